@@ -1,0 +1,1 @@
+//! The front door: authenticate, gather, authorize.

@@ -1,0 +1,2 @@
+//! The binary `kelpgate`.
+fn main() {}

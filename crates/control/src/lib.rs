@@ -1,0 +1,1 @@
+//! The control plane: IAM and STS query APIs, the change feed, status.

@@ -1,0 +1,215 @@
+//! The entry of the filer tree, as it stands on SeaweedFS's wire (`filer_pb.Entry` and its parts, SEAWEEDFS 4.48).
+//!
+//! Both filers speak it: the embedded filer stores the same messages, so that everything above the seam (ETags, multipart
+//! assembly, attributes) is written once. Every field that 4.48 knows is declared, because a message that is read and
+//! written back would lose what is not.
+
+use std::collections::BTreeMap;
+
+/// A file or directory. `extended` carries the S3 attributes.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Entry {
+    /// The last component of the path.
+    #[prost(string, tag = "1")]
+    pub name: String,
+    /// A directory, which may be an S3 directory marker as well (then it has a `mime`).
+    #[prost(bool, tag = "2")]
+    pub is_directory: bool,
+    /// Where the bytes are, in no guaranteed order.
+    #[prost(message, repeated, tag = "3")]
+    pub chunks: Vec<FileChunk>,
+    /// Size, times, mode, owner, type.
+    #[prost(message, optional, tag = "4")]
+    pub attributes: Option<Attributes>,
+    /// Named attributes; S3 metadata lives here.
+    #[prost(btree_map = "string, bytes", tag = "5")]
+    pub extended: BTreeMap<String, Vec<u8>>,
+    /// Hard link identity (mounts).
+    #[prost(bytes = "vec", tag = "7")]
+    pub hard_link_id: Vec<u8>,
+    /// Number of hard links (mounts).
+    #[prost(int32, tag = "8")]
+    pub hard_link_counter: i32,
+    /// Inline content: small files written through the filer's HTTP API, IAM documents, a bucket's metadata message.
+    #[prost(bytes = "vec", tag = "9")]
+    pub content: Vec<u8>,
+    /// Set when the entry mirrors an object of a remote store.
+    #[prost(message, optional, tag = "10")]
+    pub remote_entry: Option<RemoteEntry>,
+    /// Bucket quota in bytes; negative while disabled.
+    #[prost(int64, tag = "11")]
+    pub quota: i64,
+    /// Write-once enforcement time in ns since 1970.
+    #[prost(int64, tag = "12")]
+    pub worm_enforced_at_ts_ns: i64,
+}
+
+/// POSIX-like attributes (`filer_pb.FuseAttributes`).
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Attributes {
+    /// Bytes of content.
+    #[prost(uint64, tag = "1")]
+    pub file_size: u64,
+    /// Last change, seconds since 1970.
+    #[prost(int64, tag = "2")]
+    pub mtime: i64,
+    /// Go's `os.FileMode` bits.
+    #[prost(uint32, tag = "3")]
+    pub file_mode: u32,
+    /// Owner of the gateway process.
+    #[prost(uint32, tag = "4")]
+    pub uid: u32,
+    /// Group of the gateway process.
+    #[prost(uint32, tag = "5")]
+    pub gid: u32,
+    /// Creation, seconds since 1970.
+    #[prost(int64, tag = "6")]
+    pub crtime: i64,
+    /// Content type.
+    #[prost(string, tag = "7")]
+    pub mime: String,
+    /// Seconds to live; 0 for ever.
+    #[prost(int32, tag = "10")]
+    pub ttl_sec: i32,
+    /// Owner name (mounts).
+    #[prost(string, tag = "11")]
+    pub user_name: String,
+    /// Group names (mounts).
+    #[prost(string, repeated, tag = "12")]
+    pub group_name: Vec<String>,
+    /// Link target (mounts).
+    #[prost(string, tag = "13")]
+    pub symlink_target: String,
+    /// Raw MD5 of the plain content; empty when unknown.
+    #[prost(bytes = "vec", tag = "14")]
+    pub md5: Vec<u8>,
+    /// Device (mounts).
+    #[prost(uint32, tag = "15")]
+    pub rdev: u32,
+    /// Assigned by the filer.
+    #[prost(uint64, tag = "16")]
+    pub inode: u64,
+    /// Last metadata change, seconds since 1970.
+    #[prost(int64, tag = "17")]
+    pub ctime: i64,
+    /// Nanoseconds of `mtime`.
+    #[prost(int32, tag = "18")]
+    pub mtime_ns: i32,
+    /// Nanoseconds of `ctime`.
+    #[prost(int32, tag = "19")]
+    pub ctime_ns: i32,
+    /// Nanoseconds of `crtime`.
+    #[prost(int32, tag = "20")]
+    pub crtime_ns: i32,
+    /// Last access, seconds since 1970.
+    #[prost(int64, tag = "21")]
+    pub atime: i64,
+    /// Nanoseconds of `atime`.
+    #[prost(int32, tag = "22")]
+    pub atime_ns: i32,
+}
+
+/// A run of bytes on a volume server, or in a data file of the embedded filer.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct FileChunk {
+    /// `volume,keycookie` in text; answers carry it and `fid`.
+    #[prost(string, tag = "1")]
+    pub file_id: String,
+    /// Where in the object the run begins, in bytes.
+    #[prost(int64, tag = "2")]
+    pub offset: i64,
+    /// Plain length in bytes.
+    #[prost(uint64, tag = "3")]
+    pub size: u64,
+    /// Where chunks overlap the later one wins.
+    #[prost(int64, tag = "4")]
+    pub modified_ts_ns: i64,
+    /// Base64 MD5 of the plain bytes.
+    #[prost(string, tag = "5")]
+    pub e_tag: String,
+    /// The chunk this one was copied from.
+    #[prost(string, tag = "6")]
+    pub source_file_id: String,
+    /// `file_id` in parts.
+    #[prost(message, optional, tag = "7")]
+    pub fid: Option<FileId>,
+    /// `source_file_id` in parts.
+    #[prost(message, optional, tag = "8")]
+    pub source_fid: Option<FileId>,
+    /// AES-256-GCM key; empty when the bytes are not enciphered.
+    #[prost(bytes = "vec", tag = "9")]
+    pub cipher_key: Vec<u8>,
+    /// The stored bytes are gzip.
+    #[prost(bool, tag = "10")]
+    pub is_compressed: bool,
+    /// The stored bytes are a list of chunks.
+    #[prost(bool, tag = "11")]
+    pub is_chunk_manifest: bool,
+    /// Server-side encryption: 0 none, 1 SSE-C, 2 SSE-KMS, 3 SSE-S3.
+    #[prost(int32, tag = "12")]
+    pub sse_type: i32,
+    /// Its parameters.
+    #[prost(bytes = "vec", tag = "13")]
+    pub sse_metadata: Vec<u8>,
+}
+
+/// A needle's address.
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+pub struct FileId {
+    /// The volume.
+    #[prost(uint32, tag = "1")]
+    pub volume_id: u32,
+    /// The needle within it.
+    #[prost(uint64, tag = "2")]
+    pub file_key: u64,
+    /// A random number that keeps ids from being guessed.
+    #[prost(fixed32, tag = "3")]
+    pub cookie: u32,
+}
+
+/// The content of a chunk manifest.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct FileChunkManifest {
+    /// The chunks that the manifest stands for.
+    #[prost(message, repeated, tag = "1")]
+    pub chunks: Vec<FileChunk>,
+}
+
+/// An object of a remote store that the entry mirrors.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct RemoteEntry {
+    /// Which remote.
+    #[prost(string, tag = "1")]
+    pub storage_name: String,
+    /// When the local copy was made, ns since 1970.
+    #[prost(int64, tag = "2")]
+    pub last_local_sync_ts_ns: i64,
+    /// The remote's own ETag.
+    #[prost(string, tag = "3")]
+    pub remote_e_tag: String,
+    /// The remote's modification time, seconds since 1970.
+    #[prost(int64, tag = "4")]
+    pub remote_mtime: i64,
+    /// Bytes on the remote.
+    #[prost(int64, tag = "5")]
+    pub remote_size: i64,
+}
+
+impl Entry {
+    /// The attributes, or all-zero ones where the entry has none.
+    pub fn attributes(&self) -> &Attributes {
+        static NONE: std::sync::OnceLock<Attributes> = std::sync::OnceLock::new();
+        self.attributes.as_ref().unwrap_or_else(|| NONE.get_or_init(Attributes::default))
+    }
+
+    /// An extended attribute that is text. Attributes that are no UTF-8 count as absent.
+    pub fn extended_text(&self, name: &str) -> Option<&str> {
+        self.extended.get(name).and_then(|bytes| std::str::from_utf8(bytes).ok())
+    }
+
+    /// The size of the content in bytes: what the attributes say, or what inline content and chunks cover if that is more.
+    pub fn content_bytes(&self) -> u64 {
+        let covered = self.chunks.iter().map(|chunk| chunk.offset.max(0) as u64 + chunk.size).max().unwrap_or(0);
+        self.attributes().file_size.max(covered).max(self.content.len() as u64)
+    }
+}

@@ -1,0 +1,11 @@
+//! The filer seam: entries, data, change feed. Two filers stand behind it: SeaweedFS over the wire, and one directory of
+//! this machine.
+
+pub mod entry;
+mod filer;
+
+pub use entry::{Attributes, Entry, FileChunk, FileId};
+pub use filer::{
+    BodyError, BytesIn, BytesOut, Change, Condition, Feed, FeedFilter, FeedItem, Filer, FilerConfiguration, FilerError,
+    ListOptions, Mutation, Transaction, WriteTarget, Written,
+};

@@ -1,0 +1,1 @@
+//! Users, keys, groups, roles and policies as data; commands; the immutable Snapshot.

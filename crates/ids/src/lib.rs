@@ -1,0 +1,11 @@
+//! Words of the domain, parsed once. Holding one of these types means that it was checked: nothing downstream checks again.
+
+mod access_key;
+mod account_id;
+mod bucket_name;
+mod object_key;
+
+pub use access_key::{AccessKeyId, AccessKeyIdError, SecretAccessKey};
+pub use account_id::{AccountId, AccountIdError};
+pub use bucket_name::{BucketName, BucketNameError};
+pub use object_key::{ObjectKey, ObjectKeyError};

@@ -1,0 +1,1 @@
+//! The S3 protocol without a socket: route, operations, actions, condition keys, errors.

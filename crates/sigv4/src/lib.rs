@@ -1,0 +1,1 @@
+//! AWS signatures V4 (header, presigned, POST policy, aws-chunked) and V2.

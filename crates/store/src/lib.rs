@@ -1,0 +1,1 @@
+//! Where IAM state lives: documents on the filer or in memory.

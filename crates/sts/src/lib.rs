@@ -1,0 +1,1 @@
+//! Sessions without a clock: mint and verify tokens, AssumeRole.

@@ -1,0 +1,1 @@
+//! For tests only: manual clock, seeded randomness, a real weed started and stopped.
