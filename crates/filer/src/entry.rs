@@ -84,28 +84,28 @@ pub struct Attributes {
     #[prost(bytes = "vec", tag = "14")]
     pub md5: Vec<u8>,
     /// Device (mounts).
-    #[prost(uint32, tag = "15")]
+    #[prost(uint32, tag = "16")]
     pub rdev: u32,
     /// Assigned by the filer.
-    #[prost(uint64, tag = "16")]
+    #[prost(uint64, tag = "17")]
     pub inode: u64,
     /// Last metadata change, seconds since 1970.
-    #[prost(int64, tag = "17")]
+    #[prost(int64, tag = "18")]
     pub ctime: i64,
     /// Nanoseconds of `mtime`.
-    #[prost(int32, tag = "18")]
+    #[prost(int32, tag = "19")]
     pub mtime_ns: i32,
     /// Nanoseconds of `ctime`.
-    #[prost(int32, tag = "19")]
+    #[prost(int32, tag = "20")]
     pub ctime_ns: i32,
     /// Nanoseconds of `crtime`.
-    #[prost(int32, tag = "20")]
+    #[prost(int32, tag = "21")]
     pub crtime_ns: i32,
     /// Last access, seconds since 1970.
-    #[prost(int64, tag = "21")]
+    #[prost(int64, tag = "22")]
     pub atime: i64,
     /// Nanoseconds of `atime`.
-    #[prost(int32, tag = "22")]
+    #[prost(int32, tag = "23")]
     pub atime_ns: i32,
 }
 
@@ -193,6 +193,9 @@ pub struct RemoteEntry {
     /// Bytes on the remote.
     #[prost(int64, tag = "5")]
     pub remote_size: i64,
+    /// The remote's content encoding.
+    #[prost(string, tag = "6")]
+    pub remote_content_encoding: String,
 }
 
 impl Entry {
