@@ -1,0 +1,224 @@
+use std::fmt;
+
+use crate::action_table::ACTIONS;
+
+/// A known action of S3, IAM or STS: a number into the table of AWS's Service Authorization Reference.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Action(u16);
+
+/// What a request asks for: a known action, or the name of one that this build has no facts about (`ec2:RunInstances`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RequestAction<'a> {
+    /// An action of the table.
+    Known(Action),
+    /// Any other `service:Name`, as it was spelled.
+    Other(&'a str),
+}
+
+/// The access level of an action.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(missing_docs, reason = "AWS's own words for access levels")]
+pub enum Level {
+    List,
+    Read,
+    Write,
+    Tagging,
+    Permissions,
+}
+
+/// A type of resource of the Service Authorization Reference, prefixed with its service.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[expect(missing_docs, reason = "AWS's own words for resource types")]
+pub enum ResourceType {
+    IamAccessReport,
+    IamDelegationRequest,
+    IamGroup,
+    IamInstanceProfile,
+    IamMfa,
+    IamOidcProvider,
+    IamPolicy,
+    IamRole,
+    IamRoleTemplate,
+    IamSamlProvider,
+    IamServerCertificate,
+    IamSmsMfa,
+    IamUser,
+    S3Accessgrant,
+    S3Accessgrantsinstance,
+    S3Accessgrantslocation,
+    S3Accesspoint,
+    S3Accesspointobject,
+    S3Bucket,
+    S3Job,
+    S3Multiregionaccesspoint,
+    S3Multiregionaccesspointrequestarn,
+    S3Object,
+    S3Objectlambdaaccesspoint,
+    S3Storagelensconfiguration,
+    S3Storagelensgroup,
+    StsFederatedUser,
+    StsRole,
+    StsRootUser,
+    StsSelfSession,
+}
+
+pub(crate) struct ActionFacts {
+    pub name: &'static str,
+    pub level: Level,
+    pub resources: &'static [ResourceType],
+    pub keys: &'static [&'static str],
+}
+
+impl Action {
+    /// How many actions the table has.
+    pub const COUNT: usize = ACTIONS.len();
+
+    /// The action of this name, whatever its case: `s3:getobject` is `s3:GetObject`.
+    pub fn named(name: &str) -> Option<Self> {
+        let name = name.as_bytes();
+        let place = ACTIONS.binary_search_by(|facts| compare_ignoring_case(facts.name.as_bytes(), name)).ok()?;
+        u16::try_from(place).ok().map(Self)
+    }
+
+    /// The name as AWS spells it: `s3:GetObject`.
+    pub fn as_str(self) -> &'static str {
+        self.facts().name
+    }
+
+    /// `s3`, `iam` or `sts`.
+    pub fn service(self) -> &'static str {
+        self.as_str().split(':').next().unwrap_or_default()
+    }
+
+    /// The access level.
+    pub fn level(self) -> Level {
+        self.facts().level
+    }
+
+    /// The types of resource that the action applies to; none for actions that take `*` only.
+    pub fn resource_types(self) -> &'static [ResourceType] {
+        self.facts().resources
+    }
+
+    /// The service's own condition keys that requests of this action can carry; a name that ends in `/` is a family.
+    pub fn condition_keys(self) -> &'static [&'static str] {
+        self.facts().keys
+    }
+
+    /// All known actions, by name.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..ACTIONS.len()).filter_map(|place| u16::try_from(place).ok().map(Self))
+    }
+
+    pub(crate) fn index(self) -> usize {
+        usize::from(self.0)
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "an Action is only made from a place in the table")]
+    fn facts(self) -> &'static ActionFacts {
+        &ACTIONS[usize::from(self.0)]
+    }
+}
+
+fn compare_ignoring_case(left: &[u8], right: &[u8]) -> std::cmp::Ordering {
+    left.iter().map(u8::to_ascii_lowercase).cmp(right.iter().map(u8::to_ascii_lowercase))
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<Action> for RequestAction<'_> {
+    fn from(action: Action) -> Self {
+        Self::Known(action)
+    }
+}
+
+impl<'a> RequestAction<'a> {
+    /// The known action of this name, else the name itself.
+    pub fn named(name: &'a str) -> Self {
+        Action::named(name).map_or(Self::Other(name), Self::Known)
+    }
+
+    /// The action's name.
+    pub fn as_str(&self) -> &'a str {
+        match self {
+            Self::Known(action) => action.as_str(),
+            Self::Other(name) => name,
+        }
+    }
+}
+
+const WORDS: usize = Action::COUNT.div_ceil(64);
+
+/// A set of known actions.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub(crate) struct ActionSet([u64; WORDS]);
+
+impl ActionSet {
+    pub fn insert(&mut self, action: Action) {
+        if let Some(word) = self.0.get_mut(action.index() / 64) {
+            *word |= 1 << (action.index() % 64);
+        }
+    }
+
+    pub fn contains(&self, action: Action) -> bool {
+        self.0.get(action.index() / 64).is_some_and(|word| word >> (action.index() % 64) & 1 == 1)
+    }
+
+    pub fn complement(self) -> Self {
+        Self(self.0.map(|word| !word))
+    }
+
+    pub fn union(self, other: Self) -> Self {
+        let mut all = self;
+        for (mine, theirs) in all.0.iter_mut().zip(other.0) {
+            *mine |= theirs;
+        }
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_action_is_found_by_its_name_in_any_case() {
+        for action in Action::all() {
+            assert_eq!(Action::named(action.as_str()), Some(action));
+            assert_eq!(Action::named(&action.as_str().to_uppercase()), Some(action));
+        }
+        for (name, want) in
+            [("s3:GetObjec", None), ("", None), ("GetObject", None), ("s3:getobject", Some("s3:GetObject"))]
+        {
+            assert_eq!(Action::named(name).map(Action::as_str), want, "{name}");
+        }
+    }
+
+    #[test]
+    fn counts_of_the_reference() {
+        let of = |service| Action::all().filter(|action| action.service() == service).count();
+        assert_eq!((of("s3"), of("iam"), of("sts")), (180, 190, 16));
+    }
+
+    #[test]
+    fn a_set_and_its_complement_share_nothing() {
+        let mut set = ActionSet::default();
+        for action in Action::all().step_by(7) {
+            set.insert(action);
+        }
+        for action in Action::all() {
+            assert_eq!(set.contains(action), action.index() % 7 == 0, "{action}");
+            assert_ne!(set.contains(action), set.complement().contains(action), "{action}");
+        }
+    }
+}

@@ -1,0 +1,138 @@
+use smallvec::SmallVec;
+
+/// The condition keys of one request. Names ignore ASCII case, tag keys included (IAM User Guide, "Condition").
+///
+/// A key is single-valued or multivalued by the way it was set, not by how many values it has: `aws:TagKeys` with one
+/// tag is multivalued. A key that was never set is absent.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Context {
+    hashes: SmallVec<[u64; 32]>,
+    entries: Vec<Entry>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Entry {
+    name: Box<str>,
+    values: SmallVec<[String; 1]>,
+    multivalued: bool,
+}
+
+/// A condition key's name with the hash that finds it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct KeyName {
+    hash: u64,
+    /// In lower case.
+    name: Box<str>,
+}
+
+impl KeyName {
+    pub fn new(name: &str) -> Self {
+        Self { hash: hash_ignoring_case(name), name: name.to_ascii_lowercase().into() }
+    }
+
+    /// The name in lower case.
+    pub fn as_str(&self) -> &str {
+        &self.name
+    }
+}
+
+/// The values of one key, as a request carries them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Values<'a> {
+    pub values: &'a [String],
+    pub multivalued: bool,
+}
+
+impl<'a> Values<'a> {
+    /// The value, when the key is single-valued and has one.
+    pub fn single(&self) -> Option<&'a str> {
+        match self.values {
+            [value] if !self.multivalued => Some(value),
+            _ => None,
+        }
+    }
+}
+
+impl Context {
+    /// No keys.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets a single-valued key, in place of what it had.
+    pub fn set(&mut self, key: &str, value: impl Into<String>) {
+        self.put(key, SmallVec::from_iter([value.into()]), false);
+    }
+
+    /// Sets a multivalued key, in place of what it had. No values still means that the key is there.
+    pub fn set_many<I: IntoIterator<Item = String>>(&mut self, key: &str, values: I) {
+        self.put(key, values.into_iter().collect(), true);
+    }
+
+    /// The key's values, `None` when it is absent.
+    pub fn get(&self, key: &str) -> Option<&[String]> {
+        self.find(hash_ignoring_case(key), key).map(|found| found.values)
+    }
+
+    /// Whether the key was set with [`Context::set_many`].
+    pub fn is_multivalued(&self, key: &str) -> bool {
+        self.find(hash_ignoring_case(key), key).is_some_and(|found| found.multivalued)
+    }
+
+    /// All keys, as they were spelled when first set, with their values.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[String])> {
+        self.entries.iter().map(|entry| (&*entry.name, entry.values.as_slice()))
+    }
+
+    pub(crate) fn lookup(&self, key: &KeyName) -> Option<Values<'_>> {
+        self.find(key.hash, &key.name)
+    }
+
+    fn put(&mut self, key: &str, values: SmallVec<[String; 1]>, multivalued: bool) {
+        match self.entries.iter_mut().find(|entry| entry.name.eq_ignore_ascii_case(key)) {
+            Some(entry) => (entry.values, entry.multivalued) = (values, multivalued),
+            None => {
+                self.hashes.push(hash_ignoring_case(key));
+                self.entries.push(Entry { name: key.into(), values, multivalued });
+            }
+        }
+    }
+
+    fn find(&self, hash: u64, name: &str) -> Option<Values<'_>> {
+        let same = self.hashes.iter().zip(&self.entries).filter(|(found, _)| **found == hash);
+        same.map(|(_, entry)| entry)
+            .find(|entry| entry.name.eq_ignore_ascii_case(name))
+            .map(|entry| Values { values: &entry.values, multivalued: entry.multivalued })
+    }
+}
+
+/// FNV-1a over the name in lower case. It only narrows the search: names are compared too.
+fn hash_ignoring_case(name: &str) -> u64 {
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte.to_ascii_lowercase())).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_ignore_case_and_the_last_value_stays() {
+        let mut context = Context::new();
+        context.set("aws:SourceIp", "10.0.0.1");
+        context.set("AWS:SOURCEIP", "10.0.0.2");
+        context.set_many("aws:TagKeys", ["a".to_owned()]);
+        context.set_many("aws:CalledVia", []);
+        assert_eq!(context.get("aws:sourceip"), Some(&["10.0.0.2".to_owned()][..]));
+        assert_eq!(context.get("aws:CalledVia"), Some(&[][..]));
+        assert_eq!(context.get("aws:missing"), None);
+        assert_eq!(
+            context.iter().map(|(name, _)| name).collect::<Vec<_>>(),
+            ["aws:SourceIp", "aws:TagKeys", "aws:CalledVia"]
+        );
+        assert!(context.is_multivalued("aws:tagkeys") && !context.is_multivalued("aws:SourceIp"));
+        let single = |key| context.lookup(&KeyName::new(key)).and_then(|values| values.single());
+        assert_eq!((single("aws:sourceIP"), single("aws:TagKeys"), single("aws:x")), (Some("10.0.0.2"), None, None));
+    }
+}
