@@ -1,1 +1,3 @@
 //! The front door: authenticate, gather, authorize.
+
+pub mod client_address;

@@ -1,0 +1,43 @@
+//! SeaweedFS's command line is Go's: `-filer=host:8888`, `-port 8333`, `-iam=false`. Ours takes that and `--filer` alike.
+
+use std::ffi::OsString;
+
+/// Rewrites Go-style flags to the double-dash form that the argument parser knows.
+///
+/// `-name` and `-name=value` become `--name`; single letters (`-h`, `-v=3`), negative numbers, values and everything after
+/// `--` stay.
+pub fn double_dashes(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut literal = false;
+    let rewrite = |argument: OsString| {
+        let Some(text) = argument.to_str() else { return argument };
+        literal |= text == "--";
+        let Some(name) = text.strip_prefix('-').filter(|_| !literal) else { return argument };
+        let bare = name.split('=').next().unwrap_or("");
+        let is_word = bare.len() > 1 && bare.starts_with(|first: char| first.is_ascii_alphabetic());
+        if is_word { format!("--{name}").into() } else { argument }
+    };
+    arguments.into_iter().map(rewrite).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn go_flags_become_double_dashes() {
+        for (given, want) in [
+            ("-filer=localhost:8888", "--filer=localhost:8888"),
+            ("-port", "--port"),
+            ("-ip.bind=::1", "--ip.bind=::1"),
+            ("--filer", "--filer"),
+            ("-h", "-h"),
+            ("-v=3", "-v=3"),
+            ("-5", "-5"),
+            ("-", "-"),
+            ("value", "value"),
+        ] {
+            assert_eq!(double_dashes([given.into()]), [OsString::from(want)], "{given}");
+        }
+        assert_eq!(double_dashes(["--".into(), "-port".into()]), ["--", "-port"]);
+    }
+}

@@ -1,0 +1,118 @@
+//! The first door: connections, TLS, limits on time. A request leaves it as a head and a body that is not read yet.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+
+use crate::body::ResponseBody;
+
+/// The connection that a request came over.
+#[derive(Debug, Clone, Copy)]
+pub struct Connection {
+    /// The other end of the TCP connection, which may be a proxy.
+    pub peer: SocketAddr,
+    /// The connection is TLS.
+    pub tls: bool,
+}
+
+/// Whoever answers requests.
+pub trait Answer: Send + Sync + 'static {
+    /// Answers one request; there is always an answer.
+    fn answer(
+        &self,
+        connection: Connection,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Response<ResponseBody>> + Send;
+}
+
+/// Limits of connections.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// A connection that sends no request head for so long is closed.
+    pub idle: Duration,
+    /// How long requests in flight may take after a shutdown began.
+    pub drain: Duration,
+}
+
+/// Serves connections until `shutdown` resolves, then lets the requests in flight finish.
+pub async fn serve<A: Answer>(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    answerer: Arc<A>,
+    limits: Limits,
+    shutdown: impl Future<Output = ()>,
+) {
+    let graceful = GracefulShutdown::new();
+    let mut shutdown = pin!(shutdown);
+    loop {
+        let (stream, peer) = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    // Out of file descriptors, most likely: wait for connections to close instead of spinning.
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            },
+            () = &mut shutdown => break,
+        };
+        let _ = stream.set_nodelay(true);
+        let (answerer, watcher, tls) = (Arc::clone(&answerer), graceful.watcher(), tls.clone());
+        tokio::spawn(async move {
+            match tls {
+                None => talk(stream, Connection { peer, tls: false }, answerer, limits, watcher).await,
+                Some(acceptor) => {
+                    if let Some(stream) = handshake(acceptor, stream, limits.idle).await {
+                        talk(stream, Connection { peer, tls: true }, answerer, limits, watcher).await;
+                    }
+                }
+            }
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(limits.drain, graceful.shutdown()).await.is_err() {
+        tracing::warn!("requests still in flight after {} s were cut off", limits.drain.as_secs());
+    }
+}
+
+async fn handshake(
+    acceptor: TlsAcceptor,
+    stream: TcpStream,
+    limit: Duration,
+) -> Option<tokio_rustls::server::TlsStream<TcpStream>> {
+    tokio::time::timeout(limit, acceptor.accept(stream)).await.ok()?.ok()
+}
+
+async fn talk<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    connection: Connection,
+    answerer: Arc<A>,
+    limits: Limits,
+    watcher: hyper_util::server::graceful::Watcher,
+) {
+    let service = service_fn(move |request| {
+        let answerer = Arc::clone(&answerer);
+        async move { Ok::<_, Infallible>(answerer.answer(connection, request).await) }
+    });
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.idle).keep_alive(true);
+    builder.http2().timer(TokioTimer::new()).keep_alive_interval(limits.idle).max_concurrent_streams(256);
+    let served = watcher.watch(builder.serve_connection(TokioIo::new(stream), service).into_owned());
+    if let Err(error) = served.await {
+        tracing::debug!(peer = %connection.peer, %error, "the connection ended early");
+    }
+}

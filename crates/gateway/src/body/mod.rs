@@ -1,0 +1,5 @@
+//! Bodies on their way in and out.
+
+mod response;
+
+pub use response::ResponseBody;

@@ -1,0 +1,93 @@
+//! What the data plane counts. No bucket, key or user names: labels stay few.
+
+use std::fmt::Write as _;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+/// One operation and how it ended.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    operation: &'static str,
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OperationLabels {
+    operation: &'static str,
+}
+
+/// A decision and the kind of policy that took it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DecisionLabels {
+    outcome: &'static str,
+    policy_type: &'static str,
+}
+
+/// Counters and histograms of the data plane, and the registry that `/metrics` prints.
+pub struct Metrics {
+    registry: Mutex<Registry>,
+    requests: Family<RequestLabels, Counter>,
+    seconds: Family<OperationLabels, Histogram>,
+    decisions: Family<DecisionLabels, Counter>,
+    /// Requests being answered.
+    pub in_flight: Gauge,
+    /// Body bytes received.
+    pub bytes_in: Counter<u64, AtomicU64>,
+    /// Body bytes sent.
+    pub bytes_out: Counter<u64, AtomicU64>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("kelpgate");
+        let requests = Family::<RequestLabels, Counter>::default();
+        let seconds = Family::<OperationLabels, Histogram>::new_with_constructor(|| {
+            Histogram::new([0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0])
+        });
+        let decisions = Family::<DecisionLabels, Counter>::default();
+        let (in_flight, bytes_in, bytes_out) = (Gauge::default(), Counter::default(), Counter::default());
+        registry.register("requests", "Requests answered, by operation and HTTP status", requests.clone());
+        registry.register("request_seconds", "Time to the head of the answer, by operation", seconds.clone());
+        registry.register("decisions", "Access decisions, by outcome and deciding policy type", decisions.clone());
+        registry.register("requests_in_flight", "Requests being answered", in_flight.clone());
+        registry.register("received_bytes", "Body bytes received", bytes_in.clone());
+        registry.register("sent_bytes", "Body bytes sent", bytes_out.clone());
+        Self { registry: Mutex::new(registry), requests, seconds, decisions, in_flight, bytes_in, bytes_out }
+    }
+}
+
+impl Metrics {
+    /// Counts an answer.
+    pub fn answered(&self, operation: &'static str, status: u16, took: Duration) {
+        self.requests.get_or_create(&RequestLabels { operation, status }).inc();
+        self.seconds.get_or_create(&OperationLabels { operation }).observe(took.as_secs_f64());
+    }
+
+    /// Counts a decision: `outcome` is `allow`, `explicit_deny` or `implicit_deny`.
+    pub fn decided(&self, outcome: &'static str, policy_type: &'static str) {
+        self.decisions.get_or_create(&DecisionLabels { outcome, policy_type }).inc();
+    }
+
+    /// Adds the metrics of another part of the program to what `/metrics` prints.
+    pub fn register(&self, add: impl FnOnce(&mut Registry)) {
+        add(&mut self.registry.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    }
+
+    /// The text that Prometheus reads (OpenMetrics).
+    pub fn text(&self) -> String {
+        let registry = self.registry.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut text = String::new();
+        if prometheus_client::encoding::text::encode(&mut text, &registry).is_err() {
+            let _ = writeln!(text, "# the metrics could not be printed");
+        }
+        text
+    }
+}

@@ -1,0 +1,228 @@
+//! An S3 object as it stands on the filer: which attribute of an entry means what. The names are SeaweedFS's, so that both
+//! kinds of gateway read each other's objects.
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use filer::{Entry, FileChunk};
+use md5::{Digest, Md5};
+
+/// Names of the attributes that S3 facts live under.
+pub mod attribute {
+    /// ETag without quotes.
+    pub const ETAG: &str = "Seaweed-X-Amz-ETag";
+    /// Account id of the owner.
+    pub const OWNER: &str = "Seaweed-X-Amz-Owner";
+    /// Name of the identity that made the bucket.
+    pub const IDENTITY_ID: &str = "s3-identity-id";
+    /// Storage class.
+    pub const STORAGE_CLASS: &str = "X-Amz-Storage-Class";
+    /// One attribute for each tag.
+    pub const TAG_PREFIX: &str = "X-Amz-Tagging-";
+    /// One attribute for each item of user metadata.
+    pub const META_PREFIX: &str = "X-Amz-Meta-";
+    /// Canonical header name of the checksum, such as `X-Amz-Checksum-Crc32`.
+    pub const CHECKSUM_ALGORITHM: &str = "x-seaweedfs-checksum-algorithm";
+    /// Its base64 value, with `-N` when composite.
+    pub const CHECKSUM_VALUE: &str = "x-seaweedfs-checksum-value";
+    /// `COMPOSITE` or `FULL_OBJECT`.
+    pub const CHECKSUM_TYPE: &str = "x-seaweedfs-checksum-type";
+    /// The multipart upload that made the object.
+    pub const UPLOAD_ID: &str = "X-Seaweedfs-Upload-Id";
+    /// How many parts it has.
+    pub const PARTS_COUNT: &str = "X-Seaweedfs-Multipart-Parts-Count";
+    /// JSON list of the parts' boundaries.
+    pub const PART_BOUNDARIES: &str = "X-Seaweedfs-Multipart-Part-Boundaries";
+    /// The key that a multipart upload is for (on its directory).
+    pub const UPLOAD_KEY: &str = "key";
+    /// Object lock: `GOVERNANCE` or `COMPLIANCE`.
+    pub const LOCK_MODE: &str = "Seaweed-X-Amz-Object-Lock-Mode";
+    /// Object lock: seconds since 1970, decimal.
+    pub const RETAIN_UNTIL: &str = "Seaweed-X-Amz-Retention-Until-Date";
+    /// Object lock: `ON` or `OFF`.
+    pub const LEGAL_HOLD: &str = "Seaweed-X-Amz-Legal-Hold";
+    /// `Enabled` or `Suspended` on a bucket.
+    pub const VERSIONING: &str = "Seaweed-X-Amz-Versioning";
+    /// Version of an entry below a `.versions` directory.
+    pub const VERSION_ID: &str = "Seaweed-X-Amz-Version-Id";
+    /// `true` on a delete marker.
+    pub const DELETE_MARKER: &str = "Seaweed-X-Amz-Delete-Marker";
+    /// Names the file of the latest version, on a `.versions` directory.
+    pub const LATEST_VERSION_FILE: &str = "Seaweed-X-Amz-Latest-Version-File-Name";
+    /// `true` when the latest version is a delete marker, on a `.versions` directory.
+    pub const LATEST_IS_DELETE_MARKER: &str = "Seaweed-X-Amz-Latest-Version-Is-Delete-Marker";
+    /// Access control list, JSON.
+    pub const ACL: &str = "Seaweed-X-Amz-Acl";
+    /// Object ownership rule of a bucket.
+    pub const OWNERSHIP: &str = "Seaweed-X-Amz-Ownership";
+    /// Bucket policy, JSON.
+    pub const BUCKET_POLICY: &str = "s3-bucket-policy";
+    /// `Enabled` on a bucket with object lock.
+    pub const LOCK_ENABLED: &str = "Seaweed-X-Amz-Object-Lock-Enabled";
+}
+
+/// The content headers that are stored under their own names.
+pub const CONTENT_HEADERS: [&str; 5] =
+    ["Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language", "Expires"];
+
+/// Go's `os.ModeDir | 0777`, as SeaweedFS writes it into bucket and marker entries.
+pub const DIRECTORY_MODE: u32 = 0o20_000_000_777;
+/// Mode of an object written in one piece.
+pub const OBJECT_MODE: u32 = 0o660;
+/// Mode of an object assembled from parts.
+pub const MULTIPART_MODE: u32 = 0o770;
+/// Directory of multipart uploads, directly below the bucket.
+pub const UPLOADS: &str = ".uploads";
+/// Suffix of the directory that holds the versions of a key.
+pub const VERSIONS_SUFFIX: &str = ".versions";
+
+/// Where on the filer a thing of the bucket lives.
+pub fn bucket_path(buckets_root: &str, bucket: &str) -> String {
+    format!("{buckets_root}/{bucket}")
+}
+
+/// The path of an object. The trailing slash of a directory marker's key is not part of the path.
+pub fn object_path(buckets_root: &str, bucket: &str, key: &str) -> String {
+    format!("{buckets_root}/{bucket}/{}", key.trim_end_matches('/'))
+}
+
+/// Directory and name of a path; the directory of `/a` is `/`.
+pub fn split_path(path: &str) -> (&str, &str) {
+    match path.rsplit_once('/') {
+        Some(("", name)) => ("/", name),
+        Some((directory, name)) => (directory, name),
+        None => ("/", path),
+    }
+}
+
+/// The ETag without quotes: the stored one, else the content's MD5, else the rule over chunks that SeaweedFS uses.
+pub fn etag(entry: &Entry) -> String {
+    if let Some(etag) = entry.extended_text(attribute::ETAG) {
+        return etag.trim_matches('"').to_owned();
+    }
+    let md5 = &entry.attributes().md5;
+    if !md5.is_empty() {
+        return hex::encode(md5);
+    }
+    if entry.chunks.is_empty() && !entry.content.is_empty() {
+        return hex::encode(Md5::digest(&entry.content));
+    }
+    chunks_etag(&entry.chunks)
+}
+
+/// True if the ETag can be told without the entry's chunks.
+pub fn etag_needs_no_chunks(entry: &Entry) -> bool {
+    entry.extended.contains_key(attribute::ETAG)
+        || !entry.attributes().md5.is_empty()
+        || !entry.content.is_empty()
+        || entry.attributes().file_size == 0
+}
+
+fn chunks_etag(chunks: &[FileChunk]) -> String {
+    let raw = |chunk: &FileChunk| BASE64.decode(&chunk.e_tag).unwrap_or_default();
+    match chunks {
+        [] => hex::encode(Md5::digest([])),
+        [only] => hex::encode(raw(only)),
+        many => {
+            let mut all = Md5::new();
+            for chunk in many {
+                all.update(raw(chunk));
+            }
+            format!("{}-{}", hex::encode(all.finalize()), many.len())
+        }
+    }
+}
+
+/// True for an entry that S3 knows as an object: a file, or a directory that somebody made as `key/`.
+pub fn is_object(entry: &Entry) -> bool {
+    !entry.is_directory || is_directory_marker(entry)
+}
+
+/// True for a directory that was put as an object `key/`; a plain directory has no content type.
+pub fn is_directory_marker(entry: &Entry) -> bool {
+    entry.is_directory && !entry.attributes().mime.is_empty()
+}
+
+/// Content type as stored, or S3's default.
+pub fn content_type(entry: &Entry) -> &str {
+    match entry.attributes().mime.as_str() {
+        "" => "binary/octet-stream",
+        mime => mime,
+    }
+}
+
+/// Storage class as stored, or `STANDARD`.
+pub fn storage_class(entry: &Entry) -> &str {
+    entry.extended_text(attribute::STORAGE_CLASS).filter(|class| !class.is_empty()).unwrap_or("STANDARD")
+}
+
+/// The object's tags.
+pub fn tags(entry: &Entry) -> BTreeMap<String, String> {
+    let tag = |(name, value): (&String, &Vec<u8>)| {
+        Some((name.strip_prefix(attribute::TAG_PREFIX)?.to_owned(), String::from_utf8_lossy(value).into_owned()))
+    };
+    entry.extended.iter().filter_map(tag).collect()
+}
+
+/// Go's canonical form of a header name (`x-amz-meta-my-key` is `X-Amz-Meta-My-Key`), which SeaweedFS stores metadata under.
+pub fn canonical_header_name(name: &str) -> String {
+    let mut upper = true;
+    let canonical = |c: char| {
+        let out = if upper { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() };
+        upper = c == '-';
+        out
+    };
+    name.chars().map(canonical).collect()
+}
+
+/// True if the entry carries object-lock attributes, which this version does not yet evaluate.
+pub fn is_locked(entry: &Entry) -> bool {
+    let hold = entry.extended_text(attribute::LEGAL_HOLD).is_some_and(|hold| hold != "OFF");
+    hold || entry.extended.contains_key(attribute::LOCK_MODE) || entry.extended.contains_key(attribute::RETAIN_UNTIL)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use filer::Attributes;
+
+    fn chunk(content: &str) -> FileChunk {
+        FileChunk { e_tag: BASE64.encode(Md5::digest(content)), ..FileChunk::default() }
+    }
+
+    #[test]
+    fn the_etag_is_the_first_that_is_known() {
+        let md5 = Md5::digest("x").to_vec();
+        let stored = BTreeMap::from([(attribute::ETAG.to_owned(), b"\"abc-2\"".to_vec())]);
+        let with_md5 = Some(Attributes { md5: md5.clone(), ..Attributes::default() });
+        let both = format!("{}-2", hex::encode(Md5::digest([Md5::digest("a"), Md5::digest("b")].concat())));
+        for (entry, want) in [
+            (Entry { extended: stored, attributes: with_md5.clone(), ..Entry::default() }, "abc-2".to_owned()),
+            (Entry { attributes: with_md5, chunks: vec![chunk("a")], ..Entry::default() }, hex::encode(&md5)),
+            (Entry { content: b"x".to_vec(), ..Entry::default() }, hex::encode(&md5)),
+            (Entry { chunks: vec![chunk("x")], ..Entry::default() }, hex::encode(&md5)),
+            (Entry { chunks: vec![chunk("a"), chunk("b")], ..Entry::default() }, both),
+            (Entry::default(), "d41d8cd98f00b204e9800998ecf8427e".to_owned()),
+        ] {
+            assert_eq!(etag(&entry), want);
+        }
+    }
+
+    #[test]
+    fn header_names_are_canonical_as_go_writes_them() {
+        for (name, want) in
+            [("x-amz-meta-my-key", "X-Amz-Meta-My-Key"), ("X-AMZ-META-ABC", "X-Amz-Meta-Abc"), ("etag", "Etag")]
+        {
+            assert_eq!(canonical_header_name(name), want);
+        }
+    }
+
+    #[test]
+    fn paths_split_at_the_last_slash() {
+        for (path, want) in [("/buckets/b/a/c", ("/buckets/b/a", "c")), ("/a", ("/", "a"))] {
+            assert_eq!(split_path(path), want);
+        }
+        assert_eq!(object_path("/buckets", "b", "dir/"), "/buckets/b/dir");
+    }
+}
