@@ -1,1 +1,41 @@
 //! AWS signatures V4 (header, presigned, POST policy, aws-chunked) and V2.
+//!
+//! No clock, socket or state: the time, the secret and the key cache are arguments. The way of a request is
+//! [`auth_form`] (who does it say it is?), a look-up of the secret by the caller, [`verify`], and then
+//! [`BodyCheck`] or [`ChunkedDecoder`] on the body.
+
+mod auth_form;
+mod body_check;
+mod canonical;
+pub mod checksum;
+mod chunked;
+mod claim;
+mod error;
+mod hosts;
+pub mod post_policy;
+mod request_date;
+mod sign;
+mod signing_key;
+pub mod v2;
+mod verify;
+
+pub use auth_form::{AuthForm, auth_form};
+pub use body_check::BodyCheck;
+pub use chunked::{ChunkMode, ChunkSeed, ChunkSigner, ChunkedDecoder, Trailers};
+pub use claim::{Claim, PayloadHash, Scope};
+pub use error::SigError;
+pub use hosts::{host_candidates, path_prefixes};
+pub use request_date::RequestDate;
+pub use sign::{SignedHead, SigningIdentity, presign, sign_header};
+pub use signing_key::{SigningKey, SigningKeyCache};
+pub use v2::ClaimV2;
+pub use verify::{Expectations, Verified, verify};
+
+/// The longest life of a presigned URL, in seconds: seven days.
+pub const MAX_EXPIRES_S: u32 = 604_800;
+
+/// The SHA-256 of nothing.
+pub const EMPTY_SHA256: [u8; 32] = [
+    0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24, 0x27, 0xae, 0x41,
+    0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55,
+];

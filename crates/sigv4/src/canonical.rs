@@ -1,0 +1,153 @@
+use std::borrow::Cow;
+
+use aws_lc_rs::digest;
+use http::header::{HOST, HeaderName};
+use http::request::Parts;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
+
+use crate::{PayloadHash, RequestDate, Scope};
+
+/// All but the unreserved characters of RFC 3986.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const ENCODED_IN_PATH: &AsciiSet = &ENCODED.remove(b'/');
+
+/// Percent-encodes a name or value of a query.
+pub(crate) fn encode(text: &str) -> String {
+    percent_encode(text.as_bytes(), ENCODED).to_string()
+}
+
+/// The canonical query: names and values decoded once and encoded again, sorted. `+` is a space, as S3 reads it.
+///
+/// Leaves out the parameter `X-Amz-Signature` when `presigned`, and nothing else ever.
+pub(crate) fn canonical_query(query: &str, presigned: bool) -> String {
+    let mut pairs: Vec<(Cow<'_, str>, Cow<'_, str>)> = Vec::with_capacity(8);
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let name = reencode(name);
+        if presigned && name == "X-Amz-Signature" {
+            continue;
+        }
+        pairs.push((name, reencode(value)));
+    }
+    pairs.sort_unstable();
+    let mut out = String::with_capacity(query.len() + 16);
+    for (name, value) in pairs {
+        if !out.is_empty() {
+            out.push('&');
+        }
+        out.push_str(&name);
+        out.push('=');
+        out.push_str(&value);
+    }
+    out
+}
+
+fn reencode(text: &str) -> Cow<'_, str> {
+    if text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')) {
+        return Cow::Borrowed(text);
+    }
+    let spaced = if text.contains('+') { Cow::Owned(text.replace('+', " ")) } else { Cow::Borrowed(text) };
+    let decoded: Cow<'_, [u8]> = percent_decode_str(&spaced).into();
+    let encoded = percent_encode(&decoded, ENCODED).to_string();
+    if encoded == text { Cow::Borrowed(text) } else { Cow::Owned(encoded) }
+}
+
+/// The forms of the path that an S3 client may have signed: as received, and decoded once and encoded again.
+pub(crate) fn s3_paths(path: &str) -> impl Iterator<Item = Cow<'_, str>> {
+    let simple = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'/');
+    let encoded = if path.bytes().all(simple) {
+        None
+    } else {
+        let decoded: Cow<'_, [u8]> = percent_decode_str(path).into();
+        Some(percent_encode(&decoded, ENCODED_IN_PATH).to_string()).filter(|encoded| encoded != path)
+    };
+    std::iter::once(Cow::Borrowed(path)).chain(encoded.map(Cow::Owned))
+}
+
+/// The canonical path of the services that are not S3: normalised as RFC 3986 says, and encoded a second time.
+pub(crate) fn normalised_path(path: &str) -> String {
+    let mut segments: Vec<&str> = Vec::new();
+    for segment in path.split('/') {
+        match segment {
+            "" | "." => {}
+            ".." => {
+                segments.pop();
+            }
+            other => segments.push(other),
+        }
+    }
+    let mut out = String::with_capacity(path.len() + 1);
+    for segment in &segments {
+        out.push('/');
+        out.extend(percent_encode(segment.as_bytes(), ENCODED));
+    }
+    if out.is_empty() || path.ends_with('/') {
+        out.push('/');
+    }
+    out
+}
+
+/// Everything of a canonical request that does not depend on the candidate for host and path.
+pub(crate) struct CanonicalRequest<'a> {
+    pub(crate) head: &'a Parts,
+    pub(crate) query: &'a str,
+    pub(crate) signed_headers: &'a [HeaderName],
+    pub(crate) payload: PayloadHash,
+}
+
+impl CanonicalRequest<'_> {
+    /// The digest of the canonical request; `None` if a signed header is not there.
+    pub(crate) fn digest(&self, path: &str, host: &str) -> Option<digest::Digest> {
+        let mut out = Vec::with_capacity(1024);
+        for part in [self.head.method.as_str(), path, self.query] {
+            out.extend_from_slice(part.as_bytes());
+            out.push(b'\n');
+        }
+        for name in self.signed_headers {
+            out.extend_from_slice(name.as_str().as_bytes());
+            out.push(b':');
+            if name == HOST {
+                push_trimmed(host.as_bytes(), &mut out)
+            } else {
+                self.push_values(name, &mut out)?
+            }
+            out.push(b'\n');
+        }
+        out.push(b'\n');
+        for (position, name) in self.signed_headers.iter().enumerate() {
+            if position > 0 {
+                out.push(b';');
+            }
+            out.extend_from_slice(name.as_str().as_bytes());
+        }
+        out.push(b'\n');
+        self.payload.write(&mut out);
+        Some(digest::digest(&digest::SHA256, &out))
+    }
+
+    fn push_values(&self, name: &HeaderName, out: &mut Vec<u8>) -> Option<()> {
+        let mut values = self.head.headers.get_all(name).iter();
+        push_trimmed(values.next()?.as_bytes(), out);
+        for value in values {
+            out.push(b',');
+            push_trimmed(value.as_bytes(), out);
+        }
+        Some(())
+    }
+}
+
+/// A header value without white space at its ends and with one space for each run inside.
+fn push_trimmed(value: &[u8], out: &mut Vec<u8>) {
+    let words = value.split(|byte| byte.is_ascii_whitespace()).filter(|word| !word.is_empty());
+    for (position, word) in words.enumerate() {
+        if position > 0 {
+            out.push(b' ');
+        }
+        out.extend_from_slice(word);
+    }
+}
+
+/// The text that the signature of a request is made of.
+pub(crate) fn string_to_sign(date: &RequestDate, scope: &Scope, canonical: &digest::Digest) -> String {
+    format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{}", hex::encode(canonical))
+}

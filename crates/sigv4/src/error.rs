@@ -1,0 +1,141 @@
+use std::borrow::Cow;
+
+use http::StatusCode;
+
+use crate::checksum::ChecksumAlgorithm;
+
+/// Why a request's signature, or a body bound to it, is refused.
+///
+/// [`SigError::code`] is the S3 error code, [`SigError::status`] the HTTP status, the text says what to do next.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SigError {
+    /// The `Authorization` header cannot be read, or its scope is not for this endpoint.
+    #[error("The authorization header is malformed; {0}")]
+    HeaderMalformed(Cow<'static, str>),
+    /// The parameters of a presigned URL cannot be read, or their scope is not for this endpoint.
+    #[error("The query parameters of the signature are malformed; {0}")]
+    QueryMalformed(Cow<'static, str>),
+    /// Two ways of authenticating in one request.
+    #[error(
+        "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the \
+         Authorization header should be specified"
+    )]
+    SeveralMechanisms,
+    /// An `Authorization` header of another kind.
+    #[error("Unsupported Authorization Type; sign the request with AWS4-HMAC-SHA256")]
+    UnsupportedAuthorization,
+    /// Signature V2 where the operator has not enabled it.
+    #[error("The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.")]
+    V2Disabled,
+    /// Neither `x-amz-date` nor `Date`, or not a time.
+    #[error("AWS authentication requires a valid Date or x-amz-date header; {0}")]
+    Date(&'static str),
+    /// The time of the request is more than the allowed skew away from the server's.
+    #[error(
+        "The difference between the request time and the current time is too large: the request says {request}, the server {server}; \
+         set the client's clock"
+    )]
+    TimeTooSkewed {
+        /// The time the request was signed at.
+        request: jiff::Timestamp,
+        /// The server's time.
+        server: jiff::Timestamp,
+    },
+    /// A presigned URL or a V2 signature beyond its end.
+    #[error("Request has expired; it ended at {0}: make a new one")]
+    Expired(jiff::Timestamp),
+    /// A presigned URL that begins in the future.
+    #[error("Request is not valid yet; it begins at {0}: check the clock of the signer")]
+    NotYetValid(jiff::Timestamp),
+    /// Headers that change what the request means but are not covered by the signature.
+    #[error(
+        "There were headers present in the request which were not signed: {0}; add them to SignedHeaders or do not send them"
+    )]
+    HeadersNotSigned(String),
+    /// The signature is not the one that the secret gives for this request.
+    #[error(
+        "The request signature we calculated does not match the signature you provided. Check your key and signing method; behind a \
+         proxy, check that Host and path arrive as the client signed them"
+    )]
+    SignatureDoesNotMatch,
+    /// `x-amz-content-sha256` is none of the known forms.
+    #[error("x-amz-content-sha256 must be UNSIGNED-PAYLOAD, {0}, or a valid sha256 value.")]
+    PayloadHash(&'static str),
+    /// The body is not the one that was signed.
+    #[error(
+        "The provided 'x-amz-content-sha256' header does not match what was computed; the body was changed after signing"
+    )]
+    PayloadMismatch,
+    /// An aws-chunked body without `x-amz-decoded-content-length`, or with an unreadable one.
+    #[error("You must provide a valid x-amz-decoded-content-length header with an aws-chunked body")]
+    DecodedLength,
+    /// The body ended early, was too long, or its framing is broken.
+    #[error("The request body is incomplete or its framing is broken: {0}")]
+    IncompleteBody(&'static str),
+    /// The trailer of an aws-chunked body is not what `x-amz-trailer` announced.
+    #[error(
+        "The request contained trailing data that was not well-formed or did not conform to our published schema: {0}"
+    )]
+    MalformedTrailer(&'static str),
+    /// A checksum header, trailer or combination that makes no sense.
+    #[error("{0}")]
+    ChecksumInvalid(Cow<'static, str>),
+    /// The body does not have the announced checksum.
+    #[error("The {0} you specified did not match the calculated checksum; send the object again")]
+    ChecksumMismatch(ChecksumAlgorithm),
+    /// The policy of a POST form is no policy document.
+    #[error("Invalid Policy: {0}")]
+    PolicyDocument(Cow<'static, str>),
+    /// A POST form that its policy does not allow.
+    #[error("Invalid according to Policy: {0}")]
+    PolicyRefused(String),
+    /// A POST form without a field that it needs, or with one twice.
+    #[error(
+        "Bucket POST must contain exactly one field named '{0}'. If it is specified, please check the order of the fields."
+    )]
+    PostField(Cow<'static, str>),
+    /// The file of a POST form is larger than its policy allows.
+    #[error("Your proposed upload exceeds the maximum allowed size")]
+    EntityTooLarge,
+    /// The file of a POST form is smaller than its policy allows.
+    #[error("Your proposed upload is smaller than the minimum allowed size")]
+    EntityTooSmall,
+}
+
+impl SigError {
+    /// The error code as S3 spells it. Source: S3 API Reference, "List of error codes".
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::HeaderMalformed(_) => "AuthorizationHeaderMalformed",
+            Self::QueryMalformed(_) => "AuthorizationQueryParametersError",
+            Self::SeveralMechanisms | Self::UnsupportedAuthorization | Self::PayloadHash(_) | Self::PostField(_) => {
+                "InvalidArgument"
+            }
+            Self::V2Disabled | Self::ChecksumInvalid(_) => "InvalidRequest",
+            Self::TimeTooSkewed { .. } => "RequestTimeTooSkewed",
+            Self::Date(_)
+            | Self::Expired(_)
+            | Self::NotYetValid(_)
+            | Self::HeadersNotSigned(_)
+            | Self::PolicyRefused(_) => "AccessDenied",
+            Self::SignatureDoesNotMatch => "SignatureDoesNotMatch",
+            Self::PayloadMismatch => "XAmzContentSHA256Mismatch",
+            Self::DecodedLength => "MissingContentLength",
+            Self::IncompleteBody(_) => "IncompleteBody",
+            Self::MalformedTrailer(_) => "MalformedTrailerError",
+            Self::ChecksumMismatch(_) => "BadDigest",
+            Self::PolicyDocument(_) => "InvalidPolicyDocument",
+            Self::EntityTooLarge => "EntityTooLarge",
+            Self::EntityTooSmall => "EntityTooSmall",
+        }
+    }
+
+    /// The HTTP status that goes with the code.
+    pub fn status(&self) -> StatusCode {
+        match self.code() {
+            "AccessDenied" | "SignatureDoesNotMatch" | "RequestTimeTooSkewed" => StatusCode::FORBIDDEN,
+            "MissingContentLength" => StatusCode::LENGTH_REQUIRED,
+            _ => StatusCode::BAD_REQUEST,
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! Signature V2, HMAC-SHA1: for old clients, only where the operator has enabled it.
+//!
+//! V2 binds the method, `Content-MD5`, `Content-Type`, the time, the `x-amz-*` headers, the path and the sub-resources. It does
+//! not bind other query parameters (`prefix`, `marker`, `max-keys` ...) nor the body. Source: S3 API Reference, "Signing and
+//! authenticating REST requests (AWS signature version 2)".
+
+use std::borrow::Cow;
+
+use aws_lc_rs::hmac;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::request::Parts;
+use ids::{AccessKeyId, SecretAccessKey};
+use jiff::{SignedDuration, Timestamp};
+use percent_encoding::percent_decode_str;
+
+use crate::auth_form::{QueryParams, single};
+use crate::{MAX_EXPIRES_S, RequestDate, SigError};
+
+/// What a request with a V2 signature says about itself. Nothing of it is verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ClaimV2 {
+    /// Whose secret signed.
+    pub access_key_id: AccessKeyId,
+    /// The signature.
+    pub signature: [u8; 20],
+    /// The end of a presigned URL; `None` for a signature in a header.
+    pub expires: Option<Timestamp>,
+    /// `x-amz-security-token`, from a header or, of a presigned URL, from the query.
+    pub session_token: Option<String>,
+}
+
+/// The query parameters that name another resource or change the answer: these are signed.
+const SUB_RESOURCES: [&str; 56] = [
+    "accelerate",
+    "acl",
+    "analytics",
+    "annotation",
+    "attributes",
+    "cors",
+    "defaultObjectAcl",
+    "delete",
+    "encryption",
+    "intelligent-tiering",
+    "inventory",
+    "legal-hold",
+    "lifecycle",
+    "list-type",
+    "location",
+    "logging",
+    "metadataConfiguration",
+    "metadataInventoryTable",
+    "metadataJournalTable",
+    "metadataTable",
+    "metrics",
+    "notification",
+    "object-lock",
+    "ownershipControls",
+    "partNumber",
+    "policy",
+    "policyStatus",
+    "publicAccessBlock",
+    "renameObject",
+    "replication",
+    "requestPayment",
+    "response-cache-control",
+    "response-content-disposition",
+    "response-content-encoding",
+    "response-content-language",
+    "response-content-type",
+    "response-expires",
+    "restore",
+    "retention",
+    "select",
+    "select-type",
+    "session",
+    "storageClass",
+    "tagging",
+    "torrent",
+    "uploadId",
+    "uploads",
+    "versionId",
+    "versioning",
+    "versions",
+    "website",
+    "x-amz-security-token",
+    // What a gateway reads from the query as well as from headers.
+    "x-amz-acl",
+    "x-amz-copy-source",
+    "x-amz-tagging",
+    "x-amz-website-redirect-location",
+];
+
+/// Reads what follows `AWS ` in `Authorization`.
+pub(crate) fn header(head: &Parts, rest: &str) -> Result<ClaimV2, SigError> {
+    let malformed =
+        || SigError::HeaderMalformed("AWS authorization header is invalid. Expected AwsAccessKeyId:signature".into());
+    let (akid, signature) = rest.trim().split_once(':').ok_or_else(malformed)?;
+    Ok(ClaimV2 {
+        access_key_id: akid.parse().map_err(|_| malformed())?,
+        signature: parse_signature(signature).ok_or_else(malformed)?,
+        expires: None,
+        session_token: single(head, "x-amz-security-token")?.map(str::to_owned),
+    })
+}
+
+/// Reads the parameters of a presigned URL.
+pub(crate) fn presigned(query: QueryParams<'_>) -> Result<ClaimV2, SigError> {
+    let malformed = |text: &'static str| SigError::QueryMalformed(text.into());
+    let missing =
+        || malformed("Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters");
+    let akid = query.v2_access_key_id.ok_or_else(missing)?;
+    let signature = query.v2_signature.ok_or_else(missing)?;
+    let expires: i64 =
+        query.v2_expires.ok_or_else(missing)?.parse().map_err(|_| malformed("Expires should be a number"))?;
+    Ok(ClaimV2 {
+        access_key_id: akid.parse().map_err(|_| malformed("AWSAccessKeyId is no access key id"))?,
+        signature: parse_signature(&signature)
+            .ok_or_else(|| malformed("the Signature is not the base64 of 20 bytes"))?,
+        expires: Some(Timestamp::from_second(expires).map_err(|_| malformed("Expires is out of range"))?),
+        session_token: query.v2_security_token.map(Cow::into_owned),
+    })
+}
+
+pub(crate) fn parse_signature(text: &str) -> Option<[u8; 20]> {
+    STANDARD.decode(text).ok()?.try_into().ok()
+}
+
+/// Checks a V2 signature and its time.
+///
+/// `host_bucket` is the bucket when it stands in the host name and not in the path. `Date` (or `x-amz-date`) must be within
+/// `skew_s` seconds of `now`, a presigned URL must not have ended and may end at most seven days from now.
+pub fn verify(
+    head: &Parts,
+    claim: &ClaimV2,
+    secret: &SecretAccessKey,
+    now: Timestamp,
+    skew_s: u32,
+    host_bucket: Option<&str>,
+) -> Result<(), SigError> {
+    let date = match claim.expires {
+        Some(end) => presigned_date(end, now, skew_s)?,
+        None => header_date(head, now, skew_s)?,
+    };
+    let text = string_to_sign(head, &date, claim.expires.is_some(), host_bucket)?;
+    check_signature(&text, &claim.signature, secret)
+}
+
+/// Compares in constant time.
+pub(crate) fn check_signature(text: &[u8], signature: &[u8; 20], secret: &SecretAccessKey) -> Result<(), SigError> {
+    let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret.expose().as_bytes());
+    hmac::verify(&key, text, signature).map_err(|_| SigError::SignatureDoesNotMatch)
+}
+
+fn presigned_date(end: Timestamp, now: Timestamp, skew_s: u32) -> Result<String, SigError> {
+    if now > end {
+        return Err(SigError::Expired(end));
+    }
+    if end.duration_since(now) > SignedDuration::from_secs((MAX_EXPIRES_S + skew_s).into()) {
+        return Err(SigError::QueryMalformed("Expires must be less than a week away".into()));
+    }
+    Ok(end.as_second().to_string())
+}
+
+/// Checks the time and gives the line of the string to sign: empty when `x-amz-date` carries the time.
+fn header_date(head: &Parts, now: Timestamp, skew_s: u32) -> Result<String, SigError> {
+    let amz = single(head, "x-amz-date")?;
+    let text = match amz {
+        Some(text) => text,
+        None => single(head, "date")?.ok_or(SigError::Date("send x-amz-date"))?,
+    };
+    let date = RequestDate::parse_http(text).or_else(|| RequestDate::parse(text));
+    let request = date.ok_or(SigError::Date("it is not a time"))?.timestamp();
+    if request.duration_since(now).abs() > SignedDuration::from_secs(skew_s.into()) {
+        return Err(SigError::TimeTooSkewed { request, server: now });
+    }
+    Ok(if amz.is_some() { String::new() } else { text.to_owned() })
+}
+
+fn string_to_sign(head: &Parts, date: &str, presigned: bool, host_bucket: Option<&str>) -> Result<Vec<u8>, SigError> {
+    let mut out = Vec::with_capacity(256);
+    out.extend_from_slice(head.method.as_str().as_bytes());
+    out.push(b'\n');
+    for name in ["content-md5", "content-type"] {
+        out.extend_from_slice(single(head, name)?.unwrap_or("").as_bytes());
+        out.push(b'\n');
+    }
+    out.extend_from_slice(date.as_bytes());
+    out.push(b'\n');
+    let mut names: Vec<&str> = head.headers.keys().map(http::HeaderName::as_str).collect();
+    names.retain(|name| name.starts_with("x-amz-"));
+    names.sort_unstable();
+    for name in names {
+        let values: Vec<Vec<u8>> =
+            head.headers.get_all(name).iter().map(|value| value.as_bytes().trim_ascii().to_vec()).collect();
+        out.extend_from_slice(name.as_bytes());
+        out.push(b':');
+        out.extend_from_slice(&values.join(&b','));
+        out.push(b'\n');
+    }
+    if let Some(bucket) = host_bucket {
+        out.push(b'/');
+        out.extend_from_slice(bucket.as_bytes());
+    }
+    out.extend_from_slice(head.uri.path().as_bytes());
+    push_sub_resources(head.uri.query().unwrap_or(""), presigned, &mut out)?;
+    Ok(out)
+}
+
+/// `?acl&versionId=1`: the sub-resources, sorted, their values decoded.
+fn push_sub_resources(query: &str, presigned: bool, out: &mut Vec<u8>) -> Result<(), SigError> {
+    let mut found: Vec<(Cow<'_, str>, Option<Vec<u8>>)> = Vec::new();
+    for pair in query.split('&') {
+        let (name, value) = pair.split_once('=').map_or((pair, None), |(name, value)| (name, Some(value)));
+        let name = percent_decode_str(name).decode_utf8_lossy();
+        if !SUB_RESOURCES.contains(&name.as_ref()) {
+            continue;
+        }
+        let value = value.map(|value| percent_decode_str(value).collect::<Vec<u8>>());
+        // The values stand unescaped in the text: one with these characters could pass for several parameters.
+        if value.as_ref().is_some_and(|value| value.iter().any(|byte| matches!(byte, b'&' | b'\n'))) {
+            return Err(SigError::SignatureDoesNotMatch);
+        }
+        // Only a presigned URL carries its token in the query; elsewhere it would be a second one.
+        if name == "x-amz-security-token" && !presigned {
+            return Err(SigError::SeveralMechanisms);
+        }
+        found.push((name, value));
+    }
+    found.sort_unstable();
+    for (position, (name, value)) in found.iter().enumerate() {
+        out.push(if position == 0 { b'?' } else { b'&' });
+        out.extend_from_slice(name.as_bytes());
+        if let Some(value) = value {
+            out.push(b'=');
+            out.extend_from_slice(value);
+        }
+    }
+    Ok(())
+}
