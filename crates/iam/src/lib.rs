@@ -1,1 +1,30 @@
-//! Users, keys, groups, roles and policies as data; commands; the immutable Snapshot.
+//! Users, keys, groups, roles and policies as data; commands; the immutable Snapshot. No clock, socket, file or randomness.
+
+mod bucket;
+mod caller;
+mod change;
+mod config;
+mod documents;
+mod identities;
+mod json;
+mod snapshot;
+mod weed_policies;
+
+pub use bucket::{
+    ACL, Bucket, BucketMetadata, BucketPolicy, CREATOR, CorsConfiguration, CorsRule, DefaultRetention,
+    EncryptionConfiguration, LIFECYCLE, OBJECT_LOCK, OWNER, OWNERSHIP, Ownership, POLICY, VERSIONING, Versioning,
+};
+pub use caller::{Caller, CallerSession};
+pub use change::{Change, Holder, PolicyPlace, PolicyText, Read, RolePlace, Unreadable, WeedPolicies};
+pub use config::{
+    CrossAccountSetting, DocumentStore, IamConfig, KelpgateConfig, SigningKeyBytes, StsConfig, Surroundings,
+};
+pub use documents::{
+    AccountDocument, CredentialDocument, Facts, GroupDocument, RoleDocument, ServiceAccountDocument, UserDocument,
+};
+pub use identities::Identities;
+pub use json::JsonError;
+pub use snapshot::{
+    ANONYMOUS, Counts, Group, InlinePolicy, KeyHolder, KeyRefusal, ManagedPolicy, PolicySource, Role, Settings,
+    Snapshot, User, policy_name_of,
+};

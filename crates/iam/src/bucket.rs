@@ -1,0 +1,290 @@
+//! What the data plane needs to know of a bucket: the attributes of its directory entry (SEAWEEDFS 4.48), read once per change.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ids::AccountId;
+use policy::{CompiledPolicy, Policy};
+use prost::Message;
+
+/// The owner's account id.
+pub const OWNER: &str = "Seaweed-X-Amz-Owner";
+/// The name of the identity that made the bucket.
+pub const CREATOR: &str = "s3-identity-id";
+/// Grants, as JSON.
+pub const ACL: &str = "Seaweed-X-Amz-Acl";
+/// Object ownership.
+pub const OWNERSHIP: &str = "Seaweed-X-Amz-Ownership";
+/// `Enabled` or `Suspended`.
+pub const VERSIONING: &str = "Seaweed-X-Amz-Versioning";
+/// The bucket policy, as JSON.
+pub const POLICY: &str = "s3-bucket-policy";
+/// The lifecycle configuration, as XML.
+pub const LIFECYCLE: &str = "s3-bucket-lifecycle-configuration-xml";
+/// `Enabled`.
+pub const OBJECT_LOCK: &str = "Seaweed-X-Amz-Object-Lock-Enabled";
+
+/// A bucket, without any call to the filer.
+#[derive(Debug, Clone)]
+pub struct Bucket {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The owner id as stored: an account number, or a name; empty when nobody is named.
+    pub owner: Arc<str>,
+    /// The account that the owner id stands for.
+    pub account: AccountId,
+    /// The name of the identity that made it; may be empty.
+    pub creator: Arc<str>,
+    /// Seconds since 1970.
+    pub created_s: i64,
+    /// The bucket policy.
+    pub policy: Option<BucketPolicy>,
+    /// The ACL as stored (JSON array of grants).
+    pub acl: Option<Arc<str>>,
+    /// Who owns objects.
+    pub ownership: Ownership,
+    /// Whether versions are kept.
+    pub versioning: Versioning,
+    /// Object lock was enabled when the bucket was made.
+    pub object_lock: bool,
+    /// The default retention, if object lock has one.
+    pub default_retention: Option<DefaultRetention>,
+    /// Tags, CORS and default encryption; an error when the stored message cannot be read.
+    pub metadata: Result<BucketMetadata, Arc<str>>,
+    /// The lifecycle configuration as stored (XML).
+    pub lifecycle: Option<Arc<str>>,
+    /// Bytes; negative while disabled; 0 for none.
+    pub quota: i64,
+}
+
+/// A stored bucket policy.
+#[derive(Debug, Clone)]
+pub struct BucketPolicy {
+    /// The text as stored.
+    pub text: Arc<str>,
+    /// Its index; it denies everything if the text cannot be read.
+    pub compiled: Arc<CompiledPolicy>,
+    /// It grants something to everybody.
+    pub is_public: bool,
+}
+
+/// `Seaweed-X-Amz-Ownership`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Ownership {
+    /// ACLs do not count; also when nothing is stored.
+    #[default]
+    BucketOwnerEnforced,
+    /// The bucket's owner owns objects uploaded with `bucket-owner-full-control`.
+    BucketOwnerPreferred,
+    /// The uploader owns the object.
+    ObjectWriter,
+}
+
+/// `Seaweed-X-Amz-Versioning`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Versioning {
+    /// Never enabled.
+    #[default]
+    Off,
+    /// Each write makes a version.
+    Enabled,
+    /// Writes make the null version; old ones stay.
+    Suspended,
+    /// A value that nobody knows: treat it as enabled, refuse what is not supported.
+    Unknown,
+}
+
+/// Object lock's default.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DefaultRetention {
+    /// `GOVERNANCE` or `COMPLIANCE`.
+    pub mode: Arc<str>,
+    /// Days, or 0.
+    pub days: u32,
+    /// Years, or 0.
+    pub years: u32,
+}
+
+/// The message in the content of a bucket's entry (`s3_pb.BucketMetadata`).
+#[derive(Clone, PartialEq, Message)]
+pub struct BucketMetadata {
+    /// The bucket's tags.
+    #[prost(btree_map = "string, string", tag = "1")]
+    pub tags: BTreeMap<String, String>,
+    /// CORS.
+    #[prost(message, optional, tag = "2")]
+    pub cors: Option<CorsConfiguration>,
+    /// Default encryption.
+    #[prost(message, optional, tag = "3")]
+    pub encryption: Option<EncryptionConfiguration>,
+}
+
+/// CORS rules, in order.
+#[derive(Clone, PartialEq, Message)]
+pub struct CorsConfiguration {
+    /// The first one that matches counts.
+    #[prost(message, repeated, tag = "1")]
+    pub rules: Vec<CorsRule>,
+}
+
+/// One CORS rule.
+#[derive(Clone, PartialEq, Message)]
+pub struct CorsRule {
+    /// Request headers, with `*`.
+    #[prost(string, repeated, tag = "1")]
+    pub allowed_headers: Vec<String>,
+    /// Methods.
+    #[prost(string, repeated, tag = "2")]
+    pub allowed_methods: Vec<String>,
+    /// Origins, with `*`.
+    #[prost(string, repeated, tag = "3")]
+    pub allowed_origins: Vec<String>,
+    /// Response headers that scripts may read.
+    #[prost(string, repeated, tag = "4")]
+    pub expose_headers: Vec<String>,
+    /// How long a preflight may be kept, in seconds.
+    #[prost(int32, tag = "5")]
+    pub max_age_seconds: i32,
+    /// The rule's name.
+    #[prost(string, tag = "6")]
+    pub id: String,
+}
+
+/// Default encryption.
+#[derive(Clone, PartialEq, Message)]
+pub struct EncryptionConfiguration {
+    /// `AES256` or `aws:kms`.
+    #[prost(string, tag = "1")]
+    pub sse_algorithm: String,
+    /// The key, for `aws:kms`.
+    #[prost(string, tag = "2")]
+    pub kms_key_id: String,
+    /// Bucket keys.
+    #[prost(bool, tag = "3")]
+    pub bucket_key_enabled: bool,
+}
+
+impl Bucket {
+    /// Reads a bucket from what its directory entry holds. `previous` is the bucket as known before: an unchanged policy is
+    /// not compiled again.
+    pub fn read(
+        name: &str,
+        extended: &BTreeMap<String, Vec<u8>>,
+        content: &[u8],
+        created_s: i64,
+        quota: i64,
+        previous: Option<&Bucket>,
+    ) -> Self {
+        let text = |key: &str| extended.get(key).map(|bytes| String::from_utf8_lossy(bytes));
+        let owner = text(OWNER).unwrap_or_default();
+        let ownership = match text(OWNERSHIP).as_deref() {
+            Some("BucketOwnerPreferred") => Ownership::BucketOwnerPreferred,
+            Some("ObjectWriter") => Ownership::ObjectWriter,
+            _ => Ownership::BucketOwnerEnforced,
+        };
+        let versioning = match text(VERSIONING).as_deref() {
+            None | Some("") => Versioning::Off,
+            Some("Enabled") => Versioning::Enabled,
+            Some("Suspended") => Versioning::Suspended,
+            Some(_) => Versioning::Unknown,
+        };
+        let policy = extended.get(POLICY).filter(|bytes| !bytes.is_empty());
+        Self {
+            name: name.into(),
+            account: AccountId::from_owner(&owner),
+            owner: owner.into(),
+            creator: text(CREATOR).unwrap_or_default().into(),
+            created_s,
+            policy: policy.map(|bytes| bucket_policy(name, bytes, previous)),
+            acl: text(ACL).map(Into::into),
+            ownership,
+            versioning,
+            object_lock: extended.get(OBJECT_LOCK).is_some_and(|value| !value.is_empty()),
+            default_retention: default_retention(extended),
+            metadata: BucketMetadata::decode(content)
+                .map_err(|error| format!("the metadata of bucket `{name}` cannot be read: {error}").into()),
+            lifecycle: text(LIFECYCLE).map(Into::into),
+            quota,
+        }
+    }
+
+    /// The compiled bucket policy.
+    pub fn compiled_policy(&self) -> Option<&CompiledPolicy> {
+        self.policy.as_ref().map(|policy| &*policy.compiled)
+    }
+
+    /// The CORS rules; none if there are none or they cannot be read.
+    pub fn cors_rules(&self) -> &[CorsRule] {
+        self.metadata.as_ref().ok().and_then(|metadata| metadata.cors.as_ref()).map_or(&[], |cors| &cors.rules)
+    }
+
+    /// The tags; none if there are none or they cannot be read.
+    pub fn tags(&self) -> Option<&BTreeMap<String, String>> {
+        self.metadata.as_ref().ok().map(|metadata| &metadata.tags)
+    }
+}
+
+fn bucket_policy(name: &str, bytes: &[u8], previous: Option<&Bucket>) -> BucketPolicy {
+    let known = previous.and_then(|bucket| bucket.policy.as_ref()).filter(|known| known.text.as_bytes() == bytes);
+    if let Some(known) = known {
+        return known.clone();
+    }
+    let text = String::from_utf8_lossy(bytes);
+    let (compiled, is_public) = match Policy::parse_bucket(name, &text) {
+        Ok(policy) => (policy.compile(), policy.is_public()),
+        Err(error) => {
+            let reason = format!("the stored policy of bucket `{name}` cannot be read: {error}");
+            (CompiledPolicy::unreadable(reason), false)
+        }
+    };
+    BucketPolicy { text: text.into(), compiled: Arc::new(compiled), is_public }
+}
+
+fn default_retention(extended: &BTreeMap<String, Vec<u8>>) -> Option<DefaultRetention> {
+    let text = |key: &str| extended.get(key).map(|bytes| String::from_utf8_lossy(bytes));
+    let number = |key: &str| text(key).and_then(|digits| digits.parse().ok()).unwrap_or(0);
+    let mode = text("Lock-Default-Mode").filter(|mode| !mode.is_empty())?;
+    Some(DefaultRetention { mode: mode.into(), days: number("Lock-Default-Days"), years: number("Lock-Default-Years") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bucket(pairs: &[(&str, &str)], content: &[u8]) -> Bucket {
+        let extended = pairs.iter().map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec())).collect();
+        Bucket::read("b1x", &extended, content, 7, 0, None)
+    }
+
+    #[test]
+    fn attributes_become_facts() {
+        let found = bucket(&[(OWNER, "111122223333"), (CREATOR, "al"), (VERSIONING, "Suspended")], &[]);
+        assert_eq!(
+            (found.account.as_str(), &*found.creator, found.versioning),
+            ("111122223333", "al", Versioning::Suspended)
+        );
+        assert_eq!(bucket(&[(OWNER, "root")], &[]).account, AccountId::DEFAULT);
+        assert_eq!(bucket(&[(VERSIONING, "Sideways")], &[]).versioning, Versioning::Unknown);
+        assert!(bucket(&[(OBJECT_LOCK, "Enabled")], &[]).object_lock);
+        let retention =
+            bucket(&[("Lock-Default-Mode", "GOVERNANCE"), ("Lock-Default-Days", "3")], &[]).default_retention;
+        assert_eq!(retention, Some(DefaultRetention { mode: "GOVERNANCE".into(), days: 3, years: 0 }));
+    }
+
+    #[test]
+    fn the_content_of_weed_is_read() {
+        let found = bucket(&[], &[0x1a, 0x08, 0x0a, 0x06, 0x41, 0x45, 0x53, 0x32, 0x35, 0x36]);
+        assert_eq!(found.metadata.unwrap().encryption.unwrap().sse_algorithm, "AES256");
+        assert!(bucket(&[], &[0xff]).metadata.is_err());
+    }
+
+    #[test]
+    fn a_policy_that_cannot_be_read_is_kept_and_denies() {
+        let found = bucket(&[(POLICY, "{not json")], &[]);
+        let policy = found.policy.clone().unwrap();
+        assert!(policy.compiled.unreadable_reason().is_some_and(|reason| reason.contains("b1x")), "{policy:?}");
+        let extended = [(POLICY.to_owned(), b"{not json".to_vec())].into();
+        let again = Bucket::read("b1x", &extended, &[], 7, 0, Some(&found));
+        assert!(Arc::ptr_eq(&again.policy.unwrap().compiled, &policy.compiled));
+    }
+}

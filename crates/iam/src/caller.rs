@@ -1,0 +1,55 @@
+//! Who makes a request, once authenticated.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ids::{AccessKeyId, AccountId};
+use policy::{CompiledPolicy, Principal};
+
+/// An authenticated caller with the policies that apply to it at this moment.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The user's name, or the session's.
+    pub name: Arc<str>,
+    /// What policies know it as.
+    pub principal: Principal,
+    /// Its ARN, as GetCallerIdentity answers it.
+    pub arn: Arc<str>,
+    /// `aws:userid`: the user's id, `<role id>:<session name>`, or the account of a root user.
+    pub user_id: Arc<str>,
+    /// The account it acts in.
+    pub account: AccountId,
+    /// The root user of its account.
+    pub is_root: bool,
+    /// The key that signed; `None` for anonymous callers.
+    pub access_key_id: Option<AccessKeyId>,
+    /// Facts of its session; `None` for long-term keys.
+    pub session: Option<CallerSession>,
+    /// Identity policies.
+    pub policies: Arc<[Arc<CompiledPolicy>]>,
+    /// The permissions boundary.
+    pub boundary: Option<Arc<CompiledPolicy>>,
+    /// Where the request came from, forwarding headers considered.
+    pub source_ip: Option<IpAddr>,
+    /// `User-Agent`; may be empty.
+    pub user_agent: Arc<str>,
+    /// The request came over TLS.
+    pub secure_transport: bool,
+}
+
+/// What a session token says.
+#[derive(Debug, Clone)]
+pub struct CallerSession {
+    /// The session's id (`sid`).
+    pub id: Arc<str>,
+    /// The role's ARN.
+    pub role_arn: Arc<str>,
+    /// The name given to AssumeRole.
+    pub name: Arc<str>,
+    /// Seconds since 1970.
+    pub issued_s: i64,
+    /// Seconds since 1970.
+    pub expires_s: i64,
+    /// The session policy, compiled.
+    pub policy: Option<Arc<CompiledPolicy>>,
+}

@@ -1,0 +1,439 @@
+//! The `-iam.config` file: sessions, where roles and policies live, and Kelpgate's own settings under `kelpgate`.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ids::AccountId;
+
+use crate::documents::{RoleDocument, document_text};
+use crate::identities;
+use crate::json::{JsonError, Node, Object, duration_s};
+
+/// Everything that the file says, defaults filled in.
+#[derive(Debug, Clone)]
+pub struct IamConfig {
+    /// Sessions.
+    pub sts: StsConfig,
+    /// `policy.defaultEffect: "Allow"`: honoured for authenticated S3 requests alone.
+    pub default_effect_allow: bool,
+    /// Where the policies of this file live.
+    pub policy_store: DocumentStore,
+    /// Where roles live.
+    pub role_store: DocumentStore,
+    /// `roles[]`.
+    pub roles: Vec<RoleDocument>,
+    /// `policies[]`: name and text.
+    pub policies: Vec<(String, String)>,
+    /// Our own settings.
+    pub kelpgate: KelpgateConfig,
+    /// What is ignored, for the log.
+    pub warnings: Vec<String>,
+}
+
+/// `sts`.
+#[derive(Debug, Clone)]
+pub struct StsConfig {
+    /// How long a session lives when nobody asks, in seconds.
+    pub token_duration_s: i64,
+    /// The longest session, in seconds.
+    pub max_session_s: i64,
+    /// The `iss` of sessions.
+    pub issuer: String,
+    /// The key that signs sessions; `None` when the file has none.
+    pub signing_key: Option<SigningKeyBytes>,
+    /// The account of sessions.
+    pub account: AccountId,
+}
+
+/// The decoded bytes of `sts.signingKey`: at least 16. Debug does not show them.
+#[derive(Clone)]
+pub struct SigningKeyBytes(Vec<u8>);
+
+impl SigningKeyBytes {
+    /// The key.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for SigningKeyBytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SigningKeyBytes(..)")
+    }
+}
+
+/// `policy` or `roleStore`: in the memory of this gateway, or on the filer for all of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DocumentStore {
+    /// What the file defines, in this process only.
+    Memory,
+    /// Documents below a directory of the filer, without a slash at the end.
+    Filer {
+        /// For example `/seaweedfs/iam/roles`.
+        base_path: String,
+    },
+}
+
+impl DocumentStore {
+    /// `memory` or `filer`, as `/status` shows it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Filer { .. } => "filer",
+        }
+    }
+}
+
+/// `kelpgate`: settings that SeaweedFS does not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KelpgateConfig {
+    /// `crossAccount`.
+    pub cross_account: CrossAccountSetting,
+    /// `iamBasePath`: where inline policies live; `/seaweedfs/iam`.
+    pub iam_base_path: String,
+    /// `trustedProxies`: addresses or networks whose forwarding headers tell the client's address.
+    pub trusted_proxies: Vec<String>,
+}
+
+impl Default for KelpgateConfig {
+    fn default() -> Self {
+        Self {
+            cross_account: CrossAccountSetting::ResourcePolicy,
+            iam_base_path: DEFAULT_BASE.to_owned(),
+            trusted_proxies: Vec::new(),
+        }
+    }
+}
+
+/// What a request to another account's bucket needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CrossAccountSetting {
+    /// A grant of the bucket policy to a user, a session or `*` suffices.
+    ResourcePolicy,
+    /// Both the bucket policy and the identity must allow: AWS's rule.
+    Both,
+}
+
+/// What the file is checked against.
+pub struct Surroundings<'a> {
+    /// The values of `-filer`; empty when the filer is embedded.
+    pub filers: &'a [String],
+    /// A freshly generated base64 key, offered when the file's is unusable.
+    pub generated_key: &'a str,
+}
+
+const DEFAULT_BASE: &str = "/seaweedfs/iam";
+
+impl Default for IamConfig {
+    fn default() -> Self {
+        Self {
+            sts: StsConfig {
+                token_duration_s: 3600,
+                max_session_s: 43200,
+                issuer: "seaweedfs-sts".to_owned(),
+                signing_key: None,
+                account: AccountId::DEFAULT,
+            },
+            default_effect_allow: false,
+            policy_store: DocumentStore::Memory,
+            role_store: DocumentStore::Memory,
+            roles: Vec::new(),
+            policies: Vec::new(),
+            kelpgate: KelpgateConfig::default(),
+            warnings: Vec::new(),
+        }
+    }
+}
+
+impl IamConfig {
+    /// Reads the file.
+    ///
+    /// Errors: bad JSON, wrong kinds and unknown keys, each with line and column; providers; a signing key that is no base64
+    /// or has fewer than 16 bytes; a filer address that `-filer` does not name.
+    pub fn parse(text: &str, surroundings: &Surroundings<'_>) -> Result<Self, JsonError> {
+        let node = Node::parse(text)?;
+        let mut object = node.object()?;
+        let mut config = Self::default();
+        if let Some(node) = object.take(&["sts"]) {
+            config.sts(&node, surroundings)?;
+        }
+        if let Some(node) = object.take(&["policy"]) {
+            config.policy(&node, surroundings)?;
+        }
+        if let Some(node) = object.take(&["roleStore"]) {
+            let mut store = node.object()?;
+            config.role_store = document_store(&mut store, "roles", surroundings, &mut config.warnings)?;
+            refuse_unknown(store)?;
+        }
+        refuse_providers(&mut object)?;
+        for node in object.array(&["roles"])? {
+            let role = RoleDocument::read(&node)?;
+            if let Some(key) = role.other.keys().next() {
+                return Err(unknown(&node, key));
+            }
+            if config.roles.iter().any(|known| known.name == role.name) {
+                return Err(node.error(format!("the role `{}` is defined twice; merge the two", role.name)));
+            }
+            config.roles.push(role);
+        }
+        for node in object.array(&["policies"])? {
+            let (name, text) = config_policy(&node)?;
+            if config.policies.iter().any(|(known, _)| *known == name) {
+                return Err(node.error(format!("the policy `{name}` is defined twice; merge the two")));
+            }
+            config.policies.push((name, text));
+        }
+        if let Some(node) = object.take(&["kelpgate"]) {
+            config.kelpgate = kelpgate(&node)?;
+        }
+        config.rest(object)?;
+        Ok(config)
+    }
+
+    fn sts(&mut self, node: &Node<'_>, surroundings: &Surroundings<'_>) -> Result<(), JsonError> {
+        let mut object = node.object()?;
+        if let Some(node) = object.take(&["tokenDuration"]) {
+            self.sts.token_duration_s = within(&node, 900, 43200)?;
+        }
+        if let Some(node) = object.take(&["maxSessionLength"]) {
+            self.sts.max_session_s = within(&node, 900, 43200)?;
+        }
+        if let Some(node) = object.take(&["issuer"]) {
+            self.sts.issuer = node.string()?;
+            if self.sts.issuer.is_empty() {
+                return Err(node.error("the issuer is empty; leave the key out for `seaweedfs-sts`"));
+            }
+        }
+        if let Some(node) = object.take(&["signingKey"]) {
+            self.sts.signing_key = signing_key(&node, surroundings.generated_key)?;
+        }
+        if let Some(node) = object.take(&["accountId"]) {
+            let text = node.string()?;
+            if !text.is_empty() {
+                self.sts.account = text.parse().map_err(|error: ids::AccountIdError| node.error(error.to_string()))?;
+            }
+        }
+        refuse_providers(&mut object)?;
+        refuse_unknown(object)
+    }
+
+    fn policy(&mut self, node: &Node<'_>, surroundings: &Surroundings<'_>) -> Result<(), JsonError> {
+        let mut object = node.object()?;
+        if let Some(node) = object.take(&["defaultEffect"]) {
+            self.default_effect_allow = match node.string()?.as_str() {
+                "Allow" => true,
+                "Deny" | "" => false,
+                other => return Err(node.error(format!("`{other}` is neither `Deny` nor `Allow`"))),
+            };
+        }
+        self.policy_store = document_store(&mut object, "policies", surroundings, &mut self.warnings)?;
+        refuse_unknown(object)
+    }
+
+    fn rest(&mut self, object: Object<'_>) -> Result<(), JsonError> {
+        for (key, node) in object.rest() {
+            if identities::TOP_LEVEL.contains(&key.as_str()) {
+                continue; // the same file read as an identities file
+            }
+            if key == "oidcProviderStore" {
+                self.warnings.push("`oidcProviderStore` is ignored, as in SeaweedFS".to_owned());
+            } else if key.starts_with('_') || key.starts_with('$') || key == "comment" {
+                self.warnings.push(format!("`{key}` is taken for a comment and ignored"));
+            } else {
+                return Err(unknown(&node, ""));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn unknown(node: &Node<'_>, key: &str) -> JsonError {
+    let path = if key.is_empty() { node.path().to_owned() } else { format!("{}.{key}", node.path()) };
+    node.error(format!("unknown key `{path}`; correct it or remove it (a key that begins with `_` is a comment)"))
+}
+
+fn refuse_unknown(object: Object<'_>) -> Result<(), JsonError> {
+    object.rest().iter().find(|(key, _)| !key.starts_with('_')).map_or(Ok(()), |(_, node)| Err(unknown(node, "")))
+}
+
+fn refuse_providers(object: &mut Object<'_>) -> Result<(), JsonError> {
+    let providers = object.array(&["providers"])?;
+    let Some(node) = providers.first() else { return Ok(()) };
+    let name = node.object()?.string(&["name"])?;
+    Err(node.error(format!(
+        "the identity provider `{name}` is refused until federation is supported; remove it from `providers` to start"
+    )))
+}
+
+fn within(node: &Node<'_>, least: i64, most: i64) -> Result<i64, JsonError> {
+    let seconds = duration_s(node)?;
+    if (least..=most).contains(&seconds) {
+        Ok(seconds)
+    } else {
+        Err(node.error(format!("{seconds} s is out of range: {least} to {most} seconds")))
+    }
+}
+
+fn signing_key(node: &Node<'_>, generated: &str) -> Result<Option<SigningKeyBytes>, JsonError> {
+    let text = node.string()?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let advice = format!("put the same generated key into the file of every gateway, for example \"{generated}\"");
+    let bytes = STANDARD.decode(&text).map_err(|_| node.error(format!("the signing key is not base64: {advice}")))?;
+    if bytes.len() < 16 {
+        let found = bytes.len();
+        return Err(node.error(format!("the signing key has {found} bytes, at least 16 are needed: {advice}")));
+    }
+    Ok(Some(SigningKeyBytes(bytes)))
+}
+
+/// `{"storeType", "storeConfig": {"filerAddress", "basePath"}}`; `leaf` is the directory when the base path is left out.
+fn document_store(
+    object: &mut Object<'_>,
+    leaf: &str,
+    surroundings: &Surroundings<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<DocumentStore, JsonError> {
+    let store_type = object.take(&["storeType"]);
+    let filer = match &store_type {
+        None => false,
+        Some(node) => match node.string()?.as_str() {
+            "memory" | "" => false,
+            "filer" | "cached-filer" | "generic-cached" => true,
+            other => return Err(node.error(format!("`{other}` is no store type; `memory` and `filer` are"))),
+        },
+    };
+    let mut base_path = format!("{DEFAULT_BASE}/{leaf}");
+    if let Some(node) = object.take(&["storeConfig"]) {
+        let mut store = node.object()?;
+        if let Some(node) = store.take(&["basePath"]) {
+            base_path = absolute_path(&node)?;
+        }
+        if let Some(node) = store.take(&["filerAddress"]) {
+            check_filer(&node, surroundings.filers)?;
+        }
+        for key in ["noCache", "ttl", "listTtl", "maxCacheSize", "cacheTtl", "maxCacheEntries"] {
+            if let Some(node) = store.take(&[key]) {
+                warnings
+                    .push(format!("`{}` is ignored: changes on the filer are followed, nothing expires", node.path()));
+            }
+        }
+        refuse_unknown(store)?;
+    }
+    Ok(if filer { DocumentStore::Filer { base_path } } else { DocumentStore::Memory })
+}
+
+fn absolute_path(node: &Node<'_>) -> Result<String, JsonError> {
+    let text = node.string()?;
+    let path = text.trim_end_matches('/');
+    let plain = |segment: &str| !matches!(segment, "" | "." | "..") && !segment.contains('\0');
+    if path.starts_with('/') && path.split('/').skip(1).all(plain) {
+        Ok(path.to_owned())
+    } else {
+        Err(node.error(format!("`{text}` is no absolute path; write one such as `/seaweedfs/iam/roles`")))
+    }
+}
+
+/// The address must be one of `-filer`'s: state on another filer would not be followed.
+fn check_filer(node: &Node<'_>, filers: &[String]) -> Result<(), JsonError> {
+    let address = node.string()?;
+    // `host:http.grpc` and `host:http` name the same filer.
+    let plain = |address: &str| {
+        let (host, port) = address.rsplit_once(':').unwrap_or((address, ""));
+        (host.to_owned(), port.split('.').next().unwrap_or_default().to_owned())
+    };
+    if address.is_empty() || filers.is_empty() || filers.iter().any(|filer| plain(filer) == plain(&address)) {
+        return Ok(());
+    }
+    Err(node.error(format!(
+        "the filer `{address}` is none of -filer={}; name one of these, or leave `filerAddress` out",
+        filers.join(",")
+    )))
+}
+
+fn config_policy(node: &Node<'_>) -> Result<(String, String), JsonError> {
+    let mut object = node.object()?;
+    let name = object.string(&["name"])?;
+    let document = object.take(&["document", "content"]);
+    object.take(&["description"]);
+    refuse_unknown(object)?;
+    match document {
+        Some(document) if !name.is_empty() => Ok((name, document_text(&document)?)),
+        _ => Err(node.error("a policy needs a `name` and a `document`")),
+    }
+}
+
+fn kelpgate(node: &Node<'_>) -> Result<KelpgateConfig, JsonError> {
+    let mut object = node.object()?;
+    let mut config = KelpgateConfig::default();
+    if let Some(node) = object.take(&["crossAccount"]) {
+        config.cross_account = match node.string()?.as_str() {
+            "resource-policy" => CrossAccountSetting::ResourcePolicy,
+            "both" => CrossAccountSetting::Both,
+            other => return Err(node.error(format!("`{other}` is neither `resource-policy` nor `both`"))),
+        };
+    }
+    if let Some(node) = object.take(&["iamBasePath"]) {
+        config.iam_base_path = absolute_path(&node)?;
+    }
+    config.trusted_proxies = object.strings(&["trustedProxies"])?;
+    refuse_unknown(object)?;
+    Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<IamConfig, JsonError> {
+        let filers = ["localhost:8888.18888".to_owned()];
+        IamConfig::parse(text, &Surroundings { filers: &filers, generated_key: "R0VORVJBVEVE" })
+    }
+
+    const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZg==";
+
+    #[test]
+    fn the_distributed_configuration_is_understood() {
+        let text = format!(
+            r#"{{"sts":{{"tokenDuration":"1h","maxSessionLength":"12h","issuer":"seaweedfs-sts","signingKey":"{KEY}"}},
+            "policy":{{"defaultEffect":"Deny","storeType":"filer","storeConfig":{{"filerAddress":"localhost:8888","basePath":"/seaweedfs/iam/policies"}}}},
+            "roleStore":{{"storeType":"filer","storeConfig":{{"filerAddress":"localhost:8888","basePath":"/seaweedfs/iam/roles/"}}}},
+            "roles":[{{"roleName":"R","roleArn":"arn:aws:iam::role/R","trustPolicy":{{"Version":"2012-10-17"}},"attachedPolicies":["P"]}}],
+            "policies":[{{"name":"P","document":{{"Version":"2012-10-17","Statement":[]}}}}],
+            "kelpgate":{{"crossAccount":"both"}},"identities":[],"_note":"x","providers":[]}}"#
+        );
+        let config = parse(&text).unwrap();
+        assert_eq!(config.sts.token_duration_s, 3600);
+        assert_eq!(config.sts.signing_key.as_ref().unwrap().expose(), b"0123456789abcdef");
+        assert_eq!(config.role_store, DocumentStore::Filer { base_path: "/seaweedfs/iam/roles".into() });
+        assert_eq!(config.policies[0].1, r#"{"Version":"2012-10-17","Statement":[]}"#);
+        assert_eq!(config.kelpgate.cross_account, CrossAccountSetting::Both);
+        let bare = parse(r#"{"policy":{"storeType":"filer"},"roleStore":{"storeType":"filer"}}"#).unwrap();
+        assert_eq!(bare.policy_store, DocumentStore::Filer { base_path: "/seaweedfs/iam/policies".into() });
+        assert_eq!(bare.role_store, DocumentStore::Filer { base_path: "/seaweedfs/iam/roles".into() });
+    }
+
+    #[test]
+    fn each_mistake_is_named_with_its_place() {
+        for (text, part) in [
+            (r#"{"sts":{"signingKey":"base64-encoded-signing-key"}}"#, "R0VORVJBVEVE"),
+            (r#"{"sts":{"signingKey":"c2hvcnQ="}}"#, "5 bytes"),
+            (r#"{"sts":{"tokenDuration":"1 hour"}}"#, "no duration"),
+            (r#"{"sts":{"maxSessionLength":"24h"}}"#, "out of range"),
+            (r#"{"sts":{"tokenDuraton":"1h"}}"#, "unknown key `sts.tokenDuraton`"),
+            (r#"{"polices":[]}"#, "unknown key `polices`"),
+            (r#"{"policy":{"storeType":"etcd"}}"#, "`etcd` is no store type"),
+            (r#"{"policy":{"defaultEffect":"Perhaps"}}"#, "neither"),
+            (r#"{"policy":{"storeConfig":{"filerAddress":"other:8888"}}}"#, "none of -filer=localhost:8888"),
+            (r#"{"roleStore":{"storeConfig":{"basePath":"/a/../b"}}}"#, "no absolute path"),
+            (r#"{"providers":[{"name":"okta","type":"oidc"}]}"#, "`okta` is refused until federation"),
+            (r#"{"sts":{"providers":[{"name":"ldap"}]}}"#, "`ldap` is refused"),
+            (r#"{"roles":[{"roleName":"R"}]}"#, "trustPolicy"),
+            (r#"{"kelpgate":{"crossacount":"both"}}"#, "unknown key"),
+            (r#"{"sts":{"accountId":"12"}}"#, "no account id"),
+        ] {
+            let error = parse(text).unwrap_err().to_string();
+            assert!(error.contains(part) && error.contains("line 1"), "{text}: {error}");
+        }
+    }
+}

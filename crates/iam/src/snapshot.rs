@@ -1,0 +1,282 @@
+//! The immutable state that every decision reads: users, keys, groups, roles, policies and buckets of one moment.
+//!
+//! A change makes the next Snapshot from the last one; what did not change is shared, and policies are compiled only when their
+//! text changed. Nothing here depends on the order in which documents arrived: two gateways that read the same documents hold
+//! equal Snapshots.
+
+mod apply;
+mod managed_policy;
+mod role;
+mod user;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use ids::{AccessKeyId, AccountId};
+use policy::{CompiledPolicy, CrossAccount};
+use rpds::{HashTrieMapSync, HashTrieSetSync, RedBlackTreeMapSync};
+
+use crate::bucket::Bucket;
+use crate::change::{Holder, WeedPolicies};
+use crate::documents::ServiceAccountDocument;
+use crate::identities::Identities;
+
+pub use managed_policy::{InlinePolicy, ManagedPolicy, policy_name_of};
+pub use role::Role;
+pub use user::{Group, KeyHolder, KeyRefusal, PolicySource, User};
+
+use managed_policy::InlineMap;
+use user::KeyOwner;
+
+/// What holds for all requests, from the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The account of whatever names none: `sts.accountId`, else `000000000000`.
+    pub account: AccountId,
+    /// `policy.defaultEffect: "Allow"`.
+    pub default_effect_allow: bool,
+    /// What a request to another account's bucket needs.
+    pub cross_account: CrossAccount,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { account: AccountId::DEFAULT, default_effect_allow: false, cross_account: CrossAccount::default() }
+    }
+}
+
+/// How much there is of everything, for `/status` and metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Users, those of the identities file included.
+    pub users: usize,
+    /// Access keys of users and service accounts.
+    pub keys: usize,
+    /// Groups.
+    pub groups: usize,
+    /// Roles.
+    pub roles: usize,
+    /// Managed policies.
+    pub policies: usize,
+    /// Service accounts.
+    pub service_accounts: usize,
+    /// Buckets.
+    pub buckets: usize,
+    /// Documents that cannot be read.
+    pub problems: usize,
+}
+
+type Map<K, V> = RedBlackTreeMapSync<K, V>;
+
+/// IAM state and bucket facts of one moment. Cloning it, and making the next one, is cheap.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    revision: u64,
+    settings: Arc<Settings>,
+    static_users: Arc<BTreeSet<Arc<str>>>,
+    users: Map<Arc<str>, Arc<User>>,
+    keys: HashTrieMapSync<AccessKeyId, Arc<[KeyOwner]>>,
+    service_accounts: Map<Arc<str>, Arc<ServiceAccountDocument>>,
+    groups: Map<Arc<str>, Arc<Group>>,
+    roles: Map<Arc<str>, Arc<Role>>,
+    policies: Map<Arc<str>, Arc<ManagedPolicy>>,
+    inline: Map<Holder, Arc<InlineMap>>,
+    weed: Arc<WeedPolicies>,
+    buckets: Map<Arc<str>, Arc<Bucket>>,
+    /// User name to the groups that name it.
+    memberships: Map<Arc<str>, Arc<BTreeSet<Arc<str>>>>,
+    /// Policy name to whoever has it attached or as boundary.
+    attachments: Map<Arc<str>, HashTrieSetSync<Holder>>,
+    /// What cannot be read or contradicts itself: what it is about, and why.
+    problems: Map<Arc<str>, Arc<str>>,
+}
+
+impl Snapshot {
+    /// The state that the identities file alone makes. Revision 0.
+    pub fn new(settings: Settings, identities: &Identities) -> Self {
+        let empty = Self {
+            revision: 0,
+            settings: Arc::new(settings),
+            static_users: Arc::default(),
+            users: Map::new_sync(),
+            keys: HashTrieMapSync::new_sync(),
+            service_accounts: Map::new_sync(),
+            groups: Map::new_sync(),
+            roles: Map::new_sync(),
+            policies: Map::new_sync(),
+            inline: Map::new_sync(),
+            weed: Arc::default(),
+            buckets: Map::new_sync(),
+            memberships: Map::new_sync(),
+            attachments: Map::new_sync(),
+            problems: Map::new_sync(),
+        };
+        empty.with_identities(identities)
+    }
+
+    /// Counts the changes that were applied since the start of this gateway; another gateway counts for itself.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The holder of an access key, active or not: see [`KeyHolder::refusal`]. `None` for unknown keys, for keys of users or service
+    /// accounts that are gone, and for keys that two stored documents claim (nobody can tell whose they are).
+    pub fn access_key(&self, access_key_id: &str) -> Option<KeyHolder> {
+        let owners = self.keys.get(access_key_id)?;
+        let owner = match &**owners {
+            [owner] => owner,
+            several => {
+                let mut statics = several.iter().filter(|owner| owner.is_static);
+                let first = statics.next()?;
+                if statics.next().is_some() {
+                    return None;
+                }
+                first
+            }
+        };
+        Some(KeyHolder::of(owner, self.users.get(&owner.user)?.clone()))
+    }
+
+    /// A user by name.
+    pub fn user(&self, name: &str) -> Option<&Arc<User>> {
+        self.users.get(name)
+    }
+
+    /// The identity named `anonymous`, whose policies are those of unsigned requests.
+    pub fn anonymous(&self) -> Option<&Arc<User>> {
+        self.users.get(ANONYMOUS).filter(|user| !user.disabled)
+    }
+
+    /// All users, by name in byte order.
+    pub fn users(&self) -> impl Iterator<Item = &Arc<User>> {
+        self.users.values()
+    }
+
+    /// A service account by id.
+    pub fn service_account(&self, id: &str) -> Option<&Arc<ServiceAccountDocument>> {
+        self.service_accounts.get(id)
+    }
+
+    /// A group by name.
+    pub fn group(&self, name: &str) -> Option<&Arc<Group>> {
+        self.groups.get(name)
+    }
+
+    /// All groups, by name in byte order.
+    pub fn groups(&self) -> impl Iterator<Item = &Arc<Group>> {
+        self.groups.values()
+    }
+
+    /// A role by name.
+    pub fn role(&self, name: &str) -> Option<&Arc<Role>> {
+        self.roles.get(name)
+    }
+
+    /// A role by ARN: its own, or one of SeaweedFS's forms without an account (`arn:aws:iam::role/R`, `arn:aws:iam:::role/R`).
+    pub fn role_by_arn(&self, arn: &str) -> Option<&Arc<Role>> {
+        let name = arn.rsplit('/').next()?;
+        self.roles.get(name).filter(|role| role.answers_to(arn))
+    }
+
+    /// All roles, by name in byte order.
+    pub fn roles(&self) -> impl Iterator<Item = &Arc<Role>> {
+        self.roles.values()
+    }
+
+    /// A managed policy by name.
+    pub fn policy(&self, name: &str) -> Option<&Arc<ManagedPolicy>> {
+        self.policies.get(name)
+    }
+
+    /// All managed policies, by name in byte order.
+    pub fn policies(&self) -> impl Iterator<Item = &Arc<ManagedPolicy>> {
+        self.policies.values()
+    }
+
+    /// The inline policies of a holder, by name; those that weed wrote included.
+    pub fn inline_policies(&self, holder: &Holder) -> BTreeMap<Arc<str>, InlinePolicy> {
+        let mut found = BTreeMap::new();
+        if let Some(own) = self.inline.get(holder) {
+            found.extend(own.iter().map(|(name, policy)| (name.clone(), policy.clone())));
+        }
+        found
+    }
+
+    /// Who has a managed policy attached or as boundary, in order.
+    pub fn holders_of(&self, policy: &str) -> Vec<Holder> {
+        let mut holders: Vec<Holder> =
+            self.attachments.get(policy).map(|holders| holders.iter().cloned().collect()).unwrap_or_default();
+        holders.sort();
+        holders
+    }
+
+    /// What weed's shared document holds.
+    pub fn weed_policies(&self) -> &WeedPolicies {
+        &self.weed
+    }
+
+    /// A bucket by name.
+    pub fn bucket(&self, name: &str) -> Option<&Arc<Bucket>> {
+        self.buckets.get(name)
+    }
+
+    /// All buckets, by name in byte order.
+    pub fn buckets(&self) -> impl Iterator<Item = &Arc<Bucket>> {
+        self.buckets.values()
+    }
+
+    /// Whether the identities file defines this user: the IAM API cannot change it then.
+    pub fn is_static_user(&self, name: &str) -> bool {
+        self.static_users.contains(name)
+    }
+
+    /// Whether anybody could sign a request. Without any identity the gateway is closed.
+    pub fn has_identities(&self) -> bool {
+        !self.keys.is_empty()
+    }
+
+    /// Documents that cannot be read and facts that contradict each other: what it is about, and why.
+    pub fn problems(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.problems.iter().map(|(about, why)| (&**about, &**why))
+    }
+
+    /// How much there is of everything.
+    pub fn counts(&self) -> Counts {
+        Counts {
+            users: self.users.size(),
+            keys: self.keys.size(),
+            groups: self.groups.size(),
+            roles: self.roles.size(),
+            policies: self.policies.size(),
+            service_accounts: self.service_accounts.size(),
+            buckets: self.buckets.size(),
+            problems: self.problems.size(),
+        }
+    }
+
+    /// The boundary policy of this name, or one that denies everything because there is none.
+    fn boundary(&self, name: &str, holder: &Holder) -> Arc<CompiledPolicy> {
+        self.attached(name, &format!("the permissions boundary `{name}` of {holder}"))
+    }
+
+    /// The attached policy of this name, or one that denies everything because there is none.
+    fn attached(&self, name: &str, what: &str) -> Arc<CompiledPolicy> {
+        match self.policies.get(name) {
+            Some(policy) => policy.compiled.clone(),
+            None => {
+                Arc::new(CompiledPolicy::unreadable(format!("{what} does not exist; create the policy or detach it")))
+            }
+        }
+    }
+}
+
+/// The name of the identity that stands for unsigned requests.
+pub const ANONYMOUS: &str = "anonymous";

@@ -1,0 +1,520 @@
+//! The next Snapshot: apply changes, then rebuild whoever they touch.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use ids::AccountId;
+use policy::{CompiledPolicy, Principal};
+use rpds::HashTrieSetSync;
+
+use super::managed_policy::{InlineMap, InlinePolicy, ManagedPolicy, policy_name_of};
+use super::role::Role;
+use super::user::{Group, KeyOwner, PolicySource, User};
+use super::{ANONYMOUS, Snapshot};
+use crate::change::{Change, Holder, PolicyPlace, PolicyText, Read, RolePlace, WeedPolicies};
+use crate::documents::{Facts, GroupDocument, RoleDocument, ServiceAccountDocument, UserDocument};
+use crate::identities::Identities;
+
+impl Snapshot {
+    /// The Snapshot after these changes, its revision one higher.
+    #[must_use]
+    pub fn apply(&self, changes: impl IntoIterator<Item = Change>) -> Self {
+        let mut next = Next::of(self);
+        for change in changes {
+            next.apply(change);
+        }
+        next.finish(self.revision + 1)
+    }
+
+    /// The Snapshot with what the identities file defines, at the same revision.
+    pub(super) fn with_identities(&self, identities: &Identities) -> Self {
+        let mut next = Next::of(self);
+        for user in &identities.users {
+            next.set_user(&user.name.as_str().into(), Some(user.clone()), true);
+        }
+        let names = identities.users.iter().map(|user| user.name.as_str().into()).collect();
+        next.snapshot.static_users = Arc::new(names);
+        for account in &identities.service_accounts {
+            next.set_service_account(&account.id.as_str().into(), Some(account.clone()), true);
+        }
+        for (name, text) in &identities.policies {
+            let text = PolicyText { text: text.as_str().into(), facts: Facts::default() };
+            next.set_policy(&name.as_str().into(), PolicyPlace::Identities, Some(Ok(text)));
+        }
+        next.finish(self.revision)
+    }
+}
+
+/// A Snapshot in the making.
+struct Next {
+    snapshot: Snapshot,
+    users: BTreeSet<Arc<str>>,
+    groups: BTreeSet<Arc<str>>,
+    roles: BTreeSet<Arc<str>>,
+}
+
+impl Next {
+    fn of(snapshot: &Snapshot) -> Self {
+        Self { snapshot: snapshot.clone(), users: BTreeSet::new(), groups: BTreeSet::new(), roles: BTreeSet::new() }
+    }
+
+    fn apply(&mut self, change: Change) {
+        match change {
+            Change::User(name, read) => {
+                if self.snapshot.static_users.contains(&name) {
+                    let why = read.map(|_| "is ignored: the identities file defines this user, and wins".to_owned());
+                    return self.problem(format!("stored user `{name}`"), why);
+                }
+                let document = self.readable(format!("user `{name}`"), read);
+                self.set_user(&name, document.filter(|user| *user.name == *name), false);
+            }
+            Change::ServiceAccount(id, read) => {
+                let document = self.readable(format!("service account `{id}`"), read);
+                self.set_service_account(&id, document, false);
+            }
+            Change::Group(name, read) => {
+                let document = self.readable(format!("group `{name}`"), read);
+                self.set_group(&name, document);
+            }
+            Change::Policy(name, place, read) => self.set_policy(&name, place, read),
+            Change::Role(name, place, read) => {
+                let document = self.readable(format!("role `{name}`"), read);
+                self.set_role(&name, place, document);
+            }
+            Change::Inline(holder, name, read) => self.set_inline(holder, &name, read),
+            Change::WeedPolicies(read) => {
+                let document = self.readable("/etc/iam/policies.json".to_owned(), read);
+                self.set_weed_policies(document.unwrap_or_default());
+            }
+            Change::Bucket(name, Some(bucket)) => {
+                self.snapshot.buckets.insert_mut(name, bucket);
+            }
+            Change::Bucket(name, None) => {
+                self.snapshot.buckets.remove_mut(&name);
+            }
+        }
+    }
+
+    /// The document, or `None` and a problem on record.
+    fn readable<T>(&mut self, about: String, read: Option<Read<T>>) -> Option<T> {
+        let (document, why) = match read {
+            None => (None, None),
+            Some(Ok(document)) => (Some(document), None),
+            Some(Err(reason)) => (None, Some(format!("cannot be read: {reason}"))),
+        };
+        self.problem(about, why);
+        document
+    }
+
+    fn problem(&mut self, about: String, why: Option<String>) {
+        match why {
+            Some(why) => self.snapshot.problems.insert_mut(about.into(), why.into()),
+            None => {
+                self.snapshot.problems.remove_mut(about.as_str());
+            }
+        }
+    }
+
+    fn set_user(&mut self, name: &Arc<str>, document: Option<UserDocument>, is_static: bool) {
+        let old = self.snapshot.users.get(name).map(|user| user.document.clone());
+        for key in old.iter().flat_map(|user| &user.credentials) {
+            self.release_key(KeyOwner::of_user(name, key, is_static));
+        }
+        let new = document.map(Arc::new);
+        for key in new.iter().flat_map(|user| &user.credentials) {
+            self.claim_key(KeyOwner::of_user(name, key, is_static), &format!("user `{name}`"), &key.access_key);
+        }
+        let wanted = |user: &Option<Arc<UserDocument>>| policy_names(user, |user| (&user.policy_names, &user.facts));
+        self.attach(Holder::User(name.clone()), wanted(&old), wanted(&new));
+        match new {
+            Some(document) => {
+                let user = user_without_policies(name, document, is_static, self.snapshot.settings.account);
+                self.snapshot.users.insert_mut(name.clone(), Arc::new(user));
+                self.users.insert(name.clone());
+            }
+            None => {
+                self.snapshot.users.remove_mut(name);
+            }
+        }
+    }
+
+    fn set_service_account(&mut self, id: &Arc<str>, document: Option<ServiceAccountDocument>, is_static: bool) {
+        if let Some(old) = self.snapshot.service_accounts.get(id).cloned() {
+            self.release_key(KeyOwner::of_service_account(&old, is_static));
+        }
+        match document {
+            Some(document) => {
+                let key = document.credential.as_ref().map(|key| key.access_key.clone());
+                let owner = KeyOwner::of_service_account(&document, is_static);
+                if let Some(key) = key {
+                    self.claim_key(owner, &format!("service account `{id}`"), &key);
+                }
+                self.snapshot.service_accounts.insert_mut(id.clone(), Arc::new(document));
+            }
+            None => {
+                self.snapshot.service_accounts.remove_mut(id);
+            }
+        }
+    }
+
+    fn claim_key(&mut self, owner: Option<KeyOwner>, holder: &str, access_key: &str) {
+        let Some(owner) = owner else {
+            let about = format!("access key `{access_key}` of {holder}");
+            return self.problem(about, Some("is ignored: its id is not usable or its secret is empty".to_owned()));
+        };
+        let id = owner.access_key_id.clone();
+        let mut owners = self.snapshot.keys.get(&id).map(|owners| owners.to_vec()).unwrap_or_default();
+        owners.push(owner);
+        // In an order of their own, so that it does not matter which document came first.
+        owners.sort_by(|a, b| (&a.user, &a.service_account).cmp(&(&b.user, &b.service_account)));
+        self.owners_changed(&id, owners);
+    }
+
+    fn release_key(&mut self, owner: Option<KeyOwner>) {
+        let Some(owner) = owner else { return };
+        let id = owner.access_key_id.clone();
+        let owners = self.snapshot.keys.get(&id).map(|owners| owners.to_vec()).unwrap_or_default();
+        self.owners_changed(&id, owners.into_iter().filter(|known| !known.same_holder(&owner)).collect());
+    }
+
+    fn owners_changed(&mut self, id: &ids::AccessKeyId, owners: Vec<KeyOwner>) {
+        let claims: Vec<&str> = owners.iter().map(|owner| &*owner.user).collect();
+        let why = (claims.len() > 1).then(|| format!("is claimed by several holders: {}", claims.join(", ")));
+        self.problem(format!("access key `{id}`"), why);
+        if owners.is_empty() {
+            self.snapshot.keys.remove_mut(id);
+        } else {
+            self.snapshot.keys.insert_mut(id.clone(), owners.into());
+        }
+    }
+
+    fn set_group(&mut self, name: &Arc<str>, document: Option<GroupDocument>) {
+        let old = self.snapshot.groups.get(name).map(|group| group.document.clone());
+        let new = document.map(Arc::new);
+        let members = |group: &Option<Arc<GroupDocument>>| -> BTreeSet<Arc<str>> {
+            group.iter().flat_map(|group| &group.members).map(|member| member.as_str().into()).collect()
+        };
+        let (before, after) = (members(&old), members(&new));
+        for user in before.symmetric_difference(&after) {
+            let mut groups = self.snapshot.memberships.get(user).map(|groups| (**groups).clone()).unwrap_or_default();
+            if after.contains(user) {
+                groups.insert(name.clone())
+            } else {
+                groups.remove(name)
+            };
+            if groups.is_empty() {
+                self.snapshot.memberships.remove_mut(user);
+            } else {
+                self.snapshot.memberships.insert_mut(user.clone(), Arc::new(groups));
+            }
+        }
+        self.users.extend(before.into_iter().chain(after));
+        let wanted =
+            |group: &Option<Arc<GroupDocument>>| policy_names(group, |group| (&group.policy_names, &group.facts));
+        self.attach(Holder::Group(name.clone()), wanted(&old), wanted(&new));
+        match new {
+            Some(document) => {
+                let arn = format!(
+                    "arn:aws:iam::{}:group{}{name}",
+                    self.snapshot.settings.account,
+                    document.facts.path_or_root()
+                );
+                let group = Group { name: name.clone(), arn: arn.into(), policies: Arc::from([]), document };
+                self.snapshot.groups.insert_mut(name.clone(), Arc::new(group));
+                self.groups.insert(name.clone());
+            }
+            None => {
+                self.snapshot.groups.remove_mut(name);
+            }
+        }
+    }
+
+    fn set_role(&mut self, name: &Arc<str>, place: RolePlace, document: Option<RoleDocument>) {
+        let previous = self.snapshot.roles.get(name).cloned();
+        let new = document.filter(|role| *role.name == **name).map(Arc::new);
+        if new.is_none() && previous.as_ref().is_some_and(|role| role.place != place) {
+            return; // the other place still has it
+        }
+        let old = previous.as_ref().map(|role| role.document.clone());
+        let wanted =
+            |role: &Option<Arc<RoleDocument>>| policy_names(role, |role| (&role.attached_policies, &role.facts));
+        self.attach(Holder::Role(name.clone()), wanted(&old), wanted(&new));
+        match new {
+            Some(document) => {
+                let role = Role::of(document, place, self.snapshot.settings.account, previous.as_ref());
+                self.snapshot.roles.insert_mut(name.clone(), Arc::new(role));
+                self.roles.insert(name.clone());
+            }
+            None => {
+                self.snapshot.roles.remove_mut(name);
+            }
+        }
+    }
+
+    /// Keeps the index of who holds which managed policy.
+    fn attach(&mut self, holder: Holder, before: BTreeSet<Arc<str>>, after: BTreeSet<Arc<str>>) {
+        for policy in before.symmetric_difference(&after) {
+            let mut holders = self.snapshot.attachments.get(policy).cloned().unwrap_or_else(HashTrieSetSync::new_sync);
+            if after.contains(policy) {
+                holders.insert_mut(holder.clone());
+            } else {
+                holders.remove_mut(&holder);
+            }
+            if holders.is_empty() {
+                self.snapshot.attachments.remove_mut(policy);
+            } else {
+                self.snapshot.attachments.insert_mut(policy.clone(), holders);
+            }
+        }
+    }
+
+    fn set_policy(&mut self, name: &Arc<str>, place: PolicyPlace, read: Option<Read<PolicyText>>) {
+        let previous = self.snapshot.policies.get(name).cloned();
+        let mut places = previous.as_ref().map(|policy| policy.places.clone()).unwrap_or_default();
+        match read {
+            Some(read) => places.insert(place, read),
+            None => places.remove(&place),
+        };
+        let policy = ManagedPolicy::of(name, places, self.snapshot.settings.account, previous.as_ref());
+        let why = policy.as_ref().and_then(|policy| policy.compiled.unreadable_reason());
+        self.problem(format!("policy `{name}`"), why.map(str::to_owned));
+        match policy {
+            Some(policy) => self.snapshot.policies.insert_mut(name.clone(), Arc::new(policy)),
+            None => {
+                self.snapshot.policies.remove_mut(name);
+            }
+        }
+        let holders = self.snapshot.attachments.get(name).cloned();
+        for holder in holders.iter().flat_map(|holders| holders.iter()) {
+            self.touch(holder);
+        }
+    }
+
+    fn set_inline(&mut self, holder: Holder, name: &Arc<str>, read: Option<Read<PolicyText>>) {
+        let weeds = self.snapshot.weed.inline.get(&holder).and_then(|policies| policies.get(name)).cloned();
+        self.change_inline(&holder, name, read, weeds);
+        self.touch(&holder);
+    }
+
+    fn set_weed_policies(&mut self, document: WeedPolicies) {
+        let old = std::mem::replace(&mut self.snapshot.weed, Arc::new(document));
+        let new = self.snapshot.weed.clone();
+        let managed: BTreeSet<&Arc<str>> = old.managed.keys().chain(new.managed.keys()).collect();
+        for name in managed {
+            let text = new.managed.get(name).map(|text| Ok(PolicyText { text: text.clone(), facts: Facts::default() }));
+            self.set_policy(name, PolicyPlace::Weed, text);
+        }
+        let holders: BTreeSet<&Holder> = old.inline.keys().chain(new.inline.keys()).collect();
+        for holder in holders {
+            let (before, after) = (old.inline.get(holder), new.inline.get(holder));
+            let names: BTreeSet<&Arc<str>> = before.into_iter().chain(after).flat_map(BTreeMap::keys).collect();
+            for name in names {
+                let known = self.snapshot.inline.get(holder).and_then(|policies| policies.get(name));
+                let ours = known.and_then(|policy| policy.ours.clone());
+                self.change_inline(holder, name, ours, after.and_then(|policies| policies.get(name)).cloned());
+            }
+            self.touch(holder);
+        }
+    }
+
+    fn change_inline(
+        &mut self,
+        holder: &Holder,
+        name: &Arc<str>,
+        ours: Option<Read<PolicyText>>,
+        weeds: Option<Arc<str>>,
+    ) {
+        let mut policies: InlineMap =
+            self.snapshot.inline.get(holder).map(|policies| (**policies).clone()).unwrap_or_default();
+        let what = format!("inline policy `{name}` of {holder}");
+        let policy = InlinePolicy::of(&what, ours, weeds, policies.get(name));
+        let why = policy.as_ref().and_then(|policy| policy.compiled.unreadable_reason());
+        self.problem(what, why.map(str::to_owned));
+        match policy {
+            Some(policy) => policies.insert(name.clone(), policy),
+            None => policies.remove(name),
+        };
+        if policies.is_empty() {
+            self.snapshot.inline.remove_mut(holder);
+        } else {
+            self.snapshot.inline.insert_mut(holder.clone(), Arc::new(policies));
+        }
+    }
+
+    /// Marks a holder for rebuilding.
+    fn touch(&mut self, holder: &Holder) {
+        match holder {
+            Holder::User(name) => {
+                self.users.insert(name.clone());
+            }
+            Holder::Role(name) => {
+                self.roles.insert(name.clone());
+            }
+            Holder::Group(name) => {
+                self.groups.insert(name.clone());
+                let group = self.snapshot.groups.get(name);
+                self.users
+                    .extend(group.iter().flat_map(|group| &group.document.members).map(|name| name.as_str().into()));
+            }
+        }
+    }
+
+    /// Rebuilds whoever was touched: groups first, users read them.
+    fn finish(mut self, revision: u64) -> Snapshot {
+        for name in std::mem::take(&mut self.groups) {
+            if let Some(group) = self.snapshot.groups.get(&name) {
+                let group = Arc::new(Group { policies: group_policies(&self.snapshot, group), ..(**group).clone() });
+                self.snapshot.groups.insert_mut(name, group);
+            }
+        }
+        for name in std::mem::take(&mut self.users) {
+            if let Some(user) = self.snapshot.users.get(&name) {
+                let user = user_with_policies(&self.snapshot, user);
+                self.snapshot.users.insert_mut(name, Arc::new(user));
+            }
+        }
+        for name in std::mem::take(&mut self.roles) {
+            if let Some(role) = self.snapshot.roles.get(&name) {
+                let role = role_with_policies(&self.snapshot, role);
+                self.snapshot.roles.insert_mut(name, Arc::new(role));
+            }
+        }
+        self.snapshot.revision = revision;
+        self.snapshot
+    }
+}
+
+/// The names that a holder's index entry is made of: attached policies and the boundary.
+fn policy_names<T>(document: &Option<Arc<T>>, parts: impl Fn(&T) -> (&Vec<String>, &Facts)) -> BTreeSet<Arc<str>> {
+    let Some((attached, facts)) = document.as_deref().map(parts) else { return BTreeSet::new() };
+    attached.iter().chain(&facts.boundary).map(|name| policy_name_of(name).into()).collect()
+}
+
+fn user_without_policies(
+    name: &Arc<str>,
+    document: Arc<UserDocument>,
+    is_static: bool,
+    default_account: AccountId,
+) -> User {
+    let owner = document.account.as_ref().map(|account| account.id.as_str()).filter(|id| !id.is_empty());
+    let account = owner.and_then(|id| id.parse().ok()).unwrap_or(default_account);
+    let display =
+        document.account.as_ref().map(|account| account.display_name.as_str()).filter(|name| !name.is_empty());
+    let path = document.facts.path_or_root();
+    let is_root = is_static && &**name == "root" && document.actions.iter().any(|action| action == "Admin");
+    let principal = if is_root {
+        Principal::Root(account)
+    } else if &**name == ANONYMOUS {
+        Principal::Anonymous
+    } else {
+        Principal::User { account, path: path.to_owned(), name: name.to_string() }
+    };
+    User {
+        name: name.clone(),
+        arn: principal.to_string().into(),
+        account,
+        owner_id: owner.unwrap_or(name).into(),
+        display_name: display.unwrap_or(name).into(),
+        principal,
+        is_root,
+        disabled: document.disabled,
+        policies: Arc::from([]),
+        sources: Arc::from([]),
+        boundary: None,
+        groups: Arc::from([]),
+        document,
+    }
+}
+
+fn user_with_policies(snapshot: &Snapshot, user: &User) -> User {
+    let holder = Holder::User(user.name.clone());
+    let mut found = Vec::new();
+    let from_weed = inline(snapshot, &holder, &mut found, PolicySource::Inline);
+    attached(snapshot, &holder, &user.document.policy_names, &mut found, PolicySource::Attached);
+    let groups = snapshot.memberships.get(&user.name).cloned().unwrap_or_default();
+    for name in groups.iter() {
+        if let Some(group) = snapshot.groups.get(name) {
+            found.extend(group.policies.iter().cloned());
+        }
+    }
+    if let Some(legacy) = legacy(&user.document, !found.is_empty(), from_weed) {
+        found.insert(0, (legacy, PolicySource::Legacy));
+    }
+    let boundary = user.document.facts.boundary.as_deref();
+    let (policies, sources) = split(found);
+    User {
+        policies,
+        sources,
+        boundary: boundary.map(|name| snapshot.boundary(policy_name_of(name), &holder)),
+        groups: groups.iter().cloned().collect(),
+        ..user.clone()
+    }
+}
+
+/// What the legacy actions of a document still mean.
+///
+/// As in SeaweedFS they count only while the user has no policy at all, except a bare `Admin`. Where weed wrote an inline policy
+/// it also projected it to legacy actions, often wider than the policy: those never count.
+fn legacy(document: &UserDocument, has_policies: bool, from_weed: bool) -> Option<Arc<CompiledPolicy>> {
+    if document.actions.is_empty() || from_weed {
+        return None;
+    }
+    if !has_policies {
+        return Some(Arc::new(CompiledPolicy::compile_legacy(&document.actions).0));
+    }
+    let admin: Vec<String> = document.actions.iter().filter(|action| *action == "Admin").take(1).cloned().collect();
+    (!admin.is_empty()).then(|| Arc::new(CompiledPolicy::compile_legacy(&admin).0))
+}
+
+fn group_policies(snapshot: &Snapshot, group: &Group) -> Arc<[(Arc<CompiledPolicy>, PolicySource)]> {
+    let mut found = Vec::new();
+    if !group.document.disabled {
+        let holder = Holder::Group(group.name.clone());
+        let name = |policy| PolicySource::GroupInline(group.name.clone(), policy);
+        inline(snapshot, &holder, &mut found, name);
+        let name = |policy| PolicySource::GroupAttached(group.name.clone(), policy);
+        attached(snapshot, &holder, &group.document.policy_names, &mut found, name);
+    }
+    found.into()
+}
+
+fn role_with_policies(snapshot: &Snapshot, role: &Role) -> Role {
+    let holder = Holder::Role(role.name.clone());
+    let mut found = Vec::new();
+    inline(snapshot, &holder, &mut found, PolicySource::Inline);
+    attached(snapshot, &holder, &role.document.attached_policies, &mut found, PolicySource::Attached);
+    let boundary = role.document.facts.boundary.as_deref();
+    let (policies, sources) = split(found);
+    let boundary = boundary.map(|name| snapshot.boundary(policy_name_of(name), &holder));
+    Role { policies, sources, boundary, ..role.clone() }
+}
+
+type Found = Vec<(Arc<CompiledPolicy>, PolicySource)>;
+
+/// Adds the holder's inline policies; true if weed wrote one of them.
+fn inline(snapshot: &Snapshot, holder: &Holder, found: &mut Found, source: impl Fn(Arc<str>) -> PolicySource) -> bool {
+    let mut from_weed = false;
+    for (name, policy) in snapshot.inline.get(holder).iter().flat_map(|policies| policies.iter()) {
+        from_weed |= policy.weeds.is_some();
+        found.push((policy.compiled.clone(), source(name.clone())));
+    }
+    from_weed
+}
+
+fn attached(
+    snapshot: &Snapshot,
+    holder: &Holder,
+    names: &[String],
+    found: &mut Found,
+    source: impl Fn(Arc<str>) -> PolicySource,
+) {
+    for name in names.iter().map(|name| policy_name_of(name)) {
+        let what = format!("policy `{name}`, attached to {holder},");
+        found.push((snapshot.attached(name, &what), source(name.into())));
+    }
+}
+
+fn split(found: Found) -> (Arc<[Arc<CompiledPolicy>]>, Arc<[PolicySource]>) {
+    let (policies, sources): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+    (policies.into(), sources.into())
+}
