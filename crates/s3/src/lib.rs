@@ -1,1 +1,39 @@
-//! The S3 protocol without a socket: route, operations, actions, condition keys, errors.
+//! The S3 protocol without a socket: what a request asks for, which permissions it needs, and how answers are written.
+//!
+//! [`route`] turns the head of a request into an [`Operation`]; bodies in XML are read by the types of [`op`], answers are
+//! written by them. No clock, file, socket or randomness: everything arrives as an argument.
+
+mod host;
+mod query;
+mod request;
+mod route;
+
+pub mod op;
+mod operation;
+
+mod checksum;
+mod conditional;
+mod copy_source;
+mod object_headers;
+mod range;
+mod tagging;
+mod version_id;
+
+mod error;
+mod time;
+mod xml;
+
+pub use checksum::{BodyChecksums, Checksum, ChecksumAlgorithm, ChecksumType};
+pub use conditional::{EntityTags, ReadConditions, WriteCondition};
+pub use copy_source::CopySource;
+pub use error::{S3Error, S3ErrorCode};
+pub use host::HostRules;
+pub use object_headers::{AclHeaders, ContentHeaders, EncryptionHeaders, ObjectHeaders, ObjectLockHeaders};
+pub use operation::Operation;
+pub use query::QueryString;
+pub use range::ByteRange;
+pub use route::route;
+pub use tagging::{MAX_BUCKET_TAGS, MAX_OBJECT_TAGS, TagSet};
+pub use time::{http_date, iso8601, parse_date};
+pub use version_id::{UploadId, VersionId};
+pub use xml::{Element, EncodingType, MAX_DEPTH, S3_NAMESPACE, XmlWriter, parse as parse_xml};

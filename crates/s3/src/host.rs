@@ -1,0 +1,45 @@
+/// The domains under which buckets are names of hosts (`-domainName`).
+///
+/// `bucket.domain` addresses a bucket. A domain whose parent, the part behind its first dot, is listed as well stands for
+/// path-style requests only: with `s3.example.com,example.com` the host `s3.example.com` is no bucket called `s3`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostRules {
+    path_style: Vec<String>,
+    virtual_hosted: Vec<String>,
+}
+
+impl HostRules {
+    /// Takes the domains as listed; empty ones are left out, case does not matter.
+    pub fn new<'a>(domains: impl IntoIterator<Item = &'a str>) -> Self {
+        let domains: Vec<String> = domains
+            .into_iter()
+            .map(|domain| domain.trim().trim_end_matches('.').to_ascii_lowercase())
+            .filter(|domain| !domain.is_empty())
+            .collect();
+        let has_listed_parent = |domain: &String| {
+            domain.split_once('.').is_some_and(|(_, parent)| domains.iter().any(|other| other == parent))
+        };
+        let (path_style, mut virtual_hosted): (Vec<_>, Vec<_>) = domains.iter().cloned().partition(has_listed_parent);
+        // The longest domain wins, so that `a.s3.example.com` under `s3.example.com` and `example.com` is the bucket `a`.
+        virtual_hosted.sort_by_key(|domain| std::cmp::Reverse(domain.len()));
+        Self { path_style, virtual_hosted }
+    }
+
+    /// The bucket that a `Host` header names, if it names one; not yet checked to be a bucket name.
+    pub fn bucket_of(&self, host: &str) -> Option<String> {
+        let host = without_port(host).trim_end_matches('.').to_ascii_lowercase();
+        if self.path_style.contains(&host) || self.virtual_hosted.contains(&host) {
+            return None;
+        }
+        self.virtual_hosted
+            .iter()
+            .find_map(|domain| host.strip_suffix(domain.as_str())?.strip_suffix('.').map(str::to_owned))
+    }
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    }
+}

@@ -1,0 +1,284 @@
+use crate::request::Request;
+use crate::tagging::TagSet;
+use crate::{S3Error, S3ErrorCode, time};
+
+/// The most bytes that the names and values of user metadata may have together.
+const MAX_METADATA_BYTES: usize = 2048;
+
+/// The classes that S3 knows. They are kept and shown; all objects live in the same place.
+const STORAGE_CLASSES: &[&str] = &[
+    "STANDARD",
+    "REDUCED_REDUNDANCY",
+    "STANDARD_IA",
+    "ONEZONE_IA",
+    "INTELLIGENT_TIERING",
+    "GLACIER",
+    "DEEP_ARCHIVE",
+    "OUTPOSTS",
+    "GLACIER_IR",
+    "SNOW",
+    "EXPRESS_ONEZONE",
+    "FSX_OPENZFS",
+];
+
+/// What a request that makes an object says about it: PutObject, CopyObject, CreateMultipartUpload and the POST form.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ObjectHeaders {
+    /// `Content-Type`, `Cache-Control` and so on.
+    pub content: ContentHeaders,
+    /// `x-amz-meta-*`: names in lower case without the prefix, sorted. Nothing else ever becomes metadata.
+    pub metadata: Vec<(String, String)>,
+    /// `x-amz-acl` and `x-amz-grant-*`.
+    pub acl: AclHeaders,
+    /// `x-amz-tagging`.
+    pub tagging: Option<TagSet>,
+    /// `x-amz-storage-class`, one of S3's.
+    pub storage_class: Option<String>,
+    /// `x-amz-website-redirect-location`.
+    pub website_redirect_location: Option<String>,
+    /// `x-amz-object-lock-*`.
+    pub lock: ObjectLockHeaders,
+    /// `x-amz-server-side-encryption*`.
+    pub encryption: EncryptionHeaders,
+}
+
+impl ObjectHeaders {
+    pub(crate) fn parse(request: &Request<'_>) -> Result<Self, S3Error> {
+        Ok(Self {
+            content: ContentHeaders::parse(request)?,
+            metadata: user_metadata(request)?,
+            acl: AclHeaders::parse(request)?,
+            tagging: TagSet::parse_header(request)?,
+            storage_class: storage_class(request)?,
+            website_redirect_location: request.owned_header("x-amz-website-redirect-location")?,
+            lock: ObjectLockHeaders::parse(request)?,
+            encryption: EncryptionHeaders::parse(request)?,
+        })
+    }
+}
+
+/// The headers that an object keeps and gives back as they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ContentHeaders {
+    /// `Content-Type`.
+    pub content_type: Option<String>,
+    /// `Cache-Control`.
+    pub cache_control: Option<String>,
+    /// `Content-Disposition`.
+    pub content_disposition: Option<String>,
+    /// `Content-Encoding` without `aws-chunked`, which belongs to the transfer.
+    pub content_encoding: Option<String>,
+    /// `Content-Language`.
+    pub content_language: Option<String>,
+    /// `Expires`, as it was sent.
+    pub expires: Option<String>,
+}
+
+impl ContentHeaders {
+    fn parse(request: &Request<'_>) -> Result<Self, S3Error> {
+        Ok(Self {
+            content_type: request.owned_header("content-type")?,
+            cache_control: request.joined_header("cache-control")?,
+            content_disposition: request.owned_header("content-disposition")?,
+            content_encoding: content_encoding(request)?,
+            content_language: request.joined_header("content-language")?,
+            expires: request.owned_header("expires")?,
+        })
+    }
+}
+
+fn content_encoding(request: &Request<'_>) -> Result<Option<String>, S3Error> {
+    let Some(value) = request.joined_header("content-encoding")? else { return Ok(None) };
+    let kept: Vec<&str> = value
+        .split(',')
+        .map(str::trim)
+        .filter(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case("aws-chunked"))
+        .collect();
+    Ok((!kept.is_empty()).then(|| kept.join(",")))
+}
+
+fn user_metadata(request: &Request<'_>) -> Result<Vec<(String, String)>, S3Error> {
+    let mut metadata = Vec::new();
+    for name in request.header_names("x-amz-meta-") {
+        let key = name.strip_prefix("x-amz-meta-").unwrap_or_default();
+        let value = request.joined_header(&name)?.unwrap_or_default();
+        metadata.push((key.to_owned(), value));
+    }
+    check_metadata(&metadata)?;
+    Ok(metadata)
+}
+
+pub(crate) fn check_metadata(metadata: &[(String, String)]) -> Result<(), S3Error> {
+    let bytes: usize = metadata.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if bytes > MAX_METADATA_BYTES {
+        return Err(S3Error::new(S3ErrorCode::MetadataTooLarge)
+            .field("Size", bytes.to_string())
+            .field("MaxSizeAllowed", MAX_METADATA_BYTES.to_string()));
+    }
+    Ok(())
+}
+
+fn storage_class(request: &Request<'_>) -> Result<Option<String>, S3Error> {
+    request.owned_header("x-amz-storage-class")?.map(check_storage_class).transpose()
+}
+
+pub(crate) fn check_storage_class(class: String) -> Result<String, S3Error> {
+    if STORAGE_CLASSES.contains(&class.as_str()) {
+        return Ok(class);
+    }
+    Err(S3Error::new(S3ErrorCode::InvalidStorageClass).field("StorageClassRequested", class))
+}
+
+/// `x-amz-acl` and `x-amz-grant-*`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AclHeaders {
+    /// The canned ACL, one of S3's.
+    pub canned: Option<String>,
+    /// The grants: header name in lower case and value.
+    pub grants: Vec<(String, String)>,
+}
+
+impl AclHeaders {
+    const CANNED: &[&str] = &[
+        "private",
+        "public-read",
+        "public-read-write",
+        "authenticated-read",
+        "aws-exec-read",
+        "bucket-owner-read",
+        "bucket-owner-full-control",
+        "log-delivery-write",
+    ];
+    const GRANTS: &[&str] = &[
+        "x-amz-grant-full-control",
+        "x-amz-grant-read",
+        "x-amz-grant-read-acp",
+        "x-amz-grant-write",
+        "x-amz-grant-write-acp",
+    ];
+
+    pub(crate) fn parse(request: &Request<'_>) -> Result<Self, S3Error> {
+        let mut acl =
+            Self { canned: request.owned_header("x-amz-acl")?.map(Self::check).transpose()?, grants: Vec::new() };
+        for name in request.header_names("x-amz-grant-") {
+            if !Self::GRANTS.contains(&name.as_str()) {
+                return Err(S3Error::not_implemented(format_args!("The header {name}")));
+            }
+            let value = request.owned_header(&name)?.unwrap_or_default();
+            acl.grants.push((name, value));
+        }
+        if acl.canned.is_some() && !acl.grants.is_empty() {
+            let message = "Specifying both Canned ACLs and Header Grants is not allowed";
+            return Err(S3Error::with_message(S3ErrorCode::InvalidRequest, message));
+        }
+        Ok(acl)
+    }
+
+    pub(crate) fn check(canned: String) -> Result<String, S3Error> {
+        if Self::CANNED.contains(&canned.as_str()) {
+            return Ok(canned);
+        }
+        Err(S3Error::invalid_argument("x-amz-acl", canned, "The canned ACL is none that S3 knows"))
+    }
+
+    /// True when the request asks for an ACL: it then needs `PutObjectAcl` (or `PutBucketAcl`) as well.
+    pub fn is_requested(&self) -> bool {
+        self.canned.is_some() || !self.grants.is_empty()
+    }
+
+    /// `NotImplemented`, by name, for every ACL that gives rights to anybody but the owner.
+    pub fn require_supported(&self) -> Result<(), S3Error> {
+        if let Some((name, _)) = self.grants.first() {
+            return Err(S3Error::not_implemented(format_args!("The header {name}")));
+        }
+        match self.canned.as_deref() {
+            None | Some("private" | "bucket-owner-full-control") => Ok(()),
+            Some(other) => Err(S3Error::not_implemented(format_args!("The canned ACL {other}"))),
+        }
+    }
+}
+
+/// `x-amz-object-lock-mode`, `-retain-until-date` and `-legal-hold`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ObjectLockHeaders {
+    /// `GOVERNANCE` or `COMPLIANCE`.
+    pub mode: Option<String>,
+    /// As it was sent, an ISO 8601 date.
+    pub retain_until_date: Option<String>,
+    /// `ON` or `OFF`.
+    pub legal_hold: Option<String>,
+}
+
+impl ObjectLockHeaders {
+    pub(crate) fn parse(request: &Request<'_>) -> Result<Self, S3Error> {
+        Self::new(
+            request.owned_header("x-amz-object-lock-mode")?,
+            request.owned_header("x-amz-object-lock-retain-until-date")?,
+            request.owned_header("x-amz-object-lock-legal-hold")?,
+        )
+    }
+
+    pub(crate) fn new(
+        mode: Option<String>,
+        retain_until_date: Option<String>,
+        legal_hold: Option<String>,
+    ) -> Result<Self, S3Error> {
+        if let Some(mode) = mode.as_deref().filter(|mode| !matches!(*mode, "GOVERNANCE" | "COMPLIANCE")) {
+            return Err(S3Error::invalid_argument("x-amz-object-lock-mode", mode, "Unknown wormMode directive."));
+        }
+        if let Some(date) = retain_until_date.as_deref().filter(|date| time::parse_date(date).is_none()) {
+            let message = "The retain until date must be provided in ISO 8601 format";
+            return Err(S3Error::invalid_argument("x-amz-object-lock-retain-until-date", date, message));
+        }
+        if let Some(hold) = legal_hold.as_deref().filter(|hold| !matches!(*hold, "ON" | "OFF")) {
+            let message = "Legal Hold must be either of 'ON' or 'OFF'";
+            return Err(S3Error::invalid_argument("x-amz-object-lock-legal-hold", hold, message));
+        }
+        if mode.is_some() != retain_until_date.is_some() {
+            let message = "x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied";
+            return Err(S3Error::with_message(S3ErrorCode::InvalidArgument, message));
+        }
+        Ok(Self { mode, retain_until_date, legal_hold })
+    }
+
+    /// True when the request asks for a retention or a legal hold.
+    pub fn is_requested(&self) -> bool {
+        self.mode.is_some() || self.legal_hold.is_some()
+    }
+}
+
+/// The encryption that a request asks for. Keys of customers are not kept: their presence is enough to refuse by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EncryptionHeaders {
+    /// The names of all headers of encryption that were sent, in lower case.
+    pub names: Vec<String>,
+    /// `x-amz-server-side-encryption`, for example `AES256` or `aws:kms`.
+    pub algorithm: Option<String>,
+    /// `x-amz-server-side-encryption-aws-kms-key-id`.
+    pub kms_key_id: Option<String>,
+}
+
+impl EncryptionHeaders {
+    pub(crate) fn parse(request: &Request<'_>) -> Result<Self, S3Error> {
+        let mut names = request.header_names("x-amz-server-side-encryption");
+        names.extend(request.header_names("x-amz-copy-source-server-side-encryption"));
+        Ok(Self {
+            names,
+            algorithm: request.owned_header("x-amz-server-side-encryption")?,
+            kms_key_id: request.owned_header("x-amz-server-side-encryption-aws-kms-key-id")?,
+        })
+    }
+
+    /// True when any header of encryption was sent.
+    pub fn is_requested(&self) -> bool {
+        !self.names.is_empty()
+    }
+
+    /// `NotImplemented` that names the header, when any was sent.
+    pub fn require_none(&self) -> Result<(), S3Error> {
+        match self.names.first() {
+            Some(name) => Err(S3Error::not_implemented(format_args!("The header {name}"))),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,146 @@
+use ids::{BucketName, ObjectKey};
+
+use super::multipart::{MAX_PART_NUMBER, upload_id};
+use crate::checksum::{BodyChecksums, Checksum, ChecksumAlgorithm, ChecksumType, is_valid};
+use crate::conditional::WriteCondition;
+use crate::object_headers::EncryptionHeaders;
+use crate::request::Request;
+use crate::version_id::UploadId;
+use crate::xml::{Element, XmlWriter, parse};
+use crate::{S3Error, S3ErrorCode};
+
+/// `POST /bucket/key?uploadId=`; the body is read by [`CompletedPart::list_from_xml`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CompleteMultipartUpload {
+    /// The bucket.
+    pub bucket: BucketName,
+    /// The key.
+    pub key: ObjectKey,
+    /// The upload.
+    pub upload_id: UploadId,
+    /// `If-Match`, `If-None-Match`.
+    pub condition: WriteCondition,
+    /// `x-amz-checksum-*`: the checksum that the whole object must have, in base 64, perhaps with `-` and a number.
+    pub checksum: Option<Checksum>,
+    /// `x-amz-checksum-type`: must be the type that the upload was begun with.
+    pub checksum_type: Option<ChecksumType>,
+    /// `x-amz-mp-object-size`: the size that the object must have.
+    pub object_size: Option<u64>,
+    /// `x-amz-trailer` and `Content-MD5`: what the body itself is checked against.
+    pub body: BodyChecksums,
+    /// Keys of customers, if any were sent.
+    pub encryption: EncryptionHeaders,
+}
+
+impl CompleteMultipartUpload {
+    pub(crate) fn parse(request: &Request<'_>, bucket: BucketName, key: ObjectKey) -> Result<Self, S3Error> {
+        Ok(Self {
+            bucket,
+            key,
+            upload_id: upload_id(request)?,
+            condition: WriteCondition::parse(request)?,
+            checksum: object_checksum(request)?,
+            checksum_type: ChecksumType::parse(request)?,
+            object_size: request.length("x-amz-mp-object-size")?,
+            body: BodyChecksums::parse_without_value(request)?,
+            encryption: EncryptionHeaders::parse(request)?,
+        })
+    }
+}
+
+/// The checksum of the object, not of the body: it may be a composite one.
+fn object_checksum(request: &Request<'_>) -> Result<Option<Checksum>, S3Error> {
+    let mut found = None;
+    for algorithm in ChecksumAlgorithm::ALL {
+        let Some(value) = request.owned_header(algorithm.header())? else { continue };
+        let digest = value.split_once('-').map_or(value.as_str(), |(digest, _)| digest);
+        if found.is_some() || !is_valid(algorithm, digest) {
+            let message = format!("Value for {} header is invalid, or there are several.", algorithm.header());
+            return Err(S3Error::with_message(S3ErrorCode::InvalidRequest, message));
+        }
+        found = Some(Checksum { algorithm, value });
+    }
+    Ok(found)
+}
+
+/// One part of the list that completes an upload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CompletedPart {
+    /// 1 to 10000.
+    pub part_number: u32,
+    /// Without quotes.
+    pub etag: String,
+    /// The checksum that the part must have, if one is given.
+    pub checksum: Option<Checksum>,
+}
+
+impl CompletedPart {
+    /// Reads the body. The parts come in ascending order: `InvalidPartOrder` otherwise; `MalformedXML` without parts.
+    pub fn list_from_xml(body: &[u8]) -> Result<Vec<Self>, S3Error> {
+        let root = parse(body, "CompleteMultipartUpload")?;
+        root.only(&["Part"])?;
+        let parts: Vec<Self> = root.all("Part").map(Self::from_element).collect::<Result<_, _>>()?;
+        if parts.is_empty() {
+            return Err(S3Error::malformed_xml("You must specify at least one part"));
+        }
+        if parts.len() > MAX_PART_NUMBER as usize {
+            return Err(S3Error::malformed_xml("an upload has at most 10000 parts"));
+        }
+        let ascending = parts.iter().zip(parts.iter().skip(1)).all(|(one, next)| one.part_number < next.part_number);
+        if !ascending {
+            return Err(S3Error::new(S3ErrorCode::InvalidPartOrder));
+        }
+        Ok(parts)
+    }
+
+    fn from_element(part: &Element) -> Result<Self, S3Error> {
+        let number = part.required("PartNumber")?.trim();
+        let part_number =
+            number.parse().ok().filter(|number| (1..=MAX_PART_NUMBER).contains(number)).ok_or_else(|| {
+                let message = "PartNumber must be an integer between 1 and 10000, inclusive";
+                S3Error::invalid_argument("PartNumber", number, message)
+            })?;
+        let mut checksum = None;
+        for algorithm in ChecksumAlgorithm::ALL {
+            let Some(value) = part.child_text(algorithm.element())? else { continue };
+            if checksum.is_some() || !is_valid(algorithm, value.trim()) {
+                return Err(S3Error::malformed_xml(format_args!("part {part_number}: the checksum is not valid")));
+            }
+            checksum = Some(Checksum { algorithm, value: value.trim().to_owned() });
+        }
+        Ok(Self { part_number, etag: part.required("ETag")?.trim().trim_matches('"').to_owned(), checksum })
+    }
+}
+
+/// The answer to CompleteMultipartUpload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CompleteMultipartUploadOutput {
+    /// Where the object is, an absolute URL.
+    pub location: String,
+    /// The bucket.
+    pub bucket: BucketName,
+    /// The key.
+    pub key: ObjectKey,
+    /// Without quotes.
+    pub etag: String,
+    /// The checksum of the object, if it has one, and what it covers.
+    pub checksum: Option<(Checksum, ChecksumType)>,
+}
+
+impl CompleteMultipartUploadOutput {
+    /// The document of the answer.
+    pub fn to_xml(&self) -> String {
+        let mut xml = XmlWriter::document();
+        xml.open_root("CompleteMultipartUploadResult");
+        xml.text("Location", &self.location);
+        xml.text("Bucket", self.bucket.as_str());
+        xml.text("Key", self.key.as_str());
+        xml.etag(&self.etag);
+        if let Some((checksum, kind)) = &self.checksum {
+            xml.text(checksum.algorithm.element(), &checksum.value);
+            xml.text("ChecksumType", kind.as_str());
+        }
+        xml.close("CompleteMultipartUploadResult");
+        xml.finish()
+    }
+}

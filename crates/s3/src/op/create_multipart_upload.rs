@@ -1,0 +1,93 @@
+use ids::{BucketName, ObjectKey};
+
+use crate::checksum::{self, ChecksumAlgorithm, ChecksumType};
+use crate::object_headers::ObjectHeaders;
+use crate::request::Request;
+use crate::xml::XmlWriter;
+use crate::{S3Error, S3ErrorCode};
+
+/// `POST /bucket/key?uploads`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreateMultipartUpload {
+    /// The bucket.
+    pub bucket: BucketName,
+    /// The key.
+    pub key: ObjectKey,
+    /// What the object is given when the upload is completed.
+    pub object: Box<ObjectHeaders>,
+    /// `x-amz-checksum-algorithm`.
+    pub checksum_algorithm: Option<ChecksumAlgorithm>,
+    /// `x-amz-checksum-type`, or the default of the algorithm; absent without an algorithm.
+    pub checksum_type: Option<ChecksumType>,
+}
+
+impl CreateMultipartUpload {
+    pub(crate) fn parse(request: &Request<'_>, bucket: BucketName, key: ObjectKey) -> Result<Self, S3Error> {
+        let checksum_algorithm = checksum::named(request, "x-amz-checksum-algorithm")?;
+        let checksum_type = ChecksumType::parse(request)?;
+        Ok(Self {
+            bucket,
+            key,
+            object: Box::new(ObjectHeaders::parse(request)?),
+            checksum_algorithm,
+            checksum_type: check_type(checksum_algorithm, checksum_type)?,
+        })
+    }
+}
+
+/// SHA checksums cannot cover the whole object, CRC-64 cannot be composed.
+fn check_type(
+    algorithm: Option<ChecksumAlgorithm>,
+    wanted: Option<ChecksumType>,
+) -> Result<Option<ChecksumType>, S3Error> {
+    let Some(algorithm) = algorithm else {
+        return match wanted {
+            None => Ok(None),
+            Some(_) => Err(S3Error::with_message(
+                S3ErrorCode::InvalidRequest,
+                "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.",
+            )),
+        };
+    };
+    let wanted = wanted.unwrap_or_else(|| algorithm.default_type());
+    let impossible = match algorithm {
+        ChecksumAlgorithm::Sha1 | ChecksumAlgorithm::Sha256 => wanted == ChecksumType::FullObject,
+        ChecksumAlgorithm::Crc64Nvme => wanted == ChecksumType::Composite,
+        ChecksumAlgorithm::Crc32 | ChecksumAlgorithm::Crc32c => false,
+    };
+    if impossible {
+        return Err(S3Error::with_message(
+            S3ErrorCode::InvalidRequest,
+            format!(
+                "The {} checksum type cannot be used with the {} checksum algorithm.",
+                wanted.as_str(),
+                algorithm.as_str().to_ascii_lowercase()
+            ),
+        ));
+    }
+    Ok(Some(wanted))
+}
+
+/// The answer to CreateMultipartUpload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreateMultipartUploadOutput {
+    /// The bucket.
+    pub bucket: BucketName,
+    /// The key.
+    pub key: ObjectKey,
+    /// The new upload.
+    pub upload_id: String,
+}
+
+impl CreateMultipartUploadOutput {
+    /// The document of the answer.
+    pub fn to_xml(&self) -> String {
+        let mut xml = XmlWriter::document();
+        xml.open_root("InitiateMultipartUploadResult");
+        xml.text("Bucket", self.bucket.as_str());
+        xml.text("Key", self.key.as_str());
+        xml.text("UploadId", &self.upload_id);
+        xml.close("InitiateMultipartUploadResult");
+        xml.finish()
+    }
+}

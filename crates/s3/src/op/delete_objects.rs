@@ -1,0 +1,153 @@
+use ids::{BucketName, ObjectKey};
+
+use crate::checksum::BodyChecksums;
+use crate::request::Request;
+use crate::version_id::VersionId;
+use crate::xml::{Element, XmlWriter, parse};
+use crate::{S3Error, S3ErrorCode};
+
+/// The most keys of one request.
+pub const MAX_DELETE_KEYS: usize = 1000;
+
+/// `POST /bucket?delete`; the body is read by [`DeleteRequest::from_xml`]. Every key is authorised on its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeleteObjects {
+    /// The bucket.
+    pub bucket: BucketName,
+    /// `x-amz-bypass-governance-retention: true`.
+    pub bypass_governance_retention: bool,
+    /// `x-amz-mfa`.
+    pub mfa: Option<String>,
+    /// What the body is checked against.
+    pub checksums: BodyChecksums,
+}
+
+impl DeleteObjects {
+    pub(crate) fn parse(request: &Request<'_>, bucket: BucketName) -> Result<Self, S3Error> {
+        Ok(Self {
+            bucket,
+            bypass_governance_retention: request.flag("x-amz-bypass-governance-retention")?,
+            mfa: request.owned_header("x-amz-mfa")?,
+            checksums: BodyChecksums::parse(request)?,
+        })
+    }
+}
+
+/// The body of DeleteObjects.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeleteRequest {
+    /// What to delete, in order.
+    pub objects: Vec<ObjectIdentifier>,
+    /// True: the answer lists failures only.
+    pub quiet: bool,
+}
+
+/// One object of a DeleteObjects request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectIdentifier {
+    /// The key as it was sent.
+    pub key_text: String,
+    /// The key; an error is the answer for this one only.
+    pub key: Result<ObjectKey, S3Error>,
+    /// The version to remove for good.
+    pub version_id: Option<VersionId>,
+    /// The tag, without quotes, that the object must have.
+    pub etag: Option<String>,
+}
+
+impl DeleteRequest {
+    /// Reads the body: 1 to 1000 objects, `MalformedXML` otherwise.
+    pub fn from_xml(body: &[u8]) -> Result<Self, S3Error> {
+        let root = parse(body, "Delete")?;
+        root.only(&["Object", "Quiet"])?;
+        let quiet = match root.child_text("Quiet")?.map(str::trim) {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(_) => return Err(S3Error::malformed_xml("`Quiet` is true or false")),
+        };
+        let objects: Vec<_> = root.all("Object").map(ObjectIdentifier::from_element).collect::<Result<_, _>>()?;
+        if objects.is_empty() || objects.len() > MAX_DELETE_KEYS {
+            return Err(S3Error::malformed_xml(format_args!("{} objects; 1 to 1000 are allowed", objects.len())));
+        }
+        Ok(Self { objects, quiet })
+    }
+}
+
+impl ObjectIdentifier {
+    fn from_element(object: &Element) -> Result<Self, S3Error> {
+        object.only(&["Key", "VersionId", "ETag", "LastModifiedTime", "Size"])?;
+        if object.one("LastModifiedTime")?.is_some() || object.one("Size")?.is_some() {
+            return Err(S3Error::not_implemented("A delete with the condition LastModifiedTime or Size"));
+        }
+        let key_text = object.required("Key")?.to_owned();
+        if key_text.is_empty() {
+            return Err(S3Error::new(S3ErrorCode::UserKeyMustBeSpecified));
+        }
+        let version = object.child_text("VersionId")?.map(str::trim).filter(|version| !version.is_empty());
+        Ok(Self {
+            key: crate::route::object_key(&key_text),
+            key_text,
+            version_id: version.map(str::parse).transpose()?,
+            etag: object.child_text("ETag")?.map(|etag| etag.trim().trim_matches('"').to_owned()),
+        })
+    }
+}
+
+/// What became of one object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeletedObject {
+    /// The key as it was sent.
+    pub key: String,
+    /// The version as it was sent.
+    pub version_id: Option<String>,
+    /// The marker that was made or removed.
+    pub delete_marker_version_id: Option<String>,
+    /// Why it was not deleted; `None` when it was (or had not been there).
+    pub error: Option<S3Error>,
+}
+
+/// The answer to DeleteObjects.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeleteObjectsOutput {
+    /// In the order of the request.
+    pub objects: Vec<DeletedObject>,
+    /// True: only failures are listed.
+    pub quiet: bool,
+}
+
+impl DeleteObjectsOutput {
+    /// The document of the answer.
+    pub fn to_xml(&self) -> String {
+        let mut xml = XmlWriter::document();
+        xml.open_root("DeleteResult");
+        for object in &self.objects {
+            match &object.error {
+                None if self.quiet => {}
+                None => write_deleted(object, &mut xml),
+                Some(error) => write_error(object, error, &mut xml),
+            }
+        }
+        xml.close("DeleteResult");
+        xml.finish()
+    }
+}
+
+fn write_deleted(object: &DeletedObject, xml: &mut XmlWriter) {
+    xml.open("Deleted");
+    xml.text("Key", &object.key);
+    xml.optional("VersionId", object.version_id.as_deref());
+    if let Some(marker) = &object.delete_marker_version_id {
+        xml.value("DeleteMarker", true);
+        xml.text("DeleteMarkerVersionId", marker);
+    }
+    xml.close("Deleted");
+}
+
+fn write_error(object: &DeletedObject, error: &S3Error, xml: &mut XmlWriter) {
+    xml.open("Error");
+    xml.text("Key", &object.key);
+    xml.optional("VersionId", object.version_id.as_deref());
+    xml.text("Code", error.code.as_str());
+    xml.text("Message", error.message());
+    xml.close("Error");
+}

@@ -1,0 +1,102 @@
+use ids::{BucketName, ObjectKey};
+
+use crate::S3Error;
+use crate::conditional::ReadConditions;
+use crate::object_headers::EncryptionHeaders;
+use crate::range::ByteRange;
+use crate::request::Request;
+use crate::version_id::VersionId;
+
+/// `GET /bucket/key`.
+pub type GetObject = ObjectRead;
+
+/// `HEAD /bucket/key`.
+pub type HeadObject = ObjectRead;
+
+/// What GetObject and HeadObject say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectRead {
+    /// The bucket.
+    pub bucket: BucketName,
+    /// The key.
+    pub key: ObjectKey,
+    /// The version, the current one when absent.
+    pub version_id: Option<VersionId>,
+    /// `Range`, when it is a single range of bytes.
+    pub range: Option<ByteRange>,
+    /// `partNumber`, 1 to 10000. Never together with a range.
+    pub part_number: Option<u32>,
+    /// `If-Match` and its relatives.
+    pub conditions: ReadConditions,
+    /// `response-*`: refused for anonymous callers by the one who knows who calls.
+    pub overrides: ResponseOverrides,
+    /// `x-amz-checksum-mode: ENABLED`.
+    pub checksum_mode: bool,
+    /// Keys of customers, if any were sent.
+    pub encryption: EncryptionHeaders,
+}
+
+impl ObjectRead {
+    pub(crate) fn parse(
+        request: &Request<'_>,
+        bucket: BucketName,
+        key: ObjectKey,
+        version_id: Option<VersionId>,
+    ) -> Result<Self, S3Error> {
+        let range = request.joined_header("range")?.as_deref().and_then(ByteRange::parse);
+        let part_number = super::multipart::optional_part_number(request)?;
+        if range.is_some() && part_number.is_some() {
+            let message = "Cannot specify both Range header and partNumber query parameter";
+            return Err(S3Error::with_message(crate::S3ErrorCode::InvalidRequest, message));
+        }
+        Ok(Self {
+            bucket,
+            key,
+            version_id,
+            range,
+            part_number,
+            conditions: ReadConditions::parse(request)?,
+            overrides: ResponseOverrides::parse(request)?,
+            checksum_mode: request
+                .header("x-amz-checksum-mode")?
+                .is_some_and(|mode| mode.eq_ignore_ascii_case("ENABLED")),
+            encryption: EncryptionHeaders::parse(request)?,
+        })
+    }
+}
+
+/// `response-content-type` and its relatives: headers that replace the object's own in this answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ResponseOverrides {
+    /// Header name in lower case and value; no value has a control character.
+    pub headers: Vec<(&'static str, String)>,
+}
+
+impl ResponseOverrides {
+    const PARAMETERS: [(&'static str, &'static str); 6] = [
+        ("response-content-type", "content-type"),
+        ("response-content-language", "content-language"),
+        ("response-expires", "expires"),
+        ("response-cache-control", "cache-control"),
+        ("response-content-disposition", "content-disposition"),
+        ("response-content-encoding", "content-encoding"),
+    ];
+
+    fn parse(request: &Request<'_>) -> Result<Self, S3Error> {
+        let mut headers = Vec::new();
+        for (parameter, header) in Self::PARAMETERS {
+            let Some(value) = request.param(parameter) else { continue };
+            if value.chars().any(char::is_control) {
+                let message = "A response header must not have control characters";
+                return Err(S3Error::invalid_argument(parameter, value, message));
+            }
+            headers.push((header, value.to_owned()));
+        }
+        Ok(Self { headers })
+    }
+
+    /// True without overrides.
+    pub fn is_empty(&self) -> bool {
+        self.headers.is_empty()
+    }
+}

@@ -1,0 +1,266 @@
+use ids::BucketName;
+
+use super::Owner;
+use crate::checksum::{ChecksumAlgorithm, ChecksumType};
+use crate::request::Request;
+use crate::xml::{EncodingType, XmlWriter};
+use crate::{S3Error, time};
+
+/// The most entries of one page, and the number when none is asked for.
+pub(crate) const MAX_KEYS: u32 = 1000;
+
+/// The prefix that a listing asks for, as it was sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyPrefix(String);
+
+impl KeyPrefix {
+    /// Takes the prefix as it was sent.
+    pub fn new(prefix: impl Into<String>) -> Self {
+        Self(prefix.into())
+    }
+
+    /// The prefix as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// False when no key can begin so: the page is empty and the filer must not be asked, as the prefix would leave its
+    /// directory (`..`, `//`, a leading `/`, NUL, more than 1024 bytes).
+    pub fn can_match(&self) -> bool {
+        if self.0.len() > 1024 || self.0.contains('\0') {
+            return false;
+        }
+        // The last segment is only the beginning of one: `a/..` can go on as `a/..b`.
+        match self.0.rsplit_once('/') {
+            Some((directories, _)) => directories.split('/').all(|segment| !matches!(segment, "" | "." | "..")),
+            None => true,
+        }
+    }
+}
+
+/// What all listings of keys share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListQuery {
+    /// `prefix`, empty when absent.
+    pub prefix: KeyPrefix,
+    /// `delimiter`; absent when empty, as S3 has it.
+    pub delimiter: Option<String>,
+    /// `max-keys` as it was asked for: 0..=2147483647, 1000 when absent. A page has at most 1000 entries.
+    pub max_keys: u32,
+    /// `encoding-type=url`.
+    pub encoding_type: Option<EncodingType>,
+    /// `x-amz-optional-object-attributes` was sent (only restore states, which do not exist here).
+    pub optional_attributes: bool,
+}
+
+impl ListQuery {
+    pub(crate) fn parse(request: &Request<'_>, max_name: &'static str) -> Result<Self, S3Error> {
+        Ok(Self {
+            prefix: KeyPrefix::new(request.param("prefix").unwrap_or_default()),
+            delimiter: request.owned_param("delimiter").filter(|delimiter| !delimiter.is_empty()),
+            max_keys: request.number(max_name)?.unwrap_or(MAX_KEYS),
+            encoding_type: encoding_type(request)?,
+            optional_attributes: request.has_header("x-amz-optional-object-attributes"),
+        })
+    }
+
+    /// The number of entries that this page may have: 0..=1000.
+    pub fn page_entries(&self) -> u32 {
+        self.max_keys.min(MAX_KEYS)
+    }
+}
+
+pub(crate) fn encoding_type(request: &Request<'_>) -> Result<Option<EncodingType>, S3Error> {
+    match request.param("encoding-type") {
+        None | Some("") => Ok(None),
+        Some("url") => Ok(Some(EncodingType::Url)),
+        Some(other) => {
+            Err(S3Error::invalid_argument("encoding-type", other, "Invalid Encoding Method specified in Request"))
+        }
+    }
+}
+
+/// `GET /bucket`: version 1 of listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListObjects {
+    /// The bucket.
+    pub bucket: BucketName,
+    /// Prefix, delimiter and so on.
+    pub list: ListQuery,
+    /// `marker`: only keys behind it.
+    pub marker: String,
+}
+
+impl ListObjects {
+    pub(crate) fn parse(request: &Request<'_>, bucket: BucketName) -> Result<Self, S3Error> {
+        Ok(Self {
+            bucket,
+            list: ListQuery::parse(request, "max-keys")?,
+            marker: request.owned_param("marker").unwrap_or_default(),
+        })
+    }
+}
+
+/// `GET /bucket?list-type=2`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListObjectsV2 {
+    /// The bucket.
+    pub bucket: BucketName,
+    /// Prefix, delimiter and so on.
+    pub list: ListQuery,
+    /// `start-after`: only keys behind it; without effect beside a token.
+    pub start_after: Option<String>,
+    /// `continuation-token`, never empty: opaque, made by the one who lists.
+    pub continuation_token: Option<String>,
+    /// `fetch-owner=true`.
+    pub fetch_owner: bool,
+}
+
+impl ListObjectsV2 {
+    pub(crate) fn parse(request: &Request<'_>, bucket: BucketName) -> Result<Self, S3Error> {
+        let continuation_token = request.owned_param("continuation-token");
+        if continuation_token.as_deref() == Some("") {
+            let message = "The continuation token provided is incorrect";
+            return Err(S3Error::invalid_argument("continuation-token", "", message));
+        }
+        Ok(Self {
+            bucket,
+            list: ListQuery::parse(request, "max-keys")?,
+            start_after: request.owned_param("start-after"),
+            continuation_token,
+            fetch_owner: request.param("fetch-owner").is_some_and(|value| value.eq_ignore_ascii_case("true")),
+        })
+    }
+}
+
+/// One key of a listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectSummary {
+    /// The key.
+    pub key: String,
+    /// Seconds since 1970.
+    pub last_modified: i64,
+    /// Without quotes.
+    pub etag: String,
+    /// The checksum that it has, if any.
+    pub checksum: Option<(ChecksumAlgorithm, ChecksumType)>,
+    /// Bytes.
+    pub size: u64,
+    /// For example `STANDARD`.
+    pub storage_class: String,
+    /// Shown by version 1 always, by version 2 when asked for.
+    pub owner: Option<Owner>,
+}
+
+impl ObjectSummary {
+    fn write(&self, encoding: Option<EncodingType>, xml: &mut XmlWriter) {
+        xml.open("Contents");
+        xml.text("Key", &EncodingType::encode(encoding, &self.key));
+        xml.text("LastModified", &time::iso8601(self.last_modified));
+        xml.etag(&self.etag);
+        if let Some((algorithm, kind)) = self.checksum {
+            xml.text("ChecksumAlgorithm", algorithm.as_str());
+            xml.text("ChecksumType", kind.as_str());
+        }
+        xml.value("Size", self.size);
+        if let Some(owner) = &self.owner {
+            owner.write("Owner", xml);
+        }
+        xml.text("StorageClass", &self.storage_class);
+        xml.close("Contents");
+    }
+}
+
+/// The answer to ListObjects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListObjectsOutput {
+    /// The request.
+    pub request: ListObjects,
+    /// In order of keys.
+    pub contents: Vec<ObjectSummary>,
+    /// In order, each with its delimiter.
+    pub common_prefixes: Vec<String>,
+    /// True when there is another page.
+    pub is_truncated: bool,
+    /// The last key or prefix of this page; S3 shows it only with a delimiter, clients take the last key otherwise.
+    pub next_marker: Option<String>,
+}
+
+impl ListObjectsOutput {
+    /// The document of the answer.
+    pub fn to_xml(&self) -> String {
+        let list = &self.request.list;
+        let encoding = list.encoding_type;
+        let mut xml = XmlWriter::document();
+        xml.open_root("ListBucketResult");
+        xml.text("Name", self.request.bucket.as_str());
+        xml.text("Prefix", &EncodingType::encode(encoding, list.prefix.as_str()));
+        xml.text("Marker", &EncodingType::encode(encoding, &self.request.marker));
+        if let Some(marker) = self.next_marker.as_deref().filter(|_| self.is_truncated && list.delimiter.is_some()) {
+            xml.text("NextMarker", &EncodingType::encode(encoding, marker));
+        }
+        write_tail(list, self.is_truncated, &mut xml);
+        write_entries(encoding, &self.contents, &self.common_prefixes, &mut xml);
+        xml.close("ListBucketResult");
+        xml.finish()
+    }
+}
+
+/// The answer to ListObjectsV2.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListObjectsV2Output {
+    /// The request.
+    pub request: ListObjectsV2,
+    /// In order of keys.
+    pub contents: Vec<ObjectSummary>,
+    /// In order, each with its delimiter.
+    pub common_prefixes: Vec<String>,
+    /// Where the next page begins; absent on the last.
+    pub next_continuation_token: Option<String>,
+}
+
+impl ListObjectsV2Output {
+    /// The document of the answer.
+    pub fn to_xml(&self) -> String {
+        let list = &self.request.list;
+        let encoding = list.encoding_type;
+        let mut xml = XmlWriter::document();
+        xml.open_root("ListBucketResult");
+        xml.text("Name", self.request.bucket.as_str());
+        xml.text("Prefix", &EncodingType::encode(encoding, list.prefix.as_str()));
+        xml.optional("ContinuationToken", self.request.continuation_token.as_deref());
+        xml.optional("NextContinuationToken", self.next_continuation_token.as_deref());
+        if let Some(start_after) = &self.request.start_after {
+            xml.text("StartAfter", &EncodingType::encode(encoding, start_after));
+        }
+        xml.value("KeyCount", self.contents.len() + self.common_prefixes.len());
+        write_tail(list, self.next_continuation_token.is_some(), &mut xml);
+        write_entries(encoding, &self.contents, &self.common_prefixes, &mut xml);
+        xml.close("ListBucketResult");
+        xml.finish()
+    }
+}
+
+fn write_tail(list: &ListQuery, is_truncated: bool, xml: &mut XmlWriter) {
+    xml.value("MaxKeys", list.page_entries());
+    if let Some(delimiter) = &list.delimiter {
+        xml.text("Delimiter", &EncodingType::encode(list.encoding_type, delimiter));
+    }
+    xml.optional("EncodingType", list.encoding_type.map(EncodingType::as_str));
+    xml.value("IsTruncated", is_truncated);
+}
+
+fn write_entries(encoding: Option<EncodingType>, contents: &[ObjectSummary], prefixes: &[String], xml: &mut XmlWriter) {
+    for object in contents {
+        object.write(encoding, xml);
+    }
+    write_common_prefixes(encoding, prefixes, xml);
+}
+
+pub(crate) fn write_common_prefixes(encoding: Option<EncodingType>, prefixes: &[String], xml: &mut XmlWriter) {
+    for prefix in prefixes {
+        xml.open("CommonPrefixes");
+        xml.text("Prefix", &EncodingType::encode(encoding, prefix));
+        xml.close("CommonPrefixes");
+    }
+}

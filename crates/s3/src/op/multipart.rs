@@ -1,0 +1,48 @@
+use ids::{BucketName, ObjectKey};
+
+use crate::S3Error;
+use crate::request::Request;
+use crate::version_id::UploadId;
+
+/// The highest number of a part.
+pub(crate) const MAX_PART_NUMBER: u32 = 10_000;
+
+/// `DELETE /bucket/key?uploadId=`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AbortMultipartUpload {
+    /// The bucket.
+    pub bucket: BucketName,
+    /// The key.
+    pub key: ObjectKey,
+    /// The upload.
+    pub upload_id: UploadId,
+}
+
+impl AbortMultipartUpload {
+    pub(crate) fn parse(request: &Request<'_>, bucket: BucketName, key: ObjectKey) -> Result<Self, S3Error> {
+        if request.has_header("x-amz-if-match-initiated-time") {
+            return Err(S3Error::not_implemented("The header x-amz-if-match-initiated-time"));
+        }
+        Ok(Self { bucket, key, upload_id: upload_id(request)? })
+    }
+}
+
+pub(crate) fn upload_id(request: &Request<'_>) -> Result<UploadId, S3Error> {
+    request.param("uploadId").unwrap_or_default().parse()
+}
+
+/// `partNumber`, 1 to 10000, absent or present.
+pub(crate) fn optional_part_number(request: &Request<'_>) -> Result<Option<u32>, S3Error> {
+    let Some(text) = request.param("partNumber") else { return Ok(None) };
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = text.parse().ok().filter(|number| digits && (1..=MAX_PART_NUMBER).contains(number));
+    number.map(Some).ok_or_else(|| {
+        S3Error::invalid_argument("partNumber", text, "Part number must be an integer between 1 and 10000, inclusive")
+    })
+}
+
+/// `partNumber`, which must be there.
+pub(crate) fn part_number(request: &Request<'_>) -> Result<u32, S3Error> {
+    optional_part_number(request)?
+        .ok_or_else(|| S3Error::invalid_argument("partNumber", "", "This operation needs the parameter partNumber"))
+}

@@ -1,0 +1,30 @@
+use jiff::Timestamp;
+use jiff::fmt::{rfc2822, strtime};
+
+/// A moment as S3's documents print it, for example `2009-10-12T17:50:30.000Z`. `seconds` counts from 1970.
+pub fn iso8601(seconds: i64) -> String {
+    strtime::format("%Y-%m-%dT%H:%M:%S.000Z", moment(seconds)).unwrap_or_default()
+}
+
+/// A moment as HTTP headers print it, for example `Mon, 12 Oct 2009 17:50:30 GMT`. `seconds` counts from 1970.
+pub fn http_date(seconds: i64) -> String {
+    strtime::format("%a, %d %b %Y %H:%M:%S GMT", moment(seconds)).unwrap_or_default()
+}
+
+/// Seconds since 1970 of a date in any of HTTP's three forms (RFC 9110 section 5.6.7) or ISO 8601; `None` when it is no date.
+pub fn parse_date(text: &str) -> Option<i64> {
+    if let Ok(zoned) = rfc2822::parse(text) {
+        return Some(zoned.timestamp().as_second());
+    }
+    if let Ok(timestamp) = text.parse::<Timestamp>() {
+        return Some(timestamp.as_second());
+    }
+    ["%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"].iter().find_map(|format| {
+        let civil = strtime::parse(format, text).ok()?.to_datetime().ok()?;
+        Some(civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_second())
+    })
+}
+
+fn moment(seconds: i64) -> Timestamp {
+    Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH)
+}
