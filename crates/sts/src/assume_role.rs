@@ -1,0 +1,231 @@
+use std::collections::BTreeMap;
+
+/// The parameters of AssumeRole, each within AWS's limits.
+///
+/// Source: STS API Reference, `AssumeRole`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AssumeRoleInput {
+    /// The role to assume.
+    pub role_arn: String,
+    /// 2 to 64 characters of `\w+=,.@-`.
+    pub role_session_name: String,
+    /// The wanted life in seconds: 900..=43200.
+    pub duration_s: Option<u32>,
+    /// The session policy: JSON text of at most 2048 characters, not parsed.
+    pub policy: Option<String>,
+    /// ARNs of managed policies that limit the session too, at most 10.
+    pub policy_arns: Vec<String>,
+    /// What the trust policy may ask for as `sts:ExternalId`.
+    pub external_id: Option<String>,
+    /// The source identity.
+    pub source_identity: Option<String>,
+    /// The session tags, at most 50, keys distinct also when case is ignored.
+    pub tags: Vec<(String, String)>,
+    /// Keys of tags that pass on to sessions made from this one.
+    pub transitive_tag_keys: Vec<String>,
+}
+
+/// Parameters that AWS refuses. The text is the message of the answer; the status is 400.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InputError {
+    /// One or more values break a constraint.
+    #[error("{} validation error{} detected: {}", .0.len(), if .0.len() == 1 { "" } else { "s" }, .0.join("; "))]
+    Validation(Vec<String>),
+    /// Values that do not fit together.
+    #[error("{0}")]
+    InvalidParameterValue(String),
+}
+
+impl InputError {
+    /// The error code of STS.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Validation(_) => "ValidationError",
+            Self::InvalidParameterValue(_) => "InvalidParameterValue",
+        }
+    }
+}
+
+/// What limits the life of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DurationLimits {
+    /// Without a wish: `sts.tokenDuration`, 3600 by default.
+    pub default_s: u32,
+    /// `sts.maxSessionLength`, 43200 by default.
+    pub max_session_length_s: u32,
+    /// The role's `maxSessionDuration`, 3600 by default.
+    pub role_max_s: u32,
+    /// The caller is a role session itself: AWS limits such chains to one hour.
+    pub chained: bool,
+}
+
+impl DurationLimits {
+    /// The life of a session, in seconds: the wish, or the default, cut to every limit as weed does.
+    pub fn duration_s(&self, wish_s: Option<u32>) -> u32 {
+        let chain_s = if self.chained { 3600 } else { u32::MAX };
+        wish_s.unwrap_or(self.default_s).min(self.max_session_length_s).min(self.role_max_s).min(chain_s)
+    }
+}
+
+impl AssumeRoleInput {
+    /// Reads the parameters of the form, or says all that is wrong with them.
+    pub fn parse(form: &[(String, String)]) -> Result<Self, InputError> {
+        let mut reader = Reader { form, errors: Vec::new() };
+        reader.refuse(&["SerialNumber", "TokenCode"], "MFA is not supported; leave SerialNumber and TokenCode out");
+        reader.refuse(&["ProvidedContexts.member.1.ProviderArn"], "ProvidedContexts is not supported; leave it out");
+        let role_arn = reader.text("RoleArn", "roleArn", 1, 2048, None);
+        let role_session_name = reader.text("RoleSessionName", "roleSessionName", 2, 64, Some(NAME));
+        let policy = reader.text("Policy", "policy", 1, 2048, None);
+        let external_id = reader.text("ExternalId", "externalId", 2, 1224, Some(EXTERNAL_ID));
+        let source_identity = reader.text("SourceIdentity", "sourceIdentity", 2, 64, Some(NAME));
+        let duration_s = reader.duration();
+        let tags = reader.tags();
+        let transitive_tag_keys = reader.list("TransitiveTagKeys", "", 50);
+        let policy_arns = reader.list("PolicyArns", ".arn", 10);
+        for (value, name) in [(&role_arn, "roleArn"), (&role_session_name, "roleSessionName")] {
+            if value.is_none() {
+                reader
+                    .errors
+                    .push(format!("Value null at '{name}' failed to satisfy constraint: Member must not be null"));
+            }
+        }
+        let (Some(role_arn), Some(role_session_name), true) = (role_arn, role_session_name, reader.errors.is_empty())
+        else {
+            return Err(InputError::Validation(reader.errors));
+        };
+        check_tags(&tags, &transitive_tag_keys)?;
+        Ok(Self {
+            role_arn,
+            role_session_name,
+            duration_s,
+            policy,
+            policy_arns,
+            external_id,
+            source_identity,
+            tags,
+            transitive_tag_keys,
+        })
+    }
+}
+
+fn check_tags(tags: &[(String, String)], transitive: &[String]) -> Result<(), InputError> {
+    let invalid = |text: &str| Err(InputError::InvalidParameterValue(text.to_owned()));
+    let mut seen = BTreeMap::new();
+    for (key, _) in tags {
+        if key.to_lowercase().starts_with("aws:") {
+            return invalid("Tag keys must not begin with aws:");
+        }
+        if seen.insert(key.to_lowercase(), ()).is_some() {
+            return invalid("Duplicate tag keys found. Please note that Tag keys are case insensitive.");
+        }
+    }
+    if transitive.iter().any(|key| !seen.contains_key(&key.to_lowercase())) {
+        return invalid("The specified transitive tag key must be included in the requested tags.");
+    }
+    Ok(())
+}
+
+/// Allowed beside ASCII letters, digits and `_`, and how AWS writes the whole.
+type Pattern = (&'static str, &'static str);
+const NAME: Pattern = ("+=,.@-", "[\\w+=,.@-]*");
+const EXTERNAL_ID: Pattern = ("+=,.@:/-", "[\\w+=,.@:\\/-]*");
+
+struct Reader<'a> {
+    form: &'a [(String, String)],
+    errors: Vec<String>,
+}
+
+impl<'a> Reader<'a> {
+    /// The value of a parameter; given twice it is an error, for who knows which one somebody else would read.
+    fn get(&mut self, name: &str) -> Option<&'a str> {
+        let mut found = self.form.iter().filter(|(found, _)| found == name);
+        let value = found.next().map(|(_, value)| value.as_str());
+        if found.next().is_some() {
+            self.errors.push(format!("{name} must be given once"));
+        }
+        value
+    }
+
+    fn refuse(&mut self, names: &[&str], message: &str) {
+        if names.iter().any(|name| self.form.iter().any(|(found, _)| found == name)) {
+            self.errors.push(message.to_owned());
+        }
+    }
+
+    fn fail(&mut self, value: &str, member: &str, constraint: &str) {
+        self.errors.push(format!("Value '{value}' at '{member}' failed to satisfy constraint: {constraint}"));
+    }
+
+    fn text(
+        &mut self,
+        name: &str,
+        member: &str,
+        least: usize,
+        most: usize,
+        pattern: Option<Pattern>,
+    ) -> Option<String> {
+        let value = self.get(name)?;
+        self.check(value, member, least, most);
+        if let Some((others, written)) = pattern {
+            let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || others.contains(c);
+            if !value.chars().all(allowed) {
+                self.fail(value, member, &format!("Member must satisfy regular expression pattern: {written}"));
+            }
+        }
+        Some(value.to_owned())
+    }
+
+    fn check(&mut self, value: &str, member: &str, least: usize, most: usize) {
+        let length = value.chars().count();
+        if length < least {
+            self.fail(value, member, &format!("Member must have length greater than or equal to {least}"));
+        } else if length > most {
+            self.fail(value, member, &format!("Member must have length less than or equal to {most}"));
+        }
+    }
+
+    fn duration(&mut self) -> Option<u32> {
+        let value = self.get("DurationSeconds")?;
+        match value.parse::<u32>() {
+            Ok(seconds) if (900..=43_200).contains(&seconds) => return Some(seconds),
+            Ok(seconds) if seconds < 900 => {
+                self.fail(value, "durationSeconds", "Member must have value greater than or equal to 900");
+            }
+            Ok(_) => self.fail(value, "durationSeconds", "Member must have value less than or equal to 43200"),
+            Err(_) => self.fail(value, "durationSeconds", "Member must be an integer"),
+        }
+        None
+    }
+
+    fn tags(&mut self) -> Vec<(String, String)> {
+        let keys = self.list("Tags", ".Key", 50);
+        let mut tags = Vec::with_capacity(keys.len());
+        for (position, key) in keys.into_iter().enumerate() {
+            let number = position + 1;
+            let value = self.get(&format!("Tags.member.{number}.Value")).unwrap_or("");
+            self.check(&key, &format!("tags.{number}.member.key"), 1, 128);
+            self.check(value, &format!("tags.{number}.member.value"), 0, 256);
+            tags.push((key, value.to_owned()));
+        }
+        tags
+    }
+
+    /// `Name.member.1`, `Name.member.2` ... up to the first that is missing.
+    fn list(&mut self, name: &str, suffix: &str, most: usize) -> Vec<String> {
+        let mut values = Vec::new();
+        while let Some(value) = self.get(&format!("{name}.member.{}{suffix}", values.len() + 1)) {
+            if values.len() == most {
+                self.errors.push(format!("{name} must have at most {most} members"));
+                break;
+            }
+            values.push(value.to_owned());
+        }
+        let prefix = format!("{name}.member.");
+        let members =
+            self.form.iter().filter(|(found, _)| found.starts_with(&prefix) && found.ends_with(suffix)).count();
+        if members > values.len() {
+            self.errors.push(format!("{name} must have members that are numbered 1, 2, 3 without a gap"));
+        }
+        values
+    }
+}

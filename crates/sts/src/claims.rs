@@ -1,0 +1,82 @@
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// The claims of a session token, in SeaweedFS's names and order. Claims that are not listed are ignored when read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionClaims {
+    /// Issuer.
+    pub iss: String,
+    /// The session id.
+    #[serde(default)]
+    pub sub: String,
+    /// End, in seconds since 1970.
+    pub exp: i64,
+    /// Begin, in seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nbf: Option<i64>,
+    /// Time of issue, in seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iat: Option<i64>,
+    /// The session id.
+    #[serde(default)]
+    pub jti: String,
+    /// The session id, 32 hexadecimal digits; access key and secret derive from it.
+    pub sid: String,
+    /// The role session name.
+    #[serde(default)]
+    pub snam: String,
+    /// `session`.
+    pub typ: String,
+    /// The role's ARN.
+    pub role: String,
+    /// `<role name>:<session name>`.
+    #[serde(default)]
+    pub assumed: String,
+    /// The assumed-role ARN.
+    pub principal: String,
+    /// Names of the role's policies at the time of issue: weed reads them, Kelpgate asks for those of now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "null_is_default")]
+    pub pol: Vec<String>,
+    /// The session policy, as JSON text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spol: Option<String>,
+    /// The identity provider's name; empty for AssumeRole.
+    #[serde(default)]
+    pub idp: String,
+    /// The user's id at the identity provider.
+    #[serde(default)]
+    pub ext_uid: String,
+    /// The identity provider's issuer.
+    #[serde(default)]
+    pub prov_iss: String,
+    /// Condition keys fixed at the time of issue.
+    #[serde(default, skip_serializing_if = "Map::is_empty", deserialize_with = "null_is_default")]
+    pub req_ctx: Map<String, Value>,
+    /// Time of issue, RFC 3339 with nanoseconds.
+    #[serde(default)]
+    pub assumed_at: String,
+    /// The longest life of the session in seconds, when the identity provider sets one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_dur: Option<i64>,
+    /// A hash that names the provider's user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub puid: Option<String>,
+    /// Ours: the IAM revision that the issuer had seen; a gateway that is behind waits for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub krev: Option<String>,
+    /// Ours: the session tags that pass on to sessions made from this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ttags: Vec<String>,
+    /// Ours: the source identity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub srcid: Option<String>,
+}
+
+/// Go writes an empty list or map as `null` where it does not leave it out.
+fn null_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
+}
