@@ -3,6 +3,8 @@
 
 pub mod entry;
 mod filer;
+pub mod seaweedfs;
+mod visible;
 
 pub use entry::{Attributes, Entry, FileChunk, FileId};
 pub use filer::{

@@ -1,0 +1,122 @@
+//! Freeing data that no entry names.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use futures_util::{StreamExt, stream};
+
+use super::assign::Place;
+use super::metrics::Call;
+use super::rpc::Replay;
+use super::volume::VolumeError;
+use super::{Shared, chunk, fid, transact, wire};
+use crate::entry::{Attributes, FileChunk};
+use crate::{Entry, FilerError, Mutation, Transaction};
+
+/// Deletions on their way at a time.
+const IN_FLIGHT_MAX: usize = 8;
+/// Where an entry is made and removed again so that the filer frees what the gateway may not.
+const FREED_DIRECTORY: &str = "/seaweedfs/kelpgate/freed";
+
+/// Frees chunks, and what their manifests list. What cannot be freed is logged.
+pub(super) async fn chunks(shared: &Arc<Shared>, chunks: Vec<FileChunk>) {
+    let mut all: BTreeSet<String> = chunks.iter().filter_map(fid::of).collect();
+    if chunks.iter().any(|chunk| chunk.is_chunk_manifest) {
+        match chunk::resolve(shared, &chunks, 0..u64::MAX).await {
+            Ok(resolved) => all.extend(resolved.iter().filter_map(fid::of)),
+            Err(error) => tracing::warn!(%error, "a chunk manifest cannot be read, what it lists stays behind"),
+        }
+    }
+    let refused = stream::iter(all)
+        .map(|file_id| async move {
+            let failed = one(shared, &file_id).await.err()?;
+            match failed {
+                Failed::Unauthorized => return Some(file_id),
+                Failed::Other(error) => tracing::warn!(error, file_id, "a chunk cannot be freed and stays behind"),
+            }
+            None
+        })
+        .buffer_unordered(IN_FLIGHT_MAX)
+        .filter_map(std::future::ready)
+        .collect::<Vec<_>>()
+        .await;
+    if !refused.is_empty()
+        && let Err(error) = through_filer(shared, &refused).await
+    {
+        tracing::warn!(%error, chunks = refused.len(), "chunks cannot be freed and stay behind");
+    }
+}
+
+/// Frees places of a write that failed, in the background, with the tokens that came with them.
+pub(super) fn places(shared: &Arc<Shared>, places: Vec<Place>) {
+    // Without a runtime the process is ending; what stays behind is found by `volume.fsck`.
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+    let shared = shared.clone();
+    runtime.spawn(async move {
+        stream::iter(places)
+            .for_each_concurrent(IN_FLIGHT_MAX, |place| {
+                let shared = &shared;
+                async move {
+                    let file_id = &place.upload_id;
+                    if let Err(error) = shared.volumes.delete(&place.server, file_id, &place.token).await {
+                        tracing::warn!(%error, "a chunk of a failed write may stay behind");
+                    }
+                }
+            })
+            .await;
+    });
+}
+
+enum Failed {
+    /// The volume server wants a token that the gateway cannot make.
+    Unauthorized,
+    Other(String),
+}
+
+async fn one(shared: &Arc<Shared>, file_id: &str) -> Result<(), Failed> {
+    let id = fid::parse(file_id).ok_or_else(|| Failed::Other("malformed address".to_owned()))?;
+    let mut last = "no volume server holds it".to_owned();
+    for refresh in [false, true] {
+        let servers = shared.locations.of(&shared.filers, id.volume_id, refresh).await;
+        for server in servers.map_err(|error| Failed::Other(error.to_string()))? {
+            match shared.volumes.delete(&server, file_id, "").await {
+                Ok(()) => return Ok(()),
+                Err(error) if error.is_unauthorized() => return Err(Failed::Unauthorized),
+                Err(error @ (VolumeError::NotFound(_) | VolumeError::Status(..) | VolumeError::Transport(..))) => {
+                    last = error.to_string();
+                }
+            }
+        }
+    }
+    Err(Failed::Other(last))
+}
+
+/// Names the chunks by an entry that is removed with its data at once: the filer has the key that the gateway lacks.
+async fn through_filer(shared: &Arc<Shared>, file_ids: &[String]) -> Result<(), FilerError> {
+    let name = hex::encode(rand::random::<[u8; 16]>());
+    let chunk = |(index, file_id): (usize, &String)| FileChunk {
+        file_id: file_id.clone(),
+        offset: i64::try_from(index).unwrap_or(0),
+        size: 1,
+        ..Default::default()
+    };
+    let entry = Entry {
+        name: name.clone(),
+        chunks: file_ids.iter().enumerate().map(chunk).collect(),
+        attributes: Some(Attributes { file_mode: 0o600, ..Default::default() }),
+        ..Default::default()
+    };
+    let directory = FREED_DIRECTORY.to_owned();
+    let transaction = Transaction {
+        lock_key: format!("{directory}/{name}"),
+        mutations: vec![
+            Mutation::Put { directory: directory.clone(), entry: Box::new(entry) },
+            Mutation::Delete { directory, name, delete_data: true, recursive: false },
+        ],
+        ..Default::default()
+    };
+    let paths = transact::paths(&transaction);
+    let request: wire::ObjectTransactionRequest = transact::request(transaction);
+    let answer = shared.filers.unary(Call::ObjectTransaction, &request, Replay::Safe).await?;
+    transact::outcome(answer, &paths)
+}

@@ -1,0 +1,67 @@
+//! Which volume servers hold a volume: asked of the filer, remembered, asked again when the answer turns out stale.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use quick_cache::sync::Cache;
+
+use super::metrics::Call;
+use super::rpc::{Filers, Replay};
+use super::wire::{LookupVolumeRequest, LookupVolumeResponse};
+use crate::FilerError;
+
+/// Servers that join a volume are noticed after this time; servers that leave it, at the first failure.
+const FRESH: Duration = Duration::from_secs(600);
+/// Failures ask again, but not more often than this per volume.
+const REFRESH_AT_MOST: Duration = Duration::from_millis(200);
+
+pub(super) struct Locations {
+    known: Cache<u32, Known>,
+    data_center: String,
+    /// Spreads readers over replicas.
+    turn: AtomicUsize,
+}
+
+#[derive(Clone)]
+struct Known {
+    near: Arc<[String]>,
+    far: Arc<[String]>,
+    since: Instant,
+}
+
+impl Locations {
+    pub(super) fn new(data_center: &str) -> Self {
+        Locations { known: Cache::new(100_000), data_center: data_center.to_owned(), turn: AtomicUsize::new(0) }
+    }
+
+    /// `host:port` of each holder, those of our data center first, each group starting at another one each time.
+    pub(super) async fn of(&self, filers: &Filers, volume: u32, refresh: bool) -> Result<Vec<String>, FilerError> {
+        let usable = if refresh { REFRESH_AT_MOST } else { FRESH };
+        let known = match self.known.get(&volume).filter(|known| known.since.elapsed() < usable) {
+            Some(known) => known,
+            None => {
+                let known = self.ask(filers, volume).await?;
+                self.known.insert(volume, known.clone());
+                known
+            }
+        };
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let mut servers = Vec::with_capacity(known.near.len() + known.far.len());
+        for group in [&known.near, &known.far] {
+            let start = turn.checked_rem(group.len()).unwrap_or(0);
+            servers.extend(group.iter().cycle().skip(start).take(group.len()).cloned());
+        }
+        Ok(servers)
+    }
+
+    async fn ask(&self, filers: &Filers, volume: u32) -> Result<Known, FilerError> {
+        let request = LookupVolumeRequest { volume_ids: vec![volume.to_string()] };
+        let mut answer: LookupVolumeResponse = filers.unary(Call::LookupVolume, &request, Replay::Safe).await?;
+        let locations = answer.locations_map.remove(&volume.to_string()).unwrap_or_default().locations;
+        let (near, far): (Vec<_>, Vec<_>) =
+            locations.into_iter().partition(|location| location.data_center == self.data_center);
+        let urls = |group: Vec<super::wire::Location>| group.into_iter().map(|location| location.url).collect();
+        Ok(Known { near: urls(near), far: urls(far), since: Instant::now() })
+    }
+}

@@ -1,0 +1,126 @@
+//! Counters of what was asked of filers and volume servers, for `/metrics`.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// What is counted: one row per RPC and per kind of volume request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is named after the call it counts")]
+pub enum Call {
+    GetFilerConfiguration,
+    LookupDirectoryEntry,
+    ListEntries,
+    ObjectTransaction,
+    AssignVolume,
+    LookupVolume,
+    DeleteCollection,
+    SubscribeLocalMetadata,
+    VolumeGet,
+    VolumePut,
+    VolumeDelete,
+}
+
+impl Call {
+    /// Every call, in the order of the counters.
+    pub const ALL: [Call; 11] = [
+        Call::GetFilerConfiguration,
+        Call::LookupDirectoryEntry,
+        Call::ListEntries,
+        Call::ObjectTransaction,
+        Call::AssignVolume,
+        Call::LookupVolume,
+        Call::DeleteCollection,
+        Call::SubscribeLocalMetadata,
+        Call::VolumeGet,
+        Call::VolumePut,
+        Call::VolumeDelete,
+    ];
+
+    /// The label: SeaweedFS's name of the RPC, `Volume..` for HTTP requests to volume servers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Call::GetFilerConfiguration => "GetFilerConfiguration",
+            Call::LookupDirectoryEntry => "LookupDirectoryEntry",
+            Call::ListEntries => "ListEntries",
+            Call::ObjectTransaction => "ObjectTransaction",
+            Call::AssignVolume => "AssignVolume",
+            Call::LookupVolume => "LookupVolume",
+            Call::DeleteCollection => "DeleteCollection",
+            Call::SubscribeLocalMetadata => "SubscribeLocalMetadata",
+            Call::VolumeGet => "VolumeGet",
+            Call::VolumePut => "VolumePut",
+            Call::VolumeDelete => "VolumeDelete",
+        }
+    }
+}
+
+/// One row of [`FilerMetrics::rows`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallCounts {
+    /// Which call.
+    pub call: Call,
+    /// Attempts; a failover counts twice.
+    pub calls: u64,
+    /// Attempts that got no usable answer: transport errors, timeouts, error statuses. "No such entry" is an answer.
+    pub errors: u64,
+    /// Time until the answer (for streams: its head), summed up, in nanoseconds.
+    pub nanoseconds: u64,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    calls: AtomicU64,
+    errors: AtomicU64,
+    nanoseconds: AtomicU64,
+}
+
+/// Counters since the start of the process. Reading them takes no lock.
+#[derive(Debug, Default)]
+pub struct FilerMetrics {
+    counters: [Counters; Call::ALL.len()],
+}
+
+impl FilerMetrics {
+    /// Counts one attempt.
+    pub(crate) fn count(&self, call: Call, took: Duration, failed: bool) {
+        if let Some(row) = self.counters.get(call as usize) {
+            row.calls.fetch_add(1, Ordering::Relaxed);
+            row.errors.fetch_add(u64::from(failed), Ordering::Relaxed);
+            row.nanoseconds.fetch_add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        }
+    }
+
+    /// The counters as they are now, one row per call.
+    pub fn rows(&self) -> Vec<CallCounts> {
+        let rows = Call::ALL.into_iter().zip(&self.counters);
+        rows.map(|(call, row)| CallCounts {
+            call,
+            calls: row.calls.load(Ordering::Relaxed),
+            errors: row.errors.load(Ordering::Relaxed),
+            nanoseconds: row.nanoseconds.load(Ordering::Relaxed),
+        })
+        .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_call_has_its_own_row() {
+        let metrics = FilerMetrics::default();
+        for (index, call) in Call::ALL.into_iter().enumerate() {
+            assert_eq!(call as usize, index, "{}", call.name());
+            metrics.count(call, Duration::from_nanos(5), index % 2 == 0);
+        }
+        for (index, row) in metrics.rows().into_iter().enumerate() {
+            assert_eq!(
+                (row.calls, row.errors, row.nanoseconds),
+                (1, u64::from(index % 2 == 0), 5),
+                "{}",
+                row.call.name()
+            );
+        }
+    }
+}

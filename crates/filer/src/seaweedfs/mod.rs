@@ -1,0 +1,283 @@
+//! A SeaweedFS cluster as a [`Filer`]: metadata by gRPC from one or more filers, data straight from and to volume servers.
+
+mod address;
+mod assign;
+mod chunk;
+mod delete;
+mod feed;
+mod fid;
+mod locations;
+mod metrics;
+mod read;
+mod rpc;
+mod security;
+mod tls;
+mod transact;
+mod volume;
+mod wire;
+mod write;
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+
+use self::metrics::Call;
+use self::rpc::{Filers, Replay, Timeouts};
+use self::volume::VolumeClient;
+use crate::entry::FileChunk;
+use crate::{
+    BytesIn, BytesOut, Entry, Feed, FeedFilter, Filer, FilerConfiguration, FilerError, ListOptions, Transaction,
+    WriteTarget, Written,
+};
+
+pub use address::{AddressError, FilerAddress};
+pub use metrics::{Call as FilerCall, CallCounts, FilerMetrics};
+pub use security::{Security, SecurityError, SigningKey};
+pub use tls::TlsError;
+
+/// What a gateway uses when the filer does not tell a chunk size.
+const CHUNK_BYTES_FALLBACK: usize = 8 << 20;
+/// Chunks are held in memory while they are uploaded, so that larger ones than this are not made, whatever `-maxMB` says.
+const CHUNK_BYTES_MAX: usize = 32 << 20;
+/// `wait_until_reachable` says so once in this time.
+const NOTICE_EVERY: Duration = Duration::from_secs(5);
+
+/// How to reach a cluster.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The filers; calls fail over from one to the next.
+    pub filers: Vec<FilerAddress>,
+    /// Tokens and certificates.
+    pub security: Security,
+    /// Volume servers of this data center are preferred; empty for none.
+    pub data_center: String,
+    /// Bound of a metadata call, failover included; 5 s by default.
+    pub request_timeout: Duration,
+    /// Bound of a connection; 2 s by default.
+    pub connect_timeout: Duration,
+    /// How long a volume server may be silent; 20 s by default.
+    pub data_timeout: Duration,
+    /// How long a change feed may be silent before it counts as broken; 15 s by default. Filers send a heartbeat every 5 s.
+    pub feed_silence: Duration,
+    /// Encipher chunks even if the filer does not ask for it (`-encryptVolumeData`).
+    pub encrypt_volume_data: bool,
+}
+
+impl Options {
+    /// Defaults for these filers.
+    pub fn new(filers: Vec<FilerAddress>, security: Security) -> Self {
+        Options {
+            filers,
+            security,
+            data_center: String::new(),
+            request_timeout: Duration::from_secs(5),
+            connect_timeout: Duration::from_secs(2),
+            data_timeout: Duration::from_secs(20),
+            feed_silence: Duration::from_secs(15),
+            encrypt_volume_data: false,
+        }
+    }
+}
+
+/// The client of a cluster. Clones share connections and caches.
+#[derive(Clone)]
+pub struct SeaweedFiler {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    filers: Filers,
+    volumes: VolumeClient,
+    locations: locations::Locations,
+    pool: assign::Pool,
+    options: Options,
+    configuration: RwLock<Option<FilerConfiguration>>,
+    feeds: feed::Identity,
+}
+
+impl SeaweedFiler {
+    /// Makes a client; nothing is sent before the first call. Must be called within a tokio runtime.
+    pub fn connect(options: Options) -> SeaweedFiler {
+        let metrics = Arc::new(FilerMetrics::default());
+        let timeouts = Timeouts { call: options.request_timeout, connect: options.connect_timeout };
+        let filers = Filers::new(&options.filers, &options.security, timeouts, metrics.clone());
+        let volumes = VolumeClient::new(&options.security, options.connect_timeout, options.data_timeout, metrics);
+        SeaweedFiler {
+            shared: Arc::new(Shared {
+                filers,
+                volumes,
+                locations: locations::Locations::new(&options.data_center),
+                pool: assign::Pool::default(),
+                configuration: RwLock::new(None),
+                feeds: feed::Identity::default(),
+                options,
+            }),
+        }
+    }
+
+    /// Asks until a filer answers: for ever, half a second to 5 s apart, with a log line every few seconds.
+    pub async fn wait_until_reachable(&self) -> FilerConfiguration {
+        let mut pause = Duration::from_millis(250);
+        let mut noticed: Option<Instant> = None;
+        loop {
+            let error = match self.configuration().await {
+                Ok(configuration) => return configuration,
+                Err(error) => error,
+            };
+            if noticed.is_none_or(|at| at.elapsed() >= NOTICE_EVERY) {
+                noticed = Some(Instant::now());
+                tracing::warn!(%error, "no filer answers yet; is `weed filer` running, and does `-filer` name it?");
+            }
+            pause = (pause * 2).min(Duration::from_secs(5));
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// The filers that this client was given.
+    pub fn addresses(&self) -> &[FilerAddress] {
+        &self.shared.options.filers
+    }
+
+    /// Counters of all calls.
+    pub fn metrics(&self) -> &FilerMetrics {
+        &self.shared.filers.metrics
+    }
+
+    /// One change feed, of one filer: to open again the feed that ended without touching the others.
+    pub async fn subscribe_to(&self, filer: &FilerAddress, filter: FeedFilter) -> Result<Feed, FilerError> {
+        let index = (0..self.shared.filers.len()).find(|index| self.shared.filers.address(*index) == Some(filer));
+        let index = index.ok_or_else(|| FilerError::Other(format!("{filer} is none of the filers of this client")))?;
+        feed::open(&self.shared, index, filter).await
+    }
+}
+
+impl Shared {
+    /// The configuration as last told, asked for if it never was.
+    async fn known_configuration(&self) -> Result<FilerConfiguration, FilerError> {
+        let known = self.configuration.read().unwrap_or_else(PoisonError::into_inner).clone();
+        match known {
+            Some(configuration) => Ok(configuration),
+            None => self.ask_configuration().await,
+        }
+    }
+
+    async fn ask_configuration(&self) -> Result<FilerConfiguration, FilerError> {
+        let request = wire::GetFilerConfigurationRequest {};
+        let answer: wire::GetFilerConfigurationResponse =
+            self.filers.unary(Call::GetFilerConfiguration, &request, Replay::Safe).await?;
+        let chunk_bytes = (answer.max_mb as usize).saturating_mul(1 << 20);
+        let root = answer.dir_buckets.trim_end_matches('/');
+        let configuration = FilerConfiguration {
+            buckets_root: if root.is_empty() { "/buckets".to_owned() } else { root.to_owned() },
+            chunk_bytes: if chunk_bytes == 0 { CHUNK_BYTES_FALLBACK } else { chunk_bytes.min(CHUNK_BYTES_MAX) },
+            cipher: answer.cipher,
+            filer_group: answer.filer_group,
+            signature: answer.signature,
+            version: answer.version,
+            files_beside_directories: false,
+        };
+        *self.configuration.write().unwrap_or_else(PoisonError::into_inner) = Some(configuration.clone());
+        Ok(configuration)
+    }
+}
+
+/// A path in the filer's two parts. `/` has the name "".
+fn split(path: &str) -> (String, String) {
+    match path.trim_end_matches('/').rsplit_once('/') {
+        None => ("/".to_owned(), String::new()),
+        Some(("", name)) => ("/".to_owned(), name.to_owned()),
+        Some((directory, name)) => (directory.to_owned(), name.to_owned()),
+    }
+}
+
+#[async_trait]
+impl Filer for SeaweedFiler {
+    async fn configuration(&self) -> Result<FilerConfiguration, FilerError> {
+        self.shared.ask_configuration().await
+    }
+
+    async fn lookup(&self, path: &str) -> Result<Option<Entry>, FilerError> {
+        let (directory, name) = split(path);
+        let request = wire::LookupDirectoryEntryRequest { directory, name };
+        let call = Call::LookupDirectoryEntry;
+        let answer =
+            self.shared.filers.unary::<_, wire::LookupDirectoryEntryResponse>(call, &request, Replay::Safe).await;
+        match answer {
+            // A file is not the directory that `a/` asks for.
+            Ok(answer) => Ok(answer.entry.filter(|entry| entry.is_directory || !path.ends_with('/'))),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn list(&self, directory: &str, options: ListOptions) -> Result<Vec<Entry>, FilerError> {
+        let directory = directory.trim_end_matches('/');
+        let request = wire::ListEntriesRequest {
+            directory: if directory.is_empty() { "/".to_owned() } else { directory.to_owned() },
+            prefix: options.prefix,
+            start_from_file_name: options.start_from,
+            inclusive_start_from: options.inclusive,
+            limit: u32::try_from(options.limit.max(1)).unwrap_or(u32::MAX),
+            snapshot_ts_ns: 0,
+            omit_chunks: options.omit_chunks,
+        };
+        match self.shared.filers.collect::<_, wire::ListEntriesResponse>(Call::ListEntries, &request).await {
+            Ok(answers) => Ok(answers.into_iter().filter_map(|answer| answer.entry).collect()),
+            Err(error) if error.is_not_found() => Ok(Vec::new()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn transact(&self, transaction: Transaction) -> Result<(), FilerError> {
+        let paths = transact::paths(&transaction);
+        let transaction = write::fold_manifests(&self.shared, transaction).await?;
+        let request = transact::request(transaction);
+        let answer = self.shared.filers.unary(Call::ObjectTransaction, &request, Replay::OnlyUnsent).await?;
+        transact::outcome(answer, &paths)
+    }
+
+    async fn write(&self, target: &WriteTarget, body: BytesIn<'_>) -> Result<Written, FilerError> {
+        write::write(&self.shared, target, body).await
+    }
+
+    async fn read(&self, entry: &Entry, from: u64, length: u64) -> Result<BytesOut, FilerError> {
+        read::read(&self.shared, entry, from, length).await
+    }
+
+    async fn resolve_chunks(&self, chunks: &[FileChunk]) -> Result<Vec<FileChunk>, FilerError> {
+        chunk::resolve(&self.shared, chunks, 0..u64::MAX).await
+    }
+
+    async fn delete_chunks(&self, chunks: Vec<FileChunk>) {
+        delete::chunks(&self.shared, chunks).await;
+    }
+
+    async fn delete_collection(&self, collection: &str) -> Result<(), FilerError> {
+        self.shared.pool.forget(collection);
+        let request = wire::DeleteCollectionRequest { collection: collection.to_owned() };
+        let _: wire::DeleteCollectionResponse =
+            self.shared.filers.unary(Call::DeleteCollection, &request, Replay::Safe).await?;
+        Ok(())
+    }
+
+    async fn subscribe(&self, filter: FeedFilter) -> Result<Vec<(String, Feed)>, FilerError> {
+        feed::open_all(&self.shared, filter).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn paths_in_two_parts() {
+        for (path, directory, name) in [
+            ("/", "/", ""),
+            ("/buckets", "/", "buckets"),
+            ("/buckets/", "/", "buckets"),
+            ("/buckets/b/a/b", "/buckets/b/a", "b"),
+            ("/buckets/b/a/", "/buckets/b", "a"),
+        ] {
+            assert_eq!(super::split(path), (directory.to_owned(), name.to_owned()), "{path}");
+        }
+    }
+}

@@ -1,0 +1,423 @@
+//! gRPC calls: one channel per filer for calls and one for streams, each call bounded in time, failover between filers
+//! when the transport fails.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use http::uri::PathAndQuery;
+use tonic::client::Grpc;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Request, Status, Streaming};
+use tonic_prost::ProstCodec;
+
+use super::address::FilerAddress;
+use super::metrics::{Call, FilerMetrics};
+use super::security::Security;
+use crate::FilerError;
+
+/// The largest message either way: a listing entry with 10,000 chunks is under 2 MiB, an event batch can be larger.
+const MESSAGE_BYTES_MAX: usize = 128 << 20;
+/// How long a filer that failed is asked last: doubles from the first to the second with each failure in a row.
+const AVOID_FIRST: Duration = Duration::from_secs(1);
+const AVOID_MAX: Duration = Duration::from_secs(30);
+
+/// How long to wait, and for what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// A call as a whole, failover included.
+    pub call: Duration,
+    /// A TCP connection (and TLS).
+    pub connect: Duration,
+}
+
+/// Whether a call may be sent again to another filer after it may have reached the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Replay {
+    /// Reading, or writing that gives the same result twice.
+    Safe,
+    /// A lost answer leaves the outcome open: an attempt that hangs could be carried out after the replay was acknowledged.
+    OnlyUnsent,
+}
+
+struct Node {
+    address: FilerAddress,
+    calls: Channel,
+    streams: Channel,
+    /// Failures in a row.
+    failures: AtomicU64,
+    /// Milliseconds since [`Filers::born`] until which this filer is asked last.
+    avoid_until_ms: AtomicU64,
+}
+
+/// The filers behind a client.
+pub(super) struct Filers {
+    nodes: Vec<Node>,
+    /// Whoever answered last is asked first.
+    current: AtomicUsize,
+    timeouts: Timeouts,
+    born: Instant,
+    pub(super) metrics: Arc<FilerMetrics>,
+}
+
+impl Filers {
+    /// Makes channels; connections are opened by the first call. Needs a tokio runtime.
+    pub(super) fn new(
+        addresses: &[FilerAddress],
+        security: &Security,
+        timeouts: Timeouts,
+        metrics: Arc<FilerMetrics>,
+    ) -> Self {
+        let nodes = addresses.iter().filter_map(|address| {
+            let endpoint = endpoint(address, security, timeouts.connect)
+                .inspect_err(|error| tracing::error!(filer = %address, %error, "this filer cannot be used"))
+                .ok()?;
+            Some(Node {
+                address: address.clone(),
+                calls: endpoint.connect_lazy(),
+                streams: endpoint.connect_lazy(),
+                failures: AtomicU64::new(0),
+                avoid_until_ms: AtomicU64::new(0),
+            })
+        });
+        Filers { nodes: nodes.collect(), current: AtomicUsize::new(0), timeouts, born: Instant::now(), metrics }
+    }
+
+    /// How many filers there are.
+    pub(super) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// The address of a filer.
+    pub(super) fn address(&self, index: usize) -> Option<&FilerAddress> {
+        self.nodes.get(index).map(|node| &node.address)
+    }
+
+    /// One call with one answer, sent to the filers in turn until one of them answers.
+    pub(super) async fn unary<Q, A>(&self, call: Call, request: &Q, replay: Replay) -> Result<A, CallError>
+    where
+        Q: prost::Message + Clone + 'static,
+        A: prost::Message + Default + 'static,
+    {
+        let mut attempts = self.attempts(replay);
+        let mut last = CallError::NoFiler;
+        while let Some(attempt) = attempts.next() {
+            let answer =
+                bounded(&attempt.node.address, attempt.bound, unary(&attempt.node.calls, call, request.clone())).await;
+            match self.judge(attempt, call, replay, answer) {
+                ControlFlow::Break(answer) => return answer,
+                ControlFlow::Continue(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    /// One call to one filer, without failover.
+    pub(super) async fn unary_at<Q, A>(&self, index: usize, call: Call, request: Q) -> Result<A, CallError>
+    where
+        Q: prost::Message + 'static,
+        A: prost::Message + Default + 'static,
+    {
+        let node = self.nodes.get(index).ok_or(CallError::NoFiler)?;
+        let begun = Instant::now();
+        let answer = bounded(&node.address, self.timeouts.call, unary(&node.calls, call, request)).await;
+        self.note(node, call, begun, &answer);
+        answer
+    }
+
+    /// A finite stream of answers, collected. Each answer must follow the one before within the call's time.
+    pub(super) async fn collect<Q, A>(&self, call: Call, request: &Q) -> Result<Vec<A>, CallError>
+    where
+        Q: prost::Message + Clone + 'static,
+        A: prost::Message + Default + 'static,
+    {
+        let mut attempts = self.attempts(Replay::Safe);
+        let mut last = CallError::NoFiler;
+        while let Some(attempt) = attempts.next() {
+            let answer = collect(attempt.node, attempt.bound, call, request.clone()).await;
+            match self.judge(attempt, call, Replay::Safe, answer) {
+                ControlFlow::Break(answer) => return answer,
+                ControlFlow::Continue(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    /// An endless stream from one filer, on the channel for streams. The head of the answer is waited for.
+    pub(super) async fn open<Q, A>(&self, index: usize, call: Call, request: Q) -> Result<Streaming<A>, CallError>
+    where
+        Q: prost::Message + 'static,
+        A: prost::Message + Default + 'static,
+    {
+        let node = self.nodes.get(index).ok_or(CallError::NoFiler)?;
+        let begun = Instant::now();
+        let opened = bounded(&node.address, self.timeouts.call, streaming(&node.streams, call, request)).await;
+        self.note(node, call, begun, &opened);
+        opened
+    }
+
+    /// The filers to try in turn, within the time of one call.
+    fn attempts(&self, replay: Replay) -> Attempts<'_> {
+        let order = self.order();
+        Attempts {
+            filers: self,
+            left: order.len(),
+            order: order.into_iter(),
+            deadline: Instant::now() + self.timeouts.call,
+            replay,
+        }
+    }
+
+    /// Notes how an attempt went, and says whether the next filer is to be tried.
+    fn judge<T>(
+        &self,
+        attempt: Attempt<'_>,
+        call: Call,
+        replay: Replay,
+        answer: Result<T, CallError>,
+    ) -> ControlFlow<Result<T, CallError>, CallError> {
+        self.note(attempt.node, call, attempt.begun, &answer);
+        match answer {
+            Err(error) if error.may_fail_over(replay) => ControlFlow::Continue(error),
+            answer => {
+                self.current.store(attempt.index, Ordering::Relaxed);
+                ControlFlow::Break(answer)
+            }
+        }
+    }
+
+    /// The filers in the order in which they are asked: the current one first, those that failed lately last.
+    fn order(&self) -> Vec<usize> {
+        let current = self.current.load(Ordering::Relaxed);
+        let count = self.nodes.len().max(1);
+        let mut order = (0..self.nodes.len()).map(|step| (current + step) % count).collect::<Vec<_>>();
+        if order.len() > 1 {
+            let now_ms = self.now_ms();
+            let avoid =
+                |index: &usize| self.nodes.get(*index).map_or(0, |node| node.avoid_until_ms.load(Ordering::Relaxed));
+            order.sort_by_key(|index| Some(avoid(index)).filter(|until| *until > now_ms).unwrap_or(0));
+        }
+        order
+    }
+
+    /// Counts an attempt, and keeps the filer's health.
+    fn note<T>(&self, node: &Node, call: Call, begun: Instant, answer: &Result<T, CallError>) {
+        let failed = answer.as_ref().is_err_and(|error| !error.is_not_found());
+        self.metrics.count(call, begun.elapsed(), failed);
+        if answer.as_ref().is_err_and(CallError::is_transport) {
+            let failures = node.failures.fetch_add(1, Ordering::Relaxed);
+            let avoid = AVOID_FIRST.saturating_mul(1 << failures.min(5)).min(AVOID_MAX);
+            let until_ms = self.now_ms() + u64::try_from(avoid.as_millis()).unwrap_or(0);
+            node.avoid_until_ms.store(until_ms, Ordering::Relaxed);
+            if failures == 0 {
+                let error = answer.as_ref().err().map(ToString::to_string).unwrap_or_default();
+                tracing::warn!(filer = %node.address, rpc = call.name(), error, "a filer does not answer");
+            }
+        } else if node.failures.load(Ordering::Relaxed) > 0 {
+            node.failures.store(0, Ordering::Relaxed);
+            node.avoid_until_ms.store(0, Ordering::Relaxed);
+            tracing::info!(filer = %node.address, "a filer answers again");
+        }
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// One filer to try, and for how long.
+struct Attempt<'a> {
+    index: usize,
+    node: &'a Node,
+    bound: Duration,
+    begun: Instant,
+}
+
+struct Attempts<'a> {
+    filers: &'a Filers,
+    order: std::vec::IntoIter<usize>,
+    left: usize,
+    deadline: Instant,
+    replay: Replay,
+}
+
+impl<'a> Attempts<'a> {
+    /// The time that is left is divided among the filers that are left, so that one that hangs leaves time for the next. A call
+    /// that may not be sent twice has all of it.
+    fn next(&mut self) -> Option<Attempt<'a>> {
+        let index = self.order.next()?;
+        let begun = Instant::now();
+        let time = self.deadline.saturating_duration_since(begun);
+        let bound = match self.replay {
+            Replay::Safe => time / u32::try_from(self.left).unwrap_or(1).max(1),
+            Replay::OnlyUnsent => time,
+        };
+        self.left = self.left.saturating_sub(1);
+        let node = self.filers.nodes.get(index)?;
+        (!bound.is_zero()).then_some(Attempt { index, node, bound, begun })
+    }
+}
+
+/// A finite stream, collected.
+async fn collect<Q, A>(node: &Node, bound: Duration, call: Call, request: Q) -> Result<Vec<A>, CallError>
+where
+    Q: prost::Message + 'static,
+    A: prost::Message + Default + 'static,
+{
+    let mut stream = bounded(&node.address, bound, streaming::<Q, A>(&node.calls, call, request)).await?;
+    let mut answers = Vec::new();
+    while let Some(answer) = bounded(&node.address, bound, stream.message()).await? {
+        answers.push(answer);
+    }
+    Ok(answers)
+}
+
+fn endpoint(
+    address: &FilerAddress,
+    security: &Security,
+    connect: Duration,
+) -> Result<Endpoint, tonic::transport::Error> {
+    let scheme = if security.grpc_tls().is_some() { "https" } else { "http" };
+    let endpoint = Endpoint::from_shared(format!("{scheme}://{}", address.grpc()))?
+        .connect_timeout(connect)
+        .tcp_nodelay(true)
+        .tcp_keepalive(Some(Duration::from_secs(30)))
+        // A Go server closes connections that are pinged more often than every 20 s, or while they have no stream.
+        .http2_keep_alive_interval(Duration::from_secs(30))
+        .keep_alive_timeout(Duration::from_secs(20))
+        .initial_stream_window_size(2 << 20)
+        .initial_connection_window_size(4 << 20);
+    match security.grpc_tls() {
+        Some((config, verifier)) => endpoint.tls_config_with_verifier(config, verifier),
+        None => Ok(endpoint),
+    }
+}
+
+async fn unary<Q, A>(channel: &Channel, call: Call, request: Q) -> Result<A, Status>
+where
+    Q: prost::Message + 'static,
+    A: prost::Message + Default + 'static,
+{
+    let mut client = ready(channel).await?;
+    Ok(client.unary(Request::new(request), path(call), ProstCodec::<Q, A>::default()).await?.into_inner())
+}
+
+async fn streaming<Q, A>(channel: &Channel, call: Call, request: Q) -> Result<Streaming<A>, Status>
+where
+    Q: prost::Message + 'static,
+    A: prost::Message + Default + 'static,
+{
+    let mut client = ready(channel).await?;
+    Ok(client.server_streaming(Request::new(request), path(call), ProstCodec::<Q, A>::default()).await?.into_inner())
+}
+
+async fn ready(channel: &Channel) -> Result<Grpc<Channel>, Status> {
+    let mut client = Grpc::new(channel.clone())
+        .max_decoding_message_size(MESSAGE_BYTES_MAX)
+        .max_encoding_message_size(MESSAGE_BYTES_MAX);
+    client.ready().await.map_err(|error| Status::from_error(error.into()))?;
+    Ok(client)
+}
+
+fn path(call: Call) -> PathAndQuery {
+    PathAndQuery::from_static(match call {
+        Call::GetFilerConfiguration => "/filer_pb.SeaweedFiler/GetFilerConfiguration",
+        Call::LookupDirectoryEntry => "/filer_pb.SeaweedFiler/LookupDirectoryEntry",
+        Call::ListEntries => "/filer_pb.SeaweedFiler/ListEntries",
+        Call::ObjectTransaction => "/filer_pb.SeaweedFiler/ObjectTransaction",
+        Call::AssignVolume => "/filer_pb.SeaweedFiler/AssignVolume",
+        Call::LookupVolume => "/filer_pb.SeaweedFiler/LookupVolume",
+        Call::DeleteCollection => "/filer_pb.SeaweedFiler/DeleteCollection",
+        Call::SubscribeLocalMetadata => "/filer_pb.SeaweedFiler/SubscribeLocalMetadata",
+        Call::VolumeGet | Call::VolumePut | Call::VolumeDelete => "/",
+    })
+}
+
+async fn bounded<T>(
+    address: &FilerAddress,
+    bound: Duration,
+    call: impl Future<Output = Result<T, Status>>,
+) -> Result<T, CallError> {
+    match tokio::time::timeout(bound, call).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(status)) => Err(CallError::Status { filer: address.to_string(), status: Box::new(status) }),
+        Err(_) => Err(CallError::Timeout { filer: address.to_string(), seconds: bound.as_secs_f32() }),
+    }
+}
+
+/// A call that got no answer, or an error status.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CallError {
+    #[error("filer {filer}: {text}", text = describe(.status))]
+    Status { filer: String, status: Box<Status> },
+    #[error("filer {filer} did not answer within {seconds:.1} s")]
+    Timeout { filer: String, seconds: f32 },
+    #[error("no filer is configured; give `-filer=host:port`")]
+    NoFiler,
+}
+
+impl CallError {
+    /// SeaweedFS says "not found" with code UNKNOWN and this text.
+    pub(super) fn is_not_found(&self) -> bool {
+        matches!(self, CallError::Status { status, .. }
+            if status.code() == Code::NotFound || status.message().contains("no entry is found in filer store"))
+    }
+
+    /// The connection failed, as against an answer that says no.
+    fn is_transport(&self) -> bool {
+        match self {
+            CallError::Timeout { .. } => true,
+            CallError::NoFiler => false,
+            CallError::Status { status, .. } => {
+                status.code() == Code::Unavailable || std::error::Error::source(status.as_ref()).is_some()
+            }
+        }
+    }
+
+    fn may_fail_over(&self, replay: Replay) -> bool {
+        match replay {
+            Replay::Safe => self.is_transport(),
+            Replay::OnlyUnsent => self.was_not_sent(),
+        }
+    }
+
+    /// Certain that no filer has seen the request.
+    fn was_not_sent(&self) -> bool {
+        let CallError::Status { status, .. } = self else { return false };
+        let mut source = std::error::Error::source(status.as_ref());
+        while let Some(error) = source {
+            if error.is::<tonic::ConnectError>() {
+                return true;
+            }
+            source = error.source();
+        }
+        false
+    }
+}
+
+impl From<CallError> for FilerError {
+    fn from(error: CallError) -> Self {
+        match &error {
+            CallError::Timeout { .. } | CallError::NoFiler => FilerError::Unavailable(error.to_string()),
+            CallError::Status { .. } if error.is_transport() => FilerError::Unavailable(error.to_string()),
+            CallError::Status { .. } => FilerError::Other(error.to_string()),
+        }
+    }
+}
+
+/// The status and the innermost cause, which says more ("connection refused") than tonic's own words.
+fn describe(status: &Status) -> String {
+    let mut text = format!("{:?}: {}", status.code(), status.message());
+    let mut source = std::error::Error::source(status);
+    let mut innermost = None;
+    while let Some(error) = source {
+        innermost = Some(error.to_string());
+        source = error.source();
+    }
+    if let Some(cause) = innermost.filter(|cause| !text.contains(cause.as_str())) {
+        text.push_str(": ");
+        text.push_str(&cause);
+    }
+    text
+}

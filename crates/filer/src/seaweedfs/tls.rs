@@ -1,0 +1,170 @@
+//! TLS the way SeaweedFS does it: gRPC peers are known by the private authority that signed them, not by host name.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::verify_server_cert_signed_by_trust_anchor;
+use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
+use rustls::server::ParsedCertificate;
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+
+/// Why a certificate or key cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file cannot be read.
+    #[error("`{path}` cannot be read: {cause}")]
+    Read {
+        /// The file.
+        path: String,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// A file holds something else than what is wanted.
+    #[error("`{path}` holds no usable {wanted} in PEM form")]
+    Pem {
+        /// The file.
+        path: String,
+        /// What is wanted.
+        wanted: &'static str,
+    },
+    /// Certificate and key do not fit each other, or rustls refuses them.
+    #[error("TLS cannot be set up: {0}")]
+    Rustls(#[from] rustls::Error),
+    /// There are no root certificates on this machine.
+    #[error("no root certificates were found on this machine ({0}); give `https.client.ca`")]
+    NoRoots(std::io::Error),
+}
+
+/// The bytes of a file.
+pub(super) fn read(path: &str) -> Result<Vec<u8>, TlsError> {
+    std::fs::read(Path::new(path)).map_err(|cause| TlsError::Read { path: path.to_owned(), cause })
+}
+
+fn certificates(path: &str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let wrong = || TlsError::Pem { path: path.to_owned(), wanted: "certificate" };
+    let list = CertificateDer::pem_slice_iter(&read(path)?).collect::<Result<Vec<_>, _>>().map_err(|_| wrong())?;
+    if list.is_empty() { Err(wrong()) } else { Ok(list) }
+}
+
+fn roots(path: &str) -> Result<RootCertStore, TlsError> {
+    let mut store = RootCertStore::empty();
+    for certificate in certificates(path)? {
+        store.add(certificate)?;
+    }
+    Ok(store)
+}
+
+/// The configuration of `https.client`. An empty `ca` means the machine's own roots; an empty `cert` no client certificate.
+pub(super) fn https_client(ca: &str, cert: &str, key: &str, skip_verify: bool) -> Result<ClientConfig, TlsError> {
+    let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+    let builder = if skip_verify {
+        tracing::warn!("https.client.insecure_skip_verify: volume servers are not authenticated");
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate(provider())))
+    } else if ca.is_empty() {
+        use hyper_rustls::ConfigBuilderExt;
+        builder.with_native_roots().map_err(TlsError::NoRoots)?
+    } else {
+        builder.with_root_certificates(roots(ca)?)
+    };
+    if cert.is_empty() {
+        return Ok(builder.with_no_client_auth());
+    }
+    let private = PrivateKeyDer::from_pem_slice(&read(key)?)
+        .map_err(|_| TlsError::Pem { path: key.to_owned(), wanted: "private key" })?;
+    Ok(builder.with_client_auth_cert(certificates(cert)?, private)?)
+}
+
+/// A verifier that wants a certificate of this authority and ignores the host name: SeaweedFS's rule for gRPC.
+pub(super) fn chain_only(ca: &str) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
+    Ok(Arc::new(ChainOnly { roots: roots(ca)?, provider: provider() }))
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(aws_lc_rs::default_provider())
+}
+
+#[derive(Debug)]
+struct ChainOnly {
+    roots: RootCertStore,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for ChainOnly {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let certificate = ParsedCertificate::try_from(end_entity)?;
+        let algorithms = self.provider.signature_verification_algorithms.all;
+        verify_server_cert_signed_by_trust_anchor(&certificate, &self.roots, intermediates, now, algorithms)?;
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// `insecure_skip_verify`: whoever answers is believed; only the handshake's signatures are checked.
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,113 @@
+//! Transactions in SeaweedFS's words, and its errors in ours.
+//!
+//! Measured on 4.48: parents are made by the filer; a *file* in the way of a parent is silently turned into a directory that
+//! keeps the file's content and attributes; a failing step is told by text alone (`mutation N: ..`), only a failing condition
+//! has an error code.
+
+use crate::seaweedfs::wire::{
+    Clause, ClauseKind, ErrorCode, MutationType, ObjectMutation, ObjectTransactionRequest, ObjectTransactionResponse,
+    WriteCondition,
+};
+use crate::{Condition, FilerError, Mutation, Transaction};
+
+/// The prefix of route keys of object writes: gateways of both kinds must name the same owner for the same path.
+const ROUTE_PREFIX: &str = "s3.object.write:";
+
+pub(super) fn request(transaction: Transaction) -> ObjectTransactionRequest {
+    let clauses: Vec<Clause> = transaction.conditions.into_iter().map(clause).collect();
+    ObjectTransactionRequest {
+        route_key: format!("{ROUTE_PREFIX}{}", transaction.lock_key),
+        lock_key: transaction.lock_key,
+        condition: (!clauses.is_empty()).then_some(WriteCondition { clauses }),
+        condition_key: transaction.condition_key.unwrap_or_default(),
+        mutations: transaction.mutations.into_iter().map(mutation).collect(),
+    }
+}
+
+/// The filer compares `*` as if it were an ETag, so that it is asked for existence instead.
+fn clause(condition: Condition) -> Clause {
+    let any = |etags: &[String]| etags.iter().any(|etag| etag == "*");
+    let (kind, etags, unix_time) = match condition {
+        Condition::NotExists => (ClauseKind::IfNotExists, Vec::new(), 0),
+        Condition::Exists => (ClauseKind::IfExists, Vec::new(), 0),
+        Condition::EtagMatches(etags) if any(&etags) => (ClauseKind::IfExists, Vec::new(), 0),
+        Condition::EtagMatches(etags) => (ClauseKind::IfEtagMatch, etags, 0),
+        Condition::EtagDiffers(etags) if any(&etags) => (ClauseKind::IfNotExists, Vec::new(), 0),
+        Condition::EtagDiffers(etags) => (ClauseKind::IfEtagNotMatch, etags, 0),
+        Condition::UnmodifiedSince(seconds) => (ClauseKind::IfUnmodifiedSince, Vec::new(), seconds),
+        Condition::ModifiedSince(seconds) => (ClauseKind::IfModifiedSince, Vec::new(), seconds),
+    };
+    Clause { kind: kind.into(), etags, unix_time, allow_weak: false }
+}
+
+fn mutation(step: Mutation) -> ObjectMutation {
+    match step {
+        Mutation::Put { directory, entry } => ObjectMutation {
+            r#type: MutationType::Put.into(),
+            name: entry.name.clone(),
+            directory,
+            entry: Some(entry),
+            ..Default::default()
+        },
+        Mutation::Delete { directory, name, delete_data, recursive } => ObjectMutation {
+            r#type: MutationType::Delete.into(),
+            directory,
+            name,
+            is_delete_data: delete_data,
+            is_recursive: recursive,
+            ..Default::default()
+        },
+        Mutation::Patch { directory, name, set, remove, content } => ObjectMutation {
+            r#type: MutationType::PatchExtended.into(),
+            directory,
+            name,
+            set_extended: set,
+            delete_extended: remove,
+            set_content: content.is_some(),
+            content: content.unwrap_or_default(),
+            ..Default::default()
+        },
+    }
+}
+
+/// Reads the answer; `paths` are the paths of the steps, to name the one that failed.
+pub(super) fn outcome(answer: ObjectTransactionResponse, paths: &[String]) -> Result<(), FilerError> {
+    let code = answer.error_code();
+    let text = answer.error;
+    if text.is_empty() && code == ErrorCode::Ok {
+        return Ok(());
+    }
+    let step =
+        text.strip_prefix("mutation ").and_then(|rest| rest.split(':').next()).and_then(|n| n.parse::<usize>().ok());
+    let path = paths.get(step.unwrap_or(0)).cloned().unwrap_or_default();
+    let says = |needle: &str| text.contains(needle);
+    Err(match code {
+        ErrorCode::PreconditionFailed => FilerError::PreconditionFailed,
+        ErrorCode::EntryNameTooLong => FilerError::NameTooLong(path),
+        ErrorCode::ParentIsFile => FilerError::ParentIsFile(path),
+        ErrorCode::ExistingIsDirectory => FilerError::ExistingIsDirectory(path),
+        ErrorCode::ExistingIsFile => FilerError::ExistingIsFile(path),
+        ErrorCode::Ok | ErrorCode::EntryAlreadyExists if says("existing entry is a directory") => {
+            FilerError::ExistingIsDirectory(path)
+        }
+        ErrorCode::Ok | ErrorCode::EntryAlreadyExists if says("existing entry is a file") => {
+            FilerError::ExistingIsFile(path)
+        }
+        ErrorCode::Ok | ErrorCode::EntryAlreadyExists if says("parent path is a file") => {
+            FilerError::ParentIsFile(path)
+        }
+        ErrorCode::Ok | ErrorCode::EntryAlreadyExists if says("non-empty folder") => FilerError::NotEmpty(path),
+        ErrorCode::Ok | ErrorCode::EntryAlreadyExists if says("entry name too long") => FilerError::NameTooLong(path),
+        ErrorCode::Ok | ErrorCode::EntryAlreadyExists => FilerError::Other(text),
+    })
+}
+
+/// The paths of the steps, in order.
+pub(super) fn paths(transaction: &Transaction) -> Vec<String> {
+    let join = |directory: &str, name: &str| format!("{}/{name}", directory.trim_end_matches('/'));
+    let path = |step: &Mutation| match step {
+        Mutation::Put { directory, entry } => join(directory, &entry.name),
+        Mutation::Delete { directory, name, .. } | Mutation::Patch { directory, name, .. } => join(directory, name),
+    };
+    transaction.mutations.iter().map(path).collect()
+}

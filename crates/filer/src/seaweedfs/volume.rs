@@ -1,0 +1,330 @@
+//! HTTP to volume servers: pooled keep-alive connections, tokens, bodies without copies.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION, RANGE};
+use http::{Method, Request, Response, StatusCode, Uri};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+
+use super::metrics::{Call, FilerMetrics};
+use super::security::{Security, SigningKey};
+
+/// Below the 30 s after which a volume server closes an idle connection.
+const IDLE: Duration = Duration::from_secs(20);
+/// Answers that are not data (JSON, error texts) are read up to this.
+const ANSWER_BYTES_MAX: usize = 64 << 10;
+
+/// Why a volume server did not do it.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum VolumeError {
+    /// The needle is not there.
+    #[error("{0}: not found")]
+    NotFound(String),
+    /// An answer that says no.
+    #[error("{0}: {1} {2}")]
+    Status(String, StatusCode, String),
+    /// No answer.
+    #[error("{0}: {1}")]
+    Transport(String, String),
+}
+
+impl VolumeError {
+    pub(super) fn is_unauthorized(&self) -> bool {
+        matches!(self, VolumeError::Status(_, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _))
+    }
+}
+
+/// The client; clones share the pool.
+pub(super) struct VolumeClient {
+    client: Client<HttpsConnector<HttpConnector>, Segments>,
+    scheme: &'static str,
+    read_key: Option<SigningKey>,
+    write_key: Option<SigningKey>,
+    timeout: Duration,
+    metrics: Arc<FilerMetrics>,
+}
+
+impl VolumeClient {
+    pub(super) fn new(security: &Security, connect: Duration, timeout: Duration, metrics: Arc<FilerMetrics>) -> Self {
+        let mut http = HttpConnector::new();
+        http.set_nodelay(true);
+        http.set_connect_timeout(Some(connect));
+        http.enforce_http(false);
+        let https = security.https();
+        let scheme = if https.is_some() { "https" } else { "http" };
+        let config = https.map_or_else(plain_only, |config| config.as_ref().clone());
+        let connector =
+            HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1().wrap_connector(http);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .pool_max_idle_per_host(256)
+            .build(connector);
+        VolumeClient {
+            client,
+            scheme,
+            read_key: security.volume_read.clone(),
+            write_key: security.volume_write.clone(),
+            timeout,
+            metrics,
+        }
+    }
+
+    /// How long a stream may stand still.
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Asks for a needle, or `range` of it (first and last byte). The head of the answer is 200 or 206.
+    pub(super) async fn get(
+        &self,
+        server: &str,
+        file_id: &str,
+        range: Option<(u64, u64)>,
+    ) -> Result<Response<Incoming>, VolumeError> {
+        let mut uri = self.uri(server, file_id);
+        for _ in 0..2 {
+            let mut request = self.request(Method::GET, &uri, Segments::default(), self.read_key.as_ref(), file_id)?;
+            if let Some((first, last)) = range {
+                request.headers_mut().insert(RANGE, header(&format!("bytes={first}-{last}"))?);
+            }
+            let response = self.send(Call::VolumeGet, request).await?;
+            match response.status() {
+                StatusCode::OK | StatusCode::PARTIAL_CONTENT => return Ok(response),
+                status if status.is_redirection() => {
+                    let target = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+                    let Some(target) = target.filter(|target| target.contains("://")) else {
+                        return Err(VolumeError::Status(uri, status, "without a usable Location".to_owned()));
+                    };
+                    uri = target.to_owned();
+                }
+                _ => return Err(refusal(uri, response).await),
+            }
+        }
+        Err(VolumeError::Status(uri, StatusCode::LOOP_DETECTED, "more than one redirect".to_owned()))
+    }
+
+    /// Stores a needle. `content_md5` is checked by the server; `token` comes with the assignment.
+    pub(super) async fn put(
+        &self,
+        server: &str,
+        file_id: &str,
+        body: Segments,
+        content_md5: Option<&str>,
+        token: &str,
+    ) -> Result<(), VolumeError> {
+        let uri = self.uri(server, file_id);
+        let bytes = body.remaining;
+        let mut request = self.request(Method::PUT, &uri, body, None, file_id)?;
+        let headers = request.headers_mut();
+        // A type that the server neither compresses nor stores.
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes));
+        if let Some(md5) = content_md5 {
+            headers.insert("content-md5", header(md5)?);
+        }
+        if !token.is_empty() {
+            headers.insert(AUTHORIZATION, bearer(token)?);
+        }
+        let response = self.send(Call::VolumePut, request).await?;
+        match response.status() {
+            StatusCode::CREATED => stored(uri, response, bytes, self.timeout).await,
+            StatusCode::NO_CONTENT => Ok(()),
+            _ => Err(refusal(uri, response).await),
+        }
+    }
+
+    /// Removes a needle and its replicas. `token` is used when the gateway has no write key of its own.
+    pub(super) async fn delete(&self, server: &str, file_id: &str, token: &str) -> Result<(), VolumeError> {
+        let uri = self.uri(server, file_id);
+        let mut request = self.request(Method::DELETE, &uri, Segments::default(), self.write_key.as_ref(), file_id)?;
+        if self.write_key.is_none() && !token.is_empty() {
+            request.headers_mut().insert(AUTHORIZATION, bearer(token)?);
+        }
+        let response = self.send(Call::VolumeDelete, request).await?;
+        match response.status() {
+            status if status.is_success() || status == StatusCode::NOT_FOUND => {
+                // Read to the end, so that the connection can be used again.
+                let _ = tokio::time::timeout(self.timeout, response.into_body().collect()).await;
+                Ok(())
+            }
+            _ => Err(refusal(uri, response).await),
+        }
+    }
+
+    fn uri(&self, server: &str, file_id: &str) -> String {
+        format!("{}://{server}/{file_id}", self.scheme)
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        uri: &str,
+        body: Segments,
+        key: Option<&SigningKey>,
+        file_id: &str,
+    ) -> Result<Request<Segments>, VolumeError> {
+        let failed = |what: String| VolumeError::Transport(uri.to_owned(), what);
+        let mut request = Request::new(body);
+        *request.method_mut() = method;
+        *request.uri_mut() = uri.parse::<Uri>().map_err(|error| failed(error.to_string()))?;
+        if let Some(key) = key {
+            request.headers_mut().insert(AUTHORIZATION, bearer(&token(key, file_id).map_err(failed)?)?);
+        }
+        Ok(request)
+    }
+
+    async fn send(&self, call: Call, request: Request<Segments>) -> Result<Response<Incoming>, VolumeError> {
+        let uri = request.uri().to_string();
+        let begun = Instant::now();
+        let answer = match tokio::time::timeout(self.timeout, self.client.request(request)).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) => Err(VolumeError::Transport(uri, innermost(&error))),
+            Err(_) => {
+                let seconds = self.timeout.as_secs_f32();
+                Err(VolumeError::Transport(uri, format!("no answer within {seconds:.1} s")))
+            }
+        };
+        let failed = answer.as_ref().map_or(true, |response| response.status().is_server_error());
+        self.metrics.count(call, begun.elapsed(), failed);
+        answer
+    }
+}
+
+/// A connector needs some TLS configuration even where only `http` is spoken; this one trusts nobody.
+fn plain_only() -> rustls::ClientConfig {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("the provider supports TLS 1.2 and 1.3")
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth()
+}
+
+#[derive(serde::Serialize)]
+struct Claims<'a> {
+    fid: &'a str,
+    exp: u64,
+}
+
+fn token(key: &SigningKey, file_id: &str) -> Result<String, String> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let claims = Claims { fid: file_id, exp: now + key.expires_after_seconds };
+    let header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::HS256);
+    let secret = jsonwebtoken::EncodingKey::from_secret(key.expose_bytes());
+    jsonwebtoken::encode(&header, &claims, &secret).map_err(|error| format!("cannot sign a token: {error}"))
+}
+
+fn bearer(token: &str) -> Result<HeaderValue, VolumeError> {
+    let mut value = header(&format!("Bearer {token}"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn header(text: &str) -> Result<HeaderValue, VolumeError> {
+    HeaderValue::from_str(text)
+        .map_err(|_| VolumeError::Transport(String::new(), "a header value has control characters".to_owned()))
+}
+
+/// The JSON of an upload: `{"name","size","error","eTag",..}`. Status 201 may still carry an error.
+#[derive(serde::Deserialize, Default)]
+#[serde(default)]
+struct Uploaded {
+    size: Option<u64>,
+    error: String,
+}
+
+async fn stored(uri: String, response: Response<Incoming>, bytes: u64, bound: Duration) -> Result<(), VolumeError> {
+    let body = tokio::time::timeout(bound, Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect()).await;
+    let Ok(Ok(body)) = body else {
+        return Err(VolumeError::Transport(uri, "the answer to an upload broke off".to_owned()));
+    };
+    let answer: Uploaded = serde_json::from_slice(&body.to_bytes()).unwrap_or_default();
+    if !answer.error.is_empty() {
+        return Err(VolumeError::Status(uri, StatusCode::CREATED, answer.error));
+    }
+    match answer.size {
+        Some(size) if size != bytes => {
+            let text = format!("{size} of {bytes} bytes were stored");
+            Err(VolumeError::Status(uri, StatusCode::CREATED, text))
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn refusal(uri: String, response: Response<Incoming>) -> VolumeError {
+    let status = response.status();
+    if status == StatusCode::NOT_FOUND {
+        return VolumeError::NotFound(uri);
+    }
+    let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect();
+    let text = match tokio::time::timeout(Duration::from_secs(1), body).await {
+        Ok(Ok(body)) => String::from_utf8_lossy(&body.to_bytes()).chars().take(300).collect(),
+        _ => String::new(),
+    };
+    VolumeError::Status(uri, status, text)
+}
+
+/// The last cause of an error says most.
+pub(super) fn innermost(error: &dyn std::error::Error) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}
+
+/// A body made of pieces that are already in memory. Cloning copies no data, so that an upload can be repeated.
+#[derive(Clone, Default)]
+pub(super) struct Segments {
+    pieces: VecDeque<Bytes>,
+    remaining: u64,
+}
+
+impl Segments {
+    pub(super) fn push(&mut self, piece: Bytes) {
+        self.remaining += piece.len() as u64;
+        self.pieces.push_back(piece);
+    }
+
+    /// Bytes in all.
+    pub(super) fn len(&self) -> u64 {
+        self.remaining
+    }
+
+    /// The pieces in order.
+    pub(super) fn pieces(&self) -> impl Iterator<Item = &Bytes> {
+        self.pieces.iter()
+    }
+}
+
+impl Body for Segments {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let piece = self.pieces.pop_front();
+        self.remaining -= piece.as_ref().map_or(0, |piece| piece.len() as u64);
+        Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.remaining)
+    }
+}
