@@ -6,6 +6,10 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use md5::{Digest, Md5};
+
 /// A file or directory. `extended` carries the S3 attributes.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Entry {
@@ -210,9 +214,59 @@ impl Entry {
         self.extended.get(name).and_then(|bytes| std::str::from_utf8(bytes).ok())
     }
 
+    /// The ETag without quotes: the stored one, else the content's MD5, else the rule over chunks that SeaweedFS uses
+    /// (SEAWEEDFS 7).
+    pub fn etag(&self) -> String {
+        if let Some(etag) = self.extended_text("Seaweed-X-Amz-ETag").filter(|etag| !etag.is_empty()) {
+            return etag.trim_matches('"').to_owned();
+        }
+        let md5 = &self.attributes().md5;
+        if !md5.is_empty() {
+            return hex::encode(md5);
+        }
+        let raw = |chunk: &FileChunk| BASE64.decode(&chunk.e_tag).unwrap_or_default();
+        match self.chunks.as_slice() {
+            [] => hex::encode(Md5::digest(&self.content)),
+            [only] => hex::encode(raw(only)),
+            many => {
+                let all: Vec<u8> = many.iter().flat_map(raw).collect();
+                format!("{}-{}", hex::encode(Md5::digest(&all)), many.len())
+            }
+        }
+    }
+
     /// The size of the content in bytes: what the attributes say, or what inline content and chunks cover if that is more.
     pub fn content_bytes(&self) -> u64 {
         let covered = self.chunks.iter().map(|chunk| chunk.offset.max(0) as u64 + chunk.size).max().unwrap_or(0);
         self.attributes().file_size.max(covered).max(self.content.len() as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn etags() {
+        let chunk = |byte: u8| FileChunk { e_tag: BASE64.encode([byte; 16]), ..FileChunk::default() };
+        let empty = "d41d8cd98f00b204e9800998ecf8427e";
+        let both = hex::encode(Md5::digest([[1; 16], [2; 16]].concat()));
+        for (stored, md5, chunks, content, want) in [
+            (Some("\"abc-2\""), vec![9; 16], vec![chunk(1)], vec![], "abc-2".to_owned()),
+            (Some(""), vec![9; 16], vec![], vec![], "09".repeat(16)),
+            (None, vec![9; 16], vec![chunk(1)], vec![], "09".repeat(16)),
+            (None, vec![], vec![chunk(1)], vec![], "01".repeat(16)),
+            (None, vec![], vec![chunk(1), chunk(2)], vec![], format!("{both}-2")),
+            (None, vec![], vec![], vec![], empty.to_owned()),
+            (None, vec![], vec![], b"x".to_vec(), hex::encode(Md5::digest(b"x"))),
+        ] {
+            let extended = stored
+                .map(|etag: &str| ("Seaweed-X-Amz-ETag".to_owned(), etag.as_bytes().to_vec()))
+                .into_iter()
+                .collect();
+            let attributes = Some(Attributes { md5, ..Attributes::default() });
+            let entry = Entry { extended, attributes, chunks, content, ..Entry::default() };
+            assert_eq!(entry.etag(), want, "{entry:?}");
+        }
     }
 }

@@ -87,13 +87,18 @@ pub struct ListOptions {
     pub start_from: String,
     /// `start_from` itself is wanted as well.
     pub inclusive: bool,
-    /// At most so many entries; 1 or more.
+    /// At most so many entries; 1 or more. Where a directory stands beside a file of its name (embedded filer) and the page
+    /// ends between them, the directory comes along as one more, so that paging by name misses neither.
     pub limit: usize,
     /// Leave `chunks` out of the answers: a listing of objects needs sizes and ETags only. Filers that cannot may ignore it.
     pub omit_chunks: bool,
 }
 
 /// A condition on the entry at the transaction's `condition_key` (default `lock_key`). All conditions must hold.
+///
+/// Where a directory may stand beside a file of its name (embedded filer), a transaction that puts an entry at this path is
+/// about what it would replace: a file if it puts a file, a directory's own entry if it puts a directory. Otherwise it is
+/// about what [`Filer::lookup`] finds there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Condition {
     /// There is no such entry.
@@ -102,11 +107,11 @@ pub enum Condition {
     Exists,
     /// Its ETag (`Seaweed-X-Amz-ETag`, else hex MD5, else by chunks) is one of these, without quotes; `*` for any.
     EtagMatches(Vec<String>),
-    /// Its ETag is none of these; `*` for any.
+    /// Its ETag is none of these; `*` for any. Holds if there is no entry.
     EtagDiffers(Vec<String>),
-    /// Not changed since (seconds since 1970).
+    /// Not changed since (seconds since 1970). Holds if there is no entry.
     UnmodifiedSince(i64),
-    /// Changed since (seconds since 1970).
+    /// Changed since (seconds since 1970). Holds if there is no entry.
     ModifiedSince(i64),
 }
 
@@ -124,7 +129,7 @@ pub enum Mutation {
     Delete {
         /// The directory.
         directory: String,
-        /// The name.
+        /// The name; on the embedded filer `a/` is the directory beside a file `a`.
         name: String,
         /// Free the data as well.
         delete_data: bool,
@@ -135,7 +140,7 @@ pub enum Mutation {
     Patch {
         /// The directory.
         directory: String,
-        /// The name.
+        /// The name, as for `Delete`.
         name: String,
         /// Attributes to set.
         set: BTreeMap<String, Vec<u8>>,
@@ -197,7 +202,8 @@ pub enum FeedItem {
     },
 }
 
-/// A change of one entry. A rename has both entries and different directories or names.
+/// A change of one entry. A rename has both entries and different directories or names. The embedded filer leaves `chunks`
+/// out of both entries, and reports no directories that come and go by themselves.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
     /// The directory of `old` (and of `new`, unless `new_directory` says otherwise).

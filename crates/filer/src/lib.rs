@@ -1,11 +1,12 @@
 //! The filer seam: entries, data, change feed. Two filers stand behind it: SeaweedFS over the wire, and one directory of
 //! this machine.
 
+pub mod embedded;
 pub mod entry;
 mod filer;
-pub mod seaweedfs;
 mod visible;
 
+pub use embedded::EmbeddedFiler;
 pub use entry::{Attributes, Entry, FileChunk, FileId};
 pub use filer::{
     BodyError, BytesIn, BytesOut, Change, Condition, Feed, FeedFilter, FeedItem, Filer, FilerConfiguration, FilerError,

@@ -1,0 +1,412 @@
+//! One batch of transactions inside one database transaction: conditions, steps, chunk counts, change feed.
+//!
+//! A transaction either happens as a whole or not at all: what a failing one has changed is put back, while the others of
+//! its batch stand.
+
+use std::collections::{BTreeMap, HashSet};
+use std::ops::Bound;
+
+use prost::Message;
+use redb::{ReadableTable, Table, WriteTransaction};
+
+use super::chunk::{ChunkId, Chunks};
+use super::condition;
+use super::feed::StoredChange;
+use super::key::Path;
+use super::listing::implicit_directory;
+use super::tables::{AT_NEXT_OPEN, CHANGES, ENTRIES, FREED, NAMED, SMALL};
+use crate::entry::Entry;
+use crate::filer::{FilerError, Mutation, Transaction};
+
+/// Changes that are kept for feeds that lag. A feed that falls further behind ends and its reader lists again.
+pub(super) const CHANGES_KEPT: u64 = 65_536;
+/// Rows of old changes removed per batch at most, beyond one for each new row.
+const TRIM_AT_ONCE: u64 = 64;
+/// How long freed data stays readable, in ns, for those who looked an entry up just before it was replaced.
+const GRACE_NS: u64 = 5_000_000_000;
+
+/// Why a transaction did not happen.
+pub(super) enum Failure {
+    /// It was refused; the batch goes on.
+    Refused(FilerError),
+    /// The database failed; the whole batch is void.
+    Storage(redb::Error),
+}
+
+impl<E: Into<redb::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Failure::Storage(error.into())
+    }
+}
+
+fn refused<T>(error: FilerError) -> Result<T, Failure> {
+    Err(Failure::Refused(error))
+}
+
+/// A database transaction that takes in many transactions of the filer.
+pub(super) struct Batch<'t> {
+    entries: Table<'t, &'static [u8], &'static [u8]>,
+    small: Table<'t, u64, &'static [u8]>,
+    named: Table<'t, u64, u32>,
+    freed: Table<'t, (u64, u64), ()>,
+    changes: Table<'t, u64, &'static [u8]>,
+    chunks: &'t Chunks,
+    now_ns: u64,
+    /// The time of the last change.
+    change_ns: i64,
+    outcome: Outcome,
+}
+
+/// What a batch comes to.
+#[derive(Default)]
+pub(super) struct Outcome {
+    /// The last change.
+    pub(super) position: u64,
+    /// Chunks that have a name now, or never will; [`Chunks`] is told when the batch is durable.
+    pub(super) taken: HashSet<ChunkId>,
+    /// Those of them that never will.
+    pub(super) dropped: Vec<ChunkId>,
+    /// There is something to commit.
+    pub(super) changed: bool,
+}
+
+/// What a transaction has done so far.
+#[derive(Default)]
+struct Done {
+    /// Keys with what stood there before, in order.
+    undo: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    changes: Vec<StoredChange>,
+    chunks: BTreeMap<ChunkId, Uses>,
+}
+
+/// How a transaction changes the number of entries that name a chunk.
+#[derive(Default)]
+struct Uses {
+    delta: i64,
+    /// A step that removed a name wants the data gone.
+    free: bool,
+}
+
+impl<'t> Batch<'t> {
+    /// Begins a batch behind change `position` of time `change_ns`.
+    pub(super) fn begin(
+        write: &'t WriteTransaction,
+        chunks: &'t Chunks,
+        now_ns: u64,
+        (position, change_ns): (u64, i64),
+    ) -> Result<Batch<'t>, redb::Error> {
+        Ok(Batch {
+            entries: write.open_table(ENTRIES)?,
+            small: write.open_table(SMALL)?,
+            named: write.open_table(NAMED)?,
+            freed: write.open_table(FREED)?,
+            changes: write.open_table(CHANGES)?,
+            chunks,
+            now_ns,
+            change_ns,
+            outcome: Outcome { position, ..Outcome::default() },
+        })
+    }
+
+    /// Ends the batch; the database transaction is the caller's to commit.
+    pub(super) fn end(self) -> Outcome {
+        self.outcome
+    }
+
+    /// Checks the conditions and takes the steps of a transaction.
+    pub(super) fn transact(&mut self, transaction: Transaction) -> Result<(), Failure> {
+        if !transaction.conditions.is_empty() {
+            let entry = self.entry_of_conditions(&transaction)?;
+            if !transaction.conditions.iter().all(|condition| condition::holds(condition, entry.as_ref())) {
+                return refused(FilerError::PreconditionFailed);
+            }
+        }
+        let mut done = Done::default();
+        let mut taken_steps = Ok(());
+        for mutation in transaction.mutations {
+            taken_steps = self.step(mutation, &mut done);
+            if taken_steps.is_err() {
+                break;
+            }
+        }
+        match taken_steps.and_then(|()| self.check_chunks(&done)) {
+            Err(Failure::Refused(error)) => {
+                self.undo(done.undo)?;
+                refused(error)
+            }
+            Err(storage) => Err(storage),
+            Ok(()) => self.finish(done),
+        }
+    }
+
+    /// The entry that the conditions are about. What the transaction itself puts at that path decides whether a file or a
+    /// directory is meant, because the other may stand beside it; else it is what a lookup finds.
+    fn entry_of_conditions(&self, transaction: &Transaction) -> Result<Option<Entry>, Failure> {
+        let path = transaction.condition_key.as_deref().unwrap_or(&transaction.lock_key);
+        let path = Path::parse(path).map_err(Failure::Refused)?;
+        for mutation in &transaction.mutations {
+            let Mutation::Put { directory, entry } = mutation else { continue };
+            if Path::child(directory, &entry.name).is_ok_and(|put| put.text() == path.text()) {
+                return self.entry(&key_of(&path, entry.is_directory));
+            }
+        }
+        if !path.names_directory()
+            && let Some(file) = self.entry(&path.file_key())?
+        {
+            return Ok(Some(file));
+        }
+        let key = path.directory_key();
+        match self.entry(&key)? {
+            None if self.something_below(&key)? => Ok(Some(implicit_directory(path.name()))),
+            own => Ok(own),
+        }
+    }
+
+    fn entry(&self, key: &[u8]) -> Result<Option<Entry>, Failure> {
+        self.entries.get(key)?.map(|stored| decoded(key, stored.value())).transpose()
+    }
+
+    fn something_below(&self, directory_key: &[u8]) -> Result<bool, Failure> {
+        let mut below = self.entries.range::<&[u8]>((Bound::Excluded(directory_key), Bound::Unbounded))?;
+        Ok(below.next().transpose()?.is_some_and(|(key, _)| key.value().starts_with(directory_key)))
+    }
+
+    fn step(&mut self, mutation: Mutation, done: &mut Done) -> Result<(), Failure> {
+        match mutation {
+            Mutation::Put { directory, entry } => self.put(&directory, *entry, done),
+            Mutation::Delete { directory, name, delete_data, recursive } => {
+                let path = Path::child(&directory, &name).map_err(Failure::Refused)?;
+                self.delete(&path, delete_data, recursive, done)
+            }
+            Mutation::Patch { directory, name, set, remove, content } => {
+                let path = Path::child(&directory, &name).map_err(Failure::Refused)?;
+                let Some((key, mut entry)) = self.own_entry(&path)? else { return Ok(()) };
+                entry.extended.retain(|name, _| !remove.contains(name));
+                entry.extended.extend(set);
+                if let Some(content) = content {
+                    let attributes = entry.attributes.get_or_insert_default();
+                    attributes.file_size = content.len() as u64;
+                    attributes.md5 = super::md5_of(&content).to_vec();
+                    entry.content = content;
+                }
+                self.replace(&path, key, entry, done)
+            }
+        }
+    }
+
+    fn put(&mut self, directory: &str, entry: Entry, done: &mut Done) -> Result<(), Failure> {
+        let path = Path::child(directory, &entry.name).map_err(Failure::Refused)?;
+        if entry.name.ends_with('/') || entry.name.is_empty() && !entry.is_directory {
+            let text = format!("`{}` in `{directory}` is no name of a file or directory", entry.name);
+            return refused(FilerError::Other(text));
+        }
+        self.replace(&path, key_of(&path, entry.is_directory), entry, done)
+    }
+
+    /// Stores an entry and notes what becomes of the chunks of both.
+    fn replace(&mut self, path: &Path, key: Vec<u8>, mut entry: Entry, done: &mut Done) -> Result<(), Failure> {
+        for chunk in &entry.chunks {
+            done.chunks.entry(ChunkId::of(chunk).map_err(Failure::Refused)?).or_default().delta += 1;
+        }
+        let stored = entry.encode_to_vec();
+        let old = self.entries.insert(key.as_slice(), stored.as_slice())?.map(|old| old.value().to_vec());
+        let old_event = old.as_deref().map(|old| event(&key, old, true, done)).transpose()?;
+        entry.chunks = Vec::new();
+        done.changes.push(StoredChange::of(path.text(), old_event, Some(entry.encode_to_vec())));
+        done.undo.push((key, old));
+        Ok(())
+    }
+
+    /// The file of a path, else the directory, if it has an entry of its own.
+    fn own_entry(&self, path: &Path) -> Result<Option<(Vec<u8>, Entry)>, Failure> {
+        if !path.names_directory() {
+            let key = path.file_key();
+            if let Some(entry) = self.entry(&key)? {
+                return Ok(Some((key, entry)));
+            }
+        }
+        let key = path.directory_key();
+        Ok(self.entry(&key)?.map(|entry| (key, entry)))
+    }
+
+    fn delete(&mut self, path: &Path, free: bool, recursive: bool, done: &mut Done) -> Result<(), Failure> {
+        let file = path.file_key();
+        if !path.names_directory() && self.remove(path.text(), file, free, done)? {
+            return Ok(());
+        }
+        let directory = path.directory_key();
+        if self.something_below(&directory)? {
+            if !recursive {
+                return refused(FilerError::NotEmpty(path.text().to_owned()));
+            }
+            self.delete_below(&directory, free, done)?;
+        }
+        self.remove(path.text(), directory, free, done)?;
+        Ok(())
+    }
+
+    fn delete_below(&mut self, directory_key: &[u8], free: bool, done: &mut Done) -> Result<(), Failure> {
+        loop {
+            let below = self.entries.range::<&[u8]>((Bound::Excluded(directory_key), Bound::Unbounded))?;
+            let mut keys = Vec::new();
+            for row in below.take(1000) {
+                let key = row?.0.value().to_vec();
+                if !key.starts_with(directory_key) {
+                    break;
+                }
+                keys.push(key);
+            }
+            if keys.is_empty() {
+                return Ok(());
+            }
+            for key in keys {
+                self.remove(&super::key::unescaped(&key), key, free, done)?;
+            }
+        }
+    }
+
+    fn remove(&mut self, path: &str, key: Vec<u8>, free: bool, done: &mut Done) -> Result<bool, Failure> {
+        let Some(old) = self.entries.remove(key.as_slice())?.map(|old| old.value().to_vec()) else { return Ok(false) };
+        let old_event = event(&key, &old, free, done)?;
+        done.changes.push(StoredChange::of(path, Some(old_event), None));
+        done.undo.push((key, Some(old)));
+        Ok(true)
+    }
+
+    fn undo(&mut self, undo: Vec<(Vec<u8>, Option<Vec<u8>>)>) -> Result<(), Failure> {
+        for (key, old) in undo.into_iter().rev() {
+            match old {
+                Some(old) => self.entries.insert(key.as_slice(), old.as_slice())?,
+                None => self.entries.remove(key.as_slice())?,
+            };
+        }
+        Ok(())
+    }
+
+    /// No entry may name data that is not there.
+    fn check_chunks(&self, done: &Done) -> Result<(), Failure> {
+        for (id, uses) in &done.chunks {
+            if uses.delta > 0 && self.named.get(id.0)?.is_none() && !self.is_unnamed(*id) {
+                let why = "it was freed, or never written".to_owned();
+                return refused(FilerError::Damaged(id.file_id(), why));
+            }
+        }
+        Ok(())
+    }
+
+    /// In memory the chunk waits for its name until the batch is durable; within the batch it is named from the first use.
+    fn is_unnamed(&self, id: ChunkId) -> bool {
+        !self.outcome.taken.contains(&id) && self.chunks.is_unnamed(id)
+    }
+
+    fn finish(&mut self, done: Done) -> Result<(), Failure> {
+        self.outcome.changed |= !done.changes.is_empty();
+        for (id, uses) in done.chunks {
+            self.count(id, &uses)?;
+        }
+        let new_rows = done.changes.len() as u64;
+        for mut change in done.changes {
+            self.outcome.position += 1;
+            self.change_ns = (self.now_ns as i64).max(self.change_ns + 1);
+            change.ts_ns = self.change_ns;
+            self.changes.insert(self.outcome.position, change.encode_to_vec().as_slice())?;
+        }
+        self.trim(new_rows + TRIM_AT_ONCE)
+    }
+
+    fn count(&mut self, id: ChunkId, uses: &Uses) -> Result<(), Failure> {
+        let before = self.named.get(id.0)?.map(|count| count.value());
+        if before.is_none() {
+            if !self.is_unnamed(id) {
+                return Ok(());
+            }
+            if let Some(small) = self.chunks.small(id) {
+                self.small.insert(id.0, &small[..])?;
+            }
+            self.outcome.taken.insert(id);
+        }
+        if before == Some(0) {
+            self.freed.remove((AT_NEXT_OPEN, id.0))?;
+        }
+        let after = (i64::from(before.unwrap_or(0)) + uses.delta).clamp(0, i64::from(u32::MAX)) as u32;
+        if after == 0 && uses.free {
+            self.named.remove(id.0)?;
+            self.freed.insert((self.now_ns + GRACE_NS, id.0), ())?;
+            return Ok(());
+        }
+        self.named.insert(id.0, after)?;
+        if after == 0 {
+            self.freed.insert((AT_NEXT_OPEN, id.0), ())?;
+        }
+        Ok(())
+    }
+
+    fn trim(&mut self, at_most: u64) -> Result<(), Failure> {
+        let keep_from = self.outcome.position.saturating_sub(CHANGES_KEPT);
+        for _ in 0..at_most {
+            match self.changes.first()? {
+                Some((position, _)) if position.value() <= keep_from => {}
+                _ => break,
+            }
+            self.changes.pop_first()?;
+        }
+        Ok(())
+    }
+
+    /// Frees chunks that no entry names; named ones are left alone.
+    pub(super) fn free(&mut self, ids: Vec<ChunkId>) -> Result<(), Failure> {
+        for id in ids {
+            let count = self.named.get(id.0)?.map(|count| count.value());
+            match count {
+                None if self.is_unnamed(id) => {
+                    self.outcome.taken.insert(id);
+                    self.outcome.dropped.push(id);
+                }
+                None => {}
+                Some(0) => {
+                    self.named.remove(id.0)?;
+                    self.freed.remove((AT_NEXT_OPEN, id.0))?;
+                    self.freed.insert((self.now_ns + GRACE_NS, id.0), ())?;
+                    self.outcome.changed = true;
+                }
+                Some(names) => tracing::warn!(chunk = id.name(), names, "not freed: an entry names the chunk"),
+            }
+        }
+        Ok(())
+    }
+
+    /// Chunks of the list of freed ones are gone.
+    pub(super) fn forget(&mut self, rows: Vec<(u64, ChunkId)>) -> Result<(), Failure> {
+        for (due_ns, id) in rows {
+            self.outcome.changed |= self.freed.remove((due_ns, id.0))?.is_some();
+            if id.is_small() {
+                self.small.remove(id.0)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn key_of(path: &Path, is_directory: bool) -> Vec<u8> {
+    if is_directory { path.directory_key() } else { path.file_key() }
+}
+
+fn decoded(key: &[u8], stored: &[u8]) -> Result<Entry, Failure> {
+    super::decoded(key, stored).map_err(Failure::Refused)
+}
+
+/// The old side of a change: the entry without its chunks, whose names it loses.
+fn event(key: &[u8], old: &[u8], free: bool, done: &mut Done) -> Result<Vec<u8>, Failure> {
+    let mut entry = decoded(key, old)?;
+    if entry.chunks.is_empty() {
+        return Ok(old.to_vec());
+    }
+    for chunk in &entry.chunks {
+        let Ok(id) = ChunkId::of(chunk) else { continue };
+        let uses = done.chunks.entry(id).or_default();
+        uses.delta -= 1;
+        uses.free |= free;
+    }
+    entry.chunks = Vec::new();
+    Ok(entry.encode_to_vec())
+}

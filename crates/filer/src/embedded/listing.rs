@@ -1,0 +1,123 @@
+//! Lookups and listings.
+
+use std::ops::Bound;
+
+use redb::ReadableDatabase;
+
+use super::Shared;
+use super::key::{self, ChildKind, Path};
+use super::tables::ENTRIES;
+use crate::entry::{Attributes, Entry};
+use crate::filer::{FilerError, ListOptions};
+
+/// Go's `os.ModeDir | 0777`.
+const DIRECTORY_MODE: u32 = 1 << 31 | 0o777;
+
+/// The entry of a directory that exists only because something is below it.
+pub(super) fn implicit_directory(name: &str) -> Entry {
+    let attributes = Attributes { file_mode: DIRECTORY_MODE, ..Attributes::default() };
+    Entry { name: name.to_owned(), is_directory: true, attributes: Some(attributes), ..Entry::default() }
+}
+
+/// The file of a path, else the directory.
+pub(super) fn lookup(shared: &Shared, path: &str) -> Result<Option<Entry>, FilerError> {
+    let path = Path::parse(path)?;
+    find(shared, &path).map_err(super::unreadable)?.map(|(key, stored)| found(&path, &key, stored)).transpose()
+}
+
+fn found(path: &Path, key: &[u8], stored: Option<Vec<u8>>) -> Result<Entry, FilerError> {
+    match stored {
+        Some(stored) => super::decoded(key, &stored),
+        None => Ok(implicit_directory(path.name())),
+    }
+}
+
+/// The key of what is there, and the entry unless it is implicit.
+fn find(shared: &Shared, path: &Path) -> Result<Option<(Vec<u8>, Option<Vec<u8>>)>, redb::Error> {
+    let entries = shared.database.begin_read()?.open_table(ENTRIES)?;
+    if !path.names_directory() {
+        let key = path.file_key();
+        if let Some(stored) = entries.get(key.as_slice())? {
+            let stored = stored.value().to_vec();
+            return Ok(Some((key, Some(stored))));
+        }
+    }
+    let key = path.directory_key();
+    let first = entries.range::<&[u8]>(key.as_slice()..)?.next().transpose()?;
+    Ok(match first {
+        Some((at, stored)) if at.value() == key => Some((key, Some(stored.value().to_vec()))),
+        Some((at, _)) if at.value().starts_with(&key) => Some((key, None)),
+        // the root is always there
+        _ if key.len() == 1 => Some((key, None)),
+        _ => None,
+    })
+}
+
+/// A page of a directory. It takes time for what it returns, whatever lies below the directories in it.
+pub(super) fn list(shared: &Shared, directory: &str, options: &ListOptions) -> Result<Vec<Entry>, FilerError> {
+    let directory = Path::directory(directory)?;
+    let listed = scan(shared, &directory, options).map_err(super::unreadable)?;
+    listed.into_iter().map(|row| row.entry(options.omit_chunks)).collect()
+}
+
+/// A child of a directory.
+struct Row {
+    name: Vec<u8>,
+    is_directory: bool,
+    /// The entry, unless it is implicit.
+    stored: Option<Vec<u8>>,
+}
+
+impl Row {
+    fn entry(self, omit_chunks: bool) -> Result<Entry, FilerError> {
+        let Some(stored) = self.stored else { return Ok(implicit_directory(&key::unescaped(&self.name))) };
+        let mut entry = super::decoded(&self.name, &stored)?;
+        if omit_chunks {
+            entry.chunks = Vec::new();
+        }
+        Ok(entry)
+    }
+}
+
+fn scan(shared: &Shared, directory: &Path, options: &ListOptions) -> Result<Vec<Row>, redb::Error> {
+    let entries = shared.database.begin_read()?.open_table(ENTRIES)?;
+    let base = directory.directory_key();
+    let wanted = [base.as_slice(), &key::escaped(&options.prefix)].concat();
+    let mut from = Bound::Included(wanted.clone());
+    if !options.start_from.is_empty() {
+        let start = [base.as_slice(), &key::escaped(&options.start_from)].concat();
+        let start = if options.inclusive { start } else { key::behind(start) };
+        if start > wanted {
+            from = Bound::Included(start);
+        }
+    }
+    let mut rows: Vec<Row> = Vec::new();
+    'seek: loop {
+        let from_key = match &from {
+            Bound::Included(key) => Bound::Included(key.as_slice()),
+            Bound::Excluded(key) => Bound::Excluded(key.as_slice()),
+            Bound::Unbounded => Bound::Unbounded,
+        };
+        for row in entries.range::<&[u8]>((from_key, Bound::Unbounded))? {
+            let (at, stored) = row?;
+            let Some(rest) = at.value().starts_with(&wanted).then(|| at.value().get(base.len()..)).flatten() else {
+                return Ok(rows);
+            };
+            let Some(child) = key::child_of(rest) else { continue };
+            let is_directory = child.kind != ChildKind::File;
+            // A directory beside a file of its name comes along even if the page is full, so that paging by name misses
+            // neither.
+            let beside = is_directory && rows.last().is_some_and(|last| !last.is_directory && last.name == child.name);
+            if rows.len() >= options.limit && !beside {
+                return Ok(rows);
+            }
+            let stored = (child.kind != ChildKind::Below).then(|| stored.value().to_vec());
+            rows.push(Row { name: child.name.to_vec(), is_directory, stored });
+            if is_directory {
+                from = Bound::Included(key::behind([base.as_slice(), child.name].concat()));
+                continue 'seek;
+            }
+        }
+        return Ok(rows);
+    }
+}
