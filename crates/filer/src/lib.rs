@@ -4,6 +4,7 @@
 pub mod embedded;
 pub mod entry;
 mod filer;
+pub mod seaweedfs;
 mod visible;
 
 pub use embedded::EmbeddedFiler;
