@@ -1,3 +1,18 @@
-//! The front door: authenticate, gather, authorize.
+//! The front door: who asks, which policies apply, may it be done.
+//!
+//! The way of a request is [`Door::authenticate`], then [`request_context`], then [`authorize`], which alone makes a [`Permit`].
 
-pub mod client_address;
+mod authenticate;
+mod authorize;
+mod client_address;
+mod condition_keys;
+mod permit;
+mod refusal;
+mod session;
+
+pub use authenticate::{Arrival, Authenticated, AuthenticationType, Door, Services};
+pub use authorize::{World, authorize, decide, mentions_object_tags};
+pub use client_address::{ClientAddress, Network, NetworkError, client_address};
+pub use condition_keys::request_context;
+pub use permit::Permit;
+pub use refusal::{Refusal, from_signature};

@@ -208,6 +208,11 @@ impl Bucket {
         }
     }
 
+    /// Versioning is or was enabled: there may be versions, and a write would have to make one.
+    pub fn keeps_versions(&self) -> bool {
+        self.versioning != Versioning::Off
+    }
+
     /// The compiled bucket policy.
     pub fn compiled_policy(&self) -> Option<&CompiledPolicy> {
         self.policy.as_ref().map(|policy| &*policy.compiled)

@@ -52,4 +52,15 @@ pub struct CallerSession {
     pub expires_s: i64,
     /// The session policy, compiled.
     pub policy: Option<Arc<CompiledPolicy>>,
+    /// The session's tags: name and value.
+    pub tags: Arc<[(String, String)]>,
+    /// `sts:SourceIdentity` of the first role in the chain.
+    pub source_identity: Option<Arc<str>>,
+}
+
+impl Caller {
+    /// Nobody signed the request.
+    pub fn is_anonymous(&self) -> bool {
+        matches!(self.principal, Principal::Anonymous)
+    }
 }

@@ -1,0 +1,301 @@
+//! Who asks: the signature against the secret of the key, the session token against the signing key.
+
+use std::sync::Arc;
+
+use http::request::Parts;
+use iam::{Caller, KeyRefusal, Snapshot, User};
+use ids::{AccessKeyId, SecretAccessKey};
+use jiff::Timestamp;
+use policy::Principal;
+use s3::{S3Error, S3ErrorCode};
+use sigv4::post_policy::{PostClaim, PostSignature};
+use sigv4::{AuthForm, ChunkSeed, Claim, Expectations, PayloadHash, SigError, SigningKeyCache};
+
+use crate::client_address::ClientAddress;
+use crate::refusal::from_signature;
+use crate::session::Sessions;
+
+/// How far a client's clock may be off, in seconds. Source: S3 API Reference, `RequestTimeTooSkewed`.
+const SKEW_S: u32 = 900;
+/// Signing keys kept: one for each key, day, region and service in use.
+const SIGNING_KEYS: usize = 10_000;
+
+/// What a signature may be for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Services {
+    /// Objects and buckets.
+    S3,
+    /// The IAM and STS query APIs, which bind the body.
+    Query,
+}
+
+/// A request that stands before the door.
+#[derive(Clone, Copy)]
+pub struct Arrival<'a> {
+    /// Its head.
+    pub head: &'a Parts,
+    /// Where it comes from.
+    pub client: ClientAddress,
+    /// The connection itself is TLS (for the host that was signed).
+    pub tls: bool,
+    /// The time.
+    pub now: Timestamp,
+    /// What it may be signed for.
+    pub services: Services,
+    /// The SHA-256 of the body, if it was read already, as for the query APIs.
+    pub body_sha256: Option<[u8; 32]>,
+    /// The bucket, when it stands in the host name (signature V2 needs to know).
+    pub host_bucket: Option<&'a str>,
+}
+
+/// How the caller showed who it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum AuthenticationType {
+    Anonymous,
+    HeaderV4,
+    PresignedV4,
+    PostV4,
+    HeaderV2,
+    PresignedV2,
+}
+
+/// A caller whose signature is right, or who has none.
+#[derive(Debug, Clone)]
+pub struct Authenticated {
+    /// Who.
+    pub caller: Caller,
+    /// How.
+    pub authentication: AuthenticationType,
+    /// What the body must still be checked against.
+    pub payload: PayloadHash,
+    /// Where the chain of chunk signatures begins.
+    pub seed: Option<ChunkSeed>,
+    /// When the request was signed.
+    pub signed_at: Option<Timestamp>,
+    /// The service it was signed for; empty for anonymous callers.
+    pub service: String,
+}
+
+/// The settings and caches of authentication.
+pub struct Door {
+    /// The region that signatures must be made for; empty for any.
+    pub region: String,
+    /// The URL that clients use, when a proxy hides it.
+    pub external_url: Option<String>,
+    /// Signature V2 is accepted.
+    pub sig_v2: bool,
+    sessions: Sessions,
+    signing_keys: SigningKeyCache,
+}
+
+/// A secret with whom it belongs to.
+struct Holder {
+    secret: SecretAccessKey,
+    caller: Caller,
+}
+
+impl Door {
+    /// A door. Without session keys every session token is refused.
+    pub fn new(
+        region: String,
+        external_url: Option<String>,
+        sig_v2: bool,
+        keys: Option<Arc<sts::SessionKeys>>,
+    ) -> Self {
+        let sessions = Sessions::new(keys);
+        Self { region, external_url, sig_v2, sessions, signing_keys: SigningKeyCache::new(SIGNING_KEYS) }
+    }
+
+    /// Finds out who asks.
+    pub fn authenticate(&self, arrival: &Arrival<'_>, snapshot: &Snapshot) -> Result<Authenticated, S3Error> {
+        match sigv4::auth_form(arrival.head).map_err(from_signature)? {
+            AuthForm::HeaderV4(claim) => self.verify_v4(arrival, snapshot, &claim, AuthenticationType::HeaderV4),
+            AuthForm::PresignedV4(claim) => self.verify_v4(arrival, snapshot, &claim, AuthenticationType::PresignedV4),
+            AuthForm::HeaderV2(claim) => self.verify_v2(arrival, snapshot, &claim, AuthenticationType::HeaderV2),
+            AuthForm::PresignedV2(claim) => self.verify_v2(arrival, snapshot, &claim, AuthenticationType::PresignedV2),
+            AuthForm::PostForm | AuthForm::Anonymous => Ok(Authenticated {
+                caller: anonymous(arrival, snapshot),
+                authentication: AuthenticationType::Anonymous,
+                payload: PayloadHash::of(&arrival.head.headers).map_err(from_signature)?,
+                seed: None,
+                signed_at: None,
+                service: String::new(),
+            }),
+            AuthForm::Bearer => Err(S3Error::not_implemented("The authorization type Bearer")),
+        }
+    }
+
+    /// Finds out who made the policy of a POST form; anonymous if the form has none.
+    pub fn authenticate_form(
+        &self,
+        arrival: &Arrival<'_>,
+        snapshot: &Snapshot,
+        fields: &[(String, String)],
+    ) -> Result<Authenticated, S3Error> {
+        let form = |caller, authentication| Authenticated {
+            caller,
+            authentication,
+            payload: PayloadHash::Unsigned,
+            seed: None,
+            signed_at: None,
+            service: String::new(),
+        };
+        let Some(claim) = PostClaim::of(fields).map_err(from_signature)? else {
+            return Ok(form(anonymous(arrival, snapshot), AuthenticationType::Anonymous));
+        };
+        if matches!(claim.signature, PostSignature::V2 { .. }) && !self.sig_v2 {
+            return Err(from_signature(SigError::V2Disabled));
+        }
+        let holder = self.holder(arrival, snapshot, &claim.access_key_id, claim.session_token.as_deref())?;
+        claim.verify(&holder.secret, &self.expectations(arrival, &[], &[])).map_err(from_signature)?;
+        Ok(form(holder.caller, AuthenticationType::PostV4))
+    }
+
+    fn verify_v4(
+        &self,
+        arrival: &Arrival<'_>,
+        snapshot: &Snapshot,
+        claim: &Claim,
+        authentication: AuthenticationType,
+    ) -> Result<Authenticated, S3Error> {
+        let holder = self.holder(arrival, snapshot, &claim.access_key_id, claim.session_token.as_deref())?;
+        let hosts = sigv4::host_candidates(arrival.head, self.external_url.as_deref(), arrival.tls);
+        let prefixes = sigv4::path_prefixes(arrival.head);
+        let expect = self.expectations(arrival, &hosts, &prefixes);
+        let verified = sigv4::verify(arrival.head, claim, &holder.secret, &expect, &self.signing_keys);
+        let verified = verified.map_err(from_signature)?;
+        Ok(Authenticated {
+            caller: holder.caller,
+            authentication,
+            payload: verified.payload,
+            seed: verified.seed,
+            signed_at: Some(verified.date.timestamp()),
+            service: verified.service,
+        })
+    }
+
+    fn verify_v2(
+        &self,
+        arrival: &Arrival<'_>,
+        snapshot: &Snapshot,
+        claim: &sigv4::ClaimV2,
+        authentication: AuthenticationType,
+    ) -> Result<Authenticated, S3Error> {
+        // V2 does not bind the body, so the query APIs, whose action stands there, do not take it.
+        if !self.sig_v2 || arrival.services == Services::Query {
+            return Err(from_signature(SigError::V2Disabled));
+        }
+        let holder = self.holder(arrival, snapshot, &claim.access_key_id, claim.session_token.as_deref())?;
+        sigv4::v2::verify(arrival.head, claim, &holder.secret, arrival.host_bucket, arrival.now, SKEW_S)
+            .map_err(from_signature)?;
+        Ok(Authenticated {
+            caller: holder.caller,
+            authentication,
+            payload: PayloadHash::Unsigned,
+            seed: None,
+            signed_at: None,
+            service: "s3".to_owned(),
+        })
+    }
+
+    fn expectations<'a>(
+        &'a self,
+        arrival: &Arrival<'_>,
+        hosts: &'a [String],
+        path_prefixes: &'a [String],
+    ) -> Expectations<'a> {
+        let services: &[&str] = match arrival.services {
+            Services::S3 => &["s3"],
+            Services::Query => &["iam", "sts"],
+        };
+        let body_sha256 = arrival.body_sha256;
+        Expectations {
+            region: &self.region,
+            services,
+            now: arrival.now,
+            skew_s: SKEW_S,
+            hosts,
+            path_prefixes,
+            body_sha256,
+        }
+    }
+
+    fn holder(
+        &self,
+        arrival: &Arrival<'_>,
+        snapshot: &Snapshot,
+        access_key_id: &AccessKeyId,
+        token: Option<&str>,
+    ) -> Result<Holder, S3Error> {
+        if let Some(token) = token {
+            let session = self.sessions.session(token, access_key_id, arrival.now)?;
+            let caller = session.caller(snapshot, access_key_id, arrival)?;
+            return Ok(Holder { secret: session.secret().clone(), caller });
+        }
+        let unknown = || S3Error::new(S3ErrorCode::InvalidAccessKeyId).field("AWSAccessKeyId", access_key_id.as_str());
+        let holder = snapshot.access_key(access_key_id.as_str()).ok_or_else(unknown)?;
+        match holder.refusal(arrival.now.as_second()) {
+            None => {}
+            Some(refusal @ KeyRefusal::Expired) => {
+                return Err(S3Error::with_message(S3ErrorCode::AccessDenied, format!("{refusal}")));
+            }
+            Some(refusal) => {
+                let message = format!("{}: {refusal}", S3ErrorCode::InvalidAccessKeyId.message());
+                return Err(S3Error::with_message(S3ErrorCode::InvalidAccessKeyId, message));
+            }
+        }
+        let caller = user_caller(&holder.user, access_key_id.clone(), arrival);
+        Ok(Holder { secret: holder.secret, caller })
+    }
+}
+
+fn user_caller(user: &User, access_key_id: AccessKeyId, arrival: &Arrival<'_>) -> Caller {
+    Caller {
+        name: Arc::clone(&user.name),
+        principal: user.principal.clone(),
+        arn: Arc::clone(&user.arn),
+        user_id: user_id(user),
+        account: user.account,
+        is_root: user.is_root,
+        access_key_id: Some(access_key_id),
+        session: None,
+        policies: Arc::clone(&user.policies),
+        boundary: user.boundary.clone(),
+        source_ip: Some(arrival.client.ip),
+        user_agent: user_agent(arrival.head),
+        secure_transport: arrival.client.secure_transport,
+    }
+}
+
+/// `aws:userid`: the id that Kelpgate gave the user, the account of a root user, else the name.
+fn user_id(user: &User) -> Arc<str> {
+    match user.document.facts.id.as_str() {
+        _ if user.is_root => user.account.as_str().into(),
+        "" => Arc::clone(&user.name),
+        id => id.into(),
+    }
+}
+
+fn anonymous(arrival: &Arrival<'_>, snapshot: &Snapshot) -> Caller {
+    let policies = snapshot.anonymous().map(|user| Arc::clone(&user.policies)).unwrap_or_default();
+    Caller {
+        name: iam::ANONYMOUS.into(),
+        principal: Principal::Anonymous,
+        arn: "".into(),
+        user_id: iam::ANONYMOUS.into(),
+        account: snapshot.settings().account,
+        is_root: false,
+        access_key_id: None,
+        session: None,
+        policies,
+        boundary: None,
+        source_ip: Some(arrival.client.ip),
+        user_agent: user_agent(arrival.head),
+        secure_transport: arrival.client.secure_transport,
+    }
+}
+
+pub(crate) fn user_agent(head: &Parts) -> Arc<str> {
+    head.headers.get(http::header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or("").into()
+}

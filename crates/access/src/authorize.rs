@@ -1,0 +1,128 @@
+//! Gathers the policies of a request and asks the one evaluator. A permit comes out, or the reason why not.
+
+use iam::{Bucket, Caller, Snapshot};
+use policy::{Action, Context, Decision, Origin, PolicySet, PolicyType, Principal, Request, RequestAction};
+use s3::Requirement;
+
+use crate::permit::Permit;
+use crate::refusal::Refusal;
+
+/// What a request is decided by: one caller, one snapshot, one set of condition keys.
+#[derive(Clone, Copy)]
+pub struct World<'a> {
+    /// Who asks.
+    pub caller: &'a Caller,
+    /// The IAM state.
+    pub snapshot: &'a Snapshot,
+    /// The condition keys of the request.
+    pub context: &'a Context,
+}
+
+/// Lets an operation run if every permission it needs is allowed.
+pub fn authorize<Op>(operation: Op, needs: &[Requirement], world: World<'_>) -> Result<Permit<Op>, Box<Refusal>> {
+    let mut allowed = None;
+    for need in needs {
+        let decision = decide(need, world);
+        if !decision.is_allow() {
+            return Err(Box::new(refusal(decision, need, world)));
+        }
+        allowed = Some(decision);
+    }
+    let by = Origin { policy: PolicyType::NotNeeded, statement: 0 };
+    Ok(Permit::new(operation, allowed.unwrap_or(Decision::Allow { by })))
+}
+
+/// Decides one permission.
+pub fn decide(need: &Requirement, world: World<'_>) -> Decision {
+    let bucket = bucket_of(&need.resource, world.snapshot);
+    let decision = if world.caller.is_anonymous() {
+        decide_anonymous(need, bucket, world)
+    } else {
+        decide_as(&world.caller.principal, need, bucket, world)
+    };
+    open_by_default(decision, need, world)
+}
+
+/// True if a policy that could apply asks for the tags of the object: they are read from the filer then, before the one
+/// decision.
+pub fn mentions_object_tags(needs: &[Requirement], world: World<'_>) -> bool {
+    needs.iter().any(|need| {
+        let Some(action) = Action::named(need.action) else { return false };
+        let bucket = bucket_of(&need.resource, world.snapshot).and_then(|bucket| bucket.compiled_policy());
+        let session = world.caller.session.as_ref().and_then(|session| session.policy.as_deref());
+        let single = [bucket, session, world.caller.boundary.as_deref()].into_iter().flatten();
+        let mut all = world.caller.policies.iter().map(|policy| &**policy).chain(single);
+        all.any(|policy| policy.mentions(action, &need.resource, "s3:existingobjecttag/"))
+    })
+}
+
+fn refusal(decision: Decision, need: &Requirement, world: World<'_>) -> Refusal {
+    let mut refusal = Refusal::new(decision, need.action, &need.resource, &world.caller.principal);
+    if let Decision::ExplicitDeny { by } = decision {
+        let policy = match by.policy {
+            PolicyType::Identity(at) => world.caller.policies.get(at).map(|policy| &**policy),
+            PolicyType::Resource => {
+                bucket_of(&need.resource, world.snapshot).and_then(|bucket| bucket.compiled_policy())
+            }
+            PolicyType::Session => world.caller.session.as_ref().and_then(|session| session.policy.as_deref()),
+            PolicyType::Boundary => world.caller.boundary.as_deref(),
+            PolicyType::Root | PolicyType::NotNeeded => None,
+        };
+        refusal.unreadable = policy.and_then(|policy| policy.unreadable_reason()).map(str::to_owned);
+    }
+    refusal
+}
+
+fn decide_as(principal: &Principal, need: &Requirement, bucket: Option<&Bucket>, world: World<'_>) -> Decision {
+    let caller = world.caller;
+    let policies = PolicySet {
+        identity: &caller.policies,
+        resource: bucket.and_then(Bucket::compiled_policy),
+        session: caller.session.as_ref().and_then(|session| session.policy.as_deref()),
+        boundary: caller.boundary.as_deref(),
+        cross_account: world.snapshot.settings().cross_account,
+    };
+    let request = Request {
+        principal,
+        principal_canonical_id: None,
+        action: RequestAction::named(need.action),
+        resource: &need.resource,
+        resource_account: bucket.map_or(caller.account, |bucket| bucket.account),
+        context: world.context,
+    };
+    policy::decide(&policies, &request)
+}
+
+/// Anonymous callers have what bucket policies give to everybody, and what the identity `anonymous` of the identities file
+/// gives; a Deny in either ends it.
+fn decide_anonymous(need: &Requirement, bucket: Option<&Bucket>, world: World<'_>) -> Decision {
+    let public = decide_as(&Principal::Anonymous, need, bucket, world);
+    if world.caller.policies.is_empty() || matches!(public, Decision::ExplicitDeny { .. }) {
+        return public;
+    }
+    let account = bucket.map_or(world.caller.account, |bucket| bucket.account);
+    let named = Principal::User { account, path: "/".to_owned(), name: iam::ANONYMOUS.to_owned() };
+    let identity = decide_as(&named, need, None, world);
+    match identity {
+        Decision::ImplicitDeny { .. } => public,
+        decided => decided,
+    }
+}
+
+/// `policy.defaultEffect: "Allow"`: what no policy speaks of is allowed, to authenticated S3 requests alone. A session
+/// policy or a boundary that does not allow still refuses.
+fn open_by_default(decision: Decision, need: &Requirement, world: World<'_>) -> Decision {
+    let silent = matches!(decision, Decision::ImplicitDeny { missing: PolicyType::Identity(_) | PolicyType::Resource });
+    let open = world.snapshot.settings().default_effect_allow;
+    if open && silent && !world.caller.is_anonymous() && need.action.starts_with("s3:") {
+        return Decision::Allow { by: Origin { policy: PolicyType::NotNeeded, statement: 0 } };
+    }
+    decision
+}
+
+/// The bucket that an S3 resource names, if it exists.
+fn bucket_of<'a>(resource: &str, snapshot: &'a Snapshot) -> Option<&'a Bucket> {
+    let rest = resource.strip_prefix("arn:aws:s3:::")?;
+    let name = rest.split('/').next()?;
+    snapshot.bucket(name).map(|bucket| &**bucket)
+}

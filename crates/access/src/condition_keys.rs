@@ -1,0 +1,98 @@
+//! The condition keys that every request sets, whatever it asks for. Only the server's own facts become keys: no header or
+//! claim is copied under its own name.
+
+use http::request::Parts;
+use iam::{Caller, Snapshot};
+use policy::{Context, Principal};
+
+use crate::authenticate::{Authenticated, AuthenticationType};
+
+/// Sets the `aws:*` keys, and the `s3:*` keys that come from the signature.
+pub fn request_context(
+    head: &Parts,
+    authenticated: &Authenticated,
+    snapshot: &Snapshot,
+    now: jiff::Timestamp,
+) -> Context {
+    let mut context = Context::new();
+    let caller = &authenticated.caller;
+    if let Some(ip) = caller.source_ip {
+        context.set("aws:SourceIp", ip.to_string());
+    }
+    context.set("aws:SecureTransport", caller.secure_transport.to_string());
+    context.set("aws:CurrentTime", now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+    context.set("aws:EpochTime", now.as_second().to_string());
+    context.set("aws:ViaAWSService", "false");
+    context.set("aws:PrincipalIsAWSService", "false");
+    for (key, header) in [("aws:UserAgent", http::header::USER_AGENT), ("aws:Referer", http::header::REFERER)] {
+        if let Some(value) = head.headers.get(header) {
+            context.set(key, String::from_utf8_lossy(value.as_bytes()));
+        }
+    }
+    principal_keys(&mut context, caller, snapshot);
+    signature_keys(&mut context, authenticated, now);
+    context
+}
+
+fn principal_keys(context: &mut Context, caller: &Caller, snapshot: &Snapshot) {
+    let kind = match &caller.principal {
+        Principal::Anonymous => "Anonymous",
+        Principal::Root(_) => "Account",
+        Principal::User { .. } => "User",
+        Principal::AssumedRole { .. } => "AssumedRole",
+        Principal::FederatedUser { .. } => "FederatedUser",
+        Principal::Service(_) | Principal::Federated(_) => "Federated",
+    };
+    context.set("aws:PrincipalType", kind);
+    if matches!(caller.principal, Principal::Anonymous) {
+        return;
+    }
+    context.set("aws:PrincipalAccount", caller.account.as_str());
+    context.set("aws:userid", &*caller.user_id);
+    match &caller.session {
+        None => {
+            context.set("aws:PrincipalArn", &*caller.arn);
+            if let Principal::User { name, .. } = &caller.principal {
+                context.set("aws:username", name.as_str());
+            }
+            let user = snapshot.user(&caller.name);
+            for (name, value) in user.iter().flat_map(|user| &user.document.tags) {
+                context.set(&format!("aws:PrincipalTag/{name}"), value.as_str());
+            }
+        }
+        Some(session) => {
+            context.set("aws:PrincipalArn", &*session.role_arn);
+            context.set("aws:TokenIssueTime", timestamp(session.issued_s));
+            context.set("aws:MultiFactorAuthPresent", "false");
+            for (name, value) in &*session.tags {
+                context.set(&format!("aws:PrincipalTag/{name}"), value.as_str());
+            }
+            if let Some(source) = &session.source_identity {
+                context.set("aws:SourceIdentity", &**source);
+            }
+        }
+    }
+}
+
+fn signature_keys(context: &mut Context, authenticated: &Authenticated, now: jiff::Timestamp) {
+    let (auth_type, version) = match authenticated.authentication {
+        AuthenticationType::Anonymous => return,
+        AuthenticationType::HeaderV4 => ("REST-HEADER", "AWS4-HMAC-SHA256"),
+        AuthenticationType::PresignedV4 => ("REST-QUERY-STRING", "AWS4-HMAC-SHA256"),
+        AuthenticationType::PostV4 => ("POST", "AWS4-HMAC-SHA256"),
+        AuthenticationType::HeaderV2 => ("REST-HEADER", "AWS"),
+        AuthenticationType::PresignedV2 => ("REST-QUERY-STRING", "AWS"),
+    };
+    context.set("s3:authType", auth_type);
+    context.set("s3:signatureversion", version);
+    if let Some(signed_at) = authenticated.signed_at {
+        let age = now.as_millisecond().saturating_sub(signed_at.as_millisecond()).max(0);
+        context.set("s3:signatureAge", age.to_string());
+    }
+}
+
+fn timestamp(seconds: i64) -> String {
+    jiff::Timestamp::from_second(seconds)
+        .map(|time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+        .unwrap_or_default()
+}

@@ -1,0 +1,102 @@
+//! Why a request may not go on, as S3 says it.
+
+use policy::{Decision, PolicyType, Principal};
+use s3::{S3Error, S3ErrorCode};
+use sigv4::SigError;
+
+/// A permission that was not given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The decision, never Allow.
+    pub decision: Decision,
+    /// The action that was refused, as AWS spells it.
+    pub action: String,
+    /// The resource it was refused on.
+    pub resource: String,
+    /// Who asked, as an ARN; empty for anonymous callers.
+    pub principal: String,
+    /// A stored policy that cannot be read, if that is the reason.
+    pub unreadable: Option<String>,
+}
+
+impl Refusal {
+    pub(crate) fn new(decision: Decision, action: &str, resource: &str, principal: &Principal) -> Self {
+        let principal = match principal {
+            Principal::Anonymous => String::new(),
+            known => known.to_string(),
+        };
+        Self { decision, action: action.into(), resource: resource.into(), principal, unreadable: None }
+    }
+
+    /// `AccessDenied`, in AWS's words: who, what, on which resource, and which type of policy refused it.
+    pub fn to_error(&self, decision_id: &str) -> S3Error {
+        let reason = match (&self.unreadable, self.decision) {
+            (Some(reason), _) => format!("because {reason}"),
+            (None, Decision::ExplicitDeny { by }) => format!("with an explicit deny in {}", named(by.policy)),
+            (None, Decision::ImplicitDeny { missing }) => {
+                format!("because no {} allows the {} action", policy_kind(missing), self.action)
+            }
+            (None, Decision::Allow { .. }) => "because the decision could not be used".to_owned(),
+        };
+        let who = match self.principal.as_str() {
+            "" => "The anonymous caller".to_owned(),
+            arn => format!("User: {arn}"),
+        };
+        let message =
+            format!("{who} is not authorized to perform: {} on resource: \"{}\" {reason}", self.action, self.resource);
+        S3Error::with_message(S3ErrorCode::AccessDenied, message).field("DecisionId", decision_id)
+    }
+
+    /// `explicit_deny` or `implicit_deny`, for counters.
+    pub fn outcome(&self) -> &'static str {
+        match self.decision {
+            Decision::ExplicitDeny { .. } => "explicit_deny",
+            _ => "implicit_deny",
+        }
+    }
+
+    /// The type of policy that refused, for counters.
+    pub fn policy_type(&self) -> &'static str {
+        match self.decision {
+            Decision::ExplicitDeny { by } | Decision::Allow { by } => policy_label(by.policy),
+            Decision::ImplicitDeny { missing } => policy_label(missing),
+        }
+    }
+}
+
+/// The label of a policy type in metrics and logs.
+pub fn policy_label(policy: PolicyType) -> &'static str {
+    match policy {
+        PolicyType::Identity(_) => "identity",
+        PolicyType::Resource => "resource",
+        PolicyType::Session => "session",
+        PolicyType::Boundary => "boundary",
+        PolicyType::Root => "root",
+        PolicyType::NotNeeded => "none",
+    }
+}
+
+fn named(policy: PolicyType) -> &'static str {
+    match policy {
+        PolicyType::Identity(_) => "an identity-based policy",
+        PolicyType::Resource => "a resource-based policy",
+        PolicyType::Session => "a session policy",
+        PolicyType::Boundary => "a permissions boundary",
+        PolicyType::Root | PolicyType::NotNeeded => "a policy",
+    }
+}
+
+fn policy_kind(policy: PolicyType) -> &'static str {
+    match policy {
+        PolicyType::Identity(_) | PolicyType::Root | PolicyType::NotNeeded => "identity-based policy",
+        PolicyType::Resource => "resource-based policy",
+        PolicyType::Session => "session policy",
+        PolicyType::Boundary => "permissions boundary",
+    }
+}
+
+/// Why a signature, or a body bound to one, is refused.
+pub fn from_signature(error: SigError) -> S3Error {
+    let code = S3ErrorCode::ALL.iter().copied().find(|code| code.as_str() == error.code());
+    S3Error::with_message(code.unwrap_or(S3ErrorCode::InvalidRequest), error.to_string())
+}
