@@ -11,6 +11,10 @@ mod route;
 pub mod op;
 mod operation;
 
+mod actions;
+mod body_facts;
+mod condition_keys;
+
 mod checksum;
 mod conditional;
 mod copy_source;
@@ -23,7 +27,10 @@ mod error;
 mod time;
 mod xml;
 
+pub use actions::{ConditionalRequirement, Effect, Requirement, conditional, delete_object, requirements};
+pub use body_facts::BodyFacts;
 pub use checksum::{BodyChecksums, Checksum, ChecksumAlgorithm, ChecksumType};
+pub use condition_keys::set_condition_keys;
 pub use conditional::{EntityTags, ReadConditions, WriteCondition};
 pub use copy_source::CopySource;
 pub use error::{S3Error, S3ErrorCode};

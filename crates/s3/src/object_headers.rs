@@ -256,6 +256,8 @@ pub struct EncryptionHeaders {
     pub algorithm: Option<String>,
     /// `x-amz-server-side-encryption-aws-kms-key-id`.
     pub kms_key_id: Option<String>,
+    /// `x-amz-server-side-encryption-customer-algorithm`.
+    pub customer_algorithm: Option<String>,
 }
 
 impl EncryptionHeaders {
@@ -266,6 +268,7 @@ impl EncryptionHeaders {
             names,
             algorithm: request.owned_header("x-amz-server-side-encryption")?,
             kms_key_id: request.owned_header("x-amz-server-side-encryption-aws-kms-key-id")?,
+            customer_algorithm: request.owned_header("x-amz-server-side-encryption-customer-algorithm")?,
         })
     }
 

@@ -160,6 +160,7 @@ impl PostForm {
                 names: encryption.map(str::to_owned).collect(),
                 algorithm: owned("x-amz-server-side-encryption"),
                 kms_key_id: owned("x-amz-server-side-encryption-aws-kms-key-id"),
+                customer_algorithm: owned("x-amz-server-side-encryption-customer-algorithm"),
             },
         })
     }
