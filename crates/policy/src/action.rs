@@ -73,6 +73,23 @@ impl Action {
     /// How many actions the table has.
     pub const COUNT: usize = ACTIONS.len();
 
+    pub(crate) const GET_CALLER_IDENTITY: Self = Self::at("sts:GetCallerIdentity");
+    pub(crate) const OF_BUCKET_POLICY: [Self; 3] =
+        [Self::at("s3:GetBucketPolicy"), Self::at("s3:PutBucketPolicy"), Self::at("s3:DeleteBucketPolicy")];
+
+    /// The action of exactly this name; a name that is not in the table does not compile.
+    #[expect(clippy::panic, clippy::indexing_slicing, reason = "runs when the crate is compiled")]
+    const fn at(name: &str) -> Self {
+        let mut place = 0;
+        while place < ACTIONS.len() {
+            if same(ACTIONS[place].name.as_bytes(), name.as_bytes()) {
+                return Self(place as u16);
+            }
+            place += 1;
+        }
+        panic!("no such action");
+    }
+
     /// The action of this name, whatever its case: `s3:getobject` is `s3:GetObject`.
     pub fn named(name: &str) -> Option<Self> {
         let name = name.as_bytes();
@@ -110,6 +127,18 @@ impl Action {
         (0..ACTIONS.len()).filter_map(|place| u16::try_from(place).ok().map(Self))
     }
 
+    /// The known actions whose name begins with this text, whatever its case.
+    pub(crate) fn with_prefix(prefix: &str) -> impl Iterator<Item = Self> {
+        let prefix = prefix.as_bytes();
+        let cut = |facts: &ActionFacts| {
+            let name = facts.name.as_bytes();
+            compare_ignoring_case(name.get(..prefix.len()).unwrap_or(name), prefix)
+        };
+        let first = ACTIONS.partition_point(|facts| cut(facts).is_lt());
+        let end = ACTIONS.partition_point(|facts| cut(facts).is_le());
+        (first..end).filter_map(|place| u16::try_from(place).ok().map(Self))
+    }
+
     pub(crate) fn index(self) -> usize {
         usize::from(self.0)
     }
@@ -118,6 +147,15 @@ impl Action {
     fn facts(self) -> &'static ActionFacts {
         &ACTIONS[usize::from(self.0)]
     }
+}
+
+#[expect(clippy::indexing_slicing, reason = "runs when the crate is compiled")]
+const fn same(left: &[u8], right: &[u8]) -> bool {
+    let mut place = 0;
+    while place < left.len() && place < right.len() && left[place] == right[place] {
+        place += 1;
+    }
+    place == left.len() && place == right.len()
 }
 
 fn compare_ignoring_case(left: &[u8], right: &[u8]) -> std::cmp::Ordering {
@@ -160,7 +198,7 @@ impl<'a> RequestAction<'a> {
 const WORDS: usize = Action::COUNT.div_ceil(64);
 
 /// A set of known actions.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
 pub(crate) struct ActionSet([u64; WORDS]);
 
 impl ActionSet {

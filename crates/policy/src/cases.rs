@@ -1,11 +1,204 @@
-//! Batch forms: one JSON line in, one out.
+//! Batch forms: one JSON line in, one out. The rows are those of the corpus; a bad row gives a line with `error`.
 
-/// Decides one row of `decisions-*.jsonl`.
-pub fn simulate_line(_line: &str) -> String {
-    String::new()
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use crate::action::RequestAction;
+use crate::compiled::CompiledPolicy;
+use crate::context::Context;
+use crate::decide::{CrossAccount, Decision, Origin, PolicySet, PolicyType, Request, decide, decide_trust};
+use crate::error::PolicyError;
+use crate::policy::{Policy, PolicyKind};
+use crate::principal::Principal;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Row<'a> {
+    #[serde(borrow)]
+    request: RequestRow<'a>,
+    #[serde(borrow, default)]
+    identity_policies: Vec<&'a RawValue>,
+    #[serde(borrow)]
+    resource_policy: Option<&'a RawValue>,
+    resource_policy_type: Option<String>,
+    #[serde(borrow)]
+    session_policy: Option<&'a RawValue>,
+    #[serde(borrow)]
+    permission_boundary: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RequestRow<'a> {
+    principal: String,
+    principal_canonical_id: Option<String>,
+    action: String,
+    resource: String,
+    resource_account: Option<String>,
+    #[serde(borrow, default)]
+    context: Option<&'a RawValue>,
+}
+
+/// Decides one row of `decisions-*.jsonl`, by AWS's cross-account rule.
+pub fn simulate_line(line: &str) -> String {
+    let id = id_of(line);
+    match simulate(line) {
+        Ok((decision, policy, statement)) => {
+            json!({"id": id, "decision": decision, "policy": policy, "statement": statement}).to_string()
+        }
+        Err(error) => json!({"id": id, "error": error}).to_string(),
+    }
 }
 
 /// Validates one row of `validation.jsonl`.
-pub fn validate_line(_line: &str) -> String {
-    String::new()
+pub fn validate_line(line: &str) -> String {
+    let id = id_of(line);
+    match validate(line) {
+        Ok((result, error, message)) => {
+            json!({"id": id, "result": result, "error": error, "message": message}).to_string()
+        }
+        Err(error) => json!({"id": id, "error": error}).to_string(),
+    }
+}
+
+fn id_of(line: &str) -> Value {
+    let row: Option<Value> = serde_json::from_str(line).ok();
+    row.and_then(|row| row.get("id").cloned()).unwrap_or(Value::Null)
+}
+
+fn simulate(line: &str) -> Result<(&'static str, Value, Value), String> {
+    let row: Row<'_> = serde_json::from_str(line).map_err(|error| format!("the row is no case: {error}"))?;
+    let compile = |name: String, kind, document: &RawValue| {
+        let policy = Policy::parse_stored(kind, document.get()).map_err(|error| format!("{name}: {error}"))?;
+        Ok::<_, String>(Arc::new(policy.compile()))
+    };
+    let numbered = row.identity_policies.iter().enumerate();
+    let identity: Result<Vec<_>, _> = numbered
+        .map(|(i, document)| compile(format!("identityPolicies[{i}]"), PolicyKind::Identity, document))
+        .collect();
+    let identity = identity?;
+    let is_trust = match row.resource_policy_type.as_deref() {
+        None | Some("bucket") => false,
+        Some("trust") => true,
+        Some(other) => return Err(format!("resourcePolicyType: `{other}` is neither `trust` nor `bucket`")),
+    };
+    let resource_kind = if is_trust { PolicyKind::Trust } else { PolicyKind::Bucket };
+    let one = |name: &str, kind, document: Option<&RawValue>| {
+        document.map(|document| compile(name.to_owned(), kind, document)).transpose()
+    };
+    let resource = one("resourcePolicy", resource_kind, row.resource_policy)?;
+    let session = one("sessionPolicy", PolicyKind::Session, row.session_policy)?;
+    let boundary = one("permissionBoundary", PolicyKind::Boundary, row.permission_boundary)?;
+    let principal: Principal = row.request.principal.parse().map_err(|error| format!("request.principal: {error}"))?;
+    let context = context_of(row.request.context)?;
+    let account = match row.request.resource_account.as_deref() {
+        Some(account) => account.parse().map_err(|error| format!("request.resourceAccount: {error}"))?,
+        None => principal.account().ok_or("request.resourceAccount is missing")?,
+    };
+    let request = Request {
+        principal: &principal,
+        principal_canonical_id: row.request.principal_canonical_id.as_deref(),
+        action: RequestAction::named(&row.request.action),
+        resource: &row.request.resource,
+        resource_account: account,
+        context: &context,
+    };
+    let policies = PolicySet {
+        identity: &identity,
+        resource: resource.as_deref(),
+        session: session.as_deref(),
+        boundary: boundary.as_deref(),
+        cross_account: CrossAccount::Both,
+    };
+    let decision = match (is_trust, resource.as_deref()) {
+        (true, Some(trust)) => decide_trust(trust, &policies, &request),
+        _ => decide(&policies, &request),
+    };
+    Ok(shown(&decision, &policies))
+}
+
+fn context_of(raw: Option<&RawValue>) -> Result<Context, String> {
+    let mut context = Context::new();
+    let Some(raw) = raw else { return Ok(context) };
+    let Value::Object(keys) = serde_json::from_str(raw.get()).map_err(|error| format!("request.context: {error}"))?
+    else {
+        return Err("request.context: an object is expected".to_owned());
+    };
+    let text = |key: &str, value: Value| match value {
+        Value::String(text) => Ok(text),
+        Value::Bool(value) => Ok(value.to_string()),
+        Value::Number(number) => Ok(number.to_string()),
+        _ => Err(format!("request.context.{key}: a text or an array of texts is expected")),
+    };
+    for (key, value) in keys {
+        match value {
+            Value::Array(values) => {
+                let values: Result<Vec<String>, String> = values.into_iter().map(|value| text(&key, value)).collect();
+                context.set_many(&key, values?);
+            }
+            value => context.set(&key, text(&key, value)?),
+        }
+    }
+    Ok(context)
+}
+
+fn shown(decision: &Decision, policies: &PolicySet<'_>) -> (&'static str, Value, Value) {
+    let (outcome, by) = match decision {
+        Decision::Allow { by } => ("Allow", by),
+        Decision::ExplicitDeny { by } => ("ExplicitDeny", by),
+        Decision::ImplicitDeny { .. } => return ("ImplicitDeny", Value::Null, Value::Null),
+    };
+    let statement =
+        |policy: Option<&CompiledPolicy>, by: &Origin| match policy.and_then(|policy| policy.sid(by.statement)) {
+            Some(sid) => json!(sid),
+            None => json!(by.statement),
+        };
+    match by.policy {
+        PolicyType::Identity(place) => (
+            outcome,
+            json!(format!("identity[{place}]")),
+            statement(policies.identity.get(place).map(|policy| &**policy), by),
+        ),
+        PolicyType::Resource => (outcome, json!("resource"), statement(policies.resource, by)),
+        PolicyType::Session => (outcome, json!("session"), statement(policies.session, by)),
+        PolicyType::Boundary => (outcome, json!("boundary"), statement(policies.boundary, by)),
+        PolicyType::Root => (outcome, json!("root"), Value::Null),
+        PolicyType::NotNeeded => (outcome, Value::Null, Value::Null),
+    }
+}
+
+#[derive(Deserialize)]
+struct ValidationRow {
+    kind: String,
+    document: String,
+    bucket: Option<String>,
+}
+
+fn message_of(error: &PolicyError) -> String {
+    match error.path() {
+        "" => error.message().to_owned(),
+        path => format!("{} (at {path})", error.message()),
+    }
+}
+
+fn validate(line: &str) -> Result<(&'static str, Value, Value), String> {
+    let row: ValidationRow = serde_json::from_str(line).map_err(|error| format!("the row is no case: {error}"))?;
+    let parsed = match (row.kind.as_str(), &row.bucket) {
+        ("bucket-policy" | "policy-status", Some(bucket)) => Policy::parse_bucket(bucket, &row.document),
+        ("bucket-policy" | "policy-status", None) => Policy::parse(PolicyKind::Bucket, &row.document),
+        ("identity-policy", _) => Policy::parse(PolicyKind::Identity, &row.document),
+        ("trust-policy", _) => Policy::parse(PolicyKind::Trust, &row.document),
+        ("session-policy", _) => Policy::parse(PolicyKind::Session, &row.document),
+        (other, _) => return Err(format!("kind: `{other}` is no kind of policy")),
+    };
+    Ok(match parsed {
+        Err(error) => ("reject", json!(error.code()), json!(message_of(&error))),
+        Ok(policy) if row.kind == "policy-status" => {
+            (if policy.is_public() { "public" } else { "not-public" }, Value::Null, Value::Null)
+        }
+        Ok(_) => ("accept", Value::Null, Value::Null),
+    })
 }

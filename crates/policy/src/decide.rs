@@ -3,8 +3,8 @@ use std::sync::Arc;
 use ids::AccountId;
 use serde::Serialize;
 
-use crate::action::RequestAction;
-use crate::compiled::CompiledPolicy;
+use crate::action::{Action, RequestAction};
+use crate::compiled::{CompiledPolicy, Verdict};
 use crate::context::Context;
 use crate::principal::Principal;
 
@@ -106,12 +106,151 @@ impl Decision {
 }
 
 /// Decides a request, by the rules of the IAM User Guide, "Policy evaluation logic".
-pub fn decide(_policies: &PolicySet<'_>, _request: &Request<'_>) -> Decision {
-    Decision::ImplicitDeny { missing: PolicyType::Identity(0) }
+pub fn decide(policies: &PolicySet<'_>, request: &Request<'_>) -> Decision {
+    let caller_identity = RequestAction::Known(Action::GET_CALLER_IDENTITY);
+    if request.action == caller_identity {
+        // It needs no permission and cannot be denied (STS API Reference, GetCallerIdentity).
+        return allow(PolicyType::NotNeeded, 0);
+    }
+    let verdicts = Verdicts::new(policies, policies.resource, request);
+    if let Some(denied) = verdicts.explicit_deny(policies, request) {
+        return denied;
+    }
+    match request.principal {
+        Principal::Anonymous | Principal::Service(_) | Principal::Federated(_) => verdicts.resource_alone(),
+        principal if principal.account() == Some(request.resource_account) => verdicts.same_account(policies, request),
+        _ => verdicts.cross_account(policies, request),
+    }
 }
 
 /// Decides whether a role may be assumed: `trust` takes the place of the resource policy ([`PolicySet::resource`] is not looked at), and
 /// has to allow it itself.
-pub fn decide_trust(_trust: &CompiledPolicy, _policies: &PolicySet<'_>, _request: &Request<'_>) -> Decision {
-    Decision::ImplicitDeny { missing: PolicyType::Resource }
+pub fn decide_trust(trust: &CompiledPolicy, policies: &PolicySet<'_>, request: &Request<'_>) -> Decision {
+    let policies = PolicySet { resource: Some(trust), ..*policies };
+    let verdicts = Verdicts::new(&policies, Some(trust), request);
+    if let Some(denied) = verdicts.explicit_deny(&policies, request) {
+        return denied;
+    }
+    if verdicts.resource.any_allow().is_none() {
+        return Decision::ImplicitDeny { missing: PolicyType::Resource };
+    }
+    match request.principal {
+        Principal::Anonymous => Decision::ImplicitDeny { missing: PolicyType::Resource },
+        Principal::Service(_) | Principal::Federated(_) => verdicts.resource_alone(),
+        principal if principal.account() == Some(request.resource_account) => verdicts.same_account(&policies, request),
+        _ => verdicts.cross_account(&policies, request),
+    }
+}
+
+fn allow(policy: PolicyType, statement: u32) -> Decision {
+    Decision::Allow { by: Origin { policy, statement } }
+}
+
+/// What each policy says by itself.
+struct Verdicts {
+    /// Of the first identity policy that denies: its place and the statement.
+    identity_deny: Option<(usize, u32)>,
+    /// Of the first identity policy that allows.
+    identity_allow: Option<(usize, u32)>,
+    resource: Verdict,
+    session: Option<Verdict>,
+    boundary: Option<Verdict>,
+}
+
+impl Verdicts {
+    fn new(policies: &PolicySet<'_>, resource: Option<&CompiledPolicy>, request: &Request<'_>) -> Self {
+        let has_boundary = policies.boundary.is_some();
+        let evaluate = |policy: &CompiledPolicy| policy.evaluate(request, has_boundary);
+        let mut all = Self {
+            identity_deny: None,
+            identity_allow: None,
+            resource: resource.map(evaluate).unwrap_or_default(),
+            session: policies.session.map(evaluate),
+            boundary: policies.boundary.map(evaluate),
+        };
+        // Nobody holds identity policies for an anonymous caller, a service or an identity provider.
+        if request.principal.account().is_some() {
+            for (place, policy) in policies.identity.iter().enumerate() {
+                let verdict = evaluate(policy);
+                all.identity_deny = all.identity_deny.or(verdict.deny.map(|statement| (place, statement)));
+                all.identity_allow = all.identity_allow.or(verdict.any_allow().map(|statement| (place, statement)));
+            }
+        }
+        all
+    }
+
+    /// An explicit deny of any policy ends the decision, whatever allows it.
+    fn explicit_deny(&self, policies: &PolicySet<'_>, request: &Request<'_>) -> Option<Decision> {
+        let of_resource = self.resource.deny.filter(|_| !keeps_access(policies, request));
+        let of = |policy| move |statement| Origin { policy, statement };
+        let by = self.identity_deny.map(|(place, statement)| Origin { policy: PolicyType::Identity(place), statement });
+        let by = by.or(of_resource.map(of(PolicyType::Resource)));
+        let by = by.or(self.session.and_then(|verdict| verdict.deny).map(of(PolicyType::Session)));
+        let by = by.or(self.boundary.and_then(|verdict| verdict.deny).map(of(PolicyType::Boundary)));
+        by.map(|by| Decision::ExplicitDeny { by })
+    }
+
+    /// For callers that have no policies of their own.
+    fn resource_alone(&self) -> Decision {
+        match self.resource.any_allow() {
+            Some(statement) => allow(PolicyType::Resource, statement),
+            None => Decision::ImplicitDeny { missing: PolicyType::Resource },
+        }
+    }
+
+    fn same_account(&self, policies: &PolicySet<'_>, request: &Request<'_>) -> Decision {
+        if let Some(statement) = self.resource.direct {
+            return allow(PolicyType::Resource, statement);
+        }
+        if matches!(request.principal, Principal::Root(_)) {
+            return allow(PolicyType::Root, 0);
+        }
+        let by = match (self.resource.role, self.identity_allow) {
+            (Some(statement), _) => Origin { policy: PolicyType::Resource, statement },
+            (None, Some((place, statement))) => Origin { policy: PolicyType::Identity(place), statement },
+            (None, None) => return Decision::ImplicitDeny { missing: PolicyType::Identity(0) },
+        };
+        match self.limit(policies, request) {
+            Some(missing) => Decision::ImplicitDeny { missing },
+            None => Decision::Allow { by },
+        }
+    }
+
+    fn cross_account(&self, policies: &PolicySet<'_>, request: &Request<'_>) -> Decision {
+        let Some(statement) = self.resource.any_allow() else {
+            return Decision::ImplicitDeny { missing: PolicyType::Resource };
+        };
+        let is_root = matches!(request.principal, Principal::Root(_));
+        let named = self.resource.direct.is_some() || self.resource.role.is_some();
+        let suffices = policies.cross_account == CrossAccount::ResourcePolicy && named;
+        if !is_root && !suffices && self.identity_allow.is_none() {
+            return Decision::ImplicitDeny { missing: PolicyType::Identity(0) };
+        }
+        match self.limit(policies, request) {
+            Some(missing) => Decision::ImplicitDeny { missing },
+            None => allow(PolicyType::Resource, statement),
+        }
+    }
+
+    /// The boundary or session policy that does not allow it.
+    fn limit(&self, policies: &PolicySet<'_>, request: &Request<'_>) -> Option<PolicyType> {
+        let silent = |verdict: Option<Verdict>| verdict.is_some_and(|verdict| verdict.any_allow().is_none());
+        // Only sessions of roles may do without a session policy (IAM User Guide, evaluation logic, session policies).
+        let federated = matches!(request.principal, Principal::FederatedUser { .. });
+        if silent(self.boundary) {
+            Some(PolicyType::Boundary)
+        } else if silent(self.session) || (federated && policies.session.is_none()) {
+            Some(PolicyType::Session)
+        } else {
+            None
+        }
+    }
+}
+
+/// The root user of the account that owns a bucket keeps the right to read, replace and delete its policy, whatever the policy
+/// says (S3 User Guide, "Bucket policies": so that owners do not lock themselves out).
+fn keeps_access(policies: &PolicySet<'_>, request: &Request<'_>) -> bool {
+    let owner = *request.principal == Principal::Root(request.resource_account);
+    let RequestAction::Known(action) = request.action else { return false };
+    owner && policies.session.is_none() && Action::OF_BUCKET_POLICY.contains(&action)
 }

@@ -1,14 +1,30 @@
 //! The IAM policy language and its one evaluator: parse, validate, compile, decide, explain.
 
+mod arn_pattern;
+mod error;
+mod fault;
+mod grammar;
+mod pattern;
+mod policy;
+mod public;
+mod rules;
+mod template;
+mod value;
+
 mod action;
 mod action_table;
-mod compiled;
 mod context;
-mod decide;
-mod error;
-mod explain;
-mod policy;
 mod principal;
+
+mod action_element;
+mod condition;
+mod principal_element;
+mod resource_element;
+mod statement;
+
+mod compiled;
+mod decide;
+mod explain;
 mod validate;
 
 pub mod cases;

@@ -1,5 +1,9 @@
 use crate::compiled::CompiledPolicy;
 use crate::error::PolicyError;
+use crate::fault::{Fault, Rule};
+use crate::grammar::Document;
+use crate::public;
+use crate::rules;
 
 /// What a document is for: each kind has its own rules about what it may contain.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -16,21 +20,70 @@ pub enum PolicyKind {
     Boundary,
 }
 
+impl PolicyKind {
+    /// The largest document that the API takes: bytes for a bucket policy, characters for a session policy, characters other than white
+    /// space for the rest. Sources: S3 User Guide, "Bucket policies"; IAM User Guide, "IAM and STS quotas".
+    pub fn size_max(self) -> usize {
+        match self {
+            Self::Identity | Self::Boundary => 6_144,
+            Self::Bucket => 20_480,
+            Self::Trust | Self::Session => 2_048,
+        }
+    }
+
+    fn size_of(self, text: &str) -> usize {
+        match self {
+            Self::Bucket => text.len(),
+            Self::Session => text.chars().count(),
+            Self::Identity | Self::Boundary | Self::Trust => text.chars().filter(|c| !c.is_whitespace()).count(),
+        }
+    }
+}
+
 /// A document that was parsed and checked.
 #[derive(Clone, Debug)]
 pub struct Policy {
     kind: PolicyKind,
+    document: Document,
 }
 
 impl Policy {
-    /// Parses and checks a document of this kind.
-    pub fn parse(kind: PolicyKind, _text: &str) -> Result<Self, PolicyError> {
-        Ok(Self { kind })
+    /// Parses and checks a document, as the API that stores this kind does.
+    pub fn parse(kind: PolicyKind, text: &str) -> Result<Self, PolicyError> {
+        Self::parse_sized(kind, text, kind.size_max())
+    }
+
+    /// As [`Policy::parse`] with another limit of size: inline policies of users, groups and roles share 2,048, 5,120 and 10,240 characters,
+    /// and an account can have a higher quota.
+    pub fn parse_sized(kind: PolicyKind, text: &str, size_max: usize) -> Result<Self, PolicyError> {
+        Self::checked(kind, None, text, size_max).map_err(|fault| fault.refuse(kind))
     }
 
     /// Parses and checks the policy of this bucket: every resource has to belong to it.
-    pub fn parse_bucket(_bucket: &str, text: &str) -> Result<Self, PolicyError> {
-        Self::parse(PolicyKind::Bucket, text)
+    pub fn parse_bucket(bucket: &str, text: &str) -> Result<Self, PolicyError> {
+        let kind = PolicyKind::Bucket;
+        Self::checked(kind, Some(bucket), text, kind.size_max()).map_err(|fault| fault.refuse(kind))
+    }
+
+    /// Parses a document that is in force already: it has to follow the grammar, so that its meaning is certain; the rules for new
+    /// documents (sizes, versions, known actions, fitting resources) do not count.
+    pub fn parse_stored(kind: PolicyKind, text: &str) -> Result<Self, PolicyError> {
+        let document = Document::parse(text).map_err(|fault| fault.refuse(kind))?;
+        Ok(Self { kind, document })
+    }
+
+    fn checked(kind: PolicyKind, bucket: Option<&str>, text: &str, size_max: usize) -> Result<Self, Fault> {
+        let size = kind.size_of(text);
+        if size > size_max {
+            return Err(Fault::new(
+                Rule::Size(size_max),
+                "",
+                format!("the document has {size}; split it, or shorten it with wildcards"),
+            ));
+        }
+        let document = Document::parse(text)?;
+        rules::check(kind, bucket, &document)?;
+        Ok(Self { kind, document })
     }
 
     /// What the document is for.
@@ -40,11 +93,11 @@ impl Policy {
 
     /// The index of this policy.
     pub fn compile(&self) -> CompiledPolicy {
-        CompiledPolicy::default()
+        CompiledPolicy::new(&self.document, self.kind)
     }
 
     /// Whether the policy grants public access, as GetBucketPolicyStatus and BlockPublicPolicy mean it.
     pub fn is_public(&self) -> bool {
-        false
+        public::is_public(&self.document)
     }
 }

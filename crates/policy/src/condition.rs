@@ -1,0 +1,185 @@
+//! Condition operators, by the rules of the IAM User Guide, "Condition operators" and "Multivalued context keys".
+
+use std::cmp::Ordering;
+
+use crate::arn_pattern::ArnPattern;
+use crate::context::{Context, KeyName, Values};
+use crate::grammar::{self, Comparison, Operator, SetQualifier};
+use crate::pattern::Pattern;
+use crate::template::{Special, Variable, tokens};
+use crate::value::{AddressRange, Decimal, Instant, binary_equals, decode_binary, parse_address, parse_bool};
+
+/// One operator with one key, ready to be asked.
+#[derive(Clone, Debug)]
+pub(crate) struct Condition {
+    pub operator: Operator,
+    pub key: KeyName,
+    test: Test,
+}
+
+/// The policy's values, in the type of the operator. Values that are not of the type equal nothing.
+#[derive(Clone, Debug)]
+enum Test {
+    Text(Box<[Pattern]>),
+    TextIgnoringCase(Box<[Pattern]>),
+    Arn(Box<[ArnPattern]>),
+    Number(Relation, Box<[Box<str>]>),
+    Date(Relation, Box<[Instant]>),
+    Bool(Box<[bool]>),
+    Binary(Box<[Box<[u8]>]>),
+    Address(Box<[AddressRange]>),
+    /// Whether `true` and whether `false` is among the values.
+    Null {
+        absent: bool,
+        present: bool,
+    },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Relation {
+    Equal,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+impl Relation {
+    fn holds(self, ordering: Ordering) -> bool {
+        match self {
+            Self::Equal => ordering.is_eq(),
+            Self::Less => ordering.is_lt(),
+            Self::LessOrEqual => ordering.is_le(),
+            Self::Greater => ordering.is_gt(),
+            Self::GreaterOrEqual => ordering.is_ge(),
+        }
+    }
+
+    fn of(comparison: Comparison) -> Self {
+        use Comparison::*;
+        match comparison {
+            NumericLessThan | DateLessThan => Self::Less,
+            NumericLessThanEquals | DateLessThanEquals => Self::LessOrEqual,
+            NumericGreaterThan | DateGreaterThan => Self::Greater,
+            NumericGreaterThanEquals | DateGreaterThanEquals => Self::GreaterOrEqual,
+            _ => Self::Equal,
+        }
+    }
+}
+
+impl Condition {
+    pub fn new(condition: &grammar::Condition, variables: bool) -> Self {
+        Self {
+            operator: condition.operator,
+            key: KeyName::new(&condition.key),
+            test: Test::new(condition.operator.comparison, &condition.values, variables),
+        }
+    }
+
+    /// Whether the request fulfils the condition.
+    pub fn holds(&self, context: &Context) -> bool {
+        let found = context.lookup(&self.key).filter(|found| !found.values.is_empty());
+        let Some(Values { values, multivalued }) = found else { return self.holds_absent() };
+        if let Test::Null { present, .. } = self.test {
+            return present;
+        }
+        let negated = self.operator.comparison.is_negated();
+        let member = |value: &String| self.test.matches(value, context) != negated;
+        match self.operator.set {
+            // A multivalued key wants a set operator; without one nothing is said about it.
+            None => !multivalued && values.iter().all(member),
+            Some(SetQualifier::ForAllValues) => values.iter().all(member),
+            Some(SetQualifier::ForAnyValue) => values.iter().any(member),
+        }
+    }
+
+    fn holds_absent(&self) -> bool {
+        match (&self.test, self.operator.set) {
+            (Test::Null { absent, .. }, _) => *absent,
+            (_, Some(SetQualifier::ForAllValues)) => true,
+            // Also with IfExists: measured on AWS.
+            (_, Some(SetQualifier::ForAnyValue)) => false,
+            (_, None) => self.operator.if_exists || self.operator.comparison.is_negated(),
+        }
+    }
+
+    /// The variables in its values.
+    pub fn variables(&self) -> Box<dyn Iterator<Item = &Variable> + '_> {
+        match &self.test {
+            Test::Text(patterns) | Test::TextIgnoringCase(patterns) => {
+                Box::new(patterns.iter().flat_map(Pattern::variables))
+            }
+            Test::Arn(patterns) => Box::new(patterns.iter().flat_map(ArnPattern::variables)),
+            _ => Box::new(std::iter::empty()),
+        }
+    }
+}
+
+impl Test {
+    fn new(comparison: Comparison, values: &[String], variables: bool) -> Self {
+        use Comparison::*;
+        let patterns = |wildcards| -> Box<[Pattern]> {
+            values.iter().map(|value| Pattern::new(tokens(value, Special { wildcards, variables }))).collect()
+        };
+        match comparison {
+            StringEquals | StringNotEquals => Self::Text(patterns(false)),
+            StringEqualsIgnoreCase | StringNotEqualsIgnoreCase => Self::TextIgnoringCase(patterns(false)),
+            StringLike | StringNotLike => Self::Text(patterns(true)),
+            ArnEquals | ArnLike | ArnNotEquals | ArnNotLike => {
+                Self::Arn(values.iter().map(|value| ArnPattern::new(value, variables)).collect())
+            }
+            NumericEquals
+            | NumericNotEquals
+            | NumericLessThan
+            | NumericLessThanEquals
+            | NumericGreaterThan
+            | NumericGreaterThanEquals => {
+                let numbers = values.iter().filter(|value| Decimal::parse(value).is_some());
+                Self::Number(Relation::of(comparison), numbers.map(|value| value.as_str().into()).collect())
+            }
+            DateEquals
+            | DateNotEquals
+            | DateLessThan
+            | DateLessThanEquals
+            | DateGreaterThan
+            | DateGreaterThanEquals => {
+                Self::Date(Relation::of(comparison), values.iter().filter_map(|value| Instant::parse(value)).collect())
+            }
+            Bool => Self::Bool(values.iter().filter_map(|value| parse_bool(value)).collect()),
+            BinaryEquals => Self::Binary(values.iter().filter_map(|value| decode_binary(value)).collect()),
+            IpAddress | NotIpAddress => {
+                Self::Address(values.iter().filter_map(|value| AddressRange::parse(value)).collect())
+            }
+            Null => {
+                let has = |wanted| values.iter().any(|value| parse_bool(value) == Some(wanted));
+                Self::Null { absent: has(true), present: has(false) }
+            }
+        }
+    }
+
+    /// Whether one of the policy's values matches this one, before any negation.
+    fn matches(&self, value: &str, context: &Context) -> bool {
+        match self {
+            Self::Text(patterns) => patterns.iter().any(|pattern| pattern.matches(value, context).is_yes()),
+            Self::TextIgnoringCase(patterns) => {
+                patterns.iter().any(|pattern| pattern.equals_ignoring_case(value, context))
+            }
+            Self::Arn(patterns) => patterns.iter().any(|pattern| pattern.matches(value, context).is_yes()),
+            Self::Number(relation, numbers) => Decimal::parse(value).is_some_and(|value| {
+                numbers
+                    .iter()
+                    .filter_map(|number| Decimal::parse(number))
+                    .any(|number| relation.holds(value.compare(&number)))
+            }),
+            Self::Date(relation, dates) => {
+                Instant::parse(value).is_some_and(|value| dates.iter().any(|date| relation.holds(value.cmp(date))))
+            }
+            Self::Bool(wanted) => parse_bool(value).is_some_and(|value| wanted.contains(&value)),
+            Self::Binary(wanted) => wanted.iter().any(|bytes| binary_equals(bytes, value)),
+            Self::Address(ranges) => {
+                parse_address(value).is_some_and(|address| ranges.iter().any(|range| range.contains(address)))
+            }
+            Self::Null { .. } => false,
+        }
+    }
+}

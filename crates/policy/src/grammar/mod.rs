@@ -1,0 +1,13 @@
+//! From text to a document whose every element has the type that the grammar gives it.
+
+mod document;
+mod json;
+mod nearest;
+mod operator;
+
+pub(crate) use document::{
+    ActionElement, Condition, Document, Effect, PrincipalElement, PrincipalKind, PrincipalName, ResourceElement,
+    Statement,
+};
+pub(crate) use nearest::nearest;
+pub(crate) use operator::{Comparison, Operator, SetQualifier};

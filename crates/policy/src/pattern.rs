@@ -1,0 +1,435 @@
+//! The one matcher: `*` stands for any characters, line feeds included, `?` for exactly one, everything else for itself.
+//!
+//! There is no backtracking. Between two stars a pattern is a fixed run of characters, and the leftmost place where the run
+//! occurs is never worse than a later one; so each run is searched once, from where the run before it ended.
+
+use memchr::memmem::{self, Finder};
+use smallvec::SmallVec;
+
+use crate::context::Context;
+use crate::template::{Token, Variable};
+
+/// A pattern, ready to be matched against any number of texts.
+#[derive(Clone, Debug)]
+pub(crate) struct Pattern {
+    /// What every match begins with.
+    prefix: Box<str>,
+    rest: Rest,
+}
+
+#[derive(Clone, Debug)]
+enum Rest {
+    /// Nothing follows the prefix.
+    Nothing,
+    /// Anything may follow the prefix.
+    Anything,
+    Glob(Box<Glob>),
+    Template(Box<Template>),
+}
+
+/// What a match of a pattern with variables came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Matched {
+    Yes,
+    No,
+    /// A variable has no value: the pattern matches nothing.
+    NoValue,
+}
+
+impl Matched {
+    pub fn is_yes(self) -> bool {
+        self == Self::Yes
+    }
+
+    pub fn when(condition: bool) -> Self {
+        if condition { Self::Yes } else { Self::No }
+    }
+}
+
+impl Pattern {
+    pub fn new(tokens: Vec<Token>) -> Self {
+        let mut tokens = tokens.into_iter().peekable();
+        let prefix = match tokens.next_if(|token| matches!(token, Token::Text(_))) {
+            Some(Token::Text(text)) => text,
+            _ => String::new(),
+        };
+        let tokens: Vec<Token> = tokens.collect();
+        let rest = match tokens.as_slice() {
+            [] => Rest::Nothing,
+            [Token::Many] => Rest::Anything,
+            tokens if tokens.iter().any(|token| matches!(token, Token::Variable(_))) => {
+                Rest::Template(Box::new(Template::new(tokens)))
+            }
+            tokens => Rest::Glob(Box::new(Glob::new(tokens))),
+        };
+        Self { prefix: prefix.into(), rest }
+    }
+
+    /// What every match begins with.
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// Whether the prefix is the whole pattern.
+    pub fn is_exact(&self) -> bool {
+        matches!(self.rest, Rest::Nothing)
+    }
+
+    /// Whether the pattern is its prefix followed by one star.
+    pub fn is_prefix(&self) -> bool {
+        matches!(self.rest, Rest::Anything)
+    }
+
+    /// The variables that it uses.
+    pub fn variables(&self) -> &[Variable] {
+        match &self.rest {
+            Rest::Template(template) => &template.variables,
+            _ => &[],
+        }
+    }
+
+    /// A run of bytes, after the prefix, that every match contains; the longest there is.
+    pub fn longest_literal(&self) -> Option<&[u8]> {
+        match &self.rest {
+            Rest::Glob(glob) => glob.longest_literal(),
+            _ => None,
+        }
+    }
+
+    /// Whether the pattern covers the whole text.
+    pub fn matches(&self, text: &str, context: &Context) -> Matched {
+        match text.strip_prefix(&*self.prefix) {
+            // A variable without a value must be told even when the prefix differs: NotResource asks for it.
+            None if self.lacks_value(context) => Matched::NoValue,
+            None => Matched::No,
+            Some(after) => self.matches_after_prefix(after, context),
+        }
+    }
+
+    /// As [`Pattern::matches`], for the text that follows the prefix.
+    pub fn matches_after_prefix(&self, after: &str, context: &Context) -> Matched {
+        match &self.rest {
+            Rest::Nothing => Matched::when(after.is_empty()),
+            Rest::Anything => Matched::Yes,
+            Rest::Glob(glob) => Matched::when(glob.matches(after)),
+            Rest::Template(template) => template.matches(after, context),
+        }
+    }
+
+    /// Whether a variable of the pattern has no value in this request.
+    pub fn lacks_value(&self, context: &Context) -> bool {
+        self.variables().iter().any(|variable| variable.resolve(context).is_none())
+    }
+
+    /// Whether the pattern, taken as plain text with its variables filled in, is this text but for case.
+    pub fn equals_ignoring_case(&self, text: &str, context: &Context) -> bool {
+        let mut text = text.chars().flat_map(char::to_lowercase);
+        let mut same = |part: &str| part.chars().flat_map(char::to_lowercase).all(|c| text.next() == Some(c));
+        if !same(&self.prefix) {
+            return false;
+        }
+        let filled = match &self.rest {
+            Rest::Nothing => true,
+            Rest::Template(template) => template.sections.iter().flatten().all(|piece| match piece {
+                Piece::Text(part) => same(part),
+                Piece::Value(variable) => template
+                    .variables
+                    .get(*variable)
+                    .and_then(|variable| variable.resolve(context))
+                    .is_some_and(&mut same),
+                Piece::One => false,
+            }),
+            Rest::Anything | Rest::Glob(_) => false,
+        };
+        filled && text.next().is_none()
+    }
+}
+
+/// The part of a pattern that follows its prefix, without variables: runs with a star between each two.
+#[derive(Clone, Debug)]
+struct Glob {
+    /// At the beginning of the text; empty when the pattern goes on with a star.
+    head: Run,
+    /// The runs after the first star, the last of which ends the text. `None` when there is no star.
+    after_star: Option<Box<[Run]>>,
+}
+
+impl Glob {
+    fn new(tokens: &[Token]) -> Self {
+        let mut runs = tokens.split(|token| *token == Token::Many).map(Run::new);
+        let head = runs.next().unwrap_or_else(|| Run::new(&[]));
+        let after_star: Box<[Run]> = runs.collect();
+        Self { head, after_star: (!after_star.is_empty()).then_some(after_star) }
+    }
+
+    fn matches(&self, text: &str) -> bool {
+        let Some(rest) = self.head.strip_start(text) else { return false };
+        let Some((last, middle)) = self.after_star.as_deref().and_then(<[Run]>::split_last) else {
+            return rest.is_empty();
+        };
+        let Some(mut rest) = last.strip_end(rest) else { return false };
+        for run in middle {
+            match run.skip_past(rest) {
+                Some(after) => rest = after,
+                None => return false,
+            }
+        }
+        true
+    }
+
+    fn longest_literal(&self) -> Option<&[u8]> {
+        let runs = std::iter::once(&self.head).chain(self.after_star.iter().flatten());
+        runs.filter_map(Run::longest_literal).max_by_key(|literal| literal.len())
+    }
+}
+
+/// Characters in a row, some of which may be anything.
+#[derive(Clone, Debug)]
+enum Run {
+    Text(Finder<'static>),
+    Wild(Box<WildRun>),
+}
+
+impl Run {
+    fn new(tokens: &[Token]) -> Self {
+        match tokens {
+            [] => Self::Text(Finder::new(b"").into_owned()),
+            [Token::Text(text)] => Self::Text(Finder::new(text.as_bytes()).into_owned()),
+            tokens => Self::Wild(Box::new(WildRun::new(tokens))),
+        }
+    }
+
+    fn strip_start<'a>(&self, text: &'a str) -> Option<&'a str> {
+        match self {
+            Self::Text(finder) => {
+                text.as_bytes().starts_with(finder.needle()).then(|| text.get(finder.needle().len()..)).flatten()
+            }
+            Self::Wild(run) => run.strip_start(text),
+        }
+    }
+
+    fn strip_end<'a>(&self, text: &'a str) -> Option<&'a str> {
+        match self {
+            Self::Text(finder) => {
+                let start = text.len().checked_sub(finder.needle().len())?;
+                text.as_bytes().ends_with(finder.needle()).then(|| text.get(..start)).flatten()
+            }
+            Self::Wild(run) => run.strip_end(text),
+        }
+    }
+
+    /// What follows the leftmost occurrence.
+    fn skip_past<'a>(&self, text: &'a str) -> Option<&'a str> {
+        match self {
+            Self::Text(finder) => {
+                let needle = finder.needle();
+                let at = match needle {
+                    [byte] => memchr::memchr(*byte, text.as_bytes()),
+                    _ => finder.find(text.as_bytes()),
+                };
+                text.get(at? + needle.len()..)
+            }
+            Self::Wild(run) => run.skip_past(text),
+        }
+    }
+
+    fn longest_literal(&self) -> Option<&[u8]> {
+        match self {
+            Self::Text(finder) => Some(finder.needle()),
+            Self::Wild(run) => run.texts.iter().map(|text| text.as_bytes()).max_by_key(|text| text.len()),
+        }
+        .filter(|literal| !literal.is_empty())
+    }
+}
+
+/// A run with `?` in it, searched by the Shift-And method: one bit for each character of the run, all of them moved on by each
+/// character of the text.
+#[derive(Clone, Debug)]
+struct WildRun {
+    /// `None` is any character.
+    characters: Box<[Option<char>]>,
+    texts: Box<[Box<str>]>,
+    /// For a character that is not in `masks`.
+    any: Box<[u64]>,
+    /// In which places a character may be, by character.
+    masks: Box<[(char, Box<[u64]>)]>,
+}
+
+impl WildRun {
+    fn new(tokens: &[Token]) -> Self {
+        let mut characters = Vec::new();
+        let mut texts = Vec::new();
+        for token in tokens {
+            match token {
+                Token::Text(text) => {
+                    characters.extend(text.chars().map(Some));
+                    texts.push(text.as_str().into());
+                }
+                _ => characters.push(None),
+            }
+        }
+        let places = |fits: &dyn Fn(Option<char>) -> bool| {
+            let mut mask = vec![0_u64; characters.len().div_ceil(64)];
+            for (place, _) in characters.iter().enumerate().filter(|(_, character)| fits(**character)) {
+                if let Some(word) = mask.get_mut(place / 64) {
+                    *word |= 1 << (place % 64);
+                }
+            }
+            mask.into_boxed_slice()
+        };
+        let any = places(&|character| character.is_none());
+        let mut distinct: Vec<char> = characters.iter().flatten().copied().collect();
+        distinct.sort_unstable();
+        distinct.dedup();
+        let masks =
+            distinct.into_iter().map(|c| (c, places(&|character| character.is_none_or(|fixed| fixed == c)))).collect();
+        Self { characters: characters.into(), texts: texts.into(), any, masks }
+    }
+
+    fn strip_start<'a>(&self, text: &'a str) -> Option<&'a str> {
+        let mut characters = text.chars();
+        let fits =
+            self.characters.iter().all(|want| characters.next().is_some_and(|c| want.is_none_or(|want| want == c)));
+        fits.then(|| characters.as_str())
+    }
+
+    fn strip_end<'a>(&self, text: &'a str) -> Option<&'a str> {
+        let mut characters = text.chars();
+        let fits = self
+            .characters
+            .iter()
+            .rev()
+            .all(|want| characters.next_back().is_some_and(|c| want.is_none_or(|want| want == c)));
+        fits.then(|| characters.as_str())
+    }
+
+    fn skip_past<'a>(&self, text: &'a str) -> Option<&'a str> {
+        if text.len() < self.characters.len() {
+            return None;
+        }
+        let last = self.characters.len().checked_sub(1)?;
+        let mut state: SmallVec<[u64; 16]> = SmallVec::from_elem(0, self.any.len());
+        let mut characters = text.chars();
+        while let Some(character) = characters.next() {
+            let mask = self.masks.binary_search_by_key(&character, |(c, _)| *c).ok().and_then(|at| self.masks.get(at));
+            let mask = mask.map_or(&self.any, |(_, mask)| mask);
+            let mut carry = 1;
+            for (word, mask) in state.iter_mut().zip(mask.iter()) {
+                let moved = (*word << 1) | carry;
+                carry = *word >> 63;
+                *word = moved & mask;
+            }
+            if state.get(last / 64).is_some_and(|word| word >> (last % 64) & 1 == 1) {
+                return Some(characters.as_str());
+            }
+        }
+        None
+    }
+}
+
+/// The part of a pattern that follows its prefix, with variables: sections with a star between each two. The variables' values
+/// are literal text; a star in a user's name is a star.
+#[derive(Clone, Debug)]
+struct Template {
+    sections: Box<[Box<[Piece]>]>,
+    variables: Box<[Variable]>,
+}
+
+#[derive(Clone, Debug)]
+enum Piece {
+    Text(Box<str>),
+    One,
+    /// The value of the variable at this place.
+    Value(usize),
+}
+
+type ValuesOf<'a> = SmallVec<[&'a str; 8]>;
+
+impl Template {
+    fn new(tokens: &[Token]) -> Self {
+        let mut variables = Vec::new();
+        let mut piece = |token: &Token| match token {
+            Token::Text(text) => Piece::Text(text.as_str().into()),
+            Token::Variable(variable) => {
+                variables.push(variable.clone());
+                Piece::Value(variables.len() - 1)
+            }
+            Token::One | Token::Many => Piece::One,
+        };
+        let sections = tokens
+            .split(|token| *token == Token::Many)
+            .map(|section| section.iter().map(&mut piece).collect())
+            .collect();
+        Self { sections, variables: variables.into() }
+    }
+
+    fn matches(&self, text: &str, context: &Context) -> Matched {
+        let mut values = ValuesOf::new();
+        for variable in &self.variables {
+            match variable.resolve(context) {
+                Some(value) => values.push(value),
+                None => return Matched::NoValue,
+            }
+        }
+        Matched::when(self.matches_filled(text, &values).is_some())
+    }
+
+    fn matches_filled<'v>(&'v self, text: &str, values: &ValuesOf<'v>) -> Option<()> {
+        let (head, after_star) = self.sections.split_first()?;
+        let rest = strip_start(head, text, values)?;
+        let Some((last, middle)) = after_star.split_last() else { return rest.is_empty().then_some(()) };
+        let rest = strip_end(last, rest, values)?;
+        middle.iter().try_fold(rest, |rest, section| skip_past(section, rest, values)).map(|_| ())
+    }
+}
+
+fn literal<'v>(piece: &'v Piece, values: &ValuesOf<'v>) -> Option<&'v str> {
+    match piece {
+        Piece::Text(text) => Some(text),
+        Piece::Value(place) => values.get(*place).copied(),
+        Piece::One => None,
+    }
+}
+
+fn strip_start<'a, 'v>(section: &'v [Piece], text: &'a str, values: &ValuesOf<'v>) -> Option<&'a str> {
+    section.iter().try_fold(text, |rest, piece| match literal(piece, values) {
+        Some(part) => rest.strip_prefix(part),
+        None => drop_first(rest),
+    })
+}
+
+fn strip_end<'a, 'v>(section: &'v [Piece], text: &'a str, values: &ValuesOf<'v>) -> Option<&'a str> {
+    section.iter().rev().try_fold(text, |rest, piece| match literal(piece, values) {
+        Some(part) => rest.strip_suffix(part),
+        None => {
+            let mut characters = rest.chars();
+            characters.next_back().map(|_| characters.as_str())
+        }
+    })
+}
+
+fn skip_past<'a, 'v>(section: &'v [Piece], text: &'a str, values: &ValuesOf<'v>) -> Option<&'a str> {
+    if section.iter().any(|piece| matches!(piece, Piece::One)) {
+        let mut from = text;
+        loop {
+            match strip_start(section, from, values) {
+                Some(after) => return Some(after),
+                None => from = drop_first(from)?,
+            }
+        }
+    }
+    let mut run: SmallVec<[u8; 1024]> = SmallVec::new();
+    for part in section.iter().filter_map(|piece| literal(piece, values)) {
+        if run.len() + part.len() > text.len() {
+            return None;
+        }
+        run.extend_from_slice(part.as_bytes());
+    }
+    let at = memmem::find(text.as_bytes(), &run)?;
+    text.get(at + run.len()..)
+}
+
+fn drop_first(text: &str) -> Option<&str> {
+    let mut characters = text.chars();
+    characters.next().map(|_| characters.as_str())
+}

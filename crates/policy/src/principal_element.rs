@@ -1,0 +1,162 @@
+//! `Principal` and `NotPrincipal`: whom a statement is about.
+
+use ids::AccountId;
+
+use crate::decide::Request;
+use crate::grammar::{Effect, PrincipalElement, PrincipalKind, PrincipalName};
+use crate::principal::Principal;
+
+/// How a statement names the caller. The order is from the weakest to the strongest grant.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Grant {
+    /// By the account: its own policies decide.
+    Account,
+    /// By the role of the session, or by the user who federated: limited by boundary and session policy.
+    Role,
+    /// By itself, or by `*`.
+    Direct,
+}
+
+/// One name of a policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Named {
+    /// `"Principal": "*"`.
+    Everyone,
+    /// `{"AWS": "*"}`.
+    EveryAws,
+    Account(AccountId),
+    /// The path and the name, `/a/b/name`.
+    User(AccountId, Box<str>),
+    Role(AccountId, Box<str>),
+    Session {
+        account: AccountId,
+        role: Box<str>,
+        session: Box<str>,
+    },
+    FederatedUser(AccountId, Box<str>),
+    Service(Box<str>),
+    Federated(Box<str>),
+    CanonicalUser(Box<str>),
+    /// What names nobody, such as the id of a principal that was deleted.
+    Nobody,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct PrincipalTest {
+    pub not: bool,
+    pub names: Box<[Named]>,
+}
+
+impl PrincipalTest {
+    pub fn new(element: &PrincipalElement) -> Self {
+        Self { not: element.not, names: element.names.iter().map(Named::new).collect() }
+    }
+
+    /// How the statement is about the caller of the request; `None` when it is not.
+    pub fn grant(&self, effect: Effect, request: &Request<'_>, has_boundary: bool) -> Option<Grant> {
+        let named = self.names.iter().filter_map(|name| name.grant(effect, request)).max();
+        match (self.not, effect) {
+            (false, _) => named,
+            // "All but" grants nobody: AWS refuses to store it, and a stored one must not open the bucket to everyone else.
+            (true, Effect::Allow) => None,
+            // A principal with a boundary is always hit (IAM User Guide, "NotPrincipal").
+            (true, Effect::Deny) => (named.is_none() || has_boundary).then_some(Grant::Direct),
+        }
+    }
+}
+
+impl Named {
+    pub fn new(name: &PrincipalName) -> Self {
+        let text = name.name.as_str();
+        match name.kind {
+            PrincipalKind::Everyone => Self::Everyone,
+            PrincipalKind::Aws => Self::aws(text).unwrap_or(Self::Nobody),
+            PrincipalKind::Service => Self::Service(text.into()),
+            PrincipalKind::Federated => Self::Federated(text.into()),
+            PrincipalKind::CanonicalUser => Self::CanonicalUser(text.into()),
+        }
+    }
+
+    /// A name of type `AWS`: `*`, an account number or an ARN. `None` for anything else.
+    fn aws(text: &str) -> Option<Self> {
+        if text == "*" {
+            return Some(Self::EveryAws);
+        }
+        if let Ok(account) = text.parse() {
+            return Some(Self::Account(account));
+        }
+        let mut fields = text.splitn(6, ':');
+        let (arn, partition, service) = (fields.next()?, fields.next()?, fields.next()?);
+        let (region, account, name) = (fields.next()?, fields.next()?, fields.next()?);
+        if arn != "arn" || !partition.starts_with("aws") || !region.is_empty() || name.contains(['*', '?']) {
+            return None;
+        }
+        // SeaweedFS writes ARNs without an account; they stand for the account of those who have none.
+        let account = if account.is_empty() { AccountId::DEFAULT } else { account.parse().ok()? };
+        let (kind, rest) = name.split_once('/').unwrap_or((name, ""));
+        let names_something = !rest.is_empty() && !rest.ends_with('/');
+        match (service, kind) {
+            ("iam", "root") if rest.is_empty() && name == "root" => Some(Self::Account(account)),
+            ("iam", "user") if names_something => Some(Self::User(account, format!("/{rest}").into())),
+            ("iam", "role") if names_something => Some(Self::Role(account, format!("/{rest}").into())),
+            ("sts", "assumed-role") => {
+                let (role, session) = rest.split_once('/')?;
+                let complete = !role.is_empty() && !session.is_empty() && !session.contains('/');
+                complete.then(|| Self::Session { account, role: role.into(), session: session.into() })
+            }
+            ("sts", "federated-user") if names_something => Some(Self::FederatedUser(account, rest.into())),
+            _ => None,
+        }
+    }
+
+    fn grant(&self, effect: Effect, request: &Request<'_>) -> Option<Grant> {
+        let caller = request.principal;
+        let is = |condition: bool, grant| condition.then_some(grant);
+        match (self, caller) {
+            (Self::Everyone, _) => Some(Grant::Direct),
+            (Self::EveryAws, Principal::Service(_) | Principal::Federated(_)) => {
+                is(effect == Effect::Deny, Grant::Direct)
+            }
+            (Self::EveryAws, _) => Some(Grant::Direct),
+            (Self::Account(account), _) => is(caller.account() == Some(*account), Grant::Account),
+            (Self::User(mine, name), Principal::User { account, path, name: theirs }) => {
+                is(mine == account && is_path_and_name(name, path, theirs), Grant::Direct)
+            }
+            (Self::User(mine, name), Principal::FederatedUser { account, name: theirs }) => {
+                is(mine == account && last_part(name) == theirs, Grant::Role)
+            }
+            (Self::Role(mine, name), Principal::AssumedRole { account, role, role_path, .. }) => {
+                is(mine == account && is_role(name, role_path, role), Grant::Role)
+            }
+            (
+                Self::Session { account: mine, role: my_role, session: mine_too },
+                Principal::AssumedRole { account, role, session, .. },
+            ) => is(mine == account && **my_role == **role && **mine_too == **session, Grant::Direct),
+            (Self::FederatedUser(mine, name), Principal::FederatedUser { account, name: theirs }) => {
+                is(mine == account && **name == **theirs, Grant::Direct)
+            }
+            (Self::Service(mine), Principal::Service(theirs)) => is(**mine == **theirs, Grant::Direct),
+            (Self::Federated(mine), Principal::Federated(theirs)) => is(**mine == **theirs, Grant::Direct),
+            (Self::CanonicalUser(mine), _) => {
+                let canonical = request.principal_canonical_id.filter(|_| caller.account().is_some());
+                is(canonical.is_some_and(|theirs| theirs.eq_ignore_ascii_case(mine)), Grant::Account)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Whether `/a/b/name` is the path `/a/b/` and the name.
+fn is_path_and_name(full: &str, path: &str, name: &str) -> bool {
+    let path = if path.is_empty() { "/" } else { path };
+    full.strip_prefix(path) == Some(name)
+}
+
+/// Role names are unique in an account and assumed-role ARNs leave the path out: an unknown path fits every path.
+fn is_role(full: &str, path: &str, name: &str) -> bool {
+    if path.is_empty() { last_part(full) == name } else { is_path_and_name(full, path, name) }
+}
+
+fn last_part(full: &str) -> &str {
+    full.rsplit('/').next().unwrap_or_default()
+}

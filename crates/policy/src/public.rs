@@ -1,0 +1,73 @@
+//! The meaning of "public" (S3 User Guide, "Blocking public access", "The meaning of public").
+//!
+//! A bucket policy is public unless each of its allows names fixed principals, or holds only for fixed values of a key that
+//! tells where the request comes from.
+
+use crate::grammar::{Comparison, Condition, Document, Effect, PrincipalKind, SetQualifier, Statement};
+use crate::template::{Special, Token, tokens};
+use crate::value::AddressRange;
+
+/// The keys whose fixed value makes an allow to everyone an allow to somebody.
+const FIXING_KEYS: [&str; 15] = [
+    "aws:sourcearn",
+    "aws:sourcevpc",
+    "aws:sourcevpce",
+    "aws:sourceowner",
+    "aws:sourceaccount",
+    "aws:sourceorgid",
+    "aws:userid",
+    "aws:principalarn",
+    "aws:principalaccount",
+    "aws:principalorgid",
+    "aws:principalorgpaths",
+    "aws:principalservicename",
+    "aws:username",
+    "s3:dataaccesspointarn",
+    "s3:dataaccesspointaccount",
+];
+
+pub(crate) fn is_public(document: &Document) -> bool {
+    let variables = document.version.has_variables();
+    let everyone = |statement: &Statement| match &statement.principal {
+        None => false,
+        Some(element) => {
+            let star = |kind| matches!(kind, PrincipalKind::Everyone | PrincipalKind::Aws);
+            element.not || element.names.iter().any(|name| star(name.kind) && name.name == "*")
+        }
+    };
+    let fixed = |statement: &Statement| statement.conditions.iter().any(|condition| is_fixing(condition, variables));
+    document
+        .statements
+        .iter()
+        .any(|statement| statement.effect == Effect::Allow && everyone(statement) && !fixed(statement))
+}
+
+fn is_fixing(condition: &Condition, variables: bool) -> bool {
+    use Comparison::*;
+    let operator = condition.operator;
+    if operator.if_exists || operator.set == Some(SetQualifier::ForAllValues) {
+        return false;
+    }
+    let key = condition.key.to_ascii_lowercase();
+    if key == "aws:sourceip" {
+        let narrow = |value: &String| AddressRange::parse(value).is_some_and(|range| !range.is_broad());
+        return operator.comparison == IpAddress && condition.values.iter().all(narrow);
+    }
+    if !FIXING_KEYS.contains(&key.as_str()) {
+        return false;
+    }
+    let wildcards = match operator.comparison {
+        StringEquals | StringEqualsIgnoreCase => false,
+        StringLike | ArnEquals | ArnLike => true,
+        _ => return false,
+    };
+    let is_plain = |value: &String| {
+        // An access point's name may be a wildcard as long as the account is fixed.
+        let value = match value.rsplit_once(":accesspoint/") {
+            Some((account, _)) if key == "s3:dataaccesspointarn" => account,
+            _ => value,
+        };
+        tokens(value, Special { wildcards, variables }).iter().all(|token| matches!(token, Token::Text(_)))
+    };
+    condition.values.iter().all(is_plain)
+}

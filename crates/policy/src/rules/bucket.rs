@@ -1,0 +1,226 @@
+//! PutBucketPolicy.
+
+use super::keys::{is_known_key, nearest_key};
+use crate::action::{Action, ActionSet, ResourceType};
+use crate::action_element::actions_of;
+use crate::fault::{Fault, Rule};
+use crate::grammar::{
+    Comparison, Condition, Document, Effect, PrincipalKind, PrincipalName, ResourceElement, Statement, nearest,
+};
+use crate::principal_element::Named;
+use crate::value::{AddressRange, Decimal, Instant, decode_binary, parse_bool};
+
+pub(super) fn check(bucket: Option<&str>, document: &Document) -> Result<(), Fault> {
+    for (i, statement) in document.statements.iter().enumerate() {
+        let path = document.path(i);
+        let Some(element) = &statement.principal else {
+            return Err(Fault::new(
+                Rule::PrincipalMissing,
+                format!("{path}.Principal"),
+                "write \"Principal\": \"*\" for everyone",
+            ));
+        };
+        if element.not && statement.effect == Effect::Allow {
+            let hint = "it would let everyone else in, anonymous callers too; name whom you allow";
+            return Err(Fault::new(Rule::NotPrincipalWithAllow, format!("{path}.NotPrincipal"), hint));
+        }
+        element.names.iter().try_for_each(principal)?;
+        let Some(resource) = &statement.resource else {
+            return Err(Fault::new(
+                Rule::ResourceMissing,
+                format!("{path}.Resource"),
+                "name the bucket or its objects",
+            ));
+        };
+        actions(statement, &path)?;
+        let places = resources(bucket, resource, &path)?;
+        let covered = fitting(statement, resource, places, &path)?;
+        for condition in &statement.conditions {
+            let path = format!("{path}.Condition.{}.{}", condition.operator, condition.key);
+            key(condition, &covered, &path)?;
+            values(condition, &path)?;
+        }
+    }
+    Ok(())
+}
+
+/// A principal that a policy attached to a resource may name.
+pub(super) fn principal(name: &PrincipalName) -> Result<(), Fault> {
+    let text = name.name.as_str();
+    let label = match name.kind {
+        PrincipalKind::Everyone => return Ok(()),
+        PrincipalKind::Aws => "AWS",
+        PrincipalKind::Service => "Service",
+        PrincipalKind::Federated => "Federated",
+        PrincipalKind::CanonicalUser => "CanonicalUser",
+    };
+    let plain = !text.contains(['*', '?']) && !text.contains(char::is_whitespace);
+    let fits = match name.kind {
+        PrincipalKind::Everyone => true,
+        PrincipalKind::Aws => Named::new(name) != Named::Nobody && !has_empty_account(text),
+        PrincipalKind::Service | PrincipalKind::Federated => plain && text.contains('.'),
+        PrincipalKind::CanonicalUser => text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()),
+    };
+    let is_saml = name.kind == PrincipalKind::Federated
+        && plain
+        && text.starts_with("arn:aws")
+        && text.contains(":saml-provider/");
+    if fits || is_saml {
+        return Ok(());
+    }
+    let hint = match name.kind {
+        PrincipalKind::Aws => {
+            "an account number, the ARN of a user, a role, a session or an account's root, or `*` is expected; no other wildcard"
+        }
+        PrincipalKind::Service => "a name like logging.s3.amazonaws.com is expected",
+        PrincipalKind::Federated => "the ARN of an OIDC or SAML provider is expected",
+        _ => "64 hexadecimal digits are expected",
+    };
+    Err(Fault::new(Rule::Principal, &name.path, hint).about(&format!("\"{label}\":\"{text}\"")))
+}
+
+fn has_empty_account(arn: &str) -> bool {
+    arn.split(':').nth(4) == Some("")
+}
+
+fn actions(statement: &Statement, path: &str) -> Result<(), Fault> {
+    let element = if statement.action.not { "NotAction" } else { "Action" };
+    for (j, pattern) in statement.action.patterns.iter().enumerate() {
+        let path = format!("{path}.{element}[{j}]");
+        let covered = actions_of(pattern);
+        let is_s3 = Action::all().any(|action| action.service() == "s3" && covered.contains(action));
+        let vendor_is_plain =
+            pattern == "*" || pattern.get(..3).is_some_and(|vendor| vendor.eq_ignore_ascii_case("s3:"));
+        if !is_s3 || !vendor_is_plain {
+            let names = Action::all().filter(|action| action.service() == "s3").map(Action::as_str);
+            let meant = nearest(pattern, names).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+            return Err(
+                Fault::new(Rule::Action, path, format!("`{pattern}` covers no action of S3{meant}")).about(pattern)
+            );
+        }
+    }
+    Ok(())
+}
+
+/// What the resources of a statement can be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Place {
+    pub bucket: bool,
+    pub object: bool,
+}
+
+/// Whether an ARN pattern can be a bucket, or an object.
+pub(crate) fn place_of(name: &str) -> Place {
+    match name.find('/') {
+        Some(slash) => Place { bucket: name.get(..slash).is_some_and(|bucket| bucket.contains('*')), object: true },
+        None => Place { bucket: true, object: name.contains('*') },
+    }
+}
+
+fn resources(bucket: Option<&str>, resource: &ResourceElement, path: &str) -> Result<Place, Fault> {
+    let element = if resource.not { "NotResource" } else { "Resource" };
+    let mut all = Place::default();
+    // Without the name of the bucket, all resources have to name the same one.
+    let mut bucket = bucket.map(str::to_owned);
+    for (j, pattern) in resource.patterns.iter().enumerate() {
+        let name = s3_name(pattern);
+        let named = name.map(|name| name.split(['/', '*', '?']).next().unwrap_or_default());
+        let of_bucket = match (named, &bucket) {
+            (Some(named), Some(bucket)) => named == bucket,
+            (Some(named), None) => {
+                bucket = Some(named.to_owned());
+                !named.is_empty()
+            }
+            (None, _) => false,
+        };
+        let Some(name) = name.filter(|_| of_bucket) else {
+            let own = bucket.as_deref().unwrap_or("bucket");
+            let hint = format!(
+                "`{pattern}` is neither this bucket nor in it; write arn:aws:s3:::{own} or arn:aws:s3:::{own}/*"
+            );
+            return Err(Fault::new(Rule::BucketResource, format!("{path}.{element}[{j}]"), hint));
+        };
+        let place = place_of(name);
+        all = Place { bucket: all.bucket || place.bucket, object: all.object || place.object };
+    }
+    Ok(all)
+}
+
+/// `bucket/key` of `arn:aws:s3:::bucket/key`.
+fn s3_name(arn: &str) -> Option<&str> {
+    let (partition, name) = arn.strip_prefix("arn:")?.split_once(":s3:::")?;
+    (partition.starts_with("aws") && !partition.contains(':')).then_some(name)
+}
+
+/// For each action of the statement the known actions that it covers and that fit one of the resources.
+fn fitting(
+    statement: &Statement,
+    resource: &ResourceElement,
+    places: Place,
+    path: &str,
+) -> Result<Vec<ActionSet>, Fault> {
+    let fits = |action: Action| {
+        let types = action.resource_types();
+        let place =
+            Place { bucket: types.contains(&ResourceType::S3Bucket), object: types.contains(&ResourceType::S3Object) };
+        resource.not || (places.bucket && place.bucket) || (places.object && place.object)
+    };
+    let s3 = || Action::all().filter(|action| action.service() == "s3");
+    let mut all = Vec::new();
+    for (j, pattern) in statement.action.patterns.iter().enumerate() {
+        let covered = if statement.action.not { actions_of(pattern).complement() } else { actions_of(pattern) };
+        let mut set = ActionSet::default();
+        s3().filter(|action| covered.contains(*action) && fits(*action)).for_each(|action| set.insert(action));
+        if !statement.action.not && set == ActionSet::default() {
+            let needs =
+                if places.bucket { "objects (arn:aws:s3:::bucket/*)" } else { "the bucket (arn:aws:s3:::bucket)" };
+            let hint = format!("`{pattern}` is not for these resources; it may need {needs}");
+            return Err(Fault::new(Rule::ActionWithoutResource, format!("{path}.Action[{j}]"), hint));
+        }
+        all.push(set);
+    }
+    Ok(all)
+}
+
+fn key(condition: &Condition, covered: &[ActionSet], path: &str) -> Result<(), Fault> {
+    if !is_known_key(&condition.key) {
+        let meant = nearest_key(&condition.key).map(|key| format!("; did you mean `{key}`?")).unwrap_or_default();
+        return Err(Fault::new(Rule::ConditionKey, path, format!("`{}` is no condition key{meant}", condition.key)));
+    }
+    let is_of_s3 = condition.key.get(..3).is_some_and(|vendor| vendor.eq_ignore_ascii_case("s3:"));
+    let supported =
+        |set: &ActionSet| Action::all().any(|action| set.contains(action) && action.has_key(&condition.key));
+    if is_of_s3 && !covered.iter().all(supported) {
+        let hint = format!(
+            "no request for one of the actions carries `{}`; give those actions a statement of their own",
+            condition.key
+        );
+        return Err(Fault::new(Rule::ConditionFit, path, hint));
+    }
+    Ok(())
+}
+
+fn values(condition: &Condition, path: &str) -> Result<(), Fault> {
+    use Comparison::*;
+    let (fits, expected): (fn(&str) -> bool, _) = match condition.operator.comparison {
+        NumericEquals
+        | NumericNotEquals
+        | NumericLessThan
+        | NumericLessThanEquals
+        | NumericGreaterThan
+        | NumericGreaterThanEquals => (|value| Decimal::parse(value).is_some(), "a number"),
+        DateEquals | DateNotEquals | DateLessThan | DateLessThanEquals | DateGreaterThan | DateGreaterThanEquals => {
+            (|value| Instant::parse(value).is_some(), "a date like 2026-11-21T10:00:00Z")
+        }
+        Bool | Null => (|value| parse_bool(value).is_some(), "true or false"),
+        BinaryEquals => (|value| decode_binary(value).is_some(), "base-64 text"),
+        IpAddress | NotIpAddress => {
+            (|value| AddressRange::parse(value).is_some(), "an address or a range like 203.0.113.0/24")
+        }
+        _ => return Ok(()),
+    };
+    match condition.values.iter().find(|value| !fits(value)) {
+        Some(value) => Err(Fault::new(Rule::ConditionValue, path, format!("`{value}` is not {expected}"))),
+        None => Ok(()),
+    }
+}

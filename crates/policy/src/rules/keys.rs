@@ -1,0 +1,102 @@
+//! Names of condition keys.
+
+use crate::action::Action;
+use crate::grammar::nearest;
+
+/// The keys of AWS's "global condition context keys"; a name that ends in `/` is a family.
+pub(crate) const GLOBAL_KEYS: [&str; 57] = [
+    "aws:AssumedRoot",
+    "aws:CalledVia",
+    "aws:CalledViaFirst",
+    "aws:CalledViaLast",
+    "aws:ChatbotSourceArn",
+    "aws:CurrentTime",
+    "aws:Ec2InstanceSourcePrivateIPv4",
+    "aws:Ec2InstanceSourceVpc",
+    "aws:EpochTime",
+    "aws:FederatedProvider",
+    "aws:IsMcpServiceAction",
+    "aws:MultiFactorAuthAge",
+    "aws:MultiFactorAuthPresent",
+    "aws:PrincipalAccount",
+    "aws:PrincipalArn",
+    "aws:PrincipalIsAWSService",
+    "aws:PrincipalOrgID",
+    "aws:PrincipalOrgPaths",
+    "aws:PrincipalServiceName",
+    "aws:PrincipalServiceNamesList",
+    "aws:PrincipalTag/",
+    "aws:PrincipalType",
+    "aws:Referer",
+    "aws:RequestTag/",
+    "aws:RequestedRegion",
+    "aws:ResourceAccount",
+    "aws:ResourceOrgID",
+    "aws:ResourceOrgPaths",
+    "aws:ResourceTag/",
+    "aws:SecureTransport",
+    "aws:SourceAccount",
+    "aws:SourceArn",
+    "aws:SourceIdentity",
+    "aws:SourceIp",
+    "aws:SourceOrgID",
+    "aws:SourceOrgPaths",
+    "aws:SourceOwner",
+    "aws:SourceVpc",
+    "aws:SourceVpcArn",
+    "aws:SourceVpce",
+    "aws:SignInSessionArn",
+    "aws:TagKeys",
+    "aws:TokenIssueTime",
+    "aws:UserAgent",
+    "aws:ViaAWSMCPService",
+    "aws:ViaAWSService",
+    "aws:VpceAccount",
+    "aws:VpceOrgID",
+    "aws:VpceOrgPaths",
+    "aws:VpcSourceIp",
+    "aws:userid",
+    "aws:username",
+    "aws:CalledViaAWSMCP",
+    "aws:PrincipalIsAWSMCP",
+    "aws:RequestTagKeys",
+    "aws:SourceInstanceARN",
+    "aws:rolename",
+];
+
+/// Whether a key of `aws:`, `s3:`, `iam:` or `sts:` exists. Keys of other services and of identity providers are not known here, and taken as
+/// they are; a name without a service is no key.
+pub(crate) fn is_known_key(key: &str) -> bool {
+    let Some((vendor, name)) = key.split_once(':') else { return false };
+    if vendor.is_empty() || name.is_empty() {
+        return false;
+    }
+    match vendor.to_ascii_lowercase().as_str() {
+        "aws" => GLOBAL_KEYS.iter().any(|known| is_named(known, key)),
+        "s3" | "iam" | "sts" => Action::all().any(|action| action.has_key(key)),
+        _ => true,
+    }
+}
+
+/// Whether a key is the known one, or of the known family.
+pub(crate) fn is_named(known: &str, key: &str) -> bool {
+    match known.ends_with('/') {
+        true => {
+            key.len() > known.len()
+                && key.as_bytes().get(..known.len()).is_some_and(|part| part.eq_ignore_ascii_case(known.as_bytes()))
+        }
+        false => known.eq_ignore_ascii_case(key),
+    }
+}
+
+pub(super) fn nearest_key(key: &str) -> Option<&'static str> {
+    let of_services = Action::all().flat_map(|action| action.condition_keys().iter().copied());
+    nearest(key, GLOBAL_KEYS.into_iter().chain(of_services))
+}
+
+impl Action {
+    /// Whether requests of the action can carry this key of the service, whatever its case.
+    pub(crate) fn has_key(self, key: &str) -> bool {
+        self.condition_keys().iter().any(|known| is_named(known, key))
+    }
+}

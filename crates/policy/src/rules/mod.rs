@@ -1,0 +1,22 @@
+//! What the APIs demand of a new document beyond the grammar.
+
+mod bucket;
+mod identity;
+mod keys;
+mod trust;
+
+use crate::fault::Fault;
+use crate::grammar::Document;
+use crate::policy::PolicyKind;
+
+pub(crate) use bucket::{Place, place_of};
+pub(crate) use keys::{GLOBAL_KEYS, is_known_key};
+
+/// Checks a document as the API that stores this kind does. Without a `bucket`, any one bucket will do.
+pub(crate) fn check(kind: PolicyKind, bucket: Option<&str>, document: &Document) -> Result<(), Fault> {
+    match kind {
+        PolicyKind::Identity | PolicyKind::Boundary | PolicyKind::Session => identity::check(kind, document),
+        PolicyKind::Trust => trust::check(document),
+        PolicyKind::Bucket => bucket::check(bucket, document),
+    }
+}

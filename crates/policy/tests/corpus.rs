@@ -1,0 +1,97 @@
+//! The cases of `tests/corpus` and, where it lies beside the workspace, of the whole corpus: every row has to agree.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use policy::cases::{simulate_line, validate_line};
+use serde_json::Value;
+
+const DECISIONS: [&str; 4] = ["decisions-hand", "decisions-ruled", "decisions-derived", "decisions-generated"];
+
+fn own() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus")
+}
+
+/// The whole corpus, for those who have it.
+fn shared() -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus/open");
+    if !path.is_dir() {
+        println!("no {}: only the rows of tests/corpus were run", path.display());
+        return None;
+    }
+    Some(path)
+}
+
+/// Runs every row of a file; the rows that do not agree, and how many there were.
+fn run(file: &Path, answer: fn(&str) -> String, field: &str) -> (Vec<String>, usize) {
+    let text = fs::read_to_string(file).unwrap();
+    let disagreements = text.lines().filter_map(|line| {
+        let row: Value = serde_json::from_str(line).unwrap();
+        let got: Value = serde_json::from_str(&answer(line)).unwrap();
+        let codes_differ = got["error"].is_string() && row["error"].is_string() && got["error"] != row["error"];
+        let wrong = got[field] != row["expected"] || codes_differ || got["id"] != row["id"];
+        wrong.then(|| {
+            format!(
+                "{}: {} is expected ({}): {got}",
+                row["id"],
+                row["expected"],
+                row["reason"].as_str().unwrap_or_default()
+            )
+        })
+    });
+    (disagreements.collect(), text.lines().count())
+}
+
+fn all_agree(directories: &[PathBuf], names: &[&str], answer: fn(&str) -> String, field: &str) {
+    let mut wrong = Vec::new();
+    for directory in directories {
+        for name in names {
+            let (disagreements, rows) = run(&directory.join(format!("{name}.jsonl")), answer, field);
+            println!("{name}: {} of {rows} agree", rows - disagreements.len());
+            assert!(rows > 20, "{name} has only {rows} rows");
+            wrong.extend(disagreements);
+        }
+    }
+    assert!(wrong.is_empty(), "{} rows disagree:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+fn directories() -> Vec<PathBuf> {
+    std::iter::once(own()).chain(shared()).collect()
+}
+
+#[test]
+fn decisions_agree() {
+    all_agree(&directories(), &DECISIONS, simulate_line, "decision");
+}
+
+#[test]
+fn validations_agree() {
+    all_agree(&directories(), &["validation"], validate_line, "result");
+}
+
+#[test]
+fn a_bad_row_gives_an_error_and_its_id() {
+    for (line, id) in [
+        ("", "null"),
+        ("{\"id\":\"x\"}", "\"x\""),
+        (
+            r#"{"id":"y","request":{"principal":"nobody?","action":"a:b","resource":"*","resourceAccount":"111122223333"}}"#,
+            "\"y\"",
+        ),
+        (r#"{"id":"z","request":{"principal":"anonymous","action":"a:b","resource":"*"}}"#, "\"z\""),
+        (
+            r#"{"id":"w","request":{"principal":"anonymous","action":"a:b","resource":"*","resourceAccount":"1"}}"#,
+            "\"w\"",
+        ),
+        (
+            r#"{"id":"v","request":{"principal":"anonymous","action":"a:b","resource":"*","resourceAccount":"111122223333"},"identityPolicies":[{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*","Conditions":{}}]}]}"#,
+            "\"v\"",
+        ),
+    ] {
+        let answer: Value = serde_json::from_str(&simulate_line(line)).unwrap();
+        assert!(answer["error"].is_string(), "{line}: {answer}");
+        assert_eq!(answer["id"].to_string(), id, "{line}");
+    }
+    let answer: Value = serde_json::from_str(&validate_line(r#"{"id":1,"kind":"x","document":""}"#)).unwrap();
+    assert!(answer["error"].is_string() && answer["id"] == 1 && answer["result"].is_null(), "{answer}");
+}
