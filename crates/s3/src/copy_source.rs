@@ -20,19 +20,13 @@ impl CopySource {
     /// Reads `/bucket/key?versionId=id` or `bucket/key`; bucket and key are percent-encoded. `InvalidArgument` when it is none.
     pub fn parse(header: &str) -> Result<Self, S3Error> {
         let invalid = |message: &'static str| S3Error::invalid_argument("x-amz-copy-source", header, message);
-        // The last `?versionId=` separates, as a key may contain a literal `?`.
-        let (path, version) = match header.rfind("?versionId=") {
-            Some(position) => {
-                let (path, rest) = header.split_at_checked(position).unwrap_or((header, ""));
-                (path, rest.strip_prefix("?versionId="))
-            }
+        // The last `?versionId=` separates: a key may contain a literal `?`.
+        let (path, version) = match header.rsplit_once("?versionId=") {
+            Some((path, version)) => (path, Some(version)),
             None => (header, None),
         };
-        // Some clients encode the whole header, its first slashes included.
-        let path = path.strip_prefix('/').or_else(|| path.strip_prefix("%2F")).or_else(|| path.strip_prefix("%2f"));
-        let path =
-            path.unwrap_or_else(|| header.get(..header.rfind("?versionId=").unwrap_or(header.len())).unwrap_or(header));
         let decoded = decode(path).map_err(|_| invalid("Copy Source must be URL-encoded UTF-8"))?;
+        let decoded = decoded.strip_prefix('/').unwrap_or(&decoded);
         if decoded.starts_with("arn:") {
             return Err(S3Error::not_implemented("A copy source that is an ARN"));
         }

@@ -13,11 +13,14 @@ mod operation;
 
 mod actions;
 mod body_facts;
+pub mod cases;
 mod condition_keys;
+mod query_actions;
 
 mod checksum;
 mod conditional;
 mod copy_source;
+pub mod cors;
 mod object_headers;
 mod range;
 mod tagging;
@@ -38,6 +41,7 @@ pub use host::HostRules;
 pub use object_headers::{AclHeaders, ContentHeaders, EncryptionHeaders, ObjectHeaders, ObjectLockHeaders};
 pub use operation::Operation;
 pub use query::QueryString;
+pub use query_actions::{QueryCaller, QueryError, QueryRequirement, query_requirements, set_query_condition_keys};
 pub use range::ByteRange;
 pub use route::route;
 pub use tagging::{MAX_BUCKET_TAGS, MAX_OBJECT_TAGS, TagSet};

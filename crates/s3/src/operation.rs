@@ -7,7 +7,6 @@ macro_rules! operations {
     ($($name:ident($input:ty) $doc:literal,)+) => {
         /// A request that was understood: which operation, and everything its head says.
         #[derive(Clone, Debug, PartialEq, Eq)]
-        #[expect(clippy::large_enum_variant, reason = "one value per request, moved a few times; boxes would cost each read")]
         pub enum Operation {
             $(#[doc = $doc] $name($input),)+
             /// Every other operation of S3.

@@ -1,0 +1,198 @@
+//! Every row of the corpus: the permissions that a request needs and the condition keys that it sets.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+const CORPUS: &str = include_str!("corpus/request-actions.jsonl");
+
+fn pairs(value: &Value) -> BTreeSet<(String, String)> {
+    let text = |one: &Value, name: &str| one[name].as_str().unwrap_or_default().to_owned();
+    value.as_array().into_iter().flatten().map(|one| (text(one, "action"), text(one, "resource"))).collect()
+}
+
+#[test]
+fn every_row_of_the_corpus_agrees() {
+    let mut rows = 0;
+    for line in CORPUS.lines().filter(|line| !line.trim().is_empty()) {
+        rows += 1;
+        let row: Value = serde_json::from_str(line).unwrap();
+        let answer: Value = serde_json::from_str(&s3::cases::actions_line(line)).unwrap();
+        assert_eq!(answer["id"], row["id"]);
+        assert!(answer.get("error").is_none(), "{answer}");
+        assert_eq!(answer["operation"], row["op"], "{}", row["id"]);
+        assert_eq!(pairs(&answer["requires"]), pairs(&row["requires"]), "{}", row["id"]);
+        if row.get("conditional").is_some() {
+            assert_eq!(pairs(&answer["conditional"]), pairs(&row["conditional"]), "{}", row["id"]);
+        }
+        for (key, value) in row["context"].as_object().into_iter().flatten() {
+            assert_eq!(&answer["context"][key], value, "{} {key}", row["id"]);
+        }
+    }
+    assert_eq!(rows, 71);
+}
+
+/// A row is the text in `head`, a JSON object without braces; `requires` are `action resource`.
+fn check(row: &str, requires: &[&str], context: &[(&str, Value)]) {
+    let answer: Value = serde_json::from_str(&s3::cases::actions_line(&format!("{{\"id\":1,{row}}}"))).unwrap();
+    assert!(answer.get("error").is_none(), "{row}: {answer}");
+    let got: BTreeSet<String> =
+        pairs(&answer["requires"]).into_iter().map(|(action, resource)| format!("{action} {resource}")).collect();
+    assert_eq!(got, requires.iter().map(|one| (*one).to_owned()).collect(), "{row}");
+    for (key, value) in context {
+        assert_eq!(&answer["context"][key], value, "{row}: {key}");
+    }
+}
+
+#[test]
+fn permissions_beyond_the_corpus() {
+    use serde_json::json;
+    let b = r#""path":"/bkt""#;
+    let o = r#""path":"/bkt/k""#;
+    check(
+        &format!(
+            r#""method":"PUT",{b},"body":"<CreateBucketConfiguration><LocationConstraint>eu-west-1</LocationConstraint><Tags><Tag><Key>a</Key><Value>1</Value></Tag></Tags></CreateBucketConfiguration>""#
+        ),
+        &["s3:CreateBucket arn:aws:s3:::bkt", "s3:TagResource arn:aws:s3:::bkt"],
+        &[
+            ("s3:locationconstraint", json!("eu-west-1")),
+            ("aws:RequestTag/a", json!("1")),
+            ("aws:TagKeys", json!(["a"])),
+        ],
+    );
+    check(
+        &format!(r#""method":"PUT",{b},"headers":{{"x-amz-acl":"private","x-amz-object-ownership":"ObjectWriter"}}"#),
+        &[
+            "s3:CreateBucket arn:aws:s3:::bkt",
+            "s3:PutBucketAcl arn:aws:s3:::bkt",
+            "s3:PutBucketOwnershipControls arn:aws:s3:::bkt",
+        ],
+        &[("s3:x-amz-acl", json!("private")), ("s3:x-amz-object-ownership", json!("ObjectWriter"))],
+    );
+    check(
+        &format!(
+            r#""method":"PUT",{o},"query":{{"partNumber":"1","uploadId":"u"}},"headers":{{"x-amz-copy-source":"src/a%20b?versionId=v9"}}"#
+        ),
+        &["s3:GetObjectVersion arn:aws:s3:::src/a b", "s3:PutObject arn:aws:s3:::bkt/k"],
+        &[("s3:ObjectCreationOperation", json!("false"))],
+    );
+    check(
+        &format!(
+            r#""method":"DELETE",{o},"query":{{"versionId":"v1"}},"headers":{{"x-amz-bypass-governance-retention":"true"}}"#
+        ),
+        &["s3:DeleteObjectVersion arn:aws:s3:::bkt/k", "s3:BypassGovernanceRetention arn:aws:s3:::bkt/k"],
+        &[("s3:VersionId", json!("v1"))],
+    );
+    check(
+        &format!(
+            r#""method":"PUT",{o},"query":{{"retention":""}},"headers":{{"x-amz-bypass-governance-retention":"true"}},"body":"<Retention><Mode>GOVERNANCE</Mode><RetainUntilDate>2030-01-01T00:00:00Z</RetainUntilDate></Retention>""#
+        ),
+        &["s3:PutObjectRetention arn:aws:s3:::bkt/k", "s3:BypassGovernanceRetention arn:aws:s3:::bkt/k"],
+        &[
+            ("s3:object-lock-mode", json!("GOVERNANCE")),
+            ("s3:object-lock-retain-until-date", json!("2030-01-01T00:00:00Z")),
+        ],
+    );
+    check(
+        &format!(
+            r#""method":"PUT",{o},"query":{{"tagging":"","versionId":"v1"}},"body":"<Tagging><TagSet><Tag><Key>a</Key><Value>1</Value></Tag></TagSet></Tagging>""#
+        ),
+        &["s3:PutObjectVersionTagging arn:aws:s3:::bkt/k"],
+        &[("s3:RequestObjectTag/a", json!("1")), ("s3:RequestObjectTagKeys", json!(["a"]))],
+    );
+    // A parameter that belongs to listings sets no key elsewhere.
+    check(
+        &format!(r#""method":"GET",{o},"query":{{"prefix":"p","max-keys":"1"}}"#),
+        &["s3:GetObject arn:aws:s3:::bkt/k"],
+        &[("s3:prefix", Value::Null), ("s3:max-keys", Value::Null)],
+    );
+    // Decoded once: no second spelling passes a condition.
+    check(
+        &format!(r#""method":"PUT",{o},"headers":{{"x-amz-copy-source":"%73rc/a"}}"#),
+        &["s3:GetObject arn:aws:s3:::src/a", "s3:PutObject arn:aws:s3:::bkt/k"],
+        &[("s3:x-amz-copy-source", json!("src/a"))],
+    );
+    // A DeleteObjects whose body was not read needs the permission on every key.
+    check(&format!(r#""method":"POST",{b},"query":{{"delete":""}}"#), &["s3:DeleteObject arn:aws:s3:::bkt/*"], &[]);
+}
+
+#[test]
+fn permissions_of_the_query_apis() {
+    use serde_json::json;
+    let q = |body: &str| format!(r#""method":"POST","path":"/","service":"iam","body":"{body}""#);
+    let user = |name: &str| format!("arn:aws:iam::111122223333:user/{name}");
+    check(&q("Action=GetCallerIdentity"), &[], &[]);
+    check(&q("Action=CreateUser&UserName=bob&Path=/team/"), &[&format!("iam:CreateUser {}", user("team/bob"))], &[]);
+    check(&q("Action=ListAccessKeys"), &[&format!("iam:ListAccessKeys {}", user("alice"))], &[]);
+    check(
+        &q("Action=UpdateUser&UserName=bob&NewUserName=eve"),
+        &[&format!("iam:UpdateUser {}", user("bob")), &format!("iam:UpdateUser {}", user("eve"))],
+        &[],
+    );
+    check(
+        &q("Action=AttachRolePolicy&RoleName=r&PolicyArn=arn:aws:iam::111122223333:policy/p"),
+        &["iam:AttachRolePolicy arn:aws:iam::111122223333:role/r"],
+        &[("iam:PolicyARN", json!("arn:aws:iam::111122223333:policy/p"))],
+    );
+    check(
+        &q("Action=CreatePolicy&PolicyName=p&PolicyDocument=x&Tags.member.1.Key=a&Tags.member.1.Value=1"),
+        &["iam:CreatePolicy arn:aws:iam::111122223333:policy/p"],
+        &[("aws:RequestTag/a", json!("1")), ("aws:TagKeys", json!(["a"]))],
+    );
+    check(
+        &q(
+            "Action=AssumeRole&RoleArn=arn:aws:iam::111122223333:role/r&RoleSessionName=s&ExternalId=e&SourceIdentity=me&Tags.member.1.Key=t&Tags.member.1.Value=v",
+        ),
+        &[
+            "sts:AssumeRole arn:aws:iam::111122223333:role/r",
+            "sts:SetSourceIdentity arn:aws:iam::111122223333:role/r",
+            "sts:TagSession arn:aws:iam::111122223333:role/r",
+        ],
+        &[("sts:ExternalId", json!("e")), ("sts:RoleSessionName", json!("s")), ("sts:SourceIdentity", json!("me"))],
+    );
+    check(
+        &q("Action=GetFederationToken&Name=fed"),
+        &["sts:GetFederationToken arn:aws:sts::111122223333:federated-user/fed"],
+        &[],
+    );
+    check(
+        &q("Action=SetUserStatus&UserName=bob&Status=Inactive"),
+        &[&format!("iam:SetUserStatus {}", user("bob"))],
+        &[],
+    );
+}
+
+#[test]
+fn rows_that_cannot_be_judged_give_an_error() {
+    for row in [
+        "not json",
+        r#"{"id":"x"}"#,
+        r#"{"id":"x","method":"GET","path":"/bkt/../k"}"#,
+        r#"{"id":"x","method":"G ET","path":"/bkt"}"#,
+        r#"{"id":"x","service":"iam","method":"POST","path":"/","body":"Action=PassRole"}"#,
+        r#"{"id":"x","service":"iam","method":"POST","path":"/","body":"Action=listusers"}"#,
+        r#"{"id":"x","service":"iam","method":"POST","path":"/","body":"Action=GetUser&UserName=a%2Fb"}"#,
+        r#"{"id":"x","service":"iam","method":"POST","path":"/","body":"Action=GetUser&UserName=*"}"#,
+        r#"{"id":"x","service":"iam","method":"POST","path":"/","body":"Action=GetUser&Action=ListUsers"}"#,
+    ] {
+        let answer: Value = serde_json::from_str(&s3::cases::actions_line(row)).unwrap();
+        assert!(answer["error"].is_string(), "{row}: {answer}");
+    }
+}
+
+#[test]
+fn every_permission_is_one_that_aws_knows() {
+    // Directory buckets have a service of their own.
+    let foreign = ["s3express:CreateSession"];
+    for operation in s3::op::OtherOperation::all() {
+        for of_version in [false, true] {
+            let action = operation.action(of_version);
+            assert!(
+                foreign.contains(&action)
+                    || policy::Action::named(action).is_some_and(|known| known.as_str() == action),
+                "{}: {action}",
+                operation.name()
+            );
+        }
+    }
+}
