@@ -7,6 +7,11 @@ mod filer;
 pub mod seaweedfs;
 mod visible;
 
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+#[cfg(any(test, feature = "conformance"))]
+pub mod fault;
+
 pub use embedded::EmbeddedFiler;
 pub use entry::{Attributes, Entry, FileChunk, FileId};
 pub use filer::{

@@ -23,7 +23,7 @@ pub(super) const CHANGES_KEPT: u64 = 65_536;
 /// Rows of old changes removed per batch at most, beyond one for each new row.
 const TRIM_AT_ONCE: u64 = 64;
 /// How long freed data stays readable, in ns, for those who looked an entry up just before it was replaced.
-const GRACE_NS: u64 = 5_000_000_000;
+const GRACE_NS: u64 = 3_000_000_000;
 
 /// Why a transaction did not happen.
 pub(super) enum Failure {

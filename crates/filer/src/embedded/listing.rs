@@ -22,34 +22,39 @@ pub(super) fn implicit_directory(name: &str) -> Entry {
 /// The file of a path, else the directory.
 pub(super) fn lookup(shared: &Shared, path: &str) -> Result<Option<Entry>, FilerError> {
     let path = Path::parse(path)?;
-    find(shared, &path).map_err(super::unreadable)?.map(|(key, stored)| found(&path, &key, stored)).transpose()
+    Ok(match find(shared, &path).map_err(super::unreadable)? {
+        Found::Nothing => None,
+        Found::Stored(key, stored) => Some(super::decoded(&key, &stored)?),
+        Found::Implicit => Some(implicit_directory(path.name())),
+    })
 }
 
-fn found(path: &Path, key: &[u8], stored: Option<Vec<u8>>) -> Result<Entry, FilerError> {
-    match stored {
-        Some(stored) => super::decoded(key, &stored),
-        None => Ok(implicit_directory(path.name())),
-    }
+/// What there is at a path.
+enum Found {
+    Nothing,
+    /// A key and its value.
+    Stored(Vec<u8>, Vec<u8>),
+    /// A directory that exists only because something is below it.
+    Implicit,
 }
 
-/// The key of what is there, and the entry unless it is implicit.
-fn find(shared: &Shared, path: &Path) -> Result<Option<(Vec<u8>, Option<Vec<u8>>)>, redb::Error> {
+fn find(shared: &Shared, path: &Path) -> Result<Found, redb::Error> {
     let entries = shared.database.begin_read()?.open_table(ENTRIES)?;
     if !path.names_directory() {
         let key = path.file_key();
         if let Some(stored) = entries.get(key.as_slice())? {
             let stored = stored.value().to_vec();
-            return Ok(Some((key, Some(stored))));
+            return Ok(Found::Stored(key, stored));
         }
     }
     let key = path.directory_key();
     let first = entries.range::<&[u8]>(key.as_slice()..)?.next().transpose()?;
     Ok(match first {
-        Some((at, stored)) if at.value() == key => Some((key, Some(stored.value().to_vec()))),
-        Some((at, _)) if at.value().starts_with(&key) => Some((key, None)),
+        Some((at, stored)) if at.value() == key => Found::Stored(key, stored.value().to_vec()),
+        Some((at, _)) if at.value().starts_with(&key) => Found::Implicit,
         // the root is always there
-        _ if key.len() == 1 => Some((key, None)),
-        _ => None,
+        _ if key.len() == 1 => Found::Implicit,
+        _ => Found::Nothing,
     })
 }
 

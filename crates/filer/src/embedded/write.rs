@@ -84,9 +84,12 @@ fn chunk_of(id: ChunkId, offset: u64, size: u64, md5: &[u8]) -> FileChunk {
 /// each other, so that one core's MD5 is the limit and not half of it.
 struct Pipeline {
     shared: Arc<Shared>,
-    running: Option<(JoinHandle<Md5>, JoinHandle<Result<Files, FilerError>>)>,
+    running: Option<Running>,
     idle: Option<(Md5, Files)>,
 }
+
+/// The digest and the files, while a piece goes into them.
+type Running = (JoinHandle<Md5>, JoinHandle<Result<Files, FilerError>>);
 
 impl Pipeline {
     fn new(shared: &Arc<Shared>) -> Pipeline {

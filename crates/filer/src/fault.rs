@@ -1,0 +1,238 @@
+//! A filer that misbehaves on demand, for tests of what stands above it: calls that are late, that never end, that fail.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+
+use crate::entry::{Entry, FileChunk};
+use crate::filer::{
+    BytesIn, BytesOut, Feed, FeedFilter, Filer, FilerConfiguration, FilerError, ListOptions, Transaction, WriteTarget,
+    Written,
+};
+
+/// The calls of [`Filer`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Call {
+    /// [`Filer::configuration`]
+    Configuration,
+    /// [`Filer::lookup`]
+    Lookup,
+    /// [`Filer::list`]
+    List,
+    /// [`Filer::transact`]
+    Transact,
+    /// [`Filer::write`]
+    Write,
+    /// [`Filer::read`]
+    Read,
+    /// [`Filer::resolve_chunks`]
+    ResolveChunks,
+    /// [`Filer::delete_chunks`]
+    DeleteChunks,
+    /// [`Filer::delete_collection`]
+    DeleteCollection,
+    /// [`Filer::subscribe`]
+    Subscribe,
+}
+
+impl Call {
+    /// All of them.
+    pub const ALL: [Call; 10] = [
+        Call::Configuration,
+        Call::Lookup,
+        Call::List,
+        Call::Transact,
+        Call::Write,
+        Call::Read,
+        Call::ResolveChunks,
+        Call::DeleteChunks,
+        Call::DeleteCollection,
+        Call::Subscribe,
+    ];
+}
+
+/// What happens to a call.
+#[derive(Debug, Clone)]
+pub enum Fault {
+    /// It begins so much later.
+    Delay(Duration),
+    /// It does not begin until the fault is taken away.
+    Hang,
+    /// It fails without having done anything. `delete_chunks` cannot fail: it does nothing then.
+    Fail(FilerError),
+    /// It is done, but its answer is lost: the caller gets this error.
+    LoseAnswer(FilerError),
+}
+
+/// Faults by call.
+type Faults = HashMap<Call, Fault>;
+
+/// A filer in front of another that misbehaves as it is told.
+pub struct FaultyFiler {
+    inner: Arc<dyn Filer>,
+    faults: watch::Sender<Faults>,
+    counts: Mutex<HashMap<Call, u64>>,
+}
+
+impl FaultyFiler {
+    /// Behaves until told otherwise.
+    pub fn new(inner: Arc<dyn Filer>) -> FaultyFiler {
+        FaultyFiler { inner, faults: watch::Sender::new(Faults::new()), counts: Mutex::default() }
+    }
+
+    /// A call misbehaves from now on.
+    pub fn set(&self, call: Call, fault: Fault) {
+        self.faults.send_modify(|faults| {
+            faults.insert(call, fault);
+        });
+    }
+
+    /// All calls misbehave from now on.
+    pub fn set_all(&self, fault: &Fault) {
+        self.faults.send_modify(|faults| faults.extend(Call::ALL.map(|call| (call, fault.clone()))));
+    }
+
+    /// All calls behave again; those that hang go on.
+    pub fn clear(&self) {
+        self.faults.send_modify(Faults::clear);
+    }
+
+    /// How often a call was made so far, whatever became of it.
+    pub fn calls(&self, call: Call) -> u64 {
+        self.counts().get(&call).copied().unwrap_or(0)
+    }
+
+    /// How many calls were made so far in all.
+    pub fn all_calls(&self) -> u64 {
+        self.counts().values().sum()
+    }
+
+    fn counts(&self) -> MutexGuard<'_, HashMap<Call, u64>> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits as the fault of a call says. Returns the error that the answer is to be replaced with.
+    async fn suffer(&self, call: Call) -> Result<Option<FilerError>, FilerError> {
+        *self.counts().entry(call).or_default() += 1;
+        let mut faults = self.faults.subscribe();
+        loop {
+            let fault = faults.borrow_and_update().get(&call).cloned();
+            match fault {
+                None => return Ok(None),
+                Some(Fault::Delay(delay)) => {
+                    tokio::time::sleep(delay).await;
+                    return Ok(None);
+                }
+                Some(Fault::Fail(error)) => return Err(error),
+                Some(Fault::LoseAnswer(error)) => return Ok(Some(error)),
+                // the sender lives as long as `self`
+                Some(Fault::Hang) => _ = faults.changed().await,
+            }
+        }
+    }
+}
+
+/// The answer, unless it is lost.
+fn deliver<T>(lost: Option<FilerError>, answer: Result<T, FilerError>) -> Result<T, FilerError> {
+    lost.map_or(answer, Err)
+}
+
+#[async_trait]
+impl Filer for FaultyFiler {
+    async fn configuration(&self) -> Result<FilerConfiguration, FilerError> {
+        let lost = self.suffer(Call::Configuration).await?;
+        deliver(lost, self.inner.configuration().await)
+    }
+
+    async fn lookup(&self, path: &str) -> Result<Option<Entry>, FilerError> {
+        let lost = self.suffer(Call::Lookup).await?;
+        deliver(lost, self.inner.lookup(path).await)
+    }
+
+    async fn list(&self, directory: &str, options: ListOptions) -> Result<Vec<Entry>, FilerError> {
+        let lost = self.suffer(Call::List).await?;
+        deliver(lost, self.inner.list(directory, options).await)
+    }
+
+    async fn transact(&self, transaction: Transaction) -> Result<(), FilerError> {
+        let lost = self.suffer(Call::Transact).await?;
+        deliver(lost, self.inner.transact(transaction).await)
+    }
+
+    async fn write(&self, target: &WriteTarget, body: BytesIn<'_>) -> Result<Written, FilerError> {
+        let lost = self.suffer(Call::Write).await?;
+        deliver(lost, self.inner.write(target, body).await)
+    }
+
+    async fn read(&self, entry: &Entry, from: u64, length: u64) -> Result<BytesOut, FilerError> {
+        let lost = self.suffer(Call::Read).await?;
+        deliver(lost, self.inner.read(entry, from, length).await)
+    }
+
+    async fn resolve_chunks(&self, chunks: &[FileChunk]) -> Result<Vec<FileChunk>, FilerError> {
+        let lost = self.suffer(Call::ResolveChunks).await?;
+        deliver(lost, self.inner.resolve_chunks(chunks).await)
+    }
+
+    async fn delete_chunks(&self, chunks: Vec<FileChunk>) {
+        if self.suffer(Call::DeleteChunks).await.is_ok() {
+            self.inner.delete_chunks(chunks).await;
+        }
+    }
+
+    async fn delete_collection(&self, collection: &str) -> Result<(), FilerError> {
+        let lost = self.suffer(Call::DeleteCollection).await?;
+        deliver(lost, self.inner.delete_collection(collection).await)
+    }
+
+    async fn subscribe(&self, filter: FeedFilter) -> Result<Vec<(String, Feed)>, FilerError> {
+        let lost = self.suffer(Call::Subscribe).await?;
+        deliver(lost, self.inner.subscribe(filter).await)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::EmbeddedFiler;
+    use crate::filer::Mutation;
+
+    fn put(name: &str) -> Transaction {
+        let entry = Box::new(Entry { name: name.to_owned(), ..Entry::default() });
+        Transaction { mutations: vec![Mutation::Put { directory: "/d".to_owned(), entry }], ..Transaction::default() }
+    }
+
+    #[tokio::test]
+    async fn calls_misbehave_as_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let filer = FaultyFiler::new(Arc::new(EmbeddedFiler::open(directory.path()).unwrap()));
+        let down = FilerError::Unavailable("down".to_owned());
+        let short = Duration::from_millis(50);
+
+        filer.set(Call::Lookup, Fault::Fail(down.clone()));
+        assert!(matches!(filer.lookup("/d/a").await, Err(FilerError::Unavailable(_))));
+        assert!(filer.list("/d", ListOptions { limit: 1, ..ListOptions::default() }).await.is_ok());
+
+        filer.set(Call::Transact, Fault::LoseAnswer(down.clone()));
+        assert!(filer.transact(put("a")).await.is_err());
+        filer.clear();
+        assert!(filer.lookup("/d/a").await.unwrap().is_some(), "it was done all the same");
+
+        filer.set_all(&Fault::Hang);
+        assert!(tokio::time::timeout(short, filer.lookup("/d/a")).await.is_err(), "hangs");
+        let (looked_up, ()) = tokio::join!(filer.lookup("/d/a"), async {
+            tokio::time::sleep(short).await;
+            filer.clear();
+        });
+        assert!(looked_up.unwrap().is_some(), "goes on when the fault is gone");
+
+        filer.set(Call::Lookup, Fault::Delay(short));
+        let begun = tokio::time::Instant::now();
+        filer.lookup("/d/a").await.unwrap();
+        assert!(begun.elapsed() >= short);
+        assert_eq!((filer.calls(Call::Lookup), filer.calls(Call::Transact), filer.all_calls()), (5, 1, 7));
+    }
+}
