@@ -212,6 +212,19 @@ impl ActionSet {
         self.0.get(action.index() / 64).is_some_and(|word| word >> (action.index() % 64) & 1 == 1)
     }
 
+    /// The actions of the set.
+    pub fn iter(&self) -> impl Iterator<Item = Action> {
+        (0_u16..).step_by(64).zip(self.0).flat_map(|(first, word)| {
+            let mut word = word;
+            let bits = std::iter::from_fn(move || {
+                let bit = (word != 0).then(|| word.trailing_zeros())?;
+                word &= word - 1;
+                u16::try_from(bit).ok()
+            });
+            bits.map(move |bit| first + bit).filter(|place| usize::from(*place) < Action::COUNT).map(Action)
+        })
+    }
+
     pub fn complement(self) -> Self {
         Self(self.0.map(|word| !word))
     }

@@ -1,7 +1,10 @@
+use rustc_hash::FxHashMap;
+
 use crate::action::{Action, RequestAction};
 use crate::context::Context;
 use crate::decide::Request;
 use crate::grammar::{Document, Effect};
+use crate::index::Index;
 use crate::policy::PolicyKind;
 use crate::principal_element::Grant;
 use crate::statement::Statement;
@@ -10,8 +13,9 @@ use crate::statement::Statement;
 #[derive(Debug)]
 pub struct CompiledPolicy {
     statements: Box<[Statement]>,
-    /// All keys that conditions test or variables name, in lower case, sorted.
-    keys: Box<[Box<str>]>,
+    index: Index,
+    /// The keys that conditions test or variables name, in lower case, each with the places of its statements.
+    keys: Box<[(Box<str>, Box<[usize]>)]>,
     /// Why the policy denies everything.
     unreadable: Option<String>,
 }
@@ -48,10 +52,13 @@ impl CompiledPolicy {
     }
 
     pub(crate) fn of(statements: Box<[Statement]>) -> Self {
-        let mut keys: Vec<Box<str>> = statements.iter().flat_map(Statement::keys).map(Into::into).collect();
-        keys.sort_unstable();
-        keys.dedup();
-        Self { statements, keys: keys.into(), unreadable: None }
+        let mut keys: FxHashMap<&str, Vec<usize>> = FxHashMap::default();
+        for (place, statement) in statements.iter().enumerate() {
+            statement.keys().for_each(|key| keys.entry(key).or_default().push(place));
+        }
+        let keys = keys.into_iter().map(|(key, places)| (key.into(), places.into())).collect();
+        let index = Index::new(&statements);
+        Self { statements, index, keys, unreadable: None }
     }
 
     /// A stored policy that does not parse, or is missing: it denies everything that it applies to.
@@ -70,17 +77,15 @@ impl CompiledPolicy {
         let begins = |key: &str| {
             key.as_bytes().get(..key_prefix.len()).is_some_and(|part| part.eq_ignore_ascii_case(key_prefix.as_bytes()))
         };
-        if !self.keys.iter().any(|key| begins(key)) {
-            return false;
-        }
         let nothing = Context::new();
-        self.statements.iter().any(|statement| {
+        let could_apply = |statement: &Statement| {
             let has_variables =
                 statement.resource.patterns().iter().any(|pattern| pattern.variables().next().is_some());
             statement.action.matches(RequestAction::Known(action))
-                && statement.keys().any(begins)
                 && (has_variables || statement.resource.matches(statement.effect, resource, &nothing))
-        })
+        };
+        let mentioning = self.keys.iter().filter(|(key, _)| begins(key)).flat_map(|(_, places)| places);
+        mentioning.filter_map(|place| self.statements.get(*place)).any(could_apply)
     }
 
     /// The Sid of a statement, by its place in the document; `None` when it has none.
@@ -108,17 +113,13 @@ impl CompiledPolicy {
         if self.unreadable.is_some() {
             verdict.deny = Some(0);
         }
-        for (place, statement) in self.statements.iter().enumerate() {
-            if !statement.action.matches(request.action) || !statement.resource_matches(request) {
-                continue;
-            }
-            let Some(grant) = statement.grant(request, has_boundary) else { continue };
+        self.index.find(&self.statements, request, |place, statement| {
+            let Some(grant) = statement.grant(request, has_boundary) else { return };
             let slot = verdict.slot(statement.effect, grant);
-            let place = u32::try_from(place).unwrap_or(u32::MAX);
             if slot.is_none_or(|earlier| place < earlier) && statement.conditions_hold(request) {
                 *slot = Some(place);
             }
-        }
+        });
         verdict
     }
 }

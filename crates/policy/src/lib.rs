@@ -25,6 +25,7 @@ mod statement;
 mod compiled;
 mod decide;
 mod explain;
+mod index;
 mod validate;
 
 pub mod cases;
