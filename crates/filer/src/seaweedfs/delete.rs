@@ -6,10 +6,8 @@ use std::sync::Arc;
 use futures_util::{StreamExt, stream};
 
 use super::assign::Place;
-use super::metrics::Call;
-use super::rpc::Replay;
 use super::volume::VolumeError;
-use super::{Shared, chunk, fid, transact, wire};
+use super::{Shared, chunk, fid, transact};
 use crate::entry::{Attributes, FileChunk};
 use crate::{Entry, FilerError, Mutation, Transaction};
 
@@ -115,8 +113,5 @@ async fn through_filer(shared: &Arc<Shared>, file_ids: &[String]) -> Result<(), 
         ],
         ..Default::default()
     };
-    let paths = transact::paths(&transaction);
-    let request: wire::ObjectTransactionRequest = transact::request(transaction);
-    let answer = shared.filers.unary(Call::ObjectTransaction, &request, Replay::Safe).await?;
-    transact::outcome(answer, &paths)
+    transact::run(shared, transaction).await
 }

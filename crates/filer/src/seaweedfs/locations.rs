@@ -57,7 +57,13 @@ impl Locations {
 
     async fn ask(&self, filers: &Filers, volume: u32) -> Result<Known, FilerError> {
         let request = LookupVolumeRequest { volume_ids: vec![volume.to_string()] };
-        let mut answer: LookupVolumeResponse = filers.unary(Call::LookupVolume, &request, Replay::Safe).await?;
+        let answer = filers.unary::<_, LookupVolumeResponse>(Call::LookupVolume, &request, Replay::Safe).await;
+        let mut answer = match answer {
+            Ok(answer) => answer,
+            // The master forgets a volume while all of its servers are down: nobody has it now.
+            Err(error) if error.says("not found") => LookupVolumeResponse::default(),
+            Err(error) => return Err(error.into()),
+        };
         let locations = answer.locations_map.remove(&volume.to_string()).unwrap_or_default().locations;
         let (near, far): (Vec<_>, Vec<_>) =
             locations.into_iter().partition(|location| location.data_center == self.data_center);

@@ -230,11 +230,8 @@ impl Filer for SeaweedFiler {
     }
 
     async fn transact(&self, transaction: Transaction) -> Result<(), FilerError> {
-        let paths = transact::paths(&transaction);
         let transaction = write::fold_manifests(&self.shared, transaction).await?;
-        let request = transact::request(transaction);
-        let answer = self.shared.filers.unary(Call::ObjectTransaction, &request, Replay::OnlyUnsent).await?;
-        transact::outcome(answer, &paths)
+        transact::run(&self.shared, transaction).await
     }
 
     async fn write(&self, target: &WriteTarget, body: BytesIn<'_>) -> Result<Written, FilerError> {

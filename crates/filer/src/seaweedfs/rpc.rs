@@ -364,20 +364,35 @@ impl CallError {
             if status.code() == Code::NotFound || status.message().contains("no entry is found in filer store"))
     }
 
+    /// The filer's own answer has this text.
+    pub(super) fn says(&self, text: &str) -> bool {
+        matches!(self, CallError::Status { status, .. } if !self.is_transport() && status.message().contains(text))
+    }
+
     /// The connection failed, as against an answer that says no.
     fn is_transport(&self) -> bool {
         match self {
             CallError::Timeout { .. } => true,
             CallError::NoFiler => false,
-            CallError::Status { status, .. } => {
-                status.code() == Code::Unavailable || std::error::Error::source(status.as_ref()).is_some()
-            }
+            // A status that came over the wire has no source.
+            CallError::Status { status, .. } => std::error::Error::source(status.as_ref()).is_some(),
         }
+    }
+
+    /// The filer answers, but says that it cannot do it now.
+    fn is_unavailable(&self) -> bool {
+        matches!(self, CallError::Status { status, .. } if status.code() == Code::Unavailable)
+    }
+
+    /// The filer that answers could not even connect to the one that the request was for: nobody has carried it out.
+    pub(super) fn owner_was_not_reached(&self) -> bool {
+        matches!(self, CallError::Status { status, .. }
+            if status.code() == Code::Unavailable && !self.is_transport() && status.message().contains("Error while dialing"))
     }
 
     fn may_fail_over(&self, replay: Replay) -> bool {
         match replay {
-            Replay::Safe => self.is_transport(),
+            Replay::Safe => self.is_transport() || self.is_unavailable(),
             Replay::OnlyUnsent => self.was_not_sent(),
         }
     }
@@ -400,7 +415,9 @@ impl From<CallError> for FilerError {
     fn from(error: CallError) -> Self {
         match &error {
             CallError::Timeout { .. } | CallError::NoFiler => FilerError::Unavailable(error.to_string()),
-            CallError::Status { .. } if error.is_transport() => FilerError::Unavailable(error.to_string()),
+            CallError::Status { .. } if error.is_transport() || error.is_unavailable() => {
+                FilerError::Unavailable(error.to_string())
+            }
             CallError::Status { .. } => FilerError::Other(error.to_string()),
         }
     }

@@ -4,16 +4,35 @@
 //! keeps the file's content and attributes; a failing step is told by text alone (`mutation N: ..`), only a failing condition
 //! has an error code.
 
-use crate::seaweedfs::wire::{
+use super::Shared;
+use super::metrics::Call;
+use super::rpc::{CallError, Replay};
+use super::wire::{
     Clause, ClauseKind, ErrorCode, MutationType, ObjectMutation, ObjectTransactionRequest, ObjectTransactionResponse,
     WriteCondition,
 };
 use crate::{Condition, FilerError, Mutation, Transaction};
 
+/// Runs a transaction on the ring owner of its lock key.
+///
+/// A filer that died stays in the ring for a while, and its peers cannot reach it. Then a transaction without conditions is
+/// run by the peer itself; one with conditions fails, because only the owner's lock makes its answer true.
+pub(super) async fn run(shared: &Shared, transaction: Transaction) -> Result<(), FilerError> {
+    let paths = paths(&transaction);
+    let mut request = request(transaction);
+    let call = Call::ObjectTransaction;
+    let mut answer = shared.filers.unary(call, &request, Replay::OnlyUnsent).await;
+    if request.condition.is_none() && answer.as_ref().is_err_and(CallError::owner_was_not_reached) {
+        request.is_moved = true;
+        answer = shared.filers.unary(call, &request, Replay::OnlyUnsent).await;
+    }
+    outcome(answer?, &paths)
+}
+
 /// The prefix of route keys of object writes: gateways of both kinds must name the same owner for the same path.
 const ROUTE_PREFIX: &str = "s3.object.write:";
 
-pub(super) fn request(transaction: Transaction) -> ObjectTransactionRequest {
+fn request(transaction: Transaction) -> ObjectTransactionRequest {
     let clauses: Vec<Clause> = transaction.conditions.into_iter().map(clause).collect();
     ObjectTransactionRequest {
         route_key: format!("{ROUTE_PREFIX}{}", transaction.lock_key),
@@ -21,6 +40,7 @@ pub(super) fn request(transaction: Transaction) -> ObjectTransactionRequest {
         condition: (!clauses.is_empty()).then_some(WriteCondition { clauses }),
         condition_key: transaction.condition_key.unwrap_or_default(),
         mutations: transaction.mutations.into_iter().map(mutation).collect(),
+        is_moved: false,
     }
 }
 
@@ -71,7 +91,7 @@ fn mutation(step: Mutation) -> ObjectMutation {
 }
 
 /// Reads the answer; `paths` are the paths of the steps, to name the one that failed.
-pub(super) fn outcome(answer: ObjectTransactionResponse, paths: &[String]) -> Result<(), FilerError> {
+fn outcome(answer: ObjectTransactionResponse, paths: &[String]) -> Result<(), FilerError> {
     let code = answer.error_code();
     let text = answer.error;
     if text.is_empty() && code == ErrorCode::Ok {
@@ -103,7 +123,7 @@ pub(super) fn outcome(answer: ObjectTransactionResponse, paths: &[String]) -> Re
 }
 
 /// The paths of the steps, in order.
-pub(super) fn paths(transaction: &Transaction) -> Vec<String> {
+fn paths(transaction: &Transaction) -> Vec<String> {
     let join = |directory: &str, name: &str| format!("{}/{name}", directory.trim_end_matches('/'));
     let path = |step: &Mutation| match step {
         Mutation::Put { directory, entry } => join(directory, &entry.name),

@@ -136,6 +136,8 @@ pub struct ObjectTransactionRequest {
     pub condition_key: String,
     #[prost(string, tag = "7")]
     pub route_key: String,
+    #[prost(bool, tag = "8")]
+    pub is_moved: bool,
 }
 
 /// How it went: the gRPC status is OK even when it did not.
