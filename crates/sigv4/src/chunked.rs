@@ -291,7 +291,7 @@ impl ChunkedDecoder {
             text.split_once(':').ok_or(SigError::MalformedTrailer("a line is not of the form name:value"))?;
         let name = HeaderName::from_bytes(name.as_bytes())
             .map_err(|_| SigError::MalformedTrailer("a name is no header name"))?;
-        let value = value.trim();
+        let value = value.trim_matches([' ', '\t']);
         if self.trailer_signed {
             return Err(SigError::MalformedTrailer("there are lines after x-amz-trailer-signature"));
         }

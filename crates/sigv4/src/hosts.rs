@@ -6,7 +6,7 @@ use http::request::Parts;
 ///
 /// A proxy may have changed `Host`. With an external URL its host is the only candidate. Otherwise `X-Forwarded-Host` is
 /// tried with its own port, else with Host's port if the name is the same, with `X-Forwarded-Port`, and without a port;
-/// default ports are dropped. These headers may come from anyone: the candidates decide only which text the client must
+/// default ports are dropped. Without it `X-Forwarded-Port` goes with Host, whose port a proxy may have dropped. These headers may come from anyone: the candidates decide only which text the client must
 /// have signed, so they serve for the signature and for nothing else.
 pub fn host_candidates(head: &Parts, external_url: Option<&str>, tls: bool) -> Vec<String> {
     if let Some(url) = external_url.filter(|url| !url.is_empty()) {
@@ -29,7 +29,9 @@ pub fn host_candidates(head: &Parts, external_url: Option<&str>, tls: bool) -> V
     let (received_name, received_port) = split_port(received);
     if forwarded_host.is_empty() {
         add(received_name, received_port);
-        add(received_name, forwarded_port);
+        if !forwarded_port.is_empty() {
+            add(received_name, forwarded_port);
+        }
         return candidates;
     }
     let (name, port) = split_port(forwarded_host);

@@ -36,6 +36,7 @@ pub struct SignedHead {
 
 /// Signs a head: adds `x-amz-date`, `x-amz-content-sha256`, `x-amz-security-token` and `Authorization`.
 ///
+/// With [`PayloadHash::Absent`] the header is left out and the signature is for an empty body.
 /// Signed are `Host` (or the URI's authority), `Content-Type`, `Content-MD5` and all `x-amz-*`. A head without any host, or
 /// values that no header can hold, give `AuthorizationHeaderMalformed`.
 pub fn sign_header(head: &mut Parts, payload: PayloadHash, who: &SigningIdentity<'_>) -> Result<SignedHead, SigError> {
@@ -51,6 +52,7 @@ pub fn sign_header(head: &mut Parts, payload: PayloadHash, who: &SigningIdentity
     }
     let signed_headers = headers_to_sign(head);
     let query = canonical_query(head.uri.query().unwrap_or(""), false);
+    let payload = if payload == PayloadHash::Absent { PayloadHash::EMPTY } else { payload };
     let signed = sign(head, &query, &signed_headers, payload, date, who)?;
     let names = join(&signed_headers);
     let (akid, scope, signature) = (who.access_key_id, scope_of(who, &date), hex::encode(signed.signature));
@@ -61,6 +63,8 @@ pub fn sign_header(head: &mut Parts, payload: PayloadHash, who: &SigningIdentity
 
 /// Makes a presigned URL of a head that lives for `expires_s` seconds: adds the `X-Amz-*` parameters to its query.
 ///
+/// [`PayloadHash::Absent`] leaves the body open on S3 and means an empty one elsewhere; another payload than these must also
+/// stand in the header `x-amz-content-sha256` of the head.
 /// Whoever uses the URL must send the same headers. Errors as [`sign_header`].
 pub fn presign(
     head: &mut Parts,
@@ -80,6 +84,11 @@ pub fn presign(
     if let Some(token) = who.session_token {
         query.push_str(&format!("&X-Amz-Security-Token={}", encode(token)));
     }
+    let payload = match payload {
+        PayloadHash::Absent if who.service == "s3" => PayloadHash::Unsigned,
+        PayloadHash::Absent => PayloadHash::EMPTY,
+        other => other,
+    };
     let signed = sign(head, &canonical_query(&query, true), &signed_headers, payload, date, who)?;
     let path_and_query = format!("{}?{query}&X-Amz-Signature={}", head.uri.path(), hex::encode(signed.signature));
     let invalid = |_| SigError::QueryMalformed("the URL cannot be built".into());
@@ -101,11 +110,6 @@ fn sign(
     let host = match head.headers.get(HOST) {
         Some(host) => host.to_str().map_err(|_| no_host())?,
         None => head.uri.authority().ok_or_else(no_host)?.as_str(),
-    };
-    let payload = match payload {
-        PayloadHash::Absent if who.service == "s3" => PayloadHash::Unsigned,
-        PayloadHash::Absent => PayloadHash::EMPTY,
-        other => other,
     };
     let path = match who.service {
         "s3" => s3_paths(head.uri.path()).next().unwrap_or_default(),

@@ -32,7 +32,7 @@ pub struct ClaimV2 {
 }
 
 /// The query parameters that name another resource or change the answer: these are signed.
-const SUB_RESOURCES: [&str; 56] = [
+const SUB_RESOURCES: [&str; 50] = [
     "accelerate",
     "acl",
     "analytics",
@@ -46,7 +46,6 @@ const SUB_RESOURCES: [&str; 56] = [
     "inventory",
     "legal-hold",
     "lifecycle",
-    "list-type",
     "location",
     "logging",
     "metadataConfiguration",
@@ -84,12 +83,6 @@ const SUB_RESOURCES: [&str; 56] = [
     "versioning",
     "versions",
     "website",
-    "x-amz-security-token",
-    // What a gateway reads from the query as well as from headers.
-    "x-amz-acl",
-    "x-amz-copy-source",
-    "x-amz-tagging",
-    "x-amz-website-redirect-location",
 ];
 
 /// Reads what follows `AWS ` in `Authorization`.
@@ -143,8 +136,22 @@ pub fn verify(
         Some(end) => presigned_date(end, now, skew_s)?,
         None => header_date(head, now, skew_s)?,
     };
-    let text = string_to_sign(head, &date, claim.expires.is_some(), host_bucket)?;
-    check_signature(&text, &claim.signature, secret)
+    let mut text = begin_of_string_to_sign(head, &date, claim.expires.is_some())?;
+    let path = head.uri.path();
+    if let Some(bucket) = host_bucket {
+        text.extend_from_slice(format!("/{bucket}").as_bytes());
+    }
+    text.extend_from_slice(path.as_bytes());
+    let sub_resources = sub_resources(head.uri.query().unwrap_or(""))?;
+    let as_sent = [text.as_slice(), &sub_resources].concat();
+    // Of a bucket in the path clients sign `/bucket/` even where they send `/bucket`.
+    let bucket_only = host_bucket.is_none() && path.len() > 1 && path.rfind('/') == Some(0);
+    match check_signature(&as_sent, &claim.signature, secret) {
+        Err(_) if bucket_only => {
+            check_signature(&[text.as_slice(), b"/", &sub_resources].concat(), &claim.signature, secret)
+        }
+        result => result,
+    }
 }
 
 /// Compares in constant time.
@@ -178,7 +185,8 @@ fn header_date(head: &Parts, now: Timestamp, skew_s: u32) -> Result<String, SigE
     Ok(if amz.is_some() { String::new() } else { text.to_owned() })
 }
 
-fn string_to_sign(head: &Parts, date: &str, presigned: bool, host_bucket: Option<&str>) -> Result<Vec<u8>, SigError> {
+/// The lines before the resource.
+fn begin_of_string_to_sign(head: &Parts, date: &str, presigned: bool) -> Result<Vec<u8>, SigError> {
     let mut out = Vec::with_capacity(256);
     out.extend_from_slice(head.method.as_str().as_bytes());
     out.push(b'\n');
@@ -188,28 +196,40 @@ fn string_to_sign(head: &Parts, date: &str, presigned: bool, host_bucket: Option
     }
     out.extend_from_slice(date.as_bytes());
     out.push(b'\n');
-    let mut names: Vec<&str> = head.headers.keys().map(http::HeaderName::as_str).collect();
-    names.retain(|name| name.starts_with("x-amz-"));
-    names.sort_unstable();
-    for name in names {
-        let values: Vec<Vec<u8>> =
-            head.headers.get_all(name).iter().map(|value| value.as_bytes().trim_ascii().to_vec()).collect();
+    for (name, value) in amz_lines(head, presigned)? {
         out.extend_from_slice(name.as_bytes());
         out.push(b':');
-        out.extend_from_slice(&values.join(&b','));
+        out.extend_from_slice(&value);
         out.push(b'\n');
     }
-    if let Some(bucket) = host_bucket {
-        out.push(b'/');
-        out.extend_from_slice(bucket.as_bytes());
-    }
-    out.extend_from_slice(head.uri.path().as_bytes());
-    push_sub_resources(head.uri.query().unwrap_or(""), presigned, &mut out)?;
     Ok(out)
 }
 
+/// The `x-amz-*` headers, sorted. A presigned URL may carry them in its query; elsewhere there they would be unsigned.
+fn amz_lines(head: &Parts, presigned: bool) -> Result<Vec<(String, Vec<u8>)>, SigError> {
+    let mut lines: Vec<(String, Vec<u8>)> = Vec::new();
+    for name in head.headers.keys().filter(|name| name.as_str().starts_with("x-amz-")) {
+        let values: Vec<&[u8]> = head.headers.get_all(name).iter().map(|value| value.as_bytes().trim_ascii()).collect();
+        lines.push((name.as_str().to_owned(), values.join(&b',')));
+    }
+    for pair in head.uri.query().unwrap_or("").split('&') {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let name = percent_decode_str(name).decode_utf8_lossy().to_ascii_lowercase();
+        if !name.starts_with("x-amz-") {
+            continue;
+        }
+        let value: Vec<u8> = percent_decode_str(value).collect();
+        if !presigned || value.contains(&b'\n') || lines.iter().any(|(line, _)| *line == name) {
+            return Err(SigError::HeadersNotSigned(name));
+        }
+        lines.push((name, value));
+    }
+    lines.sort_unstable();
+    Ok(lines)
+}
+
 /// `?acl&versionId=1`: the sub-resources, sorted, their values decoded.
-fn push_sub_resources(query: &str, presigned: bool, out: &mut Vec<u8>) -> Result<(), SigError> {
+fn sub_resources(query: &str) -> Result<Vec<u8>, SigError> {
     let mut found: Vec<(Cow<'_, str>, Option<Vec<u8>>)> = Vec::new();
     for pair in query.split('&') {
         let (name, value) = pair.split_once('=').map_or((pair, None), |(name, value)| (name, Some(value)));
@@ -222,13 +242,10 @@ fn push_sub_resources(query: &str, presigned: bool, out: &mut Vec<u8>) -> Result
         if value.as_ref().is_some_and(|value| value.iter().any(|byte| matches!(byte, b'&' | b'\n'))) {
             return Err(SigError::SignatureDoesNotMatch);
         }
-        // Only a presigned URL carries its token in the query; elsewhere it would be a second one.
-        if name == "x-amz-security-token" && !presigned {
-            return Err(SigError::SeveralMechanisms);
-        }
         found.push((name, value));
     }
     found.sort_unstable();
+    let mut out = Vec::new();
     for (position, (name, value)) in found.iter().enumerate() {
         out.push(if position == 0 { b'?' } else { b'&' });
         out.extend_from_slice(name.as_bytes());
@@ -237,5 +254,5 @@ fn push_sub_resources(query: &str, presigned: bool, out: &mut Vec<u8>) -> Result
             out.extend_from_slice(value);
         }
     }
-    Ok(())
+    Ok(out)
 }
