@@ -1,0 +1,103 @@
+//! Cross-origin rules: what is accepted, and what a browser is told.
+
+use s3::S3ErrorCode;
+use s3::cors::CorsConfiguration;
+use s3::op::CorsPreflight;
+
+fn rule(inside: &str) -> String {
+    format!("<CORSConfiguration><CORSRule>{inside}</CORSRule></CORSConfiguration>")
+}
+
+fn preflight(origin: &str, method: &str, headers: &[&str]) -> CorsPreflight {
+    CorsPreflight {
+        bucket: None,
+        key: None,
+        origin: origin.to_owned(),
+        method: method.to_owned(),
+        headers: headers.iter().map(|name| (*name).to_owned()).collect(),
+    }
+}
+
+const GET: &str = "<AllowedMethod>GET</AllowedMethod>";
+
+#[test]
+fn configurations_are_read_and_written() {
+    let xml = rule(&format!(
+        "<ID>one</ID><AllowedOrigin>https://*.a.test</AllowedOrigin><AllowedOrigin>http://b.test</AllowedOrigin>{GET}\
+         <AllowedHeader>x-amz-*</AllowedHeader><ExposeHeader>ETag</ExposeHeader><MaxAgeSeconds>60</MaxAgeSeconds>"
+    ));
+    let read = CorsConfiguration::from_xml(xml.as_bytes()).unwrap();
+    assert_eq!(read.rules[0].max_age_seconds, Some(60));
+    assert_eq!(CorsConfiguration::from_xml(read.to_xml().as_bytes()).unwrap(), read);
+    let origin = "<AllowedOrigin>*</AllowedOrigin>";
+    for (inside, code) in [
+        (format!("{origin}{GET}"), None),
+        (origin.to_owned(), Some(S3ErrorCode::MalformedXML)),
+        (GET.to_owned(), Some(S3ErrorCode::MalformedXML)),
+        (format!("{origin}<AllowedMethod>PATCH</AllowedMethod>"), Some(S3ErrorCode::InvalidRequest)),
+        (format!("{origin}<AllowedMethod>get</AllowedMethod>"), Some(S3ErrorCode::InvalidRequest)),
+        (format!("<AllowedOrigin>*.*</AllowedOrigin>{GET}"), Some(S3ErrorCode::InvalidRequest)),
+        (format!("{origin}{GET}<ExposeHeader>x-*</ExposeHeader>"), Some(S3ErrorCode::InvalidRequest)),
+        (format!("{origin}{GET}<ExposeHeader>a&#13;&#10;b: c</ExposeHeader>"), Some(S3ErrorCode::MalformedXML)),
+        (format!("<AllowedOrigin>a&#1;b</AllowedOrigin>{GET}"), Some(S3ErrorCode::MalformedXML)),
+        (format!("{origin}{GET}<MaxAgeSeconds>-1</MaxAgeSeconds>"), Some(S3ErrorCode::MalformedXML)),
+        (format!("{origin}{GET}<Unheard/>"), Some(S3ErrorCode::MalformedXML)),
+    ] {
+        let got = CorsConfiguration::from_xml(rule(&inside).as_bytes()).err().map(|error| error.code);
+        assert_eq!(got, code, "{inside}");
+    }
+    let many =
+        format!("<CORSConfiguration>{}</CORSConfiguration>", format!("<CORSRule>{origin}{GET}</CORSRule>").repeat(101));
+    assert!(CorsConfiguration::from_xml(many.as_bytes()).is_err());
+}
+
+#[test]
+fn preflights() {
+    let cors = CorsConfiguration::from_xml(
+        rule(&format!(
+            "<AllowedOrigin>https://*.a.test</AllowedOrigin><AllowedOrigin>http://b.test</AllowedOrigin>{GET}\
+             <AllowedHeader>X-Amz-*</AllowedHeader><MaxAgeSeconds>60</MaxAgeSeconds>"
+        ))
+        .as_bytes(),
+    )
+    .unwrap();
+    for (origin, method, headers, allowed) in [
+        ("https://x.a.test", "GET", &[][..], true),
+        ("http://b.test", "GET", &["x-amz-date"], true),
+        ("https://a.test", "GET", &[], false),
+        ("https://x.a.test.evil", "GET", &[], false),
+        ("HTTP://b.test", "GET", &[], false),
+        ("http://b.test", "PUT", &[], false),
+        ("http://b.test", "get", &[], false),
+        ("http://b.test", "GET", &["x-amz-date", "authorization"], false),
+        ("https://\r\nx.a.test", "GET", &[], false),
+        ("", "GET", &[], false),
+    ] {
+        let answer = cors.preflight(&preflight(origin, method, headers));
+        assert_eq!(answer.is_ok(), allowed, "{origin:?} {method} {headers:?}");
+        if let Err(error) = answer {
+            assert_eq!(error.status().as_u16(), 403);
+        }
+    }
+    let exact = cors.preflight(&preflight("http://b.test", "GET", &["x-amz-date"])).unwrap();
+    assert_eq!(exact.allow_origin, "http://b.test");
+    assert!(exact.allow_credentials);
+    assert_eq!(exact.allow_headers.as_deref(), Some("x-amz-date"));
+    assert!(exact.to_headers().contains(&("access-control-max-age", String::from("60"))));
+    // A pattern is no promise to everybody who matches it.
+    assert!(!cors.preflight(&preflight("https://x.a.test", "GET", &[])).unwrap().allow_credentials);
+}
+
+#[test]
+fn origins_of_the_gateway() {
+    let any =
+        CorsConfiguration::of_gateway(["*"]).preflight(&preflight("https://x.test", "PUT", &["anything"])).unwrap();
+    assert_eq!((any.allow_origin.as_str(), any.allow_credentials), ("*", false));
+    let one = CorsConfiguration::of_gateway(["https://a.test"]);
+    assert!(one.actual("https://a.test", "GET").is_some());
+    assert_eq!(one.actual("https://b.test", "GET"), None);
+    assert_eq!(one.actual("https://a.test", "PATCH"), None);
+    for none in [&[][..], &["", " "], &["a\r\nb"]] {
+        assert_eq!(CorsConfiguration::of_gateway(none.iter().copied()), CorsConfiguration::default(), "{none:?}");
+    }
+}
