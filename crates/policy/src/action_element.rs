@@ -23,11 +23,6 @@ impl ActionTest {
         Self { known, not: element.not, patterns }
     }
 
-    /// A test for these known actions and no other.
-    pub fn of(known: ActionSet) -> Self {
-        Self { known, not: false, patterns: Box::default() }
-    }
-
     pub fn known(&self) -> &ActionSet {
         &self.known
     }

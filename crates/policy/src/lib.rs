@@ -26,6 +26,7 @@ mod compiled;
 mod decide;
 mod explain;
 mod index;
+mod legacy;
 mod validate;
 
 pub mod cases;
