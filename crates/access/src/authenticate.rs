@@ -187,7 +187,7 @@ impl Door {
             return Err(from_signature(SigError::V2Disabled));
         }
         let holder = self.holder(arrival, snapshot, &claim.access_key_id, claim.session_token.as_deref())?;
-        sigv4::v2::verify(arrival.head, claim, &holder.secret, arrival.host_bucket, arrival.now, SKEW_S)
+        sigv4::v2::verify(arrival.head, claim, &holder.secret, arrival.now, SKEW_S, arrival.host_bucket)
             .map_err(from_signature)?;
         Ok(Authenticated {
             caller: holder.caller,

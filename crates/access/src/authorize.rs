@@ -35,6 +35,9 @@ pub fn authorize<Op>(operation: Op, needs: &[Requirement], world: World<'_>) -> 
 /// Decides one permission.
 pub fn decide(need: &Requirement, world: World<'_>) -> Decision {
     let bucket = bucket_of(&need.resource, world.snapshot);
+    if is_owner_of_policy(need, bucket, world) {
+        return Decision::Allow { by: Origin { policy: PolicyType::Root, statement: 0 } };
+    }
     let decision = if world.caller.is_anonymous() {
         decide_anonymous(need, bucket, world)
     } else {
@@ -43,10 +46,10 @@ pub fn decide(need: &Requirement, world: World<'_>) -> Decision {
     open_by_default(decision, need, world)
 }
 
-/// True if a policy that could apply asks for the tags of the object: they are read from the filer then, before the one
-/// decision.
-pub fn mentions_object_tags(needs: &[Requirement], world: World<'_>) -> bool {
-    needs.iter().any(|need| {
+/// The first need about whose object a policy that could apply asks for tags: they are read from the filer then, before the
+/// one decision.
+pub fn asks_for_object_tags<'a>(needs: &'a [Requirement], world: World<'_>) -> Option<&'a Requirement> {
+    needs.iter().find(|need| {
         let Some(action) = Action::named(need.action) else { return false };
         let bucket = bucket_of(&need.resource, world.snapshot).and_then(|bucket| bucket.compiled_policy());
         let session = world.caller.session.as_ref().and_then(|session| session.policy.as_deref());
@@ -71,6 +74,14 @@ fn refusal(decision: Decision, need: &Requirement, world: World<'_>) -> Refusal 
         refusal.unreadable = policy.and_then(|policy| policy.unreadable_reason()).map(str::to_owned);
     }
     refusal
+}
+
+/// The root user of the bucket's account can always read, replace and remove the bucket policy, so that nobody locks a bucket
+/// for ever. Source: S3 User Guide, "PutBucketPolicy".
+fn is_owner_of_policy(need: &Requirement, bucket: Option<&Bucket>, world: World<'_>) -> bool {
+    world.caller.is_root
+        && matches!(need.action, "s3:GetBucketPolicy" | "s3:PutBucketPolicy" | "s3:DeleteBucketPolicy")
+        && bucket.is_some_and(|bucket| bucket.account == world.caller.account)
 }
 
 fn decide_as(principal: &Principal, need: &Requirement, bucket: Option<&Bucket>, world: World<'_>) -> Decision {

@@ -11,8 +11,8 @@ mod refusal;
 mod session;
 
 pub use authenticate::{Arrival, Authenticated, AuthenticationType, Door, Services};
-pub use authorize::{World, authorize, decide, mentions_object_tags};
+pub use authorize::{World, asks_for_object_tags, authorize, decide};
 pub use client_address::{ClientAddress, Network, NetworkError, client_address};
 pub use condition_keys::request_context;
-pub use permit::Permit;
-pub use refusal::{Refusal, from_signature};
+pub use permit::{Permit, Seal};
+pub use refusal::{Refusal, from_signature, policy_label};

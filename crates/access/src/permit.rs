@@ -29,9 +29,19 @@ impl<Op> Permit<Op> {
         &self.decision
     }
 
-    /// The same proof for the one operation inside a larger value: `choose` takes the operation out of its enum and must
-    /// not make another one.
-    pub fn narrow<Inner>(self, choose: impl FnOnce(Op) -> Inner) -> Permit<Inner> {
-        Permit { operation: choose(self.operation), decision: self.decision }
+    /// The operation and its seal apart, to look inside an enum of operations.
+    pub fn split(self) -> (Op, Seal) {
+        (self.operation, Seal(self.decision))
+    }
+}
+
+/// What makes a permit out of an operation: it comes from another permit, whose operation held this one.
+#[derive(Debug)]
+pub struct Seal(Decision);
+
+impl Seal {
+    /// The permit for the operation that was inside the sealed one, and for no other.
+    pub fn on<Op>(self, inner: Op) -> Permit<Op> {
+        Permit { operation: inner, decision: self.0 }
     }
 }

@@ -57,15 +57,16 @@ impl Refusal {
 
     /// The type of policy that refused, for counters.
     pub fn policy_type(&self) -> &'static str {
-        match self.decision {
-            Decision::ExplicitDeny { by } | Decision::Allow { by } => policy_label(by.policy),
-            Decision::ImplicitDeny { missing } => policy_label(missing),
-        }
+        policy_label(&self.decision)
     }
 }
 
-/// The label of a policy type in metrics and logs.
-pub fn policy_label(policy: PolicyType) -> &'static str {
+/// The type of policy that decided, as metrics and logs label it.
+pub fn policy_label(decision: &Decision) -> &'static str {
+    let policy = match *decision {
+        Decision::ExplicitDeny { by } | Decision::Allow { by } => by.policy,
+        Decision::ImplicitDeny { missing } => missing,
+    };
     match policy {
         PolicyType::Identity(_) => "identity",
         PolicyType::Resource => "resource",

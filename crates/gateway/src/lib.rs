@@ -1,10 +1,27 @@
 //! The data plane: one corridor of eight doors, and the S3 operations.
 
 pub mod accept;
+mod pipeline;
+
 mod body;
+mod form;
+mod pages;
+mod respond;
+
+mod op;
+
+mod errors;
+mod gateway;
+mod limits;
 pub mod listing;
-pub mod metrics;
+mod metrics;
 pub mod object;
+mod query;
 pub mod tls;
 
 pub use body::ResponseBody;
+pub use gateway::{Gateway, Settings, SharedSnapshot};
+pub use limits::UploadLimits;
+pub use metrics::Metrics;
+pub use pages::metrics as metrics_page;
+pub use query::{QueryApi, QueryCall, StatusPages};

@@ -42,6 +42,8 @@ pub mod attribute {
     pub const RETAIN_UNTIL: &str = "Seaweed-X-Amz-Retention-Until-Date";
     /// Object lock: `ON` or `OFF`.
     pub const LEGAL_HOLD: &str = "Seaweed-X-Amz-Legal-Hold";
+    /// `true` on a directory that is the object `a` as well as the parent of `a/b` (SeaweedFS 4.48).
+    pub const PREFIX_OBJECT: &str = "x-seaweedfs-prefix-object";
     /// `Enabled` or `Suspended` on a bucket.
     pub const VERSIONING: &str = "Seaweed-X-Amz-Versioning";
     /// Version of an entry below a `.versions` directory.
@@ -52,6 +54,8 @@ pub mod attribute {
     pub const LATEST_VERSION_FILE: &str = "Seaweed-X-Amz-Latest-Version-File-Name";
     /// `true` when the latest version is a delete marker, on a `.versions` directory.
     pub const LATEST_IS_DELETE_MARKER: &str = "Seaweed-X-Amz-Latest-Version-Is-Delete-Marker";
+    /// `true` when the plain entry is the current version, on a `.versions` directory.
+    pub const NULL_IS_LATEST: &str = "Seaweed-X-Amz-Null-Version-Is-Latest";
     /// Access control list, JSON.
     pub const ACL: &str = "Seaweed-X-Amz-Acl";
     /// Object ownership rule of a bucket.
@@ -141,7 +145,12 @@ pub fn is_object(entry: &Entry) -> bool {
 
 /// True for a directory that was put as an object `key/`; a plain directory has no content type.
 pub fn is_directory_marker(entry: &Entry) -> bool {
-    entry.is_directory && !entry.attributes().mime.is_empty()
+    entry.is_directory && !entry.attributes().mime.is_empty() && !is_prefix_object(entry)
+}
+
+/// True for a directory that is the object of its own name: SeaweedFS keeps `a` so when `a/b` is stored beside it.
+pub fn is_prefix_object(entry: &Entry) -> bool {
+    entry.is_directory && entry.extended_text(attribute::PREFIX_OBJECT) == Some("true")
 }
 
 /// Content type as stored, or S3's default.

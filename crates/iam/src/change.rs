@@ -41,6 +41,23 @@ pub enum Change {
     Bucket(Arc<str>, Option<Arc<Bucket>>),
 }
 
+/// A document that a command reads afresh before it runs, so that it writes on what is stored and not on what was heard.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum DocumentKey {
+    /// A user.
+    User(Arc<str>),
+    /// A group.
+    Group(Arc<str>),
+    /// A role, in all its places.
+    Role(Arc<str>),
+    /// A managed policy, in all its places.
+    Policy(Arc<str>),
+    /// An inline policy of ours.
+    Inline(Holder, Arc<str>),
+    /// weed's shared document of inline policies.
+    WeedPolicies,
+}
+
 /// Who holds a policy.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Holder {

@@ -153,6 +153,10 @@ pub struct Facts {
     pub boundary: Option<String>,
     /// Free text of managed policies.
     pub description: String,
+    /// The account of a group or managed policy; empty for the gateway's own.
+    pub account: String,
+    /// The number of a managed policy's current version, from 1; 0 when unknown.
+    pub version: i64,
     /// What a newer Kelpgate wrote: kept.
     pub other: BTreeMap<String, Value>,
 }
@@ -182,6 +186,8 @@ impl Facts {
             keys_created_s,
             boundary: (!boundary.is_empty()).then_some(boundary),
             description: object.string(&["description"])?,
+            account: object.string(&["account"])?,
+            version: object.integer(&["version"])?,
             other: others(object),
         })
     }
@@ -200,6 +206,8 @@ impl Facts {
         put("path", self.path.as_str().into(), !self.path.is_empty());
         put("description", self.description.as_str().into(), !self.description.is_empty());
         put("boundary", self.boundary.clone().into(), self.boundary.is_some());
+        put("account", self.account.as_str().into(), !self.account.is_empty());
+        put("version", self.version.into(), self.version != 0);
         let keys = self.keys_created_s.iter().map(|(key, s)| (key.clone(), Value::from(*s))).collect();
         put("keysCreated", Value::Object(keys), !self.keys_created_s.is_empty());
         if map.is_empty() { None } else { serde_json::to_string(&map).ok() }

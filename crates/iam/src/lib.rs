@@ -3,11 +3,13 @@
 mod bucket;
 mod caller;
 mod change;
+pub mod command;
 mod config;
 mod documents;
 mod identities;
 mod json;
 mod snapshot;
+mod unique_id;
 mod weed_policies;
 
 pub use bucket::{
@@ -15,7 +17,8 @@ pub use bucket::{
     EncryptionConfiguration, LIFECYCLE, OBJECT_LOCK, OWNER, OWNERSHIP, Ownership, POLICY, VERSIONING, Versioning,
 };
 pub use caller::{Caller, CallerSession};
-pub use change::{Change, Holder, PolicyPlace, PolicyText, Read, RolePlace, Unreadable, WeedPolicies};
+pub use change::{Change, DocumentKey, Holder, PolicyPlace, PolicyText, Read, RolePlace, Unreadable, WeedPolicies};
+pub use command::{Command, IamError, Outcome, Params};
 pub use config::{
     CrossAccountSetting, DocumentStore, IamConfig, KelpgateConfig, SigningKeyBytes, StsConfig, Surroundings,
 };

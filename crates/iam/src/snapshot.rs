@@ -20,7 +20,7 @@ use policy::{CompiledPolicy, CrossAccount};
 use rpds::{HashTrieMapSync, HashTrieSetSync, RedBlackTreeMapSync};
 
 use crate::bucket::Bucket;
-use crate::change::{Holder, WeedPolicies};
+use crate::change::{Holder, RolePlace, WeedPolicies};
 use crate::documents::ServiceAccountDocument;
 use crate::identities::Identities;
 
@@ -40,11 +40,18 @@ pub struct Settings {
     pub default_effect_allow: bool,
     /// What a request to another account's bucket needs.
     pub cross_account: CrossAccount,
+    /// Where CreateRole puts a role.
+    pub role_place: RolePlace,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { account: AccountId::DEFAULT, default_effect_allow: false, cross_account: CrossAccount::default() }
+        Self {
+            account: AccountId::DEFAULT,
+            default_effect_allow: false,
+            cross_account: CrossAccount::default(),
+            role_place: RolePlace::Memory,
+        }
     }
 }
 
@@ -165,6 +172,11 @@ impl Snapshot {
         self.service_accounts.get(id)
     }
 
+    /// The service accounts that act for a user.
+    pub fn service_accounts_of<'a>(&'a self, user: &'a str) -> impl Iterator<Item = &'a Arc<ServiceAccountDocument>> {
+        self.service_accounts.values().filter(move |account| account.parent_user == user)
+    }
+
     /// A group by name.
     pub fn group(&self, name: &str) -> Option<&Arc<Group>> {
         self.groups.get(name)
@@ -216,6 +228,11 @@ impl Snapshot {
             self.attachments.get(policy).map(|holders| holders.iter().cloned().collect()).unwrap_or_default();
         holders.sort();
         holders
+    }
+
+    /// The groups that name a user, whether or not the user exists.
+    pub fn groups_naming(&self, user: &str) -> Vec<Arc<str>> {
+        self.memberships.get(user).map(|groups| groups.iter().cloned().collect()).unwrap_or_default()
     }
 
     /// What weed's shared document holds.

@@ -14,6 +14,7 @@ use super::{ANONYMOUS, Snapshot};
 use crate::change::{Change, Holder, PolicyPlace, PolicyText, Read, RolePlace, WeedPolicies};
 use crate::documents::{Facts, GroupDocument, RoleDocument, ServiceAccountDocument, UserDocument};
 use crate::identities::Identities;
+use crate::unique_id::unique_id;
 
 impl Snapshot {
     /// The Snapshot after these changes, its revision one higher.
@@ -214,12 +215,7 @@ impl Next {
         self.attach(Holder::Group(name.clone()), wanted(&old), wanted(&new));
         match new {
             Some(document) => {
-                let arn = format!(
-                    "arn:aws:iam::{}:group{}{name}",
-                    self.snapshot.settings.account,
-                    document.facts.path_or_root()
-                );
-                let group = Group { name: name.clone(), arn: arn.into(), policies: Arc::from([]), document };
+                let group = group_without_policies(name, document, self.snapshot.settings.account);
                 self.snapshot.groups.insert_mut(name.clone(), Arc::new(group));
                 self.groups.insert(name.clone());
             }
@@ -390,6 +386,13 @@ fn policy_names<T>(document: &Option<Arc<T>>, parts: impl Fn(&T) -> (&Vec<String
     attached.iter().chain(&facts.boundary).map(|name| policy_name_of(name).into()).collect()
 }
 
+fn group_without_policies(name: &Arc<str>, document: Arc<GroupDocument>, default_account: AccountId) -> Group {
+    let account = document.facts.account.parse().unwrap_or(default_account);
+    let arn = format!("arn:aws:iam::{account}:group{}{name}", document.facts.path_or_root());
+    let id = unique_id("AGPA", &document.facts.id, name);
+    Group { name: name.clone(), id, account, arn: arn.into(), policies: Arc::from([]), document }
+}
+
 fn user_without_policies(
     name: &Arc<str>,
     document: Arc<UserDocument>,
@@ -411,6 +414,7 @@ fn user_without_policies(
     };
     User {
         name: name.clone(),
+        id: unique_id("AIDA", &document.facts.id, name),
         arn: principal.to_string().into(),
         account,
         owner_id: owner.unwrap_or(name).into(),

@@ -8,12 +8,17 @@ use policy::{CompiledPolicy, Policy, PolicyKind};
 
 use crate::change::{PolicyPlace, PolicyText, Read};
 use crate::documents::Facts;
+use crate::unique_id::unique_id;
 
 /// A managed policy. It may stand in several places; they must agree.
 #[derive(Debug, Clone)]
 pub struct ManagedPolicy {
     /// Its name.
     pub name: Arc<str>,
+    /// `ANPA...`.
+    pub id: Arc<str>,
+    /// The account it belongs to.
+    pub account: AccountId,
     /// `arn:aws:iam::<account>:policy/<path><name>`.
     pub arn: Arc<str>,
     /// Its text; empty when it cannot be read.
@@ -61,8 +66,10 @@ impl ManagedPolicy {
         };
         // A text that stands for a contradiction is not shown as the policy's own.
         let text = if compiled.unreadable_reason().is_some() && places.len() > 1 { Arc::from("") } else { text };
+        let account = facts.account.parse().unwrap_or(account);
         let arn = format!("arn:aws:iam::{account}:policy{}{name}", facts.path_or_root());
-        Some(Self { name: name.clone(), arn: arn.into(), text, compiled, facts, places })
+        let id = unique_id("ANPA", &facts.id, name);
+        Some(Self { name: name.clone(), id, account, arn: arn.into(), text, compiled, facts, places })
     }
 }
 

@@ -8,12 +8,15 @@ use policy::{CompiledPolicy, Policy, PolicyKind};
 use super::user::PolicySource;
 use crate::change::RolePlace;
 use crate::documents::RoleDocument;
+use crate::unique_id::unique_id;
 
 /// A role with its compiled policies.
 #[derive(Debug, Clone)]
 pub struct Role {
     /// Its name.
     pub name: Arc<str>,
+    /// `AROA...`.
+    pub id: Arc<str>,
     /// `arn:aws:iam::<account>:role/<path><name>`.
     pub arn: Arc<str>,
     /// The account it belongs to.
@@ -54,6 +57,7 @@ impl Role {
         Self {
             arn: format!("arn:aws:iam::{account}:role{path}{}", document.name).into(),
             name: document.name.as_str().into(),
+            id: unique_id("AROA", &document.facts.id, &document.name),
             account,
             path: path.into(),
             trust,

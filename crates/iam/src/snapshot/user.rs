@@ -12,6 +12,8 @@ use crate::documents::{CredentialDocument, GroupDocument, ServiceAccountDocument
 pub struct User {
     /// Its name.
     pub name: Arc<str>,
+    /// `AIDA...`: stored, or derived from the name when weed made the user.
+    pub id: Arc<str>,
     /// `arn:aws:iam::<account>:user/<path><name>`, or `arn:aws:iam::<account>:root`.
     pub arn: Arc<str>,
     /// The account it belongs to.
@@ -70,6 +72,10 @@ impl std::fmt::Display for PolicySource {
 pub struct Group {
     /// Its name.
     pub name: Arc<str>,
+    /// `AGPA...`.
+    pub id: Arc<str>,
+    /// The account it belongs to.
+    pub account: AccountId,
     /// `arn:aws:iam::<account>:group/<path><name>`.
     pub arn: Arc<str>,
     /// What its members get; empty while the group is disabled.

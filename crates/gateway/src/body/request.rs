@@ -1,0 +1,230 @@
+//! The body of a request on its way in: taken out of its framing, counted, and checked against everything that was
+//! promised about it. A broken promise ends the stream with an error, so whoever stores the body stores nothing.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use filer::{BodyError, BytesIn, FilerError};
+use futures_util::{Stream, StreamExt};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use s3::{S3Error, S3ErrorCode};
+use sigv4::checksum::{Checksum, Hasher};
+use sigv4::{BodyCheck, ChunkedDecoder, SigError};
+
+use crate::errors::{self, from_signature};
+
+/// Raw bytes as they arrive.
+pub type Source = Pin<Box<dyn Stream<Item = Result<Bytes, S3Error>> + Send>>;
+
+/// What was promised about a body.
+#[derive(Default)]
+pub struct Promises {
+    /// Takes aws-chunked framing off and checks its signatures.
+    pub decoder: Option<ChunkedDecoder>,
+    /// The SHA-256 that was signed, for a plain body.
+    pub sha256: Option<BodyCheck>,
+    /// The checksum to compute.
+    pub checksum: Option<sigv4::checksum::ChecksumAlgorithm>,
+    /// The checksum that a header promised.
+    pub expected_checksum: Option<Checksum>,
+    /// The MD5 that `Content-MD5` promised.
+    pub content_md5: Option<[u8; 16]>,
+    /// The number of plain bytes that a header promised.
+    pub length: Option<u64>,
+}
+
+/// The body of a request.
+pub struct ObjectBody {
+    source: Source,
+    promises: Promises,
+    hasher: Option<Hasher>,
+    ready: VecDeque<Bytes>,
+    received_bytes: u64,
+    least_bytes: u64,
+    limit_bytes: u64,
+    patience: Duration,
+    ended: bool,
+    failure: Option<S3Error>,
+    checksum: Option<Checksum>,
+}
+
+impl ObjectBody {
+    /// A body with promises to keep. `limit_bytes` is the most it may be, `patience` how long its sender may pause.
+    pub fn new(source: Source, promises: Promises, limit_bytes: u64, patience: Duration) -> Self {
+        let hasher = promises.checksum.map(Hasher::new);
+        Self {
+            source,
+            promises,
+            hasher,
+            ready: VecDeque::new(),
+            received_bytes: 0,
+            least_bytes: 0,
+            limit_bytes,
+            patience,
+            ended: false,
+            failure: None,
+            checksum: None,
+        }
+    }
+
+    /// A body with fewer bytes is `EntityTooSmall`.
+    pub fn require_at_least(&mut self, bytes: u64) {
+        self.least_bytes = bytes;
+    }
+
+    /// The bytes, for the filer.
+    pub fn stream(&mut self) -> BytesIn<'_> {
+        Box::pin(futures_util::stream::unfold(self, |body| async move { Some((body.next().await?, body)) }))
+    }
+
+    /// The plain size, if a header promised it.
+    pub fn expected_bytes(&self) -> Option<u64> {
+        self.promises.length
+    }
+
+    /// Plain bytes received so far.
+    pub fn received_bytes(&self) -> u64 {
+        self.received_bytes
+    }
+
+    /// The MD5 that `Content-MD5` promised; whoever stores the body computes it anyway and compares.
+    pub fn content_md5(&self) -> Option<[u8; 16]> {
+        self.promises.content_md5
+    }
+
+    /// The checksum of the whole body, once the stream has ended.
+    pub fn checksum(&self) -> Option<&Checksum> {
+        self.checksum.as_ref()
+    }
+
+    /// The error to answer when storing the body failed: the broken promise if there is one, else what the filer said.
+    pub fn explain(&mut self, error: FilerError) -> S3Error {
+        match (error, self.failure.take()) {
+            (FilerError::Body(_), Some(failure)) => failure,
+            (error, _) => errors::from_filer(error),
+        }
+    }
+
+    /// Reads a whole body that must be small, such as a document.
+    pub async fn read_all(&mut self, limit_bytes: u64) -> Result<Bytes, S3Error> {
+        self.limit_bytes = limit_bytes;
+        let mut all = BytesMut::new();
+        while let Some(piece) = self.next().await {
+            match piece {
+                Ok(piece) => all.extend_from_slice(&piece),
+                Err(error) => return Err(self.explain(error.into())),
+            }
+        }
+        if let Some(expected) = self.promises.content_md5 {
+            check_md5(expected, md5_of(&all))?;
+        }
+        Ok(all.freeze())
+    }
+
+    async fn next(&mut self) -> Option<Result<Bytes, BodyError>> {
+        loop {
+            if let Some(piece) = self.ready.pop_front() {
+                return Some(Ok(piece));
+            }
+            if self.ended {
+                return None;
+            }
+            if let Err(error) = self.receive().await {
+                self.ended = true;
+                let text = error.code.as_str().to_owned();
+                self.failure = Some(error);
+                return Some(Err(BodyError(text)));
+            }
+        }
+    }
+
+    async fn receive(&mut self) -> Result<(), S3Error> {
+        let received = tokio::time::timeout(self.patience, self.source.next()).await;
+        match received.map_err(|_| S3Error::new(S3ErrorCode::RequestTimeout))? {
+            Some(raw) => self.take(raw?),
+            None => {
+                self.ended = true;
+                self.verify()
+            }
+        }
+    }
+
+    fn take(&mut self, raw: Bytes) -> Result<(), S3Error> {
+        let first_new = self.ready.len();
+        match &mut self.promises.decoder {
+            Some(decoder) => {
+                let ready = &mut self.ready;
+                decoder.feed(raw, &mut |piece| ready.push_back(piece)).map_err(from_signature)?;
+            }
+            None => {
+                if let Some(check) = &mut self.promises.sha256 {
+                    check.update(&raw);
+                }
+                self.ready.push_back(raw);
+            }
+        }
+        for piece in self.ready.iter().skip(first_new) {
+            self.received_bytes += piece.len() as u64;
+            if let Some(hasher) = &mut self.hasher {
+                hasher.update(piece);
+            }
+        }
+        if self.received_bytes > self.limit_bytes {
+            let error = S3Error::new(S3ErrorCode::EntityTooLarge).field("MaxSizeAllowed", self.limit_bytes.to_string());
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    fn verify(&mut self) -> Result<(), S3Error> {
+        let trailers = match self.promises.decoder.take() {
+            Some(decoder) => Some(decoder.finish().map_err(from_signature)?),
+            None => None,
+        };
+        if let Some(check) = self.promises.sha256.take() {
+            check.finish().map_err(from_signature)?;
+        }
+        if self.received_bytes < self.least_bytes {
+            return Err(from_signature(SigError::EntityTooSmall));
+        }
+        if self.promises.length.is_some_and(|length| length != self.received_bytes) {
+            return Err(from_signature(SigError::IncompleteBody("its length is not the one that was announced")));
+        }
+        let computed = self.hasher.take().map(Hasher::finish);
+        if let (Some(expected), Some(computed)) = (&self.promises.expected_checksum, &computed) {
+            expected.check(computed).map_err(from_signature)?;
+        }
+        for (name, value) in trailers.iter().flat_map(|trailers| trailers.iter()) {
+            let Some(algorithm) = sigv4::checksum::ChecksumAlgorithm::of_header(name) else { continue };
+            let expected = Checksum::parse(algorithm, value).map_err(from_signature)?;
+            match &computed {
+                Some(computed) if computed.algorithm() == algorithm => {
+                    expected.check(computed).map_err(from_signature)?;
+                }
+                _ => return Err(from_signature(SigError::MalformedTrailer("it was not announced in x-amz-trailer"))),
+            }
+        }
+        self.checksum = computed;
+        Ok(())
+    }
+}
+
+/// The bytes of a connection's body. A connection that breaks is an incomplete body.
+pub fn source(incoming: Incoming) -> Source {
+    Box::pin(incoming.into_data_stream().map(|piece| {
+        piece.map_err(|_| from_signature(SigError::IncompleteBody("the connection ended before the body did")))
+    }))
+}
+
+/// `BadDigest` unless the digests are the same.
+pub fn check_md5(expected: [u8; 16], computed: [u8; 16]) -> Result<(), S3Error> {
+    if expected == computed { Ok(()) } else { Err(S3Error::new(S3ErrorCode::BadDigest)) }
+}
+
+fn md5_of(bytes: &[u8]) -> [u8; 16] {
+    use md5::{Digest, Md5};
+    Md5::digest(bytes).into()
+}

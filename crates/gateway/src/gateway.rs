@@ -1,0 +1,100 @@
+//! The data plane's parts, put together once at start.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use access::{Door, Network};
+use arc_swap::ArcSwapOption;
+use filer::{Filer, FilerConfiguration};
+use iam::Snapshot;
+use s3::{HostRules, S3Error};
+
+use crate::errors;
+use crate::limits::UploadLimits;
+use crate::metrics::Metrics;
+use crate::query::QueryApi;
+
+/// Settings of the data plane. Read once; nothing else reads the command line or a file.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How buckets appear in host names.
+    pub hosts: HostRules,
+    /// The region of new buckets, and of `LocationConstraint`.
+    pub region: String,
+    /// Origins for CORS where a bucket has no rules.
+    pub allowed_origins: Vec<String>,
+    /// DeleteBucket removes what is in it.
+    pub allow_delete_bucket_not_empty: bool,
+    /// A write of an administrator creates the bucket.
+    pub auto_create_bucket: bool,
+    /// Mode of new objects, such as `0o660`.
+    pub object_mode: u32,
+    /// Owner of new entries.
+    pub uid: u32,
+    /// Group of new entries.
+    pub gid: u32,
+    /// How long the sender of a body may pause.
+    pub body_patience: Duration,
+    /// The most bytes of an object in one PUT, or of a part.
+    pub max_body_bytes: u64,
+    /// How long an operation may wait for the filer before it answers 503.
+    pub filer_patience: Duration,
+    /// Proxies whose forwarding headers count.
+    pub trusted_proxies: Vec<Network>,
+}
+
+/// The IAM state that requests are decided by. Empty until it was loaded for the first time: 503 until then.
+pub type SharedSnapshot = Arc<ArcSwapOption<Snapshot>>;
+
+/// Everything a request needs.
+pub struct Gateway {
+    /// Settings.
+    pub settings: Settings,
+    /// The filer.
+    pub filer: Arc<dyn Filer>,
+    /// What the filer said of itself at start.
+    pub filer_configuration: FilerConfiguration,
+    /// The IAM state.
+    pub snapshot: SharedSnapshot,
+    /// Authentication and authorization.
+    pub door: Door,
+    /// IAM and STS.
+    pub query_api: Arc<dyn QueryApi>,
+    /// Status, health and readiness.
+    pub status: Arc<dyn crate::query::StatusPages>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// Limits of uploads in flight.
+    pub upload_limits: UploadLimits,
+}
+
+/// How long a change that was written may take to come back through the feed before the answer says that it has not.
+const FEED_PATIENCE: Duration = Duration::from_secs(5);
+
+impl Gateway {
+    /// The collection of volumes that belongs to a bucket.
+    pub fn collection(&self, bucket: &str) -> String {
+        match self.filer_configuration.filer_group.as_str() {
+            "" => bucket.to_owned(),
+            group => format!("{group}_{bucket}"),
+        }
+    }
+
+    /// Waits until this gateway's own snapshot shows a change that was just written: what is answered is in force here.
+    pub async fn wait_until(&self, shows: impl Fn(&Snapshot) -> bool + Send + Sync) -> Result<(), S3Error> {
+        let began = tokio::time::Instant::now();
+        let mut pause = Duration::from_micros(200);
+        loop {
+            if self.snapshot.load().as_deref().is_some_and(&shows) {
+                return Ok(());
+            }
+            if began.elapsed() > FEED_PATIENCE {
+                return Err(errors::unavailable(
+                    "The change is stored, but has not come back through the change feed: it is not in force on this gateway yet.",
+                ));
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(10));
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! What the head of an operation promises about its body.
+
+use s3::{BodyChecksums, Operation, S3Error};
+use sigv4::checksum;
+
+/// The checksums that an operation names, if it has a body that is checked.
+pub(crate) fn body_checksums(operation: &Operation) -> Option<&BodyChecksums> {
+    match operation {
+        Operation::PutObject(op) => Some(&op.checksums),
+        Operation::UploadPart(op) => Some(&op.checksums),
+        Operation::PutObjectTagging(op) => Some(&op.checksums),
+        Operation::PutBucketTagging(op) => Some(&op.checksums),
+        Operation::PutBucketPolicy(op) => Some(&op.checksums),
+        Operation::DeleteObjects(op) => Some(&op.checksums),
+        Operation::Other(op) => Some(&op.checksums),
+        _ => None,
+    }
+}
+
+/// The number of plain bytes that the head promises. `plain` says that the body has no aws-chunked framing.
+pub(crate) fn promised_bytes(operation: &Operation, plain: bool) -> Option<u64> {
+    let (on_the_wire, decoded) = match operation {
+        Operation::PutObject(op) => (op.content_length, op.decoded_content_length),
+        Operation::UploadPart(op) => (op.content_length, op.decoded_content_length),
+        _ => return None,
+    };
+    if plain { on_the_wire } else { decoded }
+}
+
+/// The checksum that a header promised, as the hasher compares it.
+pub(crate) fn expected_checksum(checksums: &BodyChecksums) -> Option<Result<checksum::Checksum, S3Error>> {
+    let expected = checksums.value.as_ref()?;
+    let parsed = checksum::Checksum::parse(sigv4_checksum(expected.algorithm), &expected.value);
+    Some(parsed.map_err(access::from_signature))
+}
+
+/// The same algorithm in the words of the hasher.
+pub(crate) fn sigv4_checksum(algorithm: s3::ChecksumAlgorithm) -> checksum::ChecksumAlgorithm {
+    use checksum::ChecksumAlgorithm as To;
+    use s3::ChecksumAlgorithm as From;
+    match algorithm {
+        From::Crc32 => To::Crc32,
+        From::Crc32c => To::Crc32C,
+        From::Crc64Nvme => To::Crc64Nvme,
+        From::Sha1 => To::Sha1,
+        From::Sha256 => To::Sha256,
+    }
+}

@@ -1,0 +1,89 @@
+//! Bucket policies and their status. A policy that is answered with 204 is in force on this gateway.
+
+use std::collections::BTreeMap;
+
+use access::Permit;
+use bytes::Bytes;
+use filer::{Condition, FilerError, Mutation, Transaction};
+use http::header::{self, HeaderValue};
+use http::{Response, StatusCode};
+use ids::BucketName;
+use policy::Policy;
+use s3::op::{
+    DeleteBucketPolicy, GetBucketPolicy, GetBucketPolicyStatus, PutBucketPolicy, policy_status_to_xml,
+};
+use s3::{S3Error, S3ErrorCode};
+
+use super::Call;
+use super::answer::{self, Answer};
+use crate::body::ResponseBody;
+use crate::errors;
+use crate::object::attribute;
+
+/// The most bytes of a policy with its white space; the policy itself may have 20 KiB.
+pub const MAX_DOCUMENT_BYTES: u64 = 128 << 10;
+
+/// The document as it was put.
+pub async fn get_bucket_policy(call: &Call<'_>, _permit: Permit<GetBucketPolicy>) -> Answer {
+    let bucket = call.existing_bucket()?;
+    let policy = bucket.policy.as_ref().ok_or_else(|| no_policy(&bucket.name))?;
+    let mut response = Response::new(ResponseBody::full(policy.text.as_bytes().to_vec()));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(response)
+}
+
+/// Whether the policy makes the bucket public.
+pub async fn get_bucket_policy_status(call: &Call<'_>, _permit: Permit<GetBucketPolicyStatus>) -> Answer {
+    let bucket = call.existing_bucket()?;
+    let policy = bucket.policy.as_ref().ok_or_else(|| no_policy(&bucket.name))?;
+    answer::document(policy_status_to_xml(policy.is_public))
+}
+
+/// Replaces the policy, if AWS would take it.
+pub async fn put_bucket_policy(call: &Call<'_>, permit: Permit<PutBucketPolicy>, document: Bytes) -> Answer {
+    let input = permit.into_operation();
+    call.existing_bucket()?;
+    let text = std::str::from_utf8(&document)
+        .map_err(|_| S3Error::with_message(S3ErrorCode::MalformedPolicy, "The policy is not UTF-8"))?;
+    Policy::parse_bucket(input.bucket.as_str(), text)
+        .map_err(|error| S3Error::with_message(S3ErrorCode::MalformedPolicy, error.to_string()))?;
+    patch(call, &input.bucket, Some(text)).await
+}
+
+/// Removes the policy; there need not be one.
+pub async fn delete_bucket_policy(call: &Call<'_>, permit: Permit<DeleteBucketPolicy>) -> Answer {
+    call.existing_bucket()?;
+    patch(call, &permit.into_operation().bucket, None).await
+}
+
+fn no_policy(bucket: &str) -> S3Error {
+    S3Error::new(S3ErrorCode::NoSuchBucketPolicy).field("BucketName", bucket)
+}
+
+/// One attribute of the bucket's entry changes; what others change at the same time stays.
+async fn patch(call: &Call<'_>, bucket: &BucketName, text: Option<&str>) -> Answer {
+    let name = attribute::BUCKET_POLICY.to_owned();
+    let (set, remove) = match text {
+        Some(text) => (BTreeMap::from([(name, text.as_bytes().to_vec())]), Vec::new()),
+        None => (BTreeMap::new(), vec![name]),
+    };
+    let mutation =
+        Mutation::Patch { directory: call.buckets_root().to_owned(), name: bucket.to_string(), set, remove, content: None };
+    let transaction = Transaction {
+        lock_key: call.bucket_path(bucket),
+        conditions: vec![Condition::Exists],
+        mutations: vec![mutation],
+        ..Transaction::default()
+    };
+    call.filer().transact(transaction).await.map_err(|error| match error {
+        FilerError::PreconditionFailed => S3Error::new(S3ErrorCode::NoSuchBucket),
+        other => errors::from_filer(other),
+    })?;
+    let (bucket, wanted) = (bucket.clone(), text.map(str::to_owned));
+    let applied = move |snapshot: &iam::Snapshot| {
+        let known = snapshot.bucket(bucket.as_str()).map(|bucket| bucket.policy.as_ref().map(|policy| &*policy.text));
+        known.is_none_or(|policy| policy == wanted.as_deref())
+    };
+    call.gateway.wait_until(applied).await?;
+    answer::empty(StatusCode::NO_CONTENT)
+}

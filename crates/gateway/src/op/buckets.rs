@@ -1,0 +1,186 @@
+//! ListBuckets, CreateBucket, HeadBucket, DeleteBucket, GetBucketLocation.
+
+use std::collections::BTreeMap;
+
+use access::Permit;
+use filer::{Attributes, Condition, Entry, FilerError, Mutation, Transaction};
+use http::StatusCode;
+use http::header::{HeaderName, LOCATION};
+use ids::BucketName;
+use prost::Message;
+use s3::op::{
+    BucketSummary, CreateBucket, CreateBucketConfiguration, DeleteBucket, GetBucketLocation, HeadBucket, ListBuckets,
+    ListBucketsOutput, Owner, location_to_xml,
+};
+use s3::{S3Error, S3ErrorCode, TagSet};
+
+use super::Call;
+use super::answer::{self, Answer};
+use crate::object::{self, attribute};
+use crate::{errors, listing};
+
+/// The buckets of the caller's account.
+pub async fn list_buckets(call: &Call<'_>, permit: Permit<ListBuckets>) -> Answer {
+    let input = permit.into_operation();
+    let prefix = input.prefix.as_deref().unwrap_or("");
+    let after = input.continuation_token.as_deref().unwrap_or("");
+    let region = call.gateway.settings.region.as_str();
+    let other_region = input.bucket_region.as_deref().is_some_and(|wanted| wanted != region);
+    let paged = input.max_buckets.is_some();
+    let most = input.max_buckets.map_or(usize::MAX, |most| most as usize);
+    let mine = call.snapshot.buckets().filter(|bucket| {
+        bucket.account == call.caller.account && bucket.name.starts_with(prefix) && &*bucket.name > after && !other_region
+    });
+    let mut buckets: Vec<BucketSummary> = mine
+        .take(most.saturating_add(1))
+        .map(|bucket| BucketSummary {
+            name: bucket.name.to_string(),
+            creation_date: bucket.created_s,
+            region: (paged && !region.is_empty()).then(|| region.to_owned()),
+        })
+        .collect();
+    let is_truncated = buckets.len() > most;
+    buckets.truncate(most);
+    let continuation_token = buckets.last().filter(|_| is_truncated).map(|last| last.name.clone());
+    let owner = call.owner();
+    answer::document(ListBucketsOutput { owner, buckets, prefix: input.prefix, continuation_token }.to_xml())
+}
+
+/// Makes a bucket that belongs to the caller. Two gateways that make the same one at once: one of them succeeds.
+pub async fn create_bucket(
+    call: &Call<'_>,
+    permit: Permit<CreateBucket>,
+    configuration: CreateBucketConfiguration,
+) -> Answer {
+    let input = permit.into_operation();
+    input.acl.require_supported()?;
+    if input.object_lock_enabled {
+        return Err(S3Error::not_implemented("A bucket with object lock (x-amz-bucket-object-lock-enabled)"));
+    }
+    let region = call.gateway.settings.region.as_str();
+    if let Some(wanted) = configuration.location_constraint.as_deref() {
+        if !region.is_empty() && wanted != region {
+            let message = format!("The {wanted} location constraint is incompatible for the region of this endpoint, {region}");
+            return Err(S3Error::with_message(S3ErrorCode::IllegalLocationConstraintException, message));
+        }
+    }
+    if let Some(existing) = call.bucket.as_deref() {
+        return Err(exists_already(call, existing));
+    }
+    call.make_bucket(&input.bucket, input.object_ownership.as_deref(), &configuration.tags).await?;
+    let mut response = answer::empty(StatusCode::OK)?;
+    answer::set(response.headers_mut(), LOCATION, &format!("/{}", input.bucket));
+    Ok(response)
+}
+
+fn exists_already(call: &Call<'_>, bucket: &iam::Bucket) -> S3Error {
+    let code = if bucket.account == call.caller.account {
+        S3ErrorCode::BucketAlreadyOwnedByYou
+    } else {
+        S3ErrorCode::BucketAlreadyExists
+    };
+    S3Error::new(code).field("BucketName", &*bucket.name)
+}
+
+impl Call<'_> {
+    /// The caller as the owner of what it makes: the owner id of SeaweedFS (an account id, or a name) and the name.
+    pub fn owner(&self) -> Owner {
+        match self.snapshot.user(&self.caller.name).filter(|_| self.caller.session.is_none()) {
+            Some(user) => Owner { id: user.owner_id.to_string(), display_name: user.display_name.to_string() },
+            None => Owner { id: self.caller.account.to_string(), display_name: self.caller.name.to_string() },
+        }
+    }
+
+    /// Writes the entry of a new bucket and waits until this gateway knows it.
+    pub async fn make_bucket(
+        &self,
+        bucket: &BucketName,
+        ownership: Option<&str>,
+        tags: &TagSet,
+    ) -> Result<(), S3Error> {
+        let mut extended = BTreeMap::from([
+            (attribute::OWNER.to_owned(), self.owner().id.into_bytes()),
+            (attribute::IDENTITY_ID.to_owned(), self.caller.name.as_bytes().to_vec()),
+        ]);
+        if let Some(ownership) = ownership {
+            extended.insert(attribute::OWNERSHIP.to_owned(), ownership.as_bytes().to_vec());
+        }
+        let tags: BTreeMap<String, String> = tags.iter().map(|(key, value)| (key.into(), value.into())).collect();
+        let metadata = iam::BucketMetadata { tags, ..iam::BucketMetadata::default() };
+        let entry = Entry {
+            name: bucket.to_string(),
+            is_directory: true,
+            attributes: Some(Attributes {
+                mtime: self.now.as_second(),
+                crtime: self.now.as_second(),
+                file_mode: object::DIRECTORY_MODE,
+                uid: self.gateway.settings.uid,
+                gid: self.gateway.settings.gid,
+                ..Attributes::default()
+            }),
+            extended,
+            content: metadata.encode_to_vec(),
+            ..Entry::default()
+        };
+        let transaction = Transaction {
+            lock_key: self.bucket_path(bucket),
+            conditions: vec![Condition::NotExists],
+            mutations: vec![Mutation::Put { directory: self.buckets_root().to_owned(), entry: Box::new(entry) }],
+            ..Transaction::default()
+        };
+        match self.filer().transact(transaction).await {
+            Ok(()) => {}
+            Err(FilerError::PreconditionFailed) => {
+                let conflict = "Another request made the bucket at the same time.";
+                return Err(S3Error::with_message(S3ErrorCode::OperationAborted, conflict));
+            }
+            Err(error) => return Err(errors::from_filer(error)),
+        }
+        let name = bucket.clone();
+        self.gateway.wait_until(move |snapshot| snapshot.bucket(name.as_str()).is_some()).await
+    }
+}
+
+/// Whether the bucket is there; the permission was decided before.
+pub async fn head_bucket(call: &Call<'_>, _permit: Permit<HeadBucket>) -> Answer {
+    call.existing_bucket()?;
+    let mut response = answer::empty(StatusCode::OK)?;
+    let region = call.gateway.settings.region.as_str();
+    let region = if region.is_empty() { "us-east-1" } else { region };
+    answer::set(response.headers_mut(), HeaderName::from_static("x-amz-bucket-region"), region);
+    Ok(response)
+}
+
+/// The bucket's region.
+pub async fn get_bucket_location(call: &Call<'_>, _permit: Permit<GetBucketLocation>) -> Answer {
+    call.existing_bucket()?;
+    let region = call.gateway.settings.region.as_str();
+    answer::document(location_to_xml(if region.is_empty() { "us-east-1" } else { region }))
+}
+
+/// Removes a bucket that has no object and no version, with whatever unfinished uploads it has.
+pub async fn delete_bucket(call: &Call<'_>, permit: Permit<DeleteBucket>) -> Answer {
+    let input = permit.into_operation();
+    let bucket = call.existing_bucket()?;
+    let path = call.bucket_path(&input.bucket);
+    let may_be_full = call.gateway.settings.allow_delete_bucket_not_empty;
+    if may_be_full && (bucket.object_lock || bucket.keeps_versions()) {
+        return Err(S3Error::not_implemented("Deleting a bucket with versioning or object lock"));
+    }
+    if !may_be_full && !listing::is_empty(call.filer(), &path).await.map_err(errors::from_filer)? {
+        return Err(S3Error::new(S3ErrorCode::BucketNotEmpty).field("BucketName", input.bucket.as_str()));
+    }
+    let delete = Mutation::Delete {
+        directory: call.buckets_root().to_owned(),
+        name: input.bucket.to_string(),
+        delete_data: true,
+        recursive: true,
+    };
+    let transaction = Transaction { lock_key: path, mutations: vec![delete], ..Transaction::default() };
+    call.filer().transact(transaction).await.map_err(errors::from_filer)?;
+    let collection = call.gateway.collection(input.bucket.as_str());
+    call.filer().delete_collection(&collection).await.map_err(errors::from_filer)?;
+    let name = input.bucket.clone();
+    call.gateway.wait_until(move |snapshot| snapshot.bucket(name.as_str()).is_none()).await?;
+    answer::empty(StatusCode::NO_CONTENT)
+}

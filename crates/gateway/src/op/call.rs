@@ -1,0 +1,99 @@
+//! What an operation sees of the world.
+
+use std::sync::Arc;
+
+use access::{Refusal, World};
+use filer::Filer;
+use iam::{Bucket, Caller, Snapshot};
+use ids::{BucketName, ObjectKey};
+use jiff::Timestamp;
+use policy::Context;
+use s3::{Requirement, S3Error, S3ErrorCode};
+
+use crate::gateway::Gateway;
+use crate::respond::Trail;
+
+/// One snapshot, one caller, one moment.
+pub struct Call<'a> {
+    /// The gateway's parts and settings.
+    pub gateway: &'a Gateway,
+    /// The IAM state that the request is decided by.
+    pub snapshot: &'a Snapshot,
+    /// Who asks.
+    pub caller: Caller,
+    /// The bucket that the operation names, if it exists.
+    pub bucket: Option<Arc<Bucket>>,
+    /// When the request was read.
+    pub now: Timestamp,
+    /// The condition keys of the request.
+    pub context: Context,
+    /// The request's id, which is the id of its decision too.
+    pub request_id: String,
+    /// The raw query string.
+    pub query: &'a str,
+}
+
+impl Call<'_> {
+    /// The filer.
+    pub fn filer(&self) -> &dyn Filer {
+        &*self.gateway.filer
+    }
+
+    /// Where buckets live on the filer.
+    pub fn buckets_root(&self) -> &str {
+        &self.gateway.filer_configuration.buckets_root
+    }
+
+    /// Path of a bucket.
+    pub fn bucket_path(&self, bucket: &BucketName) -> String {
+        crate::object::bucket_path(self.buckets_root(), bucket.as_str())
+    }
+
+    /// Path of an object.
+    pub fn object_path(&self, bucket: &BucketName, key: &ObjectKey) -> String {
+        crate::object::object_path(self.buckets_root(), bucket.as_str(), key.as_str())
+    }
+
+    /// The bucket that the operation names, or `NoSuchBucket`.
+    pub fn existing_bucket(&self) -> Result<&Bucket, S3Error> {
+        self.bucket.as_deref().ok_or_else(|| S3Error::new(S3ErrorCode::NoSuchBucket))
+    }
+
+    /// What decisions about this request are made by.
+    pub fn world(&self) -> World<'_> {
+        World { caller: &self.caller, snapshot: self.snapshot, context: &self.context }
+    }
+
+    /// Whether one more permission is given: `AccessDenied` if not.
+    pub fn may(&self, need: &Requirement) -> Result<(), S3Error> {
+        let needs = std::slice::from_ref(need);
+        match access::authorize((), needs, self.world()) {
+            Ok(_) => Ok(()),
+            Err(refusal) => Err(self.deny(&refusal)),
+        }
+    }
+
+    /// Counts a refusal and makes its error.
+    pub fn deny(&self, refusal: &Refusal) -> S3Error {
+        self.gateway.metrics.decided(refusal.outcome(), refusal.policy_type());
+        refusal.to_error(&self.request_id)
+    }
+
+    /// The same for the refusal of the whole request.
+    pub(crate) fn refused(&self, refusal: &Refusal, trail: &mut Trail) -> S3Error {
+        trail.refuse(refusal);
+        self.deny(refusal)
+    }
+
+    /// Reads the tags of the object into the condition keys if a policy that could apply asks for them, and only then.
+    pub async fn read_object_tags(&mut self, needs: &[Requirement]) -> Result<(), S3Error> {
+        let Some(need) = access::asks_for_object_tags(needs, self.world()) else { return Ok(()) };
+        let (Some(bucket), Some(key)) = (&need.bucket, &need.key) else { return Ok(()) };
+        if let Some(entry) = self.object_if_any(bucket, key).await? {
+            for (tag, value) in crate::object::tags(&entry) {
+                self.context.set(&format!("s3:ExistingObjectTag/{tag}"), value);
+            }
+        }
+        Ok(())
+    }
+}

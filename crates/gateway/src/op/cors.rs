@@ -1,0 +1,64 @@
+//! Cross-origin requests: preflights, and the headers that go with every answer to another origin.
+
+use http::header::{self, HeaderName};
+use http::request::Parts;
+use http::{HeaderMap, Response};
+use iam::{Bucket, Snapshot};
+use s3::op::CorsPreflight;
+use s3::{CorsConfiguration, CorsHeaders, CorsRule};
+
+use super::Answer;
+use super::answer;
+use crate::body::ResponseBody;
+use crate::gateway::Gateway;
+
+/// Answers a browser that asks before it sends. Nobody is authenticated; nothing but CORS rules is told.
+pub(crate) fn preflight(gateway: &Gateway, snapshot: &Snapshot, request: &CorsPreflight) -> Answer {
+    let bucket = request.bucket.as_ref().and_then(|name| snapshot.bucket(name.as_str()));
+    let headers = rules(gateway, bucket.map(|bucket| &**bucket)).preflight(request)?;
+    let mut response = Response::new(ResponseBody::Empty);
+    write(response.headers_mut(), &headers);
+    Ok(response)
+}
+
+/// Adds what the rules of the bucket, or of the gateway, say about the origin of an actual request.
+pub(crate) fn add_headers(gateway: &Gateway, head: &Parts, headers: &mut HeaderMap) {
+    let Some(origin) = head.headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok()) else { return };
+    if headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN) {
+        return;
+    }
+    let snapshot = gateway.snapshot.load();
+    let operation = s3::route(head, &gateway.settings.hosts).ok();
+    let bucket = operation.as_ref().and_then(|operation| operation.bucket());
+    let bucket = bucket.zip(snapshot.as_ref()).and_then(|(name, snapshot)| snapshot.bucket(name.as_str()));
+    if let Some(found) = rules(gateway, bucket.map(|bucket| &**bucket)).actual(origin, head.method.as_str()) {
+        write(headers, &found);
+    }
+}
+
+/// The rules that hold for a bucket: its own, else those of `-allowedOrigins`.
+fn rules(gateway: &Gateway, bucket: Option<&Bucket>) -> CorsConfiguration {
+    match bucket.filter(|bucket| !bucket.cors_rules().is_empty()) {
+        Some(bucket) => of_bucket(bucket),
+        None => CorsConfiguration::of_gateway(gateway.settings.allowed_origins.iter().map(String::as_str)),
+    }
+}
+
+/// The stored rules of a bucket.
+pub(crate) fn of_bucket(bucket: &Bucket) -> CorsConfiguration {
+    let rule = |rule: &iam::CorsRule| CorsRule {
+        id: Some(rule.id.clone()).filter(|id| !id.is_empty()),
+        allowed_origins: rule.allowed_origins.clone(),
+        allowed_methods: rule.allowed_methods.clone(),
+        allowed_headers: rule.allowed_headers.clone(),
+        expose_headers: rule.expose_headers.clone(),
+        max_age_seconds: u32::try_from(rule.max_age_seconds).ok().filter(|seconds| *seconds > 0),
+    };
+    CorsConfiguration { rules: bucket.cors_rules().iter().map(rule).collect() }
+}
+
+fn write(headers: &mut HeaderMap, found: &CorsHeaders) {
+    for (name, value) in found.to_headers() {
+        answer::set(headers, HeaderName::from_static(name), &value);
+    }
+}

@@ -1,0 +1,83 @@
+//! GetObject and HeadObject.
+
+use std::ops::Range;
+
+use access::Permit;
+use filer::Entry;
+use http::header::{self, HeaderName};
+use http::{Response, StatusCode};
+use s3::op::ObjectRead;
+use s3::{S3Error, S3ErrorCode};
+
+use super::Call;
+use super::answer::{self, Answer};
+use super::part_boundaries::part_range;
+use crate::body::ResponseBody;
+use crate::errors;
+
+/// Sends an object, or a range of it.
+pub async fn get_object(call: &Call<'_>, permit: Permit<ObjectRead>) -> Answer {
+    read(call, permit.into_operation(), true).await
+}
+
+/// The same headers without the bytes.
+pub async fn head_object(call: &Call<'_>, permit: Permit<ObjectRead>) -> Answer {
+    read(call, permit.into_operation(), false).await
+}
+
+async fn read(call: &Call<'_>, input: ObjectRead, with_body: bool) -> Answer {
+    let bucket = call.existing_bucket()?;
+    input.encryption.require_none()?;
+    answer::refuse_version(input.version_id.as_ref(), bucket.keeps_versions())?;
+    if call.caller.is_anonymous() && !input.overrides.is_empty() {
+        let message = "Request specific response headers cannot be used for anonymous GET requests.";
+        return Err(S3Error::with_message(S3ErrorCode::InvalidRequest, message));
+    }
+    let entry = call.object(&input.bucket, &input.key).await?;
+    answer::refuse_encrypted(&entry)?;
+    input.conditions.check_read(&crate::object::etag(&entry), entry.attributes().mtime).map_err(|error| {
+        if error.code == S3ErrorCode::NotModified {
+            let etag = answer::quoted(&crate::object::etag(&entry));
+            let modified = s3::http_date(entry.attributes().mtime);
+            return error.header("etag", etag).header("last-modified", modified);
+        }
+        error
+    })?;
+    let size = entry.content_bytes();
+    let range = match (input.range, input.part_number) {
+        (Some(range), _) => Some(range.resolve(size)?),
+        (None, Some(number)) => Some(part_range(&entry, number, size)?),
+        (None, None) => None,
+    };
+    let mut response = Response::new(ResponseBody::Empty);
+    let headers = response.headers_mut();
+    answer::object_headers(headers, &entry, input.checksum_mode && range.is_none());
+    for (name, value) in &input.overrides.headers {
+        answer::set(headers, HeaderName::from_static(name), value);
+    }
+    let wanted = match range {
+        Some(range) => {
+            answer::set(headers, header::CONTENT_RANGE, &content_range(&range, size));
+            *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+            range
+        }
+        None => 0..size,
+    };
+    let length = wanted.end - wanted.start;
+    response.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+    if with_body && length > 0 {
+        *response.body_mut() = body(call, &entry, wanted).await?;
+    }
+    Ok(response)
+}
+
+fn content_range(range: &Range<u64>, size: u64) -> String {
+    format!("bytes {}-{}/{size}", range.start, range.end.saturating_sub(1))
+}
+
+async fn body(call: &Call<'_>, entry: &Entry, range: Range<u64>) -> Result<ResponseBody, S3Error> {
+    let left = range.end - range.start;
+    let bytes = call.filer().read(entry, range.start, left).await.map_err(errors::from_filer)?;
+    call.gateway.metrics.bytes_out.inc_by(left);
+    Ok(ResponseBody::Stream { bytes, left })
+}

@@ -1,0 +1,32 @@
+//! One file for each operation: a permit and the filer in, an answer out.
+
+pub(crate) mod answer;
+mod bodies;
+mod bucket_policy;
+mod bucket_tagging;
+mod buckets;
+mod call;
+mod configuration;
+mod copied;
+mod copy_object;
+pub(crate) mod cors;
+mod delete_object;
+mod delete_objects;
+mod execute;
+mod find;
+mod get_object;
+mod get_object_attributes;
+mod list_objects;
+mod multipart;
+mod new_entry;
+mod object_tagging;
+mod part_boundaries;
+mod post_object;
+mod put_object;
+mod upload;
+mod version_listing;
+
+pub(crate) use answer::Answer;
+pub(crate) use bodies::{body_checksums, expected_checksum, promised_bytes, sigv4_checksum};
+pub use call::Call;
+pub(crate) use execute::{Payload, execute, needs};

@@ -1,0 +1,42 @@
+//! The pages of an operator, on the S3 port: `/status`, `/healthz`, `/readyz`, `/metrics`. They need no signature; a signed
+//! request for such a path is an S3 request for a bucket of that name.
+
+use http::header::{self, HeaderValue};
+use http::request::Parts;
+use http::{Method, Response, StatusCode};
+
+use crate::body::ResponseBody;
+use crate::gateway::Gateway;
+
+/// The page that is asked for, if one is.
+pub(crate) fn page(gateway: &Gateway, head: &Parts) -> Option<Response<ResponseBody>> {
+    let plain = matches!(head.method, Method::GET | Method::HEAD)
+        && head.uri.query().is_none()
+        && !head.headers.contains_key(header::AUTHORIZATION);
+    if !plain {
+        return None;
+    }
+    match head.uri.path() {
+        "/status" => Some(text(StatusCode::OK, "application/json", gateway.status.status())),
+        "/healthz" => Some(text(StatusCode::OK, "text/plain", "ok\n".to_owned())),
+        "/readyz" if gateway.status.is_ready() => Some(text(StatusCode::OK, "text/plain", "ready\n".to_owned())),
+        "/readyz" => {
+            let reason = "not ready: the access rules have not been loaded yet\n".to_owned();
+            Some(text(StatusCode::SERVICE_UNAVAILABLE, "text/plain", reason))
+        }
+        "/metrics" => Some(metrics(gateway)),
+        _ => None,
+    }
+}
+
+/// What Prometheus reads.
+pub fn metrics(gateway: &Gateway) -> Response<ResponseBody> {
+    text(StatusCode::OK, "application/openmetrics-text; version=1.0.0; charset=utf-8", gateway.metrics.text())
+}
+
+fn text(status: StatusCode, content_type: &'static str, text: String) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::full(text));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}

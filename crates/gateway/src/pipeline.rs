@@ -1,0 +1,188 @@
+//! The whole path of a request, top to bottom: eight doors, one function.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use access::{Arrival, Authenticated, Permit, Services, authorize, client_address, request_context};
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Method, Request, Response};
+use hyper::body::Incoming;
+use iam::Snapshot;
+use jiff::Timestamp;
+use s3::op::PostForm;
+use s3::{BodyFacts, Operation, S3Error, S3ErrorCode};
+use sigv4::{BodyCheck, ChunkedDecoder};
+
+use crate::accept::{Answer as Answers, Connection};
+use crate::body::{ObjectBody, Promises, ResponseBody, source};
+use crate::gateway::Gateway;
+use crate::op::{self, Answer, Call};
+use crate::respond::{self, Trail};
+use crate::{errors, form, pages};
+
+/// A head on its way through the doors, with what is known of its arrival.
+pub(crate) struct Visit<'a> {
+    pub(crate) head: &'a Parts,
+    pub(crate) connection: Connection,
+    pub(crate) snapshot: &'a Snapshot,
+    pub(crate) now: Timestamp,
+}
+
+impl Answers for Gateway {
+    async fn answer(&self, connection: Connection, request: Request<Incoming>) -> Response<ResponseBody> {
+        let started = Instant::now();
+        let (head, incoming) = request.into_parts();
+        if let Some(page) = pages::page(self, &head) {
+            return page;
+        }
+        self.metrics.in_flight.inc();
+        let mut trail = Trail::new(respond::request_id());
+        let answer = self.walk(connection, &head, incoming, &mut trail).await;
+        let response = respond::respond(self, &head, answer, &trail);
+        self.metrics.in_flight.dec();
+        self.metrics.answered(trail.operation, response.status().as_u16(), started.elapsed());
+        trail.audit(&head, response.status(), started.elapsed());
+        response
+    }
+}
+
+impl Gateway {
+    /// parse, authenticate, resolve, gather, decide, execute.
+    async fn walk(&self, connection: Connection, head: &Parts, incoming: Incoming, trail: &mut Trail) -> Answer {
+        let operation = s3::route(head, &self.settings.hosts)?;
+        trail.operation = operation.name();
+        let snapshot = self.snapshot.load_full().ok_or_else(|| {
+            errors::unavailable("This gateway has not loaded its access rules yet. Try again.")
+        })?;
+        let visit = Visit { head, connection, snapshot: &snapshot, now: Timestamp::now() };
+        match operation {
+            Operation::CorsPreflight(preflight) => op::cors::preflight(self, &snapshot, &preflight),
+            Operation::Query(_) => self.query(&visit, incoming, trail).await,
+            Operation::PostObject(post) => {
+                let form = form::read(self, &visit, &post, incoming).await?;
+                let facts = BodyFacts::Form(Box::new(form.fields.clone().into_put(post.bucket.clone())?));
+                let (call, permit) = self.admit(&visit, form.authenticated, Operation::PostObject(post), &facts, trail).await?;
+                op::execute(call, permit, op::Payload { facts, form: form.fields, body: form.body }).await
+            }
+            operation => {
+                let authenticated = self.door.authenticate(&visit.arrival(self, Services::S3, None), &snapshot)?;
+                let mut body = self.body(&visit, &authenticated, &operation, incoming)?;
+                let facts = match BodyFacts::limit(&operation) {
+                    Some(limit) => BodyFacts::read(&operation, &body.read_all(limit as u64).await?)?,
+                    None => BodyFacts::None,
+                };
+                let (call, permit) = self.admit(&visit, authenticated, operation, &facts, trail).await?;
+                op::execute(call, permit, op::Payload { facts, form: PostForm::default(), body }).await
+            }
+        }
+    }
+
+    /// resolve, gather, decide: a permit comes out, with the call that it is for.
+    async fn admit<'a>(
+        &'a self,
+        visit: &Visit<'a>,
+        authenticated: Authenticated,
+        operation: Operation,
+        facts: &BodyFacts,
+        trail: &mut Trail,
+    ) -> Result<(Call<'a>, Permit<Operation>), S3Error> {
+        trail.principal = Arc::clone(&authenticated.caller.arn);
+        let mut context = request_context(visit.head, &authenticated, visit.snapshot, visit.now);
+        s3::set_condition_keys(&operation, visit.head, facts, Some(visit.now.as_second()), &mut context)?;
+        let bucket = operation.bucket().and_then(|name| visit.snapshot.bucket(name.as_str())).map(Arc::clone);
+        if let Some(bucket) = &bucket {
+            context.set("s3:ResourceAccount", bucket.account.as_str());
+            context.set("aws:ResourceAccount", bucket.account.as_str());
+        }
+        let mut call = Call {
+            gateway: self,
+            snapshot: visit.snapshot,
+            caller: authenticated.caller,
+            bucket,
+            now: visit.now,
+            context,
+            request_id: trail.request_id.clone(),
+            query: visit.head.uri.query().unwrap_or(""),
+        };
+        let needs = op::needs(&operation, facts);
+        call.read_object_tags(&needs).await?;
+        let permit = authorize(operation, &needs, call.world()).map_err(|refusal| call.refused(&refusal, trail))?;
+        trail.decision = Some(*permit.decision());
+        self.metrics.decided("allow", access::policy_label(permit.decision()));
+        Ok((call, permit))
+    }
+
+    /// The body with every promise that its head makes.
+    fn body(
+        &self,
+        visit: &Visit<'_>,
+        authenticated: &Authenticated,
+        operation: &Operation,
+        incoming: Incoming,
+    ) -> Result<ObjectBody, S3Error> {
+        let decoder = ChunkedDecoder::of(visit.head, authenticated.payload, authenticated.seed.clone())
+            .map_err(access::from_signature)?;
+        let checksums = op::body_checksums(operation);
+        let plain = decoder.is_none();
+        let promises = Promises {
+            sha256: plain.then(|| BodyCheck::new(authenticated.payload)),
+            decoder,
+            checksum: checksums.and_then(|checksums| checksums.wanted()).map(op::sigv4_checksum),
+            expected_checksum: checksums.and_then(op::expected_checksum).transpose()?,
+            content_md5: checksums.and_then(|checksums| checksums.content_md5),
+            length: op::promised_bytes(operation, plain),
+        };
+        let limit = self.settings.max_body_bytes;
+        if promises.length.is_some_and(|length| length > limit) {
+            let error = S3Error::new(S3ErrorCode::EntityTooLarge);
+            return Err(error.field("MaxSizeAllowed", limit.to_string()));
+        }
+        Ok(ObjectBody::new(source(incoming), promises, limit, self.settings.body_patience))
+    }
+
+    /// IAM and STS: the body names the action, so it is read and bound before anything is believed.
+    async fn query(&self, visit: &Visit<'_>, incoming: Incoming, trail: &mut Trail) -> Answer {
+        let answer = self.query_authenticated(visit, incoming, trail).await;
+        answer.or_else(|error| Ok(respond::query_error(self, visit.head, &error, &trail.request_id)))
+    }
+
+    async fn query_authenticated(&self, visit: &Visit<'_>, incoming: Incoming, trail: &mut Trail) -> Answer {
+        let promises = Promises::default();
+        let mut body = ObjectBody::new(source(incoming), promises, 1 << 20, self.settings.body_patience);
+        let body: Bytes = if visit.head.method == Method::POST { body.read_all(1 << 20).await? } else { Bytes::new() };
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &body);
+        let body_sha256 = digest.as_ref().try_into().ok();
+        let arrival = visit.arrival(self, Services::Query, body_sha256);
+        let authenticated = self.door.authenticate(&arrival, visit.snapshot)?;
+        trail.principal = authenticated.caller.arn.clone();
+        let context = request_context(visit.head, &authenticated, visit.snapshot, visit.now);
+        let parameters = crate::query::parameters(visit.head.uri.query(), &body)?;
+        let call = crate::query::QueryCall {
+            caller: authenticated.caller,
+            parameters,
+            context,
+            service: authenticated.service,
+            request_id: trail.request_id.clone(),
+            now: visit.now,
+        };
+        trail.operation = call.operation();
+        Ok(self.query_api.answer(call).await)
+    }
+}
+
+impl<'a> Visit<'a> {
+    /// The request as it stands before the door.
+    pub(crate) fn arrival(&self, gateway: &Gateway, services: Services, body_sha256: Option<[u8; 32]>) -> Arrival<'a> {
+        let Connection { peer, tls } = self.connection;
+        Arrival {
+            head: self.head,
+            client: client_address(peer, tls, &self.head.headers, &gateway.settings.trusted_proxies),
+            tls,
+            now: self.now,
+            services,
+            body_sha256,
+            host_bucket: None,
+        }
+    }
+}

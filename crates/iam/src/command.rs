@@ -1,0 +1,159 @@
+//! The IAM actions: (Snapshot, Request) -> what to write and what to answer. Pure; the store makes it durable.
+
+mod access_key;
+mod attachment;
+mod group;
+mod inline_policy;
+mod managed_policy;
+mod params;
+mod role;
+mod user;
+mod xml;
+
+#[cfg(test)]
+mod tests;
+
+use crate::caller::Caller;
+use crate::change::{Change, DocumentKey};
+use crate::snapshot::Snapshot;
+
+pub use params::Params;
+
+/// One call of the IAM API.
+pub struct Request<'a> {
+    /// Its parameters, `Action` and `Version` included or not.
+    pub params: &'a Params,
+    /// Who calls.
+    pub caller: &'a Caller,
+    /// Seconds since 1970.
+    pub now_s: i64,
+    /// Fresh random bytes for ids and keys.
+    pub random: &'a [u8; 96],
+}
+
+/// What a command does: documents to write, in this order, each prefix of which is safe; and the answer.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// To write, in order.
+    pub changes: Vec<Change>,
+    /// What stands inside `<...Result>`; `None` for actions without a result.
+    pub result: Option<String>,
+}
+
+/// Why a command is refused: AWS's code and HTTP status, and a message that says what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {message}")]
+pub struct IamError {
+    /// For example `NoSuchEntity`.
+    pub code: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    /// For people.
+    pub message: String,
+}
+
+impl IamError {
+    pub(crate) fn new(code: &'static str, status: u16, message: impl Into<String>) -> Self {
+        Self { code, status, message: message.into() }
+    }
+
+    pub(crate) fn validation(message: impl Into<String>) -> Self {
+        Self::new("ValidationError", 400, message)
+    }
+
+    pub(crate) fn no_such_entity(message: impl Into<String>) -> Self {
+        Self::new("NoSuchEntity", 404, message)
+    }
+
+    pub(crate) fn exists(message: impl Into<String>) -> Self {
+        Self::new("EntityAlreadyExists", 409, message)
+    }
+
+    pub(crate) fn delete_conflict(message: impl Into<String>) -> Self {
+        Self::new("DeleteConflict", 409, message)
+    }
+
+    pub(crate) fn limit(message: impl Into<String>) -> Self {
+        Self::new("LimitExceeded", 409, message)
+    }
+
+    pub(crate) fn unmodifiable(message: impl Into<String>) -> Self {
+        Self::new("UnmodifiableEntity", 400, message)
+    }
+
+    /// The answer to anything that Kelpgate does not do, by name.
+    pub fn not_implemented(what: &str) -> Self {
+        Self::new("NotImplemented", 501, format!("{what} is not implemented by this server"))
+    }
+}
+
+type Answer = Result<Outcome, IamError>;
+
+/// One action of the IAM API.
+pub struct Command {
+    /// Its name, without `iam:`.
+    pub name: &'static str,
+    /// Whether it changes anything.
+    pub writes: bool,
+    resource: fn(&Request<'_>, &Snapshot) -> Result<String, IamError>,
+    documents: fn(&Request<'_>, &Snapshot) -> Result<Vec<DocumentKey>, IamError>,
+    run: fn(&Request<'_>, &Snapshot) -> Answer,
+}
+
+impl Command {
+    /// The command for an action.
+    ///
+    /// Error: `NotImplemented` for any other, by name.
+    pub fn find(action: &str) -> Result<&'static Self, IamError> {
+        let tables = [user::COMMANDS, access_key::COMMANDS, inline_policy::COMMANDS, managed_policy::COMMANDS];
+        let tables = tables.into_iter().chain([attachment::COMMANDS, role::COMMANDS, group::COMMANDS]);
+        let found = tables.flatten().find(|command| command.name == action);
+        found.ok_or_else(|| IamError::not_implemented(&format!("the IAM action `{action}`")))
+    }
+
+    /// The ARN that `iam:<name>` is asked for.
+    pub fn resource(&self, request: &Request<'_>, state: &Snapshot) -> Result<String, IamError> {
+        (self.resource)(request, state)
+    }
+
+    /// The documents to read afresh before [`Command::run`]; none for commands that only read.
+    pub fn documents(&self, request: &Request<'_>, state: &Snapshot) -> Result<Vec<DocumentKey>, IamError> {
+        if self.writes { (self.documents)(request, state) } else { Ok(Vec::new()) }
+    }
+
+    /// Runs on a state into which the documents were applied.
+    pub fn run(&self, request: &Request<'_>, state: &Snapshot) -> Result<Outcome, IamError> {
+        (self.run)(request, state)
+    }
+
+    /// The whole answer.
+    pub fn respond(&self, outcome: &Outcome, request_id: &str) -> String {
+        xml::response(self.name, outcome.result.as_deref(), request_id)
+    }
+}
+
+/// An error in IAM's shape.
+pub fn error_response(error: &IamError, request_id: &str) -> String {
+    xml::error_response(error, request_id)
+}
+
+fn reads_nothing(_: &Request<'_>, _: &Snapshot) -> Result<Vec<DocumentKey>, IamError> {
+    Ok(Vec::new())
+}
+
+const fn read(
+    name: &'static str,
+    resource: fn(&Request<'_>, &Snapshot) -> Result<String, IamError>,
+    run: fn(&Request<'_>, &Snapshot) -> Answer,
+) -> Command {
+    Command { name, writes: false, resource, documents: reads_nothing, run }
+}
+
+const fn write(
+    name: &'static str,
+    resource: fn(&Request<'_>, &Snapshot) -> Result<String, IamError>,
+    documents: fn(&Request<'_>, &Snapshot) -> Result<Vec<DocumentKey>, IamError>,
+    run: fn(&Request<'_>, &Snapshot) -> Answer,
+) -> Command {
+    Command { name, writes: true, resource, documents, run }
+}

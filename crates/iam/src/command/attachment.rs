@@ -1,0 +1,102 @@
+//! Attach, Detach and ListAttached of managed policies: to users, groups and roles alike.
+
+use std::sync::Arc;
+
+use super::inline_policy::{Kind, check, holder_document};
+use super::{Answer, Command, IamError, Outcome, Request, group, managed_policy, read, role, user, write};
+use crate::change::{Change, DocumentKey, Holder};
+use crate::snapshot::{Snapshot, policy_name_of};
+
+pub(super) const COMMANDS: &[Command] = &[
+    write("AttachUserPolicy", user::named_user, |r, _| documents(r, Kind::User), |r, s| attach(r, s, Kind::User)),
+    write("DetachUserPolicy", user::named_user, |r, _| documents(r, Kind::User), |r, s| detach(r, s, Kind::User)),
+    read("ListAttachedUserPolicies", user::named_user, |r, s| list(r, s, Kind::User)),
+    write("AttachGroupPolicy", group::named_group, |r, _| documents(r, Kind::Group), |r, s| attach(r, s, Kind::Group)),
+    write("DetachGroupPolicy", group::named_group, |r, _| documents(r, Kind::Group), |r, s| detach(r, s, Kind::Group)),
+    read("ListAttachedGroupPolicies", group::named_group, |r, s| list(r, s, Kind::Group)),
+    write("AttachRolePolicy", role::named_role, |r, _| documents(r, Kind::Role), |r, s| attach(r, s, Kind::Role)),
+    write("DetachRolePolicy", role::named_role, |r, _| documents(r, Kind::Role), |r, s| detach(r, s, Kind::Role)),
+    read("ListAttachedRolePolicies", role::named_role, |r, s| list(r, s, Kind::Role)),
+];
+
+/// AWS's default quota of managed policies for each user, group or role.
+const ATTACHED_POLICIES: usize = 10;
+
+fn documents(request: &Request<'_>, kind: Kind) -> Result<Vec<DocumentKey>, IamError> {
+    Ok(vec![holder_document(&kind.holder(request)?), DocumentKey::Policy(request.policy_name()?)])
+}
+
+fn attach(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
+    let holder = kind.holder(request)?;
+    check(request, state, &holder, true)?;
+    let policy = managed_policy::find(request, state)?;
+    let mut names = attached_names(state, &holder);
+    if names.iter().any(|name| policy_name_of(name) == &*policy.name) {
+        return Ok(Outcome::default()); // attached already: AWS answers success
+    }
+    if names.len() >= ATTACHED_POLICIES {
+        let kind = holder.kind();
+        let quota = format!("Cannot exceed quota for PoliciesPer{kind}: {ATTACHED_POLICIES}");
+        return Err(IamError::limit(quota));
+    }
+    names.push(policy.name.to_string());
+    Ok(Outcome { changes: with_attached(state, &holder, names).into_iter().collect(), result: None })
+}
+
+fn detach(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
+    let holder = kind.holder(request)?;
+    check(request, state, &holder, true)?;
+    // By name, not by a lookup: a policy that is gone denies its holders until it is detached.
+    let policy = request.policy_name()?;
+    let mut names = attached_names(state, &holder);
+    let before = names.len();
+    names.retain(|name| policy_name_of(name) != &*policy);
+    if names.len() == before {
+        return Err(IamError::no_such_entity(format!("Policy {policy} was not found attached to {holder}.")));
+    }
+    Ok(Outcome { changes: with_attached(state, &holder, names).into_iter().collect(), result: None })
+}
+
+fn attached_names(state: &Snapshot, holder: &Holder) -> Vec<String> {
+    let names = match holder {
+        Holder::User(name) => state.user(name).map(|user| &user.document.policy_names),
+        Holder::Group(name) => state.group(name).map(|group| &group.document.policy_names),
+        Holder::Role(name) => state.role(name).map(|role| &role.document.attached_policies),
+    };
+    names.cloned().unwrap_or_default()
+}
+
+fn with_attached(state: &Snapshot, holder: &Holder, names: Vec<String>) -> Option<Change> {
+    Some(match holder {
+        Holder::User(name) => {
+            let mut document = user::document(state.user(name)?);
+            document.policy_names = names;
+            user::put(name, document)
+        }
+        Holder::Group(name) => {
+            let mut document = (*state.group(name)?.document).clone();
+            document.policy_names = names;
+            Change::Group(name.clone(), Some(Ok(document)))
+        }
+        Holder::Role(name) => {
+            let role = state.role(name)?;
+            let mut document = (*role.document).clone();
+            document.attached_policies = names;
+            Change::Role(name.clone(), role.place, Some(Ok(document)))
+        }
+    })
+}
+
+fn list(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
+    let holder = kind.holder(request)?;
+    check(request, state, &holder, false)?;
+    let mut names: Vec<Arc<str>> =
+        attached_names(state, &holder).iter().map(|name| policy_name_of(name).into()).collect();
+    names.sort();
+    let result = request.page("AttachedPolicies", names.iter().map(|name| (&**name, name)), |xml, name| {
+        let arn = state.policy(name).map(|policy| policy.arn.to_string());
+        let missing = || format!("arn:aws:iam::{}:policy/{name}", request.caller.account);
+        xml.text("PolicyName", name).text("PolicyArn", &arn.unwrap_or_else(missing));
+    })?;
+    Ok(Outcome { changes: Vec::new(), result: Some(result) })
+}

@@ -1,0 +1,155 @@
+//! CreateGroup, GetGroup, ListGroups, DeleteGroup; AddUserToGroup, RemoveUserFromGroup, ListGroupsForUser.
+
+use std::sync::Arc;
+
+use super::xml::Xml;
+use super::{Answer, Command, IamError, Outcome, Request, read, user, write};
+use crate::change::{Change, DocumentKey, Holder};
+use crate::documents::{Facts, GroupDocument};
+use crate::snapshot::{Group, Snapshot};
+use crate::unique_id::new_id;
+
+pub(super) const COMMANDS: &[Command] = &[
+    write("CreateGroup", new_group, documents, create_group),
+    read("GetGroup", named_group, get_group),
+    read("ListGroups", all_groups, list_groups),
+    write("DeleteGroup", named_group, documents, delete_group),
+    write("AddUserToGroup", named_group, documents, add_user_to_group),
+    write("RemoveUserFromGroup", named_group, documents, remove_user_from_group),
+    read("ListGroupsForUser", user::named_user, list_groups_for_user),
+];
+
+/// The ARN of `GroupName`.
+pub(super) fn named_group(request: &Request<'_>, state: &Snapshot) -> Result<String, IamError> {
+    let name = request.name("GroupName", 128)?;
+    let known = state.group(&name).filter(|group| group.account == request.caller.account);
+    Ok(match known {
+        Some(group) => group.arn.to_string(),
+        None => format!("arn:aws:iam::{}:group/{name}", request.caller.account),
+    })
+}
+
+fn new_group(request: &Request<'_>, _: &Snapshot) -> Result<String, IamError> {
+    let (path, name) = (request.path("Path")?, request.name("GroupName", 128)?);
+    Ok(format!("arn:aws:iam::{}:group{path}{name}", request.caller.account))
+}
+
+fn all_groups(request: &Request<'_>, _: &Snapshot) -> Result<String, IamError> {
+    Ok(format!("arn:aws:iam::{}:group/", request.caller.account))
+}
+
+fn documents(request: &Request<'_>, state: &Snapshot) -> Result<Vec<DocumentKey>, IamError> {
+    let name = request.name("GroupName", 128)?;
+    let holder = Holder::Group(name.clone());
+    let inline = state.inline_policies(&holder).into_keys().map(|policy| DocumentKey::Inline(holder.clone(), policy));
+    Ok([DocumentKey::Group(name)].into_iter().chain(inline).collect())
+}
+
+/// A group of the caller's account.
+pub(super) fn find<'a>(request: &Request<'_>, state: &'a Snapshot, name: &str) -> Result<&'a Arc<Group>, IamError> {
+    state
+        .group(name)
+        .filter(|group| group.account == request.caller.account)
+        .ok_or_else(|| IamError::no_such_entity(format!("The group with name {name} cannot be found.")))
+}
+
+fn create_group(request: &Request<'_>, state: &Snapshot) -> Answer {
+    let name = request.name("GroupName", 128)?;
+    if state.group(&name).is_some() || state.problems().any(|(about, _)| about == format!("group `{name}`")) {
+        return Err(IamError::exists(format!("Group with name {name} already exists.")));
+    }
+    let account = request.caller.account;
+    let document = GroupDocument {
+        name: name.to_string(),
+        facts: Facts {
+            id: new_id("AGPA", request.random),
+            created_s: request.now_s,
+            path: request.path("Path")?,
+            account: if account == state.settings().account { String::new() } else { account.to_string() },
+            ..Facts::default()
+        },
+        ..GroupDocument::default()
+    };
+    let holder = Holder::Group(name.clone());
+    let leftovers = state.inline_policies(&holder).into_iter().filter(|(_, policy)| policy.ours.is_some());
+    let mut changes: Vec<Change> = leftovers.map(|(policy, _)| Change::Inline(holder.clone(), policy, None)).collect();
+    changes.push(Change::Group(name.clone(), Some(Ok(document))));
+    let next = state.apply(changes.iter().cloned());
+    let group = find(request, &next, &name)?;
+    let mut xml = Xml::new();
+    xml.element("Group", |xml| describe(xml, group));
+    Ok(Outcome { changes, result: Some(xml.finish()) })
+}
+
+fn get_group(request: &Request<'_>, state: &Snapshot) -> Answer {
+    let group = find(request, state, &request.name("GroupName", 128)?)?;
+    let mut members: Vec<&str> = group.document.members.iter().map(String::as_str).collect();
+    members.sort_unstable();
+    members.dedup();
+    let users = members.into_iter().filter_map(|name| state.user(name)).map(|user| (&*user.name, user));
+    let users = request.page("Users", users, |xml, member| user::describe(xml, member))?;
+    let mut xml = Xml::new();
+    xml.element("Group", |xml| describe(xml, group));
+    Ok(Outcome { changes: Vec::new(), result: Some(xml.finish() + &users) })
+}
+
+fn list_groups(request: &Request<'_>, state: &Snapshot) -> Answer {
+    let prefix = request.params.get("PathPrefix").unwrap_or("/");
+    let groups = state.groups().filter(|group| group.account == request.caller.account);
+    let groups = groups.filter(|group| group.document.facts.path_or_root().starts_with(prefix));
+    let result =
+        request.page("Groups", groups.map(|group| (&*group.name, group)), |xml, group| describe(xml, group))?;
+    Ok(Outcome { changes: Vec::new(), result: Some(result) })
+}
+
+fn delete_group(request: &Request<'_>, state: &Snapshot) -> Answer {
+    let group = find(request, state, &request.name("GroupName", 128)?)?;
+    for (blocks, what) in [
+        (!group.document.members.is_empty(), "remove users from group first"),
+        (!state.inline_policies(&Holder::Group(group.name.clone())).is_empty(), "delete policies first"),
+        (!group.document.policy_names.is_empty(), "detach all policies first"),
+    ] {
+        if blocks {
+            return Err(IamError::delete_conflict(format!("Cannot delete entity, must {what}.")));
+        }
+    }
+    Ok(Outcome { changes: vec![Change::Group(group.name.clone(), None)], result: None })
+}
+
+fn add_user_to_group(request: &Request<'_>, state: &Snapshot) -> Answer {
+    let group = find(request, state, &request.name("GroupName", 128)?)?;
+    let name = request.name("UserName", 64)?;
+    user::find(request, state, &name)?;
+    if group.document.members.iter().any(|member| **member == *name) {
+        return Ok(Outcome::default());
+    }
+    let mut document = (*group.document).clone();
+    document.members.push(name.to_string());
+    Ok(Outcome { changes: vec![Change::Group(group.name.clone(), Some(Ok(document)))], result: None })
+}
+
+fn remove_user_from_group(request: &Request<'_>, state: &Snapshot) -> Answer {
+    let group = find(request, state, &request.name("GroupName", 128)?)?;
+    let name = request.name("UserName", 64)?;
+    let mut document = (*group.document).clone();
+    document.members.retain(|member| **member != *name);
+    if document.members.len() == group.document.members.len() {
+        let message = format!("The user with name {name} is not in the group {}.", group.name);
+        return Err(IamError::no_such_entity(message));
+    }
+    Ok(Outcome { changes: vec![Change::Group(group.name.clone(), Some(Ok(document)))], result: None })
+}
+
+fn list_groups_for_user(request: &Request<'_>, state: &Snapshot) -> Answer {
+    let name = request.name("UserName", 64)?;
+    let user = user::find(request, state, &name)?;
+    let groups = user.groups.iter().filter_map(|group| state.group(group)).map(|group| (&*group.name, group));
+    let result = request.page("Groups", groups, |xml, group| describe(xml, group))?;
+    Ok(Outcome { changes: Vec::new(), result: Some(result) })
+}
+
+fn describe(xml: &mut Xml, group: &Group) {
+    let facts = &group.document.facts;
+    xml.text("Path", facts.path_or_root()).text("GroupName", &group.name).text("GroupId", &group.id);
+    xml.text("Arn", &group.arn).date("CreateDate", facts.created_s);
+}

@@ -1,0 +1,178 @@
+//! Put, Get, List and Delete of inline policies: of users, groups and roles alike.
+
+use std::sync::Arc;
+
+use policy::{Policy, PolicyKind};
+
+use super::xml::Xml;
+use super::{Answer, Command, IamError, Outcome, Request, group, read, role, user, write};
+use crate::change::{Change, DocumentKey, Holder, PolicyText};
+use crate::documents::Facts;
+use crate::snapshot::Snapshot;
+
+pub(super) const COMMANDS: &[Command] = &[
+    write("PutUserPolicy", user::named_user, |r, s| documents(r, s, Kind::User), |r, s| put(r, s, Kind::User)),
+    read("GetUserPolicy", user::named_user, |r, s| get(r, s, Kind::User)),
+    read("ListUserPolicies", user::named_user, |r, s| list(r, s, Kind::User)),
+    write("DeleteUserPolicy", user::named_user, |r, s| documents(r, s, Kind::User), |r, s| delete(r, s, Kind::User)),
+    write("PutGroupPolicy", group::named_group, |r, s| documents(r, s, Kind::Group), |r, s| put(r, s, Kind::Group)),
+    read("GetGroupPolicy", group::named_group, |r, s| get(r, s, Kind::Group)),
+    read("ListGroupPolicies", group::named_group, |r, s| list(r, s, Kind::Group)),
+    write(
+        "DeleteGroupPolicy",
+        group::named_group,
+        |r, s| documents(r, s, Kind::Group),
+        |r, s| delete(r, s, Kind::Group),
+    ),
+    write("PutRolePolicy", role::named_role, |r, s| documents(r, s, Kind::Role), |r, s| put(r, s, Kind::Role)),
+    read("GetRolePolicy", role::named_role, |r, s| get(r, s, Kind::Role)),
+    read("ListRolePolicies", role::named_role, |r, s| list(r, s, Kind::Role)),
+    write("DeleteRolePolicy", role::named_role, |r, s| documents(r, s, Kind::Role), |r, s| delete(r, s, Kind::Role)),
+];
+
+/// Whose policies an action is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    User,
+    Group,
+    Role,
+}
+
+impl Kind {
+    /// The name of the parameter that names the holder.
+    pub(super) fn parameter(self) -> &'static str {
+        match self {
+            Self::User => "UserName",
+            Self::Group => "GroupName",
+            Self::Role => "RoleName",
+        }
+    }
+
+    /// The holder that the request names; it need not exist.
+    pub(super) fn holder(self, request: &Request<'_>) -> Result<Holder, IamError> {
+        Ok(match self {
+            Self::User => Holder::User(request.name("UserName", 64)?),
+            Self::Group => Holder::Group(request.name("GroupName", 128)?),
+            Self::Role => Holder::Role(request.name("RoleName", 64)?),
+        })
+    }
+}
+
+/// Checks that the holder exists; `change` also that the API may change it.
+pub(super) fn check(request: &Request<'_>, state: &Snapshot, holder: &Holder, change: bool) -> Result<(), IamError> {
+    match holder {
+        Holder::User(name) if change => user::find_to_change(request, state, name).map(drop),
+        Holder::User(name) => user::find(request, state, name).map(drop),
+        Holder::Group(name) => group::find(request, state, name).map(drop),
+        Holder::Role(name) => role::find(request, state, name).map(drop),
+    }
+}
+
+/// The document of the holder itself.
+pub(super) fn holder_document(holder: &Holder) -> DocumentKey {
+    match holder.clone() {
+        Holder::User(name) => DocumentKey::User(name),
+        Holder::Group(name) => DocumentKey::Group(name),
+        Holder::Role(name) => DocumentKey::Role(name),
+    }
+}
+
+fn documents(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Result<Vec<DocumentKey>, IamError> {
+    let holder = kind.holder(request)?;
+    let mut documents =
+        vec![holder_document(&holder), DocumentKey::Inline(holder.clone(), request.name("PolicyName", 128)?)];
+    if state.weed_policies().inline.contains_key(&holder) {
+        documents.push(DocumentKey::WeedPolicies);
+    }
+    Ok(documents)
+}
+
+fn put(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
+    let holder = kind.holder(request)?;
+    let name = request.name("PolicyName", 128)?;
+    check(request, state, &holder, true)?;
+    let text = checked_document(request, PolicyKind::Identity, "PolicyDocument")?;
+    let known = state.inline_policies(&holder).remove(&name);
+    let created_s =
+        known.as_ref().and_then(|policy| policy.ours.as_ref()?.as_ref().ok().map(|own| own.facts.created_s));
+    let facts = Facts { created_s: created_s.unwrap_or(request.now_s), updated_s: request.now_s, ..Facts::default() };
+    let mut changes = vec![Change::Inline(holder.clone(), name.clone(), Some(Ok(PolicyText { text, facts })))];
+    if known.is_some_and(|policy| policy.weeds.is_some()) {
+        // Until weed's copy is gone the two differ, which denies: each prefix of the changes is safe.
+        changes.extend(without_legacy_actions(state, &holder));
+        changes.push(without_weeds(state, &holder, &name));
+    }
+    Ok(Outcome { changes, result: None })
+}
+
+fn delete(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
+    let holder = kind.holder(request)?;
+    let name = request.name("PolicyName", 128)?;
+    check(request, state, &holder, true)?;
+    let known = state.inline_policies(&holder).remove(&name).ok_or_else(|| no_such_policy(&holder, &name))?;
+    let mut changes = Vec::new();
+    if known.weeds.is_some() {
+        changes.extend(without_legacy_actions(state, &holder));
+        changes.push(without_weeds(state, &holder, &name));
+    }
+    if known.ours.is_some() {
+        changes.push(Change::Inline(holder, name, None));
+    }
+    Ok(Outcome { changes, result: None })
+}
+
+/// weed projects inline policies to legacy actions of the user, often wider; they would count again once its policy is gone.
+fn without_legacy_actions(state: &Snapshot, holder: &Holder) -> Option<Change> {
+    let Holder::User(name) = holder else { return None };
+    let mut document = user::document(state.user(name)?);
+    (!document.actions.is_empty()).then(|| {
+        document.actions.clear();
+        user::put(name, document)
+    })
+}
+
+fn without_weeds(state: &Snapshot, holder: &Holder, name: &Arc<str>) -> Change {
+    let mut document = state.weed_policies().clone();
+    if let Some(policies) = document.inline.get_mut(holder) {
+        policies.remove(name);
+        if policies.is_empty() {
+            document.inline.remove(holder);
+        }
+    }
+    Change::WeedPolicies(Some(Ok(document)))
+}
+
+fn get(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
+    let holder = kind.holder(request)?;
+    let name = request.name("PolicyName", 128)?;
+    check(request, state, &holder, false)?;
+    let policy = state.inline_policies(&holder).remove(&name).ok_or_else(|| no_such_policy(&holder, &name))?;
+    let mut xml = Xml::new();
+    xml.text(kind.parameter(), holder.name()).text("PolicyName", &name).document("PolicyDocument", &policy.text);
+    Ok(Outcome { changes: Vec::new(), result: Some(xml.finish()) })
+}
+
+fn list(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
+    let holder = kind.holder(request)?;
+    check(request, state, &holder, false)?;
+    let policies = state.inline_policies(&holder);
+    let result = request.page_of_names("PolicyNames", policies.keys().map(|name| &**name))?;
+    Ok(Outcome { changes: Vec::new(), result: Some(result) })
+}
+
+fn no_such_policy(holder: &Holder, name: &str) -> IamError {
+    IamError::no_such_entity(format!("The {} policy with name {name} cannot be found.", holder.kind()))
+}
+
+/// The text of a policy parameter, which must be one that the evaluator can read.
+pub(super) fn checked_document(request: &Request<'_>, kind: PolicyKind, parameter: &str) -> Result<Arc<str>, IamError> {
+    let text = request.params.required(parameter)?;
+    match Policy::parse(kind, text) {
+        Ok(_) => Ok(text.into()),
+        Err(error) => {
+            let place = if error.path().is_empty() { String::new() } else { format!(" (at {})", error.path()) };
+            let status = if error.code() == "LimitExceeded" { 409 } else { 400 };
+            Err(IamError::new(error.code(), status, format!("{}{place}", error.message())))
+        }
+    }
+}

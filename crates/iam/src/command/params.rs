@@ -1,0 +1,156 @@
+//! The parameters of a call, checked as AWS does: no name can become a path.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::xml::Xml;
+use super::{IamError, Request};
+
+/// The parameters of a query API call, decoded.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Params(BTreeMap<String, String>);
+
+impl FromIterator<(String, String)> for Params {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(pairs: I) -> Self {
+        Self(pairs.into_iter().collect())
+    }
+}
+
+impl Params {
+    /// A parameter; an empty one counts as absent.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// A parameter that must be there.
+    pub fn required(&self, name: &str) -> Result<&str, IamError> {
+        self.get(name)
+            .ok_or_else(|| IamError::validation(format!("The parameter `{name}` is missing: send it with the request")))
+    }
+
+    /// Whether any parameter begins with this, as lists do (`Tags.member.1.Key`).
+    pub fn has_prefix(&self, prefix: &str) -> bool {
+        self.0.range(prefix.to_owned()..).next().is_some_and(|(name, _)| name.starts_with(prefix))
+    }
+
+    /// `Tags.member.N.Key` and `.Value`, in order.
+    pub fn tags(&self) -> Result<BTreeMap<String, String>, IamError> {
+        let mut tags = BTreeMap::new();
+        for place in 1..=51 {
+            let Some(key) = self.get(&format!("Tags.member.{place}.Key")) else { break };
+            let value = self.0.get(&format!("Tags.member.{place}.Value")).cloned().unwrap_or_default();
+            if key.chars().count() > 128 || value.chars().count() > 256 {
+                return Err(IamError::validation("A tag's key has at most 128 characters, its value 256"));
+            }
+            if tags.insert(key.to_owned(), value).is_some() {
+                return Err(IamError::new("InvalidInput", 400, format!("The tag `{key}` is there twice")));
+            }
+        }
+        if tags.len() > 50 { Err(IamError::limit("An entity has at most 50 tags")) } else { Ok(tags) }
+    }
+}
+
+impl Request<'_> {
+    /// A name of at most `longest` characters of `A-Za-z0-9_+=,.@-`.
+    ///
+    /// Source: IAM API Reference, the pattern `[\w+=,.@-]+` of all names.
+    pub(super) fn name(&self, parameter: &str, longest: usize) -> Result<Arc<str>, IamError> {
+        let name = self.params.required(parameter)?;
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
+        if name.len() > longest || !name.chars().all(allowed) {
+            return Err(IamError::validation(format!(
+                "The specified value for {parameter} is invalid. It must contain only alphanumeric characters and/or the \
+                 following: +=,.@_- and have at most {longest} characters"
+            )));
+        }
+        Ok(name.into())
+    }
+
+    /// `UserName`, or the caller's own name when it is left out.
+    pub(super) fn user_name(&self) -> Result<Arc<str>, IamError> {
+        if self.params.get("UserName").is_some() {
+            return self.name("UserName", 64);
+        }
+        match &self.caller.principal {
+            policy::Principal::User { name, .. } => Ok(name.as_str().into()),
+            _ => Err(IamError::validation("Must specify userName when calling with non-User credentials")),
+        }
+    }
+
+    /// `Path` or `NewPath`: `/`, or begins and ends with `/`.
+    pub(super) fn path(&self, parameter: &str) -> Result<String, IamError> {
+        let path = self.params.get(parameter).unwrap_or("/");
+        let printable = path.bytes().all(|byte| byte.is_ascii_graphic());
+        if path.len() > 512 || !printable || !path.starts_with('/') || !path.ends_with('/') || path.contains("//") {
+            return Err(IamError::validation(format!(
+                "The specified value for {parameter} is invalid. It must begin and end with / and contain only \
+                 alphanumeric characters and/or / characters"
+            )));
+        }
+        Ok(path.to_owned())
+    }
+
+    /// Refuses a parameter that would have to be honoured and cannot be.
+    pub(super) fn refuse(&self, parameter: &str) -> Result<(), IamError> {
+        if self.params.has_prefix(parameter) {
+            let action = self.params.get("Action").unwrap_or("this action");
+            return Err(IamError::not_implemented(&format!("the parameter `{parameter}` of {action}")));
+        }
+        Ok(())
+    }
+
+    /// A policy's ARN as its name, which must be one of the caller's account.
+    pub(super) fn policy_name(&self) -> Result<Arc<str>, IamError> {
+        let arn = self.params.required("PolicyArn")?;
+        let resource = arn.strip_prefix("arn:aws:iam::").and_then(|rest| rest.split_once(":policy/"));
+        let Some((account, resource)) = resource else {
+            return Err(IamError::new("InvalidInput", 400, format!("ARN {arn} is not valid.")));
+        };
+        // weed's ARNs have no account.
+        if !account.is_empty() && account != self.caller.account.as_str() {
+            return Err(IamError::no_such_entity(format!("Policy {arn} does not exist or is not attachable.")));
+        }
+        Ok(resource.rsplit('/').next().unwrap_or(resource).into())
+    }
+
+    /// One page of a list of names.
+    pub(super) fn page_of_names<'a>(
+        &self,
+        list: &str,
+        names: impl Iterator<Item = &'a str>,
+    ) -> Result<String, IamError> {
+        self.page(list, names.map(|name| (name, name)), |xml, name| xml.push(name))
+    }
+
+    /// Writes one page of a list: `IsTruncated`, `Marker` and the items between.
+    pub(super) fn page<'a, T: 'a>(
+        &self,
+        list: &str,
+        items: impl Iterator<Item = (&'a str, T)>,
+        mut write: impl FnMut(&mut Xml, T),
+    ) -> Result<String, IamError> {
+        let most = match self.params.get("MaxItems") {
+            None => 100,
+            Some(text) => text.parse::<usize>().ok().filter(|most| (1..=1000).contains(most)).ok_or_else(|| {
+                IamError::validation("The specified value for MaxItems is invalid. It must be 1 to 1000")
+            })?,
+        };
+        let after = self.params.get("Marker");
+        let mut items = items.filter(|(name, _)| after.is_none_or(|after| *name > after)).peekable();
+        let mut xml = Xml::new();
+        let mut last = "";
+        xml.element(list, |xml| {
+            for _ in 0..most {
+                let Some((name, item)) = items.next() else { break };
+                last = name;
+                xml.element("member", |xml| write(xml, item));
+            }
+        });
+        let truncated = items.peek().is_some();
+        xml.text("IsTruncated", if truncated { "true" } else { "false" });
+        if truncated {
+            xml.text("Marker", last);
+        }
+        Ok(xml.finish())
+    }
+}
