@@ -511,6 +511,12 @@ async fn figures(filer: &SeaweedFiler) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_claims_of_every_filer() {
+    let cluster = start(ClusterOptions { max_mb: 1, ..Default::default() }).await;
+    filer::conformance::run(&client(&cluster)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tokens_cipher_and_replicas() {
     let options = ClusterOptions {
         volume_servers: 2,

@@ -213,10 +213,13 @@ impl Filer for SeaweedFiler {
 
     async fn list(&self, directory: &str, options: ListOptions) -> Result<Vec<Entry>, FilerError> {
         let directory = directory.trim_end_matches('/');
+        // A filer that begins before the prefix stops at the first name without it, and answers nothing.
+        let begins_before = options.start_from < options.prefix;
+        let start_from_file_name = if begins_before { String::new() } else { options.start_from };
         let request = wire::ListEntriesRequest {
             directory: if directory.is_empty() { "/".to_owned() } else { directory.to_owned() },
             prefix: options.prefix,
-            start_from_file_name: options.start_from,
+            start_from_file_name,
             inclusive_start_from: options.inclusive,
             limit: u32::try_from(options.limit.max(1)).unwrap_or(u32::MAX),
             snapshot_ts_ns: 0,
