@@ -7,6 +7,7 @@ use ids::{AccessKeyId, SecretAccessKey};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use crate::signing_key::role_name;
 use crate::{SessionClaims, SessionKeys, SigningKey, token};
 
 /// How far the clock of the issuing gateway may be ahead of ours, in seconds. The end of a session knows no such grace.
@@ -19,7 +20,7 @@ pub struct NewSession<'a> {
     pub role_arn: &'a str,
     /// The role session name.
     pub session_name: &'a str,
-    /// The assumed-role ARN.
+    /// The assumed-role ARN: [`SessionKeys::assumed_role_arn`].
     pub principal_arn: &'a str,
     /// The session policy, as JSON text.
     pub session_policy: Option<&'a str>,
@@ -110,7 +111,6 @@ pub fn mint(keys: &SessionKeys, new: &NewSession<'_>) -> SessionCredentials {
     for (key, value) in new.tags {
         request_context.insert(format!("aws:PrincipalTag/{key}"), value.as_str().into());
     }
-    let role_name = new.role_arn.rsplit('/').next().unwrap_or(new.role_arn);
     let claims = SessionClaims {
         iss: keys.issuer.clone(),
         sub: sid.clone(),
@@ -122,7 +122,7 @@ pub fn mint(keys: &SessionKeys, new: &NewSession<'_>) -> SessionCredentials {
         snam: new.session_name.to_owned(),
         typ: "session".to_owned(),
         role: new.role_arn.to_owned(),
-        assumed: format!("{role_name}:{}", new.session_name),
+        assumed: format!("{}:{}", role_name(new.role_arn), new.session_name),
         principal: new.principal_arn.to_owned(),
         pol: new.policy_names.to_vec(),
         spol: new.session_policy.map(str::to_owned),

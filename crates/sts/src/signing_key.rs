@@ -85,9 +85,22 @@ pub struct SessionKeys {
 }
 
 impl SessionKeys {
+    /// The ARN of a session: `arn:aws:sts::<account>:assumed-role/<role name>/<session name>`, without the role's path.
+    ///
+    /// The account is the role's, or, as SeaweedFS's role ARNs have none, that of the sessions.
+    pub fn assumed_role_arn(&self, role_arn: &str, session_name: &str) -> String {
+        let account = role_arn.split(':').nth(4).and_then(|text| text.parse().ok()).unwrap_or(self.account_id);
+        format!("arn:aws:sts::{account}:assumed-role/{}/{session_name}", role_name(role_arn))
+    }
+
     /// The keys that may have signed a token: the one it names, or, when it names none as weed's do, all of them.
     pub(crate) fn candidates<'a>(&'a self, kid: Option<&'a str>) -> impl Iterator<Item = &'a SigningKey> {
         let all = std::iter::once(&self.current).chain(&self.older);
         all.filter(move |key| kid.is_none_or(|kid| kid == key.kid))
     }
+}
+
+/// The last segment of a role's ARN.
+pub(crate) fn role_name(role_arn: &str) -> &str {
+    role_arn.rsplit('/').next().unwrap_or(role_arn)
 }
