@@ -1,0 +1,284 @@
+"""Objects that `weed s3` wrote are read by Kelpgate and the other way round: byte for byte, header for header."""
+
+import gzip
+import hashlib
+import random
+
+import pytest
+import requests
+
+import kelpgate
+import world
+from clients import body_of, keys_of, make_bucket, refused, s3
+from processes import wait_for
+from weed import INLINE_LIMIT, weed_s3
+
+MIB = 1024 * 1024
+RANDOM = random.Random(7).randbytes(20 * MIB + 11)
+TEXT = b"".join(b"line %d of a text that compresses well\n" % n for n in range(200_000))
+
+# Content headers and user metadata that both sides have to give back alike.
+HEADERS = {
+    "ContentType": "text/x-kelp",
+    "CacheControl": "max-age=1",
+    "ContentDisposition": "inline",
+    "ContentLanguage": "de",
+    "Metadata": {"name": "value", "other-name": "with spaces"},
+}
+
+
+@pytest.fixture(scope="module")
+def bucket(root_weed):
+    return make_bucket(root_weed, "interop")
+
+
+@pytest.fixture(scope="module", params=["weed-to-kelpgate", "kelpgate-to-weed", "kelpgate-to-kelpgate"])
+def pair(request, root_weed, root_a, root_b):
+    """(who writes, who reads)"""
+    return {
+        "weed-to-kelpgate": (root_weed, root_a),
+        "kelpgate-to-weed": (root_a, root_weed),
+        "kelpgate-to-kelpgate": (root_a, root_b),
+    }[request.param]
+
+
+@pytest.fixture
+def key(request):
+    return "".join(c if c.isalnum() else "-" for c in request.node.name)
+
+
+def same_to_both(writer, reader, bucket, key, data):
+    """Content, headers and listing are the same for the one who wrote and the one who reads."""
+    mine, yours = (c.get_object(Bucket=bucket, Key=key) for c in (writer, reader))
+    got = yours["Body"].read()
+    assert len(got) == len(data) and got == data
+    for name in (
+        "ETag",
+        "ContentLength",
+        "ContentType",
+        "Metadata",
+        "LastModified",
+        "CacheControl",
+        "ContentDisposition",
+        "ContentEncoding",
+        "ContentLanguage",
+        "TagCount",
+    ):
+        assert yours.get(name) == mine.get(name), name
+    heads = [c.head_object(Bucket=bucket, Key=key) for c in (writer, reader)]
+    assert heads[0]["ETag"] == heads[1]["ETag"] == mine["ETag"] and heads[1]["ContentLength"] == len(data)
+    listed = [c.list_objects_v2(Bucket=bucket, Prefix=key)["Contents"][0] for c in (writer, reader)]
+    for name in ("Key", "ETag", "Size", "LastModified", "StorageClass"):
+        assert listed[0][name] == listed[1][name], name
+    for start, end in [(0, 0), (len(data) // 2, len(data) // 2 + 5000), (len(data) - 3, len(data) + 3)]:
+        if start >= 0 and len(data):
+            assert body_of(reader, bucket, key, Range=f"bytes={start}-{end}") == data[start : end + 1]
+
+
+@pytest.mark.parametrize("size", [0, 1, 1000, 300_000, 4 * MIB, 4 * MIB + 1, len(RANDOM)])
+def test_plain(pair, bucket, key, size):
+    writer, reader = pair
+    data = RANDOM[:size]
+    etag = writer.put_object(Bucket=bucket, Key=key, Body=data, **HEADERS)["ETag"]
+    assert etag == f'"{hashlib.md5(data).hexdigest()}"'
+    same_to_both(writer, reader, bucket, key, data)
+    assert reader.head_object(Bucket=bucket, Key=key)["Metadata"] == HEADERS["Metadata"]
+
+
+def test_text_that_is_stored_compressed(pair, bucket, key):
+    writer, reader = pair
+    writer.put_object(Bucket=bucket, Key=key, Body=TEXT, ContentType="text/plain")
+    same_to_both(writer, reader, bucket, key, TEXT)
+
+
+def test_multipart(pair, bucket, key):
+    writer, reader = pair
+    upload = writer.create_multipart_upload(Bucket=bucket, Key=key, **HEADERS)["UploadId"]
+    pieces, parts = [RANDOM[: 9 * MIB], RANDOM[9 * MIB : 15 * MIB], b"end"], []
+    for number, piece in enumerate(pieces, 1):
+        etag = writer.upload_part(Bucket=bucket, Key=key, UploadId=upload, PartNumber=number, Body=piece)["ETag"]
+        parts.append({"PartNumber": number, "ETag": etag})
+    writer.complete_multipart_upload(Bucket=bucket, Key=key, UploadId=upload, MultipartUpload={"Parts": parts})
+    same_to_both(writer, reader, bucket, key, b"".join(pieces))
+    digest = hashlib.md5(b"".join(hashlib.md5(p).digest() for p in pieces)).hexdigest()
+    assert reader.head_object(Bucket=bucket, Key=key)["ETag"] == f'"{digest}-3"'
+    second = reader.get_object(Bucket=bucket, Key=key, PartNumber=2)
+    assert second["Body"].read() == pieces[1] and second["PartsCount"] == 3
+
+
+def test_an_upload_begun_by_one_and_completed_by_the_other(pair, bucket, key):
+    writer, reader = pair
+    upload = writer.create_multipart_upload(Bucket=bucket, Key=key)["UploadId"]
+    first, second = RANDOM[: 5 * MIB], b"second"
+    parts = []
+    for number, (client, piece) in enumerate([(writer, first), (reader, second)], 1):
+        etag = client.upload_part(Bucket=bucket, Key=key, UploadId=upload, PartNumber=number, Body=piece)["ETag"]
+        parts.append({"PartNumber": number, "ETag": etag})
+    seen = reader.list_parts(Bucket=bucket, Key=key, UploadId=upload)["Parts"]
+    assert [(p["PartNumber"], p["ETag"]) for p in seen] == [(p["PartNumber"], p["ETag"]) for p in parts]
+    assert (key, upload) in [(u["Key"], u["UploadId"]) for u in reader.list_multipart_uploads(Bucket=bucket)["Uploads"]]
+    reader.complete_multipart_upload(Bucket=bucket, Key=key, UploadId=upload, MultipartUpload={"Parts": parts})
+    same_to_both(writer, reader, bucket, key, first + second)
+
+
+def test_tags(pair, bucket, key):
+    writer, reader = pair
+    writer.put_object(Bucket=bucket, Key=key, Body=b"x", Tagging="a=1&b%20c=d%2Fe")
+    tags = lambda client: sorted(client.get_object_tagging(Bucket=bucket, Key=key)["TagSet"], key=str)
+    assert tags(reader) == [{"Key": "a", "Value": "1"}, {"Key": "b c", "Value": "d/e"}]
+    reader.put_object_tagging(Bucket=bucket, Key=key, Tagging={"TagSet": [{"Key": "n", "Value": "m"}]})
+    assert tags(writer) == tags(reader) == [{"Key": "n", "Value": "m"}]
+    same_to_both(writer, reader, bucket, key, b"x")
+
+
+@pytest.mark.parametrize("algorithm", ["CRC32", "SHA256"])
+def test_checksums(pair, bucket, key, algorithm):
+    writer, reader = pair
+    sent = writer.put_object(Bucket=bucket, Key=key, Body=b"summed", ChecksumAlgorithm=algorithm)
+    head = reader.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
+    assert head[f"Checksum{algorithm}"] == sent[f"Checksum{algorithm}"]
+
+
+def test_copies_and_overwrites(pair, bucket, key):
+    writer, reader = pair
+    writer.put_object(Bucket=bucket, Key=key, Body=RANDOM[: 6 * MIB], **HEADERS)
+    reader.copy_object(Bucket=bucket, Key=key + "-copy", CopySource={"Bucket": bucket, "Key": key})
+    same_to_both(reader, writer, bucket, key + "-copy", RANDOM[: 6 * MIB])
+    reader.put_object(Bucket=bucket, Key=key, Body=b"replaced")
+    same_to_both(reader, writer, bucket, key, b"replaced")
+    assert body_of(writer, bucket, key + "-copy", Range="bytes=5000000-5000003") == RANDOM[5_000_000:5_000_004]
+    writer.delete_object(Bucket=bucket, Key=key)
+    with refused("404"):
+        reader.head_object(Bucket=bucket, Key=key)
+
+
+def test_directory_markers(pair, bucket, key):
+    writer, reader = pair
+    writer.put_object(Bucket=bucket, Key=f"{key}/", Body=b"")
+    writer.put_object(Bucket=bucket, Key=f"{key}/inside", Body=b"x")
+    assert keys_of(reader.list_objects_v2(Bucket=bucket, Prefix=f"{key}/")) == [f"{key}/", f"{key}/inside"]
+    assert reader.head_object(Bucket=bucket, Key=f"{key}/")["ETag"] == writer.head_object(Bucket=bucket, Key=f"{key}/")["ETag"]
+    reader.delete_object(Bucket=bucket, Key=f"{key}/inside")
+    assert keys_of(writer.list_objects_v2(Bucket=bucket, Prefix=f"{key}/")) == [f"{key}/"]
+
+
+def test_plain_directories_are_no_objects(root_weed, root_a, bucket):
+    root_weed.put_object(Bucket=bucket, Key="only/a/directory/file", Body=b"x")
+    assert keys_of(root_a.list_objects_v2(Bucket=bucket, Prefix="only/")) == ["only/a/directory/file"]
+    with refused("404"):
+        root_a.head_object(Bucket=bucket, Key="only/a")
+    with refused("404"):
+        root_a.head_object(Bucket=bucket, Key="only/a/")
+
+
+# ---- what comes in through the filer itself
+
+
+def test_small_files_kept_inside_their_entry(cluster, root_weed, root_a, bucket):
+    data = RANDOM[: INLINE_LIMIT - 100]
+    assert cluster.filer.write(f"/buckets/{bucket}/filer/inline.bin", data).ok
+    assert "chunks" not in cluster.filer.entry(f"/buckets/{bucket}/filer/inline.bin")
+    same_to_both(root_weed, root_a, bucket, "filer/inline.bin", data)
+    root_a.copy_object(Bucket=bucket, Key="filer/inline-copy", CopySource=f"{bucket}/filer/inline.bin")
+    assert body_of(root_weed, bucket, "filer/inline-copy") == data
+
+
+def test_text_compressed_by_the_filer(cluster, root_weed, root_a, bucket):
+    path = f"/buckets/{bucket}/filer/text.txt"
+    assert cluster.filer.write(path, TEXT, Content_Type="text/plain").ok
+    assert any(c.get("is_compressed") for c in cluster.filer.entry(path)["chunks"]), "the filer compresses text"
+    same_to_both(root_weed, root_a, bucket, "filer/text.txt", TEXT)
+    root_a.copy_object(Bucket=bucket, Key="filer/text-copy", CopySource=f"{bucket}/filer/text.txt")
+    assert body_of(root_weed, bucket, "filer/text-copy") == TEXT
+
+
+def test_gzip_as_the_clients_own_encoding(pair, bucket, key):
+    """An object that *is* gzip is handed out as it is, not unpacked."""
+    writer, reader = pair
+    packed = gzip.compress(TEXT[:50_000], mtime=0)
+    writer.put_object(Bucket=bucket, Key=key, Body=packed, ContentEncoding="gzip", ContentType="text/plain")
+    url = reader.generate_presigned_url("get_object", {"Bucket": bucket, "Key": key})
+    answer = requests.get(url, timeout=10, stream=True)
+    assert answer.headers["content-encoding"] == "gzip" and answer.raw.read(decode_content=False) == packed
+
+
+def test_several_chunks_by_the_filer(cluster, root_weed, root_a, bucket):
+    assert cluster.filer.write(f"/buckets/{bucket}/filer/big.bin", RANDOM).ok
+    assert len(cluster.filer.entry(f"/buckets/{bucket}/filer/big.bin")["chunks"]) > 3
+    same_to_both(root_weed, root_a, bucket, "filer/big.bin", RANDOM)
+
+
+def test_a_file_appended_to(cluster, root_weed, root_a, bucket):
+    path = f"/buckets/{bucket}/filer/log"
+    assert cluster.filer.write(path, RANDOM[:10_000]).ok
+    assert requests.put(f"{cluster.filer.url}{path}?op=append", data=RANDOM[10_000:20_000], timeout=10).ok
+    same_to_both(root_weed, root_a, bucket, "filer/log", RANDOM[:20_000])
+
+
+def test_the_entry_is_what_weed_would_have_written(cluster, root_weed, root_a, bucket):
+    """Attribute for attribute, but for times, ids and the chunks' places."""
+    for name, client in (("entry-weed", root_weed), ("entry-kelpgate", root_a)):
+        client.put_object(
+            Bucket=bucket, Key=f"entries/{name}", Body=RANDOM[:5000], Tagging="a=1", StorageClass="STANDARD",
+            ChecksumAlgorithm="CRC32", **HEADERS,
+        )  # fmt: skip
+    theirs, ours = (cluster.filer.entry(f"/buckets/{bucket}/entries/{n}") for n in ("entry-weed", "entry-kelpgate"))
+    assert ours["Extended"] == theirs["Extended"]
+    for name in ("Mode", "Mime", "Md5", "FileSize", "TtlSec"):
+        assert ours[name] == theirs[name], name
+    (chunk,), (their_chunk,) = ours["chunks"], theirs["chunks"]
+    assert (chunk["size"], chunk["e_tag"]) == (their_chunk["size"], their_chunk["e_tag"])
+
+
+def test_a_bucket_is_what_weed_would_have_made(cluster, root_weed, root_a):
+    names = make_bucket(root_weed, "weedy"), make_bucket(root_a, "kelpy")
+    theirs, ours = (cluster.filer.entry(f"/buckets/{name}") for name in names)
+    for name in ("Mode", "Mime", "FileSize"):
+        assert ours[name] == theirs[name], name
+    assert ours["Extended"] == theirs["Extended"]
+
+
+def test_data_of_a_deleted_object_is_freed(cluster, root_a, bucket):
+    """The chunks go with the object: nothing stays behind on the volumes."""
+    root_a.put_object(Bucket=bucket, Key="freed", Body=RANDOM[: 2 * MIB])
+    (chunk,) = cluster.filer.entry(f"/buckets/{bucket}/freed")["chunks"]
+    volume = chunk["file_id"].split(",")[0]
+    where = requests.get(f"http://{cluster.master}/dir/lookup?volumeId={volume}", timeout=5).json()["locations"][0]["url"]
+    read = lambda: requests.get(f"http://{where}/{chunk['file_id']}", timeout=5).status_code
+    assert read() == 200
+    root_a.delete_object(Bucket=bucket, Key="freed")
+    wait_for(lambda: read() == 404, 30, "the chunk's deletion")
+
+
+# ---- a filer that encrypts
+
+
+@pytest.fixture(scope="module")
+def side(logs, side_filer, config_flags):
+    """(weed's client, Kelpgate's client, filer) on the filer that encrypts."""
+    flags = [config_flags[0]]
+    weed = weed_s3("side-weed", logs / "side-weed", side_filer, [*flags, "-encryptVolumeData"])
+    gateway = kelpgate.gateway("side-gateway", logs / "side-gateway", side_filer, [*flags, "-encryptVolumeData"])
+    yield s3(weed.url, world.ROOT), s3(gateway.url, world.ROOT), side_filer
+    weed.stop()
+    gateway.stop()
+
+
+@pytest.mark.parametrize("size", [10, 100_000, 9 * MIB])
+def test_ciphered_chunks(side, size):
+    weed, ours, filer = side
+    bucket = make_bucket(weed, "cipher")
+    for writer, reader, key in ((weed, ours, "by-weed"), (ours, weed, "by-kelpgate"), (ours, ours, "by-both")):
+        writer.put_object(Bucket=bucket, Key=key, Body=RANDOM[:size])
+        chunks = filer.entry(f"/buckets/{bucket}/{key}")["chunks"]
+        assert all(chunk.get("cipher_key") for chunk in chunks), f"{key} is stored in clear"
+        same_to_both(writer, reader, bucket, key, RANDOM[:size])
+    ours.copy_object(Bucket=bucket, Key="copy", CopySource=f"{bucket}/by-weed")
+    assert body_of(weed, bucket, "copy") == RANDOM[:size]
+
+
+def test_ciphered_by_the_filer_itself(side):
+    weed, ours, filer = side
+    bucket = make_bucket(ours, "cipher")
+    assert filer.write(f"/buckets/{bucket}/text.txt", TEXT, Content_Type="text/plain").ok
+    same_to_both(weed, ours, bucket, "text.txt", TEXT)

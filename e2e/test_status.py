@@ -1,0 +1,118 @@
+"""What an operator asks first: /status, /healthz, /readyz, /metrics, the log, the end."""
+
+import json
+import os
+import re
+import signal
+import time
+
+import requests
+
+import kelpgate
+import world
+from clients import make_bucket, s3
+from processes import wait_for
+from signing import request, send
+
+
+def test_status(gateway_a, gateway_b, cluster):
+    for gateway in (gateway_a, gateway_b):
+        answer = send("GET", gateway.url + "/status")
+        assert answer.status == 200 and answer.headers["content-type"].startswith("application/json")
+        status = json.loads(answer.body)
+        assert re.match(r"\d+\.\d+\.\d+", status["version"])
+        assert isinstance(status["uptimeSeconds"], (int, float)) and status["uptimeSeconds"] >= 0
+        assert cluster.filer.address in json.dumps(status["filers"])
+        iam = status["iam"]
+        assert iam["revision"]
+        for name in ("users", "keys", "groups", "roles", "policies", "buckets"):
+            assert isinstance(iam[name], int), name
+        assert iam["users"] >= len(world.IDENTITIES["identities"]) - 1 and iam["roles"] >= 3 and iam["policies"] >= 2
+        assert status["stores"] == {"policy": "filer", "role": "filer"}
+
+
+def test_status_tells_strangers_nothing_about_people(gateway_a):
+    text = send("GET", gateway_a.url + "/status").body.decode()
+    for word in ("alice", "S3AdminRole", world.ALICE.access, world.CANARY):
+        assert word not in text
+
+
+def test_both_gateways_are_at_the_same_revision(gateway_a, gateway_b, root_a):
+    """Once a change has arrived; the revision is what an operator compares."""
+    make_bucket(root_a, "revision")
+    revision = lambda g: json.loads(send("GET", g.url + "/status").body)["iam"]["revision"]
+    wait_for(lambda: revision(gateway_a) == revision(gateway_b), 5, "the same revision")
+
+
+def test_health_and_readiness(gateway_a, embedded):
+    for server in (gateway_a, embedded):
+        for path in ("/healthz", "/readyz"):
+            for method in ("GET", "HEAD"):
+                assert send(method, server.url + path).status == 200
+
+
+def test_status_of_the_single_machine(embedded):
+    status = json.loads(send("GET", embedded.url + "/status").body)
+    assert status["version"] and status["iam"]["revision"]
+
+
+def metrics(server):
+    answer = requests.get(server.url + "/metrics", timeout=5)
+    assert answer.status_code == 200 and answer.headers["content-type"].startswith(("text/plain", "application/openmetrics-text"))
+    return answer.text
+
+
+def value_of(text, name, *labels):
+    """The sum of all samples of a metric whose labels contain the given texts."""
+    rows = [line for line in text.splitlines() if re.match(rf"{name}(_total)?(\{{|\s)", line)]
+    return sum(float(row.rsplit(" ", 1)[1]) for row in rows if all(label in row for label in labels))
+
+
+def test_metrics(gateway_a, root_a):
+    name = make_bucket(root_a, "metrics")
+    before = metrics(gateway_a)
+    for _ in range(3):
+        root_a.list_objects_v2(Bucket=name)
+    assert request(world.BOB, "GET", f"{gateway_a.url}/{name}/k").status == 403
+    after = metrics(gateway_a)
+    assert value_of(after, "kelpgate_requests") - value_of(before, "kelpgate_requests") >= 4
+    allowed = value_of(after, "kelpgate_decisions", 'outcome="allow') - value_of(before, "kelpgate_decisions", 'outcome="allow')
+    denied = value_of(after, "kelpgate_decisions") - value_of(before, "kelpgate_decisions") - allowed
+    assert allowed >= 3 and denied >= 1, after
+    assert "policy_type=" in after
+    assert re.search(r"^kelpgate_feed_lag_seconds", after, re.M), after
+    assert re.search(r"^kelpgate_\w*filer\w*", after, re.M), after
+    assert re.search(r"^kelpgate_\w*(duration|latency)\w*(_bucket|_seconds)", after, re.M), after
+    assert name not in after and "alice" not in after, "no label per bucket or user"
+
+
+def test_names_of_status_pages_are_no_buckets(gateway_a):
+    for path in ("/status", "/healthz", "/readyz", "/metrics"):
+        assert request(world.ROOT, "PUT", gateway_a.url + path).status in (400, 403, 405), path
+
+
+def test_every_answer_has_a_request_id(gateway_a):
+    ids = {send("GET", gateway_a.url + path).headers["x-amz-request-id"] for path in ("/", "/no-such", "/no-such/key")}
+    assert len(ids) == 3
+    answer = send("GET", gateway_a.url + "/no-such/key")
+    assert answer.headers["x-amz-request-id"] in answer.body.decode()
+
+
+def test_a_graceful_end(logs, cluster, config_flags, root_a):
+    """SIGTERM lets a running answer finish, takes no new request, and ends with 0."""
+    name = make_bucket(root_a, "graceful")
+    data = os.urandom(1 << 20) * 24
+    root_a.put_object(Bucket=name, Key="k", Body=data)
+    gateway = kelpgate.gateway("graceful", logs / "graceful", cluster.filer, config_flags)
+    url = s3(gateway.url, world.ROOT).generate_presigned_url("get_object", {"Bucket": name, "Key": "k"})
+    with requests.get(url, stream=True, timeout=20) as answer:
+        first = next(answer.iter_content(1000))
+        os.kill(gateway.pid, signal.SIGTERM)
+        time.sleep(0.3)
+        try:
+            late = send("GET", gateway.url + "/healthz").status
+        except OSError:
+            late = None
+        rest = b"".join(answer.iter_content(1 << 20))
+    assert first + rest == data and late in (None, 503)
+    assert gateway.process.wait(15) == 0
