@@ -180,6 +180,21 @@ async fn data_lives_as_long_as_an_entry_names_it() {
 }
 
 #[tokio::test]
+async fn freed_data_cannot_be_named_again() {
+    let (_directory, filer) = opened();
+    for bytes in [10, 10_000] {
+        let (freed, given_back) = (write(&filer, vec![1; bytes]).await, write(&filer, vec![2; bytes]).await);
+        transact(&filer, vec![put("/d", "a", &freed)]).await.unwrap();
+        transact(&filer, vec![delete("/d", "a", true)]).await.unwrap();
+        filer.delete_chunks(given_back.clone()).await;
+        for chunks in [freed, given_back] {
+            let refused = transact(&filer, vec![put("/d", "b", &chunks)]).await;
+            assert!(matches!(refused, Err(FilerError::Damaged(..))), "{bytes} bytes: {refused:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_reader_keeps_the_data_that_it_reads() {
     let (directory, filer) = opened();
     let body: Vec<u8> = (0..20 << 20).map(|at: u32| (at / 4096) as u8).collect();

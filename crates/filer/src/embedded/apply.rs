@@ -410,3 +410,114 @@ fn event(key: &[u8], old: &[u8], free: bool, done: &mut Done) -> Result<Vec<u8>,
     entry.chunks = Vec::new();
     Ok(entry.encode_to_vec())
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use redb::ReadableDatabase;
+
+    use super::*;
+    use crate::entry::FileChunk;
+    use crate::filer::Condition;
+
+    fn put(name: &str, chunks: &[ChunkId]) -> Mutation {
+        let chunks = chunks.iter().map(|id| FileChunk { file_id: id.file_id(), ..FileChunk::default() }).collect();
+        Mutation::Put {
+            directory: "/d".to_owned(),
+            entry: Box::new(Entry { name: name.to_owned(), chunks, ..Entry::default() }),
+        }
+    }
+
+    fn delete(name: &str, delete_data: bool) -> Mutation {
+        Mutation::Delete { directory: "/d".to_owned(), name: name.to_owned(), delete_data, recursive: false }
+    }
+
+    fn steps(mutations: Vec<Mutation>) -> Transaction {
+        Transaction { mutations, ..Transaction::default() }
+    }
+
+    fn on(name: &str, condition: Condition, mutations: Vec<Mutation>) -> Transaction {
+        Transaction { lock_key: format!("/d/{name}"), conditions: vec![condition], ..steps(mutations) }
+    }
+
+    /// Runs transactions in one batch. Returns which of them happened, the names that are stored then, how often the chunks
+    /// are named, how many of them are on the list of freed ones, and how many changes were reported.
+    fn batch(
+        transactions: Vec<Transaction>,
+        ids: &[ChunkId],
+    ) -> (Vec<bool>, Vec<String>, Vec<Option<u32>>, usize, u64) {
+        let directory = tempfile::tempdir().unwrap();
+        let database = super::super::tables::open(directory.path(), 1).unwrap().database;
+        let chunks = Chunks::default();
+        for id in ids {
+            chunks.add(*id, Some(Bytes::from_static(b"small")));
+        }
+        let write = database.begin_write().unwrap();
+        let mut batch = Batch::begin(&write, &chunks, 1, (0, 0)).ok().unwrap();
+        let happened = transactions.into_iter().map(|transaction| match batch.transact(transaction) {
+            Ok(()) => true,
+            Err(Failure::Refused(_)) => false,
+            Err(Failure::Storage(error)) => panic!("{error}"),
+        });
+        let happened = happened.collect();
+        let outcome = batch.end();
+        write.commit().unwrap();
+        let read = database.begin_read().unwrap();
+        let entries = read.open_table(ENTRIES).unwrap();
+        let names = entries.range::<&[u8]>(..).unwrap().map(|row| Entry::decode(row.unwrap().1.value()).unwrap().name);
+        let named = read.open_table(NAMED).unwrap();
+        let counts = ids.iter().map(|id| named.get(id.0).unwrap().map(|count| count.value()));
+        let freed = read.open_table(FREED).unwrap().range::<(u64, u64)>(..).unwrap().count();
+        (happened, names.collect(), counts.collect(), freed, outcome.position)
+    }
+
+    #[test]
+    fn what_a_refused_transaction_did_is_put_back_while_its_batch_stands() {
+        let (a, b) = (ChunkId::new(1, 1, true), ChunkId::new(1, 2, true));
+        let unknown = ChunkId::new(1, 3, true);
+        let exists = || Condition::Exists;
+        for (transactions, want) in [
+            (
+                vec![
+                    steps(vec![put("x", &[a]), put("y", &[])]),
+                    steps(vec![put("x", &[b]), delete("y", true), put("z", &[]), put("w", &[unknown])]),
+                    steps(vec![put("v", &[])]),
+                ],
+                (vec![true, false, true], vec!["v", "x", "y"], vec![Some(1), None], 0, 3),
+            ),
+            // each sees what those before it did
+            (
+                vec![
+                    on("x", exists(), vec![put("x", &[])]),
+                    on("x", Condition::NotExists, vec![put("x", &[])]),
+                    on("x", Condition::NotExists, vec![put("x", &[])]),
+                    on("x", exists(), vec![put("y", &[])]),
+                ],
+                (vec![false, true, false, true], vec!["x", "y"], vec![None, None], 0, 2),
+            ),
+            // a chunk that got its first name and was freed in the same batch is gone
+            (
+                vec![steps(vec![put("x", &[a])]), steps(vec![delete("x", true)]), steps(vec![put("y", &[a])])],
+                (vec![true, true, false], vec![], vec![None, None], 1, 2),
+            ),
+            // one that was to be kept is not
+            (
+                vec![steps(vec![put("x", &[a])]), steps(vec![delete("x", false)]), steps(vec![put("y", &[a])])],
+                (vec![true, true, true], vec!["y"], vec![Some(1), None], 0, 3),
+            ),
+            (
+                vec![steps(vec![put("x", &[a, a]), put("y", &[a, b]), put("x", &[])])],
+                (vec![true], vec!["x", "y"], vec![Some(1), Some(1)], 0, 3),
+            ),
+            (
+                vec![steps(vec![put("x", &[a]), delete("x", false)]), steps(vec![put("y", &[b]), delete("y", true)])],
+                (vec![true, true], vec![], vec![Some(0), None], 2, 4),
+            ),
+        ] {
+            let shown = format!("{transactions:?}");
+            let (happened, names, counts, freed, position) = batch(transactions, &[a, b]);
+            let names = names.iter().map(String::as_str).collect();
+            assert_eq!((happened, names, counts, freed, position), want, "{shown}");
+        }
+    }
+}

@@ -146,7 +146,7 @@ impl Reader {
 }
 
 fn closed() -> FilerError {
-    FilerError::Unavailable("the filer was closed".to_owned())
+    FilerError::Unavailable("the filer was closed, or its database failed: see its log".to_owned())
 }
 
 fn rows(shared: &Shared, from: u64, until: u64, filter: &FeedFilter) -> Result<Vec<Change>, FilerError> {

@@ -111,7 +111,8 @@ fn make_data_directories(directory: &Path, data: &Path) -> Result<(), OpenError>
     for name in 0..=u8::MAX {
         tables::private_directory(&data.join(format!("{name:02x}")))?;
     }
-    for made in [data, directory] {
+    let parent = directory.join("..");
+    for made in [data, directory, &parent] {
         let synced = File::open(made).and_then(|directory| directory.sync_all());
         synced.map_err(|source| OpenError::Io { path: made.to_owned(), source })?;
     }
@@ -203,7 +204,7 @@ impl Filer for EmbeddedFiler {
     }
 
     async fn transact(&self, transaction: Transaction) -> Result<(), FilerError> {
-        let closed = || FilerError::Unavailable("the filer was closed".to_owned());
+        let closed = || FilerError::Unavailable("the filer was closed, or its database failed: see its log".to_owned());
         let (answer, answered) = oneshot::channel();
         self.jobs.send(Job::Transact(Box::new(transaction), answer)).map_err(|_| closed())?;
         answered.await.map_err(|_| closed())?
