@@ -27,6 +27,9 @@ pub struct ClusterOptions {
     pub write_key: String,
     /// `jwt.signing.read.key`; empty for none.
     pub read_key: String,
+    /// gRPC with certificates on both sides, and HTTPS for volume servers, of an authority made for this cluster. The names in
+    /// the gRPC certificates are wrong, for SeaweedFS does not look at them.
+    pub tls: bool,
     /// `weed filer -encryptVolumeData`.
     pub encrypt_volume_data: bool,
     /// `weed filer -maxMB`.
@@ -41,6 +44,7 @@ impl Default for ClusterOptions {
             replication: String::new(),
             write_key: String::new(),
             read_key: String::new(),
+            tls: false,
             encrypt_volume_data: false,
             max_mb: 4,
         }
@@ -65,6 +69,9 @@ pub enum ClusterError {
         /// The last lines.
         log: String,
     },
+    /// Certificates cannot be made.
+    #[error("cannot make certificates: {0}")]
+    Certificates(#[from] rcgen::Error),
     /// The machine refused something.
     #[error("cannot start weed: {0}")]
     Io(#[from] std::io::Error),
@@ -107,7 +114,11 @@ impl WeedCluster {
     pub fn start(options: ClusterOptions) -> Result<WeedCluster, ClusterError> {
         let weed = find_weed()?;
         let directory = tempfile::Builder::new().prefix("kelpgate-weed-").tempdir()?;
-        std::fs::write(directory.path().join("security.toml"), security_toml(&options))?;
+        let mut security = security_toml(&options);
+        if options.tls {
+            security.push_str(&certificates(directory.path())?);
+        }
+        std::fs::write(directory.path().join("security.toml"), security)?;
         let port = free_port()?;
         let replication = if options.replication.is_empty() { "000" } else { &options.replication };
         let flags = ["-volumeSizeLimitMB=64", "-peers=none", "-telemetry=false", "-mdir=master"].map(str::to_owned);
@@ -220,7 +231,12 @@ impl WeedCluster {
 
     fn wait_until_up(&mut self) -> Result<(), ClusterError> {
         for server in self.volumes.iter_mut().chain(&mut self.filers) {
-            server.wait_for(if server.role == "volume" { "/status" } else { "/" }, |_| true)?;
+            let path = match server.role {
+                "volume" if self.options.tls => "",
+                "volume" => "/status",
+                _ => "/",
+            };
+            server.wait_for(path, |_| true)?;
         }
         // Volumes are made by the first assignment, which fails while too few servers have joined.
         self.master.wait_for("/dir/assign", |answer| answer.contains("\"fid\""))
@@ -272,7 +288,12 @@ impl Server {
     fn wait_for(&mut self, path: &str, good: impl Fn(&str) -> bool) -> Result<(), ClusterError> {
         let begun = Instant::now();
         loop {
-            let why = match (self.child.try_wait()?, get(&self.address(), path)) {
+            // Behind HTTPS it is enough that the port answers.
+            let answer = match path {
+                "" => TcpStream::connect(self.address()).map(|_| String::new()),
+                path => get(&self.address(), path),
+            };
+            let why = match (self.child.try_wait()?, answer) {
                 (Some(status), _) => format!("it ended with {status}"),
                 (None, Ok(answer)) if good(&answer) && self.grpc_answers() => return Ok(()),
                 (None, _) if begun.elapsed() < START_MAX => {
@@ -311,6 +332,33 @@ fn security_toml(options: &ClusterOptions) -> String {
         key => format!("[{name}]\nkey = \"{key}\"\n"),
     };
     section("jwt.signing", &options.write_key) + &section("jwt.signing.read", &options.read_key)
+}
+
+/// An authority, a pair of certificates for gRPC and one for HTTPS, and the sections that name them.
+fn certificates(directory: &Path) -> Result<String, ClusterError> {
+    let mut authority = rcgen::CertificateParams::new(Vec::new())?;
+    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let authority_key = rcgen::KeyPair::generate()?;
+    let certificate = authority.self_signed(&authority_key)?;
+    let issuer = rcgen::Issuer::new(authority, authority_key);
+    let path = |name: &str| directory.join(name);
+    std::fs::write(path("ca.crt"), certificate.pem())?;
+    for (name, host) in [("grpc", "not-the-name.invalid"), ("https", "127.0.0.1")] {
+        let mut leaf = rcgen::CertificateParams::new(vec![host.to_owned()])?;
+        leaf.extended_key_usages =
+            vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth, rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+        let key = rcgen::KeyPair::generate()?;
+        std::fs::write(path(&format!("{name}.crt")), leaf.signed_by(&key, &issuer)?.pem())?;
+        std::fs::write(path(&format!("{name}.key")), key.serialize_pem())?;
+    }
+    let pair = |section: &str, name: &str| {
+        let (cert, key) = (path(&format!("{name}.crt")), path(&format!("{name}.key")));
+        format!("[{section}]\ncert = {cert:?}\nkey = {key:?}\n")
+    };
+    let ca = path("ca.crt");
+    let grpc = ["master", "volume", "filer", "client"].map(|role| pair(&format!("grpc.{role}"), "grpc")).concat();
+    let https = pair("https.volume", "https");
+    Ok(format!("[grpc]\nca = {ca:?}\n{grpc}{https}[https.client]\nenabled = true\nca = {ca:?}\n"))
 }
 
 /// A port that is free, and whose gRPC port is.

@@ -111,6 +111,9 @@ pub(super) async fn open(
     Err(match last {
         None => FilerError::Unavailable(format!("no volume server holds volume {}", id.volume_id)),
         Some(VolumeError::NotFound(_)) => damaged(chunk, "is missing on its volume servers"),
+        Some(error) if error.is_unauthorized() => FilerError::Other(format!(
+            "a volume server wants a token for reading: give its `jwt.signing.read.key` in security.toml ({error})"
+        )),
         Some(error) => FilerError::Unavailable(format!("volume server {error}")),
     })
 }

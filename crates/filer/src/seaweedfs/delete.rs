@@ -25,7 +25,12 @@ pub(super) async fn chunks(shared: &Arc<Shared>, chunks: Vec<FileChunk>) {
             Err(error) => tracing::warn!(%error, "a chunk manifest cannot be read, what it lists stays behind"),
         }
     }
-    let refused = stream::iter(all)
+    needles(shared, all.into_iter().collect()).await;
+}
+
+/// Frees needles by address, and nothing that they list.
+pub(super) async fn needles(shared: &Arc<Shared>, file_ids: Vec<String>) {
+    let refused = stream::iter(file_ids)
         .map(|file_id| async move {
             let failed = one(shared, &file_id).await.err()?;
             match failed {

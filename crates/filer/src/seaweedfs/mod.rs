@@ -153,12 +153,16 @@ impl SeaweedFiler {
 }
 
 impl Shared {
-    /// The configuration as last told, asked for if it never was.
-    async fn known_configuration(&self) -> Result<FilerConfiguration, FilerError> {
-        let known = self.configuration.read().unwrap_or_else(PoisonError::into_inner).clone();
+    /// How chunks are made, as the filer last told it; asked for if it never did.
+    async fn chunk_rules(&self) -> Result<ChunkRules, FilerError> {
+        let rules = |configuration: &FilerConfiguration| ChunkRules {
+            bytes: configuration.chunk_bytes,
+            cipher: configuration.cipher || self.options.encrypt_volume_data,
+        };
+        let known = self.configuration.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(rules);
         match known {
-            Some(configuration) => Ok(configuration),
-            None => self.ask_configuration().await,
+            Some(known) => Ok(known),
+            None => Ok(rules(&self.ask_configuration().await?)),
         }
     }
 
@@ -180,6 +184,13 @@ impl Shared {
         *self.configuration.write().unwrap_or_else(PoisonError::into_inner) = Some(configuration.clone());
         Ok(configuration)
     }
+}
+
+/// How chunks are made.
+#[derive(Clone, Copy)]
+struct ChunkRules {
+    bytes: usize,
+    cipher: bool,
 }
 
 /// A path in the filer's two parts. `/` has the name "".
@@ -233,8 +244,12 @@ impl Filer for SeaweedFiler {
     }
 
     async fn transact(&self, transaction: Transaction) -> Result<(), FilerError> {
-        let transaction = write::fold_manifests(&self.shared, transaction).await?;
-        transact::run(&self.shared, transaction).await
+        let (transaction, folded) = write::fold_manifests(&self.shared, transaction).await?;
+        let done = transact::run(&self.shared, transaction).await;
+        if !folded.is_empty() && done.as_ref().is_err_and(|error| !matches!(error, FilerError::Unavailable(_))) {
+            delete::needles(&self.shared, folded).await;
+        }
+        done
     }
 
     async fn write(&self, target: &WriteTarget, body: BytesIn<'_>) -> Result<Written, FilerError> {

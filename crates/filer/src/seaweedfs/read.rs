@@ -129,8 +129,7 @@ async fn pass(
     let range = (!whole).then(|| (from, from + length - 1));
     let response: Response<Incoming> = chunk::open(shared, chunk, range, refresh).await?;
     let promised = hyper::body::Body::size_hint(response.body()).exact();
-    let partial = response.status() == StatusCode::PARTIAL_CONTENT;
-    if partial == whole && !whole {
+    if !whole && response.status() != StatusCode::PARTIAL_CONTENT {
         return Err(damaged(chunk, "was sent whole by a volume server that was asked for a part"));
     }
     match promised {

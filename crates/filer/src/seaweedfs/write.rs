@@ -30,10 +30,9 @@ pub(super) async fn write(
     target: &WriteTarget,
     mut body: BytesIn<'_>,
 ) -> Result<Written, FilerError> {
-    let configuration = shared.known_configuration().await?;
-    let cipher = configuration.cipher || shared.options.encrypt_volume_data;
-    let writer = Writer { shared, target, cipher, stored: Stored::new(shared) };
-    let mut cutter = Cutter::new(configuration.chunk_bytes);
+    let rules = shared.chunk_rules().await?;
+    let writer = Writer { shared, target, cipher: rules.cipher, stored: Stored::new(shared) };
+    let mut cutter = Cutter::new(rules.bytes);
     let mut chunks = Vec::new();
     let mut uploads = FuturesUnordered::new();
     let mut arriving = true;
@@ -74,25 +73,28 @@ pub(super) async fn write(
     Ok(Written { chunks, bytes: cutter.bytes, md5: cutter.md5() })
 }
 
-/// Folds the chunks of entries that have too many into manifests, which the filer itself does only for `CreateEntry`.
+/// Folds the chunks of entries that have too many into manifests, which the filer itself does only for `CreateEntry`. The
+/// addresses of the manifests come along, to free them if the transaction fails.
 pub(super) async fn fold_manifests(
     shared: &Arc<Shared>,
     mut transaction: Transaction,
-) -> Result<Transaction, FilerError> {
+) -> Result<(Transaction, Vec<String>), FilerError> {
     let lock_key = transaction.lock_key.clone();
+    let mut made = Vec::new();
     for step in &mut transaction.mutations {
         if let Mutation::Put { entry, .. } = step
             && entry.chunks.len() > MANIFEST_CHUNKS
         {
-            let target = WriteTarget {
-                path: lock_key.clone(),
-                collection: collection_of(shared, &lock_key),
-                ..Default::default()
-            };
-            entry.chunks = fold(shared, &target, std::mem::take(&mut entry.chunks)).await?;
+            let collection = collection_of(shared, &lock_key);
+            let target = WriteTarget { path: lock_key.clone(), collection, ..Default::default() };
+            let chunks = std::mem::take(&mut entry.chunks);
+            let (old, plain): (Vec<_>, Vec<_>) = chunks.into_iter().partition(|chunk| chunk.is_chunk_manifest);
+            entry.chunks = fold(shared, &target, plain).await?;
+            made.extend(entry.chunks.iter().filter(|chunk| chunk.is_chunk_manifest).map(|chunk| chunk.file_id.clone()));
+            entry.chunks.extend(old);
         }
     }
-    Ok(transaction)
+    Ok((transaction, made))
 }
 
 /// The collection of a path below the buckets' root, or none.
@@ -113,7 +115,7 @@ async fn fold(
     mut chunks: Vec<FileChunk>,
 ) -> Result<Vec<FileChunk>, FilerError> {
     chunks.sort_by_key(|chunk| chunk.offset);
-    let cipher = shared.known_configuration().await?.cipher || shared.options.encrypt_volume_data;
+    let cipher = shared.chunk_rules().await?.cipher;
     let writer = Writer { shared, target, cipher, stored: Stored::new(shared) };
     let mut folded = Vec::new();
     for batch in chunks.chunks(MANIFEST_CHUNKS) {
