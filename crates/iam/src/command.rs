@@ -95,7 +95,6 @@ pub struct Command {
     pub name: &'static str,
     /// Whether it changes anything.
     pub writes: bool,
-    resource: fn(&Request<'_>, &Snapshot) -> Result<String, IamError>,
     documents: fn(&Request<'_>, &Snapshot) -> Result<Vec<DocumentKey>, IamError>,
     run: fn(&Request<'_>, &Snapshot) -> Answer,
 }
@@ -109,11 +108,6 @@ impl Command {
         let tables = tables.into_iter().chain([attachment::COMMANDS, role::COMMANDS, group::COMMANDS]);
         let found = tables.flatten().find(|command| command.name == action);
         found.ok_or_else(|| IamError::not_implemented(&format!("the IAM action `{action}`")))
-    }
-
-    /// The ARN that `iam:<name>` is asked for.
-    pub fn resource(&self, request: &Request<'_>, state: &Snapshot) -> Result<String, IamError> {
-        (self.resource)(request, state)
     }
 
     /// The documents to read afresh before [`Command::run`]; none for commands that only read.
@@ -132,28 +126,18 @@ impl Command {
     }
 }
 
-/// An error in IAM's shape.
-pub fn error_response(error: &IamError, request_id: &str) -> String {
-    xml::error_response(error, request_id)
-}
-
 fn reads_nothing(_: &Request<'_>, _: &Snapshot) -> Result<Vec<DocumentKey>, IamError> {
     Ok(Vec::new())
 }
 
-const fn read(
-    name: &'static str,
-    resource: fn(&Request<'_>, &Snapshot) -> Result<String, IamError>,
-    run: fn(&Request<'_>, &Snapshot) -> Answer,
-) -> Command {
-    Command { name, writes: false, resource, documents: reads_nothing, run }
+const fn read(name: &'static str, run: fn(&Request<'_>, &Snapshot) -> Answer) -> Command {
+    Command { name, writes: false, documents: reads_nothing, run }
 }
 
 const fn write(
     name: &'static str,
-    resource: fn(&Request<'_>, &Snapshot) -> Result<String, IamError>,
     documents: fn(&Request<'_>, &Snapshot) -> Result<Vec<DocumentKey>, IamError>,
     run: fn(&Request<'_>, &Snapshot) -> Answer,
 ) -> Command {
-    Command { name, writes: true, resource, documents, run }
+    Command { name, writes: true, documents, run }
 }

@@ -1,8 +1,7 @@
 //! The `-iam.config` file: sessions, where roles and policies live, and Kelpgate's own settings under `kelpgate`.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use ids::AccountId;
+use sts::SigningKey;
 
 use crate::documents::{RoleDocument, document_text};
 use crate::identities;
@@ -39,26 +38,9 @@ pub struct StsConfig {
     /// The `iss` of sessions.
     pub issuer: String,
     /// The key that signs sessions; `None` when the file has none.
-    pub signing_key: Option<SigningKeyBytes>,
+    pub signing_key: Option<SigningKey>,
     /// The account of sessions.
     pub account: AccountId,
-}
-
-/// The decoded bytes of `sts.signingKey`: at least 16. Debug does not show them.
-#[derive(Clone)]
-pub struct SigningKeyBytes(Vec<u8>);
-
-impl SigningKeyBytes {
-    /// The key.
-    pub fn expose(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl std::fmt::Debug for SigningKeyBytes {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("SigningKeyBytes(..)")
-    }
 }
 
 /// `policy` or `roleStore`: in the memory of this gateway, or on the filer for all of them.
@@ -273,18 +255,13 @@ fn within(node: &Node<'_>, least: i64, most: i64) -> Result<i64, JsonError> {
     }
 }
 
-fn signing_key(node: &Node<'_>, generated: &str) -> Result<Option<SigningKeyBytes>, JsonError> {
+fn signing_key(node: &Node<'_>, generated: &str) -> Result<Option<SigningKey>, JsonError> {
     let text = node.string()?;
     if text.is_empty() {
         return Ok(None);
     }
-    let advice = format!("put the same generated key into the file of every gateway, for example \"{generated}\"");
-    let bytes = STANDARD.decode(&text).map_err(|_| node.error(format!("the signing key is not base64: {advice}")))?;
-    if bytes.len() < 16 {
-        let found = bytes.len();
-        return Err(node.error(format!("the signing key has {found} bytes, at least 16 are needed: {advice}")));
-    }
-    Ok(Some(SigningKeyBytes(bytes)))
+    let refused = |error| node.error(format!("{error}; here is one, just made: \"{generated}\""));
+    SigningKey::from_base64(&text).map(Some).map_err(refused)
 }
 
 /// `{"storeType", "storeConfig": {"filerAddress", "basePath"}}`; `leaf` is the directory when the base path is left out.
@@ -404,7 +381,8 @@ mod tests {
         );
         let config = parse(&text).unwrap();
         assert_eq!(config.sts.token_duration_s, 3600);
-        assert_eq!(config.sts.signing_key.as_ref().unwrap().expose(), b"0123456789abcdef");
+        let key = SigningKey::from_bytes(b"0123456789abcdef").unwrap();
+        assert_eq!(config.sts.signing_key.as_ref().unwrap().kid(), key.kid());
         assert_eq!(config.role_store, DocumentStore::Filer { base_path: "/seaweedfs/iam/roles".into() });
         assert_eq!(config.policies[0].1, r#"{"Version":"2012-10-17","Statement":[]}"#);
         assert_eq!(config.kelpgate.cross_account, CrossAccountSetting::Both);

@@ -19,9 +19,7 @@ pub use bucket::{
 pub use caller::{Caller, CallerSession};
 pub use change::{Change, DocumentKey, Holder, PolicyPlace, PolicyText, Read, RolePlace, Unreadable, WeedPolicies};
 pub use command::{Command, IamError, Outcome, Params};
-pub use config::{
-    CrossAccountSetting, DocumentStore, IamConfig, KelpgateConfig, SigningKeyBytes, StsConfig, Surroundings,
-};
+pub use config::{CrossAccountSetting, DocumentStore, IamConfig, KelpgateConfig, StsConfig, Surroundings};
 pub use documents::{
     AccountDocument, CredentialDocument, Facts, GroupDocument, RoleDocument, ServiceAccountDocument, UserDocument,
 };

@@ -2,7 +2,7 @@
 
 use ids::SecretAccessKey;
 
-use super::user::{self, documents, own_or_named_user};
+use super::user::{self, documents};
 use super::xml::Xml;
 use super::{Answer, Command, IamError, Outcome, Request, read, write};
 use crate::documents::{CredentialDocument, UserDocument};
@@ -10,10 +10,10 @@ use crate::snapshot::Snapshot;
 use crate::unique_id::{alphanumeric, base32};
 
 pub(super) const COMMANDS: &[Command] = &[
-    write("CreateAccessKey", own_or_named_user, documents, create_access_key),
-    read("ListAccessKeys", own_or_named_user, list_access_keys),
-    write("UpdateAccessKey", own_or_named_user, documents, update_access_key),
-    write("DeleteAccessKey", own_or_named_user, documents, delete_access_key),
+    write("CreateAccessKey", documents, create_access_key),
+    read("ListAccessKeys", list_access_keys),
+    write("UpdateAccessKey", documents, update_access_key),
+    write("DeleteAccessKey", documents, delete_access_key),
 ];
 
 /// AWS's quota of keys for each user.

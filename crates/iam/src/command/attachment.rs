@@ -3,27 +3,27 @@
 use std::sync::Arc;
 
 use super::inline_policy::{Kind, check, holder_document};
-use super::{Answer, Command, IamError, Outcome, Request, group, managed_policy, read, role, user, write};
+use super::{Answer, Command, IamError, Outcome, Request, managed_policy, read, user, write};
 use crate::change::{Change, DocumentKey, Holder};
 use crate::snapshot::{Snapshot, policy_name_of};
 
 pub(super) const COMMANDS: &[Command] = &[
-    write("AttachUserPolicy", user::named_user, |r, _| documents(r, Kind::User), |r, s| attach(r, s, Kind::User)),
-    write("DetachUserPolicy", user::named_user, |r, _| documents(r, Kind::User), |r, s| detach(r, s, Kind::User)),
-    read("ListAttachedUserPolicies", user::named_user, |r, s| list(r, s, Kind::User)),
-    write("AttachGroupPolicy", group::named_group, |r, _| documents(r, Kind::Group), |r, s| attach(r, s, Kind::Group)),
-    write("DetachGroupPolicy", group::named_group, |r, _| documents(r, Kind::Group), |r, s| detach(r, s, Kind::Group)),
-    read("ListAttachedGroupPolicies", group::named_group, |r, s| list(r, s, Kind::Group)),
-    write("AttachRolePolicy", role::named_role, |r, _| documents(r, Kind::Role), |r, s| attach(r, s, Kind::Role)),
-    write("DetachRolePolicy", role::named_role, |r, _| documents(r, Kind::Role), |r, s| detach(r, s, Kind::Role)),
-    read("ListAttachedRolePolicies", role::named_role, |r, s| list(r, s, Kind::Role)),
+    write("AttachUserPolicy", |r, s| documents(r, s, Kind::User), |r, s| attach(r, s, Kind::User)),
+    write("DetachUserPolicy", |r, s| documents(r, s, Kind::User), |r, s| detach(r, s, Kind::User)),
+    read("ListAttachedUserPolicies", |r, s| list(r, s, Kind::User)),
+    write("AttachGroupPolicy", |r, s| documents(r, s, Kind::Group), |r, s| attach(r, s, Kind::Group)),
+    write("DetachGroupPolicy", |r, s| documents(r, s, Kind::Group), |r, s| detach(r, s, Kind::Group)),
+    read("ListAttachedGroupPolicies", |r, s| list(r, s, Kind::Group)),
+    write("AttachRolePolicy", |r, s| documents(r, s, Kind::Role), |r, s| attach(r, s, Kind::Role)),
+    write("DetachRolePolicy", |r, s| documents(r, s, Kind::Role), |r, s| detach(r, s, Kind::Role)),
+    read("ListAttachedRolePolicies", |r, s| list(r, s, Kind::Role)),
 ];
 
 /// AWS's default quota of managed policies for each user, group or role.
 const ATTACHED_POLICIES: usize = 10;
 
-fn documents(request: &Request<'_>, kind: Kind) -> Result<Vec<DocumentKey>, IamError> {
-    Ok(vec![holder_document(&kind.holder(request)?), DocumentKey::Policy(request.policy_name()?)])
+fn documents(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Result<Vec<DocumentKey>, IamError> {
+    Ok(vec![holder_document(&kind.holder(request)?), DocumentKey::Policy(request.policy_name(state)?)])
 }
 
 fn attach(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
@@ -47,7 +47,7 @@ fn detach(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
     let holder = kind.holder(request)?;
     check(request, state, &holder, true)?;
     // By name, not by a lookup: a policy that is gone denies its holders until it is detached.
-    let policy = request.policy_name()?;
+    let policy = request.policy_name(state)?;
     let mut names = attached_names(state, &holder);
     let before = names.len();
     names.retain(|name| policy_name_of(name) != &*policy);

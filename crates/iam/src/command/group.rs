@@ -10,33 +10,14 @@ use crate::snapshot::{Group, Snapshot};
 use crate::unique_id::new_id;
 
 pub(super) const COMMANDS: &[Command] = &[
-    write("CreateGroup", new_group, documents, create_group),
-    read("GetGroup", named_group, get_group),
-    read("ListGroups", all_groups, list_groups),
-    write("DeleteGroup", named_group, documents, delete_group),
-    write("AddUserToGroup", named_group, documents, add_user_to_group),
-    write("RemoveUserFromGroup", named_group, documents, remove_user_from_group),
-    read("ListGroupsForUser", user::named_user, list_groups_for_user),
+    write("CreateGroup", documents, create_group),
+    read("GetGroup", get_group),
+    read("ListGroups", list_groups),
+    write("DeleteGroup", documents, delete_group),
+    write("AddUserToGroup", documents, add_user_to_group),
+    write("RemoveUserFromGroup", documents, remove_user_from_group),
+    read("ListGroupsForUser", list_groups_for_user),
 ];
-
-/// The ARN of `GroupName`.
-pub(super) fn named_group(request: &Request<'_>, state: &Snapshot) -> Result<String, IamError> {
-    let name = request.name("GroupName", 128)?;
-    let known = state.group(&name).filter(|group| group.account == request.caller.account);
-    Ok(match known {
-        Some(group) => group.arn.to_string(),
-        None => format!("arn:aws:iam::{}:group/{name}", request.caller.account),
-    })
-}
-
-fn new_group(request: &Request<'_>, _: &Snapshot) -> Result<String, IamError> {
-    let (path, name) = (request.path("Path")?, request.name("GroupName", 128)?);
-    Ok(format!("arn:aws:iam::{}:group{path}{name}", request.caller.account))
-}
-
-fn all_groups(request: &Request<'_>, _: &Snapshot) -> Result<String, IamError> {
-    Ok(format!("arn:aws:iam::{}:group/", request.caller.account))
-}
 
 fn documents(request: &Request<'_>, state: &Snapshot) -> Result<Vec<DocumentKey>, IamError> {
     let name = request.name("GroupName", 128)?;

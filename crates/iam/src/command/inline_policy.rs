@@ -11,23 +11,18 @@ use crate::documents::Facts;
 use crate::snapshot::Snapshot;
 
 pub(super) const COMMANDS: &[Command] = &[
-    write("PutUserPolicy", user::named_user, |r, s| documents(r, s, Kind::User), |r, s| put(r, s, Kind::User)),
-    read("GetUserPolicy", user::named_user, |r, s| get(r, s, Kind::User)),
-    read("ListUserPolicies", user::named_user, |r, s| list(r, s, Kind::User)),
-    write("DeleteUserPolicy", user::named_user, |r, s| documents(r, s, Kind::User), |r, s| delete(r, s, Kind::User)),
-    write("PutGroupPolicy", group::named_group, |r, s| documents(r, s, Kind::Group), |r, s| put(r, s, Kind::Group)),
-    read("GetGroupPolicy", group::named_group, |r, s| get(r, s, Kind::Group)),
-    read("ListGroupPolicies", group::named_group, |r, s| list(r, s, Kind::Group)),
-    write(
-        "DeleteGroupPolicy",
-        group::named_group,
-        |r, s| documents(r, s, Kind::Group),
-        |r, s| delete(r, s, Kind::Group),
-    ),
-    write("PutRolePolicy", role::named_role, |r, s| documents(r, s, Kind::Role), |r, s| put(r, s, Kind::Role)),
-    read("GetRolePolicy", role::named_role, |r, s| get(r, s, Kind::Role)),
-    read("ListRolePolicies", role::named_role, |r, s| list(r, s, Kind::Role)),
-    write("DeleteRolePolicy", role::named_role, |r, s| documents(r, s, Kind::Role), |r, s| delete(r, s, Kind::Role)),
+    write("PutUserPolicy", |r, s| documents(r, s, Kind::User), |r, s| put(r, s, Kind::User)),
+    read("GetUserPolicy", |r, s| get(r, s, Kind::User)),
+    read("ListUserPolicies", |r, s| list(r, s, Kind::User)),
+    write("DeleteUserPolicy", |r, s| documents(r, s, Kind::User), |r, s| delete(r, s, Kind::User)),
+    write("PutGroupPolicy", |r, s| documents(r, s, Kind::Group), |r, s| put(r, s, Kind::Group)),
+    read("GetGroupPolicy", |r, s| get(r, s, Kind::Group)),
+    read("ListGroupPolicies", |r, s| list(r, s, Kind::Group)),
+    write("DeleteGroupPolicy", |r, s| documents(r, s, Kind::Group), |r, s| delete(r, s, Kind::Group)),
+    write("PutRolePolicy", |r, s| documents(r, s, Kind::Role), |r, s| put(r, s, Kind::Role)),
+    read("GetRolePolicy", |r, s| get(r, s, Kind::Role)),
+    read("ListRolePolicies", |r, s| list(r, s, Kind::Role)),
+    write("DeleteRolePolicy", |r, s| documents(r, s, Kind::Role), |r, s| delete(r, s, Kind::Role)),
 ];
 
 /// Whose policies an action is about.

@@ -13,36 +13,22 @@ use crate::snapshot::{ManagedPolicy, Snapshot};
 use crate::unique_id::new_id;
 
 pub(super) const COMMANDS: &[Command] = &[
-    write("CreatePolicy", new_policy, |r, _| Ok(vec![DocumentKey::Policy(r.name("PolicyName", 128)?)]), create_policy),
-    read("GetPolicy", named_policy, get_policy),
-    read("ListPolicies", |_, _| Ok("*".to_owned()), list_policies),
-    write("DeletePolicy", named_policy, documents, delete_policy),
-    write("CreatePolicyVersion", named_policy, documents, create_policy_version),
-    read("GetPolicyVersion", named_policy, get_policy_version),
-    read("ListPolicyVersions", named_policy, list_policy_versions),
+    write("CreatePolicy", |r, _| Ok(vec![DocumentKey::Policy(r.name("PolicyName", 128)?)]), create_policy),
+    read("GetPolicy", get_policy),
+    read("ListPolicies", list_policies),
+    write("DeletePolicy", documents, delete_policy),
+    write("CreatePolicyVersion", documents, create_policy_version),
+    read("GetPolicyVersion", get_policy_version),
+    read("ListPolicyVersions", list_policy_versions),
 ];
 
-fn new_policy(request: &Request<'_>, _: &Snapshot) -> Result<String, IamError> {
-    let (path, name) = (request.path("Path")?, request.name("PolicyName", 128)?);
-    Ok(format!("arn:aws:iam::{}:policy{path}{name}", request.caller.account))
-}
-
-fn named_policy(request: &Request<'_>, state: &Snapshot) -> Result<String, IamError> {
-    let name = request.policy_name()?;
-    let known = state.policy(&name).filter(|policy| policy.account == request.caller.account);
-    Ok(match known {
-        Some(policy) => policy.arn.to_string(),
-        None => format!("arn:aws:iam::{}:policy/{name}", request.caller.account),
-    })
-}
-
-fn documents(request: &Request<'_>, _: &Snapshot) -> Result<Vec<DocumentKey>, IamError> {
-    Ok(vec![DocumentKey::Policy(request.policy_name()?)])
+fn documents(request: &Request<'_>, state: &Snapshot) -> Result<Vec<DocumentKey>, IamError> {
+    Ok(vec![DocumentKey::Policy(request.policy_name(state)?)])
 }
 
 /// The policy that `PolicyArn` names.
 pub(super) fn find<'a>(request: &Request<'_>, state: &'a Snapshot) -> Result<&'a Arc<ManagedPolicy>, IamError> {
-    let name = request.policy_name()?;
+    let name = request.policy_name(state)?;
     state
         .policy(&name)
         .filter(|policy| policy.account == request.caller.account)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::xml::Xml;
 use super::{IamError, Request};
+use crate::snapshot::Snapshot;
 
 /// The parameters of a query API call, decoded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -99,18 +100,21 @@ impl Request<'_> {
         Ok(())
     }
 
-    /// A policy's ARN as its name, which must be one of the caller's account.
-    pub(super) fn policy_name(&self) -> Result<Arc<str>, IamError> {
+    /// The name of the policy that `PolicyArn` names; it need not exist.
+    ///
+    /// Where it does, the ARN must be the policy's own, for that is what the permission was asked on.
+    pub(super) fn policy_name(&self, state: &Snapshot) -> Result<Arc<str>, IamError> {
         let arn = self.params.required("PolicyArn")?;
         let resource = arn.strip_prefix("arn:aws:iam::").and_then(|rest| rest.split_once(":policy/"));
         let Some((account, resource)) = resource else {
             return Err(IamError::new("InvalidInput", 400, format!("ARN {arn} is not valid.")));
         };
-        // weed's ARNs have no account.
-        if !account.is_empty() && account != self.caller.account.as_str() {
+        let name = resource.rsplit('/').next().unwrap_or(resource);
+        let own = state.policy(name).is_none_or(|policy| *policy.arn == *arn);
+        if account != self.caller.account.as_str() || !own {
             return Err(IamError::no_such_entity(format!("Policy {arn} does not exist or is not attachable.")));
         }
-        Ok(resource.rsplit('/').next().unwrap_or(resource).into())
+        Ok(name.into())
     }
 
     /// One page of a list of names.

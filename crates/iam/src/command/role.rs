@@ -13,32 +13,13 @@ use crate::snapshot::{Role, Snapshot};
 use crate::unique_id::new_id;
 
 pub(super) const COMMANDS: &[Command] = &[
-    write("CreateRole", new_role, documents, create_role),
-    read("GetRole", named_role, get_role),
-    read("ListRoles", all_roles, list_roles),
-    write("UpdateRole", named_role, documents, update_role),
-    write("UpdateAssumeRolePolicy", named_role, documents, update_assume_role_policy),
-    write("DeleteRole", named_role, documents, delete_role),
+    write("CreateRole", documents, create_role),
+    read("GetRole", get_role),
+    read("ListRoles", list_roles),
+    write("UpdateRole", documents, update_role),
+    write("UpdateAssumeRolePolicy", documents, update_assume_role_policy),
+    write("DeleteRole", documents, delete_role),
 ];
-
-/// The ARN of `RoleName`.
-pub(super) fn named_role(request: &Request<'_>, state: &Snapshot) -> Result<String, IamError> {
-    let name = request.name("RoleName", 64)?;
-    let known = state.role(&name).filter(|role| role.account == request.caller.account);
-    Ok(match known {
-        Some(role) => role.arn.to_string(),
-        None => format!("arn:aws:iam::{}:role/{name}", request.caller.account),
-    })
-}
-
-fn new_role(request: &Request<'_>, _: &Snapshot) -> Result<String, IamError> {
-    let (path, name) = (request.path("Path")?, request.name("RoleName", 64)?);
-    Ok(format!("arn:aws:iam::{}:role{path}{name}", request.caller.account))
-}
-
-fn all_roles(request: &Request<'_>, _: &Snapshot) -> Result<String, IamError> {
-    Ok(format!("arn:aws:iam::{}:role/", request.caller.account))
-}
 
 /// A role of the caller's account.
 pub(super) fn find<'a>(request: &Request<'_>, state: &'a Snapshot, name: &str) -> Result<&'a Arc<Role>, IamError> {

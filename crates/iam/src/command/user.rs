@@ -10,42 +10,12 @@ use crate::snapshot::{ANONYMOUS, Snapshot, User};
 use crate::unique_id::new_id;
 
 pub(super) const COMMANDS: &[Command] = &[
-    write("CreateUser", new_user, create_documents, create_user),
-    read("GetUser", own_or_named_user, get_user),
-    read("ListUsers", all_users, list_users),
-    write("UpdateUser", named_user, documents, update_user),
-    write("DeleteUser", named_user, documents, delete_user),
+    write("CreateUser", create_documents, create_user),
+    read("GetUser", get_user),
+    read("ListUsers", list_users),
+    write("UpdateUser", documents, update_user),
+    write("DeleteUser", documents, delete_user),
 ];
-
-/// The ARN of `UserName`.
-pub(super) fn named_user(request: &Request<'_>, state: &Snapshot) -> Result<String, IamError> {
-    let name = request.name("UserName", 64)?;
-    Ok(arn_of(request, state, &name))
-}
-
-/// The ARN of `UserName`, or of the caller.
-pub(super) fn own_or_named_user(request: &Request<'_>, state: &Snapshot) -> Result<String, IamError> {
-    if request.params.get("UserName").is_none() && request.caller.is_root {
-        return Ok(request.caller.arn.to_string());
-    }
-    Ok(arn_of(request, state, &request.user_name()?))
-}
-
-fn arn_of(request: &Request<'_>, state: &Snapshot, name: &str) -> String {
-    match state.user(name).filter(|user| user.account == request.caller.account) {
-        Some(user) => user.arn.to_string(),
-        None => format!("arn:aws:iam::{}:user/{name}", request.caller.account),
-    }
-}
-
-fn new_user(request: &Request<'_>, _: &Snapshot) -> Result<String, IamError> {
-    let (path, name) = (request.path("Path")?, request.name("UserName", 64)?);
-    Ok(format!("arn:aws:iam::{}:user{path}{name}", request.caller.account))
-}
-
-fn all_users(request: &Request<'_>, _: &Snapshot) -> Result<String, IamError> {
-    Ok(format!("arn:aws:iam::{}:user/", request.caller.account))
-}
 
 /// The user's document.
 pub(super) fn documents(request: &Request<'_>, _: &Snapshot) -> Result<Vec<DocumentKey>, IamError> {

@@ -2,8 +2,6 @@
 
 use jiff::Timestamp;
 
-use super::IamError;
-
 const NAMESPACE: &str = "https://iam.amazonaws.com/doc/2010-05-08/";
 
 /// Elements, one after the other; text is escaped.
@@ -62,18 +60,6 @@ pub(super) fn response(action: &str, result: Option<&str>, request_id: &str) -> 
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<{action}Response xmlns=\"{NAMESPACE}\">{inside}</{action}Response>"
     )
-}
-
-pub(super) fn error_response(error: &IamError, request_id: &str) -> String {
-    let mut inside = Xml::new();
-    inside.element("Error", |xml| {
-        xml.text("Type", if error.status < 500 { "Sender" } else { "Receiver" });
-        xml.text("Code", error.code);
-        xml.text("Message", &error.message);
-    });
-    inside.text("RequestId", request_id);
-    let inside = inside.finish();
-    format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ErrorResponse xmlns=\"{NAMESPACE}\">{inside}</ErrorResponse>")
 }
 
 fn escape(text: &str, out: &mut String) {
