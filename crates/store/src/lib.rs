@@ -1,1 +1,33 @@
-//! Where IAM state lives: documents on the filer or in memory.
+//! Where IAM state lives: documents on the filer, in SeaweedFS's own formats.
+//!
+//! One document for each entity, one compare-and-swap for each write: what a command did not see, it does not overwrite.
+
+mod commit;
+mod document;
+mod error;
+mod filer_store;
+mod layout;
+mod seed;
+
+#[cfg(test)]
+mod tests;
+
+use async_trait::async_trait;
+use iam::{Change, DocumentKey};
+
+pub use commit::{Fresh, Written};
+pub use error::StoreError;
+pub use filer_store::{FilerStore, Index, Noticed};
+pub use layout::{Document, Layout};
+pub use seed::Seeded;
+
+/// Where commands read and write.
+#[async_trait]
+pub trait IamStore: Send + Sync {
+    /// The documents as they are stored at this moment.
+    async fn read(&self, keys: &[DocumentKey]) -> Result<Fresh, StoreError>;
+
+    /// Writes changes in order, each only if its document is still what `fresh` saw. An error leaves the changes before it
+    /// written; [`StoreError::Conflict`] means that reading again and running again may succeed.
+    async fn commit(&self, fresh: &Fresh, changes: &[Change]) -> Result<Vec<Written>, StoreError>;
+}

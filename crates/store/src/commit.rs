@@ -1,0 +1,147 @@
+//! Writing: each document by compare-and-swap on what a command has seen of it.
+
+use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use filer::{Condition, Entry, FilerError, Mutation, Transaction};
+use iam::{Change, DocumentKey, PolicyPlace};
+
+use crate::IamStore;
+use crate::document::{absent, etag, to_change, to_entry, to_text};
+use crate::error::StoreError;
+use crate::filer_store::FilerStore;
+use crate::layout::Document;
+
+/// Documents as they were stored at one moment each.
+#[derive(Debug, Default)]
+pub struct Fresh {
+    /// To be applied to the Snapshot that a command runs on.
+    pub changes: Vec<Change>,
+    seen: BTreeMap<Document, Option<Box<Entry>>>,
+}
+
+/// One document that was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// Its path.
+    pub path: String,
+    /// The MD5 of its bytes; `None` when it was removed.
+    pub md5: Option<Vec<u8>>,
+}
+
+#[async_trait]
+impl IamStore for FilerStore {
+    async fn read(&self, keys: &[DocumentKey]) -> Result<Fresh, StoreError> {
+        let mut fresh = Fresh::default();
+        for document in keys.iter().flat_map(documents) {
+            let Some((directory, name)) = self.layout.place(&document) else { continue };
+            if fresh.seen.contains_key(&document) {
+                continue;
+            }
+            let path = format!("{directory}/{name}");
+            let entry = self.lookup(&path).await?;
+            fresh.changes.push(match &entry {
+                None => absent(&document),
+                Some(entry) => {
+                    let content = self.content(&path, entry).await?;
+                    to_change(&document, entry, content.as_deref().map_err(Clone::clone))
+                }
+            });
+            fresh.seen.insert(document, entry.map(Box::new));
+        }
+        Ok(fresh)
+    }
+
+    async fn commit(&self, fresh: &Fresh, changes: &[Change]) -> Result<Vec<Written>, StoreError> {
+        let mut written = Vec::new();
+        for change in changes {
+            let Some(document) = Document::of(change).filter(|document| !matches!(document, Document::Bucket(_)))
+            else {
+                continue;
+            };
+            let (directory, name) = self
+                .layout
+                .place(&document)
+                .ok_or_else(|| StoreError::NoPlace(format!("{document:?}"), "this gateway keeps it in memory"))?;
+            let path = format!("{directory}/{name}");
+            let old = fresh.seen.get(&document).ok_or_else(|| StoreError::Unseen(path.clone()))?.as_deref();
+            if let Some(done) = self.write(change, &directory, &name, old).await? {
+                written.push(done);
+            }
+        }
+        Ok(written)
+    }
+}
+
+impl FilerStore {
+    async fn write(
+        &self,
+        change: &Change,
+        directory: &str,
+        name: &str,
+        old: Option<&Entry>,
+    ) -> Result<Option<Written>, StoreError> {
+        let path = format!("{directory}/{name}");
+        let nonce = format!("{:016x}", rand::random::<u64>());
+        let (mutation, md5) = match to_text(change, &nonce) {
+            Some((text, facts)) => {
+                let entry = to_entry(name, &text, &facts, old, now_s());
+                let md5 = entry.attributes().md5.clone();
+                (Mutation::Put { directory: directory.to_owned(), entry: Box::new(entry) }, Some(md5))
+            }
+            None if old.is_none() => return Ok(None),
+            None => {
+                let (directory, name) = (directory.to_owned(), name.to_owned());
+                (Mutation::Delete { directory, name, delete_data: true, recursive: false }, None)
+            }
+        };
+        self.swap(&path, old, mutation).await?;
+        Ok(Some(Written { path, md5 }))
+    }
+
+    /// Applies a mutation if the entry at the path is still `old`.
+    pub(crate) async fn swap(&self, path: &str, old: Option<&Entry>, mutation: Mutation) -> Result<(), StoreError> {
+        let condition = match old {
+            None => Condition::NotExists,
+            Some(entry) => match etag(entry) {
+                Some(etag) => Condition::EtagMatches(vec![etag]),
+                // Only a document that neither weed nor Kelpgate wrote has no MD5; its time of change, in seconds, is the next
+                // best version there is. Our write gives it an MD5.
+                None => Condition::UnmodifiedSince(entry.attributes().mtime),
+            },
+        };
+        let transaction = Transaction {
+            lock_key: path.to_owned(),
+            conditions: vec![condition],
+            condition_key: None,
+            mutations: vec![mutation],
+        };
+        match self.filer.transact(transaction).await {
+            Ok(()) => Ok(()),
+            Err(FilerError::PreconditionFailed) => Err(StoreError::Conflict(path.to_owned())),
+            Err(error) => Err(StoreError::Filer { path: path.to_owned(), error }),
+        }
+    }
+}
+
+/// The documents of a key: a policy may stand in several places.
+fn documents(key: &DocumentKey) -> Vec<Document> {
+    match key.clone() {
+        DocumentKey::User(name) => vec![Document::User(name)],
+        DocumentKey::Group(name) => vec![Document::Group(name)],
+        DocumentKey::Role(name) => vec![Document::Role(name)],
+        DocumentKey::Policy(name) => [PolicyPlace::Api, PolicyPlace::Base, PolicyPlace::BasePrefixed]
+            .map(|place| Document::Policy(name.clone(), place))
+            .to_vec(),
+        DocumentKey::Inline(holder, policy) => vec![Document::Inline(holder, policy)],
+        DocumentKey::WeedPolicies => vec![Document::WeedPolicies],
+    }
+}
+
+/// Seconds since 1970.
+pub(crate) fn now_s() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |elapsed| i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX))
+}

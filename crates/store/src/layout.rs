@@ -1,0 +1,191 @@
+//! Which path holds what.
+
+use std::sync::Arc;
+
+use filer::FeedFilter;
+use iam::{Change, DocumentStore, Holder, IamConfig, PolicyPlace, RolePlace};
+
+/// Users.
+const IDENTITIES: &str = "/etc/iam/identities";
+/// Service accounts.
+const SERVICE_ACCOUNTS: &str = "/etc/iam/service_accounts";
+/// Groups.
+const GROUPS: &str = "/etc/iam/groups";
+/// Managed policies of the IAM API.
+const POLICIES: &str = "/etc/iam/policies";
+/// weed's inline policies.
+const WEED_DIRECTORY: &str = "/etc/iam";
+const WEED_POLICIES: &str = "policies.json";
+/// What seeding has done.
+pub(crate) const SEEDED: &str = "seeded.json";
+
+/// The directories of IAM state and buckets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    buckets_root: String,
+    inline_base: String,
+    policy_base: Option<String>,
+    role_base: Option<String>,
+}
+
+/// What a path stands for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Document {
+    /// A user.
+    User(Arc<str>),
+    /// A service account.
+    ServiceAccount(Arc<str>),
+    /// A group.
+    Group(Arc<str>),
+    /// A managed policy.
+    Policy(Arc<str>, PolicyPlace),
+    /// A role.
+    Role(Arc<str>),
+    /// An inline policy.
+    Inline(Holder, Arc<str>),
+    /// weed's shared document of inline policies.
+    WeedPolicies,
+    /// A bucket's directory.
+    Bucket(Arc<str>),
+}
+
+impl Layout {
+    /// From the configuration, and where the filer keeps buckets (`/buckets`).
+    pub fn new(config: &IamConfig, buckets_root: &str) -> Self {
+        let base = |store: &DocumentStore| match store {
+            DocumentStore::Filer { base_path } => Some(base_path.clone()),
+            DocumentStore::Memory => None,
+        };
+        Self {
+            buckets_root: buckets_root.to_owned(),
+            inline_base: format!("{}/inline", config.kelpgate.iam_base_path),
+            // weed's own default is the directory of the API's policies: then the two are one place.
+            policy_base: base(&config.policy_store).filter(|base| base != POLICIES),
+            role_base: base(&config.role_store),
+        }
+    }
+
+    /// The changes that matter.
+    pub fn filter(&self) -> FeedFilter {
+        let bases = [Some(&self.inline_base), self.policy_base.as_ref(), self.role_base.as_ref()];
+        let mut prefixes: Vec<String> = bases.into_iter().flatten().map(|base| format!("{base}/")).collect();
+        prefixes.push(format!("{WEED_DIRECTORY}/"));
+        FeedFilter { prefixes, directories: vec![self.buckets_root.clone()] }
+    }
+
+    /// What a path stands for; `None` for whatever is none of ours, such as `bucket-policy:*`, nested files and notes.
+    pub fn classify(&self, directory: &str, name: &str) -> Option<Document> {
+        if directory == self.buckets_root {
+            return (!name.starts_with('.')).then(|| Document::Bucket(name.into()));
+        }
+        if (directory, name) == (WEED_DIRECTORY, WEED_POLICIES) {
+            return Some(Document::WeedPolicies);
+        }
+        let stem: Arc<str> = name.strip_suffix(".json").filter(|stem| !stem.is_empty())?.into();
+        match directory {
+            IDENTITIES => return Some(Document::User(stem)),
+            SERVICE_ACCOUNTS => return Some(Document::ServiceAccount(stem)),
+            GROUPS => return Some(Document::Group(stem)),
+            POLICIES if stem.starts_with("bucket-policy:") => return None,
+            POLICIES => return Some(Document::Policy(stem, PolicyPlace::Api)),
+            _ => {}
+        }
+        if let Some(rest) = directory.strip_prefix(self.inline_base.as_str()) {
+            return self.classify_inline(rest, stem);
+        }
+        let in_base = |base: &Option<String>| base.as_deref() == Some(directory) && name != SEEDED;
+        if in_base(&self.role_base) {
+            return Some(Document::Role(stem));
+        }
+        if !in_base(&self.policy_base) || stem.starts_with("bucket-policy:") {
+            return None;
+        }
+        Some(match stem.strip_prefix("policy_").filter(|name| !name.is_empty()) {
+            Some(name) => Document::Policy(name.into(), PolicyPlace::BasePrefixed),
+            None => Document::Policy(stem, PolicyPlace::Base),
+        })
+    }
+
+    fn classify_inline(&self, rest: &str, policy: Arc<str>) -> Option<Document> {
+        let (kind, holder) = rest.strip_prefix('/')?.split_once('/')?;
+        if holder.is_empty() || holder.contains('/') {
+            return None;
+        }
+        let holder = match kind {
+            "users" => Holder::User(holder.into()),
+            "groups" => Holder::Group(holder.into()),
+            "roles" => Holder::Role(holder.into()),
+            _ => return None,
+        };
+        Some(Document::Inline(holder, policy))
+    }
+
+    /// Directory and name of a document; `None` when it has no place on the filer.
+    pub fn place(&self, document: &Document) -> Option<(String, String)> {
+        let json = |directory: &str, stem: &str| (directory.to_owned(), format!("{stem}.json"));
+        Some(match document {
+            Document::User(name) => json(IDENTITIES, name),
+            Document::ServiceAccount(id) => json(SERVICE_ACCOUNTS, id),
+            Document::Group(name) => json(GROUPS, name),
+            Document::Policy(name, PolicyPlace::Api) => json(POLICIES, name),
+            Document::Policy(name, PolicyPlace::Base) => json(self.policy_base.as_ref()?, name),
+            Document::Policy(name, PolicyPlace::BasePrefixed) => {
+                json(self.policy_base.as_ref()?, &format!("policy_{name}"))
+            }
+            Document::Policy(..) => return None,
+            Document::Role(name) => json(self.role_base.as_ref()?, name),
+            Document::Inline(holder, policy) => {
+                json(&format!("{}/{}s/{}", self.inline_base, holder.kind(), holder.name()), policy)
+            }
+            Document::WeedPolicies => (WEED_DIRECTORY.to_owned(), WEED_POLICIES.to_owned()),
+            Document::Bucket(name) => (self.buckets_root.clone(), name.to_string()),
+        })
+    }
+
+    /// Directories whose children are documents; those of inline policies hold a directory for each holder.
+    pub(crate) fn directories(&self) -> Vec<String> {
+        let fixed = [IDENTITIES, SERVICE_ACCOUNTS, GROUPS, POLICIES].map(str::to_owned);
+        fixed.into_iter().chain(self.policy_base.clone()).chain(self.role_base.clone()).collect()
+    }
+
+    pub(crate) fn inline_directories(&self) -> [String; 3] {
+        ["users", "groups", "roles"].map(|kind| format!("{}/{kind}", self.inline_base))
+    }
+
+    pub(crate) fn buckets_root(&self) -> &str {
+        &self.buckets_root
+    }
+
+    pub(crate) fn policy_base(&self) -> Option<&str> {
+        self.policy_base.as_deref()
+    }
+
+    pub(crate) fn role_base(&self) -> Option<&str> {
+        self.role_base.as_deref()
+    }
+
+    /// Whether losing this directory means losing documents: then only a full listing tells which.
+    pub(crate) fn holds_documents(&self, path: &str) -> bool {
+        let ours = self.directories().into_iter().chain(self.inline_directories());
+        path.starts_with(&format!("{}/", self.inline_base))
+            || ours.into_iter().any(|directory| directory == path || directory.starts_with(&format!("{path}/")))
+    }
+}
+
+impl Document {
+    /// The document that a change is about; `None` for what stays in memory.
+    pub fn of(change: &Change) -> Option<Self> {
+        Some(match change {
+            Change::User(name, _) => Self::User(name.clone()),
+            Change::ServiceAccount(id, _) => Self::ServiceAccount(id.clone()),
+            Change::Group(name, _) => Self::Group(name.clone()),
+            Change::Policy(_, PolicyPlace::Memory | PolicyPlace::Identities | PolicyPlace::Weed, _) => return None,
+            Change::Policy(name, place, _) => Self::Policy(name.clone(), *place),
+            Change::Role(_, RolePlace::Memory, _) => return None,
+            Change::Role(name, RolePlace::Base, _) => Self::Role(name.clone()),
+            Change::Inline(holder, name, _) => Self::Inline(holder.clone(), name.clone()),
+            Change::WeedPolicies(_) => Self::WeedPolicies,
+            Change::Bucket(name, _) => Self::Bucket(name.clone()),
+        })
+    }
+}

@@ -1,0 +1,221 @@
+//! Seeding: what `-iam.config` defines is created on the filer once.
+//!
+//! `<base>/seeded.json` remembers the hash of what was written under each name. Deleted since: stays deleted. Unchanged since,
+//! and the file says something new: updated. Changed on the filer since: kept, with a warning.
+
+use std::collections::BTreeMap;
+
+use filer::{Entry, Mutation};
+use iam::{Change, DocumentKey, Facts, IamConfig, PolicyPlace, PolicyText, RolePlace};
+use md5::{Digest, Md5};
+
+use crate::IamStore;
+use crate::commit::{Fresh, now_s};
+use crate::document::{to_entry, to_text};
+use crate::error::StoreError;
+use crate::filer_store::FilerStore;
+use crate::layout::SEEDED;
+
+/// What seeding did, for the log.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seeded {
+    /// Documents created.
+    pub created: Vec<String>,
+    /// Documents updated to what the file says now.
+    pub updated: Vec<String>,
+    /// Documents that stay as they are though the file says otherwise, each with the reason.
+    pub kept: Vec<String>,
+}
+
+/// One definition of the file.
+struct Definition {
+    /// `role `R``, for messages.
+    what: String,
+    /// Its name in `seeded.json`.
+    name: String,
+    key: DocumentKey,
+    hash: String,
+    /// The change that writes it, given what is stored.
+    change: Box<dyn Fn(&Fresh) -> Change + Send + Sync>,
+}
+
+/// The record at `<base>/seeded.json`: name to hash.
+type Record = BTreeMap<String, String>;
+
+/// How often a document that others write at the same moment is tried again.
+const ATTEMPTS: usize = 20;
+
+impl FilerStore {
+    /// Writes the roles and policies of the file to their stores, where these are on the filer.
+    pub async fn seed(&self, config: &IamConfig) -> Result<Seeded, StoreError> {
+        let mut done = Seeded::default();
+        if let Some(base) = self.layout.role_base() {
+            let roles = config.roles.iter().map(role_definition).collect::<Result<Vec<_>, _>>()?;
+            self.seed_into(base, &roles, &mut done).await?;
+        }
+        if matches!(config.policy_store, iam::DocumentStore::Filer { .. }) {
+            let base = self.layout.policy_base().map_or_else(|| "/etc/iam/policies".to_owned(), str::to_owned);
+            let prefixed = self.layout.policy_base().is_some();
+            let policies = config.policies.iter().map(|(name, text)| policy_definition(name, text, prefixed));
+            let policies = policies.collect::<Result<Vec<_>, _>>()?;
+            // weed reads every file of its own directory as a policy: there the record lies beside the roles' base instead.
+            let record_base = if prefixed { base } else { "/seaweedfs/iam/policies".to_owned() };
+            self.seed_into(&record_base, &policies, &mut done).await?;
+        }
+        Ok(done)
+    }
+
+    async fn seed_into(&self, base: &str, definitions: &[Definition], done: &mut Seeded) -> Result<(), StoreError> {
+        if definitions.is_empty() {
+            return Ok(());
+        }
+        let (record, _) = self.record(base).await?;
+        let mut news = Record::new();
+        for definition in definitions {
+            let recorded = record.get(&definition.name).map(String::as_str);
+            if self.seed_one(definition, recorded, done).await? {
+                news.insert(definition.name.clone(), definition.hash.clone());
+            }
+        }
+        news.retain(|name, hash| record.get(name) != Some(hash));
+        self.remember(base, &news).await
+    }
+
+    /// Brings one document to what the file says, where that is allowed; true if the record should say so.
+    async fn seed_one(
+        &self,
+        definition: &Definition,
+        recorded: Option<&str>,
+        done: &mut Seeded,
+    ) -> Result<bool, StoreError> {
+        let what = &definition.what;
+        for _ in 0..ATTEMPTS {
+            let fresh = self.read(std::slice::from_ref(&definition.key)).await?;
+            let stored = fresh.changes.iter().find_map(hash_of);
+            let exists = fresh.changes.iter().any(exists);
+            let news = match (exists, recorded, stored) {
+                (true, _, Some(stored)) if stored == definition.hash => return Ok(true),
+                (false, None, _) => &mut done.created,
+                (false, Some(_), _) => {
+                    done.kept.push(format!(
+                        "{what} was deleted from the filer and stays deleted; recreate it with the IAM API"
+                    ));
+                    return Ok(false);
+                }
+                (true, Some(recorded), Some(stored)) if stored == recorded => &mut done.updated,
+                (true, ..) => {
+                    done.kept.push(format!(
+                        "{what} was changed on the filer and stays as it is; the file defines it differently: remove it from the file, or delete the stored one to take the file's"
+                    ));
+                    return Ok(false);
+                }
+            };
+            let change = (definition.change)(&fresh);
+            match self.commit(&fresh, &[change]).await {
+                Ok(_) => {
+                    news.push(what.clone());
+                    return Ok(true);
+                }
+                Err(StoreError::Conflict(_)) => tokio::task::yield_now().await,
+                Err(error) => return Err(error),
+            }
+        }
+        Err(StoreError::Conflict(what.clone()))
+    }
+
+    async fn record(&self, base: &str) -> Result<(Record, Option<Entry>), StoreError> {
+        let path = format!("{base}/{SEEDED}");
+        let Some(entry) = self.lookup(&path).await? else { return Ok((Record::new(), None)) };
+        let content = self.content(&path, &entry).await?;
+        let record = content.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let record =
+            record.ok_or_else(|| StoreError::NoPlace(path, "the record of seeding there cannot be read; remove it"))?;
+        Ok((record, Some(entry)))
+    }
+
+    /// Adds to the record, whatever other gateways add at the same moment.
+    async fn remember(&self, base: &str, news: &Record) -> Result<(), StoreError> {
+        if news.is_empty() {
+            return Ok(());
+        }
+        let path = format!("{base}/{SEEDED}");
+        for _ in 0..ATTEMPTS {
+            let (mut record, old) = self.record(base).await?;
+            record.extend(news.clone());
+            let text = serde_json::to_string_pretty(&record).unwrap_or_default();
+            let entry = to_entry(SEEDED, &text, &Facts::default(), old.as_ref(), now_s());
+            let put = Mutation::Put { directory: base.to_owned(), entry: Box::new(entry) };
+            match self.swap(&path, old.as_ref(), put).await {
+                Err(StoreError::Conflict(_)) => tokio::task::yield_now().await,
+                other => return other,
+            }
+        }
+        Err(StoreError::Conflict(path))
+    }
+}
+
+fn role_definition(role: &iam::RoleDocument) -> Result<Definition, StoreError> {
+    let what = format!("role `{}`", role.name);
+    check_name(&role.name, &what)?;
+    let name: std::sync::Arc<str> = role.name.as_str().into();
+    let document = role.clone();
+    let change = Change::Role(name.clone(), RolePlace::Base, Some(Ok(document.clone())));
+    Ok(Definition {
+        hash: hash_of(&change).unwrap_or_default(),
+        name: role.name.clone(),
+        key: DocumentKey::Role(name.clone()),
+        what,
+        change: Box::new(move |_| Change::Role(name.clone(), RolePlace::Base, Some(Ok(document.clone())))),
+    })
+}
+
+/// `prefixed`: the policy goes to `policy_<name>.json`, the seed's name, unless weed's `<name>.json` is there.
+fn policy_definition(name: &str, text: &str, prefixed: bool) -> Result<Definition, StoreError> {
+    let what = format!("policy `{name}`");
+    check_name(name, &what)?;
+    if name.starts_with("policy_") {
+        return Err(StoreError::NoPlace(
+            what,
+            "its name begins with `policy_`, which is the prefix of stored policies",
+        ));
+    }
+    let name: std::sync::Arc<str> = name.into();
+    let policy = PolicyText { text: text.into(), facts: Facts::default() };
+    let change = Change::Policy(name.clone(), PolicyPlace::Base, Some(Ok(policy.clone())));
+    Ok(Definition {
+        hash: hash_of(&change).unwrap_or_default(),
+        name: name.to_string(),
+        key: DocumentKey::Policy(name.clone()),
+        what,
+        change: Box::new(move |fresh| {
+            let stored = fresh.changes.iter().find_map(|change| match change {
+                Change::Policy(_, place, Some(_)) => Some(*place),
+                _ => None,
+            });
+            let new = if prefixed { PolicyPlace::BasePrefixed } else { PolicyPlace::Api };
+            Change::Policy(name.clone(), stored.unwrap_or(new), Some(Ok(policy.clone())))
+        }),
+    })
+}
+
+fn check_name(name: &str, what: &str) -> Result<(), StoreError> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
+    if !name.chars().all(plain) || name.len() > 128 {
+        return Err(StoreError::NoPlace(what.to_owned(), "names have letters, digits and _+=,.@- only, at most 128"));
+    }
+    if name == "seeded" {
+        return Err(StoreError::NoPlace(what.to_owned(), "the name `seeded` is reserved"));
+    }
+    Ok(())
+}
+
+fn exists(change: &Change) -> bool {
+    !matches!(change, Change::Policy(_, _, None) | Change::Role(_, _, None))
+}
+
+/// The hash of what a document says, whatever its white space, key order and nonce.
+fn hash_of(change: &Change) -> Option<String> {
+    let (text, _) = to_text(change, "")?;
+    let value: serde_json::Value = serde_json::from_str(&text).ok()?;
+    Some(hex::encode(Md5::digest(value.to_string().as_bytes())))
+}
