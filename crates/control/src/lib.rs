@@ -1,1 +1,6 @@
 //! The control plane: IAM and STS query APIs, the change feed, status.
+
+pub mod feed;
+pub mod iam_api;
+pub mod query;
+pub mod sts_api;

@@ -1,0 +1,365 @@
+//! From the filer's change feed to the Snapshot that requests read: load, follow, and list again whenever a stream ends.
+
+mod metrics;
+mod watch;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use filer::{Entry, FeedItem, Filer, FilerError};
+use futures_util::stream::{self, BoxStream};
+use futures_util::{FutureExt, StreamExt};
+use iam::{Change, Identities, Settings, Snapshot};
+use store::{Document, FilerStore, Index, Noticed, StoreError};
+use tokio::sync::{Mutex, watch as channel};
+use tokio::time::Instant;
+
+pub use metrics::FeedMetrics;
+pub use watch::Watch;
+
+use watch::Watches;
+
+/// Events that are applied in one step when they are there at once.
+const BATCH: usize = 1024;
+/// So long after a listing an event may still tell what happened before it: the entry itself is read instead.
+const SETTLING: Duration = Duration::from_secs(1);
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// Keeps the Snapshot of this gateway up to date.
+pub struct Follower {
+    filer: Arc<dyn Filer>,
+    store: FilerStore,
+    current: Arc<ArcSwapOption<Snapshot>>,
+    working: Mutex<Working>,
+    revision: channel::Sender<u64>,
+    watches: Watches,
+    metrics: FeedMetrics,
+    description: String,
+}
+
+struct Working {
+    snapshot: Snapshot,
+    index: Index,
+    loaded: bool,
+}
+
+/// One session of the feed: from a subscription to its end.
+struct Session {
+    /// Events are read anew from the filer until then.
+    settled_at: Instant,
+    /// With several filers: the time of the last change of each path, since their streams have no common order.
+    latest_ns: Option<HashMap<String, i64>>,
+}
+
+/// What a batch of events comes to.
+#[derive(Default)]
+struct Gathered {
+    changes: Vec<Change>,
+    passed: Vec<(String, Option<Box<Entry>>)>,
+    relist: bool,
+}
+
+/// Why a session of the feed ended.
+#[derive(Debug, thiserror::Error)]
+enum Ended {
+    #[error("the change feed: {0}")]
+    Feed(#[from] FilerError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the change feed of {0} ended")]
+    End(String),
+}
+
+type Labelled = (String, Option<Result<FeedItem, FilerError>>);
+
+impl Follower {
+    /// A follower that knows the identities file only. `description` says which stores are in use, for the log.
+    pub fn new(
+        filer: Arc<dyn Filer>,
+        store: FilerStore,
+        settings: Settings,
+        identities: &Identities,
+        description: String,
+    ) -> Self {
+        let snapshot = Snapshot::new(settings, identities);
+        Self {
+            filer,
+            store,
+            current: Arc::default(),
+            working: Mutex::new(Working { snapshot, index: Index::default(), loaded: false }),
+            revision: channel::Sender::new(0),
+            watches: Watches::default(),
+            metrics: FeedMetrics::default(),
+            description,
+        }
+    }
+
+    /// The Snapshot of this moment; `None` until everything was loaded once: then requests are answered 503.
+    pub fn current(&self) -> Option<Arc<Snapshot>> {
+        self.current.load_full()
+    }
+
+    /// The pointer that is swapped, for whoever reads it at each request.
+    pub fn shared(&self) -> Arc<ArcSwapOption<Snapshot>> {
+        self.current.clone()
+    }
+
+    /// Counters of the feed.
+    pub fn metrics(&self) -> &FeedMetrics {
+        &self.metrics
+    }
+
+    /// Follows until the task is dropped. Whatever ends a stream, everything is listed again; meanwhile the last Snapshot serves.
+    pub async fn run(&self) {
+        let mut wait = FIRST_WAIT;
+        loop {
+            let began = Instant::now();
+            let ended = match self.session().await {
+                Ok(never) => match never {},
+                Err(ended) => ended,
+            };
+            self.metrics.connected.set(0);
+            self.metrics.reconnects.inc();
+            if began.elapsed() > LONGEST_WAIT {
+                wait = FIRST_WAIT;
+            }
+            let loaded = self.current.load().is_some();
+            tracing::warn!(error = %ended, retry_ms = wait.as_millis(), loaded, "IAM state is not followed; trying again");
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(LONGEST_WAIT);
+        }
+    }
+
+    /// Waits until the first Snapshot is there.
+    pub async fn loaded(&self) {
+        let mut revision = self.revision.subscribe();
+        while self.current.load().is_none() {
+            // The sender lives as long as `self`.
+            let _ = revision.changed().await;
+        }
+    }
+
+    /// Waits until the Snapshot satisfies a condition; false if it does not within the time.
+    pub async fn wait_until(&self, condition: impl Fn(&Snapshot) -> bool, at_most: Duration) -> bool {
+        let mut revision = self.revision.subscribe();
+        let waiting = async {
+            while !self.current.load().as_deref().is_some_and(&condition) {
+                let _ = revision.changed().await;
+            }
+        };
+        tokio::time::timeout(at_most, waiting).await.is_ok()
+    }
+
+    /// Begins to remember what is applied. Make it before a write, so that the write's own event cannot pass unseen.
+    pub fn watch(&self) -> Watch {
+        self.watches.add()
+    }
+
+    /// Applies changes that no filer tells about: documents that are kept in memory.
+    pub async fn apply_local(&self, changes: Vec<Change>) {
+        let mut working = self.working.lock().await;
+        self.publish(&mut working, changes);
+    }
+
+    async fn session(&self) -> Result<std::convert::Infallible, Ended> {
+        // First the stream, then the listing: whatever happens in between is in one of the two.
+        let feeds = self.filer.subscribe(self.store.filter()).await?;
+        let several = feeds.len() > 1;
+        self.relist().await?;
+        self.metrics.connected.set(i64::try_from(feeds.len()).unwrap_or(i64::MAX));
+        let mut session = Session { settled_at: Instant::now() + SETTLING, latest_ns: several.then(HashMap::new) };
+        let labelled = feeds.into_iter().map(|(label, feed)| -> BoxStream<'static, Labelled> {
+            let end = label.clone();
+            let items = feed.map(move |item| (label.clone(), Some(item)));
+            items.chain(stream::once(async move { (end, None) })).boxed()
+        });
+        let mut items = stream::select_all(labelled);
+        loop {
+            let mut batch = Vec::new();
+            let mut next = items.next().await;
+            loop {
+                match next {
+                    None => return Err(Ended::End("every filer".to_owned())),
+                    Some((label, None)) => return Err(Ended::End(label)),
+                    Some((_, Some(Err(error)))) => return Err(error.into()),
+                    Some((_, Some(Ok(FeedItem::Change(change))))) => batch.push(change),
+                    Some((_, Some(Ok(FeedItem::Heartbeat { ts_ns })))) => self.metrics.heard(ts_ns),
+                }
+                if batch.len() >= BATCH {
+                    break;
+                }
+                match items.next().now_or_never() {
+                    Some(more) => next = more,
+                    None => break,
+                }
+            }
+            self.apply(batch, &mut session).await?;
+        }
+    }
+
+    /// Lists everything and applies what differs.
+    async fn relist(&self) -> Result<(), Ended> {
+        let began = std::time::Instant::now();
+        let mut working = self.working.lock().await;
+        let Working { snapshot, index, loaded } = &mut *working;
+        let changes = self.store.list(index, Some(snapshot)).await?;
+        let first = !std::mem::replace(loaded, true);
+        let changed = changes.len();
+        self.publish(&mut working, changes);
+        self.watches.relisted(began);
+        self.metrics.reloads.inc();
+        let counts = working.snapshot.counts();
+        tracing::info!(
+            users = counts.users,
+            keys = counts.keys,
+            groups = counts.groups,
+            roles = counts.roles,
+            policies = counts.policies,
+            buckets = counts.buckets,
+            changed,
+            ms = began.elapsed().as_millis(),
+            "advanced IAM {}: {} roles, {} policies, {} users; {}",
+            if first { "loaded" } else { "listed again" },
+            counts.roles,
+            counts.policies,
+            counts.users,
+            self.description
+        );
+        if !working.snapshot.has_identities() {
+            tracing::warn!(
+                "there is no identity with an access key, so every signed request is refused: name one in -config, or set \
+                 AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            );
+        }
+        for (about, why) in working.snapshot.problems() {
+            tracing::warn!("IAM: {about} {why}");
+        }
+        Ok(())
+    }
+
+    async fn apply(&self, batch: Vec<filer::Change>, session: &mut Session) -> Result<(), Ended> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let last_ns = batch.iter().map(|event| event.ts_ns).max().unwrap_or_default();
+        self.metrics.events.inc_by(batch.len() as u64);
+        let mut working = self.working.lock().await;
+        let mut noticed = Gathered::default();
+        let gathered = self.gather(batch, session, &mut working, &mut noticed).await;
+        // Also what came before an error: the index knows it already.
+        self.publish(&mut working, last_of_each(noticed.changes));
+        self.watches.passed(&noticed.passed);
+        self.metrics.applied(last_ns);
+        drop(working);
+        gathered?;
+        if noticed.relist { self.relist().await } else { Ok(()) }
+    }
+
+    async fn gather(
+        &self,
+        batch: Vec<filer::Change>,
+        session: &mut Session,
+        working: &mut Working,
+        into: &mut Gathered,
+    ) -> Result<(), Ended> {
+        let Working { snapshot, index, .. } = working;
+        for mut event in batch {
+            let passing = paths_of(&event);
+            if !session.is_news(&passing, event.ts_ns) {
+                continue;
+            }
+            if Instant::now() < session.settled_at {
+                self.read_anew(&mut event).await?;
+            }
+            match self.store.notice(&event, index, Some(snapshot)).await? {
+                Noticed::Changes(news) => into.changes.extend(news),
+                Noticed::Relist => into.relist = true,
+            }
+            into.passed.extend(passing);
+        }
+        Ok(())
+    }
+
+    /// Takes the entry of now in place of the event's: a listing may have seen newer ones than the event tells.
+    async fn read_anew(&self, event: &mut filer::Change) -> Result<(), Ended> {
+        let directory = if event.new_directory.is_empty() { &event.directory } else { &event.new_directory };
+        let name = event.new.as_ref().or(event.old.as_ref()).map(|entry| entry.name.clone());
+        let Some(name) = name.filter(|name| self.store.layout().classify(directory, name).is_some()) else {
+            return Ok(());
+        };
+        let is_directory = event.new.as_ref().or(event.old.as_ref()).is_some_and(|entry| entry.is_directory);
+        let path = format!("{directory}/{name}");
+        let found = self.filer.lookup(&path).await?;
+        match found.filter(|entry| entry.is_directory == is_directory) {
+            Some(entry) => event.new = Some(Box::new(entry)),
+            None => {
+                event.old = event.new.take().or(event.old.take());
+                event.new_directory.clear();
+            }
+        }
+        Ok(())
+    }
+
+    /// Swaps in the next Snapshot, once everything was loaded.
+    fn publish(&self, working: &mut Working, changes: Vec<Change>) {
+        if !changes.is_empty() {
+            working.snapshot = working.snapshot.apply(changes);
+        }
+        if working.loaded {
+            self.current.store(Some(Arc::new(working.snapshot.clone())));
+            self.revision.send_replace(working.snapshot.revision());
+        }
+    }
+}
+
+impl Session {
+    /// False for an event that is older than what another filer told of the same path.
+    fn is_news(&mut self, paths: &[(String, Option<Box<Entry>>)], ts_ns: i64) -> bool {
+        let Some(latest) = &mut self.latest_ns else { return true };
+        let mut news = true;
+        for (path, _) in paths {
+            let known = latest.entry(path.clone()).or_insert(ts_ns);
+            news &= ts_ns >= *known;
+            *known = ts_ns.max(*known);
+        }
+        news
+    }
+}
+
+/// The paths that an event is about, each with the entry that is there now.
+fn paths_of(event: &filer::Change) -> Vec<(String, Option<Box<Entry>>)> {
+    let new_directory = if event.new_directory.is_empty() { &event.directory } else { &event.new_directory };
+    let mut paths = Vec::new();
+    if let Some(old) = &event.old {
+        paths.push((format!("{}/{}", event.directory, old.name), None));
+    }
+    if let Some(new) = &event.new {
+        let path = format!("{new_directory}/{}", new.name);
+        paths.retain(|(known, _)| *known != path);
+        paths.push((path, Some(new.clone())));
+    }
+    paths
+}
+
+/// Of several changes of one document the last one counts; the order of the others stays.
+fn last_of_each(changes: Vec<Change>) -> Vec<Change> {
+    if changes.len() < 2 {
+        return changes;
+    }
+    let mut last: HashMap<Document, usize> = HashMap::new();
+    for (place, change) in changes.iter().enumerate() {
+        if let Some(document) = Document::of(change) {
+            last.insert(document, place);
+        }
+    }
+    let is_last = |(place, change): &(usize, Change)| {
+        Document::of(change).is_none_or(|document| last.get(&document) == Some(place))
+    };
+    changes.into_iter().enumerate().filter(is_last).map(|(_, change)| change).collect()
+}

@@ -1,0 +1,190 @@
+//! What the query APIs of IAM and STS share: a call, its authorisation, its errors.
+
+use iam::{Caller, IamError, Snapshot};
+use policy::{Context, ResourceType};
+use s3::{QueryCaller, QueryRequirement, query_requirements, set_query_condition_keys};
+use store::StoreError;
+use sts::xml::Service;
+
+/// One call of a query API, authenticated.
+#[derive(Clone, Copy)]
+pub struct Call<'a> {
+    /// Who calls.
+    pub caller: &'a Caller,
+    /// The parameters of query and body together, decoded, no name twice.
+    pub params: &'a [(String, String)],
+    /// The request's id, for the answer.
+    pub request_id: &'a str,
+    /// Seconds since 1970.
+    pub now_s: i64,
+    /// Fresh random bytes.
+    pub random: &'a [u8; 96],
+}
+
+impl<'a> Call<'a> {
+    /// The parameter `Action`.
+    pub fn action(&self) -> Result<&'a str, QueryError> {
+        self.get("Action").ok_or_else(|| QueryError {
+            code: "MissingAction".to_owned(),
+            status: 400,
+            message: "The parameter Action is missing: name the operation, for example Action=ListUsers".to_owned(),
+            service: Service::Iam,
+        })
+    }
+
+    /// Refuses a version of the API that is not the service's own.
+    pub(crate) fn check_version(&self, service: Service) -> Result<(), QueryError> {
+        match self.get("Version") {
+            Some(version) if version != service.version() => {
+                let message = format!("The version {version} is not {}, the version of this API", service.version());
+                Err(QueryError::new(service, "InvalidParameterValue", 400, message))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A parameter; an empty one counts as absent.
+    pub fn get(&self, name: &str) -> Option<&'a str> {
+        self.params.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str()).filter(|v| !v.is_empty())
+    }
+}
+
+/// Which service an action belongs to.
+pub fn service_of(action: &str) -> Service {
+    let sts = action.starts_with("AssumeRole")
+        || matches!(
+            action,
+            "GetCallerIdentity"
+                | "GetFederationToken"
+                | "GetSessionToken"
+                | "DecodeAuthorizationMessage"
+                | "GetAccessKeyInfo"
+        );
+    if sts { Service::Sts } else { Service::Iam }
+}
+
+/// Why a call is refused.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{code}: {message}")]
+pub struct QueryError {
+    /// AWS's code.
+    pub code: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// For people.
+    pub message: String,
+    /// The service whose shape the answer has.
+    pub service: Service,
+}
+
+impl QueryError {
+    /// The error's XML, as the service's SDK reads it.
+    pub fn to_xml(&self, request_id: &str) -> String {
+        sts::xml::error(self.service, &self.code, &self.message, self.status, request_id)
+    }
+
+    /// The same error in STS's shape.
+    #[must_use]
+    pub fn of_sts(self) -> Self {
+        Self { service: Service::Sts, ..self }
+    }
+
+    pub(crate) fn new(service: Service, code: &str, status: u16, message: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), status, message: message.into(), service }
+    }
+
+    pub(crate) fn access_denied(message: impl Into<String>) -> Self {
+        Self::new(Service::Iam, "AccessDenied", 403, message)
+    }
+
+    pub(crate) fn not_loaded() -> Self {
+        Self::new(Service::Iam, "ServiceUnavailable", 503, "The IAM state is not loaded yet; try again shortly")
+    }
+}
+
+impl From<IamError> for QueryError {
+    fn from(error: IamError) -> Self {
+        Self::new(Service::Iam, error.code, error.status, error.message)
+    }
+}
+
+impl From<StoreError> for QueryError {
+    fn from(error: StoreError) -> Self {
+        tracing::warn!(%error, "IAM state could not be read or written");
+        match error {
+            StoreError::Conflict(_) => Self::new(
+                Service::Iam,
+                "ConcurrentModification",
+                409,
+                "The entity was changed at the same moment; try again",
+            ),
+            error if error.is_unavailable() => {
+                Self::new(Service::Iam, "ServiceUnavailable", 503, "The store of IAM state does not answer; try again")
+            }
+            _ => Self::new(
+                Service::Iam,
+                "ServiceFailure",
+                500,
+                "The store of IAM state refused the request; see the log",
+            ),
+        }
+    }
+}
+
+impl From<s3::QueryError> for QueryError {
+    fn from(error: s3::QueryError) -> Self {
+        use s3::QueryError as Cause;
+        let code = match &error {
+            Cause::InvalidAction(_) => "InvalidAction",
+            Cause::ValidationError { .. } | Cause::Duplicate(_) => "ValidationError",
+        };
+        Self::new(Service::Iam, code, 400, error.to_string())
+    }
+}
+
+/// Every permission that the call needs must be given; condition keys of the call itself are added to the context.
+pub(crate) fn authorise(call: &Call<'_>, context: &mut Context, snapshot: &Snapshot) -> Result<(), QueryError> {
+    let needs = needs(call, context, snapshot)?;
+    let world = access::World { caller: call.caller, snapshot, context };
+    match access::authorize((), &needs, world) {
+        Ok(_permit) => Ok(()),
+        Err(refusal) => Err(QueryError::access_denied(refusal.to_error(call.request_id).message().to_owned())),
+    }
+}
+
+/// The permissions that the call needs, its condition keys set.
+pub(crate) fn needs(
+    call: &Call<'_>,
+    context: &mut Context,
+    snapshot: &Snapshot,
+) -> Result<Vec<s3::Requirement>, QueryError> {
+    set_query_condition_keys(call.params, context)?;
+    let account = call.caller.account;
+    let path_of = |kind: ResourceType, name: &str| {
+        let path = match kind {
+            ResourceType::IamUser => {
+                snapshot.user(name).filter(|user| user.account == account)?.document.facts.path_or_root()
+            }
+            ResourceType::IamGroup => {
+                snapshot.group(name).filter(|group| group.account == account)?.document.facts.path_or_root()
+            }
+            ResourceType::IamRole => &snapshot.role(name).filter(|role| role.account == account)?.path,
+            ResourceType::IamPolicy => {
+                snapshot.policy(name).filter(|policy| policy.account == account)?.facts.path_or_root()
+            }
+            _ => return None,
+        };
+        Some(path.to_owned())
+    };
+    let is_user = call.caller.session.is_none() && !call.caller.is_anonymous();
+    let caller = QueryCaller { account, user_arn: is_user.then_some(&*call.caller.arn), path_of: &path_of };
+    let needs = query_requirements(call.params, &caller)?;
+    if call.caller.is_anonymous() {
+        return Err(QueryError::new(Service::Iam, "MissingAuthenticationToken", 403, "The request must be signed"));
+    }
+    Ok(needs.into_iter().map(requirement).collect())
+}
+
+fn requirement(need: QueryRequirement) -> s3::Requirement {
+    s3::Requirement { action: need.action, resource: need.resource, bucket: None, key: None, version_id: None }
+}
