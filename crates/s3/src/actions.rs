@@ -94,7 +94,8 @@ impl Requirement {
 ///
 /// Only CorsPreflight, which browsers send without credentials, needs none. Query stands for the IAM and STS APIs, whose
 /// permissions come from `query_requirements`: here it needs one that no policy of S3 grants.
-/// DeleteObjects without [`BodyFacts::Delete`] and PostObject without [`BodyFacts::Form`] need the permission on all keys.
+/// DeleteObjects without [`BodyFacts::Delete`] and PostObject without [`BodyFacts::Form`] need the permission on all keys;
+/// a DeleteObjects of which no key can exist needs none, and answers an error for each.
 pub fn requirements(op: &Operation, body: &BodyFacts) -> Vec<Requirement> {
     match op {
         Operation::CorsPreflight(_) => Vec::new(),

@@ -3,19 +3,21 @@ use policy::Context;
 
 use crate::body_facts::BodyFacts;
 use crate::conditional::WriteCondition;
+use crate::copy_source::CopySource;
 use crate::object_headers::{AclHeaders, EncryptionHeaders, ObjectHeaders};
 use crate::op::{Other, OtherOperation};
 use crate::operation::Operation;
 use crate::request::Request;
 use crate::tagging::TagSet;
+use crate::version_id::VersionId;
 use crate::{S3Error, time};
 
 /// Sets every `s3:*` key (and `aws:RequestTag`, `aws:TagKeys`) that the request itself carries.
 ///
 /// Each key is set only by the operations that AWS lists it for: a parameter that an operation does not have cannot smuggle
 /// a key in. `s3:authType`, `s3:signatureversion`, `s3:signatureAge`, `s3:TlsVersion`, `s3:ResourceAccount` and
-/// `s3:ExistingObjectTag` are set by whoever knows them. `s3:VersionId` is that of the request; each
-/// [`Requirement`](crate::Requirement) has its own, which replaces it where they differ. `now` is seconds since 1970, for
+/// `s3:ExistingObjectTag` are set by whoever knows them. `s3:VersionId` is that of the request or of the source of a copy;
+/// each key of DeleteObjects has its own, in its [`Requirement`](crate::Requirement). `now` is seconds since 1970, for
 /// `s3:object-lock-remaining-retention-days`. Source: Service Authorization Reference, "Condition keys for Amazon S3".
 pub fn set_condition_keys(
     op: &Operation,
@@ -38,7 +40,7 @@ pub fn set_condition_keys(
             acl(&op.acl, context);
             optional("s3:x-amz-object-ownership", op.object_ownership.as_deref(), context);
             if let BodyFacts::CreateBucket(configuration) = body {
-                optional("s3:locationconstraint", configuration.location_constraint.as_deref(), context);
+                optional("s3:LocationConstraint", configuration.location_constraint.as_deref(), context);
                 resource_tags(&configuration.tags, context);
             }
         }
@@ -75,7 +77,7 @@ fn write_keys(op: &Operation, request: &Request<'_>, now: Option<i64>, context: 
         Operation::CopyObject(op) => {
             object(&op.object, now, context);
             condition(&op.condition, request, context)?;
-            copy_source(request, context)?;
+            copy_source(&op.source, request, context)?;
             optional("s3:x-amz-metadata-directive", request.header("x-amz-metadata-directive")?.as_deref(), context);
             "true"
         }
@@ -93,7 +95,7 @@ fn write_keys(op: &Operation, request: &Request<'_>, now: Option<i64>, context: 
         }
         Operation::UploadPartCopy(op) => {
             encryption(&op.encryption, context);
-            copy_source(request, context)?;
+            copy_source(&op.source, request, context)?;
             "false"
         }
         _ => return Ok(()),
@@ -195,8 +197,10 @@ fn condition(condition: &WriteCondition, request: &Request<'_>, context: &mut Co
     Ok(())
 }
 
-/// The header decoded once, so that `%73ecret` does not pass a condition on `secret`.
-fn copy_source(request: &Request<'_>, context: &mut Context) -> Result<(), S3Error> {
+/// The header decoded once, so that `%73ecret` does not pass a condition on `secret`. The version is that of the source:
+/// what is written has none.
+fn copy_source(source: &CopySource, request: &Request<'_>, context: &mut Context) -> Result<(), S3Error> {
+    optional("s3:VersionId", source.version_id.as_ref().map(VersionId::as_str), context);
     if let Some(source) = request.header("x-amz-copy-source")? {
         context.set("s3:x-amz-copy-source", crate::query::decode(&source)?);
     }

@@ -1,4 +1,5 @@
 //! Conditional requests, ranges and dates.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that fails may panic")]
 
 use http::request::Parts;
 use s3::{

@@ -1,4 +1,5 @@
 //! The documents of requests and answers, byte for byte.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that fails may panic")]
 
 use s3::op::*;
 use s3::{

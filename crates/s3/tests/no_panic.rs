@@ -1,4 +1,5 @@
 //! Whatever comes in, an answer comes out.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that fails may panic")]
 
 use http::request::Parts;
 use proptest::prelude::*;

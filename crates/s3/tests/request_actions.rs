@@ -1,4 +1,5 @@
 //! Every row of the corpus: the permissions that a request needs and the condition keys that it sets.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that fails may panic")]
 
 use std::collections::BTreeSet;
 
@@ -55,7 +56,7 @@ fn permissions_beyond_the_corpus() {
         ),
         &["s3:CreateBucket arn:aws:s3:::bkt", "s3:TagResource arn:aws:s3:::bkt"],
         &[
-            ("s3:locationconstraint", json!("eu-west-1")),
+            ("s3:LocationConstraint", json!("eu-west-1")),
             ("aws:RequestTag/a", json!("1")),
             ("aws:TagKeys", json!(["a"])),
         ],
@@ -74,7 +75,7 @@ fn permissions_beyond_the_corpus() {
             r#""method":"PUT",{o},"query":{{"partNumber":"1","uploadId":"u"}},"headers":{{"x-amz-copy-source":"src/a%20b?versionId=v9"}}"#
         ),
         &["s3:GetObjectVersion arn:aws:s3:::src/a b", "s3:PutObject arn:aws:s3:::bkt/k"],
-        &[("s3:ObjectCreationOperation", json!("false"))],
+        &[("s3:ObjectCreationOperation", json!("false")), ("s3:VersionId", json!("v9"))],
     );
     check(
         &format!(

@@ -1,4 +1,5 @@
 //! Which operation a request is, and what is refused: one row, one claim.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that fails may panic")]
 
 use http::request::Parts;
 use s3::{HostRules, Operation, S3Error, route};
