@@ -134,7 +134,9 @@ impl WeedCluster {
         }
         for index in 0..cluster.options.filers {
             let port = free_port()?;
-            let server = cluster.spawn_filer(index, port)?;
+            let mut server = cluster.spawn_filer(index, port)?;
+            // One after the other: a filer that starts while its peer does may find it half up, and end.
+            server.wait_for("/", |_| true)?;
             cluster.filers.push(server);
         }
         cluster.wait_until_up()?;
@@ -230,13 +232,8 @@ impl WeedCluster {
     }
 
     fn wait_until_up(&mut self) -> Result<(), ClusterError> {
-        for server in self.volumes.iter_mut().chain(&mut self.filers) {
-            let path = match server.role {
-                "volume" if self.options.tls => "",
-                "volume" => "/status",
-                _ => "/",
-            };
-            server.wait_for(path, |_| true)?;
+        for server in &mut self.volumes {
+            server.wait_for(if self.options.tls { "" } else { "/status" }, |_| true)?;
         }
         // Volumes are made by the first assignment, which fails while too few servers have joined.
         self.master.wait_for("/dir/assign", |answer| answer.contains("\"fid\""))
@@ -304,8 +301,9 @@ impl Server {
                 (None, Err(error)) => format!("{path}: {error}"),
             };
             let log = std::fs::read_to_string(&self.log).unwrap_or_default();
-            let lines = log.lines().collect::<Vec<_>>();
-            let log = lines.into_iter().rev().take(15).rev().collect::<Vec<_>>().join("\n");
+            // weed ends with the stacks of all its threads: what it says comes before them.
+            let said = log.lines().take_while(|line| !line.starts_with("goroutine ")).collect::<Vec<_>>();
+            let log = said.into_iter().rev().take(15).rev().collect::<Vec<_>>().join("\n");
             return Err(ClusterError::NotUp { role: self.role.to_owned(), why, log });
         }
     }
