@@ -23,6 +23,14 @@ impl ActionTest {
         Self { known, not: element.not, patterns }
     }
 
+    pub fn is_not(&self) -> bool {
+        self.not
+    }
+
+    pub fn patterns(&self) -> impl Iterator<Item = &str> {
+        self.patterns.iter().map(|pattern| &**pattern)
+    }
+
     pub fn known(&self) -> &ActionSet {
         &self.known
     }

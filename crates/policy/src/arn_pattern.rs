@@ -1,6 +1,8 @@
 //! Patterns for ARNs: each of the six segments is matched by itself, so that a star in one never reaches into the next. The
 //! sixth keeps its colons.
 
+use std::fmt;
+
 use crate::context::Context;
 use crate::pattern::{Matched, Pattern};
 use crate::template::{Special, Token, Variable, tokens};
@@ -66,6 +68,21 @@ impl ArnPattern {
             Self::Segments(segments) => &segments[..],
         };
         patterns.iter().flat_map(Pattern::variables)
+    }
+}
+
+impl fmt::Display for ArnPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("*"),
+            Self::Whole(pattern) => pattern.fmt(f),
+            Self::Segments(segments) => {
+                for (i, segment) in segments.iter().enumerate() {
+                    write!(f, "{}{segment}", if i == 0 { "" } else { ":" })?;
+                }
+                Ok(())
+            }
+        }
     }
 }
 

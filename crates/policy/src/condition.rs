@@ -7,7 +7,9 @@ use crate::context::{Context, KeyName, Values};
 use crate::grammar::{self, Comparison, Operator, SetQualifier};
 use crate::pattern::Pattern;
 use crate::template::{Special, Variable, tokens};
-use crate::value::{AddressRange, Decimal, Instant, binary_equals, decode_binary, parse_address, parse_bool};
+use crate::value::{
+    AddressRange, Decimal, Instant, binary_equals, decode_binary, encode_binary, parse_address, parse_bool,
+};
 
 /// One operator with one key, ready to be asked.
 #[derive(Clone, Debug)]
@@ -100,6 +102,26 @@ impl Condition {
             // Also with IfExists: measured on AWS.
             (_, Some(SetQualifier::ForAnyValue)) => false,
             (_, None) => self.operator.if_exists || self.operator.comparison.is_negated(),
+        }
+    }
+
+    /// What the request is compared with, as text.
+    pub fn expected(&self) -> Vec<String> {
+        match &self.test {
+            Test::Text(patterns) | Test::TextIgnoringCase(patterns) => {
+                patterns.iter().map(Pattern::to_string).collect()
+            }
+            Test::Arn(patterns) => patterns.iter().map(ArnPattern::to_string).collect(),
+            Test::Number(_, numbers) => numbers.iter().map(|number| number.to_string()).collect(),
+            Test::Date(_, dates) => dates.iter().map(Instant::to_string).collect(),
+            Test::Bool(wanted) => wanted.iter().map(bool::to_string).collect(),
+            Test::Binary(wanted) => wanted.iter().map(|bytes| encode_binary(bytes)).collect(),
+            Test::Address(ranges) => ranges.iter().map(AddressRange::to_string).collect(),
+            Test::Null { absent, present } => [("true", absent), ("false", present)]
+                .iter()
+                .filter(|(_, there)| **there)
+                .map(|(text, _)| (*text).to_owned())
+                .collect(),
         }
     }
 

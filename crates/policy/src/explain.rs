@@ -1,15 +1,287 @@
+use std::fmt::Write as _;
+
 use serde::Serialize;
 
-use crate::decide::{Decision, PolicySet, Request, decide};
+use crate::arn_pattern::ArnPattern;
+use crate::compiled::CompiledPolicy;
+use crate::condition::Condition;
+use crate::decide::{Decision, PolicySet, PolicyType, Request, decide, decide_trust};
+use crate::grammar::Effect;
+use crate::principal::Principal;
+use crate::resource_element::ResourceTest;
+use crate::statement::Statement;
 
 /// Why a request is allowed or denied: every statement that was considered, and the smallest change that would allow it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Explanation {
     /// The answer.
     pub decision: Decision,
+    /// The answer in a sentence.
+    pub summary: String,
+    /// Every statement of every policy, in the order of the policies.
+    pub statements: Vec<StatementExplanation>,
+    /// What to change so that the request is allowed; empty when it is.
+    pub advice: Vec<String>,
 }
 
-/// Explains a decision.
+/// What one statement has to do with the request.
+#[derive(Clone, Debug, Serialize)]
+pub struct StatementExplanation {
+    /// The type of its policy: `identity[0]`, `resource`, `session` or `boundary`.
+    pub policy: String,
+    /// Its place in its policy.
+    pub statement: u32,
+    /// Its Sid.
+    pub sid: Option<String>,
+    /// `Allow` or `Deny`.
+    pub effect: &'static str,
+    /// Whether all its elements match.
+    pub applies: bool,
+    /// Its elements.
+    pub elements: Vec<ElementExplanation>,
+}
+
+/// Whether one element of a statement matches, and why not.
+#[derive(Clone, Debug, Serialize)]
+pub struct ElementExplanation {
+    /// `Principal`, `Action`, `Resource`, or a condition: `StringLike s3:prefix`.
+    pub element: String,
+    /// Whether it matches.
+    pub matches: bool,
+    /// What the policy says.
+    pub expected: Vec<String>,
+    /// What the request has; `None` when it has nothing.
+    pub seen: Option<Vec<String>>,
+}
+
+/// Explains a decision of [`decide`].
 pub fn explain(policies: &PolicySet<'_>, request: &Request<'_>) -> Explanation {
-    Explanation { decision: decide(policies, request) }
+    explained(decide(policies, request), policies, request)
+}
+
+/// Explains a decision of [`decide_trust`].
+pub fn explain_trust(trust: &CompiledPolicy, policies: &PolicySet<'_>, request: &Request<'_>) -> Explanation {
+    let policies = PolicySet { resource: Some(trust), ..*policies };
+    explained(decide_trust(trust, &policies, request), &policies, request)
+}
+
+fn explained(decision: Decision, policies: &PolicySet<'_>, request: &Request<'_>) -> Explanation {
+    let has_boundary = policies.boundary.is_some();
+    let mut statements = Vec::new();
+    for (policy, compiled) in all(policies) {
+        for (place, statement) in (0_u32..).zip(compiled.statements()) {
+            statements.push(statement_explanation(name(policy), place, statement, request, has_boundary));
+        }
+    }
+    let summary = summary(&decision, policies);
+    let advice = advice(&decision, policies, request, &statements);
+    Explanation { decision, summary, statements, advice }
+}
+
+fn all<'a>(policies: &PolicySet<'a>) -> impl Iterator<Item = (PolicyType, &'a CompiledPolicy)> {
+    let identity = policies.identity.iter().enumerate().map(|(place, policy)| (PolicyType::Identity(place), &**policy));
+    let resource = policies.resource.map(|policy| (PolicyType::Resource, policy));
+    let session = policies.session.map(|policy| (PolicyType::Session, policy));
+    let boundary = policies.boundary.map(|policy| (PolicyType::Boundary, policy));
+    identity.chain(resource).chain(session).chain(boundary)
+}
+
+fn name(policy: PolicyType) -> String {
+    match policy {
+        PolicyType::Identity(place) => format!("identity[{place}]"),
+        PolicyType::Resource => "resource".to_owned(),
+        PolicyType::Session => "session".to_owned(),
+        PolicyType::Boundary => "boundary".to_owned(),
+        PolicyType::Root => "root".to_owned(),
+        PolicyType::NotNeeded => "none".to_owned(),
+    }
+}
+
+fn summary(decision: &Decision, policies: &PolicySet<'_>) -> String {
+    let (verb, by) = match decision {
+        Decision::Allow { by } => ("allowed", by),
+        Decision::ExplicitDeny { by } => ("denied", by),
+        Decision::ImplicitDeny { missing } => {
+            return format!("denied: no statement of the {} allows it", kind(*missing));
+        }
+    };
+    match by.policy {
+        PolicyType::Root => return "allowed: the root user of the account that owns the resource".to_owned(),
+        PolicyType::NotNeeded => return "allowed: the action needs no permission".to_owned(),
+        _ => {}
+    }
+    let policy = all(policies).find(|(policy, _)| *policy == by.policy).map(|(_, compiled)| compiled);
+    if let Some(reason) = policy.and_then(CompiledPolicy::unreadable_reason) {
+        return format!("denied: the policy {} cannot be read, and so denies everything: {reason}", name(by.policy));
+    }
+    let sid = policy.and_then(|policy| policy.sid(by.statement)).map(|sid| format!(" (`{sid}`)")).unwrap_or_default();
+    format!("{verb} by statement {}{sid} of the policy {}", by.statement, name(by.policy))
+}
+
+fn kind(policy: PolicyType) -> &'static str {
+    match policy {
+        PolicyType::Identity(_) => "identity policies",
+        PolicyType::Resource => "resource policy",
+        PolicyType::Session => "session policy",
+        PolicyType::Boundary => "permissions boundary",
+        PolicyType::Root | PolicyType::NotNeeded => "account",
+    }
+}
+
+fn statement_explanation(
+    policy: String,
+    place: u32,
+    statement: &Statement,
+    request: &Request<'_>,
+    has_boundary: bool,
+) -> StatementExplanation {
+    let mut elements = Vec::new();
+    if statement.principal.is_some() || !statement.about_holder {
+        elements.push(principal_element(statement, request, has_boundary));
+    }
+    elements.push(ElementExplanation {
+        element: if statement.action.is_not() { "NotAction" } else { "Action" }.to_owned(),
+        matches: statement.action.matches(request.action),
+        expected: statement.action.patterns().map(str::to_owned).collect(),
+        seen: Some(vec![request.action.as_str().to_owned()]),
+    });
+    elements.push(resource_element(statement, request));
+    elements.extend(statement.conditions.iter().map(|condition| condition_element(condition, request)));
+    StatementExplanation {
+        policy,
+        statement: place,
+        sid: statement.sid.as_deref().map(str::to_owned),
+        effect: if statement.effect == Effect::Allow { "Allow" } else { "Deny" },
+        applies: elements.iter().all(|element| element.matches),
+        elements,
+    }
+}
+
+fn principal_element(statement: &Statement, request: &Request<'_>, has_boundary: bool) -> ElementExplanation {
+    let not = statement.principal.as_ref().is_some_and(|test| test.not);
+    ElementExplanation {
+        element: if not { "NotPrincipal" } else { "Principal" }.to_owned(),
+        matches: statement.grant(request, has_boundary).is_some(),
+        expected: statement.principal.iter().flat_map(|test| test.names.iter()).map(ToString::to_string).collect(),
+        seen: Some(vec![request.principal.to_string()]),
+    }
+}
+
+fn resource_element(statement: &Statement, request: &Request<'_>) -> ElementExplanation {
+    ElementExplanation {
+        element: if matches!(statement.resource, ResourceTest::NotResource(_)) { "NotResource" } else { "Resource" }
+            .to_owned(),
+        matches: statement.resource_matches(request),
+        expected: statement.resource.patterns().iter().map(ArnPattern::to_string).collect(),
+        seen: Some(vec![request.resource.to_owned()]),
+    }
+}
+
+fn condition_element(condition: &Condition, request: &Request<'_>) -> ElementExplanation {
+    ElementExplanation {
+        element: format!("{} {}", condition.operator, condition.key.as_str()),
+        matches: condition.holds(request.context),
+        expected: condition.expected(),
+        seen: request.context.get(condition.key.as_str()).map(<[String]>::to_vec),
+    }
+}
+
+/// The smallest changes that would allow the request.
+fn advice(
+    decision: &Decision,
+    policies: &PolicySet<'_>,
+    request: &Request<'_>,
+    statements: &[StatementExplanation],
+) -> Vec<String> {
+    match decision {
+        Decision::Allow { .. } => Vec::new(),
+        Decision::ExplicitDeny { by } => {
+            let all_denying = statements.iter().filter(|statement| statement.applies && statement.effect == "Deny");
+            let mut advice: Vec<String> = all_denying
+                .map(|statement| {
+                    format!(
+                        "no allow can lift statement {} of the policy {}: remove it, or narrow one of {}",
+                        shown(statement),
+                        statement.policy,
+                        elements(statement)
+                    )
+                })
+                .collect();
+            if advice.is_empty() {
+                advice.push(format!(
+                    "repair or detach the policy {}: `kelpgate policy validate` says what is wrong with it",
+                    name(by.policy)
+                ));
+            }
+            advice
+        }
+        Decision::ImplicitDeny { missing } => missing_allow(*missing, policies, request, statements),
+    }
+}
+
+fn missing_allow(
+    missing: PolicyType,
+    policies: &PolicySet<'_>,
+    request: &Request<'_>,
+    statements: &[StatementExplanation],
+) -> Vec<String> {
+    let of_type = |statement: &&StatementExplanation| match missing {
+        PolicyType::Identity(_) => statement.policy.starts_with("identity["),
+        other => statement.policy == name(other),
+    };
+    let failures =
+        |statement: &StatementExplanation| statement.elements.iter().filter(|element| !element.matches).count();
+    let allows = statements.iter().filter(of_type).filter(|statement| statement.effect == "Allow");
+    let nearest = allows.filter(|statement| failures(statement) > 0).min_by_key(|statement| failures(statement));
+    let mut advice = Vec::new();
+    if let Some(statement) = nearest.filter(|statement| failures(statement) < statement.elements.len()) {
+        let mut text =
+            format!("statement {} of the policy {} would allow it but for", shown(statement), statement.policy);
+        for (i, element) in statement.elements.iter().filter(|element| !element.matches).enumerate() {
+            let seen = element.seen.as_ref().map_or("nothing".to_owned(), |seen| format!("`{}`", seen.join("`, `")));
+            let comma = if i == 0 { "" } else { "," };
+            let _ = write!(
+                text,
+                "{comma} {} (expected `{}`, the request has {seen})",
+                element.element,
+                element.expected.join("`, `")
+            );
+        }
+        advice.push(text);
+    }
+    let federated_without_session =
+        matches!(request.principal, Principal::FederatedUser { .. }) && policies.session.is_none();
+    advice.push(match missing {
+        PolicyType::Session if federated_without_session => {
+            "pass a session policy to GetFederationToken: without one such a session may do nothing".to_owned()
+        }
+        missing => format!(
+            "add to the {} a statement {{\"Effect\": \"Allow\", {}\"Action\": \"{}\", \"Resource\": \"{}\"}}",
+            kind(missing),
+            if missing == PolicyType::Resource { principal_member(request.principal) } else { String::new() },
+            request.action.as_str(),
+            request.resource,
+        ),
+    });
+    advice
+}
+
+fn principal_member(principal: &Principal) -> String {
+    match principal {
+        Principal::Anonymous => "\"Principal\": \"*\", ".to_owned(),
+        Principal::Service(name) => format!("\"Principal\": {{\"Service\": \"{name}\"}}, "),
+        Principal::Federated(name) => format!("\"Principal\": {{\"Federated\": \"{name}\"}}, "),
+        principal => format!("\"Principal\": {{\"AWS\": \"{principal}\"}}, "),
+    }
+}
+
+fn shown(statement: &StatementExplanation) -> String {
+    match &statement.sid {
+        Some(sid) => format!("{} (`{sid}`)", statement.statement),
+        None => statement.statement.to_string(),
+    }
+}
+
+fn elements(statement: &StatementExplanation) -> String {
+    statement.elements.iter().map(|element| element.element.as_str()).collect::<Vec<_>>().join(", ")
 }

@@ -36,7 +36,7 @@ pub use compiled::CompiledPolicy;
 pub use context::Context;
 pub use decide::{CrossAccount, Decision, Origin, PolicySet, PolicyType, Request, decide, decide_trust};
 pub use error::PolicyError;
-pub use explain::{Explanation, explain};
+pub use explain::{ElementExplanation, Explanation, StatementExplanation, explain, explain_trust};
 pub use policy::{Policy, PolicyKind};
 pub use principal::{Principal, PrincipalError};
 pub use validate::{Finding, Severity, validate};

@@ -3,6 +3,8 @@
 //! There is no backtracking. Between two stars a pattern is a fixed run of characters, and the leftmost place where the run
 //! occurs is never worse than a later one; so each run is searched once, from where the run before it ended.
 
+use std::fmt;
+
 use memchr::memmem::{self, Finder};
 use smallvec::SmallVec;
 
@@ -142,6 +144,54 @@ impl Pattern {
             Rest::Anything | Rest::Glob(_) => false,
         };
         filled && text.next().is_none()
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.prefix)?;
+        match &self.rest {
+            Rest::Nothing => Ok(()),
+            Rest::Anything => f.write_str("*"),
+            Rest::Glob(glob) => {
+                glob.head.fmt(f)?;
+                glob.after_star.iter().flatten().try_for_each(|run| write!(f, "*{run}"))
+            }
+            Rest::Template(template) => template.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(finder) => f.write_str(&String::from_utf8_lossy(finder.needle())),
+            Self::Wild(run) => {
+                run.characters.iter().try_for_each(|character| write!(f, "{}", character.unwrap_or('?')))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, section) in self.sections.iter().enumerate() {
+            f.write_str(if i == 0 { "" } else { "*" })?;
+            for piece in section {
+                match piece {
+                    Piece::Text(text) => f.write_str(text)?,
+                    Piece::One => f.write_str("?")?,
+                    Piece::Value(place) => match self.variables.get(*place) {
+                        Some(Variable { key, default: Some(default) }) => {
+                            write!(f, "${{{}, '{default}'}}", key.as_str())?
+                        }
+                        Some(Variable { key, default: None }) => write!(f, "${{{}}}", key.as_str())?,
+                        None => {}
+                    },
+                }
+            }
+        }
+        Ok(())
     }
 }
 

@@ -1,5 +1,7 @@
 //! `Principal` and `NotPrincipal`: whom a statement is about.
 
+use std::fmt;
+
 use ids::AccountId;
 
 use crate::decide::Request;
@@ -142,6 +144,23 @@ impl Named {
                 is(canonical.is_some_and(|theirs| theirs.eq_ignore_ascii_case(mine)), Grant::Account)
             }
             _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Everyone | Self::EveryAws => f.write_str("*"),
+            Self::Account(account) => write!(f, "arn:aws:iam::{account}:root"),
+            Self::User(account, name) => write!(f, "arn:aws:iam::{account}:user{name}"),
+            Self::Role(account, name) => write!(f, "arn:aws:iam::{account}:role{name}"),
+            Self::Session { account, role, session } => {
+                write!(f, "arn:aws:sts::{account}:assumed-role/{role}/{session}")
+            }
+            Self::FederatedUser(account, name) => write!(f, "arn:aws:sts::{account}:federated-user/{name}"),
+            Self::Service(name) | Self::Federated(name) | Self::CanonicalUser(name) => f.write_str(name),
+            Self::Nobody => f.write_str("(nobody)"),
         }
     }
 }

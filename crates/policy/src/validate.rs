@@ -1,6 +1,14 @@
 use serde::Serialize;
 
-use crate::policy::PolicyKind;
+use crate::action::Action;
+use crate::action_element::actions_of;
+use crate::fault::Fault;
+use crate::grammar::{Comparison, Condition, Document, Effect, PrincipalKind, Statement, nearest};
+use crate::policy::{Policy, PolicyKind};
+use crate::public::is_public;
+use crate::rules::{is_known_key, nearest_key};
+use crate::template::{Special, Token, tokens};
+use crate::value::{AddressRange, Decimal, Instant, decode_binary, parse_bool};
 
 /// How much a finding matters.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
@@ -29,7 +37,352 @@ pub struct Finding {
     pub advice: String,
 }
 
-/// Checks a document as ValidatePolicy does. `bucket` is the bucket that a bucket policy is for, where it is known.
-pub fn validate(_kind: PolicyKind, _bucket: Option<&str>, _text: &str) -> Vec<Finding> {
-    Vec::new()
+/// Checks a document as ValidatePolicy does. `bucket` is the bucket that a bucket policy is for, where it is known. The findings
+/// come in the order of the document, errors that refuse it first.
+pub fn validate(kind: PolicyKind, bucket: Option<&str>, text: &str) -> Vec<Finding> {
+    let parsed = match (kind, bucket) {
+        (PolicyKind::Bucket, Some(bucket)) => Policy::parse_bucket(bucket, text),
+        _ => Policy::parse(kind, text),
+    };
+    let mut findings = Findings { all: Vec::new() };
+    if let Err(error) = parsed {
+        let advice = "correct it; the document is refused as it is".to_owned();
+        findings.all.push(Finding {
+            severity: Severity::Error,
+            path: error.path().to_owned(),
+            message: error.to_string(),
+            advice,
+        });
+    }
+    if let Ok(document) = Document::parse(text).map_err(|_: Fault| ()) {
+        findings.document(kind, &document);
+    }
+    findings.all
+}
+
+struct Findings {
+    all: Vec<Finding>,
+}
+
+impl Findings {
+    fn push(
+        &mut self,
+        severity: Severity,
+        path: impl Into<String>,
+        message: impl Into<String>,
+        advice: impl Into<String>,
+    ) {
+        self.all.push(Finding { severity, path: path.into(), message: message.into(), advice: advice.into() });
+    }
+
+    fn document(&mut self, kind: PolicyKind, document: &Document) {
+        if !document.version.has_variables() {
+            let message = "the version is 2008-10-17, in which policy variables are plain text";
+            self.push(Severity::Warning, "Version", message, "write \"Version\": \"2012-10-17\"");
+        }
+        if kind == PolicyKind::Bucket && is_public(document) {
+            let message = "the policy is public: everyone, anonymous callers too, may do what it allows";
+            self.push(
+                Severity::SecurityWarning,
+                "",
+                message,
+                "name the principals, or add a condition with fixed values, such as aws:SourceVpc",
+            );
+        }
+        let mut sids: Vec<&str> = Vec::new();
+        for (i, statement) in document.statements.iter().enumerate() {
+            let path = document.path(i);
+            if let Some(sid) = statement.sid.as_deref() {
+                if kind == PolicyKind::Bucket && sids.contains(&sid) {
+                    let message =
+                        format!("the Sid `{sid}` occurs twice, so that decisions do not tell which statement decided");
+                    self.push(
+                        Severity::Warning,
+                        format!("{path}.Sid"),
+                        message,
+                        "give each statement a Sid of its own",
+                    );
+                }
+                sids.push(sid);
+            }
+            self.statement(kind, document, statement, &path);
+        }
+    }
+
+    fn statement(&mut self, kind: PolicyKind, document: &Document, statement: &Statement, path: &str) {
+        self.principal(kind, statement, path);
+        self.actions(kind, statement, path);
+        self.resources(document, statement, path);
+        for condition in &statement.conditions {
+            self.condition(
+                document,
+                statement,
+                condition,
+                &format!("{path}.Condition.{}.{}", condition.operator, condition.key),
+            );
+        }
+    }
+
+    fn principal(&mut self, kind: PolicyKind, statement: &Statement, path: &str) {
+        let Some(element) = &statement.principal else { return };
+        let allows = statement.effect == Effect::Allow;
+        if element.not {
+            let message = "NotPrincipal hits every principal that has a permissions boundary, listed or not";
+            let advice = "write \"Principal\": \"*\" with a condition ArnNotEquals aws:PrincipalArn";
+            self.push(Severity::Warning, format!("{path}.NotPrincipal"), message, advice);
+        }
+        let everyone = element
+            .names
+            .iter()
+            .find(|name| matches!(name.kind, PrincipalKind::Everyone | PrincipalKind::Aws) && name.name == "*");
+        if let (Some(name), PolicyKind::Trust, true) = (everyone, kind, allows && statement.conditions.is_empty()) {
+            let message = "anyone of any account may assume the role";
+            self.push(Severity::SecurityWarning, &name.path, message, "name the accounts, roles or users that need it");
+        }
+        let federated = element.names.iter().find(|name| name.kind == PrincipalKind::Federated);
+        if let (Some(name), true) = (federated, allows) {
+            let tests_audience = statement.conditions.iter().any(|condition| {
+                let key = condition.key.to_ascii_lowercase();
+                [":aud", ":sub", ":oaud", ":amr"].iter().any(|claim| key.ends_with(claim)) || key.starts_with("saml:")
+            });
+            if !tests_audience {
+                let message = "everyone whom the identity provider knows may assume the role";
+                self.push(
+                    Severity::SecurityWarning,
+                    &name.path,
+                    message,
+                    "add conditions on the provider's `aud` and `sub` claims",
+                );
+            }
+        }
+    }
+
+    fn actions(&mut self, kind: PolicyKind, statement: &Statement, path: &str) {
+        let element = if statement.action.not { "NotAction" } else { "Action" };
+        if statement.action.not && statement.effect == Effect::Allow && kind != PolicyKind::Boundary {
+            let message = "an Allow with NotAction covers every other action of every service, those to come included";
+            self.push(
+                Severity::SecurityWarning,
+                format!("{path}.NotAction"),
+                message,
+                "name the actions that are needed",
+            );
+        }
+        for (j, pattern) in statement.action.patterns.iter().enumerate() {
+            let path = format!("{path}.{element}[{j}]");
+            let vendor = pattern.split(':').next().unwrap_or_default().to_ascii_lowercase();
+            let is_ours = ["s3", "iam", "sts"].contains(&vendor.as_str());
+            let covered = actions_of(pattern);
+            if is_ours && covered.iter().next().is_none() {
+                let meant = nearest(pattern, Action::all().map(Action::as_str)).map(|name| format!("write `{name}`"));
+                let advice =
+                    meant.unwrap_or_else(|| "look the action up in AWS's Service Authorization Reference".to_owned());
+                self.push(
+                    Severity::Error,
+                    path,
+                    format!("`{pattern}` covers no action of {vendor}, so the statement is not about it"),
+                    advice,
+                );
+            } else if statement.effect == Effect::Allow
+                && !statement.action.not
+                && covered_twice(&statement.action.patterns, j)
+            {
+                self.push(
+                    Severity::Suggestion,
+                    path,
+                    format!("`{pattern}` is covered by another action of the list"),
+                    "leave it out",
+                );
+            }
+        }
+        let passes_roles =
+            statement.effect == Effect::Allow
+                && statement.action.patterns.iter().any(|pattern| {
+                    pattern == "*" || pattern == "iam:*" || pattern.eq_ignore_ascii_case("iam:PassRole")
+                })
+                && statement
+                    .resource
+                    .as_ref()
+                    .is_some_and(|resource| resource.patterns.iter().any(|pattern| pattern == "*"));
+        if passes_roles && !statement.action.not && kind == PolicyKind::Identity {
+            let message = "the holder may pass any role to any service, and so gain the rights of any role";
+            self.push(
+                Severity::SecurityWarning,
+                format!("{path}.Resource"),
+                message,
+                "name the roles for iam:PassRole",
+            );
+        }
+    }
+
+    fn resources(&mut self, document: &Document, statement: &Statement, path: &str) {
+        let Some(resource) = &statement.resource else { return };
+        let element = if resource.not { "NotResource" } else { "Resource" };
+        if resource.not && statement.effect == Effect::Allow {
+            let message = "an Allow with NotResource covers every other resource, those to come included";
+            self.push(
+                Severity::SecurityWarning,
+                format!("{path}.NotResource"),
+                message,
+                "name the resources that are needed",
+            );
+        }
+        for (j, pattern) in resource.patterns.iter().enumerate() {
+            let path = format!("{path}.{element}[{j}]");
+            if pattern.starts_with("arn:") && pattern.split(':').count() < 6 {
+                let message = format!("`{pattern}` has fewer than six segments; the others are taken as `*`");
+                self.push(Severity::Warning, path.clone(), message, "write the ARN in full: arn:aws:s3:::bucket/*");
+            }
+            self.variables(document, pattern, true, &path);
+        }
+    }
+
+    /// Variables that are not what they look like.
+    fn variables(&mut self, document: &Document, text: &str, wildcards: bool, path: &str) {
+        if !text.contains("${") {
+            return;
+        }
+        if !document.version.has_variables() {
+            let message = format!("`{text}` looks like a policy variable, but the version makes it plain text");
+            self.push(Severity::Error, path, message, "write \"Version\": \"2012-10-17\"");
+            return;
+        }
+        for token in tokens(text, Special { wildcards, variables: true }) {
+            match token {
+                Token::Text(text) if text.contains("${") => {
+                    let message = format!("`{text}` is no policy variable, and is taken as plain text");
+                    self.push(
+                        Severity::Error,
+                        path,
+                        message,
+                        "write ${aws:username} or ${aws:PrincipalTag/team, 'none'}",
+                    );
+                }
+                Token::Variable(variable) if !is_known_key(variable.key.as_str()) => {
+                    let meant = nearest_key(variable.key.as_str()).map(|key| format!("write ${{{key}}}"));
+                    let message =
+                        format!("`{}` is no condition key, so the variable never has a value", variable.key.as_str());
+                    self.push(
+                        Severity::Error,
+                        path,
+                        message,
+                        meant.unwrap_or_else(|| "use a key of AWS's list".to_owned()),
+                    );
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn condition(&mut self, document: &Document, statement: &Statement, condition: &Condition, path: &str) {
+        use Comparison::*;
+        let comparison = condition.operator.comparison;
+        if !is_known_key(&condition.key) {
+            let meant = nearest_key(&condition.key).map(|key| format!("write `{key}`"));
+            let message = format!("`{}` is no condition key; no request has it", condition.key);
+            self.push(Severity::Error, path, message, meant.unwrap_or_else(|| "use a key of AWS's list".to_owned()));
+        }
+        if is_multivalued(&condition.key) && condition.operator.set.is_none() && comparison != Null {
+            let message =
+                format!("`{}` has several values: without a set operator the condition never holds", condition.key);
+            let advice =
+                format!("write ForAnyValue:{comparison} or ForAllValues:{comparison}", comparison = condition.operator);
+            self.push(Severity::Error, path, message, advice);
+        }
+        let for_all = condition.operator.set == Some(crate::grammar::SetQualifier::ForAllValues);
+        if for_all && statement.effect == Effect::Allow && !has_null_check(statement, &condition.key) {
+            let message = format!("ForAllValues also holds when the request has no `{}`", condition.key);
+            self.push(
+                Severity::SecurityWarning,
+                path,
+                message,
+                format!("add \"Null\": {{\"{}\": \"false\"}}", condition.key),
+            );
+        }
+        if condition.values.is_empty() {
+            self.push(
+                Severity::Warning,
+                path,
+                "the list of values is empty: nothing equals it",
+                "add values, or leave the condition out",
+            );
+        }
+        for value in &condition.values {
+            if let Some(expected) = wrong_type(comparison, value) {
+                self.push(
+                    Severity::Error,
+                    path,
+                    format!("`{value}` is not {expected}, and equals nothing"),
+                    format!("write {expected}"),
+                );
+            }
+            match comparison {
+                StringEquals | StringNotEquals | StringEqualsIgnoreCase | StringNotEqualsIgnoreCase => {
+                    if value.contains('*') && !value.contains("${*}") {
+                        let message = format!("the `*` in `{value}` is a plain star for {}", condition.operator);
+                        self.push(Severity::Warning, path, message, "use StringLike for wildcards");
+                    }
+                    self.variables(document, value, false, path);
+                }
+                StringLike | StringNotLike | ArnEquals | ArnLike | ArnNotEquals | ArnNotLike => {
+                    self.variables(document, value, true, path)
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Whether an earlier or broader pattern of the list covers this one.
+fn covered_twice(patterns: &[String], nth: usize) -> bool {
+    let Some(own) = patterns.get(nth).map(|pattern| actions_of(pattern)) else { return false };
+    patterns.iter().enumerate().any(|(other, pattern)| {
+        let theirs = actions_of(pattern);
+        let covers = own.iter().next().is_some() && own.iter().all(|action| theirs.contains(action));
+        other != nth && covers && (theirs != own || other < nth)
+    })
+}
+
+fn is_multivalued(key: &str) -> bool {
+    const MULTIVALUED: [&str; 9] = [
+        "aws:TagKeys",
+        "aws:CalledVia",
+        "aws:PrincipalOrgPaths",
+        "aws:ResourceOrgPaths",
+        "aws:SourceOrgPaths",
+        "aws:VpceOrgPaths",
+        "aws:PrincipalServiceNamesList",
+        "s3:RequestObjectTagKeys",
+        "sts:TransitiveTagKeys",
+    ];
+    MULTIVALUED.iter().any(|known| known.eq_ignore_ascii_case(key))
+}
+
+fn has_null_check(statement: &Statement, key: &str) -> bool {
+    statement.conditions.iter().any(|condition| {
+        condition.operator.comparison == Comparison::Null
+            && condition.key.eq_ignore_ascii_case(key)
+            && condition.values.iter().all(|value| parse_bool(value) == Some(false))
+    })
+}
+
+/// What a value should be, when it is not.
+pub(crate) fn wrong_type(comparison: Comparison, value: &str) -> Option<&'static str> {
+    use Comparison::*;
+    let (fits, expected) = match comparison {
+        NumericEquals
+        | NumericNotEquals
+        | NumericLessThan
+        | NumericLessThanEquals
+        | NumericGreaterThan
+        | NumericGreaterThanEquals => (Decimal::parse(value).is_some(), "a number"),
+        DateEquals | DateNotEquals | DateLessThan | DateLessThanEquals | DateGreaterThan | DateGreaterThanEquals => {
+            (Instant::parse(value).is_some(), "a date like 2026-11-21T10:00:00Z")
+        }
+        Bool | Null => (parse_bool(value).is_some(), "true or false"),
+        BinaryEquals => (decode_binary(value).is_some(), "base-64 text"),
+        IpAddress | NotIpAddress => (AddressRange::parse(value).is_some(), "an address or a range like 203.0.113.0/24"),
+        _ => (true, ""),
+    };
+    (!fits).then_some(expected)
 }

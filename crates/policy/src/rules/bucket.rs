@@ -4,11 +4,9 @@ use super::keys::{is_known_key, nearest_key};
 use crate::action::{Action, ActionSet, ResourceType};
 use crate::action_element::actions_of;
 use crate::fault::{Fault, Rule};
-use crate::grammar::{
-    Comparison, Condition, Document, Effect, PrincipalKind, PrincipalName, ResourceElement, Statement, nearest,
-};
+use crate::grammar::{Condition, Document, Effect, PrincipalKind, PrincipalName, ResourceElement, Statement, nearest};
 use crate::principal_element::Named;
-use crate::value::{AddressRange, Decimal, Instant, decode_binary, parse_bool};
+use crate::validate::wrong_type;
 
 pub(super) fn check(bucket: Option<&str>, document: &Document) -> Result<(), Fault> {
     for (i, statement) in document.statements.iter().enumerate() {
@@ -104,13 +102,13 @@ fn actions(statement: &Statement, path: &str) -> Result<(), Fault> {
 
 /// What the resources of a statement can be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Place {
-    pub bucket: bool,
-    pub object: bool,
+struct Place {
+    bucket: bool,
+    object: bool,
 }
 
 /// Whether an ARN pattern can be a bucket, or an object.
-pub(crate) fn place_of(name: &str) -> Place {
+fn place_of(name: &str) -> Place {
     match name.find('/') {
         Some(slash) => Place { bucket: name.get(..slash).is_some_and(|bucket| bucket.contains('*')), object: true },
         None => Place { bucket: true, object: name.contains('*') },
@@ -201,26 +199,10 @@ fn key(condition: &Condition, covered: &[ActionSet], path: &str) -> Result<(), F
 }
 
 fn values(condition: &Condition, path: &str) -> Result<(), Fault> {
-    use Comparison::*;
-    let (fits, expected): (fn(&str) -> bool, _) = match condition.operator.comparison {
-        NumericEquals
-        | NumericNotEquals
-        | NumericLessThan
-        | NumericLessThanEquals
-        | NumericGreaterThan
-        | NumericGreaterThanEquals => (|value| Decimal::parse(value).is_some(), "a number"),
-        DateEquals | DateNotEquals | DateLessThan | DateLessThanEquals | DateGreaterThan | DateGreaterThanEquals => {
-            (|value| Instant::parse(value).is_some(), "a date like 2026-11-21T10:00:00Z")
-        }
-        Bool | Null => (|value| parse_bool(value).is_some(), "true or false"),
-        BinaryEquals => (|value| decode_binary(value).is_some(), "base-64 text"),
-        IpAddress | NotIpAddress => {
-            (|value| AddressRange::parse(value).is_some(), "an address or a range like 203.0.113.0/24")
-        }
-        _ => return Ok(()),
-    };
-    match condition.values.iter().find(|value| !fits(value)) {
-        Some(value) => Err(Fault::new(Rule::ConditionValue, path, format!("`{value}` is not {expected}"))),
+    let wrong =
+        condition.values.iter().find_map(|value| Some((value, wrong_type(condition.operator.comparison, value)?)));
+    match wrong {
+        Some((value, expected)) => Err(Fault::new(Rule::ConditionValue, path, format!("`{value}` is not {expected}"))),
         None => Ok(()),
     }
 }

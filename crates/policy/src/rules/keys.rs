@@ -4,7 +4,7 @@ use crate::action::Action;
 use crate::grammar::nearest;
 
 /// The keys of AWS's "global condition context keys"; a name that ends in `/` is a family.
-pub(crate) const GLOBAL_KEYS: [&str; 57] = [
+const GLOBAL_KEYS: [&str; 57] = [
     "aws:AssumedRoot",
     "aws:CalledVia",
     "aws:CalledViaFirst",
@@ -79,7 +79,7 @@ pub(crate) fn is_known_key(key: &str) -> bool {
 }
 
 /// Whether a key is the known one, or of the known family.
-pub(crate) fn is_named(known: &str, key: &str) -> bool {
+fn is_named(known: &str, key: &str) -> bool {
     match known.ends_with('/') {
         true => {
             key.len() > known.len()
@@ -89,7 +89,8 @@ pub(crate) fn is_named(known: &str, key: &str) -> bool {
     }
 }
 
-pub(super) fn nearest_key(key: &str) -> Option<&'static str> {
+/// The key that is nearest to a name that is none.
+pub(crate) fn nearest_key(key: &str) -> Option<&'static str> {
     let of_services = Action::all().flat_map(|action| action.condition_keys().iter().copied());
     nearest(key, GLOBAL_KEYS.into_iter().chain(of_services))
 }

@@ -9,8 +9,7 @@ use crate::fault::Fault;
 use crate::grammar::Document;
 use crate::policy::PolicyKind;
 
-pub(crate) use bucket::{Place, place_of};
-pub(crate) use keys::{GLOBAL_KEYS, is_known_key};
+pub(crate) use keys::{is_known_key, nearest_key};
 
 /// Checks a document as the API that stores this kind does. Without a `bucket`, any one bucket will do.
 pub(crate) fn check(kind: PolicyKind, bucket: Option<&str>, document: &Document) -> Result<(), Fault> {

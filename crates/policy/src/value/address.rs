@@ -1,3 +1,4 @@
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// A range of addresses, `10.0.0.0/8` or `2001:db8::/32`. A bare address is a range of one.
@@ -49,6 +50,12 @@ impl AddressRange {
             IpAddr::V4(_) => self.prefix_bits < 8,
             IpAddr::V6(_) => self.prefix_bits < 32,
         }
+    }
+}
+
+impl fmt::Display for AddressRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.first, self.prefix_bits)
     }
 }
 

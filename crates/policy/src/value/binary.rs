@@ -13,6 +13,11 @@ pub(crate) fn decode(text: &str) -> Option<Box<[u8]>> {
     BASE64.decode(text).ok().map(Vec::into_boxed_slice)
 }
 
+/// The base-64 text of some bytes.
+pub(crate) fn encode(bytes: &[u8]) -> String {
+    BASE64.encode(bytes)
+}
+
 /// Whether a base-64 text stands for these bytes. Decodes four characters at a time, into no memory of its own.
 pub(crate) fn equals(bytes: &[u8], text: &str) -> bool {
     let mut rest = bytes;

@@ -1,3 +1,5 @@
+use std::fmt;
+
 /// A point in time: seconds since 1970 and nanoseconds.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Instant {
@@ -39,6 +41,17 @@ impl Instant {
                 Some(Self { seconds: seconds.checked_sub(1)?, nanoseconds: 1_000_000_000 - nanoseconds })
             }
             _ => Some(Self { seconds, nanoseconds }),
+        }
+    }
+}
+
+impl fmt::Display for Instant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nanoseconds = i32::try_from(self.nanoseconds).unwrap_or_default();
+        match jiff::Timestamp::new(self.seconds, nanoseconds) {
+            Ok(timestamp) => timestamp.fmt(f),
+            // Beyond the calendar.
+            Err(_) => self.seconds.fmt(f),
         }
     }
 }

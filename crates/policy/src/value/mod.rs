@@ -6,7 +6,7 @@ mod decimal;
 mod instant;
 
 pub(crate) use address::{AddressRange, parse_address};
-pub(crate) use binary::{decode as decode_binary, equals as binary_equals};
+pub(crate) use binary::{decode as decode_binary, encode as encode_binary, equals as binary_equals};
 pub(crate) use decimal::Decimal;
 pub(crate) use instant::Instant;
 
