@@ -17,8 +17,8 @@ use crate::{S3Error, S3ErrorCode};
 pub fn route(head: &Parts, hosts: &HostRules) -> Result<Operation, S3Error> {
     let request = Request::new(head)?;
     let target = Target::parse(head, hosts)?;
-    let resource = target.resource();
-    target.operation(&request).map_err(|error| if error.resource.is_some() { error } else { error.about(resource) })
+    let about = target.clone();
+    target.operation(&request).map_err(|error| if error.resource.is_some() { error } else { error.about(about.path()) })
 }
 
 /// A key out of decoded text, with S3's errors.
@@ -32,6 +32,7 @@ pub(crate) fn object_key(text: &str) -> Result<ObjectKey, S3Error> {
 }
 
 /// What path and host address.
+#[derive(Clone)]
 enum Target {
     Service,
     Bucket(BucketName),
@@ -61,7 +62,7 @@ impl Target {
         if key.is_empty() { Ok(Self::Bucket(bucket)) } else { Ok(Self::Object(bucket, object_key(&key)?)) }
     }
 
-    fn resource(&self) -> String {
+    fn path(&self) -> String {
         match self {
             Self::Service => String::from("/"),
             Self::Bucket(bucket) => format!("/{bucket}"),
@@ -108,7 +109,7 @@ fn service_operation(method: &str, request: &Request<'_>) -> Result<Operation, S
     match method {
         "POST" => Ok(Operation::Query(Query::parse(request))),
         "GET" if request.query.has("Action") => Ok(Operation::Query(Query::parse(request))),
-        "GET" => match sub_resource(method, request)? {
+        "GET" => match sub_resource(false, request)? {
             None => ListBuckets::parse(request).map(Operation::ListBuckets),
             Some(name) => Err(method_not_allowed(method, name)),
         },
@@ -126,7 +127,7 @@ fn bucket_operation(method: &str, request: &Request<'_>, bucket: BucketName) -> 
             ));
         }
     }
-    let sub_resource = sub_resource(method, request)?;
+    let sub_resource = sub_resource(false, request)?;
     Ok(match (method, sub_resource) {
         ("GET", None) => Operation::ListObjects(ListObjects::parse(request, bucket)?),
         ("GET", Some("list-type")) => list_objects_v2(request, bucket)?,
@@ -159,7 +160,7 @@ fn object_operation(
     key: ObjectKey,
 ) -> Result<Operation, S3Error> {
     let version = request.param("versionId").map(str::parse::<VersionId>).transpose()?;
-    let sub_resource = sub_resource(method, request)?;
+    let sub_resource = sub_resource(matches!(method, "GET" | "HEAD"), request)?;
     let is_copy = method == "PUT" && request.has_header("x-amz-copy-source");
     if request.query.has("partNumber") {
         check_part_number(method, sub_resource, request)?;
@@ -300,7 +301,7 @@ const PARAMETERS: &[&str] = &[
 ];
 
 /// The one sub-resource of a request, if it has any.
-fn sub_resource<'q>(method: &str, request: &'q Request<'_>) -> Result<Option<&'q str>, S3Error> {
+fn sub_resource<'q>(reads_object: bool, request: &'q Request<'_>) -> Result<Option<&'q str>, S3Error> {
     let mut found: Option<&str> = None;
     for (name, value) in request.query.iter() {
         if SUB_RESOURCES.contains(&name) || OtherOperation::knows(name) {
@@ -309,20 +310,19 @@ fn sub_resource<'q>(method: &str, request: &'q Request<'_>) -> Result<Option<&'q
                 return Err(S3Error::invalid_argument("ResourceType", first, message));
             }
             found = Some(name);
-        } else if !is_ignorable(method, name, value) {
+        } else if !is_ignorable(reads_object, name, value) {
             return Err(S3Error::not_implemented(format_args!("The sub-resource or parameter `{name}`")));
         }
     }
     Ok(found)
 }
 
-/// A parameter that S3 does not know is ignored where it can only be decoration: with a value, on a read. Without one it
-/// looks like a sub-resource, and on a write it may change what is meant.
-fn is_ignorable(method: &str, name: &str, value: &str) -> bool {
-    let is_read = matches!(method, "GET" | "HEAD");
+/// A parameter that S3 does not know is ignored where it can only be decoration of a link: with a value, on a read of an
+/// object. Without one it looks like a sub-resource, elsewhere it may change what is meant.
+fn is_ignorable(reads_object: bool, name: &str, value: &str) -> bool {
     PARAMETERS.contains(&name)
         || name.get(..2).is_some_and(|prefix| prefix.eq_ignore_ascii_case("x-"))
-        || (is_read && !value.is_empty())
+        || (reads_object && !value.is_empty())
 }
 
 fn no_such_operation(method: &str, level: Level, name: &str, request: &Request<'_>) -> S3Error {

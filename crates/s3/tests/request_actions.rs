@@ -197,3 +197,24 @@ fn every_permission_is_one_that_aws_knows() {
         }
     }
 }
+
+/// A parameter of one operation sets no key of another: each key is one that AWS lists for an action that is needed.
+#[test]
+fn every_condition_key_is_one_of_the_actions() {
+    for line in CORPUS.lines().filter(|line| !line.trim().is_empty()) {
+        let answer: Value = serde_json::from_str(&s3::cases::actions_line(line)).unwrap();
+        let listed: BTreeSet<String> = pairs(&answer["requires"])
+            .iter()
+            .filter_map(|(action, _)| policy::Action::named(action))
+            .flat_map(|action| action.condition_keys().iter().map(|key| key.to_ascii_lowercase()))
+            .collect();
+        for key in answer["context"].as_object().into_iter().flatten().map(|(key, _)| key.to_ascii_lowercase()) {
+            let family = key.split_once('/').map(|(family, _)| format!("{family}/"));
+            // Versions of locks are no key of AWS's; a policy that names one would otherwise miss what is meant.
+            let of_lock = key == "s3:versionid" && line.contains("/examplebucket/");
+            let known = listed.contains(&key) || family.is_some_and(|family| listed.contains(&family));
+            // ListAllMyBuckets lists no owner of a resource.
+            assert!(known || of_lock || key == "s3:resourceaccount", "{}: {key}", answer["id"]);
+        }
+    }
+}

@@ -161,7 +161,9 @@ fn no_sub_resource_falls_through_to_another_operation() {
         ("PUT /bkt/k?annotation=x", "NotImplemented"),
         ("GET /bkt/k?unheard", "NotImplemented"),
         ("GET /bkt?ACL", "NotImplemented"),
-        // Decoration on a read does no harm.
+        ("GET /bkt?events=s3:ObjectCreated", "NotImplemented"),
+        ("HEAD /bkt?unheard=1", "NotImplemented"),
+        // Decoration of a link does no harm.
         ("GET /bkt/k?utm_source=mail", "GetObject bkt/k"),
         ("PUT /bkt/k?x-mine=1", "PutObject bkt/k"),
         ("GET /bkt?acl&policy", "InvalidArgument"),
@@ -413,4 +415,25 @@ fn errors_name_what_they_are_about() {
     assert!(error.message().contains("`unheard`"), "{error}");
     let error = run("GET /bkt?acl&policy").unwrap_err();
     assert_eq!(error.message(), "Conflicting query string parameters: acl, policy");
+}
+
+#[test]
+fn the_owner_that_a_client_expects() {
+    let own = "111122223333";
+    for (headers, target, source) in [
+        ("", true, true),
+        ("\nx-amz-expected-bucket-owner: 111122223333", true, true),
+        ("\nx-amz-expected-bucket-owner: 444455556666", false, true),
+        ("\nx-amz-source-expected-bucket-owner: 444455556666", true, false),
+    ] {
+        let expected = s3::ExpectedOwners::parse(&head(&format!("GET /bkt/k{headers}"))).unwrap();
+        assert_eq!(expected.check_target(own).is_ok(), target, "{headers}");
+        assert_eq!(expected.check_source(own).is_ok(), source, "{headers}");
+    }
+    for headers in [
+        "x-amz-expected-bucket-owner: me",
+        "x-amz-expected-bucket-owner: 111122223333\nx-amz-expected-bucket-owner: 444455556666",
+    ] {
+        assert!(s3::ExpectedOwners::parse(&head(&format!("GET /bkt/k\n{headers}"))).is_err(), "{headers}");
+    }
 }
