@@ -3,7 +3,8 @@
 use ids::AccountId;
 use sts::SigningKey;
 
-use crate::documents::{RoleDocument, document_text};
+use crate::change::{Change, PolicyPlace, PolicyText, RolePlace};
+use crate::documents::{Facts, RoleDocument, document_text};
 use crate::identities;
 use crate::json::{JsonError, Node, Object, duration_s};
 
@@ -169,6 +170,24 @@ impl IamConfig {
         }
         config.rest(object)?;
         Ok(config)
+    }
+
+    /// What the file defines for stores in the memory of this gateway.
+    pub fn memory_changes(&self) -> Vec<Change> {
+        let mut changes = Vec::new();
+        if self.policy_store == DocumentStore::Memory {
+            changes.extend(self.policies.iter().map(|(name, text)| {
+                let text = PolicyText { text: text.as_str().into(), facts: Facts::default() };
+                Change::Policy(name.as_str().into(), PolicyPlace::Memory, Some(Ok(text)))
+            }));
+        }
+        if self.role_store == DocumentStore::Memory {
+            let role = |role: &RoleDocument| {
+                Change::Role(role.name.as_str().into(), RolePlace::Memory, Some(Ok(role.clone())))
+            };
+            changes.extend(self.roles.iter().map(role));
+        }
+        changes
     }
 
     fn sts(&mut self, node: &Node<'_>, surroundings: &Surroundings<'_>) -> Result<(), JsonError> {

@@ -84,6 +84,7 @@ pub struct Snapshot {
     revision: u64,
     settings: Arc<Settings>,
     static_users: Arc<BTreeSet<Arc<str>>>,
+    static_service_accounts: Arc<BTreeSet<Arc<str>>>,
     users: Map<Arc<str>, Arc<User>>,
     keys: HashTrieMapSync<AccessKeyId, Arc<[KeyOwner]>>,
     service_accounts: Map<Arc<str>, Arc<ServiceAccountDocument>>,
@@ -108,6 +109,7 @@ impl Snapshot {
             revision: 0,
             settings: Arc::new(settings),
             static_users: Arc::default(),
+            static_service_accounts: Arc::default(),
             users: Map::new_sync(),
             keys: HashTrieMapSync::new_sync(),
             service_accounts: Map::new_sync(),
@@ -127,6 +129,13 @@ impl Snapshot {
     /// Counts the changes that were applied since the start of this gateway; another gateway counts for itself.
     pub fn revision(&self) -> u64 {
         self.revision
+    }
+
+    /// The same state as the successor of another one: revisions only grow.
+    #[must_use]
+    pub fn following(mut self, previous: &Self) -> Self {
+        self.revision = self.revision.max(previous.revision + 1);
+        self
     }
 
     /// The settings.

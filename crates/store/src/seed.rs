@@ -129,7 +129,7 @@ impl FilerStore {
         let content = self.content(&path, &entry).await?;
         let record = content.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let record =
-            record.ok_or_else(|| StoreError::NoPlace(path, "the record of seeding there cannot be read; remove it"))?;
+            record.ok_or(StoreError::NoPlace(path, "the record of seeding there cannot be read; remove it"))?;
         Ok((record, Some(entry)))
     }
 

@@ -35,6 +35,8 @@ impl Snapshot {
         }
         let names = identities.users.iter().map(|user| user.name.as_str().into()).collect();
         next.snapshot.static_users = Arc::new(names);
+        let ids = identities.service_accounts.iter().map(|account| account.id.as_str().into()).collect();
+        next.snapshot.static_service_accounts = Arc::new(ids);
         for account in &identities.service_accounts {
             next.set_service_account(&account.id.as_str().into(), Some(account.clone()), true);
         }
@@ -70,6 +72,10 @@ impl Next {
                 self.set_user(&name, document.filter(|user| *user.name == *name), false);
             }
             Change::ServiceAccount(id, read) => {
+                if self.snapshot.static_service_accounts.contains(&id) {
+                    let why = read.map(|_| "is ignored: the identities file defines it, and wins".to_owned());
+                    return self.problem(format!("stored service account `{id}`"), why);
+                }
                 let document = self.readable(format!("service account `{id}`"), read);
                 self.set_service_account(&id, document, false);
             }

@@ -1,1 +1,274 @@
+use super::*;
+use crate::change::{Change, PolicyPlace, PolicyText, Read, RolePlace, Unreadable};
+use crate::documents::{Facts, GroupDocument, RoleDocument, UserDocument};
 
+const GET: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*"}]}"#;
+const PUT: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:PutObject","Resource":"arn:aws:s3:::b/*"}]}"#;
+
+fn text(text: &str) -> Option<Read<PolicyText>> {
+    Some(Ok(PolicyText { text: text.into(), facts: Facts::default() }))
+}
+
+fn user(json: &str) -> Change {
+    let user = UserDocument::parse(json, Facts::default()).unwrap();
+    Change::User(user.name.as_str().into(), Some(Ok(user)))
+}
+
+fn group(json: &str) -> Change {
+    let group = GroupDocument::parse(json, Facts::default()).unwrap();
+    Change::Group(group.name.as_str().into(), Some(Ok(group)))
+}
+
+fn role(json: &str) -> Change {
+    let role = RoleDocument::parse(json, Facts::default()).unwrap();
+    Change::Role(role.name.as_str().into(), RolePlace::Base, Some(Ok(role)))
+}
+
+fn policy(name: &str, document: &str) -> Change {
+    Change::Policy(name.into(), PolicyPlace::Api, text(document))
+}
+
+fn inline(user: &str, name: &str, document: &str) -> Change {
+    Change::Inline(Holder::User(user.into()), name.into(), text(document))
+}
+
+fn weed(json: &str) -> Change {
+    Change::WeedPolicies(Some(Ok(WeedPolicies::parse(json).unwrap())))
+}
+
+fn world(identities: &str, changes: Vec<Change>) -> Snapshot {
+    let identities = Identities::parse(identities, &|_| None).unwrap();
+    Snapshot::new(Settings::default(), &identities).apply(changes)
+}
+
+/// The sources of a user's policies, unreadable ones marked with `!`.
+fn sources(snapshot: &Snapshot, name: &str) -> String {
+    let user = snapshot.user(name).unwrap();
+    let mark = |policy: &CompiledPolicy| if policy.unreadable_reason().is_some() { "!" } else { "" };
+    let both = user.policies.iter().zip(user.sources.iter());
+    both.map(|(policy, source)| format!("{}{source}", mark(policy))).collect::<Vec<_>>().join("; ")
+}
+
+#[test]
+fn a_user_has_the_policies_of_its_document_its_groups_and_its_inline_documents() {
+    for (changes, want) in [
+        (vec![user(r#"{"name":"al","actions":["Read:b"]}"#)], "legacy actions"),
+        (vec![user(r#"{"name":"al","policy_names":["P"]}"#), policy("P", GET)], "attached policy `P`"),
+        (
+            vec![user(r#"{"name":"al","policy_names":["arn:aws:iam:::policy/P"]}"#), policy("P", GET)],
+            "attached policy `P`",
+        ),
+        (vec![user(r#"{"name":"al","policy_names":["P"]}"#)], "!attached policy `P`"),
+        (vec![user(r#"{"name":"al","policy_names":["P"]}"#), policy("P", "{bad")], "!attached policy `P`"),
+        (vec![user(r#"{"name":"al"}"#), inline("al", "I", GET)], "inline policy `I`"),
+        (vec![user(r#"{"name":"al"}"#), inline("bo", "I", GET)], ""),
+        // As in SeaweedFS legacy actions end where policies begin, but for Admin.
+        (vec![user(r#"{"name":"al","actions":["Read:b"]}"#), inline("al", "I", GET)], "inline policy `I`"),
+        (
+            vec![user(r#"{"name":"al","actions":["Read","Admin"]}"#), inline("al", "I", GET)],
+            "legacy actions; inline policy `I`",
+        ),
+        // What weed projected from an inline policy never counts.
+        (
+            vec![
+                user(r#"{"name":"al","actions":["Admin"]}"#),
+                weed(&format!(r#"{{"inlinePolicies":{{"al":{{"I":{GET}}}}}}}"#)),
+            ],
+            "inline policy `I`",
+        ),
+        (
+            vec![
+                user(r#"{"name":"al"}"#),
+                group(r#"{"name":"g","members":["al"],"policy_names":["P"]}"#),
+                policy("P", GET),
+            ],
+            "policy `P` attached to group `g`",
+        ),
+        (
+            vec![
+                user(r#"{"name":"al"}"#),
+                group(r#"{"name":"g","members":["al"],"policy_names":["P"],"disabled":true}"#),
+            ],
+            "",
+        ),
+        (vec![user(r#"{"name":"al"}"#), group(r#"{"name":"g","members":["bo"],"policy_names":["P"]}"#)], ""),
+        // Two documents of one inline policy that differ: nobody can say which holds.
+        (
+            vec![
+                user(r#"{"name":"al"}"#),
+                inline("al", "I", PUT),
+                weed(&format!(r#"{{"inlinePolicies":{{"al":{{"I":{GET}}}}}}}"#)),
+            ],
+            "!inline policy `I`",
+        ),
+    ] {
+        let forward = world("{}", changes.clone());
+        let described = format!("{changes:?}");
+        assert_eq!(sources(&forward, "al"), want, "{described}");
+        // The order of arrival does not matter, nor whether documents come at once or one by one.
+        let backward = changes.into_iter().rev().fold(world("{}", vec![]), |state, change| state.apply([change]));
+        assert_eq!(sources(&backward, "al"), want, "backward: {described}");
+    }
+}
+
+#[test]
+fn a_change_of_a_policy_reaches_all_its_holders_and_no_one_else() {
+    let first = world(
+        "{}",
+        vec![
+            user(r#"{"name":"al","policy_names":["P"]}"#),
+            user(r#"{"name":"bo"}"#),
+            user(r#"{"name":"cy","policy_names":["Q"]}"#),
+            group(r#"{"name":"g","members":["bo"],"policy_names":["P"]}"#),
+            role(r#"{"roleName":"R","trustPolicy":{"Version":"2012-10-17"},"attachedPolicies":["P"]}"#),
+            policy("P", GET),
+            policy("Q", GET),
+        ],
+    );
+    assert_eq!(first.holders_of("P"), [Holder::User("al".into()), Holder::Group("g".into()), Holder::Role("R".into())]);
+    let next = first.apply([policy("P", PUT)]);
+    for name in ["al", "bo"] {
+        let (old, new) = (first.user(name).unwrap(), next.user(name).unwrap());
+        assert!(!Arc::ptr_eq(&old.policies[0], &new.policies[0]), "{name}");
+        assert!(Arc::ptr_eq(&new.policies[0], &next.policy("P").unwrap().compiled), "{name}");
+    }
+    assert!(Arc::ptr_eq(&next.role("R").unwrap().policies[0], &next.policy("P").unwrap().compiled));
+    assert!(Arc::ptr_eq(first.user("cy").unwrap(), next.user("cy").unwrap()), "untouched users are shared");
+    assert_eq!(next.revision(), first.revision() + 1);
+    let gone = next.apply([Change::Policy("P".into(), PolicyPlace::Api, None)]);
+    assert_eq!(sources(&gone, "bo"), "!policy `P` attached to group `g`");
+    let reason = gone.role("R").unwrap().policies[0].unreadable_reason().unwrap().to_owned();
+    assert!(reason.contains("`P`") && reason.contains("does not exist"), "{reason}");
+}
+
+#[test]
+fn places_of_a_policy_must_agree() {
+    let spaced = GET.replace(",\"", ",  \"");
+    for (second, good) in [(GET, true), (spaced.as_str(), true), (PUT, false), ("{", false)] {
+        let snapshot =
+            world("{}", vec![policy("P", GET), Change::Policy("P".into(), PolicyPlace::BasePrefixed, text(second))]);
+        let found = snapshot.policy("P").unwrap();
+        assert_eq!(
+            found.compiled.unreadable_reason().is_none(),
+            good,
+            "{second}: {:?}",
+            found.compiled.unreadable_reason()
+        );
+        assert_eq!(snapshot.problems().count(), usize::from(!good), "{second}");
+        let healed = snapshot.apply([Change::Policy("P".into(), PolicyPlace::BasePrefixed, None)]);
+        assert!(healed.policy("P").unwrap().compiled.unreadable_reason().is_none(), "{second}");
+        assert_eq!(&*healed.policy("P").unwrap().text, GET);
+        assert_eq!(healed.problems().count(), 0);
+    }
+}
+
+#[test]
+fn keys_lead_to_their_user_and_an_ambiguous_one_to_nobody() {
+    let file = r#"{"identities":[{"name":"root","credentials":[{"accessKey":"AKROOT","secretKey":"s"}],"actions":["Admin"]}]}"#;
+    let snapshot = world(
+        file,
+        vec![
+            user(
+                r#"{"name":"al","credentials":[{"access_key":"AK1","secret_key":"s"},{"access_key":"AK2","secret_key":"s","status":"Inactive"},
+                {"access_key":"AKDUP","secret_key":"s"},{"access_key":"AKROOT","secret_key":"stolen"},{"access_key":"AKEMPTY","secret_key":""}]}"#,
+            ),
+            user(
+                r#"{"name":"bo","disabled":true,"credentials":[{"access_key":"AK3","secret_key":"s"},{"access_key":"AKDUP","secret_key":"t"}]}"#,
+            ),
+            service_account(
+                r#"{"id":"sa:al:1","parent_user":"al","credential":{"access_key":"AKS","secret_key":"s"},"expiration":100}"#,
+            ),
+            service_account(
+                r#"{"id":"sa:no:1","parent_user":"no","credential":{"access_key":"AKORPHAN","secret_key":"s"}}"#,
+            ),
+        ],
+    );
+    for (key, want) in [
+        ("AK1", Some(("al", None))),
+        ("AK2", Some(("al", Some(KeyRefusal::Inactive)))),
+        ("AK3", Some(("bo", Some(KeyRefusal::UserDisabled)))),
+        ("AKS", Some(("al", Some(KeyRefusal::Expired)))),
+        ("AKROOT", Some(("root", None))),
+        ("AKDUP", None),
+        ("AKEMPTY", None),
+        ("AKORPHAN", None),
+        ("AKUNKNOWN", None),
+    ] {
+        let found = snapshot.access_key(key);
+        let found = found.as_ref().map(|holder| (&*holder.user.name, holder.refusal(100)));
+        assert_eq!(found, want, "{key}");
+    }
+    assert_eq!(snapshot.access_key("AKROOT").unwrap().secret.expose(), "s");
+    assert_eq!(snapshot.access_key("AKS").unwrap().refusal(99), None);
+    let without = snapshot.apply([Change::User("bo".into(), None)]);
+    assert_eq!(&*without.access_key("AKDUP").unwrap().user.name, "al", "the contradiction is gone");
+    assert!(without.access_key("AK3").is_none());
+}
+
+fn service_account(json: &str) -> Change {
+    let account = ServiceAccountDocument::parse(json, Facts::default()).unwrap();
+    Change::ServiceAccount(account.id.as_str().into(), Some(Ok(account)))
+}
+
+#[test]
+fn only_the_identities_file_makes_a_root_user_and_it_wins_over_the_store() {
+    let file = r#"{"identities":[{"name":"root","actions":["Admin"],"account":{"id":"111122223333"}},{"name":"al","actions":["Read"]}]}"#;
+    let snapshot =
+        world(file, vec![user(r#"{"name":"al","actions":["Admin"]}"#), user(r#"{"name":"bo","account":{"id":"bo"}}"#)]);
+    let root = snapshot.user("root").unwrap();
+    assert!(root.is_root);
+    assert_eq!(&*root.arn, "arn:aws:iam::111122223333:root");
+    assert_eq!(snapshot.user("al").unwrap().document.actions, ["Read"]);
+    assert!(snapshot.problems().any(|(about, _)| about == "stored user `al`"));
+    assert_eq!(&*snapshot.user("bo").unwrap().arn, "arn:aws:iam::000000000000:user/bo");
+    assert_eq!(&*snapshot.user("bo").unwrap().owner_id, "bo");
+    for (file, change) in [
+        ("{}", Some(user(r#"{"name":"root","actions":["Admin"],"is_static":true}"#))),
+        (r#"{"identities":[{"name":"root","actions":["Admin:b"]}]}"#, None),
+    ] {
+        let snapshot = world(file, change.into_iter().collect());
+        assert!(!snapshot.user("root").unwrap().is_root, "{file}");
+    }
+}
+
+#[test]
+fn roles_answer_to_their_arns() {
+    let trust = r#""trustPolicy":{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}]}"#;
+    let snapshot = world(
+        "{}",
+        vec![
+            role(&format!(r#"{{"roleName":"R",{trust}}}"#)),
+            role(&format!(
+                r#"{{"roleName":"S","roleArn":"arn:aws:iam::111122223333:role/team/S",{trust},"maxSessionDuration":7200}}"#
+            )),
+            Change::Role("T".into(), RolePlace::Base, Some(Err(Unreadable("bad".into())))),
+        ],
+    );
+    for (arn, want) in [
+        ("arn:aws:iam::000000000000:role/R", Some("R")),
+        ("arn:aws:iam::role/R", Some("R")),
+        ("arn:aws:iam:::role/R", Some("R")),
+        ("arn:aws:iam::999999999999:role/R", None),
+        ("arn:aws:iam::000000000000:user/R", None),
+        ("arn:aws:iam::111122223333:role/team/S", Some("S")),
+        ("arn:aws:iam::111122223333:role/S", None),
+        ("R", None),
+        ("arn:aws:iam::000000000000:role/T", None),
+    ] {
+        assert_eq!(snapshot.role_by_arn(arn).map(|role| &*role.name), want, "{arn}");
+    }
+    let role = snapshot.role("S").unwrap();
+    assert_eq!((role.max_session_s, &*role.path, role.account.as_str()), (7200, "/team/", "111122223333"));
+    assert_eq!(snapshot.counts().problems, 1);
+}
+
+#[test]
+fn a_boundary_that_is_gone_denies() {
+    let mut document = UserDocument::parse(r#"{"name":"al"}"#, Facts::default()).unwrap();
+    document.facts.boundary = Some("B".into());
+    let snapshot = world("{}", vec![Change::User("al".into(), Some(Ok(document))), policy("B", GET)]);
+    let boundary = |snapshot: &Snapshot| snapshot.user("al").unwrap().boundary.clone().unwrap();
+    assert!(boundary(&snapshot).unreadable_reason().is_none());
+    let gone = snapshot.apply([Change::Policy("B".into(), PolicyPlace::Api, None)]);
+    assert!(boundary(&gone).unreadable_reason().is_some_and(|why| why.contains("boundary `B`")));
+}
