@@ -12,12 +12,15 @@ use crate::body_facts::BodyFacts;
 use crate::condition_keys::set_condition_keys;
 use crate::host::HostRules;
 use crate::operation::Operation;
-use crate::query::QueryString;
+use crate::query::{QueryString, decode};
 use crate::query_actions::{QueryCaller, query_requirements, set_query_condition_keys};
-use crate::route::route;
+use crate::route::{object_key, route};
 
 /// The account of bucket owner and caller in all cases.
 const ACCOUNT: &str = "111122223333";
+
+/// Stands for a key that S3 has and this gateway refuses (`a/../b`, `a//b`) while the row is judged by AWS's rules.
+const STAND_IN: &str = "kelpgate-stand-in-for-the-key-of-the-row";
 
 /// A row of `request-actions.jsonl`.
 #[derive(Deserialize)]
@@ -57,7 +60,8 @@ pub fn actions_line(line: &str) -> String {
 
 impl Case {
     fn s3(&self) -> Result<Value, String> {
-        let head = self.head()?;
+        let (path, refused) = self.path_and_refused_key();
+        let head = self.head(&path)?;
         let op = route(&head, &HostRules::default()).map_err(|error| error.to_string())?;
         if matches!(op, Operation::Query(_)) {
             return self.query_api();
@@ -74,12 +78,34 @@ impl Case {
             .map(|one| json!({ "action": one.action, "resource": one.resource }))
             .collect();
         let conditional: Vec<Value> = conditional(&op).iter().map(conditional_json).collect();
-        Ok(json!({
+        let mut answer = json!({
             "operation": op.name(),
             "requires": requires,
             "conditional": conditional,
             "context": context_json(&context),
-        }))
+        });
+        if let (Some((key, reason)), Value::Object(fields)) = (refused, &mut answer) {
+            for list in ["requires", "conditional"] {
+                fields
+                    .get_mut(list)
+                    .and_then(Value::as_array_mut)
+                    .into_iter()
+                    .flatten()
+                    .for_each(|one| put_back(one, &key));
+            }
+            fields.insert(String::from("refusedByGateway"), Value::String(reason));
+        }
+        Ok(answer)
+    }
+
+    /// The path to judge, and the decoded key with the reason when this gateway would refuse it.
+    fn path_and_refused_key(&self) -> (String, Option<(String, String)>) {
+        let parts = self.path.strip_prefix('/').and_then(|path| path.split_once('/'));
+        let Some((bucket, key)) = parts.filter(|(_, key)| !key.is_empty()) else { return (self.path.clone(), None) };
+        match decode(key).map(|key| (object_key(&key), key)) {
+            Ok((Err(error), key)) => (format!("/{bucket}/{STAND_IN}"), Some((key, error.to_string()))),
+            Ok((Ok(_), _)) | Err(_) => (self.path.clone(), None),
+        }
     }
 
     fn query_api(&self) -> Result<Value, String> {
@@ -106,7 +132,7 @@ impl Case {
         }))
     }
 
-    fn head(&self) -> Result<http::request::Parts, String> {
+    fn head(&self, path: &str) -> Result<http::request::Parts, String> {
         use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode as encode};
         let query: Vec<String> = self
             .query
@@ -114,8 +140,7 @@ impl Case {
             .map(|(name, value)| format!("{}={}", encode(name, NON_ALPHANUMERIC), encode(value, NON_ALPHANUMERIC)))
             .collect();
         // The path stands as it is sent, but a row may spell characters that a request must encode.
-        let path: String = self
-            .path
+        let path: String = path
             .chars()
             .map(|character| match character {
                 '!'..='~' if !matches!(character, '?' | '#' | '"' | '<' | '>' | '`' | '{' | '}' | '\\' | '^' | '|') => {
@@ -140,6 +165,13 @@ impl Case {
             }
             _ => Ok(BodyFacts::None),
         }
+    }
+}
+
+fn put_back(one: &mut Value, key: &str) {
+    let resource = one.get("resource").and_then(Value::as_str).map(|resource| resource.replace(STAND_IN, key));
+    if let (Some(resource), Value::Object(fields)) = (resource, one) {
+        fields.insert(String::from("resource"), Value::String(resource));
     }
 }
 

@@ -113,6 +113,12 @@ fn permissions_beyond_the_corpus() {
         &["s3:GetObject arn:aws:s3:::src/a", "s3:PutObject arn:aws:s3:::bkt/k"],
         &[("s3:x-amz-copy-source", json!("src/a"))],
     );
+    // Keys that S3 has and a filer cannot hold are judged as AWS does: decoded once, never normalised.
+    for (path, key) in [("a/../b", "a/../b"), ("a//b", "a//b"), ("/a", "/a"), ("a%2F.%2Fb", "a/./b"), ("%252e", "%2e")]
+    {
+        let requires = format!("s3:GetObject arn:aws:s3:::bkt/{key}");
+        check(&format!(r#""method":"GET","path":"/bkt/{path}""#), &[&requires], &[]);
+    }
     // A DeleteObjects whose body was not read needs the permission on every key.
     check(&format!(r#""method":"POST",{b},"query":{{"delete":""}}"#), &["s3:DeleteObject arn:aws:s3:::bkt/*"], &[]);
 }
@@ -168,7 +174,8 @@ fn rows_that_cannot_be_judged_give_an_error() {
     for row in [
         "not json",
         r#"{"id":"x"}"#,
-        r#"{"id":"x","method":"GET","path":"/bkt/../k"}"#,
+        r#"{"id":"x","method":"GET","path":"/bkt/%zz"}"#,
+        r#"{"id":"x","method":"GET","path":"/../k"}"#,
         r#"{"id":"x","method":"G ET","path":"/bkt"}"#,
         r#"{"id":"x","service":"iam","method":"POST","path":"/","body":"Action=PassRole"}"#,
         r#"{"id":"x","service":"iam","method":"POST","path":"/","body":"Action=listusers"}"#,
