@@ -94,9 +94,8 @@ impl FilerStore {
             }
             seen.insert(document, mark);
         }
-        let reads = new
-            .iter()
-            .map(|(document, directory, entry)| async move { self.change(document, directory, entry, known).await });
+        let reads: Vec<_> =
+            new.iter().map(|(document, directory, entry)| self.change(document, directory, entry, known)).collect();
         let read: Vec<Change> = futures_util::stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
         let gone = index.0.keys().filter(|document| !seen.contains_key(*document)).map(absent);
         let changes = gone.chain(read).collect();

@@ -1,1 +1,375 @@
+use std::sync::Arc;
 
+use filer::{EmbeddedFiler, Filer, Mutation, Transaction};
+use iam::{
+    Change, DocumentKey, DocumentStore, Facts, Holder, IamConfig, Identities, PolicyPlace, PolicyText, Settings,
+    Snapshot, UserDocument,
+};
+
+use crate::document::to_entry;
+use crate::{FilerStore, IamStore, Index, Layout, Noticed, StoreError};
+
+const GET: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}"#;
+
+struct Place {
+    filer: Arc<dyn Filer>,
+    store: FilerStore,
+    _directory: tempfile::TempDir,
+}
+
+fn on_filer(config: &mut IamConfig) {
+    config.policy_store = DocumentStore::Filer { base_path: "/seaweedfs/iam/policies".into() };
+    config.role_store = DocumentStore::Filer { base_path: "/seaweedfs/iam/roles".into() };
+}
+
+fn place() -> Place {
+    let directory = tempfile::tempdir().unwrap();
+    let filer: Arc<dyn Filer> = Arc::new(EmbeddedFiler::open(directory.path()).unwrap());
+    let mut config = IamConfig::default();
+    on_filer(&mut config);
+    let store = FilerStore::new(filer.clone(), Layout::new(&config, "/buckets"));
+    Place { filer, store, _directory: directory }
+}
+
+impl Place {
+    /// Writes a document as somebody else would: no condition.
+    async fn put(&self, path: &str, text: &str) {
+        let (directory, name) = path.rsplit_once('/').unwrap();
+        let entry = to_entry(name, text, &Facts::default(), None, 1);
+        self.mutate(path, Mutation::Put { directory: directory.into(), entry: Box::new(entry) }).await;
+    }
+
+    async fn delete(&self, path: &str) {
+        let (directory, name) = path.rsplit_once('/').unwrap();
+        let (directory, name) = (directory.into(), name.into());
+        self.mutate(path, Mutation::Delete { directory, name, delete_data: true, recursive: true }).await;
+    }
+
+    async fn mutate(&self, path: &str, mutation: Mutation) {
+        let transaction = Transaction { lock_key: path.into(), mutations: vec![mutation], ..Transaction::default() };
+        self.filer.transact(transaction).await.unwrap();
+    }
+
+    async fn text(&self, path: &str) -> Option<String> {
+        self.filer.lookup(path).await.unwrap().map(|entry| String::from_utf8(entry.content).unwrap())
+    }
+
+    /// What a gateway sees that lists now.
+    async fn snapshot(&self) -> Snapshot {
+        let changes = self.store.list(&mut Index::default(), None).await.unwrap();
+        Snapshot::new(Settings::default(), &Identities::default()).apply(changes)
+    }
+}
+
+fn put_user(document: UserDocument) -> Change {
+    Change::User(document.name.as_str().into(), Some(Ok(document)))
+}
+
+fn user(name: &str) -> UserDocument {
+    UserDocument { name: name.into(), ..UserDocument::default() }
+}
+
+#[tokio::test]
+async fn what_weed_wrote_is_found_and_what_is_none_of_ours_is_not() {
+    let place = place();
+    for (path, text) in [
+        (
+            "/etc/iam/identities/al.json",
+            r#"{"name":"al","credentials":[{"access_key":"AK1","secret_key":"s"}],"policy_names":["P"]}"#,
+        ),
+        ("/etc/iam/identities/wrong.json", r#"{"name":"other"}"#),
+        ("/etc/iam/identities/bad.json", "{"),
+        ("/etc/iam/identities/deep/er.json", r#"{"name":"er"}"#),
+        ("/etc/iam/identities/notes.txt", "hello"),
+        ("/etc/iam/groups/g.json", r#"{"name":"g","members":["al"]}"#),
+        (
+            "/etc/iam/service_accounts/sa:al:1.json",
+            r#"{"id":"sa:al:1","parent_user":"al","credential":{"access_key":"AKS","secret_key":"s"}}"#,
+        ),
+        ("/etc/iam/policies/P.json", GET),
+        ("/etc/iam/policies/bucket-policy:b1x.json", GET),
+        ("/etc/iam/policies.json", r#"{"inlinePolicies":{"al":{"I":{"Version":"2012-10-17","Statement":[]}}}}"#),
+        ("/seaweedfs/iam/policies/policy_Q.json", GET),
+        ("/seaweedfs/iam/policies/W.json", GET),
+        ("/seaweedfs/iam/policies/seeded.json", "{}"),
+        ("/seaweedfs/iam/policies/bucket-policy:b1x.json", GET),
+        ("/seaweedfs/iam/roles/R.json", r#"{"roleName":"R","trustPolicy":{"Version":"2012-10-17","Statement":[]}}"#),
+        ("/seaweedfs/iam/roles/seeded.json", "{}"),
+        ("/seaweedfs/iam/inline/users/al/J.json", GET),
+        ("/seaweedfs/iam/inline/robots/al/J.json", GET),
+    ] {
+        place.put(path, text).await;
+    }
+    let snapshot = place.snapshot().await;
+    let counts = snapshot.counts();
+    assert_eq!((counts.users, counts.keys, counts.groups, counts.roles, counts.service_accounts), (1, 2, 1, 1, 1));
+    assert_eq!(snapshot.policies().map(|policy| &*policy.name).collect::<Vec<_>>(), ["P", "Q", "W"]);
+    let inline = snapshot.inline_policies(&Holder::User("al".into()));
+    assert_eq!(inline.keys().map(|name| &**name).collect::<Vec<_>>(), ["I", "J"]);
+    let problems: Vec<String> = snapshot.problems().map(|(about, why)| format!("{about} {why}")).collect();
+    assert!(problems.iter().any(|line| line.contains("`wrong`") && line.contains("`other`")), "{problems:?}");
+    assert!(problems.iter().any(|line| line.contains("`bad`") && line.contains("line 1")), "{problems:?}");
+}
+
+#[tokio::test]
+async fn a_document_is_written_as_weed_would_and_read_back_with_its_facts() {
+    let place = place();
+    let key = [DocumentKey::User("al".into())];
+    let fresh = place.store.read(&key).await.unwrap();
+    let facts = Facts { id: "AIDA1".into(), created_s: 5, path: "/x/".into(), ..Facts::default() };
+    let document = UserDocument { actions: vec!["Read:b".into()], facts: facts.clone(), ..user("al") };
+    let written = place.store.commit(&fresh, &[put_user(document)]).await.unwrap();
+    assert_eq!(written[0].path, "/etc/iam/identities/al.json");
+    let entry = place.filer.lookup("/etc/iam/identities/al.json").await.unwrap().unwrap();
+    assert_eq!(entry.attributes().file_mode, 0o644);
+    assert_eq!(entry.attributes().file_size, entry.content.len() as u64);
+    assert_eq!(Some(&entry.attributes().md5), written[0].md5.as_ref());
+    assert!(!entry.extended.contains_key("Seaweed-X-Amz-ETag"));
+    let text = String::from_utf8(entry.content).unwrap();
+    assert!(text.starts_with("{\n  \"name\": \"al\",\n  \"actions\": [\n    \"Read:b\"\n  ],\n"), "{text}");
+    let snapshot = place.snapshot().await;
+    assert_eq!(snapshot.user("al").unwrap().document.facts, facts);
+    assert_eq!(&*snapshot.user("al").unwrap().arn, "arn:aws:iam::000000000000:user/x/al");
+}
+
+#[tokio::test]
+async fn what_somebody_else_wrote_is_not_overwritten() {
+    let place = place();
+    let key = [DocumentKey::User("al".into())];
+    let path = "/etc/iam/identities/al.json";
+    // Somebody creates it first.
+    let fresh = place.store.read(&key).await.unwrap();
+    place.put(path, r#"{"name":"al","disabled":true}"#).await;
+    let conflict = place.store.commit(&fresh, &[put_user(user("al"))]).await.unwrap_err();
+    assert!(matches!(conflict, StoreError::Conflict(ref at) if at == path), "{conflict}");
+    // Somebody changes it; somebody changes it and back again, which the nonce tells apart for our own writes.
+    let fresh = place.store.read(&key).await.unwrap();
+    place.put(path, r#"{"name":"al"}"#).await;
+    assert!(place.store.commit(&fresh, &[put_user(user("al"))]).await.is_err());
+    assert!(place.store.commit(&fresh, &[Change::User("al".into(), None)]).await.is_err());
+    assert_eq!(place.text(path).await.unwrap(), r#"{"name":"al"}"#);
+    let fresh = place.store.read(&key).await.unwrap();
+    place.store.commit(&fresh, &[put_user(user("al"))]).await.unwrap();
+    let first = place.store.read(&key).await.unwrap();
+    place.store.commit(&first, &[put_user(user("al"))]).await.unwrap();
+    assert!(place.store.commit(&first, &[put_user(user("al"))]).await.is_err(), "equal documents, different writes");
+    // Somebody deletes it.
+    let fresh = place.store.read(&key).await.unwrap();
+    place.delete(path).await;
+    assert!(place.store.commit(&fresh, &[put_user(user("al"))]).await.is_err());
+    assert_eq!(place.text(path).await, None, "a deleted document came back");
+    let unseen = place.store.commit(&fresh, &[put_user(user("bo"))]).await.unwrap_err();
+    assert!(matches!(unseen, StoreError::Unseen(_)), "{unseen}");
+}
+
+#[tokio::test]
+async fn a_stale_etag_of_weed_is_respected_once_and_then_gone() {
+    let place = place();
+    let path = "/etc/iam/identities/al.json";
+    let mut entry = to_entry("al.json", r#"{"name":"al"}"#, &Facts::default(), None, 1);
+    entry.extended.insert("Seaweed-X-Amz-ETag".into(), b"stale".to_vec());
+    entry.extended.insert("Other".into(), b"kept".to_vec());
+    place.mutate(path, Mutation::Put { directory: "/etc/iam/identities".into(), entry: Box::new(entry) }).await;
+    let fresh = place.store.read(&[DocumentKey::User("al".into())]).await.unwrap();
+    place.store.commit(&fresh, &[put_user(user("al"))]).await.unwrap();
+    let entry = place.filer.lookup(path).await.unwrap().unwrap();
+    assert!(!entry.extended.contains_key("Seaweed-X-Amz-ETag"));
+    assert_eq!(entry.extended_text("Other"), Some("kept"));
+}
+
+#[tokio::test]
+async fn two_stores_on_one_filer_lose_no_update() {
+    let place = place();
+    let other = place.store.clone();
+    place.put("/etc/iam/identities/al.json", r#"{"name":"al"}"#).await;
+    let write = |store: FilerStore, mark: &'static str| async move {
+        for round in 0..25 {
+            loop {
+                let fresh = store.read(&[DocumentKey::User("al".into())]).await.unwrap();
+                let Some(Change::User(_, Some(Ok(mut document)))) = fresh.changes.first().cloned() else { panic!() };
+                document.actions.push(format!("{mark}{round}"));
+                match store.commit(&fresh, &[put_user(document)]).await {
+                    Ok(_) => break,
+                    Err(StoreError::Conflict(_)) => tokio::task::yield_now().await,
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        }
+    };
+    tokio::join!(tokio::spawn(write(place.store.clone(), "a")), tokio::spawn(write(other, "b")));
+    let snapshot = place.snapshot().await;
+    let mut actions = snapshot.user("al").unwrap().document.actions.clone();
+    actions.sort();
+    actions.dedup();
+    assert_eq!(actions.len(), 50, "{actions:?}");
+}
+
+#[tokio::test]
+async fn a_second_listing_reads_only_what_differs() {
+    let place = place();
+    for name in ["al", "bo", "cy"] {
+        place.put(&format!("/etc/iam/identities/{name}.json"), &format!(r#"{{"name":"{name}"}}"#)).await;
+    }
+    let mut index = Index::default();
+    assert_eq!(place.store.list(&mut index, None).await.unwrap().len(), 3);
+    assert_eq!(place.store.list(&mut index, None).await.unwrap().len(), 0);
+    place.put("/etc/iam/identities/bo.json", r#"{"name":"bo","disabled":true}"#).await;
+    place.delete("/etc/iam/identities/cy.json").await;
+    let changes = place.store.list(&mut index, None).await.unwrap();
+    let changes = format!("{changes:?}");
+    assert!(
+        changes.contains("User(\"cy\", None)") && changes.contains("disabled: true") && !changes.contains("\"al\""),
+        "{changes}"
+    );
+}
+
+#[tokio::test]
+async fn events_become_facts() {
+    let place = place();
+    let mut index = Index::default();
+    let entry = |name: &str, text: &str| Some(Box::new(to_entry(name, text, &Facts::default(), None, 1)));
+    let directory =
+        |name: &str| Some(Box::new(filer::Entry { name: name.into(), is_directory: true, ..Default::default() }));
+    let event = |directory: &str, old, new, new_directory: &str| filer::Change {
+        directory: directory.into(),
+        old,
+        new,
+        new_directory: new_directory.into(),
+        ts_ns: 1,
+    };
+    let identities = "/etc/iam/identities";
+    for (event, want) in [
+        (event(identities, None, entry("al.json", r#"{"name":"al"}"#), ""), "User(\"al\", Some(Ok"),
+        // The same again is nothing new.
+        (event(identities, None, entry("al.json", r#"{"name":"al"}"#), ""), "[]"),
+        (event(identities, None, entry("al.txt", "x"), ""), "[]"),
+        (event(identities, entry("al.json", ""), None, ""), "User(\"al\", None)"),
+        (event(identities, entry("al.json", ""), None, ""), "[]"),
+        (event(identities, None, entry("bo.json", "{"), ""), "User(\"bo\", Some(Err"),
+        (
+            event("/tmp", entry("cy.json", r#"{"name":"cy"}"#), entry("cy.json", r#"{"name":"cy"}"#), identities),
+            "User(\"cy\", Some(Ok",
+        ),
+        (
+            event(identities, entry("cy.json", r#"{"name":"cy"}"#), entry("cy.json", r#"{"name":"cy"}"#), "/tmp"),
+            "User(\"cy\", None)",
+        ),
+        (event("/buckets", None, directory("b1x"), ""), "Bucket(\"b1x\", Some"),
+        (event("/buckets", None, directory(".system"), ""), "[]"),
+        (event("/buckets", None, entry("file", ""), ""), "[]"),
+        (event("/buckets", directory("b1x"), None, ""), "Bucket(\"b1x\", None)"),
+        (event("/etc/iam", directory("identities"), None, ""), "Relist"),
+        (event("/seaweedfs/iam/inline/users", directory("al"), None, ""), "Relist"),
+        (event("/tmp", directory("x"), directory("roles"), "/seaweedfs/iam"), "Relist"),
+        (event("/tmp", directory("x"), None, ""), "[]"),
+    ] {
+        let described = format!("{event:?}");
+        let found = match place.store.notice(&event, &mut index, None).await.unwrap() {
+            Noticed::Changes(changes) => format!("{changes:?}"),
+            Noticed::Relist => "Relist".into(),
+        };
+        assert!(found.contains(want), "wanted {want}, found {found} for {described}");
+    }
+}
+
+fn config(trust_action: &str, policy: &str) -> IamConfig {
+    let text = format!(
+        r#"{{"roles":[{{"roleName":"R","trustPolicy":{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":"*","Action":"{trust_action}"}}]}},"attachedPolicies":["P"]}}],
+            "policies":[{{"name":"P","document":{policy}}}]}}"#
+    );
+    let mut config = IamConfig::parse(&text, &iam::Surroundings { filers: &[], generated_key: "" }).unwrap();
+    on_filer(&mut config);
+    config
+}
+
+#[tokio::test]
+async fn seeding_creates_once_updates_what_nobody_touched_and_keeps_the_rest() {
+    let place = place();
+    let (role, policy) = ("/seaweedfs/iam/roles/R.json", "/seaweedfs/iam/policies/policy_P.json");
+    let first = config("sts:AssumeRole", GET);
+    let done = place.store.seed(&first).await.unwrap();
+    assert_eq!(done.created, ["role `R`", "policy `P`"]);
+    let (role_text, policy_text) = (place.text(role).await.unwrap(), place.text(policy).await.unwrap());
+    assert_eq!(policy_text, GET);
+    assert!(role_text.contains("\"roleName\": \"R\""), "{role_text}");
+    // Again: nothing to do, not even for another gateway.
+    assert_eq!(place.store.seed(&first).await.unwrap(), crate::Seeded::default());
+    assert_eq!(place.text(role).await.unwrap(), role_text);
+    // The file changes, the filer did not: updated.
+    let put = GET.replace("GetObject", "PutObject");
+    let second = config("sts:AssumeRoleWithWebIdentity", &put);
+    let done = place.store.seed(&second).await.unwrap();
+    assert_eq!(done.updated, ["role `R`", "policy `P`"]);
+    assert_eq!(place.text(policy).await.unwrap(), put);
+    // The filer changes and the file stays as it is, or changes too: kept.
+    let ours = GET.replace("GetObject", "DeleteObject");
+    place.put(policy, &ours).await;
+    for config in [&second, &first] {
+        let done = place.store.seed(config).await.unwrap();
+        assert!(
+            done.kept.iter().any(|line| line.contains("policy `P`") && line.contains("changed on the filer")),
+            "{done:?}"
+        );
+        assert_eq!(place.text(policy).await.unwrap(), ours);
+    }
+    // Deleted: stays deleted.
+    place.delete(policy).await;
+    let done = place.store.seed(&second).await.unwrap();
+    assert!(done.kept.iter().any(|line| line.contains("stays deleted")), "{done:?}");
+    assert_eq!(place.text(policy).await, None);
+    // Created again by the file's own text: known again.
+    place.put(policy, &put).await;
+    assert_eq!(place.store.seed(&second).await.unwrap().kept, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn seeding_takes_the_name_that_weed_gave() {
+    let place = place();
+    place.put("/seaweedfs/iam/policies/P.json", &GET.replace(',', " , ")).await;
+    let done = place.store.seed(&config("sts:AssumeRole", GET)).await.unwrap();
+    assert_eq!(done.created, ["role `R`"], "the policy is there under weed's name, and says the same");
+    assert_eq!(place.text("/seaweedfs/iam/policies/policy_P.json").await, None);
+    let done = place.store.seed(&config("sts:AssumeRole", &GET.replace("Get", "Put"))).await.unwrap();
+    assert_eq!(done.updated, ["policy `P`"]);
+    assert!(place.text("/seaweedfs/iam/policies/P.json").await.unwrap().contains("s3:PutObject"));
+}
+
+#[tokio::test]
+async fn gateways_that_start_together_seed_once() {
+    let place = place();
+    let seed = |store: FilerStore| async move { store.seed(&config("sts:AssumeRole", GET)).await.unwrap() };
+    let starts = (0..8).map(|_| tokio::spawn(seed(place.store.clone())));
+    let mut created = 0;
+    for start in starts.collect::<Vec<_>>() {
+        created += start.await.unwrap().created.len();
+    }
+    assert_eq!(created, 2);
+    let record = place.text("/seaweedfs/iam/roles/seeded.json").await.unwrap();
+    assert!(record.contains("\"R\""), "{record}");
+}
+
+#[tokio::test]
+async fn names_that_the_store_cannot_hold_are_refused() {
+    let place = place();
+    for name in ["seeded", "policy_x", "a/b"] {
+        let mut bad = config("sts:AssumeRole", GET);
+        bad.policies = vec![(name.to_owned(), GET.to_owned())];
+        assert!(matches!(place.store.seed(&bad).await, Err(StoreError::NoPlace(..))), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_policy_in_two_places_is_read_and_written_in_both() {
+    let place = place();
+    place.put("/etc/iam/policies/P.json", GET).await;
+    place.put("/seaweedfs/iam/policies/P.json", GET).await;
+    let fresh = place.store.read(&[DocumentKey::Policy("P".into())]).await.unwrap();
+    let text = |read: &Change| matches!(read, Change::Policy(_, _, Some(Ok(_))));
+    assert_eq!(fresh.changes.iter().filter(|change| text(change)).count(), 2);
+    let new = PolicyText { text: GET.replace("Get", "Put").into(), facts: Facts::default() };
+    let changes = [PolicyPlace::Api, PolicyPlace::Base].map(|at| Change::Policy("P".into(), at, Some(Ok(new.clone()))));
+    place.store.commit(&fresh, &changes).await.unwrap();
+    let snapshot = place.snapshot().await;
+    assert!(snapshot.policy("P").unwrap().text.contains("PutObject"));
+    assert_eq!(snapshot.counts().problems, 0);
+}
