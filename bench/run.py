@@ -112,9 +112,7 @@ def workloads(bench):
     yield Workload("403 by policy", lambda url: presigned(BOB, "GET", url, [f"{bench.bucket}/denied/k{n}" for n in range(50)]), 403)
     yield Workload(
         "list 1000",
-        lambda url: [
-            {"method": "GET", "target": Signer(ALICE).presign("GET", f"{url}/{bench.list_bucket}?list-type=2")[len(url) :], "headers": {"host": url[7:]}}
-        ],
+        lambda url: presigned(ALICE, "GET", url, [f"{bench.list_bucket}?list-type=2"]),
         connections=4,
     )  # fmt: skip
     yield Workload("assume role", assume_role)
@@ -238,16 +236,26 @@ class Bench:
         return {side: {n: statistics.median(r[n] for r in reports) for n in names} for side, reports in runs.items()}
 
 
-HEAD = f"{'workload':36} {'req/s weed':>11} {'kelpgate':>9} {'ratio':>6} | {'CPU us weed':>11} {'kelpgate':>9} {'ratio':>6} | {'p50 us':>8} {'':>8} {'p99 us':>8} {'':>8}"
+def table_row(name, *pairs):
+    """One line: the name, then for requests per second, CPU, p50 and p99 the two sides and their ratio."""
+    return f"{name:36}" + " |".join(f"{weed:>9}{ours:>9}{ratio:>7}" for weed, ours, ratio in pairs)
+
+
+HEAD = "\n".join(
+    [
+        table_row("", *[(what, "", "") for what in ("req/s", "CPU us", "p50 us", "p99 us")]),
+        table_row("workload", *[("weed", "kelpgate", "")] * 4),
+    ]
+)
 
 
 def row(workload, result):
     weed, ours = result["weed"], result["kelpgate"]
-    return (
-        f"{workload.name:36} {weed['requests_per_second']:11.0f} {ours['requests_per_second']:9.0f} "
-        f"{ours['requests_per_second'] / weed['requests_per_second']:5.2f}x | {weed['cpu_us']:11.0f} {ours['cpu_us']:9.0f} "
-        f"1/{weed['cpu_us'] / max(ours['cpu_us'], 0.001):4.1f} | {weed['p50_us']:8.0f} {ours['p50_us']:8.0f} {weed['p99_us']:8.0f} {ours['p99_us']:8.0f}"
-    )
+    pairs = []
+    for name in ("requests_per_second", "cpu_us", "p50_us", "p99_us"):
+        ratio = f"x{ours[name] / weed[name]:.2f}" if name == "requests_per_second" else f"1/{weed[name] / max(ours[name], 0.1):.1f}"
+        pairs.append((f"{weed[name]:.0f}", f"{ours[name]:.0f}", ratio))
+    return table_row(workload.name, *pairs)
 
 
 def change_latency(bench, rounds=40):

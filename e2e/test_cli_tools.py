@@ -166,10 +166,8 @@ def test_an_audit_log(logs, cluster, config_flags):
     config = logs / "audit.json"
     config.write_text(json.dumps({"fluent_host": "127.0.0.1", "fluent_port": 9}))
     port = free_port()
-    server = Server(
-        "audit", [kelpgate.binary(), "s3", f"-filer={cluster.filer.address}", f"-port={port}", "-ip.bind=127.0.0.1", f"-auditLogConfig={config}", *config_flags],
-        logs / "audit",
-    )  # fmt: skip
+    flags = [f"-filer={cluster.filer.address}", f"-port={port}", "-ip.bind=127.0.0.1", f"-auditLogConfig={config}"]
+    server = Server("audit", [kelpgate.binary(), "s3", *flags, *config_flags], logs / "audit")
     try:
         stopped = server.process.wait(5) != 0
     except subprocess.TimeoutExpired:

@@ -89,7 +89,8 @@ def test_s3cmd(endpoint, tree, tmp_path):
 
 def test_rclone(endpoint, tree, tmp_path):
     env = {
-        "RCLONE_CONFIG": "/dev/null", "RCLONE_CONFIG_K_TYPE": "s3", "RCLONE_CONFIG_K_PROVIDER": "Other", "RCLONE_CONFIG_K_REGION": "us-east-1",
+        "RCLONE_CONFIG": "/dev/null", "RCLONE_CONFIG_K_TYPE": "s3", "RCLONE_CONFIG_K_PROVIDER": "Other",
+        "RCLONE_CONFIG_K_REGION": "us-east-1",
         "RCLONE_CONFIG_K_ACCESS_KEY_ID": endpoint.key.access, "RCLONE_CONFIG_K_SECRET_ACCESS_KEY": endpoint.key.secret,
         "RCLONE_CONFIG_K_ENDPOINT": endpoint.url, "RCLONE_S3_UPLOAD_CUTOFF": "5M", "RCLONE_S3_CHUNK_SIZE": "5M",
     }  # fmt: skip

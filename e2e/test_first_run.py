@@ -7,6 +7,7 @@ import signal
 import stat
 import threading
 import time
+from urllib.parse import urlencode
 
 import pytest
 import requests
@@ -130,10 +131,9 @@ def test_users_cannot_help_themselves(server):
 
 @pytest.mark.parametrize("name", ["../evil", "a/b", "..", ".", "*", "root", "x" * 65, "", "a\nb", "a:b"])
 def test_user_names_that_are_none(server, name):
-    answer = request(
-        server.root, "POST", server.url + "/", f"Action=CreateUser&Version=2010-05-08&UserName={requests.utils.quote(name, safe='')}".encode(),
-        {"content-type": "application/x-www-form-urlencoded"}, service="iam",
-    )  # fmt: skip
+    form = urlencode({"Action": "CreateUser", "Version": "2010-05-08", "UserName": name}).encode()
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    answer = request(server.root, "POST", server.url + "/", form, headers, service="iam")
     assert answer.status in (400, 403, 409) and answer.code in (
         "ValidationError",
         "EntityAlreadyExists",

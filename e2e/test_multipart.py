@@ -196,9 +196,8 @@ def test_abort(endpoint, bucket):
 
 @pytest.mark.parametrize("upload_id", ["nonsense", "../../other", "%2e%2e", "a" * 500, "0" * 40 + "_" + "0" * 32])
 def test_unknown_upload_id(endpoint, bucket, upload_id):
-    answer = send(
-        "PUT", Signer(endpoint.key).presign("PUT", f"{endpoint.url}/{bucket}/mp/unknown", query={"partNumber": "1", "uploadId": upload_id}), body=b"x"
-    )  # fmt: skip
+    query = {"partNumber": "1", "uploadId": upload_id}
+    answer = send("PUT", Signer(endpoint.key).presign("PUT", f"{endpoint.url}/{bucket}/mp/unknown", query=query), body=b"x")
     assert (answer.status, answer.code) in ((404, "NoSuchUpload"), (400, "InvalidRequest")), answer
 
 
@@ -291,7 +290,8 @@ def test_full_object_checksum(endpoint, bucket):
         {"x-amz-checksum-crc64nvme": "rosUhgp5mIg="},
     )  # fmt: skip
     assert part.status == 200, part
-    body = f"<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{part.headers['etag']}</ETag></Part></CompleteMultipartUpload>"
+    one = f"<Part><PartNumber>1</PartNumber><ETag>{part.headers['etag']}</ETag></Part>"
+    body = f"<CompleteMultipartUpload>{one}</CompleteMultipartUpload>"
     done = request(endpoint.key, "POST", f"{url}?uploadId={upload_id}", body.encode())
     assert done.status == 200 and b"<ChecksumCRC64NVME>rosUhgp5mIg=</ChecksumCRC64NVME>" in done.body, done
     head = request(endpoint.key, "HEAD", url, headers={"x-amz-checksum-mode": "ENABLED"})

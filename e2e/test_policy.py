@@ -346,7 +346,10 @@ def test_policy_status(root_a, bucket, statement_of, public):
     assert root_a.get_bucket_policy_status(Bucket=bucket)["PolicyStatus"]["IsPublic"] is public
 
 
-GOOD = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::BUCKET/*"}]}'
+GOOD = (
+    '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*",'
+    '"Action":"s3:GetObject","Resource":"arn:aws:s3:::BUCKET/*"}]}'
+)
 
 
 @pytest.mark.parametrize(
