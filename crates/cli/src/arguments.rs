@@ -236,8 +236,6 @@ pub enum PolicyCommand {
     Validate(Validate),
     /// Tells which permissions a request needs: one JSON row in, one out.
     Actions(Cases),
-    /// Explains a decision: one JSON row in, the explanation out.
-    Explain(Cases),
 }
 
 #[derive(Args)]

@@ -19,6 +19,30 @@ pub fn double_dashes(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsStr
     arguments.into_iter().map(rewrite).collect()
 }
 
+/// Replaces `--options FILE` by the flags in the file: one `name=value` on each line, `#` begins a comment.
+///
+/// Errors: the file cannot be read.
+pub fn expand_options(arguments: Vec<OsString>) -> Result<Vec<OsString>, String> {
+    let mut expanded = Vec::with_capacity(arguments.len());
+    let mut arguments = arguments.into_iter();
+    while let Some(argument) = arguments.next() {
+        let file = match argument.to_str() {
+            Some("--options") => arguments.next(),
+            Some(text) => text.strip_prefix("--options=").map(OsString::from),
+            None => None,
+        };
+        let Some(file) = file else {
+            expanded.push(argument);
+            continue;
+        };
+        let text = std::fs::read_to_string(&file)
+            .map_err(|error| format!("-options: `{}` cannot be read: {error}", file.display()))?;
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        expanded.extend(lines.map(|line| format!("--{}", line.trim_start_matches('-')).into()));
+    }
+    Ok(expanded)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

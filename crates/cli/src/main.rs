@@ -1,2 +1,52 @@
 //! The binary `kelpgate`.
-fn main() {}
+
+mod arguments;
+mod configuration;
+mod control_plane;
+mod filer_metrics;
+mod filer_tools;
+mod go_flags;
+mod logging;
+mod policy_tools;
+mod private_file;
+mod root_key;
+mod s3;
+mod server;
+mod serving;
+mod status;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command};
+
+fn main() -> ExitCode {
+    let arguments = match go_flags::expand_options(go_flags::double_dashes(std::env::args_os())) {
+        Ok(arguments) => arguments,
+        Err(problem) => return fail(&problem),
+    };
+    let arguments = Arguments::parse_from(arguments);
+    let run = match arguments.command {
+        Command::Policy(command) => return policy_tools::run(command),
+        Command::Server(server) => runtime(arguments.verbosity, server::run(*server)),
+        Command::S3(s3) => runtime(arguments.verbosity, s3::run(*s3)),
+        Command::FilerLs(path) => runtime(arguments.verbosity, filer_tools::ls(path)),
+        Command::FilerCat(path) => runtime(arguments.verbosity, filer_tools::cat(path)),
+    };
+    match run {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => fail(&problem),
+    }
+}
+
+fn runtime(verbosity: u8, run: impl Future<Output = Result<(), String>>) -> Result<(), String> {
+    logging::start(verbosity);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|error| format!("the runtime does not start: {error}"))?.block_on(run)
+}
+
+fn fail(problem: &str) -> ExitCode {
+    eprintln!("kelpgate: {problem}");
+    ExitCode::FAILURE
+}

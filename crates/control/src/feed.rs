@@ -47,6 +47,8 @@ struct Working {
     snapshot: Snapshot,
     index: Index,
     loaded: bool,
+    /// What is kept in memory alone, in order.
+    local: Vec<Change>,
 }
 
 /// One session of the feed: from a subscription to its end.
@@ -92,7 +94,7 @@ impl Follower {
             filer,
             store,
             current: Arc::default(),
-            working: Mutex::new(Working { snapshot, index: Index::default(), loaded: false }),
+            working: Mutex::new(Working { snapshot, index: Index::default(), loaded: false, local: Vec::new() }),
             revision: channel::Sender::new(0),
             watches: Watches::default(),
             metrics: FeedMetrics::default(),
@@ -164,7 +166,23 @@ impl Follower {
     /// Applies changes that no filer tells about: documents that are kept in memory.
     pub async fn apply_local(&self, changes: Vec<Change>) {
         let mut working = self.working.lock().await;
+        working.local.extend(changes.iter().cloned());
         self.publish(&mut working, changes);
+    }
+
+    /// Takes another identities file in place of the one before. Requests see the old state until the new one is complete.
+    ///
+    /// Errors: the filer could not be listed; the old state stays.
+    pub async fn replace_identities(&self, identities: &Identities) -> Result<(), StoreError> {
+        let mut working = self.working.lock().await;
+        let fresh = Snapshot::new(working.snapshot.settings().clone(), identities).apply(working.local.clone());
+        let mut index = Index::default();
+        let changes = self.store.list(&mut index, Some(&working.snapshot)).await?;
+        working.snapshot = fresh.following(&working.snapshot);
+        working.index = index;
+        working.loaded = true;
+        self.publish(&mut working, changes);
+        Ok(())
     }
 
     async fn session(&self) -> Result<std::convert::Infallible, Ended> {
@@ -207,7 +225,7 @@ impl Follower {
     async fn relist(&self) -> Result<(), Ended> {
         let began = std::time::Instant::now();
         let mut working = self.working.lock().await;
-        let Working { snapshot, index, loaded } = &mut *working;
+        let Working { snapshot, index, loaded, .. } = &mut *working;
         let changes = self.store.list(index, Some(snapshot)).await?;
         let first = !std::mem::replace(loaded, true);
         let changed = changes.len();

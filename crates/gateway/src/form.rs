@@ -33,7 +33,11 @@ pub(crate) async fn read(
     incoming: Incoming,
 ) -> Result<Form, S3Error> {
     let mut parts = Parts::new(source(incoming), &post.boundary);
-    let (fields, file_name) = parts.fields().await?;
+    let (mut fields, file_name) = parts.fields().await?;
+    // The policy is about the key that the object gets.
+    for (_, key) in fields.iter_mut().filter(|(name, _)| name.eq_ignore_ascii_case("key")) {
+        *key = key.replace("${filename}", file_name.rsplit(['/', '\\']).next().unwrap_or_default());
+    }
     let arrival = visit.arrival(gateway, Services::S3, None);
     let authenticated = gateway.door.authenticate_form(&arrival, visit.snapshot, &fields)?;
     let mut limit = gateway.settings.max_body_bytes;
@@ -50,6 +54,7 @@ pub(crate) async fn read(
     let patience = gateway.settings.body_patience;
     let mut body = ObjectBody::new(parts.file(), Promises::default(), limit, patience);
     body.require_at_least(least);
+    body.hold(gateway.upload_limits.enter(post.content_length)?);
     Ok(Form { fields, authenticated, body })
 }
 
@@ -222,7 +227,8 @@ mod tests {
     use super::*;
 
     fn form(pieces: &[&'static str]) -> Parts {
-        let pieces: Vec<Result<Bytes, S3Error>> = pieces.iter().map(|piece| Ok(Bytes::from_static(piece.as_bytes()))).collect();
+        let pieces: Vec<Result<Bytes, S3Error>> =
+            pieces.iter().map(|piece| Ok(Bytes::from_static(piece.as_bytes()))).collect();
         Parts::new(Box::pin(futures_util::stream::iter(pieces)), "XX")
     }
 

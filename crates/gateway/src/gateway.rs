@@ -37,8 +37,6 @@ pub struct Settings {
     pub body_patience: Duration,
     /// The most bytes of an object in one PUT, or of a part.
     pub max_body_bytes: u64,
-    /// How long an operation may wait for the filer before it answers 503.
-    pub filer_patience: Duration,
     /// Proxies whose forwarding headers count.
     pub trusted_proxies: Vec<Network>,
 }

@@ -23,5 +23,5 @@ pub use body::ResponseBody;
 pub use gateway::{Gateway, Settings, SharedSnapshot};
 pub use limits::UploadLimits;
 pub use metrics::Metrics;
-pub use pages::metrics as metrics_page;
+pub use pages::MetricsListener;
 pub use query::{QueryApi, QueryCall, StatusPages};

@@ -1,10 +1,14 @@
 //! The pages of an operator, on the S3 port: `/status`, `/healthz`, `/readyz`, `/metrics`. They need no signature; a signed
 //! request for such a path is an S3 request for a bucket of that name.
 
+use std::sync::Arc;
+
 use http::header::{self, HeaderValue};
 use http::request::Parts;
-use http::{Method, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
 
+use crate::accept::{Answer, Connection};
 use crate::body::ResponseBody;
 use crate::gateway::Gateway;
 
@@ -29,8 +33,18 @@ pub(crate) fn page(gateway: &Gateway, head: &Parts) -> Option<Response<ResponseB
     }
 }
 
+/// Answers the pages alone, for a listener of their own.
+pub struct MetricsListener(pub Arc<Gateway>);
+
+impl Answer for MetricsListener {
+    async fn answer(&self, _connection: Connection, request: Request<Incoming>) -> Response<ResponseBody> {
+        let (head, _) = request.into_parts();
+        page(&self.0, &head).unwrap_or_else(|| text(StatusCode::NOT_FOUND, "text/plain", "see /metrics\n".to_owned()))
+    }
+}
+
 /// What Prometheus reads.
-pub fn metrics(gateway: &Gateway) -> Response<ResponseBody> {
+fn metrics(gateway: &Gateway) -> Response<ResponseBody> {
     text(StatusCode::OK, "application/openmetrics-text; version=1.0.0; charset=utf-8", gateway.metrics.text())
 }
 

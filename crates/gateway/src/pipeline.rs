@@ -52,9 +52,10 @@ impl Gateway {
     async fn walk(&self, connection: Connection, head: &Parts, incoming: Incoming, trail: &mut Trail) -> Answer {
         let operation = s3::route(head, &self.settings.hosts)?;
         trail.operation = operation.name();
-        let snapshot = self.snapshot.load_full().ok_or_else(|| {
-            errors::unavailable("This gateway has not loaded its access rules yet. Try again.")
-        })?;
+        let snapshot = self
+            .snapshot
+            .load_full()
+            .ok_or_else(|| errors::unavailable("This gateway has not loaded its access rules yet. Try again."))?;
         let visit = Visit { head, connection, snapshot: &snapshot, now: Timestamp::now() };
         match operation {
             Operation::CorsPreflight(preflight) => op::cors::preflight(self, &snapshot, &preflight),
@@ -62,7 +63,8 @@ impl Gateway {
             Operation::PostObject(post) => {
                 let form = form::read(self, &visit, &post, incoming).await?;
                 let facts = BodyFacts::Form(Box::new(form.fields.clone().into_put(post.bucket.clone())?));
-                let (call, permit) = self.admit(&visit, form.authenticated, Operation::PostObject(post), &facts, trail).await?;
+                let (call, permit) =
+                    self.admit(&visit, form.authenticated, Operation::PostObject(post), &facts, trail).await?;
                 op::execute(call, permit, op::Payload { facts, form: form.fields, body: form.body }).await
             }
             operation => {
@@ -138,7 +140,13 @@ impl Gateway {
             let error = S3Error::new(S3ErrorCode::EntityTooLarge);
             return Err(error.field("MaxSizeAllowed", limit.to_string()));
         }
-        Ok(ObjectBody::new(source(incoming), promises, limit, self.settings.body_patience))
+        let upload = matches!(operation, Operation::PutObject(_) | Operation::UploadPart(_));
+        let place = upload.then(|| self.upload_limits.enter(promises.length)).transpose()?;
+        let mut body = ObjectBody::new(source(incoming), promises, limit, self.settings.body_patience);
+        if let Some(place) = place {
+            body.hold(place);
+        }
+        Ok(body)
     }
 
     /// IAM and STS: the body names the action, so it is read and bound before anything is believed.

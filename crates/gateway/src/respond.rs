@@ -32,13 +32,7 @@ pub(crate) fn request_id() -> String {
 
 impl Trail {
     pub(crate) fn new(request_id: String) -> Self {
-        Self {
-            request_id,
-            operation: "Unknown",
-            principal: Arc::default(),
-            decision: None,
-            refused: None,
-        }
+        Self { request_id, operation: "Unknown", principal: Arc::default(), decision: None, refused: None }
     }
 
     pub(crate) fn refuse(&mut self, refusal: &Refusal) {
@@ -95,7 +89,12 @@ fn error_response(head: &Parts, error: &S3Error, request_id: &str) -> Response<R
 }
 
 /// An error found before the IAM or STS call was known, in the shape that the called API's clients parse.
-pub(crate) fn query_error(gateway: &Gateway, head: &Parts, error: &S3Error, request_id: &str) -> Response<ResponseBody> {
+pub(crate) fn query_error(
+    gateway: &Gateway,
+    head: &Parts,
+    error: &S3Error,
+    request_id: &str,
+) -> Response<ResponseBody> {
     let service = crate::query::claimed_service(head);
     let (code, status) = crate::query::query_code(error);
     let body = gateway.query_api.refuse(&service, code, status, error.message(), request_id);

@@ -15,6 +15,7 @@ use sigv4::checksum::{Checksum, Hasher};
 use sigv4::{BodyCheck, ChunkedDecoder, SigError};
 
 use crate::errors::{self, from_signature};
+use crate::limits::UploadPlace;
 
 /// Raw bytes as they arrive.
 pub type Source = Pin<Box<dyn Stream<Item = Result<Bytes, S3Error>> + Send>>;
@@ -49,6 +50,8 @@ pub struct ObjectBody {
     ended: bool,
     failure: Option<S3Error>,
     checksum: Option<Checksum>,
+    /// A place among the uploads in flight, given back with the body.
+    place: Option<UploadPlace>,
 }
 
 impl ObjectBody {
@@ -67,7 +70,13 @@ impl ObjectBody {
             ended: false,
             failure: None,
             checksum: None,
+            place: None,
         }
+    }
+
+    /// Keeps a place among the uploads in flight for as long as the body is there.
+    pub fn hold(&mut self, place: UploadPlace) {
+        self.place = Some(place);
     }
 
     /// A body with fewer bytes is `EntityTooSmall`.

@@ -5,7 +5,6 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use filer::{BytesOut, FilerError};
-use futures_util::Stream;
 use http_body::{Body, Frame, SizeHint};
 
 /// Nothing, a text, or an object on its way out.

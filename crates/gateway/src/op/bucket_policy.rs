@@ -9,9 +9,7 @@ use http::header::{self, HeaderValue};
 use http::{Response, StatusCode};
 use ids::BucketName;
 use policy::Policy;
-use s3::op::{
-    DeleteBucketPolicy, GetBucketPolicy, GetBucketPolicyStatus, PutBucketPolicy, policy_status_to_xml,
-};
+use s3::op::{DeleteBucketPolicy, GetBucketPolicy, GetBucketPolicyStatus, PutBucketPolicy, policy_status_to_xml};
 use s3::{S3Error, S3ErrorCode};
 
 use super::Call;
@@ -67,8 +65,13 @@ async fn patch(call: &Call<'_>, bucket: &BucketName, text: Option<&str>) -> Answ
         Some(text) => (BTreeMap::from([(name, text.as_bytes().to_vec())]), Vec::new()),
         None => (BTreeMap::new(), vec![name]),
     };
-    let mutation =
-        Mutation::Patch { directory: call.buckets_root().to_owned(), name: bucket.to_string(), set, remove, content: None };
+    let mutation = Mutation::Patch {
+        directory: call.buckets_root().to_owned(),
+        name: bucket.to_string(),
+        set,
+        remove,
+        content: None,
+    };
     let transaction = Transaction {
         lock_key: call.bucket_path(bucket),
         conditions: vec![Condition::Exists],

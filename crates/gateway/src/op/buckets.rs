@@ -29,7 +29,10 @@ pub async fn list_buckets(call: &Call<'_>, permit: Permit<ListBuckets>) -> Answe
     let paged = input.max_buckets.is_some();
     let most = input.max_buckets.map_or(usize::MAX, |most| most as usize);
     let mine = call.snapshot.buckets().filter(|bucket| {
-        bucket.account == call.caller.account && bucket.name.starts_with(prefix) && &*bucket.name > after && !other_region
+        bucket.account == call.caller.account
+            && bucket.name.starts_with(prefix)
+            && &*bucket.name > after
+            && !other_region
     });
     let mut buckets: Vec<BucketSummary> = mine
         .take(most.saturating_add(1))
@@ -60,7 +63,8 @@ pub async fn create_bucket(
     let region = call.gateway.settings.region.as_str();
     if let Some(wanted) = configuration.location_constraint.as_deref() {
         if !region.is_empty() && wanted != region {
-            let message = format!("The {wanted} location constraint is incompatible for the region of this endpoint, {region}");
+            let message =
+                format!("The {wanted} location constraint is incompatible for the region of this endpoint, {region}");
             return Err(S3Error::with_message(S3ErrorCode::IllegalLocationConstraintException, message));
         }
     }

@@ -32,9 +32,13 @@ pub async fn other(call: &Call<'_>, permit: Permit<Other>) -> Answer {
         Op::GetBucketLogging => none_form("BucketLoggingStatus"),
         Op::GetBucketNotificationConfiguration => none_form("NotificationConfiguration"),
         Op::GetBucketAccelerateConfiguration => none_form("AccelerateConfiguration"),
-        Op::GetBucketRequestPayment => answer::document(one_value("RequestPaymentConfiguration", "Payer", "BucketOwner")),
+        Op::GetBucketRequestPayment => {
+            answer::document(one_value("RequestPaymentConfiguration", "Payer", "BucketOwner"))
+        }
         Op::ListBucketAnalyticsConfigurations => empty_list("ListBucketAnalyticsConfigurationResult"),
-        Op::ListBucketIntelligentTieringConfigurations => empty_list("ListBucketIntelligentTieringConfigurationsResult"),
+        Op::ListBucketIntelligentTieringConfigurations => {
+            empty_list("ListBucketIntelligentTieringConfigurationsResult")
+        }
         Op::ListBucketInventoryConfigurations => empty_list("ListInventoryConfigurationsResult"),
         Op::ListBucketMetricsConfigurations => empty_list("ListMetricsConfigurationsResult"),
         Op::GetBucketWebsite => Err(none(bucket, S3ErrorCode::NoSuchWebsiteConfiguration)),

@@ -4,8 +4,8 @@ use http::header::{self, HeaderName};
 use http::request::Parts;
 use http::{HeaderMap, Response};
 use iam::{Bucket, Snapshot};
+use s3::cors::{CorsConfiguration, CorsHeaders, CorsRule};
 use s3::op::CorsPreflight;
-use s3::{CorsConfiguration, CorsHeaders, CorsRule};
 
 use super::Answer;
 use super::answer;

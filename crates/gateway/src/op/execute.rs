@@ -7,8 +7,8 @@ use s3::{BodyFacts, Effect, Operation, Requirement, S3Error, S3ErrorCode, TagSet
 
 use super::answer::Answer;
 use super::{
-    Call, bucket_policy, bucket_tagging, buckets, configuration, copy_object, delete_object, delete_objects, get_object,
-    get_object_attributes, list_objects, multipart, object_tagging, post_object, put_object,
+    Call, bucket_policy, bucket_tagging, buckets, configuration, copy_object, delete_object, delete_objects,
+    get_object, get_object_attributes, list_objects, multipart, object_tagging, post_object, put_object,
 };
 use crate::body::ObjectBody;
 
@@ -62,15 +62,11 @@ async fn dispatch(call: &mut Call<'_>, permit: Permit<Operation>, payload: Paylo
             let request = delete_request(facts);
             delete_many(call, seal.on(op), request).await
         }
-        Operation::GetObjectAttributes(op) => {
-            get_object_attributes::get_object_attributes(call, seal.on(op)).await
-        }
+        Operation::GetObjectAttributes(op) => get_object_attributes::get_object_attributes(call, seal.on(op)).await,
         Operation::ListObjects(op) => list_objects::list_objects(call, seal.on(op)).await,
         Operation::ListObjectsV2(op) => list_objects::list_objects_v2(call, seal.on(op)).await,
         Operation::ListBuckets(op) => buckets::list_buckets(call, seal.on(op)).await,
-        Operation::CreateBucket(op) => {
-            buckets::create_bucket(call, seal.on(op), bucket_configuration(facts)).await
-        }
+        Operation::CreateBucket(op) => buckets::create_bucket(call, seal.on(op), bucket_configuration(facts)).await,
         Operation::HeadBucket(op) => buckets::head_bucket(call, seal.on(op)).await,
         Operation::DeleteBucket(op) => buckets::delete_bucket(call, seal.on(op)).await,
         Operation::GetBucketLocation(op) => buckets::get_bucket_location(call, seal.on(op)).await,
@@ -79,51 +75,27 @@ async fn dispatch(call: &mut Call<'_>, permit: Permit<Operation>, payload: Paylo
             let document: Bytes = body.read_all(bucket_policy::MAX_DOCUMENT_BYTES).await?;
             bucket_policy::put_bucket_policy(call, seal.on(op), document).await
         }
-        Operation::DeleteBucketPolicy(op) => {
-            bucket_policy::delete_bucket_policy(call, seal.on(op)).await
-        }
-        Operation::GetBucketPolicyStatus(op) => {
-            bucket_policy::get_bucket_policy_status(call, seal.on(op)).await
-        }
-        Operation::GetBucketTagging(op) => {
-            bucket_tagging::get_bucket_tagging(call, seal.on(op)).await
-        }
-        Operation::PutBucketTagging(op) => {
-            bucket_tagging::put_bucket_tagging(call, seal.on(op), &tags(facts)).await
-        }
-        Operation::DeleteBucketTagging(op) => {
-            bucket_tagging::delete_bucket_tagging(call, seal.on(op)).await
-        }
-        Operation::GetObjectTagging(op) => {
-            object_tagging::get_object_tagging(call, seal.on(op)).await
-        }
-        Operation::PutObjectTagging(op) => {
-            object_tagging::put_object_tagging(call, seal.on(op), tags(facts)).await
-        }
-        Operation::DeleteObjectTagging(op) => {
-            object_tagging::delete_object_tagging(call, seal.on(op)).await
-        }
-        Operation::CreateMultipartUpload(op) => {
-            multipart::create_multipart_upload(call, seal.on(op)).await
-        }
+        Operation::DeleteBucketPolicy(op) => bucket_policy::delete_bucket_policy(call, seal.on(op)).await,
+        Operation::GetBucketPolicyStatus(op) => bucket_policy::get_bucket_policy_status(call, seal.on(op)).await,
+        Operation::GetBucketTagging(op) => bucket_tagging::get_bucket_tagging(call, seal.on(op)).await,
+        Operation::PutBucketTagging(op) => bucket_tagging::put_bucket_tagging(call, seal.on(op), &tags(facts)).await,
+        Operation::DeleteBucketTagging(op) => bucket_tagging::delete_bucket_tagging(call, seal.on(op)).await,
+        Operation::GetObjectTagging(op) => object_tagging::get_object_tagging(call, seal.on(op)).await,
+        Operation::PutObjectTagging(op) => object_tagging::put_object_tagging(call, seal.on(op), tags(facts)).await,
+        Operation::DeleteObjectTagging(op) => object_tagging::delete_object_tagging(call, seal.on(op)).await,
+        Operation::CreateMultipartUpload(op) => multipart::create_multipart_upload(call, seal.on(op)).await,
         Operation::UploadPart(op) => multipart::upload_part(call, seal.on(op), body).await,
         Operation::UploadPartCopy(op) => multipart::upload_part_copy(call, seal.on(op)).await,
         Operation::CompleteMultipartUpload(op) => {
             let list = body.read_all(MAX_PART_LIST_BYTES).await?;
             multipart::complete_multipart_upload(call, seal.on(op), list).await
         }
-        Operation::AbortMultipartUpload(op) => {
-            multipart::abort_multipart_upload(call, seal.on(op)).await
-        }
+        Operation::AbortMultipartUpload(op) => multipart::abort_multipart_upload(call, seal.on(op)).await,
         Operation::ListParts(op) => multipart::list_parts(call, seal.on(op)).await,
-        Operation::ListMultipartUploads(op) => {
-            multipart::list_multipart_uploads(call, seal.on(op)).await
-        }
+        Operation::ListMultipartUploads(op) => multipart::list_multipart_uploads(call, seal.on(op)).await,
         Operation::Other(op) => configuration::other(call, seal.on(op)).await,
         Operation::PostObject(op) => post_object::post_object(call, seal.on(op), form, body).await,
-        Operation::CorsPreflight(_) | Operation::Query(_) => {
-            Err(S3Error::new(S3ErrorCode::InternalError))
-        }
+        Operation::CorsPreflight(_) | Operation::Query(_) => Err(S3Error::new(S3ErrorCode::InternalError)),
     }
 }
 
@@ -182,7 +154,10 @@ impl Call<'_> {
     async fn make_missing_bucket(&mut self, operation: &Operation) -> Result<(), S3Error> {
         let writes = matches!(
             operation,
-            Operation::PutObject(_) | Operation::PostObject(_) | Operation::CopyObject(_) | Operation::CreateMultipartUpload(_)
+            Operation::PutObject(_)
+                | Operation::PostObject(_)
+                | Operation::CopyObject(_)
+                | Operation::CreateMultipartUpload(_)
         );
         let Some(name) = operation.bucket() else { return Ok(()) };
         if !writes || self.bucket.is_some() || !self.gateway.settings.auto_create_bucket {
@@ -192,7 +167,8 @@ impl Call<'_> {
             return Ok(());
         }
         self.make_bucket(name, None, &TagSet::default()).await?;
-        self.bucket = self.gateway.snapshot.load().as_ref().and_then(|snapshot| snapshot.bucket(name.as_str()).cloned());
+        self.bucket =
+            self.gateway.snapshot.load().as_ref().and_then(|snapshot| snapshot.bucket(name.as_str()).cloned());
         Ok(())
     }
 }

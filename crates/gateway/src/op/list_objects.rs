@@ -5,9 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use filer::Entry;
 use ids::BucketName;
-use s3::op::{
-    ListObjects, ListObjectsOutput, ListObjectsV2, ListObjectsV2Output, ListQuery, ObjectSummary, Owner,
-};
+use s3::op::{ListObjects, ListObjectsOutput, ListObjectsV2, ListObjectsV2Output, ListQuery, ObjectSummary, Owner};
 use s3::{ChecksumType, S3Error};
 
 use super::Call;
@@ -87,7 +85,9 @@ fn read_token(token: &str) -> Result<After, S3Error> {
     match text.as_deref().and_then(|text| text.split_at_checked(1)) {
         Some(("k", key)) => Ok(After::Key(key.to_owned())),
         Some(("p", prefix)) => Ok(After::Prefix(prefix.to_owned())),
-        _ => Err(S3Error::invalid_argument("continuation-token", token, "The continuation token provided is incorrect")),
+        _ => {
+            Err(S3Error::invalid_argument("continuation-token", token, "The continuation token provided is incorrect"))
+        }
     }
 }
 

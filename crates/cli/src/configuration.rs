@@ -1,0 +1,120 @@
+//! The files of the command line, read once: identities, `-iam.config`, trusted proxies.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use access::Network;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use iam::{CrossAccountSetting, DocumentStore, IamConfig, Identities, RolePlace, Surroundings};
+use ids::SecretAccessKey;
+use policy::CrossAccount;
+use sts::{SessionKeys, SigningKey};
+
+/// What the files say.
+pub struct Configuration {
+    pub identities: Identities,
+    pub iam: IamConfig,
+}
+
+impl Configuration {
+    /// Reads both files. Every warning is logged; every error names the file, the line and what to do.
+    pub fn read(config: Option<&Path>, iam_config: Option<&Path>, filers: &[String]) -> Result<Self, String> {
+        let iam = match iam_config {
+            None => IamConfig::default(),
+            Some(path) => {
+                let generated_key = BASE64.encode(rand::random::<[u8; 32]>());
+                let surroundings = Surroundings { filers, generated_key: &generated_key };
+                let text = read_file("-iam.config", path)?;
+                IamConfig::parse(&text, &surroundings)
+                    .map_err(|error| format!("-iam.config: {}: {error}", path.display()))?
+            }
+        };
+        let identities = Self::read_identities(config, iam_config)?;
+        for warning in iam.warnings.iter().chain(&identities.warnings) {
+            tracing::warn!("configuration: {warning}");
+        }
+        if iam.default_effect_allow {
+            tracing::warn!(
+                "policy.defaultEffect is Allow: every authenticated S3 request that no policy denies is allowed"
+            );
+        }
+        Ok(Self { identities, iam })
+    }
+
+    /// Reads the identities: `-config`, or `-iam.config` where that is not given.
+    pub fn read_identities(config: Option<&Path>, iam_config: Option<&Path>) -> Result<Identities, String> {
+        let (flag, path) = match (config, iam_config) {
+            (Some(path), _) => ("-config", path),
+            (None, Some(path)) => ("-iam.config", path),
+            (None, None) => return Ok(Identities::default()),
+        };
+        let text = read_file(flag, path)?;
+        let environment = |name: &str| std::env::var(name).ok();
+        Identities::parse(&text, &environment).map_err(|error| format!("{flag}: {}: {error}", path.display()))
+    }
+
+    /// `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` add an administrator, as in weed.
+    pub fn add_environment_admin(identities: &mut Identities) {
+        let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+        if let (Some(id), Some(secret)) = (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")) {
+            identities.add_environment_admin(&id, SecretAccessKey::new(secret));
+        }
+    }
+
+    /// What holds for all requests.
+    pub fn settings(&self) -> iam::Settings {
+        iam::Settings {
+            account: self.iam.sts.account,
+            default_effect_allow: self.iam.default_effect_allow,
+            cross_account: match self.iam.kelpgate.cross_account {
+                CrossAccountSetting::ResourcePolicy => CrossAccount::ResourcePolicy,
+                CrossAccountSetting::Both => CrossAccount::Both,
+            },
+            role_place: match self.iam.role_store {
+                DocumentStore::Memory => RolePlace::Memory,
+                DocumentStore::Filer { .. } => RolePlace::Base,
+            },
+        }
+    }
+
+    /// The keys of sessions: the configured one, else `fallback`, else none (and no sessions).
+    pub fn session_keys(&self, fallback: Option<SigningKey>) -> Option<Arc<SessionKeys>> {
+        let current = self.iam.sts.signing_key.clone().or(fallback)?;
+        let (issuer, account_id) = (self.iam.sts.issuer.clone(), self.iam.sts.account);
+        Some(Arc::new(SessionKeys { current, older: Vec::new(), issuer, account_id }))
+    }
+
+    /// Proxies whose forwarding headers count: `kelpgate.trustedProxies` and what `security.toml` says.
+    pub fn trusted_proxies(&self, of_security: &[String]) -> Result<Vec<Network>, String> {
+        let all = self.iam.kelpgate.trusted_proxies.iter().chain(of_security);
+        all.map(|text| text.parse().map_err(|error| format!("trusted proxies: {error}"))).collect()
+    }
+}
+
+fn read_file(flag: &str, path: &Path) -> Result<String, String> {
+    std::fs::read_to_string(path).map_err(|error| format!("{flag}: `{}` cannot be read: {error}", path.display()))
+}
+
+/// `s3.trusted_proxies.white_list` of `security.toml`, or `WEED_S3_TRUSTED_PROXIES_WHITE_LIST` (comma separated).
+pub fn trusted_proxies_of_security(source: Option<&Path>) -> Result<Vec<String>, String> {
+    let split =
+        |text: &str| text.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect();
+    if let Ok(text) = std::env::var("WEED_S3_TRUSTED_PROXIES_WHITE_LIST") {
+        return Ok(split(&text));
+    }
+    let Some(path) = source else { return Ok(Vec::new()) };
+    let text = read_file("security.toml", path)?;
+    let table: toml::Table = text.parse().map_err(|_| format!("`{}` is no valid TOML", path.display()))?;
+    let listed = table.get("s3").and_then(|s3| s3.get("trusted_proxies")).and_then(|proxies| proxies.get("white_list"));
+    match listed {
+        None => Ok(Vec::new()),
+        Some(toml::Value::String(text)) => Ok(split(text)),
+        Some(toml::Value::Array(list)) if list.iter().all(toml::Value::is_str) => {
+            Ok(list.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect())
+        }
+        Some(_) => {
+            Err("security.toml: `s3.trusted_proxies.white_list` must be a list of addresses or networks".to_owned())
+        }
+    }
+}

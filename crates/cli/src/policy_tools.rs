@@ -1,0 +1,92 @@
+//! `kelpgate policy`: decide, check and explain without a gateway.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use policy::{PolicyKind, Severity};
+
+use crate::arguments::{PolicyCommand, Validate};
+
+/// Runs a policy command.
+pub fn run(command: PolicyCommand) -> ExitCode {
+    let done = match command {
+        PolicyCommand::Simulate(cases) => {
+            each_line(&cases.cases, policy::cases::simulate_line).map(|()| ExitCode::SUCCESS)
+        }
+        PolicyCommand::Actions(cases) => each_line(&cases.cases, s3::cases::actions_line).map(|()| ExitCode::SUCCESS),
+        PolicyCommand::Validate(validate) => check(&validate),
+    };
+    match done {
+        Ok(code) => code,
+        // Whoever reads the rows has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("kelpgate: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// One row in, one row out, in order. Empty lines are passed over.
+fn each_line(path: &Path, answer: fn(&str) -> String) -> io::Result<()> {
+    let input: Box<dyn BufRead> = match path.to_str() {
+        Some("-") => Box::new(io::stdin().lock()),
+        _ => Box::new(BufReader::new(open(path)?)),
+    };
+    let mut output = BufWriter::new(io::stdout().lock());
+    for line in input.split(b'\n') {
+        let line = line?;
+        let text = String::from_utf8_lossy(&line);
+        if !text.trim().is_empty() {
+            writeln!(output, "{}", answer(text.trim()))?;
+        }
+    }
+    output.flush()
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    File::open(path)
+        .map_err(|error| io::Error::new(error.kind(), format!("`{}` cannot be read: {error}", path.display())))
+}
+
+/// Prints what there is to say of a document. It fails when the document would be refused.
+fn check(arguments: &Validate) -> io::Result<ExitCode> {
+    if let Some(cases) = &arguments.cases {
+        return each_line(cases, policy::cases::validate_line).map(|()| ExitCode::SUCCESS);
+    }
+    let kind = match arguments.kind.as_str() {
+        "identity" => PolicyKind::Identity,
+        "bucket" => PolicyKind::Bucket,
+        "trust" => PolicyKind::Trust,
+        "session" => PolicyKind::Session,
+        "boundary" => PolicyKind::Boundary,
+        other => {
+            let message = format!("--kind `{other}` is none of identity, bucket, trust, session, boundary");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
+    };
+    let file = arguments.file.as_deref().unwrap_or(Path::new("-"));
+    let text = match file.to_str() {
+        Some("-") => io::read_to_string(io::stdin())?,
+        _ => io::read_to_string(open(file)?)?,
+    };
+    let findings = policy::validate(kind, None, &text);
+    let mut output = io::stdout().lock();
+    for finding in &findings {
+        let severity = match finding.severity {
+            Severity::Error => "error",
+            Severity::SecurityWarning => "security warning",
+            Severity::Warning => "warning",
+            Severity::Suggestion => "suggestion",
+        };
+        let path = if finding.path.is_empty() { "document" } else { &finding.path };
+        writeln!(output, "{severity}: {path}: {}; {}", finding.message, finding.advice)?;
+    }
+    if findings.iter().any(|finding| finding.severity == Severity::Error) {
+        return Ok(ExitCode::FAILURE);
+    }
+    writeln!(output, "the document is accepted")?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,30 @@
+//! Files that only their owner may read.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+/// Writes a file with mode 0600, in one step: readers see the old content or the new.
+pub fn write(path: &Path, content: &str) -> Result<(), String> {
+    let problem = |error: std::io::Error| format!("`{}` cannot be written: {error}", path.display());
+    let temporary = path.with_extension("new");
+    let _ = fs::remove_file(&temporary);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary).map_err(problem)?;
+    file.write_all(content.as_bytes()).and_then(|()| file.sync_all()).map_err(problem)?;
+    fs::rename(&temporary, path).map_err(problem)
+}
+
+/// The content of a file, or `None` if there is none. One that others may read is refused.
+pub fn read(path: &Path) -> Result<Option<String>, String> {
+    let metadata = match fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(format!("`{}` cannot be read: {error}", path.display())),
+    };
+    if metadata.permissions().mode() & 0o077 != 0 {
+        let path = path.display();
+        return Err(format!("`{path}` holds a secret and can be read by others; run: chmod 600 {path}"));
+    }
+    fs::read_to_string(path).map(Some).map_err(|error| format!("`{}` cannot be read: {error}", path.display()))
+}

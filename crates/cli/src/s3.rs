@@ -1,0 +1,75 @@
+//! `kelpgate s3`: in front of a SeaweedFS filer, in place of `weed s3`.
+
+use std::sync::Arc;
+
+use filer::seaweedfs::{FilerAddress, Options, SeaweedFiler, Security};
+use sts::SigningKey;
+
+use crate::arguments::S3;
+use crate::configuration::{Configuration, trusted_proxies_of_security};
+use crate::serving::{self, Plan};
+
+/// Runs until a signal.
+pub async fn run(s3: S3) -> Result<(), String> {
+    let serving = &s3.serving;
+    serving::check(serving)?;
+    if let Some(file) = &s3.audit_log_config {
+        return Err(format!(
+            "-auditLogConfig={} asks for a fluentd audit log, which is not supported yet: start without it, and take the audit \
+             lines of the log (KELPGATE_LOG=info,audit=debug)",
+            file.display()
+        ));
+    }
+    for flag in s3.ignored.given() {
+        tracing::warn!("-{flag} has no effect here");
+    }
+    let filers = FilerAddress::parse_list(&s3.filer).map_err(|error| format!("-filer: {error}"))?;
+    let names: Vec<String> = filers.iter().map(ToString::to_string).collect();
+    let mut configuration = Configuration::read(serving.config.as_deref(), serving.iam_config.as_deref(), &names)?;
+    Configuration::add_environment_admin(&mut configuration.identities);
+    let security = security(serving.config_dir.as_deref())?;
+    let listed = trusted_proxies_of_security(security.source.as_deref())?;
+    let trusted_proxies = configuration.trusted_proxies(&listed)?;
+    let fallback = security.filer_write.as_ref().map(|key| key.expose_bytes());
+    let session_key = fallback
+        .map(SigningKey::from_bytes)
+        .transpose()
+        .map_err(|error| format!("security.toml: jwt.filer_signing.key, which signs sessions as well: {error}"))?;
+
+    let mut options = Options::new(filers, security);
+    options.data_center = s3.data_center.clone();
+    options.encrypt_volume_data = s3.encrypt_volume_data;
+    let filer = SeaweedFiler::connect(options);
+    let filer_configuration = tokio::select! {
+        reached = filer.wait_until_reachable() => reached,
+        _ = tokio::signal::ctrl_c() => return Ok(()),
+    };
+    let counted = filer.clone();
+    let plan = Plan {
+        filer: Arc::new(filer),
+        filer_configuration,
+        configuration,
+        trusted_proxies,
+        session_key,
+        filer_names: names,
+        bind: s3.ip_bind.clone(),
+        region: s3.region.clone(),
+        auto_create_bucket: true,
+        iam: s3.iam,
+        iam_read_only: s3.iam_read_only,
+        register_metrics: Box::new(move |metrics| {
+            metrics
+                .register(|registry| registry.register_collector(Box::new(crate::filer_metrics::FilerCalls(counted))));
+        }),
+    };
+    serving::run(plan, serving, |_| ()).await
+}
+
+/// `security.toml` and the environment's overrides.
+pub fn security(config_dir: Option<&std::path::Path>) -> Result<Security, String> {
+    let security = Security::load(config_dir, &|name| std::env::var(name).ok()).map_err(|error| error.to_string())?;
+    if let Some(source) = &security.source {
+        tracing::info!("security settings from {}", source.display());
+    }
+    Ok(security)
+}

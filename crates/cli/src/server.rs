@@ -1,0 +1,113 @@
+//! `kelpgate server`: everything on one machine, in one directory.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use filer::Filer;
+use filer::embedded::EmbeddedFiler;
+use iam::{CredentialDocument, DocumentStore, UserDocument};
+use sts::SigningKey;
+
+use crate::arguments::Server;
+use crate::configuration::Configuration;
+use crate::private_file;
+use crate::root_key::RootKey;
+use crate::serving::{self, Plan};
+
+/// Runs until a signal.
+pub async fn run(server: Server) -> Result<(), String> {
+    serving::check(&server.serving)?;
+    let directory = server.dir.as_path();
+    let filer = EmbeddedFiler::open(directory).map_err(|error| error.to_string())?;
+    let serving = &server.serving;
+    let mut configuration = Configuration::read(serving.config.as_deref(), serving.iam_config.as_deref(), &[])?;
+    // Here the filer is our own: what the file calls memory would be lost at the next start.
+    keep_in_filer(&mut configuration);
+    let root = RootKey::find(directory, server.new_root_key)?;
+    add_root(&mut configuration, &root)?;
+    let session_key = session_key(directory)?;
+    let filer_configuration = filer.configuration().await.map_err(|error| error.to_string())?;
+    let trusted_proxies = configuration.trusted_proxies(&[])?;
+    let plan = Plan {
+        filer: Arc::new(filer),
+        filer_configuration,
+        configuration,
+        trusted_proxies,
+        session_key: Some(session_key),
+        filer_names: vec![format!("embedded:{}", directory.display())],
+        bind: server.ip_bind.clone(),
+        region: server.region.clone(),
+        auto_create_bucket: false,
+        iam: true,
+        iam_read_only: server.iam_read_only,
+        register_metrics: Box::new(|_| ()),
+    };
+    serving::run(plan, serving, |url| announce(url, &server, &root)).await
+}
+
+fn announce(url: &str, server: &Server, root: &RootKey) {
+    println!(
+        "Kelpgate {} serves S3, IAM and STS on {url}; everything is kept in {}.",
+        env!("CARGO_PKG_VERSION"),
+        server.dir.display()
+    );
+    match (&root.file, root.is_new) {
+        (_, true) => println!("\n{}", root.introduction(url, &server.region)),
+        (Some(file), false) => println!("The root access key is in {}.", file.display()),
+        (None, false) => println!("The root access key is the one in AWS_ACCESS_KEY_ID."),
+    }
+}
+
+fn keep_in_filer(configuration: &mut Configuration) {
+    let base = &configuration.iam.kelpgate.iam_base_path;
+    let (policies, roles) = (format!("{base}/policies"), format!("{base}/roles"));
+    for (store, base_path) in
+        [(&mut configuration.iam.policy_store, policies), (&mut configuration.iam.role_store, roles)]
+    {
+        if *store == DocumentStore::Memory {
+            *store = DocumentStore::Filer { base_path };
+        }
+    }
+}
+
+/// The root user of the account: the one identity that `kelpgate server` brings along.
+fn add_root(configuration: &mut Configuration, root: &RootKey) -> Result<(), String> {
+    let users = &mut configuration.identities.users;
+    if users.iter().any(|user| user.name == "root") {
+        return Err(
+            "-config: the identity `root` is the one that `kelpgate server` makes itself; give yours another name"
+                .to_owned(),
+        );
+    }
+    if users.iter().flat_map(|user| &user.credentials).any(|known| known.access_key == root.access_key_id) {
+        return Err(format!("-config: the access key {} is the root access key of this server", root.access_key_id));
+    }
+    users.push(UserDocument {
+        name: "root".to_owned(),
+        credentials: vec![CredentialDocument {
+            access_key: root.access_key_id.clone(),
+            secret_key: root.secret.clone(),
+            status: String::new(),
+        }],
+        actions: vec!["Admin".to_owned()],
+        is_static: true,
+        ..UserDocument::default()
+    });
+    Ok(())
+}
+
+/// The key that signs sessions, made at the first start.
+fn session_key(directory: &Path) -> Result<SigningKey, String> {
+    let file = directory.join("sts-signing-key");
+    let text = match private_file::read(&file)? {
+        Some(text) => text,
+        None => {
+            let text = BASE64.encode(rand::random::<[u8; 32]>());
+            private_file::write(&file, &text)?;
+            text
+        }
+    };
+    SigningKey::from_base64(text.trim()).map_err(|error| format!("`{}`: {error}", file.display()))
+}

@@ -1,0 +1,268 @@
+//! What `server` and `s3` share: put the two planes together, listen, and stop in order.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use access::{Door, Network};
+use control::feed::Follower;
+use filer::{Filer, FilerConfiguration};
+use gateway::accept::{self, Limits};
+use gateway::tls::{Tls, TlsFiles};
+use gateway::{Gateway, Metrics, Settings, UploadLimits};
+use s3::HostRules;
+use store::{FilerStore, IamStore, Layout};
+use sts::SigningKey;
+use tokio::net::{TcpListener, lookup_host};
+use tokio::sync::watch;
+
+use crate::arguments::Serving;
+use crate::configuration::Configuration;
+use crate::control_plane::ControlPlane;
+use crate::status::Status;
+
+/// The most bytes of one PUT, as on AWS.
+const MAX_BODY_BYTES: u64 = 5 << 30;
+/// How long the sender of a body may pause.
+const BODY_PATIENCE: Duration = Duration::from_secs(60);
+/// How long requests in flight may take after a signal to stop.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// What differs between the two.
+pub struct Plan {
+    pub filer: Arc<dyn Filer>,
+    pub filer_configuration: FilerConfiguration,
+    pub configuration: Configuration,
+    pub trusted_proxies: Vec<Network>,
+    pub session_key: Option<SigningKey>,
+    pub filer_names: Vec<String>,
+    pub bind: String,
+    pub region: String,
+    pub auto_create_bucket: bool,
+    pub iam: bool,
+    pub iam_read_only: bool,
+    /// Adds the filer client's metrics.
+    pub register_metrics: Box<dyn FnOnce(&Metrics) + Send>,
+}
+
+/// The flags that are checked before anything is opened.
+pub fn check(serving: &Serving) -> Result<(), String> {
+    object_mode(serving)?;
+    if serving.key_file.is_some() != serving.cert_file.is_some() {
+        return Err("TLS needs both -key.file and -cert.file".to_owned());
+    }
+    if serving.port_https != 0 && serving.key_file.is_none() {
+        return Err("-port.https needs -key.file and -cert.file".to_owned());
+    }
+    if serving.tls_verify_client_cert && (serving.cacert_file.is_none() || serving.key_file.is_none()) {
+        return Err("-tlsVerifyClientCert needs -cacert.file, -key.file and -cert.file".to_owned());
+    }
+    Ok(())
+}
+
+/// Runs the gateway until a signal. `announce` is called with the URL when it listens.
+pub async fn run(plan: Plan, serving: &Serving, announce: impl FnOnce(&str)) -> Result<(), String> {
+    let started = Instant::now();
+    let config = &plan.configuration;
+    let layout = Layout::new(&config.iam, &plan.filer_configuration.buckets_root);
+    let store = FilerStore::new(Arc::clone(&plan.filer), layout);
+    seed(&store, config).await;
+    let (policy_store, role_store) = (config.iam.policy_store.name(), config.iam.role_store.name());
+    let description = format!("policies in {policy_store}, roles in {role_store}");
+    let follower = Arc::new(Follower::new(
+        Arc::clone(&plan.filer),
+        store.clone(),
+        config.settings(),
+        &config.identities,
+        description,
+    ));
+    follower.apply_local(config.iam.memory_changes()).await;
+    let following = tokio::spawn({
+        let follower = Arc::clone(&follower);
+        async move { follower.run().await }
+    });
+
+    let metrics = Arc::new(Metrics::default());
+    metrics.register(|registry| follower.metrics().register(registry));
+    (plan.register_metrics)(&metrics);
+    let keys = config.session_keys(plan.session_key);
+    if keys.is_none() {
+        tracing::warn!("there is no sts.signingKey, so AssumeRole and session tokens are refused");
+    }
+    let store: Arc<dyn IamStore> = Arc::new(store);
+    let status = Status {
+        started,
+        follower: Arc::clone(&follower),
+        filers: plan.filer_names,
+        filer_version: plan.filer_configuration.version.clone(),
+        policy_store,
+        role_store,
+    };
+    let external_url = Some(serving.external_url.clone()).filter(|url| !url.is_empty());
+    let gateway = Arc::new(Gateway {
+        settings: Settings {
+            hosts: HostRules::new(serving.domain_name.split(',')),
+            region: plan.region.clone(),
+            allowed_origins: list(&serving.allowed_origins),
+            allow_delete_bucket_not_empty: serving.allow_delete_bucket_not_empty,
+            auto_create_bucket: serving.auto_create_bucket.unwrap_or(plan.auto_create_bucket),
+            object_mode: object_mode(serving)?,
+            uid: owner_of_process().0,
+            gid: owner_of_process().1,
+            body_patience: BODY_PATIENCE,
+            max_body_bytes: MAX_BODY_BYTES,
+            trusted_proxies: plan.trusted_proxies,
+        },
+        filer: plan.filer,
+        filer_configuration: plan.filer_configuration,
+        snapshot: follower.shared(),
+        door: Door::new(plan.region, external_url, serving.sig_v2, keys.clone()),
+        query_api: Arc::new(ControlPlane::new(&follower, store, keys, &config.iam.sts, plan.iam, plan.iam_read_only)),
+        status: Arc::new(status),
+        metrics,
+        upload_limits: UploadLimits::new(serving.concurrent_file_upload_limit, serving.concurrent_upload_limit_mb),
+    });
+    let served = listen(&gateway, serving, &plan.bind, &follower, announce).await;
+    following.abort();
+    served
+}
+
+async fn seed(store: &FilerStore, config: &Configuration) {
+    match store.seed(&config.iam).await {
+        Ok(seeded) => {
+            for (what, names) in [("created", &seeded.created), ("updated", &seeded.updated)] {
+                if !names.is_empty() {
+                    tracing::info!("-iam.config: {what} on the filer: {}", names.join(", "));
+                }
+            }
+            for kept in &seeded.kept {
+                tracing::warn!("-iam.config: {kept}");
+            }
+        }
+        Err(error) => {
+            tracing::error!(%error, "-iam.config: its roles and policies could not all be written to the filer")
+        }
+    }
+}
+
+async fn listen(
+    gateway: &Arc<Gateway>,
+    serving: &Serving,
+    bind: &str,
+    follower: &Arc<Follower>,
+    announce: impl FnOnce(&str),
+) -> Result<(), String> {
+    let tls = tls(serving)?;
+    let (stop, stopped) = watch::channel(false);
+    let limits = Limits { idle: Duration::from_secs(serving.idle_timeout.max(1)), drain: DRAIN };
+    let main_is_tls = tls.is_some() && serving.port_https == 0;
+    let mut servers = Vec::new();
+    let mut ports = vec![(serving.port, main_is_tls)];
+    if serving.port_https != 0 {
+        ports.push((serving.port_https, true));
+    }
+    let mut url = String::new();
+    for (port, is_tls) in ports {
+        let listener = bind_to(bind, port).await?;
+        let local = listener.local_addr().map_err(|error| error.to_string())?;
+        if url.is_empty() {
+            url = format!("{}://{}", if is_tls { "https" } else { "http" }, shown(local));
+        }
+        let acceptor = tls.as_ref().filter(|_| is_tls).map(|tls| tls.acceptor());
+        let shutdown = wait_for(stopped.clone());
+        servers.push(tokio::spawn(accept::serve(listener, acceptor, Arc::clone(gateway), limits, shutdown)));
+    }
+    if serving.metrics_port != 0 {
+        let bind = if serving.metrics_ip.is_empty() { bind } else { &serving.metrics_ip };
+        let listener = bind_to(bind, serving.metrics_port).await?;
+        let pages = Arc::new(gateway::MetricsListener(Arc::clone(gateway)));
+        servers.push(tokio::spawn(accept::serve(listener, None, pages, limits, wait_for(stopped.clone()))));
+    }
+    announce(&url);
+    tracing::info!("serving S3, IAM and STS on {url}");
+    signals(serving, tls.as_ref(), follower).await?;
+    tracing::info!("stopping: requests in flight may finish");
+    let _ = stop.send(true);
+    for server in servers {
+        let _ = server.await;
+    }
+    Ok(())
+}
+
+async fn wait_for(mut stopped: watch::Receiver<bool>) {
+    // An error means that the sender is gone: stop too.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+async fn bind_to(bind: &str, port: u16) -> Result<TcpListener, String> {
+    let bare = bind.trim_start_matches('[').trim_end_matches(']');
+    let host = if bare.is_empty() { "0.0.0.0" } else { bare };
+    let problem = |error: std::io::Error| format!("cannot listen on {host}:{port}: {error}");
+    let mut addresses = lookup_host((host, port)).await.map_err(problem)?;
+    let address = addresses.next().ok_or_else(|| format!("cannot listen on {host}:{port}: no such host"))?;
+    TcpListener::bind(address).await.map_err(problem)
+}
+
+/// The address as a client on this machine writes it.
+fn shown(local: SocketAddr) -> String {
+    if local.ip().is_unspecified() { format!("127.0.0.1:{}", local.port()) } else { local.to_string() }
+}
+
+/// Waits for SIGTERM or SIGINT. SIGHUP reads the identities file and the certificate again.
+async fn signals(serving: &Serving, tls: Option<&Tls>, follower: &Follower) -> Result<(), String> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let open = |kind| signal(kind).map_err(|error| format!("signals cannot be received: {error}"));
+    let (mut terminate, mut interrupt) = (open(SignalKind::terminate())?, open(SignalKind::interrupt())?);
+    let mut hangup = open(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            _ = hangup.recv() => reload(serving, tls, follower).await,
+        }
+    }
+}
+
+async fn reload(serving: &Serving, tls: Option<&Tls>, follower: &Follower) {
+    if let Some(Err(error)) = tls.map(Tls::reload) {
+        tracing::error!(%error, "SIGHUP: the certificate could not be read again; the old one stays");
+    }
+    match Configuration::read_identities(serving.config.as_deref(), serving.iam_config.as_deref()) {
+        Ok(mut identities) => {
+            Configuration::add_environment_admin(&mut identities);
+            match follower.replace_identities(&identities).await {
+                Ok(()) => tracing::info!("SIGHUP: identities and certificate were read again"),
+                Err(error) => tracing::error!(%error, "SIGHUP: the old identities stay"),
+            }
+        }
+        Err(error) => tracing::error!("SIGHUP: {error}; the old identities stay"),
+    }
+}
+
+fn tls(serving: &Serving) -> Result<Option<Tls>, String> {
+    let (Some(key), Some(certificate)) = (&serving.key_file, &serving.cert_file) else { return Ok(None) };
+    let client_authorities: Option<PathBuf> = serving.cacert_file.clone().filter(|_| serving.tls_verify_client_cert);
+    let files = TlsFiles { certificate: certificate.clone(), key: key.clone(), client_authorities };
+    Tls::load(files).map(Some).map_err(|error| format!("TLS: {error}"))
+}
+
+fn list(text: &str) -> Vec<String> {
+    text.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
+}
+
+fn object_mode(serving: &Serving) -> Result<u32, String> {
+    match serving.default_file_mode.as_str() {
+        "" => Ok(gateway::object::OBJECT_MODE),
+        text => u32::from_str_radix(text, 8)
+            .ok()
+            .filter(|mode| *mode <= 0o777)
+            .ok_or_else(|| format!("-defaultFileMode `{text}` is no octal mode such as 0660")),
+    }
+}
+
+/// User and group of this process, read off its own directory under /proc.
+fn owner_of_process() -> (u32, u32) {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self").map(|metadata| (metadata.uid(), metadata.gid())).unwrap_or_default()
+}

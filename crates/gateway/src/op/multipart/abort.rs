@@ -1,0 +1,32 @@
+//! AbortMultipartUpload.
+
+use access::Permit;
+use filer::{Condition, FilerError, Transaction};
+use http::StatusCode;
+use s3::op::AbortMultipartUpload;
+
+use super::no_such_upload;
+use crate::errors;
+use crate::op::Call;
+use crate::op::answer::{self, Answer};
+
+/// Gives up an upload and frees its parts.
+pub async fn abort_multipart_upload(call: &Call<'_>, permit: Permit<AbortMultipartUpload>) -> Answer {
+    let input = permit.into_operation();
+    call.existing_bucket()?;
+    let upload = call.multipart_upload(&input.bucket, &input.key, &input.upload_id).await?;
+    // A completion that was cut short has made the object and left the directory: the parts' data is the object's now.
+    let completed = call.object_of_upload(&input.bucket, &input.key, &input.upload_id).await?.is_some();
+    let transaction = Transaction {
+        lock_key: call.object_path(&input.bucket, &input.key),
+        conditions: vec![Condition::Exists],
+        condition_key: Some(upload.path),
+        mutations: vec![call.remove_upload(&input.bucket, &input.upload_id, !completed)],
+    };
+    match call.filer().transact(transaction).await {
+        Ok(()) if completed => Err(no_such_upload(&input.upload_id)),
+        Ok(()) => answer::empty(StatusCode::NO_CONTENT),
+        Err(FilerError::PreconditionFailed) => Err(no_such_upload(&input.upload_id)),
+        Err(error) => Err(errors::from_filer(error)),
+    }
+}

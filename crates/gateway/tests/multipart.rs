@@ -1,0 +1,335 @@
+//! Multipart uploads, through a gateway over an embedded filer.
+
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+mod support;
+
+use support::{Reply, World};
+
+const MIB: usize = 1 << 20;
+
+/// An upload that was begun.
+struct Upload<'w> {
+    world: &'w World,
+    path: &'static str,
+    id: String,
+}
+
+impl<'w> Upload<'w> {
+    async fn begin(world: &'w World, path: &'static str, headers: &[(&str, &str)]) -> Upload<'w> {
+        let reply = world.send(&format!("POST {path}?uploads"), headers, "").await;
+        assert_eq!(reply.outcome(), "200 ", "{}", reply.text());
+        Upload { world, path, id: reply.element("UploadId") }
+    }
+
+    async fn part(&self, number: u32, headers: &[(&str, &str)], body: Vec<u8>) -> Reply {
+        let line = format!("PUT {}?partNumber={number}&uploadId={}", self.path, self.id);
+        self.world.send(&line, headers, body).await
+    }
+
+    /// Uploads a part; gives back its line in the list of parts.
+    async fn uploaded(&self, number: u32, body: Vec<u8>) -> String {
+        let reply = self.part(number, &[], body).await;
+        assert_eq!(reply.outcome(), "200 ", "part {number}: {}", reply.text());
+        line(number, reply.header("etag"))
+    }
+
+    async fn complete(&self, headers: &[(&str, &str)], parts: &[&str]) -> Reply {
+        let body = format!("<CompleteMultipartUpload>{}</CompleteMultipartUpload>", parts.concat());
+        self.world.send(&format!("POST {}?uploadId={}", self.path, self.id), headers, body).await
+    }
+
+    async fn list(&self, query: &str) -> Reply {
+        self.world.ask(&format!("GET {}?uploadId={}{query}", self.path, self.id)).await
+    }
+
+    fn directory(&self) -> String {
+        format!("plain/.uploads/{}/", self.id)
+    }
+}
+
+fn line(number: u32, etag: &str) -> String {
+    format!("<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag></Part>")
+}
+
+fn bytes(of: u8, count: usize) -> Vec<u8> {
+    vec![of; count]
+}
+
+#[tokio::test]
+async fn parts_become_an_object_as_weed_makes_it() {
+    let world = World::start().await;
+    let headers = [("content-type", "text/mp"), ("x-amz-meta-q-r", "z"), ("x-amz-tagging", "t=1")];
+    let upload = Upload::begin(&world, "/plain/mp/x", &headers).await;
+    assert!(upload.id.starts_with("841e8888303e61784d423ac5b76957b122bfee40_"), "{}", upload.id);
+    assert_eq!(world.entry(&upload.directory()).await.unwrap().extended_text("key"), Some("mp/x"));
+    let replaced = upload.uploaded(3, b"old".to_vec()).await;
+    let (one, three) = (upload.uploaded(1, bytes(b'p', 5 * MIB)).await, upload.uploaded(3, b"end".to_vec()).await);
+    upload.uploaded(7, b"not listed".to_vec()).await;
+    assert_ne!(replaced, three);
+    let reply = upload.complete(&[], &[&one, &three]).await;
+    assert_eq!(reply.outcome(), "200 ", "{}", reply.text());
+    assert!(reply.element("ETag").ends_with("-2\""), "{}", reply.text());
+    assert!(reply.element("Location").ends_with("/plain/mp/x"), "{}", reply.text());
+
+    let entry = world.entry("plain/mp/x").await.unwrap();
+    let attributes = entry.attributes();
+    assert_eq!((attributes.file_size, attributes.file_mode), (5 * MIB as u64 + 3, 0o770));
+    assert_eq!((attributes.mime.as_str(), attributes.md5.len()), ("text/mp", 0));
+    assert_eq!(entry.extended_text("X-Seaweedfs-Multipart-Parts-Count"), Some("2"));
+    assert_eq!(entry.extended_text("X-Seaweedfs-Upload-Id"), Some(upload.id.as_str()));
+    assert_eq!(entry.extended_text("X-Amz-Meta-Q-R"), Some("z"));
+    assert!(!entry.extended.contains_key("key"));
+    let boundaries = entry.extended_text("X-Seaweedfs-Multipart-Part-Boundaries").unwrap();
+    assert!(boundaries.ends_with(r#","startOffset":5242880,"endOffset":5242883}]"#), "{boundaries}");
+    assert!(boundaries.starts_with(r#"[{"part":1,"start":0,"end":"#), "{boundaries}");
+    assert!(world.entry(&upload.directory()).await.is_none());
+
+    let got = world.ask("GET /plain/mp/x").await;
+    assert_eq!((got.body.len(), &got.body[5 * MIB..]), (5 * MIB + 3, &b"end"[..]));
+    assert_eq!((got.header("x-amz-meta-q-r"), got.header("x-amz-mp-parts-count")), ("z", "2"));
+    let part = world.ask("GET /plain/mp/x?partNumber=3").await;
+    assert_eq!(
+        (part.status.as_u16(), part.text(), part.header("content-range")),
+        (206, "end", "bytes 5242880-5242882/5242883")
+    );
+    assert_eq!(world.ask("GET /plain/mp/x?partNumber=2").await.outcome(), "416 InvalidPartNumber");
+    let attributes = world
+        .send(
+            "GET /plain/mp/x?attributes",
+            &[("x-amz-object-attributes", "ETag,ObjectParts,ObjectSize,StorageClass,Checksum")],
+            "",
+        )
+        .await;
+    assert_eq!(
+        (attributes.element("PartsCount"), attributes.element("ObjectSize")),
+        ("2".into(), "5242883".into()),
+        "{}",
+        attributes.text()
+    );
+
+    // The client may not have heard the answer.
+    let again = upload.complete(&[], &[&one, &three]).await;
+    assert_eq!((again.outcome().as_str(), again.element("ETag")), ("200 ", reply.element("ETag")));
+    assert_eq!(upload.complete(&[], &[&one]).await.outcome(), "404 NoSuchUpload");
+    assert_eq!(upload.part(1, &[], b"late".to_vec()).await.outcome(), "404 NoSuchUpload");
+    assert_eq!(world.ask(&format!("DELETE /plain/mp/x?uploadId={}", upload.id)).await.outcome(), "404 NoSuchUpload");
+    assert_eq!(world.ask("GET /plain/mp/x").await.body.len(), 5 * MIB + 3);
+}
+
+#[tokio::test]
+async fn lists_of_parts_that_do_not_fit() {
+    let world = World::start().await;
+    let upload = Upload::begin(&world, "/plain/k", &[]).await;
+    let (small, last) = (upload.uploaded(1, b"small".to_vec()).await, upload.uploaded(2, b"last".to_vec()).await);
+    let foreign = line(2, "\"00000000000000000000000000000000\"");
+    let with_checksum = last.replace("</Part>", "<ChecksumCRC32>AAAAAA==</ChecksumCRC32></Part>");
+    for (parts, headers, want) in [
+        (vec![last.as_str(), small.as_str()], vec![], "400 InvalidPartOrder"),
+        (vec![&small, &small], vec![], "400 InvalidPartOrder"),
+        (vec![&foreign], vec![], "400 InvalidPart"),
+        (vec![&with_checksum], vec![], "400 InvalidPart"),
+        (vec![&last.replace(">2<", ">3<")], vec![], "400 InvalidPart"),
+        (vec![&small, &last], vec![], "400 EntityTooSmall"),
+        (vec![], vec![], "400 MalformedXML"),
+        (vec![&last], vec![("x-amz-mp-object-size", "5")], "400 InvalidRequest"),
+        (vec![&last], vec![("x-amz-checksum-crc32", "AAAAAA==")], "400 BadDigest"),
+        (vec![&last], vec![("if-match", "*")], "404 NoSuchKey"),
+        (vec![&last], vec![("if-none-match", "*"), ("x-amz-mp-object-size", "4")], "200 "),
+    ] {
+        let reply = upload.complete(&headers, &parts).await;
+        assert_eq!(reply.outcome(), want, "{parts:?} {headers:?}: {}", reply.text());
+    }
+    assert_eq!(world.ask("GET /plain/k").await.text(), "last");
+    let second = Upload::begin(&world, "/plain/k", &[]).await;
+    let part = second.uploaded(1, b"other".to_vec()).await;
+    assert_eq!(second.complete(&[("if-none-match", "*")], &[&part]).await.outcome(), "412 PreconditionFailed");
+    assert_eq!(second.complete(&[("if-match", "*")], &[&part]).await.outcome(), "200 ");
+    assert_eq!(world.ask("GET /plain/k").await.text(), "other");
+}
+
+#[tokio::test]
+async fn an_upload_belongs_to_its_key() {
+    let world = World::start().await;
+    let upload = Upload::begin(&world, "/plain/mine", &[]).await;
+    let part = upload.uploaded(1, b"x".to_vec()).await;
+    for id in [upload.id.as_str(), "nothing", "..", "a/b", ""] {
+        let foreign = Upload { world: &world, path: "/plain/yours", id: id.to_owned() };
+        assert_eq!(foreign.part(1, &[], b"x".to_vec()).await.outcome(), "404 NoSuchUpload", "{id:?}");
+        assert_eq!(foreign.complete(&[], &[&part]).await.outcome(), "404 NoSuchUpload", "{id:?}");
+        assert_eq!(foreign.list("").await.outcome(), "404 NoSuchUpload", "{id:?}");
+        assert_eq!(
+            world.ask(&format!("DELETE /plain/yours?uploadId={id}")).await.outcome(),
+            "404 NoSuchUpload",
+            "{id:?}"
+        );
+    }
+    assert_eq!(world.ask(&format!("DELETE /plain/mine?uploadId={}", upload.id)).await.outcome(), "204 ");
+    assert!(world.entry(&upload.directory()).await.is_none());
+    assert_eq!(upload.complete(&[], &[&part]).await.outcome(), "404 NoSuchUpload");
+    assert_eq!(world.keys("plain").await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_completion_cut_short_keeps_its_data() {
+    let world = World::start().await;
+    let upload = Upload::begin(&world, "/plain/k", &[]).await;
+    let part = upload.uploaded(1, b"kept".to_vec()).await;
+    // The object is there and names the part's data, the upload's directory is there as well.
+    let directory = format!("/buckets/plain/.uploads/{}", upload.id);
+    let leftover = world.filer.list(&directory, filer::ListOptions { limit: 9, ..Default::default() }).await.unwrap();
+    let marker = world.entry(&upload.directory()).await.unwrap();
+    assert_eq!(upload.complete(&[], &[&part]).await.outcome(), "200 ");
+    let put = |directory: &str, entry: &filer::Entry| filer::Mutation::Put {
+        directory: directory.to_owned(),
+        entry: Box::new(entry.clone()),
+    };
+    let mutations = vec![put("/buckets/plain/.uploads", &marker), put(&directory, &leftover[0])];
+    world.filer.transact(filer::Transaction { lock_key: "/".into(), mutations, ..Default::default() }).await.unwrap();
+
+    assert_eq!(world.ask(&format!("DELETE /plain/k?uploadId={}", upload.id)).await.outcome(), "404 NoSuchUpload");
+    assert!(world.entry(&upload.directory()).await.is_none());
+    assert_eq!(world.ask("GET /plain/k").await.text(), "kept");
+}
+
+#[tokio::test]
+async fn checksums_of_parts_are_combined() {
+    let world = World::start().await;
+    // CRC32 of `x`, and of `xx`.
+    let (of_x, of_xx) = ("jNwWgw==", "+OEYDw==");
+    for (algorithm, kind, want_kind) in [
+        ("CRC32", None, "COMPOSITE"),
+        ("CRC32", Some("FULL_OBJECT"), "FULL_OBJECT"),
+        ("CRC64NVME", None, "FULL_OBJECT"),
+        ("SHA256", None, "COMPOSITE"),
+    ] {
+        let mut headers = vec![("x-amz-checksum-algorithm", algorithm)];
+        headers.extend(kind.map(|kind| ("x-amz-checksum-type", kind)));
+        let upload = Upload::begin(&world, "/plain/sum", &headers).await;
+        let wrong = upload.part(1, &[("x-amz-checksum-crc32c", "AAAAAA==")], b"x".to_vec()).await;
+        assert_eq!(wrong.outcome(), "400 InvalidRequest", "{algorithm}");
+        let sent = if algorithm == "CRC32" { vec![("x-amz-checksum-crc32", of_x)] } else { vec![] };
+        let part = upload.part(1, &sent, b"x".to_vec()).await;
+        assert_eq!(part.outcome(), "200 ", "{algorithm}: {}", part.text());
+        let part = line(1, part.header("etag"));
+        let reply = upload.complete(&[], &[&part]).await;
+        assert_eq!(
+            (reply.outcome().as_str(), reply.element("ChecksumType").as_str()),
+            ("200 ", want_kind),
+            "{}",
+            reply.text()
+        );
+        let value = reply.element(&format!("Checksum{algorithm}"));
+        assert_eq!(value.ends_with("-1"), want_kind == "COMPOSITE", "{value}");
+        if want_kind == "FULL_OBJECT" && algorithm == "CRC32" {
+            assert_eq!(value, of_x);
+        }
+        let head = world.send("HEAD /plain/sum", &[("x-amz-checksum-mode", "ENABLED")], "").await;
+        let header = format!("x-amz-checksum-{}", algorithm.to_ascii_lowercase());
+        assert_eq!((head.header(&header), head.header("x-amz-checksum-type")), (value.as_str(), want_kind));
+    }
+    let upload = Upload::begin(
+        &world,
+        "/plain/sum",
+        &[("x-amz-checksum-algorithm", "CRC32"), ("x-amz-checksum-type", "FULL_OBJECT")],
+    )
+    .await;
+    let part = upload.part(1, &[("x-amz-checksum-crc32", of_x)], b"x".to_vec()).await;
+    let part = line(1, part.header("etag"));
+    assert_eq!(upload.complete(&[("x-amz-checksum-crc32", of_xx)], &[&part]).await.outcome(), "400 BadDigest");
+    assert_eq!(
+        upload.complete(&[("x-amz-checksum-type", "COMPOSITE")], &[&part]).await.outcome(),
+        "400 InvalidRequest"
+    );
+    assert_eq!(upload.complete(&[("x-amz-checksum-crc32", of_x)], &[&part]).await.outcome(), "200 ");
+}
+
+#[tokio::test]
+async fn parts_are_copied_from_objects() {
+    let world = World::start().await;
+    world.put("/other/source", "0123456789").await;
+    let upload = Upload::begin(&world, "/plain/k", &[]).await;
+    let copy = ("x-amz-copy-source", "other/source");
+    for (headers, want) in [
+        (vec![copy, ("x-amz-copy-source-range", "bytes=0-10")], "400 InvalidArgument"),
+        (vec![copy, ("x-amz-copy-source-range", "bytes=5-")], "400 InvalidArgument"),
+        (vec![("x-amz-copy-source", "other/absent")], "404 NoSuchKey"),
+        (vec![copy, ("x-amz-copy-source-if-match", "zz")], "412 PreconditionFailed"),
+        (vec![copy, ("x-amz-copy-source-range", "bytes=2-4")], "200 "),
+    ] {
+        let reply = upload.part(1, &headers, Vec::new()).await;
+        assert_eq!(reply.outcome(), want, "{headers:?}: {}", reply.text());
+    }
+    let etag = upload.list("").await.element("ETag");
+    assert_eq!(upload.complete(&[], &[&line(1, &etag)]).await.outcome(), "200 ");
+    assert_eq!(world.ask("GET /plain/k").await.text(), "234");
+}
+
+#[tokio::test]
+async fn parts_are_listed_in_pages() {
+    let world = World::start().await;
+    let upload = Upload::begin(&world, "/plain/k", &[("x-amz-storage-class", "STANDARD_IA")]).await;
+    for number in [2, 10_000, 1, 2, 5] {
+        upload.uploaded(number, format!("part {number}").into_bytes()).await;
+    }
+    for (query, numbers, truncated) in [
+        ("", &["1", "2", "5", "10000"][..], "false"),
+        ("&max-parts=2", &["1", "2"], "true"),
+        ("&max-parts=2&part-number-marker=2", &["5", "10000"], "false"),
+        ("&part-number-marker=10000", &[], "false"),
+    ] {
+        let reply = upload.list(query).await;
+        assert_eq!(
+            (reply.elements("PartNumber").as_slice(), reply.element("IsTruncated").as_str()),
+            (&numbers.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>()[..], truncated),
+            "{query}"
+        );
+        assert_eq!(reply.element("StorageClass"), "STANDARD_IA");
+    }
+}
+
+#[tokio::test]
+async fn uploads_are_listed_in_pages() {
+    let world = World::start().await;
+    for path in ["/plain/b/2", "/plain/a", "/plain/b/1", "/plain/c"] {
+        Upload::begin(&world, path, &[]).await;
+    }
+    let second = Upload::begin(&world, "/plain/a", &[]).await;
+    let list = |query: String| {
+        let world = &world;
+        async move { world.ask(&format!("GET /plain?uploads{query}")).await }
+    };
+    for (query, keys, prefixes) in [
+        ("", &["a", "a", "b/1", "b/2", "c"][..], &[][..]),
+        ("&prefix=b/", &["b/1", "b/2"], &[]),
+        ("&delimiter=/", &["a", "a", "c"], &["b/"]),
+        ("&key-marker=a", &["b/1", "b/2", "c"], &[]),
+        ("&key-marker=b/&delimiter=/", &["c"], &[]),
+        ("&prefix=../", &[], &[]),
+        ("&max-uploads=0", &[], &[]),
+    ] {
+        let reply = list(query.to_owned()).await;
+        assert_eq!(reply.elements("Key"), keys, "{query}");
+        let groups = reply.elements("CommonPrefixes");
+        let want: Vec<String> = prefixes.iter().map(|prefix| format!("<Prefix>{prefix}</Prefix>")).collect();
+        assert_eq!(groups, want, "{query}");
+    }
+    for delimiter in ["", "&delimiter=/"] {
+        let (mut seen, mut marker) = (Vec::new(), String::new());
+        loop {
+            let reply = list(format!("&max-uploads=1{delimiter}{marker}")).await;
+            seen.extend(reply.elements("UploadId"));
+            seen.extend(reply.elements("CommonPrefixes"));
+            if reply.element("IsTruncated") != "true" {
+                break;
+            }
+            marker = format!(
+                "&key-marker={}&upload-id-marker={}",
+                reply.element("NextKeyMarker"),
+                reply.element("NextUploadIdMarker")
+            );
+        }
+        assert_eq!(seen.len(), if delimiter.is_empty() { 5 } else { 4 }, "{seen:?}");
+        assert_eq!(seen.iter().filter(|id| **id == second.id).count(), 1, "{seen:?}");
+    }
+}

@@ -1,0 +1,189 @@
+//! A gateway over an embedded filer in a directory of its own, and a client that signs nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use async_trait::async_trait;
+use bytes::Bytes;
+use filer::{EmbeddedFiler, Entry, Filer, Mutation, Transaction};
+use gateway::{Gateway, Metrics, QueryApi, QueryCall, ResponseBody, Settings, StatusPages, UploadLimits, accept};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use iam::{Bucket, Change, Identities, Snapshot};
+
+/// A gateway that anybody may read and write through.
+pub struct World {
+    pub filer: Arc<dyn Filer>,
+    address: String,
+    client: Client<HttpConnector, Full<Bytes>>,
+    _directory: tempfile::TempDir,
+}
+
+/// An answer, read to its end.
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Reply {
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The text of the first element of this name.
+    pub fn element(&self, name: &str) -> String {
+        let elements = self.elements(name);
+        elements.into_iter().next().unwrap_or_default()
+    }
+
+    /// The texts of all elements of this name.
+    pub fn elements(&self, name: &str) -> Vec<String> {
+        let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+        let text = |piece: &str| piece.split(&close).next().unwrap().replace("&quot;", "\"");
+        self.text().split(&open).skip(1).map(text).collect()
+    }
+
+    /// Status and error code, such as `404 NoSuchKey`; `200 ` without an error.
+    pub fn outcome(&self) -> String {
+        let is_error = self.text_if_any().contains("<Error><Code>");
+        format!("{} {}", self.status.as_u16(), if is_error { self.element("Code") } else { String::new() })
+    }
+
+    fn text_if_any(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap_or("")
+    }
+}
+
+struct NoQueries;
+
+#[async_trait]
+impl QueryApi for NoQueries {
+    async fn answer(&self, _: QueryCall) -> Response<ResponseBody> {
+        Response::new(ResponseBody::Empty)
+    }
+
+    fn refuse(&self, _: &str, _: &str, _: StatusCode, _: &str, _: &str) -> Bytes {
+        Bytes::new()
+    }
+}
+
+impl StatusPages for NoQueries {
+    fn status(&self) -> String {
+        "{}".to_owned()
+    }
+
+    fn is_ready(&self) -> bool {
+        true
+    }
+}
+
+const IDENTITIES: &str =
+    r#"{"identities":[{"name":"anonymous","actions":["Admin","Read","Write","List","Tagging","ReadAcp","WriteAcp"]}]}"#;
+
+fn bucket(name: &str, extended: &[(&str, &str)]) -> Change {
+    let extended = extended.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
+    let bucket = Bucket::read(name, &extended, &[], 0, 0, None);
+    Change::Bucket(name.into(), Some(Arc::new(bucket)))
+}
+
+fn settings() -> Settings {
+    Settings {
+        hosts: s3::HostRules::default(),
+        region: "us-east-1".to_owned(),
+        allowed_origins: Vec::new(),
+        allow_delete_bucket_not_empty: false,
+        auto_create_bucket: false,
+        object_mode: 0o660,
+        uid: 7,
+        gid: 8,
+        body_patience: Duration::from_secs(10),
+        max_body_bytes: 5 << 30,
+        trusted_proxies: Vec::new(),
+    }
+}
+
+impl World {
+    /// Buckets: `plain` and `other` (owned by `alice`), `versioned`, `suspended`, `locked`.
+    pub async fn start() -> World {
+        let directory = tempfile::tempdir().unwrap();
+        let filer: Arc<dyn Filer> = Arc::new(EmbeddedFiler::open(directory.path()).unwrap());
+        let identities = Identities::parse(IDENTITIES, &|_| None).unwrap();
+        let snapshot = Snapshot::new(iam::Settings::default(), &identities).apply([
+            bucket("plain", &[(iam::OWNER, "alice")]),
+            bucket("other", &[(iam::OWNER, "alice")]),
+            bucket("versioned", &[(iam::VERSIONING, "Enabled")]),
+            bucket("suspended", &[(iam::VERSIONING, "Suspended")]),
+            bucket("locked", &[(iam::OBJECT_LOCK, "Enabled")]),
+        ]);
+        let gateway = Gateway {
+            settings: settings(),
+            filer_configuration: filer.configuration().await.unwrap(),
+            filer: Arc::clone(&filer),
+            snapshot: Arc::new(ArcSwapOption::from_pointee(snapshot)),
+            door: access::Door::new(String::new(), None, false, None),
+            query_api: Arc::new(NoQueries),
+            status: Arc::new(NoQueries),
+            metrics: Arc::new(Metrics::default()),
+            upload_limits: UploadLimits::default(),
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let limits = accept::Limits { idle: Duration::from_secs(10), drain: Duration::from_secs(1) };
+        tokio::spawn(accept::serve(listener, None, Arc::new(gateway), limits, std::future::pending()));
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        World { filer, address, client, _directory: directory }
+    }
+
+    /// Sends a request: `PUT /plain/a`.
+    pub async fn send(&self, line: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Reply {
+        let (method, path) = line.split_once(' ').unwrap();
+        let mut request =
+            Request::builder().method(method.parse::<Method>().unwrap()).uri(format!("http://{}{path}", self.address));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = self.client.request(request.body(Full::new(body.into())).unwrap()).await.unwrap();
+        let (head, body) = response.into_parts();
+        Reply { status: head.status, headers: head.headers, body: body.collect().await.unwrap().to_bytes() }
+    }
+
+    /// The same without headers and body.
+    pub async fn ask(&self, line: &str) -> Reply {
+        self.send(line, &[], "").await
+    }
+
+    /// Stores an object and expects it to work.
+    pub async fn put(&self, path: &str, body: impl Into<Bytes>) -> Reply {
+        let reply = self.send(&format!("PUT {path}"), &[], body).await;
+        assert_eq!(reply.outcome(), "200 ", "PUT {path}: {}", reply.text());
+        reply
+    }
+
+    /// The entry at a path below the buckets.
+    pub async fn entry(&self, path: &str) -> Option<Entry> {
+        self.filer.lookup(&format!("/buckets/{path}")).await.unwrap()
+    }
+
+    /// Sets attributes of an entry behind the gateway's back.
+    pub async fn patch(&self, directory: &str, name: &str, set: &[(&str, &str)]) {
+        let set = set.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
+        let (directory, name) = (format!("/buckets/{directory}"), name.to_owned());
+        let mutations = vec![Mutation::Patch { directory, name, set, remove: Vec::new(), content: None }];
+        let transaction = Transaction { lock_key: "/".to_owned(), mutations, ..Transaction::default() };
+        self.filer.transact(transaction).await.unwrap();
+    }
+
+    /// The keys of a bucket.
+    pub async fn keys(&self, bucket: &str) -> Vec<String> {
+        self.ask(&format!("GET /{bucket}?list-type=2")).await.elements("Key")
+    }
+}
