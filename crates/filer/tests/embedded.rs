@@ -1,5 +1,7 @@
 //! The embedded filer: what every filer does, and what only this one promises.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests: what goes wrong fails the test")]
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -3,6 +3,8 @@
 //! The writer is this test program itself, started again with `CRASH_DIRECTORY` set. It tells each step before and after:
 //! what was acknowledged has to be there; a step under way may have happened or not, but not halfway.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests: what goes wrong fails the test")]
+
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -78,9 +80,9 @@ async fn writer() {
                 let name = format!("k{}", next(&mut random) % KEYS);
                 let version = seed * 1_000_000 + number + 1;
                 // large bodies are seldom, so that there are many moments of each kind
-                let largest = if next(&mut random) % 16 == 0 { SIZES.len() as u64 } else { 6 };
+                let largest = if next(&mut random).is_multiple_of(16) { SIZES.len() as u64 } else { 6 };
                 let bytes = SIZES[(next(&mut random) % largest) as usize];
-                let state = (next(&mut random) % 5 != 0).then_some((version, bytes));
+                let state = (!next(&mut random).is_multiple_of(5)).then_some((version, bytes));
                 let path = format!("{directory}/{name}");
                 say("try", &path, state);
                 step(&filer, &directory, &name, state).await;
