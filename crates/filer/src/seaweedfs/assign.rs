@@ -18,7 +18,7 @@ use crate::{FilerError, WriteTarget};
 const BATCH: i32 = 16;
 /// A new batch is fetched in the background when so few are left.
 const LOW: usize = 4;
-/// Tokens of the master live for 10 s; an upload must begin within that time.
+/// Tokens of the master live for 10 s unless configured otherwise; an upload must begin within that time.
 const KEPT: Duration = Duration::from_secs(5);
 /// How long the rules of `filer.conf` are believed.
 const RULES_FRESH: Duration = Duration::from_secs(10);

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use bytes::{Bytes, BytesMut};
@@ -90,17 +90,22 @@ pub(super) async fn open(
     let file_id = fid::of(chunk).ok_or_else(|| damaged(chunk, "has no address"))?;
     let id = fid::parse(&file_id).ok_or_else(|| damaged(chunk, "has a malformed address"))?;
     let mut last: Option<VolumeError> = None;
+    let begun = Instant::now();
+    let time = shared.volumes.timeout();
     for round in 0..ROUNDS {
         if round > 0 {
-            // Missing is final once fresh locations agree; silence may pass.
-            if matches!(last, Some(VolumeError::NotFound(_))) && round > 1 {
+            // Missing is final once fresh locations agree, and silence when all the time went into it.
+            let missing = matches!(last, Some(VolumeError::NotFound(_))) && round > 1;
+            if missing || begun.elapsed() >= time {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(200) * round).await;
         }
         let servers = shared.locations.of(&shared.filers, id.volume_id, refresh || round > 0).await?;
+        // A replica that hangs leaves time for the others.
+        let bound = time / u32::try_from(servers.len()).unwrap_or(1).max(1);
         for server in servers {
-            match shared.volumes.get(&server, &file_id, range).await {
+            match shared.volumes.get(&server, &file_id, range, bound).await {
                 Ok(response) => return Ok(response),
                 // A replica that lacks the needle says less than one that does not answer.
                 Err(VolumeError::NotFound(_)) if last.is_some() => {}

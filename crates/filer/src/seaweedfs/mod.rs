@@ -56,7 +56,7 @@ pub struct Options {
     pub request_timeout: Duration,
     /// Bound of a connection; 2 s by default.
     pub connect_timeout: Duration,
-    /// How long a volume server may be silent; 20 s by default.
+    /// How long a volume server may be silent; 10 s by default.
     pub data_timeout: Duration,
     /// How long a change feed may be silent before it counts as broken; 15 s by default. Filers send a heartbeat every 5 s.
     pub feed_silence: Duration,
@@ -73,7 +73,7 @@ impl Options {
             data_center: String::new(),
             request_timeout: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(2),
-            data_timeout: Duration::from_secs(20),
+            data_timeout: Duration::from_secs(10),
             feed_silence: Duration::from_secs(15),
             encrypt_volume_data: false,
         }

@@ -227,3 +227,48 @@ impl Passing {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::StreamExt;
+
+    use super::*;
+    use crate::seaweedfs::volume::tests::canned;
+    use crate::seaweedfs::{Options, SeaweedFiler, Security};
+
+    fn answer(status: &str, promised: usize, body: &[u8]) -> Vec<u8> {
+        let head = format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {promised}\r\n\r\n");
+        [head.as_bytes(), body].concat()
+    }
+
+    async fn read_from(answers: Vec<Vec<u8>>) -> Result<Vec<u8>, FilerError> {
+        let (server, served) = canned(answers).await;
+        let filer = SeaweedFiler::connect(Options::new(Vec::new(), Security::default()));
+        filer.shared.locations.tell(3, &[server]);
+        let chunk = FileChunk { file_id: "3,01637037d6".to_owned(), size: 1000, ..Default::default() };
+        let entry = Entry { chunks: vec![chunk], ..Default::default() };
+        let outcome = match read(&filer.shared, &entry, 0, 1000).await {
+            Ok(stream) => stream.collect::<Vec<_>>().await.into_iter().collect::<Result<Vec<Bytes>, _>>(),
+            Err(error) => Err(error),
+        };
+        served.abort();
+        outcome.map(|pieces| pieces.concat())
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_breaks_off_is_taken_up_where_it_was() {
+        let data: Vec<u8> = (0..1000_u32).map(|at| (at % 251) as u8).collect();
+        let first = answer("200 OK", 1000, &data[..400]);
+        let got = read_from(vec![first.clone(), answer("206 Partial Content", 600, &data[400..])]).await;
+        assert!(got.unwrap() == data);
+        for (what, second) in [
+            ("the whole again", answer("200 OK", 1000, &data)),
+            ("another length", answer("206 Partial Content", 599, &data[401..])),
+        ] {
+            let got = read_from(vec![first.clone(), second]).await;
+            assert!(matches!(got, Err(FilerError::Damaged(..))), "{what}: {got:?}");
+        }
+        let got = read_from(vec![answer("200 OK", 999, &data[..999])]).await;
+        assert!(matches!(got, Err(FilerError::Damaged(..))), "shorter than the entry: {got:?}");
+    }
+}

@@ -87,12 +87,13 @@ impl VolumeClient {
         self.timeout
     }
 
-    /// Asks for a needle, or `range` of it (first and last byte). The head of the answer is 200 or 206.
+    /// Asks for a needle, or `range` of it (first and last byte). The head of the answer is 200 or 206, and comes within `bound`.
     pub(super) async fn get(
         &self,
         server: &str,
         file_id: &str,
         range: Option<(u64, u64)>,
+        bound: Duration,
     ) -> Result<Response<Incoming>, VolumeError> {
         let mut uri = self.uri(server, file_id);
         for _ in 0..2 {
@@ -100,7 +101,7 @@ impl VolumeClient {
             if let Some((first, last)) = range {
                 request.headers_mut().insert(RANGE, header(&format!("bytes={first}-{last}"))?);
             }
-            let response = self.send(Call::VolumeGet, request).await?;
+            let response = self.send(Call::VolumeGet, request, bound).await?;
             match response.status() {
                 StatusCode::OK | StatusCode::PARTIAL_CONTENT => return Ok(response),
                 status if status.is_redirection() => {
@@ -138,7 +139,7 @@ impl VolumeClient {
         if !token.is_empty() {
             headers.insert(AUTHORIZATION, bearer(token)?);
         }
-        let response = self.send(Call::VolumePut, request).await?;
+        let response = self.send(Call::VolumePut, request, self.timeout).await?;
         match response.status() {
             StatusCode::CREATED => stored(uri, response, bytes, self.timeout).await,
             StatusCode::NO_CONTENT => Ok(()),
@@ -153,7 +154,7 @@ impl VolumeClient {
         if self.write_key.is_none() && !token.is_empty() {
             request.headers_mut().insert(AUTHORIZATION, bearer(token)?);
         }
-        let response = self.send(Call::VolumeDelete, request).await?;
+        let response = self.send(Call::VolumeDelete, request, self.timeout).await?;
         match response.status() {
             status if status.is_success() || status == StatusCode::NOT_FOUND => {
                 // Read to the end, so that the connection can be used again.
@@ -186,14 +187,19 @@ impl VolumeClient {
         Ok(request)
     }
 
-    async fn send(&self, call: Call, request: Request<Segments>) -> Result<Response<Incoming>, VolumeError> {
+    async fn send(
+        &self,
+        call: Call,
+        request: Request<Segments>,
+        bound: Duration,
+    ) -> Result<Response<Incoming>, VolumeError> {
         let uri = request.uri().to_string();
         let begun = Instant::now();
-        let answer = match tokio::time::timeout(self.timeout, self.client.request(request)).await {
+        let answer = match tokio::time::timeout(bound, self.client.request(request)).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) => Err(VolumeError::Transport(uri, innermost(&error))),
             Err(_) => {
-                let seconds = self.timeout.as_secs_f32();
+                let seconds = bound.as_secs_f32();
                 Err(VolumeError::Transport(uri, format!("no answer within {seconds:.1} s")))
             }
         };
@@ -326,5 +332,92 @@ impl Body for Segments {
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.remaining)
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// A server that gives one canned answer per connection, then closes it; `heads` are the requests that came.
+    pub(in super::super) async fn canned(answers: Vec<Vec<u8>>) -> (String, tokio::task::JoinHandle<Vec<String>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let served = tokio::spawn(async move {
+            let mut heads = Vec::new();
+            for answer in answers {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut head = vec![0; 4096];
+                let length = stream.read(&mut head).await.unwrap();
+                heads.push(String::from_utf8_lossy(&head[..length]).into_owned());
+                stream.write_all(&answer).await.unwrap();
+            }
+            heads
+        });
+        (address, served)
+    }
+
+    fn client(security: &Security) -> VolumeClient {
+        let seconds = Duration::from_secs(5);
+        VolumeClient::new(security, seconds, seconds, Arc::default())
+    }
+
+    fn answer(status: &str, headers: &str, body: &str) -> Vec<u8> {
+        format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n{body}", body.len())
+            .into()
+    }
+
+    #[tokio::test]
+    async fn one_redirect_is_followed_with_the_token() {
+        let mut security = Security::default();
+        security.volume_read = Some(SigningKey::new("k", 60));
+        let (second, served) = canned(vec![answer("200 OK", "", "data")]).await;
+        let location = format!("Location: http://{second}/3,01637037d6?proxied=true\r\n");
+        let (first, _) = canned(vec![answer("302 Found", &location, "")]).await;
+        let got = client(&security).get(&first, "3,01637037d6", None, Duration::from_secs(5)).await.unwrap();
+        assert_eq!(got.into_body().collect().await.unwrap().to_bytes(), "data");
+        let head = served.await.unwrap().concat();
+        assert!(
+            head.starts_with("GET /3,01637037d6?proxied=true ") && head.contains("authorization: Bearer "),
+            "{head}"
+        );
+
+        let (circle, _) = canned(vec![answer("302 Found", &location, "")]).await;
+        let (first, _) = canned(vec![answer("302 Found", &format!("Location: http://{circle}/x\r\n"), "")]).await;
+        assert!(client(&security).get(&first, "3,01637037d6", None, Duration::from_secs(5)).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn an_upload_is_believed_only_when_all_of_it_was_stored() {
+        for (answer, stored) in [
+            (answer("201 Created", "", r#"{"size":4}"#), true),
+            (answer("204 No Content", "", ""), true),
+            (answer("201 Created", "", r#"{"size":3}"#), false),
+            (answer("201 Created", "", r#"{"size":4,"error":"disk full"}"#), false),
+            (answer("500 Internal Server Error", "", "disk full"), false),
+            (answer("401 Unauthorized", "", ""), false),
+            (b"HTTP/1.1 201 Created\r\nContent-Length: 10\r\n\r\n{".to_vec(), false),
+            (Vec::new(), false),
+        ] {
+            let text = String::from_utf8_lossy(&answer).into_owned();
+            let (server, _) = canned(vec![answer]).await;
+            let mut body = Segments::default();
+            body.push(Bytes::from_static(b"da"));
+            body.push(Bytes::from_static(b"ta"));
+            let outcome = client(&Security::default()).put(&server, "3,01637037d6", body, None, "").await;
+            assert_eq!(outcome.is_ok(), stored, "{text}: {outcome:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn silence_is_bounded() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let silent = listener.local_addr().unwrap().to_string();
+        let begun = Instant::now();
+        let got = client(&Security::default()).get(&silent, "3,01637037d6", None, Duration::from_millis(50)).await;
+        assert!(matches!(got, Err(VolumeError::Transport(..))) && begun.elapsed() < Duration::from_secs(2), "{got:?}");
     }
 }

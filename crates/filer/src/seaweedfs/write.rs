@@ -1,7 +1,7 @@
 //! Writing: a body is cut into chunks, each hashed in passing and uploaded while the next one arrives.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use base64::Engine;
@@ -223,6 +223,7 @@ impl Writer<'_> {
         // The server sees the enciphered bytes, whose MD5 nobody needs.
         let content_md5 = (!self.cipher).then_some(e_tag.as_str());
         let mut last = String::new();
+        let begun = Instant::now();
         for attempt in 0..PLACES_MAX {
             let place = match attempt {
                 0 => assign::take(self.shared, self.target).await?,
@@ -246,6 +247,9 @@ impl Writer<'_> {
                     self.shared.pool.forget_server(&place.server);
                     self.stored.give_up(&place);
                     last = error.to_string();
+                    if begun.elapsed() >= self.shared.volumes.timeout() {
+                        break;
+                    }
                 }
             }
         }
