@@ -113,7 +113,7 @@ pub fn decide(policies: &PolicySet<'_>, request: &Request<'_>) -> Decision {
         return allow(PolicyType::NotNeeded, 0);
     }
     let verdicts = Verdicts::new(policies, policies.resource, request);
-    if let Some(denied) = verdicts.explicit_deny(policies, request) {
+    if let Some(denied) = verdicts.explicit_deny(keeps_access(policies, request)) {
         return denied;
     }
     match request.principal {
@@ -128,7 +128,7 @@ pub fn decide(policies: &PolicySet<'_>, request: &Request<'_>) -> Decision {
 pub fn decide_trust(trust: &CompiledPolicy, policies: &PolicySet<'_>, request: &Request<'_>) -> Decision {
     let policies = PolicySet { resource: Some(trust), ..*policies };
     let verdicts = Verdicts::new(&policies, Some(trust), request);
-    if let Some(denied) = verdicts.explicit_deny(&policies, request) {
+    if let Some(denied) = verdicts.explicit_deny(false) {
         return denied;
     }
     if verdicts.resource.any_allow().is_none() {
@@ -179,9 +179,9 @@ impl Verdicts {
         all
     }
 
-    /// An explicit deny of any policy ends the decision, whatever allows it.
-    fn explicit_deny(&self, policies: &PolicySet<'_>, request: &Request<'_>) -> Option<Decision> {
-        let of_resource = self.resource.deny.filter(|_| !keeps_access(policies, request));
+    /// An explicit deny of any policy ends the decision, whatever allows it; of the resource policy unless the caller is exempt from it.
+    fn explicit_deny(&self, is_exempt: bool) -> Option<Decision> {
+        let of_resource = self.resource.deny.filter(|_| !is_exempt);
         let of = |policy| move |statement| Origin { policy, statement };
         let by = self.identity_deny.map(|(place, statement)| Origin { policy: PolicyType::Identity(place), statement });
         let by = by.or(of_resource.map(of(PolicyType::Resource)));

@@ -483,3 +483,151 @@ fn drop_first(text: &str) -> Option<&str> {
     let mut characters = text.chars();
     characters.next().map(|_| characters.as_str())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::template::{Special, tokens};
+
+    fn pattern(text: &str) -> Pattern {
+        Pattern::new(tokens(text, Special { wildcards: true, variables: true }))
+    }
+
+    fn matches(text: &str, value: &str) -> bool {
+        pattern(text).matches(value, &Context::new()).is_yes()
+    }
+
+    #[test]
+    fn wildcards() {
+        for (pattern, text, want) in [
+            ("a*c", "abc", true),
+            ("a*c", "abcd", false),
+            ("a*c", "ac", true),
+            ("?", "", false),
+            ("?", "é", true),
+            ("??", "é", false),
+            ("*", "", true),
+            ("*", "a/b:c\nd", true),
+            ("A", "a", false),
+            ("", "", true),
+            ("", "a", false),
+            ("a.c", "abc", false),
+            ("a*b*b", "ab", false),
+            ("a*b*b", "abb", true),
+            ("*ab*ba*", "aba", false),
+            ("*ab*ba*", "abba", true),
+            ("a?*?b", "axb", false),
+            ("a?*?b", "axyb", true),
+            ("*?a", "a", false),
+            ("*?a", "ba", true),
+            ("*a?c*", "xxaabcxx", true),
+            ("*é?*", "é", false),
+            ("*é?*", "xéy", true),
+            ("x?", "xy", true),
+            ("x?", "xyz", false),
+        ] {
+            assert_eq!(matches(pattern, text), want, "`{pattern}` against `{text}`");
+        }
+    }
+
+    #[test]
+    fn values_of_variables_are_literal() {
+        let mut context = Context::new();
+        context.set("k:star", "a*c");
+        context.set("k:q", "?");
+        context.set("k:empty", "");
+        context.set_many("k:many", ["a".to_owned()]);
+        for (text, value, want) in [
+            ("${k:star}", "a*c", Matched::Yes),
+            ("${k:star}", "abc", Matched::No),
+            ("x/${k:star}/*", "x/a*c/", Matched::Yes),
+            ("x/*${k:star}*", "x/1a*c2", Matched::Yes),
+            ("x/*${k:star}*", "x/1abc2", Matched::No),
+            ("*${k:q}?", "a?b", Matched::Yes),
+            ("*${k:q}?", "abc", Matched::No),
+            ("*?${k:q}*x", "a?bx", Matched::Yes),
+            ("*?${k:q}*x", "?bx", Matched::No),
+            ("*?${k:q}?*", "xy?z", Matched::Yes),
+            ("${k:empty}a", "a", Matched::Yes),
+            ("*${k:empty}*a", "ba", Matched::Yes),
+            ("${k:many}", "a", Matched::NoValue),
+            ("zz${k:none}", "a", Matched::NoValue),
+            ("${k:none, 'a*'}", "a*", Matched::Yes),
+            ("${k:none, 'a*'}", "ab", Matched::No),
+            ("${k:star}?", "a*cé", Matched::Yes),
+        ] {
+            assert_eq!(pattern(text).matches(value, &context), want, "`{text}` against `{value}`");
+        }
+    }
+
+    #[test]
+    fn case_is_ignored_where_it_should_be() {
+        let mut context = Context::new();
+        context.set("k:name", "ÄB");
+        for (text, value, want) in [
+            ("Abc", "aBC", true),
+            ("Abc", "aBCd", false),
+            ("Abcd", "aBC", false),
+            ("x${k:name}y", "XäbY", true),
+            ("x${k:none}y", "xy", false),
+            ("x${k:none, 'Z'}", "XZ", true),
+        ] {
+            let pattern = Pattern::new(tokens(text, Special { wildcards: false, variables: true }));
+            assert_eq!(pattern.equals_ignoring_case(value, &context), want, "`{text}` `{value}`");
+        }
+    }
+
+    #[test]
+    fn patterns_print_as_they_were_written() {
+        for text in ["", "*", "a", "a*", "a*b?c*", "?", "x/${aws:username}/*", "${a:b, 'c'}?"] {
+            assert_eq!(pattern(text).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn runs_longer_than_a_word_are_searched() {
+        let run = "a".repeat(70);
+        let (text, almost) = (format!("zz{run}b!"), format!("zz{run}c!"));
+        assert!(matches(&format!("*{run}?*"), &text));
+        assert!(matches(&format!("*?{run}b*"), &text));
+        assert!(!matches(&format!("*?{run}b*"), &almost));
+        assert!(!matches(&format!("*{run}a?*"), &text));
+    }
+
+    /// By the table of all prefixes, without any thought of speed.
+    fn naive(pattern: &str, text: &str) -> bool {
+        let text: Vec<char> = text.chars().collect();
+        let mut reached: Vec<bool> = (0..=text.len()).map(|length| length == 0).collect();
+        for wanted in pattern.chars() {
+            let mut next = vec![false; text.len() + 1];
+            for length in 0..=text.len() {
+                next[length] = match wanted {
+                    '*' => (0..=length).any(|shorter| reached[shorter]),
+                    '?' => length > 0 && reached[length - 1],
+                    wanted => length > 0 && reached[length - 1] && text[length - 1] == wanted,
+                };
+            }
+            reached = next;
+        }
+        reached[text.len()]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn patterns_match_as_the_naive_matcher_says(glob in "[ab*?é]{0,12}", text in "[abé\n]{0,14}") {
+            prop_assert_eq!(matches(&glob, &text), naive(&glob, &text));
+        }
+
+        #[test]
+        fn templates_match_as_their_values_written_out(glob in "[ab*?V]{0,10}", value in "[ab]{0,3}", text in "[ab]{0,12}") {
+            let mut context = Context::new();
+            context.set("k:v", value.clone());
+            let template = pattern(&glob.replace('V', "${k:v}")).matches(&text, &context).is_yes();
+            prop_assert_eq!(template, naive(&glob.replace('V', &value), &text));
+        }
+    }
+}
