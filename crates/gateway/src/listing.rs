@@ -158,6 +158,11 @@ impl Level {
     }
 
     fn wait(&mut self, entry: Entry) {
+        if object::is_prefix_object(&entry) {
+            // One entry, two places in S3's order: the object `a`, and the directory `a/`.
+            let object = Entry { is_directory: false, ..entry.clone() };
+            self.waiting.insert(entry.name.clone(), object);
+        }
         let sort_key = if entry.is_directory { format!("{}/", entry.name) } else { entry.name.clone() };
         self.waiting.insert(sort_key, entry);
     }
@@ -231,7 +236,8 @@ impl<'a> Walk<'a> {
             let group = group.to_owned();
             let directory = format!("{}/{}", self.bucket_path, key.trim_end_matches('/'));
             let is_version = |_: &str, name: &str| name.ends_with(object::VERSIONS_SUFFIX);
-            let shown = object::is_object(&entry) || contains_object(self.filer, &directory, is_version).await?;
+            let is_object = object::is_object(&entry) && !object::is_prefix_object(&entry);
+            let shown = is_object || contains_object(self.filer, &directory, is_version).await?;
             return Ok(shown.then_some(Item::CommonPrefix(group)));
         }
         if !entry.is_directory {

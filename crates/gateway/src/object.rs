@@ -138,9 +138,9 @@ fn chunks_etag(chunks: &[FileChunk]) -> String {
     }
 }
 
-/// True for an entry that S3 knows as an object: a file, or a directory that somebody made as `key/`.
+/// True for an entry that S3 knows as an object: a file, or a directory that is an object as well.
 pub fn is_object(entry: &Entry) -> bool {
-    !entry.is_directory || is_directory_marker(entry)
+    !entry.is_directory || is_directory_marker(entry) || is_prefix_object(entry)
 }
 
 /// True for a directory that was put as an object `key/`; a plain directory has no content type.

@@ -19,6 +19,10 @@ use crate::object::{self, attribute};
 /// Named attributes of an entry.
 pub type Extended = BTreeMap<String, Vec<u8>>;
 
+/// What SeaweedFS takes for the ETag of a directory that is no object.
+const PLAIN_DIRECTORY_ETAG: &str = "d41d8cd98f00b204e9800998ecf8427e-0";
+/// Go's `os.ModeDir`, and the right to enter for all.
+const DIRECTORY_BITS: u32 = 0o20_000_000_111;
 /// What a key's URL leaves as it is.
 const PATH_ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
 /// Content type of an object whose sender names none.
@@ -285,13 +289,35 @@ impl Call<'_> {
             condition_key: None,
             mutations: vec![Mutation::Put { directory, entry: Box::new(entry) }],
         };
-        match self.filer().transact(transaction).await {
+        match self.transact_put(transaction).await {
             Ok(()) => Ok(()),
             Err(error) => {
                 self.free_if_not_stored(&error, chunks).await;
                 Err(self.explain_write(bucket, key, condition, error).await)
             }
         }
+    }
+
+    /// Runs a transaction whose first step puts a file at its lock key. Where one entry stands for `a` and for the directory
+    /// of `a/b`, the directory becomes the object as well, as SeaweedFS 4.48 has it; a marker `a/` is not replaced so.
+    pub async fn transact_put(&self, transaction: Transaction) -> Result<(), FilerError> {
+        if self.gateway.filer_configuration.files_beside_directories {
+            return self.filer().transact(transaction).await;
+        }
+        let is_absent = transaction.conditions.contains(&Condition::NotExists);
+        let refused = match self.filer().transact(transaction.clone()).await {
+            Err(error @ FilerError::ExistingIsDirectory(_)) => error,
+            Err(error @ FilerError::PreconditionFailed) if is_absent => error,
+            done => return done,
+        };
+        let existing = self.filer().lookup(&transaction.lock_key).await?;
+        let Some(directory) = existing.filter(|entry| entry.is_directory && !object::is_directory_marker(entry)) else {
+            return Err(refused);
+        };
+        if is_absent && object::is_prefix_object(&directory) {
+            return Err(refused);
+        }
+        self.filer().transact(beside_children(transaction)).await
     }
 
     /// Gives back the chunks of a transaction that failed, unless it may have happened all the same.
@@ -333,6 +359,21 @@ impl Call<'_> {
         let name = if slash { format!("{name}/") } else { name.to_owned() };
         (directory.to_owned(), name, slash.then(|| format!("{path}/")))
     }
+}
+
+/// The same transaction with an entry that is a directory as well as the object.
+fn beside_children(mut transaction: Transaction) -> Transaction {
+    for condition in &mut transaction.conditions {
+        if *condition == Condition::NotExists {
+            *condition = Condition::EtagMatches(vec![PLAIN_DIRECTORY_ETAG.to_owned()]);
+        }
+    }
+    if let Some(Mutation::Put { entry, .. }) = transaction.mutations.first_mut() {
+        entry.is_directory = true;
+        entry.extended.insert(attribute::PREFIX_OBJECT.to_owned(), b"true".to_vec());
+        entry.attributes.get_or_insert_default().file_mode |= DIRECTORY_BITS;
+    }
+    transaction
 }
 
 fn marker_too_large() -> S3Error {

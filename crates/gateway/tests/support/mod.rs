@@ -1,5 +1,7 @@
 //! A gateway over an embedded filer in a directory of its own, and a client that signs nothing.
 
+#![allow(dead_code, reason = "each test program uses its own part")]
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +22,7 @@ pub struct World {
     pub filer: Arc<dyn Filer>,
     address: String,
     client: Client<HttpConnector, Full<Bytes>>,
-    _directory: tempfile::TempDir,
+    _directory: Option<tempfile::TempDir>,
 }
 
 /// An answer, read to its end.
@@ -115,7 +117,12 @@ impl World {
     /// Buckets: `plain` and `other` (owned by `alice`), `versioned`, `suspended`, `locked`.
     pub async fn start() -> World {
         let directory = tempfile::tempdir().unwrap();
-        let filer: Arc<dyn Filer> = Arc::new(EmbeddedFiler::open(directory.path()).unwrap());
+        let filer = EmbeddedFiler::open(directory.path()).unwrap();
+        World { _directory: Some(directory), ..World::over(Arc::new(filer)).await }
+    }
+
+    /// The same over another filer.
+    pub async fn over(filer: Arc<dyn Filer>) -> World {
         let identities = Identities::parse(IDENTITIES, &|_| None).unwrap();
         let snapshot = Snapshot::new(iam::Settings::default(), &identities).apply([
             bucket("plain", &[(iam::OWNER, "alice")]),
@@ -140,7 +147,7 @@ impl World {
         let limits = accept::Limits { idle: Duration::from_secs(10), drain: Duration::from_secs(1) };
         tokio::spawn(accept::serve(listener, None, Arc::new(gateway), limits, std::future::pending()));
         let client = Client::builder(TokioExecutor::new()).build_http();
-        World { filer, address, client, _directory: directory }
+        World { filer, address, client, _directory: None }
     }
 
     /// Sends a request: `PUT /plain/a`.

@@ -293,17 +293,16 @@ async fn commit(
         condition => (conditions(condition), None),
     };
     let directory = object::split_path(&path).0.to_owned();
-    call.filer()
-        .transact(Transaction {
-            lock_key: path,
-            conditions,
-            condition_key,
-            mutations: vec![
-                Mutation::Put { directory, entry: Box::new(entry) },
-                call.remove_upload(&input.bucket, &input.upload_id, false),
-            ],
-        })
-        .await
+    call.transact_put(Transaction {
+        lock_key: path,
+        conditions,
+        condition_key,
+        mutations: vec![
+            Mutation::Put { directory, entry: Box::new(entry) },
+            call.remove_upload(&input.bucket, &input.upload_id, false),
+        ],
+    })
+    .await
 }
 
 #[cfg(test)]
