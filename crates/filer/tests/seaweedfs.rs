@@ -136,6 +136,7 @@ async fn one_filer() {
     races(&filer).await;
     change_feed(&filer).await;
     broken_bodies_leave_nothing(&filer).await;
+    rules_of_filer_conf(&filer, &cluster.master()).await;
     figures(&filer).await;
 
     filer.delete_collection("bucket").await.unwrap();
@@ -463,18 +464,57 @@ async fn change_feed(filer: &SeaweedFiler) {
 
 async fn broken_bodies_leave_nothing(filer: &SeaweedFiler) {
     let before = calls(filer, FilerCall::VolumeDelete);
-    let full = vec![Ok(Bytes::from(noise(MIB))), Ok(Bytes::from(noise(MIB + 1))), Err(BodyError("reset".to_owned()))];
-    let failed = filer.write(&target("/buckets/bucket/broken"), Box::pin(stream::iter(full))).await;
+    // The chunks have time to be stored before the body ends early.
+    let late = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        Err(BodyError("reset".to_owned()))
+    };
+    let broken = stream::iter([Ok(Bytes::from(noise(2 * MIB + 1)))]).chain(stream::once(late));
+    let failed = filer.write(&target("/buckets/bucket/broken"), Box::pin(broken)).await;
     assert!(matches!(failed, Err(FilerError::Body(_))), "{failed:?}");
     let endless = stream::iter([Ok(Bytes::from(noise(2 * MIB)))]).chain(stream::pending());
     let place = target("/buckets/bucket/x");
-    let dropped = tokio::time::timeout(Duration::from_millis(500), filer.write(&place, Box::pin(endless))).await;
+    let dropped = tokio::time::timeout(Duration::from_secs(1), filer.write(&place, Box::pin(endless))).await;
     assert!(dropped.is_err());
     let begun = Instant::now();
     while calls(filer, FilerCall::VolumeDelete) < before + 4 {
         assert!(begun.elapsed() < Duration::from_secs(5), "four chunks are freed");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// A path with a rule of its own does not get places that were kept for the bucket's other paths.
+async fn rules_of_filer_conf(filer: &SeaweedFiler, master: &str) {
+    let conf = br#"{"version":1,"locations":[{"locationPrefix":"/buckets/bucket/ruled/","ttl":"7d"}]}"#;
+    filer.transact(put("/etc/seaweedfs", small("filer.conf", conf))).await.unwrap();
+    let begun = Instant::now();
+    loop {
+        let other = filer.write(&target("/buckets/bucket/other"), body(b"x", 1)).await.unwrap();
+        let ruled = filer.write(&target("/buckets/bucket/ruled/x"), body(b"x", 1)).await.unwrap();
+        let lives = [ttl_of(master, &other).await, ttl_of(master, &ruled).await];
+        assert!(lives[0].contains("\"Count\":0"), "{lives:?}");
+        if lives[1] != lives[0] {
+            return;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(20), "the rule is noticed: {lives:?}");
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+}
+
+/// How long the volume that a chunk is on lives, as the master lists it.
+async fn ttl_of(master: &str, written: &Written) -> String {
+    let volume: u64 = written.chunks[0].file_id.split(',').next().unwrap().parse().unwrap();
+    let (_, answer) = http(master, "GET", "/vol/status", "", b"").await;
+    let status: serde_json::Value = serde_json::from_slice(&answer).unwrap();
+    let mut open = vec![&status];
+    while let Some(value) = open.pop() {
+        if value["Id"].as_u64() == Some(volume) {
+            return value["Ttl"].to_string();
+        }
+        open.extend(value.as_object().into_iter().flat_map(|map| map.values()));
+        open.extend(value.as_array().into_iter().flatten());
+    }
+    panic!("the master does not list volume {volume}: {status}")
 }
 
 /// Prints what a call costs in this build; nothing is asserted.
@@ -499,6 +539,19 @@ async fn figures(filer: &SeaweedFiler) {
         read(filer, &stored, 0, 1024).await.unwrap();
     }
     eprintln!("lookup {lookup:?}, write 1 KiB {write:?}, read 1 KiB {:?}", begun.elapsed() / ROUNDS);
+    let data = noise(64 * MIB);
+    let begun = Instant::now();
+    let written = filer.write(&target("/buckets/bucket/large"), body(&data, 65_536)).await.unwrap();
+    let write = begun.elapsed();
+    let large = entry("large", written);
+    let begun = Instant::now();
+    let mut stream = filer.read(&large, 0, data.len() as u64).await.unwrap();
+    let mut bytes = 0;
+    while let Some(piece) = stream.next().await {
+        bytes += piece.unwrap().len();
+    }
+    assert_eq!(bytes, data.len());
+    eprintln!("64 MiB: written in {write:?}, read in {:?}", begun.elapsed());
     for row in filer.metrics().rows() {
         eprintln!(
             "{:>24} {:>6} calls {:>3} errors {:>6} us",
