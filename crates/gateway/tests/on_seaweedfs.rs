@@ -18,8 +18,11 @@ async fn start() -> (WeedCluster, World) {
     (cluster, world)
 }
 
+/// Request line, headers, body and outcome.
+type Step<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str, &'a str);
+
 /// Sends requests in order and compares their outcomes.
-async fn check(world: &World, steps: &[(&str, &[(&str, &str)], &str, &str)]) {
+async fn check(world: &World, steps: &[Step<'_>]) {
     for (line, headers, body, want) in steps {
         let reply = world.send(line, headers, (*body).to_owned()).await;
         assert_eq!(reply.outcome(), *want, "{line} {headers:?}: {}", reply.text());
