@@ -1,5 +1,7 @@
 //! Gathers the policies of a request and asks the one evaluator. A permit comes out, or the reason why not.
 
+use std::borrow::Cow;
+
 use iam::{Bucket, Caller, Snapshot};
 use policy::{Action, Context, Decision, Origin, PolicySet, PolicyType, Principal, Request, RequestAction};
 use s3::Requirement;
@@ -35,6 +37,8 @@ pub fn authorize<Op>(operation: Op, needs: &[Requirement], world: World<'_>) -> 
 /// Decides one permission.
 pub fn decide(need: &Requirement, world: World<'_>) -> Decision {
     let bucket = bucket_of(&need.resource, world.snapshot);
+    let context = context_of(need, bucket, world.context);
+    let world = World { context: &context, ..world };
     if is_owner_of_policy(need, bucket, world) {
         return Decision::Allow { by: Origin { policy: PolicyType::Root, statement: 0 } };
     }
@@ -129,6 +133,24 @@ fn open_by_default(decision: Decision, need: &Requirement, world: World<'_>) -> 
         return Decision::Allow { by: Origin { policy: PolicyType::NotNeeded, statement: 0 } };
     }
     decision
+}
+
+/// The condition keys that depend on the resource: a copy reads from one bucket and version and writes to another.
+fn context_of<'a>(need: &Requirement, bucket: Option<&Bucket>, context: &'a Context) -> Cow<'a, Context> {
+    let mut context = Cow::Borrowed(context);
+    let mut set = |key: &str, value: &str| {
+        if context.get(key).is_none_or(|known| known != [value]) {
+            context.to_mut().set(key, value);
+        }
+    };
+    if let Some(bucket) = bucket {
+        set("s3:ResourceAccount", bucket.account.as_str());
+        set("aws:ResourceAccount", bucket.account.as_str());
+    }
+    if let Some(version) = &need.version_id {
+        set("s3:VersionId", version.as_str());
+    }
+    context
 }
 
 /// The bucket that an S3 resource names, if it exists.

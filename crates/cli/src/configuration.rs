@@ -6,9 +6,8 @@ use std::sync::Arc;
 use access::Network;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use iam::{CrossAccountSetting, DocumentStore, IamConfig, Identities, RolePlace, Surroundings};
+use iam::{IamConfig, Identities, Surroundings};
 use ids::SecretAccessKey;
-use policy::CrossAccount;
 use sts::{SessionKeys, SigningKey};
 
 /// What the files say.
@@ -62,25 +61,21 @@ impl Configuration {
         }
     }
 
-    /// What holds for all requests.
-    pub fn settings(&self) -> iam::Settings {
-        iam::Settings {
-            account: self.iam.sts.account,
-            default_effect_allow: self.iam.default_effect_allow,
-            cross_account: match self.iam.kelpgate.cross_account {
-                CrossAccountSetting::ResourcePolicy => CrossAccount::ResourcePolicy,
-                CrossAccountSetting::Both => CrossAccount::Both,
-            },
-            role_place: match self.iam.role_store {
-                DocumentStore::Memory => RolePlace::Memory,
-                DocumentStore::Filer { .. } => RolePlace::Base,
-            },
-        }
-    }
-
-    /// The keys of sessions: the configured one, else `fallback`, else none (and no sessions).
-    pub fn session_keys(&self, fallback: Option<SigningKey>) -> Option<Arc<SessionKeys>> {
-        let current = self.iam.sts.signing_key.clone().or(fallback)?;
+    /// The keys of sessions: the configured one, else `fallback` (a name and bytes) if it is long enough, else none, and no
+    /// sessions.
+    pub fn session_keys(&self, fallback: Option<(&str, &[u8])>) -> Option<Arc<SessionKeys>> {
+        let fallback = fallback.filter(|_| self.iam.sts.signing_key.is_none());
+        let fallback = fallback.and_then(|(name, bytes)| match SigningKey::from_bytes(bytes) {
+            Ok(key) => Some(key),
+            Err(error) => {
+                tracing::warn!("{name} cannot sign sessions: {error}");
+                None
+            }
+        });
+        let Some(current) = self.iam.sts.signing_key.clone().or(fallback) else {
+            tracing::warn!("there is no sts.signingKey, so AssumeRole and session tokens are refused");
+            return None;
+        };
         let (issuer, account_id) = (self.iam.sts.issuer.clone(), self.iam.sts.account);
         Some(Arc::new(SessionKeys { current, older: Vec::new(), issuer, account_id }))
     }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use filer::seaweedfs::{FilerAddress, Options, SeaweedFiler, Security};
-use sts::SigningKey;
 
 use crate::arguments::S3;
 use crate::configuration::{Configuration, trusted_proxies_of_security};
@@ -30,11 +29,8 @@ pub async fn run(s3: S3) -> Result<(), String> {
     let security = security(serving.config_dir.as_deref())?;
     let listed = trusted_proxies_of_security(security.source.as_deref())?;
     let trusted_proxies = configuration.trusted_proxies(&listed)?;
-    let fallback = security.filer_write.as_ref().map(|key| key.expose_bytes());
-    let session_key = fallback
-        .map(SigningKey::from_bytes)
-        .transpose()
-        .map_err(|error| format!("security.toml: jwt.filer_signing.key, which signs sessions as well: {error}"))?;
+    let filer_key = security.filer_write.as_ref().map(|key| ("jwt.filer_signing.key", key.expose_bytes()));
+    let session_keys = configuration.session_keys(filer_key);
 
     let mut options = Options::new(filers, security);
     options.data_center = s3.data_center.clone();
@@ -50,7 +46,7 @@ pub async fn run(s3: S3) -> Result<(), String> {
         filer_configuration,
         configuration,
         trusted_proxies,
-        session_key,
+        session_keys,
         filer_names: names,
         bind: s3.ip_bind.clone(),
         region: s3.region.clone(),

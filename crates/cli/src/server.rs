@@ -8,7 +8,6 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use filer::Filer;
 use filer::embedded::EmbeddedFiler;
 use iam::{CredentialDocument, DocumentStore, UserDocument};
-use sts::SigningKey;
 
 use crate::arguments::Server;
 use crate::configuration::Configuration;
@@ -27,7 +26,7 @@ pub async fn run(server: Server) -> Result<(), String> {
     keep_in_filer(&mut configuration);
     let root = RootKey::find(directory, server.new_root_key)?;
     add_root(&mut configuration, &root)?;
-    let session_key = session_key(directory)?;
+    let session_keys = configuration.session_keys(Some(("DIR/sts-signing-key", &session_key(directory)?)));
     let filer_configuration = filer.configuration().await.map_err(|error| error.to_string())?;
     let trusted_proxies = configuration.trusted_proxies(&[])?;
     let plan = Plan {
@@ -35,7 +34,7 @@ pub async fn run(server: Server) -> Result<(), String> {
         filer_configuration,
         configuration,
         trusted_proxies,
-        session_key: Some(session_key),
+        session_keys,
         filer_names: vec![format!("embedded:{}", directory.display())],
         bind: server.ip_bind.clone(),
         region: server.region.clone(),
@@ -99,7 +98,7 @@ fn add_root(configuration: &mut Configuration, root: &RootKey) -> Result<(), Str
 }
 
 /// The key that signs sessions, made at the first start.
-fn session_key(directory: &Path) -> Result<SigningKey, String> {
+fn session_key(directory: &Path) -> Result<Vec<u8>, String> {
     let file = directory.join("sts-signing-key");
     let text = match private_file::read(&file)? {
         Some(text) => text,
@@ -109,5 +108,7 @@ fn session_key(directory: &Path) -> Result<SigningKey, String> {
             text
         }
     };
-    SigningKey::from_base64(text.trim()).map_err(|error| format!("`{}`: {error}", file.display()))
+    BASE64
+        .decode(text.trim())
+        .map_err(|_| format!("`{}` is no base64; restore it, or remove it for a new key", file.display()))
 }

@@ -13,7 +13,7 @@ use gateway::tls::{Tls, TlsFiles};
 use gateway::{Gateway, Metrics, Settings, UploadLimits};
 use s3::HostRules;
 use store::{FilerStore, IamStore, Layout};
-use sts::SigningKey;
+use sts::SessionKeys;
 use tokio::net::{TcpListener, lookup_host};
 use tokio::sync::watch;
 
@@ -35,7 +35,7 @@ pub struct Plan {
     pub filer_configuration: FilerConfiguration,
     pub configuration: Configuration,
     pub trusted_proxies: Vec<Network>,
-    pub session_key: Option<SigningKey>,
+    pub session_keys: Option<Arc<SessionKeys>>,
     pub filer_names: Vec<String>,
     pub bind: String,
     pub region: String,
@@ -68,16 +68,7 @@ pub async fn run(plan: Plan, serving: &Serving, announce: impl FnOnce(&str)) -> 
     let layout = Layout::new(&config.iam, &plan.filer_configuration.buckets_root);
     let store = FilerStore::new(Arc::clone(&plan.filer), layout);
     seed(&store, config).await;
-    let (policy_store, role_store) = (config.iam.policy_store.name(), config.iam.role_store.name());
-    let description = format!("policies in {policy_store}, roles in {role_store}");
-    let follower = Arc::new(Follower::new(
-        Arc::clone(&plan.filer),
-        store.clone(),
-        config.settings(),
-        &config.identities,
-        description,
-    ));
-    follower.apply_local(config.iam.memory_changes()).await;
+    let follower = Arc::new(Follower::new(Arc::clone(&plan.filer), store.clone(), &config.iam, &config.identities));
     let following = tokio::spawn({
         let follower = Arc::clone(&follower);
         async move { follower.run().await }
@@ -86,18 +77,15 @@ pub async fn run(plan: Plan, serving: &Serving, announce: impl FnOnce(&str)) -> 
     let metrics = Arc::new(Metrics::default());
     metrics.register(|registry| follower.metrics().register(registry));
     (plan.register_metrics)(&metrics);
-    let keys = config.session_keys(plan.session_key);
-    if keys.is_none() {
-        tracing::warn!("there is no sts.signingKey, so AssumeRole and session tokens are refused");
-    }
+    let keys = plan.session_keys;
     let store: Arc<dyn IamStore> = Arc::new(store);
     let status = Status {
         started,
         follower: Arc::clone(&follower),
         filers: plan.filer_names,
         filer_version: plan.filer_configuration.version.clone(),
-        policy_store,
-        role_store,
+        policy_store: config.iam.policy_store.name(),
+        role_store: config.iam.role_store.name(),
     };
     let external_url = Some(serving.external_url.clone()).filter(|url| !url.is_empty());
     let gateway = Arc::new(Gateway {

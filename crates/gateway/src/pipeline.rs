@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 use iam::Snapshot;
 use jiff::Timestamp;
 use s3::op::PostForm;
-use s3::{BodyFacts, Operation, S3Error, S3ErrorCode};
+use s3::{BodyFacts, ExpectedOwners, Operation, S3Error, S3ErrorCode};
 use sigv4::{BodyCheck, ChunkedDecoder};
 
 use crate::accept::{Answer as Answers, Connection};
@@ -110,6 +110,7 @@ impl Gateway {
         let needs = op::needs(&operation, facts);
         call.read_object_tags(&needs).await?;
         let permit = authorize(operation, &needs, call.world()).map_err(|refusal| call.refused(&refusal, trail))?;
+        expected_owners(visit.head, permit.operation(), &call)?;
         trail.decision = Some(*permit.decision());
         self.metrics.decided("allow", access::policy_label(permit.decision()));
         Ok((call, permit))
@@ -177,6 +178,25 @@ impl Gateway {
         trail.operation = call.operation();
         Ok(self.query_api.answer(call).await)
     }
+}
+
+/// `x-amz-expected-bucket-owner` and its relative for sources guard a client against a bucket of somebody else.
+fn expected_owners(head: &Parts, operation: &Operation, call: &Call<'_>) -> Result<(), S3Error> {
+    let in_query = head.uri.query().is_some_and(|query| query.to_ascii_lowercase().contains("expected-bucket-owner"));
+    let in_headers = head.headers.keys().any(|name| name.as_str().ends_with("expected-bucket-owner"));
+    if !in_query && !in_headers {
+        return Ok(());
+    }
+    let expected = ExpectedOwners::parse(head)?;
+    if let Some(bucket) = &call.bucket {
+        expected.check_target(bucket.account.as_str())?;
+    }
+    let source = match operation {
+        Operation::CopyObject(copy) => call.snapshot.bucket(copy.source.bucket.as_str()),
+        Operation::UploadPartCopy(copy) => call.snapshot.bucket(copy.source.bucket.as_str()),
+        _ => None,
+    };
+    source.map_or(Ok(()), |bucket| expected.check_source(bucket.account.as_str()))
 }
 
 impl<'a> Visit<'a> {
