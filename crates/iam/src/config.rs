@@ -1,12 +1,14 @@
 //! The `-iam.config` file: sessions, where roles and policies live, and Kelpgate's own settings under `kelpgate`.
 
 use ids::AccountId;
-use sts::SigningKey;
+use policy::{CrossAccount, Policy, PolicyKind};
+use sts::{SessionKeys, SigningKey};
 
 use crate::change::{Change, PolicyPlace, PolicyText, RolePlace};
 use crate::documents::{Facts, RoleDocument, document_text};
 use crate::identities;
 use crate::json::{JsonError, Node, Object, duration_s};
+use crate::snapshot::Settings;
 
 /// Everything that the file says, defaults filled in.
 #[derive(Debug, Clone)]
@@ -156,6 +158,7 @@ impl IamConfig {
             if config.roles.iter().any(|known| known.name == role.name) {
                 return Err(node.error(format!("the role `{}` is defined twice; merge the two", role.name)));
             }
+            config.warn_unreadable(&node, PolicyKind::Trust, &role.trust_policy, "nobody can assume the role");
             config.roles.push(role);
         }
         for node in object.array(&["policies"])? {
@@ -163,6 +166,12 @@ impl IamConfig {
             if config.policies.iter().any(|(known, _)| *known == name) {
                 return Err(node.error(format!("the policy `{name}` is defined twice; merge the two")));
             }
+            config.warn_unreadable(
+                &node,
+                PolicyKind::Identity,
+                &text,
+                "whoever it is attached to is denied everything",
+            );
             config.policies.push((name, text));
         }
         if let Some(node) = object.take(&["kelpgate"]) {
@@ -172,22 +181,62 @@ impl IamConfig {
         Ok(config)
     }
 
-    /// What the file defines for stores in the memory of this gateway.
-    pub fn memory_changes(&self) -> Vec<Change> {
+    /// What decisions need of the configuration.
+    pub fn settings(&self) -> Settings {
+        let cross_account = match self.kelpgate.cross_account {
+            CrossAccountSetting::ResourcePolicy => CrossAccount::ResourcePolicy,
+            CrossAccountSetting::Both => CrossAccount::Both,
+        };
+        let role_place = match self.role_store {
+            DocumentStore::Memory => RolePlace::Memory,
+            DocumentStore::Filer { .. } => RolePlace::Base,
+        };
+        let default_effect_allow = self.default_effect_allow;
+        Settings { account: self.sts.account, default_effect_allow, cross_account, role_place }
+    }
+
+    /// The roles and policies whose store is the memory of this gateway.
+    pub fn in_memory(&self) -> Vec<Change> {
         let mut changes = Vec::new();
-        if self.policy_store == DocumentStore::Memory {
-            changes.extend(self.policies.iter().map(|(name, text)| {
-                let text = PolicyText { text: text.as_str().into(), facts: Facts::default() };
-                Change::Policy(name.as_str().into(), PolicyPlace::Memory, Some(Ok(text)))
-            }));
-        }
         if self.role_store == DocumentStore::Memory {
             let role = |role: &RoleDocument| {
                 Change::Role(role.name.as_str().into(), RolePlace::Memory, Some(Ok(role.clone())))
             };
             changes.extend(self.roles.iter().map(role));
         }
+        if self.policy_store == DocumentStore::Memory {
+            changes.extend(self.policies.iter().map(|(name, text)| {
+                let text = PolicyText { text: text.as_str().into(), facts: Facts::default() };
+                Change::Policy(name.as_str().into(), PolicyPlace::Memory, Some(Ok(text)))
+            }));
+        }
         changes
+    }
+
+    /// The keys of sessions: `sts.signingKey`, else the first of the fallbacks that is long enough, as in SeaweedFS
+    /// (`jwt.filer_signing.key`, then the SSE-S3 key). Without any there are no sessions; the second part says what was passed over.
+    pub fn session_keys(&self, fallbacks: &[(&str, &[u8])]) -> (Option<SessionKeys>, Vec<String>) {
+        let mut passed_over = Vec::new();
+        let mut current = self.sts.signing_key.clone();
+        for (name, bytes) in fallbacks.iter().filter(|(_, bytes)| !bytes.is_empty()) {
+            if current.is_some() {
+                break;
+            }
+            match SigningKey::from_bytes(bytes) {
+                Ok(key) => current = Some(key),
+                Err(_) => passed_over.push(format!(
+                    "`{name}` has {} bytes, too few to sign sessions with: set sts.signingKey, at least 16 bytes",
+                    bytes.len()
+                )),
+            }
+        }
+        let keys = current.map(|current| SessionKeys {
+            current,
+            older: Vec::new(),
+            issuer: self.sts.issuer.clone(),
+            account_id: self.sts.account,
+        });
+        (keys, passed_over)
     }
 
     fn sts(&mut self, node: &Node<'_>, surroundings: &Surroundings<'_>) -> Result<(), JsonError> {
@@ -228,6 +277,13 @@ impl IamConfig {
         }
         self.policy_store = document_store(&mut object, "policies", surroundings, &mut self.warnings)?;
         refuse_unknown(object)
+    }
+
+    /// A policy that cannot be read denies, so that the gateway may start; whoever starts it hears of it.
+    fn warn_unreadable(&mut self, node: &Node<'_>, kind: PolicyKind, text: &str, effect: &str) {
+        if let Err(error) = Policy::parse(kind, text) {
+            self.warnings.push(node.error(format!("the policy cannot be read, so {effect}: {error}")).to_string());
+        }
     }
 
     fn rest(&mut self, object: Object<'_>) -> Result<(), JsonError> {
@@ -408,6 +464,38 @@ mod tests {
         let bare = parse(r#"{"policy":{"storeType":"filer"},"roleStore":{"storeType":"filer"}}"#).unwrap();
         assert_eq!(bare.policy_store, DocumentStore::Filer { base_path: "/seaweedfs/iam/policies".into() });
         assert_eq!(bare.role_store, DocumentStore::Filer { base_path: "/seaweedfs/iam/roles".into() });
+    }
+
+    #[test]
+    fn what_lives_in_memory_comes_from_the_file() {
+        let roles = r#""roles":[{"roleName":"R","trustPolicy":{"Version":"2012-10-17"}}],"policies":[{"name":"P","document":{"Bad":1}}]"#;
+        let config = parse(&format!("{{{roles}}}")).unwrap();
+        assert_eq!(config.in_memory().len(), 2);
+        assert!(
+            config.warnings.iter().any(|line| line.contains("policies[0]") && line.contains("denied")),
+            "{:?}",
+            config.warnings
+        );
+        let on_filer =
+            parse(&format!(r#"{{{roles},"policy":{{"storeType":"filer"}},"roleStore":{{"storeType":"filer"}}}}"#))
+                .unwrap();
+        assert_eq!(on_filer.in_memory().len(), 0);
+        assert_eq!(on_filer.settings().role_place, RolePlace::Base);
+    }
+
+    #[test]
+    fn sessions_are_signed_with_the_first_key_that_is_long_enough() {
+        let kid = |config: &IamConfig, fallbacks: &[(&str, &str)]| {
+            let fallbacks: Vec<_> = fallbacks.iter().map(|(name, key)| (*name, key.as_bytes())).collect();
+            let (keys, passed_over) = config.session_keys(&fallbacks);
+            (keys.map(|keys| keys.current.kid().to_owned()), passed_over.len())
+        };
+        let key = |bytes: &[u8]| Some(SigningKey::from_bytes(bytes).unwrap().kid().to_owned());
+        let (none, long) = (IamConfig::default(), b"long enough for it");
+        assert_eq!(kid(&none, &[]), (None, 0));
+        assert_eq!(kid(&none, &[("a", ""), ("b", "short"), ("c", "long enough for it")]), (key(long), 1));
+        let own = parse(&format!(r#"{{"sts":{{"signingKey":"{KEY}"}}}}"#)).unwrap();
+        assert_eq!(kid(&own, &[("c", "long enough for it")]), (key(b"0123456789abcdef"), 0));
     }
 
     #[test]

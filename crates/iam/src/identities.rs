@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use ids::SecretAccessKey;
+use policy::CompiledPolicy;
 
 use crate::documents::{AccountDocument, CredentialDocument, ServiceAccountDocument, UserDocument, document_text};
 use crate::json::{JsonError, Node};
@@ -70,6 +71,16 @@ impl Identities {
         Ok(found)
     }
 
+    /// Reads an `-iam.config` file as an identities file, which it is when there is no `-config`. Its policies are those of the
+    /// configuration ([`crate::IamConfig::policies`]), not defined a second time here.
+    pub fn of_iam_config(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, JsonError> {
+        let mut found = Self::parse(text, variable)?;
+        found.policies.clear();
+        // The configuration's own reader refuses what nobody knows.
+        found.warnings.retain(|warning| !warning.starts_with("unknown key `") || warning.contains("identities["));
+        Ok(found)
+    }
+
     /// The identity that AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY stand for: `admin-<first 8 characters>` with `Admin`.
     pub fn add_environment_admin(&mut self, access_key: &str, secret_key: SecretAccessKey) {
         let taken = self.users.iter().flat_map(|user| &user.credentials).any(|known| known.access_key == access_key);
@@ -102,6 +113,16 @@ impl Identities {
         if let Some(known) = user.account.as_ref().and_then(|account| accounts.get(&account.id)) {
             user.account = Some(known.clone());
         }
+        if user.name == "root" && !user.actions.iter().any(|action| action == "Admin") {
+            self.warnings
+                .push("the identity `root` has no action `Admin`: it is an ordinary user, not the root user".into());
+        }
+        self.warnings.extend(
+            CompiledPolicy::compile_legacy(&user.actions)
+                .1
+                .into_iter()
+                .map(|why| format!("identity `{}`: {why}", user.name)),
+        );
         for key in user.other.keys() {
             self.warnings.push(format!("unknown key `{}.{key}` is ignored", node.path()));
         }
@@ -209,6 +230,17 @@ mod tests {
         for part in ["identities[1].colour", "groups", "`wings`"] {
             assert!(warnings.contains(part), "{part}: {warnings}");
         }
+    }
+
+    #[test]
+    fn the_configuration_of_iam_is_an_identities_file_too() {
+        let file = r#"{"sts":{},"policies":[{"name":"P","document":{}}],"identities":[{"name":"root","x":1}]}"#;
+        let found = Identities::of_iam_config(file, &none).unwrap();
+        assert_eq!((found.users.len(), found.policies.len()), (1, 0));
+        let warnings = found.warnings.join("\n");
+        assert!(
+            warnings.contains("identities[0].x") && warnings.contains("ordinary user") && !warnings.contains("sts")
+        );
     }
 
     #[test]

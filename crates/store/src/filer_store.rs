@@ -12,6 +12,8 @@ use crate::error::StoreError;
 use crate::layout::{Document, Layout};
 
 const PAGE: usize = 1000;
+/// Where old versions kept everything.
+const LEGACY: &str = "/etc/iam/identity.json";
 /// Directories of inline policies, and documents whose content is in chunks, are read so many at a time.
 const AT_ONCE: usize = 32;
 
@@ -71,6 +73,12 @@ impl FilerStore {
         if let Some((directory, name)) = self.layout.place(&Document::WeedPolicies) {
             let path = format!("{directory}/{name}");
             found.extend(self.lookup(&path).await?.map(|entry| (directory, entry)));
+        }
+        if self.lookup(LEGACY).await?.is_some() {
+            tracing::warn!(
+                "`{LEGACY}` is there, the single file of old SeaweedFS versions, and is not read: start weed s3 4.48 once, \
+                 which splits it"
+            );
         }
         let root = self.layout.buckets_root().to_owned();
         let buckets = self.children(&root).await?.into_iter().filter(|entry| entry.is_directory);

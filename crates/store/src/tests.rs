@@ -196,7 +196,8 @@ async fn two_stores_on_one_filer_lose_no_update() {
             }
         }
     };
-    tokio::join!(tokio::spawn(write(place.store.clone(), "a")), tokio::spawn(write(other, "b")));
+    let (a, b) = tokio::join!(tokio::spawn(write(place.store.clone(), "a")), tokio::spawn(write(other, "b")));
+    a.and(b).unwrap();
     let snapshot = place.snapshot().await;
     let mut actions = snapshot.user("al").unwrap().document.actions.clone();
     actions.sort();
