@@ -4,7 +4,7 @@ mod metrics;
 mod watch;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use arc_swap::ArcSwapOption;
 use filer::{Entry, FeedItem, Filer, FilerError};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt, StreamExt};
-use iam::{Change, Identities, Settings, Snapshot};
+use iam::{Change, IamConfig, Identities, Snapshot};
 use store::{Document, FilerStore, Index, Noticed, StoreError};
 use tokio::sync::{Mutex, watch as channel};
 use tokio::time::Instant;
@@ -81,20 +81,20 @@ enum Ended {
 type Labelled = (String, Option<Result<FeedItem, FilerError>>);
 
 impl Follower {
-    /// A follower that knows the identities file only. `description` says which stores are in use, for the log.
-    pub fn new(
-        filer: Arc<dyn Filer>,
-        store: FilerStore,
-        settings: Settings,
-        identities: &Identities,
-        description: String,
-    ) -> Self {
-        let snapshot = Snapshot::new(settings, identities);
+    /// A follower that knows the files only: identities, and what the configuration keeps in memory.
+    pub fn new(filer: Arc<dyn Filer>, store: FilerStore, config: &IamConfig, identities: &Identities) -> Self {
+        let mut snapshot = Snapshot::new(config.settings(), identities);
+        let local = config.in_memory();
+        if !local.is_empty() {
+            snapshot = snapshot.apply(local.clone());
+        }
+        let description =
+            format!("policy store {}, role store {}", config.policy_store.name(), config.role_store.name());
         Self {
             filer,
             store,
             current: Arc::default(),
-            working: Mutex::new(Working { snapshot, index: Index::default(), loaded: false, local: Vec::new() }),
+            working: Mutex::new(Working { snapshot, index: Index::default(), loaded: false, local }),
             revision: channel::Sender::new(0),
             watches: Watches::default(),
             metrics: FeedMetrics::default(),

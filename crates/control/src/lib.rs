@@ -4,3 +4,6 @@ pub mod feed;
 pub mod iam_api;
 pub mod query;
 pub mod sts_api;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,239 @@
+//! The query APIs of two gateways on one filer.
+
+use std::sync::Arc;
+
+use iam::{Caller, IamConfig, Snapshot, StsConfig};
+use ids::AccountId;
+use policy::Context;
+use sts::{SessionKeys, SigningKey};
+
+use crate::feed::Follower;
+use crate::feed::tests::World;
+use crate::iam_api::IamApi;
+use crate::query::{Call, QueryError};
+use crate::sts_api::StsApi;
+
+const FILE: &str = r#"{"identities":[
+    {"name":"root","credentials":[{"accessKey":"AKROOT","secretKey":"s"}],"actions":["Admin"]},
+    {"name":"al","credentials":[{"accessKey":"AKAL","secretKey":"s"}],"actions":["Read"]}]}"#;
+const GET: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}"#;
+
+struct Gateway {
+    follower: Arc<Follower>,
+    iam: IamApi,
+    sts: StsApi,
+}
+
+impl Gateway {
+    async fn start(world: &World, read_only: bool) -> Arc<Self> {
+        let follower = world.follow(FILE).await;
+        let keys = SessionKeys {
+            current: SigningKey::from_bytes(b"0123456789abcdef").unwrap(),
+            older: Vec::new(),
+            issuer: "seaweedfs-sts".into(),
+            account_id: AccountId::DEFAULT,
+        };
+        let config: StsConfig = IamConfig::default().sts;
+        let iam = IamApi::new(follower.clone(), Arc::new(world.store()), read_only);
+        let sts = StsApi::new(follower.clone(), Some(Arc::new(keys)), &config);
+        Arc::new(Self { follower, iam, sts })
+    }
+
+    fn state(&self) -> Arc<Snapshot> {
+        self.follower.current().unwrap()
+    }
+
+    fn caller(&self, name: &str) -> Caller {
+        let state = self.state();
+        let user = state.user(name).unwrap();
+        Caller {
+            name: user.name.clone(),
+            principal: user.principal.clone(),
+            arn: user.arn.clone(),
+            user_id: user.id.clone(),
+            account: user.account,
+            is_root: user.is_root,
+            access_key_id: None,
+            session: None,
+            policies: user.policies.clone(),
+            boundary: user.boundary.clone(),
+            source_ip: None,
+            user_agent: "".into(),
+            secure_transport: false,
+        }
+    }
+
+    async fn call(&self, user: &str, line: &str) -> Result<String, QueryError> {
+        let (action, rest) = line.split_once('&').unwrap_or((line, ""));
+        let pairs = rest.split('&').filter_map(|pair| pair.split_once('='));
+        let action = [("Action", action)];
+        let params: Vec<(String, String)> =
+            action.into_iter().chain(pairs).map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let caller = self.caller(user);
+        let random: [u8; 96] = std::array::from_fn(|_| rand::random());
+        let call =
+            Call { caller: &caller, params: &params, request_id: "req-1", now_s: 1_700_000_000, random: &random };
+        match crate::query::service_of(action[0].1) {
+            sts::xml::Service::Sts => self.sts.answer(&call, Context::new()).await,
+            sts::xml::Service::Iam => self.iam.answer(&call, Context::new()).await,
+        }
+    }
+
+    async fn ok(&self, user: &str, line: &str) -> String {
+        self.call(user, line).await.unwrap_or_else(|error| panic!("{line}: {error}"))
+    }
+
+    async fn code(&self, user: &str, line: &str) -> String {
+        self.call(user, line).await.err().unwrap_or_else(|| panic!("{line} succeeded")).code
+    }
+}
+
+#[tokio::test]
+async fn a_change_is_seen_by_its_own_gateway_at_once_and_by_the_other_soon() {
+    let world = World::new();
+    let (one, two) = (Gateway::start(&world, false).await, Gateway::start(&world, false).await);
+    let answer = one.ok("root", "CreateUser&UserName=bo").await;
+    assert!(answer.starts_with("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<CreateUserResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"><CreateUserResult><User>"), "{answer}");
+    assert!(
+        answer.ends_with("<ResponseMetadata><RequestId>req-1</RequestId></ResponseMetadata></CreateUserResponse>"),
+        "{answer}"
+    );
+    assert!(one.state().user("bo").is_some());
+    one.ok("root", &format!("CreatePolicy&PolicyName=P&PolicyDocument={GET}")).await;
+    // weed's ARN of the policy stands for ours.
+    one.ok("root", "AttachUserPolicy&UserName=bo&PolicyArn=arn:aws:iam:::policy/P").await;
+    one.ok("root", &format!("PutUserPolicy&UserName=bo&PolicyName=I&PolicyDocument={GET}")).await;
+    let key = one.ok("root", "CreateAccessKey&UserName=bo").await;
+    let key = key.split("<AccessKeyId>").nth(1).unwrap().split('<').next().unwrap().to_owned();
+    assert_eq!(one.state().user("bo").unwrap().policies.len(), 2);
+    let soon = std::time::Duration::from_secs(10);
+    assert!(two.follower.wait_until(|state| state.access_key(&key).is_some(), soon).await);
+    two.ok("root", &format!("DeleteAccessKey&UserName=bo&AccessKeyId={key}")).await;
+    assert!(two.state().access_key(&key).is_none());
+    assert_eq!(one.code("root", &format!("DeleteAccessKey&UserName=bo&AccessKeyId={key}")).await, "NoSuchEntity");
+}
+
+#[tokio::test]
+async fn concurrent_writers_on_two_gateways_lose_nothing() {
+    let world = World::new();
+    let (one, two) = (Gateway::start(&world, false).await, Gateway::start(&world, false).await);
+    for user in 0..10 {
+        one.ok("root", &format!("CreateUser&UserName=u{user}")).await;
+    }
+    one.ok("root", "CreateGroup&GroupName=g").await;
+    let soon = std::time::Duration::from_secs(10);
+    assert!(two.follower.wait_until(|state| state.counts().users == 12 && state.group("g").is_some(), soon).await);
+    let mut writers = Vec::new();
+    for user in 0..10 {
+        for (number, gateway) in [one.clone(), two.clone()].into_iter().enumerate() {
+            writers.push(tokio::spawn(async move {
+                gateway.ok("root", &format!("CreateAccessKey&UserName=u{user}")).await;
+                gateway
+                    .ok("root", &format!("PutUserPolicy&UserName=u{user}&PolicyName=I{number}&PolicyDocument={GET}"))
+                    .await;
+                if number == user % 2 {
+                    gateway.ok("root", &format!("AddUserToGroup&GroupName=g&UserName=u{user}")).await;
+                }
+            }));
+        }
+    }
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    for gateway in [&one, &two] {
+        let all = |state: &Snapshot| {
+            (0..10).all(|user| {
+                let user = state.user(&format!("u{user}")).unwrap();
+                user.document.credentials.len() == 2 && user.policies.len() == 2 && user.groups.len() == 1
+            })
+        };
+        assert!(gateway.follower.wait_until(all, soon).await, "a change is lost");
+    }
+    // The same entity by two at once: one wins.
+    let (a, b) =
+        tokio::join!(one.call("root", "CreateUser&UserName=same"), two.call("root", "CreateUser&UserName=same"));
+    let errors: Vec<String> = [a, b].into_iter().filter_map(|answer| answer.err().map(|error| error.code)).collect();
+    assert_eq!(errors, ["EntityAlreadyExists"]);
+}
+
+#[tokio::test]
+async fn what_is_not_allowed_is_refused() {
+    let world = World::new();
+    let gateway = Gateway::start(&world, false).await;
+    for (user, line, code) in [
+        ("al", "CreateUser&UserName=bo", "AccessDenied"),
+        ("al", "ListUsers", "AccessDenied"),
+        ("al", "GetUser", "AccessDenied"),
+        ("root", "CreateUser&UserName=a/b", "ValidationError"),
+        ("root", "CreateUser&UserName=bo&Version=1999-01-01", "InvalidParameterValue"),
+        ("root", "CreateUser&UserName=bo&UserName=cy", "ValidationError"),
+        ("root", "Fly", "InvalidAction"),
+        ("root", "CreateLoginProfile&UserName=al", "NotImplemented"),
+        ("root", "GetSessionToken", "NotImplemented"),
+    ] {
+        assert_eq!(gateway.code(user, line).await, code, "{line}");
+    }
+    let denied = gateway.call("al", "CreateUser&UserName=bo").await.unwrap_err();
+    assert_eq!(denied.status, 403);
+    assert!(
+        denied.message.contains("arn:aws:iam::000000000000:user/al is not authorized to perform: iam:CreateUser"),
+        "{denied}"
+    );
+    assert!(denied.to_xml("r").contains("<ErrorResponse xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\">"));
+    let read_only = Gateway::start(&world, true).await;
+    assert_eq!(read_only.code("root", "CreateUser&UserName=bo").await, "AccessDenied");
+    assert!(read_only.ok("root", "ListUsers").await.contains("<UserName>al</UserName>"));
+}
+
+#[tokio::test]
+async fn roles_are_assumed_by_whom_they_trust() {
+    let world = World::new();
+    let gateway = Gateway::start(&world, false).await;
+    let trust = |principal: &str, condition: &str| {
+        format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"AWS":"{principal}"}},"Action":"sts:AssumeRole"{condition}}}]}}"#
+        )
+    };
+    let al = "arn:aws:iam::000000000000:user/al";
+    let external = r#","Condition":{"StringEquals":{"sts:ExternalId":"secret"}}"#;
+    for (role, document) in [
+        ("ForAl", trust(al, "")),
+        ("ForNobody", trust("arn:aws:iam::000000000000:user/zed", "")),
+        ("WithId", trust(al, external)),
+    ] {
+        gateway.ok("root", &format!("CreateRole&RoleName={role}&AssumeRolePolicyDocument={document}")).await;
+    }
+    let assume = |role: &str| format!("AssumeRole&RoleSessionName=s1&RoleArn=arn:aws:iam::000000000000:role/{role}");
+    let answer = gateway.ok("al", &assume("ForAl")).await;
+    assert!(answer.contains("<Arn>arn:aws:sts::000000000000:assumed-role/ForAl/s1</Arn>"), "{answer}");
+    assert!(
+        answer.contains("<AccessKeyId>ASIA") && answer.contains("<Expiration>2023-11-14T23:13:20Z</Expiration>"),
+        "{answer}"
+    );
+    gateway.ok("al", &(assume("WithId") + "&ExternalId=secret")).await;
+    let short = gateway.ok("al", &(assume("ForAl") + "&DurationSeconds=900")).await;
+    assert!(short.contains("<Expiration>2023-11-14T22:28:20Z</Expiration>"), "{short}");
+    let long = gateway.ok("al", &(assume("ForAl") + "&DurationSeconds=43200")).await;
+    assert!(long.contains("<Expiration>2023-11-14T23:13:20Z</Expiration>"), "the role's maximum is an hour: {long}");
+    for (line, code) in [
+        (assume("ForNobody"), "AccessDenied"),
+        (assume("Missing"), "AccessDenied"),
+        (assume("WithId"), "AccessDenied"),
+        (assume("WithId") + "&ExternalId=guess", "AccessDenied"),
+        (assume("ForAl") + "&DurationSeconds=10", "ValidationError"),
+        (assume("ForAl") + "&Policy={bad", "MalformedPolicyDocument"),
+        (assume("ForAl") + "&PolicyArns.member.1.arn=arn:aws:iam::000000000000:policy/P", "NotImplemented"),
+        // Tags need sts:TagSession too, which the role does not give.
+        (assume("ForAl") + "&Tags.member.1.Key=k&Tags.member.1.Value=v", "AccessDenied"),
+    ] {
+        let error = gateway.call("al", &line).await.unwrap_err();
+        assert_eq!(error.code, code, "{line}");
+        assert!(error.to_xml("r").contains("https://sts.amazonaws.com/doc/2011-06-15/"));
+    }
+    let identity = gateway.ok("al", "GetCallerIdentity").await;
+    assert!(
+        identity.contains("<Arn>arn:aws:iam::000000000000:user/al</Arn>")
+            && identity.contains("<Account>000000000000<"),
+        "{identity}"
+    );
+}
