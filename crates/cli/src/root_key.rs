@@ -8,6 +8,7 @@ use rand::Rng;
 use crate::private_file;
 
 /// The key of the root user.
+#[derive(Clone)]
 pub struct RootKey {
     pub access_key_id: String,
     pub secret: SecretAccessKey,

@@ -22,10 +22,12 @@ pub async fn run(s3: S3) -> Result<(), String> {
     for flag in s3.ignored.given() {
         tracing::warn!("-{flag} has no effect here");
     }
+    if !s3.ip.is_empty() {
+        tracing::warn!("-ip has no effect here: this gateway registers with no master and needs no address of its own");
+    }
     let filers = FilerAddress::parse_list(&s3.filer).map_err(|error| format!("-filer: {error}"))?;
     let names: Vec<String> = filers.iter().map(ToString::to_string).collect();
-    let mut configuration = Configuration::read(serving.config.as_deref(), serving.iam_config.as_deref(), &names)?;
-    Configuration::add_environment_admin(&mut configuration.identities);
+    let configuration = Configuration::read(serving.config.as_deref(), serving.iam_config.as_deref(), &names)?;
     let security = security(serving.config_dir.as_deref())?;
     let listed = trusted_proxies_of_security(security.source.as_deref())?;
     let trusted_proxies = configuration.trusted_proxies(&listed)?;
@@ -53,6 +55,11 @@ pub async fn run(s3: S3) -> Result<(), String> {
         auto_create_bucket: true,
         iam: s3.iam,
         iam_read_only: s3.iam_read_only,
+        complete: |identities, _| {
+            Configuration::add_environment_admin(identities);
+            Ok(())
+        },
+        root: None,
         register_metrics: Box::new(move |metrics| {
             metrics
                 .register(|registry| registry.register_collector(Box::new(crate::filer_metrics::FilerCalls(counted))));

@@ -7,12 +7,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use filer::Filer;
 use filer::embedded::EmbeddedFiler;
-use iam::{CredentialDocument, DocumentStore, UserDocument};
+use iam::{CredentialDocument, DocumentStore, Identities, UserDocument};
 
 use crate::arguments::Server;
-use crate::configuration::Configuration;
+use crate::configuration::{Configuration, trusted_proxies_of_security};
 use crate::private_file;
 use crate::root_key::RootKey;
+use crate::s3::security;
 use crate::serving::{self, Plan};
 
 /// Runs until a signal.
@@ -25,10 +26,10 @@ pub async fn run(server: Server) -> Result<(), String> {
     // Here the filer is our own: what the file calls memory would be lost at the next start.
     keep_in_filer(&mut configuration);
     let root = RootKey::find(directory, server.new_root_key)?;
-    add_root(&mut configuration, &root)?;
     let session_keys = configuration.session_keys(Some(("DIR/sts-signing-key", &session_key(directory)?)));
     let filer_configuration = filer.configuration().await.map_err(|error| error.to_string())?;
-    let trusted_proxies = configuration.trusted_proxies(&[])?;
+    let listed = trusted_proxies_of_security(security(serving.config_dir.as_deref())?.source.as_deref())?;
+    let trusted_proxies = configuration.trusted_proxies(&listed)?;
     let plan = Plan {
         filer: Arc::new(filer),
         filer_configuration,
@@ -41,6 +42,8 @@ pub async fn run(server: Server) -> Result<(), String> {
         auto_create_bucket: false,
         iam: true,
         iam_read_only: server.iam_read_only,
+        complete: add_root,
+        root: Some(root.clone()),
         register_metrics: Box::new(|_| ()),
     };
     serving::run(plan, serving, |url| announce(url, &server, &root)).await
@@ -72,8 +75,9 @@ fn keep_in_filer(configuration: &mut Configuration) {
 }
 
 /// The root user of the account: the one identity that `kelpgate server` brings along.
-fn add_root(configuration: &mut Configuration, root: &RootKey) -> Result<(), String> {
-    let users = &mut configuration.identities.users;
+fn add_root(identities: &mut Identities, root: Option<&RootKey>) -> Result<(), String> {
+    let Some(root) = root else { return Ok(()) };
+    let users = &mut identities.users;
     if users.iter().any(|user| user.name == "root") {
         return Err(
             "-config: the identity `root` is the one that `kelpgate server` makes itself; give yours another name"

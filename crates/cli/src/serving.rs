@@ -11,6 +11,7 @@ use filer::{Filer, FilerConfiguration};
 use gateway::accept::{self, Limits};
 use gateway::tls::{Tls, TlsFiles};
 use gateway::{Gateway, Metrics, Settings, UploadLimits};
+use iam::Identities;
 use s3::HostRules;
 use store::{FilerStore, IamStore, Layout};
 use sts::SessionKeys;
@@ -20,6 +21,7 @@ use tokio::sync::watch;
 use crate::arguments::Serving;
 use crate::configuration::Configuration;
 use crate::control_plane::ControlPlane;
+use crate::root_key::RootKey;
 use crate::status::Status;
 
 /// The most bytes of one PUT, as on AWS.
@@ -42,6 +44,10 @@ pub struct Plan {
     pub auto_create_bucket: bool,
     pub iam: bool,
     pub iam_read_only: bool,
+    /// Adds who is not in any file: the root user, or the administrator of the environment.
+    pub complete: fn(&mut Identities, Option<&RootKey>) -> Result<(), String>,
+    /// For `complete`.
+    pub root: Option<RootKey>,
     /// Adds the filer client's metrics.
     pub register_metrics: Box<dyn FnOnce(&Metrics) + Send>,
 }
@@ -62,8 +68,9 @@ pub fn check(serving: &Serving) -> Result<(), String> {
 }
 
 /// Runs the gateway until a signal. `announce` is called with the URL when it listens.
-pub async fn run(plan: Plan, serving: &Serving, announce: impl FnOnce(&str)) -> Result<(), String> {
+pub async fn run(mut plan: Plan, serving: &Serving, announce: impl FnOnce(&str)) -> Result<(), String> {
     let started = Instant::now();
+    (plan.complete)(&mut plan.configuration.identities, plan.root.as_ref())?;
     let config = &plan.configuration;
     let layout = Layout::new(&config.iam, &plan.filer_configuration.buckets_root);
     let store = FilerStore::new(Arc::clone(&plan.filer), layout);
@@ -111,7 +118,8 @@ pub async fn run(plan: Plan, serving: &Serving, announce: impl FnOnce(&str)) -> 
         metrics,
         upload_limits: UploadLimits::new(serving.concurrent_file_upload_limit, serving.concurrent_upload_limit_mb),
     });
-    let served = listen(&gateway, serving, &plan.bind, &follower, announce).await;
+    let complete = |identities: &mut Identities| (plan.complete)(identities, plan.root.as_ref());
+    let served = listen(&gateway, serving, &plan.bind, &follower, complete, announce).await;
     following.abort();
     served
 }
@@ -139,6 +147,7 @@ async fn listen(
     serving: &Serving,
     bind: &str,
     follower: &Arc<Follower>,
+    complete: impl Fn(&mut Identities) -> Result<(), String>,
     announce: impl FnOnce(&str),
 ) -> Result<(), String> {
     let tls = tls(serving)?;
@@ -169,7 +178,7 @@ async fn listen(
     }
     announce(&url);
     tracing::info!("serving S3, IAM and STS on {url}");
-    signals(serving, tls.as_ref(), follower).await?;
+    signals(serving, tls.as_ref(), follower, &complete).await?;
     tracing::info!("stopping: requests in flight may finish");
     let _ = stop.send(true);
     for server in servers {
@@ -198,7 +207,12 @@ fn shown(local: SocketAddr) -> String {
 }
 
 /// Waits for SIGTERM or SIGINT. SIGHUP reads the identities file and the certificate again.
-async fn signals(serving: &Serving, tls: Option<&Tls>, follower: &Follower) -> Result<(), String> {
+async fn signals(
+    serving: &Serving,
+    tls: Option<&Tls>,
+    follower: &Follower,
+    complete: &impl Fn(&mut Identities) -> Result<(), String>,
+) -> Result<(), String> {
     use tokio::signal::unix::{SignalKind, signal};
     let open = |kind| signal(kind).map_err(|error| format!("signals cannot be received: {error}"));
     let (mut terminate, mut interrupt) = (open(SignalKind::terminate())?, open(SignalKind::interrupt())?);
@@ -207,23 +221,27 @@ async fn signals(serving: &Serving, tls: Option<&Tls>, follower: &Follower) -> R
         tokio::select! {
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
-            _ = hangup.recv() => reload(serving, tls, follower).await,
+            _ = hangup.recv() => reload(serving, tls, follower, complete).await,
         }
     }
 }
 
-async fn reload(serving: &Serving, tls: Option<&Tls>, follower: &Follower) {
+async fn reload(
+    serving: &Serving,
+    tls: Option<&Tls>,
+    follower: &Follower,
+    complete: &impl Fn(&mut Identities) -> Result<(), String>,
+) {
     if let Some(Err(error)) = tls.map(Tls::reload) {
         tracing::error!(%error, "SIGHUP: the certificate could not be read again; the old one stays");
     }
-    match Configuration::read_identities(serving.config.as_deref(), serving.iam_config.as_deref()) {
-        Ok(mut identities) => {
-            Configuration::add_environment_admin(&mut identities);
-            match follower.replace_identities(&identities).await {
-                Ok(()) => tracing::info!("SIGHUP: identities and certificate were read again"),
-                Err(error) => tracing::error!(%error, "SIGHUP: the old identities stay"),
-            }
-        }
+    let read = Configuration::read_identities(serving.config.as_deref(), serving.iam_config.as_deref());
+    let replaced = match read.and_then(|mut identities| complete(&mut identities).map(|()| identities)) {
+        Ok(identities) => follower.replace_identities(&identities).await.map_err(|error| error.to_string()),
+        Err(error) => Err(error),
+    };
+    match replaced {
+        Ok(()) => tracing::info!("SIGHUP: identities and certificate were read again"),
         Err(error) => tracing::error!("SIGHUP: {error}; the old identities stay"),
     }
 }

@@ -55,7 +55,7 @@ impl Default for Metrics {
         let decisions = Family::<DecisionLabels, Counter>::default();
         let (in_flight, bytes_in, bytes_out) = (Gauge::default(), Counter::default(), Counter::default());
         registry.register("requests", "Requests answered, by operation and HTTP status", requests.clone());
-        registry.register("request_seconds", "Time to the head of the answer, by operation", seconds.clone());
+        registry.register("request_duration_seconds", "Time to the head of the answer, by operation", seconds.clone());
         registry.register("decisions", "Access decisions, by outcome and deciding policy type", decisions.clone());
         registry.register("requests_in_flight", "Requests being answered", in_flight.clone());
         registry.register("received_bytes", "Body bytes received", bytes_in.clone());

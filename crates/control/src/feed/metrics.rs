@@ -25,9 +25,9 @@ pub struct FeedMetrics {
 }
 
 impl FeedMetrics {
-    /// Registers them as `kelpgate_feed_*`.
+    /// Registers them as `feed_*`, in a registry that puts its own prefix before them.
     pub fn register(&self, registry: &mut Registry) {
-        let feed = registry.sub_registry_with_prefix("kelpgate_feed");
+        let feed = registry.sub_registry_with_prefix("feed");
         feed.register("events", "Events of the change feed", self.events.clone());
         feed.register("reloads", "Listings of all IAM state", self.reloads.clone());
         feed.register("reconnects", "Streams of the change feed that ended", self.reconnects.clone());
