@@ -3,6 +3,8 @@
 //! `cargo bench -p policy`. The workloads are those that other evaluators were measured with: `prefix`, where the request matches
 //! the last of N statements, `cond`, the same with conditions, and two that are meant to hurt.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::hint::black_box;
 use std::sync::Arc;

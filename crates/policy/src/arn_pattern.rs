@@ -19,14 +19,13 @@ pub(crate) enum ArnPattern {
 impl ArnPattern {
     /// An ARN with fewer than six segments is completed with `*`, as IAM does.
     pub fn new(text: &str, variables: bool) -> Self {
-        let tokens = tokens(text, Special { wildcards: true, variables });
-        if tokens == [Token::Many] {
-            return Self::Any;
+        let special = Special { wildcards: true, variables };
+        let plain = text.find(['*', '?', '$']).map_or(text, |at| text.get(..at).unwrap_or_default());
+        if !text.starts_with("arn:") || plain.bytes().filter(|byte| *byte == b':').count() >= 5 {
+            let pattern = Pattern::parse(text, special);
+            return if pattern.is_prefix() && pattern.prefix().is_empty() { Self::Any } else { Self::Whole(pattern) };
         }
-        if !text.starts_with("arn:") {
-            return Self::Whole(Pattern::new(tokens));
-        }
-        let segments = split(tokens);
+        let segments = split(tokens(text, special));
         if segments.len() == 6
             && segments.iter().take(5).all(|segment| matches!(segment.as_slice(), [] | [Token::Text(_)]))
         {

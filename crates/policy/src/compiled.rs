@@ -14,10 +14,18 @@ use crate::statement::Statement;
 pub struct CompiledPolicy {
     statements: Box<[Statement]>,
     index: Index,
-    /// The keys that conditions test or variables name, in lower case, each with the places of its statements.
-    keys: Box<[(Box<str>, Box<[usize]>)]>,
+    keys: Box<[Mention]>,
     /// Why the policy denies everything.
     unreadable: Option<String>,
+}
+
+/// A key that conditions test or variables name.
+#[derive(Debug)]
+struct Mention {
+    /// In lower case.
+    key: Box<str>,
+    /// The places of the statements.
+    statements: Box<[usize]>,
 }
 
 /// What the statements of one policy say about one request: the first that denies, and the first that allows with each kind of grant.
@@ -56,7 +64,8 @@ impl CompiledPolicy {
         for (place, statement) in statements.iter().enumerate() {
             statement.keys().for_each(|key| keys.entry(key).or_default().push(place));
         }
-        let keys = keys.into_iter().map(|(key, places)| (key.into(), places.into())).collect();
+        let keys =
+            keys.into_iter().map(|(key, places)| Mention { key: key.into(), statements: places.into() }).collect();
         let index = Index::new(&statements);
         Self { statements, index, keys, unreadable: None }
     }
@@ -84,7 +93,8 @@ impl CompiledPolicy {
             statement.action.matches(RequestAction::Known(action))
                 && (has_variables || statement.resource.matches(statement.effect, resource, &nothing))
         };
-        let mentioning = self.keys.iter().filter(|(key, _)| begins(key)).flat_map(|(_, places)| places);
+        let mentioning =
+            self.keys.iter().filter(|mention| begins(&mention.key)).flat_map(|mention| &mention.statements);
         mentioning.filter_map(|place| self.statements.get(*place)).any(could_apply)
     }
 

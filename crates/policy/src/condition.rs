@@ -6,7 +6,7 @@ use crate::arn_pattern::ArnPattern;
 use crate::context::{Context, KeyName, Values};
 use crate::grammar::{self, Comparison, Operator, SetQualifier};
 use crate::pattern::Pattern;
-use crate::template::{Special, Variable, tokens};
+use crate::template::{Special, Variable};
 use crate::value::{
     AddressRange, Decimal, Instant, binary_equals, decode_binary, encode_binary, parse_address, parse_bool,
 };
@@ -141,7 +141,7 @@ impl Test {
     fn new(comparison: Comparison, values: &[String], variables: bool) -> Self {
         use Comparison::*;
         let patterns = |wildcards| -> Box<[Pattern]> {
-            values.iter().map(|value| Pattern::new(tokens(value, Special { wildcards, variables }))).collect()
+            values.iter().map(|value| Pattern::parse(value, Special { wildcards, variables })).collect()
         };
         match comparison {
             StringEquals | StringNotEquals => Self::Text(patterns(false)),

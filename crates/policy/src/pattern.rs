@@ -9,7 +9,7 @@ use memchr::memmem::{self, Finder};
 use smallvec::SmallVec;
 
 use crate::context::Context;
-use crate::template::{Token, Variable};
+use crate::template::{Special, Token, Variable, tokens};
 
 /// A pattern, ready to be matched against any number of texts.
 #[derive(Clone, Debug)]
@@ -49,6 +49,18 @@ impl Matched {
 }
 
 impl Pattern {
+    pub fn parse(text: &str, special: Special) -> Self {
+        let is_special = |c| (special.wildcards && matches!(c, '*' | '?')) || (special.variables && c == '$');
+        // Most patterns are plain text, or plain text and a star.
+        match text.find(is_special) {
+            None => Self { prefix: text.into(), rest: Rest::Nothing },
+            Some(at) if text.get(at..) == Some("*") => {
+                Self { prefix: text.get(..at).unwrap_or_default().into(), rest: Rest::Anything }
+            }
+            Some(_) => Self::new(tokens(text, special)),
+        }
+    }
+
     pub fn new(tokens: Vec<Token>) -> Self {
         let mut tokens = tokens.into_iter().peekable();
         let prefix = match tokens.next_if(|token| matches!(token, Token::Text(_))) {
@@ -165,7 +177,8 @@ impl fmt::Display for Pattern {
 impl fmt::Display for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Text(finder) => f.write_str(&String::from_utf8_lossy(finder.needle())),
+            Self::Text(text) => f.write_str(text),
+            Self::Search(finder) => f.write_str(&String::from_utf8_lossy(finder.needle())),
             Self::Wild(run) => {
                 run.characters.iter().try_for_each(|character| write!(f, "{}", character.unwrap_or('?')))
             }
@@ -206,10 +219,14 @@ struct Glob {
 
 impl Glob {
     fn new(tokens: &[Token]) -> Self {
-        let mut runs = tokens.split(|token| *token == Token::Many).map(Run::new);
-        let head = runs.next().unwrap_or_else(|| Run::new(&[]));
-        let after_star: Box<[Run]> = runs.collect();
-        Self { head, after_star: (!after_star.is_empty()).then_some(after_star) }
+        let mut runs = tokens.split(|token| *token == Token::Many);
+        let head = Run::anchored(runs.next().unwrap_or_default());
+        let mut after_star: Vec<Run> = Vec::new();
+        while let Some(run) = runs.next() {
+            let is_last = runs.clone().next().is_none();
+            after_star.push(if is_last { Run::anchored(run) } else { Run::floating(run) });
+        }
+        Self { head, after_star: (!after_star.is_empty()).then(|| after_star.into()) }
     }
 
     fn matches(&self, text: &str) -> bool {
@@ -236,22 +253,34 @@ impl Glob {
 /// Characters in a row, some of which may be anything.
 #[derive(Clone, Debug)]
 enum Run {
-    Text(Finder<'static>),
+    Text(Box<str>),
+    /// Text of more than one byte that is searched for.
+    Search(Box<Finder<'static>>),
     Wild(Box<WildRun>),
 }
 
 impl Run {
-    fn new(tokens: &[Token]) -> Self {
+    /// A run at the beginning or at the end.
+    fn anchored(tokens: &[Token]) -> Self {
         match tokens {
-            [] => Self::Text(Finder::new(b"").into_owned()),
-            [Token::Text(text)] => Self::Text(Finder::new(text.as_bytes()).into_owned()),
+            [] => Self::Text(Box::default()),
+            [Token::Text(text)] => Self::Text(text.as_str().into()),
             tokens => Self::Wild(Box::new(WildRun::new(tokens))),
+        }
+    }
+
+    /// A run between two stars.
+    fn floating(tokens: &[Token]) -> Self {
+        match Self::anchored(tokens) {
+            Self::Text(text) if text.len() > 1 => Self::Search(Box::new(Finder::new(text.as_bytes()).into_owned())),
+            other => other,
         }
     }
 
     fn strip_start<'a>(&self, text: &'a str) -> Option<&'a str> {
         match self {
-            Self::Text(finder) => {
+            Self::Text(prefix) => text.strip_prefix(&**prefix),
+            Self::Search(finder) => {
                 text.as_bytes().starts_with(finder.needle()).then(|| text.get(finder.needle().len()..)).flatten()
             }
             Self::Wild(run) => run.strip_start(text),
@@ -260,7 +289,8 @@ impl Run {
 
     fn strip_end<'a>(&self, text: &'a str) -> Option<&'a str> {
         match self {
-            Self::Text(finder) => {
+            Self::Text(suffix) => text.strip_suffix(&**suffix),
+            Self::Search(finder) => {
                 let start = text.len().checked_sub(finder.needle().len())?;
                 text.as_bytes().ends_with(finder.needle()).then(|| text.get(..start)).flatten()
             }
@@ -271,21 +301,22 @@ impl Run {
     /// What follows the leftmost occurrence.
     fn skip_past<'a>(&self, text: &'a str) -> Option<&'a str> {
         match self {
-            Self::Text(finder) => {
-                let needle = finder.needle();
-                let at = match needle {
+            Self::Text(wanted) => {
+                let at = match wanted.as_bytes() {
                     [byte] => memchr::memchr(*byte, text.as_bytes()),
-                    _ => finder.find(text.as_bytes()),
+                    bytes => memmem::find(text.as_bytes(), bytes),
                 };
-                text.get(at? + needle.len()..)
+                text.get(at? + wanted.len()..)
             }
+            Self::Search(finder) => text.get(finder.find(text.as_bytes())? + finder.needle().len()..),
             Self::Wild(run) => run.skip_past(text),
         }
     }
 
     fn longest_literal(&self) -> Option<&[u8]> {
         match self {
-            Self::Text(finder) => Some(finder.needle()),
+            Self::Text(text) => Some(text.as_bytes()),
+            Self::Search(finder) => Some(finder.needle()),
             Self::Wild(run) => run.texts.iter().map(|text| text.as_bytes()).max_by_key(|text| text.len()),
         }
         .filter(|literal| !literal.is_empty())
@@ -340,7 +371,7 @@ impl WildRun {
         let mut characters = text.chars();
         let fits =
             self.characters.iter().all(|want| characters.next().is_some_and(|c| want.is_none_or(|want| want == c)));
-        fits.then(|| characters.as_str())
+        fits.then_some(characters.as_str())
     }
 
     fn strip_end<'a>(&self, text: &'a str) -> Option<&'a str> {
@@ -350,7 +381,7 @@ impl WildRun {
             .iter()
             .rev()
             .all(|want| characters.next_back().is_some_and(|c| want.is_none_or(|want| want == c)));
-        fits.then(|| characters.as_str())
+        fits.then_some(characters.as_str())
     }
 
     fn skip_past<'a>(&self, text: &'a str) -> Option<&'a str> {
@@ -489,10 +520,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::template::{Special, tokens};
 
     fn pattern(text: &str) -> Pattern {
-        Pattern::new(tokens(text, Special { wildcards: true, variables: true }))
+        Pattern::parse(text, Special { wildcards: true, variables: true })
     }
 
     fn matches(text: &str, value: &str) -> bool {
@@ -574,7 +604,7 @@ mod tests {
             ("x${k:none}y", "xy", false),
             ("x${k:none, 'Z'}", "XZ", true),
         ] {
-            let pattern = Pattern::new(tokens(text, Special { wildcards: false, variables: true }));
+            let pattern = Pattern::parse(text, Special { wildcards: false, variables: true });
             assert_eq!(pattern.equals_ignoring_case(value, &context), want, "`{text}` `{value}`");
         }
     }
@@ -615,7 +645,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig { cases: 8_000, failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
         fn patterns_match_as_the_naive_matcher_says(glob in "[ab*?é]{0,12}", text in "[abé\n]{0,14}") {

@@ -4,6 +4,7 @@ use crate::fault::{Fault, Rule};
 use crate::grammar::Document;
 use crate::public;
 use crate::rules;
+use crate::statement::Statement;
 
 /// What a document is for: each kind has its own rules about what it may contain.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -94,6 +95,25 @@ impl Policy {
     /// The index of this policy.
     pub fn compile(&self) -> CompiledPolicy {
         CompiledPolicy::new(&self.document, self.kind)
+    }
+
+    /// The condition keys that the policy tests or that its variables name, each once, as GetContextKeysForCustomPolicy tells them.
+    pub fn context_keys(&self) -> Vec<String> {
+        let compiled = self.compile();
+        let mut keys: Vec<String> = Vec::new();
+        let spelled = self
+            .document
+            .statements
+            .iter()
+            .flat_map(|statement| &statement.conditions)
+            .map(|condition| condition.key.as_str());
+        let in_variables = compiled.statements().iter().flat_map(Statement::keys);
+        for key in spelled.chain(in_variables) {
+            if !keys.iter().any(|known| known.eq_ignore_ascii_case(key)) {
+                keys.push(key.to_owned());
+            }
+        }
+        keys
     }
 
     /// Whether the policy grants public access, as GetBucketPolicyStatus and BlockPublicPolicy mean it.

@@ -1,5 +1,7 @@
 //! A decision allocates nothing: policies are compiled before, and the context is built by the caller.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
 use std::alloc::System;
 use std::sync::Arc;
 

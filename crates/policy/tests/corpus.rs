@@ -1,5 +1,7 @@
 //! The cases of `tests/corpus` and, where it lies beside the workspace, of the whole corpus: every row has to agree.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

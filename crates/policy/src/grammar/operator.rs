@@ -84,8 +84,8 @@ impl Operator {
     pub fn named(name: &str) -> Option<Self> {
         let (set, rest) = match name.split_once(':') {
             None => (None, name),
-            Some((prefix, rest)) if prefix == "ForAllValues" => (Some(SetQualifier::ForAllValues), rest),
-            Some((prefix, rest)) if prefix == "ForAnyValue" => (Some(SetQualifier::ForAnyValue), rest),
+            Some(("ForAllValues", rest)) => (Some(SetQualifier::ForAllValues), rest),
+            Some(("ForAnyValue", rest)) => (Some(SetQualifier::ForAnyValue), rest),
             Some(_) => return None,
         };
         let (bare, if_exists) = rest.strip_suffix("IfExists").map_or((rest, false), |bare| (bare, true));

@@ -1,0 +1,94 @@
+//! Explanations: which element failed, what it expected, what it saw, and what would help.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
+
+use policy::{Action, Context, CrossAccount, Explanation, Policy, PolicyKind, PolicySet, Principal, Request, explain};
+
+fn told(identity: &str, bucket: Option<&str>, principal: &str, resource: &str, prefix: Option<&str>) -> Explanation {
+    let parse = |kind, text: &str| Policy::parse_stored(kind, text).unwrap().compile();
+    let identity = [Arc::new(parse(PolicyKind::Identity, identity))];
+    let bucket = bucket.map(|text| parse(PolicyKind::Bucket, text));
+    let principal: Principal = principal.parse().unwrap();
+    let mut context = Context::new();
+    prefix.into_iter().for_each(|prefix| context.set("s3:prefix", prefix));
+    let policies = PolicySet {
+        identity: &identity,
+        resource: bucket.as_ref(),
+        session: None,
+        boundary: None,
+        cross_account: CrossAccount::Both,
+    };
+    let request = Request {
+        principal: &principal,
+        principal_canonical_id: None,
+        action: Action::named("s3:ListBucket").unwrap().into(),
+        resource,
+        resource_account: "111122223333".parse().unwrap(),
+        context: &context,
+    };
+    explain(&policies, &request)
+}
+
+const HOME: &str = r#"{"Version":"2012-10-17","Statement":[
+    {"Sid":"Home","Effect":"Allow","Action":"s3:ListBucket","Resource":"arn:aws:s3:::b","Condition":{"StringLike":{"s3:prefix":["home/*","pub?"]}}},
+    {"Effect":"Deny","Action":"s3:*","NotResource":["arn:aws:s3:::b","arn:aws:s3:::b/*"]}]}"#;
+const ALICE: &str = "arn:aws:iam::111122223333:user/alice";
+
+#[test]
+fn an_allow_names_its_statement() {
+    let told = told(HOME, None, ALICE, "arn:aws:s3:::b", Some("home/x"));
+    assert_eq!(told.summary, "allowed by statement 0 (`Home`) of the policy identity[0]");
+    assert!(told.advice.is_empty() && told.statements[0].applies && !told.statements[1].applies);
+}
+
+#[test]
+fn a_missing_allow_says_what_failed() {
+    let told = told(HOME, None, ALICE, "arn:aws:s3:::b", Some("x"));
+    assert_eq!(told.summary, "denied: no statement of the identity policies allows it");
+    let failed: Vec<_> = told.statements[0].elements.iter().filter(|element| !element.matches).collect();
+    assert_eq!(failed.len(), 1);
+    assert_eq!(failed[0].element, "StringLike s3:prefix");
+    assert_eq!(failed[0].expected, ["home/*", "pub?"]);
+    assert_eq!(failed[0].seen, Some(vec!["x".to_owned()]));
+    assert_eq!(
+        told.advice[0],
+        "statement 0 (`Home`) of the policy identity[0] would allow it but for StringLike s3:prefix (expected `home/*`, `pub?`, the request has `x`)"
+    );
+    assert!(
+        told.advice[1].contains(r#""Action": "s3:ListBucket", "Resource": "arn:aws:s3:::b"}"#),
+        "{}",
+        told.advice[1]
+    );
+}
+
+#[test]
+fn an_absent_key_is_seen_as_nothing() {
+    let told = told(HOME, None, ALICE, "arn:aws:s3:::b", None);
+    assert!(told.advice[0].contains("the request has nothing"), "{}", told.advice[0]);
+}
+
+#[test]
+fn a_deny_is_not_lifted_by_an_allow() {
+    let told = told(HOME, None, ALICE, "arn:aws:s3:::c", None);
+    assert_eq!(told.summary, "denied by statement 1 of the policy identity[0]");
+    assert_eq!(
+        told.advice,
+        ["no allow can lift statement 1 of the policy identity[0]: remove it, or narrow one of Action, NotResource"]
+    );
+}
+
+#[test]
+fn a_stranger_is_told_what_to_add_to_the_bucket_policy() {
+    let bucket = r#"{"Statement":{"Effect":"Allow","Principal":{"AWS":["444455556666","arn:aws:iam::444455556666:role/a/b"]},"Action":"s3:*","Resource":"arn:aws:s3:::b"}}"#;
+    let told = told(HOME, Some(bucket), "anonymous", "arn:aws:s3:::b", None);
+    let principal = &told.statements[2].elements[0];
+    assert_eq!((principal.element.as_str(), principal.matches), ("Principal", false));
+    assert_eq!(principal.expected, ["arn:aws:iam::444455556666:root", "arn:aws:iam::444455556666:role/a/b"]);
+    assert_eq!(principal.seen, Some(vec!["anonymous".to_owned()]));
+    assert!(told.advice[1].contains(r#""Principal": "*", "Action": "s3:ListBucket""#), "{}", told.advice[1]);
+    let json = serde_json::to_value(&told).unwrap();
+    assert_eq!(json["statements"][2]["policy"], "resource");
+    assert_eq!(json["decision"]["ImplicitDeny"]["missing"], "resource");
+}

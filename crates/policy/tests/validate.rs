@@ -1,0 +1,361 @@
+//! Refusals with their paths and nearest words, findings, and the meaning of "public".
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+use policy::{Policy, PolicyKind, Severity, validate};
+
+fn refused(kind: PolicyKind, text: &str) -> policy::PolicyError {
+    match Policy::parse(kind, text) {
+        Ok(_) => panic!("{text} was accepted"),
+        Err(error) => error,
+    }
+}
+
+#[test]
+fn refusals_say_where_and_what_was_meant() {
+    for (members, path, hint) in [
+        (
+            r#""Effect":"Allow","Action":"s3:*","Resource":"*","Conditions":{}"#,
+            "Statement[0].Conditions",
+            "did you mean `Condition`?",
+        ),
+        (r#""Effect":"allow","Action":"s3:*","Resource":"*""#, "Statement[0].Effect", "did you mean `Allow`?"),
+        (
+            r#""Effect":"Allow","Action":"s3:*","Resource":"*","Condition":{"StringEqual":{"aws:username":"a"}}"#,
+            "Statement[0].Condition.StringEqual",
+            "did you mean `StringEquals`?",
+        ),
+        (
+            r#""Effect":"Allow","Action":"s3:*","Resource":"*","Condition":{"StringEquals":{"a:b":["x",null]}}"#,
+            "Statement[0].Condition.StringEquals.a:b[1]",
+            "not null",
+        ),
+        (
+            r#""Effect":"Allow","Action":["s3:*",1],"Resource":"*""#,
+            "Statement[0].Action[1]",
+            "a string is expected, not a number",
+        ),
+        (r#""Effect":"Allow","Action":"s3:*","Action":"s3:*","Resource":"*""#, "Statement[0].Action", "occurs twice"),
+        (
+            r#""Effect":"Allow","Action":"s3:*","Resource":"*","Condition":{"Bool":{"a:b":"true"},"Bool":{"a:c":"true"}}"#,
+            "Statement[0].Condition.Bool",
+            "occurs twice",
+        ),
+        (
+            r#""Effect":"Allow","Action":"s3:*","Resource":"*","Condition":{"Bool":{"a:b":"true","a:b":"false"}}"#,
+            "Statement[0].Condition.Bool.a:b",
+            "occurs twice",
+        ),
+        (r#""Effect":"Allow","Action":"GetObject","Resource":"*""#, "Statement[0].Action[0]", "write `s3:GetObject`"),
+        (r#""Effect":"Allow","Action":"s3:*","Resource":"b/*""#, "Statement[0].Resource[0]", "arn:aws:s3:::bucket/*"),
+        (r#""Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"*""#, "Statement[0].Principal", "attached to"),
+        (r#""Effect":"Allow","Action":"s3:*""#, "Statement[0].Resource", "must contain resources"),
+        (r#""Effect":"Allow","Action":"s3:*","Resource":"*","NotResource":"*""#, "Statement[0].NotResource", "either"),
+    ] {
+        let error =
+            refused(PolicyKind::Identity, &format!(r#"{{"Version":"2012-10-17","Statement":[{{{members}}}]}}"#));
+        assert_eq!((error.code(), error.path()), ("MalformedPolicyDocument", path), "{error}");
+        assert!(error.message().contains(hint), "{error}");
+    }
+    for (kind, text, code, path, message) in [
+        (
+            PolicyKind::Identity,
+            "{\n\"Version\" 1}",
+            "MalformedPolicyDocument",
+            "line 2 column 11",
+            "Syntax errors in policy.",
+        ),
+        (
+            PolicyKind::Bucket,
+            "{\n\"Version\" 1}",
+            "MalformedPolicy",
+            "line 2 column 11",
+            "This policy contains invalid Json",
+        ),
+        (PolicyKind::Bucket, "[]", "MalformedPolicy", "line 1 column 1", "the first byte must be '{'"),
+        (PolicyKind::Bucket, r#"{"Statment":[]}"#, "MalformedPolicy", "", "did you mean `Statement`?"),
+        (
+            PolicyKind::Identity,
+            r#"{"Version":"2012-10-18","Statement":[]}"#,
+            "MalformedPolicyDocument",
+            "Version",
+            "did you mean `2012-10-17`?",
+        ),
+    ] {
+        let error = refused(kind, text);
+        assert_eq!((error.code(), error.path()), (code, path), "{error}");
+        assert!(error.message().contains(message), "{error}");
+    }
+}
+
+#[test]
+fn bucket_policies_are_of_their_bucket() {
+    let text = |principal: &str, action: &str, resource: &str, condition: &str| {
+        format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{principal},"Action":{action},"Resource":{resource}{condition}}}]}}"#
+        )
+    };
+    let own = r#"["arn:aws:s3:::b","arn:aws:s3:::b/*"]"#;
+    for (principal, action, resource, condition, want) in [
+        ("\"*\"", r#""s3:*""#, own, "", None),
+        ("\"*\"", r#""s3:*""#, r#""arn:aws:s3:::b*""#, "", None),
+        ("\"*\"", r#""s3:*""#, r#""arn:aws:s3:::bb/*""#, "", Some("Policy has invalid resource")),
+        ("\"*\"", r#""s3:*""#, r#""arn:aws:s3:::*""#, "", Some("Policy has invalid resource")),
+        ("\"*\"", r#""s3:*""#, r#""*""#, "", Some("Policy has invalid resource")),
+        (
+            "\"*\"",
+            r#""s3:GetObject""#,
+            r#""arn:aws:s3:::b""#,
+            "",
+            Some("Action does not apply to any resource(s) in statement"),
+        ),
+        (
+            "\"*\"",
+            r#""s3:ListBucket""#,
+            r#""arn:aws:s3:::b/*""#,
+            "",
+            Some("Action does not apply to any resource(s) in statement"),
+        ),
+        ("\"*\"", r#""s3:GetObjects""#, own, "", Some("did you mean `s3:GetObject`?")),
+        ("\"*\"", r#""iam:*""#, own, "", Some("Policy has invalid action")),
+        ("\"*\"", r#""s3:ListBucket""#, own, r#","Condition":{"StringLike":{"s3:prefix":"a/*"}}"#, None),
+        (
+            "\"*\"",
+            r#"["s3:ListBucket","s3:GetObject"]"#,
+            own,
+            r#","Condition":{"StringLike":{"s3:prefix":"a/*"}}"#,
+            Some("Conditions do not apply to combination of actions and resources in statement"),
+        ),
+        (
+            "\"*\"",
+            r#""s3:ListBucket""#,
+            own,
+            r#","Condition":{"StringLike":{"s3:prefx":"a/*"}}"#,
+            Some("did you mean `s3:prefix`?"),
+        ),
+        (
+            "\"*\"",
+            r#""s3:GetObject""#,
+            own,
+            r#","Condition":{"Bool":{"aws:SecureTransport":"yes"}}"#,
+            Some("`yes` is not true or false"),
+        ),
+        ("\"*\"", r#""s3:GetObject""#, own, r#","Condition":{"StringEquals":{"s3:ExistingObjectTag/a":"b"}}"#, None),
+        (r#"{"AWS":"arn:aws:iam:::user/u"}"#, r#""s3:*""#, own, "", Some("Invalid principal in policy")),
+        (r#"{"AWS":"AIDAEXAMPLE"}"#, r#""s3:*""#, own, "", Some("Invalid principal in policy")),
+        (r#"{"Aws":"111122223333"}"#, r#""s3:*""#, own, "", Some("did you mean `AWS`?")),
+        (r#"{"Service":"*"}"#, r#""s3:*""#, own, "", Some("logging.s3.amazonaws.com")),
+    ] {
+        let text = text(principal, action, resource, condition);
+        match (Policy::parse_bucket("b", &text), want) {
+            (Ok(_), None) => {}
+            (Err(error), Some(want)) if error.code() == "MalformedPolicy" && error.message().contains(want) => {}
+            (got, _) => panic!("{text}: {want:?} is expected, not {got:?}"),
+        }
+    }
+    // Without the bucket's name all resources have to name the same one.
+    assert!(Policy::parse(PolicyKind::Bucket, &text("\"*\"", r#""s3:*""#, own, "")).is_ok());
+    assert!(
+        Policy::parse(PolicyKind::Bucket, &text("\"*\"", r#""s3:*""#, r#"["arn:aws:s3:::b","arn:aws:s3:::c"]"#, ""))
+            .is_err()
+    );
+}
+
+#[test]
+fn sizes_are_bounded() {
+    let padded = |spaces: usize, letters: usize| {
+        let sid = "x".repeat(letters);
+        format!(
+            r#"{{"Version":"2012-10-17",{}"Statement":[{{"Sid":"{sid}","Effect":"Allow","Action":"s3:*","Resource":"*"}}]}}"#,
+            " ".repeat(spaces)
+        )
+    };
+    let bare = padded(0, 0).len();
+    assert!(Policy::parse(PolicyKind::Identity, &padded(10_000, 6_144 - bare)).is_ok());
+    assert_eq!(refused(PolicyKind::Identity, &padded(0, 6_145 - bare)).code(), "LimitExceeded");
+    assert!(Policy::parse_sized(PolicyKind::Identity, &padded(0, 6_145 - bare), 10_240).is_ok());
+    assert!(Policy::parse(PolicyKind::Session, &padded(0, 2_048 - bare)).is_ok());
+    assert_eq!(refused(PolicyKind::Session, &padded(1, 2_048 - bare)).code(), "ValidationError");
+    assert_eq!(refused(PolicyKind::Bucket, &padded(20_481 - bare, 0)).code(), "MalformedPolicy");
+    assert!(Policy::parse_stored(PolicyKind::Identity, &padded(0, 100_000)).is_ok());
+}
+
+#[test]
+fn stored_documents_need_only_the_grammar() {
+    for (kind, text, want) in [
+        (PolicyKind::Identity, r#"{"Statement":{"Effect":"Allow","Action":"s3:Nope","Resource":"x"}}"#, true),
+        (PolicyKind::Bucket, r#"{"Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*"}}"#, true),
+        (
+            PolicyKind::Bucket,
+            r#"{"Statement":{"Effect":"Allow","Principal":"","Action":"s3:*","Resource":"*"}}"#,
+            false,
+        ),
+        (
+            PolicyKind::Bucket,
+            r#"{"Statement":{"Effect":"Allow","Principal":[],"Action":"s3:*","Resource":"*"}}"#,
+            false,
+        ),
+        (
+            PolicyKind::Identity,
+            r#"{"Version":"2020-01-01","Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*"}}"#,
+            false,
+        ),
+        (
+            PolicyKind::Identity,
+            r#"{"Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*","Condition":{"Like":{"a:b":"c"}}}}"#,
+            false,
+        ),
+    ] {
+        assert_eq!(Policy::parse_stored(kind, text).is_ok(), want, "{text}");
+    }
+}
+
+#[test]
+fn findings() {
+    let identity = |members: &str| format!(r#"{{"Version":"2012-10-17","Statement":[{{{members}}}]}}"#);
+    use PolicyKind::*;
+    use Severity::*;
+    let fixed = r#""Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*""#;
+    for (kind, text, want) in [
+        (Identity, identity(fixed), vec![]),
+        (Identity, identity(r#""Effect":"Allow","Action":"s3:GetObjct","Resource":"*""#), vec![(Error, "Statement[0].Action[0]", "write `s3:GetObject`")]),
+        (
+            Identity,
+            identity(r#""Effect":"Allow","Action":["s3:Get*","s3:GetObject"],"Resource":"*""#),
+            vec![(Suggestion, "Statement[0].Action[1]", "leave it out")],
+        ),
+        (
+            Identity,
+            identity(r#""Effect":"Allow","NotAction":"iam:*","Resource":"*""#),
+            vec![(SecurityWarning, "Statement[0].NotAction", "name the actions")],
+        ),
+        (
+            Identity,
+            identity(r#""Effect":"Allow","Action":"s3:GetObject","NotResource":"arn:aws:s3:::b/*""#),
+            vec![(SecurityWarning, "Statement[0].NotResource", "name the resources")],
+        ),
+        (Identity, identity(r#""Effect":"Allow","Action":"iam:PassRole","Resource":"*""#), vec![(SecurityWarning, "Statement[0].Resource", "iam:PassRole")]),
+        (
+            Identity,
+            identity(&format!(r#"{fixed},"Condition":{{"StringEquals":{{"aws:username":"a*"}}}}"#)),
+            vec![(Warning, "Statement[0].Condition.StringEquals.aws:username", "StringLike")],
+        ),
+        (
+            Identity,
+            identity(&format!(r#"{fixed},"Condition":{{"StringLike":{{"aws:TagKeys":"a*"}}}}"#)),
+            vec![(Error, "Statement[0].Condition.StringLike.aws:TagKeys", "ForAnyValue:StringLike")],
+        ),
+        (
+            Identity,
+            identity(&format!(r#"{fixed},"Condition":{{"ForAllValues:StringLike":{{"aws:TagKeys":"a*"}}}}"#)),
+            vec![(SecurityWarning, "Statement[0].Condition.ForAllValues:StringLike.aws:TagKeys", "Null")],
+        ),
+        (
+            Identity,
+            identity(&format!(r#"{fixed},"Condition":{{"ForAllValues:StringLike":{{"aws:TagKeys":"a*"}},"Null":{{"aws:tagkeys":"false"}}}}"#)),
+            vec![],
+        ),
+        (
+            Identity,
+            identity(&format!(r#"{fixed},"Condition":{{"NumericEquals":{{"s3:max-keys":"many"}}}}"#)),
+            vec![(Error, "Statement[0].Condition.NumericEquals.s3:max-keys", "a number")],
+        ),
+        (
+            Identity,
+            identity(&format!(r#"{fixed},"Condition":{{"StringEquals":{{"aws:usrname":"a"}}}}"#)),
+            vec![(Error, "Statement[0].Condition.StringEquals.aws:usrname", "write `aws:username`")],
+        ),
+        (
+            Identity,
+            identity(r#""Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/${aws:usrname}/*""#),
+            vec![(Error, "Statement[0].Resource[0]", "${aws:username}")],
+        ),
+        (
+            Identity,
+            identity(r#""Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/${aws:username""#),
+            vec![(Error, "Statement[0].Resource[0]", "${aws:username}")],
+        ),
+        (
+            Trust,
+            r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}}"#.to_owned(),
+            vec![(SecurityWarning, "Statement.Principal", "name the accounts")],
+        ),
+        (
+            Trust,
+            r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"Federated":"accounts.google.com"},"Action":"sts:AssumeRoleWithWebIdentity"}}"#
+                .to_owned(),
+            vec![(SecurityWarning, "Statement.Principal.Federated", "`aud`")],
+        ),
+        (
+            Bucket,
+            r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*"}}"#.to_owned(),
+            vec![(SecurityWarning, "", "name the principals")],
+        ),
+        (
+            Bucket,
+            r#"{"Statement":{"Effect":"Deny","NotPrincipal":{"AWS":"111122223333"},"Action":"s3:GetObject","Resource":"arn:aws:s3:::b/${aws:username}"}}"#
+                .to_owned(),
+            vec![(Warning, "Version", "2012-10-17"), (Warning, "Statement.NotPrincipal", "ArnNotEquals"), (Error, "Statement.Resource[0]", "2012-10-17")],
+        ),
+        (Bucket, "{".to_owned(), vec![(Error, "line 1 column 1", "correct it")]),
+    ] {
+        let found = validate(kind, None, &text);
+        let shown: Vec<_> = found.iter().map(|finding| (finding.severity, finding.path.as_str())).collect();
+        let wanted: Vec<_> = want.iter().map(|(severity, path, _)| (*severity, *path)).collect();
+        assert_eq!(shown, wanted, "{text}: {found:#?}");
+        for (finding, (_, _, advice)) in found.iter().zip(&want) {
+            assert!(finding.advice.contains(advice), "{text}: {finding:#?}");
+        }
+    }
+    assert_eq!(validate(Bucket, Some("c"), &identity(fixed))[0].severity, Error);
+}
+
+/// S3 User Guide, "The meaning of public".
+#[test]
+fn public_or_not() {
+    for (principal, condition, want) in [
+        ("\"*\"", "", true),
+        (r#"{"AWS":"*"}"#, "", true),
+        (r#"{"AWS":["111122223333","*"]}"#, "", true),
+        (r#"{"AWS":"111122223333"}"#, "", false),
+        (r#"{"Service":"logging.s3.amazonaws.com"}"#, "", false),
+        ("\"*\"", r#"{"StringEquals":{"aws:SourceVpc":"vpc-1"}}"#, false),
+        ("\"*\"", r#"{"StringEquals":{"AWS:sourcevpc":["vpc-1","vpc-2"]}}"#, false),
+        ("\"*\"", r#"{"StringLike":{"aws:SourceVpc":"vpc-*"}}"#, true),
+        ("\"*\"", r#"{"StringLike":{"aws:SourceVpc":["vpc-1","vpc-?"]}}"#, true),
+        ("\"*\"", r#"{"StringEqualsIfExists":{"aws:SourceVpc":"vpc-1"}}"#, true),
+        ("\"*\"", r#"{"StringNotEquals":{"aws:SourceVpc":"vpc-1"}}"#, true),
+        ("\"*\"", r#"{"ForAllValues:StringEquals":{"aws:PrincipalOrgPaths":"o-1/"}}"#, true),
+        ("\"*\"", r#"{"ForAnyValue:StringEquals":{"aws:PrincipalOrgPaths":"o-1/"}}"#, false),
+        ("\"*\"", r#"{"StringEquals":{"aws:SourceAccount":"${aws:PrincipalAccount}"}}"#, true),
+        ("\"*\"", r#"{"StringEquals":{"aws:UserAgent":"x"}}"#, true),
+        ("\"*\"", r#"{"StringEquals":{"aws:UserAgent":"x","aws:SourceVpce":"v"}}"#, false),
+        ("\"*\"", r#"{"ArnEquals":{"aws:SourceArn":"arn:aws:sns:us-east-1:111122223333:t"}}"#, false),
+        ("\"*\"", r#"{"ArnLike":{"aws:SourceArn":"arn:aws:sns:*:*:t"}}"#, true),
+        ("\"*\"", r#"{"IpAddress":{"aws:SourceIp":"203.0.113.0/24"}}"#, false),
+        ("\"*\"", r#"{"IpAddress":{"aws:SourceIp":["203.0.113.0/24","0.0.0.0/1"]}}"#, true),
+        ("\"*\"", r#"{"IpAddress":{"aws:SourceIp":"::/0"}}"#, true),
+        ("\"*\"", r#"{"IpAddress":{"aws:SourceIp":"10.0.0.0/8"}}"#, false),
+        (
+            "\"*\"",
+            r#"{"StringLike":{"s3:DataAccessPointArn":"arn:aws:s3:us-east-1:111122223333:accesspoint/*"}}"#,
+            false,
+        ),
+        ("\"*\"", r#"{"StringLike":{"s3:DataAccessPointArn":"arn:aws:s3:us-east-1:*:accesspoint/*"}}"#, true),
+    ] {
+        let condition = if condition.is_empty() { String::new() } else { format!(r#","Condition":{condition}"#) };
+        let text = format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{principal},"Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*"{condition}}}]}}"#
+        );
+        assert_eq!(Policy::parse_stored(PolicyKind::Bucket, &text).unwrap().is_public(), want, "{text}");
+    }
+}
+
+#[test]
+fn context_keys_are_listed_once() {
+    let text = r#"{"Version":"2012-10-17","Statement":[
+        {"Effect":"Allow","Action":"s3:*","Resource":"arn:aws:s3:::b/${aws:username}/*","Condition":{"StringLike":{"s3:prefix":"${aws:PrincipalTag/team}"}}},
+        {"Effect":"Allow","Action":"s3:*","Resource":"*","Condition":{"Bool":{"S3:Prefix":"true","aws:SecureTransport":"true"}}}]}"#;
+    let keys = Policy::parse(PolicyKind::Identity, text).unwrap().context_keys();
+    assert_eq!(keys, ["s3:prefix", "aws:SecureTransport", "aws:principaltag/team", "aws:username"]);
+}
