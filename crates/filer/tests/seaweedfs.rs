@@ -676,10 +676,15 @@ async fn two_filers_and_their_failures() {
     let (_, dead) = &mut feeds[0];
     while next_change(dead).await.is_ok() {}
     assert!(dead.next().await.is_none());
-    // The dead filer still owns half of the ring: writes without conditions go on, those with conditions wait.
+    // The dead filer still owns half of the ring: writes without conditions go on once the broken connections are noticed (what
+    // may have been carried out is never sent again), those with conditions wait.
     let begun = Instant::now();
     for index in 0..8 {
-        filer.transact(put("/buckets/two", small(&format!("n{index}"), b"1"))).await.unwrap();
+        while let Err(error) = filer.transact(put("/buckets/two", small(&format!("n{index}"), b"1"))).await {
+            assert!(matches!(error, FilerError::Unavailable(_)), "{error}");
+            assert!(begun.elapsed() < Duration::from_secs(3), "{error}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
     filer.transact(put("/buckets/two", small("after", b"1"))).await.unwrap();
     for index in 0..8 {

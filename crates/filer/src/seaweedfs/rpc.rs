@@ -379,9 +379,11 @@ impl CallError {
         }
     }
 
-    /// The filer answers, but says that it cannot do it now.
+    /// The filer answers, but says that it cannot do it now. `Cancelled` and `DeadlineExceeded` are what it says when its own
+    /// call to a peer was cut short.
     fn is_unavailable(&self) -> bool {
-        matches!(self, CallError::Status { status, .. } if status.code() == Code::Unavailable)
+        matches!(self, CallError::Status { status, .. }
+            if matches!(status.code(), Code::Unavailable | Code::Cancelled | Code::DeadlineExceeded))
     }
 
     /// The filer that answers could not even connect to the one that the request was for: nobody has carried it out.
