@@ -233,12 +233,8 @@ impl<'a> Walk<'a> {
             if self.after.covers_all(group) {
                 return Ok(None);
             }
-            let group = group.to_owned();
-            let directory = format!("{}/{}", self.bucket_path, key.trim_end_matches('/'));
-            let is_version = |_: &str, name: &str| name.ends_with(object::VERSIONS_SUFFIX);
-            let is_object = object::is_object(&entry) && !object::is_prefix_object(&entry);
-            let shown = is_object || contains_object(self.filer, &directory, is_version).await?;
-            return Ok(shown.then_some(Item::CommonPrefix(group)));
+            let shown = self.shows_group(group, &key, &entry).await?;
+            return Ok(shown.then(|| Item::CommonPrefix(group.to_owned())));
         }
         if !entry.is_directory {
             return Ok(Some(Item::Object(key, Box::new(entry))));
@@ -246,6 +242,28 @@ impl<'a> Walk<'a> {
         self.enter(key.clone()).await?;
         let told = self.after.covers(&key);
         Ok((object::is_directory_marker(&entry) && !told).then(|| Item::Object(key, Box::new(entry))))
+    }
+
+    /// True if a key of the group is still to come: an entry alone says little, as SeaweedFS removes empty directories only
+    /// after a while, and the listing may begin in the middle of the group.
+    async fn shows_group(&self, group: &str, key: &str, entry: &Entry) -> Result<bool, FilerError> {
+        if self.after.text().starts_with(group) {
+            let rest = Query {
+                bucket_path: self.bucket_path.to_owned(),
+                prefix: group.to_owned(),
+                delimiter: String::new(),
+                after: self.after.clone(),
+                max_keys: 1,
+            };
+            let page = Box::pin(list(self.filer, &rest)).await?;
+            return Ok(!page.items.is_empty());
+        }
+        if object::is_object(entry) && !object::is_prefix_object(entry) {
+            return Ok(true);
+        }
+        let directory = format!("{}/{}", self.bucket_path, key.trim_end_matches('/'));
+        let is_version = |_: &str, name: &str| name.ends_with(object::VERSIONS_SUFFIX);
+        contains_object(self.filer, &directory, is_version).await
     }
 
     /// The common prefix that a key belongs to.
@@ -354,7 +372,7 @@ async fn contains_object(
                 }
             }
             match entries.last() {
-                Some(last) if entries.len() == limit => start_from = last.name.clone(),
+                Some(last) if entries.len() >= limit => start_from = last.name.clone(),
                 _ => break,
             }
             limit = PAGE;
