@@ -272,8 +272,8 @@ impl UserDocument {
             policy_names: &'a [String],
             #[serde(skip_serializing_if = "is_false")]
             is_static: bool,
-            #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-            tags: &'a BTreeMap<String, String>,
+            #[serde(skip_serializing_if = "Vec::is_empty")]
+            tags: Vec<TagShape<'a>>,
             #[serde(flatten)]
             other: BTreeMap<String, Value>,
         }
@@ -286,7 +286,7 @@ impl UserDocument {
             service_account_ids: &self.service_account_ids,
             policy_names: &self.policy_names,
             is_static: self.is_static,
-            tags: &self.tags,
+            tags: self.tags.iter().map(|(key, value)| TagShape { key, value }).collect(),
             other: with_nonce(&self.other, nonce),
         })
     }
@@ -515,7 +515,7 @@ pub(crate) fn credential(node: &Node<'_>) -> Result<CredentialDocument, JsonErro
     })
 }
 
-/// Tags as Go writes them (`{"k":"v"}`) or as protojson does (`[{"key":"k","value":"v"}]`).
+/// Tags as weed and protojson write them (`[{"key":"k","value":"v"}]`), or as people do (`{"k":"v"}`).
 fn tags(object: &mut Object<'_>) -> Result<BTreeMap<String, String>, JsonError> {
     let Some(node) = object.take(&["tags"]) else { return Ok(BTreeMap::new()) };
     if node.is_object() {
@@ -541,6 +541,14 @@ fn with_nonce(other: &BTreeMap<String, Value>, nonce: &str) -> BTreeMap<String, 
         other.insert(NONCE.to_owned(), Value::String(nonce.to_owned()));
     }
     other
+}
+
+/// A tag as weed 4.48 writes it: a map instead of the list stops weed from loading anything.
+#[derive(Serialize)]
+struct TagShape<'a> {
+    key: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    value: &'a str,
 }
 
 /// A credential on its way to the filer: the one place where a secret is serialised.
@@ -578,9 +586,9 @@ mod tests {
 
     #[test]
     fn a_user_reads_in_both_spellings_and_writes_as_go_does() {
-        let go = "{\n  \"name\": \"al\",\n  \"credentials\": [\n    {\n      \"access_key\": \"AK\",\n      \"secret_key\": \"s\\u003c\"\n    }\n  ],\n  \"actions\": [\n    \"Read:b\"\n  ],\n  \"policy_names\": [\n    \"P\"\n  ],\n  \"tags\": {\n    \"k\": \"v\"\n  },\n  \"zz\": 1\n}";
+        let go = "{\n  \"name\": \"al\",\n  \"credentials\": [\n    {\n      \"access_key\": \"AK\",\n      \"secret_key\": \"s\\u003c\"\n    }\n  ],\n  \"actions\": [\n    \"Read:b\"\n  ],\n  \"policy_names\": [\n    \"P\"\n  ],\n  \"tags\": [\n    {\n      \"key\": \"k\",\n      \"value\": \"v\"\n    }\n  ],\n  \"zz\": 1\n}";
         let proto = r#"{"name":"al","credentials":[{"accessKey":"AK","secretKey":"s<"}],"actions":["Read:b"],"policyNames":["P"],
-            "tags":[{"key":"k","value":"v"}],"zz":1,"disabled":null}"#;
+            "tags":{"k":"v"},"zz":1,"disabled":null}"#;
         for text in [go, proto] {
             let user = UserDocument::parse(text, Facts::default()).unwrap();
             assert_eq!(user.to_text(""), go);
