@@ -25,10 +25,8 @@ impl RootKey {
             return Ok(key);
         }
         let file = directory.join("root-credentials");
-        if !replace {
-            if let Some(text) = private_file::read(&file)? {
-                return parse(&text, file);
-            }
+        if !replace && let Some(text) = private_file::read(&file)? {
+            return parse(&text, file);
         }
         let key = Self {
             access_key_id: format!("AKIA{}", random_text(16, b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")),

@@ -1,5 +1,7 @@
 //! The table of arrows in ARCHITECTURE.md is what the workspace is.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;

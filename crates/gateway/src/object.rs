@@ -3,10 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use filer::{Entry, FileChunk};
-use md5::{Digest, Md5};
+use filer::Entry;
 
 /// Names of the attributes that S3 facts live under.
 pub mod attribute {
@@ -100,42 +97,12 @@ pub fn split_path(path: &str) -> (&str, &str) {
     }
 }
 
-/// The ETag without quotes: the stored one, else the content's MD5, else the rule over chunks that SeaweedFS uses.
-pub fn etag(entry: &Entry) -> String {
-    if let Some(etag) = entry.extended_text(attribute::ETAG) {
-        return etag.trim_matches('"').to_owned();
-    }
-    let md5 = &entry.attributes().md5;
-    if !md5.is_empty() {
-        return hex::encode(md5);
-    }
-    if entry.chunks.is_empty() && !entry.content.is_empty() {
-        return hex::encode(Md5::digest(&entry.content));
-    }
-    chunks_etag(&entry.chunks)
-}
-
 /// True if the ETag can be told without the entry's chunks.
 pub fn etag_needs_no_chunks(entry: &Entry) -> bool {
     entry.extended.contains_key(attribute::ETAG)
         || !entry.attributes().md5.is_empty()
         || !entry.content.is_empty()
         || entry.attributes().file_size == 0
-}
-
-fn chunks_etag(chunks: &[FileChunk]) -> String {
-    let raw = |chunk: &FileChunk| BASE64.decode(&chunk.e_tag).unwrap_or_default();
-    match chunks {
-        [] => hex::encode(Md5::digest([])),
-        [only] => hex::encode(raw(only)),
-        many => {
-            let mut all = Md5::new();
-            for chunk in many {
-                all.update(raw(chunk));
-            }
-            format!("{}-{}", hex::encode(all.finalize()), many.len())
-        }
-    }
 }
 
 /// True for an entry that S3 knows as an object: a file, or a directory that is an object as well.
@@ -194,29 +161,6 @@ pub fn is_locked(entry: &Entry) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use filer::Attributes;
-
-    fn chunk(content: &str) -> FileChunk {
-        FileChunk { e_tag: BASE64.encode(Md5::digest(content)), ..FileChunk::default() }
-    }
-
-    #[test]
-    fn the_etag_is_the_first_that_is_known() {
-        let md5 = Md5::digest("x").to_vec();
-        let stored = BTreeMap::from([(attribute::ETAG.to_owned(), b"\"abc-2\"".to_vec())]);
-        let with_md5 = Some(Attributes { md5: md5.clone(), ..Attributes::default() });
-        let both = format!("{}-2", hex::encode(Md5::digest([Md5::digest("a"), Md5::digest("b")].concat())));
-        for (entry, want) in [
-            (Entry { extended: stored, attributes: with_md5.clone(), ..Entry::default() }, "abc-2".to_owned()),
-            (Entry { attributes: with_md5, chunks: vec![chunk("a")], ..Entry::default() }, hex::encode(&md5)),
-            (Entry { content: b"x".to_vec(), ..Entry::default() }, hex::encode(&md5)),
-            (Entry { chunks: vec![chunk("x")], ..Entry::default() }, hex::encode(&md5)),
-            (Entry { chunks: vec![chunk("a"), chunk("b")], ..Entry::default() }, both),
-            (Entry::default(), "d41d8cd98f00b204e9800998ecf8427e".to_owned()),
-        ] {
-            assert_eq!(etag(&entry), want);
-        }
-    }
 
     #[test]
     fn header_names_are_canonical_as_go_writes_them() {

@@ -48,7 +48,7 @@ pub fn quoted(etag: &str) -> String {
 /// The headers that an object gives back as they were sent, with type, ETag and time.
 pub fn object_headers(headers: &mut HeaderMap, entry: &Entry, checksum_mode: bool) {
     set(headers, header::CONTENT_TYPE, object::content_type(entry));
-    set(headers, header::ETAG, &quoted(&object::etag(entry)));
+    set(headers, header::ETAG, &quoted(&entry.etag()));
     set(headers, header::LAST_MODIFIED, &http_date(entry.attributes().mtime));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     for name in object::CONTENT_HEADERS {

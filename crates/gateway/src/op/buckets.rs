@@ -61,12 +61,13 @@ pub async fn create_bucket(
         return Err(S3Error::not_implemented("A bucket with object lock (x-amz-bucket-object-lock-enabled)"));
     }
     let region = call.gateway.settings.region.as_str();
-    if let Some(wanted) = configuration.location_constraint.as_deref() {
-        if !region.is_empty() && wanted != region {
-            let message =
-                format!("The {wanted} location constraint is incompatible for the region of this endpoint, {region}");
-            return Err(S3Error::with_message(S3ErrorCode::IllegalLocationConstraintException, message));
-        }
+    if let Some(wanted) = configuration.location_constraint.as_deref()
+        && !region.is_empty()
+        && wanted != region
+    {
+        let message =
+            format!("The {wanted} location constraint is incompatible for the region of this endpoint, {region}");
+        return Err(S3Error::with_message(S3ErrorCode::IllegalLocationConstraintException, message));
     }
     if let Some(existing) = call.bucket.as_deref() {
         return Err(exists_already(call, existing));

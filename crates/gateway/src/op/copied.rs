@@ -10,7 +10,7 @@ use sigv4::checksum::{Checksum, ChecksumAlgorithm, Hasher};
 use super::Call;
 use super::answer;
 use super::upload::Upload;
-use crate::{errors, object};
+use crate::errors;
 
 /// The most bytes that one copy takes: 5 GiB.
 const COPY_BYTES_MAX: u64 = 5 << 30;
@@ -47,7 +47,7 @@ impl Call<'_> {
         answer::refuse_version(source.version_id.as_ref(), bucket.keeps_versions())?;
         let entry = self.object(&source.bucket, &source.key).await?;
         answer::refuse_encrypted(&entry)?;
-        conditions.check_copy_source(&object::etag(&entry), entry.attributes().mtime)?;
+        conditions.check_copy_source(&entry.etag(), entry.attributes().mtime)?;
         Ok(entry)
     }
 

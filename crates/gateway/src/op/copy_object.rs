@@ -57,7 +57,7 @@ fn changes_something(input: &CopyObject) -> bool {
 fn result(entry: &Entry) -> CopyResult {
     let checksum = answer::stored_checksum(entry);
     CopyResult {
-        etag: object::etag(entry),
+        etag: entry.etag(),
         last_modified: entry.attributes().mtime,
         checksum: checksum.map(|(algorithm, value)| Checksum { algorithm, value: value.to_owned() }),
     }

@@ -37,7 +37,7 @@ pub(super) async fn delete(
         let Some(entry) = call.object_if_any(bucket, key).await? else {
             return condition.check(None);
         };
-        condition.check(Some(&object::etag(&entry)))?;
+        condition.check(Some(&entry.etag()))?;
         require_unlocked(&entry)?;
         match remove(call, &call.object_path(bucket, key), key, &entry).await {
             Err(FilerError::PreconditionFailed) => {}

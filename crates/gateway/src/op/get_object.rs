@@ -35,9 +35,9 @@ async fn read(call: &Call<'_>, input: ObjectRead, with_body: bool) -> Answer {
     }
     let entry = call.object(&input.bucket, &input.key).await?;
     answer::refuse_encrypted(&entry)?;
-    input.conditions.check_read(&crate::object::etag(&entry), entry.attributes().mtime).map_err(|error| {
+    input.conditions.check_read(&entry.etag(), entry.attributes().mtime).map_err(|error| {
         if error.code == S3ErrorCode::NotModified {
-            let etag = answer::quoted(&crate::object::etag(&entry));
+            let etag = answer::quoted(&entry.etag());
             let modified = s3::http_date(entry.attributes().mtime);
             return error.header("etag", etag).header("last-modified", modified);
         }

@@ -22,7 +22,7 @@ pub async fn get_object_attributes(call: &Call<'_>, permit: Permit<GetObjectAttr
     let entry = call.object(&input.bucket, &input.key).await?;
     let known = |attribute| input.wants(attribute).then_some(&entry);
     let output = GetObjectAttributesOutput {
-        etag: known(ObjectAttribute::ETag).map(object::etag),
+        etag: known(ObjectAttribute::ETag).map(Entry::etag),
         checksum: known(ObjectAttribute::Checksum).and_then(checksum),
         parts: known(ObjectAttribute::ObjectParts).and_then(|entry| parts(entry, &input)),
         storage_class: known(ObjectAttribute::StorageClass).map(|entry| object::storage_class(entry).to_owned()),

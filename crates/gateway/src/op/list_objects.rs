@@ -112,7 +112,7 @@ pub fn summary(key: String, entry: &Entry, with_owner: bool) -> ObjectSummary {
     ObjectSummary {
         key,
         last_modified: entry.attributes().mtime,
-        etag: object::etag(entry),
+        etag: entry.etag(),
         checksum,
         size: entry.content_bytes(),
         storage_class: object::storage_class(entry).to_owned(),

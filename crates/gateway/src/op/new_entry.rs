@@ -110,7 +110,7 @@ pub fn checksum_attributes(checksum: &Checksum) -> [(String, Vec<u8>); 2] {
 /// in another way.
 pub fn still(entry: &Entry) -> Option<Condition> {
     let known = entry.extended.contains_key(attribute::ETAG) || !entry.attributes().md5.is_empty();
-    known.then(|| Condition::EtagMatches(vec![object::etag(entry)]))
+    known.then(|| Condition::EtagMatches(vec![entry.etag()]))
 }
 
 /// The conditions that the filer checks in the same step as the write.
@@ -269,7 +269,7 @@ impl Call<'_> {
             return Ok(());
         }
         let current = self.object_if_any(bucket, key).await?;
-        condition.check(current.as_ref().map(object::etag).as_deref())
+        condition.check(current.as_ref().map(Entry::etag).as_deref())
     }
 
     /// Makes an entry the object of its key, and frees its data if that is refused. What it replaces is freed by the filer.
@@ -344,7 +344,7 @@ impl Call<'_> {
             Ok(current) => current,
             Err(error) => return error,
         };
-        match condition.check(current.as_ref().map(object::etag).as_deref()) {
+        match condition.check(current.as_ref().map(Entry::etag).as_deref()) {
             Err(error) => error,
             // Nothing is there by now, or a directory that S3 does not see and the filer does.
             Ok(()) => S3Error::new(S3ErrorCode::ConditionalRequestConflict),

@@ -58,7 +58,7 @@ pub(super) async fn put(call: &Call<'_>, input: PutObject, mut body: ObjectBody)
         let stored = upload::store(call, &target, body).await?;
         (call.file_entry(bucket, &input.key, mime, extended, &stored), stored.checksum)
     };
-    let etag = object::etag(&entry);
+    let etag = entry.etag();
     call.put_entry(&input.bucket, &input.key, entry, &input.condition).await?;
     Ok(Stored { etag, checksum })
 }

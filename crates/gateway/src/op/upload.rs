@@ -21,11 +21,11 @@ pub async fn store(call: &Call<'_>, target: &WriteTarget, mut body: ObjectBody) 
     let result = call.filer().write(target, body.stream()).await;
     call.gateway.metrics.bytes_in.inc_by(body.received_bytes());
     let written = result.map_err(|error| body.explain(error))?;
-    if let Some(expected) = body.content_md5() {
-        if let Err(error) = check_md5(expected, written.md5) {
-            call.filer().delete_chunks(written.chunks).await;
-            return Err(error);
-        }
+    if let Some(expected) = body.content_md5()
+        && let Err(error) = check_md5(expected, written.md5)
+    {
+        call.filer().delete_chunks(written.chunks).await;
+        return Err(error);
     }
     Ok(Upload { written, checksum: body.checksum().cloned() })
 }

@@ -70,7 +70,7 @@ pub async fn complete_multipart_upload(
 async fn again(call: &Call<'_>, input: &CompleteMultipartUpload, listed: &[CompletedPart], refusal: S3Error) -> Answer {
     let etag = multipart_etag(listed.iter().map(|part| part.etag.as_str()));
     match call.object_of_upload(&input.bucket, &input.key, &input.upload_id).await? {
-        Some(entry) if etag.as_ref() == Some(&object::etag(&entry)) => answer::document(output(input, &entry).to_xml()),
+        Some(entry) if etag.as_ref() == Some(&entry.etag()) => answer::document(output(input, &entry).to_xml()),
         _ => Err(refusal),
     }
 }
@@ -85,7 +85,7 @@ fn output(input: &CompleteMultipartUpload, entry: &Entry) -> CompleteMultipartUp
         location: location(&input.bucket, &input.key),
         bucket: input.bucket.clone(),
         key: input.key.clone(),
-        etag: object::etag(entry),
+        etag: entry.etag(),
         checksum: checksum.map(|(algorithm, value)| (Checksum { algorithm, value: value.to_owned() }, kind)),
     }
 }
@@ -100,7 +100,7 @@ fn choose(listed: &[CompletedPart], files: &mut BTreeMap<u32, Vec<Entry>>) -> Re
                 .field("ETag", wanted.etag.as_str())
         };
         let candidates = files.get_mut(&wanted.part_number).ok_or_else(invalid)?;
-        let newest = candidates.iter().rposition(|part| object::etag(part) == wanted.etag).ok_or_else(invalid)?;
+        let newest = candidates.iter().rposition(|part| part.etag() == wanted.etag).ok_or_else(invalid)?;
         let part = candidates.remove(newest);
         if let Some(checksum) = &wanted.checksum
             && answer::stored_checksum(&part) != Some((checksum.algorithm, checksum.value.as_str()))
@@ -130,7 +130,7 @@ struct Assembled {
 }
 
 async fn assemble(call: &Call<'_>, parts: &[Entry]) -> Result<Assembled, S3Error> {
-    let etags: Vec<String> = parts.iter().map(object::etag).collect();
+    let etags: Vec<String> = parts.iter().map(Entry::etag).collect();
     let etag = multipart_etag(etags.iter().map(String::as_str)).ok_or(S3ErrorCode::InvalidPart)?;
     let mut whole = Assembled { chunks: Vec::new(), boundaries: Vec::with_capacity(parts.len()), bytes: 0, etag };
     for (part, etag) in parts.iter().zip(etags) {

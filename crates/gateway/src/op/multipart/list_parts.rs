@@ -50,7 +50,7 @@ async fn summary(call: &Call<'_>, directory: &str, part_number: u32, listed: Ent
     Ok(PartSummary {
         part_number,
         last_modified: entry.attributes().mtime,
-        etag: object::etag(&entry),
+        etag: entry.etag(),
         size: entry.content_bytes(),
         checksum: checksum.map(|(algorithm, value)| Checksum { algorithm, value: value.to_owned() }),
     })
