@@ -268,13 +268,9 @@ fn user_caller(user: &User, access_key_id: AccessKeyId, arrival: &Arrival<'_>) -
     }
 }
 
-/// `aws:userid`: the id that Kelpgate gave the user, the account of a root user, else the name.
+/// `aws:userid`: the user's id, or the account of a root user.
 fn user_id(user: &User) -> Arc<str> {
-    match user.document.facts.id.as_str() {
-        _ if user.is_root => user.account.as_str().into(),
-        "" => Arc::clone(&user.name),
-        id => id.into(),
-    }
+    if user.is_root { user.account.as_str().into() } else { Arc::clone(&user.id) }
 }
 
 fn anonymous(arrival: &Arrival<'_>, snapshot: &Snapshot) -> Caller {

@@ -98,7 +98,6 @@ impl Session {
         let Principal::AssumedRole { account, session, .. } = &self.principal else {
             return Err(invalid("it is no session of a role, and other sessions are not supported yet"));
         };
-        let role_id = if role.document.facts.id.is_empty() { &*role.name } else { &role.document.facts.id };
         Ok(Caller {
             name: session.as_str().into(),
             principal: Principal::AssumedRole {
@@ -108,7 +107,7 @@ impl Session {
                 session: session.clone(),
             },
             arn: claims.principal.as_str().into(),
-            user_id: format!("{role_id}:{session}").into(),
+            user_id: format!("{}:{session}", role.id).into(),
             account: *account,
             is_root: false,
             access_key_id: Some(access_key_id.clone()),

@@ -43,14 +43,16 @@ impl Configuration {
 
     /// Reads the identities: `-config`, or `-iam.config` where that is not given.
     pub fn read_identities(config: Option<&Path>, iam_config: Option<&Path>) -> Result<Identities, String> {
-        let (flag, path) = match (config, iam_config) {
-            (Some(path), _) => ("-config", path),
-            (None, Some(path)) => ("-iam.config", path),
+        let environment = |name: &str| std::env::var(name).ok();
+        let (flag, path, identities) = match (config, iam_config) {
+            (Some(path), _) => ("-config", path, Identities::parse(&read_file("-config", path)?, &environment)),
+            (None, Some(path)) => {
+                let text = read_file("-iam.config", path)?;
+                ("-iam.config", path, Identities::of_iam_config(&text, &environment))
+            }
             (None, None) => return Ok(Identities::default()),
         };
-        let text = read_file(flag, path)?;
-        let environment = |name: &str| std::env::var(name).ok();
-        Identities::parse(&text, &environment).map_err(|error| format!("{flag}: {}: {error}", path.display()))
+        identities.map_err(|error| format!("{flag}: {}: {error}", path.display()))
     }
 
     /// `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` add an administrator, as in weed.
