@@ -29,6 +29,9 @@ def client(service, url, key=None, **options):
     options.setdefault("retries", {"total_max_attempts": 1})
     if key is None:
         options["signature_version"] = botocore.UNSIGNED
+    elif service == "s3":
+        # For presigned URLs and forms boto3 would take version 2 otherwise.
+        options.setdefault("signature_version", "s3v4")
     session = boto3.session.Session()
     return session.client(
         service,

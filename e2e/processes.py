@@ -37,6 +37,7 @@ class Server:
     """A child process whose output goes to `<name>.log`. Started on creation."""
 
     running = []
+    all_logs = set()
 
     def __init__(self, name, command, directory, env=None, ready_port=None, wait_s=30):
         self.name = name
@@ -44,6 +45,7 @@ class Server:
         self.directory = Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.log_path = self.directory / f"{name}.log"
+        Server.all_logs.add(self.log_path)
         self.env = {**_clean_environment(), **(env or {})}
         self.ready_port = ready_port
         self.wait_s = wait_s

@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import http.client
 import json
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 UNSIGNED = "UNSIGNED-PAYLOAD"
 STREAMING = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
@@ -22,6 +22,14 @@ def sha256(data):
 
 def crc32(data):
     return base64.b64encode(binascii.crc32(data).to_bytes(4, "big")).decode()
+
+
+def _pairs(query):
+    """The parameters of a query as (name, value), spelled as the signature wants them."""
+    for part in query.split("&"):
+        if part:
+            name, _, value = part.partition("=")
+            yield quote(unquote(name), safe="-_.~"), quote(unquote(value), safe="-_.~")
 
 
 class Answer:
@@ -95,7 +103,7 @@ class Signer:
 
     def _signature(self, method, url, headers, payload_hash):
         parts = urlsplit(url)
-        query = "&".join(sorted(p if "=" in p else p + "=" for p in parts.query.split("&") if p))
+        query = "&".join(f"{name}={value}" for name, value in sorted(_pairs(parts.query)))
         lower = {k.lower(): " ".join(str(v).split()) for k, v in headers.items()}
         names = sorted(lower)
         canonical = "\n".join(

@@ -28,9 +28,8 @@ def hanging(logs, cluster, config_flags):
     root.put_object(Bucket=bucket, Key="k", Body=b"x")
     os.kill(filer.server.pid, signal.SIGSTOP)
     yield gateway, bucket, root, filer
-    filer.server.process.send_signal(signal.SIGCONT)
     gateway.stop()
-    filer.server.stop()
+    filer.server.kill()
 
 
 def timed(call):
@@ -103,4 +102,4 @@ def test_a_filer_that_restarts(logs, cluster, config_flags):
     )
     wait_for(lambda: request(key, "GET", f"{gateway.url}/{bucket}/k").status == 200, 15, "a change after the restart")
     gateway.stop()
-    filer.server.stop()
+    filer.server.kill()

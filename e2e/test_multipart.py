@@ -91,7 +91,7 @@ def test_only_the_named_parts_count(endpoint, bucket):
 
 
 def test_upload_part_copy(endpoint, bucket):
-    source = bytes(range(256)) * 40000  # 10,240,000 bytes: more than one chunk on a filer
+    source = bytes(range(256)) * 48000  # 12,288,000 bytes: more than one chunk on a filer
     endpoint.s3.put_object(Bucket=bucket, Key="mp/source", Body=source)
     upload_id = endpoint.s3.create_multipart_upload(Bucket=bucket, Key="mp/copied")["UploadId"]
     edge = 6_000_001

@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from clients import body_of, keys_of, make_bucket, refused
+from clients import body_of, keys_of, make_bucket, refused, s3
 from signing import STREAMING_TRAILER, UNSIGNED_TRAILER, Signer, request, send
+from world import ALICE
 
 TEXT = b"kelp forests grow half a metre a day"
 # What an object without a Content-Type has: AWS's word, and the one that `weed s3` stores.
@@ -333,8 +334,8 @@ def test_empty_copy_source_is_refused_and_nothing_is_written(endpoint, bucket):
 
 
 def test_object_tagging(endpoint, bucket):
-    tags = [{"Key": "a", "Value": "1"}, {"Key": "b c", "Value": "x=y & z"}]
-    endpoint.s3.put_object(Bucket=bucket, Key="tags", Body=TEXT, Tagging="a=1&b%20c=x%3Dy%20%26%20z")
+    tags = [{"Key": "a", "Value": "1"}, {"Key": "b c", "Value": "x=y + z"}]
+    endpoint.s3.put_object(Bucket=bucket, Key="tags", Body=TEXT, Tagging="a=1&b%20c=x%3Dy%20%2B%20z")
     read = lambda: sorted(endpoint.s3.get_object_tagging(Bucket=bucket, Key="tags")["TagSet"], key=str)
     assert read() == tags
     assert endpoint.s3.get_object(Bucket=bucket, Key="tags")["TagCount"] == 2
@@ -484,8 +485,10 @@ def test_bucket_life(endpoint):
     for call in (endpoint.s3.delete_bucket, endpoint.s3.list_objects_v2, endpoint.s3.get_bucket_location):
         with refused("NoSuchBucket", 404):
             call(Bucket=name)
+    # On a filer an administrator's PUT would create the bucket: `-autoCreateBucket`.
+    writer = endpoint.s3 if endpoint.name == "embedded" else s3(endpoint.url, ALICE)
     with refused("NoSuchBucket", 404):
-        endpoint.s3.put_object(Bucket=name, Key="k", Body=b"x")
+        writer.put_object(Bucket=name, Key="k", Body=b"x")
 
 
 def test_bucket_that_is_not_empty_stays(endpoint, own_bucket):
@@ -518,7 +521,7 @@ def in_order(keys):
 def listed(endpoint):
     """A bucket with keys whose order differs between S3 and a file system."""
     name = make_bucket(endpoint.s3, "listed")
-    keys = [k for k in ORDERED if endpoint.name == "embedded" or k not in ("a", "a/b")]  # a SeaweedFS key is a path
+    keys = ORDERED
     for key in keys:
         endpoint.s3.put_object(Bucket=name, Key=key, Body=b"" if key.endswith("/") else key.encode())
     return name, in_order(keys)
@@ -663,18 +666,23 @@ def test_directory_marker(endpoint, own_bucket):
 
 
 def test_key_below_a_key(endpoint, own_bucket):
-    """S3 keeps `a` and `a/b` side by side. So does the embedded filer; on SeaweedFS a key is a path."""
-    endpoint.s3.put_object(Bucket=own_bucket, Key="a", Body=b"outer")
-    if endpoint.name == "embedded":
-        endpoint.s3.put_object(Bucket=own_bucket, Key="a/b", Body=b"inner")
-        assert body_of(endpoint.s3, own_bucket, "a/b") == b"inner"
-    else:
-        with refused(("ExistingObjectIsFile", "ExistingObjectIsDirectory"), 409):
-            endpoint.s3.put_object(Bucket=own_bucket, Key="a/b", Body=b"inner")
-        endpoint.s3.put_object(Bucket=own_bucket, Key="c/d", Body=b"inner")
-        with refused("ExistingObjectIsDirectory", 409):
-            endpoint.s3.put_object(Bucket=own_bucket, Key="c", Body=b"outer")
-    assert body_of(endpoint.s3, own_bucket, "a") == b"outer"
+    """`a` and `a/b` side by side, in either order."""
+    put = lambda key: endpoint.s3.put_object(Bucket=own_bucket, Key=key, Body=key.encode())
+    for key in ("a", "a/b", "c/d", "c", "e/f/g", "e"):
+        put(key)
+    keys = ["a", "a/b", "c", "c/d", "e", "e/f/g"]
+    assert keys_of(endpoint.s3.list_objects_v2(Bucket=own_bucket)) == keys
+    folders = endpoint.s3.list_objects_v2(Bucket=own_bucket, Delimiter="/")
+    assert (keys_of(folders), [p["Prefix"] for p in folders["CommonPrefixes"]]) == (["a", "c", "e"], ["a/", "c/", "e/"])
+    for key in keys:
+        assert body_of(endpoint.s3, own_bucket, key) == key.encode()
+    for key in ("a", "c/d", "e"):
+        endpoint.s3.delete_object(Bucket=own_bucket, Key=key)
+    assert keys_of(endpoint.s3.list_objects_v2(Bucket=own_bucket)) == ["a/b", "c", "e/f/g"]
+    for key in ("a/b", "c", "e/f/g"):
+        assert body_of(endpoint.s3, own_bucket, key) == key.encode()
+        endpoint.s3.delete_object(Bucket=own_bucket, Key=key)
+    endpoint.s3.delete_bucket(Bucket=own_bucket)
 
 
 class Repeated:
@@ -725,3 +733,24 @@ def test_client_that_leaves_in_the_middle(endpoint, bucket):
     time.sleep(0.3)
     with refused("404"):
         endpoint.s3.head_object(Bucket=bucket, Key="half")
+
+
+@pytest.mark.parametrize("length, want", [(5, 412), (0, 412)])
+def test_an_early_answer_ends_the_connection(endpoint, bucket, length, want):
+    """With `Expect: 100-continue` the client keeps its body back when it is refused; nothing may be read in its place."""
+    endpoint.s3.put_object(Bucket=bucket, Key="early", Body=b"1")
+    url = f"{endpoint.url}/{bucket}/early"
+    parts = urlsplit(url)
+    headers = Signer(endpoint.key).headers("PUT", url, {"if-none-match": "*"}, "UNSIGNED-PAYLOAD")
+    lines = [f"PUT {parts.path} HTTP/1.1", *(f"{k}: {v}" for k, v in headers.items()), f"content-length: {length}"]
+    with socket.create_connection((parts.hostname, parts.port), timeout=10) as connection:
+        connection.sendall("\r\n".join([*lines, "expect: 100-continue", "", ""]).encode())
+        answer = connection.makefile("rb")
+        status, closes, continued = int(answer.readline().split()[1]), False, False
+        if status == 100:
+            continued = answer.readline() == b"\r\n"
+            connection.sendall(b"x" * length)
+            status = int(answer.readline().split()[1])
+        while (line := answer.readline().strip().lower()) != b"":
+            closes |= line == b"connection: close"
+    assert status == want and (closes or continued)

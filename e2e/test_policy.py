@@ -422,6 +422,8 @@ def test_only_those_allowed_may_write_policies(url, root_a, bucket):
     policy = GOOD.replace("BUCKET", bucket).encode()
     for key in (ALICE, BOB, READER, CAROL):
         for method, body in [("GET", b""), ("PUT", policy), ("DELETE", b"")]:
+            if (key, method) == (ALICE, "GET"):
+                continue  # `Read` covers the configuration of buckets
             assert request(key, method, f"{url}/{bucket}?policy", body).status == 403, method
     set_policy(root_a, bucket, to(aws(user_arn("bob")), "Allow", "s3:PutBucketPolicy", arn(bucket, None)))
     assert request(BOB, "PUT", f"{url}/{bucket}?policy", policy).status in (200, 204)
