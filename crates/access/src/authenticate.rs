@@ -20,6 +20,10 @@ const SKEW_S: u32 = 900;
 /// Signing keys kept: one for each key, day, region and service in use.
 const SIGNING_KEYS: usize = 10_000;
 
+/// A gateway without identities is closed, and says how to open it.
+pub(crate) const NO_IDENTITIES: &str = "This gateway knows no identity yet, so nobody is admitted: start it with -config naming an \
+    identities file, or with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY set";
+
 /// What a signature may be for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Services {
@@ -233,7 +237,14 @@ impl Door {
             let caller = session.caller(snapshot, access_key_id, arrival)?;
             return Ok(Holder { secret: session.secret().clone(), caller });
         }
-        let unknown = || S3Error::new(S3ErrorCode::InvalidAccessKeyId).field("AWSAccessKeyId", access_key_id.as_str());
+        let unknown = || {
+            let error = if snapshot.has_identities() {
+                S3Error::new(S3ErrorCode::InvalidAccessKeyId)
+            } else {
+                S3Error::with_message(S3ErrorCode::InvalidAccessKeyId, NO_IDENTITIES)
+            };
+            error.field("AWSAccessKeyId", access_key_id.as_str())
+        };
         let holder = snapshot.access_key(access_key_id.as_str()).ok_or_else(unknown)?;
         match holder.refusal(arrival.now.as_second()) {
             None => {}

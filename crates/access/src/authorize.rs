@@ -6,6 +6,7 @@ use iam::{Bucket, Caller, Snapshot};
 use policy::{Action, Context, Decision, Origin, PolicySet, PolicyType, Principal, Request, RequestAction};
 use s3::Requirement;
 
+use crate::authenticate::NO_IDENTITIES;
 use crate::permit::Permit;
 use crate::refusal::Refusal;
 
@@ -65,6 +66,9 @@ pub fn asks_for_object_tags<'a>(needs: &'a [Requirement], world: World<'_>) -> O
 
 fn refusal(decision: Decision, need: &Requirement, world: World<'_>) -> Refusal {
     let mut refusal = Refusal::new(decision, need.action, &need.resource, &world.caller.principal);
+    if !world.snapshot.has_identities() {
+        refusal.hint = Some(NO_IDENTITIES);
+    }
     if let Decision::ExplicitDeny { by } = decision {
         let policy = match by.policy {
             PolicyType::Identity(at) => world.caller.policies.get(at).map(|policy| &**policy),

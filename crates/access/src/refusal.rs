@@ -15,6 +15,8 @@ pub struct Refusal {
     pub resource: String,
     /// Who asked, as an ARN; empty for anonymous callers.
     pub principal: String,
+    /// What the operator may have forgotten.
+    pub hint: Option<&'static str>,
     /// A stored policy that cannot be read, if that is the reason.
     pub unreadable: Option<String>,
 }
@@ -25,7 +27,7 @@ impl Refusal {
             Principal::Anonymous => String::new(),
             known => known.to_string(),
         };
-        Self { decision, action: action.into(), resource: resource.into(), principal, unreadable: None }
+        Self { decision, action: action.into(), resource: resource.into(), principal, hint: None, unreadable: None }
     }
 
     /// `AccessDenied`, in AWS's words: who, what, on which resource, and which type of policy refused it.
@@ -42,8 +44,10 @@ impl Refusal {
             "" => "The anonymous caller".to_owned(),
             arn => format!("User: {arn}"),
         };
+        let hint = self.hint.map(|hint| format!(". {hint}")).unwrap_or_default();
+        let (action, resource) = (&self.action, &self.resource);
         let message =
-            format!("{who} is not authorized to perform: {} on resource: \"{}\" {reason}", self.action, self.resource);
+            format!("{who} is not authorized to perform: {action} on resource: \"{resource}\" {reason}{hint}");
         S3Error::with_message(S3ErrorCode::AccessDenied, message).field("DecisionId", decision_id)
     }
 

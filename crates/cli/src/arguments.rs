@@ -223,9 +223,8 @@ pub struct FilerPath {
     /// Directory of `security.toml`, searched before the usual places.
     #[arg(long = "config_dir", value_name = "DIR")]
     pub config_dir: Option<PathBuf>,
-    /// Path on the filer.
-    #[arg(default_value = "/")]
-    pub path: String,
+    /// Path on the filer; filer.ls without one lists the root.
+    pub path: Option<String>,
 }
 
 #[derive(Subcommand)]

@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use iam::{IamConfig, Identities, Surroundings};
 use ids::SecretAccessKey;
-use sts::{SessionKeys, SigningKey};
+use sts::SessionKeys;
 
 /// What the files say.
 pub struct Configuration {
@@ -63,23 +63,16 @@ impl Configuration {
         }
     }
 
-    /// The keys of sessions: the configured one, else `fallback` (a name and bytes) if it is long enough, else none, and no
-    /// sessions.
+    /// The keys of sessions: the configured one, else `fallback` (a name and bytes), else none, and no sessions.
     pub fn session_keys(&self, fallback: Option<(&str, &[u8])>) -> Option<Arc<SessionKeys>> {
-        let fallback = fallback.filter(|_| self.iam.sts.signing_key.is_none());
-        let fallback = fallback.and_then(|(name, bytes)| match SigningKey::from_bytes(bytes) {
-            Ok(key) => Some(key),
-            Err(error) => {
-                tracing::warn!("{name} cannot sign sessions: {error}");
-                None
-            }
-        });
-        let Some(current) = self.iam.sts.signing_key.clone().or(fallback) else {
+        let (keys, passed_over) = self.iam.session_keys(fallback.as_slice());
+        for warning in passed_over {
+            tracing::warn!("sessions: {warning}");
+        }
+        if keys.is_none() {
             tracing::warn!("there is no sts.signingKey, so AssumeRole and session tokens are refused");
-            return None;
-        };
-        let (issuer, account_id) = (self.iam.sts.issuer.clone(), self.iam.sts.account);
-        Some(Arc::new(SessionKeys { current, older: Vec::new(), issuer, account_id }))
+        }
+        keys.map(Arc::new)
     }
 
     /// Proxies whose forwarding headers count: `kelpgate.trustedProxies` and what `security.toml` says.

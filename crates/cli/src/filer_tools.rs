@@ -15,8 +15,8 @@ const PAGE: usize = 1024;
 
 /// Lists a directory: names, directories with a slash at the end.
 pub async fn ls(arguments: FilerPath) -> Result<(), String> {
+    let path = absolute(arguments.path.as_deref().unwrap_or("/"))?;
     let filer = open(&arguments)?;
-    let path = absolute(&arguments.path)?;
     let problem = |error: filer::FilerError| format!("`{path}` cannot be listed: {error}");
     if path != "/" {
         let entry = filer.lookup(&path).await.map_err(problem)?;
@@ -40,8 +40,12 @@ pub async fn ls(arguments: FilerPath) -> Result<(), String> {
 
 /// Prints a file.
 pub async fn cat(arguments: FilerPath) -> Result<(), String> {
+    let path = arguments
+        .path
+        .as_deref()
+        .ok_or("filer.cat needs the PATH of a file: kelpgate filer.cat -filer=host:port PATH")?;
+    let path = absolute(path)?;
     let filer = open(&arguments)?;
-    let path = absolute(&arguments.path)?;
     let problem = |error: filer::FilerError| format!("`{path}` cannot be read: {error}");
     let entry = filer.lookup(&path).await.map_err(problem)?;
     let entry = entry.ok_or_else(|| format!("there is no `{path}` on the filer"))?;

@@ -4,19 +4,26 @@ use std::ffi::OsString;
 
 /// Rewrites Go-style flags to the double-dash form that the argument parser knows.
 ///
-/// `-name` and `-name=value` become `--name`; single letters (`-h`, `-v=3`), negative numbers, values and everything after
+/// `-name` and `-name=value` become `--name`; an empty value (`-name=`) is as good as none, as all of weed's texts are empty
+/// unless set; single letters (`-h`, `-v=3`), negative numbers, values and everything after
 /// `--` stay.
 pub fn double_dashes(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut literal = false;
     let rewrite = |argument: OsString| {
-        let Some(text) = argument.to_str() else { return argument };
+        let Some(text) = argument.to_str() else { return Some(argument) };
         literal |= text == "--";
-        let Some(name) = text.strip_prefix('-').filter(|_| !literal) else { return argument };
-        let bare = name.split('=').next().unwrap_or("");
+        let Some(name) = text.strip_prefix('-').filter(|_| !literal) else { return Some(argument) };
+        let (bare, value) = name.split_once('=').map_or((name, None), |(bare, value)| (bare, Some(value)));
+        let bare = bare.strip_prefix('-').unwrap_or(bare);
         let is_word = bare.len() > 1 && bare.starts_with(|first: char| first.is_ascii_alphabetic());
-        if is_word { format!("--{name}").into() } else { argument }
+        match value {
+            _ if !is_word => Some(argument),
+            Some("") => None,
+            Some(value) => Some(format!("--{bare}={value}").into()),
+            None => Some(format!("--{bare}").into()),
+        }
     };
-    arguments.into_iter().map(rewrite).collect()
+    arguments.into_iter().filter_map(rewrite).collect()
 }
 
 /// Replaces `--options FILE` by the flags in the file: one `name=value` on each line, `#` begins a comment.
@@ -63,5 +70,6 @@ mod tests {
             assert_eq!(double_dashes([given.into()]), [OsString::from(want)], "{given}");
         }
         assert_eq!(double_dashes(["--".into(), "-port".into()]), ["--", "-port"]);
+        assert_eq!(double_dashes(["-config=".into(), "--cert.file=".into(), "-port=1".into()]), ["--port=1"]);
     }
 }

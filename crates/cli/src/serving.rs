@@ -64,7 +64,7 @@ pub fn check(serving: &Serving) -> Result<(), String> {
     if serving.tls_verify_client_cert && (serving.cacert_file.is_none() || serving.key_file.is_none()) {
         return Err("-tlsVerifyClientCert needs -cacert.file, -key.file and -cert.file".to_owned());
     }
-    Ok(())
+    tls(serving).map(|_| ())
 }
 
 /// Runs the gateway until a signal. `announce` is called with the URL when it listens.

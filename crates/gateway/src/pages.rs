@@ -12,6 +12,9 @@ use crate::accept::{Answer, Connection};
 use crate::body::ResponseBody;
 use crate::gateway::Gateway;
 
+/// The pages, which are no bucket names therefore.
+pub(crate) const NAMES: [&str; 4] = ["status", "healthz", "readyz", "metrics"];
+
 /// The page that is asked for, if one is.
 pub(crate) fn page(gateway: &Gateway, head: &Parts) -> Option<Response<ResponseBody>> {
     let plain = matches!(head.method, Method::GET | Method::HEAD)

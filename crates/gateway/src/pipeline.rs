@@ -71,8 +71,16 @@ impl Gateway {
                 let authenticated = self.door.authenticate(&visit.arrival(self, Services::S3, None), &snapshot)?;
                 let mut body = self.body(&visit, &authenticated, &operation, incoming)?;
                 let facts = match BodyFacts::limit(&operation) {
-                    Some(limit) => BodyFacts::read(&operation, &body.read_all(limit as u64).await?)?,
-                    None => BodyFacts::None,
+                    Some(limit) => BodyFacts::read(&operation, &body.read_all(limit as u64).await?),
+                    None => Ok(BodyFacts::None),
+                };
+                // Who may not ask at all learns that, and not what is wrong with the document.
+                let facts = match facts {
+                    Ok(facts) => facts,
+                    Err(error) => {
+                        self.admit(&visit, authenticated, operation, &BodyFacts::None, trail).await?;
+                        return Err(error);
+                    }
                 };
                 let (call, permit) = self.admit(&visit, authenticated, operation, &facts, trail).await?;
                 op::execute(call, permit, op::Payload { facts, form: PostForm::default(), body }).await

@@ -158,7 +158,7 @@ impl IamConfig {
             if config.roles.iter().any(|known| known.name == role.name) {
                 return Err(node.error(format!("the role `{}` is defined twice; merge the two", role.name)));
             }
-            config.warn_unreadable(&node, PolicyKind::Trust, &role.trust_policy, "nobody can assume the role");
+            readable(&node, PolicyKind::Trust, &role.trust_policy)?;
             config.roles.push(role);
         }
         for node in object.array(&["policies"])? {
@@ -166,12 +166,7 @@ impl IamConfig {
             if config.policies.iter().any(|(known, _)| *known == name) {
                 return Err(node.error(format!("the policy `{name}` is defined twice; merge the two")));
             }
-            config.warn_unreadable(
-                &node,
-                PolicyKind::Identity,
-                &text,
-                "whoever it is attached to is denied everything",
-            );
+            readable(&node, PolicyKind::Identity, &text)?;
             config.policies.push((name, text));
         }
         if let Some(node) = object.take(&["kelpgate"]) {
@@ -280,12 +275,6 @@ impl IamConfig {
     }
 
     /// A policy that cannot be read denies, so that the gateway may start; whoever starts it hears of it.
-    fn warn_unreadable(&mut self, node: &Node<'_>, kind: PolicyKind, text: &str, effect: &str) {
-        if let Err(error) = Policy::parse(kind, text) {
-            self.warnings.push(node.error(format!("the policy cannot be read, so {effect}: {error}")).to_string());
-        }
-    }
-
     fn rest(&mut self, object: Object<'_>) -> Result<(), JsonError> {
         for (key, node) in object.rest() {
             if identities::TOP_LEVEL.contains(&key.as_str()) {
@@ -306,6 +295,14 @@ impl IamConfig {
 fn unknown(node: &Node<'_>, key: &str) -> JsonError {
     let path = if key.is_empty() { node.path().to_owned() } else { format!("{}.{key}", node.path()) };
     node.error(format!("unknown key `{path}`; correct it or remove it (a key that begins with `_` is a comment)"))
+}
+
+/// A policy that nobody can read stops the start: written to the filer it would take the place of a good one.
+fn readable(node: &Node<'_>, kind: PolicyKind, text: &str) -> Result<(), JsonError> {
+    Policy::parse(kind, text).map(|_| ()).map_err(|error| {
+        let place = if error.path().is_empty() { String::new() } else { format!(" at {}", error.path()) };
+        node.error(format!("the policy cannot be read{place}: {}", error.message()))
+    })
 }
 
 fn refuse_unknown(object: Object<'_>) -> Result<(), JsonError> {
@@ -450,8 +447,8 @@ mod tests {
             r#"{{"sts":{{"tokenDuration":"1h","maxSessionLength":"12h","issuer":"seaweedfs-sts","signingKey":"{KEY}"}},
             "policy":{{"defaultEffect":"Deny","storeType":"filer","storeConfig":{{"filerAddress":"localhost:8888","basePath":"/seaweedfs/iam/policies"}}}},
             "roleStore":{{"storeType":"filer","storeConfig":{{"filerAddress":"localhost:8888","basePath":"/seaweedfs/iam/roles/"}}}},
-            "roles":[{{"roleName":"R","roleArn":"arn:aws:iam::role/R","trustPolicy":{{"Version":"2012-10-17"}},"attachedPolicies":["P"]}}],
-            "policies":[{{"name":"P","document":{{"Version":"2012-10-17","Statement":[]}}}}],
+            "roles":[{{"roleName":"R","roleArn":"arn:aws:iam::role/R","trustPolicy":{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}}]}},"attachedPolicies":["P"]}}],
+            "policies":[{{"name":"P","document":{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":"s3:*","Resource":"*"}}]}}}}],
             "kelpgate":{{"crossAccount":"both"}},"identities":[],"_note":"x","providers":[]}}"#
         );
         let config = parse(&text).unwrap();
@@ -459,7 +456,7 @@ mod tests {
         let key = SigningKey::from_bytes(b"0123456789abcdef").unwrap();
         assert_eq!(config.sts.signing_key.as_ref().unwrap().kid(), key.kid());
         assert_eq!(config.role_store, DocumentStore::Filer { base_path: "/seaweedfs/iam/roles".into() });
-        assert_eq!(config.policies[0].1, r#"{"Version":"2012-10-17","Statement":[]}"#);
+        assert!(config.policies[0].1.contains("s3:*"), "{}", config.policies[0].1);
         assert_eq!(config.kelpgate.cross_account, CrossAccountSetting::Both);
         let bare = parse(r#"{"policy":{"storeType":"filer"},"roleStore":{"storeType":"filer"}}"#).unwrap();
         assert_eq!(bare.policy_store, DocumentStore::Filer { base_path: "/seaweedfs/iam/policies".into() });
@@ -468,14 +465,10 @@ mod tests {
 
     #[test]
     fn what_lives_in_memory_comes_from_the_file() {
-        let roles = r#""roles":[{"roleName":"R","trustPolicy":{"Version":"2012-10-17"}}],"policies":[{"name":"P","document":{"Bad":1}}]"#;
+        let roles = r#""roles":[{"roleName":"R","trustPolicy":{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}]}}],
+            "policies":[{"name":"P","document":{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}}]"#;
         let config = parse(&format!("{{{roles}}}")).unwrap();
         assert_eq!(config.in_memory().len(), 2);
-        assert!(
-            config.warnings.iter().any(|line| line.contains("policies[0]") && line.contains("denied")),
-            "{:?}",
-            config.warnings
-        );
         let on_filer =
             parse(&format!(r#"{{{roles},"policy":{{"storeType":"filer"}},"roleStore":{{"storeType":"filer"}}}}"#))
                 .unwrap();
@@ -503,6 +496,10 @@ mod tests {
         for (text, part) in [
             (r#"{"sts":{"signingKey":"base64-encoded-signing-key"}}"#, "R0VORVJBVEVE"),
             (r#"{"sts":{"signingKey":"c2hvcnQ="}}"#, "5 bytes"),
+            (
+                r#"{"policies":[{"name":"P","document":{"Version":"2012-10-17","Statement":[{"Effect":"Maybe"}]}}]}"#,
+                "Statement[0]",
+            ),
             (r#"{"sts":{"tokenDuration":"1 hour"}}"#, "no duration"),
             (r#"{"sts":{"maxSessionLength":"24h"}}"#, "out of range"),
             (r#"{"sts":{"tokenDuraton":"1h"}}"#, "unknown key `sts.tokenDuraton`"),

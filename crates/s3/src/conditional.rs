@@ -29,6 +29,33 @@ impl EntityTags {
     }
 }
 
+/// `If-Range`: an entity tag, or a date (RFC 9110 section 13.1.5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IfRange {
+    /// A tag without quotes; weak tags match nothing.
+    Tag(String),
+    /// Seconds since 1970.
+    Date(i64),
+}
+
+impl IfRange {
+    /// Reads the header. What is no date is a tag.
+    pub fn parse(header: &str) -> Self {
+        match time::parse_date(header) {
+            Some(date) => Self::Date(date),
+            None => Self::Tag(header.trim().trim_matches('"').to_owned()),
+        }
+    }
+
+    /// Whether the range may be served of an object with this tag, changed at this time (seconds since 1970).
+    pub fn allows(&self, etag: &str, last_modified: i64) -> bool {
+        match self {
+            Self::Tag(tag) => tag == etag.trim_matches('"'),
+            Self::Date(date) => *date == last_modified,
+        }
+    }
+}
+
 /// The conditions of a read, or of a copy on its source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReadConditions {

@@ -35,7 +35,7 @@ pub use actions::{ConditionalRequirement, Effect, Requirement, conditional, dele
 pub use body_facts::BodyFacts;
 pub use checksum::{BodyChecksums, Checksum, ChecksumAlgorithm, ChecksumType};
 pub use condition_keys::set_condition_keys;
-pub use conditional::{EntityTags, ReadConditions, WriteCondition};
+pub use conditional::{EntityTags, IfRange, ReadConditions, WriteCondition};
 pub use copy_source::CopySource;
 pub use error::{S3Error, S3ErrorCode};
 pub use expected_owner::ExpectedOwners;

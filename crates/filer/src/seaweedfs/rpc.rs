@@ -21,6 +21,7 @@ use crate::FilerError;
 const MESSAGE_BYTES_MAX: usize = 128 << 20;
 /// How long a filer that failed is asked last: doubles from the first to the second with each failure in a row.
 const AVOID_FIRST: Duration = Duration::from_secs(1);
+const ASSIGN: Duration = Duration::from_secs(20);
 const AVOID_MAX: Duration = Duration::from_secs(30);
 
 /// How long to wait, and for what.
@@ -100,7 +101,7 @@ impl Filers {
         Q: prost::Message + Clone + 'static,
         A: prost::Message + Default + 'static,
     {
-        let mut attempts = self.attempts(replay);
+        let mut attempts = self.attempts(replay, call);
         let mut last = CallError::NoFiler;
         while let Some(attempt) = attempts.next() {
             let answer =
@@ -132,7 +133,7 @@ impl Filers {
         Q: prost::Message + Clone + 'static,
         A: prost::Message + Default + 'static,
     {
-        let mut attempts = self.attempts(Replay::Safe);
+        let mut attempts = self.attempts(Replay::Safe, call);
         let mut last = CallError::NoFiler;
         while let Some(attempt) = attempts.next() {
             let answer = collect(attempt.node, attempt.bound, call, request.clone()).await;
@@ -158,15 +159,11 @@ impl Filers {
     }
 
     /// The filers to try in turn, within the time of one call.
-    fn attempts(&self, replay: Replay) -> Attempts<'_> {
+    fn attempts(&self, replay: Replay, call: Call) -> Attempts<'_> {
         let order = self.order();
-        Attempts {
-            filers: self,
-            left: order.len(),
-            order: order.into_iter(),
-            deadline: Instant::now() + self.timeouts.call,
-            replay,
-        }
+        // The first place in a new collection waits until volumes have been made.
+        let time = if call == Call::AssignVolume { self.timeouts.call.max(ASSIGN) } else { self.timeouts.call };
+        Attempts { filers: self, left: order.len(), order: order.into_iter(), deadline: Instant::now() + time, replay }
     }
 
     /// Notes how an attempt went, and says whether the next filer is to be tried.

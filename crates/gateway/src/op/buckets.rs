@@ -72,10 +72,25 @@ pub async fn create_bucket(
     if let Some(existing) = call.bucket.as_deref() {
         return Err(exists_already(call, existing));
     }
+    refuse_reserved(&input.bucket)?;
     call.make_bucket(&input.bucket, input.object_ownership.as_deref(), &configuration.tags).await?;
     let mut response = answer::empty(StatusCode::OK)?;
     answer::set(response.headers_mut(), LOCATION, &format!("/{}", input.bucket));
     Ok(response)
+}
+
+/// Names that S3 keeps for itself, and those of this endpoint's own pages.
+fn refuse_reserved(bucket: &BucketName) -> Result<(), S3Error> {
+    let name = bucket.as_str();
+    let of_s3 = ["xn--", "sthree-", "amzn-s3-demo-"].iter().any(|prefix| name.starts_with(prefix))
+        || ["-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"].iter().any(|suffix| name.ends_with(suffix));
+    let of_pages = crate::pages::NAMES.contains(&name);
+    if of_s3 || of_pages {
+        let message = "The name is reserved, by S3 or for a page of this endpoint: choose another one";
+        let error = S3Error::with_message(S3ErrorCode::InvalidBucketName, message);
+        return Err(error.field("BucketName", name));
+    }
+    Ok(())
 }
 
 fn exists_already(call: &Call<'_>, bucket: &iam::Bucket) -> S3Error {

@@ -49,13 +49,13 @@ pub async fn other(call: &Call<'_>, permit: Permit<Other>) -> Answer {
         | Op::GetBucketInventoryConfiguration
         | Op::GetBucketMetricsConfiguration => Err(none(bucket, S3ErrorCode::NoSuchConfiguration)),
         Op::ListObjectVersions => list_object_versions(call, &input.bucket).await,
-        refused => Err(S3Error::not_implemented(format_args!("The operation {}", refused.name()))),
+        refused => Err(not_implemented(refused)),
     }
 }
 
 async fn of_object(call: &Call<'_>, bucket: &Bucket, input: &Other, key: &ObjectKey) -> Answer {
     if !matches!(input.operation, Op::GetObjectAcl | Op::GetObjectLegalHold | Op::GetObjectRetention) {
-        return Err(S3Error::not_implemented(format_args!("The operation {}", input.operation.name())));
+        return Err(not_implemented(input.operation));
     }
     answer::refuse_version(input.version_id.as_ref(), bucket.keeps_versions())?;
     let entry = call.object_if_any(&input.bucket, key).await?.ok_or_else(|| no_such_key(key))?;
@@ -67,6 +67,12 @@ async fn of_object(call: &Call<'_>, bucket: &Bucket, input: &Other, key: &Object
         Op::GetObjectLegalHold => legal_hold(&entry),
         _ => retention(&entry),
     }
+}
+
+fn not_implemented(operation: Op) -> S3Error {
+    let message =
+        format!("The operation {} is not supported by this gateway yet; nothing was changed", operation.name());
+    S3Error::with_message(S3ErrorCode::NotImplemented, message)
 }
 
 fn none(bucket: &Bucket, code: S3ErrorCode) -> S3Error {

@@ -5,15 +5,16 @@ use std::ops::Range;
 use access::Permit;
 use filer::Entry;
 use http::header::{self, HeaderName};
-use http::{Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 use s3::op::ObjectRead;
-use s3::{S3Error, S3ErrorCode};
+use s3::{Requirement, S3Error, S3ErrorCode};
 
 use super::Call;
 use super::answer::{self, Answer};
 use super::part_boundaries::part_range;
 use crate::body::ResponseBody;
 use crate::errors;
+use crate::object::{self, attribute};
 
 /// Sends an object, or a range of it.
 pub async fn get_object(call: &Call<'_>, permit: Permit<ObjectRead>) -> Answer {
@@ -44,7 +45,9 @@ async fn read(call: &Call<'_>, input: ObjectRead, with_body: bool) -> Answer {
         error
     })?;
     let size = entry.content_bytes();
-    let range = match (input.range, input.part_number) {
+    let (etag, modified) = (entry.etag(), entry.attributes().mtime);
+    let meant = input.if_range.as_ref().is_none_or(|condition| condition.allows(&etag, modified));
+    let range = match (input.range.filter(|_| meant), input.part_number) {
         (Some(range), _) => Some(range.resolve(size)?),
         (None, Some(number)) => Some(part_range(&entry, number, size)?),
         (None, None) => None,
@@ -52,6 +55,7 @@ async fn read(call: &Call<'_>, input: ObjectRead, with_body: bool) -> Answer {
     let mut response = Response::new(ResponseBody::Empty);
     let headers = response.headers_mut();
     answer::object_headers(headers, &entry, input.checksum_mode && range.is_none());
+    lock_headers(call, &input, &entry, headers);
     for (name, value) in &input.overrides.headers {
         answer::set(headers, HeaderName::from_static(name), value);
     }
@@ -69,6 +73,27 @@ async fn read(call: &Call<'_>, input: ObjectRead, with_body: bool) -> Answer {
         *response.body_mut() = body(call, &entry, wanted).await?;
     }
     Ok(response)
+}
+
+/// What object lock says of the object, to those who may read it. Source: S3 API Reference, `GetObject`.
+fn lock_headers(call: &Call<'_>, input: &ObjectRead, entry: &Entry, headers: &mut HeaderMap) {
+    if !object::is_locked(entry) {
+        return;
+    }
+    let may = |action| {
+        let need = Requirement::on_object(action, &input.bucket, &input.key, input.version_id.as_ref());
+        call.may(&need).is_ok()
+    };
+    if let (Some(mode), true) = (entry.extended_text(attribute::LOCK_MODE), may("s3:GetObjectRetention")) {
+        answer::set_named(headers, "x-amz-object-lock-mode", mode);
+        let until = entry.extended_text(attribute::RETAIN_UNTIL).and_then(|text| text.parse().ok());
+        if let Some(until) = until {
+            answer::set_named(headers, "x-amz-object-lock-retain-until-date", &s3::iso8601(until));
+        }
+    }
+    if let (Some(hold), true) = (entry.extended_text(attribute::LEGAL_HOLD), may("s3:GetObjectLegalHold")) {
+        answer::set_named(headers, "x-amz-object-lock-legal-hold", hold);
+    }
 }
 
 fn content_range(range: &Range<u64>, size: u64) -> String {

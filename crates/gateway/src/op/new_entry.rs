@@ -193,8 +193,8 @@ impl Call<'_> {
         extended.insert(attribute::ETAG.to_owned(), hex::encode(written.md5).into_bytes());
         extended.insert(attribute::OWNER.to_owned(), self.object_owner(bucket).into_bytes());
         if let Some(checksum) = &upload.checksum {
+            // No type: a checksum of an object in one piece covers the full object, and weed stores none either.
             extended.extend(checksum_attributes(checksum));
-            extended.insert(attribute::CHECKSUM_TYPE.to_owned(), b"FULL_OBJECT".to_vec());
         }
         Entry {
             name: object::split_path(key.as_str()).1.to_owned(),

@@ -1,7 +1,7 @@
 use ids::{BucketName, ObjectKey};
 
 use crate::S3Error;
-use crate::conditional::ReadConditions;
+use crate::conditional::{IfRange, ReadConditions};
 use crate::object_headers::EncryptionHeaders;
 use crate::range::ByteRange;
 use crate::request::Request;
@@ -24,6 +24,8 @@ pub struct ObjectRead {
     pub version_id: Option<VersionId>,
     /// `Range`, when it is a single range of bytes.
     pub range: Option<ByteRange>,
+    /// `If-Range`: the range counts only while the object is the one that was meant.
+    pub if_range: Option<IfRange>,
     /// `partNumber`, 1 to 10000. Never together with a range.
     pub part_number: Option<u32>,
     /// `If-Match` and its relatives.
@@ -54,6 +56,7 @@ impl ObjectRead {
             key,
             version_id,
             range,
+            if_range: request.header("if-range")?.as_deref().map(IfRange::parse),
             part_number,
             conditions: ReadConditions::parse(request)?,
             overrides: ResponseOverrides::parse(request)?,
