@@ -329,7 +329,7 @@ def test_unknown_store_types(refuses, cluster, store):
 @pytest.mark.parametrize(
     "change, words",
     [
-        (lambda c: c["roles"][0].update(trustPolicy={"Version": "2012-10-17", "Statement": []}), ["S3AdminRole"]),
+        (lambda c: c["roles"][0].update(trustPolicy={"Version": "2012-10-17", "Statement": []}), ["roles[0]"]),
         (lambda c: c["roles"][0].update(maxSessionDuration=60), ["maxSessionDuration"]),
         (
             lambda c: c["policies"][0].update(document={"Version": "2012-10-17", "Statement": [{"Effect": "Maybe"}]}),

@@ -7,12 +7,15 @@ An operation that is not known is NotImplemented by name and never becomes anoth
 import base64
 import datetime
 import hashlib
+import time
 
 import pytest
 import requests
+from botocore.exceptions import ClientError
 
 import kelpgate
 from clients import body_of, keys_of, make_bucket, refused, s3, unique
+from processes import wait_for
 from signing import request
 from world import ROOT
 
@@ -34,7 +37,7 @@ def fresh(root_weed):
 
 
 @pytest.fixture(scope="module")
-def versioned(root_weed):
+def versioned(root_weed, root_a):
     """A versioned bucket with two versions of `k` and one deleted key."""
     name = make_bucket(root_weed, "versioned")
     root_weed.put_object(Bucket=name, Key="before", Body=b"before versioning")
@@ -43,11 +46,12 @@ def versioned(root_weed):
         root_weed.put_object(Bucket=name, Key="k", Body=body)
     root_weed.put_object(Bucket=name, Key="gone", Body=b"x")
     root_weed.delete_object(Bucket=name, Key="gone")
+    wait_for(lambda: root_a.get_bucket_versioning(Bucket=name).get("Status"), 5, "the change to arrive")
     return name
 
 
 @pytest.fixture(scope="module")
-def locked(root_weed):
+def locked(root_weed, root_a):
     """A bucket with object lock, and an object under retention and legal hold."""
     name = unique("locked")
     root_weed.create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)
@@ -56,7 +60,20 @@ def locked(root_weed):
         Bucket=name, Key="held", Body=b"held", ObjectLockMode="GOVERNANCE", ObjectLockRetainUntilDate=until,
         ObjectLockLegalHoldStatus="ON",
     )  # fmt: skip
+    eventually(lambda: root_a.get_object_lock_configuration(Bucket=name))
     return name
+
+
+def eventually(call, seconds=5):
+    """The answer of `call` once it gives one: what weed changed arrives here by the filer's change feed."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return call()
+        except ClientError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 # ---- Get* of what is not there: AWS's form of "none"
@@ -89,7 +106,7 @@ def test_none_of_a_plain_bucket(root_a, plain, operation, want):
     elif operation == "get_bucket_policy_status":
         try:
             assert call(Bucket=plain)["PolicyStatus"]["IsPublic"] is False
-        except root_a.exceptions.ClientError as error:
+        except ClientError as error:
             assert error.response["Error"]["Code"] in want
     else:
         with refused(want, 404):
@@ -105,7 +122,7 @@ def test_encryption_and_ownership_of_a_plain_bucket(root_a, plain):
         try:
             got = getattr(root_a, operation)(Bucket=plain)
             assert "ServerSideEncryptionConfiguration" in got or "OwnershipControls" in got
-        except root_a.exceptions.ClientError as error:
+        except ClientError as error:
             assert error.response["Error"]["Code"] == none
 
 
@@ -124,24 +141,18 @@ def test_stored_configurations_come_back(root_weed, root_a):
     name = make_bucket(root_weed, "configured")
     cors = {"CORSRules": [{"AllowedMethods": ["GET"], "AllowedOrigins": ["https://kelp.example"], "MaxAgeSeconds": 7}]}
     root_weed.put_bucket_cors(Bucket=name, CORSConfiguration=cors)
-    got = root_a.get_bucket_cors(Bucket=name)["CORSRules"][0]
-    assert (got["AllowedMethods"], got["AllowedOrigins"], got["MaxAgeSeconds"]) == (
-        ["GET"],
-        ["https://kelp.example"],
-        7,
-    )
     lifecycle = {"Rules": [{"ID": "one", "Status": "Enabled", "Filter": {"Prefix": "tmp/"}, "Expiration": {"Days": 3}}]}
     root_weed.put_bucket_lifecycle_configuration(Bucket=name, LifecycleConfiguration=lifecycle)
+    root_weed.put_bucket_tagging(Bucket=name, Tagging={"TagSet": [{"Key": "a", "Value": "1"}]})
+    by_default = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    root_weed.put_bucket_encryption(Bucket=name, ServerSideEncryptionConfiguration={"Rules": [by_default]})
+    got = eventually(lambda: root_a.get_bucket_encryption(Bucket=name))["ServerSideEncryptionConfiguration"]["Rules"][0]
+    assert got["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+    got = root_a.get_bucket_cors(Bucket=name)["CORSRules"][0]
+    assert (got["AllowedMethods"], got["AllowedOrigins"], got["MaxAgeSeconds"]) == (["GET"], ["https://kelp.example"], 7)
     got = root_a.get_bucket_lifecycle_configuration(Bucket=name)["Rules"][0]
     assert (got["ID"], got["Status"], got["Expiration"]["Days"]) == ("one", "Enabled", 3)
-    root_weed.put_bucket_tagging(Bucket=name, Tagging={"TagSet": [{"Key": "a", "Value": "1"}]})
     assert root_a.get_bucket_tagging(Bucket=name)["TagSet"] == [{"Key": "a", "Value": "1"}]
-    root_weed.put_bucket_encryption(
-        Bucket=name,
-        ServerSideEncryptionConfiguration={"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]},
-    )
-    got = root_a.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]["Rules"][0]
-    assert got["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
     # A change of ours leaves the others alone.
     root_a.put_bucket_tagging(Bucket=name, Tagging={"TagSet": [{"Key": "b", "Value": "2"}]})
     assert root_weed.get_bucket_tagging(Bucket=name)["TagSet"] == [{"Key": "b", "Value": "2"}]
@@ -155,6 +166,7 @@ def test_a_stored_acl_comes_back(root_weed, root_a):
     root_weed.create_bucket(Bucket=name, ObjectOwnership="ObjectWriter")
     root_weed.put_bucket_ownership_controls(Bucket=name, OwnershipControls={"Rules": [{"ObjectOwnership": "ObjectWriter"}]})
     root_weed.put_bucket_acl(Bucket=name, ACL="public-read")
+    wait_for(lambda: len(root_a.get_bucket_acl(Bucket=name)["Grants"]) > 1, 5, "the change to arrive")
     grants = root_a.get_bucket_acl(Bucket=name)["Grants"]
     assert ("http://acs.amazonaws.com/groups/global/AllUsers", "READ") in [
         (g["Grantee"].get("URI"), g["Permission"]) for g in grants
@@ -162,7 +174,7 @@ def test_a_stored_acl_comes_back(root_weed, root_a):
     assert root_a.get_bucket_ownership_controls(Bucket=name)["OwnershipControls"]["Rules"][0]["ObjectOwnership"] == "ObjectWriter"
 
 
-def test_cors_preflight_of_a_stored_rule(root_weed, gateway_a):
+def test_cors_preflight_of_a_stored_rule(root_weed, root_a, gateway_a):
     name = make_bucket(root_weed, "preflight")
     rule = {
         "AllowedMethods": ["GET", "PUT"],
@@ -171,6 +183,7 @@ def test_cors_preflight_of_a_stored_rule(root_weed, gateway_a):
         "MaxAgeSeconds": 7,
     }
     root_weed.put_bucket_cors(Bucket=name, CORSConfiguration={"CORSRules": [rule]})
+    eventually(lambda: root_a.get_bucket_cors(Bucket=name))
     ask = lambda origin, method: requests.options(
         f"{gateway_a.url}/{name}/k", timeout=5,
         headers={"Origin": origin, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": "x-amz-date"},
@@ -235,7 +248,7 @@ def test_delete_objects_in_a_versioned_bucket(root_a, root_weed, versioned):
     try:
         got = root_a.delete_objects(Bucket=versioned, Delete={"Objects": [{"Key": "k"}, {"Key": "before"}]})
         assert "Deleted" not in got and {e["Code"] for e in got["Errors"]} == {"NotImplemented"}
-    except root_a.exceptions.ClientError as error:
+    except ClientError as error:
         assert error.response["Error"]["Code"] == "NotImplemented"
     assert body_of(root_weed, versioned, "k") == b"second" and body_of(root_weed, versioned, "before")
 
@@ -246,6 +259,7 @@ def test_a_versioned_bucket_is_not_empty(root_weed, root_a):
     root_weed.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
     root_weed.put_object(Bucket=name, Key="k", Body=b"precious")
     root_weed.delete_object(Bucket=name, Key="k")
+    wait_for(lambda: root_a.get_bucket_versioning(Bucket=name).get("Status"), 5, "the change to arrive")
     with refused(("BucketNotEmpty", "NotImplemented")):
         root_a.delete_bucket(Bucket=name)
     versions = root_weed.list_object_versions(Bucket=name)["Versions"]
@@ -294,10 +308,10 @@ def test_objects_under_sse_are_refused_never_served_raw(root_weed, root_a, plain
     }
     root_weed.put_object(Bucket=plain, Key="sse-c", Body=b"plain text of the customer", **customer)
     for more in ({}, customer):
-        with pytest.raises(root_a.exceptions.ClientError) as caught:
+        with pytest.raises(ClientError) as caught:
             root_a.get_object(Bucket=plain, Key="sse-c", **more)
         assert caught.value.response["Error"]["Code"] in ("NotImplemented", "InvalidRequest", "AccessDenied")
-    with pytest.raises(root_a.exceptions.ClientError):
+    with pytest.raises(ClientError):
         root_a.copy_object(Bucket=plain, Key="sse-copy", CopySource=f"{plain}/sse-c")
     for more in (customer, {"ServerSideEncryption": "aws:kms"}):
         with refused("NotImplemented", 501):
