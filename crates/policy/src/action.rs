@@ -92,9 +92,10 @@ impl Action {
 
     /// The action of this name, whatever its case: `s3:getobject` is `s3:GetObject`.
     pub fn named(name: &str) -> Option<Self> {
-        let name = name.as_bytes();
-        let place = ACTIONS.binary_search_by(|facts| compare_ignoring_case(facts.name.as_bytes(), name)).ok()?;
-        u16::try_from(place).ok().map(Self)
+        let hash = hash_ignoring_case(name.as_bytes());
+        let first = BY_HASH.partition_point(|(other, _)| *other < hash);
+        let same_hash = BY_HASH.get(first..)?.iter().take_while(|(other, _)| *other == hash);
+        same_hash.map(|(_, place)| Self(*place)).find(|action| action.as_str().eq_ignore_ascii_case(name))
     }
 
     /// The name as AWS spells it: `s3:GetObject`.
@@ -147,6 +148,38 @@ impl Action {
     fn facts(self) -> &'static ActionFacts {
         &ACTIONS[usize::from(self.0)]
     }
+}
+
+/// The places of the table by the hash of their names, sorted; made when the crate is compiled.
+static BY_HASH: [(u32, u16); ACTIONS.len()] = by_hash();
+
+#[expect(clippy::indexing_slicing, reason = "runs when the crate is compiled")]
+const fn by_hash() -> [(u32, u16); ACTIONS.len()] {
+    let mut all = [(0, 0); ACTIONS.len()];
+    let mut count = 0;
+    while count < all.len() {
+        let entry = (hash_ignoring_case(ACTIONS[count].name.as_bytes()), count as u16);
+        let mut place = count;
+        while place > 0 && all[place - 1].0 > entry.0 {
+            all[place] = all[place - 1];
+            place -= 1;
+        }
+        all[place] = entry;
+        count += 1;
+    }
+    all
+}
+
+/// FNV-1a over the name in lower case.
+#[expect(clippy::indexing_slicing, reason = "the place is below the length")]
+const fn hash_ignoring_case(name: &[u8]) -> u32 {
+    let mut hash = 0x811c_9dc5_u32;
+    let mut place = 0;
+    while place < name.len() {
+        hash = (hash ^ name[place].to_ascii_lowercase() as u32).wrapping_mul(0x0100_0193);
+        place += 1;
+    }
+    hash
 }
 
 #[expect(clippy::indexing_slicing, reason = "runs when the crate is compiled")]

@@ -99,10 +99,15 @@ impl Context {
     }
 
     fn find(&self, hash: u64, name: &str) -> Option<Values<'_>> {
-        let same = self.hashes.iter().zip(&self.entries).filter(|(found, _)| **found == hash);
-        same.map(|(_, entry)| entry)
-            .find(|entry| entry.name.eq_ignore_ascii_case(name))
-            .map(|entry| Values { values: &entry.values, multivalued: entry.multivalued })
+        let mut from = 0;
+        while let Some(at) = self.hashes.get(from..)?.iter().position(|found| *found == hash) {
+            let entry = self.entries.get(from + at)?;
+            if entry.name.eq_ignore_ascii_case(name) {
+                return Some(Values { values: &entry.values, multivalued: entry.multivalued });
+            }
+            from += at + 1;
+        }
+        None
     }
 }
 
