@@ -32,7 +32,7 @@ impl StatusPages for Status {
             "filers": self.filers,
             "filerVersion": self.filer_version,
             "iam": {
-                "revision": snapshot.as_ref().map_or(0, |snapshot| snapshot.revision()),
+                "revision": format!("{:016x}", self.follower.digest()),
                 "users": counts.users,
                 "keys": counts.keys,
                 "groups": counts.groups,

@@ -8,6 +8,7 @@ pub(crate) mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -38,6 +39,7 @@ pub struct Follower {
     current: Arc<ArcSwapOption<Snapshot>>,
     working: Mutex<Working>,
     revision: channel::Sender<u64>,
+    digest: AtomicU64,
     watches: Watches,
     metrics: FeedMetrics,
     description: String,
@@ -96,6 +98,7 @@ impl Follower {
             current: Arc::default(),
             working: Mutex::new(Working { snapshot, index: Index::default(), loaded: false, local }),
             revision: channel::Sender::new(0),
+            digest: AtomicU64::new(0),
             watches: Watches::default(),
             metrics: FeedMetrics::default(),
             description,
@@ -110,6 +113,11 @@ impl Follower {
     /// The pointer that is swapped, for whoever reads it at each request.
     pub fn shared(&self) -> Arc<ArcSwapOption<Snapshot>> {
         self.current.clone()
+    }
+
+    /// A number that gateways share when they follow the same filer and have applied the same changes.
+    pub fn digest(&self) -> u64 {
+        self.digest.load(Ordering::Relaxed)
     }
 
     /// Counters of the feed.
@@ -330,6 +338,7 @@ impl Follower {
             working.snapshot = working.snapshot.apply(changes);
         }
         if working.loaded {
+            self.digest.store(working.index.digest(), Ordering::Relaxed);
             self.current.store(Some(Arc::new(working.snapshot.clone())));
             self.revision.send_replace(working.snapshot.revision());
         }

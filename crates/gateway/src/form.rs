@@ -4,12 +4,11 @@
 use access::{Authenticated, Services};
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::StreamExt;
-use hyper::body::Incoming;
 use s3::op::{PostForm, PostObject};
 use s3::{S3Error, S3ErrorCode};
 use sigv4::post_policy::PostPolicy;
 
-use crate::body::{ObjectBody, Promises, Source, source};
+use crate::body::{ObjectBody, Promises, Source};
 use crate::gateway::Gateway;
 use crate::pipeline::Visit;
 
@@ -30,9 +29,9 @@ pub(crate) async fn read(
     gateway: &Gateway,
     visit: &Visit<'_>,
     post: &PostObject,
-    incoming: Incoming,
+    incoming: Source,
 ) -> Result<Form, S3Error> {
-    let mut parts = Parts::new(source(incoming), &post.boundary);
+    let mut parts = Parts::new(incoming, &post.boundary);
     let (mut fields, file_name) = parts.fields().await?;
     // The policy is about the key that the object gets.
     for (_, key) in fields.iter_mut().filter(|(name, _)| name.eq_ignore_ascii_case("key")) {

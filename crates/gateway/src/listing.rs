@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use filer::{Entry, Filer, FilerError, ListOptions};
 
-use crate::object;
+use crate::object::{self, attribute};
 
 /// Where a listing goes on: keys up to here were told before.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +63,8 @@ pub struct Query {
     pub after: After,
     /// At most so many items; 0 gives an empty page.
     pub max_keys: usize,
+    /// The bucket keeps versions: `key.versions` directories stand for their current version.
+    pub versions: bool,
 }
 
 /// One line of a listing.
@@ -129,6 +131,7 @@ struct Walk<'a> {
     prefix: &'a str,
     delimiter: &'a str,
     after: After,
+    versions: bool,
     /// How many more items the page can take.
     wanted: usize,
     /// The directory being read is the last; those above it wait.
@@ -176,6 +179,7 @@ impl<'a> Walk<'a> {
             prefix: &query.prefix,
             delimiter: &query.delimiter,
             after: query.after.clone(),
+            versions: query.versions,
             wanted: 1,
             levels: Vec::new(),
         }
@@ -197,6 +201,9 @@ impl<'a> Walk<'a> {
             }
         }
         while let Some(level) = self.levels.last_mut() {
+            if self.versions && !level.exhausted {
+                read_current_versions(self.filer, self.bucket_path, level).await?;
+            }
             let Some((sort_key, entry)) = next_in_level(self.filer, self.bucket_path, self.wanted, level).await? else {
                 self.levels.pop();
                 continue;
@@ -247,13 +254,14 @@ impl<'a> Walk<'a> {
     /// True if a key of the group is still to come: an entry alone says little, as SeaweedFS removes empty directories only
     /// after a while, and the listing may begin in the middle of the group.
     async fn shows_group(&self, group: &str, key: &str, entry: &Entry) -> Result<bool, FilerError> {
-        if self.after.text().starts_with(group) {
+        if self.versions || self.after.text().starts_with(group) {
             let rest = Query {
                 bucket_path: self.bucket_path.to_owned(),
                 prefix: group.to_owned(),
                 delimiter: String::new(),
                 after: self.after.clone(),
                 max_keys: 1,
+                versions: self.versions,
             };
             let page = Box::pin(list(self.filer, &rest)).await?;
             return Ok(!page.items.is_empty());
@@ -321,6 +329,37 @@ async fn next_in_level(
             level.wait(entry);
         }
     }
+}
+
+/// Reads a whole directory of a bucket that keeps versions. The current version of `x` is found at `x.versions`, which comes
+/// after other names that S3 sorts after `x`, so nothing can be told before all of it is read.
+async fn read_current_versions(filer: &dyn Filer, bucket_path: &str, level: &mut Level) -> Result<(), FilerError> {
+    let directory = format!("{bucket_path}/{}", level.base);
+    let directory = directory.trim_end_matches('/');
+    (level.start_from, level.inclusive) = (String::new(), false);
+    while !level.exhausted {
+        read_page(filer, directory, PAGE, level).await?;
+    }
+    let (pointers, plain): (Vec<Entry>, Vec<Entry>) =
+        level.read.drain(..).partition(|entry| entry.extended.contains_key(attribute::LATEST_VERSION_FILE));
+    for entry in plain {
+        level.wait(entry);
+    }
+    for pointer in pointers {
+        let Some(key) = pointer.name.strip_suffix(object::VERSIONS_SUFFIX) else { continue };
+        if pointer.extended_text(attribute::NULL_IS_LATEST) == Some("true") {
+            continue;
+        }
+        level.waiting.remove(key);
+        if pointer.extended_text(attribute::LATEST_IS_DELETE_MARKER) == Some("true") {
+            continue;
+        }
+        let file = pointer.extended_text(attribute::LATEST_VERSION_FILE).unwrap_or_default();
+        if let Some(version) = filer.lookup(&format!("{directory}/{}/{file}", pointer.name)).await? {
+            level.wait(Entry { name: key.to_owned(), ..version });
+        }
+    }
+    Ok(())
 }
 
 async fn read_page(filer: &dyn Filer, directory: &str, wanted: usize, level: &mut Level) -> Result<(), FilerError> {

@@ -15,7 +15,7 @@ use s3::{BodyFacts, ExpectedOwners, Operation, S3Error, S3ErrorCode};
 use sigv4::{BodyCheck, ChunkedDecoder};
 
 use crate::accept::{Answer as Answers, Connection};
-use crate::body::{ObjectBody, Promises, ResponseBody, source};
+use crate::body::{ObjectBody, Promises, ResponseBody, Source, source};
 use crate::gateway::Gateway;
 use crate::op::{self, Answer, Call};
 use crate::respond::{self, Trail};
@@ -33,6 +33,8 @@ impl Answers for Gateway {
     async fn answer(&self, connection: Connection, request: Request<Incoming>) -> Response<ResponseBody> {
         let started = Instant::now();
         let (head, incoming) = request.into_parts();
+        let waits = head.headers.contains_key(http::header::EXPECT);
+        let incoming = source(incoming, waits);
         if let Some(page) = pages::page(self, &head) {
             return page;
         }
@@ -49,7 +51,7 @@ impl Answers for Gateway {
 
 impl Gateway {
     /// parse, authenticate, resolve, gather, decide, execute.
-    async fn walk(&self, connection: Connection, head: &Parts, incoming: Incoming, trail: &mut Trail) -> Answer {
+    async fn walk(&self, connection: Connection, head: &Parts, incoming: Source, trail: &mut Trail) -> Answer {
         let operation = s3::route(head, &self.settings.hosts)?;
         trail.operation = operation.name();
         let snapshot = self
@@ -130,7 +132,7 @@ impl Gateway {
         visit: &Visit<'_>,
         authenticated: &Authenticated,
         operation: &Operation,
-        incoming: Incoming,
+        incoming: Source,
     ) -> Result<ObjectBody, S3Error> {
         let decoder = ChunkedDecoder::of(visit.head, authenticated.payload, authenticated.seed.clone())
             .map_err(access::from_signature)?;
@@ -151,7 +153,7 @@ impl Gateway {
         }
         let upload = matches!(operation, Operation::PutObject(_) | Operation::UploadPart(_));
         let place = upload.then(|| self.upload_limits.enter(promises.length)).transpose()?;
-        let mut body = ObjectBody::new(source(incoming), promises, limit, self.settings.body_patience);
+        let mut body = ObjectBody::new(incoming, promises, limit, self.settings.body_patience);
         if let Some(place) = place {
             body.hold(place);
         }
@@ -159,14 +161,14 @@ impl Gateway {
     }
 
     /// IAM and STS: the body names the action, so it is read and bound before anything is believed.
-    async fn query(&self, visit: &Visit<'_>, incoming: Incoming, trail: &mut Trail) -> Answer {
+    async fn query(&self, visit: &Visit<'_>, incoming: Source, trail: &mut Trail) -> Answer {
         let answer = self.query_authenticated(visit, incoming, trail).await;
         answer.or_else(|error| Ok(respond::query_error(self, visit.head, &error, &trail.request_id)))
     }
 
-    async fn query_authenticated(&self, visit: &Visit<'_>, incoming: Incoming, trail: &mut Trail) -> Answer {
+    async fn query_authenticated(&self, visit: &Visit<'_>, incoming: Source, trail: &mut Trail) -> Answer {
         let promises = Promises::default();
-        let mut body = ObjectBody::new(source(incoming), promises, 1 << 20, self.settings.body_patience);
+        let mut body = ObjectBody::new(incoming, promises, 1 << 20, self.settings.body_patience);
         let body: Bytes = if visit.head.method == Method::POST { body.read_all(1 << 20).await? } else { Bytes::new() };
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &body);
         let body_sha256 = digest.as_ref().try_into().ok();

@@ -38,7 +38,14 @@ async fn all_pages(filer: &dyn Filer, prefix: &str, delimiter: &str, start: &str
     let mut lines = Vec::new();
     for _ in 0..1000 {
         let (prefix, delimiter) = (prefix.to_owned(), delimiter.to_owned());
-        let query = Query { bucket_path: BUCKET.to_owned(), prefix, delimiter, after: after.clone(), max_keys };
+        let query = Query {
+            bucket_path: BUCKET.to_owned(),
+            prefix,
+            delimiter,
+            after: after.clone(),
+            max_keys,
+            versions: false,
+        };
         let page = list(filer, &query).await.unwrap();
         assert!(page.items.len() <= max_keys, "{query:?}");
         assert_eq!(
@@ -122,6 +129,49 @@ async fn what_a_filer_cannot_hold_lists_nothing() {
     let (_directory, filer) = filer_with(&["a/b", "c"]).await;
     for prefix in ["/", "a//", "../", "a/../", "a/b/c/"] {
         assert_eq!(all_pages(&filer, prefix, "", "", 10).await, Vec::<String>::new(), "{prefix:?}");
+    }
+}
+
+#[tokio::test]
+async fn current_versions_stand_for_their_keys() {
+    let (_directory, filer) = filer_with(&["x-a", "x.txt", "old", "dir/plain", "null-current"]).await;
+    let pointer = |key: &str, attributes: &[(&str, &str)]| {
+        let extended = attributes.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
+        let (parent, name) =
+            key.rsplit_once('/').map_or((BUCKET.to_owned(), key), |(p, n)| (format!("{BUCKET}/{p}"), n));
+        let directory = Entry { name: format!("{name}.versions"), is_directory: true, extended, ..Entry::default() };
+        let version = Entry { name: "v_1".to_owned(), content: b"12345".to_vec(), ..Entry::default() };
+        let inside = format!("{parent}/{name}.versions");
+        let put = |directory: String, entry: Entry| Mutation::Put { directory, entry: Box::new(entry) };
+        let mutations = vec![put(parent, directory), put(inside.clone(), version)];
+        Transaction { lock_key: inside, mutations, ..Transaction::default() }
+    };
+    let file = ("Seaweed-X-Amz-Latest-Version-File-Name", "v_1");
+    let deleted = ("Seaweed-X-Amz-Latest-Version-Is-Delete-Marker", "true");
+    let null = ("Seaweed-X-Amz-Null-Version-Is-Latest", "true");
+    for transaction in [
+        pointer("x", &[file]),
+        pointer("old", &[file, deleted]),
+        pointer("null-current", &[file, null]),
+        pointer("deep/only", &[file]),
+        pointer("gone/only", &[file, deleted]),
+    ] {
+        filer.transact(transaction).await.unwrap();
+    }
+    for (delimiter, want) in [
+        ("", vec!["deep/only", "dir/plain", "null-current", "x", "x-a", "x.txt"]),
+        ("/", vec!["[deep/]", "[dir/]", "null-current", "x", "x-a", "x.txt"]),
+    ] {
+        let (bucket_path, delimiter) = (BUCKET.to_owned(), delimiter.to_owned());
+        let after = After::Beginning;
+        let query = Query { bucket_path, prefix: String::new(), delimiter, after, max_keys: 100, versions: true };
+        let page = list(&filer, &query).await.unwrap();
+        assert_eq!(page.items.iter().map(shown).collect::<Vec<_>>(), want);
+        let size = page.items.iter().find_map(|item| match item {
+            Item::Object(key, entry) if key == "x" => Some(entry.content_bytes()),
+            _ => None,
+        });
+        assert_eq!(size, Some(5));
     }
 }
 

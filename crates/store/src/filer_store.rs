@@ -1,6 +1,7 @@
 //! Reading IAM state and bucket facts from the filer: all of it, or what one event of the feed says.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use filer::{Entry, FeedFilter, Filer, FilerError, ListOptions};
@@ -26,7 +27,39 @@ pub struct FilerStore {
 
 /// Which documents are known, and as what: whoever lists again reads only what differs.
 #[derive(Debug, Default)]
-pub struct Index(HashMap<Document, u64>);
+pub struct Index {
+    marks: HashMap<Document, u64>,
+    digest: u64,
+}
+
+impl Index {
+    /// The same number on every gateway that knows the same documents, in whatever order it learnt of them.
+    pub fn digest(&self) -> u64 {
+        self.digest
+    }
+
+    fn knows(&self, document: &Document, mark: u64) -> bool {
+        self.marks.get(document) == Some(&mark)
+    }
+
+    fn insert(&mut self, document: Document, mark: u64) {
+        self.remove(&document);
+        self.digest ^= mixed(&document, mark);
+        self.marks.insert(document, mark);
+    }
+
+    fn remove(&mut self, document: &Document) -> bool {
+        let known = self.marks.remove(document);
+        self.digest ^= known.map_or(0, |mark| mixed(document, mark));
+        known.is_some()
+    }
+}
+
+fn mixed(document: &Document, mark: u64) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (document, mark).hash(&mut hasher);
+    hasher.finish()
+}
 
 /// What an event means.
 #[derive(Debug)]
@@ -97,7 +130,7 @@ impl FilerStore {
         for (directory, entry) in found {
             let Some(document) = self.layout.classify(&directory, &entry.name) else { continue };
             let mark = fingerprint(&entry);
-            if index.0.get(&document) != Some(&mark) {
+            if !index.knows(&document, mark) {
                 new.push((document.clone(), directory, entry));
             }
             seen.insert(document, mark);
@@ -105,10 +138,13 @@ impl FilerStore {
         let reads: Vec<_> =
             new.iter().map(|(document, directory, entry)| self.change(document, directory, entry, known)).collect();
         let read: Vec<Change> = futures_util::stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
-        let gone = index.0.keys().filter(|document| !seen.contains_key(*document)).map(absent);
+        let gone = index.marks.keys().filter(|document| !seen.contains_key(*document)).map(absent);
         let changes = gone.chain(read).collect();
         // Only now, when nothing can fail any more: the index never knows what the caller does not get.
-        index.0 = seen;
+        *index = Index::default();
+        for (document, mark) in seen {
+            index.insert(document, mark);
+        }
         Ok(changes)
     }
 
@@ -139,11 +175,11 @@ impl FilerStore {
         };
         let mut changes = Vec::new();
         let left = moved.and_then(|old| self.layout.classify(&event.directory, &old.name));
-        if let Some(document) = left.filter(|document| index.0.remove(document).is_some()) {
+        if let Some(document) = left.filter(|document| index.remove(document)) {
             changes.push(absent(&document));
         }
         if let Some((document, mark, change)) = arrived {
-            index.0.insert(document, mark);
+            index.insert(document, mark);
             changes.push(change);
         }
         Ok(Noticed::Changes(changes))
@@ -160,7 +196,7 @@ impl FilerStore {
         let Some(document) = self.layout.classify(directory, &entry.name) else { return Ok(None) };
         let mark = fingerprint(entry);
         let is_bucket = matches!(document, Document::Bucket(_));
-        if entry.is_directory != is_bucket || index.0.get(&document) == Some(&mark) {
+        if entry.is_directory != is_bucket || index.knows(&document, mark) {
             return Ok(None);
         }
         let change = self.change(&document, directory, entry, known).await?;

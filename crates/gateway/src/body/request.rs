@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use filer::{BodyError, BytesIn, FilerError};
 use futures_util::{Stream, StreamExt};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use s3::{S3Error, S3ErrorCode};
 use sigv4::checksum::{Checksum, Hasher};
 use sigv4::{BodyCheck, ChunkedDecoder, SigError};
@@ -222,10 +222,55 @@ impl ObjectBody {
 }
 
 /// The bytes of a connection's body. A connection that breaks is an incomplete body.
-pub fn source(incoming: Incoming) -> Source {
-    Box::pin(incoming.into_data_stream().map(|piece| {
-        piece.map_err(|_| from_signature(SigError::IncompleteBody("the connection ended before the body did")))
+///
+/// `waits` says that the client sends nothing before it is told to (`Expect: 100-continue`), which happens when the body is
+/// first asked for.
+pub fn source(incoming: Incoming, waits: bool) -> Source {
+    let remains = Remains { body: Some(incoming), is_coming: !waits };
+    Box::pin(futures_util::stream::unfold(remains, |mut remains| async move {
+        remains.is_coming = true;
+        let frame = remains.body.as_mut()?.frame().await;
+        let piece = match frame {
+            None => {
+                drop(remains.body.take());
+                return None;
+            }
+            Some(Ok(frame)) => Ok(frame.into_data().unwrap_or_default()),
+            Some(Err(_)) => {
+                drop(remains.body.take());
+                Err(from_signature(SigError::IncompleteBody("the connection ended before the body did")))
+            }
+        };
+        Some((piece, remains))
     }))
+}
+
+/// The most bytes of a refused body that are read to keep the connection.
+const DRAIN_BYTES: usize = 16 << 20;
+
+/// What is left of a body. When nobody wants it any more it is read away in the background: closing a connection with unread
+/// bytes would reset it, and the client might never see the answer.
+struct Remains {
+    body: Option<Incoming>,
+    is_coming: bool,
+}
+
+impl Drop for Remains {
+    fn drop(&mut self) {
+        let Some(mut body) = self.body.take().filter(|body| self.is_coming && !body.is_end_stream()) else { return };
+        tokio::spawn(async move {
+            let mut read = 0;
+            let drain = async {
+                while let Some(Ok(frame)) = body.frame().await {
+                    read += frame.data_ref().map_or(0, Bytes::len);
+                    if read > DRAIN_BYTES {
+                        return;
+                    }
+                }
+            };
+            let _ = tokio::time::timeout(Duration::from_secs(5), drain).await;
+        });
+    }
 }
 
 /// `BadDigest` unless the digests are the same.

@@ -44,9 +44,7 @@ pub async fn list_objects_v2(call: &Call<'_>, permit: Permit<ListObjectsV2>) -> 
 }
 
 async fn page(call: &Call<'_>, bucket: &BucketName, list: &ListQuery, after: After) -> Result<Page, S3Error> {
-    if call.existing_bucket()?.keeps_versions() {
-        return Err(S3Error::not_implemented("Listing a bucket with versioning"));
-    }
+    let versions = call.existing_bucket()?.keeps_versions();
     if !list.prefix.can_match() {
         return Ok(Page::default());
     }
@@ -56,6 +54,7 @@ async fn page(call: &Call<'_>, bucket: &BucketName, list: &ListQuery, after: Aft
         delimiter: list.delimiter.clone().unwrap_or_default(),
         after,
         max_keys: list.page_entries() as usize,
+        versions,
     };
     listing::list(call.filer(), &query).await.map_err(errors::from_filer)
 }

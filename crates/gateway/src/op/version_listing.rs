@@ -30,8 +30,14 @@ pub async fn list_object_versions(call: &Call<'_>, bucket: &BucketName) -> Answe
         marker => After::Key(marker.to_owned()),
     };
     let bucket_path = call.bucket_path(bucket);
-    let query =
-        Query { bucket_path, prefix: prefix.clone(), delimiter: delimiter.clone(), after, max_keys: max_keys as usize };
+    let query = Query {
+        bucket_path,
+        prefix: prefix.clone(),
+        delimiter: delimiter.clone(),
+        after,
+        max_keys: max_keys as usize,
+        versions: false,
+    };
     let page = listing::list(call.filer(), &query).await.map_err(errors::from_filer)?;
 
     let encoded = |text: &str| EncodingType::encode(encoding, text);
