@@ -40,9 +40,6 @@ pub fn decide(need: &Requirement, world: World<'_>) -> Decision {
     let bucket = bucket_of(&need.resource, world.snapshot);
     let context = context_of(need, bucket, world.context);
     let world = World { context: &context, ..world };
-    if is_owner_of_policy(need, bucket, world) {
-        return Decision::Allow { by: Origin { policy: PolicyType::Root, statement: 0 } };
-    }
     let decision = if world.caller.is_anonymous() {
         decide_anonymous(need, bucket, world)
     } else {
@@ -82,14 +79,6 @@ fn refusal(decision: Decision, need: &Requirement, world: World<'_>) -> Refusal 
         refusal.unreadable = policy.and_then(|policy| policy.unreadable_reason()).map(str::to_owned);
     }
     refusal
-}
-
-/// The root user of the bucket's account can always read, replace and remove the bucket policy, so that nobody locks a bucket
-/// for ever. Source: S3 User Guide, "PutBucketPolicy".
-fn is_owner_of_policy(need: &Requirement, bucket: Option<&Bucket>, world: World<'_>) -> bool {
-    world.caller.is_root
-        && matches!(need.action, "s3:GetBucketPolicy" | "s3:PutBucketPolicy" | "s3:DeleteBucketPolicy")
-        && bucket.is_some_and(|bucket| bucket.account == world.caller.account)
 }
 
 fn decide_as(principal: &Principal, need: &Requirement, bucket: Option<&Bucket>, world: World<'_>) -> Decision {

@@ -69,7 +69,7 @@ impl Session {
         let principal: Principal = claims.principal.parse().map_err(|_| invalid("its principal is no ARN"))?;
         let text = claims.spol.as_deref().filter(|text| !text.is_empty());
         // A session policy that cannot be read denies: the session would be wider without it.
-        let policy = text.map(|text| match Policy::parse(PolicyKind::Session, text) {
+        let policy = text.map(|text| match Policy::parse_stored(PolicyKind::Session, text) {
             Ok(policy) => Arc::new(policy.compile()),
             Err(error) => Arc::new(CompiledPolicy::unreadable(format!("the session policy cannot be read: {error}"))),
         });

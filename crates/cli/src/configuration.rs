@@ -1,6 +1,6 @@
 //! The files of the command line, read once: identities, `-iam.config`, trusted proxies.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use access::Network;
@@ -106,5 +106,28 @@ pub fn trusted_proxies_of_security(source: Option<&Path>) -> Result<Vec<String>,
         Some(_) => {
             Err("security.toml: `s3.trusted_proxies.white_list` must be a list of addresses or networks".to_owned())
         }
+    }
+}
+
+/// Refuses a `credential.toml` that keeps users elsewhere than on the filer: a gateway that does not know them would refuse
+/// them all, or miss what was taken from them.
+pub fn check_credential_store(config_dir: Option<&Path>) -> Result<(), String> {
+    let home = std::env::var_os("HOME").map(|home| Path::new(&home).join(".seaweedfs"));
+    let fixed = ["/usr/local/etc/seaweedfs", "/etc/seaweedfs"].map(PathBuf::from);
+    let places = [config_dir.map(Path::to_owned), Some(PathBuf::from(".")), home];
+    let mut files = places.into_iter().flatten().chain(fixed).map(|directory| directory.join("credential.toml"));
+    let Some(path) = files.find(|path| path.is_file()) else { return Ok(()) };
+    let table: toml::Table =
+        read_file("credential.toml", &path)?.parse().map_err(|_| format!("`{}` is no valid TOML", path.display()))?;
+    let stores = table.get("credential").and_then(toml::Value::as_table);
+    let is_enabled = |store: &toml::Value| store.get("enabled").and_then(toml::Value::as_bool) == Some(true);
+    let foreign = stores.into_iter().flatten().find(|(name, store)| *name != "filer_etc" && is_enabled(store));
+    match foreign {
+        None => Ok(()),
+        Some((name, _)) => Err(format!(
+            "`{}` keeps users in `{name}`, which is not supported: only `filer_etc` is. Move them to the filer, or start where this \
+             file is not found (-config_dir)",
+            path.display()
+        )),
     }
 }

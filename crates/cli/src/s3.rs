@@ -5,7 +5,7 @@ use std::sync::Arc;
 use filer::seaweedfs::{FilerAddress, Options, SeaweedFiler, Security};
 
 use crate::arguments::S3;
-use crate::configuration::{Configuration, trusted_proxies_of_security};
+use crate::configuration::{Configuration, check_credential_store, trusted_proxies_of_security};
 use crate::serving::{self, Plan};
 
 /// Runs until a signal.
@@ -25,6 +25,7 @@ pub async fn run(s3: S3) -> Result<(), String> {
     if !s3.ip.is_empty() {
         tracing::warn!("-ip has no effect here: this gateway registers with no master and needs no address of its own");
     }
+    check_credential_store(serving.config_dir.as_deref())?;
     let filers = FilerAddress::parse_list(&s3.filer).map_err(|error| format!("-filer: {error}"))?;
     let names: Vec<String> = filers.iter().map(ToString::to_string).collect();
     let configuration = Configuration::read(serving.config.as_deref(), serving.iam_config.as_deref(), &names)?;

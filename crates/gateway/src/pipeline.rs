@@ -1,12 +1,14 @@
 //! The whole path of a request, top to bottom: eight doors, one function.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use access::{Arrival, Authenticated, Permit, Services, authorize, client_address, request_context};
 use bytes::Bytes;
+use http::header::{self, HeaderValue};
 use http::request::Parts;
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, Version};
 use hyper::body::Incoming;
 use iam::Snapshot;
 use jiff::Timestamp;
@@ -33,15 +35,19 @@ impl Answers for Gateway {
     async fn answer(&self, connection: Connection, request: Request<Incoming>) -> Response<ResponseBody> {
         let started = Instant::now();
         let (head, incoming) = request.into_parts();
-        let waits = head.headers.contains_key(http::header::EXPECT);
-        let incoming = source(incoming, waits);
+        let waits = head.headers.contains_key(header::EXPECT);
+        let (incoming, continued) = source(incoming, waits);
         if let Some(page) = pages::page(self, &head) {
             return page;
         }
         self.metrics.in_flight.inc();
         let mut trail = Trail::new(respond::request_id());
         let answer = self.walk(connection, &head, incoming, &mut trail).await;
-        let response = respond::respond(self, &head, answer, &trail);
+        let mut response = respond::respond(self, &head, answer, &trail);
+        if waits && head.version < Version::HTTP_2 && !continued.load(Ordering::Relaxed) {
+            // The client was never told to send its body: whatever comes next on this connection could be taken for it.
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         self.metrics.in_flight.dec();
         self.metrics.answered(trail.operation, response.status().as_u16(), started.elapsed());
         trail.audit(&head, response.status(), started.elapsed());
@@ -102,6 +108,8 @@ impl Gateway {
         trail.principal = Arc::clone(&authenticated.caller.arn);
         let mut context = request_context(visit.head, &authenticated, visit.snapshot, visit.now);
         s3::set_condition_keys(&operation, visit.head, facts, Some(visit.now.as_second()), &mut context)?;
+        // Legacy actions of SeaweedFS speak of operations where AWS's speak of permissions.
+        context.set("kelpgate:Operation", operation.name());
         let bucket = operation.bucket().and_then(|name| visit.snapshot.bucket(name.as_str())).map(Arc::clone);
         if let Some(bucket) = &bucket {
             context.set("s3:ResourceAccount", bucket.account.as_str());

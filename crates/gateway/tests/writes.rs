@@ -47,7 +47,6 @@ async fn an_object_is_stored_as_weed_stores_it() {
             ("X-Amz-Tagging-k1", "v1"),
             ("X-Amz-Tagging-k2", ""),
             ("x-seaweedfs-checksum-algorithm", "X-Amz-Checksum-Crc32"),
-            ("x-seaweedfs-checksum-type", "FULL_OBJECT"),
             ("x-seaweedfs-checksum-value", "NhCmhg=="),
         ]
     );

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ids::AccountId;
-use policy::{CompiledPolicy, Policy};
+use policy::{CompiledPolicy, Policy, PolicyKind};
 use prost::Message;
 
 /// The owner's account id.
@@ -31,7 +31,7 @@ pub struct Bucket {
     pub name: Arc<str>,
     /// The owner id as stored: an account number, or a name; empty when nobody is named.
     pub owner: Arc<str>,
-    /// The account that the owner id stands for.
+    /// The account that the owner id stands for; for an owner that is no account number the Snapshot puts its own default.
     pub account: AccountId,
     /// The name of the identity that made it; may be empty.
     pub creator: Arc<str>,
@@ -235,7 +235,7 @@ fn bucket_policy(name: &str, bytes: &[u8], previous: Option<&Bucket>) -> BucketP
         return known.clone();
     }
     let text = String::from_utf8_lossy(bytes);
-    let (compiled, is_public) = match Policy::parse_bucket(name, &text) {
+    let (compiled, is_public) = match Policy::parse_stored(PolicyKind::Bucket, &text) {
         Ok(policy) => (policy.compile(), policy.is_public()),
         Err(error) => {
             let reason = format!("the stored policy of bucket `{name}` cannot be read: {error}");

@@ -299,7 +299,7 @@ fn unknown(node: &Node<'_>, key: &str) -> JsonError {
 
 /// A policy that nobody can read stops the start: written to the filer it would take the place of a good one.
 fn readable(node: &Node<'_>, kind: PolicyKind, text: &str) -> Result<(), JsonError> {
-    Policy::parse(kind, text).map(|_| ()).map_err(|error| {
+    Policy::parse_stored(kind, text).map(|_| ()).map_err(|error| {
         let place = if error.path().is_empty() { String::new() } else { format!(" at {}", error.path()) };
         node.error(format!("the policy cannot be read{place}: {}", error.message()))
     })

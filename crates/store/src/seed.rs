@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use filer::{Entry, Mutation};
 use iam::{Change, DocumentKey, Facts, IamConfig, PolicyPlace, PolicyText, RolePlace};
 use md5::{Digest, Md5};
+use serde_json::Value;
 
 use crate::IamStore;
 use crate::commit::{Fresh, now_s};
@@ -213,9 +214,24 @@ fn exists(change: &Change) -> bool {
     !matches!(change, Change::Policy(_, _, None) | Change::Role(_, _, None))
 }
 
-/// The hash of what a document says, whatever its white space, key order and nonce.
+/// The hash of what a document says, whatever its white space, key order and nonce, and whether it writes lists of one as
+/// weed does: without brackets.
 fn hash_of(change: &Change) -> Option<String> {
     let (text, _) = to_text(change, "")?;
-    let value: serde_json::Value = serde_json::from_str(&text).ok()?;
+    let value = canonical(serde_json::from_str(&text).ok()?);
     Some(hex::encode(Md5::digest(value.to_string().as_bytes())))
+}
+
+fn canonical(value: Value) -> Value {
+    match value {
+        Value::Array(mut list) if list.len() == 1 => canonical(list.remove(0)),
+        Value::Array(list) => Value::Array(list.into_iter().map(canonical).collect()),
+        Value::Object(map) => Value::Object(map.into_iter().map(|(key, value)| (key, canonical(value))).collect()),
+        Value::String(text) => match serde_json::from_str::<Value>(&text) {
+            // A document inside a document, as a role holds its trust policy.
+            Ok(inner @ Value::Object(_)) => canonical(inner),
+            _ => Value::String(text),
+        },
+        other => other,
+    }
 }

@@ -3,6 +3,8 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -221,28 +223,36 @@ impl ObjectBody {
     }
 }
 
-/// The bytes of a connection's body. A connection that breaks is an incomplete body.
+/// The bytes of a connection's body, and whether the client was told to send them. A connection that breaks is an incomplete
+/// body.
 ///
 /// `waits` says that the client sends nothing before it is told to (`Expect: 100-continue`), which happens when the body is
 /// first asked for.
-pub fn source(incoming: Incoming, waits: bool) -> Source {
+pub fn source(incoming: Incoming, waits: bool) -> (Source, Arc<AtomicBool>) {
+    let continued = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&continued);
+    let is_empty = incoming.is_end_stream();
     let remains = Remains { body: Some(incoming), is_coming: !waits };
-    Box::pin(futures_util::stream::unfold(remains, |mut remains| async move {
+    let pieces = futures_util::stream::unfold(remains, move |mut remains| {
         remains.is_coming = true;
-        let frame = remains.body.as_mut()?.frame().await;
-        let piece = match frame {
-            None => {
-                drop(remains.body.take());
-                return None;
-            }
-            Some(Ok(frame)) => Ok(frame.into_data().unwrap_or_default()),
-            Some(Err(_)) => {
-                drop(remains.body.take());
-                Err(from_signature(SigError::IncompleteBody("the connection ended before the body did")))
-            }
-        };
-        Some((piece, remains))
-    }))
+        asked.store(!is_empty, Ordering::Relaxed);
+        async move {
+            let frame = remains.body.as_mut()?.frame().await;
+            let piece = match frame {
+                None => {
+                    drop(remains.body.take());
+                    return None;
+                }
+                Some(Ok(frame)) => Ok(frame.into_data().unwrap_or_default()),
+                Some(Err(_)) => {
+                    drop(remains.body.take());
+                    Err(from_signature(SigError::IncompleteBody("the connection ended before the body did")))
+                }
+            };
+            Some((piece, remains))
+        }
+    });
+    (Box::pin(pieces), continued)
 }
 
 /// The most bytes of a refused body that are read to keep the connection.

@@ -11,6 +11,7 @@ use super::managed_policy::{InlineMap, InlinePolicy, ManagedPolicy, policy_name_
 use super::role::Role;
 use super::user::{Group, KeyOwner, PolicySource, User};
 use super::{ANONYMOUS, Snapshot};
+use crate::bucket::Bucket;
 use crate::change::{Change, Holder, PolicyPlace, PolicyText, Read, RolePlace, WeedPolicies};
 use crate::documents::{Facts, GroupDocument, RoleDocument, ServiceAccountDocument, UserDocument};
 use crate::identities::Identities;
@@ -93,7 +94,12 @@ impl Next {
                 let document = self.readable("/etc/iam/policies.json".to_owned(), read);
                 self.set_weed_policies(document.unwrap_or_default());
             }
-            Change::Bucket(name, Some(bucket)) => {
+            Change::Bucket(name, Some(mut bucket)) => {
+                // An owner that is no account number belongs to the account of whatever names none, like users without one.
+                let account = bucket.owner.parse().unwrap_or(self.snapshot.settings.account);
+                if bucket.account != account {
+                    bucket = Arc::new(Bucket { account, ..(*bucket).clone() });
+                }
                 self.snapshot.buckets.insert_mut(name, bucket);
             }
             Change::Bucket(name, None) => {

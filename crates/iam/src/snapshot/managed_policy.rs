@@ -124,7 +124,7 @@ fn same_json(a: &str, b: &str) -> bool {
 }
 
 fn compile(text: &str, what: &str) -> CompiledPolicy {
-    match Policy::parse(PolicyKind::Identity, text) {
+    match Policy::parse_stored(PolicyKind::Identity, text) {
         Ok(policy) => policy.compile(),
         Err(error) => CompiledPolicy::unreadable(format!("{what} cannot be read: {error}")),
     }

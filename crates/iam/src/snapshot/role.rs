@@ -93,7 +93,7 @@ fn path_of(document: &RoleDocument) -> String {
 }
 
 fn compile_trust(document: &RoleDocument) -> CompiledPolicy {
-    match Policy::parse(PolicyKind::Trust, &document.trust_policy) {
+    match Policy::parse_stored(PolicyKind::Trust, &document.trust_policy) {
         Ok(policy) => policy.compile(),
         Err(error) => {
             CompiledPolicy::unreadable(format!("the trust policy of role `{}` cannot be read: {error}", document.name))
