@@ -333,7 +333,7 @@ def test_unknown_store_types(refuses, cluster, store):
         (lambda c: c["roles"][0].update(maxSessionDuration=60), ["maxSessionDuration"]),
         (
             lambda c: c["policies"][0].update(document={"Version": "2012-10-17", "Statement": [{"Effect": "Maybe"}]}),
-            ["S3AdminPolicy"],
+            ["policies[0]"],
         ),
         (lambda c: c["policy"].update(defaultEffect="Perhaps"), ["defaultEffect", "Perhaps"]),
         (lambda c: c["sts"].update(tokenDuration="an hour"), ["tokenDuration"]),
