@@ -149,7 +149,7 @@ impl Gateway {
         let promises = Promises {
             sha256: plain.then(|| BodyCheck::new(authenticated.payload)),
             decoder,
-            checksum: checksums.and_then(|checksums| checksums.wanted()).map(op::sigv4_checksum),
+            checksum: checksums.and_then(|checksums| checksums.wanted()),
             expected_checksum: checksums.and_then(op::expected_checksum).transpose()?,
             content_md5: checksums.and_then(|checksums| checksums.content_md5),
             length: op::promised_bytes(operation, plain),

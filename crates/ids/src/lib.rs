@@ -3,9 +3,11 @@
 mod access_key;
 mod account_id;
 mod bucket_name;
+mod checksum;
 mod object_key;
 
 pub use access_key::{AccessKeyId, AccessKeyIdError, SecretAccessKey};
 pub use account_id::{AccountId, AccountIdError};
 pub use bucket_name::{BucketName, BucketNameError};
+pub use checksum::{ChecksumAlgorithm, ChecksumType};
 pub use object_key::{ObjectKey, ObjectKeyError};

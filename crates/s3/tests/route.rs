@@ -362,7 +362,7 @@ fn what_an_object_is_given() {
     assert_eq!(put.object.tagging.as_ref().unwrap().iter().collect::<Vec<_>>(), [("a", "1"), ("b", "x y")]);
     assert_eq!(put.object_bytes(), Some(5));
     assert_eq!(put.condition, s3::WriteCondition::IfAbsent);
-    assert_eq!(put.checksums.wanted(), Some(s3::ChecksumAlgorithm::Crc32c));
+    assert_eq!(put.checksums.wanted(), Some(s3::ChecksumAlgorithm::Crc32C));
     assert!(!put.object.lock.is_requested());
     assert!(put.object.encryption.require_none().is_ok());
 

@@ -3,152 +3,22 @@
 //! Source: S3 User Guide, "Checking object integrity".
 
 use std::fmt;
-use std::str::FromStr;
 
 use aws_lc_rs::digest;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use crc_fast::CrcAlgorithm;
+pub use ids::{ChecksumAlgorithm, ChecksumType};
 
 use crate::SigError;
 
-/// An algorithm of `x-amz-checksum-algorithm`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ChecksumAlgorithm {
-    /// CRC-32 as in zip.
-    Crc32,
-    /// CRC-32C (Castagnoli).
-    Crc32C,
-    /// CRC-64/NVME, the default of current SDKs.
-    Crc64Nvme,
-    /// SHA-1.
-    Sha1,
-    /// SHA-256.
-    Sha256,
-}
-
-impl ChecksumAlgorithm {
-    /// All of them.
-    pub const ALL: [Self; 5] = [Self::Crc32, Self::Crc32C, Self::Crc64Nvme, Self::Sha1, Self::Sha256];
-
-    /// `CRC32`, as headers and XML name it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Crc32 => "CRC32",
-            Self::Crc32C => "CRC32C",
-            Self::Crc64Nvme => "CRC64NVME",
-            Self::Sha1 => "SHA1",
-            Self::Sha256 => "SHA256",
-        }
-    }
-
-    /// `ChecksumCRC32`, the XML element.
-    pub fn element(self) -> &'static str {
-        match self {
-            Self::Crc32 => "ChecksumCRC32",
-            Self::Crc32C => "ChecksumCRC32C",
-            Self::Crc64Nvme => "ChecksumCRC64NVME",
-            Self::Sha1 => "ChecksumSHA1",
-            Self::Sha256 => "ChecksumSHA256",
-        }
-    }
-
-    /// `x-amz-checksum-crc32`, the header or trailer.
-    pub fn header(self) -> &'static str {
-        match self {
-            Self::Crc32 => "x-amz-checksum-crc32",
-            Self::Crc32C => "x-amz-checksum-crc32c",
-            Self::Crc64Nvme => "x-amz-checksum-crc64nvme",
-            Self::Sha1 => "x-amz-checksum-sha1",
-            Self::Sha256 => "x-amz-checksum-sha256",
-        }
-    }
-
-    /// The algorithm whose header this is, in lower case.
-    pub fn of_header(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|algorithm| algorithm.header() == name)
-    }
-
-    /// The length of a checksum in bytes.
-    pub fn digest_bytes(self) -> usize {
-        match self {
-            Self::Crc32 | Self::Crc32C => 4,
-            Self::Crc64Nvme => 8,
-            Self::Sha1 => 20,
-            Self::Sha256 => 32,
-        }
-    }
-
-    /// What a multipart upload does when it does not say: CRC64NVME covers the full object, the others are composite.
-    pub fn default_type(self) -> ChecksumType {
-        if self == Self::Crc64Nvme { ChecksumType::FullObject } else { ChecksumType::Composite }
-    }
-
-    /// Whether a multipart upload may ask for this type: CRC64NVME only full object, SHA only composite.
-    pub fn supports(self, kind: ChecksumType) -> bool {
-        match self {
-            Self::Crc32 | Self::Crc32C => true,
-            Self::Crc64Nvme => kind == ChecksumType::FullObject,
-            Self::Sha1 | Self::Sha256 => kind == ChecksumType::Composite,
-        }
-    }
-
-    fn crc(self) -> Option<CrcAlgorithm> {
-        match self {
-            Self::Crc32 => Some(CrcAlgorithm::Crc32IsoHdlc),
-            Self::Crc32C => Some(CrcAlgorithm::Crc32Iscsi),
-            Self::Crc64Nvme => Some(CrcAlgorithm::Crc64Nvme),
-            Self::Sha1 | Self::Sha256 => None,
-        }
-    }
-}
-
-impl FromStr for ChecksumAlgorithm {
-    type Err = SigError;
-
-    /// Reads `CRC32C`, in any case as S3 does.
-    fn from_str(text: &str) -> Result<Self, SigError> {
-        Self::ALL.into_iter().find(|algorithm| algorithm.name().eq_ignore_ascii_case(text)).ok_or(SigError::ChecksumInvalid(
-            "Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, \
-             SHA256]"
-                .into(),
-        ))
-    }
-}
-
-impl fmt::Display for ChecksumAlgorithm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// What the checksum of a multipart object covers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ChecksumType {
-    /// The bytes of the object.
-    FullObject,
-    /// The checksums of its parts; written with `-<number of parts>`.
-    Composite,
-}
-
-impl ChecksumType {
-    /// `FULL_OBJECT` or `COMPOSITE`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::FullObject => "FULL_OBJECT",
-            Self::Composite => "COMPOSITE",
-        }
-    }
-}
-
-impl FromStr for ChecksumType {
-    type Err = SigError;
-
-    fn from_str(text: &str) -> Result<Self, SigError> {
-        [Self::FullObject, Self::Composite]
-            .into_iter()
-            .find(|kind| kind.name() == text)
-            .ok_or(SigError::ChecksumInvalid("Value for x-amz-checksum-type header is invalid.".into()))
+/// The polynomial of a CRC; none for the SHAs.
+fn crc(algorithm: ChecksumAlgorithm) -> Option<CrcAlgorithm> {
+    match algorithm {
+        ChecksumAlgorithm::Crc32 => Some(CrcAlgorithm::Crc32IsoHdlc),
+        ChecksumAlgorithm::Crc32C => Some(CrcAlgorithm::Crc32Iscsi),
+        ChecksumAlgorithm::Crc64Nvme => Some(CrcAlgorithm::Crc64Nvme),
+        ChecksumAlgorithm::Sha1 | ChecksumAlgorithm::Sha256 => None,
     }
 }
 
@@ -223,7 +93,7 @@ enum State {
 impl Hasher {
     /// Nothing seen yet.
     pub fn new(algorithm: ChecksumAlgorithm) -> Self {
-        let state = match algorithm.crc() {
+        let state = match crc(algorithm) {
             Some(crc) => State::Crc(Box::new(crc_fast::Digest::new(crc))),
             None if algorithm == ChecksumAlgorithm::Sha1 => {
                 State::Sha(digest::Context::new(&digest::SHA1_FOR_LEGACY_USE_ONLY))
@@ -278,14 +148,14 @@ impl MultipartChecksum {
     ) -> Result<Self, SigError> {
         if !algorithm.supports(kind) {
             let text =
-                format!("The {} checksum type cannot be used with the {algorithm} checksum algorithm.", kind.name());
+                format!("The {} checksum type cannot be used with the {algorithm} checksum algorithm.", kind.as_str());
             return Err(SigError::ChecksumInvalid(text.into()));
         }
         if parts.iter().any(|(part, _)| part.algorithm != algorithm) {
             let text = format!("Each part must have a {algorithm} checksum; upload the others again.");
             return Err(SigError::ChecksumInvalid(text.into()));
         }
-        let checksum = match (kind, algorithm.crc()) {
+        let checksum = match (kind, crc(algorithm)) {
             (ChecksumType::FullObject, Some(crc)) => {
                 let empty = Hasher::new(algorithm).finish().as_crc();
                 let whole = parts

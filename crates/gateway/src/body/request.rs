@@ -209,7 +209,7 @@ impl ObjectBody {
             expected.check(computed).map_err(from_signature)?;
         }
         for (name, value) in trailers.iter().flat_map(|trailers| trailers.iter()) {
-            let Some(algorithm) = sigv4::checksum::ChecksumAlgorithm::of_header(name) else { continue };
+            let Some(algorithm) = sigv4::checksum::ChecksumAlgorithm::from_header(name) else { continue };
             let expected = Checksum::parse(algorithm, value).map_err(from_signature)?;
             match &computed {
                 Some(computed) if computed.algorithm() == algorithm => {

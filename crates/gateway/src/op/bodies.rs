@@ -30,19 +30,6 @@ pub(crate) fn promised_bytes(operation: &Operation, plain: bool) -> Option<u64> 
 /// The checksum that a header promised, as the hasher compares it.
 pub(crate) fn expected_checksum(checksums: &BodyChecksums) -> Option<Result<checksum::Checksum, S3Error>> {
     let expected = checksums.value.as_ref()?;
-    let parsed = checksum::Checksum::parse(sigv4_checksum(expected.algorithm), &expected.value);
+    let parsed = checksum::Checksum::parse(expected.algorithm, &expected.value);
     Some(parsed.map_err(access::from_signature))
-}
-
-/// The same algorithm in the words of the hasher.
-pub(crate) fn sigv4_checksum(algorithm: s3::ChecksumAlgorithm) -> checksum::ChecksumAlgorithm {
-    use checksum::ChecksumAlgorithm as To;
-    use s3::ChecksumAlgorithm as From;
-    match algorithm {
-        From::Crc32 => To::Crc32,
-        From::Crc32c => To::Crc32C,
-        From::Crc64Nvme => To::Crc64Nvme,
-        From::Sha1 => To::Sha1,
-        From::Sha256 => To::Sha256,
-    }
 }

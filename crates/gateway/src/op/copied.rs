@@ -16,9 +16,8 @@ use crate::errors;
 const COPY_BYTES_MAX: u64 = 5 << 30;
 
 /// A checksum in the words of the protocol.
-pub fn protocol_checksum(checksum: &Checksum) -> Option<s3::Checksum> {
-    let algorithm = s3::ChecksumAlgorithm::from_header(checksum.algorithm().header())?;
-    Some(s3::Checksum { algorithm, value: checksum.to_base64() })
+pub fn protocol_checksum(checksum: &Checksum) -> s3::Checksum {
+    s3::Checksum { algorithm: checksum.algorithm(), value: checksum.to_base64() }
 }
 
 /// `InvalidRequest` for more bytes than one copy takes.

@@ -14,7 +14,6 @@ use super::copied::check_copy_bytes;
 use super::new_entry::{
     Extended, conflict, described, require_supported, require_unlocked, require_writable, still, tag_attributes,
 };
-use super::sigv4_checksum;
 use crate::errors;
 use crate::object::{self, attribute};
 
@@ -159,11 +158,11 @@ async fn copy_bytes(call: &Call<'_>, bucket: &Bucket, input: &CopyObject, source
         let is_of_all_bytes = answer::stored_checksum_type(source) != "COMPOSITE";
         let wanted = input.checksum_algorithm.or(stored.map(|(algorithm, _)| algorithm));
         let kept = stored.filter(|(algorithm, _)| is_of_all_bytes && wanted == Some(*algorithm));
-        let compute = wanted.filter(|_| kept.is_none()).map(sigv4_checksum);
+        let compute = wanted.filter(|_| kept.is_none());
         let target = call.write_target(&input.bucket, &input.key, mime, Some(size));
         let mut copy = call.copy_bytes(source, 0..size, &target, compute).await?;
         if let Some((algorithm, value)) = kept {
-            copy.checksum = sigv4::checksum::Checksum::parse(sigv4_checksum(algorithm), value).ok();
+            copy.checksum = sigv4::checksum::Checksum::parse(algorithm, value).ok();
         }
         call.file_entry(bucket, &input.key, mime, extended, &copy)
     };

@@ -27,6 +27,6 @@ mod upload;
 mod version_listing;
 
 pub(crate) use answer::Answer;
-pub(crate) use bodies::{body_checksums, expected_checksum, promised_bytes, sigv4_checksum};
+pub(crate) use bodies::{body_checksums, expected_checksum, promised_bytes};
 pub use call::Call;
 pub(crate) use execute::{Payload, execute, needs};

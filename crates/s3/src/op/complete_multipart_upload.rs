@@ -40,7 +40,7 @@ impl CompleteMultipartUpload {
             upload_id: upload_id(request)?,
             condition: WriteCondition::parse(request)?,
             checksum: object_checksum(request)?,
-            checksum_type: ChecksumType::parse(request)?,
+            checksum_type: crate::checksum::checksum_type(request)?,
             object_size: request.length("x-amz-mp-object-size")?,
             body: BodyChecksums::parse_without_value(request)?,
             encryption: EncryptionHeaders::parse(request)?,

@@ -24,7 +24,7 @@ pub struct CreateMultipartUpload {
 impl CreateMultipartUpload {
     pub(crate) fn parse(request: &Request<'_>, bucket: BucketName, key: ObjectKey) -> Result<Self, S3Error> {
         let checksum_algorithm = checksum::named(request, "x-amz-checksum-algorithm")?;
-        let checksum_type = ChecksumType::parse(request)?;
+        let checksum_type = checksum::checksum_type(request)?;
         Ok(Self {
             bucket,
             key,
@@ -50,12 +50,7 @@ fn check_type(
         };
     };
     let wanted = wanted.unwrap_or_else(|| algorithm.default_type());
-    let impossible = match algorithm {
-        ChecksumAlgorithm::Sha1 | ChecksumAlgorithm::Sha256 => wanted == ChecksumType::FullObject,
-        ChecksumAlgorithm::Crc64Nvme => wanted == ChecksumType::Composite,
-        ChecksumAlgorithm::Crc32 | ChecksumAlgorithm::Crc32c => false,
-    };
-    if impossible {
+    if !algorithm.supports(wanted) {
         return Err(S3Error::with_message(
             S3ErrorCode::InvalidRequest,
             format!(

@@ -21,8 +21,8 @@ fn published_values() {
         let checksum = hash(algorithm, data.as_bytes());
         assert_eq!(hex::encode(checksum.digest()), hex_digest, "{algorithm}");
         assert_eq!(Checksum::parse(algorithm, &checksum.to_base64()), Ok(checksum.clone()));
-        assert_eq!(ChecksumAlgorithm::of_header(algorithm.header()), Some(algorithm));
-        assert_eq!(algorithm.name().to_lowercase().parse(), Ok(algorithm));
+        assert_eq!(ChecksumAlgorithm::from_header(algorithm.header()), Some(algorithm));
+        assert_eq!(ChecksumAlgorithm::from_name(&algorithm.as_str().to_lowercase()), Some(algorithm));
         assert_eq!(code(checksum.check(&hash(algorithm, b"other"))), "BadDigest");
         assert_eq!(code(checksum.check(&checksum)), "OK");
     }
@@ -39,7 +39,7 @@ fn what_is_no_checksum_is_refused() {
     ] {
         assert_eq!(code(Checksum::parse(algorithm, text)), "InvalidRequest", "{algorithm} {text}");
     }
-    assert_eq!(code("MD5".parse::<ChecksumAlgorithm>()), "InvalidRequest");
+    assert_eq!(ChecksumAlgorithm::from_name("MD5"), None);
 }
 
 #[test]

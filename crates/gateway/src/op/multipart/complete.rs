@@ -14,10 +14,10 @@ use sigv4::checksum::{Hasher, MultipartChecksum};
 use super::{MultipartUpload, no_such_upload};
 use crate::errors;
 use crate::object::{self, attribute};
+use crate::op::Call;
 use crate::op::answer::{self, Answer};
 use crate::op::new_entry::{conditions, location, require_unlocked, require_writable};
 use crate::op::part_boundaries::PartBoundary;
-use crate::op::{Call, sigv4_checksum};
 
 /// The least bytes of every part but the last: 5 MiB.
 const PART_BYTES_MIN: u64 = 5 << 20;
@@ -207,8 +207,7 @@ async fn checksum(
         ChecksumType::Composite => sigv4::checksum::ChecksumType::Composite,
         ChecksumType::FullObject => sigv4::checksum::ChecksumType::FullObject,
     };
-    let combined =
-        MultipartChecksum::combine(sigv4_checksum(algorithm), kind, &of_parts).map_err(access::from_signature)?;
+    let combined = MultipartChecksum::combine(algorithm, kind, &of_parts).map_err(access::from_signature)?;
     let digest = |value: &str| value.split('-').next().map(str::to_owned);
     if promised.is_some_and(|promised| digest(&promised.value) != digest(&combined.to_string())) {
         let message = format!("The {} you specified did not match what we received.", algorithm.as_str());
@@ -223,7 +222,7 @@ async fn part_checksum(
     part: &Entry,
     algorithm: s3::ChecksumAlgorithm,
 ) -> Result<sigv4::checksum::Checksum, S3Error> {
-    let computed = sigv4_checksum(algorithm);
+    let computed = algorithm;
     if let Some((_, value)) = answer::stored_checksum(part).filter(|(stored, _)| *stored == algorithm) {
         return sigv4::checksum::Checksum::parse(computed, value).map_err(access::from_signature);
     }
@@ -263,7 +262,7 @@ fn object_entry(
         let header = object::canonical_header_name(combined.checksum.algorithm().header());
         extended.insert(attribute::CHECKSUM_ALGORITHM.to_owned(), header.into_bytes());
         extended.insert(attribute::CHECKSUM_VALUE.to_owned(), combined.to_string().into_bytes());
-        extended.insert(attribute::CHECKSUM_TYPE.to_owned(), combined.kind.name().as_bytes().to_vec());
+        extended.insert(attribute::CHECKSUM_TYPE.to_owned(), combined.kind.as_str().as_bytes().to_vec());
     }
     let mime = match upload.entry.attributes().mime.as_str() {
         "" => "application/octet-stream",

@@ -7,10 +7,10 @@ use s3::S3Error;
 use s3::op::{CopyResult, UploadPartCopy};
 
 use super::upload_part::part_entry;
+use crate::op::Call;
 use crate::op::answer::{self, Answer};
 use crate::op::copied::{check_copy_bytes, protocol_checksum};
 use crate::op::new_entry::require_writable;
-use crate::op::{Call, sigv4_checksum};
 
 /// Makes a part out of another object's bytes, or a range of them.
 pub async fn upload_part_copy(call: &Call<'_>, permit: Permit<UploadPartCopy>) -> Answer {
@@ -23,14 +23,14 @@ pub async fn upload_part_copy(call: &Call<'_>, permit: Permit<UploadPartCopy>) -
     check_copy_bytes(range.end - range.start)?;
     let mime = &upload.entry.attributes().mime;
     let target = call.write_target(&input.bucket, &input.key, Some(mime), Some(range.end - range.start));
-    let algorithm = upload.checksum().map(|(algorithm, _)| sigv4_checksum(algorithm));
+    let algorithm = upload.checksum().map(|(algorithm, _)| algorithm);
     let stored = call.copy_bytes(&source, range, &target, algorithm).await?;
     let part = part_entry(call, bucket, input.part_number, &stored);
     call.put_part(&input.bucket, &input.key, &input.upload_id, &upload, part).await?;
     let result = CopyResult {
         etag: hex::encode(stored.written.md5),
         last_modified: call.now.as_second(),
-        checksum: stored.checksum.as_ref().and_then(protocol_checksum),
+        checksum: stored.checksum.as_ref().map(protocol_checksum),
     };
     answer::document(result.to_part_xml())
 }
