@@ -235,6 +235,17 @@ pub enum PolicyCommand {
     Validate(Validate),
     /// Tells which permissions a request needs: one JSON row in, one out.
     Actions(Cases),
+    /// Tells why a request is allowed or denied, statement by statement, and what would allow it.
+    Explain(Explain),
+}
+
+#[derive(Args)]
+pub struct Explain {
+    /// File of JSON rows, `-` for the standard input: one row in, one explanation out.
+    #[arg(long, value_name = "FILE", conflicts_with = "file", required_unless_present = "file")]
+    pub cases: Option<PathBuf>,
+    /// One row (JSON, over as many lines as it likes), explained in words; `-` for the standard input.
+    pub file: Option<PathBuf>,
 }
 
 #[derive(Args)]

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use policy::{PolicyKind, Severity};
 
-use crate::arguments::{PolicyCommand, Validate};
+use crate::arguments::{Explain, PolicyCommand, Validate};
 
 /// Runs a policy command.
 pub fn run(command: PolicyCommand) -> ExitCode {
@@ -17,6 +17,7 @@ pub fn run(command: PolicyCommand) -> ExitCode {
         }
         PolicyCommand::Actions(cases) => each_line(&cases.cases, s3::cases::actions_line).map(|()| ExitCode::SUCCESS),
         PolicyCommand::Validate(validate) => check(&validate),
+        PolicyCommand::Explain(explain) => tell(&explain),
     };
     match done {
         Ok(code) => code,
@@ -51,6 +52,25 @@ fn open(path: &Path) -> io::Result<File> {
         .map_err(|error| io::Error::new(error.kind(), format!("`{}` cannot be read: {error}", path.display())))
 }
 
+fn text_of(file: &Path) -> io::Result<String> {
+    match file.to_str() {
+        Some("-") => io::read_to_string(io::stdin()),
+        _ => io::read_to_string(open(file)?),
+    }
+}
+
+/// Prints why one request, or each of many, is allowed or denied.
+fn tell(arguments: &Explain) -> io::Result<ExitCode> {
+    if let Some(cases) = &arguments.cases {
+        return each_line(cases, policy::cases::explain_line).map(|()| ExitCode::SUCCESS);
+    }
+    let file = arguments.file.as_deref().unwrap_or(Path::new("-"));
+    let text = policy::cases::explain_text(&text_of(file)?)
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, format!("`{}`: {error}", file.display())))?;
+    io::stdout().lock().write_all(text.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}
+
 /// Prints what there is to say of a document. It fails when the document would be refused.
 fn check(arguments: &Validate) -> io::Result<ExitCode> {
     if let Some(cases) = &arguments.cases {
@@ -68,10 +88,7 @@ fn check(arguments: &Validate) -> io::Result<ExitCode> {
         }
     };
     let file = arguments.file.as_deref().unwrap_or(Path::new("-"));
-    let text = match file.to_str() {
-        Some("-") => io::read_to_string(io::stdin())?,
-        _ => io::read_to_string(open(file)?)?,
-    };
+    let text = text_of(file)?;
     let findings = policy::validate(kind, None, &text);
     let mut output = io::stdout().lock();
     for finding in &findings {

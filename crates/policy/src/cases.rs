@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ids::AccountId;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -11,6 +12,7 @@ use crate::compiled::CompiledPolicy;
 use crate::context::Context;
 use crate::decide::{CrossAccount, Decision, Origin, PolicySet, PolicyType, Request, decide, decide_trust};
 use crate::error::PolicyError;
+use crate::explain::{Explanation, explain, explain_trust};
 use crate::policy::{Policy, PolicyKind};
 use crate::principal::Principal;
 
@@ -69,55 +71,131 @@ fn id_of(line: &str) -> Value {
     row.and_then(|row| row.get("id").cloned()).unwrap_or(Value::Null)
 }
 
+/// A row, parsed: the policies compiled, the request ready.
+struct Case {
+    identity: Vec<Arc<CompiledPolicy>>,
+    resource: Option<Arc<CompiledPolicy>>,
+    is_trust: bool,
+    session: Option<Arc<CompiledPolicy>>,
+    boundary: Option<Arc<CompiledPolicy>>,
+    principal: Principal,
+    account: AccountId,
+    context: Context,
+}
+
+impl Case {
+    fn new(row: &Row<'_>) -> Result<Self, String> {
+        let compile = |name: String, kind, document: &RawValue| {
+            let policy = Policy::parse_stored(kind, document.get()).map_err(|error| format!("{name}: {error}"))?;
+            Ok::<_, String>(Arc::new(policy.compile()))
+        };
+        let numbered = row.identity_policies.iter().enumerate();
+        let identity: Result<Vec<_>, _> = numbered
+            .map(|(i, document)| compile(format!("identityPolicies[{i}]"), PolicyKind::Identity, document))
+            .collect();
+        let is_trust = match row.resource_policy_type.as_deref() {
+            None | Some("bucket") => false,
+            Some("trust") => true,
+            Some(other) => return Err(format!("resourcePolicyType: `{other}` is neither `trust` nor `bucket`")),
+        };
+        let resource_kind = if is_trust { PolicyKind::Trust } else { PolicyKind::Bucket };
+        let one = |name: &str, kind, document: Option<&RawValue>| {
+            document.map(|document| compile(name.to_owned(), kind, document)).transpose()
+        };
+        let principal: Principal =
+            row.request.principal.parse().map_err(|error| format!("request.principal: {error}"))?;
+        let account = match row.request.resource_account.as_deref() {
+            Some(account) => account.parse().map_err(|error| format!("request.resourceAccount: {error}"))?,
+            None => principal.account().ok_or("request.resourceAccount is missing")?,
+        };
+        Ok(Self {
+            identity: identity?,
+            resource: one("resourcePolicy", resource_kind, row.resource_policy)?,
+            is_trust,
+            session: one("sessionPolicy", PolicyKind::Session, row.session_policy)?,
+            boundary: one("permissionBoundary", PolicyKind::Boundary, row.permission_boundary)?,
+            principal,
+            account,
+            context: context_of(row.request.context)?,
+        })
+    }
+
+    fn policies(&self) -> PolicySet<'_> {
+        PolicySet {
+            identity: &self.identity,
+            resource: self.resource.as_deref(),
+            session: self.session.as_deref(),
+            boundary: self.boundary.as_deref(),
+            cross_account: CrossAccount::Both,
+        }
+    }
+
+    fn request<'a>(&'a self, row: &'a RequestRow<'_>) -> Request<'a> {
+        Request {
+            principal: &self.principal,
+            principal_canonical_id: row.principal_canonical_id.as_deref(),
+            action: RequestAction::named(&row.action),
+            resource: &row.resource,
+            resource_account: self.account,
+            context: &self.context,
+        }
+    }
+
+    /// The trust policy of a role takes the place of a resource policy.
+    fn trust(&self) -> Option<&CompiledPolicy> {
+        self.resource.as_deref().filter(|_| self.is_trust)
+    }
+}
+
+fn row_of(line: &str) -> Result<Row<'_>, String> {
+    serde_json::from_str(line).map_err(|error| format!("the row is no case: {error}"))
+}
+
 fn simulate(line: &str) -> Result<(&'static str, Value, Value), String> {
-    let row: Row<'_> = serde_json::from_str(line).map_err(|error| format!("the row is no case: {error}"))?;
-    let compile = |name: String, kind, document: &RawValue| {
-        let policy = Policy::parse_stored(kind, document.get()).map_err(|error| format!("{name}: {error}"))?;
-        Ok::<_, String>(Arc::new(policy.compile()))
-    };
-    let numbered = row.identity_policies.iter().enumerate();
-    let identity: Result<Vec<_>, _> = numbered
-        .map(|(i, document)| compile(format!("identityPolicies[{i}]"), PolicyKind::Identity, document))
-        .collect();
-    let identity = identity?;
-    let is_trust = match row.resource_policy_type.as_deref() {
-        None | Some("bucket") => false,
-        Some("trust") => true,
-        Some(other) => return Err(format!("resourcePolicyType: `{other}` is neither `trust` nor `bucket`")),
-    };
-    let resource_kind = if is_trust { PolicyKind::Trust } else { PolicyKind::Bucket };
-    let one = |name: &str, kind, document: Option<&RawValue>| {
-        document.map(|document| compile(name.to_owned(), kind, document)).transpose()
-    };
-    let resource = one("resourcePolicy", resource_kind, row.resource_policy)?;
-    let session = one("sessionPolicy", PolicyKind::Session, row.session_policy)?;
-    let boundary = one("permissionBoundary", PolicyKind::Boundary, row.permission_boundary)?;
-    let principal: Principal = row.request.principal.parse().map_err(|error| format!("request.principal: {error}"))?;
-    let context = context_of(row.request.context)?;
-    let account = match row.request.resource_account.as_deref() {
-        Some(account) => account.parse().map_err(|error| format!("request.resourceAccount: {error}"))?,
-        None => principal.account().ok_or("request.resourceAccount is missing")?,
-    };
-    let request = Request {
-        principal: &principal,
-        principal_canonical_id: row.request.principal_canonical_id.as_deref(),
-        action: RequestAction::named(&row.request.action),
-        resource: &row.request.resource,
-        resource_account: account,
-        context: &context,
-    };
-    let policies = PolicySet {
-        identity: &identity,
-        resource: resource.as_deref(),
-        session: session.as_deref(),
-        boundary: boundary.as_deref(),
-        cross_account: CrossAccount::Both,
-    };
-    let decision = match (is_trust, resource.as_deref()) {
-        (true, Some(trust)) => decide_trust(trust, &policies, &request),
-        _ => decide(&policies, &request),
+    let row = row_of(line)?;
+    let case = Case::new(&row)?;
+    let (policies, request) = (case.policies(), case.request(&row.request));
+    let decision = match case.trust() {
+        Some(trust) => decide_trust(trust, &policies, &request),
+        None => decide(&policies, &request),
     };
     Ok(shown(&decision, &policies))
+}
+
+/// Explains one row of `decisions-*.jsonl`: what [`simulate_line`] answers, every statement that was considered with what its
+/// elements expect and what the request has, and the smallest changes that would allow it.
+pub fn explain_line(line: &str) -> String {
+    let id = id_of(line);
+    let explained = with_explanation(line, |explanation, (decision, policy, statement)| {
+        json!({
+            "id": id, "decision": decision, "policy": policy, "statement": statement, "summary": explanation.summary,
+            "statements": explanation.statements, "advice": explanation.advice,
+        })
+        .to_string()
+    });
+    explained.unwrap_or_else(|error| json!({"id": id, "error": error}).to_string())
+}
+
+/// Explains one row in words, for people.
+///
+/// Error: the row is no case, and why.
+pub fn explain_text(row: &str) -> Result<String, String> {
+    with_explanation(row, |explanation, _| explanation.to_string())
+}
+
+fn with_explanation<T>(
+    line: &str,
+    tell: impl FnOnce(&Explanation, (&'static str, Value, Value)) -> T,
+) -> Result<T, String> {
+    let row = row_of(line)?;
+    let case = Case::new(&row)?;
+    let (policies, request) = (case.policies(), case.request(&row.request));
+    let explanation = match case.trust() {
+        Some(trust) => explain_trust(trust, &policies, &request),
+        None => explain(&policies, &request),
+    };
+    let shown = shown(&explanation.decision, &policies);
+    Ok(tell(&explanation, shown))
 }
 
 fn context_of(raw: Option<&RawValue>) -> Result<Context, String> {

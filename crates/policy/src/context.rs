@@ -54,9 +54,9 @@ impl<'a> Values<'a> {
 }
 
 impl Context {
-    /// No keys.
+    /// No keys, and room for those that a request has.
     pub fn new() -> Self {
-        Self::default()
+        Self { hashes: SmallVec::new(), entries: Vec::with_capacity(24) }
     }
 
     /// Sets a single-valued key, in place of what it had.

@@ -65,6 +65,27 @@ pub fn explain_trust(trust: &CompiledPolicy, policies: &PolicySet<'_>, request: 
     explained(decide_trust(trust, &policies, request), &policies, request)
 }
 
+/// The condition keys that a statement about this principal, action and resource tests or names in a variable, and that the
+/// request does not have: each once, in lower case.
+pub fn missing_keys(policies: &PolicySet<'_>, request: &Request<'_>) -> Vec<String> {
+    let has_boundary = policies.boundary.is_some();
+    let concerns = |statement: &&Statement| {
+        let has_variables = statement.resource.patterns().iter().any(|pattern| pattern.variables().next().is_some());
+        statement.grant(request, has_boundary).is_some()
+            && statement.action.matches(request.action)
+            && (has_variables || statement.resource_matches(request))
+    };
+    let mut missing: Vec<String> = Vec::new();
+    for statement in all(policies).flat_map(|(_, compiled)| compiled.statements()).filter(concerns) {
+        for key in statement.keys().filter(|key| request.context.get(key).is_none()) {
+            if !missing.iter().any(|known| known == key) {
+                missing.push(key.to_owned());
+            }
+        }
+    }
+    missing
+}
+
 fn explained(decision: Decision, policies: &PolicySet<'_>, request: &Request<'_>) -> Explanation {
     let has_boundary = policies.boundary.is_some();
     let mut statements = Vec::new();

@@ -92,3 +92,87 @@ fn a_stranger_is_told_what_to_add_to_the_bucket_policy() {
     assert_eq!(json["statements"][2]["policy"], "resource");
     assert_eq!(json["decision"]["ImplicitDeny"]["missing"], "resource");
 }
+
+/// Rows of the corpus's form, in and out.
+#[test]
+fn a_row_is_explained_as_it_is_decided() {
+    let row = |extra: &str| {
+        format!(
+            r#"{{"id":"x","request":{{"principal":"{ALICE}","action":"s3:ListBucket","resource":"arn:aws:s3:::b","resourceAccount":"111122223333","context":{{"s3:prefix":"x"}}}},"identityPolicies":[{HOME}]{extra}}}"#
+        )
+        .replace('\n', " ")
+    };
+    let trust =
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"s3:ListBucket"}}"#;
+    for (extra, decision, statements, advice) in [
+        (String::new(), "ImplicitDeny", 2, 2),
+        (
+            format!(r#","resourcePolicy":{}"#, trust.replace("\"Action\"", "\"Resource\":\"*\",\"Action\"")),
+            "Allow",
+            3,
+            0,
+        ),
+        (format!(r#","resourcePolicy":{trust},"resourcePolicyType":"trust""#), "Allow", 3, 0),
+    ] {
+        let line = row(&extra);
+        let told: serde_json::Value = serde_json::from_str(&policy::cases::explain_line(&line)).unwrap();
+        let decided: serde_json::Value = serde_json::from_str(&policy::cases::simulate_line(&line)).unwrap();
+        for member in ["id", "decision", "policy", "statement"] {
+            assert_eq!(told[member], decided[member], "{member} of {line}");
+        }
+        assert_eq!(told["decision"], decision, "{line}");
+        assert_eq!(told["statements"].as_array().unwrap().len(), statements, "{told}");
+        assert_eq!(told["advice"].as_array().unwrap().len(), advice, "{told}");
+        let failed = &told["statements"][0]["elements"][2];
+        let want = serde_json::json!(
+            {"element": "StringLike s3:prefix", "matches": false, "expected": ["home/*", "pub?"], "seen": ["x"]}
+        );
+        assert_eq!(*failed, want);
+    }
+    let bad: serde_json::Value = serde_json::from_str(&policy::cases::explain_line(r#"{"id":7}"#)).unwrap();
+    assert!(bad["id"] == 7 && bad["error"].as_str().unwrap().starts_with("the row is no case"), "{bad}");
+}
+
+#[test]
+fn an_explanation_reads_as_text() {
+    let text = told(HOME, None, ALICE, "arn:aws:s3:::b", None).to_string();
+    for line in [
+        "denied: no statement of the identity policies allows it",
+        "identity[0], statement 0 (`Home`), Allow: does not apply",
+        "  + Action: `s3:ListBucket`; the request has `s3:ListBucket`",
+        "  - StringLike s3:prefix: `home/*`, `pub?`; the request has nothing",
+        "identity[0], statement 1, Deny: does not apply",
+        "To allow it:",
+    ] {
+        assert!(text.lines().any(|found| found == line), "`{line}` is not in\n{text}");
+    }
+}
+
+#[test]
+fn keys_that_a_concerned_statement_asks_for_are_missed() {
+    let policy = r#"{"Version":"2012-10-17","Statement":[
+        {"Effect":"Allow","Action":"s3:ListBucket","Resource":"*","Condition":{"StringLike":{"s3:prefix":"${aws:username}/*"},"Bool":{"aws:SecureTransport":"true"}}},
+        {"Effect":"Allow","Action":"s3:ListBucket","Resource":"arn:aws:s3:::${aws:PrincipalTag/b}"},
+        {"Effect":"Allow","Action":"s3:GetObject","Resource":"*","Condition":{"Bool":{"aws:other":"true"}}},
+        {"Effect":"Allow","Action":"s3:ListBucket","Resource":"arn:aws:s3:::c","Condition":{"Bool":{"aws:other":"true"}}}]}"#;
+    let identity = [Arc::new(Policy::parse_stored(PolicyKind::Identity, policy).unwrap().compile())];
+    let mut context = Context::new();
+    context.set("aws:SecureTransport", "true");
+    let principal: Principal = ALICE.parse().unwrap();
+    let policies = PolicySet {
+        identity: &identity,
+        resource: None,
+        session: None,
+        boundary: None,
+        cross_account: CrossAccount::Both,
+    };
+    let request = Request {
+        principal: &principal,
+        principal_canonical_id: None,
+        action: Action::named("s3:ListBucket").unwrap().into(),
+        resource: "arn:aws:s3:::b",
+        resource_account: "111122223333".parse().unwrap(),
+        context: &context,
+    };
+    assert_eq!(policy::missing_keys(&policies, &request), ["s3:prefix", "aws:username", "aws:principaltag/b"]);
+}

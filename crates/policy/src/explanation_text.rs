@@ -1,0 +1,45 @@
+//! An explanation in words.
+
+use std::fmt;
+
+use crate::explain::{ElementExplanation, Explanation, StatementExplanation};
+
+/// The answer, then each statement with a line for each of its elements (`+` matches, `-` does not), then what would help.
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.summary)?;
+        self.statements.iter().try_for_each(|statement| writeln!(f, "\n{statement}"))?;
+        if !self.advice.is_empty() {
+            writeln!(f, "\nTo allow it:")?;
+        }
+        self.advice.iter().try_for_each(|advice| writeln!(f, "  * {advice}"))
+    }
+}
+
+impl fmt::Display for StatementExplanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, statement {}", self.policy, self.statement)?;
+        if let Some(sid) = &self.sid {
+            write!(f, " (`{sid}`)")?;
+        }
+        write!(f, ", {}: {}", self.effect, if self.applies { "applies" } else { "does not apply" })?;
+        self.elements.iter().try_for_each(|element| write!(f, "\n  {element}"))
+    }
+}
+
+impl fmt::Display for ElementExplanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let quoted = |values: &[String]| format!("`{}`", values.join("`, `"));
+        let mark = if self.matches { '+' } else { '-' };
+        write!(f, "{mark} {}: ", self.element)?;
+        match self.expected.as_slice() {
+            [] => f.write_str("none")?,
+            expected => f.write_str(&quoted(expected))?,
+        }
+        match &self.seen {
+            Some(seen) if seen.is_empty() => f.write_str("; the request has an empty list"),
+            Some(seen) => write!(f, "; the request has {}", quoted(seen)),
+            None => f.write_str("; the request has nothing"),
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Where the statements of a document stand in its text.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use serde_json::value::RawValue;
+
+/// A place in a text. Both count from 1; columns count characters.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Position {
+    /// The line.
+    pub line: usize,
+    /// The character in it.
+    pub column: usize,
+}
+
+/// From where to where each statement of a document reaches, in order: its `{`, and the place behind its `}`. None for a text
+/// that is no policy.
+pub fn statement_spans(text: &str) -> Vec<Range<Position>> {
+    // The names are texts of JSON, which may be escaped.
+    let Ok(members) = serde_json::from_str::<BTreeMap<Cow<'_, str>, &RawValue>>(text) else { return Vec::new() };
+    let Some(statement) = members.get("Statement") else { return Vec::new() };
+    let statements = match serde_json::from_str::<Vec<&RawValue>>(statement.get()) {
+        Ok(statements) => statements,
+        Err(_) => vec![*statement],
+    };
+    let span = |statement: &&RawValue| {
+        // A raw value borrows from the text that it was read from.
+        let start = (statement.get().as_ptr() as usize).checked_sub(text.as_ptr() as usize)?;
+        Some(position(text.get(..start)?)..position(text.get(..start + statement.get().len())?))
+    };
+    statements.iter().filter_map(span).collect()
+}
+
+/// The place behind this much of the text.
+fn position(before: &str) -> Position {
+    let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
+    let last = before.rsplit('\n').next().unwrap_or_default();
+    Position { line, column: last.chars().count() + 1 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_stand_where_their_braces_are() {
+        let at = |line, column| Position { line, column };
+        for (text, want) in [
+            (r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow"}]}"#, vec![at(1, 38)..at(1, 56)]),
+            ("{\"Statement\":\n  {\"Sid\":\"\u{e9}\"}}", vec![at(2, 3)..at(2, 14)]),
+            (r#"{"St\u0061tement":[{},{}]}"#, vec![at(1, 20)..at(1, 22), at(1, 23)..at(1, 25)]),
+            ("{}", vec![]),
+            ("junk", vec![]),
+        ] {
+            assert_eq!(statement_spans(text), want, "{text}");
+        }
+    }
+}
