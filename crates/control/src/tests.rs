@@ -237,3 +237,39 @@ async fn roles_are_assumed_by_whom_they_trust() {
         "{identity}"
     );
 }
+
+#[tokio::test]
+async fn simulations_and_checks_need_their_permission() {
+    let world = World::new();
+    let gateway = Gateway::start(&world, true).await;
+    let al = "PolicySourceArn=arn:aws:iam::000000000000:user/al";
+    let simulate = format!("SimulatePrincipalPolicy&{al}&ActionNames.member.1=s3:GetObject");
+    let custom = format!("SimulateCustomPolicy&PolicyInputList.member.1={GET}&ActionNames.member.1=s3:GetObject");
+    let check = format!("ValidatePolicy&PolicyType=IDENTITY_POLICY&PolicyDocument={GET}");
+    for (line, want) in [
+        (&simulate, "<SimulatePrincipalPolicyResponse xmlns"),
+        (&custom, "<EvalDecision>allowed</EvalDecision>"),
+        (&check, "<ValidatePolicyResult><Findings>"),
+        (&format!("GetContextKeysForPrincipalPolicy&{al}"), "<ContextKeyNames>"),
+        (&format!("GetContextKeysForCustomPolicy&PolicyInputList.member.1={GET}"), "<ContextKeyNames>"),
+    ] {
+        let answer = gateway.ok("root", line).await;
+        assert!(answer.contains(want), "{line}: {answer}");
+        let denied = gateway.call("al", line).await.unwrap_err();
+        assert_eq!(denied.code, "AccessDenied", "{line}");
+    }
+    for (line, action) in [
+        (&simulate, "iam:SimulatePrincipalPolicy on resource: arn:aws:iam::000000000000:user/al"),
+        (&custom, "iam:SimulateCustomPolicy"),
+        (&check, "access-analyzer:ValidatePolicy"),
+    ] {
+        let denied = gateway.call("al", line).await.unwrap_err();
+        assert!(denied.message.replace('"', "").contains(action), "{denied}");
+    }
+    let writer = Gateway::start(&world, false).await;
+    writer.ok("root", "CreateUser&UserName=checker").await;
+    let allow = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"access-analyzer:ValidatePolicy","Resource":"*"}]}"#;
+    writer.ok("root", &format!("PutUserPolicy&UserName=checker&PolicyName=C&PolicyDocument={allow}")).await;
+    writer.ok("checker", &check).await;
+    assert_eq!(writer.code("checker", &custom).await, "AccessDenied");
+}

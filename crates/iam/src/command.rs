@@ -7,7 +7,9 @@ mod inline_policy;
 mod managed_policy;
 mod params;
 mod role;
+mod simulation;
 mod user;
+mod validate_policy;
 mod xml;
 
 #[cfg(test)]
@@ -61,6 +63,10 @@ impl IamError {
         Self::new("ValidationError", 400, message)
     }
 
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::new("InvalidInput", 400, message)
+    }
+
     pub(crate) fn no_such_entity(message: impl Into<String>) -> Self {
         Self::new("NoSuchEntity", 404, message)
     }
@@ -106,6 +112,7 @@ impl Command {
     pub fn find(action: &str) -> Result<&'static Self, IamError> {
         let tables = [user::COMMANDS, access_key::COMMANDS, inline_policy::COMMANDS, managed_policy::COMMANDS];
         let tables = tables.into_iter().chain([attachment::COMMANDS, role::COMMANDS, group::COMMANDS]);
+        let tables = tables.chain([simulation::COMMANDS, validate_policy::COMMANDS]);
         let found = tables.flatten().find(|command| command.name == action);
         found.ok_or_else(|| IamError::not_implemented(&format!("the IAM action `{action}`")))
     }

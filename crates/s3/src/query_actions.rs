@@ -39,7 +39,8 @@ pub enum QueryError {
     Duplicate(String),
 }
 
-/// Actions of SeaweedFS that AWS does not have, with the parameter that names their user.
+/// Actions that AWS's IAM does not have, with the parameter that names their user: SeaweedFS's, and Access Analyzer's check of
+/// policies.
 const EXTENSIONS: &[(&str, &str, &str)] = &[
     ("SetUserStatus", "iam:SetUserStatus", "UserName"),
     ("CreateServiceAccount", "iam:CreateServiceAccount", "ParentUser"),
@@ -47,6 +48,7 @@ const EXTENSIONS: &[(&str, &str, &str)] = &[
     ("GetServiceAccount", "iam:GetServiceAccount", ""),
     ("ListServiceAccounts", "iam:ListServiceAccounts", "ParentUser"),
     ("UpdateServiceAccount", "iam:UpdateServiceAccount", ""),
+    ("ValidatePolicy", "access-analyzer:ValidatePolicy", ""),
 ];
 
 /// Every permission that a call needs; `params` are those of query and body together.

@@ -34,6 +34,20 @@ impl Params {
         self.0.range(prefix.to_owned()..).next().is_some_and(|(name, _)| name.starts_with(prefix))
     }
 
+    /// The members of a list, `name.member.1` and on, in order; an empty list is there as `name=`.
+    ///
+    /// Error: `ValidationError` for more than a thousand, and for a number that is left out.
+    pub fn members(&self, name: &str) -> Result<Vec<String>, IamError> {
+        let prefix = format!("{name}.member.");
+        let given = self.0.range(prefix.clone()..).take_while(|(known, _)| known.starts_with(&prefix)).count();
+        let in_order = (1..=given).map(|place| self.0.get(&format!("{prefix}{place}")).cloned());
+        in_order.collect::<Option<Vec<String>>>().filter(|members| members.len() <= 1000).ok_or_else(|| {
+            IamError::validation(format!(
+                "The list {name} is not valid: {prefix}1 to at most {prefix}1000, none left out"
+            ))
+        })
+    }
+
     /// `Tags.member.N.Key` and `.Value`, in order.
     pub fn tags(&self) -> Result<BTreeMap<String, String>, IamError> {
         let mut tags = BTreeMap::new();
@@ -126,6 +140,16 @@ impl Request<'_> {
         self.page(list, names.map(|name| (name, name)), |xml, name| xml.push(name))
     }
 
+    /// `MaxItems`: how many items a page has at most.
+    pub(super) fn items_max(&self) -> Result<usize, IamError> {
+        match self.params.get("MaxItems") {
+            None => Ok(100),
+            Some(text) => text.parse::<usize>().ok().filter(|most| (1..=1000).contains(most)).ok_or_else(|| {
+                IamError::validation("The specified value for MaxItems is invalid. It must be 1 to 1000")
+            }),
+        }
+    }
+
     /// Writes one page of a list: `IsTruncated`, `Marker` and the items between.
     pub(super) fn page<'a, T: 'a>(
         &self,
@@ -133,12 +157,7 @@ impl Request<'_> {
         items: impl Iterator<Item = (&'a str, T)>,
         mut write: impl FnMut(&mut Xml, T),
     ) -> Result<String, IamError> {
-        let most = match self.params.get("MaxItems") {
-            None => 100,
-            Some(text) => text.parse::<usize>().ok().filter(|most| (1..=1000).contains(most)).ok_or_else(|| {
-                IamError::validation("The specified value for MaxItems is invalid. It must be 1 to 1000")
-            })?,
-        };
+        let most = self.items_max()?;
         let after = self.params.get("Marker");
         let mut items = items.filter(|(name, _)| after.is_none_or(|after| *name > after)).peekable();
         let mut xml = Xml::new();

@@ -259,3 +259,223 @@ fn what_files_define_is_not_changed_by_the_api() {
         assert_eq!(run(&state, &line).unwrap_err().code, "UnmodifiableEntity", "{action}");
     }
 }
+
+/// What a user, a group and a role have, for simulations.
+fn world() -> Snapshot {
+    let deny = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"s3:DeleteObject","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":"false"}}}]}"#;
+    let home = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:ListBucket","Resource":"arn:aws:s3:::b","Condition":{"StringLike":{"s3:prefix":"${aws:username}/*"}}}]}"#;
+    story(&[
+        ("CreateUser&UserName=al&Path=/team/", "="),
+        ("CreateUser&UserName=bo", "="),
+        (&format!("CreatePolicy&PolicyName=P&PolicyDocument={GET}"), "="),
+        ("AttachUserPolicy&UserName=al&PolicyArn=arn:aws:iam::000000000000:policy/P", "="),
+        (&format!("PutUserPolicy&UserName=al&PolicyName=Home&PolicyDocument={home}"), "="),
+        ("CreateGroup&GroupName=g", "="),
+        (&format!("PutGroupPolicy&GroupName=g&PolicyName=D&PolicyDocument={deny}"), "="),
+        ("AddUserToGroup&GroupName=g&UserName=al", "="),
+        (&format!("CreateRole&RoleName=R&AssumeRolePolicyDocument={TRUST}"), "="),
+        ("AttachRolePolicy&RoleName=R&PolicyArn=arn:aws:iam::000000000000:policy/P", "="),
+    ])
+}
+
+/// Each line runs on the same state; `=` before a text: the answer contains it; `!`: the error's code; `~`: it does not contain it.
+fn ask(state: &Snapshot, lines: &[(&str, &str)]) {
+    for (line, want) in lines {
+        match (run(state, line), want.split_at(1)) {
+            (Ok((_, answer)), ("=", part)) => assert!(answer.contains(part), "{line}: {answer}"),
+            (Ok((_, answer)), ("~", part)) => assert!(!answer.contains(part), "{line}: {answer}"),
+            (Err(error), ("!", code)) => assert_eq!(error.code, code, "{line}: {error}"),
+            (found, _) => panic!("{line}: wanted {want}, found {:?}", found.map(|(_, answer)| answer)),
+        }
+    }
+}
+
+#[test]
+fn policies_of_principals_are_simulated() {
+    let of = |name: &str, rest: &str| {
+        format!("SimulatePrincipalPolicy&PolicySourceArn=arn:aws:iam::000000000000:{name}&ActionNames.member.1={rest}")
+    };
+    let al = |rest: &str| of("user/team/al", rest);
+    let object = "ResourceArns.member.1=arn:aws:s3:::b/k";
+    let entry = |name: &str, kind: &str, value: &str| {
+        format!(
+            "ContextEntries.member.1.ContextKeyName={name}&ContextEntries.member.1.ContextKeyType={kind}&ContextEntries.member.1.ContextKeyValues.member.1={value}"
+        )
+    };
+    let insecure = entry("aws:SecureTransport", "boolean", "false");
+    let none = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:PutObject","Resource":"*"}]}"#;
+    let boundary = format!("PermissionsBoundaryPolicyInputList.member.1={none}");
+    let list = format!("{object}&ActionNames.member.2=s3:PutObject&ResourceArns.member.2=arn:aws:s3:::b/l");
+    let prefix = entry("s3:prefix", "string", "al/x");
+    ask(
+        &world(),
+        &[
+            (
+                &al(&format!("s3:GetObject&{object}")),
+                "=<EvaluationResults><member><EvalActionName>s3:GetObject</EvalActionName><EvalResourceName>arn:aws:s3:::b/k</EvalResourceName><EvalDecision>allowed</EvalDecision><MatchedStatements><member><SourcePolicyId>P</SourcePolicyId><SourcePolicyType>IAM Policy</SourcePolicyType><StartPosition><Line>1</Line><Column>38</Column></StartPosition><EndPosition><Line>1</Line><Column>95</Column></EndPosition></member></MatchedStatements><MissingContextValues></MissingContextValues>",
+            ),
+            (&al("s3:GetObject"), "=<EvalResourceName>*</EvalResourceName><EvalDecision>allowed<"),
+            (&al("s3:GetObject"), "~ResourceSpecificResults"),
+            (&al("s3:GetObject"), "~PermissionsBoundaryDecisionDetail"),
+            (&al("s3:PutObject"), "=<EvalDecision>implicitDeny</EvalDecision><MatchedStatements></MatchedStatements>"),
+            (
+                &al("s3:DeleteObject"),
+                "=<MissingContextValues><member>aws:SecureTransport</member></MissingContextValues>",
+            ),
+            (
+                &al(&format!("s3:DeleteObject&{object}&{insecure}")),
+                "=<EvalDecision>explicitDeny</EvalDecision><MatchedStatements><member><SourcePolicyId>group_g_D</SourcePolicyId>",
+            ),
+            (
+                &al(&format!("s3:ListBucket&ResourceArns.member.1=arn:aws:s3:::b&{prefix}")),
+                "=<EvalDecision>allowed</EvalDecision><MatchedStatements><member><SourcePolicyId>user_al_Home<",
+            ),
+            (
+                &al("s3:ListBucket&ResourceArns.member.1=arn:aws:s3:::b"),
+                "=<MissingContextValues><member>s3:prefix</member></MissingContextValues></member></ResourceSpecificResults>",
+            ),
+            (
+                &al(&format!("s3:GetObject&{object}&{boundary}")),
+                "=<EvalDecision>implicitDeny</EvalDecision><MatchedStatements></MatchedStatements><MissingContextValues></MissingContextValues><PermissionsBoundaryDecisionDetail><AllowedByPermissionsBoundary>false<",
+            ),
+            (
+                &al(&format!("s3:PutObject&{object}&{boundary}&PolicyInputList.member.1={none}")),
+                "=<EvalDecision>allowed</EvalDecision><MatchedStatements><member><SourcePolicyId>PolicyInputList.1<",
+            ),
+            (&al(&format!("s3:GetObject&{list}&MaxItems=3")), "=<IsTruncated>true</IsTruncated><Marker>3</Marker>"),
+            (
+                &al(&format!("s3:GetObject&{list}&Marker=3")),
+                "=<EvaluationResults><member><EvalActionName>s3:PutObject</EvalActionName><EvalResourceName>arn:aws:s3:::b/l<",
+            ),
+            (&al(&format!("s3:GetObject&{list}&Marker=4")), "!InvalidInput"),
+            (&of("role/R", "s3:GetObject"), "=<EvalDecision>allowed<"),
+            (&of("group/g", &format!("s3:DeleteObject&{insecure}")), "=<EvalDecision>explicitDeny<"),
+            // Only what stands under exactly this ARN, on which the permission was asked.
+            (&of("user/al", "s3:GetObject"), "!NoSuchEntity"),
+            (&of("user/zed", "s3:GetObject"), "!NoSuchEntity"),
+            (&of("root", "s3:GetObject"), "!InvalidInput"),
+            (&al("s3:Get*"), "!InvalidInput"),
+            (&al("GetObject"), "!InvalidInput"),
+            (&al("s3:GetObject&ResourceArns.member.1=b"), "!InvalidInput"),
+            (&al("s3:GetObject&PolicyInputList.member.1={bad"), "!InvalidInput"),
+            (&al("s3:GetObject&PolicyInputList.member.3={bad"), "!ValidationError"),
+            (&al("s3:GetObject&CallerArn=arn:aws:iam::000000000000:root"), "!InvalidInput"),
+            (&al("s3:GetObject&ResourceHandlingOption=EC2-VPC-EBS"), "!NotImplemented"),
+            (&al(&format!("s3:GetObject&{}", entry("a:b", "text", "x"))), "!InvalidInput"),
+            (
+                &al(&format!(
+                    "s3:GetObject&{}&ContextEntries.member.1.ContextKeyValues.member.2=y",
+                    entry("a:b", "string", "x")
+                )),
+                "!InvalidInput",
+            ),
+            ("SimulatePrincipalPolicy&ActionNames.member.1=s3:GetObject", "!ValidationError"),
+        ],
+    );
+}
+
+#[test]
+fn policies_of_the_call_are_simulated() {
+    let custom = |policy: &str, rest: &str| {
+        format!("SimulateCustomPolicy&PolicyInputList.member.1={policy}&ActionNames.member.1={rest}")
+    };
+    let caller = "CallerArn=arn:aws:iam::111122223333:user/cy";
+    let bucket = |principal: &str| {
+        format!(
+            r#"ResourceArns.member.1=arn:aws:s3:::b/k&ResourcePolicy={{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"AWS":"{principal}"}},"Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*"}}]}}"#
+        )
+    };
+    let owner = "ResourceOwner=arn:aws:iam::000000000000:root";
+    let trust = format!("{caller}&ResourcePolicy={TRUST}&ResourceArns.member.1=arn:aws:iam::111122223333:role/R");
+    let keys = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"arn:aws:s3:::b/${aws:username}/*","Condition":{"IpAddress":{"aws:SourceIp":"10.0.0.0/8"},"StringLike":{"AWS:sourceip":"x"}}}]}"#;
+    ask(
+        &world(),
+        &[
+            (&custom(GET, "s3:GetObject"), "=<EvalDecision>allowed<"),
+            (&custom(GET, "s3:GetObject"), "=<SourcePolicyId>PolicyInputList.1<"),
+            // The caller is root, the simulated one is not.
+            (&custom(GET, "s3:PutObject"), "=<EvalDecision>implicitDeny<"),
+            (
+                &custom(GET, &format!("s3:GetObject&{caller}&{owner}&{}", bucket("111122223333"))),
+                "=<EvalDecisionDetails><entry><key>IAM Policy</key><value>allowed</value></entry><entry><key>Resource Policy</key><value>allowed<",
+            ),
+            (
+                &custom(GET, &format!("s3:GetObject&{caller}&{owner}&{}", bucket("999988887777"))),
+                "=<EvalDecision>implicitDeny<",
+            ),
+            (
+                &custom(TRUST_FREE, &format!("s3:GetObject&{caller}&{}", bucket("111122223333"))),
+                "=<EvalDecision>explicitDeny<",
+            ),
+            (&custom(GET, &format!("s3:GetObject&{}", bucket("111122223333"))), "!InvalidInput"),
+            (&custom(GET, &format!("s3:GetObject&{caller}&ResourcePolicy={GET}")), "!InvalidInput"),
+            (&custom(GET, &format!("s3:GetObject&ResourceOwner=bob")), "!InvalidInput"),
+            (&custom(GET, &format!("sts:AssumeRole&{trust}")), "=<EvalDecision>allowed<"),
+            (&custom(GET, &format!("sts:AssumeRole&{trust}")), "=<SourcePolicyType>Resource Policy<"),
+            ("SimulateCustomPolicy&ActionNames.member.1=s3:GetObject", "!ValidationError"),
+            (&format!("SimulateCustomPolicy&PolicyInputList.member.1={GET}"), "!ValidationError"),
+            (
+                &format!("GetContextKeysForCustomPolicy&PolicyInputList.member.1={keys}"),
+                "=<ContextKeyNames><member>aws:SourceIp</member><member>aws:username</member></ContextKeyNames>",
+            ),
+            ("GetContextKeysForCustomPolicy", "!ValidationError"),
+            (
+                "GetContextKeysForPrincipalPolicy&PolicySourceArn=arn:aws:iam::000000000000:user/team/al",
+                "=<member>s3:prefix</member>",
+            ),
+            (
+                "GetContextKeysForPrincipalPolicy&PolicySourceArn=arn:aws:iam::000000000000:user/team/al",
+                "=<member>aws:SecureTransport</member>",
+            ),
+            (
+                &format!(
+                    "GetContextKeysForPrincipalPolicy&PolicySourceArn=arn:aws:iam::000000000000:user/bo&PolicyInputList.member.1={keys}"
+                ),
+                "=<member>aws:SourceIp</member>",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn an_attached_policy_that_is_missing_is_named_by_the_simulation() {
+    let user =
+        crate::documents::UserDocument { name: "al".into(), policy_names: vec!["Gone".into()], ..Default::default() };
+    let state = start().apply([Change::User("al".into(), Some(Ok(user)))]);
+    let line =
+        "SimulatePrincipalPolicy&PolicySourceArn=arn:aws:iam::000000000000:user/al&ActionNames.member.1=s3:GetObject";
+    ask(
+        &state,
+        &[(
+            line,
+            "=<EvalDecision>explicitDeny</EvalDecision><MatchedStatements><member><SourcePolicyId>Gone</SourcePolicyId>",
+        )],
+    );
+}
+
+#[test]
+fn documents_are_validated_without_being_stored() {
+    let public = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*"}]}"#;
+    let typo = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObjcet","Resource":"*"}]}"#;
+    let check = |document: &str, rest: &str| format!("ValidatePolicy&PolicyDocument={document}&PolicyType={rest}");
+    ask(
+        &start(),
+        &[
+            (&check(GET, "IDENTITY_POLICY"), "=<Findings>"),
+            (&check(GET, "IDENTITY_POLICY"), "~ERROR"),
+            (&check(typo, "IDENTITY_POLICY"), "=<Path>Statement[0].Action[0]</Path>"),
+            (&check(public, "IDENTITY_POLICY"), "=<FindingType>ERROR</FindingType>"),
+            (&check(public, "RESOURCE_POLICY"), "=<FindingType>SECURITY_WARNING</FindingType>"),
+            (&check(public, "RESOURCE_POLICY&ValidatePolicyResourceType=AWS::S3::Bucket"), "~<FindingType>ERROR<"),
+            (&check(TRUST, "RESOURCE_POLICY&ValidatePolicyResourceType=AWS::S3::Bucket"), "=<FindingType>ERROR<"),
+            (
+                &check(TRUST, "RESOURCE_POLICY&ValidatePolicyResourceType=AWS::IAM::AssumeRolePolicyDocument"),
+                "~<FindingType>ERROR<",
+            ),
+            (&check("{bad", "IDENTITY_POLICY"), "=<FindingType>ERROR</FindingType>"),
+            (&check(GET, "SERVICE_CONTROL_POLICY"), "!ValidationError"),
+            (&check(GET, "RESOURCE_POLICY&ValidatePolicyResourceType=AWS::SNS::Topic"), "!ValidationError"),
+            ("ValidatePolicy&PolicyType=IDENTITY_POLICY", "!ValidationError"),
+        ],
+    );
+}

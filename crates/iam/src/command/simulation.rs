@@ -1,0 +1,114 @@
+//! SimulatePrincipalPolicy and SimulateCustomPolicy: the one evaluator, asked about requests that nobody makes.
+//!
+//! What decides is what decides real requests on this gateway, its rule for requests across accounts included. Buckets' own
+//! policies are not looked up, as on AWS: `ResourcePolicy` names the one to count.
+
+mod answer;
+mod scenario;
+mod source;
+
+use policy::Policy;
+
+use self::scenario::Scenario;
+use self::source::Source;
+use super::xml::Xml;
+use super::{Answer, Command, IamError, Outcome, Request, read};
+use crate::snapshot::Snapshot;
+
+pub(super) const COMMANDS: &[Command] = &[
+    read("SimulatePrincipalPolicy", |r, s| simulate(r, s, Some(source::holder(r, s)?))),
+    read("SimulateCustomPolicy", |r, s| simulate(r, s, None)),
+    read("GetContextKeysForPrincipalPolicy", |r, s| {
+        let holder = source::holder(r, s)?;
+        context_keys(source::of_holder(&holder, s).into_iter().chain(source::inputs(r)?))
+    }),
+    read("GetContextKeysForCustomPolicy", |r, _| context_keys(source::required_inputs(r)?.into_iter())),
+];
+
+/// The most statements that one call asks; a page ends early where there would be more.
+const STATEMENTS_MAX: usize = 200_000;
+
+fn simulate(request: &Request<'_>, state: &Snapshot, holder: Option<source::SourceHolder<'_>>) -> Answer {
+    let actions = actions(request)?;
+    let scenario = Scenario::new(request, state, holder.as_ref(), &actions)?;
+    let resources = resources(request)?;
+    let all_resources = [String::from("*")];
+    let per_resource = !resources.is_empty();
+    let resources = if per_resource { resources.as_slice() } else { &all_resources };
+    let pairs = actions.iter().flat_map(|action| resources.iter().map(move |resource| (action, resource)));
+    let total = actions.len() * resources.len();
+    let from = match request.params.get("Marker") {
+        None => 0,
+        Some(marker) => marker
+            .parse::<usize>()
+            .ok()
+            .filter(|from| *from < total)
+            .ok_or_else(|| IamError::invalid("The Marker is not one that this call with these inputs answered"))?,
+    };
+    let most = request.items_max()?.min((STATEMENTS_MAX / scenario.statements().max(1)).max(1));
+    let mut xml = Xml::new();
+    xml.element("EvaluationResults", |xml| {
+        for (action, resource) in pairs.skip(from).take(most) {
+            xml.element("member", |xml| answer::write(xml, &scenario, action, resource, per_resource));
+        }
+    });
+    let truncated = from + most < total;
+    xml.text("IsTruncated", if truncated { "true" } else { "false" });
+    if truncated {
+        xml.text("Marker", &(from + most).to_string());
+    }
+    Ok(Outcome { changes: Vec::new(), result: Some(xml.finish()) })
+}
+
+fn actions(request: &Request<'_>) -> Result<Vec<String>, IamError> {
+    let actions = request.params.members("ActionNames")?;
+    if actions.is_empty() {
+        return Err(IamError::validation("ActionNames is missing: name the operations, for example s3:GetObject"));
+    }
+    let is_action = |action: &String| {
+        let word = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        action.split_once(':').is_some_and(|(service, name)| word(service) && word(name))
+    };
+    match actions.iter().find(|action| !is_action(action)) {
+        Some(action) => Err(IamError::invalid(format!(
+            "The action `{action}` is not valid: a service and an operation without wildcards are expected, like s3:GetObject"
+        ))),
+        None => Ok(actions),
+    }
+}
+
+fn resources(request: &Request<'_>) -> Result<Vec<String>, IamError> {
+    let resources = request.params.members("ResourceArns")?;
+    let is_arn = |arn: &String| arn == "*" || (arn.starts_with("arn:") && arn.splitn(6, ':').count() == 6);
+    match resources.iter().find(|arn| !is_arn(arn) || arn.len() > 2048) {
+        Some(arn) => Err(IamError::invalid(format!(
+            "The resource `{arn}` is not valid: an ARN of at most 2048 characters is expected, like arn:aws:s3:::bucket/key, or *"
+        ))),
+        None => Ok(resources),
+    }
+}
+
+fn context_keys(sources: impl Iterator<Item = Source>) -> Answer {
+    let mut xml = Xml::new();
+    xml.element("ContextKeyNames", |xml| {
+        for key in keys_of(sources.map(|source| source.text)) {
+            xml.text("member", &key);
+        }
+    });
+    Ok(Outcome { changes: Vec::new(), result: Some(xml.finish()) })
+}
+
+/// The condition keys of documents, each once, as it is spelled first.
+fn keys_of(texts: impl Iterator<Item = std::sync::Arc<str>>) -> Vec<String> {
+    let mut keys: Vec<String> = Vec::new();
+    for text in texts {
+        // A policy that cannot be read tests nothing: it denies.
+        let Ok(policy) = Policy::parse_stored(policy::PolicyKind::Identity, &text) else { continue };
+        for key in policy.context_keys() {
+            if !keys.iter().any(|known| known.eq_ignore_ascii_case(&key)) {
+                keys.push(key);
+            }
+        }
+    }
+    keys
+}

@@ -1,0 +1,48 @@
+//! ValidatePolicy, which on AWS is IAM Access Analyzer's: what there is to say of a document, without storing it.
+
+use policy::{PolicyKind, Severity};
+
+use super::xml::Xml;
+use super::{Answer, Command, IamError, Outcome, Request, read};
+use crate::snapshot::Snapshot;
+
+pub(super) const COMMANDS: &[Command] = &[read("ValidatePolicy", validate_policy)];
+
+fn validate_policy(request: &Request<'_>, _: &Snapshot) -> Answer {
+    let document = request.params.required("PolicyDocument")?;
+    let kind = kind(request)?;
+    let mut xml = Xml::new();
+    xml.element("Findings", |xml| {
+        for finding in policy::validate(kind, None, document) {
+            let severity = match finding.severity {
+                Severity::Error => "ERROR",
+                Severity::SecurityWarning => "SECURITY_WARNING",
+                Severity::Warning => "WARNING",
+                Severity::Suggestion => "SUGGESTION",
+            };
+            xml.element("member", |xml| {
+                xml.text("FindingType", severity).text("FindingDetails", &finding.message);
+                xml.text("Path", &finding.path).text("Advice", &finding.advice);
+            });
+        }
+    });
+    Ok(Outcome { changes: Vec::new(), result: Some(xml.finish()) })
+}
+
+fn kind(request: &Request<'_>) -> Result<PolicyKind, IamError> {
+    let resource = request.params.get("ValidatePolicyResourceType");
+    match (request.params.required("PolicyType")?, resource) {
+        ("IDENTITY_POLICY", None) => Ok(PolicyKind::Identity),
+        ("RESOURCE_POLICY", None | Some("AWS::S3::Bucket")) => Ok(PolicyKind::Bucket),
+        ("RESOURCE_POLICY", Some("AWS::IAM::AssumeRolePolicyDocument")) => Ok(PolicyKind::Trust),
+        ("IDENTITY_POLICY", Some(_)) => {
+            Err(IamError::validation("ValidatePolicyResourceType goes with the PolicyType RESOURCE_POLICY alone"))
+        }
+        ("RESOURCE_POLICY", Some(other)) => Err(IamError::validation(format!(
+            "ValidatePolicyResourceType: `{other}` is neither AWS::S3::Bucket nor AWS::IAM::AssumeRolePolicyDocument"
+        ))),
+        (other, _) => Err(IamError::validation(format!(
+            "PolicyType: `{other}` is neither IDENTITY_POLICY nor RESOURCE_POLICY; there are no other types of policies here"
+        ))),
+    }
+}
