@@ -7,7 +7,7 @@ from pathlib import Path
 
 import requests
 
-from clients import REGION, Key
+from clients import Key
 from processes import Server, free_port, run, wait_for
 from weed import weed_s3
 
@@ -29,7 +29,7 @@ def gateway(name, directory, filer, flags=(), port=None, env=None):
     address = filer if isinstance(filer, str) else filer.address
     server = Server(
         name,
-        [binary(), "s3", f"-filer={address}", "-ip.bind=127.0.0.1", f"-port={port}", f"-region={REGION}", *flags],
+        [binary(), "s3", f"-filer={address}", "-ip.bind=127.0.0.1", f"-port={port}", *flags],
         directory,
         env=env,
         ready_port=port,

@@ -168,7 +168,12 @@ impl Door {
         let prefixes = sigv4::path_prefixes(arrival.head);
         let expect = self.expectations(arrival, &hosts, &prefixes);
         let verified = sigv4::verify(arrival.head, claim, &holder.secret, &expect, &self.signing_keys);
-        let verified = verified.map_err(from_signature)?;
+        let verified = verified.map_err(|error| {
+            let error = from_signature(error);
+            // SDKs read the region here and try again with it.
+            let other_region = !self.region.is_empty() && claim.scope.region != self.region;
+            if other_region { error.field("Region", self.region.as_str()) } else { error }
+        })?;
         Ok(Authenticated {
             caller: holder.caller,
             authentication,

@@ -108,7 +108,7 @@ pub struct Server {
     /// Address to listen on.
     #[arg(long = "ip.bind", default_value = "127.0.0.1")]
     pub ip_bind: String,
-    /// Region that signatures are made for.
+    /// Region that signatures must be made for; `any` accepts all of them.
     #[arg(long, default_value = "us-east-1")]
     pub region: String,
     /// Replace the root access key and print the new one.
@@ -132,8 +132,8 @@ pub struct S3 {
     /// Address to listen on; default is all.
     #[arg(long = "ip.bind", default_value = "")]
     pub ip_bind: String,
-    /// Region that signatures must be made for; empty accepts any, as weed does.
-    #[arg(long, default_value = "")]
+    /// Region that signatures must be made for; `any` accepts all of them, as weed does.
+    #[arg(long, default_value = "us-east-1")]
     pub region: String,
     /// Data centre whose volume servers are preferred.
     #[arg(long = "dataCenter", default_value = "")]

@@ -56,7 +56,9 @@ fn announce(url: &str, server: &Server, root: &RootKey) {
         server.dir.display()
     );
     match (&root.file, root.is_new) {
-        (_, true) => println!("\n{}", root.introduction(url, &server.region)),
+        (_, true) => {
+            println!("\n{}", root.introduction(url, if server.region == "any" { "us-east-1" } else { &server.region }))
+        }
         (Some(file), false) => println!("The root access key is in {}.", file.display()),
         (None, false) => println!("The root access key is the one in AWS_ACCESS_KEY_ID."),
     }

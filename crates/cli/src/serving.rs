@@ -70,6 +70,9 @@ pub fn check(serving: &Serving) -> Result<(), String> {
 /// Runs the gateway until a signal. `announce` is called with the URL when it listens.
 pub async fn run(mut plan: Plan, serving: &Serving, announce: impl FnOnce(&str)) -> Result<(), String> {
     let started = Instant::now();
+    if plan.region == "any" {
+        plan.region.clear();
+    }
     (plan.complete)(&mut plan.configuration.identities, plan.root.as_ref())?;
     let config = &plan.configuration;
     let layout = Layout::new(&config.iam, &plan.filer_configuration.buckets_root);
