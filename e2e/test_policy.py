@@ -428,3 +428,29 @@ def test_only_those_allowed_may_write_policies(url, root_a, bucket):
     set_policy(root_a, bucket, to(aws(user_arn("bob")), "Allow", "s3:PutBucketPolicy", arn(bucket, None)))
     assert request(BOB, "PUT", f"{url}/{bucket}?policy", policy).status in (200, 204)
     assert outcome(url, None, "GET", bucket, "open/a") == 200
+
+
+def test_a_copy_of_tags_needs_the_permissions_of_tags(gateway_a, root_a, bucket):
+    root_a.put_object_tagging(Bucket=bucket, Key="open/a", Tagging={"TagSet": [{"Key": "team", "Value": "blue"}]})
+    objects = ["s3:GetObject", "s3:PutObject"]
+    set_policy(root_a, bucket, to(aws(user_arn("bob")), "Allow", objects, arn(bucket)))
+    bob = s3(gateway_a.url, BOB)
+    copy = {"Bucket": bucket, "Key": "copy", "CopySource": f"{bucket}/open/a"}
+    with refused("AccessDenied", 403):
+        bob.copy_object(**copy)
+    bob.copy_object(**copy, TaggingDirective="REPLACE")
+    bob.copy_object(**copy | {"CopySource": f"{bucket}/open/b"})  # no tags, nothing more to ask for
+    tags = ["s3:GetObjectTagging", "s3:PutObjectTagging"]
+    set_policy(root_a, bucket, to(aws(user_arn("bob")), "Allow", objects + tags, arn(bucket)))
+    bob.copy_object(**copy)
+    assert root_a.get_object_tagging(Bucket=bucket, Key="copy")["TagSet"] == [{"Key": "team", "Value": "blue"}]
+
+
+def test_a_copy_does_not_tell_missing_keys(gateway_a, root_a, bucket):
+    set_policy(root_a, bucket, to(aws(user_arn("bob")), "Allow", ["s3:GetObject", "s3:PutObject"], arn(bucket)))
+    bob = s3(gateway_a.url, BOB)
+    copy = {"Bucket": bucket, "Key": "copy", "CopySource": f"{bucket}/nothing"}
+    with refused("AccessDenied", 403):
+        bob.copy_object(**copy)
+    with refused("NoSuchKey", 404):
+        root_a.copy_object(**copy)

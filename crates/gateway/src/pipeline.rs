@@ -19,6 +19,7 @@ use sigv4::{BodyCheck, ChunkedDecoder};
 use crate::accept::{Answer as Answers, Connection};
 use crate::body::{ObjectBody, Promises, ResponseBody, Source, source};
 use crate::gateway::Gateway;
+use crate::metrics::Metrics;
 use crate::op::{self, Answer, Call};
 use crate::respond::{self, Trail};
 use crate::{errors, form, pages};
@@ -31,6 +32,22 @@ pub(crate) struct Visit<'a> {
     pub(crate) now: Timestamp,
 }
 
+/// Counts a request while it is being answered, also when its client goes away.
+struct InFlight<'a>(&'a Metrics);
+
+impl<'a> InFlight<'a> {
+    fn enter(metrics: &'a Metrics) -> Self {
+        metrics.in_flight.inc();
+        Self(metrics)
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.in_flight.dec();
+    }
+}
+
 impl Answers for Gateway {
     async fn answer(&self, connection: Connection, request: Request<Incoming>) -> Response<ResponseBody> {
         let started = Instant::now();
@@ -40,7 +57,7 @@ impl Answers for Gateway {
         if let Some(page) = pages::page(self, &head) {
             return page;
         }
-        self.metrics.in_flight.inc();
+        let _counted = InFlight::enter(&self.metrics);
         let mut trail = Trail::new(respond::request_id());
         let answer = self.walk(connection, &head, incoming, &mut trail).await;
         let mut response = respond::respond(self, &head, answer, &trail);
@@ -48,7 +65,6 @@ impl Answers for Gateway {
             // The client was never told to send its body: whatever comes next on this connection could be taken for it.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        self.metrics.in_flight.dec();
         self.metrics.answered(trail.operation, response.status().as_u16(), started.elapsed());
         trail.audit(&head, response.status(), started.elapsed());
         response

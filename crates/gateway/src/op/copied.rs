@@ -4,11 +4,12 @@ use std::ops::Range;
 
 use filer::{BodyError, BytesIn, BytesOut, Entry, FilerError, WriteTarget, Written};
 use futures_util::StreamExt;
-use s3::{CopySource, EncryptionHeaders, ReadConditions, S3Error, S3ErrorCode};
+use s3::{CopySource, EncryptionHeaders, ReadConditions, Requirement, S3Error, S3ErrorCode};
 use sigv4::checksum::{Checksum, ChecksumAlgorithm, Hasher};
 
 use super::Call;
 use super::answer;
+use super::find::no_such_key;
 use super::upload::Upload;
 use crate::errors;
 
@@ -44,7 +45,12 @@ impl Call<'_> {
             return Err(S3Error::new(S3ErrorCode::NoSuchBucket).field("BucketName", source.bucket.as_str()));
         };
         answer::refuse_version(source.version_id.as_ref(), bucket.keeps_versions())?;
-        let entry = self.object(&source.bucket, &source.key).await?;
+        let entry = self.object_if_any(&source.bucket, &source.key).await?;
+        let entry = entry.ok_or_else(|| {
+            // Who may not list the bucket is not told which keys it lacks.
+            let list = Requirement::on_bucket("s3:ListBucket", &source.bucket);
+            self.may(&list).err().unwrap_or_else(|| no_such_key(&source.key))
+        })?;
         answer::refuse_encrypted(&entry)?;
         conditions.check_copy_source(&entry.etag(), entry.attributes().mtime)?;
         Ok(entry)

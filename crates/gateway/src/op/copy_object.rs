@@ -6,7 +6,7 @@ use filer::{Entry, FilerError, Mutation, Transaction};
 use futures_util::StreamExt;
 use iam::Bucket;
 use s3::op::{CopyObject, CopyResult, MetadataDirective};
-use s3::{Checksum, S3Error, S3ErrorCode, WriteCondition};
+use s3::{Checksum, Effect, Operation, S3Error, S3ErrorCode, WriteCondition};
 
 use super::Call;
 use super::answer::{self, Answer};
@@ -33,6 +33,9 @@ pub async fn copy_object(call: &Call<'_>, permit: Permit<CopyObject>) -> Answer 
     }
     let source = call.copy_source(&input.source, &input.source_conditions, &input.object.encryption).await?;
     check_copy_bytes(source.content_bytes())?;
+    if input.tagging_directive == MetadataDirective::Copy && !object::tags(&source).is_empty() {
+        may_copy_tags(call, &input)?;
+    }
     call.look_ahead(&input.bucket, &input.key, &input.condition).await?;
     let entry = match still(&source).filter(|_| onto_itself && keeps_checksum(&source, &input)) {
         Some(condition) => {
@@ -44,6 +47,13 @@ pub async fn copy_object(call: &Call<'_>, permit: Permit<CopyObject>) -> Answer 
         None => copy_bytes(call, bucket, &input, &source).await?,
     };
     answer::document(result(&entry).to_xml())
+}
+
+/// Tags are read from one object and written to another, and each takes a permission of its own.
+fn may_copy_tags(call: &Call<'_>, input: &CopyObject) -> Result<(), S3Error> {
+    let also = s3::conditional(&Operation::CopyObject(input.clone()));
+    let of_tags = also.iter().filter(|also| also.effect == Effect::CopyTags);
+    of_tags.map(|also| call.may(&also.requirement)).collect()
 }
 
 fn changes_something(input: &CopyObject) -> bool {
