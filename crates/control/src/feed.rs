@@ -335,7 +335,9 @@ impl Follower {
     /// Swaps in the next Snapshot, once everything was loaded.
     fn publish(&self, working: &mut Working, changes: Vec<Change>) {
         if !changes.is_empty() {
+            self.metrics.read(&changes);
             working.snapshot = working.snapshot.apply(changes);
+            self.metrics.published(&working.snapshot);
         }
         if working.loaded {
             self.digest.store(working.index.digest(), Ordering::Relaxed);

@@ -116,6 +116,12 @@ impl Policy {
         keys
     }
 
+    /// Those of [`Policy::context_keys`] that no request can have: keys of `aws:`, `s3:`, `iam:` or `sts:` that do not exist, and names that
+    /// are no keys. A condition on one of them is tested as on any absent key.
+    pub fn unknown_keys(&self) -> Vec<String> {
+        self.context_keys().into_iter().filter(|key| !rules::is_known_key(key)).collect()
+    }
+
     /// Whether the policy grants public access, as GetBucketPolicyStatus and BlockPublicPolicy mean it.
     pub fn is_public(&self) -> bool {
         public::is_public(&self.document)

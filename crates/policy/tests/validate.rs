@@ -359,3 +359,10 @@ fn context_keys_are_listed_once() {
     let keys = Policy::parse(PolicyKind::Identity, text).unwrap().context_keys();
     assert_eq!(keys, ["s3:prefix", "aws:SecureTransport", "aws:principaltag/team", "aws:username"]);
 }
+
+#[test]
+fn unknown_keys_are_told() {
+    let text = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*","Condition":{
+        "StringEquals":{"s3:prefx":"a","s3:prefix":"a","aws:PrincipalTag/x":"1","saml:aud":"x"}}}]}"#;
+    assert_eq!(Policy::parse_stored(PolicyKind::Identity, text).unwrap().unknown_keys(), ["s3:prefx"]);
+}

@@ -3,6 +3,8 @@
 use std::sync::atomic::AtomicU64;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use iam::{Change, Snapshot};
+use policy::{Policy, PolicyKind};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
@@ -22,10 +24,16 @@ pub struct FeedMetrics {
     pub lag_seconds: Gauge<f64, AtomicU64>,
     /// When something was last heard of a filer, seconds since 1970 on the filer's clock.
     pub heard_seconds: Gauge<f64, AtomicU64>,
+    /// Documents that cannot be read, and facts that contradict each other, at this moment.
+    pub problems: Gauge,
+    /// Policies that were read and cannot be parsed: they deny.
+    pub unparsable_policies: Counter,
+    /// Condition keys that do not exist, in policies that were read.
+    pub unknown_condition_keys: Counter,
 }
 
 impl FeedMetrics {
-    /// Registers them as `feed_*`, in a registry that puts its own prefix before them.
+    /// Registers them as `feed_*` and `iam_*`, in a registry that puts its own prefix before them.
     pub fn register(&self, registry: &mut Registry) {
         let feed = registry.sub_registry_with_prefix("feed");
         feed.register("events", "Events of the change feed", self.events.clone());
@@ -34,6 +42,50 @@ impl FeedMetrics {
         feed.register("connected", "Open streams of the change feed", self.connected.clone());
         feed.register("lag_seconds", "Delay of the last event, in seconds", self.lag_seconds.clone());
         feed.register("heard_seconds", "Time of the last sign of life of a filer", self.heard_seconds.clone());
+        let iam = registry.sub_registry_with_prefix("iam");
+        iam.register("problems", "IAM documents that cannot be read or contradict each other", self.problems.clone());
+        iam.register("unparsable_policies", "Policies read that cannot be parsed", self.unparsable_policies.clone());
+        let help = "Condition keys that do not exist, in policies read";
+        iam.register("unknown_condition_keys", help, self.unknown_condition_keys.clone());
+    }
+
+    /// These documents were read.
+    pub(super) fn read(&self, changes: &[Change]) {
+        for change in changes {
+            match change {
+                Change::Policy(_, _, Some(Ok(policy))) | Change::Inline(_, _, Some(Ok(policy))) => {
+                    self.read_policy(PolicyKind::Identity, &policy.text);
+                }
+                Change::Role(_, _, Some(Ok(role))) => self.read_policy(PolicyKind::Trust, &role.trust_policy),
+                Change::WeedPolicies(Some(Ok(policies))) => {
+                    let inline = policies.inline.values().flat_map(|policies| policies.values());
+                    inline
+                        .chain(policies.managed.values())
+                        .for_each(|text| self.read_policy(PolicyKind::Identity, text));
+                }
+                Change::Bucket(_, Some(bucket)) => {
+                    bucket.policy.iter().for_each(|policy| self.read_policy(PolicyKind::Bucket, &policy.text));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn read_policy(&self, kind: PolicyKind, text: &str) {
+        match Policy::parse_stored(kind, text) {
+            Ok(policy) => {
+                let unknown = policy.unknown_keys().len();
+                self.unknown_condition_keys.inc_by(u64::try_from(unknown).unwrap_or(u64::MAX));
+            }
+            Err(_) => {
+                self.unparsable_policies.inc();
+            }
+        }
+    }
+
+    /// This is the state now.
+    pub(super) fn published(&self, snapshot: &Snapshot) {
+        self.problems.set(i64::try_from(snapshot.counts().problems).unwrap_or(i64::MAX));
     }
 
     /// An event of this time was applied now.
@@ -54,4 +106,28 @@ fn seconds(ns: i64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "a gauge for people: microseconds suffice")]
     let seconds = ns as f64 / 1e9;
     seconds
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use iam::{Holder, PolicyPlace, PolicyText};
+
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_policies_is_counted() {
+        let metrics = FeedMetrics::default();
+        let text = |text: &str| Some(Ok(PolicyText { text: Arc::from(text), facts: iam::Facts::default() }));
+        let wrong_key = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*","Condition":{"StringEquals":{"s3:prefx":"a","aws:prefix":"b"}}}]}"#;
+        metrics.read(&[
+            Change::Policy("P".into(), PolicyPlace::Api, text(wrong_key)),
+            Change::Policy("Q".into(), PolicyPlace::Api, text("{bad")),
+            Change::Inline(Holder::User("al".into()), "I".into(), text("{}")),
+            Change::Policy("P".into(), PolicyPlace::Api, None),
+        ]);
+        assert_eq!(metrics.unknown_condition_keys.get(), 2);
+        assert_eq!(metrics.unparsable_policies.get(), 2);
+    }
 }
