@@ -26,15 +26,14 @@ pub(super) const COMMANDS: &[Command] = &[
 ];
 
 /// The most statements that one call asks; a page ends early where there would be more.
-const STATEMENTS_MAX: usize = 200_000;
+const STATEMENTS_MAX: usize = 100_000;
 
 fn simulate(request: &Request<'_>, state: &Snapshot, holder: Option<source::SourceHolder<'_>>) -> Answer {
     let actions = actions(request)?;
     let scenario = Scenario::new(request, state, holder.as_ref(), &actions)?;
     let resources = resources(request)?;
     let all_resources = [String::from("*")];
-    let per_resource = !resources.is_empty();
-    let resources = if per_resource { resources.as_slice() } else { &all_resources };
+    let resources = if resources.is_empty() { &all_resources } else { resources.as_slice() };
     let pairs = actions.iter().flat_map(|action| resources.iter().map(move |resource| (action, resource)));
     let total = actions.len() * resources.len();
     let from = match request.params.get("Marker") {
@@ -49,7 +48,7 @@ fn simulate(request: &Request<'_>, state: &Snapshot, holder: Option<source::Sour
     let mut xml = Xml::new();
     xml.element("EvaluationResults", |xml| {
         for (action, resource) in pairs.skip(from).take(most) {
-            xml.element("member", |xml| answer::write(xml, &scenario, action, resource, per_resource));
+            xml.element("member", |xml| answer::write(xml, &scenario, action, resource));
         }
     });
     let truncated = from + most < total;

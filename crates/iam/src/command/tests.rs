@@ -409,7 +409,7 @@ fn policies_of_the_call_are_simulated() {
             ),
             (&custom(GET, &format!("s3:GetObject&{}", bucket("111122223333"))), "!InvalidInput"),
             (&custom(GET, &format!("s3:GetObject&{caller}&ResourcePolicy={GET}")), "!InvalidInput"),
-            (&custom(GET, &format!("s3:GetObject&ResourceOwner=bob")), "!InvalidInput"),
+            (&custom(GET, "s3:GetObject&ResourceOwner=bob"), "!InvalidInput"),
             (&custom(GET, &format!("sts:AssumeRole&{trust}")), "=<EvalDecision>allowed<"),
             (&custom(GET, &format!("sts:AssumeRole&{trust}")), "=<SourcePolicyType>Resource Policy<"),
             ("SimulateCustomPolicy&ActionNames.member.1=s3:GetObject", "!ValidationError"),

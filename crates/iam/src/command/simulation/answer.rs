@@ -10,8 +10,9 @@ use policy::{
 use super::super::xml::Xml;
 use super::scenario::Scenario;
 
-/// Writes an `EvaluationResult`.
-pub(super) fn write(xml: &mut Xml, scenario: &Scenario, action: &str, resource: &str, per_resource: bool) {
+/// Writes an `EvaluationResult`. Where a resource was named it stands below it once more, the keys that were missing
+/// too: AWS tells them there, and clients look in both places.
+pub(super) fn write(xml: &mut Xml, scenario: &Scenario, action: &str, resource: &str) {
     let policies = scenario.policies();
     let request = policy::Request {
         principal: &scenario.principal,
@@ -35,9 +36,7 @@ pub(super) fn write(xml: &mut Xml, scenario: &Scenario, action: &str, resource: 
     };
     xml.text("EvalActionName", action).text("EvalResourceName", resource).text("EvalDecision", decision);
     xml.element("MatchedStatements", |xml| matched(xml, scenario, &told));
-    // Where resources are named, AWS tells the keys for each of them.
-    let of_action = if per_resource { &[] } else { missing.as_slice() };
-    names(xml, "MissingContextValues", of_action);
+    names(xml, "MissingContextValues", &missing);
     let is_cross_account = scenario.principal.account() != Some(request.resource_account);
     let details = is_cross_account && scenario.resource.is_some();
     let write_details = |xml: &mut Xml| {
@@ -55,7 +54,7 @@ pub(super) fn write(xml: &mut Xml, scenario: &Scenario, action: &str, resource: 
         }
     };
     write_details(xml);
-    if per_resource {
+    if resource != "*" {
         xml.element("ResourceSpecificResults", |xml| {
             xml.element("member", |xml| {
                 xml.text("EvalResourceName", resource).text("EvalResourceDecision", decision);
