@@ -20,7 +20,7 @@ pub fn request_context(
         context.set("aws:SourceIp", ip.to_string());
     }
     context.set("aws:SecureTransport", caller.secure_transport.to_string());
-    context.set("aws:CurrentTime", now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+    context.set("aws:CurrentTime", timestamp(now.as_second()));
     context.set("aws:EpochTime", now.as_second().to_string());
     context.set("aws:ViaAWSService", "false");
     context.set("aws:PrincipalIsAWSService", "false");
@@ -92,7 +92,5 @@ fn signature_keys(context: &mut Context, authenticated: &Authenticated, now: jif
 }
 
 fn timestamp(seconds: i64) -> String {
-    jiff::Timestamp::from_second(seconds)
-        .map(|time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
-        .unwrap_or_default()
+    jiff::Timestamp::from_second(seconds).map(|time| time.to_string()).unwrap_or_default()
 }

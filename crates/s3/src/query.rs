@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use percent_encoding::percent_decode_str;
 
 use crate::{S3Error, S3ErrorCode};
@@ -17,7 +19,7 @@ impl QueryString {
         let mut pairs: Vec<(String, String)> = Vec::new();
         for piece in raw.unwrap_or_default().split('&').filter(|piece| !piece.is_empty()) {
             let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
-            let (name, value) = (decode(&name.replace('+', " "))?, decode(&value.replace('+', " "))?);
+            let (name, value) = (decode(&spaced(name))?, decode(&spaced(value))?);
             if pairs.iter().any(|(known, _)| *known == name) {
                 let message = "The parameter is there more than once: send it once";
                 return Err(S3Error::invalid_argument(name, value, message));
@@ -46,6 +48,11 @@ impl QueryString {
     pub fn into_pairs(self) -> Vec<(String, String)> {
         self.pairs
     }
+}
+
+/// `+` as a space.
+fn spaced(text: &str) -> Cow<'_, str> {
+    if text.contains('+') { Cow::Owned(text.replace('+', " ")) } else { Cow::Borrowed(text) }
 }
 
 /// Decodes `%XX` once. A `%` without two hexadecimal digits, or bytes that are not UTF-8, are `InvalidURI`.

@@ -1,14 +1,16 @@
 use jiff::Timestamp;
-use jiff::fmt::{rfc2822, strtime};
+use jiff::fmt::rfc2822::{self, DateTimePrinter};
+use jiff::fmt::strtime;
 
 /// A moment as S3's documents print it, for example `2009-10-12T17:50:30.000Z`. `seconds` counts from 1970.
 pub fn iso8601(seconds: i64) -> String {
-    strtime::format("%Y-%m-%dT%H:%M:%S.000Z", moment(seconds)).unwrap_or_default()
+    let text = moment(seconds).to_string();
+    format!("{}.000Z", text.trim_end_matches('Z'))
 }
 
 /// A moment as HTTP headers print it, for example `Mon, 12 Oct 2009 17:50:30 GMT`. `seconds` counts from 1970.
 pub fn http_date(seconds: i64) -> String {
-    strtime::format("%a, %d %b %Y %H:%M:%S GMT", moment(seconds)).unwrap_or_default()
+    DateTimePrinter::new().timestamp_to_rfc9110_string(&moment(seconds)).unwrap_or_default()
 }
 
 /// Seconds since 1970 of a date in any of HTTP's three forms (RFC 9110 section 5.6.7) or ISO 8601; `None` when it is no date.

@@ -121,6 +121,11 @@ impl XmlWriter {
     /// Control characters become references, as S3 prints them: a parser of XML 1.0 may refuse those, which is what
     /// `encoding-type=url` is for, but nothing is lost or mistaken.
     fn escape(&mut self, value: &str) {
+        // Nearly all text is copied as it stands.
+        if value.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'&' | b'<' | b'>' | b'"')) {
+            self.text.push_str(value);
+            return;
+        }
         for character in value.chars() {
             match character {
                 '&' => self.text.push_str("&amp;"),
