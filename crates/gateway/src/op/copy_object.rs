@@ -52,8 +52,8 @@ pub async fn copy_object(call: &Call<'_>, permit: Permit<CopyObject>) -> Answer 
 /// Tags are read from one object and written to another, and each takes a permission of its own.
 fn may_copy_tags(call: &Call<'_>, input: &CopyObject) -> Result<(), S3Error> {
     let also = s3::conditional(&Operation::CopyObject(input.clone()));
-    let of_tags = also.iter().filter(|also| also.effect == Effect::CopyTags);
-    of_tags.map(|also| call.may(&also.requirement)).collect()
+    let mut of_tags = also.iter().filter(|also| also.effect == Effect::CopyTags);
+    of_tags.try_for_each(|also| call.may(&also.requirement))
 }
 
 fn changes_something(input: &CopyObject) -> bool {
