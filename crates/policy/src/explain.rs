@@ -1,13 +1,11 @@
-use std::fmt::Write as _;
-
 use serde::Serialize;
 
+use crate::advice::advice;
 use crate::arn_pattern::ArnPattern;
 use crate::compiled::CompiledPolicy;
 use crate::condition::Condition;
 use crate::decide::{Decision, PolicySet, PolicyType, Request, decide, decide_trust};
 use crate::grammar::Effect;
-use crate::principal::Principal;
 use crate::resource_element::ResourceTest;
 use crate::statement::Statement;
 
@@ -56,13 +54,21 @@ pub struct ElementExplanation {
 
 /// Explains a decision of [`decide`].
 pub fn explain(policies: &PolicySet<'_>, request: &Request<'_>) -> Explanation {
-    explained(decide(policies, request), policies, request)
+    explained(decide, policies, request)
 }
 
 /// Explains a decision of [`decide_trust`].
 pub fn explain_trust(trust: &CompiledPolicy, policies: &PolicySet<'_>, request: &Request<'_>) -> Explanation {
     let policies = PolicySet { resource: Some(trust), ..*policies };
-    explained(decide_trust(trust, &policies, request), &policies, request)
+    explained(decide_by_resource, &policies, request)
+}
+
+/// [`decide_trust`] with the trust policy in the place of the resource policy.
+fn decide_by_resource(policies: &PolicySet<'_>, request: &Request<'_>) -> Decision {
+    match policies.resource {
+        Some(trust) => decide_trust(trust, policies, request),
+        None => decide(policies, request),
+    }
 }
 
 /// The condition keys that a statement about this principal, action and resource tests or names in a variable, and that the
@@ -86,7 +92,21 @@ pub fn missing_keys(policies: &PolicySet<'_>, request: &Request<'_>) -> Vec<Stri
     missing
 }
 
-fn explained(decision: Decision, policies: &PolicySet<'_>, request: &Request<'_>) -> Explanation {
+fn explained(
+    decide: fn(&PolicySet<'_>, &Request<'_>) -> Decision,
+    policies: &PolicySet<'_>,
+    request: &Request<'_>,
+) -> Explanation {
+    let decision = decide(policies, request);
+    let statements = considered(policies, request);
+    let summary = summary(&decision, policies);
+    let advice = advice(decide, policies, request, &statements);
+    Explanation { decision, summary, statements, advice }
+}
+
+/// Every statement of every policy, in the order of the policies, and what it has to do with the request: an explanation without
+/// its advice.
+pub fn considered(policies: &PolicySet<'_>, request: &Request<'_>) -> Vec<StatementExplanation> {
     let has_boundary = policies.boundary.is_some();
     let mut statements = Vec::new();
     for (policy, compiled) in all(policies) {
@@ -94,12 +114,10 @@ fn explained(decision: Decision, policies: &PolicySet<'_>, request: &Request<'_>
             statements.push(statement_explanation(name(policy), place, statement, request, has_boundary));
         }
     }
-    let summary = summary(&decision, policies);
-    let advice = advice(&decision, policies, request, &statements);
-    Explanation { decision, summary, statements, advice }
+    statements
 }
 
-fn all<'a>(policies: &PolicySet<'a>) -> impl Iterator<Item = (PolicyType, &'a CompiledPolicy)> {
+pub(crate) fn all<'a>(policies: &PolicySet<'a>) -> impl Iterator<Item = (PolicyType, &'a CompiledPolicy)> {
     let identity = policies.identity.iter().enumerate().map(|(place, policy)| (PolicyType::Identity(place), &**policy));
     let resource = policies.resource.map(|policy| (PolicyType::Resource, policy));
     let session = policies.session.map(|policy| (PolicyType::Session, policy));
@@ -107,7 +125,7 @@ fn all<'a>(policies: &PolicySet<'a>) -> impl Iterator<Item = (PolicyType, &'a Co
     identity.chain(resource).chain(session).chain(boundary)
 }
 
-fn name(policy: PolicyType) -> String {
+pub(crate) fn name(policy: PolicyType) -> String {
     match policy {
         PolicyType::Identity(place) => format!("identity[{place}]"),
         PolicyType::Resource => "resource".to_owned(),
@@ -139,7 +157,7 @@ fn summary(decision: &Decision, policies: &PolicySet<'_>) -> String {
     format!("{verb} by statement {}{sid} of the policy {}", by.statement, name(by.policy))
 }
 
-fn kind(policy: PolicyType) -> &'static str {
+pub(crate) fn kind(policy: PolicyType) -> &'static str {
     match policy {
         PolicyType::Identity(_) => "identity policies",
         PolicyType::Resource => "resource policy",
@@ -205,104 +223,4 @@ fn condition_element(condition: &Condition, request: &Request<'_>) -> ElementExp
         expected: condition.expected(),
         seen: request.context.get(condition.key.as_str()).map(<[String]>::to_vec),
     }
-}
-
-/// The smallest changes that would allow the request.
-fn advice(
-    decision: &Decision,
-    policies: &PolicySet<'_>,
-    request: &Request<'_>,
-    statements: &[StatementExplanation],
-) -> Vec<String> {
-    match decision {
-        Decision::Allow { .. } => Vec::new(),
-        Decision::ExplicitDeny { by } => {
-            let all_denying = statements.iter().filter(|statement| statement.applies && statement.effect == "Deny");
-            let mut advice: Vec<String> = all_denying
-                .map(|statement| {
-                    format!(
-                        "no allow can lift statement {} of the policy {}: remove it, or narrow one of {}",
-                        shown(statement),
-                        statement.policy,
-                        elements(statement)
-                    )
-                })
-                .collect();
-            if advice.is_empty() {
-                advice.push(format!(
-                    "repair or detach the policy {}: `kelpgate policy validate` says what is wrong with it",
-                    name(by.policy)
-                ));
-            }
-            advice
-        }
-        Decision::ImplicitDeny { missing } => missing_allow(*missing, policies, request, statements),
-    }
-}
-
-fn missing_allow(
-    missing: PolicyType,
-    policies: &PolicySet<'_>,
-    request: &Request<'_>,
-    statements: &[StatementExplanation],
-) -> Vec<String> {
-    let of_type = |statement: &&StatementExplanation| match missing {
-        PolicyType::Identity(_) => statement.policy.starts_with("identity["),
-        other => statement.policy == name(other),
-    };
-    let failures =
-        |statement: &StatementExplanation| statement.elements.iter().filter(|element| !element.matches).count();
-    let allows = statements.iter().filter(of_type).filter(|statement| statement.effect == "Allow");
-    let nearest = allows.filter(|statement| failures(statement) > 0).min_by_key(|statement| failures(statement));
-    let mut advice = Vec::new();
-    if let Some(statement) = nearest.filter(|statement| failures(statement) < statement.elements.len()) {
-        let mut text =
-            format!("statement {} of the policy {} would allow it but for", shown(statement), statement.policy);
-        for (i, element) in statement.elements.iter().filter(|element| !element.matches).enumerate() {
-            let seen = element.seen.as_ref().map_or("nothing".to_owned(), |seen| format!("`{}`", seen.join("`, `")));
-            let comma = if i == 0 { "" } else { "," };
-            let _ = write!(
-                text,
-                "{comma} {} (expected `{}`, the request has {seen})",
-                element.element,
-                element.expected.join("`, `")
-            );
-        }
-        advice.push(text);
-    }
-    let federated_without_session =
-        matches!(request.principal, Principal::FederatedUser { .. }) && policies.session.is_none();
-    advice.push(match missing {
-        PolicyType::Session if federated_without_session => {
-            "pass a session policy to GetFederationToken: without one such a session may do nothing".to_owned()
-        }
-        missing => format!(
-            "add to the {} a statement {{\"Effect\": \"Allow\", {}\"Action\": \"{}\", \"Resource\": \"{}\"}}",
-            kind(missing),
-            if missing == PolicyType::Resource { principal_member(request.principal) } else { String::new() },
-            request.action.as_str(),
-            request.resource,
-        ),
-    });
-    advice
-}
-
-fn principal_member(principal: &Principal) -> String {
-    match principal {
-        Principal::Anonymous => "\"Principal\": \"*\", ".to_owned(),
-        Principal::Service(name) => format!("\"Principal\": {{\"Service\": \"{name}\"}}, "),
-        Principal::Federated(name) => format!("\"Principal\": {{\"Federated\": \"{name}\"}}, "),
-        principal => format!("\"Principal\": {{\"AWS\": \"{principal}\"}}, "),
-    }
-}
-
-fn shown(statement: &StatementExplanation) -> String {
-    match &statement.sid {
-        Some(sid) => format!("{} (`{sid}`)", statement.statement),
-        None => statement.statement.to_string(),
-    }
-}
-
-fn elements(statement: &StatementExplanation) -> String {
-    statement.elements.iter().map(|element| element.element.as_str()).collect::<Vec<_>>().join(", ")
 }

@@ -23,6 +23,7 @@ mod principal_element;
 mod resource_element;
 mod statement;
 
+mod advice;
 mod compiled;
 mod decide;
 mod explain;
@@ -38,7 +39,9 @@ pub use compiled::CompiledPolicy;
 pub use context::Context;
 pub use decide::{CrossAccount, Decision, Origin, PolicySet, PolicyType, Request, decide, decide_trust};
 pub use error::PolicyError;
-pub use explain::{ElementExplanation, Explanation, StatementExplanation, explain, explain_trust, missing_keys};
+pub use explain::{
+    ElementExplanation, Explanation, StatementExplanation, considered, explain, explain_trust, missing_keys,
+};
 pub use policy::{Policy, PolicyKind};
 pub use position::{Position, statement_spans};
 pub use principal::{Principal, PrincipalError};

@@ -74,9 +74,11 @@ fn a_deny_is_not_lifted_by_an_allow() {
     let told = told(HOME, None, ALICE, "arn:aws:s3:::c", None);
     assert_eq!(told.summary, "denied by statement 1 of the policy identity[0]");
     assert_eq!(
-        told.advice,
-        ["no allow can lift statement 1 of the policy identity[0]: remove it, or narrow one of Action, NotResource"]
+        told.advice[0],
+        "no allow can lift statement 1 of the policy identity[0]: remove it, or narrow one of Action, NotResource"
     );
+    // Without the denial there would still be no allow.
+    assert!(told.advice[2].starts_with("add to the identity policies"), "{:?}", told.advice);
 }
 
 #[test]
@@ -175,4 +177,46 @@ fn keys_that_a_concerned_statement_asks_for_are_missed() {
         context: &context,
     };
     assert_eq!(policy::missing_keys(&policies, &request), ["s3:prefix", "aws:username", "aws:principaltag/b"]);
+}
+
+/// Followed one after the other, the pieces of advice are enough.
+#[test]
+fn advice_names_all_that_is_missing() {
+    let row = |principal: &str, policies: &str| {
+        format!(
+            r#"{{"request":{{"principal":"{principal}","action":"s3:GetObject","resource":"arn:aws:s3:::b/k","resourceAccount":"111122223333","context":{{}}}},{policies}}}"#
+        )
+    };
+    let nothing = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iam:GetUser","Resource":"*"}]}"#;
+    let deny = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"s3:*","Resource":"*"}]}"#;
+    let allow = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}"#;
+    let stranger = "arn:aws:iam::999988887777:user/x";
+    for (principal, policies, want) in [
+        (ALICE, format!(r#""identityPolicies":[{allow}]"#), vec![]),
+        (ALICE, String::from(r#""identityPolicies":[]"#), vec!["add to the identity policies"]),
+        (
+            ALICE,
+            format!(r#""identityPolicies":[],"permissionBoundary":{nothing}"#),
+            vec!["add to the identity policies", "add to the permissions boundary"],
+        ),
+        (ALICE, format!(r#""identityPolicies":[{allow},{deny}]"#), vec!["no allow can lift"]),
+        (
+            ALICE,
+            format!(r#""identityPolicies":[],"permissionBoundary":{deny}"#),
+            vec!["no allow can lift", "add to the identity policies", "add to the permissions boundary"],
+        ),
+        (
+            stranger,
+            format!(r#""identityPolicies":[],"permissionBoundary":{nothing}"#),
+            vec!["add to the resource policy", "add to the identity policies", "add to the permissions boundary"],
+        ),
+        ("anonymous", String::from(r#""identityPolicies":[]"#), vec!["add to the resource policy"]),
+    ] {
+        let told: serde_json::Value =
+            serde_json::from_str(&policy::cases::explain_line(&row(principal, &policies))).unwrap();
+        let advice: Vec<&str> = told["advice"].as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect();
+        let advice: Vec<&str> = advice.into_iter().filter(|text| !text.contains("would allow it but for")).collect();
+        assert_eq!(advice.len(), want.len(), "{policies}: {advice:?}");
+        assert!(advice.iter().zip(&want).all(|(text, want)| text.starts_with(want)), "{policies}: {advice:?}");
+    }
 }

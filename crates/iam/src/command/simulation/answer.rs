@@ -3,12 +3,17 @@
 use std::ops::Range;
 
 use policy::{
-    Decision, Explanation, PolicyType, Position, RequestAction, StatementExplanation, explain, explain_trust,
-    missing_keys,
+    Decision, PolicyType, Position, RequestAction, StatementExplanation, considered, decide, decide_trust, missing_keys,
 };
 
 use super::super::xml::Xml;
 use super::scenario::Scenario;
+
+/// A decision, and what each statement had to do with it.
+struct Told {
+    decision: Decision,
+    statements: Vec<StatementExplanation>,
+}
 
 /// Writes an `EvaluationResult`. Where a resource was named it stands below it once more, the keys that were missing
 /// too: AWS tells them there, and clients look in both places.
@@ -23,10 +28,11 @@ pub(super) fn write(xml: &mut Xml, scenario: &Scenario, action: &str, resource: 
         context: &scenario.context,
     };
     let trust = policies.resource.filter(|_| scenario.is_trust);
-    let told = match trust {
-        Some(trust) => explain_trust(trust, &policies, &request),
-        None => explain(&policies, &request),
+    let decision = match trust {
+        Some(trust) => decide_trust(trust, &policies, &request),
+        None => decide(&policies, &request),
     };
+    let told = Told { decision, statements: considered(&policies, &request) };
     let missing = missing_keys(&policies, &request);
     let missing: Vec<&str> = missing.iter().map(|key| spelled(scenario, key)).collect();
     let decision = match told.decision {
@@ -67,7 +73,7 @@ pub(super) fn write(xml: &mut Xml, scenario: &Scenario, action: &str, resource: 
 }
 
 /// The statements that determine the answer: the denials that apply, else the allows; none where nothing was said.
-fn matched(xml: &mut Xml, scenario: &Scenario, told: &Explanation) {
+fn matched(xml: &mut Xml, scenario: &Scenario, told: &Told) {
     let effect = match told.decision {
         Decision::ExplicitDeny { .. } => "Deny",
         Decision::Allow { .. } => "Allow",
@@ -108,7 +114,7 @@ fn describe(xml: &mut Xml, id: &str, span: Option<&Range<Position>>) {
     }
 }
 
-fn verdict(told: &Explanation, is_of: impl Fn(&str) -> bool) -> &'static str {
+fn verdict(told: &Told, is_of: impl Fn(&str) -> bool) -> &'static str {
     let says = |effect: &str| {
         told.statements
             .iter()
@@ -122,7 +128,7 @@ fn verdict(told: &Explanation, is_of: impl Fn(&str) -> bool) -> &'static str {
 }
 
 /// A boundary that cannot be read has no statements, and so allows nothing.
-fn allowed_by_boundary(told: &Explanation) -> bool {
+fn allowed_by_boundary(told: &Told) -> bool {
     verdict(told, |policy| policy == "boundary") == "allowed"
 }
 
