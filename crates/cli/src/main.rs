@@ -21,7 +21,7 @@ use clap::Parser;
 
 use arguments::{Arguments, Command};
 
-/// Takes 10 to 20 % off the CPU time of a small request (docs/benchmarks.md).
+/// Takes about a tenth off the CPU time of small requests (docs/benchmarks.md).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -47,7 +47,9 @@ fn main() -> ExitCode {
 fn runtime(verbosity: u8, run: impl Future<Output = Result<(), String>>) -> Result<(), String> {
     logging::start(verbosity);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.map_err(|error| format!("the runtime does not start: {error}"))?.block_on(run)
+    let done = runtime.map_err(|error| format!("the runtime does not start: {error}"))?.block_on(run);
+    logging::flush();
+    done
 }
 
 fn fail(problem: &str) -> ExitCode {
