@@ -46,10 +46,20 @@ fn main() -> ExitCode {
 
 fn runtime(verbosity: u8, run: impl Future<Output = Result<(), String>>) -> Result<(), String> {
     logging::start(verbosity);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if std::env::var_os("TOKIO_WORKER_THREADS").is_none() {
+        runtime.worker_threads(workers());
+    }
+    let runtime = runtime.enable_all().build();
     let done = runtime.map_err(|error| format!("the runtime does not start: {error}"))?.block_on(run);
     logging::flush();
     done
+}
+
+/// Half of the cores: workers that wake each other for every small step of a request cost a fifth and more of its CPU time
+/// (docs/benchmarks.md), and filer or volume server often share the machine. `TOKIO_WORKER_THREADS` sets another number.
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1))
 }
 
 fn fail(problem: &str) -> ExitCode {

@@ -16,7 +16,7 @@ use s3::HostRules;
 use store::{FilerStore, IamStore, Layout};
 use sts::SessionKeys;
 use tokio::net::{TcpListener, lookup_host};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use crate::arguments::Serving;
 use crate::configuration::Configuration;
@@ -79,10 +79,7 @@ pub async fn run(mut plan: Plan, serving: &Serving, announce: impl FnOnce(&str))
     let store = FilerStore::new(Arc::clone(&plan.filer), layout);
     seed(&store, config).await;
     let follower = Arc::new(Follower::new(Arc::clone(&plan.filer), store.clone(), &config.iam, &config.identities));
-    let following = tokio::spawn({
-        let follower = Arc::clone(&follower);
-        async move { follower.run().await }
-    });
+    let following = Following::start(Arc::clone(&follower))?;
 
     let metrics = Arc::new(Metrics::default());
     metrics.register(|registry| follower.metrics().register(registry));
@@ -123,8 +120,40 @@ pub async fn run(mut plan: Plan, serving: &Serving, announce: impl FnOnce(&str))
     });
     let complete = |identities: &mut Identities| (plan.complete)(identities, plan.root.as_ref());
     let served = listen(&gateway, serving, &plan.bind, &follower, complete, announce).await;
-    following.abort();
+    following.stop();
     served
+}
+
+/// The change feed on a thread of its own: a listing of many documents must not hold up requests.
+struct Following {
+    thread: std::thread::JoinHandle<()>,
+    stop: oneshot::Sender<()>,
+}
+
+impl Following {
+    fn start(follower: Arc<Follower>) -> Result<Self, String> {
+        let problem = |error: std::io::Error| format!("the thread of the change feed does not start: {error}");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(problem)?;
+        let (stop, stopped) = oneshot::channel();
+        let follow = move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = follower.run() => {}
+                    _ = stopped => {}
+                }
+            });
+        };
+        let thread = std::thread::Builder::new().name("feed".to_owned()).spawn(follow).map_err(problem)?;
+        Ok(Self { thread, stop })
+    }
+
+    /// Ends the thread, so that nothing uses the filer any more.
+    fn stop(self) {
+        let _ = self.stop.send(());
+        if self.thread.join().is_err() {
+            tracing::error!("the thread of the change feed ended with a panic");
+        }
+    }
 }
 
 async fn seed(store: &FilerStore, config: &Configuration) {

@@ -47,8 +47,11 @@ impl IamApi {
         }
         let params: iam::Params = call.params.iter().cloned().collect();
         let request = command::Request { params: &params, caller: call.caller, now_s: call.now_s, random: call.random };
-        let outcome =
-            if command.writes { self.write(command, &request).await? } else { command.run(&request, &snapshot)? };
+        let outcome = if command.writes {
+            self.write(command, &request).await?
+        } else {
+            at_length(|| command.run(&request, &snapshot))?
+        };
         Ok(command.respond(&outcome, call.request_id))
     }
 
@@ -110,4 +113,13 @@ fn with_own_policy_arn(params: &[(String, String)], snapshot: &Snapshot) -> Vec<
         (name.clone(), policy.map_or_else(|| value.clone(), |policy| policy.arn.to_string()))
     };
     params.iter().map(own).collect()
+}
+
+/// Runs what may take long, such as a simulation over many policies, without holding up other requests.
+fn at_length<T>(run: impl FnOnce() -> T) -> T {
+    use tokio::runtime::{Handle, RuntimeFlavor};
+    match Handle::current().runtime_flavor() {
+        RuntimeFlavor::MultiThread => tokio::task::block_in_place(run),
+        _ => run(),
+    }
 }
