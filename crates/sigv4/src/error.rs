@@ -94,12 +94,6 @@ pub enum SigError {
         "Bucket POST must contain exactly one field named '{0}'. If it is specified, please check the order of the fields."
     )]
     PostField(Cow<'static, str>),
-    /// The file of a POST form is larger than its policy allows.
-    #[error("Your proposed upload exceeds the maximum allowed size")]
-    EntityTooLarge,
-    /// The file of a POST form is smaller than its policy allows.
-    #[error("Your proposed upload is smaller than the minimum allowed size")]
-    EntityTooSmall,
 }
 
 impl SigError {
@@ -125,8 +119,6 @@ impl SigError {
             Self::MalformedTrailer(_) => "MalformedTrailerError",
             Self::ChecksumMismatch(_) => "BadDigest",
             Self::PolicyDocument(_) => "InvalidPolicyDocument",
-            Self::EntityTooLarge => "EntityTooLarge",
-            Self::EntityTooSmall => "EntityTooSmall",
         }
     }
 

@@ -209,15 +209,6 @@ impl PostPolicy {
         self.lengths.as_ref()
     }
 
-    /// `EntityTooSmall` or `EntityTooLarge` for a file of this size.
-    pub fn check_length(&self, file_bytes: u64) -> Result<(), SigError> {
-        match &self.lengths {
-            Some(range) if file_bytes > *range.end() => Err(SigError::EntityTooLarge),
-            Some(range) if file_bytes < *range.start() => Err(SigError::EntityTooSmall),
-            _ => Ok(()),
-        }
-    }
-
     /// Checks the form against the policy: it has not expired, each condition holds, and each field is covered by a condition.
     ///
     /// `bucket` is the one that is written to; it counts as a field, so a policy without a condition for it allows nothing, and a

@@ -199,7 +199,7 @@ impl ObjectBody {
             check.finish().map_err(from_signature)?;
         }
         if self.received_bytes < self.least_bytes {
-            return Err(from_signature(SigError::EntityTooSmall));
+            return Err(S3Error::new(S3ErrorCode::EntityTooSmall));
         }
         if self.promises.length.is_some_and(|length| length != self.received_bytes) {
             return Err(from_signature(SigError::IncompleteBody("its length is not the one that was announced")));
