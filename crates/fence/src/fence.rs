@@ -1,0 +1,382 @@
+//! What one gateway knows of its own leases, of the other gateways, and of the changes that wait to be answered.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::beat::Beat;
+use crate::time::{Moment, Span};
+use crate::{BootId, FilerName};
+
+/// How many of its own beats a gateway remembers the beginning of: those that may still come back.
+const REMEMBERED: u64 = 256;
+
+/// What does not change while a gateway runs.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Settings {
+    /// Which cluster the gateway belongs to.
+    pub cluster: String,
+    /// Its name for people: `host:port`.
+    pub gateway: String,
+    /// The length of its lease.
+    pub lease: Span,
+    /// Facts for people.
+    pub about: BTreeMap<String, String>,
+}
+
+/// The state of the protocol on one gateway.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Fence {
+    settings: Settings,
+    me: BootId,
+    number: u64,
+    asks: u64,
+    /// When own beats began to be written.
+    written: BTreeMap<u64, Moment>,
+    /// The filers that are followed, each with the end of the lease that it gave.
+    filers: BTreeMap<FilerName, Moment>,
+    peers: BTreeMap<BootId, Peer>,
+    barriers: BTreeMap<u64, Barrier>,
+    /// No change counts as enforced before: a filer was given up, and others may rely on it until then.
+    held_until: Moment,
+    closed: bool,
+}
+
+/// Another gateway.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Peer {
+    gateway: String,
+    lease: Span,
+    follows: BTreeSet<FilerName>,
+    revision: String,
+    about: BTreeMap<String, String>,
+    /// The latest beat on each of our streams.
+    seen: BTreeMap<FilerName, Seen>,
+    /// The number of its last beat, once it has closed.
+    closed_at: Option<u64>,
+    /// What we have applied of it: by the filer that it wrote through.
+    through: BTreeMap<FilerName, u64>,
+    /// The last question of it that we have answered.
+    answered: u64,
+    /// What it has applied of us.
+    acknowledged: BTreeMap<FilerName, u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Seen {
+    number: u64,
+    at: Moment,
+}
+
+/// A change that waits to be enforced everywhere.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+struct Barrier {
+    waiters: u64,
+    /// The filers on which its beat, or a later one, came back.
+    returned: BTreeSet<FilerName>,
+    /// Who may decide by what was before it, and until when at most.
+    holders: BTreeMap<BootId, Moment>,
+}
+
+/// How far a change is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// No gateway decides by what was before it.
+    Enforced,
+    /// Something has to happen first.
+    Waiting {
+        /// Look again at this moment, even if nothing was observed until then.
+        until: Moment,
+        /// The gateways that are waited for; empty while the own beat has not come back.
+        behind: Vec<BootId>,
+    },
+}
+
+/// One gateway, as another one sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GatewayView {
+    /// The process.
+    pub boot_id: BootId,
+    /// Its name for people.
+    pub gateway: String,
+    /// The length of its lease.
+    pub lease: Span,
+    /// How long ago its latest beat was seen; `None` for the gateway that answers.
+    pub seen_ago: Option<Span>,
+    /// The IAM revision of that beat.
+    pub revision: String,
+    /// Its lease may still run.
+    pub current: bool,
+    /// Filers that we follow and it does not.
+    pub misses: BTreeSet<FilerName>,
+    /// Facts for people.
+    pub about: BTreeMap<String, String>,
+}
+
+impl Fence {
+    /// A gateway that has just started: it follows nothing and may decide nothing.
+    pub fn new(me: BootId, settings: Settings) -> Self {
+        Self {
+            settings,
+            me,
+            number: 0,
+            asks: 0,
+            written: BTreeMap::new(),
+            filers: BTreeMap::new(),
+            peers: BTreeMap::new(),
+            barriers: BTreeMap::new(),
+            held_until: Moment::default(),
+            closed: false,
+        }
+    }
+
+    /// The own process.
+    pub fn me(&self) -> &BootId {
+        &self.me
+    }
+
+    /// The filers that are followed.
+    pub fn filers(&self) -> impl Iterator<Item = &FilerName> {
+        self.filers.keys()
+    }
+
+    /// New streams are open, one for each of these filers, and everything was listed again since: `listed` are the beats that were
+    /// found then.
+    ///
+    /// A filer that is not followed any more may still be trusted by others, until they have noticed as well: no change is
+    /// answered for the length of a lease.
+    pub fn follow(&mut self, filers: BTreeSet<FilerName>, listed: &[Beat], now: Moment) {
+        let given_up = self.filers.keys().any(|known| !filers.contains(known));
+        if given_up {
+            self.held_until = self.held_until.max(now + self.longest_lease().lengthened());
+        }
+        // A filer that is given up must not bring a lease back that ran out because of it; one that is new does not end a lease, which
+        // speaks of what was applied before.
+        let lease_until = self.lease_until();
+        let known = std::mem::take(&mut self.filers);
+        for name in filers {
+            let until = known.get(&name).map_or(lease_until, |until| lease_until.min(*until));
+            self.filers.insert(name, until);
+        }
+        for barrier in self.barriers.values_mut() {
+            barrier.returned.retain(|name| self.filers.contains_key(name));
+        }
+        for beat in listed.iter().filter(|beat| beat.boot_id != self.me && beat.cluster == self.settings.cluster) {
+            let peer = self.peers.entry(beat.boot_id.clone()).or_insert_with(|| Peer::new(beat));
+            peer.learn(beat, &self.me);
+            // Beats that passed while no stream was open: they were written before now.
+            for name in self.filers.keys() {
+                let missed = peer.seen.get(name).is_none_or(|seen| seen.number < beat.number);
+                if missed {
+                    peer.seen.insert(name.clone(), Seen { number: beat.number, at: now });
+                }
+            }
+        }
+    }
+
+    /// The next beat, to be written through every filer. `now` must be read before the writing begins.
+    pub fn beat(&mut self, now: Moment, revision: &str) -> Beat {
+        self.number += 1;
+        self.written.insert(self.number, now);
+        let oldest = self.number.saturating_sub(REMEMBERED);
+        self.written.retain(|number, _| *number > oldest);
+        let applied = self.peers.iter().filter(|(_, peer)| !peer.through.is_empty() && peer.closed_at.is_none());
+        Beat {
+            cluster: self.settings.cluster.clone(),
+            gateway: self.settings.gateway.clone(),
+            boot_id: self.me.clone(),
+            number: self.number,
+            lease_ms: self.settings.lease.0 / 1_000_000,
+            filers: self.filers.keys().cloned().collect(),
+            via: FilerName::from(""),
+            asks: self.asks,
+            applied: applied.map(|(boot_id, peer)| (boot_id.clone(), peer.through.clone())).collect(),
+            closed: self.closed,
+            revision: revision.to_owned(),
+            about: self.settings.about.clone(),
+        }
+    }
+
+    /// A beat came on the stream of a filer, and everything that came before it there is applied. True if a beat of our own should
+    /// be written at once, because somebody waits for it.
+    pub fn observe(&mut self, filer: &FilerName, beat: &Beat, now: Moment) -> bool {
+        if beat.cluster != self.settings.cluster || !self.filers.contains_key(filer) {
+            return false;
+        }
+        if beat.boot_id == self.me {
+            self.returned(filer, beat.number);
+            return false;
+        }
+        let peer = self.peers.entry(beat.boot_id.clone()).or_insert_with(|| Peer::new(beat));
+        peer.learn(beat, &self.me);
+        let seen = peer.seen.entry(filer.clone()).or_insert(Seen { number: 0, at: now });
+        if beat.number >= seen.number {
+            *seen = Seen { number: beat.number, at: now };
+        }
+        let through = peer.through.entry(beat.via.clone()).or_default();
+        *through = beat.number.max(*through);
+        let everywhere =
+            beat.filers.iter().all(|name| peer.through.get(name).is_some_and(|number| *number >= beat.asks));
+        let to_answer = everywhere && beat.asks > peer.answered;
+        if to_answer {
+            peer.answered = beat.asks;
+        }
+        to_answer
+    }
+
+    /// An own beat came back: the lease runs from the moment at which it began to be written.
+    fn returned(&mut self, filer: &FilerName, number: u64) {
+        let lease = self.settings.lease.shortened();
+        if let (Some(until), Some(written)) = (self.filers.get_mut(filer), self.written.get(&number)) {
+            *until = (*written + lease).max(*until);
+        }
+        for (_, barrier) in self.barriers.range_mut(..=number) {
+            if !barrier.returned.insert(filer.clone()) {
+                continue;
+            }
+            // What a gateway writes after our number, it can only have back with our change applied. What it wrote before lets
+            // it decide for the length of its lease.
+            for (boot_id, peer) in self.peers.iter().filter(|(_, peer)| peer.closed_at.is_none()) {
+                if let Some(seen) = peer.seen.get(filer) {
+                    let until = seen.at + peer.lease.lengthened();
+                    let holder = barrier.holders.entry(boot_id.clone()).or_insert(until);
+                    *holder = until.max(*holder);
+                }
+            }
+        }
+    }
+
+    /// Until when this gateway may decide. In the past, or at the beginning of time, if it may not.
+    pub fn lease_until(&self) -> Moment {
+        if self.closed {
+            return Moment::default();
+        }
+        self.filers.values().min().copied().unwrap_or_default()
+    }
+
+    /// Something was changed, durably and before this call. The answer is the number of the next beat, to be written as soon as
+    /// possible, and the name under which [`Fence::progress`] tells of the change.
+    pub fn ask(&mut self) -> u64 {
+        self.asks = self.number + 1;
+        self.barriers.entry(self.asks).or_default().waiters += 1;
+        self.asks
+    }
+
+    /// How far the change of this number is.
+    pub fn progress(&self, number: u64, now: Moment) -> Progress {
+        let waiting = |until, behind| Progress::Waiting { until, behind };
+        let Some(barrier) = self.barriers.get(&number) else { return waiting(Moment::NEVER, Vec::new()) };
+        if self.filers.is_empty() || !self.filers.keys().all(|name| barrier.returned.contains(name)) {
+            return waiting(Moment::NEVER, Vec::new());
+        }
+        let mut behind = Vec::new();
+        let mut until = Moment::NEVER;
+        for (boot_id, frozen) in &barrier.holders {
+            let Some(peer) = self.peers.get(boot_id).filter(|peer| peer.closed_at.is_none()) else { continue };
+            let applied = |name| peer.acknowledged.get(name).is_some_and(|acknowledged| *acknowledged >= number);
+            // A gateway that does not follow all our filers may renew without ever hearing of the change.
+            let deadline = if self.missed_by(peer).is_empty() { *frozen } else { peer.holds_until() };
+            if now < deadline && !self.filers.keys().all(applied) {
+                behind.push(boot_id.clone());
+                until = until.min(deadline);
+            }
+        }
+        if now < self.held_until {
+            return waiting(self.held_until.min(until), behind);
+        }
+        if behind.is_empty() { Progress::Enforced } else { waiting(until, behind) }
+    }
+
+    /// Nobody waits for this number any more (one call for each [`Fence::ask`]).
+    pub fn done(&mut self, number: u64) {
+        if let Some(barrier) = self.barriers.get_mut(&number) {
+            barrier.waiters = barrier.waiters.saturating_sub(1);
+            if barrier.waiters == 0 {
+                self.barriers.remove(&number);
+            }
+        }
+    }
+
+    /// From now on nothing is decided here. The next beat tells the others, who wait for this gateway no longer.
+    pub fn close(&mut self) {
+        self.closed = true;
+    }
+
+    /// Forgets gateways that were not heard of for so long.
+    pub fn forget(&mut self, silent_for: Span, now: Moment) {
+        self.peers.retain(|_, peer| now.since(peer.holds_until()) < silent_for);
+    }
+
+    /// All gateways that are known, this one first.
+    pub fn gateways(&self, now: Moment, revision: &str) -> Vec<GatewayView> {
+        let own = GatewayView {
+            boot_id: self.me.clone(),
+            gateway: self.settings.gateway.clone(),
+            lease: self.settings.lease,
+            seen_ago: None,
+            revision: revision.to_owned(),
+            current: now < self.lease_until(),
+            misses: BTreeSet::new(),
+            about: self.settings.about.clone(),
+        };
+        let peers = self.peers.iter().filter(|(_, peer)| peer.closed_at.is_none()).map(|(boot_id, peer)| GatewayView {
+            boot_id: boot_id.clone(),
+            gateway: peer.gateway.clone(),
+            lease: peer.lease,
+            seen_ago: peer.seen.values().map(|seen| now.since(seen.at)).min(),
+            revision: peer.revision.clone(),
+            current: now < peer.holds_until(),
+            misses: self.missed_by(peer),
+            about: peer.about.clone(),
+        });
+        std::iter::once(own).chain(peers).collect()
+    }
+
+    fn missed_by(&self, peer: &Peer) -> BTreeSet<FilerName> {
+        self.filers.keys().filter(|name| !peer.follows.contains(*name)).cloned().collect()
+    }
+
+    fn longest_lease(&self) -> Span {
+        let peers = self.peers.values().map(|peer| peer.lease);
+        peers.chain([self.settings.lease]).max().unwrap_or(self.settings.lease)
+    }
+}
+
+impl Peer {
+    fn new(beat: &Beat) -> Self {
+        Self {
+            gateway: String::new(),
+            lease: beat.lease(),
+            follows: BTreeSet::new(),
+            revision: String::new(),
+            about: BTreeMap::new(),
+            seen: BTreeMap::new(),
+            closed_at: None,
+            through: BTreeMap::new(),
+            answered: 0,
+            acknowledged: BTreeMap::new(),
+        }
+    }
+
+    /// What a beat says is true whichever way it came.
+    fn learn(&mut self, beat: &Beat, me: &BootId) {
+        for (name, number) in beat.applied.get(me).into_iter().flatten() {
+            let known = self.acknowledged.entry(name.clone()).or_default();
+            *known = (*number).max(*known);
+        }
+        if beat.closed {
+            self.closed_at = Some(beat.number);
+        }
+        // Copies of one beat come on several streams; an old one must not bring back what has changed since.
+        if self.seen.values().all(|seen| beat.number >= seen.number) {
+            self.gateway.clone_from(&beat.gateway);
+            self.lease = beat.lease();
+            self.follows.clone_from(&beat.filers);
+            self.revision.clone_from(&beat.revision);
+            self.about.clone_from(&beat.about);
+        }
+    }
+
+    /// The last moment at which the latest beat lets it decide.
+    fn holds_until(&self) -> Moment {
+        self.seen.values().map(|seen| seen.at).max().unwrap_or_default() + self.lease.lengthened()
+    }
+}
