@@ -42,12 +42,12 @@ impl IamApi {
         call.check_version(Service::Iam)?;
         authorise(&call, &mut context, &snapshot)?;
         let command = Command::find(call.action()?)?;
-        if command.writes && self.read_only {
+        if command.writes() && self.read_only {
             return Err(QueryError::access_denied("IAM write operations are disabled on this server"));
         }
         let params: iam::Params = call.params.iter().cloned().collect();
         let request = command::Request { params: &params, caller: call.caller, now_s: call.now_s, random: call.random };
-        let outcome = if command.writes {
+        let outcome = if command.writes() {
             self.write(command, &request).await?
         } else {
             at_length(|| command.run(&request, &snapshot))?

@@ -95,14 +95,25 @@ impl IamError {
 
 type Answer = Result<Outcome, IamError>;
 
+/// What a command may do to anybody's rights: it decides what its caller is told while the change is not enforced everywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// It changes nothing.
+    Reads,
+    /// It only makes something new: whoever is asked by an older state is refused, or gets what he had.
+    Grants,
+    /// It may take a right from somebody: it removes, or replaces, or adds a policy, membership or tag, through which a Deny may come.
+    Revokes,
+}
+
 /// One action of the IAM API.
 pub struct Command {
     /// Its name, without `iam:`.
     pub name: &'static str,
-    /// Whether it changes anything.
-    pub writes: bool,
-    documents: fn(&Request<'_>, &Snapshot) -> Result<Vec<DocumentKey>, IamError>,
-    run: fn(&Request<'_>, &Snapshot) -> Answer,
+    /// What it may do to anybody's rights.
+    pub effect: Effect,
+    documents: Documents,
+    run: Run,
 }
 
 impl Command {
@@ -117,9 +128,19 @@ impl Command {
         found.ok_or_else(|| IamError::not_implemented(&format!("the IAM action `{action}`")))
     }
 
+    /// Whether it changes anything.
+    pub fn writes(&self) -> bool {
+        self.effect != Effect::Reads
+    }
+
+    /// Whether it may take a right from somebody, see [`Effect::Revokes`].
+    pub fn revokes(&self) -> bool {
+        self.effect == Effect::Revokes
+    }
+
     /// The documents to read afresh before [`Command::run`]; none for commands that only read.
     pub fn documents(&self, request: &Request<'_>, state: &Snapshot) -> Result<Vec<DocumentKey>, IamError> {
-        if self.writes { (self.documents)(request, state) } else { Ok(Vec::new()) }
+        if self.writes() { (self.documents)(request, state) } else { Ok(Vec::new()) }
     }
 
     /// Runs on a state into which the documents were applied.
@@ -137,14 +158,17 @@ fn reads_nothing(_: &Request<'_>, _: &Snapshot) -> Result<Vec<DocumentKey>, IamE
     Ok(Vec::new())
 }
 
-const fn read(name: &'static str, run: fn(&Request<'_>, &Snapshot) -> Answer) -> Command {
-    Command { name, writes: false, documents: reads_nothing, run }
+type Documents = fn(&Request<'_>, &Snapshot) -> Result<Vec<DocumentKey>, IamError>;
+type Run = fn(&Request<'_>, &Snapshot) -> Answer;
+
+const fn read(name: &'static str, run: Run) -> Command {
+    Command { name, effect: Effect::Reads, documents: reads_nothing, run }
 }
 
-const fn write(
-    name: &'static str,
-    documents: fn(&Request<'_>, &Snapshot) -> Result<Vec<DocumentKey>, IamError>,
-    run: fn(&Request<'_>, &Snapshot) -> Answer,
-) -> Command {
-    Command { name, writes: true, documents, run }
+const fn grant(name: &'static str, documents: Documents, run: Run) -> Command {
+    Command { name, effect: Effect::Grants, documents, run }
+}
+
+const fn revoke(name: &'static str, documents: Documents, run: Run) -> Command {
+    Command { name, effect: Effect::Revokes, documents, run }
 }

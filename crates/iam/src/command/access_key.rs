@@ -4,16 +4,16 @@ use ids::SecretAccessKey;
 
 use super::user::{self, documents};
 use super::xml::Xml;
-use super::{Answer, Command, IamError, Outcome, Request, read, write};
+use super::{Answer, Command, IamError, Outcome, Request, grant, read, revoke};
 use crate::documents::{CredentialDocument, UserDocument};
 use crate::snapshot::Snapshot;
 use crate::unique_id::{alphanumeric, base32};
 
 pub(super) const COMMANDS: &[Command] = &[
-    write("CreateAccessKey", documents, create_access_key),
+    grant("CreateAccessKey", documents, create_access_key),
     read("ListAccessKeys", list_access_keys),
-    write("UpdateAccessKey", documents, update_access_key),
-    write("DeleteAccessKey", documents, delete_access_key),
+    revoke("UpdateAccessKey", documents, update_access_key),
+    revoke("DeleteAccessKey", documents, delete_access_key),
 ];
 
 /// AWS's quota of keys for each user.

@@ -3,19 +3,19 @@
 use std::sync::Arc;
 
 use super::inline_policy::{Kind, check, holder_document};
-use super::{Answer, Command, IamError, Outcome, Request, managed_policy, read, user, write};
+use super::{Answer, Command, IamError, Outcome, Request, managed_policy, read, revoke, user};
 use crate::change::{Change, DocumentKey, Holder};
 use crate::snapshot::{Snapshot, policy_name_of};
 
 pub(super) const COMMANDS: &[Command] = &[
-    write("AttachUserPolicy", |r, s| documents(r, s, Kind::User), |r, s| attach(r, s, Kind::User)),
-    write("DetachUserPolicy", |r, s| documents(r, s, Kind::User), |r, s| detach(r, s, Kind::User)),
+    revoke("AttachUserPolicy", |r, s| documents(r, s, Kind::User), |r, s| attach(r, s, Kind::User)),
+    revoke("DetachUserPolicy", |r, s| documents(r, s, Kind::User), |r, s| detach(r, s, Kind::User)),
     read("ListAttachedUserPolicies", |r, s| list(r, s, Kind::User)),
-    write("AttachGroupPolicy", |r, s| documents(r, s, Kind::Group), |r, s| attach(r, s, Kind::Group)),
-    write("DetachGroupPolicy", |r, s| documents(r, s, Kind::Group), |r, s| detach(r, s, Kind::Group)),
+    revoke("AttachGroupPolicy", |r, s| documents(r, s, Kind::Group), |r, s| attach(r, s, Kind::Group)),
+    revoke("DetachGroupPolicy", |r, s| documents(r, s, Kind::Group), |r, s| detach(r, s, Kind::Group)),
     read("ListAttachedGroupPolicies", |r, s| list(r, s, Kind::Group)),
-    write("AttachRolePolicy", |r, s| documents(r, s, Kind::Role), |r, s| attach(r, s, Kind::Role)),
-    write("DetachRolePolicy", |r, s| documents(r, s, Kind::Role), |r, s| detach(r, s, Kind::Role)),
+    revoke("AttachRolePolicy", |r, s| documents(r, s, Kind::Role), |r, s| attach(r, s, Kind::Role)),
+    revoke("DetachRolePolicy", |r, s| documents(r, s, Kind::Role), |r, s| detach(r, s, Kind::Role)),
     read("ListAttachedRolePolicies", |r, s| list(r, s, Kind::Role)),
 ];
 

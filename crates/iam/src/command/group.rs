@@ -3,19 +3,19 @@
 use std::sync::Arc;
 
 use super::xml::Xml;
-use super::{Answer, Command, IamError, Outcome, Request, read, user, write};
+use super::{Answer, Command, IamError, Outcome, Request, grant, read, revoke, user};
 use crate::change::{Change, DocumentKey, Holder};
 use crate::documents::{Facts, GroupDocument};
 use crate::snapshot::{Group, Snapshot};
 use crate::unique_id::new_id;
 
 pub(super) const COMMANDS: &[Command] = &[
-    write("CreateGroup", documents, create_group),
+    grant("CreateGroup", documents, create_group),
     read("GetGroup", get_group),
     read("ListGroups", list_groups),
-    write("DeleteGroup", documents, delete_group),
-    write("AddUserToGroup", documents, add_user_to_group),
-    write("RemoveUserFromGroup", documents, remove_user_from_group),
+    revoke("DeleteGroup", documents, delete_group),
+    revoke("AddUserToGroup", documents, add_user_to_group),
+    revoke("RemoveUserFromGroup", documents, remove_user_from_group),
     read("ListGroupsForUser", list_groups_for_user),
 ];
 

@@ -5,24 +5,24 @@ use std::sync::Arc;
 use policy::{Policy, PolicyKind};
 
 use super::xml::Xml;
-use super::{Answer, Command, IamError, Outcome, Request, group, read, role, user, write};
+use super::{Answer, Command, IamError, Outcome, Request, group, read, revoke, role, user};
 use crate::change::{Change, DocumentKey, Holder, PolicyText};
 use crate::documents::Facts;
 use crate::snapshot::Snapshot;
 
 pub(super) const COMMANDS: &[Command] = &[
-    write("PutUserPolicy", |r, s| documents(r, s, Kind::User), |r, s| put(r, s, Kind::User)),
+    revoke("PutUserPolicy", |r, s| documents(r, s, Kind::User), |r, s| put(r, s, Kind::User)),
     read("GetUserPolicy", |r, s| get(r, s, Kind::User)),
     read("ListUserPolicies", |r, s| list(r, s, Kind::User)),
-    write("DeleteUserPolicy", |r, s| documents(r, s, Kind::User), |r, s| delete(r, s, Kind::User)),
-    write("PutGroupPolicy", |r, s| documents(r, s, Kind::Group), |r, s| put(r, s, Kind::Group)),
+    revoke("DeleteUserPolicy", |r, s| documents(r, s, Kind::User), |r, s| delete(r, s, Kind::User)),
+    revoke("PutGroupPolicy", |r, s| documents(r, s, Kind::Group), |r, s| put(r, s, Kind::Group)),
     read("GetGroupPolicy", |r, s| get(r, s, Kind::Group)),
     read("ListGroupPolicies", |r, s| list(r, s, Kind::Group)),
-    write("DeleteGroupPolicy", |r, s| documents(r, s, Kind::Group), |r, s| delete(r, s, Kind::Group)),
-    write("PutRolePolicy", |r, s| documents(r, s, Kind::Role), |r, s| put(r, s, Kind::Role)),
+    revoke("DeleteGroupPolicy", |r, s| documents(r, s, Kind::Group), |r, s| delete(r, s, Kind::Group)),
+    revoke("PutRolePolicy", |r, s| documents(r, s, Kind::Role), |r, s| put(r, s, Kind::Role)),
     read("GetRolePolicy", |r, s| get(r, s, Kind::Role)),
     read("ListRolePolicies", |r, s| list(r, s, Kind::Role)),
-    write("DeleteRolePolicy", |r, s| documents(r, s, Kind::Role), |r, s| delete(r, s, Kind::Role)),
+    revoke("DeleteRolePolicy", |r, s| documents(r, s, Kind::Role), |r, s| delete(r, s, Kind::Role)),
 ];
 
 /// Whose policies an action is about.

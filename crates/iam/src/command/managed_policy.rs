@@ -6,18 +6,18 @@ use policy::PolicyKind;
 
 use super::inline_policy::checked_document;
 use super::xml::Xml;
-use super::{Answer, Command, IamError, Outcome, Request, read, write};
+use super::{Answer, Command, IamError, Outcome, Request, grant, read, revoke};
 use crate::change::{Change, DocumentKey, PolicyPlace, PolicyText};
 use crate::documents::Facts;
 use crate::snapshot::{ManagedPolicy, Snapshot};
 use crate::unique_id::new_id;
 
 pub(super) const COMMANDS: &[Command] = &[
-    write("CreatePolicy", |r, _| Ok(vec![DocumentKey::Policy(r.name("PolicyName", 128)?)]), create_policy),
+    grant("CreatePolicy", |r, _| Ok(vec![DocumentKey::Policy(r.name("PolicyName", 128)?)]), create_policy),
     read("GetPolicy", get_policy),
     read("ListPolicies", list_policies),
-    write("DeletePolicy", documents, delete_policy),
-    write("CreatePolicyVersion", documents, create_policy_version),
+    revoke("DeletePolicy", documents, delete_policy),
+    revoke("CreatePolicyVersion", documents, create_policy_version),
     read("GetPolicyVersion", get_policy_version),
     read("ListPolicyVersions", list_policy_versions),
 ];

@@ -6,19 +6,19 @@ use policy::PolicyKind;
 
 use super::inline_policy::checked_document;
 use super::xml::Xml;
-use super::{Answer, Command, IamError, Outcome, Request, read, write};
+use super::{Answer, Command, IamError, Outcome, Request, grant, read, revoke};
 use crate::change::{Change, DocumentKey, Holder};
 use crate::documents::{Facts, RoleDocument};
 use crate::snapshot::{Role, Snapshot};
 use crate::unique_id::new_id;
 
 pub(super) const COMMANDS: &[Command] = &[
-    write("CreateRole", documents, create_role),
+    grant("CreateRole", documents, create_role),
     read("GetRole", get_role),
     read("ListRoles", list_roles),
-    write("UpdateRole", documents, update_role),
-    write("UpdateAssumeRolePolicy", documents, update_assume_role_policy),
-    write("DeleteRole", documents, delete_role),
+    revoke("UpdateRole", documents, update_role),
+    revoke("UpdateAssumeRolePolicy", documents, update_assume_role_policy),
+    revoke("DeleteRole", documents, delete_role),
 ];
 
 /// A role of the caller's account.

@@ -49,7 +49,7 @@ fn run(state: &Snapshot, line: &str) -> Result<(Snapshot, String), IamError> {
     let command = Command::find(action)?;
     command.documents(&request, state)?;
     let outcome = command.run(&request, state)?;
-    assert!(command.writes || outcome.changes.is_empty(), "{action} only reads");
+    assert!(command.writes() || outcome.changes.is_empty(), "{action} only reads");
     let next = state.apply(outcome.changes);
     Ok((next, outcome.result.unwrap_or_default()))
 }
@@ -478,4 +478,22 @@ fn documents_are_validated_without_being_stored() {
             ("ValidatePolicy&PolicyType=IDENTITY_POLICY", "!ValidationError"),
         ],
     );
+}
+
+#[test]
+fn whatever_can_take_a_right_away_is_known_as_such() {
+    for (action, effect) in [
+        ("GetUser", Effect::Reads),
+        ("CreateUser", Effect::Grants),
+        ("CreateAccessKey", Effect::Grants),
+        ("CreatePolicy", Effect::Grants),
+        ("CreatePolicyVersion", Effect::Revokes),
+        ("PutUserPolicy", Effect::Revokes),
+        ("AttachUserPolicy", Effect::Revokes),
+        ("AddUserToGroup", Effect::Revokes),
+        ("UpdateAccessKey", Effect::Revokes),
+        ("DeleteUser", Effect::Revokes),
+    ] {
+        assert_eq!(Command::find(action).unwrap().effect, effect, "{action}");
+    }
 }

@@ -3,18 +3,18 @@
 use std::sync::Arc;
 
 use super::xml::Xml;
-use super::{Answer, Command, IamError, Outcome, Request, read, write};
+use super::{Answer, Command, IamError, Outcome, Request, grant, read, revoke};
 use crate::change::{Change, DocumentKey, Holder};
 use crate::documents::{AccountDocument, Facts, UserDocument};
 use crate::snapshot::{ANONYMOUS, Snapshot, User};
 use crate::unique_id::new_id;
 
 pub(super) const COMMANDS: &[Command] = &[
-    write("CreateUser", create_documents, create_user),
+    grant("CreateUser", create_documents, create_user),
     read("GetUser", get_user),
     read("ListUsers", list_users),
-    write("UpdateUser", documents, update_user),
-    write("DeleteUser", documents, delete_user),
+    revoke("UpdateUser", documents, update_user),
+    revoke("DeleteUser", documents, delete_user),
 ];
 
 /// The user's document.
