@@ -1,6 +1,8 @@
 use std::fmt;
 
-use aws_lc_rs::hmac;
+use std::num::NonZeroU32;
+
+use aws_lc_rs::{hmac, pbkdf2};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ids::AccountId;
@@ -8,6 +10,9 @@ use zeroize::Zeroizing;
 
 /// The shortest key, in bytes after decoding.
 const MIN_KEY_BYTES: usize = 16;
+
+/// Steps of [`SigningKey::stretched`].
+const STRETCHES: NonZeroU32 = NonZeroU32::new(100_000).unwrap();
 
 /// A key that session tokens are signed with.
 #[derive(Clone)]
@@ -58,6 +63,15 @@ impl SigningKey {
     /// The key's name in the header of tokens: the same on every gateway that has the key, and telling nothing of it.
     pub fn kid(&self) -> &str {
         &self.kid
+    }
+
+    /// 32 bytes that stand for the key under a label, where strangers see what is made of them: the same for whoever has the key, and
+    /// guessing a weak key from them takes 100,000 steps for each guess.
+    pub fn stretched(&self, label: &str) -> [u8; 32] {
+        let seed = hmac::sign(&self.hmac, label.as_bytes());
+        let mut out = [0; 32];
+        pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, STRETCHES, label.as_bytes(), seed.as_ref(), &mut out);
+        out
     }
 
     pub(crate) fn hmac(&self) -> &hmac::Key {

@@ -26,6 +26,9 @@ fn a_key_is_named_but_never_shown() {
     let other = SigningKey::from_bytes(b"another key of 27 bytes ...").unwrap();
     assert_eq!(one.kid(), again.kid());
     assert_ne!(one.kid(), other.kid());
+    assert_eq!(one.stretched("a"), again.stretched("a"));
+    assert_ne!(one.stretched("a"), other.stretched("a"));
+    assert_ne!(one.stretched("a"), one.stretched("b"));
     let debug = format!("{one:?}");
     assert!(!debug.contains("kelpgate-test") && !debug.contains(text), "{debug}");
 }
