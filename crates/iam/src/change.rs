@@ -46,6 +46,8 @@ pub enum Change {
 pub enum DocumentKey {
     /// A user.
     User(Arc<str>),
+    /// A service account, by its id.
+    ServiceAccount(Arc<str>),
     /// A group.
     Group(Arc<str>),
     /// A role, in all its places.

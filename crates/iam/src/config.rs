@@ -77,6 +77,8 @@ pub struct KelpgateConfig {
     pub iam_base_path: String,
     /// `trustedProxies`: addresses or networks whose forwarding headers tell the client's address.
     pub trusted_proxies: Vec<String>,
+    /// `secretsKeyFile`: the file of the keys that secret access keys are stored under; `None` stores them as they are.
+    pub secrets_key_file: Option<String>,
 }
 
 impl Default for KelpgateConfig {
@@ -85,6 +87,7 @@ impl Default for KelpgateConfig {
             cross_account: CrossAccountSetting::ResourcePolicy,
             iam_base_path: DEFAULT_BASE.to_owned(),
             trusted_proxies: Vec::new(),
+            secrets_key_file: None,
         }
     }
 }
@@ -426,6 +429,7 @@ fn kelpgate(node: &Node<'_>) -> Result<KelpgateConfig, JsonError> {
         config.iam_base_path = absolute_path(&node)?;
     }
     config.trusted_proxies = object.strings(&["trustedProxies"])?;
+    config.secrets_key_file = Some(object.string(&["secretsKeyFile"])?).filter(|file| !file.is_empty());
     refuse_unknown(object)?;
     Ok(config)
 }

@@ -50,10 +50,19 @@ pub struct CredentialDocument {
     pub status: String,
 }
 
+/// How a secret begins that is stored encrypted: `kelpgate-sealed:1:<key id>:<base64>`. It is never signed with.
+pub const SEALED: &str = "kelpgate-sealed:1:";
+
 impl CredentialDocument {
     /// True unless the status says otherwise; a status nobody knows counts as inactive.
     pub fn is_active(&self) -> bool {
         matches!(self.status.as_str(), "" | "Active")
+    }
+
+    /// The id of the key that the secret is encrypted with, if what stands there is no secret but [`SEALED`] text.
+    pub fn sealed_under(&self) -> Option<&str> {
+        let rest = self.secret_key.expose().strip_prefix(SEALED)?;
+        Some(rest.split_once(':').map_or("", |(id, _)| id))
     }
 }
 

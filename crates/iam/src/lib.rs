@@ -21,7 +21,8 @@ pub use change::{Change, DocumentKey, Holder, PolicyPlace, PolicyText, Read, Rol
 pub use command::{Command, IamError, Outcome, Params};
 pub use config::{CrossAccountSetting, DocumentStore, IamConfig, KelpgateConfig, StsConfig, Surroundings};
 pub use documents::{
-    AccountDocument, CredentialDocument, Facts, GroupDocument, RoleDocument, ServiceAccountDocument, UserDocument,
+    AccountDocument, CredentialDocument, Facts, GroupDocument, RoleDocument, SEALED, ServiceAccountDocument,
+    UserDocument,
 };
 pub use identities::Identities;
 pub use json::JsonError;

@@ -181,6 +181,11 @@ impl Snapshot {
         self.service_accounts.get(id)
     }
 
+    /// All service accounts that are stored, by id in byte order.
+    pub fn service_accounts(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<ServiceAccountDocument>)> {
+        self.service_accounts.iter().filter(|(id, _)| !self.static_service_accounts.contains(*id))
+    }
+
     /// The service accounts that act for a user.
     pub fn service_accounts_of<'a>(&'a self, user: &'a str) -> impl Iterator<Item = &'a Arc<ServiceAccountDocument>> {
         self.service_accounts.values().filter(move |account| account.parent_user == user)

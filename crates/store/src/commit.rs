@@ -1,5 +1,6 @@
 //! Writing: each document by compare-and-swap on what a command has seen of it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -8,7 +9,7 @@ use filer::{Condition, Entry, FilerError, Mutation, Transaction};
 use iam::{Change, DocumentKey, PolicyPlace};
 
 use crate::IamStore;
-use crate::document::{absent, etag, to_change, to_entry, to_text};
+use crate::document::{absent, etag, to_entry, to_text};
 use crate::error::StoreError;
 use crate::filer_store::FilerStore;
 use crate::layout::Document;
@@ -45,7 +46,7 @@ impl IamStore for FilerStore {
                 None => absent(&document),
                 Some(entry) => {
                     let content = self.content(&path, entry).await?;
-                    to_change(&document, entry, content.as_deref().map_err(Clone::clone))
+                    self.stated(&document, entry, content.as_deref().map_err(Clone::clone))
                 }
             });
             fresh.seen.insert(document, entry.map(Box::new));
@@ -84,7 +85,11 @@ impl FilerStore {
     ) -> Result<Option<Written>, StoreError> {
         let path = format!("{directory}/{name}");
         let nonce = format!("{:016x}", rand::random::<u64>());
-        let (mutation, md5) = match to_text(change, &nonce) {
+        let sealed = match &self.secrets {
+            Some(keys) => Cow::Owned(keys.seal(change.clone())?),
+            None => Cow::Borrowed(change),
+        };
+        let (mutation, md5) = match to_text(&sealed, &nonce) {
             Some((text, facts)) => {
                 let entry = to_entry(name, &text, &facts, old, now_s());
                 let md5 = entry.attributes().md5.clone();
@@ -129,6 +134,7 @@ impl FilerStore {
 fn documents(key: &DocumentKey) -> Vec<Document> {
     match key.clone() {
         DocumentKey::User(name) => vec![Document::User(name)],
+        DocumentKey::ServiceAccount(id) => vec![Document::ServiceAccount(id)],
         DocumentKey::Group(name) => vec![Document::Group(name)],
         DocumentKey::Role(name) => vec![Document::Role(name)],
         DocumentKey::Policy(name) => [PolicyPlace::Api, PolicyPlace::Base, PolicyPlace::BasePrefixed]

@@ -17,6 +17,9 @@ pub enum StoreError {
     /// A command wants to write what it did not read: a mistake of the program, not of the caller.
     #[error("`{0}` would be written without having been read")]
     Unseen(String),
+    /// A secret could not be encrypted, so nothing was written.
+    #[error("a secret key could not be encrypted; nothing was written")]
+    NotSealed,
     /// The document cannot be written: its name has no place in the store.
     #[error("`{0}` cannot be stored: {1}")]
     NoPlace(String, &'static str),

@@ -11,6 +11,7 @@ use iam::{Change, Snapshot};
 use crate::document::{LARGEST, absent, bucket, fingerprint, to_change};
 use crate::error::StoreError;
 use crate::layout::{Document, Layout};
+use crate::secrets::SecretKeys;
 
 const PAGE: usize = 1000;
 /// Where old versions kept everything.
@@ -23,6 +24,7 @@ const AT_ONCE: usize = 32;
 pub struct FilerStore {
     pub(crate) filer: Arc<dyn Filer>,
     pub(crate) layout: Arc<Layout>,
+    pub(crate) secrets: Option<Arc<SecretKeys>>,
 }
 
 /// Which documents are known, and as what: whoever lists again reads only what differs.
@@ -73,7 +75,22 @@ pub enum Noticed {
 impl FilerStore {
     /// A store on this filer.
     pub fn new(filer: Arc<dyn Filer>, layout: Layout) -> Self {
-        Self { filer, layout: Arc::new(layout) }
+        Self { filer, layout: Arc::new(layout), secrets: None }
+    }
+
+    /// The store with keys: it opens sealed secrets, and seals every secret that it writes.
+    #[must_use]
+    pub fn with_secrets(self, keys: Option<SecretKeys>) -> Self {
+        Self { secrets: keys.map(Arc::new), ..self }
+    }
+
+    /// The fact that a stored document states, its secrets opened.
+    pub(crate) fn stated(&self, document: &Document, entry: &Entry, content: Result<&[u8], String>) -> Change {
+        let change = to_change(document, entry, content);
+        match &self.secrets {
+            Some(keys) => keys.open(change),
+            None => change,
+        }
     }
 
     /// Which changes of the filer matter.
@@ -217,12 +234,12 @@ impl FilerStore {
         }
         let path = format!("{directory}/{}", entry.name);
         if !entry.content.is_empty() || entry.attributes().file_size == 0 {
-            return Ok(to_change(document, entry, Ok(&entry.content)));
+            return Ok(self.stated(document, entry, Ok(&entry.content)));
         }
         // The content is in chunks, which an event need not list: the entry itself does.
         let Some(entry) = self.lookup(&path).await? else { return Ok(absent(document)) };
         let content = self.content(&path, &entry).await?;
-        Ok(to_change(document, &entry, content.as_deref().map_err(Clone::clone)))
+        Ok(self.stated(document, &entry, content.as_deref().map_err(Clone::clone)))
     }
 
     /// The bytes of a document: inline as weed writes them, or in chunks where somebody uploaded a file. Content that is damaged or

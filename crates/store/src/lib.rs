@@ -7,6 +7,7 @@ mod document;
 mod error;
 mod filer_store;
 mod layout;
+mod secrets;
 mod seed;
 
 #[cfg(test)]
@@ -19,6 +20,7 @@ pub use commit::{Fresh, Written};
 pub use error::StoreError;
 pub use filer_store::{FilerStore, Index, Noticed};
 pub use layout::{Document, Layout};
+pub use secrets::{SecretKeys, SecretKeysError};
 pub use seed::Seeded;
 
 /// Where commands read and write.

@@ -7,7 +7,7 @@ use iam::{
 };
 
 use crate::document::to_entry;
-use crate::{FilerStore, IamStore, Index, Layout, Noticed, StoreError};
+use crate::{FilerStore, IamStore, Index, Layout, Noticed, SecretKeys, StoreError};
 
 const GET: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}"#;
 
@@ -373,4 +373,46 @@ async fn a_policy_in_two_places_is_read_and_written_in_both() {
     let snapshot = place.snapshot().await;
     assert!(snapshot.policy("P").unwrap().text.contains("PutObject"));
     assert_eq!(snapshot.counts().problems, 0);
+}
+
+#[tokio::test]
+async fn secrets_are_stored_sealed_and_used_open() {
+    let keys = || SecretKeys::parse("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=").unwrap();
+    let Place { filer, store, _directory } = place();
+    let place = Place { filer, store: store.clone().with_secrets(Some(keys())), _directory };
+    let text = r#"{"name":"al","credentials":[{"access_key":"AKA","secret_key":"s3cret"}]}"#;
+    let key = [DocumentKey::User("al".into())];
+    let change = put_user(UserDocument::parse(text, Facts::default()).unwrap());
+    let fresh = place.store.read(&key).await.unwrap();
+    place.store.commit(&fresh, &[change]).await.unwrap();
+    let stored = place.text("/etc/iam/identities/al.json").await.unwrap();
+    assert!(stored.contains("kelpgate-sealed:1:") && !stored.contains("s3cret"), "{stored}");
+
+    let snapshot = place.snapshot().await;
+    assert_eq!(snapshot.access_key("AKA").unwrap().secret.expose(), "s3cret");
+    assert_eq!(snapshot.problems().count(), 0);
+
+    // Without the key, and in another user's document, it is no key of anybody's.
+    let blind = Place { store, ..place };
+    blind.put("/etc/iam/identities/bo.json", &stored.replace("\"al\"", "\"bo\"").replace("AKA", "AKB")).await;
+    let snapshot = blind.snapshot().await;
+    assert!(snapshot.access_key("AKA").is_none() && snapshot.access_key("AKB").is_none());
+    let problems: Vec<String> = snapshot.problems().map(|(about, why)| format!("{about} {why}")).collect();
+    assert!(
+        problems.len() == 2 && problems.iter().all(|problem| problem.contains("kelpgate.secretsKeyFile")),
+        "{problems:?}"
+    );
+    let place = Place { store: blind.store.clone().with_secrets(Some(keys())), ..blind };
+    let snapshot = place.snapshot().await;
+    assert!(snapshot.access_key("AKA").is_some() && snapshot.access_key("AKB").is_none());
+
+    // Whoever writes the document without the key keeps what is there.
+    let fresh = store_without_keys(&place).read(&key).await.unwrap();
+    let found = fresh.changes.clone();
+    store_without_keys(&place).commit(&fresh, &found).await.unwrap();
+    assert_eq!(place.snapshot().await.access_key("AKA").unwrap().secret.expose(), "s3cret");
+}
+
+fn store_without_keys(place: &Place) -> FilerStore {
+    place.store.clone().with_secrets(None)
 }

@@ -13,7 +13,7 @@ use super::user::{Group, KeyOwner, PolicySource, User};
 use super::{ANONYMOUS, Snapshot};
 use crate::bucket::Bucket;
 use crate::change::{Change, Holder, PolicyPlace, PolicyText, Read, RolePlace, WeedPolicies};
-use crate::documents::{Facts, GroupDocument, RoleDocument, ServiceAccountDocument, UserDocument};
+use crate::documents::{CredentialDocument, Facts, GroupDocument, RoleDocument, ServiceAccountDocument, UserDocument};
 use crate::identities::Identities;
 use crate::unique_id::unique_id;
 
@@ -131,11 +131,11 @@ impl Next {
     fn set_user(&mut self, name: &Arc<str>, document: Option<UserDocument>, is_static: bool) {
         let old = self.snapshot.users.get(name).map(|user| user.document.clone());
         for key in old.iter().flat_map(|user| &user.credentials) {
-            self.release_key(KeyOwner::of_user(name, key, is_static));
+            self.release_key(KeyOwner::of_user(name, key, is_static), &format!("user `{name}`"), key);
         }
         let new = document.map(Arc::new);
         for key in new.iter().flat_map(|user| &user.credentials) {
-            self.claim_key(KeyOwner::of_user(name, key, is_static), &format!("user `{name}`"), &key.access_key);
+            self.claim_key(KeyOwner::of_user(name, key, is_static), &format!("user `{name}`"), key);
         }
         let wanted = |user: &Option<Arc<UserDocument>>| policy_names(user, |user| (&user.policy_names, &user.facts));
         self.attach(Holder::User(name.clone()), wanted(&old), wanted(&new));
@@ -152,15 +152,16 @@ impl Next {
     }
 
     fn set_service_account(&mut self, id: &Arc<str>, document: Option<ServiceAccountDocument>, is_static: bool) {
-        if let Some(old) = self.snapshot.service_accounts.get(id).cloned() {
-            self.release_key(KeyOwner::of_service_account(&old, is_static));
+        let old = self.snapshot.service_accounts.get(id).cloned();
+        if let Some((old, key)) = old.as_ref().and_then(|old| Some((old, old.credential.as_ref()?))) {
+            let owner = KeyOwner::of_service_account(old, is_static);
+            self.release_key(owner, &format!("service account `{id}`"), key);
         }
         match document {
             Some(document) => {
-                let key = document.credential.as_ref().map(|key| key.access_key.clone());
                 let owner = KeyOwner::of_service_account(&document, is_static);
-                if let Some(key) = key {
-                    self.claim_key(owner, &format!("service account `{id}`"), &key);
+                if let Some(key) = &document.credential {
+                    self.claim_key(owner, &format!("service account `{id}`"), key);
                 }
                 self.snapshot.service_accounts.insert_mut(id.clone(), Arc::new(document));
             }
@@ -170,10 +171,16 @@ impl Next {
         }
     }
 
-    fn claim_key(&mut self, owner: Option<KeyOwner>, holder: &str, access_key: &str) {
+    fn claim_key(&mut self, owner: Option<KeyOwner>, holder: &str, key: &CredentialDocument) {
         let Some(owner) = owner else {
-            let about = format!("access key `{access_key}` of {holder}");
-            return self.problem(about, Some("is ignored: its id is not usable or its secret is empty".to_owned()));
+            let why = match key.sealed_under() {
+                None => "is ignored: its id is not usable or its secret is empty".to_owned(),
+                Some(id) => format!(
+                    "is refused: its secret is encrypted with the key `{id}`, which is not here, or for another holder; give every \
+                     gateway the keys (kelpgate.secretsKeyFile)"
+                ),
+            };
+            return self.problem(ignored_key(holder, key), Some(why));
         };
         let id = owner.access_key_id.clone();
         let mut owners = self.snapshot.keys.get(&id).map(|owners| owners.to_vec()).unwrap_or_default();
@@ -183,8 +190,8 @@ impl Next {
         self.owners_changed(&id, owners);
     }
 
-    fn release_key(&mut self, owner: Option<KeyOwner>) {
-        let Some(owner) = owner else { return };
+    fn release_key(&mut self, owner: Option<KeyOwner>, holder: &str, key: &CredentialDocument) {
+        let Some(owner) = owner else { return self.problem(ignored_key(holder, key), None) };
         let id = owner.access_key_id.clone();
         let owners = self.snapshot.keys.get(&id).map(|owners| owners.to_vec()).unwrap_or_default();
         self.owners_changed(&id, owners.into_iter().filter(|known| !known.same_holder(&owner)).collect());
@@ -390,6 +397,10 @@ impl Next {
         self.snapshot.revision = revision;
         self.snapshot
     }
+}
+
+fn ignored_key(holder: &str, key: &CredentialDocument) -> String {
+    format!("access key `{}` of {holder}", key.access_key)
 }
 
 /// The names that a holder's index entry is made of: attached policies and the boundary.

@@ -272,3 +272,17 @@ fn a_boundary_that_is_gone_denies() {
     let gone = snapshot.apply([Change::Policy("B".into(), PolicyPlace::Api, None)]);
     assert!(boundary(&gone).unreadable_reason().is_some_and(|why| why.contains("boundary `B`")));
 }
+
+#[test]
+fn a_key_with_an_encrypted_secret_is_refused_until_it_is_opened() {
+    let with = |secret: &str| {
+        user(&format!(r#"{{"name":"al","credentials":[{{"access_key":"AKA","secret_key":"{secret}"}}]}}"#))
+    };
+    let sealed = world("{}", vec![with("kelpgate-sealed:1:k1:AAAA")]);
+    assert!(sealed.access_key("AKA").is_none() && !sealed.has_identities());
+    let problems: Vec<_> = sealed.problems().collect();
+    assert!(problems.len() == 1 && problems[0].1.contains("the key `k1`"), "{problems:?}");
+    let opened = sealed.apply([with("s3cret")]);
+    assert!(opened.access_key("AKA").is_some());
+    assert_eq!(opened.problems().count(), 0);
+}

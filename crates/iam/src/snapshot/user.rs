@@ -153,11 +153,12 @@ pub(super) struct KeyOwner {
 }
 
 impl KeyOwner {
-    /// `None` when the id or the secret is unusable: an empty secret would let anybody sign.
+    /// `None` when the id or the secret is unusable: an empty secret would let anybody sign, and an encrypted one whoever reads it.
     pub(super) fn of_user(user: &Arc<str>, key: &CredentialDocument, is_static: bool) -> Option<Self> {
         Some(Self {
             access_key_id: key.access_key.parse().ok()?,
-            secret: (!key.secret_key.expose().is_empty()).then(|| key.secret_key.clone())?,
+            secret: (!key.secret_key.expose().is_empty() && key.sealed_under().is_none())
+                .then(|| key.secret_key.clone())?,
             user: user.clone(),
             service_account: None,
             active: key.is_active(),
