@@ -27,6 +27,8 @@ pub enum Command {
     /// Prints a file of the filer.
     #[command(name = "filer.cat")]
     FilerCat(FilerPath),
+    /// Looks for what is wrong with a cluster, a directory or running gateways, and says what to do.
+    Doctor(Doctor),
     /// Checks and explains policies.
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -212,17 +214,39 @@ impl Ignored {
     }
 }
 
+/// Where a tool works.
 #[derive(Args)]
-pub struct FilerPath {
-    /// Comma separated filers, `host:port` or `host:port.grpcPort`.
-    #[arg(long, default_value = "localhost:8888", value_name = "HOSTS")]
-    pub filer: String,
+pub struct Place {
+    /// Comma separated filers, `host:port` or `host:port.grpcPort`; default is `localhost:8888`.
+    #[arg(long, value_name = "HOSTS")]
+    pub filer: Option<String>,
     /// A directory of `kelpgate server` that is not running, in place of a filer.
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "filer")]
     pub dir: Option<PathBuf>,
     /// Directory of `security.toml`, searched before the usual places.
     #[arg(long = "config_dir", value_name = "DIR")]
     pub config_dir: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct Doctor {
+    #[command(flatten)]
+    pub place: Place,
+    /// Comma separated URLs of running gateways: `http://gateway-1:8333`. Filers are looked at as well if `-filer` names them.
+    #[arg(long, value_delimiter = ',', value_name = "URLS", conflicts_with = "dir")]
+    pub endpoint: Vec<String>,
+    /// The identities file that the gateways were given.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The IAM file that the gateways were given: it says where roles and policies lie.
+    #[arg(long = "iam.config", value_name = "FILE")]
+    pub iam_config: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct FilerPath {
+    #[command(flatten)]
+    pub place: Place,
     /// Path on the filer; filer.ls without one lists the root.
     pub path: Option<String>,
 }

@@ -6,9 +6,16 @@ use std::sync::Arc;
 use access::Network;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use iam::{IamConfig, Identities, Surroundings};
+use iam::{DocumentStore, IamConfig, Identities, Surroundings};
 use ids::SecretAccessKey;
+use store::SecretKeys;
 use sts::SessionKeys;
+use zeroize::Zeroizing;
+
+use crate::private_file;
+
+/// Keys for secrets at rest, where no file holds them.
+pub const SECRETS_KEY: &str = "KELPGATE_SECRETS_KEY";
 
 /// What the files say.
 pub struct Configuration {
@@ -61,6 +68,39 @@ impl Configuration {
         if let (Some(id), Some(secret)) = (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")) {
             identities.add_environment_admin(&id, SecretAccessKey::new(secret));
         }
+    }
+
+    /// Puts on the filer what the file would keep in memory, or does not speak of: where the filer is the gateway's own, it would be
+    /// lost at the next start.
+    pub fn keep_in_filer(&mut self) {
+        let base = &self.iam.kelpgate.iam_base_path;
+        let (policies, roles) = (format!("{base}/policies"), format!("{base}/roles"));
+        for (store, base_path) in [(&mut self.iam.policy_store, policies), (&mut self.iam.role_store, roles)] {
+            if *store == DocumentStore::Memory {
+                *store = DocumentStore::Filer { base_path };
+            }
+        }
+    }
+
+    /// The keys that secret access keys are stored under: `kelpgate.secretsKeyFile`, or `KELPGATE_SECRETS_KEY`. `None` stores them as
+    /// they are.
+    pub fn secret_keys(&self) -> Result<Option<SecretKeys>, String> {
+        let variable = std::env::var(SECRETS_KEY).ok().filter(|text| !text.trim().is_empty()).map(Zeroizing::new);
+        let (from, text) = match (variable, &self.iam.kelpgate.secrets_key_file) {
+            (None, None) => return Ok(None),
+            (Some(_), Some(file)) => {
+                return Err(format!(
+                    "both {SECRETS_KEY} and kelpgate.secretsKeyFile (`{file}`) give keys; keep one of them"
+                ));
+            }
+            (Some(text), None) => (SECRETS_KEY.to_owned(), text),
+            (None, Some(file)) => {
+                let text = private_file::read(Path::new(file))?;
+                let text = text.ok_or_else(|| format!("kelpgate.secretsKeyFile: there is no file `{file}`"))?;
+                (format!("kelpgate.secretsKeyFile `{file}`"), Zeroizing::new(text))
+            }
+        };
+        SecretKeys::parse(&text).map(Some).map_err(|error| format!("{from}: {error}"))
     }
 
     /// The keys of sessions: the configured one, else `fallback` (a name and bytes), else none, and no sessions.

@@ -2,13 +2,10 @@
 
 use std::io::Write;
 
-use filer::embedded::EmbeddedFiler;
-use filer::seaweedfs::{FilerAddress, Options, SeaweedFiler};
-use filer::{Filer, ListOptions};
+use filer::ListOptions;
 use futures_util::StreamExt;
 
 use crate::arguments::FilerPath;
-use crate::s3::security;
 
 /// Entries asked for at once.
 const PAGE: usize = 1024;
@@ -16,7 +13,7 @@ const PAGE: usize = 1024;
 /// Lists a directory: names, directories with a slash at the end.
 pub async fn ls(arguments: FilerPath) -> Result<(), String> {
     let path = absolute(arguments.path.as_deref().unwrap_or("/"))?;
-    let filer = open(&arguments)?;
+    let filer = arguments.place.open()?;
     let problem = |error: filer::FilerError| format!("`{path}` cannot be listed: {error}");
     if path != "/" {
         let entry = filer.lookup(&path).await.map_err(problem)?;
@@ -45,7 +42,7 @@ pub async fn cat(arguments: FilerPath) -> Result<(), String> {
         .as_deref()
         .ok_or("filer.cat needs the PATH of a file: kelpgate filer.cat -filer=host:port PATH")?;
     let path = absolute(path)?;
-    let filer = open(&arguments)?;
+    let filer = arguments.place.open()?;
     let problem = |error: filer::FilerError| format!("`{path}` cannot be read: {error}");
     let entry = filer.lookup(&path).await.map_err(problem)?;
     let entry = entry.ok_or_else(|| format!("there is no `{path}` on the filer"))?;
@@ -57,18 +54,6 @@ pub async fn cat(arguments: FilerPath) -> Result<(), String> {
         print(&piece.map_err(problem)?)?;
     }
     Ok(())
-}
-
-fn open(arguments: &FilerPath) -> Result<Box<dyn Filer>, String> {
-    if let Some(directory) = &arguments.dir {
-        if !directory.is_dir() {
-            return Err(format!("there is no directory `{}`", directory.display()));
-        }
-        return Ok(Box::new(EmbeddedFiler::open(directory).map_err(|error| error.to_string())?));
-    }
-    let filers = FilerAddress::parse_list(&arguments.filer).map_err(|error| format!("-filer: {error}"))?;
-    let security = security(arguments.config_dir.as_deref())?;
-    Ok(Box::new(SeaweedFiler::connect(Options::new(filers, security))))
 }
 
 fn absolute(path: &str) -> Result<String, String> {

@@ -3,10 +3,14 @@
 mod arguments;
 mod configuration;
 mod control_plane;
+mod doctor;
 mod filer_metrics;
 mod filer_tools;
+mod fingerprint;
 mod go_flags;
+mod http_client;
 mod logging;
+mod place;
 mod policy_tools;
 mod private_file;
 mod root_key;
@@ -37,6 +41,11 @@ fn main() -> ExitCode {
         Command::S3(s3) => runtime(arguments.verbosity, s3::run(*s3)),
         Command::FilerLs(path) => runtime(arguments.verbosity, filer_tools::ls(path)),
         Command::FilerCat(path) => runtime(arguments.verbosity, filer_tools::cat(path)),
+        Command::Doctor(doctor) => match runtime(arguments.verbosity, doctor::run(doctor)) {
+            Ok(true) => Ok(()),
+            Ok(false) => return ExitCode::FAILURE, // it has said what is wrong
+            Err(problem) => Err(problem),
+        },
     };
     match run {
         Ok(()) => ExitCode::SUCCESS,
@@ -44,7 +53,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn runtime(verbosity: u8, run: impl Future<Output = Result<(), String>>) -> Result<(), String> {
+fn runtime<T>(verbosity: u8, run: impl Future<Output = Result<T, String>>) -> Result<T, String> {
     logging::start(verbosity);
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if std::env::var_os("TOKIO_WORKER_THREADS").is_none() {

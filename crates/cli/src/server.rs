@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use filer::Filer;
 use filer::embedded::EmbeddedFiler;
-use iam::{CredentialDocument, DocumentStore, Identities, UserDocument};
+use iam::{CredentialDocument, Identities, UserDocument};
 
 use crate::arguments::Server;
 use crate::configuration::{Configuration, trusted_proxies_of_security};
@@ -23,8 +23,7 @@ pub async fn run(server: Server) -> Result<(), String> {
     let filer = EmbeddedFiler::open(directory).map_err(|error| error.to_string())?;
     let serving = &server.serving;
     let mut configuration = Configuration::read(serving.config.as_deref(), serving.iam_config.as_deref(), &[])?;
-    // Here the filer is our own: what the file calls memory would be lost at the next start.
-    keep_in_filer(&mut configuration);
+    configuration.keep_in_filer();
     let root = RootKey::find(directory, server.new_root_key)?;
     let session_keys = configuration.session_keys(Some(("DIR/sts-signing-key", &session_key(directory)?)));
     let filer_configuration = filer.configuration().await.map_err(|error| error.to_string())?;
@@ -61,18 +60,6 @@ fn announce(url: &str, server: &Server, root: &RootKey) {
         }
         (Some(file), false) => println!("The root access key is in {}.", file.display()),
         (None, false) => println!("The root access key is the one in AWS_ACCESS_KEY_ID."),
-    }
-}
-
-fn keep_in_filer(configuration: &mut Configuration) {
-    let base = &configuration.iam.kelpgate.iam_base_path;
-    let (policies, roles) = (format!("{base}/policies"), format!("{base}/roles"));
-    for (store, base_path) in
-        [(&mut configuration.iam.policy_store, policies), (&mut configuration.iam.role_store, roles)]
-    {
-        if *store == DocumentStore::Memory {
-            *store = DocumentStore::Filer { base_path };
-        }
     }
 }
 

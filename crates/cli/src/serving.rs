@@ -13,7 +13,7 @@ use gateway::tls::{Tls, TlsFiles};
 use gateway::{Gateway, Metrics, Settings, UploadLimits};
 use iam::Identities;
 use s3::HostRules;
-use store::{FilerStore, IamStore, Layout};
+use store::{FilerStore, IamStore, Layout, SecretKeys};
 use sts::SessionKeys;
 use tokio::net::{TcpListener, lookup_host};
 use tokio::sync::{oneshot, watch};
@@ -21,6 +21,7 @@ use tokio::sync::{oneshot, watch};
 use crate::arguments::Serving;
 use crate::configuration::Configuration;
 use crate::control_plane::ControlPlane;
+use crate::fingerprint::Fingerprint;
 use crate::root_key::RootKey;
 use crate::status::Status;
 
@@ -76,7 +77,12 @@ pub async fn run(mut plan: Plan, serving: &Serving, announce: impl FnOnce(&str))
     (plan.complete)(&mut plan.configuration.identities, plan.root.as_ref())?;
     let config = &plan.configuration;
     let layout = Layout::new(&config.iam, &plan.filer_configuration.buckets_root);
-    let store = FilerStore::new(Arc::clone(&plan.filer), layout);
+    let secret_keys = config.secret_keys()?;
+    let key_ids = secret_keys.iter().flat_map(SecretKeys::ids).collect::<Vec<_>>().join(", ");
+    if !key_ids.is_empty() {
+        tracing::info!("secret access keys are stored encrypted; keys {key_ids}, the first one encrypts");
+    }
+    let store = FilerStore::new(Arc::clone(&plan.filer), layout).with_secrets(secret_keys);
     seed(&store, config).await;
     let follower = Arc::new(Follower::new(Arc::clone(&plan.filer), store.clone(), &config.iam, &config.identities));
     let following = Following::start(Arc::clone(&follower))?;
@@ -85,6 +91,10 @@ pub async fn run(mut plan: Plan, serving: &Serving, announce: impl FnOnce(&str))
     metrics.register(|registry| follower.metrics().register(registry));
     (plan.register_metrics)(&metrics);
     let keys = plan.session_keys;
+    let flags = flags_of(&plan.region, &plan.trusted_proxies, (plan.iam, plan.iam_read_only), serving);
+    let flags = format!("{flags} {key_ids}");
+    let key = keys.as_ref().map(|keys| &keys.current);
+    let fingerprint = Arc::new(Fingerprint::new(key, &flags, &config.iam, &config.identities));
     let store: Arc<dyn IamStore> = Arc::new(store);
     let status = Status {
         started,
@@ -93,6 +103,7 @@ pub async fn run(mut plan: Plan, serving: &Serving, announce: impl FnOnce(&str))
         filer_version: plan.filer_configuration.version.clone(),
         policy_store: config.iam.policy_store.name(),
         role_store: config.iam.role_store.name(),
+        fingerprint: Arc::clone(&fingerprint),
     };
     let external_url = Some(serving.external_url.clone()).filter(|url| !url.is_empty());
     let gateway = Arc::new(Gateway {
@@ -119,7 +130,8 @@ pub async fn run(mut plan: Plan, serving: &Serving, announce: impl FnOnce(&str))
         upload_limits: UploadLimits::new(serving.concurrent_file_upload_limit, serving.concurrent_upload_limit_mb),
     });
     let complete = |identities: &mut Identities| (plan.complete)(identities, plan.root.as_ref());
-    let served = listen(&gateway, serving, &plan.bind, &follower, complete, announce).await;
+    let reloading = Reloading { serving, follower: &follower, fingerprint: &fingerprint, complete };
+    let served = listen(&gateway, &plan.bind, &reloading, announce).await;
     following.stop();
     served
 }
@@ -174,14 +186,21 @@ async fn seed(store: &FilerStore, config: &Configuration) {
     }
 }
 
-async fn listen(
+/// What SIGHUP reads again, and who has to know.
+struct Reloading<'a, Complete: Fn(&mut Identities) -> Result<(), String>> {
+    serving: &'a Serving,
+    follower: &'a Follower,
+    fingerprint: &'a Fingerprint,
+    complete: Complete,
+}
+
+async fn listen<Complete: Fn(&mut Identities) -> Result<(), String>>(
     gateway: &Arc<Gateway>,
-    serving: &Serving,
     bind: &str,
-    follower: &Arc<Follower>,
-    complete: impl Fn(&mut Identities) -> Result<(), String>,
+    reloading: &Reloading<'_, Complete>,
     announce: impl FnOnce(&str),
 ) -> Result<(), String> {
+    let serving = reloading.serving;
     let tls = tls(serving)?;
     let (stop, stopped) = watch::channel(false);
     let limits = Limits { idle: Duration::from_secs(serving.idle_timeout.max(1)), drain: DRAIN };
@@ -210,7 +229,7 @@ async fn listen(
     }
     announce(&url);
     tracing::info!("serving S3, IAM and STS on {url}");
-    signals(serving, tls.as_ref(), follower, &complete).await?;
+    signals(tls.as_ref(), reloading).await?;
     tracing::info!("stopping: requests in flight may finish");
     let _ = stop.send(true);
     for server in servers {
@@ -239,11 +258,9 @@ fn shown(local: SocketAddr) -> String {
 }
 
 /// Waits for SIGTERM or SIGINT. SIGHUP reads the identities file and the certificate again.
-async fn signals(
-    serving: &Serving,
+async fn signals<Complete: Fn(&mut Identities) -> Result<(), String>>(
     tls: Option<&Tls>,
-    follower: &Follower,
-    complete: &impl Fn(&mut Identities) -> Result<(), String>,
+    reloading: &Reloading<'_, Complete>,
 ) -> Result<(), String> {
     use tokio::signal::unix::{SignalKind, signal};
     let open = |kind| signal(kind).map_err(|error| format!("signals cannot be received: {error}"));
@@ -253,23 +270,25 @@ async fn signals(
         tokio::select! {
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
-            _ = hangup.recv() => reload(serving, tls, follower, complete).await,
+            _ = hangup.recv() => reload(tls, reloading).await,
         }
     }
 }
 
-async fn reload(
-    serving: &Serving,
+async fn reload<Complete: Fn(&mut Identities) -> Result<(), String>>(
     tls: Option<&Tls>,
-    follower: &Follower,
-    complete: &impl Fn(&mut Identities) -> Result<(), String>,
+    reloading: &Reloading<'_, Complete>,
 ) {
+    let Reloading { serving, follower, fingerprint, complete } = reloading;
     if let Some(Err(error)) = tls.map(Tls::reload) {
         tracing::error!(%error, "SIGHUP: the certificate could not be read again; the old one stays");
     }
     let read = Configuration::read_identities(serving.config.as_deref(), serving.iam_config.as_deref());
     let replaced = match read.and_then(|mut identities| complete(&mut identities).map(|()| identities)) {
-        Ok(identities) => follower.replace_identities(&identities).await.map_err(|error| error.to_string()),
+        Ok(identities) => {
+            let replaced = follower.replace_identities(&identities).await.map_err(|error| error.to_string());
+            replaced.map(|()| fingerprint.take(&identities))
+        }
         Err(error) => Err(error),
     };
     match replaced {
@@ -283,6 +302,16 @@ fn tls(serving: &Serving) -> Result<Option<Tls>, String> {
     let client_authorities: Option<PathBuf> = serving.cacert_file.clone().filter(|_| serving.tls_verify_client_cert);
     let files = TlsFiles { certificate: certificate.clone(), key: key.clone(), client_authorities };
     Tls::load(files).map(Some).map_err(|error| format!("TLS: {error}"))
+}
+
+/// The settings of the command line that every gateway of a cluster should share.
+fn flags_of(region: &str, proxies: &[Network], (iam, iam_read_only): (bool, bool), serving: &Serving) -> String {
+    let Serving { domain_name, external_url, allowed_origins, sig_v2, default_file_mode, .. } = serving;
+    let (create, delete) = (serving.auto_create_bucket, serving.allow_delete_bucket_not_empty);
+    format!(
+        "{region:?} {domain_name:?} {external_url:?} {allowed_origins:?} {sig_v2} {default_file_mode:?} {create:?} {delete} \
+         {iam} {iam_read_only} {proxies:?}"
+    )
 }
 
 fn list(text: &str) -> Vec<String> {

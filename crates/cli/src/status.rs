@@ -7,6 +7,8 @@ use control::feed::Follower;
 use gateway::StatusPages;
 use serde_json::json;
 
+use crate::fingerprint::Fingerprint;
+
 /// What the pages tell.
 pub struct Status {
     pub started: Instant,
@@ -19,6 +21,8 @@ pub struct Status {
     pub policy_store: &'static str,
     /// `memory` or `filer`.
     pub role_store: &'static str,
+    /// What gateways of one cluster have in common.
+    pub fingerprint: Arc<Fingerprint>,
 }
 
 impl StatusPages for Status {
@@ -41,6 +45,10 @@ impl StatusPages for Status {
                 "serviceAccounts": counts.service_accounts,
                 "buckets": counts.buckets,
                 "problems": counts.problems,
+            },
+            "configuration": {
+                "fingerprint": self.fingerprint.configuration(),
+                "signingKeyFingerprint": self.fingerprint.signing_key,
             },
             "stores": { "policy": self.policy_store, "role": self.role_store },
         });

@@ -156,6 +156,11 @@ impl Security {
         })
     }
 
+    /// Whether filers are spoken to under TLS.
+    pub fn has_grpc_tls(&self) -> bool {
+        self.grpc.is_some()
+    }
+
     /// TLS towards filers, or `None` for plain text.
     pub(super) fn grpc_tls(&self) -> Option<(ClientTlsConfig, Arc<dyn rustls::client::danger::ServerCertVerifier>)> {
         let grpc = self.grpc.as_ref()?;

@@ -1,0 +1,216 @@
+//! Running gateways: do they answer, and were they started with the same keys and files.
+
+use std::collections::BTreeSet;
+
+use filer::{Filer, ListOptions};
+use serde_json::Value;
+
+use super::report::Report;
+use crate::http_client;
+
+/// Where gateways of one cluster tell that they live.
+const HEARTBEATS: &str = "/seaweedfs/kelpgate/gateways";
+
+/// What a gateway says of itself.
+struct Status {
+    url: String,
+    version: String,
+    ready: bool,
+    problems: u64,
+    filers: String,
+    signing_key: Option<String>,
+    configuration: Option<String>,
+}
+
+/// The URLs of gateways that live by their heartbeat documents, beside those that were named.
+pub async fn of_heartbeats(filer: &dyn Filer, named: &[String], report: &mut Report) -> Vec<String> {
+    let listed = filer.list(HEARTBEATS, ListOptions { limit: 1000, ..ListOptions::default() }).await;
+    let entries = match listed {
+        Ok(entries) => entries,
+        Err(error) => {
+            let next = "try again; without them only the gateways of -endpoint are compared";
+            report.warning(format!("the heartbeats of gateways under {HEARTBEATS} cannot be read: {error}"), next);
+            return Vec::new();
+        }
+    };
+    let mut urls = BTreeSet::new();
+    for entry in entries.iter().filter(|entry| !entry.is_directory) {
+        match address(&entry.content) {
+            Ok(Some(address)) => {
+                let url = format!("http://{address}");
+                if !named.iter().any(|known| known.trim_end_matches('/').ends_with(&format!("//{address}"))) {
+                    urls.insert(url);
+                }
+            }
+            Ok(None) => {}
+            Err(why) => report.warning(
+                format!("the heartbeat `{HEARTBEATS}/{}` {why}", entry.name),
+                "remove the file if no gateway of a newer version writes it",
+            ),
+        }
+    }
+    urls.into_iter().collect()
+}
+
+/// `host:port` of a living gateway; `None` for one that said good-bye or has no address.
+fn address(content: &[u8]) -> Result<Option<String>, &'static str> {
+    let value: Value = serde_json::from_slice(content).map_err(|_| "is no JSON")?;
+    let gateway = value.get("gateway").and_then(Value::as_str).ok_or("names no gateway")?;
+    let is_closed = value.get("closed").and_then(Value::as_bool) == Some(true);
+    let has_port = gateway.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    Ok((!is_closed && has_port).then(|| gateway.to_owned()))
+}
+
+/// Asks each gateway, and compares what they say.
+pub async fn check(endpoints: &[String], report: &mut Report) {
+    let mut found = Vec::new();
+    for endpoint in endpoints {
+        let url = endpoint.trim_end_matches('/');
+        match http_client::get(&format!("{url}/status")).await {
+            Err(error) => report.error(
+                format!("gateway {url} does not answer: {error}"),
+                "start it, or correct the address; one that died a moment ago is still listed until its heartbeat is removed",
+            ),
+            Ok(answer) => match read(url, &answer.body) {
+                Some(status) => {
+                    one(&status, report);
+                    report.clock(&format!("gateway {url}"), answer.ahead_s);
+                    found.push(status);
+                }
+                None => report.error(
+                    format!("what answers {url}/status with {} is no Kelpgate", answer.status),
+                    "name the address of a gateway itself, not of a balancer with pages of its own; weed s3 tells nothing to compare",
+                ),
+            },
+        }
+    }
+    compare(&found, report);
+}
+
+fn read(url: &str, body: &[u8]) -> Option<Status> {
+    let value: Value = serde_json::from_slice(body).ok()?;
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let configuration = value.get("configuration");
+    let of_configuration = |name: &str| configuration.and_then(|found| found.get(name)).and_then(text);
+    Some(Status {
+        url: url.to_owned(),
+        version: value.get("version").and_then(text)?,
+        ready: value.get("ready").and_then(Value::as_bool)?,
+        problems: value.pointer("/iam/problems").and_then(Value::as_u64).unwrap_or_default(),
+        filers: value.get("filers").map(ToString::to_string).unwrap_or_default(),
+        signing_key: of_configuration("signingKeyFingerprint"),
+        configuration: of_configuration("fingerprint"),
+    })
+}
+
+fn one(status: &Status, report: &mut Report) {
+    let (url, version) = (&status.url, &status.version);
+    if status.ready {
+        report.ok(format!("gateway {url} answers: Kelpgate {version}"));
+    } else {
+        report.error(
+            format!("gateway {url} is not ready: it has not loaded the access rules and answers 503"),
+            format!("see its log; its filers are {}", status.filers),
+        );
+    }
+    if status.problems > 0 {
+        report.warning(
+            format!("gateway {url} counts {} documents that cannot be read or contradict each other", status.problems),
+            "name a filer with -filer to see which; its log lists them as well",
+        );
+    }
+    if status.signing_key.is_none() {
+        report.warning(
+            format!("gateway {url} has no signing key, so AssumeRole and session tokens are refused"),
+            "set sts.signingKey in -iam.config, the same on every gateway: openssl rand -base64 32",
+        );
+    }
+}
+
+/// Whether all say the same, pair by pair with the first.
+fn compare(found: &[Status], report: &mut Report) {
+    let Some((first, others)) = found.split_first().filter(|(_, others)| !others.is_empty()) else { return };
+    let differing = |same: &dyn Fn(&Status) -> bool| {
+        let urls: Vec<&str> = others.iter().filter(|other| !same(other)).map(|other| other.url.as_str()).collect();
+        (!urls.is_empty()).then(|| format!("{} and {}", first.url, urls.join(", ")))
+    };
+    match differing(&|other| other.version == first.version) {
+        None => report.ok(format!("all gateways are of version {}", first.version)),
+        Some(who) => report.warning(
+            format!("gateways are of different versions: {who}"),
+            "finish the rolling update; configurations are compared between gateways of one version",
+        ),
+    }
+    let keys = differing(&|other| other.signing_key == first.signing_key);
+    match &keys {
+        None => report.ok("all gateways sign sessions with the same key"),
+        Some(who) => report.error(
+            format!("gateways sign sessions with different keys: {who}; a session of one is refused by the other"),
+            "give every gateway the same sts.signingKey (or jwt.filer_signing.key) and restart them",
+        ),
+    }
+    let same = |other: &Status| other.version != first.version || other.configuration == first.configuration;
+    match differing(&same) {
+        _ if keys.is_some() => {} // the fingerprint hangs on the key
+        None => report.ok("all gateways have the same configuration"),
+        Some(who) => report.error(
+            format!("gateways have different configurations: {who}"),
+            "start them with the same -config, -iam.config and flags (-region, -domainName, -externalUrl, -sigV2, -iam.readOnly, ...), and \
+             send SIGHUP where the identities file was changed",
+        ),
+    }
+    if let Some(who) = differing(&|other| other.filers == first.filers) {
+        report.warning(
+            format!("gateways name different filers: {who}"),
+            "give every gateway the same -filer list, so that they follow the same changes",
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heartbeats_are_read_defensively() {
+        for (content, want) in [
+            (r#"{"gateway":"10.0.0.1:8333","boot_id":"x"}"#, Ok(Some("10.0.0.1:8333"))),
+            (r#"{"gateway":"10.0.0.1:8333","closed":true}"#, Ok(None)),
+            (r#"{"gateway":"nowhere"}"#, Ok(None)),
+            (r#"{"gateway":7}"#, Err("names no gateway")),
+            ("[]", Err("names no gateway")),
+            ("\u{0}", Err("is no JSON")),
+        ] {
+            let got = address(content.as_bytes());
+            assert_eq!(got.as_ref().map(Option::as_deref), want.as_ref().map(|want| *want), "{content}");
+        }
+    }
+
+    #[test]
+    fn what_gateways_must_share() {
+        let status = |version: &str, key: &str, configuration: &str| {
+            let text = format!(
+                r#"{{"version":"{version}","ready":true,"filers":["a"],"configuration":{{"fingerprint":"{configuration}",
+                "signingKeyFingerprint":"{key}"}}}}"#
+            );
+            read("u", text.as_bytes())
+        };
+        let fine = |found: Vec<Option<Status>>| {
+            let mut report = Report::default();
+            compare(&found.into_iter().flatten().collect::<Vec<_>>(), &mut report);
+            report.finish()
+        };
+        let first = || status("1", "k", "c");
+        for (others, want, what) in [
+            (vec![], true, "alone"),
+            (vec![status("1", "k", "c")], true, "the same"),
+            (vec![status("1", "k", "c"), status("1", "x", "c")], false, "another key"),
+            (vec![status("1", "k", "x")], false, "another configuration"),
+            (vec![status("2", "k", "x")], true, "another version is not compared"),
+        ] {
+            let all = std::iter::once(first()).chain(others).collect();
+            assert_eq!(fine(all), Ok(want), "{what}");
+        }
+        assert!(read("u", b"<html>").is_none() && read("u", br#"{"Version":"4.48"}"#).is_none());
+    }
+}

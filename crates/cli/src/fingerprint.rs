@@ -1,0 +1,97 @@
+//! A number that gateways share when they were started with the same configuration.
+//!
+//! It is in `/status`, which strangers may read, so it tells nothing: an HMAC under a key that is made of the signing key of
+//! sessions. Gateways with different signing keys therefore have different fingerprints in any case.
+
+use std::fmt::Write;
+use std::sync::{PoisonError, RwLock};
+
+use aws_lc_rs::hmac;
+use iam::{CredentialDocument, IamConfig, Identities};
+use sts::SigningKey;
+
+/// The fingerprints of one gateway.
+pub struct Fingerprint {
+    /// Of the signing key; `None` without one.
+    pub signing_key: Option<String>,
+    key: hmac::Key,
+    fixed: String,
+    configuration: RwLock<String>,
+}
+
+impl Fingerprint {
+    /// `flags` are the settings of the command line, in any text that is the same for the same settings.
+    pub fn new(key: Option<&SigningKey>, flags: &str, iam: &IamConfig, identities: &Identities) -> Self {
+        let stretched = |label| key.map(|key| key.stretched(label));
+        let signing_key = stretched("kelpgate fingerprint of the signing key").map(|bytes| short(&bytes));
+        let bytes = stretched("kelpgate fingerprint of the configuration").unwrap_or_default();
+        let made = Self {
+            signing_key,
+            key: hmac::Key::new(hmac::HMAC_SHA256, &bytes),
+            // Gateways of one version write the same value in the same way; others are not compared.
+            fixed: format!("{flags}\n{iam:?}\n"),
+            configuration: RwLock::default(),
+        };
+        made.take(identities);
+        made
+    }
+
+    /// The identities are these now.
+    pub fn take(&self, identities: &Identities) {
+        let mut text = format!("{}{identities:?}\n", self.fixed);
+        let credentials = identities.users.iter().flat_map(|user| &user.credentials);
+        let of_services = identities.service_accounts.iter().filter_map(|account| account.credential.as_ref());
+        for CredentialDocument { access_key, secret_key, .. } in credentials.chain(of_services) {
+            // Without a signing key there is no secret to hide other secrets behind.
+            let secret = if self.signing_key.is_some() { secret_key.expose() } else { "" };
+            let _ = writeln!(text, "{access_key} {secret}");
+        }
+        let tag = short(hmac::sign(&self.key, text.as_bytes()).as_ref());
+        *self.configuration.write().unwrap_or_else(PoisonError::into_inner) = tag;
+    }
+
+    /// Of the configuration.
+    pub fn configuration(&self) -> String {
+        self.configuration.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn short(bytes: &[u8]) -> String {
+    hex::encode(bytes.get(..8).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_differs_shows() {
+        let key = |text: &[u8]| SigningKey::from_bytes(text).unwrap();
+        let identities = |secret: &str| {
+            let text = format!(
+                r#"{{"identities":[{{"name":"al","credentials":[{{"accessKey":"AKA","secretKey":"{secret}"}}]}}]}}"#
+            );
+            Identities::parse(&text, &|_| None).unwrap()
+        };
+        let (one, other) = (key(b"0123456789abcdef"), key(b"0123456789abcdeF"));
+        let iam = IamConfig::default();
+        let of = |key: Option<&SigningKey>, flags: &str, secret: &str| {
+            let made = Fingerprint::new(key, flags, &iam, &identities(secret));
+            (made.signing_key.clone(), made.configuration())
+        };
+        let base = of(Some(&one), "-region=x", "s1");
+        assert_eq!(of(Some(&one), "-region=x", "s1"), base);
+        for (other, what) in [
+            (of(Some(&other), "-region=x", "s1"), "the signing key"),
+            (of(None, "-region=x", "s1"), "no signing key"),
+            (of(Some(&one), "-region=y", "s1"), "a flag"),
+            (of(Some(&one), "-region=x", "s2"), "a secret"),
+        ] {
+            assert_ne!(other.1, base.1, "{what}");
+        }
+        assert_eq!(of(None, "", "s1").1, of(None, "", "s2").1, "a secret that nothing hides is left out");
+        let made = Fingerprint::new(Some(&one), "-region=x", &iam, &identities("s1"));
+        made.take(&identities("s2"));
+        assert_eq!(made.configuration(), of(Some(&one), "-region=x", "s2").1);
+    }
+}

@@ -1,0 +1,73 @@
+//! Where a tool works: on the filers of a cluster, or in the directory of a server that is not running.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use filer::Filer;
+use filer::embedded::EmbeddedFiler;
+use filer::seaweedfs::{FilerAddress, Options, SeaweedFiler};
+use iam::Snapshot;
+use store::{FilerStore, Index, Layout};
+
+use crate::arguments::Place;
+use crate::configuration::Configuration;
+use crate::s3::security;
+
+/// The filer where nothing else is said.
+const DEFAULT_FILER: &str = "localhost:8888";
+
+impl Place {
+    /// The filers of `-filer`.
+    pub fn filers(&self) -> Result<Vec<FilerAddress>, String> {
+        let list = self.filer.as_deref().unwrap_or(DEFAULT_FILER);
+        let filers = FilerAddress::parse_list(list).map_err(|error| format!("-filer: {error}"))?;
+        if filers.is_empty() { Err("-filer names no filer; write `host:port`".to_owned()) } else { Ok(filers) }
+    }
+
+    /// Opens it.
+    pub fn open(&self) -> Result<Arc<dyn Filer>, String> {
+        match &self.dir {
+            Some(directory) => Ok(Arc::new(open_directory(directory)?)),
+            None => {
+                let security = security(self.config_dir.as_deref())?;
+                Ok(Arc::new(SeaweedFiler::connect(Options::new(self.filers()?, security))))
+            }
+        }
+    }
+}
+
+fn open_directory(directory: &Path) -> Result<EmbeddedFiler, String> {
+    if !directory.is_dir() {
+        return Err(format!("there is no directory `{}`", directory.display()));
+    }
+    EmbeddedFiler::open(directory).map_err(|error| error.to_string())
+}
+
+/// Reads all IAM state of a place. The configuration says where roles, policies and inline policies lie; without a file they
+/// are looked for where SeaweedFS's documents put them.
+pub async fn read(filer: Arc<dyn Filer>, configuration: &Configuration) -> Result<(FilerStore, Snapshot), String> {
+    let filer_configuration = filer.configuration().await.map_err(|error| error.to_string())?;
+    let layout = Layout::new(&configuration.iam, &filer_configuration.buckets_root);
+    let store = FilerStore::new(filer, layout).with_secrets(configuration.secret_keys()?);
+    let found = store.list(&mut Index::default(), None).await.map_err(|error| error.to_string())?;
+    let files = Snapshot::new(configuration.iam.settings(), &configuration.identities);
+    let snapshot = files.apply(configuration.iam.in_memory()).apply(found);
+    Ok((store, snapshot))
+}
+
+/// The configuration for [`read`]. `config` is the identities file, where a tool looks at that as well.
+pub fn configuration(
+    place: &Place,
+    config: Option<&Path>,
+    iam_config: Option<&PathBuf>,
+) -> Result<Configuration, String> {
+    let names: Vec<String> = match &place.dir {
+        Some(_) => Vec::new(),
+        None => place.filers()?.iter().map(ToString::to_string).collect(),
+    };
+    let mut configuration = Configuration::read(config, iam_config.map(PathBuf::as_path), &names)?;
+    if place.dir.is_some() || iam_config.is_none() {
+        configuration.keep_in_filer();
+    }
+    Ok(configuration)
+}
