@@ -173,6 +173,11 @@ impl Layout {
 }
 
 impl Document {
+    /// Whether other documents name it, and rely on it.
+    pub(crate) fn is_entity(&self) -> bool {
+        matches!(self, Self::User(_) | Self::Group(_) | Self::Role(_) | Self::Policy(..))
+    }
+
     /// The document that a change is about; `None` for what stays in memory.
     pub fn of(change: &Change) -> Option<Self> {
         Some(match change {

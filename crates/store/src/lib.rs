@@ -32,4 +32,11 @@ pub trait IamStore: Send + Sync {
     /// Writes changes in order, each only if its document is still what `fresh` saw. An error leaves the changes before it
     /// written; [`StoreError::Conflict`] means that reading again and running again may succeed.
     async fn commit(&self, fresh: &Fresh, changes: &[Change]) -> Result<Vec<Written>, StoreError>;
+
+    /// Whether the users, groups, roles and policies that a command has read and not written are still there, once its writes are
+    /// done. The announcement of a deletion is taken away: somebody relies on the document now.
+    async fn stands(&self, fresh: &Fresh, written: &[Written]) -> Result<bool, StoreError>;
+
+    /// Takes writes back, the last one first, as far as nobody has written after them.
+    async fn take_back(&self, fresh: &Fresh, written: &[Written]) -> Result<(), StoreError>;
 }
