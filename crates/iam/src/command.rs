@@ -2,6 +2,7 @@
 
 mod access_key;
 mod attachment;
+mod deletion;
 mod group;
 mod inline_policy;
 mod managed_policy;

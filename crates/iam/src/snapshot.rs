@@ -88,6 +88,8 @@ pub struct Snapshot {
     users: Map<Arc<str>, Arc<User>>,
     keys: HashTrieMapSync<AccessKeyId, Arc<[KeyOwner]>>,
     service_accounts: Map<Arc<str>, Arc<ServiceAccountDocument>>,
+    /// User name to the ids of its service accounts, whether or not the user exists.
+    parents: Map<Arc<str>, Arc<BTreeSet<Arc<str>>>>,
     groups: Map<Arc<str>, Arc<Group>>,
     roles: Map<Arc<str>, Arc<Role>>,
     policies: Map<Arc<str>, Arc<ManagedPolicy>>,
@@ -113,6 +115,7 @@ impl Snapshot {
             users: Map::new_sync(),
             keys: HashTrieMapSync::new_sync(),
             service_accounts: Map::new_sync(),
+            parents: Map::new_sync(),
             groups: Map::new_sync(),
             roles: Map::new_sync(),
             policies: Map::new_sync(),
@@ -187,8 +190,9 @@ impl Snapshot {
     }
 
     /// The service accounts that act for a user.
-    pub fn service_accounts_of<'a>(&'a self, user: &'a str) -> impl Iterator<Item = &'a Arc<ServiceAccountDocument>> {
-        self.service_accounts.values().filter(move |account| account.parent_user == user)
+    pub fn service_accounts_of(&self, user: &str) -> impl Iterator<Item = &Arc<ServiceAccountDocument>> {
+        let ids = self.parents.get(user).into_iter().flat_map(|ids| ids.iter());
+        ids.filter_map(|id| self.service_accounts.get(id))
     }
 
     /// A group by name.
@@ -227,13 +231,27 @@ impl Snapshot {
         self.policies.values()
     }
 
-    /// The inline policies of a holder, by name; those that weed wrote included.
+    /// The inline policies of a holder, by name; those that weed wrote included. Those that were put on an earlier holder of the
+    /// same name are not among them; where there is no such holder they are all there is.
     pub fn inline_policies(&self, holder: &Holder) -> BTreeMap<Arc<str>, InlinePolicy> {
-        let mut found = BTreeMap::new();
-        if let Some(own) = self.inline.get(holder) {
-            found.extend(own.iter().map(|(name, policy)| (name.clone(), policy.clone())));
+        let id = self.id_of(holder);
+        let current = |(_, policy): &(&Arc<str>, &InlinePolicy)| id.is_none_or(|id| policy.is_of(id));
+        let own = self.inline.get(holder).into_iter().flat_map(|policies| policies.iter());
+        own.filter(current).map(|(name, policy)| (name.clone(), policy.clone())).collect()
+    }
+
+    /// The unique id of a holder, if it exists.
+    pub fn id_of(&self, holder: &Holder) -> Option<&Arc<str>> {
+        match holder {
+            Holder::User(name) => self.users.get(name).map(|user| &user.id),
+            Holder::Group(name) => self.groups.get(name).map(|group| &group.id),
+            Holder::Role(name) => self.roles.get(name).map(|role| &role.id),
         }
-        found
+    }
+
+    /// How many have a managed policy attached or as boundary.
+    pub fn holder_count(&self, policy: &str) -> usize {
+        self.attachments.get(policy).map_or(0, |holders| holders.size())
     }
 
     /// Who has a managed policy attached or as boundary, in order.
@@ -277,6 +295,11 @@ impl Snapshot {
     /// Documents that cannot be read and facts that contradict each other: what it is about, and why.
     pub fn problems(&self) -> impl Iterator<Item = (&str, &str)> {
         self.problems.iter().map(|(about, why)| (&**about, &**why))
+    }
+
+    /// What is wrong with one thing, named as in [`Snapshot::problems`].
+    pub fn problem(&self, about: &str) -> Option<&str> {
+        self.problems.get(about).map(|why| &**why)
     }
 
     /// How much there is of everything.

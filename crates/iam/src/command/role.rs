@@ -41,7 +41,7 @@ fn create_role(request: &Request<'_>, state: &Snapshot) -> Answer {
     request.refuse("PermissionsBoundary")?;
     request.refuse("Tags.member")?;
     let name = request.name("RoleName", 64)?;
-    if state.role(&name).is_some() || state.problems().any(|(about, _)| about == format!("role `{name}`")) {
+    if state.role(&name).is_some() || state.problem(&format!("role `{name}`")).is_some() {
         return Err(IamError::exists(format!("Role with name {name} already exists.")));
     }
     if &*name == "seeded" {

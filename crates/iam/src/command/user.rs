@@ -67,7 +67,7 @@ pub(super) fn put(name: &Arc<str>, document: UserDocument) -> Change {
 fn create_user(request: &Request<'_>, state: &Snapshot) -> Answer {
     let name = request.name("UserName", 64)?;
     request.refuse("PermissionsBoundary")?;
-    if state.user(&name).is_some() || state.problems().any(|(about, _)| about == format!("user `{name}`")) {
+    if state.user(&name).is_some() || state.problem(&format!("user `{name}`")).is_some() {
         return Err(IamError::exists(format!("User with name {name} already exists.")));
     }
     if matches!(&*name, "root" | ANONYMOUS) {
