@@ -100,6 +100,12 @@ impl QueryError {
     pub(crate) fn not_loaded() -> Self {
         Self::new(Service::Iam, "ServiceUnavailable", 503, "The IAM state is not loaded yet; try again shortly")
     }
+
+    pub(crate) fn not_followed() -> Self {
+        let message =
+            "This gateway does not hear of changes at the moment, so nothing can be deleted; try again shortly";
+        Self::new(Service::Iam, "ServiceUnavailable", 503, message)
+    }
 }
 
 impl From<IamError> for QueryError {

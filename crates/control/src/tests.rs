@@ -1,10 +1,14 @@
 //! The query APIs of two gateways on one filer.
 
+mod crash;
+mod race;
+
 use std::sync::Arc;
 
 use iam::{Caller, IamConfig, Snapshot, StsConfig};
 use ids::AccountId;
 use policy::Context;
+use store::FilerStore;
 use sts::{SessionKeys, SigningKey};
 
 use crate::feed::Follower;
@@ -26,6 +30,11 @@ struct Gateway {
 
 impl Gateway {
     async fn start(world: &World, read_only: bool) -> Arc<Self> {
+        Self::start_with(world, world.store(), read_only).await
+    }
+
+    /// A gateway that writes to a store of its own.
+    async fn start_with(world: &World, store: FilerStore, read_only: bool) -> Arc<Self> {
         let follower = world.follow(FILE).await;
         let keys = SessionKeys {
             current: SigningKey::from_bytes(b"0123456789abcdef").unwrap(),
@@ -34,7 +43,7 @@ impl Gateway {
             account_id: AccountId::DEFAULT,
         };
         let config: StsConfig = IamConfig::default().sts;
-        let iam = IamApi::new(follower.clone(), Arc::new(world.store()), read_only);
+        let iam = IamApi::new(follower.clone(), Arc::new(store), read_only);
         let sts = StsApi::new(follower.clone(), Some(Arc::new(keys)), &config);
         Arc::new(Self { follower, iam, sts })
     }

@@ -274,7 +274,6 @@ fn a_boundary_that_is_gone_denies() {
 }
 
 #[test]
-<<<<<<< HEAD
 fn a_key_with_an_encrypted_secret_is_refused_until_it_is_opened() {
     let with = |secret: &str| {
         user(&format!(r#"{{"name":"al","credentials":[{{"access_key":"AKA","secret_key":"{secret}"}}]}}"#))
@@ -286,7 +285,9 @@ fn a_key_with_an_encrypted_secret_is_refused_until_it_is_opened() {
     let opened = sealed.apply([with("s3cret")]);
     assert!(opened.access_key("AKA").is_some());
     assert_eq!(opened.problems().count(), 0);
-=======
+}
+
+#[test]
 fn an_inline_policy_belongs_to_one_user_and_not_to_the_next_of_its_name() {
     let of = |id: &str| {
         let facts = Facts { id: id.into(), ..Facts::default() };
@@ -332,5 +333,4 @@ fn service_accounts_are_found_by_their_user() {
     assert_eq!(of(&first, "al"), ["sa:al:1", "sa:al:2"]);
     let next = first.apply([account("sa:al:1", "bo"), Change::ServiceAccount("sa:al:2".into(), None)]);
     assert_eq!((of(&next, "al"), of(&next, "bo")), (vec![], vec!["sa:al:1".to_owned(), "sa:bo:1".to_owned()]));
->>>>>>> 54f4c9e (iam: inline policies belong to an id; deletions can be announced; nothing scans)
 }
