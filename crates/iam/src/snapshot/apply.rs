@@ -94,6 +94,18 @@ impl Next {
                 let document = self.readable("/etc/iam/policies.json".to_owned(), read);
                 self.set_weed_policies(document.unwrap_or_default());
             }
+            Change::OidcProvider(stem, read) => {
+                let document = self.readable(format!("OIDC provider `{stem}`"), read);
+                put(&mut self.snapshot.oidc_providers, stem, document);
+            }
+            Change::InstanceProfile(name, read) => {
+                let document = self.readable(format!("instance profile `{name}`"), read);
+                put(&mut self.snapshot.instance_profiles, name, document);
+            }
+            Change::AccountAlias(account, read) => {
+                let document = self.readable(format!("alias of account `{account}`"), read);
+                put(&mut self.snapshot.account_aliases, account, document);
+            }
             Change::Bucket(name, Some(mut bucket)) => {
                 // An owner that is no account number belongs to the account of whatever names none, like users without one.
                 let account = bucket.owner.parse().unwrap_or(self.snapshot.settings.account);
@@ -152,22 +164,23 @@ impl Next {
     }
 
     fn set_service_account(&mut self, id: &Arc<str>, document: Option<ServiceAccountDocument>, is_static: bool) {
-        if let Some(old) = self.snapshot.service_accounts.get(id).cloned() {
-            if let Some(key) = &old.credential {
-                let owner = KeyOwner::of_service_account(&old, is_static);
-                self.release_key(owner, &format!("service account `{id}`"), key);
-            }
-            change_set(&mut self.snapshot.parents, &old.parent_user.as_str().into(), |ids| ids.remove(id));
+        let old = self.snapshot.service_accounts.get(id).cloned();
+        if let Some(old) = &old {
+            let ids = &mut self.snapshot.service_accounts_of;
+            change_set(ids, &old.parent_user.as_str().into(), id, false);
+        }
+        if let Some((old, key)) = old.as_ref().and_then(|old| Some((old, old.credential.as_ref()?))) {
+            let owner = KeyOwner::of_service_account(old, is_static);
+            self.release_key(owner, &format!("service account `{id}`"), key);
         }
         match document {
             Some(document) => {
+                let ids = &mut self.snapshot.service_accounts_of;
+                change_set(ids, &document.parent_user.as_str().into(), id, true);
                 let owner = KeyOwner::of_service_account(&document, is_static);
                 if let Some(key) = &document.credential {
                     self.claim_key(owner, &format!("service account `{id}`"), key);
                 }
-                change_set(&mut self.snapshot.parents, &document.parent_user.as_str().into(), |ids| {
-                    ids.insert(id.clone())
-                });
                 self.snapshot.service_accounts.insert_mut(id.clone(), Arc::new(document));
             }
             None => {
@@ -221,20 +234,9 @@ impl Next {
         };
         let (before, after) = (members(&old), members(&new));
         for user in before.symmetric_difference(&after) {
-            let joins = after.contains(user);
-            change_set(&mut self.snapshot.memberships, user, |groups| {
-                if joins { groups.insert(name.clone()) } else { groups.remove(name) }
-            });
+            change_set(&mut self.snapshot.memberships, user, name, after.contains(user));
         }
-        // Whoever stays has what the group has: nothing to do for them unless that changed.
-        let gives = |group: &Option<Arc<GroupDocument>>| {
-            group.as_ref().map(|group| (group.disabled, group.policy_names.clone(), group.facts.id.clone()))
-        };
-        if gives(&old) == gives(&new) {
-            self.users.extend(before.symmetric_difference(&after).cloned());
-        } else {
-            self.users.extend(before.into_iter().chain(after));
-        }
+        self.users.extend(before.into_iter().chain(after));
         let wanted =
             |group: &Option<Arc<GroupDocument>>| policy_names(group, |group| (&group.policy_names, &group.facts));
         self.attach(Holder::Group(name.clone()), wanted(&old), wanted(&new));
@@ -409,18 +411,28 @@ fn ignored_key(holder: &str, key: &CredentialDocument) -> String {
     format!("access key `{}` of {holder}", key.access_key)
 }
 
-/// Changes one of the sets of an index; empty ones are not kept.
-fn change_set(
-    index: &mut Map<Arc<str>, Arc<BTreeSet<Arc<str>>>>,
-    key: &Arc<str>,
-    change: impl FnOnce(&mut BTreeSet<Arc<str>>) -> bool,
-) {
-    let mut set = index.get(key).map(|set| (**set).clone()).unwrap_or_default();
-    change(&mut set);
-    if set.is_empty() {
-        index.remove_mut(key);
+/// Puts a member into the set of a key, or takes it out; a set without members is none.
+fn change_set(sets: &mut Map<Arc<str>, Arc<BTreeSet<Arc<str>>>>, key: &Arc<str>, member: &Arc<str>, present: bool) {
+    let mut set = sets.get(key).map(|set| (**set).clone()).unwrap_or_default();
+    if present {
+        set.insert(member.clone())
     } else {
-        index.insert_mut(key.clone(), Arc::new(set));
+        set.remove(member)
+    };
+    if set.is_empty() {
+        sets.remove_mut(key);
+    } else {
+        sets.insert_mut(key.clone(), Arc::new(set));
+    }
+}
+
+/// What nothing else depends on is put into its map, or taken out.
+fn put<T>(map: &mut Map<Arc<str>, Arc<T>>, name: Arc<str>, document: Option<T>) {
+    match document {
+        Some(document) => map.insert_mut(name, Arc::new(document)),
+        None => {
+            map.remove_mut(&name);
+        }
     }
 }
 
@@ -542,9 +554,7 @@ type Found = Vec<(Arc<CompiledPolicy>, PolicySource)>;
 /// Adds the holder's inline policies; true if weed wrote one of them.
 fn inline(snapshot: &Snapshot, holder: &Holder, found: &mut Found, source: impl Fn(Arc<str>) -> PolicySource) -> bool {
     let mut from_weed = false;
-    let id = snapshot.id_of(holder);
-    let policies = snapshot.inline.get(holder).into_iter().flat_map(|policies| policies.iter());
-    for (name, policy) in policies.filter(|(_, policy)| id.is_none_or(|id| policy.is_of(id))) {
+    for (name, policy) in snapshot.inline.get(holder).iter().flat_map(|policies| policies.iter()) {
         from_weed |= policy.weeds.is_some();
         found.push((policy.compiled.clone(), source(name.clone())));
     }
