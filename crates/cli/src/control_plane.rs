@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use control::feed::Follower;
 use control::iam_api::IamApi;
+use control::last_used::Recorder;
 use control::query::{Call, QueryError, service_of};
 use control::sts_api::StsApi;
 use gateway::{QueryApi, QueryCall, ResponseBody};
@@ -27,13 +28,14 @@ impl ControlPlane {
     pub fn new(
         follower: &Arc<Follower>,
         store: Arc<dyn IamStore>,
+        recorder: Arc<Recorder>,
         keys: Option<Arc<SessionKeys>>,
         config: &StsConfig,
         iam: bool,
         read_only: bool,
     ) -> Self {
         Self {
-            iam: iam.then(|| IamApi::new(Arc::clone(follower), store, read_only)),
+            iam: iam.then(|| IamApi::new(Arc::clone(follower), store, read_only, recorder)),
             sts: StsApi::new(Arc::clone(follower), keys, config),
         }
     }

@@ -2,6 +2,7 @@
 
 pub mod feed;
 pub mod iam_api;
+pub mod last_used;
 pub mod query;
 pub mod sts_api;
 
