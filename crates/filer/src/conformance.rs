@@ -43,6 +43,7 @@ const CLAIMS: &[(&str, Claim)] = &[
     ("early-end", |world| an_early_end(world).boxed()),
     ("freed", |world| replaced_data_is_freed(world).boxed()),
     ("assembly", |world| data_moves_between_entries(world).boxed()),
+    ("members", |world| one_member(world).boxed()),
     ("feed", |world| feed(world).boxed()),
 ];
 
@@ -574,6 +575,29 @@ async fn data_moves_between_entries(world: &World<'_>) {
     let entry = world.find("whole").await.expect("it was put");
     let read = world.read(&entry, 0, offset as u64).await.expect("its data is there");
     assert!(read == [pattern(300_000, 0), pattern(5000, 1), pattern(12, 2)].concat());
+}
+
+async fn one_member(world: &World<'_>) {
+    world.create("members/seed", document("0")).await;
+    let members = world.filer.members().await.expect("there are members");
+    let filter = FeedFilter { prefixes: vec![world.path("members/")], directories: vec![] };
+    let feeds = world.filer.subscribe(filter).await.expect("feeds are opened");
+    assert_eq!(feeds.iter().map(|(name, _)| name).collect::<Vec<_>>(), members.iter().collect::<Vec<_>>());
+    for (member, mut feed) in feeds {
+        for round in ["1", "2"] {
+            let entry = Entry { name: "beat".to_owned(), ..document(round) };
+            world.filer.put_through(&member, &world.path("members"), entry).await.expect("an entry is written");
+            let found = world.filer.lookup_through(&member, &world.path("members/beat")).await.expect("a look-up");
+            assert_eq!(found.map(|entry| entry.content), Some(round.as_bytes().to_vec()));
+            // What this member wrote comes on its own feed, in order.
+            loop {
+                let item = timeout(PATIENCE, feed.next()).await.expect("the feed tells it").expect("the feed goes on");
+                let FeedItem::Change(change) = item.expect("the feed goes on") else { continue };
+                assert_eq!(change.new.map(|entry| entry.content), Some(round.as_bytes().to_vec()));
+                break;
+            }
+        }
+    }
 }
 
 async fn feed(world: &World<'_>) {

@@ -34,13 +34,19 @@ pub enum Call {
     DeleteChunks,
     /// [`Filer::delete_collection`]
     DeleteCollection,
+    /// [`Filer::members`]
+    Members,
+    /// [`Filer::put_through`]
+    PutThrough,
+    /// [`Filer::lookup_through`]
+    LookupThrough,
     /// [`Filer::subscribe`]
     Subscribe,
 }
 
 impl Call {
     /// All of them.
-    pub const ALL: [Call; 10] = [
+    pub const ALL: [Call; 13] = [
         Call::Configuration,
         Call::Lookup,
         Call::List,
@@ -50,6 +56,9 @@ impl Call {
         Call::ResolveChunks,
         Call::DeleteChunks,
         Call::DeleteCollection,
+        Call::Members,
+        Call::PutThrough,
+        Call::LookupThrough,
         Call::Subscribe,
     ];
 }
@@ -186,6 +195,21 @@ impl Filer for FaultyFiler {
     async fn delete_collection(&self, collection: &str) -> Result<(), FilerError> {
         let lost = self.suffer(Call::DeleteCollection).await?;
         deliver(lost, self.inner.delete_collection(collection).await)
+    }
+
+    async fn members(&self) -> Result<Vec<String>, FilerError> {
+        let lost = self.suffer(Call::Members).await?;
+        deliver(lost, self.inner.members().await)
+    }
+
+    async fn put_through(&self, filer: &str, directory: &str, entry: Entry) -> Result<(), FilerError> {
+        let lost = self.suffer(Call::PutThrough).await?;
+        deliver(lost, self.inner.put_through(filer, directory, entry).await)
+    }
+
+    async fn lookup_through(&self, filer: &str, path: &str) -> Result<Option<Entry>, FilerError> {
+        let lost = self.suffer(Call::LookupThrough).await?;
+        deliver(lost, self.inner.lookup_through(filer, path).await)
     }
 
     async fn subscribe(&self, filter: FeedFilter) -> Result<Vec<(String, Feed)>, FilerError> {

@@ -261,7 +261,17 @@ pub trait Filer: Send + Sync + 'static {
     /// Drops a collection (a deleted bucket's volumes). Not an error if there is none.
     async fn delete_collection(&self, collection: &str) -> Result<(), FilerError>;
 
-    /// Opens one change feed per filer process behind this client, each labelled with the address it comes from. A feed
+    /// The processes behind this client whose changes have to be followed, by the names that all gateways know them by.
+    async fn members(&self) -> Result<Vec<String>, FilerError>;
+
+    /// Creates or replaces an entry through one of the [members](Filer::members) and no other, so that its change is told by that
+    /// process's own feed, after the changes that it made before.
+    async fn put_through(&self, filer: &str, directory: &str, entry: Entry) -> Result<(), FilerError>;
+
+    /// The entry at a path as one of the [members](Filer::members) finds it, no other being asked.
+    async fn lookup_through(&self, filer: &str, path: &str) -> Result<Option<Entry>, FilerError>;
+
+    /// Opens one change feed for each of the [members](Filer::members), labelled with its name; all of them or none. A feed
     /// begins with whatever happens after this call returned; a stream is followed by a full listing by its reader.
     async fn subscribe(&self, filter: FeedFilter) -> Result<Vec<(String, Feed)>, FilerError>;
 }

@@ -430,7 +430,7 @@ async fn change_feed(filer: &SeaweedFiler) {
     let filter = FeedFilter { prefixes: vec!["/etc/feed/".to_owned()], directories: vec!["/buckets".to_owned()] };
     let mut feeds = filer.subscribe(filter).await.unwrap();
     let (label, feed) = &mut feeds[0];
-    assert_eq!(*label, filer.addresses()[0].to_string());
+    assert_eq!(filer.members().await.unwrap(), std::slice::from_ref(label));
     filer.transact(put("/etc/feed/deep", small("x", b"1"))).await.unwrap();
     filer.transact(put("/etc/feedother", small("y", b"1"))).await.unwrap();
     filer.transact(put("/buckets/inner/deep", small("y", b"1"))).await.unwrap();
@@ -704,16 +704,18 @@ async fn two_filers_and_their_failures() {
             break;
         }
     }
-    let mut again = filer.subscribe(filter.clone()).await.unwrap();
-    assert!(again[0].1.next().await.unwrap().is_err() && again.len() == 2);
-    let first = filer.addresses()[0].clone();
-    assert!(filer.subscribe_to(&first, filter.clone()).await.is_err());
+    // The master lists a dead filer no longer, and lists it again when it is back.
+    let settled = async |count: usize| {
+        let begun = Instant::now();
+        while filer.members().await.unwrap().len() != count {
+            assert!(begun.elapsed() < Duration::from_secs(20), "the master lists {count} filers");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        filer.subscribe(filter.clone()).await.unwrap().len()
+    };
+    assert_eq!(settled(1).await, 1);
     cluster.restart_filer(0).unwrap();
-    let begun = Instant::now();
-    while filer.subscribe_to(&first, filter.clone()).await.is_err() {
-        assert!(begun.elapsed() < Duration::from_secs(20), "a restarted filer is found again");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    assert_eq!(settled(2).await, 2);
 }
 
 /// The messages as declared in the sources against the reflection service of a live server.

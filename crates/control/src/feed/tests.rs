@@ -59,6 +59,15 @@ impl Filer for Severable {
     async fn delete_collection(&self, collection: &str) -> Result<(), FilerError> {
         self.inner.delete_collection(collection).await
     }
+    async fn members(&self) -> Result<Vec<String>, FilerError> {
+        self.inner.members().await
+    }
+    async fn put_through(&self, filer: &str, directory: &str, entry: Entry) -> Result<(), FilerError> {
+        self.inner.put_through(filer, directory, entry).await
+    }
+    async fn lookup_through(&self, filer: &str, path: &str) -> Result<Option<Entry>, FilerError> {
+        self.inner.lookup_through(filer, path).await
+    }
     async fn subscribe(&self, filter: FeedFilter) -> Result<Vec<(String, Feed)>, FilerError> {
         if self.down.load(Ordering::SeqCst) {
             return Err(FilerError::Unavailable("severed".into()));

@@ -31,14 +31,16 @@ use tokio::sync::{oneshot, watch};
 
 use crate::entry::{Entry, FileChunk};
 use crate::filer::{
-    BytesIn, BytesOut, Feed, FeedFilter, Filer, FilerConfiguration, FilerError, ListOptions, Transaction, WriteTarget,
-    Written,
+    BytesIn, BytesOut, Feed, FeedFilter, Filer, FilerConfiguration, FilerError, ListOptions, Mutation, Transaction,
+    WriteTarget, Written,
 };
 use chunk::{ChunkId, Chunks};
 use commit::{Committer, Job, Published};
 use reap::{Reaper, Task};
 pub use tables::OpenError;
 
+/// The one process that there is.
+const MEMBER: &str = "embedded";
 /// Where buckets live.
 const BUCKETS_ROOT: &str = "/buckets";
 /// Bytes per data file.
@@ -233,7 +235,21 @@ impl Filer for EmbeddedFiler {
         Ok(())
     }
 
+    async fn members(&self) -> Result<Vec<String>, FilerError> {
+        Ok(vec![MEMBER.to_owned()])
+    }
+
+    async fn put_through(&self, _filer: &str, directory: &str, entry: Entry) -> Result<(), FilerError> {
+        let lock_key = format!("{directory}/{}", entry.name);
+        let mutations = vec![Mutation::Put { directory: directory.to_owned(), entry: Box::new(entry) }];
+        self.transact(Transaction { lock_key, mutations, ..Transaction::default() }).await
+    }
+
+    async fn lookup_through(&self, _filer: &str, path: &str) -> Result<Option<Entry>, FilerError> {
+        self.lookup(path).await
+    }
+
     async fn subscribe(&self, filter: FeedFilter) -> Result<Vec<(String, Feed)>, FilerError> {
-        Ok(vec![("embedded".to_owned(), feed::subscribe(&self.shared, filter))])
+        Ok(vec![(MEMBER.to_owned(), feed::subscribe(&self.shared, filter))])
     }
 }

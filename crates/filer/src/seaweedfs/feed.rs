@@ -13,6 +13,7 @@ use tonic::Streaming;
 
 use super::Shared;
 use super::metrics::Call;
+use super::rpc::Node;
 use super::wire::{
     LookupDirectoryEntryRequest, LookupDirectoryEntryResponse, SubscribeMetadataRequest, SubscribeMetadataResponse,
 };
@@ -33,25 +34,19 @@ impl Default for Identity {
     }
 }
 
-/// One feed per filer. A filer that is out of reach gets a feed whose first item is the error, so that the reader sees it
-/// among the others; without any filer the call fails.
+/// One feed per filer of the ring. All of them or none: whoever misses the changes of one filer must not believe to know them all.
 pub(super) async fn open_all(shared: &Arc<Shared>, filter: FeedFilter) -> Result<Vec<(String, Feed)>, FilerError> {
-    let opened = future::join_all((0..shared.filers.len()).map(|index| open(shared, index, filter.clone()))).await;
-    if opened.iter().all(Result::is_err) {
-        let error = opened.into_iter().find_map(Result::err);
-        return Err(error.unwrap_or_else(|| FilerError::Unavailable("no filer is configured".to_owned())));
-    }
-    let label = |index| shared.filers.address(index).map(ToString::to_string).unwrap_or_default();
-    let feeds = opened.into_iter().enumerate().map(|(index, feed)| match feed {
-        Ok(feed) => (label(index), feed),
-        Err(error) => (label(index), Box::pin(stream::once(future::ready(Err(error)))) as Feed),
+    let members = shared.members().await;
+    let opened = members.iter().map(|address| async {
+        let node = shared.ring.node(&shared.filers, address)?;
+        Ok((address.to_string(), open(shared, &node, filter.clone()).await?))
     });
-    Ok(feeds.collect())
+    future::try_join_all(opened).await
 }
 
 /// The feed of one filer. Its beginning is a moment of the filer's own clock that has passed when this returns.
-pub(super) async fn open(shared: &Arc<Shared>, index: usize, filter: FeedFilter) -> Result<Feed, FilerError> {
-    let since_ns = clock(shared, index).await?;
+async fn open(shared: &Arc<Shared>, node: &Node, filter: FeedFilter) -> Result<Feed, FilerError> {
+    let since_ns = clock(shared, node).await?;
     let (path_prefix, path_prefixes) = match filter.prefixes.split_first() {
         Some((first, rest)) => (first.clone(), rest.to_vec()),
         None => (NO_PATH.to_owned(), Vec::new()),
@@ -71,8 +66,8 @@ pub(super) async fn open(shared: &Arc<Shared>, index: usize, filter: FeedFilter)
         signature: 0,
     };
     let stream: Streaming<SubscribeMetadataResponse> =
-        shared.filers.open(index, Call::SubscribeLocalMetadata, request).await?;
-    let filer = shared.filers.address(index).map(ToString::to_string).unwrap_or_default();
+        shared.filers.open(node, Call::SubscribeLocalMetadata, request).await?;
+    let filer = node.address.to_string();
     let silence = shared.options.feed_silence;
     let reader = Reader { stream, filter, filer, silence, ready: VecDeque::new(), position_ns: since_ns, ended: false };
     Ok(Box::pin(stream::unfold(reader, |mut reader| async move {
@@ -82,10 +77,10 @@ pub(super) async fn open(shared: &Arc<Shared>, index: usize, filter: FeedFilter)
 }
 
 /// The filer's clock: a lookup tells it. Ours may be ahead, and would miss changes.
-async fn clock(shared: &Arc<Shared>, index: usize) -> Result<i64, FilerError> {
+async fn clock(shared: &Arc<Shared>, node: &Node) -> Result<i64, FilerError> {
     let request = LookupDirectoryEntryRequest { directory: "/".to_owned(), name: String::new() };
     let answer: LookupDirectoryEntryResponse =
-        shared.filers.unary_at(index, Call::LookupDirectoryEntry, request).await?;
+        shared.filers.unary_on(node, Call::LookupDirectoryEntry, request).await?;
     match answer.log_ts_ns {
         0 => Err(FilerError::Other("the filer does not tell its clock; SeaweedFS 4.48 or later is needed".to_owned())),
         log_ts_ns => Ok(log_ts_ns),

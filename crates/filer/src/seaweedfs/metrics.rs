@@ -15,6 +15,7 @@ pub enum Call {
     LookupVolume,
     DeleteCollection,
     SubscribeLocalMetadata,
+    ListClusterNodes,
     VolumeGet,
     VolumePut,
     VolumeDelete,
@@ -22,7 +23,7 @@ pub enum Call {
 
 impl Call {
     /// Every call, in the order of the counters.
-    pub const ALL: [Call; 11] = [
+    pub const ALL: [Call; 12] = [
         Call::GetFilerConfiguration,
         Call::LookupDirectoryEntry,
         Call::ListEntries,
@@ -31,6 +32,7 @@ impl Call {
         Call::LookupVolume,
         Call::DeleteCollection,
         Call::SubscribeLocalMetadata,
+        Call::ListClusterNodes,
         Call::VolumeGet,
         Call::VolumePut,
         Call::VolumeDelete,
@@ -47,6 +49,7 @@ impl Call {
             Call::LookupVolume => "LookupVolume",
             Call::DeleteCollection => "DeleteCollection",
             Call::SubscribeLocalMetadata => "SubscribeLocalMetadata",
+            Call::ListClusterNodes => "ListClusterNodes",
             Call::VolumeGet => "VolumeGet",
             Call::VolumePut => "VolumePut",
             Call::VolumeDelete => "VolumeDelete",

@@ -9,6 +9,7 @@ mod fid;
 mod locations;
 mod metrics;
 mod read;
+mod ring;
 mod rpc;
 mod security;
 mod tls;
@@ -23,12 +24,12 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 
 use self::metrics::Call;
-use self::rpc::{Filers, Replay, Timeouts};
+use self::rpc::{CallError, Filers, Replay, Timeouts};
 use self::volume::VolumeClient;
 use crate::entry::FileChunk;
 use crate::{
-    BytesIn, BytesOut, Entry, Feed, FeedFilter, Filer, FilerConfiguration, FilerError, ListOptions, Transaction,
-    WriteTarget, Written,
+    BytesIn, BytesOut, Entry, Feed, FeedFilter, Filer, FilerConfiguration, FilerError, ListOptions, Mutation,
+    Transaction, WriteTarget, Written,
 };
 
 pub use address::{AddressError, FilerAddress};
@@ -94,6 +95,9 @@ struct Shared {
     options: Options,
     configuration: RwLock<Option<FilerConfiguration>>,
     feeds: feed::Identity,
+    ring: ring::Ring,
+    /// The masters, as a filer last told them.
+    masters: RwLock<Vec<String>>,
 }
 
 impl SeaweedFiler {
@@ -111,6 +115,8 @@ impl SeaweedFiler {
                 pool: assign::Pool::default(),
                 configuration: RwLock::new(None),
                 feeds: feed::Identity::default(),
+                ring: ring::Ring::default(),
+                masters: RwLock::default(),
                 options,
             }),
         }
@@ -144,11 +150,11 @@ impl SeaweedFiler {
         &self.shared.filers.metrics
     }
 
-    /// One change feed, of one filer: to open again the feed that ended without touching the others.
-    pub async fn subscribe_to(&self, filer: &FilerAddress, filter: FeedFilter) -> Result<Feed, FilerError> {
-        let index = (0..self.shared.filers.len()).find(|index| self.shared.filers.address(*index) == Some(filer));
-        let index = index.ok_or_else(|| FilerError::Other(format!("{filer} is none of the filers of this client")))?;
-        feed::open(&self.shared, index, filter).await
+    /// Processes of one kind (`filer`, `s3`) that the master lists now, as `host:port`; none while no master answers.
+    pub async fn cluster_nodes(&self, kind: &str) -> Vec<String> {
+        let (masters, group) = self.shared.cluster().await;
+        let nodes = self.shared.ring.cluster_nodes(&self.shared.filers, &masters, kind, &group).await;
+        nodes.iter().map(ToString::to_string).collect()
     }
 }
 
@@ -166,6 +172,25 @@ impl Shared {
         }
     }
 
+    /// The masters and the filer group, as a filer last told them.
+    async fn cluster(&self) -> (Vec<String>, String) {
+        let known = || {
+            let configuration = self.configuration.read().unwrap_or_else(PoisonError::into_inner);
+            let masters = self.masters.read().unwrap_or_else(PoisonError::into_inner).clone();
+            configuration.as_ref().map(|configuration| (masters, configuration.filer_group.clone()))
+        };
+        if known().is_none() {
+            // Without an answer nobody is known, and the next time it is asked for again.
+            let _ = self.ask_configuration().await;
+        }
+        known().unwrap_or_default()
+    }
+
+    async fn members(&self) -> Vec<FilerAddress> {
+        let (masters, group) = self.cluster().await;
+        self.ring.members(&self.filers, &masters, &group).await
+    }
+
     async fn ask_configuration(&self) -> Result<FilerConfiguration, FilerError> {
         let request = wire::GetFilerConfigurationRequest {};
         let answer: wire::GetFilerConfigurationResponse =
@@ -181,6 +206,7 @@ impl Shared {
             version: answer.version,
             files_beside_directories: false,
         };
+        *self.masters.write().unwrap_or_else(PoisonError::into_inner) = answer.masters;
         *self.configuration.write().unwrap_or_else(PoisonError::into_inner) = Some(configuration.clone());
         Ok(configuration)
     }
@@ -202,6 +228,19 @@ fn split(path: &str) -> (String, String) {
     }
 }
 
+/// What a look-up found at a path.
+fn found(
+    path: &str,
+    answer: Result<wire::LookupDirectoryEntryResponse, CallError>,
+) -> Result<Option<Entry>, FilerError> {
+    match answer {
+        // A file is not the directory that `a/` asks for.
+        Ok(answer) => Ok(answer.entry.filter(|entry| entry.is_directory || !path.ends_with('/'))),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
 #[async_trait]
 impl Filer for SeaweedFiler {
     async fn configuration(&self) -> Result<FilerConfiguration, FilerError> {
@@ -211,15 +250,7 @@ impl Filer for SeaweedFiler {
     async fn lookup(&self, path: &str) -> Result<Option<Entry>, FilerError> {
         let (directory, name) = split(path);
         let request = wire::LookupDirectoryEntryRequest { directory, name };
-        let call = Call::LookupDirectoryEntry;
-        let answer =
-            self.shared.filers.unary::<_, wire::LookupDirectoryEntryResponse>(call, &request, Replay::Safe).await;
-        match answer {
-            // A file is not the directory that `a/` asks for.
-            Ok(answer) => Ok(answer.entry.filter(|entry| entry.is_directory || !path.ends_with('/'))),
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        found(path, self.shared.filers.unary(Call::LookupDirectoryEntry, &request, Replay::Safe).await)
     }
 
     async fn list(&self, directory: &str, options: ListOptions) -> Result<Vec<Entry>, FilerError> {
@@ -274,6 +305,25 @@ impl Filer for SeaweedFiler {
         let _: wire::DeleteCollectionResponse =
             self.shared.filers.unary(Call::DeleteCollection, &request, Replay::Safe).await?;
         Ok(())
+    }
+
+    async fn members(&self) -> Result<Vec<String>, FilerError> {
+        Ok(self.shared.members().await.iter().map(ToString::to_string).collect())
+    }
+
+    async fn put_through(&self, filer: &str, directory: &str, entry: Entry) -> Result<(), FilerError> {
+        let node = self.shared.ring.named(&self.shared.filers, filer)?;
+        let lock_key = format!("{directory}/{}", entry.name);
+        let mutations = vec![Mutation::Put { directory: directory.to_owned(), entry: Box::new(entry) }];
+        transact::run_on(&self.shared, &node, Transaction { lock_key, mutations, ..Transaction::default() }).await
+    }
+
+    async fn lookup_through(&self, filer: &str, path: &str) -> Result<Option<Entry>, FilerError> {
+        let node = self.shared.ring.named(&self.shared.filers, filer)?;
+        let (directory, name) = split(path);
+        let request = wire::LookupDirectoryEntryRequest { directory, name };
+        let answer = self.shared.filers.unary_on(&node, Call::LookupDirectoryEntry, request).await;
+        found(path, answer)
     }
 
     async fn subscribe(&self, filter: FeedFilter) -> Result<Vec<(String, Feed)>, FilerError> {

@@ -42,8 +42,9 @@ pub(super) enum Replay {
     OnlyUnsent,
 }
 
-struct Node {
-    address: FilerAddress,
+/// One process: a filer, or a master.
+pub(super) struct Node {
+    pub(super) address: FilerAddress,
     calls: Channel,
     streams: Channel,
     /// Failures in a row.
@@ -55,6 +56,7 @@ struct Node {
 /// The filers behind a client.
 pub(super) struct Filers {
     nodes: Vec<Node>,
+    security: Security,
     /// Whoever answered last is asked first.
     current: AtomicUsize,
     timeouts: Timeouts,
@@ -70,29 +72,25 @@ impl Filers {
         timeouts: Timeouts,
         metrics: Arc<FilerMetrics>,
     ) -> Self {
-        let nodes = addresses.iter().filter_map(|address| {
-            let endpoint = endpoint(address, security, timeouts.connect)
-                .inspect_err(|error| tracing::error!(filer = %address, %error, "this filer cannot be used"))
-                .ok()?;
-            Some(Node {
-                address: address.clone(),
-                calls: endpoint.connect_lazy(),
-                streams: endpoint.connect_lazy(),
-                failures: AtomicU64::new(0),
-                avoid_until_ms: AtomicU64::new(0),
-            })
-        });
-        Filers { nodes: nodes.collect(), current: AtomicUsize::new(0), timeouts, born: Instant::now(), metrics }
+        let nodes = addresses.iter().filter_map(|address| connect(address, security, timeouts));
+        Filers {
+            nodes: nodes.collect(),
+            security: security.clone(),
+            current: AtomicUsize::new(0),
+            timeouts,
+            born: Instant::now(),
+            metrics,
+        }
     }
 
-    /// How many filers there are.
-    pub(super) fn len(&self) -> usize {
-        self.nodes.len()
+    /// The filers that calls are sent to.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = &FilerAddress> {
+        self.nodes.iter().map(|node| &node.address)
     }
 
-    /// The address of a filer.
-    pub(super) fn address(&self, index: usize) -> Option<&FilerAddress> {
-        self.nodes.get(index).map(|node| &node.address)
+    /// Channels to one process, which takes no part in failover. `None` if no address can be made of it: the log says why.
+    pub(super) fn connect(&self, address: &FilerAddress) -> Option<Node> {
+        connect(address, &self.security, self.timeouts)
     }
 
     /// One call with one answer, sent to the filers in turn until one of them answers.
@@ -114,13 +112,12 @@ impl Filers {
         Err(last)
     }
 
-    /// One call to one filer, without failover.
-    pub(super) async fn unary_at<Q, A>(&self, index: usize, call: Call, request: Q) -> Result<A, CallError>
+    /// One call to one process, without failover.
+    pub(super) async fn unary_on<Q, A>(&self, node: &Node, call: Call, request: Q) -> Result<A, CallError>
     where
         Q: prost::Message + 'static,
         A: prost::Message + Default + 'static,
     {
-        let node = self.nodes.get(index).ok_or(CallError::NoFiler)?;
         let begun = Instant::now();
         let answer = bounded(&node.address, self.timeouts.call, unary(&node.calls, call, request)).await;
         self.note(node, call, begun, &answer);
@@ -146,12 +143,11 @@ impl Filers {
     }
 
     /// An endless stream from one filer, on the channel for streams. The head of the answer is waited for.
-    pub(super) async fn open<Q, A>(&self, index: usize, call: Call, request: Q) -> Result<Streaming<A>, CallError>
+    pub(super) async fn open<Q, A>(&self, node: &Node, call: Call, request: Q) -> Result<Streaming<A>, CallError>
     where
         Q: prost::Message + 'static,
         A: prost::Message + Default + 'static,
     {
-        let node = self.nodes.get(index).ok_or(CallError::NoFiler)?;
         let begun = Instant::now();
         let opened = bounded(&node.address, self.timeouts.call, streaming(&node.streams, call, request)).await;
         self.note(node, call, begun, &opened);
@@ -270,6 +266,19 @@ where
     Ok(answers)
 }
 
+fn connect(address: &FilerAddress, security: &Security, timeouts: Timeouts) -> Option<Node> {
+    let endpoint = endpoint(address, security, timeouts.connect)
+        .inspect_err(|error| tracing::error!(filer = %address, %error, "this filer cannot be used"))
+        .ok()?;
+    Some(Node {
+        address: address.clone(),
+        calls: endpoint.connect_lazy(),
+        streams: endpoint.connect_lazy(),
+        failures: AtomicU64::new(0),
+        avoid_until_ms: AtomicU64::new(0),
+    })
+}
+
 fn endpoint(
     address: &FilerAddress,
     security: &Security,
@@ -327,6 +336,7 @@ fn path(call: Call) -> PathAndQuery {
         Call::LookupVolume => "/filer_pb.SeaweedFiler/LookupVolume",
         Call::DeleteCollection => "/filer_pb.SeaweedFiler/DeleteCollection",
         Call::SubscribeLocalMetadata => "/filer_pb.SeaweedFiler/SubscribeLocalMetadata",
+        Call::ListClusterNodes => "/master_pb.Seaweed/ListClusterNodes",
         Call::VolumeGet | Call::VolumePut | Call::VolumeDelete => "/",
     })
 }

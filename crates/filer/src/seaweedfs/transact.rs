@@ -6,7 +6,7 @@
 
 use super::Shared;
 use super::metrics::Call;
-use super::rpc::{CallError, Replay};
+use super::rpc::{CallError, Node, Replay};
 use super::wire::{
     Clause, ClauseKind, ErrorCode, MutationType, ObjectMutation, ObjectTransactionRequest, ObjectTransactionResponse,
     WriteCondition,
@@ -27,6 +27,13 @@ pub(super) async fn run(shared: &Shared, transaction: Transaction) -> Result<(),
         answer = shared.filers.unary(call, &request, Replay::OnlyUnsent).await;
     }
     outcome(answer?, &paths)
+}
+
+/// Runs a transaction on one process, whoever owns its lock key.
+pub(super) async fn run_on(shared: &Shared, node: &Node, transaction: Transaction) -> Result<(), FilerError> {
+    let paths = paths(&transaction);
+    let request = ObjectTransactionRequest { is_moved: true, ..request(transaction) };
+    outcome(shared.filers.unary_on(node, Call::ObjectTransaction, request).await?, &paths)
 }
 
 /// The prefix of route keys of object writes: gateways of both kinds must name the same owner for the same path.

@@ -1,0 +1,103 @@
+//! The filer processes of the cluster, as the master knows them: whoever wants to hear of every change follows each of them.
+//!
+//! The addresses that the master lists are the same for all gateways, whatever each was given with `-filer`.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::future;
+
+use super::address::FilerAddress;
+use super::metrics::Call;
+use super::rpc::{CallError, Filers, Node};
+use crate::FilerError;
+
+/// `master_pb.ListClusterNodesRequest`.
+#[derive(Clone, PartialEq, prost::Message)]
+struct ListClusterNodesRequest {
+    #[prost(string, tag = "1")]
+    client_type: String,
+    #[prost(string, tag = "2")]
+    filer_group: String,
+}
+
+/// `master_pb.ListClusterNodesResponse`; of each node the address alone is read.
+#[derive(Clone, PartialEq, prost::Message)]
+struct ListClusterNodesResponse {
+    #[prost(message, repeated, tag = "1")]
+    cluster_nodes: Vec<ClusterNode>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct ClusterNode {
+    #[prost(string, tag = "1")]
+    address: String,
+}
+
+/// Channels to single processes, made when they are first needed.
+#[derive(Default)]
+pub(super) struct Ring {
+    nodes: Mutex<HashMap<FilerAddress, Arc<Node>>>,
+    /// What the master listed last.
+    known: Mutex<Option<Vec<FilerAddress>>>,
+}
+
+impl Ring {
+    /// The filers that the master lists now; the ones of the last time while no master answers. Until one has answered: those that
+    /// this client was given.
+    pub(super) async fn members(&self, filers: &Filers, masters: &[String], group: &str) -> Vec<FilerAddress> {
+        let listed = self.cluster_nodes(filers, masters, "filer", group).await;
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if !listed.is_empty() {
+            *known = Some(listed);
+        } else if known.is_none() {
+            tracing::warn!("no master lists the filers yet; following those that -filer names");
+        }
+        known.clone().unwrap_or_else(|| filers.addresses().cloned().collect())
+    }
+
+    /// Processes of one kind that the master lists, in order; none while no master answers, or while it has just started and knows
+    /// none. Only the leader knows them all, so that the longest answer counts.
+    pub(super) async fn cluster_nodes(
+        &self,
+        filers: &Filers,
+        masters: &[String],
+        kind: &str,
+        group: &str,
+    ) -> Vec<FilerAddress> {
+        let request = ListClusterNodesRequest { client_type: kind.to_owned(), filer_group: group.to_owned() };
+        let asked = masters.iter().filter_map(|master| master.parse().ok()).map(|master: FilerAddress| {
+            let request = request.clone();
+            async move {
+                let node = self.node(filers, &master)?;
+                let answer = filers.unary_on::<_, ListClusterNodesResponse>(&node, Call::ListClusterNodes, request);
+                Ok::<_, CallError>(answer.await?.cluster_nodes)
+            }
+        });
+        let answers = future::join_all(asked).await.into_iter().filter_map(|answer| {
+            answer.inspect_err(|error| tracing::debug!(%error, "a master does not list the cluster")).ok()
+        });
+        let longest = answers.max_by_key(Vec::len).unwrap_or_default();
+        let mut addresses: Vec<FilerAddress> = longest.iter().filter_map(|node| node.address.parse().ok()).collect();
+        addresses.sort_by_key(ToString::to_string);
+        addresses.dedup();
+        addresses
+    }
+
+    /// The channels to one process.
+    pub(super) fn node(&self, filers: &Filers, address: &FilerAddress) -> Result<Arc<Node>, CallError> {
+        let mut nodes = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(node) = nodes.get(address) {
+            return Ok(Arc::clone(node));
+        }
+        let node = Arc::new(filers.connect(address).ok_or(CallError::NoFiler)?);
+        nodes.insert(address.clone(), Arc::clone(&node));
+        Ok(node)
+    }
+
+    /// The channels to the process of this name, as [`crate::Filer::members`] answers it.
+    pub(super) fn named(&self, filers: &Filers, name: &str) -> Result<Arc<Node>, FilerError> {
+        let address = name.parse().map_err(|error: super::AddressError| FilerError::Other(error.to_string()))?;
+        Ok(self.node(filers, &address)?)
+    }
+}
