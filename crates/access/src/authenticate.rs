@@ -14,7 +14,6 @@ use sigv4::{AuthForm, ChunkSeed, Claim, Expectations, PayloadHash, SigError, Sig
 use crate::client_address::ClientAddress;
 use crate::refusal::from_signature;
 use crate::session::Sessions;
-use crate::uses::Uses;
 
 /// How far a client's clock may be off, in seconds. Source: S3 API Reference, `RequestTimeTooSkewed`.
 const SKEW_S: u32 = 900;
@@ -92,7 +91,6 @@ pub struct Door {
     pub sig_v2: bool,
     sessions: Sessions,
     signing_keys: SigningKeyCache,
-    uses: Arc<Uses>,
 }
 
 /// A secret with whom it belongs to.
@@ -110,25 +108,7 @@ impl Door {
         keys: Option<Arc<sts::SessionKeys>>,
     ) -> Self {
         let sessions = Sessions::new(keys);
-        let signing_keys = SigningKeyCache::new(SIGNING_KEYS);
-        Self { region, external_url, sig_v2, sessions, signing_keys, uses: Arc::default() }
-    }
-
-    /// When which key was used last, for the control plane.
-    pub fn uses(&self) -> Arc<Uses> {
-        Arc::clone(&self.uses)
-    }
-
-    /// Notes that a signature of this caller was right.
-    fn note_use(&self, arrival: &Arrival<'_>, caller: &Caller, service: &str, region: &str) {
-        let key = caller.access_key_id.as_ref().map_or("", AccessKeyId::as_str);
-        let id = match &caller.session {
-            // A key of a session lives for hours: what was used is the role, `<role id>:<session>`.
-            Some(_) => caller.user_id.split(':').next().unwrap_or(key),
-            None => key,
-        };
-        let region = if region.is_empty() { self.region.as_str() } else { region };
-        self.uses.note(id, arrival.now.as_second(), service, if region.is_empty() { "us-east-1" } else { region });
+        Self { region, external_url, sig_v2, sessions, signing_keys: SigningKeyCache::new(SIGNING_KEYS) }
     }
 
     /// Finds out who asks.
@@ -148,6 +128,20 @@ impl Door {
             }),
             AuthForm::Bearer => Err(S3Error::not_implemented("The authorization type Bearer")),
         }
+    }
+
+    /// The IAM revision at which another gateway, or this one, made the session of a request; `None` for requests without a session,
+    /// for sessions that say none (weed's), and for those that authentication will refuse.
+    pub fn session_revision(&self, head: &Parts, now: Timestamp) -> Option<String> {
+        let in_query = |query: &str| query.contains("X-Amz-Security-Token=");
+        if !head.headers.contains_key("x-amz-security-token") && !head.uri.query().is_some_and(in_query) {
+            return None;
+        }
+        let (AuthForm::HeaderV4(claim) | AuthForm::PresignedV4(claim)) = sigv4::auth_form(head).ok()? else {
+            return None;
+        };
+        let session = self.sessions.session(claim.session_token.as_deref()?, &claim.access_key_id, now).ok()?;
+        session.revision().map(str::to_owned)
     }
 
     /// Finds out who made the policy of a POST form; anonymous if the form has none.
@@ -173,7 +167,6 @@ impl Door {
         }
         let holder = self.holder(arrival, snapshot, &claim.access_key_id, claim.session_token.as_deref())?;
         claim.verify(&holder.secret, &self.expectations(arrival, &[], &[])).map_err(from_signature)?;
-        self.note_use(arrival, &holder.caller, "s3", "");
         Ok(form(holder.caller, AuthenticationType::PostV4))
     }
 
@@ -195,7 +188,6 @@ impl Door {
             let other_region = !self.region.is_empty() && claim.scope.region != self.region;
             if other_region { error.field("Region", self.region.as_str()) } else { error }
         })?;
-        self.note_use(arrival, &holder.caller, &verified.service, &claim.scope.region);
         Ok(Authenticated {
             caller: holder.caller,
             authentication,
@@ -220,7 +212,6 @@ impl Door {
         let holder = self.holder(arrival, snapshot, &claim.access_key_id, claim.session_token.as_deref())?;
         sigv4::v2::verify(arrival.head, claim, &holder.secret, arrival.now, SKEW_S, arrival.host_bucket)
             .map_err(from_signature)?;
-        self.note_use(arrival, &holder.caller, "s3", "");
         Ok(Authenticated {
             caller: holder.caller,
             authentication,

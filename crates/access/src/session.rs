@@ -85,6 +85,11 @@ impl Session {
         &self.verified.secret
     }
 
+    /// The IAM revision that its maker had seen.
+    pub(crate) fn revision(&self) -> Option<&str> {
+        self.verified.claims.krev.as_deref()
+    }
+
     /// Who the session is now: the policies are those that its role has at this moment. Without the role it is nobody.
     pub(crate) fn caller(
         &self,

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use control::feed::Follower;
-use control::iam_api::IamApi;
-use control::last_used::Recorder;
+use control::feed::{FloorError, Follower};
+use control::fence::Lease;
+use control::iam_api::{Answered, IamApi};
 use control::query::{Call, QueryError, service_of};
 use control::sts_api::StsApi;
-use gateway::{QueryApi, QueryCall, ResponseBody};
+use gateway::{Fence, Floor, NOT_ENFORCED, QueryApi, QueryCall, ResponseBody};
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
-use iam::StsConfig;
+use iam::{ChangeKind, IamConfig};
 use store::IamStore;
 use sts::SessionKeys;
 use sts::xml::Service;
@@ -28,21 +28,23 @@ impl ControlPlane {
     pub fn new(
         follower: &Arc<Follower>,
         store: Arc<dyn IamStore>,
-        recorder: Arc<Recorder>,
         keys: Option<Arc<SessionKeys>>,
-        config: &StsConfig,
+        config: &IamConfig,
         iam: bool,
         read_only: bool,
     ) -> Self {
         Self {
-            iam: iam.then(|| IamApi::new(Arc::clone(follower), store, read_only, recorder)),
-            sts: StsApi::new(Arc::clone(follower), keys, config),
+            iam: iam.then(|| IamApi::new(Arc::clone(follower), store, read_only, config.kelpgate.fence.off.clone())),
+            sts: StsApi::new(Arc::clone(follower), keys, &config.sts),
         }
     }
 
-    async fn xml(&self, call: &Call<'_>, context: policy::Context) -> Result<String, QueryError> {
+    async fn answered(&self, call: &Call<'_>, context: policy::Context) -> Result<Answered, QueryError> {
         match (service_of(call.action()?), &self.iam) {
-            (Service::Sts, _) => self.sts.answer(call, context).await,
+            (Service::Sts, _) => {
+                let xml = self.sts.answer(call, context).await?;
+                Ok(Answered { xml, not_enforced: Vec::new() })
+            }
             (Service::Iam, Some(iam)) => iam.answer(call, context).await,
             (Service::Iam, None) => Err(QueryError {
                 code: "NotImplemented".to_owned(),
@@ -65,15 +67,22 @@ impl QueryApi for ControlPlane {
             now_s: query.now.as_second(),
             random: &random,
         };
-        let (status, xml) = match self.xml(&call, query.context).await {
-            Ok(xml) => (StatusCode::OK, xml),
+        let mut response = match self.answered(&call, query.context).await {
+            Ok(answered) => {
+                let mut response = Response::new(ResponseBody::full(answered.xml));
+                let behind = HeaderValue::from_str(&answered.not_enforced.join(", "));
+                if let (false, Ok(behind)) = (answered.not_enforced.is_empty(), behind) {
+                    response.headers_mut().insert(NOT_ENFORCED, behind);
+                }
+                response
+            }
             Err(error) => {
-                let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-                (status, error.to_xml(&query.request_id))
+                let mut response = Response::new(ResponseBody::full(error.to_xml(&query.request_id)));
+                *response.status_mut() =
+                    StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                response
             }
         };
-        let mut response = Response::new(ResponseBody::full(xml));
-        *response.status_mut() = status;
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
         if let Ok(id) = HeaderValue::from_str(&query.request_id) {
             response.headers_mut().insert("x-amzn-requestid", id);
@@ -84,5 +93,43 @@ impl QueryApi for ControlPlane {
     fn refuse(&self, service: &str, code: &str, status: StatusCode, message: &str, request_id: &str) -> Bytes {
         let service = if service == "iam" { Service::Iam } else { Service::Sts };
         sts::xml::error(service, code, message, status.as_u16(), request_id).into()
+    }
+}
+
+/// The fence as the data plane sees it.
+pub struct DataPlaneFence {
+    follower: Arc<Follower>,
+    lease: Lease,
+    /// Changes of buckets wait for the other gateways.
+    waits_for_buckets: bool,
+}
+
+impl DataPlaneFence {
+    /// The fence of a follower.
+    pub fn new(follower: &Arc<Follower>, config: &IamConfig) -> Self {
+        let waits_for_buckets = !config.kelpgate.fence.off.contains(&ChangeKind::Buckets);
+        Self { follower: Arc::clone(follower), lease: follower.lease(), waits_for_buckets }
+    }
+}
+
+#[async_trait]
+impl Fence for DataPlaneFence {
+    fn may_decide(&self) -> bool {
+        self.lease.runs()
+    }
+
+    fn revision(&self) -> Arc<String> {
+        self.follower.revision()
+    }
+
+    async fn reach(&self, floor: &str) -> Result<(), Floor> {
+        self.follower.reach(floor).await.map_err(|error| match error {
+            FloorError::NotReached => Floor::Ahead,
+            FloorError::Malformed(_) | FloorError::OtherEpoch => Floor::Wrong(error.to_string()),
+        })
+    }
+
+    async fn enforced(&self) -> Result<(), Vec<String>> {
+        if self.waits_for_buckets { self.follower.enforced().await } else { Ok(()) }
     }
 }

@@ -22,9 +22,6 @@ pub async fn run(s3: S3) -> Result<(), String> {
     for flag in s3.ignored.given() {
         tracing::warn!("-{flag} has no effect here");
     }
-    if !s3.ip.is_empty() {
-        tracing::warn!("-ip has no effect here: this gateway registers with no master and needs no address of its own");
-    }
     check_credential_store(serving.config_dir.as_deref())?;
     let filers = FilerAddress::parse_list(&s3.filer).map_err(|error| format!("-filer: {error}"))?;
     let names: Vec<String> = filers.iter().map(ToString::to_string).collect();
@@ -54,6 +51,8 @@ pub async fn run(s3: S3) -> Result<(), String> {
         bind: s3.ip_bind.clone(),
         region: s3.region.clone(),
         auto_create_bucket: true,
+        several: true,
+        address: if s3.ip.is_empty() { s3.ip_bind.clone() } else { s3.ip.clone() },
         iam: s3.iam,
         iam_read_only: s3.iam_read_only,
         complete: |identities, _| {

@@ -39,6 +39,8 @@ pub async fn run(server: Server) -> Result<(), String> {
         bind: server.ip_bind.clone(),
         region: server.region.clone(),
         auto_create_bucket: false,
+        several: false,
+        address: String::new(),
         iam: true,
         iam_read_only: server.iam_read_only,
         complete: add_root,

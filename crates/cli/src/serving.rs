@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 
 use access::{Door, Network};
 use control::feed::Follower;
-use control::last_used::Recorder;
+use control::fence::FenceConfig;
+use fence::Moment;
 use filer::{Filer, FilerConfiguration};
 use gateway::accept::{self, Limits};
 use gateway::tls::{Tls, TlsFiles};
 use gateway::{Gateway, Metrics, Settings, UploadLimits};
-use iam::Identities;
+use iam::{FenceSettings, Identities};
 use s3::HostRules;
 use store::{FilerStore, IamStore, Layout, SecretKeys};
 use sts::SessionKeys;
@@ -21,7 +22,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::arguments::Serving;
 use crate::configuration::Configuration;
-use crate::control_plane::ControlPlane;
+use crate::control_plane::{ControlPlane, DataPlaneFence};
 use crate::fingerprint::Fingerprint;
 use crate::root_key::RootKey;
 use crate::status::Status;
@@ -32,6 +33,9 @@ const MAX_BODY_BYTES: u64 = 5 << 30;
 const BODY_PATIENCE: Duration = Duration::from_secs(60);
 /// How long requests in flight may take after a signal to stop.
 const DRAIN: Duration = Duration::from_secs(30);
+
+/// How long requests are decided after a signal to stop.
+const LAST_REQUESTS: Duration = Duration::from_millis(100);
 
 /// What differs between the two.
 pub struct Plan {
@@ -50,6 +54,10 @@ pub struct Plan {
     pub complete: fn(&mut Identities, Option<&RootKey>) -> Result<(), String>,
     /// For `complete`.
     pub root: Option<RootKey>,
+    /// Other gateways may use the same filer.
+    pub several: bool,
+    /// This gateway's address for other people's eyes, without its port; empty for the machine's name.
+    pub address: String,
     /// Adds the filer client's metrics.
     pub register_metrics: Box<dyn FnOnce(&Metrics) + Send>,
 }
@@ -85,7 +93,11 @@ pub async fn run(mut plan: Plan, serving: &Serving, announce: impl FnOnce(&str))
     }
     let store = FilerStore::new(Arc::clone(&plan.filer), layout).with_secrets(secret_keys);
     seed(&store, config).await;
-    let follower = Arc::new(Follower::new(Arc::clone(&plan.filer), store.clone(), &config.iam, &config.identities));
+    let mut follower = Follower::new(Arc::clone(&plan.filer), store.clone(), &config.iam, &config.identities);
+    if plan.several && config.iam.kelpgate.fence.enabled {
+        follower = follower.fenced(fence_config(&config.iam.kelpgate.fence, &plan, serving));
+    }
+    let follower = Arc::new(follower);
     let following = Following::start(Arc::clone(&follower))?;
 
     let metrics = Arc::new(Metrics::default());
@@ -96,8 +108,6 @@ pub async fn run(mut plan: Plan, serving: &Serving, announce: impl FnOnce(&str))
     let flags = format!("{flags} {key_ids}");
     let key = keys.as_ref().map(|keys| &keys.current);
     let fingerprint = Arc::new(Fingerprint::new(key, &flags, &config.iam, &config.identities));
-    let door = Door::new(plan.region.clone(), external_url(serving), serving.sig_v2, keys.clone());
-    let recorder = Arc::new(Recorder::new(door.uses(), store.clone(), Arc::clone(&follower)));
     let store: Arc<dyn IamStore> = Arc::new(store);
     let status = Status {
         started,
@@ -108,6 +118,7 @@ pub async fn run(mut plan: Plan, serving: &Serving, announce: impl FnOnce(&str))
         role_store: config.iam.role_store.name(),
         fingerprint: Arc::clone(&fingerprint),
     };
+    let external_url = Some(serving.external_url.clone()).filter(|url| !url.is_empty());
     let gateway = Arc::new(Gateway {
         settings: Settings {
             hosts: HostRules::new(serving.domain_name.split(',')),
@@ -125,37 +136,18 @@ pub async fn run(mut plan: Plan, serving: &Serving, announce: impl FnOnce(&str))
         filer: plan.filer,
         filer_configuration: plan.filer_configuration,
         snapshot: follower.shared(),
-        door,
-        query_api: Arc::new(ControlPlane::new(
-            &follower,
-            store,
-            Arc::clone(&recorder),
-            keys,
-            &config.iam.sts,
-            plan.iam,
-            plan.iam_read_only,
-        )),
+        door: Door::new(plan.region, external_url, serving.sig_v2, keys.clone()),
+        fence: Arc::new(DataPlaneFence::new(&follower, &config.iam)),
+        query_api: Arc::new(ControlPlane::new(&follower, store, keys, &config.iam, plan.iam, plan.iam_read_only)),
         status: Arc::new(status),
         metrics,
         upload_limits: UploadLimits::new(serving.concurrent_file_upload_limit, serving.concurrent_upload_limit_mb),
     });
     let complete = |identities: &mut Identities| (plan.complete)(identities, plan.root.as_ref());
     let reloading = Reloading { serving, follower: &follower, fingerprint: &fingerprint, complete };
-    let recording = tokio::spawn({
-        let recorder = Arc::clone(&recorder);
-        async move { recorder.run().await }
-    });
     let served = listen(&gateway, &plan.bind, &reloading, announce).await;
-    recording.abort();
-    if let Err(error) = recorder.flush().await {
-        tracing::warn!(%error, "when keys were last used could not be written");
-    }
     following.stop();
     served
-}
-
-fn external_url(serving: &Serving) -> Option<String> {
-    Some(serving.external_url.clone()).filter(|url| !url.is_empty())
 }
 
 /// The change feed on a thread of its own: a listing of many documents must not hold up requests.
@@ -188,6 +180,33 @@ impl Following {
             tracing::error!("the thread of the change feed ended with a panic");
         }
     }
+}
+
+/// How this gateway takes part among the others of its filer.
+fn fence_config(settings: &FenceSettings, plan: &Plan, serving: &Serving) -> FenceConfig {
+    let anywhere = ["", "0.0.0.0", "[::]", "::"].contains(&plan.address.as_str());
+    let host = if anywhere {
+        std::fs::read_to_string("/proc/sys/kernel/hostname").map(|name| name.trim().to_owned()).unwrap_or_default()
+    } else {
+        plan.address.clone()
+    };
+    FenceConfig {
+        cluster: format!("{:08x}", plan.filer_configuration.signature),
+        gateway: format!("{host}:{}", serving.port),
+        boot_id: hex::encode(rand::random::<[u8; 16]>()),
+        lease: Duration::from_millis(settings.lease_ms),
+        renewal: Duration::from_millis(settings.renewal_ms),
+        serves_expired: settings.serves_expired,
+        about: [("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned())].into(),
+        clock: Arc::new(boot_time),
+    }
+}
+
+/// Nanoseconds since the machine started, the time that it slept included.
+fn boot_time() -> Moment {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    Moment(seconds.saturating_mul(1_000_000_000).saturating_add(u64::try_from(time.tv_nsec).unwrap_or(0)))
 }
 
 async fn seed(store: &FilerStore, config: &Configuration) {
@@ -254,6 +273,11 @@ async fn listen<Complete: Fn(&mut Identities) -> Result<(), String>>(
     signals(tls.as_ref(), reloading).await?;
     tracing::info!("stopping: requests in flight may finish");
     let _ = stop.send(true);
+    // Requests that are under way to this gateway are still decided; then no change waits for a gateway that goes away.
+    if let Some(fencing) = reloading.follower.fencing() {
+        tokio::time::sleep(LAST_REQUESTS).await;
+        fencing.close(&*gateway.filer).await;
+    }
     for server in servers {
         let _ = server.await;
     }

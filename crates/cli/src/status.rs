@@ -1,7 +1,7 @@
 //! `GET /status` and `GET /readyz`.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use control::feed::Follower;
 use gateway::StatusPages;
@@ -36,15 +36,14 @@ impl StatusPages for Status {
             "filers": self.filers,
             "filerVersion": self.filer_version,
             "iam": {
-                "revision": format!("{:016x}", self.follower.digest()),
+                "revision": *self.follower.revision(),
+                "digest": format!("{:016x}", self.follower.digest()),
                 "users": counts.users,
                 "keys": counts.keys,
                 "groups": counts.groups,
                 "roles": counts.roles,
                 "policies": counts.policies,
                 "serviceAccounts": counts.service_accounts,
-                "oidcProviders": counts.oidc_providers,
-                "instanceProfiles": counts.instance_profiles,
                 "buckets": counts.buckets,
                 "problems": counts.problems,
             },
@@ -53,11 +52,33 @@ impl StatusPages for Status {
                 "signingKeyFingerprint": self.fingerprint.signing_key,
             },
             "stores": { "policy": self.policy_store, "role": self.role_store },
+            "gateways": self.gateways(),
         });
         format!("{status:#}\n")
     }
 
     fn is_ready(&self) -> bool {
-        self.follower.current().is_some()
+        self.follower.current().is_some() && self.follower.lease().runs()
+    }
+}
+
+impl Status {
+    /// Every gateway that this one knows, itself first; none if it is alone with its filer.
+    fn gateways(&self) -> Vec<serde_json::Value> {
+        let known = self.follower.fencing().map(|fencing| fencing.gateways()).unwrap_or_default();
+        let millis = |span: fence::Span| Duration::from(span).as_millis();
+        let one = |view: &fence::GatewayView| {
+            json!({
+                "id": view.boot_id,
+                "address": view.gateway,
+                "leaseSeconds": Duration::from(view.lease).as_secs_f64(),
+                "revision": view.revision,
+                "lagMs": view.seen_ago.map_or(0, millis),
+                "current": view.current,
+                "misses": view.misses,
+                "about": view.about,
+            })
+        };
+        known.iter().map(one).collect()
     }
 }

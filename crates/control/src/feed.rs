@@ -1,18 +1,20 @@
 //! From the filer's change feed to the Snapshot that requests read: load, follow, and list again whenever a stream ends.
 
 mod metrics;
+mod positions;
 mod watch;
 
 #[cfg(test)]
 pub(crate) mod tests;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use ::fence::{Beat, FilerName, RevisionError};
 use arc_swap::ArcSwapOption;
-use filer::{Entry, FeedItem, Filer, FilerError};
+use filer::{Entry, FeedFilter, FeedItem, Filer, FilerError, ListOptions};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt, StreamExt};
 use iam::{Change, IamConfig, Identities, Snapshot};
@@ -23,6 +25,8 @@ use tokio::time::Instant;
 pub use metrics::FeedMetrics;
 pub use watch::Watch;
 
+use crate::fence::{FenceConfig, Fencing, GATEWAYS, Lease};
+use positions::Positions;
 use watch::Watches;
 
 /// Events that are applied in one step when they are there at once.
@@ -30,7 +34,11 @@ const BATCH: usize = 1024;
 /// So long after a listing an event may still tell what happened before it: the entry itself is read instead.
 const SETTLING: Duration = Duration::from_secs(1);
 const FIRST_WAIT: Duration = Duration::from_millis(100);
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+/// How often the master is asked which filers there are.
+const RING_EVERY: Duration = Duration::from_secs(1);
+/// A client's floor is waited for as long as this.
+const FLOOR_WITHIN: Duration = Duration::from_secs(1);
 
 /// Keeps the Snapshot of this gateway up to date.
 pub struct Follower {
@@ -41,8 +49,10 @@ pub struct Follower {
     revision: channel::Sender<u64>,
     digest: AtomicU64,
     watches: Watches,
+    positions: Positions,
     metrics: FeedMetrics,
     description: String,
+    fencing: Option<Arc<Fencing>>,
 }
 
 struct Working {
@@ -55,10 +65,8 @@ struct Working {
 
 /// One session of the feed: from a subscription to its end.
 struct Session {
-    /// Events are read anew from the filer until then.
-    settled_at: Instant,
-    /// With several filers: the time of the last change of each path, since their streams have no common order.
-    latest_ns: Option<HashMap<String, i64>>,
+    /// Events are read anew from the filer until then; always with several filers, whose streams have no common order.
+    settled_at: Option<Instant>,
 }
 
 /// What a batch of events comes to.
@@ -66,6 +74,7 @@ struct Session {
 struct Gathered {
     changes: Vec<Change>,
     passed: Vec<(String, Option<Box<Entry>>)>,
+    beats: Vec<(FilerName, Beat)>,
     relist: bool,
 }
 
@@ -77,10 +86,26 @@ enum Ended {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("the change feed of {0} ended")]
-    End(String),
+    End(FilerName),
+    #[error("the filers of the cluster are others now: {0}")]
+    Ring(String),
 }
 
-type Labelled = (String, Option<Result<FeedItem, FilerError>>);
+/// Why a client's floor is not reached.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FloorError {
+    /// It is no revision of this cluster.
+    #[error(transparent)]
+    Malformed(#[from] RevisionError),
+    /// It is of another store.
+    #[error("the revision is of another cluster or of a store that was replaced; begin again without one")]
+    OtherEpoch,
+    /// This gateway has not applied it in time.
+    #[error("this gateway has not applied that revision yet; try again")]
+    NotReached,
+}
+
+type Labelled = (FilerName, Option<Result<FeedItem, FilerError>>);
 
 impl Follower {
     /// A follower that knows the files only: identities, and what the configuration keeps in memory.
@@ -100,9 +125,45 @@ impl Follower {
             revision: channel::Sender::new(0),
             digest: AtomicU64::new(0),
             watches: Watches::default(),
+            positions: Positions::default(),
             metrics: FeedMetrics::default(),
             description,
+            fencing: None,
         }
+    }
+
+    /// The same, as one of several gateways that wait for each other. Without this the gateway is alone with its filer.
+    #[must_use]
+    pub fn fenced(self, config: FenceConfig) -> Self {
+        Self { fencing: Some(Arc::new(Fencing::new(config))), ..self }
+    }
+
+    /// The fence; `None` for a gateway that is alone.
+    pub fn fencing(&self) -> Option<&Arc<Fencing>> {
+        self.fencing.as_ref()
+    }
+
+    /// Whether this gateway may decide.
+    pub fn lease(&self) -> Lease {
+        self.fencing.as_ref().map_or_else(Lease::alone, |fencing| fencing.lease())
+    }
+
+    /// Waits until every gateway enforces what is durable and applied here: see [`Fencing::enforced`].
+    pub async fn enforced(&self) -> Result<(), Vec<String>> {
+        match &self.fencing {
+            Some(fencing) => fencing.enforced().await,
+            None => Ok(()),
+        }
+    }
+
+    /// How far this gateway is, in one opaque word.
+    pub fn revision(&self) -> Arc<String> {
+        self.positions.told()
+    }
+
+    /// Waits until this gateway is as far as a revision that some gateway answered.
+    pub async fn reach(&self, floor: &str) -> Result<(), FloorError> {
+        self.positions.reach(&floor.parse()?, FLOOR_WITHIN).await
     }
 
     /// The Snapshot of this moment; `None` until everything was loaded once: then requests are answered 503.
@@ -125,8 +186,16 @@ impl Follower {
         &self.metrics
     }
 
-    /// Follows until the task is dropped. Whatever ends a stream, everything is listed again; meanwhile the last Snapshot serves.
+    /// Follows until the task is dropped. Whatever ends a stream, everything is listed again; meanwhile the last Snapshot serves for
+    /// as long as the lease runs.
     pub async fn run(&self) {
+        match &self.fencing {
+            Some(fencing) => _ = tokio::join!(self.follow(), fencing.run(&*self.filer)),
+            None => self.follow().await,
+        }
+    }
+
+    async fn follow(&self) {
         let mut wait = FIRST_WAIT;
         loop {
             let began = Instant::now();
@@ -194,28 +263,59 @@ impl Follower {
     }
 
     async fn session(&self) -> Result<std::convert::Infallible, Ended> {
-        // First the stream, then the listing: whatever happens in between is in one of the two.
-        let feeds = self.filer.subscribe(self.store.filter()).await?;
-        let several = feeds.len() > 1;
+        // First the streams, then the listing: whatever happens in between is in one of the two.
+        let feeds = self.filer.subscribe(self.filter()).await?;
+        let filers: BTreeSet<FilerName> = feeds.iter().map(|(label, _)| FilerName::from(label.as_str())).collect();
+        let epoch = self.filer.configuration().await?.signature;
+        self.positions.follow(epoch.cast_unsigned(), &filers);
+        let beats = self.listed_beats().await?;
         self.relist().await?;
+        if let Some(fencing) = &self.fencing {
+            fencing.follow(filers.clone(), &beats);
+        }
         self.metrics.connected.set(i64::try_from(feeds.len()).unwrap_or(i64::MAX));
-        let mut session = Session { settled_at: Instant::now() + SETTLING, latest_ns: several.then(HashMap::new) };
+        let settled_at = (feeds.len() == 1).then(|| Instant::now() + SETTLING);
         let labelled = feeds.into_iter().map(|(label, feed)| -> BoxStream<'static, Labelled> {
+            let label = FilerName::from(label.as_str());
             let end = label.clone();
             let items = feed.map(move |item| (label.clone(), Some(item)));
             items.chain(stream::once(async move { (end, None) })).boxed()
         });
-        let mut items = stream::select_all(labelled);
+        tokio::select! {
+            ended = self.read(stream::select_all(labelled), Session { settled_at }) => ended,
+            ended = self.watch_ring(&filers) => ended,
+        }
+    }
+
+    /// What of the filer's changes is wanted.
+    fn filter(&self) -> FeedFilter {
+        let mut filter = self.store.filter();
+        if self.fencing.is_some() {
+            filter.prefixes.push(format!("{GATEWAYS}/"));
+        }
+        filter
+    }
+
+    async fn read(
+        &self,
+        mut items: impl futures_util::Stream<Item = Labelled> + Unpin,
+        session: Session,
+    ) -> Result<std::convert::Infallible, Ended> {
         loop {
             let mut batch = Vec::new();
             let mut next = items.next().await;
             loop {
                 match next {
-                    None => return Err(Ended::End("every filer".to_owned())),
+                    None => return Err(Ended::End(FilerName::from("every filer"))),
                     Some((label, None)) => return Err(Ended::End(label)),
                     Some((_, Some(Err(error)))) => return Err(error.into()),
-                    Some((_, Some(Ok(FeedItem::Change(change))))) => batch.push(change),
-                    Some((_, Some(Ok(FeedItem::Heartbeat { ts_ns })))) => self.metrics.heard(ts_ns),
+                    Some((label, Some(Ok(FeedItem::Change(change))))) => batch.push((label, change)),
+                    Some((label, Some(Ok(FeedItem::Heartbeat { ts_ns })))) => {
+                        self.metrics.heard(ts_ns);
+                        if batch.is_empty() {
+                            self.positions.reached(&[(label, ts_ns, false)]);
+                        }
+                    }
                 }
                 if batch.len() >= BATCH {
                     break;
@@ -225,8 +325,33 @@ impl Follower {
                     None => break,
                 }
             }
-            self.apply(batch, &mut session).await?;
+            self.apply(batch, &session).await?;
         }
+    }
+
+    /// Ends the session when the cluster has filers that it does not follow, or has given one up that no stream tells of any more.
+    async fn watch_ring(&self, followed: &BTreeSet<FilerName>) -> Result<std::convert::Infallible, Ended> {
+        let Some(fencing) = &self.fencing else { return std::future::pending().await };
+        loop {
+            tokio::time::sleep(RING_EVERY).await;
+            let Ok(members) = self.filer.members().await else { continue };
+            let members: BTreeSet<FilerName> = members.iter().map(|name| FilerName::from(name.as_str())).collect();
+            let is_new = members.difference(followed).next().is_some();
+            let is_gone = followed.difference(&members).next().is_some() && fencing.is_expired();
+            if is_new || is_gone {
+                let names: Vec<&str> = members.iter().map(|name| &*name.0).collect();
+                return Err(Ended::Ring(names.join(", ")));
+            }
+        }
+    }
+
+    /// The beats of all gateways, as they are stored.
+    async fn listed_beats(&self) -> Result<Vec<Beat>, Ended> {
+        if self.fencing.is_none() {
+            return Ok(Vec::new());
+        }
+        let options = ListOptions { limit: 10_000, ..ListOptions::default() };
+        Ok(Fencing::read(&self.filer.list(GATEWAYS, options).await?))
     }
 
     /// Lists everything and applies what differs.
@@ -269,11 +394,13 @@ impl Follower {
         Ok(())
     }
 
-    async fn apply(&self, batch: Vec<filer::Change>, session: &mut Session) -> Result<(), Ended> {
+    async fn apply(&self, batch: Vec<(FilerName, filer::Change)>, session: &Session) -> Result<(), Ended> {
         if batch.is_empty() {
             return Ok(());
         }
-        let last_ns = batch.iter().map(|event| event.ts_ns).max().unwrap_or_default();
+        let last_ns = batch.iter().map(|(_, event)| event.ts_ns).max().unwrap_or_default();
+        let reached: Vec<_> =
+            batch.iter().map(|(label, event)| (label.clone(), event.ts_ns, event.directory != GATEWAYS)).collect();
         self.metrics.events.inc_by(batch.len() as u64);
         let mut working = self.working.lock().await;
         let mut noticed = Gathered::default();
@@ -284,24 +411,35 @@ impl Follower {
         self.metrics.applied(last_ns);
         drop(working);
         gathered?;
-        if noticed.relist { self.relist().await } else { Ok(()) }
+        if noticed.relist {
+            self.relist().await?;
+        }
+        // Only now, when everything that came before them is applied.
+        self.positions.reached(&reached);
+        if let Some(fencing) = &self.fencing {
+            fencing.set_revision(&self.positions.told());
+            fencing.observe(&noticed.beats);
+        }
+        Ok(())
     }
 
     async fn gather(
         &self,
-        batch: Vec<filer::Change>,
-        session: &mut Session,
+        batch: Vec<(FilerName, filer::Change)>,
+        session: &Session,
         working: &mut Working,
         into: &mut Gathered,
     ) -> Result<(), Ended> {
         let Working { snapshot, index, .. } = working;
-        for mut event in batch {
-            let passing = paths_of(&event);
-            if !session.is_news(&passing, event.ts_ns) {
+        for (label, mut event) in batch {
+            if event.directory == GATEWAYS {
+                let beat = event.new.iter().flat_map(|entry| Fencing::read(std::slice::from_ref(entry)));
+                into.beats.extend(beat.map(|beat| (label.clone(), beat)));
                 continue;
             }
-            if Instant::now() < session.settled_at {
-                self.read_anew(&mut event).await?;
+            let passing = paths_of(&event);
+            if session.settled_at.is_none_or(|settled_at| Instant::now() < settled_at) {
+                self.read_anew(&label, &mut event).await?;
             }
             match self.store.notice(&event, index, Some(snapshot)).await? {
                 Noticed::Changes(news) => into.changes.extend(news),
@@ -312,8 +450,8 @@ impl Follower {
         Ok(())
     }
 
-    /// Takes the entry of now in place of the event's: a listing may have seen newer ones than the event tells.
-    async fn read_anew(&self, event: &mut filer::Change) -> Result<(), Ended> {
+    /// Takes the entry of now in place of the event's: a listing, or another filer's stream, may have told newer ones already.
+    async fn read_anew(&self, label: &FilerName, event: &mut filer::Change) -> Result<(), Ended> {
         let directory = if event.new_directory.is_empty() { &event.directory } else { &event.new_directory };
         let name = event.new.as_ref().or(event.old.as_ref()).map(|entry| entry.name.clone());
         let Some(name) = name.filter(|name| self.store.layout().classify(directory, name).is_some()) else {
@@ -321,7 +459,7 @@ impl Follower {
         };
         let is_directory = event.new.as_ref().or(event.old.as_ref()).is_some_and(|entry| entry.is_directory);
         let path = format!("{directory}/{name}");
-        let found = self.filer.lookup(&path).await?;
+        let found = self.filer.lookup_through(&label.0, &path).await?;
         match found.filter(|entry| entry.is_directory == is_directory) {
             Some(entry) => event.new = Some(Box::new(entry)),
             None => {
@@ -344,20 +482,6 @@ impl Follower {
             self.current.store(Some(Arc::new(working.snapshot.clone())));
             self.revision.send_replace(working.snapshot.revision());
         }
-    }
-}
-
-impl Session {
-    /// False for an event that is older than what another filer told of the same path.
-    fn is_news(&mut self, paths: &[(String, Option<Box<Entry>>)], ts_ns: i64) -> bool {
-        let Some(latest) = &mut self.latest_ns else { return true };
-        let mut news = true;
-        for (path, _) in paths {
-            let known = latest.entry(path.clone()).or_insert(ts_ns);
-            news &= ts_ns >= *known;
-            *known = ts_ns.max(*known);
-        }
-        news
     }
 }
 

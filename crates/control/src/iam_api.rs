@@ -1,16 +1,18 @@
-//! The IAM query API: authorise, run the command on what is stored, write it by compare-and-swap, wait until it is applied here.
+//! The IAM query API: authorise, run the command on what is stored, write it by compare-and-swap, wait until it is applied here and
+//! enforced everywhere.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::{BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex as Guarded, PoisonError};
+use std::time::{Duration, Instant};
 
-use iam::{Change, Command, IamError, LastUsed, PolicyPlace, RolePlace, Snapshot, command, policy_name_of};
+use iam::{Change, ChangeKind, Command, IamError, PolicyPlace, RolePlace, Snapshot, command, policy_name_of};
 use policy::Context;
 use store::{IamStore, StoreError};
 use sts::xml::Service;
 use tokio::sync::Mutex;
 
 use crate::feed::Follower;
-use crate::last_used::Recorder;
 use crate::query::{Call, QueryError, authorise};
 
 /// How often a command is run again because somebody else wrote the same document.
@@ -23,21 +25,49 @@ pub struct IamApi {
     follower: Arc<Follower>,
     store: Arc<dyn IamStore>,
     read_only: bool,
-    recorder: Arc<Recorder>,
     /// Documents in memory have no compare-and-swap: their writers take turns.
     in_memory: Mutex<()>,
+    /// Kinds of changes that are answered without waiting for other gateways.
+    unfenced: BTreeSet<ChangeKind>,
+    /// Changes that are stored and were answered as not enforced yet: whoever repeats the call waits again.
+    pending: Pending,
 }
 
+/// One answered call of the IAM API.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// The XML.
+    pub xml: String,
+    /// Gateways that may not enforce the change yet; empty if all do. Only what takes no right away is answered with any.
+    pub not_enforced: Vec<String>,
+}
+
+/// Calls by what they ask for, each with the answer that it will get.
+#[derive(Default)]
+struct Pending(Guarded<HashMap<u64, (Instant, String)>>);
+
+/// A call that was not enforced is remembered for so long.
+const PENDING_FOR: Duration = Duration::from_secs(3600);
+/// And so many of them.
+const PENDING_AT_MOST: usize = 10_000;
+
 impl IamApi {
-    /// `read_only` is `-iam.readOnly`: whatever writes is refused.
-    pub fn new(follower: Arc<Follower>, store: Arc<dyn IamStore>, read_only: bool, recorder: Arc<Recorder>) -> Self {
-        Self { follower, store, read_only, recorder, in_memory: Mutex::new(()) }
+    /// `read_only` is `-iam.readOnly`: whatever writes is refused. `unfenced` are the kinds of changes that are answered as soon as
+    /// they are applied here.
+    pub fn new(
+        follower: Arc<Follower>,
+        store: Arc<dyn IamStore>,
+        read_only: bool,
+        unfenced: BTreeSet<ChangeKind>,
+    ) -> Self {
+        Self { follower, store, read_only, in_memory: Mutex::new(()), unfenced, pending: Pending::default() }
     }
 
-    /// Answers one call with its XML.
+    /// Answers one call.
     ///
-    /// A change is answered when it is durable and applied on this gateway.
-    pub async fn answer(&self, call: &Call<'_>, mut context: Context) -> Result<String, QueryError> {
+    /// A change is answered when it is durable and every gateway enforces it. If one does not in time, a grant is answered all the
+    /// same, and names it; a revocation is refused with `ChangeNotYetEnforced`, and the same call made again waits again.
+    pub async fn answer(&self, call: &Call<'_>, mut context: Context) -> Result<Answered, QueryError> {
         let snapshot = self.follower.current().ok_or_else(QueryError::not_loaded)?;
         let params = with_own_policy_arn(call.params, &snapshot);
         let call = Call { params: &params, ..*call };
@@ -48,18 +78,60 @@ impl IamApi {
             return Err(QueryError::access_denied("IAM write operations are disabled on this server"));
         }
         let params: iam::Params = call.params.iter().cloned().collect();
-        let last_used = if command.reads_last_used() { self.recorder.read().await? } else { LastUsed::default() };
-        let (caller, now_s, random) = (call.caller, call.now_s, call.random);
-        let request = command::Request { params: &params, caller, now_s, random, last_used: &last_used };
-        let outcome = if command.writes() {
-            self.write(command, &request).await?
-        } else {
-            at_length(|| command.run(&request, &snapshot))?
+        let request = command::Request { params: &params, caller: call.caller, now_s: call.now_s, random: call.random };
+        if !command.writes() {
+            let outcome = at_length(|| command.run(&request, &snapshot))?;
+            return Ok(Answered { xml: command.respond(&outcome, call.request_id), not_enforced: Vec::new() });
+        }
+        let asked = fingerprint(&call);
+        let (outcome, is_applied) = match self.write(command, &request).await {
+            Ok(written) => written,
+            Err(error) => return self.failed(command, asked, error).await,
         };
-        Ok(command.respond(&outcome, call.request_id))
+        let xml = command.respond(&outcome, call.request_id);
+        let behind = self.behind(command, &outcome, is_applied).await;
+        if behind.is_empty() {
+            return Ok(Answered { xml, not_enforced: behind });
+        }
+        tracing::warn!(command = command.name, ?behind, "a change is stored that is not enforced everywhere yet");
+        if command.revokes() {
+            self.pending.insert(asked, xml);
+            return Err(not_yet_enforced(&behind));
+        }
+        Ok(Answered { xml, not_enforced: behind })
     }
 
-    async fn write(&self, command: &Command, request: &command::Request<'_>) -> Result<command::Outcome, QueryError> {
+    /// The gateways that may not enforce a change that was just written.
+    async fn behind(&self, command: &Command, outcome: &command::Outcome, is_applied: bool) -> Vec<String> {
+        if !is_applied {
+            return vec!["this gateway".to_owned()];
+        }
+        // What changes nothing, or what stays in the memory of this gateway, concerns nobody else.
+        let kinds = outcome.changes.iter().filter(|change| !is_local(change));
+        if kinds.map(|change| ChangeKind::of(command.name, change)).all(|kind| self.unfenced.contains(&kind)) {
+            return Vec::new();
+        }
+        self.follower.enforced().await.err().map_or_else(Vec::new, or_this_gateway)
+    }
+
+    /// A call that fails now may be the repetition of one that was carried out and not enforced in time: it waits again. That
+    /// something to be taken away does not exist is answered when it does so on every gateway.
+    async fn failed(&self, command: &Command, asked: u64, error: QueryError) -> Result<Answered, QueryError> {
+        let pending = self.pending.find(asked);
+        if pending.is_none() && !(command.revokes() && error.code == "NoSuchEntity") {
+            return Err(error);
+        }
+        self.follower.enforced().await.map_err(|behind| not_yet_enforced(&or_this_gateway(behind)))?;
+        self.pending.remove(asked);
+        pending.map(|xml| Answered { xml, not_enforced: Vec::new() }).ok_or(error)
+    }
+
+    /// Writes what the command wants, and tells whether it is applied here.
+    async fn write(
+        &self,
+        command: &Command,
+        request: &command::Request<'_>,
+    ) -> Result<(command::Outcome, bool), QueryError> {
         let watch = self.follower.watch();
         for attempt in 0..ATTEMPTS {
             let snapshot = self.follower.current().ok_or_else(QueryError::not_loaded)?;
@@ -78,13 +150,8 @@ impl IamApi {
                     if !local.is_empty() {
                         self.follower.apply_local(local).await;
                     }
-                    if !watch.applied(&written, APPLIED_WITHIN).await {
-                        tracing::warn!(
-                            command = command.name,
-                            "the change is stored but has not come back through the feed; this gateway may lag"
-                        );
-                    }
-                    return Ok(outcome);
+                    let is_applied = watch.applied(&written, APPLIED_WITHIN).await;
+                    return Ok((outcome, is_applied));
                 }
                 Err(StoreError::Conflict(path)) => {
                     tracing::debug!(path, attempt, "somebody else wrote first; running the command again");
@@ -102,6 +169,48 @@ impl IamApi {
         }
         .into())
     }
+}
+
+impl Pending {
+    fn insert(&self, asked: u64, xml: String) {
+        let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        calls.retain(|_, (since, _)| since.elapsed() < PENDING_FOR);
+        if calls.len() < PENDING_AT_MOST {
+            calls.insert(asked, (Instant::now(), xml));
+        }
+    }
+
+    fn find(&self, asked: u64) -> Option<String> {
+        let calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        calls.get(&asked).map(|(_, xml)| xml.clone())
+    }
+
+    fn remove(&self, asked: u64) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&asked);
+    }
+}
+
+/// The same number for the same call of the same caller.
+fn fingerprint(call: &Call<'_>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    call.caller.arn.hash(&mut hasher);
+    let mut params: Vec<_> = call.params.iter().collect();
+    params.sort();
+    params.hash(&mut hasher);
+    hasher.finish()
+}
+
+fn or_this_gateway(behind: Vec<String>) -> Vec<String> {
+    if behind.is_empty() { vec!["this gateway".to_owned()] } else { behind }
+}
+
+/// A client that gets this repeats the call, and is not told meanwhile that what it took away is gone.
+fn not_yet_enforced(behind: &[String]) -> QueryError {
+    let message = format!(
+        "The change is stored, but these gateways may not enforce it yet: {}. Repeat the call to wait for them",
+        behind.join(", ")
+    );
+    QueryError::new(Service::Iam, "ChangeNotYetEnforced", 409, message)
 }
 
 /// Lives in this process alone.

@@ -1,8 +1,8 @@
 //! The control plane: IAM and STS query APIs, the change feed, status.
 
 pub mod feed;
+pub mod fence;
 pub mod iam_api;
-pub mod last_used;
 pub mod query;
 pub mod sts_api;
 

@@ -172,20 +172,12 @@ pub(crate) fn needs(
             ResourceType::IamPolicy => {
                 snapshot.policy(name).filter(|policy| policy.account == account)?.facts.path_or_root()
             }
-            ResourceType::IamInstanceProfile => {
-                &snapshot.instance_profile(name).filter(|profile| profile.account == account.as_str())?.path
-            }
             _ => return None,
         };
         Some(path.to_owned())
     };
-    let user_of_key = |access_key_id: &str| {
-        let holder = snapshot.access_key(access_key_id).filter(|holder| holder.user.account == account)?;
-        Some(holder.user.arn.to_string())
-    };
     let is_user = call.caller.session.is_none() && !call.caller.is_anonymous();
-    let user_arn = is_user.then_some(&*call.caller.arn);
-    let caller = QueryCaller { account, user_arn, path_of: &path_of, user_of_key: &user_of_key };
+    let caller = QueryCaller { account, user_arn: is_user.then_some(&*call.caller.arn), path_of: &path_of };
     let needs = query_requirements(call.params, &caller)?;
     if call.caller.is_anonymous() {
         return Err(QueryError::new(Service::Iam, "MissingAuthenticationToken", 403, "The request must be signed"));

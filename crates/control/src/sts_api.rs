@@ -93,7 +93,7 @@ impl StsApi {
                 tags: &input.tags,
                 transitive_tag_keys: &input.transitive_tag_keys,
                 source_identity: source_identity.as_deref(),
-                revision: None,
+                revision: Some(&self.follower.revision()),
             },
         );
         let output = AssumeRoleOutput {

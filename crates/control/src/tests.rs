@@ -1,5 +1,6 @@
 //! The query APIs of two gateways on one filer.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use iam::{Caller, IamConfig, Snapshot, StsConfig};
@@ -10,7 +11,6 @@ use sts::{SessionKeys, SigningKey};
 use crate::feed::Follower;
 use crate::feed::tests::World;
 use crate::iam_api::IamApi;
-use crate::last_used::Recorder;
 use crate::query::{Call, QueryError};
 use crate::sts_api::StsApi;
 
@@ -35,8 +35,7 @@ impl Gateway {
             account_id: AccountId::DEFAULT,
         };
         let config: StsConfig = IamConfig::default().sts;
-        let recorder = Arc::new(Recorder::new(Arc::default(), world.store(), follower.clone()));
-        let iam = IamApi::new(follower.clone(), Arc::new(world.store()), read_only, recorder);
+        let iam = IamApi::new(follower.clone(), Arc::new(world.store()), read_only, BTreeSet::new());
         let sts = StsApi::new(follower.clone(), Some(Arc::new(keys)), &config);
         Arc::new(Self { follower, iam, sts })
     }
@@ -77,7 +76,7 @@ impl Gateway {
             Call { caller: &caller, params: &params, request_id: "req-1", now_s: 1_700_000_000, random: &random };
         match crate::query::service_of(action[0].1) {
             sts::xml::Service::Sts => self.sts.answer(&call, Context::new()).await,
-            sts::xml::Service::Iam => self.iam.answer(&call, Context::new()).await,
+            sts::xml::Service::Iam => self.iam.answer(&call, Context::new()).await.map(|answered| answered.xml),
         }
     }
 

@@ -300,9 +300,13 @@ impl Fence {
         self.closed = true;
     }
 
-    /// Forgets gateways that were not heard of for so long.
-    pub fn forget(&mut self, silent_for: Span, now: Moment) {
-        self.peers.retain(|_, peer| now.since(peer.holds_until()) < silent_for);
+    /// Forgets gateways whose leases ended so long ago, and answers which.
+    pub fn forget(&mut self, ended_for: Span, now: Moment) -> Vec<BootId> {
+        let silent = |peer: &Peer| now.since(peer.holds_until()) >= ended_for;
+        let gone: Vec<BootId> =
+            self.peers.iter().filter(|(_, peer)| silent(peer)).map(|(boot_id, _)| boot_id.clone()).collect();
+        self.peers.retain(|_, peer| !silent(peer));
+        gone
     }
 
     /// All gateways that are known, this one first.

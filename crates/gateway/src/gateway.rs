@@ -54,6 +54,8 @@ pub struct Gateway {
     pub filer_configuration: FilerConfiguration,
     /// The IAM state.
     pub snapshot: SharedSnapshot,
+    /// Whether it may be decided by, and who else decides by it.
+    pub fence: Arc<dyn crate::fence::Fence>,
     /// Authentication and authorization.
     pub door: Door,
     /// IAM and STS.
@@ -78,8 +80,8 @@ impl Gateway {
         }
     }
 
-    /// Waits until this gateway's own snapshot shows a change that was just written: what is answered is in force here.
-    pub async fn wait_until(&self, shows: impl Fn(&Snapshot) -> bool + Send + Sync) -> Result<(), S3Error> {
+    /// Waits until this gateway's own snapshot shows a change that was just written.
+    pub(crate) async fn applied(&self, shows: impl Fn(&Snapshot) -> bool + Send + Sync) -> Result<(), S3Error> {
         let began = tokio::time::Instant::now();
         let mut pause = Duration::from_micros(200);
         loop {

@@ -11,6 +11,7 @@ mod respond;
 mod op;
 
 mod errors;
+mod fence;
 mod gateway;
 mod limits;
 pub mod listing;
@@ -20,6 +21,7 @@ mod query;
 pub mod tls;
 
 pub use body::ResponseBody;
+pub use fence::{Fence, Floor, NOT_ENFORCED, REVISION};
 pub use gateway::{Gateway, Settings, SharedSnapshot};
 pub use limits::UploadLimits;
 pub use metrics::Metrics;

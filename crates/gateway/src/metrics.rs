@@ -43,6 +43,8 @@ pub struct Metrics {
     pub bytes_in: Counter<u64, AtomicU64>,
     /// Body bytes sent.
     pub bytes_out: Counter<u64, AtomicU64>,
+    /// Requests refused because the lease had run out.
+    pub closed: Counter,
 }
 
 impl Default for Metrics {
@@ -60,7 +62,10 @@ impl Default for Metrics {
         registry.register("requests_in_flight", "Requests being answered", in_flight.clone());
         registry.register("received_bytes", "Body bytes received", bytes_in.clone());
         registry.register("sent_bytes", "Body bytes sent", bytes_out.clone());
-        Self { registry: Mutex::new(registry), requests, seconds, decisions, in_flight, bytes_in, bytes_out }
+        let closed = Counter::default();
+        let help = "Requests refused because this gateway may have missed changes";
+        registry.register("fence_refused_requests", help, closed.clone());
+        Self { registry: Mutex::new(registry), requests, seconds, decisions, in_flight, bytes_in, bytes_out, closed }
     }
 }
 

@@ -22,7 +22,7 @@ use crate::gateway::Gateway;
 use crate::metrics::Metrics;
 use crate::op::{self, Answer, Call};
 use crate::respond::{self, Trail};
-use crate::{errors, form, pages};
+use crate::{form, pages};
 
 /// A head on its way through the doors, with what is known of its arrival.
 pub(crate) struct Visit<'a> {
@@ -76,10 +76,7 @@ impl Gateway {
     async fn walk(&self, connection: Connection, head: &Parts, incoming: Source, trail: &mut Trail) -> Answer {
         let operation = s3::route(head, &self.settings.hosts)?;
         trail.operation = operation.name();
-        let snapshot = self
-            .snapshot
-            .load_full()
-            .ok_or_else(|| errors::unavailable("This gateway has not loaded its access rules yet. Try again."))?;
+        let snapshot = self.state_for(head).await?;
         let visit = Visit { head, connection, snapshot: &snapshot, now: Timestamp::now() };
         match operation {
             Operation::CorsPreflight(preflight) => op::cors::preflight(self, &snapshot, &preflight),

@@ -11,6 +11,7 @@ use policy::Decision;
 use s3::S3Error;
 
 use crate::body::ResponseBody;
+use crate::fence::REVISION;
 use crate::gateway::Gateway;
 use crate::op::{self, Answer};
 
@@ -63,6 +64,9 @@ pub(crate) fn respond(gateway: &Gateway, head: &Parts, answer: Answer, trail: &T
     let headers = response.headers_mut();
     op::answer::set(headers, HeaderName::from_static("x-amz-request-id"), &trail.request_id);
     headers.insert(header::SERVER, HeaderValue::from_static("Kelpgate"));
+    if !trail.principal.is_empty() {
+        op::answer::set(headers, HeaderName::from_static(REVISION), &gateway.fence.revision());
+    }
     op::cors::add_headers(gateway, head, headers);
     response
 }

@@ -6,8 +6,6 @@ use std::sync::Arc;
 
 use crate::bucket::Bucket;
 use crate::documents::{Facts, GroupDocument, RoleDocument, ServiceAccountDocument, UserDocument};
-use crate::instance_profile::{AccountAliasDocument, InstanceProfileDocument};
-use crate::oidc_provider::OidcProviderDocument;
 
 /// A stored document that was found, or the reason why it cannot be read.
 pub type Read<T> = Result<T, Unreadable>;
@@ -39,14 +37,54 @@ pub enum Change {
     Inline(Holder, Arc<str>, Option<Read<PolicyText>>),
     /// weed's one document of inline policies, all of it.
     WeedPolicies(Option<Read<WeedPolicies>>),
-    /// An OIDC provider, by the stem of its file: [`OidcProviderDocument::file_stem`] of its ARN.
-    OidcProvider(Arc<str>, Option<Read<OidcProviderDocument>>),
-    /// An instance profile.
-    InstanceProfile(Arc<str>, Option<Read<InstanceProfileDocument>>),
-    /// The alias of an account, by the account's number.
-    AccountAlias(Arc<str>, Option<Read<AccountAliasDocument>>),
     /// A bucket.
     Bucket(Arc<str>, Option<Arc<Bucket>>),
+}
+
+/// What a change is about, for `kelpgate.fence.off`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ChangeKind {
+    /// Access keys.
+    Keys,
+    /// Users, with their attached and inline policies, tags and boundaries.
+    Users,
+    /// Groups.
+    Groups,
+    /// Roles.
+    Roles,
+    /// Managed policies.
+    Policies,
+    /// OpenID Connect providers and whatever else IAM keeps.
+    Others,
+    /// Bucket policies and other settings of buckets.
+    Buckets,
+}
+
+impl ChangeKind {
+    /// All of them, with their names in the configuration.
+    pub const NAMES: [(&'static str, Self); 7] = [
+        ("keys", Self::Keys),
+        ("users", Self::Users),
+        ("groups", Self::Groups),
+        ("roles", Self::Roles),
+        ("policies", Self::Policies),
+        ("others", Self::Others),
+        ("buckets", Self::Buckets),
+    ];
+
+    /// The kind of a change that a command makes.
+    pub fn of(command: &str, change: &Change) -> Self {
+        match change {
+            Change::User(..) | Change::ServiceAccount(..) if command.contains("AccessKey") => Self::Keys,
+            Change::ServiceAccount(..) => Self::Keys,
+            Change::User(..) | Change::Inline(Holder::User(_), ..) => Self::Users,
+            Change::Group(..) | Change::Inline(Holder::Group(_), ..) => Self::Groups,
+            Change::Role(..) | Change::Inline(Holder::Role(_), ..) => Self::Roles,
+            Change::Policy(..) => Self::Policies,
+            Change::Bucket(..) => Self::Buckets,
+            _ => Self::Others,
+        }
+    }
 }
 
 /// A document that a command reads afresh before it runs, so that it writes on what is stored and not on what was heard.
@@ -66,12 +104,6 @@ pub enum DocumentKey {
     Inline(Holder, Arc<str>),
     /// weed's shared document of inline policies.
     WeedPolicies,
-    /// An OIDC provider, by the stem of its file.
-    OidcProvider(Arc<str>),
-    /// An instance profile.
-    InstanceProfile(Arc<str>),
-    /// The alias of an account, by the account's number.
-    AccountAlias(Arc<str>),
 }
 
 /// Who holds a policy.

@@ -1,10 +1,12 @@
 //! The `-iam.config` file: sessions, where roles and policies live, and Kelpgate's own settings under `kelpgate`.
 
+use std::collections::BTreeSet;
+
 use ids::AccountId;
 use policy::{CrossAccount, Policy, PolicyKind};
 use sts::{SessionKeys, SigningKey};
 
-use crate::change::{Change, PolicyPlace, PolicyText, RolePlace};
+use crate::change::{Change, ChangeKind, PolicyPlace, PolicyText, RolePlace};
 use crate::documents::{Facts, RoleDocument, document_text};
 use crate::identities;
 use crate::json::{JsonError, Node, Object, duration_s};
@@ -79,6 +81,29 @@ pub struct KelpgateConfig {
     pub trusted_proxies: Vec<String>,
     /// `secretsKeyFile`: the file of the keys that secret access keys are stored under; `None` stores them as they are.
     pub secrets_key_file: Option<String>,
+    /// `fence` and `staleness`: what an answered change promises.
+    pub fence: FenceSettings,
+}
+
+/// `kelpgate.fence` and `kelpgate.staleness`: how gateways wait for each other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FenceSettings {
+    /// `fence.enabled`: gateways have leases, and changes are answered when every gateway enforces them. True unless it is set.
+    pub enabled: bool,
+    /// `fence.leaseSeconds`: how long a gateway decides without having heard of the filers; 3.
+    pub lease_ms: u64,
+    /// `fence.renewalSeconds`: how often the lease is renewed; 0.5.
+    pub renewal_ms: u64,
+    /// `fence.off`: kinds of changes that are answered as soon as they are applied on the gateway that made them.
+    pub off: BTreeSet<ChangeKind>,
+    /// `staleness.onExpired: "serve"`: a gateway whose lease has run out goes on deciding by what it last knew.
+    pub serves_expired: bool,
+}
+
+impl Default for FenceSettings {
+    fn default() -> Self {
+        Self { enabled: true, lease_ms: 3000, renewal_ms: 500, off: BTreeSet::new(), serves_expired: false }
+    }
 }
 
 impl Default for KelpgateConfig {
@@ -88,6 +113,7 @@ impl Default for KelpgateConfig {
             iam_base_path: DEFAULT_BASE.to_owned(),
             trusted_proxies: Vec::new(),
             secrets_key_file: None,
+            fence: FenceSettings::default(),
         }
     }
 }
@@ -430,8 +456,63 @@ fn kelpgate(node: &Node<'_>) -> Result<KelpgateConfig, JsonError> {
     }
     config.trusted_proxies = object.strings(&["trustedProxies"])?;
     config.secrets_key_file = Some(object.string(&["secretsKeyFile"])?).filter(|file| !file.is_empty());
+    if let Some(node) = object.take(&["fence"]) {
+        config.fence = fence(&node)?;
+    }
+    if let Some(node) = object.take(&["staleness"]) {
+        let mut object = node.object()?;
+        if let Some(node) = object.take(&["onExpired"]) {
+            config.fence.serves_expired = match node.string()?.as_str() {
+                "deny" => false,
+                "serve" => true,
+                other => return Err(node.error(format!("`{other}` is neither `deny` nor `serve`"))),
+            };
+        }
+        refuse_unknown(object)?;
+    }
     refuse_unknown(object)?;
     Ok(config)
+}
+
+fn fence(node: &Node<'_>) -> Result<FenceSettings, JsonError> {
+    let mut object = node.object()?;
+    let mut fence = FenceSettings::default();
+    if let Some(node) = object.take(&["enabled"]) {
+        fence.enabled = node.boolean()?;
+    }
+    let seconds = |node: &Node<'_>, range: std::ops::RangeInclusive<f64>| {
+        let seconds = node.number()?;
+        if !range.contains(&seconds) {
+            let (least, most) = range.into_inner();
+            return Err(node.error(format!("{seconds} is not between {least} and {most} seconds")));
+        }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within the range")]
+        Ok((seconds * 1000.0) as u64)
+    };
+    if let Some(node) = object.take(&["leaseSeconds"]) {
+        fence.lease_ms = seconds(&node, 0.5..=60.0)?;
+        fence.renewal_ms = fence.lease_ms / 6;
+    }
+    if let Some(node) = object.take(&["renewalSeconds"]) {
+        fence.renewal_ms = seconds(&node, 0.05..=30.0)?;
+        if fence.renewal_ms * 2 > fence.lease_ms {
+            return Err(node.error(
+                "a lease must be renewed at least twice in its length: make it shorter, or `leaseSeconds` longer",
+            ));
+        }
+    }
+    if let Some(node) = object.take(&["off"]) {
+        for item in node.array()? {
+            let name = item.string()?;
+            let kind = ChangeKind::NAMES.iter().find(|(known, _)| *known == name);
+            let names = || ChangeKind::NAMES.map(|(name, _)| name).join(", ");
+            let (_, kind) =
+                kind.ok_or_else(|| item.error(format!("`{name}` is no kind of change; there are {}", names())))?;
+            fence.off.insert(*kind);
+        }
+    }
+    refuse_unknown(object)?;
+    Ok(fence)
 }
 
 #[cfg(test)]

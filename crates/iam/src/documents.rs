@@ -537,12 +537,12 @@ fn tags(object: &mut Object<'_>) -> Result<BTreeMap<String, String>, JsonError> 
     node.array()?.iter().map(pair).collect()
 }
 
-pub(crate) fn others(object: Object<'_>) -> BTreeMap<String, Value> {
+fn others(object: Object<'_>) -> BTreeMap<String, Value> {
     let value = |(key, node): (String, Node<'_>)| serde_json::from_str(node.text()).ok().map(|value| (key, value));
     object.rest().into_iter().filter_map(value).collect()
 }
 
-pub(crate) fn with_nonce(other: &BTreeMap<String, Value>, nonce: &str) -> BTreeMap<String, Value> {
+fn with_nonce(other: &BTreeMap<String, Value>, nonce: &str) -> BTreeMap<String, Value> {
     let mut other = other.clone();
     if nonce.is_empty() {
         other.remove(NONCE);

@@ -110,6 +110,10 @@ impl<'a> Node<'a> {
     }
 
     /// A whole number; protojson writes 64-bit numbers as strings, which is understood too.
+    pub(crate) fn number(&self) -> Result<f64, JsonError> {
+        self.read("a number")
+    }
+
     pub(crate) fn integer(&self) -> Result<i64, JsonError> {
         let digits = self.raw.trim_matches('"');
         digits.parse().map_err(|_| self.expected("a whole number"))

@@ -7,10 +7,7 @@ pub mod command;
 mod config;
 mod documents;
 mod identities;
-mod instance_profile;
 mod json;
-mod last_used;
-mod oidc_provider;
 mod snapshot;
 mod unique_id;
 mod weed_policies;
@@ -20,18 +17,19 @@ pub use bucket::{
     EncryptionConfiguration, LIFECYCLE, OBJECT_LOCK, OWNER, OWNERSHIP, Ownership, POLICY, VERSIONING, Versioning,
 };
 pub use caller::{Caller, CallerSession};
-pub use change::{Change, DocumentKey, Holder, PolicyPlace, PolicyText, Read, RolePlace, Unreadable, WeedPolicies};
+pub use change::{
+    Change, ChangeKind, DocumentKey, Holder, PolicyPlace, PolicyText, Read, RolePlace, Unreadable, WeedPolicies,
+};
 pub use command::{Command, IamError, Outcome, Params};
-pub use config::{CrossAccountSetting, DocumentStore, IamConfig, KelpgateConfig, StsConfig, Surroundings};
+pub use config::{
+    CrossAccountSetting, DocumentStore, FenceSettings, IamConfig, KelpgateConfig, StsConfig, Surroundings,
+};
 pub use documents::{
     AccountDocument, CredentialDocument, Facts, GroupDocument, RoleDocument, SEALED, ServiceAccountDocument,
     UserDocument,
 };
 pub use identities::Identities;
-pub use instance_profile::{AccountAliasDocument, InstanceProfileDocument};
 pub use json::JsonError;
-pub use last_used::{LastUsed, Use};
-pub use oidc_provider::OidcProviderDocument;
 pub use snapshot::{
     ANONYMOUS, Counts, Group, InlinePolicy, KeyHolder, KeyRefusal, ManagedPolicy, PolicySource, Role, Settings,
     Snapshot, User, policy_name_of,

@@ -23,8 +23,6 @@ use crate::bucket::Bucket;
 use crate::change::{Holder, RolePlace, WeedPolicies};
 use crate::documents::ServiceAccountDocument;
 use crate::identities::Identities;
-use crate::instance_profile::{AccountAliasDocument, InstanceProfileDocument};
-use crate::oidc_provider::OidcProviderDocument;
 
 pub use managed_policy::{InlinePolicy, ManagedPolicy, policy_name_of};
 pub use role::Role;
@@ -72,10 +70,6 @@ pub struct Counts {
     pub policies: usize,
     /// Service accounts.
     pub service_accounts: usize,
-    /// OIDC providers.
-    pub oidc_providers: usize,
-    /// Instance profiles.
-    pub instance_profiles: usize,
     /// Buckets.
     pub buckets: usize,
     /// Documents that cannot be read.
@@ -94,18 +88,11 @@ pub struct Snapshot {
     users: Map<Arc<str>, Arc<User>>,
     keys: HashTrieMapSync<AccessKeyId, Arc<[KeyOwner]>>,
     service_accounts: Map<Arc<str>, Arc<ServiceAccountDocument>>,
-    /// User name to the ids of the service accounts that name it.
-    service_accounts_of: Map<Arc<str>, Arc<BTreeSet<Arc<str>>>>,
     groups: Map<Arc<str>, Arc<Group>>,
     roles: Map<Arc<str>, Arc<Role>>,
     policies: Map<Arc<str>, Arc<ManagedPolicy>>,
     inline: Map<Holder, Arc<InlineMap>>,
     weed: Arc<WeedPolicies>,
-    /// By the stem of the file.
-    oidc_providers: Map<Arc<str>, Arc<OidcProviderDocument>>,
-    instance_profiles: Map<Arc<str>, Arc<InstanceProfileDocument>>,
-    /// By the account's number.
-    account_aliases: Map<Arc<str>, Arc<AccountAliasDocument>>,
     buckets: Map<Arc<str>, Arc<Bucket>>,
     /// User name to the groups that name it.
     memberships: Map<Arc<str>, Arc<BTreeSet<Arc<str>>>>,
@@ -126,15 +113,11 @@ impl Snapshot {
             users: Map::new_sync(),
             keys: HashTrieMapSync::new_sync(),
             service_accounts: Map::new_sync(),
-            service_accounts_of: Map::new_sync(),
             groups: Map::new_sync(),
             roles: Map::new_sync(),
             policies: Map::new_sync(),
             inline: Map::new_sync(),
             weed: Arc::default(),
-            oidc_providers: Map::new_sync(),
-            instance_profiles: Map::new_sync(),
-            account_aliases: Map::new_sync(),
             buckets: Map::new_sync(),
             memberships: Map::new_sync(),
             attachments: Map::new_sync(),
@@ -203,20 +186,9 @@ impl Snapshot {
         self.service_accounts.iter().filter(|(id, _)| !self.static_service_accounts.contains(*id))
     }
 
-    /// All service accounts, those of the identities file included, by id in byte order.
-    pub fn all_service_accounts(&self) -> impl Iterator<Item = &Arc<ServiceAccountDocument>> {
-        self.service_accounts.values()
-    }
-
-    /// Whether the identities file defines this service account: the IAM API cannot change it then.
-    pub fn is_static_service_account(&self, id: &str) -> bool {
-        self.static_service_accounts.contains(id)
-    }
-
     /// The service accounts that act for a user.
-    pub fn service_accounts_of(&self, user: &str) -> impl Iterator<Item = &Arc<ServiceAccountDocument>> {
-        let ids = self.service_accounts_of.get(user);
-        ids.into_iter().flat_map(|ids| ids.iter()).filter_map(|id| self.service_accounts.get(id))
+    pub fn service_accounts_of<'a>(&'a self, user: &'a str) -> impl Iterator<Item = &'a Arc<ServiceAccountDocument>> {
+        self.service_accounts.values().filter(move |account| account.parent_user == user)
     }
 
     /// A group by name.
@@ -282,38 +254,6 @@ impl Snapshot {
         &self.weed
     }
 
-    /// An OIDC provider by ARN.
-    pub fn oidc_provider(&self, arn: &str) -> Option<&Arc<OidcProviderDocument>> {
-        self.oidc_providers.get(&OidcProviderDocument::file_stem(arn))
-    }
-
-    /// All OIDC providers, by ARN in byte order.
-    pub fn oidc_providers(&self) -> Vec<&Arc<OidcProviderDocument>> {
-        let mut providers: Vec<_> = self.oidc_providers.values().collect();
-        providers.sort_by(|a, b| a.arn.cmp(&b.arn));
-        providers
-    }
-
-    /// An instance profile by name.
-    pub fn instance_profile(&self, name: &str) -> Option<&Arc<InstanceProfileDocument>> {
-        self.instance_profiles.get(name)
-    }
-
-    /// All instance profiles, by name in byte order.
-    pub fn instance_profiles(&self) -> impl Iterator<Item = &Arc<InstanceProfileDocument>> {
-        self.instance_profiles.values()
-    }
-
-    /// The alias of an account.
-    pub fn account_alias(&self, account: &str) -> Option<&Arc<AccountAliasDocument>> {
-        self.account_aliases.get(account)
-    }
-
-    /// The aliases of all accounts.
-    pub fn account_aliases(&self) -> impl Iterator<Item = &Arc<AccountAliasDocument>> {
-        self.account_aliases.values()
-    }
-
     /// A bucket by name.
     pub fn bucket(&self, name: &str) -> Option<&Arc<Bucket>> {
         self.buckets.get(name)
@@ -348,8 +288,6 @@ impl Snapshot {
             roles: self.roles.size(),
             policies: self.policies.size(),
             service_accounts: self.service_accounts.size(),
-            oidc_providers: self.oidc_providers.size(),
-            instance_profiles: self.instance_profiles.size(),
             buckets: self.buckets.size(),
             problems: self.problems.size(),
         }

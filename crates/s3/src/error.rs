@@ -46,6 +46,7 @@ error_codes! {
     BucketAlreadyExists 409 "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Select a different name and try again.",
     BucketAlreadyOwnedByYou 409 "The bucket that you tried to create already exists, and you own it.",
     BucketNotEmpty 409 "The bucket that you tried to delete is not empty.",
+    ChangeNotYetEnforced 409 "The change is stored, but not every gateway enforces it yet. Repeat the request to wait for them.",
     ConditionalRequestConflict 409 "A conflicting operation occurred during the conditional request. Retry the request.",
     CredentialsNotSupported 400 "This request does not support credentials.",
     EntityTooLarge 400 "Your proposed upload exceeds the maximum allowed object size.",

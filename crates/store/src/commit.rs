@@ -142,9 +142,6 @@ fn documents(key: &DocumentKey) -> Vec<Document> {
             .to_vec(),
         DocumentKey::Inline(holder, policy) => vec![Document::Inline(holder, policy)],
         DocumentKey::WeedPolicies => vec![Document::WeedPolicies],
-        DocumentKey::OidcProvider(stem) => vec![Document::OidcProvider(stem)],
-        DocumentKey::InstanceProfile(name) => vec![Document::InstanceProfile(name)],
-        DocumentKey::AccountAlias(account) => vec![Document::AccountAlias(account)],
     }
 }
 

@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use filer::{Attributes, Entry};
 use iam::{
-    AccountAliasDocument, Bucket, Change, Facts, GroupDocument, InstanceProfileDocument, JsonError,
-    OidcProviderDocument, PolicyText, Read, RoleDocument, RolePlace, ServiceAccountDocument, Unreadable, UserDocument,
-    WeedPolicies,
+    Bucket, Change, Facts, GroupDocument, JsonError, PolicyText, Read, RoleDocument, RolePlace, ServiceAccountDocument,
+    Unreadable, UserDocument, WeedPolicies,
 };
 use md5::{Digest, Md5};
 
@@ -35,36 +34,23 @@ pub(crate) fn to_change(document: &Document, entry: &Entry, content: Result<&[u8
     match document {
         Document::User(name) => {
             let read = parse(parsed, UserDocument::parse);
-            Change::User(name.clone(), read.map(|read| named(read, name, |user| user.name.clone())))
+            Change::User(name.clone(), read.map(|read| named(read, name, |user| &user.name)))
         }
         Document::ServiceAccount(id) => {
             let read = parse(parsed, ServiceAccountDocument::parse);
-            Change::ServiceAccount(id.clone(), read.map(|read| named(read, id, |account| account.id.clone())))
+            Change::ServiceAccount(id.clone(), read.map(|read| named(read, id, |account| &account.id)))
         }
         Document::Group(name) => {
             let read = parse(parsed, GroupDocument::parse);
-            Change::Group(name.clone(), read.map(|read| named(read, name, |group| group.name.clone())))
+            Change::Group(name.clone(), read.map(|read| named(read, name, |group| &group.name)))
         }
         Document::Role(name) => {
             let read = parse(parsed, RoleDocument::parse);
-            Change::Role(name.clone(), RolePlace::Base, read.map(|read| named(read, name, |role| role.name.clone())))
+            Change::Role(name.clone(), RolePlace::Base, read.map(|read| named(read, name, |role| &role.name)))
         }
         Document::Policy(name, place) => Change::Policy(name.clone(), *place, parse(parsed, policy)),
         Document::Inline(holder, name) => Change::Inline(holder.clone(), name.clone(), parse(parsed, policy)),
         Document::WeedPolicies => Change::WeedPolicies(parse(parsed, |text, _| WeedPolicies::parse(text))),
-        Document::OidcProvider(stem) => {
-            let read = parse(parsed, OidcProviderDocument::parse);
-            let of_arn = |provider: &OidcProviderDocument| OidcProviderDocument::file_stem(&provider.arn);
-            Change::OidcProvider(stem.clone(), read.map(|read| named(read, stem, of_arn)))
-        }
-        Document::InstanceProfile(name) => {
-            let read = parse(parsed, |text, _| InstanceProfileDocument::parse(text));
-            Change::InstanceProfile(name.clone(), read.map(|read| named(read, name, |profile| profile.name.clone())))
-        }
-        Document::AccountAlias(account) => {
-            let read = parse(parsed, |text, _| AccountAliasDocument::parse(text));
-            Change::AccountAlias(account.clone(), read.map(|read| named(read, account, |alias| alias.account.clone())))
-        }
         Document::Bucket(name) => Change::Bucket(name.clone(), Some(Arc::new(bucket(entry, None)))),
     }
 }
@@ -79,9 +65,6 @@ pub(crate) fn absent(document: &Document) -> Change {
         Document::Policy(name, place) => Change::Policy(name.clone(), *place, None),
         Document::Inline(holder, name) => Change::Inline(holder.clone(), name.clone(), None),
         Document::WeedPolicies => Change::WeedPolicies(None),
-        Document::OidcProvider(stem) => Change::OidcProvider(stem.clone(), None),
-        Document::InstanceProfile(name) => Change::InstanceProfile(name.clone(), None),
-        Document::AccountAlias(account) => Change::AccountAlias(account.clone(), None),
         Document::Bucket(name) => Change::Bucket(name.clone(), None),
     }
 }
@@ -93,13 +76,12 @@ pub(crate) fn bucket(entry: &Entry, previous: Option<&Bucket>) -> Bucket {
 }
 
 /// A document under the wrong name would answer to two names.
-fn named<T, N: AsRef<str>>(read: Read<T>, file: &str, name: impl Fn(&T) -> N) -> Read<T> {
+fn named<T>(read: Read<T>, file: &str, name: impl Fn(&T) -> &String) -> Read<T> {
     let document = read?;
-    let inside = name(&document);
-    let inside = inside.as_ref();
-    if inside == file {
+    if name(&document) == file {
         return Ok(document);
     }
+    let inside = name(&document);
     Err(Unreadable(format!("the file is named `{file}.json` but says `{inside}` inside; rename one of the two").into()))
 }
 
@@ -133,9 +115,6 @@ pub(crate) fn to_text(change: &Change, nonce: &str) -> Option<(String, Facts)> {
             good(read).map(|policy| (policy.text.to_string(), policy.facts.clone()))
         }
         Change::WeedPolicies(read) => good(read).map(|document| (document.to_text(), Facts::default())),
-        Change::OidcProvider(_, read) => good(read).map(|provider| (provider.to_text(nonce), provider.facts.clone())),
-        Change::InstanceProfile(_, read) => good(read).map(|profile| (profile.to_text(nonce), Facts::default())),
-        Change::AccountAlias(_, read) => good(read).map(|alias| (alias.to_text(nonce), Facts::default())),
         Change::Bucket(..) => None,
     }
 }

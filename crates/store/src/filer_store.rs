@@ -280,7 +280,7 @@ impl FilerStore {
         Ok(())
     }
 
-    pub(crate) async fn children(&self, directory: &str) -> Result<Vec<Entry>, StoreError> {
+    async fn children(&self, directory: &str) -> Result<Vec<Entry>, StoreError> {
         let mut found: Vec<Entry> = Vec::new();
         loop {
             let start_from = found.last().map(|entry| entry.name.clone()).unwrap_or_default();

@@ -1,5 +1,3 @@
-mod our_documents;
-
 use std::sync::Arc;
 
 use filer::{EmbeddedFiler, Filer, Mutation, Transaction};

@@ -87,6 +87,6 @@ async fn patch(call: &Call<'_>, bucket: &BucketName, text: Option<&str>) -> Answ
         let known = snapshot.bucket(bucket.as_str()).map(|bucket| bucket.policy.as_ref().map(|policy| &*policy.text));
         known.is_none_or(|policy| policy == wanted.as_deref())
     };
-    call.gateway.wait_until(applied).await?;
+    call.gateway.in_force(applied).await?;
     answer::empty(StatusCode::NO_CONTENT)
 }

@@ -58,6 +58,6 @@ async fn replace(call: &Call<'_>, bucket: &BucketName, tags: BTreeMap<String, St
     let applied = move |snapshot: &iam::Snapshot| {
         snapshot.bucket(bucket.as_str()).is_none_or(|bucket| bucket.tags() == Some(&tags))
     };
-    call.gateway.wait_until(applied).await?;
+    call.gateway.in_force(applied).await?;
     answer::empty(StatusCode::NO_CONTENT)
 }

@@ -16,6 +16,7 @@ use s3::{S3Error, S3ErrorCode, TagSet};
 
 use super::Call;
 use super::answer::{self, Answer};
+use crate::fence::NOT_ENFORCED;
 use crate::object::{self, attribute};
 use crate::{errors, listing};
 
@@ -73,8 +74,11 @@ pub async fn create_bucket(
         return Err(exists_already(call, existing));
     }
     refuse_reserved(&input.bucket)?;
-    call.make_bucket(&input.bucket, input.object_ownership.as_deref(), &configuration.tags).await?;
+    let behind = call.make_bucket(&input.bucket, input.object_ownership.as_deref(), &configuration.tags).await?;
     let mut response = answer::empty(StatusCode::OK)?;
+    if !behind.is_empty() {
+        answer::set(response.headers_mut(), HeaderName::from_static(NOT_ENFORCED), &behind.join(", "));
+    }
     answer::set(response.headers_mut(), LOCATION, &format!("/{}", input.bucket));
     Ok(response)
 }
@@ -111,13 +115,13 @@ impl Call<'_> {
         }
     }
 
-    /// Writes the entry of a new bucket and waits until this gateway knows it.
+    /// Writes the entry of a new bucket and waits until every gateway knows it; answers those that may not.
     pub async fn make_bucket(
         &self,
         bucket: &BucketName,
         ownership: Option<&str>,
         tags: &TagSet,
-    ) -> Result<(), S3Error> {
+    ) -> Result<Vec<String>, S3Error> {
         let mut extended = BTreeMap::from([
             (attribute::OWNER.to_owned(), self.owner().id.into_bytes()),
             (attribute::IDENTITY_ID.to_owned(), self.caller.name.as_bytes().to_vec()),
@@ -157,7 +161,7 @@ impl Call<'_> {
             Err(error) => return Err(errors::from_filer(error)),
         }
         let name = bucket.clone();
-        self.gateway.wait_until(move |snapshot| snapshot.bucket(name.as_str()).is_some()).await
+        self.gateway.known(move |snapshot| snapshot.bucket(name.as_str()).is_some()).await
     }
 }
 
@@ -201,6 +205,6 @@ pub async fn delete_bucket(call: &Call<'_>, permit: Permit<DeleteBucket>) -> Ans
     let collection = call.gateway.collection(input.bucket.as_str());
     call.filer().delete_collection(&collection).await.map_err(errors::from_filer)?;
     let name = input.bucket.clone();
-    call.gateway.wait_until(move |snapshot| snapshot.bucket(name.as_str()).is_none()).await?;
+    call.gateway.in_force(move |snapshot| snapshot.bucket(name.as_str()).is_none()).await?;
     answer::empty(StatusCode::NO_CONTENT)
 }

@@ -78,6 +78,22 @@ impl QueryApi for NoQueries {
     }
 }
 
+#[async_trait::async_trait]
+impl gateway::Fence for NoQueries {
+    fn may_decide(&self) -> bool {
+        true
+    }
+    fn revision(&self) -> Arc<String> {
+        Arc::default()
+    }
+    async fn reach(&self, _floor: &str) -> Result<(), gateway::Floor> {
+        Ok(())
+    }
+    async fn enforced(&self) -> Result<(), Vec<String>> {
+        Ok(())
+    }
+}
+
 impl StatusPages for NoQueries {
     fn status(&self) -> String {
         "{}".to_owned()
@@ -137,6 +153,7 @@ impl World {
             filer: Arc::clone(&filer),
             snapshot: Arc::new(ArcSwapOption::from_pointee(snapshot)),
             door: access::Door::new(String::new(), None, false, None),
+            fence: Arc::new(NoQueries),
             query_api: Arc::new(NoQueries),
             status: Arc::new(NoQueries),
             metrics: Arc::new(Metrics::default()),

@@ -10,7 +10,7 @@ use rpds::HashTrieSetSync;
 use super::managed_policy::{InlineMap, InlinePolicy, ManagedPolicy, policy_name_of};
 use super::role::Role;
 use super::user::{Group, KeyOwner, PolicySource, User};
-use super::{ANONYMOUS, Map, Snapshot};
+use super::{ANONYMOUS, Snapshot};
 use crate::bucket::Bucket;
 use crate::change::{Change, Holder, PolicyPlace, PolicyText, Read, RolePlace, WeedPolicies};
 use crate::documents::{CredentialDocument, Facts, GroupDocument, RoleDocument, ServiceAccountDocument, UserDocument};
@@ -94,18 +94,6 @@ impl Next {
                 let document = self.readable("/etc/iam/policies.json".to_owned(), read);
                 self.set_weed_policies(document.unwrap_or_default());
             }
-            Change::OidcProvider(stem, read) => {
-                let document = self.readable(format!("OIDC provider `{stem}`"), read);
-                put(&mut self.snapshot.oidc_providers, stem, document);
-            }
-            Change::InstanceProfile(name, read) => {
-                let document = self.readable(format!("instance profile `{name}`"), read);
-                put(&mut self.snapshot.instance_profiles, name, document);
-            }
-            Change::AccountAlias(account, read) => {
-                let document = self.readable(format!("alias of account `{account}`"), read);
-                put(&mut self.snapshot.account_aliases, account, document);
-            }
             Change::Bucket(name, Some(mut bucket)) => {
                 // An owner that is no account number belongs to the account of whatever names none, like users without one.
                 let account = bucket.owner.parse().unwrap_or(self.snapshot.settings.account);
@@ -165,18 +153,12 @@ impl Next {
 
     fn set_service_account(&mut self, id: &Arc<str>, document: Option<ServiceAccountDocument>, is_static: bool) {
         let old = self.snapshot.service_accounts.get(id).cloned();
-        if let Some(old) = &old {
-            let ids = &mut self.snapshot.service_accounts_of;
-            change_set(ids, &old.parent_user.as_str().into(), id, false);
-        }
         if let Some((old, key)) = old.as_ref().and_then(|old| Some((old, old.credential.as_ref()?))) {
             let owner = KeyOwner::of_service_account(old, is_static);
             self.release_key(owner, &format!("service account `{id}`"), key);
         }
         match document {
             Some(document) => {
-                let ids = &mut self.snapshot.service_accounts_of;
-                change_set(ids, &document.parent_user.as_str().into(), id, true);
                 let owner = KeyOwner::of_service_account(&document, is_static);
                 if let Some(key) = &document.credential {
                     self.claim_key(owner, &format!("service account `{id}`"), key);
@@ -234,7 +216,17 @@ impl Next {
         };
         let (before, after) = (members(&old), members(&new));
         for user in before.symmetric_difference(&after) {
-            change_set(&mut self.snapshot.memberships, user, name, after.contains(user));
+            let mut groups = self.snapshot.memberships.get(user).map(|groups| (**groups).clone()).unwrap_or_default();
+            if after.contains(user) {
+                groups.insert(name.clone())
+            } else {
+                groups.remove(name)
+            };
+            if groups.is_empty() {
+                self.snapshot.memberships.remove_mut(user);
+            } else {
+                self.snapshot.memberships.insert_mut(user.clone(), Arc::new(groups));
+            }
         }
         self.users.extend(before.into_iter().chain(after));
         let wanted =
@@ -409,31 +401,6 @@ impl Next {
 
 fn ignored_key(holder: &str, key: &CredentialDocument) -> String {
     format!("access key `{}` of {holder}", key.access_key)
-}
-
-/// Puts a member into the set of a key, or takes it out; a set without members is none.
-fn change_set(sets: &mut Map<Arc<str>, Arc<BTreeSet<Arc<str>>>>, key: &Arc<str>, member: &Arc<str>, present: bool) {
-    let mut set = sets.get(key).map(|set| (**set).clone()).unwrap_or_default();
-    if present {
-        set.insert(member.clone())
-    } else {
-        set.remove(member)
-    };
-    if set.is_empty() {
-        sets.remove_mut(key);
-    } else {
-        sets.insert_mut(key.clone(), Arc::new(set));
-    }
-}
-
-/// What nothing else depends on is put into its map, or taken out.
-fn put<T>(map: &mut Map<Arc<str>, Arc<T>>, name: Arc<str>, document: Option<T>) {
-    match document {
-        Some(document) => map.insert_mut(name, Arc::new(document)),
-        None => {
-            map.remove_mut(&name);
-        }
-    }
 }
 
 /// The names that a holder's index entry is made of: attached policies and the boundary.
