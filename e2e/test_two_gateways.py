@@ -385,7 +385,7 @@ def test_an_unknown_key_in_each_sdk(balancer, service, operation, parameters, co
     "service, operation, parameters, code",
     [
         ("iam", "get_user", {"UserName": "nobody-of-that-name"}, "NoSuchEntity"),
-        ("iam", "create_instance_profile", {"InstanceProfileName": "x"}, ("InvalidAction", "NotImplemented")),
+        ("iam", "create_saml_provider", {"Name": "x", "SAMLMetadataDocument": "x" * 1000}, ("InvalidAction", "NotImplemented")),
         ("sts", "get_session_token", {}, ("InvalidAction", "NotImplemented", "AccessDenied")),
         (
             "sts",

@@ -14,6 +14,7 @@ use sigv4::{AuthForm, ChunkSeed, Claim, Expectations, PayloadHash, SigError, Sig
 use crate::client_address::ClientAddress;
 use crate::refusal::from_signature;
 use crate::session::Sessions;
+use crate::uses::Uses;
 
 /// How far a client's clock may be off, in seconds. Source: S3 API Reference, `RequestTimeTooSkewed`.
 const SKEW_S: u32 = 900;
@@ -91,6 +92,7 @@ pub struct Door {
     pub sig_v2: bool,
     sessions: Sessions,
     signing_keys: SigningKeyCache,
+    uses: Arc<Uses>,
 }
 
 /// A secret with whom it belongs to.
@@ -108,7 +110,25 @@ impl Door {
         keys: Option<Arc<sts::SessionKeys>>,
     ) -> Self {
         let sessions = Sessions::new(keys);
-        Self { region, external_url, sig_v2, sessions, signing_keys: SigningKeyCache::new(SIGNING_KEYS) }
+        let signing_keys = SigningKeyCache::new(SIGNING_KEYS);
+        Self { region, external_url, sig_v2, sessions, signing_keys, uses: Arc::default() }
+    }
+
+    /// When which key was used last, for the control plane.
+    pub fn uses(&self) -> Arc<Uses> {
+        Arc::clone(&self.uses)
+    }
+
+    /// Notes that a signature of this caller was right.
+    fn note_use(&self, arrival: &Arrival<'_>, caller: &Caller, service: &str, region: &str) {
+        let key = caller.access_key_id.as_ref().map_or("", AccessKeyId::as_str);
+        let id = match &caller.session {
+            // A key of a session lives for hours: what was used is the role, `<role id>:<session>`.
+            Some(_) => caller.user_id.split(':').next().unwrap_or(key),
+            None => key,
+        };
+        let region = if region.is_empty() { self.region.as_str() } else { region };
+        self.uses.note(id, arrival.now.as_second(), service, if region.is_empty() { "us-east-1" } else { region });
     }
 
     /// Finds out who asks.
@@ -167,6 +187,7 @@ impl Door {
         }
         let holder = self.holder(arrival, snapshot, &claim.access_key_id, claim.session_token.as_deref())?;
         claim.verify(&holder.secret, &self.expectations(arrival, &[], &[])).map_err(from_signature)?;
+        self.note_use(arrival, &holder.caller, "s3", "");
         Ok(form(holder.caller, AuthenticationType::PostV4))
     }
 
@@ -188,6 +209,7 @@ impl Door {
             let other_region = !self.region.is_empty() && claim.scope.region != self.region;
             if other_region { error.field("Region", self.region.as_str()) } else { error }
         })?;
+        self.note_use(arrival, &holder.caller, &verified.service, &claim.scope.region);
         Ok(Authenticated {
             caller: holder.caller,
             authentication,
@@ -212,6 +234,7 @@ impl Door {
         let holder = self.holder(arrival, snapshot, &claim.access_key_id, claim.session_token.as_deref())?;
         sigv4::v2::verify(arrival.head, claim, &holder.secret, arrival.now, SKEW_S, arrival.host_bucket)
             .map_err(from_signature)?;
+        self.note_use(arrival, &holder.caller, "s3", "");
         Ok(Authenticated {
             caller: holder.caller,
             authentication,

@@ -9,6 +9,7 @@ mod condition_keys;
 mod permit;
 mod refusal;
 mod session;
+mod uses;
 
 pub use authenticate::{Arrival, Authenticated, AuthenticationType, Door, Services};
 pub use authorize::{World, asks_for_object_tags, authorize, decide};
@@ -16,3 +17,4 @@ pub use client_address::{ClientAddress, Network, NetworkError, client_address};
 pub use condition_keys::request_context;
 pub use permit::{Permit, Seal};
 pub use refusal::{Refusal, from_signature, policy_label};
+pub use uses::Uses;

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use control::feed::{FloorError, Follower};
-use control::fence::Lease;
+use control::fence::{Before, Lease};
 use control::iam_api::{Answered, IamApi};
+use control::last_used::Recorder;
 use control::query::{Call, QueryError, service_of};
 use control::sts_api::StsApi;
-use gateway::{Fence, Floor, NOT_ENFORCED, QueryApi, QueryCall, ResponseBody};
+use gateway::{Enforcement, Fence, Floor, NOT_ENFORCED, QueryApi, QueryCall, ResponseBody};
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 use iam::{ChangeKind, IamConfig};
@@ -28,13 +29,17 @@ impl ControlPlane {
     pub fn new(
         follower: &Arc<Follower>,
         store: Arc<dyn IamStore>,
+        recorder: Arc<Recorder>,
         keys: Option<Arc<SessionKeys>>,
         config: &IamConfig,
         iam: bool,
         read_only: bool,
     ) -> Self {
         Self {
-            iam: iam.then(|| IamApi::new(Arc::clone(follower), store, read_only, config.kelpgate.fence.off.clone())),
+            iam: iam.then(|| {
+                let unfenced = config.kelpgate.fence.off.clone();
+                IamApi::new(Arc::clone(follower), store, read_only, recorder, unfenced)
+            }),
             sts: StsApi::new(Arc::clone(follower), keys, &config.sts),
         }
     }
@@ -129,7 +134,21 @@ impl Fence for DataPlaneFence {
         })
     }
 
-    async fn enforced(&self) -> Result<(), Vec<String>> {
-        if self.waits_for_buckets { self.follower.enforced().await } else { Ok(()) }
+    fn before_change(&self) -> Box<dyn Enforcement> {
+        let before = self.follower.before().filter(|_| self.waits_for_buckets);
+        Box::new(BucketChange { follower: Arc::clone(&self.follower), before })
+    }
+}
+
+/// A change of a bucket, with what this gateway knew before it.
+struct BucketChange {
+    follower: Arc<Follower>,
+    before: Option<Before>,
+}
+
+#[async_trait]
+impl Enforcement for BucketChange {
+    async fn everywhere(&self) -> Result<(), Vec<String>> {
+        self.follower.enforced(self.before).await
     }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use access::{Door, Network};
 use control::feed::Follower;
 use control::fence::FenceConfig;
+use control::last_used::Recorder;
 use fence::Moment;
 use filer::{Filer, FilerConfiguration};
 use gateway::accept::{self, Limits};
@@ -108,6 +109,8 @@ pub async fn run(mut plan: Plan, serving: &Serving, announce: impl FnOnce(&str))
     let flags = format!("{flags} {key_ids}");
     let key = keys.as_ref().map(|keys| &keys.current);
     let fingerprint = Arc::new(Fingerprint::new(key, &flags, &config.iam, &config.identities));
+    let door = Door::new(plan.region.clone(), external_url(serving), serving.sig_v2, keys.clone());
+    let recorder = Arc::new(Recorder::new(door.uses(), store.clone(), Arc::clone(&follower)));
     let store: Arc<dyn IamStore> = Arc::new(store);
     let status = Status {
         started,
@@ -118,7 +121,6 @@ pub async fn run(mut plan: Plan, serving: &Serving, announce: impl FnOnce(&str))
         role_store: config.iam.role_store.name(),
         fingerprint: Arc::clone(&fingerprint),
     };
-    let external_url = Some(serving.external_url.clone()).filter(|url| !url.is_empty());
     let gateway = Arc::new(Gateway {
         settings: Settings {
             hosts: HostRules::new(serving.domain_name.split(',')),
@@ -136,18 +138,38 @@ pub async fn run(mut plan: Plan, serving: &Serving, announce: impl FnOnce(&str))
         filer: plan.filer,
         filer_configuration: plan.filer_configuration,
         snapshot: follower.shared(),
-        door: Door::new(plan.region, external_url, serving.sig_v2, keys.clone()),
+        door,
         fence: Arc::new(DataPlaneFence::new(&follower, &config.iam)),
-        query_api: Arc::new(ControlPlane::new(&follower, store, keys, &config.iam, plan.iam, plan.iam_read_only)),
+        query_api: Arc::new(ControlPlane::new(
+            &follower,
+            store,
+            Arc::clone(&recorder),
+            keys,
+            &config.iam,
+            plan.iam,
+            plan.iam_read_only,
+        )),
         status: Arc::new(status),
         metrics,
         upload_limits: UploadLimits::new(serving.concurrent_file_upload_limit, serving.concurrent_upload_limit_mb),
     });
     let complete = |identities: &mut Identities| (plan.complete)(identities, plan.root.as_ref());
     let reloading = Reloading { serving, follower: &follower, fingerprint: &fingerprint, complete };
+    let recording = tokio::spawn({
+        let recorder = Arc::clone(&recorder);
+        async move { recorder.run().await }
+    });
     let served = listen(&gateway, &plan.bind, &reloading, announce).await;
+    recording.abort();
+    if let Err(error) = recorder.flush().await {
+        tracing::warn!(%error, "when keys were last used could not be written");
+    }
     following.stop();
     served
+}
+
+fn external_url(serving: &Serving) -> Option<String> {
+    Some(serving.external_url.clone()).filter(|url| !url.is_empty())
 }
 
 /// The change feed on a thread of its own: a listing of many documents must not hold up requests.

@@ -44,6 +44,8 @@ impl StatusPages for Status {
                 "roles": counts.roles,
                 "policies": counts.policies,
                 "serviceAccounts": counts.service_accounts,
+                "oidcProviders": counts.oidc_providers,
+                "instanceProfiles": counts.instance_profiles,
                 "buckets": counts.buckets,
                 "problems": counts.problems,
             },

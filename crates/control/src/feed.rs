@@ -25,7 +25,7 @@ use tokio::time::Instant;
 pub use metrics::FeedMetrics;
 pub use watch::Watch;
 
-use crate::fence::{FenceConfig, Fencing, GATEWAYS, Lease};
+use crate::fence::{Before, FenceConfig, Fencing, GATEWAYS, Lease};
 use positions::Positions;
 use watch::Watches;
 
@@ -89,6 +89,8 @@ enum Ended {
     End(FilerName),
     #[error("the filers of the cluster are others now: {0}")]
     Ring(String),
+    #[error("another gateway follows other filers")]
+    MustList,
 }
 
 /// Why a client's floor is not reached.
@@ -148,11 +150,16 @@ impl Follower {
         self.fencing.as_ref().map_or_else(Lease::alone, |fencing| fencing.lease())
     }
 
-    /// Waits until every gateway enforces what is durable and applied here: see [`Fencing::enforced`].
-    pub async fn enforced(&self) -> Result<(), Vec<String>> {
-        match &self.fencing {
-            Some(fencing) => fencing.enforced().await,
-            None => Ok(()),
+    /// To be asked before a change is written; `None` for a gateway that is alone.
+    pub fn before(&self) -> Option<Before> {
+        self.fencing.as_ref().map(|fencing| fencing.before())
+    }
+
+    /// Waits until every gateway enforces what is durable and applied here, and was not there before: see [`Fencing::enforced`].
+    pub async fn enforced(&self, before: Option<Before>) -> Result<(), Vec<String>> {
+        match (&self.fencing, before) {
+            (Some(fencing), Some(before)) => fencing.enforced(before).await,
+            _ => Ok(()),
         }
     }
 
@@ -419,6 +426,9 @@ impl Follower {
         if let Some(fencing) = &self.fencing {
             fencing.set_revision(&self.positions.told());
             fencing.observe(&noticed.beats);
+            if fencing.must_list() {
+                return Err(Ended::MustList);
+            }
         }
         Ok(())
     }

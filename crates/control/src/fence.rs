@@ -66,7 +66,14 @@ pub struct Fencing {
     /// Something was observed.
     changed: watch::Sender<u64>,
     revision: Mutex<String>,
+    /// How often everything was listed.
+    listings: AtomicU64,
 }
+
+/// How often this gateway had listed everything when a change was about to be written: what is written after, and came by no stream
+/// since, was found by a later listing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Before(u64);
 
 /// A number that is waited for; forgotten with it.
 struct Asked<'a> {
@@ -105,6 +112,7 @@ impl Fencing {
             wake: Notify::new(),
             changed: watch::Sender::new(0),
             revision: Mutex::default(),
+            listings: AtomicU64::new(0),
         }
     }
 
@@ -135,6 +143,7 @@ impl Fencing {
     /// New streams are open and everything was listed again.
     pub(crate) fn follow(&self, filers: BTreeSet<FilerName>, listed: &[Beat]) {
         self.state().follow(filers, listed, (self.clock)());
+        self.listings.fetch_add(1, Ordering::AcqRel);
         self.observed(true);
     }
 
@@ -153,6 +162,16 @@ impl Fencing {
         self.observed(wanted);
     }
 
+    /// Whether the streams must be opened anew and everything listed: others change what these may not tell.
+    pub(crate) fn must_list(&self) -> bool {
+        self.state().must_list()
+    }
+
+    /// To be asked before a change is written, for [`Fencing::enforced`].
+    pub fn before(&self) -> Before {
+        Before(self.listings.load(Ordering::Acquire))
+    }
+
     /// Whether the leases of all filers run out: something is wrong with a stream that shows no error.
     pub(crate) fn is_expired(&self) -> bool {
         self.state().lease_until() <= (self.clock)()
@@ -167,9 +186,11 @@ impl Fencing {
     ///
     /// Error: the gateways that it is not known of; empty while this gateway does not hear itself. A gateway that is dead or stopped
     /// is waited for until its lease has run out, which is not an error.
-    pub async fn enforced(&self) -> Result<(), Vec<String>> {
+    pub async fn enforced(&self, before: Before) -> Result<(), Vec<String>> {
         let mut changed = self.changed.subscribe();
-        let asked = Asked { fencing: self, number: self.state().ask() };
+        let may_be_listed = self.before() != before;
+        let number = if may_be_listed { self.state().ask_listed() } else { self.state().ask() };
+        let asked = Asked { fencing: self, number };
         self.wake.notify_one();
         // Leases that others hold end within their length and five per cent; a filer that was given up holds as long.
         let patience = self.lease_length.mul_f64(1.05) + Duration::from_millis(500);

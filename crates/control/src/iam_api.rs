@@ -6,13 +6,15 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex as Guarded, PoisonError};
 use std::time::{Duration, Instant};
 
-use iam::{Change, ChangeKind, Command, IamError, PolicyPlace, RolePlace, Snapshot, command, policy_name_of};
+use iam::{Change, ChangeKind, Command, IamError, LastUsed, PolicyPlace, RolePlace, Snapshot, command, policy_name_of};
 use policy::Context;
-use store::{IamStore, StoreError};
+use store::{Fresh, IamStore, StoreError};
 use sts::xml::Service;
 use tokio::sync::Mutex;
 
-use crate::feed::Follower;
+use crate::feed::{Follower, Watch};
+use crate::fence::Before;
+use crate::last_used::Recorder;
 use crate::query::{Call, QueryError, authorise};
 
 /// How often a command is run again because somebody else wrote the same document.
@@ -25,6 +27,7 @@ pub struct IamApi {
     follower: Arc<Follower>,
     store: Arc<dyn IamStore>,
     read_only: bool,
+    recorder: Arc<Recorder>,
     /// Documents in memory have no compare-and-swap: their writers take turns.
     in_memory: Mutex<()>,
     /// Kinds of changes that are answered without waiting for other gateways.
@@ -58,9 +61,11 @@ impl IamApi {
         follower: Arc<Follower>,
         store: Arc<dyn IamStore>,
         read_only: bool,
+        recorder: Arc<Recorder>,
         unfenced: BTreeSet<ChangeKind>,
     ) -> Self {
-        Self { follower, store, read_only, in_memory: Mutex::new(()), unfenced, pending: Pending::default() }
+        let (in_memory, pending) = (Mutex::new(()), Pending::default());
+        Self { follower, store, read_only, recorder, in_memory, unfenced, pending }
     }
 
     /// Answers one call.
@@ -78,18 +83,22 @@ impl IamApi {
             return Err(QueryError::access_denied("IAM write operations are disabled on this server"));
         }
         let params: iam::Params = call.params.iter().cloned().collect();
-        let request = command::Request { params: &params, caller: call.caller, now_s: call.now_s, random: call.random };
+        let last_used = if command.reads_last_used() { self.recorder.read().await? } else { LastUsed::default() };
+        let (caller, now_s, random) = (call.caller, call.now_s, call.random);
+        let request = command::Request { params: &params, caller, now_s, random, last_used: &last_used };
         if !command.writes() {
             let outcome = at_length(|| command.run(&request, &snapshot))?;
             return Ok(Answered { xml: command.respond(&outcome, call.request_id), not_enforced: Vec::new() });
         }
         let asked = fingerprint(&call);
+        let before = self.follower.before();
         let (outcome, is_applied) = match self.write(command, &request).await {
             Ok(written) => written,
-            Err(error) => return self.failed(command, asked, error).await,
+            Err(error) => return self.failed(command, asked, error, before).await,
         };
         let xml = command.respond(&outcome, call.request_id);
-        let behind = self.behind(command, &outcome, is_applied).await;
+        let behind =
+            if is_applied { self.behind(command, &outcome, before).await } else { or_this_gateway(Vec::new()) };
         if behind.is_empty() {
             return Ok(Answered { xml, not_enforced: behind });
         }
@@ -102,26 +111,29 @@ impl IamApi {
     }
 
     /// The gateways that may not enforce a change that was just written.
-    async fn behind(&self, command: &Command, outcome: &command::Outcome, is_applied: bool) -> Vec<String> {
-        if !is_applied {
-            return vec!["this gateway".to_owned()];
-        }
+    async fn behind(&self, command: &Command, outcome: &command::Outcome, before: Option<Before>) -> Vec<String> {
         // What changes nothing, or what stays in the memory of this gateway, concerns nobody else.
         let kinds = outcome.changes.iter().filter(|change| !is_local(change));
         if kinds.map(|change| ChangeKind::of(command.name, change)).all(|kind| self.unfenced.contains(&kind)) {
             return Vec::new();
         }
-        self.follower.enforced().await.err().map_or_else(Vec::new, or_this_gateway)
+        self.follower.enforced(before).await.err().map_or_else(Vec::new, or_this_gateway)
     }
 
     /// A call that fails now may be the repetition of one that was carried out and not enforced in time: it waits again. That
     /// something to be taken away does not exist is answered when it does so on every gateway.
-    async fn failed(&self, command: &Command, asked: u64, error: QueryError) -> Result<Answered, QueryError> {
+    async fn failed(
+        &self,
+        command: &Command,
+        asked: u64,
+        error: QueryError,
+        before: Option<Before>,
+    ) -> Result<Answered, QueryError> {
         let pending = self.pending.find(asked);
         if pending.is_none() && !(command.revokes() && error.code == "NoSuchEntity") {
             return Err(error);
         }
-        self.follower.enforced().await.map_err(|behind| not_yet_enforced(&or_this_gateway(behind)))?;
+        self.follower.enforced(before).await.map_err(|behind| not_yet_enforced(&or_this_gateway(behind)))?;
         self.pending.remove(asked);
         pending.map(|xml| Answered { xml, not_enforced: Vec::new() }).ok_or(error)
     }
@@ -134,31 +146,14 @@ impl IamApi {
     ) -> Result<(command::Outcome, bool), QueryError> {
         let watch = self.follower.watch();
         for attempt in 0..ATTEMPTS {
-            let snapshot = self.follower.current().ok_or_else(QueryError::not_loaded)?;
-            let keys = command.documents(request, &snapshot)?;
-            let in_memory = self.in_memory.lock().await;
-            let snapshot = self.follower.current().ok_or_else(QueryError::not_loaded)?;
-            let fresh = self.store.read(&keys).await?;
-            let state = snapshot.apply(fresh.changes.iter().cloned());
-            let outcome = command.run(request, &state)?;
-            let (local, stored): (Vec<_>, Vec<_>) = outcome.changes.iter().cloned().partition(is_local);
-            if local.is_empty() {
-                drop(in_memory); // the compare-and-swap guards it
-            }
-            match self.store.commit(&fresh, &stored).await {
-                Ok(written) => {
-                    if !local.is_empty() {
-                        self.follower.apply_local(local).await;
-                    }
-                    let is_applied = watch.applied(&written, APPLIED_WITHIN).await;
-                    return Ok((outcome, is_applied));
-                }
-                Err(StoreError::Conflict(path)) => {
+            match self.attempt(command, request, &watch).await {
+                Ok(written) => return Ok(written),
+                Err(Failure::Conflict(path)) => {
                     tracing::debug!(path, attempt, "somebody else wrote first; running the command again");
                     let most_ms = 2u64 << attempt.min(5);
                     tokio::time::sleep(Duration::from_millis(rand::random_range(0..most_ms))).await;
                 }
-                Err(error) => return Err(error.into()),
+                Err(Failure::Refused(error)) => return Err(error),
             }
         }
         Err(IamError {
@@ -168,6 +163,90 @@ impl IamApi {
                 .into(),
         }
         .into())
+    }
+
+    async fn attempt(
+        &self,
+        command: &Command,
+        request: &command::Request<'_>,
+        watch: &Watch,
+    ) -> Result<(command::Outcome, bool), Failure> {
+        let in_memory = self.in_memory.lock().await;
+        let (state, mut fresh, mut outcome) = self.run(command, request).await?;
+        if !outcome.changes.iter().any(is_local) {
+            drop(in_memory); // the compare-and-swap guards it
+        }
+        // Deletions are announced first: see `iam::command::Outcome::announcements`.
+        let announcements = outcome.announcements(&state, request.now_s);
+        if !announcements.is_empty() {
+            let announced = self.store.commit(&fresh, &announcements).await?;
+            if !watch.applied(&announced, APPLIED_WITHIN).await {
+                return Err(Failure::Refused(QueryError::not_followed()));
+            }
+            let before = std::mem::take(&mut fresh);
+            match self.run(command, request).await {
+                Ok((_, now, still)) => (fresh, outcome) = (now, still),
+                Err(failure) => {
+                    self.store.take_back(&before, &announced).await?;
+                    return Err(failure);
+                }
+            }
+        }
+        let (local, stored): (Vec<_>, Vec<_>) = outcome.changes.iter().cloned().partition(is_local);
+        let written = self.store.commit(&fresh, &stored).await?;
+        if !local.is_empty() {
+            self.follower.apply_local(local).await;
+        }
+        let (stands, applied) =
+            tokio::join!(self.store.stands(&fresh, &written), watch.applied(&written, APPLIED_WITHIN));
+        if !written.is_empty() && !stands? {
+            self.store.take_back(&fresh, &written).await?;
+            return Err(Failure::Conflict(format!("what {} relies on", command.name)));
+        }
+        Ok((outcome, applied))
+    }
+
+    /// Runs a command on what is stored at this moment: the state it ran on, what was read for it, and what it wants.
+    async fn run(
+        &self,
+        command: &Command,
+        request: &command::Request<'_>,
+    ) -> Result<(Snapshot, Fresh, command::Outcome), Failure> {
+        let snapshot = self.follower.current().ok_or_else(QueryError::not_loaded)?;
+        let keys = command.documents(request, &snapshot)?;
+        let fresh = self.store.read(&keys).await?;
+        let state = snapshot.apply(fresh.changes.iter().cloned());
+        let outcome = command.run(request, &state)?;
+        Ok((state, fresh, outcome))
+    }
+}
+
+/// Why an attempt to write did not succeed.
+enum Failure {
+    /// Somebody else was first; the command runs again.
+    Conflict(String),
+    /// The caller is told.
+    Refused(QueryError),
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict(path) => Self::Conflict(path),
+            error => Self::Refused(error.into()),
+        }
+    }
+}
+
+impl From<IamError> for Failure {
+    fn from(error: IamError) -> Self {
+        Self::Refused(error.into())
+    }
+}
+
+impl From<QueryError> for Failure {
+    fn from(error: QueryError) -> Self {
+        Self::Refused(error)
     }
 }
 

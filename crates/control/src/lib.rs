@@ -3,6 +3,7 @@
 pub mod feed;
 pub mod fence;
 pub mod iam_api;
+pub mod last_used;
 pub mod query;
 pub mod sts_api;
 

@@ -100,6 +100,12 @@ impl QueryError {
     pub(crate) fn not_loaded() -> Self {
         Self::new(Service::Iam, "ServiceUnavailable", 503, "The IAM state is not loaded yet; try again shortly")
     }
+
+    pub(crate) fn not_followed() -> Self {
+        let message =
+            "This gateway does not hear of changes at the moment, so nothing can be deleted; try again shortly";
+        Self::new(Service::Iam, "ServiceUnavailable", 503, message)
+    }
 }
 
 impl From<IamError> for QueryError {
@@ -172,12 +178,20 @@ pub(crate) fn needs(
             ResourceType::IamPolicy => {
                 snapshot.policy(name).filter(|policy| policy.account == account)?.facts.path_or_root()
             }
+            ResourceType::IamInstanceProfile => {
+                &snapshot.instance_profile(name).filter(|profile| profile.account == account.as_str())?.path
+            }
             _ => return None,
         };
         Some(path.to_owned())
     };
+    let user_of_key = |access_key_id: &str| {
+        let holder = snapshot.access_key(access_key_id).filter(|holder| holder.user.account == account)?;
+        Some(holder.user.arn.to_string())
+    };
     let is_user = call.caller.session.is_none() && !call.caller.is_anonymous();
-    let caller = QueryCaller { account, user_arn: is_user.then_some(&*call.caller.arn), path_of: &path_of };
+    let user_arn = is_user.then_some(&*call.caller.arn);
+    let caller = QueryCaller { account, user_arn, path_of: &path_of, user_of_key: &user_of_key };
     let needs = query_requirements(call.params, &caller)?;
     if call.caller.is_anonymous() {
         return Err(QueryError::new(Service::Iam, "MissingAuthenticationToken", 403, "The request must be signed"));

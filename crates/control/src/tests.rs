@@ -1,16 +1,21 @@
 //! The query APIs of two gateways on one filer.
 
+mod crash;
+mod race;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use iam::{Caller, IamConfig, Snapshot, StsConfig};
 use ids::AccountId;
 use policy::Context;
+use store::FilerStore;
 use sts::{SessionKeys, SigningKey};
 
 use crate::feed::Follower;
 use crate::feed::tests::World;
 use crate::iam_api::IamApi;
+use crate::last_used::Recorder;
 use crate::query::{Call, QueryError};
 use crate::sts_api::StsApi;
 
@@ -27,6 +32,11 @@ struct Gateway {
 
 impl Gateway {
     async fn start(world: &World, read_only: bool) -> Arc<Self> {
+        Self::start_with(world, world.store(), read_only).await
+    }
+
+    /// A gateway that writes to a store of its own.
+    async fn start_with(world: &World, store: FilerStore, read_only: bool) -> Arc<Self> {
         let follower = world.follow(FILE).await;
         let keys = SessionKeys {
             current: SigningKey::from_bytes(b"0123456789abcdef").unwrap(),
@@ -35,7 +45,8 @@ impl Gateway {
             account_id: AccountId::DEFAULT,
         };
         let config: StsConfig = IamConfig::default().sts;
-        let iam = IamApi::new(follower.clone(), Arc::new(world.store()), read_only, BTreeSet::new());
+        let recorder = Arc::new(Recorder::new(Arc::default(), world.store(), follower.clone()));
+        let iam = IamApi::new(follower.clone(), Arc::new(store), read_only, recorder, BTreeSet::new());
         let sts = StsApi::new(follower.clone(), Some(Arc::new(keys)), &config);
         Arc::new(Self { follower, iam, sts })
     }

@@ -28,6 +28,9 @@ pub struct Beat {
     /// The highest number whose acknowledgement the gateway waits for; 0 for none.
     #[serde(default)]
     pub asks: u64,
+    /// The highest number that is acknowledged only after a listing: streams may never tell what was changed before it. 0 for none.
+    #[serde(default)]
+    pub lists: u64,
     /// What the gateway has applied: for each other gateway, by filer, the highest number that came before it there.
     #[serde(default)]
     pub applied: BTreeMap<BootId, BTreeMap<FilerName, u64>>,

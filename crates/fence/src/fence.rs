@@ -29,6 +29,7 @@ pub struct Fence {
     me: BootId,
     number: u64,
     asks: u64,
+    lists: u64,
     /// When own beats began to be written.
     written: BTreeMap<u64, Moment>,
     /// The filers that are followed, each with the end of the lease that it gave.
@@ -37,6 +38,8 @@ pub struct Fence {
     barriers: BTreeMap<u64, Barrier>,
     /// No change counts as enforced before: a filer was given up, and others may rely on it until then.
     held_until: Moment,
+    /// A gateway has changed something that our streams may not tell: no lease is given until everything was listed again.
+    must_list: bool,
     closed: bool,
 }
 
@@ -52,6 +55,8 @@ struct Peer {
     seen: BTreeMap<FilerName, Seen>,
     /// The number of its last beat, once it has closed.
     closed_at: Option<u64>,
+    /// What it had changed before this number, our last listing has seen.
+    listed: u64,
     /// What we have applied of it: by the filer that it wrote through.
     through: BTreeMap<FilerName, u64>,
     /// The last question of it that we have answered.
@@ -70,6 +75,8 @@ struct Seen {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 struct Barrier {
     waiters: u64,
+    /// The number that others have to acknowledge: that of the change, or a later one if a filer was given up since.
+    number: u64,
     /// The filers on which its beat, or a later one, came back.
     returned: BTreeSet<FilerName>,
     /// Who may decide by what was before it, and until when at most.
@@ -119,11 +126,13 @@ impl Fence {
             me,
             number: 0,
             asks: 0,
+            lists: 0,
             written: BTreeMap::new(),
             filers: BTreeMap::new(),
             peers: BTreeMap::new(),
             barriers: BTreeMap::new(),
             held_until: Moment::default(),
+            must_list: false,
             closed: false,
         }
     }
@@ -139,15 +148,13 @@ impl Fence {
     }
 
     /// New streams are open, one for each of these filers, and everything was listed again since: `listed` are the beats that were
-    /// found then.
+    /// found then. `now` must be read after the listing, and nothing may be observed while it lasts.
     ///
     /// A filer that is not followed any more may still be trusted by others, until they have noticed as well: no change is
-    /// answered for the length of a lease.
+    /// answered for the length of a lease. What it had still to tell is lost: whoever acknowledges a change that waits must have
+    /// listed after it.
     pub fn follow(&mut self, filers: BTreeSet<FilerName>, listed: &[Beat], now: Moment) {
         let given_up = self.filers.keys().any(|known| !filers.contains(known));
-        if given_up {
-            self.held_until = self.held_until.max(now + self.longest_lease().lengthened());
-        }
         // A filer that is given up must not bring a lease back that ran out because of it; one that is new does not end a lease, which
         // speaks of what was applied before.
         let lease_until = self.lease_until();
@@ -156,20 +163,43 @@ impl Fence {
             let until = known.get(&name).map_or(lease_until, |until| lease_until.min(*until));
             self.filers.insert(name, until);
         }
-        for barrier in self.barriers.values_mut() {
-            barrier.returned.retain(|name| self.filers.contains_key(name));
+        self.must_list = false;
+        for peer in self.peers.values_mut() {
+            peer.listed = peer.seen.values().map(|seen| seen.number).max().unwrap_or_default();
+            for name in peer.follows.iter().filter(|name| !self.filers.contains_key(*name)) {
+                let through = peer.through.entry(name.clone()).or_default();
+                *through = peer.listed.max(*through);
+            }
         }
         for beat in listed.iter().filter(|beat| beat.boot_id != self.me && beat.cluster == self.settings.cluster) {
             let peer = self.peers.entry(beat.boot_id.clone()).or_insert_with(|| Peer::new(beat));
             peer.learn(beat, &self.me);
-            // Beats that passed while no stream was open: they were written before now.
+            // Beats that passed while no stream was open were written before now; a late copy of an older one may have taken the
+            // place of the last.
             for name in self.filers.keys() {
-                let missed = peer.seen.get(name).is_none_or(|seen| seen.number < beat.number);
-                if missed {
-                    peer.seen.insert(name.clone(), Seen { number: beat.number, at: now });
+                let seen = peer.seen.entry(name.clone()).or_insert(Seen { number: 0, at: now });
+                if seen.number != beat.number {
+                    *seen = Seen { number: beat.number.max(seen.number), at: now };
                 }
             }
         }
+        if given_up {
+            self.held_until = self.held_until.max(now + self.longest_lease().lengthened());
+            if !self.barriers.is_empty() {
+                self.asks = self.number + 1;
+                self.lists = self.asks;
+            }
+            for barrier in self.barriers.values_mut() {
+                barrier.number = self.asks;
+                barrier.returned.clear();
+            }
+        }
+    }
+
+    /// Whether streams must be opened anew and everything listed again: a gateway has changed something that ours may not tell. Until
+    /// then no lease is given here, and nothing acknowledged.
+    pub fn must_list(&self) -> bool {
+        self.must_list
     }
 
     /// The next beat, to be written through every filer. `now` must be read before the writing begins.
@@ -178,16 +208,18 @@ impl Fence {
         self.written.insert(self.number, now);
         let oldest = self.number.saturating_sub(REMEMBERED);
         self.written.retain(|number, _| *number > oldest);
-        let applied = self.peers.iter().filter(|(_, peer)| !peer.through.is_empty() && peer.closed_at.is_none());
+        let acknowledges = |peer: &Peer| !self.must_list && !peer.through.is_empty() && peer.closed_at.is_none();
+        let applied = self.peers.iter().filter(|(_, peer)| acknowledges(peer));
         Beat {
             cluster: self.settings.cluster.clone(),
             gateway: self.settings.gateway.clone(),
             boot_id: self.me.clone(),
             number: self.number,
-            lease_ms: self.settings.lease.0 / 1_000_000,
+            lease_ms: self.settings.lease.0.div_ceil(1_000_000),
             filers: self.filers.keys().cloned().collect(),
             via: FilerName::from(""),
             asks: self.asks,
+            lists: self.lists,
             applied: applied.map(|(boot_id, peer)| (boot_id.clone(), peer.through.clone())).collect(),
             closed: self.closed,
             revision: revision.to_owned(),
@@ -213,9 +245,13 @@ impl Fence {
         }
         let through = peer.through.entry(beat.via.clone()).or_default();
         *through = beat.number.max(*through);
+        let hears_all = beat.filers.iter().all(|name| self.filers.contains_key(name));
+        if beat.lists > peer.listed || (beat.asks > peer.listed && !hears_all) {
+            self.must_list = true;
+        }
         let everywhere =
             beat.filers.iter().all(|name| peer.through.get(name).is_some_and(|number| *number >= beat.asks));
-        let to_answer = everywhere && beat.asks > peer.answered;
+        let to_answer = everywhere && !self.must_list && beat.asks > peer.answered;
         if to_answer {
             peer.answered = beat.asks;
         }
@@ -225,10 +261,12 @@ impl Fence {
     /// An own beat came back: the lease runs from the moment at which it began to be written.
     fn returned(&mut self, filer: &FilerName, number: u64) {
         let lease = self.settings.lease.shortened();
-        if let (Some(until), Some(written)) = (self.filers.get_mut(filer), self.written.get(&number)) {
+        if let (Some(until), Some(written)) = (self.filers.get_mut(filer), self.written.get(&number))
+            && !self.must_list
+        {
             *until = (*written + lease).max(*until);
         }
-        for (_, barrier) in self.barriers.range_mut(..=number) {
+        for barrier in self.barriers.values_mut().filter(|barrier| barrier.number <= number) {
             if !barrier.returned.insert(filer.clone()) {
                 continue;
             }
@@ -256,8 +294,17 @@ impl Fence {
     /// possible, and the name under which [`Fence::progress`] tells of the change.
     pub fn ask(&mut self) -> u64 {
         self.asks = self.number + 1;
-        self.barriers.entry(self.asks).or_default().waiters += 1;
+        let barrier = self.barriers.entry(self.asks).or_default();
+        barrier.number = self.asks;
+        barrier.waiters += 1;
         self.asks
+    }
+
+    /// The same for a change that was found by listing, and did not come on a stream: it may never come to others. They list
+    /// everything before they acknowledge it.
+    pub fn ask_listed(&mut self) -> u64 {
+        self.lists = self.ask();
+        self.lists
     }
 
     /// How far the change of this number is.
@@ -271,9 +318,11 @@ impl Fence {
         let mut until = Moment::NEVER;
         for (boot_id, frozen) in &barrier.holders {
             let Some(peer) = self.peers.get(boot_id).filter(|peer| peer.closed_at.is_none()) else { continue };
-            let applied = |name| peer.acknowledged.get(name).is_some_and(|acknowledged| *acknowledged >= number);
-            // A gateway that does not follow all our filers may renew without ever hearing of the change.
-            let deadline = if self.missed_by(peer).is_empty() { *frozen } else { peer.holds_until() };
+            let applied =
+                |name| peer.acknowledged.get(name).is_some_and(|acknowledged| *acknowledged >= barrier.number);
+            // A gateway that has no filer in common with us may renew without ever hearing of the change.
+            let deadline =
+                if self.filers.keys().any(|name| peer.follows.contains(name)) { *frozen } else { peer.holds_until() };
             if now < deadline && !self.filers.keys().all(applied) {
                 behind.push(boot_id.clone());
                 until = until.min(deadline);
@@ -354,6 +403,7 @@ impl Peer {
             about: BTreeMap::new(),
             seen: BTreeMap::new(),
             closed_at: None,
+            listed: 0,
             through: BTreeMap::new(),
             answered: 0,
             acknowledged: BTreeMap::new(),

@@ -8,6 +8,10 @@
 //! - **An answer waits.** Whoever changed something writes a beat with a new number after it ([`Fence::ask`]) and answers when every
 //!   gateway whose lease may still run has said in a beat of its own that it saw this number ([`Fence::progress`]), on every filer.
 //!
+//! Both rest on hearing of every change, and filers come and go while gateways notice at different times. So a gateway lists
+//! everything again, and neither renews nor acknowledges before ([`Fence::must_list`]), when another one asks that follows a filer
+//! which it does not, or that knows its change from a listing alone ([`Fence::ask_listed`]).
+//!
 //! Nothing here compares clocks of two machines: lengths of time alone count, each shortened or lengthened by five per cent.
 //! This crate is pure: the time, what the streams tell and the ids are arguments, so that a model checker and a simulation run
 //! the code that gateways run.

@@ -1,6 +1,7 @@
 //! A filer that misbehaves on demand, for tests of what stands above it: calls that are late, that never end, that fail.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -74,6 +75,8 @@ pub enum Fault {
     Fail(FilerError),
     /// It is done, but its answer is lost: the caller gets this error.
     LoseAnswer(FilerError),
+    /// It behaves so many more times, then misbehaves so.
+    After(u64, Box<Fault>),
 }
 
 /// Faults by call.
@@ -84,12 +87,24 @@ pub struct FaultyFiler {
     inner: Arc<dyn Filer>,
     faults: watch::Sender<Faults>,
     counts: Mutex<HashMap<Call, u64>>,
+    /// Transactions lose their conditions.
+    unconditional: AtomicBool,
 }
 
 impl FaultyFiler {
     /// Behaves until told otherwise.
     pub fn new(inner: Arc<dyn Filer>) -> FaultyFiler {
-        FaultyFiler { inner, faults: watch::Sender::new(Faults::new()), counts: Mutex::default() }
+        FaultyFiler {
+            inner,
+            faults: watch::Sender::new(Faults::new()),
+            counts: Mutex::default(),
+            unconditional: AtomicBool::new(false),
+        }
+    }
+
+    /// From now on no condition of a transaction is asked: what a store without compare-and-swap would do.
+    pub fn ignore_conditions(&self) {
+        self.unconditional.store(true, Ordering::Relaxed);
     }
 
     /// A call misbehaves from now on.
@@ -123,14 +138,32 @@ impl FaultyFiler {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The fault that a call meets now, one delay of it used up.
+    fn due(&self, call: Call) -> Option<Fault> {
+        let mut due = None;
+        self.faults.send_if_modified(|faults| {
+            due = match faults.get_mut(&call) {
+                Some(Fault::After(0, then)) => Some((**then).clone()),
+                Some(Fault::After(more, _)) => {
+                    *more -= 1;
+                    None
+                }
+                fault => fault.map(|fault| fault.clone()),
+            };
+            false
+        });
+        due
+    }
+
     /// Waits as the fault of a call says. Returns the error that the answer is to be replaced with.
     async fn suffer(&self, call: Call) -> Result<Option<FilerError>, FilerError> {
         *self.counts().entry(call).or_default() += 1;
         let mut faults = self.faults.subscribe();
         loop {
-            let fault = faults.borrow_and_update().get(&call).cloned();
+            faults.mark_unchanged();
+            let fault = self.due(call);
             match fault {
-                None => return Ok(None),
+                None | Some(Fault::After(..)) => return Ok(None),
                 Some(Fault::Delay(delay)) => {
                     tokio::time::sleep(delay).await;
                     return Ok(None);
@@ -166,8 +199,11 @@ impl Filer for FaultyFiler {
         deliver(lost, self.inner.list(directory, options).await)
     }
 
-    async fn transact(&self, transaction: Transaction) -> Result<(), FilerError> {
+    async fn transact(&self, mut transaction: Transaction) -> Result<(), FilerError> {
         let lost = self.suffer(Call::Transact).await?;
+        if self.unconditional.load(Ordering::Relaxed) {
+            transaction.conditions.clear();
+        }
         deliver(lost, self.inner.transact(transaction).await)
     }
 
@@ -222,7 +258,7 @@ impl Filer for FaultyFiler {
 mod tests {
     use super::*;
     use crate::EmbeddedFiler;
-    use crate::filer::Mutation;
+    use crate::filer::{Condition, Mutation};
 
     fn put(name: &str) -> Transaction {
         let entry = Box::new(Entry { name: name.to_owned(), ..Entry::default() });
@@ -258,5 +294,16 @@ mod tests {
         filer.lookup("/d/a").await.unwrap();
         assert!(begun.elapsed() >= short);
         assert_eq!((filer.calls(Call::Lookup), filer.calls(Call::Transact), filer.all_calls()), (5, 1, 7));
+
+        filer.set(Call::Lookup, Fault::After(2, Box::new(Fault::Fail(down))));
+        for good in [true, true, false, false] {
+            assert_eq!(filer.lookup("/d/a").await.is_ok(), good);
+        }
+        filer.clear();
+
+        let again = || Transaction { lock_key: "/d/a".to_owned(), conditions: vec![Condition::NotExists], ..put("a") };
+        assert!(matches!(filer.transact(again()).await, Err(FilerError::PreconditionFailed)));
+        filer.ignore_conditions();
+        assert!(filer.transact(again()).await.is_ok());
     }
 }

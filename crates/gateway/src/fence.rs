@@ -34,8 +34,15 @@ pub trait Fence: Send + Sync + 'static {
     fn revision(&self) -> Arc<String>;
     /// Waits until it is as far as a revision that some gateway answered.
     async fn reach(&self, floor: &str) -> Result<(), Floor>;
-    /// Waits until every gateway enforces a change of a bucket that is applied here. Error: those that may not.
-    async fn enforced(&self) -> Result<(), Vec<String>>;
+    /// To be asked before a change of a bucket is written.
+    fn before_change(&self) -> Box<dyn Enforcement>;
+}
+
+/// A change of a bucket that is about to be written.
+#[async_trait]
+pub trait Enforcement: Send + Sync {
+    /// Waits until every gateway enforces it; it is applied here. Error: those that may not.
+    async fn everywhere(&self) -> Result<(), Vec<String>>;
 }
 
 impl Gateway {
@@ -69,9 +76,13 @@ impl Gateway {
     /// Waits until a change of a bucket that was just written is in force: first here, then everywhere.
     ///
     /// Error: `ChangeNotYetEnforced`, and the change is stored; repeating the request waits again.
-    pub async fn in_force(&self, shows: impl Fn(&Snapshot) -> bool + Send + Sync) -> Result<(), S3Error> {
+    pub async fn in_force(
+        &self,
+        change: Box<dyn Enforcement>,
+        shows: impl Fn(&Snapshot) -> bool + Send + Sync,
+    ) -> Result<(), S3Error> {
         self.applied(shows).await?;
-        self.fence.enforced().await.map_err(|behind| {
+        change.everywhere().await.map_err(|behind| {
             tracing::warn!(?behind, "a change of a bucket is stored that is not enforced everywhere yet");
             let error = S3Error::new(S3ErrorCode::ChangeNotYetEnforced);
             if behind.is_empty() { error } else { error.field("Gateways", behind.join(", ")) }
@@ -79,9 +90,13 @@ impl Gateway {
     }
 
     /// The same for what takes no right from anybody: the gateways that may not know of it yet are named in the answer.
-    pub async fn known(&self, shows: impl Fn(&Snapshot) -> bool + Send + Sync) -> Result<Vec<String>, S3Error> {
+    pub async fn known(
+        &self,
+        change: Box<dyn Enforcement>,
+        shows: impl Fn(&Snapshot) -> bool + Send + Sync,
+    ) -> Result<Vec<String>, S3Error> {
         self.applied(shows).await?;
-        let behind = self.fence.enforced().await.err();
+        let behind = change.everywhere().await.err();
         Ok(behind
             .map(|behind| if behind.is_empty() { vec!["this gateway".to_owned()] } else { behind })
             .unwrap_or_default())

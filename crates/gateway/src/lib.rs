@@ -21,7 +21,7 @@ mod query;
 pub mod tls;
 
 pub use body::ResponseBody;
-pub use fence::{Fence, Floor, NOT_ENFORCED, REVISION};
+pub use fence::{Enforcement, Fence, Floor, NOT_ENFORCED, REVISION};
 pub use gateway::{Gateway, Settings, SharedSnapshot};
 pub use limits::UploadLimits;
 pub use metrics::Metrics;

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use crate::bucket::Bucket;
 use crate::documents::{Facts, GroupDocument, RoleDocument, ServiceAccountDocument, UserDocument};
+use crate::instance_profile::{AccountAliasDocument, InstanceProfileDocument};
+use crate::oidc_provider::OidcProviderDocument;
 
 /// A stored document that was found, or the reason why it cannot be read.
 pub type Read<T> = Result<T, Unreadable>;
@@ -37,6 +39,12 @@ pub enum Change {
     Inline(Holder, Arc<str>, Option<Read<PolicyText>>),
     /// weed's one document of inline policies, all of it.
     WeedPolicies(Option<Read<WeedPolicies>>),
+    /// An OIDC provider, by the stem of its file: [`OidcProviderDocument::file_stem`] of its ARN.
+    OidcProvider(Arc<str>, Option<Read<OidcProviderDocument>>),
+    /// An instance profile.
+    InstanceProfile(Arc<str>, Option<Read<InstanceProfileDocument>>),
+    /// The alias of an account, by the account's number.
+    AccountAlias(Arc<str>, Option<Read<AccountAliasDocument>>),
     /// A bucket.
     Bucket(Arc<str>, Option<Arc<Bucket>>),
 }
@@ -104,6 +112,12 @@ pub enum DocumentKey {
     Inline(Holder, Arc<str>),
     /// weed's shared document of inline policies.
     WeedPolicies,
+    /// An OIDC provider, by the stem of its file.
+    OidcProvider(Arc<str>),
+    /// An instance profile.
+    InstanceProfile(Arc<str>),
+    /// The alias of an account, by the account's number.
+    AccountAlias(Arc<str>),
 }
 
 /// Who holds a policy.

@@ -1,13 +1,23 @@
 //! The IAM actions: (Snapshot, Request) -> what to write and what to answer. Pure; the store makes it durable.
 
 mod access_key;
+mod access_key_last_used;
+mod account_alias;
+mod account_summary;
 mod attachment;
+mod credential_report;
+mod deletion;
+mod entities_for_policy;
 mod group;
 mod inline_policy;
+mod instance_profile;
 mod managed_policy;
+mod oidc_provider;
 mod params;
 mod role;
+mod service_account;
 mod simulation;
+mod tags;
 mod user;
 mod validate_policy;
 mod xml;
@@ -17,6 +27,7 @@ mod tests;
 
 use crate::caller::Caller;
 use crate::change::{Change, DocumentKey};
+use crate::last_used::LastUsed;
 use crate::snapshot::Snapshot;
 
 pub use params::Params;
@@ -31,6 +42,8 @@ pub struct Request<'a> {
     pub now_s: i64,
     /// Fresh random bytes for ids and keys.
     pub random: &'a [u8; 96],
+    /// When keys and roles were last used; empty for commands that do not ask ([`Command::reads_last_used`]).
+    pub last_used: &'a LastUsed,
 }
 
 /// What a command does: documents to write, in this order, each prefix of which is safe; and the answer.
@@ -124,6 +137,9 @@ impl Command {
         let tables = [user::COMMANDS, access_key::COMMANDS, inline_policy::COMMANDS, managed_policy::COMMANDS];
         let tables = tables.into_iter().chain([attachment::COMMANDS, role::COMMANDS, group::COMMANDS]);
         let tables = tables.chain([simulation::COMMANDS, validate_policy::COMMANDS]);
+        let tables = tables.chain([oidc_provider::COMMANDS, service_account::COMMANDS, instance_profile::COMMANDS]);
+        let tables = tables.chain([entities_for_policy::COMMANDS, account_summary::COMMANDS, account_alias::COMMANDS]);
+        let tables = tables.chain([credential_report::COMMANDS, access_key_last_used::COMMANDS]);
         let found = tables.flatten().find(|command| command.name == action);
         found.ok_or_else(|| IamError::not_implemented(&format!("the IAM action `{action}`")))
     }
@@ -146,6 +162,12 @@ impl Command {
     /// Runs on a state into which the documents were applied.
     pub fn run(&self, request: &Request<'_>, state: &Snapshot) -> Result<Outcome, IamError> {
         (self.run)(request, state)
+    }
+
+    /// Whether it tells when keys or roles were last used, which only the store knows for all gateways.
+    pub fn reads_last_used(&self) -> bool {
+        ["GetAccessKeyLastUsed", "GetCredentialReport", "GetRole", "GetAccountAuthorizationDetails"]
+            .contains(&self.name)
     }
 
     /// The whole answer.

@@ -7,7 +7,10 @@ pub mod command;
 mod config;
 mod documents;
 mod identities;
+mod instance_profile;
 mod json;
+mod last_used;
+mod oidc_provider;
 mod snapshot;
 mod unique_id;
 mod weed_policies;
@@ -29,7 +32,10 @@ pub use documents::{
     UserDocument,
 };
 pub use identities::Identities;
+pub use instance_profile::{AccountAliasDocument, InstanceProfileDocument};
 pub use json::JsonError;
+pub use last_used::{LastUsed, Use};
+pub use oidc_provider::OidcProviderDocument;
 pub use snapshot::{
     ANONYMOUS, Counts, Group, InlinePolicy, KeyHolder, KeyRefusal, ManagedPolicy, PolicySource, Role, Settings,
     Snapshot, User, policy_name_of,

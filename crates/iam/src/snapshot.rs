@@ -23,6 +23,8 @@ use crate::bucket::Bucket;
 use crate::change::{Holder, RolePlace, WeedPolicies};
 use crate::documents::ServiceAccountDocument;
 use crate::identities::Identities;
+use crate::instance_profile::{AccountAliasDocument, InstanceProfileDocument};
+use crate::oidc_provider::OidcProviderDocument;
 
 pub use managed_policy::{InlinePolicy, ManagedPolicy, policy_name_of};
 pub use role::Role;
@@ -70,6 +72,10 @@ pub struct Counts {
     pub policies: usize,
     /// Service accounts.
     pub service_accounts: usize,
+    /// OIDC providers.
+    pub oidc_providers: usize,
+    /// Instance profiles.
+    pub instance_profiles: usize,
     /// Buckets.
     pub buckets: usize,
     /// Documents that cannot be read.
@@ -88,11 +94,18 @@ pub struct Snapshot {
     users: Map<Arc<str>, Arc<User>>,
     keys: HashTrieMapSync<AccessKeyId, Arc<[KeyOwner]>>,
     service_accounts: Map<Arc<str>, Arc<ServiceAccountDocument>>,
+    /// User name to the ids of its service accounts, whether or not the user exists.
+    parents: Map<Arc<str>, Arc<BTreeSet<Arc<str>>>>,
     groups: Map<Arc<str>, Arc<Group>>,
     roles: Map<Arc<str>, Arc<Role>>,
     policies: Map<Arc<str>, Arc<ManagedPolicy>>,
     inline: Map<Holder, Arc<InlineMap>>,
     weed: Arc<WeedPolicies>,
+    /// By the stem of the file.
+    oidc_providers: Map<Arc<str>, Arc<OidcProviderDocument>>,
+    instance_profiles: Map<Arc<str>, Arc<InstanceProfileDocument>>,
+    /// By the account's number.
+    account_aliases: Map<Arc<str>, Arc<AccountAliasDocument>>,
     buckets: Map<Arc<str>, Arc<Bucket>>,
     /// User name to the groups that name it.
     memberships: Map<Arc<str>, Arc<BTreeSet<Arc<str>>>>,
@@ -113,11 +126,15 @@ impl Snapshot {
             users: Map::new_sync(),
             keys: HashTrieMapSync::new_sync(),
             service_accounts: Map::new_sync(),
+            parents: Map::new_sync(),
             groups: Map::new_sync(),
             roles: Map::new_sync(),
             policies: Map::new_sync(),
             inline: Map::new_sync(),
             weed: Arc::default(),
+            oidc_providers: Map::new_sync(),
+            instance_profiles: Map::new_sync(),
+            account_aliases: Map::new_sync(),
             buckets: Map::new_sync(),
             memberships: Map::new_sync(),
             attachments: Map::new_sync(),
@@ -186,9 +203,20 @@ impl Snapshot {
         self.service_accounts.iter().filter(|(id, _)| !self.static_service_accounts.contains(*id))
     }
 
+    /// All service accounts, those of the identities file included, by id in byte order.
+    pub fn all_service_accounts(&self) -> impl Iterator<Item = &Arc<ServiceAccountDocument>> {
+        self.service_accounts.values()
+    }
+
+    /// Whether the identities file defines this service account: the IAM API cannot change it then.
+    pub fn is_static_service_account(&self, id: &str) -> bool {
+        self.static_service_accounts.contains(id)
+    }
+
     /// The service accounts that act for a user.
-    pub fn service_accounts_of<'a>(&'a self, user: &'a str) -> impl Iterator<Item = &'a Arc<ServiceAccountDocument>> {
-        self.service_accounts.values().filter(move |account| account.parent_user == user)
+    pub fn service_accounts_of(&self, user: &str) -> impl Iterator<Item = &Arc<ServiceAccountDocument>> {
+        let ids = self.parents.get(user).into_iter().flat_map(|ids| ids.iter());
+        ids.filter_map(|id| self.service_accounts.get(id))
     }
 
     /// A group by name.
@@ -227,13 +255,27 @@ impl Snapshot {
         self.policies.values()
     }
 
-    /// The inline policies of a holder, by name; those that weed wrote included.
+    /// The inline policies of a holder, by name; those that weed wrote included. Those that were put on an earlier holder of the
+    /// same name are not among them; where there is no such holder they are all there is.
     pub fn inline_policies(&self, holder: &Holder) -> BTreeMap<Arc<str>, InlinePolicy> {
-        let mut found = BTreeMap::new();
-        if let Some(own) = self.inline.get(holder) {
-            found.extend(own.iter().map(|(name, policy)| (name.clone(), policy.clone())));
+        let id = self.id_of(holder);
+        let current = |(_, policy): &(&Arc<str>, &InlinePolicy)| id.is_none_or(|id| policy.is_of(id));
+        let own = self.inline.get(holder).into_iter().flat_map(|policies| policies.iter());
+        own.filter(current).map(|(name, policy)| (name.clone(), policy.clone())).collect()
+    }
+
+    /// The unique id of a holder, if it exists.
+    pub fn id_of(&self, holder: &Holder) -> Option<&Arc<str>> {
+        match holder {
+            Holder::User(name) => self.users.get(name).map(|user| &user.id),
+            Holder::Group(name) => self.groups.get(name).map(|group| &group.id),
+            Holder::Role(name) => self.roles.get(name).map(|role| &role.id),
         }
-        found
+    }
+
+    /// How many have a managed policy attached or as boundary.
+    pub fn holder_count(&self, policy: &str) -> usize {
+        self.attachments.get(policy).map_or(0, |holders| holders.size())
     }
 
     /// Who has a managed policy attached or as boundary, in order.
@@ -252,6 +294,38 @@ impl Snapshot {
     /// What weed's shared document holds.
     pub fn weed_policies(&self) -> &WeedPolicies {
         &self.weed
+    }
+
+    /// An OIDC provider by ARN.
+    pub fn oidc_provider(&self, arn: &str) -> Option<&Arc<OidcProviderDocument>> {
+        self.oidc_providers.get(&OidcProviderDocument::file_stem(arn))
+    }
+
+    /// All OIDC providers, by ARN in byte order.
+    pub fn oidc_providers(&self) -> Vec<&Arc<OidcProviderDocument>> {
+        let mut providers: Vec<_> = self.oidc_providers.values().collect();
+        providers.sort_by(|a, b| a.arn.cmp(&b.arn));
+        providers
+    }
+
+    /// An instance profile by name.
+    pub fn instance_profile(&self, name: &str) -> Option<&Arc<InstanceProfileDocument>> {
+        self.instance_profiles.get(name)
+    }
+
+    /// All instance profiles, by name in byte order.
+    pub fn instance_profiles(&self) -> impl Iterator<Item = &Arc<InstanceProfileDocument>> {
+        self.instance_profiles.values()
+    }
+
+    /// The alias of an account.
+    pub fn account_alias(&self, account: &str) -> Option<&Arc<AccountAliasDocument>> {
+        self.account_aliases.get(account)
+    }
+
+    /// The aliases of all accounts.
+    pub fn account_aliases(&self) -> impl Iterator<Item = &Arc<AccountAliasDocument>> {
+        self.account_aliases.values()
     }
 
     /// A bucket by name.
@@ -279,6 +353,11 @@ impl Snapshot {
         self.problems.iter().map(|(about, why)| (&**about, &**why))
     }
 
+    /// What is wrong with one thing, named as in [`Snapshot::problems`].
+    pub fn problem(&self, about: &str) -> Option<&str> {
+        self.problems.get(about).map(|why| &**why)
+    }
+
     /// How much there is of everything.
     pub fn counts(&self) -> Counts {
         Counts {
@@ -288,6 +367,8 @@ impl Snapshot {
             roles: self.roles.size(),
             policies: self.policies.size(),
             service_accounts: self.service_accounts.size(),
+            oidc_providers: self.oidc_providers.size(),
+            instance_profiles: self.instance_profiles.size(),
             buckets: self.buckets.size(),
             problems: self.problems.size(),
         }

@@ -18,6 +18,8 @@ pub struct QueryCaller<'a> {
     pub user_arn: Option<&'a str>,
     /// The path of an entity that exists, for example `/team/`, by its type and name; `/` when the closure knows none.
     pub path_of: &'a dyn Fn(ResourceType, &str) -> Option<String>,
+    /// The ARN of the user of an access key of this account; `None` when the closure knows none.
+    pub user_of_key: &'a dyn Fn(&str) -> Option<String>,
 }
 
 /// Why a call of a query API cannot be judged.
@@ -44,10 +46,10 @@ pub enum QueryError {
 const EXTENSIONS: &[(&str, &str, &str)] = &[
     ("SetUserStatus", "iam:SetUserStatus", "UserName"),
     ("CreateServiceAccount", "iam:CreateServiceAccount", "ParentUser"),
-    ("DeleteServiceAccount", "iam:DeleteServiceAccount", ""),
-    ("GetServiceAccount", "iam:GetServiceAccount", ""),
+    ("DeleteServiceAccount", "iam:DeleteServiceAccount", "ServiceAccountId"),
+    ("GetServiceAccount", "iam:GetServiceAccount", "ServiceAccountId"),
     ("ListServiceAccounts", "iam:ListServiceAccounts", "ParentUser"),
-    ("UpdateServiceAccount", "iam:UpdateServiceAccount", ""),
+    ("UpdateServiceAccount", "iam:UpdateServiceAccount", "ServiceAccountId"),
     ("ValidatePolicy", "access-analyzer:ValidatePolicy", ""),
 ];
 
@@ -65,7 +67,7 @@ pub fn query_requirements(
         return Ok(Vec::new());
     }
     if let Some((_, action, parameter)) = EXTENSIONS.iter().find(|(extension, _, _)| *extension == name) {
-        let resource = match params.get(parameter) {
+        let resource = match params.get(parameter).and_then(|value| user_of(parameter, value)) {
             Some(user) => arn_of(ResourceType::IamUser, user, &params, false, caller)?,
             None => String::from("*"),
         };
@@ -76,6 +78,16 @@ pub fn query_requirements(
     let mut all = vec![QueryRequirement { action: action.as_str(), resource: resource.clone() }];
     all.extend(also_needed(action, &resource, &params, caller)?);
     Ok(all)
+}
+
+/// The user that a parameter of an extension names: itself, or in the id of a service account, `sa:<user>:<hex>`. No id of a
+/// service account names nobody.
+fn user_of<'v>(parameter: &str, value: &'v str) -> Option<&'v str> {
+    if parameter == "ServiceAccountId" {
+        value.strip_prefix("sa:")?.rsplit_once(':').map(|(user, _)| user)
+    } else {
+        Some(value)
+    }
 }
 
 /// The action of IAM or STS of exactly this name. Actions that are only permissions (`PassRole`) are no calls.
@@ -136,7 +148,10 @@ fn special_resource(action: Action, params: &Params<'_>, caller: &QueryCaller<'_
             params.get("Arn").map(str::to_owned)
         }
         // The key names its user, whom only the store knows.
-        "iam:GetAccessKeyLastUsed" => Some(format!("arn:aws:iam::{account}:user/*")),
+        "iam:GetAccessKeyLastUsed" => {
+            let of_key = params.get("AccessKeyId").and_then(caller.user_of_key);
+            Some(of_key.unwrap_or_else(|| format!("arn:aws:iam::{account}:user/*")))
+        }
         "iam:CreateOpenIDConnectProvider" => {
             let url = params.get("Url")?;
             let url = url.strip_prefix("https://").unwrap_or(url).trim_end_matches('/');

@@ -169,6 +169,53 @@ fn permissions_of_the_query_apis() {
     );
 }
 
+/// SeaweedFS's service accounts are asked for on their user, federation and instance profiles on AWS's resources.
+#[test]
+fn permissions_of_federation_and_service_accounts() {
+    let iam = "arn:aws:iam::111122223333";
+    for (body, requires) in [
+        ("CreateServiceAccount&ParentUser=bob", vec![format!("iam:CreateServiceAccount {iam}:user/bob")]),
+        ("GetServiceAccount&ServiceAccountId=sa:bob:0f", vec![format!("iam:GetServiceAccount {iam}:user/bob")]),
+        ("UpdateServiceAccount&ServiceAccountId=sa:bob:0f", vec![format!("iam:UpdateServiceAccount {iam}:user/bob")]),
+        ("DeleteServiceAccount&ServiceAccountId=sa:bob:0f", vec![format!("iam:DeleteServiceAccount {iam}:user/bob")]),
+        ("DeleteServiceAccount&ServiceAccountId=bob", vec!["iam:DeleteServiceAccount *".to_owned()]),
+        ("ListServiceAccounts&ParentUser=bob", vec![format!("iam:ListServiceAccounts {iam}:user/bob")]),
+        ("ListServiceAccounts", vec!["iam:ListServiceAccounts *".to_owned()]),
+        ("GetAccessKeyLastUsed&AccessKeyId=AK", vec![format!("iam:GetAccessKeyLastUsed {iam}:user/*")]),
+        (
+            "CreateOpenIDConnectProvider&Url=https://idp.example.com/realm/",
+            vec![format!("iam:CreateOpenIDConnectProvider {iam}:oidc-provider/idp.example.com/realm")],
+        ),
+        (
+            "DeleteOpenIDConnectProvider&OpenIDConnectProviderArn=arn:aws:iam::111122223333:oidc-provider/a",
+            vec![format!("iam:DeleteOpenIDConnectProvider {iam}:oidc-provider/a")],
+        ),
+        ("ListOpenIDConnectProviders", vec!["iam:ListOpenIDConnectProviders *".to_owned()]),
+        (
+            "CreateInstanceProfile&InstanceProfileName=web&Path=/team/",
+            vec![format!("iam:CreateInstanceProfile {iam}:instance-profile/team/web")],
+        ),
+        (
+            "AddRoleToInstanceProfile&InstanceProfileName=web&RoleName=R",
+            vec![
+                format!("iam:AddRoleToInstanceProfile {iam}:instance-profile/web"),
+                format!("iam:PassRole {iam}:role/R"),
+            ],
+        ),
+        ("ListInstanceProfilesForRole&RoleName=R", vec![format!("iam:ListInstanceProfilesForRole {iam}:role/R")]),
+        (
+            "ListEntitiesForPolicy&PolicyArn=arn:aws:iam::111122223333:policy/P",
+            vec![format!("iam:ListEntitiesForPolicy {iam}:policy/P")],
+        ),
+        ("GetAccountSummary", vec!["iam:GetAccountSummary *".to_owned()]),
+        ("GetCredentialReport", vec!["iam:GetCredentialReport *".to_owned()]),
+        ("CreateAccountAlias&AccountAlias=reef", vec!["iam:CreateAccountAlias *".to_owned()]),
+    ] {
+        let requires: Vec<&str> = requires.iter().map(String::as_str).collect();
+        check(&format!(r#""method":"POST","path":"/","service":"iam","body":"Action={body}""#), &requires, &[]);
+    }
+}
+
 #[test]
 fn rows_that_cannot_be_judged_give_an_error() {
     for row in [

@@ -9,7 +9,7 @@ use filer::{Condition, Entry, FilerError, Mutation, Transaction};
 use iam::{Change, DocumentKey, PolicyPlace};
 
 use crate::IamStore;
-use crate::document::{absent, etag, to_entry, to_text};
+use crate::document::{absent, etag, facts_of, put_facts, rewritten, to_entry, to_text};
 use crate::error::StoreError;
 use crate::filer_store::FilerStore;
 use crate::layout::Document;
@@ -27,7 +27,7 @@ pub struct Fresh {
 pub struct Written {
     /// Its path.
     pub path: String,
-    /// The MD5 of its bytes; `None` when it was removed.
+    /// The MD5 that its entry carries, another one for each write; `None` when it was removed.
     pub md5: Option<Vec<u8>>,
 }
 
@@ -73,9 +73,70 @@ impl IamStore for FilerStore {
         }
         Ok(written)
     }
+
+    async fn stands(&self, fresh: &Fresh, written: &[Written]) -> Result<bool, StoreError> {
+        for (document, seen) in &fresh.seen {
+            let Some(seen) = seen.as_deref().filter(|_| document.is_entity()) else { continue };
+            let Some((directory, name)) = self.layout.place(document) else { continue };
+            let path = format!("{directory}/{name}");
+            if written.iter().any(|write| write.path == path) {
+                continue;
+            }
+            if !self.relied_on(&path, &directory, seen).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    async fn take_back(&self, fresh: &Fresh, written: &[Written]) -> Result<(), StoreError> {
+        for write in written.iter().rev() {
+            let place = fresh.seen.iter().find_map(|(document, entry)| {
+                let (directory, name) = self.layout.place(document)?;
+                (format!("{directory}/{name}") == write.path).then_some((directory, name, entry.as_deref()))
+            });
+            let Some((directory, name, before)) = place else { continue };
+            let now = self.lookup(&write.path).await?;
+            if now.as_ref().map(|entry| &entry.attributes().md5) != write.md5.as_ref() {
+                continue; // somebody has built on it
+            }
+            let mutation = match before {
+                Some(entry) => Mutation::Put { directory, entry: Box::new(rewritten(entry, rand::random())) },
+                None => Mutation::Delete { directory, name, delete_data: true, recursive: false },
+            };
+            match self.swap(&write.path, now.as_ref(), mutation).await {
+                Ok(()) | Err(StoreError::Conflict(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
 }
 
 impl FilerStore {
+    /// False if the document is gone or another one of its name; takes the announcement of a deletion away.
+    async fn relied_on(&self, path: &str, directory: &str, seen: &Entry) -> Result<bool, StoreError> {
+        loop {
+            let Some(now) = self.lookup(path).await? else { return Ok(false) };
+            // Facts that cannot be read make an unreadable document, which is there and denies.
+            let Ok(mut facts) = facts_of(&now) else { return Ok(true) };
+            if facts_of(seen).is_ok_and(|seen| seen.id != facts.id) {
+                return Ok(false);
+            }
+            if facts.deleting_s == 0 {
+                return Ok(true);
+            }
+            facts.deleting_s = 0;
+            let mut entry = rewritten(&now, rand::random());
+            put_facts(&mut entry, &facts);
+            let put = Mutation::Put { directory: directory.to_owned(), entry: Box::new(entry) };
+            match self.swap(path, Some(&now), put).await {
+                Err(StoreError::Conflict(_)) => {}
+                swapped => return swapped.map(|()| true),
+            }
+        }
+    }
+
     async fn write(
         &self,
         change: &Change,
@@ -84,14 +145,13 @@ impl FilerStore {
         old: Option<&Entry>,
     ) -> Result<Option<Written>, StoreError> {
         let path = format!("{directory}/{name}");
-        let nonce = format!("{:016x}", rand::random::<u64>());
         let sealed = match &self.secrets {
             Some(keys) => Cow::Owned(keys.seal(change.clone())?),
             None => Cow::Borrowed(change),
         };
-        let (mutation, md5) = match to_text(&sealed, &nonce) {
+        let (mutation, md5) = match to_text(&sealed) {
             Some((text, facts)) => {
-                let entry = to_entry(name, &text, &facts, old, now_s());
+                let entry = to_entry(name, &text, &facts, old, now_s(), rand::random());
                 let md5 = entry.attributes().md5.clone();
                 (Mutation::Put { directory: directory.to_owned(), entry: Box::new(entry) }, Some(md5))
             }
@@ -142,6 +202,9 @@ fn documents(key: &DocumentKey) -> Vec<Document> {
             .to_vec(),
         DocumentKey::Inline(holder, policy) => vec![Document::Inline(holder, policy)],
         DocumentKey::WeedPolicies => vec![Document::WeedPolicies],
+        DocumentKey::OidcProvider(stem) => vec![Document::OidcProvider(stem)],
+        DocumentKey::InstanceProfile(name) => vec![Document::InstanceProfile(name)],
+        DocumentKey::AccountAlias(account) => vec![Document::AccountAlias(account)],
     }
 }
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use filer::{Attributes, Entry};
 use iam::{
-    Bucket, Change, Facts, GroupDocument, JsonError, PolicyText, Read, RoleDocument, RolePlace, ServiceAccountDocument,
-    Unreadable, UserDocument, WeedPolicies,
+    AccountAliasDocument, Bucket, Change, Facts, GroupDocument, InstanceProfileDocument, JsonError,
+    OidcProviderDocument, PolicyText, Read, RoleDocument, RolePlace, ServiceAccountDocument, Unreadable, UserDocument,
+    WeedPolicies,
 };
 use md5::{Digest, Md5};
 
@@ -34,23 +35,36 @@ pub(crate) fn to_change(document: &Document, entry: &Entry, content: Result<&[u8
     match document {
         Document::User(name) => {
             let read = parse(parsed, UserDocument::parse);
-            Change::User(name.clone(), read.map(|read| named(read, name, |user| &user.name)))
+            Change::User(name.clone(), read.map(|read| named(read, name, |user| user.name.clone())))
         }
         Document::ServiceAccount(id) => {
             let read = parse(parsed, ServiceAccountDocument::parse);
-            Change::ServiceAccount(id.clone(), read.map(|read| named(read, id, |account| &account.id)))
+            Change::ServiceAccount(id.clone(), read.map(|read| named(read, id, |account| account.id.clone())))
         }
         Document::Group(name) => {
             let read = parse(parsed, GroupDocument::parse);
-            Change::Group(name.clone(), read.map(|read| named(read, name, |group| &group.name)))
+            Change::Group(name.clone(), read.map(|read| named(read, name, |group| group.name.clone())))
         }
         Document::Role(name) => {
             let read = parse(parsed, RoleDocument::parse);
-            Change::Role(name.clone(), RolePlace::Base, read.map(|read| named(read, name, |role| &role.name)))
+            Change::Role(name.clone(), RolePlace::Base, read.map(|read| named(read, name, |role| role.name.clone())))
         }
         Document::Policy(name, place) => Change::Policy(name.clone(), *place, parse(parsed, policy)),
         Document::Inline(holder, name) => Change::Inline(holder.clone(), name.clone(), parse(parsed, policy)),
         Document::WeedPolicies => Change::WeedPolicies(parse(parsed, |text, _| WeedPolicies::parse(text))),
+        Document::OidcProvider(stem) => {
+            let read = parse(parsed, OidcProviderDocument::parse);
+            let of_arn = |provider: &OidcProviderDocument| OidcProviderDocument::file_stem(&provider.arn);
+            Change::OidcProvider(stem.clone(), read.map(|read| named(read, stem, of_arn)))
+        }
+        Document::InstanceProfile(name) => {
+            let read = parse(parsed, |text, _| InstanceProfileDocument::parse(text));
+            Change::InstanceProfile(name.clone(), read.map(|read| named(read, name, |profile| profile.name.clone())))
+        }
+        Document::AccountAlias(account) => {
+            let read = parse(parsed, |text, _| AccountAliasDocument::parse(text));
+            Change::AccountAlias(account.clone(), read.map(|read| named(read, account, |alias| alias.account.clone())))
+        }
         Document::Bucket(name) => Change::Bucket(name.clone(), Some(Arc::new(bucket(entry, None)))),
     }
 }
@@ -65,6 +79,9 @@ pub(crate) fn absent(document: &Document) -> Change {
         Document::Policy(name, place) => Change::Policy(name.clone(), *place, None),
         Document::Inline(holder, name) => Change::Inline(holder.clone(), name.clone(), None),
         Document::WeedPolicies => Change::WeedPolicies(None),
+        Document::OidcProvider(stem) => Change::OidcProvider(stem.clone(), None),
+        Document::InstanceProfile(name) => Change::InstanceProfile(name.clone(), None),
+        Document::AccountAlias(account) => Change::AccountAlias(account.clone(), None),
         Document::Bucket(name) => Change::Bucket(name.clone(), None),
     }
 }
@@ -76,16 +93,17 @@ pub(crate) fn bucket(entry: &Entry, previous: Option<&Bucket>) -> Bucket {
 }
 
 /// A document under the wrong name would answer to two names.
-fn named<T>(read: Read<T>, file: &str, name: impl Fn(&T) -> &String) -> Read<T> {
+fn named<T, N: AsRef<str>>(read: Read<T>, file: &str, name: impl Fn(&T) -> N) -> Read<T> {
     let document = read?;
-    if name(&document) == file {
+    let inside = name(&document);
+    let inside = inside.as_ref();
+    if inside == file {
         return Ok(document);
     }
-    let inside = name(&document);
     Err(Unreadable(format!("the file is named `{file}.json` but says `{inside}` inside; rename one of the two").into()))
 }
 
-fn facts_of(entry: &Entry) -> Result<Facts, String> {
+pub(crate) fn facts_of(entry: &Entry) -> Result<Facts, String> {
     let mut facts = match entry.extended.get(Facts::ATTRIBUTE) {
         None => Facts::default(),
         Some(bytes) => {
@@ -100,33 +118,31 @@ fn facts_of(entry: &Entry) -> Result<Facts, String> {
 }
 
 /// What a change writes: the document's text and the facts beside it; `None` for a removal.
-pub(crate) fn to_text(change: &Change, nonce: &str) -> Option<(String, Facts)> {
+pub(crate) fn to_text(change: &Change) -> Option<(String, Facts)> {
     fn good<T>(read: &Option<Read<T>>) -> Option<&T> {
         read.as_ref()?.as_ref().ok()
     }
     match change {
-        Change::User(_, read) => good(read).map(|user| (user.to_text(nonce), user.facts.clone())),
-        Change::ServiceAccount(_, read) => good(read).map(|account| (account.to_text(nonce), account.facts.clone())),
-        Change::Group(_, read) => good(read).map(|group| (group.to_text(nonce), group.facts.clone())),
-        Change::Role(_, _, read) => good(read).map(|role| (role.to_text(nonce), role.facts.clone())),
-        // A policy's text is the caller's: an element of ours in it would be read as part of the policy. Two writes of one
-        // text have one MD5, and are one write.
+        Change::User(_, read) => good(read).map(|user| (user.to_text(), user.facts.clone())),
+        Change::ServiceAccount(_, read) => good(read).map(|account| (account.to_text(), account.facts.clone())),
+        Change::Group(_, read) => good(read).map(|group| (group.to_text(), group.facts.clone())),
+        Change::Role(_, _, read) => good(read).map(|role| (role.to_text(), role.facts.clone())),
         Change::Policy(_, _, read) | Change::Inline(_, _, read) => {
             good(read).map(|policy| (policy.text.to_string(), policy.facts.clone()))
         }
         Change::WeedPolicies(read) => good(read).map(|document| (document.to_text(), Facts::default())),
+        Change::OidcProvider(_, read) => good(read).map(|provider| (provider.to_text(), provider.facts.clone())),
+        Change::InstanceProfile(_, read) => good(read).map(|profile| (profile.to_text(), Facts::default())),
+        Change::AccountAlias(_, read) => good(read).map(|alias| (alias.to_text(), Facts::default())),
         Change::Bucket(..) => None,
     }
 }
 
 /// The entry of a document, with the attributes that weed gives its own; what else the old entry carried is kept.
-pub(crate) fn to_entry(name: &str, text: &str, facts: &Facts, old: Option<&Entry>, now_s: i64) -> Entry {
-    let mut extended = old.map(|entry| entry.extended.clone()).unwrap_or_default();
-    extended.remove(STORED_ETAG);
-    match facts.to_text() {
-        Some(text) => extended.insert(Facts::ATTRIBUTE.to_owned(), text.into_bytes()),
-        None => extended.remove(Facts::ATTRIBUTE),
-    };
+///
+/// Conditions compare the MD5, which must therefore differ from write to write, also between two that leave the text alone and
+/// change the facts beside it: it is made of the text and a `nonce`. Nobody checks it against the content, weed included.
+pub(crate) fn to_entry(name: &str, text: &str, facts: &Facts, old: Option<&Entry>, now_s: i64, nonce: u64) -> Entry {
     let content = text.as_bytes().to_vec();
     let known = old.map(|entry| entry.attributes().clone()).unwrap_or_default();
     let attributes = Attributes {
@@ -134,11 +150,37 @@ pub(crate) fn to_entry(name: &str, text: &str, facts: &Facts, old: Option<&Entry
         mtime: now_s,
         crtime: if known.crtime == 0 { now_s } else { known.crtime },
         file_mode: if known.file_mode == 0 { 0o644 } else { known.file_mode },
-        md5: Md5::digest(&content).to_vec(),
+        md5: version(&content, nonce),
         mtime_ns: 0,
         ..known
     };
-    Entry { name: name.to_owned(), attributes: Some(attributes), extended, content, ..Entry::default() }
+    let extended = old.map(|entry| entry.extended.clone()).unwrap_or_default();
+    let mut entry =
+        Entry { name: name.to_owned(), attributes: Some(attributes), extended, content, ..Entry::default() };
+    entry.extended.remove(STORED_ETAG);
+    put_facts(&mut entry, facts);
+    entry
+}
+
+fn version(content: &[u8], nonce: u64) -> Vec<u8> {
+    Md5::new().chain_update(content).chain_update(nonce.to_be_bytes()).finalize().to_vec()
+}
+
+/// Puts the facts beside a document's text.
+pub(crate) fn put_facts(entry: &mut Entry, facts: &Facts) {
+    match facts.to_text() {
+        Some(text) => entry.extended.insert(Facts::ATTRIBUTE.to_owned(), text.into_bytes()),
+        None => entry.extended.remove(Facts::ATTRIBUTE),
+    };
+}
+
+/// The same document as one more write of it.
+pub(crate) fn rewritten(entry: &Entry, nonce: u64) -> Entry {
+    let mut entry = entry.clone();
+    let md5 = version(&entry.content, nonce);
+    entry.extended.remove(STORED_ETAG);
+    entry.attributes.get_or_insert_default().md5 = md5;
+    entry
 }
 
 /// The ETag that the filer compares: the stored one, else the MD5. `None` when the entry has neither.

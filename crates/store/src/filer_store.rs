@@ -93,6 +93,16 @@ impl FilerStore {
         }
     }
 
+    /// The fact that an entry states, unless its content is elsewhere: in chunks, which neither events nor listings need hold.
+    fn here(&self, document: &Document, entry: &Entry, known: Option<&Snapshot>) -> Option<Change> {
+        if let Document::Bucket(name) = document {
+            let previous = known.and_then(|snapshot| snapshot.bucket(name)).map(|bucket| &**bucket);
+            return Some(Change::Bucket(name.clone(), Some(Arc::new(bucket(entry, previous)))));
+        }
+        let is_here = !entry.content.is_empty() || entry.attributes().file_size == 0;
+        is_here.then(|| self.stated(document, entry, Ok(&entry.content)))
+    }
+
     /// Which changes of the filer matter.
     pub fn filter(&self) -> FeedFilter {
         self.layout.filter()
@@ -105,24 +115,16 @@ impl FilerStore {
 
     /// Lists everything and answers what differs from `index`, which then knows it. With an empty index that is everything.
     pub async fn list(&self, index: &mut Index, known: Option<&Snapshot>) -> Result<Vec<Change>, StoreError> {
-        let mut found: Vec<(String, Entry)> = Vec::new();
+        let mut listing = Listing { store: self, index, known, found: Index::default(), changes: Vec::new() };
         for directory in self.layout.directories() {
-            self.files(&directory, &mut found).await?;
+            listing.walk(&directory).await?;
         }
         for directory in self.layout.inline_directories() {
-            let holders = self.children(&directory).await?.into_iter().filter(|entry| entry.is_directory);
-            let holders = holders.map(|entry| format!("{directory}/{}", entry.name));
-            let listings = futures_util::stream::iter(holders).map(|holder| async move {
-                let mut files = Vec::new();
-                self.files(&holder, &mut files).await.map(|()| files)
-            });
-            for files in listings.buffered(AT_ONCE).try_collect::<Vec<_>>().await? {
-                found.extend(files);
-            }
+            listing.walk_holders(&directory).await?;
         }
         if let Some((directory, name)) = self.layout.place(&Document::WeedPolicies) {
-            let path = format!("{directory}/{name}");
-            found.extend(self.lookup(&path).await?.map(|entry| (directory, entry)));
+            let shared = self.lookup(&format!("{directory}/{name}")).await?;
+            listing.take(&directory, shared.into_iter().collect()).await?;
         }
         if self.lookup(LEGACY).await?.is_some() {
             tracing::warn!(
@@ -130,38 +132,12 @@ impl FilerStore {
                  which splits it"
             );
         }
-        let root = self.layout.buckets_root().to_owned();
-        let buckets = self.children(&root).await?.into_iter().filter(|entry| entry.is_directory);
-        found.extend(buckets.map(|entry| (root.clone(), entry)));
-        self.differences(found, index, known).await
-    }
-
-    async fn differences(
-        &self,
-        found: Vec<(String, Entry)>,
-        index: &mut Index,
-        known: Option<&Snapshot>,
-    ) -> Result<Vec<Change>, StoreError> {
-        let mut seen: HashMap<Document, u64> = HashMap::with_capacity(found.len());
-        let mut new: Vec<(Document, String, Entry)> = Vec::new();
-        for (directory, entry) in found {
-            let Some(document) = self.layout.classify(&directory, &entry.name) else { continue };
-            let mark = fingerprint(&entry);
-            if !index.knows(&document, mark) {
-                new.push((document.clone(), directory, entry));
-            }
-            seen.insert(document, mark);
-        }
-        let reads: Vec<_> =
-            new.iter().map(|(document, directory, entry)| self.change(document, directory, entry, known)).collect();
-        let read: Vec<Change> = futures_util::stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
-        let gone = index.marks.keys().filter(|document| !seen.contains_key(*document)).map(absent);
+        listing.walk(self.layout.buckets_root()).await?;
+        let Listing { found, changes: read, .. } = listing;
+        let gone = index.marks.keys().filter(|document| !found.marks.contains_key(*document)).map(absent);
         let changes = gone.chain(read).collect();
         // Only now, when nothing can fail any more: the index never knows what the caller does not get.
-        *index = Index::default();
-        for (document, mark) in seen {
-            index.insert(document, mark);
-        }
+        *index = found;
         Ok(changes)
     }
 
@@ -228,15 +204,10 @@ impl FilerStore {
         entry: &Entry,
         known: Option<&Snapshot>,
     ) -> Result<Change, StoreError> {
-        if let Document::Bucket(name) = document {
-            let previous = known.and_then(|snapshot| snapshot.bucket(name)).map(|bucket| &**bucket);
-            return Ok(Change::Bucket(name.clone(), Some(Arc::new(bucket(entry, previous)))));
+        if let Some(change) = self.here(document, entry, known) {
+            return Ok(change);
         }
         let path = format!("{directory}/{}", entry.name);
-        if !entry.content.is_empty() || entry.attributes().file_size == 0 {
-            return Ok(self.stated(document, entry, Ok(&entry.content)));
-        }
-        // The content is in chunks, which an event need not list: the entry itself does.
         let Some(entry) = self.lookup(&path).await? else { return Ok(absent(document)) };
         let content = self.content(&path, &entry).await?;
         Ok(self.stated(document, &entry, content.as_deref().map_err(Clone::clone)))
@@ -274,24 +245,107 @@ impl FilerStore {
         Ok(entry.filter(|entry| !entry.is_directory))
     }
 
-    async fn files(&self, directory: &str, found: &mut Vec<(String, Entry)>) -> Result<(), StoreError> {
-        let files = self.children(directory).await?.into_iter().filter(|entry| !entry.is_directory);
-        found.extend(files.map(|entry| (directory.to_owned(), entry)));
+    /// Everything in a directory.
+    pub(crate) async fn children(&self, directory: &str) -> Result<Vec<Entry>, StoreError> {
+        let mut found = Vec::new();
+        let mut pages = self.pages(directory);
+        while let Some(page) = pages.next().await? {
+            found.extend(page);
+        }
+        Ok(found)
+    }
+
+    fn pages<'a>(&'a self, directory: &'a str) -> Pages<'a> {
+        Pages { store: self, directory, after: Some(String::new()) }
+    }
+}
+
+/// A directory, page by page.
+struct Pages<'a> {
+    store: &'a FilerStore,
+    directory: &'a str,
+    /// The last name of the page before; `None` behind the last page.
+    after: Option<String>,
+}
+
+impl Pages<'_> {
+    async fn next(&mut self) -> Result<Option<Vec<Entry>>, StoreError> {
+        let Some(start_from) = self.after.take() else { return Ok(None) };
+        let options = ListOptions { start_from, limit: PAGE, ..ListOptions::default() };
+        let page = self.store.filer.list(self.directory, options).await;
+        let page = page.map_err(|error| StoreError::Filer { path: self.directory.to_owned(), error })?;
+        self.after = page.last().filter(|_| page.len() >= PAGE).map(|entry| entry.name.clone());
+        Ok(Some(page))
+    }
+}
+
+/// A listing under way. Entries are turned into facts page by page, so that a large state is never in memory twice.
+struct Listing<'a> {
+    store: &'a FilerStore,
+    index: &'a Index,
+    known: Option<&'a Snapshot>,
+    found: Index,
+    changes: Vec<Change>,
+}
+
+impl Listing<'_> {
+    async fn walk(&mut self, directory: &str) -> Result<(), StoreError> {
+        let mut pages = self.store.pages(directory);
+        let mut page = pages.next().await?;
+        while let Some(current) = page {
+            // The filer looks for the next page while this one is being read.
+            let (next, taken) = futures_util::future::join(pages.next(), self.take(directory, current)).await;
+            taken?;
+            page = next?;
+        }
         Ok(())
     }
 
-    async fn children(&self, directory: &str) -> Result<Vec<Entry>, StoreError> {
-        let mut found: Vec<Entry> = Vec::new();
-        loop {
-            let start_from = found.last().map(|entry| entry.name.clone()).unwrap_or_default();
-            let options = ListOptions { start_from, limit: PAGE, ..ListOptions::default() };
-            let page = self.filer.list(directory, options).await;
-            let page = page.map_err(|error| StoreError::Filer { path: directory.to_owned(), error })?;
-            let last = page.len() < PAGE;
-            found.extend(page);
-            if last {
-                return Ok(found);
+    /// A directory whose directories hold the documents.
+    async fn walk_holders(&mut self, directory: &str) -> Result<(), StoreError> {
+        let store = self.store;
+        let mut pages = store.pages(directory);
+        while let Some(page) = pages.next().await? {
+            let holders = page.into_iter().filter(|entry| entry.is_directory);
+            let holders = holders.map(|entry| format!("{directory}/{}", entry.name));
+            let listings = futures_util::stream::iter(holders).map(|holder| async move {
+                let mut files = Vec::new();
+                let mut pages = store.pages(&holder);
+                while let Some(page) = pages.next().await? {
+                    files.extend(page);
+                }
+                Ok((holder, files))
+            });
+            let mut listings = listings.buffered(AT_ONCE);
+            while let Some((holder, files)) = listings.try_next().await? {
+                self.take(&holder, files).await?;
             }
         }
+        Ok(())
+    }
+
+    async fn take(&mut self, directory: &str, entries: Vec<Entry>) -> Result<(), StoreError> {
+        let mut elsewhere: Vec<(Document, Entry)> = Vec::new();
+        for entry in entries {
+            let Some(document) = self.store.layout.classify(directory, &entry.name) else { continue };
+            let is_bucket = matches!(document, Document::Bucket(_));
+            if entry.is_directory != is_bucket {
+                continue;
+            }
+            let mark = fingerprint(&entry);
+            self.found.insert(document.clone(), mark);
+            if self.index.knows(&document, mark) {
+                continue;
+            }
+            match self.store.here(&document, &entry, self.known) {
+                Some(change) => self.changes.push(change),
+                None => elsewhere.push((document, entry)),
+            }
+        }
+        let (store, known) = (self.store, self.known);
+        let reads: Vec<_> =
+            elsewhere.iter().map(|(document, entry)| store.change(document, directory, entry, known)).collect();
+        self.changes.extend(futures_util::stream::iter(reads).buffered(AT_ONCE).try_collect::<Vec<_>>().await?);
+        Ok(())
     }
 }

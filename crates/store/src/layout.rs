@@ -11,6 +11,8 @@ const IDENTITIES: &str = "/etc/iam/identities";
 const SERVICE_ACCOUNTS: &str = "/etc/iam/service_accounts";
 /// Groups.
 const GROUPS: &str = "/etc/iam/groups";
+/// OIDC providers: weed subscribes to it.
+const OIDC_PROVIDERS: &str = "/etc/iam/oidc-providers";
 /// Managed policies of the IAM API.
 const POLICIES: &str = "/etc/iam/policies";
 /// weed's inline policies.
@@ -24,6 +26,9 @@ pub(crate) const SEEDED: &str = "seeded.json";
 pub struct Layout {
     buckets_root: String,
     inline_base: String,
+    instance_profiles: String,
+    account_aliases: String,
+    last_used: String,
     policy_base: Option<String>,
     role_base: Option<String>,
 }
@@ -45,6 +50,12 @@ pub enum Document {
     Inline(Holder, Arc<str>),
     /// weed's shared document of inline policies.
     WeedPolicies,
+    /// An OIDC provider, by the stem of its file.
+    OidcProvider(Arc<str>),
+    /// An instance profile.
+    InstanceProfile(Arc<str>),
+    /// The alias of an account, by the account's number.
+    AccountAlias(Arc<str>),
     /// A bucket's directory.
     Bucket(Arc<str>),
 }
@@ -59,6 +70,9 @@ impl Layout {
         Self {
             buckets_root: buckets_root.to_owned(),
             inline_base: format!("{}/inline", config.kelpgate.iam_base_path),
+            instance_profiles: format!("{}/instance-profiles", config.kelpgate.iam_base_path),
+            account_aliases: format!("{}/account-aliases", config.kelpgate.iam_base_path),
+            last_used: format!("{}/last-used", config.kelpgate.iam_base_path),
             // weed's own default is the directory of the API's policies: then the two are one place.
             policy_base: base(&config.policy_store).filter(|base| base != POLICIES),
             role_base: base(&config.role_store),
@@ -67,8 +81,9 @@ impl Layout {
 
     /// The changes that matter.
     pub fn filter(&self) -> FeedFilter {
-        let bases = [Some(&self.inline_base), self.policy_base.as_ref(), self.role_base.as_ref()];
-        let mut prefixes: Vec<String> = bases.into_iter().flatten().map(|base| format!("{base}/")).collect();
+        let ours = [&self.inline_base, &self.instance_profiles, &self.account_aliases];
+        let bases = ours.into_iter().chain(&self.policy_base).chain(&self.role_base);
+        let mut prefixes: Vec<String> = bases.map(|base| format!("{base}/")).collect();
         prefixes.push(format!("{WEED_DIRECTORY}/"));
         FeedFilter { prefixes, directories: vec![self.buckets_root.clone()] }
     }
@@ -86,9 +101,16 @@ impl Layout {
             IDENTITIES => return Some(Document::User(stem)),
             SERVICE_ACCOUNTS => return Some(Document::ServiceAccount(stem)),
             GROUPS => return Some(Document::Group(stem)),
+            OIDC_PROVIDERS => return Some(Document::OidcProvider(stem)),
             POLICIES if stem.starts_with("bucket-policy:") => return None,
             POLICIES => return Some(Document::Policy(stem, PolicyPlace::Api)),
             _ => {}
+        }
+        if directory == self.instance_profiles {
+            return Some(Document::InstanceProfile(stem));
+        }
+        if directory == self.account_aliases {
+            return Some(Document::AccountAlias(stem));
         }
         if let Some(rest) = directory.strip_prefix(self.inline_base.as_str()) {
             return self.classify_inline(rest, stem);
@@ -138,18 +160,27 @@ impl Layout {
                 json(&format!("{}/{}s/{}", self.inline_base, holder.kind(), holder.name()), policy)
             }
             Document::WeedPolicies => (WEED_DIRECTORY.to_owned(), WEED_POLICIES.to_owned()),
+            Document::OidcProvider(stem) => json(OIDC_PROVIDERS, stem),
+            Document::InstanceProfile(name) => json(&self.instance_profiles, name),
+            Document::AccountAlias(account) => json(&self.account_aliases, account),
             Document::Bucket(name) => (self.buckets_root.clone(), name.to_string()),
         })
     }
 
     /// Directories whose children are documents; those of inline policies hold a directory for each holder.
     pub(crate) fn directories(&self) -> Vec<String> {
-        let fixed = [IDENTITIES, SERVICE_ACCOUNTS, GROUPS, POLICIES].map(str::to_owned);
-        fixed.into_iter().chain(self.policy_base.clone()).chain(self.role_base.clone()).collect()
+        let weeds = [IDENTITIES, SERVICE_ACCOUNTS, GROUPS, POLICIES, OIDC_PROVIDERS].map(str::to_owned);
+        let ours = [self.instance_profiles.clone(), self.account_aliases.clone()];
+        weeds.into_iter().chain(ours).chain(self.policy_base.clone()).chain(self.role_base.clone()).collect()
     }
 
     pub(crate) fn inline_directories(&self) -> [String; 3] {
         ["users", "groups", "roles"].map(|kind| format!("{}/{kind}", self.inline_base))
+    }
+
+    /// Where gateways write when keys were last used: no documents, and not followed.
+    pub(crate) fn last_used(&self) -> &str {
+        &self.last_used
     }
 
     pub(crate) fn buckets_root(&self) -> &str {
@@ -173,6 +204,11 @@ impl Layout {
 }
 
 impl Document {
+    /// Whether other documents name it, and rely on it.
+    pub(crate) fn is_entity(&self) -> bool {
+        matches!(self, Self::User(_) | Self::Group(_) | Self::Role(_) | Self::Policy(..))
+    }
+
     /// The document that a change is about; `None` for what stays in memory.
     pub fn of(change: &Change) -> Option<Self> {
         Some(match change {
@@ -185,6 +221,9 @@ impl Document {
             Change::Role(name, RolePlace::Base, _) => Self::Role(name.clone()),
             Change::Inline(holder, name, _) => Self::Inline(holder.clone(), name.clone()),
             Change::WeedPolicies(_) => Self::WeedPolicies,
+            Change::OidcProvider(stem, _) => Self::OidcProvider(stem.clone()),
+            Change::InstanceProfile(name, _) => Self::InstanceProfile(name.clone()),
+            Change::AccountAlias(account, _) => Self::AccountAlias(account.clone()),
             Change::Bucket(name, _) => Self::Bucket(name.clone()),
         })
     }

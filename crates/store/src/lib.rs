@@ -6,6 +6,7 @@ mod commit;
 mod document;
 mod error;
 mod filer_store;
+mod last_used;
 mod layout;
 mod secrets;
 mod seed;
@@ -19,6 +20,7 @@ use iam::{Change, DocumentKey};
 pub use commit::{Fresh, Written};
 pub use error::StoreError;
 pub use filer_store::{FilerStore, Index, Noticed};
+pub use last_used::LastUsedFiles;
 pub use layout::{Document, Layout};
 pub use secrets::{SecretKeys, SecretKeysError};
 pub use seed::Seeded;
@@ -32,4 +34,11 @@ pub trait IamStore: Send + Sync {
     /// Writes changes in order, each only if its document is still what `fresh` saw. An error leaves the changes before it
     /// written; [`StoreError::Conflict`] means that reading again and running again may succeed.
     async fn commit(&self, fresh: &Fresh, changes: &[Change]) -> Result<Vec<Written>, StoreError>;
+
+    /// Whether the users, groups, roles and policies that a command has read and not written are still there, once its writes are
+    /// done. The announcement of a deletion is taken away: somebody relies on the document now.
+    async fn stands(&self, fresh: &Fresh, written: &[Written]) -> Result<bool, StoreError>;
+
+    /// Takes writes back, the last one first, as far as nobody has written after them.
+    async fn take_back(&self, fresh: &Fresh, written: &[Written]) -> Result<(), StoreError>;
 }

@@ -144,7 +144,7 @@ impl FilerStore {
             let (mut record, old) = self.record(base).await?;
             record.extend(news.clone());
             let text = serde_json::to_string_pretty(&record).unwrap_or_default();
-            let entry = to_entry(SEEDED, &text, &Facts::default(), old.as_ref(), now_s());
+            let entry = to_entry(SEEDED, &text, &Facts::default(), old.as_ref(), now_s(), rand::random());
             let put = Mutation::Put { directory: base.to_owned(), entry: Box::new(entry) };
             match self.swap(&path, old.as_ref(), put).await {
                 Err(StoreError::Conflict(_)) => tokio::task::yield_now().await,
@@ -214,10 +214,10 @@ fn exists(change: &Change) -> bool {
     !matches!(change, Change::Policy(_, _, None) | Change::Role(_, _, None))
 }
 
-/// The hash of what a document says, whatever its white space, key order and nonce, and whether it writes lists of one as
+/// The hash of what a document says, whatever its white space and key order, and whether it writes lists of one as
 /// weed does: without brackets.
 fn hash_of(change: &Change) -> Option<String> {
-    let (text, _) = to_text(change, "")?;
+    let (text, _) = to_text(change)?;
     let value = canonical(serde_json::from_str(&text).ok()?);
     Some(hex::encode(Md5::digest(value.to_string().as_bytes())))
 }

@@ -1,3 +1,5 @@
+mod our_documents;
+
 use std::sync::Arc;
 
 use filer::{EmbeddedFiler, Filer, Mutation, Transaction};
@@ -35,7 +37,7 @@ impl Place {
     /// Writes a document as somebody else would: no condition.
     async fn put(&self, path: &str, text: &str) {
         let (directory, name) = path.rsplit_once('/').unwrap();
-        let entry = to_entry(name, text, &Facts::default(), None, 1);
+        let entry = to_entry(name, text, &Facts::default(), None, 1, 0);
         self.mutate(path, Mutation::Put { directory: directory.into(), entry: Box::new(entry) }).await;
     }
 
@@ -126,7 +128,7 @@ async fn a_document_is_written_as_weed_would_and_read_back_with_its_facts() {
     assert_eq!(Some(&entry.attributes().md5), written[0].md5.as_ref());
     assert!(!entry.extended.contains_key("Seaweed-X-Amz-ETag"));
     let text = String::from_utf8(entry.content).unwrap();
-    assert!(text.starts_with("{\n  \"name\": \"al\",\n  \"actions\": [\n    \"Read:b\"\n  ],\n"), "{text}");
+    assert_eq!(text, "{\n  \"name\": \"al\",\n  \"actions\": [\n    \"Read:b\"\n  ]\n}");
     let snapshot = place.snapshot().await;
     assert_eq!(snapshot.user("al").unwrap().document.facts, facts);
     assert_eq!(&*snapshot.user("al").unwrap().arn, "arn:aws:iam::000000000000:user/x/al");
@@ -153,6 +155,17 @@ async fn what_somebody_else_wrote_is_not_overwritten() {
     let first = place.store.read(&key).await.unwrap();
     place.store.commit(&first, &[put_user(user("al"))]).await.unwrap();
     assert!(place.store.commit(&first, &[put_user(user("al"))]).await.is_err(), "equal documents, different writes");
+    // Somebody changes what stands beside a policy's text, which stays.
+    let policy = |description: &str| {
+        let facts = Facts { description: description.into(), ..Facts::default() };
+        Change::Policy("P".into(), PolicyPlace::Api, Some(Ok(PolicyText { text: GET.into(), facts })))
+    };
+    let of_policy = [DocumentKey::Policy("P".into())];
+    let fresh = place.store.read(&of_policy).await.unwrap();
+    place.store.commit(&fresh, &[policy("a")]).await.unwrap();
+    let first = place.store.read(&of_policy).await.unwrap();
+    place.store.commit(&first, &[policy("b")]).await.unwrap();
+    assert!(place.store.commit(&first, &[policy("c")]).await.is_err(), "a description was lost");
     // Somebody deletes it.
     let fresh = place.store.read(&key).await.unwrap();
     place.delete(path).await;
@@ -166,7 +179,7 @@ async fn what_somebody_else_wrote_is_not_overwritten() {
 async fn a_stale_etag_of_weed_is_respected_once_and_then_gone() {
     let place = place();
     let path = "/etc/iam/identities/al.json";
-    let mut entry = to_entry("al.json", r#"{"name":"al"}"#, &Facts::default(), None, 1);
+    let mut entry = to_entry("al.json", r#"{"name":"al"}"#, &Facts::default(), None, 1, 0);
     entry.extended.insert("Seaweed-X-Amz-ETag".into(), b"stale".to_vec());
     entry.extended.insert("Other".into(), b"kept".to_vec());
     place.mutate(path, Mutation::Put { directory: "/etc/iam/identities".into(), entry: Box::new(entry) }).await;
@@ -228,7 +241,7 @@ async fn a_second_listing_reads_only_what_differs() {
 async fn events_become_facts() {
     let place = place();
     let mut index = Index::default();
-    let entry = |name: &str, text: &str| Some(Box::new(to_entry(name, text, &Facts::default(), None, 1)));
+    let entry = |name: &str, text: &str| Some(Box::new(to_entry(name, text, &Facts::default(), None, 1, 0)));
     let directory =
         |name: &str| Some(Box::new(filer::Entry { name: name.into(), is_directory: true, ..Default::default() }));
     let event = |directory: &str, old, new, new_directory: &str| filer::Change {

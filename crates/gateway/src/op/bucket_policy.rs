@@ -78,6 +78,7 @@ async fn patch(call: &Call<'_>, bucket: &BucketName, text: Option<&str>) -> Answ
         mutations: vec![mutation],
         ..Transaction::default()
     };
+    let change = call.gateway.fence.before_change();
     call.filer().transact(transaction).await.map_err(|error| match error {
         FilerError::PreconditionFailed => S3Error::new(S3ErrorCode::NoSuchBucket),
         other => errors::from_filer(other),
@@ -87,6 +88,6 @@ async fn patch(call: &Call<'_>, bucket: &BucketName, text: Option<&str>) -> Answ
         let known = snapshot.bucket(bucket.as_str()).map(|bucket| bucket.policy.as_ref().map(|policy| &*policy.text));
         known.is_none_or(|policy| policy == wanted.as_deref())
     };
-    call.gateway.in_force(applied).await?;
+    call.gateway.in_force(change, applied).await?;
     answer::empty(StatusCode::NO_CONTENT)
 }

@@ -152,6 +152,7 @@ impl Call<'_> {
             mutations: vec![Mutation::Put { directory: self.buckets_root().to_owned(), entry: Box::new(entry) }],
             ..Transaction::default()
         };
+        let change = self.gateway.fence.before_change();
         match self.filer().transact(transaction).await {
             Ok(()) => {}
             Err(FilerError::PreconditionFailed) => {
@@ -161,7 +162,7 @@ impl Call<'_> {
             Err(error) => return Err(errors::from_filer(error)),
         }
         let name = bucket.clone();
-        self.gateway.known(move |snapshot| snapshot.bucket(name.as_str()).is_some()).await
+        self.gateway.known(change, move |snapshot| snapshot.bucket(name.as_str()).is_some()).await
     }
 }
 
@@ -201,10 +202,11 @@ pub async fn delete_bucket(call: &Call<'_>, permit: Permit<DeleteBucket>) -> Ans
         recursive: true,
     };
     let transaction = Transaction { lock_key: path, mutations: vec![delete], ..Transaction::default() };
+    let change = call.gateway.fence.before_change();
     call.filer().transact(transaction).await.map_err(errors::from_filer)?;
     let collection = call.gateway.collection(input.bucket.as_str());
     call.filer().delete_collection(&collection).await.map_err(errors::from_filer)?;
     let name = input.bucket.clone();
-    call.gateway.in_force(move |snapshot| snapshot.bucket(name.as_str()).is_none()).await?;
+    call.gateway.in_force(change, move |snapshot| snapshot.bucket(name.as_str()).is_none()).await?;
     answer::empty(StatusCode::NO_CONTENT)
 }

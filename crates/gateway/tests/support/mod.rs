@@ -89,7 +89,14 @@ impl gateway::Fence for NoQueries {
     async fn reach(&self, _floor: &str) -> Result<(), gateway::Floor> {
         Ok(())
     }
-    async fn enforced(&self) -> Result<(), Vec<String>> {
+    fn before_change(&self) -> Box<dyn gateway::Enforcement> {
+        Box::new(NoQueries)
+    }
+}
+
+#[async_trait::async_trait]
+impl gateway::Enforcement for NoQueries {
+    async fn everywhere(&self) -> Result<(), Vec<String>> {
         Ok(())
     }
 }

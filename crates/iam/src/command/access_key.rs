@@ -17,7 +17,7 @@ pub(super) const COMMANDS: &[Command] = &[
 ];
 
 /// AWS's quota of keys for each user.
-const KEYS_PER_USER: usize = 2;
+pub(super) const KEYS_PER_USER: usize = 2;
 
 fn create_access_key(request: &Request<'_>, state: &Snapshot) -> Answer {
     // weed lets the caller choose both; a secret that travels in a request is none of ours.

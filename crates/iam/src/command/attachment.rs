@@ -20,7 +20,7 @@ pub(super) const COMMANDS: &[Command] = &[
 ];
 
 /// AWS's default quota of managed policies for each user, group or role.
-const ATTACHED_POLICIES: usize = 10;
+pub(super) const ATTACHED_POLICIES: usize = 10;
 
 fn documents(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Result<Vec<DocumentKey>, IamError> {
     Ok(vec![holder_document(&kind.holder(request)?), DocumentKey::Policy(request.policy_name(state)?)])

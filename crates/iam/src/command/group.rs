@@ -14,7 +14,7 @@ pub(super) const COMMANDS: &[Command] = &[
     read("GetGroup", get_group),
     read("ListGroups", list_groups),
     revoke("DeleteGroup", documents, delete_group),
-    revoke("AddUserToGroup", documents, add_user_to_group),
+    revoke("AddUserToGroup", with_user, add_user_to_group),
     revoke("RemoveUserFromGroup", documents, remove_user_from_group),
     read("ListGroupsForUser", list_groups_for_user),
 ];
@@ -24,6 +24,11 @@ fn documents(request: &Request<'_>, state: &Snapshot) -> Result<Vec<DocumentKey>
     let holder = Holder::Group(name.clone());
     let inline = state.inline_policies(&holder).into_keys().map(|policy| DocumentKey::Inline(holder.clone(), policy));
     Ok([DocumentKey::Group(name)].into_iter().chain(inline).collect())
+}
+
+/// The group's document, and the user's, who must still be there when the group has it.
+fn with_user(request: &Request<'_>, _: &Snapshot) -> Result<Vec<DocumentKey>, IamError> {
+    Ok(vec![DocumentKey::Group(request.name("GroupName", 128)?), DocumentKey::User(request.name("UserName", 64)?)])
 }
 
 /// A group of the caller's account.
@@ -36,7 +41,7 @@ pub(super) fn find<'a>(request: &Request<'_>, state: &'a Snapshot, name: &str) -
 
 fn create_group(request: &Request<'_>, state: &Snapshot) -> Answer {
     let name = request.name("GroupName", 128)?;
-    if state.group(&name).is_some() || state.problems().any(|(about, _)| about == format!("group `{name}`")) {
+    if state.group(&name).is_some() || state.problem(&format!("group `{name}`")).is_some() {
         return Err(IamError::exists(format!("Group with name {name} already exists.")));
     }
     let account = request.caller.account;

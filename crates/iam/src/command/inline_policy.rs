@@ -90,7 +90,12 @@ fn put(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
     let known = state.inline_policies(&holder).remove(&name);
     let created_s =
         known.as_ref().and_then(|policy| policy.ours.as_ref()?.as_ref().ok().map(|own| own.facts.created_s));
-    let facts = Facts { created_s: created_s.unwrap_or(request.now_s), updated_s: request.now_s, ..Facts::default() };
+    let facts = Facts {
+        created_s: created_s.unwrap_or(request.now_s),
+        updated_s: request.now_s,
+        holder: state.id_of(&holder).map_or_else(String::new, |id| id.to_string()),
+        ..Facts::default()
+    };
     let mut changes = vec![Change::Inline(holder.clone(), name.clone(), Some(Ok(PolicyText { text, facts })))];
     if known.is_some_and(|policy| policy.weeds.is_some()) {
         // Until weed's copy is gone the two differ, which denies: each prefix of the changes is safe.

@@ -43,7 +43,7 @@ fn create_policy(request: &Request<'_>, state: &Snapshot) -> Answer {
             "A policy called {name} already exists. Duplicate names are not allowed."
         )));
     }
-    if !state.holders_of(&name).is_empty() {
+    if state.holder_count(&name) > 0 {
         // Whoever kept the name attached would get the new policy without being asked for.
         let message = format!("A policy called {name} was deleted while it is still attached; detach it first");
         return Err(IamError::delete_conflict(message));
@@ -81,7 +81,7 @@ fn list_policies(request: &Request<'_>, state: &Snapshot) -> Answer {
     let none_of_ours = request.params.get("Scope") == Some("AWS"); // there are no policies of AWS here
     let policies = state.policies().filter(|policy| policy.account == request.caller.account && !none_of_ours);
     let policies = policies.filter(|policy| policy.facts.path_or_root().starts_with(prefix));
-    let policies = policies.filter(|policy| !only_attached || !state.holders_of(&policy.name).is_empty());
+    let policies = policies.filter(|policy| !only_attached || state.holder_count(&policy.name) > 0);
     let result = request.page("Policies", policies.map(|policy| (&*policy.name, policy)), |xml, policy| {
         describe(xml, state, policy, false);
     })?;
@@ -90,7 +90,7 @@ fn list_policies(request: &Request<'_>, state: &Snapshot) -> Answer {
 
 fn delete_policy(request: &Request<'_>, state: &Snapshot) -> Answer {
     let policy = find(request, state)?;
-    if !state.holders_of(&policy.name).is_empty() {
+    if state.holder_count(&policy.name) > 0 {
         return Err(IamError::delete_conflict("Cannot delete a policy attached to entities."));
     }
     let changes = places_to_change(policy)?.into_iter();
@@ -166,7 +166,7 @@ fn policy_xml(state: &Snapshot, policy: &ManagedPolicy, with_description: bool) 
 
 fn describe(xml: &mut Xml, state: &Snapshot, policy: &ManagedPolicy, with_description: bool) {
     let facts = &policy.facts;
-    let attachments = state.holders_of(&policy.name).len().to_string();
+    let attachments = state.holder_count(&policy.name).to_string();
     xml.text("PolicyName", &policy.name).text("PolicyId", &policy.id).text("Arn", &policy.arn);
     xml.text("Path", facts.path_or_root()).text("DefaultVersionId", &version_id(facts));
     xml.text("AttachmentCount", &attachments).text("PermissionsBoundaryUsageCount", "0").text("IsAttachable", "true");

@@ -23,6 +23,11 @@ impl Params {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// A parameter as it was sent, empty or not.
+    pub fn given(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
     /// A parameter that must be there.
     pub fn required(&self, name: &str) -> Result<&str, IamError> {
         self.get(name)
@@ -148,6 +153,30 @@ impl Request<'_> {
                 IamError::validation("The specified value for MaxItems is invalid. It must be 1 to 1000")
             }),
         }
+    }
+
+    /// One page of items that are written into several lists, and what stands after the lists: `IsTruncated` and `Marker`.
+    pub(super) fn page_of_several<T>(
+        &self,
+        items: impl Iterator<Item = (String, T)>,
+    ) -> Result<(Vec<T>, String), IamError> {
+        let most = self.items_max()?;
+        let after = self.params.get("Marker");
+        let mut items = items.filter(|(name, _)| after.is_none_or(|after| name.as_str() > after)).peekable();
+        let mut page = Vec::new();
+        let mut last = String::new();
+        while page.len() < most {
+            let Some((name, item)) = items.next() else { break };
+            last = name;
+            page.push(item);
+        }
+        let mut xml = Xml::new();
+        let truncated = items.peek().is_some();
+        xml.text("IsTruncated", if truncated { "true" } else { "false" });
+        if truncated {
+            xml.text("Marker", &last);
+        }
+        Ok((page, xml.finish()))
     }
 
     /// Writes one page of a list: `IsTruncated`, `Marker` and the items between.

@@ -6,7 +6,7 @@ use policy::PolicyKind;
 
 use super::inline_policy::checked_document;
 use super::xml::Xml;
-use super::{Answer, Command, IamError, Outcome, Request, grant, read, revoke};
+use super::{Answer, Command, IamError, Outcome, Request, access_key_last_used, grant, instance_profile, read, revoke};
 use crate::change::{Change, DocumentKey, Holder};
 use crate::documents::{Facts, RoleDocument};
 use crate::snapshot::{Role, Snapshot};
@@ -41,7 +41,7 @@ fn create_role(request: &Request<'_>, state: &Snapshot) -> Answer {
     request.refuse("PermissionsBoundary")?;
     request.refuse("Tags.member")?;
     let name = request.name("RoleName", 64)?;
-    if state.role(&name).is_some() || state.problems().any(|(about, _)| about == format!("role `{name}`")) {
+    if state.role(&name).is_some() || state.problem(&format!("role `{name}`")).is_some() {
         return Err(IamError::exists(format!("Role with name {name} already exists.")));
     }
     if &*name == "seeded" {
@@ -82,7 +82,12 @@ fn max_session_s(request: &Request<'_>) -> Result<Option<i64>, IamError> {
 
 fn get_role(request: &Request<'_>, state: &Snapshot) -> Answer {
     let role = find(request, state, &request.name("RoleName", 64)?)?;
-    Ok(Outcome { changes: Vec::new(), result: Some(role_xml(role)) })
+    let mut xml = Xml::new();
+    xml.element("Role", |xml| {
+        describe(xml, role);
+        access_key_last_used::describe_role(xml, request, role);
+    });
+    Ok(Outcome { changes: Vec::new(), result: Some(xml.finish()) })
 }
 
 fn list_roles(request: &Request<'_>, state: &Snapshot) -> Answer {
@@ -120,6 +125,10 @@ fn delete_role(request: &Request<'_>, state: &Snapshot) -> Answer {
     if !state.inline_policies(&Holder::Role(role.name.clone())).is_empty() {
         return Err(IamError::delete_conflict("Cannot delete entity, must delete policies first."));
     }
+    if instance_profile::of_role(request, state, &role.name).next().is_some() {
+        let message = "Cannot delete entity, must remove roles from instance profile first.";
+        return Err(IamError::delete_conflict(message));
+    }
     if !role.document.attached_policies.is_empty() {
         return Err(IamError::delete_conflict("Cannot delete entity, must detach all policies first."));
     }
@@ -132,7 +141,7 @@ fn role_xml(role: &Role) -> String {
     xml.finish()
 }
 
-fn describe(xml: &mut Xml, role: &Role) {
+pub(super) fn describe(xml: &mut Xml, role: &Role) {
     let document = &role.document;
     xml.text("Path", &role.path).text("RoleName", &role.name).text("RoleId", &role.id).text("Arn", &role.arn);
     xml.date("CreateDate", document.facts.created_s).document("AssumeRolePolicyDocument", &document.trust_policy);

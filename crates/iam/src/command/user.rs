@@ -28,7 +28,9 @@ fn create_documents(request: &Request<'_>, state: &Snapshot) -> Result<Vec<Docum
     let holder = Holder::User(name.clone());
     let inline = state.inline_policies(&holder).into_keys().map(|policy| DocumentKey::Inline(holder.clone(), policy));
     let groups = state.groups_naming(&name).into_iter().map(DocumentKey::Group);
-    Ok([DocumentKey::User(name)].into_iter().chain(inline).chain(groups).collect())
+    let accounts = state.service_accounts_of(&name).filter(|account| !state.is_static_service_account(&account.id));
+    let accounts: Vec<_> = accounts.map(|account| DocumentKey::ServiceAccount(account.id.as_str().into())).collect();
+    Ok([DocumentKey::User(name)].into_iter().chain(inline).chain(groups).chain(accounts).collect())
 }
 
 /// A user of the caller's account.
@@ -67,7 +69,7 @@ pub(super) fn put(name: &Arc<str>, document: UserDocument) -> Change {
 fn create_user(request: &Request<'_>, state: &Snapshot) -> Answer {
     let name = request.name("UserName", 64)?;
     request.refuse("PermissionsBoundary")?;
-    if state.user(&name).is_some() || state.problems().any(|(about, _)| about == format!("user `{name}`")) {
+    if state.user(&name).is_some() || state.problem(&format!("user `{name}`")).is_some() {
         return Err(IamError::exists(format!("User with name {name} already exists.")));
     }
     if matches!(&*name, "root" | ANONYMOUS) {
@@ -96,11 +98,13 @@ fn create_user(request: &Request<'_>, state: &Snapshot) -> Answer {
     Ok(Outcome { changes, result: Some(result) })
 }
 
-/// Inline policies and memberships that an interrupted DeleteUser left: a new user must not inherit them.
+/// Inline policies, memberships and keys that an interrupted or concurrent DeleteUser left: a new user must not inherit them.
 fn leftovers(state: &Snapshot, name: &Arc<str>) -> Vec<Change> {
     let holder = Holder::User(name.clone());
     let inline = state.inline_policies(&holder).into_iter().filter(|(_, policy)| policy.ours.is_some());
     let mut changes: Vec<Change> = inline.map(|(policy, _)| Change::Inline(holder.clone(), policy, None)).collect();
+    let accounts = state.service_accounts_of(name).filter(|account| !state.is_static_service_account(&account.id));
+    changes.extend(accounts.map(|account| Change::ServiceAccount(account.id.as_str().into(), None)));
     for group in state.groups_naming(name).iter().filter_map(|group| state.group(group)) {
         let mut document = (*group.document).clone();
         document.members.retain(|member| **member != **name);

@@ -10,7 +10,7 @@ use rpds::HashTrieSetSync;
 use super::managed_policy::{InlineMap, InlinePolicy, ManagedPolicy, policy_name_of};
 use super::role::Role;
 use super::user::{Group, KeyOwner, PolicySource, User};
-use super::{ANONYMOUS, Snapshot};
+use super::{ANONYMOUS, Map, Snapshot};
 use crate::bucket::Bucket;
 use crate::change::{Change, Holder, PolicyPlace, PolicyText, Read, RolePlace, WeedPolicies};
 use crate::documents::{CredentialDocument, Facts, GroupDocument, RoleDocument, ServiceAccountDocument, UserDocument};
@@ -94,6 +94,18 @@ impl Next {
                 let document = self.readable("/etc/iam/policies.json".to_owned(), read);
                 self.set_weed_policies(document.unwrap_or_default());
             }
+            Change::OidcProvider(stem, read) => {
+                let document = self.readable(format!("OIDC provider `{stem}`"), read);
+                put(&mut self.snapshot.oidc_providers, stem, document);
+            }
+            Change::InstanceProfile(name, read) => {
+                let document = self.readable(format!("instance profile `{name}`"), read);
+                put(&mut self.snapshot.instance_profiles, name, document);
+            }
+            Change::AccountAlias(account, read) => {
+                let document = self.readable(format!("alias of account `{account}`"), read);
+                put(&mut self.snapshot.account_aliases, account, document);
+            }
             Change::Bucket(name, Some(mut bucket)) => {
                 // An owner that is no account number belongs to the account of whatever names none, like users without one.
                 let account = bucket.owner.parse().unwrap_or(self.snapshot.settings.account);
@@ -152,10 +164,12 @@ impl Next {
     }
 
     fn set_service_account(&mut self, id: &Arc<str>, document: Option<ServiceAccountDocument>, is_static: bool) {
-        let old = self.snapshot.service_accounts.get(id).cloned();
-        if let Some((old, key)) = old.as_ref().and_then(|old| Some((old, old.credential.as_ref()?))) {
-            let owner = KeyOwner::of_service_account(old, is_static);
-            self.release_key(owner, &format!("service account `{id}`"), key);
+        if let Some(old) = self.snapshot.service_accounts.get(id).cloned() {
+            if let Some(key) = &old.credential {
+                let owner = KeyOwner::of_service_account(&old, is_static);
+                self.release_key(owner, &format!("service account `{id}`"), key);
+            }
+            change_set(&mut self.snapshot.parents, &old.parent_user.as_str().into(), |ids| ids.remove(id));
         }
         match document {
             Some(document) => {
@@ -163,6 +177,9 @@ impl Next {
                 if let Some(key) = &document.credential {
                     self.claim_key(owner, &format!("service account `{id}`"), key);
                 }
+                change_set(&mut self.snapshot.parents, &document.parent_user.as_str().into(), |ids| {
+                    ids.insert(id.clone())
+                });
                 self.snapshot.service_accounts.insert_mut(id.clone(), Arc::new(document));
             }
             None => {
@@ -216,19 +233,20 @@ impl Next {
         };
         let (before, after) = (members(&old), members(&new));
         for user in before.symmetric_difference(&after) {
-            let mut groups = self.snapshot.memberships.get(user).map(|groups| (**groups).clone()).unwrap_or_default();
-            if after.contains(user) {
-                groups.insert(name.clone())
-            } else {
-                groups.remove(name)
-            };
-            if groups.is_empty() {
-                self.snapshot.memberships.remove_mut(user);
-            } else {
-                self.snapshot.memberships.insert_mut(user.clone(), Arc::new(groups));
-            }
+            let joins = after.contains(user);
+            change_set(&mut self.snapshot.memberships, user, |groups| {
+                if joins { groups.insert(name.clone()) } else { groups.remove(name) }
+            });
         }
-        self.users.extend(before.into_iter().chain(after));
+        // Whoever stays has what the group has: nothing to do for them unless that changed.
+        let gives = |group: &Option<Arc<GroupDocument>>| {
+            group.as_ref().map(|group| (group.disabled, group.policy_names.clone(), group.facts.id.clone()))
+        };
+        if gives(&old) == gives(&new) {
+            self.users.extend(before.symmetric_difference(&after).cloned());
+        } else {
+            self.users.extend(before.into_iter().chain(after));
+        }
         let wanted =
             |group: &Option<Arc<GroupDocument>>| policy_names(group, |group| (&group.policy_names, &group.facts));
         self.attach(Holder::Group(name.clone()), wanted(&old), wanted(&new));
@@ -403,6 +421,31 @@ fn ignored_key(holder: &str, key: &CredentialDocument) -> String {
     format!("access key `{}` of {holder}", key.access_key)
 }
 
+/// Changes one of the sets of an index; empty ones are not kept.
+fn change_set(
+    index: &mut Map<Arc<str>, Arc<BTreeSet<Arc<str>>>>,
+    key: &Arc<str>,
+    change: impl FnOnce(&mut BTreeSet<Arc<str>>) -> bool,
+) {
+    let mut set = index.get(key).map(|set| (**set).clone()).unwrap_or_default();
+    change(&mut set);
+    if set.is_empty() {
+        index.remove_mut(key);
+    } else {
+        index.insert_mut(key.clone(), Arc::new(set));
+    }
+}
+
+/// What nothing else depends on is put into its map, or taken out.
+fn put<T>(map: &mut Map<Arc<str>, Arc<T>>, name: Arc<str>, document: Option<T>) {
+    match document {
+        Some(document) => map.insert_mut(name, Arc::new(document)),
+        None => {
+            map.remove_mut(&name);
+        }
+    }
+}
+
 /// The names that a holder's index entry is made of: attached policies and the boundary.
 fn policy_names<T>(document: &Option<Arc<T>>, parts: impl Fn(&T) -> (&Vec<String>, &Facts)) -> BTreeSet<Arc<str>> {
     let Some((attached, facts)) = document.as_deref().map(parts) else { return BTreeSet::new() };
@@ -521,7 +564,9 @@ type Found = Vec<(Arc<CompiledPolicy>, PolicySource)>;
 /// Adds the holder's inline policies; true if weed wrote one of them.
 fn inline(snapshot: &Snapshot, holder: &Holder, found: &mut Found, source: impl Fn(Arc<str>) -> PolicySource) -> bool {
     let mut from_weed = false;
-    for (name, policy) in snapshot.inline.get(holder).iter().flat_map(|policies| policies.iter()) {
+    let id = snapshot.id_of(holder);
+    let policies = snapshot.inline.get(holder).into_iter().flat_map(|policies| policies.iter());
+    for (name, policy) in policies.filter(|(_, policy)| id.is_none_or(|id| policy.is_of(id))) {
         from_weed |= policy.weeds.is_some();
         found.push((policy.compiled.clone(), source(name.clone())));
     }

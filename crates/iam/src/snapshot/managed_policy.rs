@@ -74,6 +74,12 @@ impl ManagedPolicy {
 }
 
 impl InlinePolicy {
+    /// Whether it is about the entity of this id: not if it was put on an earlier one of the same name.
+    pub(super) fn is_of(&self, id: &str) -> bool {
+        let put_on = self.ours.as_ref().and_then(|own| own.as_ref().ok()).map_or("", |own| own.facts.holder.as_str());
+        put_on.is_empty() || put_on == id || self.weeds.is_some()
+    }
+
     /// Builds the policy from our document and weed's; `None` if there is neither.
     pub(super) fn of(
         what: &str,

@@ -1,6 +1,6 @@
 use super::*;
 use crate::change::{Change, PolicyPlace, PolicyText, Read, RolePlace, Unreadable};
-use crate::documents::{Facts, GroupDocument, RoleDocument, UserDocument};
+use crate::documents::{Facts, GroupDocument, RoleDocument, ServiceAccountDocument, UserDocument};
 
 const GET: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*"}]}"#;
 const PUT: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:PutObject","Resource":"arn:aws:s3:::b/*"}]}"#;
@@ -285,4 +285,52 @@ fn a_key_with_an_encrypted_secret_is_refused_until_it_is_opened() {
     let opened = sealed.apply([with("s3cret")]);
     assert!(opened.access_key("AKA").is_some());
     assert_eq!(opened.problems().count(), 0);
+}
+
+#[test]
+fn an_inline_policy_belongs_to_one_user_and_not_to_the_next_of_its_name() {
+    let of = |id: &str| {
+        let facts = Facts { id: id.into(), ..Facts::default() };
+        Change::User("al".into(), Some(Ok(UserDocument { name: "al".into(), facts, ..UserDocument::default() })))
+    };
+    let put_on = |id: &str| {
+        let facts = Facts { holder: id.into(), ..Facts::default() };
+        let policy = PolicyText { text: GET.into(), facts };
+        Change::Inline(Holder::User("al".into()), "I".into(), Some(Ok(policy)))
+    };
+    let derived = world("{}", vec![user(r#"{"name":"al"}"#)]).user("al").unwrap().id.to_string();
+    for (user, policy, has) in [
+        (of("AIDA1"), put_on("AIDA1"), true),
+        (of("AIDA2"), put_on("AIDA1"), false),
+        (of("AIDA2"), put_on(""), true),
+        // weed's users have no stored id: it is derived from the name.
+        (of(""), put_on(&derived), true),
+        (of(""), put_on("AIDA1"), false),
+    ] {
+        let described = format!("{user:?} {policy:?}");
+        for changes in [vec![user.clone(), policy.clone()], vec![policy.clone(), user.clone()]] {
+            let snapshot = world("{}", changes);
+            assert_eq!(sources(&snapshot, "al"), if has { "inline policy `I`" } else { "" }, "{described}");
+            assert_eq!(snapshot.inline_policies(&Holder::User("al".into())).len(), usize::from(has), "{described}");
+        }
+    }
+    // What a deleted user left behind is there to be removed, and does not come back with the next user.
+    let left = world("{}", vec![of("AIDA1"), put_on("AIDA1"), Change::User("al".into(), None)]);
+    assert_eq!(left.inline_policies(&Holder::User("al".into())).len(), 1);
+    assert_eq!(sources(&left.apply([of("AIDA2")]), "al"), "");
+}
+
+#[test]
+fn service_accounts_are_found_by_their_user() {
+    let account = |id: &str, parent: &str| {
+        let json = format!(r#"{{"id":"{id}","parent_user":"{parent}"}}"#);
+        Change::ServiceAccount(id.into(), Some(Ok(ServiceAccountDocument::parse(&json, Facts::default()).unwrap())))
+    };
+    let first = world("{}", vec![account("sa:al:1", "al"), account("sa:al:2", "al"), account("sa:bo:1", "bo")]);
+    let of = |state: &Snapshot, user: &str| -> Vec<String> {
+        state.service_accounts_of(user).map(|account| account.id.clone()).collect()
+    };
+    assert_eq!(of(&first, "al"), ["sa:al:1", "sa:al:2"]);
+    let next = first.apply([account("sa:al:1", "bo"), Change::ServiceAccount("sa:al:2".into(), None)]);
+    assert_eq!((of(&next, "al"), of(&next, "bo")), (vec![], vec!["sa:al:1".to_owned(), "sa:bo:1".to_owned()]));
 }

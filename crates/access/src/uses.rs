@@ -1,0 +1,142 @@
+//! Who came last, and when: kept in memory for the control plane, which writes it down once a minute.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use iam::{LastUsed, Use};
+use rpds::HashTrieMapSync;
+
+/// The last use of each key and role since the control plane asked last.
+///
+/// A request of a key that was seen in the same minute reads one number: it takes no lock, writes nothing and allocates nothing.
+/// Each minute the first request of a key writes, and a key that is new is put into the map.
+pub struct Uses {
+    seen: ArcSwap<HashTrieMapSync<Arc<str>, Arc<Seen>>>,
+    /// Whoever puts in or takes out.
+    writing: Mutex<()>,
+}
+
+struct Seen {
+    /// Minutes since 1970; [`GONE`] once it is out of the map.
+    minute: AtomicI64,
+    used: Mutex<Use>,
+}
+
+const GONE: i64 = i64::MAX;
+
+impl Default for Uses {
+    fn default() -> Self {
+        Self { seen: ArcSwap::from_pointee(HashTrieMapSync::new_sync()), writing: Mutex::new(()) }
+    }
+}
+
+impl Uses {
+    /// Notes a use of a key or role.
+    pub(crate) fn note(&self, id: &str, now_s: i64, service: &str, region: &str) {
+        let minute = now_s.div_euclid(60);
+        if self.seen.load().get(id).is_some_and(|seen| seen.note(minute, service, region)) {
+            return;
+        }
+        let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = self.seen.load_full();
+        if seen.get(id).is_some_and(|seen| seen.note(minute, service, region)) {
+            return; // another request put it in first
+        }
+        let new = Seen { minute: AtomicI64::new(minute), used: Mutex::new(use_of(minute, service, region)) };
+        self.seen.store(Arc::new(seen.insert(id.into(), Arc::new(new))));
+    }
+
+    /// What was noted and not taken for good yet.
+    pub fn peek(&self) -> LastUsed {
+        self.seen.load().iter().map(|(id, seen)| (id.clone(), seen.used())).collect()
+    }
+
+    /// What was noted. What is older than the minute of `now_s` is forgotten with it, so that keys that are gone do not stay.
+    pub fn take(&self, now_s: i64) -> LastUsed {
+        let minute = now_s.div_euclid(60);
+        let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = (*self.seen.load_full()).clone();
+        let mut taken = Vec::new();
+        for (id, seen) in self.seen.load().iter() {
+            let of = seen.minute.load(Ordering::Acquire);
+            // A request may have come in between: then it stays.
+            let gone =
+                of < minute && seen.minute.compare_exchange(of, GONE, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+            taken.push((id.clone(), seen.used()));
+            if gone {
+                kept.remove_mut(id);
+            }
+        }
+        self.seen.store(Arc::new(kept));
+        taken.into_iter().collect()
+    }
+}
+
+impl Seen {
+    /// Notes a use; false if this is out of the map by now.
+    fn note(&self, minute: i64, service: &str, region: &str) -> bool {
+        if self.minute.load(Ordering::Relaxed) < minute {
+            let before = self.minute.fetch_max(minute, Ordering::AcqRel);
+            if before < minute {
+                let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+                if used.at_s < minute * 60 {
+                    *used = use_of(minute, service, region);
+                }
+            }
+            return before != GONE;
+        }
+        self.minute.load(Ordering::Relaxed) != GONE
+    }
+
+    fn used(&self) -> Use {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn use_of(minute: i64, service: &str, region: &str) -> Use {
+    // A gateway without a region of its own takes what the client signed, but no text without end.
+    let region = if region.len() > 64 { "" } else { region };
+    Use { at_s: minute * 60, service: service.into(), region: region.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uses_are_kept_to_the_minute_and_handed_over() {
+        let uses = Uses::default();
+        for (id, now_s, service) in [("AK1", 61, "s3"), ("AK1", 119, "iam"), ("AK2", 60, "s3"), ("AK1", 30, "sts")] {
+            uses.note(id, now_s, service, "us-east-1");
+        }
+        let of = |record: &LastUsed, id: &str| record.of(id).map(|used| (used.at_s, used.service.to_string()));
+        let record = uses.take(119);
+        assert_eq!(of(&record, "AK1"), Some((60, "s3".to_owned())));
+        uses.note("AK1", 121, "iam", "us-east-1");
+        let record = uses.take(121);
+        assert_eq!(of(&record, "AK1"), Some((120, "iam".to_owned())));
+        assert_eq!(of(&record, "AK2"), Some((60, "s3".to_owned())), "kept until it was handed over in a later minute");
+        assert_eq!(uses.take(121).len(), 1, "AK2 is of an earlier minute");
+    }
+
+    #[test]
+    fn many_threads_lose_nothing() {
+        let uses = Uses::default();
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let uses = &uses;
+                scope.spawn(move || {
+                    for number in 0..500 {
+                        uses.note(&format!("AK{}", number % 50), number, "s3", "r");
+                        uses.note(&format!("AK{thread}-{number}"), number, "s3", "r");
+                    }
+                });
+            }
+        });
+        let record = uses.take(0);
+        assert_eq!(record.len(), 50 + 4 * 500);
+        assert_eq!(record.of("AK49").map(|used| used.at_s), Some(480));
+    }
+}

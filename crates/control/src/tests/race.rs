@@ -1,0 +1,193 @@
+//! Two gateways change at the same moment what relies on each other.
+
+use std::time::Duration;
+
+use filer::fault::{Call, Fault, FaultyFiler};
+use iam::Holder;
+use store::Layout;
+
+use super::*;
+use crate::feed::tests::config;
+
+const POLICY: &str = "PolicyArn=arn:aws:iam::000000000000:policy/P";
+
+async fn slow_gateway(world: &World) -> (Arc<FaultyFiler>, Arc<Gateway>) {
+    let filer = Arc::new(FaultyFiler::new(world.filer.clone()));
+    let store = FilerStore::new(filer.clone(), Layout::new(&config(), "/buckets"));
+    (filer, Gateway::start_with(world, store, false).await)
+}
+
+/// Each row: what is there, a deletion, what begins to rely on it, and the code of whoever loses.
+fn rows() -> Vec<(Vec<String>, String, String)> {
+    let row = |calls: &[&str], deletion: &str, reliance: &str| {
+        let line = |line: &&str| line.replace("$GET", GET).replace("$POLICY", POLICY);
+        (calls.iter().map(line).collect(), line(&deletion), line(&reliance))
+    };
+    let create = "CreatePolicy&PolicyName=P&PolicyDocument=$GET";
+    vec![
+        row(&["CreateUser&UserName=bo", create], "DeletePolicy&$POLICY", "AttachUserPolicy&UserName=bo&$POLICY"),
+        row(&["CreateGroup&GroupName=g", create], "DeletePolicy&$POLICY", "AttachGroupPolicy&GroupName=g&$POLICY"),
+        row(
+            &["CreateUser&UserName=bo"],
+            "DeleteUser&UserName=bo",
+            "PutUserPolicy&UserName=bo&PolicyName=I&PolicyDocument=$GET",
+        ),
+        row(
+            &["CreateUser&UserName=bo", "CreateGroup&GroupName=g"],
+            "DeleteUser&UserName=bo",
+            "AddUserToGroup&UserName=bo&GroupName=g",
+        ),
+        row(
+            &["CreateGroup&GroupName=g"],
+            "DeleteGroup&GroupName=g",
+            "PutGroupPolicy&GroupName=g&PolicyName=I&PolicyDocument=$GET",
+        ),
+    ]
+}
+
+async fn both(world: &World, calls: &[String]) -> (Arc<FaultyFiler>, Arc<Gateway>, Arc<Gateway>) {
+    let (filer, slow) = slow_gateway(world).await;
+    let quick = Gateway::start(world, false).await;
+    for call in calls {
+        quick.ok("root", call).await;
+    }
+    // The last call made the state complete; the other gateway follows.
+    let digest = quick.follower.digest();
+    while slow.follower.digest() != digest {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    (filer, slow, quick)
+}
+
+/// Waits until the slow gateway hangs in its next write.
+async fn hanging(filer: &FaultyFiler, calls: u64) {
+    while filer.calls(Call::Transact) < calls {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_somebody_begins_to_rely_on_is_not_deleted() {
+    for (calls, deletion, reliance) in rows() {
+        let world = World::new();
+        let (filer, slow, quick) = both(&world, &calls).await;
+        // The deletion is announced and checked; before it is done somebody else relies on it.
+        filer.set(Call::Transact, Fault::After(1, Box::new(Fault::Hang)));
+        let deleting = tokio::spawn({
+            let (slow, deletion) = (slow.clone(), deletion.clone());
+            async move { slow.call("root", &deletion).await }
+        });
+        hanging(&filer, 2).await;
+        quick.ok("root", &reliance).await;
+        filer.clear();
+        let refused = deleting.await.unwrap().expect_err(&deletion);
+        assert_eq!(refused.code, "DeleteConflict", "{deletion} against {reliance}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_begins_to_rely_on_what_is_gone() {
+    for (calls, deletion, reliance) in rows() {
+        let world = World::new();
+        let (filer, slow, quick) = both(&world, &calls).await;
+        filer.set(Call::Transact, Fault::Hang);
+        let relying = tokio::spawn({
+            let (slow, reliance) = (slow.clone(), reliance.clone());
+            async move { slow.call("root", &reliance).await }
+        });
+        hanging(&filer, 1).await;
+        quick.ok("root", &deletion).await;
+        filer.clear();
+        let refused = relying.await.unwrap().expect_err(&reliance);
+        assert_eq!(refused.code, "NoSuchEntity", "{reliance} against {deletion}");
+        // Nothing of it is left.
+        let state = Gateway::start(&world, false).await.state();
+        assert_eq!(state.holder_count("P"), 0, "{reliance}");
+        assert!(state.groups_naming("bo").is_empty(), "{reliance}");
+        for holder in [Holder::User("bo".into()), Holder::Group("g".into())] {
+            assert!(state.inline_policies(&holder).is_empty(), "{reliance}");
+        }
+    }
+}
+
+/// What two writers do to one user at the same moment, and whether the state shows that both did it.
+async fn pairs_lost(world: &World, stores: [FilerStore; 2], rounds: usize) -> Vec<String> {
+    let [first, second] = stores;
+    let (one, two) = (Gateway::start_with(world, first, false).await, Gateway::start_with(world, second, false).await);
+    for n in 0..3 {
+        one.ok("root", &format!("CreatePolicy&PolicyName=P{n}&PolicyDocument={GET}")).await;
+    }
+    let mut lost = Vec::new();
+    for round in 0..rounds {
+        let (user, group) = (format!("UserName=u{round}"), format!("GroupName=g{round}"));
+        let attach =
+            |verb: &str, n: u8| format!("{verb}UserPolicy&{user}&PolicyArn=arn:aws:iam::000000000000:policy/P{n}");
+        let inline = |n: u8| format!("PutUserPolicy&{user}&PolicyName=I{n}&PolicyDocument={GET}");
+        for line in
+            [format!("CreateUser&{user}"), format!("CreateUser&UserName=v{round}"), format!("CreateGroup&{group}")]
+        {
+            one.ok("root", &line).await;
+        }
+        let pairs = [
+            (attach("Attach", 0), attach("Attach", 1)),
+            (format!("CreateAccessKey&{user}"), format!("CreateAccessKey&{user}")),
+            (inline(0), inline(1)),
+            (format!("AddUserToGroup&{group}&{user}"), format!("AddUserToGroup&{group}&UserName=v{round}")),
+            (attach("Detach", 0), attach("Attach", 2)),
+            (
+                format!("DeleteUserPolicy&{user}&PolicyName=I0"),
+                format!("TagUser&{user}&Tags.member.1.Key=k&Tags.member.1.Value=v"),
+            ),
+            (
+                format!("RemoveUserFromGroup&{group}&{user}"),
+                format!("PutGroupPolicy&{group}&PolicyName=I&PolicyDocument={GET}"),
+            ),
+        ];
+        for (left, right) in pairs {
+            let (a, b) = tokio::join!(one.call("root", &left), two.call("root", &right));
+            for (line, answer) in [(&left, a), (&right, b)] {
+                match answer {
+                    Ok(_) => {}
+                    // An earlier loss shows up as something missing.
+                    Err(error) if error.code == "NoSuchEntity" => lost.push(format!("{line}: {error}")),
+                    Err(error) if error.code == "NotImplemented" => {}
+                    Err(error) => panic!("{line}: {error}"),
+                }
+            }
+        }
+        let state = Gateway::start(world, false).await.state();
+        let (user, group) = (state.user(&format!("u{round}")).unwrap(), state.group(&format!("g{round}")).unwrap());
+        let names: std::collections::BTreeSet<&str> = user.document.policy_names.iter().map(String::as_str).collect();
+        let inline: Vec<_> = state.inline_policies(&Holder::User(user.name.clone())).into_keys().collect();
+        for (holds, what) in [
+            (names == ["P1", "P2"].into(), format!("attached {names:?}")),
+            (user.document.credentials.len() == 2, format!("{} keys", user.document.credentials.len())),
+            (inline == ["I1".into()], format!("inline {inline:?}")),
+            (group.document.members == [format!("v{round}")], format!("members {:?}", group.document.members)),
+        ] {
+            if !holds {
+                lost.push(format!("round {round}: {what}"));
+            }
+        }
+    }
+    lost
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_pairs_of_writes_at_the_same_moment_none_is_lost() {
+    let world = World::new();
+    let lost = pairs_lost(&world, [world.store(), world.store()], 20).await;
+    assert!(lost.is_empty(), "{lost:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_compare_and_swap_the_same_pairs_show_losses() {
+    let world = World::new();
+    let store = || {
+        let filer = FaultyFiler::new(world.filer.clone());
+        filer.ignore_conditions();
+        FilerStore::new(Arc::new(filer), Layout::new(&config(), "/buckets"))
+    };
+    let lost = pairs_lost(&world, [store(), store()], 20).await;
+    assert!(!lost.is_empty(), "the test cannot see a loss");
+}

@@ -1,0 +1,49 @@
+//! GetAccountSummary: how much there is in the caller's account, and the quotas that hold.
+
+use super::xml::Xml;
+use super::{Answer, Command, Outcome, Request, read};
+use crate::snapshot::{ANONYMOUS, Snapshot};
+
+pub(super) const COMMANDS: &[Command] = &[read("GetAccountSummary", get)];
+
+fn get(request: &Request<'_>, state: &Snapshot) -> Answer {
+    let account = request.caller.account;
+    let own = |owner: &ids::AccountId| *owner == account;
+    let users = state.users().filter(|user| own(&user.account) && !user.is_root && &*user.name != ANONYMOUS).count();
+    let root_keys = state.users().filter(|user| own(&user.account) && user.is_root);
+    let root_keys: usize = root_keys.map(|user| user.document.credentials.len()).sum();
+    let policies = state.policies().filter(|policy| own(&policy.account));
+    let providers = state.oidc_providers();
+    let default = state.settings().account;
+    let profiles = state.instance_profiles().filter(|profile| profile.account == account.as_str());
+    let summary = [
+        ("Users", users),
+        ("Groups", state.groups().filter(|group| own(&group.account)).count()),
+        ("Roles", state.roles().filter(|role| own(&role.account)).count()),
+        ("Policies", policies.count()),
+        ("InstanceProfiles", profiles.count()),
+        ("Providers", providers.iter().filter(|provider| own(&provider.account_or(default))).count()),
+        ("AccountAccessKeysPresent", usize::from(root_keys > 0)),
+        ("AccountPasswordPresent", 0),
+        ("AccountMFAEnabled", 0),
+        ("AccountSigningCertificatesPresent", 0),
+        ("MFADevices", 0),
+        ("MFADevicesInUse", 0),
+        ("ServerCertificates", 0),
+        ("AccessKeysPerUserQuota", super::access_key::KEYS_PER_USER),
+        ("AttachedPoliciesPerUserQuota", super::attachment::ATTACHED_POLICIES),
+        ("AttachedPoliciesPerGroupQuota", super::attachment::ATTACHED_POLICIES),
+        ("AttachedPoliciesPerRoleQuota", super::attachment::ATTACHED_POLICIES),
+        ("PolicySizeQuota", policy::PolicyKind::Identity.size_max()),
+        ("AssumeRolePolicySizeQuota", policy::PolicyKind::Trust.size_max()),
+    ];
+    let mut xml = Xml::new();
+    xml.element("SummaryMap", |xml| {
+        for (key, value) in summary {
+            xml.element("entry", |xml| {
+                xml.text("key", key).text("value", &value.to_string());
+            });
+        }
+    });
+    Ok(Outcome { changes: Vec::new(), result: Some(xml.finish()) })
+}

@@ -1,0 +1,89 @@
+//! GenerateCredentialReport, GetCredentialReport: the users of the account and their keys as CSV.
+//!
+//! Nothing is kept between the two: the report is made when it is fetched, of that moment.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+
+use super::xml::Xml;
+use super::{Answer, Command, Outcome, Request, read};
+use crate::documents::CredentialDocument;
+use crate::last_used::Use;
+use crate::snapshot::{ANONYMOUS, Snapshot, User};
+
+pub(super) const COMMANDS: &[Command] = &[read("GenerateCredentialReport", generate), read("GetCredentialReport", get)];
+
+/// AWS's columns.
+const COLUMNS: &str = "user,arn,user_creation_time,password_enabled,password_last_used,password_last_changed,\
+    password_next_rotation,mfa_active,access_key_1_active,access_key_1_last_rotated,access_key_1_last_used_date,\
+    access_key_1_last_used_region,access_key_1_last_used_service,access_key_2_active,access_key_2_last_rotated,\
+    access_key_2_last_used_date,access_key_2_last_used_region,access_key_2_last_used_service,cert_1_active,\
+    cert_1_last_rotated,cert_2_active,cert_2_last_rotated";
+
+/// The keys of a user that have columns: its oldest two.
+const KEYS: usize = 2;
+
+fn generate(_: &Request<'_>, _: &Snapshot) -> Answer {
+    let mut xml = Xml::new();
+    xml.text("State", "COMPLETE").text("Description", "The report is made when it is fetched");
+    Ok(Outcome { changes: Vec::new(), result: Some(xml.finish()) })
+}
+
+fn get(request: &Request<'_>, state: &Snapshot) -> Answer {
+    let account = request.caller.account;
+    let root = state.users().find(|user| user.is_root && user.account == account);
+    let mut report = format!("{COLUMNS}\n");
+    report += &row(request, "<root_account>", &format!("arn:aws:iam::{account}:root"), root.map(|user| &**user));
+    let users = state.users().filter(|user| user.account == account && !user.is_root && &*user.name != ANONYMOUS);
+    for user in users {
+        report += &row(request, &user.name, &user.arn, Some(user));
+    }
+    let mut xml = Xml::new();
+    xml.text("Content", &STANDARD.encode(report)).text("ReportFormat", "text/csv");
+    xml.date("GeneratedTime", request.now_s);
+    Ok(Outcome { changes: Vec::new(), result: Some(xml.finish()) })
+}
+
+fn row(request: &Request<'_>, name: &str, arn: &str, user: Option<&User>) -> String {
+    let created_s = user.map(|user| user.document.facts.created_s).unwrap_or_default();
+    let password = if name == "<root_account>" { "not_supported" } else { "FALSE" };
+    let mut fields = vec![name.to_owned(), arn.to_owned(), date(created_s)];
+    fields.extend([password, "N/A", "N/A", "N/A", "FALSE"].map(str::to_owned));
+    let created = |key: &CredentialDocument| {
+        let facts = user.map(|user| &user.document.facts);
+        facts.and_then(|facts| facts.keys_created_s.get(&key.access_key).copied()).unwrap_or(created_s)
+    };
+    let mut keys: Vec<&CredentialDocument> = user.iter().flat_map(|user| &user.document.credentials).collect();
+    keys.sort_by(|a, b| (created(a), &a.access_key).cmp(&(created(b), &b.access_key)));
+    for place in 0..KEYS {
+        let key = keys.get(place);
+        let used = key.and_then(|key| request.last_used.of(&key.access_key));
+        let of_use = |field: fn(&Use) -> String| used.map_or_else(|| "N/A".to_owned(), field);
+        fields.push(if key.is_some_and(|key| key.is_active()) { "TRUE" } else { "FALSE" }.to_owned());
+        fields.push(key.map_or_else(|| "N/A".to_owned(), |key| date(created(key))));
+        fields.push(of_use(|used| date(used.at_s)));
+        fields.push(of_use(|used| used.region.to_string()));
+        fields.push(of_use(|used| used.service.to_string()));
+    }
+    fields.extend(["FALSE", "N/A", "FALSE", "N/A"].map(str::to_owned));
+    let fields: Vec<String> = fields.iter().map(|field| quoted(field)).collect();
+    fields.join(",") + "\n"
+}
+
+/// `2026-01-31T12:00:00+00:00`; `N/A` where no time is known.
+fn date(seconds: i64) -> String {
+    match Timestamp::from_second(seconds) {
+        Ok(time) if seconds != 0 => time.to_string().replace('Z', "+00:00"),
+        _ => "N/A".to_owned(),
+    }
+}
+
+/// As RFC 4180: a name may have a comma.
+fn quoted(field: &str) -> String {
+    if field.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", field.replace('"', "\"\""))
+    } else {
+        field.to_owned()
+    }
+}
