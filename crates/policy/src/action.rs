@@ -288,6 +288,12 @@ mod tests {
         }
     }
 
+    /// Names that share a hash are found one by one; that they do not is what makes it quick.
+    #[test]
+    fn no_two_names_share_a_hash() {
+        assert!(BY_HASH.iter().zip(BY_HASH.iter().skip(1)).all(|((one, _), (next, _))| one < next));
+    }
+
     #[test]
     fn counts_of_the_reference() {
         let of = |service| Action::all().filter(|action| action.service() == service).count();
@@ -300,6 +306,8 @@ mod tests {
         for action in Action::all().step_by(7) {
             set.insert(action);
         }
+        assert_eq!(set.iter().collect::<Vec<_>>(), Action::all().step_by(7).collect::<Vec<_>>());
+        assert_eq!(set.iter().count() + set.complement().iter().count(), Action::COUNT);
         for action in Action::all() {
             assert_eq!(set.contains(action), action.index() % 7 == 0, "{action}");
             assert_ne!(set.contains(action), set.complement().contains(action), "{action}");

@@ -26,11 +26,6 @@ impl ArnPattern {
             return if pattern.is_prefix() && pattern.prefix().is_empty() { Self::Any } else { Self::Whole(pattern) };
         }
         let segments = split(tokens(text, special));
-        if segments.len() == 6
-            && segments.iter().take(5).all(|segment| matches!(segment.as_slice(), [] | [Token::Text(_)]))
-        {
-            return Self::Whole(Pattern::new(join(segments)));
-        }
         let mut segments = segments.into_iter();
         let mut next = || Pattern::new(segments.next().unwrap_or_else(|| vec![Token::Many]));
         Self::Segments(Box::new([next(), next(), next(), next(), next(), next()]))
@@ -111,22 +106,6 @@ fn push_text(segments: &mut [Vec<Token>], text: String) {
     }
 }
 
-fn join(segments: Vec<Vec<Token>>) -> Vec<Token> {
-    let mut prefix = String::new();
-    let mut rest = Vec::new();
-    for (i, segment) in segments.into_iter().enumerate() {
-        prefix.push_str(if i == 0 { "" } else { ":" });
-        for token in segment {
-            match token {
-                Token::Text(text) if rest.is_empty() => prefix.push_str(&text),
-                token => rest.push(token),
-            }
-        }
-    }
-    rest.insert(0, Token::Text(prefix));
-    rest
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,5 +137,13 @@ mod tests {
         }
         let literal = ArnPattern::new("arn:aws:s3:::${aws:username}", false);
         assert_eq!(literal.matches("arn:aws:s3:::${aws:username}", &context), Matched::Yes);
+    }
+
+    #[test]
+    fn patterns_print_as_they_were_written() {
+        for text in ["*", "arn:aws:s3:::b/*", "arn:aws:s3:*:*:b/${aws:username}?", "arn:aws:*:::*:x"] {
+            assert_eq!(ArnPattern::new(text, true).to_string(), text);
+        }
+        assert_eq!(ArnPattern::new("arn:aws:s?", true).to_string(), "arn:aws:s?:*:*:*");
     }
 }

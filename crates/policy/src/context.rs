@@ -140,4 +140,19 @@ mod tests {
         let single = |key| context.lookup(&KeyName::new(key)).and_then(|values| values.single());
         assert_eq!((single("aws:sourceIP"), single("aws:TagKeys"), single("aws:x")), (Some("10.0.0.2"), None, None));
     }
+
+    #[test]
+    fn names_that_share_a_hash_are_told_apart() {
+        let mut context = Context::new();
+        for name in ["a:one", "a:two", "a:three", "a:four"] {
+            context.set(name, name);
+        }
+        assert_eq!(context.hashes.iter().collect::<std::collections::BTreeSet<_>>().len(), 4);
+        context.hashes = SmallVec::from_elem(7, 4);
+        for name in ["a:one", "a:two", "a:three", "A:FOUR"] {
+            let found = context.find(7, name).map(|found| found.values.concat());
+            assert_eq!(found, Some(name.to_ascii_lowercase()), "{name}");
+        }
+        assert!(context.find(7, "a:five").is_none() && context.find(8, "a:one").is_none());
+    }
 }

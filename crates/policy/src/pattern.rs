@@ -167,22 +167,35 @@ impl fmt::Display for Pattern {
             Rest::Anything => f.write_str("*"),
             Rest::Glob(glob) => {
                 glob.head.fmt(f)?;
-                glob.after_star.iter().flatten().try_for_each(|run| write!(f, "*{run}"))
+                glob.middle.iter().try_for_each(|run| write!(f, "*{run}"))?;
+                glob.last.iter().try_for_each(|run| write!(f, "*{run}"))
             }
             Rest::Template(template) => template.fmt(f),
         }
     }
 }
 
-impl fmt::Display for Run {
+impl fmt::Display for Anchored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(text) => f.write_str(text),
-            Self::Search(finder) => f.write_str(&String::from_utf8_lossy(finder.needle())),
-            Self::Wild(run) => {
-                run.characters.iter().try_for_each(|character| write!(f, "{}", character.unwrap_or('?')))
-            }
+            Self::Wild(run) => run.fmt(f),
         }
+    }
+}
+
+impl fmt::Display for Floating {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(finder) => f.write_str(&String::from_utf8_lossy(finder.needle())),
+            Self::Wild(run) => run.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for WildRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.characters.iter().try_for_each(|character| write!(f, "{}", character.unwrap_or('?')))
     }
 }
 
@@ -212,56 +225,44 @@ impl fmt::Display for Template {
 #[derive(Clone, Debug)]
 struct Glob {
     /// At the beginning of the text; empty when the pattern goes on with a star.
-    head: Run,
-    /// The runs after the first star, the last of which ends the text. `None` when there is no star.
-    after_star: Option<Box<[Run]>>,
+    head: Anchored,
+    /// The runs between two stars.
+    middle: Box<[Floating]>,
+    /// After the last star, at the end of the text. `None` when there is no star.
+    last: Option<Anchored>,
 }
 
 impl Glob {
     fn new(tokens: &[Token]) -> Self {
         let mut runs = tokens.split(|token| *token == Token::Many);
-        let head = Run::anchored(runs.next().unwrap_or_default());
-        let mut after_star: Vec<Run> = Vec::new();
-        while let Some(run) = runs.next() {
-            let is_last = runs.clone().next().is_none();
-            after_star.push(if is_last { Run::anchored(run) } else { Run::floating(run) });
-        }
-        Self { head, after_star: (!after_star.is_empty()).then(|| after_star.into()) }
+        let head = Anchored::new(runs.next().unwrap_or_default());
+        let last = runs.next_back().map(Anchored::new);
+        Self { head, middle: runs.map(Floating::new).collect(), last }
     }
 
     fn matches(&self, text: &str) -> bool {
         let Some(rest) = self.head.strip_start(text) else { return false };
-        let Some((last, middle)) = self.after_star.as_deref().and_then(<[Run]>::split_last) else {
-            return rest.is_empty();
-        };
-        let Some(mut rest) = last.strip_end(rest) else { return false };
-        for run in middle {
-            match run.skip_past(rest) {
-                Some(after) => rest = after,
-                None => return false,
-            }
-        }
-        true
+        let Some(last) = &self.last else { return rest.is_empty() };
+        let rest = last.strip_end(rest);
+        rest.and_then(|rest| self.middle.iter().try_fold(rest, |rest, run| run.skip_past(rest))).is_some()
     }
 
     fn longest_literal(&self) -> Option<&[u8]> {
-        let runs = std::iter::once(&self.head).chain(self.after_star.iter().flatten());
-        runs.filter_map(Run::longest_literal).max_by_key(|literal| literal.len())
+        let anchored = std::iter::once(&self.head).chain(&self.last).filter_map(Anchored::longest_literal);
+        let floating = self.middle.iter().filter_map(Floating::longest_literal);
+        anchored.chain(floating).max_by_key(|literal| literal.len())
     }
 }
 
-/// Characters in a row, some of which may be anything.
+/// Characters in a row at the beginning or at the end of the text, some of which may be anything.
 #[derive(Clone, Debug)]
-enum Run {
+enum Anchored {
     Text(Box<str>),
-    /// Text of more than one byte that is searched for.
-    Search(Box<Finder<'static>>),
     Wild(Box<WildRun>),
 }
 
-impl Run {
-    /// A run at the beginning or at the end.
-    fn anchored(tokens: &[Token]) -> Self {
+impl Anchored {
+    fn new(tokens: &[Token]) -> Self {
         match tokens {
             [] => Self::Text(Box::default()),
             [Token::Text(text)] => Self::Text(text.as_str().into()),
@@ -269,20 +270,9 @@ impl Run {
         }
     }
 
-    /// A run between two stars.
-    fn floating(tokens: &[Token]) -> Self {
-        match Self::anchored(tokens) {
-            Self::Text(text) if text.len() > 1 => Self::Search(Box::new(Finder::new(text.as_bytes()).into_owned())),
-            other => other,
-        }
-    }
-
     fn strip_start<'a>(&self, text: &'a str) -> Option<&'a str> {
         match self {
             Self::Text(prefix) => text.strip_prefix(&**prefix),
-            Self::Search(finder) => {
-                text.as_bytes().starts_with(finder.needle()).then(|| text.get(finder.needle().len()..)).flatten()
-            }
             Self::Wild(run) => run.strip_start(text),
         }
     }
@@ -290,36 +280,46 @@ impl Run {
     fn strip_end<'a>(&self, text: &'a str) -> Option<&'a str> {
         match self {
             Self::Text(suffix) => text.strip_suffix(&**suffix),
-            Self::Search(finder) => {
-                let start = text.len().checked_sub(finder.needle().len())?;
-                text.as_bytes().ends_with(finder.needle()).then(|| text.get(..start)).flatten()
-            }
             Self::Wild(run) => run.strip_end(text),
+        }
+    }
+
+    fn longest_literal(&self) -> Option<&[u8]> {
+        match self {
+            Self::Text(text) => Some(text.as_bytes()).filter(|text| !text.is_empty()),
+            Self::Wild(run) => run.longest_literal(),
+        }
+    }
+}
+
+/// Characters in a row between two stars.
+#[derive(Clone, Debug)]
+enum Floating {
+    Text(Box<Finder<'static>>),
+    Wild(Box<WildRun>),
+}
+
+impl Floating {
+    fn new(tokens: &[Token]) -> Self {
+        match tokens {
+            [Token::Text(text)] => Self::Text(Box::new(Finder::new(text.as_bytes()).into_owned())),
+            tokens => Self::Wild(Box::new(WildRun::new(tokens))),
         }
     }
 
     /// What follows the leftmost occurrence.
     fn skip_past<'a>(&self, text: &'a str) -> Option<&'a str> {
         match self {
-            Self::Text(wanted) => {
-                let at = match wanted.as_bytes() {
-                    [byte] => memchr::memchr(*byte, text.as_bytes()),
-                    bytes => memmem::find(text.as_bytes(), bytes),
-                };
-                text.get(at? + wanted.len()..)
-            }
-            Self::Search(finder) => text.get(finder.find(text.as_bytes())? + finder.needle().len()..),
+            Self::Text(finder) => text.get(finder.find(text.as_bytes())? + finder.needle().len()..),
             Self::Wild(run) => run.skip_past(text),
         }
     }
 
     fn longest_literal(&self) -> Option<&[u8]> {
         match self {
-            Self::Text(text) => Some(text.as_bytes()),
-            Self::Search(finder) => Some(finder.needle()),
-            Self::Wild(run) => run.texts.iter().map(|text| text.as_bytes()).max_by_key(|text| text.len()),
+            Self::Text(finder) => Some(finder.needle()),
+            Self::Wild(run) => run.longest_literal(),
         }
-        .filter(|literal| !literal.is_empty())
     }
 }
 
@@ -365,6 +365,10 @@ impl WildRun {
         let masks =
             distinct.into_iter().map(|c| (c, places(&|character| character.is_none_or(|fixed| fixed == c)))).collect();
         Self { characters: characters.into(), texts: texts.into(), any, masks }
+    }
+
+    fn longest_literal(&self) -> Option<&[u8]> {
+        self.texts.iter().map(|text| text.as_bytes()).max_by_key(|text| text.len())
     }
 
     fn strip_start<'a>(&self, text: &'a str) -> Option<&'a str> {
@@ -562,6 +566,31 @@ mod tests {
         }
     }
 
+    /// What the index goes by.
+    #[test]
+    fn shapes() {
+        for (text, prefix, is_exact, is_prefix, literal) in [
+            ("", "", true, false, None),
+            ("ab", "ab", true, false, None),
+            ("ab*", "ab", false, true, None),
+            ("*", "", false, true, None),
+            ("ab**", "ab", false, true, None),
+            ("a*b", "a", false, false, Some("b")),
+            ("a*bb*ccc*dd", "a", false, false, Some("ccc")),
+            ("a?bbb*cc", "a", false, false, Some("bbb")),
+            ("a*?", "a", false, false, None),
+            ("a*b?ccc*d", "a", false, false, Some("ccc")),
+            ("a*b*c?dd", "a", false, false, Some("dd")),
+            ("*ab*", "", false, false, Some("ab")),
+            ("a${k:v}bbb", "a", false, false, None),
+        ] {
+            let pattern = pattern(text);
+            let got = (pattern.prefix(), pattern.is_exact(), pattern.is_prefix());
+            assert_eq!(got, (prefix, is_exact, is_prefix), "`{text}`");
+            assert_eq!(pattern.longest_literal(), literal.map(str::as_bytes), "`{text}`");
+        }
+    }
+
     #[test]
     fn values_of_variables_are_literal() {
         let mut context = Context::new();
@@ -575,6 +604,9 @@ mod tests {
             ("x/${k:star}/*", "x/a*c/", Matched::Yes),
             ("x/*${k:star}*", "x/1a*c2", Matched::Yes),
             ("x/*${k:star}*", "x/1abc2", Matched::No),
+            ("*${k:star}*", "a*c", Matched::Yes),
+            ("*${k:star}?*", "a*c", Matched::No),
+            ("*${k:star}?*", "za*cé", Matched::Yes),
             ("*${k:q}?", "a?b", Matched::Yes),
             ("*${k:q}?", "abc", Matched::No),
             ("*?${k:q}*x", "a?bx", Matched::Yes),
@@ -611,7 +643,7 @@ mod tests {
 
     #[test]
     fn patterns_print_as_they_were_written() {
-        for text in ["", "*", "a", "a*", "a*b?c*", "?", "x/${aws:username}/*", "${a:b, 'c'}?"] {
+        for text in ["", "*", "a", "a*", "a*b?c*", "?", "a*bb*c", "*b?", "x/${aws:username}/*", "${a:b, 'c'}?"] {
             assert_eq!(pattern(text).to_string(), text);
         }
     }
