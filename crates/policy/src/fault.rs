@@ -42,6 +42,7 @@ pub(crate) enum Rule {
     ConditionKey,
     ConditionFit,
     ConditionValue,
+    SidCharacters,
     SidDouble,
     Size(usize),
 }
@@ -56,6 +57,9 @@ pub(crate) struct Fault {
     /// The text at fault, where AWS's message repeats it.
     pub subject: String,
 }
+
+const SID_CHARACTERS: &str =
+    "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular expression [0-9A-Za-z]*";
 
 impl Fault {
     pub fn new(rule: Rule, path: impl Into<String>, hint: impl Into<String>) -> Self {
@@ -114,6 +118,7 @@ impl Fault {
             Rule::ConditionKey => "Policy has an invalid condition key".into(),
             Rule::ConditionFit => "Conditions do not apply to combination of actions and resources in statement".into(),
             Rule::ConditionValue => "Policy has an invalid condition value".into(),
+            Rule::SidCharacters => SID_CHARACTERS.into(),
             Rule::SidDouble => "Statement IDs (SID) in a single policy must be unique.".into(),
             Rule::Size(max) => format!("The policy is larger than the {max} bytes allowed"),
         }
@@ -139,6 +144,7 @@ impl Fault {
             Rule::TrustAction => "AssumeRole policy may only specify STS AssumeRole actions.".into(),
             Rule::ResourceArn => format!("Resource {subject} must be in ARN format or \"*\"."),
             Rule::ResourceWords => String::new(),
+            Rule::SidCharacters => SID_CHARACTERS.into(),
             Rule::SidDouble => "Statement IDs (SID) in a single policy must be unique.".into(),
             Rule::Size(max) => match kind {
                 PolicyKind::Trust => format!("Cannot exceed quota for ACLSizePerRole: {max}"),

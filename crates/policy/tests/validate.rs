@@ -88,6 +88,176 @@ fn refusals_say_where_and_what_was_meant() {
     }
 }
 
+/// The beginnings are AWS's own words.
+#[test]
+fn each_api_refuses_in_its_own_words() {
+    use PolicyKind::{Bucket, Identity, Session, Trust};
+    let to_all = r#""Effect":"Allow","Principal":"*""#;
+    for (kind, statement, words) in [
+        (
+            Identity,
+            r#""Effect":"Allow","Action":"s3:Get:Object","Resource":"*""#,
+            "Actions/Condition can contain only one colon.",
+        ),
+        (
+            Identity,
+            r#""Effect":"Allow","Action":"GetObject","Resource":"*""#,
+            "Actions/Conditions must be prefaced by a vendor",
+        ),
+        (Identity, r#""Effect":"Allow","Action":"s_3:GetObject","Resource":"*""#, "Vendor s_3 is not valid"),
+        (Identity, r#""Effect":"Allow","Action":"s3:*","Resource":"b""#, "Resource b must be in ARN format or \"*\"."),
+        (Identity, r#""Effect":"Allow","Action":[],"Resource":"*""#, "Policy statement must contain actions."),
+        (Identity, r#""Effect":"Allow","Action":"s3:*","Resource":[]"#, "Policy statement must contain resources."),
+        (
+            Identity,
+            r#""Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"*""#,
+            "Policy document should not specify a principal.",
+        ),
+        (Identity, r#""Effect":"allow","Action":"s3:*","Resource":"*""#, "The policy failed legacy parsing"),
+        (Identity, r#""Effect":"Permit","Action":"s3:*","Resource":"*""#, "Syntax errors in policy."),
+        (
+            Identity,
+            r#""Sid":"a b","Effect":"Allow","Action":"s3:*","Resource":"*""#,
+            "Statement IDs (SID) must be alpha-numeric.",
+        ),
+        (
+            Identity,
+            r#""Sid":"A","Effect":"Allow","Action":"s3:*","Resource":"*"},{"Sid":"A","Effect":"Deny","Action":"s3:*","Resource":"*""#,
+            "Statement IDs (SID) in a single policy must be unique.",
+        ),
+        (
+            Session,
+            r#""Sid":"a-b","Effect":"Allow","Action":"s3:*","Resource":"*""#,
+            "Statement IDs (SID) must be alpha-numeric.",
+        ),
+        (Session, r#""Effect":"Allow","Action":"s3:*""#, "Policy statement must contain resources."),
+        (Trust, r#""Effect":"Allow","Action":"sts:AssumeRole""#, "Missing required field Principal"),
+        (
+            Trust,
+            r#""Effect":"Allow","NotPrincipal":{"AWS":"111122223333"},"Action":"sts:AssumeRole""#,
+            "Has prohibited field NotPrincipal.",
+        ),
+        (
+            Trust,
+            r#""Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:role/*"},"Action":"sts:AssumeRole""#,
+            r#"Invalid principal in policy: "AWS":"arn:aws:iam::111122223333:role/*""#,
+        ),
+        (
+            Trust,
+            r#""Effect":"Allow","Principal":{"Service":"s3"},"Action":"sts:AssumeRole""#,
+            r#"Invalid principal in policy: "Service":"s3""#,
+        ),
+        (
+            Trust,
+            r#""Effect":"Allow","Principal":{"Federated":"x"},"Action":"sts:AssumeRole""#,
+            r#"Invalid principal in policy: "Federated":"x""#,
+        ),
+        (
+            Trust,
+            r#""Effect":"Allow","Principal":{"CanonicalUser":"x"},"Action":"sts:AssumeRole""#,
+            r#"Invalid principal in policy: "CanonicalUser":"x""#,
+        ),
+        (
+            Trust,
+            r#""Effect":"Allow","Principal":"*","Action":"sts:AssumeRole","Resource":"*""#,
+            "Has prohibited field Resource.",
+        ),
+        (
+            Trust,
+            r#""Effect":"Allow","Principal":"*","Action":"sts:AssumeRole","NotResource":"*""#,
+            "Has prohibited field NotResource.",
+        ),
+        (
+            Trust,
+            r#""Effect":"Allow","Principal":"*","Action":"*""#,
+            "AssumeRole policy may only specify STS AssumeRole actions.",
+        ),
+        (
+            Trust,
+            r#""Effect":"Allow","Principal":"*","Action":["sts:AssumeRole","sts:GetFederationToken"]"#,
+            "AssumeRole policy may only specify STS AssumeRole actions.",
+        ),
+        (
+            Trust,
+            r#""Effect":"Allow","Principal":"*","NotAction":"sts:AssumeRole""#,
+            "AssumeRole policy may only specify STS AssumeRole actions.",
+        ),
+        (
+            Trust,
+            r#""Sid":"a.b","Effect":"Allow","Principal":"*","Action":"sts:AssumeRole""#,
+            "Statement IDs (SID) must be alpha-numeric.",
+        ),
+        (Trust, r#""Effect":"Allow","Principal":"*""#, "Policy statement must contain actions."),
+        (Bucket, r#""Effect":"Allow","Action":"s3:*","Resource":"arn:aws:s3:::b""#, "Missing required field Principal"),
+        (Bucket, r#""Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::b""#, "Missing required field Effect"),
+        (
+            Bucket,
+            r#""Effect":"Allow","NotPrincipal":"*","Action":"s3:*","Resource":"arn:aws:s3:::b""#,
+            "Allow with NotPrincipal is not allowed.",
+        ),
+        (Bucket, &format!(r#"{to_all},"Resource":"arn:aws:s3:::b""#), "Missing required field Action"),
+        (Bucket, &format!(r#"{to_all},"Action":"s3:*""#), "Missing required field Resource"),
+        (
+            Bucket,
+            r#""Effect":"Permit","Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::b""#,
+            "Invalid effect: Permit",
+        ),
+        (
+            Bucket,
+            &format!(r#"{to_all},"Action":"s3:*","Resource":"arn:aws:s3:::b","Conditions":{{}}"#),
+            "Unknown field Conditions",
+        ),
+        (
+            Bucket,
+            &format!(
+                r#"{to_all},"Action":"s3:*","Resource":"arn:aws:s3:::b","Condition":{{"StringEqual":{{"aws:username":"a"}}}}"#
+            ),
+            "Invalid Condition type : StringEqual",
+        ),
+        (
+            Bucket,
+            &format!(
+                r#"{to_all},"Action":"s3:*","Resource":"arn:aws:s3:::b","Condition":{{"StringEquals":{{"aws:nope":"a"}}}}"#
+            ),
+            "Policy has an invalid condition key",
+        ),
+        (
+            Bucket,
+            &format!(
+                r#"{to_all},"Action":"s3:*","Resource":"arn:aws:s3:::b","Condition":{{"Bool":{{"aws:SecureTransport":"x"}}}}"#
+            ),
+            "Policy has an invalid condition value",
+        ),
+    ] {
+        let error = refused(kind, &format!(r#"{{"Version":"2012-10-17","Statement":[{{{statement}}}]}}"#));
+        assert!(error.message().starts_with(words), "{kind:?} {statement}: {error}");
+    }
+    let text = r#"{"Version":"x","Statement":[]}"#;
+    for (kind, words) in [
+        (Identity, "Syntax errors in policy."),
+        (Bucket, "The policy must contain a valid version string"),
+        (Trust, "The policy must contain a valid version string"),
+    ] {
+        assert!(refused(kind, text).message().starts_with(words), "{kind:?}");
+    }
+    let empty = r#"{"Version":"2012-10-17","Statement":[]}"#;
+    assert!(refused(Bucket, empty).message().starts_with("Could not parse the policy: Statement is empty!"));
+    assert!(refused(Trust, "{").message().starts_with("This policy contains invalid Json"));
+    assert!(refused(Trust, "[]").message().starts_with("This policy contains invalid Json"));
+    // The underscore is in no regular expression of AWS's message, and taken all the same; S3 takes any text.
+    for (kind, statement) in [
+        (Identity, r#""Sid":"a_1","Effect":"Allow","Action":"s3:*","Resource":"*""#),
+        (
+            Identity,
+            r#""Sid":"","Effect":"Allow","Action":"s3:*","Resource":"*"},{"Sid":"","Effect":"Allow","Action":"s3:*","Resource":"*""#,
+        ),
+        (Bucket, r#""Sid":"to all","Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::b""#),
+    ] {
+        let text = format!(r#"{{"Version":"2012-10-17","Statement":[{{{statement}}}]}}"#);
+        assert!(Policy::parse(kind, &text).is_ok(), "{text}");
+    }
+}
+
 #[test]
 fn bucket_policies_are_of_their_bucket() {
     let text = |principal: &str, action: &str, resource: &str, condition: &str| {
@@ -145,6 +315,27 @@ fn bucket_policies_are_of_their_bucket() {
         (r#"{"AWS":"AIDAEXAMPLE"}"#, r#""s3:*""#, own, "", Some("Invalid principal in policy")),
         (r#"{"Aws":"111122223333"}"#, r#""s3:*""#, own, "", Some("did you mean `AWS`?")),
         (r#"{"Service":"*"}"#, r#""s3:*""#, own, "", Some("logging.s3.amazonaws.com")),
+        (
+            r#"{"AWS":"arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity E1ABC"}"#,
+            r#""s3:*""#,
+            own,
+            "",
+            None,
+        ),
+        (
+            r#"{"AWS":"arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity *"}"#,
+            r#""s3:*""#,
+            own,
+            "",
+            Some("Invalid principal in policy"),
+        ),
+        (
+            r#"{"AWS":"arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity "}"#,
+            r#""s3:*""#,
+            own,
+            "",
+            Some("Invalid principal in policy"),
+        ),
     ] {
         let text = text(principal, action, resource, condition);
         match (Policy::parse_bucket("b", &text), want) {

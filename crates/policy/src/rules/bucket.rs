@@ -55,7 +55,9 @@ pub(super) fn principal(name: &PrincipalName) -> Result<(), Fault> {
     let plain = !text.contains(['*', '?']) && !text.contains(char::is_whitespace);
     let fits = match name.kind {
         PrincipalKind::Everyone => true,
-        PrincipalKind::Aws => Named::new(name) != Named::Nobody && !has_empty_account(text),
+        PrincipalKind::Aws => {
+            (Named::new(name) != Named::Nobody && !has_empty_account(text)) || is_origin_access_identity(text)
+        }
         PrincipalKind::Service | PrincipalKind::Federated => plain && text.contains('.'),
         PrincipalKind::CanonicalUser => text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()),
     };
@@ -75,6 +77,12 @@ pub(super) fn principal(name: &PrincipalName) -> Result<(), Fault> {
         _ => "64 hexadecimal digits are expected",
     };
     Err(Fault::new(Rule::Principal, &name.path, hint).about(&format!("\"{label}\":\"{text}\"")))
+}
+
+/// How CloudFront's older origin access identities are written; they are accepted as S3 does, and name nobody here.
+fn is_origin_access_identity(arn: &str) -> bool {
+    let id = arn.strip_prefix("arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity ");
+    id.is_some_and(|id| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
 fn has_empty_account(arn: &str) -> bool {

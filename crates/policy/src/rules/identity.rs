@@ -29,7 +29,7 @@ pub(super) fn check(kind: PolicyKind, document: &Document) -> Result<(), Fault> 
     if kind != PolicyKind::Session && !document.version.has_variables() {
         return Err(Fault::new(Rule::OldVersion, "Version", "write \"Version\": \"2012-10-17\""));
     }
-    unique_sids(document)?;
+    sids(document)?;
     for (i, statement) in document.statements.iter().enumerate() {
         let path = document.path(i);
         if statement.principal.is_some() {
@@ -58,16 +58,18 @@ pub(super) fn check(kind: PolicyKind, document: &Document) -> Result<(), Fault> 
     Ok(())
 }
 
-pub(super) fn unique_sids(document: &Document) -> Result<(), Fault> {
+/// IAM's rule for the Sids of a document: letters and digits, each once. (S3 takes others, and takes them twice.)
+pub(super) fn sids(document: &Document) -> Result<(), Fault> {
     let mut seen: Vec<&str> = Vec::new();
     for (i, statement) in document.statements.iter().enumerate() {
         let Some(sid) = statement.sid.as_deref().filter(|sid| !sid.is_empty()) else { continue };
+        let path = format!("{}.Sid", document.path(i));
+        // The message does not know the underscore; CreatePolicy takes it.
+        if let Some(other) = sid.chars().find(|character| !character.is_ascii_alphanumeric() && *character != '_') {
+            return Err(Fault::new(Rule::SidCharacters, path, format!("`{sid}` has a `{other}`")));
+        }
         if seen.contains(&sid) {
-            return Err(Fault::new(
-                Rule::SidDouble,
-                format!("{}.Sid", document.path(i)),
-                format!("`{sid}` occurs twice"),
-            ));
+            return Err(Fault::new(Rule::SidDouble, path, format!("`{sid}` occurs twice")));
         }
         seen.push(sid);
     }

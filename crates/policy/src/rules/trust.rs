@@ -1,7 +1,7 @@
 //! CreateRole and UpdateAssumeRolePolicy.
 
 use super::bucket::principal;
-use super::identity::unique_sids;
+use super::identity::sids;
 use crate::action::Action;
 use crate::action_element::actions_of;
 use crate::fault::{Fault, Rule};
@@ -17,7 +17,7 @@ const TRUST_ACTIONS: [&str; 6] = [
 ];
 
 pub(super) fn check(document: &Document) -> Result<(), Fault> {
-    unique_sids(document)?;
+    sids(document)?;
     for (i, statement) in document.statements.iter().enumerate() {
         let path = document.path(i);
         if let Some(resource) = &statement.resource {
