@@ -129,11 +129,23 @@ fn resource_of(action: Action, params: &Params<'_>, caller: &QueryCaller<'_>) ->
         IamSamlProvider => arn("SAMLProviderArn"),
         IamMfa => arn("SerialNumber"),
         StsRole => arn("RoleArn"),
-        StsRootUser => arn("TargetPrincipal"),
+        StsRootUser => root_of(arn("TargetPrincipal")?),
         StsFederatedUser => {
             Ok(format!("arn:aws:sts::{}:federated-user/{}", caller.account, checked("Name", params.name("Name")?)?))
         }
         _ => Ok(String::from("*")),
+    }
+}
+
+/// AssumeRoot takes the number of the account as well as the ARN of its root user.
+fn root_of(target: String) -> Result<String, QueryError> {
+    match target.parse::<AccountId>() {
+        Ok(account) => Ok(format!("arn:aws:iam::{account}:root")),
+        Err(_) if target.starts_with("arn:") => Ok(target),
+        Err(_) => Err(QueryError::ValidationError {
+            name: "TargetPrincipal",
+            expected: "an account number, or the ARN of its root",
+        }),
     }
 }
 
@@ -273,8 +285,8 @@ fn checked_path(path: &str) -> Result<&str, QueryError> {
 }
 
 /// Sets the condition keys that a call of IAM or STS itself carries: `iam:PolicyARN`, `iam:PermissionsBoundary`,
-/// `aws:RequestTag/*`, `aws:TagKeys`, `sts:RoleSessionName`, `sts:ExternalId`, `sts:SourceIdentity`, `sts:TransitiveTagKeys`,
-/// `sts:DurationSeconds`. Tags of entities and claims of tokens are set by whoever knows them.
+/// `iam:AWSServiceName`, `iam:ServiceSpecificCredential*`, `aws:RequestTag/*`, `aws:TagKeys`, `sts:RoleSessionName`,
+/// `sts:ExternalId`, `sts:SourceIdentity`, `sts:TransitiveTagKeys`, `sts:DurationSeconds`, `sts:TaskPolicyArn`. Tags of entities and claims of tokens are set by whoever knows them.
 pub fn set_query_condition_keys(params: &[(String, String)], context: &mut Context) -> Result<(), QueryError> {
     let params = Params::new(params)?;
     let action = params.get("Action").unwrap_or_default();
@@ -299,8 +311,16 @@ pub fn set_query_condition_keys(params: &[(String, String)], context: &mut Conte
     if let Some(policy) = params.get("PolicyArn").filter(|_| changes_attachment) {
         context.set("iam:PolicyARN", policy);
     }
-    if let Some(boundary) = params.get("PermissionsBoundary") {
-        context.set("iam:PermissionsBoundary", boundary);
+    for (of, parameter, key) in [
+        (None, "PermissionsBoundary", "iam:PermissionsBoundary"),
+        (Some("CreateServiceLinkedRole"), "AWSServiceName", "iam:AWSServiceName"),
+        (Some("CreateServiceSpecificCredential"), "ServiceName", "iam:ServiceSpecificCredentialServiceName"),
+        (Some("CreateServiceSpecificCredential"), "CredentialAgeDays", "iam:ServiceSpecificCredentialAgeDays"),
+        (Some("AssumeRoot"), "TaskPolicyArn.arn", "sts:TaskPolicyArn"),
+    ] {
+        if let Some(value) = params.get(parameter).filter(|_| of.is_none_or(|of| of == action)) {
+            context.set(key, value);
+        }
     }
     let tags = params.tags();
     for (key, value) in &tags {

@@ -137,6 +137,30 @@ fn permissions_of_the_query_apis() {
         &[],
     );
     check(
+        &q("Action=CreateServiceLinkedRole&AWSServiceName=replication.s3.amazonaws.com"),
+        &["iam:CreateServiceLinkedRole arn:aws:iam::111122223333:role/aws-service-role/replication.s3.amazonaws.com/*"],
+        &[("iam:AWSServiceName", json!("replication.s3.amazonaws.com"))],
+    );
+    check(
+        &q(
+            "Action=CreateServiceSpecificCredential&UserName=bob&ServiceName=codecommit.amazonaws.com&CredentialAgeDays=30",
+        ),
+        &[&format!("iam:CreateServiceSpecificCredential {}", user("bob"))],
+        &[
+            ("iam:ServiceSpecificCredentialServiceName", json!("codecommit.amazonaws.com")),
+            ("iam:ServiceSpecificCredentialAgeDays", json!("30")),
+        ],
+    );
+    for target in ["444455556666", "arn:aws:iam::444455556666:root"] {
+        check(
+            &q(&format!(
+                "Action=AssumeRoot&TargetPrincipal={target}&TaskPolicyArn.arn=arn:aws:iam::aws:policy/root-task/S3UnlockBucketPolicy"
+            )),
+            &["sts:AssumeRoot arn:aws:iam::444455556666:root"],
+            &[("sts:TaskPolicyArn", json!("arn:aws:iam::aws:policy/root-task/S3UnlockBucketPolicy"))],
+        );
+    }
+    check(
         &q("Action=AttachRolePolicy&RoleName=r&PolicyArn=arn:aws:iam::111122223333:policy/p"),
         &["iam:AttachRolePolicy arn:aws:iam::111122223333:role/r"],
         &[("iam:PolicyARN", json!("arn:aws:iam::111122223333:policy/p"))],
@@ -225,6 +249,7 @@ fn rows_that_cannot_be_judged_give_an_error() {
         r#"{"id":"x","method":"GET","path":"/../k"}"#,
         r#"{"id":"x","method":"G ET","path":"/bkt"}"#,
         r#"{"id":"x","service":"iam","method":"POST","path":"/","body":"Action=PassRole"}"#,
+        r#"{"id":"x","service":"sts","method":"POST","path":"/","body":"Action=AssumeRoot&TargetPrincipal=4444"}"#,
         r#"{"id":"x","service":"iam","method":"POST","path":"/","body":"Action=listusers"}"#,
         r#"{"id":"x","service":"iam","method":"POST","path":"/","body":"Action=GetUser&UserName=a%2Fb"}"#,
         r#"{"id":"x","service":"iam","method":"POST","path":"/","body":"Action=GetUser&UserName=*"}"#,
