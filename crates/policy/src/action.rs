@@ -113,6 +113,28 @@ impl Action {
         self.facts().level
     }
 
+    /// Service and access level, like `s3:Read`: what metrics count decisions by.
+    pub fn group(self) -> &'static str {
+        use Level::*;
+        match (self.service(), self.level()) {
+            ("s3", List) => "s3:List",
+            ("s3", Read) => "s3:Read",
+            ("s3", Write) => "s3:Write",
+            ("s3", Tagging) => "s3:Tagging",
+            ("s3", Permissions) => "s3:Permissions",
+            ("iam", List) => "iam:List",
+            ("iam", Read) => "iam:Read",
+            ("iam", Write) => "iam:Write",
+            ("iam", Tagging) => "iam:Tagging",
+            ("iam", Permissions) => "iam:Permissions",
+            (_, List) => "sts:List",
+            (_, Read) => "sts:Read",
+            (_, Write) => "sts:Write",
+            (_, Tagging) => "sts:Tagging",
+            (_, Permissions) => "sts:Permissions",
+        }
+    }
+
     /// The types of resource that the action applies to; none for actions that take `*` only.
     pub fn resource_types(self) -> &'static [ResourceType] {
         self.facts().resources
@@ -292,6 +314,13 @@ mod tests {
     #[test]
     fn no_two_names_share_a_hash() {
         assert!(BY_HASH.iter().zip(BY_HASH.iter().skip(1)).all(|((one, _), (next, _))| one < next));
+    }
+
+    #[test]
+    fn groups_are_service_and_access_level() {
+        for action in Action::all() {
+            assert_eq!(action.group(), format!("{}:{:?}", action.service(), action.level()), "{action}");
+        }
     }
 
     #[test]

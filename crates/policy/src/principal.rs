@@ -170,6 +170,13 @@ mod tests {
             "arn:aws:iam::111122223333:role/app",
             "arn:aws:sts::111122223333:assumed-role/app",
             "arn:aws:sts::111122223333:assumed-role//s",
+            "arn:aws:sts::111122223333:assumed-role/app/",
+            "arn:aws:sts::111122223333:federated-user/",
+            "arn:aws:sts::111122223333:user/alice",
+            "arn:aws:iam::111122223333:assumed-role/app/s1",
+            "arn:aws:iam::111122223333:rooted",
+            "arn::iam::111122223333:root",
+            "logging.s3 .amazonaws.com",
             "arn:aws:iam:us-east-1:111122223333:root",
             "arn:aws:iam",
         ] {

@@ -353,6 +353,73 @@ fn bucket_policies_are_of_their_bucket() {
 }
 
 #[test]
+fn principals_that_a_policy_may_name() {
+    for (kind, name, want) in [
+        ("AWS", "*", true),
+        ("AWS", "111122223333", true),
+        ("AWS", "arn:aws:iam::111122223333:root", true),
+        ("AWS", "arn:aws:iam::111122223333:user/alice", true),
+        ("AWS", "arn:aws:iam::111122223333:user/a/b/alice", true),
+        ("AWS", "arn:aws:iam::111122223333:role/a/app", true),
+        ("AWS", "arn:aws-cn:iam::111122223333:role/app", true),
+        ("AWS", "arn:aws:sts::111122223333:assumed-role/app/s1", true),
+        ("AWS", "arn:aws:sts::111122223333:federated-user/bob", true),
+        ("AWS", "", false),
+        ("AWS", "alice", false),
+        ("AWS", "11112222333", false),
+        ("AWS", "1111222233334", false),
+        ("AWS", "11112222333x", false),
+        ("AWS", "arx:aws:iam::111122223333:root", false),
+        ("AWS", "arn:gcp:iam::111122223333:root", false),
+        ("AWS", "arn:aws:iam:us-east-1:111122223333:root", false),
+        ("AWS", "arn:aws:iam::1111:root", false),
+        ("AWS", "arn:aws:iam:::root", false),
+        ("AWS", "arn:aws:iam::111122223333:rooted", false),
+        ("AWS", "arn:aws:iam::111122223333:root/", false),
+        ("AWS", "arn:aws:iam::111122223333:root/x", false),
+        ("AWS", "arn:aws:sts::111122223333:root", false),
+        ("AWS", "arn:aws:iam::111122223333:user", false),
+        ("AWS", "arn:aws:iam::111122223333:user/", false),
+        ("AWS", "arn:aws:iam::111122223333:user/a/", false),
+        ("AWS", "arn:aws:iam::111122223333:user/al*", false),
+        ("AWS", "arn:aws:iam::111122223333:user/al?ce", false),
+        ("AWS", "arn:aws:iam::111122223333:role", false),
+        ("AWS", "arn:aws:iam::111122223333:role/", false),
+        ("AWS", "arn:aws:iam::111122223333:role/a/", false),
+        ("AWS", "arn:aws:iam::111122223333:group/g", false),
+        ("AWS", "arn:aws:sts::111122223333:user/alice", false),
+        ("AWS", "arn:aws:sts::111122223333:assumed-role/app", false),
+        ("AWS", "arn:aws:sts::111122223333:assumed-role/app/", false),
+        ("AWS", "arn:aws:sts::111122223333:assumed-role//s1", false),
+        ("AWS", "arn:aws:sts::111122223333:assumed-role/a/app/s1", false),
+        ("AWS", "arn:aws:iam::111122223333:assumed-role/app/s1", false),
+        ("AWS", "arn:aws:sts::111122223333:federated-user/", false),
+        ("AWS", "arn:aws:iam::111122223333:federated-user/bob", false),
+        ("Service", "logging.s3.amazonaws.com", true),
+        ("Service", "logging", false),
+        ("Service", "*.amazonaws.com", false),
+        ("Service", "s?.amazonaws.com", false),
+        ("Service", "s3 .amazonaws.com", false),
+        ("Federated", "accounts.google.com", true),
+        ("Federated", "arn:aws:iam::111122223333:oidc-provider/idp.example.com", true),
+        ("Federated", "arn:aws:iam::111122223333:saml-provider/corp", true),
+        ("Federated", "arn:aws:iam::111122223333:saml-provider/*", false),
+        ("Federated", "arx:aws:iam::111122223333:saml-provider/corp", false),
+        ("Federated", "arn:aws:iam::111122223333:provider/corp", false),
+        ("Federated", "google", false),
+        ("CanonicalUser", "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be", true),
+        ("CanonicalUser", "79A59DF900B949E55D96A1E698FBACEDFD6E09D98EACF8F8D5218E7CD47EF2BE", true),
+        ("CanonicalUser", "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2b", false),
+        ("CanonicalUser", "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2bg", false),
+    ] {
+        let text = format!(
+            r#"{{"Statement":{{"Effect":"Deny","Principal":{{"{kind}":"{name}"}},"Action":"s3:*","Resource":"arn:aws:s3:::b/*"}}}}"#
+        );
+        assert_eq!(Policy::parse_bucket("b", &text).is_ok(), want, "{kind} `{name}`");
+    }
+}
+
+#[test]
 fn sizes_are_bounded() {
     let padded = |spaces: usize, letters: usize| {
         let sid = "x".repeat(letters);
@@ -489,6 +556,107 @@ fn findings() {
             vec![(Warning, "Version", "2012-10-17"), (Warning, "Statement.NotPrincipal", "ArnNotEquals"), (Error, "Statement.Resource[0]", "2012-10-17")],
         ),
         (Bucket, "{".to_owned(), vec![(Error, "line 1 column 1", "correct it")]),
+        (
+            Identity,
+            identity(r#""Effect":"Allow","Action":["s3:GetObject","s3:getobject"],"Resource":"*""#),
+            vec![(Suggestion, "Statement[0].Action[1]", "leave it out")],
+        ),
+        (
+            Identity,
+            identity(r#""Effect":"Allow","Action":["s3:GetObject","s3:*"],"Resource":"*""#),
+            vec![(Suggestion, "Statement[0].Action[0]", "leave it out")],
+        ),
+        (Identity, identity(r#""Effect":"Deny","Action":["s3:GetObject","s3:*"],"Resource":"*""#), vec![]),
+        (
+            Identity,
+            identity(r#""Effect":"Allow","NotAction":["s3:GetObject","s3:*"],"Resource":"*""#),
+            vec![(SecurityWarning, "Statement[0].NotAction", "name the actions")],
+        ),
+        (Identity, identity(r#""Effect":"Allow","Action":["ec2:Run*","ec2:*"],"Resource":"*""#), vec![]),
+        (Identity, identity(r#""Effect":"Allow","Action":"sts:Nope","Resource":"*""#), vec![(Error, "Statement[0].Action[0]", "")]),
+        (Boundary, identity(r#""Effect":"Allow","NotAction":"iam:*","Resource":"*""#), vec![]),
+        (Identity, identity(r#""Effect":"Deny","NotAction":"iam:*","Resource":"*""#), vec![]),
+        (Identity, identity(r#""Effect":"Deny","Action":"s3:GetObject","NotResource":"arn:aws:s3:::b/*""#), vec![]),
+        (Identity, identity(r#""Effect":"Allow","Action":"*","Resource":"*""#), vec![(SecurityWarning, "Statement[0].Resource", "iam:PassRole")]),
+        (Identity, identity(r#""Effect":"Allow","Action":"iam:*","Resource":"*""#), vec![(SecurityWarning, "Statement[0].Resource", "iam:PassRole")]),
+        (Boundary, identity(r#""Effect":"Allow","Action":"*","Resource":"*""#), vec![]),
+        (Identity, identity(r#""Effect":"Deny","Action":"iam:PassRole","Resource":"*""#), vec![]),
+        (Identity, identity(r#""Effect":"Allow","Action":"iam:PassRole","Resource":"arn:aws:iam::111122223333:role/a""#), vec![]),
+        (Identity, identity(r#""Effect":"Allow","Action":"iam:GetRole","Resource":"*""#), vec![]),
+        (
+            Identity,
+            identity(r#""Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3""#),
+            vec![(Warning, "Statement[0].Resource[0]", "in full")],
+        ),
+        (
+            Identity,
+            identity(&format!(r#"{fixed},"Condition":{{"StringEquals":{{"aws:username":[]}}}}"#)),
+            vec![(Warning, "Statement[0].Condition.StringEquals.aws:username", "add values")],
+        ),
+        (Identity, identity(&format!(r#"{fixed},"Condition":{{"StringEquals":{{"aws:username":"a${{*}}"}}}}"#)), vec![]),
+        (Identity, identity(&format!(r#"{fixed},"Condition":{{"StringLike":{{"aws:username":"a*"}}}}"#)), vec![]),
+        (Identity, identity(&format!(r#"{fixed},"Condition":{{"Null":{{"aws:TagKeys":"true"}}}}"#)), vec![]),
+        (Identity, identity(&format!(r#"{fixed},"Condition":{{"ForAnyValue:StringLike":{{"aws:TagKeys":"a*"}}}}"#)), vec![]),
+        (
+            Identity,
+            identity(&format!(r#"{fixed},"Condition":{{"ForAllValues:StringLike":{{"aws:TagKeys":"a*"}},"Null":{{"aws:TagKeys":"true"}}}}"#)),
+            vec![(SecurityWarning, "Statement[0].Condition.ForAllValues:StringLike.aws:TagKeys", "Null")],
+        ),
+        (
+            Identity,
+            identity(&format!(r#"{fixed},"Condition":{{"ForAllValues:StringLike":{{"aws:TagKeys":"a*"}},"Null":{{"aws:username":"false"}}}}"#)),
+            vec![(SecurityWarning, "Statement[0].Condition.ForAllValues:StringLike.aws:TagKeys", "Null")],
+        ),
+        (
+            Identity,
+            identity(r#""Effect":"Deny","Action":"s3:GetObject","Resource":"*","Condition":{"ForAllValues:StringLike":{"aws:TagKeys":"a*"}}"#),
+            vec![],
+        ),
+        (
+            Identity,
+            identity(&format!(r#"{fixed},"Condition":{{"StringEquals":{{"s3:prefix":"${{aws:usrname}}"}},"ArnLike":{{"aws:SourceArn":"arn:aws:s3:::${{aws:usrname}}"}}}}"#)),
+            vec![
+                (Error, "Statement[0].Condition.StringEquals.s3:prefix", "${aws:username}"),
+                (Error, "Statement[0].Condition.ArnLike.aws:SourceArn", "${aws:username}"),
+            ],
+        ),
+        (
+            Identity,
+            identity(&format!(r#"{fixed},"Condition":{{"DateLessThan":{{"aws:CurrentTime":"soon"}},"Bool":{{"aws:SecureTransport":"yes"}},"IpAddress":{{"aws:SourceIp":"home"}},"BinaryEquals":{{"a:b":"!"}}}}"#)),
+            vec![
+                (Error, "Statement[0].Condition.DateLessThan.aws:CurrentTime", "correct it"),
+                (Error, "Statement[0].Condition.DateLessThan.aws:CurrentTime", "a date"),
+                (Error, "Statement[0].Condition.Bool.aws:SecureTransport", "true or false"),
+                (Error, "Statement[0].Condition.IpAddress.aws:SourceIp", "203.0.113.0/24"),
+                (Error, "Statement[0].Condition.BinaryEquals.a:b", "base-64"),
+            ],
+        ),
+        (
+            Trust,
+            r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"aws:PrincipalOrgID":"o-1"}}}}"#.to_owned(),
+            vec![],
+        ),
+        (Trust, r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Principal":"*","Action":"sts:AssumeRole"}}"#.to_owned(), vec![]),
+        (
+            Trust,
+            r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"Federated":"accounts.google.com"},"Action":"sts:AssumeRoleWithWebIdentity","Condition":{"StringEquals":{"accounts.google.com:SUB":"1"}}}}"#.to_owned(),
+            vec![],
+        ),
+        (
+            Trust,
+            r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"Federated":"arn:aws:iam::111122223333:saml-provider/p"},"Action":"sts:AssumeRoleWithSAML","Condition":{"StringEquals":{"SAML:iss":"x"}}}}"#.to_owned(),
+            vec![],
+        ),
+        (
+            Trust,
+            r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Principal":{"Federated":"accounts.google.com"},"Action":"sts:AssumeRoleWithWebIdentity"}}"#.to_owned(),
+            vec![],
+        ),
+        (
+            Bucket,
+            r#"{"Version":"2012-10-17","Statement":[{"Sid":"A","Effect":"Deny","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*"},{"Sid":"B","Effect":"Deny","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*"},{"Sid":"A","Effect":"Deny","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*"}]}"#.to_owned(),
+            vec![(Warning, "Statement[2].Sid", "of its own")],
+        ),
     ] {
         let found = validate(kind, None, &text);
         let shown: Vec<_> = found.iter().map(|finding| (finding.severity, finding.path.as_str())).collect();

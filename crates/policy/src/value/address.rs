@@ -106,6 +106,19 @@ mod tests {
     }
 
     #[test]
+    fn ranges_print_with_their_first_address() {
+        for (text, want) in [
+            ("10.9.9.9/8", "10.0.0.0/8"),
+            ("203.0.113.7", "203.0.113.7/32"),
+            ("2001:DB8::5/32", "2001:db8::/32"),
+            ("::ffff:10.1.2.3/104", "10.0.0.0/8"),
+            ("0.0.0.1/0", "0.0.0.0/0"),
+        ] {
+            assert_eq!(AddressRange::parse(text).unwrap().to_string(), want, "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_no_range() {
         for text in [
             "",

@@ -58,5 +58,6 @@ mod tests {
         }
         assert_eq!(decode("AAEC").as_deref(), Some(&b"\0\x01\x02"[..]));
         assert_eq!(decode("A"), None);
+        assert_eq!(encode(b"\0\x01\x02\x03"), "AAECAw==");
     }
 }
