@@ -29,6 +29,9 @@ pub enum Command {
     FilerCat(FilerPath),
     /// Looks for what is wrong with a cluster, a directory or running gateways, and says what to do.
     Doctor(Doctor),
+    /// IAM state out of a cluster and into another one, and secrets at rest.
+    #[command(subcommand)]
+    Iam(IamCommand),
     /// Checks and explains policies.
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -241,6 +244,78 @@ pub struct Doctor {
     /// The IAM file that the gateways were given: it says where roles and policies lie.
     #[arg(long = "iam.config", value_name = "FILE")]
     pub iam_config: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+pub enum IamCommand {
+    /// Writes all IAM state as one JSON text.
+    Export(IamExport),
+    /// Reads an export of Kelpgate, an S3ApiConfiguration of SeaweedFS, or MinIO's export, and writes what differs.
+    Import(IamImport),
+    /// Encrypts the secret keys that are stored, under the first of the keys that the gateways have.
+    #[command(name = "encrypt-secrets")]
+    EncryptSecrets(IamPlace),
+    /// Stores the secret keys as they are again.
+    #[command(name = "decrypt-secrets")]
+    DecryptSecrets(IamPlace),
+}
+
+#[derive(Args)]
+pub struct IamPlace {
+    #[command(flatten)]
+    pub place: Place,
+    /// The IAM file that the gateways were given: where roles and policies lie, and the keys of secrets at rest.
+    #[arg(long = "iam.config", value_name = "FILE")]
+    pub iam_config: Option<PathBuf>,
+    /// Not supported: IAM state is read and written on the filer.
+    #[arg(long, value_name = "URL", hide = true)]
+    pub endpoint: Option<String>,
+}
+
+#[derive(Args)]
+pub struct IamExport {
+    #[command(flatten)]
+    pub place: IamPlace,
+    /// Where to write it, mode 0600; default is the standard output.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// What becomes of secret keys.
+    #[arg(long, value_enum, default_value_t = SecretsMode::None)]
+    pub secrets: SecretsMode,
+    /// File (mode 0600) of the passphrase for `-secrets=encrypted`; else KELPGATE_EXPORT_PASSPHRASE.
+    #[arg(long = "passphraseFile", value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
+    /// Show the policies of buckets as well. An import does not write them.
+    #[arg(long = "bucketPolicies", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false)]
+    pub bucket_policies: bool,
+}
+
+/// What becomes of secret keys in an export.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum SecretsMode {
+    /// They are left out.
+    None,
+    /// They are encrypted under a passphrase.
+    Encrypted,
+    /// They stand there for whoever reads the file.
+    Plain,
+}
+
+#[derive(Args)]
+pub struct IamImport {
+    #[command(flatten)]
+    pub place: IamPlace,
+    /// The export: a JSON text of Kelpgate or SeaweedFS, or the zip of `mc admin cluster iam export` (or the directory it unpacks to).
+    pub file: PathBuf,
+    /// Print what would be done, and do nothing.
+    #[arg(long = "dryRun", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false)]
+    pub dry_run: bool,
+    /// Write what can be taken although something cannot; without it nothing is written then.
+    #[arg(long = "skipRefused", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false)]
+    pub skip_refused: bool,
+    /// File (mode 0600) of the passphrase of encrypted secrets; else KELPGATE_EXPORT_PASSPHRASE.
+    #[arg(long = "passphraseFile", value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
 }
 
 #[derive(Args)]

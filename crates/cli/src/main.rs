@@ -9,6 +9,7 @@ mod filer_tools;
 mod fingerprint;
 mod go_flags;
 mod http_client;
+mod iam_tools;
 mod logging;
 mod place;
 mod policy_tools;
@@ -41,14 +42,20 @@ fn main() -> ExitCode {
         Command::S3(s3) => runtime(arguments.verbosity, s3::run(*s3)),
         Command::FilerLs(path) => runtime(arguments.verbosity, filer_tools::ls(path)),
         Command::FilerCat(path) => runtime(arguments.verbosity, filer_tools::cat(path)),
-        Command::Doctor(doctor) => match runtime(arguments.verbosity, doctor::run(doctor)) {
-            Ok(true) => Ok(()),
-            Ok(false) => return ExitCode::FAILURE, // it has said what is wrong
-            Err(problem) => Err(problem),
-        },
+        Command::Doctor(doctor) => return told(runtime(arguments.verbosity, doctor::run(doctor))),
+        Command::Iam(iam) => return told(runtime(arguments.verbosity, iam_tools::run(iam))),
     };
     match run {
         Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => fail(&problem),
+    }
+}
+
+/// The end of a tool that has said itself what is wrong.
+fn told(done: Result<bool, String>) -> ExitCode {
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(problem) => fail(&problem),
     }
 }

@@ -31,6 +31,7 @@ use crate::last_used::LastUsed;
 use crate::snapshot::Snapshot;
 
 pub use params::Params;
+pub(crate) use params::is_name;
 
 /// One call of the IAM API.
 pub struct Request<'a> {

@@ -12,6 +12,7 @@ mod json;
 mod last_used;
 mod oidc_provider;
 mod snapshot;
+pub mod transfer;
 mod unique_id;
 mod weed_policies;
 

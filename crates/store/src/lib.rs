@@ -22,7 +22,7 @@ pub use error::StoreError;
 pub use filer_store::{FilerStore, Index, Noticed};
 pub use last_used::LastUsedFiles;
 pub use layout::{Document, Layout};
-pub use secrets::{SecretKeys, SecretKeysError};
+pub use secrets::{SecretKeys, SecretKeysError, credentials};
 pub use seed::Seeded;
 
 /// Where commands read and write.

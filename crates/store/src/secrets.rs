@@ -141,7 +141,7 @@ fn associated(about: &str, access_key: &str) -> Vec<u8> {
 }
 
 /// The credentials of a user's or service account's document.
-pub(crate) fn credentials(change: &Change) -> Box<dyn Iterator<Item = &CredentialDocument> + '_> {
+pub fn credentials(change: &Change) -> Box<dyn Iterator<Item = &CredentialDocument> + '_> {
     match change {
         Change::User(_, Some(Ok(user))) => Box::new(user.credentials.iter()),
         Change::ServiceAccount(_, Some(Ok(account))) => Box::new(account.credential.iter()),

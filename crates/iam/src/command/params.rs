@@ -70,14 +70,19 @@ impl Params {
     }
 }
 
+/// Whether a text can be a name: 1 to `longest` characters of `A-Za-z0-9_+=,.@-`.
+pub(crate) fn is_name(name: &str, longest: usize) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
+    !name.is_empty() && name.len() <= longest && name.chars().all(allowed)
+}
+
 impl Request<'_> {
     /// A name of at most `longest` characters of `A-Za-z0-9_+=,.@-`.
     ///
     /// Source: IAM API Reference, the pattern `[\w+=,.@-]+` of all names.
     pub(super) fn name(&self, parameter: &str, longest: usize) -> Result<Arc<str>, IamError> {
         let name = self.params.required(parameter)?;
-        let allowed = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
-        if name.len() > longest || !name.chars().all(allowed) {
+        if !is_name(name, longest) {
             return Err(IamError::validation(format!(
                 "The specified value for {parameter} is invalid. It must contain only alphanumeric characters and/or the \
                  following: +=,.@_- and have at most {longest} characters"

@@ -1,0 +1,52 @@
+//! `kelpgate iam export`.
+
+use std::io::Write;
+
+use iam::transfer::{Bundle, Secrets};
+
+use super::passphrase;
+use crate::arguments::{IamExport, SecretsMode};
+use crate::{place, private_file};
+
+/// Steps from a passphrase to a key. Source: OWASP, "Password Storage Cheat Sheet", PBKDF2-HMAC-SHA256.
+const ITERATIONS: u32 = 600_000;
+
+/// Writes everything that is stored; false if some of it cannot be read and was left out.
+pub async fn run(arguments: IamExport) -> Result<bool, String> {
+    // First what can be wrong with the arguments.
+    let passphrase = match arguments.secrets {
+        SecretsMode::Encrypted => Some(passphrase::read(arguments.passphrase_file.as_deref())?),
+        SecretsMode::None | SecretsMode::Plain => None,
+    };
+    let configuration = super::configuration(&arguments.place)?;
+    let (_, snapshot) = place::read(arguments.place.place.open()?, &configuration).await?;
+    let mut bundle = Bundle::of(&snapshot);
+    if !arguments.bucket_policies {
+        bundle.bucket_policies.clear();
+    }
+    match (arguments.secrets, passphrase) {
+        (SecretsMode::Plain, _) => eprintln!(
+            "kelpgate: WARNING: the secret keys of all users stand in this export as they are; whoever reads it can sign as any of them"
+        ),
+        (_, None) => bundle.leave_secrets_out(),
+        (_, Some(passphrase)) => {
+            let salt = rand::random::<[u8; 16]>();
+            let key = passphrase::key(&passphrase, &salt, ITERATIONS)?;
+            let sealed = bundle.changes.into_iter().map(|change| key.seal(change)).collect::<Result<_, _>>();
+            bundle.changes = sealed.map_err(|error| error.to_string())?;
+            bundle.secrets = Secrets::Sealed { salt: salt.to_vec(), iterations: ITERATIONS };
+        }
+    }
+    let text = bundle.to_json();
+    match &arguments.out {
+        Some(file) => private_file::write(file, &text)?,
+        None => {
+            let printed = std::io::stdout().lock().write_all(text.as_bytes());
+            printed.map_err(|error| format!("the output cannot be written: {error}"))?;
+        }
+    }
+    for refused in &bundle.refused {
+        eprintln!("kelpgate: left out: {} {}", refused.what, refused.why);
+    }
+    Ok(bundle.refused.is_empty())
+}

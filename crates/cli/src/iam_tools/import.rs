@@ -1,0 +1,216 @@
+//! `kelpgate iam import`: first the plan, then one compare-and-swap for each document.
+
+use std::collections::BTreeMap;
+use std::io::{Cursor, Read};
+use std::path::Path;
+
+use iam::transfer::{Bundle, MINIO_FILES, Named, Refused, Secrets, Step, from_json, from_minio, key_of, step};
+use iam::{Change, DocumentStore, IamConfig, PolicyPlace, Snapshot};
+use store::{FilerStore, IamStore, StoreError, credentials};
+use zip::ZipArchive;
+
+use super::{ATTEMPTS, passphrase};
+use crate::arguments::IamImport;
+use crate::place;
+
+/// Where a zip begins.
+const ZIP: &[u8] = b"PK\x03\x04";
+/// The directory of MinIO's files.
+const ASSETS: &str = "iam-assets";
+/// A file of an export is never larger.
+const LARGEST: u64 = 1 << 30;
+
+/// Imports; false if something was refused or failed.
+pub async fn run(arguments: IamImport) -> Result<bool, String> {
+    let configuration = super::configuration(&arguments.place)?;
+    let mut bundle = read(&arguments.file)?;
+    open_secrets(&mut bundle, arguments.passphrase_file.as_deref())?;
+    let (store, here) = place::read(arguments.place.place.open()?, &configuration).await?;
+    bundle.changes = bundle.changes.into_iter().map(|change| placed(change, &configuration.iam, &here)).collect();
+
+    let plan = plan(&store, &bundle, &configuration.iam).await?;
+    plan.print(&bundle);
+    let refused = plan.refused.len() + bundle.refused.len();
+    if arguments.dry_run {
+        println!("dry run: nothing was written");
+        return Ok(refused == 0);
+    }
+    if refused > 0 && !arguments.skip_refused {
+        println!("nothing was written; correct what is refused, or import the rest with -skipRefused");
+        return Ok(false);
+    }
+    for change in &plan.writes {
+        write(&store, change)
+            .await
+            .map_err(|error| format!("{}: {error}; what comes before it in the plan is written", Named(change)))?;
+    }
+    println!("written: {}", plan.writes.len());
+    Ok(refused == 0)
+}
+
+/// Reads a file or directory.
+fn read(path: &Path) -> Result<Bundle, String> {
+    let shown = path.display();
+    let problem = |error: &dyn std::fmt::Display| format!("`{shown}` cannot be read: {error}");
+    if path.is_dir() {
+        let inner = path.join(ASSETS);
+        let directory = if inner.is_dir() { inner } else { path.to_owned() };
+        let mut files = BTreeMap::new();
+        for name in MINIO_FILES {
+            match std::fs::read_to_string(directory.join(name)) {
+                Ok(text) => _ = files.insert(name.to_owned(), text),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(error) => return Err(problem(&error)),
+            }
+        }
+        if files.is_empty() {
+            return Err(format!("`{shown}` has none of the files of MinIO's export ({})", MINIO_FILES.join(", ")));
+        }
+        return from_minio(&files).map_err(|(file, error)| format!("`{shown}`: {file}: {error}"));
+    }
+    let bytes = std::fs::read(path).map_err(|error| problem(&error))?;
+    if bytes.starts_with(ZIP) {
+        let files = unzip(bytes).map_err(|error| problem(&error))?;
+        return from_minio(&files).map_err(|(file, error)| format!("`{shown}`: {file}: {error}"));
+    }
+    let text = String::from_utf8(bytes).map_err(|_| problem(&"it is neither text nor a zip"))?;
+    from_json(&text, &|name| std::env::var(name).ok()).map_err(|error| format!("`{shown}`: {error}"))
+}
+
+/// The JSON files of a zip, by their names without a directory.
+fn unzip(bytes: Vec<u8>) -> Result<BTreeMap<String, String>, String> {
+    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| error.to_string())?;
+    let mut files = BTreeMap::new();
+    for place in 0..archive.len() {
+        let file = archive.by_index(place).map_err(|error| error.to_string())?;
+        let path = file.name().map_err(|error| error.to_string())?.into_owned();
+        let name = path.rsplit('/').next().unwrap_or_default().to_owned();
+        if !file.is_file() || !name.ends_with(".json") {
+            continue;
+        }
+        let mut text = String::new();
+        file.take(LARGEST).read_to_string(&mut text).map_err(|error| format!("{name}: {error}"))?;
+        files.insert(name, text);
+    }
+    Ok(files)
+}
+
+fn open_secrets(bundle: &mut Bundle, file: Option<&Path>) -> Result<(), String> {
+    let Secrets::Sealed { salt, iterations } = &bundle.secrets else { return Ok(()) };
+    let key = passphrase::key(&passphrase::read(file)?, salt, *iterations)?;
+    let id = key.ids().next().unwrap_or_default().to_owned();
+    bundle.changes = std::mem::take(&mut bundle.changes).into_iter().map(|change| key.open(change)).collect();
+    let sealed = bundle.changes.iter().flat_map(credentials).filter_map(iam::CredentialDocument::sealed_under);
+    let (own, others): (Vec<&str>, Vec<&str>) = sealed.partition(|sealed| *sealed == id);
+    if !own.is_empty() {
+        return Err("some secrets of this export do not open: the file was changed".to_owned());
+    }
+    if !others.is_empty() && bundle.changes.iter().flat_map(credentials).all(|key| key.sealed_under().is_some()) {
+        return Err("the passphrase opens none of the secrets of this export: it is another one".to_owned());
+    }
+    Ok(())
+}
+
+/// The change as it fits here.
+fn placed(change: Change, config: &IamConfig, here: &Snapshot) -> Change {
+    match change {
+        // Policies of the configuration's directory go where this cluster has one.
+        Change::Policy(name, PolicyPlace::BasePrefixed, read) if config.policy_store == DocumentStore::Memory => {
+            Change::Policy(name, PolicyPlace::Api, read)
+        }
+        // Where the holder has another id until it is written itself, the policy is for whoever has the name: never for nobody.
+        Change::Inline(holder, name, Some(Ok(mut policy))) => {
+            if here.id_of(&holder).is_some_and(|id| **id != *policy.facts.holder) {
+                policy.facts.holder.clear();
+            }
+            Change::Inline(holder, name, Some(Ok(policy)))
+        }
+        other => other,
+    }
+}
+
+/// What will be done.
+#[derive(Default)]
+struct Plan {
+    lines: Vec<(&'static str, String)>,
+    writes: Vec<Change>,
+    refused: Vec<Refused>,
+    notes: Vec<String>,
+    unchanged: usize,
+}
+
+async fn plan(store: &FilerStore, bundle: &Bundle, config: &IamConfig) -> Result<Plan, String> {
+    let mut plan = Plan::default();
+    for wanted in &bundle.changes {
+        let what = Named(wanted).to_string();
+        let Some(key) = key_of(wanted) else { continue };
+        if matches!(wanted, Change::Role(..)) && config.role_store == DocumentStore::Memory {
+            let why =
+                "roles live in the memory of each gateway here; set roleStore.storeType to `filer` in -iam.config"
+                    .to_owned();
+            plan.refused.push(Refused { what, why });
+            continue;
+        }
+        let stored = store.read(&[key]).await.map_err(|error| error.to_string())?;
+        let notes = match step(wanted, &stored.changes) {
+            Step::Create(_, notes) => {
+                plan.lines.push(("create", what.clone()));
+                plan.writes.push(wanted.clone());
+                notes
+            }
+            Step::Update(_, parts, notes) => {
+                plan.lines.push(("update", format!("{what}: {}", parts.join(", "))));
+                plan.writes.push(wanted.clone());
+                notes
+            }
+            Step::Unchanged => {
+                plan.lines.push(("unchanged", what));
+                plan.unchanged += 1;
+                continue;
+            }
+            Step::Unreadable(why) => {
+                let why = format!("what is stored cannot be read: {why}; correct or delete it first");
+                plan.refused.push(Refused { what, why });
+                continue;
+            }
+        };
+        plan.notes.extend(notes.into_iter().map(|note| format!("{what}: {note}")));
+    }
+    Ok(plan)
+}
+
+impl Plan {
+    fn print(&self, bundle: &Bundle) {
+        for (word, what) in &self.lines {
+            println!("{word:<10} {what}");
+        }
+        for Refused { what, why } in bundle.refused.iter().chain(&self.refused) {
+            println!("{:<10} {what}: {why}", "refused");
+        }
+        for note in bundle.notes.iter().chain(&self.notes) {
+            println!("{:<10} {note}", "note");
+        }
+        for bucket in bundle.bucket_policies.keys() {
+            println!("{:<10} the policy of bucket `{bucket}` is not imported: put it with PutBucketPolicy", "note");
+        }
+        let count = |wanted| self.lines.iter().filter(|(word, _)| *word == wanted).count();
+        let refused = self.refused.len() + bundle.refused.len();
+        let (create, update) = (count("create"), count("update"));
+        println!("plan: {create} to create, {update} to update, {} unchanged, {refused} refused", self.unchanged);
+    }
+}
+
+/// Writes one document on what is stored at this moment.
+async fn write(store: &FilerStore, wanted: &Change) -> Result<(), StoreError> {
+    let Some(key) = key_of(wanted) else { return Ok(()) };
+    let mut conflict = None;
+    for _ in 0..ATTEMPTS {
+        let fresh = store.read(std::slice::from_ref(&key)).await?;
+        let (Step::Create(change, _) | Step::Update(change, ..)) = step(wanted, &fresh.changes) else { return Ok(()) };
+        match store.commit(&fresh, &[change]).await {
+            Err(error @ StoreError::Conflict(_)) => conflict = Some(error),
+            done => return done.map(drop),
+        }
+    }
+    conflict.map_or(Ok(()), Err)
+}

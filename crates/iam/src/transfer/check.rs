@@ -1,0 +1,147 @@
+//! What an import refuses before it writes anything.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use policy::{Policy, PolicyKind};
+
+use super::{Bundle, Named};
+use crate::change::{Change, Holder};
+use crate::command::is_name;
+use crate::snapshot::policy_name_of;
+
+impl Bundle {
+    /// Moves what cannot be written to `refused`, and with it whoever would have other rights without it: the holder of an inline
+    /// policy, whoever has a managed policy attached or is in a group, the service accounts of a user.
+    pub(super) fn check(&mut self) {
+        let all = std::mem::take(&mut self.changes);
+        let members: BTreeMap<Arc<str>, Vec<String>> = all.iter().filter_map(members_of).collect();
+        let mut kept = Vec::with_capacity(all.len());
+        let (mut holders, mut policies) = (BTreeSet::new(), BTreeSet::new());
+        for change in all {
+            let Some(why) = fault(&change) else {
+                kept.push(change);
+                continue;
+            };
+            match &change {
+                Change::Policy(name, ..) => {
+                    policies.insert(name.clone());
+                }
+                Change::Inline(holder, ..) => {
+                    holders.insert(holder.clone());
+                }
+                other => holders.extend(holder_of(other)),
+            }
+            self.refuse(Named(&change).to_string(), why);
+        }
+        let attached = |change: &&Change| attached_to(change).any(|name| policies.contains(name));
+        holders.extend(kept.iter().filter(attached).filter_map(holder_of));
+        let lost_groups: Vec<Arc<str>> =
+            holders.iter().filter(|holder| holder.kind() == "group").map(|holder| holder.name().clone()).collect();
+        for member in lost_groups.iter().filter_map(|group| members.get(group)).flatten() {
+            holders.insert(Holder::User(member.as_str().into()));
+        }
+        for change in kept {
+            let whose = match &change {
+                Change::Inline(holder, ..) => Some(holder.clone()),
+                other => holder_of(other),
+            };
+            if whose.is_some_and(|holder| holders.contains(&holder)) {
+                let why = "a policy or group that it depends on was refused, and without it its rights would be others";
+                self.refuse(Named(&change).to_string(), why);
+            } else {
+                self.changes.push(change);
+            }
+        }
+        self.orphans();
+    }
+
+    /// A service account acts for its parent; without one it is nobody's.
+    fn orphans(&mut self) {
+        let users: BTreeSet<String> =
+            self.changes.iter().filter_map(holder_of).map(|holder| holder.to_string()).collect();
+        for change in std::mem::take(&mut self.changes) {
+            match &change {
+                Change::ServiceAccount(_, Some(Ok(account)))
+                    if !users.contains(&Holder::User(account.parent_user.as_str().into()).to_string()) =>
+                {
+                    let why = format!("its parent user `{}` is not among what can be imported", account.parent_user);
+                    self.refuse(Named(&change).to_string(), why);
+                }
+                _ => self.changes.push(change),
+            }
+        }
+    }
+}
+
+/// The holder whose document this is.
+fn holder_of(change: &Change) -> Option<Holder> {
+    match change {
+        Change::User(name, _) => Some(Holder::User(name.clone())),
+        Change::Group(name, _) => Some(Holder::Group(name.clone())),
+        Change::Role(name, ..) => Some(Holder::Role(name.clone())),
+        _ => None,
+    }
+}
+
+fn members_of(change: &Change) -> Option<(Arc<str>, Vec<String>)> {
+    match change {
+        Change::Group(name, Some(Ok(group))) => Some((name.clone(), group.members.clone())),
+        _ => None,
+    }
+}
+
+/// The managed policies that a document names, its boundary among them.
+fn attached_to(change: &Change) -> impl Iterator<Item = &str> {
+    let (names, facts) = match change {
+        Change::User(_, Some(Ok(user))) => (user.policy_names.as_slice(), Some(&user.facts)),
+        Change::Group(_, Some(Ok(group))) => (group.policy_names.as_slice(), Some(&group.facts)),
+        Change::Role(_, _, Some(Ok(role))) => (role.attached_policies.as_slice(), Some(&role.facts)),
+        _ => (&[][..], None),
+    };
+    let boundary = facts.and_then(|facts| facts.boundary.as_ref());
+    names.iter().chain(boundary).map(|name| policy_name_of(name))
+}
+
+fn fault(change: &Change) -> Option<String> {
+    let policy = |kind, text: &str| {
+        Policy::parse(kind, text).err().map(|error| {
+            let place = if error.path().is_empty() { String::new() } else { format!(" at {}", error.path()) };
+            format!("its policy is not accepted{place}: {}", error.message())
+        })
+    };
+    match change {
+        Change::User(name, _) if &**name == "root" => {
+            Some("`root` is the root user of the identities file (-config); put it there, or rename it".to_owned())
+        }
+        Change::User(name, _) => bad_name(name, 64),
+        Change::Group(name, _) => bad_name(name, 128),
+        Change::Role(name, _, read) => {
+            let trust = read.as_ref().and_then(|read| read.as_ref().ok()).map(|role| role.trust_policy.as_str());
+            bad_name(name, 64).or_else(|| policy(PolicyKind::Trust, trust.unwrap_or_default()))
+        }
+        Change::Policy(name, _, Some(Ok(text))) => {
+            bad_name(name, 128).or_else(|| policy(PolicyKind::Identity, &text.text))
+        }
+        Change::Inline(holder, name, Some(Ok(text))) => {
+            let longest = if matches!(holder, Holder::Group(_)) { 128 } else { 64 };
+            let names = bad_name(name, 128).or_else(|| bad_name(holder.name(), longest));
+            names.or_else(|| policy(PolicyKind::Identity, &text.text))
+        }
+        Change::ServiceAccount(id, _) => {
+            let parts: Vec<&str> = id.split(':').collect();
+            let suffix = |text: &str| {
+                !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            };
+            let good = matches!(parts.as_slice(), ["sa", user, end] if is_name(user, 64) && suffix(end));
+            (!good).then(|| "its id is not `sa:<user>:<small letters and digits>`".to_owned())
+        }
+        _ => Some("it cannot be imported".to_owned()),
+    }
+}
+
+fn bad_name(name: &str, longest: usize) -> Option<String> {
+    (!is_name(name, longest)).then(|| {
+        format!("its name has other characters than letters, digits and _+=,.@-, or more than {longest}; rename it")
+    })
+}
