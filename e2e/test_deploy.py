@@ -1,0 +1,221 @@
+"""What lies in deploy/, run as far as a machine without a container engine can.
+
+There is no docker here: the compose file is parsed, the preparing commands of its header are run as they stand, and the command of every
+service is started as a process, with the names of services replaced by the loopback and default ports by free ones. Images, the
+Dockerfile, networks and volumes are not tried. The systemd units are checked by `systemd-analyze verify` where it is there, and their ExecStart lines are run with paths of the
+test; sandboxing is not tried.
+"""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import requests
+import yaml  # a dependency of the aws cli
+
+import kelpgate
+from clients import Key, body_of, s3
+from processes import Server, free_port, run, wait_for
+
+DEPLOY = kelpgate.ROOT / "deploy"
+
+
+@pytest.fixture(scope="module")
+def compose():
+    return yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+
+
+@pytest.fixture(scope="module")
+def prepared(logs):
+    """A copy of deploy/ and examples/, with the commands of the compose file's header run in it, all but docker's."""
+    base = logs / "compose"
+    for name in ("deploy", "examples"):
+        shutil.copytree(kelpgate.ROOT / name, base / name)
+    header = [line.removeprefix("#   ") for line in (DEPLOY / "compose.yaml").read_text().splitlines() if line.startswith("#   ")]
+    assert header[-1] == "docker compose up -d --build"
+    run(["bash", "-euc", "\n".join(header[:-1])], cwd=base / "deploy")
+    environment = dict(line.split("=", 1) for line in (base / "deploy/.env").read_text().splitlines())
+    return base / "deploy", environment
+
+
+def test_what_the_compose_file_names_is_there(compose):
+    for name, service in compose["services"].items():
+        for other in service.get("depends_on", []):
+            assert other in compose["services"], f"{name} depends on {other}"
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            assert source in compose["volumes"] or source == "./config" or (DEPLOY / source).is_file(), f"{name}: {volume}"
+    dockerfile = compose["x-gateway"]["build"]["dockerfile"]
+    text = (kelpgate.ROOT / dockerfile).read_text()
+    toolchain = re.search(r'rust-version = "([\d.]+)"', (kelpgate.ROOT / "Cargo.toml").read_text())[1]
+    assert f"FROM rust:{toolchain}" in text and "ENTRYPOINT" in text
+    ours = {name for name, service in compose["services"].items() if service.get("image") == "kelpgate"}
+    assert ours == {"gateway-1", "gateway-2"}
+    assert {s["image"] for n, s in compose["services"].items() if n in ("master", "volume", "filer")} == {"chrislusf/seaweedfs:4.48"}
+
+
+class Cluster:
+    """The services of the compose file as processes."""
+
+    # Where each service listens, by its command or its program's default.
+    PORTS = {"master": 9333, "volume": 8080, "filer": 8888, "gateway-1": 8333, "gateway-2": 8333}
+
+    def __init__(self, compose, directory, environment, base):
+        self.compose, self.environment, self.base = compose, environment, base
+        self.ports = {name: free_port() for name in self.PORTS}
+        self.servers = {}
+        # The names stand in the configuration as well.
+        for file in (directory / "config").iterdir():
+            (base / "config").mkdir(parents=True, exist_ok=True)
+            (base / "config" / file.name).write_text(self.names(file.read_text()))
+
+    def names(self, text):
+        for name, port in self.PORTS.items():
+            text = text.replace(f"{name}:{port}", f"127.0.0.1:{self.ports[name]}")
+        return text
+
+    def argument(self, service, text):
+        """An argument as it is outside a container."""
+        text = re.sub(rf"^-ip={service}$", "-ip=127.0.0.1", self.names(text)).replace("=0.0.0.0", "=127.0.0.1")
+        text = re.sub(r"^-port=\d+$", f"-port={self.ports.get(service)}", text)
+        return text.replace("=/data", f"={self.base / service}").replace("/etc/kelpgate", str(self.base / "config"))
+
+    def start(self, name):
+        service = self.compose["services"][name]
+        arguments = [self.argument(name, argument) for argument in shlex.split(service["command"])]
+        if not any(argument.startswith("-port=") for argument in arguments):
+            arguments.append(f"-port={self.ports[name]}")
+        is_ours = service["image"] == "kelpgate"
+        environment = {"WEED_MASTER_VOLUME_GROWTH_COPY_1": "1", **(service.get("environment") or {})}
+        if is_ours:
+            assert service["env_file"] == ".env"
+            environment |= self.environment
+            arguments.append("-ip.bind=127.0.0.1")
+        program = kelpgate.binary() if is_ours else "weed"
+        (self.base / name).mkdir(parents=True, exist_ok=True)
+        server = Server(f"compose-{name}", [program, *arguments], self.base / name, env=environment, ready_port=self.ports[name])
+        self.servers[name] = server
+        if is_ours:
+            wait_for(lambda: requests.get(f"http://127.0.0.1:{self.ports[name]}/readyz", timeout=2).ok, 30, name, server)
+
+    def nginx(self):
+        """What the command of the service makes of nginx.conf, on ports of the test."""
+        shell, flag, script = self.compose["services"]["nginx"]["command"]
+        assert (shell, flag) == ("sh", "-c")
+        edit, rest = script.split("&&", 1)
+        assert "exec nginx -g 'daemon off;'" in rest
+        made = self.base / "default.conf"
+        source = "/etc/kelpgate/nginx.conf"
+        assert f"./nginx.conf:{source}:ro" in self.compose["services"]["nginx"]["volumes"]
+        edit = edit.replace(source, str(DEPLOY / "nginx.conf")).replace("/etc/nginx/conf.d/default.conf", str(made))
+        run(["sh", "-c", edit])
+        site = made.read_text()
+        for name in ("gateway-1", "gateway-2"):
+            assert f"server {name}:8333;" in site
+            site = site.replace(f"{name}:8333", f"127.0.0.1:{self.ports[name]}")
+        return site.replace("listen 80;", f"listen 127.0.0.1:{free_port()};")
+
+
+def test_the_compose_file_runs(compose, prepared, logs):
+    from conftest import nginx_frame
+
+    directory, environment = prepared
+    cluster = Cluster(compose, directory, environment, logs / "compose-run")
+    order = ["master", "volume", "filer", "gateway-1", "gateway-2"]
+    assert set(order) | {"nginx"} == set(compose["services"])
+    for name in order:
+        cluster.start(name)
+    front = kelpgate.nginx("compose-nginx", logs / "compose-nginx", nginx_frame(cluster.nginx()))
+    root = s3(front.url, Key(environment["KELPGATE_ROOT_ACCESS_KEY"], environment["KELPGATE_ROOT_SECRET_KEY"]))
+    wait_for(lambda: made(root, "composed"), 30, "a bucket")
+    for number in range(4):  # both gateways, in turn
+        root.put_object(Bucket="composed", Key=f"k{number}", Body=os.urandom(1 << 20) + b"end")
+        assert body_of(root, "composed", f"k{number}")[-3:] == b"end"
+    done = kelpgate.cli(
+        "doctor", f"-filer=127.0.0.1:{cluster.ports['filer']}",
+        f"-endpoint=http://127.0.0.1:{cluster.ports['gateway-1']},http://127.0.0.1:{cluster.ports['gateway-2']}", check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    front.stop()
+    for server in reversed(cluster.servers.values()):
+        server.kill()
+
+
+def made(client, bucket):
+    try:
+        client.create_bucket(Bucket=bucket)
+        return True
+    except Exception as error:  # the volume server may still be announcing itself
+        return "BucketAlreadyOwnedByYou" in str(error)
+
+
+def unit(name):
+    """ExecStart of a unit, and the example line for its environment file, with variables filled in."""
+    text = (DEPLOY / name).read_text()
+    command = re.search(r"^ExecStart=(.*)$", text, re.M)[1]
+    flags = re.search(r"KELPGATE_FLAGS=([^']*)'", text)
+    return shlex.split(command.replace("$KELPGATE_FLAGS", flags[1] if flags else ""))
+
+
+@pytest.mark.parametrize("name", ["kelpgate-s3.service", "kelpgate-server.service"])
+def test_units_are_valid(name, tmp_path):
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("systemd-analyze is not on this machine")
+    text = (DEPLOY / name).read_text()
+    for path, real in (("/usr/local/bin/kelpgate", kelpgate.binary()), ("/etc/kelpgate/s3.flags", str(tmp_path / "s3.flags"))):
+        text = text.replace(path, real)
+    (tmp_path / "s3.flags").write_text("KELPGATE_FLAGS=\n")
+    (tmp_path / name).write_text(text)
+    done = run(["systemd-analyze", "verify", "--man=no", str(tmp_path / name)], check=False)
+    about_it = [line for line in (done.stdout + done.stderr).splitlines() if name in line]
+    assert not about_it, done.stderr
+
+
+def test_the_unit_of_the_gateway_starts(logs, cluster, prepared):
+    directory, environment = prepared
+    program, *arguments = unit("kelpgate-s3.service")
+    assert program == "/usr/local/bin/kelpgate"
+    port = free_port()
+    iam = directory / "config/unit.json"
+    iam.write_text((directory / "config/iam.json").read_text().replace("filer:8888", cluster.filer.address))
+    replaced = {"-port=8333": f"-port={port}", "-filer=filer-1:8888,filer-2:8888": f"-filer={cluster.filer.address}",
+                "-config=/etc/kelpgate/identities.json": f"-config={directory}/config/identities.json",
+                "-iam.config=/etc/kelpgate/iam.json": f"-iam.config={iam}"}  # fmt: skip
+    assert set(replaced) <= set(arguments), arguments
+    command = [kelpgate.binary(), *(replaced.get(argument, argument) for argument in arguments), "-ip.bind=127.0.0.1"]
+    server = Server("unit-s3", command, logs / "unit-s3", env=environment, ready_port=port)
+    wait_for(lambda: requests.get(f"http://127.0.0.1:{port}/readyz", timeout=2).ok, 30, "the unit", server)
+    assert server.stop() == 0, "SIGTERM ends it in order"
+
+
+def test_the_unit_of_the_server_starts(logs):
+    program, *arguments = unit("kelpgate-server.service")
+    assert (program, arguments) == ("/usr/local/bin/kelpgate", ["server", "-dir=/var/lib/kelpgate/data"])
+    text = (DEPLOY / "kelpgate-server.service").read_text()
+    assert "StateDirectory=kelpgate\n" in text, "systemd makes /var/lib/kelpgate, the server the directory in it"
+    base = Path(logs / "unit-server")
+    base.mkdir(mode=0o700)
+    port = free_port()
+    command = [kelpgate.binary(), "server", f"-dir={base / 'data'}", f"-port={port}"]
+    server = Server("unit-server", command, base, ready_port=port)
+    status = wait_for(lambda: requests.get(f"http://127.0.0.1:{port}/status", timeout=2).json(), 30, "the unit", server)
+    assert json.dumps(status) and (base / "data/root-credentials").is_file(), "where the unit's header says that it is"
+    assert server.stop() == 0
+
+
+def test_nginx_takes_our_file(logs):
+    """`nginx -t` on deploy/nginx.conf as it stands, but for the port, which only root may open."""
+    from conftest import nginx_frame
+
+    directory = logs / "nginx-t"
+    directory.mkdir()
+    site = (DEPLOY / "nginx.conf").read_text().replace("listen 80;", f"listen 127.0.0.1:{free_port()};")
+    (directory / "whole.conf").write_text(nginx_frame(site))
+    program = shutil.which("nginx") or "/usr/sbin/nginx"
+    done = subprocess.run([program, "-t", "-c", directory / "whole.conf", "-p", directory, "-e", directory / "error.log"], capture_output=True)
+    assert done.returncode == 0 and b"warn" not in done.stderr, done.stderr
