@@ -198,11 +198,6 @@ impl Snapshot {
         self.service_accounts.get(id)
     }
 
-    /// All service accounts that are stored, by id in byte order.
-    pub fn service_accounts(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<ServiceAccountDocument>)> {
-        self.service_accounts.iter().filter(|(id, _)| !self.static_service_accounts.contains(*id))
-    }
-
     /// All service accounts, those of the identities file included, by id in byte order.
     pub fn all_service_accounts(&self) -> impl Iterator<Item = &Arc<ServiceAccountDocument>> {
         self.service_accounts.values()

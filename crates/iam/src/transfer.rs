@@ -85,6 +85,10 @@ impl fmt::Display for Named<'_> {
             Change::Role(name, ..) => write!(f, "role `{name}`"),
             Change::Inline(holder, name, _) => write!(f, "inline policy `{name}` of {holder}"),
             Change::WeedPolicies(_) => f.write_str("/etc/iam/policies.json"),
+            Change::OidcProvider(_, Some(Ok(provider))) => write!(f, "OIDC provider `{}`", provider.arn),
+            Change::OidcProvider(stem, _) => write!(f, "OIDC provider in `{stem}.json`"),
+            Change::InstanceProfile(name, _) => write!(f, "instance profile `{name}`"),
+            Change::AccountAlias(account, _) => write!(f, "alias of account `{account}`"),
             Change::Bucket(name, _) => write!(f, "bucket `{name}`"),
         }
     }
@@ -99,6 +103,9 @@ pub fn key_of(change: &Change) -> Option<DocumentKey> {
         Change::Policy(name, ..) => DocumentKey::Policy(name.clone()),
         Change::Role(name, ..) => DocumentKey::Role(name.clone()),
         Change::Inline(holder, name, _) => DocumentKey::Inline(holder.clone(), name.clone()),
+        Change::OidcProvider(stem, _) => DocumentKey::OidcProvider(stem.clone()),
+        Change::InstanceProfile(name, _) => DocumentKey::InstanceProfile(name.clone()),
+        Change::AccountAlias(account, _) => DocumentKey::AccountAlias(account.clone()),
         Change::WeedPolicies(_) | Change::Bucket(..) => return None,
     })
 }

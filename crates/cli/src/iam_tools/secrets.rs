@@ -39,7 +39,8 @@ pub async fn run(arguments: IamPlace, direction: Direction) -> Result<bool, Stri
     // What is stored counts here, not what it opens to.
     let store = store.with_secrets(None);
     let users = snapshot.users().map(|user| DocumentKey::User(user.name.clone()));
-    let accounts = snapshot.service_accounts().map(|(id, _)| DocumentKey::ServiceAccount(id.clone()));
+    let accounts =
+        snapshot.all_service_accounts().map(|account| DocumentKey::ServiceAccount(account.id.as_str().into()));
     let (mut written, mut unchanged, mut shut) = (0, 0, Vec::new());
     for key in users.chain(accounts) {
         match one(&store, &key, &keys, direction).await.map_err(|error| error.to_string())? {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use ids::AccountId;
 use policy::{Policy, PolicyKind};
 
 use super::{Bundle, Named};
@@ -136,6 +137,12 @@ fn fault(change: &Change) -> Option<String> {
             let good = matches!(parts.as_slice(), ["sa", user, end] if is_name(user, 64) && suffix(end));
             (!good).then(|| "its id is not `sa:<user>:<small letters and digits>`".to_owned())
         }
+        Change::OidcProvider(_, Some(Ok(provider))) => {
+            let good = provider.arn.starts_with("arn:aws:iam:") && provider.url.starts_with("https://");
+            (!good).then(|| "its ARN does not begin with `arn:aws:iam:`, or its URL not with `https://`".to_owned())
+        }
+        Change::InstanceProfile(name, _) => bad_name(name, 128),
+        Change::AccountAlias(account, _) => account.parse::<AccountId>().err().map(|error| error.to_string()),
         _ => Some("it cannot be imported".to_owned()),
     }
 }

@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::{Bundle, FORMAT, Secrets, VERSION};
 use crate::change::{Change, Holder, PolicyPlace, PolicyText, Read, RolePlace};
-use crate::documents::{CredentialDocument, Facts};
+use crate::documents::{CredentialDocument, Facts, ServiceAccountDocument};
+use crate::oidc_provider::OidcProviderDocument;
 use crate::snapshot::{ManagedPolicy, Snapshot};
 
 impl Bundle {
@@ -43,8 +44,24 @@ impl Bundle {
             }
             bundle.changes.push(Change::User(user.name.clone(), Some(Ok(document))));
         }
-        let accounts = snapshot.service_accounts().map(|(id, account)| (id.clone(), (**account).clone()));
-        bundle.changes.extend(accounts.map(|(id, account)| Change::ServiceAccount(id, Some(Ok(account)))));
+        let accounts =
+            snapshot.all_service_accounts().filter(|account| !snapshot.is_static_service_account(&account.id));
+        let account = |account: &ServiceAccountDocument| {
+            Change::ServiceAccount(account.id.as_str().into(), Some(Ok(account.clone())))
+        };
+        bundle.changes.extend(accounts.map(|found| account(found)));
+        for provider in snapshot.oidc_providers() {
+            let stem = OidcProviderDocument::file_stem(&provider.arn);
+            bundle.changes.push(Change::OidcProvider(stem, Some(Ok((**provider).clone()))));
+        }
+        for profile in snapshot.instance_profiles() {
+            let name = profile.name.as_str().into();
+            bundle.changes.push(Change::InstanceProfile(name, Some(Ok((**profile).clone()))));
+        }
+        for alias in snapshot.account_aliases() {
+            let account = alias.account.as_str().into();
+            bundle.changes.push(Change::AccountAlias(account, Some(Ok((**alias).clone()))));
+        }
         let policies = snapshot.buckets().filter_map(|bucket| Some((bucket.name.to_string(), bucket.policy.as_ref()?)));
         bundle.bucket_policies = policies.map(|(name, policy)| (name, policy.text.to_string())).collect();
         bundle
@@ -92,6 +109,16 @@ impl Bundle {
                 }
                 Change::Role(name, _, Some(Ok(role))) => {
                     put(&mut parts, "roles", &[name], document(role.to_text(), &role.facts));
+                }
+                Change::OidcProvider(_, Some(Ok(provider))) => {
+                    let value = document(provider.to_text(), &provider.facts);
+                    put(&mut parts, "oidcProviders", &[&provider.arn], value);
+                }
+                Change::InstanceProfile(name, Some(Ok(profile))) => {
+                    put(&mut parts, "instanceProfiles", &[name], document(profile.to_text(), &Facts::default()));
+                }
+                Change::AccountAlias(account, Some(Ok(alias))) => {
+                    put(&mut parts, "accountAliases", &[account], document(alias.to_text(), &Facts::default()));
                 }
                 Change::Policy(name, place, Some(Ok(policy))) => {
                     let mut value = document(policy.text.to_string(), &policy.facts);

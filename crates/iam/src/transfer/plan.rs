@@ -57,6 +57,9 @@ fn unreadable(change: &Change) -> Option<String> {
         Change::Group(_, read) => why(read),
         Change::Role(_, _, read) => why(read),
         Change::Policy(_, _, read) | Change::Inline(_, _, read) => why(read),
+        Change::OidcProvider(_, read) => why(read),
+        Change::InstanceProfile(_, read) => why(read),
+        Change::AccountAlias(_, read) => why(read),
         _ => None,
     }
 }
@@ -95,6 +98,9 @@ fn complete(wanted: &mut Change, stored: Option<&Change>) -> Vec<String> {
             *place = *stands;
             with_facts(&mut policy.facts, Some(&known.facts));
         }
+        (Change::OidcProvider(_, Some(Ok(provider))), Some(Change::OidcProvider(_, Some(Ok(known))))) => {
+            with_facts(&mut provider.facts, Some(&known.facts));
+        }
         (Change::Inline(_, _, Some(Ok(policy))), Some(Change::Inline(_, _, Some(Ok(known))))) => {
             with_facts(&mut policy.facts, Some(&known.facts));
         }
@@ -126,23 +132,26 @@ fn with_facts(facts: &mut Facts, stored: Option<&Facts>) {
 
 /// The document by its parts; `None` if there is none.
 fn parts(change: &Change) -> Option<Map<String, Value>> {
-    fn of<T>(read: &Option<Read<T>>, text: impl Fn(&T) -> (String, &Facts)) -> Option<Map<String, Value>> {
-        let (text, facts) = text(read.as_ref()?.as_ref().ok()?);
+    fn of<T>(read: &Option<Read<T>>, texts: impl Fn(&T) -> (String, Option<String>)) -> Option<Map<String, Value>> {
+        let (text, facts) = texts(read.as_ref()?.as_ref().ok()?);
         let mut map: Map<String, Value> = serde_json::from_str(&text).ok()?;
-        let facts = facts.to_text().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        let facts = facts.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
         map.insert("facts".to_owned(), facts);
         Some(map)
     }
-    fn policy_parts(policy: &PolicyText) -> (String, &Facts) {
-        (format!(r#"{{"document":{}}}"#, policy.text), &policy.facts)
+    fn of_policy(policy: &PolicyText) -> (String, Option<String>) {
+        (format!(r#"{{"document":{}}}"#, policy.text), policy.facts.to_text())
     }
     match change {
-        Change::User(_, read) => of(read, |user| (user.to_text(), &user.facts)),
-        Change::ServiceAccount(_, read) => of(read, |account| (account.to_text(), &account.facts)),
-        Change::Group(_, read) => of(read, |group| (group.to_text(), &group.facts)),
-        Change::Role(_, _, read) => of(read, |role| (role.to_text(), &role.facts)),
+        Change::User(_, read) => of(read, |user| (user.to_text(), user.facts.to_text())),
+        Change::ServiceAccount(_, read) => of(read, |account| (account.to_text(), account.facts.to_text())),
+        Change::Group(_, read) => of(read, |group| (group.to_text(), group.facts.to_text())),
+        Change::Role(_, _, read) => of(read, |role| (role.to_text(), role.facts.to_text())),
         Change::Policy(_, PolicyPlace::Identities | PolicyPlace::Memory | PolicyPlace::Weed, _) => None,
-        Change::Policy(_, _, read) | Change::Inline(_, _, read) => of(read, policy_parts),
-        _ => None,
+        Change::Policy(_, _, read) | Change::Inline(_, _, read) => of(read, of_policy),
+        Change::OidcProvider(_, read) => of(read, |provider| (provider.to_text(), provider.facts.to_text())),
+        Change::InstanceProfile(_, read) => of(read, |profile| (profile.to_text(), None)),
+        Change::AccountAlias(_, read) => of(read, |alias| (alias.to_text(), None)),
+        Change::WeedPolicies(_) | Change::Bucket(..) => None,
     }
 }

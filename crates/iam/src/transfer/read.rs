@@ -8,7 +8,9 @@ use super::{Bundle, FORMAT, Secrets, VERSION};
 use crate::change::{Change, Holder, PolicyPlace, PolicyText, RolePlace};
 use crate::documents::{Facts, GroupDocument, RoleDocument, ServiceAccountDocument, UserDocument, document_text};
 use crate::identities::Identities;
+use crate::instance_profile::{AccountAliasDocument, InstanceProfileDocument};
 use crate::json::{JsonError, Node, Object};
+use crate::oidc_provider::OidcProviderDocument;
 
 /// Reads our export, or what `weed shell` (`s3.configure`) and `weed s3 -config` call `S3ApiConfiguration`. `variable` looks up the
 /// environment for `${NAME}` in keys of the latter.
@@ -89,6 +91,25 @@ fn ours(node: &Node<'_>, mut object: Object<'_>) -> Result<Bundle, JsonError> {
         same_name(&node, &id, &account.id)?;
         bundle.changes.push(Change::ServiceAccount(id, Some(Ok(account))));
     }
+    for (arn, node) in entries(&mut object, "oidcProviders")? {
+        let (document, facts) = document(&node, node.object()?)?;
+        let provider = inner(&document, OidcProviderDocument::parse(document.text(), facts))?;
+        same_name(&node, &arn, &provider.arn)?;
+        let stem = OidcProviderDocument::file_stem(&arn);
+        bundle.changes.push(Change::OidcProvider(stem, Some(Ok(provider))));
+    }
+    for (name, node) in entries(&mut object, "instanceProfiles")? {
+        let (document, _) = document(&node, node.object()?)?;
+        let profile = inner(&document, InstanceProfileDocument::parse(document.text()))?;
+        same_name(&node, &name, &profile.name)?;
+        bundle.changes.push(Change::InstanceProfile(name, Some(Ok(profile))));
+    }
+    for (account, node) in entries(&mut object, "accountAliases")? {
+        let (document, _) = document(&node, node.object()?)?;
+        let alias = inner(&document, AccountAliasDocument::parse(document.text()))?;
+        same_name(&node, &account, &alias.account)?;
+        bundle.changes.push(Change::AccountAlias(account, Some(Ok(alias))));
+    }
     for (name, node) in entries(&mut object, "bucketPolicies")? {
         bundle.bucket_policies.insert(name.to_string(), node.text().to_owned());
     }
@@ -139,7 +160,12 @@ fn document<'a>(node: &Node<'_>, mut entry: Object<'a>) -> Result<(Node<'a>, Fac
 }
 
 fn facts(node: &Node<'_>) -> Result<Facts, JsonError> {
-    Facts::parse(node.text()).map_err(|error| node.error(error.what))
+    inner(node, Facts::parse(node.text()))
+}
+
+/// A document within the document: what is wrong is said where it stands.
+fn inner<T>(node: &Node<'_>, read: Result<T, JsonError>) -> Result<T, JsonError> {
+    read.map_err(|error| node.error(error.what))
 }
 
 fn policy(node: &Node<'_>, entry: Object<'_>) -> Result<PolicyText, JsonError> {

@@ -4,6 +4,8 @@ use super::*;
 use crate::change::{Holder, PolicyPlace, PolicyText, RolePlace, WeedPolicies};
 use crate::documents::{Facts, GroupDocument, RoleDocument, ServiceAccountDocument, UserDocument};
 use crate::identities::Identities;
+use crate::instance_profile::{AccountAliasDocument, InstanceProfileDocument};
+use crate::oidc_provider::OidcProviderDocument;
 use crate::snapshot::{Settings, Snapshot};
 
 const GET: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*"}]}"#;
@@ -33,6 +35,12 @@ fn world() -> Vec<Change> {
     let account =
         r#"{"id":"sa:al:01","parent_user":"al","credential":{"access_key":"AKS","secret_key":"t"},"expiration":9}"#;
     let account = ServiceAccountDocument::parse(account, Facts::default()).unwrap();
+    let provider = r#"{"arn":"arn:aws:iam::000000000000:oidc-provider/idp.example","url":"https://idp.example","clientIds":["app"],
+        "createdAt":"2026-01-31T12:00:00Z","updatedAt":"2026-01-31T12:00:00Z","policyClaim":"groups"}"#;
+    let provider = OidcProviderDocument::parse(provider, facts(r#"{"id":"x"}"#)).unwrap();
+    let profile = r#"{"name":"web","id":"AIPA1","account":"000000000000","path":"/","roles":["R"],"created":5}"#;
+    let profile = InstanceProfileDocument::parse(profile).unwrap();
+    let alias = AccountAliasDocument::parse(r#"{"account":"000000000000","alias":"reef"}"#).unwrap();
     vec![
         Change::Policy("P".into(), PolicyPlace::Api, policy(GET)),
         Change::Policy("C".into(), PolicyPlace::BasePrefixed, policy(GET)),
@@ -46,6 +54,9 @@ fn world() -> Vec<Change> {
         ),
         user(r#"{"name":"bo","actions":["Read:b"]}"#, Facts::default()),
         Change::ServiceAccount("sa:al:01".into(), Some(Ok(account))),
+        Change::OidcProvider(OidcProviderDocument::file_stem(&provider.arn), Some(Ok(provider))),
+        Change::InstanceProfile("web".into(), Some(Ok(profile))),
+        Change::AccountAlias("000000000000".into(), Some(Ok(alias))),
     ]
 }
 
@@ -85,6 +96,8 @@ fn what_is_exported_and_imported_again_is_the_same() {
         "inline, attached, of the group"
     );
     assert!(al.boundary.is_some() && after.access_key("AKS").is_some());
+    assert_eq!(after.oidc_providers().len(), 1);
+    assert!(after.instance_profile("web").is_some() && after.account_alias("000000000000").is_some());
     let mut reversed = world();
     reversed.reverse();
     assert_eq!(Bundle::of(&snapshot(reversed)).to_json(), text, "the order in which things came does not show");
