@@ -33,8 +33,8 @@ impl Default for Uses {
 }
 
 impl Uses {
-    /// Notes a use of a key or role.
-    pub(crate) fn note(&self, id: &str, now_s: i64, service: &str, region: &str) {
+    /// Notes a use of a key, by its id, or of a role, by its `AROA...` id.
+    pub fn note(&self, id: &str, now_s: i64, service: &str, region: &str) {
         let minute = now_s.div_euclid(60);
         if self.seen.load().get(id).is_some_and(|seen| seen.note(minute, service, region)) {
             return;

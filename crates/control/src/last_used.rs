@@ -64,7 +64,7 @@ impl Recorder {
     }
 
     /// Takes over the files of gateways that are gone: first into the own file, then away.
-    async fn adopt(&self) -> Result<(), StoreError> {
+    pub(crate) async fn adopt(&self) -> Result<(), StoreError> {
         let stale = self.store.stale_last_used(&self.gateway).await?;
         if stale.is_empty() {
             return Ok(());

@@ -6,6 +6,8 @@ mod race;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use access::Uses;
+use filer::Filer;
 use iam::{Caller, IamConfig, Snapshot, StsConfig};
 use ids::AccountId;
 use policy::Context;
@@ -28,6 +30,8 @@ struct Gateway {
     follower: Arc<Follower>,
     iam: IamApi,
     sts: StsApi,
+    uses: Arc<Uses>,
+    recorder: Arc<Recorder>,
 }
 
 impl Gateway {
@@ -45,10 +49,11 @@ impl Gateway {
             account_id: AccountId::DEFAULT,
         };
         let config: StsConfig = IamConfig::default().sts;
-        let recorder = Arc::new(Recorder::new(Arc::default(), world.store(), follower.clone()));
-        let iam = IamApi::new(follower.clone(), Arc::new(store), read_only, recorder, BTreeSet::new());
+        let uses = Arc::<Uses>::default();
+        let recorder = Arc::new(Recorder::new(uses.clone(), world.store(), follower.clone()));
+        let iam = IamApi::new(follower.clone(), Arc::new(store), read_only, recorder.clone(), BTreeSet::new());
         let sts = StsApi::new(follower.clone(), Some(Arc::new(keys)), &config);
-        Arc::new(Self { follower, iam, sts })
+        Arc::new(Self { follower, iam, sts, uses, recorder })
     }
 
     fn state(&self) -> Arc<Snapshot> {
@@ -284,4 +289,40 @@ async fn simulations_and_checks_need_their_permission() {
     writer.ok("root", &format!("PutUserPolicy&UserName=checker&PolicyName=C&PolicyDocument={allow}")).await;
     writer.ok("checker", &check).await;
     assert_eq!(writer.code("checker", &custom).await, "AccessDenied");
+}
+
+#[tokio::test]
+async fn each_gateway_writes_what_it_saw_and_all_read_it() {
+    let world = World::new();
+    let (a, b) = (Gateway::start(&world, false).await, Gateway::start(&world, false).await);
+    let ask = "GetAccessKeyLastUsed&AccessKeyId=AKAL";
+    assert!(a.ok("root", ask).await.contains("<ServiceName>N/A</ServiceName>"));
+    a.uses.note("AKAL", 60, "s3", "us-east-1");
+    a.uses.note("AKGONE", 60, "s3", "us-east-1");
+    assert!(a.ok("root", ask).await.contains("1970-01-01T00:01:00Z"), "its own gateway knows at once");
+    assert!(!b.ok("root", ask).await.contains("LastUsedDate"));
+    a.recorder.flush().await.unwrap();
+    assert!(b.ok("root", ask).await.contains("1970-01-01T00:01:00Z"));
+    assert!(world.store().last_used().await.unwrap().of("AKGONE").is_none(), "a key that is gone is forgotten");
+    // The latest use counts, whoever saw it; an older one changes nothing.
+    b.uses.note("AKAL", 120, "iam", "us-east-1");
+    b.recorder.flush().await.unwrap();
+    a.uses.note("AKAL", 59, "sts", "us-east-1");
+    a.recorder.flush().await.unwrap();
+    for gateway in [&a, &b] {
+        let answer = gateway.ok("root", ask).await;
+        assert!(answer.contains("1970-01-01T00:02:00Z</LastUsedDate><ServiceName>iam<"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_gateway_that_is_gone_saw_is_handed_on() {
+    let world = World::new();
+    let a = Gateway::start(&world, false).await;
+    let left = "/seaweedfs/iam/last-used/00000000000000aa-0.json";
+    world.put(left, r#"{"AKAL":[600,"s3","us-east-1"]}"#).await; // written in 1970
+    a.recorder.adopt().await.unwrap();
+    assert!(world.filer.lookup(left).await.unwrap().is_none());
+    assert!(world.store().last_used().await.unwrap().of("AKAL").is_some());
+    assert!(a.ok("root", "GetAccessKeyLastUsed&AccessKeyId=AKAL").await.contains("1970-01-01T00:10:00Z"));
 }
