@@ -217,6 +217,28 @@ def test_alias_summary_and_entities(place):
     assert only["PolicyRoles"][0]["RoleName"] == role and not only["PolicyUsers"]
 
 
+def test_authorization_details(place):
+    iam = place.iam
+    user, group, role = unique("user"), unique("group"), unique("role")
+    policy = iam.create_policy(PolicyName=unique("policy"), PolicyDocument=READ)["Policy"]
+    iam.create_user(UserName=user)
+    iam.put_user_policy(UserName=user, PolicyName="inline", PolicyDocument=READ)
+    iam.create_group(GroupName=group)
+    iam.add_user_to_group(GroupName=group, UserName=user)
+    iam.attach_group_policy(GroupName=group, PolicyArn=policy["Arn"])
+    iam.create_role(RoleName=role, AssumeRolePolicyDocument=TRUST)
+    pages = list(iam.get_paginator("get_account_authorization_details").paginate(PaginationConfig={"PageSize": 3}))
+    found = lambda kind, key, name: next(d for page in pages for d in page.get(kind, []) if d[key] == name)
+    details = found("UserDetailList", "UserName", user)
+    assert details["UserPolicyList"] == [{"PolicyName": "inline", "PolicyDocument": json.loads(READ)}]
+    assert details["GroupList"] == [group]
+    attached = [{"PolicyName": policy["PolicyName"], "PolicyArn": policy["Arn"]}]
+    assert found("GroupDetailList", "GroupName", group)["AttachedManagedPolicies"] == attached
+    assert found("RoleDetailList", "RoleName", role)["AssumeRolePolicyDocument"] == json.loads(TRUST)
+    versions = found("Policies", "PolicyName", policy["PolicyName"])["PolicyVersionList"]
+    assert versions[0]["Document"] == json.loads(READ) and versions[0]["IsDefaultVersion"]
+
+
 def test_last_use_and_credential_report(place):
     iam = place.iam
     user, key = user_with_key(iam, world.document(world.statement("Allow", "s3:ListAllMyBuckets", "*")))

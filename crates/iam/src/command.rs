@@ -3,6 +3,7 @@
 mod access_key;
 mod access_key_last_used;
 mod account_alias;
+mod account_authorization_details;
 mod account_summary;
 mod attachment;
 mod credential_report;
@@ -141,6 +142,7 @@ impl Command {
         let tables = tables.chain([oidc_provider::COMMANDS, service_account::COMMANDS, instance_profile::COMMANDS]);
         let tables = tables.chain([entities_for_policy::COMMANDS, account_summary::COMMANDS, account_alias::COMMANDS]);
         let tables = tables.chain([credential_report::COMMANDS, access_key_last_used::COMMANDS]);
+        let tables = tables.chain([account_authorization_details::COMMANDS]);
         let found = tables.flatten().find(|command| command.name == action);
         found.ok_or_else(|| IamError::not_implemented(&format!("the IAM action `{action}`")))
     }

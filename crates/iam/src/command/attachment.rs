@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::inline_policy::{Kind, check, holder_document};
+use super::xml::Xml;
 use super::{Answer, Command, IamError, Outcome, Request, managed_policy, read, revoke, user};
 use crate::change::{Change, DocumentKey, Holder};
 use crate::snapshot::{Snapshot, policy_name_of};
@@ -90,13 +91,28 @@ fn with_attached(state: &Snapshot, holder: &Holder, names: Vec<String>) -> Optio
 fn list(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
     let holder = kind.holder(request)?;
     check(request, state, &holder, false)?;
-    let mut names: Vec<Arc<str>> =
-        attached_names(state, &holder).iter().map(|name| policy_name_of(name).into()).collect();
-    names.sort();
+    let names = names(state, &holder);
     let result = request.page("AttachedPolicies", names.iter().map(|name| (&**name, name)), |xml, name| {
-        let arn = state.policy(name).map(|policy| policy.arn.to_string());
-        let missing = || format!("arn:aws:iam::{}:policy/{name}", request.caller.account);
-        xml.text("PolicyName", name).text("PolicyArn", &arn.unwrap_or_else(missing));
+        describe(xml, request, state, name);
     })?;
     Ok(Outcome { changes: Vec::new(), result: Some(result) })
+}
+
+/// The names of the policies attached to a holder, in order.
+pub(super) fn names(state: &Snapshot, holder: &Holder) -> Vec<Arc<str>> {
+    let mut names: Vec<Arc<str>> =
+        attached_names(state, holder).iter().map(|name| policy_name_of(name).into()).collect();
+    names.sort();
+    names
+}
+
+/// An attached policy; it need not exist any more.
+pub(super) fn describe(xml: &mut Xml, request: &Request<'_>, state: &Snapshot, name: &str) {
+    xml.text("PolicyName", name).text("PolicyArn", &arn_of(request, state, name));
+}
+
+/// The ARN of a policy by its name; it need not exist any more.
+pub(super) fn arn_of(request: &Request<'_>, state: &Snapshot, name: &str) -> String {
+    let arn = state.policy(name).map(|policy| policy.arn.to_string());
+    arn.unwrap_or_else(|| format!("arn:aws:iam::{}:policy/{name}", request.caller.account))
 }

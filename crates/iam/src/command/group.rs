@@ -134,7 +134,7 @@ fn list_groups_for_user(request: &Request<'_>, state: &Snapshot) -> Answer {
     Ok(Outcome { changes: Vec::new(), result: Some(result) })
 }
 
-fn describe(xml: &mut Xml, group: &Group) {
+pub(super) fn describe(xml: &mut Xml, group: &Group) {
     let facts = &group.document.facts;
     xml.text("Path", facts.path_or_root()).text("GroupName", &group.name).text("GroupId", &group.id);
     xml.text("Arn", &group.arn).date("CreateDate", facts.created_s);

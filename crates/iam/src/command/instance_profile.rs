@@ -57,7 +57,7 @@ pub(super) fn of_role<'a>(
 fn create(request: &Request<'_>, state: &Snapshot) -> Answer {
     let name = request.name("InstanceProfileName", 128)?;
     let unreadable = format!("instance profile `{name}`");
-    if state.instance_profile(&name).is_some() || state.problems().any(|(about, _)| about == unreadable) {
+    if state.instance_profile(&name).is_some() || state.problem(&unreadable).is_some() {
         return Err(IamError::exists(format!("Instance Profile {name} already exists.")));
     }
     let document = InstanceProfileDocument {

@@ -158,6 +158,17 @@ fn describe_version(xml: &mut Xml, facts: &Facts) {
     xml.date("CreateDate", facts.updated_s.max(facts.created_s));
 }
 
+/// The policy with its description and the text of its versions.
+pub(super) fn describe_with_versions(xml: &mut Xml, state: &Snapshot, policy: &ManagedPolicy) {
+    describe(xml, state, policy, true);
+    xml.element("PolicyVersionList", |xml| {
+        xml.element("member", |xml| {
+            xml.document("Document", &policy.text);
+            describe_version(xml, &policy.facts);
+        });
+    });
+}
+
 fn policy_xml(state: &Snapshot, policy: &ManagedPolicy, with_description: bool) -> String {
     let mut xml = Xml::new();
     xml.element("Policy", |xml| describe(xml, state, policy, with_description));

@@ -117,7 +117,7 @@ fn create(request: &Request<'_>, state: &Snapshot) -> Answer {
     let arn = arn_of(request, &url);
     let stem = OidcProviderDocument::file_stem(&arn);
     let unreadable = format!("OIDC provider `{stem}`");
-    if state.oidc_provider(&arn).is_some() || state.problems().any(|(about, _)| about == unreadable) {
+    if state.oidc_provider(&arn).is_some() || state.problem(&unreadable).is_some() {
         return Err(IamError::exists(format!("Provider with url {url} already exists.")));
     }
     let account = request.caller.account;

@@ -72,7 +72,11 @@ fn outcome_with(state: &Snapshot, line: &str, last_used: &LastUsed) -> Result<Ou
 
 /// A story: each line runs on the state that the one before left. `=` before a text: the answer contains it; `!`: the error's code.
 fn story(lines: &[(&str, &str)]) -> Snapshot {
-    lines.iter().fold(start(), |state, (line, want)| match (run(&state, line), want.split_at(1)) {
+    story_on(start(), lines)
+}
+
+fn story_on(state: Snapshot, lines: &[(&str, &str)]) -> Snapshot {
+    lines.iter().fold(state, |state, (line, want)| match (run(&state, line), want.split_at(1)) {
         (Ok((next, answer)), ("=", part)) => {
             assert!(answer.contains(part), "{line}: {answer}");
             next

@@ -22,6 +22,11 @@ impl Xml {
         escape(text, &mut self.0);
     }
 
+    /// Elements that were written on their own.
+    pub(super) fn append(&mut self, elements: Self) {
+        self.0.push_str(&elements.0);
+    }
+
     pub(super) fn element(&mut self, name: &str, inside: impl FnOnce(&mut Self)) -> &mut Self {
         self.0.push('<');
         self.0.push_str(name);

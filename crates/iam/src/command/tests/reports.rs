@@ -1,4 +1,4 @@
-//! ListEntitiesForPolicy, GetAccountSummary, the credential report, last uses.
+//! ListEntitiesForPolicy, GetAccountSummary, GetAccountAuthorizationDetails, the credential report, last uses.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -142,4 +142,64 @@ fn last_uses_of_keys_and_roles() {
     for action in ["GetAccessKeyLastUsed", "GetCredentialReport", "GetRole"] {
         assert!(Command::find(action).unwrap().reads_last_used(), "{action}");
     }
+}
+
+#[test]
+fn authorization_details_hold_all_of_the_account() {
+    let state = story_on(
+        peopled(),
+        &[
+            (&format!("PutUserPolicy&UserName=al&PolicyName=I&PolicyDocument={GET}"), "="),
+            (&format!("PutGroupPolicy&GroupName=g&PolicyName=I&PolicyDocument={GET}"), "="),
+            (&format!("PutRolePolicy&RoleName=R&PolicyName=I&PolicyDocument={GET}"), "="),
+            ("AddUserToGroup&GroupName=g&UserName=al", "="),
+            ("CreateInstanceProfile&InstanceProfileName=web", "="),
+            ("AddRoleToInstanceProfile&InstanceProfileName=web&RoleName=R", "="),
+        ],
+    );
+    let ask = |more: &str| run(&state, &format!("GetAccountAuthorizationDetails{more}")).map(|found| found.1);
+    let all = ask("").unwrap();
+    let inline = "<member><PolicyName>I</PolicyName><PolicyDocument>%7B%22Version%22";
+    let attached =
+        "<AttachedManagedPolicies><member><PolicyName>P</PolicyName><PolicyArn>arn:aws:iam::000000000000:policy/P<";
+    for part in [
+        "<UserDetailList><member><Path>/team/</Path><UserName>al</UserName>",
+        &format!("<UserPolicyList>{inline}"),
+        "<GroupList><member>g</member></GroupList>",
+        "<GroupDetailList><member><Path>/</Path><GroupName>g</GroupName>",
+        &format!("<GroupPolicyList>{inline}"),
+        "<RoleDetailList><member><Path>/</Path><RoleName>R</RoleName>",
+        "<InstanceProfileList><member><Path>/</Path><InstanceProfileName>web</InstanceProfileName>",
+        &format!("<RolePolicyList>{inline}"),
+        "<RoleLastUsed></RoleLastUsed>",
+        "<Policies><member><PolicyName>P</PolicyName>",
+        "<PolicyVersionList><member><Document>%7B",
+    ] {
+        assert!(all.contains(part), "{part}: {all}");
+    }
+    assert_eq!(all.matches(attached).count(), 4);
+    assert!(all.ends_with("<IsTruncated>false</IsTruncated>") && !all.contains("<UserName>root"));
+    for (filter, users, policies) in [
+        ("&Filter.member.1=User", 3, 0),
+        ("&Filter.member.1=LocalManagedPolicy", 0, 1),
+        ("&Filter.member.1=User&Filter.member.2=LocalManagedPolicy", 3, 1),
+        ("&Filter.member.1=AWSManagedPolicy", 0, 0),
+    ] {
+        let answer = ask(filter).unwrap();
+        assert_eq!(answer.matches("<UserPolicyList>").count(), users, "{filter}");
+        assert_eq!(answer.matches("<PolicyVersionList>").count(), policies, "{filter}");
+    }
+    assert_eq!(ask("&Filter.member.1=Robot").unwrap_err().code, "ValidationError");
+    // Page by page: every entity once.
+    let (mut marker, mut seen) = (String::new(), 0);
+    loop {
+        let answer = ask(&format!("&MaxItems=1&Marker={marker}")).unwrap();
+        seen += ["<UserPolicyList>", "<GroupPolicyList>", "<RolePolicyList>", "<PolicyVersionList>"]
+            .iter()
+            .map(|list| answer.matches(list).count())
+            .sum::<usize>();
+        let Some((_, rest)) = answer.split_once("<Marker>") else { break };
+        marker = rest.trim_end_matches("</Marker>").to_owned();
+    }
+    assert_eq!(seen, 6);
 }
