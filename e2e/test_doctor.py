@@ -140,11 +140,14 @@ def test_gateways_of_heartbeats(lone_filer, gateway_a, gateway_b):
     base = "/seaweedfs/kelpgate/gateways"
     lone_filer.write_json(f"{base}/one", {"gateway": gateway_a.url.removeprefix("http://"), "boot_id": "one"})
     lone_filer.write_json(f"{base}/two", {"gateway": gateway_b.url.removeprefix("http://"), "boot_id": "two"})
-    lone_filer.write_json(f"{base}/gone", {"gateway": "127.0.0.1:9", "closed": True})
+    lone_filer.write_json(f"{base}/closed", {"gateway": "127.0.0.1:9", "closed": True})
+    nowhere = f"127.0.0.1:{free_port()}"
+    lone_filer.write_json(f"{base}/killed", {"gateway": nowhere})
     lone_filer.write(f"{base}/torn", b"{")
     code, findings, text = doctor(f"-filer={lone_filer.address}")
     assert code == 0 and found(findings, "ok", f"gateway {gateway_a.url} answers"), text
     assert found(findings, "ok", "the same configuration") and found(findings, "warning", "torn", "is no JSON"), text
+    assert found(findings, "warning", nowhere, "has left a heartbeat") and "127.0.0.1:9:" not in text, text
     lone_filer.delete(base, recursive=True)
 
 

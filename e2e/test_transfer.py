@@ -176,6 +176,9 @@ def test_from_the_identities_file_of_weed(logs, cluster, tmp_path):
     gateway.stop()
     shown = cluster.shell("s3.configure", filer)
     assert "alice" in shown and "policied" in shown, "weed reads what was written"
+    file.write_text(shown[shown.index("{") : shown.rindex("}") + 1])
+    done = iam("import", f"-filer={filer.address}", str(file)).stdout
+    assert "0 to create, 0 to update" in done, f"what weed shell prints is read back: {done}"
 
 
 def test_from_minio(logs, cluster, tmp_path):

@@ -96,8 +96,8 @@ fn over_grpc(security: &Security, report: &mut Report) {
         return report.ok("filers are spoken to with TLS certificates (grpc.* in security.toml)");
     }
     let iam = match security.filer_write {
-        Some(_) => "its IAM service asks for a token of jwt.filer_signing.key, its entries do not",
-        None => "its IAM service and its entries ask for nothing",
+        Some(_) => "the IAM service asks for a token of jwt.filer_signing.key, entries do not",
+        None => "there is no jwt.filer_signing.key here, without which the IAM service asks for nothing either",
     };
     report.warning(
         format!("filers answer gRPC without certificates, so whoever reaches that port is root: {iam}"),

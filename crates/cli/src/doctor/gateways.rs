@@ -11,6 +11,20 @@ use crate::http_client;
 /// Where gateways of one cluster tell that they live.
 const HEARTBEATS: &str = "/seaweedfs/kelpgate/gateways";
 
+/// A gateway to ask.
+pub struct Gateway {
+    url: String,
+    /// The caller named it; others are known by their heartbeats, which outlive them for a while.
+    is_named: bool,
+}
+
+impl Gateway {
+    /// One that the caller named.
+    pub fn named(url: &str) -> Self {
+        Self { url: url.trim_end_matches('/').to_owned(), is_named: true }
+    }
+}
+
 /// What a gateway says of itself.
 struct Status {
     url: String,
@@ -22,8 +36,8 @@ struct Status {
     configuration: Option<String>,
 }
 
-/// The URLs of gateways that live by their heartbeat documents, beside those that were named.
-pub async fn of_heartbeats(filer: &dyn Filer, named: &[String], report: &mut Report) -> Vec<String> {
+/// The gateways that live by their heartbeat documents, beside those that were named.
+pub async fn of_heartbeats(filer: &dyn Filer, named: &[Gateway], report: &mut Report) -> Vec<Gateway> {
     let listed = filer.list(HEARTBEATS, ListOptions { limit: 1000, ..ListOptions::default() }).await;
     let entries = match listed {
         Ok(entries) => entries,
@@ -36,20 +50,17 @@ pub async fn of_heartbeats(filer: &dyn Filer, named: &[String], report: &mut Rep
     let mut urls = BTreeSet::new();
     for entry in entries.iter().filter(|entry| !entry.is_directory) {
         match address(&entry.content) {
-            Ok(Some(address)) => {
-                let url = format!("http://{address}");
-                if !named.iter().any(|known| known.trim_end_matches('/').ends_with(&format!("//{address}"))) {
-                    urls.insert(url);
-                }
-            }
-            Ok(None) => {}
+            Ok(address) => urls.extend(address.map(|address| format!("http://{address}"))),
             Err(why) => report.warning(
                 format!("the heartbeat `{HEARTBEATS}/{}` {why}", entry.name),
                 "remove the file if no gateway of a newer version writes it",
             ),
         }
     }
-    urls.into_iter().collect()
+    // Whatever the scheme, it is the same gateway.
+    let host = |url: &str| url.split_once("://").map_or(url, |(_, host)| host).to_owned();
+    urls.retain(|url| !named.iter().any(|known| host(&known.url) == host(url)));
+    urls.into_iter().map(|url| Gateway { url, is_named: false }).collect()
 }
 
 /// `host:port` of a living gateway; `None` for one that said good-bye or has no address.
@@ -62,14 +73,17 @@ fn address(content: &[u8]) -> Result<Option<String>, &'static str> {
 }
 
 /// Asks each gateway, and compares what they say.
-pub async fn check(endpoints: &[String], report: &mut Report) {
+pub async fn check(gateways: &[Gateway], report: &mut Report) {
     let mut found = Vec::new();
-    for endpoint in endpoints {
-        let url = endpoint.trim_end_matches('/');
+    for Gateway { url, is_named } in gateways {
         match http_client::get(&format!("{url}/status")).await {
-            Err(error) => report.error(
-                format!("gateway {url} does not answer: {error}"),
-                "start it, or correct the address; one that died a moment ago is still listed until its heartbeat is removed",
+            Err(error) if *is_named => {
+                report.error(format!("gateway {url} does not answer: {error}"), "start it, or correct the address");
+            }
+            Err(error) => report.warning(
+                format!("gateway {url} has left a heartbeat on the filer and does not answer: {error}"),
+                "nothing, if it was stopped a while ago (the document goes after an hour) or if this machine cannot reach it; where it \
+                 speaks TLS, name it with -endpoint=https://...",
             ),
             Ok(answer) => match read(url, &answer.body) {
                 Some(status) => {
