@@ -64,6 +64,11 @@ fn principal_keys(context: &mut Context, caller: &Caller, snapshot: &Snapshot) {
             context.set("aws:PrincipalArn", &*session.role_arn);
             context.set("aws:TokenIssueTime", timestamp(session.issued_s));
             context.set("aws:MultiFactorAuthPresent", "false");
+            // The role's own tags, then those of the session, which win.
+            let role = snapshot.role_by_arn(&session.role_arn);
+            for (name, value) in role.iter().flat_map(|role| &role.document.facts.tags) {
+                context.set(&format!("aws:PrincipalTag/{name}"), value.as_str());
+            }
             for (name, value) in &*session.tags {
                 context.set(&format!("aws:PrincipalTag/{name}"), value.as_str());
             }

@@ -6,6 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex as Guarded, PoisonError};
 use std::time::{Duration, Instant};
 
+use iam::command::Rename;
 use iam::{Change, ChangeKind, Command, IamError, LastUsed, PolicyPlace, RolePlace, Snapshot, command, policy_name_of};
 use policy::Context;
 use store::{Fresh, IamStore, StoreError};
@@ -144,6 +145,7 @@ impl IamApi {
         command: &Command,
         request: &command::Request<'_>,
     ) -> Result<(command::Outcome, bool), QueryError> {
+        self.finish_renames(request.now_s).await;
         let watch = self.follower.watch();
         for attempt in 0..ATTEMPTS {
             match self.attempt(command, request, &watch).await {
@@ -163,6 +165,30 @@ impl IamApi {
                 .into(),
         }
         .into())
+    }
+
+    /// Goes on with what a gateway that died has left half renamed, before anything else is changed.
+    async fn finish_renames(&self, now_s: i64) {
+        while let Some(rename) = self.follower.current().and_then(|state| Rename::left_behind(&state, now_s)) {
+            match self.finish(&rename, now_s).await {
+                Ok(true) => tracing::info!(?rename, "finished a renaming that was left half done"),
+                Ok(false) => return,
+                Err(error) => return tracing::warn!(?rename, %error, "a renaming that was left half done stays so"),
+            }
+        }
+    }
+
+    /// False if it is not applied here yet, or somebody else does the same.
+    async fn finish(&self, rename: &Rename, now_s: i64) -> Result<bool, QueryError> {
+        let watch = self.follower.watch();
+        let snapshot = self.follower.current().ok_or_else(QueryError::not_loaded)?;
+        let fresh = self.store.read(&rename.documents(&snapshot)).await?;
+        let state = snapshot.apply(fresh.changes.iter().cloned());
+        match self.store.commit(&fresh, &rename.changes(&state, None, now_s)?).await {
+            Ok(written) => Ok(watch.applied(&written, APPLIED_WITHIN).await),
+            Err(StoreError::Conflict(_)) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn attempt(

@@ -1,6 +1,8 @@
 //! What the query APIs of IAM and STS share: a call, its authorisation, its errors.
 
-use iam::{Caller, IamError, Snapshot};
+use std::sync::Arc;
+
+use iam::{Caller, Holder, IamError, Snapshot};
 use policy::{Context, ResourceType};
 use s3::{QueryCaller, QueryRequirement, query_requirements, set_query_condition_keys};
 use store::StoreError;
@@ -193,10 +195,43 @@ pub(crate) fn needs(
     let user_arn = is_user.then_some(&*call.caller.arn);
     let caller = QueryCaller { account, user_arn, path_of: &path_of, user_of_key: &user_of_key };
     let needs = query_requirements(call.params, &caller)?;
+    if let Some(need) = needs.first() {
+        target_keys(call, &need.resource, context, snapshot);
+    }
     if call.caller.is_anonymous() {
         return Err(QueryError::new(Service::Iam, "MissingAuthenticationToken", 403, "The request must be signed"));
     }
     Ok(needs.into_iter().map(requirement).collect())
+}
+
+/// The condition keys that stand for what is stored of the user, role or policy that the call is about: its tags, and the boundary
+/// that it has while its policies or its boundary are changed.
+fn target_keys(call: &Call<'_>, resource: &str, context: &mut Context, snapshot: &Snapshot) {
+    let Some(rest) = resource.strip_prefix(&format!("arn:aws:iam::{}:", call.caller.account)) else { return };
+    let name: Arc<str> = rest.rsplit('/').next().unwrap_or_default().into();
+    let (tags, holder) = match rest.split('/').next() {
+        Some("user") => (snapshot.user(&name).map(|user| &user.document.tags), Some(Holder::User(name.clone()))),
+        Some("role") => (snapshot.role(&name).map(|role| &role.document.facts.tags), Some(Holder::Role(name.clone()))),
+        Some("policy") => (snapshot.policy(&name).map(|policy| &policy.facts.tags), None),
+        _ => return,
+    };
+    for (key, value) in tags.into_iter().flatten() {
+        context.set(&format!("aws:ResourceTag/{key}"), value.as_str());
+        context.set(&format!("iam:ResourceTag/{key}"), value.as_str());
+    }
+    let action = call.get("Action").unwrap_or_default();
+    let boundary = holder.as_ref().and_then(|holder| snapshot.boundary_name(holder));
+    let boundary = boundary.and_then(|name| snapshot.policy(name)).filter(|_| is_about_policies_of_one(action));
+    if let Some(policy) = boundary.filter(|_| call.get("PermissionsBoundary").is_none()) {
+        context.set("iam:PermissionsBoundary", &*policy.arn);
+    }
+}
+
+/// The actions for which AWS sets `iam:PermissionsBoundary` to what the user or role has. Source: Service Authorization Reference of IAM.
+fn is_about_policies_of_one(action: &str) -> bool {
+    let of_user = action.replacen("User", "Role", 1);
+    let actions = ["AttachRolePolicy", "DetachRolePolicy", "PutRolePolicy", "DeleteRolePolicy"];
+    actions.contains(&&*of_user) || of_user == "DeleteRolePermissionsBoundary"
 }
 
 fn requirement(need: QueryRequirement) -> s3::Requirement {

@@ -23,7 +23,8 @@ use crate::sts_api::StsApi;
 
 const FILE: &str = r#"{"identities":[
     {"name":"root","credentials":[{"accessKey":"AKROOT","secretKey":"s"}],"actions":["Admin"]},
-    {"name":"al","credentials":[{"accessKey":"AKAL","secretKey":"s"}],"actions":["Read"]}]}"#;
+    {"name":"al","credentials":[{"accessKey":"AKAL","secretKey":"s"}],"actions":["Read"]},
+    {"name":"carol","account":{"id":"111122223333"},"credentials":[{"accessKey":"AKCAROL","secretKey":"s"}],"actions":["Admin"]}]}"#;
 const GET: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}"#;
 
 struct Gateway {
@@ -139,7 +140,7 @@ async fn concurrent_writers_on_two_gateways_lose_nothing() {
     }
     one.ok("root", "CreateGroup&GroupName=g").await;
     let soon = std::time::Duration::from_secs(10);
-    assert!(two.follower.wait_until(|state| state.counts().users == 12 && state.group("g").is_some(), soon).await);
+    assert!(two.follower.wait_until(|state| state.counts().users == 13 && state.group("g").is_some(), soon).await);
     let mut writers = Vec::new();
     for user in 0..10 {
         for (number, gateway) in [one.clone(), two.clone()].into_iter().enumerate() {
@@ -171,6 +172,134 @@ async fn concurrent_writers_on_two_gateways_lose_nothing() {
         tokio::join!(one.call("root", "CreateUser&UserName=same"), two.call("root", "CreateUser&UserName=same"));
     let errors: Vec<String> = [a, b].into_iter().filter_map(|answer| answer.err().map(|error| error.code)).collect();
     assert_eq!(errors, ["EntityAlreadyExists"]);
+}
+
+#[tokio::test]
+async fn concurrent_versions_and_tags_of_one_policy_are_all_kept() {
+    let world = World::new();
+    let (one, two) = (Gateway::start(&world, false).await, Gateway::start(&world, false).await);
+    let arn = "PolicyArn=arn:aws:iam::000000000000:policy/P";
+    one.ok("root", &format!("CreatePolicy&PolicyName=P&PolicyDocument={GET}")).await;
+    let soon = std::time::Duration::from_secs(10);
+    assert!(two.follower.wait_until(|state| state.policy("P").is_some(), soon).await);
+    let mut writers = Vec::new();
+    for number in 0..4 {
+        let gateway = if number % 2 == 0 { one.clone() } else { two.clone() };
+        writers.push(tokio::spawn(async move {
+            gateway.ok("root", &format!("CreatePolicyVersion&{arn}&PolicyDocument={GET}")).await;
+            let tag = format!("Tags.member.1.Key=k{number}&Tags.member.1.Value=v");
+            gateway.ok("root", &format!("TagPolicy&{arn}&{tag}")).await;
+        }));
+    }
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    let all = |state: &Snapshot| {
+        let facts = &state.policy("P").unwrap().facts;
+        facts.versions.keys().eq(&[2, 3, 4, 5]) && facts.tags.len() == 4
+    };
+    assert!(one.follower.wait_until(all, soon).await && two.follower.wait_until(all, soon).await, "a change is lost");
+    let versions = two.ok("root", &format!("ListPolicyVersions&{arn}")).await;
+    assert!(versions.find("v5").unwrap() < versions.find("v1").unwrap(), "{versions}");
+    for version in 2..=5 {
+        one.ok("root", &format!("DeletePolicyVersion&{arn}&VersionId=v{version}")).await;
+    }
+    one.ok("root", &format!("DeletePolicy&{arn}")).await;
+    assert!(one.state().policy("P").is_none());
+}
+
+#[tokio::test]
+async fn users_and_groups_are_renamed_with_all_they_have() {
+    let world = World::new();
+    let gateway = Gateway::start(&world, false).await;
+    gateway.ok("root", "CreateUser&UserName=bo").await;
+    gateway.ok("root", "CreateGroup&GroupName=g").await;
+    gateway.ok("root", &format!("PutGroupPolicy&GroupName=g&PolicyName=G&PolicyDocument={GET}")).await;
+    gateway.ok("root", "AddUserToGroup&GroupName=g&UserName=bo").await;
+    gateway.ok("root", &format!("PutUserPolicy&UserName=bo&PolicyName=I&PolicyDocument={GET}")).await;
+    let key = gateway.ok("root", "CreateAccessKey&UserName=bo").await;
+    let key = key.split("<AccessKeyId>").nth(1).unwrap().split('<').next().unwrap().to_owned();
+    gateway.ok("root", "UpdateUser&UserName=bo&NewUserName=cy").await;
+    gateway.ok("root", "UpdateGroup&GroupName=g&NewGroupName=h").await;
+    let state = gateway.state();
+    let user = state.user("cy").unwrap();
+    assert_eq!((user.policies.len(), user.groups.len(), &*user.groups[0]), (2, 1, "h"));
+    assert_eq!(&*state.access_key(&key).unwrap().user.name, "cy");
+    assert!(state.user("bo").is_none() && state.group("g").is_none());
+    assert_eq!((state.counts().problems, state.unfinished_renames().count()), (0, 0));
+    // What a gateway left half done, long ago: the next change on any gateway goes on with it.
+    let store = world.store();
+    let key = [iam::DocumentKey::User("cy".into()), iam::DocumentKey::User("dy".into())];
+    let fresh = store::IamStore::read(&store, &key).await.unwrap();
+    let mut half = (*user.document).clone();
+    half.name = "dy".into();
+    (half.facts.renamed_from, half.facts.renamed_s) = (Some("cy".into()), 1_600_000_000);
+    let half = iam::Change::User("dy".into(), Some(Ok(half)));
+    store::IamStore::commit(&store, &fresh, &[half]).await.unwrap();
+    let soon = std::time::Duration::from_secs(10);
+    assert!(gateway.follower.wait_until(|state| state.user("dy").is_some(), soon).await);
+    gateway.ok("root", "CreateUser&UserName=zed").await;
+    let state = gateway.state();
+    assert!(state.user("cy").is_none() && state.unfinished_renames().next().is_none());
+    assert_eq!((state.user("dy").unwrap().policies.len(), state.counts().problems), (2, 0));
+}
+
+#[tokio::test]
+async fn each_account_has_its_own() {
+    let world = World::new();
+    let gateway = Gateway::start(&world, false).await;
+    let made = gateway.ok("carol", "CreateUser&UserName=cy").await;
+    assert!(made.contains("<Arn>arn:aws:iam::111122223333:user/cy</Arn>"), "{made}");
+    gateway.ok("root", "CreateUser&UserName=bo").await;
+    for (user, line, code) in [
+        ("root", "GetUser&UserName=cy", "NoSuchEntity"),
+        ("root", "DeleteUser&UserName=cy", "NoSuchEntity"),
+        ("root", "CreateUser&UserName=cy", "EntityAlreadyExists"),
+        ("carol", "GetUser&UserName=bo", "NoSuchEntity"),
+        ("carol", "CreateAccessKey&UserName=bo", "NoSuchEntity"),
+        ("carol", "UpdateUser&UserName=bo&NewUserName=by", "NoSuchEntity"),
+    ] {
+        assert_eq!(gateway.code(user, line).await, code, "{user}: {line}");
+    }
+    let (ours, theirs) = (gateway.ok("root", "ListUsers").await, gateway.ok("carol", "ListUsers").await);
+    assert!(ours.contains("<UserName>bo<") && !ours.contains("<UserName>cy<"), "{ours}");
+    assert!(theirs.contains("<UserName>cy<") && !theirs.contains("<UserName>bo<"), "{theirs}");
+    // Read back from the filer by a gateway that starts now.
+    let later = Gateway::start(&world, false).await;
+    assert!(later.ok("carol", "GetUser&UserName=cy").await.contains("arn:aws:iam::111122223333:user/cy"));
+}
+
+#[tokio::test]
+async fn who_manages_others_is_held_by_boundaries_and_tags() {
+    let world = World::new();
+    let gateway = Gateway::start(&world, false).await;
+    let arn = "arn:aws:iam::000000000000:policy/B";
+    let delegate = format!(
+        r#"{{"Version":"2012-10-17","Statement":[
+            {{"Effect":"Allow","Action":["iam:CreateUser","iam:PutUserPolicy","iam:AttachUserPolicy"],"Resource":"*","Condition":{{"StringEquals":{{"iam:PermissionsBoundary":"{arn}"}}}}}},
+            {{"Effect":"Allow","Action":"iam:DeleteUser","Resource":"*","Condition":{{"StringEquals":{{"iam:ResourceTag/team":"${{aws:PrincipalTag/team}}"}}}}}}]}}"#
+    );
+    gateway.ok("root", &format!("CreatePolicy&PolicyName=B&PolicyDocument={GET}")).await;
+    let tag = "Tags.member.1.Key=team&Tags.member.1.Value=";
+    gateway.ok("root", &format!("CreateUser&UserName=lead&{tag}red")).await;
+    gateway.ok("root", &format!("PutUserPolicy&UserName=lead&PolicyName=D&PolicyDocument={delegate}")).await;
+    for (name, team) in [("free", "red"), ("other", "blue")] {
+        gateway.ok("root", &format!("CreateUser&UserName={name}&{tag}{team}")).await;
+    }
+    let put = |user: &str| format!("PutUserPolicy&UserName={user}&PolicyName=I&PolicyDocument={GET}");
+    for (line, code) in [
+        ("CreateUser&UserName=bo", Some("AccessDenied")),
+        (&format!("CreateUser&UserName=bo&PermissionsBoundary={arn}"), None),
+        (&format!("CreateUser&UserName=cy&PermissionsBoundary={arn}&{tag}red"), Some("AccessDenied")),
+        (&put("bo"), None),
+        (&put("free"), Some("AccessDenied")),
+        ("DeleteUserPermissionsBoundary&UserName=bo", Some("AccessDenied")),
+        (&format!("AttachUserPolicy&UserName=bo&PolicyArn={arn}"), None),
+        (&format!("AttachUserPolicy&UserName=free&PolicyArn={arn}"), Some("AccessDenied")),
+        ("DeleteUser&UserName=other", Some("AccessDenied")),
+    ] {
+        assert_eq!(gateway.call("lead", line).await.err().map(|error| error.code).as_deref(), code, "{line}");
+    }
 }
 
 #[tokio::test]

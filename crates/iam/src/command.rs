@@ -15,6 +15,8 @@ mod instance_profile;
 mod managed_policy;
 mod oidc_provider;
 mod params;
+mod permissions_boundary;
+mod rename;
 mod role;
 mod service_account;
 mod simulation;
@@ -33,6 +35,7 @@ use crate::snapshot::Snapshot;
 
 pub use params::Params;
 pub(crate) use params::is_name;
+pub use rename::Rename;
 
 /// One call of the IAM API.
 pub struct Request<'a> {
@@ -55,6 +58,18 @@ pub struct Outcome {
     pub changes: Vec<Change>,
     /// What stands inside `<...Result>`; `None` for actions without a result.
     pub result: Option<String>,
+}
+
+impl Outcome {
+    /// The answer of a command that only reads.
+    fn answer(result: String) -> Self {
+        Self { result: Some(result), ..Self::default() }
+    }
+
+    /// Changes, and an answer without a result.
+    fn of(changes: Vec<Change>) -> Self {
+        Self { changes, ..Self::default() }
+    }
 }
 
 /// Why a command is refused: AWS's code and HTTP status, and a message that says what to do.
@@ -138,7 +153,12 @@ impl Command {
     pub fn find(action: &str) -> Result<&'static Self, IamError> {
         let tables = [user::COMMANDS, access_key::COMMANDS, inline_policy::COMMANDS, managed_policy::COMMANDS];
         let tables = tables.into_iter().chain([attachment::COMMANDS, role::COMMANDS, group::COMMANDS]);
-        let tables = tables.chain([simulation::COMMANDS, validate_policy::COMMANDS]);
+        let tables = tables.chain([
+            simulation::COMMANDS,
+            validate_policy::COMMANDS,
+            tags::COMMANDS,
+            permissions_boundary::COMMANDS,
+        ]);
         let tables = tables.chain([oidc_provider::COMMANDS, service_account::COMMANDS, instance_profile::COMMANDS]);
         let tables = tables.chain([entities_for_policy::COMMANDS, account_summary::COMMANDS, account_alias::COMMANDS]);
         let tables = tables.chain([credential_report::COMMANDS, access_key_last_used::COMMANDS]);

@@ -4,6 +4,7 @@
 //! files cannot hold (ids, dates, paths) travels beside them as [`Facts`].
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use ids::SecretAccessKey;
 use serde::Serialize;
@@ -172,8 +173,29 @@ pub struct Facts {
     /// When a command announced that it is about to delete the document, seconds since 1970; 0 for never. It means nothing to
     /// decisions: whoever relies on the document takes it away, and thereby stops the deletion.
     pub deleting_s: i64,
+    /// When the current version was made, seconds since 1970; 0 when unknown.
+    pub version_created_s: i64,
+    /// The highest number that a version ever had: none is used twice. 0 while there was one version only.
+    pub versions_given: i64,
+    /// The versions beside the current one, by number.
+    pub versions: BTreeMap<i64, PolicyVersion>,
+    /// Tags of a role or managed policy; those of a user are in its document, where weed looks for them.
+    pub tags: BTreeMap<String, String>,
+    /// The name that the holder had: it is being renamed, and what the old name still has is still to be removed.
+    pub renamed_from: Option<String>,
+    /// When the renaming began, seconds since 1970.
+    pub renamed_s: i64,
     /// What a newer Kelpgate wrote: kept.
     pub other: BTreeMap<String, Value>,
+}
+
+/// A version of a managed policy that is not the current one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyVersion {
+    /// JSON.
+    pub text: Arc<str>,
+    /// Seconds since 1970.
+    pub created_s: i64,
 }
 
 impl Facts {
@@ -192,7 +214,7 @@ impl Facts {
                 keys_created_s.insert(key, node.integer()?);
             }
         }
-        let boundary = object.string(&["boundary"])?;
+        let (boundary, renamed_from) = (object.string(&["boundary"])?, object.string(&["renamedFrom"])?);
         Ok(Self {
             id: object.string(&["id"])?,
             created_s: object.integer(&["created"])?,
@@ -205,6 +227,12 @@ impl Facts {
             version: object.integer(&["version"])?,
             holder: object.string(&["holder"])?,
             deleting_s: object.integer(&["deleting"])?,
+            version_created_s: object.integer(&["versionCreated"])?,
+            versions_given: object.integer(&["versionsGiven"])?,
+            versions: versions(&mut object)?,
+            tags: tags(&mut object)?,
+            renamed_from: (!renamed_from.is_empty()).then_some(renamed_from),
+            renamed_s: object.integer(&["renamed"])?,
             other: others(object),
         })
     }
@@ -227,6 +255,16 @@ impl Facts {
         put("version", self.version.into(), self.version != 0);
         put("holder", self.holder.as_str().into(), !self.holder.is_empty());
         put("deleting", self.deleting_s.into(), self.deleting_s != 0);
+        put("versionCreated", self.version_created_s.into(), self.version_created_s != 0);
+        put("versionsGiven", self.versions_given.into(), self.versions_given != 0);
+        let version =
+            |version: &PolicyVersion| serde_json::json!({"text": &*version.text, "created": version.created_s});
+        let versions = self.versions.iter().map(|(number, kept)| (number.to_string(), version(kept))).collect();
+        put("versions", Value::Object(versions), !self.versions.is_empty());
+        let tags = self.tags.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect();
+        put("tags", Value::Object(tags), !self.tags.is_empty());
+        put("renamedFrom", self.renamed_from.clone().into(), self.renamed_from.is_some());
+        put("renamed", self.renamed_s.into(), self.renamed_s != 0);
         let keys = self.keys_created_s.iter().map(|(key, s)| (key.clone(), Value::from(*s))).collect();
         put("keysCreated", Value::Object(keys), !self.keys_created_s.is_empty());
         if map.is_empty() { None } else { serde_json::to_string(&map).ok() }
@@ -547,6 +585,18 @@ fn tags(object: &mut Object<'_>) -> Result<BTreeMap<String, String>, JsonError> 
     node.array()?.iter().map(pair).collect()
 }
 
+/// The versions of a managed policy beside the current one: `{"1": {"text": "...", "created": 7}}`.
+fn versions(object: &mut Object<'_>) -> Result<BTreeMap<i64, PolicyVersion>, JsonError> {
+    let Some(node) = object.take(&["versions"]) else { return Ok(BTreeMap::new()) };
+    let version = |(number, node): (String, Node<'_>)| {
+        let number = number.parse::<i64>().map_err(|_| node.error("a version is named by its number"))?;
+        let mut object = node.object()?;
+        let text = object.string(&["text"])?.into();
+        Ok((number, PolicyVersion { text, created_s: object.integer(&["created"])? }))
+    };
+    node.object()?.rest().into_iter().map(version).collect()
+}
+
 pub(crate) fn others(object: Object<'_>) -> BTreeMap<String, Value> {
     let value = |(key, node): (String, Node<'_>)| serde_json::from_str(node.text()).ok().map(|value| (key, value));
     object.rest().into_iter().filter(|(key, _)| key != NONCE).filter_map(value).collect()
@@ -610,10 +660,13 @@ mod tests {
 
     #[test]
     fn facts_survive_a_round_trip_and_keep_what_is_unknown() {
-        let text =
-            r#"{"boundary":"B","created":5,"future":{"a":[1]},"id":"AIDA1","keysCreated":{"AK":7},"path":"/x/"}"#;
+        let text = r#"{"boundary":"B","created":5,"deleting":7,"future":{"a":[1]},"id":"AIDA1","keysCreated":{"AK":7},"path":"/x/","renamed":9,"renamedFrom":"al","tags":{"k":"v"},"version":3,"versionCreated":8,"versions":{"2":{"created":6,"text":"{}"}},"versionsGiven":4}"#;
         let facts = Facts::parse(text).unwrap();
         assert_eq!(facts.boundary.as_deref(), Some("B"));
+        assert_eq!(facts.versions[&2].created_s, 6);
+        for bad in [r#"{"versions":{"v2":{}}}"#, r#"{"versions":[]}"#, r#"{"tags":7}"#] {
+            assert!(Facts::parse(bad).is_err(), "{bad}");
+        }
         assert_eq!(facts.to_text().unwrap(), text);
         assert_eq!(Facts::default().to_text(), None);
         assert!(Facts::parse("[]").is_err());

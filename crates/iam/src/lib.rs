@@ -29,8 +29,8 @@ pub use config::{
     CrossAccountSetting, DocumentStore, FenceSettings, IamConfig, KelpgateConfig, StsConfig, Surroundings,
 };
 pub use documents::{
-    AccountDocument, CredentialDocument, Facts, GroupDocument, RoleDocument, SEALED, ServiceAccountDocument,
-    UserDocument,
+    AccountDocument, CredentialDocument, Facts, GroupDocument, PolicyVersion, RoleDocument, SEALED,
+    ServiceAccountDocument, UserDocument,
 };
 pub use identities::Identities;
 pub use instance_profile::{AccountAliasDocument, InstanceProfileDocument};

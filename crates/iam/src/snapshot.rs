@@ -20,7 +20,7 @@ use policy::{CompiledPolicy, CrossAccount};
 use rpds::{HashTrieMapSync, HashTrieSetSync, RedBlackTreeMapSync};
 
 use crate::bucket::Bucket;
-use crate::change::{Holder, RolePlace, WeedPolicies};
+use crate::change::{DocumentKey, Holder, RolePlace, WeedPolicies};
 use crate::documents::ServiceAccountDocument;
 use crate::identities::Identities;
 use crate::instance_profile::{AccountAliasDocument, InstanceProfileDocument};
@@ -83,6 +83,8 @@ pub struct Counts {
 }
 
 type Map<K, V> = RedBlackTreeMapSync<K, V>;
+/// Who holds a managed policy, by its name.
+type Holders = Map<Arc<str>, HashTrieSetSync<Holder>>;
 
 /// IAM state and bucket facts of one moment. Cloning it, and making the next one, is cheap.
 #[derive(Debug, Clone)]
@@ -109,10 +111,16 @@ pub struct Snapshot {
     buckets: Map<Arc<str>, Arc<Bucket>>,
     /// User name to the groups that name it.
     memberships: Map<Arc<str>, Arc<BTreeSet<Arc<str>>>>,
-    /// Policy name to whoever has it attached or as boundary.
-    attachments: Map<Arc<str>, HashTrieSetSync<Holder>>,
+    /// Policy name to whoever has it attached.
+    attachments: Holders,
+    /// Policy name to whoever has it as boundary.
+    bounds: Holders,
     /// What cannot be read or contradicts itself: what it is about, and why.
     problems: Map<Arc<str>, Arc<str>>,
+    /// Names with capital letters, by what they are in small ones.
+    capitals: HashTrieMapSync<DocumentKey, Arc<BTreeSet<Arc<str>>>>,
+    /// Users and groups that are being renamed, under their new name, to the old one.
+    renames: Map<Holder, Arc<str>>,
 }
 
 impl Snapshot {
@@ -138,7 +146,10 @@ impl Snapshot {
             buckets: Map::new_sync(),
             memberships: Map::new_sync(),
             attachments: Map::new_sync(),
+            bounds: Map::new_sync(),
             problems: Map::new_sync(),
+            capitals: HashTrieMapSync::new_sync(),
+            renames: Map::new_sync(),
         };
         empty.with_identities(identities)
     }
@@ -268,17 +279,74 @@ impl Snapshot {
         }
     }
 
-    /// How many have a managed policy attached or as boundary.
-    pub fn holder_count(&self, policy: &str) -> usize {
-        self.attachments.get(policy).map_or(0, |holders| holders.size())
+    /// Whether anybody has a managed policy attached or as boundary.
+    pub fn is_held(&self, policy: &str) -> bool {
+        self.attachment_count(policy) + self.boundary_count(policy) > 0
+    }
+
+    /// Whether a user, group, role or policy of this name exists, however its letters are capitalised, or a document of it that cannot
+    /// be read.
+    pub fn is_taken(&self, key: &DocumentKey) -> bool {
+        let (kind, name) = match key {
+            DocumentKey::User(name) => ("user", name),
+            DocumentKey::Group(name) => ("group", name),
+            DocumentKey::Role(name) => ("role", name),
+            DocumentKey::Policy(name) => ("policy", name),
+            _ => return false,
+        };
+        let small = name.to_lowercase();
+        let exists = match key {
+            DocumentKey::User(_) => self.users.get(small.as_str()).is_some(),
+            DocumentKey::Group(_) => self.groups.get(small.as_str()).is_some(),
+            DocumentKey::Role(_) => self.roles.get(small.as_str()).is_some(),
+            _ => self.policies.get(small.as_str()).is_some(),
+        };
+        exists
+            || apply::in_small_letters(key).is_some_and(|(small, _)| self.capitals.get(&small).is_some())
+            || self.problems.get(format!("{kind} `{name}`").as_str()).is_some()
+    }
+
+    /// A user or group whose renaming is not finished, under its new name, with the old one.
+    pub fn unfinished_renames(&self) -> impl Iterator<Item = (&Holder, &Arc<str>)> {
+        self.renames.iter()
+    }
+
+    /// How many have a managed policy attached.
+    pub fn attachment_count(&self, policy: &str) -> usize {
+        self.attachments.get(policy).map_or(0, HashTrieSetSync::size)
+    }
+
+    /// How many have a managed policy as permissions boundary.
+    pub fn boundary_count(&self, policy: &str) -> usize {
+        self.bounds.get(policy).map_or(0, HashTrieSetSync::size)
+    }
+
+    /// The managed policies attached to a holder, by name.
+    pub fn attached_names(&self, holder: &Holder) -> impl Iterator<Item = &str> {
+        let names = match holder {
+            Holder::User(name) => self.user(name).map(|user| &user.document.policy_names),
+            Holder::Group(name) => self.group(name).map(|group| &group.document.policy_names),
+            Holder::Role(name) => self.role(name).map(|role| &role.document.attached_policies),
+        };
+        names.into_iter().flatten().map(|name| policy_name_of(name))
+    }
+
+    /// The name of the managed policy that bounds a user or role.
+    pub fn boundary_name(&self, holder: &Holder) -> Option<&str> {
+        let facts = match holder {
+            Holder::User(name) => &self.user(name)?.document.facts,
+            Holder::Role(name) => &self.role(name)?.document.facts,
+            Holder::Group(_) => return None,
+        };
+        facts.boundary.as_deref().map(policy_name_of)
     }
 
     /// Who has a managed policy attached or as boundary, in order.
     pub fn holders_of(&self, policy: &str) -> Vec<Holder> {
-        let mut holders: Vec<Holder> =
-            self.attachments.get(policy).map(|holders| holders.iter().cloned().collect()).unwrap_or_default();
-        holders.sort();
-        holders
+        let holders = [self.attachments.get(policy), self.bounds.get(policy)];
+        let holders: BTreeSet<Holder> =
+            holders.into_iter().flatten().flat_map(|holders| holders.iter().cloned()).collect();
+        holders.into_iter().collect()
     }
 
     /// The groups that name a user, whether or not the user exists.
@@ -387,3 +455,6 @@ impl Snapshot {
 
 /// The name of the identity that stands for unsigned requests.
 pub const ANONYMOUS: &str = "anonymous";
+
+/// The name of the identity that is the root user of its account.
+pub(crate) const ROOT: &str = "root";

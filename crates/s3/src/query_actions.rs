@@ -207,6 +207,15 @@ fn also_needed(
             let role = arn_of(ResourceType::IamRole, params.name("RoleName")?, params, false, caller)?;
             all.push(on("iam:PassRole", role));
         }
+        // What is made with tags is tagged.
+        "iam:CreateUser" | "iam:CreateRole" | "iam:CreatePolicy" if params.has_prefix("Tags.member.") => {
+            let tagging = match action.as_str() {
+                "iam:CreateUser" => "iam:TagUser",
+                "iam:CreateRole" => "iam:TagRole",
+                _ => "iam:TagPolicy",
+            };
+            all.push(on(tagging, resource.to_owned()));
+        }
         // Renaming needs the permission on the old and on the new name.
         "iam:UpdateUser" | "iam:UpdateGroup" | "iam:UpdateServerCertificate" => {
             if let Some(renamed) = renamed(action, params, caller)? {

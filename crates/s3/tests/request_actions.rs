@@ -130,6 +130,11 @@ fn permissions_of_the_query_apis() {
     let user = |name: &str| format!("arn:aws:iam::111122223333:user/{name}");
     check(&q("Action=GetCallerIdentity"), &[], &[]);
     check(&q("Action=CreateUser&UserName=bob&Path=/team/"), &[&format!("iam:CreateUser {}", user("team/bob"))], &[]);
+    check(
+        &q("Action=CreateUser&UserName=bob&Tags.member.1.Key=a&Tags.member.1.Value=1&PermissionsBoundary=arn"),
+        &[&format!("iam:CreateUser {}", user("bob")), &format!("iam:TagUser {}", user("bob"))],
+        &[("iam:PermissionsBoundary", json!("arn"))],
+    );
     check(&q("Action=ListAccessKeys"), &[&format!("iam:ListAccessKeys {}", user("alice"))], &[]);
     check(
         &q("Action=UpdateUser&UserName=bob&NewUserName=eve"),
@@ -167,7 +172,7 @@ fn permissions_of_the_query_apis() {
     );
     check(
         &q("Action=CreatePolicy&PolicyName=p&PolicyDocument=x&Tags.member.1.Key=a&Tags.member.1.Value=1"),
-        &["iam:CreatePolicy arn:aws:iam::111122223333:policy/p"],
+        &["iam:CreatePolicy arn:aws:iam::111122223333:policy/p", "iam:TagPolicy arn:aws:iam::111122223333:policy/p"],
         &[("aws:RequestTag/a", json!("1")), ("aws:TagKeys", json!(["a"]))],
     );
     check(

@@ -56,6 +56,8 @@ impl IamStore for FilerStore {
 
     async fn commit(&self, fresh: &Fresh, changes: &[Change]) -> Result<Vec<Written>, StoreError> {
         let mut written = Vec::new();
+        // What an earlier change of these has written: a document may come twice.
+        let mut now: BTreeMap<Document, Option<Entry>> = BTreeMap::new();
         for change in changes {
             let Some(document) = Document::of(change).filter(|document| !matches!(document, Document::Bucket(_)))
             else {
@@ -66,8 +68,11 @@ impl IamStore for FilerStore {
                 .place(&document)
                 .ok_or_else(|| StoreError::NoPlace(format!("{document:?}"), "this gateway keeps it in memory"))?;
             let path = format!("{directory}/{name}");
-            let old = fresh.seen.get(&document).ok_or_else(|| StoreError::Unseen(path.clone()))?.as_deref();
-            if let Some(done) = self.write(change, &directory, &name, old).await? {
+            let seen = fresh.seen.get(&document).ok_or_else(|| StoreError::Unseen(path.clone()))?.as_deref();
+            let old = now.get(&document).map_or(seen, Option::as_ref);
+            if let Some((entry, done)) = self.write(change, &directory, &name, old).await? {
+                now.insert(document, entry);
+                written.retain(|earlier: &Written| earlier.path != done.path);
                 written.push(done);
             }
         }
@@ -143,17 +148,16 @@ impl FilerStore {
         directory: &str,
         name: &str,
         old: Option<&Entry>,
-    ) -> Result<Option<Written>, StoreError> {
+    ) -> Result<Option<(Option<Entry>, Written)>, StoreError> {
         let path = format!("{directory}/{name}");
         let sealed = match &self.secrets {
             Some(keys) => Cow::Owned(keys.seal(change.clone())?),
             None => Cow::Borrowed(change),
         };
-        let (mutation, md5) = match to_text(&sealed) {
+        let (mutation, entry) = match to_text(&sealed) {
             Some((text, facts)) => {
                 let entry = to_entry(name, &text, &facts, old, now_s(), rand::random());
-                let md5 = entry.attributes().md5.clone();
-                (Mutation::Put { directory: directory.to_owned(), entry: Box::new(entry) }, Some(md5))
+                (Mutation::Put { directory: directory.to_owned(), entry: Box::new(entry.clone()) }, Some(entry))
             }
             None if old.is_none() => return Ok(None),
             None => {
@@ -162,7 +166,8 @@ impl FilerStore {
             }
         };
         self.swap(&path, old, mutation).await?;
-        Ok(Some(Written { path, md5 }))
+        let md5 = entry.as_ref().map(|entry| entry.attributes().md5.clone());
+        Ok(Some((entry, Written { path, md5 })))
     }
 
     /// Applies a mutation if the entry at the path is still `old`.

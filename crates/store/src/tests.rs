@@ -176,6 +176,44 @@ async fn what_somebody_else_wrote_is_not_overwritten() {
 }
 
 #[tokio::test]
+async fn facts_of_a_policy_are_swapped_though_its_text_stays() {
+    let place = place();
+    let key = [DocumentKey::Policy("P".into())];
+    let put = |facts: Facts| {
+        let policy = PolicyText { text: GET.into(), facts };
+        Change::Policy("P".into(), PolicyPlace::Api, Some(Ok(policy)))
+    };
+    let fresh = place.store.read(&key).await.unwrap();
+    place.store.commit(&fresh, &[put(Facts { version: 1, ..Facts::default() })]).await.unwrap();
+    let fresh = place.store.read(&key).await.unwrap();
+    let tagged = Facts { tags: [("k".to_owned(), "v".to_owned())].into(), ..Facts::default() };
+    place.store.commit(&fresh, &[put(tagged.clone())]).await.unwrap();
+    let lost = place.store.commit(&fresh, &[put(Facts { version: 2, ..Facts::default() })]).await;
+    assert!(matches!(lost, Err(StoreError::Conflict(_))), "{lost:?}");
+    let stored = place.text("/etc/iam/policies/P.json").await.unwrap();
+    assert!(stored.starts_with(GET) && stored.trim_end() == GET, "{stored:?}");
+    let snapshot = place.snapshot().await;
+    let policy = snapshot.policy("P").unwrap();
+    assert_eq!((&*policy.text, &policy.facts.tags), (GET, &tagged.tags));
+}
+
+#[tokio::test]
+async fn a_document_may_be_written_twice_in_one_go() {
+    let place = place();
+    let key = [DocumentKey::User("al".into()), DocumentKey::User("bo".into())];
+    let fresh = place.store.read(&key).await.unwrap();
+    let disabled = UserDocument { disabled: true, ..user("al") };
+    let gone = Change::User("bo".into(), None);
+    let changes = [put_user(user("al")), put_user(user("bo")), put_user(disabled), gone];
+    let written = place.store.commit(&fresh, &changes).await.unwrap();
+    let entry = place.filer.lookup("/etc/iam/identities/al.json").await.unwrap().unwrap();
+    let md5 = |name: &str| written.iter().find(|written| written.path.ends_with(name)).unwrap().md5.clone();
+    assert_eq!((md5("al.json"), md5("bo.json")), (Some(entry.attributes().md5.clone()), None));
+    assert_eq!(written.len(), 2, "who waits for a write waits for the last one");
+    assert!(place.snapshot().await.user("al").unwrap().disabled);
+}
+
+#[tokio::test]
 async fn a_stale_etag_of_weed_is_respected_once_and_then_gone() {
     let place = place();
     let path = "/etc/iam/identities/al.json";

@@ -45,7 +45,7 @@ fn create_access_key(request: &Request<'_>, state: &Snapshot) -> Answer {
         xml.text("UserName", &name).text("AccessKeyId", &access_key).text("Status", "Active");
         xml.text("SecretAccessKey", &secret).date("CreateDate", request.now_s);
     });
-    Ok(Outcome { changes: vec![user::put(&name, document)], result: Some(xml.finish()) })
+    Ok(Outcome { result: Some(xml.finish()), ..Outcome::of(vec![user::put(&name, document)]) })
 }
 
 fn list_access_keys(request: &Request<'_>, state: &Snapshot) -> Answer {
@@ -62,7 +62,7 @@ fn list_access_keys(request: &Request<'_>, state: &Snapshot) -> Answer {
     })?;
     let mut xml = Xml::new();
     xml.text("UserName", &name);
-    Ok(Outcome { changes: Vec::new(), result: Some(xml.finish() + &result) })
+    Ok(Outcome::answer(xml.finish() + &result))
 }
 
 fn update_access_key(request: &Request<'_>, state: &Snapshot) -> Answer {
@@ -75,7 +75,7 @@ fn update_access_key(request: &Request<'_>, state: &Snapshot) -> Answer {
     if let Some(key) = document.credentials.get_mut(place) {
         key.status = status.to_owned();
     }
-    Ok(Outcome { changes: vec![user::put(&name, document)], result: None })
+    Ok(Outcome::of(vec![user::put(&name, document)]))
 }
 
 fn delete_access_key(request: &Request<'_>, state: &Snapshot) -> Answer {
@@ -83,7 +83,7 @@ fn delete_access_key(request: &Request<'_>, state: &Snapshot) -> Answer {
     let (mut document, place) = with_key(request, state, &name)?;
     let key = document.credentials.remove(place);
     document.facts.keys_created_s.remove(&key.access_key);
-    Ok(Outcome { changes: vec![user::put(&name, document)], result: None })
+    Ok(Outcome::of(vec![user::put(&name, document)]))
 }
 
 /// The user's document and the place of `AccessKeyId` in it.

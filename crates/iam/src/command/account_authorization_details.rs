@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::xml::Xml;
 use super::{
     Answer, Command, IamError, Outcome, Request, access_key_last_used, attachment, group, instance_profile,
-    managed_policy, read, role, tags, user,
+    managed_policy, permissions_boundary, read, role, tags, user,
 };
 use crate::change::Holder;
-use crate::snapshot::{ANONYMOUS, Group, ManagedPolicy, Role, Snapshot, User, policy_name_of};
+use crate::snapshot::{ANONYMOUS, Group, ManagedPolicy, Role, Snapshot, User};
 
 pub(super) const COMMANDS: &[Command] = &[read("GetAccountAuthorizationDetails", get)];
 
@@ -55,7 +55,7 @@ fn get(request: &Request<'_>, state: &Snapshot) -> Answer {
     for (name, list) in ["UserDetailList", "GroupDetailList", "RoleDetailList", "Policies"].into_iter().zip(lists) {
         xml.element(name, |xml| xml.append(list));
     }
-    Ok(Outcome { changes: Vec::new(), result: Some(xml.finish() + &rest) })
+    Ok(Outcome::answer(xml.finish() + &rest))
 }
 
 fn filter(request: &Request<'_>) -> Result<Vec<String>, IamError> {
@@ -79,7 +79,7 @@ fn describe_user(xml: &mut Xml, request: &Request<'_>, state: &Snapshot, user: &
         }
     });
     attached_policies(xml, request, state, &holder);
-    boundary(xml, request, state, user.document.facts.boundary.as_deref());
+    permissions_boundary::describe(xml, state, request, &holder);
     tags::describe(xml, &user.document.tags);
 }
 
@@ -100,7 +100,8 @@ fn describe_role(xml: &mut Xml, request: &Request<'_>, state: &Snapshot, role: &
     });
     inline_policies(xml, state, &holder, "RolePolicyList");
     attached_policies(xml, request, state, &holder);
-    boundary(xml, request, state, role.document.facts.boundary.as_deref());
+    permissions_boundary::describe(xml, state, request, &holder);
+    tags::describe(xml, &role.document.facts.tags);
     access_key_last_used::describe_role(xml, request, role);
 }
 
@@ -119,13 +120,5 @@ fn attached_policies(xml: &mut Xml, request: &Request<'_>, state: &Snapshot, hol
         for name in attachment::names(state, holder) {
             xml.element("member", |xml| attachment::describe(xml, request, state, &name));
         }
-    });
-}
-
-fn boundary(xml: &mut Xml, request: &Request<'_>, state: &Snapshot, boundary: Option<&str>) {
-    let Some(name) = boundary.map(policy_name_of) else { return };
-    xml.element("PermissionsBoundary", |xml| {
-        xml.text("PermissionsBoundaryType", "Policy");
-        xml.text("PermissionsBoundaryArn", &attachment::arn_of(request, state, name));
     });
 }

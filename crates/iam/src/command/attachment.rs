@@ -1,5 +1,6 @@
 //! Attach, Detach and ListAttached of managed policies: to users, groups and roles alike.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::inline_policy::{Kind, check, holder_document};
@@ -30,18 +31,22 @@ fn documents(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Result<Vec<
 fn attach(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
     let holder = kind.holder(request)?;
     check(request, state, &holder, true)?;
-    let policy = managed_policy::find(request, state)?;
+    let name = request.policy_name(state)?;
     let mut names = attached_names(state, &holder);
-    if names.iter().any(|name| policy_name_of(name) == &*policy.name) {
+    managed_policy::find(request, state)?;
+    if names.iter().any(|known| policy_name_of(known) == &*name) {
         return Ok(Outcome::default()); // attached already: AWS answers success
     }
     if names.len() >= ATTACHED_POLICIES {
-        let kind = holder.kind();
-        let quota = format!("Cannot exceed quota for PoliciesPer{kind}: {ATTACHED_POLICIES}");
-        return Err(IamError::limit(quota));
+        let kind = match kind {
+            Kind::User => "User",
+            Kind::Group => "Group",
+            Kind::Role => "Role",
+        };
+        return Err(IamError::limit(format!("Cannot exceed quota for PoliciesPer{kind}: {ATTACHED_POLICIES}")));
     }
-    names.push(policy.name.to_string());
-    Ok(Outcome { changes: with_attached(state, &holder, names).into_iter().collect(), result: None })
+    names.push(name.to_string());
+    Ok(Outcome::of(with_attached(state, &holder, names).into_iter().collect()))
 }
 
 fn detach(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
@@ -55,7 +60,7 @@ fn detach(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
     if names.len() == before {
         return Err(IamError::no_such_entity(format!("Policy {policy} was not found attached to {holder}.")));
     }
-    Ok(Outcome { changes: with_attached(state, &holder, names).into_iter().collect(), result: None })
+    Ok(Outcome::of(with_attached(state, &holder, names).into_iter().collect()))
 }
 
 fn attached_names(state: &Snapshot, holder: &Holder) -> Vec<String> {
@@ -91,19 +96,17 @@ fn with_attached(state: &Snapshot, holder: &Holder, names: Vec<String>) -> Optio
 fn list(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
     let holder = kind.holder(request)?;
     check(request, state, &holder, false)?;
+    let prefix = request.params.path_prefix()?;
+    let path = |name: &str| state.policy(name).map_or("/", |policy| policy.facts.path_or_root());
     let names = names(state, &holder);
-    let result = request.page("AttachedPolicies", names.iter().map(|name| (&**name, name)), |xml, name| {
-        describe(xml, request, state, name);
-    })?;
-    Ok(Outcome { changes: Vec::new(), result: Some(result) })
+    let policies = names.iter().filter(|name| path(name).starts_with(prefix)).map(|name| (&**name, name));
+    request.page("AttachedPolicies", policies, |xml, name| describe(xml, request, state, name)).map(Outcome::answer)
 }
 
 /// The names of the policies attached to a holder, in order.
 pub(super) fn names(state: &Snapshot, holder: &Holder) -> Vec<Arc<str>> {
-    let mut names: Vec<Arc<str>> =
-        attached_names(state, holder).iter().map(|name| policy_name_of(name).into()).collect();
-    names.sort();
-    names
+    let names: BTreeSet<Arc<str>> = state.attached_names(holder).map(Arc::from).collect();
+    names.into_iter().collect()
 }
 
 /// An attached policy; it need not exist any more.

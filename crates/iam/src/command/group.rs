@@ -1,9 +1,9 @@
-//! CreateGroup, GetGroup, ListGroups, DeleteGroup; AddUserToGroup, RemoveUserFromGroup, ListGroupsForUser.
+//! CreateGroup, GetGroup, ListGroups, UpdateGroup, DeleteGroup; AddUserToGroup, RemoveUserFromGroup, ListGroupsForUser.
 
 use std::sync::Arc;
 
 use super::xml::Xml;
-use super::{Answer, Command, IamError, Outcome, Request, grant, read, revoke, user};
+use super::{Answer, Command, IamError, Outcome, Rename, Request, grant, read, revoke, user};
 use crate::change::{Change, DocumentKey, Holder};
 use crate::documents::{Facts, GroupDocument};
 use crate::snapshot::{Group, Snapshot};
@@ -13,6 +13,7 @@ pub(super) const COMMANDS: &[Command] = &[
     grant("CreateGroup", documents, create_group),
     read("GetGroup", get_group),
     read("ListGroups", list_groups),
+    revoke("UpdateGroup", update_documents, update_group),
     revoke("DeleteGroup", documents, delete_group),
     revoke("AddUserToGroup", with_user, add_user_to_group),
     revoke("RemoveUserFromGroup", documents, remove_user_from_group),
@@ -26,9 +27,29 @@ fn documents(request: &Request<'_>, state: &Snapshot) -> Result<Vec<DocumentKey>
     Ok([DocumentKey::Group(name)].into_iter().chain(inline).collect())
 }
 
+/// AWS's quota of groups that a user is in.
+const GROUPS_PER_USER: usize = 10;
+
 /// The group's document, and the user's, who must still be there when the group has it.
 fn with_user(request: &Request<'_>, _: &Snapshot) -> Result<Vec<DocumentKey>, IamError> {
     Ok(vec![DocumentKey::Group(request.name("GroupName", 128)?), DocumentKey::User(request.name("UserName", 64)?)])
+}
+
+/// The group's document; when it gets a new name, all that hangs on either name.
+fn update_documents(request: &Request<'_>, state: &Snapshot) -> Result<Vec<DocumentKey>, IamError> {
+    match rename(request)? {
+        Some(rename) => Ok(rename.documents(state)),
+        None => documents(request, state),
+    }
+}
+
+/// What UpdateGroup with `NewGroupName` does, unless that is the name it has.
+fn rename(request: &Request<'_>) -> Result<Option<Rename>, IamError> {
+    if request.params.get("NewGroupName").is_none() {
+        return Ok(None);
+    }
+    let (old, new) = (request.name("GroupName", 128)?, request.name("NewGroupName", 128)?);
+    Ok((old != new).then(|| Rename::new(Holder::Group(old), new)))
 }
 
 /// A group of the caller's account.
@@ -41,17 +62,14 @@ pub(super) fn find<'a>(request: &Request<'_>, state: &'a Snapshot, name: &str) -
 
 fn create_group(request: &Request<'_>, state: &Snapshot) -> Answer {
     let name = request.name("GroupName", 128)?;
-    if state.group(&name).is_some() || state.problem(&format!("group `{name}`")).is_some() {
-        return Err(IamError::exists(format!("Group with name {name} already exists.")));
-    }
-    let account = request.caller.account;
+    free(state, &name)?;
     let document = GroupDocument {
         name: name.to_string(),
         facts: Facts {
             id: new_id("AGPA", request.random),
             created_s: request.now_s,
             path: request.path("Path")?,
-            account: if account == state.settings().account { String::new() } else { account.to_string() },
+            account: request.stored_account(state),
             ..Facts::default()
         },
         ..GroupDocument::default()
@@ -67,25 +85,54 @@ fn create_group(request: &Request<'_>, state: &Snapshot) -> Answer {
     Ok(Outcome { changes, result: Some(xml.finish()) })
 }
 
+/// Refuses a name that a new group cannot have.
+fn free(state: &Snapshot, name: &Arc<str>) -> Result<(), IamError> {
+    if state.is_taken(&DocumentKey::Group(name.clone())) {
+        return Err(IamError::exists(format!("Group with name {name} already exists.")));
+    }
+    Ok(())
+}
+
 fn get_group(request: &Request<'_>, state: &Snapshot) -> Answer {
     let group = find(request, state, &request.name("GroupName", 128)?)?;
     let mut members: Vec<&str> = group.document.members.iter().map(String::as_str).collect();
     members.sort_unstable();
     members.dedup();
-    let users = members.into_iter().filter_map(|name| state.user(name)).map(|user| (&*user.name, user));
+    let users = members.into_iter().filter_map(|name| state.user(name)).filter(|user| user.account == group.account);
+    let users = users.map(|user| (&*user.name, user));
     let users = request.page("Users", users, |xml, member| user::describe(xml, member))?;
     let mut xml = Xml::new();
     xml.element("Group", |xml| describe(xml, group));
-    Ok(Outcome { changes: Vec::new(), result: Some(xml.finish() + &users) })
+    Ok(Outcome::answer(xml.finish() + &users))
 }
 
 fn list_groups(request: &Request<'_>, state: &Snapshot) -> Answer {
-    let prefix = request.params.get("PathPrefix").unwrap_or("/");
+    let prefix = request.params.path_prefix()?;
     let groups = state.groups().filter(|group| group.account == request.caller.account);
     let groups = groups.filter(|group| group.document.facts.path_or_root().starts_with(prefix));
-    let result =
-        request.page("Groups", groups.map(|group| (&*group.name, group)), |xml, group| describe(xml, group))?;
-    Ok(Outcome { changes: Vec::new(), result: Some(result) })
+    let groups = groups.map(|group| (&*group.name, group));
+    request.page("Groups", groups, |xml, group| describe(xml, group)).map(Outcome::answer)
+}
+
+fn update_group(request: &Request<'_>, state: &Snapshot) -> Answer {
+    let path = request.params.get("NewPath").map(|_| request.path("NewPath")).transpose()?;
+    let name = request.name("GroupName", 128)?;
+    if let Some(rename) = rename(request)? {
+        let new = request.name("NewGroupName", 128)?;
+        if !rename.has_begun(state) {
+            find(request, state, &name)?;
+            let same = name.eq_ignore_ascii_case(&new) && state.group(&new).is_none();
+            if !same {
+                free(state, &new)?;
+            }
+        }
+        return Ok(Outcome::of(rename.changes(state, path, request.now_s)?));
+    }
+    let group = find(request, state, &name)?;
+    let Some(path) = path else { return Ok(Outcome::default()) };
+    let mut document = (*group.document).clone();
+    document.facts.path = path;
+    Ok(Outcome::of(vec![Change::Group(name, Some(Ok(document)))]))
 }
 
 fn delete_group(request: &Request<'_>, state: &Snapshot) -> Answer {
@@ -99,7 +146,7 @@ fn delete_group(request: &Request<'_>, state: &Snapshot) -> Answer {
             return Err(IamError::delete_conflict(format!("Cannot delete entity, must {what}.")));
         }
     }
-    Ok(Outcome { changes: vec![Change::Group(group.name.clone(), None)], result: None })
+    Ok(Outcome::of(vec![Change::Group(group.name.clone(), None)]))
 }
 
 fn add_user_to_group(request: &Request<'_>, state: &Snapshot) -> Answer {
@@ -109,9 +156,12 @@ fn add_user_to_group(request: &Request<'_>, state: &Snapshot) -> Answer {
     if group.document.members.iter().any(|member| **member == *name) {
         return Ok(Outcome::default());
     }
+    if state.groups_naming(&name).len() >= GROUPS_PER_USER {
+        return Err(IamError::limit(format!("Cannot exceed quota for GroupsPerUser: {GROUPS_PER_USER}")));
+    }
     let mut document = (*group.document).clone();
     document.members.push(name.to_string());
-    Ok(Outcome { changes: vec![Change::Group(group.name.clone(), Some(Ok(document)))], result: None })
+    Ok(Outcome::of(vec![Change::Group(group.name.clone(), Some(Ok(document)))]))
 }
 
 fn remove_user_from_group(request: &Request<'_>, state: &Snapshot) -> Answer {
@@ -123,15 +173,16 @@ fn remove_user_from_group(request: &Request<'_>, state: &Snapshot) -> Answer {
         let message = format!("The user with name {name} is not in the group {}.", group.name);
         return Err(IamError::no_such_entity(message));
     }
-    Ok(Outcome { changes: vec![Change::Group(group.name.clone(), Some(Ok(document)))], result: None })
+    Ok(Outcome::of(vec![Change::Group(group.name.clone(), Some(Ok(document)))]))
 }
 
 fn list_groups_for_user(request: &Request<'_>, state: &Snapshot) -> Answer {
     let name = request.name("UserName", 64)?;
     let user = user::find(request, state, &name)?;
-    let groups = user.groups.iter().filter_map(|group| state.group(group)).map(|group| (&*group.name, group));
-    let result = request.page("Groups", groups, |xml, group| describe(xml, group))?;
-    Ok(Outcome { changes: Vec::new(), result: Some(result) })
+    let groups =
+        user.groups.iter().filter_map(|group| state.group(group)).filter(|group| group.account == user.account);
+    let groups = groups.map(|group| (&*group.name, group));
+    request.page("Groups", groups, |xml, group| describe(xml, group)).map(Outcome::answer)
 }
 
 pub(super) fn describe(xml: &mut Xml, group: &Group) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use policy::{Policy, PolicyKind};
+use policy::{Policy, PolicyError, PolicyKind};
 
 use super::xml::Xml;
 use super::{Answer, Command, IamError, Outcome, Request, group, read, revoke, role, user};
@@ -86,7 +86,7 @@ fn put(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
     let holder = kind.holder(request)?;
     let name = request.name("PolicyName", 128)?;
     check(request, state, &holder, true)?;
-    let text = checked_document(request, PolicyKind::Identity, "PolicyDocument")?;
+    let text = fitting(request, state, kind, &holder, &name)?;
     let known = state.inline_policies(&holder).remove(&name);
     let created_s =
         known.as_ref().and_then(|policy| policy.ours.as_ref()?.as_ref().ok().map(|own| own.facts.created_s));
@@ -102,7 +102,32 @@ fn put(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
         changes.extend(without_legacy_actions(state, &holder));
         changes.push(without_weeds(state, &holder, &name));
     }
-    Ok(Outcome { changes, result: None })
+    Ok(Outcome::of(changes))
+}
+
+/// The policy of the call, with which all inline policies of the holder together stay within AWS's quota.
+fn fitting(
+    request: &Request<'_>,
+    state: &Snapshot,
+    kind: Kind,
+    holder: &Holder,
+    name: &str,
+) -> Result<Arc<str>, IamError> {
+    // Source: IAM User Guide, "IAM and STS quotas"; white space does not count.
+    let most = match kind {
+        Kind::User => 2_048,
+        Kind::Group => 5_120,
+        Kind::Role => 10_240,
+    };
+    let size = |text: &str| text.chars().filter(|c| !c.is_whitespace()).count();
+    let others = state.inline_policies(holder).into_iter().filter(|(other, _)| **other != *name);
+    let others: usize = others.map(|(_, policy)| size(&policy.text)).sum();
+    let text = request.params.required("PolicyDocument")?;
+    if others + size(text) > most {
+        let (kind, holder) = (holder.kind(), holder.name());
+        return Err(IamError::limit(format!("Maximum policy size of {most} bytes exceeded for {kind} {holder}")));
+    }
+    parsed(Policy::parse_sized(PolicyKind::Identity, text, most)).map(|_| text.into())
 }
 
 fn delete(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
@@ -118,7 +143,7 @@ fn delete(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
     if known.ours.is_some() {
         changes.push(Change::Inline(holder, name, None));
     }
-    Ok(Outcome { changes, result: None })
+    Ok(Outcome::of(changes))
 }
 
 /// weed projects inline policies to legacy actions of the user, often wider; they would count again once its policy is gone.
@@ -149,15 +174,14 @@ fn get(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
     let policy = state.inline_policies(&holder).remove(&name).ok_or_else(|| no_such_policy(&holder, &name))?;
     let mut xml = Xml::new();
     xml.text(kind.parameter(), holder.name()).text("PolicyName", &name).document("PolicyDocument", &policy.text);
-    Ok(Outcome { changes: Vec::new(), result: Some(xml.finish()) })
+    Ok(Outcome::answer(xml.finish()))
 }
 
 fn list(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
     let holder = kind.holder(request)?;
     check(request, state, &holder, false)?;
     let policies = state.inline_policies(&holder);
-    let result = request.page_of_names("PolicyNames", policies.keys().map(|name| &**name))?;
-    Ok(Outcome { changes: Vec::new(), result: Some(result) })
+    request.page_of_names("PolicyNames", policies.keys().map(|name| &**name)).map(Outcome::answer)
 }
 
 fn no_such_policy(holder: &Holder, name: &str) -> IamError {
@@ -167,12 +191,13 @@ fn no_such_policy(holder: &Holder, name: &str) -> IamError {
 /// The text of a policy parameter, which must be one that the evaluator can read.
 pub(super) fn checked_document(request: &Request<'_>, kind: PolicyKind, parameter: &str) -> Result<Arc<str>, IamError> {
     let text = request.params.required(parameter)?;
-    match Policy::parse(kind, text) {
-        Ok(_) => Ok(text.into()),
-        Err(error) => {
-            let place = if error.path().is_empty() { String::new() } else { format!(" (at {})", error.path()) };
-            let status = if error.code() == "LimitExceeded" { 409 } else { 400 };
-            Err(IamError::new(error.code(), status, format!("{}{place}", error.message())))
-        }
-    }
+    parsed(Policy::parse(kind, text)).map(|_| text.into())
+}
+
+fn parsed(policy: Result<Policy, PolicyError>) -> Result<Policy, IamError> {
+    policy.map_err(|error| {
+        let place = if error.path().is_empty() { String::new() } else { format!(" (at {})", error.path()) };
+        let status = if error.code() == "LimitExceeded" { 409 } else { 400 };
+        IamError::new(error.code(), status, format!("{}{place}", error.message()))
+    })
 }

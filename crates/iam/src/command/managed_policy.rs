@@ -1,4 +1,6 @@
-//! CreatePolicy, GetPolicy, ListPolicies, DeletePolicy; versions, of which the current one is kept.
+//! CreatePolicy, GetPolicy, ListPolicies, DeletePolicy; Create, Get, List and Delete of versions, SetDefaultPolicyVersion.
+//!
+//! The default version is the policy's document, which weed sees too; the others are kept beside it.
 
 use std::sync::Arc;
 
@@ -6,9 +8,9 @@ use policy::PolicyKind;
 
 use super::inline_policy::checked_document;
 use super::xml::Xml;
-use super::{Answer, Command, IamError, Outcome, Request, grant, read, revoke};
+use super::{Answer, Command, IamError, Outcome, Request, grant, read, revoke, tags};
 use crate::change::{Change, DocumentKey, PolicyPlace, PolicyText};
-use crate::documents::Facts;
+use crate::documents::{Facts, PolicyVersion};
 use crate::snapshot::{ManagedPolicy, Snapshot};
 use crate::unique_id::new_id;
 
@@ -20,47 +22,74 @@ pub(super) const COMMANDS: &[Command] = &[
     revoke("CreatePolicyVersion", documents, create_policy_version),
     read("GetPolicyVersion", get_policy_version),
     read("ListPolicyVersions", list_policy_versions),
+    revoke("SetDefaultPolicyVersion", documents, set_default_policy_version),
+    revoke("DeletePolicyVersion", documents, delete_policy_version),
 ];
 
-fn documents(request: &Request<'_>, state: &Snapshot) -> Result<Vec<DocumentKey>, IamError> {
+/// AWS's quota of versions for each policy, the default one included.
+const VERSIONS: usize = 5;
+
+pub(super) fn documents(request: &Request<'_>, state: &Snapshot) -> Result<Vec<DocumentKey>, IamError> {
     Ok(vec![DocumentKey::Policy(request.policy_name(state)?)])
 }
 
 /// The policy that `PolicyArn` names.
 pub(super) fn find<'a>(request: &Request<'_>, state: &'a Snapshot) -> Result<&'a Arc<ManagedPolicy>, IamError> {
     let name = request.policy_name(state)?;
+    of_account(request, state, &name)
+}
+
+/// A policy of the caller's account by name.
+pub(super) fn of_account<'a>(
+    request: &Request<'_>,
+    state: &'a Snapshot,
+    name: &str,
+) -> Result<&'a Arc<ManagedPolicy>, IamError> {
     state
-        .policy(&name)
+        .policy(name)
         .filter(|policy| policy.account == request.caller.account)
         .ok_or_else(|| IamError::no_such_entity(format!("Policy {name} does not exist or is not attachable.")))
 }
 
+/// The changes that give a policy this text and these facts, wherever it stands.
+///
+/// Error: `UnmodifiableEntity` while its places contradict each other, for nobody can tell which text is meant.
+pub(super) fn rewrite(
+    policy: &ManagedPolicy,
+    text: &Arc<str>,
+    facts: &Facts,
+    places: &[PolicyPlace],
+) -> Result<Vec<Change>, IamError> {
+    if text.is_empty() {
+        let message = format!("The policy {} cannot be read; delete it, or create a version", policy.name);
+        return Err(IamError::unmodifiable(message));
+    }
+    let new = PolicyText { text: text.clone(), facts: facts.clone() };
+    Ok(places.iter().map(|place| Change::Policy(policy.name.clone(), *place, Some(Ok(new.clone())))).collect())
+}
+
 fn create_policy(request: &Request<'_>, state: &Snapshot) -> Answer {
-    request.refuse("Tags.member")?;
     let name = request.name("PolicyName", 128)?;
-    if state.policy(&name).is_some() {
+    if state.is_taken(&DocumentKey::Policy(name.clone())) {
         return Err(IamError::exists(format!(
             "A policy called {name} already exists. Duplicate names are not allowed."
         )));
     }
-    if state.holder_count(&name) > 0 {
+    if state.is_held(&name) {
         // Whoever kept the name attached would get the new policy without being asked for.
         let message = format!("A policy called {name} was deleted while it is still attached; detach it first");
         return Err(IamError::delete_conflict(message));
-    }
-    let account = request.caller.account;
-    let description = request.params.get("Description").unwrap_or_default();
-    if description.chars().count() > 1000 {
-        return Err(IamError::validation("The specified value for Description has more than 1000 characters"));
     }
     let facts = Facts {
         id: new_id("ANPA", request.random),
         created_s: request.now_s,
         updated_s: request.now_s,
         path: request.path("Path")?,
-        description: description.to_owned(),
-        account: if account == state.settings().account { String::new() } else { account.to_string() },
+        description: request.description()?.unwrap_or_default(),
+        account: request.stored_account(state),
         version: 1,
+        version_created_s: request.now_s,
+        tags: request.params.tags()?,
         ..Facts::default()
     };
     let text = checked_document(request, PolicyKind::Identity, "PolicyDocument")?;
@@ -72,34 +101,49 @@ fn create_policy(request: &Request<'_>, state: &Snapshot) -> Answer {
 
 fn get_policy(request: &Request<'_>, state: &Snapshot) -> Answer {
     let policy = find(request, state)?;
-    Ok(Outcome { changes: Vec::new(), result: Some(policy_xml(state, policy, true)) })
+    Ok(Outcome::answer(policy_xml(state, policy, true)))
 }
 
 fn list_policies(request: &Request<'_>, state: &Snapshot) -> Answer {
-    let prefix = request.params.get("PathPrefix").unwrap_or("/");
-    let only_attached = request.params.get("OnlyAttached") == Some("true");
-    let none_of_ours = request.params.get("Scope") == Some("AWS"); // there are no policies of AWS here
-    let policies = state.policies().filter(|policy| policy.account == request.caller.account && !none_of_ours);
-    let policies = policies.filter(|policy| policy.facts.path_or_root().starts_with(prefix));
-    let policies = policies.filter(|policy| !only_attached || state.holder_count(&policy.name) > 0);
-    let result = request.page("Policies", policies.map(|policy| (&*policy.name, policy)), |xml, policy| {
-        describe(xml, state, policy, false);
-    })?;
-    Ok(Outcome { changes: Vec::new(), result: Some(result) })
+    let prefix = request.params.path_prefix()?;
+    let one_of = |parameter: &str, values: [&str; 3]| match request.params.get(parameter) {
+        Some(value) if !values.contains(&value) => {
+            Err(IamError::validation(format!("The specified value for {parameter} is invalid: {value}")))
+        }
+        value => Ok(value.unwrap_or_default().to_owned()),
+    };
+    let scope = one_of("Scope", ["All", "AWS", "Local"])?;
+    let usage = one_of("PolicyUsageFilter", ["PermissionsPolicy", "PermissionsBoundary", ""])?;
+    let only_attached = one_of("OnlyAttached", ["true", "false", ""])? == "true";
+    let of_account = state.policies().filter(|policy| policy.account == request.caller.account && scope != "AWS");
+    let policies = of_account.filter(|policy| policy.facts.path_or_root().starts_with(prefix));
+    let used = |name: &str| match usage.as_str() {
+        "PermissionsPolicy" => state.attachment_count(name) > 0,
+        "PermissionsBoundary" => state.boundary_count(name) > 0,
+        _ => true,
+    };
+    let policies = policies.filter(|policy| !only_attached || state.attachment_count(&policy.name) > 0);
+    let policies = policies.filter(|policy| used(&policy.name)).map(|policy| (&*policy.name, policy));
+    request.page("Policies", policies, |xml, policy| describe(xml, state, policy)).map(Outcome::answer)
 }
 
 fn delete_policy(request: &Request<'_>, state: &Snapshot) -> Answer {
     let policy = find(request, state)?;
-    if state.holder_count(&policy.name) > 0 {
+    if state.is_held(&policy.name) {
         return Err(IamError::delete_conflict("Cannot delete a policy attached to entities."));
     }
-    let changes = places_to_change(policy)?.into_iter();
-    let changes = changes.map(|place| Change::Policy(policy.name.clone(), place, None)).collect();
-    Ok(Outcome { changes, result: None })
+    if !policy.facts.versions.is_empty() {
+        return Err(IamError::delete_conflict(
+            "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. \
+             The default version is deleted with the policy.",
+        ));
+    }
+    let places = places_to_change(policy)?.into_iter();
+    Ok(Outcome::of(places.map(|place| Change::Policy(policy.name.clone(), place, None)).collect()))
 }
 
 /// Everywhere the policy stands; an error if one of the places is a file that only its owner edits.
-fn places_to_change(policy: &ManagedPolicy) -> Result<Vec<PolicyPlace>, IamError> {
+pub(super) fn places_to_change(policy: &ManagedPolicy) -> Result<Vec<PolicyPlace>, IamError> {
     let fixed = policy.places.keys().find(|place| matches!(place, PolicyPlace::Identities | PolicyPlace::Weed));
     if let Some(place) = fixed {
         let (name, place) = (&policy.name, place.describe());
@@ -109,80 +153,163 @@ fn places_to_change(policy: &ManagedPolicy) -> Result<Vec<PolicyPlace>, IamError
 }
 
 fn create_policy_version(request: &Request<'_>, state: &Snapshot) -> Answer {
-    if request.params.get("SetAsDefault") != Some("true") {
-        return Err(IamError::not_implemented("CreatePolicyVersion without SetAsDefault=true"));
-    }
     let policy = find(request, state)?;
     let text = checked_document(request, PolicyKind::Identity, "PolicyDocument")?;
-    let version = policy.facts.version.max(1) + 1;
-    let facts = Facts { version, updated_s: request.now_s, ..policy.facts.clone() };
-    let new = PolicyText { text, facts };
-    let change = |place| Change::Policy(policy.name.clone(), place, Some(Ok(new.clone())));
-    let changes = places_to_change(policy)?.into_iter().map(change).collect();
+    let places = places_to_change(policy)?;
+    if policy.facts.versions.len() + 1 >= VERSIONS {
+        return Err(IamError::limit(format!(
+            "A managed policy can have up to {VERSIONS} versions. Before you create a new version, you must delete an existing version."
+        )));
+    }
+    let number = policy.facts.versions_given.max(default_version(&policy.facts)) + 1;
+    let new = PolicyVersion { text, created_s: request.now_s };
+    let mut facts = Facts { versions_given: number, updated_s: request.now_s, ..policy.facts.clone() };
+    facts.versions.insert(number, new.clone());
+    let (text, facts) = if request.params.get("SetAsDefault") == Some("true") {
+        with_default(policy, facts, number)?
+    } else {
+        (policy.text.clone(), facts)
+    };
     let mut xml = Xml::new();
     xml.element("PolicyVersion", |xml| {
-        describe_version(xml, &new.facts);
+        describe_version(xml, number, default_version(&facts) == number, new.created_s);
     });
-    Ok(Outcome { changes, result: Some(xml.finish()) })
+    Ok(Outcome { changes: rewrite(policy, &text, &facts, &places)?, result: Some(xml.finish()) })
+}
+
+/// Text and facts after a version has taken the place of the default one, which is kept.
+fn with_default(policy: &ManagedPolicy, mut facts: Facts, number: i64) -> Result<(Arc<str>, Facts), IamError> {
+    let new = facts.versions.remove(&number).ok_or_else(|| no_such_version(policy, number))?;
+    if !policy.text.is_empty() {
+        let old = PolicyVersion { text: policy.text.clone(), created_s: default_created_s(&policy.facts) };
+        facts.versions.insert(default_version(&policy.facts), old);
+    }
+    facts.versions_given = facts.versions_given.max(default_version(&policy.facts));
+    (facts.version, facts.version_created_s) = (number, new.created_s);
+    Ok((new.text, facts))
+}
+
+fn set_default_policy_version(request: &Request<'_>, state: &Snapshot) -> Answer {
+    let policy = find(request, state)?;
+    let (number, places) = (wanted_version(request, policy)?, places_to_change(policy)?);
+    if number == default_version(&policy.facts) {
+        return Ok(Outcome::default());
+    }
+    let (text, facts) = with_default(policy, policy.facts.clone(), number)?;
+    Ok(Outcome::of(rewrite(policy, &text, &facts, &places)?))
+}
+
+fn delete_policy_version(request: &Request<'_>, state: &Snapshot) -> Answer {
+    let policy = find(request, state)?;
+    let (number, places) = (wanted_version(request, policy)?, places_to_change(policy)?);
+    if number == default_version(&policy.facts) {
+        return Err(IamError::delete_conflict("Cannot delete the default version of a policy."));
+    }
+    let mut facts = policy.facts.clone();
+    facts.versions.remove(&number);
+    facts.versions_given = facts.versions_given.max(number);
+    Ok(Outcome::of(rewrite(policy, &policy.text, &facts, &places)?))
 }
 
 fn get_policy_version(request: &Request<'_>, state: &Snapshot) -> Answer {
     let policy = find(request, state)?;
-    let wanted = request.params.required("VersionId")?;
-    if wanted != version_id(&policy.facts) {
-        let message = format!("Policy {} version {wanted} does not exist or is not attachable.", policy.arn);
-        return Err(IamError::no_such_entity(message));
-    }
+    let number = wanted_version(request, policy)?;
+    let current = (&policy.text, default_created_s(&policy.facts));
+    let other = policy.facts.versions.get(&number);
+    let (text, created_s) = other.map_or(current, |version| (&version.text, version.created_s));
     let mut xml = Xml::new();
     xml.element("PolicyVersion", |xml| {
-        xml.document("Document", &policy.text);
-        describe_version(xml, &policy.facts);
+        xml.document("Document", text);
+        describe_version(xml, number, other.is_none(), created_s);
     });
-    Ok(Outcome { changes: Vec::new(), result: Some(xml.finish()) })
+    Ok(Outcome::answer(xml.finish()))
 }
 
 fn list_policy_versions(request: &Request<'_>, state: &Snapshot) -> Answer {
-    let policy = find(request, state)?;
-    let result = request.page("Versions", [("v", policy)].into_iter(), |xml, policy| {
-        describe_version(xml, &policy.facts);
-    })?;
-    Ok(Outcome { changes: Vec::new(), result: Some(result) })
+    let versions = versions(find(request, state)?);
+    // Pages go by names that ascend.
+    let names: Vec<String> = versions.iter().map(|(number, ..)| format!("{:019}", i64::MAX - number)).collect();
+    let versions = names.iter().map(String::as_str).zip(versions.iter());
+    let write = |xml: &mut Xml, version: &(i64, bool, i64)| describe_version(xml, version.0, version.1, version.2);
+    request.page("Versions", versions, write).map(Outcome::answer)
 }
 
-fn version_id(facts: &Facts) -> String {
-    format!("v{}", facts.version.max(1))
+/// Number, whether it is the default one, and time of creation of each version, the newest first.
+fn versions(policy: &ManagedPolicy) -> Vec<(i64, bool, i64)> {
+    let others = policy.facts.versions.iter().map(|(number, version)| (*number, false, version.created_s));
+    let current = (default_version(&policy.facts), true, default_created_s(&policy.facts));
+    let mut versions: Vec<_> = others.chain([current]).collect();
+    versions.sort_unstable_by(|a, b| b.cmp(a));
+    versions
 }
 
-fn describe_version(xml: &mut Xml, facts: &Facts) {
-    xml.text("VersionId", &version_id(facts)).text("IsDefaultVersion", "true");
-    xml.date("CreateDate", facts.updated_s.max(facts.created_s));
+/// The number of the version that `VersionId` names, which exists.
+fn wanted_version(request: &Request<'_>, policy: &ManagedPolicy) -> Result<i64, IamError> {
+    let wanted = request.params.required("VersionId")?;
+    let number = wanted.strip_prefix('v').and_then(|number| number.parse::<i64>().ok());
+    let number = number.filter(|number| *number > 0 && format!("v{number}") == wanted);
+    let number = number.ok_or_else(|| IamError::validation("VersionId is not valid: it is v1, v2 and so on"))?;
+    if number != default_version(&policy.facts) && !policy.facts.versions.contains_key(&number) {
+        return Err(no_such_version(policy, number));
+    }
+    Ok(number)
+}
+
+fn no_such_version(policy: &ManagedPolicy, number: i64) -> IamError {
+    IamError::no_such_entity(format!("Policy {} version v{number} does not exist or is not attachable.", policy.arn))
+}
+
+fn default_version(facts: &Facts) -> i64 {
+    facts.version.max(1)
+}
+
+fn default_created_s(facts: &Facts) -> i64 {
+    if facts.version_created_s == 0 { facts.created_s } else { facts.version_created_s }
+}
+
+fn describe_version(xml: &mut Xml, number: i64, is_default: bool, created_s: i64) {
+    xml.text("VersionId", &format!("v{number}")).text("IsDefaultVersion", if is_default { "true" } else { "false" });
+    xml.date("CreateDate", created_s);
 }
 
 /// The policy with its description and the text of its versions.
 pub(super) fn describe_with_versions(xml: &mut Xml, state: &Snapshot, policy: &ManagedPolicy) {
-    describe(xml, state, policy, true);
+    describe(xml, state, policy);
+    describe_description(xml, policy);
     xml.element("PolicyVersionList", |xml| {
-        xml.element("member", |xml| {
-            xml.document("Document", &policy.text);
-            describe_version(xml, &policy.facts);
-        });
+        for (number, is_default, created_s) in versions(policy) {
+            xml.element("member", |xml| {
+                xml.document("Document", policy.facts.versions.get(&number).map_or(&policy.text, |kept| &kept.text));
+                describe_version(xml, number, is_default, created_s);
+            });
+        }
     });
+}
+
+fn describe_description(xml: &mut Xml, policy: &ManagedPolicy) {
+    if !policy.facts.description.is_empty() {
+        xml.text("Description", &policy.facts.description);
+    }
 }
 
 fn policy_xml(state: &Snapshot, policy: &ManagedPolicy, with_description: bool) -> String {
     let mut xml = Xml::new();
-    xml.element("Policy", |xml| describe(xml, state, policy, with_description));
+    xml.element("Policy", |xml| {
+        describe(xml, state, policy);
+        if with_description {
+            describe_description(xml, policy);
+        }
+        tags::describe(xml, &policy.facts.tags);
+    });
     xml.finish()
 }
 
-fn describe(xml: &mut Xml, state: &Snapshot, policy: &ManagedPolicy, with_description: bool) {
+fn describe(xml: &mut Xml, state: &Snapshot, policy: &ManagedPolicy) {
     let facts = &policy.facts;
-    let attachments = state.holder_count(&policy.name).to_string();
     xml.text("PolicyName", &policy.name).text("PolicyId", &policy.id).text("Arn", &policy.arn);
-    xml.text("Path", facts.path_or_root()).text("DefaultVersionId", &version_id(facts));
-    xml.text("AttachmentCount", &attachments).text("PermissionsBoundaryUsageCount", "0").text("IsAttachable", "true");
-    if with_description && !facts.description.is_empty() {
-        xml.text("Description", &facts.description);
-    }
+    xml.text("Path", facts.path_or_root()).text("DefaultVersionId", &format!("v{}", default_version(facts)));
+    xml.text("AttachmentCount", &state.attachment_count(&policy.name).to_string());
+    xml.text("PermissionsBoundaryUsageCount", &state.boundary_count(&policy.name).to_string());
+    xml.text("IsAttachable", "true");
     xml.date("CreateDate", facts.created_s).date("UpdateDate", facts.updated_s.max(facts.created_s));
 }

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 use super::xml::Xml;
 use super::{IamError, Request};
 use crate::snapshot::Snapshot;
@@ -54,20 +57,55 @@ impl Params {
     }
 
     /// `Tags.member.N.Key` and `.Value`, in order.
+    ///
+    /// Errors: as AWS has them for keys and values that are none, keys that come twice (their case does not count) and more than
+    /// 50. Source: IAM User Guide, "Tags for IAM resources".
     pub fn tags(&self) -> Result<BTreeMap<String, String>, IamError> {
-        let mut tags = BTreeMap::new();
-        for place in 1..=51 {
-            let Some(key) = self.get(&format!("Tags.member.{place}.Key")) else { break };
-            let value = self.0.get(&format!("Tags.member.{place}.Value")).cloned().unwrap_or_default();
-            if key.chars().count() > 128 || value.chars().count() > 256 {
-                return Err(IamError::validation("A tag's key has at most 128 characters, its value 256"));
+        let mut tags: BTreeMap<String, String> = BTreeMap::new();
+        for place in 1..=TAGS + 1 {
+            let key = format!("Tags.member.{place}.Key");
+            let Some(key) = self.given(&key) else { break };
+            let value = self.given(&format!("Tags.member.{place}.Value")).unwrap_or_default();
+            check_tag(key, value)?;
+            if tags.keys().any(|known| known.to_lowercase() == key.to_lowercase()) {
+                return Err(IamError::invalid(
+                    "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
+                ));
             }
-            if tags.insert(key.to_owned(), value).is_some() {
-                return Err(IamError::new("InvalidInput", 400, format!("The tag `{key}` is there twice")));
-            }
+            tags.insert(key.to_owned(), value.to_owned());
         }
-        if tags.len() > 50 { Err(IamError::limit("An entity has at most 50 tags")) } else { Ok(tags) }
+        if tags.len() > TAGS { Err(too_many_tags()) } else { Ok(tags) }
     }
+
+    /// `PathPrefix`, `/` when it is left out.
+    pub(super) fn path_prefix(&self) -> Result<&str, IamError> {
+        let prefix = self.get("PathPrefix").unwrap_or("/");
+        let good = prefix.starts_with('/') && prefix.len() <= 512 && prefix.bytes().all(|byte| byte.is_ascii_graphic());
+        let message = "The specified value for pathPrefix is invalid. It must begin with the / character";
+        good.then_some(prefix).ok_or_else(|| IamError::validation(message))
+    }
+}
+
+/// AWS's quota of tags for each entity.
+pub(super) const TAGS: usize = 50;
+
+pub(super) fn too_many_tags() -> IamError {
+    IamError::limit(format!("Cannot exceed quota for TagsPerEntity: {TAGS}"))
+}
+
+/// A key has 1 to 128 characters, a value up to 256: letters, digits, spaces and `_.:/=+-@`; keys that begin with `aws:` are AWS's.
+fn check_tag(key: &str, value: &str) -> Result<(), IamError> {
+    let plain = |c: char| c.is_alphanumeric() || (c.is_whitespace() && !c.is_control()) || "_.:/=+-@".contains(c);
+    let fits = |text: &str, most: usize| text.chars().count() <= most && text.chars().all(plain);
+    if key.is_empty() || !fits(key, 128) || !fits(value, 256) {
+        return Err(IamError::validation(
+            "A tag's key has 1 to 128 characters, its value up to 256: letters, digits, spaces and _.:/=+-@",
+        ));
+    }
+    if key.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:")) {
+        return Err(IamError::invalid(format!("The tag key {key} begins with aws:, which is reserved")));
+    }
+    Ok(())
 }
 
 /// Whether a text can be a name: 1 to `longest` characters of `A-Za-z0-9_+=,.@-`.
@@ -88,7 +126,27 @@ impl Request<'_> {
                  following: +=,.@_- and have at most {longest} characters"
             )));
         }
+        if matches!(name, "." | "..") {
+            return Err(IamError::validation(format!(
+                "The specified value for {parameter} is invalid: {name} is no name"
+            )));
+        }
         Ok(name.into())
+    }
+
+    /// `Description`, of at most 1000 characters; an empty one clears.
+    pub(super) fn description(&self) -> Result<Option<String>, IamError> {
+        let description = self.params.given("Description").map(str::to_owned);
+        if description.as_ref().is_some_and(|text| text.chars().count() > 1000) {
+            return Err(IamError::validation("The specified value for Description has more than 1000 characters"));
+        }
+        Ok(description)
+    }
+
+    /// The account to store with a group or policy: none when it is the gateway's own.
+    pub(super) fn stored_account(&self, state: &Snapshot) -> String {
+        let account = self.caller.account;
+        if account == state.settings().account { String::new() } else { account.to_string() }
     }
 
     /// `UserName`, or the caller's own name when it is left out.
@@ -98,6 +156,7 @@ impl Request<'_> {
         }
         match &self.caller.principal {
             policy::Principal::User { name, .. } => Ok(name.as_str().into()),
+            policy::Principal::Root(_) => Ok("root".into()),
             _ => Err(IamError::validation("Must specify userName when calling with non-User credentials")),
         }
     }
@@ -128,7 +187,12 @@ impl Request<'_> {
     ///
     /// Where it does, the ARN must be the policy's own, for that is what the permission was asked on.
     pub(super) fn policy_name(&self, state: &Snapshot) -> Result<Arc<str>, IamError> {
-        let arn = self.params.required("PolicyArn")?;
+        self.policy_name_in("PolicyArn", state)
+    }
+
+    /// As [`Request::policy_name`], of another parameter.
+    pub(super) fn policy_name_in(&self, parameter: &str, state: &Snapshot) -> Result<Arc<str>, IamError> {
+        let arn = self.params.required(parameter)?;
         let resource = arn.strip_prefix("arn:aws:iam::").and_then(|rest| rest.split_once(":policy/"));
         let Some((account, resource)) = resource else {
             return Err(IamError::new("InvalidInput", 400, format!("ARN {arn} is not valid.")));
@@ -166,8 +230,8 @@ impl Request<'_> {
         items: impl Iterator<Item = (String, T)>,
     ) -> Result<(Vec<T>, String), IamError> {
         let most = self.items_max()?;
-        let after = self.params.get("Marker");
-        let mut items = items.filter(|(name, _)| after.is_none_or(|after| name.as_str() > after)).peekable();
+        let after = self.params.get("Marker").map(|marker| unmarked("", marker)).transpose()?;
+        let mut items = items.filter(|(name, _)| after.as_ref().is_none_or(|after| name > after)).peekable();
         let mut page = Vec::new();
         let mut last = String::new();
         while page.len() < most {
@@ -179,7 +243,7 @@ impl Request<'_> {
         let truncated = items.peek().is_some();
         xml.text("IsTruncated", if truncated { "true" } else { "false" });
         if truncated {
-            xml.text("Marker", &last);
+            xml.text("Marker", &marker("", &last));
         }
         Ok((page, xml.finish()))
     }
@@ -192,8 +256,8 @@ impl Request<'_> {
         mut write: impl FnMut(&mut Xml, T),
     ) -> Result<String, IamError> {
         let most = self.items_max()?;
-        let after = self.params.get("Marker");
-        let mut items = items.filter(|(name, _)| after.is_none_or(|after| *name > after)).peekable();
+        let after = self.params.get("Marker").map(|marker| unmarked(list, marker)).transpose()?;
+        let mut items = items.filter(|(name, _)| after.as_deref().is_none_or(|after| *name > after)).peekable();
         let mut xml = Xml::new();
         let mut last = "";
         xml.element(list, |xml| {
@@ -206,8 +270,20 @@ impl Request<'_> {
         let truncated = items.peek().is_some();
         xml.text("IsTruncated", if truncated { "true" } else { "false" });
         if truncated {
-            xml.text("Marker", last);
+            xml.text("Marker", &marker(list, last));
         }
         Ok(xml.finish())
     }
+}
+
+/// Where the next page of a list begins: after this name.
+fn marker(list: &str, last: &str) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{list}/{last}"))
+}
+
+/// The name in a marker of this list.
+fn unmarked(list: &str, marker: &str) -> Result<String, IamError> {
+    let text = URL_SAFE_NO_PAD.decode(marker).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let name = text.and_then(|text| Some(text.strip_prefix(list)?.strip_prefix('/')?.to_owned()));
+    name.ok_or_else(|| IamError::validation("Invalid Marker: send the one that the page before answered"))
 }

@@ -1,4 +1,4 @@
-//! CreateRole, GetRole, ListRoles, UpdateRole, UpdateAssumeRolePolicy, DeleteRole.
+//! CreateRole, GetRole, ListRoles, UpdateRole, UpdateRoleDescription, UpdateAssumeRolePolicy, DeleteRole.
 
 use std::sync::Arc;
 
@@ -6,7 +6,10 @@ use policy::PolicyKind;
 
 use super::inline_policy::checked_document;
 use super::xml::Xml;
-use super::{Answer, Command, IamError, Outcome, Request, access_key_last_used, grant, instance_profile, read, revoke};
+use super::{
+    Answer, Command, IamError, Outcome, Request, access_key_last_used, grant, instance_profile, permissions_boundary,
+    read, revoke, tags,
+};
 use crate::change::{Change, DocumentKey, Holder};
 use crate::documents::{Facts, RoleDocument};
 use crate::snapshot::{Role, Snapshot};
@@ -17,6 +20,7 @@ pub(super) const COMMANDS: &[Command] = &[
     read("GetRole", get_role),
     read("ListRoles", list_roles),
     revoke("UpdateRole", documents, update_role),
+    revoke("UpdateRoleDescription", documents, update_role_description),
     revoke("UpdateAssumeRolePolicy", documents, update_assume_role_policy),
     revoke("DeleteRole", documents, delete_role),
 ];
@@ -34,14 +38,13 @@ fn documents(request: &Request<'_>, state: &Snapshot) -> Result<Vec<DocumentKey>
     let name = request.name("RoleName", 64)?;
     let holder = Holder::Role(name.clone());
     let inline = state.inline_policies(&holder).into_keys().map(|policy| DocumentKey::Inline(holder.clone(), policy));
-    Ok([DocumentKey::Role(name)].into_iter().chain(inline).collect())
+    let boundary = permissions_boundary::policy_document(request, state)?;
+    Ok([DocumentKey::Role(name)].into_iter().chain(inline).chain(boundary).collect())
 }
 
 fn create_role(request: &Request<'_>, state: &Snapshot) -> Answer {
-    request.refuse("PermissionsBoundary")?;
-    request.refuse("Tags.member")?;
     let name = request.name("RoleName", 64)?;
-    if state.role(&name).is_some() || state.problem(&format!("role `{name}`")).is_some() {
+    if state.is_taken(&DocumentKey::Role(name.clone())) {
         return Err(IamError::exists(format!("Role with name {name} already exists.")));
     }
     if &*name == "seeded" {
@@ -52,9 +55,16 @@ fn create_role(request: &Request<'_>, state: &Snapshot) -> Answer {
         name: name.to_string(),
         arn: format!("arn:aws:iam::{}:role{path}{name}", request.caller.account),
         trust_policy: checked_document(request, PolicyKind::Trust, "AssumeRolePolicyDocument")?.to_string(),
-        description: description(request)?.unwrap_or_default(),
+        description: request.description()?.unwrap_or_default(),
         max_session_s: max_session_s(request)?,
-        facts: Facts { id: new_id("AROA", request.random), created_s: request.now_s, path, ..Facts::default() },
+        facts: Facts {
+            id: new_id("AROA", request.random),
+            created_s: request.now_s,
+            path,
+            boundary: permissions_boundary::given(request, state)?.map(|name| name.to_string()),
+            tags: request.params.tags()?,
+            ..Facts::default()
+        },
         ..RoleDocument::default()
     };
     let holder = Holder::Role(name.clone());
@@ -62,16 +72,8 @@ fn create_role(request: &Request<'_>, state: &Snapshot) -> Answer {
     let mut changes: Vec<Change> = leftovers.map(|policy| Change::Inline(holder.clone(), policy, None)).collect();
     changes.push(Change::Role(name.clone(), state.settings().role_place, Some(Ok(document))));
     let next = state.apply(changes.iter().cloned());
-    let result = find(request, &next, &name).map(|role| role_xml(role))?;
+    let result = find(request, &next, &name).map(|role| role_xml(request, &next, role))?;
     Ok(Outcome { changes, result: Some(result) })
-}
-
-fn description(request: &Request<'_>) -> Result<Option<String>, IamError> {
-    let description = request.params.get("Description").map(str::to_owned);
-    if description.as_ref().is_some_and(|text| text.chars().count() > 1000) {
-        return Err(IamError::validation("The specified value for Description has more than 1000 characters"));
-    }
-    Ok(description)
 }
 
 fn max_session_s(request: &Request<'_>) -> Result<Option<i64>, IamError> {
@@ -84,18 +86,17 @@ fn get_role(request: &Request<'_>, state: &Snapshot) -> Answer {
     let role = find(request, state, &request.name("RoleName", 64)?)?;
     let mut xml = Xml::new();
     xml.element("Role", |xml| {
-        describe(xml, role);
+        describe_all(xml, request, state, role);
         access_key_last_used::describe_role(xml, request, role);
     });
-    Ok(Outcome { changes: Vec::new(), result: Some(xml.finish()) })
+    Ok(Outcome::answer(xml.finish()))
 }
 
 fn list_roles(request: &Request<'_>, state: &Snapshot) -> Answer {
-    let prefix = request.params.get("PathPrefix").unwrap_or("/");
+    let prefix = request.params.path_prefix()?;
     let roles = state.roles().filter(|role| role.account == request.caller.account);
     let roles = roles.filter(|role| role.path.starts_with(prefix));
-    let result = request.page("Roles", roles.map(|role| (&*role.name, role)), |xml, role| describe(xml, role))?;
-    Ok(Outcome { changes: Vec::new(), result: Some(result) })
+    request.page("Roles", roles.map(|role| (&*role.name, role)), |xml, role| describe(xml, role)).map(Outcome::answer)
 }
 
 fn change_role(request: &Request<'_>, state: &Snapshot, change: impl FnOnce(&mut RoleDocument)) -> Answer {
@@ -103,16 +104,25 @@ fn change_role(request: &Request<'_>, state: &Snapshot, change: impl FnOnce(&mut
     let mut document = (*role.document).clone();
     change(&mut document);
     document.facts.updated_s = request.now_s;
-    Ok(Outcome { changes: vec![Change::Role(role.name.clone(), role.place, Some(Ok(document)))], result: None })
+    Ok(Outcome::of(vec![Change::Role(role.name.clone(), role.place, Some(Ok(document)))]))
 }
 
 fn update_role(request: &Request<'_>, state: &Snapshot) -> Answer {
-    let (description, max_session_s) = (description(request)?, max_session_s(request)?);
+    let (description, max_session_s) = (request.description()?, max_session_s(request)?);
     let outcome = change_role(request, state, |role| {
         role.description = description.unwrap_or_else(|| std::mem::take(&mut role.description));
         role.max_session_s = max_session_s.or(role.max_session_s);
     })?;
     Ok(Outcome { result: Some(String::new()), ..outcome })
+}
+
+fn update_role_description(request: &Request<'_>, state: &Snapshot) -> Answer {
+    let description = request.description()?;
+    let description = description.ok_or_else(|| IamError::validation("The parameter `Description` is missing"))?;
+    let outcome = change_role(request, state, |role| role.description = description)?;
+    let next = state.apply(outcome.changes.iter().cloned());
+    let role = find(request, &next, &request.name("RoleName", 64)?)?;
+    Ok(Outcome { result: Some(role_xml(request, &next, role)), ..outcome })
 }
 
 fn update_assume_role_policy(request: &Request<'_>, state: &Snapshot) -> Answer {
@@ -132,13 +142,20 @@ fn delete_role(request: &Request<'_>, state: &Snapshot) -> Answer {
     if !role.document.attached_policies.is_empty() {
         return Err(IamError::delete_conflict("Cannot delete entity, must detach all policies first."));
     }
-    Ok(Outcome { changes: vec![Change::Role(role.name.clone(), role.place, None)], result: None })
+    Ok(Outcome::of(vec![Change::Role(role.name.clone(), role.place, None)]))
 }
 
-fn role_xml(role: &Role) -> String {
+fn role_xml(request: &Request<'_>, state: &Snapshot, role: &Role) -> String {
     let mut xml = Xml::new();
-    xml.element("Role", |xml| describe(xml, role));
+    xml.element("Role", |xml| describe_all(xml, request, state, role));
     xml.finish()
+}
+
+/// What an answer about one role says, and a list does not.
+fn describe_all(xml: &mut Xml, request: &Request<'_>, state: &Snapshot, role: &Role) {
+    describe(xml, role);
+    permissions_boundary::describe(xml, state, request, &Holder::Role(role.name.clone()));
+    tags::describe(xml, &role.document.facts.tags);
 }
 
 pub(super) fn describe(xml: &mut Xml, role: &Role) {

@@ -56,7 +56,7 @@ fn simulate(request: &Request<'_>, state: &Snapshot, holder: Option<source::Sour
     if truncated {
         xml.text("Marker", &(from + most).to_string());
     }
-    Ok(Outcome { changes: Vec::new(), result: Some(xml.finish()) })
+    Ok(Outcome::answer(xml.finish()))
 }
 
 fn actions(request: &Request<'_>) -> Result<Vec<String>, IamError> {
@@ -94,7 +94,7 @@ fn context_keys(sources: impl Iterator<Item = Source>) -> Answer {
             xml.text("member", &key);
         }
     });
-    Ok(Outcome { changes: Vec::new(), result: Some(xml.finish()) })
+    Ok(Outcome::answer(xml.finish()))
 }
 
 /// The condition keys of documents, each once, as it is spelled first.

@@ -43,26 +43,31 @@ fn start() -> Snapshot {
 
 /// Runs `Action&Name=Value&...`, a value read as it stands, and answers the next state and the result.
 fn run(state: &Snapshot, line: &str) -> Result<(Snapshot, String), IamError> {
-    run_with(state, line, &LastUsed::default())
+    run_as(&caller("boss"), state, line)
+}
+
+fn run_as(caller: &Caller, state: &Snapshot, line: &str) -> Result<(Snapshot, String), IamError> {
+    let outcome = outcome_of(caller, state, line, &LastUsed::default())?;
+    let next = state.apply(outcome.changes);
+    Ok((next, outcome.result.unwrap_or_default()))
 }
 
 fn run_with(state: &Snapshot, line: &str, last_used: &LastUsed) -> Result<(Snapshot, String), IamError> {
-    let outcome = outcome_with(state, line, last_used)?;
+    let outcome = outcome_of(&caller("boss"), state, line, last_used)?;
     let next = state.apply(outcome.changes);
     Ok((next, outcome.result.unwrap_or_default()))
 }
 
 fn outcome(state: &Snapshot, line: &str) -> Result<Outcome, IamError> {
-    outcome_with(state, line, &LastUsed::default())
+    outcome_of(&caller("boss"), state, line, &LastUsed::default())
 }
 
-fn outcome_with(state: &Snapshot, line: &str, last_used: &LastUsed) -> Result<Outcome, IamError> {
+fn outcome_of(caller: &Caller, state: &Snapshot, line: &str, last_used: &LastUsed) -> Result<Outcome, IamError> {
     let (action, rest) = line.split_once('&').unwrap_or((line, ""));
     let pairs = rest.split('&').filter_map(|pair| pair.split_once('='));
     let params: Params = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let random: [u8; 96] = std::array::from_fn(|place| u8::try_from(place).unwrap() ^ line.len() as u8);
-    let caller = caller("boss");
-    let request = Request { params: &params, caller: &caller, now_s: 1_700_000_000, random: &random, last_used };
+    let request = Request { params: &params, caller, now_s: 1_700_000_000, random: &random, last_used };
     let command = Command::find(action)?;
     command.documents(&request, state)?;
     let outcome = command.run(&request, state)?;
@@ -104,13 +109,20 @@ fn users_and_their_keys() {
         ("CreateUser&UserName=anonymous", "!ValidationError"),
         ("CreateUser", "!ValidationError"),
         ("CreateUser&UserName=bo&Path=x", "!ValidationError"),
-        ("CreateUser&UserName=bo&PermissionsBoundary=arn", "!NotImplemented"),
+        ("CreateUser&UserName=bo&PermissionsBoundary=arn", "!InvalidInput"),
+        ("CreateUser&UserName=bo&PermissionsBoundary=arn:aws:iam::000000000000:policy/None", "!NoSuchEntity"),
+        ("CreateUser&UserName=AL", "!EntityAlreadyExists"),
+        ("CreateUser&UserName=Root", "!ValidationError"),
+        ("CreateUser&UserName=..", "!ValidationError"),
         ("GetUser&UserName=al", "=<Tags><member><Key>k</Key><Value>v</Value></member></Tags>"),
         ("GetUser&UserName=nobody", "!NoSuchEntity"),
         ("GetUser", "=<UserName>boss</UserName>"),
         ("ListUsers&PathPrefix=/team/", "=<Users><member><Path>/team/</Path><UserName>al</UserName>"),
-        ("ListUsers&MaxItems=1", "=<IsTruncated>true</IsTruncated><Marker>al</Marker>"),
-        ("ListUsers&MaxItems=1&Marker=al", "=<UserName>boss</UserName>"),
+        ("ListUsers&MaxItems=1", "=<IsTruncated>true</IsTruncated><Marker>VXNlcnMvYWw</Marker>"),
+        ("ListUsers&MaxItems=1&Marker=VXNlcnMvYWw", "=<UserName>boss</UserName>"),
+        ("ListUsers&Marker=al", "!ValidationError"),
+        ("ListGroups&Marker=VXNlcnMvYWw", "!ValidationError"),
+        ("ListUsers&PathPrefix=team", "!ValidationError"),
         ("ListUsers&MaxItems=0", "!ValidationError"),
         ("CreateAccessKey&UserName=al", "=<AccessKeyId>AKIA"),
         ("CreateAccessKey&UserName=al&x=different", "=<Status>Active</Status><SecretAccessKey>"),
@@ -122,7 +134,10 @@ fn users_and_their_keys() {
         ("UpdateAccessKey&UserName=al&AccessKeyId=AKNONE&Status=Off", "!ValidationError"),
         ("DeleteUser&UserName=al", "!DeleteConflict"),
         ("UpdateUser&UserName=al&NewPath=/x/", "="),
-        ("UpdateUser&UserName=al&NewUserName=cy", "!NotImplemented"),
+        ("UpdateUser&UserName=al&NewUserName=boss", "!EntityAlreadyExists"),
+        ("UpdateUser&UserName=boss&NewUserName=cy", "!UnmodifiableEntity"),
+        ("UpdateUser&UserName=nobody&NewUserName=cy", "!NoSuchEntity"),
+        ("SetUserStatus&UserName=al&Status=Off", "!ValidationError"),
         ("DeleteUser&UserName=boss", "!UnmodifiableEntity"),
     ]);
     let keys: Vec<String> =
@@ -174,10 +189,7 @@ fn policies_inline_and_attached() {
         (&format!("GetPolicy&{arn}"), "=<AttachmentCount>1</AttachmentCount>"),
         (&format!("DeletePolicy&{arn}"), "!DeleteConflict"),
         (&format!("CreatePolicyVersion&{arn}&SetAsDefault=true&{policy}"), "=<VersionId>v2</VersionId>"),
-        (&format!("CreatePolicyVersion&{arn}&{policy}"), "!NotImplemented"),
-        (&format!("GetPolicyVersion&{arn}&VersionId=v2"), "=<Document>%7B"),
-        (&format!("GetPolicyVersion&{arn}&VersionId=v1"), "!NoSuchEntity"),
-        (&format!("ListPolicyVersions&{arn}"), "=<VersionId>v2</VersionId>"),
+        (&format!("DeletePolicyVersion&{arn}&VersionId=v1"), "="),
         ("ListPolicies&OnlyAttached=true", "=<PolicyName>P</PolicyName>"),
         (&format!("DetachUserPolicy&UserName=al&{arn}"), "="),
         (&format!("DetachUserPolicy&UserName=al&{arn}"), "!NoSuchEntity"),
@@ -516,4 +528,367 @@ fn whatever_can_take_a_right_away_is_known_as_such() {
     ] {
         assert_eq!(Command::find(action).unwrap().effect, effect, "{action}");
     }
+}
+
+/// The state after these lines, which all succeed.
+fn after(state: &Snapshot, lines: &[&str]) -> Snapshot {
+    lines
+        .iter()
+        .fold(state.clone(), |state, line| run(&state, line).unwrap_or_else(|error| panic!("{line}: {error}")).0)
+}
+
+#[test]
+fn versions_of_policies() {
+    let arn = "PolicyArn=arn:aws:iam::000000000000:policy/P";
+    let new = |text: &str, rest: &str| format!("CreatePolicyVersion&{arn}&PolicyDocument={text}{rest}");
+    let get = |version: &str| format!("GetPolicyVersion&{arn}&VersionId={version}");
+    let delete = |version: &str| format!("DeletePolicyVersion&{arn}&VersionId={version}");
+    let set = |version: &str| format!("SetDefaultPolicyVersion&{arn}&VersionId={version}");
+    let policy = format!("GetPolicy&{arn}");
+    let end = story(&[
+        (
+            &format!("CreatePolicy&PolicyName=P&PolicyDocument={GET}&Tags.member.1.Key=k&Tags.member.1.Value=v"),
+            "=<Tags>",
+        ),
+        (&new(TRUST_FREE, ""), "=<VersionId>v2</VersionId><IsDefaultVersion>false</IsDefaultVersion>"),
+        (&policy, "=<DefaultVersionId>v1</DefaultVersionId>"),
+        (&get("v1"), "=s3%3AGetObject"),
+        (&get("v2"), "=Deny"),
+        (&get("v3"), "!NoSuchEntity"),
+        (&get("2"), "!ValidationError"),
+        (&get("v02"), "!ValidationError"),
+        (&delete("v1"), "!DeleteConflict"),
+        (&format!("DeletePolicy&{arn}"), "!DeleteConflict"),
+        (&set("v2"), "="),
+        (&set("v2"), "="),
+        (&set("v7"), "!NoSuchEntity"),
+        (&policy, "=<DefaultVersionId>v2</DefaultVersionId>"),
+        (&get("v1"), "=<IsDefaultVersion>false</IsDefaultVersion><CreateDate>2023-11-14T22:13:20Z"),
+        (&new(GET, "&SetAsDefault=true"), "=<VersionId>v3</VersionId><IsDefaultVersion>true</IsDefaultVersion>"),
+        (&new(GET, ""), "=<VersionId>v4</VersionId>"),
+        (&new(GET, ""), "=<VersionId>v5</VersionId>"),
+        (&new(GET, ""), "!LimitExceeded"),
+        (&delete("v5"), "="),
+        // A number is not given again, be it the highest one.
+        (&new("{bad", ""), "!MalformedPolicyDocument"),
+        (&new(GET, ""), "=<VersionId>v6</VersionId>"),
+        (
+            &format!("ListPolicyVersions&{arn}&MaxItems=2"),
+            "=<VersionId>v6</VersionId><IsDefaultVersion>false</IsDefaultVersion><CreateDate>2023-11-14T22:13:20Z</CreateDate></member><member><VersionId>v4</VersionId>",
+        ),
+        (&format!("TagPolicy&{arn}&Tags.member.1.Key=K&Tags.member.1.Value=w"), "="),
+        (
+            &format!("ListPolicyTags&{arn}"),
+            "=<Tags><member><Key>K</Key><Value>w</Value></member></Tags><IsTruncated>false",
+        ),
+        (&format!("UntagPolicy&{arn}&TagKeys.member.1=k"), "="),
+        (&format!("ListPolicyTags&{arn}"), "=<Tags></Tags>"),
+    ]);
+    let facts = crate::documents::Facts::parse(&end.policy("P").unwrap().facts.to_text().unwrap()).unwrap();
+    assert_eq!(facts, end.policy("P").unwrap().facts, "versions survive being stored");
+    let end =
+        after(&end, &[&delete("v1"), &delete("v2"), &delete("v4"), &delete("v6"), &format!("DeletePolicy&{arn}")]);
+    assert_eq!(end.counts().policies, 0);
+}
+
+#[test]
+fn boundaries() {
+    let arn = "arn:aws:iam::000000000000:policy/B";
+    let bounded = format!(
+        "<PermissionsBoundary><PermissionsBoundaryType>Policy</PermissionsBoundaryType><PermissionsBoundaryArn>{arn}<"
+    );
+    let has = format!("={bounded}");
+    let end = story(&[
+        (&format!("CreatePolicy&PolicyName=B&PolicyDocument={GET}"), "=<PermissionsBoundaryUsageCount>0<"),
+        (&format!("CreateUser&UserName=al&PermissionsBoundary={arn}"), &has),
+        (&format!("CreateRole&RoleName=R&AssumeRolePolicyDocument={TRUST}&PermissionsBoundary={arn}"), &has),
+        ("GetUser&UserName=al", &has),
+        ("GetRole&RoleName=R", &has),
+        (
+            &format!("GetPolicy&PolicyArn={arn}"),
+            "=<AttachmentCount>0</AttachmentCount><PermissionsBoundaryUsageCount>2<",
+        ),
+        ("ListPolicies&PolicyUsageFilter=PermissionsBoundary", "=<PolicyName>B<"),
+        ("ListPolicies&PolicyUsageFilter=PermissionsPolicy", "=<Policies></Policies>"),
+        ("ListPolicies&OnlyAttached=true", "=<Policies></Policies>"),
+        ("ListPolicies&Scope=Mine", "!ValidationError"),
+        (&format!("DeletePolicy&PolicyArn={arn}"), "!DeleteConflict"),
+        ("DeleteUserPermissionsBoundary&UserName=al", "="),
+        ("DeleteUserPermissionsBoundary&UserName=al", "!NoSuchEntity"),
+        ("DeleteRolePermissionsBoundary&RoleName=R", "="),
+        ("PutUserPermissionsBoundary&UserName=al", "!ValidationError"),
+        (
+            "PutUserPermissionsBoundary&UserName=al&PermissionsBoundary=arn:aws:iam::000000000000:policy/None",
+            "!NoSuchEntity",
+        ),
+        (&format!("PutUserPermissionsBoundary&UserName=boss&PermissionsBoundary={arn}"), "!UnmodifiableEntity"),
+        (&format!("PutUserPermissionsBoundary&UserName=al&PermissionsBoundary={arn}"), "="),
+        (&format!("PutRolePermissionsBoundary&RoleName=R&PermissionsBoundary={arn}"), "="),
+    ]);
+    assert!(end.user("al").unwrap().boundary.is_some() && end.role("R").unwrap().boundary.is_some());
+}
+
+#[test]
+fn tags() {
+    let tag =
+        |key: &str, value: &str| format!("TagUser&UserName=al&Tags.member.1.Key={key}&Tags.member.1.Value={value}");
+    let many: String =
+        (1..=51).map(|place| format!("&Tags.member.{place}.Key=k{place}&Tags.member.{place}.Value=")).collect();
+    let (long, longer) = ("k".repeat(128), "k".repeat(129));
+    let end = story(&[
+        ("CreateUser&UserName=al", "="),
+        (&tag("Team", "blue moon/é:+=.@-_"), "="),
+        (&tag("team", "red"), "="),
+        ("ListUserTags&UserName=al", "=<Tags><member><Key>team</Key><Value>red</Value></member></Tags>"),
+        (&tag(&long, ""), "="),
+        (&tag(&longer, ""), "!ValidationError"),
+        (&tag("k", &"v".repeat(257)), "!ValidationError"),
+        (&tag("", "v"), "!ValidationError"),
+        (&tag("a*", "v"), "!ValidationError"),
+        (&tag("aws:k", "v"), "!InvalidInput"),
+        (&tag("AWS:k", "v"), "!InvalidInput"),
+        ("TagUser&UserName=al", "!ValidationError"),
+        (&format!("TagUser&UserName=al{many}"), "!LimitExceeded"),
+        (&format!("{}&Tags.member.2.Key=K&Tags.member.2.Value=", tag("k", "v")), "!InvalidInput"),
+        ("TagUser&UserName=boss&Tags.member.1.Key=k&Tags.member.1.Value=v", "!UnmodifiableEntity"),
+        ("TagUser&UserName=nobody&Tags.member.1.Key=k&Tags.member.1.Value=v", "!NoSuchEntity"),
+        ("ListUserTags&UserName=al&MaxItems=1", "=<IsTruncated>true</IsTruncated>"),
+        ("UntagUser&UserName=al", "!ValidationError"),
+        (&format!("UntagUser&UserName=al&TagKeys.member.1=none&TagKeys.member.2={long}"), "="),
+        (
+            &format!(
+                "CreateRole&RoleName=R&AssumeRolePolicyDocument={TRUST}&Tags.member.1.Key=k&Tags.member.1.Value=v"
+            ),
+            "=<Tags><member><Key>k</Key>",
+        ),
+        ("TagRole&RoleName=R&Tags.member.1.Key=l&Tags.member.1.Value=w", "="),
+        ("UntagRole&RoleName=R&TagKeys.member.1=k", "="),
+        ("ListRoleTags&RoleName=R", "=<Tags><member><Key>l</Key><Value>w</Value></member></Tags>"),
+        (
+            "GetRole&RoleName=R",
+            "=<Tags><member><Key>l</Key><Value>w</Value></member></Tags><RoleLastUsed></RoleLastUsed>",
+        ),
+        ("UpdateRoleDescription&RoleName=R&Description=d", "=<Description>d</Description>"),
+        ("UpdateRoleDescription&RoleName=R&Description=", "=<MaxSessionDuration>3600"),
+        ("UpdateRole&RoleName=R&MaxSessionDuration=43201", "!ValidationError"),
+    ]);
+    assert_eq!(end.user("al").unwrap().document.tags.len(), 1);
+}
+
+#[test]
+fn quotas() {
+    let sized = |action: &str| {
+        let pad = "a".repeat(2048 - GET.len() + 1);
+        format!("{action}&PolicyDocument={}", GET.replace("\"*\"", &format!("\"arn:aws:s3:::b/{pad}\"")))
+    };
+    let mut state = after(
+        &start(),
+        &[
+            "CreateUser&UserName=al",
+            "CreateGroup&GroupName=g",
+            &format!("PutUserPolicy&UserName=al&PolicyName=I&PolicyDocument={GET}"),
+        ],
+    );
+    ask(
+        &state,
+        &[
+            (&sized("PutUserPolicy&UserName=al&PolicyName=J"), "!LimitExceeded"),
+            (&sized("PutGroupPolicy&GroupName=g&PolicyName=J"), "="),
+        ],
+    );
+    for group in 0..10 {
+        let create = format!("CreateGroup&GroupName=g{group}");
+        state = after(&state, &[&create, &create.replace("CreateGroup", "AddUserToGroup&UserName=al")]);
+    }
+    for policy in 0..10 {
+        let create = format!("CreatePolicy&PolicyName=P{policy}&PolicyDocument={GET}");
+        let attach = format!("AttachUserPolicy&UserName=al&PolicyArn=arn:aws:iam::000000000000:policy/P{policy}");
+        state = after(&state, &[&create, &attach]);
+    }
+    let state = after(&state, &[&format!("CreatePolicy&PolicyName=Q&PolicyDocument={GET}")]);
+    ask(
+        &state,
+        &[
+            ("AddUserToGroup&GroupName=g&UserName=al", "!LimitExceeded"),
+            ("AttachUserPolicy&UserName=al&PolicyArn=arn:aws:iam::000000000000:policy/Q", "!LimitExceeded"),
+        ],
+    );
+}
+
+/// A user with everything that hangs on a name.
+fn with_all() -> Snapshot {
+    after(
+        &world(),
+        &[
+            "CreateAccessKey&UserName=al",
+            "TagUser&UserName=al&Tags.member.1.Key=k&Tags.member.1.Value=v",
+            "PutUserPermissionsBoundary&UserName=al&PermissionsBoundary=arn:aws:iam::000000000000:policy/P",
+            "CreateGroup&GroupName=old",
+            &format!("PutUserPolicy&UserName=bo&PolicyName=Left&PolicyDocument={GET}"),
+        ],
+    )
+}
+
+#[test]
+fn a_renaming_survives_a_crash_between_any_two_of_its_documents() {
+    let state = with_all();
+    // What an earlier `cy` left behind must not become the new one's.
+    let text = crate::change::PolicyText { text: GET.into(), facts: crate::documents::Facts::default() };
+    let mut group = (*state.group("old").unwrap().document).clone();
+    group.members.push("cy".into());
+    let state = state.apply([
+        Change::Inline(Holder::User("cy".into()), "Left".into(), Some(Ok(text))),
+        Change::Group("old".into(), Some(Ok(group))),
+    ]);
+    let line = "UpdateUser&UserName=al&NewUserName=cy&NewPath=/new/";
+    let outcome = outcome(&state, line).unwrap();
+    let whole = state.apply(outcome.changes.iter().cloned());
+    let before = state.user("al").unwrap().clone();
+    let check = |end: &Snapshot, about: &str| {
+        let user = end.user("cy").unwrap_or_else(|| panic!("{about}: nobody has the new name"));
+        assert!(end.user("al").is_none(), "{about}: the old name is still there");
+        assert_eq!((&user.id, user.policies.len()), (&before.id, before.policies.len()), "{about}");
+        assert_eq!((&*user.arn, &user.groups), ("arn:aws:iam::000000000000:user/new/cy", &before.groups), "{about}");
+        assert!(user.boundary.is_some() && user.document.tags.len() == 1, "{about}");
+        let key = end.access_key(&before.document.credentials[0].access_key).expect("the key works");
+        assert_eq!(&*key.user.name, "cy", "{about}");
+        assert!(end.inline_policies(&Holder::User("al".into())).is_empty(), "{about}");
+        assert!(end.groups_naming("al").is_empty() && end.unfinished_renames().next().is_none(), "{about}");
+        assert_eq!(end.counts().problems, 0, "{about}");
+    };
+    check(&whole, "without a crash");
+    for done in 0..=outcome.changes.len() {
+        let crashed = state.apply(outcome.changes[..done].iter().cloned());
+        for user in ["al", "cy"].iter().filter_map(|name| crashed.user(name)) {
+            let names = |user: &crate::snapshot::User| {
+                user.sources.iter().map(ToString::to_string).collect::<std::collections::BTreeSet<_>>()
+            };
+            assert!(
+                names(user).is_subset(&names(&before)),
+                "after {done} documents {} has more than before",
+                user.name
+            );
+        }
+        // The key is never somebody else's, and its holder never has less of a boundary.
+        let holder = crashed.access_key(&before.document.credentials[0].access_key);
+        assert!(holder.is_none_or(|holder| holder.user.boundary.is_some()), "after {done} documents");
+        // Whoever repeats the call finishes it; so does any gateway that finds it, once it has begun.
+        match run(&crashed, line) {
+            Ok((end, _)) => check(&end, &format!("repeated after {done} documents")),
+            Err(error) => assert_eq!((error.code, done), ("NoSuchEntity", outcome.changes.len())),
+        }
+        assert_eq!(Rename::left_behind(&crashed, 1_700_000_005), None);
+        if let Some(rename) = Rename::left_behind(&crashed, 1_700_000_011) {
+            assert!(!rename.documents(&crashed).is_empty());
+            check(
+                &crashed.apply(rename.changes(&crashed, None, 1_700_000_011).unwrap()),
+                &format!("found after {done} documents"),
+            );
+        }
+    }
+    // A new user of the old name keeps what is its own.
+    let begun = outcome
+        .changes
+        .iter()
+        .position(|change| matches!(change, Change::User(name, None) if **name == *"al"))
+        .unwrap();
+    let crashed = state.apply(outcome.changes[..=begun].iter().cloned());
+    let again = after(
+        &crashed,
+        &[
+            "CreateUser&UserName=al&x=another id",
+            &format!("PutUserPolicy&UserName=al&PolicyName=Own&PolicyDocument={GET}"),
+        ],
+    );
+    let rename = Rename::left_behind(&again, 1_700_000_011).unwrap();
+    let end = again.apply(rename.changes(&again, None, 1_700_000_011).unwrap());
+    assert_eq!(end.user("al").unwrap().policies.len(), 1);
+    assert!(end.unfinished_renames().next().is_none());
+}
+
+#[test]
+fn renaming() {
+    let end = story(&[
+        ("CreateUser&UserName=al", "="),
+        ("CreateGroup&GroupName=g&Path=/x/", "="),
+        ("CreateGroup&GroupName=H", "="),
+        (&format!("PutGroupPolicy&GroupName=g&PolicyName=I&PolicyDocument={GET}"), "="),
+        ("AddUserToGroup&GroupName=g&UserName=al", "="),
+        ("UpdateGroup&GroupName=g&NewGroupName=h", "!EntityAlreadyExists"),
+        ("UpdateGroup&GroupName=none&NewGroupName=h", "!NoSuchEntity"),
+        ("UpdateGroup&GroupName=g&NewGroupName=i/j", "!ValidationError"),
+        ("UpdateGroup&GroupName=g&NewGroupName=i", "="),
+        ("GetGroup&GroupName=i", "=<Arn>arn:aws:iam::000000000000:group/x/i</Arn>"),
+        ("GetGroup&GroupName=g", "!NoSuchEntity"),
+        ("ListGroupsForUser&UserName=al", "=<GroupName>i</GroupName>"),
+        ("UpdateGroup&GroupName=i&NewGroupName=I", "="),
+        ("UpdateGroup&GroupName=I&NewPath=/y/", "="),
+        ("ListGroups&PathPrefix=/y/", "=<GroupName>I</GroupName>"),
+        ("UpdateUser&UserName=al&NewUserName=Al", "="),
+        ("UpdateUser&UserName=Al&NewUserName=root", "!ValidationError"),
+        ("UpdateUser&UserName=Al&NewUserName=Al", "="),
+    ]);
+    assert_eq!(end.user("Al").unwrap().policies.len(), 1);
+    assert_eq!((end.counts().groups, end.counts().problems), (2, 0));
+}
+
+#[test]
+fn accounts_do_not_see_each_other() {
+    let other = Caller { account: "111122223333".parse().unwrap(), ..caller("carol") };
+    let arn = "arn:aws:iam::000000000000:policy/P";
+    let state = with_all();
+    let ask = |line: &str| run_as(&other, &state, line).map(|(_, answer)| answer);
+    for (line, code) in [
+        ("GetUser&UserName=al", "NoSuchEntity"),
+        ("UpdateUser&UserName=al&NewPath=/x/", "NoSuchEntity"),
+        ("UpdateUser&UserName=al&NewUserName=cy", "NoSuchEntity"),
+        ("TagUser&UserName=al&Tags.member.1.Key=k&Tags.member.1.Value=v", "NoSuchEntity"),
+        ("ListAccessKeys&UserName=al", "NoSuchEntity"),
+        ("CreateAccessKey&UserName=al", "NoSuchEntity"),
+        ("ListUserPolicies&UserName=al", "NoSuchEntity"),
+        ("ListAttachedUserPolicies&UserName=al", "NoSuchEntity"),
+        ("ListGroupsForUser&UserName=al", "NoSuchEntity"),
+        ("DeleteUserPermissionsBoundary&UserName=al", "NoSuchEntity"),
+        ("GetGroup&GroupName=g", "NoSuchEntity"),
+        ("UpdateGroup&GroupName=g&NewGroupName=h", "NoSuchEntity"),
+        ("AddUserToGroup&GroupName=g&UserName=al", "NoSuchEntity"),
+        ("GetRole&RoleName=R", "NoSuchEntity"),
+        ("UpdateRoleDescription&RoleName=R&Description=d", "NoSuchEntity"),
+        ("DeleteRole&RoleName=R", "NoSuchEntity"),
+        (&format!("GetPolicy&PolicyArn={arn}"), "NoSuchEntity"),
+        (&format!("DeletePolicy&PolicyArn={arn}"), "NoSuchEntity"),
+        (&format!("CreateUser&UserName=cy&PermissionsBoundary={arn}"), "NoSuchEntity"),
+        ("GetPolicy&PolicyArn=arn:aws:iam::111122223333:policy/P", "NoSuchEntity"),
+        // One namespace on the filer.
+        ("CreateUser&UserName=al", "EntityAlreadyExists"),
+        ("CreateGroup&GroupName=G", "EntityAlreadyExists"),
+        (&format!("CreateRole&RoleName=R&AssumeRolePolicyDocument={TRUST}"), "EntityAlreadyExists"),
+        (&format!("CreatePolicy&PolicyName=P&PolicyDocument={GET}"), "EntityAlreadyExists"),
+    ] {
+        assert_eq!(ask(line).map_err(|error| error.code), Err(code), "{line}");
+    }
+    for (action, list) in
+        [("ListUsers", "Users"), ("ListGroups", "Groups"), ("ListRoles", "Roles"), ("ListPolicies", "Policies")]
+    {
+        assert_eq!(ask(action).unwrap(), format!("<{list}></{list}><IsTruncated>false</IsTruncated>"));
+    }
+    let lines = [
+        ("CreateUser&UserName=cy", "arn:aws:iam::111122223333:user/cy"),
+        ("CreateGroup&GroupName=h", "arn:aws:iam::111122223333:group/h"),
+        (&format!("CreateRole&RoleName=S&AssumeRolePolicyDocument={TRUST}"), "arn:aws:iam::111122223333:role/S"),
+        (&format!("CreatePolicy&PolicyName=Q&PolicyDocument={GET}"), "arn:aws:iam::111122223333:policy/Q"),
+        ("AddUserToGroup&GroupName=h&UserName=cy", ""),
+        ("AttachUserPolicy&UserName=cy&PolicyArn=arn:aws:iam::111122223333:policy/Q", ""),
+        ("UpdateUser&UserName=cy&NewUserName=dy", ""),
+        ("UpdateGroup&GroupName=h&NewGroupName=i", ""),
+        ("GetUser&UserName=dy", "arn:aws:iam::111122223333:user/dy"),
+        ("GetGroup&GroupName=i", "<UserName>dy</UserName>"),
+    ];
+    let end = lines.iter().fold(state.clone(), |state, (line, want)| {
+        let (next, answer) = run_as(&other, &state, line).unwrap_or_else(|error| panic!("{line}: {error}"));
+        assert!(answer.contains(want), "{line}: {answer}");
+        next
+    });
+    assert_eq!(run(&end, "GetUser&UserName=dy").unwrap_err().code, "NoSuchEntity");
+    assert_eq!(end.user("dy").unwrap().policies.len(), 1);
 }

@@ -1,19 +1,20 @@
-//! CreateUser, GetUser, ListUsers, UpdateUser, DeleteUser.
+//! CreateUser, GetUser, ListUsers, UpdateUser, DeleteUser; SetUserStatus, which is SeaweedFS's own.
 
 use std::sync::Arc;
 
 use super::xml::Xml;
-use super::{Answer, Command, IamError, Outcome, Request, grant, read, revoke};
+use super::{Answer, Command, IamError, Outcome, Rename, Request, grant, permissions_boundary, read, revoke, tags};
 use crate::change::{Change, DocumentKey, Holder};
 use crate::documents::{AccountDocument, Facts, UserDocument};
-use crate::snapshot::{ANONYMOUS, Snapshot, User};
+use crate::snapshot::{ANONYMOUS, ROOT, Snapshot, User};
 use crate::unique_id::new_id;
 
 pub(super) const COMMANDS: &[Command] = &[
     grant("CreateUser", create_documents, create_user),
     read("GetUser", get_user),
     read("ListUsers", list_users),
-    revoke("UpdateUser", documents, update_user),
+    revoke("UpdateUser", update_documents, update_user),
+    revoke("SetUserStatus", documents, set_user_status),
     revoke("DeleteUser", documents, delete_user),
 ];
 
@@ -30,7 +31,26 @@ fn create_documents(request: &Request<'_>, state: &Snapshot) -> Result<Vec<Docum
     let groups = state.groups_naming(&name).into_iter().map(DocumentKey::Group);
     let accounts = state.service_accounts_of(&name).filter(|account| !state.is_static_service_account(&account.id));
     let accounts: Vec<_> = accounts.map(|account| DocumentKey::ServiceAccount(account.id.as_str().into())).collect();
-    Ok([DocumentKey::User(name)].into_iter().chain(inline).chain(groups).chain(accounts).collect())
+    let boundary = permissions_boundary::policy_document(request, state)?;
+    let documents = [DocumentKey::User(name)].into_iter().chain(inline).chain(groups).chain(accounts).chain(boundary);
+    Ok(documents.collect())
+}
+
+/// The user's document; when it gets a new name, all that hangs on either name.
+fn update_documents(request: &Request<'_>, state: &Snapshot) -> Result<Vec<DocumentKey>, IamError> {
+    match rename(request)? {
+        Some(rename) => Ok(rename.documents(state)),
+        None => documents(request, state),
+    }
+}
+
+/// What UpdateUser with `NewUserName` does, unless that is the name it has.
+fn rename(request: &Request<'_>) -> Result<Option<Rename>, IamError> {
+    if request.params.get("NewUserName").is_none() {
+        return Ok(None);
+    }
+    let (old, new) = (request.user_name()?, request.name("NewUserName", 64)?);
+    Ok((old != new).then(|| Rename::new(Holder::User(old), new)))
 }
 
 /// A user of the caller's account.
@@ -68,15 +88,7 @@ pub(super) fn put(name: &Arc<str>, document: UserDocument) -> Change {
 
 fn create_user(request: &Request<'_>, state: &Snapshot) -> Answer {
     let name = request.name("UserName", 64)?;
-    request.refuse("PermissionsBoundary")?;
-    if state.user(&name).is_some() || state.problem(&format!("user `{name}`")).is_some() {
-        return Err(IamError::exists(format!("User with name {name} already exists.")));
-    }
-    if matches!(&*name, "root" | ANONYMOUS) {
-        return Err(IamError::validation(format!(
-            "The name {name} is reserved; only the identities file can define it"
-        )));
-    }
+    free(state, &name)?;
     let account = request.caller.account;
     let named = account != state.settings().account;
     let document = UserDocument {
@@ -87,6 +99,7 @@ fn create_user(request: &Request<'_>, state: &Snapshot) -> Answer {
             id: new_id("AIDA", request.random),
             created_s: request.now_s,
             path: request.path("Path")?,
+            boundary: permissions_boundary::given(request, state)?.map(|name| name.to_string()),
             ..Facts::default()
         },
         ..UserDocument::default()
@@ -94,8 +107,20 @@ fn create_user(request: &Request<'_>, state: &Snapshot) -> Answer {
     let mut changes = leftovers(state, &name);
     changes.push(put(&name, document));
     let next = state.apply(changes.iter().cloned());
-    let result = find(request, &next, &name).map(|user| user_xml("User", user))?;
+    let result = find(request, &next, &name).map(|user| user_xml(request, &next, user))?;
     Ok(Outcome { changes, result: Some(result) })
+}
+
+/// Refuses a name that a new user cannot have.
+fn free(state: &Snapshot, name: &Arc<str>) -> Result<(), IamError> {
+    if state.is_taken(&DocumentKey::User(name.clone())) {
+        return Err(IamError::exists(format!("User with name {name} already exists.")));
+    }
+    if [ROOT, ANONYMOUS].iter().any(|reserved| name.eq_ignore_ascii_case(reserved)) {
+        let message = format!("The name {name} is reserved; only the identities file can define it");
+        return Err(IamError::validation(message));
+    }
+    Ok(())
 }
 
 /// Inline policies, memberships and keys that an interrupted or concurrent DeleteUser left: a new user must not inherit them.
@@ -114,32 +139,53 @@ fn leftovers(state: &Snapshot, name: &Arc<str>) -> Vec<Change> {
 }
 
 fn get_user(request: &Request<'_>, state: &Snapshot) -> Answer {
-    if request.params.get("UserName").is_none() && request.caller.is_root {
-        let root = state.user("root").filter(|user| user.is_root && user.account == request.caller.account);
-        let root = root.ok_or_else(|| IamError::no_such_entity("The root user cannot be found."))?;
-        return Ok(Outcome { changes: Vec::new(), result: Some(user_xml("User", root)) });
-    }
-    let name = request.user_name()?;
-    let user = find(request, state, &name)?;
-    Ok(Outcome { changes: Vec::new(), result: Some(user_xml("User", user)) })
+    let user = find(request, state, &request.user_name()?)?;
+    Ok(Outcome::answer(user_xml(request, state, user)))
 }
 
 fn list_users(request: &Request<'_>, state: &Snapshot) -> Answer {
-    let prefix = request.params.get("PathPrefix").unwrap_or("/");
+    let prefix = request.params.path_prefix()?;
     let users = state.users().filter(|user| user.account == request.caller.account && &*user.name != ANONYMOUS);
     let users = users.filter(|user| user.document.facts.path_or_root().starts_with(prefix));
-    let result = request.page("Users", users.map(|user| (&*user.name, user)), |xml, user| describe(xml, user))?;
-    Ok(Outcome { changes: Vec::new(), result: Some(result) })
+    request.page("Users", users.map(|user| (&*user.name, user)), |xml, user| describe(xml, user)).map(Outcome::answer)
 }
 
 fn update_user(request: &Request<'_>, state: &Snapshot) -> Answer {
-    request.refuse("NewUserName")?;
+    let path = request.params.get("NewPath").map(|_| request.path("NewPath")).transpose()?;
     let name = request.user_name()?;
-    let mut document = document(find_to_change(request, state, &name)?);
-    if request.params.get("NewPath").is_some() {
-        document.facts.path = request.path("NewPath")?;
+    if let Some(rename) = rename(request)? {
+        let new = request.name("NewUserName", 64)?;
+        if !rename.has_begun(state) {
+            find_to_change(request, state, &name)?;
+            let same = name.eq_ignore_ascii_case(&new) && state.user(&new).is_none();
+            if !same {
+                free(state, &new)?;
+            }
+            if state.service_accounts_of(&name).next().is_some() {
+                return Err(IamError::delete_conflict("Cannot rename entity, must delete service accounts first."));
+            }
+        }
+        return Ok(Outcome::of(rename.changes(state, path, request.now_s)?));
     }
-    Ok(Outcome { changes: vec![put(&name, document)], result: None })
+    let mut document = document(find_to_change(request, state, &name)?);
+    let Some(path) = path else { return Ok(Outcome::default()) };
+    document.facts.path = path;
+    Ok(Outcome::of(vec![put(&name, document)]))
+}
+
+fn set_user_status(request: &Request<'_>, state: &Snapshot) -> Answer {
+    let name = request.name("UserName", 64)?;
+    let mut document = document(find_to_change(request, state, &name)?);
+    document.disabled = match request.params.required("Status")? {
+        "Active" => false,
+        "Inactive" => true,
+        _ => {
+            return Err(IamError::validation(
+                "The specified value for Status is invalid. It must be Active or Inactive",
+            ));
+        }
+    };
+    Ok(Outcome::of(vec![put(&name, document)]))
 }
 
 fn delete_user(request: &Request<'_>, state: &Snapshot) -> Answer {
@@ -159,22 +205,15 @@ fn delete_user(request: &Request<'_>, state: &Snapshot) -> Answer {
             return Err(IamError::delete_conflict(format!("Cannot delete entity, must {what}.")));
         }
     }
-    Ok(Outcome { changes: vec![Change::User(name, None)], result: None })
+    Ok(Outcome::of(vec![Change::User(name, None)]))
 }
 
-fn user_xml(element: &str, user: &User) -> String {
+fn user_xml(request: &Request<'_>, state: &Snapshot, user: &User) -> String {
     let mut xml = Xml::new();
-    xml.element(element, |xml| {
+    xml.element("User", |xml| {
         describe(xml, user);
-        if !user.document.tags.is_empty() {
-            xml.element("Tags", |xml| {
-                for (key, value) in &user.document.tags {
-                    xml.element("member", |xml| {
-                        xml.text("Key", key).text("Value", value);
-                    });
-                }
-            });
-        }
+        permissions_boundary::describe(xml, state, request, &Holder::User(user.name.clone()));
+        tags::describe(xml, &user.document.tags);
     });
     xml.finish()
 }

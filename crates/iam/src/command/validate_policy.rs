@@ -26,7 +26,7 @@ fn validate_policy(request: &Request<'_>, _: &Snapshot) -> Answer {
             });
         }
     });
-    Ok(Outcome { changes: Vec::new(), result: Some(xml.finish()) })
+    Ok(Outcome::answer(xml.finish()))
 }
 
 fn kind(request: &Request<'_>) -> Result<PolicyKind, IamError> {

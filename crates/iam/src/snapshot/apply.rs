@@ -10,9 +10,9 @@ use rpds::HashTrieSetSync;
 use super::managed_policy::{InlineMap, InlinePolicy, ManagedPolicy, policy_name_of};
 use super::role::Role;
 use super::user::{Group, KeyOwner, PolicySource, User};
-use super::{ANONYMOUS, Map, Snapshot};
+use super::{ANONYMOUS, Holders, Map, Snapshot};
 use crate::bucket::Bucket;
-use crate::change::{Change, Holder, PolicyPlace, PolicyText, Read, RolePlace, WeedPolicies};
+use crate::change::{Change, DocumentKey, Holder, PolicyPlace, PolicyText, Read, RolePlace, WeedPolicies};
 use crate::documents::{CredentialDocument, Facts, GroupDocument, RoleDocument, ServiceAccountDocument, UserDocument};
 use crate::identities::Identities;
 use crate::unique_id::unique_id;
@@ -150,7 +150,9 @@ impl Next {
             self.claim_key(KeyOwner::of_user(name, key, is_static), &format!("user `{name}`"), key);
         }
         let wanted = |user: &Option<Arc<UserDocument>>| policy_names(user, |user| (&user.policy_names, &user.facts));
-        self.attach(Holder::User(name.clone()), wanted(&old), wanted(&new));
+        self.attach(&Holder::User(name.clone()), &wanted(&old), &wanted(&new));
+        self.spell(&DocumentKey::User(name.clone()), new.is_some());
+        self.renaming(Holder::User(name.clone()), new.as_ref().map(|user| &user.facts));
         match new {
             Some(document) => {
                 let user = user_without_policies(name, document, is_static, self.snapshot.settings.account);
@@ -249,7 +251,9 @@ impl Next {
         }
         let wanted =
             |group: &Option<Arc<GroupDocument>>| policy_names(group, |group| (&group.policy_names, &group.facts));
-        self.attach(Holder::Group(name.clone()), wanted(&old), wanted(&new));
+        self.attach(&Holder::Group(name.clone()), &wanted(&old), &wanted(&new));
+        self.spell(&DocumentKey::Group(name.clone()), new.is_some());
+        self.renaming(Holder::Group(name.clone()), new.as_ref().map(|group| &group.facts));
         match new {
             Some(document) => {
                 let group = group_without_policies(name, document, self.snapshot.settings.account);
@@ -271,7 +275,8 @@ impl Next {
         let old = previous.as_ref().map(|role| role.document.clone());
         let wanted =
             |role: &Option<Arc<RoleDocument>>| policy_names(role, |role| (&role.attached_policies, &role.facts));
-        self.attach(Holder::Role(name.clone()), wanted(&old), wanted(&new));
+        self.attach(&Holder::Role(name.clone()), &wanted(&old), &wanted(&new));
+        self.spell(&DocumentKey::Role(name.clone()), new.is_some());
         match new {
             Some(document) => {
                 let role = Role::of(document, place, self.snapshot.settings.account, previous.as_ref());
@@ -284,21 +289,36 @@ impl Next {
         }
     }
 
-    /// Keeps the index of who holds which managed policy.
-    fn attach(&mut self, holder: Holder, before: BTreeSet<Arc<str>>, after: BTreeSet<Arc<str>>) {
-        for policy in before.symmetric_difference(&after) {
-            let mut holders = self.snapshot.attachments.get(policy).cloned().unwrap_or_else(HashTrieSetSync::new_sync);
-            if after.contains(policy) {
-                holders.insert_mut(holder.clone());
-            } else {
-                holders.remove_mut(&holder);
-            }
-            if holders.is_empty() {
-                self.snapshot.attachments.remove_mut(policy);
-            } else {
-                self.snapshot.attachments.insert_mut(policy.clone(), holders);
+    /// Keeps the index of names with capital letters.
+    fn spell(&mut self, key: &DocumentKey, exists: bool) {
+        let Some((small, name)) = in_small_letters(key).filter(|(small, _)| small != key) else { return };
+        let mut names = self.snapshot.capitals.get(&small).map(|names| (**names).clone()).unwrap_or_default();
+        if exists {
+            names.insert(name)
+        } else {
+            names.remove(&name)
+        };
+        if names.is_empty() {
+            self.snapshot.capitals.remove_mut(&small);
+        } else {
+            self.snapshot.capitals.insert_mut(small, Arc::new(names));
+        }
+    }
+
+    /// Keeps the index of renames that are not finished.
+    fn renaming(&mut self, holder: Holder, facts: Option<&Facts>) {
+        match facts.and_then(|facts| facts.renamed_from.as_deref()) {
+            Some(old) => self.snapshot.renames.insert_mut(holder, old.into()),
+            None => {
+                self.snapshot.renames.remove_mut(&holder);
             }
         }
+    }
+
+    /// Keeps the indexes of who has which managed policy attached, and as boundary.
+    fn attach(&mut self, holder: &Holder, before: &Held, after: &Held) {
+        change_holders(&mut self.snapshot.attachments, holder, &before.attached, &after.attached);
+        change_holders(&mut self.snapshot.bounds, holder, &before.boundary, &after.boundary);
     }
 
     fn set_policy(&mut self, name: &Arc<str>, place: PolicyPlace, read: Option<Read<PolicyText>>) {
@@ -311,14 +331,15 @@ impl Next {
         let policy = ManagedPolicy::of(name, places, self.snapshot.settings.account, previous.as_ref());
         let why = policy.as_ref().and_then(|policy| policy.compiled.unreadable_reason());
         self.problem(format!("policy `{name}`"), why.map(str::to_owned));
+        self.spell(&DocumentKey::Policy(name.clone()), policy.is_some());
         match policy {
             Some(policy) => self.snapshot.policies.insert_mut(name.clone(), Arc::new(policy)),
             None => {
                 self.snapshot.policies.remove_mut(name);
             }
         }
-        let holders = self.snapshot.attachments.get(name).cloned();
-        for holder in holders.iter().flat_map(|holders| holders.iter()) {
+        let holders = [self.snapshot.attachments.get(name).cloned(), self.snapshot.bounds.get(name).cloned()];
+        for holder in holders.iter().flatten().flat_map(|holders| holders.iter()) {
             self.touch(holder);
         }
     }
@@ -446,10 +467,45 @@ fn put<T>(map: &mut Map<Arc<str>, Arc<T>>, name: Arc<str>, document: Option<T>) 
     }
 }
 
-/// The names that a holder's index entry is made of: attached policies and the boundary.
-fn policy_names<T>(document: &Option<Arc<T>>, parts: impl Fn(&T) -> (&Vec<String>, &Facts)) -> BTreeSet<Arc<str>> {
-    let Some((attached, facts)) = document.as_deref().map(parts) else { return BTreeSet::new() };
-    attached.iter().chain(&facts.boundary).map(|name| policy_name_of(name).into()).collect()
+/// The key with its name in small letters, and the name as it is spelled; `None` for what is not named by its creator.
+pub(super) fn in_small_letters(key: &DocumentKey) -> Option<(DocumentKey, Arc<str>)> {
+    let (name, kind): (_, fn(Arc<str>) -> DocumentKey) = match key {
+        DocumentKey::User(name) => (name, DocumentKey::User),
+        DocumentKey::Group(name) => (name, DocumentKey::Group),
+        DocumentKey::Role(name) => (name, DocumentKey::Role),
+        DocumentKey::Policy(name) => (name, DocumentKey::Policy),
+        _ => return None,
+    };
+    Some((kind(name.to_lowercase().into()), name.clone()))
+}
+
+/// The names of the managed policies that a document names.
+#[derive(Default)]
+struct Held {
+    attached: BTreeSet<Arc<str>>,
+    boundary: BTreeSet<Arc<str>>,
+}
+
+fn policy_names<T>(document: &Option<Arc<T>>, parts: impl Fn(&T) -> (&Vec<String>, &Facts)) -> Held {
+    let Some((attached, facts)) = document.as_deref().map(parts) else { return Held::default() };
+    let name = |name: &String| policy_name_of(name).into();
+    Held { attached: attached.iter().map(name).collect(), boundary: facts.boundary.iter().map(name).collect() }
+}
+
+fn change_holders(index: &mut Holders, holder: &Holder, before: &BTreeSet<Arc<str>>, after: &BTreeSet<Arc<str>>) {
+    for policy in before.symmetric_difference(after) {
+        let mut holders = index.get(policy).cloned().unwrap_or_else(HashTrieSetSync::new_sync);
+        if after.contains(policy) {
+            holders.insert_mut(holder.clone());
+        } else {
+            holders.remove_mut(holder);
+        }
+        if holders.is_empty() {
+            index.remove_mut(policy);
+        } else {
+            index.insert_mut(policy.clone(), holders);
+        }
+    }
 }
 
 fn group_without_policies(name: &Arc<str>, document: Arc<GroupDocument>, default_account: AccountId) -> Group {

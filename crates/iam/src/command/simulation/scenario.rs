@@ -152,6 +152,9 @@ fn principal_keys(context: &mut Context, principal: &Principal, holder: Option<&
             context.set("aws:PrincipalType", "AssumedRole");
             context.set("aws:PrincipalArn", &*role.arn);
             context.set("aws:userid", format!("{}:{NOBODY}", role.id));
+            for (name, value) in &role.document.facts.tags {
+                context.set(&format!("aws:PrincipalTag/{name}"), value.as_str());
+            }
         }
         _ => {}
     }
