@@ -110,6 +110,13 @@ def gateway_b(logs, cluster, config_flags):
 
 
 @pytest.fixture(scope="session")
+def writing_gateway(logs, cluster, config_flags):
+    """A gateway through which IAM may be changed, which by default, as in weed, is not so."""
+    flags = [*config_flags, "-iam.readOnly=false"]
+    return kelpgate.gateway("writing-gateway", logs / "writing-gateway", cluster.filer, flags)
+
+
+@pytest.fixture(scope="session")
 def weed_gateway(logs, cluster, config_flags):
     """`weed s3` on the same filer with the same configuration."""
     return weed_s3("weed-s3", logs / "weed-s3", cluster.filer, config_flags)

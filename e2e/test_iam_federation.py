@@ -25,12 +25,6 @@ TRUST = json.dumps(
 READ = json.dumps(world.document(world.statement("Allow", "s3:GetObject", "*")))
 
 
-@pytest.fixture(scope="module")
-def writing_gateway(logs, cluster, config_flags):
-    flags = [*config_flags, "-iam.readOnly=false"]
-    return kelpgate.gateway("writing-gateway", logs / "writing-gateway", cluster.filer, flags)
-
-
 class Place:
     def __init__(self, url, key):
         self.url = url

@@ -21,6 +21,7 @@ ALICE_SERVICE = _key("alicesa")
 ALICE_EXPIRED_SERVICE = _key("alicesax")
 BOB = _key("bob")
 CAROL = _key("carol")
+DORA = _key("dora")
 READER = _key("reader")
 POLICIED = _key("policied")
 DISABLED = _key("disabled")
@@ -65,6 +66,13 @@ IDENTITIES = {
             "name": "carol",
             "account": {"id": "111122223333", "displayName": "Carol"},
             "credentials": [_credential(CAROL)],
+        },
+        # The administrator of that account.
+        {
+            "name": "dora",
+            "account": {"id": "111122223333", "displayName": "Carol"},
+            "credentials": [_credential(DORA)],
+            "actions": ["Admin"],
         },
         # Legacy actions with a bucket, and with a pattern.
         {

@@ -1,0 +1,409 @@
+"""The IAM API by boto3 and aws, in the orders in which Terraform's AWS provider calls it, and what `weed` reads of it."""
+
+import json
+from urllib.parse import unquote
+
+import pytest
+
+import world
+from clients import Key, assume, client, refused, s3, unique
+from processes import run, wait_for
+from weed import weed_s3
+
+ACCOUNT, OTHER = world.ACCOUNT, "111122223333"
+TRUST = json.dumps(
+    world.document({"Effect": "Allow", "Principal": {"AWS": world.user_arn("bob")}, "Action": "sts:AssumeRole"})
+)
+
+
+def allow(*actions, **more):
+    return json.dumps(world.document(world.statement("Allow", list(actions), "*", **more)))
+
+
+LIST = allow("s3:ListAllMyBuckets")
+
+
+class Place:
+    def __init__(self, url, key):
+        self.url = url
+        self.key = key
+        self.iam = client("iam", url, key)
+
+    def user_with_key(self, **more):
+        name = unique("user")
+        self.iam.create_user(UserName=name, **more)
+        return name, self.new_key(name)
+
+    def new_key(self, user):
+        made = self.iam.create_access_key(UserName=user)["AccessKey"]
+        return Key(made["AccessKeyId"], made["SecretAccessKey"])
+
+    def may_list(self, key):
+        """Whether the key may list buckets: the one right that these tests give."""
+        try:
+            s3(self.url, key).list_buckets()
+        except client("s3", self.url, key).exceptions.ClientError as error:
+            assert error.response["Error"]["Code"] == "AccessDenied", error
+            return False
+        return True
+
+
+@pytest.fixture(scope="module", params=["embedded", "gateway"])
+def place(request):
+    if request.param == "embedded":
+        server = request.getfixturevalue("embedded")
+        return Place(server.url, server.root)
+    return Place(request.getfixturevalue("writing_gateway").url, world.ROOT)
+
+
+@pytest.fixture
+def iam(place):
+    return place.iam
+
+
+def policy_of(answer):
+    """boto3 decodes documents of most answers; those it leaves alone are percent-encoded JSON."""
+    return answer if isinstance(answer, dict) else json.loads(unquote(answer))
+
+
+def test_a_user_as_terraform_manages_it(iam):
+    name, renamed = unique("user"), unique("renamed")
+    made = iam.create_user(UserName=name, Path="/team/", Tags=[{"Key": "a", "Value": "1"}])["User"]
+    assert made["Arn"] == f"arn:aws:iam::{ACCOUNT}:user/team/{name}" and made["UserId"].startswith("AIDA")
+    got = iam.get_user(UserName=name)["User"]
+    assert {key: got[key] for key in made} == made
+    assert got["Tags"] == iam.list_user_tags(UserName=name)["Tags"] == [{"Key": "a", "Value": "1"}]
+    iam.update_user(UserName=name, NewUserName=renamed, NewPath="/")
+    iam.untag_user(UserName=renamed, TagKeys=["a"])
+    iam.tag_user(UserName=renamed, Tags=[{"Key": "b", "Value": ""}, {"Key": "c", "Value": "2"}])
+    got = iam.get_user(UserName=renamed)["User"]
+    assert (got["Arn"], got["UserId"]) == (f"arn:aws:iam::{ACCOUNT}:user/{renamed}", made["UserId"])
+    assert got["Tags"] == [{"Key": "b", "Value": ""}, {"Key": "c", "Value": "2"}]
+    with refused("NoSuchEntity", 404):
+        iam.get_user(UserName=name)
+    # With force_destroy the provider looks for all that may hang on the user.
+    assert iam.list_access_keys(UserName=renamed)["AccessKeyMetadata"] == []
+    assert iam.list_groups_for_user(UserName=renamed)["Groups"] == []
+    assert iam.list_attached_user_policies(UserName=renamed)["AttachedPolicies"] == []
+    assert iam.list_user_policies(UserName=renamed)["PolicyNames"] == []
+    iam.delete_user(UserName=renamed)
+    with refused("NoSuchEntity", 404):
+        iam.get_user(UserName=renamed)
+
+
+def test_a_role_as_terraform_manages_it(iam):
+    name = unique("role")
+    made = iam.create_role(
+        RoleName=name, Path="/app/", AssumeRolePolicyDocument=TRUST, Description="d", MaxSessionDuration=7200,
+        Tags=[{"Key": "a", "Value": "1"}],
+    )["Role"]  # fmt: skip
+    assert made["Arn"] == f"arn:aws:iam::{ACCOUNT}:role/app/{name}" and made["RoleId"].startswith("AROA")
+    got = iam.get_role(RoleName=name)["Role"]
+    assert policy_of(got["AssumeRolePolicyDocument"]) == json.loads(TRUST)
+    assert (got["Description"], got["MaxSessionDuration"], got["RoleLastUsed"]) == ("d", 7200, {})
+    assert iam.list_role_policies(RoleName=name)["PolicyNames"] == []
+    assert iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"] == []
+    trust = json.loads(TRUST)
+    trust["Statement"][0]["Principal"]["AWS"] = "*"
+    iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(trust))
+    assert iam.update_role_description(RoleName=name, Description="")["Role"].get("Description", "") == ""
+    iam.update_role(RoleName=name, MaxSessionDuration=3600)
+    iam.tag_role(RoleName=name, Tags=[{"Key": "a", "Value": "2"}])
+    got = iam.get_role(RoleName=name)["Role"]
+    assert policy_of(got["AssumeRolePolicyDocument"]) == trust
+    assert (got.get("Description"), got["MaxSessionDuration"]) == (None, 3600)
+    assert iam.list_role_tags(RoleName=name)["Tags"] == [{"Key": "a", "Value": "2"}]
+    assert made["Arn"] in [role["Arn"] for role in iam.list_roles(PathPrefix="/app/")["Roles"]]
+    iam.put_role_policy(RoleName=name, PolicyName="inline", PolicyDocument=LIST)
+    assert policy_of(iam.get_role_policy(RoleName=name, PolicyName="inline")["PolicyDocument"]) == json.loads(LIST)
+    with refused("DeleteConflict", 409):
+        iam.delete_role(RoleName=name)
+    iam.delete_role_policy(RoleName=name, PolicyName="inline")
+    assert iam.list_instance_profiles_for_role(RoleName=name)["InstanceProfiles"] == []
+    iam.delete_role(RoleName=name)
+    with refused("NoSuchEntity", 404):
+        iam.get_role(RoleName=name)
+
+
+def test_a_policy_as_terraform_manages_it(iam):
+    name = unique("policy")
+    made = iam.create_policy(
+        PolicyName=name, Path="/p/", Description="d", PolicyDocument=LIST, Tags=[{"Key": "a", "Value": "1"}]
+    )["Policy"]
+    arn = made["Arn"]
+    assert arn == f"arn:aws:iam::{ACCOUNT}:policy/p/{name}" and made["PolicyId"].startswith("ANPA")
+    got = iam.get_policy(PolicyArn=arn)["Policy"]
+    assert (got["Description"], got["DefaultVersionId"], got["Tags"]) == ("d", "v1", [{"Key": "a", "Value": "1"}])
+    # Each update is a new version; of five the oldest goes first.
+    for number in range(2, 8):
+        versions = iam.list_policy_versions(PolicyArn=arn)["Versions"]
+        assert [version["IsDefaultVersion"] for version in versions] == [True] + [False] * (len(versions) - 1)
+        if len(versions) == 5:
+            with refused("LimitExceeded", 409):
+                iam.create_policy_version(PolicyArn=arn, PolicyDocument=LIST, SetAsDefault=True)
+            iam.delete_policy_version(PolicyArn=arn, VersionId=versions[-1]["VersionId"])
+        document = allow(f"s3:List{'*' * number}")
+        new = iam.create_policy_version(PolicyArn=arn, PolicyDocument=document, SetAsDefault=True)["PolicyVersion"]
+        assert new["VersionId"] == f"v{number}"
+        read = iam.get_policy_version(PolicyArn=arn, VersionId=f"v{number}")["PolicyVersion"]
+        assert policy_of(read["Document"]) == json.loads(document)
+    iam.tag_policy(PolicyArn=arn, Tags=[{"Key": "b", "Value": "2"}])
+    iam.untag_policy(PolicyArn=arn, TagKeys=["a"])
+    assert iam.list_policy_tags(PolicyArn=arn)["Tags"] == [{"Key": "b", "Value": "2"}]
+    with refused("DeleteConflict", 409):
+        iam.delete_policy(PolicyArn=arn)
+    for version in iam.list_policy_versions(PolicyArn=arn)["Versions"]:
+        if version["IsDefaultVersion"]:
+            with refused("DeleteConflict", 409):
+                iam.delete_policy_version(PolicyArn=arn, VersionId=version["VersionId"])
+        else:
+            iam.delete_policy_version(PolicyArn=arn, VersionId=version["VersionId"])
+    iam.delete_policy(PolicyArn=arn)
+    with refused("NoSuchEntity", 404):
+        iam.get_policy(PolicyArn=arn)
+
+
+def test_attachments_groups_and_keys_as_terraform_manages_them(place):
+    iam = place.iam
+    group, renamed = unique("group"), unique("renamed")
+    made = iam.create_group(GroupName=group, Path="/g/")["Group"]
+    assert made["Arn"] == f"arn:aws:iam::{ACCOUNT}:group/g/{group}" and made["GroupId"].startswith("AGPA")
+    user, key = place.user_with_key()
+    iam.add_user_to_group(GroupName=group, UserName=user)
+    assert [found["UserName"] for found in iam.get_group(GroupName=group)["Users"]] == [user]
+    assert [found["GroupName"] for found in iam.list_groups_for_user(UserName=user)["Groups"]] == [group]
+    arn = iam.create_policy(PolicyName=unique("policy"), PolicyDocument=LIST)["Policy"]["Arn"]
+    assert not place.may_list(key)
+    iam.attach_group_policy(GroupName=group, PolicyArn=arn)
+    assert place.may_list(key)
+    assert [found["PolicyArn"] for found in iam.list_attached_group_policies(GroupName=group)["AttachedPolicies"]] == [arn]
+    iam.update_group(GroupName=group, NewGroupName=renamed, NewPath="/")
+    assert place.may_list(key), "the group's members keep what it has when it is renamed"
+    iam.detach_group_policy(GroupName=renamed, PolicyArn=arn)
+    assert not place.may_list(key)
+    iam.put_group_policy(GroupName=renamed, PolicyName="inline", PolicyDocument=LIST)
+    assert iam.list_group_policies(GroupName=renamed)["PolicyNames"] == ["inline"]
+    assert place.may_list(key)
+    iam.remove_user_from_group(GroupName=renamed, UserName=user)
+    assert not place.may_list(key)
+    iam.delete_group_policy(GroupName=renamed, PolicyName="inline")
+    iam.delete_group(GroupName=renamed)
+
+    iam.attach_user_policy(UserName=user, PolicyArn=arn)
+    assert iam.get_policy(PolicyArn=arn)["Policy"]["AttachmentCount"] == 1
+    entities = iam.list_entities_for_policy(PolicyArn=arn)
+    assert [found["UserName"] for found in entities["PolicyUsers"]] == [user]
+    assert place.may_list(key)
+    with refused("DeleteConflict", 409):
+        iam.delete_policy(PolicyArn=arn)
+    iam.update_access_key(UserName=user, AccessKeyId=key.access, Status="Inactive")
+    assert [found["Status"] for found in iam.list_access_keys(UserName=user)["AccessKeyMetadata"]] == ["Inactive"]
+    with refused("InvalidAccessKeyId", 403):
+        s3(place.url, key).list_buckets()
+    iam.update_access_key(UserName=user, AccessKeyId=key.access, Status="Active")
+    second = place.new_key(user)
+    with refused("LimitExceeded", 409):
+        iam.create_access_key(UserName=user)
+    for one in (key, second):
+        iam.delete_access_key(UserName=user, AccessKeyId=one.access)
+    iam.detach_user_policy(UserName=user, PolicyArn=arn)
+    iam.delete_policy(PolicyArn=arn)
+    iam.delete_user(UserName=user)
+
+
+def test_a_renamed_user_keeps_key_policies_and_groups(place):
+    iam = place.iam
+    user, key = place.user_with_key(Tags=[{"Key": "team", "Value": "red"}])
+    iam.put_user_policy(UserName=user, PolicyName="inline", PolicyDocument=LIST)
+    group = unique("group")
+    iam.create_group(GroupName=group)
+    iam.add_user_to_group(GroupName=group, UserName=user)
+    assert place.may_list(key)
+    renamed = unique("renamed")
+    iam.update_user(UserName=user, NewUserName=renamed)
+    assert place.may_list(key)
+    assert client("sts", place.url, key).get_caller_identity()["Arn"] == world.user_arn(renamed)
+    assert [found["UserName"] for found in iam.get_group(GroupName=group)["Users"]] == [renamed]
+    # A new user of the old name has none of it.
+    iam.create_user(UserName=user)
+    assert iam.list_user_policies(UserName=user)["PolicyNames"] == []
+    assert iam.list_groups_for_user(UserName=user)["Groups"] == []
+
+
+def test_boundaries_and_tags_decide(place):
+    iam = place.iam
+    boundary = iam.create_policy(PolicyName=unique("boundary"), PolicyDocument=allow("s3:GetObject"))["Policy"]["Arn"]
+    user, key = place.user_with_key(PermissionsBoundary=boundary)
+    iam.put_user_policy(UserName=user, PolicyName="inline", PolicyDocument=LIST)
+    assert not place.may_list(key)
+    got = iam.get_user(UserName=user)["User"]["PermissionsBoundary"]
+    assert got == {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": boundary}
+    assert iam.get_policy(PolicyArn=boundary)["Policy"]["PermissionsBoundaryUsageCount"] == 1
+    iam.create_policy_version(PolicyArn=boundary, PolicyDocument=allow("s3:*"), SetAsDefault=True)
+    assert place.may_list(key)
+    iam.set_default_policy_version(PolicyArn=boundary, VersionId="v1")
+    assert not place.may_list(key)
+    iam.delete_user_permissions_boundary(UserName=user)
+    assert place.may_list(key)
+    iam.put_user_permissions_boundary(UserName=user, PermissionsBoundary=boundary)
+    assert not place.may_list(key)
+    iam.delete_user_permissions_boundary(UserName=user)
+    red = allow("s3:ListAllMyBuckets", Condition={"StringEquals": {"aws:PrincipalTag/team": "red"}})
+    iam.put_user_policy(UserName=user, PolicyName="inline", PolicyDocument=red)
+    assert not place.may_list(key)
+    iam.tag_user(UserName=user, Tags=[{"Key": "team", "Value": "red"}])
+    assert place.may_list(key)
+    iam.untag_user(UserName=user, TagKeys=["team"])
+    assert not place.may_list(key)
+
+
+def test_tags_and_boundary_of_a_role_decide_for_its_sessions(writing_gateway):
+    place = Place(writing_gateway.url, world.ROOT)
+    role = unique("role")
+    red = allow("s3:ListAllMyBuckets", Condition={"StringEquals": {"aws:PrincipalTag/team": "red"}})
+    place.iam.create_role(RoleName=role, AssumeRolePolicyDocument=TRUST, Tags=[{"Key": "team", "Value": "red"}])
+    place.iam.put_role_policy(RoleName=role, PolicyName="inline", PolicyDocument=red)
+    session = assume(place.url, world.BOB, role)
+    assert place.may_list(session)
+    place.iam.tag_role(RoleName=role, Tags=[{"Key": "team", "Value": "blue"}])
+    assert not place.may_list(session)
+    place.iam.tag_role(RoleName=role, Tags=[{"Key": "team", "Value": "red"}])
+    nothing = place.iam.create_policy(PolicyName=unique("boundary"), PolicyDocument=allow("iam:GetUser"))["Policy"]["Arn"]
+    place.iam.put_role_permissions_boundary(RoleName=role, PermissionsBoundary=nothing)
+    assert not place.may_list(session)
+    place.iam.delete_role_permissions_boundary(RoleName=role)
+    assert place.may_list(session)
+
+
+def test_lists_are_paged(iam):
+    prefix = f"/{unique('pages')}/"
+    names = sorted(f"{unique('user')}-{number}" for number in range(5))
+    for name in names:
+        iam.create_user(UserName=name, Path=prefix)
+    pages = list(iam.get_paginator("list_users").paginate(PathPrefix=prefix, PaginationConfig={"PageSize": 2}))
+    assert [len(page["Users"]) for page in pages] == [2, 2, 1]
+    assert [user["UserName"] for page in pages for user in page["Users"]] == names
+    with refused("ValidationError", 400):
+        iam.list_users(Marker=names[0])
+    with refused("ValidationError", 400):
+        iam.list_users(PathPrefix="no-slash")
+
+
+@pytest.mark.parametrize(
+    "action, parameters",
+    [
+        ("create_login_profile", {"UserName": "u", "Password": "p"}),
+        ("list_mfa_devices", {}),
+        ("list_signing_certificates", {}),
+        ("list_ssh_public_keys", {}),
+        ("create_service_linked_role", {"AWSServiceName": "s3.amazonaws.com"}),
+        ("list_saml_providers", {}),
+    ],
+)
+def test_what_is_not_there_is_refused_by_name(iam, action, parameters):
+    with refused("NotImplemented", 501) as caught:
+        getattr(iam, action)(**parameters)
+    name = action.replace("_", "").replace("mfa", "mfa")
+    assert name in str(caught.value).lower()
+
+
+def test_accounts_have_their_own(writing_gateway):
+    ours, theirs = Place(writing_gateway.url, world.ROOT), Place(writing_gateway.url, world.DORA)
+    user, key = theirs.user_with_key()
+    assert theirs.iam.get_user(UserName=user)["User"]["Arn"] == world.user_arn(user, OTHER)
+    assert client("sts", ours.url, key).get_caller_identity()["Account"] == OTHER
+    arn = theirs.iam.create_policy(PolicyName=unique("policy"), PolicyDocument=LIST)["Policy"]["Arn"]
+    assert arn.startswith(f"arn:aws:iam::{OTHER}:policy/")
+    theirs.iam.attach_user_policy(UserName=user, PolicyArn=arn)
+    assert theirs.may_list(key)
+    for refusal, call in [
+        ("NoSuchEntity", lambda: ours.iam.get_user(UserName=user)),
+        ("NoSuchEntity", lambda: ours.iam.delete_user(UserName=user)),
+        ("NoSuchEntity", lambda: ours.iam.create_access_key(UserName=user)),
+        ("NoSuchEntity", lambda: ours.iam.put_user_policy(UserName=user, PolicyName="p", PolicyDocument=LIST)),
+        ("EntityAlreadyExists", lambda: ours.iam.create_user(UserName=user)),
+        ("NoSuchEntity", lambda: ours.iam.get_policy(PolicyArn=arn)),
+        ("NoSuchEntity", lambda: theirs.iam.get_user(UserName="alice")),
+    ]:
+        with refused(refusal):
+            call()
+    listed = lambda place: {found["UserName"] for found in place.iam.list_users(MaxItems=1000)["Users"]}
+    assert user in listed(theirs) - listed(ours) and "alice" in listed(ours) - listed(theirs)
+
+
+def test_who_may_manage_users_is_held_to_the_resource(place):
+    lead, key = place.user_with_key()
+    policy = world.document(
+        world.statement("Allow", ["iam:CreateUser", "iam:GetUser"], f"arn:aws:iam::{ACCOUNT}:user/team/*"),
+        world.statement("Allow", "iam:ListAccessKeys", f"arn:aws:iam::{ACCOUNT}:user/${{aws:username}}"),
+    )
+    place.iam.put_user_policy(UserName=lead, PolicyName="lead", PolicyDocument=json.dumps(policy))
+    as_lead = client("iam", place.url, key)
+    member = unique("member")
+    with refused("AccessDenied", 403):
+        as_lead.create_user(UserName=member)
+    with refused("AccessDenied", 403):  # for iam:TagUser
+        as_lead.create_user(UserName=member, Path="/team/", Tags=[{"Key": "k", "Value": "v"}])
+    as_lead.create_user(UserName=member, Path="/team/")
+    assert as_lead.get_user(UserName=member)["User"]["Path"] == "/team/"
+    # Without a name a call is about the caller, who needs the permission all the same.
+    assert [found["AccessKeyId"] for found in as_lead.list_access_keys()["AccessKeyMetadata"]] == [key.access]
+    with refused("AccessDenied", 403):
+        as_lead.get_user()
+    with refused("AccessDenied", 403):
+        as_lead.list_access_keys(UserName=member)
+
+
+def test_aws_cli(place):
+    env = {
+        "AWS_ACCESS_KEY_ID": place.key.access, "AWS_SECRET_ACCESS_KEY": place.key.secret, "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": place.url, "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+    }  # fmt: skip
+    iam = lambda *words: run(["aws", "iam", *words, "--output", "json"], env=env).stdout
+    user, policy = unique("user"), unique("policy")
+    iam("create-user", "--user-name", user, "--tags", "Key=a,Value=1")
+    arn = json.loads(iam("create-policy", "--policy-name", policy, "--policy-document", LIST))["Policy"]["Arn"]
+    iam("create-policy-version", "--policy-arn", arn, "--policy-document", allow("s3:*"), "--no-set-as-default")
+    iam("set-default-policy-version", "--policy-arn", arn, "--version-id", "v2")
+    got = json.loads(iam("get-policy-version", "--policy-arn", arn, "--version-id", "v1"))["PolicyVersion"]
+    assert (got["Document"], got["IsDefaultVersion"]) == (json.loads(LIST), False)
+    iam("put-user-permissions-boundary", "--user-name", user, "--permissions-boundary", arn)
+    assert json.loads(iam("get-user", "--user-name", user))["User"]["Tags"] == [{"Key": "a", "Value": "1"}]
+    iam("update-user", "--user-name", user, "--new-user-name", f"{user}-2")
+    iam("delete-user", "--user-name", f"{user}-2")
+    iam("delete-policy-version", "--policy-arn", arn, "--version-id", "v1")
+    iam("delete-policy", "--policy-arn", arn)
+
+
+def test_beside_weed(logs, cluster, config_flags, writing_gateway):
+    """`weed s3` and `weed shell` load what Kelpgate wrote: users with tags and boundaries, renamed ones, policies with versions."""
+    ours = Place(writing_gateway.url, world.ROOT)
+    user, key = ours.user_with_key(Tags=[{"Key": "team", "Value": "red"}])
+    arn = ours.iam.create_policy(PolicyName=unique("policy"), PolicyDocument=allow("s3:GetObject"))["Policy"]["Arn"]
+    ours.iam.create_policy_version(PolicyArn=arn, PolicyDocument=LIST, SetAsDefault=True)
+    ours.iam.tag_policy(PolicyArn=arn, Tags=[{"Key": "k", "Value": "v"}])
+    ours.iam.attach_user_policy(UserName=user, PolicyArn=arn)
+    group = unique("group")
+    ours.iam.create_group(GroupName=group)
+    ours.iam.add_user_to_group(GroupName=group, UserName=user)
+    renamed = unique("renamed")
+    ours.iam.update_user(UserName=user, NewUserName=renamed)
+
+    stored = cluster.filer.read(f"/etc/iam/identities/{renamed}.json").json()
+    assert stored["tags"] == [{"key": "team", "value": "red"}]
+    assert cluster.filer.read(f"/etc/iam/policies/{arn.split('/')[-1]}.json").json() == json.loads(LIST)
+    weed = weed_s3("weed-iam-api", logs / "weed-iam-api", cluster.filer, [*config_flags, "-iam.readOnly=false"])
+    theirs = Place(weed.url, world.ROOT)
+    wait_for(lambda: theirs.may_list(key), 10, "the key of the renamed user at weed")
+    listed = {found["UserName"] for found in theirs.iam.list_users()["Users"]}
+    assert renamed in listed and user not in listed
+    shown = cluster.shell("s3.configure")
+    assert renamed in shown and key.access in shown
+    # weed writes the user again: what is ours stays.
+    cluster.shell(f"s3.configure -user {renamed} -actions Read -apply")
+    wait_for(lambda: "Read" in cluster.filer.read(f"/etc/iam/identities/{renamed}.json").text, 5, "weed's change")
+    boundary = ours.iam.create_policy(PolicyName=unique("boundary"), PolicyDocument=LIST)["Policy"]["Arn"]
+    ours.iam.put_user_permissions_boundary(UserName=renamed, PermissionsBoundary=boundary)
+    got = ours.iam.get_user(UserName=renamed)["User"]
+    assert got["Tags"] == [{"Key": "team", "Value": "red"}] and got["PermissionsBoundary"]
+    assert [version["VersionId"] for version in ours.iam.list_policy_versions(PolicyArn=arn)["Versions"]] == ["v2", "v1"]
