@@ -111,7 +111,7 @@ fn check_tag(key: &str, value: &str) -> Result<(), IamError> {
 /// Whether a text can be a name: 1 to `longest` characters of `A-Za-z0-9_+=,.@-`.
 pub(crate) fn is_name(name: &str, longest: usize) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
-    !name.is_empty() && name.len() <= longest && name.chars().all(allowed)
+    !matches!(name, "" | "." | "..") && name.len() <= longest && name.chars().all(allowed)
 }
 
 impl Request<'_> {
@@ -124,11 +124,6 @@ impl Request<'_> {
             return Err(IamError::validation(format!(
                 "The specified value for {parameter} is invalid. It must contain only alphanumeric characters and/or the \
                  following: +=,.@_- and have at most {longest} characters"
-            )));
-        }
-        if matches!(name, "." | "..") {
-            return Err(IamError::validation(format!(
-                "The specified value for {parameter} is invalid: {name} is no name"
             )));
         }
         Ok(name.into())
