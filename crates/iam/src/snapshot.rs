@@ -5,6 +5,7 @@
 //! equal Snapshots.
 
 mod apply;
+mod compiled;
 mod managed_policy;
 mod role;
 mod user;
@@ -30,6 +31,7 @@ pub use managed_policy::{InlinePolicy, ManagedPolicy, policy_name_of};
 pub use role::Role;
 pub use user::{Group, KeyHolder, KeyRefusal, PolicySource, User};
 
+use compiled::Compiled;
 use managed_policy::InlineMap;
 use user::KeyOwner;
 
@@ -109,6 +111,7 @@ pub struct Snapshot {
     /// By the account's number.
     account_aliases: Map<Arc<str>, Arc<AccountAliasDocument>>,
     buckets: Map<Arc<str>, Arc<Bucket>>,
+    compiled: Compiled,
     /// User name to the groups that name it.
     memberships: Map<Arc<str>, Arc<BTreeSet<Arc<str>>>>,
     /// Policy name to whoever has it attached.
@@ -144,6 +147,7 @@ impl Snapshot {
             instance_profiles: Map::new_sync(),
             account_aliases: Map::new_sync(),
             buckets: Map::new_sync(),
+            compiled: Compiled::default(),
             memberships: Map::new_sync(),
             attachments: Map::new_sync(),
             bounds: Map::new_sync(),

@@ -279,7 +279,7 @@ impl Next {
         self.spell(&DocumentKey::Role(name.clone()), new.is_some());
         match new {
             Some(document) => {
-                let role = Role::of(document, place, self.snapshot.settings.account, previous.as_ref());
+                let role = Role::of(document, place, self.snapshot.settings.account, &mut self.snapshot.compiled);
                 self.snapshot.roles.insert_mut(name.clone(), Arc::new(role));
                 self.roles.insert(name.clone());
             }
@@ -324,11 +324,12 @@ impl Next {
     fn set_policy(&mut self, name: &Arc<str>, place: PolicyPlace, read: Option<Read<PolicyText>>) {
         let previous = self.snapshot.policies.get(name).cloned();
         let mut places = previous.as_ref().map(|policy| policy.places.clone()).unwrap_or_default();
-        match read {
+        match read.map(|read| self.shared(read)) {
             Some(read) => places.insert(place, read),
             None => places.remove(&place),
         };
-        let policy = ManagedPolicy::of(name, places, self.snapshot.settings.account, previous.as_ref());
+        let account = self.snapshot.settings.account;
+        let policy = ManagedPolicy::of(name, places, account, &mut self.snapshot.compiled);
         let why = policy.as_ref().and_then(|policy| policy.compiled.unreadable_reason());
         self.problem(format!("policy `{name}`"), why.map(str::to_owned));
         self.spell(&DocumentKey::Policy(name.clone()), policy.is_some());
@@ -342,6 +343,11 @@ impl Next {
         for holder in holders.iter().flatten().flat_map(|holders| holders.iter()) {
             self.touch(holder);
         }
+    }
+
+    /// The same text, kept once.
+    fn shared(&self, read: Read<PolicyText>) -> Read<PolicyText> {
+        read.map(|policy| PolicyText { text: self.snapshot.compiled.shared(policy.text), ..policy })
     }
 
     fn set_inline(&mut self, holder: Holder, name: &Arc<str>, read: Option<Read<PolicyText>>) {
@@ -381,7 +387,8 @@ impl Next {
         let mut policies: InlineMap =
             self.snapshot.inline.get(holder).map(|policies| (**policies).clone()).unwrap_or_default();
         let what = format!("inline policy `{name}` of {holder}");
-        let policy = InlinePolicy::of(&what, ours, weeds, policies.get(name));
+        let ours = ours.map(|read| self.shared(read));
+        let policy = InlinePolicy::of(&what, ours, weeds, &mut self.snapshot.compiled);
         let why = policy.as_ref().and_then(|policy| policy.compiled.unreadable_reason());
         self.problem(what, why.map(str::to_owned));
         match policy {
@@ -539,8 +546,8 @@ fn user_without_policies(
         id: unique_id("AIDA", &document.facts.id, name),
         arn: principal.to_string().into(),
         account,
-        owner_id: owner.unwrap_or(name).into(),
-        display_name: display.unwrap_or(name).into(),
+        owner_id: owner.map_or_else(|| name.clone(), Arc::from),
+        display_name: display.map_or_else(|| name.clone(), Arc::from),
         principal,
         is_root,
         disabled: document.disabled,

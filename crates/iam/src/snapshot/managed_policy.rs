@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ids::AccountId;
-use policy::{CompiledPolicy, Policy, PolicyKind};
+use policy::CompiledPolicy;
 
+use super::compiled::Compiled;
 use crate::change::{PolicyPlace, PolicyText, Read};
 use crate::documents::Facts;
 use crate::unique_id::unique_id;
@@ -52,17 +53,16 @@ impl ManagedPolicy {
         name: &Arc<str>,
         places: BTreeMap<PolicyPlace, Read<PolicyText>>,
         account: AccountId,
-        previous: Option<&Arc<Self>>,
+        texts: &mut Compiled,
     ) -> Option<Self> {
         let facts = places.values().flatten().map(|policy| &policy.facts).find(|facts| **facts != Facts::default());
         let facts = facts.cloned().unwrap_or_default();
-        let texts = places.iter().map(|(place, read)| (place.describe(), read.as_ref().map(|policy| &policy.text)));
-        let (text, compiled) = agree(&format!("policy `{name}`"), texts)?;
-        let unchanged = previous.filter(|policy| policy.text == text && !text.is_empty());
-        let compiled = match (unchanged, compiled) {
-            (Some(policy), Ok(())) => policy.compiled.clone(),
-            (None, Ok(())) => Arc::new(compile(&text, &format!("policy `{name}`"))),
-            (_, Err(reason)) => Arc::new(CompiledPolicy::unreadable(reason)),
+        let stated = places.iter().map(|(place, read)| (place.describe(), read.as_ref().map(|policy| &policy.text)));
+        let what = format!("policy `{name}`");
+        let (text, agreed) = agree(&what, stated)?;
+        let compiled = match agreed {
+            Ok(()) => texts.identity(&text, &what),
+            Err(reason) => Arc::new(CompiledPolicy::unreadable(reason)),
         };
         // A text that stands for a contradiction is not shown as the policy's own.
         let text = if compiled.unreadable_reason().is_some() && places.len() > 1 { Arc::from("") } else { text };
@@ -85,16 +85,14 @@ impl InlinePolicy {
         what: &str,
         ours: Option<Read<PolicyText>>,
         weeds: Option<Arc<str>>,
-        previous: Option<&Self>,
+        texts: &mut Compiled,
     ) -> Option<Self> {
         let own = ours.iter().map(|read| ("the document of ours", read.as_ref().map(|policy| &policy.text)));
         let weed = weeds.iter().map(|text| ("/etc/iam/policies.json", Ok(text)));
-        let (text, compiled) = agree(what, own.chain(weed))?;
-        let unchanged = previous.filter(|policy| policy.text == text && !text.is_empty());
-        let compiled = match (unchanged, compiled) {
-            (Some(policy), Ok(())) => policy.compiled.clone(),
-            (None, Ok(())) => Arc::new(compile(&text, what)),
-            (_, Err(reason)) => Arc::new(CompiledPolicy::unreadable(reason)),
+        let (text, agreed) = agree(what, own.chain(weed))?;
+        let compiled = match agreed {
+            Ok(()) => texts.identity(&text, what),
+            Err(reason) => Arc::new(CompiledPolicy::unreadable(reason)),
         };
         Some(Self { text, compiled, ours, weeds })
     }
@@ -127,13 +125,6 @@ fn agree<'a>(
 fn same_json(a: &str, b: &str) -> bool {
     let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
     a == b || value(a).is_some_and(|a| value(b) == Some(a))
-}
-
-fn compile(text: &str, what: &str) -> CompiledPolicy {
-    match Policy::parse_stored(PolicyKind::Identity, text) {
-        Ok(policy) => policy.compile(),
-        Err(error) => CompiledPolicy::unreadable(format!("{what} cannot be read: {error}")),
-    }
 }
 
 /// The name at the end of a policy ARN, or the text itself when it is no ARN (weed's files name policies).

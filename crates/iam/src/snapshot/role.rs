@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use ids::AccountId;
-use policy::{CompiledPolicy, Policy, PolicyKind};
+use policy::CompiledPolicy;
 
+use super::compiled::Compiled;
 use super::user::PolicySource;
 use crate::change::RolePlace;
 use crate::documents::RoleDocument;
@@ -41,19 +42,10 @@ pub struct Role {
 
 impl Role {
     /// A role without its policies, which the Snapshot fills in.
-    pub(super) fn of(
-        document: Arc<RoleDocument>,
-        place: RolePlace,
-        account: AccountId,
-        previous: Option<&Arc<Role>>,
-    ) -> Self {
+    pub(super) fn of(document: Arc<RoleDocument>, place: RolePlace, account: AccountId, texts: &mut Compiled) -> Self {
         let account = document.arn.split(':').nth(4).and_then(|field| field.parse().ok()).unwrap_or(account);
         let path = path_of(&document);
-        let unchanged = previous.filter(|role| role.document.trust_policy == document.trust_policy);
-        let trust = match unchanged {
-            Some(role) => role.trust.clone(),
-            None => Arc::new(compile_trust(&document)),
-        };
+        let trust = texts.trust(&document.trust_policy, &format!("the trust policy of role `{}`", document.name));
         Self {
             arn: format!("arn:aws:iam::{account}:role{path}{}", document.name).into(),
             name: document.name.as_str().into(),
@@ -89,14 +81,5 @@ fn path_of(document: &RoleDocument) -> String {
     match resource.and_then(|resource| resource.rsplit_once('/')) {
         Some((path, _)) => format!("/{path}/"),
         None => "/".to_owned(),
-    }
-}
-
-fn compile_trust(document: &RoleDocument) -> CompiledPolicy {
-    match Policy::parse_stored(PolicyKind::Trust, &document.trust_policy) {
-        Ok(policy) => policy.compile(),
-        Err(error) => {
-            CompiledPolicy::unreadable(format!("the trust policy of role `{}` cannot be read: {error}", document.name))
-        }
     }
 }

@@ -1,0 +1,94 @@
+//! Compiled policies by their text: thousands of users with the same policy share one.
+
+use std::sync::{Arc, Weak};
+
+use policy::{CompiledPolicy, Policy, PolicyKind};
+use rpds::HashTrieMapSync;
+
+/// Sweeping begins at so many texts.
+const SWEEP_MIN: usize = 1024;
+
+/// Which texts are compiled already. Texts that nobody has any more are forgotten now and then.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Compiled {
+    identity: Texts,
+    trust: Texts,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Texts {
+    known: HashTrieMapSync<Arc<str>, Weak<CompiledPolicy>>,
+    /// How many somebody had at the last sweep.
+    live: usize,
+}
+
+impl Compiled {
+    /// The one copy of a text, if it is known.
+    pub fn shared(&self, text: Arc<str>) -> Arc<str> {
+        self.identity.known.get_key_value(&text).map(|(known, _)| known.clone()).unwrap_or(text)
+    }
+
+    /// An identity policy; one that cannot be read denies, and `what` says of which policy that is told.
+    pub fn identity(&mut self, text: &Arc<str>, what: &str) -> Arc<CompiledPolicy> {
+        self.identity.get(PolicyKind::Identity, text, what)
+    }
+
+    /// A role's trust policy.
+    pub fn trust(&mut self, text: &str, what: &str) -> Arc<CompiledPolicy> {
+        self.trust.get(PolicyKind::Trust, &text.into(), what)
+    }
+}
+
+impl Texts {
+    fn get(&mut self, kind: PolicyKind, text: &Arc<str>, what: &str) -> Arc<CompiledPolicy> {
+        if let Some(known) = self.known.get(text).and_then(Weak::upgrade) {
+            return known;
+        }
+        match Policy::parse_stored(kind, text) {
+            Ok(policy) => {
+                let compiled = Arc::new(policy.compile());
+                self.known.insert_mut(text.clone(), Arc::downgrade(&compiled));
+                self.sweep();
+                compiled
+            }
+            // The reason names the policy, so that each has its own.
+            Err(error) => Arc::new(CompiledPolicy::unreadable(format!("{what} cannot be read: {error}"))),
+        }
+    }
+
+    fn sweep(&mut self) {
+        if self.known.size() < SWEEP_MIN.max(2 * self.live) {
+            return;
+        }
+        let dead = self.known.iter().filter(|(_, compiled)| compiled.strong_count() == 0);
+        let dead: Vec<Arc<str>> = dead.map(|(text, _)| text.clone()).collect();
+        for text in dead {
+            self.known.remove_mut(&text);
+        }
+        self.live = self.known.size();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_compiled_once_and_forgotten_when_nobody_has_it() {
+        let text = |n: usize| -> Arc<str> {
+            format!(r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":"s3:*","Resource":"arn:aws:s3:::b{n}"}}]}}"#)
+                .into()
+        };
+        let mut compiled = Compiled::default();
+        let first = compiled.identity(&text(0), "P");
+        assert!(Arc::ptr_eq(&first, &compiled.identity(&text(0), "Q")));
+        assert!(!Arc::ptr_eq(&first, &compiled.identity(&text(1), "P")));
+        for n in 0..3 * SWEEP_MIN {
+            compiled.identity(&text(n), "P");
+        }
+        assert!(compiled.identity.known.size() <= 2 * SWEEP_MIN, "{} are kept", compiled.identity.known.size());
+        assert!(Arc::ptr_eq(&first, &compiled.identity(&text(0), "P")), "somebody has it");
+        let unreadable = compiled.identity(&"{".into(), "the policy `P`");
+        assert!(unreadable.unreadable_reason().is_some_and(|why| why.starts_with("the policy `P` cannot be read")));
+    }
+}
