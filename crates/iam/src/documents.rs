@@ -12,6 +12,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::json::{JsonError, Node, Object, go_indent};
+use crate::small_map::SmallMap;
 
 /// A user: `/etc/iam/identities/<name>.json`, or an identity of the `-config` file.
 #[derive(Debug, Clone, Default)]
@@ -158,7 +159,7 @@ pub struct Facts {
     /// `/` or `/division/team/`.
     pub path: String,
     /// Creation of each access key, seconds since 1970.
-    pub keys_created_s: BTreeMap<String, i64>,
+    pub keys_created_s: SmallMap<String, i64>,
     /// The managed policy that bounds the holder.
     pub boundary: Option<String>,
     /// Free text of managed policies.
@@ -208,7 +209,7 @@ impl Facts {
     /// boundary may be lost with it.
     pub fn parse(text: &str) -> Result<Self, JsonError> {
         let mut object = Node::parse(text)?.object()?;
-        let mut keys_created_s = BTreeMap::new();
+        let mut keys_created_s = SmallMap::default();
         if let Some(keys) = object.take(&["keysCreated"]) {
             for (key, node) in keys.object()?.rest() {
                 keys_created_s.insert(key, node.integer()?);

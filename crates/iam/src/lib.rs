@@ -11,6 +11,7 @@ mod instance_profile;
 mod json;
 mod last_used;
 mod oidc_provider;
+mod small_map;
 mod snapshot;
 pub mod transfer;
 mod unique_id;
@@ -37,6 +38,7 @@ pub use instance_profile::{AccountAliasDocument, InstanceProfileDocument};
 pub use json::JsonError;
 pub use last_used::{LastUsed, Use};
 pub use oidc_provider::OidcProviderDocument;
+pub use small_map::SmallMap;
 pub use snapshot::{
     ANONYMOUS, Counts, Group, InlinePolicy, KeyHolder, KeyRefusal, ManagedPolicy, PolicySource, Role, Settings,
     Snapshot, User, policy_name_of,

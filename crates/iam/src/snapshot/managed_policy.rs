@@ -1,6 +1,5 @@
 //! Managed and inline policies: text and index together.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ids::AccountId;
@@ -9,6 +8,7 @@ use policy::CompiledPolicy;
 use super::compiled::Compiled;
 use crate::change::{PolicyPlace, PolicyText, Read};
 use crate::documents::Facts;
+use crate::small_map::SmallMap;
 use crate::unique_id::unique_id;
 
 /// A managed policy. It may stand in several places; they must agree.
@@ -29,7 +29,7 @@ pub struct ManagedPolicy {
     /// Id, dates, path, description.
     pub facts: Facts,
     /// Where it stands.
-    pub places: BTreeMap<PolicyPlace, Read<PolicyText>>,
+    pub places: SmallMap<PolicyPlace, Read<PolicyText>>,
 }
 
 /// An inline policy of a user, group or role.
@@ -45,13 +45,13 @@ pub struct InlinePolicy {
     pub weeds: Option<Arc<str>>,
 }
 
-pub(super) type InlineMap = BTreeMap<Arc<str>, InlinePolicy>;
+pub(super) type InlineMap = SmallMap<Arc<str>, InlinePolicy>;
 
 impl ManagedPolicy {
     /// Builds the policy from its places; `None` if there are none.
     pub(super) fn of(
         name: &Arc<str>,
-        places: BTreeMap<PolicyPlace, Read<PolicyText>>,
+        places: SmallMap<PolicyPlace, Read<PolicyText>>,
         account: AccountId,
         texts: &mut Compiled,
     ) -> Option<Self> {
