@@ -9,6 +9,8 @@ use store::Layout;
 use super::*;
 use crate::feed::tests::config;
 
+const TRUST: &str =
+    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}]}"#;
 const POLICY: &str = "PolicyArn=arn:aws:iam::000000000000:policy/P";
 
 async fn slow_gateway(world: &World) -> (Arc<FaultyFiler>, Arc<Gateway>) {
@@ -20,7 +22,7 @@ async fn slow_gateway(world: &World) -> (Arc<FaultyFiler>, Arc<Gateway>) {
 /// Each row: what is there, a deletion, what begins to rely on it, and the code of whoever loses.
 fn rows() -> Vec<(Vec<String>, String, String)> {
     let row = |calls: &[&str], deletion: &str, reliance: &str| {
-        let line = |line: &&str| line.replace("$GET", GET).replace("$POLICY", POLICY);
+        let line = |line: &&str| line.replace("$GET", GET).replace("$POLICY", POLICY).replace("$TRUST", TRUST);
         (calls.iter().map(line).collect(), line(&deletion), line(&reliance))
     };
     let create = "CreatePolicy&PolicyName=P&PolicyDocument=$GET";
@@ -41,6 +43,12 @@ fn rows() -> Vec<(Vec<String>, String, String)> {
             &["CreateGroup&GroupName=g"],
             "DeleteGroup&GroupName=g",
             "PutGroupPolicy&GroupName=g&PolicyName=I&PolicyDocument=$GET",
+        ),
+        row(&["CreateUser&UserName=bo"], "DeleteUser&UserName=bo", "CreateServiceAccount&ParentUser=bo"),
+        row(
+            &["CreateRole&RoleName=R&AssumeRolePolicyDocument=$TRUST", "CreateInstanceProfile&InstanceProfileName=web"],
+            "DeleteRole&RoleName=R",
+            "AddRoleToInstanceProfile&InstanceProfileName=web&RoleName=R",
         ),
     ]
 }
@@ -104,6 +112,8 @@ async fn nothing_begins_to_rely_on_what_is_gone() {
         let state = Gateway::start(&world, false).await.state();
         assert!(!state.is_held("P"), "{reliance}");
         assert!(state.groups_naming("bo").is_empty(), "{reliance}");
+        assert_eq!(state.counts().service_accounts, 0, "{reliance}");
+        assert!(state.instance_profiles().all(|profile| profile.roles.is_empty()), "{reliance}");
         for holder in [Holder::User("bo".into()), Holder::Group("g".into())] {
             assert!(state.inline_policies(&holder).is_empty(), "{reliance}");
         }
