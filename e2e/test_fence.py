@@ -24,19 +24,19 @@ LEASE_S = 3.0
 
 
 class Pair:
-    """Two gateways on a filer of their own: changes go to A, questions to B."""
+    """Two gateways on a filer: changes go to A, questions to B."""
 
-    def __init__(self, directory, cluster, name, fence=None, filers=None):
+    def __init__(self, directory, filer, name, fence=None, filers=None):
         identities = directory / f"{name}-identities.json"
         identities.write_text(json.dumps(world.IDENTITIES))
-        config = world.iam_config(cluster.filer.address)
+        config = world.iam_config(filer)
         if fence is not None:
             config["kelpgate"] = {**config.get("kelpgate", {}), "fence": fence}
         iam = directory / f"{name}-iam.json"
         iam.write_text(json.dumps(config))
         self.flags = [f"-config={identities}", f"-iam.config={iam}", "-iam.readOnly=false"]
         self.a, self.b = (
-            kelpgate.gateway(f"{name}-{which}", directory / f"{name}-{which}", filers or cluster.filer, self.flags)
+            kelpgate.gateway(f"{name}-{which}", directory / f"{name}-{which}", filers or filer, self.flags)
             for which in "ab"
         )
         self.iam = client("iam", self.a.url, ROOT)
@@ -54,7 +54,7 @@ def fence_cluster(logs):
 
 @pytest.fixture(scope="module")
 def pair(logs, fence_cluster):
-    pair = Pair(logs, fence_cluster, "fence")
+    pair = Pair(logs, fence_cluster.filer.address, "fence")
     pair.s3.create_bucket(Bucket="reef")
     pair.s3.put_object(Bucket="reef", Key="a", Body=b"x")
     yield pair
@@ -230,7 +230,7 @@ def test_no_old_answer_after_a_change(pair, kind, measured):
 
 def test_without_the_fence_old_answers_are_seen(logs, fence_cluster, pair):
     """The control of the test above: what it counts does happen."""
-    unfenced = Pair(logs, fence_cluster, "unfenced", fence={"enabled": False})
+    unfenced = Pair(logs, fence_cluster.filer.address, "unfenced", fence={"enabled": False})
     try:
         prepare, grant, revoke = attached_policy_of(unfenced, "unfenced")
         seen = 0
