@@ -15,7 +15,7 @@ import world
 from clients import Key, client, s3
 from processes import wait_for
 from signing import request
-from weed import Cluster
+from weed import Cluster, weed_s3
 from world import ROOT, document, statement, user_arn
 
 # Trials of each kind: a grant and a revocation each.
@@ -26,12 +26,12 @@ LEASE_S = 3.0
 class Pair:
     """Two gateways on a filer: changes go to A, questions to B."""
 
-    def __init__(self, directory, filer, name, fence=None, filers=None):
+    def __init__(self, directory, filer, name, fence=None, filers=None, staleness=None):
         identities = directory / f"{name}-identities.json"
         identities.write_text(json.dumps(world.IDENTITIES))
         config = world.iam_config(filer)
-        if fence is not None:
-            config["kelpgate"] = {**config.get("kelpgate", {}), "fence": fence}
+        settings = {"fence": fence, "staleness": staleness}
+        config["kelpgate"] = {name: setting for name, setting in settings.items() if setting is not None}
         iam = directory / f"{name}-iam.json"
         iam.write_text(json.dumps(config))
         self.flags = [f"-config={identities}", f"-iam.config={iam}", "-iam.readOnly=false"]
@@ -344,3 +344,39 @@ def test_status_lists_the_gateways(pair):
     current = [gateway for gateway in others if gateway["current"]]
     assert [gateway["address"] for gateway in current] == [f"127.0.0.1:{pair.b.port}"]
     assert current[0]["lagMs"] < 1000 and current[0]["misses"] == []
+    assert status["weedGateways"] == []
+
+
+def test_weed_gateways_are_named(logs, fence_cluster, pair):
+    """They take no part in the fence: an administrator has to know of them."""
+    weed = weed_s3("fence-weed", logs / "fence-weed", fence_cluster.filer, pair.flags)
+    try:
+        wait_for(lambda: status_of(pair.a)["weedGateways"], 30, "the gateway of SeaweedFS is listed", pair.a)
+        # By the address that it registers: its gRPC port.
+        assert status_of(pair.a)["weedGateways"] == [f"127.0.0.1:{weed.port + 10000}"]
+    finally:
+        weed.stop()
+
+
+def status_of(gateway):
+    return requests.get(gateway.url + "/status", timeout=5).json()
+
+
+def test_waiting_is_measured(pair):
+    text = requests.get(pair.a.url + "/metrics", timeout=5).text
+    count = next(line for line in text.splitlines() if line.startswith("kelpgate_fence_wait_seconds_count"))
+    assert int(count.split()[1]) > 0
+
+
+def test_without_a_lease_a_gateway_may_be_told_to_serve(logs):
+    """`staleness.onExpired: "serve"`: it goes on by what it last knew."""
+    cluster = Cluster(logs / "serve-cluster")
+    serving = Pair(logs, cluster.filer.address, "serving", staleness={"onExpired": "serve"})
+    try:
+        os.kill(cluster.filer.server.pid, signal.SIGSTOP)
+        time.sleep(LEASE_S + 1)
+        # Decided, and refused: no filer is needed for it.
+        assert ask(serving.a.url, world.STRANGER) == 403
+        os.kill(cluster.filer.server.pid, signal.SIGCONT)
+    finally:
+        serving.stop()

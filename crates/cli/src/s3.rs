@@ -1,6 +1,7 @@
 //! `kelpgate s3`: in front of a SeaweedFS filer, in place of `weed s3`.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use filer::seaweedfs::{FilerAddress, Options, SeaweedFiler, Security};
 
@@ -51,6 +52,7 @@ pub async fn run(s3: S3) -> Result<(), String> {
         bind: s3.ip_bind.clone(),
         region: s3.region.clone(),
         auto_create_bucket: true,
+        weed_gateways: watch_weed(counted.clone()),
         several: true,
         address: if s3.ip.is_empty() { s3.ip_bind.clone() } else { s3.ip.clone() },
         iam: s3.iam,
@@ -66,6 +68,23 @@ pub async fn run(s3: S3) -> Result<(), String> {
         }),
     };
     serving::run(plan, serving, |_| ()).await
+}
+
+/// How often the master is asked for gateways of SeaweedFS.
+const WEED_EVERY: Duration = Duration::from_secs(10);
+
+/// The gateways of SeaweedFS that the master knows, from now on.
+fn watch_weed(filer: SeaweedFiler) -> Arc<RwLock<Vec<String>>> {
+    let known = Arc::new(RwLock::new(Vec::new()));
+    let shared = Arc::clone(&known);
+    tokio::spawn(async move {
+        loop {
+            let found = filer.cluster_nodes("s3").await;
+            *shared.write().unwrap_or_else(PoisonError::into_inner) = found;
+            tokio::time::sleep(WEED_EVERY).await;
+        }
+    });
+    known
 }
 
 /// `security.toml` and the environment's overrides.

@@ -39,6 +39,7 @@ pub async fn run(server: Server) -> Result<(), String> {
         bind: server.ip_bind.clone(),
         region: server.region.clone(),
         auto_create_bucket: false,
+        weed_gateways: Arc::default(),
         several: false,
         address: String::new(),
         iam: true,

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
 use access::{Door, Network};
@@ -55,6 +55,8 @@ pub struct Plan {
     pub complete: fn(&mut Identities, Option<&RootKey>) -> Result<(), String>,
     /// For `complete`.
     pub root: Option<RootKey>,
+    /// Gateways of SeaweedFS on the same cluster, kept up to date by whoever made the plan.
+    pub weed_gateways: Arc<RwLock<Vec<String>>>,
     /// Other gateways may use the same filer.
     pub several: bool,
     /// This gateway's address for other people's eyes, without its port; empty for the machine's name.
@@ -119,6 +121,7 @@ pub async fn run(mut plan: Plan, serving: &Serving, announce: impl FnOnce(&str))
         filer_version: plan.filer_configuration.version.clone(),
         policy_store: config.iam.policy_store.name(),
         role_store: config.iam.role_store.name(),
+        weed_gateways: plan.weed_gateways,
         fingerprint: Arc::clone(&fingerprint),
     };
     let gateway = Arc::new(Gateway {

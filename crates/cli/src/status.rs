@@ -1,6 +1,6 @@
 //! `GET /status` and `GET /readyz`.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use control::feed::Follower;
@@ -19,6 +19,8 @@ pub struct Status {
     pub filer_version: String,
     /// `memory` or `filer`.
     pub policy_store: &'static str,
+    /// Gateways of SeaweedFS that the master knows: they take no part in the fence.
+    pub weed_gateways: Arc<RwLock<Vec<String>>>,
     /// `memory` or `filer`.
     pub role_store: &'static str,
     /// What gateways of one cluster have in common.
@@ -55,6 +57,7 @@ impl StatusPages for Status {
             },
             "stores": { "policy": self.policy_store, "role": self.role_store },
             "gateways": self.gateways(),
+            "weedGateways": *self.weed_gateways.read().unwrap_or_else(PoisonError::into_inner),
         });
         format!("{status:#}\n")
     }

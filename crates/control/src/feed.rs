@@ -158,7 +158,15 @@ impl Follower {
     /// Waits until every gateway enforces what is durable and applied here, and was not there before: see [`Fencing::enforced`].
     pub async fn enforced(&self, before: Option<Before>) -> Result<(), Vec<String>> {
         match (&self.fencing, before) {
-            (Some(fencing), Some(before)) => fencing.enforced(before).await,
+            (Some(fencing), Some(before)) => {
+                let began = Instant::now();
+                let enforced = fencing.enforced(before).await;
+                self.metrics.enforcement.seconds.observe(began.elapsed().as_secs_f64());
+                if enforced.is_err() {
+                    self.metrics.enforcement.incomplete.inc();
+                }
+                enforced
+            }
             _ => Ok(()),
         }
     }

@@ -7,6 +7,7 @@ use iam::{Change, Snapshot};
 use policy::{Policy, PolicyKind};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 /// Counters and gauges of the change feed.
@@ -30,6 +31,24 @@ pub struct FeedMetrics {
     pub unparsable_policies: Counter,
     /// Condition keys that do not exist, in policies that were read.
     pub unknown_condition_keys: Counter,
+    /// How long changes waited for other gateways.
+    pub enforcement: Enforcement,
+}
+
+/// Waiting for other gateways.
+#[derive(Debug)]
+pub struct Enforcement {
+    /// Seconds that a change waited.
+    pub seconds: Histogram,
+    /// Changes that were answered as not enforced everywhere.
+    pub incomplete: Counter,
+}
+
+impl Default for Enforcement {
+    fn default() -> Self {
+        let seconds = Histogram::new([0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0]);
+        Self { seconds, incomplete: Counter::default() }
+    }
 }
 
 impl FeedMetrics {
@@ -42,6 +61,11 @@ impl FeedMetrics {
         feed.register("connected", "Open streams of the change feed", self.connected.clone());
         feed.register("lag_seconds", "Delay of the last event, in seconds", self.lag_seconds.clone());
         feed.register("heard_seconds", "Time of the last sign of life of a filer", self.heard_seconds.clone());
+        let fence = registry.sub_registry_with_prefix("fence");
+        let help = "How long changes waited for other gateways, in seconds";
+        fence.register("wait_seconds", help, self.enforcement.seconds.clone());
+        let help = "Changes answered although a gateway may not enforce them yet";
+        fence.register("incomplete_changes", help, self.enforcement.incomplete.clone());
         let iam = registry.sub_registry_with_prefix("iam");
         iam.register("problems", "IAM documents that cannot be read or contradict each other", self.problems.clone());
         iam.register("unparsable_policies", "Policies read that cannot be parsed", self.unparsable_policies.clone());
