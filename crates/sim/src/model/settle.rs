@@ -1,0 +1,112 @@
+//! What becomes of a world to which nothing bad happens any more: the promise that things go on.
+
+use super::{Action, Checked, LEASE, Phase, Work, World};
+
+/// A world in which something did not go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stuck {
+    /// A gateway that can reach every filer does not decide.
+    Closed {
+        /// Which.
+        gateway: usize,
+    },
+    /// A gateway that decided, and whose streams did not end, has stopped.
+    SelfClosed {
+        /// Which.
+        gateway: usize,
+        /// The true time.
+        at: u64,
+    },
+    /// A change is not answered.
+    Unanswered {
+        /// Where.
+        gateway: usize,
+    },
+}
+
+/// A lease lengthened, on the slowest clock: so long another gateway may have to be waited for.
+pub const LONGEST_WAIT: u64 = (LEASE * 105).div_ceil(95) + 1;
+
+/// From time to time a beat is written even if nobody waits for one.
+const BEAT_EVERY: u64 = LEASE / 5;
+
+/// Lets everything that runs go on, with nothing delayed and nothing else going wrong, as long as a lease may keep a change waiting.
+///
+/// Who is stopped or cut off stays so. Errors: the first thing that is not as promised.
+pub fn settle(model: &Checked, world: &World) -> Result<World, Stuck> {
+    let mut world = world.clone();
+    let well = |world: &World, gateway: usize| {
+        let of = &world.gateways[gateway];
+        of.acts() && !of.cut.iter().zip(&world.running).any(|(cut, runs)| *cut && *runs)
+    };
+    if !world.running.contains(&true) {
+        return Ok(world);
+    }
+    begin(model, &mut world);
+    let mut current: Vec<bool> =
+        (0..world.gateways.len()).map(|gateway| well(&world, gateway) && world.is_current(model, gateway)).collect();
+    for passed in 1..=LONGEST_WAIT {
+        world.step(model, Action::Tick { units: 1 });
+        catch_up(model, &mut world);
+        if passed % BEAT_EVERY == 0 {
+            beat(model, &mut world, |_| true);
+            catch_up(model, &mut world);
+        }
+        for (gateway, was) in current.iter_mut().enumerate() {
+            let is = well(&world, gateway) && world.is_current(model, gateway);
+            if *was && !is {
+                return Err(Stuck::SelfClosed { gateway, at: world.now });
+            }
+            *was |= is;
+        }
+    }
+    for (gateway, is) in current.into_iter().enumerate() {
+        if well(&world, gateway) && !is {
+            return Err(Stuck::Closed { gateway });
+        }
+        if well(&world, gateway) && matches!(world.gateways[gateway].work, Some(Work::Stored(_) | Work::Asked(..))) {
+            return Err(Stuck::Unanswered { gateway });
+        }
+    }
+    Ok(world)
+}
+
+/// Everybody follows, and all who can are current.
+pub(super) fn begin(model: &Checked, world: &mut World) {
+    catch_up(model, world);
+    beat(model, world, |_| true);
+    catch_up(model, world);
+}
+
+/// Everything that can be done without time.
+fn catch_up(model: &Checked, world: &mut World) {
+    loop {
+        let mut actions = Vec::new();
+        world.actions(model, &mut actions);
+        let next = actions.into_iter().find(|action| match action {
+            Action::Subscribe { gateway } | Action::ListGateways { gateway } | Action::ListStore { gateway } => {
+                world.gateways[*gateway].acts()
+            }
+            Action::Deliver { .. } | Action::Land { .. } | Action::Drop { .. } | Action::Commit { .. } => true,
+            _ => false,
+        });
+        match next {
+            Some(action) => world.step(model, action),
+            None if !beat(model, world, |of| of) => return,
+            None => {}
+        }
+    }
+}
+
+/// Writes the beats that are due; false if none is.
+fn beat(model: &Checked, world: &mut World, due: impl Fn(bool) -> bool) -> bool {
+    let mut any = false;
+    for gateway in 0..world.gateways.len() {
+        let of = &world.gateways[gateway];
+        if of.acts() && of.phase == Phase::Following && due(of.beat_now) {
+            world.step(model, Action::Beat { gateway });
+            any = true;
+        }
+    }
+    any
+}

@@ -1,0 +1,581 @@
+//! The state of the model, and how each step changes it.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use fence::{Beat, BootId, Fence, FilerName, Moment, Progress, Settings, Span};
+
+use super::settle::begin;
+use super::{Action, Bounds, Checked, LEASE, UNIT_NS};
+
+/// One document: a set of changes, read and written as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Document {
+    /// Grows with each write.
+    pub version: u8,
+    /// One bit for each change.
+    pub changes: u16,
+}
+
+/// What a filer tells.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Item {
+    /// A document as it was written.
+    Changed(usize, Document),
+    /// A gateway's document.
+    Beat(Arc<Beat>),
+}
+
+/// What a gateway writes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Write {
+    /// Its own document.
+    Beat(Arc<Beat>),
+    /// The end of its own document.
+    Delete(BootId),
+    /// One change of a document, over what was read.
+    Change(usize, Document, u16),
+}
+
+/// How far a gateway is with its streams.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// It has none.
+    Apart,
+    /// It has opened them.
+    Subscribed(BTreeSet<FilerName>),
+    /// It has read the gateways' documents since.
+    Listed(BTreeSet<FilerName>, Vec<Arc<Beat>>),
+    /// It has listed everything since.
+    Following,
+}
+
+/// How far a gateway is with its change.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Work {
+    /// It has read the document, to make this change.
+    Read(usize, Document, u16),
+    /// It writes it; this is the change.
+    Writing(u16),
+    /// It is stored; the gateway waits until it has it in its own snapshot.
+    Stored(u16),
+    /// The gateway waits until it is enforced.
+    Asked(u16, u64),
+}
+
+/// One gateway.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Gateway {
+    /// How often it was started; it runs if this is odd.
+    pub lives: u8,
+    /// It takes no step.
+    pub paused: bool,
+    /// The protocol.
+    pub fence: Fence,
+    /// Its snapshot.
+    pub applied: Vec<Document>,
+    /// How far it is with its streams.
+    pub phase: Phase,
+    /// What is on its way to it, by filer; `None` where no stream is open.
+    pub streams: Vec<Option<VecDeque<Item>>>,
+    /// What is on its way from it, by filer.
+    pub writing: Vec<VecDeque<Write>>,
+    /// The filers that it cannot reach.
+    pub cut: Vec<bool>,
+    /// Its change.
+    pub work: Option<Work>,
+    /// How many beats it has written.
+    pub beats: u64,
+    /// Somebody waits for its next beat.
+    pub beat_now: bool,
+}
+
+/// What is left of what may happen.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Left {
+    changes: u8,
+    kills: u8,
+    breaks: u8,
+    crashes: u8,
+    closings: u8,
+    pauses: u8,
+    cuts: u8,
+    zombies: u8,
+}
+
+/// Everything at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct World {
+    /// The true time.
+    pub now: u64,
+    /// The documents.
+    pub store: Vec<Document>,
+    /// The documents of the gateways.
+    pub beats: BTreeMap<BootId, Arc<Beat>>,
+    /// The filers that run.
+    pub running: Vec<bool>,
+    /// The gateways.
+    pub gateways: Vec<Arc<Gateway>>,
+    /// The changes that were answered.
+    pub answered: u16,
+    /// What may still happen.
+    pub left: Left,
+}
+
+/// The name of a filer.
+pub(super) fn name(filer: usize) -> FilerName {
+    FilerName::from(["f0", "f1", "f2", "f3"].get(filer).copied().unwrap_or("f"))
+}
+
+fn place(filer: &FilerName) -> usize {
+    filer.0.get(1..).and_then(|digits| digits.parse().ok()).unwrap_or_default()
+}
+
+impl World {
+    /// The beginning: filers and gateways run, nothing was written.
+    pub fn new(model: &Checked) -> Self {
+        let bounds = &model.bounds;
+        let gateways = (0..bounds.clock_rates.len()).map(|gateway| {
+            let lives = u8::from(gateway < bounds.started);
+            Arc::new(Gateway::new(gateway, lives, bounds))
+        });
+        let mut world = Self {
+            now: 0,
+            store: vec![Document::default(); bounds.documents],
+            beats: BTreeMap::new(),
+            running: (0..bounds.filers).map(|filer| filer < bounds.running).collect(),
+            gateways: gateways.collect(),
+            answered: 0,
+            left: Left {
+                changes: bounds.changes,
+                kills: bounds.kills,
+                breaks: bounds.breaks,
+                crashes: bounds.crashes,
+                closings: bounds.closings,
+                pauses: bounds.pauses,
+                cuts: bounds.cuts,
+                zombies: bounds.zombies,
+            },
+        };
+        if bounds.settled {
+            begin(model, &mut world);
+            // What was written until now is not counted.
+            world.gateways.iter_mut().for_each(|of| Arc::make_mut(of).beats = 0);
+        }
+        world
+    }
+
+    /// A gateway's own clock.
+    pub fn clock(&self, model: &Checked, gateway: usize) -> Moment {
+        let rate = model.bounds.clock_rates[gateway];
+        Moment(self.now * rate * (UNIT_NS / 100))
+    }
+
+    /// A gateway that would decide a request at this moment without having applied all answered changes.
+    pub fn stale(&self, model: &Checked) -> Option<usize> {
+        (0..self.gateways.len()).find(|gateway| {
+            let of = &self.gateways[*gateway];
+            let applied = of.applied.iter().fold(0, |all, document| all | document.changes);
+            self.is_current(model, *gateway) && self.answered & !applied != 0
+        })
+    }
+
+    /// Whether a gateway decides requests at this moment.
+    pub fn is_current(&self, model: &Checked, gateway: usize) -> bool {
+        let of = &self.gateways[gateway];
+        let mut until = of.fence.lease_until();
+        if !model.rules.margins && until > Moment::default() {
+            let lease = Span(LEASE * UNIT_NS);
+            until = until + Span(lease.0 - lease.shortened().0);
+        }
+        of.acts() && self.clock(model, gateway) < until
+    }
+
+    /// The answered changes that the store does not have.
+    pub fn lost(&self) -> u16 {
+        self.answered & !self.store.iter().fold(0, |all, document| all | document.changes)
+    }
+
+    /// Everything that can happen next.
+    pub fn actions(&self, model: &Checked, actions: &mut Vec<Action>) {
+        for gateway in 0..self.gateways.len() {
+            self.actions_of(model, gateway, actions);
+        }
+        for (filer, running) in self.running.iter().enumerate() {
+            if !*running {
+                actions.push(Action::Run { filer });
+            } else if self.left.kills > 0 {
+                actions.push(Action::Kill { filer });
+            }
+        }
+        let ticks = model.bounds.ticks.iter().filter(|units| self.now + **units <= model.bounds.time);
+        actions.extend(ticks.map(|units| Action::Tick { units: *units }));
+    }
+
+    fn actions_of(&self, model: &Checked, gateway: usize, actions: &mut Vec<Action>) {
+        let of = &self.gateways[gateway];
+        let reach = |filer: usize| self.running[filer] && !of.cut[filer];
+        let filers = 0..self.running.len();
+        for filer in filers.clone() {
+            match of.writing[filer].len() {
+                0 => continue,
+                1 => {}
+                _ if self.left.zombies > 0 && reach(filer) => actions.push(Action::LandLater { gateway, filer }),
+                _ => {}
+            }
+            if reach(filer) {
+                actions.push(Action::Land { gateway, filer });
+            } else {
+                actions.push(Action::Drop { gateway, filer });
+            }
+        }
+        for filer in filers.clone() {
+            if of.cut[filer] {
+                actions.push(Action::Heal { gateway, filer });
+            } else if self.left.cuts > 0 && self.running[filer] && of.acts() {
+                actions.push(Action::Cut { gateway, filer });
+            }
+            if self.left.breaks > 0 && of.acts() && of.streams[filer].is_some() {
+                actions.push(Action::Break { gateway, filer });
+            }
+        }
+        if of.paused {
+            actions.push(Action::Resume { gateway });
+            return;
+        }
+        if !of.runs() {
+            actions.push(Action::Start { gateway });
+            return;
+        }
+        if self.left.pauses > 0 {
+            actions.push(Action::Pause { gateway });
+        }
+        if self.left.crashes > 0 {
+            actions.push(Action::Crash { gateway });
+        }
+        if self.left.closings > 0 {
+            actions.push(Action::Close { gateway });
+        }
+        match &of.phase {
+            Phase::Subscribed(_) => return actions.push(Action::ListGateways { gateway }),
+            Phase::Listed(..) => return actions.push(Action::ListStore { gateway }),
+            Phase::Apart => {}
+            Phase::Following => {
+                for filer in filers.clone() {
+                    let queue = of.streams[filer].iter().flatten();
+                    if of.cut[filer] || queue.clone().next().is_none() {
+                        continue;
+                    }
+                    actions.push(Action::Deliver { gateway, filer });
+                    if !model.rules.queue {
+                        let early = queue
+                            .enumerate()
+                            .skip(1)
+                            .filter(|(_, item)| matches!(item, Item::Beat(beat) if beat.boot_id == *of.fence.me()));
+                        actions.extend(early.map(|(place, _)| Action::DeliverEarly { gateway, filer, place }));
+                    }
+                }
+                let idle = of.writing.iter().all(|writes| !writes.iter().any(Write::is_beat));
+                let several = self.left.zombies > 0 && of.writing.iter().all(|writes| writes.len() < 3);
+                if of.beats < model.bounds.beats && (idle || several) {
+                    actions.push(Action::Beat { gateway });
+                }
+            }
+        }
+        if self.must_subscribe(gateway) && filers.clone().all(|filer| !self.running[filer] || reach(filer)) {
+            actions.push(Action::Subscribe { gateway });
+        }
+        match &of.work {
+            None if gateway < model.bounds.changers && self.left.changes > 0 && filers.clone().any(reach) => {
+                actions.extend((0..self.store.len()).map(|document| Action::Read { gateway, document }));
+            }
+            Some(Work::Read(..)) => {
+                let through = filers.filter(|filer| reach(*filer) && of.fence.filers().any(|f| place(f) == *filer));
+                actions.extend(through.map(|filer| Action::Commit { gateway, filer }));
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether a gateway has to open its streams anew: one of them has ended, or a filer has come.
+    pub(super) fn must_subscribe(&self, gateway: usize) -> bool {
+        let of = &self.gateways[gateway];
+        let ended = of.fence.filers().any(|filer| of.streams[place(filer)].is_none());
+        let came = (0..self.running.len()).any(|filer| self.running[filer] && of.streams[filer].is_none());
+        of.phase == Phase::Apart || (of.phase == Phase::Following && (ended || came || of.fence.must_list()))
+    }
+
+    /// Takes one step, and answers the changes that are enforced then.
+    pub fn step(&mut self, model: &Checked, action: Action) {
+        self.take(model, action);
+        match action {
+            Action::Subscribe { gateway } if model.bounds.coarse => {
+                self.take(model, Action::ListGateways { gateway });
+                self.take(model, Action::ListStore { gateway });
+            }
+            Action::Commit { gateway, filer } if model.bounds.coarse => {
+                while self.gateways[gateway].writing[filer].iter().any(|write| !write.is_beat()) {
+                    self.take(model, Action::Land { gateway, filer });
+                }
+            }
+            _ => {}
+        }
+        for gateway in 0..self.gateways.len() {
+            self.answer(model, gateway);
+        }
+    }
+
+    fn take(&mut self, model: &Checked, action: Action) {
+        match action {
+            Action::Subscribe { gateway } => {
+                let running = self.running.clone();
+                let of = Arc::make_mut(&mut self.gateways[gateway]);
+                of.streams = running.iter().map(|runs| runs.then(VecDeque::new)).collect();
+                let filers = (0..running.len()).filter(|filer| running[*filer]).map(name).collect();
+                of.phase = Phase::Subscribed(filers);
+            }
+            Action::ListGateways { gateway } => {
+                let listed = self.beats.values().cloned().collect();
+                let of = Arc::make_mut(&mut self.gateways[gateway]);
+                if let Phase::Subscribed(filers) = std::mem::replace(&mut of.phase, Phase::Apart) {
+                    of.phase = Phase::Listed(filers, listed);
+                }
+            }
+            Action::ListStore { gateway } => self.follow(model, gateway),
+            Action::Deliver { gateway, filer } => self.deliver(model, gateway, filer, 0),
+            Action::DeliverEarly { gateway, filer, place } => self.deliver(model, gateway, filer, place),
+            Action::Beat { gateway } => {
+                let now = self.clock(model, gateway);
+                let of = Arc::make_mut(&mut self.gateways[gateway]);
+                let beat = of.fence.beat(now, "");
+                of.beats += 1;
+                of.beat_now = false;
+                for filer in beat.filers.clone() {
+                    of.writing[place(&filer)].push_back(Write::Beat(Arc::new(beat.through(&filer))));
+                }
+            }
+            Action::Land { gateway, filer } => self.land(model, gateway, filer, 0),
+            Action::LandLater { gateway, filer } => {
+                self.left.zombies -= 1;
+                self.land(model, gateway, filer, 1);
+            }
+            Action::Drop { gateway, filer } => {
+                let of = Arc::make_mut(&mut self.gateways[gateway]);
+                if matches!(of.writing[filer].pop_front(), Some(Write::Change(..))) {
+                    of.work = None;
+                }
+            }
+            Action::Read { gateway, document } => {
+                self.left.changes -= 1;
+                let change = 1 << (model.bounds.changes - self.left.changes - 1);
+                Arc::make_mut(&mut self.gateways[gateway]).work =
+                    Some(Work::Read(document, self.store[document], change));
+            }
+            Action::Commit { gateway, filer } => {
+                let of = Arc::make_mut(&mut self.gateways[gateway]);
+                if let Some(Work::Read(document, read, change)) = of.work {
+                    of.work = Some(Work::Writing(change));
+                    of.writing[filer].push_back(Write::Change(document, read, change));
+                }
+            }
+            Action::Kill { filer } => {
+                self.left.kills -= 1;
+                self.running[filer] = false;
+                for of in self.gateways.iter_mut().map(Arc::make_mut) {
+                    of.streams[filer] = None;
+                }
+            }
+            Action::Run { filer } => self.running[filer] = true,
+            Action::Break { gateway, filer } => {
+                self.left.breaks -= 1;
+                Arc::make_mut(&mut self.gateways[gateway]).streams[filer] = None;
+            }
+            Action::Crash { gateway } => {
+                self.left.crashes -= 1;
+                Arc::make_mut(&mut self.gateways[gateway]).end();
+            }
+            Action::Start { gateway } => {
+                let lives = self.gateways[gateway].lives + 1;
+                let of = Arc::make_mut(&mut self.gateways[gateway]);
+                let (writing, cut) = (std::mem::take(&mut of.writing), std::mem::take(&mut of.cut));
+                *of = Gateway { writing, cut, ..Gateway::new(gateway, lives, &model.bounds) };
+            }
+            Action::Close { gateway } => {
+                self.left.closings -= 1;
+                let now = self.clock(model, gateway);
+                let of = Arc::make_mut(&mut self.gateways[gateway]);
+                of.fence.close();
+                let beat = of.fence.beat(now, "");
+                for filer in beat.filers.clone() {
+                    of.writing[place(&filer)].push_back(Write::Beat(Arc::new(beat.through(&filer))));
+                }
+                if let Some(first) = beat.filers.first() {
+                    of.writing[place(first)].push_back(Write::Delete(beat.boot_id.clone()));
+                }
+                of.end();
+            }
+            Action::Pause { gateway } => {
+                self.left.pauses -= 1;
+                Arc::make_mut(&mut self.gateways[gateway]).paused = true;
+            }
+            Action::Resume { gateway } => Arc::make_mut(&mut self.gateways[gateway]).paused = false,
+            Action::Cut { gateway, filer } => {
+                self.left.cuts -= 1;
+                Arc::make_mut(&mut self.gateways[gateway]).cut[filer] = true;
+            }
+            Action::Heal { gateway, filer } => Arc::make_mut(&mut self.gateways[gateway]).cut[filer] = false,
+            Action::Tick { units } => self.now += units,
+        }
+    }
+
+    fn follow(&mut self, model: &Checked, gateway: usize) {
+        let now = self.clock(model, gateway);
+        let of = Arc::make_mut(&mut self.gateways[gateway]);
+        let Phase::Listed(filers, listed) = std::mem::replace(&mut of.phase, Phase::Following) else { return };
+        if model.rules.relist || of.applied.iter().all(|document| document.version == 0) {
+            of.applied.clone_from(&self.store);
+        }
+        let listed: Vec<Beat> = listed.iter().map(|beat| (**beat).clone()).collect();
+        of.fence.follow(filers, &listed, now);
+        of.own_change_came(true);
+    }
+
+    fn deliver(&mut self, model: &Checked, gateway: usize, filer: usize, place: usize) {
+        let now = self.clock(model, gateway);
+        let of = Arc::make_mut(&mut self.gateways[gateway]);
+        match of.streams[filer].as_mut().and_then(|queue| queue.remove(place)) {
+            Some(Item::Changed(document, written)) if written.version > of.applied[document].version => {
+                of.applied[document] = written;
+                of.own_change_came(false);
+            }
+            Some(Item::Beat(beat)) => of.beat_now |= of.fence.observe(&name(filer), &beat, now),
+            _ => {}
+        }
+    }
+
+    fn land(&mut self, model: &Checked, gateway: usize, filer: usize, place: usize) {
+        let item = match Arc::make_mut(&mut self.gateways[gateway]).writing[filer].remove(place) {
+            Some(Write::Beat(beat)) => {
+                self.beats.insert(beat.boot_id.clone(), beat.clone());
+                Item::Beat(beat)
+            }
+            Some(Write::Delete(boot_id)) => {
+                self.beats.remove(&boot_id);
+                return;
+            }
+            Some(Write::Change(document, read, change)) => {
+                let stored = &mut self.store[document];
+                let of = Arc::make_mut(&mut self.gateways[gateway]);
+                let alive = of.work == Some(Work::Writing(change));
+                if model.rules.compare_and_swap && read.version != stored.version {
+                    // The command runs again on what is there now.
+                    if alive {
+                        of.work = Some(Work::Read(document, *stored, change));
+                    }
+                    return;
+                }
+                *stored = Document { version: stored.version + 1, changes: read.changes | change };
+                if alive {
+                    of.work = Some(Work::Stored(change));
+                }
+                Item::Changed(document, *stored)
+            }
+            None => return,
+        };
+        for of in self.gateways.iter_mut().filter(|of| of.streams[filer].is_some()) {
+            if let Some(queue) = &mut Arc::make_mut(of).streams[filer] {
+                queue.push_back(item.clone());
+            }
+        }
+    }
+
+    fn answer(&mut self, model: &Checked, gateway: usize) {
+        let mut now = self.clock(model, gateway);
+        if !model.rules.margins {
+            let lease = Span(LEASE * UNIT_NS);
+            now = now + Span(lease.lengthened().0 - lease.0);
+        }
+        let of = &self.gateways[gateway];
+        if !of.acts() {
+            return;
+        }
+        let (change, number) = match of.work {
+            Some(Work::Stored(change)) if !model.rules.fence => (change, None),
+            Some(Work::Asked(change, number)) if of.fence.progress(number, now) == Progress::Enforced => {
+                (change, Some(number))
+            }
+            _ => return,
+        };
+        let of = Arc::make_mut(&mut self.gateways[gateway]);
+        of.work = None;
+        self.answered |= change;
+        number.into_iter().for_each(|number| of.fence.done(number));
+    }
+}
+
+impl Gateway {
+    fn new(gateway: usize, lives: u8, bounds: &Bounds) -> Self {
+        let settings = Settings {
+            cluster: String::new(),
+            gateway: String::new(),
+            lease: Span(LEASE * UNIT_NS),
+            about: BTreeMap::new(),
+        };
+        let me = BootId::from(format!("g{gateway}.{lives}").as_str());
+        Self {
+            lives,
+            paused: false,
+            fence: Fence::new(me, settings),
+            applied: vec![Document::default(); bounds.documents],
+            phase: Phase::Apart,
+            streams: vec![None; bounds.filers],
+            writing: vec![VecDeque::new(); bounds.filers],
+            cut: vec![false; bounds.filers],
+            work: None,
+            beats: 0,
+            beat_now: false,
+        }
+    }
+
+    /// Whether its process exists.
+    pub fn runs(&self) -> bool {
+        self.lives % 2 == 1
+    }
+
+    /// Whether it can take a step.
+    pub fn acts(&self) -> bool {
+        self.runs() && !self.paused
+    }
+
+    fn end(&mut self) {
+        self.lives += 1;
+        self.phase = Phase::Apart;
+        self.streams.iter_mut().for_each(|stream| *stream = None);
+        self.work = None;
+        self.beats = 0;
+        self.beat_now = false;
+        // Nothing of the process is left, and equal worlds shall be equal.
+        self.applied.iter_mut().for_each(|document| *document = Document::default());
+        self.fence = Fence::new(
+            BootId::from(""),
+            Settings { cluster: String::new(), gateway: String::new(), lease: Span(0), about: BTreeMap::new() },
+        );
+    }
+
+    fn own_change_came(&mut self, listed: bool) {
+        if let Some(Work::Stored(change)) = self.work
+            && self.applied.iter().any(|document| document.changes & change != 0)
+        {
+            let number = if listed { self.fence.ask_listed() } else { self.fence.ask() };
+            self.work = Some(Work::Asked(change, number));
+            self.beat_now = true;
+        }
+    }
+}
+
+impl Write {
+    /// Whether this is a gateway's own document.
+    pub fn is_beat(&self) -> bool {
+        matches!(self, Self::Beat(_))
+    }
+}

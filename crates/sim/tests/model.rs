@@ -1,0 +1,149 @@
+//! Every world within small bounds, and long ways by chance within larger ones; and that each of them finds what is wrong when a rule
+//! of the protocol is left out.
+//!
+//! `KELPGATE_SIM_SEEDS` is how many seeds are walked with each kind of trouble (200), `KELPGATE_SIM_SEED` the one to walk again;
+//! `KELPGATE_SIM_BEATS` is how many beats each gateway writes within the small bounds (1; 2 takes many times as long).
+
+use sim::model::{ANSWERED, Bounds, Checked, FRESH, KEPT, LEASE, Rules};
+use sim::walk::{Found, Tally, walk};
+use stateright::{Checker, HasDiscoveries, Model};
+
+const WITHOUT_FENCE: Rules = Rules { fence: false, ..Rules::ALL };
+const WITHOUT_RELIST: Rules = Rules { relist: false, ..Rules::ALL };
+const WITHOUT_COMPARE_AND_SWAP: Rules = Rules { compare_and_swap: false, ..Rules::ALL };
+const WITHOUT_MARGINS: Rules = Rules { margins: false, ..Rules::ALL };
+const WITHOUT_QUEUE: Rules = Rules { queue: false, ..Rules::ALL };
+
+/// A changer with a fast clock, another gateway with a slow one, and a lease that runs out.
+fn clocks() -> Bounds {
+    Bounds { clock_rates: vec![105, 95], beats: 1, ticks: vec![LEASE], time: LEASE, ..Bounds::small() }
+}
+
+fn two_writers() -> Bounds {
+    Bounds { changes: 2, changers: 2, coarse: false, beats: 1, time: 0, ..Bounds::small() }
+}
+
+#[test]
+fn every_world_within_small_bounds_is_as_promised() {
+    let at_once = Bounds { beats: 1, time: 0, ..Bounds::small() };
+    let table = [
+        ("a lease runs out", clocks()),
+        ("two write one document", two_writers()),
+        ("a gateway stops for a while", Bounds { pauses: 1, ..clocks() }),
+        ("a gateway is killed", Bounds { crashes: 1, ..clocks() }),
+        ("a gateway ends", Bounds { closings: 1, ..at_once.clone() }),
+        ("a stream ends", Bounds { breaks: 1, ..at_once.clone() }),
+        ("a filer is killed", Bounds { kills: 1, ..at_once.clone() }),
+        ("two filers", Bounds { filers: 2, running: 2, ..at_once.clone() }),
+        ("a filer is added", Bounds { filers: 2, ..at_once.clone() }),
+        ("a gateway is added", Bounds { started: 1, ..at_once }),
+    ];
+    for (what, bounds) in table {
+        let beats = number("KELPGATE_SIM_BEATS").unwrap_or(bounds.beats);
+        let model = Checked { bounds: Bounds { beats, ..bounds }, rules: Rules::ALL };
+        let checked = model.checker().threads(2).spawn_bfs().join();
+        println!("{what}: {} worlds, {} steps deep", checked.unique_state_count(), checked.max_depth());
+        for promise in [FRESH, KEPT] {
+            let broken = checked.discovery(promise).map(|path| path.into_actions());
+            assert_eq!(broken, None, "{what}: not so that {promise}");
+        }
+        assert!(checked.discovery(ANSWERED).is_some(), "{what}: nothing was ever answered");
+    }
+}
+
+#[test]
+fn small_bounds_find_what_a_missing_rule_breaks() {
+    for (rules, bounds, promise) in [
+        (WITHOUT_FENCE, clocks(), FRESH),
+        (WITHOUT_MARGINS, clocks(), FRESH),
+        (WITHOUT_QUEUE, clocks(), FRESH),
+        (WITHOUT_COMPARE_AND_SWAP, two_writers(), KEPT),
+    ] {
+        let model = Checked { bounds, rules };
+        let checked = model.checker().threads(2).finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
+        assert!(checked.discovery(promise).is_some(), "without a rule it is still so that {promise}: {rules:?}");
+    }
+}
+
+/// Everything that can go wrong, again and again.
+fn troubles() -> Bounds {
+    Bounds {
+        clock_rates: vec![100, 95, 105],
+        filers: 2,
+        running: 2,
+        documents: 2,
+        changes: 6,
+        beats: u64::MAX,
+        ticks: vec![1, LEASE / 4, LEASE / 2, LEASE],
+        time: 1_000_000,
+        kills: 3,
+        breaks: 3,
+        crashes: 2,
+        closings: 1,
+        pauses: 3,
+        cuts: 2,
+        zombies: 0,
+        started: 3,
+        changers: 3,
+        coarse: false,
+        settled: false,
+    }
+}
+
+/// The kinds of trouble that are walked through.
+fn kinds() -> [(&'static str, Bounds); 5] {
+    [
+        ("three gateways, two filers", troubles()),
+        ("two gateways, two filers", Bounds { clock_rates: vec![95, 105], started: 2, ..troubles() }),
+        ("a filer and a gateway are added", Bounds { running: 1, started: 2, ..troubles() }),
+        ("three filers", Bounds { filers: 3, running: 3, ..troubles() }),
+        ("writes are overtaken", Bounds { zombies: 3, ..troubles() }),
+    ]
+}
+
+const LENGTH: usize = 600;
+/// One in so many worlds is let go on, to see that changes are answered and that who is current stays so.
+const SETTLE_EVERY: u32 = 300;
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().expect("a number of seeds or beats"))
+}
+
+fn seeds() -> std::ops::Range<u64> {
+    match (number("KELPGATE_SIM_SEED"), number("KELPGATE_SIM_SEEDS")) {
+        (Some(seed), _) => seed..seed + 1,
+        (None, seeds) => 0..seeds.unwrap_or(200),
+    }
+}
+
+#[test]
+fn long_ways_through_all_troubles_keep_the_promises() {
+    for (what, bounds) in kinds() {
+        let model = Checked { bounds, rules: Rules::ALL };
+        let mut sum = Tally::default();
+        for seed in seeds() {
+            match walk(&model, seed, LENGTH, SETTLE_EVERY) {
+                Ok(tally) => sum += tally,
+                Err(way) => panic!("{what}, KELPGATE_SIM_SEED={seed}: {:?} after {:#?}", way.found, way.steps),
+            }
+        }
+        println!("{what}: {sum:?}");
+        assert!(sum.answered * 300 > sum.steps, "{what}: hardly anything was answered: {sum:?}");
+    }
+}
+
+type Expected = fn(&Found) -> bool;
+
+#[test]
+fn long_ways_find_what_a_missing_rule_breaks() {
+    let stale: Expected = |found| matches!(found, Found::Stale { .. });
+    let lost: Expected = |found| matches!(found, Found::Lost { .. });
+    let table =
+        [(WITHOUT_FENCE, stale), (WITHOUT_RELIST, stale), (WITHOUT_COMPARE_AND_SWAP, lost), (WITHOUT_QUEUE, stale)];
+    for (rules, expected) in table {
+        let model = Checked { bounds: troubles(), rules };
+        let found = (0..1000).find(|seed| walk(&model, *seed, LENGTH, 0).is_err_and(|way| expected(&way.found)));
+        assert!(found.is_some(), "nothing is found without a rule: {rules:?}");
+        println!("{rules:?}: seed {found:?}");
+    }
+}
