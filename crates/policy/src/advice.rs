@@ -140,7 +140,7 @@ fn missing_allow(
         let mut text =
             format!("statement {} of the policy {} would allow it but for", shown(statement), statement.policy);
         for (i, element) in statement.elements.iter().filter(|element| !element.matches).enumerate() {
-            let seen = element.seen.as_ref().map_or("nothing".to_owned(), |seen| format!("`{}`", seen.join("`, `")));
+            let seen = element.seen_text();
             let comma = if i == 0 { "" } else { "," };
             let _ = write!(
                 text,

@@ -27,19 +27,29 @@ impl fmt::Display for StatementExplanation {
     }
 }
 
+impl ElementExplanation {
+    /// What the request has, in words.
+    pub(crate) fn seen_text(&self) -> String {
+        match self.seen.as_deref() {
+            Some([]) => "an empty list".to_owned(),
+            Some(seen) => quoted(seen),
+            None => "nothing".to_owned(),
+        }
+    }
+}
+
+fn quoted(values: &[String]) -> String {
+    format!("`{}`", values.join("`, `"))
+}
+
 impl fmt::Display for ElementExplanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let quoted = |values: &[String]| format!("`{}`", values.join("`, `"));
         let mark = if self.matches { '+' } else { '-' };
         write!(f, "{mark} {}: ", self.element)?;
         match self.expected.as_slice() {
             [] => f.write_str("none")?,
             expected => f.write_str(&quoted(expected))?,
         }
-        match &self.seen {
-            Some(seen) if seen.is_empty() => f.write_str("; the request has an empty list"),
-            Some(seen) => write!(f, "; the request has {}", quoted(seen)),
-            None => f.write_str("; the request has nothing"),
-        }
+        write!(f, "; the request has {}", self.seen_text())
     }
 }

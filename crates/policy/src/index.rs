@@ -129,11 +129,11 @@ impl Index {
 }
 
 impl Node {
-    /// The child whose label begins with the byte that the text begins with.
+    /// The child whose label may be what the text begins with: of several the one with the same first byte.
     fn child(&self, text: &[u8]) -> Option<usize> {
         let first = text.first()?;
         let place = match self.children.as_slice() {
-            [one] if one.0 == *first => one.1,
+            [one] => one.1,
             few if few.len() <= 8 => few.iter().find(|(byte, _)| byte == first)?.1,
             many => many.get(many.binary_search_by_key(first, |(byte, _)| *byte).ok()?)?.1,
         };
@@ -375,5 +375,102 @@ impl Builder {
         let below = lower.label.split_off(at);
         upper.label = std::mem::replace(&mut lower.label, below);
         self.add(node, lower);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grammar::Document;
+    use crate::policy::PolicyKind;
+
+    fn statements(resources: &[&str]) -> Vec<Statement> {
+        let one = |text: &&str| format!(r#"{{"Effect":"Allow","Action":"s3:GetObject","Resource":{text}}}"#);
+        let all: Vec<String> = resources.iter().map(one).collect();
+        let text = format!(r#"{{"Version":"2012-10-17","Statement":[{}]}}"#, all.join(","));
+        let document = Document::parse(&text).unwrap();
+        document.statements.iter().map(|one| Statement::new(one, PolicyKind::Identity, true)).collect()
+    }
+
+    fn places(entries: &Entries) -> String {
+        match entries {
+            Entries::None => String::new(),
+            Entries::One(place) => place.to_string(),
+            Entries::Many(places) => format!("{places:?}"),
+            Entries::Crowd(crowd) => format!("crowd of {}", crowd.statements.len()),
+        }
+    }
+
+    /// Each node with something on it, by its prefix, then what is asked in full.
+    fn shape(index: &Index) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut open: Vec<(usize, String)> = vec![(0, String::new())];
+        while let Some((at, above)) = open.pop() {
+            let node = &index.nodes[at];
+            let prefix = format!("{above}{}", String::from_utf8_lossy(&node.label));
+            for (kind, entries) in [("", &node.exact), ("*", &node.open)] {
+                if !matches!(entries, Entries::None) {
+                    lines.push(format!("{prefix}{kind}: {}", places(entries)));
+                }
+            }
+            if let Some(globs) = &node.globs {
+                let gated: usize = globs.gates.iter().map(|gate| gate.patterns.len()).sum();
+                lines.push(format!("{prefix}*?: {} and {gated} gated", globs.ungated.len()));
+            }
+            for (byte, child) in &node.children {
+                let child = usize::try_from(*child).unwrap();
+                assert_eq!(index.nodes[child].label.first(), Some(byte), "{prefix}");
+                open.push((child, prefix.clone()));
+            }
+        }
+        lines.sort();
+        if !matches!(index.residue, Entries::None) {
+            lines.push(format!("residue: {}", places(&index.residue)));
+        }
+        lines
+    }
+
+    /// A place in the trie is what makes a decision quick; a pattern without one is only asked in full.
+    #[test]
+    fn patterns_hang_at_their_prefixes() {
+        for (resources, want) in [
+            (&[r#""*""#][..], &["*: 0"][..]),
+            (&[r#""arn:aws:s3:::b""#, r#""arn:aws:s3:::b/*""#], &["arn:aws:s3:::b/*: 1", "arn:aws:s3:::b: 0"]),
+            (
+                &[r#""arn:aws:s3:::ab/*""#, r#""arn:aws:s3:::ac/*""#, r#"["arn:aws:s3:::a*","arn:aws:s3:::ab/*"]"#],
+                &["arn:aws:s3:::a*: 2", "arn:aws:s3:::ab/*: [0, 2]", "arn:aws:s3:::ac/*: 1"],
+            ),
+            (&[r#"["arn:aws:s3:::b/*","arn:aws:s3:::b/*"]"#], &["arn:aws:s3:::b/*: 0"]),
+            (
+                &[r#""arn:aws:s3:::b/*x?""#, r#""arn:aws:s3:::b/${aws:username}*""#],
+                &["arn:aws:s3:::b/*?: 2 and 0 gated"],
+            ),
+            (&[r#""arn:aws:s3:*:*:b""#, r#""arn:aws:s3:::c""#], &["arn:aws:s3:::c: 1", "residue: 0"]),
+        ] {
+            let statements = statements(resources);
+            assert_eq!(shape(&Index::new(&statements)), want, "{resources:?}");
+        }
+        let many: Vec<String> =
+            (0..30).map(|i| format!(r#"["arn:aws:s3:::b/*w{i}*","arn:aws:s3:::b/same"]"#)).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        let want = ["arn:aws:s3:::b/*?: 0 and 30 gated", "arn:aws:s3:::b/same: crowd of 30"];
+        assert_eq!(shape(&Index::new(&statements(&many))), want);
+        let few = ["arn:aws:s3:::b/*?: 8 and 0 gated", "arn:aws:s3:::b/same: [0, 1, 2, 3, 4, 5, 6, 7]"];
+        assert_eq!(shape(&Index::new(&statements(&many[..8]))), few);
+    }
+
+    /// Seventy patterns share a literal or not: the marks of those seen are more than one word.
+    #[test]
+    fn a_gate_tells_each_pattern_once() {
+        let texts: Vec<String> = (0..70).map(|i| format!("w{i}x")).collect();
+        let literals: Vec<(&[u8], SmallVec<[PatternPlace; 1]>)> = (0_u32..)
+            .zip(&texts)
+            .map(|(i, text)| (text.as_bytes(), SmallVec::from_slice(&[(i, 0), (i + 100, 1)])))
+            .collect();
+        let gate = Gate::new(&literals).unwrap();
+        let mut seen = Vec::new();
+        gate.each(b"..w3xw67xw3x..w6x", &mut |place| seen.push(place));
+        seen.sort_unstable();
+        assert_eq!(seen, [(3, 0), (6, 0), (67, 0), (103, 1), (106, 1), (167, 1)]);
     }
 }

@@ -189,6 +189,7 @@ fn an_unreadable_policy_denies_whom_it_applies_to() {
     world.identity.push(Arc::new(CompiledPolicy::unreadable("line 1 column 2: it is no JSON".to_owned())));
     assert_eq!(show(world.ask(ALICE, "s3:GetObject", OBJECT)), "ExplicitDeny identity[1].0");
     assert_eq!(world.identity[1].unreadable_reason(), Some("line 1 column 2: it is no JSON"));
+    assert_eq!((world.identity[1].is_empty(), world.identity[0].is_empty()), (true, false));
     let (principal, context) = (ALICE.parse().unwrap(), Context::new());
     let told = explain(&world.set(), &request(&principal, "s3:GetObject", OBJECT, &context));
     assert!(told.summary.contains("line 1 column 2: it is no JSON"), "{}", told.summary);

@@ -4,7 +4,10 @@
 
 use std::sync::Arc;
 
-use policy::{Action, Context, CrossAccount, Explanation, Policy, PolicyKind, PolicySet, Principal, Request, explain};
+use policy::{
+    Action, Context, CrossAccount, Explanation, Policy, PolicyKind, PolicySet, Principal, Request, explain,
+    explain_trust,
+};
 
 fn told(identity: &str, bucket: Option<&str>, principal: &str, resource: &str, prefix: Option<&str>) -> Explanation {
     let parse = |kind, text: &str| Policy::parse_stored(kind, text).unwrap().compile();
@@ -148,6 +151,41 @@ fn an_explanation_reads_as_text() {
     ] {
         assert!(text.lines().any(|found| found == line), "`{line}` is not in\n{text}");
     }
+}
+
+/// What no statement decides, what only the trust policy does, and an empty list of values.
+#[test]
+fn what_has_no_statement_is_explained_too() {
+    let trust = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"sts:AssumeRole","Condition":{"ForAnyValue:StringEquals":{"aws:TagKeys":"a"}}}}"#;
+    let trust = Policy::parse_stored(PolicyKind::Trust, trust).unwrap().compile();
+    let mut context = Context::new();
+    context.set_many("aws:TagKeys", []);
+    let policies =
+        PolicySet { identity: &[], resource: None, session: None, boundary: None, cross_account: CrossAccount::Both };
+    let ask = |principal: &str, action: &str| {
+        let principal: Principal = principal.parse().unwrap();
+        let request = Request {
+            principal: &principal,
+            principal_canonical_id: None,
+            action: Action::named(action).unwrap().into(),
+            resource: "arn:aws:iam::111122223333:role/r",
+            resource_account: "111122223333".parse().unwrap(),
+            context: &context,
+        };
+        (explain(&policies, &request), explain_trust(&trust, &policies, &request))
+    };
+    let root = ask("arn:aws:iam::111122223333:root", "s3:ListBucket").0;
+    assert_eq!(root.summary, "allowed: the root user of the account that owns the resource");
+    let identity = ask(ALICE, "sts:GetCallerIdentity").0;
+    assert_eq!(identity.summary, "allowed: the action needs no permission");
+    let (nothing, trusted) = ask(ALICE, "sts:AssumeRole");
+    assert!(nothing.statements.is_empty());
+    assert_eq!(trusted.statements.len(), 1);
+    assert_eq!(trusted.summary, "denied: no statement of the resource policy allows it");
+    let text = trusted.to_string();
+    let line = "  - ForAnyValue:StringEquals aws:tagkeys: `a`; the request has an empty list";
+    assert!(text.lines().any(|found| found == line), "{text}");
+    assert!(trusted.advice[0].ends_with("(expected `a`, the request has an empty list)"), "{}", trusted.advice[0]);
 }
 
 #[test]
