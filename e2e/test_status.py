@@ -10,7 +10,7 @@ import requests
 
 import kelpgate
 import world
-from clients import make_bucket, s3
+from clients import assume, client, make_bucket, refused, s3
 from processes import wait_for
 from signing import request, send
 
@@ -80,6 +80,20 @@ def test_metrics(gateway_a, root_a):
     denied = value_of(after, "kelpgate_decisions") - value_of(before, "kelpgate_decisions") - allowed
     assert allowed >= 3 and denied >= 1, after
     assert "policy_type=" in after
+    # By service and access level: three listings of root, one read of bob's that nothing allows.
+    more = lambda *labels: value_of(after, "kelpgate_decisions", *labels) - value_of(before, "kelpgate_decisions", *labels)
+    assert more('action_group="s3:List"', 'outcome="allow"', 'policy_type="root"') >= 3, after
+    assert more('action_group="s3:Read"', 'outcome="implicit_deny"', 'policy_type="identity"') >= 1, after
+    timed = value_of(after, "kelpgate_decision_duration_seconds_count") - value_of(before, "kelpgate_decision_duration_seconds_count")
+    assert timed == more(), "every decision is timed once"
+    with refused("AccessDenied", 403):
+        client("iam", gateway_a.url, world.BOB).list_users()
+    with refused("AccessDenied", 403):
+        assume(gateway_a.url, world.READER, "S3AdminRole")
+    query = metrics(gateway_a)
+    for group in ("iam:List", "sts:Write"):
+        label = f'action_group="{group}"'
+        assert value_of(query, "kelpgate_decisions", label) > value_of(after, "kelpgate_decisions", label), group
     assert re.search(r"^kelpgate_feed_lag_seconds", after, re.M), after
     assert re.search(r"^kelpgate_\w*filer\w*", after, re.M), after
     assert re.search(r"^kelpgate_\w*(duration|latency)\w*(_bucket|_seconds)", after, re.M), after

@@ -9,6 +9,7 @@ use s3::Requirement;
 use crate::authenticate::NO_IDENTITIES;
 use crate::permit::Permit;
 use crate::refusal::Refusal;
+use crate::witness::{Witness, witnessed};
 
 /// What a request is decided by: one caller, one snapshot, one set of condition keys.
 #[derive(Clone, Copy)]
@@ -19,6 +20,8 @@ pub struct World<'a> {
     pub snapshot: &'a Snapshot,
     /// The condition keys of the request.
     pub context: &'a Context,
+    /// Who is told of the decisions.
+    pub witness: &'a dyn Witness,
 }
 
 /// Lets an operation run if every permission it needs is allowed.
@@ -40,12 +43,14 @@ pub fn decide(need: &Requirement, world: World<'_>) -> Decision {
     let bucket = bucket_of(&need.resource, world.snapshot);
     let context = context_of(need, bucket, world.context);
     let world = World { context: &context, ..world };
-    let decision = if world.caller.is_anonymous() {
-        decide_anonymous(need, bucket, world)
-    } else {
-        decide_as(&world.caller.principal, need, bucket, world)
-    };
-    open_by_default(decision, need, world)
+    witnessed(world.witness, need.action, || {
+        let decision = if world.caller.is_anonymous() {
+            decide_anonymous(need, bucket, world)
+        } else {
+            decide_as(&world.caller.principal, need, bucket, world)
+        };
+        open_by_default(decision, need, world)
+    })
 }
 
 /// The first need about whose object a policy that could apply asks for tags: they are read from the filer then, before the

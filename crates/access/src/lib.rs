@@ -10,11 +10,13 @@ mod permit;
 mod refusal;
 mod session;
 mod uses;
+mod witness;
 
 pub use authenticate::{Arrival, Authenticated, AuthenticationType, Door, Services};
 pub use authorize::{World, asks_for_object_tags, authorize, decide};
 pub use client_address::{ClientAddress, Network, NetworkError, client_address};
 pub use condition_keys::request_context;
 pub use permit::{Permit, Seal};
-pub use refusal::{Refusal, from_signature, policy_label};
+pub use refusal::{Refusal, from_signature, outcome_label, policy_label};
 pub use uses::Uses;
+pub use witness::{NoWitness, Witness, witnessed};

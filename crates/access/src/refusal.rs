@@ -50,18 +50,14 @@ impl Refusal {
             format!("{who} is not authorized to perform: {action} on resource: \"{resource}\" {reason}{hint}");
         S3Error::with_message(S3ErrorCode::AccessDenied, message).field("DecisionId", decision_id)
     }
+}
 
-    /// `explicit_deny` or `implicit_deny`, for counters.
-    pub fn outcome(&self) -> &'static str {
-        match self.decision {
-            Decision::ExplicitDeny { .. } => "explicit_deny",
-            _ => "implicit_deny",
-        }
-    }
-
-    /// The type of policy that refused, for counters.
-    pub fn policy_type(&self) -> &'static str {
-        policy_label(&self.decision)
+/// How a decision came out, as metrics label it.
+pub fn outcome_label(decision: &Decision) -> &'static str {
+    match decision {
+        Decision::Allow { .. } => "allow",
+        Decision::ExplicitDeny { .. } => "explicit_deny",
+        Decision::ImplicitDeny { .. } => "implicit_deny",
     }
 }
 

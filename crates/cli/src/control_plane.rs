@@ -71,6 +71,7 @@ impl QueryApi for ControlPlane {
             request_id: &query.request_id,
             now_s: query.now.as_second(),
             random: &random,
+            witness: &*query.witness,
         };
         let mut response = match self.answered(&call, query.context).await {
             Ok(answered) => {

@@ -21,6 +21,8 @@ pub struct Call<'a> {
     pub now_s: i64,
     /// Fresh random bytes.
     pub random: &'a [u8; 96],
+    /// Who is told of the decisions.
+    pub witness: &'a dyn access::Witness,
 }
 
 impl<'a> Call<'a> {
@@ -153,7 +155,7 @@ impl From<s3::QueryError> for QueryError {
 /// Every permission that the call needs must be given; condition keys of the call itself are added to the context.
 pub(crate) fn authorise(call: &Call<'_>, context: &mut Context, snapshot: &Snapshot) -> Result<(), QueryError> {
     let needs = needs(call, context, snapshot)?;
-    let world = access::World { caller: call.caller, snapshot, context };
+    let world = access::World { caller: call.caller, snapshot, context, witness: call.witness };
     match access::authorize((), &needs, world) {
         Ok(_permit) => Ok(()),
         Err(refusal) => Err(QueryError::access_denied(refusal.to_error(call.request_id).message().to_owned())),

@@ -132,7 +132,7 @@ fn trusted(call: &Call<'_>, role: &Role, snapshot: &Snapshot, mut context: Conte
             resource_account: role.account,
             context: &context,
         };
-        let decision = decide_trust(&role.trust, &policies, &request);
+        let decision = access::witnessed(call.witness, need.action, || decide_trust(&role.trust, &policies, &request));
         if !decision.is_allow() {
             if let (Decision::ExplicitDeny { .. }, Some(reason)) = (decision, role.trust.unreadable_reason()) {
                 tracing::warn!(role = &*role.name, reason, "AssumeRole is denied");

@@ -89,8 +89,14 @@ impl Gateway {
             action.into_iter().chain(pairs).map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let caller = self.caller(user);
         let random: [u8; 96] = std::array::from_fn(|_| rand::random());
-        let call =
-            Call { caller: &caller, params: &params, request_id: "req-1", now_s: 1_700_000_000, random: &random };
+        let call = Call {
+            caller: &caller,
+            params: &params,
+            request_id: "req-1",
+            now_s: 1_700_000_000,
+            random: &random,
+            witness: &access::NoWitness,
+        };
         match crate::query::service_of(action[0].1) {
             sts::xml::Service::Sts => self.sts.answer(&call, Context::new()).await,
             sts::xml::Service::Iam => self.iam.answer(&call, Context::new()).await.map(|answered| answered.xml),

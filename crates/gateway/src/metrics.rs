@@ -3,8 +3,10 @@
 use std::fmt::Write as _;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use access::{Witness, outcome_label, policy_label};
+use policy::{Action, Decision};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -24,11 +26,12 @@ struct OperationLabels {
     operation: &'static str,
 }
 
-/// A decision and the kind of policy that took it.
+/// A decision, the kind of policy that took it, and what kind of action it is about.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct DecisionLabels {
     outcome: &'static str,
     policy_type: &'static str,
+    action_group: &'static str,
 }
 
 /// Counters and histograms of the data plane, and the registry that `/metrics` prints.
@@ -37,6 +40,7 @@ pub struct Metrics {
     requests: Family<RequestLabels, Counter>,
     seconds: Family<OperationLabels, Histogram>,
     decisions: Family<DecisionLabels, Counter>,
+    decision_seconds: Histogram,
     /// Requests being answered.
     pub in_flight: Gauge,
     /// Body bytes received.
@@ -55,17 +59,32 @@ impl Default for Metrics {
             Histogram::new([0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0])
         });
         let decisions = Family::<DecisionLabels, Counter>::default();
+        let decision_seconds =
+            Histogram::new([2.5e-7, 5e-7, 1e-6, 2.5e-6, 5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 1e-3, 1e-2]);
         let (in_flight, bytes_in, bytes_out) = (Gauge::default(), Counter::default(), Counter::default());
         registry.register("requests", "Requests answered, by operation and HTTP status", requests.clone());
         registry.register("request_duration_seconds", "Time to the head of the answer, by operation", seconds.clone());
-        registry.register("decisions", "Access decisions, by outcome and deciding policy type", decisions.clone());
+        let help = "Access decisions, by outcome, deciding policy type, and service and access level of the action";
+        registry.register("decisions", help, decisions.clone());
+        let help = "Time to evaluate the policies for one decision";
+        registry.register("decision_duration_seconds", help, decision_seconds.clone());
         registry.register("requests_in_flight", "Requests being answered", in_flight.clone());
         registry.register("received_bytes", "Body bytes received", bytes_in.clone());
         registry.register("sent_bytes", "Body bytes sent", bytes_out.clone());
         let closed = Counter::default();
         let help = "Requests refused because this gateway may have missed changes";
         registry.register("fence_refused_requests", help, closed.clone());
-        Self { registry: Mutex::new(registry), requests, seconds, decisions, in_flight, bytes_in, bytes_out, closed }
+        Self {
+            registry: Mutex::new(registry),
+            requests,
+            seconds,
+            decisions,
+            decision_seconds,
+            in_flight,
+            bytes_in,
+            bytes_out,
+            closed,
+        }
     }
 }
 
@@ -74,11 +93,6 @@ impl Metrics {
     pub fn answered(&self, operation: &'static str, status: u16, took: Duration) {
         self.requests.get_or_create(&RequestLabels { operation, status }).inc();
         self.seconds.get_or_create(&OperationLabels { operation }).observe(took.as_secs_f64());
-    }
-
-    /// Counts a decision: `outcome` is `allow`, `explicit_deny` or `implicit_deny`.
-    pub fn decided(&self, outcome: &'static str, policy_type: &'static str) {
-        self.decisions.get_or_create(&DecisionLabels { outcome, policy_type }).inc();
     }
 
     /// Adds the metrics of another part of the program to what `/metrics` prints.
@@ -94,5 +108,19 @@ impl Metrics {
             let _ = writeln!(text, "# the metrics could not be printed");
         }
         text
+    }
+}
+
+impl Witness for Metrics {
+    fn watch(&self, action: &str, decide: &mut dyn FnMut() -> Decision) {
+        let started = Instant::now();
+        let decision = decide();
+        self.decision_seconds.observe(started.elapsed().as_secs_f64());
+        let labels = DecisionLabels {
+            outcome: outcome_label(&decision),
+            policy_type: policy_label(&decision),
+            action_group: Action::named(action).map_or("other", Action::group),
+        };
+        self.decisions.get_or_create(&labels).inc();
     }
 }

@@ -143,7 +143,6 @@ impl Gateway {
         let permit = authorize(operation, &needs, call.world()).map_err(|refusal| call.refused(&refusal, trail))?;
         expected_owners(visit.head, permit.operation(), &call)?;
         trail.decision = Some(*permit.decision());
-        self.metrics.decided("allow", access::policy_label(permit.decision()));
         Ok((call, permit))
     }
 
@@ -205,6 +204,7 @@ impl Gateway {
             service: authenticated.service,
             request_id: trail.request_id.clone(),
             now: visit.now,
+            witness: Arc::clone(&self.metrics) as Arc<dyn access::Witness>,
         };
         trail.operation = call.operation();
         Ok(self.query_api.answer(call).await)

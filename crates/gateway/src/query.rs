@@ -1,5 +1,8 @@
 //! What the data plane needs of the control plane, seen from the data plane: it hands over and sends back.
 
+use std::sync::Arc;
+
+use access::Witness;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::request::Parts;
@@ -24,6 +27,8 @@ pub struct QueryCall {
     pub request_id: String,
     /// When the request was read.
     pub now: Timestamp,
+    /// Who is told of the decisions.
+    pub witness: Arc<dyn Witness>,
 }
 
 /// Answers IAM and STS queries.

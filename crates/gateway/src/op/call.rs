@@ -61,7 +61,7 @@ impl Call<'_> {
 
     /// What decisions about this request are made by.
     pub fn world(&self) -> World<'_> {
-        World { caller: &self.caller, snapshot: self.snapshot, context: &self.context }
+        World { caller: &self.caller, snapshot: self.snapshot, context: &self.context, witness: &*self.gateway.metrics }
     }
 
     /// Whether one more permission is given: `AccessDenied` if not.
@@ -73,13 +73,12 @@ impl Call<'_> {
         }
     }
 
-    /// Counts a refusal and makes its error.
+    /// The error of a refusal.
     pub fn deny(&self, refusal: &Refusal) -> S3Error {
-        self.gateway.metrics.decided(refusal.outcome(), refusal.policy_type());
         refusal.to_error(&self.request_id)
     }
 
-    /// The same for the refusal of the whole request.
+    /// The error of the refusal of the whole request.
     pub(crate) fn refused(&self, refusal: &Refusal, trail: &mut Trail) -> S3Error {
         trail.refuse(refusal);
         self.deny(refusal)
