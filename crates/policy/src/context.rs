@@ -102,13 +102,31 @@ impl Context {
         let mut from = 0;
         while let Some(at) = self.hashes.get(from..)?.iter().position(|found| *found == hash) {
             let entry = self.entries.get(from + at)?;
-            if entry.name.eq_ignore_ascii_case(name) {
+            if is_same_name(&entry.name, name) {
                 return Some(Values { values: &entry.values, multivalued: entry.multivalued });
             }
             from += at + 1;
         }
         None
     }
+}
+
+/// Whether two names are the same but for ASCII case; eight bytes at a time, since every condition asks it once.
+fn is_same_name(one: &str, other: &str) -> bool {
+    let (chunks, rest) = one.as_bytes().as_chunks::<8>();
+    let (other_chunks, other_rest) = other.as_bytes().as_chunks::<8>();
+    let same = |(one, other): (&[u8; 8], &[u8; 8])| lower_case(*one) == lower_case(*other);
+    one.len() == other.len() && chunks.iter().zip(other_chunks).all(same) && rest.eq_ignore_ascii_case(other_rest)
+}
+
+/// Eight bytes in lower case. The top bit of each byte of the sums tells, for a byte below 128, whether it is at least `A`, and
+/// whether it is more than `Z`; a fourth of it is what makes a capital small.
+fn lower_case(bytes: [u8; 8]) -> u64 {
+    const EACH: u64 = u64::from_ne_bytes([1; 8]);
+    let word = u64::from_ne_bytes(bytes);
+    let low = word & (EACH * 0x7f);
+    let capital = (low + EACH * (0x80 - 0x41)) & !(low + EACH * (0x80 - 0x5b)) & !word & (EACH * 0x80);
+    word | (capital >> 2)
 }
 
 /// FNV-1a over the name in lower case. It only narrows the search: names are compared too.
@@ -139,6 +157,30 @@ mod tests {
         assert!(context.is_multivalued("aws:tagkeys") && !context.is_multivalued("aws:SourceIp"));
         let single = |key| context.lookup(&KeyName::new(key)).and_then(|values| values.single());
         assert_eq!((single("aws:sourceIP"), single("aws:TagKeys"), single("aws:x")), (Some("10.0.0.2"), None, None));
+    }
+
+    #[test]
+    fn eight_bytes_are_lower_cased_as_one_by_one() {
+        for byte in 0..=u8::MAX {
+            for place in 0..8 {
+                let mut bytes = *b"aZ@[`{\x80\xff";
+                bytes[place] = byte;
+                assert_eq!(lower_case(bytes).to_ne_bytes(), bytes.map(|byte| byte.to_ascii_lowercase()), "{bytes:?}");
+            }
+        }
+        for (one, other, want) in [
+            ("", "", true),
+            ("aws:SourceIp", "AWS:sourceIP", true),
+            ("aws:SourceIp", "aws:SourceIq", false),
+            ("aws:SourceIp", "bws:SourceIp", false),
+            ("aws:SourceIp", "aws:Source", false),
+            ("s3:ExistingObjectTag/K\u{c4}", "s3:existingobjecttag/k\u{c4}", true),
+            ("s3:ExistingObjectTag/K\u{c4}", "s3:existingobjecttag/k\u{e4}", false),
+            ("12345678@", "12345678`", false),
+            ("1234567@", "1234567`", false),
+        ] {
+            assert_eq!(is_same_name(one, other), want, "{one} {other}");
+        }
     }
 
     #[test]
