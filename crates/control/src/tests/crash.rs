@@ -107,6 +107,31 @@ const CASES: &[Case] = &[
         command: "AddUserToGroup&UserName=bo&GroupName=g",
         done: "",
     },
+    // New names.
+    Case {
+        files: &[("/seaweedfs/iam/inline/users/cy/Left.json", PUT)],
+        calls: &[
+            "CreateUser&UserName=bo",
+            "CreateAccessKey&UserName=bo",
+            "PutUserPolicy&UserName=bo&PolicyName=I&PolicyDocument=$GET",
+            "CreateGroup&GroupName=g",
+            "PutGroupPolicy&GroupName=g&PolicyName=G&PolicyDocument=$GET",
+            "AddUserToGroup&UserName=bo&GroupName=g",
+        ],
+        command: "UpdateUser&UserName=bo&NewUserName=cy",
+        done: "NoSuchEntity",
+    },
+    Case {
+        files: &[],
+        calls: &[
+            "CreateUser&UserName=bo",
+            "CreateGroup&GroupName=g",
+            "PutGroupPolicy&GroupName=g&PolicyName=G&PolicyDocument=$GET",
+            "AddUserToGroup&UserName=bo&GroupName=g",
+        ],
+        command: "UpdateGroup&GroupName=g&NewGroupName=h",
+        done: "NoSuchEntity",
+    },
 ];
 
 const WEEDS: &str = r#"{"policies":{},"inlinePolicies":{"wu":{"I":{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}}}}"#;
