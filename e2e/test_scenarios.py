@@ -22,6 +22,8 @@ DENY_SESSION = "with an explicit deny in a session policy"
 NO_IDENTITY = "because no identity-based policy allows"
 NO_BUCKET = "because no resource-based policy allows"
 NO_SESSION = "because no session policy allows"
+DENY_BOUNDARY = "with an explicit deny in a permissions boundary"
+NO_BOUNDARY = "because no permissions boundary allows"
 OK = None
 
 KEYS = ("open/a", "closed/a", "Closed/a", "new\nline/a", "home/{user}/a", "home/other/a", "tagged/public", "tagged/secret", "tagged/none")
@@ -35,6 +37,7 @@ class Scene(NamedTuple):
     identity: tuple = ()
     bucket: tuple = ()
     session: tuple = ()
+    boundary: tuple = ()
 
 
 def allow(action, resource, condition=None, **more):
@@ -171,6 +174,24 @@ SCENES = [
         ],
     ),
     Scene(
+        "a boundary limits what the identity has, and gives nothing",
+        identity=(allow("s3:*", OBJECTS),),
+        boundary=(allow(["s3:GetObject", "s3:ListBucket"], "*"), deny("s3:GetObject", below("closed/*"))),
+        questions=[
+            ("user", "GET open/a", {}, OK),
+            ("user", "PUT open/new", {}, NO_BOUNDARY),
+            ("user", "GET closed/a", {}, DENY_BOUNDARY),
+            ("user", "GET", {}, NO_IDENTITY),
+            ("alice", "GET closed/a", {}, OK),
+        ],
+    ),
+    Scene(
+        "a bucket's grant to the user itself is not limited by the boundary, its denies hold",
+        bucket=(allow("s3:*", OBJECTS, **USER),),
+        boundary=(deny("s3:DeleteObject", "*"), allow("s3:ListBucket", "*")),
+        questions=[("user", "PUT open/new", {}, OK), ("user", "DELETE open/a", {}, DENY_BOUNDARY)],
+    ),
+    Scene(
         "a variable is the caller's own name",
         identity=(
             allow("s3:GetObject", below("home/${aws:username}/*")),
@@ -254,7 +275,16 @@ class Stage:
             policy = self.document(scene.session)
             for caller, role in [("session", "S3AdminRole"), ("reader session", "S3ReadOnlyRole")]:
                 self.callers[caller] = self.assume(role, policy)
+        self.bound(scene.boundary)
         wait_for(lambda: len({self.revision(gateway) for gateway in self.gateways}) == 1, 10, "the same revision")
+
+    def bound(self, statements):
+        if statements:
+            # A policy of its own for each scene: the boundary is by name.
+            made = self.iam.create_policy(PolicyName=unique("Bound"), PolicyDocument=self.document(statements))["Policy"]
+            self.iam.put_user_permissions_boundary(UserName=self.user, PermissionsBoundary=made["Arn"])
+        elif "PermissionsBoundary" in self.iam.get_user(UserName=self.user)["User"]:
+            self.iam.delete_user_permissions_boundary(UserName=self.user)
 
     def assume(self, role, policy):
         return assume(self.gateways[0].url, BOB, role, "scene", Policy=policy)
@@ -275,7 +305,7 @@ class Stage:
         else:
             answer = send(method, url, headers, body)
         text = re.sub(r"\s+", " ", answer.body.decode(errors="replace")) if answer.status == 403 else ""
-        reason = re.search(r"<Message>.*?((?:with an explicit|because no) .*?policy(?: allows)?)\b", text)
+        reason = re.search(r"(with an explicit deny in an? [\w -]+?(?:policy|boundary)|because no [\w -]+? allows)\b", text)
         return answer.status, reason and reason[1]
 
 

@@ -436,6 +436,15 @@ fn sizes_are_bounded() {
     assert_eq!(refused(PolicyKind::Session, &padded(1, 2_048 - bare)).code(), "ValidationError");
     assert_eq!(refused(PolicyKind::Bucket, &padded(20_481 - bare, 0)).code(), "MalformedPolicy");
     assert!(Policy::parse_stored(PolicyKind::Identity, &padded(0, 100_000)).is_ok());
+    for (kind, words) in [
+        (PolicyKind::Identity, "Cannot exceed quota for PolicySize: 6144"),
+        (PolicyKind::Trust, "Cannot exceed quota for ACLSizePerRole: 2048"),
+        (PolicyKind::Session, "1 validation error detected: Value at 'policy' failed to satisfy constraint"),
+        (PolicyKind::Bucket, "The policy is larger than the 20480 bytes allowed"),
+    ] {
+        let error = refused(kind, &padded(0, 30_000));
+        assert!(error.message().starts_with(words), "{kind:?}: {error}");
+    }
 }
 
 #[test]
