@@ -77,13 +77,11 @@ pub(crate) fn action_matches(pattern: &str, name: &str) -> bool {
                 p += 1;
                 n += 1;
             }
-            _ => match star {
-                Some((at, taken)) => {
-                    star = Some((at, taken + 1));
-                    (p, n) = (at + 1, taken + 1);
-                }
-                None => return false,
-            },
+            _ => {
+                // Back to the star, which takes one character more.
+                let Some((at, taken)) = star else { return false };
+                (p, n) = (at, taken + 1);
+            }
         }
     }
     pattern.get(p..).unwrap_or_default().iter().all(|byte| *byte == b'*')
