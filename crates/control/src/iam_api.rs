@@ -211,6 +211,10 @@ impl IamApi {
             }
             let before = std::mem::take(&mut fresh);
             match self.run(command, request).await {
+                // Whoever took the announcement away relies on the document, and may not be in this Snapshot yet.
+                Ok((_, now, _)) if !self.store.is_as_written(&now, &announced) => {
+                    return Err(Failure::Conflict("the announcement of a deletion".to_owned()));
+                }
                 Ok((_, now, still)) => (fresh, outcome) = (now, still),
                 Err(failure) => {
                     self.store.take_back(&before, &announced).await?;

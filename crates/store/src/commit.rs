@@ -79,6 +79,14 @@ impl IamStore for FilerStore {
         Ok(written)
     }
 
+    fn is_as_written(&self, fresh: &Fresh, written: &[Written]) -> bool {
+        written.iter().all(|write| {
+            let mut seen = fresh.seen.iter().filter(|(document, _)| self.is_at(document, &write.path));
+            let md5 = |entry: &Entry| entry.attributes().md5.clone();
+            seen.any(|(_, entry)| entry.as_deref().map(md5) == write.md5)
+        })
+    }
+
     async fn stands(&self, fresh: &Fresh, written: &[Written]) -> Result<bool, StoreError> {
         for (document, seen) in &fresh.seen {
             let Some(seen) = seen.as_deref().filter(|_| document.is_entity()) else { continue };
@@ -119,6 +127,10 @@ impl IamStore for FilerStore {
 }
 
 impl FilerStore {
+    fn is_at(&self, document: &Document, path: &str) -> bool {
+        self.layout.place(document).is_some_and(|(directory, name)| format!("{directory}/{name}") == path)
+    }
+
     /// False if the document is gone or another one of its name; takes the announcement of a deletion away.
     async fn relied_on(&self, path: &str, directory: &str, seen: &Entry) -> Result<bool, StoreError> {
         loop {

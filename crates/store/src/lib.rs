@@ -35,6 +35,9 @@ pub trait IamStore: Send + Sync {
     /// written; [`StoreError::Conflict`] means that reading again and running again may succeed.
     async fn commit(&self, fresh: &Fresh, changes: &[Change]) -> Result<Vec<Written>, StoreError>;
 
+    /// Whether these writes are what was read afterwards: nobody has written after them.
+    fn is_as_written(&self, fresh: &Fresh, written: &[Written]) -> bool;
+
     /// Whether the users, groups, roles and policies that a command has read and not written are still there, once its writes are
     /// done. The announcement of a deletion is taken away: somebody relies on the document now.
     async fn stands(&self, fresh: &Fresh, written: &[Written]) -> Result<bool, StoreError>;
