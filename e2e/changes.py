@@ -193,7 +193,7 @@ class Role(Kind):
     def setup(self):
         w = self.world
         user = f"arn:aws:iam::{ACCOUNT}:user/{w.user}"
-        trust = json.dumps(document(statement("Allow", "sts:AssumeRole", Principal={"AWS": user})))
+        trust = json.dumps(document({"Effect": "Allow", "Principal": {"AWS": user}, "Action": "sts:AssumeRole"}))
         w.a.must("CreateRole", RoleName="trial-role", AssumeRolePolicyDocument=trust)
         body = urlencode({
             "Action": "AssumeRole", "Version": "2011-06-15", "RoleSessionName": "trial", "DurationSeconds": "43200",

@@ -1,0 +1,31 @@
+"""Changes of IAM on two gateways at the same moment, on a real filer. The large runs are bench/iam_changes.py."""
+
+import json
+
+import pytest
+
+import changes
+import kelpgate
+import world
+from world import ROOT
+
+
+@pytest.fixture(scope="module")
+def own_gateways(logs, cluster):
+    """Two gateways with no other users than their own: other tests' documents stay out of the way of the counts."""
+    identities, iam = logs / "changes-identities.json", logs / "changes-iam.json"
+    identities.write_text(json.dumps(world.IDENTITIES))
+    iam.write_text(json.dumps(world.iam_config(cluster.filer.address)))
+    flags = [f"-config={identities}", f"-iam.config={iam}", "-iam.readOnly=false"]
+    both = [kelpgate.gateway(f"changes-{name}", logs / f"changes-{name}", cluster.filer, flags) for name in "ab"]
+    yield both
+    for server in both:
+        server.stop()
+
+
+def test_of_500_pairs_of_writes_at_the_same_moment_none_is_lost(own_gateways):
+    a, b = own_gateways
+    report = changes.run_pairs(a.url, b.url, ROOT, changes.pairs(500))
+    assert (report.lost, report.resurrected) == ([], [])
+    assert report.pairs == 500 and report.acknowledged > 750
+    assert set(report.refused) <= changes.ALLOWED_ERRORS, report.refused
