@@ -126,8 +126,7 @@ pub fn decide(policies: &PolicySet<'_>, request: &Request<'_>) -> Decision {
 /// Decides whether a role may be assumed: `trust` takes the place of the resource policy ([`PolicySet::resource`] is not looked at), and
 /// has to allow it itself.
 pub fn decide_trust(trust: &CompiledPolicy, policies: &PolicySet<'_>, request: &Request<'_>) -> Decision {
-    let policies = PolicySet { resource: Some(trust), ..*policies };
-    let verdicts = Verdicts::new(&policies, Some(trust), request);
+    let verdicts = Verdicts::new(policies, Some(trust), request);
     if let Some(denied) = verdicts.explicit_deny(false) {
         return denied;
     }
@@ -137,8 +136,8 @@ pub fn decide_trust(trust: &CompiledPolicy, policies: &PolicySet<'_>, request: &
     match request.principal {
         Principal::Anonymous => Decision::ImplicitDeny { missing: PolicyType::Resource },
         Principal::Service(_) | Principal::Federated(_) => verdicts.resource_alone(),
-        principal if principal.account() == Some(request.resource_account) => verdicts.same_account(&policies, request),
-        _ => verdicts.cross_account(&policies, request),
+        principal if principal.account() == Some(request.resource_account) => verdicts.same_account(policies, request),
+        _ => verdicts.cross_account(policies, request),
     }
 }
 
