@@ -10,7 +10,25 @@ pub(crate) struct AddressRange {
 
 /// An IPv4 or IPv6 address; an IPv4 address in IPv6 clothes (`::ffff:10.0.0.1`) is the IPv4 address.
 pub(crate) fn parse_address(text: &str) -> Option<IpAddr> {
-    text.parse::<IpAddr>().ok().map(|address| address.to_canonical())
+    dotted(text).map(IpAddr::V4).or_else(|| text.parse::<IpAddr>().ok().map(|address| address.to_canonical()))
+}
+
+/// Four decimal numbers, which nearly every request brings. Anything unusual is left to the library's parser, which takes three
+/// times as long.
+fn dotted(text: &str) -> Option<Ipv4Addr> {
+    let mut octets = [0_u8; 4];
+    let mut parts = text.as_bytes().split(|byte| *byte == b'.');
+    for octet in &mut octets {
+        let digit = |byte: u8| byte.is_ascii_digit().then(|| u16::from(byte - b'0'));
+        let number = match *parts.next()? {
+            [ones] => digit(ones)?,
+            [tens, ones] if tens != b'0' => digit(tens)? * 10 + digit(ones)?,
+            [hundreds, tens, ones] if hundreds != b'0' => digit(hundreds)? * 100 + digit(tens)? * 10 + digit(ones)?,
+            _ => return None,
+        };
+        *octet = u8::try_from(number).ok()?;
+    }
+    parts.next().is_none().then(|| Ipv4Addr::from(octets))
 }
 
 impl AddressRange {
@@ -79,6 +97,26 @@ fn masked(address: IpAddr, bits: u8) -> IpAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn four_numbers_are_read_as_the_library_reads_them() {
+        let numbers = [
+            "", "0", "7", "00", "01", "10", "99", "100", "010", "199", "255", "256", "300", "999", "1000", "+1", " 1",
+            "a",
+        ];
+        for (at, number) in numbers.iter().enumerate() {
+            for place in 0..4 {
+                let mut parts = ["1", "22", "133", "0"];
+                parts[place] = number;
+                let text = parts.join(".");
+                assert_eq!(parse_address(&text), text.parse::<IpAddr>().ok(), "`{text}` ({at})");
+            }
+        }
+        for text in ["1.2.3", "1.2.3.4.", "1.2.3.4.5", ".1.2.3", "1..2.3", "1,2,3,4", "::1", "::ffff:1.2.3.4"] {
+            let library = text.parse::<IpAddr>().ok().map(|address| address.to_canonical());
+            assert_eq!(parse_address(text), library, "`{text}`");
+        }
+    }
 
     #[test]
     fn ranges_contain_addresses() {
