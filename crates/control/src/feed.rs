@@ -283,6 +283,9 @@ impl Follower {
         let filers: BTreeSet<FilerName> = feeds.iter().map(|(label, _)| FilerName::from(label.as_str())).collect();
         let epoch = self.filer.configuration().await?.signature;
         self.positions.follow(epoch.cast_unsigned(), &filers);
+        if let Some(fencing) = &self.fencing {
+            fencing.lists();
+        }
         let beats = self.listed_beats().await?;
         self.relist().await?;
         if let Some(fencing) = &self.fencing {

@@ -140,10 +140,14 @@ impl Fencing {
         beats.filter_map(read).collect()
     }
 
+    /// Everything is about to be listed: whoever waits for a change that the listing finds must learn that it was a listing.
+    pub(crate) fn lists(&self) {
+        self.listings.fetch_add(1, Ordering::AcqRel);
+    }
+
     /// New streams are open and everything was listed again.
     pub(crate) fn follow(&self, filers: BTreeSet<FilerName>, listed: &[Beat]) {
         self.state().follow(filers, listed, (self.clock)());
-        self.listings.fetch_add(1, Ordering::AcqRel);
         self.observed(true);
     }
 
