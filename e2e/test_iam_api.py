@@ -5,6 +5,7 @@ from urllib.parse import unquote
 
 import pytest
 
+import kelpgate
 import world
 from clients import Key, assume, client, refused, s3, unique
 from processes import run, wait_for
@@ -407,3 +408,42 @@ def test_beside_weed(logs, cluster, config_flags, writing_gateway):
     got = ours.iam.get_user(UserName=renamed)["User"]
     assert got["Tags"] == [{"Key": "team", "Value": "red"}] and got["PermissionsBoundary"]
     assert [version["VersionId"] for version in ours.iam.list_policy_versions(PolicyArn=arn)["Versions"]] == ["v2", "v1"]
+
+
+def test_every_account_has_its_root(logs):
+    """Two roots of one file and the server's own: each administers its account, and no other."""
+    one, two = Key("AKIAE2EROOTONE000001", f"{world.CANARY}one"), Key("AKIAE2EROOTTWO000001", f"{world.CANARY}two")
+    accounts = {one: OTHER, two: "444455556666"}
+    file = logs / "roots.json"
+    file.write_text(
+        json.dumps(
+            {
+                "identities": [
+                    {
+                        "name": "root",
+                        "account": {"id": account},
+                        "actions": ["Admin"],
+                        "credentials": [{"accessKey": key.access, "secretKey": key.secret}],
+                    }
+                    for key, account in accounts.items()
+                ]
+            }
+        )
+    )
+    server = kelpgate.SingleMachine(logs / "roots", [f"-config={file}"], name="roots")
+    try:
+        for key, account in {**accounts, server.root: ACCOUNT}.items():
+            assert client("sts", server.url, key).get_caller_identity()["Arn"] == f"arn:aws:iam::{account}:root"
+            iam = client("iam", server.url, key)
+            iam.create_user(UserName=f"of-{account}")
+            made = [user["UserName"] for user in iam.list_users()["Users"] if user["UserName"].startswith("of-")]
+            assert made == [f"of-{account}"]
+            s3(server.url, key).create_bucket(Bucket=f"bucket-{account}")
+        for key in accounts:
+            for account in {*accounts.values(), ACCOUNT} - {accounts[key]}:
+                with refused("AccessDenied", 403):
+                    s3(server.url, key).list_objects_v2(Bucket=f"bucket-{account}")
+                with refused("NoSuchEntity", 404):
+                    client("iam", server.url, key).delete_user(UserName=f"of-{account}")
+    finally:
+        server.stop()

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use filer::Filer;
 use filer::embedded::EmbeddedFiler;
-use iam::{CredentialDocument, Identities, UserDocument};
+use iam::Identities;
 
 use crate::arguments::Server;
 use crate::configuration::{Configuration, trusted_proxies_of_security};
@@ -69,28 +69,7 @@ fn announce(url: &str, server: &Server, root: &RootKey) {
 /// The root user of the account: the one identity that `kelpgate server` brings along.
 fn add_root(identities: &mut Identities, root: Option<&RootKey>) -> Result<(), String> {
     let Some(root) = root else { return Ok(()) };
-    let users = &mut identities.users;
-    if users.iter().any(|user| user.name == "root") {
-        return Err(
-            "-config: the identity `root` is the one that `kelpgate server` makes itself; give yours another name"
-                .to_owned(),
-        );
-    }
-    if users.iter().flat_map(|user| &user.credentials).any(|known| known.access_key == root.access_key_id) {
-        return Err(format!("-config: the access key {} is the root access key of this server", root.access_key_id));
-    }
-    users.push(UserDocument {
-        name: "root".to_owned(),
-        credentials: vec![CredentialDocument {
-            access_key: root.access_key_id.clone(),
-            secret_key: root.secret.clone(),
-            status: String::new(),
-        }],
-        actions: vec!["Admin".to_owned()],
-        is_static: true,
-        ..UserDocument::default()
-    });
-    Ok(())
+    identities.add_root(&root.access_key_id, root.secret.clone()).map_err(|why| format!("-config: {why}"))
 }
 
 /// The key that signs sessions, made at the first start.

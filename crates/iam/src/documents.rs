@@ -281,6 +281,11 @@ impl Facts {
 const NONCE: &str = "kelpgate_nonce";
 
 impl UserDocument {
+    /// Whether `Admin`, without a bucket, is among its legacy actions.
+    pub(crate) fn has_bare_admin(&self) -> bool {
+        self.actions.iter().any(|action| action == "Admin")
+    }
+
     /// Reads a stored document; `facts` are the entry's attribute.
     pub fn parse(text: &str, facts: Facts) -> Result<Self, JsonError> {
         let node = Node::parse(text)?;

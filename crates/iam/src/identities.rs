@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use ids::SecretAccessKey;
+use ids::{AccountId, SecretAccessKey};
 use policy::CompiledPolicy;
 
 use crate::documents::{AccountDocument, CredentialDocument, ServiceAccountDocument, UserDocument, document_text};
 use crate::json::{JsonError, Node};
+use crate::snapshot::ROOT;
 
 /// What an identities file defines.
 #[derive(Debug, Clone, Default)]
@@ -40,8 +41,8 @@ impl Identities {
             accounts.insert(account.id.clone(), account);
         }
         for node in object.array(&["identities"])? {
-            let user = found.identity(&node, &accounts, variable)?;
-            if found.users.iter().any(|known| known.name == user.name) {
+            let mut user = found.identity(&node, &accounts, variable)?;
+            if !found.finds_a_name_for(&mut user) {
                 return Err(node.error(format!("the identity `{}` is defined twice; merge the two", user.name)));
             }
             found.users.push(user);
@@ -89,17 +90,45 @@ impl Identities {
             return;
         }
         let name: String = access_key.chars().take(8).collect();
-        self.users.push(UserDocument {
-            name: format!("admin-{name}"),
-            credentials: vec![CredentialDocument {
-                access_key: access_key.to_owned(),
-                secret_key,
-                status: String::new(),
-            }],
-            actions: vec!["Admin".to_owned()],
-            is_static: true,
-            ..UserDocument::default()
-        });
+        self.users.push(administrator(format!("admin-{name}"), access_key, secret_key));
+    }
+
+    /// The root user of whoever has no account of its own, with this key.
+    ///
+    /// Errors: the file has such a `root` itself, or gives the key to somebody.
+    pub fn add_root(&mut self, access_key: &str, secret_key: SecretAccessKey) -> Result<(), String> {
+        if self.users.iter().flat_map(|user| &user.credentials).any(|known| known.access_key == access_key) {
+            return Err(format!("the access key {access_key} is the root access key of this server"));
+        }
+        let mut root = administrator(ROOT.to_owned(), access_key, secret_key);
+        if !self.finds_a_name_for(&mut root) {
+            return Err(
+                "the identity `root` is the one that `kelpgate server` makes itself; give yours another name, \
+                        or an account of twelve digits and `Admin`"
+                    .to_owned(),
+            );
+        }
+        self.users.push(root);
+        Ok(())
+    }
+
+    /// Names are unique, but every account has its `root`: only one of a file keeps the bare name, the one without an account if there
+    /// is one. False if the name is taken.
+    fn finds_a_name_for(&mut self, user: &mut UserDocument) -> bool {
+        let Some(index) = self.users.iter().position(|known| known.name == user.name) else { return true };
+        let Some(known) = self.users.get_mut(index) else { return true };
+        match (root_name_in_its_account(known), root_name_in_its_account(user)) {
+            (theirs, ours) if theirs == ours => false,
+            (_, Some(name)) => {
+                user.name = name;
+                !self.users.iter().any(|known| known.name == user.name)
+            }
+            (Some(name), None) if user.has_bare_admin() => {
+                known.name = name;
+                true
+            }
+            _ => false,
+        }
     }
 
     fn identity(
@@ -113,7 +142,7 @@ impl Identities {
         if let Some(known) = user.account.as_ref().and_then(|account| accounts.get(&account.id)) {
             user.account = Some(known.clone());
         }
-        if user.name == "root" && !user.actions.iter().any(|action| action == "Admin") {
+        if user.name == ROOT && !user.has_bare_admin() {
             self.warnings
                 .push("the identity `root` has no action `Admin`: it is an ordinary user, not the root user".into());
         }
@@ -169,6 +198,28 @@ impl Identities {
             }
         }
         Ok(())
+    }
+}
+
+/// `<account>:root`, which tells a `root` with an account from one without and from those of other accounts.
+fn root_name_in_its_account(user: &UserDocument) -> Option<String> {
+    let account: AccountId = user.account.as_ref()?.id.parse().ok()?;
+    (user.name == ROOT && user.has_bare_admin()).then(|| format!("{account}:{ROOT}"))
+}
+
+/// Whether an identity of the file is the root user of this account.
+pub(crate) fn is_root_of(user: &UserDocument, account: AccountId) -> bool {
+    let name = user.name.strip_prefix(account.as_str()).and_then(|rest| rest.strip_prefix(':')).unwrap_or(&user.name);
+    name == ROOT && user.has_bare_admin()
+}
+
+fn administrator(name: String, access_key: &str, secret_key: SecretAccessKey) -> UserDocument {
+    UserDocument {
+        name,
+        credentials: vec![CredentialDocument { access_key: access_key.to_owned(), secret_key, status: String::new() }],
+        actions: vec!["Admin".to_owned()],
+        is_static: true,
+        ..UserDocument::default()
     }
 }
 
@@ -251,6 +302,16 @@ mod tests {
                 "both",
             ),
             (r#"{"identities":[{"name":"a"},{"name":"a"}]}"#, "twice"),
+            (r#"{"identities":[{"name":"root","actions":["Admin"]},{"name":"root","actions":["Admin"]}]}"#, "twice"),
+            (
+                r#"{"identities":[{"name":"root","actions":["Admin"]},{"name":"root","account":{"id":"111122223333"}}]}"#,
+                "twice",
+            ),
+            (
+                r#"{"identities":[{"name":"root","actions":["Admin"],"account":{"id":"111122223333"}},
+                    {"name":"root","actions":["Admin"],"account":{"id":"111122223333"}}]}"#,
+                "twice",
+            ),
             (r#"{"identities":[{"name":"a","disabled":"yes"}]}"#, "identities[0].disabled"),
             ("{\"identities\":[\n{\"name\":}]}", "line 2"),
         ] {

@@ -14,7 +14,7 @@ use super::{ANONYMOUS, Holders, Map, Snapshot};
 use crate::bucket::Bucket;
 use crate::change::{Change, DocumentKey, Holder, PolicyPlace, PolicyText, Read, RolePlace, WeedPolicies};
 use crate::documents::{CredentialDocument, Facts, GroupDocument, RoleDocument, ServiceAccountDocument, UserDocument};
-use crate::identities::Identities;
+use crate::identities::{Identities, is_root_of};
 use crate::unique_id::unique_id;
 
 impl Snapshot {
@@ -533,7 +533,7 @@ fn user_without_policies(
     let display =
         document.account.as_ref().map(|account| account.display_name.as_str()).filter(|name| !name.is_empty());
     let path = document.facts.path_or_root();
-    let is_root = is_static && &**name == "root" && document.actions.iter().any(|action| action == "Admin");
+    let is_root = is_static && is_root_of(&document, account);
     let principal = if is_root {
         Principal::Root(account)
     } else if &**name == ANONYMOUS {
@@ -595,8 +595,7 @@ fn legacy(document: &UserDocument, has_policies: bool, from_weed: bool) -> Optio
     if !has_policies {
         return Some(Arc::new(CompiledPolicy::compile_legacy(&document.actions).0));
     }
-    let admin: Vec<String> = document.actions.iter().filter(|action| *action == "Admin").take(1).cloned().collect();
-    (!admin.is_empty()).then(|| Arc::new(CompiledPolicy::compile_legacy(&admin).0))
+    document.has_bare_admin().then(|| Arc::new(CompiledPolicy::compile_legacy(&["Admin".to_owned()]).0))
 }
 
 fn group_policies(snapshot: &Snapshot, group: &Group) -> Arc<[(Arc<CompiledPolicy>, PolicySource)]> {

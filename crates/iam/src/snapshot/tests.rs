@@ -232,6 +232,32 @@ fn only_the_identities_file_makes_a_root_user_and_it_wins_over_the_store() {
 }
 
 #[test]
+fn every_account_has_its_root() {
+    let root = |account: &str| format!(r#"{{"name":"root","actions":["Admin"]{account}}}"#);
+    let of = |account: &str| root(&format!(r#","account":{{"id":"{account}"}}"#));
+    let (ours, one, two) = (root(""), of("111122223333"), of("444455556666"));
+    for identities in [[&ours, &one, &two], [&two, &one, &ours], [&one, &ours, &two]] {
+        let file = format!(r#"{{"identities":[{},{},{}]}}"#, identities[0], identities[1], identities[2]);
+        let snapshot = world(&file, vec![]);
+        let roots: Vec<_> = snapshot.users().map(|user| (&*user.name, &*user.arn, user.is_root)).collect();
+        let want = [
+            ("111122223333:root", "arn:aws:iam::111122223333:root", true),
+            ("444455556666:root", "arn:aws:iam::444455556666:root", true),
+            ("root", "arn:aws:iam::000000000000:root", true),
+        ];
+        assert_eq!(roots, want, "{file}");
+    }
+    // The name alone makes nobody root.
+    for user in [
+        r#"{"name":"111122223333:root","actions":["Admin"]}"#,
+        r#"{"name":"111122223333:root","actions":["Read"],"account":{"id":"111122223333"}}"#,
+    ] {
+        let snapshot = world(&format!(r#"{{"identities":[{user}]}}"#), vec![]);
+        assert!(!snapshot.user("111122223333:root").unwrap().is_root, "{user}");
+    }
+}
+
+#[test]
 fn roles_answer_to_their_arns() {
     let trust = r#""trustPolicy":{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}]}"#;
     let snapshot = world(
