@@ -300,6 +300,8 @@ impl Follower {
             items.chain(stream::once(async move { (end, None) })).boxed()
         });
         tokio::select! {
+            // In a fixed order, as everywhere in this crate: a simulation of one seed is to be one run.
+            biased;
             ended = self.read(stream::select_all(labelled), Session { settled_at }) => ended,
             ended = self.watch_ring(&filers) => ended,
         }

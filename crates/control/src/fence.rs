@@ -237,6 +237,7 @@ impl Fencing {
         let mut tidy = Instant::now() + TIDY_EVERY;
         loop {
             tokio::select! {
+                biased;
                 Some(done) = writing.next(), if !writing.is_empty() => {
                     busy.remove(&done);
                     if !owed.remove(&done) {

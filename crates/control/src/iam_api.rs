@@ -152,8 +152,7 @@ impl IamApi {
                 Ok(written) => return Ok(written),
                 Err(Failure::Conflict(path)) => {
                     tracing::debug!(path, attempt, "somebody else wrote first; running the command again");
-                    let most_ms = 2u64 << attempt.min(5);
-                    tokio::time::sleep(Duration::from_millis(rand::random_range(0..most_ms))).await;
+                    tokio::time::sleep(back_off(request.random, attempt)).await;
                 }
                 Err(Failure::Refused(error)) => return Err(error),
             }
@@ -297,6 +296,14 @@ impl Pending {
     fn remove(&self, asked: u64) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&asked);
     }
+}
+
+/// How long to wait before the command is run again; calls that met once are not to meet again. Of the call's random bytes it takes
+/// those that ids are made of, which are no secret.
+fn back_off(random: &[u8; 96], attempt: usize) -> Duration {
+    let mut hasher = DefaultHasher::new();
+    (random.first_chunk::<16>(), attempt).hash(&mut hasher);
+    Duration::from_millis(hasher.finish() % (2 << attempt.min(5)))
 }
 
 /// The same number for the same call of the same caller.

@@ -16,7 +16,7 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use access::Uses;
-use cluster::{Client, Cluster};
+use cluster::{Client, Cluster, Write};
 use control::feed::Follower;
 use control::fence::{FenceConfig, Fencing};
 use control::iam_api::IamApi;
@@ -327,8 +327,7 @@ impl Run {
 }
 
 /// One run; how many changes of users were answered, or what is wrong.
-async fn simulate(rules: Rules, seed: u64, steps: usize) -> Result<u64, String> {
-    let cluster = Cluster::new(seed, FILERS, rules.compare_and_swap, rules.relist);
+async fn simulate(cluster: Arc<Cluster>, rules: Rules, seed: u64, steps: usize) -> Result<u64, String> {
     let gateways: Vec<Gateway> =
         (0..CLOCK_RATES.len()).map(|place| Gateway::start(&cluster, rules, place, 0)).collect();
     let (told, random) = (Arc::default(), StdRng::seed_from_u64(seed));
@@ -356,8 +355,16 @@ async fn simulate(rules: Rules, seed: u64, steps: usize) -> Result<u64, String> 
 }
 
 fn run(rules: Rules, seed: u64, steps: usize) -> Result<u64, String> {
+    traced(rules, seed, steps).0
+}
+
+/// One run, and all that was written in it.
+fn traced(rules: Rules, seed: u64, steps: usize) -> (Result<u64, String>, Vec<Write>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    runtime.block_on(simulate(rules, seed, steps))
+    runtime.block_on(async {
+        let cluster = Cluster::new(seed, FILERS, rules.compare_and_swap, rules.relist);
+        (simulate(cluster.clone(), rules, seed, steps).await, cluster.written())
+    })
 }
 
 fn number(name: &str) -> Option<u64> {
@@ -378,6 +385,16 @@ fn gateways_keep_the_promises_whatever_happens() {
     }
     println!("{answers} changes of users were answered");
     assert!(answers > 0);
+}
+
+#[test]
+fn a_seed_is_one_run() {
+    for seed in 0..5 {
+        let (first, second) = (traced(ALL, seed, STEPS), traced(ALL, seed, STEPS));
+        let differs = first.1.iter().zip(&second.1).position(|(one, other)| one != other);
+        assert!(differs.is_none(), "seed {seed}: {:?} and {:?}", first.1[differs.unwrap()], second.1[differs.unwrap()]);
+        assert_eq!((first.0, first.1.len()), (second.0, second.1.len()), "seed {seed}");
+    }
 }
 
 #[test]

@@ -31,6 +31,8 @@ struct Inner {
     filers: Vec<Process>,
     cut: BTreeMap<(usize, usize), bool>,
     ts_ns: i64,
+    began: Instant,
+    written: Vec<Write>,
 }
 
 #[derive(Default)]
@@ -45,6 +47,9 @@ struct Stream {
     alive: Arc<AtomicBool>,
     last: Instant,
 }
+
+/// When something was written, through which filer, where.
+pub type Write = (Duration, usize, String);
 
 /// The filers as one gateway reaches them.
 pub struct Client {
@@ -62,6 +67,8 @@ impl Cluster {
             filers: (0..filers).map(|_| Process { up: true, streams: Vec::new() }).collect(),
             cut: BTreeMap::new(),
             ts_ns: 0,
+            began: Instant::now(),
+            written: Vec::new(),
         };
         Arc::new(Self { inner: Mutex::new(inner), compare_and_swap, relist })
     }
@@ -86,6 +93,11 @@ impl Cluster {
     /// A gateway cannot reach a filer, or can again.
     pub fn cut(&self, gateway: usize, filer: usize, cut: bool) {
         self.inner().cut.insert((gateway, filer), cut);
+    }
+
+    /// All that was written, in order.
+    pub fn written(&self) -> Vec<Write> {
+        self.inner().written.clone()
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -126,6 +138,7 @@ impl Inner {
         self.ts_ns += 1_000;
         let name = new.as_ref().or(old.as_ref()).map(|entry| entry.name.clone()).unwrap_or_default();
         let path = format!("{directory}/{name}");
+        self.written.push((self.began.elapsed(), filer, path.clone()));
         let change = Change {
             directory: directory.to_owned(),
             old: old.map(Box::new),
