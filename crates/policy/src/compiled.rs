@@ -31,19 +31,39 @@ struct Mention {
 /// What the statements of one policy say about one request: the first that denies, and the first that allows with each kind of grant.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Verdict {
-    pub deny: Option<u32>,
-    pub direct: Option<u32>,
-    pub role: Option<u32>,
-    pub account: Option<u32>,
+    pub deny: First,
+    pub direct: First,
+    pub role: First,
+    pub account: First,
+}
+
+/// The first of some statements, if there is any.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct First(u32);
+
+impl Default for First {
+    fn default() -> Self {
+        Self(u32::MAX)
+    }
+}
+
+impl First {
+    pub fn get(self) -> Option<u32> {
+        (self != Self::default()).then_some(self.0)
+    }
+
+    pub fn is_some(self) -> bool {
+        self.get().is_some()
+    }
 }
 
 impl Verdict {
     /// The first statement that allows, whatever the grant.
     pub fn any_allow(&self) -> Option<u32> {
-        [self.direct, self.role, self.account].into_iter().flatten().min()
+        First(self.direct.0.min(self.role.0).min(self.account.0)).get()
     }
 
-    fn slot(&mut self, effect: Effect, grant: Grant) -> &mut Option<u32> {
+    fn slot(&mut self, effect: Effect, grant: Grant) -> &mut First {
         match (effect, grant) {
             (Effect::Deny, _) => &mut self.deny,
             (Effect::Allow, Grant::Direct) => &mut self.direct,
@@ -121,13 +141,13 @@ impl CompiledPolicy {
     pub(crate) fn evaluate(&self, request: &Request<'_>, has_boundary: bool) -> Verdict {
         let mut verdict = Verdict::default();
         if self.unreadable.is_some() {
-            verdict.deny = Some(0);
+            verdict.deny = First(0);
         }
         self.index.find(&self.statements, request, |place, statement| {
             let Some(grant) = statement.grant(request, has_boundary) else { return };
             let slot = verdict.slot(statement.effect, grant);
-            if slot.is_none_or(|earlier| place < earlier) && statement.conditions_hold(request) {
-                *slot = Some(place);
+            if place < slot.0 && statement.conditions_hold(request) {
+                *slot = First(place);
             }
         });
         verdict

@@ -113,10 +113,14 @@ impl Context {
 
 /// Whether two names are the same but for ASCII case; eight bytes at a time, since every condition asks it once.
 fn is_same_name(one: &str, other: &str) -> bool {
-    let (chunks, rest) = one.as_bytes().as_chunks::<8>();
-    let (other_chunks, other_rest) = other.as_bytes().as_chunks::<8>();
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    // The last eight may overlap those before them.
+    let (Some(end), Some(other_end)) = (one.last_chunk::<8>(), other.last_chunk::<8>()) else {
+        return one.eq_ignore_ascii_case(other);
+    };
+    let (chunks, other_chunks) = (one.as_chunks::<8>().0, other.as_chunks::<8>().0);
     let same = |(one, other): (&[u8; 8], &[u8; 8])| lower_case(*one) == lower_case(*other);
-    one.len() == other.len() && chunks.iter().zip(other_chunks).all(same) && rest.eq_ignore_ascii_case(other_rest)
+    one.len() == other.len() && chunks.iter().zip(other_chunks).all(same) && same((end, other_end))
 }
 
 /// Eight bytes in lower case. The top bit of each byte of the sums tells, for a byte below 128, whether it is at least `A`, and

@@ -113,12 +113,12 @@ pub fn decide(policies: &PolicySet<'_>, request: &Request<'_>) -> Decision {
         return allow(PolicyType::NotNeeded, 0);
     }
     let verdicts = Verdicts::new(policies, policies.resource, request);
-    if let Some(denied) = verdicts.explicit_deny(keeps_access(policies, request)) {
+    if let Some(denied) = verdicts.explicit_deny(|| keeps_access(policies, request)) {
         return denied;
     }
     match request.principal {
         Principal::Anonymous | Principal::Service(_) | Principal::Federated(_) => verdicts.resource_alone(),
-        principal if principal.account() == Some(request.resource_account) => verdicts.same_account(policies, request),
+        principal if principal.is_of(&request.resource_account) => verdicts.same_account(policies, request),
         _ => verdicts.cross_account(policies, request),
     }
 }
@@ -127,7 +127,7 @@ pub fn decide(policies: &PolicySet<'_>, request: &Request<'_>) -> Decision {
 /// has to allow it itself.
 pub fn decide_trust(trust: &CompiledPolicy, policies: &PolicySet<'_>, request: &Request<'_>) -> Decision {
     let verdicts = Verdicts::new(policies, Some(trust), request);
-    if let Some(denied) = verdicts.explicit_deny(false) {
+    if let Some(denied) = verdicts.explicit_deny(|| false) {
         return denied;
     }
     if verdicts.resource.any_allow().is_none() {
@@ -136,7 +136,7 @@ pub fn decide_trust(trust: &CompiledPolicy, policies: &PolicySet<'_>, request: &
     match request.principal {
         Principal::Anonymous => Decision::ImplicitDeny { missing: PolicyType::Resource },
         Principal::Service(_) | Principal::Federated(_) => verdicts.resource_alone(),
-        principal if principal.account() == Some(request.resource_account) => verdicts.same_account(policies, request),
+        principal if principal.is_of(&request.resource_account) => verdicts.same_account(policies, request),
         _ => verdicts.cross_account(policies, request),
     }
 }
@@ -168,10 +168,10 @@ impl Verdicts {
             boundary: policies.boundary.map(evaluate),
         };
         // Nobody holds identity policies for an anonymous caller, a service or an identity provider.
-        if request.principal.account().is_some() {
+        if request.principal.has_account() {
             for (place, policy) in policies.identity.iter().enumerate() {
                 let verdict = evaluate(policy);
-                all.identity_deny = all.identity_deny.or(verdict.deny.map(|statement| (place, statement)));
+                all.identity_deny = all.identity_deny.or(verdict.deny.get().map(|statement| (place, statement)));
                 all.identity_allow = all.identity_allow.or(verdict.any_allow().map(|statement| (place, statement)));
             }
         }
@@ -179,13 +179,13 @@ impl Verdicts {
     }
 
     /// An explicit deny of any policy ends the decision, whatever allows it; of the resource policy unless the caller is exempt from it.
-    fn explicit_deny(&self, is_exempt: bool) -> Option<Decision> {
-        let of_resource = self.resource.deny.filter(|_| !is_exempt);
+    fn explicit_deny(&self, is_exempt: impl FnOnce() -> bool) -> Option<Decision> {
+        let of_resource = self.resource.deny.get().filter(|_| !is_exempt());
         let of = |policy| move |statement| Origin { policy, statement };
         let by = self.identity_deny.map(|(place, statement)| Origin { policy: PolicyType::Identity(place), statement });
         let by = by.or(of_resource.map(of(PolicyType::Resource)));
-        let by = by.or(self.session.and_then(|verdict| verdict.deny).map(of(PolicyType::Session)));
-        let by = by.or(self.boundary.and_then(|verdict| verdict.deny).map(of(PolicyType::Boundary)));
+        let by = by.or(self.session.and_then(|verdict| verdict.deny.get()).map(of(PolicyType::Session)));
+        let by = by.or(self.boundary.and_then(|verdict| verdict.deny.get()).map(of(PolicyType::Boundary)));
         by.map(|by| Decision::ExplicitDeny { by })
     }
 
@@ -198,13 +198,13 @@ impl Verdicts {
     }
 
     fn same_account(&self, policies: &PolicySet<'_>, request: &Request<'_>) -> Decision {
-        if let Some(statement) = self.resource.direct {
+        if let Some(statement) = self.resource.direct.get() {
             return allow(PolicyType::Resource, statement);
         }
         if matches!(request.principal, Principal::Root(_)) {
             return allow(PolicyType::Root, 0);
         }
-        let by = match (self.resource.role, self.identity_allow) {
+        let by = match (self.resource.role.get(), self.identity_allow) {
             (Some(statement), _) => Origin { policy: PolicyType::Resource, statement },
             (None, Some((place, statement))) => Origin { policy: PolicyType::Identity(place), statement },
             (None, None) => return Decision::ImplicitDeny { missing: PolicyType::Identity(0) },
@@ -249,7 +249,7 @@ impl Verdicts {
 /// The root user of the account that owns a bucket keeps the right to read, replace and delete its policy, whatever the policy
 /// says (S3 User Guide, "Bucket policies": so that owners do not lock themselves out).
 fn keeps_access(policies: &PolicySet<'_>, request: &Request<'_>) -> bool {
-    let owner = *request.principal == Principal::Root(request.resource_account);
+    let is_owner = matches!(request.principal, Principal::Root(account) if *account == request.resource_account);
     let RequestAction::Known(action) = request.action else { return false };
-    owner && policies.session.is_none() && Action::OF_BUCKET_POLICY.contains(&action)
+    is_owner && policies.session.is_none() && Action::OF_BUCKET_POLICY.contains(&action)
 }

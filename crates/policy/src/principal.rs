@@ -53,11 +53,23 @@ pub struct PrincipalError(pub String);
 impl Principal {
     /// The account that the principal belongs to; none for anonymous callers, services and identity providers.
     pub fn account(&self) -> Option<AccountId> {
+        self.account_ref().copied()
+    }
+
+    pub(crate) fn has_account(&self) -> bool {
+        self.account_ref().is_some()
+    }
+
+    pub(crate) fn is_of(&self, account: &AccountId) -> bool {
+        self.account_ref() == Some(account)
+    }
+
+    fn account_ref(&self) -> Option<&AccountId> {
         match self {
             Self::Root(account)
             | Self::User { account, .. }
             | Self::AssumedRole { account, .. }
-            | Self::FederatedUser { account, .. } => Some(*account),
+            | Self::FederatedUser { account, .. } => Some(account),
             Self::Anonymous | Self::Service(_) | Self::Federated(_) => None,
         }
     }
