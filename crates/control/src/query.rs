@@ -206,7 +206,7 @@ pub(crate) fn needs(
     Ok(needs.into_iter().map(requirement).collect())
 }
 
-/// The condition keys that stand for what is stored of the user, role or policy that the call is about: its tags, and the boundary
+/// The condition keys that stand for what is stored of what the call is about: its tags, and the boundary of a user or role
 /// that it has while its policies or its boundary are changed.
 fn target_keys(call: &Call<'_>, resource: &str, context: &mut Context, snapshot: &Snapshot) {
     let Some(rest) = resource.strip_prefix(&format!("arn:aws:iam::{}:", call.caller.account)) else { return };
@@ -215,6 +215,8 @@ fn target_keys(call: &Call<'_>, resource: &str, context: &mut Context, snapshot:
         Some("user") => (snapshot.user(&name).map(|user| &user.document.tags), Some(Holder::User(name.clone()))),
         Some("role") => (snapshot.role(&name).map(|role| &role.document.facts.tags), Some(Holder::Role(name.clone()))),
         Some("policy") => (snapshot.policy(&name).map(|policy| &policy.facts.tags), None),
+        Some("instance-profile") => (snapshot.instance_profile(&name).map(|profile| &profile.tags), None),
+        Some("oidc-provider") => (snapshot.oidc_provider(resource).map(|provider| &provider.tags), None),
         _ => return,
     };
     for (key, value) in tags.into_iter().flatten() {
@@ -224,7 +226,7 @@ fn target_keys(call: &Call<'_>, resource: &str, context: &mut Context, snapshot:
     let action = call.get("Action").unwrap_or_default();
     let boundary = holder.as_ref().and_then(|holder| snapshot.boundary_name(holder));
     let boundary = boundary.and_then(|name| snapshot.policy(name)).filter(|_| is_about_policies_of_one(action));
-    if let Some(policy) = boundary.filter(|_| call.get("PermissionsBoundary").is_none()) {
+    if let Some(policy) = boundary {
         context.set("iam:PermissionsBoundary", &*policy.arn);
     }
 }

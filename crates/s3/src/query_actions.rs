@@ -117,7 +117,8 @@ fn resource_of(action: Action, params: &Params<'_>, caller: &QueryCaller<'_>) ->
             // AWS takes the caller when a call names nobody.
             None => Ok(caller.user_arn.unwrap_or("*").to_owned()),
         },
-        IamPolicy => match params.get("PolicyArn") {
+        // CreatePolicy names a policy, and reads no ARN: one that stands beside the name is nothing that it is about.
+        IamPolicy => match params.get("PolicyArn").filter(|_| action.as_str() != "iam:CreatePolicy") {
             Some(policy) => Ok(policy.to_owned()),
             None => arn_of(kind, params.name("PolicyName")?, params, is_new, caller),
         },
@@ -166,7 +167,8 @@ fn special_resource(action: Action, params: &Params<'_>, caller: &QueryCaller<'_
         }
         "iam:CreateOpenIDConnectProvider" => {
             let url = params.get("Url")?;
-            let url = url.strip_prefix("https://").unwrap_or(url).trim_end_matches('/');
+            let url = url.strip_prefix("https://").unwrap_or(url);
+            let url = url.strip_suffix('/').unwrap_or(url);
             Some(format!("arn:aws:iam::{account}:oidc-provider/{url}"))
         }
         "iam:CreateSAMLProvider" => Some(format!("arn:aws:iam::{account}:saml-provider/{}", params.get("Name")?)),
@@ -207,15 +209,6 @@ fn also_needed(
             let role = arn_of(ResourceType::IamRole, params.name("RoleName")?, params, false, caller)?;
             all.push(on("iam:PassRole", role));
         }
-        // What is made with tags is tagged.
-        "iam:CreateUser" | "iam:CreateRole" | "iam:CreatePolicy" if params.has_prefix("Tags.member.") => {
-            let tagging = match action.as_str() {
-                "iam:CreateUser" => "iam:TagUser",
-                "iam:CreateRole" => "iam:TagRole",
-                _ => "iam:TagPolicy",
-            };
-            all.push(on(tagging, resource.to_owned()));
-        }
         // Renaming needs the permission on the old and on the new name.
         "iam:UpdateUser" | "iam:UpdateGroup" | "iam:UpdateServerCertificate" => {
             if let Some(renamed) = renamed(action, params, caller)? {
@@ -224,7 +217,22 @@ fn also_needed(
         }
         _ => {}
     }
+    if params.has_prefix("Tags.member.") {
+        all.extend(tagging(action).map(|tagging| on(tagging, resource.to_owned())));
+    }
     Ok(all)
+}
+
+/// What is made with tags is tagged.
+fn tagging(action: Action) -> Option<&'static str> {
+    match action.as_str() {
+        "iam:CreateUser" => Some("iam:TagUser"),
+        "iam:CreateRole" => Some("iam:TagRole"),
+        "iam:CreatePolicy" => Some("iam:TagPolicy"),
+        "iam:CreateInstanceProfile" => Some("iam:TagInstanceProfile"),
+        "iam:CreateOpenIDConnectProvider" => Some("iam:TagOpenIDConnectProvider"),
+        _ => None,
+    }
 }
 
 fn renamed(action: Action, params: &Params<'_>, caller: &QueryCaller<'_>) -> Result<Option<String>, QueryError> {
@@ -296,6 +304,8 @@ fn checked_path(path: &str) -> Result<&str, QueryError> {
 /// Sets the condition keys that a call of IAM or STS itself carries: `iam:PolicyARN`, `iam:PermissionsBoundary`,
 /// `iam:AWSServiceName`, `iam:ServiceSpecificCredential*`, `aws:RequestTag/*`, `aws:TagKeys`, `sts:RoleSessionName`,
 /// `sts:ExternalId`, `sts:SourceIdentity`, `sts:TransitiveTagKeys`, `sts:DurationSeconds`, `sts:TaskPolicyArn`. Tags of entities and claims of tokens are set by whoever knows them.
+///
+/// A parameter that the action does not read sets nothing: nobody may answer a condition with what has no effect.
 pub fn set_query_condition_keys(params: &[(String, String)], context: &mut Context) -> Result<(), QueryError> {
     let params = Params::new(params)?;
     let action = params.get("Action").unwrap_or_default();
@@ -321,21 +331,25 @@ pub fn set_query_condition_keys(params: &[(String, String)], context: &mut Conte
         context.set("iam:PolicyARN", policy);
     }
     for (of, parameter, key) in [
-        (None, "PermissionsBoundary", "iam:PermissionsBoundary"),
-        (Some("CreateServiceLinkedRole"), "AWSServiceName", "iam:AWSServiceName"),
-        (Some("CreateServiceSpecificCredential"), "ServiceName", "iam:ServiceSpecificCredentialServiceName"),
-        (Some("CreateServiceSpecificCredential"), "CredentialAgeDays", "iam:ServiceSpecificCredentialAgeDays"),
-        (Some("AssumeRoot"), "TaskPolicyArn.arn", "sts:TaskPolicyArn"),
+        ("CreateUser", "PermissionsBoundary", "iam:PermissionsBoundary"),
+        ("CreateRole", "PermissionsBoundary", "iam:PermissionsBoundary"),
+        ("PutUserPermissionsBoundary", "PermissionsBoundary", "iam:PermissionsBoundary"),
+        ("PutRolePermissionsBoundary", "PermissionsBoundary", "iam:PermissionsBoundary"),
+        ("CreateServiceLinkedRole", "AWSServiceName", "iam:AWSServiceName"),
+        ("CreateServiceSpecificCredential", "ServiceName", "iam:ServiceSpecificCredentialServiceName"),
+        ("CreateServiceSpecificCredential", "CredentialAgeDays", "iam:ServiceSpecificCredentialAgeDays"),
+        ("AssumeRoot", "TaskPolicyArn.arn", "sts:TaskPolicyArn"),
     ] {
-        if let Some(value) = params.get(parameter).filter(|_| of.is_none_or(|of| of == action)) {
+        if let Some(value) = params.get(parameter).filter(|_| of == action) {
             context.set(key, value);
         }
     }
-    let tags = params.tags();
+    let listed = query_action(action).map_or(&[] as &[&str], Action::condition_keys);
+    let tags = if listed.contains(&"aws:RequestTag/") { params.tags() } else { Vec::new() };
     for (key, value) in &tags {
         context.set(&format!("aws:RequestTag/{key}"), value.as_str());
     }
-    let untagged = params.members("TagKeys.member.");
+    let untagged = if action.starts_with("Untag") { params.members("TagKeys.member.") } else { Vec::new() };
     let keys: Vec<String> = tags.into_iter().map(|(key, _)| key).chain(untagged).collect();
     if !keys.is_empty() {
         context.set_many("aws:TagKeys", keys);

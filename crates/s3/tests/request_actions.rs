@@ -175,6 +175,37 @@ fn permissions_of_the_query_apis() {
         &["iam:CreatePolicy arn:aws:iam::111122223333:policy/p", "iam:TagPolicy arn:aws:iam::111122223333:policy/p"],
         &[("aws:RequestTag/a", json!("1")), ("aws:TagKeys", json!(["a"]))],
     );
+    // What an action does not read names no resource and sets no key.
+    check(
+        &q("Action=CreatePolicy&PolicyName=p&PolicyArn=arn:aws:iam::111122223333:policy/mine&PolicyDocument=x"),
+        &["iam:CreatePolicy arn:aws:iam::111122223333:policy/p"],
+        &[],
+    );
+    check(
+        &q(
+            "Action=PutUserPolicy&UserName=bob&PermissionsBoundary=arn&Tags.member.1.Key=a&Tags.member.1.Value=1&TagKeys.member.1=a",
+        ),
+        &[&format!("iam:PutUserPolicy {}", user("bob"))],
+        &[("iam:PermissionsBoundary", json!(null)), ("aws:RequestTag/a", json!(null)), ("aws:TagKeys", json!(null))],
+    );
+    check(
+        &q("Action=CreateInstanceProfile&InstanceProfileName=i&Tags.member.1.Key=a&Tags.member.1.Value=1"),
+        &[
+            "iam:CreateInstanceProfile arn:aws:iam::111122223333:instance-profile/i",
+            "iam:TagInstanceProfile arn:aws:iam::111122223333:instance-profile/i",
+        ],
+        &[("aws:RequestTag/a", json!("1"))],
+    );
+    check(
+        &q(
+            "Action=CreateOpenIDConnectProvider&Url=https://idp.example.com/a//&Tags.member.1.Key=a&Tags.member.1.Value=1",
+        ),
+        &[
+            "iam:CreateOpenIDConnectProvider arn:aws:iam::111122223333:oidc-provider/idp.example.com/a/",
+            "iam:TagOpenIDConnectProvider arn:aws:iam::111122223333:oidc-provider/idp.example.com/a/",
+        ],
+        &[("aws:TagKeys", json!(["a"]))],
+    );
     check(
         &q(
             "Action=AssumeRole&RoleArn=arn:aws:iam::111122223333:role/r&RoleSessionName=s&ExternalId=e&SourceIdentity=me&Tags.member.1.Key=t&Tags.member.1.Value=v",

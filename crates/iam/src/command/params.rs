@@ -59,9 +59,15 @@ impl Params {
     /// `Tags.member.N.Key` and `.Value`, in order.
     ///
     /// Errors: as AWS has them for keys and values that are none, keys that come twice (their case does not count) and more than
-    /// 50. Source: IAM User Guide, "Tags for IAM resources".
+    /// 50; `ValidationError` for members that would not be read, behind a number that is left out. Source: IAM User Guide, "Tags for IAM resources".
     pub fn tags(&self) -> Result<BTreeMap<String, String>, IamError> {
         let mut tags: BTreeMap<String, String> = BTreeMap::new();
+        let in_order = (1..).take_while(|place| self.0.contains_key(&format!("Tags.member.{place}.Key"))).count();
+        let prefix = "Tags.member.";
+        let given = self.0.range(prefix.to_owned()..).take_while(|(name, _)| name.starts_with(prefix));
+        if given.filter(|(name, _)| name.ends_with(".Key")).count() != in_order {
+            return Err(IamError::validation("The list Tags is not valid: Tags.member.1 and on, none left out"));
+        }
         for place in 1..=TAGS + 1 {
             let key = format!("Tags.member.{place}.Key");
             let Some(key) = self.given(&key) else { break };
@@ -129,6 +135,15 @@ impl Request<'_> {
         Ok(name.into())
     }
 
+    /// A parameter that is `true` or `false`; false when it is left out.
+    pub(super) fn flag(&self, parameter: &str) -> Result<bool, IamError> {
+        match self.params.get(parameter) {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(IamError::validation(format!("The parameter `{parameter}` must be true or false"))),
+        }
+    }
+
     /// `Description`, of at most 1000 characters; an empty one clears.
     pub(super) fn description(&self) -> Result<Option<String>, IamError> {
         let description = self.params.given("Description").map(str::to_owned);
@@ -151,7 +166,8 @@ impl Request<'_> {
         }
         match &self.caller.principal {
             policy::Principal::User { name, .. } => Ok(name.as_str().into()),
-            policy::Principal::Root(_) => Ok("root".into()),
+            // Roots of one file are told apart by a name of their own.
+            policy::Principal::Root(_) => Ok(self.caller.name.clone()),
             _ => Err(IamError::validation("Must specify userName when calling with non-User credentials")),
         }
     }
