@@ -101,6 +101,7 @@ impl IamApi {
         let behind =
             if is_applied { self.behind(command, &outcome, before).await } else { or_this_gateway(Vec::new()) };
         if behind.is_empty() {
+            self.pending.remove(asked);
             return Ok(Answered { xml, not_enforced: behind });
         }
         tracing::warn!(command = command.name, ?behind, "a change is stored that is not enforced everywhere yet");
@@ -113,9 +114,13 @@ impl IamApi {
 
     /// The gateways that may not enforce a change that was just written.
     async fn behind(&self, command: &Command, outcome: &command::Outcome, before: Option<Before>) -> Vec<String> {
-        // What changes nothing, or what stays in the memory of this gateway, concerns nobody else.
+        // What found nothing to take away may repeat a call that was stored, and that others do not enforce yet.
+        let repeats = outcome.changes.is_empty() && command.revokes();
+        // What stays in the memory of this gateway concerns nobody else.
         let kinds = outcome.changes.iter().filter(|change| !is_local(change));
-        if kinds.map(|change| ChangeKind::of(command.name, change)).all(|kind| self.unfenced.contains(&kind)) {
+        if !repeats
+            && kinds.map(|change| ChangeKind::of(command.name, change)).all(|kind| self.unfenced.contains(&kind))
+        {
             return Vec::new();
         }
         self.follower.enforced(before).await.err().map_or_else(Vec::new, or_this_gateway)
@@ -228,9 +233,10 @@ impl IamApi {
         }
         let (stands, applied) =
             tokio::join!(self.store.stands(&fresh, &written), watch.applied(&written, APPLIED_WITHIN));
-        if !written.is_empty() && !stands? {
+        let collides = || self.follower.current().is_some_and(|now| outcome.collides(&state, &now));
+        if !written.is_empty() && (!stands? || (applied && collides())) {
             self.store.take_back(&fresh, &written).await?;
-            return Err(Failure::Conflict(format!("what {} relies on", command.name)));
+            return Err(Failure::Conflict(format!("what {} relies on, or a name like its own", command.name)));
         }
         Ok((outcome, applied))
     }

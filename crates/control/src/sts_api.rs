@@ -154,7 +154,10 @@ fn check_session_policies(input: &AssumeRoleInput) -> Result<(), QueryError> {
     let Some(text) = &input.policy else { return Ok(()) };
     match Policy::parse(PolicyKind::Session, text) {
         Ok(_) => Ok(()),
-        Err(error) => Err(refuse("MalformedPolicyDocument", 400, error.to_string())),
+        Err(error) => {
+            let place = if error.path().is_empty() { String::new() } else { format!(" (at {})", error.path()) };
+            Err(refuse(error.code(), 400, format!("{}{place}", error.message())))
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! The query APIs of two gateways on one filer.
 
 mod crash;
+mod deaf;
+mod matrix;
 mod race;
 
 use std::collections::BTreeSet;
@@ -42,7 +44,10 @@ impl Gateway {
 
     /// A gateway that writes to a store of its own.
     async fn start_with(world: &World, store: FilerStore, read_only: bool) -> Arc<Self> {
-        let follower = world.follow(FILE).await;
+        Self::following(world, store, read_only, world.follow(FILE).await)
+    }
+
+    fn following(world: &World, store: FilerStore, read_only: bool, follower: Arc<Follower>) -> Arc<Self> {
         let keys = SessionKeys {
             current: SigningKey::from_bytes(b"0123456789abcdef").unwrap(),
             older: Vec::new(),
@@ -82,15 +87,18 @@ impl Gateway {
     }
 
     async fn call(&self, user: &str, line: &str) -> Result<String, QueryError> {
+        self.call_as(&self.caller(user), line).await
+    }
+
+    async fn call_as(&self, caller: &Caller, line: &str) -> Result<String, QueryError> {
         let (action, rest) = line.split_once('&').unwrap_or((line, ""));
         let pairs = rest.split('&').filter_map(|pair| pair.split_once('='));
         let action = [("Action", action)];
         let params: Vec<(String, String)> =
             action.into_iter().chain(pairs).map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let caller = self.caller(user);
         let random: [u8; 96] = std::array::from_fn(|_| rand::random());
         let call = Call {
-            caller: &caller,
+            caller,
             params: &params,
             request_id: "req-1",
             now_s: 1_700_000_000,
@@ -283,6 +291,7 @@ async fn who_manages_others_is_held_by_boundaries_and_tags() {
     let delegate = format!(
         r#"{{"Version":"2012-10-17","Statement":[
             {{"Effect":"Allow","Action":["iam:CreateUser","iam:PutUserPolicy","iam:AttachUserPolicy"],"Resource":"*","Condition":{{"StringEquals":{{"iam:PermissionsBoundary":"{arn}"}}}}}},
+            {{"Effect":"Allow","Action":"iam:TagUser","Resource":"*","Condition":{{"StringEquals":{{"aws:RequestTag/own":"lead"}}}}}},
             {{"Effect":"Allow","Action":"iam:DeleteUser","Resource":"*","Condition":{{"StringEquals":{{"iam:ResourceTag/team":"${{aws:PrincipalTag/team}}"}}}}}}]}}"#
     );
     gateway.ok("root", &format!("CreatePolicy&PolicyName=B&PolicyDocument={GET}")).await;
@@ -303,6 +312,10 @@ async fn who_manages_others_is_held_by_boundaries_and_tags() {
         (&format!("AttachUserPolicy&UserName=bo&PolicyArn={arn}"), None),
         (&format!("AttachUserPolicy&UserName=free&PolicyArn={arn}"), Some("AccessDenied")),
         ("DeleteUser&UserName=other", Some("AccessDenied")),
+        // What an action does not read, or reads only in part, answers no condition.
+        (&format!("{}&PermissionsBoundary={arn}", put("free")), Some("AccessDenied")),
+        (&format!("AttachUserPolicy&UserName=free&PolicyArn={arn}&PermissionsBoundary={arn}"), Some("AccessDenied")),
+        ("TagUser&UserName=free&Tags.member.2.Key=own&Tags.member.2.Value=lead", Some("ValidationError")),
     ] {
         assert_eq!(gateway.call("lead", line).await.err().map(|error| error.code).as_deref(), code, "{line}");
     }
@@ -335,6 +348,19 @@ async fn what_is_not_allowed_is_refused() {
     let read_only = Gateway::start(&world, true).await;
     assert_eq!(read_only.code("root", "CreateUser&UserName=bo").await, "AccessDenied");
     assert!(read_only.ok("root", "ListUsers").await.contains("<UserName>al</UserName>"));
+}
+
+#[tokio::test]
+async fn a_policy_is_made_under_the_name_that_was_allowed() {
+    let world = World::new();
+    let gateway = Gateway::start(&world, false).await;
+    let allowed = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iam:CreatePolicy","Resource":"arn:aws:iam::000000000000:policy/mine-*"}]}"#;
+    gateway.ok("root", "CreateUser&UserName=bo").await;
+    gateway.ok("root", &format!("PutUserPolicy&UserName=bo&PolicyName=I&PolicyDocument={allowed}")).await;
+    gateway.ok("bo", &format!("CreatePolicy&PolicyName=mine-1&PolicyDocument={GET}")).await;
+    let other = "PolicyArn=arn:aws:iam::000000000000:policy/mine-2";
+    let code = gateway.code("bo", &format!("CreatePolicy&PolicyName=theirs&{other}&PolicyDocument={GET}")).await;
+    assert_eq!(code, "AccessDenied");
 }
 
 #[tokio::test]
@@ -374,6 +400,7 @@ async fn roles_are_assumed_by_whom_they_trust() {
         (assume("WithId") + "&ExternalId=guess", "AccessDenied"),
         (assume("ForAl") + "&DurationSeconds=10", "ValidationError"),
         (assume("ForAl") + "&Policy={bad", "MalformedPolicyDocument"),
+        ("AssumeRole&RoleSessionName=s1&RoleArn=ForAl".to_owned(), "ValidationError"),
         (assume("ForAl") + "&PolicyArns.member.1.arn=arn:aws:iam::000000000000:policy/P", "NotImplemented"),
         // Tags need sts:TagSession too, which the role does not give.
         (assume("ForAl") + "&Tags.member.1.Key=k&Tags.member.1.Value=v", "AccessDenied"),

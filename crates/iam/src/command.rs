@@ -21,6 +21,7 @@ mod role;
 mod service_account;
 mod simulation;
 mod tags;
+mod uniqueness;
 mod user;
 mod validate_policy;
 mod xml;
@@ -151,6 +152,12 @@ impl Command {
     ///
     /// Error: `NotImplemented` for any other, by name.
     pub fn find(action: &str) -> Result<&'static Self, IamError> {
+        let found = Self::all().find(|command| command.name == action);
+        found.ok_or_else(|| IamError::not_implemented(&format!("the IAM action `{action}`")))
+    }
+
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = &'static Self> {
         let tables = [user::COMMANDS, access_key::COMMANDS, inline_policy::COMMANDS, managed_policy::COMMANDS];
         let tables = tables.into_iter().chain([attachment::COMMANDS, role::COMMANDS, group::COMMANDS]);
         let tables = tables.chain([
@@ -162,9 +169,7 @@ impl Command {
         let tables = tables.chain([oidc_provider::COMMANDS, service_account::COMMANDS, instance_profile::COMMANDS]);
         let tables = tables.chain([entities_for_policy::COMMANDS, account_summary::COMMANDS, account_alias::COMMANDS]);
         let tables = tables.chain([credential_report::COMMANDS, access_key_last_used::COMMANDS]);
-        let tables = tables.chain([account_authorization_details::COMMANDS]);
-        let found = tables.flatten().find(|command| command.name == action);
-        found.ok_or_else(|| IamError::not_implemented(&format!("the IAM action `{action}`")))
+        tables.chain([account_authorization_details::COMMANDS]).flatten()
     }
 
     /// Whether it changes anything.

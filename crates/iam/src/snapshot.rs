@@ -288,26 +288,33 @@ impl Snapshot {
         self.attachment_count(policy) + self.boundary_count(policy) > 0
     }
 
-    /// Whether a user, group, role or policy of this name exists, however its letters are capitalised, or a document of it that cannot
-    /// be read.
+    /// Whether a user, group, role, policy or instance profile of this name exists, however its letters are capitalised, or a document
+    /// of it that cannot be read.
     pub fn is_taken(&self, key: &DocumentKey) -> bool {
         let (kind, name) = match key {
             DocumentKey::User(name) => ("user", name),
             DocumentKey::Group(name) => ("group", name),
             DocumentKey::Role(name) => ("role", name),
             DocumentKey::Policy(name) => ("policy", name),
+            DocumentKey::InstanceProfile(name) => ("instance profile", name),
             _ => return false,
         };
-        let small = name.to_lowercase();
-        let exists = match key {
-            DocumentKey::User(_) => self.users.get(small.as_str()).is_some(),
-            DocumentKey::Group(_) => self.groups.get(small.as_str()).is_some(),
-            DocumentKey::Role(_) => self.roles.get(small.as_str()).is_some(),
-            _ => self.policies.get(small.as_str()).is_some(),
+        self.spellings(key) > 0 || self.problems.get(format!("{kind} `{name}`").as_str()).is_some()
+    }
+
+    /// How many of a kind have this name, however their letters are capitalised: more than one if two were made at the same moment, or
+    /// by weed.
+    pub(crate) fn spellings(&self, key: &DocumentKey) -> usize {
+        let Some((small, _)) = apply::in_small_letters(key) else { return 0 };
+        let in_small = match &small {
+            DocumentKey::User(name) => self.users.get(name).is_some(),
+            DocumentKey::Group(name) => self.groups.get(name).is_some(),
+            DocumentKey::Role(name) => self.roles.get(name).is_some(),
+            DocumentKey::Policy(name) => self.policies.get(name).is_some(),
+            DocumentKey::InstanceProfile(name) => self.instance_profiles.get(name).is_some(),
+            _ => false,
         };
-        exists
-            || apply::in_small_letters(key).is_some_and(|(small, _)| self.capitals.get(&small).is_some())
-            || self.problems.get(format!("{kind} `{name}`").as_str()).is_some()
+        usize::from(in_small) + self.capitals.get(&small).map_or(0, |names| names.len())
     }
 
     /// A user or group whose renaming is not finished, under its new name, with the old one.

@@ -88,6 +88,13 @@ impl Layout {
         FeedFilter { prefixes, directories: vec![self.buckets_root.clone()] }
     }
 
+    /// What the writers of a document take turns on, so that one filer's feed tells their order: its path in small letters, for names
+    /// are unique however they are capitalised; and for aliases, which are unique among accounts, their directory.
+    pub(crate) fn turns(&self, path: &str) -> String {
+        let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
+        if directory == self.account_aliases { directory.to_owned() } else { path.to_lowercase() }
+    }
+
     /// What a path stands for; `None` for whatever is none of ours, such as `bucket-policy:*`, nested files and notes.
     pub fn classify(&self, directory: &str, name: &str) -> Option<Document> {
         if directory == self.buckets_root {

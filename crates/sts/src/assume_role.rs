@@ -74,6 +74,9 @@ impl AssumeRoleInput {
         reader.refuse(&["SerialNumber", "TokenCode"], "MFA is not supported; leave SerialNumber and TokenCode out");
         reader.refuse(&["ProvidedContexts.member.1.ProviderArn"], "ProvidedContexts is not supported; leave it out");
         let role_arn = reader.text("RoleArn", "roleArn", 1, 2048, None);
+        if let Some(role_arn) = role_arn.as_deref().filter(|role_arn| !role_arn.starts_with("arn:")) {
+            reader.fail(role_arn, "roleArn", "Member must be the ARN of a role");
+        }
         let role_session_name = reader.text("RoleSessionName", "roleSessionName", 2, 64, Some(NAME));
         let policy = reader.text("Policy", "policy", 1, 2048, None);
         let external_id = reader.text("ExternalId", "externalId", 2, 1224, Some(EXTERNAL_ID));

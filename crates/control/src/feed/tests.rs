@@ -109,9 +109,14 @@ impl World {
 
     /// One gateway's follower, running.
     pub(crate) async fn follow(&self, identities: &str) -> Arc<Follower> {
+        self.follow_as(identities, |follower| follower).await
+    }
+
+    /// The same, of a gateway that is one of several.
+    pub(crate) async fn follow_as(&self, identities: &str, one_of: impl FnOnce(Follower) -> Follower) -> Arc<Follower> {
         let identities = Identities::parse(identities, &|_| None).unwrap();
         let follower = Follower::new(self.filer.clone(), self.store(), &config(), &identities);
-        let follower = Arc::new(follower);
+        let follower = Arc::new(one_of(follower));
         assert!(follower.current().is_none(), "nothing is served before everything is loaded");
         let running = follower.clone();
         tokio::spawn(async move { running.run().await });

@@ -207,3 +207,48 @@ async fn without_compare_and_swap_the_same_pairs_show_losses() {
     let lost = pairs_lost(&world, [store(), store()], 20).await;
     assert!(!lost.is_empty(), "the test cannot see a loss");
 }
+
+#[tokio::test]
+async fn of_two_names_that_differ_in_case_alone_one_is_given() {
+    let trusted = |line: &str| line.replace("$TRUST", TRUST).replace("$GET", GET);
+    for (first, second, is_made) in [
+        (("root", "CreateUser&UserName=bo"), ("root", "CreateUser&UserName=Bo"), "GetUser&UserName=Bo"),
+        (("root", "CreateUser&UserName=BO"), ("root", "CreateUser&UserName=bo"), "GetUser&UserName=bo"),
+        (("root", "CreateGroup&GroupName=g"), ("root", "CreateGroup&GroupName=G"), "GetGroup&GroupName=G"),
+        (
+            ("root", "CreateRole&RoleName=r&AssumeRolePolicyDocument=$TRUST"),
+            ("root", "CreateRole&RoleName=R&AssumeRolePolicyDocument=$TRUST"),
+            "GetRole&RoleName=R",
+        ),
+        (
+            ("root", "CreatePolicy&PolicyName=p&PolicyDocument=$GET"),
+            ("root", "CreatePolicy&PolicyName=P&PolicyDocument=$GET"),
+            "GetPolicy&PolicyArn=arn:aws:iam::000000000000:policy/P",
+        ),
+        (
+            ("root", "CreateInstanceProfile&InstanceProfileName=web"),
+            ("root", "CreateInstanceProfile&InstanceProfileName=Web"),
+            "GetInstanceProfile&InstanceProfileName=Web",
+        ),
+        (
+            ("root", "CreateAccountAlias&AccountAlias=ours"),
+            ("carol", "CreateAccountAlias&AccountAlias=ours"),
+            "DeleteAccountAlias&AccountAlias=ours",
+        ),
+    ] {
+        let world = World::new();
+        let (filer, slow, quick) = both(&world, &[]).await;
+        filer.set(Call::Transact, Fault::Hang);
+        let creating = tokio::spawn({
+            let (slow, line) = (slow.clone(), trusted(second.1));
+            async move { slow.call(second.0, &line).await }
+        });
+        hanging(&filer, Call::Transact, 1).await;
+        quick.ok(first.0, &trusted(first.1)).await;
+        filer.clear();
+        let refused = creating.await.unwrap().expect_err(second.1);
+        assert_eq!(refused.code, "EntityAlreadyExists", "{} after {}", second.1, first.1);
+        let later = Gateway::start(&world, false).await;
+        assert_eq!(later.code(second.0, is_made).await, "NoSuchEntity", "{is_made}");
+    }
+}

@@ -56,8 +56,7 @@ pub(super) fn of_role<'a>(
 
 fn create(request: &Request<'_>, state: &Snapshot) -> Answer {
     let name = request.name("InstanceProfileName", 128)?;
-    let unreadable = format!("instance profile `{name}`");
-    if state.instance_profile(&name).is_some() || state.problem(&unreadable).is_some() {
+    if state.is_taken(&DocumentKey::InstanceProfile(name.clone())) {
         return Err(IamError::exists(format!("Instance Profile {name} already exists.")));
     }
     let document = InstanceProfileDocument {
@@ -79,7 +78,7 @@ fn get(request: &Request<'_>, state: &Snapshot) -> Answer {
 }
 
 fn list(request: &Request<'_>, state: &Snapshot) -> Answer {
-    let prefix = request.params.get("PathPrefix").unwrap_or("/");
+    let prefix = request.params.path_prefix()?;
     let account = request.caller.account;
     let profiles = state.instance_profiles().filter(|profile| profile.account == account.as_str());
     page(request, state, profiles.filter(|profile| profile.path.starts_with(prefix)))

@@ -100,6 +100,7 @@ impl Next {
             }
             Change::InstanceProfile(name, read) => {
                 let document = self.readable(format!("instance profile `{name}`"), read);
+                self.spell(&DocumentKey::InstanceProfile(name.clone()), document.is_some());
                 put(&mut self.snapshot.instance_profiles, name, document);
             }
             Change::AccountAlias(account, read) => {
@@ -481,6 +482,7 @@ pub(super) fn in_small_letters(key: &DocumentKey) -> Option<(DocumentKey, Arc<st
         DocumentKey::Group(name) => (name, DocumentKey::Group),
         DocumentKey::Role(name) => (name, DocumentKey::Role),
         DocumentKey::Policy(name) => (name, DocumentKey::Policy),
+        DocumentKey::InstanceProfile(name) => (name, DocumentKey::InstanceProfile),
         _ => return None,
     };
     Some((kind(name.to_lowercase().into()), name.clone()))

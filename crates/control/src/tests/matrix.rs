@@ -1,0 +1,288 @@
+//! Every action of the IAM API by every kind of caller: who has its permission and nothing else may, who has every other one may not.
+
+use std::collections::BTreeSet;
+
+use iam::{CallerSession, Command};
+use policy::{CompiledPolicy, Policy, PolicyKind, Principal};
+
+use super::*;
+
+/// One call of each action, in an order in which all of them succeed. `$KEY` and `$SA` are what `bo` has at that moment.
+const CALLS: &str = "
+    CreateUser&UserName=bo
+    GetUser&UserName=bo
+    ListUsers
+    UpdateUser&UserName=bo&NewPath=/team/
+    SetUserStatus&UserName=bo&Status=Active
+    TagUser&UserName=bo&$TAG
+    ListUserTags&UserName=bo
+    UntagUser&UserName=bo&TagKeys.member.1=k
+    CreateAccessKey&UserName=bo
+    ListAccessKeys&UserName=bo
+    GetAccessKeyLastUsed&AccessKeyId=$KEY
+    UpdateAccessKey&UserName=bo&AccessKeyId=$KEY&Status=Inactive
+    DeleteAccessKey&UserName=bo&AccessKeyId=$KEY
+    CreateServiceAccount&ParentUser=bo
+    GetServiceAccount&ServiceAccountId=$SA
+    ListServiceAccounts&ParentUser=bo
+    UpdateServiceAccount&ServiceAccountId=$SA&Status=Inactive
+    DeleteServiceAccount&ServiceAccountId=$SA
+    CreateGroup&GroupName=g
+    GetGroup&GroupName=g
+    ListGroups
+    UpdateGroup&GroupName=g&NewPath=/team/
+    AddUserToGroup&GroupName=g&UserName=bo
+    ListGroupsForUser&UserName=bo
+    RemoveUserFromGroup&GroupName=g&UserName=bo
+    CreateRole&RoleName=R&AssumeRolePolicyDocument=$TRUST
+    GetRole&RoleName=R
+    ListRoles
+    UpdateRole&RoleName=R&MaxSessionDuration=7200
+    UpdateRoleDescription&RoleName=R&Description=d
+    UpdateAssumeRolePolicy&RoleName=R&PolicyDocument=$TRUST
+    TagRole&RoleName=R&$TAG
+    ListRoleTags&RoleName=R
+    UntagRole&RoleName=R&TagKeys.member.1=k
+    PutUserPolicy&UserName=bo&PolicyName=I&PolicyDocument=$GET
+    GetUserPolicy&UserName=bo&PolicyName=I
+    ListUserPolicies&UserName=bo
+    DeleteUserPolicy&UserName=bo&PolicyName=I
+    PutGroupPolicy&GroupName=g&PolicyName=I&PolicyDocument=$GET
+    GetGroupPolicy&GroupName=g&PolicyName=I
+    ListGroupPolicies&GroupName=g
+    DeleteGroupPolicy&GroupName=g&PolicyName=I
+    PutRolePolicy&RoleName=R&PolicyName=I&PolicyDocument=$GET
+    GetRolePolicy&RoleName=R&PolicyName=I
+    ListRolePolicies&RoleName=R
+    DeleteRolePolicy&RoleName=R&PolicyName=I
+    CreatePolicy&PolicyName=P&PolicyDocument=$GET
+    GetPolicy&$P
+    ListPolicies
+    CreatePolicyVersion&$P&PolicyDocument=$GET
+    ListPolicyVersions&$P
+    GetPolicyVersion&$P&VersionId=v2
+    SetDefaultPolicyVersion&$P&VersionId=v2
+    DeletePolicyVersion&$P&VersionId=v1
+    TagPolicy&$P&$TAG
+    ListPolicyTags&$P
+    UntagPolicy&$P&TagKeys.member.1=k
+    AttachUserPolicy&UserName=bo&$P
+    ListAttachedUserPolicies&UserName=bo
+    ListEntitiesForPolicy&$P
+    DetachUserPolicy&UserName=bo&$P
+    AttachGroupPolicy&GroupName=g&$P
+    ListAttachedGroupPolicies&GroupName=g
+    DetachGroupPolicy&GroupName=g&$P
+    AttachRolePolicy&RoleName=R&$P
+    ListAttachedRolePolicies&RoleName=R
+    DetachRolePolicy&RoleName=R&$P
+    PutUserPermissionsBoundary&UserName=bo&$BOUNDARY
+    DeleteUserPermissionsBoundary&UserName=bo
+    PutRolePermissionsBoundary&RoleName=R&$BOUNDARY
+    DeleteRolePermissionsBoundary&RoleName=R
+    CreateInstanceProfile&InstanceProfileName=web
+    GetInstanceProfile&InstanceProfileName=web
+    ListInstanceProfiles
+    AddRoleToInstanceProfile&InstanceProfileName=web&RoleName=R
+    ListInstanceProfilesForRole&RoleName=R
+    RemoveRoleFromInstanceProfile&InstanceProfileName=web&RoleName=R
+    TagInstanceProfile&InstanceProfileName=web&$TAG
+    ListInstanceProfileTags&InstanceProfileName=web
+    UntagInstanceProfile&InstanceProfileName=web&TagKeys.member.1=k
+    CreateOpenIDConnectProvider&Url=https://idp.example.com
+    GetOpenIDConnectProvider&$IDP
+    ListOpenIDConnectProviders
+    AddClientIDToOpenIDConnectProvider&$IDP&ClientID=c
+    RemoveClientIDFromOpenIDConnectProvider&$IDP&ClientID=c
+    UpdateOpenIDConnectProviderThumbprint&$IDP&ThumbprintList.member.1=0123456789012345678901234567890123456789
+    TagOpenIDConnectProvider&$IDP&$TAG
+    ListOpenIDConnectProviderTags&$IDP
+    UntagOpenIDConnectProvider&$IDP&TagKeys.member.1=k
+    CreateAccountAlias&AccountAlias=ours
+    ListAccountAliases
+    GetAccountSummary
+    GetAccountAuthorizationDetails
+    GenerateCredentialReport
+    GetCredentialReport
+    SimulatePrincipalPolicy&$AL&ActionNames.member.1=s3:GetObject
+    SimulateCustomPolicy&PolicyInputList.member.1=$GET&ActionNames.member.1=s3:GetObject
+    GetContextKeysForPrincipalPolicy&$AL
+    GetContextKeysForCustomPolicy&PolicyInputList.member.1=$GET
+    ValidatePolicy&PolicyType=IDENTITY_POLICY&PolicyDocument=$GET
+    DeleteAccountAlias&AccountAlias=ours
+    DeleteOpenIDConnectProvider&$IDP
+    DeleteInstanceProfile&InstanceProfileName=web
+    DeletePolicy&$P
+    DeleteRole&RoleName=R
+    DeleteGroup&GroupName=g
+    DeleteUser&UserName=bo";
+
+const WORDS: [(&str, &str); 7] = [
+    ("$TAG", "Tags.member.1.Key=k&Tags.member.1.Value=v"),
+    ("$BOUNDARY", "PermissionsBoundary=arn:aws:iam::000000000000:policy/P"),
+    ("$IDP", "OpenIDConnectProviderArn=arn:aws:iam::000000000000:oidc-provider/idp.example.com"),
+    ("$AL", "PolicySourceArn=arn:aws:iam::000000000000:user/al"),
+    ("$P", "PolicyArn=arn:aws:iam::000000000000:policy/P"),
+    ("$GET", GET),
+    (
+        "$TRUST",
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}]}"#,
+    ),
+];
+
+fn line(call: &str, state: &Snapshot) -> String {
+    let bo = state.user("bo");
+    let key = bo.and_then(|bo| bo.document.credentials.first()).map(|key| key.access_key.clone());
+    let account = state.service_accounts_of("bo").next().map(|account| account.id.clone());
+    let line = WORDS.iter().fold(call.to_owned(), |line, (word, text)| line.replace(word, text));
+    line.replace("$KEY", &key.unwrap_or_default()).replace("$SA", &account.unwrap_or_default())
+}
+
+fn policy(kind: PolicyKind, effect: &str, element: &str, actions: &[String]) -> Arc<CompiledPolicy> {
+    let actions: Vec<String> = actions.iter().map(|action| format!("\"{action}\"")).collect();
+    let actions = actions.join(",");
+    let text = format!(
+        r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"{effect}","{element}":[{actions}],"Resource":"*"}}]}}"#
+    );
+    Arc::new(Policy::parse(kind, &text).unwrap().compile())
+}
+
+/// Callers that a call which needs `needed` refuses, each with the code.
+fn refused(al: &Caller, needed: &[String]) -> Vec<(&'static str, Caller, &'static str)> {
+    let (own, all) = (vec![needed[0].clone()], vec!["*".to_owned()]);
+    let others = |kind| policy(kind, "Allow", "NotAction", &own);
+    let everything = || policy(PolicyKind::Identity, "Allow", "Action", &all);
+    let with = |policies: Vec<Arc<CompiledPolicy>>| Caller { policies: policies.into(), ..al.clone() };
+    let nobody = Caller {
+        name: "anonymous".into(),
+        principal: Principal::Anonymous,
+        arn: "anonymous".into(),
+        policies: Arc::from([everything()]),
+        ..al.clone()
+    };
+    let mut refused = vec![
+        ("nobody", nobody, "MissingAuthenticationToken"),
+        ("a user without rights", with(Vec::new()), "AccessDenied"),
+        (
+            "who may do all of S3",
+            with(vec![policy(PolicyKind::Identity, "Allow", "Action", &["s3:*".to_owned()])]),
+            "AccessDenied",
+        ),
+        ("who may do everything else", with(vec![others(PolicyKind::Identity)]), "AccessDenied"),
+        (
+            "who is denied it",
+            with(vec![everything(), policy(PolicyKind::Identity, "Deny", "Action", &own)]),
+            "AccessDenied",
+        ),
+        (
+            "whose boundary allows everything else",
+            Caller { boundary: Some(others(PolicyKind::Identity)), ..with(vec![everything()]) },
+            "AccessDenied",
+        ),
+        (
+            "a session whose policy allows everything else",
+            session(with(vec![everything()]), Some(others(PolicyKind::Session))),
+            "AccessDenied",
+        ),
+        (
+            "a session of a role that may do everything else",
+            session(with(vec![others(PolicyKind::Identity)]), None),
+            "AccessDenied",
+        ),
+    ];
+    // Each permission of several is needed.
+    for one in needed.iter().skip(1) {
+        let rest = policy(PolicyKind::Identity, "Allow", "NotAction", std::slice::from_ref(one));
+        refused.push(("who lacks another permission that the call needs", with(vec![rest]), "AccessDenied"));
+    }
+    refused
+}
+
+fn session(caller: Caller, policy: Option<Arc<CompiledPolicy>>) -> Caller {
+    let role = Principal::AssumedRole {
+        account: caller.account,
+        role: "Role".into(),
+        role_path: "/".into(),
+        session: "s1".into(),
+    };
+    Caller {
+        arn: role.to_string().into(),
+        principal: role,
+        session: Some(CallerSession {
+            id: "sid".into(),
+            role_arn: "arn:aws:iam::000000000000:role/Role".into(),
+            name: "s1".into(),
+            issued_s: 1_700_000_000,
+            expires_s: 1_700_003_600,
+            policy,
+            tags: Arc::from([]),
+            source_identity: None,
+        }),
+        ..caller
+    }
+}
+
+#[tokio::test]
+async fn every_action_is_for_whom_its_permission_is() {
+    let calls: Vec<&str> = CALLS.split_whitespace().collect();
+    let known: BTreeSet<&str> = Command::all().map(|command| command.name).collect();
+    let called: BTreeSet<&str> = calls.iter().filter_map(|call| call.split('&').next()).collect();
+    assert_eq!(called, known, "each action has its row");
+
+    let world = World::new();
+    let gateway = Gateway::start(&world, false).await;
+    let (al, carol) = (gateway.caller("al"), gateway.caller("carol"));
+    for call in calls {
+        let action = call.split('&').next().unwrap();
+        let line = line(call, &gateway.state());
+        let needed: Vec<String> = match action {
+            "ValidatePolicy" => vec!["access-analyzer:ValidatePolicy".to_owned()],
+            "AddRoleToInstanceProfile" => vec![format!("iam:{action}"), "iam:PassRole".to_owned()],
+            _ => vec![format!("iam:{action}")],
+        };
+        for (who, caller, code) in refused(&al, &needed) {
+            let error = gateway.call_as(&caller, &line).await.expect_err(&format!("{action} by {who}"));
+            assert_eq!((&*error.code, error.status), (code, 403), "{action} by {who}");
+        }
+        // Another account's administrator acts in that account alone: what is ours is not there.
+        let made = !action.starts_with("Create");
+        if made {
+            let before = gateway.follower.digest();
+            foreign(action, gateway.call_as(&carol, &line).await);
+            assert_eq!(
+                gateway.follower.digest(),
+                before,
+                "{action} by another account's administrator changes something"
+            );
+        }
+        let only = policy(PolicyKind::Identity, "Allow", "Action", &needed);
+        let owner = Caller { policies: Arc::from([only]), ..al.clone() };
+        if !Command::find(action).unwrap().writes() {
+            let own = policy(PolicyKind::Session, "Allow", "Action", &needed);
+            let answer = gateway.call_as(&session(owner.clone(), Some(own)), &line).await;
+            answer.unwrap_or_else(|error| panic!("{action} by a session that may: {error}"));
+        }
+        let answer = gateway.call_as(&owner, &line).await;
+        answer.unwrap_or_else(|error| panic!("{action} by who may do that alone: {error}"));
+        if !made {
+            foreign(action, gateway.call_as(&carol, &line).await);
+        }
+    }
+}
+
+/// What the administrator of another account may be told.
+fn foreign(action: &str, answer: Result<String, QueryError>) {
+    match answer {
+        Ok(answer) => {
+            assert!(!answer.contains("000000000000"), "{action} tells another account of ours: {answer}");
+            // To delete a provider that is none succeeds, as on AWS.
+            let of_none_of_ours =
+                ["List", "Get", "Generate", "Simulate", "Validate", "Create", "DeleteOpenIDConnectProvider"];
+            assert!(of_none_of_ours.iter().any(|verb| action.starts_with(verb)), "{action}: {answer}");
+        }
+        Err(error) => {
+            let told = ["NoSuchEntity", "EntityAlreadyExists", "InvalidInput"];
+            assert!(told.contains(&&*error.code), "{action}: {error}");
+        }
+    }
+}
