@@ -333,3 +333,13 @@ async fn copies() {
     assert_eq!(got.header("x-amz-checksum-sha256"), "LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=");
     assert_eq!(world.ask("GET /other/m/").await.text(), "hello");
 }
+
+/// A deletion that was answered as not enforced yet is repeated: it waits again, though the bucket is gone here.
+#[tokio::test]
+async fn that_a_bucket_is_gone_is_answered_when_it_is_gone_everywhere() {
+    let world = World::start().await;
+    assert_eq!(world.send("DELETE /gone", &[], "").await.outcome(), "404 NoSuchBucket");
+    let world = World::beside_a_deaf_gateway().await;
+    let reply = world.send("DELETE /gone", &[], "").await;
+    assert_eq!((&*reply.outcome(), &*reply.element("Gateways")), ("409 ChangeNotYetEnforced", "other:8333"));
+}

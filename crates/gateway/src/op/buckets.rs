@@ -186,7 +186,18 @@ pub async fn get_bucket_location(call: &Call<'_>, _permit: Permit<GetBucketLocat
 /// Removes a bucket that has no object and no version, with whatever unfinished uploads it has.
 pub async fn delete_bucket(call: &Call<'_>, permit: Permit<DeleteBucket>) -> Answer {
     let input = permit.into_operation();
-    let bucket = call.existing_bucket()?;
+    let change = call.gateway.fence.before_change();
+    let name = input.bucket.clone();
+    let is_gone = move |snapshot: &iam::Snapshot| snapshot.bucket(name.as_str()).is_none();
+    let bucket = match call.existing_bucket() {
+        Ok(bucket) => bucket,
+        Err(no_such_bucket) => {
+            // The request may repeat one that was answered `ChangeNotYetEnforced`: that there is no such bucket is answered when it is
+            // so on every gateway.
+            call.gateway.in_force(change, is_gone).await?;
+            return Err(no_such_bucket);
+        }
+    };
     let path = call.bucket_path(&input.bucket);
     let may_be_full = call.gateway.settings.allow_delete_bucket_not_empty;
     if may_be_full && (bucket.object_lock || bucket.keeps_versions()) {
@@ -202,11 +213,9 @@ pub async fn delete_bucket(call: &Call<'_>, permit: Permit<DeleteBucket>) -> Ans
         recursive: true,
     };
     let transaction = Transaction { lock_key: path, mutations: vec![delete], ..Transaction::default() };
-    let change = call.gateway.fence.before_change();
     call.filer().transact(transaction).await.map_err(errors::from_filer)?;
     let collection = call.gateway.collection(input.bucket.as_str());
     call.filer().delete_collection(&collection).await.map_err(errors::from_filer)?;
-    let name = input.bucket.clone();
-    call.gateway.in_force(change, move |snapshot| snapshot.bucket(name.as_str()).is_none()).await?;
+    call.gateway.in_force(change, is_gone).await?;
     answer::empty(StatusCode::NO_CONTENT)
 }

@@ -101,6 +101,32 @@ impl gateway::Enforcement for NoQueries {
     }
 }
 
+/// The fence while another gateway does not hear of changes.
+struct Behind;
+
+#[async_trait::async_trait]
+impl gateway::Fence for Behind {
+    fn may_decide(&self) -> bool {
+        true
+    }
+    fn revision(&self) -> Arc<String> {
+        Arc::default()
+    }
+    async fn reach(&self, _floor: &str) -> Result<(), gateway::Floor> {
+        Ok(())
+    }
+    fn before_change(&self) -> Box<dyn gateway::Enforcement> {
+        Box::new(Behind)
+    }
+}
+
+#[async_trait::async_trait]
+impl gateway::Enforcement for Behind {
+    async fn everywhere(&self) -> Result<(), Vec<String>> {
+        Err(vec!["other:8333".to_owned()])
+    }
+}
+
 impl StatusPages for NoQueries {
     fn status(&self) -> String {
         "{}".to_owned()
@@ -146,6 +172,17 @@ impl World {
 
     /// The same over another filer.
     pub async fn over(filer: Arc<dyn Filer>) -> World {
+        World::of(filer, Arc::new(NoQueries)).await
+    }
+
+    /// The same where another gateway does not hear of changes.
+    pub async fn beside_a_deaf_gateway() -> World {
+        let directory = tempfile::tempdir().unwrap();
+        let filer = EmbeddedFiler::open(directory.path()).unwrap();
+        World { _directory: Some(directory), ..World::of(Arc::new(filer), Arc::new(Behind)).await }
+    }
+
+    async fn of(filer: Arc<dyn Filer>, fence: Arc<dyn gateway::Fence>) -> World {
         let identities = Identities::parse(IDENTITIES, &|_| None).unwrap();
         let snapshot = Snapshot::new(iam::Settings::default(), &identities).apply([
             bucket("plain", &[(iam::OWNER, "alice")]),
@@ -160,7 +197,7 @@ impl World {
             filer: Arc::clone(&filer),
             snapshot: Arc::new(ArcSwapOption::from_pointee(snapshot)),
             door: access::Door::new(String::new(), None, false, None),
-            fence: Arc::new(NoQueries),
+            fence,
             query_api: Arc::new(NoQueries),
             status: Arc::new(NoQueries),
             metrics: Arc::new(Metrics::default()),
