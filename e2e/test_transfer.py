@@ -344,19 +344,38 @@ def test_the_owner_of_an_export_is_alone(store, tmp_path):
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
 
 
-def test_bucket_policies_are_shown_and_not_imported(store, tmp_path):
+def test_bucket_policies_go_to_the_buckets_that_there_are(store, tmp_path):
     filer, gateway, _ = store
-    root = s3(gateway.url, world.ROOT)
-    name = make_bucket(root, "shown")
-    policy = world.document(world.statement("Allow", "s3:GetObject", f"arn:aws:s3:::{name}/*", Principal="*"))
-    root.put_bucket_policy(Bucket=name, Policy=json.dumps(policy))
+    root, anybody = s3(gateway.url, world.ROOT), s3(gateway.url)
+    kept, gone = make_bucket(root, "kept"), make_bucket(root, "gone")
+    policy = lambda name: world.document(world.statement("Allow", "s3:GetObject", f"arn:aws:s3:::{name}/*", Principal="*"))
+    root.put_object(Bucket=kept, Key="k", Body=b"text")
+    for name in (kept, gone):
+        root.put_bucket_policy(Bucket=name, Policy=json.dumps(policy(name)))
     out = tmp_path / unique("iam.json")
     iam("export", f"-filer={filer.address}", "-bucketPolicies", f"-out={out}")
-    assert json.loads(out.read_text())["bucketPolicies"][name] == policy
-    assert f"`{name}` is not imported" in iam("import", f"-filer={filer.address}", "-dryRun", str(out)).stdout
-    with refused("NoSuchBucketPolicy"):
-        root.delete_bucket_policy(Bucket=name)
-        root.get_bucket_policy(Bucket=name)
+    document = json.loads(out.read_text())
+    assert {name: document["bucketPolicies"][name] for name in (kept, gone)} == {kept: policy(kept), gone: policy(gone)}
+    root.delete_bucket(Bucket=gone)
+    root.delete_bucket_policy(Bucket=kept)
+    with refused("AccessDenied", 403):
+        anybody.get_object(Bucket=kept, Key="k")
+    # What is no policy of its bucket stops all of it.
+    out.write_text(json.dumps({**document, "bucketPolicies": {kept: policy("another")}}))
+    assert f"refused    policy of bucket `{kept}`" in iam("import", f"-filer={filer.address}", str(out), code=1).stdout
+
+    out.write_text(json.dumps(document))
+    first = iam("import", f"-filer={filer.address}", str(out)).stdout
+    assert f"create     policy of bucket `{kept}`" in first and f"skipped    policy of bucket `{gone}`" in first
+    assert "written: 1\n" in first and "nothing here waits for them" in first
+    # As it says: the next change that is answered, be it one that finds nothing to do, waits for what was before it.
+    with refused("NoSuchEntity", 404):
+        client("iam", gateway.url, world.ROOT).delete_account_alias(AccountAlias="none-of-ours")
+    assert anybody.get_object(Bucket=kept, Key="k")["Body"].read() == b"text"
+    assert f"unchanged  policy of bucket `{kept}`" in iam("import", f"-filer={filer.address}", str(out)).stdout
+    changed = policy(kept) | {"Id": "changed"}
+    out.write_text(json.dumps({**document, "bucketPolicies": {kept: changed}}))
+    assert f"update     policy of bucket `{kept}`" in iam("import", f"-filer={filer.address}", str(out)).stdout
 
 
 def test_encryption_is_interrupted_and_meets_writers(logs, store, tmp_path):

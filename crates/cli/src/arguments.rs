@@ -285,7 +285,7 @@ pub struct IamExport {
     /// File (mode 0600) of the passphrase for `-secrets=encrypted`; else KELPGATE_EXPORT_PASSPHRASE.
     #[arg(long = "passphraseFile", value_name = "FILE")]
     pub passphrase_file: Option<PathBuf>,
-    /// Show the policies of buckets as well. An import does not write them.
+    /// The policies of buckets as well. An import puts them on the buckets that there are.
     #[arg(long = "bucketPolicies", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false)]
     pub bucket_policies: bool,
 }

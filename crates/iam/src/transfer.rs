@@ -32,7 +32,7 @@ pub struct Bundle {
     pub notes: Vec<String>,
     /// How its secrets are kept.
     pub secrets: Secrets,
-    /// Policies of buckets: name, and the text. An import shows them only.
+    /// Policies of buckets: name, and the text.
     pub bucket_policies: BTreeMap<String, String>,
 }
 

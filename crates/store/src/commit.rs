@@ -182,6 +182,26 @@ impl FilerStore {
         Ok(Some((entry, Written { path, md5 })))
     }
 
+    /// Puts the policy of a bucket: one attribute of its entry, whatever else changes there. False if there is no such bucket.
+    pub async fn put_bucket_policy(&self, bucket: &str, policy: &str) -> Result<bool, StoreError> {
+        let directory = self.layout.buckets_root().to_owned();
+        let path = format!("{directory}/{bucket}");
+        let mutation = Mutation::Patch {
+            directory,
+            name: bucket.to_owned(),
+            set: BTreeMap::from([(iam::POLICY.to_owned(), policy.as_bytes().to_vec())]),
+            remove: Vec::new(),
+            content: None,
+        };
+        let (conditions, mutations) = (vec![Condition::Exists], vec![mutation]);
+        let transaction = Transaction { lock_key: path.clone(), conditions, mutations, ..Transaction::default() };
+        match self.filer.transact(transaction).await {
+            Ok(()) => Ok(true),
+            Err(FilerError::PreconditionFailed) => Ok(false),
+            Err(error) => Err(StoreError::Filer { path, error }),
+        }
+    }
+
     /// Applies a mutation if the entry at the path is still `old`.
     pub(crate) async fn swap(&self, path: &str, old: Option<&Entry>, mutation: Mutation) -> Result<(), StoreError> {
         let condition = match old {
@@ -194,9 +214,9 @@ impl FilerStore {
             },
         };
         let transaction = Transaction {
-            lock_key: path.to_owned(),
+            lock_key: self.layout.turns(path),
             conditions: vec![condition],
-            condition_key: None,
+            condition_key: Some(path.to_owned()),
             mutations: vec![mutation],
         };
         match self.filer.transact(transaction).await {

@@ -6,6 +6,8 @@ use std::path::Path;
 
 use iam::transfer::{Bundle, MINIO_FILES, Named, Refused, Secrets, Step, from_json, from_minio, key_of, step};
 use iam::{Change, DocumentStore, IamConfig, PolicyPlace, Snapshot};
+use policy::Policy;
+use serde_json::Value;
 use store::{FilerStore, IamStore, StoreError, credentials};
 use zip::ZipArchive;
 
@@ -28,7 +30,10 @@ pub async fn run(arguments: IamImport) -> Result<bool, String> {
     let (store, here) = place::read(arguments.place.place.open()?, &configuration).await?;
     bundle.changes = bundle.changes.into_iter().map(|change| placed(change, &configuration.iam, &here)).collect();
 
-    let plan = plan(&store, &bundle, &configuration.iam).await?;
+    let mut plan = plan(&store, &bundle, &configuration.iam).await?;
+    for (bucket, text) in &bundle.bucket_policies {
+        plan.bucket_policy(bucket, text, &here);
+    }
     plan.print(&bundle);
     let refused = plan.refused.len() + bundle.refused.len();
     if arguments.dry_run {
@@ -44,7 +49,24 @@ pub async fn run(arguments: IamImport) -> Result<bool, String> {
             .await
             .map_err(|error| format!("{}: {error}; what comes before it in the plan is written", Named(change)))?;
     }
-    println!("written: {}", plan.writes.len());
+    let mut written = plan.writes.len();
+    for (bucket, text) in &plan.bucket_policies {
+        let put = store.put_bucket_policy(bucket, text).await;
+        let put = put.map_err(|error| {
+            format!("policy of bucket `{bucket}`: {error}; what comes before it in the plan is written")
+        })?;
+        if put {
+            written += 1;
+        } else {
+            println!("{:<10} policy of bucket `{bucket}`: the bucket was deleted meanwhile", "skipped");
+        }
+    }
+    println!("written: {written}");
+    if written > 0 && arguments.place.place.dir.is_none() {
+        println!(
+            "running gateways follow within moments; nothing here waits for them. The next change of IAM that a gateway answers says that all have followed"
+        );
+    }
     Ok(refused == 0)
 }
 
@@ -134,6 +156,7 @@ fn placed(change: Change, config: &IamConfig, here: &Snapshot) -> Change {
 struct Plan {
     lines: Vec<(&'static str, String)>,
     writes: Vec<Change>,
+    bucket_policies: Vec<(String, String)>,
     refused: Vec<Refused>,
     notes: Vec<String>,
     unchanged: usize,
@@ -180,6 +203,31 @@ async fn plan(store: &FilerStore, bundle: &Bundle, config: &IamConfig) -> Result
 }
 
 impl Plan {
+    /// Buckets themselves are not imported: their policies go where they are.
+    fn bucket_policy(&mut self, bucket: &str, text: &str, here: &Snapshot) {
+        let what = format!("policy of bucket `{bucket}`");
+        if let Err(error) = Policy::parse_bucket(bucket, text) {
+            self.refused.push(Refused { what, why: error.to_string() });
+            return;
+        }
+        let Some(known) = here.bucket(bucket) else {
+            let why = "there is no such bucket here; make it and import again";
+            self.lines.push(("skipped", format!("{what}: {why}")));
+            return;
+        };
+        let value = |text: &str| serde_json::from_str::<Value>(text).ok();
+        match &known.policy {
+            Some(policy) if value(&policy.text) == value(text) => {
+                self.lines.push(("unchanged", what));
+                self.unchanged += 1;
+                return;
+            }
+            Some(_) => self.lines.push(("update", what)),
+            None => self.lines.push(("create", what)),
+        }
+        self.bucket_policies.push((bucket.to_owned(), text.to_owned()));
+    }
+
     fn print(&self, bundle: &Bundle) {
         for (word, what) in &self.lines {
             println!("{word:<10} {what}");
@@ -189,9 +237,6 @@ impl Plan {
         }
         for note in bundle.notes.iter().chain(&self.notes) {
             println!("{:<10} {note}", "note");
-        }
-        for bucket in bundle.bucket_policies.keys() {
-            println!("{:<10} the policy of bucket `{bucket}` is not imported: put it with PutBucketPolicy", "note");
         }
         let count = |wanted| self.lines.iter().filter(|(word, _)| *word == wanted).count();
         let refused = self.refused.len() + bundle.refused.len();

@@ -111,7 +111,7 @@ fn ours(node: &Node<'_>, mut object: Object<'_>) -> Result<Bundle, JsonError> {
         bundle.changes.push(Change::AccountAlias(account, Some(Ok(alias))));
     }
     for (name, node) in entries(&mut object, "bucketPolicies")? {
-        bundle.bucket_policies.insert(name.to_string(), node.text().to_owned());
+        bundle.bucket_policies.insert(name.to_string(), compact(node.text()));
     }
     nothing_else(object)?;
     Ok(bundle)
