@@ -50,18 +50,19 @@ fn create_access_key(request: &Request<'_>, state: &Snapshot) -> Answer {
 
 fn list_access_keys(request: &Request<'_>, state: &Snapshot) -> Answer {
     let name = request.user_name()?;
-    let document = &user::find(request, state, &name)?.document;
+    let user = user::find(request, state, &name)?;
+    let (document, name) = (&user.document, user::shown_name(user));
     let mut keys: Vec<&CredentialDocument> = document.credentials.iter().collect();
     keys.sort_by(|a, b| a.access_key.cmp(&b.access_key));
     let keys = keys.into_iter().map(|key| (key.access_key.as_str(), key));
     let result = request.page("AccessKeyMetadata", keys, |xml, key| {
         let created_s = document.facts.keys_created_s.get(&key.access_key).copied();
-        xml.text("UserName", &name).text("AccessKeyId", &key.access_key);
+        xml.text("UserName", name).text("AccessKeyId", &key.access_key);
         xml.text("Status", if key.is_active() { "Active" } else { "Inactive" });
         xml.date("CreateDate", created_s.unwrap_or(document.facts.created_s));
     })?;
     let mut xml = Xml::new();
-    xml.text("UserName", &name);
+    xml.text("UserName", name);
     Ok(Outcome::answer(xml.finish() + &result))
 }
 

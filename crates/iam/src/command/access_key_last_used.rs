@@ -1,7 +1,7 @@
 //! GetAccessKeyLastUsed, and `RoleLastUsed` of roles.
 
 use super::xml::Xml;
-use super::{Answer, Command, IamError, Outcome, Request, read};
+use super::{Answer, Command, IamError, Outcome, Request, read, user};
 use crate::snapshot::{Role, Snapshot};
 
 pub(super) const COMMANDS: &[Command] = &[read("GetAccessKeyLastUsed", get)];
@@ -13,7 +13,7 @@ fn get(request: &Request<'_>, state: &Snapshot) -> Answer {
         holder.ok_or_else(|| IamError::no_such_entity(format!("The Access Key with id {id} cannot be found.")))?;
     let used = request.last_used.of(id);
     let mut xml = Xml::new();
-    xml.text("UserName", &holder.user.name);
+    xml.text("UserName", user::shown_name(&holder.user));
     xml.element("AccessKeyLastUsed", |xml| {
         if let Some(used) = used {
             xml.date("LastUsedDate", used.at_s);

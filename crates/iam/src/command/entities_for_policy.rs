@@ -35,7 +35,7 @@ fn list(request: &Request<'_>, state: &Snapshot) -> Answer {
             "The specified value for PolicyUsageFilter is invalid. It must be PermissionsPolicy or PermissionsBoundary",
         ));
     }
-    let prefix = request.params.get("PathPrefix").unwrap_or("/");
+    let prefix = request.params.path_prefix()?;
     let wanted = |entity: &Entity| {
         let by_usage = match usage {
             "PermissionsPolicy" => entity.attached,

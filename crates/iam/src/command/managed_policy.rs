@@ -114,7 +114,7 @@ fn list_policies(request: &Request<'_>, state: &Snapshot) -> Answer {
     };
     let scope = one_of("Scope", ["All", "AWS", "Local"])?;
     let usage = one_of("PolicyUsageFilter", ["PermissionsPolicy", "PermissionsBoundary", ""])?;
-    let only_attached = one_of("OnlyAttached", ["true", "false", ""])? == "true";
+    let only_attached = request.flag("OnlyAttached")?;
     let of_account = state.policies().filter(|policy| policy.account == request.caller.account && scope != "AWS");
     let policies = of_account.filter(|policy| policy.facts.path_or_root().starts_with(prefix));
     let used = |name: &str| match usage.as_str() {
@@ -161,15 +161,13 @@ fn create_policy_version(request: &Request<'_>, state: &Snapshot) -> Answer {
             "A managed policy can have up to {VERSIONS} versions. Before you create a new version, you must delete an existing version."
         )));
     }
+    let becomes_default = request.flag("SetAsDefault")?;
     let number = policy.facts.versions_given.max(default_version(&policy.facts)) + 1;
     let new = PolicyVersion { text, created_s: request.now_s };
     let mut facts = Facts { versions_given: number, updated_s: request.now_s, ..policy.facts.clone() };
     facts.versions.insert(number, new.clone());
-    let (text, facts) = if request.params.get("SetAsDefault") == Some("true") {
-        with_default(policy, facts, number)?
-    } else {
-        (policy.text.clone(), facts)
-    };
+    let (text, facts) =
+        if becomes_default { with_default(policy, facts, number)? } else { (policy.text.clone(), facts) };
     let mut xml = Xml::new();
     xml.element("PolicyVersion", |xml| {
         describe_version(xml, number, default_version(&facts) == number, new.created_s);

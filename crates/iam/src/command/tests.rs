@@ -94,6 +94,35 @@ fn story_on(state: Snapshot, lines: &[(&str, &str)]) -> Snapshot {
     })
 }
 
+/// The root of each account is `root` to its own calls, and none of the users.
+#[test]
+fn roots_of_several_accounts() {
+    let identity = |account: &str, key: &str| {
+        format!(
+            r#"{{"name":"root","account":{{"id":"{account}"}},"credentials":[{{"accessKey":"{key}","secretKey":"s"}}],"actions":["Admin"]}}"#
+        )
+    };
+    let file = format!(r#"{{"identities":[{},{}]}}"#, identity("111122223333", "AK1"), identity("444455556666", "AK2"));
+    let state = Snapshot::new(Settings::default(), &Identities::parse(&file, &|_| None).unwrap());
+    for (key, account) in [("AK1", "111122223333"), ("AK2", "444455556666")] {
+        let user = state.access_key(key).unwrap().user;
+        let root =
+            Caller { name: user.name.clone(), principal: user.principal.clone(), account: user.account, ..caller("") };
+        for (line, want) in [
+            (
+                "GetUser",
+                format!("<UserName>root</UserName><UserId>{account}</UserId><Arn>arn:aws:iam::{account}:root</Arn>"),
+            ),
+            ("ListAccessKeys", format!("<UserName>root</UserName><AccessKeyId>{key}</AccessKeyId>")),
+            ("ListUsers", "<Users></Users>".to_owned()),
+        ] {
+            let (_, answer) = run_as(&root, &state, line).unwrap();
+            assert!(answer.contains(&want), "{line} by {account}: {answer}");
+        }
+        assert_eq!(run_as(&root, &state, "CreateAccessKey").unwrap_err().code, "UnmodifiableEntity");
+    }
+}
+
 #[test]
 fn users_and_their_keys() {
     let end = story(&[
@@ -109,6 +138,7 @@ fn users_and_their_keys() {
         ("CreateUser&UserName=anonymous", "!ValidationError"),
         ("CreateUser", "!ValidationError"),
         ("CreateUser&UserName=bo&Path=x", "!ValidationError"),
+        ("CreateUser&UserName=bo&Tags.member.2.Key=k&Tags.member.2.Value=v", "!ValidationError"),
         ("CreateUser&UserName=bo&PermissionsBoundary=arn", "!InvalidInput"),
         ("CreateUser&UserName=bo&PermissionsBoundary=arn:aws:iam::000000000000:policy/None", "!NoSuchEntity"),
         ("CreateUser&UserName=AL", "!EntityAlreadyExists"),
@@ -564,6 +594,7 @@ fn versions_of_policies() {
         (&set("v7"), "!NoSuchEntity"),
         (&policy, "=<DefaultVersionId>v2</DefaultVersionId>"),
         (&get("v1"), "=<IsDefaultVersion>false</IsDefaultVersion><CreateDate>2023-11-14T22:13:20Z"),
+        (&new(GET, "&SetAsDefault=True"), "!ValidationError"),
         (&new(GET, "&SetAsDefault=true"), "=<VersionId>v3</VersionId><IsDefaultVersion>true</IsDefaultVersion>"),
         (&new(GET, ""), "=<VersionId>v4</VersionId>"),
         (&new(GET, ""), "=<VersionId>v5</VersionId>"),

@@ -145,7 +145,9 @@ fn get_user(request: &Request<'_>, state: &Snapshot) -> Answer {
 
 fn list_users(request: &Request<'_>, state: &Snapshot) -> Answer {
     let prefix = request.params.path_prefix()?;
-    let users = state.users().filter(|user| user.account == request.caller.account && &*user.name != ANONYMOUS);
+    // The root of an account is none of its users, nor is nobody.
+    let is_user = |user: &&Arc<User>| !user.is_root && &*user.name != ANONYMOUS;
+    let users = state.users().filter(is_user).filter(|user| user.account == request.caller.account);
     let users = users.filter(|user| user.document.facts.path_or_root().starts_with(prefix));
     request.page("Users", users.map(|user| (&*user.name, user)), |xml, user| describe(xml, user)).map(Outcome::answer)
 }
@@ -218,8 +220,14 @@ fn user_xml(request: &Request<'_>, state: &Snapshot, user: &User) -> String {
     xml.finish()
 }
 
+/// The name that answers give a user: that of a root is `root`, whichever account's it is.
+pub(super) fn shown_name(user: &User) -> &str {
+    if user.is_root { ROOT } else { &user.name }
+}
+
 pub(super) fn describe(xml: &mut Xml, user: &User) {
     let facts = &user.document.facts;
-    xml.text("Path", facts.path_or_root()).text("UserName", &user.name).text("UserId", &user.id);
+    let id = if user.is_root { user.account.as_str() } else { &user.id };
+    xml.text("Path", facts.path_or_root()).text("UserName", shown_name(user)).text("UserId", id);
     xml.text("Arn", &user.arn).date("CreateDate", facts.created_s);
 }
