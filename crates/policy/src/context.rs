@@ -89,23 +89,29 @@ impl Context {
     }
 
     fn put(&mut self, key: &str, values: SmallVec<[String; 1]>, multivalued: bool) {
-        match self.entries.iter_mut().find(|entry| entry.name.eq_ignore_ascii_case(key)) {
+        let hash = hash_ignoring_case(key);
+        match self.place(hash, key).and_then(|place| self.entries.get_mut(place)) {
             Some(entry) => (entry.values, entry.multivalued) = (values, multivalued),
             None => {
-                self.hashes.push(hash_ignoring_case(key));
+                self.hashes.push(hash);
                 self.entries.push(Entry { name: key.into(), values, multivalued });
             }
         }
     }
 
     fn find(&self, hash: u64, name: &str) -> Option<Values<'_>> {
+        let entry = self.entries.get(self.place(hash, name)?)?;
+        Some(Values { values: &entry.values, multivalued: entry.multivalued })
+    }
+
+    fn place(&self, hash: u64, name: &str) -> Option<usize> {
         let mut from = 0;
         while let Some(at) = self.hashes.get(from..)?.iter().position(|found| *found == hash) {
-            let entry = self.entries.get(from + at)?;
-            if is_same_name(&entry.name, name) {
-                return Some(Values { values: &entry.values, multivalued: entry.multivalued });
+            let place = from + at;
+            if is_same_name(&self.entries.get(place)?.name, name) {
+                return Some(place);
             }
-            from += at + 1;
+            from = place + 1;
         }
         None
     }

@@ -93,10 +93,11 @@ fn variable(text: &str) -> Option<(Token, &str)> {
             return Some((Token::Text(literal.to_owned()), after));
         }
     }
-    let end = inner.find([',', '}'])?;
+    // What no key has ends the search: a text of many `${` is not read to its end for each of them.
+    let end = inner.find([',', '}', '$', '{', '*', '?', '\''])?;
     let (key, rest) = inner.split_at(end);
     let key = key.trim();
-    if key.is_empty() || key.contains(['$', '{', '*', '?', '\'']) {
+    if key.is_empty() || !rest.starts_with([',', '}']) {
         return None;
     }
     let key = KeyName::new(key);

@@ -1,6 +1,6 @@
 use serde::Serialize;
 
-use crate::action::Action;
+use crate::action::{Action, ActionSet};
 use crate::action_element::actions_of;
 use crate::fault::Fault;
 use crate::grammar::{Comparison, Condition, Document, Effect, PrincipalKind, Statement, nearest};
@@ -159,6 +159,7 @@ impl Findings {
 
     fn actions(&mut self, kind: PolicyKind, statement: &Statement, path: &str) {
         let element = if statement.action.not { "NotAction" } else { "Action" };
+        let covered: Vec<ActionSet> = statement.action.patterns.iter().map(|pattern| actions_of(pattern)).collect();
         if statement.action.not && statement.effect == Effect::Allow && kind != PolicyKind::Boundary {
             let message = "an Allow with NotAction covers every other action of every service, those to come included";
             self.push(
@@ -168,12 +169,12 @@ impl Findings {
                 "name the actions that are needed",
             );
         }
-        for (j, pattern) in statement.action.patterns.iter().enumerate() {
+        for (j, (pattern, own)) in statement.action.patterns.iter().zip(&covered).enumerate() {
             let path = format!("{path}.{element}[{j}]");
             let vendor = pattern.split(':').next().unwrap_or_default().to_ascii_lowercase();
             let is_ours = ["s3", "iam", "sts"].contains(&vendor.as_str());
-            let covered = actions_of(pattern);
-            if is_ours && covered.iter().next().is_none() {
+            let is_empty = *own == ActionSet::default();
+            if is_ours && is_empty {
                 let meant = nearest(pattern, Action::all().map(Action::as_str)).map(|name| format!("write `{name}`"));
                 let advice =
                     meant.unwrap_or_else(|| "look the action up in AWS's Service Authorization Reference".to_owned());
@@ -185,7 +186,8 @@ impl Findings {
                 );
             } else if statement.effect == Effect::Allow
                 && !statement.action.not
-                && covered_twice(&statement.action.patterns, j)
+                && !is_empty
+                && covered_twice(&covered, own, j)
             {
                 self.push(
                     Severity::Suggestion,
@@ -334,13 +336,10 @@ impl Findings {
 }
 
 /// Whether an earlier or broader pattern of the list covers this one.
-fn covered_twice(patterns: &[String], nth: usize) -> bool {
-    let Some(own) = patterns.get(nth).map(|pattern| actions_of(pattern)) else { return false };
-    patterns.iter().enumerate().any(|(other, pattern)| {
-        let theirs = actions_of(pattern);
-        let covers = own.iter().next().is_some() && own.iter().all(|action| theirs.contains(action));
-        other != nth && covers && (theirs != own || other < nth)
-    })
+fn covered_twice(covered: &[ActionSet], own: &ActionSet, nth: usize) -> bool {
+    let covers = |theirs: &ActionSet| theirs.union(*own) == *theirs;
+    let mut others = covered.iter().enumerate().filter(|(other, _)| *other != nth);
+    others.any(|(other, theirs)| covers(theirs) && (theirs != own || other < nth))
 }
 
 fn is_multivalued(key: &str) -> bool {

@@ -1,5 +1,7 @@
 //! The grammar's elements, and what is wrong with a text that does not follow it.
 
+use std::collections::BTreeSet;
+
 use super::json::Json;
 use super::nearest;
 use super::operator::Operator;
@@ -287,11 +289,9 @@ fn principal_names(kinds: &[(String, Json)], path: &str) -> Result<Vec<Principal
         ("CanonicalUser", PrincipalKind::CanonicalUser),
     ];
     let mut all: Vec<PrincipalName> = Vec::new();
-    for (i, (kind_name, json)) in kinds.iter().enumerate() {
+    once_each(kinds, path)?;
+    for (kind_name, json) in kinds {
         let path = format!("{path}.{kind_name}");
-        if kinds.iter().take(i).any(|(earlier, _)| earlier == kind_name) {
-            return Err(Fault::new(Rule::Duplicate, path, format!("`{kind_name}` occurs twice")).about(kind_name));
-        }
         let Some((_, kind)) = KINDS.iter().find(|(name, _)| name == kind_name) else {
             let meant = nearest(kind_name, KINDS.map(|(name, _)| name)).map(|word| format!("; did you mean `{word}`?"));
             let hint = format!("`{kind_name}` is no type of principal{}", meant.unwrap_or_default());
@@ -319,12 +319,10 @@ fn conditions(json: Option<&Json>, path: &str) -> Result<Vec<Condition>, Fault> 
             return Err(Fault::new(Rule::Type, path, hint));
         }
     };
+    once_each(operators, path)?;
     let mut all = Vec::new();
-    for (i, (name, json)) in operators.iter().enumerate() {
+    for (name, json) in operators {
         let path = format!("{path}.{name}");
-        if operators.iter().take(i).any(|(earlier, _)| earlier == name) {
-            return Err(Fault::new(Rule::Duplicate, path, format!("`{name}` occurs twice")).about(name));
-        }
         let Json::Object(keys) = json else {
             let hint = format!("an object of condition keys is expected, not {}", json.type_name());
             return Err(Fault::new(Rule::Type, path, hint));
@@ -334,11 +332,9 @@ fn conditions(json: Option<&Json>, path: &str) -> Result<Vec<Condition>, Fault> 
             continue;
         }
         let operator = Operator::named(name).ok_or_else(|| unknown_operator(name, &path))?;
-        for (i, (key, json)) in keys.iter().enumerate() {
+        once_each(keys, &path)?;
+        for (key, json) in keys {
             let path = format!("{path}.{key}");
-            if keys.iter().take(i).any(|(earlier, _)| earlier == key) {
-                return Err(Fault::new(Rule::Duplicate, path, format!("`{key}` occurs twice")).about(key));
-            }
             all.push(Condition { operator, key: key.clone(), values: values(json, &path)? });
         }
     }
@@ -392,11 +388,7 @@ struct Members {
 
 impl Members {
     fn new(members: Vec<(String, Json)>, path: &str) -> Result<Self, Fault> {
-        for (i, (name, _)) in members.iter().enumerate() {
-            if members.iter().take(i).any(|(earlier, _)| earlier == name) {
-                return Err(Fault::new(Rule::Duplicate, join(path, name), format!("`{name}` occurs twice")).about(name));
-            }
-        }
+        once_each(&members, path)?;
         Ok(Self { path: path.to_owned(), members })
     }
 
@@ -416,6 +408,17 @@ impl Members {
         let hint =
             format!("`{name}` is no element of a {}{meant}", if self.path.is_empty() { "policy" } else { "statement" });
         Some(Fault::new(Rule::UnknownElement, join(&self.path, name), hint).about(name))
+    }
+}
+
+/// The first name that was there before. Stored documents have no limit of size, so names are not compared each with each.
+fn once_each(members: &[(String, Json)], path: &str) -> Result<(), Fault> {
+    let mut seen = BTreeSet::new();
+    match members.iter().find(|(name, _)| !seen.insert(name.as_str())) {
+        Some((name, _)) => {
+            Err(Fault::new(Rule::Duplicate, join(path, name), format!("`{name}` occurs twice")).about(name))
+        }
+        None => Ok(()),
     }
 }
 

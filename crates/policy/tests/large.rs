@@ -1,0 +1,61 @@
+//! Stored policies and rows have no limit of size: the time that they take grows with them, and no faster. Comparing each part with each
+//! takes minutes for these.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::time::{Duration, Instant};
+
+use policy::cases::simulate_line;
+use policy::{PolicyKind, validate};
+use serde_json::Value;
+
+fn parts(count: usize, part: impl Fn(usize) -> String) -> String {
+    (0..count).map(part).collect::<Vec<_>>().join(",")
+}
+
+fn row(statement: &str, context: &str) -> String {
+    format!(
+        r#"{{"request":{{"principal":"arn:aws:iam::111122223333:user/u","action":"s3:GetObject","resource":"arn:aws:s3:::b/k","resourceAccount":"111122223333","context":{{{context}}}}},"identityPolicies":[{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"s3:GetObject"{statement}}}}}]}}"#
+    )
+}
+
+#[test]
+fn large_rows_are_answered_soon() {
+    let key = |i| format!(r#""aws:k{i}":"v""#);
+    let elements = parts(100_000, |i| format!(r#""X{i}":1"#));
+    let keys = parts(100_000, key);
+    let no_variables = "${a".repeat(100_000);
+    for (what, row, want) in [
+        ("keys of the request", row(r#","Resource":"*""#, &parts(20_000, key)), "Allow"),
+        (
+            "keys of a condition",
+            row(&format!(r#","Resource":"*","Condition":{{"StringEquals":{{{keys}}}}}"#), ""),
+            "ImplicitDeny",
+        ),
+        ("elements that are none", row(&format!(r#","Resource":"*",{elements}"#), ""), "error"),
+        (
+            "variables that are none",
+            row(&format!(r#","Resource":"arn:aws:s3:::b/{no_variables}""#), ""),
+            "ImplicitDeny",
+        ),
+    ] {
+        let started = Instant::now();
+        let answer: Value = serde_json::from_str(&simulate_line(&row)).unwrap();
+        let took = started.elapsed();
+        assert_eq!(answer["decision"].as_str().unwrap_or("error"), want, "{what}");
+        assert!(took < Duration::from_secs(20), "{what}: {took:?}");
+    }
+}
+
+#[test]
+fn many_actions_are_checked_soon() {
+    let actions = parts(10_000, |i| format!(r#""ec2:Run{i}""#));
+    let text = format!(
+        r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":["s3:GetObject","s3:Get*",{actions}],"Resource":"*"}}]}}"#
+    );
+    let started = Instant::now();
+    let findings = validate(PolicyKind::Identity, None, &text);
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    let covered = findings.iter().find(|finding| finding.path == "Statement[0].Action[0]").unwrap();
+    assert!(covered.message.contains("is covered by another action"), "{covered:?}");
+}
