@@ -39,9 +39,8 @@ fn each_line(path: &Path, answer: fn(&str) -> String) -> io::Result<()> {
     let mut output = BufWriter::new(io::stdout().lock());
     for line in input.split(b'\n') {
         let line = line?;
-        let text = String::from_utf8_lossy(&line);
-        if !text.trim().is_empty() {
-            writeln!(output, "{}", answer(text.trim()))?;
+        if !line.trim_ascii().is_empty() {
+            writeln!(output, "{}", policy::cases::answer_line(&line, answer))?;
         }
     }
     output.flush()

@@ -44,6 +44,20 @@ struct RequestRow<'a> {
     context: Option<&'a RawValue>,
 }
 
+/// Answers one line of a file by one of the functions below. A line that is not UTF-8 is no row: read with replacement characters it
+/// would be decided for another text than the one it has.
+pub fn answer_line(line: &[u8], answer: fn(&str) -> String) -> String {
+    match std::str::from_utf8(line) {
+        Ok(text) => answer(text.trim()),
+        Err(error) => {
+            let id = id_of(&String::from_utf8_lossy(line));
+            let place = error.valid_up_to() + 1;
+            json!({"id": id, "error": format!("the row is not UTF-8: byte {place} of it is of no character")})
+                .to_string()
+        }
+    }
+}
+
 /// Decides one row of `decisions-*.jsonl`, by AWS's cross-account rule.
 pub fn simulate_line(line: &str) -> String {
     let id = id_of(line);

@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use policy::cases::{simulate_line, validate_line};
+use policy::cases::{answer_line, simulate_line, validate_line};
 use serde_json::Value;
 
 const DECISIONS: [&str; 4] = ["decisions-hand", "decisions-ruled", "decisions-derived", "decisions-generated"];
@@ -96,4 +96,20 @@ fn a_bad_row_gives_an_error_and_its_id() {
     }
     let answer: Value = serde_json::from_str(&validate_line(r#"{"id":1,"kind":"x","document":""}"#)).unwrap();
     assert!(answer["error"].is_string() && answer["id"] == 1 && answer["result"].is_null(), "{answer}");
+}
+
+/// Decoded with replacement characters, this row would be decided for another key than the one it names.
+#[test]
+fn a_row_that_is_not_utf_8_is_a_bad_row() {
+    let line = |key: &[u8]| -> Vec<u8> {
+        let before =
+            br#" {"id":"x","request":{"principal":"anonymous","action":"s3:GetObject","resource":"arn:aws:s3:::b/"#;
+        let after = br#"","resourceAccount":"111122223333"}}"#;
+        [&before[..], key, &after[..], b"\r"].concat()
+    };
+    let answer = |key| -> Value { serde_json::from_str(&answer_line(&line(key), simulate_line)).unwrap() };
+    let bad = answer(b"\xff");
+    assert_eq!((&bad["id"], &bad["decision"]), (&Value::from("x"), &Value::Null), "{bad}");
+    assert!(bad["error"].as_str().unwrap().contains("not UTF-8: byte 98 "), "{bad}");
+    assert_eq!(answer("\u{e9}".as_bytes())["decision"], "ImplicitDeny");
 }
