@@ -82,6 +82,10 @@ impl Policy {
                 format!("the document has {size}; split it, or shorten it with wildcards"),
             ));
         }
+        // S3 means the first byte; what is stored already keeps the white space that it has.
+        if kind == PolicyKind::Bucket && text.starts_with(char::is_whitespace) {
+            return Err(Fault::new(Rule::FirstByte, "line 1 column 1", "take away the white space before it"));
+        }
         let document = Document::parse(text)?;
         rules::check(kind, bucket, &document)?;
         Ok(Self { kind, document })

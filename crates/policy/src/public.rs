@@ -3,7 +3,7 @@
 //! A bucket policy is public unless each of its allows names fixed principals, or holds only for fixed values of a key that
 //! tells where the request comes from.
 
-use crate::grammar::{Comparison, Condition, Document, Effect, PrincipalKind, SetQualifier, Statement};
+use crate::grammar::{Comparison, Condition, Document, Effect, PrincipalKind, PrincipalName, SetQualifier, Statement};
 use crate::template::{Special, Token, tokens};
 use crate::value::AddressRange;
 
@@ -31,8 +31,14 @@ pub(crate) fn is_public(document: &Document) -> bool {
     let everyone = |statement: &Statement| match &statement.principal {
         None => false,
         Some(element) => {
-            let star = |kind| matches!(kind, PrincipalKind::Everyone | PrincipalKind::Aws);
-            element.not || element.names.iter().any(|name| star(name.kind) && name.name == "*")
+            let is_everyone = |name: &PrincipalName| match name.kind {
+                PrincipalKind::Everyone => true,
+                PrincipalKind::Aws => name.name == "*",
+                // Whoever can register with the provider: the page's first example of a public policy.
+                PrincipalKind::Federated => true,
+                PrincipalKind::Service | PrincipalKind::CanonicalUser => false,
+            };
+            element.not || element.names.iter().any(is_everyone)
         }
     };
     let fixed = |statement: &Statement| statement.conditions.iter().any(|condition| is_fixing(condition, variables));

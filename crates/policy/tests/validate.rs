@@ -48,6 +48,16 @@ fn refusals_say_where_and_what_was_meant() {
         ),
         (r#""Effect":"Allow","Action":"GetObject","Resource":"*""#, "Statement[0].Action[0]", "write `s3:GetObject`"),
         (r#""Effect":"Allow","Action":"s3:*","Resource":"b/*""#, "Statement[0].Resource[0]", "arn:aws:s3:::bucket/*"),
+        (
+            r#""Effect":"Allow","Action":"s3:*","Resource":["*","arn:error:s3:::b"]"#,
+            "Statement[0].Resource[1]",
+            r#"Partition "error" is not valid for resource "arn:error:s3:::b"."#,
+        ),
+        (
+            r#""Effect":"Allow","Action":"s3:*","Resource":"ARN:aws:s3:::b""#,
+            "Statement[0].Resource[0]",
+            r#"Resource ARN:aws:s3:::b must be in ARN format or "*"."#,
+        ),
         (r#""Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"*""#, "Statement[0].Principal", "attached to"),
         (r#""Effect":"Allow","Action":"s3:*""#, "Statement[0].Resource", "must contain resources"),
         (r#""Effect":"Allow","Action":"s3:*","Resource":"*","NotResource":"*""#, "Statement[0].NotResource", "either"),
@@ -688,6 +698,10 @@ fn public_or_not() {
         (r#"{"AWS":["111122223333","*"]}"#, "", true),
         (r#"{"AWS":"111122223333"}"#, "", false),
         (r#"{"Service":"logging.s3.amazonaws.com"}"#, "", false),
+        // The page's first example.
+        (r#"{"Federated":"graph.facebook.com"}"#, "", true),
+        (r#"{"Federated":"graph.facebook.com"}"#, r#"{"StringEquals":{"aws:SourceVpc":"vpc-1"}}"#, false),
+        (r#"{"CanonicalUser":"79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be"}"#, "", false),
         ("\"*\"", r#"{"StringEquals":{"aws:SourceVpc":"vpc-1"}}"#, false),
         ("\"*\"", r#"{"StringEquals":{"AWS:sourcevpc":["vpc-1","vpc-2"]}}"#, false),
         ("\"*\"", r#"{"StringLike":{"aws:SourceVpc":"vpc-*"}}"#, true),
@@ -718,6 +732,24 @@ fn public_or_not() {
         );
         assert_eq!(Policy::parse_stored(PolicyKind::Bucket, &text).unwrap().is_public(), want, "{text}");
     }
+}
+
+/// S3 takes the first byte at its word, in new documents.
+#[test]
+fn nothing_stands_before_the_brace_of_a_bucket_policy() {
+    let text = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*"}]}"#;
+    for (before, after, accepted) in [("", "\n", true), ("\n", "", false), (" ", "", false), ("\u{feff}", "", false)] {
+        let text = format!("{before}{text}{after}");
+        match Policy::parse_bucket("b", &text) {
+            Ok(_) => assert!(accepted, "{text:?}"),
+            Err(error) => {
+                assert!(!accepted, "{text:?}: {error}");
+                assert_eq!((error.code(), error.path()), ("MalformedPolicy", "line 1 column 1"), "{text:?}");
+                assert!(error.message().starts_with("Policies must be valid JSON and the first byte must be '{'"));
+            }
+        }
+    }
+    assert!(Policy::parse_stored(PolicyKind::Bucket, &format!("\n {text}")).is_ok());
 }
 
 #[test]

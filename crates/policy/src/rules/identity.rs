@@ -98,13 +98,12 @@ fn resource(text: &str, path: &str) -> Result<(), Fault> {
     if text == "*" {
         return Ok(());
     }
-    let Some((_, rest)) = text.split_once(':') else {
-        return Err(Fault::new(Rule::ResourceArn, path, "for example arn:aws:s3:::bucket/*").about(text));
-    };
+    let no_arn = || Fault::new(Rule::ResourceArn, path, "for example arn:aws:s3:::bucket/*").about(text);
+    let (first, rest) = text.split_once(':').ok_or_else(no_arn)?;
     let fields: Vec<&str> = rest.splitn(5, ':').collect();
     let field = |place: usize| fields.get(place).copied();
     let partition = field(0).unwrap_or_default();
-    if !PARTITIONS.contains(&partition) || !text.starts_with("arn:") {
+    if !PARTITIONS.contains(&partition) {
         let or_star = |place: usize| field(place).unwrap_or("*");
         let shown = format!("arn:{partition}:{}:{}:{}:{}", or_star(1), or_star(2), or_star(3), or_star(4));
         return Err(Fault::new(
@@ -112,6 +111,9 @@ fn resource(text: &str, path: &str) -> Result<(), Fault> {
             path,
             format!("Partition \"{partition}\" is not valid for resource \"{shown}\"."),
         ));
+    }
+    if first != "arn" {
+        return Err(no_arn());
     }
     let service = field(1).unwrap_or_default();
     // Too few segments pass only where nothing was left out between two colons.
