@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use ids::AccountId;
 use policy::{Action, Context, ResourceType};
 
@@ -398,9 +400,11 @@ impl<'a> Params<'a> {
             let number = name.strip_prefix("Tags.member.")?.strip_suffix(".Key")?;
             Some((number, key))
         });
+        // Looked up in a map: a call can bring more tags than any entity may have.
+        let values: HashMap<&str, &String> = self.0.iter().map(|(name, value)| (name.as_str(), value)).collect();
         keys.map(|(number, key)| {
-            let value = self.get(&format!("Tags.member.{number}.Value")).unwrap_or_default();
-            (key.clone(), value.to_owned())
+            let value = values.get(format!("Tags.member.{number}.Value").as_str());
+            (key.clone(), value.map(|value| (*value).clone()).unwrap_or_default())
         })
         .collect()
     }
