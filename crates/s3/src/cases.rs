@@ -7,7 +7,7 @@ use policy::Context;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::actions::{ConditionalRequirement, conditional, requirements};
+use crate::actions::{ConditionalRequirement, Requirement, conditional, delete_object, requirements};
 use crate::body_facts::BodyFacts;
 use crate::condition_keys::set_condition_keys;
 use crate::host::HostRules;
@@ -19,8 +19,25 @@ use crate::route::{object_key, route};
 /// The account of bucket owner and caller in all cases.
 const ACCOUNT: &str = "111122223333";
 
-/// Stands for a key that S3 has and this gateway refuses (`a/../b`, `a//b`) while the row is judged by AWS's rules.
+/// Stand for keys that S3 has and this gateway refuses (`a/../b`, `a//b`) while the row is judged by AWS's rules: that of the path or of a
+/// body, and that of the source of a copy.
 const STAND_IN: &str = "kelpgate-stand-in-for-the-key-of-the-row";
+const SOURCE_STAND_IN: &str = "kelpgate-stand-in-for-the-source-of-the-row";
+
+/// A key that this gateway would refuse, what stands for it, and the reason.
+struct Refused {
+    stand_in: &'static str,
+    key: String,
+    reason: String,
+}
+
+impl Refused {
+    /// `None` when the gateway has such keys.
+    fn new(stand_in: &'static str, key: &str) -> Option<Self> {
+        let reason = object_key(key).err()?.to_string();
+        Some(Self { stand_in, key: key.to_owned(), reason })
+    }
+}
 
 /// A row of `request-actions.jsonl`.
 #[derive(Deserialize)]
@@ -60,52 +77,81 @@ pub fn actions_line(line: &str) -> String {
 
 impl Case {
     fn s3(&self) -> Result<Value, String> {
-        let (path, refused) = self.path_and_refused_key();
-        let head = self.head(&path)?;
-        let op = route(&head, &HostRules::default()).map_err(|error| error.to_string())?;
+        let (path, refused_key) = self.path_and_refused_key();
+        let (headers, refused_source) = self.headers_and_refused_source();
+        let op = route(&self.head(&path, &headers)?, &HostRules::default()).map_err(|error| error.to_string())?;
         if matches!(op, Operation::Query(_)) {
             return self.query_api();
         }
         let body = self.facts(&op)?;
         let mut context = Context::new();
-        let auth_type = if self.query.contains_key("X-Amz-Algorithm") { "REST-QUERY-STRING" } else { "REST-HEADER" };
+        let (auth_type, signature_version) = self.authentication(&op);
         context.set("s3:authType", auth_type);
-        context.set("s3:signatureversion", "AWS4-HMAC-SHA256");
+        context.set("s3:signatureversion", signature_version);
         context.set("s3:ResourceAccount", ACCOUNT);
+        let head = self.head(&path, &self.headers)?;
         set_condition_keys(&op, &head, &body, None, &mut context).map_err(|error| error.to_string())?;
-        let requires: Vec<Value> = requirements(&op, &body)
-            .into_iter()
-            .map(|one| json!({ "action": one.action, "resource": one.resource }))
-            .collect();
-        let conditional: Vec<Value> = conditional(&op).iter().map(conditional_json).collect();
+        let mut refused: Vec<Refused> = refused_key.into_iter().chain(refused_source).collect();
+        let mut requires: Vec<Value> =
+            requirements(&op, &body).iter().map(|one| requirement_json(one, &refused)).collect();
+        let conditional: Vec<Value> = conditional(&op).iter().map(|one| conditional_json(one, &refused)).collect();
+        for (key, needs) in deletions_of_refused_keys(&op, &body)? {
+            requires.extend(needs.iter().map(|one| requirement_json(one, std::slice::from_ref(&key))));
+            refused.push(key);
+        }
         let mut answer = json!({
             "operation": op.name(),
             "requires": requires,
             "conditional": conditional,
             "context": context_json(&context),
         });
-        if let (Some((key, reason)), Value::Object(fields)) = (refused, &mut answer) {
-            for list in ["requires", "conditional"] {
-                fields
-                    .get_mut(list)
-                    .and_then(Value::as_array_mut)
-                    .into_iter()
-                    .flatten()
-                    .for_each(|one| put_back(one, &key));
-            }
-            fields.insert(String::from("refusedByGateway"), Value::String(reason));
+        if let (Some(first), Value::Object(fields)) = (refused.into_iter().next(), &mut answer) {
+            fields.insert(String::from("refusedByGateway"), Value::String(first.reason));
         }
         Ok(answer)
     }
 
-    /// The path to judge, and the decoded key with the reason when this gateway would refuse it.
-    fn path_and_refused_key(&self) -> (String, Option<(String, String)>) {
+    /// What `s3:authType` and `s3:signatureversion` are; a row that shows no signature stands for one in a header.
+    fn authentication(&self, op: &Operation) -> (&'static str, &'static str) {
+        let has = |name| self.query.contains_key(name);
+        let mut authorizations = self.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("authorization"));
+        let signature_version = if has("AWSAccessKeyId") || authorizations.any(|(_, value)| value.starts_with("AWS ")) {
+            "AWS"
+        } else {
+            "AWS4-HMAC-SHA256"
+        };
+        let auth_type = match op {
+            Operation::PostObject(_) => "POST",
+            _ if has("X-Amz-Algorithm") || has("AWSAccessKeyId") => "REST-QUERY-STRING",
+            _ => "REST-HEADER",
+        };
+        (auth_type, signature_version)
+    }
+
+    /// The path to judge, and the decoded key when this gateway would refuse it.
+    fn path_and_refused_key(&self) -> (String, Option<Refused>) {
         let parts = self.path.strip_prefix('/').and_then(|path| path.split_once('/'));
-        let Some((bucket, key)) = parts.filter(|(_, key)| !key.is_empty()) else { return (self.path.clone(), None) };
-        match decode(key).map(|key| (object_key(&key), key)) {
-            Ok((Err(error), key)) => (format!("/{bucket}/{STAND_IN}"), Some((key, error.to_string()))),
-            Ok((Ok(_), _)) | Err(_) => (self.path.clone(), None),
+        let key = parts.filter(|(_, key)| !key.is_empty()).and_then(|(bucket, key)| Some((bucket, decode(key).ok()?)));
+        match key.and_then(|(bucket, key)| Some((bucket, Refused::new(STAND_IN, &key)?))) {
+            Some((bucket, refused)) => (format!("/{bucket}/{STAND_IN}"), Some(refused)),
+            None => (self.path.clone(), None),
         }
+    }
+
+    /// The headers to judge, and the decoded key of the source of a copy when this gateway would refuse it.
+    fn headers_and_refused_source(&self) -> (BTreeMap<String, String>, Option<Refused>) {
+        let mut headers = self.headers.clone();
+        let source = headers.iter_mut().find(|(name, _)| name.eq_ignore_ascii_case("x-amz-copy-source"));
+        let refused = source.and_then(|(_, source)| {
+            let (path, version) = source.rsplit_once("?versionId=").map_or((&**source, None), |(p, v)| (p, Some(v)));
+            let path = decode(path).ok()?;
+            let (bucket, key) = path.strip_prefix('/').unwrap_or(&path).split_once('/')?;
+            let refused = Refused::new(SOURCE_STAND_IN, key)?;
+            let version = version.map(|version| format!("?versionId={version}")).unwrap_or_default();
+            *source = format!("/{bucket}/{SOURCE_STAND_IN}{version}");
+            Some(refused)
+        });
+        (headers, refused)
     }
 
     fn query_api(&self) -> Result<Value, String> {
@@ -132,7 +178,7 @@ impl Case {
         }))
     }
 
-    fn head(&self, path: &str) -> Result<http::request::Parts, String> {
+    fn head(&self, path: &str, headers: &BTreeMap<String, String>) -> Result<http::request::Parts, String> {
         use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode as encode};
         let query: Vec<String> = self
             .query
@@ -151,7 +197,7 @@ impl Case {
             .collect();
         let uri = if query.is_empty() { path } else { format!("{path}?{}", query.join("&")) };
         let mut builder = http::Request::builder().method(self.method.as_str()).uri(uri);
-        for (name, value) in &self.headers {
+        for (name, value) in headers {
             builder = builder.header(name, value.as_bytes());
         }
         let request = builder.body(()).map_err(|error| format!("the row is no request: {error}"))?;
@@ -168,11 +214,21 @@ impl Case {
     }
 }
 
-fn put_back(one: &mut Value, key: &str) {
-    let resource = one.get("resource").and_then(Value::as_str).map(|resource| resource.replace(STAND_IN, key));
-    if let (Some(resource), Value::Object(fields)) = (resource, one) {
-        fields.insert(String::from("resource"), Value::String(resource));
-    }
+/// The permissions to delete the keys of a DeleteObjects that this gateway refuses one by one.
+fn deletions_of_refused_keys(op: &Operation, body: &BodyFacts) -> Result<Vec<(Refused, Vec<Requirement>)>, String> {
+    let (Operation::DeleteObjects(op), BodyFacts::Delete(request)) = (op, body) else { return Ok(Vec::new()) };
+    let stand_in = object_key(STAND_IN).map_err(|error| error.to_string())?;
+    let refused = request.objects.iter().filter_map(|object| {
+        let version = object.version_id.as_ref();
+        let needs = delete_object(&op.bucket, &stand_in, version, op.bypass_governance_retention);
+        Some((Refused::new(STAND_IN, &object.key_text)?, needs))
+    });
+    Ok(refused.collect())
+}
+
+fn requirement_json(one: &Requirement, refused: &[Refused]) -> Value {
+    let put_back = |resource: String, refused: &Refused| resource.replace(refused.stand_in, &refused.key);
+    json!({ "action": one.action, "resource": refused.iter().fold(one.resource.clone(), put_back) })
 }
 
 /// `(policy)`: words in parentheses stand for a body that does not matter.
@@ -180,12 +236,12 @@ fn is_hint(body: &str) -> bool {
     body.trim_start().starts_with('(')
 }
 
-fn conditional_json(one: &ConditionalRequirement) -> Value {
-    json!({
-        "action": one.requirement.action,
-        "resource": one.requirement.resource,
-        "effect": one.effect.as_str(),
-    })
+fn conditional_json(one: &ConditionalRequirement, refused: &[Refused]) -> Value {
+    let mut shown = requirement_json(&one.requirement, refused);
+    if let Value::Object(fields) = &mut shown {
+        fields.insert(String::from("effect"), Value::String(one.effect.as_str().to_owned()));
+    }
+    shown
 }
 
 fn context_json(context: &Context) -> Value {

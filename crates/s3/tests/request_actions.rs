@@ -119,8 +119,65 @@ fn permissions_beyond_the_corpus() {
         let requires = format!("s3:GetObject arn:aws:s3:::bkt/{key}");
         check(&format!(r#""method":"GET","path":"/bkt/{path}""#), &[&requires], &[]);
     }
+    check(
+        &format!(r#""method":"PUT",{o},"headers":{{"X-Amz-Copy-Source":"/src/a/..%2Fb?versionId=v9"}}"#),
+        &["s3:GetObjectVersion arn:aws:s3:::src/a/../b", "s3:PutObject arn:aws:s3:::bkt/k"],
+        &[("s3:x-amz-copy-source", json!("/src/a/../b?versionId=v9")), ("s3:VersionId", json!("v9"))],
+    );
+    check(
+        &format!(
+            r#""method":"POST",{b},"query":{{"delete":""}},"headers":{{"x-amz-bypass-governance-retention":"true"}},"body":"<Delete><Object><Key>../x</Key><VersionId>v1</VersionId></Object><Object><Key>y</Key></Object></Delete>""#
+        ),
+        &[
+            "s3:BypassGovernanceRetention arn:aws:s3:::bkt/../x",
+            "s3:BypassGovernanceRetention arn:aws:s3:::bkt/y",
+            "s3:DeleteObject arn:aws:s3:::bkt/y",
+            "s3:DeleteObjectVersion arn:aws:s3:::bkt/../x",
+        ],
+        &[],
+    );
     // A DeleteObjects whose body was not read needs the permission on every key.
     check(&format!(r#""method":"POST",{b},"query":{{"delete":""}}"#), &["s3:DeleteObject arn:aws:s3:::bkt/*"], &[]);
+}
+
+#[test]
+fn the_kind_of_signature_is_a_condition_key() {
+    use serde_json::json;
+    let v4 = "AWS4-HMAC-SHA256";
+    for (rest, auth_type, version) in [
+        (r#""method":"GET","path":"/bkt/k""#, "REST-HEADER", v4),
+        (
+            r#""method":"GET","path":"/bkt/k","headers":{"Authorization":"AWS4-HMAC-SHA256 Credential=AK"}"#,
+            "REST-HEADER",
+            v4,
+        ),
+        (r#""method":"GET","path":"/bkt/k","headers":{"authorization":"AWS AK:c2ln"}"#, "REST-HEADER", "AWS"),
+        (r#""method":"GET","path":"/bkt/k","query":{"X-Amz-Algorithm":"AWS4-HMAC-SHA256"}"#, "REST-QUERY-STRING", v4),
+        (
+            r#""method":"GET","path":"/bkt/k","query":{"AWSAccessKeyId":"AK","Expires":"1","Signature":"s"}"#,
+            "REST-QUERY-STRING",
+            "AWS",
+        ),
+    ] {
+        let context = [("s3:authType", json!(auth_type)), ("s3:signatureversion", json!(version))];
+        check(rest, &["s3:GetObject arn:aws:s3:::bkt/k"], &context);
+    }
+    let form = r#""method":"POST","path":"/bkt","headers":{"Content-Type":"multipart/form-data; boundary=x"}"#;
+    check(form, &["s3:PutObject arn:aws:s3:::bkt/*"], &[("s3:authType", json!("POST"))]);
+}
+
+/// Comparing each parameter with each, or looking each tag up among all of them, takes minutes.
+#[test]
+fn a_call_with_many_tags_is_judged_soon() {
+    let tags: String = (0..10_000).map(|i| format!("&Tags.member.{i}.Key=k{i}&Tags.member.{i}.Value=v{i}")).collect();
+    let row = format!(
+        r#"{{"id":1,"service":"iam","method":"POST","path":"/","body":"Action=CreateUser&UserName=bob{tags}"}}"#
+    );
+    let started = std::time::Instant::now();
+    let answer: Value = serde_json::from_str(&s3::cases::actions_line(&row)).unwrap();
+    assert!(started.elapsed() < std::time::Duration::from_secs(20), "{:?}", started.elapsed());
+    assert_eq!(answer["context"]["aws:RequestTag/k9999"], "v9999");
+    assert_eq!(answer["context"]["aws:TagKeys"].as_array().map(Vec::len), Some(10_000));
 }
 
 #[test]
