@@ -58,7 +58,8 @@ fn detach(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
     let before = names.len();
     names.retain(|name| policy_name_of(name) != &*policy);
     if names.len() == before {
-        return Err(IamError::no_such_entity(format!("Policy {policy} was not found attached to {holder}.")));
+        let arn = request.params.get("PolicyArn").unwrap_or_default();
+        return Err(IamError::no_such_entity(format!("Policy {arn} was not found attached to {holder}.")));
     }
     Ok(Outcome::of(with_attached(state, &holder, names).into_iter().collect()))
 }

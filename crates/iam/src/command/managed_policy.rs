@@ -35,20 +35,20 @@ pub(super) fn documents(request: &Request<'_>, state: &Snapshot) -> Result<Vec<D
 
 /// The policy that `PolicyArn` names.
 pub(super) fn find<'a>(request: &Request<'_>, state: &'a Snapshot) -> Result<&'a Arc<ManagedPolicy>, IamError> {
-    let name = request.policy_name(state)?;
-    of_account(request, state, &name)
+    named(request, state, "PolicyArn")
 }
 
-/// A policy of the caller's account by name.
-pub(super) fn of_account<'a>(
+/// The policy that a parameter names by its ARN.
+pub(super) fn named<'a>(
     request: &Request<'_>,
     state: &'a Snapshot,
-    name: &str,
+    parameter: &str,
 ) -> Result<&'a Arc<ManagedPolicy>, IamError> {
-    state
-        .policy(name)
-        .filter(|policy| policy.account == request.caller.account)
-        .ok_or_else(|| IamError::no_such_entity(format!("Policy {name} does not exist or is not attachable.")))
+    let name = request.policy_name_in(parameter, state)?;
+    state.policy(&name).filter(|policy| policy.account == request.caller.account).ok_or_else(|| {
+        let arn = request.params.get(parameter).unwrap_or_default();
+        IamError::no_such_entity(format!("Policy {arn} does not exist or is not attachable."))
+    })
 }
 
 /// The changes that give a policy this text and these facts, wherever it stands.

@@ -34,8 +34,7 @@ pub(super) fn given(request: &Request<'_>, state: &Snapshot) -> Result<Option<Ar
     if request.params.get(PARAMETER).is_none() {
         return Ok(None);
     }
-    let name = request.policy_name_in(PARAMETER, state)?;
-    managed_policy::of_account(request, state, &name).map(|policy| Some(policy.name.clone()))
+    managed_policy::named(request, state, PARAMETER).map(|policy| Some(policy.name.clone()))
 }
 
 fn put(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {

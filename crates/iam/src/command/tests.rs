@@ -123,6 +123,20 @@ fn roots_of_several_accounts() {
     }
 }
 
+/// What weed, which looks at nothing else, deletes leaves names behind.
+#[test]
+fn a_group_of_users_that_are_gone_can_be_deleted() {
+    let state = story(&[
+        ("CreateUser&UserName=al", "=AIDA"),
+        ("CreateGroup&GroupName=g", "=AGPA"),
+        ("AddUserToGroup&GroupName=g&UserName=al", "="),
+        ("DeleteGroup&GroupName=g", "!DeleteConflict"),
+    ]);
+    let state = state.apply([Change::User("al".into(), None)]);
+    let state = story_on(state, &[("GetGroup&GroupName=g", "=<Users></Users>"), ("DeleteGroup&GroupName=g", "=")]);
+    assert!(state.group("g").is_none());
+}
+
 #[test]
 fn users_and_their_keys() {
     let end = story(&[
