@@ -238,6 +238,13 @@ fn each_api_refuses_in_its_own_words() {
             ),
             "Policy has an invalid condition value",
         ),
+        (
+            Bucket,
+            &format!(
+                r#"{to_all},"Action":"s3:*","Resource":"arn:aws:s3:::b","Condition":{{"NotIpAddress":{{"aws:SourceIp":"300.1.1.1/40"}}}}"#
+            ),
+            "Invalid IP address in Conditions",
+        ),
     ] {
         let error = refused(kind, &format!(r#"{{"Version":"2012-10-17","Statement":[{{{statement}}}]}}"#));
         assert!(error.message().starts_with(words), "{kind:?} {statement}: {error}");

@@ -4,7 +4,9 @@ use super::keys::{is_known_key, nearest_key};
 use crate::action::{Action, ActionSet, ResourceType};
 use crate::action_element::actions_of;
 use crate::fault::{Fault, Rule};
-use crate::grammar::{Condition, Document, Effect, PrincipalKind, PrincipalName, ResourceElement, Statement, nearest};
+use crate::grammar::{
+    Comparison, Condition, Document, Effect, PrincipalKind, PrincipalName, ResourceElement, Statement, nearest,
+};
 use crate::principal_element::Named;
 use crate::validate::wrong_type;
 
@@ -207,10 +209,12 @@ fn key(condition: &Condition, covered: &[ActionSet], path: &str) -> Result<(), F
 }
 
 fn values(condition: &Condition, path: &str) -> Result<(), Fault> {
-    let wrong =
-        condition.values.iter().find_map(|value| Some((value, wrong_type(condition.operator.comparison, value)?)));
+    let comparison = condition.operator.comparison;
+    let is_address = matches!(comparison, Comparison::IpAddress | Comparison::NotIpAddress);
+    let rule = if is_address { Rule::ConditionAddress } else { Rule::ConditionValue };
+    let wrong = condition.values.iter().find_map(|value| Some((value, wrong_type(comparison, value)?)));
     match wrong {
-        Some((value, expected)) => Err(Fault::new(Rule::ConditionValue, path, format!("`{value}` is not {expected}"))),
+        Some((value, expected)) => Err(Fault::new(rule, path, format!("`{value}` is not {expected}"))),
         None => Ok(()),
     }
 }
