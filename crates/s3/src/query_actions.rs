@@ -304,7 +304,7 @@ fn checked_path(path: &str) -> Result<&str, QueryError> {
 }
 
 /// Sets the condition keys that a call of IAM or STS itself carries: `iam:PolicyARN`, `iam:PermissionsBoundary`,
-/// `iam:AWSServiceName`, `iam:ServiceSpecificCredential*`, `aws:RequestTag/*`, `aws:TagKeys`, `sts:RoleSessionName`,
+/// `iam:PassedToService`, `iam:AWSServiceName`, `iam:ServiceSpecificCredential*`, `aws:RequestTag/*`, `aws:TagKeys`, `sts:RoleSessionName`,
 /// `sts:ExternalId`, `sts:SourceIdentity`, `sts:TransitiveTagKeys`, `sts:DurationSeconds`, `sts:TaskPolicyArn`. Tags of entities and claims of tokens are set by whoever knows them.
 ///
 /// A parameter that the action does not read sets nothing: nobody may answer a condition with what has no effect.
@@ -345,6 +345,10 @@ pub fn set_query_condition_keys(params: &[(String, String)], context: &mut Conte
         if let Some(value) = params.get(parameter).filter(|_| of == action) {
             context.set(key, value);
         }
+    }
+    // The role of an instance profile is passed to the machines that have the profile.
+    if action == "AddRoleToInstanceProfile" {
+        context.set("iam:PassedToService", "ec2.amazonaws.com");
     }
     let listed = query_action(action).map_or(&[] as &[&str], Action::condition_keys);
     let tags = if listed.contains(&"aws:RequestTag/") { params.tags() } else { Vec::new() };

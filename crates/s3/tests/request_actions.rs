@@ -213,6 +213,14 @@ fn permissions_of_the_query_apis() {
             ("iam:ServiceSpecificCredentialAgeDays", json!("30")),
         ],
     );
+    check(
+        &q("Action=AddRoleToInstanceProfile&InstanceProfileName=web&RoleName=R"),
+        &[
+            "iam:AddRoleToInstanceProfile arn:aws:iam::111122223333:instance-profile/web",
+            "iam:PassRole arn:aws:iam::111122223333:role/R",
+        ],
+        &[("iam:PassedToService", json!("ec2.amazonaws.com"))],
+    );
     for target in ["444455556666", "arn:aws:iam::444455556666:root"] {
         check(
             &q(&format!(
