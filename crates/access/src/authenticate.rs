@@ -305,25 +305,12 @@ impl Door {
 
 fn user_caller(user: &User, access_key_id: AccessKeyId, arrival: &Arrival<'_>) -> Caller {
     Caller {
-        name: Arc::clone(&user.name),
-        principal: user.principal.clone(),
-        arn: Arc::clone(&user.arn),
-        user_id: user_id(user),
-        account: user.account,
-        is_root: user.is_root,
         access_key_id: Some(access_key_id),
-        session: None,
-        policies: Arc::clone(&user.policies),
-        boundary: user.boundary.clone(),
         source_ip: Some(arrival.client.ip),
         user_agent: user_agent(arrival.head),
         secure_transport: arrival.client.secure_transport,
+        ..Caller::of(user)
     }
-}
-
-/// `aws:userid`: the user's id, or the account of a root user.
-fn user_id(user: &User) -> Arc<str> {
-    if user.is_root { user.account.as_str().into() } else { Arc::clone(&user.id) }
 }
 
 fn anonymous(arrival: &Arrival<'_>, snapshot: &Snapshot) -> Caller {

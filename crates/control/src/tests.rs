@@ -67,23 +67,7 @@ impl Gateway {
     }
 
     fn caller(&self, name: &str) -> Caller {
-        let state = self.state();
-        let user = state.user(name).unwrap();
-        Caller {
-            name: user.name.clone(),
-            principal: user.principal.clone(),
-            arn: user.arn.clone(),
-            user_id: user.id.clone(),
-            account: user.account,
-            is_root: user.is_root,
-            access_key_id: None,
-            session: None,
-            policies: user.policies.clone(),
-            boundary: user.boundary.clone(),
-            source_ip: None,
-            user_agent: "".into(),
-            secure_transport: false,
-        }
+        Caller::of(self.state().user(name).unwrap())
     }
 
     async fn call(&self, user: &str, line: &str) -> Result<String, QueryError> {

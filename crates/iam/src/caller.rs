@@ -6,6 +6,8 @@ use std::sync::Arc;
 use ids::{AccessKeyId, AccountId};
 use policy::{CompiledPolicy, Principal};
 
+use crate::snapshot::User;
+
 /// An authenticated caller with the policies that apply to it at this moment.
 #[derive(Debug, Clone)]
 pub struct Caller {
@@ -59,6 +61,25 @@ pub struct CallerSession {
 }
 
 impl Caller {
+    /// A user, before anything is known of the request: its address, agent and key.
+    pub fn of(user: &User) -> Self {
+        Self {
+            name: Arc::clone(&user.name),
+            principal: user.principal.clone(),
+            arn: Arc::clone(&user.arn),
+            user_id: if user.is_root { user.account.as_str().into() } else { Arc::clone(&user.id) },
+            account: user.account,
+            is_root: user.is_root,
+            access_key_id: None,
+            session: None,
+            policies: Arc::clone(&user.policies),
+            boundary: user.boundary.clone(),
+            source_ip: None,
+            user_agent: "".into(),
+            secure_transport: false,
+        }
+    }
+
     /// Nobody signed the request.
     pub fn is_anonymous(&self) -> bool {
         matches!(self.principal, Principal::Anonymous)

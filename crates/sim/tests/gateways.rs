@@ -130,25 +130,6 @@ impl Gateway {
     }
 }
 
-fn caller(state: &Snapshot) -> Caller {
-    let user = state.user("root").unwrap();
-    Caller {
-        name: user.name.clone(),
-        principal: user.principal.clone(),
-        arn: user.arn.clone(),
-        user_id: user.id.clone(),
-        account: user.account,
-        is_root: user.is_root,
-        access_key_id: None,
-        session: None,
-        policies: user.policies.clone(),
-        boundary: user.boundary.clone(),
-        source_ip: None,
-        user_agent: "".into(),
-        secure_transport: false,
-    }
-}
-
 /// Whether a call was answered as done everywhere.
 async fn call(
     iam: Arc<IamApi>,
@@ -156,7 +137,7 @@ async fn call(
     random: [u8; 96],
     params: Vec<(String, String)>,
 ) -> Result<bool, String> {
-    let caller = caller(&state);
+    let caller = Caller::of(state.user("root").unwrap());
     let call = Call {
         caller: &caller,
         params: &params,

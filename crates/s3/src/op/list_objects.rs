@@ -191,10 +191,7 @@ impl ListObjectsOutput {
     pub fn to_xml(&self) -> String {
         let list = &self.request.list;
         let encoding = list.encoding_type;
-        let mut xml = XmlWriter::document();
-        xml.open_root("ListBucketResult");
-        xml.text("Name", self.request.bucket.as_str());
-        xml.text("Prefix", &EncodingType::encode(encoding, list.prefix.as_str()));
+        let mut xml = start(&self.request.bucket, list);
         xml.text("Marker", &EncodingType::encode(encoding, &self.request.marker));
         if let Some(marker) = self.next_marker.as_deref().filter(|_| self.is_truncated && list.delimiter.is_some()) {
             xml.text("NextMarker", &EncodingType::encode(encoding, marker));
@@ -224,10 +221,7 @@ impl ListObjectsV2Output {
     pub fn to_xml(&self) -> String {
         let list = &self.request.list;
         let encoding = list.encoding_type;
-        let mut xml = XmlWriter::document();
-        xml.open_root("ListBucketResult");
-        xml.text("Name", self.request.bucket.as_str());
-        xml.text("Prefix", &EncodingType::encode(encoding, list.prefix.as_str()));
+        let mut xml = start(&self.request.bucket, list);
         xml.optional("ContinuationToken", self.request.continuation_token.as_deref());
         xml.optional("NextContinuationToken", self.next_continuation_token.as_deref());
         if let Some(start_after) = &self.request.start_after {
@@ -239,6 +233,14 @@ impl ListObjectsV2Output {
         xml.close("ListBucketResult");
         xml.finish()
     }
+}
+
+fn start(bucket: &BucketName, list: &ListQuery) -> XmlWriter {
+    let mut xml = XmlWriter::document();
+    xml.open_root("ListBucketResult");
+    xml.text("Name", bucket.as_str());
+    xml.text("Prefix", &EncodingType::encode(list.encoding_type, list.prefix.as_str()));
+    xml
 }
 
 fn write_tail(list: &ListQuery, is_truncated: bool, xml: &mut XmlWriter) {
