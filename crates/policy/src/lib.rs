@@ -30,6 +30,7 @@ mod explain;
 mod explanation_text;
 mod index;
 mod legacy;
+mod restated;
 mod validate;
 
 pub mod cases;
@@ -45,4 +46,5 @@ pub use explain::{
 pub use policy::{Policy, PolicyKind};
 pub use position::{Position, statement_spans};
 pub use principal::{Principal, PrincipalError};
+pub use restated::Restated;
 pub use validate::{Finding, Severity, validate};

@@ -96,6 +96,10 @@ impl Policy {
         self.kind
     }
 
+    pub(crate) fn document(&self) -> &Document {
+        &self.document
+    }
+
     /// The index of this policy.
     pub fn compile(&self) -> CompiledPolicy {
         CompiledPolicy::new(&self.document, self.kind)
