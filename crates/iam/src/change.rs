@@ -139,6 +139,15 @@ impl Holder {
         }
     }
 
+    /// The document of the holder itself.
+    pub fn document(&self) -> DocumentKey {
+        match self.clone() {
+            Self::User(name) => DocumentKey::User(name),
+            Self::Group(name) => DocumentKey::Group(name),
+            Self::Role(name) => DocumentKey::Role(name),
+        }
+    }
+
     /// `user`, `group` or `role`.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -209,6 +218,8 @@ pub enum RolePlace {
 pub struct WeedPolicies {
     /// Managed policies of old versions, name to text.
     pub managed: BTreeMap<Arc<str>, Arc<str>>,
-    /// Inline policies: holder, policy name, text.
+    /// Inline policies of weed's: holder, policy name, text.
     pub inline: BTreeMap<Holder, BTreeMap<Arc<str>, Arc<str>>>,
+    /// Inline policies of ours, restated for weed: they are in the document for weed alone, and none of its own.
+    pub mirrored: BTreeMap<Holder, BTreeMap<Arc<str>, Arc<str>>>,
 }

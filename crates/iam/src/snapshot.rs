@@ -7,6 +7,7 @@
 mod apply;
 mod compiled;
 mod managed_policy;
+mod mirror;
 mod role;
 mod user;
 
@@ -28,6 +29,7 @@ use crate::instance_profile::{AccountAliasDocument, InstanceProfileDocument};
 use crate::oidc_provider::OidcProviderDocument;
 
 pub use managed_policy::{InlinePolicy, ManagedPolicy, policy_name_of};
+pub use mirror::{InlineName, Mirrored};
 pub use role::Role;
 pub use user::{Group, KeyHolder, KeyRefusal, PolicySource, User};
 

@@ -9,7 +9,7 @@ use filer::{Condition, Entry, FilerError, Mutation, Transaction};
 use iam::{Change, DocumentKey, PolicyPlace};
 
 use crate::IamStore;
-use crate::document::{absent, etag, facts_of, put_facts, rewritten, to_entry, to_text};
+use crate::document::{LARGEST, absent, etag, facts_of, put_facts, put_record, rewritten, to_entry, to_text};
 use crate::error::StoreError;
 use crate::filer_store::FilerStore;
 use crate::layout::Document;
@@ -168,7 +168,11 @@ impl FilerStore {
         };
         let (mutation, entry) = match to_text(&sealed) {
             Some((text, facts)) => {
-                let entry = to_entry(name, &text, &facts, old, now_s(), rand::random());
+                if text.len() as u64 > LARGEST {
+                    return Err(StoreError::TooLarge(path, text.len()));
+                }
+                let mut entry = to_entry(name, &text, &facts, old, now_s(), rand::random());
+                put_record(&mut entry, change);
                 (Mutation::Put { directory: directory.to_owned(), entry: Box::new(entry.clone()) }, Some(entry))
             }
             None if old.is_none() => return Ok(None),

@@ -51,7 +51,10 @@ pub(crate) fn to_change(document: &Document, entry: &Entry, content: Result<&[u8
         }
         Document::Policy(name, place) => Change::Policy(name.clone(), *place, parse(parsed, policy)),
         Document::Inline(holder, name) => Change::Inline(holder.clone(), name.clone(), parse(parsed, policy)),
-        Document::WeedPolicies => Change::WeedPolicies(parse(parsed, |text, _| WeedPolicies::parse(text))),
+        Document::WeedPolicies => Change::WeedPolicies(parse(parsed, |text, _| {
+            let record = entry.extended_text(WeedPolicies::RECORD).unwrap_or_default();
+            Ok(WeedPolicies::parse(text)?.with_record(record))
+        })),
         Document::OidcProvider(stem) => {
             let read = parse(parsed, OidcProviderDocument::parse);
             let of_arn = |provider: &OidcProviderDocument| OidcProviderDocument::file_stem(&provider.arn);
@@ -171,6 +174,15 @@ pub(crate) fn put_facts(entry: &mut Entry, facts: &Facts) {
     match facts.to_text() {
         Some(text) => entry.extended.insert(Facts::ATTRIBUTE.to_owned(), text.into_bytes()),
         None => entry.extended.remove(Facts::ATTRIBUTE),
+    };
+}
+
+/// Puts the record of what was mirrored beside weed's shared document.
+pub(crate) fn put_record(entry: &mut Entry, change: &Change) {
+    let Change::WeedPolicies(Some(Ok(document))) = change else { return };
+    match document.record() {
+        Some(record) => entry.extended.insert(WeedPolicies::RECORD.to_owned(), record.into_bytes()),
+        None => entry.extended.remove(WeedPolicies::RECORD),
     };
 }
 

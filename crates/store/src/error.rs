@@ -20,6 +20,9 @@ pub enum StoreError {
     /// A secret could not be encrypted, so nothing was written.
     #[error("a secret key could not be encrypted; nothing was written")]
     NotSealed,
+    /// The document would be larger than one that is read again.
+    #[error("`{0}` would have {1} bytes, more than any document of IAM; nothing was written")]
+    TooLarge(String, usize),
     /// The document cannot be written: its name has no place in the store.
     #[error("`{0}` cannot be stored: {1}")]
     NoPlace(String, &'static str),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use filer::{EmbeddedFiler, Filer, Mutation, Transaction};
 use iam::{
     Change, DocumentKey, DocumentStore, Facts, Holder, IamConfig, Identities, PolicyPlace, PolicyText, Settings,
-    Snapshot, UserDocument,
+    Snapshot, UserDocument, WeedPolicies,
 };
 
 use crate::document::to_entry;
@@ -462,6 +462,35 @@ async fn secrets_are_stored_sealed_and_used_open() {
     let found = fresh.changes.clone();
     store_without_keys(&place).commit(&fresh, &found).await.unwrap();
     assert_eq!(place.snapshot().await.access_key("AKA").unwrap().secret.expose(), "s3cret");
+}
+
+#[tokio::test]
+async fn weeds_document_keeps_the_record_of_what_is_mirrored() {
+    let place = place();
+    let key = [DocumentKey::WeedPolicies];
+    let mirrored = |text: &str| {
+        let of_al = [("I".into(), text.into())].into();
+        let document =
+            WeedPolicies { mirrored: [(Holder::User("al".into()), of_al)].into(), ..WeedPolicies::default() };
+        Change::WeedPolicies(Some(Ok(document)))
+    };
+    let path = "/etc/iam/policies.json";
+    let fresh = place.store.read(&key).await.unwrap();
+    place.store.commit(&fresh, &[mirrored(GET)]).await.unwrap();
+    let snapshot = place.snapshot().await;
+    assert!(snapshot.weed_policies().inline.is_empty() && snapshot.weed_policies().mirrored.len() == 1);
+    // Somebody writes the file again, without the attribute: now it is weed's.
+    let text = place.text(path).await.unwrap();
+    place.put(path, &text).await;
+    let snapshot = place.snapshot().await;
+    assert!(snapshot.weed_policies().inline.len() == 1 && snapshot.weed_policies().mirrored.is_empty());
+
+    // A document that would not be read again is not written.
+    let fresh = place.store.read(&key).await.unwrap();
+    let large = format!(r#"{{"Id":"{}"}}"#, "x".repeat(4 << 20));
+    let refused = place.store.commit(&fresh, &[mirrored(&large)]).await;
+    assert!(matches!(refused, Err(StoreError::TooLarge(at, _)) if at == path));
+    assert_eq!(place.text(path).await.unwrap(), text);
 }
 
 fn store_without_keys(place: &Place) -> FilerStore {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::inline_policy::{Kind, check, holder_document};
+use super::inline_policy::{Kind, check};
 use super::xml::Xml;
 use super::{Answer, Command, IamError, Outcome, Request, managed_policy, read, revoke, user};
 use crate::change::{Change, DocumentKey, Holder};
@@ -25,7 +25,7 @@ pub(super) const COMMANDS: &[Command] = &[
 pub(super) const ATTACHED_POLICIES: usize = 10;
 
 fn documents(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Result<Vec<DocumentKey>, IamError> {
-    Ok(vec![holder_document(&kind.holder(request)?), DocumentKey::Policy(request.policy_name(state)?)])
+    Ok(vec![kind.holder(request)?.document(), DocumentKey::Policy(request.policy_name(state)?)])
 }
 
 fn attach(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {

@@ -63,19 +63,9 @@ pub(super) fn check(request: &Request<'_>, state: &Snapshot, holder: &Holder, ch
     }
 }
 
-/// The document of the holder itself.
-pub(super) fn holder_document(holder: &Holder) -> DocumentKey {
-    match holder.clone() {
-        Holder::User(name) => DocumentKey::User(name),
-        Holder::Group(name) => DocumentKey::Group(name),
-        Holder::Role(name) => DocumentKey::Role(name),
-    }
-}
-
 fn documents(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Result<Vec<DocumentKey>, IamError> {
     let holder = kind.holder(request)?;
-    let mut documents =
-        vec![holder_document(&holder), DocumentKey::Inline(holder.clone(), request.name("PolicyName", 128)?)];
+    let mut documents = vec![holder.document(), DocumentKey::Inline(holder.clone(), request.name("PolicyName", 128)?)];
     if state.weed_policies().inline.contains_key(&holder) {
         documents.push(DocumentKey::WeedPolicies);
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::inline_policy::{Kind, check, holder_document};
+use super::inline_policy::{Kind, check};
 use super::xml::Xml;
 use super::{Answer, Command, IamError, Outcome, Request, attachment, managed_policy, revoke, user};
 use crate::change::{Change, DocumentKey, Holder};
@@ -20,7 +20,7 @@ pub(super) const COMMANDS: &[Command] = &[
 const PARAMETER: &str = "PermissionsBoundary";
 
 fn documents(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Result<Vec<DocumentKey>, IamError> {
-    Ok([holder_document(&kind.holder(request)?)].into_iter().chain(policy_document(request, state)?).collect())
+    Ok([kind.holder(request)?.document()].into_iter().chain(policy_document(request, state)?).collect())
 }
 
 /// The policy that a call names as boundary, to be read with the holder.

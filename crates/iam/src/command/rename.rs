@@ -38,7 +38,7 @@ impl Rename {
     pub fn documents(&self, state: &Snapshot) -> Vec<DocumentKey> {
         let mut documents = Vec::new();
         for holder in [&self.old, &self.new] {
-            documents.push(super::inline_policy::holder_document(holder));
+            documents.push(holder.document());
             let inline = state.inline_policies(holder).into_keys();
             documents.extend(inline.map(|policy| DocumentKey::Inline(holder.clone(), policy)));
             if let Holder::User(name) = holder {

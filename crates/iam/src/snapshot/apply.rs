@@ -17,6 +17,9 @@ use crate::documents::{CredentialDocument, Facts, GroupDocument, RoleDocument, S
 use crate::identities::{Identities, is_root_of};
 use crate::unique_id::unique_id;
 
+/// What a problem with weed's shared document is about.
+pub(super) const WEED_POLICIES: &str = "/etc/iam/policies.json";
+
 impl Snapshot {
     /// The Snapshot after these changes, its revision one higher.
     #[must_use]
@@ -91,7 +94,7 @@ impl Next {
             }
             Change::Inline(holder, name, read) => self.set_inline(holder, &name, read),
             Change::WeedPolicies(read) => {
-                let document = self.readable("/etc/iam/policies.json".to_owned(), read);
+                let document = self.readable(WEED_POLICIES.to_owned(), read);
                 self.set_weed_policies(document.unwrap_or_default());
             }
             Change::OidcProvider(stem, read) => {

@@ -41,6 +41,90 @@ fn world(identities: &str, changes: Vec<Change>) -> Snapshot {
     Snapshot::new(Settings::default(), &identities).apply(changes)
 }
 
+const DENY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":["*"],"Resource":["*"]}]}"#;
+
+/// What weed's document is to hold, as `holder/name: text`, with `!` where weed does not understand all of it.
+fn mirrored(snapshot: &Snapshot, adds: bool) -> Vec<String> {
+    let entries = snapshot.unmirrored(adds);
+    let Some(next) = snapshot.mirror(&entries, adds) else { return vec!["as it is".to_owned()] };
+    assert_eq!(next.changed, entries);
+    let texts = next.document.mirrored.iter().flat_map(|(holder, texts)| texts.iter().map(move |text| (holder, text)));
+    let mark = |holder: &Holder, name: &Arc<str>| {
+        if next.inexact.contains(&(holder.clone(), name.clone())) { "!" } else { "" }
+    };
+    texts.map(|(holder, (name, text))| format!("{}{}/{name}: {text}", mark(holder, name), holder.name())).collect()
+}
+
+#[test]
+fn weeds_document_is_to_hold_the_inline_policies_that_are_in_force() {
+    let al = r#"{"name":"al"}"#;
+    let put_on = |id: &str| {
+        let facts = Facts { holder: id.into(), ..Facts::default() };
+        Change::Inline(Holder::User("al".into()), "I".into(), Some(Ok(PolicyText { text: GET.into(), facts })))
+    };
+    let of_group = Change::Inline(Holder::Group("g".into()), "I".into(), text(GET));
+    let of_role = Change::Inline(Holder::Role("R".into()), "I".into(), text(GET));
+    let unreadable = Change::Inline(Holder::User("al".into()), "I".into(), Some(Err(Unreadable("why".into()))));
+    let not_action = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","NotAction":"s3:*","Resource":"*"}]}"#;
+    let get = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:GetObject"],"Resource":["arn:aws:s3:::b/*"]}]}"#;
+    for (changes, want) in [
+        (vec![user(al), inline("al", "I", GET)], vec![format!("al/I: {get}")]),
+        (vec![group(r#"{"name":"g"}"#), of_group], vec![format!("g/I: {get}")]),
+        (vec![user(al), inline("al", "I", not_action)], vec![format!("!al/I: {DENY}")]),
+        (vec![user(al), inline("al", "I", "{")], vec![format!("!al/I: {DENY}")]),
+        (vec![user(al), unreadable], vec![format!("!al/I: {DENY}")]),
+        // Of nobody, of an earlier user of the name, of a role, and beside one of weed's.
+        (vec![inline("al", "I", GET)], vec!["as it is".to_owned()]),
+        (vec![user(al), put_on("AIDAOTHER")], vec!["as it is".to_owned()]),
+        (vec![role(r#"{"roleName":"R","trustPolicy":{}}"#), of_role], vec!["as it is".to_owned()]),
+        (
+            vec![user(al), inline("al", "I", GET), weed(&format!(r#"{{"inlinePolicies":{{"al":{{"I":{PUT}}}}}}}"#))],
+            vec!["as it is".to_owned()],
+        ),
+        // The document cannot be read: nothing is written over it.
+        (
+            vec![user(al), inline("al", "I", GET), Change::WeedPolicies(Some(Err(Unreadable("why".into()))))],
+            vec!["as it is".to_owned()],
+        ),
+    ] {
+        let about = format!("{changes:?}");
+        let snapshot = world("{}", changes);
+        assert_eq!(mirrored(&snapshot, true), want, "{about}");
+        assert_eq!(mirrored(&snapshot, false), ["as it is"], "{about}");
+    }
+}
+
+#[test]
+fn what_is_mirrored_is_none_of_weeds_and_follows_its_policy() {
+    let al = user(r#"{"name":"al","actions":["Admin"]}"#);
+    let before = world("{}", vec![al, inline("al", "I", GET), inline("al", "J", "{")]);
+    let document = before.mirror(&before.unmirrored(true), true).unwrap().document;
+    let (stored, record) = (document.to_text(), document.record().unwrap());
+    let read = |text: &str| Change::WeedPolicies(Some(Ok(WeedPolicies::parse(text).unwrap().with_record(&record))));
+    let state = before.apply([read(&stored)]);
+    assert_eq!(mirrored(&state, true), ["as it is"]);
+    assert_eq!(sources(&state, "al"), sources(&before, "al"), "also what J stands for at weed is not read");
+    // A change, a deletion, and the end of the holder, whether or not anything is to be added.
+    for adds in [true, false] {
+        let changed = state.apply([inline("al", "I", PUT)]);
+        assert!(mirrored(&changed, adds)[0].contains("s3:PutObject"));
+        let deleted = state.apply([Change::Inline(Holder::User("al".into()), "J".into(), None)]);
+        assert_eq!(mirrored(&deleted, adds).len(), 1);
+        let gone = state.apply([Change::User("al".into(), None)]);
+        assert_eq!(mirrored(&gone, adds), [""; 0]);
+        let added = state.apply([inline("al", "K", GET)]);
+        assert_eq!(mirrored(&added, adds).len(), if adds { 3 } else { 1 });
+    }
+    // Changed at weed it is weed's, stays, and contradicts ours; removed there it comes back.
+    let edited = state.apply([read(&stored.replace("GetObject", "PutObject"))]);
+    assert_eq!(mirrored(&edited, true), ["as it is"]);
+    let why = edited.problem("inline policy `I` of user `al`").unwrap();
+    assert!(why.contains("differs between the document of ours and /etc/iam/policies.json"), "{why}");
+    let removed = state.apply([read("{}")]);
+    assert_eq!(mirrored(&removed, true).len(), 2);
+    assert_eq!(mirrored(&removed, false), ["as it is"]);
+}
+
 /// The sources of a user's policies, unreadable ones marked with `!`.
 fn sources(snapshot: &Snapshot, name: &str) -> String {
     let user = snapshot.user(name).unwrap();

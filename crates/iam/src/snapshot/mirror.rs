@@ -1,0 +1,80 @@
+//! Which inline policies weed's shared document is to hold for weed, besides its own.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use policy::{Policy, PolicyKind, Restated};
+
+use super::Snapshot;
+use super::apply::WEED_POLICIES;
+use crate::change::{Holder, WeedPolicies};
+
+/// An inline policy: its holder and its name.
+pub type InlineName = (Holder, Arc<str>);
+
+/// The next state of weed's document.
+#[derive(Debug)]
+pub struct Mirrored {
+    /// All of it.
+    pub document: WeedPolicies,
+    /// The entries that are others now, or gone.
+    pub changed: BTreeSet<InlineName>,
+    /// Those of them that deny more or allow less than the policy, because weed does not understand all of it.
+    pub inexact: BTreeSet<InlineName>,
+}
+
+impl Snapshot {
+    /// The inline policies of users and groups that weed's document does not hold as it should, and those that it should not hold any
+    /// more. Without `adds` only what is mirrored already counts: it is kept up to date, or taken away. None while the document cannot be
+    /// read: it is left alone.
+    pub fn unmirrored(&self, adds: bool) -> BTreeSet<InlineName> {
+        let known = self.weed.mirrored.iter().flat_map(|(holder, texts)| names(holder, texts.keys()));
+        let ours = self.inline.iter().filter(|_| adds).flat_map(|(holder, policies)| names(holder, policies.keys()));
+        let all: BTreeSet<InlineName> = known.chain(ours).collect();
+        self.mirror(&all, adds).map(|next| next.changed).unwrap_or_default()
+    }
+
+    /// Weed's document with these entries as they should be; `None` if they are so already.
+    pub fn mirror(&self, entries: &BTreeSet<InlineName>, adds: bool) -> Option<Mirrored> {
+        if self.problem(WEED_POLICIES).is_some() {
+            return None;
+        }
+        let document = (*self.weed).clone();
+        let mut next = Mirrored { document, changed: BTreeSet::new(), inexact: BTreeSet::new() };
+        for entry in entries {
+            let (holder, name) = entry;
+            let is_there = self.weed.mirrored.get(holder).is_some_and(|texts| texts.contains_key(name));
+            if !adds && !is_there {
+                continue;
+            }
+            let restated = self.restated(holder, name);
+            let is_inexact = restated.as_ref().is_some_and(|restated| !restated.is_exact);
+            if next.document.mirror(holder, name, restated.map(|restated| restated.text.into())) {
+                next.changed.insert(entry.clone());
+                next.inexact.extend(is_inexact.then(|| entry.clone()));
+            }
+        }
+        (!next.changed.is_empty()).then_some(next)
+    }
+
+    /// An inline policy for weed. `None` if it is not in force, if weed has no place for it (a role's), or if weed has a policy of its own
+    /// of this name, which is not ours to replace.
+    fn restated(&self, holder: &Holder, name: &str) -> Option<Restated> {
+        let id = self.id_of(holder).filter(|_| !matches!(holder, Holder::Role(_)))?;
+        let policy = self.inline.get(holder)?.get(name)?;
+        if policy.weeds.is_some() || !policy.is_of(id) {
+            return None;
+        }
+        let readable = policy.ours.as_ref()?.as_ref().ok();
+        let parsed = readable.and_then(|ours| Policy::parse_stored(PolicyKind::Identity, &ours.text).ok());
+        // What cannot be read denies, at weed as here.
+        Some(parsed.map_or_else(Restated::unreadable, |policy| policy.restated()))
+    }
+}
+
+fn names<'a>(
+    holder: &'a Holder,
+    policies: impl Iterator<Item = &'a Arc<str>> + 'a,
+) -> impl Iterator<Item = InlineName> + 'a {
+    policies.map(move |name| (holder.clone(), name.clone()))
+}
