@@ -9,6 +9,7 @@ use access::{Door, Network};
 use control::feed::Follower;
 use control::fence::FenceConfig;
 use control::last_used::Recorder;
+use control::mirror::Mirror;
 use fence::Moment;
 use filer::{Filer, FilerConfiguration};
 use gateway::accept::{self, Limits};
@@ -34,6 +35,9 @@ const MAX_BODY_BYTES: u64 = 5 << 30;
 const BODY_PATIENCE: Duration = Duration::from_secs(60);
 /// How long requests in flight may take after a signal to stop.
 const DRAIN: Duration = Duration::from_secs(30);
+
+/// How long a gateway that stops tries to mirror inline policies.
+const LAST_WRITES: Duration = Duration::from_secs(2);
 
 /// How long requests are decided after a signal to stop.
 const LAST_REQUESTS: Duration = Duration::from_millis(100);
@@ -114,6 +118,10 @@ pub async fn run(mut plan: Plan, serving: &Serving, announce: impl FnOnce(&str))
     let door = Door::new(plan.region.clone(), external_url(serving), serving.sig_v2, keys.clone());
     let recorder = Arc::new(Recorder::new(door.uses(), store.clone(), Arc::clone(&follower)));
     let store: Arc<dyn IamStore> = Arc::new(store);
+    let mirror = (plan.iam && !plan.iam_read_only).then(|| {
+        let adds = config.iam.kelpgate.mirror_inline_policies;
+        Arc::new(Mirror::new(Arc::clone(&follower), Arc::clone(&store), adds))
+    });
     let status = Status {
         started,
         follower: Arc::clone(&follower),
@@ -162,10 +170,18 @@ pub async fn run(mut plan: Plan, serving: &Serving, announce: impl FnOnce(&str))
         let recorder = Arc::clone(&recorder);
         async move { recorder.run().await }
     });
+    let mirroring = mirror.clone().map(|mirror| tokio::spawn(async move { mirror.run().await }));
     let served = listen(&gateway, &plan.bind, &reloading, announce).await;
     recording.abort();
     if let Err(error) = recorder.flush().await {
         tracing::warn!(%error, "when keys were last used could not be written");
+    }
+    if let (Some(mirror), Some(mirroring)) = (mirror, mirroring) {
+        mirroring.abort();
+        match tokio::time::timeout(LAST_WRITES, mirror.reconcile()).await {
+            Ok(Ok(())) => {}
+            _ => tracing::warn!("inline policies could not be mirrored for weed; the next gateway does it"),
+        }
     }
     following.stop();
     served

@@ -230,6 +230,11 @@ impl Follower {
         }
     }
 
+    /// Tells of each next Snapshot.
+    pub fn revisions(&self) -> channel::Receiver<u64> {
+        self.revision.subscribe()
+    }
+
     /// Waits until the first Snapshot is there.
     pub async fn loaded(&self) {
         let mut revision = self.revision.subscribe();

@@ -4,6 +4,7 @@ pub mod feed;
 pub mod fence;
 pub mod iam_api;
 pub mod last_used;
+pub mod mirror;
 pub mod query;
 pub mod sts_api;
 

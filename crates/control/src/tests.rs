@@ -3,6 +3,7 @@
 mod crash;
 mod deaf;
 mod matrix;
+mod mirror;
 mod race;
 
 use std::collections::BTreeSet;

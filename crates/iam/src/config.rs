@@ -79,6 +79,8 @@ pub struct KelpgateConfig {
     pub iam_base_path: String,
     /// `trustedProxies`: addresses or networks whose forwarding headers tell the client's address.
     pub trusted_proxies: Vec<String>,
+    /// `mirrorInlinePolicies`: inline policies of users and groups are written to weed's document too; false.
+    pub mirror_inline_policies: bool,
     /// `secretsKeyFile`: the file of the keys that secret access keys are stored under; `None` stores them as they are.
     pub secrets_key_file: Option<String>,
     /// `fence` and `staleness`: what an answered change promises.
@@ -112,6 +114,7 @@ impl Default for KelpgateConfig {
             cross_account: CrossAccountSetting::ResourcePolicy,
             iam_base_path: DEFAULT_BASE.to_owned(),
             trusted_proxies: Vec::new(),
+            mirror_inline_policies: false,
             secrets_key_file: None,
             fence: FenceSettings::default(),
         }
@@ -455,6 +458,9 @@ fn kelpgate(node: &Node<'_>) -> Result<KelpgateConfig, JsonError> {
         config.iam_base_path = absolute_path(&node)?;
     }
     config.trusted_proxies = object.strings(&["trustedProxies"])?;
+    if let Some(node) = object.take(&["mirrorInlinePolicies"]) {
+        config.mirror_inline_policies = node.boolean()?;
+    }
     config.secrets_key_file = Some(object.string(&["secretsKeyFile"])?).filter(|file| !file.is_empty());
     if let Some(node) = object.take(&["fence"]) {
         config.fence = fence(&node)?;
@@ -534,7 +540,7 @@ mod tests {
             "roleStore":{{"storeType":"filer","storeConfig":{{"filerAddress":"localhost:8888","basePath":"/seaweedfs/iam/roles/"}}}},
             "roles":[{{"roleName":"R","roleArn":"arn:aws:iam::role/R","trustPolicy":{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}}]}},"attachedPolicies":["P"]}}],
             "policies":[{{"name":"P","document":{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":"s3:*","Resource":"*"}}]}}}}],
-            "kelpgate":{{"crossAccount":"both"}},"identities":[],"_note":"x","providers":[]}}"#
+            "kelpgate":{{"crossAccount":"both","mirrorInlinePolicies":true}},"identities":[],"_note":"x","providers":[]}}"#
         );
         let config = parse(&text).unwrap();
         assert_eq!(config.sts.token_duration_s, 3600);
@@ -543,6 +549,7 @@ mod tests {
         assert_eq!(config.role_store, DocumentStore::Filer { base_path: "/seaweedfs/iam/roles".into() });
         assert!(config.policies[0].1.contains("s3:*"), "{}", config.policies[0].1);
         assert_eq!(config.kelpgate.cross_account, CrossAccountSetting::Both);
+        assert!(config.kelpgate.mirror_inline_policies && !KelpgateConfig::default().mirror_inline_policies);
         let bare = parse(r#"{"policy":{"storeType":"filer"},"roleStore":{"storeType":"filer"}}"#).unwrap();
         assert_eq!(bare.policy_store, DocumentStore::Filer { base_path: "/seaweedfs/iam/policies".into() });
         assert_eq!(bare.role_store, DocumentStore::Filer { base_path: "/seaweedfs/iam/roles".into() });
@@ -597,6 +604,7 @@ mod tests {
             (r#"{"sts":{"providers":[{"name":"ldap"}]}}"#, "`ldap` is refused"),
             (r#"{"roles":[{"roleName":"R"}]}"#, "trustPolicy"),
             (r#"{"kelpgate":{"crossacount":"both"}}"#, "unknown key"),
+            (r#"{"kelpgate":{"mirrorInlinePolicies":"yes"}}"#, "kelpgate.mirrorInlinePolicies"),
             (r#"{"sts":{"accountId":"12"}}"#, "no account id"),
         ] {
             let error = parse(text).unwrap_err().to_string();

@@ -24,7 +24,7 @@ impl Severable {
     }
 
     /// Ends all feeds.
-    fn sever(&self, stay_down: bool) {
+    pub(crate) fn sever(&self, stay_down: bool) {
         self.down.store(stay_down, Ordering::SeqCst);
         self.cut.send_modify(|cut| *cut += 1);
     }
