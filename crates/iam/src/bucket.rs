@@ -234,8 +234,13 @@ fn bucket_policy(name: &str, bytes: &[u8], previous: Option<&Bucket>) -> BucketP
     if let Some(known) = known {
         return known.clone();
     }
+    // With replacement characters a policy would be about other keys than those it names.
+    let parsed = match std::str::from_utf8(bytes) {
+        Ok(text) => Policy::parse_stored(PolicyKind::Bucket, text).map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
     let text = String::from_utf8_lossy(bytes);
-    let (compiled, is_public) = match Policy::parse_stored(PolicyKind::Bucket, &text) {
+    let (compiled, is_public) = match parsed {
         Ok(policy) => (policy.compile(), policy.is_public()),
         Err(error) => {
             let reason = format!("the stored policy of bucket `{name}` cannot be read: {error}");
@@ -291,5 +296,17 @@ mod tests {
         let extended = [(POLICY.to_owned(), b"{not json".to_vec())].into();
         let again = Bucket::read("b1x", &extended, &[], 7, 0, Some(&found));
         assert!(Arc::ptr_eq(&again.policy.unwrap().compiled, &policy.compiled));
+    }
+
+    #[test]
+    fn a_policy_that_is_not_utf_8_denies() {
+        let statement = br#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::b1x/"#;
+        for (key, readable) in [(&b"\xc3\xa9"[..], true), (b"\xe9", false)] {
+            let text = [&statement[..], key, br#""}}"#].concat();
+            let found = Bucket::read("b1x", &[(POLICY.to_owned(), text)].into(), &[], 7, 0, None);
+            let policy = found.policy.unwrap();
+            assert_eq!(policy.compiled.unreadable_reason().is_none(), readable, "{policy:?}");
+            assert_eq!(policy.is_public, readable, "{policy:?}");
+        }
     }
 }

@@ -206,6 +206,8 @@ impl Plan {
     /// Buckets themselves are not imported: their policies go where they are.
     fn bucket_policy(&mut self, bucket: &str, text: &str, here: &Snapshot) {
         let what = format!("policy of bucket `{bucket}`");
+        // Others store the white space that PutBucketPolicy refuses.
+        let text = text.trim_start();
         if let Err(error) = Policy::parse_bucket(bucket, text) {
             self.refused.push(Refused { what, why: error.to_string() });
             return;
