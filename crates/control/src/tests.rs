@@ -394,6 +394,16 @@ async fn roles_are_assumed_by_whom_they_trust() {
         assert_eq!(error.code, code, "{line}");
         assert!(error.to_xml("r").contains("https://sts.amazonaws.com/doc/2011-06-15/"));
     }
+    let nobody = Caller { principal: policy::Principal::Anonymous, ..gateway.caller("al") };
+    let web_identity = assume("ForAl").replace("AssumeRole&", "AssumeRoleWithWebIdentity&WebIdentityToken=token&");
+    for (line, code) in [
+        (&*web_identity, "NotImplemented"),
+        ("AssumeRoleWithSAML", "NotImplemented"),
+        (&assume("ForAl"), "MissingAuthenticationToken"),
+        ("GetCallerIdentity", "MissingAuthenticationToken"),
+    ] {
+        assert_eq!(gateway.call_as(&nobody, line).await.unwrap_err().code, code, "{line}");
+    }
     let identity = gateway.ok("al", "GetCallerIdentity").await;
     assert!(
         identity.contains("<Arn>arn:aws:iam::000000000000:user/al</Arn>")
