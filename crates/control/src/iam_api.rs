@@ -351,7 +351,7 @@ fn with_own_policy_arn(params: &[(String, String)], snapshot: &Snapshot) -> Vec<
 }
 
 /// Runs what may take long, such as a simulation over many policies, without holding up other requests.
-fn at_length<T>(run: impl FnOnce() -> T) -> T {
+pub(crate) fn at_length<T>(run: impl FnOnce() -> T) -> T {
     use tokio::runtime::{Handle, RuntimeFlavor};
     match Handle::current().runtime_flavor() {
         RuntimeFlavor::MultiThread => tokio::task::block_in_place(run),

@@ -11,6 +11,7 @@ use iam::{Change, DocumentKey, Holder};
 use store::{IamStore, StoreError};
 
 use crate::feed::Follower;
+use crate::iam_api::at_length;
 
 /// Changes that come within this time make one write.
 const COLLECT: Duration = Duration::from_millis(300);
@@ -66,7 +67,7 @@ impl Mirror {
 
     async fn write(&self) -> Result<(), StoreError> {
         let Some(snapshot) = self.follower.current() else { return Ok(()) };
-        let entries = snapshot.unmirrored(self.adds);
+        let entries = at_length(|| snapshot.unmirrored(self.adds));
         if entries.is_empty() {
             return Ok(());
         }
@@ -77,9 +78,8 @@ impl Mirror {
             keys.extend([holder.document(), DocumentKey::Inline(holder.clone(), name.clone())]);
         }
         let fresh = self.store.read(&keys).await?;
-        let Some(next) = snapshot.apply(fresh.changes.iter().cloned()).mirror(&entries, self.adds) else {
-            return Ok(());
-        };
+        let next = at_length(|| snapshot.apply(fresh.changes.iter().cloned()).mirror(&entries, self.adds));
+        let Some(next) = next else { return Ok(()) };
         // Before the write: weed reading once too often does no harm.
         self.unheard().extend(next.changed.iter().map(|(holder, _)| holder.clone()));
         self.store.commit(&fresh, &[Change::WeedPolicies(Some(Ok(next.document)))]).await?;
