@@ -14,6 +14,9 @@ use serde_json::value::RawValue;
 use crate::json::{JsonError, Node, Object, go_indent};
 use crate::small_map::SmallMap;
 
+/// Tags: key to value.
+pub type Tags = SmallMap<String, String>;
+
 /// A user: `/etc/iam/identities/<name>.json`, or an identity of the `-config` file.
 #[derive(Debug, Clone, Default)]
 pub struct UserDocument {
@@ -34,7 +37,7 @@ pub struct UserDocument {
     /// weed's mark for identities of its static file.
     pub is_static: bool,
     /// Tags of the user.
-    pub tags: BTreeMap<String, String>,
+    pub tags: Tags,
     /// Fields that only a newer SeaweedFS knows: kept when the document is written again.
     pub other: BTreeMap<String, Value>,
     /// What weed's file has no place for.
@@ -181,7 +184,7 @@ pub struct Facts {
     /// The versions beside the current one, by number.
     pub versions: BTreeMap<i64, PolicyVersion>,
     /// Tags of a role or managed policy; those of a user are in its document, where weed looks for them.
-    pub tags: BTreeMap<String, String>,
+    pub tags: Tags,
     /// The name that the holder had: it is being renamed, and what the old name still has is still to be removed.
     pub renamed_from: Option<String>,
     /// When the renaming began, seconds since 1970.
@@ -209,12 +212,13 @@ impl Facts {
     /// boundary may be lost with it.
     pub fn parse(text: &str) -> Result<Self, JsonError> {
         let mut object = Node::parse(text)?.object()?;
-        let mut keys_created_s = SmallMap::default();
-        if let Some(keys) = object.take(&["keysCreated"]) {
-            for (key, node) in keys.object()?.rest() {
-                keys_created_s.insert(key, node.integer()?);
+        let keys_created_s = match object.take(&["keysCreated"]) {
+            Some(keys) => {
+                let created = |(key, node): (String, Node<'_>)| Ok((key, node.integer()?));
+                keys.object()?.rest().into_iter().map(created).collect::<Result<_, JsonError>>()?
             }
-        }
+            None => SmallMap::default(),
+        };
         let (boundary, renamed_from) = (object.string(&["boundary"])?, object.string(&["renamedFrom"])?);
         Ok(Self {
             id: object.string(&["id"])?,
@@ -579,16 +583,24 @@ pub(crate) fn credential(node: &Node<'_>) -> Result<CredentialDocument, JsonErro
 }
 
 /// Tags as weed and protojson write them (`[{"key":"k","value":"v"}]`), or as people do (`{"k":"v"}`).
-fn tags(object: &mut Object<'_>) -> Result<BTreeMap<String, String>, JsonError> {
-    let Some(node) = object.take(&["tags"]) else { return Ok(BTreeMap::new()) };
+fn tags(object: &mut Object<'_>) -> Result<Tags, JsonError> {
+    let Some(node) = object.take(&["tags"]) else { return Ok(Tags::default()) };
     if node.is_object() {
-        return node.object()?.rest().into_iter().map(|(key, node)| Ok((key, node.string()?))).collect();
+        return string_map(&node);
     }
     let pair = |node: &Node<'_>| {
         let mut object = node.object()?;
         Ok((object.string(&["key"])?, object.string(&["value"])?))
     };
     node.array()?.iter().map(pair).collect()
+}
+
+/// An object of strings, as our own documents keep tags.
+pub(crate) fn string_map(node: &Node<'_>) -> Result<Tags, JsonError> {
+    if node.is_null() {
+        return Ok(Tags::default());
+    }
+    node.object()?.rest().into_iter().map(|(key, node)| Ok((key, node.string()?))).collect()
 }
 
 /// The versions of a managed policy beside the current one: `{"1": {"text": "...", "created": 7}}`.

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::documents::others;
+use crate::documents::{Tags, others, string_map};
 use crate::json::{JsonError, Node, go_indent};
-use crate::oidc_provider::string_map;
 
 /// An instance profile: `<iam base>/instance-profiles/<name>.json`. It gives no rights here; tools that manage roles want one.
 #[derive(Debug, Clone, Default)]
@@ -23,7 +22,7 @@ pub struct InstanceProfileDocument {
     /// Names of its roles: at most one.
     pub roles: Vec<String>,
     /// Tags of the profile.
-    pub tags: BTreeMap<String, String>,
+    pub tags: Tags,
     /// Creation, seconds since 1970.
     pub created_s: i64,
     /// What a newer Kelpgate wrote: kept.
@@ -68,8 +67,8 @@ impl InstanceProfileDocument {
             account: &'a str,
             path: &'a str,
             roles: &'a [String],
-            #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-            tags: &'a BTreeMap<String, String>,
+            #[serde(skip_serializing_if = "Tags::is_empty")]
+            tags: &'a Tags,
             created: i64,
             #[serde(flatten)]
             other: &'a BTreeMap<String, Value>,

@@ -31,7 +31,7 @@ pub use config::{
 };
 pub use documents::{
     AccountDocument, CredentialDocument, Facts, GroupDocument, PolicyVersion, RoleDocument, SEALED,
-    ServiceAccountDocument, UserDocument,
+    ServiceAccountDocument, Tags, UserDocument,
 };
 pub use identities::Identities;
 pub use instance_profile::{AccountAliasDocument, InstanceProfileDocument};

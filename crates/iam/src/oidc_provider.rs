@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::documents::{Facts, others};
+use crate::documents::{Facts, Tags, others, string_map};
 use crate::json::{JsonError, Node, Object, go_indent};
 
 /// A provider: `/etc/iam/oidc-providers/<sha1 of its ARN>.json`.
@@ -26,7 +26,7 @@ pub struct OidcProviderDocument {
     /// SHA-1 of certificates, 40 hexadecimal digits each; none for the roots of the system.
     pub thumbprints: Vec<String>,
     /// Tags of the provider.
-    pub tags: BTreeMap<String, String>,
+    pub tags: Tags,
     /// Creation, seconds since 1970.
     pub created_s: i64,
     /// Last update, seconds since 1970.
@@ -86,8 +86,8 @@ impl OidcProviderDocument {
             client_ids: &'a [String],
             #[serde(skip_serializing_if = "<[_]>::is_empty")]
             thumbprints: &'a [String],
-            #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-            tags: &'a BTreeMap<String, String>,
+            #[serde(skip_serializing_if = "Tags::is_empty")]
+            tags: &'a Tags,
             created_at: String,
             updated_at: String,
             #[serde(flatten)]
@@ -106,14 +106,6 @@ impl OidcProviderDocument {
             other: &self.other,
         })
     }
-}
-
-/// An object of strings, as our own documents keep tags.
-pub(crate) fn string_map(node: &Node<'_>) -> Result<BTreeMap<String, String>, JsonError> {
-    if node.is_null() {
-        return Ok(BTreeMap::new());
-    }
-    node.object()?.rest().into_iter().map(|(key, node)| Ok((key, node.string()?))).collect()
 }
 
 /// A time as Go writes it, to the second; 0 for none.

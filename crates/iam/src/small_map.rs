@@ -2,6 +2,8 @@
 
 use std::borrow::Borrow;
 
+use serde::{Serialize, Serializer};
+
 /// A map that is as large as what is in it, in the order of its keys. Everything takes time for all entries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SmallMap<K, V>(Vec<(K, V)>);
@@ -48,6 +50,11 @@ impl<K: Ord, V> SmallMap<K, V> {
         let place = self.place(key).ok()?;
         Some(self.0.remove(place).1)
     }
+
+    /// Keeps the entries that a condition holds for.
+    pub fn retain(&mut self, holds: impl Fn(&K, &V) -> bool) {
+        self.0.retain(|(key, value)| holds(key, value));
+    }
 }
 
 impl<K, V> SmallMap<K, V> {
@@ -77,13 +84,57 @@ impl<K, V> SmallMap<K, V> {
     }
 }
 
+/// Of entries with the same key the last one counts.
 impl<K: Ord, V> FromIterator<(K, V)> for SmallMap<K, V> {
     fn from_iter<T: IntoIterator<Item = (K, V)>>(entries: T) -> Self {
-        let mut map = Self::default();
-        for (key, value) in entries {
-            map.insert(key, value);
-        }
-        map
+        let mut entries: Vec<(K, V)> = entries.into_iter().collect();
+        // Sorted once, not put in one by one: a document may hold as many as fit into it.
+        entries.sort_by(|a, b| a.0.cmp(&b.0));
+        entries.dedup_by(|later, kept| {
+            let same = later.0 == kept.0;
+            if same {
+                std::mem::swap(later, kept);
+            }
+            same
+        });
+        entries.shrink_to_fit();
+        Self(entries)
+    }
+}
+
+impl<K: Ord, V, const N: usize> From<[(K, V); N]> for SmallMap<K, V> {
+    fn from(entries: [(K, V); N]) -> Self {
+        entries.into_iter().collect()
+    }
+}
+
+impl<K: Ord, V> Extend<(K, V)> for SmallMap<K, V> {
+    fn extend<T: IntoIterator<Item = (K, V)>>(&mut self, entries: T) {
+        *self = std::mem::take(&mut self.0).into_iter().chain(entries).collect();
+    }
+}
+
+impl<K, V> IntoIterator for SmallMap<K, V> {
+    type Item = (K, V);
+    type IntoIter = std::vec::IntoIter<(K, V)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl<'a, K, V> IntoIterator for &'a SmallMap<K, V> {
+    type Item = (&'a K, &'a V);
+    type IntoIter = std::iter::Map<std::slice::Iter<'a, (K, V)>, fn(&'a (K, V)) -> (&'a K, &'a V)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter().map(|(key, value)| (key, value))
+    }
+}
+
+impl<K: Serialize, V: Serialize> Serialize for SmallMap<K, V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self)
     }
 }
 
@@ -102,5 +153,10 @@ mod tests {
             (map.keys().count(), map.values().copied().collect::<Vec<_>>(), map.is_empty()),
             (1, vec![4], false)
         );
+        map.extend([("d".to_owned(), 5), ("b".to_owned(), 6), ("c".to_owned(), 7), ("d".to_owned(), 8)]);
+        map.retain(|key, _| key != "c");
+        assert_eq!(serde_json::to_string(&map).unwrap(), r#"{"b":6,"d":8}"#);
+        assert_eq!((&map).into_iter().count(), map.clone().into_iter().count());
+        assert_eq!(map, SmallMap::from([("d".to_owned(), 8), ("b".to_owned(), 6)]));
     }
 }

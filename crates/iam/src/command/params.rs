@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::xml::Xml;
 use super::{IamError, Request};
+use crate::documents::Tags;
 use crate::snapshot::Snapshot;
 
 /// The parameters of a query API call, decoded.
@@ -60,8 +61,8 @@ impl Params {
     ///
     /// Errors: as AWS has them for keys and values that are none, keys that come twice (their case does not count) and more than
     /// 50; `ValidationError` for members that would not be read, behind a number that is left out. Source: IAM User Guide, "Tags for IAM resources".
-    pub fn tags(&self) -> Result<BTreeMap<String, String>, IamError> {
-        let mut tags: BTreeMap<String, String> = BTreeMap::new();
+    pub fn tags(&self) -> Result<Tags, IamError> {
+        let mut tags = Tags::default();
         let in_order = (1..).take_while(|place| self.0.contains_key(&format!("Tags.member.{place}.Key"))).count();
         let prefix = "Tags.member.";
         let given = self.0.range(prefix.to_owned()..).take_while(|(name, _)| name.starts_with(prefix));

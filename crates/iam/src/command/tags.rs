@@ -1,12 +1,11 @@
 //! Tag, Untag and ListTags: of users, roles and managed policies alike.
 
-use std::collections::BTreeMap;
-
 use super::managed_policy::{self, places_to_change};
 use super::params::{TAGS, too_many_tags};
 use super::xml::Xml;
 use super::{Answer, Command, IamError, Outcome, Request, read, revoke, role, user};
 use crate::change::{Change, DocumentKey};
+use crate::documents::Tags;
 use crate::snapshot::Snapshot;
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -20,8 +19,6 @@ pub(super) const COMMANDS: &[Command] = &[
     revoke("UntagPolicy", managed_policy::documents, |r, s| untag(r, s, Kind::Policy)),
     read("ListPolicyTags", |r, s| list(r, s, Kind::Policy)),
 ];
-
-pub(super) type Tags = BTreeMap<String, String>;
 
 /// What has tags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
