@@ -87,6 +87,8 @@ pub struct Counts {
 }
 
 type Map<K, V> = RedBlackTreeMapSync<K, V>;
+/// Names in byte order, each once.
+type Names = Arc<[Arc<str>]>;
 /// Who holds a managed policy, by its name.
 type Holders = Map<Arc<str>, HashTrieSetSync<Holder>>;
 
@@ -101,7 +103,7 @@ pub struct Snapshot {
     keys: HashTrieMapSync<AccessKeyId, Arc<[KeyOwner]>>,
     service_accounts: Map<Arc<str>, Arc<ServiceAccountDocument>>,
     /// User name to the ids of its service accounts, whether or not the user exists.
-    parents: Map<Arc<str>, Arc<BTreeSet<Arc<str>>>>,
+    parents: Map<Arc<str>, Names>,
     groups: Map<Arc<str>, Arc<Group>>,
     roles: Map<Arc<str>, Arc<Role>>,
     policies: Map<Arc<str>, Arc<ManagedPolicy>>,
@@ -115,7 +117,7 @@ pub struct Snapshot {
     buckets: Map<Arc<str>, Arc<Bucket>>,
     compiled: Compiled,
     /// User name to the groups that name it.
-    memberships: Map<Arc<str>, Arc<BTreeSet<Arc<str>>>>,
+    memberships: Map<Arc<str>, Names>,
     /// Policy name to whoever has it attached.
     attachments: Holders,
     /// Policy name to whoever has it as boundary.
@@ -180,7 +182,7 @@ impl Snapshot {
     /// The holder of an access key, active or not: see [`KeyHolder::refusal`]. `None` for unknown keys, for keys of users or service
     /// accounts that are gone, and for keys that two stored documents claim (nobody can tell whose they are).
     pub fn access_key(&self, access_key_id: &str) -> Option<KeyHolder> {
-        let owners = self.keys.get(access_key_id)?;
+        let (access_key_id, owners) = self.keys.get_key_value(access_key_id)?;
         let owner = match &**owners {
             [owner] => owner,
             several => {
@@ -192,7 +194,11 @@ impl Snapshot {
                 first
             }
         };
-        Some(KeyHolder::of(owner, self.users.get(&owner.user)?.clone()))
+        let service_account = match &owner.service_account {
+            None => None,
+            Some(id) => Some(self.service_accounts.get(id)?),
+        };
+        KeyHolder::of(access_key_id, owner, self.users.get(&owner.user)?, service_account)
     }
 
     /// A user by name.
@@ -364,7 +370,7 @@ impl Snapshot {
 
     /// The groups that name a user, whether or not the user exists.
     pub fn groups_naming(&self, user: &str) -> Vec<Arc<str>> {
-        self.memberships.get(user).map(|groups| groups.iter().cloned().collect()).unwrap_or_default()
+        self.memberships.get(user).map(|groups| groups.to_vec()).unwrap_or_default()
     }
 
     /// What weed's shared document holds.

@@ -9,8 +9,8 @@ use rpds::HashTrieSetSync;
 
 use super::managed_policy::{InlineMap, InlinePolicy, ManagedPolicy, policy_name_of};
 use super::role::Role;
-use super::user::{Group, KeyOwner, PolicySource, User};
-use super::{ANONYMOUS, Holders, Map, Snapshot};
+use super::user::{Group, KeyOwner, PolicySource, User, usable};
+use super::{ANONYMOUS, Holders, Map, Names, Snapshot};
 use crate::bucket::Bucket;
 use crate::change::{Change, DocumentKey, Holder, PolicyPlace, PolicyText, Read, RolePlace, WeedPolicies};
 use crate::documents::{CredentialDocument, Facts, GroupDocument, RoleDocument, ServiceAccountDocument, UserDocument};
@@ -146,12 +146,12 @@ impl Next {
 
     fn set_user(&mut self, name: &Arc<str>, document: Option<UserDocument>, is_static: bool) {
         let old = self.snapshot.users.get(name).map(|user| user.document.clone());
-        for key in old.iter().flat_map(|user| &user.credentials) {
-            self.release_key(KeyOwner::of_user(name, key, is_static), &format!("user `{name}`"), key);
+        for (place, key) in old.iter().flat_map(|user| user.credentials.iter().enumerate()) {
+            self.release_key(&KeyOwner::of_user(name, place, is_static), &format!("user `{name}`"), key);
         }
         let new = document.map(Arc::new);
-        for key in new.iter().flat_map(|user| &user.credentials) {
-            self.claim_key(KeyOwner::of_user(name, key, is_static), &format!("user `{name}`"), key);
+        for (place, key) in new.iter().flat_map(|user| user.credentials.iter().enumerate()) {
+            self.claim_key(KeyOwner::of_user(name, place, is_static), &format!("user `{name}`"), key);
         }
         let wanted = |user: &Option<Arc<UserDocument>>| policy_names(user, |user| (&user.policy_names, &user.facts));
         self.attach(&Holder::User(name.clone()), &wanted(&old), &wanted(&new));
@@ -173,9 +173,9 @@ impl Next {
         if let Some(old) = self.snapshot.service_accounts.get(id).cloned() {
             if let Some(key) = &old.credential {
                 let owner = KeyOwner::of_service_account(&old, is_static);
-                self.release_key(owner, &format!("service account `{id}`"), key);
+                self.release_key(&owner, &format!("service account `{id}`"), key);
             }
-            change_set(&mut self.snapshot.parents, &old.parent_user.as_str().into(), |ids| ids.remove(id));
+            change_names(&mut self.snapshot.parents, &old.parent_user.as_str().into(), id, false);
         }
         match document {
             Some(document) => {
@@ -183,9 +183,7 @@ impl Next {
                 if let Some(key) = &document.credential {
                     self.claim_key(owner, &format!("service account `{id}`"), key);
                 }
-                change_set(&mut self.snapshot.parents, &document.parent_user.as_str().into(), |ids| {
-                    ids.insert(id.clone())
-                });
+                change_names(&mut self.snapshot.parents, &document.parent_user.as_str().into(), id, true);
                 self.snapshot.service_accounts.insert_mut(id.clone(), Arc::new(document));
             }
             None => {
@@ -194,8 +192,8 @@ impl Next {
         }
     }
 
-    fn claim_key(&mut self, owner: Option<KeyOwner>, holder: &str, key: &CredentialDocument) {
-        let Some(owner) = owner else {
+    fn claim_key(&mut self, owner: KeyOwner, holder: &str, key: &CredentialDocument) {
+        let Some(id) = usable(key) else {
             let why = match key.sealed_under() {
                 None => "is ignored: its id is not usable or its secret is empty".to_owned(),
                 Some(id) => format!(
@@ -205,7 +203,6 @@ impl Next {
             };
             return self.problem(ignored_key(holder, key), Some(why));
         };
-        let id = owner.access_key_id.clone();
         let mut owners = self.snapshot.keys.get(&id).map(|owners| owners.to_vec()).unwrap_or_default();
         owners.push(owner);
         // In an order of their own, so that it does not matter which document came first.
@@ -213,11 +210,10 @@ impl Next {
         self.owners_changed(&id, owners);
     }
 
-    fn release_key(&mut self, owner: Option<KeyOwner>, holder: &str, key: &CredentialDocument) {
-        let Some(owner) = owner else { return self.problem(ignored_key(holder, key), None) };
-        let id = owner.access_key_id.clone();
+    fn release_key(&mut self, owner: &KeyOwner, holder: &str, key: &CredentialDocument) {
+        let Some(id) = usable(key) else { return self.problem(ignored_key(holder, key), None) };
         let owners = self.snapshot.keys.get(&id).map(|owners| owners.to_vec()).unwrap_or_default();
-        self.owners_changed(&id, owners.into_iter().filter(|known| !known.same_holder(&owner)).collect());
+        self.owners_changed(&id, owners.into_iter().filter(|known| !known.same_holder(owner)).collect());
     }
 
     fn owners_changed(&mut self, id: &ids::AccessKeyId, owners: Vec<KeyOwner>) {
@@ -239,10 +235,7 @@ impl Next {
         };
         let (before, after) = (members(&old), members(&new));
         for user in before.symmetric_difference(&after) {
-            let joins = after.contains(user);
-            change_set(&mut self.snapshot.memberships, user, |groups| {
-                if joins { groups.insert(name.clone()) } else { groups.remove(name) }
-            });
+            change_names(&mut self.snapshot.memberships, user, name, after.contains(user));
         }
         // Whoever stays has what the group has: nothing to do for them unless that changed.
         let gives = |group: &Option<Arc<GroupDocument>>| {
@@ -453,18 +446,17 @@ fn ignored_key(holder: &str, key: &CredentialDocument) -> String {
     format!("access key `{}` of {holder}", key.access_key)
 }
 
-/// Changes one of the sets of an index; empty ones are not kept.
-fn change_set(
-    index: &mut Map<Arc<str>, Arc<BTreeSet<Arc<str>>>>,
-    key: &Arc<str>,
-    change: impl FnOnce(&mut BTreeSet<Arc<str>>) -> bool,
-) {
-    let mut set = index.get(key).map(|set| (**set).clone()).unwrap_or_default();
-    change(&mut set);
-    if set.is_empty() {
+/// Puts a name among those of an index, or takes it away; keys without any are not kept.
+fn change_names(index: &mut Map<Arc<str>, Names>, key: &Arc<str>, name: &Arc<str>, is_there: bool) {
+    let known = index.get(key).into_iter().flat_map(|names| names.iter());
+    let mut names: Vec<Arc<str>> = known.filter(|known| *known != name).cloned().collect();
+    if is_there {
+        names.insert(names.partition_point(|known| known < name), name.clone());
+    }
+    if names.is_empty() {
         index.remove_mut(key);
     } else {
-        index.insert_mut(key.clone(), Arc::new(set));
+        index.insert_mut(key.clone(), names.into());
     }
 }
 
@@ -584,7 +576,7 @@ fn user_with_policies(snapshot: &Snapshot, user: &User) -> User {
         policies,
         sources,
         boundary: boundary.map(|name| snapshot.boundary(policy_name_of(name), &holder)),
-        groups: groups.iter().cloned().collect(),
+        groups,
         ..user.clone()
     }
 }

@@ -115,15 +115,25 @@ pub enum KeyRefusal {
 }
 
 impl KeyHolder {
-    pub(super) fn of(owner: &KeyOwner, user: Arc<User>) -> Self {
-        Self {
-            access_key_id: owner.access_key_id.clone(),
-            secret: owner.secret.clone(),
-            user,
+    /// The key as the document of its holder says. `None` if the document does not have it: then nobody may sign with it.
+    pub(super) fn of(
+        access_key_id: &AccessKeyId,
+        owner: &KeyOwner,
+        user: &Arc<User>,
+        service_account: Option<&Arc<ServiceAccountDocument>>,
+    ) -> Option<Self> {
+        let key = match service_account {
+            None => user.document.credentials.get(owner.place)?,
+            Some(account) => account.credential.as_ref()?,
+        };
+        Some(Self {
+            access_key_id: usable(key).filter(|id| id == access_key_id)?,
+            secret: key.secret_key.clone(),
+            user: user.clone(),
             service_account: owner.service_account.clone(),
-            active: owner.active,
-            expires_s: owner.expires_s,
-        }
+            active: key.is_active() && service_account.is_none_or(|account| !account.disabled),
+            expires_s: service_account.map(|account| account.expiration).filter(|expires_s| *expires_s != 0),
+        })
     }
 
     /// Why the key must not be accepted at this moment (seconds since 1970); `None` if it may be.
@@ -140,46 +150,35 @@ impl KeyHolder {
     }
 }
 
-/// One claim on an access key.
+/// One claim on an access key: whose document has it. The key itself is kept in the document alone.
 #[derive(Debug, Clone)]
 pub(super) struct KeyOwner {
-    pub(super) access_key_id: AccessKeyId,
-    pub(super) secret: SecretAccessKey,
     pub(super) user: Arc<str>,
     pub(super) service_account: Option<Arc<str>>,
-    pub(super) active: bool,
-    pub(super) expires_s: Option<i64>,
+    /// Which of the user's credentials it is, from 0.
+    place: usize,
     pub(super) is_static: bool,
 }
 
 impl KeyOwner {
-    /// `None` when the id or the secret is unusable: an empty secret would let anybody sign, and an encrypted one whoever reads it.
-    pub(super) fn of_user(user: &Arc<str>, key: &CredentialDocument, is_static: bool) -> Option<Self> {
-        Some(Self {
-            access_key_id: key.access_key.parse().ok()?,
-            secret: (!key.secret_key.expose().is_empty() && key.sealed_under().is_none())
-                .then(|| key.secret_key.clone())?,
-            user: user.clone(),
-            service_account: None,
-            active: key.is_active(),
-            expires_s: None,
-            is_static,
-        })
+    pub(super) fn of_user(user: &Arc<str>, place: usize, is_static: bool) -> Self {
+        Self { user: user.clone(), service_account: None, place, is_static }
     }
 
-    pub(super) fn of_service_account(account: &ServiceAccountDocument, is_static: bool) -> Option<Self> {
-        let key = account.credential.as_ref()?;
-        let owner = Self::of_user(&account.parent_user.as_str().into(), key, is_static)?;
-        Some(Self {
-            service_account: Some(account.id.as_str().into()),
-            active: owner.active && !account.disabled,
-            expires_s: (account.expiration != 0).then_some(account.expiration),
-            ..owner
-        })
+    pub(super) fn of_service_account(account: &ServiceAccountDocument, is_static: bool) -> Self {
+        let user = account.parent_user.as_str().into();
+        Self { user, service_account: Some(account.id.as_str().into()), place: 0, is_static }
     }
 
     /// Whether two claims come from the same document.
     pub(super) fn same_holder(&self, other: &Self) -> bool {
         self.user == other.user && self.service_account == other.service_account
     }
+}
+
+/// The id of a key that requests may be signed with. `None` when the id or the secret is unusable: an empty secret would let anybody
+/// sign, and an encrypted one whoever reads it.
+pub(super) fn usable(key: &CredentialDocument) -> Option<AccessKeyId> {
+    let has_secret = !key.secret_key.expose().is_empty() && key.sealed_under().is_none();
+    key.access_key.parse().ok().filter(|_| has_secret)
 }
