@@ -49,10 +49,10 @@ pub async fn read(filer: Arc<dyn Filer>, configuration: &Configuration) -> Resul
     let filer_configuration = filer.configuration().await.map_err(|error| error.to_string())?;
     let layout = Layout::new(&configuration.iam, &filer_configuration.buckets_root);
     let store = FilerStore::new(filer, layout).with_secrets(configuration.secret_keys()?);
-    let found = store.list(&mut Index::default(), None).await.map_err(|error| error.to_string())?;
     let files = Snapshot::new(configuration.iam.settings(), &configuration.identities);
-    let snapshot = files.apply(configuration.iam.in_memory()).apply(found);
-    Ok((store, snapshot))
+    let mut all = files.apply(configuration.iam.in_memory()).next();
+    store.list(&mut Index::default(), None, &mut all).await.map_err(|error| error.to_string())?;
+    Ok((store, all.finish()))
 }
 
 /// The configuration for [`read`]. `config` is the identities file, where a tool looks at that as well.

@@ -17,7 +17,7 @@ use arc_swap::ArcSwapOption;
 use filer::{Entry, FeedFilter, FeedItem, Filer, FilerError, ListOptions};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt, StreamExt};
-use iam::{Change, IamConfig, Identities, Snapshot};
+use iam::{Change, IamConfig, Identities, NextSnapshot, Snapshot};
 use store::{Document, FilerStore, Index, Noticed, StoreError};
 use tokio::sync::{Mutex, watch as channel};
 use tokio::time::Instant;
@@ -61,6 +61,22 @@ struct Working {
     loaded: bool,
     /// What is kept in memory alone, in order.
     local: Vec<Change>,
+}
+
+/// Changes on their way into the next Snapshot.
+struct Reading<'a> {
+    metrics: &'a FeedMetrics,
+    next: NextSnapshot,
+    changes: usize,
+}
+
+impl Extend<Change> for Reading<'_> {
+    fn extend<T: IntoIterator<Item = Change>>(&mut self, changes: T) {
+        self.next.extend(changes.into_iter().inspect(|change| {
+            self.metrics.read(change);
+            self.changes += 1;
+        }));
+    }
 }
 
 /// One session of the feed: from a subscription to its end.
@@ -264,7 +280,9 @@ impl Follower {
     pub async fn apply_local(&self, changes: Vec<Change>) {
         let mut working = self.working.lock().await;
         working.local.extend(changes.iter().cloned());
-        self.publish(&mut working, changes);
+        let mut reading = self.reading(&working.snapshot);
+        reading.extend(changes);
+        self.publish(&mut working, reading);
     }
 
     /// Takes another identities file in place of the one before. Requests see the old state until the new one is complete.
@@ -273,12 +291,13 @@ impl Follower {
     pub async fn replace_identities(&self, identities: &Identities) -> Result<(), StoreError> {
         let mut working = self.working.lock().await;
         let fresh = Snapshot::new(working.snapshot.settings().clone(), identities).apply(working.local.clone());
-        let mut index = Index::default();
-        let changes = self.store.list(&mut index, Some(&working.snapshot)).await?;
-        working.snapshot = fresh.following(&working.snapshot);
+        let fresh = fresh.following(&working.snapshot);
+        let (mut index, mut reading) = (Index::default(), self.reading(&fresh));
+        self.store.list(&mut index, Some(&working.snapshot), &mut reading).await?;
+        working.snapshot = fresh;
         working.index = index;
         working.loaded = true;
-        self.publish(&mut working, changes);
+        self.publish(&mut working, reading);
         Ok(())
     }
 
@@ -384,10 +403,11 @@ impl Follower {
         let began = std::time::Instant::now();
         let mut working = self.working.lock().await;
         let Working { snapshot, index, loaded, .. } = &mut *working;
-        let changes = self.store.list(index, Some(snapshot)).await?;
+        let mut reading = self.reading(snapshot);
+        self.store.list(index, Some(snapshot), &mut reading).await?;
         let first = !std::mem::replace(loaded, true);
-        let changed = changes.len();
-        self.publish(&mut working, changes);
+        let changed = reading.changes;
+        self.publish(&mut working, reading);
         self.watches.relisted(began);
         self.metrics.reloads.inc();
         let counts = working.snapshot.counts();
@@ -431,7 +451,9 @@ impl Follower {
         let mut noticed = Gathered::default();
         let gathered = self.gather(batch, session, &mut working, &mut noticed).await;
         // Also what came before an error: the index knows it already.
-        self.publish(&mut working, last_of_each(noticed.changes));
+        let mut reading = self.reading(&working.snapshot);
+        reading.extend(last_of_each(noticed.changes));
+        self.publish(&mut working, reading);
         self.watches.passed(&noticed.passed);
         self.metrics.applied(last_ns);
         drop(working);
@@ -498,11 +520,14 @@ impl Follower {
         Ok(())
     }
 
+    fn reading(&self, snapshot: &Snapshot) -> Reading<'_> {
+        Reading { metrics: &self.metrics, next: snapshot.next(), changes: 0 }
+    }
+
     /// Swaps in the next Snapshot, once everything was loaded.
-    fn publish(&self, working: &mut Working, changes: Vec<Change>) {
-        if !changes.is_empty() {
-            self.metrics.read(&changes);
-            working.snapshot = working.snapshot.apply(changes);
+    fn publish(&self, working: &mut Working, reading: Reading<'_>) {
+        if reading.changes > 0 {
+            working.snapshot = reading.next.finish();
             self.metrics.published(&working.snapshot);
         }
         if working.loaded {

@@ -40,6 +40,6 @@ pub use last_used::{LastUsed, Use};
 pub use oidc_provider::OidcProviderDocument;
 pub use small_map::SmallMap;
 pub use snapshot::{
-    ANONYMOUS, Counts, Group, InlineName, InlinePolicy, KeyHolder, KeyRefusal, ManagedPolicy, Mirrored, PolicySource,
-    Role, Settings, Snapshot, User, policy_name_of,
+    ANONYMOUS, Counts, Group, InlineName, InlinePolicy, KeyHolder, KeyRefusal, ManagedPolicy, Mirrored, NextSnapshot,
+    PolicySource, Role, Settings, Snapshot, User, policy_name_of,
 };

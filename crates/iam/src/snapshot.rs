@@ -28,6 +28,7 @@ use crate::identities::Identities;
 use crate::instance_profile::{AccountAliasDocument, InstanceProfileDocument};
 use crate::oidc_provider::OidcProviderDocument;
 
+pub use apply::NextSnapshot;
 pub use managed_policy::{InlinePolicy, ManagedPolicy, policy_name_of};
 pub use mirror::{InlineName, Mirrored};
 pub use role::Role;

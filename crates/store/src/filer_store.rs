@@ -113,9 +113,15 @@ impl FilerStore {
         &self.layout
     }
 
-    /// Lists everything and answers what differs from `index`, which then knows it. With an empty index that is everything.
-    pub async fn list(&self, index: &mut Index, known: Option<&Snapshot>) -> Result<Vec<Change>, StoreError> {
-        let mut listing = Listing { store: self, index, known, found: Index::default(), changes: Vec::new() };
+    /// Lists everything and passes on what differs from `index`, which then knows it. With an empty index that is everything.
+    /// `changes` gets it page by page: a large state is never in memory twice.
+    ///
+    /// Errors: the filer does not answer. Then `index` is what it was, and what `changes` got by then is not all and not to be used.
+    pub async fn list<E>(&self, index: &mut Index, known: Option<&Snapshot>, changes: &mut E) -> Result<(), StoreError>
+    where
+        E: Extend<Change> + Send,
+    {
+        let mut listing = Listing { store: self, index, known, found: Index::default(), changes };
         for directory in self.layout.directories() {
             listing.walk(&directory).await?;
         }
@@ -133,12 +139,11 @@ impl FilerStore {
             );
         }
         listing.walk(self.layout.buckets_root()).await?;
-        let Listing { found, changes: read, .. } = listing;
-        let gone = index.marks.keys().filter(|document| !found.marks.contains_key(*document)).map(absent);
-        let changes = gone.chain(read).collect();
+        let Listing { found, changes, .. } = listing;
+        changes.extend(index.marks.keys().filter(|document| !found.marks.contains_key(*document)).map(absent));
         // Only now, when nothing can fail any more: the index never knows what the caller does not get.
         *index = found;
-        Ok(changes)
+        Ok(())
     }
 
     /// What an event of the feed says. Events that repeat what `index` knows are nothing new.
@@ -279,16 +284,16 @@ impl Pages<'_> {
     }
 }
 
-/// A listing under way. Entries are turned into facts page by page, so that a large state is never in memory twice.
-struct Listing<'a> {
+/// A listing under way.
+struct Listing<'a, E> {
     store: &'a FilerStore,
     index: &'a Index,
     known: Option<&'a Snapshot>,
     found: Index,
-    changes: Vec<Change>,
+    changes: &'a mut E,
 }
 
-impl Listing<'_> {
+impl<E: Extend<Change> + Send> Listing<'_, E> {
     async fn walk(&mut self, directory: &str) -> Result<(), StoreError> {
         let mut pages = self.store.pages(directory);
         let mut page = pages.next().await?;
@@ -338,7 +343,7 @@ impl Listing<'_> {
                 continue;
             }
             match self.store.here(&document, &entry, self.known) {
-                Some(change) => self.changes.push(change),
+                Some(change) => self.changes.extend([change]),
                 None => elsewhere.push((document, entry)),
             }
         }

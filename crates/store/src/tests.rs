@@ -2,7 +2,8 @@ mod our_documents;
 
 use std::sync::Arc;
 
-use filer::{EmbeddedFiler, Filer, Mutation, Transaction};
+use filer::fault::{Call, Fault, FaultyFiler};
+use filer::{EmbeddedFiler, Filer, FilerError, Mutation, Transaction};
 use iam::{
     Change, DocumentKey, DocumentStore, Facts, Holder, IamConfig, Identities, PolicyPlace, PolicyText, Settings,
     Snapshot, UserDocument, WeedPolicies,
@@ -58,8 +59,16 @@ impl Place {
 
     /// What a gateway sees that lists now.
     async fn snapshot(&self) -> Snapshot {
-        let changes = self.store.list(&mut Index::default(), None).await.unwrap();
-        Snapshot::new(Settings::default(), &Identities::default()).apply(changes)
+        let mut next = Snapshot::new(Settings::default(), &Identities::default()).next();
+        self.store.list(&mut Index::default(), None, &mut next).await.unwrap();
+        next.finish()
+    }
+
+    /// What differs from an index.
+    async fn list(&self, index: &mut Index) -> Vec<Change> {
+        let mut changes = Vec::new();
+        self.store.list(index, None, &mut changes).await.unwrap();
+        changes
     }
 }
 
@@ -263,16 +272,33 @@ async fn a_second_listing_reads_only_what_differs() {
         place.put(&format!("/etc/iam/identities/{name}.json"), &format!(r#"{{"name":"{name}"}}"#)).await;
     }
     let mut index = Index::default();
-    assert_eq!(place.store.list(&mut index, None).await.unwrap().len(), 3);
-    assert_eq!(place.store.list(&mut index, None).await.unwrap().len(), 0);
+    assert_eq!(place.list(&mut index).await.len(), 3);
+    assert_eq!(place.list(&mut index).await.len(), 0);
     place.put("/etc/iam/identities/bo.json", r#"{"name":"bo","disabled":true}"#).await;
     place.delete("/etc/iam/identities/cy.json").await;
-    let changes = place.store.list(&mut index, None).await.unwrap();
+    let changes = place.list(&mut index).await;
     let changes = format!("{changes:?}");
     assert!(
         changes.contains("User(\"cy\", None)") && changes.contains("disabled: true") && !changes.contains("\"al\""),
         "{changes}"
     );
+}
+
+#[tokio::test]
+async fn a_listing_that_fails_leaves_the_index() {
+    let place = place();
+    for name in ["al", "bo", "cy"] {
+        place.put(&format!("/etc/iam/identities/{name}.json"), &format!(r#"{{"name":"{name}"}}"#)).await;
+    }
+    let faulty = Arc::new(FaultyFiler::new(place.filer.clone()));
+    let store = FilerStore { filer: faulty.clone(), ..place.store.clone() };
+    // The users come first; what comes behind them fails.
+    faulty.set(Call::List, Fault::After(1, Box::new(Fault::Fail(FilerError::Unavailable("gone".into())))));
+    let (mut index, mut partly, mut all) = (Index::default(), Vec::new(), Vec::new());
+    store.list(&mut index, None, &mut partly).await.unwrap_err();
+    faulty.clear();
+    store.list(&mut index, None, &mut all).await.unwrap();
+    assert_eq!((partly.len(), all.len()), (3, 3), "{partly:?}, then {all:?}");
 }
 
 #[tokio::test]

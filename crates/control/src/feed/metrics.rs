@@ -73,25 +73,21 @@ impl FeedMetrics {
         iam.register("unknown_condition_keys", help, self.unknown_condition_keys.clone());
     }
 
-    /// These documents were read.
-    pub(super) fn read(&self, changes: &[Change]) {
-        for change in changes {
-            match change {
-                Change::Policy(_, _, Some(Ok(policy))) | Change::Inline(_, _, Some(Ok(policy))) => {
-                    self.read_policy(PolicyKind::Identity, &policy.text);
-                }
-                Change::Role(_, _, Some(Ok(role))) => self.read_policy(PolicyKind::Trust, &role.trust_policy),
-                Change::WeedPolicies(Some(Ok(policies))) => {
-                    let inline = policies.inline.values().flat_map(|policies| policies.values());
-                    inline
-                        .chain(policies.managed.values())
-                        .for_each(|text| self.read_policy(PolicyKind::Identity, text));
-                }
-                Change::Bucket(_, Some(bucket)) => {
-                    bucket.policy.iter().for_each(|policy| self.read_policy(PolicyKind::Bucket, &policy.text));
-                }
-                _ => {}
+    /// This document was read.
+    pub(super) fn read(&self, change: &Change) {
+        match change {
+            Change::Policy(_, _, Some(Ok(policy))) | Change::Inline(_, _, Some(Ok(policy))) => {
+                self.read_policy(PolicyKind::Identity, &policy.text);
             }
+            Change::Role(_, _, Some(Ok(role))) => self.read_policy(PolicyKind::Trust, &role.trust_policy),
+            Change::WeedPolicies(Some(Ok(policies))) => {
+                let inline = policies.inline.values().flat_map(|policies| policies.values());
+                inline.chain(policies.managed.values()).for_each(|text| self.read_policy(PolicyKind::Identity, text));
+            }
+            Change::Bucket(_, Some(bucket)) => {
+                bucket.policy.iter().for_each(|policy| self.read_policy(PolicyKind::Bucket, &policy.text));
+            }
+            _ => {}
         }
     }
 
@@ -145,12 +141,14 @@ mod tests {
         let metrics = FeedMetrics::default();
         let text = |text: &str| Some(Ok(PolicyText { text: Arc::from(text), facts: iam::Facts::default() }));
         let wrong_key = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*","Condition":{"StringEquals":{"s3:prefx":"a","aws:prefix":"b"}}}]}"#;
-        metrics.read(&[
+        for change in [
             Change::Policy("P".into(), PolicyPlace::Api, text(wrong_key)),
             Change::Policy("Q".into(), PolicyPlace::Api, text("{bad")),
             Change::Inline(Holder::User("al".into()), "I".into(), text("{}")),
             Change::Policy("P".into(), PolicyPlace::Api, None),
-        ]);
+        ] {
+            metrics.read(&change);
+        }
         assert_eq!(metrics.unknown_condition_keys.get(), 2);
         assert_eq!(metrics.unparsable_policies.get(), 2);
     }

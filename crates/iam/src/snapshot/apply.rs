@@ -24,16 +24,19 @@ impl Snapshot {
     /// The Snapshot after these changes, its revision one higher.
     #[must_use]
     pub fn apply(&self, changes: impl IntoIterator<Item = Change>) -> Self {
-        let mut next = Next::of(self);
-        for change in changes {
-            next.apply(change);
-        }
-        next.finish(self.revision + 1)
+        let mut next = self.next();
+        next.extend(changes);
+        next.finish()
+    }
+
+    /// The beginning of the next Snapshot, for changes that come one after the other and need not be in memory together.
+    pub fn next(&self) -> NextSnapshot {
+        NextSnapshot { snapshot: self.clone(), users: BTreeSet::new(), groups: BTreeSet::new(), roles: BTreeSet::new() }
     }
 
     /// The Snapshot with what the identities file defines, at the same revision.
     pub(super) fn with_identities(&self, identities: &Identities) -> Self {
-        let mut next = Next::of(self);
+        let mut next = self.next();
         for user in &identities.users {
             next.set_user(&user.name.as_str().into(), Some(user.clone()), true);
         }
@@ -48,21 +51,31 @@ impl Snapshot {
             let text = PolicyText { text: text.as_str().into(), facts: Facts::default() };
             next.set_policy(&name.as_str().into(), PolicyPlace::Identities, Some(Ok(text)));
         }
-        next.finish(self.revision)
+        next.rebuilt()
     }
 }
 
-/// A Snapshot in the making.
-struct Next {
+/// A Snapshot in the making: everything that changed is put in, then whoever it touches is rebuilt, once.
+pub struct NextSnapshot {
     snapshot: Snapshot,
     users: BTreeSet<Arc<str>>,
     groups: BTreeSet<Arc<str>>,
     roles: BTreeSet<Arc<str>>,
 }
 
-impl Next {
-    fn of(snapshot: &Snapshot) -> Self {
-        Self { snapshot: snapshot.clone(), users: BTreeSet::new(), groups: BTreeSet::new(), roles: BTreeSet::new() }
+impl Extend<Change> for NextSnapshot {
+    fn extend<T: IntoIterator<Item = Change>>(&mut self, changes: T) {
+        changes.into_iter().for_each(|change| self.apply(change));
+    }
+}
+
+impl NextSnapshot {
+    /// The Snapshot after these changes, its revision one higher than that of the one before.
+    #[must_use]
+    pub fn finish(self) -> Snapshot {
+        let mut next = self.rebuilt();
+        next.revision += 1;
+        next
     }
 
     fn apply(&mut self, change: Change) {
@@ -418,7 +431,7 @@ impl Next {
     }
 
     /// Rebuilds whoever was touched: groups first, users read them.
-    fn finish(mut self, revision: u64) -> Snapshot {
+    fn rebuilt(mut self) -> Snapshot {
         for name in std::mem::take(&mut self.groups) {
             if let Some(group) = self.snapshot.groups.get(&name) {
                 let group = Arc::new(Group { policies: group_policies(&self.snapshot, group), ..(**group).clone() });
@@ -437,7 +450,6 @@ impl Next {
                 self.snapshot.roles.insert_mut(name, Arc::new(role));
             }
         }
-        self.snapshot.revision = revision;
         self.snapshot
     }
 }

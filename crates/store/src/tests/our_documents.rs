@@ -60,7 +60,7 @@ async fn each_document_has_its_place_and_is_found_again() {
     assert!(matches!(place.store.commit(&fresh, &put[..1]).await, Err(StoreError::Conflict(_))));
 
     let mut index = Index::default();
-    let changes = place.store.list(&mut index, None).await.unwrap();
+    let changes = place.list(&mut index).await;
     let snapshot = Snapshot::new(Settings::default(), &Identities::default()).apply(changes);
     assert_eq!(snapshot.problems().count(), 0);
     assert_eq!(snapshot.oidc_provider(ARN).unwrap().url, "https://idp.example.com");
@@ -75,7 +75,7 @@ async fn each_document_has_its_place_and_is_found_again() {
         Change::AccountAlias(account, None),
     ];
     assert_eq!(place.store.commit(&fresh, &remove).await.unwrap().len(), 4);
-    let gone = place.store.list(&mut index, Some(&snapshot)).await.unwrap();
+    let gone = place.list(&mut index).await;
     let snapshot = snapshot.apply(gone);
     let counts = snapshot.counts();
     assert_eq!((counts.oidc_providers, counts.service_accounts, counts.instance_profiles), (0, 0, 0));
