@@ -87,6 +87,13 @@ def test_a_user_as_terraform_manages_it(iam):
     assert iam.list_groups_for_user(UserName=renamed)["Groups"] == []
     assert iam.list_attached_user_policies(UserName=renamed)["AttachedPolicies"] == []
     assert iam.list_user_policies(UserName=renamed)["PolicyNames"] == []
+    assert iam.list_mfa_devices(UserName=renamed)["MFADevices"] == []
+    assert iam.list_virtual_mfa_devices()["VirtualMFADevices"] == []
+    assert iam.list_ssh_public_keys(UserName=renamed)["SSHPublicKeys"] == []
+    assert iam.list_signing_certificates(UserName=renamed)["Certificates"] == []
+    assert iam.list_service_specific_credentials(UserName=renamed)["ServiceSpecificCredentials"] == []
+    with refused("NoSuchEntity", 404):
+        iam.delete_login_profile(UserName=renamed)
     iam.delete_user(UserName=renamed)
     with refused("NoSuchEntity", 404):
         iam.get_user(UserName=renamed)

@@ -254,8 +254,8 @@ async fn a_listing_takes_no_time_for_what_lies_deeper() {
     for _ in 0..100 {
         assert_eq!(names(&filer, "/b").await, ["deep", "z"]);
     }
-    // going over the 30,000 takes longer than this once
-    assert!(begun.elapsed() < Duration::from_millis(500), "100 listings of 2 took {:?}", begun.elapsed());
+    // going over the 30,000 a hundred times takes much longer
+    assert!(begun.elapsed() < Duration::from_secs(10), "100 listings of 2 took {:?}", begun.elapsed());
     let options = ListOptions { start_from: "029997".to_owned(), ..page(2) };
     let listed = filer.list("/b/deep/deeper", options).await.unwrap();
     assert_eq!(listed.iter().map(|entry| entry.name.as_str()).collect::<Vec<_>>(), ["029998", "029999"]);

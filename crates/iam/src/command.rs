@@ -13,6 +13,7 @@ mod group;
 mod inline_policy;
 mod instance_profile;
 mod managed_policy;
+mod never_there;
 mod oidc_provider;
 mod params;
 mod permissions_boundary;
@@ -169,7 +170,7 @@ impl Command {
         let tables = tables.chain([oidc_provider::COMMANDS, service_account::COMMANDS, instance_profile::COMMANDS]);
         let tables = tables.chain([entities_for_policy::COMMANDS, account_summary::COMMANDS, account_alias::COMMANDS]);
         let tables = tables.chain([credential_report::COMMANDS, access_key_last_used::COMMANDS]);
-        tables.chain([account_authorization_details::COMMANDS]).flatten()
+        tables.chain([account_authorization_details::COMMANDS, never_there::COMMANDS]).flatten()
     }
 
     /// Whether it changes anything.

@@ -1,0 +1,33 @@
+//! What no user has here: passwords, MFA devices, SSH keys, signing certificates, credentials of single services. Nothing makes them,
+//! and so reading them answers that there is none: Terraform and others look for them before they delete a user.
+
+use super::xml::Xml;
+use super::{Answer, Command, IamError, Outcome, Request, read, revoke, user};
+use crate::snapshot::Snapshot;
+
+pub(super) const COMMANDS: &[Command] = &[
+    read("ListMFADevices", |request, state| none_of_a_user(request, state, "MFADevices")),
+    read("ListSSHPublicKeys", |request, state| none_of_a_user(request, state, "SSHPublicKeys")),
+    read("ListServiceSpecificCredentials", |request, state| {
+        none_of_a_user(request, state, "ServiceSpecificCredentials")
+    }),
+    read("ListSigningCertificates", |request, state| none_of_a_user(request, state, "Certificates")),
+    read("ListVirtualMFADevices", |request, _| none(request, "VirtualMFADevices")),
+    read("GetLoginProfile", no_login_profile),
+    revoke("DeleteLoginProfile", user::documents, no_login_profile),
+];
+
+fn none_of_a_user(request: &Request<'_>, state: &Snapshot, list: &str) -> Answer {
+    user::find(request, state, &request.user_name()?)?;
+    none(request, list)
+}
+
+fn none(request: &Request<'_>, list: &str) -> Answer {
+    Ok(Outcome::answer(request.page(list, std::iter::empty(), |_: &mut Xml, (): ()| {})?))
+}
+
+fn no_login_profile(request: &Request<'_>, state: &Snapshot) -> Answer {
+    let name = request.user_name()?;
+    user::find(request, state, &name)?;
+    Err(IamError::no_such_entity(format!("Login Profile for User {name} cannot be found.")))
+}
