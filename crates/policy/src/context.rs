@@ -1,3 +1,5 @@
+use std::num::NonZeroUsize;
+
 use smallvec::SmallVec;
 
 /// The condition keys of one request. Names ignore ASCII case, tag keys included (IAM User Guide, "Condition").
@@ -6,12 +8,22 @@ use smallvec::SmallVec;
 /// tag is multivalued. A key that was never set is absent.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Context {
-    hashes: SmallVec<[u64; 32]>,
+    /// By the first bits of a hash: the last entry that has them.
+    last: [Option<Place>; 1 << BITS],
     entries: Vec<Entry>,
 }
 
+/// So many bits that the keys of a request rarely share them.
+const BITS: u32 = 5;
+
+/// The place of an entry, plus one.
+type Place = NonZeroUsize;
+
 #[derive(Clone, Debug, PartialEq)]
 struct Entry {
+    hash: u64,
+    /// The one before it whose hash begins with the same bits.
+    before: Option<Place>,
     name: Box<str>,
     values: SmallVec<[String; 1]>,
     multivalued: bool,
@@ -56,7 +68,7 @@ impl<'a> Values<'a> {
 impl Context {
     /// No keys, and room for those that a request has.
     pub fn new() -> Self {
-        Self { hashes: SmallVec::new(), entries: Vec::with_capacity(24) }
+        Self { entries: Vec::with_capacity(24), ..Self::default() }
     }
 
     /// Sets a single-valued key, in place of what it had.
@@ -90,13 +102,13 @@ impl Context {
 
     fn put(&mut self, key: &str, values: SmallVec<[String; 1]>, multivalued: bool) {
         let hash = hash_ignoring_case(key);
-        match self.place(hash, key).and_then(|place| self.entries.get_mut(place)) {
-            Some(entry) => (entry.values, entry.multivalued) = (values, multivalued),
-            None => {
-                self.hashes.push(hash);
-                self.entries.push(Entry { name: key.into(), values, multivalued });
-            }
+        if let Some(entry) = self.place(hash, key).and_then(|place| self.entries.get_mut(place)) {
+            (entry.values, entry.multivalued) = (values, multivalued);
+            return;
         }
+        let place = Place::MIN.checked_add(self.entries.len());
+        let before = self.last.get_mut(first_bits(hash)).and_then(|last| std::mem::replace(last, place));
+        self.entries.push(Entry { hash, before, name: key.into(), values, multivalued });
     }
 
     fn find(&self, hash: u64, name: &str) -> Option<Values<'_>> {
@@ -105,16 +117,20 @@ impl Context {
     }
 
     fn place(&self, hash: u64, name: &str) -> Option<usize> {
-        let mut from = 0;
-        while let Some(at) = self.hashes.get(from..)?.iter().position(|found| *found == hash) {
-            let place = from + at;
-            if is_same_name(&self.entries.get(place)?.name, name) {
+        let mut next = *self.last.get(first_bits(hash))?;
+        while let Some(place) = next.map(|place| place.get() - 1) {
+            let entry = self.entries.get(place)?;
+            if entry.hash == hash && is_same_name(&entry.name, name) {
                 return Some(place);
             }
-            from = place + 1;
+            next = entry.before;
         }
         None
     }
+}
+
+fn first_bits(hash: u64) -> usize {
+    usize::try_from(hash >> (u64::BITS - BITS)).unwrap_or_default()
 }
 
 /// Whether two names are the same but for ASCII case; eight bytes at a time, since every condition asks it once.
@@ -196,15 +212,19 @@ mod tests {
     #[test]
     fn names_that_share_a_hash_are_told_apart() {
         let mut context = Context::new();
-        for name in ["a:one", "a:two", "a:three", "a:four"] {
-            context.set(name, name);
+        let names: Vec<String> = (0..1_000).map(|number| format!("a:{number}")).collect();
+        names.iter().for_each(|name| context.set(name, name.as_str()));
+        assert!(names.iter().all(|name| context.get(name).is_some_and(|values| values.concat() == *name)));
+        assert!(context.get("a:1000").is_none());
+        // One hash for all.
+        for (place, entry) in context.entries.iter_mut().enumerate() {
+            (entry.hash, entry.before) = (7, Place::new(place));
         }
-        assert_eq!(context.hashes.iter().collect::<std::collections::BTreeSet<_>>().len(), 4);
-        context.hashes = SmallVec::from_elem(7, 4);
-        for name in ["a:one", "a:two", "a:three", "A:FOUR"] {
-            let found = context.find(7, name).map(|found| found.values.concat());
-            assert_eq!(found, Some(name.to_ascii_lowercase()), "{name}");
+        context.last = [Place::new(names.len()); 1 << BITS];
+        for name in &names {
+            let found = context.find(7, &name.to_ascii_uppercase()).map(|found| found.values.concat());
+            assert_eq!(found.as_ref(), Some(name));
         }
-        assert!(context.find(7, "a:five").is_none() && context.find(8, "a:one").is_none());
+        assert!(context.find(7, "a:1000").is_none() && context.find(8, "a:1").is_none());
     }
 }

@@ -29,7 +29,8 @@ impl Snapshot {
     /// read: it is left alone.
     pub fn unmirrored(&self, adds: bool) -> BTreeSet<InlineName> {
         let known = self.weed.mirrored.iter().flat_map(|(holder, texts)| names(holder, texts.keys()));
-        let ours = self.inline.iter().filter(|_| adds).flat_map(|(holder, policies)| names(holder, policies.keys()));
+        let ours = adds.then(|| self.inline.iter()).into_iter().flatten();
+        let ours = ours.flat_map(|(holder, policies)| names(holder, policies.keys()));
         let all: BTreeSet<InlineName> = known.chain(ours).collect();
         self.mirror(&all, adds).map(|next| next.changed).unwrap_or_default()
     }
