@@ -4,7 +4,7 @@
     scripts/test setup && cargo build --release -p cli && cargo build --release -p store --example iam_state
     cargo build --release -p testkit --example load
     .venv/bin/python bench/iam_changes.py                      small numbers of everything; some minutes
-    .venv/bin/python bench/iam_changes.py -n 10000 --pairs 10000 --sizes 10,100,1000,10000 --scale 100000
+    .venv/bin/python bench/iam_changes.py -n 20000 --pairs 10000 --sizes 10,100,1000,10000 --scale 100000
     .venv/bin/python bench/iam_changes.py --only trials --no-weed
 
 Four parts, each a table:
