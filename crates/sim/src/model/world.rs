@@ -327,13 +327,7 @@ impl World {
 
     fn take(&mut self, model: &Checked, action: Action) {
         match action {
-            Action::Subscribe { gateway } => {
-                let running = self.running.clone();
-                let of = Arc::make_mut(&mut self.gateways[gateway]);
-                of.streams = running.iter().map(|runs| runs.then(VecDeque::new)).collect();
-                let filers = (0..running.len()).filter(|filer| running[*filer]).map(name).collect();
-                of.phase = Phase::Subscribed(filers);
-            }
+            Action::Subscribe { gateway } => self.subscribe(gateway),
             Action::ListGateways { gateway } => {
                 let listed = self.beats.values().cloned().collect();
                 let of = Arc::make_mut(&mut self.gateways[gateway]);
@@ -345,14 +339,10 @@ impl World {
             Action::Deliver { gateway, filer } => self.deliver(model, gateway, filer, 0),
             Action::DeliverEarly { gateway, filer, place } => self.deliver(model, gateway, filer, place),
             Action::Beat { gateway } => {
-                let now = self.clock(model, gateway);
+                self.beat(model, gateway);
                 let of = Arc::make_mut(&mut self.gateways[gateway]);
-                let beat = of.fence.beat(now, "");
                 of.beats += 1;
                 of.beat_now = false;
-                for filer in beat.filers.clone() {
-                    of.writing[place(&filer)].push_back(Write::Beat(Arc::new(beat.through(&filer))));
-                }
             }
             Action::Land { gateway, filer } => self.land(model, gateway, filer, 0),
             Action::LandLater { gateway, filer } => {
@@ -402,13 +392,9 @@ impl World {
             }
             Action::Close { gateway } => {
                 self.left.closings -= 1;
-                let now = self.clock(model, gateway);
+                Arc::make_mut(&mut self.gateways[gateway]).fence.close();
+                let beat = self.beat(model, gateway);
                 let of = Arc::make_mut(&mut self.gateways[gateway]);
-                of.fence.close();
-                let beat = of.fence.beat(now, "");
-                for filer in beat.filers.clone() {
-                    of.writing[place(&filer)].push_back(Write::Beat(Arc::new(beat.through(&filer))));
-                }
                 if let Some(first) = beat.filers.first() {
                     of.writing[place(first)].push_back(Write::Delete(beat.boot_id.clone()));
                 }
@@ -426,6 +412,25 @@ impl World {
             Action::Heal { gateway, filer } => Arc::make_mut(&mut self.gateways[gateway]).cut[filer] = false,
             Action::Tick { units } => self.now += units,
         }
+    }
+
+    fn subscribe(&mut self, gateway: usize) {
+        let running = self.running.clone();
+        let of = Arc::make_mut(&mut self.gateways[gateway]);
+        of.streams = running.iter().map(|runs| runs.then(VecDeque::new)).collect();
+        let filers = (0..running.len()).filter(|filer| running[*filer]).map(name).collect();
+        of.phase = Phase::Subscribed(filers);
+    }
+
+    /// The next beat of a gateway, which it begins to write through every filer that it follows.
+    fn beat(&mut self, model: &Checked, gateway: usize) -> Beat {
+        let now = self.clock(model, gateway);
+        let of = Arc::make_mut(&mut self.gateways[gateway]);
+        let beat = of.fence.beat(now, "");
+        for filer in &beat.filers {
+            of.writing[place(filer)].push_back(Write::Beat(Arc::new(beat.through(filer))));
+        }
+        beat
     }
 
     fn follow(&mut self, model: &Checked, gateway: usize) {
