@@ -178,13 +178,21 @@ pub async fn run(mut plan: Plan, serving: &Serving, announce: impl FnOnce(&str))
     }
     if let (Some(mirror), Some(mirroring)) = (mirror, mirroring) {
         mirroring.abort();
-        match tokio::time::timeout(LAST_WRITES, mirror.reconcile()).await {
-            Ok(Ok(())) => {}
-            _ => tracing::warn!("inline policies could not be mirrored for weed; the next gateway does it"),
-        }
+        mirror_once_more(&mirror).await;
     }
     following.stop();
     served
+}
+
+/// What was changed in the last moments is mirrored before the process ends.
+async fn mirror_once_more(mirror: &Mirror) {
+    let failed = match tokio::time::timeout(LAST_WRITES, mirror.reconcile()).await {
+        Ok(done) => done.err().map(|error| error.to_string()),
+        Err(_) => Some(format!("no answer within {LAST_WRITES:?}")),
+    };
+    if let Some(why) = failed {
+        tracing::warn!("inline policies could not be mirrored for weed ({why}); any gateway that writes IAM does it");
+    }
 }
 
 fn external_url(serving: &Serving) -> Option<String> {
