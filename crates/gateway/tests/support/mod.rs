@@ -78,33 +78,11 @@ impl QueryApi for NoQueries {
     }
 }
 
-#[async_trait::async_trait]
-impl gateway::Fence for NoQueries {
-    fn may_decide(&self) -> bool {
-        true
-    }
-    fn revision(&self) -> Arc<String> {
-        Arc::default()
-    }
-    async fn reach(&self, _floor: &str) -> Result<(), gateway::Floor> {
-        Ok(())
-    }
-    fn before_change(&self) -> Box<dyn gateway::Enforcement> {
-        Box::new(NoQueries)
-    }
-}
+/// A fence behind which these gateways stay when something changes.
+#[derive(Clone, Default)]
+struct Behind(Vec<String>);
 
-#[async_trait::async_trait]
-impl gateway::Enforcement for NoQueries {
-    async fn everywhere(&self) -> Result<(), Vec<String>> {
-        Ok(())
-    }
-}
-
-/// The fence while another gateway does not hear of changes.
-struct Behind;
-
-#[async_trait::async_trait]
+#[async_trait]
 impl gateway::Fence for Behind {
     fn may_decide(&self) -> bool {
         true
@@ -116,14 +94,14 @@ impl gateway::Fence for Behind {
         Ok(())
     }
     fn before_change(&self) -> Box<dyn gateway::Enforcement> {
-        Box::new(Behind)
+        Box::new(self.clone())
     }
 }
 
-#[async_trait::async_trait]
+#[async_trait]
 impl gateway::Enforcement for Behind {
     async fn everywhere(&self) -> Result<(), Vec<String>> {
-        Err(vec!["other:8333".to_owned()])
+        if self.0.is_empty() { Ok(()) } else { Err(self.0.clone()) }
     }
 }
 
@@ -172,14 +150,17 @@ impl World {
 
     /// The same over another filer.
     pub async fn over(filer: Arc<dyn Filer>) -> World {
-        World::of(filer, Arc::new(NoQueries)).await
+        World::of(filer, Arc::new(Behind::default())).await
     }
 
     /// The same where another gateway does not hear of changes.
     pub async fn beside_a_deaf_gateway() -> World {
         let directory = tempfile::tempdir().unwrap();
         let filer = EmbeddedFiler::open(directory.path()).unwrap();
-        World { _directory: Some(directory), ..World::of(Arc::new(filer), Arc::new(Behind)).await }
+        World {
+            _directory: Some(directory),
+            ..World::of(Arc::new(filer), Arc::new(Behind(vec!["other:8333".to_owned()]))).await
+        }
     }
 
     async fn of(filer: Arc<dyn Filer>, fence: Arc<dyn gateway::Fence>) -> World {
