@@ -68,6 +68,11 @@ def refused(code, status=None):
         assert error["ResponseMetadata"]["HTTPStatusCode"] == status, str(caught.value)
 
 
+def new_key(iam, user):
+    made = iam.create_access_key(UserName=user)["AccessKey"]
+    return Key(made["AccessKeyId"], made["SecretAccessKey"])
+
+
 def unique(prefix):
     """A name nobody has used in this run."""
     return f"{prefix}-{os.getpid()}-{next(_SERIAL)}"

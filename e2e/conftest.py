@@ -162,6 +162,15 @@ def side_filer(logs, cluster):
     return Filer(logs, cluster.master, "side-filer", ["-filerGroup=side", "-encryptVolumeData"])
 
 
+@pytest.fixture(scope="module", params=["embedded", "gateway"])
+def iam_server(request):
+    """The URL of a server that takes IAM changes, and its administrator's key."""
+    if request.param == "embedded":
+        server = request.getfixturevalue("embedded")
+        return server.url, server.root
+    return request.getfixturevalue("writing_gateway").url, world.ROOT
+
+
 # ---- clients
 
 

@@ -7,7 +7,7 @@ import pytest
 
 import kelpgate
 import world
-from clients import Key, assume, client, refused, s3, unique
+from clients import Key, assume, client, new_key, refused, s3, unique
 from processes import run, wait_for
 from weed import weed_s3
 
@@ -36,8 +36,7 @@ class Place:
         return name, self.new_key(name)
 
     def new_key(self, user):
-        made = self.iam.create_access_key(UserName=user)["AccessKey"]
-        return Key(made["AccessKeyId"], made["SecretAccessKey"])
+        return new_key(self.iam, user)
 
     def may_list(self, key):
         """Whether the key may list buckets: the one right that these tests give."""
@@ -49,12 +48,9 @@ class Place:
         return True
 
 
-@pytest.fixture(scope="module", params=["embedded", "gateway"])
-def place(request):
-    if request.param == "embedded":
-        server = request.getfixturevalue("embedded")
-        return Place(server.url, server.root)
-    return Place(request.getfixturevalue("writing_gateway").url, world.ROOT)
+@pytest.fixture(scope="module")
+def place(iam_server):
+    return Place(*iam_server)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 import kelpgate
 import world
-from clients import Key, client, refused, s3, unique
+from clients import Key, client, new_key, refused, s3, unique
 from processes import run, wait_for
 from signing import request
 from weed import weed_s3
@@ -39,12 +39,9 @@ class Place:
         return answer.status, answer.body.decode()
 
 
-@pytest.fixture(scope="module", params=["embedded", "gateway"])
-def place(request):
-    if request.param == "embedded":
-        server = request.getfixturevalue("embedded")
-        return Place(server.url, server.root)
-    return Place(request.getfixturevalue("writing_gateway").url, world.ROOT)
+@pytest.fixture(scope="module")
+def place(iam_server):
+    return Place(*iam_server)
 
 
 def field(text, name):
@@ -56,8 +53,7 @@ def user_with_key(iam, policy=None):
     iam.create_user(UserName=name)
     if policy:
         iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=json.dumps(policy))
-    made = iam.create_access_key(UserName=name)["AccessKey"]
-    return name, Key(made["AccessKeyId"], made["SecretAccessKey"])
+    return name, new_key(iam, name)
 
 
 def test_oidc_provider(place):
