@@ -11,7 +11,7 @@ use s3::{S3Error, S3ErrorCode};
 use sigv4::post_policy::{PostClaim, PostSignature};
 use sigv4::{AuthForm, ChunkSeed, Claim, Expectations, PayloadHash, SigError, SigningKeyCache};
 
-use crate::client_address::ClientAddress;
+use crate::addressing::RequestTarget;
 use crate::refusal::from_signature;
 use crate::session::Sessions;
 use crate::uses::Uses;
@@ -39,18 +39,14 @@ pub enum Services {
 pub struct Arrival<'a> {
     /// Its head.
     pub head: &'a Parts,
-    /// Where it comes from.
-    pub client: ClientAddress,
-    /// The connection itself is TLS (for the host that was signed).
-    pub tls: bool,
+    /// Where it comes from and what it addresses.
+    pub target: &'a RequestTarget<'a>,
     /// The time.
     pub now: Timestamp,
     /// What it may be signed for.
     pub services: Services,
     /// The SHA-256 of the body, if it was read already, as for the query APIs.
     pub body_sha256: Option<[u8; 32]>,
-    /// The bucket, when it stands in the host name (signature V2 needs to know).
-    pub host_bucket: Option<&'a str>,
 }
 
 /// How the caller showed who it is.
@@ -86,8 +82,6 @@ pub struct Authenticated {
 pub struct Door {
     /// The region that signatures must be made for; empty for any.
     pub region: String,
-    /// The URL that clients use, when a proxy hides it.
-    pub external_url: Option<String>,
     /// Signature V2 is accepted.
     pub sig_v2: bool,
     sessions: Sessions,
@@ -103,15 +97,10 @@ struct Holder {
 
 impl Door {
     /// A door. Without session keys every session token is refused.
-    pub fn new(
-        region: String,
-        external_url: Option<String>,
-        sig_v2: bool,
-        keys: Option<Arc<sts::SessionKeys>>,
-    ) -> Self {
+    pub fn new(region: String, sig_v2: bool, keys: Option<Arc<sts::SessionKeys>>) -> Self {
         let sessions = Sessions::new(keys);
         let signing_keys = SigningKeyCache::new(SIGNING_KEYS);
-        Self { region, external_url, sig_v2, sessions, signing_keys, uses: Arc::default() }
+        Self { region, sig_v2, sessions, signing_keys, uses: Arc::default() }
     }
 
     /// When which key was used last, for the control plane.
@@ -186,7 +175,7 @@ impl Door {
             return Err(from_signature(SigError::V2Disabled));
         }
         let holder = self.holder(arrival, snapshot, &claim.access_key_id, claim.session_token.as_deref())?;
-        claim.verify(&holder.secret, &self.expectations(arrival, &[], &[])).map_err(from_signature)?;
+        claim.verify(&holder.secret, &self.expectations(arrival)).map_err(from_signature)?;
         self.note_use(arrival, &holder.caller, "s3", "");
         Ok(form(holder.caller, AuthenticationType::PostV4))
     }
@@ -199,9 +188,7 @@ impl Door {
         authentication: AuthenticationType,
     ) -> Result<Authenticated, S3Error> {
         let holder = self.holder(arrival, snapshot, &claim.access_key_id, claim.session_token.as_deref())?;
-        let hosts = sigv4::host_candidates(arrival.head, self.external_url.as_deref(), arrival.tls);
-        let prefixes = sigv4::path_prefixes(arrival.head);
-        let expect = self.expectations(arrival, &hosts, &prefixes);
+        let expect = self.expectations(arrival);
         let verified = sigv4::verify(arrival.head, claim, &holder.secret, &expect, &self.signing_keys);
         let verified = verified.map_err(|error| {
             let error = from_signature(error);
@@ -232,7 +219,7 @@ impl Door {
             return Err(from_signature(SigError::V2Disabled));
         }
         let holder = self.holder(arrival, snapshot, &claim.access_key_id, claim.session_token.as_deref())?;
-        sigv4::v2::verify(arrival.head, claim, &holder.secret, arrival.now, SKEW_S, arrival.host_bucket)
+        sigv4::v2::verify(arrival.head, claim, &holder.secret, arrival.now, SKEW_S, &arrival.target.signed)
             .map_err(from_signature)?;
         self.note_use(arrival, &holder.caller, "s3", "");
         Ok(Authenticated {
@@ -245,12 +232,7 @@ impl Door {
         })
     }
 
-    fn expectations<'a>(
-        &'a self,
-        arrival: &Arrival<'_>,
-        hosts: &'a [String],
-        path_prefixes: &'a [String],
-    ) -> Expectations<'a> {
+    fn expectations<'a>(&'a self, arrival: &Arrival<'a>) -> Expectations<'a> {
         let services: &[&str] = match arrival.services {
             Services::S3 => &["s3"],
             Services::Query => &["iam", "sts"],
@@ -261,8 +243,7 @@ impl Door {
             services,
             now: arrival.now,
             skew_s: SKEW_S,
-            hosts,
-            path_prefixes,
+            target: &arrival.target.signed,
             body_sha256,
         }
     }
@@ -306,9 +287,9 @@ impl Door {
 fn user_caller(user: &User, access_key_id: AccessKeyId, arrival: &Arrival<'_>) -> Caller {
     Caller {
         access_key_id: Some(access_key_id),
-        source_ip: Some(arrival.client.ip),
+        source_ip: Some(arrival.target.client.ip),
         user_agent: user_agent(arrival.head),
-        secure_transport: arrival.client.secure_transport,
+        secure_transport: arrival.target.client.secure_transport,
         ..Caller::of(user)
     }
 }
@@ -326,9 +307,9 @@ fn anonymous(arrival: &Arrival<'_>, snapshot: &Snapshot) -> Caller {
         session: None,
         policies,
         boundary: None,
-        source_ip: Some(arrival.client.ip),
+        source_ip: Some(arrival.target.client.ip),
         user_agent: user_agent(arrival.head),
-        secure_transport: arrival.client.secure_transport,
+        secure_transport: arrival.target.client.secure_transport,
     }
 }
 

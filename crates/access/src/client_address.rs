@@ -72,10 +72,10 @@ pub struct ClientAddress {
 ///
 /// `X-Forwarded-For` is read from the right: the first address that is no trusted proxy is the client. A part that is no
 /// address ends the reading at the last hop that is certain. `X-Real-IP` counts when there is no `X-Forwarded-For`.
+/// `Forwarded` (RFC 7239) is not read: a proxy that writes the other headers passes on what a client says there.
 pub fn client_address(peer: SocketAddr, tls: bool, headers: &HeaderMap, trusted: &[Network]) -> ClientAddress {
-    let is_trusted = |ip: IpAddr| trusted.iter().any(|network| network.contains(ip));
     let peer = peer.ip().to_canonical();
-    if !is_trusted(peer) {
+    if !is_trusted(peer, trusted) {
         return ClientAddress { ip: peer, secure_transport: tls };
     }
     let text = |name| headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
@@ -87,12 +87,19 @@ pub fn client_address(peer: SocketAddr, tls: bool, headers: &HeaderMap, trusted:
     for hop in hops.iter().rev() {
         let Some(address) = parse_hop(hop) else { break };
         ip = address;
-        if !is_trusted(address) {
+        if !is_trusted(address, trusted) {
             break;
         }
     }
-    let forwarded_tls = text("x-forwarded-proto").next().map(|proto| proto.trim().eq_ignore_ascii_case("https"));
+    // The last one is what the trusted proxy wrote; those before it may have come with the request.
+    let protocol = text("x-forwarded-proto").flat_map(|value| value.split(',')).last();
+    let forwarded_tls = protocol.map(|protocol| protocol.trim().eq_ignore_ascii_case("https"));
     ClientAddress { ip, secure_transport: forwarded_tls.unwrap_or(tls) }
+}
+
+/// True if the operator named this address, or its network, as a proxy.
+pub(crate) fn is_trusted(address: IpAddr, trusted: &[Network]) -> bool {
+    trusted.iter().any(|network| network.contains(address))
 }
 
 /// An address as proxies write it: with or without a port, IPv6 with or without brackets.

@@ -1,7 +1,9 @@
 //! The front door: who asks, which policies apply, may it be done.
 //!
-//! The way of a request is [`Door::authenticate`], then [`request_context`], then [`authorize`], which alone makes a [`Permit`].
+//! The way of a request is [`Addressing::target`], [`Door::authenticate`], [`request_context`], then [`authorize`], which
+//! alone makes a [`Permit`].
 
+mod addressing;
 mod authenticate;
 mod authorize;
 mod client_address;
@@ -12,9 +14,10 @@ mod session;
 mod uses;
 mod witness;
 
+pub use addressing::{Addressing, RequestTarget};
 pub use authenticate::{Arrival, Authenticated, AuthenticationType, Door, Services};
 pub use authorize::{World, asks_for_object_tags, authorize, decide};
-pub use client_address::{ClientAddress, Network, NetworkError, client_address};
+pub use client_address::{ClientAddress, Network, NetworkError};
 pub use condition_keys::request_context;
 pub use permit::{Permit, Seal};
 pub use refusal::{Refusal, from_signature, outcome_label, policy_label};

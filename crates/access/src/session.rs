@@ -128,9 +128,9 @@ impl Session {
             }),
             policies: Arc::clone(&role.policies),
             boundary: role.boundary.clone(),
-            source_ip: Some(arrival.client.ip),
+            source_ip: Some(arrival.target.client.ip),
             user_agent: user_agent(arrival.head),
-            secure_transport: arrival.client.secure_transport,
+            secure_transport: arrival.target.client.secure_transport,
         })
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
-use access::{Door, Network};
+use access::{Addressing, Door, Network};
 use control::feed::Follower;
 use control::fence::FenceConfig;
 use control::last_used::Recorder;
@@ -115,7 +115,7 @@ pub async fn run(mut plan: Plan, serving: &Serving, announce: impl FnOnce(&str))
     let flags = format!("{flags} {key_ids}");
     let key = keys.as_ref().map(|keys| &keys.current);
     let fingerprint = Arc::new(Fingerprint::new(key, &flags, &config.iam, &config.identities));
-    let door = Door::new(plan.region.clone(), external_url(serving), serving.sig_v2, keys.clone());
+    let door = Door::new(plan.region.clone(), serving.sig_v2, keys.clone());
     let recorder = Arc::new(Recorder::new(door.uses(), store.clone(), Arc::clone(&follower)));
     let store: Arc<dyn IamStore> = Arc::new(store);
     let mirror = (plan.iam && !plan.iam_read_only).then(|| {
@@ -134,7 +134,7 @@ pub async fn run(mut plan: Plan, serving: &Serving, announce: impl FnOnce(&str))
     };
     let gateway = Arc::new(Gateway {
         settings: Settings {
-            hosts: HostRules::new(serving.domain_name.split(',')),
+            addressing: addressing(serving, plan.trusted_proxies),
             region: plan.region.clone(),
             allowed_origins: list(&serving.allowed_origins),
             allow_delete_bucket_not_empty: serving.allow_delete_bucket_not_empty,
@@ -144,7 +144,6 @@ pub async fn run(mut plan: Plan, serving: &Serving, announce: impl FnOnce(&str))
             gid: owner_of_process().1,
             body_patience: BODY_PATIENCE,
             max_body_bytes: MAX_BODY_BYTES,
-            trusted_proxies: plan.trusted_proxies,
         },
         filer: plan.filer,
         filer_configuration: plan.filer_configuration,
@@ -195,8 +194,9 @@ async fn mirror_once_more(mirror: &Mirror) {
     }
 }
 
-fn external_url(serving: &Serving) -> Option<String> {
-    Some(serving.external_url.clone()).filter(|url| !url.is_empty())
+fn addressing(serving: &Serving, trusted_proxies: Vec<Network>) -> Addressing {
+    let domains = HostRules::new(serving.domain_name.split(','));
+    Addressing::new(domains, Some(serving.external_url.as_str()), trusted_proxies)
 }
 
 /// The change feed on a thread of its own: a listing of many documents must not hold up requests.

@@ -37,7 +37,7 @@ pub(crate) async fn read(
     for (_, key) in fields.iter_mut().filter(|(name, _)| name.eq_ignore_ascii_case("key")) {
         *key = key.replace("${filename}", file_name.rsplit(['/', '\\']).next().unwrap_or_default());
     }
-    let arrival = visit.arrival(gateway, Services::S3, None);
+    let arrival = visit.arrival(Services::S3, None);
     let authenticated = gateway.door.authenticate_form(&arrival, visit.snapshot, &fields)?;
     let mut limit = gateway.settings.max_body_bytes;
     let mut least = 0;

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use access::{Door, Network};
+use access::{Addressing, Door};
 use arc_swap::ArcSwapOption;
 use filer::{Filer, FilerConfiguration};
 use iam::Snapshot;
-use s3::{HostRules, S3Error};
+use s3::S3Error;
 
 use crate::errors;
 use crate::limits::UploadLimits;
@@ -17,8 +17,8 @@ use crate::query::QueryApi;
 /// Settings of the data plane. Read once; nothing else reads the command line or a file.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// How buckets appear in host names.
-    pub hosts: HostRules,
+    /// How clients reach this gateway.
+    pub addressing: Addressing,
     /// The region of new buckets, and of `LocationConstraint`.
     pub region: String,
     /// Origins for CORS where a bucket has no rules.
@@ -37,8 +37,6 @@ pub struct Settings {
     pub body_patience: Duration,
     /// The most bytes of an object in one PUT, or of a part.
     pub max_body_bytes: u64,
-    /// Proxies whose forwarding headers count.
-    pub trusted_proxies: Vec<Network>,
 }
 
 /// The IAM state that requests are decided by. Empty until it was loaded for the first time: 503 until then.

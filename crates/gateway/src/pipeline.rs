@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use access::{Arrival, Authenticated, Permit, Services, authorize, client_address, request_context};
+use access::{Arrival, Authenticated, Permit, RequestTarget, Services, authorize, request_context};
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::request::Parts;
@@ -27,7 +27,7 @@ use crate::{form, pages};
 /// A head on its way through the doors, with what is known of its arrival.
 pub(crate) struct Visit<'a> {
     pub(crate) head: &'a Parts,
-    pub(crate) connection: Connection,
+    pub(crate) target: &'a RequestTarget<'a>,
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) now: Timestamp,
 }
@@ -54,12 +54,18 @@ impl Answers for Gateway {
         let (head, incoming) = request.into_parts();
         let waits = head.headers.contains_key(header::EXPECT);
         let (incoming, continued) = source(incoming, waits);
-        if let Some(page) = pages::page(self, &head) {
+        let target = self.settings.addressing.target(&head, connection.peer, connection.tls);
+        // At the host of a bucket every path is a key.
+        let in_bucket = target.as_ref().is_ok_and(|target| target.host_bucket().is_some());
+        if !in_bucket && let Some(page) = pages::page(self, &head) {
             return page;
         }
         let _counted = InFlight::enter(&self.metrics);
         let mut trail = Trail::new(respond::request_id());
-        let answer = self.walk(connection, &head, incoming, &mut trail).await;
+        let answer = match &target {
+            Ok(target) => self.walk(&head, target, incoming, &mut trail).await,
+            Err(error) => Err(error.clone()),
+        };
         let mut response = respond::respond(self, &head, answer, &trail);
         if waits && head.version < Version::HTTP_2 && !continued.load(Ordering::Relaxed) {
             // The client was never told to send its body: whatever comes next on this connection could be taken for it.
@@ -73,11 +79,12 @@ impl Answers for Gateway {
 
 impl Gateway {
     /// parse, authenticate, resolve, gather, decide, execute.
-    async fn walk(&self, connection: Connection, head: &Parts, incoming: Source, trail: &mut Trail) -> Answer {
-        let operation = s3::route(head, &self.settings.hosts)?;
+    async fn walk(&self, head: &Parts, target: &RequestTarget<'_>, incoming: Source, trail: &mut Trail) -> Answer {
+        let operation = s3::route(head, target.host_bucket())?;
         trail.operation = operation.name();
+        trail.bucket = operation.bucket().cloned();
         let snapshot = self.state_for(head).await?;
-        let visit = Visit { head, connection, snapshot: &snapshot, now: Timestamp::now() };
+        let visit = Visit { head, target, snapshot: &snapshot, now: Timestamp::now() };
         match operation {
             Operation::CorsPreflight(preflight) => op::cors::preflight(self, &snapshot, &preflight),
             Operation::Query(_) => self.query(&visit, incoming, trail).await,
@@ -89,7 +96,7 @@ impl Gateway {
                 op::execute(call, permit, op::Payload { facts, form: form.fields, body: form.body }).await
             }
             operation => {
-                let authenticated = self.door.authenticate(&visit.arrival(self, Services::S3, None), &snapshot)?;
+                let authenticated = self.door.authenticate(&visit.arrival(Services::S3, None), &snapshot)?;
                 let mut body = self.body(&visit, &authenticated, &operation, incoming)?;
                 let facts = match BodyFacts::limit(&operation) {
                     Some(limit) => BodyFacts::read(&operation, &body.read_all(limit as u64).await?),
@@ -192,7 +199,7 @@ impl Gateway {
         let body: Bytes = if visit.head.method == Method::POST { body.read_all(1 << 20).await? } else { Bytes::new() };
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &body);
         let body_sha256 = digest.as_ref().try_into().ok();
-        let arrival = visit.arrival(self, Services::Query, body_sha256);
+        let arrival = visit.arrival(Services::Query, body_sha256);
         let authenticated = self.door.authenticate(&arrival, visit.snapshot)?;
         trail.principal = authenticated.caller.arn.clone();
         let context = request_context(visit.head, &authenticated, visit.snapshot, visit.now);
@@ -232,16 +239,7 @@ fn expected_owners(head: &Parts, operation: &Operation, call: &Call<'_>) -> Resu
 
 impl<'a> Visit<'a> {
     /// The request as it stands before the door.
-    pub(crate) fn arrival(&self, gateway: &Gateway, services: Services, body_sha256: Option<[u8; 32]>) -> Arrival<'a> {
-        let Connection { peer, tls } = self.connection;
-        Arrival {
-            head: self.head,
-            client: client_address(peer, tls, &self.head.headers, &gateway.settings.trusted_proxies),
-            tls,
-            now: self.now,
-            services,
-            body_sha256,
-            host_bucket: None,
-        }
+    pub(crate) fn arrival(&self, services: Services, body_sha256: Option<[u8; 32]>) -> Arrival<'a> {
+        Arrival { head: self.head, target: self.target, now: self.now, services, body_sha256 }
     }
 }

@@ -7,6 +7,7 @@ use access::Refusal;
 use http::header::{self, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
+use ids::BucketName;
 use policy::Decision;
 use s3::S3Error;
 
@@ -20,6 +21,8 @@ pub(crate) struct Trail {
     pub(crate) request_id: String,
     /// The operation's name; `Unknown` until it was parsed.
     pub(crate) operation: &'static str,
+    /// The bucket that the request addresses, whose CORS rules the answer follows.
+    pub(crate) bucket: Option<BucketName>,
     /// The caller's ARN; empty for anonymous callers.
     pub(crate) principal: Arc<str>,
     pub(crate) decision: Option<Decision>,
@@ -33,7 +36,14 @@ pub(crate) fn request_id() -> String {
 
 impl Trail {
     pub(crate) fn new(request_id: String) -> Self {
-        Self { request_id, operation: "Unknown", principal: Arc::default(), decision: None, refused: None }
+        Self {
+            request_id,
+            operation: "Unknown",
+            bucket: None,
+            principal: Arc::default(),
+            decision: None,
+            refused: None,
+        }
     }
 
     pub(crate) fn refuse(&mut self, refusal: &Refusal) {
@@ -67,7 +77,7 @@ pub(crate) fn respond(gateway: &Gateway, head: &Parts, answer: Answer, trail: &T
     if !trail.principal.is_empty() {
         op::answer::set(headers, HeaderName::from_static(REVISION), &gateway.fence.revision());
     }
-    op::cors::add_headers(gateway, head, headers);
+    op::cors::add_headers(gateway, head, trail.bucket.as_ref(), headers);
     response
 }
 

@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 use crate::actions::{ConditionalRequirement, Requirement, conditional, delete_object, requirements};
 use crate::body_facts::BodyFacts;
 use crate::condition_keys::set_condition_keys;
-use crate::host::HostRules;
 use crate::operation::Operation;
 use crate::query::{QueryString, decode};
 use crate::query_actions::{QueryCaller, query_requirements, set_query_condition_keys};
@@ -79,7 +78,7 @@ impl Case {
     fn s3(&self) -> Result<Value, String> {
         let (path, refused_key) = self.path_and_refused_key();
         let (headers, refused_source) = self.headers_and_refused_source();
-        let op = route(&self.head(&path, &headers)?, &HostRules::default()).map_err(|error| error.to_string())?;
+        let op = route(&self.head(&path, &headers)?, None).map_err(|error| error.to_string())?;
         if matches!(op, Operation::Query(_)) {
             return self.query_api();
         }

@@ -1,7 +1,6 @@
 use http::request::Parts;
 use ids::{BucketName, ObjectKey, ObjectKeyError};
 
-use crate::host::HostRules;
 use crate::op::other::Level;
 use crate::op::*;
 use crate::operation::Operation;
@@ -14,9 +13,10 @@ use crate::{S3Error, S3ErrorCode};
 ///
 /// Path and parameters are decoded exactly once. A sub-resource that is not known, two that contradict each other, or one
 /// that the method does not have never lead to another operation.
-pub fn route(head: &Parts, hosts: &HostRules) -> Result<Operation, S3Error> {
+/// `host_bucket` is the bucket that the host names: the path is then a key, else it begins with the bucket.
+pub fn route(head: &Parts, host_bucket: Option<&str>) -> Result<Operation, S3Error> {
     let request = Request::new(head)?;
-    let target = Target::parse(head, hosts)?;
+    let target = Target::parse(head, host_bucket)?;
     let about = target.clone();
     target.operation(&request).map_err(|error| if error.resource.is_some() { error } else { error.about(about.path()) })
 }
@@ -40,14 +40,14 @@ enum Target {
 }
 
 impl Target {
-    fn parse(head: &Parts, hosts: &HostRules) -> Result<Self, S3Error> {
+    fn parse(head: &Parts, host_bucket: Option<&str>) -> Result<Self, S3Error> {
         let path = head.uri.path();
         if path == "*" && head.method == http::Method::OPTIONS {
             return Ok(Self::Service);
         }
         let path = path.strip_prefix('/').ok_or_else(|| S3Error::new(S3ErrorCode::InvalidURI))?;
-        let (bucket, key) = match host_of(head)?.and_then(|host| hosts.bucket_of(host)) {
-            Some(bucket) => (bucket, decode(path)?),
+        let (bucket, key) = match host_bucket {
+            Some(bucket) => (bucket.to_owned(), decode(path)?),
             None => {
                 let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
                 (decode(bucket)?, decode(key)?)
@@ -85,23 +85,6 @@ impl Target {
             Self::Bucket(bucket) => bucket_operation(method, request, bucket),
             Self::Object(bucket, key) => object_operation(method, request, bucket, key),
         }
-    }
-}
-
-/// The name of the host that the client addressed.
-fn host_of(head: &Parts) -> Result<Option<&str>, S3Error> {
-    let mut hosts = head.headers.get_all(http::header::HOST).iter();
-    let host = hosts.next();
-    if hosts.next().is_some() {
-        return Err(S3Error::with_message(S3ErrorCode::InvalidRequest, "The header Host is there more than once"));
-    }
-    match (head.uri.authority(), host) {
-        (Some(authority), _) => Ok(Some(authority.as_str())),
-        (None, Some(host)) => host
-            .to_str()
-            .map(Some)
-            .map_err(|_| S3Error::with_message(S3ErrorCode::InvalidRequest, "The header Host is not ASCII")),
-        (None, None) => Ok(None),
     }
 }
 

@@ -2,9 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that fails may panic")]
 
 use s3::op::*;
-use s3::{
-    Checksum, ChecksumAlgorithm, ChecksumType, EncodingType, HostRules, Operation, S3Error, S3ErrorCode, TagSet, route,
-};
+use s3::{Checksum, ChecksumAlgorithm, ChecksumType, EncodingType, Operation, S3Error, S3ErrorCode, TagSet, route};
 
 const XMLNS: &str = "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"";
 /// 2009-10-12T17:50:30Z.
@@ -17,7 +15,7 @@ fn body(document: &str) -> &str {
 
 fn operation(method: &str, uri: &str) -> Operation {
     let head = http::Request::builder().method(method).uri(uri).body(()).unwrap().into_parts().0;
-    route(&head, &HostRules::default()).unwrap()
+    route(&head, None).unwrap()
 }
 
 fn owner() -> Owner {

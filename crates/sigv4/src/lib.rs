@@ -11,11 +11,11 @@ pub mod checksum;
 mod chunked;
 mod claim;
 mod error;
-mod hosts;
 pub mod post_policy;
 mod request_date;
 mod sign;
 mod signing_key;
+mod target;
 pub mod v2;
 mod verify;
 
@@ -24,10 +24,10 @@ pub use body_check::BodyCheck;
 pub use chunked::{ChunkMode, ChunkSeed, ChunkSigner, ChunkedDecoder, Trailers};
 pub use claim::{Claim, PayloadHash, Scope};
 pub use error::SigError;
-pub use hosts::{host_candidates, path_prefixes};
 pub use request_date::RequestDate;
 pub use sign::{SignedHead, SigningIdentity, presign, sign_header};
 pub use signing_key::{SigningKey, SigningKeyCache};
+pub use target::SignedTarget;
 pub use v2::ClaimV2;
 pub use verify::{Expectations, Verified, verify};
 

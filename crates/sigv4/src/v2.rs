@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use percent_encoding::percent_decode_str;
 
 use crate::auth_form::{QueryParams, single};
-use crate::{MAX_EXPIRES_S, RequestDate, SigError};
+use crate::{MAX_EXPIRES_S, RequestDate, SigError, SignedTarget};
 
 /// What a request with a V2 signature says about itself. Nothing of it is verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,7 +122,7 @@ pub(crate) fn parse_signature(text: &str) -> Option<[u8; 20]> {
 
 /// Checks a V2 signature and its time.
 ///
-/// `host_bucket` is the bucket when it stands in the host name and not in the path. `Date` (or `x-amz-date`) must be within
+/// V2 does not sign the host, only the bucket that it names, in front of the path. `Date` (or `x-amz-date`) must be within
 /// `skew_s` seconds of `now`, a presigned URL must not have ended and may end at most seven days from now.
 pub fn verify(
     head: &Parts,
@@ -130,22 +130,23 @@ pub fn verify(
     secret: &SecretAccessKey,
     now: Timestamp,
     skew_s: u32,
-    host_bucket: Option<&str>,
+    target: &SignedTarget<'_>,
 ) -> Result<(), SigError> {
     let date = match claim.expires {
         Some(end) => presigned_date(end, now, skew_s)?,
         None => header_date(head, now, skew_s)?,
     };
     let mut text = begin_of_string_to_sign(head, &date, claim.expires.is_some())?;
-    let path = head.uri.path();
-    if let Some(bucket) = host_bucket {
-        text.extend_from_slice(format!("/{bucket}").as_bytes());
+    let path = &*target.path;
+    if let Some(bucket) = &target.bucket {
+        text.push(b'/');
+        text.extend_from_slice(bucket.as_bytes());
     }
     text.extend_from_slice(path.as_bytes());
     let sub_resources = sub_resources(head.uri.query().unwrap_or(""))?;
     let as_sent = [text.as_slice(), &sub_resources].concat();
     // Of a bucket in the path clients sign `/bucket/` even where they send `/bucket`.
-    let bucket_only = host_bucket.is_none() && path.len() > 1 && path.rfind('/') == Some(0);
+    let bucket_only = target.bucket.is_none() && path.len() > 1 && path.rfind('/') == Some(0);
     match check_signature(&as_sent, &claim.signature, secret) {
         Err(_) if bucket_only => {
             check_signature(&[text.as_slice(), b"/", &sub_resources].concat(), &claim.signature, secret)

@@ -4,7 +4,7 @@ use ids::SecretAccessKey;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::canonical::{CanonicalRequest, canonical_query, normalised_path, s3_paths, string_to_sign};
-use crate::{ChunkSeed, Claim, PayloadHash, RequestDate, Scope, SigError, SigningKey, SigningKeyCache};
+use crate::{ChunkSeed, Claim, PayloadHash, RequestDate, Scope, SigError, SignedTarget, SigningKey, SigningKeyCache};
 
 /// What this endpoint accepts.
 #[derive(Debug, Clone)]
@@ -18,10 +18,8 @@ pub struct Expectations<'a> {
     pub now: Timestamp,
     /// How far the client's clock may be off, in seconds: 900 on AWS.
     pub skew_s: u32,
-    /// The hosts the client may have signed, the received one first: [`crate::host_candidates`].
-    pub hosts: &'a [String],
-    /// What a proxy may have taken off the path: [`crate::path_prefixes`].
-    pub path_prefixes: &'a [String],
+    /// What the client addressed, and what the request is routed by.
+    pub target: &'a SignedTarget<'a>,
     /// The SHA-256 of the body, when it has been read already, as for IAM and STS. It is compared with what was signed.
     pub body_sha256: Option<[u8; 32]>,
 }
@@ -134,7 +132,7 @@ fn bound_payload(claim: &Claim, expect: &Expectations<'_>) -> Result<PayloadHash
     }
 }
 
-/// Tries the hosts and paths that the client may have signed; behind no proxy the first one is it.
+/// Tries the spellings of host and path that the client may have signed; the first is the usual one.
 fn signature_matches(
     head: &Parts,
     claim: &Claim,
@@ -148,18 +146,16 @@ fn signature_matches(
     let query = canonical_query(head.uri.query().unwrap_or(""), claim.is_presigned());
     let request = CanonicalRequest { head, query: &query, signed_headers: &claim.signed_headers, payload };
     let matches = |path: &str| {
-        expect.hosts.iter().any(|host| {
+        expect.target.hosts.iter().any(|host| {
             request.digest(path, host).is_some_and(|digest| {
                 key.verify(string_to_sign(&claim.date, &claim.scope, &digest).as_bytes(), &claim.signature)
             })
         })
     };
-    let path = head.uri.path();
-    let prefixed = expect.path_prefixes.iter().map(|prefix| format!("{prefix}{path}"));
+    let path = &*expect.target.path;
     if claim.scope.service == "s3" {
-        prefixed.into_iter().any(|path| s3_paths(&path).any(|path| matches(&path)))
-            || s3_paths(path).any(|path| matches(&path))
+        s3_paths(path).any(|path| matches(&path))
     } else {
-        prefixed.into_iter().any(|path| matches(&normalised_path(&path))) || matches(&normalised_path(path))
+        matches(&normalised_path(path))
     }
 }

@@ -4,6 +4,7 @@ use http::header::{self, HeaderName};
 use http::request::Parts;
 use http::{HeaderMap, Response};
 use iam::{Bucket, Snapshot};
+use ids::BucketName;
 use s3::cors::{CorsConfiguration, CorsHeaders, CorsRule};
 use s3::op::CorsPreflight;
 
@@ -22,14 +23,12 @@ pub(crate) fn preflight(gateway: &Gateway, snapshot: &Snapshot, request: &CorsPr
 }
 
 /// Adds what the rules of the bucket, or of the gateway, say about the origin of an actual request.
-pub(crate) fn add_headers(gateway: &Gateway, head: &Parts, headers: &mut HeaderMap) {
+pub(crate) fn add_headers(gateway: &Gateway, head: &Parts, bucket: Option<&BucketName>, headers: &mut HeaderMap) {
     let Some(origin) = head.headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok()) else { return };
     if headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN) {
         return;
     }
     let snapshot = gateway.snapshot.load();
-    let operation = s3::route(head, &gateway.settings.hosts).ok();
-    let bucket = operation.as_ref().and_then(|operation| operation.bucket());
     let bucket = bucket.zip(snapshot.as_ref()).and_then(|(name, snapshot)| snapshot.bucket(name.as_str()));
     if let Some(found) = rules(gateway, bucket.map(|bucket| &**bucket)).actual(origin, head.method.as_str()) {
         write(headers, &found);

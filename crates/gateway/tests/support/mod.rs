@@ -126,7 +126,7 @@ fn bucket(name: &str, extended: &[(&str, &str)]) -> Change {
 
 fn settings() -> Settings {
     Settings {
-        hosts: s3::HostRules::default(),
+        addressing: access::Addressing::default(),
         region: "us-east-1".to_owned(),
         allowed_origins: Vec::new(),
         allow_delete_bucket_not_empty: false,
@@ -136,7 +136,6 @@ fn settings() -> Settings {
         gid: 8,
         body_patience: Duration::from_secs(10),
         max_body_bytes: 5 << 30,
-        trusted_proxies: Vec::new(),
     }
 }
 
@@ -177,7 +176,7 @@ impl World {
             filer_configuration: filer.configuration().await.unwrap(),
             filer: Arc::clone(&filer),
             snapshot: Arc::new(ArcSwapOption::from_pointee(snapshot)),
-            door: access::Door::new(String::new(), None, false, None),
+            door: access::Door::new(String::new(), false, None),
             fence,
             query_api: Arc::new(NoQueries),
             status: Arc::new(NoQueries),

@@ -4,7 +4,6 @@
 mod aws_examples;
 mod checksums;
 mod chunked;
-mod hosts;
 mod post_policy;
 mod refused;
 mod signed_by_boto3;

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use sigv4::post_policy::{PostClaim, PostPolicy};
 
-use crate::tools::{World, code};
+use crate::tools::{World, code, head, target};
 
 type Fields = Vec<(String, String)>;
 
@@ -26,8 +26,9 @@ fn check(world: &World, fields: &Fields, bucket: &str) -> String {
         Ok(None) => return "anonymous".to_owned(),
         Err(error) => return error.code().to_owned(),
     };
+    let head = head("POST", "/", &[]);
     let result = claim
-        .verify(&world.secret, &world.expect(&[]))
+        .verify(&world.secret, &world.expect(&target(&head, None)))
         .and_then(|()| PostPolicy::parse(&claim.policy))
         .and_then(|policy| policy.check(fields, bucket, world.now));
     code(result)

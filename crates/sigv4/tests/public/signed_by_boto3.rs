@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use sigv4::AuthForm;
 
-use crate::tools::{World, claim, try_head};
+use crate::tools::{World, claim, target, try_head};
 
 struct Signed {
     name: String,
@@ -51,14 +51,16 @@ fn check(world: &World, row: &Signed) -> Result<(), String> {
     let head = row.head().map_err(|error| error.to_string())?;
     let token = match sigv4::auth_form(&head).map_err(|error| error.to_string())? {
         AuthForm::HeaderV4(claim) | AuthForm::PresignedV4(claim) => {
-            let hosts = sigv4::host_candidates(&head, None, false);
-            let mut expect = world.expect(&hosts);
+            let target = target(&head, None);
+            let mut expect = world.expect(&target);
             expect.body_sha256 = claim.scope.service.ne("s3").then_some(row.body_sha256);
             sigv4::verify(&head, &claim, &world.secret, &expect, &world.keys).map_err(|error| error.to_string())?;
             claim.session_token
         }
         AuthForm::HeaderV2(claim) | AuthForm::PresignedV2(claim) => {
-            sigv4::v2::verify(&head, &claim, &world.secret, world.now, 900, None).map_err(|error| error.to_string())?;
+            let target = target(&head, None);
+            sigv4::v2::verify(&head, &claim, &world.secret, world.now, 900, &target)
+                .map_err(|error| error.to_string())?;
             claim.session_token
         }
         other => return Err(format!("{other:?}")),

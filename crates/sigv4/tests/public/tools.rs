@@ -1,7 +1,7 @@
 use http::request::Parts;
 use ids::SecretAccessKey;
 use jiff::Timestamp;
-use sigv4::{AuthForm, Claim, Expectations, SigError, SigningKeyCache, Verified};
+use sigv4::{AuthForm, Claim, Expectations, SigError, SignedTarget, SigningKeyCache, Verified};
 
 pub const AWS_AKID: &str = "AKIAIOSFODNN7EXAMPLE";
 pub const AWS_SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
@@ -27,7 +27,6 @@ pub struct World {
     pub now: Timestamp,
     pub region: &'static str,
     pub services: &'static [&'static str],
-    pub prefixes: Vec<String>,
     pub body_sha256: Option<[u8; 32]>,
     pub secret: SecretAccessKey,
     pub keys: SigningKeyCache,
@@ -39,7 +38,6 @@ impl World {
             now,
             region: "us-east-1",
             services: SERVICES,
-            prefixes: Vec::new(),
             body_sha256: None,
             secret: SecretAccessKey::new(secret),
             keys: SigningKeyCache::new(16),
@@ -50,23 +48,27 @@ impl World {
         Self::new(aws_time(), AWS_SECRET)
     }
 
-    pub fn expect<'a>(&'a self, hosts: &'a [String]) -> Expectations<'a> {
+    pub fn expect<'a>(&'a self, target: &'a SignedTarget<'a>) -> Expectations<'a> {
         Expectations {
             region: self.region,
             services: self.services,
             now: self.now,
             skew_s: 900,
-            hosts,
-            path_prefixes: &self.prefixes,
+            target,
             body_sha256: self.body_sha256,
         }
     }
 
     pub fn verify(&self, head: &Parts) -> Result<Verified, SigError> {
         let claim = claim(head)?;
-        let hosts = sigv4::host_candidates(head, None, false);
-        sigv4::verify(head, &claim, &self.secret, &self.expect(&hosts), &self.keys)
+        sigv4::verify(head, &claim, &self.secret, &self.expect(&target(head, None)), &self.keys)
     }
+}
+
+/// What a head addresses where no proxy stands between.
+pub fn target<'a>(head: &'a Parts, bucket: Option<&str>) -> SignedTarget<'a> {
+    let host = head.headers.get("host").map_or("", |host| host.to_str().unwrap_or(""));
+    SignedTarget { hosts: vec![host.into()], path: head.uri.path().into(), bucket: bucket.map(str::to_owned) }
 }
 
 /// The V4 claim of a head; without one the head counts as refused.

@@ -6,13 +6,13 @@ use ids::SecretAccessKey;
 use jiff::{SignedDuration, Timestamp};
 use sigv4::AuthForm;
 
-use crate::tools::{AWS_AKID, AWS_SECRET, code, head};
+use crate::tools::{AWS_AKID, AWS_SECRET, code, head, target};
 
 fn check(head: &Parts, now: Timestamp, bucket: Option<&str>) -> String {
     let secret = SecretAccessKey::new(AWS_SECRET);
     match sigv4::auth_form(head) {
         Ok(AuthForm::HeaderV2(claim) | AuthForm::PresignedV2(claim)) => {
-            code(sigv4::v2::verify(head, &claim, &secret, now, 900, bucket))
+            code(sigv4::v2::verify(head, &claim, &secret, now, 900, &target(head, bucket)))
         }
         Ok(other) => format!("{other:?}"),
         Err(error) => error.code().to_owned(),

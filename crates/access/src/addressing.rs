@@ -1,0 +1,196 @@
+//! What a request addresses: worked out once, into the one value that its signature is checked with and that routes it.
+//!
+//! Behind a proxy the client may have addressed another host, port or path than the one that arrives. Only proxies that
+//! the operator named may say so: from others these headers would move a signature to another bucket.
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+
+use http::header::HOST;
+use http::request::Parts;
+use s3::{HostRules, S3Error, S3ErrorCode};
+use sigv4::SignedTarget;
+
+use crate::client_address::{ClientAddress, Network, client_address, is_trusted};
+
+/// How clients reach this gateway. Read once at start.
+#[derive(Debug, Clone, Default)]
+pub struct Addressing {
+    domains: HostRules,
+    /// The host of `-externalUrl` with its port, unless that is the default one of its scheme.
+    external_host: Option<String>,
+    trusted_proxies: Vec<Network>,
+}
+
+/// What a request addresses, and where it comes from.
+#[derive(Debug, Clone)]
+pub struct RequestTarget<'a> {
+    /// Where the request comes from.
+    pub client: ClientAddress,
+    /// The host and path that the client addressed, for its signature.
+    pub signed: SignedTarget<'a>,
+}
+
+impl RequestTarget<'_> {
+    /// The bucket that the signed host names, if it names one: what the request is routed by.
+    pub fn host_bucket(&self) -> Option<&str> {
+        self.signed.bucket.as_deref()
+    }
+}
+
+impl Addressing {
+    /// `domains` are those of `-domainName`. `external_url` is the URL that clients use where proxies hide it
+    /// (`-externalUrl`); its path does not count. `trusted_proxies` may forward requests in the name of clients.
+    pub fn new(domains: HostRules, external_url: Option<&str>, trusted_proxies: Vec<Network>) -> Self {
+        let external_host = external_url.map(external_host).filter(|host| !host.is_empty());
+        Self { domains, external_host, trusted_proxies }
+    }
+
+    /// Works out what a request addresses. `tls`: its connection is TLS.
+    ///
+    /// Errors are 400: a host that is there twice or cannot be read, and hosts that contradict each other.
+    pub fn target<'a>(&self, head: &'a Parts, peer: SocketAddr, tls: bool) -> Result<RequestTarget<'a>, S3Error> {
+        let client = client_address(peer, tls, &head.headers, &self.trusted_proxies);
+        let https = client.secure_transport;
+        let forwarded = match is_trusted(peer.ip().to_canonical(), &self.trusted_proxies) {
+            true => Forwarded::of(head)?,
+            false => Forwarded::default(),
+        };
+        let received = received_host(head, https)?;
+        let hosts = self.addressed(received, &forwarded, https);
+        let bucket = hosts.first().and_then(|host| self.domains.bucket_of(host));
+        for host in [received, forwarded.host] {
+            let named = self.domains.bucket_of(host);
+            if named.is_some() && named != bucket {
+                return Err(contradiction(host, hosts.first().map_or("", |host| host)));
+            }
+        }
+        let path = head.uri.path();
+        let path = match forwarded.prefix.trim_matches('/') {
+            "" => Cow::Borrowed(path),
+            prefix => Cow::Owned(format!("/{prefix}{path}")),
+        };
+        Ok(RequestTarget { client, signed: SignedTarget { hosts, path, bucket } })
+    }
+
+    /// The spellings of the one host that the client addressed, the likeliest first. All name the same bucket.
+    fn addressed<'a>(&self, received: &'a str, forwarded: &Forwarded<'a>, https: bool) -> Vec<Cow<'a, str>> {
+        let (host, port) = match forwarded.host {
+            "" => (received, forwarded.port),
+            host => (host, forwarded.port),
+        };
+        if let Some(external) = self.external(host) {
+            return vec![Cow::Owned(external)];
+        }
+        let mut hosts = vec![Cow::Borrowed(host)];
+        let mut add = |host: Cow<'a, str>| {
+            if !hosts.contains(&host) {
+                hosts.push(host);
+            }
+        };
+        add(without_default_port(host, https));
+        let (name, own_port) = split_port(host);
+        let (received_name, received_port) = split_port(received);
+        if own_port.is_empty() && !received_port.is_empty() && name.eq_ignore_ascii_case(received_name) {
+            add(with_port(name, received_port, https));
+        }
+        // A proxy may have dropped the port that clients sign.
+        if !port.is_empty() && (own_port.is_empty() || forwarded.host.is_empty()) {
+            add(with_port(name, port, https));
+        }
+        hosts
+    }
+
+    /// What clients sign in place of `host` where `-externalUrl` is set: its host, behind the bucket that `host` names.
+    /// `None` if `host` names a bucket that no host of the external URL could name.
+    fn external(&self, host: &str) -> Option<String> {
+        let external = self.external_host.as_deref()?;
+        let Some(bucket) = self.domains.bucket_of(host) else { return Some(external.to_owned()) };
+        let hosted = format!("{bucket}.{external}");
+        (self.domains.bucket_of(&hosted) == Some(bucket)).then_some(hosted)
+    }
+}
+
+/// What a proxy says of the request that it forwards; the first proxy of a chain is the one that the client addressed.
+#[derive(Default)]
+struct Forwarded<'a> {
+    host: &'a str,
+    port: &'a str,
+    prefix: &'a str,
+}
+
+impl<'a> Forwarded<'a> {
+    fn of(head: &'a Parts) -> Result<Self, S3Error> {
+        Ok(Self {
+            host: first_of_list(head, "x-forwarded-host")?,
+            port: first_of_list(head, "x-forwarded-port")?,
+            prefix: first_of_list(head, "x-forwarded-prefix")?,
+        })
+    }
+}
+
+fn first_of_list<'a>(head: &'a Parts, name: &'static str) -> Result<&'a str, S3Error> {
+    let value = head.headers.get(name).map_or(&b""[..], |value| value.as_bytes());
+    let value = std::str::from_utf8(value)
+        .map_err(|_| invalid(format!("The header {name} is not valid UTF-8: the proxy must percent-encode it")))?;
+    Ok(value.split(',').next().unwrap_or("").trim())
+}
+
+/// `Host`, or the authority of the request target (`:authority` in HTTP/2). Where both are there they must agree.
+fn received_host(head: &Parts, https: bool) -> Result<&str, S3Error> {
+    let mut values = head.headers.get_all(HOST).iter();
+    let host = values.next().map(|host| host.to_str().map(str::trim)).transpose();
+    let host = host.map_err(|_| invalid("The header Host is not ASCII".to_owned()))?;
+    if values.next().is_some() {
+        return Err(invalid("The header Host is there more than once".to_owned()));
+    }
+    let authority = head.uri.authority().map(|authority| authority.as_str());
+    match (authority, host) {
+        (Some(authority), Some(host)) if !same_host(authority, host, https) => Err(contradiction(authority, host)),
+        (authority, host) => Ok(host.or(authority).unwrap_or("")),
+    }
+}
+
+fn same_host(left: &str, right: &str, https: bool) -> bool {
+    without_default_port(left, https).eq_ignore_ascii_case(&without_default_port(right, https))
+}
+
+fn contradiction(left: &str, right: &str) -> S3Error {
+    invalid(format!("The request names two hosts, \"{left}\" and \"{right}\": send one, in the URL and as Host"))
+}
+
+fn invalid(message: String) -> S3Error {
+    S3Error::with_message(S3ErrorCode::InvalidRequest, message)
+}
+
+fn external_host(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or("");
+    without_default_port(authority, scheme.eq_ignore_ascii_case("https")).into_owned()
+}
+
+/// `[::1]:80` into `[::1]` and `80`.
+fn split_port(host: &str) -> (&str, &str) {
+    match host.rsplit_once(':') {
+        Some((name, port)) if !name.contains(':') || name.ends_with(']') => (name, port),
+        _ => (host, ""),
+    }
+}
+
+/// The host as clients sign it: a default port is left out, and with it the brackets of an IPv6 address.
+fn without_default_port(host: &str, https: bool) -> Cow<'_, str> {
+    let (name, port) = split_port(host);
+    let is_default = port.is_empty() || port == if https { "443" } else { "80" };
+    Cow::Borrowed(if is_default { name.trim_matches(['[', ']']) } else { host })
+}
+
+fn with_port<'a>(name: &'a str, port: &str, https: bool) -> Cow<'a, str> {
+    if port == if https { "443" } else { "80" } {
+        return without_default_port(name, https);
+    }
+    let bare = name.trim_matches(['[', ']']);
+    Cow::Owned(if bare.contains(':') { format!("[{bare}]:{port}") } else { format!("{bare}:{port}") })
+}
+
+#[cfg(test)]
+mod tests;
