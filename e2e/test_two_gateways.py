@@ -141,24 +141,20 @@ server {{
             server.stop()
 
 
-def test_behind_a_proxy_on_another_name(logs, gateway_a, bucket):
-    """X-Forwarded-Host, -Port, -Proto and -Prefix say what the client signed."""
+def test_forwarding_headers_of_strangers_change_nothing(gateway_a, bucket):
+    """No proxy is trusted here: what these headers claim is not what the client signed."""
+    path = f"{bucket}/open/a"
     for headers, signed in [
-        ({"x-forwarded-host": "s3.example"}, "http://s3.example/{path}"),
-        ({"x-forwarded-host": "s3.example:9000"}, "http://s3.example:9000/{path}"),
-        ({"x-forwarded-host": "s3.example", "x-forwarded-port": "9000"}, "http://s3.example:9000/{path}"),
-        (
-            {"x-forwarded-host": "s3.example", "x-forwarded-port": "443", "x-forwarded-proto": "https"},
-            "http://s3.example/{path}",
-        ),
-        ({"x-forwarded-host": "s3.example", "x-forwarded-prefix": "/storage"}, "http://s3.example/storage/{path}"),
+        ({"x-forwarded-host": "s3.example"}, f"http://s3.example/{path}"),
+        ({"x-forwarded-port": "9000"}, f"http://127.0.0.1:9000/{path}"),
+        ({"x-forwarded-prefix": "/storage"}, f"{gateway_a.url}/storage/{path}"),
+        ({"forwarded": "host=s3.example"}, f"http://s3.example/{path}"),
     ]:
-        path = f"{bucket}/open/a"
-        authorization = Signer(ALICE).headers("GET", signed.format(path=path))
+        authorization = Signer(ALICE).headers("GET", signed)
         answer = send("GET", f"{gateway_a.url}/{path}", {**authorization, **headers})
-        assert answer.body == b"x", (headers, answer)
-        wrong = send("GET", f"{gateway_a.url}/{path}", {**authorization, **headers, "x-forwarded-host": "other.example"})
-        assert wrong.status == 403, (headers, wrong)
+        assert answer.code == "SignatureDoesNotMatch", (headers, answer)
+        authorization = Signer(ALICE).headers("GET", f"{gateway_a.url}/{path}")
+        assert send("GET", f"{gateway_a.url}/{path}", {**authorization, **headers}).body == b"x"
 
 
 # ---- changes
