@@ -6,12 +6,15 @@ Dockerfile, networks and volumes are not tried. The systemd units are checked by
 test; sandboxing is not tried.
 """
 
+import http.client
 import json
 import os
 import re
 import shlex
 import shutil
 import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -20,7 +23,9 @@ import yaml  # a dependency of the aws cli
 
 import kelpgate
 from clients import Key, body_of, s3
+from conftest import nginx_frame
 from processes import Server, free_port, run, wait_for
+from signing import send
 
 DEPLOY = kelpgate.ROOT / "deploy"
 
@@ -122,8 +127,6 @@ class Cluster:
 
 
 def test_the_compose_file_runs(compose, prepared, logs):
-    from conftest import nginx_frame
-
     directory, environment = prepared
     cluster = Cluster(compose, directory, environment, logs / "compose-run")
     order = ["master", "volume", "filer", "gateway-1", "gateway-2"]
@@ -208,10 +211,76 @@ def test_the_unit_of_the_server_starts(logs):
     assert server.stop() == 0
 
 
+class Echo(BaseHTTPRequestHandler):
+    """A gateway's place behind nginx: it answers the path and the headers that arrive."""
+
+    def do_GET(self):
+        body = json.dumps([self.path, [[name.lower(), value] for name, value in self.headers.items()]]).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def echo(logs):
+    """deploy/nginx.conf in front of `Echo`; buckets are subdomains of s3.example.com, as its comment has it."""
+    behind = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+    threading.Thread(target=behind.serve_forever, daemon=True).start()
+    site = (DEPLOY / "nginx.conf").read_text().replace("listen 80;", f"listen 127.0.0.1:{free_port()};")
+    site = re.sub(r"server 127.0.0.1:833[34];", f"server 127.0.0.1:{behind.server_port};", site)
+    site, lines = re.subn(r'# (".*s3\\.example\\.com.*" 0;)', r"\1", site)
+    assert lines == 1
+    yield kelpgate.nginx("echo-nginx", logs / "echo-nginx", nginx_frame(site))
+    behind.shutdown()
+
+
+CLAIMS = {
+    "X-Forwarded-Host": "stranger.example", "X-Forwarded-Proto": "gopher", "X-Forwarded-Port": "1", "X-Forwarded-Prefix": "/stranger",
+    "X-Forwarded-For": "192.0.2.1, 192.0.2.2", "X-Real-IP": "192.0.2.3", "Forwarded": "for=192.0.2.4;host=stranger.example",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*CLAIMS, "all"])
+def test_forwarding_headers_of_clients_end_at_nginx(echo, name):
+    """The gateway gets what nginx knows, the same with and without the claim, in any case and as often as it is sent."""
+    seen = lambda headers: json.loads(send("GET", echo.url + "/b/k", headers=headers).body)
+    claims = CLAIMS.items() if name == "all" else [(name, CLAIMS[name])]
+    honest = seen({})
+    port = int(echo.url.rsplit(":", 1)[1])
+    arrived = dict(honest[1])
+    assert arrived["x-forwarded-for"] == arrived["x-real-ip"] == "127.0.0.1"
+    assert (arrived["x-forwarded-proto"], arrived["x-forwarded-port"]) == ("http", str(port))
+    assert arrived["x-forwarded-host"] == arrived["host"] == f"127.0.0.1:{port}"
+    assert "forwarded" not in arrived and "x-forwarded-prefix" not in arrived
+    for spelled in (str, str.upper, str.lower):
+        assert seen({spelled(claim): value for claim, value in claims}) == honest
+
+
+@pytest.mark.parametrize(
+    ("host", "target", "status"),
+    [
+        (None, "/metrics", 404), (None, "/metrics?x", 404), (None, "/metrics#x", 404), ("127.0.0.1", "/metrics", 404),
+        ("s3.example.com", "/metrics", 404), ("photos.s3.example.com", "/metrics", 200), ("photos.s3.example.com:80", "/metrics", 200),
+        (None, "/photos/metrics", 200), (None, "/metrics/x", 200), (None, "/metrics-2", 200), (None, "/photos/../metrics", 200),
+        (None, "/healthz", 200), (None, "/readyz", 200), (None, "/status", 200),
+    ],
+)  # fmt: skip
+def test_nginx_passes_no_metrics_on(echo, host, target, status):
+    netloc = echo.url.removeprefix("http://")
+    connection = http.client.HTTPConnection(netloc)
+    connection.request("GET", target, headers={"Host": host or netloc})
+    answer = connection.getresponse()
+    body = answer.read()
+    assert answer.status == status
+    assert status == 404 or json.loads(body)[0] == target
+
+
 def test_nginx_takes_our_file(logs):
     """`nginx -t` on deploy/nginx.conf as it stands, but for the port, which only root may open."""
-    from conftest import nginx_frame
-
     directory = logs / "nginx-t"
     directory.mkdir()
     site = (DEPLOY / "nginx.conf").read_text().replace("listen 80;", f"listen 127.0.0.1:{free_port()};")
