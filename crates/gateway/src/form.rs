@@ -2,7 +2,7 @@
 //! door, the file streams.
 
 use access::{Authenticated, Services};
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use s3::op::{PostForm, PostObject};
 use s3::{S3Error, S3ErrorCode};
@@ -12,8 +12,11 @@ use crate::body::{ObjectBody, Promises, Source};
 use crate::gateway::Gateway;
 use crate::pipeline::Visit;
 
-/// The most bytes in front of the file. Source: S3 API Reference, `MaxPostPreDataLengthExceededError`.
+/// The most bytes in front of the file, boundaries and heads of parts included. Source: S3 API Reference, "POST Object":
+/// "the form data and boundaries (excluding the contents of the file) cannot exceed 20 KB".
 const MAX_FIELDS_BYTES: usize = 20 << 10;
+/// The most bytes behind the file, which are read and dropped.
+const MAX_EPILOGUE_BYTES: usize = MAX_FIELDS_BYTES;
 /// The most bytes of the head of one part.
 const MAX_PART_HEAD_BYTES: usize = 4 << 10;
 
@@ -31,8 +34,11 @@ pub(crate) async fn read(
     post: &PostObject,
     incoming: Source,
 ) -> Result<Form, S3Error> {
+    let patience = gateway.settings.body_patience;
     let mut parts = Parts::new(incoming, &post.boundary);
-    let (mut fields, file_name) = parts.fields().await?;
+    // Twenty KiB: a client that needs longer for them than for a whole silent body waits on purpose.
+    let read = tokio::time::timeout(patience, parts.fields()).await;
+    let (mut fields, file_name) = read.map_err(|_| S3Error::new(S3ErrorCode::RequestTimeout))??;
     // The policy is about the key that the object gets.
     for (_, key) in fields.iter_mut().filter(|(name, _)| name.eq_ignore_ascii_case("key")) {
         *key = key.replace("${filename}", file_name.rsplit(['/', '\\']).next().unwrap_or_default());
@@ -50,7 +56,6 @@ pub(crate) async fn read(
         }
     }
     let fields = PostForm::new(fields, file_name)?;
-    let patience = gateway.settings.body_patience;
     let mut body = ObjectBody::new(parts.file(), Promises::default(), limit, patience);
     body.require_at_least(least);
     body.hold(gateway.upload_limits.enter(post.content_length)?);
@@ -63,12 +68,15 @@ struct Parts {
     /// `\r\n--boundary`.
     delimiter: Vec<u8>,
     read: BytesMut,
+    /// How many more bytes may come in front of the file: every byte counts, whatever it is a part of.
+    budget: usize,
 }
 
 impl Parts {
     fn new(source: Source, boundary: &str) -> Self {
         // The first delimiter has no line end before it; giving it one makes all delimiters alike.
-        Self { source, delimiter: format!("\r\n--{boundary}").into_bytes(), read: BytesMut::from(&b"\r\n"[..]) }
+        let delimiter = format!("\r\n--{boundary}").into_bytes();
+        Self { source, delimiter, read: BytesMut::from(&b"\r\n"[..]), budget: MAX_FIELDS_BYTES }
     }
 
     /// The fields in front of the file, and the name of the file. What follows is the file.
@@ -77,7 +85,7 @@ impl Parts {
         if !preamble.is_empty() {
             return Err(malformed());
         }
-        let (mut fields, mut bytes) = (Vec::new(), 0);
+        let mut fields = Vec::new();
         loop {
             let head = self.part_head().await?;
             let (name, file_name) = disposition(&head).ok_or_else(malformed)?;
@@ -85,10 +93,6 @@ impl Parts {
                 return Ok((fields, file_name.unwrap_or_default()));
             }
             let value = self.until_delimiter().await?;
-            bytes += name.len() + value.len();
-            if bytes > MAX_FIELDS_BYTES {
-                return Err(S3Error::new(S3ErrorCode::MaxPostPreDataLengthExceededError));
-            }
             let value = String::from_utf8(value.to_vec()).map_err(|_| malformed())?;
             fields.push((name, value));
         }
@@ -115,8 +119,7 @@ impl Parts {
                 if at > 0 {
                     return Ok(Some(self.read.split_to(at).freeze()));
                 }
-                // The file ends here. The rest is read, so that the connection can go on.
-                while self.source.next().await.is_some() {}
+                self.drop_epilogue().await?;
                 return Ok(None);
             }
             let safe = self.read.len().saturating_sub(self.delimiter.len());
@@ -125,6 +128,18 @@ impl Parts {
             }
             self.more().await?;
         }
+    }
+
+    /// Reads what is behind the file, so that the connection can go on.
+    async fn drop_epilogue(&mut self) -> Result<(), S3Error> {
+        let mut bytes = self.read.len().saturating_sub(self.delimiter.len());
+        while bytes <= MAX_EPILOGUE_BYTES {
+            let Some(piece) = self.source.next().await else { return Ok(()) };
+            bytes += piece?.len();
+        }
+        let message =
+            format!("More than {MAX_EPILOGUE_BYTES} bytes are behind the file: send the fields in front of it");
+        Err(S3Error::with_message(S3ErrorCode::MalformedPOSTRequest, message))
     }
 
     async fn part_head(&mut self) -> Result<String, S3Error> {
@@ -136,32 +151,47 @@ impl Parts {
             let message = "POST requires exactly one file upload per request.";
             return Err(S3Error::with_message(S3ErrorCode::InvalidArgument, message).field("ArgumentName", "file"));
         }
-        self.read.advance(2);
+        self.pass(2)?;
         loop {
             if let Some(at) = memchr::memmem::find(&self.read, b"\r\n\r\n") {
-                let head = self.read.split_to(at);
-                self.read.advance(4);
+                let head = self.take(at)?;
+                self.pass(4)?;
                 return String::from_utf8(head.to_vec()).map_err(|_| malformed());
             }
             if self.read.len() > MAX_PART_HEAD_BYTES {
                 return Err(malformed());
             }
-            self.more().await?;
+            self.more_in_front().await?;
         }
     }
 
     async fn until_delimiter(&mut self) -> Result<Bytes, S3Error> {
         loop {
             if let Some(at) = memchr::memmem::find(&self.read, &self.delimiter) {
-                let before = self.read.split_to(at).freeze();
-                self.read.advance(self.delimiter.len());
-                return Ok(before);
+                let before = self.take(at)?;
+                self.pass(self.delimiter.len())?;
+                return Ok(before.freeze());
             }
-            if self.read.len() > MAX_FIELDS_BYTES + self.delimiter.len() {
-                return Err(S3Error::new(S3ErrorCode::MaxPostPreDataLengthExceededError));
-            }
-            self.more().await?;
+            self.more_in_front().await?;
         }
+    }
+
+    /// Takes bytes in front of the file out of what was read, and counts them.
+    fn take(&mut self, bytes: usize) -> Result<BytesMut, S3Error> {
+        self.budget = self.budget.checked_sub(bytes).ok_or_else(too_much_in_front)?;
+        Ok(self.read.split_to(bytes))
+    }
+
+    fn pass(&mut self, bytes: usize) -> Result<(), S3Error> {
+        self.take(bytes).map(drop)
+    }
+
+    /// Reads on, unless what waits to be understood is more than may come in front of the file.
+    async fn more_in_front(&mut self) -> Result<(), S3Error> {
+        if self.read.len() > self.budget {
+            return Err(too_much_in_front());
+        }
+        self.more().await
     }
 
     async fn more(&mut self) -> Result<(), S3Error> {
@@ -196,7 +226,7 @@ fn disposition(head: &str) -> Option<(String, Option<String>)> {
         }
         rest = left.trim_start().strip_prefix(';').unwrap_or("");
     }
-    Some((name?, file_name))
+    Some((name.filter(|name| !name.is_empty())?, file_name))
 }
 
 fn quoted_or_token(text: &str) -> Option<(String, &str)> {
@@ -217,12 +247,19 @@ fn quoted_or_token(text: &str) -> Option<(String, &str)> {
     None
 }
 
+fn too_much_in_front() -> S3Error {
+    S3Error::new(S3ErrorCode::MaxPostPreDataLengthExceededError).field("MaxSizeAllowed", MAX_FIELDS_BYTES.to_string())
+}
+
 fn malformed() -> S3Error {
     S3Error::new(S3ErrorCode::MalformedPOSTRequest)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     fn form(pieces: &[&'static str]) -> Parts {
@@ -253,6 +290,7 @@ mod tests {
             ("", S3ErrorCode::MalformedPOSTRequest),
             ("junk\r\n--XX\r\n", S3ErrorCode::MalformedPOSTRequest),
             ("--XX\r\nContent-Disposition: form-data\r\n\r\nx\r\n--XX--", S3ErrorCode::MalformedPOSTRequest),
+            ("--XX\r\nContent-Disposition: form-data; name=\"\"\r\n\r\nx\r\n--XX--", S3ErrorCode::MalformedPOSTRequest),
             ("--XX\r\nContent-Disposition: form-data; name=\"key\"\r\n\r\nx\r\n--XX--", S3ErrorCode::InvalidArgument),
             ("--XX\r\nContent-Disposition: form-data; name=\"key", S3ErrorCode::MalformedPOSTRequest),
         ] {
@@ -262,5 +300,68 @@ mod tests {
         cut.fields().await.unwrap();
         let file: Vec<_> = cut.file().collect().await;
         assert!(file.last().unwrap().is_err(), "a file without its end is no file");
+    }
+
+    /// A form that repeats `piece` until it has said far more than any limit, and how many bytes of it were read.
+    fn endless(start: &str, piece: &str) -> (Parts, Arc<AtomicUsize>) {
+        let read = Arc::new(AtomicUsize::new(0));
+        let (counted, start) = (Arc::clone(&read), Bytes::from(start.to_owned()));
+        let pieces = std::iter::once(start).chain(std::iter::repeat_n(Bytes::from(piece.to_owned()), 1 << 16));
+        let pieces = pieces.map(move |piece| {
+            counted.fetch_add(piece.len(), Ordering::Relaxed);
+            Ok(piece)
+        });
+        (Parts::new(Box::pin(futures_util::stream::iter(pieces)), "XX"), read)
+    }
+
+    /// Whatever repeats, the form is refused before more than the limit and one piece of it was read.
+    #[tokio::test]
+    async fn nothing_in_a_form_is_read_without_end() {
+        const FIELD: &str = "--XX\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n";
+        let long_name = format!("--XX\r\nContent-Disposition: form-data; name=\"{}\"\r\n\r\n\r\n", "n".repeat(900));
+        let long_head = format!("--XX\r\nX: {}\r\nContent-Disposition: form-data; name=a\r\n\r\n\r\n", "h".repeat(900));
+        for (what, start, piece) in [
+            ("empty fields", "", "--XX\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n\r\n"),
+            ("fields without a name", "", "--XX\r\nContent-Disposition: form-data; name=\"\"\r\n\r\n\r\n"),
+            ("names", "", long_name.as_str()),
+            ("heads", "", long_head.as_str()),
+            ("one value", FIELD, "0123456789abcdef"),
+            ("one head", "--XX\r\n", "X-Header: value\r\n"),
+            ("one name", "--XX\r\nContent-Disposition: form-data; name=\"", "0123456789abcdef"),
+            ("a preamble", "", "0123456789abcdef"),
+            ("line ends in a value", FIELD, "\r\n-"),
+        ] {
+            let (mut parts, read) = endless(start, piece);
+            let error = parts.fields().await.unwrap_err();
+            let known = [S3ErrorCode::MaxPostPreDataLengthExceededError, S3ErrorCode::MalformedPOSTRequest];
+            assert!(known.contains(&error.code), "{what}: {error:?}");
+            let read = read.load(Ordering::Relaxed);
+            assert!(read <= MAX_FIELDS_BYTES + start.len() + 2 * piece.len() + 16, "{what}: {read} bytes were read");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_behind_the_file_is_bounded() {
+        let file = "--XX\r\nContent-Disposition: form-data; name=file\r\n\r\nhello\r\n--XX";
+        let (mut parts, read) = endless(file, "\r\nContent-Disposition: form-data; name=later\r\n\r\n\r\n--XX");
+        parts.fields().await.unwrap();
+        let file: Vec<_> = parts.file().collect().await;
+        assert!(file.last().unwrap().is_err());
+        assert!(read.load(Ordering::Relaxed) < MAX_FIELDS_BYTES + MAX_EPILOGUE_BYTES, "{read:?}");
+    }
+
+    #[tokio::test]
+    async fn a_form_of_exactly_the_limit_is_read() {
+        let (field, file) = (
+            "--XX\r\nContent-Disposition: form-data; name=a\r\n\r\n",
+            "\r\n--XX\r\nContent-Disposition: form-data; name=file\r\n\r\nx\r\n--XX--",
+        );
+        let head_of_file = file.find("x\r\n--XX--").unwrap();
+        // The line end that `Parts` puts in front of the first boundary counts as well.
+        let full = MAX_FIELDS_BYTES - 2 - field.len() - head_of_file;
+        for (bytes, fits) in [(full, true), (full + 1, false)] {
+            let text: &'static str = format!("{field}{}{file}", "v".repeat(bytes)).leak();
+            assert_eq!(form(&[text]).fields().await.is_ok(), fits, "{bytes}");
+        }
     }
 }
