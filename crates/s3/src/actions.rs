@@ -1,10 +1,10 @@
 use ids::{BucketName, ObjectKey};
 
 use crate::body_facts::BodyFacts;
-use crate::conditional::WriteCondition;
+use crate::conditional::{EntityTags, WriteCondition};
 use crate::copy_source::CopySource;
 use crate::object_headers::ObjectHeaders;
-use crate::op::{MetadataDirective, OtherOperation, PutObject};
+use crate::op::{DeleteObjects, MetadataDirective, ObjectIdentifier, OtherOperation, PutObject};
 use crate::operation::Operation;
 use crate::version_id::VersionId;
 
@@ -37,7 +37,8 @@ pub struct ConditionalRequirement {
 pub enum Effect {
     /// Without it a missing key is `AccessDenied` (403), with it `NoSuchKey` (404).
     TellMissingKey,
-    /// Needed when the write is conditional on an entity tag.
+    /// Needed when the write or delete compares a specific entity tag: whether it matches says what the object holds
+    /// (S3 User Guide, "How to perform conditional deletes").
     CompareEntityTag,
     /// Needed when the source of the copy has tags and they are copied.
     CopyTags,
@@ -106,8 +107,8 @@ pub fn requirements(op: &Operation, body: &BodyFacts) -> Vec<Requirement> {
             BodyFacts::Delete(request) => request
                 .objects
                 .iter()
-                .filter_map(|object| object.key.as_ref().ok().map(|key| (key, object.version_id.as_ref())))
-                .flat_map(|(key, version)| delete_object(&op.bucket, key, version, op.bypass_governance_retention))
+                .filter_map(|object| object.key.as_ref().ok().map(|key| (key, object)))
+                .flat_map(|(key, object)| delete_identified(op, key, object))
                 .collect(),
             _ => all_keys("s3:DeleteObject", &op.bucket),
         },
@@ -227,8 +228,16 @@ fn read_source(source: &CopySource) -> Requirement {
     Requirement::on_object(action, &source.bucket, &source.key, version)
 }
 
-/// The permissions to delete one object: also for each key of DeleteObjects on its own.
-pub fn delete_object(
+/// The permissions to delete one object of DeleteObjects, at the key that its identifier stands for.
+pub fn delete_identified(op: &DeleteObjects, key: &ObjectKey, object: &ObjectIdentifier) -> Vec<Requirement> {
+    let mut all = delete_object(&op.bucket, key, object.version_id.as_ref(), op.bypass_governance_retention);
+    let compares = compare_tag(&object.condition(), &op.bucket, key);
+    all.extend(compares.into_iter().map(|also| also.requirement));
+    all
+}
+
+/// The permissions to delete one object.
+fn delete_object(
     bucket: &BucketName,
     key: &ObjectKey,
     version_id: Option<&VersionId>,
@@ -277,10 +286,11 @@ pub fn conditional(op: &Operation) -> Vec<ConditionalRequirement> {
 
 fn compare_tag(condition: &WriteCondition, bucket: &BucketName, key: &ObjectKey) -> Vec<ConditionalRequirement> {
     match condition {
-        WriteCondition::IfMatch(_) => vec![ConditionalRequirement {
+        WriteCondition::IfMatch(EntityTags::OneOf(_)) => vec![ConditionalRequirement {
             requirement: Requirement::on_object("s3:GetObject", bucket, key, None),
             effect: Effect::CompareEntityTag,
         }],
-        WriteCondition::Always | WriteCondition::IfAbsent => Vec::new(),
+        // `*` asks whether there is an object, not what is in it.
+        WriteCondition::IfMatch(EntityTags::Any) | WriteCondition::Always | WriteCondition::IfAbsent => Vec::new(),
     }
 }

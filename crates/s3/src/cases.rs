@@ -7,7 +7,7 @@ use policy::Context;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::actions::{ConditionalRequirement, Requirement, conditional, delete_object, requirements};
+use crate::actions::{ConditionalRequirement, Requirement, conditional, delete_identified, requirements};
 use crate::body_facts::BodyFacts;
 use crate::condition_keys::set_condition_keys;
 use crate::operation::Operation;
@@ -218,8 +218,7 @@ fn deletions_of_refused_keys(op: &Operation, body: &BodyFacts) -> Result<Vec<(Re
     let (Operation::DeleteObjects(op), BodyFacts::Delete(request)) = (op, body) else { return Ok(Vec::new()) };
     let stand_in = object_key(STAND_IN).map_err(|error| error.to_string())?;
     let refused = request.objects.iter().filter_map(|object| {
-        let version = object.version_id.as_ref();
-        let needs = delete_object(&op.bucket, &stand_in, version, op.bypass_governance_retention);
+        let needs = delete_identified(op, &stand_in, object);
         Some((Refused::new(STAND_IN, &object.key_text)?, needs))
     });
     Ok(refused.collect())

@@ -31,7 +31,7 @@ mod error;
 mod time;
 mod xml;
 
-pub use actions::{ConditionalRequirement, Effect, Requirement, conditional, delete_object, requirements};
+pub use actions::{ConditionalRequirement, Effect, Requirement, conditional, delete_identified, requirements};
 pub use body_facts::BodyFacts;
 pub use checksum::{BodyChecksums, Checksum, ChecksumAlgorithm, ChecksumType};
 pub use condition_keys::set_condition_keys;

@@ -140,6 +140,44 @@ fn permissions_beyond_the_corpus() {
     check(&format!(r#""method":"POST",{b},"query":{{"delete":""}}"#), &["s3:DeleteObject arn:aws:s3:::bkt/*"], &[]);
 }
 
+/// Whether a tag matches says what the object holds, so comparing it takes the permission to read. `*` compares nothing.
+#[test]
+fn comparing_an_entity_tag_takes_the_permission_to_read() {
+    let conditional = |row: &str| {
+        let answer: Value = serde_json::from_str(&s3::cases::actions_line(&format!("{{\"id\":1,{row}}}"))).unwrap();
+        assert!(answer.get("error").is_none(), "{row}: {answer}");
+        pairs(&answer["conditional"]).contains(&("s3:GetObject".to_owned(), "arn:aws:s3:::bkt/k".to_owned()))
+    };
+    for (request, query, source) in [
+        ("PUT", "{}", ""),
+        ("DELETE", "{}", ""),
+        ("POST", r#"{"uploadId":"u"}"#, ""),
+        ("PUT", "{}", r#""x-amz-copy-source":"other/x","#),
+    ] {
+        for (etag, reads) in [(r#"\"e\""#, true), ("e", true), (r#"*, \"e\""#, true), ("*", false), (" * ", false)] {
+            let row = format!(
+                r#""method":"{request}","path":"/bkt/k","query":{query},"headers":{{{source}"If-Match":"{etag}"}}"#
+            );
+            assert_eq!(conditional(&row), reads, "{row}");
+        }
+    }
+    let delete = |objects: &str| {
+        format!(r#""method":"POST","path":"/bkt","query":{{"delete":""}},"body":"<Delete>{objects}</Delete>""#)
+    };
+    let of = |action: &str, key: &str| format!("s3:{action} arn:aws:s3:::bkt/{key}");
+    let all = "<Object><Key>a</Key><ETag>e</ETag></Object><Object><Key>b</Key></Object>\
+        <Object><Key>c</Key><ETag>*</ETag></Object><Object><Key>d</Key><VersionId>v</VersionId><ETag>e</ETag></Object>";
+    let needs = [
+        of("DeleteObject", "a"),
+        of("GetObject", "a"),
+        of("DeleteObject", "b"),
+        of("DeleteObject", "c"),
+        of("DeleteObjectVersion", "d"),
+        of("GetObject", "d"),
+    ];
+    check(&delete(all), &needs.each_ref().map(String::as_str), &[]);
+}
+
 #[test]
 fn the_kind_of_signature_is_a_condition_key() {
     use serde_json::json;

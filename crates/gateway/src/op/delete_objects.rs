@@ -3,8 +3,8 @@
 use access::Permit;
 use futures_util::StreamExt;
 use ids::BucketName;
+use s3::S3Error;
 use s3::op::{DeleteObjects, DeleteObjectsOutput, DeleteRequest, DeletedObject, ObjectIdentifier};
-use s3::{EntityTags, S3Error, WriteCondition};
 
 use super::Call;
 use super::answer::{self, Answer};
@@ -58,9 +58,5 @@ async fn one(
 
 async fn remove(call: &Call<'_>, bucket: &BucketName, object: &ObjectIdentifier) -> Result<(), S3Error> {
     answer::refuse_version(object.version_id.as_ref(), false)?;
-    let condition = match &object.etag {
-        Some(etag) => WriteCondition::IfMatch(EntityTags::parse(etag)),
-        None => WriteCondition::Always,
-    };
-    delete(call, bucket, object.key.as_ref().map_err(Clone::clone)?, &condition).await
+    delete(call, bucket, object.key.as_ref().map_err(Clone::clone)?, &object.condition()).await
 }

@@ -123,12 +123,11 @@ fn bucket_configuration(facts: BodyFacts) -> CreateBucketConfiguration {
 /// Every key is decided on its own, with its own version and, if policies ask for them, its own tags.
 async fn delete_many(call: &mut Call<'_>, permit: Permit<DeleteObjects>, request: DeleteRequest) -> Answer {
     let op = permit.operation();
-    let (bucket, bypass) = (op.bucket.clone(), op.bypass_governance_retention);
     let context = call.context.clone();
     let mut decided = Vec::with_capacity(request.objects.len());
     for object in &request.objects {
         let Ok(key) = &object.key else { continue };
-        let needs = s3::delete_object(&bucket, key, object.version_id.as_ref(), bypass);
+        let needs = s3::delete_identified(op, key, object);
         call.context = context.clone();
         if let Some(version) = &object.version_id {
             call.context.set("s3:VersionId", version.as_str());

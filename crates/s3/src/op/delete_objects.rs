@@ -1,6 +1,7 @@
 use ids::{BucketName, ObjectKey};
 
 use crate::checksum::BodyChecksums;
+use crate::conditional::{EntityTags, WriteCondition};
 use crate::request::Request;
 use crate::version_id::VersionId;
 use crate::xml::{Element, XmlWriter, parse};
@@ -74,6 +75,14 @@ impl DeleteRequest {
 }
 
 impl ObjectIdentifier {
+    /// What the object must be like to be deleted.
+    pub fn condition(&self) -> WriteCondition {
+        match &self.etag {
+            Some(etag) => WriteCondition::IfMatch(EntityTags::parse(etag)),
+            None => WriteCondition::Always,
+        }
+    }
+
     fn from_element(object: &Element) -> Result<Self, S3Error> {
         object.only(&["Key", "VersionId", "ETag", "LastModifiedTime", "Size"])?;
         if object.one("LastModifiedTime")?.is_some() || object.one("Size")?.is_some() {
