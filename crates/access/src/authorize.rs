@@ -53,6 +53,30 @@ pub fn decide(need: &Requirement, world: World<'_>) -> Decision {
     })
 }
 
+/// Refuses a caller whom no policy gives any of these permissions, on whatever resource and under whatever conditions. It is
+/// asked before a body is read for the decision; who passes is decided by [`authorize`] all the same.
+pub fn could_act(any_of: &[Requirement], world: World<'_>) -> Result<(), Box<Refusal>> {
+    let Some(first) = any_of.first() else { return Ok(()) };
+    let open = world.snapshot.settings().default_effect_allow && !world.caller.is_anonymous();
+    if open || any_of.iter().any(|need| could_allow(need, world)) {
+        return Ok(());
+    }
+    match decide(first, world) {
+        Decision::Allow { .. } => Ok(()),
+        denied => Err(Box::new(refusal(denied, first, world))),
+    }
+}
+
+fn could_allow(need: &Requirement, world: World<'_>) -> bool {
+    let bucket = bucket_of(&need.resource, world.snapshot);
+    let ask =
+        |principal: &Principal, bucket: Option<&Bucket>| asking(principal, need, bucket, world, policy::could_allow);
+    if !world.caller.is_anonymous() {
+        return ask(&world.caller.principal, bucket);
+    }
+    ask(&Principal::Anonymous, bucket) || !world.caller.policies.is_empty() && ask(&anonymous_user(bucket, world), None)
+}
+
 /// The first need about whose object a policy that could apply asks for tags: they are read from the filer then, before the
 /// one decision.
 pub fn asks_for_object_tags<'a>(needs: &'a [Requirement], world: World<'_>) -> Option<&'a Requirement> {
@@ -87,6 +111,17 @@ fn refusal(decision: Decision, need: &Requirement, world: World<'_>) -> Refusal 
 }
 
 fn decide_as(principal: &Principal, need: &Requirement, bucket: Option<&Bucket>, world: World<'_>) -> Decision {
+    asking(principal, need, bucket, world, policy::decide)
+}
+
+/// Puts a question about one need to the policies that apply.
+fn asking<T>(
+    principal: &Principal,
+    need: &Requirement,
+    bucket: Option<&Bucket>,
+    world: World<'_>,
+    question: impl Fn(&PolicySet<'_>, &Request<'_>) -> T,
+) -> T {
     let caller = world.caller;
     let policies = PolicySet {
         identity: &caller.policies,
@@ -103,7 +138,7 @@ fn decide_as(principal: &Principal, need: &Requirement, bucket: Option<&Bucket>,
         resource_account: bucket.map_or(caller.account, |bucket| bucket.account),
         context: world.context,
     };
-    policy::decide(&policies, &request)
+    question(&policies, &request)
 }
 
 /// Anonymous callers have what bucket policies give to everybody, and what the identity `anonymous` of the identities file
@@ -113,13 +148,17 @@ fn decide_anonymous(need: &Requirement, bucket: Option<&Bucket>, world: World<'_
     if world.caller.policies.is_empty() || matches!(public, Decision::ExplicitDeny { .. }) {
         return public;
     }
-    let account = bucket.map_or(world.caller.account, |bucket| bucket.account);
-    let named = Principal::User { account, path: "/".to_owned(), name: iam::ANONYMOUS.to_owned() };
-    let identity = decide_as(&named, need, None, world);
+    let identity = decide_as(&anonymous_user(bucket, world), need, None, world);
     match identity {
         Decision::ImplicitDeny { .. } => public,
         decided => decided,
     }
+}
+
+/// The identity `anonymous` of the identities file, as a user of the account that owns the bucket.
+fn anonymous_user(bucket: Option<&Bucket>, world: World<'_>) -> Principal {
+    let account = bucket.map_or(world.caller.account, |bucket| bucket.account);
+    Principal::User { account, path: "/".to_owned(), name: iam::ANONYMOUS.to_owned() }
 }
 
 /// `policy.defaultEffect: "Allow"`: what no policy speaks of is allowed, to authenticated S3 requests alone. A session

@@ -98,6 +98,7 @@ impl Gateway {
             operation => {
                 let authenticated = self.door.authenticate(&visit.arrival(Services::S3, None), &snapshot)?;
                 let mut body = self.body(&visit, &authenticated, &operation, incoming)?;
+                self.require_a_chance(&visit, &authenticated, &operation, trail)?;
                 let facts = match BodyFacts::limit(&operation) {
                     Some(limit) => BodyFacts::read(&operation, &body.read_all(limit as u64).await?),
                     None => Ok(BodyFacts::None),
@@ -114,6 +115,28 @@ impl Gateway {
                 op::execute(call, permit, op::Payload { facts, form: PostForm::default(), body }).await
             }
         }
+    }
+
+    /// Before a body is read for the decision: who has no permission for the operation, whatever the body says, is refused.
+    fn require_a_chance(
+        &self,
+        visit: &Visit<'_>,
+        authenticated: &Authenticated,
+        operation: &Operation,
+        trail: &mut Trail,
+    ) -> Result<(), S3Error> {
+        if BodyFacts::limit(operation).is_none() {
+            return Ok(());
+        }
+        let any_of = op::first_needs(operation);
+        let context = request_context(visit.head, authenticated, visit.snapshot, visit.now);
+        let (caller, snapshot) = (&authenticated.caller, visit.snapshot);
+        let world = access::World { caller, snapshot, context: &context, witness: &*self.metrics };
+        access::could_act(&any_of, world).map_err(|refusal| {
+            trail.principal = Arc::clone(&caller.arn);
+            trail.refuse(&refusal);
+            refusal.to_error(&trail.request_id)
+        })
     }
 
     /// resolve, gather, decide: a permit comes out, with the call that it is for.

@@ -118,6 +118,17 @@ impl CompiledPolicy {
         mentioning.filter_map(|place| self.statements.get(*place)).any(could_apply)
     }
 
+    /// Could any statement allow the request's action to its caller, on some resource and under some conditions? False means
+    /// that nothing the request says further can make this policy allow it.
+    pub fn could_allow(&self, request: &Request<'_>) -> bool {
+        self.unreadable.is_none()
+            && self.statements.iter().any(|statement| {
+                statement.effect == Effect::Allow
+                    && statement.action.matches(request.action)
+                    && statement.grant(request, false).is_some()
+            })
+    }
+
     /// The Sid of a statement, by its place in the document; `None` when it has none.
     pub fn sid(&self, statement: u32) -> Option<&str> {
         self.statements.get(usize::try_from(statement).ok()?)?.sid.as_deref()

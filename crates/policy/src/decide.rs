@@ -123,6 +123,15 @@ pub fn decide(policies: &PolicySet<'_>, request: &Request<'_>) -> Decision {
     }
 }
 
+/// Could [`decide`] allow the request's action to its caller, on some resource and under some conditions? An upper bound that
+/// costs little: it is asked before a body is read for the decision, and never in place of the decision.
+pub fn could_allow(policies: &PolicySet<'_>, request: &Request<'_>) -> bool {
+    let could = |policy: &CompiledPolicy| policy.could_allow(request);
+    let is_root = matches!(request.principal, Principal::Root(_));
+    let holds = request.principal.has_account() && policies.identity.iter().any(|policy| could(policy));
+    is_root || holds || policies.resource.is_some_and(could)
+}
+
 /// Decides whether a role may be assumed: `trust` takes the place of the resource policy ([`PolicySet::resource`] is not looked at), and
 /// has to allow it itself.
 pub fn decide_trust(trust: &CompiledPolicy, policies: &PolicySet<'_>, request: &Request<'_>) -> Decision {

@@ -38,7 +38,7 @@ pub mod cases;
 pub use action::{Action, Level, RequestAction, ResourceType};
 pub use compiled::CompiledPolicy;
 pub use context::Context;
-pub use decide::{CrossAccount, Decision, Origin, PolicySet, PolicyType, Request, decide, decide_trust};
+pub use decide::{CrossAccount, Decision, Origin, PolicySet, PolicyType, Request, could_allow, decide, decide_trust};
 pub use error::PolicyError;
 pub use explain::{
     ElementExplanation, Explanation, StatementExplanation, considered, explain, explain_trust, missing_keys,

@@ -36,6 +36,17 @@ pub(crate) fn needs(operation: &Operation, facts: &BodyFacts) -> Vec<Requirement
     needs
 }
 
+/// The permissions of which the caller needs one at least, whatever the body says.
+pub(crate) fn first_needs(operation: &Operation) -> Vec<Requirement> {
+    let mut needs = s3::requirements(operation, &BodyFacts::None);
+    needs.truncate(1);
+    if let Operation::DeleteObjects(_) = operation {
+        let of_version = |need: &Requirement| Requirement { action: "s3:DeleteObjectVersion", ..need.clone() };
+        needs.extend(needs.first().map(of_version));
+    }
+    needs
+}
+
 /// Runs an operation that may run.
 pub(crate) async fn execute(mut call: Call<'_>, permit: Permit<Operation>, payload: Payload) -> Answer {
     call.make_missing_bucket(permit.operation()).await?;

@@ -162,8 +162,21 @@ impl World {
         }
     }
 
+    /// A gateway where everybody may read, and nothing else.
+    pub async fn read_only() -> World {
+        let directory = tempfile::tempdir().unwrap();
+        let filer = EmbeddedFiler::open(directory.path()).unwrap();
+        let identities = r#"{"identities":[{"name":"anonymous","actions":["Read","List"]}]}"#;
+        let world = World::with(Arc::new(filer), Arc::new(Behind::default()), identities).await;
+        World { _directory: Some(directory), ..world }
+    }
+
     async fn of(filer: Arc<dyn Filer>, fence: Arc<dyn gateway::Fence>) -> World {
-        let identities = Identities::parse(IDENTITIES, &|_| None).unwrap();
+        World::with(filer, fence, IDENTITIES).await
+    }
+
+    async fn with(filer: Arc<dyn Filer>, fence: Arc<dyn gateway::Fence>, identities: &str) -> World {
+        let identities = Identities::parse(identities, &|_| None).unwrap();
         let snapshot = Snapshot::new(iam::Settings::default(), &identities).apply([
             bucket("plain", &[(iam::OWNER, "alice")]),
             bucket("other", &[(iam::OWNER, "alice")]),
@@ -189,6 +202,16 @@ impl World {
         tokio::spawn(accept::serve(listener, None, Arc::new(gateway), limits, std::future::pending()));
         let client = Client::builder(TokioExecutor::new()).build_http();
         World { filer, address, client, _directory: None }
+    }
+
+    /// Sends these bytes and nothing more, and reads the head of the answer and what comes with it.
+    pub async fn send_raw(&self, bytes: &[u8]) -> String {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let mut connection = tokio::net::TcpStream::connect(&self.address).await.unwrap();
+        connection.write_all(bytes).await.unwrap();
+        let mut answer = vec![0; 4096];
+        let read = connection.read(&mut answer).await.unwrap();
+        String::from_utf8_lossy(&answer[..read]).into_owned()
     }
 
     /// Sends a request: `PUT /plain/a`.
