@@ -2,14 +2,21 @@
 //!
 //! A refusal is a line, and a system call for each would be a good part of what a refusal costs. So lines below warning are
 //! kept for a moment and written together; warnings and errors take what is kept along at once.
+//!
+//! Clients choose much of what is logged: keys, names, headers. So every line passes one place, `Line::write`, which escapes all that
+//! could begin another line or command a terminal; and a value that could be read as two fields is quoted (`fields`).
 
+mod fields;
+
+use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use tracing::Level;
+use tracing::{Level, Subscriber};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// How long a line may wait.
 const WAIT: Duration = Duration::from_millis(100);
@@ -27,18 +34,23 @@ pub fn start(verbosity: u8) {
     };
     let quiet = "h2=info,hyper=info,hyper_util=info,tonic=info,tower=info,rustls=info";
     let filter = EnvFilter::try_from_env("KELPGATE_LOG").unwrap_or_else(|_| EnvFilter::new(format!("{level},{quiet}")));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Lines);
-    if std::env::var("KELPGATE_LOG_FORMAT").is_ok_and(|format| format == "json") {
-        log.json().init();
-    } else {
-        log.with_ansi(std::io::stderr().is_terminal()).init();
-    }
+    let json = std::env::var("KELPGATE_LOG_FORMAT").is_ok_and(|format| format == "json");
+    let colors = !json && io::stderr().is_terminal();
+    subscriber(filter, json, Lines { colors, keep }).init();
     std::thread::spawn(|| {
         loop {
             std::thread::sleep(WAIT);
             flush();
         }
     });
+}
+
+fn subscriber(filter: EnvFilter, json: bool, lines: Lines) -> Box<dyn Subscriber + Send + Sync> {
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines);
+    match json {
+        true => Box::new(log.json().finish()),
+        false => Box::new(log.with_ansi(false).fmt_fields(fields::Text).finish()),
+    }
 }
 
 /// Writes what is kept. Called before the program ends.
@@ -51,34 +63,57 @@ pub fn flush() {
     }
 }
 
-struct Lines;
+/// Keeps a line; `at_once` writes it as well.
+fn keep(line: &[u8], at_once: bool) {
+    let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    kept.extend_from_slice(line);
+    let full = kept.len() >= KEPT_BYTES;
+    drop(kept);
+    if full || at_once {
+        flush();
+    }
+}
 
-/// The writer of one line.
+#[derive(Clone, Copy)]
+struct Lines {
+    colors: bool,
+    keep: fn(&[u8], bool),
+}
+
+/// The writer of one line, which comes in one piece.
 struct Line {
-    at_once: bool,
+    lines: Lines,
+    level: Level,
 }
 
 impl<'a> MakeWriter<'a> for Lines {
     type Writer = Line;
 
     fn make_writer(&'a self) -> Line {
-        Line { at_once: true }
+        Line { lines: *self, level: Level::ERROR }
     }
 
     fn make_writer_for(&'a self, metadata: &tracing::Metadata<'_>) -> Line {
-        Line { at_once: *metadata.level() <= Level::WARN }
+        Line { lines: *self, level: *metadata.level() }
     }
 }
 
 impl Write for Line {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.extend_from_slice(bytes);
-        let full = kept.len() >= KEPT_BYTES;
-        drop(kept);
-        if full || self.at_once {
-            flush();
-        }
+        let text = String::from_utf8_lossy(bytes);
+        let text = text.strip_suffix('\n').unwrap_or(&text);
+        // Colours come last: the formatter's own could not be told from a client's.
+        let (color, plain) = match self.level {
+            Level::ERROR if self.lines.colors => ("\x1b[31m", "\x1b[0m"),
+            Level::WARN if self.lines.colors => ("\x1b[33m", "\x1b[0m"),
+            _ => ("", ""),
+        };
+        let mut line = String::with_capacity(text.len() + 16);
+        line.push_str(color);
+        escape(text, &mut line);
+        line.push_str(plain);
+        line.push('\n');
+        (self.lines.keep)(line.as_bytes(), self.level <= Level::WARN);
         Ok(bytes.len())
     }
 
@@ -86,3 +121,29 @@ impl Write for Line {
         Ok(())
     }
 }
+
+/// Writes what ends a line, commands a terminal or turns the direction of reading as `\u001b`, which JSON reads as well.
+fn escape(text: &str, out: &mut String) {
+    let mut rest = text;
+    while let Some(at) = rest.find(is_control) {
+        let (before, after) = rest.split_at(at);
+        out.push_str(before);
+        let mut characters = after.chars();
+        if let Some(control) = characters.next() {
+            // A `String` takes everything.
+            let _ = write!(out, "\\u{:04x}", u32::from(control));
+        }
+        rest = characters.as_str();
+    }
+    out.push_str(rest);
+}
+
+/// C0, DEL, C1, line and paragraph separators, and the controls of Unicode's bidirectional algorithm (UAX #9).
+fn is_control(character: char) -> bool {
+    let bidirectional =
+        matches!(character, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    character.is_control() || bidirectional || matches!(character, '\u{2028}' | '\u{2029}')
+}
+
+#[cfg(test)]
+mod tests;
