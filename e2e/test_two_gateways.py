@@ -3,6 +3,7 @@
 import json
 import statistics
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -184,6 +185,32 @@ def test_a_bucket_policy_of_weed_holds_here(gateway_a, gateway_b, root_weed, buc
     root_weed.delete_bucket_policy(Bucket=bucket)
     for url in (gateway_a.url, gateway_b.url):
         until(lambda: send("GET", Signer(BOB).presign("GET", f"{url}/{bucket}/open/a")).status == 403)
+
+
+def test_changes_of_a_bucket_that_overtake_each_other_are_all_answered(gateway_a, gateway_b, root_a, bucket):
+    """Two writers on each gateway replace, delete and tag; AWS answers each of them, and the last write wins."""
+    roots = [s3(gateway.url, ROOT) for gateway in (gateway_a, gateway_b, gateway_a, gateway_b)]
+    took = []
+
+    def write(writer, n):
+        root, began = roots[writer], time.monotonic()
+        if writer == 0 and n % 2:
+            root.delete_bucket_policy(Bucket=bucket)
+        elif n % 3 == 2:
+            root.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": [{"Key": "n", "Value": f"{writer}-{n}"}]})
+        else:
+            root.put_bucket_policy(Bucket=bucket, Policy=grant_to_bob(bucket, key=f"{writer}/{n}/*"))
+        took.append(time.monotonic() - began)
+
+    with ThreadPoolExecutor(len(roots)) as pool:
+        writers = [pool.submit(lambda w=w: [write(w, n) for n in range(12)]) for w in range(len(roots))]
+        for writer in writers:
+            writer.result()
+    assert len(took) == 48, "an answer that is not 2xx raises"
+    root_a.put_bucket_policy(Bucket=bucket, Policy=grant_to_bob(bucket))
+    for gateway in (gateway_a, gateway_b):
+        assert send("GET", Signer(BOB).presign("GET", f"{gateway.url}/{bucket}/open/a")).status == 200
+    root_a.delete_bucket_policy(Bucket=bucket)
 
 
 def test_a_bucket_policy_of_kelpgate_holds_on_weed(gateway_a, weed_gateway, root_a, bucket):

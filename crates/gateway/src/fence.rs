@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use http::request::Parts;
-use iam::Snapshot;
+use iam::{Bucket, Snapshot};
+use ids::BucketName;
 use jiff::Timestamp;
 use s3::{S3Error, S3ErrorCode};
 
@@ -79,9 +80,10 @@ impl Gateway {
     pub async fn in_force(
         &self,
         change: Box<dyn Enforcement>,
-        shows: impl Fn(&Snapshot) -> bool + Send + Sync,
+        bucket: &BucketName,
+        shows: impl Fn(Option<&Bucket>) -> bool + Send + Sync,
     ) -> Result<(), S3Error> {
-        self.applied(shows).await?;
+        self.applied(bucket.as_str(), shows).await?;
         change.everywhere().await.map_err(|behind| {
             tracing::warn!(?behind, "a change of a bucket is stored that is not enforced everywhere yet");
             let error = S3Error::new(S3ErrorCode::ChangeNotYetEnforced);
@@ -93,9 +95,10 @@ impl Gateway {
     pub async fn known(
         &self,
         change: Box<dyn Enforcement>,
-        shows: impl Fn(&Snapshot) -> bool + Send + Sync,
+        bucket: &BucketName,
+        shows: impl Fn(Option<&Bucket>) -> bool + Send + Sync,
     ) -> Result<Vec<String>, S3Error> {
-        self.applied(shows).await?;
+        self.applied(bucket.as_str(), shows).await?;
         let behind = change.everywhere().await.err();
         Ok(behind
             .map(|behind| if behind.is_empty() { vec!["this gateway".to_owned()] } else { behind })

@@ -6,7 +6,7 @@ use std::time::Duration;
 use access::{Addressing, Door};
 use arc_swap::ArcSwapOption;
 use filer::{Filer, FilerConfiguration};
-use iam::Snapshot;
+use iam::{Bucket, Snapshot};
 use s3::S3Error;
 
 use crate::errors;
@@ -68,6 +68,8 @@ pub struct Gateway {
 
 /// How long a change that was written may take to come back through the feed before the answer says that it has not.
 const FEED_PATIENCE: Duration = Duration::from_secs(5);
+/// How long it usually takes at most.
+const FEED_DELAY: Duration = Duration::from_millis(20);
 
 impl Gateway {
     /// The collection of volumes that belongs to a bucket.
@@ -78,21 +80,38 @@ impl Gateway {
         }
     }
 
-    /// Waits until this gateway's own snapshot shows a change that was just written.
-    pub(crate) async fn applied(&self, shows: impl Fn(&Snapshot) -> bool + Send + Sync) -> Result<(), S3Error> {
+    /// Waits until this gateway's own snapshot shows a change of a bucket that was just written, or one that followed it.
+    ///
+    /// A snapshot may pass over a change that another one overtakes at once. So after a while the filer is asked what it
+    /// holds by now: a snapshot that shows this has the change behind it.
+    pub(crate) async fn applied(&self, bucket: &str, shows: impl Fn(Option<&Bucket>) -> bool) -> Result<(), S3Error> {
         let began = tokio::time::Instant::now();
         let mut pause = Duration::from_micros(200);
+        let mut followed: Vec<Option<u64>> = Vec::new();
         loop {
-            if self.snapshot.load().as_deref().is_some_and(&shows) {
-                return Ok(());
+            if let Some(snapshot) = self.snapshot.load().as_deref() {
+                let known = snapshot.bucket(bucket);
+                if shows(known.map(|bucket| &**bucket)) || followed.contains(&known.map(|bucket| bucket.version)) {
+                    return Ok(());
+                }
             }
             if began.elapsed() > FEED_PATIENCE {
                 return Err(errors::unavailable(
                     "The change is stored, but has not come back through the change feed: it is not in force on this gateway yet.",
                 ));
             }
+            if began.elapsed() > FEED_DELAY {
+                followed.push(self.stored_version(bucket).await?);
+            }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_millis(10));
         }
+    }
+
+    /// The version of a bucket that the filer holds; `None` if the bucket is gone.
+    async fn stored_version(&self, bucket: &str) -> Result<Option<u64>, S3Error> {
+        let path = crate::object::bucket_path(&self.filer_configuration.buckets_root, bucket);
+        let entry = self.filer.lookup(&path).await.map_err(errors::from_filer)?;
+        Ok(entry.map(|entry| Bucket::version_of(&entry.extended, &entry.content)))
     }
 }

@@ -1,11 +1,13 @@
 //! What the data plane needs to know of a bucket: the attributes of its directory entry (SEAWEEDFS 4.48), read once per change.
 
 use std::collections::BTreeMap;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use ids::AccountId;
 use policy::{CompiledPolicy, Policy, PolicyKind};
 use prost::Message;
+use rustc_hash::FxBuildHasher;
 
 /// The owner's account id.
 pub const OWNER: &str = "Seaweed-X-Amz-Owner";
@@ -55,6 +57,8 @@ pub struct Bucket {
     pub lifecycle: Option<Arc<str>>,
     /// Bytes; negative while disabled; 0 for none.
     pub quota: i64,
+    /// Tells two states of its entry apart: [`Bucket::version_of`].
+    pub version: u64,
 }
 
 /// A stored bucket policy.
@@ -205,7 +209,13 @@ impl Bucket {
                 .map_err(|error| format!("the metadata of bucket `{name}` cannot be read: {error}").into()),
             lifecycle: text(LIFECYCLE).map(Into::into),
             quota,
+            version: Self::version_of(extended, content),
         }
+    }
+
+    /// A hash of what an entry holds: the same for the same attributes and content, within one process.
+    pub fn version_of(extended: &BTreeMap<String, Vec<u8>>, content: &[u8]) -> u64 {
+        FxBuildHasher.hash_one((extended, content))
     }
 
     /// Versioning is or was enabled: there may be versions, and a write would have to make one.

@@ -83,11 +83,10 @@ async fn patch(call: &Call<'_>, bucket: &BucketName, text: Option<&str>) -> Answ
         FilerError::PreconditionFailed => S3Error::new(S3ErrorCode::NoSuchBucket),
         other => errors::from_filer(other),
     })?;
-    let (bucket, wanted) = (bucket.clone(), text.map(str::to_owned));
-    let applied = move |snapshot: &iam::Snapshot| {
-        let known = snapshot.bucket(bucket.as_str()).map(|bucket| bucket.policy.as_ref().map(|policy| &*policy.text));
-        known.is_none_or(|policy| policy == wanted.as_deref())
+    let applied = |bucket: Option<&iam::Bucket>| {
+        let known = bucket.map(|bucket| bucket.policy.as_ref().map(|policy| &*policy.text));
+        known.is_none_or(|policy| policy == text)
     };
-    call.gateway.in_force(change, applied).await?;
+    call.gateway.in_force(change, bucket, applied).await?;
     answer::empty(StatusCode::NO_CONTENT)
 }

@@ -55,10 +55,7 @@ async fn replace(call: &Call<'_>, bucket: &BucketName, tags: BTreeMap<String, St
     let transaction = Transaction { lock_key: path, conditions, mutations: vec![mutation], ..Transaction::default() };
     let change = call.gateway.fence.before_change();
     call.filer().transact(transaction).await.map_err(errors::from_filer)?;
-    let bucket = bucket.clone();
-    let applied = move |snapshot: &iam::Snapshot| {
-        snapshot.bucket(bucket.as_str()).is_none_or(|bucket| bucket.tags() == Some(&tags))
-    };
-    call.gateway.in_force(change, applied).await?;
+    let applied = |bucket: Option<&iam::Bucket>| bucket.is_none_or(|bucket| bucket.tags() == Some(&tags));
+    call.gateway.in_force(change, bucket, applied).await?;
     answer::empty(StatusCode::NO_CONTENT)
 }

@@ -161,8 +161,7 @@ impl Call<'_> {
             }
             Err(error) => return Err(errors::from_filer(error)),
         }
-        let name = bucket.clone();
-        self.gateway.known(change, move |snapshot| snapshot.bucket(name.as_str()).is_some()).await
+        self.gateway.known(change, bucket, |bucket| bucket.is_some()).await
     }
 }
 
@@ -187,14 +186,13 @@ pub async fn get_bucket_location(call: &Call<'_>, _permit: Permit<GetBucketLocat
 pub async fn delete_bucket(call: &Call<'_>, permit: Permit<DeleteBucket>) -> Answer {
     let input = permit.into_operation();
     let change = call.gateway.fence.before_change();
-    let name = input.bucket.clone();
-    let is_gone = move |snapshot: &iam::Snapshot| snapshot.bucket(name.as_str()).is_none();
+    let is_gone = |bucket: Option<&iam::Bucket>| bucket.is_none();
     let bucket = match call.existing_bucket() {
         Ok(bucket) => bucket,
         Err(no_such_bucket) => {
             // The request may repeat one that was answered `ChangeNotYetEnforced`: that there is no such bucket is answered when it is
             // so on every gateway.
-            call.gateway.in_force(change, is_gone).await?;
+            call.gateway.in_force(change, &input.bucket, is_gone).await?;
             return Err(no_such_bucket);
         }
     };
@@ -216,6 +214,6 @@ pub async fn delete_bucket(call: &Call<'_>, permit: Permit<DeleteBucket>) -> Ans
     call.filer().transact(transaction).await.map_err(errors::from_filer)?;
     let collection = call.gateway.collection(input.bucket.as_str());
     call.filer().delete_collection(&collection).await.map_err(errors::from_filer)?;
-    call.gateway.in_force(change, is_gone).await?;
+    call.gateway.in_force(change, &input.bucket, is_gone).await?;
     answer::empty(StatusCode::NO_CONTENT)
 }
