@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use crate::arn_pattern::ArnPattern;
 use crate::context::{Context, KeyName, Values};
-use crate::grammar::{self, Comparison, Operator, SetQualifier};
+use crate::grammar::{self, Comparison, Effect, Operator, SetQualifier};
 use crate::pattern::Pattern;
 use crate::template::{Special, Variable};
 use crate::value::{
@@ -78,8 +78,8 @@ impl Condition {
         }
     }
 
-    /// Whether the request fulfils the condition.
-    pub fn holds(&self, context: &Context) -> bool {
+    /// Whether the request fulfils the condition of a statement with this effect.
+    pub fn holds(&self, context: &Context, effect: Effect) -> bool {
         let found = context.lookup(&self.key).filter(|found| !found.values.is_empty());
         let Some(Values { values, multivalued }) = found else { return self.holds_absent() };
         if let Test::Null { present, .. } = self.test {
@@ -88,8 +88,11 @@ impl Condition {
         let negated = self.operator.comparison.is_negated();
         let member = |value: &String| self.test.matches(value, context) != negated;
         match self.operator.set {
+            // Tags whose keys differ in case alone: nobody says which of them is meant.
+            _ if !multivalued && values.len() > 1 && effect == Effect::Deny => values.iter().any(member),
+            _ if !multivalued => values.iter().all(member),
             // A multivalued key wants a set operator; without one nothing is said about it.
-            None => !multivalued && values.iter().all(member),
+            None => false,
             Some(SetQualifier::ForAllValues) => values.iter().all(member),
             Some(SetQualifier::ForAnyValue) => values.iter().any(member),
         }

@@ -76,6 +76,15 @@ impl Context {
         self.put(key, SmallVec::from_iter([value.into()]), false);
     }
 
+    /// Adds a value to a single-valued key. A request has several only by tags whose keys differ in case alone: an Allow needs
+    /// each of them to fulfil its condition, a Deny one.
+    pub fn add(&mut self, key: &str, value: impl Into<String>) {
+        match self.place(hash_ignoring_case(key), key).and_then(|place| self.entries.get_mut(place)) {
+            Some(entry) => entry.values.push(value.into()),
+            None => self.set(key, value),
+        }
+    }
+
     /// Sets a multivalued key, in place of what it had. No values still means that the key is there.
     pub fn set_many<I: IntoIterator<Item = String>>(&mut self, key: &str, values: I) {
         self.put(key, values.into_iter().collect(), true);
@@ -94,6 +103,15 @@ impl Context {
     /// All keys, as they were spelled when first set, with their values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[String])> {
         self.entries.iter().map(|entry| (&*entry.name, entry.values.as_slice()))
+    }
+
+    /// The same keys without those that `keep` refuses.
+    pub fn filtered(&self, keep: impl Fn(&str) -> bool) -> Self {
+        let mut kept = Self::new();
+        for entry in self.entries.iter().filter(|entry| keep(&entry.name)) {
+            kept.put(&entry.name, entry.values.clone(), entry.multivalued);
+        }
+        kept
     }
 
     pub(crate) fn lookup(&self, key: &KeyName) -> Option<Values<'_>> {
@@ -183,6 +201,19 @@ mod tests {
         assert!(context.is_multivalued("aws:tagkeys") && !context.is_multivalued("aws:SourceIp"));
         let single = |key| context.lookup(&KeyName::new(key)).and_then(|values| values.single());
         assert_eq!((single("aws:sourceIP"), single("aws:TagKeys"), single("aws:x")), (Some("10.0.0.2"), None, None));
+    }
+
+    #[test]
+    fn added_values_stay_and_filtered_keys_go() {
+        let mut context = Context::new();
+        context.add("aws:RequestTag/Team", "blue");
+        context.add("aws:RequestTag/team", "red");
+        context.set_many("aws:TagKeys", ["Team".to_owned(), "team".to_owned()]);
+        assert_eq!(context.get("AWS:requesttag/TEAM"), Some(&["blue".to_owned(), "red".to_owned()][..]));
+        assert!(!context.is_multivalued("aws:RequestTag/team"));
+        let kept = context.filtered(|key| key != "aws:RequestTag/Team");
+        assert_eq!((kept.get("aws:RequestTag/team"), kept.is_multivalued("aws:tagkeys")), (None, true));
+        assert_eq!(context.filtered(|_| true).get("aws:requesttag/team"), context.get("aws:requesttag/team"));
     }
 
     #[test]

@@ -185,7 +185,8 @@ fn statement_explanation(
         seen: Some(vec![request.action.as_str().to_owned()]),
     });
     elements.push(resource_element(statement, request));
-    elements.extend(statement.conditions.iter().map(|condition| condition_element(condition, request)));
+    elements
+        .extend(statement.conditions.iter().map(|condition| condition_element(condition, statement.effect, request)));
     StatementExplanation {
         policy,
         statement: place,
@@ -216,10 +217,10 @@ fn resource_element(statement: &Statement, request: &Request<'_>) -> ElementExpl
     }
 }
 
-fn condition_element(condition: &Condition, request: &Request<'_>) -> ElementExplanation {
+fn condition_element(condition: &Condition, effect: Effect, request: &Request<'_>) -> ElementExplanation {
     ElementExplanation {
         element: format!("{} {}", condition.operator, condition.key.as_str()),
-        matches: condition.holds(request.context),
+        matches: condition.holds(request.context, effect),
         expected: condition.expected(),
         seen: request.context.get(condition.key.as_str()).map(<[String]>::to_vec),
     }

@@ -49,7 +49,7 @@ impl Statement {
     }
 
     pub fn conditions_hold(&self, request: &Request<'_>) -> bool {
-        self.conditions.iter().all(|condition| condition.holds(request.context))
+        self.conditions.iter().all(|condition| condition.holds(request.context, self.effect))
     }
 
     /// The condition keys that it tests and those that its variables name, in lower case.

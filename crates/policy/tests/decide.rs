@@ -274,6 +274,44 @@ fn a_role_session_is_named_by_its_role_and_path() {
     }
 }
 
+/// Two tags whose keys differ in case alone are one key with two values.
+#[test]
+fn an_allow_needs_every_value_of_a_key_and_a_deny_one() {
+    for (condition, values, allowed, denied) in [
+        (r#""StringEquals":{"s3:RequestObjectTag/team":"blue"}"#, ["blue", "blue"], true, true),
+        (r#""StringEquals":{"s3:RequestObjectTag/team":"blue"}"#, ["blue", "red"], false, true),
+        (r#""StringEquals":{"s3:RequestObjectTag/team":"blue"}"#, ["red", "blue"], false, true),
+        (r#""StringEquals":{"s3:RequestObjectTag/team":["blue","red"]}"#, ["blue", "red"], true, true),
+        (r#""StringEqualsIfExists":{"s3:RequestObjectTag/TEAM":"blue"}"#, ["blue", "red"], false, true),
+        (r#""StringNotEquals":{"s3:RequestObjectTag/team":"blue"}"#, ["blue", "red"], false, true),
+        (r#""StringNotEquals":{"s3:RequestObjectTag/team":"blue"}"#, ["red", "green"], true, true),
+        (r#""StringLike":{"s3:RequestObjectTag/team":"b*"}"#, ["black", "red"], false, true),
+        (r#""ForAnyValue:StringEquals":{"s3:RequestObjectTag/team":"blue"}"#, ["blue", "red"], false, true),
+        (r#""ForAllValues:StringEquals":{"s3:RequestObjectTag/team":"blue"}"#, ["blue", "red"], false, true),
+        (r#""Null":{"s3:RequestObjectTag/team":"false"}"#, ["blue", "red"], true, true),
+        (r#""Null":{"s3:RequestObjectTag/team":"true"}"#, ["blue", "red"], false, false),
+        (r#""StringEquals":{"s3:RequestObjectTag/team":"green"}"#, ["blue", "red"], false, false),
+    ] {
+        let mut context = Context::new();
+        context.add("s3:RequestObjectTag/Team", values[0]);
+        context.add("s3:RequestObjectTag/team", values[1]);
+        let principal: Principal = ALICE.parse().unwrap();
+        let request = request(&principal, "s3:PutObject", OBJECT, &context);
+        let rest = format!(r#""Action":"s3:PutObject","Resource":"*","Condition":{{{condition}}}"#);
+        let identity = |statement: &str| World {
+            identity: vec![Arc::new(compiled(PolicyKind::Identity, statement))],
+            ..World::default()
+        };
+        assert_eq!(
+            decide(&identity(&allow(&rest)).set(), &request).is_allow(),
+            allowed,
+            "Allow {condition} {values:?}"
+        );
+        let decision = decide(&identity(&deny(&rest)).set(), &request);
+        assert_eq!(matches!(decision, Decision::ExplicitDeny { .. }), denied, "Deny {condition} {values:?}");
+    }
+}
+
 #[test]
 fn mentions_are_of_statements_that_could_apply() {
     let tag = r#""Condition":{"StringEquals":{"s3:ExistingObjectTag/env":"prod"}}"#;
