@@ -1,5 +1,6 @@
 //! Condition operators, by the rules of the IAM User Guide, "Condition operators" and "Multivalued context keys".
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use crate::arn_pattern::ArnPattern;
@@ -10,6 +11,9 @@ use crate::template::{Special, Variable};
 use crate::value::{
     AddressRange, Decimal, Instant, binary_equals, decode_binary, encode_binary, parse_address, parse_bool,
 };
+
+/// AWS's pages write its values with a slash in front and without; requests may send both.
+const COPY_SOURCE: &str = "s3:x-amz-copy-source";
 
 /// One operator with one key, ready to be asked.
 #[derive(Clone, Debug)]
@@ -71,11 +75,12 @@ impl Relation {
 
 impl Condition {
     pub fn new(condition: &grammar::Condition, variables: bool) -> Self {
-        Self {
-            operator: condition.operator,
-            key: KeyName::new(&condition.key),
-            test: Test::new(condition.operator.comparison, &condition.values, variables),
+        let key = KeyName::new(&condition.key);
+        let mut values = Cow::Borrowed(&*condition.values);
+        if key.as_str() == COPY_SOURCE {
+            values.to_mut().extend(condition.values.iter().map(|value| other_spelling(value)));
         }
+        Self { operator: condition.operator, key, test: Test::new(condition.operator.comparison, &values, variables) }
     }
 
     /// Whether the request fulfils the condition of a statement with this effect.
@@ -138,6 +143,11 @@ impl Condition {
             _ => Box::new(std::iter::empty()),
         }
     }
+}
+
+/// The source of a copy with a slash in front, or without the one that it has.
+fn other_spelling(source: &str) -> String {
+    source.strip_prefix('/').map_or_else(|| format!("/{source}"), str::to_owned)
 }
 
 impl Test {

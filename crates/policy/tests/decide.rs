@@ -312,6 +312,32 @@ fn an_allow_needs_every_value_of_a_key_and_a_deny_one() {
     }
 }
 
+/// AWS's pages write the source of a copy with a slash in front and without.
+#[test]
+fn the_source_of_a_copy_matches_with_and_without_a_slash() {
+    for (condition, source, want) in [
+        (r#""StringLike":{"s3:x-amz-copy-source":"src/public/*"}"#, "/src/public/a", true),
+        (r#""StringLike":{"s3:x-amz-copy-source":"/src/public/*"}"#, "/src/public/a", true),
+        (r#""StringLike":{"s3:x-amz-copy-source":"/src/public/*"}"#, "src/public/a", true),
+        (r#""StringLike":{"s3:x-amz-copy-source":"src/public/*"}"#, "/src/private/a", false),
+        (r#""StringLike":{"s3:x-amz-copy-source":"src/public/*"}"#, "/x/src/public/a", false),
+        (r#""StringEquals":{"S3:X-Amz-Copy-Source":"src/a"}"#, "/src/a", true),
+        (r#""StringNotEquals":{"s3:x-amz-copy-source":"src/a"}"#, "/src/a", false),
+        (r#""StringNotLike":{"s3:x-amz-copy-source":"src/*"}"#, "/src/a", false),
+        (r#""StringLike":{"s3:prefix":"src/*"}"#, "/src/a", false),
+    ] {
+        let mut context = Context::new();
+        context.set("s3:x-amz-copy-source", source);
+        context.set("s3:prefix", source);
+        let principal: Principal = ALICE.parse().unwrap();
+        let request = request(&principal, "s3:PutObject", OBJECT, &context);
+        let statement = allow(&format!(r#""Action":"s3:PutObject","Resource":"*","Condition":{{{condition}}}"#));
+        let policy = compiled(PolicyKind::Identity, &statement);
+        let world = World { identity: vec![Arc::new(policy)], ..World::default() };
+        assert_eq!(decide(&world.set(), &request).is_allow(), want, "{condition} {source}");
+    }
+}
+
 #[test]
 fn mentions_are_of_statements_that_could_apply() {
     let tag = r#""Condition":{"StringEquals":{"s3:ExistingObjectTag/env":"prod"}}"#;
