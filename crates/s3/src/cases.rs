@@ -88,7 +88,7 @@ impl Case {
         context.set("s3:authType", auth_type);
         context.set("s3:signatureversion", signature_version);
         context.set("s3:ResourceAccount", ACCOUNT);
-        let head = self.head(&path, &self.headers)?;
+        let head = self.head(&path, &headers)?;
         set_condition_keys(&op, &head, &body, None, &mut context).map_err(|error| error.to_string())?;
         let mut refused: Vec<Refused> = refused_key.into_iter().chain(refused_source).collect();
         let mut requires: Vec<Value> =
@@ -102,7 +102,7 @@ impl Case {
             "operation": op.name(),
             "requires": requires,
             "conditional": conditional,
-            "context": context_json(&context),
+            "context": context_json(&context, &refused),
         });
         if let (Some(first), Value::Object(fields)) = (refused.into_iter().next(), &mut answer) {
             fields.insert(String::from("refusedByGateway"), Value::String(first.reason));
@@ -173,7 +173,7 @@ impl Case {
             "operation": action,
             "requires": requires,
             "conditional": [],
-            "context": context_json(&context),
+            "context": context_json(&context, &[]),
         }))
     }
 
@@ -225,8 +225,12 @@ fn deletions_of_refused_keys(op: &Operation, body: &BodyFacts) -> Result<Vec<(Re
 }
 
 fn requirement_json(one: &Requirement, refused: &[Refused]) -> Value {
-    let put_back = |resource: String, refused: &Refused| resource.replace(refused.stand_in, &refused.key);
-    json!({ "action": one.action, "resource": refused.iter().fold(one.resource.clone(), put_back) })
+    json!({ "action": one.action, "resource": put_back(&one.resource, refused) })
+}
+
+/// The text with the keys that the stand-ins stand for.
+fn put_back(text: &str, refused: &[Refused]) -> String {
+    refused.iter().fold(text.to_owned(), |text, refused| text.replace(refused.stand_in, &refused.key))
 }
 
 /// `(policy)`: words in parentheses stand for a body that does not matter.
@@ -242,8 +246,9 @@ fn conditional_json(one: &ConditionalRequirement, refused: &[Refused]) -> Value 
     shown
 }
 
-fn context_json(context: &Context) -> Value {
+fn context_json(context: &Context, refused: &[Refused]) -> Value {
     let value = |key: &str, values: &[String]| {
+        let values: Vec<String> = values.iter().map(|value| put_back(value, refused)).collect();
         if context.is_multivalued(key) { json!(values) } else { json!(values.first()) }
     };
     context.iter().map(|(key, values)| (key.to_owned(), value(key, values))).collect::<serde_json::Map<_, _>>().into()

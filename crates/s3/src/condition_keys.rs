@@ -5,7 +5,7 @@ use crate::body_facts::BodyFacts;
 use crate::conditional::WriteCondition;
 use crate::copy_source::CopySource;
 use crate::object_headers::{AclHeaders, EncryptionHeaders, ObjectHeaders};
-use crate::op::{Other, OtherOperation};
+use crate::op::{MetadataDirective, Other, OtherOperation};
 use crate::operation::Operation;
 use crate::request::Request;
 use crate::tagging::TagSet;
@@ -26,7 +26,9 @@ pub fn set_condition_keys(
     now: Option<i64>,
     context: &mut Context,
 ) -> Result<(), S3Error> {
-    if let Some(hash) = head.headers.get("x-amz-content-sha256").and_then(|value| value.to_str().ok()) {
+    // What comes with a form is not held against the hash, and a parameter of a presigned URL is no header.
+    let hash = head.headers.get("x-amz-content-sha256").filter(|_| !matches!(op, Operation::PostObject(_)));
+    if let Some(hash) = hash.and_then(|value| value.to_str().ok()) {
         context.set("s3:x-amz-content-sha256", hash);
     }
     if let Some(version_id) = op.version_id() {
@@ -75,9 +77,13 @@ fn write_keys(op: &Operation, request: &Request<'_>, now: Option<i64>, context: 
             "true"
         }
         Operation::CopyObject(op) => {
-            object(&op.object, now, context);
+            headers(&op.object, now, context);
+            // With COPY the header is ignored, so it answers nothing.
+            if op.tagging_directive == MetadataDirective::Replace {
+                request_tags(&op.object, context);
+            }
             condition(&op.condition, request, context)?;
-            copy_source(&op.source, request, context)?;
+            copy_source(&op.source, context);
             optional("s3:x-amz-metadata-directive", request.header("x-amz-metadata-directive")?.as_deref(), context);
             "true"
         }
@@ -95,7 +101,7 @@ fn write_keys(op: &Operation, request: &Request<'_>, now: Option<i64>, context: 
         }
         Operation::UploadPartCopy(op) => {
             encryption(&op.encryption, context);
-            copy_source(&op.source, request, context)?;
+            copy_source(&op.source, context);
             "false"
         }
         _ => return Ok(()),
@@ -137,11 +143,20 @@ fn listing(request: &Request<'_>, context: &mut Context) {
 }
 
 fn object(object: &ObjectHeaders, now: Option<i64>, context: &mut Context) {
-    acl(&object.acl, context);
-    encryption(&object.encryption, context);
+    headers(object, now, context);
+    request_tags(object, context);
+}
+
+fn request_tags(object: &ObjectHeaders, context: &mut Context) {
     if let Some(tags) = &object.tagging {
         object_tags(tags, context);
     }
+}
+
+/// Everything but the tags.
+fn headers(object: &ObjectHeaders, now: Option<i64>, context: &mut Context) {
+    acl(&object.acl, context);
+    encryption(&object.encryption, context);
     optional("s3:x-amz-storage-class", object.storage_class.as_deref(), context);
     optional("s3:x-amz-website-redirect-location", object.website_redirect_location.as_deref(), context);
     retention(object.lock.mode.as_deref(), object.lock.retain_until_date.as_deref(), now, context);
@@ -163,7 +178,7 @@ fn encryption(encryption: &EncryptionHeaders, context: &mut Context) {
 
 fn object_tags(tags: &TagSet, context: &mut Context) {
     for (key, value) in tags.iter() {
-        context.set(&format!("s3:RequestObjectTag/{key}"), value);
+        context.add(&format!("s3:RequestObjectTag/{key}"), value);
     }
     context.set_many("s3:RequestObjectTagKeys", tags.iter().map(|(key, _)| key.to_owned()));
 }
@@ -173,7 +188,7 @@ fn resource_tags(tags: &TagSet, context: &mut Context) {
         return;
     }
     for (key, value) in tags.iter() {
-        context.set(&format!("aws:RequestTag/{key}"), value);
+        context.add(&format!("aws:RequestTag/{key}"), value);
     }
     context.set_many("aws:TagKeys", tags.iter().map(|(key, _)| key.to_owned()));
 }
@@ -197,14 +212,16 @@ fn condition(condition: &WriteCondition, request: &Request<'_>, context: &mut Co
     Ok(())
 }
 
-/// The header decoded once, so that `%73ecret` does not pass a condition on `secret`. The version is that of the source:
-/// what is written has none.
-fn copy_source(source: &CopySource, request: &Request<'_>, context: &mut Context) -> Result<(), S3Error> {
-    optional("s3:VersionId", source.version_id.as_ref().map(VersionId::as_str), context);
-    if let Some(source) = request.header("x-amz-copy-source")? {
-        context.set("s3:x-amz-copy-source", crate::query::decode(&source)?);
+/// What is copied, spelled in one way however the header spells it: a slash, bucket and key, nothing encoded. With a version it
+/// is there with the version and without: a Deny of the object is about each of its versions. `s3:VersionId` is that of the
+/// source: what is written has none.
+fn copy_source(source: &CopySource, context: &mut Context) {
+    let object = format!("/{}/{}", source.bucket, source.key);
+    if let Some(version) = source.version_id.as_ref().map(VersionId::as_str) {
+        context.set("s3:VersionId", version);
+        context.set("s3:x-amz-copy-source", format!("{object}?versionId={version}"));
     }
-    Ok(())
+    context.add("s3:x-amz-copy-source", object);
 }
 
 fn optional(key: &str, value: Option<&str>, context: &mut Context) {

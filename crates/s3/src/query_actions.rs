@@ -353,7 +353,7 @@ pub fn set_query_condition_keys(params: &[(String, String)], context: &mut Conte
     let listed = query_action(action).map_or(&[] as &[&str], Action::condition_keys);
     let tags = if listed.contains(&"aws:RequestTag/") { params.tags() } else { Vec::new() };
     for (key, value) in &tags {
-        context.set(&format!("aws:RequestTag/{key}"), value.as_str());
+        context.add(&format!("aws:RequestTag/{key}"), value.as_str());
     }
     let untagged = if action.starts_with("Untag") { params.members("TagKeys.member.") } else { Vec::new() };
     let keys: Vec<String> = tags.into_iter().map(|(key, _)| key).chain(untagged).collect();

@@ -111,8 +111,30 @@ fn permissions_beyond_the_corpus() {
     check(
         &format!(r#""method":"PUT",{o},"headers":{{"x-amz-copy-source":"%73rc/a"}}"#),
         &["s3:GetObject arn:aws:s3:::src/a", "s3:PutObject arn:aws:s3:::bkt/k"],
-        &[("s3:x-amz-copy-source", json!("src/a"))],
+        &[("s3:x-amz-copy-source", json!("/src/a"))],
     );
+    // However the header spells the source, policies see one spelling.
+    for source in ["/src/a", "src%2Fa", "%2Fsrc/%61", "src/a"] {
+        check(
+            &format!(r#""method":"PUT",{o},"headers":{{"x-amz-copy-source":"{source}"}}"#),
+            &["s3:GetObject arn:aws:s3:::src/a", "s3:PutObject arn:aws:s3:::bkt/k"],
+            &[("s3:x-amz-copy-source", json!("/src/a"))],
+        );
+    }
+    // A copy that keeps the tags of its source ignores the header.
+    for (directive, tag) in [("COPY", Value::Null), ("REPLACE", json!("1"))] {
+        check(
+            &format!(
+                r#""method":"PUT",{o},"headers":{{"x-amz-copy-source":"src/a","x-amz-tagging":"t=1","x-amz-tagging-directive":"{directive}"}}"#
+            ),
+            &[
+                "s3:GetObject arn:aws:s3:::src/a",
+                "s3:PutObject arn:aws:s3:::bkt/k",
+                "s3:PutObjectTagging arn:aws:s3:::bkt/k",
+            ],
+            &[("s3:RequestObjectTag/t", tag)],
+        );
+    }
     // Keys that S3 has and a filer cannot hold are judged as AWS does: decoded once, never normalised.
     for (path, key) in [("a/../b", "a/../b"), ("a//b", "a//b"), ("/a", "/a"), ("a%2F.%2Fb", "a/./b"), ("%252e", "%2e")]
     {
