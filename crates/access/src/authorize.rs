@@ -11,6 +11,9 @@ use crate::permit::Permit;
 use crate::refusal::Refusal;
 use crate::witness::{Witness, witnessed};
 
+/// Begins the keys of the tags that an object has.
+const EXISTING_TAG: &str = "s3:ExistingObjectTag/";
+
 /// What a request is decided by: one caller, one snapshot, one set of condition keys.
 #[derive(Clone, Copy)]
 pub struct World<'a> {
@@ -41,7 +44,7 @@ pub fn authorize<Op>(operation: Op, needs: &[Requirement], world: World<'_>) -> 
 /// Decides one permission.
 pub fn decide(need: &Requirement, world: World<'_>) -> Decision {
     let bucket = bucket_of(&need.resource, world.snapshot);
-    let context = context_of(need, bucket, world.context);
+    let context = context_of(need, world);
     let world = World { context: &context, ..world };
     witnessed(world.witness, need.action, || {
         let decision = if world.caller.is_anonymous() {
@@ -77,17 +80,16 @@ fn could_allow(need: &Requirement, world: World<'_>) -> bool {
     ask(&Principal::Anonymous, bucket) || !world.caller.policies.is_empty() && ask(&anonymous_user(bucket, world), None)
 }
 
-/// The first need about whose object a policy that could apply asks for tags: they are read from the filer then, before the
-/// one decision.
-pub fn asks_for_object_tags<'a>(needs: &'a [Requirement], world: World<'_>) -> Option<&'a Requirement> {
-    needs.iter().find(|need| {
-        let Some(action) = Action::named(need.action) else { return false };
-        let bucket = bucket_of(&need.resource, world.snapshot).and_then(|bucket| bucket.compiled_policy());
-        let session = world.caller.session.as_ref().and_then(|session| session.policy.as_deref());
-        let single = [bucket, session, world.caller.boundary.as_deref()].into_iter().flatten();
-        let mut all = world.caller.policies.iter().map(|policy| &**policy).chain(single);
-        all.any(|policy| policy.mentions(action, &need.resource, "s3:existingobjecttag/"))
-    })
+/// Whether a policy that could apply asks for the tags of the object that the permission is about: they are read from the
+/// filer then, before the one decision. Only some actions have such a key at all.
+pub fn asks_for_object_tags(need: &Requirement, world: World<'_>) -> bool {
+    let action = Action::named(need.action).filter(|action| action.may_know_key("s3:ExistingObjectTag/any"));
+    let Some(action) = action else { return false };
+    let bucket = bucket_of(&need.resource, world.snapshot).and_then(|bucket| bucket.compiled_policy());
+    let session = world.caller.session.as_ref().and_then(|session| session.policy.as_deref());
+    let single = [bucket, session, world.caller.boundary.as_deref()].into_iter().flatten();
+    let mut all = world.caller.policies.iter().map(|policy| &**policy).chain(single);
+    all.any(|policy| policy.mentions(action, &need.resource, EXISTING_TAG))
 }
 
 fn refusal(decision: Decision, need: &Requirement, world: World<'_>) -> Refusal {
@@ -172,19 +174,31 @@ fn open_by_default(decision: Decision, need: &Requirement, world: World<'_>) -> 
     decision
 }
 
-/// The condition keys that depend on the resource: a copy reads from one bucket and version and writes to another.
-fn context_of<'a>(need: &Requirement, bucket: Option<&Bucket>, context: &'a Context) -> Cow<'a, Context> {
-    let mut context = Cow::Borrowed(context);
+/// The condition keys of one permission: those of the request that its action has, and those of its own resource. A copy reads
+/// from one bucket, with one version and tags, and writes to another.
+pub fn context_of<'a>(need: &Requirement, world: World<'a>) -> Cow<'a, Context> {
+    let bucket = bucket_of(&need.resource, world.snapshot);
+    let action = Action::named(need.action);
+    let may_know = |key: &str| action.is_none_or(|action| action.may_know_key(key));
+    let mut context = match world.context.iter().all(|(key, _)| may_know(key)) {
+        true => Cow::Borrowed(world.context),
+        false => Cow::Owned(world.context.filtered(may_know)),
+    };
+    for (tag, value) in need.existing_tags.iter().filter(|_| may_know("s3:ExistingObjectTag/any")) {
+        context.to_mut().add(&format!("{EXISTING_TAG}{tag}"), value.as_str());
+    }
     let mut set = |key: &str, value: &str| {
         if context.get(key).is_none_or(|known| known != [value]) {
             context.to_mut().set(key, value);
         }
     };
-    if let Some(bucket) = bucket {
-        set("s3:ResourceAccount", bucket.account.as_str());
-        set("aws:ResourceAccount", bucket.account.as_str());
+    // What does not exist would be made in the caller's account.
+    let account = bucket.map_or(world.caller.account, |bucket| bucket.account);
+    set("aws:ResourceAccount", account.as_str());
+    if may_know("s3:ResourceAccount") {
+        set("s3:ResourceAccount", account.as_str());
     }
-    if let Some(version) = &need.version_id {
+    if let Some(version) = need.version_id.as_ref().filter(|_| may_know("s3:VersionId")) {
         set("s3:VersionId", version.as_str());
     }
     context

@@ -16,7 +16,7 @@ mod witness;
 
 pub use addressing::{Addressing, RequestTarget};
 pub use authenticate::{Arrival, Authenticated, AuthenticationType, Door, Services};
-pub use authorize::{World, asks_for_object_tags, authorize, could_act, decide};
+pub use authorize::{World, asks_for_object_tags, authorize, context_of, could_act, decide};
 pub use client_address::{ClientAddress, Network, NetworkError};
 pub use condition_keys::request_context;
 pub use permit::{Permit, Seal};

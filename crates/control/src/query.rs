@@ -239,5 +239,5 @@ fn is_about_policies_of_one(action: &str) -> bool {
 }
 
 fn requirement(need: QueryRequirement) -> s3::Requirement {
-    s3::Requirement { action: need.action, resource: need.resource, bucket: None, key: None, version_id: None }
+    s3::Requirement::on_resource(need.action, need.resource)
 }

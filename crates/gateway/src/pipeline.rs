@@ -158,7 +158,7 @@ impl Gateway {
             context.set("s3:ResourceAccount", bucket.account.as_str());
             context.set("aws:ResourceAccount", bucket.account.as_str());
         }
-        let mut call = Call {
+        let call = Call {
             gateway: self,
             snapshot: visit.snapshot,
             caller: authenticated.caller,
@@ -168,8 +168,8 @@ impl Gateway {
             request_id: trail.request_id.clone(),
             query: visit.head.uri.query().unwrap_or(""),
         };
-        let needs = op::needs(&operation, facts);
-        call.read_object_tags(&needs).await?;
+        let mut needs = op::needs(&operation, facts);
+        call.read_object_tags(&mut needs).await?;
         let permit = authorize(operation, &needs, call.world()).map_err(|refusal| call.refused(&refusal, trail))?;
         expected_owners(visit.head, permit.operation(), &call)?;
         trail.decision = Some(*permit.decision());

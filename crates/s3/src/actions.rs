@@ -21,6 +21,8 @@ pub struct Requirement {
     pub key: Option<ObjectKey>,
     /// The version that the action is about: `s3:VersionId` of this evaluation.
     pub version_id: Option<VersionId>,
+    /// The tags of this object, read where a policy asks for them: `s3:ExistingObjectTag` of this evaluation.
+    pub existing_tags: Vec<(String, String)>,
 }
 
 /// A permission that is not needed for the request to go on, but changes what comes out.
@@ -60,18 +62,17 @@ impl Effect {
 impl Requirement {
     /// An action without a resource.
     fn any(action: &'static str) -> Self {
-        Self { action, resource: String::from("*"), bucket: None, key: None, version_id: None }
+        Self::on_resource(action, String::from("*"))
+    }
+
+    /// An action on a resource that is neither a bucket nor an object.
+    pub fn on_resource(action: &'static str, resource: String) -> Self {
+        Self { action, resource, bucket: None, key: None, version_id: None, existing_tags: Vec::new() }
     }
 
     /// An action on a bucket.
     pub fn on_bucket(action: &'static str, bucket: &BucketName) -> Self {
-        Self {
-            action,
-            resource: format!("arn:aws:s3:::{bucket}"),
-            bucket: Some(bucket.clone()),
-            key: None,
-            version_id: None,
-        }
+        Self { bucket: Some(bucket.clone()), ..Self::on_resource(action, format!("arn:aws:s3:::{bucket}")) }
     }
 
     /// An action on an object.
@@ -82,11 +83,10 @@ impl Requirement {
         version_id: Option<&VersionId>,
     ) -> Self {
         Self {
-            action,
-            resource: format!("arn:aws:s3:::{bucket}/{key}"),
             bucket: Some(bucket.clone()),
             key: Some(key.clone()),
             version_id: version_id.cloned(),
+            ..Self::on_resource(action, format!("arn:aws:s3:::{bucket}/{key}"))
         }
     }
 }

@@ -84,13 +84,13 @@ impl Call<'_> {
         self.deny(refusal)
     }
 
-    /// Reads the tags of the object into the condition keys if a policy that could apply asks for them, and only then.
-    pub async fn read_object_tags(&mut self, needs: &[Requirement]) -> Result<(), S3Error> {
-        let Some(need) = access::asks_for_object_tags(needs, self.world()) else { return Ok(()) };
-        let (Some(bucket), Some(key)) = (&need.bucket, &need.key) else { return Ok(()) };
-        if let Some(entry) = self.object_if_any(bucket, key).await? {
-            for (tag, value) in crate::object::tags(&entry) {
-                self.context.set(&format!("s3:ExistingObjectTag/{tag}"), value);
+    /// Gives each permission the tags of its own object if a policy that could apply asks for them, and only then.
+    pub async fn read_object_tags(&self, needs: &mut [Requirement]) -> Result<(), S3Error> {
+        for need in needs {
+            let (Some(bucket), Some(key)) = (&need.bucket, &need.key) else { continue };
+            if access::asks_for_object_tags(need, self.world()) {
+                let entry = self.object_if_any(bucket, key).await?;
+                need.existing_tags = entry.iter().flat_map(crate::object::tags).collect();
             }
         }
         Ok(())

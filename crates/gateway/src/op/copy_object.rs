@@ -6,7 +6,7 @@ use filer::{Entry, FilerError, Mutation, Transaction};
 use futures_util::StreamExt;
 use iam::Bucket;
 use s3::op::{CopyObject, CopyResult, MetadataDirective};
-use s3::{Checksum, Effect, Operation, S3Error, S3ErrorCode, WriteCondition};
+use s3::{Checksum, Effect, Operation, Requirement, S3Error, S3ErrorCode, WriteCondition};
 
 use super::Call;
 use super::answer::{self, Answer};
@@ -34,7 +34,7 @@ pub async fn copy_object(call: &Call<'_>, permit: Permit<CopyObject>) -> Answer 
     let source = call.copy_source(&input.source, &input.source_conditions, &input.object.encryption).await?;
     check_copy_bytes(source.content_bytes())?;
     if input.tagging_directive == MetadataDirective::Copy && !object::tags(&source).is_empty() {
-        may_copy_tags(call, &input)?;
+        may_copy_tags(call, &input).await?;
     }
     call.look_ahead(&input.bucket, &input.key, &input.condition).await?;
     let entry = match still(&source).filter(|_| onto_itself && keeps_checksum(&source, &input)) {
@@ -50,10 +50,12 @@ pub async fn copy_object(call: &Call<'_>, permit: Permit<CopyObject>) -> Answer 
 }
 
 /// Tags are read from one object and written to another, and each takes a permission of its own.
-fn may_copy_tags(call: &Call<'_>, input: &CopyObject) -> Result<(), S3Error> {
+async fn may_copy_tags(call: &Call<'_>, input: &CopyObject) -> Result<(), S3Error> {
     let also = s3::conditional(&Operation::CopyObject(input.clone()));
-    let mut of_tags = also.iter().filter(|also| also.effect == Effect::CopyTags);
-    of_tags.try_for_each(|also| call.may(&also.requirement))
+    let of_tags = also.into_iter().filter(|also| also.effect == Effect::CopyTags);
+    let mut needs: Vec<Requirement> = of_tags.map(|also| also.requirement).collect();
+    call.read_object_tags(&mut needs).await?;
+    needs.iter().try_for_each(|need| call.may(need))
 }
 
 fn changes_something(input: &CopyObject) -> bool {

@@ -138,12 +138,12 @@ async fn delete_many(call: &mut Call<'_>, permit: Permit<DeleteObjects>, request
     let mut decided = Vec::with_capacity(request.objects.len());
     for object in &request.objects {
         let Ok(key) = &object.key else { continue };
-        let needs = s3::delete_identified(op, key, object);
+        let mut needs = s3::delete_identified(op, key, object);
         call.context = context.clone();
         if let Some(version) = &object.version_id {
             call.context.set("s3:VersionId", version.as_str());
         }
-        call.read_object_tags(&needs).await?;
+        call.read_object_tags(&mut needs).await?;
         let refused = needs.iter().find_map(|need| call.may(need).err());
         decided.push((object.clone(), refused));
     }

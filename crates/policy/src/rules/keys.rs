@@ -100,4 +100,14 @@ impl Action {
     pub(crate) fn has_key(self, key: &str) -> bool {
         self.condition_keys().iter().any(|known| is_named(known, key))
     }
+
+    /// Whether a decision about the action may know this key. Tags and keys of AWS's services belong to the actions that the
+    /// reference lists them for; all other keys belong to every action.
+    pub fn may_know_key(self, key: &str) -> bool {
+        const LISTED: [&str; 6] = ["s3:", "iam:", "sts:", "aws:RequestTag/", "aws:ResourceTag/", "aws:TagKeys"];
+        let begins = |with: &&str| {
+            key.as_bytes().get(..with.len()).is_some_and(|part| part.eq_ignore_ascii_case(with.as_bytes()))
+        };
+        !LISTED.iter().any(begins) || self.has_key(key)
+    }
 }
