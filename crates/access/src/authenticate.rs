@@ -59,6 +59,7 @@ pub enum AuthenticationType {
     PostV4,
     HeaderV2,
     PresignedV2,
+    PostV2,
 }
 
 /// A caller whose signature is right, or who has none.
@@ -72,7 +73,7 @@ pub struct Authenticated {
     pub payload: PayloadHash,
     /// Where the chain of chunk signatures begins.
     pub seed: Option<ChunkSeed>,
-    /// When the request was signed.
+    /// When the request, or the policy of its form, was signed; only signatures V4 say so.
     pub signed_at: Option<Timestamp>,
     /// The service it was signed for; empty for anonymous callers.
     pub service: String,
@@ -160,24 +161,26 @@ impl Door {
         snapshot: &Snapshot,
         fields: &[(String, String)],
     ) -> Result<Authenticated, S3Error> {
-        let form = |caller, authentication| Authenticated {
+        let form = |caller, authentication, signed_at| Authenticated {
             caller,
             authentication,
             payload: PayloadHash::Unsigned,
             seed: None,
-            signed_at: None,
+            signed_at,
             service: String::new(),
         };
         let Some(claim) = PostClaim::of(fields).map_err(from_signature)? else {
-            return Ok(form(anonymous(arrival, snapshot), AuthenticationType::Anonymous));
+            return Ok(form(anonymous(arrival, snapshot), AuthenticationType::Anonymous, None));
         };
-        if matches!(claim.signature, PostSignature::V2 { .. }) && !self.sig_v2 {
-            return Err(from_signature(SigError::V2Disabled));
-        }
+        let (authentication, signed_at) = match &claim.signature {
+            PostSignature::V2(_) if !self.sig_v2 => return Err(from_signature(SigError::V2Disabled)),
+            PostSignature::V2(_) => (AuthenticationType::PostV2, None),
+            PostSignature::V4 { date, .. } => (AuthenticationType::PostV4, Some(date.timestamp())),
+        };
         let holder = self.holder(arrival, snapshot, &claim.access_key_id, claim.session_token.as_deref())?;
         claim.verify(&holder.secret, &self.expectations(arrival)).map_err(from_signature)?;
         self.note_use(arrival, &holder.caller, "s3", "");
-        Ok(form(holder.caller, AuthenticationType::PostV4))
+        Ok(form(holder.caller, authentication, signed_at))
     }
 
     fn verify_v4(
@@ -225,7 +228,8 @@ impl Door {
         Ok(Authenticated {
             caller: holder.caller,
             authentication,
-            payload: PayloadHash::Unsigned,
+            // V2 signs the header like any other `x-amz-` header, so what it says of the body is held to.
+            payload: PayloadHash::of(&arrival.head.headers).map_err(from_signature)?,
             seed: None,
             signed_at: None,
             service: "s3".to_owned(),

@@ -7,11 +7,12 @@ use policy::{Context, Principal};
 
 use crate::authenticate::{Authenticated, AuthenticationType};
 
-/// Sets the `aws:*` keys, and the `s3:*` keys that come from the signature.
+/// Sets the `aws:*` keys, and the `s3:*` keys that come from the signature. `region` is the gateway's.
 pub fn request_context(
     head: &Parts,
     authenticated: &Authenticated,
     snapshot: &Snapshot,
+    region: &str,
     now: jiff::Timestamp,
 ) -> Context {
     let mut context = Context::new();
@@ -22,11 +23,14 @@ pub fn request_context(
     context.set("aws:SecureTransport", caller.secure_transport.to_string());
     context.set("aws:CurrentTime", timestamp(now.as_second()));
     context.set("aws:EpochTime", now.as_second().to_string());
+    context.set("aws:RequestedRegion", region);
     context.set("aws:ViaAWSService", "false");
     context.set("aws:PrincipalIsAWSService", "false");
     for (key, header) in [("aws:UserAgent", http::header::USER_AGENT), ("aws:Referer", http::header::REFERER)] {
-        if let Some(value) = head.headers.get(header) {
-            context.set(key, String::from_utf8_lossy(value.as_bytes()));
+        // A header that comes twice means its values with commas between them (RFC 9110, 5.2).
+        let values: Vec<_> = head.headers.get_all(header).iter().map(|value| value.as_bytes()).collect();
+        if !values.is_empty() {
+            context.set(key, String::from_utf8_lossy(&values.join(&b", "[..])));
         }
     }
     principal_keys(&mut context, caller, snapshot);
@@ -87,13 +91,13 @@ fn signature_keys(context: &mut Context, authenticated: &Authenticated, now: jif
         AuthenticationType::PostV4 => ("POST", "AWS4-HMAC-SHA256"),
         AuthenticationType::HeaderV2 => ("REST-HEADER", "AWS"),
         AuthenticationType::PresignedV2 => ("REST-QUERY-STRING", "AWS"),
+        AuthenticationType::PostV2 => ("POST", "AWS"),
     };
     context.set("s3:authType", auth_type);
     context.set("s3:signatureversion", version);
-    if let Some(signed_at) = authenticated.signed_at {
-        let age = now.as_millisecond().saturating_sub(signed_at.as_millisecond()).max(0);
-        context.set("s3:signatureAge", age.to_string());
-    }
+    // Always 0 with V2 (S3 API Reference, "Signature Version 4 Authentication Specific Policy Keys").
+    let age = |signed_at: jiff::Timestamp| now.as_millisecond().saturating_sub(signed_at.as_millisecond()).max(0);
+    context.set("s3:signatureAge", authenticated.signed_at.map_or(0, age).to_string());
 }
 
 fn timestamp(seconds: i64) -> String {

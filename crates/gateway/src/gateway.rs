@@ -39,6 +39,13 @@ pub struct Settings {
     pub max_body_bytes: u64,
 }
 
+impl Settings {
+    /// The region that clients are told: S3's first one where none is set.
+    pub fn region_name(&self) -> &str {
+        if self.region.is_empty() { "us-east-1" } else { &self.region }
+    }
+}
+
 /// The IAM state that requests are decided by. Empty until it was loaded for the first time: 503 until then.
 pub type SharedSnapshot = Arc<ArcSwapOption<Snapshot>>;
 

@@ -12,6 +12,7 @@ use http::{Method, Request, Response, Version};
 use hyper::body::Incoming;
 use iam::Snapshot;
 use jiff::Timestamp;
+use policy::Context;
 use s3::op::PostForm;
 use s3::{BodyFacts, ExpectedOwners, Operation, S3Error, S3ErrorCode};
 use sigv4::{BodyCheck, ChunkedDecoder};
@@ -129,7 +130,7 @@ impl Gateway {
             return Ok(());
         }
         let any_of = op::first_needs(operation);
-        let context = request_context(visit.head, authenticated, visit.snapshot, visit.now);
+        let context = self.context(visit, authenticated);
         let (caller, snapshot) = (&authenticated.caller, visit.snapshot);
         let world = access::World { caller, snapshot, context: &context, witness: &*self.metrics };
         access::could_act(&any_of, world).map_err(|refusal| {
@@ -137,6 +138,11 @@ impl Gateway {
             trail.refuse(&refusal);
             refusal.to_error(&trail.request_id)
         })
+    }
+
+    /// The condition keys of every request.
+    fn context(&self, visit: &Visit<'_>, authenticated: &Authenticated) -> Context {
+        request_context(visit.head, authenticated, visit.snapshot, self.settings.region_name(), visit.now)
     }
 
     /// resolve, gather, decide: a permit comes out, with the call that it is for.
@@ -149,7 +155,7 @@ impl Gateway {
         trail: &mut Trail,
     ) -> Result<(Call<'a>, Permit<Operation>), S3Error> {
         trail.principal = Arc::clone(&authenticated.caller.arn);
-        let mut context = request_context(visit.head, &authenticated, visit.snapshot, visit.now);
+        let mut context = self.context(visit, &authenticated);
         s3::set_condition_keys(&operation, visit.head, facts, Some(visit.now.as_second()), &mut context)?;
         // Legacy actions of SeaweedFS speak of operations where AWS's speak of permissions.
         context.set("kelpgate:Operation", operation.name());
@@ -225,7 +231,7 @@ impl Gateway {
         let arrival = visit.arrival(Services::Query, body_sha256);
         let authenticated = self.door.authenticate(&arrival, visit.snapshot)?;
         trail.principal = authenticated.caller.arn.clone();
-        let context = request_context(visit.head, &authenticated, visit.snapshot, visit.now);
+        let context = self.context(visit, &authenticated);
         let parameters = crate::query::parameters(visit.head.uri.query(), &body)?;
         let call = crate::query::QueryCall {
             caller: authenticated.caller,

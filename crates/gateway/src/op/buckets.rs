@@ -169,8 +169,7 @@ impl Call<'_> {
 pub async fn head_bucket(call: &Call<'_>, _permit: Permit<HeadBucket>) -> Answer {
     call.existing_bucket()?;
     let mut response = answer::empty(StatusCode::OK)?;
-    let region = call.gateway.settings.region.as_str();
-    let region = if region.is_empty() { "us-east-1" } else { region };
+    let region = call.gateway.settings.region_name();
     answer::set(response.headers_mut(), HeaderName::from_static("x-amz-bucket-region"), region);
     Ok(response)
 }
@@ -178,8 +177,7 @@ pub async fn head_bucket(call: &Call<'_>, _permit: Permit<HeadBucket>) -> Answer
 /// The bucket's region.
 pub async fn get_bucket_location(call: &Call<'_>, _permit: Permit<GetBucketLocation>) -> Answer {
     call.existing_bucket()?;
-    let region = call.gateway.settings.region.as_str();
-    answer::document(location_to_xml(if region.is_empty() { "us-east-1" } else { region }))
+    answer::document(location_to_xml(call.gateway.settings.region_name()))
 }
 
 /// Removes a bucket that has no object and no version, with whatever unfinished uploads it has.
