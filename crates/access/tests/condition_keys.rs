@@ -1,0 +1,294 @@
+//! Which condition keys each permission of each operation is decided with.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that fails may panic")]
+
+use std::sync::Arc;
+
+use access::{Authenticated, AuthenticationType, NoWitness, World, context_of, request_context};
+use http::request::Parts;
+use iam::{Bucket, Caller, Change, Identities, Snapshot};
+use jiff::{SignedDuration, Timestamp};
+use policy::{Action, Context};
+use s3::{BodyFacts, Operation, Requirement};
+use sigv4::PayloadHash;
+
+/// Operation, permission and resource, and what the permission knows of the request: all other keys of requests are absent.
+const TABLE: &str = include_str!("condition_keys.txt");
+
+const ACCOUNT: &str = "111122223333";
+const NOW: &str = "2026-11-28T20:00:00Z";
+
+/// Sent with every request, whether the operation reads them or not.
+const HEADERS: [(&str, &str); 15] = [
+    ("user-agent", "one"),
+    ("user-agent", "two"),
+    ("referer", "http://a"),
+    ("x-amz-acl", "private"),
+    ("x-amz-content-sha256", "UNSIGNED-PAYLOAD"),
+    ("x-amz-metadata-directive", "REPLACE"),
+    ("x-amz-object-lock-legal-hold", "ON"),
+    ("x-amz-object-lock-mode", "GOVERNANCE"),
+    ("x-amz-object-lock-retain-until-date", "2026-11-30T08:00:00Z"),
+    ("x-amz-object-ownership", "ObjectWriter"),
+    ("x-amz-server-side-encryption", "AES256"),
+    ("x-amz-storage-class", "STANDARD_IA"),
+    ("x-amz-tagging", "Team=blue&team=red"),
+    ("x-amz-website-redirect-location", "/x"),
+    ("if-match", "\"e\""),
+];
+const PARAMETERS: &str = "prefix=p&delimiter=/&max-keys=7";
+const TAGS: &str = "<Tagging><TagSet><Tag><Key>Team</Key><Value>blue</Value></Tag>\
+                    <Tag><Key>team</Key><Value>red</Value></Tag></TagSet></Tagging>";
+const CONFIGURATION: &str = "<CreateBucketConfiguration><LocationConstraint>eu-west-1</LocationConstraint><Tags>\
+    <Tag><Key>Team</Key><Value>blue</Value></Tag><Tag><Key>team</Key><Value>red</Value></Tag></Tags></CreateBucketConfiguration>";
+const DELETE: &str =
+    "<Delete><Object><Key>a</Key></Object><Object><Key>b</Key><VersionId>v1</VersionId></Object></Delete>";
+const RETENTION: &str =
+    "<Retention><Mode>COMPLIANCE</Mode><RetainUntilDate>2026-11-29T19:00:00Z</RetainUntilDate></Retention>";
+const BYPASS: (&str, &str) = ("x-amz-bypass-governance-retention", "true");
+const ATTRIBUTES: (&str, &str) = ("x-amz-object-attributes", "ETag");
+
+/// Method, path, parameters, further headers, body.
+type Row = (&'static str, &'static str, &'static str, &'static [(&'static str, &'static str)], &'static str);
+
+const OPERATIONS: [Row; 47] = [
+    ("GET", "/", "", &[], ""),
+    ("PUT", "/bkt", "", &[("x-amz-bucket-object-lock-enabled", "true")], CONFIGURATION),
+    ("HEAD", "/bkt", "", &[], ""),
+    ("DELETE", "/bkt", "", &[], ""),
+    ("GET", "/bkt", "", &[], ""),
+    ("GET", "/bkt", "list-type=2", &[], ""),
+    ("GET", "/bkt", "versions", &[], ""),
+    ("GET", "/bkt", "uploads", &[], ""),
+    ("GET", "/bkt", "location", &[], ""),
+    ("GET", "/bkt", "tagging", &[], ""),
+    ("PUT", "/bkt", "tagging", &[], TAGS),
+    ("DELETE", "/bkt", "tagging", &[], ""),
+    ("GET", "/bkt", "policy", &[], ""),
+    ("PUT", "/bkt", "policy", &[], ""),
+    ("DELETE", "/bkt", "policy", &[], ""),
+    ("GET", "/bkt", "policyStatus", &[], ""),
+    ("GET", "/bkt", "acl", &[], ""),
+    ("PUT", "/bkt", "acl", &[], ""),
+    ("GET", "/bkt", "object-lock", &[], ""),
+    ("PUT", "/bkt", "cors", &[], ""),
+    ("POST", "/bkt", "delete", &[BYPASS], DELETE),
+    ("GET", "/bkt/k", "", &[], ""),
+    ("GET", "/bkt/k", "versionId=v1", &[], ""),
+    ("HEAD", "/bkt/k", "", &[], ""),
+    ("GET", "/bkt/k", "attributes", &[ATTRIBUTES], ""),
+    ("GET", "/bkt/k", "attributes&versionId=v1", &[ATTRIBUTES], ""),
+    ("PUT", "/bkt/k", "", &[], ""),
+    ("PUT", "/bkt/k", "", &[("x-amz-copy-source", "src/a")], ""),
+    (
+        "PUT",
+        "/bkt/k",
+        "",
+        &[("x-amz-copy-source", "%2Fsrc%2Fa?versionId=v1"), ("x-amz-tagging-directive", "REPLACE")],
+        "",
+    ),
+    ("DELETE", "/bkt/k", "", &[], ""),
+    ("DELETE", "/bkt/k", "versionId=v1", &[BYPASS], ""),
+    ("GET", "/bkt/k", "tagging", &[], ""),
+    ("GET", "/bkt/k", "tagging&versionId=v1", &[], ""),
+    ("PUT", "/bkt/k", "tagging", &[], TAGS),
+    ("PUT", "/bkt/k", "tagging&versionId=v1", &[], TAGS),
+    ("DELETE", "/bkt/k", "tagging", &[], ""),
+    ("GET", "/bkt/k", "acl", &[], ""),
+    ("PUT", "/bkt/k", "acl", &[], ""),
+    ("PUT", "/bkt/k", "retention", &[BYPASS], RETENTION),
+    ("PUT", "/bkt/k", "legal-hold", &[], "<LegalHold><Status>OFF</Status></LegalHold>"),
+    ("POST", "/bkt/k", "uploads", &[], ""),
+    ("PUT", "/bkt/k", "partNumber=1&uploadId=u", &[], ""),
+    ("PUT", "/bkt/k", "partNumber=1&uploadId=u", &[("x-amz-copy-source", "/src/a")], ""),
+    ("POST", "/bkt/k", "uploadId=u", &[], ""),
+    ("DELETE", "/bkt/k", "uploadId=u", &[], ""),
+    ("GET", "/bkt/k", "uploadId=u", &[], ""),
+    ("POST", "/bkt", "", &[("content-type", "multipart/form-data; boundary=x")], ""),
+];
+
+fn snapshot() -> Snapshot {
+    let identities = Identities::parse(r#"{"identities":[]}"#, &|_| None).unwrap();
+    let settings = iam::Settings { account: ACCOUNT.parse().unwrap(), ..iam::Settings::default() };
+    let bucket = |name: &str| {
+        let bucket = Bucket::read(name, &Default::default(), &[], 0, 0, None);
+        Change::Bucket(name.into(), Some(Arc::new(bucket)))
+    };
+    Snapshot::new(settings, &identities).apply([bucket("bkt"), bucket("src")])
+}
+
+fn caller() -> Caller {
+    Caller {
+        name: "alice".into(),
+        principal: "arn:aws:iam::111122223333:user/alice".parse().unwrap(),
+        arn: "arn:aws:iam::111122223333:user/alice".into(),
+        user_id: "AIDAALICE".into(),
+        account: ACCOUNT.parse().unwrap(),
+        is_root: false,
+        access_key_id: None,
+        session: None,
+        policies: Arc::new([]),
+        boundary: None,
+        source_ip: Some("192.0.2.1".parse().unwrap()),
+        user_agent: "".into(),
+        secure_transport: true,
+    }
+}
+
+fn authenticated(authentication: AuthenticationType, signed_at: Option<Timestamp>) -> Authenticated {
+    let payload = PayloadHash::Unsigned;
+    Authenticated { caller: caller(), authentication, payload, seed: None, signed_at, service: "s3".to_owned() }
+}
+
+fn head((method, path, parameters, headers, _): &Row, hash: Option<&str>) -> Parts {
+    let uri = format!("{path}?{PARAMETERS}&{parameters}");
+    let mut request = http::Request::builder().method(*method).uri(uri.trim_end_matches('&'));
+    for (name, value) in HEADERS.iter().chain(*headers) {
+        request = request.header(*name, *value);
+    }
+    let mut head = request.body(()).unwrap().into_parts().0;
+    head.headers.remove("x-amz-content-sha256");
+    if let Some(hash) = hash {
+        head.headers.insert("x-amz-content-sha256", hash.parse().unwrap());
+    }
+    head
+}
+
+/// The operation, and each of its permissions with the keys that it is decided with.
+fn decided(row: &Row, head: &Parts, who: &Authenticated) -> (Operation, Vec<(Requirement, Context)>) {
+    let snapshot = snapshot();
+    let now: Timestamp = NOW.parse().unwrap();
+    let op = s3::route(head, None).unwrap_or_else(|error| panic!("{row:?}: {error}"));
+    let facts = BodyFacts::read(&op, row.4.as_bytes()).unwrap_or(BodyFacts::None);
+    let mut context = request_context(head, who, &snapshot, "eu-west-1", now);
+    s3::set_condition_keys(&op, head, &facts, Some(now.as_second()), &mut context).unwrap();
+    let conditional = s3::conditional(&op).into_iter().map(|also| also.requirement);
+    let mut needs: Vec<Requirement> = s3::requirements(&op, &facts).into_iter().chain(conditional).collect();
+    for need in &mut needs {
+        // As if a policy asked for them: each object has tags of its own.
+        let bucket = need.bucket.as_ref().map_or("", |bucket| bucket.as_str());
+        need.existing_tags = vec![("of".to_owned(), bucket.to_owned())];
+    }
+    let world = World { caller: &who.caller, snapshot: &snapshot, context: &context, witness: &NoWitness };
+    let decided = needs.into_iter().map(|need| {
+        let context = context_of(&need, world).into_owned();
+        (need, context)
+    });
+    let decided = decided.collect();
+    (op, decided)
+}
+
+/// What a permission knows of the request, in a line.
+fn line(op: &Operation, need: &Requirement, context: &Context) -> String {
+    const OF_EVERY_REQUEST: [&str; 5] =
+        ["s3:authType", "s3:signatureversion", "s3:signatureAge", "s3:ResourceAccount", "s3:x-amz-content-sha256"];
+    let of_request = |key: &str| {
+        (key.starts_with("s3:") || key.starts_with("aws:RequestTag/") || key == "aws:TagKeys")
+            && !OF_EVERY_REQUEST.contains(&key)
+    };
+    let mut keys: Vec<String> = context
+        .iter()
+        .filter(|(key, _)| of_request(key))
+        .map(|(key, values)| format!("{key}={}", values.join("|")))
+        .collect();
+    keys.sort_by_key(|key| key.to_ascii_lowercase());
+    let resource = need.resource.trim_start_matches("arn:aws:s3:::");
+    format!("{} {} {resource}: {}", op.name(), need.action, keys.join(" ")).trim_end().to_owned()
+}
+
+#[test]
+fn every_key_of_every_operation() {
+    let who = authenticated(AuthenticationType::HeaderV4, NOW.parse().ok());
+    let mut lines = Vec::new();
+    for row in &OPERATIONS {
+        let (op, decided) = decided(row, &head(row, Some("UNSIGNED-PAYLOAD")), &who);
+        lines.extend(decided.iter().map(|(need, context)| line(&op, need, context)));
+    }
+    let wanted: Vec<&str> = TABLE.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect();
+    let first = lines.iter().zip(wanted.iter().chain(std::iter::repeat(&"nothing"))).find(|(one, other)| one != other);
+    assert_eq!(first, None, "the whole table:\n{}\n", lines.join("\n"));
+    assert_eq!(lines.len(), wanted.len());
+}
+
+#[test]
+fn no_permission_knows_a_key_that_its_action_lacks() {
+    let who = authenticated(AuthenticationType::HeaderV4, NOW.parse().ok());
+    for row in &OPERATIONS {
+        for (need, context) in decided(row, &head(row, Some("UNSIGNED-PAYLOAD")), &who).1 {
+            let listed = Action::named(need.action).unwrap().condition_keys();
+            for (key, _) in context.iter().filter(|(key, _)| key.starts_with("s3:")) {
+                let is_listed = listed.iter().any(|known| match known.strip_suffix('/') {
+                    Some(family) => key.split('/').next().unwrap().eq_ignore_ascii_case(family),
+                    None => key.eq_ignore_ascii_case(known),
+                });
+                assert!(is_listed, "{} knows {key}", need.action);
+            }
+        }
+    }
+}
+
+/// Each way of signing, with the header and without: S3 API Reference, "Signature Version 4 Authentication Specific Policy Keys".
+#[test]
+fn keys_of_each_way_of_signing() {
+    use AuthenticationType::{Anonymous, HeaderV2, HeaderV4, PostV2, PostV4, PresignedV2, PresignedV4};
+    const V4: &str = "AWS4-HMAC-SHA256";
+    const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
+    const CHUNKED: &str = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD";
+    let signed: Timestamp = NOW.parse::<Timestamp>().unwrap() - SignedDuration::from_millis(1_500);
+    let ahead = signed + SignedDuration::from_secs(60);
+    for (kind, signed_at, sent, want) in [
+        (HeaderV4, Some(signed), Some(UNSIGNED), ["REST-HEADER", V4, "1500", UNSIGNED]),
+        (HeaderV4, Some(signed), Some(CHUNKED), ["REST-HEADER", V4, "1500", CHUNKED]),
+        (HeaderV4, Some(ahead), None, ["REST-HEADER", V4, "0", ""]),
+        (PresignedV4, Some(signed), None, ["REST-QUERY-STRING", V4, "1500", ""]),
+        (PresignedV4, Some(signed), Some(UNSIGNED), ["REST-QUERY-STRING", V4, "1500", UNSIGNED]),
+        (HeaderV2, None, None, ["REST-HEADER", "AWS", "0", ""]),
+        (PresignedV2, None, None, ["REST-QUERY-STRING", "AWS", "0", ""]),
+        (PostV4, Some(signed), Some(UNSIGNED), ["POST", V4, "1500", ""]),
+        (PostV2, None, Some(UNSIGNED), ["POST", "AWS", "0", ""]),
+        (Anonymous, None, None, ["", "", "", ""]),
+    ] {
+        let who = authenticated(kind, signed_at);
+        let is_form = matches!(kind, PostV2 | PostV4);
+        for row in OPERATIONS.iter().filter(|row| is_form == row.3.iter().any(|(name, _)| *name == "content-type")) {
+            let mut head = head(row, sent);
+            // The parameter of a presigned URL is not the header.
+            let parameters = "X-Amz-Content-Sha256=UNSIGNED-PAYLOAD&X-Amz-Signature=x&X-Amz-SignedHeaders=host";
+            head.uri = format!("{}&{parameters}", head.uri).parse().unwrap();
+            for (need, context) in decided(row, &head, &who).1 {
+                let listed = Action::named(need.action).unwrap().condition_keys();
+                let keys = ["s3:authType", "s3:signatureversion", "s3:signatureAge", "s3:x-amz-content-sha256"];
+                for (key, want) in keys.iter().zip(want) {
+                    let want = if listed.contains(key) { want } else { "" };
+                    let got = context.get(key).map(|values| values.join("|")).unwrap_or_default();
+                    assert_eq!(got, want, "{kind:?} {} {key} of {row:?}", need.action);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_aws_always_sends_is_always_there() {
+    for row in &OPERATIONS {
+        for kind in [AuthenticationType::Anonymous, AuthenticationType::HeaderV4, AuthenticationType::PresignedV2] {
+            for (need, context) in decided(row, &head(row, None), &authenticated(kind, None)).1 {
+                for (key, want) in [
+                    ("aws:RequestedRegion", "eu-west-1"),
+                    ("aws:SourceIp", "192.0.2.1"),
+                    ("aws:SecureTransport", "true"),
+                    ("aws:CurrentTime", NOW),
+                    ("aws:EpochTime", "1795896000"),
+                    ("aws:ViaAWSService", "false"),
+                    ("aws:PrincipalIsAWSService", "false"),
+                    ("aws:PrincipalType", "User"),
+                    ("aws:ResourceAccount", ACCOUNT),
+                    // A header that comes twice is all of its values.
+                    ("aws:UserAgent", "one, two"),
+                    ("aws:Referer", "http://a"),
+                ] {
+                    assert_eq!(context.get(key), Some(&[want.to_owned()][..]), "{} {key} of {row:?}", need.action);
+                }
+            }
+        }
+    }
+}
