@@ -7,7 +7,7 @@ import pytest
 
 import kelpgate
 import world
-from clients import Key, assume, client, new_key, refused, s3, unique
+from clients import Key, assume, client, make_bucket, new_key, refused, s3, unique
 from processes import run, wait_for
 from weed import weed_s3
 
@@ -449,3 +449,93 @@ def test_every_account_has_its_root(logs):
                     client("iam", server.url, key).delete_user(UserName=f"of-{account}")
     finally:
         server.stop()
+
+
+# ---- condition keys
+
+
+def user_who(place, *statements):
+    """A client of a new user who may do what the statements say."""
+    name, key = place.user_with_key()
+    place.iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=json.dumps(world.document(*statements)))
+    return s3(place.url, key)
+
+
+@pytest.fixture(scope="module")
+def tagged(place):
+    """A client of the administrator, and a bucket with objects tagged `team=blue` and `team=red`."""
+    root = s3(place.url, place.key)
+    bucket = make_bucket(root, "tagged")
+    for team in ("blue", "red"):
+        root.put_object(Bucket=bucket, Key=team, Body=b"x", Tagging=f"team={team}")
+    return root, bucket
+
+
+def tags_of(root, bucket, key):
+    return {tag["Key"]: tag["Value"] for tag in root.get_object_tagging(Bucket=bucket, Key=key)["TagSet"]}
+
+
+def test_an_ignored_header_answers_no_condition(place, tagged):
+    root, bucket = tagged
+    is_blue = {"Condition": {"StringEquals": {"s3:RequestObjectTag/team": "blue"}}}
+    client = user_who(
+        place,
+        world.statement("Allow", ["s3:PutObject", "s3:PutObjectTagging"], "*", **is_blue),
+        world.statement("Allow", ["s3:GetObject", "s3:GetObjectTagging"], "*"),
+    )
+    to = {"Bucket": bucket, "Key": "copy", "CopySource": f"{bucket}/red"}
+    with refused("AccessDenied"):
+        client.copy_object(**to, Tagging="team=blue")
+    client.copy_object(**to, Tagging="team=blue", TaggingDirective="REPLACE")
+    assert tags_of(root, bucket, "copy") == {"team": "blue"}
+    with refused("AccessDenied"):
+        client.put_object(Bucket=bucket, Key="two", Body=b"x", Tagging="team=blue&Team=red")
+
+
+def test_writes_are_not_decided_by_existing_tags(place, tagged):
+    _, bucket = tagged
+    is_blue = {"Condition": {"StringEquals": {"s3:ExistingObjectTag/team": "blue"}}}
+    client = user_who(place, world.statement("Allow", "s3:*", "*", **is_blue))
+    assert client.get_object(Bucket=bucket, Key="blue")["ContentLength"] == 1
+    for call, more in [("get_object", {"Key": "red"}), ("put_object", {"Key": "blue"}), ("delete_object", {"Key": "blue"})]:
+        with refused("AccessDenied"):
+            getattr(client, call)(Bucket=bucket, **more)
+
+
+def test_a_copy_decides_each_object_by_its_own_tags(place, tagged):
+    root, bucket = tagged
+    is_blue = {"Condition": {"StringEquals": {"s3:ExistingObjectTag/team": "blue"}}}
+    client = user_who(
+        place,
+        world.statement("Allow", "s3:PutObject", "*"),
+        world.statement("Allow", ["s3:GetObject", "s3:PutObjectTagging", "s3:GetObjectTagging"], "*", **is_blue),
+    )
+    root.copy_object(Bucket=bucket, Key="other-blue", CopySource=f"{bucket}/blue")
+    replace = {"Tagging": "team=blue", "TaggingDirective": "REPLACE"}
+    for source, target, more, allowed in [
+        ("blue", "other-blue", replace, True),
+        ("blue", "other-blue", {}, True),
+        ("red", "other-blue", replace, False),
+        ("blue", "red", replace, False),
+        ("blue", "red", {}, False),
+        ("blue", "untagged", replace, False),
+    ]:
+        to = {"Bucket": bucket, "Key": target, "CopySource": f"{bucket}/{source}", **more}
+        if allowed:
+            client.copy_object(**to)
+        else:
+            with refused("AccessDenied"):
+                client.copy_object(**to)
+    assert tags_of(root, bucket, "red") == {"team": "red"}
+
+
+def test_the_region_is_in_every_request(place, tagged):
+    _, bucket = tagged
+    for region, allowed in [("us-east-1", True), ("eu-west-1", False)]:
+        here = {"Condition": {"StringEquals": {"aws:RequestedRegion": region}}}
+        client = user_who(place, world.statement("Allow", "s3:ListBucket", "*", **here))
+        if allowed:
+            client.list_objects_v2(Bucket=bucket)
+        else:
+            with refused("AccessDenied"):
+                client.list_objects_v2(Bucket=bucket)
