@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use iam::{Caller, CallerSession, Snapshot};
+use iam::{Caller, CallerSession, Role, Snapshot};
 use ids::{AccessKeyId, SecretAccessKey};
 use jiff::Timestamp;
 use policy::{CompiledPolicy, Policy, PolicyKind, Principal};
 use quick_cache::sync::Cache;
 use s3::{S3Error, S3ErrorCode};
-use sts::{SessionKeys, TokenError, VerifiedSession};
+use sts::{SessionClaims, SessionKeys, TokenError, VerifiedSession};
 
 use crate::authenticate::{Arrival, user_agent};
 
@@ -99,7 +99,7 @@ impl Session {
     ) -> Result<Caller, S3Error> {
         let claims = &self.verified.claims;
         let gone = || invalid("the role of the session does not exist any more");
-        let role = snapshot.role_by_arn(&claims.role).ok_or_else(gone)?;
+        let role = snapshot.role_by_arn(&claims.role).filter(|role| is_of(claims, role)).ok_or_else(gone)?;
         let Principal::AssumedRole { account, session, .. } = &self.principal else {
             return Err(invalid("it is no session of a role, and other sessions are not supported yet"));
         };
@@ -135,6 +135,15 @@ impl Session {
     }
 }
 
+/// Whether this role made the session, and not an earlier one of the same name. A session of weed does not name the role's id: all that
+/// can be known of it is whether it is older than the role.
+fn is_of(claims: &SessionClaims, role: &Role) -> bool {
+    match &claims.krid {
+        Some(id) => **id == *role.id,
+        None => claims.iat.or(claims.nbf).unwrap_or(0) >= role.document.facts.created_s,
+    }
+}
+
 fn refused(error: &TokenError) -> S3Error {
     let code = match error {
         TokenError::Expired(_) => S3ErrorCode::ExpiredToken,
@@ -145,4 +154,78 @@ fn refused(error: &TokenError) -> S3Error {
 
 fn invalid(reason: &'static str) -> S3Error {
     refused(&TokenError::Invalid(reason))
+}
+
+#[cfg(test)]
+mod tests {
+    use iam::{Change, Facts, Identities, RoleDocument, RolePlace, Settings};
+    use jiff::Timestamp;
+    use serde_json::Map;
+    use sts::{NewSession, SigningKey};
+
+    use super::*;
+
+    const MADE: i64 = 1_795_314_837;
+
+    fn role(id: &str, created_s: i64) -> Arc<Role> {
+        let facts = Facts { id: id.to_owned(), created_s, ..Facts::default() };
+        let document = RoleDocument { name: "app".to_owned(), facts, ..RoleDocument::default() };
+        let change = Change::Role("app".into(), RolePlace::Base, Some(Ok(document)));
+        let empty = Snapshot::new(Settings::default(), &Identities::default());
+        Arc::clone(empty.apply([change]).role("app").unwrap())
+    }
+
+    fn claims(role_id: Option<&str>, issued_s: i64) -> SessionClaims {
+        let keys = SessionKeys {
+            current: SigningKey::from_bytes(b"0123456789abcdef").unwrap(),
+            older: Vec::new(),
+            issuer: "seaweedfs-sts".into(),
+            account_id: ids::AccountId::DEFAULT,
+        };
+        let issued_at = Timestamp::from_second(issued_s).unwrap();
+        let made = sts::mint(
+            &keys,
+            &NewSession {
+                role_arn: "arn:aws:iam::000000000000:role/app",
+                role_id,
+                session_name: "s",
+                principal_arn: "arn:aws:sts::000000000000:assumed-role/app/s",
+                session_policy: None,
+                policy_names: &[],
+                duration_s: 900,
+                issued_at,
+                session_id: [7; 16],
+                request_context: Map::new(),
+                tags: &[],
+                transitive_tag_keys: &[],
+                source_identity: None,
+                revision: None,
+            },
+        );
+        sts::verify(&keys, &made.token, issued_at).unwrap().claims
+    }
+
+    #[test]
+    fn a_session_belongs_to_the_id_of_its_role() {
+        let named_alike = role("", 0);
+        let derived = &*named_alike.id;
+        for (what, role, role_id, issued_s, wanted) in [
+            ("the role itself", role("AROAONE", MADE), Some("AROAONE"), MADE, true),
+            ("long after", role("AROAONE", MADE), Some("AROAONE"), MADE + 40_000, true),
+            ("the next role of the name", role("AROATWO", MADE + 1), Some("AROAONE"), MADE, false),
+            ("the next role, made in the same second", role("AROATWO", MADE), Some("AROAONE"), MADE, false),
+            ("the next role, by a clock that is behind", role("AROATWO", MADE - 60), Some("AROAONE"), MADE, false),
+            ("a role of a file, which has no id", role("", 0), Some(derived), MADE, true),
+            ("a role made in place of one of a file", role("AROATWO", MADE - 60), Some(derived), MADE, false),
+            ("an empty id", role("AROAONE", MADE), Some(""), MADE, false),
+            ("weed's, of this role", role("AROAONE", MADE), None, MADE + 1, true),
+            ("weed's, in the second of the creation", role("AROAONE", MADE), None, MADE, true),
+            ("weed's, older than the role", role("AROATWO", MADE), None, MADE - 1, false),
+            ("weed's, of a role of a file", role("", 0), None, MADE, true),
+        ] {
+            assert_eq!(is_of(&claims(role_id, issued_s), &role), wanted, "{what}");
+        }
+        let undated = SessionClaims { iat: None, nbf: None, ..claims(None, MADE) };
+        assert!(!is_of(&undated, &role("AROAONE", MADE)), "weed's without a date");
+    }
 }

@@ -85,6 +85,7 @@ impl StsApi {
             &NewSession {
                 // The ARN as its document has it is the one that weed knows.
                 role_arn: if document.arn.is_empty() { &role.arn } else { &document.arn },
+                role_id: Some(&role.id),
                 session_name: &input.role_session_name,
                 principal_arn: &arn,
                 session_policy: input.policy.as_deref(),

@@ -64,6 +64,9 @@ pub struct SessionClaims {
     /// Ours: the IAM revision that the issuer had seen; a gateway that is behind waits for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub krev: Option<String>,
+    /// Ours: the role's unique id. The role's name may later be given to another role.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub krid: Option<String>,
     /// Ours: the session tags that pass on to sessions made from this one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ttags: Vec<String>,

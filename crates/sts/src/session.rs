@@ -18,6 +18,8 @@ const NOT_BEFORE_GRACE_S: i64 = 300;
 pub struct NewSession<'a> {
     /// The role's ARN.
     pub role_arn: &'a str,
+    /// The role's unique id, `AROA...`.
+    pub role_id: Option<&'a str>,
     /// The role session name.
     pub session_name: &'a str,
     /// The assumed-role ARN: [`SessionKeys::assumed_role_arn`].
@@ -134,6 +136,7 @@ pub fn mint(keys: &SessionKeys, new: &NewSession<'_>) -> SessionCredentials {
         max_dur: None,
         puid: None,
         krev: new.revision.map(str::to_owned),
+        krid: new.role_id.map(str::to_owned),
         ttags: new.transitive_tag_keys.to_vec(),
         srcid: new.source_identity.map(str::to_owned),
     };

@@ -51,6 +51,7 @@ fn the_arn_of_a_session() {
 fn new(issued_at: Timestamp) -> NewSession<'static> {
     NewSession {
         role_arn: "arn:aws:iam::role/R1",
+        role_id: None,
         session_name: "sess1",
         principal_arn: "arn:aws:sts::000000000000:assumed-role/R1/sess1",
         session_policy: None,
@@ -93,6 +94,7 @@ fn what_is_minted_verifies_until_it_ends() {
         transitive_tag_keys: &transitive,
         source_identity: Some("alice"),
         revision: Some("7-x"),
+        role_id: Some("AROAEXAMPLE"),
         ..new(at(ISSUED))
     };
     let keys = keys(KEY, &[]);
@@ -102,6 +104,7 @@ fn what_is_minted_verifies_until_it_ends() {
     assert_eq!((&found.access_key_id, found.secret.expose()), (&made.access_key_id, made.secret.expose()));
     assert_eq!(found.claims.req_ctx["aws:PrincipalTag/team"], "blue");
     assert_eq!(found.claims.krev.as_deref(), Some("7-x"));
+    assert_eq!(found.claims.krid.as_deref(), Some("AROAEXAMPLE"));
     assert_eq!(found.claims.srcid.as_deref(), Some("alice"));
     assert_eq!(found.claims.ttags, transitive);
     assert_eq!(verify(&keys, &made.token, at(ISSUED + 900)).unwrap_err(), TokenError::Expired(at(ISSUED + 900)));
