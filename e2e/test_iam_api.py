@@ -1,6 +1,7 @@
 """The IAM API by boto3 and aws, in the orders in which Terraform's AWS provider calls it, and what `weed` reads of it."""
 
 import json
+import time
 from urllib.parse import unquote
 
 import pytest
@@ -277,6 +278,54 @@ def test_tags_and_boundary_of_a_role_decide_for_its_sessions(writing_gateway):
     assert not place.may_list(session)
     place.iam.delete_role_permissions_boundary(RoleName=role)
     assert place.may_list(session)
+
+
+def made_again(place, role):
+    """Another role of the same name, whose trust policy admits nobody who had a session of the first one."""
+    place.iam.delete_role_policy(RoleName=role, PolicyName="inline")
+    place.iam.delete_role(RoleName=role)
+    trust = TRUST.replace(world.user_arn("bob"), world.user_arn("alice"))
+    place.iam.create_role(RoleName=role, AssumeRolePolicyDocument=trust)
+    place.iam.put_role_policy(RoleName=role, PolicyName="inline", PolicyDocument=allow("s3:*"))
+
+
+def test_a_session_ends_with_its_role(writing_gateway, gateway_b):
+    """The next role of the name is another role: on no gateway does it give its rights to sessions of the first one."""
+    place = Place(writing_gateway.url, world.ROOT)
+    role = unique("role")
+    place.iam.create_role(RoleName=role, AssumeRolePolicyDocument=TRUST)
+    place.iam.put_role_policy(RoleName=role, PolicyName="inline", PolicyDocument=LIST)
+    session = assume(place.url, world.BOB, role)
+    for url in (place.url, gateway_b.url):
+        s3(url, session).list_buckets()
+    made_again(place, role)
+    for url in (place.url, gateway_b.url):
+        with refused("InvalidToken"):
+            s3(url, session).list_buckets()
+        with refused("InvalidClientTokenId"):
+            client("sts", url, session).get_caller_identity()
+    assert place.may_list(assume(place.url, world.ALICE, role))
+
+
+def test_a_session_of_weed_that_is_older_than_its_role(logs, cluster, config_flags, writing_gateway):
+    """weed's tokens do not name the role's id; the date of their making decides."""
+    place = Place(writing_gateway.url, world.ROOT)
+    role = unique("role")
+    iam_config = json.loads((logs / "iam.json").read_text())
+    iam_config["roleStore"] = {"storeType": "memory"}
+    iam_config["roles"] = [{"roleName": role, "trustPolicy": json.loads(TRUST), "attachedPolicies": []}]
+    (logs / "iam-weed-role.json").write_text(json.dumps(iam_config))
+    flags = [config_flags[0], f"-iam.config={logs / 'iam-weed-role.json'}"]
+    weed = weed_s3("weed-role", logs / "weed-role", cluster.filer, flags)
+    place.iam.create_role(RoleName=role, AssumeRolePolicyDocument=TRUST)
+    place.iam.put_role_policy(RoleName=role, PolicyName="inline", PolicyDocument=LIST)
+    session = assume(weed.url, world.BOB, role)
+    assert place.may_list(session)
+    time.sleep(1.1)  # dates are in seconds
+    made_again(place, role)
+    with refused("InvalidToken"):
+        s3(place.url, session).list_buckets()
+    assert place.may_list(assume(weed.url, world.BOB, role)), "a younger session is good"
 
 
 def test_lists_are_paged(iam):
