@@ -177,6 +177,7 @@ impl Gateway {
         let mut needs = op::needs(&operation, facts);
         call.read_object_tags(&mut needs).await?;
         let permit = authorize(operation, &needs, call.world()).map_err(|refusal| call.refused(&refusal, trail))?;
+        owners_account(permit.operation(), &call)?;
         expected_owners(visit.head, permit.operation(), &call)?;
         trail.decision = Some(*permit.decision());
         Ok((call, permit))
@@ -245,6 +246,17 @@ impl Gateway {
         trail.operation = call.operation();
         Ok(self.query_api.answer(call).await)
     }
+}
+
+/// Who was given a right on the bucket of another account may use it, and not hand it on or lock the owner out.
+fn owners_account(operation: &Operation, call: &Call<'_>) -> Result<(), S3Error> {
+    let Some(bucket) = call.bucket.as_ref().filter(|_| operation.is_for_owners_account()) else { return Ok(()) };
+    // An anonymous caller belongs to no account.
+    if call.caller.principal.account() == Some(bucket.account) {
+        return Ok(());
+    }
+    let message = format!("Only identities of the account that owns the bucket may call {}", operation.name());
+    Err(S3Error::with_message(S3ErrorCode::MethodNotAllowed, message))
 }
 
 /// `x-amz-expected-bucket-owner` and its relative for sources guard a client against a bucket of somebody else.

@@ -102,6 +102,28 @@ impl Operation {
         }
     }
 
+    /// Whether only identities of the account that owns the bucket may ask, whatever its policy grants to others.
+    ///
+    /// Source: S3 API Reference, `PutBucketPolicy`, `GetBucketPolicy`, `DeleteBucketPolicy`: 405 `MethodNotAllowed` to callers who have the
+    /// permission and belong to another account. AWS does not say so of ownership controls and the public access block; they open a bucket
+    /// as a policy does, so the same rule holds for them here.
+    pub fn is_for_owners_account(&self) -> bool {
+        use OtherOperation as Op;
+        match self {
+            Self::GetBucketPolicy(_) | Self::PutBucketPolicy(_) | Self::DeleteBucketPolicy(_) => true,
+            Self::Other(other) => matches!(
+                other.operation,
+                Op::GetBucketOwnershipControls
+                    | Op::PutBucketOwnershipControls
+                    | Op::DeleteBucketOwnershipControls
+                    | Op::GetPublicAccessBlock
+                    | Op::PutPublicAccessBlock
+                    | Op::DeletePublicAccessBlock
+            ),
+            _ => false,
+        }
+    }
+
     /// The key that is addressed, if any. A form and DeleteObjects have theirs in the body.
     pub fn key(&self) -> Option<&ObjectKey> {
         match self {
