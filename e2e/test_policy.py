@@ -6,7 +6,7 @@ import pytest
 
 from clients import body_of, keys_of, make_bucket, refused, s3
 from signing import request, send
-from world import ALICE, BOB, CAROL, DENIED, READER, ROOT, document, statement, user_arn
+from world import ALICE, BOB, CAROL, DENIED, DORA, READER, ROOT, document, statement, user_arn
 
 
 @pytest.fixture(scope="module")
@@ -428,6 +428,51 @@ def test_only_those_allowed_may_write_policies(url, root_a, bucket):
     set_policy(root_a, bucket, to(aws(user_arn("bob")), "Allow", "s3:PutBucketPolicy", arn(bucket, None)))
     assert request(BOB, "PUT", f"{url}/{bucket}?policy", policy).status in (200, 204)
     assert outcome(url, None, "GET", bucket, "open/a") == 200
+
+
+OWNERS_ONLY = [
+    ("GET", "policy"),
+    ("PUT", "policy"),
+    ("DELETE", "policy"),
+    ("GET", "ownershipControls"),
+    ("PUT", "ownershipControls"),
+    ("DELETE", "ownershipControls"),
+    ("GET", "publicAccessBlock"),
+    ("PUT", "publicAccessBlock"),
+    ("DELETE", "publicAccessBlock"),
+]
+
+
+@pytest.mark.parametrize("method, parameter", OWNERS_ONLY)
+def test_other_accounts_neither_read_nor_change_who_may_do_what(url, root_a, bucket, method, parameter):
+    """Whatever the bucket's policy grants: 405 where it would allow the call, 403 where it would not."""
+    body = GOOD.replace("BUCKET", bucket).encode() if parameter == "policy" else b"<x/>"
+    body = body if method == "PUT" else b""
+    target = f"{url}/{bucket}?{parameter}"
+
+    def ask(key):
+        return request(key, method, target, body) if key else send(method, target, {}, body)
+
+    strangers = (CAROL, DORA, None)
+    assert [ask(key).status for key in strangers] == [403, 403, 403]
+    everything = [arn(bucket, None), arn(bucket)]
+    for principal, want in [
+        ("*", [405, 405, 405]),
+        (aws("arn:aws:iam::111122223333:root"), [403, 405, 403]),  # carol has nothing of her own
+        (aws(user_arn("carol", "111122223333")), [405, 403, 403]),
+    ]:
+        set_policy(root_a, bucket, to(principal, "Allow", "s3:*", everything))
+        before = root_a.get_bucket_policy(Bucket=bucket)["Policy"]
+        answers = [ask(key) for key in strangers]
+        assert [answer.status for answer in answers] == want, (principal, answers)
+        assert {answer.code for answer in answers} <= {"MethodNotAllowed", "AccessDenied"}
+        assert root_a.get_bucket_policy(Bucket=bucket)["Policy"] == before
+    # The grant still gives what it can give.
+    assert outcome(url, CAROL, "GET", bucket, "open/a") == 200
+    assert request(CAROL, "GET", f"{url}/{bucket}?policyStatus").status == 200
+    # In the owner's account it gives all of it.
+    set_policy(root_a, bucket, to(aws(user_arn("bob")), "Allow", "s3:*", everything))
+    assert request(BOB, method, target, body).status not in (403, 405)
 
 
 def test_a_copy_of_tags_needs_the_permissions_of_tags(gateway_a, root_a, bucket):
