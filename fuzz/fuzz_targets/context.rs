@@ -32,6 +32,7 @@ fuzz_target!(|text: &str| {
     let resource = format!("arn:aws:s3:::{resource}");
     let request = Request {
         principal: &principal,
+        principal_id: None,
         principal_canonical_id: None,
         action: RequestAction::named("s3:GetObject"),
         resource: &resource,

@@ -134,6 +134,7 @@ fn asking<T>(
     };
     let request = Request {
         principal,
+        principal_id: caller.unique_id(),
         principal_canonical_id: None,
         action: RequestAction::named(need.action),
         resource: &need.resource,

@@ -80,6 +80,14 @@ impl Caller {
         }
     }
 
+    /// The unique id of the user, or of the session's role.
+    pub fn unique_id(&self) -> Option<&str> {
+        match self.principal {
+            Principal::User { .. } | Principal::AssumedRole { .. } => self.user_id.split(':').next(),
+            _ => None,
+        }
+    }
+
     /// Nobody signed the request.
     pub fn is_anonymous(&self) -> bool {
         matches!(self.principal, Principal::Anonymous)

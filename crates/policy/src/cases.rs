@@ -147,6 +147,7 @@ impl Case {
     fn request<'a>(&'a self, row: &'a RequestRow<'_>) -> Request<'a> {
         Request {
             principal: &self.principal,
+            principal_id: None,
             principal_canonical_id: row.principal_canonical_id.as_deref(),
             action: RequestAction::named(&row.action),
             resource: &row.resource,

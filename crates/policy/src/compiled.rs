@@ -6,7 +6,7 @@ use crate::decide::Request;
 use crate::grammar::{Document, Effect};
 use crate::index::Index;
 use crate::policy::PolicyKind;
-use crate::principal_element::Grant;
+use crate::principal_element::{Grant, PrincipalIds};
 use crate::statement::Statement;
 
 /// The index of one policy: immutable, shared in an `Arc` by all requests.
@@ -74,9 +74,10 @@ impl Verdict {
 }
 
 impl CompiledPolicy {
-    pub(crate) fn new(document: &Document, kind: PolicyKind) -> Self {
+    pub(crate) fn new(document: &Document, kind: PolicyKind, ids: &PrincipalIds) -> Self {
         let variables = document.version.has_variables();
-        Self::of(document.statements.iter().map(|statement| Statement::new(statement, kind, variables)).collect())
+        let statements = document.statements.iter();
+        Self::of(statements.map(|statement| Statement::with_ids(statement, kind, variables, ids)).collect())
     }
 
     pub(crate) fn of(statements: Box<[Statement]>) -> Self {

@@ -13,6 +13,9 @@ use crate::principal::Principal;
 pub struct Request<'a> {
     /// Who asks.
     pub principal: &'a Principal,
+    /// The unique id of the user or of the session's role, `AIDA...` or `AROA...`, where it is known. Principals of resource policies that
+    /// are bound to an id are compared with it, and by name where it is not known.
+    pub principal_id: Option<&'a str>,
     /// The canonical user id of the caller's account, where one is known.
     pub principal_canonical_id: Option<&'a str>,
     /// What for; `Action::into()` gives one.

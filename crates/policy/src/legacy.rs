@@ -273,6 +273,7 @@ mod tests {
         let principal: Principal = "arn:aws:iam::000000000000:user/u".parse().unwrap();
         let request = Request {
             principal: &principal,
+            principal_id: None,
             principal_canonical_id: None,
             action: crate::RequestAction::named(action),
             resource: &if resource == "*" { "*".to_owned() } else { format!("arn:aws:s3:::{resource}") },

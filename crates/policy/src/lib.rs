@@ -46,5 +46,6 @@ pub use explain::{
 pub use policy::{Policy, PolicyKind};
 pub use position::{Position, statement_spans};
 pub use principal::{Principal, PrincipalError};
+pub use principal_element::PrincipalIds;
 pub use restated::Restated;
 pub use validate::{Finding, Severity, validate};

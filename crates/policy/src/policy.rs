@@ -1,7 +1,9 @@
 use crate::compiled::CompiledPolicy;
 use crate::error::PolicyError;
 use crate::fault::{Fault, Rule};
-use crate::grammar::Document;
+use crate::grammar::{Document, PrincipalKind};
+use crate::principal::Principal;
+use crate::principal_element::{Named, PrincipalIds};
 use crate::public;
 use crate::rules;
 use crate::statement::Statement;
@@ -102,7 +104,21 @@ impl Policy {
 
     /// The index of this policy.
     pub fn compile(&self) -> CompiledPolicy {
-        CompiledPolicy::new(&self.document, self.kind)
+        self.compile_with_ids(&PrincipalIds::new())
+    }
+
+    /// The index of this policy, with those of its principals that `ids` knows bound to a unique id: they are about whoever has the id,
+    /// under whatever name, and about nobody who was given the name later.
+    pub fn compile_with_ids(&self, ids: &PrincipalIds) -> CompiledPolicy {
+        CompiledPolicy::new(&self.document, self.kind, ids)
+    }
+
+    /// The ARNs of `Principal` and `NotPrincipal` that name a user, a role or a session of a role, as they are written, with what they name.
+    /// The session is empty where a role is named.
+    pub fn named_principals(&self) -> impl Iterator<Item = (&str, Principal)> {
+        let elements = self.document.statements.iter().filter_map(|statement| statement.principal.as_ref());
+        let names = elements.flat_map(|element| &element.names).filter(|name| name.kind == PrincipalKind::Aws);
+        names.filter_map(|name| Some((name.name.as_str(), Named::new(name).principal()?)))
     }
 
     /// The condition keys that the policy tests or that its variables name, each once, as GetContextKeysForCustomPolicy tells them.
@@ -128,6 +144,11 @@ impl Policy {
     /// are no keys. A condition on one of them is tested as on any absent key.
     pub fn unknown_keys(&self) -> Vec<String> {
         self.context_keys().into_iter().filter(|key| !rules::is_known_key(key)).collect()
+    }
+
+    /// What an ARN in a policy names, if it is a user, a role or a session of a role; see [`Policy::named_principals`].
+    pub fn principal_of(arn: &str) -> Option<Principal> {
+        Named::aws(arn)?.principal()
     }
 
     /// Whether the policy grants public access, as GetBucketPolicyStatus and BlockPublicPolicy mean it.

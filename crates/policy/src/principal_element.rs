@@ -1,5 +1,6 @@
 //! `Principal` and `NotPrincipal`: whom a statement is about.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use ids::AccountId;
@@ -18,6 +19,9 @@ pub(crate) enum Grant {
     /// By itself, or by `*`.
     Direct,
 }
+
+/// Unique ids of principals, by their ARNs as a policy writes them.
+pub type PrincipalIds = BTreeMap<String, String>;
 
 /// One name of a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +43,11 @@ pub(crate) enum Named {
     Service(Box<str>),
     Federated(Box<str>),
     CanonicalUser(Box<str>),
+    /// A user, a role or a session of a role that is bound to the unique id that the user or role had when the policy was put.
+    WithId {
+        id: Box<str>,
+        name: Box<Named>,
+    },
     /// What names nobody, such as the id of a principal that was deleted.
     Nobody,
 }
@@ -50,8 +59,12 @@ pub(crate) struct PrincipalTest {
 }
 
 impl PrincipalTest {
-    pub fn new(element: &PrincipalElement) -> Self {
-        Self { not: element.not, names: element.names.iter().map(Named::new).collect() }
+    pub fn new(element: &PrincipalElement, ids: &PrincipalIds) -> Self {
+        let bound = |name: &PrincipalName| match ids.get(&name.name) {
+            Some(id) if name.kind == PrincipalKind::Aws => Named::new(name).with_id(id),
+            _ => Named::new(name),
+        };
+        Self { not: element.not, names: element.names.iter().map(bound).collect() }
     }
 
     /// How the statement is about the caller of the request; `None` when it is not.
@@ -79,8 +92,35 @@ impl Named {
         }
     }
 
+    fn with_id(self, id: &str) -> Self {
+        Self::WithId { id: id.into(), name: Box::new(self) }
+    }
+
+    /// The user, role or session of a role that is named.
+    pub fn principal(&self) -> Option<Principal> {
+        let parts = |full: &str| {
+            let (path, name) = full.rsplit_once('/')?;
+            Some((format!("{path}/"), name.to_owned()))
+        };
+        match self {
+            Self::User(account, full) => {
+                let (path, name) = parts(full)?;
+                Some(Principal::User { account: *account, path, name })
+            }
+            Self::Role(account, full) => {
+                let (role_path, role) = parts(full)?;
+                Some(Principal::AssumedRole { account: *account, role, role_path, session: String::new() })
+            }
+            Self::Session { account, role, session } => {
+                let (role, session) = (role.to_string(), session.to_string());
+                Some(Principal::AssumedRole { account: *account, role, role_path: String::new(), session })
+            }
+            _ => None,
+        }
+    }
+
     /// A name of type `AWS`: `*`, an account number or an ARN. `None` for anything else.
-    fn aws(text: &str) -> Option<Self> {
+    pub fn aws(text: &str) -> Option<Self> {
         if text == "*" {
             return Some(Self::EveryAws);
         }
@@ -120,6 +160,14 @@ impl Named {
                 is(effect == Effect::Deny, Grant::Direct)
             }
             (Self::EveryAws, _) => Some(Grant::Direct),
+            (Self::WithId { id, name }, _) => match (&**name, caller, request.principal_id) {
+                (Self::User(..), Principal::User { .. }, Some(theirs)) => is(**id == *theirs, Grant::Direct),
+                (Self::Role(..), Principal::AssumedRole { .. }, Some(theirs)) => is(**id == *theirs, Grant::Role),
+                (Self::Session { session: mine, .. }, Principal::AssumedRole { session, .. }, Some(theirs)) => {
+                    is(**id == *theirs && **mine == **session, Grant::Direct)
+                }
+                _ => name.grant(effect, request),
+            },
             (Self::Account(account), _) => is(caller.account() == Some(*account), Grant::Account),
             (Self::User(mine, name), Principal::User { account, path, name: theirs }) => {
                 is(mine == account && is_path_and_name(name, path, theirs), Grant::Direct)
@@ -160,6 +208,7 @@ impl fmt::Display for Named {
             }
             Self::FederatedUser(account, name) => write!(f, "arn:aws:sts::{account}:federated-user/{name}"),
             Self::Service(name) | Self::Federated(name) | Self::CanonicalUser(name) => f.write_str(name),
+            Self::WithId { name, .. } => name.fmt(f),
             Self::Nobody => f.write_str("(nobody)"),
         }
     }

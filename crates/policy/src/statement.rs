@@ -5,7 +5,7 @@ use crate::condition::Condition;
 use crate::decide::Request;
 use crate::grammar::{self, Effect};
 use crate::policy::PolicyKind;
-use crate::principal_element::{Grant, PrincipalTest};
+use crate::principal_element::{Grant, PrincipalIds, PrincipalTest};
 use crate::resource_element::ResourceTest;
 use crate::template::Variable;
 
@@ -24,13 +24,17 @@ pub(crate) struct Statement {
 
 impl Statement {
     pub fn new(statement: &grammar::Statement, kind: PolicyKind, variables: bool) -> Self {
+        Self::with_ids(statement, kind, variables, &PrincipalIds::new())
+    }
+
+    pub fn with_ids(statement: &grammar::Statement, kind: PolicyKind, variables: bool, ids: &PrincipalIds) -> Self {
         let about_holder = matches!(kind, PolicyKind::Identity | PolicyKind::Session | PolicyKind::Boundary);
         Self {
             sid: statement.sid.as_deref().map(Into::into),
             effect: statement.effect,
             action: ActionTest::new(&statement.action),
             resource: ResourceTest::new(statement.resource.as_ref(), variables, kind == PolicyKind::Trust),
-            principal: statement.principal.as_ref().map(PrincipalTest::new),
+            principal: statement.principal.as_ref().map(|element| PrincipalTest::new(element, ids)),
             about_holder,
             conditions: statement.conditions.iter().map(|condition| Condition::new(condition, variables)).collect(),
         }

@@ -87,6 +87,7 @@ fn a_decision_allocates_nothing() {
     ] {
         let request = Request {
             principal: &principal,
+            principal_id: None,
             principal_canonical_id: None,
             action: Action::named(action).unwrap().into(),
             resource,

@@ -47,6 +47,7 @@ impl World {
 fn request<'a>(principal: &'a Principal, action: &str, resource: &'a str, context: &'a Context) -> Request<'a> {
     Request {
         principal,
+        principal_id: None,
         principal_canonical_id: None,
         action: Action::named(action).unwrap().into(),
         resource,

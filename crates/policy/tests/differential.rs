@@ -57,6 +57,7 @@ fn engine(compiled: &Compiled, policies: &Policies, request: &reference::Request
     }
     let asked = Request {
         principal: &principal,
+        principal_id: None,
         principal_canonical_id: request.canonical.as_deref(),
         action: RequestAction::named(&request.action),
         resource: &request.resource,

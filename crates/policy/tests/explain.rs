@@ -25,6 +25,7 @@ fn told(identity: &str, bucket: Option<&str>, principal: &str, resource: &str, p
     };
     let request = Request {
         principal: &principal,
+        principal_id: None,
         principal_canonical_id: None,
         action: Action::named("s3:ListBucket").unwrap().into(),
         resource,
@@ -166,6 +167,7 @@ fn what_has_no_statement_is_explained_too() {
         let principal: Principal = principal.parse().unwrap();
         let request = Request {
             principal: &principal,
+            principal_id: None,
             principal_canonical_id: None,
             action: Action::named(action).unwrap().into(),
             resource: "arn:aws:iam::111122223333:role/r",
@@ -208,6 +210,7 @@ fn keys_that_a_concerned_statement_asks_for_are_missed() {
     };
     let request = Request {
         principal: &principal,
+        principal_id: None,
         principal_canonical_id: None,
         action: Action::named("s3:ListBucket").unwrap().into(),
         resource: "arn:aws:s3:::b",

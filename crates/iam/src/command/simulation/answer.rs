@@ -21,6 +21,7 @@ pub(super) fn write(xml: &mut Xml, scenario: &Scenario, action: &str, resource: 
     let policies = scenario.policies();
     let request = policy::Request {
         principal: &scenario.principal,
+        principal_id: None,
         principal_canonical_id: None,
         action: RequestAction::named(action),
         resource,
