@@ -57,8 +57,6 @@ pub mod attribute {
     pub const ACL: &str = "Seaweed-X-Amz-Acl";
     /// Object ownership rule of a bucket.
     pub const OWNERSHIP: &str = "Seaweed-X-Amz-Ownership";
-    /// Bucket policy, JSON.
-    pub const BUCKET_POLICY: &str = "s3-bucket-policy";
     /// `Enabled` on a bucket with object lock.
     pub const LOCK_ENABLED: &str = "Seaweed-X-Amz-Object-Lock-Enabled";
 }

@@ -5,9 +5,11 @@ use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use ids::AccountId;
-use policy::{CompiledPolicy, Policy, PolicyKind};
+use policy::{CompiledPolicy, Policy, PolicyKind, PrincipalIds};
 use prost::Message;
 use rustc_hash::FxBuildHasher;
+
+use crate::policy_ids;
 
 /// The owner's account id.
 pub const OWNER: &str = "Seaweed-X-Amz-Owner";
@@ -21,6 +23,8 @@ pub const OWNERSHIP: &str = "Seaweed-X-Amz-Ownership";
 pub const VERSIONING: &str = "Seaweed-X-Amz-Versioning";
 /// The bucket policy, as JSON.
 pub const POLICY: &str = "s3-bucket-policy";
+/// Ours: whom the principals of the policy named when it was put, by their unique ids.
+pub const POLICY_IDS: &str = "kelpgate-bucket-policy-ids";
 /// The lifecycle configuration, as XML.
 pub const LIFECYCLE: &str = "s3-bucket-lifecycle-configuration-xml";
 /// `Enabled`.
@@ -66,6 +70,8 @@ pub struct Bucket {
 pub struct BucketPolicy {
     /// The text as stored.
     pub text: Arc<str>,
+    /// Whom its principals named when it was put. Empty for a policy that weed wrote.
+    pub ids: Arc<PrincipalIds>,
     /// Its index; it denies everything if the text cannot be read.
     pub compiled: Arc<CompiledPolicy>,
     /// It grants something to everybody.
@@ -199,7 +205,8 @@ impl Bucket {
             owner: owner.into(),
             creator: text(CREATOR).unwrap_or_default().into(),
             created_s,
-            policy: policy.map(|bytes| bucket_policy(name, bytes, previous)),
+            policy: policy
+                .map(|bytes| bucket_policy(name, bytes, policy_ids::read(extended.get(POLICY_IDS), bytes), previous)),
             acl: text(ACL).map(Into::into),
             ownership,
             versioning,
@@ -239,9 +246,14 @@ impl Bucket {
     }
 }
 
-fn bucket_policy(name: &str, bytes: &[u8], previous: Option<&Bucket>) -> BucketPolicy {
-    let known = previous.and_then(|bucket| bucket.policy.as_ref()).filter(|known| known.text.as_bytes() == bytes);
-    if let Some(known) = known {
+fn bucket_policy(
+    name: &str,
+    bytes: &[u8],
+    ids: Result<PrincipalIds, String>,
+    previous: Option<&Bucket>,
+) -> BucketPolicy {
+    let is_known = |known: &&BucketPolicy| known.text.as_bytes() == bytes && ids.as_ref() == Ok(&*known.ids);
+    if let Some(known) = previous.and_then(|bucket| bucket.policy.as_ref()).filter(is_known) {
         return known.clone();
     }
     // With replacement characters a policy would be about other keys than those it names.
@@ -250,14 +262,15 @@ fn bucket_policy(name: &str, bytes: &[u8], previous: Option<&Bucket>) -> BucketP
         Err(error) => Err(error.to_string()),
     };
     let text = String::from_utf8_lossy(bytes);
-    let (compiled, is_public) = match parsed {
-        Ok(policy) => (policy.compile(), policy.is_public()),
+    let read = parsed.and_then(|policy| Ok((policy, ids?)));
+    let (compiled, is_public, ids) = match read {
+        Ok((policy, ids)) => (policy.compile_with_ids(&ids), policy.is_public(), ids),
         Err(error) => {
             let reason = format!("the stored policy of bucket `{name}` cannot be read: {error}");
-            (CompiledPolicy::unreadable(reason), false)
+            (CompiledPolicy::unreadable(reason), false, PrincipalIds::new())
         }
     };
-    BucketPolicy { text: text.into(), compiled: Arc::new(compiled), is_public }
+    BucketPolicy { text: text.into(), ids: Arc::new(ids), compiled: Arc::new(compiled), is_public }
 }
 
 fn default_retention(extended: &BTreeMap<String, Vec<u8>>) -> Option<DefaultRetention> {

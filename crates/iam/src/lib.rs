@@ -11,6 +11,7 @@ mod instance_profile;
 mod json;
 mod last_used;
 mod oidc_provider;
+mod policy_ids;
 mod small_map;
 mod snapshot;
 pub mod transfer;
@@ -19,7 +20,8 @@ mod weed_policies;
 
 pub use bucket::{
     ACL, Bucket, BucketMetadata, BucketPolicy, CREATOR, CorsConfiguration, CorsRule, DefaultRetention,
-    EncryptionConfiguration, LIFECYCLE, OBJECT_LOCK, OWNER, OWNERSHIP, Ownership, POLICY, VERSIONING, Versioning,
+    EncryptionConfiguration, LIFECYCLE, OBJECT_LOCK, OWNER, OWNERSHIP, Ownership, POLICY, POLICY_IDS, VERSIONING,
+    Versioning,
 };
 pub use caller::{Caller, CallerSession};
 pub use change::{
@@ -38,6 +40,7 @@ pub use instance_profile::{AccountAliasDocument, InstanceProfileDocument};
 pub use json::JsonError;
 pub use last_used::{LastUsed, Use};
 pub use oidc_provider::OidcProviderDocument;
+pub use policy_ids::{policy_attributes, policy_ids, shown_policy};
 pub use small_map::SmallMap;
 pub use snapshot::{
     ANONYMOUS, Counts, Group, InlineName, InlinePolicy, KeyHolder, KeyRefusal, ManagedPolicy, Mirrored, NextSnapshot,

@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 use filer::{Condition, Entry, FilerError, Mutation, Transaction};
 use iam::{Change, DocumentKey, PolicyPlace};
+use policy::PrincipalIds;
 
 use crate::IamStore;
 use crate::document::{LARGEST, absent, etag, facts_of, put_facts, put_record, rewritten, to_entry, to_text};
@@ -187,16 +188,12 @@ impl FilerStore {
     }
 
     /// Puts the policy of a bucket: one attribute of its entry, whatever else changes there. False if there is no such bucket.
-    pub async fn put_bucket_policy(&self, bucket: &str, policy: &str) -> Result<bool, StoreError> {
+    /// `ids` is what [`iam::policy_ids`] makes of it.
+    pub async fn put_bucket_policy(&self, bucket: &str, policy: &str, ids: &PrincipalIds) -> Result<bool, StoreError> {
         let directory = self.layout.buckets_root().to_owned();
         let path = format!("{directory}/{bucket}");
-        let mutation = Mutation::Patch {
-            directory,
-            name: bucket.to_owned(),
-            set: BTreeMap::from([(iam::POLICY.to_owned(), policy.as_bytes().to_vec())]),
-            remove: Vec::new(),
-            content: None,
-        };
+        let (set, remove) = iam::policy_attributes(Some((policy, ids)));
+        let mutation = Mutation::Patch { directory, name: bucket.to_owned(), set, remove, content: None };
         let (conditions, mutations) = (vec![Condition::Exists], vec![mutation]);
         let transaction = Transaction { lock_key: path.clone(), conditions, mutations, ..Transaction::default() };
         match self.filer.transact(transaction).await {

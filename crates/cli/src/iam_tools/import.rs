@@ -6,7 +6,7 @@ use std::path::Path;
 
 use iam::transfer::{Bundle, MINIO_FILES, Named, Refused, Secrets, Step, from_json, from_minio, key_of, step};
 use iam::{Change, DocumentStore, IamConfig, PolicyPlace, Snapshot};
-use policy::Policy;
+use policy::{Policy, PolicyKind};
 use serde_json::Value;
 use store::{FilerStore, IamStore, StoreError, credentials};
 use zip::ZipArchive;
@@ -50,8 +50,10 @@ pub async fn run(arguments: IamImport) -> Result<bool, String> {
             .map_err(|error| format!("{}: {error}; what comes before it in the plan is written", Named(change)))?;
     }
     let mut written = plan.writes.len();
+    let imported = here.apply(plan.writes.iter().cloned());
     for (bucket, text) in &plan.bucket_policies {
-        let put = store.put_bucket_policy(bucket, text).await;
+        let policy = Policy::parse_stored(PolicyKind::Bucket, text).map_err(|error| error.to_string())?;
+        let put = store.put_bucket_policy(bucket, text, &iam::policy_ids(&policy, &imported)).await;
         let put = put.map_err(|error| {
             format!("policy of bucket `{bucket}`: {error}; what comes before it in the plan is written")
         })?;
@@ -219,7 +221,7 @@ impl Plan {
         };
         let value = |text: &str| serde_json::from_str::<Value>(text).ok();
         match &known.policy {
-            Some(policy) if value(&policy.text) == value(text) => {
+            Some(policy) if value(&iam::shown_policy(policy, here)) == value(text) => {
                 self.lines.push(("unchanged", what));
                 self.unchanged += 1;
                 return;

@@ -1,14 +1,12 @@
 //! Bucket policies and their status. A policy that is answered with 204 is in force on this gateway.
 
-use std::collections::BTreeMap;
-
 use access::Permit;
 use bytes::Bytes;
 use filer::{Condition, FilerError, Mutation, Transaction};
 use http::header::{self, HeaderValue};
 use http::{Response, StatusCode};
 use ids::BucketName;
-use policy::Policy;
+use policy::{Policy, PrincipalIds};
 use s3::op::{DeleteBucketPolicy, GetBucketPolicy, GetBucketPolicyStatus, PutBucketPolicy, policy_status_to_xml};
 use s3::{S3Error, S3ErrorCode};
 
@@ -16,16 +14,16 @@ use super::Call;
 use super::answer::{self, Answer};
 use crate::body::ResponseBody;
 use crate::errors;
-use crate::object::attribute;
 
 /// The most bytes of a policy with its white space; the policy itself may have 20 KiB.
 pub const MAX_DOCUMENT_BYTES: u64 = 128 << 10;
 
-/// The document as it was put.
+/// The document as it was put; whom it names goes by the name of now, and by the unique id when deleted.
 pub async fn get_bucket_policy(call: &Call<'_>, _permit: Permit<GetBucketPolicy>) -> Answer {
     let bucket = call.existing_bucket()?;
     let policy = bucket.policy.as_ref().ok_or_else(|| no_policy(&bucket.name))?;
-    let mut response = Response::new(ResponseBody::full(policy.text.as_bytes().to_vec()));
+    let mut response =
+        Response::new(ResponseBody::full(iam::shown_policy(policy, call.snapshot).into_owned().into_bytes()));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(response)
 }
@@ -43,9 +41,10 @@ pub async fn put_bucket_policy(call: &Call<'_>, permit: Permit<PutBucketPolicy>,
     call.existing_bucket()?;
     let text = std::str::from_utf8(&document)
         .map_err(|_| S3Error::with_message(S3ErrorCode::MalformedPolicy, "The policy is not UTF-8"))?;
-    Policy::parse_bucket(input.bucket.as_str(), text)
+    let policy = Policy::parse_bucket(input.bucket.as_str(), text)
         .map_err(|error| S3Error::with_message(S3ErrorCode::MalformedPolicy, error.to_string()))?;
-    patch(call, &input.bucket, Some(text)).await
+    let ids = iam::policy_ids(&policy, call.snapshot);
+    patch(call, &input.bucket, Some((text, &ids))).await
 }
 
 /// Removes the policy; there need not be one.
@@ -58,13 +57,9 @@ fn no_policy(bucket: &str) -> S3Error {
     S3Error::new(S3ErrorCode::NoSuchBucketPolicy).field("BucketName", bucket)
 }
 
-/// One attribute of the bucket's entry changes; what others change at the same time stays.
-async fn patch(call: &Call<'_>, bucket: &BucketName, text: Option<&str>) -> Answer {
-    let name = attribute::BUCKET_POLICY.to_owned();
-    let (set, remove) = match text {
-        Some(text) => (BTreeMap::from([(name, text.as_bytes().to_vec())]), Vec::new()),
-        None => (BTreeMap::new(), vec![name]),
-    };
+/// The policy and the ids beside it change in one write; what others change at the same time stays.
+async fn patch(call: &Call<'_>, bucket: &BucketName, policy: Option<(&str, &PrincipalIds)>) -> Answer {
+    let (set, remove) = iam::policy_attributes(policy);
     let mutation = Mutation::Patch {
         directory: call.buckets_root().to_owned(),
         name: bucket.to_string(),
@@ -84,8 +79,10 @@ async fn patch(call: &Call<'_>, bucket: &BucketName, text: Option<&str>) -> Answ
         other => errors::from_filer(other),
     })?;
     let applied = |bucket: Option<&iam::Bucket>| {
-        let known = bucket.map(|bucket| bucket.policy.as_ref().map(|policy| &*policy.text));
-        known.is_none_or(|policy| policy == text)
+        bucket.is_none_or(|bucket| match (&bucket.policy, policy) {
+            (Some(known), Some((text, ids))) => *known.text == *text && *known.ids == *ids,
+            (known, wanted) => known.is_none() && wanted.is_none(),
+        })
     };
     call.gateway.in_force(change, bucket, applied).await?;
     answer::empty(StatusCode::NO_CONTENT)

@@ -9,6 +9,7 @@ use super::{Bundle, FORMAT, Secrets, VERSION};
 use crate::change::{Change, Holder, PolicyPlace, PolicyText, Read, RolePlace};
 use crate::documents::{CredentialDocument, Facts, ServiceAccountDocument};
 use crate::oidc_provider::OidcProviderDocument;
+use crate::policy_ids::shown_policy;
 use crate::snapshot::{ManagedPolicy, Snapshot};
 
 impl Bundle {
@@ -63,7 +64,9 @@ impl Bundle {
             bundle.changes.push(Change::AccountAlias(account, Some(Ok((**alias).clone()))));
         }
         let policies = snapshot.buckets().filter_map(|bucket| Some((bucket.name.to_string(), bucket.policy.as_ref()?)));
-        bundle.bucket_policies = policies.map(|(name, policy)| (name, policy.text.to_string())).collect();
+        // With the names of now: a name that stands in the text may belong to somebody else where it is imported.
+        bundle.bucket_policies =
+            policies.map(|(name, policy)| (name, shown_policy(policy, snapshot).into_owned())).collect();
         bundle
     }
 
