@@ -38,28 +38,25 @@ pub(crate) async fn read(
     let mut parts = Parts::new(incoming, &post.boundary);
     // Twenty KiB: a client that needs longer for them than for a whole silent body waits on purpose.
     let read = tokio::time::timeout(patience, parts.fields()).await;
-    let (mut fields, file_name) = read.map_err(|_| S3Error::new(S3ErrorCode::RequestTimeout))??;
-    // The policy is about the key that the object gets.
-    for (_, key) in fields.iter_mut().filter(|(name, _)| name.eq_ignore_ascii_case("key")) {
-        *key = key.replace("${filename}", file_name.rsplit(['/', '\\']).next().unwrap_or_default());
-    }
+    let (fields, file_name) = read.map_err(|_| S3Error::new(S3ErrorCode::RequestTimeout))??;
+    // The policy is about the fields that make the object.
+    let form = PostForm::new(fields, &file_name)?;
     let arrival = visit.arrival(Services::S3, None);
-    let authenticated = gateway.door.authenticate_form(&arrival, visit.snapshot, &fields)?;
+    let authenticated = gateway.door.authenticate_form(&arrival, visit.snapshot, form.fields())?;
     let mut limit = gateway.settings.max_body_bytes;
     let mut least = 0;
-    if let Some((_, policy)) = fields.iter().find(|(name, _)| name.eq_ignore_ascii_case("policy")) {
+    if let Some(policy) = form.get("policy") {
         let policy = PostPolicy::parse(policy).map_err(access::from_signature)?;
-        policy.check(&fields, post.bucket.as_str(), visit.now).map_err(access::from_signature)?;
+        policy.check(form.fields(), post.bucket.as_str(), visit.now).map_err(access::from_signature)?;
         if let Some(range) = policy.content_length_range() {
             limit = limit.min(*range.end());
             least = *range.start();
         }
     }
-    let fields = PostForm::new(fields, file_name)?;
     let mut body = ObjectBody::new(parts.file(), Promises::default(), limit, patience);
     body.require_at_least(least);
     body.hold(gateway.upload_limits.enter(post.content_length)?);
-    Ok(Form { fields, authenticated, body })
+    Ok(Form { fields: form, authenticated, body })
 }
 
 /// A form being read.

@@ -390,6 +390,80 @@ fn create_bucket_configurations() {
     }
 }
 
+/// A value of a form field passes what the same value in a header passes, and makes the same object.
+#[test]
+fn form_fields_pass_the_checks_of_headers() {
+    let form = |field: &str, value: &str| {
+        let fields = vec![("key".to_owned(), "k".to_owned()), (field.to_owned(), value.to_owned())];
+        let put = PostForm::new(fields, "")?.into_put("bkt".parse().unwrap())?;
+        Ok::<_, S3Error>(put.object)
+    };
+    let header = |name: &str, value: &str| {
+        let (head, ()) = http::Request::put("/bkt/k").header(name, value).body(()).unwrap().into_parts();
+        match s3::route(&head, None).map_err(|error| S3Error { resource: None, ..error })? {
+            s3::Operation::PutObject(put) => Ok::<_, S3Error>(put.object),
+            other => panic!("{other:?}"),
+        }
+    };
+    let long = "v".repeat(2049);
+    for (name, value) in [
+        ("Content-Type", " text/plain "),
+        ("content-encoding", "aws-chunked, gzip"),
+        ("content-disposition", "attachment; filename=\"\u{e9}\""),
+        ("cache-control", "no-cache"),
+        ("expires", "never"),
+        ("x-amz-meta-a", " padded "),
+        ("x-amz-meta-a", "a\tb"),
+        ("x-amz-meta-a", ""),
+        ("X-Amz-Meta-Long", long.as_str()),
+        ("x-amz-storage-class", "STANDARD_IA"),
+        ("x-amz-storage-class", "standard"),
+        ("x-amz-acl", "everyone"),
+        ("x-amz-acl", "private"),
+        ("x-amz-grant-read", "id=x"),
+        ("x-amz-grant-all", "id=x"),
+        ("x-amz-tagging", "a=1&b=2"),
+        ("x-amz-tagging", "a=1&a=2"),
+        ("x-amz-object-lock-mode", "GOVERNANCE"),
+        ("x-amz-object-lock-legal-hold", "on"),
+        ("x-amz-server-side-encryption", "AES256"),
+        ("x-amz-server-side-encryption-customer-key", "secret"),
+        ("x-amz-website-redirect-location", "/other"),
+    ] {
+        assert_eq!(form(name, value), header(name, value), "{name}: {value:?}");
+    }
+    // What no header can carry is refused.
+    for (name, value) in [
+        ("x-amz-meta-a", "1\r\nx-amz-meta-b: 2"),
+        ("x-amz-meta-a", "1\n"),
+        ("x-amz-meta-a", "\u{0}"),
+        ("x-amz-meta-a", "\u{7f}"),
+        ("x-amz-meta-a b", "1"),
+        ("x-amz-meta-\u{e9}", "1"),
+        ("x-amz-meta-a\r\n", "1"),
+        ("content-type", "text/plain\r\nset-cookie: a"),
+        ("x-amz-website-redirect-location", "/a\r\n"),
+        ("acl", "private\n"),
+    ] {
+        assert_eq!(form(name, value).unwrap_err().code, S3ErrorCode::InvalidArgument, "{name:?}: {value:?}");
+    }
+    assert_eq!(form("acl", "private"), header("x-amz-acl", "private"));
+}
+
+#[test]
+fn the_name_of_the_file_is_put_into_the_key_once() {
+    let key = |key: &str, file: &str| {
+        let form = PostForm::new(vec![("key".to_owned(), key.to_owned())], file)?;
+        // The policy is held against the fields: they say what the object is called.
+        assert_eq!(form.get("key"), form.key().ok().as_ref().map(|key| key.as_str()));
+        form.key().map(|key| key.as_str().to_owned())
+    };
+    assert_eq!(key("up/${filename}", "a/b.txt").unwrap(), "up/b.txt");
+    assert_eq!(key("${filename}", "a${filename}").unwrap(), "a${filename}");
+    let error = key(&"${filename}".repeat(1000), &"x".repeat(3000)).unwrap_err();
+    assert_eq!(error.code, S3ErrorCode::KeyTooLongError);
+}
+
 #[test]
 fn forms() {
     let form = |fields: &[(&str, &str)], file: &str| {

@@ -1,12 +1,11 @@
+use http::request::Parts;
+use http::{HeaderName, HeaderValue};
 use ids::{BucketName, ObjectKey};
 
 use super::PutObject;
 use crate::checksum::BodyChecksums;
 use crate::conditional::WriteCondition;
-use crate::object_headers::{
-    AclHeaders, ContentHeaders, EncryptionHeaders, ObjectHeaders, ObjectLockHeaders, check_metadata,
-    check_storage_class,
-};
+use crate::object_headers::ObjectHeaders;
 use crate::request::Request;
 use crate::tagging::{MAX_OBJECT_TAGS, TagSet};
 use crate::xml::XmlWriter;
@@ -49,20 +48,22 @@ fn boundary(content_type: &str) -> Option<String> {
     })
 }
 
+/// The longest key before its length is looked at: the fields of a whole form are no longer.
+const MAX_FIELDS_BYTES: usize = 20 << 10;
+
 /// The fields of a form in front of its file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PostForm {
     /// Name in lower case and value, in order.
     fields: Vec<(String, String)>,
-    /// The name of the file as the browser sent it.
-    file_name: String,
 }
 
 impl PostForm {
     /// Takes the fields in order; a name that comes twice is `InvalidArgument`: the policy and the object could each
-    /// believe another one.
-    pub fn new(fields: Vec<(String, String)>, file_name: impl Into<String>) -> Result<Self, S3Error> {
-        let fields: Vec<(String, String)> =
+    /// believe another one. In the key, `${filename}` becomes the name of the file, without directories; here and nowhere
+    /// else, so that the policy and the object are about one key.
+    pub fn new(fields: Vec<(String, String)>, file_name: &str) -> Result<Self, S3Error> {
+        let mut fields: Vec<(String, String)> =
             fields.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
         for (position, (name, value)) in fields.iter().enumerate() {
             if fields.iter().take(position).any(|(other, _)| other == name) {
@@ -70,7 +71,10 @@ impl PostForm {
                 return Err(S3Error::invalid_argument(name.as_str(), value.as_str(), message));
             }
         }
-        Ok(Self { fields, file_name: file_name.into() })
+        for (_, key) in fields.iter_mut().filter(|(name, _)| name == "key") {
+            *key = expanded(key, file_name)?;
+        }
+        Ok(Self { fields })
     }
 
     /// The value of a field; `name` in lower case.
@@ -79,11 +83,16 @@ impl PostForm {
     }
 
     /// All fields, names in lower case, in order.
+    pub fn fields(&self) -> &[(String, String)] {
+        &self.fields
+    }
+
+    /// The same as pairs of texts.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// The key that the object gets: `${filename}` stands for the name of the file, without directories.
+    /// The key that the object gets.
     pub fn key(&self) -> Result<ObjectKey, S3Error> {
         let key = self.get("key").filter(|key| !key.is_empty()).ok_or_else(|| {
             S3Error::with_message(
@@ -92,8 +101,7 @@ impl PostForm {
             )
             .field("ArgumentName", "key")
         })?;
-        let file_name = self.file_name.rsplit(['/', '\\']).next().unwrap_or_default();
-        crate::route::object_key(&key.replace("${filename}", file_name))
+        crate::route::object_key(key)
     }
 
     /// The upload that the form stands for. A field `bucket` must name the bucket of the URL.
@@ -127,43 +135,66 @@ impl PostForm {
         }
     }
 
+    /// What the fields say about the object: they are made headers, so that they pass the checks of headers and are stored
+    /// alike.
     fn object_headers(&self) -> Result<ObjectHeaders, S3Error> {
-        let owned = |name: &str| self.get(name).map(str::to_owned);
-        let metadata = |(name, value): (&str, &str)| {
-            name.strip_prefix("x-amz-meta-").map(|key| (key.to_owned(), value.to_owned()))
-        };
-        let mut metadata: Vec<(String, String)> = self.iter().filter_map(metadata).collect();
-        metadata.sort();
-        check_metadata(&metadata)?;
-        let encryption =
-            self.iter().map(|(name, _)| name).filter(|name| name.starts_with("x-amz-server-side-encryption"));
-        Ok(ObjectHeaders {
-            content: ContentHeaders {
-                content_type: owned("content-type"),
-                cache_control: owned("cache-control"),
-                content_disposition: owned("content-disposition"),
-                content_encoding: owned("content-encoding"),
-                content_language: owned("content-language"),
-                expires: owned("expires"),
-            },
-            metadata,
-            acl: AclHeaders { canned: owned("acl").map(AclHeaders::check).transpose()?, grants: Vec::new() },
-            tagging: self.get("tagging").map(|xml| TagSet::from_xml(xml.as_bytes(), MAX_OBJECT_TAGS)).transpose()?,
-            storage_class: owned("x-amz-storage-class").map(check_storage_class).transpose()?,
-            website_redirect_location: owned("x-amz-website-redirect-location"),
-            lock: ObjectLockHeaders::new(
-                owned("x-amz-object-lock-mode"),
-                owned("x-amz-object-lock-retain-until-date"),
-                owned("x-amz-object-lock-legal-hold"),
-            )?,
-            encryption: EncryptionHeaders {
-                names: encryption.map(str::to_owned).collect(),
-                algorithm: owned("x-amz-server-side-encryption"),
-                kms_key_id: owned("x-amz-server-side-encryption-aws-kms-key-id"),
-                customer_algorithm: owned("x-amz-server-side-encryption-customer-algorithm"),
-            },
-        })
+        let head = self.as_headers()?;
+        let mut object = ObjectHeaders::parse(&Request::new(&head)?)?;
+        if let Some(xml) = self.get("tagging") {
+            if object.tagging.is_some() {
+                return Err(given_twice("tagging", "x-amz-tagging"));
+            }
+            object.tagging = Some(TagSet::from_xml(xml.as_bytes(), MAX_OBJECT_TAGS)?);
+        }
+        Ok(object)
     }
+
+    /// The head of the PutObject that the form stands for.
+    fn as_headers(&self) -> Result<Parts, S3Error> {
+        let (mut head, ()) = http::Request::new(()).into_parts();
+        for (field, value) in self.iter() {
+            let name = if field == "acl" { "x-amz-acl" } else { field };
+            if !is_header(name) {
+                continue;
+            }
+            let refused = || {
+                let message =
+                    "The field stands for a header: it may hold no control characters, and its name no spaces";
+                S3Error::with_message(S3ErrorCode::InvalidArgument, message)
+                    .field("ArgumentName", field.escape_debug().to_string())
+            };
+            let name_of_header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| refused())?;
+            let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| refused())?;
+            if head.headers.insert(name_of_header, value).is_some() {
+                return Err(given_twice("acl", "x-amz-acl"));
+            }
+        }
+        Ok(head)
+    }
+}
+
+/// The fields of a form that are headers of a PutObject.
+fn is_header(name: &str) -> bool {
+    const CONTENT: &[&str] =
+        &["content-type", "cache-control", "content-disposition", "content-encoding", "content-language", "expires"];
+    CONTENT.contains(&name) || name.starts_with("x-amz-")
+}
+
+fn given_twice(field: &str, other: &str) -> S3Error {
+    S3Error::invalid_argument(field, "", format!("The fields `{field}` and `{other}` say the same: send one of them"))
+}
+
+/// A key with the name of the file in it, if that is no longer than a key may be.
+fn expanded(key: &str, file_name: &str) -> Result<String, S3Error> {
+    const VARIABLE: &str = "${filename}";
+    let file_name = file_name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let bytes = key.len() + key.matches(VARIABLE).count() * file_name.len();
+    if bytes > MAX_FIELDS_BYTES {
+        return Err(S3Error::new(S3ErrorCode::KeyTooLongError)
+            .field("Size", bytes.to_string())
+            .field("MaxSizeAllowed", "1024"));
+    }
+    Ok(key.replace(VARIABLE, file_name))
 }
 
 /// How the success of a form is answered.
