@@ -10,8 +10,8 @@ use tokio::sync::watch;
 
 use crate::entry::{Entry, FileChunk};
 use crate::filer::{
-    BytesIn, BytesOut, Feed, FeedFilter, Filer, FilerConfiguration, FilerError, ListOptions, Transaction, WriteTarget,
-    Written,
+    Below, BytesIn, BytesOut, Feed, FeedFilter, Filer, FilerConfiguration, FilerError, ListOptions, Transaction,
+    WriteTarget, Written,
 };
 
 /// The calls of [`Filer`].
@@ -197,6 +197,11 @@ impl Filer for FaultyFiler {
     async fn list(&self, directory: &str, options: ListOptions) -> Result<Vec<Entry>, FilerError> {
         let lost = self.suffer(Call::List).await?;
         deliver(lost, self.inner.list(directory, options).await)
+    }
+
+    async fn below(&self, directory: &str, limit: usize) -> Result<Option<Below>, FilerError> {
+        let lost = self.suffer(Call::List).await?;
+        deliver(lost, self.inner.below(directory, limit).await)
     }
 
     async fn transact(&self, mut transaction: Transaction) -> Result<(), FilerError> {

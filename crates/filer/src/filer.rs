@@ -94,6 +94,16 @@ pub struct ListOptions {
     pub omit_chunks: bool,
 }
 
+/// What is below a directory, at any depth.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Below {
+    /// Paths from the directory on, and their entries. A directory that exists only by what is below it has none; the path of
+    /// another one ends in a slash. In no particular order.
+    pub entries: Vec<(String, Entry)>,
+    /// False: there is more, and the entries are but a sample.
+    pub is_complete: bool,
+}
+
 /// A condition on the entry at the transaction's `condition_key` (default `lock_key`). All conditions must hold.
 ///
 /// Where a directory may stand beside a file of its name (embedded filer), a transaction that puts an entry at this path is
@@ -241,6 +251,12 @@ pub trait Filer: Send + Sync + 'static {
 
     /// Entries of a directory in ascending byte order of their names. A directory that does not exist has none.
     async fn list(&self, directory: &str, options: ListOptions) -> Result<Vec<Entry>, FilerError>;
+
+    /// Everything below a directory, if that is at most `limit` entries; a sample if it is more. `None` from a filer that cannot
+    /// find out in one step: it is then listed directory by directory.
+    async fn below(&self, _directory: &str, _limit: usize) -> Result<Option<Below>, FilerError> {
+        Ok(None)
+    }
 
     /// Checks conditions and applies steps under one lock; the answer comes when the result is durable.
     async fn transact(&self, transaction: Transaction) -> Result<(), FilerError>;

@@ -15,6 +15,6 @@ pub mod fault;
 pub use embedded::EmbeddedFiler;
 pub use entry::{Attributes, Entry, FileChunk, FileId};
 pub use filer::{
-    BodyError, BytesIn, BytesOut, Change, Condition, Feed, FeedFilter, FeedItem, Filer, FilerConfiguration, FilerError,
-    ListOptions, Mutation, Transaction, WriteTarget, Written,
+    Below, BodyError, BytesIn, BytesOut, Change, Condition, Feed, FeedFilter, FeedItem, Filer, FilerConfiguration,
+    FilerError, ListOptions, Mutation, Transaction, WriteTarget, Written,
 };

@@ -136,6 +136,8 @@ struct Walk<'a> {
     wanted: usize,
     /// The directory being read is the last; those above it wait.
     levels: Vec<Level>,
+    /// Everything below the directory that was entered last, in S3's order, where the filer found it in one step.
+    below: VecDeque<(String, Entry)>,
 }
 
 /// One directory on the way down.
@@ -182,6 +184,7 @@ impl<'a> Walk<'a> {
             versions: query.versions,
             wanted: 1,
             levels: Vec::new(),
+            below: VecDeque::new(),
         }
     }
 
@@ -200,7 +203,13 @@ impl<'a> Walk<'a> {
                 return Ok(Some(marker));
             }
         }
-        while let Some(level) = self.levels.last_mut() {
+        loop {
+            while let Some((key, entry)) = self.below.pop_front() {
+                if let Some(item) = self.visit_object(key, entry) {
+                    return Ok(Some(item));
+                }
+            }
+            let Some(level) = self.levels.last_mut() else { return Ok(None) };
             if self.versions && !level.exhausted {
                 read_current_versions(self.filer, self.bucket_path, level).await?;
             }
@@ -214,7 +223,6 @@ impl<'a> Walk<'a> {
                 return Ok(Some(item));
             }
         }
-        Ok(None)
     }
 
     /// `photos/` asked as a prefix includes the marker object `photos/` itself.
@@ -246,9 +254,39 @@ impl<'a> Walk<'a> {
         if !entry.is_directory {
             return Ok(Some(Item::Object(key, Box::new(entry))));
         }
-        self.enter(key.clone()).await?;
+        if !self.enter_below(&key).await? {
+            self.enter(key.clone()).await?;
+        }
         let told = self.after.covers(&key);
         Ok((object::is_directory_marker(&entry) && !told).then(|| Item::Object(key, Box::new(entry))))
+    }
+
+    /// Takes everything below a directory in one step, if it is no more than the page can take: a key that is deep costs as
+    /// much as a flat one then.
+    async fn enter_below(&mut self, base: &str) -> Result<bool, FilerError> {
+        if self.versions {
+            return Ok(false);
+        }
+        let directory = format!("{}/{}", self.bucket_path, base.strip_suffix('/').unwrap_or(base));
+        let Some(below) = self.filer.below(&directory, self.wanted).await?.filter(|below| below.is_complete) else {
+            return Ok(false);
+        };
+        let mut objects: Vec<(String, Entry)> = objects_of(below.entries).collect();
+        objects.sort_by(|(one, _), (other, _)| one.cmp(other));
+        self.below = objects.into_iter().map(|(path, entry)| (format!("{base}{path}"), entry)).collect();
+        Ok(true)
+    }
+
+    /// An object that the walk comes to without its directory.
+    fn visit_object(&self, key: String, entry: Entry) -> Option<Item> {
+        if self.after.covers(&key) {
+            return None;
+        }
+        match self.group_of(&key) {
+            Some(group) if self.after.covers_all(group) => None,
+            Some(group) => Some(Item::CommonPrefix(group.to_owned())),
+            None => Some(Item::Object(key, Box::new(entry))),
+        }
     }
 
     /// True if a key of the group is still to come: an entry alone says little, as SeaweedFS removes empty directories only
@@ -305,6 +343,26 @@ impl<'a> Walk<'a> {
         self.levels.push(level);
         Ok(())
     }
+}
+
+/// The objects among what is below a directory, by their keys from there on. Versions of objects are not objects.
+fn objects_of(entries: Vec<(String, Entry)>) -> impl Iterator<Item = (String, Entry)> {
+    let is_version = |path: &str| {
+        let directories = path.rsplit_once('/').map_or("", |(directories, _)| directories);
+        directories.split('/').any(|name| name.ends_with(object::VERSIONS_SUFFIX))
+    };
+    entries.into_iter().filter(move |(path, entry)| object::is_object(entry) && !is_version(path)).map(
+        |(path, mut entry)| {
+            if object::etag_needs_no_chunks(&entry) {
+                entry.chunks = Vec::new();
+            }
+            if !object::is_prefix_object(&entry) {
+                return (path, entry);
+            }
+            entry.is_directory = false;
+            (path.trim_end_matches('/').to_owned(), entry)
+        },
+    )
 }
 
 /// The next entry of a directory in S3's order, with its sort key.
@@ -388,6 +446,20 @@ async fn read_page(filer: &dyn Filer, directory: &str, wanted: usize, level: &mu
     Ok(())
 }
 
+/// Entries asked for to see whether there is an object among them.
+const AT_A_GLANCE: usize = 16;
+
+/// True if one of the directories on the way to a path below `directory` is skipped.
+fn is_skipped(directory: &str, path: &str, skip: &impl Fn(&str, &str) -> bool) -> bool {
+    let mut above = directory.to_owned();
+    let (directories, _) = path.rsplit_once('/').unwrap_or_default();
+    directories.split('/').filter(|name| !name.is_empty()).any(|name| {
+        let skipped = skip(&above, name);
+        above = format!("{above}/{name}");
+        skipped
+    })
+}
+
 /// True if an object is somewhere below a directory, not counting what `skip(directory, name)` names. SeaweedFS removes
 /// empty directories only after a while, so their existence says nothing.
 async fn contains_object(
@@ -397,6 +469,15 @@ async fn contains_object(
 ) -> Result<bool, FilerError> {
     let mut directories = vec![directory.to_owned()];
     while let Some(directory) = directories.pop() {
+        if let Some(below) = filer.below(&directory, AT_A_GLANCE).await? {
+            let skipped = |path: &str| is_skipped(&directory, path, &skip);
+            if below.entries.iter().any(|(path, entry)| object::is_object(entry) && !skipped(path)) {
+                return Ok(true);
+            }
+            if below.is_complete {
+                continue;
+            }
+        }
         let mut start_from = String::new();
         let mut limit = 2;
         loop {

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+use std::sync::Arc;
+
+use filer::fault::FaultyFiler;
 use filer::{Attributes, EmbeddedFiler, Entry, Filer, Mutation, Transaction};
 use gateway::listing::{After, Item, Query, list};
 use proptest::prelude::*;
@@ -168,6 +171,31 @@ async fn current_versions_stand_for_their_keys() {
             _ => None,
         });
         assert_eq!(size, Some(5));
+    }
+}
+
+/// What a listing costs is what it asks of the filer. A deep key costs one question more than a flat one, however deep it is.
+#[tokio::test]
+async fn deep_keys_cost_about_as_much_as_flat_ones() {
+    const KEYS: usize = 50;
+    let deep = |top: usize| format!("{top:02}/{}x", "d/".repeat(100));
+    let wide = |top: usize| format!("{:02}/{}{}/x{top}", top / 20, "d/".repeat(100), top % 4);
+    let flat = |top: usize| format!("{top:02}");
+    let keys_of = |key: &dyn Fn(usize) -> String| (0..KEYS).map(key).collect::<Vec<String>>();
+    let most = KEYS as u64 + 1;
+    for (shape, keys, most) in
+        [("flat", keys_of(&flat), 1), ("deep", keys_of(&deep), most), ("wide", keys_of(&wide), most)]
+    {
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let (_directory, filer) = filer_with(&keys).await;
+        let filer = FaultyFiler::new(Arc::new(filer));
+        for delimiter in ["", "/"] {
+            let before = filer.all_calls();
+            let got = all_pages(&filer, "", delimiter, "", 1000).await;
+            assert_eq!(got, model(&keys, "", delimiter, ""), "{shape}");
+            let calls = filer.all_calls() - before;
+            assert!(calls <= most, "{shape}, delimiter `{delimiter}`: {calls} calls of the filer");
+        }
     }
 }
 

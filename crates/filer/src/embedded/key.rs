@@ -140,6 +140,11 @@ pub(super) fn child_of(rest: &[u8]) -> Option<Child<'_>> {
     }
 }
 
+/// The key is that of a directory's own entry.
+pub(super) fn is_directory(key: &[u8]) -> bool {
+    key.last() == Some(&SEPARATOR)
+}
+
 /// What a key says about the directory whose listing it falls into.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Child<'a> {

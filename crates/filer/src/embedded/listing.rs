@@ -8,7 +8,7 @@ use super::Shared;
 use super::key::{self, ChildKind, Path};
 use super::tables::ENTRIES;
 use crate::entry::{Attributes, Entry};
-use crate::filer::{FilerError, ListOptions};
+use crate::filer::{Below, FilerError, ListOptions};
 
 /// Go's `os.ModeDir | 0777`.
 const DIRECTORY_MODE: u32 = 1 << 31 | 0o777;
@@ -63,6 +63,49 @@ pub(super) fn list(shared: &Shared, directory: &str, options: &ListOptions) -> R
     let directory = Path::directory(directory)?;
     let listed = scan(shared, &directory, options).map_err(super::unreadable)?;
     listed.into_iter().map(|row| row.entry(options.omit_chunks)).collect()
+}
+
+/// How many entries show what a directory with too many holds.
+const SAMPLE: usize = 16;
+
+/// What is below a directory. It takes time for `limit` keys at most, and for the entries that it returns.
+pub(super) fn below(shared: &Shared, directory: &str, limit: usize) -> Result<Below, FilerError> {
+    let directory = Path::directory(directory)?;
+    let (rows, is_complete) = scan_below(shared, &directory, limit).map_err(super::unreadable)?;
+    let entry = |(rest, stored): (Vec<u8>, Vec<u8>)| {
+        let slash = if key::is_directory(&rest) { "/" } else { "" };
+        Ok((format!("{}{slash}", key::unescaped(&rest)), super::decoded(&rest, &stored)?))
+    };
+    Ok(Below { entries: rows.into_iter().map(entry).collect::<Result<_, FilerError>>()?, is_complete })
+}
+
+/// Keys from the directory's on, with their values, and whether these are all.
+type RowsBelow = (Vec<(Vec<u8>, Vec<u8>)>, bool);
+
+fn scan_below(shared: &Shared, directory: &Path, limit: usize) -> Result<RowsBelow, redb::Error> {
+    let entries = shared.database.begin_read()?.open_table(ENTRIES)?;
+    let base = directory.directory_key();
+    let below = || -> Result<_, redb::Error> { Ok(entries.range::<&[u8]>(key_after(&base).as_slice()..)?) };
+    // Keys are counted first: values are copied only where they are wanted.
+    let mut count = 0;
+    for row in below()? {
+        if count > limit || !row?.0.value().starts_with(&base) {
+            break;
+        }
+        count += 1;
+    }
+    let is_complete = count <= limit;
+    let mut rows = Vec::new();
+    for row in below()?.take(if is_complete { count } else { SAMPLE.min(count) }) {
+        let (at, stored) = row?;
+        rows.push((at.value().get(base.len()..).unwrap_or_default().to_vec(), stored.value().to_vec()));
+    }
+    Ok((rows, is_complete))
+}
+
+/// The first key that can follow another one.
+fn key_after(key: &[u8]) -> Vec<u8> {
+    [key, &[0]].concat()
 }
 
 /// A child of a directory.

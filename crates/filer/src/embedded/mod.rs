@@ -31,8 +31,8 @@ use tokio::sync::{oneshot, watch};
 
 use crate::entry::{Entry, FileChunk};
 use crate::filer::{
-    BytesIn, BytesOut, Feed, FeedFilter, Filer, FilerConfiguration, FilerError, ListOptions, Mutation, Transaction,
-    WriteTarget, Written,
+    Below, BytesIn, BytesOut, Feed, FeedFilter, Filer, FilerConfiguration, FilerError, ListOptions, Mutation,
+    Transaction, WriteTarget, Written,
 };
 use chunk::{ChunkId, Chunks};
 use commit::{Committer, Job, Published};
@@ -203,6 +203,11 @@ impl Filer for EmbeddedFiler {
     async fn list(&self, directory: &str, options: ListOptions) -> Result<Vec<Entry>, FilerError> {
         let (shared, directory) = (self.shared.clone(), directory.to_owned());
         blocking(move || listing::list(&shared, &directory, &options)).await
+    }
+
+    async fn below(&self, directory: &str, limit: usize) -> Result<Option<Below>, FilerError> {
+        let (shared, directory) = (self.shared.clone(), directory.to_owned());
+        blocking(move || listing::below(&shared, &directory, limit)).await.map(Some)
     }
 
     async fn transact(&self, transaction: Transaction) -> Result<(), FilerError> {
