@@ -2,9 +2,11 @@
 
 import json
 import os
+import pty
 import re
 import signal
 import stat
+import subprocess
 import threading
 import time
 from urllib.parse import urlencode
@@ -24,15 +26,36 @@ def server(logs):
     return kelpgate.SingleMachine(logs / "first-run")
 
 
-def test_the_first_start_shows_the_key_once(server, measured):
-    """On standard output with lines to copy for aws cli and boto3, and in a file that only the owner reads."""
-    credentials = server.data / "root-credentials"
+def test_the_first_start_shows_the_key_on_a_terminal(logs):
+    """With lines to copy for aws cli and boto3, and in a file that only the owner reads."""
+    directory = logs / "first-run-terminal"
+    directory.mkdir()
+    ours, theirs = pty.openpty()
+    port = free_port()
+    process = subprocess.Popen(
+        [kelpgate.binary(), "server", f"-dir={directory / 'data'}", f"-port={port}"], stdout=theirs, stderr=subprocess.DEVNULL
+    )
+    os.close(theirs)
+    text = ""
+    try:
+        while "create_bucket" not in text:
+            text += os.read(ours, 4096).decode()
+    finally:
+        process.terminate()
+        process.wait(15)
+        os.close(ours)
+    credentials = directory / "data/root-credentials"
     assert stat.S_IMODE(credentials.stat().st_mode) == 0o600
-    key = server.root
+    assert kelpgate.root_key(text) == kelpgate.root_key(credentials.read_text())
+    assert "AWS_SECRET_ACCESS_KEY" in text and "boto3" in text, text
+    assert re.search(rf"https?://[\w.]+:{port}", text), text
+
+
+def test_the_first_start_shows_no_key_in_a_pipe_or_file(server):
+    """What is no terminal may be a log: it says where the key is."""
     text = server.log()
-    assert text.count(key.secret) >= 1 and kelpgate.root_key(text) == key
-    assert "aws configure" in text or "AWS_SECRET_ACCESS_KEY" in text, text
-    assert "boto3" in text, text
+    assert server.root.secret not in text and server.root.access not in text, text
+    assert str(server.data / "root-credentials") in text, text
     assert re.search(rf"https?://[\w.]+:{server.port}", text), text
 
 

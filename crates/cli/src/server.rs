@@ -1,5 +1,6 @@
 //! `kelpgate server`: everything on one machine, in one directory.
 
+use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -58,6 +59,10 @@ fn announce(url: &str, server: &Server, root: &RootKey) {
         server.dir.display()
     );
     match (&root.file, root.is_new) {
+        (Some(file), true) if !std::io::stdout().is_terminal() => {
+            // What is no terminal may be a log that many read.
+            println!("The root access key, made just now, is in {}.", file.display());
+        }
         (_, true) => {
             println!("\n{}", root.introduction(url, if server.region == "any" { "us-east-1" } else { &server.region }))
         }
