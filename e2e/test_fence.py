@@ -338,7 +338,7 @@ def test_revisions_are_floors(pair):
 
 
 def test_status_lists_the_gateways(pair):
-    status = requests.get(pair.a.url + "/status", timeout=5).json()
+    status = status_of(pair.a)
     mine, *others = status["gateways"]
     assert mine["current"] and mine["leaseSeconds"] == LEASE_S and mine["lagMs"] == 0
     current = [gateway for gateway in others if gateway["current"]]
@@ -359,7 +359,7 @@ def test_weed_gateways_are_named(logs, fence_cluster, pair):
 
 
 def status_of(gateway):
-    return requests.get(gateway.url + "/status", timeout=5).json()
+    return json.loads(request(ROOT, "GET", gateway.url + "/status").body)
 
 
 def test_waiting_is_measured(pair):

@@ -7,9 +7,9 @@ from urllib.parse import quote
 import pytest
 
 import kelpgate
-from clients import unique
+from clients import Key, unique
 from processes import wait_for
-from signing import send
+from signing import Signer, request, send
 
 # What ends a line, commands a terminal or turns the direction of reading.
 CONTROLS = [chr(n) for n in (*range(1, 0x20), *range(0x7F, 0xA0), 0x61C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A))]
@@ -49,3 +49,35 @@ def test_no_client_writes_a_line(logging_server, control):
 
 
 BIDI = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+
+
+@pytest.mark.parametrize("is_json", [False, True], ids=["text", "json"])
+def test_refused_signatures_leave_lines_but_not_without_end(logs, is_json):
+    """Reason, address and key id; ten lines of an address in ten seconds, then a count of the others."""
+    name = f"log-signatures-{is_json}"
+    server = kelpgate.SingleMachine(logs / name, env={"KELPGATE_LOG_FORMAT": "json"} if is_json else {}, name=name)
+    wrong = Key(server.root.access, "x" * 40)
+    nobody = Key("AKIA" + "N" * 16, "x" * 40)
+    field = lambda n, v: f'"{n}":"{v}"' if is_json else f"{n}={v}"
+    for key, code, send_it in [
+        (wrong, "SignatureDoesNotMatch", lambda key: request(key, "GET", server.url + "/bucket/k")),
+        (nobody, "InvalidAccessKeyId", lambda key: request(key, "GET", server.url + "/bucket/k")),
+        (nobody, "InvalidAccessKeyId", lambda key: send("GET", Signer(key).presign("GET", server.url + "/bucket/k"))),
+        (nobody, "InvalidAccessKeyId", lambda key: request(key, "POST", server.url + "/", b"Action=ListUsers", FORM, service="iam")),
+    ]:
+        before = len(server.log())
+        assert send_it(key).status == 403
+        wait_for(lambda: "refused a signature" in server.log()[before:], 5, "the line", server)
+        line = next(line for line in server.log()[before:].splitlines() if "refused a signature" in line)
+        assert all(field(n, v) in line for n, v in (("client", "127.0.0.1"), ("key", key.access), ("code", code))), line
+        assert "Signature=" not in line and key.secret not in line
+    for _ in range(40):
+        request(nobody, "GET", server.url + "/bucket/k")
+    wait_for(lambda: "suppressed" in server.log(), 15, "the count", server)
+    log = server.log()
+    assert log.count("refused a signature") == 10, log
+    assert ('"suppressed":34' if is_json else "suppressed=34") in log, log
+    server.stop()
+
+
+FORM = {"content-type": "application/x-www-form-urlencoded"}

@@ -97,7 +97,7 @@ def test_from_single_to_multi_instance_and_from_memory_to_filer(logs, guide, mea
 
     # "Check if all instances use same filer"; "Monitor filer latency"
     states = [requests.get(f"{gateway.url}/status", timeout=5).json() for gateway in gateways]
-    assert len({(str(state["filers"]), state["iam"]["revision"], str(state["configuration"])) for state in states}) == 1, states
+    assert len({(state["configuration"]["filersFingerprint"], state["iam"]["revision"], str(state["configuration"])) for state in states}) == 1, states
     assert requests.get(f"{filer.url}/stats", timeout=5).status_code in (200, 404), "the guide's curl http://filer:8888/stats"
     done = kelpgate.cli("doctor", f"-filer={filer.address}", f"-endpoint={','.join(gateway.url for gateway in gateways)}", check=False)
     assert done.returncode == 0, done.stdout

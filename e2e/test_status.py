@@ -10,8 +10,8 @@ import requests
 
 import kelpgate
 import world
-from clients import assume, client, make_bucket, refused, s3
-from processes import wait_for
+from clients import Key, assume, client, make_bucket, refused, s3
+from processes import free_port, wait_for
 from signing import request, send
 
 
@@ -22,7 +22,6 @@ def test_status(gateway_a, gateway_b, cluster):
         status = json.loads(answer.body)
         assert re.match(r"\d+\.\d+\.\d+", status["version"])
         assert isinstance(status["uptimeSeconds"], (int, float)) and status["uptimeSeconds"] >= 0
-        assert cluster.filer.address in json.dumps(status["filers"])
         iam = status["iam"]
         assert iam["revision"]
         for name in ("users", "keys", "groups", "roles", "policies", "buckets"):
@@ -35,6 +34,35 @@ def test_status_tells_strangers_nothing_about_people(gateway_a):
     text = send("GET", gateway_a.url + "/status").body.decode()
     for word in ("alice", "S3AdminRole", world.ALICE.access, world.CANARY):
         assert word not in text
+
+
+def test_addresses_in_status_are_for_administrators(logs, cluster, config_flags, gateway_a, gateway_b, embedded):
+    """Strangers learn how many filers and gateways there are; a signature that allows nothing is refused."""
+    metrics_port = free_port()
+    apart = kelpgate.gateway("apart", logs / "apart", cluster.filer, [*config_flags, f"-metricsPort={metrics_port}"])
+    for url in (gateway_a.url, apart.url, f"http://127.0.0.1:{metrics_port}"):
+        text = send("GET", url + "/status").body.decode()
+        assert "127.0.0.1" not in text and "localhost" not in text and str(cluster.filer.port) not in text, text
+        status = json.loads(text)
+        assert status["filers"] == 1 and isinstance(status["weedGateways"], int)
+        assert status["gateways"] and all("address" not in gateway for gateway in status["gateways"])
+    assert str(embedded.data) not in send("GET", embedded.url + "/status").body.decode()
+    for server, root in ((gateway_a, world.ROOT), (embedded, embedded.root)):
+        full = json.loads(request(root, "GET", server.url + "/status").body)
+        assert isinstance(full["filers"], list) and isinstance(full["weedGateways"], list)
+    full = json.loads(request(world.ROOT, "GET", gateway_a.url + "/status").body)
+    assert full["filers"] == [cluster.filer.address] and all(gateway["address"] for gateway in full["gateways"])
+    assert request(world.BOB, "GET", gateway_a.url + "/status").status == 403
+    forged = Key(world.ROOT.access, "x" * 40)
+    assert request(forged, "GET", gateway_a.url + "/status").code == "SignatureDoesNotMatch"
+    # With a port of its own, /metrics leaves the main one; what balancers ask stays.
+    assert send("GET", f"http://127.0.0.1:{metrics_port}/metrics").status == 200
+    assert b"kelpgate_requests" in send("GET", f"http://127.0.0.1:{metrics_port}/metrics").body
+    left = send("GET", apart.url + "/metrics")
+    assert left.status in (403, 404) and b"kelpgate_requests" not in left.body
+    for page in ("/healthz", "/readyz", "/status"):
+        assert send("GET", apart.url + page).status == 200
+    apart.stop()
 
 
 def test_both_gateways_are_at_the_same_revision(gateway_a, gateway_b, root_a):

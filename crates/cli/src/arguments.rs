@@ -94,7 +94,7 @@ pub struct Serving {
     /// Accept signatures of version 2, which bind neither time nor all parameters.
     #[arg(long = "sigV2", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false)]
     pub sig_v2: bool,
-    /// Port of a second listener with `/metrics` alone (it is on the main port as well). 0 for none.
+    /// Port of a second listener for `/metrics`, which leaves the main port then. 0 for none.
     #[arg(long = "metricsPort", default_value_t = 0)]
     pub metrics_port: u16,
     /// Address of that listener; default is the main one's.

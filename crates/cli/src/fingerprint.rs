@@ -50,6 +50,11 @@ impl Fingerprint {
         *self.configuration.write().unwrap_or_else(PoisonError::into_inner) = tag;
     }
 
+    /// Of another text that strangers must not read; `None` without a signing key, as nothing would hide it.
+    pub fn of(&self, text: &str) -> Option<String> {
+        self.signing_key.as_ref().map(|_| short(hmac::sign(&self.key, text.as_bytes()).as_ref()))
+    }
+
     /// Of the configuration.
     pub fn configuration(&self) -> String {
         self.configuration.read().unwrap_or_else(PoisonError::into_inner).clone()

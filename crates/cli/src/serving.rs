@@ -144,6 +144,7 @@ pub async fn run(mut plan: Plan, serving: &Serving, announce: impl FnOnce(&str))
             gid: owner_of_process().1,
             body_patience: BODY_PATIENCE,
             max_body_bytes: MAX_BODY_BYTES,
+            metrics_apart: serving.metrics_port != 0,
         },
         filer: plan.filer,
         filer_configuration: plan.filer_configuration,
@@ -162,6 +163,7 @@ pub async fn run(mut plan: Plan, serving: &Serving, announce: impl FnOnce(&str))
         status: Arc::new(status),
         metrics,
         upload_limits: UploadLimits::new(serving.concurrent_file_upload_limit, serving.concurrent_upload_limit_mb),
+        signature_limit: gateway::SignatureLimit::default(),
     });
     let complete = |identities: &mut Identities| (plan.complete)(identities, plan.root.as_ref());
     let reloading = Reloading { serving, follower: &follower, fingerprint: &fingerprint, complete };

@@ -28,14 +28,16 @@ pub struct Status {
 }
 
 impl StatusPages for Status {
-    fn status(&self) -> String {
+    fn status(&self, addresses: bool) -> String {
+        // Strangers learn how many there are.
+        let list = |names: &[String]| if addresses { json!(names) } else { json!(names.len()) };
         let snapshot = self.follower.current();
         let counts = snapshot.as_ref().map(|snapshot| snapshot.counts()).unwrap_or_default();
         let status = json!({
             "version": env!("CARGO_PKG_VERSION"),
             "uptimeSeconds": self.started.elapsed().as_secs(),
             "ready": snapshot.is_some(),
-            "filers": self.filers,
+            "filers": list(&self.filers),
             "filerVersion": self.filer_version,
             "iam": {
                 "revision": *self.follower.revision(),
@@ -54,10 +56,11 @@ impl StatusPages for Status {
             "configuration": {
                 "fingerprint": self.fingerprint.configuration(),
                 "signingKeyFingerprint": self.fingerprint.signing_key,
+                "filersFingerprint": self.fingerprint.of(&self.filers.join(",")),
             },
             "stores": { "policy": self.policy_store, "role": self.role_store },
-            "gateways": self.gateways(),
-            "weedGateways": *self.weed_gateways.read().unwrap_or_else(PoisonError::into_inner),
+            "gateways": self.gateways(addresses),
+            "weedGateways": list(&self.weed_gateways.read().unwrap_or_else(PoisonError::into_inner)),
         });
         format!("{status:#}\n")
     }
@@ -69,20 +72,24 @@ impl StatusPages for Status {
 
 impl Status {
     /// Every gateway that this one knows, itself first; none if it is alone with its filer.
-    fn gateways(&self) -> Vec<serde_json::Value> {
+    fn gateways(&self, addresses: bool) -> Vec<serde_json::Value> {
         let known = self.follower.fencing().map(|fencing| fencing.gateways()).unwrap_or_default();
         let millis = |span: fence::Span| Duration::from(span).as_millis();
         let one = |view: &fence::GatewayView| {
-            json!({
+            let mut shown = json!({
                 "id": view.boot_id,
-                "address": view.gateway,
                 "leaseSeconds": Duration::from(view.lease).as_secs_f64(),
                 "revision": view.revision,
                 "lagMs": view.seen_ago.map_or(0, millis),
                 "current": view.current,
-                "misses": view.misses,
+                "misses": view.misses.len(),
                 "about": view.about,
-            })
+            });
+            if addresses && let Some(fields) = shown.as_object_mut() {
+                fields.insert("address".to_owned(), json!(view.gateway));
+                fields.insert("misses".to_owned(), json!(view.misses));
+            }
+            shown
         };
         known.iter().map(one).collect()
     }

@@ -11,6 +11,7 @@ use sigv4::post_policy::PostPolicy;
 use crate::body::{ObjectBody, Promises, Source};
 use crate::gateway::Gateway;
 use crate::pipeline::Visit;
+use crate::respond::Trail;
 
 /// The most bytes in front of the file, boundaries and heads of parts included. Source: S3 API Reference, "POST Object":
 /// "the form data and boundaries (excluding the contents of the file) cannot exceed 20 KB".
@@ -33,6 +34,7 @@ pub(crate) async fn read(
     visit: &Visit<'_>,
     post: &PostObject,
     incoming: Source,
+    trail: &mut Trail,
 ) -> Result<Form, S3Error> {
     let patience = gateway.settings.body_patience;
     let mut parts = Parts::new(incoming, &post.boundary);
@@ -42,7 +44,11 @@ pub(crate) async fn read(
     // The policy is about the fields that make the object.
     let form = PostForm::new(fields, &file_name)?;
     let arrival = visit.arrival(Services::S3, None);
-    let authenticated = gateway.door.authenticate_form(&arrival, visit.snapshot, form.fields())?;
+    let authenticated = gateway.door.authenticate_form(&arrival, visit.snapshot, form.fields()).map_err(|error| {
+        let key = form.get("x-amz-credential").or_else(|| form.get("awsaccesskeyid"));
+        let key = key.and_then(|value| value.split('/').next()).unwrap_or_default();
+        trail.unauthenticated(key.chars().take(128).collect(), error)
+    })?;
     let mut limit = gateway.settings.max_body_bytes;
     let mut least = 0;
     if let Some(policy) = form.get("policy") {

@@ -13,6 +13,7 @@ use crate::errors;
 use crate::limits::UploadLimits;
 use crate::metrics::Metrics;
 use crate::query::QueryApi;
+use crate::unauthenticated::SignatureLimit;
 
 /// Settings of the data plane. Read once; nothing else reads the command line or a file.
 #[derive(Debug, Clone)]
@@ -37,6 +38,8 @@ pub struct Settings {
     pub body_patience: Duration,
     /// The most bytes of an object in one PUT, or of a part.
     pub max_body_bytes: u64,
+    /// `/metrics` has a listener of its own, and is not a page of this one.
+    pub metrics_apart: bool,
 }
 
 impl Settings {
@@ -71,6 +74,8 @@ pub struct Gateway {
     pub metrics: Arc<Metrics>,
     /// Limits of uploads in flight.
     pub upload_limits: UploadLimits,
+    /// Limits of audit lines about refused signatures.
+    pub signature_limit: SignatureLimit,
 }
 
 /// How long a change that was written may take to come back through the feed before the answer says that it has not.

@@ -19,6 +19,7 @@ mod metrics;
 pub mod object;
 mod query;
 pub mod tls;
+mod unauthenticated;
 
 pub use body::ResponseBody;
 pub use fence::{Enforcement, Fence, Floor, NOT_ENFORCED, REVISION};
@@ -27,3 +28,4 @@ pub use limits::UploadLimits;
 pub use metrics::Metrics;
 pub use pages::MetricsListener;
 pub use query::{QueryApi, QueryCall, StatusPages};
+pub use unauthenticated::SignatureLimit;

@@ -1,5 +1,5 @@
 //! The pages of an operator, on the S3 port: `/status`, `/healthz`, `/readyz`, `/metrics`. They need no signature; a signed
-//! request for such a path is an S3 request for a bucket of that name.
+//! request for such a path is an S3 request for a bucket of that name, except that administrators get `/status` with addresses.
 
 use std::sync::Arc;
 
@@ -17,23 +17,34 @@ pub(crate) const NAMES: [&str; 4] = ["status", "healthz", "readyz", "metrics"];
 
 /// The page that is asked for, if one is.
 pub(crate) fn page(gateway: &Gateway, head: &Parts) -> Option<Response<ResponseBody>> {
-    let plain = matches!(head.method, Method::GET | Method::HEAD)
-        && head.uri.query().is_none()
-        && !head.headers.contains_key(header::AUTHORIZATION);
-    if !plain {
+    if !reads(head) || head.headers.contains_key(header::AUTHORIZATION) {
         return None;
     }
     match head.uri.path() {
-        "/status" => Some(text(StatusCode::OK, "application/json", gateway.status.status())),
+        "/status" => Some(status(gateway, false)),
         "/healthz" => Some(text(StatusCode::OK, "text/plain", "ok\n".to_owned())),
         "/readyz" if gateway.status.is_ready() => Some(text(StatusCode::OK, "text/plain", "ready\n".to_owned())),
         "/readyz" => {
             let reason = "not ready: the access rules have not been loaded yet\n".to_owned();
             Some(text(StatusCode::SERVICE_UNAVAILABLE, "text/plain", reason))
         }
-        "/metrics" => Some(metrics(gateway)),
+        "/metrics" if !gateway.settings.metrics_apart => Some(metrics(gateway)),
         _ => None,
     }
+}
+
+/// A signed request for `/status`: whose it is decides what it gets.
+pub(crate) fn is_signed_status(head: &Parts) -> bool {
+    reads(head) && head.headers.contains_key(header::AUTHORIZATION) && head.uri.path() == "/status"
+}
+
+/// The state of this gateway. Addresses inside of the cluster are for administrators.
+pub(crate) fn status(gateway: &Gateway, addresses: bool) -> Response<ResponseBody> {
+    text(StatusCode::OK, "application/json", gateway.status.status(addresses))
+}
+
+fn reads(head: &Parts) -> bool {
+    matches!(head.method, Method::GET | Method::HEAD) && head.uri.query().is_none()
 }
 
 /// Answers the pages alone, for a listener of their own.
@@ -42,7 +53,11 @@ pub struct MetricsListener(pub Arc<Gateway>);
 impl Answer for MetricsListener {
     async fn answer(&self, _connection: Connection, request: Request<Incoming>) -> Response<ResponseBody> {
         let (head, _) = request.into_parts();
-        page(&self.0, &head).unwrap_or_else(|| text(StatusCode::NOT_FOUND, "text/plain", "see /metrics\n".to_owned()))
+        let found = match head.uri.path() {
+            "/metrics" if reads(&head) => Some(metrics(&self.0)),
+            _ => page(&self.0, &head),
+        };
+        found.unwrap_or_else(|| text(StatusCode::NOT_FOUND, "text/plain", "see /metrics\n".to_owned()))
     }
 }
 

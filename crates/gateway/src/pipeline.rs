@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use access::{Arrival, Authenticated, Permit, RequestTarget, Services, authorize, request_context};
+use access::{Arrival, Authenticated, Permit, RequestTarget, Services, World, authorize, request_context};
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::request::Parts;
@@ -14,8 +14,8 @@ use iam::Snapshot;
 use jiff::Timestamp;
 use policy::Context;
 use s3::op::PostForm;
-use s3::{BodyFacts, ExpectedOwners, Operation, S3Error, S3ErrorCode};
-use sigv4::{BodyCheck, ChunkedDecoder};
+use s3::{BodyFacts, ExpectedOwners, Operation, Requirement, S3Error, S3ErrorCode};
+use sigv4::{AuthForm, BodyCheck, ChunkedDecoder};
 
 use crate::accept::{Answer as Answers, Connection};
 use crate::body::{ObjectBody, Promises, ResponseBody, Source, source};
@@ -23,6 +23,7 @@ use crate::gateway::Gateway;
 use crate::metrics::Metrics;
 use crate::op::{self, Answer, Call};
 use crate::respond::{self, Trail};
+use crate::unauthenticated::Unauthenticated;
 use crate::{form, pages};
 
 /// A head on its way through the doors, with what is known of its arrival.
@@ -64,9 +65,21 @@ impl Answers for Gateway {
         let _counted = InFlight::enter(&self.metrics);
         let mut trail = Trail::new(respond::request_id());
         let answer = match &target {
+            Ok(target) if !in_bucket && pages::is_signed_status(&head) => {
+                self.administrators_status(&head, target, &mut trail).await
+            }
             Ok(target) => self.walk(&head, target, incoming, &mut trail).await,
             Err(error) => Err(error.clone()),
         };
+        if let Err(error) = &answer
+            && error.code == S3ErrorCode::SignatureDoesNotMatch
+            && trail.unauthenticated.is_none()
+        {
+            // The signature of a chunk, found in the body.
+            trail.unauthenticated = Some(Unauthenticated::new(String::new(), error));
+        }
+        let client = target.as_ref().map_or(connection.peer.ip(), |target| target.client.ip);
+        trail.audit_signature(&self.signature_limit, client);
         let mut response = respond::respond(self, &head, answer, &trail);
         if waits && head.version < Version::HTTP_2 && !continued.load(Ordering::Relaxed) {
             // The client was never told to send its body: whatever comes next on this connection could be taken for it.
@@ -79,6 +92,50 @@ impl Answers for Gateway {
 }
 
 impl Gateway {
+    /// Who asks. What is refused leaves a line, with the key that the request names.
+    fn authenticate(
+        &self,
+        arrival: &Arrival<'_>,
+        snapshot: &Snapshot,
+        trail: &mut Trail,
+    ) -> Result<Authenticated, S3Error> {
+        self.door.authenticate(arrival, snapshot).map_err(|error| {
+            let key = match sigv4::auth_form(arrival.head) {
+                Ok(AuthForm::HeaderV4(claim) | AuthForm::PresignedV4(claim)) => claim.access_key_id.to_string(),
+                Ok(AuthForm::HeaderV2(claim) | AuthForm::PresignedV2(claim)) => claim.access_key_id.to_string(),
+                _ => String::new(),
+            };
+            trail.unauthenticated(key, error)
+        })
+    }
+
+    /// `/status` with the addresses inside of the cluster, for those who may `iam:GetAccountSummary`.
+    async fn administrators_status(&self, head: &Parts, target: &RequestTarget<'_>, trail: &mut Trail) -> Answer {
+        trail.operation = "Status";
+        let snapshot = self.state_for(head).await?;
+        let visit = Visit { head, target, snapshot: &snapshot, now: Timestamp::now() };
+        let authenticated = self.authenticate(&visit.arrival(Services::S3, None), &snapshot, trail)?;
+        trail.principal = Arc::clone(&authenticated.caller.arn);
+        let context = request_context(head, &authenticated, &snapshot, self.settings.region_name(), visit.now);
+        let world =
+            World { caller: &authenticated.caller, snapshot: &snapshot, context: &context, witness: &*self.metrics };
+        let need = Requirement {
+            action: "iam:GetAccountSummary",
+            resource: "*".to_owned(),
+            bucket: None,
+            key: None,
+            version_id: None,
+            existing_tags: Vec::new(),
+        };
+        match authorize((), &[need], world) {
+            Ok(_) => Ok(pages::status(self, true)),
+            Err(refusal) => {
+                trail.refuse(&refusal);
+                Err(refusal.to_error(&trail.request_id))
+            }
+        }
+    }
+
     /// parse, authenticate, resolve, gather, decide, execute.
     async fn walk(&self, head: &Parts, target: &RequestTarget<'_>, incoming: Source, trail: &mut Trail) -> Answer {
         let operation = s3::route(head, target.host_bucket())?;
@@ -90,14 +147,14 @@ impl Gateway {
             Operation::CorsPreflight(preflight) => op::cors::preflight(self, &snapshot, &preflight),
             Operation::Query(_) => self.query(&visit, incoming, trail).await,
             Operation::PostObject(post) => {
-                let form = form::read(self, &visit, &post, incoming).await?;
+                let form = form::read(self, &visit, &post, incoming, trail).await?;
                 let facts = BodyFacts::Form(Box::new(form.fields.clone().into_put(post.bucket.clone())?));
                 let (call, permit) =
                     self.admit(&visit, form.authenticated, Operation::PostObject(post), &facts, trail).await?;
                 op::execute(call, permit, op::Payload { facts, form: form.fields, body: form.body }).await
             }
             operation => {
-                let authenticated = self.door.authenticate(&visit.arrival(Services::S3, None), &snapshot)?;
+                let authenticated = self.authenticate(&visit.arrival(Services::S3, None), &snapshot, trail)?;
                 let mut body = self.body(&visit, &authenticated, &operation, incoming)?;
                 self.require_a_chance(&visit, &authenticated, &operation, trail)?;
                 let facts = match BodyFacts::limit(&operation) {
@@ -230,7 +287,7 @@ impl Gateway {
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &body);
         let body_sha256 = digest.as_ref().try_into().ok();
         let arrival = visit.arrival(Services::Query, body_sha256);
-        let authenticated = self.door.authenticate(&arrival, visit.snapshot)?;
+        let authenticated = self.authenticate(&arrival, visit.snapshot, trail)?;
         trail.principal = authenticated.caller.arn.clone();
         let context = self.context(visit, &authenticated);
         let parameters = crate::query::parameters(visit.head.uri.query(), &body)?;

@@ -43,8 +43,8 @@ pub trait QueryApi: Send + Sync + 'static {
 
 /// The pages that need no signature.
 pub trait StatusPages: Send + Sync + 'static {
-    /// `GET /status`: JSON.
-    fn status(&self) -> String;
+    /// `GET /status`: JSON, with the addresses of filers and gateways or without.
+    fn status(&self, addresses: bool) -> String;
     /// `GET /readyz`: requests can be decided.
     fn is_ready(&self) -> bool;
 }

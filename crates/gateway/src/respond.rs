@@ -1,5 +1,6 @@
 //! The last door: answers and errors become HTTP, and every request leaves one audit line.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use crate::body::ResponseBody;
 use crate::fence::REVISION;
 use crate::gateway::Gateway;
 use crate::op::{self, Answer};
+use crate::unauthenticated::{SignatureLimit, Unauthenticated};
 
 /// What became known of a request on its way.
 pub(crate) struct Trail {
@@ -27,6 +29,8 @@ pub(crate) struct Trail {
     pub(crate) principal: Arc<str>,
     pub(crate) decision: Option<Decision>,
     pub(crate) refused: Option<(String, String)>,
+    /// The signature is not one that is good here.
+    pub(crate) unauthenticated: Option<Unauthenticated>,
 }
 
 /// A random id of a request: 16 upper-case hexadecimal digits, as AWS has them.
@@ -43,12 +47,30 @@ impl Trail {
             principal: Arc::default(),
             decision: None,
             refused: None,
+            unauthenticated: None,
         }
     }
 
     pub(crate) fn refuse(&mut self, refusal: &Refusal) {
         self.decision = Some(refusal.decision);
         self.refused = Some((refusal.action.clone(), refusal.resource.clone()));
+    }
+
+    /// Notes that a signature is refused, and whose it says it is.
+    pub(crate) fn unauthenticated(&mut self, key: String, error: S3Error) -> S3Error {
+        self.unauthenticated = Some(Unauthenticated::new(key, &error));
+        error
+    }
+
+    /// A line for a signature that is refused, unless there are too many.
+    pub(crate) fn audit_signature(&self, limit: &SignatureLimit, client: IpAddr) {
+        let Some(Unauthenticated { key, code, reason }) = &self.unauthenticated else { return };
+        if limit.admits(client) {
+            tracing::info!(
+                target: "audit", request = %self.request_id, operation = self.operation, %client, %key, code, %reason,
+                "refused a signature"
+            );
+        }
     }
 
     /// One line for each request: refusals at level info, the rest at debug.

@@ -106,7 +106,7 @@ impl gateway::Enforcement for Behind {
 }
 
 impl StatusPages for NoQueries {
-    fn status(&self) -> String {
+    fn status(&self, _addresses: bool) -> String {
         "{}".to_owned()
     }
 
@@ -136,6 +136,7 @@ fn settings() -> Settings {
         gid: 8,
         body_patience: Duration::from_secs(10),
         max_body_bytes: 5 << 30,
+        metrics_apart: false,
     }
 }
 
@@ -195,6 +196,7 @@ impl World {
             status: Arc::new(NoQueries),
             metrics: Arc::new(Metrics::default()),
             upload_limits: UploadLimits::default(),
+            signature_limit: gateway::SignatureLimit::default(),
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();

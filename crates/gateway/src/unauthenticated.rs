@@ -1,0 +1,118 @@
+//! Audit lines of refused signatures and unknown keys, which anybody can cause: so many in a while, and a count of the rest.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use s3::S3Error;
+use tokio::time::Instant;
+
+/// Lines are counted for so long.
+const WINDOW: Duration = Duration::from_secs(10);
+/// The most lines of one address in a window.
+const LINES_OF_ADDRESS: u32 = 10;
+/// The most lines in a window, which bounds the addresses that are remembered.
+const LINES: usize = 100;
+
+/// Whose signature was refused, and why.
+pub(crate) struct Unauthenticated {
+    /// The key id that the request names; empty where it cannot be read.
+    pub(crate) key: String,
+    pub(crate) code: &'static str,
+    pub(crate) reason: String,
+}
+
+impl Unauthenticated {
+    pub(crate) fn new(key: String, error: &S3Error) -> Self {
+        Self { key, code: error.code.as_str(), reason: error.message().to_owned() }
+    }
+}
+
+/// Decides which refused signatures get a line.
+#[derive(Debug, Default)]
+pub struct SignatureLimit {
+    window: Arc<Mutex<Window>>,
+}
+
+#[derive(Debug, Default)]
+struct Window {
+    began: Option<Instant>,
+    lines: usize,
+    by_address: HashMap<IpAddr, u32>,
+    suppressed: u64,
+}
+
+impl SignatureLimit {
+    /// Whether a refusal of this address gets a line. The first one that gets none has the count logged at the window's end.
+    pub(crate) fn admits(&self, address: IpAddr) -> bool {
+        let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
+        let admitted = window.admits(address, Instant::now());
+        if !admitted {
+            window.suppressed += 1;
+            if window.suppressed == 1 {
+                let window = Arc::clone(&self.window);
+                tokio::spawn(async move {
+                    tokio::time::sleep(WINDOW).await;
+                    let suppressed = {
+                        let mut window = window.lock().unwrap_or_else(PoisonError::into_inner);
+                        std::mem::take(&mut window.suppressed)
+                    };
+                    let seconds = WINDOW.as_secs();
+                    tracing::warn!(target: "audit", suppressed, seconds, "more signatures were refused than have a line");
+                });
+            }
+        }
+        admitted
+    }
+}
+
+impl Window {
+    fn admits(&mut self, address: IpAddr, now: Instant) -> bool {
+        if self.began.is_none_or(|began| now.duration_since(began) >= WINDOW) {
+            self.began = Some(now);
+            self.lines = 0;
+            self.by_address.clear();
+        }
+        if self.lines >= LINES {
+            return false;
+        }
+        let of_address = self.by_address.entry(network_of(address)).or_default();
+        if *of_address >= LINES_OF_ADDRESS {
+            return false;
+        }
+        *of_address += 1;
+        self.lines += 1;
+        true
+    }
+}
+
+/// One client has a whole /64 of IPv6.
+fn network_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
+        v4 => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refused_signatures_have_few_lines_and_little_memory() {
+        let mut window = Window::default();
+        let now = Instant::now();
+        let lines = |window: &mut Window, from: &dyn Fn(u32) -> IpAddr, now| {
+            (0..10_000).filter(|n| window.admits(from(*n), now)).count()
+        };
+        let v4 = |n: u32| IpAddr::from(n.to_be_bytes());
+        let one_network = |n: u32| IpAddr::from(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, n as u16));
+        assert_eq!(lines(&mut window, &|_| v4(1), now), 10, "one address");
+        assert_eq!(lines(&mut window, &one_network, now), 10, "one network of IPv6");
+        assert_eq!(lines(&mut window, &v4, now), 80, "all that is left");
+        assert!(window.by_address.len() <= LINES);
+        assert_eq!(lines(&mut window, &v4, now + WINDOW), 100, "a new window");
+        assert!(window.by_address.len() <= LINES);
+    }
+}
