@@ -3,6 +3,9 @@ use std::str::FromStr;
 
 use ids::AccountId;
 
+/// The partition of every principal: accounts of `aws-cn` or `aws-us-gov` are other accounts, whatever their numbers.
+pub(crate) const PARTITION: &str = "aws";
+
 /// Who makes a request.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Principal {
@@ -113,6 +116,9 @@ impl FromStr for Principal {
         if name.starts_with("oidc-provider/") || name.starts_with("saml-provider/") {
             return Ok(Self::Federated(text.to_owned()));
         }
+        if partition != Some(PARTITION) {
+            return Err(bad());
+        }
         let account = account.parse().map_err(|_| bad())?;
         named(service.unwrap_or_default(), account, name).ok_or_else(bad)
     }
@@ -190,6 +196,8 @@ mod tests {
             "arn::iam::111122223333:root",
             "logging.s3 .amazonaws.com",
             "arn:aws:iam:us-east-1:111122223333:root",
+            "arn:aws-cn:iam::111122223333:user/alice",
+            "arn:aws-us-gov:sts::111122223333:assumed-role/app/s1",
             "arn:aws:iam",
         ] {
             assert_eq!(text.parse::<Principal>(), Err(PrincipalError(text.to_owned())));

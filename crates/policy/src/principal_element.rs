@@ -7,7 +7,7 @@ use ids::AccountId;
 
 use crate::decide::Request;
 use crate::grammar::{Effect, PrincipalElement, PrincipalKind, PrincipalName};
-use crate::principal::Principal;
+use crate::principal::{PARTITION, Principal};
 
 /// How a statement names the caller. The order is from the weakest to the strongest grant.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -69,13 +69,27 @@ impl PrincipalTest {
 
     /// How the statement is about the caller of the request; `None` when it is not.
     pub fn grant(&self, effect: Effect, request: &Request<'_>, has_boundary: bool) -> Option<Grant> {
-        let named = self.names.iter().filter_map(|name| name.grant(effect, request)).max();
         match (self.not, effect) {
-            (false, _) => named,
+            (false, _) => self.names.iter().filter_map(|name| name.grant(effect, request)).max(),
             // "All but" grants nobody: AWS refuses to store it, and a stored one must not open the bucket to everyone else.
             (true, Effect::Allow) => None,
             // A principal with a boundary is always hit (IAM User Guide, "NotPrincipal").
-            (true, Effect::Deny) => (named.is_none() || has_boundary).then_some(Grant::Direct),
+            (true, Effect::Deny) => (has_boundary || !self.spares(request)).then_some(Grant::Direct),
+        }
+    }
+
+    /// Whether a Deny with these names as `NotPrincipal` leaves the caller alone. Only callers that it lists themselves: an account
+    /// spares its root but no user or role of it, and a session needs the ARN of its role beside its own.
+    fn spares(&self, request: &Request<'_>) -> bool {
+        let is_root = matches!(request.principal, Principal::Root(_));
+        // Asked as for an Allow: `{"AWS": "*"}` then lists no service.
+        let names =
+            || self.names.iter().filter_map(|name| name.grant(Effect::Allow, request).map(|grant| (name, grant)));
+        let lists_everyone = || names().any(|(name, _)| matches!(name, Named::Everyone | Named::EveryAws));
+        let lists = |wanted| names().any(|(_, grant)| grant == wanted);
+        match request.principal {
+            Principal::AssumedRole { .. } => lists_everyone() || (lists(Grant::Direct) && lists(Grant::Role)),
+            _ => lists(Grant::Direct) || (is_root && lists(Grant::Account)),
         }
     }
 }
@@ -130,7 +144,8 @@ impl Named {
         let mut fields = text.splitn(6, ':');
         let (arn, partition, service) = (fields.next()?, fields.next()?, fields.next()?);
         let (region, account, name) = (fields.next()?, fields.next()?, fields.next()?);
-        if arn != "arn" || !partition.starts_with("aws") || !region.is_empty() || name.contains(['*', '?']) {
+        // The same name in another partition is another principal.
+        if arn != "arn" || partition != PARTITION || !region.is_empty() || name.contains(['*', '?']) {
             return None;
         }
         // SeaweedFS writes ARNs without an account; they stand for the account of those who have none.

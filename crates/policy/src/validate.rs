@@ -127,7 +127,8 @@ impl Findings {
         let Some(element) = &statement.principal else { return };
         let allows = statement.effect == Effect::Allow;
         if element.not {
-            let message = "NotPrincipal hits every principal that has a permissions boundary, listed or not";
+            let message =
+                "NotPrincipal spares only whom it lists by their own ARNs, and nobody who has a permissions boundary";
             let advice = "write \"Principal\": \"*\" with a condition ArnNotEquals aws:PrincipalArn";
             self.push(Severity::Warning, format!("{path}.NotPrincipal"), message, advice);
         }

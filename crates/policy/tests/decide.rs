@@ -436,3 +436,72 @@ fn crowded_places_answer_as_lonely_ones() {
         assert_eq!(by, sid, "{action} {resource}");
     }
 }
+
+/// A Deny with NotPrincipal spares only whom it lists; accounts stand for their root alone.
+#[test]
+fn not_principal_spares_only_whom_it_lists() {
+    const ACCOUNT: &str = "arn:aws:iam::111122223333:root";
+    const ROLE: &str = "arn:aws:iam::111122223333:role/team/app";
+    const SESSION: &str = "arn:aws:sts::111122223333:assumed-role/app/s1";
+    const OTHER_SESSION: &str = "arn:aws:sts::111122223333:assumed-role/app/s2";
+    const FEDERATED: &str = "arn:aws:sts::111122223333:federated-user/alice";
+    const SERVICE: &str = "logging.s3.amazonaws.com";
+    let aws = |names: &[&str]| format!(r#"{{"AWS":{}}}"#, serde_json::to_string(names).unwrap());
+    let canonical = format!(r#"{{"CanonicalUser":"{}"}}"#, "0".repeat(64));
+    for (listed, spared, hit) in [
+        (aws(&[ALICE]), &[ALICE][..], &[ACCOUNT, SESSION, FEDERATED, DAVE, "anonymous", SERVICE][..]),
+        (aws(&[ALICE, ACCOUNT]), &[ALICE, ACCOUNT], &["arn:aws:iam::111122223333:user/bob", SESSION, FEDERATED]),
+        (aws(&["111122223333"]), &[ACCOUNT], &[ALICE, SESSION, FEDERATED, "arn:aws:iam::444455556666:root"]),
+        (aws(&[ROLE]), &[], &[SESSION, OTHER_SESSION, ACCOUNT, ALICE]),
+        (aws(&[SESSION, ACCOUNT]), &[ACCOUNT], &[SESSION, OTHER_SESSION]),
+        (aws(&[ROLE, SESSION]), &[SESSION], &[OTHER_SESSION, ACCOUNT, ALICE]),
+        (aws(&["arn:aws:iam::111122223333:role/other", SESSION]), &[], &[SESSION]),
+        (aws(&[FEDERATED]), &[FEDERATED], &[ALICE, ACCOUNT]),
+        (aws(&["arn:aws-cn:iam::111122223333:user/alice"]), &[], &[ALICE]),
+        (aws(&["*"]), &[ALICE, SESSION, FEDERATED, "anonymous"], &[SERVICE]),
+        (r#""*""#.to_owned(), &[ALICE, SESSION, ACCOUNT, "anonymous", SERVICE], &[]),
+        (format!(r#"{{"Service":"{SERVICE}"}}"#), &[SERVICE], &[ALICE, ACCOUNT, "anonymous"]),
+        (canonical, &[], &[ALICE, SESSION]),
+    ] {
+        let statement = format!(r#"{{"Effect":"Deny","NotPrincipal":{listed},"Action":"s3:*","Resource":"*"}}"#);
+        let world = World { resource: Some(compiled(PolicyKind::Bucket, &statement)), ..World::default() };
+        let bounded = World {
+            resource: Some(compiled(PolicyKind::Bucket, &statement)),
+            boundary: Some(compiled(PolicyKind::Identity, &allow(r#""Action":"s3:*","Resource":"*""#))),
+            ..World::default()
+        };
+        let is_denied = |world: &World, who: &str| {
+            matches!(world.ask(who, "s3:GetObject", "arn:aws:s3:::b/k"), Decision::ExplicitDeny { .. })
+        };
+        for who in spared {
+            assert!(!is_denied(&world, who), "{listed} spares {who}");
+            assert!(is_denied(&bounded, who), "{listed} hits {who} with a boundary");
+        }
+        for who in hit {
+            assert!(is_denied(&world, who), "{listed} hits {who}");
+        }
+    }
+}
+
+/// Policies and callers of another partition share numbers and names with ours, and nothing else.
+#[test]
+fn another_partition_names_another_principal() {
+    let session = "arn:aws:sts::111122223333:assumed-role/app/s1";
+    for (name, caller) in [
+        ("arn:P:iam::111122223333:user/alice", ALICE),
+        ("arn:P:iam::111122223333:role/app", session),
+        ("arn:P:sts::111122223333:assumed-role/app/s1", session),
+        ("arn:P:sts::111122223333:federated-user/alice", "arn:aws:sts::111122223333:federated-user/alice"),
+        ("arn:P:iam::111122223333:root", ALICE),
+    ] {
+        for (partition, same) in [("aws", true), ("aws-cn", false), ("aws-us-gov", false), ("aws-iso", false)] {
+            let name = name.replace(":P:", &format!(":{partition}:"));
+            let statement =
+                format!(r#"{{"Effect":"Deny","Principal":{{"AWS":"{name}"}},"Action":"s3:*","Resource":"*"}}"#);
+            let world = World { resource: Some(compiled(PolicyKind::Bucket, &statement)), ..World::default() };
+            let decision = world.ask(caller, "s3:GetObject", "arn:aws:s3:::b/k");
+            assert_eq!(matches!(decision, Decision::ExplicitDeny { .. }), same, "{name}");
+        }
+    }
+    assert!("arn:aws-cn:iam::111122223333:user/alice".parse::<Principal>().is_err());
+}

@@ -378,7 +378,7 @@ fn principals_that_a_policy_may_name() {
         ("AWS", "arn:aws:iam::111122223333:user/alice", true),
         ("AWS", "arn:aws:iam::111122223333:user/a/b/alice", true),
         ("AWS", "arn:aws:iam::111122223333:role/a/app", true),
-        ("AWS", "arn:aws-cn:iam::111122223333:role/app", true),
+        ("AWS", "arn:aws-cn:iam::111122223333:role/app", false),
         ("AWS", "arn:aws:sts::111122223333:assumed-role/app/s1", true),
         ("AWS", "arn:aws:sts::111122223333:federated-user/bob", true),
         ("AWS", "", false),

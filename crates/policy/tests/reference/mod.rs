@@ -168,11 +168,41 @@ fn principal_applies(
             }
         }
         (Value::Null, not) => {
-            let listed = named(not, effect, request) != By::Nobody;
-            if effect == "Deny" && (!listed || policies.boundary.is_some()) { By::Itself } else { By::Nobody }
+            if effect == "Deny" && (!is_spared(not, request) || policies.boundary.is_some()) {
+                By::Itself
+            } else {
+                By::Nobody
+            }
         }
         (element, _) => named(element, effect, request),
     }
+}
+
+/// Spelled out for each type of caller, from the list of ARNs that the caller has to be found in.
+fn is_spared(element: &Value, request: &Request) -> bool {
+    let Value::Object(kinds) = element else { return true };
+    let caller = request.principal.as_str();
+    let lists = |kind: &str, name: &str| texts(kinds.get(kind).unwrap_or(&Value::Null)).iter().any(|one| one == name);
+    let parts: Vec<&str> = caller.splitn(6, ':').collect();
+    if parts.len() != 6 {
+        let is_anonymous = caller == "anonymous";
+        return (is_anonymous && lists("AWS", "*"))
+            || (!is_anonymous && (lists("Service", caller) || lists("Federated", caller)));
+    }
+    if lists("AWS", "*") || (lists("AWS", caller) && !caller.contains(":assumed-role/")) {
+        return true;
+    }
+    if parts[5] == "root" {
+        let canonical = request.canonical.as_deref().is_some_and(|canonical| lists("CanonicalUser", canonical));
+        return canonical || lists("AWS", parts[4]);
+    }
+    let Some(role) = parts[5].strip_prefix("assumed-role/").and_then(|rest| rest.split('/').next()) else {
+        return false;
+    };
+    let roles = format!("arn:aws:iam::{}:role/", parts[4]);
+    let names = texts(kinds.get("AWS").unwrap_or(&Value::Null));
+    let is_role = |name: &String| name.starts_with(&roles) && name.rsplit('/').next() == Some(role);
+    lists("AWS", caller) && names.iter().any(is_role)
 }
 
 fn named(element: &Value, effect: &str, request: &Request) -> By {

@@ -63,7 +63,7 @@ const CALLERS: [&str; 12] = [
     "logging.s3.amazonaws.com",
     "accounts.google.com",
 ];
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 14] = [
     "*",
     "111122223333",
     "arn:aws:iam::111122223333:root",
@@ -76,6 +76,8 @@ const NAMES: [&str; 12] = [
     "arn:aws:sts::111122223333:assumed-role/app/s1",
     "arn:aws:sts::444455556666:assumed-role/app/s2",
     "arn:aws:sts::111122223333:federated-user/alice",
+    "arn:aws-cn:iam::111122223333:user/alice",
+    "arn:aws-us-gov:sts::111122223333:assumed-role/app/s1",
 ];
 const ACTIONS: [&str; 10] = [
     "s3:GetObject",
