@@ -283,6 +283,14 @@ def test_copy_reads_the_source(url, root_a, bucket):
     assert request(BOB, "PUT", part, headers={"x-amz-copy-source": f"{bucket}/open/a"}).status == 200
 
 
+def test_delete_objects_answers_each_key_to_who_may_delete_nothing(url, root_a, bucket):
+    set_policy(root_a, bucket, to(aws(user_arn("bob")), "Allow", "s3:GetObject", arn(bucket)))
+    got = s3(url, BOB).delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "open/a"}, {"Key": "closed/a"}]})
+    assert [error["Code"] for error in got["Errors"]] == ["AccessDenied"] * 2
+    body = b"<Delete><Object><Key>open/a</Key></Object></Delete>"
+    assert send("POST", f"{url}/{bucket}?delete", {}, body).status == 403
+
+
 def test_delete_objects_asks_for_each_key(url, root_a, bucket):
     set_policy(root_a, bucket, to(aws(user_arn("bob")), "Allow", "s3:DeleteObject", arn(bucket, "open/*")))
     got = s3(url, BOB).delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "open/a"}, {"Key": "closed/a"}]})

@@ -183,7 +183,9 @@ impl Gateway {
         operation: &Operation,
         trail: &mut Trail,
     ) -> Result<(), S3Error> {
-        if BodyFacts::limit(operation).is_none() {
+        // DeleteObjects answers authenticated callers for each key, as on AWS.
+        let each_key = matches!(operation, Operation::DeleteObjects(_)) && !authenticated.caller.is_anonymous();
+        if each_key || BodyFacts::limit(operation).is_none() {
             return Ok(());
         }
         let any_of = op::first_needs(operation);
