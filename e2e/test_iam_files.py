@@ -9,10 +9,10 @@ from botocore.exceptions import ClientError
 
 import kelpgate
 import world
-from clients import assume, body_of, client, refused, s3, unique
+from clients import Key, assume, body_of, client, new_key, refused, s3, unique
 from processes import Server, free_port
-from signing import request
-from world import ALICE, ALICE_EXPIRED_SERVICE, ALICE_SERVICE, BOB, DISABLED, INACTIVE, POLICIED, READER, ROOT, STRANGER
+from signing import request, send
+from world import ALICE, ALICE_EXPIRED_SERVICE, ALICE_SERVICE, BOB, DISABLED, INACTIVE, POLICIED, READER, ROOT, STRANGER, document, statement
 
 # The seed's second example, word for word but for its filer address.
 SEED = """{
@@ -105,6 +105,57 @@ def test_iam_is_for_administrators(url, key, want):
 
 def test_list_buckets_shows_what_may_be_seen(url):
     assert {"world-shared", "world-data"} <= {b["Name"] for b in s3(url, ROOT).list_buckets()["Buckets"]}
+
+
+def test_list_buckets_shows_what_legacy_actions_name(tmp_path):
+    """Anonymous callers and holders of legacy actions do not learn the names of other buckets."""
+    keys = {name: Key(f"AKIALEGACY{name.upper():0<10}"[:20], name * 8) for name in ("admin", "tenant", "both")}
+    entry = lambda name, *actions: {
+        "name": name,
+        "actions": actions,
+        "credentials": [{"accessKey": key.access, "secretKey": key.secret} for key in [keys.get(name)] if key],
+    }
+    path = tmp_path / "identities.json"
+    tenant = entry("tenant", "Read:tenant-1", "Write:tenant-2/in*")
+    identities = [entry("admin", "Admin"), tenant, entry("both", "Read:tenant-1"), entry("anonymous", "Read:pub-1")]
+    path.write_text(json.dumps({"identities": identities}))
+    server = kelpgate.SingleMachine(tmp_path, [f"-config={path}"], name="legacy-lists")
+    try:
+        admin = s3(server.url, keys["admin"])
+        for name in ("pub-1", "secret-project", "tenant-1", "tenant-2"):
+            admin.create_bucket(Bucket=name)
+        shown = lambda **key: [b["Name"] for b in s3(server.url, **key).list_buckets()["Buckets"]]
+        assert shown(key=keys["admin"]) == ["pub-1", "secret-project", "tenant-1", "tenant-2"]
+        assert shown(key=keys["tenant"]) == ["tenant-1", "tenant-2"]
+        assert shown(key=keys["both"]) == ["tenant-1"]
+        names = send("GET", server.url + "/").body.decode()
+        assert "<Name>pub-1</Name>" in names and names.count("<Name>") == 1
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("resource", ["arn:aws:s3:::*", "*"])
+def test_list_all_my_buckets_is_decided_on_all_buckets(tmp_path, resource):
+    server = kelpgate.SingleMachine(tmp_path, name="list-all")
+    try:
+        iam = client("iam", server.url, server.root)
+        iam.create_user(UserName="al")
+        al = s3(server.url, new_key(iam, "al"))
+        put = lambda *rows: iam.put_user_policy(
+            UserName="al",
+            PolicyName="p",
+            PolicyDocument=json.dumps(document(*[statement(e, "s3:ListAllMyBuckets", r) for e, r in rows])),
+        )
+        put(("Allow", "arn:aws:s3:::some-bucket"))
+        with refused("AccessDenied"):
+            al.list_buckets()
+        put(("Allow", resource))
+        assert al.list_buckets()["Buckets"] == []
+        put(("Allow", "*"), ("Deny", resource))
+        with refused("AccessDenied"):
+            al.list_buckets()
+    finally:
+        server.stop()
 
 
 def test_roles_and_policies_of_the_file_are_on_the_filer(gateway_a, cluster):

@@ -5,6 +5,7 @@ use crate::context::Context;
 use crate::decide::Request;
 use crate::grammar::{Document, Effect};
 use crate::index::Index;
+use crate::pattern::Pattern;
 use crate::policy::PolicyKind;
 use crate::principal_element::{Grant, PrincipalIds};
 use crate::statement::Statement;
@@ -17,6 +18,8 @@ pub struct CompiledPolicy {
     keys: Box<[Mention]>,
     /// Why the policy denies everything.
     unreadable: Option<String>,
+    /// The buckets that SeaweedFS's legacy actions name.
+    legacy_buckets: Option<Box<[Pattern]>>,
 }
 
 /// A key that conditions test or variables name.
@@ -88,12 +91,23 @@ impl CompiledPolicy {
         let keys =
             keys.into_iter().map(|(key, places)| Mention { key: key.into(), statements: places.into() }).collect();
         let index = Index::new(&statements);
-        Self { statements, index, keys, unreadable: None }
+        Self { statements, index, keys, unreadable: None, legacy_buckets: None }
     }
 
     /// A stored policy that does not parse, or is missing: it denies everything that it applies to.
     pub fn unreadable(reason: String) -> Self {
         Self { unreadable: Some(reason), ..Self::of(Box::default()) }
+    }
+
+    /// The same policy, made of legacy actions that name these buckets.
+    pub(crate) fn of_legacy(statements: Box<[Statement]>, buckets: Box<[Pattern]>) -> Self {
+        Self { legacy_buckets: Some(buckets), ..Self::of(statements) }
+    }
+
+    /// Whether the policy is made of legacy actions of SeaweedFS, and if so, whether one of them names this bucket.
+    pub fn legacy_names(&self, bucket: &str) -> Option<bool> {
+        let patterns = self.legacy_buckets.as_deref()?;
+        Some(patterns.iter().any(|pattern| pattern.matches(bucket, &Context::new()).is_yes()))
     }
 
     /// Why the policy denies everything, when it was made by [`CompiledPolicy::unreadable`].

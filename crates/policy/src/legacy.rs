@@ -7,8 +7,10 @@
 use crate::action::Action;
 use crate::compiled::CompiledPolicy;
 use crate::grammar::{self, ActionElement, Comparison, Effect, Operator, ResourceElement, nearest};
+use crate::pattern::Pattern;
 use crate::policy::PolicyKind;
 use crate::statement::Statement;
+use crate::template::Special;
 
 /// The condition key that tells which operation asks: SeaweedFS needs one action for an operation where AWS needs several, and
 /// tells HeadBucket from ListObjects where AWS does not. Set by the gateway: `PutObject`, `HeadBucket` ...
@@ -103,20 +105,30 @@ impl CompiledPolicy {
     /// for each entry that is unknown or can match nothing. The Sid of a statement is its entry.
     pub fn compile_legacy(actions: &[String]) -> (Self, Vec<String>) {
         let mut statements = Vec::new();
-        let mut warnings = Vec::new();
+        let (mut warnings, mut buckets) = (Vec::new(), Vec::new());
         for entry in actions {
             match translate(entry) {
-                Ok(translated) => statements.extend(translated),
+                Ok(translated) => {
+                    statements.extend(translated);
+                    buckets.push(bucket_of(entry));
+                }
                 Err(warning) => warnings.push(format!("legacy action `{entry}`: {warning}")),
             }
         }
         if !statements.is_empty() {
-            // Everyone may ask for the list; it shows the buckets that the caller may list.
+            // Everyone may ask for the list; it shows the buckets that the actions name.
             statements.push(statement("ListAllMyBuckets", &["s3:ListAllMyBuckets"], &["*"], Vec::new()));
         }
         let statements = statements.iter().map(|statement| Statement::new(statement, PolicyKind::Identity, false));
-        (Self::of(statements.collect()), warnings)
+        (Self::of_legacy(statements.collect(), buckets.into()), warnings)
     }
+}
+
+/// The bucket that an entry names; every bucket if it names none.
+fn bucket_of(entry: &str) -> Pattern {
+    let resource = entry.split_once(':').map_or("*", |(_, resource)| resource);
+    let bucket = resource.split('/').next().unwrap_or(resource);
+    Pattern::parse(bucket, Special { wildcards: true, variables: false })
 }
 
 /// The statements of one entry, or why it matches nothing.
@@ -348,6 +360,27 @@ mod tests {
             });
             let allowed: Vec<&str> = allowed.map(|(name, ..)| *name).collect();
             assert_eq!(allowed.join(", "), want, "{entry}");
+        }
+    }
+
+    #[test]
+    fn entries_name_buckets() {
+        for (entries, bucket, want) in [
+            (vec!["Read:b1"], "b1", true),
+            (vec!["Read:b1"], "b10", false),
+            (vec!["Read:b1", "Write:b2/in*"], "b2", true),
+            (vec!["Admin:cdn-*"], "cdn-1", true),
+            (vec!["Admin:cdn-*"], "other", false),
+            (vec!["List"], "b1", true),
+            (vec!["Admin"], "b1", true),
+            (vec!["List:*"], "b1", true),
+            (vec!["Nope:b1"], "b1", false),
+            (vec!["Read:b1/key"], "b1", false),
+            (vec![], "b1", false),
+        ] {
+            let entries: Vec<String> = entries.into_iter().map(str::to_owned).collect();
+            let (policy, _) = CompiledPolicy::compile_legacy(&entries);
+            assert_eq!(policy.legacy_names(bucket), Some(want), "{entries:?} {bucket}");
         }
     }
 

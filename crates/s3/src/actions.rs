@@ -59,7 +59,15 @@ impl Effect {
     }
 }
 
+/// What AWS decides `s3:ListAllMyBuckets` on: a statement about all buckets covers it, one about some bucket does not.
+const ALL_BUCKETS: &str = "arn:aws:s3:::*";
+
 impl Requirement {
+    /// The permission to see all buckets of an account.
+    pub fn list_all_my_buckets() -> Self {
+        Self::on_resource("s3:ListAllMyBuckets", ALL_BUCKETS.to_owned())
+    }
+
     /// An action without a resource.
     fn any(action: &'static str) -> Self {
         Self::on_resource(action, String::from("*"))
@@ -101,7 +109,7 @@ pub fn requirements(op: &Operation, body: &BodyFacts) -> Vec<Requirement> {
     match op {
         Operation::CorsPreflight(_) => Vec::new(),
         Operation::Query(_) => vec![Requirement::any("kelpgate:Query")],
-        Operation::ListBuckets(_) => vec![Requirement::any("s3:ListAllMyBuckets")],
+        Operation::ListBuckets(_) => vec![Requirement::list_all_my_buckets()],
         Operation::CreateBucket(_) => create_bucket(op, body),
         Operation::DeleteObjects(op) => match body {
             BodyFacts::Delete(request) => request

@@ -225,7 +225,10 @@ fn deletions_of_refused_keys(op: &Operation, body: &BodyFacts) -> Result<Vec<(Re
 }
 
 fn requirement_json(one: &Requirement, refused: &[Refused]) -> Value {
-    json!({ "action": one.action, "resource": put_back(&one.resource, refused) })
+    // AWS's table writes `*` for an action that has no type of resource.
+    let resource =
+        if *one == Requirement::list_all_my_buckets() { "*".into() } else { put_back(&one.resource, refused) };
+    json!({ "action": one.action, "resource": resource })
 }
 
 /// The text with the keys that the stand-ins stand for.

@@ -1,8 +1,9 @@
 //! ListBuckets, CreateBucket, HeadBucket, DeleteBucket, GetBucketLocation.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use access::Permit;
+use access::{Permit, World};
 use filer::{Attributes, Condition, Entry, FilerError, Mutation, Transaction};
 use http::StatusCode;
 use http::header::{HeaderName, LOCATION};
@@ -12,7 +13,7 @@ use s3::op::{
     BucketSummary, CreateBucket, CreateBucketConfiguration, DeleteBucket, GetBucketLocation, HeadBucket, ListBuckets,
     ListBucketsOutput, Owner, location_to_xml,
 };
-use s3::{S3Error, S3ErrorCode, TagSet};
+use s3::{Requirement, S3Error, S3ErrorCode, TagSet};
 
 use super::Call;
 use super::answer::{self, Answer};
@@ -20,8 +21,13 @@ use crate::fence::NOT_ENFORCED;
 use crate::object::{self, attribute};
 use crate::{errors, listing};
 
-/// The buckets of the caller's account.
+/// The buckets of the caller's account: all of them for who has the permission by a policy, for holders of legacy actions those
+/// that these name.
 pub async fn list_buckets(call: &Call<'_>, permit: Permit<ListBuckets>) -> Answer {
+    let by_legacy_actions = call.has_legacy_actions_alone(&Requirement::list_all_my_buckets());
+    let is_shown = |bucket: &str| {
+        !by_legacy_actions || call.caller.policies.iter().any(|policy| policy.legacy_names(bucket) == Some(true))
+    };
     let input = permit.into_operation();
     let prefix = input.prefix.as_deref().unwrap_or("");
     let after = input.continuation_token.as_deref().unwrap_or("");
@@ -34,6 +40,7 @@ pub async fn list_buckets(call: &Call<'_>, permit: Permit<ListBuckets>) -> Answe
             && bucket.name.starts_with(prefix)
             && &*bucket.name > after
             && !other_region
+            && is_shown(&bucket.name)
     });
     let mut buckets: Vec<BucketSummary> = mine
         .take(most.saturating_add(1))
@@ -107,6 +114,17 @@ fn exists_already(call: &Call<'_>, bucket: &iam::Bucket) -> S3Error {
 }
 
 impl Call<'_> {
+    /// Whether none of the caller's policies but those made of legacy actions gives a permission that it has.
+    fn has_legacy_actions_alone(&self, need: &Requirement) -> bool {
+        let policies = self.caller.policies.iter();
+        let others: Arc<[_]> = policies.filter(|policy| policy.legacy_names("").is_none()).cloned().collect();
+        if others.len() == self.caller.policies.len() {
+            return false;
+        }
+        let caller = iam::Caller { policies: others, ..self.caller.clone() };
+        !access::decide(need, World { caller: &caller, ..self.world() }).is_allow()
+    }
+
     /// The caller as the owner of what it makes: the owner id of SeaweedFS (an account id, or a name) and the name.
     pub fn owner(&self) -> Owner {
         match self.snapshot.user(&self.caller.name).filter(|_| self.caller.session.is_none()) {
