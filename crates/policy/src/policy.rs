@@ -107,8 +107,8 @@ impl Policy {
         self.compile_with_ids(&PrincipalIds::new())
     }
 
-    /// The index of this policy, with those of its principals that `ids` knows bound to a unique id: they are about whoever has the id,
-    /// under whatever name, and about nobody who was given the name later.
+    /// The index of this policy. Principals that `ids` lists are bound to their unique id: the policy follows a renamed user
+    /// and does not apply to a later user of the same name.
     pub fn compile_with_ids(&self, ids: &PrincipalIds) -> CompiledPolicy {
         CompiledPolicy::new(&self.document, self.kind, ids)
     }
