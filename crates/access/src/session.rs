@@ -28,6 +28,7 @@ pub(crate) struct Session {
     principal: Principal,
     policy: Option<Arc<CompiledPolicy>>,
     tags: Arc<[(String, String)]>,
+    transitive_tag_keys: Arc<[String]>,
 }
 
 impl Sessions {
@@ -77,7 +78,8 @@ impl Session {
             Some((key.strip_prefix("aws:PrincipalTag/")?.to_owned(), value.as_str()?.to_owned()))
         };
         let tags = claims.req_ctx.iter().filter_map(tag).collect();
-        Ok(Self { principal, policy, tags, verified })
+        let transitive_tag_keys = claims.ttags.as_slice().into();
+        Ok(Self { principal, policy, tags, transitive_tag_keys, verified })
     }
 
     /// The secret that the request must be signed with.
@@ -124,6 +126,7 @@ impl Session {
                 expires_s: claims.exp,
                 policy: self.policy.clone(),
                 tags: Arc::clone(&self.tags),
+                transitive_tag_keys: Arc::clone(&self.transitive_tag_keys),
                 source_identity: claims.srcid.as_deref().map(Into::into),
             }),
             policies: Arc::clone(&role.policies),

@@ -195,7 +195,15 @@ pub(crate) fn needs(
     };
     let is_user = call.caller.session.is_none() && !call.caller.is_anonymous();
     let user_arn = is_user.then_some(&*call.caller.arn);
-    let caller = QueryCaller { account, user_arn, path_of: &path_of, user_of_key: &user_of_key };
+    let session = call.caller.session.as_ref();
+    let caller = QueryCaller {
+        account,
+        user_arn,
+        path_of: &path_of,
+        user_of_key: &user_of_key,
+        passes_on_tags: session.is_some_and(|session| session.transitive_tags().next().is_some()),
+        passes_on_source_identity: session.is_some_and(|session| session.source_identity.is_some()),
+    };
     let needs = query_requirements(call.params, &caller)?;
     if let Some(need) = needs.first() {
         target_keys(call, &need.resource, context, snapshot);

@@ -57,13 +57,17 @@ impl StsApi {
 
     fn assume_role(&self, call: &Call<'_>, context: Context) -> Result<String, QueryError> {
         let snapshot = self.follower.current().ok_or_else(QueryError::not_loaded)?;
-        let input =
+        let mut input =
             AssumeRoleInput::parse(call.params).map_err(|error| refuse(error.code(), 400, error.to_string()))?;
         // A role that does not exist and one that does not trust the caller get the same answer.
         let role = snapshot
             .role_by_arn(&input.role_arn)
             .ok_or_else(|| denied(call.caller, "sts:AssumeRole", &input.role_arn))?;
         trusted(call, role, &snapshot, context)?;
+        let session = call.caller.session.as_ref();
+        input
+            .inherit(session.iter().flat_map(|session| session.transitive_tags()))
+            .map_err(|error| refuse(error.code(), 400, error.to_string()))?;
         check_session_policies(&input)?;
         let source_identity = source_identity(call.caller, &input)?;
         let keys = self.keys.as_ref().ok_or_else(|| {

@@ -56,8 +56,18 @@ pub struct CallerSession {
     pub policy: Option<Arc<CompiledPolicy>>,
     /// The session's tags: name and value.
     pub tags: Arc<[(String, String)]>,
+    /// Keys of those tags that every session made from this one inherits.
+    pub transitive_tag_keys: Arc<[String]>,
     /// `sts:SourceIdentity` of the first role in the chain.
     pub source_identity: Option<Arc<str>>,
+}
+
+impl CallerSession {
+    /// The tags that every session made from this one inherits. Keys are compared without case, as everywhere in STS.
+    pub fn transitive_tags(&self) -> impl Iterator<Item = &(String, String)> {
+        let is_transitive = |key: &str| self.transitive_tag_keys.iter().any(|known| known.to_lowercase() == key);
+        self.tags.iter().filter(move |(key, _)| is_transitive(&key.to_lowercase()))
+    }
 }
 
 impl Caller {

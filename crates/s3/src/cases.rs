@@ -160,7 +160,14 @@ impl Case {
         params.extend(QueryString::parse(body).map_err(|error| error.to_string())?.into_pairs());
         let account: AccountId = ACCOUNT.parse().map_err(|_| String::from("the account of the cases is no account"))?;
         let user_arn = format!("arn:aws:iam::{ACCOUNT}:user/alice");
-        let caller = QueryCaller { account, user_arn: Some(&user_arn), path_of: &|_, _| None, user_of_key: &|_| None };
+        let caller = QueryCaller {
+            account,
+            user_arn: Some(&user_arn),
+            path_of: &|_, _| None,
+            user_of_key: &|_| None,
+            passes_on_tags: false,
+            passes_on_source_identity: false,
+        };
         let requires: Vec<Value> = query_requirements(&params, &caller)
             .map_err(|error| error.to_string())?
             .into_iter()

@@ -22,6 +22,10 @@ pub struct QueryCaller<'a> {
     pub path_of: &'a dyn Fn(ResourceType, &str) -> Option<String>,
     /// The ARN of the user of an access key of this account; `None` when the closure knows none.
     pub user_of_key: &'a dyn Fn(&str) -> Option<String>,
+    /// The caller is a session with transitive tags: a session made from it has them too.
+    pub passes_on_tags: bool,
+    /// The caller is a session with a source identity: a session made from it has it too.
+    pub passes_on_source_identity: bool,
 }
 
 /// Why a call of a query API cannot be judged.
@@ -197,10 +201,12 @@ fn also_needed(
     let mut all = Vec::new();
     match action.as_str() {
         "sts:AssumeRole" | "sts:GetFederationToken" => {
-            if params.has_prefix("Tags.member.") || params.has_prefix("TransitiveTagKeys.member.") {
+            // What a session inherits is set on it as what the call passes is: AWS asks the same permissions.
+            let tags = params.has_prefix("Tags.member.") || params.has_prefix("TransitiveTagKeys.member.");
+            if tags || caller.passes_on_tags {
                 all.push(on("sts:TagSession", resource.to_owned()));
             }
-            if params.get("SourceIdentity").is_some() {
+            if params.get("SourceIdentity").is_some() || caller.passes_on_source_identity {
                 all.push(on("sts:SetSourceIdentity", resource.to_owned()));
             }
             if params.has_prefix("ProvidedContexts.member.") {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use s3::{QueryCaller, query_requirements};
 use serde_json::Value;
 
 const CORPUS: &str = include_str!("corpus/request-actions.jsonl");
@@ -352,6 +353,39 @@ fn permissions_of_the_query_apis() {
         &[&format!("iam:SetUserStatus {}", user("bob"))],
         &[],
     );
+}
+
+#[test]
+fn what_a_session_inherits_takes_the_permissions_to_set_it() {
+    let role = "arn:aws:iam::111122223333:role/r";
+    for (tags, source_identity, parameter, wanted) in [
+        (false, false, "", &[][..]),
+        (true, false, "", &["sts:TagSession"][..]),
+        (true, false, "TransitiveTagKeys.member.1", &["sts:TagSession"]),
+        (false, true, "", &["sts:SetSourceIdentity"]),
+        (false, true, "SourceIdentity", &["sts:SetSourceIdentity"]),
+        (true, true, "", &["sts:TagSession", "sts:SetSourceIdentity"]),
+    ] {
+        let caller = QueryCaller {
+            account: "111122223333".parse().unwrap(),
+            user_arn: None,
+            path_of: &|_, _| None,
+            user_of_key: &|_| None,
+            passes_on_tags: tags,
+            passes_on_source_identity: source_identity,
+        };
+        let mut params = vec![("Action", "AssumeRole"), ("RoleArn", role), ("RoleSessionName", "s")];
+        params.extend((!parameter.is_empty()).then_some((parameter, "value")));
+        let params: Vec<_> = params.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let needs = query_requirements(&params, &caller).unwrap();
+        let wanted: Vec<&str> = [&["sts:AssumeRole"], wanted].concat();
+        assert_eq!(
+            needs.iter().map(|need| need.action).collect::<Vec<_>>(),
+            wanted,
+            "{tags} {source_identity} {parameter}"
+        );
+        assert!(needs.iter().all(|need| need.resource == role));
+    }
 }
 
 /// SeaweedFS's service accounts are asked for on their user, federation and instance profiles on AWS's resources.

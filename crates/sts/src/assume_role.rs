@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The parameters of AssumeRole, each within AWS's limits.
 ///
@@ -34,6 +34,9 @@ pub enum InputError {
     /// Values that do not fit together.
     #[error("{0}")]
     InvalidParameterValue(String),
+    /// The tags of the call and those that its session inherits are too many.
+    #[error("the session would have {0} tags, inherited ones included: at most 50 fit")]
+    PackedPolicyTooLarge(usize),
 }
 
 impl InputError {
@@ -42,6 +45,7 @@ impl InputError {
         match self {
             Self::Validation(_) => "ValidationError",
             Self::InvalidParameterValue(_) => "InvalidParameterValue",
+            Self::PackedPolicyTooLarge(_) => "PackedPolicyTooLarge",
         }
     }
 }
@@ -83,7 +87,7 @@ impl AssumeRoleInput {
         let source_identity = reader.text("SourceIdentity", "sourceIdentity", 2, 64, Some(NAME));
         let duration_s = reader.duration();
         let tags = reader.tags();
-        let transitive_tag_keys = reader.list("TransitiveTagKeys", "", 50);
+        let transitive_tag_keys = reader.list("TransitiveTagKeys", "", TAGS_MAX);
         let policy_arns = reader.list("PolicyArns", ".arn", 10);
         for (value, name) in [(&role_arn, "roleArn"), (&role_session_name, "roleSessionName")] {
             if value.is_none() {
@@ -109,7 +113,32 @@ impl AssumeRoleInput {
             transitive_tag_keys,
         })
     }
+
+    /// Adds the transitive tags of the session that calls: the new session has them too, and passes them on. A call that sets
+    /// one of them anew fails, also with the same value, as on AWS.
+    ///
+    /// Source: IAM User Guide, "Pass session tags in AWS STS", chaining roles with session tags.
+    pub fn inherit<'t>(&mut self, inherited: impl Iterator<Item = &'t (String, String)>) -> Result<(), InputError> {
+        let passed: BTreeSet<String> = self.tags.iter().map(|(key, _)| key.to_lowercase()).collect();
+        for (key, value) in inherited {
+            if passed.contains(&key.to_lowercase()) {
+                return Err(InputError::InvalidParameterValue(CONFLICT.to_owned()));
+            }
+            self.tags.push((key.clone(), value.clone()));
+            self.transitive_tag_keys.push(key.clone());
+        }
+        // Without this limit the token would grow with each link of a chain, beyond what a header carries.
+        match self.tags.len() {
+            0..=TAGS_MAX => Ok(()),
+            tags => Err(InputError::PackedPolicyTooLarge(tags)),
+        }
+    }
 }
+
+const TAGS_MAX: usize = 50;
+
+const CONFLICT: &str = "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key \
+                        from the calling session.";
 
 fn check_tags(tags: &[(String, String)], transitive: &[String]) -> Result<(), InputError> {
     let invalid = |text: &str| Err(InputError::InvalidParameterValue(text.to_owned()));
@@ -201,7 +230,7 @@ impl<'a> Reader<'a> {
     }
 
     fn tags(&mut self) -> Vec<(String, String)> {
-        let keys = self.list("Tags", ".Key", 50);
+        let keys = self.list("Tags", ".Key", TAGS_MAX);
         let mut tags = Vec::with_capacity(keys.len());
         for (position, key) in keys.into_iter().enumerate() {
             let number = position + 1;

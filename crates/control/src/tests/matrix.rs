@@ -223,6 +223,7 @@ fn session(caller: Caller, policy: Option<Arc<CompiledPolicy>>) -> Caller {
             expires_s: 1_700_003_600,
             policy,
             tags: Arc::from([]),
+            transitive_tag_keys: Arc::from([]),
             source_identity: None,
         }),
         ..caller

@@ -105,3 +105,51 @@ fn the_life_of_a_session_is_cut_to_every_limit() {
         assert_eq!(limits.duration_s(wish), want, "{wish:?} {limits:?}");
     }
 }
+
+#[test]
+fn transitive_tags_are_inherited_and_stay() {
+    let tag = |key: &str| (key.to_owned(), "v".to_owned());
+    let conflict = "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the calling session.";
+    for (passed, transitive, inherited, want) in [
+        (&[][..], &[][..], &[][..], Ok((&[][..], &[][..]))),
+        (&[], &[], &["Team"], Ok((&["Team"][..], &["Team"][..]))),
+        (&["a"], &[], &["Team"], Ok((&["a", "Team"], &["Team"]))),
+        (&["a"], &["A"], &["Team", "x"], Ok((&["a", "Team", "x"], &["A", "Team", "x"]))),
+        (&["Team"], &[], &["Team"], Err(conflict)),
+        (&["a", "tEAM"], &[], &["Team"], Err(conflict)),
+        (&["\u{c4}rea"], &["\u{c4}rea"], &["x", "\u{e4}rea"], Err(conflict)),
+    ] {
+        let mut input = parse(&[ROLE, NAME]).unwrap();
+        input.tags = passed.iter().copied().map(tag).collect();
+        input.transitive_tag_keys = transitive.iter().map(|key| (*key).to_owned()).collect();
+        let inherited: Vec<_> = inherited.iter().copied().map(tag).collect();
+        let found = input.inherit(inherited.iter()).map(|()| {
+            let tags: Vec<&str> = input.tags.iter().map(|(key, _)| key.as_str()).collect();
+            (tags, input.transitive_tag_keys.iter().map(String::as_str).collect::<Vec<_>>())
+        });
+        match want {
+            Ok((tags, transitive)) => assert_eq!(found.unwrap(), (tags.to_vec(), transitive.to_vec()), "{passed:?}"),
+            Err(message) => {
+                let error = found.unwrap_err();
+                assert_eq!(
+                    (error.code(), error.to_string().as_str()),
+                    ("InvalidParameterValue", message),
+                    "{passed:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_chain_of_sessions_collects_at_most_50_tags() {
+    let tags = |prefix: &str, count: usize| -> Vec<(String, String)> {
+        (0..count).map(|n| (format!("{prefix}{n}"), "v".to_owned())).collect()
+    };
+    for (passed, inherited, code) in [(0, 50, None), (25, 25, None), (50, 1, Some("PackedPolicyTooLarge"))] {
+        let mut input = parse(&[ROLE, NAME]).unwrap();
+        input.tags = tags("passed", passed);
+        let found = input.inherit(tags("inherited", inherited).iter());
+        assert_eq!(found.err().map(|error| error.code()), code, "{passed} passed, {inherited} inherited");
+    }
+}
