@@ -307,6 +307,57 @@ def test_a_session_ends_with_its_role(writing_gateway, gateway_b):
     assert place.may_list(assume(place.url, world.ALICE, role))
 
 
+def chain_of_roles(place):
+    """Three roles, each for the sessions of the one before it; the tag `quarantine` denies everything."""
+    names = [unique("chain") for _ in range(3)]
+    held = world.statement("Deny", "s3:*", "*", Condition={"StringEquals": {"aws:PrincipalTag/quarantine": "yes"}})
+    rights = [world.statement("Allow", ["s3:*", "sts:AssumeRole", "sts:TagSession"], "*"), held]
+    who = world.user_arn("bob")
+    for name in names:
+        trust = {"Effect": "Allow", "Principal": {"AWS": who}, "Action": ["sts:AssumeRole", "sts:TagSession"]}
+        place.iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(world.document(trust)))
+        place.iam.put_role_policy(RoleName=name, PolicyName="inline", PolicyDocument=json.dumps(world.document(*rights)))
+        who = f"arn:aws:iam::{world.ACCOUNT}:role/{name}"
+    return names
+
+
+def test_transitive_tags_stay_in_a_chain_of_roles(writing_gateway, gateway_b):
+    """Each link has them, on every gateway; nobody sets them anew, in whatever case; what is not transitive ends."""
+    place = Place(writing_gateway.url, world.ROOT)
+    one, two, three = chain_of_roles(place)
+    tags = [{"Key": "Quarantine", "Value": "yes"}, {"Key": "own", "Value": "x"}]
+    first = assume(place.url, world.BOB, one, Tags=tags, TransitiveTagKeys=["quarantine"])
+    second = assume(gateway_b.url, first, two)
+    third = assume(place.url, second, three, Tags=[{"Key": "own", "Value": "y"}])
+    for session in (first, second, third):
+        assert not place.may_list(session)
+    for key, value in (("Quarantine", "no"), ("QUARANTINE", "no"), ("quarantine", "yes")):
+        for session, role in ((first, two), (second, three)):
+            with refused("InvalidParameterValue", 400):
+                assume(place.url, session, role, Tags=[{"Key": key, "Value": value}])
+    with refused("InvalidParameterValue", 400):
+        assume(place.url, first, two, TransitiveTagKeys=["quarantine"])
+    plain = assume(place.url, world.BOB, one, Tags=tags[:1])
+    assert not place.may_list(plain)
+    assert place.may_list(assume(place.url, plain, two)), "a tag that is not transitive ends with its session"
+
+
+def test_inherited_tags_take_the_permission_to_tag(writing_gateway):
+    """As on AWS: without sts:TagSession in the trust policy a session with transitive tags cannot go on."""
+    place = Place(writing_gateway.url, world.ROOT)
+    one, two, _ = chain_of_roles(place)
+    trust = world.document({
+        "Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{world.ACCOUNT}:role/{one}"}, "Action": "sts:AssumeRole"
+    })
+    place.iam.update_assume_role_policy(RoleName=two, PolicyDocument=json.dumps(trust))
+    place.iam.put_role_policy(RoleName=one, PolicyName="inline", PolicyDocument=allow("sts:AssumeRole"))
+    tags = [{"Key": "team", "Value": "red"}]
+    assume(place.url, assume(place.url, world.BOB, one, Tags=tags), two)
+    tagged = assume(place.url, world.BOB, one, Tags=tags, TransitiveTagKeys=["team"])
+    with refused("AccessDenied", 403):
+        assume(place.url, tagged, two)
+
+
 def test_a_session_of_weed_that_is_older_than_its_role(logs, cluster, config_flags, writing_gateway):
     """weed's tokens do not name the role's id; the date of their making decides."""
     place = Place(writing_gateway.url, world.ROOT)
