@@ -77,7 +77,10 @@ pub fn query_requirements(
             Some(user) => arn_of(ResourceType::IamUser, user, &params, false, caller)?,
             None => String::from("*"),
         };
-        return Ok(vec![QueryRequirement { action, resource }]);
+        // A service account is a key of its user.
+        let a_key = (name == "CreateServiceAccount").then_some("iam:CreateAccessKey");
+        let actions = std::iter::once(*action).chain(a_key);
+        return Ok(actions.map(|action| QueryRequirement { action, resource: resource.clone() }).collect());
     }
     let action = query_action(name).ok_or_else(|| QueryError::InvalidAction(name.to_owned()))?;
     let resource = resource_of(action, &params, caller)?;

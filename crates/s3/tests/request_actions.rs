@@ -393,7 +393,10 @@ fn what_a_session_inherits_takes_the_permissions_to_set_it() {
 fn permissions_of_federation_and_service_accounts() {
     let iam = "arn:aws:iam::111122223333";
     for (body, requires) in [
-        ("CreateServiceAccount&ParentUser=bob", vec![format!("iam:CreateServiceAccount {iam}:user/bob")]),
+        (
+            "CreateServiceAccount&ParentUser=bob",
+            vec![format!("iam:CreateServiceAccount {iam}:user/bob"), format!("iam:CreateAccessKey {iam}:user/bob")],
+        ),
         ("GetServiceAccount&ServiceAccountId=sa:bob:0f", vec![format!("iam:GetServiceAccount {iam}:user/bob")]),
         ("UpdateServiceAccount&ServiceAccountId=sa:bob:0f", vec![format!("iam:UpdateServiceAccount {iam}:user/bob")]),
         ("DeleteServiceAccount&ServiceAccountId=sa:bob:0f", vec![format!("iam:DeleteServiceAccount {iam}:user/bob")]),
