@@ -4,6 +4,8 @@ use std::str::FromStr;
 
 use zeroize::Zeroizing;
 
+use crate::published_in;
+
 /// The public half of a key pair: a name, safe to log.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct AccessKeyId(String);
@@ -54,6 +56,11 @@ impl SecretAccessKey {
     /// Takes the secret as it stands in a file or an answer.
     pub fn new(secret: impl Into<String>) -> Self {
         Self(Zeroizing::new(secret.into()))
+    }
+
+    /// Where anybody can read it up, if it is a secret of a sample; see [`published_in`].
+    pub fn published_in(&self) -> Option<&'static str> {
+        published_in(self.0.as_bytes())
     }
 
     /// The secret itself, for the signature and for the one answer that shows it to its owner.
