@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use aws_lc_rs::{hmac, pbkdf2};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ids::AccountId;
+use ids::{AccountId, published_in};
 use zeroize::Zeroizing;
 
 /// The shortest key, in bytes after decoding.
@@ -38,6 +38,12 @@ pub enum KeyError {
         "sts.signingKey has {0} bytes after decoding, at least 16 are needed; make one with `openssl rand -base64 32`"
     )]
     Short(usize),
+    /// Anybody can read it up.
+    #[error(
+        "the key is public, it stands in {0}: with it anybody makes sessions of every role; make a key of your own with \
+         `openssl rand -base64 32` and give the same one to every gateway"
+    )]
+    Public(&'static str),
 }
 
 impl SigningKey {
@@ -50,7 +56,12 @@ impl SigningKey {
     }
 
     /// Takes the bytes of a key, at least 16: a signing key of `security.toml` is used as it stands there.
+    ///
+    /// All signing keys are made here, so no public one gets past.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, KeyError> {
+        if let Some(place) = published_in(bytes) {
+            return Err(KeyError::Public(place));
+        }
         if bytes.len() < MIN_KEY_BYTES {
             return Err(KeyError::Short(bytes.len()));
         }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ids::published_in;
 use tonic::transport::{ClientTlsConfig, Identity};
 
 use super::tls::{self, TlsError};
@@ -97,6 +98,17 @@ pub enum SecurityError {
         name: String,
         /// What is wanted.
         wanted: &'static str,
+    },
+    /// Anybody can read the key up.
+    #[error(
+        "security.toml: `{name}.key` is public, it stands in {place}: with it anybody makes tokens for filers and volume servers; make a \
+         key of your own with `openssl rand -base64 32` and give it to every server"
+    )]
+    Public {
+        /// The dotted name.
+        name: String,
+        /// Where it stands.
+        place: &'static str,
     },
     /// Some but not all of what TLS needs is there. (SeaweedFS would go on without TLS.)
     #[error("security.toml: gRPC TLS needs `grpc.ca`, `grpc.client.cert` and `grpc.client.key`; `{0}` is missing")]
@@ -250,6 +262,9 @@ impl Settings<'_> {
 
     fn key(&self, section: &str, default_seconds: u64) -> Result<Option<SigningKey>, SecurityError> {
         let key = self.text(&format!("{section}.key"))?;
+        if let Some(place) = published_in(key.as_bytes()) {
+            return Err(SecurityError::Public { name: section.to_owned(), place });
+        }
         let expires_after_seconds = self.seconds(&format!("{section}.expires_after_seconds"), default_seconds)?;
         Ok((!key.is_empty()).then(|| SigningKey::new(key, expires_after_seconds)))
     }
@@ -285,6 +300,16 @@ mod tests {
         for (text, environment, want) in [
             ("a = \nkey=\"hunter2", [].as_slice(), "`security.toml` is no valid TOML near line 1"),
             ("[jwt.signing]\nkey = 5", &[], "`jwt.signing.key` must be a string"),
+            (
+                "[jwt.signing.read]\nkey = 'test-signing-key'",
+                &[],
+                "`jwt.signing.read.key` is public, it stands in SeaweedFS's",
+            ),
+            (
+                "",
+                &[("WEED_JWT_FILER_SIGNING_KEY", "dGVzdC1zaWduaW5nLWtleS0zMi1jaGFyYWN0ZXJzLWxvbmc=")],
+                "`jwt.filer_signing.key` is public",
+            ),
             ("[jwt.signing]\nkey = 'x'\nexpires_after_seconds = 'soon'", &[], "must be a number of seconds"),
             ("[grpc]\nca = 'ca.pem'\n[grpc.client]\ncert = 'c.pem'", &[], "`grpc.client.key` is missing"),
             ("", &[("WEED_GRPC_CLIENT_CERT", "c.pem")], "`grpc.ca` is missing"),

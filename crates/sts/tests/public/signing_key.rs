@@ -11,6 +11,8 @@ fn keys_are_base64_of_at_least_16_bytes() {
         ("", Err(KeyError::Short(0))),
         ("0123456789abcdef-_==", not_base64(false)),
         ("base64-encoded-signing-key", not_base64(true)),
+        ("dGVzdC1zaWduaW5nLWtleS0zMi1jaGFyYWN0ZXJzLWxvbmc=", Err(KeyError::Public("SeaweedFS's samples and tests"))),
+        (" dGVzdC1zaWduaW5nLWtleQ==\n", Err(KeyError::Public("SeaweedFS's samples and tests"))),
     ] {
         let key = SigningKey::from_base64(text);
         assert_eq!(key.map(|_| ()), want, "{text}");
