@@ -63,11 +63,13 @@ impl Configuration {
     }
 
     /// `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` add an administrator, as in weed.
-    pub fn add_environment_admin(identities: &mut Identities) {
+    pub fn add_environment_admin(identities: &mut Identities) -> Result<(), String> {
         let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
         if let (Some(id), Some(secret)) = (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")) {
-            identities.add_environment_admin(&id, SecretAccessKey::new(secret));
+            let added = identities.add_environment_admin(&id, SecretAccessKey::new(secret));
+            return added.map_err(|why| format!("AWS_SECRET_ACCESS_KEY: {why}"));
         }
+        Ok(())
     }
 
     /// Puts on the filer what the file would keep in memory, or does not speak of: where the filer is the gateway's own, it would be
@@ -104,15 +106,15 @@ impl Configuration {
     }
 
     /// The keys of sessions: the configured one, else `fallback` (a name and bytes), else none, and no sessions.
-    pub fn session_keys(&self, fallback: Option<(&str, &[u8])>) -> Option<Arc<SessionKeys>> {
-        let (keys, passed_over) = self.iam.session_keys(fallback.as_slice());
+    pub fn session_keys(&self, fallback: Option<(&str, &[u8])>) -> Result<Option<Arc<SessionKeys>>, String> {
+        let (keys, passed_over) = self.iam.session_keys(fallback.as_slice())?;
         for warning in passed_over {
             tracing::warn!("sessions: {warning}");
         }
         if keys.is_none() {
             tracing::warn!("there is no sts.signingKey, so AssumeRole and session tokens are refused");
         }
-        keys.map(Arc::new)
+        Ok(keys.map(Arc::new))
     }
 
     /// Proxies whose forwarding headers count: `kelpgate.trustedProxies` and what `security.toml` says.

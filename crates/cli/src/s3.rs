@@ -31,7 +31,7 @@ pub async fn run(s3: S3) -> Result<(), String> {
     let listed = trusted_proxies_of_security(security.source.as_deref())?;
     let trusted_proxies = configuration.trusted_proxies(&listed)?;
     let filer_key = security.filer_write.as_ref().map(|key| ("jwt.filer_signing.key", key.expose_bytes()));
-    let session_keys = configuration.session_keys(filer_key);
+    let session_keys = configuration.session_keys(filer_key)?;
 
     let mut options = Options::new(filers, security);
     options.data_center = s3.data_center.clone();
@@ -57,10 +57,7 @@ pub async fn run(s3: S3) -> Result<(), String> {
         address: if s3.ip.is_empty() { s3.ip_bind.clone() } else { s3.ip.clone() },
         iam: s3.iam,
         iam_read_only: s3.iam_read_only,
-        complete: |identities, _| {
-            Configuration::add_environment_admin(identities);
-            Ok(())
-        },
+        complete: |identities, _| Configuration::add_environment_admin(identities),
         root: None,
         register_metrics: Box::new(move |metrics| {
             metrics

@@ -26,7 +26,7 @@ pub async fn run(server: Server) -> Result<(), String> {
     let mut configuration = Configuration::read(serving.config.as_deref(), serving.iam_config.as_deref(), &[])?;
     configuration.keep_in_filer();
     let root = RootKey::find(directory, server.new_root_key)?;
-    let session_keys = configuration.session_keys(Some(("DIR/sts-signing-key", &session_key(directory)?)));
+    let session_keys = configuration.session_keys(Some(("DIR/sts-signing-key", &session_key(directory)?)))?;
     let filer_configuration = filer.configuration().await.map_err(|error| error.to_string())?;
     let listed = trusted_proxies_of_security(security(serving.config_dir.as_deref())?.source.as_deref())?;
     let trusted_proxies = configuration.trusted_proxies(&listed)?;
@@ -74,7 +74,7 @@ fn announce(url: &str, server: &Server, root: &RootKey) {
 /// The root user of the account: the one identity that `kelpgate server` brings along.
 fn add_root(identities: &mut Identities, root: Option<&RootKey>) -> Result<(), String> {
     let Some(root) = root else { return Ok(()) };
-    identities.add_root(&root.access_key_id, root.secret.clone()).map_err(|why| format!("-config: {why}"))
+    identities.add_root(&root.access_key_id, root.secret.clone()).map_err(|why| format!("root access key: {why}"))
 }
 
 /// The key that signs sessions, made at the first start.

@@ -453,7 +453,12 @@ impl Follower {
         // Also what came before an error: the index knows it already.
         let mut reading = self.reading(&working.snapshot);
         reading.extend(last_of_each(noticed.changes));
+        let before = working.snapshot.clone();
         self.publish(&mut working, reading);
+        // What was wrong before has its line already.
+        for (about, why) in working.snapshot.problems().filter(|(about, why)| before.problem(about) != Some(*why)) {
+            tracing::warn!("IAM: {about} {why}");
+        }
         self.watches.passed(&noticed.passed);
         self.metrics.applied(last_ns);
         drop(working);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ids::AccountId;
 use policy::{CrossAccount, Policy, PolicyKind};
-use sts::{SessionKeys, SigningKey};
+use sts::{KeyError, SessionKeys, SigningKey};
 
 use crate::change::{Change, ChangeKind, PolicyPlace, PolicyText, RolePlace};
 use crate::documents::{Facts, RoleDocument, document_text};
@@ -242,7 +242,9 @@ impl IamConfig {
 
     /// The keys of sessions: `sts.signingKey`, else the first of the fallbacks that is long enough, as in SeaweedFS
     /// (`jwt.filer_signing.key`, then the SSE-S3 key). Without any there are no sessions; the second part says what was passed over.
-    pub fn session_keys(&self, fallbacks: &[(&str, &[u8])]) -> (Option<SessionKeys>, Vec<String>) {
+    ///
+    /// Errors: a fallback that would be taken is a public key.
+    pub fn session_keys(&self, fallbacks: &[(&str, &[u8])]) -> Result<(Option<SessionKeys>, Vec<String>), String> {
         let mut passed_over = Vec::new();
         let mut current = self.sts.signing_key.clone();
         for (name, bytes) in fallbacks.iter().filter(|(_, bytes)| !bytes.is_empty()) {
@@ -251,7 +253,8 @@ impl IamConfig {
             }
             match SigningKey::from_bytes(bytes) {
                 Ok(key) => current = Some(key),
-                Err(_) => passed_over.push(format!(
+                Err(error @ KeyError::Public(_)) => return Err(format!("{name}: {error}")),
+                Err(KeyError::Short(_) | KeyError::NotBase64 { .. }) => passed_over.push(format!(
                     "`{name}` has {} bytes, too few to sign sessions with: set sts.signingKey, at least 16 bytes",
                     bytes.len()
                 )),
@@ -263,7 +266,7 @@ impl IamConfig {
             issuer: self.sts.issuer.clone(),
             account_id: self.sts.account,
         });
-        (keys, passed_over)
+        Ok((keys, passed_over))
     }
 
     fn sts(&mut self, node: &Node<'_>, surroundings: &Surroundings<'_>) -> Result<(), JsonError> {
@@ -572,7 +575,7 @@ mod tests {
     fn sessions_are_signed_with_the_first_key_that_is_long_enough() {
         let kid = |config: &IamConfig, fallbacks: &[(&str, &str)]| {
             let fallbacks: Vec<_> = fallbacks.iter().map(|(name, key)| (*name, key.as_bytes())).collect();
-            let (keys, passed_over) = config.session_keys(&fallbacks);
+            let (keys, passed_over) = config.session_keys(&fallbacks).unwrap();
             (keys.map(|keys| keys.current.kid().to_owned()), passed_over.len())
         };
         let key = |bytes: &[u8]| Some(SigningKey::from_bytes(bytes).unwrap().kid().to_owned());
@@ -581,6 +584,10 @@ mod tests {
         assert_eq!(kid(&none, &[("a", ""), ("b", "short"), ("c", "long enough for it")]), (key(long), 1));
         let own = parse(&format!(r#"{{"sts":{{"signingKey":"{KEY}"}}}}"#)).unwrap();
         assert_eq!(kid(&own, &[("c", "long enough for it")]), (key(b"0123456789abcdef"), 0));
+        let public: (&str, &[u8]) = ("a", b"test-signing-key-32-characters-long");
+        let refused = none.session_keys(&[public]).unwrap_err();
+        assert!(refused.starts_with("a: the key is public, it stands in SeaweedFS's samples"), "{refused}");
+        assert!(own.session_keys(&[public]).is_ok(), "it signs nothing");
     }
 
     #[test]
@@ -588,6 +595,7 @@ mod tests {
         for (text, part) in [
             (r#"{"sts":{"signingKey":"base64-encoded-signing-key"}}"#, "R0VORVJBVEVE"),
             (r#"{"sts":{"signingKey":"c2hvcnQ="}}"#, "5 bytes"),
+            (r#"{"sts":{"signingKey":"dGVzdC1zaWduaW5nLWtleS0zMi1jaGFyYWN0ZXJzLWxvbmc="}}"#, "SeaweedFS's samples"),
             (
                 r#"{"policies":[{"name":"P","document":{"Version":"2012-10-17","Statement":[{"Effect":"Maybe"}]}}]}"#,
                 "Statement[0]",

@@ -69,6 +69,16 @@ impl CredentialDocument {
         let rest = self.secret_key.expose().strip_prefix(SEALED)?;
         Some(rest.split_once(':').map_or("", |(id, _)| id))
     }
+
+    /// Why the key must not be used, if its secret is that of a sample: anybody could sign with it.
+    pub fn public_secret(&self) -> Option<String> {
+        let place = self.secret_key.published_in()?;
+        Some(format!(
+            "the secret of the access key `{}` is public, it stands in {place}: anybody can sign with it; make a key of your own, the \
+             secret for example with `openssl rand -base64 30`",
+            self.access_key
+        ))
+    }
 }
 
 /// An account of the identities file.

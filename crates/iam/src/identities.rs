@@ -30,7 +30,7 @@ impl Identities {
     /// Reads a file. `variable` looks up the environment for `${NAME}` in access and secret keys.
     ///
     /// Errors: bad JSON or a value of the wrong kind, with line and column; two identities with one access key; two
-    /// identities with one name.
+    /// identities with one name; a secret that is public.
     pub fn parse(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, JsonError> {
         let node = Node::parse(text)?;
         let mut object = node.object()?;
@@ -50,7 +50,7 @@ impl Identities {
         for node in object.array(&["serviceAccounts", "service_accounts"])? {
             let mut account = ServiceAccountDocument::read(&node)?;
             let credential = account.credential.take().into_iter().collect();
-            account.credential = found.expand(credential, &account.id, variable).pop();
+            account.credential = found.expand(credential, &account.id, variable).map_err(|why| node.error(why))?.pop();
             found.service_accounts.push(account);
         }
         for node in object.array(&["policies"])? {
@@ -83,24 +83,27 @@ impl Identities {
     }
 
     /// The identity that AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY stand for: `admin-<first 8 characters>` with `Admin`.
-    pub fn add_environment_admin(&mut self, access_key: &str, secret_key: SecretAccessKey) {
+    ///
+    /// Errors: the secret is public.
+    pub fn add_environment_admin(&mut self, access_key: &str, secret_key: SecretAccessKey) -> Result<(), String> {
         let taken = self.users.iter().flat_map(|user| &user.credentials).any(|known| known.access_key == access_key);
         if taken {
             self.warnings.push(format!("AWS_ACCESS_KEY_ID `{access_key}` is already a key of the identities file"));
-            return;
+            return Ok(());
         }
         let name: String = access_key.chars().take(8).collect();
-        self.users.push(administrator(format!("admin-{name}"), access_key, secret_key));
+        self.users.push(administrator(format!("admin-{name}"), access_key, secret_key)?);
+        Ok(())
     }
 
     /// The root user of whoever has no account of its own, with this key.
     ///
-    /// Errors: the file has such a `root` itself, or gives the key to somebody.
+    /// Errors: the file has such a `root` itself, or gives the key to somebody; the secret is public.
     pub fn add_root(&mut self, access_key: &str, secret_key: SecretAccessKey) -> Result<(), String> {
         if self.users.iter().flat_map(|user| &user.credentials).any(|known| known.access_key == access_key) {
             return Err(format!("the access key {access_key} is the root access key of this server"));
         }
-        let mut root = administrator(ROOT.to_owned(), access_key, secret_key);
+        let mut root = administrator(ROOT.to_owned(), access_key, secret_key)?;
         if !self.finds_a_name_for(&mut root) {
             return Err(
                 "the identity `root` is the one that `kelpgate server` makes itself; give yours another name, \
@@ -155,17 +158,20 @@ impl Identities {
         for key in user.other.keys() {
             self.warnings.push(format!("unknown key `{}.{key}` is ignored", node.path()));
         }
-        user.credentials = self.expand(std::mem::take(&mut user.credentials), &user.name, variable);
+        let credentials = std::mem::take(&mut user.credentials);
+        user.credentials = self.expand(credentials, &user.name, variable).map_err(|why| node.error(why))?;
         Ok(user)
     }
 
     /// A credential whose variable is not set is dropped, as in SeaweedFS: half a key must not become a key.
+    ///
+    /// Errors: a public secret.
     fn expand(
         &mut self,
         credentials: Vec<CredentialDocument>,
         holder: &str,
         variable: &dyn Fn(&str) -> Option<String>,
-    ) -> Vec<CredentialDocument> {
+    ) -> Result<Vec<CredentialDocument>, String> {
         let mut kept = Vec::new();
         for mut credential in credentials {
             let access_key = expand_variables(&credential.access_key, variable);
@@ -174,6 +180,9 @@ impl Identities {
                 (Ok(access_key), Ok(secret_key)) => {
                     credential.access_key = access_key;
                     credential.secret_key = SecretAccessKey::new(secret_key);
+                    if let Some(why) = credential.public_secret() {
+                        return Err(format!("`{holder}`: {why}"));
+                    }
                     kept.push(credential);
                 }
                 (Err(why), _) | (_, Err(why)) => {
@@ -181,7 +190,7 @@ impl Identities {
                 }
             }
         }
-        kept
+        Ok(kept)
     }
 
     fn refuse_duplicate_keys(&self, node: &Node<'_>) -> Result<(), JsonError> {
@@ -213,14 +222,18 @@ pub(crate) fn is_root_of(user: &UserDocument, account: AccountId) -> bool {
     name == ROOT && user.has_bare_admin()
 }
 
-fn administrator(name: String, access_key: &str, secret_key: SecretAccessKey) -> UserDocument {
-    UserDocument {
+fn administrator(name: String, access_key: &str, secret_key: SecretAccessKey) -> Result<UserDocument, String> {
+    let credential = CredentialDocument { access_key: access_key.to_owned(), secret_key, status: String::new() };
+    if let Some(why) = credential.public_secret() {
+        return Err(why);
+    }
+    Ok(UserDocument {
         name,
-        credentials: vec![CredentialDocument { access_key: access_key.to_owned(), secret_key, status: String::new() }],
+        credentials: vec![credential],
         actions: vec!["Admin".to_owned()],
         is_static: true,
         ..UserDocument::default()
-    }
+    })
 }
 
 /// `{"name":..., "content":"<text>"}` or `{"name":..., "document":{...}}`.
@@ -292,6 +305,30 @@ mod tests {
         assert!(
             warnings.contains("identities[0].x") && warnings.contains("ordinary user") && !warnings.contains("sts")
         );
+    }
+
+    #[test]
+    fn public_secrets_are_refused_wherever_they_stand() {
+        let credential = |secret: &str| format!(r#""credentials":[{{"accessKey":"AK","secretKey":"{secret}"}}]"#);
+        for (text, good) in [
+            (format!(r#"{{"identities":[{{"name":"al",{}}}]}}"#, credential("some_secret_key1")), false),
+            (format!(r#"{{"identities":[{{"name":"al",{}}}]}}"#, credential("${SECRET}")), false),
+            (format!(r#"{{"identities":[{{"name":"al",{}}}]}}"#, credential("some_secret_key9")), true),
+            (
+                r#"{"serviceAccounts":[{"id":"sa:al:1","parentUser":"al","credential":{"accessKey":"AK","secretKey":"minioadmin"}}]}"#
+                    .to_owned(),
+                false,
+            ),
+        ] {
+            let found = Identities::parse(&text, &|_| Some("minioadmin".to_owned()));
+            assert_eq!(found.is_ok(), good, "{text}");
+            let why = found.err().map(|error| error.to_string()).unwrap_or_default();
+            assert_eq!(why.contains("`AK` is public") && why.contains("line 1"), !good, "{why}");
+        }
+        let mut identities = Identities::default();
+        assert!(identities.add_environment_admin("AK", SecretAccessKey::new("minioadmin")).is_err());
+        assert!(identities.add_root("AK", SecretAccessKey::new("minioadmin")).is_err());
+        assert!(identities.users.is_empty());
     }
 
     #[test]

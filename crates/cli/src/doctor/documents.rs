@@ -68,6 +68,8 @@ fn next_for(why: &str) -> &'static str {
         "keep the one that is meant (`kelpgate filer.cat` shows both); until then the policy denies"
     } else if why.contains("claimed by several") {
         "delete the key from all holders but one; until then it is refused"
+    } else if why.contains("is public") {
+        "delete the key with DeleteAccessKey and make another one with CreateAccessKey; until then it is refused"
     } else if why.contains("wins") {
         "remove the stored document, or the one in the identities file"
     } else {

@@ -206,15 +206,9 @@ impl NextSnapshot {
     }
 
     fn claim_key(&mut self, owner: KeyOwner, holder: &str, key: &CredentialDocument) {
-        let Some(id) = usable(key) else {
-            let why = match key.sealed_under() {
-                None => "is ignored: its id is not usable or its secret is empty".to_owned(),
-                Some(id) => format!(
-                    "is refused: its secret is encrypted with the key `{id}`, which is not here, or for another holder; give every \
-                     gateway the keys (kelpgate.secretsKeyFile)"
-                ),
-            };
-            return self.problem(ignored_key(holder, key), Some(why));
+        let id = match claimed_id(key) {
+            Ok(id) => id,
+            Err(why) => return self.problem(ignored_key(holder, key), Some(why)),
         };
         let mut owners = self.snapshot.keys.get(&id).map(|owners| owners.to_vec()).unwrap_or_default();
         owners.push(owner);
@@ -224,7 +218,7 @@ impl NextSnapshot {
     }
 
     fn release_key(&mut self, owner: &KeyOwner, holder: &str, key: &CredentialDocument) {
-        let Some(id) = usable(key) else { return self.problem(ignored_key(holder, key), None) };
+        let Ok(id) = claimed_id(key) else { return self.problem(ignored_key(holder, key), None) };
         let owners = self.snapshot.keys.get(&id).map(|owners| owners.to_vec()).unwrap_or_default();
         self.owners_changed(&id, owners.into_iter().filter(|known| !known.same_holder(owner)).collect());
     }
@@ -452,6 +446,20 @@ impl NextSnapshot {
         }
         self.snapshot
     }
+}
+
+/// The id under which requests find the key, or why none does. Whether a secret is public is seen here and not at requests.
+fn claimed_id(key: &CredentialDocument) -> Result<ids::AccessKeyId, String> {
+    if let Some(why) = key.public_secret() {
+        return Err(format!("is refused: {why}"));
+    }
+    usable(key).ok_or_else(|| match key.sealed_under() {
+        None => "is ignored: its id is not usable or its secret is empty".to_owned(),
+        Some(id) => format!(
+            "is refused: its secret is encrypted with the key `{id}`, which is not here, or for another holder; give every \
+             gateway the keys (kelpgate.secretsKeyFile)"
+        ),
+    })
 }
 
 fn ignored_key(holder: &str, key: &CredentialDocument) -> String {

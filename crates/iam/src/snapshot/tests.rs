@@ -384,6 +384,24 @@ fn a_boundary_that_is_gone_denies() {
 }
 
 #[test]
+fn a_key_with_a_public_secret_is_refused_until_it_has_another_one() {
+    let with = |secret: &str| {
+        user(&format!(r#"{{"name":"al","credentials":[{{"access_key":"AKA","secret_key":"{secret}"}}]}}"#))
+    };
+    for secret in ["some_secret_key1", "minioadmin", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"] {
+        let public = world("{}", vec![with(secret)]);
+        assert!(public.access_key("AKA").is_none() && !public.has_identities(), "{secret}");
+        let problems: Vec<_> = public.problems().collect();
+        assert!(problems.len() == 1 && problems[0].1.contains("is public"), "{problems:?}");
+        let replaced = public.apply([with("s3cret")]);
+        assert!(replaced.access_key("AKA").is_some() && replaced.problems().count() == 0, "{secret}");
+        let again = replaced.apply([with(secret)]);
+        assert!(again.access_key("AKA").is_none() && again.problems().count() == 1, "{secret}");
+        assert_eq!(again.apply([Change::User("al".into(), None)]).problems().count(), 0);
+    }
+}
+
+#[test]
 fn a_key_with_an_encrypted_secret_is_refused_until_it_is_opened() {
     let with = |secret: &str| {
         user(&format!(r#"{{"name":"al","credentials":[{{"access_key":"AKA","secret_key":"{secret}"}}]}}"#))

@@ -9,6 +9,7 @@ use policy::{Policy, PolicyKind};
 use super::{Bundle, Named};
 use crate::change::{Change, Holder};
 use crate::command::is_name;
+use crate::documents::CredentialDocument;
 use crate::snapshot::policy_name_of;
 
 impl Bundle {
@@ -115,7 +116,11 @@ fn fault(change: &Change) -> Option<String> {
         Change::User(name, _) if &**name == "root" => {
             Some("`root` is the root user of the identities file (-config); put it there, or rename it".to_owned())
         }
-        Change::User(name, _) => bad_name(name, 64),
+        Change::User(name, read) => {
+            let user = read.as_ref().and_then(|read| read.as_ref().ok());
+            let mut credentials = user.iter().flat_map(|user| &user.credentials);
+            bad_name(name, 64).or_else(|| credentials.find_map(CredentialDocument::public_secret))
+        }
         Change::Group(name, _) => bad_name(name, 128),
         Change::Role(name, _, read) => {
             let trust = read.as_ref().and_then(|read| read.as_ref().ok()).map(|role| role.trust_policy.as_str());
@@ -129,13 +134,15 @@ fn fault(change: &Change) -> Option<String> {
             let names = bad_name(name, 128).or_else(|| bad_name(holder.name(), longest));
             names.or_else(|| policy(PolicyKind::Identity, &text.text))
         }
-        Change::ServiceAccount(id, _) => {
+        Change::ServiceAccount(id, read) => {
+            let account = read.as_ref().and_then(|read| read.as_ref().ok());
+            let public = account.and_then(|account| account.credential.as_ref()?.public_secret());
             let parts: Vec<&str> = id.split(':').collect();
             let suffix = |text: &str| {
                 !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
             };
             let good = matches!(parts.as_slice(), ["sa", user, end] if is_name(user, 64) && suffix(end));
-            (!good).then(|| "its id is not `sa:<user>:<small letters and digits>`".to_owned())
+            (!good).then(|| "its id is not `sa:<user>:<small letters and digits>`".to_owned()).or(public)
         }
         Change::OidcProvider(_, Some(Ok(provider))) => {
             let good = provider.arn.starts_with("arn:aws:iam:") && provider.url.starts_with("https://");

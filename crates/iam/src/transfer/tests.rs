@@ -341,3 +341,22 @@ fn mistakes_are_named_with_their_place() {
     let (file, error) = from_minio(&BTreeMap::from([("users.json".to_owned(), "[]".to_owned())])).unwrap_err();
     assert_eq!((file.as_str(), error.line), ("users.json", 1));
 }
+
+#[test]
+fn keys_with_public_secrets_are_refused() {
+    let files = BTreeMap::from([
+        (
+            "users.json".to_owned(),
+            r#"{"al":{"secretKey":"minioadmin","status":"enabled"},"bo":{"secretKey":"bo-secret","status":"enabled"}}"#
+                .to_owned(),
+        ),
+        (
+            "svcaccts.json".to_owned(),
+            r#"{"SVC":{"parent":"bo","accessKey":"SVC","secretKey":"minioadmin","status":"on"}}"#.to_owned(),
+        ),
+    ]);
+    let bundle = from_minio(&files).unwrap();
+    assert_eq!(names(&bundle), ["user `bo`"]);
+    assert_eq!(refused(&bundle), ["service account `sa:bo:535643`", "user `al`"]);
+    assert!(bundle.refused.iter().all(|refused| refused.why.contains("MinIO's documentation")), "{:?}", bundle.refused);
+}
