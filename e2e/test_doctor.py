@@ -54,6 +54,11 @@ def test_documents_that_strangers_can_read(lone_filer):
         ("/etc/iam/identities/bad.json", "{", ("user `bad`", "cannot be read")),
         ("/etc/iam/identities/al.json", {"name": "bo"}, ("user `al`", "says `bo` inside")),
         ("/etc/iam/identities/al.json", {"name": "al", "policy_names": ["Gone"]}, ("user `al`", "`Gone`", "none of this name")),
+        (
+            "/etc/iam/identities/al.json",
+            {"name": "al", "credentials": [{"access_key": "AKPUBLIC", "secret_key": "some_secret_key1"}]},
+            ("access key `AKPUBLIC` of user `al`", "is public", "SeaweedFS's samples"),
+        ),
         ("/etc/iam/groups/g.json", {"name": "g", "policy_names": ["Gone"]}, ("group `g`", "`Gone`")),
         ("/etc/iam/policies/P.json", {"Version": "2012-10-17", "Statement": [{"Effect": "Maybe"}]}, ("policy `P`",)),
         ("/seaweedfs/iam/roles/R.json", {"roleName": "R"}, ("role `R`", "trustPolicy")),

@@ -290,14 +290,14 @@ def start(logs, flags, name="start", env=None):
 def refuses(logs, cluster, tmp_path):
     """Starts with the given file contents; the start fails and says each of `words`."""
 
-    def check(words, config=None, iam=None, flags=()):
+    def check(words, config=None, iam=None, flags=(), env=None):
         given = [f"-filer={cluster.filer.address}", *flags]
         for flag, content in (("config", config), ("iam.config", iam)):
             if content is not None:
                 path = tmp_path / f"{flag}.json"
                 path.write_text(content if isinstance(content, str) else json.dumps(content, indent=2))
                 given.append(f"-{flag}={path}")
-        code, output = start(logs, given)
+        code, output = start(logs, given, env=env)
         assert code not in (None, 0), f"it started:\n{output}"
         assert "panicked" not in output
         for word in words:
@@ -348,6 +348,29 @@ def test_bad_json_with_its_place(refuses, text, words):
 
 def test_bad_identities_file_with_its_place(refuses):
     refuses(["config.json", "line 2", "column"], config='{"identities": [\n  {"name": "a", "credentials": 5}\n]}')
+
+
+PUBLIC_KEY = "dGVzdC1zaWduaW5nLWtleS0zMi1jaGFyYWN0ZXJzLWxvbmc="
+
+
+def test_public_signing_keys_stop_the_start(refuses, cluster):
+    """Of SeaweedFS's samples: anybody could make sessions with them."""
+    config = world.iam_config(cluster.filer.address)
+    config["sts"]["signingKey"] = PUBLIC_KEY
+    refuses(["sts.signingKey", "public", "SeaweedFS's samples", "openssl rand -base64 32"], iam=config)
+    del config["sts"]["signingKey"]
+    for key in (PUBLIC_KEY, "test-signing-key-32-characters-long"):
+        words = ["jwt.filer_signing.key", "public", "openssl rand -base64 32"]
+        refuses(words, iam=config, env={"WEED_JWT_FILER_SIGNING_KEY": key})
+
+
+def test_public_credentials_stop_the_start(refuses):
+    for key in (Key("some_access_key1", "some_secret_key1"), Key("minioadmin", "minioadmin")):
+        config = {"identities": [{"name": "al", "credentials": [world._credential(key)], "actions": ["Admin"]}]}
+        refuses(["config.json", key.access, "public", "make a key of your own"], config=config)
+    id = "AKIAIOSFODNN7EXAMPLE"
+    env = {"AWS_ACCESS_KEY_ID": id, "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}
+    refuses(["AWS_SECRET_ACCESS_KEY", id, "AWS's documentation"], config={}, env=env)
 
 
 def test_duplicate_access_keys(refuses):

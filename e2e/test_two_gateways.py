@@ -286,6 +286,17 @@ def test_a_user_made_by_weed_shell(gateway_a, gateway_b, cluster, bucket):
         until(lambda: request(key, "GET", f"{gateway.url}/{bucket}/open/a").status == 403)
 
 
+def test_a_public_key_from_weed_shell_is_refused(gateway_a, gateway_b, cluster, bucket):
+    """Running gateways go on; the key of a sample opens nothing, and the log says what to do."""
+    name, key = unique("sample"), Key("some_access_key1", "some_secret_key1")
+    cluster.shell(f"s3.configure -user {name} -access_key {key.access} -secret_key {key.secret} -actions Read -apply")
+    for gateway in (gateway_a, gateway_b):
+        line = f"access key `{key.access}` of user `{name}` is refused: the secret"
+        until(lambda: any(line in log and "make a key of your own" in log for log in gateway.log().splitlines()))
+        assert request(key, "GET", f"{gateway.url}/{bucket}/open/a").code == "InvalidAccessKeyId"
+    cluster.shell(f"s3.configure -user {name} -delete -apply")
+
+
 def test_a_policy_file_changed_by_hand(gateway_a, gateway_b, cluster, bucket, filed_user):
     name, key, write = filed_user
     policy = unique("Filed").replace("-", "")
