@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use crate::compiled::CompiledPolicy;
 use crate::error::PolicyError;
 use crate::fault::{Fault, Rule};
@@ -124,7 +126,7 @@ impl Policy {
     /// The condition keys that the policy tests or that its variables name, each once, as GetContextKeysForCustomPolicy tells them.
     pub fn context_keys(&self) -> Vec<String> {
         let compiled = self.compile();
-        let mut keys: Vec<String> = Vec::new();
+        let mut seen = BTreeSet::new();
         let spelled = self
             .document
             .statements
@@ -132,12 +134,8 @@ impl Policy {
             .flat_map(|statement| &statement.conditions)
             .map(|condition| condition.key.as_str());
         let in_variables = compiled.statements().iter().flat_map(Statement::keys);
-        for key in spelled.chain(in_variables) {
-            if !keys.iter().any(|known| known.eq_ignore_ascii_case(key)) {
-                keys.push(key.to_owned());
-            }
-        }
-        keys
+        let keys = spelled.chain(in_variables);
+        keys.filter(|key| seen.insert(key.to_ascii_lowercase())).map(str::to_owned).collect()
     }
 
     /// Those of [`Policy::context_keys`] that no request can have: keys of `aws:`, `s3:`, `iam:` or `sts:` that do not exist, and names that

@@ -25,19 +25,28 @@ pub fn statement_spans(text: &str) -> Vec<Range<Position>> {
         Ok(statements) => statements,
         Err(_) => vec![*statement],
     };
-    let span = |statement: &&RawValue| {
+    // The statements follow one another, so that the text is read once.
+    let (mut at, mut here) = (0, Position { line: 1, column: 1 });
+    let mut advance = |to: usize| {
+        here = here.behind(text.get(at..to)?);
+        at = to;
+        Some(here)
+    };
+    let mut span = |statement: &&RawValue| {
         // A raw value borrows from the text that it was read from.
         let start = (statement.get().as_ptr() as usize).checked_sub(text.as_ptr() as usize)?;
-        Some(position(text.get(..start)?)..position(text.get(..start + statement.get().len())?))
+        Some(advance(start)?..advance(start + statement.get().len())?)
     };
-    statements.iter().filter_map(span).collect()
+    statements.iter().filter_map(&mut span).collect()
 }
 
-/// The place behind this much of the text.
-fn position(before: &str) -> Position {
-    let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-    let last = before.rsplit('\n').next().unwrap_or_default();
-    Position { line, column: last.chars().count() + 1 }
+impl Position {
+    /// The place behind a piece of text that begins here.
+    fn behind(self, piece: &str) -> Self {
+        let line = self.line + piece.bytes().filter(|byte| *byte == b'\n').count();
+        let last = piece.rsplit('\n').next().unwrap_or_default().chars().count();
+        Self { line, column: if line == self.line { self.column + last } else { last + 1 } }
+    }
 }
 
 #[cfg(test)]
