@@ -267,6 +267,11 @@ impl ActionSet {
         self.0.get(action.index() / 64).is_some_and(|word| word >> (action.index() % 64) & 1 == 1)
     }
 
+    /// How many actions it has.
+    pub fn len(&self) -> u32 {
+        self.0.iter().map(|word| word.count_ones()).sum()
+    }
+
     /// The actions of the set.
     pub fn iter(&self) -> impl Iterator<Item = Action> {
         (0_u16..).step_by(64).zip(self.0).flat_map(|(first, word)| {

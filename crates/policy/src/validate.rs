@@ -1,3 +1,6 @@
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashSet};
+
 use serde::Serialize;
 
 use crate::action::{Action, ActionSet};
@@ -60,6 +63,11 @@ pub fn validate(kind: PolicyKind, bucket: Option<&str>, text: &str) -> Vec<Findi
     findings.all
 }
 
+/// Words that are near are looked for until there are so many findings: each search compares with every name that exists.
+const NEAR_WORDS_MAX: usize = 100;
+/// So many different sets of actions, the largest of a list, are asked whether they cover the others.
+const COVERING_MAX: usize = 256;
+
 struct Findings {
     all: Vec<Finding>,
 }
@@ -73,6 +81,11 @@ impl Findings {
         advice: impl Into<String>,
     ) {
         self.all.push(Finding { severity, path: path.into(), message: message.into(), advice: advice.into() });
+    }
+
+    /// The word that a search finds, where it is still worth its time.
+    fn near(&self, search: impl FnOnce() -> Option<&'static str>) -> Option<&'static str> {
+        if self.all.len() < NEAR_WORDS_MAX { search() } else { None }
     }
 
     fn document(&mut self, kind: PolicyKind, document: &Document) {
@@ -89,21 +102,16 @@ impl Findings {
                 "name the principals, or add a condition with fixed values, such as aws:SourceVpc",
             );
         }
-        let mut sids: Vec<&str> = Vec::new();
+        let mut sids = BTreeSet::new();
         for (i, statement) in document.statements.iter().enumerate() {
             let path = document.path(i);
-            if let Some(sid) = statement.sid.as_deref() {
-                if kind == PolicyKind::Bucket && sids.contains(&sid) {
-                    let message =
-                        format!("the Sid `{sid}` occurs twice, so that decisions do not tell which statement decided");
-                    self.push(
-                        Severity::Warning,
-                        format!("{path}.Sid"),
-                        message,
-                        "give each statement a Sid of its own",
-                    );
-                }
-                sids.push(sid);
+            if let Some(sid) = statement.sid.as_deref()
+                && !sids.insert(sid)
+                && kind == PolicyKind::Bucket
+            {
+                let message =
+                    format!("the Sid `{sid}` occurs twice, so that decisions do not tell which statement decided");
+                self.push(Severity::Warning, format!("{path}.Sid"), message, "give each statement a Sid of its own");
             }
             self.statement(kind, document, statement, &path);
         }
@@ -161,6 +169,7 @@ impl Findings {
     fn actions(&mut self, kind: PolicyKind, statement: &Statement, path: &str) {
         let element = if statement.action.not { "NotAction" } else { "Action" };
         let covered: Vec<ActionSet> = statement.action.patterns.iter().map(|pattern| actions_of(pattern)).collect();
+        let twice = covered_twice(&covered);
         if statement.action.not && statement.effect == Effect::Allow && kind != PolicyKind::Boundary {
             let message = "an Allow with NotAction covers every other action of every service, those to come included";
             self.push(
@@ -170,13 +179,14 @@ impl Findings {
                 "name the actions that are needed",
             );
         }
-        for (j, (pattern, own)) in statement.action.patterns.iter().zip(&covered).enumerate() {
+        for (j, ((pattern, own), twice)) in statement.action.patterns.iter().zip(&covered).zip(twice).enumerate() {
             let path = format!("{path}.{element}[{j}]");
             let vendor = pattern.split(':').next().unwrap_or_default().to_ascii_lowercase();
             let is_ours = ["s3", "iam", "sts"].contains(&vendor.as_str());
             let is_empty = *own == ActionSet::default();
             if is_ours && is_empty {
-                let meant = nearest(pattern, Action::all().map(Action::as_str)).map(|name| format!("write `{name}`"));
+                let names = Action::all().map(Action::as_str);
+                let meant = self.near(|| nearest(pattern, names)).map(|name| format!("write `{name}`"));
                 let advice =
                     meant.unwrap_or_else(|| "look the action up in AWS's Service Authorization Reference".to_owned());
                 self.push(
@@ -185,11 +195,7 @@ impl Findings {
                     format!("`{pattern}` covers no action of {vendor}, so the statement is not about it"),
                     advice,
                 );
-            } else if statement.effect == Effect::Allow
-                && !statement.action.not
-                && !is_empty
-                && covered_twice(&covered, own, j)
-            {
+            } else if statement.effect == Effect::Allow && !statement.action.not && !is_empty && twice {
                 self.push(
                     Severity::Suggestion,
                     path,
@@ -262,7 +268,7 @@ impl Findings {
                     );
                 }
                 Token::Variable(variable) if !is_known_key(variable.key.as_str()) => {
-                    let meant = nearest_key(variable.key.as_str()).map(|key| format!("write ${{{key}}}"));
+                    let meant = self.near(|| nearest_key(variable.key.as_str())).map(|key| format!("write ${{{key}}}"));
                     let message =
                         format!("`{}` is no condition key, so the variable never has a value", variable.key.as_str());
                     self.push(
@@ -281,7 +287,7 @@ impl Findings {
         use Comparison::*;
         let comparison = condition.operator.comparison;
         if !is_known_key(&condition.key) {
-            let meant = nearest_key(&condition.key).map(|key| format!("write `{key}`"));
+            let meant = self.near(|| nearest_key(&condition.key)).map(|key| format!("write `{key}`"));
             let message = format!("`{}` is no condition key; no request has it", condition.key);
             self.push(Severity::Error, path, message, meant.unwrap_or_else(|| "use a key of AWS's list".to_owned()));
         }
@@ -336,11 +342,15 @@ impl Findings {
     }
 }
 
-/// Whether an earlier or broader pattern of the list covers this one.
-fn covered_twice(covered: &[ActionSet], own: &ActionSet, nth: usize) -> bool {
-    let covers = |theirs: &ActionSet| theirs.union(*own) == *theirs;
-    let mut others = covered.iter().enumerate().filter(|(other, _)| *other != nth);
-    others.any(|(other, theirs)| covers(theirs) && (theirs != own || other < nth))
+/// For each pattern of a list, whether an earlier or broader one covers it.
+fn covered_twice(covered: &[ActionSet]) -> Vec<bool> {
+    let mut seen = HashSet::new();
+    let again: Vec<bool> = covered.iter().map(|own| !seen.insert(*own)).collect();
+    let mut broadest: Vec<ActionSet> = seen.into_iter().collect();
+    broadest.sort_by_cached_key(|set| Reverse(set.len()));
+    broadest.truncate(COVERING_MAX);
+    let broader = |own: &ActionSet| broadest.iter().any(|theirs| theirs != own && theirs.union(*own) == *theirs);
+    covered.iter().zip(again).map(|(own, again)| again || broader(own)).collect()
 }
 
 fn is_multivalued(key: &str) -> bool {
