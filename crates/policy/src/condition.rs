@@ -133,15 +133,40 @@ impl Condition {
         }
     }
 
-    /// The variables in its values.
-    pub fn variables(&self) -> Box<dyn Iterator<Item = &Variable> + '_> {
+    /// How many values the policy has.
+    pub fn values_count(&self) -> usize {
         match &self.test {
-            Test::Text(patterns) | Test::TextIgnoringCase(patterns) => {
-                Box::new(patterns.iter().flat_map(Pattern::variables))
-            }
-            Test::Arn(patterns) => Box::new(patterns.iter().flat_map(ArnPattern::variables)),
-            _ => Box::new(std::iter::empty()),
+            Test::Text(values) | Test::TextIgnoringCase(values) => values.len(),
+            Test::Arn(values) => values.len(),
+            Test::Number(_, values) => values.len(),
+            Test::Date(_, values) => values.len(),
+            Test::Bool(values) => values.len(),
+            Test::Binary(values) => values.len(),
+            Test::Address(values) => values.len(),
+            Test::Null { .. } => 1,
         }
+    }
+
+    /// Its values, where they are patterns of texts.
+    pub fn patterns(&self) -> &[Pattern] {
+        match &self.test {
+            Test::Text(patterns) | Test::TextIgnoringCase(patterns) => patterns,
+            _ => &[],
+        }
+    }
+
+    /// Its values, where they are patterns of ARNs.
+    pub fn arn_patterns(&self) -> &[ArnPattern] {
+        match &self.test {
+            Test::Arn(patterns) => patterns,
+            _ => &[],
+        }
+    }
+
+    /// The variables in its values.
+    pub fn variables(&self) -> impl Iterator<Item = &Variable> {
+        let in_texts = self.patterns().iter().flat_map(Pattern::variables);
+        in_texts.chain(self.arn_patterns().iter().flat_map(ArnPattern::variables))
     }
 }
 

@@ -1,10 +1,12 @@
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use crate::advice::advice;
 use crate::arn_pattern::ArnPattern;
 use crate::compiled::CompiledPolicy;
 use crate::condition::Condition;
-use crate::decide::{Decision, PolicySet, PolicyType, Request, decide, decide_trust};
+use crate::decide::{Decision, Origin, PolicySet, PolicyType, Request, decide, decide_trust};
 use crate::grammar::Effect;
 use crate::resource_element::ResourceTest;
 use crate::statement::Statement;
@@ -52,6 +54,15 @@ pub struct ElementExplanation {
     pub seen: Option<Vec<String>>,
 }
 
+/// A statement all of whose elements match the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AppliedStatement {
+    /// Which one.
+    pub origin: Origin,
+    /// Whether it is a `Deny`.
+    pub denies: bool,
+}
+
 /// Explains a decision of [`decide`].
 pub fn explain(policies: &PolicySet<'_>, request: &Request<'_>) -> Explanation {
     explained(decide, policies, request)
@@ -73,7 +84,7 @@ fn decide_by_resource(policies: &PolicySet<'_>, request: &Request<'_>) -> Decisi
 
 /// The condition keys that a statement about this principal, action and resource tests or names in a variable, and that the
 /// request does not have: each once, in lower case.
-pub fn missing_keys(policies: &PolicySet<'_>, request: &Request<'_>) -> Vec<String> {
+pub fn missing_keys<'a>(policies: &PolicySet<'a>, request: &Request<'_>) -> Vec<&'a str> {
     let has_boundary = policies.boundary.is_some();
     let concerns = |statement: &&Statement| {
         let has_variables = statement.resource.patterns().iter().any(|pattern| pattern.variables().next().is_some());
@@ -81,15 +92,25 @@ pub fn missing_keys(policies: &PolicySet<'_>, request: &Request<'_>) -> Vec<Stri
             && statement.action.matches(request.action)
             && (has_variables || statement.resource_matches(request))
     };
-    let mut missing: Vec<String> = Vec::new();
-    for statement in all(policies).flat_map(|(_, compiled)| compiled.statements()).filter(concerns) {
-        for key in statement.keys().filter(|key| request.context.get(key).is_none()) {
-            if !missing.iter().any(|known| known == key) {
-                missing.push(key.to_owned());
-            }
-        }
+    let mut seen = BTreeSet::new();
+    let concerned = all(policies).flat_map(|(_, compiled)| compiled.statements()).filter(concerns);
+    let keys = concerned.flat_map(Statement::keys).filter(|key| request.context.get(key).is_none());
+    keys.filter(|key| seen.insert(*key)).collect()
+}
+
+/// The statements that apply to the request, in the order of the policies.
+pub fn applying(policies: &PolicySet<'_>, request: &Request<'_>) -> Vec<AppliedStatement> {
+    let has_boundary = policies.boundary.is_some();
+    let mut applying = Vec::new();
+    for (policy, compiled) in all(policies) {
+        let placed = (0_u32..).zip(compiled.statements());
+        let applies = placed.filter(|(_, statement)| statement.applies(request, has_boundary));
+        applying.extend(applies.map(|(place, statement)| AppliedStatement {
+            origin: Origin { policy, statement: place },
+            denies: statement.effect == Effect::Deny,
+        }));
     }
-    missing
+    applying
 }
 
 fn explained(
@@ -106,7 +127,7 @@ fn explained(
 
 /// Every statement of every policy, in the order of the policies, and what it has to do with the request: an explanation without
 /// its advice.
-pub fn considered(policies: &PolicySet<'_>, request: &Request<'_>) -> Vec<StatementExplanation> {
+fn considered(policies: &PolicySet<'_>, request: &Request<'_>) -> Vec<StatementExplanation> {
     let has_boundary = policies.boundary.is_some();
     let mut statements = Vec::new();
     for (policy, compiled) in all(policies) {

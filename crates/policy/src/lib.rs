@@ -32,6 +32,7 @@ mod index;
 mod legacy;
 mod restated;
 mod validate;
+mod work;
 
 pub mod cases;
 
@@ -41,7 +42,8 @@ pub use context::Context;
 pub use decide::{CrossAccount, Decision, Origin, PolicySet, PolicyType, Request, could_allow, decide, decide_trust};
 pub use error::PolicyError;
 pub use explain::{
-    ElementExplanation, Explanation, StatementExplanation, considered, explain, explain_trust, missing_keys,
+    AppliedStatement, ElementExplanation, Explanation, StatementExplanation, applying, explain, explain_trust,
+    missing_keys,
 };
 pub use policy::{Policy, PolicyKind};
 pub use position::{Position, statement_spans};
@@ -49,3 +51,4 @@ pub use principal::{Principal, PrincipalError};
 pub use principal_element::PrincipalIds;
 pub use restated::Restated;
 pub use validate::{Finding, Severity, validate};
+pub use work::work;

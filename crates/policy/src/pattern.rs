@@ -135,6 +135,16 @@ impl Pattern {
         self.variables().iter().any(|variable| variable.resolve(context).is_none())
     }
 
+    /// An upper bound of the steps of a match against a text of so many bytes, in parts of one text or several.
+    pub fn work(&self, text_bytes: usize) -> usize {
+        let steps = match &self.rest {
+            Rest::Nothing | Rest::Anything => 1,
+            Rest::Glob(glob) => glob.middle.iter().map(Floating::words).sum::<usize>() + 1,
+            Rest::Template(template) => template.steps(text_bytes),
+        };
+        text_bytes.saturating_mul(steps)
+    }
+
     /// Whether the pattern, taken as plain text with its variables filled in, is this text but for case.
     pub fn equals_ignoring_case(&self, text: &str, context: &Context) -> bool {
         let mut text = text.chars().flat_map(char::to_lowercase);
@@ -315,6 +325,14 @@ impl Floating {
         }
     }
 
+    /// How many words are moved for each character of the text.
+    fn words(&self) -> usize {
+        match self {
+            Self::Text(_) => 1,
+            Self::Wild(run) => run.any.len() + 4,
+        }
+    }
+
     fn longest_literal(&self) -> Option<&[u8]> {
         match self {
             Self::Text(finder) => Some(finder.needle()),
@@ -446,6 +464,15 @@ impl Template {
             .map(|section| section.iter().map(&mut piece).collect())
             .collect();
         Self { sections, variables: variables.into() }
+    }
+
+    /// For each byte of a text. A section with `?` is tried at each place, and compares up to the whole rest of the text there.
+    fn steps(&self, text_bytes: usize) -> usize {
+        let of = |section: &[Piece]| {
+            let is_tried = section.iter().any(|piece| matches!(piece, Piece::One));
+            section.len() + if is_tried { text_bytes / 8 } else { 0 }
+        };
+        self.sections.iter().map(|section| 16 + of(section)).sum()
     }
 
     fn matches(&self, text: &str, context: &Context) -> Matched {

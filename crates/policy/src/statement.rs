@@ -56,6 +56,14 @@ impl Statement {
         self.conditions.iter().all(|condition| condition.holds(request.context, self.effect))
     }
 
+    /// Whether all its elements match.
+    pub fn applies(&self, request: &Request<'_>, has_boundary: bool) -> bool {
+        self.action.matches(request.action)
+            && self.grant(request, has_boundary).is_some()
+            && self.resource_matches(request)
+            && self.conditions_hold(request)
+    }
+
     /// The condition keys that it tests and those that its variables name, in lower case.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         let tested = self.conditions.iter().map(|condition| condition.key.as_str());

@@ -3,10 +3,13 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use policy::cases::simulate_line;
-use policy::{PolicyKind, validate};
+use policy::{
+    Action, Context, CrossAccount, Policy, PolicyKind, PolicySet, Request, missing_keys, statement_spans, validate,
+};
 use serde_json::Value;
 
 fn parts(count: usize, part: impl Fn(usize) -> String) -> String {
@@ -44,6 +47,59 @@ fn large_rows_are_answered_soon() {
         let took = started.elapsed();
         assert_eq!(answer["decision"].as_str().unwrap_or("error"), want, "{what}");
         assert!(took < Duration::from_secs(120), "{what}: {took:?}");
+    }
+}
+
+#[test]
+fn many_keys_are_named_soon() {
+    let keys = parts(100_000, |i| format!(r#""aws:RequestTag/k{i}":"v""#));
+    let text = format!(
+        r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"s3:*","Resource":"*","Condition":{{"StringEquals":{{{keys}}}}}}}}}"#
+    );
+    let started = Instant::now();
+    let policy = Policy::parse_stored(PolicyKind::Identity, &text).unwrap();
+    assert_eq!(policy.context_keys().len(), 100_000);
+    let identity = [Arc::new(policy.compile())];
+    let policies = PolicySet {
+        identity: &identity,
+        resource: None,
+        session: None,
+        boundary: None,
+        cross_account: CrossAccount::Both,
+    };
+    let request = Request {
+        principal: &"arn:aws:iam::111122223333:user/u".parse().unwrap(),
+        principal_id: None,
+        principal_canonical_id: None,
+        action: Action::named("s3:GetObject").unwrap().into(),
+        resource: "arn:aws:s3:::b/k",
+        resource_account: "111122223333".parse().unwrap(),
+        context: &Context::new(),
+    };
+    assert_eq!(missing_keys(&policies, &request).len(), 100_000);
+    assert!(started.elapsed() < Duration::from_secs(120), "{:?}", started.elapsed());
+}
+
+#[test]
+fn many_statements_are_found_soon() {
+    let statements = parts(100_000, |_| r#"{"Effect":"Allow"}"#.to_owned());
+    let started = Instant::now();
+    let spans = statement_spans(&format!(r#"{{"Statement":[{statements}]}}"#));
+    assert_eq!(spans.last().map(|span| span.end.column), Some(14 + 100_000 * 19));
+    assert!(started.elapsed() < Duration::from_secs(120), "{:?}", started.elapsed());
+}
+
+#[test]
+fn many_faults_are_named_soon() {
+    let unknown = parts(5_000, |i| format!(r#""s3:Gut{i}""#));
+    let covered = parts(30_000, |i| format!(r#""s3:{}*""#, ["", "G", "Ge", "P", "D", "L"][i % 6]));
+    for actions in [unknown, covered] {
+        let text = format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":[{actions}],"Resource":"*"}}]}}"#
+        );
+        let started = Instant::now();
+        assert!(validate(PolicyKind::Identity, None, &text).len() >= 5_000);
+        assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
     }
 }
 

@@ -7,7 +7,11 @@ mod answer;
 mod scenario;
 mod source;
 
+use std::collections::BTreeSet;
+
 use policy::Policy;
+
+pub(super) use self::source::DOCUMENT_MAX;
 
 use self::scenario::Scenario;
 use self::source::Source;
@@ -25,8 +29,9 @@ pub(super) const COMMANDS: &[Command] = &[
     read("GetContextKeysForCustomPolicy", |r, _| context_keys(source::required_inputs(r)?.into_iter())),
 ];
 
-/// The most statements that one call asks; a page ends early where there would be more.
-const STATEMENTS_MAX: usize = 100_000;
+/// The most work of one call, in the steps of [`policy::work`]. A page ends early where there would be more, and a call whose
+/// one pair of an action and a resource is more is refused.
+const WORK_MAX: usize = 1 << 25;
 
 fn simulate(request: &Request<'_>, state: &Snapshot, holder: Option<source::SourceHolder<'_>>) -> Answer {
     let actions = actions(request)?;
@@ -44,17 +49,28 @@ fn simulate(request: &Request<'_>, state: &Snapshot, holder: Option<source::Sour
             .filter(|from| *from < total)
             .ok_or_else(|| IamError::invalid("The Marker is not one that this call with these inputs answered"))?,
     };
-    let most = request.items_max()?.min((STATEMENTS_MAX / scenario.statements().max(1)).max(1));
+    let most = request.items_max()?;
+    let mut work = 0;
+    let mut next = from;
     let mut xml = Xml::new();
     xml.element("EvaluationResults", |xml| {
         for (action, resource) in pairs.skip(from).take(most) {
+            work += scenario.work(action, resource, WORK_MAX);
+            if work > WORK_MAX {
+                break;
+            }
             xml.element("member", |xml| answer::write(xml, &scenario, action, resource));
+            next += 1;
         }
     });
-    let truncated = from + most < total;
-    xml.text("IsTruncated", if truncated { "true" } else { "false" });
-    if truncated {
-        xml.text("Marker", &(from + most).to_string());
+    if next == from {
+        return Err(IamError::invalid(
+            "The policies and the values of the ContextEntries are too many for one simulation: send fewer of either",
+        ));
+    }
+    xml.text("IsTruncated", if next < total { "true" } else { "false" });
+    if next < total {
+        xml.text("Marker", &next.to_string());
     }
     Ok(Outcome::answer(xml.finish()))
 }
@@ -66,11 +82,12 @@ fn actions(request: &Request<'_>) -> Result<Vec<String>, IamError> {
     }
     let is_action = |action: &String| {
         let word = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-        action.split_once(':').is_some_and(|(service, name)| word(service) && word(name))
+        action.len() <= 128 && action.split_once(':').is_some_and(|(service, name)| word(service) && word(name))
     };
     match actions.iter().find(|action| !is_action(action)) {
         Some(action) => Err(IamError::invalid(format!(
-            "The action `{action}` is not valid: a service and an operation without wildcards are expected, like s3:GetObject"
+            "The action `{action}` is not valid: a service and an operation without wildcards are expected, in at most 128 characters, \
+             like s3:GetObject"
         ))),
         None => Ok(actions),
     }
@@ -99,15 +116,9 @@ fn context_keys(sources: impl Iterator<Item = Source>) -> Answer {
 
 /// The condition keys of documents, each once, as it is spelled first.
 fn keys_of(texts: impl Iterator<Item = std::sync::Arc<str>>) -> Vec<String> {
-    let mut keys: Vec<String> = Vec::new();
-    for text in texts {
-        // A policy that cannot be read tests nothing: it denies.
-        let Ok(policy) = Policy::parse_stored(policy::PolicyKind::Identity, &text) else { continue };
-        for key in policy.context_keys() {
-            if !keys.iter().any(|known| known.eq_ignore_ascii_case(&key)) {
-                keys.push(key);
-            }
-        }
-    }
-    keys
+    // A policy that cannot be read tests nothing: it denies.
+    let policies = texts.filter_map(|text| Policy::parse_stored(policy::PolicyKind::Identity, &text).ok());
+    let keys = policies.flat_map(|policy| policy.context_keys());
+    let mut seen = BTreeSet::new();
+    keys.filter(|key| seen.insert(key.to_ascii_lowercase())).collect()
 }

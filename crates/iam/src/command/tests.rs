@@ -453,6 +453,69 @@ fn policies_of_principals_are_simulated() {
     );
 }
 
+/// A call with `count` resources: how many pairs its first page has, or the code of its refusal.
+fn simulated(documents: &[String], resources: usize, more: &str) -> Result<usize, &'static str> {
+    let resource = |at| format!("&ResourceArns.member.{at}=arn:aws:s3:::b/{}", "x".repeat(50));
+    let documents = (1..).zip(documents).map(|(at, text)| format!("&PolicyInputList.member.{at}={text}"));
+    let line = format!(
+        "SimulateCustomPolicy&ActionNames.member.1=s3:GetObject&MaxItems=1000{}{}{more}",
+        documents.collect::<String>(),
+        (1..=resources).map(resource).collect::<String>(),
+    );
+    let (_, answer) = run(&start(), &line).map_err(|error| error.code)?;
+    let pairs = answer.matches("<EvalActionName>").count();
+    assert_eq!(answer.contains("<IsTruncated>true"), pairs < resources, "{pairs} of {resources}");
+    assert_eq!(answer.contains(&format!("<Marker>{pairs}</Marker>")), pairs < resources);
+    assert!(answer.len() < 32 << 20, "{} bytes", answer.len());
+    Ok(pairs)
+}
+
+#[test]
+fn the_work_of_a_simulation_is_bounded() {
+    let policy = |statement: &str, count: usize| {
+        let statements = vec![format!(r#"{{"Effect":"Allow","Action":"s3:*",{statement}}}"#); count];
+        format!(r#"{{"Version":"2012-10-17","Statement":[{}]}}"#, statements.join(","))
+    };
+    let on_all = |condition: String| policy(&format!(r#""Resource":"*","Condition":{{{condition}}}"#), 1);
+    let list = |count, of: fn(usize) -> String| (0..count).map(of).collect::<Vec<_>>().join(",");
+    let keys = on_all(format!(r#""StringEquals":{{{}}}"#, list(3000, |at| format!(r#""aws:RequestTag/k{at}":"v""#))));
+    let like = on_all(format!(r#""StringLike":{{"s3:prefix":[{}]}}"#, list(9000, |at| format!(r#""*{at}*?x""#))));
+    let equal = on_all(format!(
+        r#""ForAllValues:NumericEquals":{{"s3:max-keys":[{}]}}"#,
+        list(9000, |at| format!(r#""{at}""#))
+    ));
+    let star = policy(r#""Resource":"arn:aws:s3:::*x*y*z""#, 1000);
+    let template = policy(r#""Resource":"arn:aws:s3:::*?${aws:PrincipalTag/a}?*?${aws:PrincipalTag/a}*""#, 500);
+    let entry = |key: &str, kind: &str, values: &[String]| {
+        let values = (1..)
+            .zip(values)
+            .map(|(at, value)| format!("&ContextEntries.member.1.ContextKeyValues.member.{at}={value}"));
+        let values: String = values.collect();
+        format!("&ContextEntries.member.1.ContextKeyName={key}&ContextEntries.member.1.ContextKeyType={kind}{values}")
+    };
+    let texts = entry("s3:prefix", "stringList", &vec!["a".repeat(100); 1000]);
+    let numbers = entry("s3:max-keys", "numericList", &vec!["7".to_owned(); 1000]);
+    let tag = entry("aws:PrincipalTag/a", "string", &["x".repeat(1000)]);
+    // Nobody needs to measure time: work is counted before it is done.
+    for (what, documents, more, fewest, most) in [
+        ("many keys", vec![keys.clone()], "", 20, 200),
+        ("many statements", vec![star.clone(); 3], "", 10, 200),
+        ("variables", vec![template], &*tag, 1, 100),
+        ("few statements", vec![policy(r#""Resource":"*""#, 20)], "", 1000, 1000),
+        ("an ordinary condition", vec![on_all(r#""StringLike":{"s3:prefix":["a*","b*"]}"#.into())], &*texts, 50, 1000),
+    ] {
+        let pairs = simulated(&documents, 1000, more);
+        assert!(pairs.is_ok_and(|pairs| (fewest..=most).contains(&pairs)), "{what}: {pairs:?}");
+    }
+    for (what, document, more) in [("patterns against texts", like, texts), ("numbers", equal, numbers)] {
+        assert_eq!(simulated(&[document], 1, &more), Err("InvalidInput"), "{what}");
+    }
+    let long = format!("s3:{}", "G".repeat(126));
+    let refused =
+        run(&start(), &format!("SimulateCustomPolicy&ActionNames.member.1={long}&PolicyInputList.member.1={star}"));
+    assert_eq!(refused.unwrap_err().code, "InvalidInput");
+}
+
 #[test]
 fn policies_of_the_call_are_simulated() {
     let custom = |policy: &str, rest: &str| {

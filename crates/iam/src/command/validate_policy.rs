@@ -2,6 +2,7 @@
 
 use policy::{PolicyKind, Severity};
 
+use super::simulation::DOCUMENT_MAX;
 use super::xml::Xml;
 use super::{Answer, Command, IamError, Outcome, Request, read};
 use crate::snapshot::Snapshot;
@@ -10,6 +11,11 @@ pub(super) const COMMANDS: &[Command] = &[read("ValidatePolicy", validate_policy
 
 fn validate_policy(request: &Request<'_>, _: &Snapshot) -> Answer {
     let document = request.params.required("PolicyDocument")?;
+    if document.len() > DOCUMENT_MAX {
+        return Err(IamError::validation(format!(
+            "PolicyDocument has more than {DOCUMENT_MAX} bytes: check a smaller one"
+        )));
+    }
     let kind = kind(request)?;
     let mut xml = Xml::new();
     xml.element("Findings", |xml| {

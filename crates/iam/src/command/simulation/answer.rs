@@ -2,40 +2,30 @@
 
 use std::ops::Range;
 
-use policy::{
-    Decision, PolicyType, Position, RequestAction, StatementExplanation, considered, decide, decide_trust, missing_keys,
-};
+use policy::{AppliedStatement, Decision, PolicyType, Position, applying, decide, decide_trust, missing_keys};
 
 use super::super::xml::Xml;
 use super::scenario::Scenario;
 
-/// A decision, and what each statement had to do with it.
+/// A decision, and the statements that apply.
 struct Told {
     decision: Decision,
-    statements: Vec<StatementExplanation>,
+    statements: Vec<AppliedStatement>,
 }
 
 /// Writes an `EvaluationResult`. Where a resource was named it stands below it once more, the keys that were missing
 /// too: AWS tells them there, and clients look in both places.
 pub(super) fn write(xml: &mut Xml, scenario: &Scenario, action: &str, resource: &str) {
     let policies = scenario.policies();
-    let request = policy::Request {
-        principal: &scenario.principal,
-        principal_id: None,
-        principal_canonical_id: None,
-        action: RequestAction::named(action),
-        resource,
-        resource_account: scenario.owner_of(resource),
-        context: &scenario.context,
-    };
+    let request = scenario.request(action, resource);
     let trust = policies.resource.filter(|_| scenario.is_trust);
     let decision = match trust {
         Some(trust) => decide_trust(trust, &policies, &request),
         None => decide(&policies, &request),
     };
-    let told = Told { decision, statements: considered(&policies, &request) };
+    let told = Told { decision, statements: applying(&policies, &request) };
     let missing = missing_keys(&policies, &request);
-    let missing: Vec<&str> = missing.iter().map(|key| spelled(scenario, key)).collect();
+    let missing: Vec<&str> = missing.into_iter().map(|key| spelled(scenario, key)).collect();
     let decision = match told.decision {
         Decision::Allow { .. } => "allowed",
         Decision::ExplicitDeny { .. } => "explicitDeny",
@@ -49,8 +39,8 @@ pub(super) fn write(xml: &mut Xml, scenario: &Scenario, action: &str, resource: 
     let write_details = |xml: &mut Xml| {
         if details {
             xml.element("EvalDecisionDetails", |xml| {
-                entry(xml, "IAM Policy", verdict(&told, |policy| policy.starts_with("identity")));
-                entry(xml, "Resource Policy", verdict(&told, |policy| policy == "resource"));
+                entry(xml, "IAM Policy", verdict(&told, |policy| matches!(policy, PolicyType::Identity(_))));
+                entry(xml, "Resource Policy", verdict(&told, |policy| policy == PolicyType::Resource));
             });
         }
         if scenario.boundary.is_some() {
@@ -75,29 +65,24 @@ pub(super) fn write(xml: &mut Xml, scenario: &Scenario, action: &str, resource: 
 
 /// The statements that determine the answer: the denials that apply, else the allows; none where nothing was said.
 fn matched(xml: &mut Xml, scenario: &Scenario, told: &Told) {
-    let effect = match told.decision {
-        Decision::ExplicitDeny { .. } => "Deny",
-        Decision::Allow { .. } => "Allow",
+    let denies = match told.decision {
+        Decision::ExplicitDeny { .. } => true,
+        Decision::Allow { .. } => false,
         Decision::ImplicitDeny { .. } => return,
     };
-    let applies = |statement: &&StatementExplanation| {
-        statement.applies && statement.effect == effect && (effect == "Deny" || statement.policy != "boundary")
+    let determines = |statement: &&AppliedStatement| {
+        statement.denies == denies && (denies || statement.origin.policy != PolicyType::Boundary)
     };
     let mut is_empty = true;
-    for statement in told.statements.iter().filter(applies) {
-        let Some(source) = scenario.source(&statement.policy) else { continue };
-        let span = usize::try_from(statement.statement).ok().and_then(|place| source.spans.get(place));
+    for statement in told.statements.iter().filter(determines) {
+        let Some(source) = scenario.source(statement.origin.policy) else { continue };
+        let span = usize::try_from(statement.origin.statement).ok().and_then(|place| source.spans.get(place));
         xml.element("member", |xml| describe(xml, &source.id, span));
         is_empty = false;
     }
     // A policy that cannot be read denies without any statement.
     if let (true, Decision::ExplicitDeny { by }) = (is_empty, &told.decision) {
-        let source = match by.policy {
-            PolicyType::Identity(place) => scenario.identity.get(place),
-            PolicyType::Boundary => scenario.boundary.as_ref(),
-            _ => scenario.resource.as_ref(),
-        };
-        source.into_iter().for_each(|source| {
+        scenario.source(by.policy).into_iter().for_each(|source| {
             xml.element("member", |xml| describe(xml, &source.id, None));
         });
     }
@@ -115,13 +100,11 @@ fn describe(xml: &mut Xml, id: &str, span: Option<&Range<Position>>) {
     }
 }
 
-fn verdict(told: &Told, is_of: impl Fn(&str) -> bool) -> &'static str {
-    let says = |effect: &str| {
-        told.statements
-            .iter()
-            .any(|statement| statement.applies && statement.effect == effect && is_of(&statement.policy))
+fn verdict(told: &Told, is_of: impl Fn(PolicyType) -> bool) -> &'static str {
+    let says = |denies: bool| {
+        told.statements.iter().any(|statement| statement.denies == denies && is_of(statement.origin.policy))
     };
-    match (says("Deny"), says("Allow")) {
+    match (says(true), says(false)) {
         (true, _) => "explicitDeny",
         (false, true) => "allowed",
         (false, false) => "implicitDeny",
@@ -130,7 +113,7 @@ fn verdict(told: &Told, is_of: impl Fn(&str) -> bool) -> &'static str {
 
 /// A boundary that cannot be read has no statements, and so allows nothing.
 fn allowed_by_boundary(told: &Told) -> bool {
-    verdict(told, |policy| policy == "boundary") == "allowed"
+    verdict(told, |policy| policy == PolicyType::Boundary) == "allowed"
 }
 
 fn entry(xml: &mut Xml, key: &str, value: &str) {
@@ -148,5 +131,5 @@ fn names(xml: &mut Xml, name: &str, values: &[&str]) {
 }
 
 fn spelled<'a>(scenario: &'a Scenario, key: &'a str) -> &'a str {
-    scenario.keys.iter().find(|known| known.eq_ignore_ascii_case(key)).map_or(key, |known| known.as_str())
+    scenario.keys.get(key).map_or(key, String::as_str)
 }

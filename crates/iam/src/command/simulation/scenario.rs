@@ -1,9 +1,10 @@
 //! What a simulation is about: policies, the simulated caller and the condition keys.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ids::AccountId;
-use policy::{CompiledPolicy, Context, CrossAccount, PolicyKind, PolicySet, Principal};
+use policy::{CompiledPolicy, Context, CrossAccount, PolicyKind, PolicySet, PolicyType, Principal, RequestAction};
 
 use super::super::{IamError, Request};
 use super::keys_of;
@@ -25,8 +26,8 @@ pub(super) struct Scenario {
     pub context: Context,
     cross_account: CrossAccount,
     owner: Option<AccountId>,
-    /// The condition keys of all policies, as they are spelled.
-    pub keys: Vec<String>,
+    /// The condition keys of all policies by their lower case, as they are spelled.
+    pub keys: BTreeMap<String, String>,
 }
 
 impl Scenario {
@@ -59,7 +60,7 @@ impl Scenario {
         given_keys(request, &mut context)?;
         let texts = identity.iter().chain(&resource).chain(&boundary).map(|source| source.text.clone());
         Ok(Self {
-            keys: keys_of(texts),
+            keys: keys_of(texts).into_iter().map(|key| (key.to_ascii_lowercase(), key)).collect(),
             compiled: identity.iter().map(|source| source.compiled.clone()).collect(),
             identity,
             resource,
@@ -82,23 +83,34 @@ impl Scenario {
         }
     }
 
-    /// How many statements one decision may ask.
-    pub fn statements(&self) -> usize {
-        self.identity.iter().chain(&self.resource).chain(&self.boundary).map(|source| source.compiled.len()).sum()
+    pub fn request<'a>(&'a self, action: &'a str, resource: &'a str) -> policy::Request<'a> {
+        policy::Request {
+            principal: &self.principal,
+            principal_id: None,
+            principal_canonical_id: None,
+            action: RequestAction::named(action),
+            resource,
+            resource_account: self.owner_of(resource),
+            context: &self.context,
+        }
+    }
+
+    /// The work of one evaluation, counted up to a little more than `most`.
+    pub fn work(&self, action: &str, resource: &str, most: usize) -> usize {
+        policy::work(&self.policies(), &self.request(action, resource), most)
     }
 
     /// Who owns a resource: the account in its ARN, else `ResourceOwner`, else the simulated caller's account.
-    pub fn owner_of(&self, resource: &str) -> AccountId {
+    fn owner_of(&self, resource: &str) -> AccountId {
         let in_arn = resource.split(':').nth(4).and_then(|account| account.parse().ok());
         in_arn.or(self.owner).or(self.principal.account()).unwrap_or(AccountId::DEFAULT)
     }
 
-    /// The policy that an explanation calls `identity[0]`, `resource` or `boundary`.
-    pub fn source(&self, policy: &str) -> Option<&Source> {
+    pub fn source(&self, policy: PolicyType) -> Option<&Source> {
         match policy {
-            "resource" => self.resource.as_ref(),
-            "boundary" => self.boundary.as_ref(),
-            _ => self.identity.get(policy.strip_prefix("identity[")?.strip_suffix(']')?.parse::<usize>().ok()?),
+            PolicyType::Identity(place) => self.identity.get(place),
+            PolicyType::Boundary => self.boundary.as_ref(),
+            _ => self.resource.as_ref(),
         }
     }
 }
@@ -172,17 +184,16 @@ fn given_boundary(request: &Request<'_>) -> Result<Option<Source>, IamError> {
 /// `ContextEntries`, in place of what the caller would have.
 fn given_keys(request: &Request<'_>, context: &mut Context) -> Result<(), IamError> {
     const TYPES: [&str; 7] = ["string", "numeric", "boolean", "ip", "binary", "date", ""];
-    let mut names: Vec<&str> = Vec::new();
+    let mut names = BTreeSet::new();
     for place in 1.. {
         let entry = format!("ContextEntries.member.{place}.");
         if !request.params.has_prefix(&entry) {
             break;
         }
         let name = request.params.required(&format!("{entry}ContextKeyName"))?;
-        if names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+        if !names.insert(name.to_ascii_lowercase()) {
             return Err(IamError::invalid(format!("ContextEntries: the key {name} is there twice")));
         }
-        names.push(name);
         let kind = request.params.get(&format!("{entry}ContextKeyType")).unwrap_or_default();
         let single = kind.strip_suffix("List").filter(|single| !single.is_empty());
         if !TYPES.contains(&single.unwrap_or(kind)) {

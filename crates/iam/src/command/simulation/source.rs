@@ -10,7 +10,9 @@ use crate::change::Holder;
 use crate::snapshot::{Group, PolicySource, Role, Snapshot, User};
 
 /// The longest document that may be given, in characters other than white space. Source: IAM API Reference, `PolicyInputList`.
-const DOCUMENT_MAX: usize = 131_072;
+pub(in crate::command) const DOCUMENT_MAX: usize = 131_072;
+/// The most bytes of all documents of one list: each is read and compiled.
+const DOCUMENTS_BYTES_MAX: usize = 2 * DOCUMENT_MAX;
 
 /// One policy of a simulation.
 pub(super) struct Source {
@@ -38,8 +40,13 @@ impl Source {
 
 /// The documents of `PolicyInputList`.
 pub(super) fn inputs(request: &Request<'_>) -> Result<Vec<Source>, IamError> {
-    let texts = request.params.members("PolicyInputList")?.into_iter();
-    let numbered = texts.enumerate();
+    let texts = request.params.members("PolicyInputList")?;
+    if texts.iter().map(String::len).sum::<usize>() > DOCUMENTS_BYTES_MAX {
+        let message =
+            format!("PolicyInputList has more than {DOCUMENTS_BYTES_MAX} bytes: simulate fewer policies at once");
+        return Err(IamError::invalid(message));
+    }
+    let numbered = texts.into_iter().enumerate();
     numbered.map(|(i, text)| Source::given(format!("PolicyInputList.{}", i + 1), PolicyKind::Identity, &text)).collect()
 }
 
