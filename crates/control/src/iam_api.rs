@@ -11,7 +11,7 @@ use iam::{Change, ChangeKind, Command, IamError, LastUsed, PolicyPlace, RolePlac
 use policy::Context;
 use store::{Fresh, IamStore, StoreError};
 use sts::xml::Service;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 
 use crate::feed::{Follower, Watch};
 use crate::fence::Before;
@@ -35,7 +35,19 @@ pub struct IamApi {
     unfenced: BTreeSet<ChangeKind>,
     /// Changes that are stored and were answered as not enforced yet: whoever repeats the call waits again.
     pending: Pending,
+    pub(crate) costly: Costly,
 }
+
+/// Turns of calls that cost much: others are answered meanwhile.
+pub(crate) struct Costly {
+    /// A place for each call that runs or waits.
+    places: Semaphore,
+    running: Semaphore,
+}
+
+/// So many of them run at once, and so many run or wait.
+const COSTLY_RUNNING: usize = 1;
+pub(crate) const COSTLY_PLACES: usize = 32;
 
 /// One answered call of the IAM API.
 #[derive(Debug, PartialEq, Eq)]
@@ -65,8 +77,8 @@ impl IamApi {
         recorder: Arc<Recorder>,
         unfenced: BTreeSet<ChangeKind>,
     ) -> Self {
-        let (in_memory, pending) = (Mutex::new(()), Pending::default());
-        Self { follower, store, read_only, recorder, in_memory, unfenced, pending }
+        let (in_memory, pending, costly) = (Mutex::new(()), Pending::default(), Costly::new());
+        Self { follower, store, read_only, recorder, in_memory, unfenced, pending, costly }
     }
 
     /// Answers one call.
@@ -88,6 +100,7 @@ impl IamApi {
         let (caller, now_s, random) = (call.caller, call.now_s, call.random);
         let request = command::Request { params: &params, caller, now_s, random, last_used: &last_used };
         if !command.writes() {
+            let _turn = if command.is_costly() { Some(self.costly.turn().await?) } else { None };
             let outcome = at_length(|| command.run(&request, &snapshot))?;
             return Ok(Answered { xml: command.respond(&outcome, call.request_id), not_enforced: Vec::new() });
         }
@@ -282,6 +295,25 @@ impl From<IamError> for Failure {
 impl From<QueryError> for Failure {
     fn from(error: QueryError) -> Self {
         Self::Refused(error)
+    }
+}
+
+impl Costly {
+    fn new() -> Self {
+        Self { places: Semaphore::new(COSTLY_PLACES), running: Semaphore::new(COSTLY_RUNNING) }
+    }
+
+    /// Waits for a turn, which lasts as long as what is returned.
+    ///
+    /// Error: `Throttling` while too many wait.
+    pub(crate) async fn turn(&self) -> Result<[SemaphorePermit<'_>; 2], QueryError> {
+        let busy = || {
+            let message = "Too many simulations and checks of policies are being answered; try again shortly";
+            QueryError::new(Service::Iam, "Throttling", 400, message)
+        };
+        let place = self.places.try_acquire().map_err(|_| busy())?;
+        let running = self.running.acquire().await.map_err(|_| busy())?;
+        Ok([place, running])
     }
 }
 

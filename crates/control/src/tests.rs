@@ -8,9 +8,12 @@ mod race;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use access::Uses;
 use filer::Filer;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use iam::{Caller, IamConfig, Snapshot, StsConfig};
 use ids::AccountId;
 use policy::Context;
@@ -19,7 +22,7 @@ use sts::{SessionKeys, SigningKey};
 
 use crate::feed::Follower;
 use crate::feed::tests::World;
-use crate::iam_api::IamApi;
+use crate::iam_api::{COSTLY_PLACES, IamApi};
 use crate::last_used::Recorder;
 use crate::query::{Call, QueryError};
 use crate::sts_api::StsApi;
@@ -410,6 +413,31 @@ async fn roles_are_assumed_by_whom_they_trust() {
             && identity.contains("<Account>000000000000<"),
         "{identity}"
     );
+}
+
+#[tokio::test]
+async fn questions_about_policies_take_turns() {
+    let world = World::new();
+    let gateway = Gateway::start(&world, false).await;
+    let check = format!("ValidatePolicy&PolicyType=IDENTITY_POLICY&PolicyDocument={GET}");
+    let custom = format!("SimulateCustomPolicy&PolicyInputList.member.1={GET}&ActionNames.member.1=s3:GetObject");
+    let mut turns = vec![gateway.iam.costly.turn().await.unwrap()];
+    for line in [&check, &custom] {
+        let waits = tokio::time::timeout(Duration::from_millis(50), gateway.call("root", line)).await;
+        assert!(waits.is_err(), "{line} is answered out of turn");
+    }
+    gateway.call("root", "GetUser&UserName=al").await.unwrap();
+    {
+        let mut waiting = FuturesUnordered::new();
+        while waiting.len() < COSTLY_PLACES - 1 {
+            waiting.push(gateway.call("root", &custom));
+        }
+        let waits = tokio::time::timeout(Duration::from_millis(50), waiting.next()).await;
+        assert!(waits.is_err(), "{waits:?}");
+        assert_eq!(gateway.call("root", &check).await.unwrap_err().code, "Throttling");
+    }
+    turns.clear();
+    gateway.call("root", &check).await.unwrap();
 }
 
 #[tokio::test]

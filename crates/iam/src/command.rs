@@ -193,6 +193,12 @@ impl Command {
         (self.run)(request, state)
     }
 
+    /// Whether its cost depends on more than what is stored: on documents of the call.
+    pub fn is_costly(&self) -> bool {
+        self.name == "ValidatePolicy"
+            || ["Simulate", "GetContextKeys"].iter().any(|prefix| self.name.starts_with(prefix))
+    }
+
     /// Whether it tells when keys or roles were last used, which only the store knows for all gateways.
     pub fn reads_last_used(&self) -> bool {
         ["GetAccessKeyLastUsed", "GetCredentialReport", "GetRole", "GetAccountAuthorizationDetails"]
