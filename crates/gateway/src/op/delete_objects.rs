@@ -4,7 +4,7 @@ use access::Permit;
 use futures_util::StreamExt;
 use ids::BucketName;
 use s3::S3Error;
-use s3::op::{DeleteObjects, DeleteObjectsOutput, DeleteRequest, DeletedObject, ObjectIdentifier};
+use s3::op::{DeleteObjects, DeleteObjectsOutput, DeletedObject, ObjectIdentifier};
 
 use super::Call;
 use super::answer::{self, Answer};
@@ -14,28 +14,19 @@ use super::new_entry::require_writable;
 /// Deletes on their way at a time.
 const AT_ONCE: usize = 16;
 
-/// Removes up to 1000 objects. `allowed` decides each of them on its own; what it refuses is answered as an error of that
-/// key and left alone.
+/// Removes up to 1000 objects, each of which was decided on its own. What was refused is answered as an error of that key
+/// and left alone.
 pub async fn delete_objects(
     call: &Call<'_>,
     permit: Permit<DeleteObjects>,
-    request: DeleteRequest,
-    allowed: impl Fn(&ObjectIdentifier) -> Result<(), S3Error>,
+    decided: Vec<(ObjectIdentifier, Result<(), S3Error>)>,
+    quiet: bool,
 ) -> Answer {
     let bucket = permit.into_operation().bucket;
     require_writable(call.existing_bucket()?)?;
-    let decided: Vec<(ObjectIdentifier, Result<(), S3Error>)> = request
-        .objects
-        .into_iter()
-        .map(|object| {
-            let decision = allowed(&object);
-            (object, decision)
-        })
-        .collect();
-    drop(allowed);
     let deletes = decided.into_iter().map(|(object, decision)| one(call, &bucket, object, decision));
     let objects = futures_util::stream::iter(deletes).buffered(AT_ONCE).collect().await;
-    answer::document(DeleteObjectsOutput { objects, quiet: request.quiet }.to_xml())
+    answer::document(DeleteObjectsOutput { objects, quiet }.to_xml())
 }
 
 async fn one(

@@ -136,27 +136,23 @@ async fn delete_many(call: &mut Call<'_>, permit: Permit<DeleteObjects>, request
     let op = permit.operation();
     let context = call.context.clone();
     let mut decided = Vec::with_capacity(request.objects.len());
-    for object in &request.objects {
-        let Ok(key) = &object.key else { continue };
-        let mut needs = s3::delete_identified(op, key, object);
+    for object in request.objects {
+        let Ok(key) = &object.key else {
+            // A key that is none has its own error.
+            decided.push((object, Ok(())));
+            continue;
+        };
+        let mut needs = s3::delete_identified(op, key, &object);
         call.context = context.clone();
         if let Some(version) = &object.version_id {
             call.context.set("s3:VersionId", version.as_str());
         }
         call.read_object_tags(&mut needs).await?;
-        let refused = needs.iter().find_map(|need| call.may(need).err());
-        decided.push((object.clone(), refused));
+        let decision = needs.iter().try_for_each(|need| call.may(need));
+        decided.push((object, decision));
     }
     call.context = context;
-    let allowed = |object: &s3::op::ObjectIdentifier| {
-        let decision = decided.iter().find(|(known, _)| known == object);
-        match decision {
-            Some((_, None)) => Ok(()),
-            Some((_, Some(refused))) => Err(refused.clone()),
-            None => Err(S3Error::new(S3ErrorCode::AccessDenied)),
-        }
-    };
-    delete_objects::delete_objects(call, permit, request, allowed).await
+    delete_objects::delete_objects(call, permit, decided, request.quiet).await
 }
 
 impl Call<'_> {
