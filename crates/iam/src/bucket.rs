@@ -9,6 +9,7 @@ use policy::{CompiledPolicy, Policy, PolicyKind, PrincipalIds};
 use prost::Message;
 use rustc_hash::FxBuildHasher;
 
+use crate::bucket_life::{BucketLife, LIFE};
 use crate::policy_ids;
 
 /// The owner's account id.
@@ -43,6 +44,8 @@ pub struct Bucket {
     pub creator: Arc<str>,
     /// Seconds since 1970.
     pub created_s: i64,
+    /// Which making of the bucket it is, and how far its deletion has come.
+    pub life: BucketLife,
     /// The bucket policy.
     pub policy: Option<BucketPolicy>,
     /// The ACL as stored (JSON array of grants).
@@ -205,6 +208,7 @@ impl Bucket {
             owner: owner.into(),
             creator: text(CREATOR).unwrap_or_default().into(),
             created_s,
+            life: BucketLife::read(text(LIFE).as_deref(), created_s),
             policy: policy
                 .map(|bytes| bucket_policy(name, bytes, policy_ids::read(extended.get(POLICY_IDS), bytes), previous)),
             acl: text(ACL).map(Into::into),

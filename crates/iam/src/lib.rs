@@ -1,6 +1,7 @@
 //! Users, keys, groups, roles and policies as data; commands; the immutable Snapshot. No clock, socket, file or randomness.
 
 mod bucket;
+mod bucket_life;
 mod caller;
 mod change;
 pub mod command;
@@ -23,6 +24,7 @@ pub use bucket::{
     EncryptionConfiguration, LIFECYCLE, OBJECT_LOCK, OWNER, OWNERSHIP, Ownership, POLICY, POLICY_IDS, VERSIONING,
     Versioning,
 };
+pub use bucket_life::{BucketLife, LIFE, Stage};
 pub use caller::{Caller, CallerSession};
 pub use change::{
     Change, ChangeKind, DocumentKey, Holder, PolicyPlace, PolicyText, Read, RolePlace, Unreadable, WeedPolicies,

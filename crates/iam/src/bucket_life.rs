@@ -1,0 +1,104 @@
+//! Which making of a bucket an entry is, and how far its deletion has come: one text, which the filer compares as an ETag.
+
+use std::sync::Arc;
+
+/// Ours, in the attribute that the filer compares when a condition names an ETag. A directory has no other use for it.
+pub const LIFE: &str = "Seaweed-X-Amz-ETag";
+
+/// Which making of a bucket it is, and how far its deletion has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BucketLife {
+    /// Differs between two buckets that bore the same name one after the other.
+    pub id: Arc<str>,
+    /// How far its deletion has come.
+    pub stage: Stage,
+}
+
+/// How far the deletion of a bucket has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stage {
+    /// It was not begun.
+    Stands,
+    /// It is announced. Whoever writes below the bucket afterwards takes this away again.
+    Announced(Arc<str>),
+    /// It is decided: there is no such bucket any more, and the entry is about to go.
+    Deleted {
+        /// When, in seconds since 1970.
+        since_s: i64,
+        /// Tells two decisions apart.
+        mark: Arc<str>,
+    },
+}
+
+impl BucketLife {
+    /// A bucket that is about to be made.
+    pub fn new(random: u128) -> Self {
+        Self { id: format!("{random:032x}").into(), stage: Stage::Stands }
+    }
+
+    /// From what an entry holds. A bucket that another program made has no id: when it was made stands in its place.
+    pub fn read(stored: Option<&str>, created_s: i64) -> Self {
+        let text = stored.unwrap_or_default();
+        let mut fields = text.splitn(4, '.');
+        let id = fields.next().filter(|id| !id.is_empty());
+        let stage = match (fields.next(), fields.next(), fields.next()) {
+            (Some("deleting"), Some(mark), None) => Stage::Announced(mark.into()),
+            (Some("deleted"), Some(since), Some(mark)) => {
+                Stage::Deleted { since_s: since.parse().unwrap_or(0), mark: mark.into() }
+            }
+            _ => Stage::Stands,
+        };
+        Self { id: id.map_or_else(|| format!("made-{created_s}").into(), Into::into), stage }
+    }
+
+    /// The text that is stored, and that conditions compare.
+    pub fn to_text(&self) -> String {
+        match &self.stage {
+            Stage::Stands => self.id.to_string(),
+            Stage::Announced(mark) => format!("{}.deleting.{mark}", self.id),
+            Stage::Deleted { since_s, mark } => format!("{}.deleted.{since_s}.{mark}", self.id),
+        }
+    }
+
+    /// The same bucket at another stage.
+    pub fn at(&self, stage: Stage) -> Self {
+        Self { id: Arc::clone(&self.id), stage }
+    }
+
+    /// Whether there is no such bucket any more.
+    pub fn is_deleted(&self) -> bool {
+        matches!(self.stage, Stage::Deleted { .. })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_stored_is_read_back() {
+        let made = BucketLife::new(7);
+        let mark = || Arc::from("0a");
+        for (life, text) in [
+            (made.clone(), "00000000000000000000000000000007"),
+            (made.at(Stage::Announced(mark())), "00000000000000000000000000000007.deleting.0a"),
+            (made.at(Stage::Deleted { since_s: 9, mark: mark() }), "00000000000000000000000000000007.deleted.9.0a"),
+        ] {
+            assert_eq!(life.to_text(), text);
+            assert_eq!(BucketLife::read(Some(text), 1), life);
+        }
+    }
+
+    #[test]
+    fn buckets_of_other_programs_have_a_life_as_well() {
+        for (stored, id) in
+            [(None, "made-5"), (Some(""), "made-5"), (Some("d41d8cd9-0"), "d41d8cd9-0"), (Some("x.y"), "x")]
+        {
+            let life = BucketLife::read(stored, 5);
+            assert_eq!((&*life.id, &life.stage), (id, &Stage::Stands), "{stored:?}");
+        }
+        let announced = BucketLife::read(None, 5).at(Stage::Announced("0a".into()));
+        assert_eq!(BucketLife::read(Some(&announced.to_text()), 5), announced);
+        assert_eq!(BucketLife::read(Some("made-5"), 5), BucketLife::read(None, 5), "taken back");
+    }
+}
