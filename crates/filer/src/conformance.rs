@@ -33,6 +33,8 @@ const CLAIMS: &[(&str, Claim)] = &[
     ("beside", |world| files_beside_directories(world).boxed()),
     ("compare-and-swap", |world| compare_and_swap(world).boxed()),
     ("one-winner", |world| one_winner(world).boxed()),
+    ("required", |world| what_a_transaction_requires(world).boxed()),
+    ("directory-state", |world| the_state_of_a_directory(world).boxed()),
     ("counter", |world| no_update_is_lost(world).boxed()),
     ("refused", |world| a_refused_transaction_changes_nothing(world).boxed()),
     ("patch", |world| patch(world).boxed()),
@@ -345,6 +347,63 @@ async fn one_winner(world: &World<'_>) {
     }
     assert_eq!(winners.len(), 1, "one of 16 creates wins");
     assert_eq!(world.find("a").await.map(|entry| entry.content), winners.pop(), "and it is what is stored");
+}
+
+async fn what_a_transaction_requires(world: &World<'_>) {
+    if !world.filer.configuration().await.expect("the filer says what it is").checks_required {
+        return;
+    }
+    let put = |name: &str| Transaction {
+        requires: Some(world.path("b")),
+        ..transaction(&world.path(name), vec![world.put(name, document(name))])
+    };
+    let is_missing =
+        |result: Result<(), FilerError>| matches!(result, Err(FilerError::Missing(path)) if path == world.path("b"));
+    assert!(is_missing(world.filer.transact(put("b/1")).await), "there is no `b`");
+    assert_eq!(world.find("b").await, None, "and none was made");
+    world.create("b/2", document("2")).await;
+    assert!(
+        is_missing(world.filer.transact(put("b/3")).await),
+        "a directory that exists by what is below it is not enough"
+    );
+    world.create("b", directory()).await;
+    world.filer.transact(put("b/4")).await.expect("`b` is there");
+    assert_eq!(world.names("b", page(10)).await, ["2", "4"]);
+    let remove = world.transact("b", vec![], vec![world.delete("b", true)]);
+    let puts = (5..20).map(|number| {
+        let name = format!("b/{number}");
+        async move { world.filer.transact(put(&name)).await }
+    });
+    let (removed, _) = tokio::join!(remove, join_all(puts));
+    removed.expect("the directory is removed with everything below");
+    assert_eq!(world.find("b").await, None, "nothing that was put at the same time is left");
+}
+
+/// Stages of a directory are told apart by the attribute that conditions compare as an ETag.
+async fn the_state_of_a_directory(world: &World<'_>) {
+    let stage = |text: &str| Mutation::Patch {
+        directory: world.directory.clone(),
+        name: "b".to_owned(),
+        set: BTreeMap::from([("Seaweed-X-Amz-ETag".to_owned(), text.as_bytes().to_vec())]),
+        remove: Vec::new(),
+        content: None,
+    };
+    let at = |text: &str| vec![Condition::EtagMatches(vec![text.to_owned()])];
+    let absent = world.transact("b", vec![Condition::Exists], vec![stage("1")]).await;
+    assert!(matches!(absent, Err(FilerError::PreconditionFailed)), "{absent:?}");
+    world.create("b", directory()).await;
+    world.create("b/below", document("1")).await;
+    world.transact("b", vec![Condition::Exists], vec![stage("1")]).await.expect("a directory has none at first");
+    for (before, next, happens) in [("2", "3", false), ("1", "1.x.2", true), ("1", "2", false), ("1.x.2", "3", true)] {
+        let result = world.transact("b", at(before), vec![stage(next)]).await;
+        let refused = matches!(result, Err(FilerError::PreconditionFailed));
+        assert_eq!((result.is_ok(), refused), (happens, !happens), "{before} {next}: {result:?}");
+    }
+    let late = world.transact("b", at("1"), vec![world.delete("b", true)]).await;
+    assert!(matches!(late, Err(FilerError::PreconditionFailed)), "{late:?}");
+    assert_eq!(world.names("b", page(10)).await, ["below"]);
+    world.transact("b", at("3"), vec![world.delete("b", true)]).await.expect("it is at this stage");
+    assert_eq!(world.find("b").await, None);
 }
 
 async fn no_update_is_lost(world: &World<'_>) {

@@ -39,6 +39,9 @@ pub enum FilerError {
     /// A directory that is not empty was to be removed without `recursive`.
     #[error("`{0}` is not empty")]
     NotEmpty(String),
+    /// The directory that a transaction [requires](Transaction::requires) has no entry; nothing was changed.
+    #[error("`{0}` is not there")]
+    Missing(String),
     /// The path component is longer than the filer takes.
     #[error("`{0}` is longer than the filer takes")]
     NameTooLong(String),
@@ -76,6 +79,8 @@ pub struct FilerConfiguration {
     pub version: String,
     /// `a` and `a/b` may exist side by side (embedded filer).
     pub files_beside_directories: bool,
+    /// [`Transaction::requires`] is checked. SeaweedFS has no condition on a second entry.
+    pub checks_required: bool,
 }
 
 /// Where a listing begins and ends.
@@ -173,6 +178,9 @@ pub struct Transaction {
     pub condition_key: Option<String>,
     /// The steps.
     pub mutations: Vec<Mutation>,
+    /// A directory that must have an entry of its own when the steps are taken, or [`FilerError::Missing`]. A filer that does not
+    /// [check it](FilerConfiguration::checks_required) passes over it.
+    pub requires: Option<String>,
 }
 
 /// What a write of data needs to know to choose a place for it.

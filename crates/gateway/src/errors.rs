@@ -15,6 +15,7 @@ pub fn from_filer(error: FilerError) -> S3Error {
         FilerError::ExistingIsDirectory(_) => S3Error::new(S3ErrorCode::ExistingObjectIsDirectory),
         FilerError::ExistingIsFile(_) => S3Error::new(S3ErrorCode::ExistingObjectIsFile),
         FilerError::NotEmpty(_) => S3Error::new(S3ErrorCode::BucketNotEmpty),
+        FilerError::Missing(_) => S3Error::new(S3ErrorCode::NoSuchBucket),
         FilerError::NameTooLong(_) => S3Error::new(S3ErrorCode::KeyTooLongError),
         FilerError::Encrypted => S3Error::not_implemented("Reading an object under server-side encryption"),
         FilerError::Body(error) => S3Error::with_message(S3ErrorCode::IncompleteBody, error.to_string()),

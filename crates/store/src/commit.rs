@@ -219,6 +219,7 @@ impl FilerStore {
             conditions: vec![condition],
             condition_key: Some(path.to_owned()),
             mutations: vec![mutation],
+            ..Transaction::default()
         };
         match self.filer.transact(transaction).await {
             Ok(()) => Ok(()),

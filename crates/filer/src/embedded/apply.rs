@@ -115,6 +115,12 @@ impl<'t> Batch<'t> {
 
     /// Checks the conditions and takes the steps of a transaction.
     pub(super) fn transact(&mut self, transaction: Transaction) -> Result<(), Failure> {
+        if let Some(required) = &transaction.requires {
+            let directory = Path::parse(required).map_err(Failure::Refused)?.directory_key();
+            if self.entries.get(directory.as_slice())?.is_none() {
+                return refused(FilerError::Missing(required.clone()));
+            }
+        }
         if !transaction.conditions.is_empty() {
             let entry = self.entry_of_conditions(&transaction)?;
             if !transaction.conditions.iter().all(|condition| condition::holds(condition, entry.as_ref())) {

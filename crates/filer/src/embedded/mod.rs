@@ -192,6 +192,7 @@ impl Filer for EmbeddedFiler {
             signature: self.shared.signature,
             version: format!("embedded {}", env!("CARGO_PKG_VERSION")),
             files_beside_directories: true,
+            checks_required: true,
         })
     }
 

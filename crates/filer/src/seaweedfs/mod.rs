@@ -205,6 +205,7 @@ impl Shared {
             signature: answer.signature,
             version: answer.version,
             files_beside_directories: false,
+            checks_required: false,
         };
         *self.masters.write().unwrap_or_else(PoisonError::into_inner) = answer.masters;
         *self.configuration.write().unwrap_or_else(PoisonError::into_inner) = Some(configuration.clone());

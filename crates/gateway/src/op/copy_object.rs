@@ -146,9 +146,9 @@ async fn replace_in_place(
     let path = call.object_path(&input.bucket, &input.key);
     let transaction = Transaction {
         conditions: vec![still_the_same],
-        condition_key: None,
         mutations: vec![Mutation::Put { directory: object::split_path(&path).0.to_owned(), entry: Box::new(entry) }],
         lock_key: path,
+        ..Transaction::default()
     };
     match call.filer().transact(transaction).await {
         Err(FilerError::PreconditionFailed) if input.condition == WriteCondition::Always => Err(conflict()),

@@ -55,6 +55,7 @@ async fn remove(call: &Call<'_>, path: &str, key: &ObjectKey, seen: &Entry) -> R
         conditions: still(seen).into_iter().collect(),
         condition_key: condition_key.clone(),
         mutations: vec![step],
+        ..Transaction::default()
     };
     let delete = Mutation::Delete { directory: directory.clone(), name, delete_data: true, recursive: false };
     if !seen.is_directory {

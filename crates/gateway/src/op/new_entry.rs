@@ -145,6 +145,7 @@ fn stored_nothing(error: &FilerError) -> bool {
             | FilerError::ExistingIsDirectory(_)
             | FilerError::ExistingIsFile(_)
             | FilerError::NotEmpty(_)
+            | FilerError::Missing(_)
             | FilerError::NameTooLong(_)
     )
 }
@@ -286,8 +287,8 @@ impl Call<'_> {
         let transaction = Transaction {
             lock_key: path,
             conditions: conditions(condition),
-            condition_key: None,
             mutations: vec![Mutation::Put { directory, entry: Box::new(entry) }],
+            ..Transaction::default()
         };
         match self.transact_put(transaction).await {
             Ok(()) => Ok(()),

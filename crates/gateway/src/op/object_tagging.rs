@@ -68,6 +68,7 @@ async fn replace(
                 remove: entry.extended.keys().filter(is_old).cloned().collect(),
                 content: None,
             }],
+            ..Transaction::default()
         };
         match call.filer().transact(transaction).await {
             Err(FilerError::PreconditionFailed) => {}

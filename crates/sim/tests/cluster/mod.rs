@@ -231,6 +231,7 @@ impl Filer for Client {
             signature: 7,
             version: "simulated".to_owned(),
             files_beside_directories: false,
+            checks_required: false,
         })
     }
 

@@ -22,6 +22,7 @@ pub async fn abort_multipart_upload(call: &Call<'_>, permit: Permit<AbortMultipa
         conditions: vec![Condition::Exists],
         condition_key: Some(upload.path),
         mutations: vec![call.remove_upload(&input.bucket, &input.upload_id, !completed)],
+        ..Transaction::default()
     };
     match call.filer().transact(transaction).await {
         Ok(()) if completed => Err(no_such_upload(&input.upload_id)),

@@ -300,6 +300,7 @@ async fn commit(
             Mutation::Put { directory, entry: Box::new(entry) },
             call.remove_upload(&input.bucket, &input.upload_id, false),
         ],
+        ..Transaction::default()
     })
     .await
 }

@@ -162,6 +162,7 @@ impl Call<'_> {
             conditions: vec![Condition::Exists],
             condition_key: Some(upload.path.clone()),
             mutations: vec![Mutation::Put { directory: upload.path.clone(), entry: Box::new(part) }],
+            ..Transaction::default()
         };
         let Err(error) = self.filer().transact(transaction).await else { return Ok(()) };
         self.free_if_not_stored(&error, chunks).await;
