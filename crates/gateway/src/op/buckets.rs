@@ -1,4 +1,4 @@
-//! ListBuckets, CreateBucket, HeadBucket, DeleteBucket, GetBucketLocation.
+//! ListBuckets, CreateBucket, HeadBucket, GetBucketLocation.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,16 +10,16 @@ use http::header::{HeaderName, LOCATION};
 use ids::BucketName;
 use prost::Message;
 use s3::op::{
-    BucketSummary, CreateBucket, CreateBucketConfiguration, DeleteBucket, GetBucketLocation, HeadBucket, ListBuckets,
+    BucketSummary, CreateBucket, CreateBucketConfiguration, GetBucketLocation, HeadBucket, ListBuckets,
     ListBucketsOutput, Owner, location_to_xml,
 };
 use s3::{Requirement, S3Error, S3ErrorCode, TagSet};
 
 use super::Call;
 use super::answer::{self, Answer};
+use crate::errors;
 use crate::fence::NOT_ENFORCED;
 use crate::object::{self, attribute};
-use crate::{errors, listing};
 
 /// The buckets of the caller's account: all of them for who has the permission by a policy, for holders of legacy actions those
 /// that these name.
@@ -196,40 +196,4 @@ pub async fn head_bucket(call: &Call<'_>, _permit: Permit<HeadBucket>) -> Answer
 pub async fn get_bucket_location(call: &Call<'_>, _permit: Permit<GetBucketLocation>) -> Answer {
     call.existing_bucket()?;
     answer::document(location_to_xml(call.gateway.settings.region_name()))
-}
-
-/// Removes a bucket that has no object and no version, with whatever unfinished uploads it has.
-pub async fn delete_bucket(call: &Call<'_>, permit: Permit<DeleteBucket>) -> Answer {
-    let input = permit.into_operation();
-    let change = call.gateway.fence.before_change();
-    let is_gone = |bucket: Option<&iam::Bucket>| bucket.is_none();
-    let bucket = match call.existing_bucket() {
-        Ok(bucket) => bucket,
-        Err(no_such_bucket) => {
-            // The request may repeat one that was answered `ChangeNotYetEnforced`: that there is no such bucket is answered when it is
-            // so on every gateway.
-            call.gateway.in_force(change, &input.bucket, is_gone).await?;
-            return Err(no_such_bucket);
-        }
-    };
-    let path = call.bucket_path(&input.bucket);
-    let may_be_full = call.gateway.settings.allow_delete_bucket_not_empty;
-    if may_be_full && (bucket.object_lock || bucket.keeps_versions()) {
-        return Err(S3Error::not_implemented("Deleting a bucket with versioning or object lock"));
-    }
-    if !may_be_full && !listing::is_empty(call.filer(), &path).await.map_err(errors::from_filer)? {
-        return Err(S3Error::new(S3ErrorCode::BucketNotEmpty).field("BucketName", input.bucket.as_str()));
-    }
-    let delete = Mutation::Delete {
-        directory: call.buckets_root().to_owned(),
-        name: input.bucket.to_string(),
-        delete_data: true,
-        recursive: true,
-    };
-    let transaction = Transaction { lock_key: path, mutations: vec![delete], ..Transaction::default() };
-    call.filer().transact(transaction).await.map_err(errors::from_filer)?;
-    let collection = call.gateway.collection(input.bucket.as_str());
-    call.filer().delete_collection(&collection).await.map_err(errors::from_filer)?;
-    call.gateway.in_force(change, &input.bucket, is_gone).await?;
-    answer::empty(StatusCode::NO_CONTENT)
 }

@@ -7,8 +7,9 @@ use s3::{BodyFacts, Effect, Operation, Requirement, S3Error, S3ErrorCode, TagSet
 
 use super::answer::Answer;
 use super::{
-    Call, bucket_policy, bucket_tagging, buckets, configuration, copy_object, delete_object, delete_objects,
-    get_object, get_object_attributes, list_objects, multipart, object_tagging, post_object, put_object,
+    Call, bucket_policy, bucket_tagging, buckets, configuration, copy_object, delete_bucket, delete_object,
+    delete_objects, get_object, get_object_attributes, list_objects, multipart, object_tagging, post_object,
+    put_object,
 };
 use crate::body::ObjectBody;
 
@@ -79,7 +80,7 @@ async fn dispatch(call: &mut Call<'_>, permit: Permit<Operation>, payload: Paylo
         Operation::ListBuckets(op) => buckets::list_buckets(call, seal.on(op)).await,
         Operation::CreateBucket(op) => buckets::create_bucket(call, seal.on(op), bucket_configuration(facts)).await,
         Operation::HeadBucket(op) => buckets::head_bucket(call, seal.on(op)).await,
-        Operation::DeleteBucket(op) => buckets::delete_bucket(call, seal.on(op)).await,
+        Operation::DeleteBucket(op) => delete_bucket::delete_bucket(call, seal.on(op)).await,
         Operation::GetBucketLocation(op) => buckets::get_bucket_location(call, seal.on(op)).await,
         Operation::GetBucketPolicy(op) => bucket_policy::get_bucket_policy(call, seal.on(op)).await,
         Operation::PutBucketPolicy(op) => {

@@ -10,6 +10,7 @@ mod configuration;
 mod copied;
 mod copy_object;
 pub(crate) mod cors;
+mod delete_bucket;
 mod delete_object;
 mod delete_objects;
 mod execute;
