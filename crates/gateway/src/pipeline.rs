@@ -218,7 +218,8 @@ impl Gateway {
         s3::set_condition_keys(&operation, visit.head, facts, Some(visit.now.as_second()), &mut context)?;
         // Legacy actions of SeaweedFS speak of operations where AWS's speak of permissions.
         context.set("kelpgate:Operation", operation.name());
-        let bucket = operation.bucket().and_then(|name| visit.snapshot.bucket(name.as_str())).map(Arc::clone);
+        let bucket = operation.bucket().and_then(|name| visit.snapshot.bucket(name.as_str()));
+        let bucket = bucket.filter(|bucket| !bucket.life.is_deleted()).map(Arc::clone);
         if let Some(bucket) = &bucket {
             context.set("s3:ResourceAccount", bucket.account.as_str());
             context.set("aws:ResourceAccount", bucket.account.as_str());

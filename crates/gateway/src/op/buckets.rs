@@ -7,6 +7,7 @@ use access::{Permit, World};
 use filer::{Attributes, Condition, Entry, FilerError, Mutation, Transaction};
 use http::StatusCode;
 use http::header::{HeaderName, LOCATION};
+use iam::{BucketLife, LIFE};
 use ids::BucketName;
 use prost::Message;
 use s3::op::{
@@ -36,7 +37,8 @@ pub async fn list_buckets(call: &Call<'_>, permit: Permit<ListBuckets>) -> Answe
     let paged = input.max_buckets.is_some();
     let most = input.max_buckets.map_or(usize::MAX, |most| most as usize);
     let mine = call.snapshot.buckets().filter(|bucket| {
-        bucket.account == call.caller.account
+        !bucket.life.is_deleted()
+            && bucket.account == call.caller.account
             && bucket.name.starts_with(prefix)
             && &*bucket.name > after
             && !other_region
@@ -140,7 +142,9 @@ impl Call<'_> {
         ownership: Option<&str>,
         tags: &TagSet,
     ) -> Result<Vec<String>, S3Error> {
+        let life = BucketLife::new(rand::random());
         let mut extended = BTreeMap::from([
+            (LIFE.to_owned(), life.to_text().into_bytes()),
             (attribute::OWNER.to_owned(), self.owner().id.into_bytes()),
             (attribute::IDENTITY_ID.to_owned(), self.caller.name.as_bytes().to_vec()),
         ]);
@@ -174,12 +178,12 @@ impl Call<'_> {
         match self.filer().transact(transaction).await {
             Ok(()) => {}
             Err(FilerError::PreconditionFailed) => {
-                let conflict = "Another request made the bucket at the same time.";
+                let conflict = "Another request makes or deletes the bucket at the same time. Try again.";
                 return Err(S3Error::with_message(S3ErrorCode::OperationAborted, conflict));
             }
             Err(error) => return Err(errors::from_filer(error)),
         }
-        self.gateway.known(change, bucket, |bucket| bucket.is_some()).await
+        self.gateway.known(change, bucket, |bucket| bucket.is_some_and(|bucket| bucket.life == life)).await
     }
 }
 

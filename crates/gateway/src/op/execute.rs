@@ -174,8 +174,9 @@ impl Call<'_> {
             return Ok(());
         }
         self.make_bucket(name, None, &TagSet::default()).await?;
-        self.bucket =
-            self.gateway.snapshot.load().as_ref().and_then(|snapshot| snapshot.bucket(name.as_str()).cloned());
+        let snapshot = self.gateway.snapshot.load();
+        let made = snapshot.as_ref().and_then(|snapshot| snapshot.bucket(name.as_str()));
+        self.bucket = made.filter(|bucket| !bucket.life.is_deleted()).cloned();
         Ok(())
     }
 }
