@@ -147,10 +147,10 @@ async fn replace_in_place(
     let transaction = Transaction {
         conditions: vec![still_the_same],
         mutations: vec![Mutation::Put { directory: object::split_path(&path).0.to_owned(), entry: Box::new(entry) }],
-        lock_key: path,
+        lock_key: path.clone(),
         ..Transaction::default()
     };
-    match call.filer().transact(transaction).await {
+    match call.write_below(&path, transaction).await {
         Err(FilerError::PreconditionFailed) if input.condition == WriteCondition::Always => Err(conflict()),
         done => done.map_err(errors::from_filer),
     }

@@ -64,12 +64,12 @@ async fn remove(call: &Call<'_>, path: &str, key: &ObjectKey, seen: &Entry) -> R
     let cleared = Mutation::Put { directory, entry: Box::new(plain_directory(call, seen)) };
     if object::is_prefix_object(seen) {
         // The filer frees the object's data when it is replaced; whether it does so for a directory that goes is not known.
-        call.filer().transact(transaction(cleared)).await?;
+        call.write_below(path, transaction(cleared)).await?;
         let delete = Transaction { conditions: Vec::new(), ..transaction(delete) };
         return ignore_not_empty(call.filer().transact(delete).await);
     }
     match call.filer().transact(transaction(delete)).await {
-        Err(FilerError::NotEmpty(_)) => call.filer().transact(transaction(cleared)).await,
+        Err(FilerError::NotEmpty(_)) => call.write_below(path, transaction(cleared)).await,
         done => done,
     }
 }

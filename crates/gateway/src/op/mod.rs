@@ -1,6 +1,7 @@
 //! One file for each operation: a permit and the filer in, an answer out.
 
 pub(crate) mod answer;
+mod below_bucket;
 mod bodies;
 mod bucket_policy;
 mod bucket_tagging;

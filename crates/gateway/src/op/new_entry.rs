@@ -20,7 +20,7 @@ use crate::object::{self, attribute};
 pub type Extended = BTreeMap<String, Vec<u8>>;
 
 /// What SeaweedFS takes for the ETag of a directory that is no object.
-const PLAIN_DIRECTORY_ETAG: &str = "d41d8cd98f00b204e9800998ecf8427e-0";
+pub(super) const PLAIN_DIRECTORY_ETAG: &str = "d41d8cd98f00b204e9800998ecf8427e-0";
 /// Go's `os.ModeDir`, and the right to enter for all.
 const DIRECTORY_BITS: u32 = 0o20_000_000_111;
 /// What a key's URL leaves as it is.
@@ -299,9 +299,17 @@ impl Call<'_> {
         }
     }
 
-    /// Runs a transaction whose first step puts a file at its lock key. Where one entry stands for `a` and for the directory
-    /// of `a/b`, the directory becomes the object as well, as SeaweedFS 4.48 has it; a marker `a/` is not replaced so.
+    /// Runs a transaction whose first step puts a file at its lock key, below the operation's bucket.
     pub async fn transact_put(&self, transaction: Transaction) -> Result<(), FilerError> {
+        let path = transaction.lock_key.clone();
+        self.before_write().await?;
+        self.put_file(self.requiring_bucket(transaction)).await?;
+        self.after_write(&path).await
+    }
+
+    /// Where one entry stands for `a` and for the directory
+    /// of `a/b`, the directory becomes the object as well, as SeaweedFS 4.48 has it; a marker `a/` is not replaced so.
+    async fn put_file(&self, transaction: Transaction) -> Result<(), FilerError> {
         if self.gateway.filer_configuration.files_beside_directories {
             return self.filer().transact(transaction).await;
         }

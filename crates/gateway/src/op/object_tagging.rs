@@ -70,7 +70,7 @@ async fn replace(
             }],
             ..Transaction::default()
         };
-        match call.filer().transact(transaction).await {
+        match call.write_below(&path, transaction).await {
             Err(FilerError::PreconditionFailed) => {}
             done => return done.map_err(errors::from_filer),
         }

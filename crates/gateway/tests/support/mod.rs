@@ -8,14 +8,15 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
 use bytes::Bytes;
-use filer::{EmbeddedFiler, Entry, Filer, Mutation, Transaction};
+use filer::{Attributes, EmbeddedFiler, Entry, FeedFilter, FeedItem, Filer, Mutation, Transaction};
+use futures_util::StreamExt;
 use gateway::{Gateway, Metrics, QueryApi, QueryCall, ResponseBody, Settings, StatusPages, UploadLimits, accept};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use iam::{Bucket, Change, Identities, Snapshot};
+use iam::{Bucket, Change, Identities, LIFE, Snapshot};
 
 /// A gateway that anybody may read and write through.
 pub struct World {
@@ -118,10 +119,41 @@ impl StatusPages for NoQueries {
 const IDENTITIES: &str =
     r#"{"identities":[{"name":"anonymous","actions":["Admin","Read","Write","List","Tagging","ReadAcp","WriteAcp"]}]}"#;
 
-fn bucket(name: &str, extended: &[(&str, &str)]) -> Change {
-    let extended = extended.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
-    let bucket = Bucket::read(name, &extended, &[], 0, 0, None);
-    Change::Bucket(name.into(), Some(Arc::new(bucket)))
+/// The entry of a bucket.
+fn bucket(name: &str, extended: &[(&str, &str)]) -> Entry {
+    let life = (LIFE.to_owned(), format!("life-of-{name}").into_bytes());
+    let given = extended.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()));
+    let attributes = Attributes { file_mode: 0o20_000_000_777, ..Attributes::default() };
+    Entry {
+        name: name.to_owned(),
+        is_directory: true,
+        attributes: Some(attributes),
+        extended: given.chain([life]).collect(),
+        ..Entry::default()
+    }
+}
+
+fn of_bucket(entry: &Entry) -> Change {
+    let bucket = Bucket::read(&entry.name, &entry.extended, &entry.content, entry.attributes().crtime, 0, None);
+    Change::Bucket(entry.name.as_str().into(), Some(Arc::new(bucket)))
+}
+
+/// Follows what becomes of the buckets, as the control plane does.
+async fn follow(filer: &dyn Filer, snapshot: gateway::SharedSnapshot) {
+    let filter = FeedFilter { directories: vec!["/buckets".to_owned()], ..FeedFilter::default() };
+    let (_, mut feed) = filer.subscribe(filter).await.unwrap().pop().unwrap();
+    tokio::spawn(async move {
+        while let Some(Ok(item)) = feed.next().await {
+            let FeedItem::Change(change) = item else { continue };
+            let change = match (&change.new, &change.old) {
+                (Some(new), _) => of_bucket(new),
+                (None, Some(old)) => Change::Bucket(old.name.as_str().into(), None),
+                (None, None) => continue,
+            };
+            let next = snapshot.load_full().unwrap().apply([change]);
+            snapshot.store(Some(Arc::new(next)));
+        }
+    });
 }
 
 fn settings() -> Settings {
@@ -172,24 +204,51 @@ impl World {
         World { _directory: Some(directory), ..world }
     }
 
+    /// The same, and the gateway follows what becomes of the buckets.
+    pub async fn following(filer: Arc<dyn Filer>, auto_create_bucket: bool) -> World {
+        let settings = Settings { auto_create_bucket, ..settings() };
+        World::built(filer, Arc::new(Behind::default()), IDENTITIES, settings, true).await
+    }
+
     async fn of(filer: Arc<dyn Filer>, fence: Arc<dyn gateway::Fence>) -> World {
         World::with(filer, fence, IDENTITIES).await
     }
 
     async fn with(filer: Arc<dyn Filer>, fence: Arc<dyn gateway::Fence>, identities: &str) -> World {
+        World::built(filer, fence, identities, settings(), false).await
+    }
+
+    async fn built(
+        filer: Arc<dyn Filer>,
+        fence: Arc<dyn gateway::Fence>,
+        identities: &str,
+        settings: Settings,
+        follows: bool,
+    ) -> World {
         let identities = Identities::parse(identities, &|_| None).unwrap();
-        let snapshot = Snapshot::new(iam::Settings::default(), &identities).apply([
+        let buckets = [
             bucket("plain", &[(iam::OWNER, "alice")]),
             bucket("other", &[(iam::OWNER, "alice")]),
             bucket("versioned", &[(iam::VERSIONING, "Enabled")]),
             bucket("suspended", &[(iam::VERSIONING, "Suspended")]),
             bucket("locked", &[(iam::OBJECT_LOCK, "Enabled")]),
-        ]);
+        ];
+        let snapshot = Snapshot::new(iam::Settings::default(), &identities).apply(buckets.iter().map(of_bucket));
+        let snapshot = Arc::new(ArcSwapOption::from_pointee(snapshot));
+        let put = |entry| Mutation::Put { directory: "/buckets".to_owned(), entry: Box::new(entry) };
+        let mutations = buckets.map(put).into();
+        filer
+            .transact(Transaction { lock_key: "/buckets".to_owned(), mutations, ..Transaction::default() })
+            .await
+            .unwrap();
+        if follows {
+            follow(&*filer, Arc::clone(&snapshot)).await;
+        }
         let gateway = Gateway {
-            settings: settings(),
+            settings,
             filer_configuration: filer.configuration().await.unwrap(),
             filer: Arc::clone(&filer),
-            snapshot: Arc::new(ArcSwapOption::from_pointee(snapshot)),
+            snapshot,
             door: access::Door::new(String::new(), false, None),
             fence,
             query_api: Arc::new(NoQueries),
@@ -248,8 +307,17 @@ impl World {
 
     /// Sets attributes of an entry behind the gateway's back.
     pub async fn patch(&self, directory: &str, name: &str, set: &[(&str, &str)]) {
+        self.patch_at(format!("/buckets/{directory}"), name, set).await;
+    }
+
+    /// The same for a bucket.
+    pub async fn patch_bucket(&self, name: &str, set: &[(&str, &str)]) {
+        self.patch_at("/buckets".to_owned(), name, set).await;
+    }
+
+    async fn patch_at(&self, directory: String, name: &str, set: &[(&str, &str)]) {
         let set = set.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
-        let (directory, name) = (format!("/buckets/{directory}"), name.to_owned());
+        let name = name.to_owned();
         let mutations = vec![Mutation::Patch { directory, name, set, remove: Vec::new(), content: None }];
         let transaction = Transaction { lock_key: "/".to_owned(), mutations, ..Transaction::default() };
         self.filer.transact(transaction).await.unwrap();

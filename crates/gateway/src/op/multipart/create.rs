@@ -40,12 +40,14 @@ pub async fn create_multipart_upload(call: &Call<'_>, permit: Permit<CreateMulti
         extended,
         ..Entry::default()
     };
+    let directory = call.uploads_path(&input.bucket);
+    let path = format!("{directory}/{upload_id}");
     let transaction = Transaction {
         lock_key: call.object_path(&input.bucket, &input.key),
-        mutations: vec![Mutation::Put { directory: call.uploads_path(&input.bucket), entry: Box::new(entry) }],
+        mutations: vec![Mutation::Put { directory, entry: Box::new(entry) }],
         ..Transaction::default()
     };
-    call.filer().transact(transaction).await.map_err(errors::from_filer)?;
+    call.write_below(&path, transaction).await.map_err(errors::from_filer)?;
     let output = CreateMultipartUploadOutput { bucket: input.bucket, key: input.key, upload_id };
     let mut response = answer::document(output.to_xml())?;
     if let Some(algorithm) = input.checksum_algorithm {

@@ -157,6 +157,7 @@ impl Call<'_> {
         part: Entry,
     ) -> Result<(), S3Error> {
         let chunks = part.chunks.clone();
+        let path = format!("{}/{}", upload.path, part.name);
         let transaction = Transaction {
             lock_key: self.object_path(bucket, key),
             conditions: vec![Condition::Exists],
@@ -164,7 +165,7 @@ impl Call<'_> {
             mutations: vec![Mutation::Put { directory: upload.path.clone(), entry: Box::new(part) }],
             ..Transaction::default()
         };
-        let Err(error) = self.filer().transact(transaction).await else { return Ok(()) };
+        let Err(error) = self.write_below(&path, transaction).await else { return Ok(()) };
         self.free_if_not_stored(&error, chunks).await;
         Err(match error {
             FilerError::PreconditionFailed => no_such_upload(upload_id),
