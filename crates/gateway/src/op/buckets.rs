@@ -175,7 +175,11 @@ impl Call<'_> {
             ..Transaction::default()
         };
         let change = self.gateway.fence.before_change();
-        match self.filer().transact(transaction).await {
+        let mut made = self.filer().transact(transaction.clone()).await;
+        if matches!(made, Err(FilerError::PreconditionFailed)) && self.finish_abandoned(bucket).await? {
+            made = self.filer().transact(transaction).await;
+        }
+        match made {
             Ok(()) => {}
             Err(FilerError::PreconditionFailed) => {
                 let conflict = "Another request makes or deletes the bucket at the same time. Try again.";
