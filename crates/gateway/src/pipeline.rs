@@ -219,7 +219,7 @@ impl Gateway {
         // Legacy actions of SeaweedFS speak of operations where AWS's speak of permissions.
         context.set("kelpgate:Operation", operation.name());
         let bucket = operation.bucket().and_then(|name| visit.snapshot.bucket(name.as_str()));
-        let bucket = bucket.filter(|bucket| !bucket.life.is_deleted()).map(Arc::clone);
+        let bucket = bucket.filter(|bucket| bucket.is_there(visit.now.as_second())).map(Arc::clone);
         if let Some(bucket) = &bucket {
             context.set("s3:ResourceAccount", bucket.account.as_str());
             context.set("aws:ResourceAccount", bucket.account.as_str());

@@ -31,6 +31,9 @@ pub const LIFECYCLE: &str = "s3-bucket-lifecycle-configuration-xml";
 /// `Enabled`.
 pub const OBJECT_LOCK: &str = "Seaweed-X-Amz-Object-Lock-Enabled";
 
+/// How old a directory that nobody made must be to count as a bucket, in seconds.
+const MADE_BY_ITSELF_S: i64 = 10;
+
 /// A bucket, without any call to the filer.
 #[derive(Debug, Clone)]
 pub struct Bucket {
@@ -46,6 +49,8 @@ pub struct Bucket {
     pub created_s: i64,
     /// Which making of the bucket it is, and how far its deletion has come.
     pub life: BucketLife,
+    /// Somebody made it: a filer makes directories for what is written below them, and names no owner.
+    pub has_maker: bool,
     /// The bucket policy.
     pub policy: Option<BucketPolicy>,
     /// The ACL as stored (JSON array of grants).
@@ -209,6 +214,7 @@ impl Bucket {
             creator: text(CREATOR).unwrap_or_default().into(),
             created_s,
             life: BucketLife::read(text(LIFE).as_deref(), created_s),
+            has_maker: extended.contains_key(LIFE) || extended.contains_key(OWNER),
             policy: policy
                 .map(|bytes| bucket_policy(name, bytes, policy_ids::read(extended.get(POLICY_IDS), bytes), previous)),
             acl: text(ACL).map(Into::into),
@@ -227,6 +233,12 @@ impl Bucket {
     /// A hash of what an entry holds: the same for the same attributes and content, within one process.
     pub fn version_of(extended: &BTreeMap<String, Vec<u8>>, content: &[u8]) -> u64 {
         FxBuildHasher.hash_one((extended, content))
+    }
+
+    /// Whether there is such a bucket at this moment. Not if its deletion is decided, and not if the filer made the directory just
+    /// now for a write that met a deletion: that write takes it away again.
+    pub fn is_there(&self, now_s: i64) -> bool {
+        !self.life.is_deleted() && (self.has_maker || now_s.saturating_sub(self.created_s) >= MADE_BY_ITSELF_S)
     }
 
     /// Versioning is or was enabled: there may be versions, and a write would have to make one.
@@ -306,6 +318,22 @@ mod tests {
         let retention =
             bucket(&[("Lock-Default-Mode", "GOVERNANCE"), ("Lock-Default-Days", "3")], &[]).default_retention;
         assert_eq!(retention, Some(DefaultRetention { mode: "GOVERNANCE".into(), days: 3, years: 0 }));
+    }
+
+    #[test]
+    fn a_directory_that_the_filer_made_just_now_is_no_bucket() {
+        let decided = "1.deleted.7.2";
+        for (pairs, now_s, want) in [
+            (&[][..], 8, false),
+            (&[], 16, false),
+            (&[], 17, true),
+            (&[(OWNER, "al")], 8, true),
+            (&[(LIFE, "1")], 8, true),
+            (&[(LIFE, "1.deleting.2")], 8, true),
+            (&[(LIFE, decided), (OWNER, "al")], 100, false),
+        ] {
+            assert_eq!(bucket(pairs, &[]).is_there(now_s), want, "{pairs:?} {now_s}");
+        }
     }
 
     #[test]

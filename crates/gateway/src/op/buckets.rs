@@ -37,7 +37,7 @@ pub async fn list_buckets(call: &Call<'_>, permit: Permit<ListBuckets>) -> Answe
     let paged = input.max_buckets.is_some();
     let most = input.max_buckets.map_or(usize::MAX, |most| most as usize);
     let mine = call.snapshot.buckets().filter(|bucket| {
-        !bucket.life.is_deleted()
+        bucket.is_there(call.now.as_second())
             && bucket.account == call.caller.account
             && bucket.name.starts_with(prefix)
             && &*bucket.name > after

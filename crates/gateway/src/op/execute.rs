@@ -176,7 +176,7 @@ impl Call<'_> {
         self.make_bucket(name, None, &TagSet::default()).await?;
         let snapshot = self.gateway.snapshot.load();
         let made = snapshot.as_ref().and_then(|snapshot| snapshot.bucket(name.as_str()));
-        self.bucket = made.filter(|bucket| !bucket.life.is_deleted()).cloned();
+        self.bucket = made.filter(|bucket| bucket.is_there(self.now.as_second())).cloned();
         Ok(())
     }
 }
