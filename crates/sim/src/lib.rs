@@ -3,5 +3,6 @@
 
 #![expect(clippy::indexing_slicing, reason = "for tests: places of gateways and filers come from the bounds")]
 
+pub mod buckets;
 pub mod model;
 pub mod walk;
