@@ -133,7 +133,7 @@ fn trusted(call: &Call<'_>, role: &Role, snapshot: &Snapshot, mut context: Conte
     for need in needs(call, &mut context, snapshot)? {
         let request = Request {
             principal: &caller.principal,
-            principal_id: None,
+            principal_id: caller.unique_id(),
             principal_canonical_id: None,
             action: RequestAction::named(need.action),
             // By the role's own ARN, whichever of its names the call used.

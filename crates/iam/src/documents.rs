@@ -12,6 +12,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::json::{JsonError, Node, Object, go_indent};
+use crate::policy_ids::PolicyIds;
 use crate::small_map::SmallMap;
 
 /// Tags: key to value.
@@ -199,6 +200,8 @@ pub struct Facts {
     pub renamed_from: Option<String>,
     /// When the renaming began, seconds since 1970.
     pub renamed_s: i64,
+    /// Whom a role's trust policy names.
+    pub trust_ids: Option<Box<PolicyIds>>,
     /// What a newer Kelpgate wrote: kept.
     pub other: BTreeMap<String, Value>,
 }
@@ -248,6 +251,7 @@ impl Facts {
             tags: tags(&mut object)?,
             renamed_from: (!renamed_from.is_empty()).then_some(renamed_from),
             renamed_s: object.integer(&["renamed"])?,
+            trust_ids: object.take(&["trustIds"]).map(|node| policy_ids(&node)).transpose()?,
             other: others(object),
         })
     }
@@ -280,6 +284,8 @@ impl Facts {
         put("tags", Value::Object(tags), !self.tags.is_empty());
         put("renamedFrom", self.renamed_from.clone().into(), self.renamed_from.is_some());
         put("renamed", self.renamed_s.into(), self.renamed_s != 0);
+        let trust_ids = serde_json::to_value(&self.trust_ids).unwrap_or_default();
+        put("trustIds", trust_ids, self.trust_ids.is_some());
         let keys = self.keys_created_s.iter().map(|(key, s)| (key.clone(), Value::from(*s))).collect();
         put("keysCreated", Value::Object(keys), !self.keys_created_s.is_empty());
         if map.is_empty() { None } else { serde_json::to_string(&map).ok() }
@@ -577,6 +583,10 @@ fn max_session(node: &Node<'_>) -> Result<Option<i64>, JsonError> {
         3600..=43200 => Ok(Some(seconds)),
         _ => Err(node.error(format!("maxSessionDuration is 3600 to 43200 seconds, not {seconds}"))),
     }
+}
+
+fn policy_ids(node: &Node<'_>) -> Result<Box<PolicyIds>, JsonError> {
+    serde_json::from_str(node.text()).map_err(|error| node.error(format!("not the ids of a policy: {error}")))
 }
 
 fn credentials(nodes: Vec<Node<'_>>) -> Result<Vec<CredentialDocument>, JsonError> {

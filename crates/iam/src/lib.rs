@@ -42,7 +42,7 @@ pub use instance_profile::{AccountAliasDocument, InstanceProfileDocument};
 pub use json::JsonError;
 pub use last_used::{LastUsed, Use};
 pub use oidc_provider::OidcProviderDocument;
-pub use policy_ids::{policy_attributes, policy_ids, shown_policy};
+pub use policy_ids::{PolicyIds, policy_attributes, policy_ids, shown_policy};
 pub use small_map::SmallMap;
 pub use snapshot::{
     ANONYMOUS, Counts, Group, InlineName, InlinePolicy, KeyHolder, KeyRefusal, ManagedPolicy, Mirrored, NextSnapshot,

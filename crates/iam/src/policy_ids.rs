@@ -1,22 +1,23 @@
-//! Whom a bucket policy names. As on AWS a policy is about the user or role that had the name when it was put: the unique ids stand in an
-//! attribute beside the policy, in which weed reads the names.
+//! Whom a bucket policy or a trust policy names. As on AWS a policy is about the user or role that had the name when it was put: the
+//! unique ids stand in an attribute beside the policy, in which weed reads the names.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use policy::{Policy, Principal, PrincipalIds};
+use policy::{Policy, PolicyKind, Principal, PrincipalIds};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::bucket::{BucketPolicy, POLICY, POLICY_IDS};
+use crate::documents::RoleDocument;
 use crate::snapshot::Snapshot;
 use crate::unique_id::unique_id;
 
-/// The content of the attribute.
-#[derive(Serialize, Deserialize)]
-struct Stored {
-    /// SHA-256 of the policy's text: weed replaces the policy and leaves the attribute.
+/// The content of a bucket's attribute, and a part of a role's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyIds {
+    /// SHA-256 of the policy's text: weed, or a hand, replaces the policy and leaves the attribute.
     policy: String,
     /// Unique ids by ARN.
     ids: PrincipalIds,
@@ -28,10 +29,29 @@ pub fn policy_ids(policy: &Policy, snapshot: &Snapshot) -> PrincipalIds {
     policy.named_principals().filter_map(known).collect()
 }
 
+/// The ids of a trust policy that is put now; `None` if it names nobody.
+pub(crate) fn trust_ids(text: &str, snapshot: &Snapshot) -> Option<Box<PolicyIds>> {
+    let policy = Policy::parse_stored(PolicyKind::Trust, text).ok()?;
+    let ids = policy_ids(&policy, snapshot);
+    (!ids.is_empty()).then(|| Box::new(PolicyIds { policy: trust_fingerprint(text), ids }))
+}
+
+/// The ids of a role's trust policy: none when a hand has replaced it since.
+pub(crate) fn ids_of_trust(role: &RoleDocument) -> Option<&PrincipalIds> {
+    let stored = role.facts.trust_ids.as_ref()?;
+    (stored.policy == trust_fingerprint(&role.trust_policy)).then_some(&stored.ids)
+}
+
+/// A role's document is laid out anew when it is written.
+fn trust_fingerprint(text: &str) -> String {
+    let value = serde_json::from_str::<Value>(text).map(|value| value.to_string());
+    fingerprint(value.as_deref().unwrap_or(text).as_bytes())
+}
+
 /// A policy and its ids as attributes of the bucket's entry: what to set, and what to remove.
 pub fn policy_attributes(policy: Option<(&str, &PrincipalIds)>) -> (BTreeMap<String, Vec<u8>>, Vec<String>) {
     let stored = |(text, ids): (&str, &PrincipalIds)| {
-        let stored = Stored { policy: fingerprint(text.as_bytes()), ids: ids.clone() };
+        let stored = PolicyIds { policy: fingerprint(text.as_bytes()), ids: ids.clone() };
         // Texts are always JSON; an empty attribute would deny.
         serde_json::to_vec(&stored).unwrap_or_default()
     };
@@ -49,7 +69,7 @@ pub fn policy_attributes(policy: Option<(&str, &PrincipalIds)>) -> (BTreeMap<Str
 /// The ids beside a stored policy: none if there is no attribute, or one of another policy.
 pub(crate) fn read(attribute: Option<&Vec<u8>>, policy: &[u8]) -> Result<PrincipalIds, String> {
     let Some(bytes) = attribute else { return Ok(PrincipalIds::new()) };
-    let stored: Stored = serde_json::from_slice(bytes).map_err(|error| {
+    let stored: PolicyIds = serde_json::from_slice(bytes).map_err(|error| {
         format!("the ids of its principals are no JSON of Kelpgate ({error}); put the policy again")
     })?;
     Ok(if stored.policy == fingerprint(policy) { stored.ids } else { BTreeMap::new() })
@@ -57,16 +77,25 @@ pub(crate) fn read(attribute: Option<&Vec<u8>>, policy: &[u8]) -> Result<Princip
 
 /// The policy as GetBucketPolicy shows it: with the names of now, and with the unique id of who is gone.
 pub fn shown_policy<'a>(policy: &'a BucketPolicy, snapshot: &Snapshot) -> Cow<'a, str> {
-    let now = |(arn, id): (&'a String, &'a String)| {
-        let shown = name_of(arn, id, snapshot)?;
-        Some((arn.as_str(), shown))
-    };
-    let changed: BTreeMap<&str, String> = policy.ids.iter().filter_map(now).collect();
-    let as_put = Cow::Borrowed(&*policy.text);
+    shown(&policy.text, &policy.ids, snapshot)
+}
+
+/// A trust policy as GetRole shows it.
+pub(crate) fn shown_trust<'a>(role: &'a RoleDocument, snapshot: &Snapshot) -> Cow<'a, str> {
+    match ids_of_trust(role) {
+        Some(ids) => shown(&role.trust_policy, ids, snapshot),
+        None => Cow::Borrowed(&role.trust_policy),
+    }
+}
+
+fn shown<'a>(text: &'a str, ids: &PrincipalIds, snapshot: &Snapshot) -> Cow<'a, str> {
+    let changed: BTreeMap<&str, String> =
+        ids.iter().filter_map(|(arn, id)| Some((arn.as_str(), name_of(arn, id, snapshot)?))).collect();
+    let as_put = Cow::Borrowed(text);
     if changed.is_empty() {
         return as_put;
     }
-    let Ok(mut document) = serde_json::from_str::<Value>(&policy.text) else { return as_put };
+    let Ok(mut document) = serde_json::from_str::<Value>(text) else { return as_put };
     match document.get_mut("Statement") {
         Some(Value::Array(statements)) => statements.iter_mut().for_each(|statement| rename(statement, &changed)),
         Some(statement) => rename(statement, &changed),
@@ -139,12 +168,12 @@ mod tests {
     use std::sync::Arc;
 
     use ids::AccountId;
-    use policy::{Action, Context, CrossAccount, PolicyKind, PolicySet, Request, decide};
+    use policy::{Action, Context, CrossAccount, PolicySet, Request, decide};
 
     use super::*;
     use crate::bucket::Bucket;
     use crate::change::{Change, RolePlace};
-    use crate::documents::{Facts, RoleDocument, UserDocument};
+    use crate::documents::{Facts, UserDocument};
     use crate::identities::Identities;
     use crate::snapshot::Settings;
 
@@ -188,17 +217,21 @@ mod tests {
         Bucket::read("b1x", &set, &[], 7, 0, None)
     }
 
-    fn may(bucket: &Bucket, snapshot: &Snapshot, name: &str) -> bool {
+    fn caller(snapshot: &Snapshot, name: &str) -> (Principal, Arc<str>) {
         let account = AccountId::DEFAULT;
-        let (principal, id) = match (snapshot.user(name), snapshot.role(name)) {
-            (Some(user), _) => (user.principal.clone(), &user.id),
-            (None, Some(role)) => {
-                let (role, path) = (role.name.to_string(), role.path.to_string());
-                let session = "s1".to_owned();
-                (Principal::AssumedRole { account, role, role_path: path, session }, &snapshot.role(name).unwrap().id)
+        match (snapshot.user(name), snapshot.role(name)) {
+            (Some(user), _) => (user.principal.clone(), user.id.clone()),
+            (None, Some(found)) => {
+                let (role, role_path, session) = (found.name.to_string(), found.path.to_string(), "s1".to_owned());
+                (Principal::AssumedRole { account, role, role_path, session }, found.id.clone())
             }
             _ => panic!("{name}"),
-        };
+        }
+    }
+
+    fn may(bucket: &Bucket, snapshot: &Snapshot, name: &str) -> bool {
+        let account = AccountId::DEFAULT;
+        let (principal, id) = caller(snapshot, name);
         let policies = PolicySet {
             identity: &[],
             resource: bucket.compiled_policy(),
@@ -208,7 +241,7 @@ mod tests {
         };
         let request = Request {
             principal: &principal,
-            principal_id: Some(id),
+            principal_id: Some(&id),
             principal_canonical_id: None,
             action: Action::named("s3:GetObject").unwrap().into(),
             resource: "arn:aws:s3:::b1x/k",
@@ -302,5 +335,84 @@ mod tests {
         assert_eq!(policy_attributes(None), (BTreeMap::new(), vec![POLICY.to_owned(), POLICY_IDS.to_owned()]));
         let (set, remove) = policy_attributes(Some((&put, &PrincipalIds::new())));
         assert_eq!((set.len(), remove), (1, vec![POLICY_IDS.to_owned()]));
+    }
+
+    fn trust_of(principal: &str) -> String {
+        format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{{"AWS":"{principal}"}},"Action":"sts:AssumeRole"}}]}}"#
+        )
+    }
+
+    /// The world with a role whose trust policy was put in `put_in`, written and read again; `None` for the ids as a hand writes it.
+    fn trusting(world: &Snapshot, text: &str, put_in: Option<&Snapshot>) -> Snapshot {
+        let ids = put_in.and_then(|snapshot| trust_ids(text, snapshot));
+        let written = RoleDocument {
+            name: "goal".to_owned(),
+            trust_policy: text.to_owned(),
+            facts: Facts { id: "AROAGOAL".to_owned(), trust_ids: ids, ..Facts::default() },
+            ..RoleDocument::default()
+        };
+        let facts = Facts::parse(&written.facts.to_text().unwrap()).unwrap();
+        assert_eq!(facts, written.facts);
+        let read = RoleDocument::parse(&written.to_text(), facts).unwrap();
+        assert!(!written.to_text().contains("AIDA"), "weed reads names");
+        world.apply([Change::Role("goal".into(), RolePlace::Base, Some(Ok(read)))])
+    }
+
+    fn may_assume(world: &Snapshot, name: &str) -> bool {
+        let (principal, id) = caller(world, name);
+        let policies = PolicySet {
+            identity: &[],
+            resource: None,
+            session: None,
+            boundary: None,
+            cross_account: CrossAccount::default(),
+        };
+        let request = Request {
+            principal: &principal,
+            principal_id: Some(&id),
+            principal_canonical_id: None,
+            action: Action::named("sts:AssumeRole").unwrap().into(),
+            resource: "arn:aws:iam::000000000000:role/goal",
+            resource_account: AccountId::DEFAULT,
+            context: &Context::new(),
+        };
+        policy::decide_trust(&world.role("goal").unwrap().trust, &policies, &request).is_allow()
+    }
+
+    #[test]
+    fn trust_stays_with_who_had_the_name() {
+        let first = world();
+        let renamed = first.apply(gone("al").into_iter().chain([user("bo", "AIDAONE"), user("al", "AIDATWO")]));
+        let next = first.apply([user("al", "AIDATWO"), role("app", "AROATWO")]);
+        for (arn, id) in ARNS.iter().zip(["AIDAONE", "AROAONE", "AROAONE:s1"]) {
+            let name = if arn.contains("user") { "al" } else { "app" };
+            let text = trust_of(arn);
+            assert!(may_assume(&trusting(&first, &text, Some(&first)), name), "{arn}");
+            let later = trusting(&next, &text, Some(&first));
+            assert!(!may_assume(&later, name), "the next one of the name: {arn}");
+            let shown: Value =
+                serde_json::from_str(&shown_trust(&later.role("goal").unwrap().document, &later)).unwrap();
+            assert_eq!(shown["Statement"][0]["Principal"]["AWS"], *id);
+            assert!(may_assume(&trusting(&next, &text, None), name), "a hand writes names alone: {arn}");
+            assert!(may_assume(&trusting(&next, &text, Some(&next)), name), "put again: {arn}");
+        }
+        let followed = trusting(&renamed, &trust_of(ARNS[0]), Some(&first));
+        assert!(may_assume(&followed, "bo") && !may_assume(&followed, "al"), "a renamed user keeps it");
+        assert!(shown_trust(&followed.role("goal").unwrap().document, &followed).contains("user/bo"));
+    }
+
+    #[test]
+    fn a_trust_policy_that_a_hand_replaced_has_names_alone() {
+        let first = world();
+        let next = first.apply([user("al", "AIDATWO")]);
+        let put = trusting(&first, &trust_of(ARNS[0]), Some(&first));
+        let mut replaced = (*put.role("goal").unwrap().document).clone();
+        assert!(ids_of_trust(&replaced).is_some());
+        replaced.trust_policy = replaced.trust_policy.replace("sts:AssumeRole", "sts:*");
+        assert!(ids_of_trust(&replaced).is_none());
+        let next = next.apply([Change::Role("goal".into(), RolePlace::Base, Some(Ok(replaced)))]);
+        assert!(may_assume(&next, "al"));
+        assert!(Facts::parse(r#"{"trustIds":{"policy":5}}"#).is_err(), "what cannot be read denies");
     }
 }

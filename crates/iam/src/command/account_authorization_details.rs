@@ -92,7 +92,7 @@ fn describe_group(xml: &mut Xml, request: &Request<'_>, state: &Snapshot, group:
 
 fn describe_role(xml: &mut Xml, request: &Request<'_>, state: &Snapshot, role: &Role) {
     let holder = Holder::Role(role.name.clone());
-    role::describe(xml, role);
+    role::describe(xml, state, role);
     xml.element("InstanceProfileList", |xml| {
         for profile in instance_profile::of_role(request, state, &role.name) {
             xml.element("member", |xml| instance_profile::describe(xml, state, profile));

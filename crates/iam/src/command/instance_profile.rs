@@ -166,7 +166,7 @@ pub(super) fn describe(xml: &mut Xml, state: &Snapshot, profile: &InstanceProfil
     let roles = roles.filter(|role| role.account.as_str() == profile.account);
     xml.element("Roles", |xml| {
         for role in roles {
-            xml.element("member", |xml| role::describe(xml, role));
+            xml.element("member", |xml| role::describe(xml, state, role));
         }
     });
     tags::describe(xml, &profile.tags);

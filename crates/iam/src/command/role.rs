@@ -12,6 +12,7 @@ use super::{
 };
 use crate::change::{Change, DocumentKey, Holder};
 use crate::documents::{Facts, RoleDocument};
+use crate::policy_ids::{shown_trust, trust_ids};
 use crate::snapshot::{Role, Snapshot};
 use crate::unique_id::new_id;
 
@@ -51,10 +52,11 @@ fn create_role(request: &Request<'_>, state: &Snapshot) -> Answer {
         return Err(IamError::validation("The name seeded is reserved: the store keeps a document of that name"));
     }
     let path = request.path("Path")?;
+    let trust_policy = checked_document(request, PolicyKind::Trust, "AssumeRolePolicyDocument")?;
     let document = RoleDocument {
         name: name.to_string(),
         arn: format!("arn:aws:iam::{}:role{path}{name}", request.caller.account),
-        trust_policy: checked_document(request, PolicyKind::Trust, "AssumeRolePolicyDocument")?.to_string(),
+        trust_policy: trust_policy.to_string(),
         description: request.description()?.unwrap_or_default(),
         max_session_s: max_session_s(request)?,
         facts: Facts {
@@ -63,6 +65,7 @@ fn create_role(request: &Request<'_>, state: &Snapshot) -> Answer {
             path,
             boundary: permissions_boundary::given(request, state)?.map(|name| name.to_string()),
             tags: request.params.tags()?,
+            trust_ids: trust_ids(&trust_policy, state),
             ..Facts::default()
         },
         ..RoleDocument::default()
@@ -96,7 +99,9 @@ fn list_roles(request: &Request<'_>, state: &Snapshot) -> Answer {
     let prefix = request.params.path_prefix()?;
     let roles = state.roles().filter(|role| role.account == request.caller.account);
     let roles = roles.filter(|role| role.path.starts_with(prefix));
-    request.page("Roles", roles.map(|role| (&*role.name, role)), |xml, role| describe(xml, role)).map(Outcome::answer)
+    request
+        .page("Roles", roles.map(|role| (&*role.name, role)), |xml, role| describe(xml, state, role))
+        .map(Outcome::answer)
 }
 
 fn change_role(request: &Request<'_>, state: &Snapshot, change: impl FnOnce(&mut RoleDocument)) -> Answer {
@@ -127,7 +132,10 @@ fn update_role_description(request: &Request<'_>, state: &Snapshot) -> Answer {
 
 fn update_assume_role_policy(request: &Request<'_>, state: &Snapshot) -> Answer {
     let text = checked_document(request, PolicyKind::Trust, "PolicyDocument")?;
-    change_role(request, state, |role| role.trust_policy = text.to_string())
+    change_role(request, state, |role| {
+        role.trust_policy = text.to_string();
+        role.facts.trust_ids = trust_ids(&text, state);
+    })
 }
 
 fn delete_role(request: &Request<'_>, state: &Snapshot) -> Answer {
@@ -153,15 +161,16 @@ fn role_xml(request: &Request<'_>, state: &Snapshot, role: &Role) -> String {
 
 /// What an answer about one role says, and a list does not.
 fn describe_all(xml: &mut Xml, request: &Request<'_>, state: &Snapshot, role: &Role) {
-    describe(xml, role);
+    describe(xml, state, role);
     permissions_boundary::describe(xml, state, request, &Holder::Role(role.name.clone()));
     tags::describe(xml, &role.document.facts.tags);
 }
 
-pub(super) fn describe(xml: &mut Xml, role: &Role) {
+pub(super) fn describe(xml: &mut Xml, state: &Snapshot, role: &Role) {
     let document = &role.document;
     xml.text("Path", &role.path).text("RoleName", &role.name).text("RoleId", &role.id).text("Arn", &role.arn);
-    xml.date("CreateDate", document.facts.created_s).document("AssumeRolePolicyDocument", &document.trust_policy);
+    xml.date("CreateDate", document.facts.created_s)
+        .document("AssumeRolePolicyDocument", &shown_trust(document, state));
     if !document.description.is_empty() {
         xml.text("Description", &document.description);
     }

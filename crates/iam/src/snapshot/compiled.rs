@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
-use policy::{CompiledPolicy, Policy, PolicyKind};
+use policy::{CompiledPolicy, Policy, PolicyKind, PrincipalIds};
 use rpds::HashTrieMapSync;
 
 /// Sweeping begins at so many texts.
@@ -33,9 +33,12 @@ impl Compiled {
         self.identity.get(PolicyKind::Identity, text, what)
     }
 
-    /// A role's trust policy.
-    pub fn trust(&mut self, text: &str, what: &str) -> Arc<CompiledPolicy> {
-        self.trust.get(PolicyKind::Trust, &text.into(), what)
+    /// A role's trust policy. With ids it is its own, as they may differ among roles of one text.
+    pub fn trust(&mut self, text: &str, ids: Option<&PrincipalIds>, what: &str) -> Arc<CompiledPolicy> {
+        match (ids, Policy::parse_stored(PolicyKind::Trust, text)) {
+            (Some(ids), Ok(policy)) => Arc::new(policy.compile_with_ids(ids)),
+            _ => self.trust.get(PolicyKind::Trust, &text.into(), what),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use super::compiled::Compiled;
 use super::user::PolicySource;
 use crate::change::RolePlace;
 use crate::documents::RoleDocument;
+use crate::policy_ids::ids_of_trust;
 use crate::unique_id::unique_id;
 
 /// A role with its compiled policies.
@@ -45,7 +46,8 @@ impl Role {
     pub(super) fn of(document: Arc<RoleDocument>, place: RolePlace, account: AccountId, texts: &mut Compiled) -> Self {
         let account = document.arn.split(':').nth(4).and_then(|field| field.parse().ok()).unwrap_or(account);
         let path = path_of(&document);
-        let trust = texts.trust(&document.trust_policy, &format!("the trust policy of role `{}`", document.name));
+        let what = format!("the trust policy of role `{}`", document.name);
+        let trust = texts.trust(&document.trust_policy, ids_of_trust(&document), &what);
         Self {
             arn: format!("arn:aws:iam::{account}:role{path}{}", document.name).into(),
             name: document.name.as_str().into(),
