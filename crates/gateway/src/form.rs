@@ -59,7 +59,7 @@ pub(crate) async fn read(
             least = *range.start();
         }
     }
-    let mut body = ObjectBody::new(parts.file(), Promises::default(), limit, patience);
+    let mut body = ObjectBody::new(parts.file(), Promises::of(&form.checksums()?)?, limit, patience);
     body.require_at_least(least);
     body.hold(gateway.upload_limits.enter(post.content_length)?);
     Ok(Form { fields: form, authenticated, body })

@@ -253,15 +253,13 @@ impl Gateway {
     ) -> Result<ObjectBody, S3Error> {
         let decoder = ChunkedDecoder::of(visit.head, authenticated.payload, authenticated.seed.clone())
             .map_err(access::from_signature)?;
-        let checksums = op::body_checksums(operation);
+        let promised = op::body_checksums(operation).map(Promises::of).transpose()?;
         let plain = decoder.is_none();
         let promises = Promises {
             sha256: plain.then(|| BodyCheck::new(authenticated.payload)),
             decoder,
-            checksum: checksums.and_then(|checksums| checksums.wanted()),
-            expected_checksum: checksums.and_then(op::expected_checksum).transpose()?,
-            content_md5: checksums.and_then(|checksums| checksums.content_md5),
             length: op::promised_bytes(operation, plain),
+            ..promised.unwrap_or_default()
         };
         let limit = self.settings.max_body_bytes;
         if promises.length.is_some_and(|length| length > limit) {

@@ -396,17 +396,26 @@ fn form_fields_pass_the_checks_of_headers() {
     let form = |field: &str, value: &str| {
         let fields = vec![("key".to_owned(), "k".to_owned()), (field.to_owned(), value.to_owned())];
         let put = PostForm::new(fields, "")?.into_put("bkt".parse().unwrap())?;
-        Ok::<_, S3Error>(put.object)
+        Ok::<_, S3Error>((put.object, put.checksums))
     };
     let header = |name: &str, value: &str| {
         let (head, ()) = http::Request::put("/bkt/k").header(name, value).body(()).unwrap().into_parts();
         match s3::route(&head, None).map_err(|error| S3Error { resource: None, ..error })? {
-            s3::Operation::PutObject(put) => Ok::<_, S3Error>(put.object),
+            s3::Operation::PutObject(put) => Ok::<_, S3Error>((put.object, put.checksums)),
             other => panic!("{other:?}"),
         }
     };
     let long = "v".repeat(2049);
     for (name, value) in [
+        ("Content-MD5", "1B2M2Y8AsgTpgAmY7PhCfg=="),
+        ("content-md5", "1B2M2Y8AsgTpgAmY7PhCfg"),
+        ("content-md5", ""),
+        ("x-amz-checksum-crc32", "AAAAAA=="),
+        ("x-amz-checksum-CRC32", "AAAAAA"),
+        ("x-amz-checksum-sha256", "AAAAAA=="),
+        ("x-amz-checksum-md4", "AAAAAA=="),
+        ("x-amz-sdk-checksum-algorithm", "crc64nvme"),
+        ("x-amz-sdk-checksum-algorithm", "MD4"),
         ("Content-Type", " text/plain "),
         ("content-encoding", "aws-chunked, gzip"),
         ("content-disposition", "attachment; filename=\"\u{e9}\""),

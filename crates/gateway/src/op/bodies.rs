@@ -3,6 +3,8 @@
 use s3::{BodyChecksums, Operation, S3Error};
 use sigv4::checksum;
 
+use crate::body::Promises;
+
 /// The checksums that an operation names, if it has a body that is checked.
 pub(crate) fn body_checksums(operation: &Operation) -> Option<&BodyChecksums> {
     match operation {
@@ -27,9 +29,16 @@ pub(crate) fn promised_bytes(operation: &Operation, plain: bool) -> Option<u64> 
     if plain { on_the_wire } else { decoded }
 }
 
-/// The checksum that a header promised, as the hasher compares it.
-pub(crate) fn expected_checksum(checksums: &BodyChecksums) -> Option<Result<checksum::Checksum, S3Error>> {
-    let expected = checksums.value.as_ref()?;
-    let parsed = checksum::Checksum::parse(expected.algorithm, &expected.value);
-    Some(parsed.map_err(access::from_signature))
+impl Promises {
+    /// Of the headers, or the fields of a form, that are about the bytes themselves.
+    pub(crate) fn of(checksums: &BodyChecksums) -> Result<Self, S3Error> {
+        let expected = checksums.value.as_ref();
+        let parsed = expected.map(|value| checksum::Checksum::parse(value.algorithm, &value.value));
+        Ok(Self {
+            checksum: checksums.wanted(),
+            expected_checksum: parsed.transpose().map_err(access::from_signature)?,
+            content_md5: checksums.content_md5,
+            ..Self::default()
+        })
+    }
 }

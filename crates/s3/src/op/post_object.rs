@@ -112,13 +112,19 @@ impl PostForm {
         }
         Ok(PutObject {
             key: self.key()?,
-            bucket,
             object: Box::new(self.object_headers()?),
+            bucket,
             condition: WriteCondition::Always,
-            checksums: BodyChecksums::default(),
+            checksums: self.checksums()?,
             content_length: None,
             decoded_content_length: None,
         })
+    }
+
+    /// What the fields promise about the file. A form has no trailers.
+    pub fn checksums(&self) -> Result<BodyChecksums, S3Error> {
+        let head = self.as_headers()?;
+        Ok(BodyChecksums { trailer: None, ..BodyChecksums::parse(&Request::new(&head)?)? })
     }
 
     /// How a success is answered.
@@ -175,8 +181,15 @@ impl PostForm {
 
 /// The fields of a form that are headers of a PutObject.
 fn is_header(name: &str) -> bool {
-    const CONTENT: &[&str] =
-        &["content-type", "cache-control", "content-disposition", "content-encoding", "content-language", "expires"];
+    const CONTENT: &[&str] = &[
+        "content-type",
+        "cache-control",
+        "content-disposition",
+        "content-encoding",
+        "content-language",
+        "content-md5",
+        "expires",
+    ];
     CONTENT.contains(&name) || name.starts_with("x-amz-")
 }
 
