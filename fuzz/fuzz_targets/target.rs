@@ -135,7 +135,7 @@ fn sent(signed: &Parts, pieces: &Pieces<'_>) -> Option<Parts> {
 
 /// Operation, permissions and condition keys, if the signature passes.
 fn carried_out(sent: &Parts, addressing: &Addressing) -> Option<String> {
-    let target = addressing.target(sent, "10.0.0.1:5".parse().ok()?, false).ok()?;
+    let target = addressing.target(sent, "10.0.0.1:5".parse().ok()?, None).ok()?;
     let (AuthForm::HeaderV4(claim) | AuthForm::PresignedV4(claim)) = sigv4::auth_form(sent).ok()? else { return None };
     let expect = Expectations {
         region: "us-east-1",

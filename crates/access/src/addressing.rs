@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 
 use http::header::HOST;
 use http::request::Parts;
+use iam::TlsVersion;
 use s3::{HostRules, S3Error, S3ErrorCode};
 use sigv4::SignedTarget;
 
@@ -46,10 +47,15 @@ impl Addressing {
         Self { domains, external_host, trusted_proxies }
     }
 
-    /// Works out what a request addresses. `tls`: its connection is TLS.
+    /// Works out what a request addresses. `tls`: the version of TLS of its connection.
     ///
     /// Errors are 400: a host that is there twice or cannot be read, and hosts that contradict each other.
-    pub fn target<'a>(&self, head: &'a Parts, peer: SocketAddr, tls: bool) -> Result<RequestTarget<'a>, S3Error> {
+    pub fn target<'a>(
+        &self,
+        head: &'a Parts,
+        peer: SocketAddr,
+        tls: Option<TlsVersion>,
+    ) -> Result<RequestTarget<'a>, S3Error> {
         let client = client_address(peer, tls, &head.headers, &self.trusted_proxies);
         let https = client.secure_transport;
         let forwarded = match is_trusted(peer.ip().to_canonical(), &self.trusted_proxies) {

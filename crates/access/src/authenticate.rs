@@ -294,6 +294,7 @@ fn user_caller(user: &User, access_key_id: AccessKeyId, arrival: &Arrival<'_>) -
         source_ip: Some(arrival.target.client.ip),
         user_agent: user_agent(arrival.head),
         secure_transport: arrival.target.client.secure_transport,
+        tls_version: arrival.target.client.tls_version,
         ..Caller::of(user)
     }
 }
@@ -314,6 +315,7 @@ fn anonymous(arrival: &Arrival<'_>, snapshot: &Snapshot) -> Caller {
         source_ip: Some(arrival.target.client.ip),
         user_agent: user_agent(arrival.head),
         secure_transport: arrival.target.client.secure_transport,
+        tls_version: arrival.target.client.tls_version,
     }
 }
 

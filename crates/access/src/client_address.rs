@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
 use http::HeaderMap;
+use iam::TlsVersion;
 
 /// A network in CIDR form, or one address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +67,8 @@ pub struct ClientAddress {
     pub ip: IpAddr,
     /// The client spoke TLS, `aws:SecureTransport`.
     pub secure_transport: bool,
+    /// The version of the client's TLS, `s3:TlsVersion`; `None` where a proxy ended it, as only the proxy knows.
+    pub tls_version: Option<TlsVersion>,
 }
 
 /// Computes the client's address from the TCP peer and, if that is a trusted proxy, from what it forwards.
@@ -73,10 +76,15 @@ pub struct ClientAddress {
 /// `X-Forwarded-For` is read from the right: the first address that is no trusted proxy is the client. A part that is no
 /// address ends the reading at the last hop that is certain. `X-Real-IP` counts when there is no `X-Forwarded-For`.
 /// `Forwarded` (RFC 7239) is not read: a proxy that writes the other headers passes on what a client says there.
-pub fn client_address(peer: SocketAddr, tls: bool, headers: &HeaderMap, trusted: &[Network]) -> ClientAddress {
+pub fn client_address(
+    peer: SocketAddr,
+    tls: Option<TlsVersion>,
+    headers: &HeaderMap,
+    trusted: &[Network],
+) -> ClientAddress {
     let peer = peer.ip().to_canonical();
     if !is_trusted(peer, trusted) {
-        return ClientAddress { ip: peer, secure_transport: tls };
+        return ClientAddress { ip: peer, secure_transport: tls.is_some(), tls_version: tls };
     }
     let text = |name| headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
     let hops: Vec<&str> = text("x-forwarded-for").flat_map(|value| value.split(',')).map(str::trim).collect();
@@ -94,7 +102,8 @@ pub fn client_address(peer: SocketAddr, tls: bool, headers: &HeaderMap, trusted:
     // The last one is what the trusted proxy wrote; those before it may have come with the request.
     let protocol = text("x-forwarded-proto").flat_map(|value| value.split(',')).last();
     let forwarded_tls = protocol.map(|protocol| protocol.trim().eq_ignore_ascii_case("https"));
-    ClientAddress { ip, secure_transport: forwarded_tls.unwrap_or(tls) }
+    let tls_version = tls.filter(|_| ip == peer && forwarded_tls.is_none());
+    ClientAddress { ip, secure_transport: forwarded_tls.unwrap_or(tls.is_some()), tls_version }
 }
 
 /// True if the operator named this address, or its network, as a proxy.
@@ -137,8 +146,29 @@ mod tests {
                     headers.insert(name, value.parse().unwrap());
                 }
             }
-            let address = client_address(peer.parse().unwrap(), false, &headers, &trusted);
+            let address = client_address(peer.parse().unwrap(), None, &headers, &trusted);
             assert_eq!(address.ip, want.parse::<IpAddr>().unwrap(), "{peer} {forwarded_for:?} {real_ip:?}");
+        }
+    }
+
+    #[test]
+    fn the_version_of_tls_is_known_where_the_client_is_at_the_other_end() {
+        let trusted: Vec<Network> = vec!["10.0.0.0/8".parse().unwrap()];
+        for (peer, tls, forwarded, secure, want) in [
+            ("203.0.113.9:5", None, &[][..], false, None),
+            ("203.0.113.9:5", Some(TlsVersion::V1_2), &[], true, Some("1.2")),
+            ("203.0.113.9:5", Some(TlsVersion::V1_3), &[("x-forwarded-proto", "http")], true, Some("1.3")),
+            ("10.0.0.1:5", Some(TlsVersion::V1_3), &[], true, Some("1.3")),
+            ("10.0.0.1:5", Some(TlsVersion::V1_3), &[("x-forwarded-proto", "https")], true, None),
+            ("10.0.0.1:5", Some(TlsVersion::V1_3), &[("x-forwarded-proto", "http")], false, None),
+            ("10.0.0.1:5", Some(TlsVersion::V1_3), &[("x-forwarded-for", "1.2.3.4")], true, None),
+            ("10.0.0.1:5", None, &[("x-forwarded-proto", "https")], true, None),
+        ] {
+            let headers = forwarded.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+            let headers: HeaderMap = headers.collect();
+            let found = client_address(peer.parse().unwrap(), tls, &headers, &trusted);
+            let version = found.tls_version.map(TlsVersion::as_str);
+            assert_eq!((found.secure_transport, version), (secure, want), "{peer} {tls:?} {forwarded:?}");
         }
     }
 

@@ -21,6 +21,9 @@ pub fn request_context(
         context.set("aws:SourceIp", ip.to_string());
     }
     context.set("aws:SecureTransport", caller.secure_transport.to_string());
+    if let Some(version) = caller.tls_version {
+        context.set("s3:TlsVersion", version.as_str());
+    }
     context.set("aws:CurrentTime", timestamp(now.as_second()));
     context.set("aws:EpochTime", now.as_second().to_string());
     context.set("aws:RequestedRegion", region);

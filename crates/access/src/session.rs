@@ -134,6 +134,7 @@ impl Session {
             source_ip: Some(arrival.target.client.ip),
             user_agent: user_agent(arrival.head),
             secure_transport: arrival.target.client.secure_transport,
+            tls_version: arrival.target.client.tls_version,
         })
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use access::{Authenticated, AuthenticationType, NoWitness, World, context_of, request_context};
 use http::request::Parts;
-use iam::{Bucket, Caller, Change, Identities, Snapshot};
+use iam::{Bucket, Caller, Change, Identities, Snapshot, TlsVersion};
 use jiff::{SignedDuration, Timestamp};
 use policy::{Action, Context};
 use s3::{BodyFacts, Operation, Requirement};
@@ -131,6 +131,7 @@ fn caller() -> Caller {
         source_ip: Some("192.0.2.1".parse().unwrap()),
         user_agent: "".into(),
         secure_transport: true,
+        tls_version: Some(TlsVersion::V1_3),
     }
 }
 
@@ -179,8 +180,14 @@ fn decided(row: &Row, head: &Parts, who: &Authenticated) -> (Operation, Vec<(Req
 
 /// What a permission knows of the request, in a line.
 fn line(op: &Operation, need: &Requirement, context: &Context) -> String {
-    const OF_EVERY_REQUEST: [&str; 5] =
-        ["s3:authType", "s3:signatureversion", "s3:signatureAge", "s3:ResourceAccount", "s3:x-amz-content-sha256"];
+    const OF_EVERY_REQUEST: [&str; 6] = [
+        "s3:authType",
+        "s3:signatureversion",
+        "s3:signatureAge",
+        "s3:ResourceAccount",
+        "s3:TlsVersion",
+        "s3:x-amz-content-sha256",
+    ];
     let of_request = |key: &str| {
         (key.starts_with("s3:") || key.starts_with("aws:RequestTag/") || key == "aws:TagKeys")
             && !OF_EVERY_REQUEST.contains(&key)
@@ -262,6 +269,24 @@ fn keys_of_each_way_of_signing() {
                     let got = context.get(key).map(|values| values.join("|")).unwrap_or_default();
                     assert_eq!(got, want, "{kind:?} {} {key} of {row:?}", need.action);
                 }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_version_of_tls_is_there_where_it_is_known() {
+    for row in &OPERATIONS {
+        for (version, want) in
+            [(None, None), (Some(TlsVersion::V1_2), Some("1.2")), (Some(TlsVersion::V1_3), Some("1.3"))]
+        {
+            let mut who = authenticated(AuthenticationType::HeaderV4, None);
+            who.caller.tls_version = version;
+            for (need, context) in decided(row, &head(row, None), &who).1 {
+                let listed = Action::named(need.action).unwrap().condition_keys().contains(&"s3:TlsVersion");
+                assert!(listed, "{}", need.action);
+                let got = context.get("s3:TlsVersion").map(|values| values.join("|"));
+                assert_eq!(got.as_deref(), want, "{} of {row:?}", need.action);
             }
         }
     }

@@ -13,6 +13,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
+use iam::TlsVersion;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -24,8 +25,8 @@ use crate::body::ResponseBody;
 pub struct Connection {
     /// The other end of the TCP connection, which may be a proxy.
     pub peer: SocketAddr,
-    /// The connection is TLS.
-    pub tls: bool,
+    /// The version of TLS that the connection is in; `None` for plain text.
+    pub tls: Option<TlsVersion>,
 }
 
 /// Whoever answers requests.
@@ -74,10 +75,11 @@ pub async fn serve<A: Answer>(
         let (answerer, watcher, tls) = (Arc::clone(&answerer), graceful.watcher(), tls.clone());
         tokio::spawn(async move {
             match tls {
-                None => talk(stream, Connection { peer, tls: false }, answerer, limits, watcher).await,
+                None => talk(stream, Connection { peer, tls: None }, answerer, limits, watcher).await,
                 Some(acceptor) => {
                     if let Some(stream) = handshake(acceptor, stream, limits.idle).await {
-                        talk(stream, Connection { peer, tls: true }, answerer, limits, watcher).await;
+                        let tls = Some(tls_version(&stream));
+                        talk(stream, Connection { peer, tls }, answerer, limits, watcher).await;
                     }
                 }
             }
@@ -86,6 +88,14 @@ pub async fn serve<A: Answer>(
     drop(listener);
     if tokio::time::timeout(limits.drain, graceful.shutdown()).await.is_err() {
         tracing::warn!("requests still in flight after {} s were cut off", limits.drain.as_secs());
+    }
+}
+
+/// Of a finished handshake: rustls speaks these two.
+fn tls_version(stream: &tokio_rustls::server::TlsStream<TcpStream>) -> TlsVersion {
+    match stream.get_ref().1.protocol_version() {
+        Some(rustls::ProtocolVersion::TLSv1_3) => TlsVersion::V1_3,
+        _ => TlsVersion::V1_2,
     }
 }
 

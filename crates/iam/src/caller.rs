@@ -37,6 +37,27 @@ pub struct Caller {
     pub user_agent: Arc<str>,
     /// The request came over TLS.
     pub secure_transport: bool,
+    /// The version of that TLS, where it is known.
+    pub tls_version: Option<TlsVersion>,
+}
+
+/// A version of TLS that gateways speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsVersion {
+    /// RFC 5246.
+    V1_2,
+    /// RFC 8446.
+    V1_3,
+}
+
+impl TlsVersion {
+    /// As `s3:TlsVersion` has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::V1_2 => "1.2",
+            Self::V1_3 => "1.3",
+        }
+    }
 }
 
 /// What a session token says.
@@ -87,6 +108,7 @@ impl Caller {
             source_ip: None,
             user_agent: "".into(),
             secure_transport: false,
+            tls_version: None,
         }
     }
 

@@ -25,7 +25,7 @@ pub use bucket::{
     Versioning,
 };
 pub use bucket_life::{BucketLife, LIFE, Stage};
-pub use caller::{Caller, CallerSession};
+pub use caller::{Caller, CallerSession, TlsVersion};
 pub use change::{
     Change, ChangeKind, DocumentKey, Holder, PolicyPlace, PolicyText, Read, RolePlace, Unreadable, WeedPolicies,
 };

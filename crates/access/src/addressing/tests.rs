@@ -28,7 +28,7 @@ fn addressing(external_url: Option<&str>) -> Addressing {
 /// `hosts path bucket`, or the error's status.
 fn outcome(external_url: Option<&str>, peer: &str, target: &str, headers: &[(&str, &str)], tls: bool) -> String {
     let head = head(target, headers);
-    match addressing(external_url).target(&head, peer.parse().unwrap(), tls) {
+    match addressing(external_url).target(&head, peer.parse().unwrap(), tls.then_some(TlsVersion::V1_3)) {
         Ok(RequestTarget { signed, .. }) => {
             format!("{} {} {}", signed.hosts.join("|"), signed.path, signed.bucket.as_deref().unwrap_or("-"))
         }
@@ -80,7 +80,7 @@ fn forwarding_headers_of_strangers_change_nothing() {
             let of = |head| {
                 let addressing = addressing(None);
                 let RequestTarget { client, signed } =
-                    addressing.target(head, STRANGER.parse().unwrap(), false).unwrap();
+                    addressing.target(head, STRANGER.parse().unwrap(), None).unwrap();
                 (client, signed.hosts.join("|"), signed.path.into_owned(), signed.bucket)
             };
             assert_eq!(of(&plain), of(&forwarded), "{name}");
@@ -98,7 +98,7 @@ fn the_last_protocol_is_that_of_the_proxy() {
         (vec!["http", "HTTPS "], true),
     ] {
         let headers: Vec<_> = values.iter().map(|value| ("x-forwarded-proto", *value)).collect();
-        let target = addressing(None).target(&head("/", &headers), PROXY.parse().unwrap(), false).map(|it| it.client);
+        let target = addressing(None).target(&head("/", &headers), PROXY.parse().unwrap(), None).map(|it| it.client);
         assert_eq!(target.unwrap().secure_transport, want, "{values:?}");
     }
 }
@@ -227,7 +227,7 @@ impl Attempt {
         let sent = self.sent();
         let peer = if self.trusted { PROXY } else { STRANGER }.parse().unwrap();
         let addressing = addressing(self.external_url);
-        let target = addressing.target(&sent, peer, false).ok()?;
+        let target = addressing.target(&sent, peer, None).ok()?;
         let AuthForm::HeaderV4(claim) = sigv4::auth_form(&sent).ok()? else { return None };
         let expect = Expectations {
             region: "",

@@ -32,6 +32,7 @@ fn caller(name: &str) -> Caller {
         source_ip: None,
         user_agent: "".into(),
         secure_transport: false,
+        tls_version: None,
     }
 }
 
