@@ -436,6 +436,40 @@ def test_post_form_answers(endpoint, bucket):
     assert answer.status_code == 303 and answer.headers["location"].startswith("http://127.0.0.1/done?x=1&bucket="), answer.headers
 
 
+def _md5(data):
+    return base64.b64encode(hashlib.md5(data).digest()).decode()
+
+
+@pytest.mark.parametrize(
+    "name, value, code",
+    [
+        ("x-amz-checksum-crc32", crc32(BODY), None),
+        ("x-amz-checksum-crc32", crc32(b"other"), "BadDigest"),
+        ("X-Amz-Checksum-CRC32", crc32(b"other"), "BadDigest"),
+        ("x-amz-checksum-crc32", "AAAA", "InvalidRequest"),
+        ("x-amz-checksum-md4", "AAAA", "NotImplemented"),
+        ("Content-MD5", _md5(BODY), None),
+        ("content-md5", _md5(b"other"), "BadDigest"),
+        ("content-md5", "x", "InvalidDigest"),
+        ("x-amz-sdk-checksum-algorithm", "SHA256", None),
+        ("x-amz-sdk-checksum-algorithm", "MD4", "InvalidRequest"),
+    ],
+)
+def test_checksums_of_a_form_are_checked(endpoint, bucket, name, value, code):
+    """As those of headers: nothing is stored of a file that is another one."""
+    key = f"auth/{unique('sum')}"
+    answer = post(endpoint, bucket, Signer(endpoint.key).post_form(bucket, key, [{"key": key}, {name: value}], {name: value}))
+    if code is None:
+        assert answer.status_code == 204, answer.text
+        assert body_of(endpoint.s3, bucket, key) == BODY
+        if "crc32" in name:
+            assert answer.headers[name] == value
+    else:
+        assert answer.status_code in (400, 501) and f"<Code>{code}</Code>" in answer.text, answer.text
+        with refused("404"):
+            endpoint.s3.head_object(Bucket=bucket, Key=key)
+
+
 def test_post_form_of_boto3(endpoint, bucket):
     form = endpoint.s3.generate_presigned_post(bucket, "auth/boto-form", ExpiresIn=60)
     answer = requests.post(form["url"], data=form["fields"], files={"file": BODY}, timeout=20)

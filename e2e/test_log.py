@@ -5,6 +5,7 @@ import unicodedata
 from urllib.parse import quote
 
 import pytest
+import requests
 
 import kelpgate
 from clients import Key, unique
@@ -77,6 +78,32 @@ def test_refused_signatures_leave_lines_but_not_without_end(logs, is_json):
     log = server.log()
     assert log.count("refused a signature") == 10, log
     assert ('"suppressed":34' if is_json else "suppressed=34") in log, log
+    server.stop()
+
+
+def test_refused_forms_and_chunks_leave_lines(logs):
+    """A form names its key in a field; the signature of a chunk is found in the body."""
+    server = kelpgate.SingleMachine(logs / "log-forms", name="log-forms")
+    bucket = f"{server.url}/lines"
+    assert request(server.root, "PUT", bucket).status == 200
+    conditions = [{"key": "k"}]
+    forms = {}
+    for name, key in (("wrong", Key(server.root.access, "x" * 40)), ("nobody", Key("AKIA" + "N" * 16, "x" * 40))):
+        fields = Signer(key).post_form("lines", "k", conditions)
+        forms[name] = (key, lambda fields=fields: requests.post(bucket, data=fields, files={"file": b"v"}, timeout=20).status_code)
+    headers, body = Signer(server.root).chunked("PUT", bucket + "/k", [b"x" * 8192, b"y"], spoil="chunk")
+    chunk = lambda: send("PUT", bucket + "/k", headers, body).status
+    for key, code, send_it in [
+        (forms["wrong"][0].access, "SignatureDoesNotMatch", forms["wrong"][1]),
+        (forms["nobody"][0].access, "InvalidAccessKeyId", forms["nobody"][1]),
+        ("", "SignatureDoesNotMatch", chunk),
+    ]:
+        before = len(server.log())
+        assert send_it() == 403
+        wait_for(lambda: "refused a signature" in server.log()[before:], 5, "the line", server)
+        line = next(line for line in server.log()[before:].splitlines() if "refused a signature" in line)
+        assert all(part in line for part in (f"key={key} ", f"code={code}", "client=127.0.0.1")), line
+    assert request(server.root, "GET", bucket + "/k").status == 404
     server.stop()
 
 

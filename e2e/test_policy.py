@@ -1,10 +1,14 @@
 """Bucket policies: who gets in, who does not, and what may be stored. On a filer, users from the identities file."""
 
+import http.client
 import json
+import ssl
 
 import pytest
 
+import kelpgate
 from clients import body_of, keys_of, make_bucket, refused, s3
+from processes import free_port, run
 from signing import request, send
 from world import ALICE, BOB, CAROL, DENIED, DORA, READER, ROOT, document, statement, user_arn
 
@@ -507,3 +511,36 @@ def test_a_copy_does_not_tell_missing_keys(gateway_a, root_a, bucket):
         bob.copy_object(**copy)
     with refused("NoSuchKey", 404):
         root_a.copy_object(**copy)
+
+
+def test_the_version_of_tls_decides(logs):
+    """As in AWS's example: everything below 1.3 is denied. In plain text there is no version, and the Deny does not match."""
+    directory = logs / "tls-version"
+    directory.mkdir(parents=True)
+    key, certificate, port = directory / "key.pem", directory / "cert.pem", free_port()
+    run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-days", "1", "-keyout", key, "-out", certificate])
+    flags = [f"-port.https={port}", f"-key.file={key}", f"-cert.file={certificate}"]
+    server = kelpgate.SingleMachine(directory, flags, name="tls-version")
+    root = s3(server.url, server.root)
+    root.create_bucket(Bucket="tls-version")
+    root.put_object(Bucket="tls-version", Key="k", Body=b"v")
+    old = {"NumericLessThan": {"s3:TlsVersion": 1.3}}
+    set_policy(
+        root,
+        "tls-version",
+        to("*", "Allow", "s3:GetObject", arn("tls-version")),
+        to("*", "Deny", "s3:GetObject", arn("tls-version"), Condition=old),
+    )
+
+    def status(version, headers=()):
+        context = ssl._create_unverified_context()
+        context.minimum_version = context.maximum_version = version
+        connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=10)
+        connection.request("GET", "/tls-version/k", headers=dict(headers))
+        return connection.getresponse().status
+
+    assert status(ssl.TLSVersion.TLSv1_3) == 200
+    assert status(ssl.TLSVersion.TLSv1_2) == 403
+    assert status(ssl.TLSVersion.TLSv1_2, {"x-forwarded-proto": "http"}.items()) == 403
+    assert send("GET", f"{server.url}/tls-version/k").status == 200
+    server.stop()

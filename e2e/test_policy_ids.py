@@ -105,6 +105,31 @@ def test_a_grant_does_not_pass_to_the_next_role_of_the_name(admin, bucket, princ
     assert named(root, bucket) == (f"{first}:e2e" if principal == "session" else first)
 
 
+def trusted_name(iam, role):
+    (one,) = iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]["Statement"]
+    return one["Principal"]["AWS"]
+
+
+def test_trust_does_not_pass_to_the_next_user_of_the_name(admin):
+    """The same for the trust policies of roles."""
+    iam, _, url = admin
+    name, renamed, role = unique("user"), unique("renamed"), unique("role")
+    trust = json.dumps(document({"Effect": "Allow", "Principal": {"AWS": user_arn(name)}, "Action": "sts:AssumeRole"}))
+    first, key = make_user(iam, name)
+    iam.create_role(RoleName=role, AssumeRolePolicyDocument=trust)
+    assume(url, key, role)
+    delete_user(iam, name, key)
+    assert trusted_name(iam, role) == first
+    _, key = make_user(iam, name)
+    with refused("AccessDenied"):
+        assume(url, key, role)
+    iam.update_assume_role_policy(RoleName=role, PolicyDocument=trust)
+    assume(url, key, role)
+    iam.update_user(UserName=name, NewUserName=renamed)
+    assume(url, key, role)
+    assert trusted_name(iam, role) == user_arn(renamed)
+
+
 def test_a_policy_that_weed_wrote_has_names_alone(logs, cluster, config_flags, writing_gateway):
     """weed leaves the ids of the policy that it replaces, and they do not count for its own."""
     url = writing_gateway.url
