@@ -3,6 +3,8 @@
 //! A crash in between leaves an announcement, which stops nobody and serves the next deletion, or a decision, which the next request to
 //! delete or make the bucket carries out.
 
+use std::time::Duration;
+
 use access::Permit;
 use filer::{FilerError, Mutation};
 use http::StatusCode;
@@ -21,6 +23,9 @@ use crate::{errors, listing};
 const ATTEMPTS: usize = 6;
 /// A decision that is older was made by a gateway that died: another one carries it out. Longer than any call to the filer lasts.
 const ABANDONED_S: i64 = 60;
+/// How long a deletion waits before it asks for the volumes' deletion again; each time twice as long, 3 s in all.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LAST_PAUSE: Duration = Duration::from_millis(1600);
 
 /// Removes a bucket that has no object and no version, with whatever unfinished uploads it has.
 pub async fn delete_bucket(call: &Call<'_>, permit: Permit<DeleteBucket>) -> Answer {
@@ -170,8 +175,7 @@ impl Call<'_> {
 
     /// Removes a bucket whose deletion is decided. The volumes go first: once the name is free they may be those of the next bucket.
     async fn carry_out(&self, bucket: &BucketName, deleted: &StoredLife) -> Result<(), S3Error> {
-        let collection = self.gateway.collection(bucket.as_str());
-        self.filer().delete_collection(&collection).await.map_err(errors::from_filer)?;
+        self.delete_volumes(bucket).await?;
         let delete = Mutation::Delete {
             directory: self.buckets_root().to_owned(),
             name: bucket.to_string(),
@@ -181,6 +185,21 @@ impl Call<'_> {
         match self.filer().transact(deleted.only_then(&self.bucket_path(bucket), delete)).await {
             Err(FilerError::PreconditionFailed) => Ok(()), // Another gateway did it.
             done => done.map_err(errors::from_filer),
+        }
+    }
+
+    /// The name stays taken until this has succeeded: a filer that does not reach its master for a moment should not fail it.
+    async fn delete_volumes(&self, bucket: &BucketName) -> Result<(), S3Error> {
+        let collection = self.gateway.collection(bucket.as_str());
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match self.filer().delete_collection(&collection).await {
+                Ok(()) => return Ok(()),
+                Err(error) if pause > LAST_PAUSE => return Err(errors::from_filer(error)),
+                Err(error) => tracing::warn!(%error, collection, "volumes could not be deleted; trying again"),
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
         }
     }
 
