@@ -3,25 +3,30 @@
 
 mod support;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use filer::seaweedfs::{FilerAddress, Options, SeaweedFiler, Security};
 use filer::{
     Below, BytesIn, BytesOut, EmbeddedFiler, Entry, Feed, FeedFilter, FileChunk, Filer, FilerConfiguration, FilerError,
     ListOptions, Mutation, Transaction, WriteTarget, Written,
 };
 use iam::LIFE;
 use support::{Reply, World};
+use testkit::weed::{ClusterOptions, WeedCluster};
 use tokio::sync::oneshot;
 
 /// A filer that stops in front of one transaction until it is let go, and that checks what transactions require or, like
 /// SeaweedFS, does not.
 struct Stopping {
-    inner: EmbeddedFiler,
+    inner: Arc<dyn Filer>,
     checks_required: bool,
     stop: Mutex<Option<Stop>>,
-    _directory: tempfile::TempDir,
+    /// How often volumes are not deleted.
+    failures: AtomicUsize,
+    _directory: Option<tempfile::TempDir>,
 }
 
 struct Stop {
@@ -40,7 +45,18 @@ impl Stopping {
     fn new(checks_required: bool) -> Arc<Self> {
         let directory = tempfile::tempdir().unwrap();
         let inner = EmbeddedFiler::open(directory.path()).unwrap();
-        Arc::new(Self { inner, checks_required, stop: Mutex::default(), _directory: directory })
+        let (inner, _directory) = (Arc::new(inner), Some(directory));
+        Arc::new(Self { inner, checks_required, stop: Mutex::default(), failures: AtomicUsize::new(0), _directory })
+    }
+
+    fn over(inner: Arc<dyn Filer>) -> Arc<Self> {
+        Arc::new(Self {
+            inner,
+            checks_required: false,
+            stop: Mutex::default(),
+            failures: AtomicUsize::new(0),
+            _directory: None,
+        })
     }
 
     /// Holds up the next transaction with such a step.
@@ -97,6 +113,10 @@ impl Filer for Stopping {
         self.inner.delete_chunks(chunks).await;
     }
     async fn delete_collection(&self, collection: &str) -> Result<(), FilerError> {
+        let fails = |left: usize| left.checked_sub(1);
+        if self.failures.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fails).is_ok() {
+            return Err(FilerError::Unavailable("the master is not there".to_owned()));
+        }
         self.inner.delete_collection(collection).await
     }
     async fn members(&self) -> Result<Vec<String>, FilerError> {
@@ -177,23 +197,40 @@ async fn a_write_that_comes_after_the_deletion_leaves_nothing() {
         for write in WRITES {
             let filer = Stopping::new(checks_required);
             let world = World::following(filer.clone(), false).await;
-            let id = prepare(&world, write).await;
-            let held = filer.stop_before(puts_below_the_bucket);
-            let (late, ()) = tokio::join!(run(&world, write, &id), async {
-                held.arrived.await.unwrap();
-                assert_eq!(world.ask("DELETE /b1x").await.outcome(), "204 ", "{write}");
-                held.go_on.send(()).unwrap();
-            });
-            let want: &[&str] = if matches!(write, "part" | "complete") {
-                &["404 NoSuchBucket", "404 NoSuchUpload"] // The upload went with the bucket.
-            } else {
-                &["404 NoSuchBucket"]
-            };
-            assert!(want.contains(&&*late.outcome()), "{write}: {}", late.outcome());
-            assert_eq!(left(&world).await, (None, vec![]), "{write}, checks {checks_required}");
-            assert_eq!(world.ask("HEAD /b1x").await.status, 404, "{write}");
+            comes_late(&filer, &world, write).await;
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_comes_after_the_deletion_leaves_nothing_on_seaweedfs() {
+    let started = tokio::task::spawn_blocking(|| WeedCluster::start(ClusterOptions::default())).await.unwrap();
+    let cluster = started.unwrap_or_else(|error| panic!("{error}"));
+    let security = Security::load(Some(cluster.directory()), &|_| None).unwrap();
+    let options = Options::new(FilerAddress::parse_list(&cluster.filers()).unwrap(), security);
+    let filer = Stopping::over(Arc::new(SeaweedFiler::connect(options)));
+    let world = World::following(filer.clone(), false).await;
+    for write in WRITES {
+        comes_late(&filer, &world, write).await;
+    }
+}
+
+async fn comes_late(filer: &Stopping, world: &World, write: &str) {
+    let id = prepare(world, write).await;
+    let held = filer.stop_before(puts_below_the_bucket);
+    let (late, ()) = tokio::join!(run(world, write, &id), async {
+        held.arrived.await.unwrap();
+        assert_eq!(world.ask("DELETE /b1x").await.outcome(), "204 ", "{write}");
+        held.go_on.send(()).unwrap();
+    });
+    let want: &[&str] = if matches!(write, "part" | "complete") {
+        &["404 NoSuchBucket", "404 NoSuchUpload"] // The upload went with the bucket.
+    } else {
+        &["404 NoSuchBucket"]
+    };
+    assert!(want.contains(&&*late.outcome()), "{write}: {}", late.outcome());
+    assert_eq!(left(world).await, (None, vec![]), "{write}, checks {}", filer.checks_required);
+    assert_eq!(world.ask("HEAD /b1x").await.status, 404, "{write}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -282,6 +319,16 @@ async fn what_a_crash_leaves_of_a_deletion_stops_nobody() {
         let stored = world.entry("b1x").await.map(|entry| entry.extended_text(LIFE).unwrap_or_default().to_owned());
         assert!(stored.is_none_or(|stored| stored == **life || !stored.contains('.')), "nothing new is left");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_master_that_is_away_for_a_moment_does_not_leave_a_bucket_half_deleted() {
+    let filer = Stopping::new(true);
+    let world = World::following(filer.clone(), false).await;
+    assert_eq!(world.ask("PUT /b1x").await.outcome(), "200 ");
+    filer.failures.store(2, Ordering::Relaxed);
+    assert_eq!(world.ask("DELETE /b1x").await.outcome(), "204 ");
+    assert_eq!(world.ask("PUT /b1x").await.outcome(), "200 ", "the name is free at once");
 }
 
 /// How often the two race: `KELPGATE_BUCKET_RACES`.
