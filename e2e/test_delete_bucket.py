@@ -14,7 +14,7 @@ import world
 from changes import Connection, between
 from clients import make_bucket, s3
 
-# Races on each filer with each setting; ten thousand on each filer have been run.
+# Races on each filer with each setting; a long run takes thousands, in rounds of 500.
 RACES = int(os.environ.get("KELPGATE_BUCKET_RACES", "30"))
 LANES = int(os.environ.get("KELPGATE_BUCKET_RACE_LANES", "3"))
 KINDS = ["object", "form", "copy", "complete", "marker", "part"]
