@@ -23,6 +23,9 @@ pub struct Beat {
     pub lease_ms: u64,
     /// The filers that the gateway follows.
     pub filers: BTreeSet<FilerName>,
+    /// The filers by which it makes conditional writes; empty in beats of versions that did not say.
+    #[serde(default)]
+    pub guards: BTreeSet<FilerName>,
     /// The filer that this copy was written through.
     pub via: FilerName,
     /// The highest number whose acknowledgement the gateway waits for; 0 for none.

@@ -1,10 +1,13 @@
 //! What one gateway knows of its own leases, of the other gateways, and of the changes that wait to be answered.
 
+mod guards;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::beat::Beat;
 use crate::time::{Moment, Span};
 use crate::{BootId, FilerName};
+use guards::Guards;
 
 /// How many of its own beats a gateway remembers the beginning of: those that may still come back.
 const REMEMBERED: u64 = 256;
@@ -41,6 +44,7 @@ pub struct Fence {
     /// A gateway has changed something that our streams may not tell: no lease is given until everything was listed again.
     must_list: bool,
     closed: bool,
+    guards: Guards,
 }
 
 /// Another gateway.
@@ -49,6 +53,8 @@ struct Peer {
     gateway: String,
     lease: Span,
     follows: BTreeSet<FilerName>,
+    /// The filers by which it writes what has a condition.
+    guards: BTreeSet<FilerName>,
     revision: String,
     about: BTreeMap<String, String>,
     /// The latest beat on each of our streams.
@@ -134,6 +140,7 @@ impl Fence {
             held_until: Moment::default(),
             must_list: false,
             closed: false,
+            guards: Guards::default(),
         }
     }
 
@@ -163,6 +170,7 @@ impl Fence {
             let until = known.get(&name).map_or(lease_until, |until| lease_until.min(*until));
             self.filers.insert(name, until);
         }
+        self.change_guards();
         self.must_list = false;
         for peer in self.peers.values_mut() {
             peer.listed = peer.seen.values().map(|seen| seen.number).max().unwrap_or_default();
@@ -217,11 +225,13 @@ impl Fence {
             number: self.number,
             lease_ms: self.settings.lease.0.div_ceil(1_000_000),
             filers: self.filers.keys().cloned().collect(),
+            guards: self.guards.filers.clone(),
             via: FilerName::from(""),
             asks: self.asks,
             lists: self.lists,
             applied: applied.map(|(boot_id, peer)| (boot_id.clone(), peer.through.clone())).collect(),
-            closed: self.closed,
+            // Whoever is told so waits for this gateway no longer.
+            closed: self.closed && !self.is_inside(),
             revision: revision.to_owned(),
             about: self.settings.about.clone(),
         }
@@ -234,6 +244,7 @@ impl Fence {
             return false;
         }
         if beat.boot_id == self.me {
+            self.guards_returned(filer, beat.number, now);
             self.returned(filer, beat.number);
             return false;
         }
@@ -399,6 +410,7 @@ impl Peer {
             gateway: String::new(),
             lease: beat.lease(),
             follows: BTreeSet::new(),
+            guards: BTreeSet::new(),
             revision: String::new(),
             about: BTreeMap::new(),
             seen: BTreeMap::new(),
@@ -424,6 +436,7 @@ impl Peer {
             self.gateway.clone_from(&beat.gateway);
             self.lease = beat.lease();
             self.follows.clone_from(&beat.filers);
+            self.guards.clone_from(beat.guarded_by());
             self.revision.clone_from(&beat.revision);
             self.about.clone_from(&beat.about);
         }
