@@ -34,6 +34,26 @@ struct ClusterNode {
     address: String,
 }
 
+/// How often each filer stands on the circle of hashes.
+const PLACES: u32 = 50;
+
+/// The filer that owns a key: the first one at or after the key's hash, each standing in many places on the circle. Filers work it out in
+/// the same way (`lock_manager/hash_ring.go`). `None` if there are no filers.
+pub(super) fn owner<'a>(filers: &'a [String], key: &str) -> Option<&'a str> {
+    let at = crc32(key);
+    let places =
+        filers.iter().flat_map(|filer| (0..PLACES).map(move |place| (crc32(&format!("{filer}#{place}")), filer)));
+    // Of two at the same place, the last name counts.
+    let first = places.min_by_key(|(place, filer)| (place.wrapping_sub(at), std::cmp::Reverse(filer.as_str())));
+    first.map(|(_, filer)| filer.as_str())
+}
+
+fn crc32(text: &str) -> u32 {
+    let mut crc = flate2::Crc::new();
+    crc.update(text.as_bytes());
+    crc.sum()
+}
+
 /// Channels to single processes, made when they are first needed.
 #[derive(Default)]
 pub(super) struct Ring {
@@ -99,5 +119,27 @@ impl Ring {
     pub(super) fn named(&self, filers: &Filers, name: &str) -> Result<Arc<Node>, FilerError> {
         let address = name.parse().map_err(|error: super::AddressError| FilerError::Other(error.to_string()))?;
         Ok(self.node(filers, &address)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::owner;
+
+    #[test]
+    fn a_key_belongs_to_the_filer_that_filers_name() {
+        let filers = ["127.0.0.1:8888", "127.0.0.1:8889", "127.0.0.1:8890"].map(str::to_owned);
+        let of = |count: usize, key: &str| owner(&filers[..count], key).map(|name| name.rsplit(':').next().unwrap());
+        assert_eq!(of(0, "k"), None);
+        assert_eq!(of(1, "k"), Some("8888"));
+        for (key, of_two, of_three) in [("a", "8888", "8888"), ("/etc/iam/identities/al.json", "8888", "8890")] {
+            let key = format!("s3.object.write:/buckets/b/{key}");
+            assert_eq!((of(2, &key), of(3, &key)), (Some(of_two), Some(of_three)), "{key}");
+        }
+        // A filer that joins takes keys over, and changes the owner of no other.
+        let keys: Vec<String> = (0..300).map(|key| format!("s3.object.write:/buckets/b/{key}")).collect();
+        let moved = keys.iter().filter(|key| of(2, key) != of(3, key));
+        assert!(moved.clone().all(|key| of(3, key) == Some("8890")));
+        assert_eq!(moved.count(), 109, "as the filers' own way of counting gives");
     }
 }
