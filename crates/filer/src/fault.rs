@@ -212,6 +212,10 @@ impl Filer for FaultyFiler {
         deliver(lost, self.inner.transact(transaction).await)
     }
 
+    fn guard_by(&self, guards: Arc<dyn crate::Guards>) {
+        self.inner.guard_by(guards);
+    }
+
     async fn write(&self, target: &WriteTarget, body: BytesIn<'_>) -> Result<Written, FilerError> {
         let lost = self.suffer(Call::Write).await?;
         deliver(lost, self.inner.write(target, body).await)

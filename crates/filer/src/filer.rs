@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::Stream;
 
 use crate::entry::{Entry, FileChunk};
+use crate::guards::Guards;
 
 /// Bytes on their way in. An error ends the upload; its text is for the log, the cause is known to whoever made the stream.
 pub type BytesIn<'a> = Pin<Box<dyn Stream<Item = Result<Bytes, BodyError>> + Send + 'a>>;
@@ -57,6 +59,10 @@ pub enum FilerError {
     /// No filer or volume server answered in time. Trying again later may help.
     #[error("the filer is not available: {0}")]
     Unavailable(String),
+    /// A filer has joined or left, and gateways do not yet agree which one guards the path: see [`Guards`]. Nothing was changed;
+    /// trying again later helps.
+    #[error("not all gateways use the same filers yet; nothing was changed, try again")]
+    NotAgreed,
     /// Anything else that the filer said.
     #[error("the filer answered: {0}")]
     Other(String),
@@ -268,6 +274,10 @@ pub trait Filer: Send + Sync + 'static {
 
     /// Checks conditions and applies steps under one lock; the answer comes when the result is durable.
     async fn transact(&self, transaction: Transaction) -> Result<(), FilerError>;
+
+    /// From now on conditional transactions ask these guards which of the [members](Filer::members) they go to. A filer that is one
+    /// process guards all paths itself, and needs none.
+    fn guard_by(&self, _guards: Arc<dyn Guards>) {}
 
     /// Stores a body in chunks. Nothing stays behind when it fails.
     async fn write(&self, target: &WriteTarget, body: BytesIn<'_>) -> Result<Written, FilerError>;

@@ -4,6 +4,7 @@
 pub mod embedded;
 pub mod entry;
 mod filer;
+mod guards;
 pub mod seaweedfs;
 mod visible;
 
@@ -18,3 +19,4 @@ pub use filer::{
     Below, BodyError, BytesIn, BytesOut, Change, Condition, Feed, FeedFilter, FeedItem, Filer, FilerConfiguration,
     FilerError, ListOptions, Mutation, Transaction, WriteTarget, Written,
 };
+pub use guards::{Guards, Pass};

@@ -18,7 +18,7 @@ mod volume;
 mod wire;
 mod write;
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -28,7 +28,7 @@ use self::rpc::{CallError, Filers, Replay, Timeouts};
 use self::volume::VolumeClient;
 use crate::entry::FileChunk;
 use crate::{
-    BytesIn, BytesOut, Entry, Feed, FeedFilter, Filer, FilerConfiguration, FilerError, ListOptions, Mutation,
+    BytesIn, BytesOut, Entry, Feed, FeedFilter, Filer, FilerConfiguration, FilerError, Guards, ListOptions, Mutation,
     Transaction, WriteTarget, Written,
 };
 
@@ -96,6 +96,7 @@ struct Shared {
     configuration: RwLock<Option<FilerConfiguration>>,
     feeds: feed::Identity,
     ring: ring::Ring,
+    guards: OnceLock<Arc<dyn Guards>>,
     /// The masters, as a filer last told them.
     masters: RwLock<Vec<String>>,
 }
@@ -116,6 +117,7 @@ impl SeaweedFiler {
                 configuration: RwLock::new(None),
                 feeds: feed::Identity::default(),
                 ring: ring::Ring::default(),
+                guards: OnceLock::new(),
                 masters: RwLock::default(),
                 options,
             }),
@@ -282,6 +284,11 @@ impl Filer for SeaweedFiler {
             delete::needles(&self.shared, folded).await;
         }
         done
+    }
+
+    fn guard_by(&self, guards: Arc<dyn Guards>) {
+        // The first ones stay: two views of one cluster must not be mixed.
+        let _ = self.shared.guards.set(guards);
     }
 
     async fn write(&self, target: &WriteTarget, body: BytesIn<'_>) -> Result<Written, FilerError> {

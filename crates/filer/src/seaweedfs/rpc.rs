@@ -102,8 +102,12 @@ impl Filers {
         let mut attempts = self.attempts(replay, call);
         let mut last = CallError::NoFiler;
         while let Some(attempt) = attempts.next() {
-            let answer =
-                bounded(&attempt.node.address, attempt.bound, unary(&attempt.node.calls, call, request.clone())).await;
+            let answer = bounded(
+                &attempt.node.address,
+                attempt.bound,
+                unary(&attempt.node.calls, call, Request::new(request.clone())),
+            )
+            .await;
             match self.judge(attempt, call, replay, answer) {
                 ControlFlow::Break(answer) => return answer,
                 ControlFlow::Continue(error) => last = error,
@@ -119,7 +123,28 @@ impl Filers {
         A: prost::Message + Default + 'static,
     {
         let begun = Instant::now();
-        let answer = bounded(&node.address, self.timeouts.call, unary(&node.calls, call, request)).await;
+        let answer = bounded(&node.address, self.timeouts.call, unary(&node.calls, call, Request::new(request))).await;
+        self.note(node, call, begun, &answer);
+        answer
+    }
+
+    /// The same within a shorter time, at the end of which the process is told to give it up as well.
+    pub(super) async fn unary_within<Q, A>(
+        &self,
+        time: Duration,
+        node: &Node,
+        call: Call,
+        request: Q,
+    ) -> Result<A, CallError>
+    where
+        Q: prost::Message + 'static,
+        A: prost::Message + Default + 'static,
+    {
+        let begun = Instant::now();
+        let bound = time.min(self.timeouts.call);
+        let mut request = Request::new(request);
+        request.set_timeout(bound);
+        let answer = bounded(&node.address, bound, unary(&node.calls, call, request)).await;
         self.note(node, call, begun, &answer);
         answer
     }
@@ -300,13 +325,13 @@ fn endpoint(
     }
 }
 
-async fn unary<Q, A>(channel: &Channel, call: Call, request: Q) -> Result<A, Status>
+async fn unary<Q, A>(channel: &Channel, call: Call, request: Request<Q>) -> Result<A, Status>
 where
     Q: prost::Message + 'static,
     A: prost::Message + Default + 'static,
 {
     let mut client = ready(channel).await?;
-    Ok(client.unary(Request::new(request), path(call), ProstCodec::<Q, A>::default()).await?.into_inner())
+    Ok(client.unary(request, path(call), ProstCodec::<Q, A>::default()).await?.into_inner())
 }
 
 async fn streaming<Q, A>(channel: &Channel, call: Call, request: Q) -> Result<Streaming<A>, Status>

@@ -3,30 +3,63 @@
 //! Measured on 4.48: parents are made by the filer; a *file* in the way of a parent is silently turned into a directory that
 //! keeps the file's content and attributes; a failing step is told by text alone (`mutation N: ..`), only a failing condition
 //! has an error code.
+//!
+//! A filer locks paths for itself alone, and passes a transaction on to the filer that *it* takes for the owner of the path. Filers learn
+//! of each other at different times: for seconds after one joins or leaves, two of them are the owner of one path. So a transaction with
+//! conditions does not rely on it, but goes to the owner among the filers that all gateways have agreed on, which is asked to pass
+//! nothing on. Their order is the filers' own, so that once they have settled `weed s3` and unconditional writes meet it there.
 
-use super::Shared;
+use std::sync::Arc;
+
 use super::metrics::Call;
 use super::rpc::{CallError, Node, Replay};
 use super::wire::{
     Clause, ClauseKind, ErrorCode, MutationType, ObjectMutation, ObjectTransactionRequest, ObjectTransactionResponse,
     WriteCondition,
 };
-use crate::{Condition, FilerError, Mutation, Transaction};
+use super::{Shared, ring};
+use crate::{Condition, FilerError, Guards, Mutation, Transaction};
 
-/// Runs a transaction on the ring owner of its lock key.
+/// Runs a transaction on the owner of its lock key.
+pub(super) async fn run(shared: &Shared, transaction: Transaction) -> Result<(), FilerError> {
+    let paths = paths(&transaction);
+    let request = request(transaction);
+    let guards = shared.guards.get().filter(|_| request.condition.is_some());
+    let answer = match guards {
+        Some(guards) => by_guard(shared, Arc::clone(guards), request).await?,
+        None => by_ring(shared, request).await?,
+    };
+    outcome(answer, &paths)
+}
+
+/// The owner is the one of the filers that all gateways name. The pass is held while the filer may still write.
+async fn by_guard(
+    shared: &Shared,
+    guards: Arc<dyn Guards>,
+    request: ObjectTransactionRequest,
+) -> Result<ObjectTransactionResponse, FilerError> {
+    let pass = guards.pass().await?;
+    let owner = ring::owner(&pass.filers, &request.route_key).ok_or(CallError::NoFiler)?;
+    let node = shared.ring.named(&shared.filers, owner)?;
+    let request = ObjectTransactionRequest { is_moved: true, ..request };
+    Ok(shared.filers.unary_within(pass.time, &node, Call::ObjectTransaction, request).await?)
+}
+
+/// The owner is the one that the filers name.
 ///
 /// A filer that died stays in the ring for a while, and its peers cannot reach it. Then a transaction without conditions is
 /// run by the peer itself; one with conditions fails, because only the owner's lock makes its answer true.
-pub(super) async fn run(shared: &Shared, transaction: Transaction) -> Result<(), FilerError> {
-    let paths = paths(&transaction);
-    let mut request = request(transaction);
+async fn by_ring(
+    shared: &Shared,
+    mut request: ObjectTransactionRequest,
+) -> Result<ObjectTransactionResponse, CallError> {
     let call = Call::ObjectTransaction;
     let mut answer = shared.filers.unary(call, &request, Replay::OnlyUnsent).await;
     if request.condition.is_none() && answer.as_ref().is_err_and(CallError::owner_was_not_reached) {
         request.is_moved = true;
         answer = shared.filers.unary(call, &request, Replay::OnlyUnsent).await;
     }
-    outcome(answer?, &paths)
+    answer
 }
 
 /// Runs a transaction on one process, whoever owns its lock key.
