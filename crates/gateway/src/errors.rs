@@ -23,6 +23,10 @@ pub fn from_filer(error: FilerError) -> S3Error {
             tracing::warn!(%reason, "the filer is not available");
             unavailable("The storage behind this gateway does not answer. Try again.")
         }
+        FilerError::NotAgreed => {
+            tracing::warn!(%error, "a conditional write was held");
+            unavailable("A filer has joined or left, and not all gateways use the same filers yet. Try again.")
+        }
         FilerError::Damaged(..) | FilerError::Other(_) => {
             tracing::error!(%error, "the filer failed");
             S3Error::new(S3ErrorCode::InternalError)

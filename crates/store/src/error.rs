@@ -31,6 +31,6 @@ pub enum StoreError {
 impl StoreError {
     /// Trying again later may help.
     pub fn is_unavailable(&self) -> bool {
-        matches!(self, Self::Filer { error: FilerError::Unavailable(_), .. })
+        matches!(self, Self::Filer { error: FilerError::Unavailable(_) | FilerError::NotAgreed, .. })
     }
 }
