@@ -153,7 +153,9 @@ impl Follower {
     /// The same, as one of several gateways that wait for each other. Without this the gateway is alone with its filer.
     #[must_use]
     pub fn fenced(self, config: FenceConfig) -> Self {
-        Self { fencing: Some(Arc::new(Fencing::new(config))), ..self }
+        let fencing = Arc::new(Fencing::new(config));
+        self.filer.guard_by(fencing.clone());
+        Self { fencing: Some(fencing), ..self }
     }
 
     /// The fence; `None` for a gateway that is alone.

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ::fence::{Beat, BootId, Fence, FilerName, GatewayView, Moment, Progress, Settings};
-use filer::{Attributes, Entry, Filer, FilerError, Mutation, Transaction};
+use async_trait::async_trait;
+use filer::{Attributes, Entry, Filer, FilerError, Guards, Mutation, Pass, Transaction};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -74,6 +75,9 @@ pub struct Fencing {
 /// since, was found by a later listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Before(u64);
+
+/// A conditional write that is under way.
+struct Inside(Arc<Fencing>);
 
 /// A number that is waited for; forgotten with it.
 struct Asked<'a> {
@@ -286,11 +290,30 @@ impl Fencing {
     pub async fn close(&self, filer: &dyn Filer) {
         self.state().close();
         self.observed(false);
+        self.nothing_inside().await;
         let beat = self.next_beat();
         let last = beat.filers.iter().map(|name| self.write(filer, beat.through(name)));
         futures_util::future::join_all(last).await;
+        if !beat.closed {
+            return;
+        }
         if let Err(error) = remove(filer, &beat.boot_id).await {
             tracing::warn!(%error, "this gateway's document stays on the filer; another gateway removes it later");
+        }
+    }
+
+    /// Waits until no conditional write is under way, or none can count any more.
+    async fn nothing_inside(&self) {
+        let mut changed = self.changed.subscribe();
+        let ended = async {
+            while self.state().is_inside() {
+                let _ = changed.changed().await;
+            }
+        };
+        if tokio::time::timeout(self.lease_length, ended).await.is_err() {
+            tracing::warn!(
+                "conditional writes are still under way; others wait until this gateway's lease has run out"
+            );
         }
     }
 
@@ -314,6 +337,34 @@ impl Fencing {
 
     fn state(&self) -> MutexGuard<'_, Fence> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Guards for Fencing {
+    async fn pass(self: Arc<Self>) -> Result<Pass, FilerError> {
+        let mut changed = self.changed.subscribe();
+        let waiting = async {
+            loop {
+                changed.borrow_and_update();
+                let entered = self.state().enter((self.clock)());
+                if let Some((filers, time)) = entered {
+                    let filers = filers.iter().map(|name| name.0.to_string()).collect();
+                    return Pass::new(filers, time.into(), Inside(Arc::clone(&self)));
+                }
+                let _ = changed.changed().await;
+            }
+        };
+        // Another gateway that does not agree is waited for until its lease has run out, and a beat after that has come back.
+        let patience = self.lease_length.mul_f64(1.05) + 2 * self.renewal + Duration::from_millis(500);
+        tokio::time::timeout(patience, waiting).await.map_err(|_| FilerError::NotAgreed)
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        let beat_wanted = self.0.state().leave();
+        self.0.observed(beat_wanted);
     }
 }
 
