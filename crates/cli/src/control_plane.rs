@@ -11,7 +11,7 @@ use control::last_used::Recorder;
 use control::query::{Call, QueryError, service_of};
 use control::sts_api::StsApi;
 use gateway::{Enforcement, Fence, Floor, NOT_ENFORCED, QueryApi, QueryCall, ResponseBody};
-use http::header::{CONTENT_TYPE, HeaderValue};
+use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 use iam::{ChangeKind, IamConfig};
 use store::IamStore;
@@ -86,6 +86,9 @@ impl QueryApi for ControlPlane {
                 let mut response = Response::new(ResponseBody::full(error.to_xml(&query.request_id)));
                 *response.status_mut() =
                     StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+                    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+                }
                 response
             }
         };
