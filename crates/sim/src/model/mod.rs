@@ -10,7 +10,7 @@ mod world;
 
 pub use action::Action;
 pub use settle::{Stuck, settle};
-pub use world::{Document, Gateway, Item, Phase, Work, World, Write};
+pub use world::{Change, Document, Gateway, Item, Phase, Work, World, Write};
 
 use stateright::{Model, Property};
 
@@ -51,8 +51,10 @@ pub struct Bounds {
     pub started: usize,
     /// The gateways that change something.
     pub changers: usize,
-    /// Streams are opened and everything listed in one step, and a change is read, written and stored in one.
+    /// Streams are opened and everything listed in one step.
     pub coarse: bool,
+    /// A change is written and stored in one step.
+    pub coarse_changes: bool,
     /// All gateways that run from the beginning follow and are current then.
     pub settled: bool,
 }
@@ -70,11 +72,14 @@ pub struct Rules {
     pub margins: bool,
     /// An own beat counts when everything before it is applied.
     pub queue: bool,
+    /// A conditional write waits until all gateways agree which filers guard it.
+    pub guards: bool,
 }
 
 impl Rules {
     /// The protocol as it is.
-    pub const ALL: Self = Self { fence: true, relist: true, compare_and_swap: true, margins: true, queue: true };
+    pub const ALL: Self =
+        Self { fence: true, relist: true, compare_and_swap: true, margins: true, queue: true, guards: true };
 }
 
 /// The length of a lease, in the units of [`World::now`].
@@ -105,6 +110,7 @@ impl Bounds {
             started: 2,
             changers: 1,
             coarse: true,
+            coarse_changes: true,
             settled: true,
         }
     }

@@ -17,6 +17,11 @@ pub enum Stuck {
         /// The true time.
         at: u64,
     },
+    /// A change is not written, because the gateways do not agree which filers guard it.
+    Held {
+        /// Where.
+        gateway: usize,
+    },
     /// A change is not answered.
     Unanswered {
         /// Where.
@@ -45,6 +50,8 @@ pub fn settle(model: &Checked, world: &World) -> Result<World, Stuck> {
     begin(model, &mut world);
     let mut current: Vec<bool> =
         (0..world.gateways.len()).map(|gateway| well(&world, gateway) && world.is_current(model, gateway)).collect();
+    // One that is held until the gateways agree is stored later, and waits from then on.
+    let stored: Vec<Option<Work>> = world.gateways.iter().map(|of| stored(of.work.as_ref())).collect();
     for passed in 1..=LONGEST_WAIT {
         world.step(model, Action::Tick { units: 1 });
         catch_up(model, &mut world);
@@ -64,11 +71,40 @@ pub fn settle(model: &Checked, world: &World) -> Result<World, Stuck> {
         if well(&world, gateway) && !is {
             return Err(Stuck::Closed { gateway });
         }
-        if well(&world, gateway) && matches!(world.gateways[gateway].work, Some(Work::Stored(_) | Work::Asked(..))) {
+        let waits = stored[gateway].is_some() && stored[gateway] == self::stored(world.gateways[gateway].work.as_ref());
+        if well(&world, gateway) && waits {
             return Err(Stuck::Unanswered { gateway });
         }
     }
+    held(model, &mut world, well)?;
     Ok(world)
+}
+
+/// The change that waits to be answered, whatever it waits for.
+fn stored(work: Option<&Work>) -> Option<Work> {
+    match work {
+        Some(Work::Stored(change) | Work::Asked(change, _)) => Some(Work::Stored(*change)),
+        _ => None,
+    }
+}
+
+/// Conditional writes go on a beat after the lease of whoever does not agree has run out. One who is cut off from a filer may stay
+/// current without it, and is waited for.
+fn held(model: &Checked, world: &mut World, well: impl Fn(&World, usize) -> bool) -> Result<(), Stuck> {
+    for _ in 0..2 {
+        world.step(model, Action::Tick { units: BEAT_EVERY });
+        beat(model, world, |_| true);
+        catch_up(model, world);
+    }
+    let gateways = 0..world.gateways.len();
+    if gateways.clone().any(|gateway| world.gateways[gateway].acts() && !well(world, gateway)) {
+        return Ok(());
+    }
+    let mut waiting = gateways.filter(|gateway| well(world, *gateway));
+    match waiting.find(|gateway| matches!(world.gateways[*gateway].work, Some(Work::Read(..)))) {
+        Some(gateway) => Err(Stuck::Held { gateway }),
+        None => Ok(()),
+    }
 }
 
 /// Everybody follows, and all who can are current.

@@ -34,7 +34,22 @@ pub enum Write {
     /// The end of its own document.
     Delete(BootId),
     /// One change of a document, over what was read.
-    Change(usize, Document, u16),
+    Change(Change),
+}
+
+/// A conditional write of one document, at the filer that guards it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Change {
+    /// Which document.
+    pub document: usize,
+    /// What was read.
+    pub read: Document,
+    /// The change.
+    pub change: u16,
+    /// The filer has looked whether that is still there, and is about to write.
+    pub held: bool,
+    /// It is given up then, by the clock of its gateway.
+    pub until: Moment,
 }
 
 /// How far a gateway is with its streams.
@@ -125,6 +140,11 @@ pub struct World {
 /// The name of a filer.
 pub(super) fn name(filer: usize) -> FilerName {
     FilerName::from(["f0", "f1", "f2", "f3"].get(filer).copied().unwrap_or("f"))
+}
+
+/// The filer of these that guards a document.
+fn guard(document: usize, filers: &[FilerName]) -> Option<usize> {
+    filers.get((document + 1) % filers.len().max(1)).map(place)
 }
 
 fn place(filer: &FilerName) -> usize {
@@ -220,12 +240,14 @@ impl World {
             match of.writing[filer].len() {
                 0 => continue,
                 1 => {}
-                _ if self.left.zombies > 0 && reach(filer) => actions.push(Action::LandLater { gateway, filer }),
+                _ if self.left.zombies > 0 && reach(filer) && !self.is_locked(gateway, filer, 1) => {
+                    actions.push(Action::LandLater { gateway, filer })
+                }
                 _ => {}
             }
-            if reach(filer) {
+            if reach(filer) && !self.is_locked(gateway, filer, 0) {
                 actions.push(Action::Land { gateway, filer });
-            } else {
+            } else if !reach(filer) {
                 actions.push(Action::Drop { gateway, filer });
             }
         }
@@ -253,7 +275,8 @@ impl World {
         if self.left.crashes > 0 {
             actions.push(Action::Crash { gateway });
         }
-        if self.left.closings > 0 {
+        // A gateway ends when its conditional writes have.
+        if self.left.closings > 0 && !of.fence.is_inside() {
             actions.push(Action::Close { gateway });
         }
         match &of.phase {
@@ -289,9 +312,11 @@ impl World {
             None if gateway < model.bounds.changers && self.left.changes > 0 && filers.clone().any(reach) => {
                 actions.extend((0..self.store.len()).map(|document| Action::Read { gateway, document }));
             }
-            Some(Work::Read(..)) => {
-                let through = filers.filter(|filer| reach(*filer) && of.fence.filers().any(|f| place(f) == *filer));
-                actions.extend(through.map(|filer| Action::Commit { gateway, filer }));
+            Some(Work::Read(document, ..)) => {
+                let may = !model.rules.guards || of.fence.is_agreed(self.clock(model, gateway));
+                let followed: Vec<FilerName> = of.fence.filers().cloned().collect();
+                let guard = guard(*document, &followed).filter(|filer| may && reach(*filer));
+                actions.extend(guard.map(|filer| Action::Commit { gateway, filer }));
             }
             _ => {}
         }
@@ -313,7 +338,7 @@ impl World {
                 self.take(model, Action::ListGateways { gateway });
                 self.take(model, Action::ListStore { gateway });
             }
-            Action::Commit { gateway, filer } if model.bounds.coarse => {
+            Action::Commit { gateway, filer } if model.bounds.coarse_changes => {
                 while self.gateways[gateway].writing[filer].iter().any(|write| !write.is_beat()) {
                     self.take(model, Action::Land { gateway, filer });
                 }
@@ -351,8 +376,11 @@ impl World {
             }
             Action::Drop { gateway, filer } => {
                 let of = Arc::make_mut(&mut self.gateways[gateway]);
-                if matches!(of.writing[filer].pop_front(), Some(Write::Change(..))) {
+                if let Some(Write::Change(lost)) = of.writing[filer].pop_front()
+                    && of.work == Some(Work::Writing(lost.change))
+                {
                     of.work = None;
+                    of.left();
                 }
             }
             Action::Read { gateway, document } => {
@@ -362,10 +390,13 @@ impl World {
                     Some(Work::Read(document, self.store[document], change));
             }
             Action::Commit { gateway, filer } => {
+                let now = self.clock(model, gateway);
                 let of = Arc::make_mut(&mut self.gateways[gateway]);
                 if let Some(Work::Read(document, read, change)) = of.work {
+                    let time = of.fence.enter(now).map_or(Span(LEASE * UNIT_NS), |(_, time)| time);
                     of.work = Some(Work::Writing(change));
-                    of.writing[filer].push_back(Write::Change(document, read, change));
+                    let until = now + time;
+                    of.writing[filer].push_back(Write::Change(Change { document, read, change, held: false, until }));
                 }
             }
             Action::Kill { filer } => {
@@ -410,7 +441,36 @@ impl World {
                 Arc::make_mut(&mut self.gateways[gateway]).cut[filer] = true;
             }
             Action::Heal { gateway, filer } => Arc::make_mut(&mut self.gateways[gateway]).cut[filer] = false,
-            Action::Tick { units } => self.now += units,
+            Action::Tick { units } => {
+                self.now += units;
+                (0..self.gateways.len()).for_each(|gateway| self.give_up(model, gateway));
+            }
+        }
+    }
+
+    /// Whether a filer is about to write the document that a write of a gateway is about, for another gateway.
+    fn is_locked(&self, gateway: usize, filer: usize, place: usize) -> bool {
+        let Some(Write::Change(next)) = self.gateways[gateway].writing[filer].get(place) else { return false };
+        let others = self.gateways.iter().enumerate().filter(|(other, _)| *other != gateway);
+        let mut held = others.flat_map(|(_, of)| &of.writing[filer]);
+        held.any(|write| matches!(write, Write::Change(other) if other.held && other.document == next.document))
+    }
+
+    /// Filers stop to carry out conditional writes whose time is over.
+    fn give_up(&mut self, model: &Checked, gateway: usize) {
+        let now = self.clock(model, gateway);
+        let is_over = |write: &Write| matches!(write, Write::Change(change) if change.until <= now);
+        if !self.gateways[gateway].writing.iter().flatten().any(is_over) {
+            return;
+        }
+        let of = Arc::make_mut(&mut self.gateways[gateway]);
+        of.writing.iter_mut().for_each(|writes| writes.retain(|write| !is_over(write)));
+        let is_mine = |write: &Write, mine| matches!(write, Write::Change(change) if change.change == mine);
+        if let Some(Work::Writing(mine)) = of.work
+            && !of.writing.iter().flatten().any(|write| is_mine(write, mine))
+        {
+            of.work = None;
+            of.left();
         }
     }
 
@@ -468,23 +528,10 @@ impl World {
                 self.beats.remove(&boot_id);
                 return;
             }
-            Some(Write::Change(document, read, change)) => {
-                let stored = &mut self.store[document];
-                let of = Arc::make_mut(&mut self.gateways[gateway]);
-                let alive = of.work == Some(Work::Writing(change));
-                if model.rules.compare_and_swap && read.version != stored.version {
-                    // The command runs again on what is there now.
-                    if alive {
-                        of.work = Some(Work::Read(document, *stored, change));
-                    }
-                    return;
-                }
-                *stored = Document { version: stored.version + 1, changes: read.changes | change };
-                if alive {
-                    of.work = Some(Work::Stored(change));
-                }
-                Item::Changed(document, *stored)
-            }
+            Some(Write::Change(write)) => match self.change(model, gateway, filer, write) {
+                Some(item) => item,
+                None => return,
+            },
             None => return,
         };
         for of in self.gateways.iter_mut().filter(|of| of.streams[filer].is_some()) {
@@ -492,6 +539,32 @@ impl World {
                 queue.push_back(item.clone());
             }
         }
+    }
+
+    /// A filer looks, under its lock, whether a document is what was read, and then writes it, in two steps.
+    fn change(&mut self, model: &Checked, gateway: usize, filer: usize, write: Change) -> Option<Item> {
+        let Change { document, read, change, held, .. } = write;
+        let stored = &mut self.store[document];
+        let of = Arc::make_mut(&mut self.gateways[gateway]);
+        let alive = of.work == Some(Work::Writing(change));
+        if model.rules.compare_and_swap && !held && read.version != stored.version {
+            // The command runs again on what is there now.
+            if alive {
+                of.work = Some(Work::Read(document, *stored, change));
+                of.left();
+            }
+            return None;
+        }
+        if !held {
+            of.writing[filer].push_front(Write::Change(Change { held: true, ..write }));
+            return None;
+        }
+        *stored = Document { version: stored.version + 1, changes: read.changes | change };
+        if alive {
+            of.work = Some(Work::Stored(change));
+            of.left();
+        }
+        Some(Item::Changed(document, *stored))
     }
 
     fn answer(&mut self, model: &Checked, gateway: usize) {
@@ -565,6 +638,11 @@ impl Gateway {
             BootId::from(""),
             Settings { cluster: String::new(), gateway: String::new(), lease: Span(0), about: BTreeMap::new() },
         );
+    }
+
+    /// A conditional write has ended.
+    fn left(&mut self) {
+        self.beat_now |= self.fence.leave();
     }
 
     fn own_change_came(&mut self, listed: bool) {
