@@ -17,8 +17,8 @@ INLINE_LIMIT = 4096
 class Filer:
     """One `weed filer` with its own metadata, and what the tests read and write there directly."""
 
-    def __init__(self, directory, master, name="filer", flags=()):
-        self.port = free_port()
+    def __init__(self, directory, master, name="filer", flags=(), port=None):
+        self.port = port or free_port()
         self.address = f"127.0.0.1:{self.port}"
         self.url = f"http://{self.address}"
         self.server = Server(
