@@ -12,7 +12,7 @@ use control::last_used::Recorder;
 use control::mirror::Mirror;
 use fence::Moment;
 use filer::{Filer, FilerConfiguration};
-use gateway::accept::{self, Limits};
+use gateway::accept::{self, CONNECTIONS_MAX, Limits};
 use gateway::tls::{Tls, TlsFiles};
 use gateway::{Gateway, Metrics, Settings, UploadLimits};
 use iam::{FenceSettings, Identities};
@@ -295,7 +295,8 @@ async fn listen<Complete: Fn(&mut Identities) -> Result<(), String>>(
     let serving = reloading.serving;
     let tls = tls(serving)?;
     let (stop, stopped) = watch::channel(false);
-    let limits = Limits { idle: Duration::from_secs(serving.idle_timeout.max(1)), drain: DRAIN };
+    let idle = Duration::from_secs(serving.idle_timeout.max(1));
+    let limits = Limits { idle, connections: CONNECTIONS_MAX, drain: DRAIN };
     let main_is_tls = tls.is_some() && serving.port_https == 0;
     let mut servers = Vec::new();
     let mut ports = vec![(serving.port, main_is_tls)];

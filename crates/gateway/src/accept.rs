@@ -5,6 +5,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -16,6 +17,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use iam::TlsVersion;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
 use crate::body::ResponseBody;
@@ -44,9 +46,20 @@ pub trait Answer: Send + Sync + 'static {
 pub struct Limits {
     /// A connection that sends no request head for so long is closed.
     pub idle: Duration,
+    /// How many may be open on one listener; others wait to be accepted.
+    pub connections: usize,
     /// How long requests in flight may take after a shutdown began.
     pub drain: Duration,
 }
+
+/// What [`Limits::connections`] is, unless a test wants less.
+pub const CONNECTIONS_MAX: usize = 16_384;
+/// The most bytes of a head, on HTTP/1 and HTTP/2: the target of the request, and names and values of its headers.
+pub(crate) const HEAD_BYTES_MAX: u32 = 64 << 10;
+/// Requests at a time on one connection of HTTP/2.
+const STREAMS_MAX: u32 = 128;
+/// What a connection of HTTP/2 keeps of each answer that its client does not take.
+const UNSENT_BYTES_MAX: usize = 128 << 10;
 
 /// Serves connections until `shutdown` resolves, then lets the requests in flight finish.
 pub async fn serve<A: Answer>(
@@ -58,7 +71,12 @@ pub async fn serve<A: Answer>(
 ) {
     let graceful = GracefulShutdown::new();
     let mut shutdown = pin!(shutdown);
+    let places = Arc::new(Semaphore::new(limits.connections));
     loop {
+        let place = tokio::select! {
+            place = Arc::clone(&places).acquire_owned() => place,
+            () = &mut shutdown => break,
+        };
         let (stream, peer) = tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok(accepted) => accepted,
@@ -74,6 +92,7 @@ pub async fn serve<A: Answer>(
         let _ = stream.set_nodelay(true);
         let (answerer, watcher, tls) = (Arc::clone(&answerer), graceful.watcher(), tls.clone());
         tokio::spawn(async move {
+            let _place = place;
             match tls {
                 None => talk(stream, Connection { peer, tls: None }, answerer, limits, watcher).await,
                 Some(acceptor) => {
@@ -114,15 +133,25 @@ async fn talk<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     limits: Limits,
     watcher: hyper_util::server::graceful::Watcher,
 ) {
+    let heard = Arc::new(AtomicBool::new(false));
+    let hears = Arc::clone(&heard);
     let service = service_fn(move |request| {
+        hears.store(true, Ordering::Relaxed);
         let answerer = Arc::clone(&answerer);
         async move { Ok::<_, Infallible>(answerer.answer(connection, request).await) }
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.idle).keep_alive(true);
-    builder.http2().timer(TokioTimer::new()).keep_alive_interval(limits.idle).max_concurrent_streams(256);
-    let served = watcher.watch(builder.serve_connection(TokioIo::new(stream), service).into_owned());
-    if let Err(error) = served.await {
+    builder.http2().timer(TokioTimer::new()).keep_alive_interval(limits.idle).max_concurrent_streams(STREAMS_MAX);
+    builder.http2().max_header_list_size(HEAD_BYTES_MAX).max_send_buf_size(UNSENT_BYTES_MAX);
+    let mut served = pin!(watcher.watch(builder.serve_connection(TokioIo::new(stream), service).into_owned()));
+    // Before the first bytes say which version of HTTP they are of, hyper waits without end; on HTTP/2 it waits for heads so.
+    let served = match tokio::time::timeout(limits.idle, &mut served).await {
+        Ok(served) => served,
+        Err(_) if heard.load(Ordering::Relaxed) => served.await,
+        Err(_) => return tracing::debug!(peer = %connection.peer, "the connection sent no request in time"),
+    };
+    if let Err(error) = served {
         tracing::debug!(peer = %connection.peer, %error, "the connection ended early");
     }
 }

@@ -17,7 +17,7 @@ use s3::op::PostForm;
 use s3::{BodyFacts, ExpectedOwners, Operation, Requirement, S3Error, S3ErrorCode};
 use sigv4::{AuthForm, BodyCheck, ChunkedDecoder};
 
-use crate::accept::{Answer as Answers, Connection};
+use crate::accept::{Answer as Answers, Connection, HEAD_BYTES_MAX};
 use crate::body::{ObjectBody, Promises, ResponseBody, Source, source};
 use crate::gateway::Gateway;
 use crate::metrics::Metrics;
@@ -65,6 +65,7 @@ impl Answers for Gateway {
         let _counted = InFlight::enter(&self.metrics);
         let mut trail = Trail::new(respond::request_id());
         let answer = match &target {
+            _ if is_too_large(&head) => Err(S3Error::new(S3ErrorCode::RequestHeaderSectionTooLarge)),
             Ok(target) if !in_bucket && pages::is_signed_status(&head) => {
                 self.administrators_status(&head, target, &mut trail).await
             }
@@ -304,6 +305,13 @@ impl Gateway {
         trail.operation = call.operation();
         Ok(self.query_api.answer(call).await)
     }
+}
+
+/// HTTP/2 refuses such heads before they are read whole; for HTTP/1 hyper's own bound is six times as much.
+fn is_too_large(head: &Parts) -> bool {
+    let target = head.uri.path().len() + head.uri.query().map_or(0, str::len);
+    let headers = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len());
+    target + headers.sum::<usize>() > HEAD_BYTES_MAX as usize
 }
 
 /// Who was given a right on the bucket of another account may use it, and not hand it on or lock the owner out.

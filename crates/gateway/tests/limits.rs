@@ -3,7 +3,19 @@
 
 mod support;
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use gateway::{ResponseBody, accept};
+use http::{Request, Response};
+use http_body_util::{BodyExt, Empty};
+use hyper::body::{Bytes, Incoming};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
 use support::World;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 
 /// The heads announce bodies that never come: an answer shows that nobody waited for them.
 #[tokio::test]
@@ -22,4 +34,95 @@ async fn the_body_of_a_caller_without_permission_is_not_read() {
         let answer = world.send_raw(head.as_bytes()).await;
         assert!(answer.starts_with("HTTP/1.1 403") && answer.contains("AccessDenied"), "{line}: {answer}");
     }
+}
+
+#[tokio::test]
+async fn heads_are_bounded() {
+    let world = World::read_only().await;
+    let headers = |count: usize, bytes: usize| -> String {
+        (0..count).map(|at| format!("X-Header-{at}: {}\r\n", "v".repeat(bytes))).collect()
+    };
+    let (too_large, allowed) = ("RequestHeaderSectionTooLarge", "404");
+    for (what, query, headers, want) in [
+        ("a head of 60 KB", String::new(), headers(10, 6_000), allowed),
+        ("60 headers", String::new(), headers(60, 10), allowed),
+        ("a head of 70 KB", String::new(), headers(10, 7_000), too_large),
+        ("the query counts", format!("?x={}", "v".repeat(40_000)), headers(4, 7_000), too_large),
+        ("a target of 70 KB", format!("?x={}", "v".repeat(70_000)), String::new(), "414"),
+        ("101 headers", String::new(), headers(101, 1), "431"),
+        ("a head of 500 KB", String::new(), headers(5, 100_000), "431"),
+    ] {
+        let head = format!("GET /plain/none{query} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n");
+        let answer = world.send_raw(head.as_bytes()).await;
+        assert!(answer.contains(want), "{what}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn heads_of_http_2_are_bounded() {
+    let world = World::read_only().await;
+    let client: Client<_, Empty<Bytes>> = Client::builder(TokioExecutor::new()).http2_only(true).build_http();
+    for (bytes, want) in [(1_000, 404), (5_000, 404), (7_000, 431)] {
+        let mut request = Request::get(format!("http://{}/plain/none", world.address));
+        for at in 0..10 {
+            request = request.header(format!("x-header-{at}"), "v".repeat(bytes));
+        }
+        let answer = client.request(request.body(Empty::new()).unwrap()).await.unwrap();
+        assert_eq!(answer.status().as_u16(), want, "{bytes}");
+        answer.into_body().collect().await.unwrap();
+    }
+}
+
+struct Hello;
+
+impl accept::Answer for Hello {
+    async fn answer(&self, _: accept::Connection, _: Request<Incoming>) -> Response<ResponseBody> {
+        Response::new(ResponseBody::Empty)
+    }
+}
+
+/// Two connections at a time, which have a second for a head.
+async fn small_listener() -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let limits = accept::Limits { idle: Duration::from_secs(1), connections: 2, drain: Duration::from_millis(1) };
+    tokio::spawn(accept::serve(listener, None, Arc::new(Hello), limits, std::future::pending()));
+    address
+}
+
+/// Whatever is sent of a head, also if the rest of it comes byte by byte.
+#[tokio::test]
+async fn connections_without_a_head_are_closed() {
+    const SETTINGS: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    let address = small_listener().await;
+    for begin in [&b""[..], b"P", b"PRI * HTTP/2.0\r\n", SETTINGS, b"GET / HTTP/1.1\r\nHost: x\r\nX: "] {
+        let mut connection = TcpStream::connect(address).await.unwrap();
+        connection.write_all(begin).await.unwrap();
+        let (mut answers, mut sends) = connection.split();
+        let mut answer = Vec::new();
+        let slowly = async {
+            while begin.starts_with(b"GET") && sends.write_all(b"a").await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        let closed = async { timeout(Duration::from_secs(8), answers.read_to_end(&mut answer)).await };
+        let (closed, ()) = tokio::join!(closed, slowly);
+        assert!(closed.is_ok(), "{:?} stays open", String::from_utf8_lossy(begin));
+    }
+}
+
+#[tokio::test]
+async fn more_connections_wait_to_be_accepted() {
+    let address = small_listener().await;
+    let mut first = TcpStream::connect(address).await.unwrap();
+    let _second = TcpStream::connect(address).await.unwrap();
+    let mut third = TcpStream::connect(address).await.unwrap();
+    let mut answer = [0; 256];
+    for connection in [&mut first, &mut third] {
+        connection.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    }
+    assert!(first.read(&mut answer).await.unwrap() > 0);
+    assert!(timeout(Duration::from_millis(200), third.read(&mut answer)).await.is_err());
+    drop(first);
+    assert!(timeout(Duration::from_secs(8), third.read(&mut answer)).await.unwrap().unwrap() > 0);
 }

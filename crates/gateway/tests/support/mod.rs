@@ -21,7 +21,7 @@ use iam::{Bucket, Change, Identities, LIFE, Snapshot};
 /// A gateway that anybody may read and write through.
 pub struct World {
     pub filer: Arc<dyn Filer>,
-    address: String,
+    pub address: String,
     client: Client<HttpConnector, Full<Bytes>>,
     _directory: Option<tempfile::TempDir>,
 }
@@ -259,7 +259,11 @@ impl World {
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let limits = accept::Limits { idle: Duration::from_secs(10), drain: Duration::from_secs(1) };
+        let limits = accept::Limits {
+            idle: Duration::from_secs(10),
+            connections: accept::CONNECTIONS_MAX,
+            drain: Duration::from_secs(1),
+        };
         tokio::spawn(accept::serve(listener, None, Arc::new(gateway), limits, std::future::pending()));
         let client = Client::builder(TokioExecutor::new()).build_http();
         World { filer, address, client, _directory: None }
