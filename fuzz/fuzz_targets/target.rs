@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use policy::Context;
-use s3::{BodyFacts, HostRules, Operation};
+use s3::{HostRules, Needs, Routing};
 use sigv4::{AuthForm, Expectations, PayloadHash, SigningIdentity, SigningKeyCache};
 
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
@@ -163,9 +163,9 @@ fn asked_for(signed: &Parts, prefix: Option<&str>) -> Option<String> {
 }
 
 fn described(head: &Parts, host_bucket: Option<&str>) -> Option<String> {
-    let operation: Operation = s3::route(head, host_bucket).ok()?;
+    let Routing::S3(operation) = s3::route(head, host_bucket).ok()? else { return None };
     let mut context = Context::new();
-    s3::set_condition_keys(&operation, head, &BodyFacts::None, Some(0), &mut context).ok()?;
-    let needs = s3::requirements(&operation, &BodyFacts::None);
+    s3::set_condition_keys(&operation, head, Some(0), &mut context).ok()?;
+    let needs = operation.permissions();
     Some(format!("{} {:?} {:?} {needs:?} {context:?}", operation.name(), operation.bucket(), operation.key()))
 }

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use iam::{Bucket, Caller, Snapshot};
+use ids::{BucketName, ObjectKey};
 use policy::{Action, Context, Decision, Origin, PolicySet, PolicyType, Principal, Request, RequestAction};
-use s3::Requirement;
+use s3::{Needs, Requirement};
 
 use crate::authenticate::NO_IDENTITIES;
 use crate::permit::Permit;
@@ -27,18 +28,48 @@ pub struct World<'a> {
     pub witness: &'a dyn Witness,
 }
 
-/// Lets an operation run if every permission it needs is allowed.
-pub fn authorize<Op>(operation: Op, needs: &[Requirement], world: World<'_>) -> Result<Permit<Op>, Box<Refusal>> {
-    let mut allowed = None;
-    for need in needs {
-        let decision = decide(need, world);
-        if !decision.is_allow() {
-            return Err(Box::new(refusal(decision, need, world)));
-        }
-        allowed = Some(decision);
+/// An operation with the permissions that it needs, on its way to the decision.
+#[derive(Debug)]
+pub struct Resolved<Op> {
+    operation: Op,
+    needs: Vec<Requirement>,
+}
+
+impl<Op: Needs> From<Op> for Resolved<Op> {
+    fn from(operation: Op) -> Self {
+        Self { needs: operation.permissions(), operation }
     }
-    let by = Origin { policy: PolicyType::NotNeeded, statement: 0 };
-    Ok(Permit::new(operation, allowed.unwrap_or(Decision::Allow { by })))
+}
+
+impl<Op> Resolved<Op> {
+    /// The objects whose tags a policy that could apply asks for: they are read before the decision.
+    pub fn asks_for_tags_of(&self, world: World<'_>) -> Vec<(BucketName, ObjectKey)> {
+        self.needs.iter().filter_map(|need| asks_for_tags_of(need, world)).collect()
+    }
+
+    /// Notes the tags that an object has.
+    pub fn set_tags(&mut self, bucket: &BucketName, key: &ObjectKey, tags: &[(String, String)]) {
+        let is_of = |need: &&mut Requirement| need.bucket.as_ref() == Some(bucket) && need.key.as_ref() == Some(key);
+        self.needs.iter_mut().filter(is_of).for_each(|need| need.existing_tags = tags.to_vec());
+    }
+}
+
+/// Lets an operation run if every permission it needs is allowed.
+pub fn authorize<Op>(resolved: Resolved<Op>, world: World<'_>) -> Result<Permit<Op>, Box<Refusal>> {
+    // An operation that needs nothing itself: each key of DeleteObjects has a permit of its own.
+    let mut decided = Decision::Allow { by: Origin { policy: PolicyType::NotNeeded, statement: 0 } };
+    for need in &resolved.needs {
+        decided = check(need, world)?;
+    }
+    Ok(Permit::new(resolved.operation, decided))
+}
+
+/// Decides a permission that changes what an operation answers; what runs needs [`authorize`].
+pub fn check(need: &Requirement, world: World<'_>) -> Result<Decision, Box<Refusal>> {
+    match decide(need, world) {
+        allowed @ Decision::Allow { .. } => Ok(allowed),
+        denied => Err(Box::new(refusal(denied, need, world))),
+    }
 }
 
 /// Decides one permission.
@@ -80,16 +111,16 @@ fn could_allow(need: &Requirement, world: World<'_>) -> bool {
     ask(&Principal::Anonymous, bucket) || !world.caller.policies.is_empty() && ask(&anonymous_user(bucket, world), None)
 }
 
-/// Whether a policy that could apply asks for the tags of the object that the permission is about: they are read from the
-/// filer then, before the one decision. Only some actions have such a key at all.
-pub fn asks_for_object_tags(need: &Requirement, world: World<'_>) -> bool {
-    let action = Action::named(need.action).filter(|action| action.may_know_key("s3:ExistingObjectTag/any"));
-    let Some(action) = action else { return false };
+/// The object of a permission, if a policy that could apply asks for its tags: they are read from the filer then, before the one
+/// decision. Only some actions have such a key at all.
+pub fn asks_for_tags_of(need: &Requirement, world: World<'_>) -> Option<(BucketName, ObjectKey)> {
+    let object = need.bucket.clone().zip(need.key.clone())?;
+    let action = Action::named(need.action).filter(|action| action.may_know_key("s3:ExistingObjectTag/any"))?;
     let bucket = bucket_of(&need.resource, world.snapshot).and_then(|bucket| bucket.compiled_policy());
     let session = world.caller.session.as_ref().and_then(|session| session.policy.as_deref());
     let single = [bucket, session, world.caller.boundary.as_deref()].into_iter().flatten();
     let mut all = world.caller.policies.iter().map(|policy| &**policy).chain(single);
-    all.any(|policy| policy.mentions(action, &need.resource, EXISTING_TAG))
+    all.any(|policy| policy.mentions(action, &need.resource, EXISTING_TAG)).then_some(object)
 }
 
 fn refusal(decision: Decision, need: &Requirement, world: World<'_>) -> Refusal {

@@ -16,10 +16,10 @@ mod witness;
 
 pub use addressing::{Addressing, RequestTarget};
 pub use authenticate::{Arrival, Authenticated, AuthenticationType, Door, Services};
-pub use authorize::{World, asks_for_object_tags, authorize, context_of, could_act, decide};
+pub use authorize::{Resolved, World, asks_for_tags_of, authorize, check, context_of, could_act, decide};
 pub use client_address::{ClientAddress, Network, NetworkError};
 pub use condition_keys::request_context;
-pub use permit::{Permit, Seal};
+pub use permit::{Permit, Permitted};
 pub use refusal::{Refusal, from_signature, outcome_label, policy_label};
 pub use uses::Uses;
 pub use witness::{NoWitness, Witness, witnessed};

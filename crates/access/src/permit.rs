@@ -1,8 +1,13 @@
 //! Permission is a value that is held, not an `if` that is remembered.
 
 use policy::Decision;
+use s3::Operation;
+use s3::op::*;
 
-/// The proof that an operation may run: every permission it needs was allowed. Only `authorize` makes one.
+/// The proof that an operation may run: every permission it needs was allowed.
+///
+/// Only [`authorize`](crate::authorize) makes one, and it asks the operation itself what it needs. A permit for one operation
+/// never becomes one for another: that of an [`Operation`] becomes that of the operation inside it, as [`Permitted`].
 #[derive(Debug)]
 pub struct Permit<Op> {
     operation: Op,
@@ -28,20 +33,28 @@ impl<Op> Permit<Op> {
     pub fn decision(&self) -> &Decision {
         &self.decision
     }
-
-    /// The operation and its seal apart, to look inside an enum of operations.
-    pub fn split(self) -> (Op, Seal) {
-        (self.operation, Seal(self.decision))
-    }
 }
 
-/// What makes a permit out of an operation: it comes from another permit, whose operation held this one.
-#[derive(Debug)]
-pub struct Seal(Decision);
+macro_rules! permitted {
+    ($($module:ident: $($Name:ident),+;)+ = $listed:ident: $Listed:ident) => {
+        /// A permit for an operation of S3, by the operation.
+        #[derive(Debug)]
+        #[allow(missing_docs, reason = "each variant is the permit for the operation of its name")]
+        pub enum Permitted {
+            $($($Name(Permit<$Name>),)+)+
+            $Listed(Permit<$Listed>),
+        }
 
-impl Seal {
-    /// The permit for the operation that was inside the sealed one, and for no other.
-    pub fn on<Op>(self, inner: Op) -> Permit<Op> {
-        Permit { operation: inner, decision: self.0 }
-    }
+        impl From<Permit<Operation>> for Permitted {
+            fn from(permit: Permit<Operation>) -> Self {
+                let Permit { operation, decision } = permit;
+                match operation {
+                    $($(Operation::$Name(operation) => Self::$Name(Permit { operation, decision }),)+)+
+                    Operation::$Listed(operation) => Self::$Listed(Permit { operation, decision }),
+                }
+            }
+        }
+    };
 }
+
+s3::for_each_operation!(permitted);

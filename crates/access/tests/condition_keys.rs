@@ -8,7 +8,7 @@ use http::request::Parts;
 use iam::{Bucket, Caller, Change, Identities, Snapshot, TlsVersion};
 use jiff::{SignedDuration, Timestamp};
 use policy::{Action, Context};
-use s3::{BodyFacts, Operation, Requirement};
+use s3::{Needs, Operation, Requirement, Routing};
 use sigv4::PayloadHash;
 
 /// Operation, permission and resource, and what the permission knows of the request: all other keys of requests are absent.
@@ -158,12 +158,25 @@ fn head((method, path, parameters, headers, _): &Row, hash: Option<&str>) -> Par
 fn decided(row: &Row, head: &Parts, who: &Authenticated) -> (Operation, Vec<(Requirement, Context)>) {
     let snapshot = snapshot();
     let now: Timestamp = NOW.parse().unwrap();
-    let op = s3::route(head, None).unwrap_or_else(|error| panic!("{row:?}: {error}"));
-    let facts = BodyFacts::read(&op, row.4.as_bytes()).unwrap_or(BodyFacts::None);
+    let routing = s3::route(head, None).unwrap_or_else(|error| panic!("{row:?}: {error}"));
+    let Routing::S3(mut op) = routing else { panic!("{row:?}") };
+    if op.body_limit().is_some() {
+        op.read_body(row.4.as_bytes()).unwrap_or_else(|error| panic!("{row:?}: {error}"));
+    }
     let mut context = request_context(head, who, &snapshot, "eu-west-1", now);
-    s3::set_condition_keys(&op, head, &facts, Some(now.as_second()), &mut context).unwrap();
-    let conditional = s3::conditional(&op).into_iter().map(|also| also.requirement);
-    let mut needs: Vec<Requirement> = s3::requirements(&op, &facts).into_iter().chain(conditional).collect();
+    s3::set_condition_keys(&op, head, Some(now.as_second()), &mut context).unwrap();
+    let conditional = op.conditional().into_iter().map(|also| also.requirement);
+    let own = match &op {
+        Operation::DeleteObjects(deletes) if deletes.request.objects.is_empty() => {
+            op.first_needs().into_iter().take(1).collect()
+        }
+        Operation::DeleteObjects(deletes) => {
+            let objects = deletes.request.objects.iter();
+            objects.flat_map(|object| deletes.delete_at(object.key.clone().unwrap(), object).permissions()).collect()
+        }
+        op => op.needs(),
+    };
+    let mut needs: Vec<Requirement> = own.into_iter().chain(conditional).collect();
     for need in &mut needs {
         // As if a policy asked for them: each object has tags of its own.
         let bucket = need.bucket.as_ref().map_or("", |bucket| bucket.as_str());

@@ -1,4 +1,4 @@
-//! The IAM query API: authorise, run the command on what is stored, write it by compare-and-swap, wait until it is applied here and
+//! The IAM query API: authorize, run the command on what is stored, write it by compare-and-swap, wait until it is applied here and
 //! enforced everywhere.
 
 use std::collections::{BTreeSet, HashMap};
@@ -16,7 +16,7 @@ use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 use crate::feed::{Follower, Watch};
 use crate::fence::Before;
 use crate::last_used::Recorder;
-use crate::query::{Call, QueryError, authorise};
+use crate::query::{Call, PermittedCommand, QueryError, authorize};
 
 /// How often a command is run again because somebody else wrote the same document.
 const ATTEMPTS: usize = 30;
@@ -90,8 +90,7 @@ impl IamApi {
         let params = with_own_policy_arn(call.params, &snapshot);
         let call = Call { params: &params, ..*call };
         call.check_version(Service::Iam)?;
-        authorise(&call, &mut context, &snapshot)?;
-        let command = Command::find(call.action()?)?;
+        let command = &PermittedCommand::new(authorize(&call, &mut context, &snapshot)?)?;
         if command.writes() && self.read_only {
             return Err(QueryError::access_denied("IAM write operations are disabled on this server"));
         }
@@ -160,7 +159,7 @@ impl IamApi {
     /// Writes what the command wants, and tells whether it is applied here.
     async fn write(
         &self,
-        command: &Command,
+        command: &PermittedCommand,
         request: &command::Request<'_>,
     ) -> Result<(command::Outcome, bool), QueryError> {
         self.finish_renames(request.now_s).await;
@@ -210,7 +209,7 @@ impl IamApi {
 
     async fn attempt(
         &self,
-        command: &Command,
+        command: &PermittedCommand,
         request: &command::Request<'_>,
         watch: &Watch,
     ) -> Result<(command::Outcome, bool), Failure> {
@@ -257,7 +256,7 @@ impl IamApi {
     /// Runs a command on what is stored at this moment: the state it ran on, what was read for it, and what it wants.
     async fn run(
         &self,
-        command: &Command,
+        command: &PermittedCommand,
         request: &command::Request<'_>,
     ) -> Result<(Snapshot, Fresh, command::Outcome), Failure> {
         let snapshot = self.follower.current().ok_or_else(QueryError::not_loaded)?;

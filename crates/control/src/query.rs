@@ -1,10 +1,12 @@
-//! What the query APIs of IAM and STS share: a call, its authorisation, its errors.
+//! What the query APIs of IAM and STS share: a call, its authorization, its errors.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
-use iam::{Caller, Holder, IamError, Snapshot};
+use access::Permit;
+use iam::{Caller, Command, Holder, IamError, Snapshot};
 use policy::{Context, ResourceType};
-use s3::{QueryCaller, QueryRequirement, query_requirements, set_query_condition_keys};
+use s3::{Needs, QueryCaller, QueryRequirement, Requirement, query_requirements, set_query_condition_keys};
 use store::StoreError;
 use sts::xml::Service;
 
@@ -152,14 +154,50 @@ impl From<s3::QueryError> for QueryError {
     }
 }
 
-/// Every permission that the call needs must be given; condition keys of the call itself are added to the context.
-pub(crate) fn authorise(call: &Call<'_>, context: &mut Context, snapshot: &Snapshot) -> Result<(), QueryError> {
-    let needs = needs(call, context, snapshot)?;
-    let world = access::World { caller: call.caller, snapshot, context, witness: call.witness };
-    match access::authorize((), &needs, world) {
-        Ok(_permit) => Ok(()),
-        Err(refusal) => Err(QueryError::access_denied(refusal.to_error(call.request_id).message().to_owned())),
+/// An action of IAM that a call asks for, with the permissions that this takes.
+pub(crate) struct RequestedAction {
+    name: String,
+    needs: Vec<Requirement>,
+}
+
+impl Needs for RequestedAction {
+    fn permissions(&self) -> Vec<Requirement> {
+        self.needs.clone()
     }
+}
+
+/// A command of IAM that the caller may run. It comes from a permit for the action of its own name alone.
+pub(crate) struct PermittedCommand {
+    command: &'static Command,
+    _permit: Permit<RequestedAction>,
+}
+
+impl PermittedCommand {
+    /// Error: `NotImplemented` for an action without a command.
+    pub(crate) fn new(permit: Permit<RequestedAction>) -> Result<Self, IamError> {
+        Ok(Self { command: Command::find(&permit.operation().name)?, _permit: permit })
+    }
+}
+
+impl Deref for PermittedCommand {
+    type Target = Command;
+
+    fn deref(&self) -> &Command {
+        self.command
+    }
+}
+
+/// The permit for what the call asks for: every permission that it needs must be given. Condition keys of the call itself are added
+/// to the context.
+pub(crate) fn authorize(
+    call: &Call<'_>,
+    context: &mut Context,
+    snapshot: &Snapshot,
+) -> Result<Permit<RequestedAction>, QueryError> {
+    let action = RequestedAction { name: call.action()?.to_owned(), needs: needs(call, context, snapshot)? };
+    let world = access::World { caller: call.caller, snapshot, context, witness: call.witness };
+    access::authorize(action.into(), world)
+        .map_err(|refusal| QueryError::access_denied(refusal.to_error(call.request_id).message().to_owned()))
 }
 
 /// The permissions that the call needs, its condition keys set.

@@ -77,6 +77,13 @@ pub enum Item {
 }
 
 impl Item {
+    /// The key or the prefix.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Object(text, _) | Self::CommonPrefix(text) => text,
+        }
+    }
+
     /// Where the listing goes on after this item.
     pub fn after(&self) -> After {
         match self {

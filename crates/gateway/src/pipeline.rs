@@ -13,8 +13,8 @@ use hyper::body::Incoming;
 use iam::Snapshot;
 use jiff::Timestamp;
 use policy::Context;
-use s3::op::PostForm;
-use s3::{BodyFacts, ExpectedOwners, Operation, Requirement, S3Error, S3ErrorCode};
+use s3::op::PostObject;
+use s3::{ExpectedOwners, Needs, Operation, Requirement, Routing, S3Error, S3ErrorCode};
 use sigv4::{AuthForm, BodyCheck, ChunkedDecoder};
 
 use crate::accept::{Answer as Answers, Connection, HEAD_BYTES_MAX};
@@ -32,6 +32,15 @@ pub(crate) struct Visit<'a> {
     pub(crate) target: &'a RequestTarget<'a>,
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) now: Timestamp,
+}
+
+/// Reading `/status` with the addresses inside of the cluster.
+struct ReadAddresses;
+
+impl Needs for ReadAddresses {
+    fn permissions(&self) -> Vec<Requirement> {
+        vec![Requirement::on_resource("iam:GetAccountSummary", "*".to_owned())]
+    }
 }
 
 /// Counts a request while it is being answered, also when its client goes away.
@@ -120,16 +129,8 @@ impl Gateway {
         let context = request_context(head, &authenticated, &snapshot, self.settings.region_name(), visit.now);
         let world =
             World { caller: &authenticated.caller, snapshot: &snapshot, context: &context, witness: &*self.metrics };
-        let need = Requirement {
-            action: "iam:GetAccountSummary",
-            resource: "*".to_owned(),
-            bucket: None,
-            key: None,
-            version_id: None,
-            existing_tags: Vec::new(),
-        };
-        match authorize((), &[need], world) {
-            Ok(_) => Ok(pages::status(self, true)),
+        match authorize(ReadAddresses.into(), world) {
+            Ok(_permit) => Ok(pages::status(self, true)),
             Err(refusal) => {
                 trail.refuse(&refusal);
                 Err(refusal.to_error(&trail.request_id))
@@ -139,41 +140,46 @@ impl Gateway {
 
     /// parse, authenticate, resolve, gather, decide, execute.
     async fn walk(&self, head: &Parts, target: &RequestTarget<'_>, incoming: Source, trail: &mut Trail) -> Answer {
-        let operation = s3::route(head, target.host_bucket())?;
-        trail.operation = operation.name();
-        trail.bucket = operation.bucket().cloned();
+        let routing = s3::route(head, target.host_bucket())?;
+        trail.routed(&routing);
         let snapshot = self.state_for(head).await?;
         let visit = Visit { head, target, snapshot: &snapshot, now: Timestamp::now() };
-        match operation {
-            Operation::CorsPreflight(preflight) => op::cors::preflight(self, &snapshot, &preflight),
-            Operation::Query(_) => self.query(&visit, incoming, trail).await,
-            Operation::PostObject(post) => {
-                let form = form::read(self, &visit, &post, incoming, trail).await?;
-                let facts = BodyFacts::Form(Box::new(form.fields.clone().into_put(post.bucket.clone())?));
-                let (call, permit) =
-                    self.admit(&visit, form.authenticated, Operation::PostObject(post), &facts, trail).await?;
-                op::execute(call, permit, op::Payload { facts, form: form.fields, body: form.body }).await
-            }
-            operation => {
-                let authenticated = self.authenticate(&visit.arrival(Services::S3, None), &snapshot, trail)?;
-                let mut body = self.body(&visit, &authenticated, &operation, incoming)?;
-                self.require_a_chance(&visit, &authenticated, &operation, trail)?;
-                let facts = match BodyFacts::limit(&operation) {
-                    Some(limit) => BodyFacts::read(&operation, &body.read_all(limit as u64).await?),
-                    None => Ok(BodyFacts::None),
-                };
-                // Who may not ask at all learns that, and not what is wrong with the document.
-                let facts = match facts {
-                    Ok(facts) => facts,
-                    Err(error) => {
-                        self.admit(&visit, authenticated, operation, &BodyFacts::None, trail).await?;
-                        return Err(error);
-                    }
-                };
-                let (call, permit) = self.admit(&visit, authenticated, operation, &facts, trail).await?;
-                op::execute(call, permit, op::Payload { facts, form: PostForm::default(), body }).await
+        match routing {
+            Routing::Preflight(preflight) => op::cors::preflight(self, &snapshot, &preflight),
+            Routing::Query(_) => self.query(&visit, incoming, trail).await,
+            Routing::S3(Operation::PostObject(post)) => self.form(&visit, post, incoming, trail).await,
+            Routing::S3(operation) => self.operation(&visit, operation, incoming, trail).await,
+        }
+    }
+
+    /// An upload by a browser: the form says who sends it.
+    async fn form(&self, visit: &Visit<'_>, mut post: PostObject, incoming: Source, trail: &mut Trail) -> Answer {
+        let form = form::read(self, visit, &post, incoming, trail).await?;
+        post.read_form(form.fields)?;
+        let (call, permit) = self.admit(visit, form.authenticated, post.into(), trail).await?;
+        op::execute(call, permit, form.body).await
+    }
+
+    async fn operation(
+        &self,
+        visit: &Visit<'_>,
+        mut operation: Operation,
+        incoming: Source,
+        trail: &mut Trail,
+    ) -> Answer {
+        let authenticated = self.authenticate(&visit.arrival(Services::S3, None), visit.snapshot, trail)?;
+        let mut body = self.body(visit, &authenticated, &operation, incoming)?;
+        if let Some(limit) = operation.body_limit() {
+            self.require_a_chance(visit, &authenticated, &operation, trail)?;
+            let document = body.read_all(limit as u64).await?;
+            if let Err(error) = operation.read_body(&document) {
+                // Callers who may not ask at all learn that, and not what is wrong with the document.
+                self.admit(visit, authenticated, operation, trail).await?;
+                return Err(error);
             }
         }
+        let (call, permit) = self.admit(visit, authenticated, operation, trail).await?;
+        op::execute(call, permit, body).await
     }
 
     /// Before a body is read for the decision: who has no permission for the operation, whatever the body says, is refused.
@@ -186,10 +192,10 @@ impl Gateway {
     ) -> Result<(), S3Error> {
         // DeleteObjects answers authenticated callers for each key, as on AWS.
         let each_key = matches!(operation, Operation::DeleteObjects(_)) && !authenticated.caller.is_anonymous();
-        if each_key || BodyFacts::limit(operation).is_none() {
+        if each_key {
             return Ok(());
         }
-        let any_of = op::first_needs(operation);
+        let any_of = operation.first_needs();
         let context = self.context(visit, authenticated);
         let (caller, snapshot) = (&authenticated.caller, visit.snapshot);
         let world = access::World { caller, snapshot, context: &context, witness: &*self.metrics };
@@ -211,12 +217,11 @@ impl Gateway {
         visit: &Visit<'a>,
         authenticated: Authenticated,
         operation: Operation,
-        facts: &BodyFacts,
         trail: &mut Trail,
     ) -> Result<(Call<'a>, Permit<Operation>), S3Error> {
         trail.principal = Arc::clone(&authenticated.caller.arn);
         let mut context = self.context(visit, &authenticated);
-        s3::set_condition_keys(&operation, visit.head, facts, Some(visit.now.as_second()), &mut context)?;
+        s3::set_condition_keys(&operation, visit.head, Some(visit.now.as_second()), &mut context)?;
         // Legacy actions of SeaweedFS speak of operations where AWS's speak of permissions.
         context.set("kelpgate:Operation", operation.name());
         let bucket = operation.bucket().and_then(|name| visit.snapshot.bucket(name.as_str()));
@@ -233,11 +238,8 @@ impl Gateway {
             now: visit.now,
             context,
             request_id: trail.request_id.clone(),
-            query: visit.head.uri.query().unwrap_or(""),
         };
-        let mut needs = op::needs(&operation, facts);
-        call.read_object_tags(&mut needs).await?;
-        let permit = authorize(operation, &needs, call.world()).map_err(|refusal| call.refused(&refusal, trail))?;
+        let permit = call.authorize(operation).await.map_err(|denied| trail.denied(&denied))?;
         owners_account(permit.operation(), &call)?;
         expected_owners(visit.head, permit.operation(), &call)?;
         trail.decision = Some(*permit.decision());
@@ -254,12 +256,13 @@ impl Gateway {
     ) -> Result<ObjectBody, S3Error> {
         let decoder = ChunkedDecoder::of(visit.head, authenticated.payload, authenticated.seed.clone())
             .map_err(access::from_signature)?;
-        let promised = op::body_checksums(operation).map(Promises::of).transpose()?;
+        let promised = operation.checksums().map(Promises::of).transpose()?;
         let plain = decoder.is_none();
+        let length = operation.upload();
         let promises = Promises {
             sha256: plain.then(|| BodyCheck::new(authenticated.payload)),
             decoder,
-            length: op::promised_bytes(operation, plain),
+            length: length.and_then(|length| if plain { length.on_the_wire } else { length.decoded }),
             ..promised.unwrap_or_default()
         };
         let limit = self.settings.max_body_bytes;
@@ -267,8 +270,7 @@ impl Gateway {
             let error = S3Error::new(S3ErrorCode::EntityTooLarge);
             return Err(error.field("MaxSizeAllowed", limit.to_string()));
         }
-        let upload = matches!(operation, Operation::PutObject(_) | Operation::UploadPart(_));
-        let place = upload.then(|| self.upload_limits.enter(promises.length)).transpose()?;
+        let place = length.map(|_| self.upload_limits.enter(promises.length)).transpose()?;
         let mut body = ObjectBody::new(incoming, promises, limit, self.settings.body_patience);
         if let Some(place) = place {
             body.hold(place);
@@ -336,11 +338,7 @@ fn expected_owners(head: &Parts, operation: &Operation, call: &Call<'_>) -> Resu
     if let Some(bucket) = &call.bucket {
         expected.check_target(bucket.account.as_str())?;
     }
-    let source = match operation {
-        Operation::CopyObject(copy) => call.snapshot.bucket(copy.source.bucket.as_str()),
-        Operation::UploadPartCopy(copy) => call.snapshot.bucket(copy.source.bucket.as_str()),
-        _ => None,
-    };
+    let source = operation.copy_source().and_then(|source| call.snapshot.bucket(source.bucket.as_str()));
     source.map_or(Ok(()), |bucket| expected.check_source(bucket.account.as_str()))
 }
 

@@ -10,12 +10,12 @@ use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use ids::BucketName;
 use policy::Decision;
-use s3::S3Error;
+use s3::{Routing, S3Error};
 
 use crate::body::ResponseBody;
 use crate::fence::REVISION;
 use crate::gateway::Gateway;
-use crate::op::{self, Answer};
+use crate::op::{self, Answer, Denied};
 use crate::unauthenticated::{SignatureLimit, Unauthenticated};
 
 /// What became known of a request on its way.
@@ -49,6 +49,23 @@ impl Trail {
             refused: None,
             unauthenticated: None,
         }
+    }
+
+    /// Notes what the request is for.
+    pub(crate) fn routed(&mut self, routing: &Routing) {
+        (self.operation, self.bucket) = match routing {
+            Routing::S3(operation) => (operation.name(), operation.bucket().cloned()),
+            Routing::Preflight(preflight) => ("CorsPreflight", preflight.bucket.clone()),
+            Routing::Query(_) => ("Query", None),
+        };
+    }
+
+    /// Notes why there is no permit, and gives the error of the answer.
+    pub(crate) fn denied(&mut self, denied: &Denied) -> S3Error {
+        if let Denied::Refused(refusal) = denied {
+            self.refuse(refusal);
+        }
+        denied.to_error(&self.request_id)
     }
 
     pub(crate) fn refuse(&mut self, refusal: &Refusal) {

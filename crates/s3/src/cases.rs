@@ -7,13 +7,12 @@ use policy::Context;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::actions::{ConditionalRequirement, Requirement, conditional, delete_identified, requirements};
-use crate::body_facts::BodyFacts;
 use crate::condition_keys::set_condition_keys;
-use crate::operation::Operation;
+use crate::operation::{Needs, Operation};
 use crate::query::{QueryString, decode};
 use crate::query_actions::{QueryCaller, query_requirements, set_query_condition_keys};
-use crate::route::{object_key, route};
+use crate::requirement::{ConditionalRequirement, Requirement};
+use crate::route::{Routing, object_key, route};
 
 /// The account of bucket owner and caller in all cases.
 const ACCOUNT: &str = "111122223333";
@@ -78,23 +77,25 @@ impl Case {
     fn s3(&self) -> Result<Value, String> {
         let (path, refused_key) = self.path_and_refused_key();
         let (headers, refused_source) = self.headers_and_refused_source();
-        let op = route(&self.head(&path, &headers)?, None).map_err(|error| error.to_string())?;
-        if matches!(op, Operation::Query(_)) {
-            return self.query_api();
-        }
-        let body = self.facts(&op)?;
+        let mut op = match route(&self.head(&path, &headers)?, None).map_err(|error| error.to_string())? {
+            Routing::S3(op) => op,
+            Routing::Query(_) => return self.query_api(),
+            Routing::Preflight(_) => {
+                return Ok(json!({ "operation": "CorsPreflight", "requires": [], "conditional": [], "context": {} }));
+            }
+        };
+        self.read_body(&mut op)?;
         let mut context = Context::new();
         let (auth_type, signature_version) = self.authentication(&op);
         context.set("s3:authType", auth_type);
         context.set("s3:signatureversion", signature_version);
         context.set("s3:ResourceAccount", ACCOUNT);
         let head = self.head(&path, &headers)?;
-        set_condition_keys(&op, &head, &body, None, &mut context).map_err(|error| error.to_string())?;
+        set_condition_keys(&op, &head, None, &mut context).map_err(|error| error.to_string())?;
         let mut refused: Vec<Refused> = refused_key.into_iter().chain(refused_source).collect();
-        let mut requires: Vec<Value> =
-            requirements(&op, &body).iter().map(|one| requirement_json(one, &refused)).collect();
-        let conditional: Vec<Value> = conditional(&op).iter().map(|one| conditional_json(one, &refused)).collect();
-        for (key, needs) in deletions_of_refused_keys(&op, &body)? {
+        let mut requires: Vec<Value> = all_needs(&op).iter().map(|one| requirement_json(one, &refused)).collect();
+        let conditional: Vec<Value> = op.conditional().iter().map(|one| conditional_json(one, &refused)).collect();
+        for (key, needs) in deletions_of_refused_keys(&op)? {
             requires.extend(needs.iter().map(|one| requirement_json(one, std::slice::from_ref(&key))));
             refused.push(key);
         }
@@ -210,22 +211,33 @@ impl Case {
         Ok(request.into_parts().0)
     }
 
-    fn facts(&self, op: &Operation) -> Result<BodyFacts, String> {
+    fn read_body(&self, op: &mut Operation) -> Result<(), String> {
         match self.body.as_deref().filter(|body| !is_hint(body)) {
-            Some(body) if BodyFacts::limit(op).is_some() => {
-                BodyFacts::read(op, body.as_bytes()).map_err(|error| error.to_string())
-            }
-            _ => Ok(BodyFacts::None),
+            Some(body) if op.body_limit().is_some() => op.read_body(body.as_bytes()).map_err(|error| error.to_string()),
+            _ => Ok(()),
         }
     }
 }
 
+/// The permissions that the request needs. DeleteObjects has those of each of its keys; before its body is read, that on all keys.
+fn all_needs(op: &Operation) -> Vec<Requirement> {
+    let Operation::DeleteObjects(deletes) = op else { return op.needs() };
+    if deletes.request.objects.is_empty() {
+        return op.first_needs().into_iter().take(1).collect();
+    }
+    let objects = deletes.request.objects.iter();
+    objects
+        .filter_map(|object| Some(deletes.delete_at(object.key.clone().ok()?, object).permissions()))
+        .flatten()
+        .collect()
+}
+
 /// The permissions to delete the keys of a DeleteObjects that this gateway refuses one by one.
-fn deletions_of_refused_keys(op: &Operation, body: &BodyFacts) -> Result<Vec<(Refused, Vec<Requirement>)>, String> {
-    let (Operation::DeleteObjects(op), BodyFacts::Delete(request)) = (op, body) else { return Ok(Vec::new()) };
+fn deletions_of_refused_keys(op: &Operation) -> Result<Vec<(Refused, Vec<Requirement>)>, String> {
+    let Operation::DeleteObjects(op) = op else { return Ok(Vec::new()) };
     let stand_in = object_key(STAND_IN).map_err(|error| error.to_string())?;
-    let refused = request.objects.iter().filter_map(|object| {
-        let needs = delete_identified(op, &stand_in, object);
+    let refused = op.request.objects.iter().filter_map(|object| {
+        let needs = op.delete_at(stand_in.clone(), object).permissions();
         Some((Refused::new(STAND_IN, &object.key_text)?, needs))
     });
     Ok(refused.collect())

@@ -176,6 +176,12 @@ impl S3Error {
         )
     }
 
+    /// `NotImplemented` for an operation that is known by name.
+    pub fn unsupported_operation(name: &str) -> Self {
+        let message = format!("The operation {name} is not supported by this gateway yet; nothing was changed");
+        Self::with_message(S3ErrorCode::NotImplemented, message)
+    }
+
     /// `MalformedXML` with the reason after AWS's text.
     pub fn malformed_xml(reason: impl fmt::Display) -> Self {
         let text = S3ErrorCode::MalformedXML.message();

@@ -10,12 +10,12 @@ mod route;
 
 pub mod op;
 mod operation;
+mod target;
 
-mod actions;
-mod body_facts;
 pub mod cases;
 mod condition_keys;
 mod query_actions;
+mod requirement;
 
 mod checksum;
 mod conditional;
@@ -31,22 +31,22 @@ mod error;
 mod time;
 mod xml;
 
-pub use actions::{ConditionalRequirement, Effect, Requirement, conditional, delete_identified, requirements};
-pub use body_facts::BodyFacts;
 pub use checksum::{BodyChecksums, Checksum, ChecksumAlgorithm, ChecksumType};
-pub use condition_keys::set_condition_keys;
+pub use condition_keys::{ConditionKeys, set_condition_keys};
 pub use conditional::{EntityTags, IfRange, ReadConditions, WriteCondition};
 pub use copy_source::CopySource;
 pub use error::{S3Error, S3ErrorCode};
 pub use expected_owner::ExpectedOwners;
 pub use host::HostRules;
 pub use object_headers::{AclHeaders, ContentHeaders, EncryptionHeaders, ObjectHeaders, ObjectLockHeaders};
-pub use operation::Operation;
+pub use operation::{Needs, Operation, S3Operation, UploadLength};
 pub use query::QueryString;
 pub use query_actions::{QueryCaller, QueryError, QueryRequirement, query_requirements, set_query_condition_keys};
 pub use range::ByteRange;
-pub use route::route;
+pub use requirement::{ConditionalRequirement, Effect, Requirement};
+pub use route::{KnownOperation, Routing, route};
 pub use tagging::{MAX_BUCKET_TAGS, MAX_OBJECT_TAGS, TagSet};
+pub use target::{Addressed, Target};
 pub use time::{http_date, iso8601, parse_date};
 pub use version_id::{UploadId, VersionId};
 pub use xml::{Element, EncodingType, MAX_DEPTH, S3_NAMESPACE, XmlWriter, parse as parse_xml};

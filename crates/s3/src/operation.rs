@@ -1,163 +1,259 @@
+use std::ops::{Deref, DerefMut};
+
 use ids::{BucketName, ObjectKey};
 
+use crate::S3Error;
+use crate::checksum::BodyChecksums;
+use crate::condition_keys::ConditionKeys;
+use crate::copy_source::CopySource;
 use crate::op::*;
+use crate::request::Request;
+use crate::requirement::{ConditionalRequirement, Effect, Requirement};
+use crate::route::{Route, Row};
+use crate::target::{Addressed, FromPath};
 use crate::version_id::VersionId;
 
+/// What the parts of the house ask of an operation. Only running it is missing here.
+///
+/// [`needs`](Self::needs) has no default: an operation that states no permission does not compile. Where a body decides, the operation reads
+/// it with [`read_body`](Self::read_body) and holds it from then on, so that what was decided is what is done.
+pub trait S3Operation {
+    /// Bucket, key and version that the request names.
+    fn addressed(&self) -> Addressed<'_>;
+
+    /// The permissions that must all be given before the operation runs.
+    /// Source: S3 User Guide, "Required permissions for Amazon S3 API operations".
+    fn needs(&self) -> Vec<Requirement>;
+
+    /// Permissions that change what the operation answers.
+    fn conditional(&self) -> Vec<ConditionalRequirement> {
+        Vec::new()
+    }
+
+    /// The permissions of which the caller needs at least one, whatever the body says: asked before a body is read.
+    fn first_needs(&self) -> Vec<Requirement> {
+        let mut needs = self.needs();
+        needs.truncate(1);
+        needs
+    }
+
+    /// Sets the condition keys that this operation has on AWS. A header that the operation ignores sets none.
+    /// Source: Service Authorization Reference, "Condition keys for Amazon S3".
+    fn set_condition_keys(&self, _keys: &mut ConditionKeys<'_>) -> Result<(), S3Error> {
+        Ok(())
+    }
+
+    /// The most bytes of a body that must be read before the decision; `None` when the decision needs no body.
+    fn body_limit(&self) -> Option<usize> {
+        None
+    }
+
+    /// Takes in the body of an operation that has a [`body_limit`](Self::body_limit).
+    fn read_body(&mut self, _body: &[u8]) -> Result<(), S3Error> {
+        Ok(())
+    }
+
+    /// What the body is checked against.
+    fn checksums(&self) -> Option<&BodyChecksums> {
+        None
+    }
+
+    /// The lengths that the head of an upload names; `None` for operations that store no body.
+    fn upload(&self) -> Option<UploadLength> {
+        None
+    }
+
+    /// The object that is read where another one is written.
+    fn copy_source(&self) -> Option<&CopySource> {
+        None
+    }
+
+    /// Whether it writes an object, so that `-autoCreateBucket` makes the missing bucket.
+    fn makes_missing_bucket(&self) -> bool {
+        false
+    }
+
+    /// Whether only identities of the account that owns the bucket may ask, whatever its policy grants to others.
+    ///
+    /// Source: S3 API Reference, `PutBucketPolicy`, `GetBucketPolicy`, `DeleteBucketPolicy`: 405 `MethodNotAllowed` to callers who have
+    /// the permission and belong to another account. AWS does not say so of ownership controls and the public access block; they open a
+    /// bucket as a policy does, so the same rule holds for them here.
+    fn is_for_owners_account(&self) -> bool {
+        false
+    }
+}
+
+impl dyn S3Operation + '_ {
+    /// The bucket that is addressed, if any.
+    pub fn bucket(&self) -> Option<&BucketName> {
+        self.addressed().bucket
+    }
+
+    /// The key that is addressed, if any.
+    pub fn key(&self) -> Option<&ObjectKey> {
+        self.addressed().key
+    }
+
+    /// The version that is addressed, if any.
+    pub fn version_id(&self) -> Option<&VersionId> {
+        self.addressed().version_id
+    }
+}
+
+/// What may only be done with permissions, and says itself with which.
+pub trait Needs {
+    /// All of them must be given.
+    fn permissions(&self) -> Vec<Requirement>;
+}
+
+impl<Op: S3Operation> Needs for Op {
+    fn permissions(&self) -> Vec<Requirement> {
+        permissions(self)
+    }
+}
+
+impl Needs for Operation {
+    fn permissions(&self) -> Vec<Requirement> {
+        permissions(&**self)
+    }
+}
+
+/// Those of the operation, and those of the conditions that it is sent with.
+fn permissions(op: &dyn S3Operation) -> Vec<Requirement> {
+    let compares = |also: &ConditionalRequirement| also.effect == Effect::CompareEntityTag;
+    let mut needs = op.needs();
+    needs.extend(op.conditional().into_iter().filter(compares).map(|also| also.requirement));
+    needs
+}
+
+/// The lengths in the head of an upload, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UploadLength {
+    /// `Content-Length`: the bytes on the wire, the chunk framing of aws-chunked included.
+    pub on_the_wire: Option<u64>,
+    /// `x-amz-decoded-content-length`: the bytes of the object in an aws-chunked body.
+    pub decoded: Option<u64>,
+}
+
+impl UploadLength {
+    pub(crate) fn parse(request: &Request<'_>) -> Result<Self, S3Error> {
+        Ok(Self {
+            on_the_wire: request.length("content-length")?,
+            decoded: request.length("x-amz-decoded-content-length")?,
+        })
+    }
+
+    /// The size of the object, when the head says it.
+    pub fn object_bytes(self) -> Option<u64> {
+        self.decoded.or(self.on_the_wire)
+    }
+}
+
+/// How an operation is recognised and read.
+pub(crate) trait Routed: Sized {
+    /// What its path names.
+    type On: FromPath;
+    const ROUTE: Route;
+
+    fn parse(request: &Request<'_>, on: Self::On) -> Result<Self, S3Error>;
+}
+
+/// Calls a macro with every operation, by the module of [`op`](crate::op) that holds it; the last one stands for many, by name.
+///
+/// This is the one list: exports, enum, routes, permits and what runs the operations are made of it.
+#[macro_export]
+macro_rules! for_each_operation {
+    ($callback:ident) => {
+        $callback! {
+            get_object: GetObject, HeadObject;
+            put_object: PutObject;
+            delete_object: DeleteObject;
+            list_objects: ListObjectsV2, ListObjects;
+            bucket: HeadBucket, DeleteBucket, GetBucketLocation;
+            list_buckets: ListBuckets;
+            create_bucket: CreateBucket;
+            delete_objects: DeleteObjects;
+            post_object: PostObject;
+            copy_object: CopyObject;
+            create_multipart_upload: CreateMultipartUpload;
+            upload_part: UploadPart, UploadPartCopy;
+            complete_multipart_upload: CompleteMultipartUpload;
+            abort_multipart_upload: AbortMultipartUpload;
+            list_parts: ListParts;
+            list_multipart_uploads: ListMultipartUploads;
+            list_object_versions: ListObjectVersions;
+            get_object_attributes: GetObjectAttributes;
+            object_tagging: GetObjectTagging, PutObjectTagging, DeleteObjectTagging;
+            object_lock:
+                GetObjectRetention, PutObjectRetention, GetObjectLegalHold, PutObjectLegalHold, GetObjectLockConfiguration;
+            acl: GetBucketAcl, PutBucketAcl, GetObjectAcl, PutObjectAcl;
+            bucket_cors: GetBucketCors;
+            bucket_encryption: GetBucketEncryption;
+            bucket_lifecycle: GetBucketLifecycleConfiguration;
+            bucket_policy: GetBucketPolicy, PutBucketPolicy, DeleteBucketPolicy, GetBucketPolicyStatus;
+            bucket_tagging: GetBucketTagging, PutBucketTagging, DeleteBucketTagging;
+            bucket_versioning: GetBucketVersioning;
+            ownership_controls: GetBucketOwnershipControls;
+            = unsupported: Unsupported
+        }
+    };
+}
+
 macro_rules! operations {
-    ($($name:ident($input:ty) $doc:literal,)+) => {
+    ($($module:ident: $($Name:ident),+;)+ = $listed:ident: $Listed:ident) => {
         /// A request that was understood: which operation, and everything its head says.
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub enum Operation {
-            $(#[doc = $doc] $name($input),)+
-            /// Every other operation of S3.
-            Other(Other),
+            $($(#[doc = concat!("See [`", stringify!($Name), "`](op::", stringify!($Name), ").")] $Name($Name),)+)+
+            /// What Kelpgate knows by name and does not support.
+            $Listed($Listed),
         }
 
         impl Operation {
             /// The name in the API, for example `ListObjectsV2`.
             pub fn name(&self) -> &'static str {
                 match self {
-                    $(Self::$name(_) => stringify!($name),)+
-                    Self::Other(other) => other.operation.name(),
+                    $($(Self::$Name(_) => stringify!($Name),)+)+
+                    Self::$Listed(listed) => listed.name(),
                 }
             }
         }
+
+        impl Deref for Operation {
+            type Target = dyn S3Operation;
+
+            fn deref(&self) -> &(dyn S3Operation + 'static) {
+                match self {
+                    $($(Self::$Name(op) => op,)+)+
+                    Self::$Listed(op) => op,
+                }
+            }
+        }
+
+        impl DerefMut for Operation {
+            fn deref_mut(&mut self) -> &mut (dyn S3Operation + 'static) {
+                match self {
+                    $($(Self::$Name(op) => op,)+)+
+                    Self::$Listed(op) => op,
+                }
+            }
+        }
+
+        $($(impl From<$Name> for Operation {
+            fn from(op: $Name) -> Self {
+                Self::$Name(op)
+            }
+        })+)+
+
+        impl From<$Listed> for Operation {
+            fn from(op: $Listed) -> Self {
+                Self::$Listed(op)
+            }
+        }
+
+        /// How each operation with a type of its own is recognised, the most frequent first.
+        pub(crate) const ROWS: &[Row] = &[$($(Row::of::<$Name>(stringify!($Name)),)+)+];
     };
 }
 
-operations! {
-    ListBuckets(ListBuckets) "`GET /`.",
-    CreateBucket(CreateBucket) "`PUT /bucket`.",
-    HeadBucket(HeadBucket) "`HEAD /bucket`.",
-    DeleteBucket(DeleteBucket) "`DELETE /bucket`.",
-    GetBucketLocation(GetBucketLocation) "`GET /bucket?location`.",
-    GetBucketTagging(GetBucketTagging) "`GET /bucket?tagging`.",
-    PutBucketTagging(PutBucketTagging) "`PUT /bucket?tagging`.",
-    DeleteBucketTagging(DeleteBucketTagging) "`DELETE /bucket?tagging`.",
-    GetBucketPolicy(GetBucketPolicy) "`GET /bucket?policy`.",
-    PutBucketPolicy(PutBucketPolicy) "`PUT /bucket?policy`.",
-    DeleteBucketPolicy(DeleteBucketPolicy) "`DELETE /bucket?policy`.",
-    GetBucketPolicyStatus(GetBucketPolicyStatus) "`GET /bucket?policyStatus`.",
-    ListObjects(ListObjects) "`GET /bucket`.",
-    ListObjectsV2(ListObjectsV2) "`GET /bucket?list-type=2`.",
-    ListMultipartUploads(ListMultipartUploads) "`GET /bucket?uploads`.",
-    DeleteObjects(DeleteObjects) "`POST /bucket?delete`.",
-    PostObject(PostObject) "`POST /bucket` with a form.",
-    PutObject(PutObject) "`PUT /bucket/key`.",
-    GetObject(GetObject) "`GET /bucket/key`.",
-    HeadObject(HeadObject) "`HEAD /bucket/key`.",
-    DeleteObject(DeleteObject) "`DELETE /bucket/key`.",
-    CopyObject(CopyObject) "`PUT /bucket/key` with `x-amz-copy-source`.",
-    GetObjectAttributes(GetObjectAttributes) "`GET /bucket/key?attributes`.",
-    GetObjectTagging(GetObjectTagging) "`GET /bucket/key?tagging`.",
-    PutObjectTagging(PutObjectTagging) "`PUT /bucket/key?tagging`.",
-    DeleteObjectTagging(DeleteObjectTagging) "`DELETE /bucket/key?tagging`.",
-    CreateMultipartUpload(CreateMultipartUpload) "`POST /bucket/key?uploads`.",
-    UploadPart(UploadPart) "`PUT /bucket/key?partNumber=&uploadId=`.",
-    UploadPartCopy(UploadPartCopy) "The same with `x-amz-copy-source`.",
-    CompleteMultipartUpload(CompleteMultipartUpload) "`POST /bucket/key?uploadId=`.",
-    AbortMultipartUpload(AbortMultipartUpload) "`DELETE /bucket/key?uploadId=`.",
-    ListParts(ListParts) "`GET /bucket/key?uploadId=`.",
-    CorsPreflight(CorsPreflight) "`OPTIONS`.",
-    Query(Query) "`POST /`: the IAM and STS query APIs.",
-}
-
-impl Operation {
-    /// The bucket that is addressed, if any.
-    pub fn bucket(&self) -> Option<&BucketName> {
-        match self {
-            Self::ListBuckets(_) | Self::Query(_) => None,
-            Self::CorsPreflight(op) => op.bucket.as_ref(),
-            Self::CreateBucket(op) => Some(&op.bucket),
-            Self::HeadBucket(op) => Some(&op.bucket),
-            Self::DeleteBucket(op) => Some(&op.bucket),
-            Self::GetBucketLocation(op) => Some(&op.bucket),
-            Self::GetBucketTagging(op) => Some(&op.bucket),
-            Self::PutBucketTagging(op) => Some(&op.bucket),
-            Self::DeleteBucketTagging(op) => Some(&op.bucket),
-            Self::GetBucketPolicy(op) => Some(&op.bucket),
-            Self::PutBucketPolicy(op) => Some(&op.bucket),
-            Self::DeleteBucketPolicy(op) => Some(&op.bucket),
-            Self::GetBucketPolicyStatus(op) => Some(&op.bucket),
-            Self::ListObjects(op) => Some(&op.bucket),
-            Self::ListObjectsV2(op) => Some(&op.bucket),
-            Self::ListMultipartUploads(op) => Some(&op.bucket),
-            Self::DeleteObjects(op) => Some(&op.bucket),
-            Self::PostObject(op) => Some(&op.bucket),
-            Self::PutObject(op) => Some(&op.bucket),
-            Self::GetObject(op) | Self::HeadObject(op) => Some(&op.bucket),
-            Self::DeleteObject(op) => Some(&op.bucket),
-            Self::CopyObject(op) => Some(&op.bucket),
-            Self::GetObjectAttributes(op) => Some(&op.bucket),
-            Self::GetObjectTagging(op) => Some(&op.bucket),
-            Self::PutObjectTagging(op) => Some(&op.bucket),
-            Self::DeleteObjectTagging(op) => Some(&op.bucket),
-            Self::CreateMultipartUpload(op) => Some(&op.bucket),
-            Self::UploadPart(op) => Some(&op.bucket),
-            Self::UploadPartCopy(op) => Some(&op.bucket),
-            Self::CompleteMultipartUpload(op) => Some(&op.bucket),
-            Self::AbortMultipartUpload(op) => Some(&op.bucket),
-            Self::ListParts(op) => Some(&op.bucket),
-            Self::Other(op) => Some(&op.bucket),
-        }
-    }
-
-    /// Whether only identities of the account that owns the bucket may ask, whatever its policy grants to others.
-    ///
-    /// Source: S3 API Reference, `PutBucketPolicy`, `GetBucketPolicy`, `DeleteBucketPolicy`: 405 `MethodNotAllowed` to callers who have the
-    /// permission and belong to another account. AWS does not say so of ownership controls and the public access block; they open a bucket
-    /// as a policy does, so the same rule holds for them here.
-    pub fn is_for_owners_account(&self) -> bool {
-        use OtherOperation as Op;
-        match self {
-            Self::GetBucketPolicy(_) | Self::PutBucketPolicy(_) | Self::DeleteBucketPolicy(_) => true,
-            Self::Other(other) => matches!(
-                other.operation,
-                Op::GetBucketOwnershipControls
-                    | Op::PutBucketOwnershipControls
-                    | Op::DeleteBucketOwnershipControls
-                    | Op::GetPublicAccessBlock
-                    | Op::PutPublicAccessBlock
-                    | Op::DeletePublicAccessBlock
-            ),
-            _ => false,
-        }
-    }
-
-    /// The key that is addressed, if any. A form and DeleteObjects have theirs in the body.
-    pub fn key(&self) -> Option<&ObjectKey> {
-        match self {
-            Self::CorsPreflight(op) => op.key.as_ref(),
-            Self::PutObject(op) => Some(&op.key),
-            Self::GetObject(op) | Self::HeadObject(op) => Some(&op.key),
-            Self::DeleteObject(op) => Some(&op.key),
-            Self::CopyObject(op) => Some(&op.key),
-            Self::GetObjectAttributes(op) => Some(&op.key),
-            Self::GetObjectTagging(op) => Some(&op.key),
-            Self::PutObjectTagging(op) => Some(&op.key),
-            Self::DeleteObjectTagging(op) => Some(&op.key),
-            Self::CreateMultipartUpload(op) => Some(&op.key),
-            Self::UploadPart(op) => Some(&op.key),
-            Self::UploadPartCopy(op) => Some(&op.key),
-            Self::CompleteMultipartUpload(op) => Some(&op.key),
-            Self::AbortMultipartUpload(op) => Some(&op.key),
-            Self::ListParts(op) => Some(&op.key),
-            Self::Other(op) => op.key.as_ref(),
-            _ => None,
-        }
-    }
-
-    /// The version that is addressed, if any.
-    pub fn version_id(&self) -> Option<&VersionId> {
-        match self {
-            Self::GetObject(op) | Self::HeadObject(op) => op.version_id.as_ref(),
-            Self::DeleteObject(op) => op.version_id.as_ref(),
-            Self::GetObjectAttributes(op) => op.version_id.as_ref(),
-            Self::GetObjectTagging(op) => op.version_id.as_ref(),
-            Self::PutObjectTagging(op) => op.version_id.as_ref(),
-            Self::DeleteObjectTagging(op) => op.version_id.as_ref(),
-            Self::Other(op) => op.version_id.as_ref(),
-            _ => None,
-        }
-    }
-}
+for_each_operation!(operations);

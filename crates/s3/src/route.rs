@@ -1,24 +1,49 @@
 use http::request::Parts;
-use ids::{BucketName, ObjectKey, ObjectKeyError};
+use ids::{ObjectKey, ObjectKeyError};
 
-use crate::op::other::Level;
-use crate::op::*;
-use crate::operation::Operation;
+use crate::op::unsupported::{Listed, UNSUPPORTED};
+use crate::op::{CorsPreflight, Query, Unsupported};
+use crate::operation::{Operation, ROWS, Routed};
 use crate::query::decode;
 use crate::request::Request;
+use crate::target::{FromPath, Level, Path, Target};
 use crate::version_id::VersionId;
 use crate::{S3Error, S3ErrorCode};
 
-/// Which operation a request is, from its head alone; an `S3Error` (400 to 501) for everything that is none.
+/// What a request is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one for each request, on the stack: a box would cost each an allocation"
+)]
+pub enum Routing {
+    /// An operation of S3: it runs with a permit.
+    S3(Operation),
+    /// A call of the IAM or STS query API, which names its action itself.
+    Query(Query),
+    /// A browser asks what it may send. It has no credentials, and it needs no permission.
+    Preflight(CorsPreflight),
+}
+
+/// What a request is for, from its head alone; an `S3Error` (400 to 501) for everything that is for nothing.
 ///
 /// Path and parameters are decoded exactly once. A sub-resource that is not known, two that contradict each other, or one
 /// that the method does not have never lead to another operation.
 /// `host_bucket` is the bucket that the host names: the path is then a key, else it begins with the bucket.
-pub fn route(head: &Parts, host_bucket: Option<&str>) -> Result<Operation, S3Error> {
+pub fn route(head: &Parts, host_bucket: Option<&str>) -> Result<Routing, S3Error> {
     let request = Request::new(head)?;
-    let target = Target::parse(head, host_bucket)?;
-    let about = target.clone();
-    target.operation(&request).map_err(|error| if error.resource.is_some() { error } else { error.about(about.path()) })
+    let path = path_of(head, host_bucket)?;
+    let method = head.method.as_str();
+    if method == "OPTIONS" {
+        return CorsPreflight::parse(&request, path).map(Routing::Preflight);
+    }
+    let calls_query = method == "POST" || method == "GET" && request.query.has("Action");
+    if matches!(path, Path::Service) && calls_query {
+        return Ok(Routing::Query(Query::parse(&request)));
+    }
+    let about = resource_of(&path);
+    let operation = operation(method, &request, path);
+    operation.map(Routing::S3).map_err(|error| if error.resource.is_some() { error } else { error.about(about) })
 }
 
 /// A key out of decoded text, with S3's errors.
@@ -31,222 +56,220 @@ pub(crate) fn object_key(text: &str) -> Result<ObjectKey, S3Error> {
     })
 }
 
-/// What path and host address.
-#[derive(Clone)]
-enum Target {
-    Service,
-    Bucket(BucketName),
-    Object(BucketName, ObjectKey),
+/// How the head of an operation looks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Route {
+    method: &'static str,
+    sub_resource: Option<&'static str>,
+    id: ConfigurationId,
+    copies: bool,
+    takes_version: bool,
+    takes_part_number: bool,
 }
 
-impl Target {
-    fn parse(head: &Parts, host_bucket: Option<&str>) -> Result<Self, S3Error> {
-        let path = head.uri.path();
-        if path == "*" && head.method == http::Method::OPTIONS {
-            return Ok(Self::Service);
-        }
-        let path = path.strip_prefix('/').ok_or_else(|| S3Error::new(S3ErrorCode::InvalidURI))?;
-        let (bucket, key) = match host_bucket {
-            Some(bucket) => (bucket.to_owned(), decode(path)?),
-            None => {
-                let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
-                (decode(bucket)?, decode(key)?)
-            }
+/// Whether the parameter `id` tells two operations of one sub-resource apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ConfigurationId {
+    /// It does not matter.
+    Any,
+    /// The operation is about one configuration: `id` must be there.
+    With,
+    /// The operation lists the configurations: `id` must not be there.
+    Without,
+}
+
+impl Route {
+    /// A request without a sub-resource.
+    pub(crate) const fn new(method: &'static str) -> Self {
+        let id = ConfigurationId::Any;
+        Self { method, sub_resource: None, id, copies: false, takes_version: false, takes_part_number: false }
+    }
+
+    /// A request with a sub-resource.
+    pub(crate) const fn sub(method: &'static str, name: &'static str) -> Self {
+        Self { sub_resource: Some(name), ..Self::new(method) }
+    }
+
+    /// The header `x-amz-copy-source` must be there.
+    pub(crate) const fn copying(self) -> Self {
+        Self { copies: true, ..self }
+    }
+
+    /// `versionId` may be there.
+    pub(crate) const fn of_version(self) -> Self {
+        Self { takes_version: true, ..self }
+    }
+
+    /// `partNumber` may be there.
+    pub(crate) const fn of_part(self) -> Self {
+        Self { takes_part_number: true, ..self }
+    }
+
+    /// Whether `id` must be there.
+    pub(crate) const fn with_id(self, id: ConfigurationId) -> Self {
+        Self { id, ..self }
+    }
+
+    fn fits(&self, method: &str, sub_resource: Option<&str>, is_copy: bool, has_id: bool) -> bool {
+        let id_fits = match self.id {
+            ConfigurationId::Any => true,
+            ConfigurationId::With => has_id,
+            ConfigurationId::Without => !has_id,
         };
-        if bucket.is_empty() && key.is_empty() && !path.contains('/') {
-            return Ok(Self::Service);
-        }
-        let bucket: BucketName = bucket
-            .parse()
-            .map_err(|_| S3Error::new(S3ErrorCode::InvalidBucketName).field("BucketName", bucket.as_str()))?;
-        if key.is_empty() { Ok(Self::Bucket(bucket)) } else { Ok(Self::Object(bucket, object_key(&key)?)) }
-    }
-
-    fn path(&self) -> String {
-        match self {
-            Self::Service => String::from("/"),
-            Self::Bucket(bucket) => format!("/{bucket}"),
-            Self::Object(bucket, key) => format!("/{bucket}/{key}"),
-        }
-    }
-
-    fn operation(self, request: &Request<'_>) -> Result<Operation, S3Error> {
-        let method = request.head.method.as_str();
-        if method == "OPTIONS" {
-            let (bucket, key) = match self {
-                Self::Service => (None, None),
-                Self::Bucket(bucket) => (Some(bucket), None),
-                Self::Object(bucket, key) => (Some(bucket), Some(key)),
-            };
-            return CorsPreflight::parse(request, bucket, key).map(Operation::CorsPreflight);
-        }
-        match self {
-            Self::Service => service_operation(method, request),
-            Self::Bucket(bucket) => bucket_operation(method, request, bucket),
-            Self::Object(bucket, key) => object_operation(method, request, bucket, key),
-        }
+        self.method == method && self.sub_resource == sub_resource && self.copies == is_copy && id_fits
     }
 }
 
-fn service_operation(method: &str, request: &Request<'_>) -> Result<Operation, S3Error> {
-    match method {
-        "POST" => Ok(Operation::Query(Query::parse(request))),
-        "GET" if request.query.has("Action") => Ok(Operation::Query(Query::parse(request))),
-        "GET" => match sub_resource(false, request)? {
-            None => ListBuckets::parse(request).map(Operation::ListBuckets),
-            Some(name) => Err(method_not_allowed(method, name)),
-        },
-        _ => Err(method_not_allowed(method, "SERVICE")),
+/// An operation that Kelpgate knows, and how its requests look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KnownOperation {
+    /// The name in the API, for example `GetBucketVersioning`.
+    pub name: &'static str,
+    /// The method of its requests.
+    pub method: &'static str,
+    /// The parameter that tells it from the other operations of the method.
+    pub sub_resource: Option<&'static str>,
+    /// How many names the path has: none, a bucket, or a bucket and a key.
+    pub path_names: usize,
+    /// Whether the header `x-amz-copy-source` must be there.
+    pub copies: bool,
+    /// Whether the parameter `id` must be there.
+    pub has_id: bool,
+    /// Whether a version may be named.
+    pub takes_version: bool,
+    /// Whether it is an [`Unsupported`] one.
+    pub is_listed: bool,
+}
+
+impl KnownOperation {
+    /// All operations, supported or not.
+    pub fn all() -> impl Iterator<Item = Self> {
+        rows().map(|row| Self {
+            name: row.name,
+            method: row.route.method,
+            sub_resource: row.route.sub_resource,
+            path_names: row.level as usize,
+            copies: row.route.copies,
+            has_id: row.route.id == ConfigurationId::With,
+            takes_version: row.route.takes_version,
+            is_listed: matches!(row.reader, Reader::Listed(_)),
+        })
     }
 }
 
-fn bucket_operation(method: &str, request: &Request<'_>, bucket: BucketName) -> Result<Operation, S3Error> {
-    for name in ["versionId", "partNumber"] {
-        if let Some(value) = request.param(name) {
-            return Err(S3Error::invalid_argument(
-                name,
-                value,
-                "An operation on a bucket does not accept this parameter",
-            ));
-        }
-    }
-    let sub_resource = sub_resource(false, request)?;
-    Ok(match (method, sub_resource) {
-        ("GET", None) => Operation::ListObjects(ListObjects::parse(request, bucket)?),
-        ("GET", Some("list-type")) => list_objects_v2(request, bucket)?,
-        ("GET", Some("location")) => Operation::GetBucketLocation(GetBucketLocation { bucket }),
-        ("GET", Some("tagging")) => Operation::GetBucketTagging(GetBucketTagging { bucket }),
-        ("GET", Some("policy")) => Operation::GetBucketPolicy(GetBucketPolicy { bucket }),
-        ("GET", Some("policyStatus")) => Operation::GetBucketPolicyStatus(GetBucketPolicyStatus { bucket }),
-        ("GET", Some("uploads")) => Operation::ListMultipartUploads(ListMultipartUploads::parse(request, bucket)?),
-        ("HEAD", None) => Operation::HeadBucket(HeadBucket { bucket }),
-        ("PUT", None) => Operation::CreateBucket(CreateBucket::parse(request, bucket)?),
-        ("PUT", Some("tagging")) => Operation::PutBucketTagging(PutBucketTagging::parse(request, bucket)?),
-        ("PUT", Some("policy")) => Operation::PutBucketPolicy(PutBucketPolicy::parse(request, bucket)?),
-        ("DELETE", None) => Operation::DeleteBucket(DeleteBucket { bucket }),
-        ("DELETE", Some("tagging")) => Operation::DeleteBucketTagging(DeleteBucketTagging { bucket }),
-        ("DELETE", Some("policy")) => Operation::DeleteBucketPolicy(DeleteBucketPolicy { bucket }),
-        ("POST", None) => Operation::PostObject(PostObject::parse(request, bucket)?),
-        ("POST", Some("delete")) => Operation::DeleteObjects(DeleteObjects::parse(request, bucket)?),
-        (_, None) => return Err(method_not_allowed(method, "BUCKET")),
-        (_, Some(name)) => match OtherOperation::find(method, Level::Bucket, name, request.query.has("id")) {
-            Some(operation) => Operation::Other(Other::parse(request, operation, bucket, None, None)?),
-            None => return Err(no_such_operation(method, Level::Bucket, name, request)),
-        },
-    })
+/// An operation in the table of routes.
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    pub(crate) level: Level,
+    pub(crate) route: Route,
+    pub(crate) reader: Reader,
 }
 
-fn object_operation(
-    method: &str,
-    request: &Request<'_>,
-    bucket: BucketName,
-    key: ObjectKey,
-) -> Result<Operation, S3Error> {
-    let version = request.param("versionId").map(str::parse::<VersionId>).transpose()?;
-    let sub_resource = sub_resource(matches!(method, "GET" | "HEAD"), request)?;
-    let is_copy = method == "PUT" && request.has_header("x-amz-copy-source");
-    if request.query.has("partNumber") {
-        check_part_number(method, sub_resource, request)?;
+/// What reads the head of an operation.
+pub(crate) enum Reader {
+    /// The operation's own type.
+    Own(fn(&Request<'_>, Path) -> Result<Operation, S3Error>),
+    /// The type of the operations that are not supported.
+    Listed(&'static Listed),
+}
+
+impl Row {
+    pub(crate) const fn of<Op: Routed + Into<Operation>>(name: &'static str) -> Self {
+        Self { name, level: Op::On::LEVEL, route: Op::ROUTE, reader: Reader::Own(parse::<Op>) }
     }
-    if is_copy && !matches!(sub_resource, None | Some("uploadId")) {
-        return Err(S3Error::with_message(
-            S3ErrorCode::InvalidRequest,
-            "The header x-amz-copy-source does not belong to this operation",
-        ));
+}
+
+fn rows() -> impl Iterator<Item = &'static Row> {
+    ROWS.iter().chain(UNSUPPORTED)
+}
+
+fn parse<Op: Routed + Into<Operation>>(request: &Request<'_>, path: Path) -> Result<Operation, S3Error> {
+    let on = Op::On::from_path(path).ok_or_else(|| S3Error::new(S3ErrorCode::InternalError))?;
+    Op::parse(request, on).map(Into::into)
+}
+
+/// What path and host name.
+fn path_of(head: &Parts, host_bucket: Option<&str>) -> Result<Path, S3Error> {
+    let path = head.uri.path();
+    if path == "*" && head.method == http::Method::OPTIONS {
+        return Ok(Path::Service);
     }
-    let operation = match (method, sub_resource) {
-        ("GET", None) => Operation::GetObject(ObjectRead::parse(request, bucket, key, version)?),
-        ("HEAD", None) => Operation::HeadObject(ObjectRead::parse(request, bucket, key, version)?),
-        ("DELETE", None) => Operation::DeleteObject(DeleteObject::parse(request, bucket, key, version)?),
-        ("GET", Some("attributes")) => {
-            Operation::GetObjectAttributes(GetObjectAttributes::parse(request, bucket, key, version)?)
+    let path = path.strip_prefix('/').ok_or_else(|| S3Error::new(S3ErrorCode::InvalidURI))?;
+    let (bucket, key) = match host_bucket {
+        Some(bucket) => (bucket.to_owned(), decode(path)?),
+        None => {
+            let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
+            (decode(bucket)?, decode(key)?)
         }
-        ("GET", Some("tagging")) => Operation::GetObjectTagging(GetObjectTagging { bucket, key, version_id: version }),
-        ("PUT", Some("tagging")) => {
-            Operation::PutObjectTagging(PutObjectTagging::parse(request, bucket, key, version)?)
-        }
-        ("DELETE", Some("tagging")) => {
-            Operation::DeleteObjectTagging(DeleteObjectTagging { bucket, key, version_id: version })
-        }
-        (_, None | Some("uploads" | "uploadId")) => {
-            no_version(version.as_ref())?;
-            return write_operation(method, sub_resource, is_copy, request, bucket, key);
-        }
-        (_, Some(name)) => match OtherOperation::find(method, Level::Object, name, request.query.has("id")) {
-            Some(operation) => Operation::Other(Other::parse(request, operation, bucket, Some(key), version)?),
-            None => return Err(no_such_operation(method, Level::Object, name, request)),
-        },
     };
-    Ok(operation)
+    if bucket.is_empty() && key.is_empty() && !path.contains('/') {
+        return Ok(Path::Service);
+    }
+    let bucket = bucket
+        .parse()
+        .map_err(|_| S3Error::new(S3ErrorCode::InvalidBucketName).field("BucketName", bucket.as_str()))?;
+    if key.is_empty() {
+        return Ok(Path::Bucket(bucket));
+    }
+    Ok(Path::Object(Target { bucket, key: object_key(&key)?, version_id: None }))
 }
 
-/// The operations on an object that take no version.
-fn write_operation(
-    method: &str,
-    sub_resource: Option<&str>,
-    is_copy: bool,
-    request: &Request<'_>,
-    bucket: BucketName,
-    key: ObjectKey,
-) -> Result<Operation, S3Error> {
-    Ok(match (method, sub_resource) {
-        ("PUT", None) if is_copy => Operation::CopyObject(CopyObject::parse(request, bucket, key)?),
-        ("PUT", None) => Operation::PutObject(PutObject::parse(request, bucket, key)?),
-        ("POST", Some("uploads")) => {
-            Operation::CreateMultipartUpload(CreateMultipartUpload::parse(request, bucket, key)?)
-        }
-        ("PUT", Some("uploadId")) if is_copy => Operation::UploadPartCopy(UploadPartCopy::parse(request, bucket, key)?),
-        ("PUT", Some("uploadId")) => Operation::UploadPart(UploadPart::parse(request, bucket, key)?),
-        ("POST", Some("uploadId")) => {
-            Operation::CompleteMultipartUpload(CompleteMultipartUpload::parse(request, bucket, key)?)
-        }
-        ("DELETE", Some("uploadId")) => {
-            Operation::AbortMultipartUpload(AbortMultipartUpload::parse(request, bucket, key)?)
-        }
-        ("GET", Some("uploadId")) => Operation::ListParts(ListParts::parse(request, bucket, key)?),
-        (_, None) => return Err(method_not_allowed(method, "OBJECT")),
-        (_, Some(name)) => return Err(method_not_allowed(method, name)),
-    })
-}
-
-fn list_objects_v2(request: &Request<'_>, bucket: BucketName) -> Result<Operation, S3Error> {
-    match request.param("list-type") {
-        Some("2") => ListObjectsV2::parse(request, bucket).map(Operation::ListObjectsV2),
-        other => Err(S3Error::invalid_argument(
-            "list-type",
-            other.unwrap_or_default(),
-            "Invalid List Type specified in Request",
-        )),
+fn resource_of(path: &Path) -> String {
+    match path {
+        Path::Service => String::from("/"),
+        Path::Bucket(bucket) => format!("/{bucket}"),
+        Path::Object(target) => format!("/{}/{}", target.bucket, target.key),
     }
 }
 
-fn no_version(version: Option<&VersionId>) -> Result<(), S3Error> {
-    match version {
+fn operation(method: &str, request: &Request<'_>, mut path: Path) -> Result<Operation, S3Error> {
+    if let Path::Bucket(_) = path {
+        refuse_object_parameters(request)?;
+    }
+    let level = path.level();
+    let version: Option<VersionId> = match level {
+        Level::Object => request.param("versionId").map(str::parse).transpose()?,
+        Level::Service | Level::Bucket => None,
+    };
+    let reads_object = level == Level::Object && matches!(method, "GET" | "HEAD");
+    let sub_resource = sub_resource(reads_object, request)?;
+    let copies = level == Level::Object && method == "PUT" && request.has_header("x-amz-copy-source");
+    let has_id = request.query.has("id");
+    let row = rows().find(|row| row.level == level && row.route.fits(method, sub_resource, copies, has_id));
+    let row = row.ok_or_else(|| no_such_operation(method, level, sub_resource, copies, has_id))?;
+    if request.query.has("partNumber") && !row.route.takes_part_number {
+        return Err(no_part_number(request));
+    }
+    if let Some(version) = version.as_ref().filter(|_| !row.route.takes_version) {
+        let message = "This operation does not accept a version-id.";
+        return Err(S3Error::invalid_argument("versionId", version.as_str(), message));
+    }
+    if let Path::Object(target) = &mut path {
+        target.version_id = version;
+    }
+    match row.reader {
+        Reader::Own(parse) => parse(request, path),
+        Reader::Listed(listed) => Unsupported::parse(request, listed, path).map(Into::into),
+    }
+}
+
+/// `versionId` and `partNumber` belong to objects.
+fn refuse_object_parameters(request: &Request<'_>) -> Result<(), S3Error> {
+    let found = ["versionId", "partNumber"].into_iter().find_map(|name| Some((name, request.param(name)?)));
+    match found {
         None => Ok(()),
-        Some(version) => Err(S3Error::invalid_argument(
-            "versionId",
-            version.as_str(),
-            "This operation does not accept a version-id.",
-        )),
+        Some((name, value)) => {
+            let message = "An operation on a bucket does not accept this parameter";
+            Err(S3Error::invalid_argument(name, value, message))
+        }
     }
 }
 
-/// `partNumber` belongs to reads of an object and to uploads of parts.
-fn check_part_number(method: &str, sub_resource: Option<&str>, request: &Request<'_>) -> Result<(), S3Error> {
-    if matches!((method, sub_resource), ("GET" | "HEAD", None) | ("PUT", Some("uploadId"))) {
-        return Ok(());
-    }
+fn no_part_number(request: &Request<'_>) -> S3Error {
     let value = request.param("partNumber").unwrap_or_default();
-    Err(S3Error::invalid_argument(
-        "partNumber",
-        value,
-        "This operation does not accept a part number, or needs an uploadId",
-    ))
+    let message = "This operation does not accept a part number, or needs an uploadId";
+    S3Error::invalid_argument("partNumber", value, message)
 }
-
-/// Sub-resources beside those of [`OtherOperation`].
-const SUB_RESOURCES: &[&str] =
-    &["attributes", "delete", "list-type", "location", "policy", "policyStatus", "tagging", "uploadId", "uploads"];
 
 /// Parameters that only refine an operation. Signatures and names that begin with `x-` are known as well.
 const PARAMETERS: &[&str] = &[
@@ -287,7 +310,7 @@ const PARAMETERS: &[&str] = &[
 fn sub_resource<'q>(reads_object: bool, request: &'q Request<'_>) -> Result<Option<&'q str>, S3Error> {
     let mut found: Option<&str> = None;
     for (name, value) in request.query.iter() {
-        if SUB_RESOURCES.contains(&name) || OtherOperation::knows(name) {
+        if is_sub_resource(name) {
             if let Some(first) = found {
                 let message = format!("Conflicting query string parameters: {first}, {name}");
                 return Err(S3Error::invalid_argument("ResourceType", first, message));
@@ -308,12 +331,28 @@ fn is_ignorable(reads_object: bool, name: &str, value: &str) -> bool {
         || (reads_object && !value.is_empty())
 }
 
-fn no_such_operation(method: &str, level: Level, name: &str, request: &Request<'_>) -> S3Error {
-    let has_id = request.query.has("id");
-    match OtherOperation::find(method, level, name, !has_id) {
-        Some(operation) if !has_id => {
-            S3Error::invalid_argument("id", "", format!("{} needs the parameter id", operation.name()))
-        }
+fn is_sub_resource(name: &str) -> bool {
+    rows().any(|row| row.route.sub_resource == Some(name))
+}
+
+/// The error for a method and a sub-resource that are no operation, or only with other parameters.
+fn no_such_operation(method: &str, level: Level, sub_resource: Option<&str>, copies: bool, has_id: bool) -> S3Error {
+    let Some(name) = sub_resource else {
+        let resource_type = match level {
+            Level::Service => "SERVICE",
+            Level::Bucket => "BUCKET",
+            Level::Object => "OBJECT",
+        };
+        return method_not_allowed(method, resource_type);
+    };
+    if copies {
+        let message = "The header x-amz-copy-source does not belong to this operation";
+        return S3Error::with_message(S3ErrorCode::InvalidRequest, message);
+    }
+    // What lacks is the id of a configuration.
+    let with_id = rows().find(|row| row.level == level && row.route.fits(method, sub_resource, false, true));
+    match with_id {
+        Some(row) if !has_id => S3Error::invalid_argument("id", "", format!("{} needs the parameter id", row.name)),
         _ => method_not_allowed(method, name),
     }
 }

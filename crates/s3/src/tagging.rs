@@ -8,6 +8,8 @@ use crate::{S3Error, S3ErrorCode};
 pub const MAX_OBJECT_TAGS: usize = 10;
 /// The most tags that a bucket may have.
 pub const MAX_BUCKET_TAGS: usize = 50;
+/// The most bytes of a document of tags.
+pub(crate) const MAX_TAGGING_BYTES: usize = 128 << 10;
 
 /// Tags: keys of 1 to 128 and values of up to 256 characters, each key once, none of them beginning with `aws:`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

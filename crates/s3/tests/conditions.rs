@@ -2,7 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that fails may panic")]
 
 use http::request::Parts;
-use s3::{ByteRange, EntityTags, Operation, S3ErrorCode, WriteCondition, http_date, iso8601, parse_date, route};
+use s3::op::GetObject;
+use s3::{
+    ByteRange, EntityTags, Operation, Routing, S3ErrorCode, WriteCondition, http_date, iso8601, parse_date, route,
+};
 
 const THEN: i64 = 1_255_369_830;
 
@@ -46,7 +49,9 @@ fn conditions_of_reads() {
         (&[("if-match", "\"x\""), ("if-none-match", "\"e\"")], 412),
     ];
     for (headers, want) in rows {
-        let Ok(Operation::GetObject(get)) = route(&head("GET", "/bkt/k", headers), None) else { panic!("{headers:?}") };
+        let Ok(Routing::S3(Operation::GetObject(GetObject(get)))) = route(&head("GET", "/bkt/k", headers), None) else {
+            panic!("{headers:?}")
+        };
         let status = get.conditions.check_read("\"e\"", THEN).map_or_else(|error| error.status().as_u16(), |()| 200);
         assert_eq!(status, *want, "{headers:?}");
         // On the source of a copy every failure is 412.
@@ -54,7 +59,9 @@ fn conditions_of_reads() {
             headers.iter().map(|(name, value)| (format!("x-amz-copy-source-{name}"), *value)).collect();
         let mut all: Vec<(&str, &str)> = renamed.iter().map(|(name, value)| (name.as_str(), *value)).collect();
         all.push(("x-amz-copy-source", "/src/a"));
-        let Ok(Operation::CopyObject(copy)) = route(&head("PUT", "/bkt/k", &all), None) else { panic!("{all:?}") };
+        let Ok(Routing::S3(Operation::CopyObject(copy))) = route(&head("PUT", "/bkt/k", &all), None) else {
+            panic!("{all:?}")
+        };
         let status =
             copy.source_conditions.check_copy_source("e", THEN).map_or_else(|error| error.status().as_u16(), |()| 200);
         assert_eq!(status, if *want == 304 { 412 } else { *want }, "{all:?}");

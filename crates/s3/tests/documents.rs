@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that fails may panic")]
 
 use s3::op::*;
-use s3::{Checksum, ChecksumAlgorithm, ChecksumType, EncodingType, Operation, S3Error, S3ErrorCode, TagSet, route};
+use s3::{
+    Checksum, ChecksumAlgorithm, ChecksumType, EncodingType, Operation, Routing, S3Error, S3ErrorCode, TagSet, route,
+};
 
 const XMLNS: &str = "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"";
 /// 2009-10-12T17:50:30Z.
@@ -15,7 +17,10 @@ fn body(document: &str) -> &str {
 
 fn operation(method: &str, uri: &str) -> Operation {
     let head = http::Request::builder().method(method).uri(uri).body(()).unwrap().into_parts().0;
-    route(&head, None).unwrap()
+    match route(&head, None).unwrap() {
+        Routing::S3(operation) => operation,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn owner() -> Owner {
@@ -395,13 +400,13 @@ fn create_bucket_configurations() {
 fn form_fields_pass_the_checks_of_headers() {
     let form = |field: &str, value: &str| {
         let fields = vec![("key".to_owned(), "k".to_owned()), (field.to_owned(), value.to_owned())];
-        let put = PostForm::new(fields, "")?.into_put("bkt".parse().unwrap())?;
+        let put = PostForm::new(fields, "")?.to_put("bkt".parse().unwrap())?;
         Ok::<_, S3Error>((put.object, put.checksums))
     };
     let header = |name: &str, value: &str| {
         let (head, ()) = http::Request::put("/bkt/k").header(name, value).body(()).unwrap().into_parts();
         match s3::route(&head, None).map_err(|error| S3Error { resource: None, ..error })? {
-            s3::Operation::PutObject(put) => Ok::<_, S3Error>((put.object, put.checksums)),
+            Routing::S3(Operation::PutObject(put)) => Ok::<_, S3Error>((put.object, put.checksums)),
             other => panic!("{other:?}"),
         }
     };
@@ -478,11 +483,11 @@ fn forms() {
     let form = |fields: &[(&str, &str)], file: &str| {
         PostForm::new(fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(), file)
     };
-    let put = |fields: &[(&str, &str)], file: &str| form(fields, file)?.into_put("bkt".parse().unwrap());
+    let put = |fields: &[(&str, &str)], file: &str| form(fields, file)?.to_put("bkt".parse().unwrap());
     let made =
         put(&[("Key", "up/${filename}"), ("X-Amz-Meta-A", "1"), ("Content-Type", "text/plain")], "C:\\dir\\a.txt");
     let made = made.unwrap();
-    assert_eq!(made.key.as_str(), "up/a.txt");
+    assert_eq!(made.target.key.as_str(), "up/a.txt");
     assert_eq!(made.object.metadata, [(String::from("a"), String::from("1"))]);
     assert_eq!(made.object.content.content_type.as_deref(), Some("text/plain"));
     for (fields, file, code) in [

@@ -3,7 +3,7 @@
 
 use http::request::Parts;
 use proptest::prelude::*;
-use s3::{BodyFacts, conditional, requirements, route, set_condition_keys};
+use s3::{Needs, Operation, Routing, route, set_condition_keys};
 
 fn fragment() -> impl Strategy<Value = String> {
     prop_oneof![
@@ -164,19 +164,25 @@ proptest! {
     fn any_head_is_routed_and_judged(head in head(), body in xml(), virtual_host in any::<bool>()) {
         let Some(head) = head else { return Ok(()) };
         match route(&head, virtual_host.then_some("bkt")) {
-            Ok(op) => {
-                let facts = BodyFacts::read(&op, &body).unwrap_or_default();
-                let required = requirements(&op, &facts);
-                let needs_none = matches!(op, s3::Operation::CorsPreflight(_)) || matches!(facts, BodyFacts::Delete(_));
-                prop_assert!(needs_none || !required.is_empty());
+            Ok(Routing::Preflight(_) | Routing::Query(_)) => {}
+            Ok(Routing::S3(mut op)) => {
+                prop_assert!(!op.first_needs().is_empty());
+                let _ = op.read_body(&body);
+                let mut required = op.needs();
+                if let Operation::DeleteObjects(deletes) = &op {
+                    let keys = deletes.request.objects.iter().filter_map(|object| Some((object.key.clone().ok()?, object)));
+                    required.extend(keys.flat_map(|(key, object)| deletes.delete_at(key, object).permissions()));
+                } else {
+                    prop_assert!(!required.is_empty());
+                }
                 for one in &required {
                     if let (Some(bucket), Some(key)) = (&one.bucket, &one.key) {
                         prop_assert_eq!(&one.resource, &format!("arn:aws:s3:::{bucket}/{key}"));
                     }
                 }
                 let mut context = policy::Context::new();
-                let _ = set_condition_keys(&op, &head, &facts, Some(i64::MAX), &mut context);
-                let _ = conditional(&op);
+                let _ = set_condition_keys(&op, &head, Some(i64::MAX), &mut context);
+                let _ = op.conditional();
             }
             Err(error) => prop_assert!(error.to_xml("r", "h").contains(error.code.as_str())),
         }

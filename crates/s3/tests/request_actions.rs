@@ -462,16 +462,44 @@ fn rows_that_cannot_be_judged_give_an_error() {
 fn every_permission_is_one_that_aws_knows() {
     // Directory buckets have a service of their own.
     let foreign = ["s3express:CreateSession"];
-    for operation in s3::op::OtherOperation::all() {
+    for known in s3::KnownOperation::all() {
         for of_version in [false, true] {
-            let action = operation.action(of_version);
-            assert!(
-                foreign.contains(&action)
-                    || policy::Action::named(action).is_some_and(|known| known.as_str() == action),
-                "{}: {action}",
-                operation.name()
-            );
+            let Some(operation) = example(&known, of_version) else { continue };
+            for need in operation.needs().iter().chain(&operation.first_needs()) {
+                let action = need.action;
+                let is_known = policy::Action::named(action).is_some_and(|known| known.as_str() == action);
+                assert!(foreign.contains(&action) || is_known, "{}: {action}", known.name);
+            }
+            assert_eq!(operation.name(), known.name);
+            assert!(!operation.first_needs().is_empty(), "{} needs no permission", known.name);
         }
+    }
+}
+
+/// A request of the operation, routed; `None` for a version where it takes none.
+fn example(known: &s3::KnownOperation, of_version: bool) -> Option<s3::Operation> {
+    if of_version && !known.takes_version {
+        return None;
+    }
+    let path = ["/", "/bkt", "/bkt/k"][known.path_names];
+    let id = if known.has_id { "&id=one" } else { "" };
+    let version = if of_version { "&versionId=v1" } else { "" };
+    let query = match known.sub_resource {
+        Some("list-type") => "list-type=2".to_owned(),
+        Some("uploadId") => "uploadId=u".to_owned() + if known.method == "PUT" { "&partNumber=1" } else { "" },
+        Some(name) => name.to_owned(),
+        None => String::new(),
+    };
+    let mut request = http::Request::builder().method(known.method).uri(format!("{path}?{query}{id}{version}"));
+    if known.copies {
+        request = request.header("x-amz-copy-source", "/src/k");
+    }
+    request =
+        request.header("content-type", "multipart/form-data; boundary=b").header("x-amz-object-attributes", "ETag");
+    let head = request.body(()).unwrap().into_parts().0;
+    match s3::route(&head, None).unwrap_or_else(|error| panic!("{known:?}: {error}")) {
+        s3::Routing::S3(operation) => Some(operation),
+        other => panic!("{known:?}: {other:?}"),
     }
 }
 

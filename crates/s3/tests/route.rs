@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that fails may panic")]
 
 use http::request::Parts;
-use s3::{HostRules, Operation, S3Error, route};
+use s3::{HostRules, Operation, Routing, S3Error, route};
 
 /// `METHOD uri` and `name: value` lines.
 fn head(text: &str) -> Parts {
@@ -16,7 +16,7 @@ fn head(text: &str) -> Parts {
     builder.body(()).unwrap().into_parts().0
 }
 
-fn run(text: &str) -> Result<Operation, S3Error> {
+fn run(text: &str) -> Result<Routing, S3Error> {
     let head = head(text);
     let rules = HostRules::new(["s3.example.com", "example.com", "objects.test"]);
     let host = head.headers.get("host").map(|host| host.to_str().unwrap());
@@ -26,7 +26,13 @@ fn run(text: &str) -> Result<Operation, S3Error> {
 /// `Name bucket/key` or `Code`.
 fn outcome(text: &str) -> String {
     match run(text) {
-        Ok(op) => {
+        Ok(Routing::Query(_)) => "Query".to_owned(),
+        Ok(Routing::Preflight(preflight)) => {
+            format!("CorsPreflight {}", preflight.bucket.map(|b| b.to_string()).unwrap_or_default())
+                .trim_end()
+                .to_owned()
+        }
+        Ok(Routing::S3(op)) => {
             let bucket = op.bucket().map(|bucket| bucket.as_str()).unwrap_or_default();
             let key = op.key().map(|key| format!("/{}", key.as_str())).unwrap_or_default();
             format!("{} {bucket}{key}", op.name()).trim_end().to_owned()
@@ -353,7 +359,7 @@ fn what_an_object_is_given() {
         content-length: 100
         if-none-match: *
         x-amz-checksum-crc32c: AAAAAA==";
-    let Ok(Operation::PutObject(put)) = run(request) else { panic!("{:?}", run(request)) };
+    let Ok(Routing::S3(Operation::PutObject(put))) = run(request) else { panic!("{:?}", run(request)) };
     let pairs = |list: &[(&str, &str)]| {
         list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<Vec<_>>()
     };
@@ -361,20 +367,20 @@ fn what_an_object_is_given() {
     assert_eq!(put.object.metadata, pairs(&[("colour", "blue"), ("list", "a,b")]));
     assert_eq!(put.object.content.content_encoding.as_deref(), Some("gzip"));
     assert_eq!(put.object.tagging.as_ref().unwrap().iter().collect::<Vec<_>>(), [("a", "1"), ("b", "x y")]);
-    assert_eq!(put.object_bytes(), Some(5));
+    assert_eq!(put.length.object_bytes(), Some(5));
     assert_eq!(put.condition, s3::WriteCondition::IfAbsent);
     assert_eq!(put.checksums.wanted(), Some(s3::ChecksumAlgorithm::Crc32C));
     assert!(!put.object.lock.is_requested());
     assert!(put.object.encryption.require_none().is_ok());
 
     let encrypted = "PUT /bkt/k\nx-amz-server-side-encryption: aws:kms";
-    let Ok(Operation::PutObject(put)) = run(encrypted) else { panic!("{:?}", run(encrypted)) };
+    let Ok(Routing::S3(Operation::PutObject(put))) = run(encrypted) else { panic!("{:?}", run(encrypted)) };
     let refused = put.object.encryption.require_none().unwrap_err();
     assert!(refused.message().contains("x-amz-server-side-encryption"), "{refused}");
 
     for (acl, supported) in [("private", true), ("bucket-owner-full-control", true), ("public-read", false)] {
         let request = format!("PUT /bkt/k\nx-amz-acl: {acl}");
-        let Ok(Operation::PutObject(put)) = run(&request) else { panic!("{:?}", run(&request)) };
+        let Ok(Routing::S3(Operation::PutObject(put))) = run(&request) else { panic!("{:?}", run(&request)) };
         assert_eq!(put.object.acl.require_supported().is_ok(), supported, "{acl}");
         assert!(put.object.acl.is_requested());
     }
@@ -382,7 +388,7 @@ fn what_an_object_is_given() {
 
 #[test]
 fn what_a_listing_asks_for() {
-    let Ok(Operation::ListObjectsV2(list)) = run(
+    let Ok(Routing::S3(Operation::ListObjectsV2(list))) = run(
         "GET /bkt?list-type=2&prefix=a+b%2F&delimiter=&max-keys=5000&encoding-type=url&start-after=x&fetch-owner=true",
     ) else {
         panic!("no listing")

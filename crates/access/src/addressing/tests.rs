@@ -239,7 +239,7 @@ impl Attempt {
         };
         let keys = SigningKeyCache::new(1);
         sigv4::verify(&sent, &claim, &SecretAccessKey::new("secret"), &expect, &keys).ok()?;
-        let operation = s3::route(&sent, target.host_bucket()).ok()?;
+        let s3::Routing::S3(operation) = s3::route(&sent, target.host_bucket()).ok()? else { return None };
         let bucket = operation.bucket().map(ToString::to_string).unwrap_or_default();
         Some((bucket, operation.key().map(ToString::to_string).unwrap_or_default()))
     }

@@ -12,7 +12,7 @@ use filer::{BodyError, BytesIn, FilerError};
 use futures_util::{Stream, StreamExt};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
-use s3::{S3Error, S3ErrorCode};
+use s3::{BodyChecksums, S3Error, S3ErrorCode};
 use sigv4::checksum::{Checksum, Hasher};
 use sigv4::{BodyCheck, ChunkedDecoder, SigError};
 
@@ -37,6 +37,20 @@ pub struct Promises {
     pub content_md5: Option<[u8; 16]>,
     /// The number of plain bytes that a header promised.
     pub length: Option<u64>,
+}
+
+impl Promises {
+    /// Of the headers, or the fields of a form, that are about the bytes themselves.
+    pub(crate) fn of(checksums: &BodyChecksums) -> Result<Self, S3Error> {
+        let expected = checksums.value.as_ref();
+        let parsed = expected.map(|value| Checksum::parse(value.algorithm, &value.value));
+        Ok(Self {
+            checksum: checksums.wanted(),
+            expected_checksum: parsed.transpose().map_err(access::from_signature)?,
+            content_md5: checksums.content_md5,
+            ..Self::default()
+        })
+    }
 }
 
 /// The body of a request.

@@ -19,6 +19,11 @@ pub fn document(xml: String) -> Answer {
     Ok(response)
 }
 
+/// The error for something of a bucket that is not configured.
+pub fn not_configured(bucket: &iam::Bucket, code: S3ErrorCode) -> S3Error {
+    S3Error::new(code).field("BucketName", &*bucket.name)
+}
+
 /// A status without a body.
 pub fn empty(status: StatusCode) -> Answer {
     let mut response = Response::new(ResponseBody::Empty);

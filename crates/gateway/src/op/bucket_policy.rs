@@ -10,8 +10,9 @@ use policy::{Policy, PrincipalIds};
 use s3::op::{DeleteBucketPolicy, GetBucketPolicy, GetBucketPolicyStatus, PutBucketPolicy, policy_status_to_xml};
 use s3::{S3Error, S3ErrorCode};
 
-use super::Call;
 use super::answer::{self, Answer};
+use super::{Call, Run};
+use crate::body::ObjectBody;
 use crate::body::ResponseBody;
 use crate::errors;
 
@@ -19,38 +20,47 @@ use crate::errors;
 pub const MAX_DOCUMENT_BYTES: u64 = 128 << 10;
 
 /// The document as it was put; whom it names goes by the name of now, and by the unique id when deleted.
-pub async fn get_bucket_policy(call: &Call<'_>, _permit: Permit<GetBucketPolicy>) -> Answer {
-    let bucket = call.existing_bucket()?;
-    let policy = bucket.policy.as_ref().ok_or_else(|| no_policy(&bucket.name))?;
-    let mut response =
-        Response::new(ResponseBody::full(iam::shown_policy(policy, call.snapshot).into_owned().into_bytes()));
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    Ok(response)
+impl Run for GetBucketPolicy {
+    async fn run(call: &Call<'_>, _permit: Permit<Self>, _body: ObjectBody) -> Answer {
+        let bucket = call.existing_bucket()?;
+        let policy = bucket.policy.as_ref().ok_or_else(|| no_policy(&bucket.name))?;
+        let mut response =
+            Response::new(ResponseBody::full(iam::shown_policy(policy, call.snapshot).into_owned().into_bytes()));
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        Ok(response)
+    }
 }
 
 /// Whether the policy makes the bucket public.
-pub async fn get_bucket_policy_status(call: &Call<'_>, _permit: Permit<GetBucketPolicyStatus>) -> Answer {
-    let bucket = call.existing_bucket()?;
-    let policy = bucket.policy.as_ref().ok_or_else(|| no_policy(&bucket.name))?;
-    answer::document(policy_status_to_xml(policy.is_public))
+impl Run for GetBucketPolicyStatus {
+    async fn run(call: &Call<'_>, _permit: Permit<Self>, _body: ObjectBody) -> Answer {
+        let bucket = call.existing_bucket()?;
+        let policy = bucket.policy.as_ref().ok_or_else(|| no_policy(&bucket.name))?;
+        answer::document(policy_status_to_xml(policy.is_public))
+    }
 }
 
 /// Replaces the policy, if AWS would take it.
-pub async fn put_bucket_policy(call: &Call<'_>, permit: Permit<PutBucketPolicy>, document: Bytes) -> Answer {
-    let input = permit.into_operation();
-    call.existing_bucket()?;
-    let text = std::str::from_utf8(&document)
-        .map_err(|_| S3Error::with_message(S3ErrorCode::MalformedPolicy, "The policy is not UTF-8"))?;
-    let policy = Policy::parse_bucket(input.bucket.as_str(), text)
-        .map_err(|error| S3Error::with_message(S3ErrorCode::MalformedPolicy, error.to_string()))?;
-    let ids = iam::policy_ids(&policy, call.snapshot);
-    patch(call, &input.bucket, Some((text, &ids))).await
+impl Run for PutBucketPolicy {
+    async fn run(call: &Call<'_>, permit: Permit<Self>, mut body: ObjectBody) -> Answer {
+        let document: Bytes = body.read_all(MAX_DOCUMENT_BYTES).await?;
+        let input = permit.into_operation();
+        call.existing_bucket()?;
+        let text = std::str::from_utf8(&document)
+            .map_err(|_| S3Error::with_message(S3ErrorCode::MalformedPolicy, "The policy is not UTF-8"))?;
+        let policy = Policy::parse_bucket(input.bucket.as_str(), text)
+            .map_err(|error| S3Error::with_message(S3ErrorCode::MalformedPolicy, error.to_string()))?;
+        let ids = iam::policy_ids(&policy, call.snapshot);
+        patch(call, &input.bucket, Some((text, &ids))).await
+    }
 }
 
 /// Removes the policy; there need not be one.
-pub async fn delete_bucket_policy(call: &Call<'_>, permit: Permit<DeleteBucketPolicy>) -> Answer {
-    call.existing_bucket()?;
-    patch(call, &permit.into_operation().bucket, None).await
+impl Run for DeleteBucketPolicy {
+    async fn run(call: &Call<'_>, permit: Permit<Self>, _body: ObjectBody) -> Answer {
+        call.existing_bucket()?;
+        patch(call, &permit.into_operation().bucket, None).await
+    }
 }
 
 fn no_policy(bucket: &str) -> S3Error {

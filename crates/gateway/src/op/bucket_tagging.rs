@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::body::ObjectBody;
 use access::Permit;
 use filer::{Condition, Mutation, Transaction};
 use http::StatusCode;
@@ -10,28 +11,35 @@ use prost::Message;
 use s3::op::{DeleteBucketTagging, GetBucketTagging, PutBucketTagging};
 use s3::{MAX_BUCKET_TAGS, S3Error, S3ErrorCode, TagSet};
 
-use super::Call;
 use super::answer::{self, Answer};
+use super::{Call, Run};
 use crate::errors;
 
 /// The tags, or `NoSuchTagSet`.
-pub async fn get_bucket_tagging(call: &Call<'_>, _permit: Permit<GetBucketTagging>) -> Answer {
-    let bucket = call.existing_bucket()?;
-    let tags = bucket.tags().filter(|tags| !tags.is_empty());
-    let tags = tags.ok_or_else(|| S3Error::new(S3ErrorCode::NoSuchTagSet).field("BucketName", &*bucket.name))?;
-    let tags = tags.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
-    answer::document(TagSet::new(tags, MAX_BUCKET_TAGS)?.to_xml())
+impl Run for GetBucketTagging {
+    async fn run(call: &Call<'_>, _permit: Permit<Self>, _body: ObjectBody) -> Answer {
+        let bucket = call.existing_bucket()?;
+        let tags = bucket.tags().filter(|tags| !tags.is_empty());
+        let tags = tags.ok_or_else(|| S3Error::new(S3ErrorCode::NoSuchTagSet).field("BucketName", &*bucket.name))?;
+        let tags = tags.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+        answer::document(TagSet::new(tags, MAX_BUCKET_TAGS)?.to_xml())
+    }
 }
 
 /// Replaces the tags.
-pub async fn put_bucket_tagging(call: &Call<'_>, permit: Permit<PutBucketTagging>, tags: &TagSet) -> Answer {
-    let tags = tags.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-    replace(call, &permit.into_operation().bucket, tags).await
+impl Run for PutBucketTagging {
+    async fn run(call: &Call<'_>, permit: Permit<Self>, _body: ObjectBody) -> Answer {
+        let PutBucketTagging { bucket, tags, .. } = permit.operation();
+        let tags = tags.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        replace(call, bucket, tags).await
+    }
 }
 
 /// Removes the tags.
-pub async fn delete_bucket_tagging(call: &Call<'_>, permit: Permit<DeleteBucketTagging>) -> Answer {
-    replace(call, &permit.into_operation().bucket, BTreeMap::new()).await
+impl Run for DeleteBucketTagging {
+    async fn run(call: &Call<'_>, permit: Permit<Self>, _body: ObjectBody) -> Answer {
+        replace(call, &permit.into_operation().bucket, BTreeMap::new()).await
+    }
 }
 
 async fn replace(call: &Call<'_>, bucket: &BucketName, tags: BTreeMap<String, String>) -> Answer {

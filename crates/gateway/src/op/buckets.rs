@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::body::ObjectBody;
 use access::{Permit, World};
 use filer::{Attributes, Condition, Entry, FilerError, Mutation, Transaction};
 use http::StatusCode;
@@ -11,85 +12,85 @@ use iam::{BucketLife, LIFE};
 use ids::BucketName;
 use prost::Message;
 use s3::op::{
-    BucketSummary, CreateBucket, CreateBucketConfiguration, GetBucketLocation, HeadBucket, ListBuckets,
-    ListBucketsOutput, Owner, location_to_xml,
+    BucketSummary, CreateBucket, GetBucketLocation, HeadBucket, ListBuckets, ListBucketsOutput, Owner, location_to_xml,
 };
-use s3::{Requirement, S3Error, S3ErrorCode, TagSet};
+use s3::{Requirement, S3Error, S3ErrorCode};
 
-use super::Call;
 use super::answer::{self, Answer};
+use super::{Call, Run};
 use crate::errors;
 use crate::fence::NOT_ENFORCED;
 use crate::object::{self, attribute};
 
 /// The buckets of the caller's account: all of them for who has the permission by a policy, for holders of legacy actions those
 /// that these name.
-pub async fn list_buckets(call: &Call<'_>, permit: Permit<ListBuckets>) -> Answer {
-    let by_legacy_actions = call.has_legacy_actions_alone(&Requirement::list_all_my_buckets());
-    let is_shown = |bucket: &str| {
-        !by_legacy_actions || call.caller.policies.iter().any(|policy| policy.legacy_names(bucket) == Some(true))
-    };
-    let input = permit.into_operation();
-    let prefix = input.prefix.as_deref().unwrap_or("");
-    let after = input.continuation_token.as_deref().unwrap_or("");
-    let region = call.gateway.settings.region.as_str();
-    let other_region = input.bucket_region.as_deref().is_some_and(|wanted| wanted != region);
-    let paged = input.max_buckets.is_some();
-    let most = input.max_buckets.map_or(usize::MAX, |most| most as usize);
-    let mine = call.snapshot.buckets().filter(|bucket| {
-        bucket.is_there(call.now.as_second())
-            && bucket.account == call.caller.account
-            && bucket.name.starts_with(prefix)
-            && &*bucket.name > after
-            && !other_region
-            && is_shown(&bucket.name)
-    });
-    let mut buckets: Vec<BucketSummary> = mine
-        .take(most.saturating_add(1))
-        .map(|bucket| BucketSummary {
-            name: bucket.name.to_string(),
-            creation_date: bucket.created_s,
-            region: (paged && !region.is_empty()).then(|| region.to_owned()),
-        })
-        .collect();
-    let is_truncated = buckets.len() > most;
-    buckets.truncate(most);
-    let continuation_token = buckets.last().filter(|_| is_truncated).map(|last| last.name.clone());
-    let owner = call.owner();
-    answer::document(ListBucketsOutput { owner, buckets, prefix: input.prefix, continuation_token }.to_xml())
+impl Run for ListBuckets {
+    async fn run(call: &Call<'_>, permit: Permit<Self>, _body: ObjectBody) -> Answer {
+        let by_legacy_actions = call.has_legacy_actions_alone(&Requirement::list_all_my_buckets());
+        let is_shown = |bucket: &str| {
+            !by_legacy_actions || call.caller.policies.iter().any(|policy| policy.legacy_names(bucket) == Some(true))
+        };
+        let input = permit.into_operation();
+        let prefix = input.prefix.as_deref().unwrap_or("");
+        let after = input.continuation_token.as_deref().unwrap_or("");
+        let region = call.gateway.settings.region.as_str();
+        let other_region = input.bucket_region.as_deref().is_some_and(|wanted| wanted != region);
+        let paged = input.max_buckets.is_some();
+        let most = input.max_buckets.map_or(usize::MAX, |most| most as usize);
+        let mine = call.snapshot.buckets().filter(|bucket| {
+            bucket.is_there(call.now.as_second())
+                && bucket.account == call.caller.account
+                && bucket.name.starts_with(prefix)
+                && &*bucket.name > after
+                && !other_region
+                && is_shown(&bucket.name)
+        });
+        let mut buckets: Vec<BucketSummary> = mine
+            .take(most.saturating_add(1))
+            .map(|bucket| BucketSummary {
+                name: bucket.name.to_string(),
+                creation_date: bucket.created_s,
+                region: (paged && !region.is_empty()).then(|| region.to_owned()),
+            })
+            .collect();
+        let is_truncated = buckets.len() > most;
+        buckets.truncate(most);
+        let continuation_token = buckets.last().filter(|_| is_truncated).map(|last| last.name.clone());
+        let owner = call.owner();
+        answer::document(ListBucketsOutput { owner, buckets, prefix: input.prefix, continuation_token }.to_xml())
+    }
 }
 
 /// Makes a bucket that belongs to the caller. Two gateways that make the same one at once: one of them succeeds.
-pub async fn create_bucket(
-    call: &Call<'_>,
-    permit: Permit<CreateBucket>,
-    configuration: CreateBucketConfiguration,
-) -> Answer {
-    let input = permit.into_operation();
-    input.acl.require_supported()?;
-    if input.object_lock_enabled {
-        return Err(S3Error::not_implemented("A bucket with object lock (x-amz-bucket-object-lock-enabled)"));
+impl Run for CreateBucket {
+    async fn run(call: &Call<'_>, permit: Permit<Self>, _body: ObjectBody) -> Answer {
+        let input = permit.operation();
+        let configuration = &input.configuration;
+        input.acl.require_supported()?;
+        if input.object_lock_enabled {
+            return Err(S3Error::not_implemented("A bucket with object lock (x-amz-bucket-object-lock-enabled)"));
+        }
+        let region = call.gateway.settings.region.as_str();
+        if let Some(wanted) = configuration.location_constraint.as_deref()
+            && !region.is_empty()
+            && wanted != region
+        {
+            let message =
+                format!("The {wanted} location constraint is incompatible for the region of this endpoint, {region}");
+            return Err(S3Error::with_message(S3ErrorCode::IllegalLocationConstraintException, message));
+        }
+        if let Some(existing) = call.bucket.as_deref() {
+            return Err(exists_already(call, existing));
+        }
+        refuse_reserved(&input.bucket)?;
+        let behind = call.make_bucket(&permit).await?;
+        let mut response = answer::empty(StatusCode::OK)?;
+        if !behind.is_empty() {
+            answer::set(response.headers_mut(), HeaderName::from_static(NOT_ENFORCED), &behind.join(", "));
+        }
+        answer::set(response.headers_mut(), LOCATION, &format!("/{}", input.bucket));
+        Ok(response)
     }
-    let region = call.gateway.settings.region.as_str();
-    if let Some(wanted) = configuration.location_constraint.as_deref()
-        && !region.is_empty()
-        && wanted != region
-    {
-        let message =
-            format!("The {wanted} location constraint is incompatible for the region of this endpoint, {region}");
-        return Err(S3Error::with_message(S3ErrorCode::IllegalLocationConstraintException, message));
-    }
-    if let Some(existing) = call.bucket.as_deref() {
-        return Err(exists_already(call, existing));
-    }
-    refuse_reserved(&input.bucket)?;
-    let behind = call.make_bucket(&input.bucket, input.object_ownership.as_deref(), &configuration.tags).await?;
-    let mut response = answer::empty(StatusCode::OK)?;
-    if !behind.is_empty() {
-        answer::set(response.headers_mut(), HeaderName::from_static(NOT_ENFORCED), &behind.join(", "));
-    }
-    answer::set(response.headers_mut(), LOCATION, &format!("/{}", input.bucket));
-    Ok(response)
 }
 
 /// Names that S3 keeps for itself, and those of this endpoint's own pages.
@@ -136,12 +137,9 @@ impl Call<'_> {
     }
 
     /// Writes the entry of a new bucket and waits until every gateway knows it; answers those that may not.
-    pub async fn make_bucket(
-        &self,
-        bucket: &BucketName,
-        ownership: Option<&str>,
-        tags: &TagSet,
-    ) -> Result<Vec<String>, S3Error> {
+    pub async fn make_bucket(&self, permit: &Permit<CreateBucket>) -> Result<Vec<String>, S3Error> {
+        let CreateBucket { bucket, object_ownership: ownership, configuration, .. } = permit.operation();
+        let tags = &configuration.tags;
         let life = BucketLife::new(rand::random());
         let mut extended = BTreeMap::from([
             (LIFE.to_owned(), life.to_text().into_bytes()),
@@ -192,16 +190,20 @@ impl Call<'_> {
 }
 
 /// Whether the bucket is there; the permission was decided before.
-pub async fn head_bucket(call: &Call<'_>, _permit: Permit<HeadBucket>) -> Answer {
-    call.existing_bucket()?;
-    let mut response = answer::empty(StatusCode::OK)?;
-    let region = call.gateway.settings.region_name();
-    answer::set(response.headers_mut(), HeaderName::from_static("x-amz-bucket-region"), region);
-    Ok(response)
+impl Run for HeadBucket {
+    async fn run(call: &Call<'_>, _permit: Permit<Self>, _body: ObjectBody) -> Answer {
+        call.existing_bucket()?;
+        let mut response = answer::empty(StatusCode::OK)?;
+        let region = call.gateway.settings.region_name();
+        answer::set(response.headers_mut(), HeaderName::from_static("x-amz-bucket-region"), region);
+        Ok(response)
+    }
 }
 
 /// The bucket's region.
-pub async fn get_bucket_location(call: &Call<'_>, _permit: Permit<GetBucketLocation>) -> Answer {
-    call.existing_bucket()?;
-    answer::document(location_to_xml(call.gateway.settings.region_name()))
+impl Run for GetBucketLocation {
+    async fn run(call: &Call<'_>, _permit: Permit<Self>, _body: ObjectBody) -> Answer {
+        call.existing_bucket()?;
+        answer::document(location_to_xml(call.gateway.settings.region_name()))
+    }
 }

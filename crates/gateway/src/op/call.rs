@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use access::{Refusal, World};
+use access::{Permit, Refusal, Resolved, World};
 use filer::Filer;
 use iam::{Bucket, Caller, Snapshot};
 use ids::{BucketName, ObjectKey};
 use jiff::Timestamp;
 use policy::Context;
-use s3::{Requirement, S3Error, S3ErrorCode};
+use s3::{Needs, Requirement, S3Error, S3ErrorCode};
 
 use crate::gateway::Gateway;
-use crate::respond::Trail;
 
 /// One snapshot, one caller, one moment.
 pub struct Call<'a> {
@@ -29,8 +28,6 @@ pub struct Call<'a> {
     pub context: Context,
     /// The request's id, which is the id of its decision too.
     pub request_id: String,
-    /// The raw query string.
-    pub query: &'a str,
 }
 
 impl Call<'_> {
@@ -64,13 +61,19 @@ impl Call<'_> {
         World { caller: &self.caller, snapshot: self.snapshot, context: &self.context, witness: &*self.gateway.metrics }
     }
 
-    /// Whether one more permission is given: `AccessDenied` if not.
-    pub fn may(&self, need: &Requirement) -> Result<(), S3Error> {
-        let needs = std::slice::from_ref(need);
-        match access::authorize((), needs, self.world()) {
-            Ok(_) => Ok(()),
-            Err(refusal) => Err(self.deny(&refusal)),
+    /// The permit for an operation, if it is given. Object tags are read from the filer if a policy that could apply asks for
+    /// them, and only then.
+    pub async fn authorize<Op: Needs>(&self, operation: Op) -> Result<Permit<Op>, Denied> {
+        let mut resolved = Resolved::from(operation);
+        for (bucket, key) in resolved.asks_for_tags_of(self.world()) {
+            resolved.set_tags(&bucket, &key, &self.tags_of(&bucket, &key).await?);
         }
+        Ok(access::authorize(resolved, self.world())?)
+    }
+
+    /// Whether a permission is given that changes what the operation answers: `AccessDenied` if not.
+    pub fn may(&self, need: &Requirement) -> Result<(), S3Error> {
+        access::check(need, self.world()).map(|_| ()).map_err(|refusal| self.deny(&refusal))
     }
 
     /// The error of a refusal.
@@ -78,21 +81,48 @@ impl Call<'_> {
         refusal.to_error(&self.request_id)
     }
 
-    /// The error of the refusal of the whole request.
-    pub(crate) fn refused(&self, refusal: &Refusal, trail: &mut Trail) -> S3Error {
-        trail.refuse(refusal);
-        self.deny(refusal)
-    }
-
-    /// Gives each permission the tags of its own object if a policy that could apply asks for them, and only then.
+    /// Gives a permission the tags of its own object if a policy that could apply asks for them.
     pub async fn read_object_tags(&self, needs: &mut [Requirement]) -> Result<(), S3Error> {
         for need in needs {
-            let (Some(bucket), Some(key)) = (&need.bucket, &need.key) else { continue };
-            if access::asks_for_object_tags(need, self.world()) {
-                let entry = self.object_if_any(bucket, key).await?;
-                need.existing_tags = entry.iter().flat_map(crate::object::tags).collect();
+            if let Some((bucket, key)) = access::asks_for_tags_of(need, self.world()) {
+                need.existing_tags = self.tags_of(&bucket, &key).await?;
             }
         }
         Ok(())
+    }
+
+    async fn tags_of(&self, bucket: &BucketName, key: &ObjectKey) -> Result<Vec<(String, String)>, S3Error> {
+        let entry = self.object_if_any(bucket, key).await?;
+        Ok(entry.iter().flat_map(crate::object::tags).collect())
+    }
+}
+
+/// Why there is no permit.
+pub enum Denied {
+    /// A permission was not given.
+    Refused(Box<Refusal>),
+    /// What the decision needs could not be read.
+    Failed(S3Error),
+}
+
+impl From<Box<Refusal>> for Denied {
+    fn from(refusal: Box<Refusal>) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<S3Error> for Denied {
+    fn from(error: S3Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl Denied {
+    /// The error of the answer.
+    pub fn to_error(&self, request_id: &str) -> S3Error {
+        match self {
+            Self::Refused(refusal) => refusal.to_error(request_id),
+            Self::Failed(error) => error.clone(),
+        }
     }
 }

@@ -6,52 +6,55 @@ use filer::{Entry, FilerError, Mutation, Transaction};
 use futures_util::StreamExt;
 use iam::Bucket;
 use s3::op::{CopyObject, CopyResult, MetadataDirective};
-use s3::{Checksum, Effect, Operation, Requirement, S3Error, S3ErrorCode, WriteCondition};
+use s3::{Checksum, Effect, Requirement, S3Error, S3ErrorCode, S3Operation, WriteCondition};
 
-use super::Call;
 use super::answer::{self, Answer};
 use super::copied::check_copy_bytes;
 use super::new_entry::{
     Extended, conflict, described, require_supported, require_unlocked, require_writable, still, tag_attributes,
 };
+use super::{Call, Run};
+use crate::body::ObjectBody;
 use crate::errors;
 use crate::object::{self, attribute};
 
 /// Makes an object out of another one's bytes. The copy shares no data with its source.
-pub async fn copy_object(call: &Call<'_>, permit: Permit<CopyObject>) -> Answer {
-    let input = permit.into_operation();
-    let bucket = call.existing_bucket()?;
-    require_writable(bucket)?;
-    require_supported(&input.object)?;
-    let onto_itself = input.bucket == input.source.bucket && input.key == input.source.key;
-    if onto_itself && !changes_something(&input) {
-        return Err(S3Error::with_message(
-            S3ErrorCode::InvalidRequest,
-            "This copy request is illegal because it is trying to copy an object to itself without changing the object's \
+impl Run for CopyObject {
+    async fn run(call: &Call<'_>, permit: Permit<Self>, _body: ObjectBody) -> Answer {
+        let input = permit.into_operation();
+        let bucket = call.existing_bucket()?;
+        require_writable(bucket)?;
+        require_supported(&input.object)?;
+        let onto_itself = input.target.bucket == input.source.bucket && input.target.key == input.source.key;
+        if onto_itself && !changes_something(&input) {
+            return Err(S3Error::with_message(
+                S3ErrorCode::InvalidRequest,
+                "This copy request is illegal because it is trying to copy an object to itself without changing the object's \
              metadata, storage class, website redirect location or encryption attributes.",
-        ));
-    }
-    let source = call.copy_source(&input.source, &input.source_conditions, &input.object.encryption).await?;
-    check_copy_bytes(source.content_bytes())?;
-    if input.tagging_directive == MetadataDirective::Copy && !object::tags(&source).is_empty() {
-        may_copy_tags(call, &input).await?;
-    }
-    call.look_ahead(&input.bucket, &input.key, &input.condition).await?;
-    let entry = match still(&source).filter(|_| onto_itself && keeps_checksum(&source, &input)) {
-        Some(condition) => {
-            let entry = described_anew(call, bucket, &input, &source);
-            require_unlocked(&source)?;
-            replace_in_place(call, &input, entry.clone(), condition).await?;
-            entry
+            ));
         }
-        None => copy_bytes(call, bucket, &input, &source).await?,
-    };
-    answer::document(result(&entry).to_xml())
+        let source = call.copy_source(&input.source, &input.source_conditions, &input.object.encryption).await?;
+        check_copy_bytes(source.content_bytes())?;
+        if input.tagging_directive == MetadataDirective::Copy && !object::tags(&source).is_empty() {
+            may_copy_tags(call, &input).await?;
+        }
+        call.look_ahead(&input.target.bucket, &input.target.key, &input.condition).await?;
+        let entry = match still(&source).filter(|_| onto_itself && keeps_checksum(&source, &input)) {
+            Some(condition) => {
+                let entry = described_anew(call, bucket, &input, &source);
+                require_unlocked(&source)?;
+                replace_in_place(call, &input, entry.clone(), condition).await?;
+                entry
+            }
+            None => copy_bytes(call, bucket, &input, &source).await?,
+        };
+        answer::document(result(&entry).to_xml())
+    }
 }
 
 /// Tags are read from one object and written to another, and each takes a permission of its own.
 async fn may_copy_tags(call: &Call<'_>, input: &CopyObject) -> Result<(), S3Error> {
-    let also = s3::conditional(&Operation::CopyObject(input.clone()));
+    let also = input.conditional();
     let of_tags = also.into_iter().filter(|also| also.effect == Effect::CopyTags);
     let mut needs: Vec<Requirement> = of_tags.map(|also| also.requirement).collect();
     call.read_object_tags(&mut needs).await?;
@@ -143,7 +146,7 @@ async fn replace_in_place(
     entry: Entry,
     still_the_same: filer::Condition,
 ) -> Result<(), S3Error> {
-    let path = call.object_path(&input.bucket, &input.key);
+    let path = call.object_path(&input.target.bucket, &input.target.key);
     let transaction = Transaction {
         conditions: vec![still_the_same],
         mutations: vec![Mutation::Put { directory: object::split_path(&path).0.to_owned(), entry: Box::new(entry) }],
@@ -159,11 +162,11 @@ async fn replace_in_place(
 async fn copy_bytes(call: &Call<'_>, bucket: &Bucket, input: &CopyObject, source: &Entry) -> Result<Entry, S3Error> {
     let (mime, extended) = (mime(input, source), copied_attributes(input, source));
     let size = source.content_bytes();
-    let entry = if input.key.is_directory_marker() {
+    let entry = if input.target.key.is_directory_marker() {
         Call::check_marker_bytes(size)?;
-        call.require_no_file_at(&input.bucket, &input.key).await?;
+        call.require_no_file_at(&input.target.bucket, &input.target.key).await?;
         let content = read_small(call, source, size).await?;
-        call.marker_entry(bucket, &input.key, mime, extended, &content)
+        call.marker_entry(bucket, &input.target.key, mime, extended, &content)
     } else {
         // The checksum of the parts' checksums is not one of the copy, which is in one piece.
         let stored = answer::stored_checksum(source);
@@ -171,14 +174,14 @@ async fn copy_bytes(call: &Call<'_>, bucket: &Bucket, input: &CopyObject, source
         let wanted = input.checksum_algorithm.or(stored.map(|(algorithm, _)| algorithm));
         let kept = stored.filter(|(algorithm, _)| is_of_all_bytes && wanted == Some(*algorithm));
         let compute = wanted.filter(|_| kept.is_none());
-        let target = call.write_target(&input.bucket, &input.key, mime, Some(size));
+        let target = call.write_target(&input.target.bucket, &input.target.key, mime, Some(size));
         let mut copy = call.copy_bytes(source, 0..size, &target, compute).await?;
         if let Some((algorithm, value)) = kept {
             copy.checksum = sigv4::checksum::Checksum::parse(algorithm, value).ok();
         }
-        call.file_entry(bucket, &input.key, mime, extended, &copy)
+        call.file_entry(bucket, &input.target.key, mime, extended, &copy)
     };
-    call.put_entry(&input.bucket, &input.key, entry.clone(), &input.condition).await?;
+    call.put_entry(&input.target.bucket, &input.target.key, entry.clone(), &input.condition).await?;
     Ok(entry)
 }
 

@@ -13,10 +13,11 @@ use ids::BucketName;
 use s3::op::DeleteBucket;
 use s3::{S3Error, S3ErrorCode};
 
-use super::Call;
 use super::answer::{self, Answer};
 use super::below_bucket::StoredLife;
 use super::new_entry::conflict;
+use super::{Call, Run};
+use crate::body::ObjectBody;
 use crate::{errors, listing};
 
 /// How often a deletion that a write or another deletion got in the way of begins again.
@@ -28,27 +29,30 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LAST_PAUSE: Duration = Duration::from_millis(1600);
 
 /// Removes a bucket that has no object and no version, with whatever unfinished uploads it has.
-pub async fn delete_bucket(call: &Call<'_>, permit: Permit<DeleteBucket>) -> Answer {
-    let input = permit.into_operation();
-    let change = call.gateway.fence.before_change();
-    let deleted = match call.existing_bucket() {
-        Ok(bucket) => decide(call, bucket, &input.bucket).await,
-        Err(no_such_bucket) => call.finish_abandoned(&input.bucket).await.and(Err(no_such_bucket)),
-    };
-    match &deleted {
-        Ok(deleted) => call.carry_out(&input.bucket, deleted).await?,
-        Err(error) if error.code == S3ErrorCode::NoSuchBucket => {}
-        Err(error) => return Err(error.clone()),
+impl Run for DeleteBucket {
+    async fn run(call: &Call<'_>, permit: Permit<Self>, _body: ObjectBody) -> Answer {
+        let input = permit.into_operation();
+        let change = call.gateway.fence.before_change();
+        let deleted = match call.existing_bucket() {
+            Ok(bucket) => decide(call, bucket, &input.bucket).await,
+            Err(no_such_bucket) => call.finish_abandoned(&input.bucket).await.and(Err(no_such_bucket)),
+        };
+        match &deleted {
+            Ok(deleted) => call.carry_out(&input.bucket, deleted).await?,
+            Err(error) if error.code == S3ErrorCode::NoSuchBucket => {}
+            Err(error) => return Err(error.clone()),
+        }
+        // A request that repeats one that was answered `ChangeNotYetEnforced` waits as well: that there is no such bucket is answered
+        // when it is so on every gateway.
+        let known = call.bucket.as_ref().map(|bucket| bucket.life.id.clone());
+        let is_gone = move |bucket: Option<&Bucket>| {
+            bucket
+                .is_none_or(|bucket| bucket.life.is_deleted() || known.as_ref().is_some_and(|id| *id != bucket.life.id))
+        };
+        call.gateway.in_force(change, &input.bucket, is_gone).await?;
+        deleted?;
+        answer::empty(StatusCode::NO_CONTENT)
     }
-    // A request that repeats one that was answered `ChangeNotYetEnforced` waits as well: that there is no such bucket is answered
-    // when it is so on every gateway.
-    let known = call.bucket.as_ref().map(|bucket| bucket.life.id.clone());
-    let is_gone = move |bucket: Option<&Bucket>| {
-        bucket.is_none_or(|bucket| bucket.life.is_deleted() || known.as_ref().is_some_and(|id| *id != bucket.life.id))
-    };
-    call.gateway.in_force(change, &input.bucket, is_gone).await?;
-    deleted?;
-    answer::empty(StatusCode::NO_CONTENT)
 }
 
 /// Decides that the bucket is deleted: from then on no write below it is answered with success.

@@ -3,13 +3,14 @@
 use access::Permit;
 use filer::{Entry, FilerError, Mutation, Transaction};
 use http::StatusCode;
-use ids::{BucketName, ObjectKey};
+use ids::ObjectKey;
 use s3::op::DeleteObject;
-use s3::{S3Error, WriteCondition};
+use s3::{S3Error, Target};
 
-use super::Call;
 use super::answer::{self, Answer};
 use super::new_entry::{conflict, require_unlocked, require_writable, still};
+use super::{Call, Run};
+use crate::body::ObjectBody;
 use crate::errors;
 use crate::object;
 
@@ -17,22 +18,19 @@ use crate::object;
 const ATTEMPTS: usize = 8;
 
 /// Removes an object; removing what is not there succeeds.
-pub async fn delete_object(call: &Call<'_>, permit: Permit<DeleteObject>) -> Answer {
-    let input = permit.into_operation();
-    let bucket = call.existing_bucket()?;
-    answer::refuse_version(input.version_id.as_ref(), bucket.keeps_versions())?;
-    require_writable(bucket)?;
-    delete(call, &input.bucket, &input.key, &input.condition).await?;
-    answer::empty(StatusCode::NO_CONTENT)
+impl Run for DeleteObject {
+    async fn run(call: &Call<'_>, permit: Permit<Self>, _body: ObjectBody) -> Answer {
+        require_writable(call.existing_bucket()?)?;
+        delete(call, permit).await?;
+        answer::empty(StatusCode::NO_CONTENT)
+    }
 }
 
 /// Removes the object of a key, and never anything below it: `a` leaves `a/b`, and `a/` leaves both.
-pub(super) async fn delete(
-    call: &Call<'_>,
-    bucket: &BucketName,
-    key: &ObjectKey,
-    condition: &WriteCondition,
-) -> Result<(), S3Error> {
+pub(super) async fn delete(call: &Call<'_>, permit: Permit<DeleteObject>) -> Result<(), S3Error> {
+    let DeleteObject { target, condition, .. } = permit.into_operation();
+    let Target { bucket, key, version_id } = &target;
+    answer::refuse_version(version_id.as_ref(), call.existing_bucket()?.keeps_versions())?;
     for _ in 0..ATTEMPTS {
         let Some(entry) = call.object_if_any(bucket, key).await? else {
             return condition.check(None);

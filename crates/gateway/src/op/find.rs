@@ -44,6 +44,12 @@ pub fn no_such_key(key: &ids::ObjectKey) -> S3Error {
 }
 
 impl super::Call<'_> {
+    /// The object that a request names, or `NoSuchKey`. Versions are refused until they are supported.
+    pub async fn current_object(&self, target: &s3::Target) -> Result<Entry, S3Error> {
+        super::answer::refuse_version(target.version_id.as_ref(), self.existing_bucket()?.keeps_versions())?;
+        self.object(&target.bucket, &target.key).await
+    }
+
     /// The object that a key names, or `NoSuchKey`.
     pub async fn object(&self, bucket: &ids::BucketName, key: &ids::ObjectKey) -> Result<Entry, S3Error> {
         self.object_if_any(bucket, key).await?.ok_or_else(|| no_such_key(key))

@@ -2,39 +2,44 @@
 
 use std::ops::Range;
 
+use crate::body::ObjectBody;
 use access::Permit;
 use filer::Entry;
 use http::header::{self, HeaderName};
 use http::{HeaderMap, Response, StatusCode};
-use s3::op::ObjectRead;
+use s3::op::{GetObject, HeadObject, ObjectRead};
 use s3::{Requirement, S3Error, S3ErrorCode};
 
-use super::Call;
 use super::answer::{self, Answer};
 use super::part_boundaries::part_range;
+use super::{Call, Run};
 use crate::body::ResponseBody;
 use crate::errors;
 use crate::object::{self, attribute};
 
 /// Sends an object, or a range of it.
-pub async fn get_object(call: &Call<'_>, permit: Permit<ObjectRead>) -> Answer {
-    read(call, permit.into_operation(), true).await
+impl Run for GetObject {
+    async fn run(call: &Call<'_>, permit: Permit<Self>, _body: ObjectBody) -> Answer {
+        read(call, permit.into_operation().0, true).await
+    }
 }
 
 /// The same headers without the bytes.
-pub async fn head_object(call: &Call<'_>, permit: Permit<ObjectRead>) -> Answer {
-    read(call, permit.into_operation(), false).await
+impl Run for HeadObject {
+    async fn run(call: &Call<'_>, permit: Permit<Self>, _body: ObjectBody) -> Answer {
+        read(call, permit.into_operation().0, false).await
+    }
 }
 
 async fn read(call: &Call<'_>, input: ObjectRead, with_body: bool) -> Answer {
     let bucket = call.existing_bucket()?;
     input.encryption.require_none()?;
-    answer::refuse_version(input.version_id.as_ref(), bucket.keeps_versions())?;
+    answer::refuse_version(input.target.version_id.as_ref(), bucket.keeps_versions())?;
     if call.caller.is_anonymous() && !input.overrides.is_empty() {
         let message = "Request specific response headers cannot be used for anonymous GET requests.";
         return Err(S3Error::with_message(S3ErrorCode::InvalidRequest, message));
     }
-    let entry = call.object(&input.bucket, &input.key).await?;
+    let entry = call.object(&input.target.bucket, &input.target.key).await?;
     answer::refuse_encrypted(&entry)?;
     input.conditions.check_read(&entry.etag(), entry.attributes().mtime).map_err(|error| {
         if error.code == S3ErrorCode::NotModified {
@@ -81,7 +86,8 @@ fn lock_headers(call: &Call<'_>, input: &ObjectRead, entry: &Entry, headers: &mu
         return;
     }
     let may = |action| {
-        let need = Requirement::on_object(action, &input.bucket, &input.key, input.version_id.as_ref());
+        let need =
+            Requirement::on_object(action, &input.target.bucket, &input.target.key, input.target.version_id.as_ref());
         call.may(&need).is_ok()
     };
     if let (Some(mode), true) = (entry.extended_text(attribute::LOCK_MODE), may("s3:GetObjectRetention")) {

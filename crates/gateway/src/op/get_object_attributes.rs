@@ -8,30 +8,33 @@ use s3::op::{
 };
 use s3::{Checksum, ChecksumType};
 
-use super::Call;
 use super::answer::{self, Answer};
 use super::part_boundaries::part_boundaries;
+use super::{Call, Run};
+use crate::body::ObjectBody;
 use crate::object;
 
 /// Tells what is known of an object without its bytes.
-pub async fn get_object_attributes(call: &Call<'_>, permit: Permit<GetObjectAttributes>) -> Answer {
-    let input = permit.into_operation();
-    let bucket = call.existing_bucket()?;
-    input.encryption.require_none()?;
-    answer::refuse_version(input.version_id.as_ref(), bucket.keeps_versions())?;
-    let entry = call.object(&input.bucket, &input.key).await?;
-    let known = |attribute| input.wants(attribute).then_some(&entry);
-    let output = GetObjectAttributesOutput {
-        etag: known(ObjectAttribute::ETag).map(Entry::etag),
-        checksum: known(ObjectAttribute::Checksum).and_then(checksum),
-        parts: known(ObjectAttribute::ObjectParts).and_then(|entry| parts(entry, &input)),
-        storage_class: known(ObjectAttribute::StorageClass).map(|entry| object::storage_class(entry).to_owned()),
-        object_size: known(ObjectAttribute::ObjectSize).map(Entry::content_bytes),
-    };
-    let mut response = answer::document(output.to_xml())?;
-    let modified = s3::http_date(entry.attributes().mtime);
-    answer::set(response.headers_mut(), header::LAST_MODIFIED, &modified);
-    Ok(response)
+impl Run for GetObjectAttributes {
+    async fn run(call: &Call<'_>, permit: Permit<Self>, _body: ObjectBody) -> Answer {
+        let input = permit.into_operation();
+        let bucket = call.existing_bucket()?;
+        input.encryption.require_none()?;
+        answer::refuse_version(input.target.version_id.as_ref(), bucket.keeps_versions())?;
+        let entry = call.object(&input.target.bucket, &input.target.key).await?;
+        let known = |attribute| input.wants(attribute).then_some(&entry);
+        let output = GetObjectAttributesOutput {
+            etag: known(ObjectAttribute::ETag).map(Entry::etag),
+            checksum: known(ObjectAttribute::Checksum).and_then(checksum),
+            parts: known(ObjectAttribute::ObjectParts).and_then(|entry| parts(entry, &input)),
+            storage_class: known(ObjectAttribute::StorageClass).map(|entry| object::storage_class(entry).to_owned()),
+            object_size: known(ObjectAttribute::ObjectSize).map(Entry::content_bytes),
+        };
+        let mut response = answer::document(output.to_xml())?;
+        let modified = s3::http_date(entry.attributes().mtime);
+        answer::set(response.headers_mut(), header::LAST_MODIFIED, &modified);
+        Ok(response)
+    }
 }
 
 fn checksum(entry: &Entry) -> Option<(Checksum, ChecksumType)> {

@@ -8,42 +8,52 @@ use ids::BucketName;
 use s3::op::{ListObjects, ListObjectsOutput, ListObjectsV2, ListObjectsV2Output, ListQuery, ObjectSummary, Owner};
 use s3::{ChecksumType, S3Error};
 
-use super::Call;
 use super::answer::{self, Answer};
+use super::{Call, Run};
+use crate::body::ObjectBody;
 use crate::errors;
 use crate::listing::{self, After, Item, Page, Query};
 use crate::object::{self, attribute};
 
 /// Version 1: pages go on after a key.
-pub async fn list_objects(call: &Call<'_>, permit: Permit<ListObjects>) -> Answer {
-    let request = permit.into_operation();
-    let after = after_text(&request.marker, &request.list);
-    let page = page(call, &request.bucket, &request.list, after).await?;
-    let next_marker = page.items.last().filter(|_| page.is_truncated).map(|item| match item {
-        Item::Object(key, _) => key.clone(),
-        Item::CommonPrefix(prefix) => prefix.clone(),
-    });
-    let is_truncated = page.is_truncated;
-    let (contents, common_prefixes) = split(page, true);
-    answer::document(ListObjectsOutput { request, contents, common_prefixes, is_truncated, next_marker }.to_xml())
+impl Run for ListObjects {
+    async fn run(call: &Call<'_>, permit: Permit<Self>, _body: ObjectBody) -> Answer {
+        let request = permit.into_operation();
+        let after = after_text(&request.marker, &request.list);
+        let page = page(call, &request.bucket, &request.list, after).await?;
+        let next_marker = page.items.last().filter(|_| page.is_truncated).map(|item| match item {
+            Item::Object(key, _) => key.clone(),
+            Item::CommonPrefix(prefix) => prefix.clone(),
+        });
+        let is_truncated = page.is_truncated;
+        let (contents, common_prefixes) = split(page, true);
+        answer::document(ListObjectsOutput { request, contents, common_prefixes, is_truncated, next_marker }.to_xml())
+    }
 }
 
 /// Version 2: pages go on with a token.
-pub async fn list_objects_v2(call: &Call<'_>, permit: Permit<ListObjectsV2>) -> Answer {
-    let request = permit.into_operation();
-    let after = match (&request.continuation_token, &request.start_after) {
-        (Some(token), _) => read_token(token)?,
-        (None, Some(key)) => after_text(key, &request.list),
-        (None, None) => After::Beginning,
-    };
-    let page = page(call, &request.bucket, &request.list, after).await?;
-    let next_continuation_token =
-        page.items.last().filter(|_| page.is_truncated).map(|item| write_token(&item.after()));
-    let (contents, common_prefixes) = split(page, request.fetch_owner);
-    answer::document(ListObjectsV2Output { request, contents, common_prefixes, next_continuation_token }.to_xml())
+impl Run for ListObjectsV2 {
+    async fn run(call: &Call<'_>, permit: Permit<Self>, _body: ObjectBody) -> Answer {
+        let request = permit.into_operation();
+        let after = match (&request.continuation_token, &request.start_after) {
+            (Some(token), _) => read_token(token)?,
+            (None, Some(key)) => after_text(key, &request.list),
+            (None, None) => After::Beginning,
+        };
+        let page = page(call, &request.bucket, &request.list, after).await?;
+        let next_continuation_token =
+            page.items.last().filter(|_| page.is_truncated).map(|item| write_token(&item.after()));
+        let (contents, common_prefixes) = split(page, request.fetch_owner);
+        answer::document(ListObjectsV2Output { request, contents, common_prefixes, next_continuation_token }.to_xml())
+    }
 }
 
-async fn page(call: &Call<'_>, bucket: &BucketName, list: &ListQuery, after: After) -> Result<Page, S3Error> {
+pub(super) async fn page(
+    call: &Call<'_>,
+    bucket: &BucketName,
+    list: &ListQuery,
+    after: After,
+) -> Result<Page, S3Error> {
     let versions = call.existing_bucket()?.keeps_versions();
     if !list.prefix.can_match() {
         return Ok(Page::default());
@@ -60,7 +70,7 @@ async fn page(call: &Call<'_>, bucket: &BucketName, list: &ListQuery, after: Aft
 }
 
 /// A key to go on after. One that ends in the delimiter was a common prefix of the page before.
-fn after_text(text: &str, list: &ListQuery) -> After {
+pub(super) fn after_text(text: &str, list: &ListQuery) -> After {
     match list.delimiter.as_deref() {
         _ if text.is_empty() => After::Beginning,
         Some(delimiter) if text.ends_with(delimiter) && text.len() > list.prefix.as_str().len() => {
@@ -90,7 +100,7 @@ fn read_token(token: &str) -> Result<After, S3Error> {
     }
 }
 
-fn split(page: Page, with_owner: bool) -> (Vec<ObjectSummary>, Vec<String>) {
+pub(super) fn split(page: Page, with_owner: bool) -> (Vec<ObjectSummary>, Vec<String>) {
     let (mut contents, mut prefixes) = (Vec::with_capacity(page.items.len()), Vec::new());
     for item in page.items {
         match item {

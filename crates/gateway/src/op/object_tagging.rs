@@ -3,13 +3,13 @@
 use access::Permit;
 use filer::{Condition, FilerError, Mutation, Transaction};
 use http::StatusCode;
-use ids::{BucketName, ObjectKey};
 use s3::op::{DeleteObjectTagging, GetObjectTagging, PutObjectTagging};
-use s3::{S3Error, TagSet, VersionId};
+use s3::{S3Error, TagSet, Target};
 
-use super::Call;
 use super::answer::{self, Answer};
 use super::new_entry::{conflict, require_writable, still, tag_attributes};
+use super::{Call, Run};
+use crate::body::ObjectBody;
 use crate::errors;
 use crate::object::{self, attribute};
 
@@ -17,39 +17,38 @@ use crate::object::{self, attribute};
 const ATTEMPTS: usize = 8;
 
 /// The tags of an object.
-pub async fn get_object_tagging(call: &Call<'_>, permit: Permit<GetObjectTagging>) -> Answer {
-    let input = permit.into_operation();
-    let bucket = call.existing_bucket()?;
-    answer::refuse_version(input.version_id.as_ref(), bucket.keeps_versions())?;
-    let entry = call.object(&input.bucket, &input.key).await?;
-    // What is stored is shown, whoever stored it and however many there are.
-    let tags = TagSet::new(object::tags(&entry).into_iter().collect(), usize::MAX)?;
-    answer::document(tags.to_xml())
+impl Run for GetObjectTagging {
+    async fn run(call: &Call<'_>, permit: Permit<Self>, _body: ObjectBody) -> Answer {
+        let input = permit.into_operation();
+        let entry = call.current_object(&input.target).await?;
+        // What is stored is shown, whoever stored it and however many there are.
+        let tags = TagSet::new(object::tags(&entry).into_iter().collect(), usize::MAX)?;
+        answer::document(tags.to_xml())
+    }
 }
 
 /// Replaces the tags of an object.
-pub async fn put_object_tagging(call: &Call<'_>, permit: Permit<PutObjectTagging>, tags: TagSet) -> Answer {
-    let input = permit.into_operation();
-    replace(call, &input.bucket, &input.key, input.version_id.as_ref(), Some(&tags)).await?;
-    answer::empty(StatusCode::OK)
+impl Run for PutObjectTagging {
+    async fn run(call: &Call<'_>, permit: Permit<Self>, _body: ObjectBody) -> Answer {
+        let input = permit.into_operation();
+        replace(call, &input.target, Some(&input.tags)).await?;
+        answer::empty(StatusCode::OK)
+    }
 }
 
 /// Removes the tags of an object.
-pub async fn delete_object_tagging(call: &Call<'_>, permit: Permit<DeleteObjectTagging>) -> Answer {
-    let input = permit.into_operation();
-    replace(call, &input.bucket, &input.key, input.version_id.as_ref(), None).await?;
-    answer::empty(StatusCode::NO_CONTENT)
+impl Run for DeleteObjectTagging {
+    async fn run(call: &Call<'_>, permit: Permit<Self>, _body: ObjectBody) -> Answer {
+        let input = permit.into_operation();
+        replace(call, &input.target, None).await?;
+        answer::empty(StatusCode::NO_CONTENT)
+    }
 }
 
-async fn replace(
-    call: &Call<'_>,
-    bucket_name: &BucketName,
-    key: &ObjectKey,
-    version: Option<&VersionId>,
-    tags: Option<&TagSet>,
-) -> Result<(), S3Error> {
+async fn replace(call: &Call<'_>, target: &Target, tags: Option<&TagSet>) -> Result<(), S3Error> {
     let bucket = call.existing_bucket()?;
-    answer::refuse_version(version, bucket.keeps_versions())?;
+    let Target { bucket: bucket_name, key, version_id } = target;
+    answer::refuse_version(version_id.as_ref(), bucket.keeps_versions())?;
     require_writable(bucket)?;
     let path = call.object_path(bucket_name, key);
     let (directory, name, condition_key) = call.step_names(&path, key);

@@ -6,19 +6,21 @@ use s3::S3Error;
 use s3::op::PutObject;
 use sigv4::checksum::Checksum;
 
-use super::Call;
 use super::answer::{self, Answer};
 use super::new_entry::{described, require_supported, require_writable};
 use super::upload;
+use super::{Call, Run};
 use crate::body::ObjectBody;
 use crate::object;
 
 /// Stores an object in one piece.
-pub async fn put_object(call: &Call<'_>, permit: Permit<PutObject>, body: ObjectBody) -> Answer {
-    let stored = put(call, permit.into_operation(), body).await?;
-    let mut response = answer::empty(StatusCode::OK)?;
-    stored.set_headers(response.headers_mut());
-    Ok(response)
+impl Run for PutObject {
+    async fn run(call: &Call<'_>, permit: Permit<Self>, body: ObjectBody) -> Answer {
+        let stored = put(call, permit.into_operation(), body).await?;
+        let mut response = answer::empty(StatusCode::OK)?;
+        stored.set_headers(response.headers_mut());
+        Ok(response)
+    }
 }
 
 /// What the answer tells of a new object or part.
@@ -45,21 +47,21 @@ pub(super) async fn put(call: &Call<'_>, input: PutObject, mut body: ObjectBody)
     let bucket = call.existing_bucket()?;
     require_writable(bucket)?;
     require_supported(&input.object)?;
-    call.look_ahead(&input.bucket, &input.key, &input.condition).await?;
+    call.look_ahead(&input.target.bucket, &input.target.key, &input.condition).await?;
     let mime = input.object.content.content_type.as_deref();
     let extended = described(&input.object);
-    let (entry, checksum) = if input.key.is_directory_marker() {
-        call.require_no_file_at(&input.bucket, &input.key).await?;
+    let (entry, checksum) = if input.target.key.is_directory_marker() {
+        call.require_no_file_at(&input.target.bucket, &input.target.key).await?;
         let content = Call::read_marker_body(&mut body).await?;
-        (call.marker_entry(bucket, &input.key, mime, extended, &content), body.checksum().cloned())
+        (call.marker_entry(bucket, &input.target.key, mime, extended, &content), body.checksum().cloned())
     } else {
-        let expected = body.expected_bytes().or(input.object_bytes());
-        let target = call.write_target(&input.bucket, &input.key, mime, expected);
+        let expected = body.expected_bytes().or(input.length.object_bytes());
+        let target = call.write_target(&input.target.bucket, &input.target.key, mime, expected);
         let stored = upload::store(call, &target, body).await?;
-        (call.file_entry(bucket, &input.key, mime, extended, &stored), stored.checksum)
+        (call.file_entry(bucket, &input.target.key, mime, extended, &stored), stored.checksum)
     };
     let etag = entry.etag();
-    call.put_entry(&input.bucket, &input.key, entry, &input.condition).await?;
+    call.put_entry(&input.target.bucket, &input.target.key, entry, &input.condition).await?;
     Ok(Stored { etag, checksum })
 }
 

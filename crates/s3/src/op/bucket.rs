@@ -1,5 +1,11 @@
 use ids::BucketName;
 
+use crate::S3Error;
+use crate::operation::{Routed, S3Operation};
+use crate::request::Request;
+use crate::requirement::Requirement;
+use crate::route::Route;
+use crate::target::Addressed;
 use crate::xml::XmlWriter;
 
 /// `HEAD /bucket`: whether the bucket is there and may be listed.
@@ -31,4 +37,61 @@ pub fn location_to_xml(region: &str) -> String {
     xml.content(region);
     xml.close("LocationConstraint");
     xml.finish()
+}
+
+impl Routed for HeadBucket {
+    type On = BucketName;
+    const ROUTE: Route = Route::new("HEAD");
+
+    fn parse(_request: &Request<'_>, bucket: BucketName) -> Result<Self, S3Error> {
+        Ok(Self { bucket })
+    }
+}
+
+impl S3Operation for HeadBucket {
+    fn addressed(&self) -> Addressed<'_> {
+        (&self.bucket).into()
+    }
+
+    fn needs(&self) -> Vec<Requirement> {
+        vec![Requirement::on_bucket("s3:ListBucket", &self.bucket)]
+    }
+}
+
+impl Routed for DeleteBucket {
+    type On = BucketName;
+    const ROUTE: Route = Route::new("DELETE");
+
+    fn parse(_request: &Request<'_>, bucket: BucketName) -> Result<Self, S3Error> {
+        Ok(Self { bucket })
+    }
+}
+
+impl S3Operation for DeleteBucket {
+    fn addressed(&self) -> Addressed<'_> {
+        (&self.bucket).into()
+    }
+
+    fn needs(&self) -> Vec<Requirement> {
+        vec![Requirement::on_bucket("s3:DeleteBucket", &self.bucket)]
+    }
+}
+
+impl Routed for GetBucketLocation {
+    type On = BucketName;
+    const ROUTE: Route = Route::sub("GET", "location");
+
+    fn parse(_request: &Request<'_>, bucket: BucketName) -> Result<Self, S3Error> {
+        Ok(Self { bucket })
+    }
+}
+
+impl S3Operation for GetBucketLocation {
+    fn addressed(&self) -> Addressed<'_> {
+        (&self.bucket).into()
+    }
+
+    fn needs(&self) -> Vec<Requirement> {
+        vec![Requirement::on_bucket("s3:GetBucketLocation", &self.bucket)]
+    }
 }

@@ -2,7 +2,13 @@ use ids::BucketName;
 
 use crate::S3Error;
 use crate::checksum::BodyChecksums;
+use crate::condition_keys::ConditionKeys;
+use crate::operation::{Routed, S3Operation};
 use crate::request::Request;
+use crate::requirement::Requirement;
+use crate::route::Route;
+use crate::tagging::{MAX_BUCKET_TAGS, MAX_TAGGING_BYTES, TagSet};
+use crate::target::Addressed;
 
 /// `GET /bucket?tagging`; the answer is [`TagSet::to_xml`](crate::TagSet::to_xml).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,19 +17,15 @@ pub struct GetBucketTagging {
     pub bucket: BucketName,
 }
 
-/// `PUT /bucket?tagging`; the body is read by [`TagSet::from_xml`](crate::TagSet::from_xml).
+/// `PUT /bucket?tagging`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PutBucketTagging {
     /// The bucket.
     pub bucket: BucketName,
     /// What the body is checked against.
     pub checksums: BodyChecksums,
-}
-
-impl PutBucketTagging {
-    pub(crate) fn parse(request: &Request<'_>, bucket: BucketName) -> Result<Self, S3Error> {
-        Ok(Self { bucket, checksums: BodyChecksums::parse(request)? })
-    }
+    /// The tags that replace the bucket's; empty until the body is read.
+    pub tags: TagSet,
 }
 
 /// `DELETE /bucket?tagging`.
@@ -31,4 +33,80 @@ impl PutBucketTagging {
 pub struct DeleteBucketTagging {
     /// The bucket.
     pub bucket: BucketName,
+}
+
+impl Routed for GetBucketTagging {
+    type On = BucketName;
+    const ROUTE: Route = Route::sub("GET", "tagging");
+
+    fn parse(_request: &Request<'_>, bucket: BucketName) -> Result<Self, S3Error> {
+        Ok(Self { bucket })
+    }
+}
+
+impl S3Operation for GetBucketTagging {
+    fn addressed(&self) -> Addressed<'_> {
+        (&self.bucket).into()
+    }
+
+    fn needs(&self) -> Vec<Requirement> {
+        vec![Requirement::on_bucket("s3:GetBucketTagging", &self.bucket)]
+    }
+}
+
+impl Routed for PutBucketTagging {
+    type On = BucketName;
+    const ROUTE: Route = Route::sub("PUT", "tagging");
+
+    fn parse(request: &Request<'_>, bucket: BucketName) -> Result<Self, S3Error> {
+        Ok(Self { bucket, checksums: BodyChecksums::parse(request)?, tags: TagSet::default() })
+    }
+}
+
+impl S3Operation for PutBucketTagging {
+    fn addressed(&self) -> Addressed<'_> {
+        (&self.bucket).into()
+    }
+
+    fn needs(&self) -> Vec<Requirement> {
+        vec![Requirement::on_bucket("s3:PutBucketTagging", &self.bucket)]
+    }
+
+    fn set_condition_keys(&self, keys: &mut ConditionKeys<'_>) -> Result<(), S3Error> {
+        keys.resource_tags(&self.tags);
+        Ok(())
+    }
+
+    fn body_limit(&self) -> Option<usize> {
+        Some(MAX_TAGGING_BYTES)
+    }
+
+    fn read_body(&mut self, body: &[u8]) -> Result<(), S3Error> {
+        self.tags = TagSet::from_xml(body, MAX_BUCKET_TAGS)?;
+        Ok(())
+    }
+
+    fn checksums(&self) -> Option<&BodyChecksums> {
+        Some(&self.checksums)
+    }
+}
+
+impl Routed for DeleteBucketTagging {
+    type On = BucketName;
+    const ROUTE: Route = Route::sub("DELETE", "tagging");
+
+    fn parse(_request: &Request<'_>, bucket: BucketName) -> Result<Self, S3Error> {
+        Ok(Self { bucket })
+    }
+}
+
+impl S3Operation for DeleteBucketTagging {
+    fn addressed(&self) -> Addressed<'_> {
+        (&self.bucket).into()
+    }
+
+    fn needs(&self) -> Vec<Requirement> {
+        // Deleting needs the permission to put: there is no s3:DeleteBucketTagging.
+        vec![Requirement::on_bucket("s3:PutBucketTagging", &self.bucket)]
+    }
 }

@@ -1,21 +1,24 @@
 use ids::{BucketName, ObjectKey};
 
 use super::multipart::{MAX_PART_NUMBER, upload_id};
-use crate::checksum::{BodyChecksums, Checksum, ChecksumAlgorithm, ChecksumType, is_valid};
+use crate::checksum::{self, BodyChecksums, Checksum, ChecksumAlgorithm, ChecksumType};
+use crate::condition_keys::ConditionKeys;
 use crate::conditional::WriteCondition;
 use crate::object_headers::EncryptionHeaders;
+use crate::operation::{Routed, S3Operation};
 use crate::request::Request;
+use crate::requirement::{ConditionalRequirement, Requirement};
+use crate::route::Route;
+use crate::target::{Addressed, Target};
 use crate::version_id::UploadId;
-use crate::xml::{Element, XmlWriter, parse};
+use crate::xml::{self, Element, XmlWriter};
 use crate::{S3Error, S3ErrorCode};
 
 /// `POST /bucket/key?uploadId=`; the body is read by [`CompletedPart::list_from_xml`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CompleteMultipartUpload {
-    /// The bucket.
-    pub bucket: BucketName,
-    /// The key.
-    pub key: ObjectKey,
+    /// The object.
+    pub target: Target,
     /// The upload.
     pub upload_id: UploadId,
     /// `If-Match`, `If-None-Match`.
@@ -32,29 +35,13 @@ pub struct CompleteMultipartUpload {
     pub encryption: EncryptionHeaders,
 }
 
-impl CompleteMultipartUpload {
-    pub(crate) fn parse(request: &Request<'_>, bucket: BucketName, key: ObjectKey) -> Result<Self, S3Error> {
-        Ok(Self {
-            bucket,
-            key,
-            upload_id: upload_id(request)?,
-            condition: WriteCondition::parse(request)?,
-            checksum: object_checksum(request)?,
-            checksum_type: crate::checksum::checksum_type(request)?,
-            object_size: request.length("x-amz-mp-object-size")?,
-            body: BodyChecksums::parse_without_value(request)?,
-            encryption: EncryptionHeaders::parse(request)?,
-        })
-    }
-}
-
 /// The checksum of the object, not of the body: it may be a composite one.
 fn object_checksum(request: &Request<'_>) -> Result<Option<Checksum>, S3Error> {
     let mut found = None;
     for algorithm in ChecksumAlgorithm::ALL {
         let Some(value) = request.owned_header(algorithm.header())? else { continue };
         let digest = value.split_once('-').map_or(value.as_str(), |(digest, _)| digest);
-        if found.is_some() || !is_valid(algorithm, digest) {
+        if found.is_some() || !checksum::is_valid(algorithm, digest) {
             let message = format!("Value for {} header is invalid, or there are several.", algorithm.header());
             return Err(S3Error::with_message(S3ErrorCode::InvalidRequest, message));
         }
@@ -77,7 +64,7 @@ pub struct CompletedPart {
 impl CompletedPart {
     /// Reads the body. The parts come in ascending order: `InvalidPartOrder` otherwise; `MalformedXML` without parts.
     pub fn list_from_xml(body: &[u8]) -> Result<Vec<Self>, S3Error> {
-        let root = parse(body, "CompleteMultipartUpload")?;
+        let root = xml::parse(body, "CompleteMultipartUpload")?;
         root.only(&["Part"])?;
         let parts: Vec<Self> = root.all("Part").map(Self::from_element).collect::<Result<_, _>>()?;
         if parts.is_empty() {
@@ -103,7 +90,7 @@ impl CompletedPart {
         let mut checksum = None;
         for algorithm in ChecksumAlgorithm::ALL {
             let Some(value) = part.child_text(algorithm.element())? else { continue };
-            if checksum.is_some() || !is_valid(algorithm, value.trim()) {
+            if checksum.is_some() || !checksum::is_valid(algorithm, value.trim()) {
                 return Err(S3Error::malformed_xml(format_args!("part {part_number}: the checksum is not valid")));
             }
             checksum = Some(Checksum { algorithm, value: value.trim().to_owned() });
@@ -142,5 +129,42 @@ impl CompleteMultipartUploadOutput {
         }
         xml.close("CompleteMultipartUploadResult");
         xml.finish()
+    }
+}
+
+impl Routed for CompleteMultipartUpload {
+    type On = Target;
+    const ROUTE: Route = Route::sub("POST", "uploadId");
+
+    fn parse(request: &Request<'_>, target: Target) -> Result<Self, S3Error> {
+        Ok(Self {
+            target,
+            upload_id: upload_id(request)?,
+            condition: WriteCondition::parse(request)?,
+            checksum: object_checksum(request)?,
+            checksum_type: checksum::checksum_type(request)?,
+            object_size: request.length("x-amz-mp-object-size")?,
+            body: BodyChecksums::parse_without_value(request)?,
+            encryption: EncryptionHeaders::parse(request)?,
+        })
+    }
+}
+
+impl S3Operation for CompleteMultipartUpload {
+    fn addressed(&self) -> Addressed<'_> {
+        (&self.target).into()
+    }
+
+    fn needs(&self) -> Vec<Requirement> {
+        vec![self.target.need("s3:PutObject")]
+    }
+
+    fn conditional(&self) -> Vec<ConditionalRequirement> {
+        ConditionalRequirement::compare_tag(&self.condition, &self.target.bucket, &self.target.key)
+    }
+
+    fn set_condition_keys(&self, keys: &mut ConditionKeys<'_>) -> Result<(), S3Error> {
+        keys.creates_object(true);
+        keys.write_condition(&self.condition)
     }
 }

@@ -1,20 +1,21 @@
-use ids::{BucketName, ObjectKey};
-
 use crate::checksum::{self, Checksum, ChecksumAlgorithm};
+use crate::condition_keys::ConditionKeys;
 use crate::conditional::{ReadConditions, WriteCondition};
 use crate::copy_source::CopySource;
 use crate::object_headers::ObjectHeaders;
+use crate::operation::{Routed, S3Operation};
 use crate::request::Request;
+use crate::requirement::{ConditionalRequirement, Effect, Requirement, read_source, write_object};
+use crate::route::Route;
+use crate::target::{Addressed, Target};
 use crate::xml::XmlWriter;
 use crate::{S3Error, time};
 
 /// `PUT /bucket/key` with `x-amz-copy-source`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CopyObject {
-    /// The bucket that is written.
-    pub bucket: BucketName,
-    /// The key that is written.
-    pub key: ObjectKey,
+    /// The object.
+    pub target: Target,
     /// The object that is read.
     pub source: CopySource,
     /// `x-amz-copy-source-if-*`.
@@ -29,22 +30,6 @@ pub struct CopyObject {
     pub condition: WriteCondition,
     /// `x-amz-checksum-algorithm`: the checksum of the copy.
     pub checksum_algorithm: Option<ChecksumAlgorithm>,
-}
-
-impl CopyObject {
-    pub(crate) fn parse(request: &Request<'_>, bucket: BucketName, key: ObjectKey) -> Result<Self, S3Error> {
-        Ok(Self {
-            bucket,
-            key,
-            source: CopySource::from_request(request)?,
-            source_conditions: ReadConditions::parse_copy_source(request)?,
-            metadata_directive: MetadataDirective::parse(request, "x-amz-metadata-directive")?,
-            tagging_directive: MetadataDirective::parse(request, "x-amz-tagging-directive")?,
-            object: Box::new(ObjectHeaders::parse(request)?),
-            condition: WriteCondition::parse(request)?,
-            checksum_algorithm: checksum::named(request, "x-amz-checksum-algorithm")?,
-        })
-    }
 }
 
 /// Whether a copy keeps what its source has, or takes what the request says.
@@ -99,5 +84,66 @@ impl CopyResult {
         }
         xml.close(root);
         xml.finish()
+    }
+}
+
+impl Routed for CopyObject {
+    type On = Target;
+    const ROUTE: Route = Route::new("PUT").copying();
+
+    fn parse(request: &Request<'_>, target: Target) -> Result<Self, S3Error> {
+        Ok(Self {
+            target,
+            source: CopySource::from_request(request)?,
+            source_conditions: ReadConditions::parse_copy_source(request)?,
+            metadata_directive: MetadataDirective::parse(request, "x-amz-metadata-directive")?,
+            tagging_directive: MetadataDirective::parse(request, "x-amz-tagging-directive")?,
+            object: Box::new(ObjectHeaders::parse(request)?),
+            condition: WriteCondition::parse(request)?,
+            checksum_algorithm: checksum::named(request, "x-amz-checksum-algorithm")?,
+        })
+    }
+}
+
+impl S3Operation for CopyObject {
+    fn addressed(&self) -> Addressed<'_> {
+        (&self.target).into()
+    }
+
+    fn needs(&self) -> Vec<Requirement> {
+        let mut all = vec![read_source(&self.source)];
+        all.extend(write_object(&self.target, &self.object));
+        all
+    }
+
+    fn conditional(&self) -> Vec<ConditionalRequirement> {
+        let target = &self.target;
+        let mut all = ConditionalRequirement::compare_tag(&self.condition, &target.bucket, &target.key);
+        if self.tagging_directive == MetadataDirective::Copy {
+            let source = &self.source;
+            let version = source.version_id.as_ref();
+            let read = if version.is_some() { "s3:GetObjectVersionTagging" } else { "s3:GetObjectTagging" };
+            let read = Requirement::on_object(read, &source.bucket, &source.key, version);
+            let effect = Effect::CopyTags;
+            all.push(ConditionalRequirement { requirement: read, effect });
+            all.push(ConditionalRequirement { requirement: target.need("s3:PutObjectTagging"), effect });
+        }
+        all
+    }
+
+    fn set_condition_keys(&self, keys: &mut ConditionKeys<'_>) -> Result<(), S3Error> {
+        keys.creates_object(true);
+        keys.copied_object(&self.object, self.tagging_directive)?;
+        keys.write_condition(&self.condition)?;
+        keys.copy_source(&self.source);
+        Ok(())
+    }
+
+    fn copy_source(&self) -> Option<&CopySource> {
+        Some(&self.source)
+    }
+
+    fn makes_missing_bucket(&self) -> bool {
+        true
     }
 }

@@ -1,12 +1,17 @@
 use ids::BucketName;
 
+use crate::condition_keys::ConditionKeys;
 use crate::object_headers::AclHeaders;
+use crate::operation::{Routed, S3Operation};
 use crate::request::Request;
+use crate::requirement::Requirement;
+use crate::route::Route;
 use crate::tagging::{MAX_BUCKET_TAGS, TagSet};
-use crate::xml::parse;
+use crate::target::Addressed;
+use crate::xml::{self};
 use crate::{S3Error, S3ErrorCode};
 
-/// `PUT /bucket`; the body, if any, is read by [`CreateBucketConfiguration::from_xml`].
+/// `PUT /bucket`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreateBucket {
     /// The bucket.
@@ -17,24 +22,20 @@ pub struct CreateBucket {
     pub object_lock_enabled: bool,
     /// `x-amz-object-ownership`: `BucketOwnerEnforced`, `BucketOwnerPreferred` or `ObjectWriter`.
     pub object_ownership: Option<String>,
+    /// What the body says; nothing until it is read.
+    pub configuration: CreateBucketConfiguration,
 }
 
 impl CreateBucket {
-    pub(crate) fn parse(request: &Request<'_>, bucket: BucketName) -> Result<Self, S3Error> {
-        let object_ownership = request.owned_header("x-amz-object-ownership")?;
-        if let Some(other) = object_ownership
-            .as_deref()
-            .filter(|ownership| !matches!(*ownership, "BucketOwnerEnforced" | "BucketOwnerPreferred" | "ObjectWriter"))
-        {
-            let message = "The ownership must be BucketOwnerEnforced, BucketOwnerPreferred or ObjectWriter";
-            return Err(S3Error::invalid_argument("x-amz-object-ownership", other, message));
-        }
-        Ok(Self {
+    /// A request that asks for nothing but the bucket.
+    pub fn plain(bucket: BucketName) -> Self {
+        Self {
             bucket,
-            acl: AclHeaders::parse(request)?,
-            object_lock_enabled: request.flag("x-amz-bucket-object-lock-enabled")?,
-            object_ownership,
-        })
+            acl: AclHeaders::default(),
+            object_lock_enabled: false,
+            object_ownership: None,
+            configuration: CreateBucketConfiguration::default(),
+        }
     }
 }
 
@@ -53,7 +54,7 @@ impl CreateBucketConfiguration {
         if body.trim_ascii().is_empty() {
             return Ok(Self::default());
         }
-        let root = parse(body, "CreateBucketConfiguration")?;
+        let root = xml::parse(body, "CreateBucketConfiguration")?;
         root.only(&["LocationConstraint", "Location", "Bucket", "Tags"])?;
         if root.one("Location")?.is_some() || root.one("Bucket")?.is_some() {
             return Err(S3Error::not_implemented("A directory bucket (the elements Location and Bucket)"));
@@ -64,5 +65,68 @@ impl CreateBucketConfiguration {
             return Err(S3Error::new(S3ErrorCode::InvalidLocationConstraint));
         }
         Ok(Self { location_constraint: location_constraint.map(str::to_owned), tags: tags.unwrap_or_default() })
+    }
+}
+
+impl Routed for CreateBucket {
+    type On = BucketName;
+    const ROUTE: Route = Route::new("PUT");
+
+    fn parse(request: &Request<'_>, bucket: BucketName) -> Result<Self, S3Error> {
+        let object_ownership = request.owned_header("x-amz-object-ownership")?;
+        if let Some(other) = object_ownership
+            .as_deref()
+            .filter(|ownership| !matches!(*ownership, "BucketOwnerEnforced" | "BucketOwnerPreferred" | "ObjectWriter"))
+        {
+            let message = "The ownership must be BucketOwnerEnforced, BucketOwnerPreferred or ObjectWriter";
+            return Err(S3Error::invalid_argument("x-amz-object-ownership", other, message));
+        }
+        Ok(Self {
+            bucket,
+            acl: AclHeaders::parse(request)?,
+            object_lock_enabled: request.flag("x-amz-bucket-object-lock-enabled")?,
+            object_ownership,
+            configuration: CreateBucketConfiguration::default(),
+        })
+    }
+}
+
+impl S3Operation for CreateBucket {
+    fn addressed(&self) -> Addressed<'_> {
+        (&self.bucket).into()
+    }
+
+    fn needs(&self) -> Vec<Requirement> {
+        let mut actions = vec!["s3:CreateBucket"];
+        if self.acl.is_requested() {
+            actions.push("s3:PutBucketAcl");
+        }
+        if self.object_lock_enabled {
+            actions.extend(["s3:PutBucketObjectLockConfiguration", "s3:PutBucketVersioning"]);
+        }
+        if self.object_ownership.is_some() {
+            actions.push("s3:PutBucketOwnershipControls");
+        }
+        if !self.configuration.tags.is_empty() {
+            actions.push("s3:TagResource");
+        }
+        actions.into_iter().map(|action| Requirement::on_bucket(action, &self.bucket)).collect()
+    }
+
+    fn set_condition_keys(&self, keys: &mut ConditionKeys<'_>) -> Result<(), S3Error> {
+        keys.acl(&self.acl);
+        keys.optional("s3:x-amz-object-ownership", self.object_ownership.as_deref());
+        keys.optional("s3:LocationConstraint", self.configuration.location_constraint.as_deref());
+        keys.resource_tags(&self.configuration.tags);
+        Ok(())
+    }
+
+    fn body_limit(&self) -> Option<usize> {
+        Some(64 << 10)
+    }
+
+    fn read_body(&mut self, body: &[u8]) -> Result<(), S3Error> {
+        self.configuration = CreateBucketConfiguration::from_xml(body)?;
+        Ok(())
     }
 }

@@ -1,38 +1,27 @@
 use ids::{BucketName, ObjectKey};
 
 use crate::checksum::{self, ChecksumAlgorithm, ChecksumType};
+use crate::condition_keys::ConditionKeys;
 use crate::object_headers::ObjectHeaders;
+use crate::operation::{Routed, S3Operation};
 use crate::request::Request;
+use crate::requirement::{Requirement, write_object};
+use crate::route::Route;
+use crate::target::{Addressed, Target};
 use crate::xml::XmlWriter;
 use crate::{S3Error, S3ErrorCode};
 
 /// `POST /bucket/key?uploads`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreateMultipartUpload {
-    /// The bucket.
-    pub bucket: BucketName,
-    /// The key.
-    pub key: ObjectKey,
+    /// The object.
+    pub target: Target,
     /// What the object is given when the upload is completed.
     pub object: Box<ObjectHeaders>,
     /// `x-amz-checksum-algorithm`.
     pub checksum_algorithm: Option<ChecksumAlgorithm>,
     /// `x-amz-checksum-type`, or the default of the algorithm; absent without an algorithm.
     pub checksum_type: Option<ChecksumType>,
-}
-
-impl CreateMultipartUpload {
-    pub(crate) fn parse(request: &Request<'_>, bucket: BucketName, key: ObjectKey) -> Result<Self, S3Error> {
-        let checksum_algorithm = checksum::named(request, "x-amz-checksum-algorithm")?;
-        let checksum_type = checksum::checksum_type(request)?;
-        Ok(Self {
-            bucket,
-            key,
-            object: Box::new(ObjectHeaders::parse(request)?),
-            checksum_algorithm,
-            checksum_type: check_type(checksum_algorithm, checksum_type)?,
-        })
-    }
 }
 
 /// SHA checksums cannot cover the whole object, CRC-64 cannot be composed.
@@ -84,5 +73,41 @@ impl CreateMultipartUploadOutput {
         xml.text("UploadId", &self.upload_id);
         xml.close("InitiateMultipartUploadResult");
         xml.finish()
+    }
+}
+
+impl Routed for CreateMultipartUpload {
+    type On = Target;
+    const ROUTE: Route = Route::sub("POST", "uploads");
+
+    fn parse(request: &Request<'_>, target: Target) -> Result<Self, S3Error> {
+        let checksum_algorithm = checksum::named(request, "x-amz-checksum-algorithm")?;
+        let checksum_type = checksum::checksum_type(request)?;
+        Ok(Self {
+            target,
+            object: Box::new(ObjectHeaders::parse(request)?),
+            checksum_algorithm,
+            checksum_type: check_type(checksum_algorithm, checksum_type)?,
+        })
+    }
+}
+
+impl S3Operation for CreateMultipartUpload {
+    fn addressed(&self) -> Addressed<'_> {
+        (&self.target).into()
+    }
+
+    fn needs(&self) -> Vec<Requirement> {
+        write_object(&self.target, &self.object)
+    }
+
+    fn set_condition_keys(&self, keys: &mut ConditionKeys<'_>) -> Result<(), S3Error> {
+        keys.creates_object(false);
+        keys.object(&self.object);
+        Ok(())
+    }
+
+    fn makes_missing_bucket(&self) -> bool {
+        true
     }
 }

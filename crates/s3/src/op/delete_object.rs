@@ -1,19 +1,17 @@
-use ids::{BucketName, ObjectKey};
-
 use crate::S3Error;
+use crate::condition_keys::ConditionKeys;
 use crate::conditional::WriteCondition;
+use crate::operation::{Routed, S3Operation};
 use crate::request::Request;
-use crate::version_id::VersionId;
+use crate::requirement::{ConditionalRequirement, Requirement, delete_object};
+use crate::route::Route;
+use crate::target::{Addressed, Target};
 
 /// `DELETE /bucket/key`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeleteObject {
-    /// The bucket.
-    pub bucket: BucketName,
-    /// The key.
-    pub key: ObjectKey,
-    /// The version to remove for good; without it the current version is hidden or, without versioning, removed.
-    pub version_id: Option<VersionId>,
+    /// The object.
+    pub target: Target,
     /// `If-Match`.
     pub condition: WriteCondition,
     /// `x-amz-bypass-governance-retention: true`.
@@ -22,13 +20,11 @@ pub struct DeleteObject {
     pub mfa: Option<String>,
 }
 
-impl DeleteObject {
-    pub(crate) fn parse(
-        request: &Request<'_>,
-        bucket: BucketName,
-        key: ObjectKey,
-        version_id: Option<VersionId>,
-    ) -> Result<Self, S3Error> {
+impl Routed for DeleteObject {
+    type On = Target;
+    const ROUTE: Route = Route::new("DELETE").of_version();
+
+    fn parse(request: &Request<'_>, target: Target) -> Result<Self, S3Error> {
         for header in ["x-amz-if-match-last-modified-time", "x-amz-if-match-size"] {
             if request.has_header(header) {
                 return Err(S3Error::not_implemented(format_args!("The header {header}")));
@@ -39,12 +35,29 @@ impl DeleteObject {
             return Err(S3Error::not_implemented("If-None-Match on a delete"));
         }
         Ok(Self {
-            bucket,
-            key,
-            version_id,
+            target,
             condition,
             bypass_governance_retention: request.flag("x-amz-bypass-governance-retention")?,
             mfa: request.owned_header("x-amz-mfa")?,
         })
+    }
+}
+
+impl S3Operation for DeleteObject {
+    fn addressed(&self) -> Addressed<'_> {
+        (&self.target).into()
+    }
+
+    fn needs(&self) -> Vec<Requirement> {
+        let Target { bucket, key, version_id } = &self.target;
+        delete_object(bucket, key, version_id.as_ref(), self.bypass_governance_retention)
+    }
+
+    fn conditional(&self) -> Vec<ConditionalRequirement> {
+        ConditionalRequirement::compare_tag(&self.condition, &self.target.bucket, &self.target.key)
+    }
+
+    fn set_condition_keys(&self, keys: &mut ConditionKeys<'_>) -> Result<(), S3Error> {
+        keys.write_condition(&self.condition)
     }
 }

@@ -1,16 +1,21 @@
 use ids::{BucketName, ObjectKey};
 
+use super::DeleteObject;
 use crate::checksum::BodyChecksums;
 use crate::conditional::{EntityTags, WriteCondition};
+use crate::operation::{Routed, S3Operation};
 use crate::request::Request;
+use crate::requirement::{Requirement, all_keys};
+use crate::route::Route;
+use crate::target::{Addressed, Target};
 use crate::version_id::VersionId;
-use crate::xml::{Element, XmlWriter, parse};
+use crate::xml::{self, Element, XmlWriter};
 use crate::{S3Error, S3ErrorCode};
 
 /// The most keys of one request.
 pub const MAX_DELETE_KEYS: usize = 1000;
 
-/// `POST /bucket?delete`; the body is read by [`DeleteRequest::from_xml`]. Every key is authorised on its own.
+/// `POST /bucket?delete`. Every key is authorized on its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeleteObjects {
     /// The bucket.
@@ -21,17 +26,8 @@ pub struct DeleteObjects {
     pub mfa: Option<String>,
     /// What the body is checked against.
     pub checksums: BodyChecksums,
-}
-
-impl DeleteObjects {
-    pub(crate) fn parse(request: &Request<'_>, bucket: BucketName) -> Result<Self, S3Error> {
-        Ok(Self {
-            bucket,
-            bypass_governance_retention: request.flag("x-amz-bypass-governance-retention")?,
-            mfa: request.owned_header("x-amz-mfa")?,
-            checksums: BodyChecksums::parse(request)?,
-        })
-    }
+    /// What to delete; empty until the body is read.
+    pub request: DeleteRequest,
 }
 
 /// The body of DeleteObjects.
@@ -59,7 +55,7 @@ pub struct ObjectIdentifier {
 impl DeleteRequest {
     /// Reads the body: 1 to 1000 objects, `MalformedXML` otherwise.
     pub fn from_xml(body: &[u8]) -> Result<Self, S3Error> {
-        let root = parse(body, "Delete")?;
+        let root = xml::parse(body, "Delete")?;
         root.only(&["Object", "Quiet"])?;
         let quiet = match root.child_text("Quiet")?.map(str::trim) {
             None | Some("false") => false,
@@ -159,4 +155,62 @@ fn write_error(object: &DeletedObject, error: &S3Error, xml: &mut XmlWriter) {
     xml.text("Code", error.code.as_str());
     xml.text("Message", error.message());
     xml.close("Error");
+}
+
+impl Routed for DeleteObjects {
+    type On = BucketName;
+    const ROUTE: Route = Route::sub("POST", "delete");
+
+    fn parse(request: &Request<'_>, bucket: BucketName) -> Result<Self, S3Error> {
+        Ok(Self {
+            bucket,
+            bypass_governance_retention: request.flag("x-amz-bypass-governance-retention")?,
+            mfa: request.owned_header("x-amz-mfa")?,
+            checksums: BodyChecksums::parse(request)?,
+            request: DeleteRequest::default(),
+        })
+    }
+}
+
+impl S3Operation for DeleteObjects {
+    fn addressed(&self) -> Addressed<'_> {
+        (&self.bucket).into()
+    }
+
+    fn needs(&self) -> Vec<Requirement> {
+        // Each key is decided on its own: `delete_at`.
+        Vec::new()
+    }
+
+    fn first_needs(&self) -> Vec<Requirement> {
+        ["s3:DeleteObject", "s3:DeleteObjectVersion"]
+            .into_iter()
+            .flat_map(|action| all_keys(action, &self.bucket))
+            .collect()
+    }
+
+    fn body_limit(&self) -> Option<usize> {
+        Some(2 << 20)
+    }
+
+    fn read_body(&mut self, body: &[u8]) -> Result<(), S3Error> {
+        self.request = DeleteRequest::from_xml(body)?;
+        Ok(())
+    }
+
+    fn checksums(&self) -> Option<&BodyChecksums> {
+        Some(&self.checksums)
+    }
+}
+
+impl DeleteObjects {
+    /// The deletion of one of the objects, at the key that its identifier stands for.
+    pub fn delete_at(&self, key: ObjectKey, object: &ObjectIdentifier) -> DeleteObject {
+        DeleteObject {
+            target: Target { bucket: self.bucket.clone(), key, version_id: object.version_id.clone() },
+            condition: object.condition(),
+            bypass_governance_retention: self.bypass_governance_retention,
+            mfa: self.mfa.clone(),
+        }
+    }
 }

@@ -1,27 +1,26 @@
-use ids::{BucketName, ObjectKey};
-
 use crate::S3Error;
 use crate::conditional::{IfRange, ReadConditions};
 use crate::object_headers::EncryptionHeaders;
+use crate::operation::{Routed, S3Operation};
 use crate::range::ByteRange;
 use crate::request::Request;
-use crate::version_id::VersionId;
+use crate::requirement::{ConditionalRequirement, Requirement};
+use crate::route::Route;
+use crate::target::{Addressed, Target};
 
 /// `GET /bucket/key`.
-pub type GetObject = ObjectRead;
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GetObject(pub ObjectRead);
 
 /// `HEAD /bucket/key`.
-pub type HeadObject = ObjectRead;
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeadObject(pub ObjectRead);
 
 /// What GetObject and HeadObject say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectRead {
-    /// The bucket.
-    pub bucket: BucketName,
-    /// The key.
-    pub key: ObjectKey,
-    /// The version, the current one when absent.
-    pub version_id: Option<VersionId>,
+    /// The object.
+    pub target: Target,
     /// `Range`, when it is a single range of bytes.
     pub range: Option<ByteRange>,
     /// `If-Range`: the range counts only while the object is the one that was meant.
@@ -39,12 +38,7 @@ pub struct ObjectRead {
 }
 
 impl ObjectRead {
-    pub(crate) fn parse(
-        request: &Request<'_>,
-        bucket: BucketName,
-        key: ObjectKey,
-        version_id: Option<VersionId>,
-    ) -> Result<Self, S3Error> {
+    pub(crate) fn parse(request: &Request<'_>, target: Target) -> Result<Self, S3Error> {
         let range = request.joined_header("range")?.as_deref().and_then(ByteRange::parse);
         let part_number = super::multipart::optional_part_number(request)?;
         if range.is_some() && part_number.is_some() {
@@ -52,9 +46,7 @@ impl ObjectRead {
             return Err(S3Error::with_message(crate::S3ErrorCode::InvalidRequest, message));
         }
         Ok(Self {
-            bucket,
-            key,
-            version_id,
+            target,
             range,
             if_range: request.header("if-range")?.as_deref().map(IfRange::parse),
             part_number,
@@ -101,5 +93,51 @@ impl ResponseOverrides {
     /// True without overrides.
     pub fn is_empty(&self) -> bool {
         self.headers.is_empty()
+    }
+}
+
+impl Routed for GetObject {
+    type On = Target;
+    const ROUTE: Route = Route::new("GET").of_version().of_part();
+
+    fn parse(request: &Request<'_>, target: Target) -> Result<Self, S3Error> {
+        ObjectRead::parse(request, target).map(Self)
+    }
+}
+
+impl S3Operation for GetObject {
+    fn addressed(&self) -> Addressed<'_> {
+        (&self.0.target).into()
+    }
+
+    fn needs(&self) -> Vec<Requirement> {
+        vec![self.0.target.need_of_version("s3:GetObject", "s3:GetObjectVersion")]
+    }
+
+    fn conditional(&self) -> Vec<ConditionalRequirement> {
+        ConditionalRequirement::tell_missing_key(&self.0.target)
+    }
+}
+
+impl Routed for HeadObject {
+    type On = Target;
+    const ROUTE: Route = Route::new("HEAD").of_version().of_part();
+
+    fn parse(request: &Request<'_>, target: Target) -> Result<Self, S3Error> {
+        ObjectRead::parse(request, target).map(Self)
+    }
+}
+
+impl S3Operation for HeadObject {
+    fn addressed(&self) -> Addressed<'_> {
+        (&self.0.target).into()
+    }
+
+    fn needs(&self) -> Vec<Requirement> {
+        vec![self.0.target.need_of_version("s3:GetObject", "s3:GetObjectVersion")]
+    }
+
+    fn conditional(&self) -> Vec<ConditionalRequirement> {
+        ConditionalRequirement::tell_missing_key(&self.0.target)
     }
 }

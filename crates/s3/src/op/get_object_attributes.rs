@@ -1,22 +1,19 @@
-use ids::{BucketName, ObjectKey};
-
 use super::list_objects::MAX_KEYS;
 use crate::checksum::{Checksum, ChecksumType};
 use crate::object_headers::EncryptionHeaders;
+use crate::operation::{Routed, S3Operation};
 use crate::request::Request;
-use crate::version_id::VersionId;
+use crate::requirement::{ConditionalRequirement, Requirement};
+use crate::route::Route;
+use crate::target::{Addressed, Target};
 use crate::xml::XmlWriter;
 use crate::{S3Error, S3ErrorCode};
 
 /// `GET /bucket/key?attributes`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GetObjectAttributes {
-    /// The bucket.
-    pub bucket: BucketName,
-    /// The key.
-    pub key: ObjectKey,
-    /// The version, the current one when absent.
-    pub version_id: Option<VersionId>,
+    /// The object.
+    pub target: Target,
     /// What is asked for, at least one.
     pub attributes: Vec<ObjectAttribute>,
     /// `x-amz-max-parts`, 0..=1000, 1000 when absent.
@@ -43,43 +40,6 @@ pub enum ObjectAttribute {
 }
 
 impl GetObjectAttributes {
-    pub(crate) fn parse(
-        request: &Request<'_>,
-        bucket: BucketName,
-        key: ObjectKey,
-        version_id: Option<VersionId>,
-    ) -> Result<Self, S3Error> {
-        let header = request.joined_header("x-amz-object-attributes")?.unwrap_or_default();
-        let mut attributes = Vec::new();
-        for name in header.split(',').map(str::trim).filter(|name| !name.is_empty()) {
-            attributes.push(match name {
-                "ETag" => ObjectAttribute::ETag,
-                "Checksum" => ObjectAttribute::Checksum,
-                "ObjectParts" => ObjectAttribute::ObjectParts,
-                "StorageClass" => ObjectAttribute::StorageClass,
-                "ObjectSize" => ObjectAttribute::ObjectSize,
-                other => {
-                    let message = "Invalid attribute name specified.";
-                    return Err(S3Error::invalid_argument("x-amz-object-attributes", other, message));
-                }
-            });
-        }
-        if attributes.is_empty() {
-            let message = "The x-amz-object-attributes header specifying the attributes to be retrieved is either missing or empty";
-            return Err(S3Error::with_message(S3ErrorCode::InvalidRequest, message));
-        }
-        let count = |name: &'static str, default: u64| Ok::<u64, S3Error>(request.length(name)?.unwrap_or(default));
-        Ok(Self {
-            bucket,
-            key,
-            version_id,
-            attributes,
-            max_parts: count("x-amz-max-parts", MAX_KEYS.into())?.min(MAX_KEYS.into()) as u32,
-            part_number_marker: u32::try_from(count("x-amz-part-number-marker", 0)?).unwrap_or(u32::MAX),
-            encryption: EncryptionHeaders::parse(request)?,
-        })
-    }
-
     /// True when this one is asked for.
     pub fn wants(&self, attribute: ObjectAttribute) -> bool {
         self.attributes.contains(&attribute)
@@ -169,4 +129,56 @@ fn write_parts(parts: &ObjectAttributesParts, xml: &mut XmlWriter) {
     // S3 calls the number of parts `PartsCount` in this document and `TotalPartsCount` in its SDKs.
     xml.value("PartsCount", parts.total_parts);
     xml.close("ObjectParts");
+}
+
+impl Routed for GetObjectAttributes {
+    type On = Target;
+    const ROUTE: Route = Route::sub("GET", "attributes").of_version();
+
+    fn parse(request: &Request<'_>, target: Target) -> Result<Self, S3Error> {
+        let header = request.joined_header("x-amz-object-attributes")?.unwrap_or_default();
+        let mut attributes = Vec::new();
+        for name in header.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+            attributes.push(match name {
+                "ETag" => ObjectAttribute::ETag,
+                "Checksum" => ObjectAttribute::Checksum,
+                "ObjectParts" => ObjectAttribute::ObjectParts,
+                "StorageClass" => ObjectAttribute::StorageClass,
+                "ObjectSize" => ObjectAttribute::ObjectSize,
+                other => {
+                    let message = "Invalid attribute name specified.";
+                    return Err(S3Error::invalid_argument("x-amz-object-attributes", other, message));
+                }
+            });
+        }
+        if attributes.is_empty() {
+            let message = "The x-amz-object-attributes header specifying the attributes to be retrieved is either missing or empty";
+            return Err(S3Error::with_message(S3ErrorCode::InvalidRequest, message));
+        }
+        let count = |name: &'static str, default: u64| Ok::<u64, S3Error>(request.length(name)?.unwrap_or(default));
+        Ok(Self {
+            target,
+            attributes,
+            max_parts: count("x-amz-max-parts", MAX_KEYS.into())?.min(MAX_KEYS.into()) as u32,
+            part_number_marker: u32::try_from(count("x-amz-part-number-marker", 0)?).unwrap_or(u32::MAX),
+            encryption: EncryptionHeaders::parse(request)?,
+        })
+    }
+}
+
+impl S3Operation for GetObjectAttributes {
+    fn addressed(&self) -> Addressed<'_> {
+        (&self.target).into()
+    }
+
+    fn needs(&self) -> Vec<Requirement> {
+        vec![
+            self.target.need_of_version("s3:GetObject", "s3:GetObjectVersion"),
+            self.target.need_of_version("s3:GetObjectAttributes", "s3:GetObjectVersionAttributes"),
+        ]
+    }
+
+    fn conditional(&self) -> Vec<ConditionalRequirement> {
+        ConditionalRequirement::tell_missing_key(&self.target)
+    }
 }

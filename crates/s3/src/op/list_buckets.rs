@@ -1,5 +1,9 @@
 use super::Owner;
+use crate::operation::{Routed, S3Operation};
 use crate::request::Request;
+use crate::requirement::Requirement;
+use crate::route::Route;
+use crate::target::Addressed;
 use crate::xml::XmlWriter;
 use crate::{S3Error, time};
 
@@ -14,22 +18,6 @@ pub struct ListBuckets {
     pub continuation_token: Option<String>,
     /// `bucket-region`.
     pub bucket_region: Option<String>,
-}
-
-impl ListBuckets {
-    pub(crate) fn parse(request: &Request<'_>) -> Result<Self, S3Error> {
-        let max_buckets = request.number("max-buckets")?;
-        if let Some(number) = max_buckets.filter(|number| !(1..=10_000).contains(number)) {
-            let message = "Argument max-buckets must be an integer between 1 and 10000";
-            return Err(S3Error::invalid_argument("max-buckets", number.to_string(), message));
-        }
-        Ok(Self {
-            prefix: request.owned_param("prefix"),
-            max_buckets,
-            continuation_token: request.owned_param("continuation-token"),
-            bucket_region: request.owned_param("bucket-region"),
-        })
-    }
 }
 
 /// One bucket of a listing.
@@ -75,5 +63,34 @@ impl ListBucketsOutput {
         xml.optional("Prefix", self.prefix.as_deref());
         xml.close("ListAllMyBucketsResult");
         xml.finish()
+    }
+}
+
+impl Routed for ListBuckets {
+    type On = ();
+    const ROUTE: Route = Route::new("GET");
+
+    fn parse(request: &Request<'_>, (): ()) -> Result<Self, S3Error> {
+        let max_buckets = request.number("max-buckets")?;
+        if let Some(number) = max_buckets.filter(|number| !(1..=10_000).contains(number)) {
+            let message = "Argument max-buckets must be an integer between 1 and 10000";
+            return Err(S3Error::invalid_argument("max-buckets", number.to_string(), message));
+        }
+        Ok(Self {
+            prefix: request.owned_param("prefix"),
+            max_buckets,
+            continuation_token: request.owned_param("continuation-token"),
+            bucket_region: request.owned_param("bucket-region"),
+        })
+    }
+}
+
+impl S3Operation for ListBuckets {
+    fn addressed(&self) -> Addressed<'_> {
+        Addressed::default()
+    }
+
+    fn needs(&self) -> Vec<Requirement> {
+        vec![Requirement::list_all_my_buckets()]
     }
 }

@@ -3,7 +3,11 @@ use ids::BucketName;
 use super::Owner;
 use super::list_objects::{ListQuery, write_common_prefixes};
 use crate::checksum::{ChecksumAlgorithm, ChecksumType};
+use crate::operation::{Routed, S3Operation};
 use crate::request::Request;
+use crate::requirement::Requirement;
+use crate::route::Route;
+use crate::target::Addressed;
 use crate::xml::{EncodingType, XmlWriter};
 use crate::{S3Error, time};
 
@@ -18,17 +22,6 @@ pub struct ListMultipartUploads {
     pub key_marker: String,
     /// `upload-id-marker`; without effect when there is no key marker. It is compared, never used as a path.
     pub upload_id_marker: String,
-}
-
-impl ListMultipartUploads {
-    pub(crate) fn parse(request: &Request<'_>, bucket: BucketName) -> Result<Self, S3Error> {
-        Ok(Self {
-            bucket,
-            list: ListQuery::parse(request, "max-uploads")?,
-            key_marker: request.owned_param("key-marker").unwrap_or_default(),
-            upload_id_marker: request.owned_param("upload-id-marker").unwrap_or_default(),
-        })
-    }
 }
 
 /// One upload of a listing.
@@ -110,4 +103,28 @@ fn write_upload(encoding: Option<EncodingType>, upload: &UploadSummary, xml: &mu
         xml.text("ChecksumType", kind.as_str());
     }
     xml.close("Upload");
+}
+
+impl Routed for ListMultipartUploads {
+    type On = BucketName;
+    const ROUTE: Route = Route::sub("GET", "uploads");
+
+    fn parse(request: &Request<'_>, bucket: BucketName) -> Result<Self, S3Error> {
+        Ok(Self {
+            bucket,
+            list: ListQuery::parse(request, "max-uploads")?,
+            key_marker: request.owned_param("key-marker").unwrap_or_default(),
+            upload_id_marker: request.owned_param("upload-id-marker").unwrap_or_default(),
+        })
+    }
+}
+
+impl S3Operation for ListMultipartUploads {
+    fn addressed(&self) -> Addressed<'_> {
+        (&self.bucket).into()
+    }
+
+    fn needs(&self) -> Vec<Requirement> {
+        vec![Requirement::on_bucket("s3:ListBucketMultipartUploads", &self.bucket)]
+    }
 }

@@ -2,7 +2,12 @@ use ids::BucketName;
 
 use super::Owner;
 use crate::checksum::{ChecksumAlgorithm, ChecksumType};
+use crate::condition_keys::ConditionKeys;
+use crate::operation::{Routed, S3Operation};
 use crate::request::Request;
+use crate::requirement::Requirement;
+use crate::route::Route;
+use crate::target::Addressed;
 use crate::xml::{EncodingType, XmlWriter};
 use crate::{S3Error, time};
 
@@ -91,16 +96,6 @@ pub struct ListObjects {
     pub marker: String,
 }
 
-impl ListObjects {
-    pub(crate) fn parse(request: &Request<'_>, bucket: BucketName) -> Result<Self, S3Error> {
-        Ok(Self {
-            bucket,
-            list: ListQuery::parse(request, "max-keys")?,
-            marker: request.owned_param("marker").unwrap_or_default(),
-        })
-    }
-}
-
 /// `GET /bucket?list-type=2`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListObjectsV2 {
@@ -114,23 +109,6 @@ pub struct ListObjectsV2 {
     pub continuation_token: Option<String>,
     /// `fetch-owner=true`.
     pub fetch_owner: bool,
-}
-
-impl ListObjectsV2 {
-    pub(crate) fn parse(request: &Request<'_>, bucket: BucketName) -> Result<Self, S3Error> {
-        let continuation_token = request.owned_param("continuation-token");
-        if continuation_token.as_deref() == Some("") {
-            let message = "The continuation token provided is incorrect";
-            return Err(S3Error::invalid_argument("continuation-token", "", message));
-        }
-        Ok(Self {
-            bucket,
-            list: ListQuery::parse(request, "max-keys")?,
-            start_after: request.owned_param("start-after"),
-            continuation_token,
-            fetch_owner: request.param("fetch-owner").is_some_and(|value| value.eq_ignore_ascii_case("true")),
-        })
-    }
 }
 
 /// One key of a listing.
@@ -264,5 +242,69 @@ pub(crate) fn write_common_prefixes(encoding: Option<EncodingType>, prefixes: &[
         xml.open("CommonPrefixes");
         xml.text("Prefix", &EncodingType::encode(encoding, prefix));
         xml.close("CommonPrefixes");
+    }
+}
+
+impl Routed for ListObjects {
+    type On = BucketName;
+    const ROUTE: Route = Route::new("GET");
+
+    fn parse(request: &Request<'_>, bucket: BucketName) -> Result<Self, S3Error> {
+        Ok(Self {
+            bucket,
+            list: ListQuery::parse(request, "max-keys")?,
+            marker: request.owned_param("marker").unwrap_or_default(),
+        })
+    }
+}
+
+impl S3Operation for ListObjects {
+    fn addressed(&self) -> Addressed<'_> {
+        (&self.bucket).into()
+    }
+
+    fn needs(&self) -> Vec<Requirement> {
+        vec![Requirement::on_bucket("s3:ListBucket", &self.bucket)]
+    }
+
+    fn set_condition_keys(&self, keys: &mut ConditionKeys<'_>) -> Result<(), S3Error> {
+        keys.listing()
+    }
+}
+
+impl Routed for ListObjectsV2 {
+    type On = BucketName;
+    const ROUTE: Route = Route::sub("GET", "list-type");
+
+    fn parse(request: &Request<'_>, bucket: BucketName) -> Result<Self, S3Error> {
+        if let Some(other) = request.param("list-type").filter(|kind| *kind != "2") {
+            return Err(S3Error::invalid_argument("list-type", other, "Invalid List Type specified in Request"));
+        }
+        let continuation_token = request.owned_param("continuation-token");
+        if continuation_token.as_deref() == Some("") {
+            let message = "The continuation token provided is incorrect";
+            return Err(S3Error::invalid_argument("continuation-token", "", message));
+        }
+        Ok(Self {
+            bucket,
+            list: ListQuery::parse(request, "max-keys")?,
+            start_after: request.owned_param("start-after"),
+            continuation_token,
+            fetch_owner: request.param("fetch-owner").is_some_and(|value| value.eq_ignore_ascii_case("true")),
+        })
+    }
+}
+
+impl S3Operation for ListObjectsV2 {
+    fn addressed(&self) -> Addressed<'_> {
+        (&self.bucket).into()
+    }
+
+    fn needs(&self) -> Vec<Requirement> {
+        vec![Requirement::on_bucket("s3:ListBucket", &self.bucket)]
+    }
+
+    fn set_condition_keys(&self, keys: &mut ConditionKeys<'_>) -> Result<(), S3Error> {
+        keys.listing()
     }
 }

@@ -1,10 +1,12 @@
-use ids::{BucketName, ObjectKey};
-
 use super::Owner;
 use super::list_objects::{MAX_KEYS, encoding_type};
 use super::multipart::upload_id;
 use crate::checksum::{Checksum, ChecksumAlgorithm, ChecksumType};
+use crate::operation::{Routed, S3Operation};
 use crate::request::Request;
+use crate::requirement::Requirement;
+use crate::route::Route;
+use crate::target::{Addressed, Target};
 use crate::version_id::UploadId;
 use crate::xml::{EncodingType, XmlWriter};
 use crate::{S3Error, time};
@@ -12,10 +14,8 @@ use crate::{S3Error, time};
 /// `GET /bucket/key?uploadId=`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListParts {
-    /// The bucket.
-    pub bucket: BucketName,
-    /// The key.
-    pub key: ObjectKey,
+    /// The object.
+    pub target: Target,
     /// The upload.
     pub upload_id: UploadId,
     /// `max-parts`, 0..=1000, 1000 when absent.
@@ -24,19 +24,6 @@ pub struct ListParts {
     pub part_number_marker: u32,
     /// `encoding-type=url`.
     pub encoding_type: Option<EncodingType>,
-}
-
-impl ListParts {
-    pub(crate) fn parse(request: &Request<'_>, bucket: BucketName, key: ObjectKey) -> Result<Self, S3Error> {
-        Ok(Self {
-            bucket,
-            key,
-            upload_id: upload_id(request)?,
-            max_parts: request.number("max-parts")?.unwrap_or(MAX_KEYS).min(MAX_KEYS),
-            part_number_marker: request.number("part-number-marker")?.unwrap_or(0),
-            encoding_type: encoding_type(request)?,
-        })
-    }
 }
 
 /// One part of an upload.
@@ -79,9 +66,9 @@ impl ListPartsOutput {
         let request = &self.request;
         let mut xml = XmlWriter::document();
         xml.open_root("ListPartsResult");
-        xml.text("Bucket", request.bucket.as_str());
+        xml.text("Bucket", request.target.bucket.as_str());
         xml.optional("EncodingType", request.encoding_type.map(EncodingType::as_str));
-        xml.text("Key", &EncodingType::encode(request.encoding_type, request.key.as_str()));
+        xml.text("Key", &EncodingType::encode(request.encoding_type, request.target.key.as_str()));
         xml.text("UploadId", request.upload_id.as_str());
         self.initiator.write("Initiator", &mut xml);
         self.owner.write("Owner", &mut xml);
@@ -114,4 +101,29 @@ fn write_part(part: &PartSummary, xml: &mut XmlWriter) {
         xml.text(checksum.algorithm.element(), &checksum.value);
     }
     xml.close("Part");
+}
+
+impl Routed for ListParts {
+    type On = Target;
+    const ROUTE: Route = Route::sub("GET", "uploadId");
+
+    fn parse(request: &Request<'_>, target: Target) -> Result<Self, S3Error> {
+        Ok(Self {
+            target,
+            upload_id: upload_id(request)?,
+            max_parts: request.number("max-parts")?.unwrap_or(MAX_KEYS).min(MAX_KEYS),
+            part_number_marker: request.number("part-number-marker")?.unwrap_or(0),
+            encoding_type: encoding_type(request)?,
+        })
+    }
+}
+
+impl S3Operation for ListParts {
+    fn addressed(&self) -> Addressed<'_> {
+        (&self.target).into()
+    }
+
+    fn needs(&self) -> Vec<Requirement> {
+        vec![self.target.need("s3:ListMultipartUploadParts")]
+    }
 }

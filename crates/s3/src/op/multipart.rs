@@ -1,31 +1,9 @@
-use ids::{BucketName, ObjectKey};
-
 use crate::S3Error;
 use crate::request::Request;
 use crate::version_id::UploadId;
 
 /// The highest number of a part.
 pub(crate) const MAX_PART_NUMBER: u32 = 10_000;
-
-/// `DELETE /bucket/key?uploadId=`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AbortMultipartUpload {
-    /// The bucket.
-    pub bucket: BucketName,
-    /// The key.
-    pub key: ObjectKey,
-    /// The upload.
-    pub upload_id: UploadId,
-}
-
-impl AbortMultipartUpload {
-    pub(crate) fn parse(request: &Request<'_>, bucket: BucketName, key: ObjectKey) -> Result<Self, S3Error> {
-        if request.has_header("x-amz-if-match-initiated-time") {
-            return Err(S3Error::not_implemented("The header x-amz-if-match-initiated-time"));
-        }
-        Ok(Self { bucket, key, upload_id: upload_id(request)? })
-    }
-}
 
 pub(crate) fn upload_id(request: &Request<'_>) -> Result<UploadId, S3Error> {
     request.param("uploadId").unwrap_or_default().parse()

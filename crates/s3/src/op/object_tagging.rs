@@ -1,52 +1,109 @@
-use ids::{BucketName, ObjectKey};
-
 use crate::S3Error;
 use crate::checksum::BodyChecksums;
+use crate::condition_keys::ConditionKeys;
+use crate::operation::{Routed, S3Operation};
 use crate::request::Request;
-use crate::version_id::VersionId;
+use crate::requirement::Requirement;
+use crate::route::Route;
+use crate::tagging::{MAX_OBJECT_TAGS, MAX_TAGGING_BYTES, TagSet};
+use crate::target::{Addressed, Target};
 
 /// `GET /bucket/key?tagging`; the answer is [`TagSet::to_xml`](crate::TagSet::to_xml).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GetObjectTagging {
-    /// The bucket.
-    pub bucket: BucketName,
-    /// The key.
-    pub key: ObjectKey,
-    /// The version, the current one when absent.
-    pub version_id: Option<VersionId>,
+    /// The object.
+    pub target: Target,
 }
 
-/// `PUT /bucket/key?tagging`; the body is read by [`TagSet::from_xml`](crate::TagSet::from_xml).
+/// `PUT /bucket/key?tagging`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PutObjectTagging {
-    /// The bucket.
-    pub bucket: BucketName,
-    /// The key.
-    pub key: ObjectKey,
-    /// The version, the current one when absent.
-    pub version_id: Option<VersionId>,
+    /// The object.
+    pub target: Target,
     /// What the body is checked against.
     pub checksums: BodyChecksums,
-}
-
-impl PutObjectTagging {
-    pub(crate) fn parse(
-        request: &Request<'_>,
-        bucket: BucketName,
-        key: ObjectKey,
-        version_id: Option<VersionId>,
-    ) -> Result<Self, S3Error> {
-        Ok(Self { bucket, key, version_id, checksums: BodyChecksums::parse(request)? })
-    }
+    /// The tags that replace the object's; empty until the body is read.
+    pub tags: TagSet,
 }
 
 /// `DELETE /bucket/key?tagging`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeleteObjectTagging {
-    /// The bucket.
-    pub bucket: BucketName,
-    /// The key.
-    pub key: ObjectKey,
-    /// The version, the current one when absent.
-    pub version_id: Option<VersionId>,
+    /// The object.
+    pub target: Target,
+}
+
+impl Routed for GetObjectTagging {
+    type On = Target;
+    const ROUTE: Route = Route::sub("GET", "tagging").of_version();
+
+    fn parse(_request: &Request<'_>, target: Target) -> Result<Self, S3Error> {
+        Ok(Self { target })
+    }
+}
+
+impl S3Operation for GetObjectTagging {
+    fn addressed(&self) -> Addressed<'_> {
+        (&self.target).into()
+    }
+
+    fn needs(&self) -> Vec<Requirement> {
+        vec![self.target.need_of_version("s3:GetObjectTagging", "s3:GetObjectVersionTagging")]
+    }
+}
+
+impl Routed for PutObjectTagging {
+    type On = Target;
+    const ROUTE: Route = Route::sub("PUT", "tagging").of_version();
+
+    fn parse(request: &Request<'_>, target: Target) -> Result<Self, S3Error> {
+        Ok(Self { target, checksums: BodyChecksums::parse(request)?, tags: TagSet::default() })
+    }
+}
+
+impl S3Operation for PutObjectTagging {
+    fn addressed(&self) -> Addressed<'_> {
+        (&self.target).into()
+    }
+
+    fn needs(&self) -> Vec<Requirement> {
+        vec![self.target.need_of_version("s3:PutObjectTagging", "s3:PutObjectVersionTagging")]
+    }
+
+    fn set_condition_keys(&self, keys: &mut ConditionKeys<'_>) -> Result<(), S3Error> {
+        keys.object_tags(&self.tags);
+        Ok(())
+    }
+
+    fn body_limit(&self) -> Option<usize> {
+        Some(MAX_TAGGING_BYTES)
+    }
+
+    fn read_body(&mut self, body: &[u8]) -> Result<(), S3Error> {
+        self.tags = TagSet::from_xml(body, MAX_OBJECT_TAGS)?;
+        Ok(())
+    }
+
+    fn checksums(&self) -> Option<&BodyChecksums> {
+        Some(&self.checksums)
+    }
+}
+
+impl Routed for DeleteObjectTagging {
+    type On = Target;
+    const ROUTE: Route = Route::sub("DELETE", "tagging").of_version();
+
+    fn parse(_request: &Request<'_>, target: Target) -> Result<Self, S3Error> {
+        Ok(Self { target })
+    }
+}
+
+impl S3Operation for DeleteObjectTagging {
+    fn addressed(&self) -> Addressed<'_> {
+        (&self.target).into()
+    }
+
+    fn needs(&self) -> Vec<Requirement> {
+        vec![self.target.need_of_version("s3:DeleteObjectTagging", "s3:DeleteObjectVersionTagging")]
+    }
 }

@@ -4,10 +4,15 @@ use ids::{BucketName, ObjectKey};
 
 use super::PutObject;
 use crate::checksum::BodyChecksums;
+use crate::condition_keys::ConditionKeys;
 use crate::conditional::WriteCondition;
 use crate::object_headers::ObjectHeaders;
+use crate::operation::{Routed, S3Operation, UploadLength};
 use crate::request::Request;
+use crate::requirement::{Requirement, all_keys};
+use crate::route::Route;
 use crate::tagging::{MAX_OBJECT_TAGS, TagSet};
+use crate::target::{Addressed, Target};
 use crate::xml::XmlWriter;
 use crate::{S3Error, S3ErrorCode};
 
@@ -20,16 +25,18 @@ pub struct PostObject {
     pub boundary: String,
     /// `Content-Length`: the bytes of the whole form.
     pub content_length: Option<u64>,
+    /// The fields of the form; none until it is read.
+    pub form: PostForm,
+    /// The upload that the form stands for; `None` until the form is read.
+    pub put: Option<Box<PutObject>>,
 }
 
 impl PostObject {
-    pub(crate) fn parse(request: &Request<'_>, bucket: BucketName) -> Result<Self, S3Error> {
-        let content_type = request.owned_header("content-type")?.unwrap_or_default();
-        let boundary = boundary(&content_type).ok_or_else(|| {
-            S3Error::new(S3ErrorCode::PreconditionFailed)
-                .field("Condition", "Bucket POST must be of the enclosure-type multipart/form-data")
-        })?;
-        Ok(Self { bucket, boundary, content_length: request.length("content-length")? })
+    /// Takes in the fields of the form. `put` is then the upload that they stand for.
+    pub fn read_form(&mut self, form: PostForm) -> Result<(), S3Error> {
+        self.put = Some(Box::new(form.to_put(self.bucket.clone())?));
+        self.form = form;
+        Ok(())
     }
 }
 
@@ -105,19 +112,17 @@ impl PostForm {
     }
 
     /// The upload that the form stands for. A field `bucket` must name the bucket of the URL.
-    pub fn into_put(self, bucket: BucketName) -> Result<PutObject, S3Error> {
+    pub fn to_put(&self, bucket: BucketName) -> Result<PutObject, S3Error> {
         if self.get("bucket").is_some_and(|named| named != bucket.as_str()) {
             let message = "The field `bucket` names another bucket than the URL";
             return Err(S3Error::with_message(S3ErrorCode::InvalidPolicyDocument, message));
         }
         Ok(PutObject {
-            key: self.key()?,
+            target: Target { key: self.key()?, bucket, version_id: None },
             object: Box::new(self.object_headers()?),
-            bucket,
             condition: WriteCondition::Always,
             checksums: self.checksums()?,
-            content_length: None,
-            decoded_content_length: None,
+            length: UploadLength::default(),
         })
     }
 
@@ -260,5 +265,50 @@ impl PostObjectOutput {
             encode(self.key.as_str(), NON_ALPHANUMERIC),
             encode(&etag, NON_ALPHANUMERIC)
         )
+    }
+}
+
+impl Routed for PostObject {
+    type On = BucketName;
+    const ROUTE: Route = Route::new("POST");
+
+    fn parse(request: &Request<'_>, bucket: BucketName) -> Result<Self, S3Error> {
+        let content_type = request.owned_header("content-type")?.unwrap_or_default();
+        let boundary = boundary(&content_type).ok_or_else(|| {
+            S3Error::new(S3ErrorCode::PreconditionFailed)
+                .field("Condition", "Bucket POST must be of the enclosure-type multipart/form-data")
+        })?;
+        Ok(Self {
+            bucket,
+            boundary,
+            content_length: request.length("content-length")?,
+            form: PostForm::default(),
+            put: None,
+        })
+    }
+}
+
+impl S3Operation for PostObject {
+    fn addressed(&self) -> Addressed<'_> {
+        (&self.bucket).into()
+    }
+
+    fn needs(&self) -> Vec<Requirement> {
+        match &self.put {
+            Some(put) => put.needs(),
+            None => all_keys("s3:PutObject", &self.bucket),
+        }
+    }
+
+    fn set_condition_keys(&self, keys: &mut ConditionKeys<'_>) -> Result<(), S3Error> {
+        if let Some(put) = &self.put {
+            keys.object(&put.object);
+            keys.creates_object(true);
+        }
+        Ok(())
+    }
+
+    fn makes_missing_bucket(&self) -> bool {
+        true
     }
 }

@@ -1,6 +1,7 @@
 use ids::{BucketName, ObjectKey};
 
 use crate::request::Request;
+use crate::target::Path;
 use crate::{S3Error, S3ErrorCode};
 
 /// `OPTIONS`: a browser asks whether it may send a request from another origin. It is never authenticated.
@@ -19,11 +20,12 @@ pub struct CorsPreflight {
 }
 
 impl CorsPreflight {
-    pub(crate) fn parse(
-        request: &Request<'_>,
-        bucket: Option<BucketName>,
-        key: Option<ObjectKey>,
-    ) -> Result<Self, S3Error> {
+    pub(crate) fn parse(request: &Request<'_>, path: Path) -> Result<Self, S3Error> {
+        let (bucket, key) = match path {
+            Path::Service => (None, None),
+            Path::Bucket(bucket) => (Some(bucket), None),
+            Path::Object(target) => (Some(target.bucket), Some(target.key)),
+        };
         let bad = |message: &'static str| S3Error::with_message(S3ErrorCode::InvalidRequest, message);
         let origin = request
             .owned_header("origin")?

@@ -1,48 +1,75 @@
-use ids::{BucketName, ObjectKey};
-
 use crate::S3Error;
 use crate::checksum::BodyChecksums;
+use crate::condition_keys::ConditionKeys;
 use crate::conditional::WriteCondition;
 use crate::object_headers::ObjectHeaders;
+use crate::operation::{Routed, S3Operation, UploadLength};
 use crate::request::Request;
+use crate::requirement::{ConditionalRequirement, Requirement, write_object};
+use crate::route::Route;
+use crate::target::{Addressed, Target};
 
 /// `PUT /bucket/key`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PutObject {
-    /// The bucket.
-    pub bucket: BucketName,
-    /// The key.
-    pub key: ObjectKey,
+    /// The object.
+    pub target: Target,
     /// What the object is given besides its bytes.
     pub object: Box<ObjectHeaders>,
     /// `If-Match`, `If-None-Match`.
     pub condition: WriteCondition,
     /// What the body is checked against.
     pub checksums: BodyChecksums,
-    /// `Content-Length`: the bytes on the wire, the chunk framing of aws-chunked included.
-    pub content_length: Option<u64>,
-    /// `x-amz-decoded-content-length`: the bytes of the object in an aws-chunked body.
-    pub decoded_content_length: Option<u64>,
+    /// The lengths in the head.
+    pub length: UploadLength,
 }
 
-impl PutObject {
-    pub(crate) fn parse(request: &Request<'_>, bucket: BucketName, key: ObjectKey) -> Result<Self, S3Error> {
+impl Routed for PutObject {
+    type On = Target;
+    const ROUTE: Route = Route::new("PUT");
+
+    fn parse(request: &Request<'_>, target: Target) -> Result<Self, S3Error> {
         if request.has_header("x-amz-write-offset-bytes") {
             return Err(S3Error::not_implemented("Appending (the header x-amz-write-offset-bytes)"));
         }
         Ok(Self {
-            bucket,
-            key,
+            target,
             object: Box::new(ObjectHeaders::parse(request)?),
             condition: WriteCondition::parse(request)?,
             checksums: BodyChecksums::parse(request)?,
-            content_length: request.length("content-length")?,
-            decoded_content_length: request.length("x-amz-decoded-content-length")?,
+            length: UploadLength::parse(request)?,
         })
     }
+}
 
-    /// The size of the object, when the head says it.
-    pub fn object_bytes(&self) -> Option<u64> {
-        self.decoded_content_length.or(self.content_length)
+impl S3Operation for PutObject {
+    fn addressed(&self) -> Addressed<'_> {
+        (&self.target).into()
+    }
+
+    fn needs(&self) -> Vec<Requirement> {
+        write_object(&self.target, &self.object)
+    }
+
+    fn conditional(&self) -> Vec<ConditionalRequirement> {
+        ConditionalRequirement::compare_tag(&self.condition, &self.target.bucket, &self.target.key)
+    }
+
+    fn set_condition_keys(&self, keys: &mut ConditionKeys<'_>) -> Result<(), S3Error> {
+        keys.creates_object(true);
+        keys.object(&self.object);
+        keys.write_condition(&self.condition)
+    }
+
+    fn checksums(&self) -> Option<&BodyChecksums> {
+        Some(&self.checksums)
+    }
+
+    fn upload(&self) -> Option<UploadLength> {
+        Some(self.length)
+    }
+
+    fn makes_missing_bucket(&self) -> bool {
+        true
     }
 }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::body::ObjectBody;
+use crate::op::{Call, Run};
 use access::Permit;
-use bytes::Bytes;
 use filer::{Attributes, Condition, Entry, FileChunk, FilerError, Mutation, Transaction};
 use futures_util::StreamExt;
 use md5::{Digest, Md5};
@@ -14,62 +15,64 @@ use sigv4::checksum::{Hasher, MultipartChecksum};
 use super::{MultipartUpload, no_such_upload};
 use crate::errors;
 use crate::object::{self, attribute};
-use crate::op::Call;
 use crate::op::answer::{self, Answer};
 use crate::op::new_entry::{conditions, location, require_unlocked, require_writable};
 use crate::op::part_boundaries::PartBoundary;
 
+/// The most bytes of the list of parts: 10,000 parts with checksums.
+const MAX_PART_LIST_BYTES: u64 = 8 << 20;
 /// The least bytes of every part but the last: 5 MiB.
 const PART_BYTES_MIN: u64 = 5 << 20;
 
 /// Makes the object out of the parts that the body lists, and forgets the upload.
-pub async fn complete_multipart_upload(
-    call: &Call<'_>,
-    permit: Permit<CompleteMultipartUpload>,
-    body: Bytes,
-) -> Answer {
-    let input = permit.into_operation();
-    require_writable(call.existing_bucket()?)?;
-    input.encryption.require_none()?;
-    let listed = CompletedPart::list_from_xml(&body)?;
-    let upload = match call.multipart_upload(&input.bucket, &input.key, &input.upload_id).await {
-        Err(error) if error.code == S3ErrorCode::NoSuchUpload => return again(call, &input, &listed, error).await,
-        upload => upload?,
-    };
-    require_unlocked(&upload.entry)?;
-    if let Err(error) = call.look_ahead(&input.bucket, &input.key, &input.condition).await {
-        return again(call, &input, &listed, error).await;
-    }
-    let mut files = call.parts(&upload, true).await?;
-    let parts = choose(&listed, &mut files)?;
-    let assembled = assemble(call, &parts).await?;
-    if let Some(size) = input.object_size.filter(|size| *size != assembled.bytes) {
-        let message =
-            format!("The provided 'x-amz-mp-object-size' is {size}, but the parts have {} bytes", assembled.bytes);
-        return Err(S3Error::with_message(S3ErrorCode::InvalidRequest, message));
-    }
-    let checksum = checksum(call, &input, &upload, &parts).await?;
-    let entry = object_entry(call, &input, &upload, assembled, checksum.as_ref())?;
-    let output = output(&input, &entry);
-    match commit(call, &input, &upload, entry).await {
-        Ok(()) => {}
-        // Somebody else completed or aborted the upload in the meantime.
-        Err(FilerError::PreconditionFailed) if input.condition == WriteCondition::Always => {
-            return again(call, &input, &listed, no_such_upload(&input.upload_id)).await;
+impl Run for CompleteMultipartUpload {
+    async fn run(call: &Call<'_>, permit: Permit<Self>, mut body: ObjectBody) -> Answer {
+        let list = body.read_all(MAX_PART_LIST_BYTES).await?;
+        let input = permit.into_operation();
+        require_writable(call.existing_bucket()?)?;
+        input.encryption.require_none()?;
+        let listed = CompletedPart::list_from_xml(&list)?;
+        let upload = match call.multipart_upload(&input.target.bucket, &input.target.key, &input.upload_id).await {
+            Err(error) if error.code == S3ErrorCode::NoSuchUpload => return again(call, &input, &listed, error).await,
+            upload => upload?,
+        };
+        require_unlocked(&upload.entry)?;
+        if let Err(error) = call.look_ahead(&input.target.bucket, &input.target.key, &input.condition).await {
+            return again(call, &input, &listed, error).await;
         }
-        Err(error) => return Err(call.explain_write(&input.bucket, &input.key, &input.condition, error).await),
+        let mut files = call.parts(&upload, true).await?;
+        let parts = choose(&listed, &mut files)?;
+        let assembled = assemble(call, &parts).await?;
+        if let Some(size) = input.object_size.filter(|size| *size != assembled.bytes) {
+            let message =
+                format!("The provided 'x-amz-mp-object-size' is {size}, but the parts have {} bytes", assembled.bytes);
+            return Err(S3Error::with_message(S3ErrorCode::InvalidRequest, message));
+        }
+        let checksum = checksum(call, &input, &upload, &parts).await?;
+        let entry = object_entry(call, &input, &upload, assembled, checksum.as_ref())?;
+        let output = output(&input, &entry);
+        match commit(call, &input, &upload, entry).await {
+            Ok(()) => {}
+            // Somebody else completed or aborted the upload in the meantime.
+            Err(FilerError::PreconditionFailed) if input.condition == WriteCondition::Always => {
+                return again(call, &input, &listed, no_such_upload(&input.upload_id)).await;
+            }
+            Err(error) => {
+                return Err(call.explain_write(&input.target.bucket, &input.target.key, &input.condition, error).await);
+            }
+        }
+        let unlisted: Vec<FileChunk> = files.into_values().flatten().flat_map(|part| part.chunks).collect();
+        if !unlisted.is_empty() {
+            call.filer().delete_chunks(unlisted).await;
+        }
+        answer::document(output.to_xml())
     }
-    let unlisted: Vec<FileChunk> = files.into_values().flatten().flat_map(|part| part.chunks).collect();
-    if !unlisted.is_empty() {
-        call.filer().delete_chunks(unlisted).await;
-    }
-    answer::document(output.to_xml())
 }
 
 /// A completion that was answered before is answered so again: the client may not have heard it. Anything else is `refusal`.
 async fn again(call: &Call<'_>, input: &CompleteMultipartUpload, listed: &[CompletedPart], refusal: S3Error) -> Answer {
     let etag = multipart_etag(listed.iter().map(|part| part.etag.as_str()));
-    match call.object_of_upload(&input.bucket, &input.key, &input.upload_id).await? {
+    match call.object_of_upload(&input.target.bucket, &input.target.key, &input.upload_id).await? {
         Some(entry) if etag.as_ref() == Some(&entry.etag()) => answer::document(output(input, &entry).to_xml()),
         _ => Err(refusal),
     }
@@ -82,9 +85,9 @@ fn output(input: &CompleteMultipartUpload, entry: &Entry) -> CompleteMultipartUp
     };
     let checksum = answer::stored_checksum(entry);
     CompleteMultipartUploadOutput {
-        location: location(&input.bucket, &input.key),
-        bucket: input.bucket.clone(),
-        key: input.key.clone(),
+        location: location(&input.target.bucket, &input.target.key),
+        bucket: input.target.bucket.clone(),
+        key: input.target.key.clone(),
         etag: entry.etag(),
         checksum: checksum.map(|(algorithm, value)| (Checksum { algorithm, value: value.to_owned() }, kind)),
     }
@@ -270,7 +273,7 @@ fn object_entry(
     };
     let attributes = call.file_attributes(mime, assembled.bytes, &[]);
     Ok(Entry {
-        name: object::split_path(input.key.as_str()).1.to_owned(),
+        name: object::split_path(input.target.key.as_str()).1.to_owned(),
         chunks: assembled.chunks,
         attributes: Some(Attributes { file_mode: object::MULTIPART_MODE, ..attributes }),
         extended,
@@ -286,7 +289,7 @@ async fn commit(
     upload: &MultipartUpload,
     entry: Entry,
 ) -> Result<(), FilerError> {
-    let path = call.object_path(&input.bucket, &input.key);
+    let path = call.object_path(&input.target.bucket, &input.target.key);
     let (conditions, condition_key) = match &input.condition {
         WriteCondition::Always => (vec![Condition::Exists], Some(upload.path.clone())),
         condition => (conditions(condition), None),
@@ -298,7 +301,7 @@ async fn commit(
         condition_key,
         mutations: vec![
             Mutation::Put { directory, entry: Box::new(entry) },
-            call.remove_upload(&input.bucket, &input.upload_id, false),
+            call.remove_upload(&input.target.bucket, &input.upload_id, false),
         ],
         ..Transaction::default()
     })

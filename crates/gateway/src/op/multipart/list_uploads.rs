@@ -1,5 +1,7 @@
 //! ListMultipartUploads.
 
+use crate::body::ObjectBody;
+use crate::op::{Call, Run};
 use access::Permit;
 use filer::{Entry, ListOptions};
 use s3::S3Error;
@@ -8,17 +10,18 @@ use s3::op::{ListMultipartUploads, ListMultipartUploadsOutput, UploadSummary};
 use super::{PAGE, checksum_of_upload, owner_of};
 use crate::errors;
 use crate::object::{self, attribute};
-use crate::op::Call;
 use crate::op::answer::{self, Answer};
 
 /// The unfinished uploads of a bucket, by key and upload id.
-pub async fn list_multipart_uploads(call: &Call<'_>, permit: Permit<ListMultipartUploads>) -> Answer {
-    let input = permit.into_operation();
-    call.existing_bucket()?;
-    let directory = call.uploads_path(&input.bucket);
-    let wanted = input.list.page_entries() > 0 && input.list.prefix.can_match();
-    let uploads = if wanted { read_all(call, &directory, &input).await? } else { Vec::new() };
-    answer::document(page(input, uploads).to_xml())
+impl Run for ListMultipartUploads {
+    async fn run(call: &Call<'_>, permit: Permit<Self>, _body: ObjectBody) -> Answer {
+        let input = permit.into_operation();
+        call.existing_bucket()?;
+        let directory = call.uploads_path(&input.bucket);
+        let wanted = input.list.page_entries() > 0 && input.list.prefix.can_match();
+        let uploads = if wanted { read_all(call, &directory, &input).await? } else { Vec::new() };
+        answer::document(page(input, uploads).to_xml())
+    }
 }
 
 /// All uploads behind the markers and under the prefix, in order. The filer knows them by the hash of their keys, so that a

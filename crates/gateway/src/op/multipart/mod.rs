@@ -8,14 +8,6 @@ mod list_uploads;
 mod upload_part;
 mod upload_part_copy;
 
-pub use abort::abort_multipart_upload;
-pub use complete::complete_multipart_upload;
-pub use create::create_multipart_upload;
-pub use list_parts::list_parts;
-pub use list_uploads::list_multipart_uploads;
-pub use upload_part::upload_part;
-pub use upload_part_copy::upload_part_copy;
-
 use std::collections::BTreeMap;
 
 use filer::{Condition, Entry, FilerError, ListOptions, Mutation, Transaction};

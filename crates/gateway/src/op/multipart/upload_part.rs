@@ -10,32 +10,34 @@ use s3::{S3Error, S3ErrorCode};
 use super::{MultipartUpload, part_name};
 use crate::body::ObjectBody;
 use crate::object::attribute;
-use crate::op::Call;
 use crate::op::answer::{self, Answer};
 use crate::op::new_entry::{Extended, checksum_attributes, require_writable};
 use crate::op::upload::{self, Upload};
+use crate::op::{Call, Run};
 
 /// Stores one part of an upload; an earlier one of the same number is replaced when the upload is completed.
-pub async fn upload_part(call: &Call<'_>, permit: Permit<UploadPart>, body: ObjectBody) -> Answer {
-    let input = permit.into_operation();
-    let bucket = call.existing_bucket()?;
-    require_writable(bucket)?;
-    input.encryption.require_none()?;
-    let upload = call.multipart_upload(&input.bucket, &input.key, &input.upload_id).await?;
-    check_algorithm(&upload, input.checksums.wanted())?;
-    let expected = body.expected_bytes().or(input.object_bytes());
-    let mime = &upload.entry.attributes().mime;
-    let target = call.write_target(&input.bucket, &input.key, Some(mime), expected);
-    let stored = upload::store(call, &target, body).await?;
-    let part = part_entry(call, bucket, input.part_number, &stored);
-    call.put_part(&input.bucket, &input.key, &input.upload_id, &upload, part).await?;
-    let mut response = answer::empty(StatusCode::OK)?;
-    let headers = response.headers_mut();
-    answer::set(headers, http::header::ETAG, &answer::quoted(&hex::encode(stored.written.md5)));
-    if let Some(checksum) = &stored.checksum {
-        answer::set_named(headers, checksum.algorithm().header(), &checksum.to_base64());
+impl Run for UploadPart {
+    async fn run(call: &Call<'_>, permit: Permit<Self>, body: ObjectBody) -> Answer {
+        let input = permit.into_operation();
+        let bucket = call.existing_bucket()?;
+        require_writable(bucket)?;
+        input.encryption.require_none()?;
+        let upload = call.multipart_upload(&input.target.bucket, &input.target.key, &input.upload_id).await?;
+        check_algorithm(&upload, input.checksums.wanted())?;
+        let expected = body.expected_bytes().or(input.length.object_bytes());
+        let mime = &upload.entry.attributes().mime;
+        let target = call.write_target(&input.target.bucket, &input.target.key, Some(mime), expected);
+        let stored = upload::store(call, &target, body).await?;
+        let part = part_entry(call, bucket, input.part_number, &stored);
+        call.put_part(&input.target.bucket, &input.target.key, &input.upload_id, &upload, part).await?;
+        let mut response = answer::empty(StatusCode::OK)?;
+        let headers = response.headers_mut();
+        answer::set(headers, http::header::ETAG, &answer::quoted(&hex::encode(stored.written.md5)));
+        if let Some(checksum) = &stored.checksum {
+            answer::set_named(headers, checksum.algorithm().header(), &checksum.to_base64());
+        }
+        Ok(response)
     }
-    Ok(response)
 }
 
 /// `InvalidRequest` for a checksum that the upload was not begun with: the parts' could not be combined.

@@ -1,0 +1,282 @@
+use ids::BucketName;
+
+use crate::checksum::BodyChecksums;
+use crate::condition_keys::ConditionKeys;
+use crate::operation::{Routed, S3Operation};
+use crate::request::Request;
+use crate::requirement::Requirement;
+use crate::route::Route;
+use crate::target::{Addressed, Target};
+use crate::xml::{self, XmlWriter};
+use crate::{S3Error, time};
+
+/// The most bytes of a retention or a legal hold.
+const MAX_BODY_BYTES: usize = 16 << 10;
+
+/// `GET /bucket/key?retention`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GetObjectRetention {
+    /// The object.
+    pub target: Target,
+}
+
+impl Routed for GetObjectRetention {
+    type On = Target;
+    const ROUTE: Route = Route::sub("GET", "retention").of_version();
+
+    fn parse(_request: &Request<'_>, target: Target) -> Result<Self, S3Error> {
+        Ok(Self { target })
+    }
+}
+
+impl S3Operation for GetObjectRetention {
+    fn addressed(&self) -> Addressed<'_> {
+        (&self.target).into()
+    }
+
+    fn needs(&self) -> Vec<Requirement> {
+        vec![self.target.need("s3:GetObjectRetention")]
+    }
+}
+
+/// `PUT /bucket/key?retention`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PutObjectRetention {
+    /// The object.
+    pub target: Target,
+    /// `x-amz-bypass-governance-retention: true`.
+    pub bypass_governance_retention: bool,
+    /// What the body is checked against.
+    pub checksums: BodyChecksums,
+    /// What the body says; nothing until it is read.
+    pub retention: Retention,
+}
+
+impl Routed for PutObjectRetention {
+    type On = Target;
+    const ROUTE: Route = Route::sub("PUT", "retention").of_version();
+
+    fn parse(request: &Request<'_>, target: Target) -> Result<Self, S3Error> {
+        Ok(Self {
+            target,
+            bypass_governance_retention: request.flag("x-amz-bypass-governance-retention")?,
+            checksums: BodyChecksums::parse(request)?,
+            retention: Retention::default(),
+        })
+    }
+}
+
+impl S3Operation for PutObjectRetention {
+    fn addressed(&self) -> Addressed<'_> {
+        (&self.target).into()
+    }
+
+    fn needs(&self) -> Vec<Requirement> {
+        let mut needs = vec![self.target.need("s3:PutObjectRetention")];
+        if self.bypass_governance_retention {
+            needs.push(self.target.need("s3:BypassGovernanceRetention"));
+        }
+        needs
+    }
+
+    fn set_condition_keys(&self, keys: &mut ConditionKeys<'_>) -> Result<(), S3Error> {
+        keys.retention(self.retention.mode.as_deref(), self.retention.retain_until_date.as_deref());
+        Ok(())
+    }
+
+    fn body_limit(&self) -> Option<usize> {
+        Some(MAX_BODY_BYTES)
+    }
+
+    fn read_body(&mut self, body: &[u8]) -> Result<(), S3Error> {
+        self.retention = Retention::from_xml(body)?;
+        Ok(())
+    }
+
+    fn checksums(&self) -> Option<&BodyChecksums> {
+        Some(&self.checksums)
+    }
+}
+
+/// The body of PutObjectRetention.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// `GOVERNANCE` or `COMPLIANCE`; absent to remove the retention.
+    pub mode: Option<String>,
+    /// As it was sent, an ISO 8601 date.
+    pub retain_until_date: Option<String>,
+}
+
+impl Retention {
+    fn from_xml(body: &[u8]) -> Result<Self, S3Error> {
+        let root = xml::parse(body, "Retention")?;
+        root.only(&["Mode", "RetainUntilDate"])?;
+        let text = |name| {
+            Ok::<_, S3Error>(root.child_text(name)?.map(|text| text.trim().to_owned()).filter(|t| !t.is_empty()))
+        };
+        let (mode, retain_until_date) = (text("Mode")?, text("RetainUntilDate")?);
+        let known_mode = mode.as_deref().is_none_or(|mode| matches!(mode, "GOVERNANCE" | "COMPLIANCE"));
+        let known_date = retain_until_date.as_deref().is_none_or(|date| time::parse_date(date).is_some());
+        if !known_mode || !known_date || mode.is_some() != retain_until_date.is_some() {
+            let reason =
+                "`Mode` is GOVERNANCE or COMPLIANCE, `RetainUntilDate` an ISO 8601 date, and both are there or none";
+            return Err(S3Error::malformed_xml(reason));
+        }
+        Ok(Self { mode, retain_until_date })
+    }
+}
+
+/// The answer to GetObjectRetention: `mode` is `GOVERNANCE` or `COMPLIANCE`, `retain_until` seconds since 1970.
+pub fn retention_to_xml(mode: &str, retain_until: i64) -> String {
+    let mut xml = XmlWriter::document();
+    xml.open_root("Retention");
+    xml.text("Mode", mode);
+    xml.text("RetainUntilDate", &time::iso8601(retain_until));
+    xml.close("Retention");
+    xml.finish()
+}
+
+/// `GET /bucket/key?legal-hold`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GetObjectLegalHold {
+    /// The object.
+    pub target: Target,
+}
+
+impl Routed for GetObjectLegalHold {
+    type On = Target;
+    const ROUTE: Route = Route::sub("GET", "legal-hold").of_version();
+
+    fn parse(_request: &Request<'_>, target: Target) -> Result<Self, S3Error> {
+        Ok(Self { target })
+    }
+}
+
+impl S3Operation for GetObjectLegalHold {
+    fn addressed(&self) -> Addressed<'_> {
+        (&self.target).into()
+    }
+
+    fn needs(&self) -> Vec<Requirement> {
+        vec![self.target.need("s3:GetObjectLegalHold")]
+    }
+}
+
+/// `PUT /bucket/key?legal-hold`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PutObjectLegalHold {
+    /// The object.
+    pub target: Target,
+    /// What the body is checked against.
+    pub checksums: BodyChecksums,
+    /// `ON` or `OFF`; absent until the body is read.
+    pub status: Option<String>,
+}
+
+impl Routed for PutObjectLegalHold {
+    type On = Target;
+    const ROUTE: Route = Route::sub("PUT", "legal-hold").of_version();
+
+    fn parse(request: &Request<'_>, target: Target) -> Result<Self, S3Error> {
+        Ok(Self { target, checksums: BodyChecksums::parse(request)?, status: None })
+    }
+}
+
+impl S3Operation for PutObjectLegalHold {
+    fn addressed(&self) -> Addressed<'_> {
+        (&self.target).into()
+    }
+
+    fn needs(&self) -> Vec<Requirement> {
+        vec![self.target.need("s3:PutObjectLegalHold")]
+    }
+
+    fn set_condition_keys(&self, keys: &mut ConditionKeys<'_>) -> Result<(), S3Error> {
+        keys.optional("s3:object-lock-legal-hold", self.status.as_deref());
+        Ok(())
+    }
+
+    fn body_limit(&self) -> Option<usize> {
+        Some(MAX_BODY_BYTES)
+    }
+
+    fn read_body(&mut self, body: &[u8]) -> Result<(), S3Error> {
+        let root = xml::parse(body, "LegalHold")?;
+        root.only(&["Status"])?;
+        match root.required("Status")?.trim() {
+            status @ ("ON" | "OFF") => self.status = Some(status.to_owned()),
+            _ => return Err(S3Error::malformed_xml("`Status` is ON or OFF")),
+        }
+        Ok(())
+    }
+
+    fn checksums(&self) -> Option<&BodyChecksums> {
+        Some(&self.checksums)
+    }
+}
+
+/// The answer to GetObjectLegalHold: `ON` or `OFF`.
+pub fn legal_hold_to_xml(status: &str) -> String {
+    let mut xml = XmlWriter::document();
+    xml.open_root("LegalHold");
+    xml.text("Status", status);
+    xml.close("LegalHold");
+    xml.finish()
+}
+
+/// `GET /bucket?object-lock`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GetObjectLockConfiguration {
+    /// The bucket.
+    pub bucket: BucketName,
+}
+
+impl Routed for GetObjectLockConfiguration {
+    type On = BucketName;
+    const ROUTE: Route = Route::sub("GET", "object-lock");
+
+    fn parse(_request: &Request<'_>, bucket: BucketName) -> Result<Self, S3Error> {
+        Ok(Self { bucket })
+    }
+}
+
+impl S3Operation for GetObjectLockConfiguration {
+    fn addressed(&self) -> Addressed<'_> {
+        (&self.bucket).into()
+    }
+
+    fn needs(&self) -> Vec<Requirement> {
+        vec![Requirement::on_bucket("s3:GetBucketObjectLockConfiguration", &self.bucket)]
+    }
+}
+
+/// How long new objects of a bucket are kept: one of days and years is 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DefaultRetention<'a> {
+    /// `GOVERNANCE` or `COMPLIANCE`.
+    pub mode: &'a str,
+    /// Days.
+    pub days: u32,
+    /// Years.
+    pub years: u32,
+}
+
+/// The answer to GetObjectLockConfiguration of a bucket that has locks.
+pub fn object_lock_to_xml(default: Option<DefaultRetention<'_>>) -> String {
+    let mut xml = XmlWriter::document();
+    xml.open_root("ObjectLockConfiguration");
+    xml.text("ObjectLockEnabled", "Enabled");
+    if let Some(default) = default {
+        xml.open("Rule");
+        xml.open("DefaultRetention");
+        xml.text("Mode", default.mode);
+        match (default.days, default.years) {
+            (0, years) => xml.value("Years", years),
+            (days, _) => xml.value("Days", days),
+        }
+        xml.close("DefaultRetention");
+        xml.close("Rule");
+    }
+    xml.close("ObjectLockConfiguration");
+    xml.finish()
+}

@@ -1,0 +1,158 @@
+use ids::{BucketName, ObjectKey};
+
+use crate::conditional::{EntityTags, WriteCondition};
+use crate::copy_source::CopySource;
+use crate::object_headers::ObjectHeaders;
+use crate::target::Target;
+use crate::version_id::VersionId;
+
+/// One permission that a request needs: all of them must be allowed, each with the policies of its own bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Requirement {
+    /// For example `s3:GetObject`.
+    pub action: &'static str,
+    /// The ARN, or `*` for actions without a resource.
+    pub resource: String,
+    /// The bucket whose policy counts; the source of a copy has another one than the request.
+    pub bucket: Option<BucketName>,
+    /// The object, whose tags may be asked for.
+    pub key: Option<ObjectKey>,
+    /// The version that the action is about: `s3:VersionId` of this evaluation.
+    pub version_id: Option<VersionId>,
+    /// The tags of this object, read where a policy asks for them: `s3:ExistingObjectTag` of this evaluation.
+    pub existing_tags: Vec<(String, String)>,
+}
+
+/// A permission that is not needed for the request to go on, but changes what comes out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConditionalRequirement {
+    /// The permission.
+    pub requirement: Requirement,
+    /// What it changes.
+    pub effect: Effect,
+}
+
+/// What a [`ConditionalRequirement`] changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Without it a missing key is `AccessDenied` (403), with it `NoSuchKey` (404).
+    TellMissingKey,
+    /// Needed when the write or delete compares a specific entity tag: whether it matches says what the object holds
+    /// (S3 User Guide, "How to perform conditional deletes").
+    CompareEntityTag,
+    /// Needed when the source of the copy has tags and they are copied.
+    CopyTags,
+}
+
+impl Effect {
+    /// In words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TellMissingKey => "without it a missing key answers 403 AccessDenied instead of 404 NoSuchKey",
+            Self::CompareEntityTag => "needed for If-Match writes (S3 User Guide: conditional-writes)",
+            Self::CopyTags => {
+                "when the source has tags and they are copied (x-amz-tagging-directive COPY, the default)"
+            }
+        }
+    }
+}
+
+/// What AWS decides `s3:ListAllMyBuckets` on: a statement about all buckets covers it, one about some bucket does not.
+const ALL_BUCKETS: &str = "arn:aws:s3:::*";
+
+impl Requirement {
+    /// The permission to see all buckets of an account.
+    pub fn list_all_my_buckets() -> Self {
+        Self::on_resource("s3:ListAllMyBuckets", ALL_BUCKETS.to_owned())
+    }
+
+    /// An action on a resource that is neither a bucket nor an object.
+    pub fn on_resource(action: &'static str, resource: String) -> Self {
+        Self { action, resource, bucket: None, key: None, version_id: None, existing_tags: Vec::new() }
+    }
+
+    /// An action on a bucket.
+    pub fn on_bucket(action: &'static str, bucket: &BucketName) -> Self {
+        Self { bucket: Some(bucket.clone()), ..Self::on_resource(action, format!("arn:aws:s3:::{bucket}")) }
+    }
+
+    /// An action on an object.
+    pub fn on_object(
+        action: &'static str,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        version_id: Option<&VersionId>,
+    ) -> Self {
+        Self {
+            bucket: Some(bucket.clone()),
+            key: Some(key.clone()),
+            version_id: version_id.cloned(),
+            ..Self::on_resource(action, format!("arn:aws:s3:::{bucket}/{key}"))
+        }
+    }
+}
+
+impl ConditionalRequirement {
+    /// The permission to list the bucket: without it a missing key is not told from one that must not be read.
+    pub(crate) fn tell_missing_key(target: &Target) -> Vec<Self> {
+        let requirement = Requirement::on_bucket("s3:ListBucket", &target.bucket);
+        vec![Self { requirement, effect: Effect::TellMissingKey }]
+    }
+
+    /// The permission to read the object where a specific entity tag is compared.
+    pub(crate) fn compare_tag(condition: &WriteCondition, bucket: &BucketName, key: &ObjectKey) -> Vec<Self> {
+        match condition {
+            WriteCondition::IfMatch(EntityTags::OneOf(_)) => {
+                let requirement = Requirement::on_object("s3:GetObject", bucket, key, None);
+                vec![Self { requirement, effect: Effect::CompareEntityTag }]
+            }
+            // `*` asks whether there is an object, not what is in it.
+            WriteCondition::IfMatch(EntityTags::Any) | WriteCondition::Always | WriteCondition::IfAbsent => Vec::new(),
+        }
+    }
+}
+
+/// The permissions to write an object with these headers.
+pub(crate) fn write_object(target: &Target, object: &ObjectHeaders) -> Vec<Requirement> {
+    let mut actions = vec!["s3:PutObject"];
+    if object.acl.is_requested() {
+        actions.push("s3:PutObjectAcl");
+    }
+    if object.tagging.is_some() {
+        actions.push("s3:PutObjectTagging");
+    }
+    if object.lock.mode.is_some() {
+        actions.push("s3:PutObjectRetention");
+    }
+    if object.lock.legal_hold.is_some() {
+        actions.push("s3:PutObjectLegalHold");
+    }
+    actions.into_iter().map(|action| target.need(action)).collect()
+}
+
+/// The permission to read the source of a copy.
+pub(crate) fn read_source(source: &CopySource) -> Requirement {
+    let version = source.version_id.as_ref();
+    let action = if version.is_some() { "s3:GetObjectVersion" } else { "s3:GetObject" };
+    Requirement::on_object(action, &source.bucket, &source.key, version)
+}
+
+/// The permissions to delete one object.
+pub(crate) fn delete_object(
+    bucket: &BucketName,
+    key: &ObjectKey,
+    version_id: Option<&VersionId>,
+    bypass_governance_retention: bool,
+) -> Vec<Requirement> {
+    let action = if version_id.is_some() { "s3:DeleteObjectVersion" } else { "s3:DeleteObject" };
+    let mut all = vec![Requirement::on_object(action, bucket, key, version_id)];
+    if bypass_governance_retention {
+        all.push(Requirement::on_object("s3:BypassGovernanceRetention", bucket, key, version_id));
+    }
+    all
+}
+
+/// The permission on all keys of a bucket: of a request whose keys are in a body that was not read.
+pub(crate) fn all_keys(action: &'static str, bucket: &BucketName) -> Vec<Requirement> {
+    vec![Requirement { resource: format!("arn:aws:s3:::{bucket}/*"), ..Requirement::on_bucket(action, bucket) }]
+}

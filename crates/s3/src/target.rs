@@ -1,0 +1,108 @@
+use ids::{BucketName, ObjectKey};
+
+use crate::requirement::Requirement;
+use crate::version_id::VersionId;
+
+/// The object that a request names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The bucket.
+    pub bucket: BucketName,
+    /// The key.
+    pub key: ObjectKey,
+    /// The version; the current one when absent.
+    pub version_id: Option<VersionId>,
+}
+
+impl Target {
+    /// A permission on the object.
+    pub(crate) fn need(&self, action: &'static str) -> Requirement {
+        Requirement::on_object(action, &self.bucket, &self.key, self.version_id.as_ref())
+    }
+
+    /// A permission on the object that has another name where the request names a version.
+    pub(crate) fn need_of_version(&self, action: &'static str, of_version: &'static str) -> Requirement {
+        self.need(if self.version_id.is_some() { of_version } else { action })
+    }
+}
+
+/// What a request names: nothing, a bucket, or an object.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Addressed<'a> {
+    /// The bucket.
+    pub bucket: Option<&'a BucketName>,
+    /// The key. A form and DeleteObjects have theirs in the body.
+    pub key: Option<&'a ObjectKey>,
+    /// The version.
+    pub version_id: Option<&'a VersionId>,
+}
+
+impl<'a> From<&'a BucketName> for Addressed<'a> {
+    fn from(bucket: &'a BucketName) -> Self {
+        Self { bucket: Some(bucket), ..Self::default() }
+    }
+}
+
+impl<'a> From<&'a Target> for Addressed<'a> {
+    fn from(target: &'a Target) -> Self {
+        Self { bucket: Some(&target.bucket), key: Some(&target.key), version_id: target.version_id.as_ref() }
+    }
+}
+
+/// How deep the path of an operation goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Level {
+    Service,
+    Bucket,
+    Object,
+}
+
+/// What the path of a request names.
+#[derive(Clone, Debug)]
+pub(crate) enum Path {
+    Service,
+    Bucket(BucketName),
+    Object(Target),
+}
+
+impl Path {
+    pub(crate) fn level(&self) -> Level {
+        match self {
+            Self::Service => Level::Service,
+            Self::Bucket(_) => Level::Bucket,
+            Self::Object(_) => Level::Object,
+        }
+    }
+}
+
+/// What an operation takes from the path: `()`, a bucket or an object.
+pub(crate) trait FromPath: Sized {
+    const LEVEL: Level;
+
+    /// `None` for a path of another level.
+    fn from_path(path: Path) -> Option<Self>;
+}
+
+impl FromPath for () {
+    const LEVEL: Level = Level::Service;
+
+    fn from_path(path: Path) -> Option<Self> {
+        matches!(path, Path::Service).then_some(())
+    }
+}
+
+impl FromPath for BucketName {
+    const LEVEL: Level = Level::Bucket;
+
+    fn from_path(path: Path) -> Option<Self> {
+        if let Path::Bucket(bucket) = path { Some(bucket) } else { None }
+    }
+}
+
+impl FromPath for Target {
+    const LEVEL: Level = Level::Object;
+
+    fn from_path(path: Path) -> Option<Self> {
+        if let Path::Object(target) = path { Some(target) } else { None }
+    }
+}
