@@ -8,6 +8,34 @@ use s3::op::*;
 ///
 /// Only [`authorize`](crate::authorize) makes one, and it asks the operation itself what it needs. A permit for one operation
 /// never becomes one for another: that of an [`Operation`] becomes that of the operation inside it, as [`Permitted`].
+///
+/// Nobody else can make one:
+/// ```compile_fail
+/// fn forge(operation: s3::op::GetObject, decision: policy::Decision) -> access::Permit<s3::op::GetObject> {
+///     access::Permit { operation, decision }
+/// }
+/// ```
+/// Nor are the permissions of an operation anybody's choice:
+/// ```compile_fail
+/// fn unneeded(operation: s3::op::GetObject) -> access::Resolved<s3::op::GetObject> {
+///     access::Resolved { operation, needs: Vec::new() }
+/// }
+/// ```
+/// Nor does a permit to read delete:
+/// ```compile_fail
+/// fn other(permit: access::Permit<s3::op::GetObject>) -> access::Permit<s3::op::DeleteObject> {
+///     permit
+/// }
+/// ```
+/// What needs no permit compiles, so that the three above fail for their own reasons:
+/// ```
+/// fn read(permit: &access::Permit<s3::op::GetObject>) -> &s3::op::GetObject {
+///     permit.operation()
+/// }
+/// fn decide(operation: s3::op::GetObject, world: access::World<'_>) -> bool {
+///     access::authorize(access::Resolved::from(operation), world).is_ok()
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Permit<Op> {
     operation: Op,
