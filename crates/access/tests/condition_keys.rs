@@ -260,7 +260,8 @@ fn keys_of_each_way_of_signing() {
         (HeaderV4, Some(signed), Some(CHUNKED), ["REST-HEADER", V4, "1500", CHUNKED]),
         (HeaderV4, Some(ahead), None, ["REST-HEADER", V4, "0", ""]),
         (PresignedV4, Some(signed), None, ["REST-QUERY-STRING", V4, "1500", ""]),
-        (PresignedV4, Some(signed), Some(UNSIGNED), ["REST-QUERY-STRING", V4, "1500", UNSIGNED]),
+        // Nobody signed the header: who has the URL may add it.
+        (PresignedV4, Some(signed), Some(UNSIGNED), ["REST-QUERY-STRING", V4, "1500", ""]),
         (HeaderV2, None, None, ["REST-HEADER", "AWS", "0", ""]),
         (PresignedV2, None, None, ["REST-QUERY-STRING", "AWS", "0", ""]),
         (PostV4, Some(signed), Some(UNSIGNED), ["POST", V4, "1500", ""]),
@@ -274,6 +275,10 @@ fn keys_of_each_way_of_signing() {
             // The parameter of a presigned URL is not the header.
             let parameters = "X-Amz-Content-Sha256=UNSIGNED-PAYLOAD&X-Amz-Signature=x&X-Amz-SignedHeaders=host";
             head.uri = format!("{}&{parameters}", head.uri).parse().unwrap();
+            if kind == HeaderV4 {
+                // Nor do the parameters of a presigned URL hide the header of a request that is signed in a header.
+                head.headers.insert("authorization", "AWS4-HMAC-SHA256 x".parse().unwrap());
+            }
             for (need, context) in decided(row, &head, &who).1 {
                 let listed = Action::named(need.action).unwrap().condition_keys();
                 let keys = ["s3:authType", "s3:signatureversion", "s3:signatureAge", "s3:x-amz-content-sha256"];
@@ -326,6 +331,26 @@ fn what_aws_always_sends_is_always_there() {
                 ] {
                     assert_eq!(context.get(key), Some(&[want.to_owned()][..]), "{} {key} of {row:?}", need.action);
                 }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_presigned_url_speaks_for_the_hash_that_it_names() {
+    let who = authenticated(AuthenticationType::PresignedV4, NOW.parse().ok());
+    for (signed_headers, want) in
+        [("host", None), ("host%3Bx-amz-content-sha256", Some("UNSIGNED-PAYLOAD")), ("host%3Bx-amz-content", None)]
+    {
+        for row in OPERATIONS.iter().filter(|row| !row.3.iter().any(|(name, _)| *name == "content-type")) {
+            let mut head = head(row, Some("UNSIGNED-PAYLOAD"));
+            let parameters = format!("X-Amz-Signature=x&X-Amz-SignedHeaders={signed_headers}");
+            head.uri = format!("{}&{parameters}", head.uri).parse().unwrap();
+            for (need, context) in decided(row, &head, &who).1 {
+                let is_listed =
+                    Action::named(need.action).unwrap().condition_keys().contains(&"s3:x-amz-content-sha256");
+                let got = context.get("s3:x-amz-content-sha256").map(|values| values.join("|"));
+                assert_eq!(got.as_deref(), want.filter(|_| is_listed), "{signed_headers}: {} of {row:?}", need.action);
             }
         }
     }

@@ -11,6 +11,9 @@ use crate::tagging::TagSet;
 use crate::version_id::VersionId;
 use crate::{S3Error, time};
 
+/// The hash of the body. It is the one `x-amz-*` header that a signature need not name.
+const CONTENT_SHA256: &str = "x-amz-content-sha256";
+
 /// Sets every `s3:*` key (and `aws:RequestTag`, `aws:TagKeys`) that the request itself carries.
 ///
 /// Each key is set only by the operations that AWS lists it for: a parameter that an operation does not have cannot smuggle
@@ -24,9 +27,11 @@ pub fn set_condition_keys(
     now: Option<i64>,
     context: &mut Context,
 ) -> Result<(), S3Error> {
-    // What comes with a form is not held against the hash, and a parameter of a presigned URL is no header.
-    let hash = head.headers.get("x-amz-content-sha256").filter(|_| !matches!(op, Operation::PostObject(_)));
-    if let Some(hash) = hash.and_then(|value| value.to_str().ok()) {
+    // What comes with a form is not held against the hash.
+    let hash = head.headers.get(CONTENT_SHA256).filter(|_| !matches!(op, Operation::PostObject(_)));
+    if let Some(hash) = hash.and_then(|value| value.to_str().ok())
+        && Request::new(head)?.signs_header(CONTENT_SHA256)
+    {
         context.set("s3:x-amz-content-sha256", hash);
     }
     if let Some(version_id) = op.version_id() {

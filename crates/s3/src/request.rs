@@ -74,6 +74,13 @@ impl<'a> Request<'a> {
         self.head.headers.contains_key(name) || self.hoisted(name).is_some()
     }
 
+    /// Whether the signature speaks for a header that is sent. A presigned URL speaks for those that it names: whoever sends it may
+    /// add others. Every other signature covers the hash of the body, which is a line of what is signed.
+    pub(crate) fn signs_header(&self, name: &str) -> bool {
+        let named = |list: &str| list.split(';').any(|signed| signed.eq_ignore_ascii_case(name));
+        !self.presigned || self.param("X-Amz-SignedHeaders").is_some_and(named)
+    }
+
     /// The names of all headers that begin with `prefix`, in lower case, each once.
     pub(crate) fn header_names(&self, prefix: &str) -> Vec<String> {
         let mut names: Vec<String> = self
