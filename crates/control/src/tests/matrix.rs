@@ -245,6 +245,7 @@ async fn every_action_is_for_whom_its_permission_is() {
         let line = line(call, &gateway.state());
         let needed: Vec<String> = match action {
             "ValidatePolicy" => vec!["access-analyzer:ValidatePolicy".to_owned()],
+            "CreateServiceAccount" => vec![format!("iam:{action}"), "iam:CreateAccessKey".to_owned()],
             "AddRoleToInstanceProfile" => vec![format!("iam:{action}"), "iam:PassRole".to_owned()],
             _ => vec![format!("iam:{action}")],
         };
