@@ -1,6 +1,6 @@
 //! Conditional writes wait until all gateways write by the same filers.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::indexing_slicing, reason = "tests")]
 
 use std::collections::{BTreeMap, BTreeSet};
 
