@@ -454,7 +454,7 @@ async fn read_page(filer: &dyn Filer, directory: &str, wanted: usize, level: &mu
 }
 
 /// Entries asked for to see whether there is an object among them.
-const AT_A_GLANCE: usize = 16;
+const AT_A_GLANCE: usize = 4;
 
 /// True if one of the directories on the way to a path below `directory` is skipped.
 fn is_skipped(directory: &str, path: &str, skip: &impl Fn(&str, &str) -> bool) -> bool {

@@ -66,7 +66,7 @@ pub(super) fn list(shared: &Shared, directory: &str, options: &ListOptions) -> R
 }
 
 /// How many entries show what a directory with too many holds.
-const SAMPLE: usize = 16;
+pub(super) const SAMPLE: usize = 16;
 
 /// What is below a directory. It takes time for `limit` keys at most, and for the entries that it returns.
 pub(super) fn below(shared: &Shared, directory: &str, limit: usize) -> Result<Below, FilerError> {
