@@ -9,12 +9,13 @@ use s3::op::Unsupported;
 use s3::{KnownOperation, Operation, Routing};
 
 /// Answered from what is stored, with nothing to change yet; those of [`Unsupported`] say it themselves.
-const READ: [&str; 11] = [
+const READ: [&str; 12] = [
     "GetBucketAcl",
     "GetBucketCors",
     "GetBucketEncryption",
     "GetBucketLifecycleConfiguration",
     "GetBucketOwnershipControls",
+    "GetBucketRequestPayment",
     "GetBucketVersioning",
     "GetObjectAcl",
     "GetObjectLegalHold",

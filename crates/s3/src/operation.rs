@@ -191,6 +191,7 @@ macro_rules! for_each_operation {
             bucket_encryption: GetBucketEncryption;
             bucket_lifecycle: GetBucketLifecycleConfiguration;
             bucket_policy: GetBucketPolicy, PutBucketPolicy, DeleteBucketPolicy, GetBucketPolicyStatus;
+            bucket_request_payment: GetBucketRequestPayment;
             bucket_tagging: GetBucketTagging, PutBucketTagging, DeleteBucketTagging;
             bucket_versioning: GetBucketVersioning;
             ownership_controls: GetBucketOwnershipControls;

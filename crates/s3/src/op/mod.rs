@@ -7,6 +7,7 @@ mod bucket_cors;
 mod bucket_encryption;
 mod bucket_lifecycle;
 mod bucket_policy;
+mod bucket_request_payment;
 mod bucket_tagging;
 mod bucket_versioning;
 mod complete_multipart_upload;

@@ -44,8 +44,6 @@ enum Answer {
     EmptyList(&'static str),
     /// The error for what is not configured.
     Missing(S3ErrorCode),
-    /// The owner of the bucket pays.
-    OwnerPays,
 }
 
 impl Unsupported {
@@ -73,7 +71,6 @@ impl Unsupported {
                 let bucket = self.addressed().bucket.map(|bucket| bucket.as_str()).unwrap_or_default();
                 Err(S3Error::new(code).field("BucketName", bucket))
             }
-            Answer::OwnerPays => Ok(document("RequestPaymentConfiguration", Some(("Payer", "BucketOwner")))),
         }
     }
 }
@@ -196,7 +193,6 @@ unsupported! {
     DeleteBucketReplication                         DELETE Bucket "replication"             Any     "s3:PutReplicationConfiguration" "" NotImplemented,
     GetBucketReplication                            GET    Bucket "replication"             Any     "s3:GetReplicationConfiguration" "" Missing(ReplicationConfigurationNotFoundError),
     PutBucketReplication                            PUT    Bucket "replication"             Any     "s3:PutReplicationConfiguration" "" NotImplemented,
-    GetBucketRequestPayment                         GET    Bucket "requestPayment"          Any     "s3:GetBucketRequestPayment" "" OwnerPays,
     PutBucketRequestPayment                         PUT    Bucket "requestPayment"          Any     "s3:PutBucketRequestPayment" "" NotImplemented,
     PutBucketVersioning                             PUT    Bucket "versioning"              Any     "s3:PutBucketVersioning" "" NotImplemented,
     DeleteBucketWebsite                             DELETE Bucket "website"                 Any     "s3:DeleteBucketWebsite" "" NotImplemented,
