@@ -118,6 +118,7 @@ def test_permissions_are_asked_on_the_resource(place):
         place.iam,
         world.document(
             world.statement("Allow", "iam:*ServiceAccount", f"{account}:user/own-*"),
+            world.statement("Allow", "iam:CreateAccessKey", f"{account}:user/own-*"),
             world.statement("Allow", "iam:*OpenIDConnectProvider", f"{account}:oidc-provider/{host}"),
             world.statement("Allow", "iam:*InstanceProfile", f"{account}:instance-profile/own/*"),
             world.statement("Allow", "iam:GetAccessKeyLastUsed", f"{account}:user/${{aws:username}}"),
