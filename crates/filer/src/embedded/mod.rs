@@ -207,9 +207,10 @@ impl Filer for EmbeddedFiler {
     }
 
     async fn below(&self, directory: &str, limit: usize) -> Result<Option<Below>, FilerError> {
-        if limit <= listing::SAMPLE {
-            // As for a look-up: a few entries are read sooner than they are handed to another thread.
-            return listing::below(&self.shared, directory, limit).map(Some);
+        // As for a look-up: a few entries are read sooner than they are handed to another thread.
+        let few = listing::below(&self.shared, directory, limit.min(listing::SAMPLE))?;
+        if few.is_complete || limit <= listing::SAMPLE {
+            return Ok(Some(few));
         }
         let (shared, directory) = (self.shared.clone(), directory.to_owned());
         blocking(move || listing::below(&shared, &directory, limit)).await.map(Some)
