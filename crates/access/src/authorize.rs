@@ -42,9 +42,15 @@ impl<Op: Needs> From<Op> for Resolved<Op> {
 }
 
 impl<Op> Resolved<Op> {
-    /// The objects whose tags a policy that could apply asks for: they are read before the decision.
+    /// The objects whose tags a policy that could apply asks for, each once: they are read before the decision.
     pub fn asks_for_tags_of(&self, world: World<'_>) -> Vec<(BucketName, ObjectKey)> {
-        self.needs.iter().filter_map(|need| asks_for_tags_of(need, world)).collect()
+        let mut objects = Vec::new();
+        for object in self.needs.iter().filter_map(|need| asks_for_tags_of(need, world)) {
+            if !objects.contains(&object) {
+                objects.push(object);
+            }
+        }
+        objects
     }
 
     /// Notes the tags that an object has.
@@ -114,13 +120,14 @@ fn could_allow(need: &Requirement, world: World<'_>) -> bool {
 /// The object of a permission, if a policy that could apply asks for its tags: they are read from the filer then, before the one
 /// decision. Only some actions have such a key at all.
 pub fn asks_for_tags_of(need: &Requirement, world: World<'_>) -> Option<(BucketName, ObjectKey)> {
-    let object = need.bucket.clone().zip(need.key.clone())?;
+    let object = need.bucket.as_ref().zip(need.key.as_ref())?;
     let action = Action::named(need.action).filter(|action| action.may_know_key("s3:ExistingObjectTag/any"))?;
     let bucket = bucket_of(&need.resource, world.snapshot).and_then(|bucket| bucket.compiled_policy());
     let session = world.caller.session.as_ref().and_then(|session| session.policy.as_deref());
     let single = [bucket, session, world.caller.boundary.as_deref()].into_iter().flatten();
     let mut all = world.caller.policies.iter().map(|policy| &**policy).chain(single);
-    all.any(|policy| policy.mentions(action, &need.resource, EXISTING_TAG)).then_some(object)
+    let asked = all.any(|policy| policy.mentions(action, &need.resource, EXISTING_TAG));
+    asked.then(|| (object.0.clone(), object.1.clone()))
 }
 
 fn refusal(decision: Decision, need: &Requirement, world: World<'_>) -> Refusal {

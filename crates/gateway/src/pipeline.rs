@@ -1,4 +1,4 @@
-//! The whole path of a request, top to bottom: eight doors, one function.
+//! The whole path of a request, top to bottom: `answer`, `walk`, `operation` and `admit` name every door.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
