@@ -21,6 +21,7 @@ use store::{FilerStore, IamStore, Layout, SecretKeys};
 use sts::SessionKeys;
 use tokio::net::{TcpListener, lookup_host};
 use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
 
 use crate::arguments::Serving;
 use crate::configuration::Configuration;
@@ -118,10 +119,8 @@ pub async fn run(mut plan: Plan, serving: &Serving, announce: impl FnOnce(&str))
     let door = Door::new(plan.region.clone(), serving.sig_v2, keys.clone());
     let recorder = Arc::new(Recorder::new(door.uses(), store.clone(), Arc::clone(&follower)));
     let store: Arc<dyn IamStore> = Arc::new(store);
-    let mirror = (plan.iam && !plan.iam_read_only).then(|| {
-        let adds = config.iam.kelpgate.mirror_inline_policies;
-        Arc::new(Mirror::new(Arc::clone(&follower), Arc::clone(&store), adds))
-    });
+    let mirror = (plan.iam && !plan.iam_read_only)
+        .then(|| Mirror::new(Arc::clone(&follower), Arc::clone(&store), config.iam.kelpgate.mirror_inline_policies));
     let status = Status {
         started,
         follower: Arc::clone(&follower),
@@ -133,19 +132,7 @@ pub async fn run(mut plan: Plan, serving: &Serving, announce: impl FnOnce(&str))
         fingerprint: Arc::clone(&fingerprint),
     };
     let gateway = Arc::new(Gateway {
-        settings: Settings {
-            addressing: addressing(serving, plan.trusted_proxies),
-            region: plan.region.clone(),
-            allowed_origins: list(&serving.allowed_origins),
-            allow_delete_bucket_not_empty: serving.allow_delete_bucket_not_empty,
-            auto_create_bucket: serving.auto_create_bucket.unwrap_or(plan.auto_create_bucket),
-            object_mode: object_mode(serving)?,
-            uid: owner_of_process().0,
-            gid: owner_of_process().1,
-            body_patience: BODY_PATIENCE,
-            max_body_bytes: MAX_BODY_BYTES,
-            metrics_apart: serving.metrics_port != 0,
-        },
+        settings: settings(serving, plan.region, plan.trusted_proxies, plan.auto_create_bucket)?,
         filer: plan.filer,
         filer_configuration: plan.filer_configuration,
         snapshot: follower.shared(),
@@ -167,22 +154,66 @@ pub async fn run(mut plan: Plan, serving: &Serving, announce: impl FnOnce(&str))
     });
     let complete = |identities: &mut Identities| (plan.complete)(identities, plan.root.as_ref());
     let reloading = Reloading { serving, follower: &follower, fingerprint: &fingerprint, complete };
-    let recording = tokio::spawn({
-        let recorder = Arc::clone(&recorder);
-        async move { recorder.run().await }
-    });
-    let mirroring = mirror.clone().map(|mirror| tokio::spawn(async move { mirror.run().await }));
+    let workers = Workers::start(recorder, mirror);
     let served = listen(&gateway, &plan.bind, &reloading, announce).await;
-    recording.abort();
-    if let Err(error) = recorder.flush().await {
-        tracing::warn!(%error, "when keys were last used could not be written");
-    }
-    if let (Some(mirror), Some(mirroring)) = (mirror, mirroring) {
-        mirroring.abort();
-        mirror_once_more(&mirror).await;
-    }
+    workers.finish().await;
     following.stop();
     served
+}
+
+fn settings(
+    serving: &Serving,
+    region: String,
+    trusted_proxies: Vec<Network>,
+    auto_create_bucket: bool,
+) -> Result<Settings, String> {
+    let (uid, gid) = owner_of_process();
+    Ok(Settings {
+        addressing: addressing(serving, trusted_proxies),
+        region,
+        allowed_origins: list(&serving.allowed_origins),
+        allow_delete_bucket_not_empty: serving.allow_delete_bucket_not_empty,
+        auto_create_bucket: serving.auto_create_bucket.unwrap_or(auto_create_bucket),
+        object_mode: object_mode(serving)?,
+        uid,
+        gid,
+        body_patience: BODY_PATIENCE,
+        max_body_bytes: MAX_BODY_BYTES,
+        metrics_apart: serving.metrics_port != 0,
+    })
+}
+
+/// What goes on in the background while requests are answered.
+struct Workers {
+    recorder: Arc<Recorder>,
+    recording: JoinHandle<()>,
+    mirror: Option<(Arc<Mirror>, JoinHandle<()>)>,
+}
+
+impl Workers {
+    fn start(recorder: Arc<Recorder>, mirror: Option<Mirror>) -> Self {
+        let recording = tokio::spawn({
+            let recorder = Arc::clone(&recorder);
+            async move { recorder.run().await }
+        });
+        let mirror = mirror.map(Arc::new).map(|mirror| {
+            let running = Arc::clone(&mirror);
+            (mirror, tokio::spawn(async move { running.run().await }))
+        });
+        Self { recorder, recording, mirror }
+    }
+
+    /// Stops them, and writes what they have not written yet.
+    async fn finish(self) {
+        self.recording.abort();
+        if let Err(error) = self.recorder.flush().await {
+            tracing::warn!(%error, "when keys were last used could not be written");
+        }
+        if let Some((mirror, mirroring)) = self.mirror {
+            mirroring.abort();
+            mirror_once_more(&mirror).await;
+        }
+    }
 }
 
 /// What was changed in the last moments is mirrored before the process ends.
