@@ -374,31 +374,14 @@ impl World {
                 self.left.zombies -= 1;
                 self.land(model, gateway, filer, 1);
             }
-            Action::Drop { gateway, filer } => {
-                let of = Arc::make_mut(&mut self.gateways[gateway]);
-                if let Some(Write::Change(lost)) = of.writing[filer].pop_front()
-                    && of.work == Some(Work::Writing(lost.change))
-                {
-                    of.work = None;
-                    of.left();
-                }
-            }
+            Action::Drop { gateway, filer } => self.drop_write(gateway, filer),
             Action::Read { gateway, document } => {
                 self.left.changes -= 1;
                 let change = 1 << (model.bounds.changes - self.left.changes - 1);
                 Arc::make_mut(&mut self.gateways[gateway]).work =
                     Some(Work::Read(document, self.store[document], change));
             }
-            Action::Commit { gateway, filer } => {
-                let now = self.clock(model, gateway);
-                let of = Arc::make_mut(&mut self.gateways[gateway]);
-                if let Some(Work::Read(document, read, change)) = of.work {
-                    let time = of.fence.enter(now).map_or(Span(LEASE * UNIT_NS), |(_, time)| time);
-                    of.work = Some(Work::Writing(change));
-                    let until = now + time;
-                    of.writing[filer].push_back(Write::Change(Change { document, read, change, held: false, until }));
-                }
-            }
+            Action::Commit { gateway, filer } => self.commit(model, gateway, filer),
             Action::Kill { filer } => {
                 self.left.kills -= 1;
                 self.running[filer] = false;
@@ -421,16 +404,7 @@ impl World {
                 let (writing, cut) = (std::mem::take(&mut of.writing), std::mem::take(&mut of.cut));
                 *of = Gateway { writing, cut, ..Gateway::new(gateway, lives, &model.bounds) };
             }
-            Action::Close { gateway } => {
-                self.left.closings -= 1;
-                Arc::make_mut(&mut self.gateways[gateway]).fence.close();
-                let beat = self.beat(model, gateway);
-                let of = Arc::make_mut(&mut self.gateways[gateway]);
-                if let Some(first) = beat.filers.first() {
-                    of.writing[place(first)].push_back(Write::Delete(beat.boot_id.clone()));
-                }
-                of.end();
-            }
+            Action::Close { gateway } => self.close(model, gateway),
             Action::Pause { gateway } => {
                 self.left.pauses -= 1;
                 Arc::make_mut(&mut self.gateways[gateway]).paused = true;
@@ -446,6 +420,38 @@ impl World {
                 (0..self.gateways.len()).for_each(|gateway| self.give_up(model, gateway));
             }
         }
+    }
+
+    fn drop_write(&mut self, gateway: usize, filer: usize) {
+        let of = Arc::make_mut(&mut self.gateways[gateway]);
+        if let Some(Write::Change(lost)) = of.writing[filer].pop_front()
+            && of.work == Some(Work::Writing(lost.change))
+        {
+            of.work = None;
+            of.left();
+        }
+    }
+
+    fn commit(&mut self, model: &Checked, gateway: usize, filer: usize) {
+        let now = self.clock(model, gateway);
+        let of = Arc::make_mut(&mut self.gateways[gateway]);
+        if let Some(Work::Read(document, read, change)) = of.work {
+            let time = of.fence.enter(now).map_or(Span(LEASE * UNIT_NS), |(_, time)| time);
+            of.work = Some(Work::Writing(change));
+            let until = now + time;
+            of.writing[filer].push_back(Write::Change(Change { document, read, change, held: false, until }));
+        }
+    }
+
+    fn close(&mut self, model: &Checked, gateway: usize) {
+        self.left.closings -= 1;
+        Arc::make_mut(&mut self.gateways[gateway]).fence.close();
+        let beat = self.beat(model, gateway);
+        let of = Arc::make_mut(&mut self.gateways[gateway]);
+        if let Some(first) = beat.filers.first() {
+            of.writing[place(first)].push_back(Write::Delete(beat.boot_id.clone()));
+        }
+        of.end();
     }
 
     /// Whether a filer is about to write the document that a write of a gateway is about, for another gateway.
