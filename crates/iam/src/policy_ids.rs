@@ -168,7 +168,7 @@ mod tests {
     use std::sync::Arc;
 
     use ids::AccountId;
-    use policy::{Action, Context, CrossAccount, PolicySet, Request, decide};
+    use policy::{Action, CompiledPolicy, Context, CrossAccount, Decision, PolicySet, Request, decide};
 
     use super::*;
     use crate::bucket::Bucket;
@@ -229,12 +229,18 @@ mod tests {
         }
     }
 
-    fn may(bucket: &Bucket, snapshot: &Snapshot, name: &str) -> bool {
-        let account = AccountId::DEFAULT;
+    /// Asks a question about one action of a caller who has no policies of its own.
+    fn ask(
+        snapshot: &Snapshot,
+        name: &str,
+        (action, on): (&str, &str),
+        resource: Option<&CompiledPolicy>,
+        question: impl Fn(&PolicySet<'_>, &Request<'_>) -> Decision,
+    ) -> bool {
         let (principal, id) = caller(snapshot, name);
         let policies = PolicySet {
             identity: &[],
-            resource: bucket.compiled_policy(),
+            resource,
             session: None,
             boundary: None,
             cross_account: CrossAccount::default(),
@@ -243,12 +249,16 @@ mod tests {
             principal: &principal,
             principal_id: Some(&id),
             principal_canonical_id: None,
-            action: Action::named("s3:GetObject").unwrap().into(),
-            resource: "arn:aws:s3:::b1x/k",
-            resource_account: account,
+            action: Action::named(action).unwrap().into(),
+            resource: on,
+            resource_account: AccountId::DEFAULT,
             context: &Context::new(),
         };
-        decide(&policies, &request).is_allow()
+        question(&policies, &request).is_allow()
+    }
+
+    fn may(bucket: &Bucket, snapshot: &Snapshot, name: &str) -> bool {
+        ask(snapshot, name, ("s3:GetObject", "arn:aws:s3:::b1x/k"), bucket.compiled_policy(), decide)
     }
 
     #[test]
@@ -360,24 +370,9 @@ mod tests {
     }
 
     fn may_assume(world: &Snapshot, name: &str) -> bool {
-        let (principal, id) = caller(world, name);
-        let policies = PolicySet {
-            identity: &[],
-            resource: None,
-            session: None,
-            boundary: None,
-            cross_account: CrossAccount::default(),
-        };
-        let request = Request {
-            principal: &principal,
-            principal_id: Some(&id),
-            principal_canonical_id: None,
-            action: Action::named("sts:AssumeRole").unwrap().into(),
-            resource: "arn:aws:iam::000000000000:role/goal",
-            resource_account: AccountId::DEFAULT,
-            context: &Context::new(),
-        };
-        policy::decide_trust(&world.role("goal").unwrap().trust, &policies, &request).is_allow()
+        let trust = &world.role("goal").unwrap().trust;
+        let question = |policies: &PolicySet<'_>, request: &Request<'_>| policy::decide_trust(trust, policies, request);
+        ask(world, name, ("sts:AssumeRole", "arn:aws:iam::000000000000:role/goal"), None, question)
     }
 
     #[test]
