@@ -230,7 +230,7 @@ impl Fence {
             asks: self.asks,
             lists: self.lists,
             applied: applied.map(|(boot_id, peer)| (boot_id.clone(), peer.through.clone())).collect(),
-            // Whoever is told so waits for this gateway no longer.
+            // A gateway that reads this stops waiting for this one.
             closed: self.closed && !self.is_inside(),
             revision: revision.to_owned(),
             about: self.settings.about.clone(),

@@ -11,7 +11,7 @@
 //!   that lease, has come back, and nothing of the other gateway before it.
 //! - A gateway whose lease ran out in between begins again: others may have gone on without it.
 //!
-//! Once this holds it goes on to hold until the own list changes or the own lease ends: whoever takes another list finds ours.
+//! Once this is true, it stays true until this gateway changes its list or loses its lease: a gateway that takes another list sees ours.
 
 use std::collections::BTreeSet;
 

@@ -1,10 +1,10 @@
 //! Writes below a bucket that may be deleted at the same time: one of the two gives way.
 //!
-//! DeleteBucket announces itself on the bucket's entry, waits until every gateway knows, looks whether the bucket is empty, and
-//! decides by compare-and-swap of the announcement ([`super::delete_bucket`]). Whoever writes looks afterwards. If this gateway knows of
-//! no announcement, then the look for objects comes later and finds what was written. Otherwise the writer takes the
-//! announcement away, and the deletion cannot be decided by it any more; if that comes too late, the write is taken back. The look is
-//! at memory: only a write that meets a deletion asks the filer again.
+//! DeleteBucket announces itself on the bucket's entry, waits until every gateway knows, checks that the bucket is empty, and
+//! decides by compare-and-swap of the announcement ([`super::delete_bucket`]). Each write checks for an announcement afterwards.
+//! If this gateway knows of none, the deletion has yet to check for objects, and will find what was written. Otherwise the writer
+//! removes the announcement, so the deletion can no longer be decided. If that comes too late, the write is undone. The check reads
+//! memory: only a write that meets a deletion asks the filer again.
 
 use filer::{Condition, FilerError, Mutation, Transaction};
 use iam::{Bucket, BucketLife, LIFE, Stage};

@@ -21,7 +21,7 @@ impl Run for GetObjectTagging {
     async fn run(call: &Call<'_>, permit: Permit<Self>, _body: ObjectBody) -> Answer {
         let input = permit.into_operation();
         let entry = call.current_object(&input.target).await?;
-        // What is stored is shown, whoever stored it and however many there are.
+        // Every stored tag is shown, even if there are more than a request may set.
         let tags = TagSet::new(object::tags(&entry).into_iter().collect(), usize::MAX)?;
         answer::document(tags.to_xml())
     }
