@@ -17,12 +17,12 @@ pub struct Target {
 impl Target {
     /// A permission on the object.
     pub(crate) fn need(&self, action: &'static str) -> Requirement {
-        Requirement::on_object(action, &self.bucket, &self.key, self.version_id.as_ref())
+        Addressed::from(self).need(action)
     }
 
     /// A permission on the object that has another name where the request names a version.
     pub(crate) fn need_of_version(&self, action: &'static str, of_version: &'static str) -> Requirement {
-        self.need(if self.version_id.is_some() { of_version } else { action })
+        Addressed::from(self).need_of_version(action, of_version)
     }
 }
 
@@ -35,6 +35,22 @@ pub struct Addressed<'a> {
     pub key: Option<&'a ObjectKey>,
     /// The version.
     pub version_id: Option<&'a VersionId>,
+}
+
+impl Addressed<'_> {
+    /// A permission on what is named.
+    pub(crate) fn need(self, action: &'static str) -> Requirement {
+        match (self.bucket, self.key) {
+            (Some(bucket), Some(key)) => Requirement::on_object(action, bucket, key, self.version_id),
+            (Some(bucket), None) => Requirement::on_bucket(action, bucket),
+            (None, _) => Requirement::on_resource(action, String::from("*")),
+        }
+    }
+
+    /// A permission that has another name where a version is named.
+    pub(crate) fn need_of_version(self, action: &'static str, of_version: &'static str) -> Requirement {
+        self.need(if self.version_id.is_some() { of_version } else { action })
+    }
 }
 
 impl<'a> From<&'a BucketName> for Addressed<'a> {

@@ -11,30 +11,11 @@ use crate::route::Route;
 use crate::target::{Addressed, Target};
 use crate::xml::XmlWriter;
 
-/// `GET /bucket?acl`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GetBucketAcl {
-    /// The bucket.
-    pub bucket: BucketName,
-}
-
-impl Routed for GetBucketAcl {
-    type On = BucketName;
-    const ROUTE: Route = Route::sub("GET", "acl");
-
-    fn parse(_request: &Request<'_>, bucket: BucketName) -> Result<Self, S3Error> {
-        Ok(Self { bucket })
-    }
-}
-
-impl S3Operation for GetBucketAcl {
-    fn addressed(&self) -> Addressed<'_> {
-        (&self.bucket).into()
-    }
-
-    fn needs(&self) -> Vec<Requirement> {
-        vec![Requirement::on_bucket("s3:GetBucketAcl", &self.bucket)]
-    }
+plain_operation! {
+    /// `GET /bucket?acl`.
+    GetBucketAcl { bucket: BucketName }
+    route Route::sub("GET", "acl");
+    needs "s3:GetBucketAcl";
 }
 
 /// `PUT /bucket?acl`.
@@ -76,30 +57,11 @@ impl S3Operation for PutBucketAcl {
     }
 }
 
-/// `GET /bucket/key?acl`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GetObjectAcl {
-    /// The object.
-    pub target: Target,
-}
-
-impl Routed for GetObjectAcl {
-    type On = Target;
-    const ROUTE: Route = Route::sub("GET", "acl").of_version();
-
-    fn parse(_request: &Request<'_>, target: Target) -> Result<Self, S3Error> {
-        Ok(Self { target })
-    }
-}
-
-impl S3Operation for GetObjectAcl {
-    fn addressed(&self) -> Addressed<'_> {
-        (&self.target).into()
-    }
-
-    fn needs(&self) -> Vec<Requirement> {
-        vec![self.target.need_of_version("s3:GetObjectAcl", "s3:GetObjectVersionAcl")]
-    }
+plain_operation! {
+    /// `GET /bucket/key?acl`.
+    GetObjectAcl { target: Target }
+    route Route::sub("GET", "acl").of_version();
+    needs "s3:GetObjectAcl", "s3:GetObjectVersionAcl";
 }
 
 /// `PUT /bucket/key?acl`.

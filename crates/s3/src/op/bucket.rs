@@ -1,32 +1,27 @@
 use ids::BucketName;
 
-use crate::S3Error;
-use crate::operation::{Routed, S3Operation};
-use crate::request::Request;
-use crate::requirement::Requirement;
 use crate::route::Route;
-use crate::target::Addressed;
 use crate::xml::XmlWriter;
 
-/// `HEAD /bucket`: whether the bucket is there and may be listed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HeadBucket {
-    /// The bucket.
-    pub bucket: BucketName,
+plain_operation! {
+    /// `HEAD /bucket`: whether the bucket is there and may be listed.
+    HeadBucket { bucket: BucketName }
+    route Route::new("HEAD");
+    needs "s3:ListBucket";
 }
 
-/// `DELETE /bucket`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeleteBucket {
-    /// The bucket.
-    pub bucket: BucketName,
+plain_operation! {
+    /// `DELETE /bucket`.
+    DeleteBucket { bucket: BucketName }
+    route Route::new("DELETE");
+    needs "s3:DeleteBucket";
 }
 
-/// `GET /bucket?location`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GetBucketLocation {
-    /// The bucket.
-    pub bucket: BucketName,
+plain_operation! {
+    /// `GET /bucket?location`.
+    GetBucketLocation { bucket: BucketName }
+    route Route::sub("GET", "location");
+    needs "s3:GetBucketLocation";
 }
 
 /// The answer to GetBucketLocation: empty for `us-east-1`, as S3 has it.
@@ -37,61 +32,4 @@ pub fn location_to_xml(region: &str) -> String {
     xml.content(region);
     xml.close("LocationConstraint");
     xml.finish()
-}
-
-impl Routed for HeadBucket {
-    type On = BucketName;
-    const ROUTE: Route = Route::new("HEAD");
-
-    fn parse(_request: &Request<'_>, bucket: BucketName) -> Result<Self, S3Error> {
-        Ok(Self { bucket })
-    }
-}
-
-impl S3Operation for HeadBucket {
-    fn addressed(&self) -> Addressed<'_> {
-        (&self.bucket).into()
-    }
-
-    fn needs(&self) -> Vec<Requirement> {
-        vec![Requirement::on_bucket("s3:ListBucket", &self.bucket)]
-    }
-}
-
-impl Routed for DeleteBucket {
-    type On = BucketName;
-    const ROUTE: Route = Route::new("DELETE");
-
-    fn parse(_request: &Request<'_>, bucket: BucketName) -> Result<Self, S3Error> {
-        Ok(Self { bucket })
-    }
-}
-
-impl S3Operation for DeleteBucket {
-    fn addressed(&self) -> Addressed<'_> {
-        (&self.bucket).into()
-    }
-
-    fn needs(&self) -> Vec<Requirement> {
-        vec![Requirement::on_bucket("s3:DeleteBucket", &self.bucket)]
-    }
-}
-
-impl Routed for GetBucketLocation {
-    type On = BucketName;
-    const ROUTE: Route = Route::sub("GET", "location");
-
-    fn parse(_request: &Request<'_>, bucket: BucketName) -> Result<Self, S3Error> {
-        Ok(Self { bucket })
-    }
-}
-
-impl S3Operation for GetBucketLocation {
-    fn addressed(&self) -> Addressed<'_> {
-        (&self.bucket).into()
-    }
-
-    fn needs(&self) -> Vec<Requirement> {
-        vec![Requirement::on_bucket("s3:GetBucketLocation", &self.bucket)]
-    }
 }

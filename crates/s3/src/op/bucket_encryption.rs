@@ -1,37 +1,13 @@
 use ids::BucketName;
 
-use crate::S3Error;
-use crate::operation::{Routed, S3Operation};
-use crate::request::Request;
-use crate::requirement::Requirement;
 use crate::route::Route;
-use crate::target::Addressed;
 use crate::xml::XmlWriter;
 
-/// `GET /bucket?encryption`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GetBucketEncryption {
-    /// The bucket.
-    pub bucket: BucketName,
-}
-
-impl Routed for GetBucketEncryption {
-    type On = BucketName;
-    const ROUTE: Route = Route::sub("GET", "encryption");
-
-    fn parse(_request: &Request<'_>, bucket: BucketName) -> Result<Self, S3Error> {
-        Ok(Self { bucket })
-    }
-}
-
-impl S3Operation for GetBucketEncryption {
-    fn addressed(&self) -> Addressed<'_> {
-        (&self.bucket).into()
-    }
-
-    fn needs(&self) -> Vec<Requirement> {
-        vec![Requirement::on_bucket("s3:GetEncryptionConfiguration", &self.bucket)]
-    }
+plain_operation! {
+    /// `GET /bucket?encryption`.
+    GetBucketEncryption { bucket: BucketName }
+    route Route::sub("GET", "encryption");
+    needs "s3:GetEncryptionConfiguration";
 }
 
 /// The answer to GetBucketEncryption. An empty `kms_key_id` is not shown.

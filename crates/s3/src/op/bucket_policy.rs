@@ -9,11 +9,12 @@ use crate::route::Route;
 use crate::target::Addressed;
 use crate::xml::XmlWriter;
 
-/// `GET /bucket?policy`: the policy document as it was put.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GetBucketPolicy {
-    /// The bucket.
-    pub bucket: BucketName,
+plain_operation! {
+    /// `GET /bucket?policy`: the policy document as it was put.
+    GetBucketPolicy { bucket: BucketName }
+    route Route::sub("GET", "policy");
+    needs "s3:GetBucketPolicy";
+    is_for_owners_account true;
 }
 
 /// `PUT /bucket?policy` with the document as body.
@@ -27,18 +28,19 @@ pub struct PutBucketPolicy {
     pub checksums: BodyChecksums,
 }
 
-/// `DELETE /bucket?policy`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeleteBucketPolicy {
-    /// The bucket.
-    pub bucket: BucketName,
+plain_operation! {
+    /// `DELETE /bucket?policy`.
+    DeleteBucketPolicy { bucket: BucketName }
+    route Route::sub("DELETE", "policy");
+    needs "s3:DeleteBucketPolicy";
+    is_for_owners_account true;
 }
 
-/// `GET /bucket?policyStatus`: whether the policy makes the bucket public.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GetBucketPolicyStatus {
-    /// The bucket.
-    pub bucket: BucketName,
+plain_operation! {
+    /// `GET /bucket?policyStatus`: whether the policy makes the bucket public.
+    GetBucketPolicyStatus { bucket: BucketName }
+    route Route::sub("GET", "policyStatus");
+    needs "s3:GetBucketPolicyStatus";
 }
 
 /// The answer to GetBucketPolicyStatus.
@@ -48,29 +50,6 @@ pub fn policy_status_to_xml(is_public: bool) -> String {
     xml.value("IsPublic", is_public);
     xml.close("PolicyStatus");
     xml.finish()
-}
-
-impl Routed for GetBucketPolicy {
-    type On = BucketName;
-    const ROUTE: Route = Route::sub("GET", "policy");
-
-    fn parse(_request: &Request<'_>, bucket: BucketName) -> Result<Self, S3Error> {
-        Ok(Self { bucket })
-    }
-}
-
-impl S3Operation for GetBucketPolicy {
-    fn addressed(&self) -> Addressed<'_> {
-        (&self.bucket).into()
-    }
-
-    fn needs(&self) -> Vec<Requirement> {
-        vec![Requirement::on_bucket("s3:GetBucketPolicy", &self.bucket)]
-    }
-
-    fn is_for_owners_account(&self) -> bool {
-        true
-    }
 }
 
 impl Routed for PutBucketPolicy {
@@ -101,47 +80,5 @@ impl S3Operation for PutBucketPolicy {
 
     fn is_for_owners_account(&self) -> bool {
         true
-    }
-}
-
-impl Routed for DeleteBucketPolicy {
-    type On = BucketName;
-    const ROUTE: Route = Route::sub("DELETE", "policy");
-
-    fn parse(_request: &Request<'_>, bucket: BucketName) -> Result<Self, S3Error> {
-        Ok(Self { bucket })
-    }
-}
-
-impl S3Operation for DeleteBucketPolicy {
-    fn addressed(&self) -> Addressed<'_> {
-        (&self.bucket).into()
-    }
-
-    fn needs(&self) -> Vec<Requirement> {
-        vec![Requirement::on_bucket("s3:DeleteBucketPolicy", &self.bucket)]
-    }
-
-    fn is_for_owners_account(&self) -> bool {
-        true
-    }
-}
-
-impl Routed for GetBucketPolicyStatus {
-    type On = BucketName;
-    const ROUTE: Route = Route::sub("GET", "policyStatus");
-
-    fn parse(_request: &Request<'_>, bucket: BucketName) -> Result<Self, S3Error> {
-        Ok(Self { bucket })
-    }
-}
-
-impl S3Operation for GetBucketPolicyStatus {
-    fn addressed(&self) -> Addressed<'_> {
-        (&self.bucket).into()
-    }
-
-    fn needs(&self) -> Vec<Requirement> {
-        vec![Requirement::on_bucket("s3:GetBucketPolicyStatus", &self.bucket)]
     }
 }

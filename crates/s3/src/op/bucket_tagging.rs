@@ -10,11 +10,11 @@ use crate::route::Route;
 use crate::tagging::{MAX_BUCKET_TAGS, MAX_TAGGING_BYTES, TagSet};
 use crate::target::Addressed;
 
-/// `GET /bucket?tagging`; the answer is [`TagSet::to_xml`](crate::TagSet::to_xml).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GetBucketTagging {
-    /// The bucket.
-    pub bucket: BucketName,
+plain_operation! {
+    /// `GET /bucket?tagging`; the answer is [`TagSet::to_xml`](crate::TagSet::to_xml).
+    GetBucketTagging { bucket: BucketName }
+    route Route::sub("GET", "tagging");
+    needs "s3:GetBucketTagging";
 }
 
 /// `PUT /bucket?tagging`.
@@ -28,30 +28,12 @@ pub struct PutBucketTagging {
     pub tags: TagSet,
 }
 
-/// `DELETE /bucket?tagging`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeleteBucketTagging {
-    /// The bucket.
-    pub bucket: BucketName,
-}
-
-impl Routed for GetBucketTagging {
-    type On = BucketName;
-    const ROUTE: Route = Route::sub("GET", "tagging");
-
-    fn parse(_request: &Request<'_>, bucket: BucketName) -> Result<Self, S3Error> {
-        Ok(Self { bucket })
-    }
-}
-
-impl S3Operation for GetBucketTagging {
-    fn addressed(&self) -> Addressed<'_> {
-        (&self.bucket).into()
-    }
-
-    fn needs(&self) -> Vec<Requirement> {
-        vec![Requirement::on_bucket("s3:GetBucketTagging", &self.bucket)]
-    }
+plain_operation! {
+    /// `DELETE /bucket?tagging`.
+    DeleteBucketTagging { bucket: BucketName }
+    route Route::sub("DELETE", "tagging");
+    // Deleting needs the permission to put: there is no s3:DeleteBucketTagging.
+    needs "s3:PutBucketTagging";
 }
 
 impl Routed for PutBucketTagging {
@@ -88,25 +70,5 @@ impl S3Operation for PutBucketTagging {
 
     fn checksums(&self) -> Option<&BodyChecksums> {
         Some(&self.checksums)
-    }
-}
-
-impl Routed for DeleteBucketTagging {
-    type On = BucketName;
-    const ROUTE: Route = Route::sub("DELETE", "tagging");
-
-    fn parse(_request: &Request<'_>, bucket: BucketName) -> Result<Self, S3Error> {
-        Ok(Self { bucket })
-    }
-}
-
-impl S3Operation for DeleteBucketTagging {
-    fn addressed(&self) -> Addressed<'_> {
-        (&self.bucket).into()
-    }
-
-    fn needs(&self) -> Vec<Requirement> {
-        // Deleting needs the permission to put: there is no s3:DeleteBucketTagging.
-        vec![Requirement::on_bucket("s3:PutBucketTagging", &self.bucket)]
     }
 }

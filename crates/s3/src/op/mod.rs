@@ -1,5 +1,54 @@
 //! One file per operation: what the request says (input), what the answer says (output), and their XML.
 
+/// An operation whose requests name a bucket or an object, and say nothing else.
+///
+/// `needs` is its permission; a second one takes its place where a version is named.
+macro_rules! plain_operation {
+    (
+        $(#[$doc:meta])+
+        $Name:ident { $field:ident: $On:ty }
+        route $route:expr;
+        needs $action:literal $(, $of_version:literal)?;
+        $(is_for_owners_account $owners:literal;)?
+    ) => {
+        $(#[$doc])+
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub struct $Name {
+            /// What it is about.
+            pub $field: $On,
+        }
+
+        impl $crate::operation::Routed for $Name {
+            type On = $On;
+            const ROUTE: $crate::route::Route = $route;
+
+            fn parse(_request: &$crate::request::Request<'_>, $field: $On) -> Result<Self, $crate::S3Error> {
+                Ok(Self { $field })
+            }
+        }
+
+        impl $crate::operation::S3Operation for $Name {
+            fn addressed(&self) -> $crate::target::Addressed<'_> {
+                (&self.$field).into()
+            }
+
+            fn needs(&self) -> Vec<$crate::requirement::Requirement> {
+                vec![plain_operation!(@need self.addressed(), $action $(, $of_version)?)]
+            }
+
+            $(fn is_for_owners_account(&self) -> bool {
+                $owners
+            })?
+        }
+    };
+    (@need $on:expr, $action:literal) => {
+        $on.need($action)
+    };
+    (@need $on:expr, $action:literal, $of_version:literal) => {
+        $on.need_of_version($action, $of_version)
+    };
+}
+
 mod abort_multipart_upload;
 mod acl;
 mod bucket;

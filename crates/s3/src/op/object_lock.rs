@@ -13,30 +13,11 @@ use crate::{S3Error, time};
 /// The most bytes of a retention or a legal hold.
 const MAX_BODY_BYTES: usize = 16 << 10;
 
-/// `GET /bucket/key?retention`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GetObjectRetention {
-    /// The object.
-    pub target: Target,
-}
-
-impl Routed for GetObjectRetention {
-    type On = Target;
-    const ROUTE: Route = Route::sub("GET", "retention").of_version();
-
-    fn parse(_request: &Request<'_>, target: Target) -> Result<Self, S3Error> {
-        Ok(Self { target })
-    }
-}
-
-impl S3Operation for GetObjectRetention {
-    fn addressed(&self) -> Addressed<'_> {
-        (&self.target).into()
-    }
-
-    fn needs(&self) -> Vec<Requirement> {
-        vec![self.target.need("s3:GetObjectRetention")]
-    }
+plain_operation! {
+    /// `GET /bucket/key?retention`.
+    GetObjectRetention { target: Target }
+    route Route::sub("GET", "retention").of_version();
+    needs "s3:GetObjectRetention";
 }
 
 /// `PUT /bucket/key?retention`.
@@ -136,30 +117,11 @@ pub fn retention_to_xml(mode: &str, retain_until: i64) -> String {
     xml.finish()
 }
 
-/// `GET /bucket/key?legal-hold`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GetObjectLegalHold {
-    /// The object.
-    pub target: Target,
-}
-
-impl Routed for GetObjectLegalHold {
-    type On = Target;
-    const ROUTE: Route = Route::sub("GET", "legal-hold").of_version();
-
-    fn parse(_request: &Request<'_>, target: Target) -> Result<Self, S3Error> {
-        Ok(Self { target })
-    }
-}
-
-impl S3Operation for GetObjectLegalHold {
-    fn addressed(&self) -> Addressed<'_> {
-        (&self.target).into()
-    }
-
-    fn needs(&self) -> Vec<Requirement> {
-        vec![self.target.need("s3:GetObjectLegalHold")]
-    }
+plain_operation! {
+    /// `GET /bucket/key?legal-hold`.
+    GetObjectLegalHold { target: Target }
+    route Route::sub("GET", "legal-hold").of_version();
+    needs "s3:GetObjectLegalHold";
 }
 
 /// `PUT /bucket/key?legal-hold`.
@@ -224,30 +186,11 @@ pub fn legal_hold_to_xml(status: &str) -> String {
     xml.finish()
 }
 
-/// `GET /bucket?object-lock`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GetObjectLockConfiguration {
-    /// The bucket.
-    pub bucket: BucketName,
-}
-
-impl Routed for GetObjectLockConfiguration {
-    type On = BucketName;
-    const ROUTE: Route = Route::sub("GET", "object-lock");
-
-    fn parse(_request: &Request<'_>, bucket: BucketName) -> Result<Self, S3Error> {
-        Ok(Self { bucket })
-    }
-}
-
-impl S3Operation for GetObjectLockConfiguration {
-    fn addressed(&self) -> Addressed<'_> {
-        (&self.bucket).into()
-    }
-
-    fn needs(&self) -> Vec<Requirement> {
-        vec![Requirement::on_bucket("s3:GetBucketObjectLockConfiguration", &self.bucket)]
-    }
+plain_operation! {
+    /// `GET /bucket?object-lock`.
+    GetObjectLockConfiguration { bucket: BucketName }
+    route Route::sub("GET", "object-lock");
+    needs "s3:GetBucketObjectLockConfiguration";
 }
 
 /// How long new objects of a bucket are kept: one of days and years is 0.

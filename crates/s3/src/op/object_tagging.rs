@@ -8,11 +8,11 @@ use crate::route::Route;
 use crate::tagging::{MAX_OBJECT_TAGS, MAX_TAGGING_BYTES, TagSet};
 use crate::target::{Addressed, Target};
 
-/// `GET /bucket/key?tagging`; the answer is [`TagSet::to_xml`](crate::TagSet::to_xml).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GetObjectTagging {
-    /// The object.
-    pub target: Target,
+plain_operation! {
+    /// `GET /bucket/key?tagging`; the answer is [`TagSet::to_xml`](crate::TagSet::to_xml).
+    GetObjectTagging { target: Target }
+    route Route::sub("GET", "tagging").of_version();
+    needs "s3:GetObjectTagging", "s3:GetObjectVersionTagging";
 }
 
 /// `PUT /bucket/key?tagging`.
@@ -26,30 +26,11 @@ pub struct PutObjectTagging {
     pub tags: TagSet,
 }
 
-/// `DELETE /bucket/key?tagging`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeleteObjectTagging {
-    /// The object.
-    pub target: Target,
-}
-
-impl Routed for GetObjectTagging {
-    type On = Target;
-    const ROUTE: Route = Route::sub("GET", "tagging").of_version();
-
-    fn parse(_request: &Request<'_>, target: Target) -> Result<Self, S3Error> {
-        Ok(Self { target })
-    }
-}
-
-impl S3Operation for GetObjectTagging {
-    fn addressed(&self) -> Addressed<'_> {
-        (&self.target).into()
-    }
-
-    fn needs(&self) -> Vec<Requirement> {
-        vec![self.target.need_of_version("s3:GetObjectTagging", "s3:GetObjectVersionTagging")]
-    }
+plain_operation! {
+    /// `DELETE /bucket/key?tagging`.
+    DeleteObjectTagging { target: Target }
+    route Route::sub("DELETE", "tagging").of_version();
+    needs "s3:DeleteObjectTagging", "s3:DeleteObjectVersionTagging";
 }
 
 impl Routed for PutObjectTagging {
@@ -86,24 +67,5 @@ impl S3Operation for PutObjectTagging {
 
     fn checksums(&self) -> Option<&BodyChecksums> {
         Some(&self.checksums)
-    }
-}
-
-impl Routed for DeleteObjectTagging {
-    type On = Target;
-    const ROUTE: Route = Route::sub("DELETE", "tagging").of_version();
-
-    fn parse(_request: &Request<'_>, target: Target) -> Result<Self, S3Error> {
-        Ok(Self { target })
-    }
-}
-
-impl S3Operation for DeleteObjectTagging {
-    fn addressed(&self) -> Addressed<'_> {
-        (&self.target).into()
-    }
-
-    fn needs(&self) -> Vec<Requirement> {
-        vec![self.target.need_of_version("s3:DeleteObjectTagging", "s3:DeleteObjectVersionTagging")]
     }
 }
