@@ -1,4 +1,4 @@
-//! Reading JSON that people and SeaweedFS wrote: every complaint names the path, the line and the column.
+//! Reads JSON written by people and by SeaweedFS. Every error gives the path, the line and the column.
 
 use std::fmt;
 
@@ -10,13 +10,13 @@ use serde_json::value::RawValue;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}, column {column}{}: {what}", at(.path))]
 pub struct JsonError {
-    /// Where in the document, such as `roles[0].trustPolicy`; empty at the top.
+    /// The path in the document, such as `roles[0].trustPolicy`; empty at the top.
     pub path: String,
     /// From 1.
     pub line: usize,
     /// From 1, in bytes.
     pub column: usize,
-    /// What was found and what is expected.
+    /// What was found and what was expected.
     pub what: String,
 }
 
@@ -24,9 +24,9 @@ fn at(path: &str) -> String {
     if path.is_empty() { String::new() } else { format!(", `{path}`") }
 }
 
-/// One value of a document, with the text it stands in.
+/// One value of a document, with the text that contains it.
 #[derive(Clone)]
-pub(crate) struct Node<'a> {
+pub struct Node<'a> {
     document: &'a str,
     raw: &'a str,
     path: String,
@@ -34,39 +34,44 @@ pub(crate) struct Node<'a> {
 
 impl<'a> Node<'a> {
     /// Checks the syntax of a whole document.
-    pub(crate) fn parse(document: &'a str) -> Result<Self, JsonError> {
+    pub fn parse(document: &'a str) -> Result<Self, JsonError> {
         let raw: &RawValue = serde_json::from_str(document).map_err(|error| syntax(document, document, "", &error))?;
         Ok(Self { document, raw: raw.get(), path: String::new() })
     }
 
     /// The value's own text.
-    pub(crate) fn text(&self) -> &'a str {
+    pub fn text(&self) -> &'a str {
         self.raw
     }
 
-    pub(crate) fn path(&self) -> &str {
+    /// Where it stands in the document, such as `roles[0].trustPolicy`; empty at the top.
+    pub fn path(&self) -> &str {
         &self.path
     }
 
-    pub(crate) fn is_null(&self) -> bool {
+    /// Whether it is `null`.
+    pub fn is_null(&self) -> bool {
         self.raw == "null"
     }
 
-    pub(crate) fn is_object(&self) -> bool {
+    /// Whether it is an object.
+    pub fn is_object(&self) -> bool {
         self.raw.starts_with('{')
     }
 
-    pub(crate) fn is_string(&self) -> bool {
+    /// Whether it is a string.
+    pub fn is_string(&self) -> bool {
         self.raw.starts_with('"')
     }
 
-    /// A complaint about this value.
-    pub(crate) fn error(&self, what: impl Into<String>) -> JsonError {
+    /// An error about this value.
+    pub fn error(&self, what: impl Into<String>) -> JsonError {
         let (line, column) = position(self.document, offset(self.document, self.raw));
         JsonError { path: self.path.clone(), line, column, what: what.into() }
     }
 
-    pub(crate) fn object(&self) -> Result<Object<'a>, JsonError> {
+    /// Its fields; none may stand there twice.
+    pub fn object(&self) -> Result<Object<'a>, JsonError> {
         if !self.is_object() {
             return Err(self.expected("an object"));
         }
@@ -77,14 +82,15 @@ impl<'a> Node<'a> {
             let path = if self.path.is_empty() { key.clone() } else { format!("{}.{key}", self.path) };
             let node = Node { document: self.document, raw: raw.get(), path };
             if fields.iter().any(|(known, _)| *known == key) {
-                return Err(node.error(format!("the key `{key}` stands here twice; remove one of the two")));
+                return Err(node.error(format!("the key `{key}` occurs twice here; remove one of the two")));
             }
             fields.push((key, node));
         }
         Ok(Object { fields })
     }
 
-    pub(crate) fn array(&self) -> Result<Vec<Node<'a>>, JsonError> {
+    /// Its items; `null` has none.
+    pub fn array(&self) -> Result<Vec<Node<'a>>, JsonError> {
         if self.is_null() {
             return Ok(Vec::new());
         }
@@ -101,25 +107,29 @@ impl<'a> Node<'a> {
         Ok(items.into_iter().enumerate().map(node).collect())
     }
 
-    pub(crate) fn string(&self) -> Result<String, JsonError> {
+    /// It as a string.
+    pub fn string(&self) -> Result<String, JsonError> {
         self.read("a string")
     }
 
-    pub(crate) fn boolean(&self) -> Result<bool, JsonError> {
+    /// It as `true` or `false`.
+    pub fn boolean(&self) -> Result<bool, JsonError> {
         self.read("true or false")
     }
 
-    /// A whole number; protojson writes 64-bit numbers as strings, which is understood too.
-    pub(crate) fn number(&self) -> Result<f64, JsonError> {
+    /// It as a number.
+    pub fn number(&self) -> Result<f64, JsonError> {
         self.read("a number")
     }
 
-    pub(crate) fn integer(&self) -> Result<i64, JsonError> {
+    /// A whole number. Protojson writes 64-bit numbers as strings, which is accepted too.
+    pub fn integer(&self) -> Result<i64, JsonError> {
         let digits = self.raw.trim_matches('"');
         digits.parse().map_err(|_| self.expected("a whole number"))
     }
 
-    pub(crate) fn strings(&self) -> Result<Vec<String>, JsonError> {
+    /// It as an array of strings.
+    pub fn strings(&self) -> Result<Vec<String>, JsonError> {
         self.array()?.iter().map(Node::string).collect()
     }
 
@@ -127,7 +137,8 @@ impl<'a> Node<'a> {
         serde_json::from_str(self.raw).map_err(|_| self.expected(expected))
     }
 
-    pub(crate) fn expected(&self, expected: &str) -> JsonError {
+    /// The complaint that something else is expected here.
+    pub fn expected(&self, expected: &str) -> JsonError {
         let found = match self.raw.bytes().next() {
             Some(b'{') => "an object",
             Some(b'[') => "an array",
@@ -136,46 +147,50 @@ impl<'a> Node<'a> {
             Some(b'n') => "null",
             _ => "a number",
         };
-        self.error(format!("{expected} is expected here, not {found}"))
+        self.error(format!("expected {expected} here, not {found}"))
     }
 }
 
-/// The fields of an object; each is taken once, and what is left over is unknown.
-pub(crate) struct Object<'a> {
+/// The fields of an object. Each is taken once; any that are left over are unknown.
+pub struct Object<'a> {
     fields: Vec<(String, Node<'a>)>,
 }
 
 impl<'a> Object<'a> {
-    /// The field under the first of several spellings that is there; null counts as absent.
-    pub(crate) fn take(&mut self, spellings: &[&str]) -> Option<Node<'a>> {
+    /// The field under the first of several spellings that is present. Null counts as absent.
+    pub fn take(&mut self, spellings: &[&str]) -> Option<Node<'a>> {
         let place = self.fields.iter().position(|(key, _)| spellings.contains(&key.as_str()))?;
         let (_, node) = self.fields.remove(place);
         (!node.is_null()).then_some(node)
     }
 
-    pub(crate) fn string(&mut self, spellings: &[&str]) -> Result<String, JsonError> {
+    /// A string, empty if the field is absent.
+    pub fn string(&mut self, spellings: &[&str]) -> Result<String, JsonError> {
         self.take(spellings).map(|node| node.string()).transpose().map(Option::unwrap_or_default)
     }
 
-    pub(crate) fn boolean(&mut self, spellings: &[&str]) -> Result<bool, JsonError> {
+    /// `true` or `false`, false if the field is absent.
+    pub fn boolean(&mut self, spellings: &[&str]) -> Result<bool, JsonError> {
         self.take(spellings).map(|node| node.boolean()).transpose().map(Option::unwrap_or_default)
     }
 
-    pub(crate) fn integer(&mut self, spellings: &[&str]) -> Result<i64, JsonError> {
+    /// A whole number, 0 if the field is absent.
+    pub fn integer(&mut self, spellings: &[&str]) -> Result<i64, JsonError> {
         self.take(spellings).map(|node| node.integer()).transpose().map(Option::unwrap_or_default)
     }
 
-    pub(crate) fn strings(&mut self, spellings: &[&str]) -> Result<Vec<String>, JsonError> {
+    /// An array of strings, empty if the field is absent.
+    pub fn strings(&mut self, spellings: &[&str]) -> Result<Vec<String>, JsonError> {
         self.take(spellings).map(|node| node.strings()).transpose().map(Option::unwrap_or_default)
     }
 
-    /// The nodes of an array, none if the field is absent.
-    pub(crate) fn array(&mut self, spellings: &[&str]) -> Result<Vec<Node<'a>>, JsonError> {
+    /// The nodes of an array; empty if the field is absent.
+    pub fn array(&mut self, spellings: &[&str]) -> Result<Vec<Node<'a>>, JsonError> {
         self.take(spellings).map(|node| node.array()).transpose().map(Option::unwrap_or_default)
     }
 
-    /// What nobody took.
-    pub(crate) fn rest(self) -> Vec<(String, Node<'a>)> {
+    /// The fields that were not taken.
+    pub fn rest(self) -> Vec<(String, Node<'a>)> {
         self.fields
     }
 }
@@ -190,7 +205,7 @@ fn syntax(document: &str, part: &str, path: &str, error: &serde_json::Error) -> 
     JsonError { path: path.to_owned(), line, column, what: format!("this is not valid JSON: {what}") }
 }
 
-/// Where a part of the document begins, in bytes; both are slices of the same text.
+/// The offset of a part of the document, in bytes. Both are slices of the same text.
 fn offset(document: &str, part: &str) -> usize {
     (part.as_ptr() as usize).saturating_sub(document.as_ptr() as usize).min(document.len())
 }
@@ -225,69 +240,12 @@ impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {
     }
 }
 
-/// A Go duration: text such as `1h30m`, or nanoseconds as a number. The result is in seconds, fractions dropped.
-pub(crate) fn duration_s(node: &Node<'_>) -> Result<i64, JsonError> {
-    if !node.is_string() {
-        return Ok(node.integer()? / 1_000_000_000);
-    }
-    let text = node.string()?;
-    go_duration_s(&text).ok_or_else(|| {
-        node.error(format!("`{text}` is no duration; write `1h`, `90m`, `3600s` or nanoseconds as a number"))
-    })
-}
-
-fn go_duration_s(text: &str) -> Option<i64> {
-    if text == "0" {
-        return Some(0);
-    }
-    let mut rest = text;
-    let mut milliseconds: i64 = 0;
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
-        let (number, tail) = rest.split_at(digits);
-        let letters = tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len());
-        let (unit, tail) = tail.split_at(letters);
-        let unit_ms = match unit {
-            "h" => 3_600_000,
-            "m" => 60_000,
-            "s" => 1000,
-            "ms" => 1,
-            _ => return None,
-        };
-        milliseconds = number.parse::<i64>().ok()?.checked_mul(unit_ms)?.checked_add(milliseconds)?;
-        rest = tail;
-    }
-    (!text.is_empty()).then_some(milliseconds / 1000)
-}
-
-/// Writes a value as Go's `json.MarshalIndent(value, "", "  ")` does, HTML characters escaped.
-pub(crate) fn go_indent<T: serde::Serialize>(value: &T) -> String {
-    // Serialising plain data of ours (strings, numbers, maps with text keys) has no failure.
-    go_escape(&serde_json::to_string_pretty(value).unwrap_or_default())
-}
-
-/// The characters can only stand inside strings, so replacing them in the finished text is exact.
-fn go_escape(json: &str) -> String {
-    let mut out = String::with_capacity(json.len());
-    for c in json.chars() {
-        match c {
-            '<' => out.push_str("\\u003c"),
-            '>' => out.push_str("\\u003e"),
-            '&' => out.push_str("\\u0026"),
-            '\u{2028}' => out.push_str("\\u2028"),
-            '\u{2029}' => out.push_str("\\u2029"),
-            _ => out.push(c),
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn complaints_name_line_and_column() {
+    fn errors_give_line_and_column() {
         for (text, line, column) in [("{\n  \"a\": }", 2, 8), ("", 1, 1), ("{\"a\":1,\n\n \"b\" 2}", 3, 6)] {
             let error = Node::parse(text).err().unwrap();
             assert_eq!((error.line, error.column), (line, column), "{text:?} {error}");
@@ -295,29 +253,8 @@ mod tests {
         let text = "{\"a\": [\n {\"b\": 1}, {\"b\": \"x\"}]}";
         let items = Node::parse(text).unwrap().object().unwrap().array(&["a"]).unwrap();
         let error = items[1].object().unwrap().integer(&["b"]).unwrap_err();
-        assert_eq!(error.to_string(), "line 2, column 18, `a[1].b`: a whole number is expected here, not a string");
+        assert_eq!(error.to_string(), "line 2, column 18, `a[1].b`: expected a whole number here, not a string");
         let twice = Node::parse("{\"a\":1,\"a\":2}").unwrap().object().err().unwrap();
         assert!(twice.what.contains("twice"), "{twice}");
-    }
-
-    #[test]
-    fn durations_are_go_durations() {
-        for (text, want) in [
-            ("\"1h\"", Some(3600)),
-            ("\"1h30m5s\"", Some(5405)),
-            ("3600000000000", Some(3600)),
-            ("\"0\"", Some(0)),
-            ("\"1d\"", None),
-            ("\"\"", None),
-            ("\"99999999999999999h\"", None),
-            ("true", None),
-        ] {
-            assert_eq!(duration_s(&Node::parse(text).unwrap()).ok(), want, "{text}");
-        }
-    }
-
-    #[test]
-    fn go_escapes_html() {
-        assert_eq!(go_indent(&["<&>"]), "[\n  \"\\u003c\\u0026\\u003e\"\n]");
     }
 }
