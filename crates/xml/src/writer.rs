@@ -1,45 +1,36 @@
 use std::fmt::{Display, Write};
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-
-/// The namespace of S3's documents.
-pub const S3_NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
-
-/// What `encoding-type=url` leaves as it is: letters, digits, `-`, `_`, `.`, `*` and `/`.
-const URL_ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*').remove(b'/');
-
-/// How a listing writes keys: `encoding-type=url`, the only encoding there is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EncodingType {
-    /// Keys and prefixes are percent-encoded, with `/` left as it is.
-    Url,
+/// What stands for a character that XML 1.0 cannot contain, such as U+0001.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Forbidden {
+    /// A reference, as in the listings of S3: nothing is lost or misread, but strict parsers refuse the document.
+    #[default]
+    Reference,
+    /// U+FFFD, so that every parser reads the document.
+    Replacement,
 }
 
-impl EncodingType {
-    /// The value as it stands in the request and in the answer.
-    pub fn as_str(self) -> &'static str {
-        "url"
-    }
-
-    /// A key as a listing with this encoding shows it.
-    pub fn encode(this: Option<Self>, key: &str) -> String {
-        match this {
-            Some(Self::Url) => utf8_percent_encode(key, URL_ENCODED).to_string(),
-            None => key.to_owned(),
-        }
-    }
-}
-
-/// Writes a document the way S3 prints it: no white space between elements, everything escaped.
+/// Writes elements without white space between them. Names are the caller's; text and attributes are escaped.
 #[derive(Debug, Default)]
 pub struct XmlWriter {
     text: String,
+    forbidden: Forbidden,
 }
 
 impl XmlWriter {
     /// A document that begins with the XML declaration.
     pub fn document() -> Self {
-        Self { text: String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n") }
+        Self { text: String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"), ..Self::default() }
+    }
+
+    /// Elements for another document: see [`Self::written`].
+    pub fn fragment() -> Self {
+        Self::default()
+    }
+
+    /// Sets how characters that XML 1.0 forbids are written.
+    pub fn forbidden(self, forbidden: Forbidden) -> Self {
+        Self { forbidden, ..self }
     }
 
     /// `<name>`.
@@ -47,11 +38,6 @@ impl XmlWriter {
         self.text.push('<');
         self.text.push_str(name);
         self.text.push('>');
-    }
-
-    /// `<name xmlns="http://s3.amazonaws.com/doc/2006-03-01/">`.
-    pub fn open_root(&mut self, name: &str) {
-        self.open_with(name, &[("xmlns", S3_NAMESPACE)]);
     }
 
     /// `<name attribute="value" ...>`.
@@ -75,38 +61,44 @@ impl XmlWriter {
         self.text.push('>');
     }
 
+    /// `<name>...</name>` around what `inside` writes.
+    pub fn element(&mut self, name: &str, inside: impl FnOnce(&mut Self)) -> &mut Self {
+        self.open(name);
+        inside(self);
+        self.close(name);
+        self
+    }
+
     /// `<name>value</name>`, or `<name/>` for an empty value.
-    pub fn text(&mut self, name: &str, value: &str) {
+    pub fn text(&mut self, name: &str, value: &str) -> &mut Self {
         if value.is_empty() {
             self.text.push('<');
             self.text.push_str(name);
             self.text.push_str("/>");
-            return;
+            return self;
         }
-        self.open(name);
-        self.escape(value);
-        self.close(name);
+        self.element(name, |xml| xml.escape(value))
     }
 
-    /// Escaped text inside the element that is open.
+    /// Elements that another writer finished.
+    pub fn written(&mut self, elements: &str) {
+        self.text.push_str(elements);
+    }
+
+    /// Escaped text inside the open element.
     pub fn content(&mut self, value: &str) {
         self.escape(value);
     }
 
-    /// `<ETag>"tag"</ETag>`, in quotes, which are escaped as S3 does.
-    pub fn etag(&mut self, tag: &str) {
-        self.text("ETag", &format!("\"{}\"", tag.trim_matches('"')));
-    }
-
     /// `<name>value</name>` for a number or a boolean.
-    pub fn value(&mut self, name: &str, value: impl Display) {
-        self.open(name);
-        // Writing to a String does not fail.
-        let _ = write!(self.text, "{value}");
-        self.close(name);
+    pub fn value(&mut self, name: &str, value: impl Display) -> &mut Self {
+        self.element(name, |xml| {
+            // Writing to a String cannot fail.
+            let _ = write!(xml.text, "{value}");
+        })
     }
 
-    /// `<name>value</name>` when there is a value, nothing otherwise.
+    /// `<name>value</name>` if there is a value, nothing otherwise.
     pub fn optional(&mut self, name: &str, value: Option<&str>) {
         if let Some(value) = value {
             self.text(name, value);
@@ -118,10 +110,9 @@ impl XmlWriter {
         self.text
     }
 
-    /// Control characters become references, as S3 prints them: a parser of XML 1.0 may refuse those, which is what
-    /// `encoding-type=url` is for, but nothing is lost or mistaken.
+    /// Control characters that XML 1.0 allows become references too, as on S3: parsers would turn `\r` into `\n`.
     fn escape(&mut self, value: &str) {
-        // Nearly all text is copied as it stands.
+        // Nearly all text is copied unchanged.
         if value.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'&' | b'<' | b'>' | b'"')) {
             self.text.push_str(value);
             return;
@@ -134,11 +125,18 @@ impl XmlWriter {
                 '"' => self.text.push_str("&quot;"),
                 '\n' | '\t' => self.text.push(character),
                 '\r' => self.text.push_str("&#13;"),
-                '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}' => {
-                    let _ = write!(self.text, "&#x{:x};", u32::from(character));
-                }
+                '\u{7f}'..='\u{9f}' => self.reference(character),
+                '\0'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => match self.forbidden {
+                    Forbidden::Reference => self.reference(character),
+                    Forbidden::Replacement => self.text.push('\u{fffd}'),
+                },
                 _ => self.text.push(character),
             }
         }
+    }
+
+    fn reference(&mut self, character: char) {
+        // Writing to a String cannot fail.
+        let _ = write!(self.text, "&#x{:x};", u32::from(character));
     }
 }

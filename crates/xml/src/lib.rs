@@ -1,0 +1,7 @@
+//! XML as the APIs of AWS use it: one writer, and one reader whose memory is bounded.
+
+mod reader;
+mod writer;
+
+pub use reader::{Element, MAX_DEPTH, Malformed, parse};
+pub use writer::{Forbidden, XmlWriter};
