@@ -10,7 +10,7 @@ use crate::published_in;
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct AccessKeyId(String);
 
-/// The text cannot be an access key id.
+/// The text is not a valid access key id.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("an access key id has 1 to 128 printable ASCII characters, none of them `/`, `,`, `=`, `:` or a space")]
 pub struct AccessKeyIdError;
@@ -25,8 +25,8 @@ impl AccessKeyId {
 impl FromStr for AccessKeyId {
     type Err = AccessKeyIdError;
 
-    /// AWS's own ids are 16 to 128 word characters; SeaweedFS accepts any text in its files, so only what would be
-    /// ambiguous inside an `Authorization` header is refused.
+    /// AWS's own ids have 16 to 128 word characters. SeaweedFS accepts any text in its files, so this refuses only what
+    /// would be ambiguous inside an `Authorization` header.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let allowed = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'/' | b',' | b'=' | b':');
         if text.is_empty() || text.len() > 128 || !text.bytes().all(allowed) {
@@ -53,17 +53,17 @@ impl Borrow<str> for AccessKeyId {
 pub struct SecretAccessKey(Zeroizing<String>);
 
 impl SecretAccessKey {
-    /// Takes the secret as it stands in a file or an answer.
+    /// Takes the secret exactly as a file or an answer gives it.
     pub fn new(secret: impl Into<String>) -> Self {
         Self(Zeroizing::new(secret.into()))
     }
 
-    /// Where anybody can read it up, if it is a secret of a sample; see [`published_in`].
+    /// Where the secret is published, if it is one from a sample; see [`published_in`].
     pub fn published_in(&self) -> Option<&'static str> {
         published_in(self.0.as_bytes())
     }
 
-    /// The secret itself, for the signature and for the one answer that shows it to its owner.
+    /// The secret itself: for signatures, and for the one answer that shows it to its owner.
     pub fn expose(&self) -> &str {
         &self.0
     }

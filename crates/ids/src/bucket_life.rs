@@ -1,42 +1,39 @@
-//! Which making of a bucket an entry is, and how far its deletion has come: one text, which the filer compares as an ETag.
+//! The id of a bucket's creation, and how far its deletion has got, as one text that the filer compares as an ETag.
 
 use std::sync::Arc;
 
-/// Ours, in the attribute that the filer compares when a condition names an ETag. A directory has no other use for it.
-pub const LIFE: &str = "Seaweed-X-Amz-ETag";
-
-/// Which making of a bucket it is, and how far its deletion has come.
+/// The id of a bucket's creation, and how far its deletion has got.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BucketLife {
-    /// Differs between two buckets that bore the same name one after the other.
+    /// Differs between two successive buckets with the same name.
     pub id: Arc<str>,
-    /// How far its deletion has come.
+    /// How far its deletion has got.
     pub stage: Stage,
 }
 
-/// How far the deletion of a bucket has come.
+/// How far the deletion of a bucket has got.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stage {
-    /// It was not begun.
+    /// No deletion has begun.
     Stands,
-    /// It is announced. Whoever writes below the bucket afterwards takes this away again.
+    /// It is announced. A write below the bucket that comes later removes the announcement.
     Announced(Arc<str>),
-    /// It is decided: there is no such bucket any more, and the entry is about to go.
+    /// It is decided: the bucket no longer exists, and its entry is about to be removed.
     Deleted {
         /// When, in seconds since 1970.
         since_s: i64,
-        /// Tells two decisions apart.
+        /// Distinguishes two decisions.
         mark: Arc<str>,
     },
 }
 
 impl BucketLife {
-    /// A bucket that is about to be made.
+    /// A bucket that is about to be created.
     pub fn new(random: u128) -> Self {
         Self { id: format!("{random:032x}").into(), stage: Stage::Stands }
     }
 
-    /// From what an entry holds. A bucket that another program made has no id: when it was made stands in its place.
+    /// Reads it from an entry. A bucket that another program created has no id; its creation time is used instead.
     pub fn read(stored: Option<&str>, created_s: i64) -> Self {
         let text = stored.unwrap_or_default();
         let mut fields = text.splitn(4, '.');
@@ -51,7 +48,7 @@ impl BucketLife {
         Self { id: id.map_or_else(|| format!("made-{created_s}").into(), Into::into), stage }
     }
 
-    /// The text that is stored, and that conditions compare.
+    /// The text that is stored and that conditions compare.
     pub fn to_text(&self) -> String {
         match &self.stage {
             Stage::Stands => self.id.to_string(),
@@ -60,12 +57,18 @@ impl BucketLife {
         }
     }
 
+    /// A text for a bucket that stands, different from every earlier one. If a text came back, compare-and-swap could not
+    /// tell a bucket that changed in between from one that did not.
+    pub fn standing_text(&self, mark: &str) -> String {
+        format!("{}.stands.{mark}", self.id)
+    }
+
     /// The same bucket at another stage.
     pub fn at(&self, stage: Stage) -> Self {
         Self { id: Arc::clone(&self.id), stage }
     }
 
-    /// Whether there is no such bucket any more.
+    /// Whether the bucket no longer exists.
     pub fn is_deleted(&self) -> bool {
         matches!(self.stage, Stage::Deleted { .. })
     }
@@ -87,6 +90,9 @@ mod tests {
             assert_eq!(life.to_text(), text);
             assert_eq!(BucketLife::read(Some(text), 1), life);
         }
+        let changed = made.standing_text("0a");
+        assert_eq!(changed, "00000000000000000000000000000007.stands.0a");
+        assert_eq!(BucketLife::read(Some(&changed), 1), made);
     }
 
     #[test]

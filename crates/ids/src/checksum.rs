@@ -13,13 +13,34 @@ pub enum ChecksumAlgorithm {
     Sha1,
     /// SHA-256, 32 bytes.
     Sha256,
+    /// SHA-512, 64 bytes.
+    Sha512,
+    /// MD5, 16 bytes.
+    Md5,
+    /// XXH64, 8 bytes.
+    XxHash64,
+    /// XXH3 with 64 bits, 8 bytes.
+    XxHash3,
+    /// XXH3 with 128 bits, 16 bytes.
+    XxHash128,
 }
 
 impl ChecksumAlgorithm {
-    /// All of them.
-    pub const ALL: [Self; 5] = [Self::Crc32, Self::Crc32C, Self::Crc64Nvme, Self::Sha1, Self::Sha256];
+    /// All algorithms.
+    pub const ALL: [Self; 10] = [
+        Self::Crc32,
+        Self::Crc32C,
+        Self::Crc64Nvme,
+        Self::Sha1,
+        Self::Sha256,
+        Self::Sha512,
+        Self::Md5,
+        Self::XxHash64,
+        Self::XxHash3,
+        Self::XxHash128,
+    ];
 
-    /// The name in `x-amz-checksum-algorithm`: `CRC32`, `CRC32C`, `CRC64NVME`, `SHA1`, `SHA256`.
+    /// The name in `x-amz-checksum-algorithm`, such as `CRC64NVME`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Crc32 => "CRC32",
@@ -27,6 +48,11 @@ impl ChecksumAlgorithm {
             Self::Crc64Nvme => "CRC64NVME",
             Self::Sha1 => "SHA1",
             Self::Sha256 => "SHA256",
+            Self::Sha512 => "SHA512",
+            Self::Md5 => "MD5",
+            Self::XxHash64 => "XXHASH64",
+            Self::XxHash3 => "XXHASH3",
+            Self::XxHash128 => "XXHASH128",
         }
     }
 
@@ -38,6 +64,11 @@ impl ChecksumAlgorithm {
             Self::Crc64Nvme => "x-amz-checksum-crc64nvme",
             Self::Sha1 => "x-amz-checksum-sha1",
             Self::Sha256 => "x-amz-checksum-sha256",
+            Self::Sha512 => "x-amz-checksum-sha512",
+            Self::Md5 => "x-amz-checksum-md5",
+            Self::XxHash64 => "x-amz-checksum-xxhash64",
+            Self::XxHash3 => "x-amz-checksum-xxhash3",
+            Self::XxHash128 => "x-amz-checksum-xxhash128",
         }
     }
 
@@ -49,16 +80,23 @@ impl ChecksumAlgorithm {
             Self::Crc64Nvme => "ChecksumCRC64NVME",
             Self::Sha1 => "ChecksumSHA1",
             Self::Sha256 => "ChecksumSHA256",
+            Self::Sha512 => "ChecksumSHA512",
+            Self::Md5 => "ChecksumMD5",
+            Self::XxHash64 => "ChecksumXXHASH64",
+            Self::XxHash3 => "ChecksumXXHASH3",
+            Self::XxHash128 => "ChecksumXXHASH128",
         }
     }
 
-    /// The length of a value in bytes.
+    /// The length of a checksum in bytes.
     pub fn digest_bytes(self) -> usize {
         match self {
             Self::Crc32 | Self::Crc32C => 4,
-            Self::Crc64Nvme => 8,
+            Self::Crc64Nvme | Self::XxHash64 | Self::XxHash3 => 8,
+            Self::Md5 | Self::XxHash128 => 16,
             Self::Sha1 => 20,
             Self::Sha256 => 32,
+            Self::Sha512 => 64,
         }
     }
 
@@ -72,17 +110,20 @@ impl ChecksumAlgorithm {
         Self::ALL.into_iter().find(|algorithm| algorithm.header().eq_ignore_ascii_case(header))
     }
 
-    /// What an object made of parts gets when nobody asks: CRC64NVME covers the full object, the others are composite.
+    /// The default type for an object made of parts: full object for CRC64NVME, composite for the others.
     pub fn default_type(self) -> ChecksumType {
         if self == Self::Crc64Nvme { ChecksumType::FullObject } else { ChecksumType::Composite }
     }
 
-    /// Whether an object made of parts may have this type: CRC64NVME only full object, SHA only composite.
+    /// Whether an object made of parts may have this type. CRC64NVME allows only full object. What is not a
+    /// CRC allows only composite, because it cannot be combined from those of the parts.
     pub fn supports(self, kind: ChecksumType) -> bool {
         match self {
             Self::Crc32 | Self::Crc32C => true,
             Self::Crc64Nvme => kind == ChecksumType::FullObject,
-            Self::Sha1 | Self::Sha256 => kind == ChecksumType::Composite,
+            Self::Sha1 | Self::Sha256 | Self::Sha512 | Self::Md5 | Self::XxHash64 | Self::XxHash3 | Self::XxHash128 => {
+                kind == ChecksumType::Composite
+            }
         }
     }
 }
@@ -98,7 +139,7 @@ impl fmt::Display for ChecksumAlgorithm {
 pub enum ChecksumType {
     /// All bytes of the object.
     FullObject,
-    /// The checksums of its parts; written with `-<number of parts>`.
+    /// The checksums of its parts; the value ends in `-<number of parts>`.
     Composite,
 }
 

@@ -2,18 +2,18 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// The key of an object, decoded exactly once, never normalised: authorization and storage see the same text.
+/// The key of an object. It is decoded exactly once and never normalised: authorization and storage see the same text.
 ///
-/// 1 to 1024 bytes of UTF-8. Keys become paths on the filer, so what a path would change is refused at the door: a leading
-/// `/`, `//`, segments `.` and `..`, a NUL, and SeaweedFS's reserved first segment `.uploads` and segments ending in
-/// `.versions`.
+/// 1 to 1024 bytes of UTF-8. Keys become paths on the filer, so keys that a path would change are refused: a leading
+/// `/`, `//`, the segments `.` and `..`, and NUL. So are names that SeaweedFS reserves: `.uploads` as the first
+/// segment, and segments ending in `.versions`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ObjectKey(Arc<str>);
 
-/// The text cannot be an object key here.
+/// The text is not a valid object key here.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ObjectKeyError {
-    /// No characters at all.
+    /// The text is empty.
     #[error("an object key cannot be empty")]
     Empty,
     /// More than 1024 bytes.

@@ -1,14 +1,14 @@
-//! Secrets that anybody can read up: those of the samples, tests and documentation of S3 servers. Only fingerprints are kept here.
+//! Published secrets, from the samples, tests and documentation of S3 servers. This file holds only their hashes.
 
 use aws_lc_rs::digest::{SHA256, digest};
 
-const AWS: &str = "AWS's documentation";
-const MINIO: &str = "MinIO's documentation";
-const RUSTFS: &str = "RustFS's documentation";
+const AWS: &str = "AWS's documentation pages";
+const MINIO: &str = "MinIO's documentation pages";
+const RUSTFS: &str = "RustFS's documentation pages";
 const SEAWEEDFS: &str = "SeaweedFS's samples and tests";
 
-/// Where this secret is published; `None` for one that is not known. It may be a secret access key or the bytes of a signing key, also
-/// the text that stands for them.
+/// Where this secret is published; `None` if it is not a known one. It may be a secret access key, the bytes of a
+/// signing key, or the text that encodes them.
 pub fn published_in(secret: &[u8]) -> Option<&'static str> {
     let hash = digest(&SHA256, secret);
     let found = PUBLISHED.binary_search_by(|(known, _)| compare(known, hash.as_ref())).ok()?;
