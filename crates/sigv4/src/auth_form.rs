@@ -9,13 +9,13 @@ use percent_encoding::percent_decode_str;
 use crate::v2::{self, ClaimV2};
 use crate::{Claim, MAX_EXPIRES_S, PayloadHash, RequestDate, Scope, SigError};
 
-/// The one algorithm.
+/// The only algorithm.
 pub(crate) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
-/// More signed headers than any client sends; bounds the work on a hostile head.
+/// The most signed headers that are accepted: more than any client sends. It limits the work on a hostile head.
 const MAX_SIGNED_HEADERS: usize = 100;
 
-/// How a request says who it is. Parsed, not verified.
+/// How a request identifies its caller. Parsed, not verified.
 #[derive(Debug, Clone)]
 pub enum AuthForm {
     /// `Authorization: AWS4-HMAC-SHA256 ...`.
@@ -26,7 +26,7 @@ pub enum AuthForm {
     HeaderV2(ClaimV2),
     /// `?AWSAccessKeyId=...&Signature=...`.
     PresignedV2(ClaimV2),
-    /// A `POST` of `multipart/form-data` without other credentials: they are in the form, if this is a POST upload.
+    /// A `POST` of `multipart/form-data` without other credentials. If it is a POST upload, they are in the form.
     PostForm,
     /// `Authorization: Bearer ...`.
     Bearer,
@@ -34,9 +34,10 @@ pub enum AuthForm {
     Anonymous,
 }
 
-/// Reads who the request says it is.
+/// Reads how the request identifies its caller.
 ///
-/// It never guesses: two mechanisms at once, half of a mechanism, or an unknown one is an error and not anonymous.
+/// It never guesses: two mechanisms at once, an incomplete one, or an unknown one is an error, not an anonymous
+/// request.
 pub fn auth_form(head: &Parts) -> Result<AuthForm, SigError> {
     let query = QueryParams::collect(head.uri.query().unwrap_or(""))?;
     let mut headers = head.headers.get_all(AUTHORIZATION).iter();
@@ -62,7 +63,7 @@ fn is_form_post(head: &Parts) -> bool {
 
 fn from_header(head: &Parts, value: &HeaderValue) -> Result<AuthForm, SigError> {
     let text =
-        value.to_str().map_err(|_| SigError::HeaderMalformed("it has characters outside of ASCII".into()))?.trim();
+        value.to_str().map_err(|_| SigError::HeaderMalformed("it contains characters outside ASCII".into()))?.trim();
     let (kind, rest) = text.split_once([' ', '\t']).unwrap_or((text, ""));
     match kind {
         ALGORITHM => header_v4(head, rest).map(AuthForm::HeaderV4),
@@ -76,12 +77,13 @@ fn header_v4(head: &Parts, fields: &str) -> Result<Claim, SigError> {
     let malformed = |text: &'static str| SigError::HeaderMalformed(text.into());
     let (mut credential, mut signed_headers, mut signature) = (None, None, None);
     for field in fields.split(',') {
-        let (name, value) = field.trim().split_once('=').ok_or(malformed("a field is not of the form name=value"))?;
+        let (name, value) =
+            field.trim().split_once('=').ok_or(malformed("a field does not have the form name=value"))?;
         let slot = match name {
             "Credential" => &mut credential,
             "SignedHeaders" => &mut signed_headers,
             "Signature" => &mut signature,
-            _ => return Err(malformed("only Credential, SignedHeaders and Signature are expected")),
+            _ => return Err(malformed("only Credential, SignedHeaders and Signature are allowed")),
         };
         if slot.replace(value).is_some() {
             return Err(malformed("a field appears twice"));
@@ -169,11 +171,12 @@ pub(crate) fn parse_credential(text: &str) -> Result<(AccessKeyId, Scope), Strin
     let mut parts = text.split('/');
     let mut next = || parts.next().ok_or_else(malformed);
     let (akid, date, region, service, terminator) = (next()?, next()?, next()?, next()?, next()?);
-    // Names only: what goes into the string to sign must not bring lines of its own.
+    // Only names are allowed: text that goes into the string to sign must not contain line breaks.
     let name = |part: &str| {
         !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
     };
-    if parts.next().is_some() || !name(date) || !name(region) || !name(service) {
+    let is_region = name(region) || region.is_empty() && matches!(service, "iam" | "sts");
+    if parts.next().is_some() || !name(date) || !is_region || !name(service) {
         return Err(malformed());
     }
     if terminator != "aws4_request" {
@@ -192,8 +195,8 @@ fn parse_signed_headers(text: &str) -> Result<Vec<HeaderName>, &'static str> {
         if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
             return Err("SignedHeaders must be in lower case");
         }
-        let name =
-            HeaderName::from_bytes(name.as_bytes()).map_err(|_| "SignedHeaders has a name that is no header name")?;
+        let name = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| "SignedHeaders contains a name that is not a header name")?;
         if names.contains(&name) {
             return Err("SignedHeaders names a header twice");
         }
@@ -236,7 +239,7 @@ fn header_date(head: &Parts) -> Result<RequestDate, SigError> {
     RequestDate::parse_http(text).or_else(|| RequestDate::parse(text)).ok_or(SigError::Date("Date is not a time"))
 }
 
-/// The parameters of a query that have to do with signatures, each at most once.
+/// The query parameters that concern signatures, each at most once.
 #[derive(Default)]
 pub(crate) struct QueryParams<'a> {
     algorithm: Option<Cow<'a, str>>,

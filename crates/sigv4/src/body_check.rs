@@ -2,14 +2,15 @@ use aws_lc_rs::digest;
 
 use crate::{PayloadHash, SigError};
 
-/// Compares a plain body with the `x-amz-content-sha256` that was signed, as it streams by.
+/// Compares a plain body with the signed `x-amz-content-sha256`, as it streams by.
 ///
-/// The caller commits nothing of the body before [`BodyCheck::finish`] has agreed.
+/// The caller commits nothing of the body before [`BodyCheck::finish`] succeeds.
 #[derive(Clone)]
 pub struct BodyCheck(Option<(digest::Context, [u8; 32])>);
 
 impl BodyCheck {
-    /// A check for what the signature says; for an unsigned or an aws-chunked body there is nothing to compare.
+    /// A check for what the signature says about the body. For an unsigned or an aws-chunked body there is nothing to
+    /// compare.
     pub fn new(payload: PayloadHash) -> Self {
         match payload {
             PayloadHash::Sha256(expected) => Self(Some((digest::Context::new(&digest::SHA256), expected))),
@@ -24,7 +25,7 @@ impl BodyCheck {
         }
     }
 
-    /// At the end of the body: `XAmzContentSHA256Mismatch` if it is not the one that was signed.
+    /// Ends the body. Fails with `XAmzContentSHA256Mismatch` if it is not the signed one.
     pub fn finish(self) -> Result<(), SigError> {
         let Some((context, expected)) = self.0 else { return Ok(()) };
         if context.finish().as_ref() == expected { Ok(()) } else { Err(SigError::PayloadMismatch) }

@@ -7,18 +7,18 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_e
 
 use crate::{PayloadHash, RequestDate, Scope};
 
-/// All but the unreserved characters of RFC 3986.
+/// All characters except the unreserved ones of RFC 3986.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 const ENCODED_IN_PATH: &AsciiSet = &ENCODED.remove(b'/');
 
-/// Percent-encodes a name or value of a query.
+/// Percent-encodes the name or value of a query parameter.
 pub(crate) fn encode(text: &str) -> String {
     percent_encode(text.as_bytes(), ENCODED).to_string()
 }
 
 /// The canonical query: names and values decoded once and encoded again, sorted. `+` is a space, as S3 reads it.
 ///
-/// Leaves out the parameter `X-Amz-Signature` when `presigned`, and nothing else ever.
+/// Leaves out the parameter `X-Amz-Signature` if `presigned`, and never anything else.
 pub(crate) fn canonical_query(query: &str, presigned: bool) -> String {
     let mut pairs: Vec<(Cow<'_, str>, Cow<'_, str>)> = Vec::with_capacity(8);
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -64,7 +64,7 @@ pub(crate) fn s3_paths(path: &str) -> impl Iterator<Item = Cow<'_, str>> {
     std::iter::once(Cow::Borrowed(path)).chain(encoded.map(Cow::Owned))
 }
 
-/// The canonical path of the services that are not S3: normalised as RFC 3986 says, and encoded a second time.
+/// The canonical path for services other than S3: normalised according to RFC 3986, then encoded a second time.
 pub(crate) fn normalised_path(path: &str) -> String {
     let mut segments: Vec<&str> = Vec::new();
     for segment in path.split('/') {
@@ -87,7 +87,7 @@ pub(crate) fn normalised_path(path: &str) -> String {
     out
 }
 
-/// Everything of a canonical request that does not depend on the candidate for host and path.
+/// The parts of a canonical request that are the same for every candidate host and path.
 pub(crate) struct CanonicalRequest<'a> {
     pub(crate) head: &'a Parts,
     pub(crate) query: &'a str,
@@ -96,7 +96,7 @@ pub(crate) struct CanonicalRequest<'a> {
 }
 
 impl CanonicalRequest<'_> {
-    /// The digest of the canonical request; `None` if a signed header is not there.
+    /// The digest of the canonical request; `None` if a signed header is missing.
     pub(crate) fn digest(&self, path: &str, host: &str) -> Option<digest::Digest> {
         let mut out = Vec::with_capacity(1024);
         for part in [self.head.method.as_str(), path, self.query] {
@@ -136,7 +136,7 @@ impl CanonicalRequest<'_> {
     }
 }
 
-/// A header value without white space at its ends and with one space for each run inside.
+/// A header value without white space at its ends, and with each run of spaces inside reduced to one.
 fn push_trimmed(value: &[u8], out: &mut Vec<u8>) {
     let words = value.split(|byte| byte.is_ascii_whitespace()).filter(|word| !word.is_empty());
     for (position, word) in words.enumerate() {
@@ -147,7 +147,7 @@ fn push_trimmed(value: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// The text that the signature of a request is made of.
+/// The string to sign of a request.
 pub(crate) fn string_to_sign(date: &RequestDate, scope: &Scope, canonical: &digest::Digest) -> String {
     format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{}", hex::encode(canonical))
 }

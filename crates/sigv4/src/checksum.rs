@@ -1,24 +1,27 @@
-//! The checksums that clients send with objects: five algorithms, their headers, and how parts combine.
+//! The checksums that clients send with objects: ten algorithms, their headers, and how checksums of parts combine.
 //!
 //! Source: S3 User Guide, "Checking object integrity".
 
 use std::fmt;
+use std::hash::Hasher as _;
 
 use aws_lc_rs::digest;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use crc_fast::CrcAlgorithm;
 pub use ids::{ChecksumAlgorithm, ChecksumType};
+use md5::{Digest, Md5};
+use twox_hash::{XxHash3_64, XxHash3_128, XxHash64};
 
 use crate::SigError;
 
-/// The polynomial of a CRC; none for the SHAs.
+/// The polynomial of a CRC; `None` for the other algorithms.
 fn crc(algorithm: ChecksumAlgorithm) -> Option<CrcAlgorithm> {
     match algorithm {
         ChecksumAlgorithm::Crc32 => Some(CrcAlgorithm::Crc32IsoHdlc),
         ChecksumAlgorithm::Crc32C => Some(CrcAlgorithm::Crc32Iscsi),
         ChecksumAlgorithm::Crc64Nvme => Some(CrcAlgorithm::Crc64Nvme),
-        ChecksumAlgorithm::Sha1 | ChecksumAlgorithm::Sha256 => None,
+        _ => None,
     }
 }
 
@@ -32,7 +35,7 @@ pub struct Checksum {
 impl Checksum {
     /// Reads the base64 of a header, a trailer or an XML element.
     ///
-    /// Not base64, or not of the algorithm's length: `InvalidRequest`.
+    /// Fails with `InvalidRequest` if it is not base64, or does not have the algorithm's length.
     pub fn parse(algorithm: ChecksumAlgorithm, base64: &str) -> Result<Self, SigError> {
         let invalid =
             || SigError::ChecksumInvalid(format!("Value for {} header is invalid.", algorithm.header()).into());
@@ -53,12 +56,12 @@ impl Checksum {
         &self.digest
     }
 
-    /// The form of headers and XML.
+    /// The form in headers and XML.
     pub fn to_base64(&self) -> String {
         STANDARD.encode(&self.digest)
     }
 
-    /// `BadDigest` unless the body has this checksum.
+    /// Fails with `BadDigest` unless the body has this checksum.
     pub fn check(&self, of_body: &Self) -> Result<(), SigError> {
         if self == of_body { Ok(()) } else { Err(SigError::ChecksumMismatch(self.algorithm)) }
     }
@@ -80,7 +83,7 @@ impl fmt::Display for Checksum {
     }
 }
 
-/// Computes a checksum while the body streams by.
+/// Computes a checksum as the body streams by.
 #[derive(Clone)]
 pub struct Hasher(ChecksumAlgorithm, State);
 
@@ -88,19 +91,34 @@ pub struct Hasher(ChecksumAlgorithm, State);
 enum State {
     Crc(Box<crc_fast::Digest>),
     Sha(digest::Context),
+    Md5(Md5),
+    XxHash64(XxHash64),
+    XxHash3(Box<XxHash3_64>),
+    XxHash128(Box<XxHash3_128>),
+}
+
+impl State {
+    fn new(algorithm: ChecksumAlgorithm) -> Self {
+        let crc = |polynomial| Self::Crc(Box::new(crc_fast::Digest::new(polynomial)));
+        match algorithm {
+            ChecksumAlgorithm::Crc32 => crc(CrcAlgorithm::Crc32IsoHdlc),
+            ChecksumAlgorithm::Crc32C => crc(CrcAlgorithm::Crc32Iscsi),
+            ChecksumAlgorithm::Crc64Nvme => crc(CrcAlgorithm::Crc64Nvme),
+            ChecksumAlgorithm::Sha1 => Self::Sha(digest::Context::new(&digest::SHA1_FOR_LEGACY_USE_ONLY)),
+            ChecksumAlgorithm::Sha256 => Self::Sha(digest::Context::new(&digest::SHA256)),
+            ChecksumAlgorithm::Sha512 => Self::Sha(digest::Context::new(&digest::SHA512)),
+            ChecksumAlgorithm::Md5 => Self::Md5(Md5::new()),
+            ChecksumAlgorithm::XxHash64 => Self::XxHash64(XxHash64::with_seed(0)),
+            ChecksumAlgorithm::XxHash3 => Self::XxHash3(Box::default()),
+            ChecksumAlgorithm::XxHash128 => Self::XxHash128(Box::default()),
+        }
+    }
 }
 
 impl Hasher {
-    /// Nothing seen yet.
+    /// A hasher that has seen nothing yet.
     pub fn new(algorithm: ChecksumAlgorithm) -> Self {
-        let state = match crc(algorithm) {
-            Some(crc) => State::Crc(Box::new(crc_fast::Digest::new(crc))),
-            None if algorithm == ChecksumAlgorithm::Sha1 => {
-                State::Sha(digest::Context::new(&digest::SHA1_FOR_LEGACY_USE_ONLY))
-            }
-            None => State::Sha(digest::Context::new(&digest::SHA256)),
-        };
-        Self(algorithm, state)
+        Self(algorithm, State::new(algorithm))
     }
 
     /// Takes the next piece of the body.
@@ -108,15 +126,24 @@ impl Hasher {
         match &mut self.1 {
             State::Crc(digest) => digest.update(piece),
             State::Sha(context) => context.update(piece),
+            State::Md5(md5) => md5.update(piece),
+            State::XxHash64(hash) => hash.write(piece),
+            State::XxHash3(hash) => hash.write(piece),
+            State::XxHash128(hash) => hash.write(piece),
         }
     }
 
-    /// The checksum of everything seen.
+    /// The checksum of everything seen so far.
     pub fn finish(self) -> Checksum {
-        match self.1 {
-            State::Crc(digest) => Checksum::from_crc(self.0, digest.finalize()),
-            State::Sha(context) => Checksum { algorithm: self.0, digest: context.finish().as_ref().to_vec() },
-        }
+        let digest = match self.1 {
+            State::Crc(digest) => return Checksum::from_crc(self.0, digest.finalize()),
+            State::Sha(context) => context.finish().as_ref().to_vec(),
+            State::Md5(md5) => md5.finalize().to_vec(),
+            State::XxHash64(hash) => hash.finish().to_be_bytes().to_vec(),
+            State::XxHash3(hash) => hash.finish().to_be_bytes().to_vec(),
+            State::XxHash128(hash) => hash.finish_128().to_be_bytes().to_vec(),
+        };
+        Checksum { algorithm: self.0, digest }
     }
 }
 
@@ -138,9 +165,9 @@ pub struct MultipartChecksum {
 }
 
 impl MultipartChecksum {
-    /// Combines the checksums of the parts, in their order.
+    /// Combines the checksums of the parts in order.
     ///
-    /// A type that the algorithm does not support, or parts of another algorithm: `InvalidRequest`.
+    /// Fails with `InvalidRequest` if the algorithm does not support the type, or if parts have another algorithm.
     pub fn combine(
         algorithm: ChecksumAlgorithm,
         kind: ChecksumType,
@@ -174,7 +201,7 @@ impl MultipartChecksum {
 }
 
 impl fmt::Display for MultipartChecksum {
-    /// Base64; of a composite one with `-<number of parts>`.
+    /// Base64. A composite checksum ends in `-<number of parts>`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
             ChecksumType::FullObject => write!(f, "{}", self.checksum),

@@ -9,14 +9,14 @@ use subtle::ConstantTimeEq;
 use crate::auth_form::{parse_signature, single};
 use crate::{EMPTY_SHA256, PayloadHash, RequestDate, SigError, SigningKey};
 
-/// The longest chunk header or trailer line, in bytes without its end.
+/// The longest chunk header or trailer line, in bytes, without its line end.
 const MAX_LINE_BYTES: usize = 4096;
-/// The largest chunk, in bytes: what one PUT may carry.
+/// The largest chunk, in bytes: as much as one PUT may carry.
 const MAX_CHUNK_BYTES: u64 = 5 << 30;
-/// No SDK sends more than one checksum and perhaps a few others.
+/// The most trailers that are accepted. No SDK sends more than one checksum and perhaps a few others.
 const MAX_TRAILERS: usize = 16;
 
-/// Where a chain of chunk signatures begins: the key, date and scope of the request and its signature.
+/// The start of a chain of chunk signatures: the key, date and scope of the request, and its signature.
 #[derive(Clone)]
 pub struct ChunkSeed {
     key: SigningKey,
@@ -30,14 +30,14 @@ impl ChunkSeed {
         Self { key, date, scope, previous: signature }
     }
 
-    /// The next link: the signature of a chunk with this digest.
+    /// The next link of the chain: the signature of a chunk with this digest.
     fn chunk(&self, digest: &[u8]) -> [u8; 32] {
         let Self { date, scope, .. } = self;
         let (previous, empty, data) = (hex::encode(self.previous), hex::encode(EMPTY_SHA256), hex::encode(digest));
         self.key.sign(format!("AWS4-HMAC-SHA256-PAYLOAD\n{date}\n{scope}\n{previous}\n{empty}\n{data}").as_bytes())
     }
 
-    /// The last link: the signature of the trailer, given as its canonical lines `name:value\n`.
+    /// The last link of the chain: the signature of the trailer, which is given as canonical lines `name:value\n`.
     fn trailer(&self, lines: &[u8]) -> [u8; 32] {
         let Self { date, scope, .. } = self;
         let (previous, data) = (hex::encode(self.previous), hex::encode(digest::digest(&digest::SHA256, lines)));
@@ -62,27 +62,27 @@ pub enum ChunkMode {
     UnsignedTrailer,
 }
 
-/// The trailer of an aws-chunked body: what `x-amz-trailer` announced, all of it and nothing else.
+/// The trailer of an aws-chunked body: everything that `x-amz-trailer` announced and nothing else.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Trailers(Vec<(HeaderName, String)>);
 
 impl Trailers {
-    /// The value of a trailer, by its name in lower case.
+    /// The value of the trailer with this name, in lower case.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.iter().find(|(found, _)| *found == name).map(|(_, value)| value)
     }
 
-    /// All of them, in the order received.
+    /// All trailers, in the order received.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 }
 
-/// Takes the framing off an aws-chunked body and checks its signatures.
+/// Removes the framing of an aws-chunked body and checks its signatures.
 ///
-/// The data of a chunk is passed on before the chunk's signature is known. That is safe only because a wrong signature, length
-/// or trailer fails [`ChunkedDecoder::feed`] or [`ChunkedDecoder::finish`]: the caller commits nothing before `finish` has
-/// agreed, and drops the decoder at the first error.
+/// The data of a chunk is passed on before the chunk's signature is checked. This is safe only because a wrong
+/// signature, length or trailer makes [`ChunkedDecoder::feed`] or [`ChunkedDecoder::finish`] fail. The caller must
+/// commit nothing before `finish` succeeds, and must drop the decoder at the first error.
 pub struct ChunkedDecoder {
     seed: Option<ChunkSeed>,
     has_trailer: bool,
@@ -98,13 +98,13 @@ pub struct ChunkedDecoder {
 enum State {
     /// A chunk header line.
     Header,
-    /// Data of a chunk, with what the rest must prove.
+    /// The data of a chunk, with what is still to be checked at its end.
     Data { left: u64, proof: Option<Proof> },
-    /// The line end after a chunk's data.
+    /// The line end after the data of a chunk.
     DataEnd,
-    /// A line of the trailer, or the empty line after it.
+    /// A line of the trailer, or the empty line that ends it.
     Trailer,
-    /// Nothing may follow.
+    /// The end: nothing may follow.
     End,
 }
 
@@ -114,7 +114,7 @@ struct Proof {
 }
 
 impl ChunkedDecoder {
-    /// A decoder that expects exactly these trailers and, if given, this many bytes of data.
+    /// A decoder that expects exactly these trailers and, if a length is given, exactly this many bytes of data.
     pub fn new(mode: ChunkMode, trailer_names: &[HeaderName], decoded_length: Option<u64>) -> Self {
         let (seed, has_trailer) = match mode {
             ChunkMode::Signed(seed) => (Some(seed), false),
@@ -136,7 +136,8 @@ impl ChunkedDecoder {
 
     /// The decoder for a request, from its `x-amz-trailer` and `x-amz-decoded-content-length`; `None` if the body is plain.
     ///
-    /// `seed` is [`crate::Verified::seed`]. Without one, a body with signed chunks is refused: nobody can check it.
+    /// `seed` is [`crate::Verified::seed`]. Without one, a body with signed chunks is refused, because its signatures
+    /// cannot be checked.
     pub fn of(head: &Parts, payload: PayloadHash, seed: Option<ChunkSeed>) -> Result<Option<Self>, SigError> {
         let mode = match (payload, seed) {
             (PayloadHash::StreamingSigned, Some(seed)) => ChunkMode::Signed(seed),
@@ -155,7 +156,7 @@ impl ChunkedDecoder {
         Ok(Some(Self::new(mode, &trailer_names(head)?, Some(length))))
     }
 
-    /// Takes the next piece of the body as received, and hands out the data in it without copying.
+    /// Takes the next piece of the body as received, and passes on its data without copying.
     pub fn feed(&mut self, mut input: Bytes, out: &mut impl FnMut(Bytes)) -> Result<(), SigError> {
         while !input.is_empty() {
             if let State::Data { left, proof } = &mut self.state {
@@ -172,7 +173,7 @@ impl ChunkedDecoder {
                 continue;
             }
             if matches!(self.state, State::End) {
-                return Err(SigError::IncompleteBody("there are bytes after its end"));
+                return Err(SigError::IncompleteBody("bytes follow its end"));
             }
             let Some(line) = self.take_line(&mut input)? else { return Ok(()) };
             self.on_line(&line)?;
@@ -180,18 +181,18 @@ impl ChunkedDecoder {
         Ok(())
     }
 
-    /// At the end of the body: it is complete, as long as announced, and every signature was right.
+    /// Ends the body. Fails unless it is complete, has the announced length, and every signature is valid.
     pub fn finish(self) -> Result<Trailers, SigError> {
         if !matches!(self.state, State::End) {
-            return Err(SigError::IncompleteBody("it ends before its last chunk does"));
+            return Err(SigError::IncompleteBody("it ends before the end of its last chunk"));
         }
         if self.decoded_length.is_some_and(|length| length != self.decoded) {
-            return Err(SigError::IncompleteBody("its length is not x-amz-decoded-content-length"));
+            return Err(SigError::IncompleteBody("its length differs from x-amz-decoded-content-length"));
         }
         Ok(self.trailers)
     }
 
-    /// A whole line without its end, or `None` when the rest is still to come.
+    /// A complete line without its end, or `None` if the rest is still to come.
     fn take_line(&mut self, input: &mut Bytes) -> Result<Option<Vec<u8>>, SigError> {
         let end = memchr::memchr(b'\n', input);
         let piece = input.split_to(end.unwrap_or(input.len()));
@@ -226,7 +227,7 @@ impl ChunkedDecoder {
 
     fn on_chunk_header(&mut self, line: &[u8]) -> Result<(), SigError> {
         let broken =
-            SigError::IncompleteBody("a chunk header is not of the form <hex size>[;chunk-signature=<signature>]");
+            SigError::IncompleteBody("a chunk header does not have the form <hex size>[;chunk-signature=<signature>]");
         let text = std::str::from_utf8(line).map_err(|_| broken.clone())?;
         let (size, signature) = match text.split_once(';') {
             Some((size, extension)) => (size, Some(extension.strip_prefix("chunk-signature=").ok_or(broken.clone())?)),
@@ -261,7 +262,7 @@ impl ChunkedDecoder {
         Ok(())
     }
 
-    /// Once a chunk's data is complete: its signature, and on to the line end.
+    /// Called when a chunk's data is complete: checks its signature, then expects the line end.
     fn end_of_data(&mut self) -> Result<(), SigError> {
         if !matches!(self.state, State::Data { left: 0, .. }) {
             return Ok(());
@@ -288,12 +289,12 @@ impl ChunkedDecoder {
         }
         let text = std::str::from_utf8(line).map_err(|_| SigError::MalformedTrailer("it is not UTF-8"))?;
         let (name, value) =
-            text.split_once(':').ok_or(SigError::MalformedTrailer("a line is not of the form name:value"))?;
+            text.split_once(':').ok_or(SigError::MalformedTrailer("a line does not have the form name:value"))?;
         let name = HeaderName::from_bytes(name.as_bytes())
-            .map_err(|_| SigError::MalformedTrailer("a name is no header name"))?;
+            .map_err(|_| SigError::MalformedTrailer("a name is not a header name"))?;
         let value = value.trim_matches([' ', '\t']);
         if self.trailer_signed {
-            return Err(SigError::MalformedTrailer("there are lines after x-amz-trailer-signature"));
+            return Err(SigError::MalformedTrailer("lines follow x-amz-trailer-signature"));
         }
         if name == "x-amz-trailer-signature" {
             return self.on_trailer_signature(value);
@@ -341,9 +342,9 @@ fn trailer_names(head: &Parts) -> Result<Vec<HeaderName>, SigError> {
         for name in value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|name| !name.is_empty())
         {
             let name = HeaderName::from_bytes(name)
-                .map_err(|_| SigError::MalformedTrailer("x-amz-trailer has a name that is no header name"))?;
+                .map_err(|_| SigError::MalformedTrailer("x-amz-trailer contains a name that is not a header name"))?;
             if names.contains(&name) || names.len() == MAX_TRAILERS {
-                return Err(SigError::MalformedTrailer("x-amz-trailer names a header twice, or too many"));
+                return Err(SigError::MalformedTrailer("x-amz-trailer names a header twice, or too many headers"));
             }
             names.push(name);
         }
@@ -357,7 +358,7 @@ fn canonical_lines<'a>(trailers: impl Iterator<Item = (&'a str, &'a str)>) -> Ve
     lines.concat().into_bytes()
 }
 
-/// The client's side of [`ChunkedDecoder`]: frames a body as aws-chunked, for tests, benches and tools.
+/// The client's counterpart of [`ChunkedDecoder`]: frames a body as aws-chunked, for tests, benchmarks and tools.
 #[derive(Debug, Clone)]
 pub struct ChunkSigner {
     seed: Option<ChunkSeed>,
@@ -374,7 +375,7 @@ impl ChunkSigner {
         }
     }
 
-    /// Frames one chunk; it must not be empty, an empty one ends the body.
+    /// Frames one chunk. It must not be empty, because an empty chunk ends the body.
     pub fn chunk(&mut self, data: &[u8]) -> Vec<u8> {
         let mut out = self.header(data);
         out.extend_from_slice(data);
@@ -382,7 +383,7 @@ impl ChunkSigner {
         out
     }
 
-    /// The last chunk, and the trailer if the form has one.
+    /// The last chunk, followed by the trailer if the form has one.
     pub fn end(mut self, trailers: &[(&str, &str)]) -> Vec<u8> {
         let mut out = self.header(b"");
         if self.has_trailer {

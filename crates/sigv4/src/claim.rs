@@ -6,12 +6,12 @@ use ids::AccessKeyId;
 
 use crate::{EMPTY_SHA256, RequestDate, SigError};
 
-/// The credential scope of a V4 signature: `20130524/us-east-1/s3/aws4_request` without its fixed end.
+/// The credential scope of a V4 signature: `20130524/us-east-1/s3/aws4_request` without its constant end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scope {
     /// The day, `20130524`.
     pub date: String,
-    /// The region that the client believes to talk to.
+    /// The region that the client believes it is talking to.
     pub region: String,
     /// `s3`, `iam` or `sts`, as the client says.
     pub service: String,
@@ -23,13 +23,13 @@ impl fmt::Display for Scope {
     }
 }
 
-/// What a request with a V4 signature says about itself. Nothing of it is verified.
+/// What a request with a V4 signature says about itself. None of it is verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Claim {
-    /// Whose secret signed.
+    /// The key whose secret made the signature.
     pub access_key_id: AccessKeyId,
-    /// What the signature is valid for.
+    /// The scope for which the signature is valid.
     pub scope: Scope,
     /// The headers that the signature covers, in the order given.
     pub signed_headers: Vec<HeaderName>,
@@ -37,9 +37,9 @@ pub struct Claim {
     pub signature: [u8; 32],
     /// When the request was signed.
     pub date: RequestDate,
-    /// The life of a presigned URL from `date`, in seconds: 0..=604800. `None` for a signature in a header.
+    /// How long a presigned URL is valid after `date`, in seconds: 0..=604800. `None` for a signature in a header.
     pub expires: Option<u32>,
-    /// `x-amz-security-token`, from a header or, of a presigned URL, from the query.
+    /// `x-amz-security-token`, from a header or from the query of a presigned URL.
     pub session_token: Option<String>,
     /// What the signature says about the body.
     pub payload: PayloadHash,
@@ -55,7 +55,7 @@ impl Claim {
 /// What `x-amz-content-sha256` says about the body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PayloadHash {
-    /// `UNSIGNED-PAYLOAD`: the body is not bound.
+    /// `UNSIGNED-PAYLOAD`: the signature does not cover the body.
     Unsigned,
     /// The SHA-256 of the whole body.
     Sha256([u8; 32]),
@@ -80,9 +80,9 @@ impl PayloadHash {
     /// The hash of an empty body.
     pub const EMPTY: Self = Self::Sha256(EMPTY_SHA256);
 
-    /// What the header `x-amz-content-sha256` says; anonymous requests have it too.
+    /// Reads the header `x-amz-content-sha256`, which anonymous requests can have too.
     ///
-    /// Twice, or none of the known forms: `InvalidArgument`.
+    /// Fails with `InvalidArgument` if it occurs twice or has an unknown form.
     pub fn of(headers: &HeaderMap) -> Result<Self, SigError> {
         let mut values = headers.get_all("x-amz-content-sha256").iter();
         match (values.next(), values.next()) {

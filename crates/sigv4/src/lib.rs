@@ -1,8 +1,8 @@
 //! AWS signatures V4 (header, presigned, POST policy, aws-chunked) and V2.
 //!
-//! No clock, socket or state: the time, the secret and the key cache are arguments. The way of a request is
-//! [`auth_form`] (who does it say it is?), a look-up of the secret by the caller, [`verify`], and then
-//! [`BodyCheck`] or [`ChunkedDecoder`] on the body.
+//! There is no clock, socket or state: the time, the secret and the key cache are arguments. A request passes through
+//! [`auth_form`] (who does it claim to be?), a look-up of the secret by the caller of this crate, [`verify`], and then
+//! [`BodyCheck`] or [`ChunkedDecoder`] for its body.
 
 mod auth_form;
 mod body_check;
@@ -31,10 +31,10 @@ pub use target::SignedTarget;
 pub use v2::ClaimV2;
 pub use verify::{Expectations, Verified, verify};
 
-/// The longest life of a presigned URL, in seconds: seven days.
+/// The longest time for which a presigned URL can be valid, in seconds: seven days.
 pub const MAX_EXPIRES_S: u32 = 604_800;
 
-/// The SHA-256 of nothing.
+/// The SHA-256 of an empty body.
 pub const EMPTY_SHA256: [u8; 32] = [
     0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24, 0x27, 0xae, 0x41,
     0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55,

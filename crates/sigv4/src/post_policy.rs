@@ -1,8 +1,9 @@
-//! POST uploads of HTML forms: the signature of the policy, and the policy against the form.
+//! POST uploads from HTML forms: checks the signature of the policy, then the form against the policy.
 //!
 //! The caller reads the form up to the file, hands its fields (names as received, `${filename}` already replaced) to
-//! [`PostClaim::of`], looks up the secret, and calls [`PostClaim::verify`], then [`PostPolicy::check`]; while it streams the
-//! file it keeps to [`PostPolicy::content_length_range`]. Source: S3 API Reference, "Creating a POST policy".
+//! [`PostClaim::of`], looks up the secret, and calls [`PostClaim::verify`], then [`PostPolicy::check`]. While it
+//! streams the file it enforces [`PostPolicy::content_length_range`]. Source: S3 API Reference, "Creating a POST
+//! policy".
 
 use std::ops::RangeInclusive;
 
@@ -18,11 +19,11 @@ use crate::{Expectations, MAX_EXPIRES_S, RequestDate, Scope, SigError, SigningKe
 /// The longest policy text, in bytes of base64.
 const MAX_POLICY_BYTES: usize = 64 << 10;
 
-/// What a POST form says about who made its policy. Nothing of it is verified.
+/// What a POST form says about who made its policy. None of it is verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PostClaim {
-    /// Whose secret signed the policy.
+    /// The key whose secret signed the policy.
     pub access_key_id: AccessKeyId,
     /// `x-amz-security-token`.
     pub session_token: Option<String>,
@@ -44,14 +45,14 @@ pub enum PostSignature {
         /// The signature.
         signature: [u8; 32],
     },
-    /// `signature`; only where the operator has enabled V2.
+    /// `signature`; only if the operator has enabled V2.
     V2([u8; 20]),
 }
 
 impl PostClaim {
     /// Reads who made the policy; `None` if the form has neither policy nor signature: an anonymous upload.
     ///
-    /// Half of the fields, or a field twice, is an error and not anonymous.
+    /// If only some of the fields are present, or one occurs twice, it is an error, not an anonymous upload.
     pub fn of(fields: &[(String, String)]) -> Result<Option<Self>, SigError> {
         let policy = field(fields, "policy")?;
         let v4 = field(fields, "x-amz-signature")?;
@@ -77,7 +78,7 @@ impl PostClaim {
         Ok(Some(Self { access_key_id, session_token, policy, signature }))
     }
 
-    /// Checks the signature of the policy text, its scope, and that it was made at most seven days ago.
+    /// Checks the signature of the policy text, its scope, and that the policy was made at most seven days ago.
     pub fn verify(&self, secret: &SecretAccessKey, expect: &Expectations<'_>) -> Result<(), SigError> {
         let (scope, date, signature) = match &self.signature {
             PostSignature::V2(signature) => return v2::check_signature(self.policy.as_bytes(), signature, secret),
@@ -110,7 +111,7 @@ fn v4_fields(fields: &[(String, String)], signature: &str) -> Result<(AccessKeyI
     Ok((akid, PostSignature::V4 { scope, date, signature }))
 }
 
-/// A field by its name, which ignores case; twice is an error.
+/// The field with this name, ignoring case. It is an error if it occurs twice.
 fn field<'a>(fields: &'a [(String, String)], name: &'static str) -> Result<Option<&'a str>, SigError> {
     let mut found = fields.iter().filter(|(field, _)| field.eq_ignore_ascii_case(name));
     match (found.next(), found.next()) {
@@ -138,7 +139,8 @@ enum Condition {
 }
 
 impl PostPolicy {
-    /// Reads the base64 of the form field `policy`. Anything that is not understood is `InvalidPolicyDocument`.
+    /// Reads the base64 of the form field `policy`. Fails with `InvalidPolicyDocument` on anything it does not
+    /// understand.
     pub fn parse(base64: &str) -> Result<Self, SigError> {
         let invalid = |text: &'static str| SigError::PolicyDocument(text.into());
         if base64.len() > MAX_POLICY_BYTES {
@@ -151,8 +153,10 @@ impl PostPolicy {
             .map_err(|error| SigError::PolicyDocument(format!("Invalid JSON: {error}").into()))?;
         let Value::Object(mut document) = document else { return Err(invalid("it is not a JSON object")) };
         let expiration = document.remove("expiration").ok_or(invalid("Policy missing expiration."))?;
-        let expiration =
-            expiration.as_str().and_then(|text| text.parse().ok()).ok_or(invalid("Invalid 'expiration' value"))?;
+        // ISO 8601 as S3 has it (`2007-12-01T12:00:00.000Z`), not whatever reads as a date.
+        let is_iso = |text: &&str| text.as_bytes().get(10) == Some(&b'T') && text.ends_with('Z');
+        let expiration = expiration.as_str().filter(is_iso).and_then(|text| text.parse().ok());
+        let expiration = expiration.ok_or(invalid("Invalid 'expiration' value"))?;
         let conditions = document.remove("conditions").ok_or(invalid("Policy missing conditions."))?;
         let Value::Array(conditions) = conditions else {
             return Err(invalid("Invalid 'conditions' value: must be a list"));
@@ -197,7 +201,7 @@ impl PostPolicy {
         }
     }
 
-    /// Several ranges hold together.
+    /// If there are several ranges, all of them apply.
     fn limit(&mut self, least: u64, most: u64) -> Result<(), SigError> {
         let (old_least, old_most) = self.lengths.clone().unwrap_or(0..=u64::MAX).into_inner();
         self.lengths = Some(least.max(old_least)..=most.min(old_most));
@@ -209,10 +213,12 @@ impl PostPolicy {
         self.lengths.as_ref()
     }
 
-    /// Checks the form against the policy: it has not expired, each condition holds, and each field is covered by a condition.
+    /// Checks the form against the policy: it has not expired, every condition holds, and a condition covers each
+    /// field.
     ///
-    /// `bucket` is the one that is written to; it counts as a field, so a policy without a condition for it allows nothing, and a
-    /// form field `bucket` that differs is refused. Not covered need to be the policy, the signature, the file and `x-ignore-*`.
+    /// `bucket` is the bucket that is written to. It counts as a field: a policy without a condition for it allows
+    /// nothing, and a form field `bucket` with another value is refused. The policy, the signature, the file and
+    /// `x-ignore-*` need no condition.
     pub fn check(&self, fields: &[(String, String)], bucket: &str, now: Timestamp) -> Result<(), SigError> {
         let refuse = |text: String| Err(SigError::PolicyRefused(text));
         if now >= self.expiration {
@@ -260,7 +266,7 @@ impl Condition {
     fn holds(&self, value: &str) -> bool {
         match self {
             Self::Equal { value: wanted, .. } => value == wanted,
-            // A Content-Type with commas is a list, and each of it must begin so.
+            // A Content-Type with commas is a list, and each of its items must begin with the prefix.
             Self::StartsWith { field, prefix } if field == "content-type" => {
                 value.split(',').all(|part| part.trim_start().starts_with(prefix.as_str()))
             }

@@ -2,9 +2,10 @@ use std::fmt;
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
+use jiff::fmt::rfc2822::DateTimeParser;
 use jiff::tz::{Offset, TimeZone};
 
-/// The time of a signature with a resolution of seconds, `20130524T000000Z`.
+/// The time of a signature in whole seconds, `20130524T000000Z`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RequestDate {
     timestamp: Timestamp,
@@ -12,7 +13,7 @@ pub struct RequestDate {
 }
 
 impl RequestDate {
-    /// The second that a time lies in.
+    /// The time, rounded down to the second.
     pub fn new(time: Timestamp) -> Self {
         let civil = Offset::UTC.to_datetime(time);
         let mut text = *b"00000000T000000Z";
@@ -34,7 +35,7 @@ impl RequestDate {
         Self { timestamp, text }
     }
 
-    /// Reads the basic ISO 8601 form of `x-amz-date`, and nothing else.
+    /// Reads only the basic ISO 8601 form of `x-amz-date`.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let bytes: [u8; 16] = text.as_bytes().try_into().ok()?;
         let digits = |range: std::ops::Range<usize>| -> Option<i16> {
@@ -54,9 +55,11 @@ impl RequestDate {
         Some(Self { timestamp, text: bytes })
     }
 
-    /// Reads an HTTP `Date`: RFC 1123 (`Fri, 24 May 2013 00:00:00 GMT`), also with a numeric offset.
+    /// Reads an HTTP `Date`: RFC 1123 (`Fri, 24 May 2013 00:00:00 GMT`), optionally with a numeric offset. A wrong day of
+    /// the week is ignored.
     pub(crate) fn parse_http(text: &str) -> Option<Self> {
-        jiff::fmt::rfc2822::parse(text).ok().map(|zoned| Self::new(zoned.timestamp()))
+        const PARSER: DateTimeParser = DateTimeParser::new().relaxed_weekday(true);
+        PARSER.parse_timestamp(text).ok().map(Self::new)
     }
 
     /// The point in time.
@@ -111,7 +114,14 @@ mod tests {
                 assert_eq!(RequestDate::new(date.timestamp()), date);
             }
         }
-        let http = RequestDate::parse_http("Fri, 24 May 2013 00:00:00 GMT");
-        assert_eq!(http.map(|date| date.to_string()).as_deref(), Some("20130524T000000Z"));
+        for (text, date) in [
+            ("Fri, 24 May 2013 00:00:00 GMT", Some("20130524T000000Z")),
+            ("Fri, 24 May 2013 02:00:00 +0200", Some("20130524T000000Z")),
+            ("Mon, 24 May 2013 00:00:00 GMT", Some("20130524T000000Z")),
+            ("Xyz, 24 May 2013 00:00:00 GMT", None),
+            ("Fri, 32 May 2013 00:00:00 GMT", None),
+        ] {
+            assert_eq!(RequestDate::parse_http(text).map(|date| date.to_string()).as_deref(), date, "{text}");
+        }
     }
 }

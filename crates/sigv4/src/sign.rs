@@ -8,14 +8,14 @@ use crate::auth_form::ALGORITHM;
 use crate::canonical::{CanonicalRequest, canonical_query, encode, normalised_path, s3_paths, string_to_sign};
 use crate::{ChunkSeed, PayloadHash, RequestDate, Scope, SigError, SigningKey};
 
-/// Who signs, when and for what: the client's side, for tests, benches and tools.
+/// Who signs, when and for what. This is the client's side, for tests, benchmarks and tools.
 #[derive(Debug, Clone)]
 pub struct SigningIdentity<'a> {
-    /// The key's id.
+    /// The access key id.
     pub access_key_id: &'a AccessKeyId,
-    /// The key's secret.
+    /// The secret access key.
     pub secret: &'a SecretAccessKey,
-    /// The token of a session.
+    /// The session token, if the key belongs to a session.
     pub session_token: Option<&'a str>,
     /// The time of the signature.
     pub time: Timestamp,
@@ -25,20 +25,20 @@ pub struct SigningIdentity<'a> {
     pub service: &'a str,
 }
 
-/// What signing a head gave.
+/// The result of signing a head.
 #[derive(Debug, Clone)]
 pub struct SignedHead {
     /// The signature.
     pub signature: [u8; 32],
-    /// Where the chain of chunk signatures begins.
+    /// The start of the chain of chunk signatures.
     pub seed: ChunkSeed,
 }
 
 /// Signs a head: adds `x-amz-date`, `x-amz-content-sha256`, `x-amz-security-token` and `Authorization`.
 ///
-/// With [`PayloadHash::Absent`] the header is left out and the signature is for an empty body.
-/// Signed are `Host` (or the URI's authority), `Content-Type`, `Content-MD5` and all `x-amz-*`. A head without any host, or
-/// values that no header can hold, give `AuthorizationHeaderMalformed`.
+/// With [`PayloadHash::Absent`] the payload header is left out and the signature is for an empty body. The signature
+/// covers `Host` (or the URI's authority), `Content-Type`, `Content-MD5` and all `x-amz-*` headers. Fails with
+/// `AuthorizationHeaderMalformed` if the head has no host, or if a value cannot be sent in a header.
 pub fn sign_header(head: &mut Parts, payload: PayloadHash, who: &SigningIdentity<'_>) -> Result<SignedHead, SigError> {
     let date = RequestDate::new(who.time);
     let mut payload_text = Vec::new();
@@ -61,11 +61,11 @@ pub fn sign_header(head: &mut Parts, payload: PayloadHash, who: &SigningIdentity
     Ok(signed)
 }
 
-/// Makes a presigned URL of a head that lives for `expires_s` seconds: adds the `X-Amz-*` parameters to its query.
+/// Makes a head a presigned URL that is valid for `expires_s` seconds: adds the `X-Amz-*` parameters to its query.
 ///
-/// [`PayloadHash::Absent`] leaves the body open on S3 and means an empty one elsewhere; another payload than these must also
-/// stand in the header `x-amz-content-sha256` of the head.
-/// Whoever uses the URL must send the same headers. Errors as [`sign_header`].
+/// [`PayloadHash::Absent`] leaves the body open on S3 and means an empty body elsewhere. Any other payload must also be
+/// in the header `x-amz-content-sha256` of the head. The client that uses the URL must send the same headers. Errors
+/// are those of [`sign_header`].
 pub fn presign(
     head: &mut Parts,
     payload: PayloadHash,
@@ -142,8 +142,9 @@ fn join(names: &[HeaderName]) -> String {
 }
 
 fn set(head: &mut Parts, name: &'static str, value: &[u8]) -> Result<(), SigError> {
-    let value = HeaderValue::from_bytes(value)
-        .map_err(|_| SigError::HeaderMalformed(format!("{name} has characters that no header can hold").into()))?;
+    let value = HeaderValue::from_bytes(value).map_err(|_| {
+        SigError::HeaderMalformed(format!("{name} contains characters that a header cannot hold").into())
+    })?;
     head.headers.insert(name, value);
     Ok(())
 }

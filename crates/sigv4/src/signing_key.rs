@@ -10,12 +10,12 @@ use zeroize::Zeroizing;
 
 use crate::{Claim, Scope};
 
-/// The key that a secret gives for one day, region and service.
+/// The key derived from a secret for one day, region and service.
 #[derive(Clone)]
 pub struct SigningKey(Arc<hmac::Key>);
 
 impl SigningKey {
-    /// Four HMACs: `AWS4` + secret, day, region, service, `aws4_request`.
+    /// Derives the key with four HMACs: `AWS4` + secret, day, region, service, `aws4_request`.
     pub fn derive(secret: &SecretAccessKey, scope: &Scope) -> Self {
         let mut first = Zeroizing::new(Vec::with_capacity(4 + secret.expose().len()));
         first.extend_from_slice(b"AWS4");
@@ -48,10 +48,10 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// Signing keys of recent requests, so that one request costs one HMAC and not five.
+/// Caches the signing keys of recent requests, so that a request costs one HMAC instead of five.
 ///
-/// An entry holds the secret that it came from, and is used only for that secret: a replaced secret never verifies by
-/// way of the cache.
+/// An entry contains the secret from which it was derived and is used only for that secret: a request signed with a
+/// replaced secret never passes because of the cache.
 pub struct SigningKeyCache(Cache<CacheKey, Arc<CacheEntry>>);
 
 #[derive(PartialEq, Eq, Hash)]
@@ -85,12 +85,12 @@ struct CacheEntry {
 }
 
 impl SigningKeyCache {
-    /// A cache for about this many keys; each takes some 500 bytes.
+    /// A cache for about this many keys. Each takes about 500 bytes.
     pub fn new(capacity: usize) -> Self {
         Self(Cache::new(capacity))
     }
 
-    /// The signing key of the secret, and whether it had to be derived.
+    /// The signing key for the secret, and whether it had to be derived.
     pub(crate) fn get(&self, claim: &Claim, secret: &SecretAccessKey) -> (SigningKey, bool) {
         let query = CacheQuery {
             access_key_id: claim.access_key_id.as_str(),
@@ -106,7 +106,7 @@ impl SigningKeyCache {
         }
     }
 
-    /// Keeps the key of a request that has verified; others must not push keys out.
+    /// Stores the key of a verified request. Other requests must not evict keys.
     pub(crate) fn keep(&self, claim: &Claim, secret: &SecretAccessKey, key: &SigningKey) {
         let entry = CacheEntry { secret: Zeroizing::new(secret.expose().as_bytes().to_vec()), key: key.clone() };
         let owned = CacheKey {

@@ -1,15 +1,16 @@
 use std::borrow::Cow;
 
-/// What a client addressed, in the words that its signature covers.
+/// What a client addressed, as its signature covers it.
 ///
-/// A gateway routes a request by the same value: a signature that was checked with another host or path than the one that
-/// is carried out is good for what its signer never asked for.
+/// A gateway routes the request by this same value. If it checked the signature with one host or path and routed by
+/// another, the signature would be valid for a request that its signer never made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedTarget<'a> {
-    /// Spellings of the one host that the client may have signed: with and without a port. All of them name the same bucket.
+    /// The spellings of the host that the client may have signed: with and without a port. All of them name the same
+    /// bucket.
     pub hosts: Vec<Cow<'a, str>>,
-    /// The path as received, behind the prefix that a proxy took off it.
+    /// The path as received, after the prefix that a proxy removed.
     pub path: Cow<'a, str>,
-    /// The bucket, when it stands in the host and not in the path. V2 signs it in front of the path.
+    /// The bucket, if it is in the host and not in the path. V2 signs it in front of the path.
     pub bucket: Option<String>,
 }

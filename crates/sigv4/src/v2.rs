@@ -1,8 +1,8 @@
-//! Signature V2, HMAC-SHA1: for old clients, only where the operator has enabled it.
+//! Signature V2 (HMAC-SHA1), for old clients, where the operator accepts it.
 //!
-//! V2 binds the method, `Content-MD5`, `Content-Type`, the time, the `x-amz-*` headers, the path and the sub-resources. It does
-//! not bind other query parameters (`prefix`, `marker`, `max-keys` ...) nor the body. Source: S3 API Reference, "Signing and
-//! authenticating REST requests (AWS signature version 2)".
+//! V2 covers the method, `Content-MD5`, `Content-Type`, the time, the `x-amz-*` headers, the path and the
+//! sub-resources. It covers neither other query parameters (`prefix`, `marker`, `max-keys` and so on) nor the body.
+//! Source: S3 API Reference, "Signing and authenticating REST requests (AWS signature version 2)".
 
 use std::borrow::Cow;
 
@@ -17,22 +17,23 @@ use percent_encoding::percent_decode_str;
 use crate::auth_form::{QueryParams, single};
 use crate::{MAX_EXPIRES_S, RequestDate, SigError, SignedTarget};
 
-/// What a request with a V2 signature says about itself. Nothing of it is verified.
+/// What a request with a V2 signature says about itself. None of it is verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ClaimV2 {
-    /// Whose secret signed.
+    /// The key whose secret made the signature.
     pub access_key_id: AccessKeyId,
     /// The signature.
     pub signature: [u8; 20],
-    /// The end of a presigned URL; `None` for a signature in a header.
+    /// When a presigned URL expires; `None` for a signature in a header.
     pub expires: Option<Timestamp>,
-    /// `x-amz-security-token`, from a header or, of a presigned URL, from the query.
+    /// `x-amz-security-token`, from a header or from the query of a presigned URL.
     pub session_token: Option<String>,
 }
 
-/// The query parameters that name another resource or change the answer: these are signed.
-const SUB_RESOURCES: [&str; 50] = [
+/// The query parameters that name another resource or change the answer. These are signed.
+const SUB_RESOURCES: [&str; 51] = [
+    "abac",
     "accelerate",
     "acl",
     "analytics",
@@ -108,7 +109,7 @@ pub(crate) fn presigned(query: QueryParams<'_>) -> Result<ClaimV2, SigError> {
     let expires: i64 =
         query.v2_expires.ok_or_else(missing)?.parse().map_err(|_| malformed("Expires should be a number"))?;
     Ok(ClaimV2 {
-        access_key_id: akid.parse().map_err(|_| malformed("AWSAccessKeyId is no access key id"))?,
+        access_key_id: akid.parse().map_err(|_| malformed("AWSAccessKeyId is not an access key id"))?,
         signature: parse_signature(&signature)
             .ok_or_else(|| malformed("the Signature is not the base64 of 20 bytes"))?,
         expires: Some(Timestamp::from_second(expires).map_err(|_| malformed("Expires is out of range"))?),
@@ -122,8 +123,9 @@ pub(crate) fn parse_signature(text: &str) -> Option<[u8; 20]> {
 
 /// Checks a V2 signature and its time.
 ///
-/// V2 does not sign the host, only the bucket that it names, in front of the path. `Date` (or `x-amz-date`) must be within
-/// `skew_s` seconds of `now`, a presigned URL must not have ended and may end at most seven days from now.
+/// V2 does not sign the host, only the bucket that the host names, in front of the path. `Date` (or `x-amz-date`) must
+/// be within `skew_s` seconds of `now`. A presigned URL must not have expired, and may expire at most seven days from
+/// now.
 pub fn verify(
     head: &Parts,
     claim: &ClaimV2,
@@ -145,7 +147,7 @@ pub fn verify(
     text.extend_from_slice(path.as_bytes());
     let sub_resources = sub_resources(head.uri.query().unwrap_or(""))?;
     let as_sent = [text.as_slice(), &sub_resources].concat();
-    // Of a bucket in the path clients sign `/bucket/` even where they send `/bucket`.
+    // If the bucket is in the path, clients sign `/bucket/` even if they send `/bucket`.
     let bucket_only = target.bucket.is_none() && path.len() > 1 && path.rfind('/') == Some(0);
     match check_signature(&as_sent, &claim.signature, secret) {
         Err(_) if bucket_only => {
@@ -171,7 +173,7 @@ fn presigned_date(end: Timestamp, now: Timestamp, skew_s: u32) -> Result<String,
     Ok(end.as_second().to_string())
 }
 
-/// Checks the time and gives the line of the string to sign: empty when `x-amz-date` carries the time.
+/// Checks the time and returns its line of the string to sign, which is empty if `x-amz-date` carries the time.
 fn header_date(head: &Parts, now: Timestamp, skew_s: u32) -> Result<String, SigError> {
     let amz = single(head, "x-amz-date")?;
     let text = match amz {
@@ -206,7 +208,8 @@ fn begin_of_string_to_sign(head: &Parts, date: &str, presigned: bool) -> Result<
     Ok(out)
 }
 
-/// The `x-amz-*` headers, sorted. A presigned URL may carry them in its query; elsewhere there they would be unsigned.
+/// The `x-amz-*` headers, sorted. A presigned URL may carry them in its query. In the query of any other request they
+/// would be unsigned, so they are refused.
 fn amz_lines(head: &Parts, presigned: bool) -> Result<Vec<(String, Vec<u8>)>, SigError> {
     let mut lines: Vec<(String, Vec<u8>)> = Vec::new();
     for name in head.headers.keys().filter(|name| name.as_str().starts_with("x-amz-")) {
@@ -239,7 +242,8 @@ fn sub_resources(query: &str) -> Result<Vec<u8>, SigError> {
             continue;
         }
         let value = value.map(|value| percent_decode_str(value).collect::<Vec<u8>>());
-        // The values stand unescaped in the text: one with these characters could pass for several parameters.
+        // The string to sign contains the values unescaped, so a value with these characters could look like several
+        // parameters.
         if value.as_ref().is_some_and(|value| value.iter().any(|byte| matches!(byte, b'&' | b'\n'))) {
             return Err(SigError::SignatureDoesNotMatch);
         }

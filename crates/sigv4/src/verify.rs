@@ -9,39 +9,41 @@ use crate::{ChunkSeed, Claim, PayloadHash, RequestDate, Scope, SigError, SignedT
 /// What this endpoint accepts.
 #[derive(Debug, Clone)]
 pub struct Expectations<'a> {
-    /// The region of the scope; empty: any.
+    /// The region of the scope; if empty, any region.
     pub region: &'a str,
-    /// The services of the scope, of `s3`, `iam` and `sts`. For `iam` and `sts` the body is always bound; a request whose
-    /// body names the action must therefore not be let in as `s3`.
+    /// The accepted services of the scope: `s3`, `iam`, `sts` or several of them. For `iam` and `sts` the signature
+    /// always covers the body, so a request whose body names the action must not be accepted as `s3`.
     pub services: &'a [&'a str],
-    /// The time.
+    /// The current time.
     pub now: Timestamp,
     /// How far the client's clock may be off, in seconds: 900 on AWS.
     pub skew_s: u32,
-    /// What the client addressed, and what the request is routed by.
+    /// What the client addressed. The request is routed by the same value.
     pub target: &'a SignedTarget<'a>,
-    /// The SHA-256 of the body, when it has been read already, as for IAM and STS. It is compared with what was signed.
+    /// The SHA-256 of the body, if the body has already been read, as for IAM and STS. It is compared with the signed
+    /// hash.
     pub body_sha256: Option<[u8; 32]>,
 }
 
-/// A request whose signature is right.
+/// A request whose signature is valid.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Verified {
-    /// What the body must still be checked against; never [`PayloadHash::Absent`].
+    /// What the body must still be compared with; never [`PayloadHash::Absent`].
     pub payload: PayloadHash,
-    /// Where the chain of chunk signatures begins, when the chunks are signed.
+    /// The start of the chain of chunk signatures, if the chunks are signed.
     pub seed: Option<ChunkSeed>,
     /// When the request was signed.
     pub date: RequestDate,
-    /// The service it was signed for.
+    /// The service for which it was signed.
     pub service: String,
 }
 
 /// Checks the signature of a request against the secret of the key it names.
 ///
-/// `claim` comes from [`crate::auth_form`] of the same head. Everything but the body is checked: scope, times, that each
-/// received `x-amz-*` header is signed, and the signature, in constant time. Errors are those of S3.
+/// `claim` comes from [`crate::auth_form`] of the same head. This checks everything except the body: the scope, the
+/// times, that every received `x-amz-*` header is signed, and the signature itself, in constant time. Errors are those
+/// of S3.
 pub fn verify(
     head: &Parts,
     claim: &Claim,
@@ -80,7 +82,7 @@ pub(crate) fn check_scope(scope: &Scope, date: &RequestDate, expect: &Expectatio
             "Invalid credential date \"{claimed}\". This date is not the same as X-Amz-Date: \"{day}\"."
         ));
     }
-    if !expect.region.is_empty() && scope.region != expect.region {
+    if !expect.region.is_empty() && scope.region != expect.region && !is_global(scope) {
         return Err(format!("the region '{}' is wrong; expecting '{}'", scope.region, expect.region));
     }
     if !expect.services.contains(&scope.service.as_str()) {
@@ -88,6 +90,12 @@ pub(crate) fn check_scope(scope: &Scope, date: &RequestDate, expect: &Expectatio
         return Err(format!("incorrect service \"{}\". This endpoint belongs to \"{wanted}\".", scope.service));
     }
     Ok(())
+}
+
+/// IAM is global: its requests are signed for us-east-1 wherever the buckets are, as are those of STS's global endpoint.
+/// minio-py leaves the region of STS empty.
+fn is_global(scope: &Scope) -> bool {
+    matches!(scope.service.as_str(), "iam" | "sts") && matches!(scope.region.as_str(), "us-east-1" | "")
 }
 
 fn check_time(claim: &Claim, expect: &Expectations<'_>) -> Result<(), SigError> {
@@ -108,8 +116,8 @@ fn check_time(claim: &Claim, expect: &Expectations<'_>) -> Result<(), SigError> 
     if expect.now > end { Err(SigError::Expired(end)) } else { Ok(()) }
 }
 
-/// `x-amz-*` headers change what a request does, so each must be signed. `x-amz-content-sha256` may be left out: its value
-/// is the payload line of the canonical request and thereby signed.
+/// `x-amz-*` headers change what a request does, so each must be signed. `x-amz-content-sha256` need not be listed: its
+/// value is the payload line of the canonical request, and is signed that way.
 fn check_coverage(head: &Parts, claim: &Claim) -> Result<(), SigError> {
     let unsigned = |name: &&http::HeaderName| {
         name.as_str().starts_with("x-amz-")
@@ -120,7 +128,7 @@ fn check_coverage(head: &Parts, claim: &Claim) -> Result<(), SigError> {
     if names.is_empty() { Ok(()) } else { Err(SigError::HeadersNotSigned(names.join(", "))) }
 }
 
-/// The payload line, once it is known for which service: only S3 may leave the body open.
+/// The payload line for the service of the scope. Only S3 may leave the body open.
 fn bound_payload(claim: &Claim, expect: &Expectations<'_>) -> Result<PayloadHash, SigError> {
     match (claim.scope.service.as_str(), claim.payload) {
         ("s3", PayloadHash::Absent) if claim.is_presigned() => Ok(PayloadHash::Unsigned),
@@ -132,7 +140,7 @@ fn bound_payload(claim: &Claim, expect: &Expectations<'_>) -> Result<PayloadHash
     }
 }
 
-/// Tries the spellings of host and path that the client may have signed; the first is the usual one.
+/// Tries the spellings of host and path that the client may have signed. The first one is the usual one.
 fn signature_matches(
     head: &Parts,
     claim: &Claim,
