@@ -62,7 +62,7 @@ fn header_examples_verify() {
 }
 
 #[test]
-fn the_signed_body_is_the_one_that_passes() {
+fn only_the_signed_body_passes() {
     let names = "date;host;x-amz-content-sha256;x-amz-date;x-amz-storage-class";
     let headers = [
         HOST,

@@ -58,7 +58,7 @@ fn decode(
 }
 
 #[test]
-fn any_split_gives_the_same() {
+fn any_split_of_the_body_gives_the_same_data() {
     for (name, mode, trailers) in modes() {
         let body = body(&mode, trailers);
         let expected = names(trailers);
@@ -103,7 +103,7 @@ fn no_byte_of_a_signed_body_can_be_changed() {
             for other in [body[position] ^ 1, b'0', b'\n'] {
                 let mut changed = body.clone();
                 changed[position] = other;
-                // What the framing reads alike: hexadecimal digits in the other case.
+                // Changes that make no difference to the framing: hexadecimal digits in the other case.
                 if changed.eq_ignore_ascii_case(&body) && body[position] != b'h' {
                     continue;
                 }
@@ -128,9 +128,21 @@ fn forged_and_misframed_bodies() {
     };
     let other_seed = ChunkMode::Signed(seed_of_other_request());
     for (what, mode, expected, text, want) in [
-        ("weed: no chunk signatures", &signed, &[][..], own(&plain, &[]), "SignatureDoesNotMatch"),
-        ("weed: no signatures at all, with a trailer", &trailer, &crc, own(&plain, &crc), "SignatureDoesNotMatch"),
-        ("weed: no trailer signature", &trailer, &crc, unsigned_trailer(&trailer), "SignatureDoesNotMatch"),
+        ("accepted by SeaweedFS: no chunk signatures", &signed, &[][..], own(&plain, &[]), "SignatureDoesNotMatch"),
+        (
+            "accepted by SeaweedFS: no signatures at all, with a trailer",
+            &trailer,
+            &crc,
+            own(&plain, &crc),
+            "SignatureDoesNotMatch",
+        ),
+        (
+            "accepted by SeaweedFS: no trailer signature",
+            &trailer,
+            &crc,
+            unsigned_trailer(&trailer),
+            "SignatureDoesNotMatch",
+        ),
         (
             "a forged trailer",
             &trailer,
@@ -144,7 +156,7 @@ fn forged_and_misframed_bodies() {
         ("an announced trailer that is missing", &plain, &crc, own(&plain, &[]), "MalformedTrailerError"),
         ("a trailer twice", &plain, &crc, own(&plain, &[crc[0], crc[0]]), "MalformedTrailerError"),
         (
-            "a trailer where there is none",
+            "a trailer in a form without trailers",
             &signed,
             &[],
             own(&signed, &[]).replace("\r\n\r\n", "\r\na:b\r\n\r\n"),
@@ -153,7 +165,7 @@ fn forged_and_misframed_bodies() {
         ("a trailer without a colon", &plain, &crc, "0\r\nx\r\n\r\n".into(), "MalformedTrailerError"),
         ("a signature in an unsigned body", &plain, &[], own(&signed, &[]), "IncompleteBody"),
         ("no size", &plain, &[], "\r\n\r\n".into(), "IncompleteBody"),
-        ("a size that is no number", &plain, &[], "xyz\r\n".into(), "IncompleteBody"),
+        ("a size that is not a number", &plain, &[], "xyz\r\n".into(), "IncompleteBody"),
         ("a negative size", &plain, &[], "-1\r\n".into(), "IncompleteBody"),
         ("a size with a sign", &plain, &[], "+1\r\na\r\n0\r\n\r\n".into(), "IncompleteBody"),
         ("a size beyond 64 bits", &plain, &[], "10000000000000001\r\n".into(), "IncompleteBody"),
@@ -188,7 +200,7 @@ fn unsigned_trailer(mode: &ChunkMode) -> String {
 }
 
 #[test]
-fn the_decoded_length_holds() {
+fn the_decoded_length_is_enforced() {
     let body = body(&ChunkMode::UnsignedTrailer, &[]);
     for (length, want) in [(None, "OK"), (Some(14), "OK"), (Some(13), "IncompleteBody"), (Some(15), "IncompleteBody")] {
         assert_eq!(code(decode(ChunkMode::UnsignedTrailer, &[], length, &[&body])), want, "{length:?}");

@@ -56,13 +56,17 @@ fn forms_of_boto3() {
             ("the same bucket in the form", &|f| f.push(("Bucket".into(), "bucket".into())), "OK"),
             ("another prefix", &|f| set(f, "key", "down/x"), "AccessDenied"),
             ("another ACL", &|f| set(f, "acl", "public-read"), "AccessDenied"),
-            ("a field more", &|f| f.push(("x-amz-meta-a".into(), "b".into())), "AccessDenied"),
-            ("a tagging header more", &|f| f.push(("tagging".into(), "b".into())), "AccessDenied"),
-            ("an ignored field more", &|f| f.push(("x-ignore-a".into(), "b".into())), "OK"),
+            ("an additional field", &|f| f.push(("x-amz-meta-a".into(), "b".into())), "AccessDenied"),
+            ("an additional tagging field", &|f| f.push(("tagging".into(), "b".into())), "AccessDenied"),
+            ("an additional ignored field", &|f| f.push(("x-ignore-a".into(), "b".into())), "OK"),
             ("the key twice", &|f| f.push(("KEY".into(), "up/y".into())), "AccessDenied"),
             ("no ACL", &|f| f.retain(|(name, _)| name != "acl"), "AccessDenied"),
-            ("a content type of a list", &|f| set(f, "Content-Type", "text/a, text/b"), "OK"),
-            ("a content type of a list, half allowed", &|f| set(f, "Content-Type", "text/a, image/b"), "AccessDenied"),
+            ("a list of content types", &|f| set(f, "Content-Type", "text/a, text/b"), "OK"),
+            (
+                "a list of content types, one of them not allowed",
+                &|f| set(f, "Content-Type", "text/a, image/b"),
+                "AccessDenied",
+            ),
             ("names in another case", &|f| f.iter_mut().for_each(|(name, _)| *name = name.to_uppercase()), "OK"),
             ("the policy twice", &|f| f.push(("Policy".into(), "e30=".into())), "InvalidArgument"),
             ("no policy", &|f| f.retain(|(name, _)| name != "policy"), "InvalidArgument"),
@@ -104,7 +108,7 @@ fn v4_fields_are_checked_as_in_other_forms() {
 }
 
 #[test]
-fn policies_that_are_none() {
+fn malformed_policies_are_refused() {
     let far = "2099-01-01T00:00:00Z";
     let wrap = |condition: Value| json!({"expiration": far, "conditions": [condition]});
     for (policy, good) in [
@@ -112,7 +116,11 @@ fn policies_that_are_none() {
         (wrap(json!({"key": "a"})), true),
         (wrap(json!(["EQ", "$Key", "a"])), true),
         (wrap(json!(["content-length-range", "1", 2])), true),
+        (json!({"expiration": "2099-01-01T00:00:00.000Z", "conditions": []}), true),
         (json!({"expiration": "tomorrow", "conditions": []}), false),
+        (json!({"expiration": "2099-01-01 00:00:00Z", "conditions": []}), false),
+        (json!({"expiration": "2099-01-01 00:00:00.5+00:00", "conditions": []}), false),
+        (json!({"expiration": "2099-01-01T00:00:00+02:00", "conditions": []}), false),
         (json!({"expiration": 4_070_908_800_u64, "conditions": []}), false),
         (json!({"conditions": []}), false),
         (json!({"expiration": far}), false),

@@ -1,4 +1,4 @@
-//! Requests that must be refused, each with the code of S3. What other gateways let through is marked as such.
+//! Requests that must be refused, each with S3's error code. Those that other gateways accept name the gateway.
 
 use http::request::Parts;
 use jiff::SignedDuration;
@@ -30,7 +30,7 @@ fn get() -> Parts {
     signed("GET", "/b/k", HOST, PayloadHash::EMPTY, "s3")
 }
 
-/// The header of a good request, with one text in it replaced.
+/// The `Authorization` header of a valid request, with one text replaced.
 fn authorization(from: &str, to: &str) -> Parts {
     let mut head = get();
     let text = head.headers["authorization"].to_str().unwrap().to_owned();
@@ -39,7 +39,7 @@ fn authorization(from: &str, to: &str) -> Parts {
     head
 }
 
-/// The query of a good presigned request, with one text in it replaced.
+/// The query of a valid presigned request, with one text replaced.
 fn query(from: &str, to: &str) -> Parts {
     let mut head = presigned("GET", "/b/k", HOST, 3600);
     let text = head.uri.to_string();
@@ -68,11 +68,11 @@ fn malformed_and_foreign_headers() {
         ("host is not signed", authorization("host;", ""), "AuthorizationHeaderMalformed"),
         ("host is signed twice", authorization("host;", "host;host;"), "AuthorizationHeaderMalformed"),
         ("upper case in SignedHeaders", authorization("host;", "Host;"), "AuthorizationHeaderMalformed"),
-        ("a signed header that is not there", authorization("host;", "host;range;"), "SignatureDoesNotMatch"),
+        ("a signed header that is missing", authorization("host;", "host;range;"), "SignatureDoesNotMatch"),
         ("no signature", authorization("Signature=", "Sig="), "AuthorizationHeaderMalformed"),
         ("an empty signature", authorization("Signature=", "Signature= ,X="), "AuthorizationHeaderMalformed"),
         ("a field twice", authorization("Signature=", "Signature=00, Signature="), "AuthorizationHeaderMalformed"),
-        ("a field of no meaning", authorization("Credential=", "X=1, Credential="), "AuthorizationHeaderMalformed"),
+        ("an unknown field", authorization("Credential=", "X=1, Credential="), "AuthorizationHeaderMalformed"),
         ("two Authorization headers", with(get(), "authorization", "AWS a:b"), "InvalidArgument"),
         ("two dates", with(get(), "x-amz-date", "20130524T000000Z"), "AuthorizationHeaderMalformed"),
         ("two hosts", with(get(), "host", "b"), "SignatureDoesNotMatch"),
@@ -95,7 +95,7 @@ fn header_and(target: &str) -> Parts {
 }
 
 #[test]
-fn what_is_not_signed_is_not_believed() {
+fn unsigned_values_are_not_trusted() {
     for (what, head, want) in [
         (
             "s3s: unsigned copy source on a presigned PUT",
@@ -122,7 +122,7 @@ fn what_is_not_signed_is_not_believed() {
             with(presigned("PUT", "/b/k", HOST, 60), "x-amz-content-sha256", "STREAMING-UNSIGNED-PAYLOAD-TRAILER"),
             "SignatureDoesNotMatch",
         ),
-        ("a payload hash that is none", replaced("x-amz-content-sha256", "whatever"), "InvalidArgument"),
+        ("a text that is not a payload hash", replaced("x-amz-content-sha256", "whatever"), "InvalidArgument"),
         ("a payload hash of 31 bytes", replaced("x-amz-content-sha256", &"00".repeat(31)), "InvalidArgument"),
         ("two payload hashes", with(get(), "x-amz-content-sha256", "UNSIGNED-PAYLOAD"), "InvalidArgument"),
         ("an unsigned header without meaning", with(get(), "x-other", "1"), "OK"),
@@ -145,7 +145,7 @@ fn removed(name: &'static str) -> Parts {
     head
 }
 
-/// MinIO, SeaweedFS: a mode of the body that skips the signature. No mode does, in no form.
+/// In MinIO and SeaweedFS, some body modes skipped the signature. Here no mode does, in any form.
 #[test]
 fn every_mode_of_the_body_needs_the_right_signature() {
     let modes = [
@@ -212,7 +212,7 @@ fn malformed_presigned_urls() {
         ("an end beyond seven days", query("=3600", "=604801"), malformed),
         ("a negative end", query("=3600", "=-1"), malformed),
         ("an end with a sign", query("=3600", "=%2B3600"), malformed),
-        ("an end beyond all numbers", query("=3600", "=99999999999999999999"), malformed),
+        ("an end out of range", query("=3600", "=99999999999999999999"), malformed),
         ("a later end than signed", query("=3600", "=3601"), "SignatureDoesNotMatch"),
         ("no signed headers", query("X-Amz-SignedHeaders=host&", ""), malformed),
         ("host is not signed", query("SignedHeaders=host", "SignedHeaders=range"), malformed),
@@ -230,7 +230,7 @@ fn malformed_presigned_urls() {
 }
 
 #[test]
-fn requests_have_their_time() {
+fn requests_are_valid_only_for_a_time() {
     let minutes = |minutes| SignedDuration::from_mins(minutes);
     for (what, head, later, want) in [
         ("at once", get(), minutes(0), "OK"),
@@ -241,8 +241,8 @@ fn requests_have_their_time() {
         ("a presigned URL at its end", presigned("GET", "/b", HOST, 3600), minutes(60), "OK"),
         ("a presigned URL after its end", presigned("GET", "/b", HOST, 3600), minutes(61), "AccessDenied"),
         ("a presigned URL after seven days", presigned("GET", "/b", HOST, 604_800), minutes(7 * 24 * 60), "OK"),
-        ("a presigned URL before its begin", presigned("GET", "/b", HOST, 3600), minutes(-16), "AccessDenied"),
-        ("a presigned URL without a life", presigned("GET", "/b", HOST, 0), minutes(1), "AccessDenied"),
+        ("a presigned URL before its start", presigned("GET", "/b", HOST, 3600), minutes(-16), "AccessDenied"),
+        ("a presigned URL valid for 0 seconds", presigned("GET", "/b", HOST, 0), minutes(1), "AccessDenied"),
     ] {
         let world = World { now: aws_time() + later, ..World::aws() };
         assert_eq!(code(world.verify(&head)), want, "{what}");
@@ -255,7 +255,7 @@ fn requests_have_their_time() {
 }
 
 #[test]
-fn the_body_of_iam_and_sts_is_always_bound() {
+fn signatures_for_iam_and_sts_always_cover_the_body() {
     let form = PayloadHash::Sha256([7; 32]);
     for (what, head, services, body, want) in [
         ("the signed body", signed("POST", "/", HOST, form, "iam"), &["iam"][..], Some([7; 32]), "OK"),
@@ -308,7 +308,7 @@ fn an_s3_request_without_a_hash_has_no_body() {
 }
 
 #[test]
-fn paths_are_bound_as_sent_or_in_their_canonical_form() {
+fn paths_are_signed_as_sent_or_in_canonical_form() {
     for (signed_path, sent, good) in [
         ("/b/a%2Fb", "/b/a%2Fb", true),
         ("/b/a/b", "/b/a%2Fb", true),
@@ -332,7 +332,7 @@ fn paths_are_bound_as_sent_or_in_their_canonical_form() {
 }
 
 #[test]
-fn what_has_no_credentials_is_anonymous_and_nothing_else_is() {
+fn only_requests_without_credentials_are_anonymous() {
     let multipart = ("content-type", "multipart/form-data; boundary=x");
     for (head, want) in [
         (head("GET", "/b/k", HOST), "Anonymous"),
@@ -362,7 +362,7 @@ fn what_has_no_credentials_is_anonymous_and_nothing_else_is() {
     }
 }
 
-/// The same little pieces in any order never panic and never verify.
+/// Arbitrary sequences of small pieces never panic and never verify.
 #[test]
 fn arbitrary_heads_are_refused_without_a_panic() {
     let pieces = [

@@ -1,4 +1,4 @@
-//! What boto3 signs verifies, and no byte of it can be changed. `signed_by_boto3.py` made the requests.
+//! Requests signed by boto3 verify, and not one byte of them can be changed. `signed_by_boto3.py` made the requests.
 
 use http::request::Parts;
 use ids::SecretAccessKey;
@@ -46,7 +46,7 @@ fn table() -> (Timestamp, String, Vec<Signed>) {
     (Timestamp::from_second(table["now"].as_i64().unwrap()).unwrap(), text(&table["secret"]), rows.collect())
 }
 
-/// Verifies a request in whichever form it is.
+/// Verifies a request in any form.
 fn check(world: &World, row: &Signed) -> Result<(), String> {
     let head = row.head().map_err(|error| error.to_string())?;
     let token = match sigv4::auth_form(&head).map_err(|error| error.to_string())? {
@@ -69,7 +69,7 @@ fn check(world: &World, row: &Signed) -> Result<(), String> {
 }
 
 #[test]
-fn what_boto3_signs_verifies() {
+fn requests_signed_by_boto3_verify() {
     let (now, secret, rows) = table();
     let world = World::new(now, &secret);
     assert!(rows.len() > 60);
@@ -91,7 +91,8 @@ fn the_cache_does_not_keep_a_replaced_secret() {
     }
 }
 
-/// Everything that a V4 signature covers: method, target, the values of the signed headers, and the signature itself.
+/// Changes everything that a V4 signature covers: method, target, the values of the signed headers, and the signature
+/// itself.
 #[test]
 fn no_byte_of_a_v4_request_can_be_changed() {
     let (now, secret, rows) = table();
@@ -99,7 +100,7 @@ fn no_byte_of_a_v4_request_can_be_changed() {
     let mut changes = 0;
     for row in rows.iter().filter(|row| !row.form.starts_with("v2")) {
         let covered = claim(&row.head().unwrap()).unwrap().signed_headers;
-        // Not the first byte: a target without its slash is no target of these methods.
+        // Not the first byte: a target without its slash is invalid for these methods.
         for position in 1..row.target.len() {
             changes += usize::from(refuses(&world, row, |row| replace(&mut row.target, position), "target", position));
         }
@@ -151,7 +152,7 @@ fn replace(text: &mut String, position: usize) {
     *text = String::from_utf8_lossy(&bytes).into_owned();
 }
 
-/// True when the change gives a request at all; it must then be refused.
+/// True if the changed request is well-formed. It must then be refused.
 fn refuses(world: &World, row: &Signed, change: impl Fn(&mut Signed), what: &str, position: usize) -> bool {
     let mut changed = Signed {
         name: row.name.clone(),
@@ -166,7 +167,7 @@ fn refuses(world: &World, row: &Signed, change: impl Fn(&mut Signed), what: &str
     if changed.head().is_err() {
         return false;
     }
-    // The token is looked at by the caller; here the change must already break the signature.
+    // The caller checks the token; here the change must already break the signature.
     if let Ok(head) = changed.head() {
         changed.token = claim(&head).ok().and_then(|claim| claim.session_token);
     }

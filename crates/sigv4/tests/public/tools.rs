@@ -22,7 +22,7 @@ pub fn try_head(method: &str, target: &str, headers: &[(&str, &str)]) -> Result<
     Ok(request.into_parts().0)
 }
 
-/// What a gateway in us-east-1 without a proxy expects.
+/// The expectations of a gateway in us-east-1 without a proxy.
 pub struct World {
     pub now: Timestamp,
     pub region: &'static str,
@@ -65,13 +65,13 @@ impl World {
     }
 }
 
-/// What a head addresses where no proxy stands between.
+/// What a head addresses if there is no proxy.
 pub fn target<'a>(head: &'a Parts, bucket: Option<&str>) -> SignedTarget<'a> {
     let host = head.headers.get("host").map_or("", |host| host.to_str().unwrap_or(""));
     SignedTarget { hosts: vec![host.into()], path: head.uri.path().into(), bucket: bucket.map(str::to_owned) }
 }
 
-/// The V4 claim of a head; without one the head counts as refused.
+/// The V4 claim of a head. A head without one counts as refused.
 pub fn claim(head: &Parts) -> Result<Claim, SigError> {
     match sigv4::auth_form(head)? {
         AuthForm::HeaderV4(claim) | AuthForm::PresignedV4(claim) => Ok(claim),

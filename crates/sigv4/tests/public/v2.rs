@@ -45,12 +45,16 @@ fn examples_of_the_guide() {
         headers.push(("authorization", &authorization));
         let head = head(method, target, &headers);
         let at: Timestamp = if method == "PUT" { "2007-03-27T21:15:45Z".parse().unwrap() } else { now };
-        // The guide has since renamed its bucket: both names were printed.
+        // The guide has renamed its bucket since; both names have been published.
         let found = ["awsexamplebucket1", "johnsmith"].map(|bucket| check(&head, at, Some(bucket)));
         assert!(found.contains(&"OK".to_owned()), "{method} {target}: {found:?}");
         assert_eq!(check(&head, at, Some("other")), "SignatureDoesNotMatch");
         let later = at + SignedDuration::from_hours(24 * 365);
-        assert_eq!(check(&head, later, Some("johnsmith")), "RequestTimeTooSkewed", "weed: replayed years later");
+        assert_eq!(
+            check(&head, later, Some("johnsmith")),
+            "RequestTimeTooSkewed",
+            "accepted by SeaweedFS: replayed years later"
+        );
     }
 }
 
@@ -60,7 +64,7 @@ fn signed(string_to_sign: &str) -> String {
 }
 
 #[test]
-fn every_sub_resource_is_bound() {
+fn every_sub_resource_is_signed() {
     let now: Timestamp = "2007-03-27T19:36:42Z".parse().unwrap();
     let authorization = format!("AWS {AWS_AKID}:{}", signed("GET\n\n\nTue, 27 Mar 2007 19:36:42 +0000\n/b/k"));
     let headers = [("date", "Tue, 27 Mar 2007 19:36:42 +0000"), ("authorization", authorization.as_str())];
@@ -112,7 +116,7 @@ fn every_sub_resource_is_bound() {
 }
 
 #[test]
-fn presigned_urls_end_and_are_whole() {
+fn presigned_urls_expire_and_must_be_complete() {
     let end: Timestamp = "2026-03-04T05:06:07Z".parse().unwrap();
     let url = |text: &str, query: &str| {
         let signature: String = signed(text).replace('+', "%2B");
@@ -130,7 +134,7 @@ fn presigned_urls_end_and_are_whole() {
         ("at its end", &good, 0, "OK"),
         ("after its end", &good, -1, "AccessDenied"),
         ("more than a week before its end", &good, 605_701, "AuthorizationQueryParametersError"),
-        ("one value that reads like two", &ambiguous, 60, "SignatureDoesNotMatch"),
+        ("one value that looks like two", &ambiguous, 60, "SignatureDoesNotMatch"),
     ] {
         assert_eq!(check(head, end - SignedDuration::from_secs(before_s), None), want, "{what}");
     }
