@@ -1,14 +1,14 @@
-//! `Action` and `NotAction`. Case does not count; `*` and `?` stand for anything, the colon included.
+//! `Action` and `NotAction`. Case is ignored; `*` and `?` match any characters, including the colon.
 
 use crate::action::{Action, ActionSet, RequestAction};
 use crate::grammar::ActionElement;
 
 #[derive(Clone, Debug)]
 pub(crate) struct ActionTest {
-    /// The known actions that the statement is about; of a NotAction, all the others.
+    /// The known actions that the statement covers. For a NotAction these are all actions that its list does not cover.
     known: ActionSet,
     not: bool,
-    /// For actions that are not in the table.
+    /// The patterns, for actions that are not in the table.
     patterns: Box<[Box<str>]>,
 }
 
@@ -65,7 +65,7 @@ pub(crate) fn actions_of(pattern: &str) -> ActionSet {
 pub(crate) fn action_matches(pattern: &str, name: &str) -> bool {
     let (pattern, name) = (pattern.as_bytes(), name.as_bytes());
     let (mut p, mut n) = (0, 0);
-    // Where the last star was, and how much of the name it has taken.
+    // The position of the last star, and how much of the name it has matched.
     let mut star: Option<(usize, usize)> = None;
     while let Some(character) = name.get(n) {
         match pattern.get(p) {
@@ -78,7 +78,7 @@ pub(crate) fn action_matches(pattern: &str, name: &str) -> bool {
                 n += 1;
             }
             _ => {
-                // Back to the star, which takes one character more.
+                // Go back to the star and let it match one more character.
                 let Some((at, taken)) = star else { return false };
                 (p, n) = (at, taken + 1);
             }

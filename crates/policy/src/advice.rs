@@ -10,7 +10,8 @@ use crate::grammar::Effect;
 use crate::policy::{Policy, PolicyKind};
 use crate::principal::Principal;
 
-/// The smallest changes that would allow the request: every denial is lifted, and every type of policy that has to allow it does.
+/// The smallest changes that would allow the request: they lift every denial, and make every type of policy that has to
+/// allow the request do so.
 pub(crate) fn advice(
     decide: fn(&PolicySet<'_>, &Request<'_>) -> Decision,
     policies: &PolicySet<'_>,
@@ -19,7 +20,7 @@ pub(crate) fn advice(
 ) -> Vec<String> {
     let mut advice = Vec::new();
     let mut mended = Mended::new(policies);
-    // Each round mends what the decision named: the denials, then at most the four types of policies.
+    // Each round fixes what the decision named: first the denials, then at most each of the four types of policies.
     for _ in 0..5 {
         match decide(&mended.policies(policies), request) {
             Decision::Allow { .. } => break,
@@ -38,7 +39,7 @@ pub(crate) fn advice(
     advice
 }
 
-/// The policies of a request as they would be with the advice followed so far.
+/// The policies of a request as they would be after following the advice given so far.
 struct Mended {
     identity: Vec<Arc<CompiledPolicy>>,
     resource: Option<Arc<CompiledPolicy>>,
@@ -60,17 +61,17 @@ impl Mended {
         }
     }
 
-    fn policies<'a>(&'a self, policies: &PolicySet<'_>) -> PolicySet<'a> {
+    fn policies<'a>(&'a self, policies: &PolicySet<'a>) -> PolicySet<'a> {
         PolicySet {
             identity: &self.identity,
             resource: self.resource.as_deref(),
             session: self.session.as_deref(),
             boundary: self.boundary.as_deref(),
-            cross_account: policies.cross_account,
+            ..*policies
         }
     }
 
-    /// What could not be read is gone, and so is every Deny.
+    /// Removes policies that cannot be read, and every Deny.
     fn without_denials(&mut self) {
         let single = [&mut self.resource, &mut self.session, &mut self.boundary].into_iter().flatten();
         for policy in self.identity.iter_mut().chain(single) {
@@ -79,8 +80,8 @@ impl Mended {
         }
     }
 
-    /// Whether this type of policy could be made to allow. There are no denials left, so that a policy that allows everything stands
-    /// for the one statement that is added.
+    /// Makes this type of policy allow the request; false if that is impossible. No denials are left by now, so a
+    /// policy that allows everything has the same effect as the one statement that the advice adds.
     fn with_allow(&mut self, missing: PolicyType) -> bool {
         let everything = |kind, principal: &str| {
             let text = format!(r#"{{"Statement":{{"Effect":"Allow",{principal}"Action":"*","Resource":"*"}}}}"#);
@@ -97,7 +98,7 @@ impl Mended {
             }
             PolicyType::Session => &mut self.session,
             PolicyType::Boundary => &mut self.boundary,
-            PolicyType::Root | PolicyType::NotNeeded => return false,
+            PolicyType::Acl | PolicyType::PublicAccessBlock | PolicyType::Root | PolicyType::NotNeeded => return false,
         };
         *slot = everything(PolicyKind::Session, "");
         true
@@ -154,8 +155,12 @@ fn missing_allow(
     let federated_without_session =
         matches!(request.principal, Principal::FederatedUser { .. }) && policies.session.is_none();
     advice.push(match missing {
+        PolicyType::PublicAccessBlock => {
+            "turn RestrictPublicBuckets off, or name in the bucket policy whom it lets in instead of everyone"
+                .to_owned()
+        }
         PolicyType::Session if federated_without_session => {
-            "pass a session policy to GetFederationToken: without one such a session may do nothing".to_owned()
+            "pass a session policy to GetFederationToken: without one, its session has no permissions".to_owned()
         }
         missing => format!(
             "add to the {} a statement {{\"Effect\": \"Allow\", {}\"Action\": \"{}\", \"Resource\": \"{}\"}}",
@@ -172,7 +177,7 @@ fn principal_member(principal: &Principal) -> String {
     match principal {
         Principal::Anonymous => "\"Principal\": \"*\", ".to_owned(),
         Principal::Service(name) => format!("\"Principal\": {{\"Service\": \"{name}\"}}, "),
-        Principal::Federated(name) => format!("\"Principal\": {{\"Federated\": \"{name}\"}}, "),
+        Principal::Federated { provider: name, .. } => format!("\"Principal\": {{\"Federated\": \"{name}\"}}, "),
         principal => format!("\"Principal\": {{\"AWS\": \"{principal}\"}}, "),
     }
 }

@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// Why a document is refused, in the words of the API that refuses it.
+/// Why a document is refused, as the API that refuses it words it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}{}", At(path))]
 pub struct PolicyError {
@@ -23,7 +23,7 @@ impl PolicyError {
     }
 
     /// AWS's error code: `MalformedPolicy` for bucket policies, `MalformedPolicyDocument` for the others, `LimitExceeded` and
-    /// `ValidationError` where the document is too long.
+    /// `ValidationError` if the document is too long.
     pub fn code(&self) -> &'static str {
         self.code
     }
@@ -33,8 +33,8 @@ impl PolicyError {
         &self.message
     }
 
-    /// Where the fault is: `Statement[1].Condition.StringEqual`, or `line 3 column 7` for text that is no JSON. Empty for
-    /// faults of the whole document.
+    /// Where the fault is: `Statement[1].Condition.StringEqual`, or `line 3 column 7` for text that is not JSON. Empty
+    /// if the fault concerns the whole document.
     pub fn path(&self) -> &str {
         &self.path
     }

@@ -1,4 +1,4 @@
-//! What is wrong with a document, before it is put into the words of the API that refuses it.
+//! What is wrong with a document, before the API that refuses it words the message.
 
 use crate::error::PolicyError;
 use crate::policy::PolicyKind;
@@ -31,10 +31,10 @@ pub(crate) enum Rule {
     TrustAction,
     ResourceMissing,
     ResourceProhibited,
-    /// A bucket policy's resource that is not of the bucket.
+    /// A resource of a bucket policy that is outside the bucket.
     BucketResource,
     ResourceArn,
-    /// The message is complete as it is.
+    /// The message is complete: use it unchanged.
     ResourceWords,
     LegacyParsing,
     ActionWithoutResource,
@@ -48,14 +48,14 @@ pub(crate) enum Rule {
     Size(usize),
 }
 
-/// A broken rule, where, and in our words what to do.
+/// The broken rule, where it is broken, and our own hint on what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
     pub rule: Rule,
     pub path: String,
-    /// Our words. AWS's come before them.
+    /// Our hint. It follows AWS's message.
     pub hint: String,
-    /// The text at fault, where AWS's message repeats it.
+    /// The text at fault, if AWS's message repeats it.
     pub subject: String,
 }
 
@@ -73,7 +73,7 @@ impl Fault {
         self
     }
 
-    /// The error as the API for this kind of policy answers it.
+    /// The error as the API for this kind of policy returns it.
     pub fn refuse(self, kind: PolicyKind) -> PolicyError {
         let words = match kind {
             PolicyKind::Bucket => self.bucket_words(),
@@ -89,7 +89,7 @@ impl Fault {
         PolicyError::new(code(self.rule, kind), message, self.path)
     }
 
-    /// S3's messages. Sources: answers to PutBucketPolicy recorded by several projects.
+    /// S3's messages. Source: answers to PutBucketPolicy that several projects recorded.
     fn bucket_words(&self) -> String {
         let subject = &self.subject;
         match self.rule {

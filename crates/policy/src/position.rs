@@ -1,4 +1,4 @@
-//! Where the statements of a document stand in its text.
+//! Where the statements of a document are in its text.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use serde_json::value::RawValue;
 
-/// A place in a text. Both count from 1; columns count characters.
+/// A position in a text. Lines and columns count from 1; columns count characters.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Position {
     /// The line.
@@ -15,17 +15,17 @@ pub struct Position {
     pub column: usize,
 }
 
-/// From where to where each statement of a document reaches, in order: its `{`, and the place behind its `}`. None for a text
-/// that is no policy.
+/// Where each statement of a document begins and ends, in order: at its `{`, and after its `}`. Empty for a text that
+/// is not a policy.
 pub fn statement_spans(text: &str) -> Vec<Range<Position>> {
-    // The names are texts of JSON, which may be escaped.
+    // The names are JSON strings and may contain escapes.
     let Ok(members) = serde_json::from_str::<BTreeMap<Cow<'_, str>, &RawValue>>(text) else { return Vec::new() };
     let Some(statement) = members.get("Statement") else { return Vec::new() };
     let statements = match serde_json::from_str::<Vec<&RawValue>>(statement.get()) {
         Ok(statements) => statements,
         Err(_) => vec![*statement],
     };
-    // The statements follow one another, so that the text is read once.
+    // The statements follow one another, so the text is read only once.
     let (mut at, mut here) = (0, Position { line: 1, column: 1 });
     let mut advance = |to: usize| {
         here = here.behind(text.get(at..to)?);
@@ -33,7 +33,7 @@ pub fn statement_spans(text: &str) -> Vec<Range<Position>> {
         Some(here)
     };
     let mut span = |statement: &&RawValue| {
-        // A raw value borrows from the text that it was read from.
+        // A raw value borrows from the text it was read from.
         let start = (statement.get().as_ptr() as usize).checked_sub(text.as_ptr() as usize)?;
         Some(advance(start)?..advance(start + statement.get().len())?)
     };
@@ -41,7 +41,7 @@ pub fn statement_spans(text: &str) -> Vec<Range<Position>> {
 }
 
 impl Position {
-    /// The place behind a piece of text that begins here.
+    /// The position after a piece of text that begins here.
     fn behind(self, piece: &str) -> Self {
         let line = self.line + piece.bytes().filter(|byte| *byte == b'\n').count();
         let last = piece.rsplit('\n').next().unwrap_or_default().chars().count();
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn statements_stand_where_their_braces_are() {
+    fn a_statement_reaches_from_brace_to_brace() {
         let at = |line, column| Position { line, column };
         for (text, want) in [
             (r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow"}]}"#, vec![at(1, 38)..at(1, 56)]),

@@ -3,13 +3,14 @@ use std::str::FromStr;
 
 use ids::AccountId;
 
-/// The partition of every principal: accounts of `aws-cn` or `aws-us-gov` are other accounts, whatever their numbers.
+/// The partition of every principal. Accounts in `aws-cn` or `aws-us-gov` are different accounts, even with the same
+/// number.
 pub(crate) const PARTITION: &str = "aws";
 
 /// Who makes a request.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Principal {
-    /// Nobody: an unsigned request.
+    /// The caller of an unsigned request.
     Anonymous,
     /// The root user of an account.
     Root(AccountId),
@@ -28,7 +29,7 @@ pub enum Principal {
         account: AccountId,
         /// The role's name without its path.
         role: String,
-        /// The role's path, `/` or `/a/b/`; empty when it is not known (an assumed-role ARN does not say it).
+        /// The role's path, `/` or `/a/b/`; empty if it is not known, because an assumed-role ARN does not contain it.
         role_path: String,
         /// The session's name.
         session: String,
@@ -42,19 +43,24 @@ pub enum Principal {
     },
     /// A service, `logging.s3.amazonaws.com`.
     Service(String),
-    /// An identity provider, as trust policies name it: an ARN of an OIDC or SAML provider, or `accounts.google.com`.
-    Federated(String),
+    /// An identity provider, as trust policies name it.
+    Federated {
+        /// An ARN of an OIDC or SAML provider, or `accounts.google.com`.
+        provider: String,
+        /// Other names of the same provider. A statement that names one of them names the provider.
+        aliases: Vec<String>,
+    },
 }
 
-/// The text names no principal.
+/// The text does not name a principal.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error(
-    "`{0}` is no principal: an ARN like arn:aws:iam::111122223333:user/NAME or arn:aws:sts::111122223333:assumed-role/ROLE/SESSION, a service or provider name, or `anonymous` is expected"
+    "`{0}` is not a principal: expected an ARN like arn:aws:iam::111122223333:user/NAME or arn:aws:sts::111122223333:assumed-role/ROLE/SESSION, a service or provider name, or `anonymous`"
 )]
 pub struct PrincipalError(pub String);
 
 impl Principal {
-    /// The account that the principal belongs to; none for anonymous callers, services and identity providers.
+    /// The account to which the principal belongs; `None` for anonymous callers, services and identity providers.
     pub fn account(&self) -> Option<AccountId> {
         self.account_ref().copied()
     }
@@ -73,7 +79,7 @@ impl Principal {
             | Self::User { account, .. }
             | Self::AssumedRole { account, .. }
             | Self::FederatedUser { account, .. } => Some(account),
-            Self::Anonymous | Self::Service(_) | Self::Federated(_) => None,
+            Self::Anonymous | Self::Service(_) | Self::Federated { .. } => None,
         }
     }
 }
@@ -90,7 +96,7 @@ impl fmt::Display for Principal {
                 write!(f, "arn:aws:sts::{account}:assumed-role/{role}/{session}")
             }
             Self::FederatedUser { account, name } => write!(f, "arn:aws:sts::{account}:federated-user/{name}"),
-            Self::Service(name) | Self::Federated(name) => f.write_str(name),
+            Self::Service(name) | Self::Federated { provider: name, .. } => f.write_str(name),
         }
     }
 }
@@ -114,7 +120,7 @@ impl FromStr for Principal {
             return Err(bad());
         }
         if name.starts_with("oidc-provider/") || name.starts_with("saml-provider/") {
-            return Ok(Self::Federated(text.to_owned()));
+            return Ok(federated(text));
         }
         if partition != Some(PARTITION) {
             return Err(bad());
@@ -144,6 +150,10 @@ fn named(service: &str, account: AccountId, name: &str) -> Option<Principal> {
     }
 }
 
+fn federated(provider: &str) -> Principal {
+    Principal::Federated { provider: provider.to_owned(), aliases: Vec::new() }
+}
+
 fn provider_or_service(text: &str) -> Option<Principal> {
     const WEB_IDENTITY: &str = "cognito-identity.amazonaws.com";
     if text.is_empty() || text.contains(char::is_whitespace) || !text.contains('.') {
@@ -152,7 +162,7 @@ fn provider_or_service(text: &str) -> Option<Principal> {
     let service = text.ends_with(".amazonaws.com") || text.ends_with(".amazonaws.com.cn");
     Some(match service && text != WEB_IDENTITY {
         true => Principal::Service(text.to_owned()),
-        false => Principal::Federated(text.to_owned()),
+        false => federated(text),
     })
 }
 
@@ -178,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_principal_is_refused() {
+    fn a_text_that_is_not_a_principal_is_refused() {
         for text in [
             "",
             "alice",

@@ -1,4 +1,4 @@
-//! `Principal` and `NotPrincipal`: whom a statement is about.
+//! `Principal` and `NotPrincipal`: to whom a statement applies.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,21 +9,21 @@ use crate::decide::Request;
 use crate::grammar::{Effect, PrincipalElement, PrincipalKind, PrincipalName};
 use crate::principal::{PARTITION, Principal};
 
-/// How a statement names the caller. The order is from the weakest to the strongest grant.
+/// How a statement names the caller, from the weakest to the strongest grant.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Grant {
-    /// By the account: its own policies decide.
+    /// By its account: the caller's own policies decide.
     Account,
-    /// By the role of the session, or by the user who federated: limited by boundary and session policy.
+    /// By the role of its session, or by the user who federated it: boundary and session policy limit the grant.
     Role,
-    /// By itself, or by `*`.
+    /// Directly, or by `*`.
     Direct,
 }
 
-/// Unique ids of principals, by their ARNs as a policy writes them.
+/// Unique ids of principals, by their ARNs as written in a policy.
 pub type PrincipalIds = BTreeMap<String, String>;
 
-/// One name of a policy.
+/// One principal that a policy names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Named {
     /// `"Principal": "*"`.
@@ -43,12 +43,12 @@ pub(crate) enum Named {
     Service(Box<str>),
     Federated(Box<str>),
     CanonicalUser(Box<str>),
-    /// A user, a role or a session of a role that is bound to the unique id that the user or role had when the policy was put.
+    /// A user, a role or a role session, bound to the unique id that the user or role had when the policy was put.
     WithId {
         id: Box<str>,
         name: Box<Named>,
     },
-    /// What names nobody, such as the id of a principal that was deleted.
+    /// Matches no one, such as the id of a deleted principal.
     Nobody,
 }
 
@@ -67,22 +67,24 @@ impl PrincipalTest {
         Self { not: element.not, names: element.names.iter().map(bound).collect() }
     }
 
-    /// How the statement is about the caller of the request; `None` when it is not.
+    /// How the statement names the caller of the request; `None` if it does not.
     pub fn grant(&self, effect: Effect, request: &Request<'_>, has_boundary: bool) -> Option<Grant> {
         match (self.not, effect) {
             (false, _) => self.names.iter().filter_map(|name| name.grant(effect, request)).max(),
-            // "All but" grants nobody: AWS refuses to store it, and a stored one must not open the bucket to everyone else.
+            // NotPrincipal with Allow grants nothing: AWS refuses to store it, and a stored one must not open the
+            // bucket to everyone else.
             (true, Effect::Allow) => None,
-            // A principal with a boundary is always hit (IAM User Guide, "NotPrincipal").
+            // Such a Deny always applies to a principal with a boundary (IAM User Guide, "NotPrincipal").
             (true, Effect::Deny) => (has_boundary || !self.spares(request)).then_some(Grant::Direct),
         }
     }
 
-    /// Whether a Deny with these names as `NotPrincipal` leaves the caller alone. Only callers that it lists themselves: an account
-    /// spares its root but no user or role of it, and a session needs the ARN of its role beside its own.
+    /// Whether a Deny with these names as `NotPrincipal` spares the caller. It spares only callers that it lists
+    /// themselves: an account spares its root but none of its users or roles, and a session needs both the ARN of its
+    /// role and its own.
     fn spares(&self, request: &Request<'_>) -> bool {
         let is_root = matches!(request.principal, Principal::Root(_));
-        // Asked as for an Allow: `{"AWS": "*"}` then lists no service.
+        // Evaluated as for an Allow: `{"AWS": "*"}` then lists no service.
         let names =
             || self.names.iter().filter_map(|name| name.grant(Effect::Allow, request).map(|grant| (name, grant)));
         let lists_everyone = || names().any(|(name, _)| matches!(name, Named::Everyone | Named::EveryAws));
@@ -102,7 +104,10 @@ impl Named {
             PrincipalKind::Aws => Self::aws(text).unwrap_or(Self::Nobody),
             PrincipalKind::Service => Self::Service(text.into()),
             PrincipalKind::Federated => Self::Federated(text.into()),
-            PrincipalKind::CanonicalUser => Self::CanonicalUser(text.into()),
+            // It is the account under another name.
+            PrincipalKind::CanonicalUser => {
+                AccountId::from_canonical_id(text).map_or_else(|| Self::CanonicalUser(text.into()), Self::Account)
+            }
         }
     }
 
@@ -110,7 +115,7 @@ impl Named {
         Self::WithId { id: id.into(), name: Box::new(self) }
     }
 
-    /// The user, role or session of a role that is named.
+    /// The user, role or role session that is named.
     pub fn principal(&self) -> Option<Principal> {
         let parts = |full: &str| {
             let (path, name) = full.rsplit_once('/')?;
@@ -144,11 +149,11 @@ impl Named {
         let mut fields = text.splitn(6, ':');
         let (arn, partition, service) = (fields.next()?, fields.next()?, fields.next()?);
         let (region, account, name) = (fields.next()?, fields.next()?, fields.next()?);
-        // The same name in another partition is another principal.
+        // The same name in another partition is a different principal.
         if arn != "arn" || partition != PARTITION || !region.is_empty() || name.contains(['*', '?']) {
             return None;
         }
-        // SeaweedFS writes ARNs without an account; they stand for the account of those who have none.
+        // SeaweedFS writes ARNs without an account. They stand for the default account.
         let account = if account.is_empty() { AccountId::DEFAULT } else { account.parse().ok()? };
         let (kind, rest) = name.split_once('/').unwrap_or((name, ""));
         let names_something = !rest.is_empty() && !rest.ends_with('/');
@@ -171,7 +176,7 @@ impl Named {
         let is = |condition: bool, grant| condition.then_some(grant);
         match (self, caller) {
             (Self::Everyone, _) => Some(Grant::Direct),
-            (Self::EveryAws, Principal::Service(_) | Principal::Federated(_)) => {
+            (Self::EveryAws, Principal::Service(_) | Principal::Federated { .. }) => {
                 is(effect == Effect::Deny, Grant::Direct)
             }
             (Self::EveryAws, _) => Some(Grant::Direct),
@@ -201,7 +206,10 @@ impl Named {
                 is(mine == account && **name == **theirs, Grant::Direct)
             }
             (Self::Service(mine), Principal::Service(theirs)) => is(**mine == **theirs, Grant::Direct),
-            (Self::Federated(mine), Principal::Federated(theirs)) => is(**mine == **theirs, Grant::Direct),
+            (Self::Federated(mine), Principal::Federated { provider, aliases }) => {
+                let named = **mine == **provider || aliases.iter().any(|alias| **mine == **alias);
+                is(named, Grant::Direct)
+            }
             (Self::CanonicalUser(mine), _) => {
                 let canonical = request.principal_canonical_id.filter(|_| caller.account().is_some());
                 is(canonical.is_some_and(|theirs| theirs.eq_ignore_ascii_case(mine)), Grant::Account)
@@ -235,7 +243,7 @@ fn is_path_and_name(full: &str, path: &str, name: &str) -> bool {
     full.strip_prefix(path) == Some(name)
 }
 
-/// Role names are unique in an account and assumed-role ARNs leave the path out: an unknown path fits every path.
+/// Role names are unique within an account and assumed-role ARNs omit the path, so an unknown path fits every path.
 fn is_role(full: &str, path: &str, name: &str) -> bool {
     if path.is_empty() { last_part(full) == name } else { is_path_and_name(full, path, name) }
 }

@@ -7,7 +7,7 @@ use crate::pattern::Matched;
 
 #[derive(Clone, Debug)]
 pub(crate) enum ResourceTest {
-    /// The statement has neither: a trust policy is about its role, any other policy about nothing.
+    /// The statement has neither. A trust policy then applies to its role, any other policy to nothing.
     Unstated {
         applies: bool,
     },
@@ -42,7 +42,8 @@ impl ResourceTest {
                         Matched::NoValue => no_value = true,
                     }
                 }
-                // A variable without a value leaves open what is excepted: then nothing is allowed by it, and all is denied.
+                // If a variable has no value, it is unknown what NotResource excludes: an Allow then allows nothing,
+                // and a Deny denies all.
                 !no_value || effect == Effect::Deny
             }
         }

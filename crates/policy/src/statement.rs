@@ -1,4 +1,4 @@
-//! One statement, ready to be asked.
+//! One statement, ready to be evaluated.
 
 use crate::action_element::ActionTest;
 use crate::condition::Condition;
@@ -15,9 +15,9 @@ pub(crate) struct Statement {
     pub effect: Effect,
     pub action: ActionTest,
     pub resource: ResourceTest,
-    /// `None` when the statement names no principal.
+    /// `None` if the statement names no principal.
     pub principal: Option<PrincipalTest>,
-    /// Whether it is about whoever holds it when it names no principal.
+    /// Whether a statement without a principal applies to the identity that holds the policy.
     pub about_holder: bool,
     pub conditions: Box<[Condition]>,
 }
@@ -40,7 +40,7 @@ impl Statement {
         }
     }
 
-    /// How the statement is about the caller; `None` when it is not.
+    /// How the statement names the caller; `None` if it does not.
     pub fn grant(&self, request: &Request<'_>, has_boundary: bool) -> Option<Grant> {
         match &self.principal {
             Some(test) => test.grant(self.effect, request, has_boundary),
@@ -64,7 +64,7 @@ impl Statement {
             && self.conditions_hold(request)
     }
 
-    /// The condition keys that it tests and those that its variables name, in lower case.
+    /// The condition keys that it tests or that its variables name, in lower case.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         let tested = self.conditions.iter().map(|condition| condition.key.as_str());
         let in_values = self.conditions.iter().flat_map(Condition::variables);

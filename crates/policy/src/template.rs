@@ -19,7 +19,7 @@ impl Variable {
     }
 }
 
-/// A piece of the text of a pattern.
+/// A piece of a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Token {
     Text(String),
@@ -30,14 +30,14 @@ pub(crate) enum Token {
     Variable(Variable),
 }
 
-/// What in a text is special.
+/// What has a special meaning in a text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Special {
     pub wildcards: bool,
     pub variables: bool,
 }
 
-/// Splits a text into its tokens. What looks like a variable but is none stays as it is.
+/// Splits a text into tokens. What only looks like a variable stays as it is.
 pub(crate) fn tokens(text: &str, special: Special) -> Vec<Token> {
     let mut all = Tokens(Vec::new());
     let mut rest = text;
@@ -93,7 +93,8 @@ fn variable(text: &str) -> Option<(Token, &str)> {
             return Some((Token::Text(literal.to_owned()), after));
         }
     }
-    // What no key has ends the search: a text of many `${` is not read to its end for each of them.
+    // Stop at a character that no key contains: otherwise each `${` of a text with many would be read to the end of the
+    // text.
     let end = inner.find([',', '}', '$', '{', '*', '?', '\''])?;
     let (key, rest) = inner.split_at(end);
     let key = key.trim();

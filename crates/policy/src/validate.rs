@@ -1,6 +1,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashSet};
 
+use ids::Network;
 use serde::Serialize;
 
 use crate::action::{Action, ActionSet};
@@ -11,19 +12,19 @@ use crate::policy::{Policy, PolicyKind};
 use crate::public::is_public;
 use crate::rules::{is_known_key, nearest_key};
 use crate::template::{Special, Token, tokens};
-use crate::value::{AddressRange, Decimal, Instant, decode_binary, parse_bool};
+use crate::value::{Decimal, Instant, decode_binary, parse_bool};
 
 /// How much a finding matters.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Severity {
-    /// The document is refused, or never does what it says.
+    /// The document is refused, or has no effect as written.
     Error,
     /// It grants more than it seems to.
     SecurityWarning,
-    /// It may not do what it says.
+    /// It may not do what it seems to say.
     Warning,
-    /// It could be said better.
+    /// It could be written better.
     Suggestion,
 }
 
@@ -40,8 +41,8 @@ pub struct Finding {
     pub advice: String,
 }
 
-/// Checks a document as ValidatePolicy does. `bucket` is the bucket that a bucket policy is for, where it is known. The findings
-/// come in the order of the document, errors that refuse it first.
+/// Checks a document as ValidatePolicy does. `bucket` is the bucket of a bucket policy, if it is known. The findings
+/// are in the order of the document, except that an error for which it is refused comes first.
 pub fn validate(kind: PolicyKind, bucket: Option<&str>, text: &str) -> Vec<Finding> {
     let parsed = match (kind, bucket) {
         (PolicyKind::Bucket, Some(bucket)) => Policy::parse_bucket(bucket, text),
@@ -49,7 +50,7 @@ pub fn validate(kind: PolicyKind, bucket: Option<&str>, text: &str) -> Vec<Findi
     };
     let mut findings = Findings { all: Vec::new() };
     if let Err(error) = parsed {
-        let advice = "correct it; the document is refused as it is".to_owned();
+        let advice = "correct this; otherwise the document is refused".to_owned();
         findings.all.push(Finding {
             severity: Severity::Error,
             path: error.path().to_owned(),
@@ -63,9 +64,9 @@ pub fn validate(kind: PolicyKind, bucket: Option<&str>, text: &str) -> Vec<Findi
     findings.all
 }
 
-/// Words that are near are looked for until there are so many findings: each search compares with every name that exists.
+/// After this many findings the search for near words stops, because each search compares with every existing name.
 const NEAR_WORDS_MAX: usize = 100;
-/// So many different sets of actions, the largest of a list, are asked whether they cover the others.
+/// How many different sets of actions, the largest of a list, are checked for whether they cover the others.
 const COVERING_MAX: usize = 256;
 
 struct Findings {
@@ -83,7 +84,7 @@ impl Findings {
         self.all.push(Finding { severity, path: path.into(), message: message.into(), advice: advice.into() });
     }
 
-    /// The word that a search finds, where it is still worth its time.
+    /// The word that a search finds, unless there are too many findings already.
     fn near(&self, search: impl FnOnce() -> Option<&'static str>) -> Option<&'static str> {
         if self.all.len() < NEAR_WORDS_MAX { search() } else { None }
     }
@@ -94,7 +95,7 @@ impl Findings {
             self.push(Severity::Warning, "Version", message, "write \"Version\": \"2012-10-17\"");
         }
         if kind == PolicyKind::Bucket && is_public(document) {
-            let message = "the policy is public: everyone, anonymous callers too, may do what it allows";
+            let message = "the policy is public: everyone, including anonymous callers, may do what it allows";
             self.push(
                 Severity::SecurityWarning,
                 "",
@@ -109,8 +110,7 @@ impl Findings {
                 && !sids.insert(sid)
                 && kind == PolicyKind::Bucket
             {
-                let message =
-                    format!("the Sid `{sid}` occurs twice, so that decisions do not tell which statement decided");
+                let message = format!("the Sid `{sid}` occurs twice, so decisions do not show which statement decided");
                 self.push(Severity::Warning, format!("{path}.Sid"), message, "give each statement a Sid of its own");
             }
             self.statement(kind, document, statement, &path);
@@ -136,7 +136,7 @@ impl Findings {
         let allows = statement.effect == Effect::Allow;
         if element.not {
             let message =
-                "NotPrincipal spares only whom it lists by their own ARNs, and nobody who has a permissions boundary";
+                "NotPrincipal exempts only principals listed by their own ARNs, and none with a permissions boundary";
             let advice = "write \"Principal\": \"*\" with a condition ArnNotEquals aws:PrincipalArn";
             self.push(Severity::Warning, format!("{path}.NotPrincipal"), message, advice);
         }
@@ -155,7 +155,7 @@ impl Findings {
                 [":aud", ":sub", ":oaud", ":amr"].iter().any(|claim| key.ends_with(claim)) || key.starts_with("saml:")
             });
             if !tests_audience {
-                let message = "everyone whom the identity provider knows may assume the role";
+                let message = "everyone known to the identity provider may assume the role";
                 self.push(
                     Severity::SecurityWarning,
                     &name.path,
@@ -171,7 +171,7 @@ impl Findings {
         let covered: Vec<ActionSet> = statement.action.patterns.iter().map(|pattern| actions_of(pattern)).collect();
         let twice = covered_twice(&covered);
         if statement.action.not && statement.effect == Effect::Allow && kind != PolicyKind::Boundary {
-            let message = "an Allow with NotAction covers every other action of every service, those to come included";
+            let message = "an Allow with NotAction covers every other action of every service, including future ones";
             self.push(
                 Severity::SecurityWarning,
                 format!("{path}.NotAction"),
@@ -192,7 +192,7 @@ impl Findings {
                 self.push(
                     Severity::Error,
                     path,
-                    format!("`{pattern}` covers no action of {vendor}, so the statement is not about it"),
+                    format!("`{pattern}` does not cover any action of {vendor}, so it matches nothing"),
                     advice,
                 );
             } else if statement.effect == Effect::Allow && !statement.action.not && !is_empty && twice {
@@ -214,7 +214,7 @@ impl Findings {
                     .as_ref()
                     .is_some_and(|resource| resource.patterns.iter().any(|pattern| pattern == "*"));
         if passes_roles && !statement.action.not && kind == PolicyKind::Identity {
-            let message = "the holder may pass any role to any service, and so gain the rights of any role";
+            let message = "the holder may pass any role to any service, and so gain the permissions of any role";
             self.push(
                 Severity::SecurityWarning,
                 format!("{path}.Resource"),
@@ -228,7 +228,7 @@ impl Findings {
         let Some(resource) = &statement.resource else { return };
         let element = if resource.not { "NotResource" } else { "Resource" };
         if resource.not && statement.effect == Effect::Allow {
-            let message = "an Allow with NotResource covers every other resource, those to come included";
+            let message = "an Allow with NotResource covers every other resource, including future ones";
             self.push(
                 Severity::SecurityWarning,
                 format!("{path}.NotResource"),
@@ -239,27 +239,27 @@ impl Findings {
         for (j, pattern) in resource.patterns.iter().enumerate() {
             let path = format!("{path}.{element}[{j}]");
             if pattern.starts_with("arn:") && pattern.split(':').count() < 6 {
-                let message = format!("`{pattern}` has fewer than six segments; the others are taken as `*`");
+                let message = format!("`{pattern}` has fewer than six segments; the missing ones are read as `*`");
                 self.push(Severity::Warning, path.clone(), message, "write the ARN in full: arn:aws:s3:::bucket/*");
             }
             self.variables(document, pattern, true, &path);
         }
     }
 
-    /// Variables that are not what they look like.
+    /// Reports variables that are not what they look like.
     fn variables(&mut self, document: &Document, text: &str, wildcards: bool, path: &str) {
         if !text.contains("${") {
             return;
         }
         if !document.version.has_variables() {
-            let message = format!("`{text}` looks like a policy variable, but the version makes it plain text");
+            let message = format!("`{text}` looks like a policy variable, but in this version it is plain text");
             self.push(Severity::Error, path, message, "write \"Version\": \"2012-10-17\"");
             return;
         }
         for token in tokens(text, Special { wildcards, variables: true }) {
             match token {
                 Token::Text(text) if text.contains("${") => {
-                    let message = format!("`{text}` is no policy variable, and is taken as plain text");
+                    let message = format!("`{text}` is not a policy variable, so it is plain text");
                     self.push(
                         Severity::Error,
                         path,
@@ -269,8 +269,10 @@ impl Findings {
                 }
                 Token::Variable(variable) if !is_known_key(variable.key.as_str()) => {
                     let meant = self.near(|| nearest_key(variable.key.as_str())).map(|key| format!("write ${{{key}}}"));
-                    let message =
-                        format!("`{}` is no condition key, so the variable never has a value", variable.key.as_str());
+                    let message = format!(
+                        "`{}` is not a condition key, so the variable never has a value",
+                        variable.key.as_str()
+                    );
                     self.push(
                         Severity::Error,
                         path,
@@ -288,19 +290,21 @@ impl Findings {
         let comparison = condition.operator.comparison;
         if !is_known_key(&condition.key) {
             let meant = self.near(|| nearest_key(&condition.key)).map(|key| format!("write `{key}`"));
-            let message = format!("`{}` is no condition key; no request has it", condition.key);
+            let message = format!("`{}` is not a condition key; no request has it", condition.key);
             self.push(Severity::Error, path, message, meant.unwrap_or_else(|| "use a key of AWS's list".to_owned()));
         }
         if is_multivalued(&condition.key) && condition.operator.set.is_none() && comparison != Null {
-            let message =
-                format!("`{}` has several values: without a set operator the condition never holds", condition.key);
+            let message = format!(
+                "`{}` can have several values: without a set operator the condition never matches",
+                condition.key
+            );
             let advice =
                 format!("write ForAnyValue:{comparison} or ForAllValues:{comparison}", comparison = condition.operator);
             self.push(Severity::Error, path, message, advice);
         }
         let for_all = condition.operator.set == Some(crate::grammar::SetQualifier::ForAllValues);
         if for_all && statement.effect == Effect::Allow && !has_null_check(statement, &condition.key) {
-            let message = format!("ForAllValues also holds when the request has no `{}`", condition.key);
+            let message = format!("ForAllValues also matches when the request has no `{}`", condition.key);
             self.push(
                 Severity::SecurityWarning,
                 path,
@@ -312,7 +316,7 @@ impl Findings {
             self.push(
                 Severity::Warning,
                 path,
-                "the list of values is empty: nothing equals it",
+                "the list of values is empty, so nothing equals it",
                 "add values, or leave the condition out",
             );
         }
@@ -321,14 +325,14 @@ impl Findings {
                 self.push(
                     Severity::Error,
                     path,
-                    format!("`{value}` is not {expected}, and equals nothing"),
+                    format!("`{value}` is not {expected}, so it equals nothing"),
                     format!("write {expected}"),
                 );
             }
             match comparison {
                 StringEquals | StringNotEquals | StringEqualsIgnoreCase | StringNotEqualsIgnoreCase => {
                     if value.contains('*') && !value.contains("${*}") {
-                        let message = format!("the `*` in `{value}` is a plain star for {}", condition.operator);
+                        let message = format!("{} treats the `*` in `{value}` as a plain star", condition.operator);
                         self.push(Severity::Warning, path, message, "use StringLike for wildcards");
                     }
                     self.variables(document, value, false, path);
@@ -342,7 +346,7 @@ impl Findings {
     }
 }
 
-/// For each pattern of a list, whether an earlier or broader one covers it.
+/// For each pattern of a list, whether an earlier or a broader one covers it.
 fn covered_twice(covered: &[ActionSet]) -> Vec<bool> {
     let mut seen = HashSet::new();
     let again: Vec<bool> = covered.iter().map(|own| !seen.insert(*own)).collect();
@@ -376,7 +380,7 @@ fn has_null_check(statement: &Statement, key: &str) -> bool {
     })
 }
 
-/// What a value should be, when it is not.
+/// What a value should be, if it is not that.
 pub(crate) fn wrong_type(comparison: Comparison, value: &str) -> Option<&'static str> {
     use Comparison::*;
     let (fits, expected) = match comparison {
@@ -391,7 +395,7 @@ pub(crate) fn wrong_type(comparison: Comparison, value: &str) -> Option<&'static
         }
         Bool | Null => (parse_bool(value).is_some(), "true or false"),
         BinaryEquals => (decode_binary(value).is_some(), "base-64 text"),
-        IpAddress | NotIpAddress => (AddressRange::parse(value).is_some(), "an address or a range like 203.0.113.0/24"),
+        IpAddress | NotIpAddress => (value.parse::<Network>().is_ok(), "an address or a range like 203.0.113.0/24"),
         _ => (true, ""),
     };
     (!fits).then_some(expected)

@@ -1,4 +1,4 @@
-//! The grammar's elements, and what is wrong with a text that does not follow it.
+//! The elements of the grammar, and the faults of a text that does not follow it.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ pub(crate) enum Version {
 }
 
 impl Version {
-    /// Only 2012-10-17 knows policy variables; in older documents `${` is plain text.
+    /// Only version 2012-10-17 has policy variables; in older documents `${` is plain text.
     pub fn has_variables(self) -> bool {
         self == Self::V2012
     }
@@ -71,7 +71,7 @@ pub(crate) struct PrincipalName {
     pub path: String,
 }
 
-/// `Action` or `NotAction`. Empty only where the grammar lets a list be empty.
+/// `Action` or `NotAction`. Empty only where the grammar allows an empty list.
 #[derive(Clone, Debug)]
 pub(crate) struct ActionElement {
     pub not: bool,
@@ -125,7 +125,7 @@ impl Document {
         }
         let (statements, single_statement) = match members.take("Statement") {
             Some(Json::Array(items)) if items.is_empty() => {
-                return Err(Fault::new(Rule::StatementEmpty, "Statement", "at least one statement is expected"));
+                return Err(Fault::new(Rule::StatementEmpty, "Statement", "expected at least one statement"));
             }
             Some(Json::Array(items)) => {
                 let numbered = items.into_iter().enumerate();
@@ -138,7 +138,7 @@ impl Document {
         Ok(Self { version, statements, single_statement })
     }
 
-    /// The path of a statement: `Statement[2]`, or `Statement` when it is not in an array.
+    /// The path of a statement: `Statement[2]`, or `Statement` if it is not in an array.
     pub fn path(&self, statement: usize) -> String {
         if self.single_statement { "Statement".to_owned() } else { format!("Statement[{statement}]") }
     }
@@ -152,10 +152,10 @@ fn version(json: Option<&Json>) -> Result<Version, Fault> {
         Some(Json::String(text)) if text == "2012-10-17" => Ok(Version::V2012),
         Some(Json::String(text)) if text == "2008-10-17" => Ok(Version::V2008),
         Some(Json::String(text)) => {
-            Err(Fault::new(Rule::Version, "Version", format!("`{text}` is no version; did you mean `2012-10-17`?")))
+            Err(Fault::new(Rule::Version, "Version", format!("`{text}` is not a version; did you mean `2012-10-17`?")))
         }
         Some(other) => {
-            Err(Fault::new(Rule::Version, "Version", format!("a string is expected, not {}", other.type_name())))
+            Err(Fault::new(Rule::Version, "Version", format!("expected a string, not {}", other.type_name())))
         }
     }
 }
@@ -213,16 +213,12 @@ fn action(members: &Members, path: &str) -> Result<ActionElement, Fault> {
         (Some(json), None) => (false, json, format!("{path}.Action")),
         (None, Some(json)) => (true, json, format!("{path}.NotAction")),
         (None, None) => {
-            return Err(Fault::new(
-                Rule::ActionMissing,
-                format!("{path}.Action"),
-                "an Action or a NotAction is expected",
-            ));
+            return Err(Fault::new(Rule::ActionMissing, format!("{path}.Action"), "expected an Action or a NotAction"));
         }
     };
     let patterns = texts(json, &path, Rule::Type)?;
     if patterns.is_empty() {
-        return Err(Fault::new(Rule::ActionMissing, path, "at least one action is expected"));
+        return Err(Fault::new(Rule::ActionMissing, path, "expected at least one action"));
     }
     Ok(ActionElement { not, patterns })
 }
@@ -242,7 +238,7 @@ fn resource(members: &Members, path: &str) -> Result<Option<ResourceElement>, Fa
     };
     let patterns = texts(json, &path, Rule::Type)?;
     if patterns.is_empty() {
-        return Err(Fault::new(Rule::ResourceMissing, path, "at least one resource is expected"));
+        return Err(Fault::new(Rule::ResourceMissing, path, "expected at least one resource"));
     }
     Ok(Some(ResourceElement { not, patterns }))
 }
@@ -271,7 +267,7 @@ fn principal(members: &Members, path: &str) -> Result<Option<PrincipalElement>, 
         }
         other => {
             let hint =
-                format!("`*` or an object like {{\"AWS\": \"111122223333\"}} is expected, not {}", other.type_name());
+                format!("expected `*` or an object like {{\"AWS\": \"111122223333\"}}, not {}", other.type_name());
             return Err(Fault::new(Rule::Principal, path, hint));
         }
     };
@@ -294,7 +290,7 @@ fn principal_names(kinds: &[(String, Json)], path: &str) -> Result<Vec<Principal
         let path = format!("{path}.{kind_name}");
         let Some((_, kind)) = KINDS.iter().find(|(name, _)| name == kind_name) else {
             let meant = nearest(kind_name, KINDS.map(|(name, _)| name)).map(|word| format!("; did you mean `{word}`?"));
-            let hint = format!("`{kind_name}` is no type of principal{}", meant.unwrap_or_default());
+            let hint = format!("`{kind_name}` is not a type of principal{}", meant.unwrap_or_default());
             return Err(Fault::new(Rule::Principal, path, hint).about(kind_name));
         };
         let names = texts(json, &path, Rule::Principal)?;
@@ -315,7 +311,7 @@ fn conditions(json: Option<&Json>, path: &str) -> Result<Vec<Condition>, Fault> 
         None => return Ok(Vec::new()),
         Some(Json::Object(operators)) => operators,
         Some(other) => {
-            let hint = format!("an object of operators is expected, not {}", other.type_name());
+            let hint = format!("expected an object of operators, not {}", other.type_name());
             return Err(Fault::new(Rule::Type, path, hint));
         }
     };
@@ -324,10 +320,10 @@ fn conditions(json: Option<&Json>, path: &str) -> Result<Vec<Condition>, Fault> 
     for (name, json) in operators {
         let path = format!("{path}.{name}");
         let Json::Object(keys) = json else {
-            let hint = format!("an object of condition keys is expected, not {}", json.type_name());
+            let hint = format!("expected an object of condition keys, not {}", json.type_name());
             return Err(Fault::new(Rule::Type, path, hint));
         };
-        // An operator without keys tests nothing, whatever its name; CreatePolicy accepts it.
+        // An operator without keys tests nothing, whatever its name. CreatePolicy accepts it.
         if keys.is_empty() {
             continue;
         }
@@ -343,7 +339,7 @@ fn conditions(json: Option<&Json>, path: &str) -> Result<Vec<Condition>, Fault> 
 
 fn unknown_operator(name: &str, path: &str) -> Fault {
     let meant = Operator::nearest(name).map(|word| format!("; did you mean `{word}`?")).unwrap_or_default();
-    Fault::new(Rule::Operator, path, format!("`{name}` is no condition operator{meant}")).about(name)
+    Fault::new(Rule::Operator, path, format!("`{name}` is not a condition operator{meant}")).about(name)
 }
 
 /// Condition values: strings, numbers and booleans, one or a list of them.
@@ -352,7 +348,7 @@ fn values(json: &Json, path: &str) -> Result<Vec<String>, Fault> {
         Json::String(text) | Json::Number(text) => Ok(text.clone()),
         Json::Bool(value) => Ok(value.to_string()),
         other => {
-            let hint = format!("a string, a number or a boolean is expected, not {}", other.type_name());
+            let hint = format!("expected a string, a number or a boolean, not {}", other.type_name());
             Err(Fault::new(Rule::Type, path, hint))
         }
     };
@@ -376,11 +372,11 @@ fn texts(json: &Json, path: &str, rule: Rule) -> Result<Vec<String>, Fault> {
 fn text_of<'a>(json: &'a Json, path: &str, rule: Rule) -> Result<&'a str, Fault> {
     match json {
         Json::String(text) => Ok(text),
-        other => Err(Fault::new(rule, path, format!("a string is expected, not {}", other.type_name()))),
+        other => Err(Fault::new(rule, path, format!("expected a string, not {}", other.type_name()))),
     }
 }
 
-/// The members of one object, each name once.
+/// The members of one object. Each name occurs once.
 struct Members {
     path: String,
     members: Vec<(String, Json)>,
@@ -400,18 +396,21 @@ impl Members {
         self.members.into_iter().find(|(member, _)| member == name).map(|(_, json)| json)
     }
 
-    /// The first member that the grammar does not know.
+    /// Fails at the first member that the grammar does not know.
     fn unknown(&self, known: &[&'static str]) -> Option<Fault> {
         let (name, _) = self.members.iter().find(|(name, _)| !known.contains(&name.as_str()))?;
         let meant =
             nearest(name, known.iter().copied()).map(|word| format!("; did you mean `{word}`?")).unwrap_or_default();
-        let hint =
-            format!("`{name}` is no element of a {}{meant}", if self.path.is_empty() { "policy" } else { "statement" });
+        let hint = format!(
+            "`{name}` is not an element of a {}{meant}",
+            if self.path.is_empty() { "policy" } else { "statement" }
+        );
         Some(Fault::new(Rule::UnknownElement, join(&self.path, name), hint).about(name))
     }
 }
 
-/// The first name that was there before. Stored documents have no limit of size, so names are not compared each with each.
+/// The first name that occurs a second time. Stored documents have no size limit, so this does not compare every pair
+/// of names.
 fn once_each(members: &[(String, Json)], path: &str) -> Result<(), Fault> {
     let mut seen = BTreeSet::new();
     match members.iter().find(|(name, _)| !seen.insert(name.as_str())) {

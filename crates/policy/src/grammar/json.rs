@@ -1,4 +1,4 @@
-//! JSON that keeps what a policy check needs: the order of members and members that occur twice.
+//! JSON that keeps what a policy check needs: the order of members, and members that occur twice.
 
 use std::fmt;
 
@@ -8,14 +8,14 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 pub(crate) enum Json {
     Null,
     Bool(bool),
-    /// As text: condition values are compared by their operator, whatever way they were written.
+    /// Kept as text: the operator of a condition determines how its values are compared, however they are written.
     Number(String),
     String(String),
     Array(Vec<Json>),
     Object(Vec<(String, Json)>),
 }
 
-/// Where the text stops being JSON.
+/// The place where the text stops being JSON.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct JsonFault {
     pub line: usize,
@@ -24,7 +24,7 @@ pub(crate) struct JsonFault {
 }
 
 impl Json {
-    /// Reads one value; anything after it is a fault. Nesting is bounded (128).
+    /// Reads one value. Anything after it is a fault. Nesting is limited to 128 levels.
     pub fn parse(text: &str) -> Result<Self, JsonFault> {
         serde_json::from_str(text).map_err(|error| {
             let (line, column) = (error.line(), error.column());
@@ -34,7 +34,7 @@ impl Json {
         })
     }
 
-    /// What kind of value it is, for messages.
+    /// The kind of value, for messages.
     pub fn type_name(&self) -> &'static str {
         match self {
             Self::Null => "null",
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn members_keep_their_order_and_their_doubles() {
+    fn members_keep_their_order_and_duplicates() {
         let member = |name: &str, value| (name.to_owned(), value);
         let number = |text: &str| Json::Number(text.to_owned());
         assert_eq!(
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_says_where() {
+    fn a_syntax_error_says_where_it_is() {
         for (text, line, column) in [("{\n  \"a\": }", 2, 8), ("{} {}", 1, 4), ("", 1, 0), ("{\"a\":\"\u{1}\"}", 1, 7)]
         {
             let fault = Json::parse(text).unwrap_err();

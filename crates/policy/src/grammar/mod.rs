@@ -1,4 +1,4 @@
-//! From text to a document whose every element has the type that the grammar gives it.
+//! Turns text into a document in which every element has the type that the grammar requires.
 
 mod document;
 mod json;

@@ -1,6 +1,6 @@
-//! "Did you mean": the nearest right word.
+//! "Did you mean": the nearest valid word.
 
-/// The candidate that is nearest to `word`, when it is near enough to be meant. Case does not count.
+/// The candidate nearest to `word`, if it is near enough to be what was meant. Case is ignored.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     const WORD_CHARACTERS_MAX: usize = 64;
     if word.len() > WORD_CHARACTERS_MAX {
@@ -16,7 +16,7 @@ pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
         .map(|(_, candidate)| candidate)
 }
 
-/// How many characters have to be inserted, removed or replaced.
+/// How many characters must be inserted, removed or replaced to turn one word into the other.
 fn distance(left: &str, right: &str) -> usize {
     let right: Vec<char> = right.chars().collect();
     let mut row: Vec<usize> = (0..=right.len()).collect();
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_word_if_it_is_near() {
+    fn the_nearest_word_is_found_if_it_is_near_enough() {
         let words = ["Condition", "Effect", "Action", "NotAction"];
         for (word, want) in [
             ("Conditions", Some("Condition")),

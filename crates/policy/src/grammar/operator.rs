@@ -1,8 +1,8 @@
-//! The condition operators' names.
+//! The names of condition operators.
 
 use super::nearest::nearest;
 
-/// What an operator compares, and whether it asks for the opposite.
+/// What an operator compares, and whether it is negated.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Comparison {
     StringEquals,
@@ -34,7 +34,7 @@ pub(crate) enum Comparison {
     Null,
 }
 
-/// How the members of a multivalued key are asked.
+/// How an operator treats the values of a multivalued key.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum SetQualifier {
     ForAllValues,
@@ -80,7 +80,7 @@ const NAMES: [(&str, Comparison); 27] = [
 ];
 
 impl Operator {
-    /// The operator of exactly this name.
+    /// The operator with exactly this name.
     pub fn named(name: &str) -> Option<Self> {
         let (set, rest) = match name.split_once(':') {
             None => (None, name),
@@ -94,7 +94,7 @@ impl Operator {
         null_is_bare.then_some(Self { set, comparison: *comparison, if_exists })
     }
 
-    /// The operator that is nearest to a name that is none.
+    /// The operator nearest to a name that is not an operator.
     pub fn nearest(name: &str) -> Option<String> {
         let (prefix, rest) = name.rsplit_once(':').map_or(("", name), |(prefix, rest)| (prefix, rest));
         let prefix = match prefix {
@@ -110,7 +110,7 @@ impl Operator {
 }
 
 impl Comparison {
-    /// Whether it is the opposite of another one: several values then are a NOR, and an absent key matches.
+    /// Whether it is the negation of another operator: several values then form a NOR, and an absent key matches.
     pub fn is_negated(self) -> bool {
         use Comparison::*;
         matches!(
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_operator_has_a_nearest_one() {
+    fn an_unknown_name_has_a_nearest_operator() {
         for (name, want) in [
             ("StringEqual", Some("StringEquals")),
             ("ForAnyValues:StringLke", Some("ForAnyValue:StringLike")),

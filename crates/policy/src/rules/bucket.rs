@@ -21,7 +21,7 @@ pub(super) fn check(bucket: Option<&str>, document: &Document) -> Result<(), Fau
             ));
         };
         if element.not && statement.effect == Effect::Allow {
-            let hint = "it would let everyone else in, anonymous callers too; name whom you allow";
+            let hint = "it would allow everyone else, including anonymous callers; name the principals that you allow";
             return Err(Fault::new(Rule::NotPrincipalWithAllow, format!("{path}.NotPrincipal"), hint));
         }
         element.names.iter().try_for_each(principal)?;
@@ -44,7 +44,7 @@ pub(super) fn check(bucket: Option<&str>, document: &Document) -> Result<(), Fau
     Ok(())
 }
 
-/// A principal that a policy attached to a resource may name.
+/// Checks a principal: a policy attached to a resource may not name every kind.
 pub(super) fn principal(name: &PrincipalName) -> Result<(), Fault> {
     let text = name.name.as_str();
     let label = match name.kind {
@@ -72,16 +72,16 @@ pub(super) fn principal(name: &PrincipalName) -> Result<(), Fault> {
     }
     let hint = match name.kind {
         PrincipalKind::Aws => {
-            "an account number, the ARN of a user, a role, a session or an account's root, or `*` is expected; no other wildcard"
+            "expected an account number, the ARN of a user, a role, a session or an account's root, or `*`; no other wildcard"
         }
-        PrincipalKind::Service => "a name like logging.s3.amazonaws.com is expected",
-        PrincipalKind::Federated => "the ARN of an OIDC or SAML provider is expected",
-        _ => "64 hexadecimal digits are expected",
+        PrincipalKind::Service => "expected a name like logging.s3.amazonaws.com",
+        PrincipalKind::Federated => "expected the ARN of an OIDC or SAML provider",
+        _ => "expected 64 hexadecimal digits",
     };
     Err(Fault::new(Rule::Principal, &name.path, hint).about(&format!("\"{label}\":\"{text}\"")))
 }
 
-/// How CloudFront's older origin access identities are written; they are accepted as S3 does, and name nobody here.
+/// How CloudFront's older origin access identities are written. They are accepted, as by S3, but match no one here.
 fn is_origin_access_identity(arn: &str) -> bool {
     let id = arn.strip_prefix("arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity ");
     id.is_some_and(|id| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric()))
@@ -102,15 +102,14 @@ fn actions(statement: &Statement, path: &str) -> Result<(), Fault> {
         if !is_s3 || !vendor_is_plain {
             let names = Action::all().filter(|action| action.service() == "s3").map(Action::as_str);
             let meant = nearest(pattern, names).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
-            return Err(
-                Fault::new(Rule::Action, path, format!("`{pattern}` covers no action of S3{meant}")).about(pattern)
-            );
+            return Err(Fault::new(Rule::Action, path, format!("`{pattern}` does not cover any action of S3{meant}"))
+                .about(pattern));
         }
     }
     Ok(())
 }
 
-/// What the resources of a statement can be.
+/// The types of resource that a statement's resources can be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 struct Place {
     bucket: bool,
@@ -128,7 +127,7 @@ fn place_of(name: &str) -> Place {
 fn resources(bucket: Option<&str>, resource: &ResourceElement, path: &str) -> Result<Place, Fault> {
     let element = if resource.not { "NotResource" } else { "Resource" };
     let mut all = Place::default();
-    // Without the name of the bucket, all resources have to name the same one.
+    // If the bucket's name is not given, all resources have to name the same bucket.
     let mut bucket = bucket.map(str::to_owned);
     for (j, pattern) in resource.patterns.iter().enumerate() {
         let name = s3_name(pattern);
@@ -144,7 +143,7 @@ fn resources(bucket: Option<&str>, resource: &ResourceElement, path: &str) -> Re
         let Some(name) = name.filter(|_| of_bucket) else {
             let own = bucket.as_deref().unwrap_or("bucket");
             let hint = format!(
-                "`{pattern}` is neither this bucket nor in it; write arn:aws:s3:::{own} or arn:aws:s3:::{own}/*"
+                "`{pattern}` is neither this bucket nor an object in it; write arn:aws:s3:::{own} or arn:aws:s3:::{own}/*"
             );
             return Err(Fault::new(Rule::BucketResource, format!("{path}.{element}[{j}]"), hint));
         };
@@ -160,7 +159,7 @@ fn s3_name(arn: &str) -> Option<&str> {
     (partition.starts_with("aws") && !partition.contains(':')).then_some(name)
 }
 
-/// For each action of the statement the known actions that it covers and that fit one of the resources.
+/// For each action of the statement, the known actions that it covers and that fit one of the resources.
 fn fitting(
     statement: &Statement,
     resource: &ResourceElement,
@@ -182,7 +181,7 @@ fn fitting(
         if !statement.action.not && set == ActionSet::default() {
             let needs =
                 if places.bucket { "objects (arn:aws:s3:::bucket/*)" } else { "the bucket (arn:aws:s3:::bucket)" };
-            let hint = format!("`{pattern}` is not for these resources; it may need {needs}");
+            let hint = format!("`{pattern}` does not apply to these resources; it may need {needs}");
             return Err(Fault::new(Rule::ActionWithoutResource, format!("{path}.Action[{j}]"), hint));
         }
         all.push(set);
@@ -193,14 +192,14 @@ fn fitting(
 fn key(condition: &Condition, covered: &[ActionSet], path: &str) -> Result<(), Fault> {
     if !is_known_key(&condition.key) {
         let meant = nearest_key(&condition.key).map(|key| format!("; did you mean `{key}`?")).unwrap_or_default();
-        return Err(Fault::new(Rule::ConditionKey, path, format!("`{}` is no condition key{meant}", condition.key)));
+        return Err(Fault::new(Rule::ConditionKey, path, format!("`{}` is not a condition key{meant}", condition.key)));
     }
     let is_of_s3 = condition.key.get(..3).is_some_and(|vendor| vendor.eq_ignore_ascii_case("s3:"));
     let supported =
         |set: &ActionSet| Action::all().any(|action| set.contains(action) && action.has_key(&condition.key));
     if is_of_s3 && !covered.iter().all(supported) {
         let hint = format!(
-            "no request for one of the actions carries `{}`; give those actions a statement of their own",
+            "requests for some of the actions never carry `{}`; give those actions a statement of their own",
             condition.key
         );
         return Err(Fault::new(Rule::ConditionFit, path, hint));

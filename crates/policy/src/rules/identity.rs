@@ -33,7 +33,7 @@ pub(super) fn check(kind: PolicyKind, document: &Document) -> Result<(), Fault> 
     for (i, statement) in document.statements.iter().enumerate() {
         let path = document.path(i);
         if statement.principal.is_some() {
-            let hint = "whom it is about follows from what it is attached to";
+            let hint = "the policy applies to whatever it is attached to";
             return Err(Fault::new(Rule::PrincipalProhibited, format!("{path}.Principal"), hint));
         }
         let element = if statement.action.not { "NotAction" } else { "Action" };
@@ -58,13 +58,14 @@ pub(super) fn check(kind: PolicyKind, document: &Document) -> Result<(), Fault> 
     Ok(())
 }
 
-/// IAM's rule for the Sids of a document: letters and digits, each once. (S3 takes others, and takes them twice.)
+/// IAM's rule for the Sids of a document: letters and digits, each Sid once. S3 also accepts other characters, and
+/// duplicates.
 pub(super) fn sids(document: &Document) -> Result<(), Fault> {
     let mut seen: Vec<&str> = Vec::new();
     for (i, statement) in document.statements.iter().enumerate() {
         let Some(sid) = statement.sid.as_deref().filter(|sid| !sid.is_empty()) else { continue };
         let path = format!("{}.Sid", document.path(i));
-        // The message does not know the underscore; CreatePolicy takes it.
+        // The message does not mention the underscore, but CreatePolicy accepts it.
         if let Some(other) = sid.chars().find(|character| !character.is_ascii_alphanumeric() && *character != '_') {
             return Err(Fault::new(Rule::SidCharacters, path, format!("`{sid}` has a `{other}`")));
         }
@@ -116,12 +117,12 @@ fn resource(text: &str, path: &str) -> Result<(), Fault> {
         return Err(no_arn());
     }
     let service = field(1).unwrap_or_default();
-    // Too few segments pass only where nothing was left out between two colons.
+    // An ARN with too few segments is accepted only if none of them is empty.
     if service.is_empty() || (fields.len() < 5 && text.contains("::")) {
         return Err(Fault::new(
             Rule::LegacyParsing,
             path,
-            format!("`{text}` is no ARN; did you mean arn:aws:s3:::bucket/*?"),
+            format!("`{text}` is not an ARN; did you mean arn:aws:s3:::bucket/*?"),
         ));
     }
     if service.contains(['*', '?']) {
@@ -147,7 +148,7 @@ fn resource(text: &str, path: &str) -> Result<(), Fault> {
     }
 }
 
-/// CreatePolicy reads dates loosely (any number of digits, missing parts), yet refuses those that no calendar has.
+/// CreatePolicy reads dates loosely (any number of digits, missing parts), but refuses dates that do not exist.
 fn dates(condition: &Condition, path: &str) -> Result<(), Fault> {
     use Comparison::*;
     let is_date = matches!(
@@ -156,7 +157,7 @@ fn dates(condition: &Condition, path: &str) -> Result<(), Fault> {
     );
     for value in condition.values.iter().filter(|_| is_date) {
         if loose_date(&value.to_ascii_lowercase()).is_none() {
-            let hint = format!("`{value}` is no date; write it as 2026-11-21T10:00:00Z or in seconds since 1970");
+            let hint = format!("`{value}` is not a date; write it as 2026-11-21T10:00:00Z or in seconds since 1970");
             return Err(Fault::new(Rule::LegacyParsing, path, hint));
         }
     }
@@ -205,7 +206,7 @@ fn loose_time(time: &str) -> Option<()> {
     }
 }
 
-/// A part of a date that may be missing, but if it is there is a number in this range.
+/// Checks a part of a date. It may be missing; otherwise it must be a number in this range.
 fn part(text: Option<&str>, range: std::ops::RangeInclusive<i64>) -> Option<()> {
     match text {
         None => Some(()),

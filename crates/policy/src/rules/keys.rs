@@ -3,7 +3,7 @@
 use crate::action::Action;
 use crate::grammar::nearest;
 
-/// The keys of AWS's "global condition context keys"; a name that ends in `/` is a family.
+/// AWS's "global condition context keys". A name that ends in `/` is a family of keys.
 const GLOBAL_KEYS: [&str; 57] = [
     "aws:AssumedRoot",
     "aws:CalledVia",
@@ -64,8 +64,8 @@ const GLOBAL_KEYS: [&str; 57] = [
     "aws:rolename",
 ];
 
-/// Whether a key of `aws:`, `s3:`, `iam:` or `sts:` exists. Keys of other services and of identity providers are not known here, and taken as
-/// they are; a name without a service is no key.
+/// Whether a key of `aws:`, `s3:`, `iam:` or `sts:` exists. Keys of other services and of identity providers are not
+/// known here, and are accepted as they are. A name without a service is not a key.
 pub(crate) fn is_known_key(key: &str) -> bool {
     let Some((vendor, name)) = key.split_once(':') else { return false };
     if vendor.is_empty() || name.is_empty() {
@@ -78,7 +78,7 @@ pub(crate) fn is_known_key(key: &str) -> bool {
     }
 }
 
-/// Whether a key is the known one, or of the known family.
+/// Whether a key is the known one, or belongs to the known family.
 fn is_named(known: &str, key: &str) -> bool {
     match known.ends_with('/') {
         true => {
@@ -89,20 +89,20 @@ fn is_named(known: &str, key: &str) -> bool {
     }
 }
 
-/// The key that is nearest to a name that is none.
+/// The key nearest to a name that is not a key.
 pub(crate) fn nearest_key(key: &str) -> Option<&'static str> {
     let of_services = Action::all().flat_map(|action| action.condition_keys().iter().copied());
     nearest(key, GLOBAL_KEYS.into_iter().chain(of_services))
 }
 
 impl Action {
-    /// Whether requests of the action can carry this key of the service, whatever its case.
+    /// Whether requests for the action can carry this key of the service, ignoring case.
     pub(crate) fn has_key(self, key: &str) -> bool {
         self.condition_keys().iter().any(|known| is_named(known, key))
     }
 
-    /// Whether a decision about the action may know this key. Tags and keys of AWS's services belong to the actions that the
-    /// reference lists them for; all other keys belong to every action.
+    /// Whether a decision about the action can have this key. Tags and keys of AWS's services belong to the actions for
+    /// which the reference lists them; all other keys belong to every action.
     pub fn may_know_key(self, key: &str) -> bool {
         const LISTED: [&str; 6] = ["s3:", "iam:", "sts:", "aws:RequestTag/", "aws:ResourceTag/", "aws:TagKeys"];
         let begins = |with: &&str| {

@@ -1,4 +1,4 @@
-//! What the APIs demand of a new document beyond the grammar.
+//! What the APIs require of a new document beyond the grammar.
 
 mod bucket;
 mod identity;
@@ -11,7 +11,7 @@ use crate::policy::PolicyKind;
 
 pub(crate) use keys::{is_known_key, nearest_key};
 
-/// Checks a document as the API that stores this kind does. Without a `bucket`, any one bucket will do.
+/// Checks a document as the API that stores this kind does. Without a `bucket`, it may be about any one bucket.
 pub(crate) fn check(kind: PolicyKind, bucket: Option<&str>, document: &Document) -> Result<(), Fault> {
     match kind {
         PolicyKind::Identity | PolicyKind::Boundary | PolicyKind::Session => identity::check(kind, document),

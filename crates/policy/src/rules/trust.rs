@@ -25,7 +25,7 @@ pub(super) fn check(document: &Document) -> Result<(), Fault> {
             let fault = Fault::new(
                 Rule::ResourceProhibited,
                 format!("{path}.{element}"),
-                "a trust policy is about its own role",
+                "a trust policy always applies to its own role",
             );
             return Err(fault.about(element));
         }
@@ -49,7 +49,7 @@ pub(super) fn check(document: &Document) -> Result<(), Fault> {
             let mut known = TRUST_ACTIONS.iter().filter_map(|name| Action::named(name));
             let is_sts = pattern.get(..4).is_some_and(|vendor| vendor.eq_ignore_ascii_case("sts:"));
             if !is_sts || !known.any(|action| covered.contains(action)) {
-                let hint = format!("`{pattern}` is none of {}", TRUST_ACTIONS.join(", "));
+                let hint = format!("`{pattern}` is not one of {}", TRUST_ACTIONS.join(", "));
                 return Err(Fault::new(Rule::TrustAction, format!("{path}.Action[{j}]"), hint));
             }
         }
