@@ -2,7 +2,7 @@ use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-/// Base-64 as requests carry it, with or without the padding.
+/// Base-64 as requests carry it, with or without padding.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
@@ -18,7 +18,7 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
     BASE64.encode(bytes)
 }
 
-/// Whether a base-64 text stands for these bytes. Decodes four characters at a time, into no memory of its own.
+/// Whether a base-64 text encodes these bytes. Decodes four characters at a time and allocates nothing.
 pub(crate) fn equals(bytes: &[u8], text: &str) -> bool {
     let mut rest = bytes;
     let groups = text.as_bytes().chunks(4);

@@ -27,7 +27,7 @@ impl<'a> Decimal<'a> {
 
     fn compare_size(&self, other: &Self) -> Ordering {
         let whole = self.whole.len().cmp(&other.whole.len()).then_with(|| self.whole.cmp(other.whole));
-        // Without trailing zeros the order of fractions is that of their texts.
+        // Without trailing zeros, fractions are ordered like their texts.
         whole.then_with(|| self.fraction.cmp(other.fraction))
     }
 

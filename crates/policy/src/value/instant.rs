@@ -36,7 +36,7 @@ impl Instant {
         let nanoseconds = nanoseconds(fraction)?;
         match nanoseconds {
             0 => Some(Self { seconds, nanoseconds }),
-            // Before 1970 the fraction leads away from zero.
+            // Before 1970 the fraction counts away from zero.
             _ if text.starts_with('-') => {
                 Some(Self { seconds: seconds.checked_sub(1)?, nanoseconds: 1_000_000_000 - nanoseconds })
             }
@@ -50,7 +50,7 @@ impl fmt::Display for Instant {
         let nanoseconds = i32::try_from(self.nanoseconds).unwrap_or_default();
         match jiff::Timestamp::new(self.seconds, nanoseconds) {
             Ok(timestamp) => timestamp.fmt(f),
-            // Beyond the calendar.
+            // Outside the range of the calendar.
             Err(_) => self.seconds.fmt(f),
         }
     }
@@ -72,14 +72,14 @@ fn day_number(date: &str) -> Option<i64> {
     if parts.next().is_some() || !(1..=month_days).contains(&day) {
         return None;
     }
-    // The year begins in March here, so that the leap day is its last.
+    // Here the year begins in March, so that the leap day is its last day.
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
     let of_year = (153 * month + 2) / 5 + day - 1;
     Some(era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468)
 }
 
-/// The clock, and how many seconds it is ahead of UTC.
+/// The time of day, and how many seconds it is ahead of UTC.
 fn split_offset(time: &str) -> Option<(&str, i64)> {
     if let Some(clock) = time.strip_suffix(['Z', 'z']) {
         return Some((clock, 0));
@@ -123,7 +123,7 @@ fn nanoseconds(fraction: &str) -> Option<u32> {
     Some(padded.fold(0, |all, digit| all * 10 + u32::from(digit - b'0')))
 }
 
-/// The number of exactly this many digits.
+/// The number with exactly this many digits.
 fn digits(text: &str, count: usize) -> Option<i64> {
     let all_digits = text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
     all_digits.then(|| text.parse().ok()).flatten()
@@ -166,7 +166,7 @@ mod tests {
         }
     }
 
-    /// The calendar of another library says the same of every eleventh day of years 1 to 9999, at a time that moves on.
+    /// Another library's calendar agrees on every eleventh day of the years 1 to 9999, at changing times of day.
     #[test]
     fn the_calendar_of_jiff_agrees() {
         for seconds in (-62_135_596_800_i64..253_402_300_800).step_by(86_400 * 11 + 3_601) {

@@ -1,11 +1,9 @@
 //! The types that condition operators compare.
 
-mod address;
 mod binary;
 mod decimal;
 mod instant;
 
-pub(crate) use address::{AddressRange, parse_address};
 pub(crate) use binary::{decode as decode_binary, encode as encode_binary, equals as binary_equals};
 pub(crate) use decimal::Decimal;
 pub(crate) use instant::Instant;
