@@ -2,16 +2,16 @@ use std::fmt;
 
 use crate::action_table::ACTIONS;
 
-/// A known action of S3, IAM or STS: a number into the table of AWS's Service Authorization Reference.
+/// A known action of S3, IAM or STS: its index in the table of AWS's Service Authorization Reference.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Action(u16);
 
-/// What a request asks for: a known action, or the name of one that this build has no facts about (`ec2:RunInstances`).
+/// The action of a request: a known one, or the name of one that is not in the table (`ec2:RunInstances`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RequestAction<'a> {
     /// An action of the table.
     Known(Action),
-    /// Any other `service:Name`, as it was spelled.
+    /// Any other `service:Name`, as the request spells it.
     Other(&'a str),
 }
 
@@ -77,9 +77,9 @@ impl Action {
     pub(crate) const OF_BUCKET_POLICY: [Self; 3] =
         [Self::at("s3:GetBucketPolicy"), Self::at("s3:PutBucketPolicy"), Self::at("s3:DeleteBucketPolicy")];
 
-    /// The action of exactly this name; a name that is not in the table does not compile.
+    /// The action with exactly this name. A name that is not in the table does not compile.
     #[expect(clippy::panic, clippy::indexing_slicing, reason = "runs when the crate is compiled")]
-    const fn at(name: &str) -> Self {
+    pub(crate) const fn at(name: &str) -> Self {
         let mut place = 0;
         while place < ACTIONS.len() {
             if same(ACTIONS[place].name.as_bytes(), name.as_bytes()) {
@@ -90,7 +90,7 @@ impl Action {
         panic!("no such action");
     }
 
-    /// The action of this name, whatever its case: `s3:getobject` is `s3:GetObject`.
+    /// The action with this name, ignoring case: `s3:getobject` is `s3:GetObject`.
     pub fn named(name: &str) -> Option<Self> {
         let hash = hash_ignoring_case(name.as_bytes());
         let first = BY_HASH.partition_point(|(other, _)| *other < hash);
@@ -113,7 +113,7 @@ impl Action {
         self.facts().level
     }
 
-    /// Service and access level, like `s3:Read`: what metrics count decisions by.
+    /// Service and access level, such as `s3:Read`. Metrics count decisions by it.
     pub fn group(self) -> &'static str {
         use Level::*;
         match (self.service(), self.level()) {
@@ -135,12 +135,13 @@ impl Action {
         }
     }
 
-    /// The types of resource that the action applies to; none for actions that take `*` only.
+    /// The types of resource that the action applies to; empty for actions that take only `*`.
     pub fn resource_types(self) -> &'static [ResourceType] {
         self.facts().resources
     }
 
-    /// The service's own condition keys that requests of this action can carry; a name that ends in `/` is a family.
+    /// The service's own condition keys that requests for this action can carry. A name that ends in `/` is a family of
+    /// keys.
     pub fn condition_keys(self) -> &'static [&'static str] {
         self.facts().keys
     }
@@ -150,7 +151,7 @@ impl Action {
         (0..ACTIONS.len()).filter_map(|place| u16::try_from(place).ok().map(Self))
     }
 
-    /// The known actions whose name begins with this text, whatever its case.
+    /// The known actions whose names begin with this text, ignoring case.
     pub(crate) fn with_prefix(prefix: &str) -> impl Iterator<Item = Self> {
         let prefix = prefix.as_bytes();
         let cut = |facts: &ActionFacts| {
@@ -166,13 +167,13 @@ impl Action {
         usize::from(self.0)
     }
 
-    #[expect(clippy::indexing_slicing, reason = "an Action is only made from a place in the table")]
+    #[expect(clippy::indexing_slicing, reason = "an Action always holds a valid index of the table")]
     fn facts(self) -> &'static ActionFacts {
         &ACTIONS[usize::from(self.0)]
     }
 }
 
-/// The places of the table by the hash of their names, sorted; made when the crate is compiled.
+/// The table's indices sorted by the hash of their names; computed when the crate is compiled.
 static BY_HASH: [(u32, u16); ACTIONS.len()] = by_hash();
 
 #[expect(clippy::indexing_slicing, reason = "runs when the crate is compiled")]
@@ -193,7 +194,7 @@ const fn by_hash() -> [(u32, u16); ACTIONS.len()] {
 }
 
 /// FNV-1a over the name in lower case.
-#[expect(clippy::indexing_slicing, reason = "the place is below the length")]
+#[expect(clippy::indexing_slicing, reason = "the index is below the length")]
 const fn hash_ignoring_case(name: &[u8]) -> u32 {
     let mut hash = 0x811c_9dc5_u32;
     let mut place = 0;
@@ -236,7 +237,7 @@ impl From<Action> for RequestAction<'_> {
 }
 
 impl<'a> RequestAction<'a> {
-    /// The known action of this name, else the name itself.
+    /// The known action with this name, or else the name itself.
     pub fn named(name: &'a str) -> Self {
         Action::named(name).map_or(Self::Other(name), Self::Known)
     }
@@ -267,7 +268,7 @@ impl ActionSet {
         self.0.get(action.index() / 64).is_some_and(|word| word >> (action.index() % 64) & 1 == 1)
     }
 
-    /// How many actions it has.
+    /// How many actions the set has.
     pub fn len(&self) -> u32 {
         self.0.iter().map(|word| word.count_ones()).sum()
     }
@@ -315,7 +316,7 @@ mod tests {
         }
     }
 
-    /// Names that share a hash are found one by one; that they do not is what makes it quick.
+    /// Names that share a hash would be compared one by one. The lookup is fast because no two do.
     #[test]
     fn no_two_names_share_a_hash() {
         assert!(BY_HASH.iter().zip(BY_HASH.iter().skip(1)).all(|((one, _), (next, _))| one < next));

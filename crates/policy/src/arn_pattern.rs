@@ -1,5 +1,5 @@
-//! Patterns for ARNs: each of the six segments is matched by itself, so that a star in one never reaches into the next. The
-//! sixth keeps its colons.
+//! Patterns for ARNs. Each of the six segments is matched separately, so a star in one segment never reaches into the
+//! next. The sixth segment may contain colons.
 
 use std::fmt;
 
@@ -9,15 +9,16 @@ use crate::template::{Special, Token, Variable, tokens};
 
 #[derive(Clone, Debug)]
 pub(crate) enum ArnPattern {
-    /// `*`: any resource, also the `*` of actions that have none.
+    /// `*`: any resource, including the `*` of actions that have no resource.
     Any,
-    /// The first five segments are plain text (or the pattern is no ARN): matching all at once comes to the same.
+    /// The first five segments are plain text, or the pattern is not an ARN: matching everything at once has the same
+    /// result.
     Whole(Pattern),
     Segments(Box<[Pattern; 6]>),
 }
 
 impl ArnPattern {
-    /// An ARN with fewer than six segments is completed with `*`, as IAM does.
+    /// Parses a pattern. An ARN with fewer than six segments is completed with `*`, as IAM does.
     pub fn new(text: &str, variables: bool) -> Self {
         let special = Special { wildcards: true, variables };
         let plain = text.find(['*', '?', '$']).map_or(text, |at| text.get(..at).unwrap_or_default());
@@ -80,7 +81,7 @@ impl fmt::Display for ArnPattern {
     }
 }
 
-/// Splits at the colons of the text; the sixth part keeps its own.
+/// Splits the text at its first five colons. The sixth part may contain more.
 fn split(tokens: Vec<Token>) -> Vec<Vec<Token>> {
     let mut segments = vec![Vec::new()];
     for token in tokens {
@@ -111,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn segments_are_matched_one_by_one() {
+    fn segments_are_matched_separately() {
         let mut context = Context::new();
         context.set("aws:username", "a*c");
         for (pattern, text, want) in [

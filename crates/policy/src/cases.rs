@@ -1,4 +1,5 @@
-//! Batch forms: one JSON line in, one out. The rows are those of the corpus; a bad row gives a line with `error`.
+//! Batch mode: one JSON line in, one JSON line out. The rows have the form of the corpus; a bad row gives a line with
+//! `error`.
 
 use std::sync::Arc;
 
@@ -44,21 +45,21 @@ struct RequestRow<'a> {
     context: Option<&'a RawValue>,
 }
 
-/// Answers one line of a file by one of the functions below. A line that is not UTF-8 is no row: read with replacement characters it
-/// would be decided for another text than the one it has.
+/// Answers one line of a file with one of the functions below. A line that is not UTF-8 is refused: with replacement
+/// characters, the decision would be about a different text.
 pub fn answer_line(line: &[u8], answer: fn(&str) -> String) -> String {
     match std::str::from_utf8(line) {
         Ok(text) => answer(text.trim()),
         Err(error) => {
             let id = id_of(&String::from_utf8_lossy(line));
             let place = error.valid_up_to() + 1;
-            json!({"id": id, "error": format!("the row is not UTF-8: byte {place} of it is of no character")})
+            json!({"id": id, "error": format!("the row is not UTF-8: its byte {place} is not part of any character")})
                 .to_string()
         }
     }
 }
 
-/// Decides one row of `decisions-*.jsonl`, by AWS's cross-account rule.
+/// Decides one row of `decisions-*.jsonl`, with AWS's cross-account rule.
 pub fn simulate_line(line: &str) -> String {
     let id = id_of(line);
     match simulate(line) {
@@ -141,6 +142,7 @@ impl Case {
             session: self.session.as_deref(),
             boundary: self.boundary.as_deref(),
             cross_account: CrossAccount::Both,
+            ..PolicySet::default()
         }
     }
 
@@ -163,7 +165,7 @@ impl Case {
 }
 
 fn row_of(line: &str) -> Result<Row<'_>, String> {
-    serde_json::from_str(line).map_err(|error| format!("the row is no case: {error}"))
+    serde_json::from_str(line).map_err(|error| format!("the row is not a valid case: {error}"))
 }
 
 fn simulate(line: &str) -> Result<(&'static str, Value, Value), String> {
@@ -177,8 +179,8 @@ fn simulate(line: &str) -> Result<(&'static str, Value, Value), String> {
     Ok(shown(&decision, &policies))
 }
 
-/// Explains one row of `decisions-*.jsonl`: what [`simulate_line`] answers, every statement that was considered with what its
-/// elements expect and what the request has, and the smallest changes that would allow it.
+/// Explains one row of `decisions-*.jsonl`. The result is what [`simulate_line`] answers, every statement considered
+/// with what its elements expect and what the request has, and the smallest changes that would allow the request.
 pub fn explain_line(line: &str) -> String {
     let id = id_of(line);
     let explained = with_explanation(line, |explanation, (decision, policy, statement)| {
@@ -191,9 +193,9 @@ pub fn explain_line(line: &str) -> String {
     explained.unwrap_or_else(|error| json!({"id": id, "error": error}).to_string())
 }
 
-/// Explains one row in words, for people.
+/// Explains one row as readable text.
 ///
-/// Error: the row is no case, and why.
+/// The error says why the row is not a valid case.
 pub fn explain_text(row: &str) -> Result<String, String> {
     with_explanation(row, |explanation, _| explanation.to_string())
 }
@@ -218,13 +220,13 @@ fn context_of(raw: Option<&RawValue>) -> Result<Context, String> {
     let Some(raw) = raw else { return Ok(context) };
     let Value::Object(keys) = serde_json::from_str(raw.get()).map_err(|error| format!("request.context: {error}"))?
     else {
-        return Err("request.context: an object is expected".to_owned());
+        return Err("request.context: expected an object".to_owned());
     };
     let text = |key: &str, value: Value| match value {
         Value::String(text) => Ok(text),
         Value::Bool(value) => Ok(value.to_string()),
         Value::Number(number) => Ok(number.to_string()),
-        _ => Err(format!("request.context.{key}: a text or an array of texts is expected")),
+        _ => Err(format!("request.context.{key}: expected a string or an array of strings")),
     };
     for (key, value) in keys {
         match value {
@@ -259,7 +261,7 @@ fn shown(decision: &Decision, policies: &PolicySet<'_>) -> (&'static str, Value,
         PolicyType::Session => (outcome, json!("session"), statement(policies.session, by)),
         PolicyType::Boundary => (outcome, json!("boundary"), statement(policies.boundary, by)),
         PolicyType::Root => (outcome, json!("root"), Value::Null),
-        PolicyType::NotNeeded => (outcome, Value::Null, Value::Null),
+        PolicyType::Acl | PolicyType::PublicAccessBlock | PolicyType::NotNeeded => (outcome, Value::Null, Value::Null),
     }
 }
 
@@ -278,14 +280,15 @@ fn message_of(error: &PolicyError) -> String {
 }
 
 fn validate(line: &str) -> Result<(&'static str, Value, Value), String> {
-    let row: ValidationRow = serde_json::from_str(line).map_err(|error| format!("the row is no case: {error}"))?;
+    let row: ValidationRow =
+        serde_json::from_str(line).map_err(|error| format!("the row is not a valid case: {error}"))?;
     let parsed = match (row.kind.as_str(), &row.bucket) {
         ("bucket-policy" | "policy-status", Some(bucket)) => Policy::parse_bucket(bucket, &row.document),
         ("bucket-policy" | "policy-status", None) => Policy::parse(PolicyKind::Bucket, &row.document),
         ("identity-policy", _) => Policy::parse(PolicyKind::Identity, &row.document),
         ("trust-policy", _) => Policy::parse(PolicyKind::Trust, &row.document),
         ("session-policy", _) => Policy::parse(PolicyKind::Session, &row.document),
-        (other, _) => return Err(format!("kind: `{other}` is no kind of policy")),
+        (other, _) => return Err(format!("kind: `{other}` is not a kind of policy")),
     };
     Ok(match parsed {
         Err(error) => ("reject", json!(error.code()), json!(message_of(&error))),

@@ -10,7 +10,7 @@ use crate::policy::PolicyKind;
 use crate::principal_element::{Grant, PrincipalIds};
 use crate::statement::Statement;
 
-/// The index of one policy: immutable, shared in an `Arc` by all requests.
+/// The index of one policy. It is immutable, and all requests share it in an `Arc`.
 #[derive(Debug)]
 pub struct CompiledPolicy {
     statements: Box<[Statement]>,
@@ -20,18 +20,21 @@ pub struct CompiledPolicy {
     unreadable: Option<String>,
     /// The buckets that SeaweedFS's legacy actions name.
     legacy_buckets: Option<Box<[Pattern]>>,
+    /// It limits what resource policies grant to its caller as well.
+    limits_grants: bool,
 }
 
-/// A key that conditions test or variables name.
+/// A condition key that conditions test or variables name.
 #[derive(Debug)]
 struct Mention {
     /// In lower case.
     key: Box<str>,
-    /// The places of the statements.
+    /// The indices of the statements.
     statements: Box<[usize]>,
 }
 
-/// What the statements of one policy say about one request: the first that denies, and the first that allows with each kind of grant.
+/// What the statements of one policy say about one request: the first one that denies it, and for each kind of grant
+/// the first one that allows it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Verdict {
     pub deny: First,
@@ -40,7 +43,7 @@ pub(crate) struct Verdict {
     pub account: First,
 }
 
-/// The first of some statements, if there is any.
+/// The first of several statements, if there is one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct First(u32);
 
@@ -61,7 +64,7 @@ impl First {
 }
 
 impl Verdict {
-    /// The first statement that allows, whatever the grant.
+    /// The first statement that allows with any kind of grant.
     pub fn any_allow(&self) -> Option<u32> {
         First(self.direct.0.min(self.role.0).min(self.account.0)).get()
     }
@@ -91,15 +94,39 @@ impl CompiledPolicy {
         let keys =
             keys.into_iter().map(|(key, places)| Mention { key: key.into(), statements: places.into() }).collect();
         let index = Index::new(&statements);
-        Self { statements, index, keys, unreadable: None, legacy_buckets: None }
+        Self { statements, index, keys, unreadable: None, legacy_buckets: None, limits_grants: false }
     }
 
-    /// A stored policy that does not parse, or is missing: it denies everything that it applies to.
+    /// One policy that says what all of these say together. It is unreadable if one of them is.
+    pub fn union<'p>(parts: impl IntoIterator<Item = &'p Self>) -> Self {
+        let mut statements = Vec::new();
+        for part in parts {
+            if let Some(reason) = &part.unreadable {
+                return Self::unreadable(reason.clone());
+            }
+            statements.extend(part.statements.iter().cloned());
+        }
+        Self::of(statements.into())
+    }
+
+    /// Stands for a stored policy that does not parse or is missing. It denies everything to which it applies.
     pub fn unreadable(reason: String) -> Self {
         Self { unreadable: Some(reason), ..Self::of(Box::default()) }
     }
 
-    /// The same policy, made of legacy actions that name these buckets.
+    /// As the session policy of a session that a user, or the root user, made of himself. The session has the ARN of its user, so
+    /// a grant to the user is none to the session itself: this policy has to allow the request too.
+    #[must_use]
+    pub fn of_own_session(self) -> Self {
+        Self { limits_grants: true, ..self }
+    }
+
+    /// Whether it was made by [`CompiledPolicy::of_own_session`].
+    pub(crate) fn limits_grants(&self) -> bool {
+        self.limits_grants
+    }
+
+    /// A policy made of legacy actions that name these buckets.
     pub(crate) fn of_legacy(statements: Box<[Statement]>, buckets: Box<[Pattern]>) -> Self {
         Self { legacy_buckets: Some(buckets), ..Self::of(statements) }
     }
@@ -110,13 +137,13 @@ impl CompiledPolicy {
         Some(patterns.iter().any(|pattern| pattern.matches(bucket, &Context::new()).is_yes()))
     }
 
-    /// Why the policy denies everything, when it was made by [`CompiledPolicy::unreadable`].
+    /// Why the policy denies everything, if it was made by [`CompiledPolicy::unreadable`].
     pub fn unreadable_reason(&self) -> Option<&str> {
         self.unreadable.as_deref()
     }
 
-    /// Could a statement that applies to this action and resource test a condition key, or use a variable, whose name begins
-    /// with `key_prefix` (ignoring case), like `s3:existingobjecttag/`?
+    /// Whether a statement that applies to this action and resource could test a condition key, or use a variable,
+    /// whose name begins with `key_prefix` (ignoring case), such as `s3:existingobjecttag/`.
     pub fn mentions(&self, action: Action, resource: &str, key_prefix: &str) -> bool {
         let begins = |key: &str| {
             key.as_bytes().get(..key_prefix.len()).is_some_and(|part| part.eq_ignore_ascii_case(key_prefix.as_bytes()))
@@ -133,8 +160,8 @@ impl CompiledPolicy {
         mentioning.filter_map(|place| self.statements.get(*place)).any(could_apply)
     }
 
-    /// Could any statement allow the request's action to its caller, on some resource and under some conditions? False means
-    /// that nothing the request says further can make this policy allow it.
+    /// Whether any statement could allow the request's action to its caller, on some resource and under some
+    /// conditions. If false, nothing else in the request can make this policy allow it.
     pub fn could_allow(&self, request: &Request<'_>) -> bool {
         self.unreadable.is_none()
             && self.statements.iter().any(|statement| {
@@ -144,7 +171,7 @@ impl CompiledPolicy {
             })
     }
 
-    /// The Sid of a statement, by its place in the document; `None` when it has none.
+    /// The Sid of the statement at this index in the document; `None` if it has none.
     pub fn sid(&self, statement: u32) -> Option<&str> {
         self.statements.get(usize::try_from(statement).ok()?)?.sid.as_deref()
     }
@@ -154,7 +181,7 @@ impl CompiledPolicy {
         self.statements.len()
     }
 
-    /// Whether there is no statement.
+    /// Whether the policy has no statements.
     pub fn is_empty(&self) -> bool {
         self.statements.is_empty()
     }
@@ -163,7 +190,7 @@ impl CompiledPolicy {
         &self.statements
     }
 
-    /// Asks every statement that could apply.
+    /// Evaluates every statement that could apply.
     pub(crate) fn evaluate(&self, request: &Request<'_>, has_boundary: bool) -> Verdict {
         let mut verdict = Verdict::default();
         if self.unreadable.is_some() {

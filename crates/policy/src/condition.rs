@@ -3,19 +3,19 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
+use ids::{Network, parse_address};
+
 use crate::arn_pattern::ArnPattern;
 use crate::context::{Context, KeyName, Values};
 use crate::grammar::{self, Comparison, Effect, Operator, SetQualifier};
 use crate::pattern::Pattern;
 use crate::template::{Special, Variable};
-use crate::value::{
-    AddressRange, Decimal, Instant, binary_equals, decode_binary, encode_binary, parse_address, parse_bool,
-};
+use crate::value::{Decimal, Instant, binary_equals, decode_binary, encode_binary, parse_bool};
 
-/// AWS's pages write its values with a slash in front and without; requests may send both.
+/// AWS's documentation writes its values with and without a leading slash; requests may send either.
 const COPY_SOURCE: &str = "s3:x-amz-copy-source";
 
-/// One operator with one key, ready to be asked.
+/// One operator with one key, ready to be evaluated.
 #[derive(Clone, Debug)]
 pub(crate) struct Condition {
     pub operator: Operator,
@@ -23,7 +23,7 @@ pub(crate) struct Condition {
     test: Test,
 }
 
-/// The policy's values, in the type of the operator. Values that are not of the type equal nothing.
+/// The policy's values, in the type of the operator. A value that is not of this type equals nothing.
 #[derive(Clone, Debug)]
 enum Test {
     Text(Box<[Pattern]>),
@@ -33,8 +33,8 @@ enum Test {
     Date(Relation, Box<[Instant]>),
     Bool(Box<[bool]>),
     Binary(Box<[Box<[u8]>]>),
-    Address(Box<[AddressRange]>),
-    /// Whether `true` and whether `false` is among the values.
+    Address(Box<[Network]>),
+    /// Whether `true` is among the values, and whether `false` is.
     Null {
         absent: bool,
         present: bool,
@@ -93,10 +93,11 @@ impl Condition {
         let negated = self.operator.comparison.is_negated();
         let member = |value: &String| self.test.matches(value, context) != negated;
         match self.operator.set {
-            // Tags whose keys differ in case alone: nobody says which of them is meant.
+            // Several values come from tags whose keys differ only in case. It is undefined which one counts, so a Deny
+            // needs any, an Allow all.
             _ if !multivalued && values.len() > 1 && effect == Effect::Deny => values.iter().any(member),
             _ if !multivalued => values.iter().all(member),
-            // A multivalued key wants a set operator; without one nothing is said about it.
+            // A multivalued key needs a set operator; without one the condition says nothing about it.
             None => false,
             Some(SetQualifier::ForAllValues) => values.iter().all(member),
             Some(SetQualifier::ForAnyValue) => values.iter().any(member),
@@ -107,7 +108,7 @@ impl Condition {
         match (&self.test, self.operator.set) {
             (Test::Null { absent, .. }, _) => *absent,
             (_, Some(SetQualifier::ForAllValues)) => true,
-            // Also with IfExists: measured on AWS.
+            // Even with IfExists: measured on AWS.
             (_, Some(SetQualifier::ForAnyValue)) => false,
             (_, None) => self.operator.if_exists || self.operator.comparison.is_negated(),
         }
@@ -124,7 +125,7 @@ impl Condition {
             Test::Date(_, dates) => dates.iter().map(Instant::to_string).collect(),
             Test::Bool(wanted) => wanted.iter().map(bool::to_string).collect(),
             Test::Binary(wanted) => wanted.iter().map(|bytes| encode_binary(bytes)).collect(),
-            Test::Address(ranges) => ranges.iter().map(AddressRange::to_string).collect(),
+            Test::Address(ranges) => ranges.iter().map(Network::to_string).collect(),
             Test::Null { absent, present } => [("true", absent), ("false", present)]
                 .iter()
                 .filter(|(_, there)| **there)
@@ -147,7 +148,7 @@ impl Condition {
         }
     }
 
-    /// Its values, where they are patterns of texts.
+    /// Its values, if they are text patterns.
     pub fn patterns(&self) -> &[Pattern] {
         match &self.test {
             Test::Text(patterns) | Test::TextIgnoringCase(patterns) => patterns,
@@ -155,7 +156,7 @@ impl Condition {
         }
     }
 
-    /// Its values, where they are patterns of ARNs.
+    /// Its values, if they are ARN patterns.
     pub fn arn_patterns(&self) -> &[ArnPattern] {
         match &self.test {
             Test::Arn(patterns) => patterns,
@@ -170,7 +171,7 @@ impl Condition {
     }
 }
 
-/// The source of a copy with a slash in front, or without the one that it has.
+/// The copy source with a leading slash added, or with its leading slash removed.
 fn other_spelling(source: &str) -> String {
     source.strip_prefix('/').map_or_else(|| format!("/{source}"), str::to_owned)
 }
@@ -207,9 +208,7 @@ impl Test {
             }
             Bool => Self::Bool(values.iter().filter_map(|value| parse_bool(value)).collect()),
             BinaryEquals => Self::Binary(values.iter().filter_map(|value| decode_binary(value)).collect()),
-            IpAddress | NotIpAddress => {
-                Self::Address(values.iter().filter_map(|value| AddressRange::parse(value)).collect())
-            }
+            IpAddress | NotIpAddress => Self::Address(values.iter().filter_map(|value| value.parse().ok()).collect()),
             Null => {
                 let has = |wanted| values.iter().any(|value| parse_bool(value) == Some(wanted));
                 Self::Null { absent: has(true), present: has(false) }

@@ -4,32 +4,32 @@ use smallvec::SmallVec;
 
 /// The condition keys of one request. Names ignore ASCII case, tag keys included (IAM User Guide, "Condition").
 ///
-/// A key is single-valued or multivalued by the way it was set, not by how many values it has: `aws:TagKeys` with one
-/// tag is multivalued. A key that was never set is absent.
+/// Whether a key is single-valued or multivalued depends on how it was set, not on how many values it has:
+/// `aws:TagKeys` with one tag is multivalued. A key that was never set is absent.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Context {
-    /// By the first bits of a hash: the last entry that has them.
+    /// For each value of a hash's first bits: the last entry with them.
     last: [Option<Place>; 1 << BITS],
     entries: Vec<Entry>,
 }
 
-/// So many bits that the keys of a request rarely share them.
+/// The number of bits: enough that the keys of a request rarely share them.
 const BITS: u32 = 5;
 
-/// The place of an entry, plus one.
+/// The index of an entry, plus one.
 type Place = NonZeroUsize;
 
 #[derive(Clone, Debug, PartialEq)]
 struct Entry {
     hash: u64,
-    /// The one before it whose hash begins with the same bits.
+    /// The previous entry whose hash begins with the same bits.
     before: Option<Place>,
     name: Box<str>,
     values: SmallVec<[String; 1]>,
     multivalued: bool,
 }
 
-/// A condition key's name with the hash that finds it.
+/// A condition key's name, with the hash by which it is found.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct KeyName {
     hash: u64,
@@ -48,7 +48,7 @@ impl KeyName {
     }
 }
 
-/// The values of one key, as a request carries them.
+/// The values of one key as the request carries them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Values<'a> {
     pub values: &'a [String],
@@ -56,7 +56,7 @@ pub(crate) struct Values<'a> {
 }
 
 impl<'a> Values<'a> {
-    /// The value, when the key is single-valued and has one.
+    /// The value, if the key is single-valued and has one.
     pub fn single(&self) -> Option<&'a str> {
         match self.values {
             [value] if !self.multivalued => Some(value),
@@ -66,18 +66,18 @@ impl<'a> Values<'a> {
 }
 
 impl Context {
-    /// No keys, and room for those that a request has.
+    /// An empty context with room for the keys of a request.
     pub fn new() -> Self {
         Self { entries: Vec::with_capacity(24), ..Self::default() }
     }
 
-    /// Sets a single-valued key, in place of what it had.
+    /// Sets a single-valued key. Replaces what it had.
     pub fn set(&mut self, key: &str, value: impl Into<String>) {
         self.put(key, SmallVec::from_iter([value.into()]), false);
     }
 
-    /// Adds a value to a single-valued key. A request has several only by tags whose keys differ in case alone: an Allow needs
-    /// each of them to fulfil its condition, a Deny one.
+    /// Adds a value to a single-valued key. A request has several only because of tags whose keys differ only in case.
+    /// The condition of an Allow must then hold for every value, that of a Deny for at least one.
     pub fn add(&mut self, key: &str, value: impl Into<String>) {
         match self.place(hash_ignoring_case(key), key).and_then(|place| self.entries.get_mut(place)) {
             Some(entry) => entry.values.push(value.into()),
@@ -85,12 +85,12 @@ impl Context {
         }
     }
 
-    /// Sets a multivalued key, in place of what it had. No values still means that the key is there.
+    /// Sets a multivalued key. Replaces what it had. The key is present even if it has no values.
     pub fn set_many<I: IntoIterator<Item = String>>(&mut self, key: &str, values: I) {
         self.put(key, values.into_iter().collect(), true);
     }
 
-    /// The key's values, `None` when it is absent.
+    /// The key's values; `None` if it is absent.
     pub fn get(&self, key: &str) -> Option<&[String]> {
         self.find(hash_ignoring_case(key), key).map(|found| found.values)
     }
@@ -100,12 +100,12 @@ impl Context {
         self.find(hash_ignoring_case(key), key).is_some_and(|found| found.multivalued)
     }
 
-    /// All keys, as they were spelled when first set, with their values.
+    /// All keys with their values, spelled as they were when first set.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[String])> {
         self.entries.iter().map(|entry| (&*entry.name, entry.values.as_slice()))
     }
 
-    /// The same keys without those that `keep` refuses.
+    /// A copy without the keys that `keep` rejects.
     pub fn filtered(&self, keep: impl Fn(&str) -> bool) -> Self {
         let mut kept = Self::new();
         for entry in self.entries.iter().filter(|entry| keep(&entry.name)) {
@@ -151,10 +151,11 @@ fn first_bits(hash: u64) -> usize {
     usize::try_from(hash >> (u64::BITS - BITS)).unwrap_or_default()
 }
 
-/// Whether two names are the same but for ASCII case; eight bytes at a time, since every condition asks it once.
+/// Whether two names are equal, ignoring ASCII case. Compares eight bytes at a time, because every condition does this
+/// once.
 fn is_same_name(one: &str, other: &str) -> bool {
     let (one, other) = (one.as_bytes(), other.as_bytes());
-    // The last eight may overlap those before them.
+    // The last eight bytes may overlap the ones before them.
     let (Some(end), Some(other_end)) = (one.last_chunk::<8>(), other.last_chunk::<8>()) else {
         return one.eq_ignore_ascii_case(other);
     };
@@ -163,8 +164,8 @@ fn is_same_name(one: &str, other: &str) -> bool {
     one.len() == other.len() && chunks.iter().zip(other_chunks).all(same) && same((end, other_end))
 }
 
-/// Eight bytes in lower case. The top bit of each byte of the sums tells, for a byte below 128, whether it is at least `A`, and
-/// whether it is more than `Z`; a fourth of it is what makes a capital small.
+/// Eight bytes in lower case. For a byte below 128, the top bits of the two sums say whether it is at least `A` and
+/// whether it is greater than `Z`. A quarter of that bit is the difference between a capital and a small letter.
 fn lower_case(bytes: [u8; 8]) -> u64 {
     const EACH: u64 = u64::from_ne_bytes([1; 8]);
     let word = u64::from_ne_bytes(bytes);
@@ -173,7 +174,7 @@ fn lower_case(bytes: [u8; 8]) -> u64 {
     word | (capital >> 2)
 }
 
-/// FNV-1a over the name in lower case. It only narrows the search: names are compared too.
+/// FNV-1a over the name in lower case. It only narrows the search; names are compared as well.
 fn hash_ignoring_case(name: &str) -> u64 {
     name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte.to_ascii_lowercase())).wrapping_mul(0x0000_0100_0000_01b3)
@@ -241,13 +242,13 @@ mod tests {
     }
 
     #[test]
-    fn names_that_share_a_hash_are_told_apart() {
+    fn names_that_share_a_hash_are_distinguished() {
         let mut context = Context::new();
         let names: Vec<String> = (0..1_000).map(|number| format!("a:{number}")).collect();
         names.iter().for_each(|name| context.set(name, name.as_str()));
         assert!(names.iter().all(|name| context.get(name).is_some_and(|values| values.concat() == *name)));
         assert!(context.get("a:1000").is_none());
-        // One hash for all.
+        // All names get the same hash.
         for (place, entry) in context.entries.iter_mut().enumerate() {
             (entry.hash, entry.before) = (7, Place::new(place));
         }

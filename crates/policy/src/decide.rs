@@ -3,36 +3,38 @@ use std::sync::Arc;
 use ids::AccountId;
 use serde::Serialize;
 
+use crate::acl::{Acl, AclVerdict};
 use crate::action::{Action, RequestAction};
 use crate::compiled::{CompiledPolicy, Verdict};
 use crate::context::Context;
 use crate::principal::Principal;
 
-/// What is asked: one principal, one action, one resource, and the condition keys of the request.
+/// What a decision is about: one principal, one action, one resource, and the condition keys of the request.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
-    /// Who asks.
+    /// Who makes the request.
     pub principal: &'a Principal,
-    /// The unique id of the user or of the session's role, `AIDA...` or `AROA...`, where it is known. Principals of resource policies that
-    /// are bound to an id are compared with it, and by name where it is not known.
+    /// The unique id of the user or of the session's role, `AIDA...` or `AROA...`, if it is known. Principals of
+    /// resource policies that are bound to an id are compared with this id; if it is not known, they are compared by
+    /// name.
     pub principal_id: Option<&'a str>,
-    /// The canonical user id of the caller's account, where one is known.
+    /// The canonical user id of the caller's account, if it is known.
     pub principal_canonical_id: Option<&'a str>,
-    /// What for; `Action::into()` gives one.
+    /// The action; `Action::into()` makes one.
     pub action: RequestAction<'a>,
     /// The ARN of the resource, or `*` for actions that have none. Never a pattern.
     pub resource: &'a str,
     /// The account that owns the resource.
     pub resource_account: AccountId,
-    /// The condition keys of the request; nothing is added to them.
+    /// The condition keys of the request. The decision adds none.
     pub context: &'a Context,
 }
 
-/// What a grant of another account's resource policy needs beside it.
+/// What else a request needs when another account's resource policy grants it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum CrossAccount {
-    /// A grant to a user, a session, a role or `*` suffices; one to an account still needs the identity's allow. The session policy and the
-    /// boundary always limit.
+    /// A grant to a user, a session, a role or `*` suffices. A grant to an account also needs an allow of the identity
+    /// policies. The session policy and the boundary always limit.
     #[default]
     ResourcePolicy,
     /// AWS's rule: both sides must allow.
@@ -40,25 +42,32 @@ pub enum CrossAccount {
 }
 
 /// The policies that apply to one request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct PolicySet<'a> {
-    /// Those of the user, of its groups, or of the role.
+    /// The policies of the user and its groups, or of the role.
     pub identity: &'a [Arc<CompiledPolicy>],
     /// The bucket policy.
     pub resource: Option<&'a CompiledPolicy>,
-    /// The policy passed when the session was made.
+    /// The policy that was passed when the session was made.
     pub session: Option<&'a CompiledPolicy>,
     /// The permissions boundary of the user or role.
     pub boundary: Option<&'a CompiledPolicy>,
     /// The rule for requests across accounts.
     pub cross_account: CrossAccount,
+    /// The ACL of the bucket or object, where ACLs count.
+    pub acl: Option<Acl<'a>>,
+    /// The resource is an object that belongs to another account than its bucket: the bucket policy can deny, but it
+    /// cannot give away what belongs to someone else.
+    pub is_foreign: bool,
+    /// `RestrictPublicBuckets` of a bucket whose policy is public: only identities of this account may use it.
+    pub restricted_to: Option<AccountId>,
 }
 
-/// A type of policy, as decisions name it.
+/// A type of policy, as it appears in decisions.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PolicyType {
-    /// The identity policy at this place of [`PolicySet::identity`].
+    /// The identity policy at this index of [`PolicySet::identity`].
     Identity(usize),
     /// The bucket policy, or the trust policy of a role.
     Resource,
@@ -66,6 +75,10 @@ pub enum PolicyType {
     Session,
     /// The permissions boundary.
     Boundary,
+    /// No policy: a grant of an ACL, which [`Origin::statement`] counts.
+    Acl,
+    /// No policy: `RestrictPublicBuckets`.
+    PublicAccessBlock,
     /// No policy: the root user of the account that owns the resource.
     Root,
     /// No policy: the action needs no permission (`sts:GetCallerIdentity`).
@@ -77,7 +90,7 @@ pub enum PolicyType {
 pub struct Origin {
     /// The policy.
     pub policy: PolicyType,
-    /// The place of the statement in its document; 0 when no statement decided.
+    /// The index of the statement in its document; 0 if no statement decided.
     pub statement: u32,
 }
 
@@ -94,7 +107,7 @@ pub enum Decision {
         /// The first statement that denies it.
         by: Origin,
     },
-    /// Refused because a policy that has to allow it does not.
+    /// Refused because a policy that has to allow the request does not.
     ImplicitDeny {
         /// The type of that policy (`Identity(0)` stands for all identity policies).
         missing: PolicyType,
@@ -108,35 +121,39 @@ impl Decision {
     }
 }
 
-/// Decides a request, by the rules of the IAM User Guide, "Policy evaluation logic".
+/// Decides a request according to the IAM User Guide, "Policy evaluation logic".
 pub fn decide(policies: &PolicySet<'_>, request: &Request<'_>) -> Decision {
     let caller_identity = RequestAction::Known(Action::GET_CALLER_IDENTITY);
     if request.action == caller_identity {
-        // It needs no permission and cannot be denied (STS API Reference, GetCallerIdentity).
+        // This action needs no permission and cannot be denied (STS API Reference, GetCallerIdentity).
         return allow(PolicyType::NotNeeded, 0);
     }
     let verdicts = Verdicts::new(policies, policies.resource, request);
     if let Some(denied) = verdicts.explicit_deny(|| keeps_access(policies, request)) {
         return denied;
     }
+    if policies.restricted_to.is_some_and(|account| !request.principal.is_of(&account)) {
+        return Decision::ImplicitDeny { missing: PolicyType::PublicAccessBlock };
+    }
     match request.principal {
-        Principal::Anonymous | Principal::Service(_) | Principal::Federated(_) => verdicts.resource_alone(),
+        Principal::Anonymous | Principal::Service(_) | Principal::Federated { .. } => verdicts.resource_alone(),
         principal if principal.is_of(&request.resource_account) => verdicts.same_account(policies, request),
         _ => verdicts.cross_account(policies, request),
     }
 }
 
-/// Could [`decide`] allow the request's action to its caller, on some resource and under some conditions? An upper bound that
-/// costs little: it is asked before a body is read for the decision, and never in place of the decision.
+/// Whether [`decide`] could allow the request's action to its caller, on some resource and under some conditions. This
+/// cheap upper bound is checked before a body is read for the decision. It never replaces the decision.
 pub fn could_allow(policies: &PolicySet<'_>, request: &Request<'_>) -> bool {
     let could = |policy: &CompiledPolicy| policy.could_allow(request);
     let is_root = matches!(request.principal, Principal::Root(_));
     let holds = request.principal.has_account() && policies.identity.iter().any(|policy| could(policy));
-    is_root || holds || policies.resource.is_some_and(could)
+    let granted = policies.acl.is_some_and(|acl| acl.evaluate(request).any().is_some());
+    is_root || holds || granted || policies.resource.is_some_and(could)
 }
 
-/// Decides whether a role may be assumed: `trust` takes the place of the resource policy ([`PolicySet::resource`] is not looked at), and
-/// has to allow it itself.
+/// Decides whether a role may be assumed. `trust` replaces the resource policy ([`PolicySet::resource`] is ignored),
+/// and has to allow the request itself.
 pub fn decide_trust(trust: &CompiledPolicy, policies: &PolicySet<'_>, request: &Request<'_>) -> Decision {
     let verdicts = Verdicts::new(policies, Some(trust), request);
     if let Some(denied) = verdicts.explicit_deny(|| false) {
@@ -147,7 +164,7 @@ pub fn decide_trust(trust: &CompiledPolicy, policies: &PolicySet<'_>, request: &
     }
     match request.principal {
         Principal::Anonymous => Decision::ImplicitDeny { missing: PolicyType::Resource },
-        Principal::Service(_) | Principal::Federated(_) => verdicts.resource_alone(),
+        Principal::Service(_) | Principal::Federated { .. } => verdicts.resource_alone(),
         principal if principal.is_of(&request.resource_account) => verdicts.same_account(policies, request),
         _ => verdicts.cross_account(policies, request),
     }
@@ -157,13 +174,14 @@ fn allow(policy: PolicyType, statement: u32) -> Decision {
     Decision::Allow { by: Origin { policy, statement } }
 }
 
-/// What each policy says by itself.
+/// What each policy says on its own.
 struct Verdicts {
-    /// Of the first identity policy that denies: its place and the statement.
+    /// The first identity policy that denies: its index and the statement.
     identity_deny: Option<(usize, u32)>,
-    /// Of the first identity policy that allows.
+    /// The first identity policy that allows: its index and the statement.
     identity_allow: Option<(usize, u32)>,
     resource: Verdict,
+    acl: AclVerdict,
     session: Option<Verdict>,
     boundary: Option<Verdict>,
 }
@@ -176,10 +194,14 @@ impl Verdicts {
             identity_deny: None,
             identity_allow: None,
             resource: resource.map(evaluate).unwrap_or_default(),
+            acl: policies.acl.map(|acl| acl.evaluate(request)).unwrap_or_default(),
             session: policies.session.map(evaluate),
             boundary: policies.boundary.map(evaluate),
         };
-        // Nobody holds identity policies for an anonymous caller, a service or an identity provider.
+        if policies.is_foreign {
+            all.resource = Verdict { deny: all.resource.deny, ..Verdict::default() };
+        }
+        // Anonymous callers, services and identity providers have no identity policies.
         if request.principal.has_account() {
             for (place, policy) in policies.identity.iter().enumerate() {
                 let verdict = evaluate(policy);
@@ -190,7 +212,8 @@ impl Verdicts {
         all
     }
 
-    /// An explicit deny of any policy ends the decision, whatever allows it; of the resource policy unless the caller is exempt from it.
+    /// An explicit deny in any policy ends the decision, whatever else allows the request. A deny in the resource
+    /// policy does not count if the caller is exempt from it.
     fn explicit_deny(&self, is_exempt: impl FnOnce() -> bool) -> Option<Decision> {
         let of_resource = self.resource.deny.get().filter(|_| !is_exempt());
         let of = |policy| move |statement| Origin { policy, statement };
@@ -201,25 +224,32 @@ impl Verdicts {
         by.map(|by| Decision::ExplicitDeny { by })
     }
 
-    /// For callers that have no policies of their own.
+    /// The decision for callers that have no policies of their own.
     fn resource_alone(&self) -> Decision {
-        match self.resource.any_allow() {
-            Some(statement) => allow(PolicyType::Resource, statement),
-            None => Decision::ImplicitDeny { missing: PolicyType::Resource },
+        match (self.resource.any_allow(), self.acl.any()) {
+            (Some(statement), _) => allow(PolicyType::Resource, statement),
+            (None, Some(grant)) => allow(PolicyType::Acl, grant),
+            (None, None) => Decision::ImplicitDeny { missing: PolicyType::Resource },
         }
     }
 
     fn same_account(&self, policies: &PolicySet<'_>, request: &Request<'_>) -> Decision {
+        let allows = self.session.is_none_or(|session| session.any_allow().is_some());
+        if !allows && policies.session.is_some_and(CompiledPolicy::limits_grants) {
+            return Decision::ImplicitDeny { missing: PolicyType::Session };
+        }
         if let Some(statement) = self.resource.direct.get() {
             return allow(PolicyType::Resource, statement);
         }
         if matches!(request.principal, Principal::Root(_)) {
             return allow(PolicyType::Root, 0);
         }
-        let by = match (self.resource.role.get(), self.identity_allow) {
-            (Some(statement), _) => Origin { policy: PolicyType::Resource, statement },
-            (None, Some((place, statement))) => Origin { policy: PolicyType::Identity(place), statement },
-            (None, None) => return Decision::ImplicitDeny { missing: PolicyType::Identity(0) },
+        // A grant of an ACL to the account itself leaves the decision to its policies.
+        let by = match (self.resource.role.get(), self.identity_allow, self.acl.group) {
+            (Some(statement), ..) => Origin { policy: PolicyType::Resource, statement },
+            (None, Some((place, statement)), _) => Origin { policy: PolicyType::Identity(place), statement },
+            (None, None, Some(statement)) => Origin { policy: PolicyType::Acl, statement },
+            (None, None, None) => return Decision::ImplicitDeny { missing: PolicyType::Identity(0) },
         };
         match self.limit(policies, request) {
             Some(missing) => Decision::ImplicitDeny { missing },
@@ -228,25 +258,28 @@ impl Verdicts {
     }
 
     fn cross_account(&self, policies: &PolicySet<'_>, request: &Request<'_>) -> Decision {
-        let Some(statement) = self.resource.any_allow() else {
-            return Decision::ImplicitDeny { missing: PolicyType::Resource };
-        };
-        let is_root = matches!(request.principal, Principal::Root(_));
         let named = self.resource.direct.is_some() || self.resource.role.is_some();
-        let suffices = policies.cross_account == CrossAccount::ResourcePolicy && named;
-        if !is_root && !suffices && self.identity_allow.is_none() {
-            return Decision::ImplicitDeny { missing: PolicyType::Identity(0) };
+        let by_policy = self.resource.any_allow().map(|statement| (PolicyType::Resource, statement, named));
+        let by_acl = self.acl.any().map(|grant| (PolicyType::Acl, grant, self.acl.group.is_some()));
+        if by_policy.is_none() && by_acl.is_none() {
+            return Decision::ImplicitDeny { missing: PolicyType::Resource };
         }
-        match self.limit(policies, request) {
-            Some(missing) => Decision::ImplicitDeny { missing },
-            None => allow(PolicyType::Resource, statement),
+        // A grant to an account is for whom its own policies choose.
+        let chosen = matches!(request.principal, Principal::Root(_)) || self.identity_allow.is_some();
+        let suffices = |named: bool| chosen || policies.cross_account == CrossAccount::ResourcePolicy && named;
+        let granted = by_policy.into_iter().chain(by_acl).find(|(_, _, named)| suffices(*named));
+        match (granted, self.limit(policies, request)) {
+            (None, _) => Decision::ImplicitDeny { missing: PolicyType::Identity(0) },
+            (_, Some(missing)) => Decision::ImplicitDeny { missing },
+            (Some((policy, statement, _)), None) => allow(policy, statement),
         }
     }
 
-    /// The boundary or session policy that does not allow it.
+    /// The boundary or session policy that does not allow the request.
     fn limit(&self, policies: &PolicySet<'_>, request: &Request<'_>) -> Option<PolicyType> {
         let silent = |verdict: Option<Verdict>| verdict.is_some_and(|verdict| verdict.any_allow().is_none());
-        // Only sessions of roles may do without a session policy (IAM User Guide, evaluation logic, session policies).
+        // Only role sessions can have permissions without a session policy (IAM User Guide, evaluation logic, session
+        // policies).
         let federated = matches!(request.principal, Principal::FederatedUser { .. });
         if silent(self.boundary) {
             Some(PolicyType::Boundary)

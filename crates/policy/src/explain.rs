@@ -11,7 +11,8 @@ use crate::grammar::Effect;
 use crate::resource_element::ResourceTest;
 use crate::statement::Statement;
 
-/// Why a request is allowed or denied: every statement that was considered, and the smallest change that would allow it.
+/// Why a request is allowed or denied: every statement considered, and the smallest change that would allow the
+/// request.
 #[derive(Clone, Debug, Serialize)]
 pub struct Explanation {
     /// The answer.
@@ -24,12 +25,12 @@ pub struct Explanation {
     pub advice: Vec<String>,
 }
 
-/// What one statement has to do with the request.
+/// How one statement relates to the request.
 #[derive(Clone, Debug, Serialize)]
 pub struct StatementExplanation {
     /// The type of its policy: `identity[0]`, `resource`, `session` or `boundary`.
     pub policy: String,
-    /// Its place in its policy.
+    /// Its index in its policy.
     pub statement: u32,
     /// Its Sid.
     pub sid: Option<String>,
@@ -50,7 +51,7 @@ pub struct ElementExplanation {
     pub matches: bool,
     /// What the policy says.
     pub expected: Vec<String>,
-    /// What the request has; `None` when it has nothing.
+    /// What the request has; `None` if it has nothing.
     pub seen: Option<Vec<String>>,
 }
 
@@ -74,7 +75,7 @@ pub fn explain_trust(trust: &CompiledPolicy, policies: &PolicySet<'_>, request: 
     explained(decide_by_resource, &policies, request)
 }
 
-/// [`decide_trust`] with the trust policy in the place of the resource policy.
+/// [`decide_trust`] with the trust policy given as the resource policy.
 fn decide_by_resource(policies: &PolicySet<'_>, request: &Request<'_>) -> Decision {
     match policies.resource {
         Some(trust) => decide_trust(trust, policies, request),
@@ -82,8 +83,8 @@ fn decide_by_resource(policies: &PolicySet<'_>, request: &Request<'_>) -> Decisi
     }
 }
 
-/// The condition keys that a statement about this principal, action and resource tests or names in a variable, and that the
-/// request does not have: each once, in lower case.
+/// The condition keys that the request does not have, but that a statement about this principal, action and resource
+/// tests or names in a variable: each once, in lower case.
 pub fn missing_keys<'a>(policies: &PolicySet<'a>, request: &Request<'_>) -> Vec<&'a str> {
     let has_boundary = policies.boundary.is_some();
     let concerns = |statement: &&Statement| {
@@ -125,8 +126,8 @@ fn explained(
     Explanation { decision, summary, statements, advice }
 }
 
-/// Every statement of every policy, in the order of the policies, and what it has to do with the request: an explanation without
-/// its advice.
+/// Every statement of every policy, in the order of the policies, and how it relates to the request: an explanation
+/// without advice.
 fn considered(policies: &PolicySet<'_>, request: &Request<'_>) -> Vec<StatementExplanation> {
     let has_boundary = policies.boundary.is_some();
     let mut statements = Vec::new();
@@ -152,6 +153,8 @@ pub(crate) fn name(policy: PolicyType) -> String {
         PolicyType::Resource => "resource".to_owned(),
         PolicyType::Session => "session".to_owned(),
         PolicyType::Boundary => "boundary".to_owned(),
+        PolicyType::Acl => "ACL".to_owned(),
+        PolicyType::PublicAccessBlock => "public access block".to_owned(),
         PolicyType::Root => "root".to_owned(),
         PolicyType::NotNeeded => "none".to_owned(),
     }
@@ -161,6 +164,9 @@ fn summary(decision: &Decision, policies: &PolicySet<'_>) -> String {
     let (verb, by) = match decision {
         Decision::Allow { by } => ("allowed", by),
         Decision::ExplicitDeny { by } => ("denied", by),
+        Decision::ImplicitDeny { missing: PolicyType::PublicAccessBlock } => {
+            return "denied: RestrictPublicBuckets leaves a bucket with a public policy to its own account".to_owned();
+        }
         Decision::ImplicitDeny { missing } => {
             return format!("denied: no statement of the {} allows it", kind(*missing));
         }
@@ -168,6 +174,7 @@ fn summary(decision: &Decision, policies: &PolicySet<'_>) -> String {
     match by.policy {
         PolicyType::Root => return "allowed: the root user of the account that owns the resource".to_owned(),
         PolicyType::NotNeeded => return "allowed: the action needs no permission".to_owned(),
+        PolicyType::Acl => return format!("allowed by grant {} of the ACL", by.statement),
         _ => {}
     }
     let policy = all(policies).find(|(policy, _)| *policy == by.policy).map(|(_, compiled)| compiled);
@@ -184,6 +191,8 @@ pub(crate) fn kind(policy: PolicyType) -> &'static str {
         PolicyType::Resource => "resource policy",
         PolicyType::Session => "session policy",
         PolicyType::Boundary => "permissions boundary",
+        PolicyType::Acl => "ACL",
+        PolicyType::PublicAccessBlock => "public access block",
         PolicyType::Root | PolicyType::NotNeeded => "account",
     }
 }

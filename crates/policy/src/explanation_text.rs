@@ -4,7 +4,8 @@ use std::fmt;
 
 use crate::explain::{ElementExplanation, Explanation, StatementExplanation};
 
-/// The answer, then each statement with a line for each of its elements (`+` matches, `-` does not), then what would help.
+/// Writes the answer, then each statement with a line for each of its elements (`+` matches, `-` does not), then the
+/// advice.
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.summary)?;

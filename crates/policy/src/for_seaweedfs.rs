@@ -1,13 +1,15 @@
-//! An identity policy restated for SeaweedFS's evaluators, which know less of the language, and pass over what they do not know.
+//! Restates an identity policy for SeaweedFS's evaluators, which know less of the policy language and ignore what they
+//! do not know.
 //!
-//! What is left of the policy there never allows more than the policy does: an Allow that they would not understand is left out, a Deny
-//! that they would not understand loses the part in question and so denies more. One document that SeaweedFS cannot read stops it from
-//! loading all others, so only the shapes that it surely reads are written. What it understands was measured on 4.48, with
-//! `-iam.config` and without, which are two evaluators.
+//! The restated policy never allows more than the original. An Allow that they would not understand is left out. A Deny
+//! that they would not understand loses the part in question, and so denies more. A single document that SeaweedFS
+//! cannot read stops it from loading all others, so this writes only forms that it certainly reads. What it understands
+//! was measured on 4.48, with and without `-iam.config`, which select different evaluators.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use ids::Network;
 use serde::Serialize;
 
 use crate::action_element::actions_of;
@@ -16,20 +18,19 @@ use crate::grammar::{Comparison, Condition, Effect, Statement};
 use crate::pattern::Pattern;
 use crate::policy::Policy;
 use crate::template::Special;
-use crate::value::AddressRange;
 
-/// A policy as SeaweedFS gets it.
+/// A policy restated for SeaweedFS.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Restated {
+pub struct PolicyForSeaweedFs {
     /// The document.
     pub text: String,
-    /// Whether it means the same as the policy.
+    /// Whether it means exactly the same as the original.
     pub is_exact: bool,
 }
 
-/// The one variable whose value both of them know.
+/// The only variable whose value both evaluators know.
 const VARIABLE: &str = "${aws:username}";
-/// The keys that they know, spelled as they want them, and whether they are addresses.
+/// The keys that both know, spelled as they expect them, and whether their values are addresses.
 const KEYS: [(&str, bool); 3] = [("aws:SourceIp", true), ("aws:username", false), ("s3:prefix", false)];
 
 #[derive(Serialize)]
@@ -54,8 +55,8 @@ struct Plain<'a> {
 type Conditions<'a> = BTreeMap<&'static str, BTreeMap<&'static str, &'a [String]>>;
 
 impl Policy {
-    /// The policy for SeaweedFS.
-    pub fn restated(&self) -> Restated {
+    /// Restates the policy for SeaweedFS.
+    pub fn for_seaweedfs(&self) -> PolicyForSeaweedFs {
         let variables = self.document().version.has_variables();
         let (mut statement, mut is_exact) = (Vec::new(), true);
         for (plain, exact) in self.document().statements.iter().map(|statement| restated(statement, variables)) {
@@ -63,16 +64,16 @@ impl Policy {
             is_exact &= exact;
         }
         if statement.is_empty() {
-            // A user without any policy would get back the legacy actions that a policy takes the place of.
+            // Without any policy the user would regain the legacy actions that a policy replaces.
             let action = vec![Cow::Borrowed("kelpgate:Nothing")];
             statement.push(Plain { action, ..denial() });
         }
-        Restated { text: text(statement), is_exact }
+        PolicyForSeaweedFs { text: text(statement), is_exact }
     }
 }
 
-impl Restated {
-    /// What stands for a policy that cannot be read: it denies everything.
+impl PolicyForSeaweedFs {
+    /// Replaces a policy that cannot be read. It denies everything.
     pub fn unreadable() -> Self {
         Self { text: text(vec![denial()]), is_exact: false }
     }
@@ -84,11 +85,11 @@ fn denial() -> Plain<'static> {
 }
 
 fn text(statement: Vec<Plain<'_>>) -> String {
-    // Serialising plain data of ours (strings, maps with text keys) has no failure.
+    // Serialising our plain data (strings, maps with string keys) cannot fail.
     serde_json::to_string(&Document { version: "2012-10-17", statement }).unwrap_or_default()
 }
 
-/// What is left of a statement, and whether that is all of it.
+/// What remains of a statement, and whether that is all of it.
 fn restated(statement: &Statement, variables: bool) -> (Option<Plain<'_>>, bool) {
     let action = actions(statement);
     let resource = resources(statement, variables);
@@ -105,7 +106,8 @@ fn restated(statement: &Statement, variables: bool) -> (Option<Plain<'_>>, bool)
     (Some(Plain { sid, effect, action, resource, condition }), is_exact)
 }
 
-/// SeaweedFS does not know NotAction, and one of its evaluators tells `s3:getobject` from `s3:GetObject`.
+/// SeaweedFS does not know NotAction, and one of its evaluators is case-sensitive: `s3:getobject` is not
+/// `s3:GetObject`.
 fn actions(statement: &Statement) -> Option<Vec<Cow<'_, str>>> {
     if statement.action.not || statement.action.patterns.is_empty() {
         return None;
@@ -122,12 +124,12 @@ fn actions(statement: &Statement) -> Option<Vec<Cow<'_, str>>> {
     Some(actions)
 }
 
-/// Whether a pattern covers a name where case counts.
+/// Whether a pattern covers a name, case-sensitively.
 fn is_spelled(pattern: &str, name: &str) -> bool {
     Pattern::parse(pattern, Special { wildcards: true, variables: false }).matches(name, &Context::new()).is_yes()
 }
 
-/// SeaweedFS knows no NotResource, and IAM's own resources not as Kelpgate names them.
+/// SeaweedFS does not know NotResource, and names IAM's own resources differently from Kelpgate.
 fn resources(statement: &Statement, variables: bool) -> Option<Vec<&str>> {
     let resource = statement.resource.as_ref().filter(|resource| !resource.not && !resource.patterns.is_empty())?;
     let plain = |pattern: &str| {
@@ -138,7 +140,7 @@ fn resources(statement: &Statement, variables: bool) -> Option<Vec<&str>> {
     all.then(|| resource.patterns.iter().map(String::as_str).collect())
 }
 
-/// The conditions that SeaweedFS tests as Kelpgate does, and whether those are all.
+/// The conditions that SeaweedFS evaluates as Kelpgate does, and whether those are all.
 fn conditions(conditions: &[Condition]) -> (Conditions<'_>, bool) {
     let (mut understood, mut all) = (Conditions::new(), true);
     for condition in conditions {
@@ -158,9 +160,9 @@ fn plain_condition(condition: &Condition) -> Option<(&'static str, &'static str)
     let (key, is_address) = KEYS.into_iter().find(|(key, _)| key.eq_ignore_ascii_case(&condition.key))?;
     let is_plain: fn(&String) -> bool = match operator.comparison {
         StringLike | StringNotLike if !is_address => |value| !value.contains("${"),
-        // Without wildcards: whether they are plain text here is not the same in all versions.
+        // Without wildcards: SeaweedFS's versions differ in whether they are plain text here.
         StringEquals | StringNotEquals if !is_address => |value| !value.contains(['$', '*', '?']),
-        IpAddress | NotIpAddress if is_address => |value| AddressRange::parse(value).is_some(),
+        IpAddress | NotIpAddress if is_address => |value| value.parse::<Network>().is_ok(),
         _ => return None,
     };
     let is_bare = operator.set.is_none() && !operator.if_exists && !condition.values.is_empty();
@@ -178,12 +180,12 @@ mod tests {
         format!(r#"{{"Version":"2012-10-17","Statement":[{statements}]}}"#)
     }
 
-    fn restated(text: &str) -> Restated {
-        Policy::parse_stored(PolicyKind::Identity, text).unwrap().restated()
+    fn restated(text: &str) -> PolicyForSeaweedFs {
+        Policy::parse_stored(PolicyKind::Identity, text).unwrap().for_seaweedfs()
     }
 
     #[test]
-    fn what_is_understood_stays_as_it_is() {
+    fn what_seaweedfs_understands_is_unchanged() {
         for statements in [
             r#"{"Sid":"A","Effect":"Allow","Action":["s3:GetObject"],"Resource":["arn:aws:s3:::b/*"]}"#,
             r#"{"Effect":"Deny","Action":["*"],"Resource":["*"]}"#,
@@ -192,7 +194,7 @@ mod tests {
             r#"{"Effect":"Allow","Action":["s3:*"],"Resource":["*"]},{"Effect":"Deny","Action":["s3:*"],"Resource":["arn:aws:s3:::b"]}"#,
         ] {
             let text = document(statements);
-            assert_eq!(restated(&text), Restated { text: text.clone(), is_exact: true });
+            assert_eq!(restated(&text), PolicyForSeaweedFs { text: text.clone(), is_exact: true });
         }
     }
 
@@ -212,13 +214,13 @@ mod tests {
                 r#"{"Effect":"Allow","Action":["s3:*"],"Resource":["*"],"Condition":{"StringEquals":{"aws:username":["al"]}}}"#,
             ),
         ] {
-            assert_eq!(restated(&document(given)), Restated { text: document(want), is_exact: true });
+            assert_eq!(restated(&document(given)), PolicyForSeaweedFs { text: document(want), is_exact: true });
         }
     }
 
     #[test]
-    fn what_is_not_understood_allows_nothing_and_denies_more() {
-        // What a statement has in place of $EFFECT, and what is left of its Deny; of its Allow nothing is.
+    fn what_seaweedfs_does_not_understand_allows_nothing_and_denies_more() {
+        // What follows $EFFECT in a statement, and what remains of its Deny. Nothing remains of its Allow.
         let all = r#""Action":["*"],"Resource":["*"]"#;
         let get = r#""Action":["s3:GetObject"],"Resource":["*"]"#;
         for (rest, denial) in [
@@ -248,22 +250,23 @@ mod tests {
             (r#""Action":"s3:GetObject","Resource":"*","Condition":{"StringLike":{"aws:UserAgent":"x"}}"#, get),
         ] {
             let statement = |effect: &str| document(&format!(r#"{{"Effect":"{effect}",{rest}}}"#));
-            let want = Restated { text: document(NOTHING), is_exact: false };
+            let want = PolicyForSeaweedFs { text: document(NOTHING), is_exact: false };
             assert_eq!(restated(&statement("Allow")), want, "{rest}");
-            let want = Restated { text: document(&format!(r#"{{"Effect":"Deny",{denial}}}"#)), is_exact: false };
+            let want =
+                PolicyForSeaweedFs { text: document(&format!(r#"{{"Effect":"Deny",{denial}}}"#)), is_exact: false };
             assert_eq!(restated(&statement("Deny")), want, "{rest}");
         }
-        // Conditions that are understood still limit a Deny, beside one that is not.
+        // Conditions that SeaweedFS understands still limit a Deny, even next to one that it does not understand.
         let two = r#""Condition":{"IpAddress":{"aws:SourceIp":["10.0.0.0/8"]},"Null":{"s3:prefix":"true"}}"#;
         let one = r#""Condition":{"IpAddress":{"aws:SourceIp":["10.0.0.0/8"]}}"#;
         let deny = |condition| document(&format!(r#"{{"Effect":"Deny",{get},{condition}}}"#));
-        assert_eq!(restated(&deny(two)), Restated { text: deny(one), is_exact: false });
-        // Other statements of the policy stay, and in old documents `${` is plain text.
+        assert_eq!(restated(&deny(two)), PolicyForSeaweedFs { text: deny(one), is_exact: false });
+        // Other statements of the policy remain, and in old documents `${` is plain text.
         let allow = r#"{"Effect":"Allow","Action":["s3:GetObject"],"Resource":["*"]}"#;
         let given = format!(r#"{allow},{{"Effect":"Allow","NotAction":"s3:GetObject","Resource":"*"}}"#);
         assert_eq!(restated(&document(&given)).text, document(allow));
         let old = r#"{"Version":"2008-10-17","Statement":{"Effect":"Allow","Action":"s3:*","Resource":"arn:aws:s3:::b/${aws:username}"}}"#;
         assert_eq!(restated(old).text, document(NOTHING));
-        assert_eq!(Restated::unreadable().text, document(&format!(r#"{{"Effect":"Deny",{all}}}"#)));
+        assert_eq!(PolicyForSeaweedFs::unreadable().text, document(&format!(r#"{{"Effect":"Deny",{all}}}"#)));
     }
 }

@@ -1,10 +1,10 @@
-//! Finds the statements that could be about a resource without asking all of them.
+//! Finds the statements that could apply to a resource without evaluating all of them.
 //!
-//! Resource patterns hang in a trie of their literal prefixes: one walk along the resource meets every pattern whose prefix fits.
-//! What follows the prefix is nothing, one star, or a glob that is matched there. A node where many globs hang first looks for
-//! their longest literals, all at once (Aho-Corasick), and tries only globs whose literal occurs. A place where many statements
-//! hang keeps a bit for each action and statement. Statements without a useful prefix (NotResource, wildcards in the first five
-//! segments) are asked one by one.
+//! Resource patterns are stored in a trie of their literal prefixes: one walk along the resource visits every pattern
+//! whose prefix fits. After its prefix, a pattern has nothing, one star, or a glob, which is matched at that node. A
+//! node with many globs first searches for their longest literals, all at once (Aho-Corasick), and tries only the globs
+//! whose literal occurs. A node with many statements keeps one bit for each action and statement. Statements without a
+//! useful prefix (NotResource, wildcards in the first five segments) are evaluated one by one.
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use smallvec::SmallVec;
@@ -15,41 +15,41 @@ use crate::decide::Request;
 use crate::resource_element::ResourceTest;
 use crate::statement::Statement;
 
-/// From how many statements on a place keeps bits by action.
+/// A place with at least this many statements keeps bits by action.
 const CROWD_MIN: usize = 24;
-/// From how many globs on a node looks for their literals first.
+/// A node with at least this many globs searches for their literals first.
 const GATE_MIN: usize = 9;
-/// How many literals one automaton holds at most, so that the marks of those found fit on the stack.
+/// The most literals that one automaton holds, so that the marks of those found fit on the stack.
 const GATE_LITERALS_MAX: usize = 8_192;
 
 #[derive(Debug)]
 pub(crate) struct Index {
     nodes: Vec<Node>,
-    /// Statements whose resources have to be asked in full.
+    /// Statements whose resources must be matched in full.
     residue: Entries,
 }
 
 #[derive(Debug, Default)]
 struct Node {
-    /// The part of the prefix between the parent and here.
+    /// The part of the prefix between the parent and this node.
     label: Box<[u8]>,
-    /// By the first byte of their labels, sorted.
+    /// The children with the first bytes of their labels, sorted by them.
     children: Vec<(u8, u32)>,
     /// Statements with a pattern that ends here.
     exact: Entries,
-    /// Statements with a pattern that goes on with a star and ends.
+    /// Statements with a pattern that ends here with one star.
     open: Entries,
     globs: Option<Box<Globs>>,
 }
 
-/// A pattern of a statement: the statement's place, and the pattern's among its resources.
+/// A pattern of a statement: the index of the statement, and that of the pattern among its resources.
 type PatternPlace = (u32, u32);
 
 #[derive(Debug, Default)]
 struct Globs {
     /// The actions of all statements here.
     actions: ActionSet,
-    /// Those that are tried on every resource.
+    /// The patterns that are tried on every resource.
     ungated: Vec<PatternPlace>,
     gates: Vec<Gate>,
 }
@@ -57,7 +57,7 @@ struct Globs {
 #[derive(Debug)]
 struct Gate {
     literals: AhoCorasick,
-    /// For each literal the patterns that contain it.
+    /// For each literal, the patterns that contain it.
     patterns: Box<[SmallVec<[PatternPlace; 1]>]>,
 }
 
@@ -70,11 +70,11 @@ enum Entries {
     Crowd(Box<Crowd>),
 }
 
-/// Many statements at one place.
+/// Many statements in one place.
 #[derive(Debug)]
 struct Crowd {
     statements: Box<[u32]>,
-    /// One row of words for each known action: a bit for each of `statements`.
+    /// One row of words for each known action, with one bit for each of `statements`.
     bits: Box<[u64]>,
     row_words: usize,
 }
@@ -102,7 +102,8 @@ impl Index {
         Self { nodes, residue: Entries::new(residue, statements) }
     }
 
-    /// Calls `found` with each statement whose action and resource match; with some of them more than once.
+    /// Calls `found` with each statement whose action and resource match. It may be called with the same statement more
+    /// than once.
     pub fn find(&self, statements: &[Statement], request: &Request<'_>, mut found: impl FnMut(u32, &Statement)) {
         let (action, resource) = (request.action, request.resource.as_bytes());
         let mut at = 0;
@@ -129,7 +130,8 @@ impl Index {
 }
 
 impl Node {
-    /// The child whose label may be what the text begins with: of several the one with the same first byte.
+    /// The child whose label the text may begin with. If there are several children, it is the one with the same first
+    /// byte.
     fn child(&self, text: &[u8]) -> Option<usize> {
         let first = text.first()?;
         let place = match self.children.as_slice() {
@@ -220,7 +222,7 @@ impl Globs {
         for part in literals.chunks(GATE_LITERALS_MAX) {
             match Gate::new(part) {
                 Some(gate) => all.gates.push(gate),
-                // More than the automaton can hold: then without it.
+                // More than the automaton can hold, so do without it.
                 None => all.ungated.extend(part.iter().flat_map(|(_, places)| places.iter().copied())),
             }
         }
@@ -293,7 +295,7 @@ fn pattern_at(statements: &[Statement], (place, nth): PatternPlace) -> Option<(&
     }
 }
 
-/// A trie that grows.
+/// A trie under construction.
 struct Builder {
     nodes: Vec<Draft>,
 }
@@ -321,7 +323,7 @@ impl Draft {
 }
 
 impl Builder {
-    /// Hangs a pattern in the trie; `false` when it has no place there.
+    /// Adds a pattern to the trie; `false` if it does not fit there.
     fn insert(&mut self, pattern: &ArnPattern, place: PatternPlace) -> bool {
         let prefix = match pattern {
             ArnPattern::Any => "",
@@ -338,7 +340,7 @@ impl Builder {
         true
     }
 
-    /// The node of a prefix, made if there is none.
+    /// The node of a prefix. Creates it if it does not exist.
     fn node(&mut self, prefix: &[u8]) -> usize {
         let (mut at, mut rest) = (0, prefix);
         while let Some(first) = rest.first() {
@@ -368,7 +370,7 @@ impl Builder {
         place
     }
 
-    /// Cuts a node's label: what follows the cut, and all that hangs there, moves to a child.
+    /// Splits a node's label. What follows the split, and everything stored at the node, moves to a child.
     fn split(&mut self, node: usize, at: usize) {
         let Some(upper) = self.nodes.get_mut(node) else { return };
         let mut lower = std::mem::take(upper);
@@ -401,7 +403,7 @@ mod tests {
         }
     }
 
-    /// Each node with something on it, by its prefix, then what is asked in full.
+    /// Each node that holds something, by its prefix, then the statements that are matched in full.
     fn shape(index: &Index) -> Vec<String> {
         let mut lines = Vec::new();
         let mut open: Vec<(usize, String)> = vec![(0, String::new())];
@@ -430,9 +432,9 @@ mod tests {
         lines
     }
 
-    /// A place in the trie is what makes a decision quick; a pattern without one is only asked in full.
+    /// A pattern in the trie makes a decision fast; a pattern outside it is matched in full.
     #[test]
-    fn patterns_hang_at_their_prefixes() {
+    fn patterns_are_stored_at_their_prefixes() {
         for (resources, want) in [
             (&[r#""*""#][..], &["*: 0"][..]),
             (&[r#""arn:aws:s3:::b""#, r#""arn:aws:s3:::b/*""#], &["arn:aws:s3:::b/*: 1", "arn:aws:s3:::b: 0"]),
@@ -459,9 +461,9 @@ mod tests {
         assert_eq!(shape(&Index::new(&statements(&many[..8]))), few);
     }
 
-    /// Seventy patterns share a literal or not: the marks of those seen are more than one word.
+    /// With seventy literals, the marks of those seen need more than one word.
     #[test]
-    fn a_gate_tells_each_pattern_once() {
+    fn a_gate_reports_each_pattern_once() {
         let texts: Vec<String> = (0..70).map(|i| format!("w{i}x")).collect();
         let literals: Vec<(&[u8], SmallVec<[PatternPlace; 1]>)> = (0_u32..)
             .zip(&texts)

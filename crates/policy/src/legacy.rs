@@ -1,8 +1,9 @@
 //! SeaweedFS's legacy actions, `Read:bucket/prefix*`, translated into statements.
 //!
-//! An entry is `Action` or `Action:resource`. Without a resource it holds everywhere. A resource without wildcards is a bucket, with
-//! all that is in it (`Read:bucket/key` therefore matches nothing). A resource with wildcards is matched against `bucket/key`,
-//! against `bucket` for requests about a bucket, and against `bucket/prefix` for listings with a prefix. Measured on 4.48.
+//! An entry is `Action` or `Action:resource`. Without a resource it applies everywhere. A resource without wildcards is
+//! a bucket and everything in it (so `Read:bucket/key` matches nothing). A resource with wildcards is matched against
+//! `bucket/key`, against `bucket` for requests about a bucket, and against `bucket/prefix` for listings with a prefix.
+//! Measured on SeaweedFS 4.48.
 
 use crate::action::Action;
 use crate::compiled::CompiledPolicy;
@@ -12,13 +13,14 @@ use crate::policy::PolicyKind;
 use crate::statement::Statement;
 use crate::template::Special;
 
-/// The condition key that tells which operation asks: SeaweedFS needs one action for an operation where AWS needs several, and
-/// tells HeadBucket from ListObjects where AWS does not. Set by the gateway: `PutObject`, `HeadBucket` ...
+/// The condition key that names the operation. For some operations SeaweedFS needs one action where AWS needs several,
+/// and it distinguishes HeadBucket from ListObjects where AWS does not. The gateway sets it: `PutObject`, `HeadBucket`
+/// and so on.
 const OPERATION: &str = "kelpgate:Operation";
 
 const LIST: [&str; 2] = ["s3:ListBucket", "s3:ListBucketVersions"];
 
-/// Each legacy action but `Admin`, and the actions that it stands for. What is in no row needs `Admin`.
+/// Each legacy action except `Admin`, and the actions that it stands for. Actions that are in no row need `Admin`.
 const ACTIONS: [(&str, &[&str]); 16] = [
     (
         "Read",
@@ -95,14 +97,15 @@ const ACTIONS: [(&str, &[&str]); 16] = [
     ("PutBucketObjectLockConfiguration", &["s3:PutBucketObjectLockConfiguration"]),
 ];
 
-/// What operations that need `Write` alone in SeaweedFS need besides on AWS, when their headers carry tags or an ACL.
+/// What AWS needs in addition for operations whose headers carry tags or an ACL. In SeaweedFS they need only `Write`.
 const WITH_HEADERS: [&str; 2] = ["s3:PutObjectTagging", "s3:PutObjectAcl"];
 const HEADER_OPERATIONS: [&str; 5] =
     ["PutObject", "PostObject", "CopyObject", "CreateMultipartUpload", "CompleteMultipartUpload"];
 
 impl CompiledPolicy {
-    /// Translates SeaweedFS's legacy actions (`Read:bucket/prefix*`, `Admin`) of one identity. The second part has one warning
-    /// for each entry that is unknown or can match nothing. The Sid of a statement is its entry.
+    /// Translates SeaweedFS's legacy actions (`Read:bucket/prefix*`, `Admin`) of one identity. The second part of the
+    /// result has one warning for each entry that is unknown or cannot match anything. The Sid of a statement is its
+    /// entry.
     pub fn compile_legacy(actions: &[String]) -> (Self, Vec<String>) {
         let mut statements = Vec::new();
         let (mut warnings, mut buckets) = (Vec::new(), Vec::new());
@@ -116,7 +119,7 @@ impl CompiledPolicy {
             }
         }
         if !statements.is_empty() {
-            // Everyone may ask for the list; it shows the buckets that the actions name.
+            // Any identity with actions may list buckets; the list shows the buckets that the actions name.
             statements.push(statement("ListAllMyBuckets", &["s3:ListAllMyBuckets"], &["*"], Vec::new()));
         }
         let statements = statements.iter().map(|statement| Statement::new(statement, PolicyKind::Identity, false));
@@ -151,7 +154,7 @@ fn translate(entry: &str) -> Result<Vec<grammar::Statement>, String> {
         return Ok(with_exceptions(entry, name, actions, &everything));
     };
     if resource.is_empty() {
-        return Err("it names no bucket, and matches nothing; leave the colon out for all buckets".to_owned());
+        return Err("it names no bucket, so it matches nothing; leave out the colon for all buckets".to_owned());
     }
     if resource.contains(['*', '?']) {
         return Ok(wildcard(entry, name, actions, resource));
@@ -168,10 +171,10 @@ fn translate(entry: &str) -> Result<Vec<grammar::Statement>, String> {
 fn unknown(name: &str) -> String {
     let names = ACTIONS.iter().map(|(legacy, _)| *legacy).chain(["Admin"]);
     let meant = nearest(name, names).map(|word| format!("; did you mean `{word}`?")).unwrap_or_default();
-    format!("`{name}` is no action, and matches nothing{meant}")
+    format!("`{name}` is not an action, so it matches nothing{meant}")
 }
 
-/// The actions on these resources, and what belongs to them by operation.
+/// The actions on these resources, with the exceptions that depend on the operation.
 fn with_exceptions(entry: &str, name: &str, actions: &[&str], resources: &[&str]) -> Vec<grammar::Statement> {
     let operation = |comparison, names: &[&str]| condition(comparison, false, OPERATION, names);
     match name {
@@ -202,7 +205,7 @@ fn wildcard(entry: &str, name: &str, actions: &[&str], pattern: &str) -> Vec<gra
     let mut all = if others.is_empty() { Vec::new() } else { with_exceptions(entry, name, &others, &[&resource]) };
     if lists {
         let is_listing = || condition(Comparison::StringNotEquals, false, OPERATION, &["HeadBucket"]);
-        // HeadBucket is no listing: what may do everything may do that by the bucket's name.
+        // HeadBucket is not a listing: an entry that allows everything allows it by the bucket's name.
         if name != "List" {
             let head = condition(Comparison::StringEquals, false, OPERATION, &["HeadBucket"]);
             all.push(statement(entry, &["s3:ListBucket"], &[&resource], vec![head]));
@@ -219,8 +222,8 @@ fn wildcard(entry: &str, name: &str, actions: &[&str], pattern: &str) -> Vec<gra
     all
 }
 
-/// The ways to cut a pattern for `bucket/prefix` into one for the bucket and one for the prefix: at the slash, or where a wildcard can
-/// stand for it.
+/// The ways to split a pattern for `bucket/prefix` into one for the bucket and one for the prefix: at the slash, or at
+/// a wildcard that can match the slash.
 fn splits(pattern: &str) -> Vec<(String, String)> {
     let mut all = Vec::new();
     for (at, character) in pattern.char_indices() {
@@ -229,7 +232,7 @@ fn splits(pattern: &str) -> Vec<(String, String)> {
         match character {
             '/' => {
                 all.push((before.to_owned(), after.to_owned()));
-                // A bucket's name has no slash: nothing beyond can be the cut.
+                // A bucket's name has no slash, so the split cannot come later.
                 break;
             }
             '*' => all.push((format!("{before}*"), format!("*{after}"))),
@@ -275,7 +278,7 @@ mod tests {
     use crate::decide::{CrossAccount, PolicySet, Request, decide};
     use crate::principal::Principal;
 
-    /// `action bucket[/key]`, with `operation` and `prefix` where they are told.
+    /// `action bucket[/key]`, with `operation` and `prefix` if they are given.
     fn allows(entries: &[&str], action: &str, resource: &str, operation: Option<&str>, prefix: Option<&str>) -> bool {
         let entries: Vec<String> = entries.iter().map(|entry| (*entry).to_owned()).collect();
         let identity = [Arc::new(CompiledPolicy::compile_legacy(&entries).0)];
@@ -292,17 +295,11 @@ mod tests {
             resource_account: ids::AccountId::DEFAULT,
             context: &context,
         };
-        let policies = PolicySet {
-            identity: &identity,
-            resource: None,
-            session: None,
-            boundary: None,
-            cross_account: CrossAccount::Both,
-        };
+        let policies = PolicySet { identity: &identity, cross_account: CrossAccount::Both, ..PolicySet::default() };
         decide(&policies, &request).is_allow()
     }
 
-    /// Rows as a real SeaweedFS 4.48 answered them: what each entry may do with `bk1`, which holds `pre/x` and `q`.
+    /// What each entry allows on `bk1`, which holds `pre/x` and `q`, as a real SeaweedFS 4.48 answered.
     #[test]
     fn entries_allow_what_seaweedfs_allows() {
         let requests = [
@@ -385,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn only_bare_admin_reaches_beyond_s3() {
+    fn only_admin_without_a_resource_reaches_beyond_s3() {
         for (entry, action, want) in [
             ("Admin", "iam:CreateUser", true),
             ("Admin", "x:Y", true),
@@ -403,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_that_match_nothing_are_told() {
+    fn entries_that_match_nothing_give_a_warning() {
         let entries = ["Read", "Raed:b", "Read:b/key", "Read:", "", "Admin"].map(str::to_owned);
         let (_, warnings) = CompiledPolicy::compile_legacy(&entries);
         assert_eq!(warnings.len(), 4, "{warnings:?}");

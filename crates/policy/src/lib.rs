@@ -12,6 +12,7 @@ mod rules;
 mod template;
 mod value;
 
+mod acl;
 mod action;
 mod action_table;
 mod context;
@@ -28,14 +29,15 @@ mod compiled;
 mod decide;
 mod explain;
 mod explanation_text;
+mod for_seaweedfs;
 mod index;
 mod legacy;
-mod restated;
 mod validate;
 mod work;
 
 pub mod cases;
 
+pub use acl::{Acl, AclSubject, is_of_object_acl};
 pub use action::{Action, Level, RequestAction, ResourceType};
 pub use compiled::CompiledPolicy;
 pub use context::Context;
@@ -45,10 +47,10 @@ pub use explain::{
     AppliedStatement, ElementExplanation, Explanation, StatementExplanation, applying, explain, explain_trust,
     missing_keys,
 };
+pub use for_seaweedfs::PolicyForSeaweedFs;
 pub use policy::{Policy, PolicyKind};
 pub use position::{Position, statement_spans};
 pub use principal::{Principal, PrincipalError};
 pub use principal_element::PrincipalIds;
-pub use restated::Restated;
 pub use validate::{Finding, Severity, validate};
 pub use work::work;

@@ -1,7 +1,8 @@
-//! The one matcher: `*` stands for any characters, line feeds included, `?` for exactly one, everything else for itself.
+//! The one matcher: `*` matches any characters, including line feeds, `?` matches exactly one, everything else matches
+//! itself.
 //!
 //! There is no backtracking. Between two stars a pattern is a fixed run of characters, and the leftmost place where the run
-//! occurs is never worse than a later one; so each run is searched once, from where the run before it ended.
+//! occurs is never worse than a later one. So each run is searched for once, from where the previous run ended.
 
 use std::fmt;
 
@@ -14,7 +15,7 @@ use crate::template::{Special, Token, Variable, tokens};
 /// A pattern, ready to be matched against any number of texts.
 #[derive(Clone, Debug)]
 pub(crate) struct Pattern {
-    /// What every match begins with.
+    /// The text that every match begins with.
     prefix: Box<str>,
     rest: Rest,
 }
@@ -29,7 +30,7 @@ enum Rest {
     Template(Box<Template>),
 }
 
-/// What a match of a pattern with variables came to.
+/// The result of matching a pattern with variables.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Matched {
     Yes,
@@ -51,7 +52,7 @@ impl Matched {
 impl Pattern {
     pub fn parse(text: &str, special: Special) -> Self {
         let is_special = |c| (special.wildcards && matches!(c, '*' | '?')) || (special.variables && c == '$');
-        // Most patterns are plain text, or plain text and a star.
+        // Most patterns are plain text, or plain text followed by a star.
         match text.find(is_special) {
             None => Self { prefix: text.into(), rest: Rest::Nothing },
             Some(at) if text.get(at..) == Some("*") => {
@@ -79,7 +80,7 @@ impl Pattern {
         Self { prefix: prefix.into(), rest }
     }
 
-    /// What every match begins with.
+    /// The text that every match begins with.
     pub fn prefix(&self) -> &str {
         &self.prefix
     }
@@ -102,7 +103,7 @@ impl Pattern {
         }
     }
 
-    /// A run of bytes, after the prefix, that every match contains; the longest there is.
+    /// The longest run of bytes after the prefix that every match contains.
     pub fn longest_literal(&self) -> Option<&[u8]> {
         match &self.rest {
             Rest::Glob(glob) => glob.longest_literal(),
@@ -113,14 +114,14 @@ impl Pattern {
     /// Whether the pattern covers the whole text.
     pub fn matches(&self, text: &str, context: &Context) -> Matched {
         match text.strip_prefix(&*self.prefix) {
-            // A variable without a value must be told even when the prefix differs: NotResource asks for it.
+            // A variable without a value must be reported even if the prefix differs: NotResource depends on it.
             None if self.lacks_value(context) => Matched::NoValue,
             None => Matched::No,
             Some(after) => self.matches_after_prefix(after, context),
         }
     }
 
-    /// As [`Pattern::matches`], for the text that follows the prefix.
+    /// Like [`Pattern::matches`], for the text that follows the prefix.
     pub fn matches_after_prefix(&self, after: &str, context: &Context) -> Matched {
         match &self.rest {
             Rest::Nothing => Matched::when(after.is_empty()),
@@ -135,7 +136,7 @@ impl Pattern {
         self.variables().iter().any(|variable| variable.resolve(context).is_none())
     }
 
-    /// An upper bound of the steps of a match against a text of so many bytes, in parts of one text or several.
+    /// An upper bound of the steps to match texts with this many bytes in total.
     pub fn work(&self, text_bytes: usize) -> usize {
         let steps = match &self.rest {
             Rest::Nothing | Rest::Anything => 1,
@@ -145,7 +146,7 @@ impl Pattern {
         text_bytes.saturating_mul(steps)
     }
 
-    /// Whether the pattern, taken as plain text with its variables filled in, is this text but for case.
+    /// Whether the pattern, as plain text with its variables filled in, equals this text, ignoring case.
     pub fn equals_ignoring_case(&self, text: &str, context: &Context) -> bool {
         let mut text = text.chars().flat_map(char::to_lowercase);
         let mut same = |part: &str| part.chars().flat_map(char::to_lowercase).all(|c| text.next() == Some(c));
@@ -231,14 +232,14 @@ impl fmt::Display for Template {
     }
 }
 
-/// The part of a pattern that follows its prefix, without variables: runs with a star between each two.
+/// The part of a pattern that follows its prefix, if it has no variables: runs separated by stars.
 #[derive(Clone, Debug)]
 struct Glob {
-    /// At the beginning of the text; empty when the pattern goes on with a star.
+    /// The run at the beginning of the text; empty if a star follows the prefix.
     head: Anchored,
     /// The runs between two stars.
     middle: Box<[Floating]>,
-    /// After the last star, at the end of the text. `None` when there is no star.
+    /// The run after the last star, at the end of the text. `None` if there is no star.
     last: Option<Anchored>,
 }
 
@@ -264,7 +265,7 @@ impl Glob {
     }
 }
 
-/// Characters in a row at the beginning or at the end of the text, some of which may be anything.
+/// A run of characters at the beginning or end of the text. Some of them may match any character.
 #[derive(Clone, Debug)]
 enum Anchored {
     Text(Box<str>),
@@ -302,7 +303,7 @@ impl Anchored {
     }
 }
 
-/// Characters in a row between two stars.
+/// A run of characters between two stars.
 #[derive(Clone, Debug)]
 enum Floating {
     Text(Box<Finder<'static>>),
@@ -317,7 +318,7 @@ impl Floating {
         }
     }
 
-    /// What follows the leftmost occurrence.
+    /// The text after the leftmost occurrence.
     fn skip_past<'a>(&self, text: &'a str) -> Option<&'a str> {
         match self {
             Self::Text(finder) => text.get(finder.find(text.as_bytes())? + finder.needle().len()..),
@@ -325,7 +326,7 @@ impl Floating {
         }
     }
 
-    /// How many words are moved for each character of the text.
+    /// How many words are shifted for each character of the text.
     fn words(&self) -> usize {
         match self {
             Self::Text(_) => 1,
@@ -341,16 +342,16 @@ impl Floating {
     }
 }
 
-/// A run with `?` in it, searched by the Shift-And method: one bit for each character of the run, all of them moved on by each
-/// character of the text.
+/// A run with `?` in it, searched for by the Shift-And method: one bit for each character of the run; each character of
+/// the text shifts all of them.
 #[derive(Clone, Debug)]
 struct WildRun {
-    /// `None` is any character.
+    /// `None` matches any character.
     characters: Box<[Option<char>]>,
     texts: Box<[Box<str>]>,
-    /// For a character that is not in `masks`.
+    /// The mask of a character that is not in `masks`.
     any: Box<[u64]>,
-    /// In which places a character may be, by character.
+    /// For each character, the positions in the run where it may occur.
     masks: Box<[(char, Box<[u64]>)]>,
 }
 
@@ -430,8 +431,8 @@ impl WildRun {
     }
 }
 
-/// The part of a pattern that follows its prefix, with variables: sections with a star between each two. The variables' values
-/// are literal text; a star in a user's name is a star.
+/// The part of a pattern that follows its prefix, if it has variables: sections separated by stars. The values of
+/// variables are literal text: a star in a user's name matches only a star.
 #[derive(Clone, Debug)]
 struct Template {
     sections: Box<[Box<[Piece]>]>,
@@ -442,7 +443,7 @@ struct Template {
 enum Piece {
     Text(Box<str>),
     One,
-    /// The value of the variable at this place.
+    /// The value of the variable at this index.
     Value(usize),
 }
 
@@ -466,7 +467,8 @@ impl Template {
         Self { sections, variables: variables.into() }
     }
 
-    /// For each byte of a text. A section with `?` is tried at each place, and compares up to the whole rest of the text there.
+    /// The steps for each byte of a text. A section with `?` is tried at each position, and may compare the whole rest
+    /// of the text there.
     fn steps(&self, text_bytes: usize) -> usize {
         let of = |section: &[Piece]| {
             let is_tried = section.iter().any(|piece| matches!(piece, Piece::One));
@@ -593,7 +595,7 @@ mod tests {
         }
     }
 
-    /// What the index goes by.
+    /// The properties that the index uses.
     #[test]
     fn shapes() {
         for (text, prefix, is_exact, is_prefix, literal) in [
@@ -652,7 +654,7 @@ mod tests {
     }
 
     #[test]
-    fn case_is_ignored_where_it_should_be() {
+    fn case_is_ignored_only_where_it_should_be() {
         let mut context = Context::new();
         context.set("k:name", "ÄB");
         for (text, value, want) in [
@@ -676,7 +678,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_longer_than_a_word_are_searched() {
+    fn runs_longer_than_a_word_are_found() {
         let run = "a".repeat(70);
         let (text, almost) = (format!("zz{run}b!"), format!("zz{run}c!"));
         assert!(matches(&format!("*{run}?*"), &text));
@@ -685,7 +687,7 @@ mod tests {
         assert!(!matches(&format!("*{run}a?*"), &text));
     }
 
-    /// By the table of all prefixes, without any thought of speed.
+    /// Uses the table of all prefixes, regardless of speed.
     fn naive(pattern: &str, text: &str) -> bool {
         let text: Vec<char> = text.chars().collect();
         let mut reached: Vec<bool> = (0..=text.len()).map(|length| length == 0).collect();

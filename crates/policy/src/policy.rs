@@ -10,24 +10,25 @@ use crate::public;
 use crate::rules;
 use crate::statement::Statement;
 
-/// What a document is for: each kind has its own rules about what it may contain.
+/// What a document is for. Each kind has its own rules about what it may contain.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum PolicyKind {
-    /// Attached to a user, a group or a role, or managed: CreatePolicy, PutUserPolicy ...
+    /// Attached to a user, a group or a role, or managed: CreatePolicy, PutUserPolicy and so on.
     Identity,
     /// A bucket's policy: PutBucketPolicy.
     Bucket,
     /// Who may assume a role: CreateRole, UpdateAssumeRolePolicy.
     Trust,
-    /// Passed to AssumeRole, GetFederationToken ...
+    /// Passed to AssumeRole, GetFederationToken and so on.
     Session,
     /// A permissions boundary.
     Boundary,
 }
 
 impl PolicyKind {
-    /// The largest document that the API takes: bytes for a bucket policy, characters for a session policy, characters other than white
-    /// space for the rest. Sources: S3 User Guide, "Bucket policies"; IAM User Guide, "IAM and STS quotas".
+    /// The size of the largest document that the API accepts: in bytes for a bucket policy, in characters for a session
+    /// policy, and in characters other than white space for the rest. Sources: S3 User Guide, "Bucket policies"; IAM
+    /// User Guide, "IAM and STS quotas".
     pub fn size_max(self) -> usize {
         match self {
             Self::Identity | Self::Boundary => 6_144,
@@ -45,7 +46,7 @@ impl PolicyKind {
     }
 }
 
-/// A document that was parsed and checked.
+/// A parsed and checked document.
 #[derive(Clone, Debug)]
 pub struct Policy {
     kind: PolicyKind,
@@ -58,20 +59,20 @@ impl Policy {
         Self::parse_sized(kind, text, kind.size_max())
     }
 
-    /// As [`Policy::parse`] with another limit of size: inline policies of users, groups and roles share 2,048, 5,120 and 10,240 characters,
-    /// and an account can have a higher quota.
+    /// Like [`Policy::parse`], with a different size limit: the inline policies of a user, group or role share 2,048,
+    /// 5,120 or 10,240 characters, and an account can have a higher quota.
     pub fn parse_sized(kind: PolicyKind, text: &str, size_max: usize) -> Result<Self, PolicyError> {
         Self::checked(kind, None, text, size_max).map_err(|fault| fault.refuse(kind))
     }
 
-    /// Parses and checks the policy of this bucket: every resource has to belong to it.
+    /// Parses and checks the policy of this bucket. Every resource has to belong to it.
     pub fn parse_bucket(bucket: &str, text: &str) -> Result<Self, PolicyError> {
         let kind = PolicyKind::Bucket;
         Self::checked(kind, Some(bucket), text, kind.size_max()).map_err(|fault| fault.refuse(kind))
     }
 
-    /// Parses a document that is in force already: it has to follow the grammar, so that its meaning is certain; the rules for new
-    /// documents (sizes, versions, known actions, fitting resources) do not count.
+    /// Parses a document that is already in force. It has to follow the grammar, so that its meaning is certain, but
+    /// the rules for new documents (sizes, versions, known actions, fitting resources) do not apply.
     pub fn parse_stored(kind: PolicyKind, text: &str) -> Result<Self, PolicyError> {
         let document = Document::parse(text).map_err(|fault| fault.refuse(kind))?;
         Ok(Self { kind, document })
@@ -86,9 +87,9 @@ impl Policy {
                 format!("the document has {size}; split it, or shorten it with wildcards"),
             ));
         }
-        // S3 means the first byte; what is stored already keeps the white space that it has.
+        // S3 means the first byte literally. Stored documents keep the white space that they have.
         if kind == PolicyKind::Bucket && text.starts_with(char::is_whitespace) {
-            return Err(Fault::new(Rule::FirstByte, "line 1 column 1", "take away the white space before it"));
+            return Err(Fault::new(Rule::FirstByte, "line 1 column 1", "remove the white space before it"));
         }
         let document = Document::parse(text)?;
         rules::check(kind, bucket, &document)?;
@@ -109,21 +110,22 @@ impl Policy {
         self.compile_with_ids(&PrincipalIds::new())
     }
 
-    /// The index of this policy. Principals that `ids` lists are bound to their unique id: the policy follows a renamed user
-    /// and does not apply to a later user of the same name.
+    /// The index of this policy. Principals listed in `ids` are bound to their unique id: the policy follows a renamed
+    /// user and does not apply to a later user of the same name.
     pub fn compile_with_ids(&self, ids: &PrincipalIds) -> CompiledPolicy {
         CompiledPolicy::new(&self.document, self.kind, ids)
     }
 
-    /// The ARNs of `Principal` and `NotPrincipal` that name a user, a role or a session of a role, as they are written, with what they name.
-    /// The session is empty where a role is named.
+    /// The ARNs of `Principal` and `NotPrincipal` that name a user, a role or a role session, as they are written, with
+    /// what they name. The session is empty if the ARN names a role.
     pub fn named_principals(&self) -> impl Iterator<Item = (&str, Principal)> {
         let elements = self.document.statements.iter().filter_map(|statement| statement.principal.as_ref());
         let names = elements.flat_map(|element| &element.names).filter(|name| name.kind == PrincipalKind::Aws);
         names.filter_map(|name| Some((name.name.as_str(), Named::new(name).principal()?)))
     }
 
-    /// The condition keys that the policy tests or that its variables name, each once, as GetContextKeysForCustomPolicy tells them.
+    /// The condition keys that the policy tests or that its variables name, each once, as GetContextKeysForCustomPolicy
+    /// returns them.
     pub fn context_keys(&self) -> Vec<String> {
         let compiled = self.compile();
         let mut seen = BTreeSet::new();
@@ -138,18 +140,18 @@ impl Policy {
         keys.filter(|key| seen.insert(key.to_ascii_lowercase())).map(str::to_owned).collect()
     }
 
-    /// Those of [`Policy::context_keys`] that no request can have: keys of `aws:`, `s3:`, `iam:` or `sts:` that do not exist, and names that
-    /// are no keys. A condition on one of them is tested as on any absent key.
+    /// The [`Policy::context_keys`] that no request can have: keys of `aws:`, `s3:`, `iam:` or `sts:` that do not
+    /// exist, and names that are not keys. A condition on one of them is evaluated like one on any absent key.
     pub fn unknown_keys(&self) -> Vec<String> {
         self.context_keys().into_iter().filter(|key| !rules::is_known_key(key)).collect()
     }
 
-    /// What an ARN in a policy names, if it is a user, a role or a session of a role; see [`Policy::named_principals`].
+    /// What an ARN in a policy names, if it is a user, a role or a role session; see [`Policy::named_principals`].
     pub fn principal_of(arn: &str) -> Option<Principal> {
         Named::aws(arn)?.principal()
     }
 
-    /// Whether the policy grants public access, as GetBucketPolicyStatus and BlockPublicPolicy mean it.
+    /// Whether the policy grants public access, as GetBucketPolicyStatus and BlockPublicPolicy define it.
     pub fn is_public(&self) -> bool {
         public::is_public(&self.document)
     }

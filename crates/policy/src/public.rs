@@ -1,13 +1,14 @@
 //! The meaning of "public" (S3 User Guide, "Blocking public access", "The meaning of public").
 //!
-//! A bucket policy is public unless each of its allows names fixed principals, or holds only for fixed values of a key that
-//! tells where the request comes from.
+//! A bucket policy is public unless each of its Allow statements names fixed principals, or applies only for fixed
+//! values of a key that says where the request comes from.
+
+use ids::Network;
 
 use crate::grammar::{Comparison, Condition, Document, Effect, PrincipalKind, PrincipalName, SetQualifier, Statement};
 use crate::template::{Special, Token, tokens};
-use crate::value::AddressRange;
 
-/// The keys whose fixed value makes an allow to everyone an allow to somebody.
+/// The keys that, with a fixed value, limit an Allow for everyone to particular callers.
 const FIXING_KEYS: [&str; 15] = [
     "aws:sourcearn",
     "aws:sourcevpc",
@@ -34,7 +35,7 @@ pub(crate) fn is_public(document: &Document) -> bool {
             let is_everyone = |name: &PrincipalName| match name.kind {
                 PrincipalKind::Everyone => true,
                 PrincipalKind::Aws => name.name == "*",
-                // Whoever can register with the provider: the page's first example of a public policy.
+                // Anyone who can register with the provider: the page's first example of a public policy.
                 PrincipalKind::Federated => true,
                 PrincipalKind::Service | PrincipalKind::CanonicalUser => false,
             };
@@ -48,6 +49,12 @@ pub(crate) fn is_public(document: &Document) -> bool {
         .any(|statement| statement.effect == Effect::Allow && everyone(statement) && !fixed(statement))
 }
 
+/// Whether S3 considers the network as broad as the whole internet: broader than /8 (IPv4) or /32 (IPv6). No private
+/// network is. Source: S3 User Guide, "The meaning of public".
+fn is_broad(network: &Network) -> bool {
+    network.prefix_bits() < if network.is_ipv4() { 8 } else { 32 }
+}
+
 fn is_fixing(condition: &Condition, variables: bool) -> bool {
     use Comparison::*;
     let operator = condition.operator;
@@ -56,7 +63,7 @@ fn is_fixing(condition: &Condition, variables: bool) -> bool {
     }
     let key = condition.key.to_ascii_lowercase();
     if key == "aws:sourceip" {
-        let narrow = |value: &String| AddressRange::parse(value).is_some_and(|range| !range.is_broad());
+        let narrow = |value: &String| value.parse().is_ok_and(|network| !is_broad(&network));
         return operator.comparison == IpAddress && condition.values.iter().all(narrow);
     }
     if !FIXING_KEYS.contains(&key.as_str()) {
@@ -68,7 +75,7 @@ fn is_fixing(condition: &Condition, variables: bool) -> bool {
         _ => return false,
     };
     let is_plain = |value: &String| {
-        // An access point's name may be a wildcard as long as the account is fixed.
+        // The name of an access point may be a wildcard if the account is fixed.
         let value = match value.rsplit_once(":accesspoint/") {
             Some((account, _)) if key == "s3:dataaccesspointarn" => account,
             _ => value,

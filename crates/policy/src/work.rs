@@ -1,4 +1,4 @@
-//! How much work a question is, known before it is asked: the simulator answers questions of any size.
+//! Estimates the work of a decision before it is made, because the simulator accepts requests of any size.
 
 use crate::arn_pattern::ArnPattern;
 use crate::condition::Condition;
@@ -8,7 +8,7 @@ use crate::explain::all;
 use crate::pattern::Pattern;
 use crate::statement::Statement;
 
-/// What a statement, a name, a key or a match costs at least.
+/// The least that a statement, a name, a key or a match costs.
 const LEAST: usize = 64;
 
 /// An upper bound of the work of [`decide`](crate::decide), [`applying`](crate::applying) and
@@ -30,12 +30,12 @@ pub fn work(policies: &PolicySet<'_>, request: &Request<'_>, most: usize) -> usi
     sum
 }
 
-/// All but the conditions.
+/// The work of everything except the conditions.
 fn of_elements(statement: &Statement, request: &Request<'_>) -> usize {
     let names = statement.principal.as_ref().map_or(0, |test| test.names.len());
     let actions: usize = statement.action.patterns().map(|pattern| of_texts(pattern, request.action.as_str())).sum();
     let resources = statement.resource.patterns().iter().map(|pattern| of_arn(pattern, request.resource.len()));
-    // A missing key is answered with its name.
+    // The answer contains the names of missing keys.
     let keys = statement.keys().map(|key| LEAST + 8 * key.len());
     resources.chain(keys).fold(LEAST * (4 + names) + actions, usize::saturating_add)
 }
@@ -58,11 +58,11 @@ fn of_pattern(pattern: &Pattern, text_bytes: usize) -> usize {
     LEAST.saturating_add(pattern.work(text_bytes))
 }
 
-/// Each value of the request may be held against each of the policy.
+/// Each value of the request may be compared with each value of the policy.
 fn of_condition(condition: &Condition, context: &Context) -> usize {
     let values = context.get(condition.key.as_str()).unwrap_or_default();
     let bytes: usize = values.iter().map(String::len).sum();
-    // A value that is a number, a date or an address is read again for each that it is compared with.
+    // A number, a date or an address is parsed again for each value that it is compared with.
     let read = if condition.patterns().is_empty() { 8 * bytes } else { 0 };
     let plain = condition.values_count().saturating_mul(LEAST * values.len() + read);
     let patterns = condition.patterns().iter().map(|pattern| pattern.work(bytes));
