@@ -1,6 +1,7 @@
-//! A decision allocates nothing: policies are compiled before, and the context is built by the caller.
+//! A decision allocates nothing: policies are compiled beforehand, and the caller builds the context.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::disallowed_macros, reason = "the test reports what it measured")]
 
 use std::alloc::System;
 use std::sync::Arc;
@@ -74,9 +75,9 @@ fn a_decision_allocates_nothing() {
     let policies = PolicySet {
         identity: &identity,
         resource: Some(&bucket),
-        session: None,
         boundary: Some(&boundary),
         cross_account: CrossAccount::Both,
+        ..PolicySet::default()
     };
     let long = format!("arn:aws:s3:::b/alice/{}", "x/".repeat(480));
     for (action, resource, allowed) in [
@@ -116,7 +117,7 @@ fn a_statement_takes_less_than_a_kibibyte() {
     assert!(bytes < 1024, "{bytes} bytes per statement");
 }
 
-/// One test, since the counters are those of the whole process.
+/// This is a single test because the counters belong to the whole process.
 #[test]
 fn memory() {
     a_decision_allocates_nothing();

@@ -1,6 +1,11 @@
-//! The cases of `tests/corpus` and, where it lies beside the workspace, of the whole corpus: every row has to agree.
+//! Runs the cases of `tests/corpus` and, if it is next to the workspace, the whole corpus. Every row has to agree.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "the test reads files and reports what it ran"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,14 +14,14 @@ use policy::cases::{answer_line, simulate_line, validate_line};
 use serde_json::Value;
 
 const DECISIONS: [&str; 3] = ["decisions-hand", "decisions-ruled", "decisions-generated"];
-/// Rows that come from another project's tests; they stay outside of this repository.
+/// Rows from other projects' tests, which are not part of this repository.
 const DERIVED: &str = "decisions-derived";
 
 fn own() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus")
 }
 
-/// The whole corpus, for those who have it.
+/// The whole corpus, if it is there.
 fn shared() -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus/open");
     if !path.is_dir() {
@@ -26,7 +31,7 @@ fn shared() -> Option<PathBuf> {
     Some(path)
 }
 
-/// Runs every row of a file; the rows that do not agree, and how many there were.
+/// Runs every row of a file. Returns the rows that do not agree, and the number of rows.
 fn run(file: &Path, answer: fn(&str) -> String, field: &str) -> (Vec<String>, usize) {
     let text = fs::read_to_string(file).unwrap();
     let disagreements = text.lines().filter_map(|line| {
@@ -102,7 +107,7 @@ fn a_bad_row_gives_an_error_and_its_id() {
     assert!(answer["error"].is_string() && answer["id"] == 1 && answer["result"].is_null(), "{answer}");
 }
 
-/// Decoded with replacement characters, this row would be decided for another key than the one it names.
+/// With replacement characters, the decision about this row would be for a different key than the one it names.
 #[test]
 fn a_row_that_is_not_utf_8_is_a_bad_row() {
     let line = |key: &[u8]| -> Vec<u8> {
@@ -114,6 +119,6 @@ fn a_row_that_is_not_utf_8_is_a_bad_row() {
     let answer = |key| -> Value { serde_json::from_str(&answer_line(&line(key), simulate_line)).unwrap() };
     let bad = answer(b"\xff");
     assert_eq!((&bad["id"], &bad["decision"]), (&Value::from("x"), &Value::Null), "{bad}");
-    assert!(bad["error"].as_str().unwrap().contains("not UTF-8: byte 98 "), "{bad}");
+    assert!(bad["error"].as_str().unwrap().contains("not UTF-8: its byte 98 "), "{bad}");
     assert_eq!(answer("\u{e9}".as_bytes())["decision"], "ImplicitDeny");
 }

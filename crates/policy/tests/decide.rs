@@ -1,4 +1,4 @@
-//! What the corpus does not ask: who decided, the gateway's own rule across accounts, unreadable policies, mentions.
+//! What the corpus does not cover: who decided, the gateway's own cross-account rule, unreadable policies, mentions.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
@@ -34,6 +34,7 @@ impl World {
             session: self.session.as_ref(),
             boundary: self.boundary.as_ref(),
             cross_account: self.cross_account,
+            ..PolicySet::default()
         }
     }
 
@@ -56,7 +57,7 @@ fn request<'a>(principal: &'a Principal, action: &str, resource: &'a str, contex
     }
 }
 
-/// `Allow identity[1].0`, `ExplicitDeny session.2`, `ImplicitDeny Resource` ...
+/// `Allow identity[1].0`, `ExplicitDeny session.2`, `ImplicitDeny Resource` and so on.
 fn show(decision: Decision) -> String {
     let policy = |policy| match policy {
         PolicyType::Identity(place) => format!("identity[{place}]"),
@@ -185,15 +186,15 @@ fn across_accounts() {
 }
 
 #[test]
-fn an_unreadable_policy_denies_whom_it_applies_to() {
+fn an_unreadable_policy_denies_everyone_it_applies_to() {
     let mut world = World { identity: vec![Arc::new(compiled(PolicyKind::Identity, &allow(ALL)))], ..World::default() };
-    world.identity.push(Arc::new(CompiledPolicy::unreadable("line 1 column 2: it is no JSON".to_owned())));
+    world.identity.push(Arc::new(CompiledPolicy::unreadable("line 1 column 2: it is not JSON".to_owned())));
     assert_eq!(show(world.ask(ALICE, "s3:GetObject", OBJECT)), "ExplicitDeny identity[1].0");
-    assert_eq!(world.identity[1].unreadable_reason(), Some("line 1 column 2: it is no JSON"));
+    assert_eq!(world.identity[1].unreadable_reason(), Some("line 1 column 2: it is not JSON"));
     assert_eq!((world.identity[1].is_empty(), world.identity[0].is_empty()), (true, false));
     let (principal, context) = (ALICE.parse().unwrap(), Context::new());
     let told = explain(&world.set(), &request(&principal, "s3:GetObject", OBJECT, &context));
-    assert!(told.summary.contains("line 1 column 2: it is no JSON"), "{}", told.summary);
+    assert!(told.summary.contains("line 1 column 2: it is not JSON"), "{}", told.summary);
     world.identity.clear();
     world.resource = Some(CompiledPolicy::unreadable("x".to_owned()));
     let root = "arn:aws:iam::111122223333:root";
@@ -222,8 +223,36 @@ fn owners_do_not_lock_themselves_out() {
     }
 }
 
+/// The session of a user has the user's ARN, so that a grant to the user alone would pass its policy by. So does being root.
 #[test]
-fn roles_are_assumed_by_whom_they_trust() {
+fn the_policy_of_an_own_session_limits_every_grant() {
+    let root = "arn:aws:iam::111122223333:root";
+    let get = allow(r#""Action":"s3:GetObject","Resource":"*""#);
+    let put = allow(r#""Action":"s3:PutObject","Resource":"*""#);
+    let grants = to(&format!(r#"{{"AWS":"{ALICE}"}}"#), r#""Action":"s3:*","Resource":"arn:aws:s3:::b/*""#);
+    let everyone = to("\"*\"", r#""Action":"s3:*","Resource":"arn:aws:s3:::b/*""#);
+    let own = |statements: &str| compiled(PolicyKind::Session, statements).of_own_session();
+    let identity = || vec![Arc::new(compiled(PolicyKind::Identity, &allow(r#""Action":"s3:*","Resource":"*""#)))];
+    for (what, principal, resource, session, want) in [
+        ("granted to the user", ALICE, Some(&grants), Some(own(&put)), "ImplicitDeny session"),
+        ("granted to everyone", ALICE, Some(&everyone), Some(own(&put)), "ImplicitDeny session"),
+        ("its own policies", ALICE, None, Some(own(&put)), "ImplicitDeny session"),
+        ("root", root, None, Some(own(&put)), "ImplicitDeny session"),
+        ("granted to the user", ALICE, Some(&grants), Some(own(&get)), "Allow resource.0"),
+        ("its own policies", ALICE, None, Some(own(&get)), "Allow identity[0].0"),
+        ("root", root, None, Some(own(&get)), "Allow root.0"),
+        ("denied", root, None, Some(own(&deny(r#""Action":"s3:*","Resource":"*""#))), "ExplicitDeny session.0"),
+        ("without a policy", ALICE, Some(&grants), None, "Allow resource.0"),
+        ("of a role", ALICE, Some(&grants), Some(compiled(PolicyKind::Session, &put)), "Allow resource.0"),
+    ] {
+        let resource = resource.map(|statement| compiled(PolicyKind::Bucket, statement));
+        let world = World { identity: identity(), resource, session, ..World::default() };
+        assert_eq!(show(world.ask(principal, "s3:GetObject", "arn:aws:s3:::b/k")), want, "{what}");
+    }
+}
+
+#[test]
+fn only_trusted_principals_assume_a_role() {
     let role = "arn:aws:iam::111122223333:role/app";
     let assume = r#""Action":"sts:AssumeRole""#;
     let identity = r#""Action":"sts:AssumeRole","Resource":"arn:aws:iam::111122223333:role/app""#;
@@ -245,6 +274,32 @@ fn roles_are_assumed_by_whom_they_trust() {
         let (principal, context) = (principal.parse().unwrap(), Context::new());
         let decision = decide_trust(&trust, &world.set(), &request(&principal, "sts:AssumeRole", role, &context));
         assert_eq!(show(decision), want, "{principal} {trusted} {identity_allows}");
+    }
+}
+
+#[test]
+fn a_provider_is_trusted_by_any_of_its_names() {
+    let arn = "arn:aws:iam::111122223333:oidc-provider/idp.example";
+    let provider = Principal::Federated { provider: arn.to_owned(), aliases: vec!["corp".to_owned()] };
+    let (role, action) = ("arn:aws:iam::111122223333:role/app", r#""Action":"sts:AssumeRoleWithWebIdentity""#);
+    let federated = |name: &str| format!(r#"{{"Federated":"{name}"}}"#);
+    let deny = |name: &str| format!(r#"{{"Effect":"Deny","Principal":{},{action}}}"#, federated(name));
+    let trusts = |name: &str| to(&federated(name), action);
+    for (statements, want) in [
+        (trusts(arn), "Allow resource.0"),
+        (trusts("corp"), "Allow resource.0"),
+        (trusts("Corp"), "ImplicitDeny resource"),
+        (trusts("cor"), "ImplicitDeny resource"),
+        (trusts("arn:aws:iam::444455556666:oidc-provider/idp.example"), "ImplicitDeny resource"),
+        (to(r#"{"AWS":"*"}"#, action), "ImplicitDeny resource"),
+        // A Deny under one name is not passed over by an Allow under the other.
+        (format!("{},{}", trusts(arn), deny("corp")), "ExplicitDeny resource.1"),
+        (format!("{},{}", trusts("corp"), deny(arn)), "ExplicitDeny resource.1"),
+    ] {
+        let trust = compiled(PolicyKind::Trust, &statements);
+        let (world, context) = (World::default(), Context::new());
+        let asked = request(&provider, "sts:AssumeRoleWithWebIdentity", role, &context);
+        assert_eq!(show(decide_trust(&trust, &world.set(), &asked)), want, "{statements}");
     }
 }
 
@@ -275,7 +330,7 @@ fn a_role_session_is_named_by_its_role_and_path() {
     }
 }
 
-/// Two tags whose keys differ in case alone are one key with two values.
+/// Two tags whose keys differ only in case are one key with two values.
 #[test]
 fn an_allow_needs_every_value_of_a_key_and_a_deny_one() {
     for (condition, values, allowed, denied) in [
@@ -313,7 +368,7 @@ fn an_allow_needs_every_value_of_a_key_and_a_deny_one() {
     }
 }
 
-/// AWS's pages write the source of a copy with a slash in front and without.
+/// AWS's documentation writes the copy source with and without a leading slash.
 #[test]
 fn the_source_of_a_copy_matches_with_and_without_a_slash() {
     for (condition, source, want) in [
@@ -406,9 +461,9 @@ fn mentions_are_of_statements_that_could_apply() {
     }
 }
 
-/// Many statements on one place, many globs on one prefix: what the index keeps apart by action and by literal.
+/// Many statements in one place, many globs on one prefix: the index separates them by action and by literal.
 #[test]
-fn crowded_places_answer_as_lonely_ones() {
+fn crowded_places_answer_like_sparse_ones() {
     let mut statements = Vec::new();
     for i in 0..200 {
         let action = ["s3:GetObject", "s3:PutObject", "s3:ListBucket", "ec2:Run*", "s3:*Acl"][i % 5];
@@ -437,9 +492,9 @@ fn crowded_places_answer_as_lonely_ones() {
     }
 }
 
-/// A Deny with NotPrincipal spares only whom it lists; accounts stand for their root alone.
+/// A Deny with NotPrincipal spares only the principals that it lists; an account stands only for its root.
 #[test]
-fn not_principal_spares_only_whom_it_lists() {
+fn not_principal_spares_only_listed_principals() {
     const ACCOUNT: &str = "arn:aws:iam::111122223333:root";
     const ROLE: &str = "arn:aws:iam::111122223333:role/team/app";
     const SESSION: &str = "arn:aws:sts::111122223333:assumed-role/app/s1";
@@ -475,7 +530,7 @@ fn not_principal_spares_only_whom_it_lists() {
         };
         for who in spared {
             assert!(!is_denied(&world, who), "{listed} spares {who}");
-            assert!(is_denied(&bounded, who), "{listed} hits {who} with a boundary");
+            assert!(is_denied(&bounded, who), "{listed} applies to {who} with a boundary");
         }
         for who in hit {
             assert!(is_denied(&world, who), "{listed} hits {who}");
@@ -483,9 +538,9 @@ fn not_principal_spares_only_whom_it_lists() {
     }
 }
 
-/// Policies and callers of another partition share numbers and names with ours, and nothing else.
+/// Policies and callers of another partition share only numbers and names with ours.
 #[test]
-fn another_partition_names_another_principal() {
+fn a_name_in_another_partition_is_a_different_principal() {
     let session = "arn:aws:sts::111122223333:assumed-role/app/s1";
     for (name, caller) in [
         ("arn:P:iam::111122223333:user/alice", ALICE),

@@ -1,8 +1,14 @@
-//! The engine against the naive evaluator of `reference`, on random policies and requests.
+//! Compares the engine with the naive evaluator of `reference`, on random policies and requests.
 //!
-//! `KELPGATE_DIFFERENTIAL_CASES` sets how many (60,000 when absent; continuous integration runs 200,000), `KELPGATE_DIFFERENTIAL_SEED` where to begin.
+//! `KELPGATE_DIFFERENTIAL_CASES` sets the number of cases (default 60,000; continuous integration runs 200,000),
+//! `KELPGATE_DIFFERENTIAL_SEED` the first seed.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "the environment sets how much is run, on all cores"
+)]
 
 mod reference;
 
@@ -21,7 +27,7 @@ const REQUESTS_PER_WORLD: u64 = 40;
 
 fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name)
-        .map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name}: a number is expected, not `{text}`")))
+        .map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name}: expected a number, not `{text}`")))
 }
 
 struct Compiled {
@@ -70,6 +76,7 @@ fn engine(compiled: &Compiled, policies: &Policies, request: &reference::Request
         session: compiled.session.as_ref(),
         boundary: compiled.boundary.as_ref(),
         cross_account: if policies.both_sides { CrossAccount::Both } else { CrossAccount::ResourcePolicy },
+        ..PolicySet::default()
     };
     let trust = compiled.resource.as_ref().filter(|_| policies.is_trust);
     let decision = match (trust, explained) {
@@ -94,7 +101,7 @@ fn show(policies: &Policies) -> String {
     identity.chain(named).chain([rules]).collect::<Vec<_>>().join("\n")
 }
 
-/// One world and its requests; how often each outcome came out.
+/// Runs one world and its requests, and counts the outcomes.
 fn run(seed: u64) -> BTreeMap<&'static str, u64> {
     let mut outcomes = BTreeMap::new();
     let mut random = Random::new(seed);
@@ -105,7 +112,7 @@ fn run(seed: u64) -> BTreeMap<&'static str, u64> {
         let wanted = reference::decide(&policies, &request);
         let got = engine(&compiled, &policies, &request, false);
         assert_eq!(got, wanted, "seed {seed}: {request:?}\n{}", show(&policies));
-        // An explanation never tells another decision, and never fails.
+        // An explanation always shows the same decision, and never fails.
         if nth == 0 {
             assert_eq!(
                 engine(&compiled, &policies, &request, true),

@@ -19,9 +19,8 @@ fn told(identity: &str, bucket: Option<&str>, principal: &str, resource: &str, p
     let policies = PolicySet {
         identity: &identity,
         resource: bucket.as_ref(),
-        session: None,
-        boundary: None,
         cross_account: CrossAccount::Both,
+        ..PolicySet::default()
     };
     let request = Request {
         principal: &principal,
@@ -68,7 +67,7 @@ fn a_missing_allow_says_what_failed() {
 }
 
 #[test]
-fn an_absent_key_is_seen_as_nothing() {
+fn an_absent_key_is_shown_as_nothing() {
     let told = told(HOME, None, ALICE, "arn:aws:s3:::b", None);
     assert!(told.advice[0].contains("the request has nothing"), "{}", told.advice[0]);
 }
@@ -81,7 +80,7 @@ fn a_deny_is_not_lifted_by_an_allow() {
         told.advice[0],
         "no allow can lift statement 1 of the policy identity[0]: remove it, or narrow one of Action, NotResource"
     );
-    // Without the denial there would still be no allow.
+    // Even without the denial, nothing would allow the request.
     assert!(told.advice[2].starts_with("add to the identity policies"), "{:?}", told.advice);
 }
 
@@ -99,7 +98,7 @@ fn a_stranger_is_told_what_to_add_to_the_bucket_policy() {
     assert_eq!(json["decision"]["ImplicitDeny"]["missing"], "resource");
 }
 
-/// Rows of the corpus's form, in and out.
+/// Rows in the form of the corpus.
 #[test]
 fn a_row_is_explained_as_it_is_decided() {
     let row = |extra: &str| {
@@ -136,7 +135,7 @@ fn a_row_is_explained_as_it_is_decided() {
         assert_eq!(*failed, want);
     }
     let bad: serde_json::Value = serde_json::from_str(&policy::cases::explain_line(r#"{"id":7}"#)).unwrap();
-    assert!(bad["id"] == 7 && bad["error"].as_str().unwrap().starts_with("the row is no case"), "{bad}");
+    assert!(bad["id"] == 7 && bad["error"].as_str().unwrap().starts_with("the row is not a valid case"), "{bad}");
 }
 
 #[test]
@@ -154,15 +153,14 @@ fn an_explanation_reads_as_text() {
     }
 }
 
-/// What no statement decides, what only the trust policy does, and an empty list of values.
+/// Decisions without a statement, decisions of a trust policy, and an empty list of values.
 #[test]
-fn what_has_no_statement_is_explained_too() {
+fn decisions_without_a_statement_are_explained_too() {
     let trust = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"sts:AssumeRole","Condition":{"ForAnyValue:StringEquals":{"aws:TagKeys":"a"}}}}"#;
     let trust = Policy::parse_stored(PolicyKind::Trust, trust).unwrap().compile();
     let mut context = Context::new();
     context.set_many("aws:TagKeys", []);
-    let policies =
-        PolicySet { identity: &[], resource: None, session: None, boundary: None, cross_account: CrossAccount::Both };
+    let policies = PolicySet { cross_account: CrossAccount::Both, ..PolicySet::default() };
     let ask = |principal: &str, action: &str| {
         let principal: Principal = principal.parse().unwrap();
         let request = Request {
@@ -191,7 +189,7 @@ fn what_has_no_statement_is_explained_too() {
 }
 
 #[test]
-fn keys_that_a_concerned_statement_asks_for_are_missed() {
+fn keys_that_a_relevant_statement_tests_are_reported_missing() {
     let policy = r#"{"Version":"2012-10-17","Statement":[
         {"Effect":"Allow","Action":"s3:ListBucket","Resource":"*","Condition":{"StringLike":{"s3:prefix":"${aws:username}/*"},"Bool":{"aws:SecureTransport":"true"}}},
         {"Effect":"Allow","Action":"s3:ListBucket","Resource":"arn:aws:s3:::${aws:PrincipalTag/b}"},
@@ -201,13 +199,7 @@ fn keys_that_a_concerned_statement_asks_for_are_missed() {
     let mut context = Context::new();
     context.set("aws:SecureTransport", "true");
     let principal: Principal = ALICE.parse().unwrap();
-    let policies = PolicySet {
-        identity: &identity,
-        resource: None,
-        session: None,
-        boundary: None,
-        cross_account: CrossAccount::Both,
-    };
+    let policies = PolicySet { identity: &identity, cross_account: CrossAccount::Both, ..PolicySet::default() };
     let request = Request {
         principal: &principal,
         principal_id: None,
@@ -220,9 +212,9 @@ fn keys_that_a_concerned_statement_asks_for_are_missed() {
     assert_eq!(policy::missing_keys(&policies, &request), ["s3:prefix", "aws:username", "aws:principaltag/b"]);
 }
 
-/// Followed one after the other, the pieces of advice are enough.
+/// Following all the advice makes the request allowed.
 #[test]
-fn advice_names_all_that_is_missing() {
+fn advice_names_everything_that_is_missing() {
     let row = |principal: &str, policies: &str| {
         format!(
             r#"{{"request":{{"principal":"{principal}","action":"s3:GetObject","resource":"arn:aws:s3:::b/k","resourceAccount":"111122223333","context":{{}}}},{policies}}}"#
@@ -260,4 +252,30 @@ fn advice_names_all_that_is_missing() {
         assert_eq!(advice.len(), want.len(), "{policies}: {advice:?}");
         assert!(advice.iter().zip(&want).all(|(text, want)| text.starts_with(want)), "{policies}: {advice:?}");
     }
+}
+
+/// `RestrictPublicBuckets` is nothing that a statement could lift.
+#[test]
+fn a_restricted_bucket_is_explained() {
+    let principal: Principal = "arn:aws:iam::999988887777:user/x".parse().unwrap();
+    let open = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*","Action":"*","Resource":"arn:aws:s3:::b/*"}}"#;
+    let open = Policy::parse_stored(PolicyKind::Bucket, open).unwrap().compile();
+    let policies = PolicySet {
+        resource: Some(&open),
+        restricted_to: Some("111122223333".parse().unwrap()),
+        ..PolicySet::default()
+    };
+    let request = Request {
+        principal: &principal,
+        principal_id: None,
+        principal_canonical_id: None,
+        action: Action::named("s3:GetObject").unwrap().into(),
+        resource: "arn:aws:s3:::b/k",
+        resource_account: "111122223333".parse().unwrap(),
+        context: &Context::new(),
+    };
+    let told = policy::explain(&policies, &request);
+    assert!(told.summary.contains("RestrictPublicBuckets"), "{}", told.summary);
+    assert!(told.advice.iter().all(|advice| advice.contains("RestrictPublicBuckets")), "{:?}", told.advice);
+    assert_eq!(told.advice.len(), 1);
 }

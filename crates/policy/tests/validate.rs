@@ -12,7 +12,7 @@ fn refused(kind: PolicyKind, text: &str) -> policy::PolicyError {
 }
 
 #[test]
-fn refusals_say_where_and_what_was_meant() {
+fn refusals_say_where_the_fault_is_and_what_was_probably_meant() {
     for (members, path, hint) in [
         (
             r#""Effect":"Allow","Action":"s3:*","Resource":"*","Conditions":{}"#,
@@ -33,7 +33,7 @@ fn refusals_say_where_and_what_was_meant() {
         (
             r#""Effect":"Allow","Action":["s3:*",1],"Resource":"*""#,
             "Statement[0].Action[1]",
-            "a string is expected, not a number",
+            "expected a string, not a number",
         ),
         (r#""Effect":"Allow","Action":"s3:*","Action":"s3:*","Resource":"*""#, "Statement[0].Action", "occurs twice"),
         (
@@ -98,7 +98,7 @@ fn refusals_say_where_and_what_was_meant() {
     }
 }
 
-/// The beginnings are AWS's own words.
+/// Each message begins with AWS's own words.
 #[test]
 fn each_api_refuses_in_its_own_words() {
     use PolicyKind::{Bucket, Identity, Session, Trust};
@@ -261,7 +261,7 @@ fn each_api_refuses_in_its_own_words() {
     assert!(refused(Bucket, empty).message().starts_with("Could not parse the policy: Statement is empty!"));
     assert!(refused(Trust, "{").message().starts_with("This policy contains invalid Json"));
     assert!(refused(Trust, "[]").message().starts_with("This policy contains invalid Json"));
-    // The underscore is in no regular expression of AWS's message, and taken all the same; S3 takes any text.
+    // AWS's message does not mention the underscore, but AWS accepts it. S3 accepts any text.
     for (kind, statement) in [
         (Identity, r#""Sid":"a_1","Effect":"Allow","Action":"s3:*","Resource":"*""#),
         (
@@ -276,7 +276,7 @@ fn each_api_refuses_in_its_own_words() {
 }
 
 #[test]
-fn bucket_policies_are_of_their_bucket() {
+fn bucket_policies_name_only_their_own_bucket() {
     let text = |principal: &str, action: &str, resource: &str, condition: &str| {
         format!(
             r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{principal},"Action":{action},"Resource":{resource}{condition}}}]}}"#
@@ -361,7 +361,7 @@ fn bucket_policies_are_of_their_bucket() {
             (got, _) => panic!("{text}: {want:?} is expected, not {got:?}"),
         }
     }
-    // Without the bucket's name all resources have to name the same one.
+    // Without the bucket's name, all resources have to name the same bucket.
     assert!(Policy::parse(PolicyKind::Bucket, &text("\"*\"", r#""s3:*""#, own, "")).is_ok());
     assert!(
         Policy::parse(PolicyKind::Bucket, &text("\"*\"", r#""s3:*""#, r#"["arn:aws:s3:::b","arn:aws:s3:::c"]"#, ""))
@@ -581,7 +581,7 @@ fn findings() {
                 .to_owned(),
             vec![(Warning, "Version", "2012-10-17"), (Warning, "Statement.NotPrincipal", "ArnNotEquals"), (Error, "Statement.Resource[0]", "2012-10-17")],
         ),
-        (Bucket, "{".to_owned(), vec![(Error, "line 1 column 1", "correct it")]),
+        (Bucket, "{".to_owned(), vec![(Error, "line 1 column 1", "correct this")]),
         (
             Identity,
             identity(r#""Effect":"Allow","Action":["s3:GetObject","s3:getobject"],"Resource":"*""#),
@@ -650,7 +650,7 @@ fn findings() {
             Identity,
             identity(&format!(r#"{fixed},"Condition":{{"DateLessThan":{{"aws:CurrentTime":"soon"}},"Bool":{{"aws:SecureTransport":"yes"}},"IpAddress":{{"aws:SourceIp":"home"}},"BinaryEquals":{{"a:b":"!"}}}}"#)),
             vec![
-                (Error, "Statement[0].Condition.DateLessThan.aws:CurrentTime", "correct it"),
+                (Error, "Statement[0].Condition.DateLessThan.aws:CurrentTime", "correct this"),
                 (Error, "Statement[0].Condition.DateLessThan.aws:CurrentTime", "a date"),
                 (Error, "Statement[0].Condition.Bool.aws:SecureTransport", "true or false"),
                 (Error, "Statement[0].Condition.IpAddress.aws:SourceIp", "203.0.113.0/24"),
@@ -726,6 +726,10 @@ fn public_or_not() {
         ("\"*\"", r#"{"IpAddress":{"aws:SourceIp":["203.0.113.0/24","0.0.0.0/1"]}}"#, true),
         ("\"*\"", r#"{"IpAddress":{"aws:SourceIp":"::/0"}}"#, true),
         ("\"*\"", r#"{"IpAddress":{"aws:SourceIp":"10.0.0.0/8"}}"#, false),
+        ("\"*\"", r#"{"IpAddress":{"aws:SourceIp":"12.0.0.0/7"}}"#, true),
+        ("\"*\"", r#"{"IpAddress":{"aws:SourceIp":"::ffff:10.0.0.0/104"}}"#, false),
+        ("\"*\"", r#"{"IpAddress":{"aws:SourceIp":"2001::/31"}}"#, true),
+        ("\"*\"", r#"{"IpAddress":{"aws:SourceIp":"2001:db8::/32"}}"#, false),
         (
             "\"*\"",
             r#"{"StringLike":{"s3:DataAccessPointArn":"arn:aws:s3:us-east-1:111122223333:accesspoint/*"}}"#,
@@ -741,9 +745,9 @@ fn public_or_not() {
     }
 }
 
-/// S3 takes the first byte at its word, in new documents.
+/// In new documents, S3 means the first byte literally.
 #[test]
-fn nothing_stands_before_the_brace_of_a_bucket_policy() {
+fn nothing_precedes_the_brace_of_a_bucket_policy() {
     let text = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*"}]}"#;
     for (before, after, accepted) in [("", "\n", true), ("\n", "", false), (" ", "", false), ("\u{feff}", "", false)] {
         let text = format!("{before}{text}{after}");
@@ -769,7 +773,7 @@ fn context_keys_are_listed_once() {
 }
 
 #[test]
-fn unknown_keys_are_told() {
+fn unknown_keys_are_listed() {
     let text = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*","Condition":{
         "StringEquals":{"s3:prefx":"a","s3:prefix":"a","aws:PrincipalTag/x":"1","saml:aud":"x"}}}]}"#;
     assert_eq!(Policy::parse_stored(PolicyKind::Identity, text).unwrap().unknown_keys(), ["s3:prefx"]);

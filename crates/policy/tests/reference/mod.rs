@@ -1,5 +1,6 @@
-//! A naive evaluator, written from the IAM and S3 user guides: documents as plain JSON, recursion instead of an index, strings instead
-//! of types. It shares no code with the engine, so that a mistake has to be made twice to go unseen.
+//! A naive evaluator, written from the IAM and S3 user guides, with plain JSON documents, recursion instead of an
+//! index, and strings instead of types. It shares no code with the engine, so a mistake goes unnoticed only if it is
+//! made twice.
 
 pub mod world;
 
@@ -107,7 +108,7 @@ fn texts(value: &Value) -> Vec<String> {
     list(value).into_iter().map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned)).collect()
 }
 
-/// The strongest way in which a statement of this effect is about the request.
+/// The strongest grant with which a statement of this effect applies to the request.
 fn ask(document: &Value, about_holder: bool, effect: &str, policies: &Policies, request: &Request) -> By {
     let variables = document["Version"] == "2012-10-17";
     let statements = list(&document["Statement"]).into_iter().filter(|statement| statement["Effect"] == effect);
@@ -178,7 +179,7 @@ fn principal_applies(
     }
 }
 
-/// Spelled out for each type of caller, from the list of ARNs that the caller has to be found in.
+/// Written out for each type of caller, from the lists of ARNs in which the caller has to occur.
 fn is_spared(element: &Value, request: &Request) -> bool {
     let Value::Object(kinds) = element else { return true };
     let caller = request.principal.as_str();
@@ -251,7 +252,7 @@ fn named(element: &Value, effect: &str, request: &Request) -> By {
     best
 }
 
-/// One place of a pattern.
+/// One position of a pattern.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Unit {
     Is(char),
@@ -314,7 +315,7 @@ fn arn(pattern: &str, text: &str, variables: bool, request: &Request) -> Option<
     if !pattern.starts_with("arn:") {
         return Some(glob(&units(pattern, true, variables, request)?, &chars(text)));
     }
-    // Colons inside of a variable are none of the ARN.
+    // Colons inside a variable do not separate segments of the ARN.
     let mut segments = vec![String::new()];
     let mut depth = 0;
     for character in pattern.chars() {

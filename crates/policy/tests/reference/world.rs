@@ -1,4 +1,4 @@
-//! Random policies and requests over a small world, so that they often meet.
+//! Random policies and requests over a small world, so that they often concern each other.
 
 use std::collections::BTreeMap;
 
@@ -42,7 +42,7 @@ impl Random {
         Value::Array((0..count).map(|_| json!(pick(self))).collect())
     }
 
-    /// Text of few different characters, wildcards among them.
+    /// Text made of a few different characters, including wildcards.
     pub fn text(&mut self, alphabet: &[&'static str], max: usize) -> String {
         let count = self.below(max + 1);
         (0..count).map(|_| self.pick(alphabet)).collect()
@@ -148,7 +148,7 @@ const RESOURCE_PATTERNS: [&str; 22] = [
     "arn:aws*:s3:::b/alice/x",
 ];
 
-/// Keys by type: the values of requests and of policies.
+/// Keys by type, with the values of requests and of policies.
 const TEXTS: [&str; 8] = ["alice", "ALICE", "a*c", "", "x", "bob", "b", "é"];
 const TEXT_PATTERNS: [&str; 14] = [
     "alice",
