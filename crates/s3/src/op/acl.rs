@@ -1,15 +1,18 @@
-use ids::BucketName;
+use ids::AclPermission::{FullControl, Read, ReadAcp, Write, WriteAcp};
+use ids::{AccessControlList, AccountId, AclGrant, BucketName, Grantee};
+use xml::XmlWriter;
 
 use crate::S3Error;
 use crate::checksum::BodyChecksums;
 use crate::condition_keys::ConditionKeys;
+use crate::document;
 use crate::object_headers::AclHeaders;
+use crate::op::Owner;
 use crate::operation::{Routed, S3Operation};
 use crate::request::Request;
 use crate::requirement::Requirement;
 use crate::route::Route;
 use crate::target::{Addressed, Target};
-use crate::xml::XmlWriter;
 
 plain_operation! {
     /// `GET /bucket?acl`.
@@ -103,49 +106,35 @@ impl S3Operation for PutObjectAcl {
     }
 }
 
-/// One grant of an access control list, as it is shown.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Grant {
-    /// `CanonicalUser` or `Group`.
-    pub kind: String,
-    /// The canonical id of a user.
-    pub id: Option<String>,
-    /// The name shown with it.
-    pub display_name: Option<String>,
-    /// The URI of a group.
-    pub uri: Option<String>,
-    /// For example `FULL_CONTROL`.
-    pub permission: String,
-}
-
-/// The answer to GetBucketAcl and GetObjectAcl. Without grants, the owner has full control.
-pub fn acl_to_xml(owner: &str, grants: &[Grant]) -> String {
-    let mut xml = XmlWriter::document();
-    xml.open_root("AccessControlPolicy");
-    xml.open("Owner");
-    xml.text("ID", owner);
-    xml.text("DisplayName", owner);
-    xml.close("Owner");
+/// The answer to GetBucketAcl and GetObjectAcl, with full control last: S3 promises no order, and some clients expect this
+/// one. `owner_of` gives the canonical id and the name of an account.
+pub fn acl_to_xml(owner: &Owner, list: &AccessControlList, owner_of: impl Fn(AccountId) -> Owner) -> String {
+    let mut xml = document::begin("AccessControlPolicy");
+    owner.write("Owner", &mut xml);
     xml.open("AccessControlList");
-    if grants.is_empty() {
-        let (id, display_name) = (Some(owner.to_owned()), Some(owner.to_owned()));
-        let (kind, permission) = ("CanonicalUser".to_owned(), "FULL_CONTROL".to_owned());
-        write_grant(&Grant { kind, id, display_name, uri: None, permission }, &mut xml);
+    for permission in [Read, Write, ReadAcp, WriteAcp, FullControl] {
+        let grants = list.grants.iter().filter(|grant| grant.permission == permission);
+        grants.for_each(|grant| write_grant(grant, &owner_of, &mut xml));
     }
-    grants.iter().for_each(|grant| write_grant(grant, &mut xml));
     xml.close("AccessControlList");
     xml.close("AccessControlPolicy");
     xml.finish()
 }
 
-fn write_grant(grant: &Grant, xml: &mut XmlWriter) {
+fn write_grant(grant: &AclGrant, owner_of: impl Fn(AccountId) -> Owner, xml: &mut XmlWriter) {
+    let (kind, owner, uri) = match &grant.grantee {
+        Grantee::Account(account) => ("CanonicalUser", Some(owner_of(*account)), None),
+        Grantee::Unknown(id) => ("CanonicalUser", Some(Owner { id: id.to_string(), ..Owner::default() }), None),
+        Grantee::Group(group) => ("Group", None, Some(group.uri())),
+    };
     xml.open("Grant");
     let namespace = ("xmlns:xsi", "http://www.w3.org/2001/XMLSchema-instance");
-    xml.open_with("Grantee", &[namespace, ("xsi:type", &grant.kind)]);
-    xml.optional("ID", grant.id.as_deref());
-    xml.optional("DisplayName", grant.display_name.as_deref());
-    xml.optional("URI", grant.uri.as_deref());
+    xml.open_with("Grantee", &[namespace, ("xsi:type", kind)]);
+    if let Some(owner) = owner {
+        owner.write_parts(xml);
+    }
+    xml.optional("URI", uri);
     xml.close("Grantee");
-    xml.text("Permission", &grant.permission);
+    xml.text("Permission", grant.permission.as_str());
     xml.close("Grant");
 }

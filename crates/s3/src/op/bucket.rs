@@ -1,10 +1,10 @@
 use ids::BucketName;
 
+use crate::document;
 use crate::route::Route;
-use crate::xml::XmlWriter;
 
 plain_operation! {
-    /// `HEAD /bucket`: whether the bucket is there and may be listed.
+    /// `HEAD /bucket`: whether the bucket exists and may be listed.
     HeadBucket { bucket: BucketName }
     route Route::new("HEAD");
     needs "s3:ListBucket";
@@ -24,11 +24,10 @@ plain_operation! {
     needs "s3:GetBucketLocation";
 }
 
-/// The answer to GetBucketLocation: empty for `us-east-1`, as S3 has it.
+/// The answer to GetBucketLocation: empty for `us-east-1`, as on S3.
 pub fn location_to_xml(region: &str) -> String {
     let region = if region == "us-east-1" { "" } else { region };
-    let mut xml = XmlWriter::document();
-    xml.open_root("LocationConstraint");
+    let mut xml = document::begin("LocationConstraint");
     xml.content(region);
     xml.close("LocationConstraint");
     xml.finish()

@@ -8,3 +8,18 @@ plain_operation! {
     route Route::sub("GET", "cors");
     needs "s3:GetBucketCORS";
 }
+
+plain_operation! {
+    /// `PUT /bucket?cors`; the body is read by [`CorsConfiguration::from_xml`](crate::cors::CorsConfiguration::from_xml).
+    PutBucketCors { bucket: BucketName, checksums }
+    route Route::sub("PUT", "cors");
+    needs "s3:PutBucketCORS";
+}
+
+plain_operation! {
+    /// `DELETE /bucket?cors`.
+    DeleteBucketCors { bucket: BucketName }
+    route Route::sub("DELETE", "cors");
+    // There is no s3:DeleteBucketCORS.
+    needs "s3:PutBucketCORS";
+}

@@ -1,7 +1,7 @@
 use ids::BucketName;
 
+use crate::document;
 use crate::route::Route;
-use crate::xml::XmlWriter;
 
 plain_operation! {
     /// `GET /bucket?encryption`.
@@ -12,8 +12,7 @@ plain_operation! {
 
 /// The answer to GetBucketEncryption. An empty `kms_key_id` is not shown.
 pub fn encryption_to_xml(sse_algorithm: &str, kms_key_id: &str, bucket_key_enabled: bool) -> String {
-    let mut xml = XmlWriter::document();
-    xml.open_root("ServerSideEncryptionConfiguration");
+    let mut xml = document::begin("ServerSideEncryptionConfiguration");
     xml.open("Rule");
     xml.open("ApplyServerSideEncryptionByDefault");
     xml.text("SSEAlgorithm", sse_algorithm);

@@ -2,12 +2,12 @@ use ids::BucketName;
 
 use crate::S3Error;
 use crate::checksum::BodyChecksums;
+use crate::document;
 use crate::operation::{Routed, S3Operation};
 use crate::request::Request;
 use crate::requirement::Requirement;
 use crate::route::Route;
 use crate::target::Addressed;
-use crate::xml::XmlWriter;
 
 plain_operation! {
     /// `GET /bucket?policy`: the policy document as it was put.
@@ -45,8 +45,7 @@ plain_operation! {
 
 /// The answer to GetBucketPolicyStatus.
 pub fn policy_status_to_xml(is_public: bool) -> String {
-    let mut xml = XmlWriter::document();
-    xml.open_root("PolicyStatus");
+    let mut xml = document::begin("PolicyStatus");
     xml.value("IsPublic", is_public);
     xml.close("PolicyStatus");
     xml.finish()

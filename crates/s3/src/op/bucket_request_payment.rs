@@ -1,7 +1,7 @@
 use ids::BucketName;
 
+use crate::document;
 use crate::route::Route;
-use crate::xml::XmlWriter;
 
 plain_operation! {
     /// `GET /bucket?requestPayment`.
@@ -12,8 +12,7 @@ plain_operation! {
 
 /// The answer to GetBucketRequestPayment: the owner pays.
 pub fn request_payment_to_xml() -> String {
-    let mut xml = XmlWriter::document();
-    xml.open_root("RequestPaymentConfiguration");
+    let mut xml = document::begin("RequestPaymentConfiguration");
     xml.text("Payer", "BucketOwner");
     xml.close("RequestPaymentConfiguration");
     xml.finish()

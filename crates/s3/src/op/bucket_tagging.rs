@@ -32,7 +32,7 @@ plain_operation! {
     /// `DELETE /bucket?tagging`.
     DeleteBucketTagging { bucket: BucketName }
     route Route::sub("DELETE", "tagging");
-    // Deleting needs the permission to put: there is no s3:DeleteBucketTagging.
+    // Deleting tags needs the permission to put them: there is no s3:DeleteBucketTagging.
     needs "s3:PutBucketTagging";
 }
 

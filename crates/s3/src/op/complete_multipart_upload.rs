@@ -1,9 +1,11 @@
 use ids::{BucketName, ObjectKey};
+use xml::Element;
 
 use super::multipart::{MAX_PART_NUMBER, upload_id};
 use crate::checksum::{self, BodyChecksums, Checksum, ChecksumAlgorithm, ChecksumType};
 use crate::condition_keys::ConditionKeys;
 use crate::conditional::WriteCondition;
+use crate::document;
 use crate::object_headers::EncryptionHeaders;
 use crate::operation::{Routed, S3Operation};
 use crate::request::Request;
@@ -11,10 +13,9 @@ use crate::requirement::{ConditionalRequirement, Requirement};
 use crate::route::Route;
 use crate::target::{Addressed, Target};
 use crate::version_id::UploadId;
-use crate::xml::{self, Element, XmlWriter};
 use crate::{S3Error, S3ErrorCode};
 
-/// `POST /bucket/key?uploadId=`; the body is read by [`CompletedPart::list_from_xml`].
+/// `POST /bucket/key?uploadId=`. [`CompletedPart::list_from_xml`] reads the body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CompleteMultipartUpload {
     /// The object.
@@ -23,9 +24,10 @@ pub struct CompleteMultipartUpload {
     pub upload_id: UploadId,
     /// `If-Match`, `If-None-Match`.
     pub condition: WriteCondition,
-    /// `x-amz-checksum-*`: the checksum that the whole object must have, in base 64, perhaps with `-` and a number.
+    /// `x-amz-checksum-*`: the checksum that the whole object must have, in base 64, possibly followed by `-` and a
+    /// number.
     pub checksum: Option<Checksum>,
-    /// `x-amz-checksum-type`: must be the type that the upload was begun with.
+    /// `x-amz-checksum-type`: must be the type with which the upload was begun.
     pub checksum_type: Option<ChecksumType>,
     /// `x-amz-mp-object-size`: the size that the object must have.
     pub object_size: Option<u64>,
@@ -35,7 +37,7 @@ pub struct CompleteMultipartUpload {
     pub encryption: EncryptionHeaders,
 }
 
-/// The checksum of the object, not of the body: it may be a composite one.
+/// The checksum of the object, not of the body. It may be composite.
 fn object_checksum(request: &Request<'_>) -> Result<Option<Checksum>, S3Error> {
     let mut found = None;
     for algorithm in ChecksumAlgorithm::ALL {
@@ -62,7 +64,8 @@ pub struct CompletedPart {
 }
 
 impl CompletedPart {
-    /// Reads the body. The parts come in ascending order: `InvalidPartOrder` otherwise; `MalformedXML` without parts.
+    /// Reads the body. Fails with `InvalidPartOrder` if the parts are not in ascending order, with `MalformedXML` if
+    /// there are none.
     pub fn list_from_xml(body: &[u8]) -> Result<Vec<Self>, S3Error> {
         let root = xml::parse(body, "CompleteMultipartUpload")?;
         root.only(&["Part"])?;
@@ -71,7 +74,7 @@ impl CompletedPart {
             return Err(S3Error::malformed_xml("You must specify at least one part"));
         }
         if parts.len() > MAX_PART_NUMBER as usize {
-            return Err(S3Error::malformed_xml("an upload has at most 10000 parts"));
+            return Err(S3Error::malformed_xml("an upload can have at most 10000 parts"));
         }
         let ascending = parts.iter().zip(parts.iter().skip(1)).all(|(one, next)| one.part_number < next.part_number);
         if !ascending {
@@ -117,12 +120,11 @@ pub struct CompleteMultipartUploadOutput {
 impl CompleteMultipartUploadOutput {
     /// The document of the answer.
     pub fn to_xml(&self) -> String {
-        let mut xml = XmlWriter::document();
-        xml.open_root("CompleteMultipartUploadResult");
+        let mut xml = document::begin("CompleteMultipartUploadResult");
         xml.text("Location", &self.location);
         xml.text("Bucket", self.bucket.as_str());
         xml.text("Key", self.key.as_str());
-        xml.etag(&self.etag);
+        xml.text("ETag", &document::quoted(&self.etag));
         if let Some((checksum, kind)) = &self.checksum {
             xml.text(checksum.algorithm.element(), &checksum.value);
             xml.text("ChecksumType", kind.as_str());

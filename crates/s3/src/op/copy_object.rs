@@ -2,13 +2,13 @@ use crate::checksum::{self, Checksum, ChecksumAlgorithm};
 use crate::condition_keys::ConditionKeys;
 use crate::conditional::{ReadConditions, WriteCondition};
 use crate::copy_source::CopySource;
+use crate::document;
 use crate::object_headers::ObjectHeaders;
 use crate::operation::{Routed, S3Operation};
 use crate::request::Request;
 use crate::requirement::{ConditionalRequirement, Effect, Requirement, read_source, write_object};
 use crate::route::Route;
 use crate::target::{Addressed, Target};
-use crate::xml::XmlWriter;
 use crate::{S3Error, time};
 
 /// `PUT /bucket/key` with `x-amz-copy-source`.
@@ -24,15 +24,15 @@ pub struct CopyObject {
     pub metadata_directive: MetadataDirective,
     /// `x-amz-tagging-directive`.
     pub tagging_directive: MetadataDirective,
-    /// What the copy is given; content headers and metadata count with `REPLACE` only.
+    /// What the request says about the copy. Content headers and metadata count only with `REPLACE`.
     pub object: Box<ObjectHeaders>,
-    /// `If-Match`, `If-None-Match` on what is written.
+    /// `If-Match` and `If-None-Match` for the object that is written.
     pub condition: WriteCondition,
     /// `x-amz-checksum-algorithm`: the checksum of the copy.
     pub checksum_algorithm: Option<ChecksumAlgorithm>,
 }
 
-/// Whether a copy keeps what its source has, or takes what the request says.
+/// Whether a copy keeps what its source has, or uses what the request says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MetadataDirective {
     /// `COPY`.
@@ -75,10 +75,9 @@ impl CopyResult {
     }
 
     fn write(&self, root: &str) -> String {
-        let mut xml = XmlWriter::document();
-        xml.open_root(root);
+        let mut xml = document::begin(root);
         xml.text("LastModified", &time::iso8601(self.last_modified));
-        xml.etag(&self.etag);
+        xml.text("ETag", &document::quoted(&self.etag));
         if let Some(checksum) = &self.checksum {
             xml.text(checksum.algorithm.element(), &checksum.value);
         }

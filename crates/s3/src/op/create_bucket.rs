@@ -1,4 +1,4 @@
-use ids::BucketName;
+use ids::{BucketName, Ownership};
 
 use crate::condition_keys::ConditionKeys;
 use crate::object_headers::AclHeaders;
@@ -8,7 +8,6 @@ use crate::requirement::Requirement;
 use crate::route::Route;
 use crate::tagging::{MAX_BUCKET_TAGS, TagSet};
 use crate::target::Addressed;
-use crate::xml::{self};
 use crate::{S3Error, S3ErrorCode};
 
 /// `PUT /bucket`.
@@ -20,14 +19,14 @@ pub struct CreateBucket {
     pub acl: AclHeaders,
     /// `x-amz-bucket-object-lock-enabled`.
     pub object_lock_enabled: bool,
-    /// `x-amz-object-ownership`: `BucketOwnerEnforced`, `BucketOwnerPreferred` or `ObjectWriter`.
-    pub object_ownership: Option<String>,
-    /// What the body says; nothing until it is read.
+    /// `x-amz-object-ownership`.
+    pub object_ownership: Option<Ownership>,
+    /// What the body says; empty until it is read.
     pub configuration: CreateBucketConfiguration,
 }
 
 impl CreateBucket {
-    /// A request that asks for nothing but the bucket.
+    /// A request for a bucket without any options.
     pub fn plain(bucket: BucketName) -> Self {
         Self {
             bucket,
@@ -42,14 +41,14 @@ impl CreateBucket {
 /// The body of CreateBucket.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CreateBucketConfiguration {
-    /// The region that the bucket shall be in.
+    /// The region of the bucket.
     pub location_constraint: Option<String>,
     /// The tags of the new bucket.
     pub tags: TagSet,
 }
 
 impl CreateBucketConfiguration {
-    /// Reads the body. An empty one says nothing; directory buckets (`Location`, `Bucket`) are `NotImplemented`.
+    /// Reads the body, which may be empty. Directory buckets (`Location`, `Bucket`) are `NotImplemented`.
     pub fn from_xml(body: &[u8]) -> Result<Self, S3Error> {
         if body.trim_ascii().is_empty() {
             return Ok(Self::default());
@@ -68,24 +67,21 @@ impl CreateBucketConfiguration {
     }
 }
 
+fn ownership(word: String) -> Result<Ownership, S3Error> {
+    let message = "The ownership must be BucketOwnerEnforced, BucketOwnerPreferred or ObjectWriter";
+    Ownership::named(&word).ok_or_else(|| S3Error::invalid_argument("x-amz-object-ownership", word, message))
+}
+
 impl Routed for CreateBucket {
     type On = BucketName;
     const ROUTE: Route = Route::new("PUT");
 
     fn parse(request: &Request<'_>, bucket: BucketName) -> Result<Self, S3Error> {
-        let object_ownership = request.owned_header("x-amz-object-ownership")?;
-        if let Some(other) = object_ownership
-            .as_deref()
-            .filter(|ownership| !matches!(*ownership, "BucketOwnerEnforced" | "BucketOwnerPreferred" | "ObjectWriter"))
-        {
-            let message = "The ownership must be BucketOwnerEnforced, BucketOwnerPreferred or ObjectWriter";
-            return Err(S3Error::invalid_argument("x-amz-object-ownership", other, message));
-        }
         Ok(Self {
             bucket,
             acl: AclHeaders::parse(request)?,
             object_lock_enabled: request.flag("x-amz-bucket-object-lock-enabled")?,
-            object_ownership,
+            object_ownership: request.owned_header("x-amz-object-ownership")?.map(ownership).transpose()?,
             configuration: CreateBucketConfiguration::default(),
         })
     }
@@ -115,7 +111,7 @@ impl S3Operation for CreateBucket {
 
     fn set_condition_keys(&self, keys: &mut ConditionKeys<'_>) -> Result<(), S3Error> {
         keys.acl(&self.acl);
-        keys.optional("s3:x-amz-object-ownership", self.object_ownership.as_deref());
+        keys.optional("s3:x-amz-object-ownership", self.object_ownership.map(Ownership::as_str));
         keys.optional("s3:LocationConstraint", self.configuration.location_constraint.as_deref());
         keys.resource_tags(&self.configuration.tags);
         Ok(())

@@ -2,13 +2,13 @@ use ids::{BucketName, ObjectKey};
 
 use crate::checksum::{self, ChecksumAlgorithm, ChecksumType};
 use crate::condition_keys::ConditionKeys;
+use crate::document;
 use crate::object_headers::ObjectHeaders;
 use crate::operation::{Routed, S3Operation};
 use crate::request::Request;
 use crate::requirement::{Requirement, write_object};
 use crate::route::Route;
 use crate::target::{Addressed, Target};
-use crate::xml::XmlWriter;
 use crate::{S3Error, S3ErrorCode};
 
 /// `POST /bucket/key?uploads`.
@@ -16,7 +16,7 @@ use crate::{S3Error, S3ErrorCode};
 pub struct CreateMultipartUpload {
     /// The object.
     pub target: Target,
-    /// What the object is given when the upload is completed.
+    /// What the object gets when the upload is completed.
     pub object: Box<ObjectHeaders>,
     /// `x-amz-checksum-algorithm`.
     pub checksum_algorithm: Option<ChecksumAlgorithm>,
@@ -24,7 +24,7 @@ pub struct CreateMultipartUpload {
     pub checksum_type: Option<ChecksumType>,
 }
 
-/// SHA checksums cannot cover the whole object, CRC-64 cannot be composed.
+/// SHA checksums cannot cover the full object, and CRC-64 cannot be composite.
 fn check_type(
     algorithm: Option<ChecksumAlgorithm>,
     wanted: Option<ChecksumType>,
@@ -66,8 +66,7 @@ pub struct CreateMultipartUploadOutput {
 impl CreateMultipartUploadOutput {
     /// The document of the answer.
     pub fn to_xml(&self) -> String {
-        let mut xml = XmlWriter::document();
-        xml.open_root("InitiateMultipartUploadResult");
+        let mut xml = document::begin("InitiateMultipartUploadResult");
         xml.text("Bucket", self.bucket.as_str());
         xml.text("Key", self.key.as_str());
         xml.text("UploadId", &self.upload_id);

@@ -1,21 +1,22 @@
 use ids::{BucketName, ObjectKey};
+use xml::{Element, XmlWriter};
 
 use super::DeleteObject;
 use crate::checksum::BodyChecksums;
 use crate::conditional::{EntityTags, WriteCondition};
+use crate::document;
 use crate::operation::{Routed, S3Operation};
 use crate::request::Request;
 use crate::requirement::{Requirement, all_keys};
 use crate::route::Route;
 use crate::target::{Addressed, Target};
 use crate::version_id::VersionId;
-use crate::xml::{self, Element, XmlWriter};
 use crate::{S3Error, S3ErrorCode};
 
 /// The most keys of one request.
 pub const MAX_DELETE_KEYS: usize = 1000;
 
-/// `POST /bucket?delete`. Every key is authorized on its own.
+/// `POST /bucket?delete`. Every key is authorized separately.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeleteObjects {
     /// The bucket.
@@ -35,7 +36,7 @@ pub struct DeleteObjects {
 pub struct DeleteRequest {
     /// What to delete, in order.
     pub objects: Vec<ObjectIdentifier>,
-    /// True: the answer lists failures only.
+    /// Whether the answer lists only failures.
     pub quiet: bool,
 }
 
@@ -44,23 +45,23 @@ pub struct DeleteRequest {
 pub struct ObjectIdentifier {
     /// The key as it was sent.
     pub key_text: String,
-    /// The key; an error is the answer for this one only.
+    /// The key. An error affects only the answer for this key.
     pub key: Result<ObjectKey, S3Error>,
-    /// The version to remove for good.
+    /// The version to remove permanently.
     pub version_id: Option<VersionId>,
     /// The tag, without quotes, that the object must have.
     pub etag: Option<String>,
 }
 
 impl DeleteRequest {
-    /// Reads the body: 1 to 1000 objects, `MalformedXML` otherwise.
+    /// Reads the body, which has 1 to 1000 objects; otherwise it is `MalformedXML`.
     pub fn from_xml(body: &[u8]) -> Result<Self, S3Error> {
         let root = xml::parse(body, "Delete")?;
         root.only(&["Object", "Quiet"])?;
         let quiet = match root.child_text("Quiet")?.map(str::trim) {
             None | Some("false") => false,
             Some("true") => true,
-            Some(_) => return Err(S3Error::malformed_xml("`Quiet` is true or false")),
+            Some(_) => return Err(S3Error::malformed_xml("`Quiet` must be true or false")),
         };
         let objects: Vec<_> = root.all("Object").map(ObjectIdentifier::from_element).collect::<Result<_, _>>()?;
         if objects.is_empty() || objects.len() > MAX_DELETE_KEYS {
@@ -71,7 +72,7 @@ impl DeleteRequest {
 }
 
 impl ObjectIdentifier {
-    /// What the object must be like to be deleted.
+    /// The condition for deleting the object.
     pub fn condition(&self) -> WriteCondition {
         match &self.etag {
             Some(etag) => WriteCondition::IfMatch(EntityTags::parse(etag)),
@@ -98,16 +99,16 @@ impl ObjectIdentifier {
     }
 }
 
-/// What became of one object.
+/// The result for one object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeletedObject {
     /// The key as it was sent.
     pub key: String,
     /// The version as it was sent.
     pub version_id: Option<String>,
-    /// The marker that was made or removed.
+    /// The delete marker that was created or removed.
     pub delete_marker_version_id: Option<String>,
-    /// Why it was not deleted; `None` when it was (or had not been there).
+    /// Why it was not deleted; `None` if it was deleted or did not exist.
     pub error: Option<S3Error>,
 }
 
@@ -116,15 +117,14 @@ pub struct DeletedObject {
 pub struct DeleteObjectsOutput {
     /// In the order of the request.
     pub objects: Vec<DeletedObject>,
-    /// True: only failures are listed.
+    /// Whether only failures are listed.
     pub quiet: bool,
 }
 
 impl DeleteObjectsOutput {
     /// The document of the answer.
     pub fn to_xml(&self) -> String {
-        let mut xml = XmlWriter::document();
-        xml.open_root("DeleteResult");
+        let mut xml = document::begin("DeleteResult");
         for object in &self.objects {
             match &object.error {
                 None if self.quiet => {}
@@ -178,7 +178,7 @@ impl S3Operation for DeleteObjects {
     }
 
     fn needs(&self) -> Vec<Requirement> {
-        // Each key is decided on its own: `delete_at`.
+        // Each key is decided separately: `delete_at`.
         Vec::new()
     }
 
@@ -204,7 +204,7 @@ impl S3Operation for DeleteObjects {
 }
 
 impl DeleteObjects {
-    /// The deletion of one of the objects, at the key that its identifier stands for.
+    /// The deletion of one of the objects, at the key that its identifier gives.
     pub fn delete_at(&self, key: ObjectKey, object: &ObjectIdentifier) -> DeleteObject {
         DeleteObject {
             target: Target { bucket: self.bucket.clone(), key, version_id: object.version_id.clone() },

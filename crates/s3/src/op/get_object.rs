@@ -16,20 +16,20 @@ pub struct GetObject(pub ObjectRead);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeadObject(pub ObjectRead);
 
-/// What GetObject and HeadObject say.
+/// The input of GetObject and HeadObject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectRead {
     /// The object.
     pub target: Target,
-    /// `Range`, when it is a single range of bytes.
+    /// `Range`, if it is a single range of bytes.
     pub range: Option<ByteRange>,
-    /// `If-Range`: the range counts only while the object is the one that was meant.
+    /// `If-Range`: the range counts only if the object is still the one that was meant.
     pub if_range: Option<IfRange>,
     /// `partNumber`, 1 to 10000. Never together with a range.
     pub part_number: Option<u32>,
-    /// `If-Match` and its relatives.
+    /// `If-Match` and similar headers.
     pub conditions: ReadConditions,
-    /// `response-*`: refused for anonymous callers by the one who knows who calls.
+    /// `response-*`. The code that knows the caller refuses them for anonymous callers.
     pub overrides: ResponseOverrides,
     /// `x-amz-checksum-mode: ENABLED`.
     pub checksum_mode: bool,
@@ -60,10 +60,10 @@ impl ObjectRead {
     }
 }
 
-/// `response-content-type` and its relatives: headers that replace the object's own in this answer.
+/// `response-content-type` and similar parameters, which replace the object's own headers in this answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ResponseOverrides {
-    /// Header name in lower case and value; no value has a control character.
+    /// Header names in lower case, with their values. No value contains control characters.
     pub headers: Vec<(&'static str, String)>,
 }
 

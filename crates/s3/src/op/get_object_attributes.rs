@@ -1,12 +1,14 @@
+use xml::XmlWriter;
+
 use super::list_objects::MAX_KEYS;
 use crate::checksum::{Checksum, ChecksumType};
+use crate::document;
 use crate::object_headers::EncryptionHeaders;
 use crate::operation::{Routed, S3Operation};
 use crate::request::Request;
 use crate::requirement::{ConditionalRequirement, Requirement};
 use crate::route::Route;
 use crate::target::{Addressed, Target};
-use crate::xml::XmlWriter;
 use crate::{S3Error, S3ErrorCode};
 
 /// `GET /bucket/key?attributes`.
@@ -14,7 +16,7 @@ use crate::{S3Error, S3ErrorCode};
 pub struct GetObjectAttributes {
     /// The object.
     pub target: Target,
-    /// What is asked for, at least one.
+    /// The requested attributes, at least one.
     pub attributes: Vec<ObjectAttribute>,
     /// `x-amz-max-parts`, 0..=1000, 1000 when absent.
     pub max_parts: u32,
@@ -24,14 +26,14 @@ pub struct GetObjectAttributes {
     pub encryption: EncryptionHeaders,
 }
 
-/// What GetObjectAttributes can tell.
+/// The attributes that GetObjectAttributes can return.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ObjectAttribute {
     /// The entity tag.
     ETag,
     /// The checksum.
     Checksum,
-    /// The parts it was made of.
+    /// The parts of which it was made.
     ObjectParts,
     /// The storage class.
     StorageClass,
@@ -40,13 +42,13 @@ pub enum ObjectAttribute {
 }
 
 impl GetObjectAttributes {
-    /// True when this one is asked for.
+    /// True if this attribute is requested.
     pub fn wants(&self, attribute: ObjectAttribute) -> bool {
         self.attributes.contains(&attribute)
     }
 }
 
-/// The answer to GetObjectAttributes: what was asked for and is known.
+/// The answer to GetObjectAttributes: the requested attributes that are known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GetObjectAttributesOutput {
     /// Without quotes.
@@ -61,7 +63,7 @@ pub struct GetObjectAttributesOutput {
     pub object_size: Option<u64>,
 }
 
-/// The parts that an object was made of.
+/// The parts of which an object was made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ObjectAttributesParts {
     /// How many there are.
@@ -72,7 +74,7 @@ pub struct ObjectAttributesParts {
     pub max_parts: u32,
     /// True when there is another page.
     pub is_truncated: bool,
-    /// This page; S3 lists parts only for objects with checksums.
+    /// The parts on this page. S3 lists parts only for objects with checksums.
     pub parts: Vec<ObjectAttributesPart>,
 }
 
@@ -88,10 +90,9 @@ pub struct ObjectAttributesPart {
 }
 
 impl GetObjectAttributesOutput {
-    /// The document of the answer. The tag has no quotes here, unlike everywhere else in S3.
+    /// The document of the answer. Here the tag has no quotes, unlike everywhere else in S3.
     pub fn to_xml(&self) -> String {
-        let mut xml = XmlWriter::document();
-        xml.open_root("GetObjectAttributesResponse");
+        let mut xml = document::begin("GetObjectAttributesResponse");
         xml.optional("ETag", self.etag.as_deref().map(|etag| etag.trim_matches('"')));
         if let Some((checksum, kind)) = &self.checksum {
             xml.open("Checksum");
@@ -155,7 +156,7 @@ impl Routed for GetObjectAttributes {
             let message = "The x-amz-object-attributes header specifying the attributes to be retrieved is either missing or empty";
             return Err(S3Error::with_message(S3ErrorCode::InvalidRequest, message));
         }
-        let count = |name: &'static str, default: u64| Ok::<u64, S3Error>(request.length(name)?.unwrap_or(default));
+        let count = |name: &'static str, default: u64| Ok::<u64, S3Error>(request.count(name)?.unwrap_or(default));
         Ok(Self {
             target,
             attributes,

@@ -1,10 +1,10 @@
 use super::Owner;
+use crate::document;
 use crate::operation::{Routed, S3Operation};
 use crate::request::Request;
 use crate::requirement::Requirement;
 use crate::route::Route;
 use crate::target::Addressed;
-use crate::xml::XmlWriter;
 use crate::{S3Error, time};
 
 /// `GET /`.
@@ -12,7 +12,7 @@ use crate::{S3Error, time};
 pub struct ListBuckets {
     /// `prefix`.
     pub prefix: Option<String>,
-    /// `max-buckets`, 1 to 10000; all buckets in one answer when absent.
+    /// `max-buckets`, 1 to 10000. If absent, one answer has all buckets.
     pub max_buckets: Option<u32>,
     /// `continuation-token`.
     pub continuation_token: Option<String>,
@@ -27,28 +27,27 @@ pub struct BucketSummary {
     pub name: String,
     /// Seconds since 1970.
     pub creation_date: i64,
-    /// Its region; shown when paging was asked for, as S3 does.
+    /// Its region, which is shown if paging was requested, as on S3.
     pub region: Option<String>,
 }
 
 /// The answer to ListBuckets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListBucketsOutput {
-    /// Who asked.
+    /// The caller.
     pub owner: Owner,
     /// In order of names.
     pub buckets: Vec<BucketSummary>,
-    /// The prefix that was asked for.
+    /// The requested prefix.
     pub prefix: Option<String>,
-    /// Where the next page begins; absent on the last.
+    /// Where the next page begins; absent on the last page.
     pub continuation_token: Option<String>,
 }
 
 impl ListBucketsOutput {
     /// The document of the answer.
     pub fn to_xml(&self) -> String {
-        let mut xml = XmlWriter::document();
-        xml.open_root("ListAllMyBucketsResult");
+        let mut xml = document::begin("ListAllMyBucketsResult");
         self.owner.write("Owner", &mut xml);
         xml.open("Buckets");
         for bucket in &self.buckets {

@@ -1,14 +1,16 @@
 use ids::BucketName;
+use xml::XmlWriter;
 
 use super::Owner;
 use super::list_objects::{ListQuery, write_common_prefixes};
+use crate::EncodingType;
 use crate::checksum::{ChecksumAlgorithm, ChecksumType};
+use crate::document;
 use crate::operation::{Routed, S3Operation};
 use crate::request::Request;
 use crate::requirement::Requirement;
 use crate::route::Route;
 use crate::target::Addressed;
-use crate::xml::{EncodingType, XmlWriter};
 use crate::{S3Error, time};
 
 /// `GET /bucket?uploads`.
@@ -20,7 +22,7 @@ pub struct ListMultipartUploads {
     pub list: ListQuery,
     /// `key-marker`, empty when absent.
     pub key_marker: String,
-    /// `upload-id-marker`; without effect when there is no key marker. It is compared, never used as a path.
+    /// `upload-id-marker`. It has no effect without a key marker. It is only compared, never used as a path.
     pub upload_id_marker: String,
 }
 
@@ -33,13 +35,13 @@ pub struct UploadSummary {
     pub upload_id: String,
     /// Who began it.
     pub initiator: Owner,
-    /// Whose the object will be.
+    /// The owner of the future object.
     pub owner: Owner,
     /// For example `STANDARD`.
     pub storage_class: String,
     /// When it was begun, seconds since 1970.
     pub initiated: i64,
-    /// The checksum that it was begun with.
+    /// The checksum with which it was begun.
     pub checksum: Option<(ChecksumAlgorithm, ChecksumType)>,
 }
 
@@ -65,8 +67,7 @@ impl ListMultipartUploadsOutput {
     pub fn to_xml(&self) -> String {
         let list = &self.request.list;
         let encoding = list.encoding_type;
-        let mut xml = XmlWriter::document();
-        xml.open_root("ListMultipartUploadsResult");
+        let mut xml = document::begin("ListMultipartUploadsResult");
         xml.text("Bucket", self.request.bucket.as_str());
         xml.text("KeyMarker", &EncodingType::encode(encoding, &self.request.key_marker));
         xml.text("UploadIdMarker", &self.request.upload_id_marker);

@@ -1,20 +1,22 @@
 use ids::BucketName;
+use xml::XmlWriter;
 
 use super::Owner;
+use crate::EncodingType;
 use crate::checksum::{ChecksumAlgorithm, ChecksumType};
 use crate::condition_keys::ConditionKeys;
+use crate::document;
 use crate::operation::{Routed, S3Operation};
 use crate::request::Request;
 use crate::requirement::Requirement;
 use crate::route::Route;
 use crate::target::Addressed;
-use crate::xml::{EncodingType, XmlWriter};
 use crate::{S3Error, time};
 
-/// The most entries of one page, and the number when none is asked for.
+/// The most entries on one page, and the default number.
 pub(crate) const MAX_KEYS: u32 = 1000;
 
-/// The prefix that a listing asks for, as it was sent.
+/// The prefix of a listing, as it was sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeyPrefix(String);
 
@@ -29,13 +31,13 @@ impl KeyPrefix {
         &self.0
     }
 
-    /// False when no key can begin so: the page is empty and the filer must not be asked, as the prefix would leave its
-    /// directory (`..`, `//`, a leading `/`, NUL, more than 1024 bytes).
+    /// False if no key can begin with it. Then the page is empty, and the filer must not be asked, because the prefix
+    /// would lead out of its directory (`..`, `//`, a leading `/`, NUL, more than 1024 bytes).
     pub fn can_match(&self) -> bool {
         if self.0.len() > 1024 || self.0.contains('\0') {
             return false;
         }
-        // The last segment is only the beginning of one: `a/..` can go on as `a/..b`.
+        // The last segment is only the beginning of one: `a/..` can continue as `a/..b`.
         match self.0.rsplit_once('/') {
             Some((directories, _)) => directories.split('/').all(|segment| !matches!(segment, "" | "." | "..")),
             None => true,
@@ -48,13 +50,13 @@ impl KeyPrefix {
 pub struct ListQuery {
     /// `prefix`, empty when absent.
     pub prefix: KeyPrefix,
-    /// `delimiter`; absent when empty, as S3 has it.
+    /// `delimiter`; absent when empty, as on S3.
     pub delimiter: Option<String>,
-    /// `max-keys` as it was asked for: 0..=2147483647, 1000 when absent. A page has at most 1000 entries.
+    /// `max-keys` as requested: 0..=2147483647, 1000 when absent. A page has at most 1000 entries.
     pub max_keys: u32,
     /// `encoding-type=url`.
     pub encoding_type: Option<EncodingType>,
-    /// `x-amz-optional-object-attributes` was sent (only restore states, which do not exist here).
+    /// Whether `x-amz-optional-object-attributes` was sent. It asks only for restore states, which do not exist here.
     pub optional_attributes: bool,
 }
 
@@ -92,7 +94,7 @@ pub struct ListObjects {
     pub bucket: BucketName,
     /// Prefix, delimiter and so on.
     pub list: ListQuery,
-    /// `marker`: only keys behind it.
+    /// `marker`: list only keys after it.
     pub marker: String,
 }
 
@@ -103,9 +105,10 @@ pub struct ListObjectsV2 {
     pub bucket: BucketName,
     /// Prefix, delimiter and so on.
     pub list: ListQuery,
-    /// `start-after`: only keys behind it; without effect beside a token.
+    /// `start-after`: list only keys after it. It has no effect together with a token.
     pub start_after: Option<String>,
-    /// `continuation-token`, never empty: opaque, made by the one who lists.
+    /// `continuation-token`. It is opaque; the code that lists makes it. An empty one is given back, and lists from the
+    /// beginning.
     pub continuation_token: Option<String>,
     /// `fetch-owner=true`.
     pub fetch_owner: bool,
@@ -126,7 +129,7 @@ pub struct ObjectSummary {
     pub size: u64,
     /// For example `STANDARD`.
     pub storage_class: String,
-    /// Shown by version 1 always, by version 2 when asked for.
+    /// Always shown by version 1, by version 2 only if requested.
     pub owner: Option<Owner>,
 }
 
@@ -135,7 +138,7 @@ impl ObjectSummary {
         xml.open("Contents");
         xml.text("Key", &EncodingType::encode(encoding, &self.key));
         xml.text("LastModified", &time::iso8601(self.last_modified));
-        xml.etag(&self.etag);
+        xml.text("ETag", &document::quoted(&self.etag));
         if let Some((algorithm, kind)) = self.checksum {
             xml.text("ChecksumAlgorithm", algorithm.as_str());
             xml.text("ChecksumType", kind.as_str());
@@ -160,7 +163,7 @@ pub struct ListObjectsOutput {
     pub common_prefixes: Vec<String>,
     /// True when there is another page.
     pub is_truncated: bool,
-    /// The last key or prefix of this page; S3 shows it only with a delimiter, clients take the last key otherwise.
+    /// The last key or prefix of this page. S3 shows it only with a delimiter; otherwise clients use the last key.
     pub next_marker: Option<String>,
 }
 
@@ -214,8 +217,7 @@ impl ListObjectsV2Output {
 }
 
 fn start(bucket: &BucketName, list: &ListQuery) -> XmlWriter {
-    let mut xml = XmlWriter::document();
-    xml.open_root("ListBucketResult");
+    let mut xml = document::begin("ListBucketResult");
     xml.text("Name", bucket.as_str());
     xml.text("Prefix", &EncodingType::encode(list.encoding_type, list.prefix.as_str()));
     xml
@@ -280,16 +282,11 @@ impl Routed for ListObjectsV2 {
         if let Some(other) = request.param("list-type").filter(|kind| *kind != "2") {
             return Err(S3Error::invalid_argument("list-type", other, "Invalid List Type specified in Request"));
         }
-        let continuation_token = request.owned_param("continuation-token");
-        if continuation_token.as_deref() == Some("") {
-            let message = "The continuation token provided is incorrect";
-            return Err(S3Error::invalid_argument("continuation-token", "", message));
-        }
         Ok(Self {
             bucket,
             list: ListQuery::parse(request, "max-keys")?,
             start_after: request.owned_param("start-after"),
-            continuation_token,
+            continuation_token: request.owned_param("continuation-token"),
             fetch_owner: request.param("fetch-owner").is_some_and(|value| value.eq_ignore_ascii_case("true")),
         })
     }

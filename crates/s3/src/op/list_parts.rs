@@ -1,14 +1,17 @@
+use xml::XmlWriter;
+
 use super::Owner;
 use super::list_objects::{MAX_KEYS, encoding_type};
 use super::multipart::upload_id;
+use crate::EncodingType;
 use crate::checksum::{Checksum, ChecksumAlgorithm, ChecksumType};
+use crate::document;
 use crate::operation::{Routed, S3Operation};
 use crate::request::Request;
 use crate::requirement::Requirement;
 use crate::route::Route;
 use crate::target::{Addressed, Target};
 use crate::version_id::UploadId;
-use crate::xml::{EncodingType, XmlWriter};
 use crate::{S3Error, time};
 
 /// `GET /bucket/key?uploadId=`.
@@ -20,7 +23,7 @@ pub struct ListParts {
     pub upload_id: UploadId,
     /// `max-parts`, 0..=1000, 1000 when absent.
     pub max_parts: u32,
-    /// `part-number-marker`: only parts with a higher number, 0 when absent.
+    /// `part-number-marker`: list only parts with higher numbers; 0 when absent.
     pub part_number_marker: u32,
     /// `encoding-type=url`.
     pub encoding_type: Option<EncodingType>,
@@ -56,7 +59,7 @@ pub struct ListPartsOutput {
     pub owner: Owner,
     /// For example `STANDARD`.
     pub storage_class: String,
-    /// The checksum that the upload was begun with.
+    /// The checksum with which the upload was begun.
     pub checksum: Option<(ChecksumAlgorithm, ChecksumType)>,
 }
 
@@ -64,8 +67,7 @@ impl ListPartsOutput {
     /// The document of the answer.
     pub fn to_xml(&self) -> String {
         let request = &self.request;
-        let mut xml = XmlWriter::document();
-        xml.open_root("ListPartsResult");
+        let mut xml = document::begin("ListPartsResult");
         xml.text("Bucket", request.target.bucket.as_str());
         xml.optional("EncodingType", request.encoding_type.map(EncodingType::as_str));
         xml.text("Key", &EncodingType::encode(request.encoding_type, request.target.key.as_str()));
@@ -95,7 +97,7 @@ fn write_part(part: &PartSummary, xml: &mut XmlWriter) {
     xml.open("Part");
     xml.value("PartNumber", part.part_number);
     xml.text("LastModified", &time::iso8601(part.last_modified));
-    xml.etag(&part.etag);
+    xml.text("ETag", &document::quoted(&part.etag));
     xml.value("Size", part.size);
     if let Some(checksum) = &part.checksum {
         xml.text(checksum.algorithm.element(), &checksum.value);

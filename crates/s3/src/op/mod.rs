@@ -1,12 +1,13 @@
-//! One file per operation: what the request says (input), what the answer says (output), and their XML.
+//! One file per operation: its input, its output, and their XML.
 
-/// An operation whose requests name a bucket or an object, and say nothing else.
+/// An operation whose requests name a bucket or an object and nothing else.
 ///
-/// `needs` is its permission; a second one takes its place where a version is named.
+/// `needs` is its permission. A second one replaces it if the request names a version. With `checksums`, the body is
+/// checked against what the head says about it.
 macro_rules! plain_operation {
     (
         $(#[$doc:meta])+
-        $Name:ident { $field:ident: $On:ty }
+        $Name:ident { $field:ident: $On:ty $(, $checksums:ident)? }
         route $route:expr;
         needs $action:literal $(, $of_version:literal)?;
         $(is_for_owners_account $owners:literal;)?
@@ -14,8 +15,12 @@ macro_rules! plain_operation {
         $(#[$doc])+
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub struct $Name {
-            /// What it is about.
+            /// The bucket or object.
             pub $field: $On,
+            $(
+                /// What the body is checked against.
+                pub $checksums: $crate::checksum::BodyChecksums,
+            )?
         }
 
         impl $crate::operation::Routed for $Name {
@@ -23,7 +28,8 @@ macro_rules! plain_operation {
             const ROUTE: $crate::route::Route = $route;
 
             fn parse(_request: &$crate::request::Request<'_>, $field: $On) -> Result<Self, $crate::S3Error> {
-                Ok(Self { $field })
+                $(let $checksums = $crate::checksum::BodyChecksums::parse(_request)?;)?
+                Ok(Self { $field $(, $checksums)? })
             }
         }
 
@@ -35,6 +41,10 @@ macro_rules! plain_operation {
             fn needs(&self) -> Vec<$crate::requirement::Requirement> {
                 vec![plain_operation!(@need self.addressed(), $action $(, $of_version)?)]
             }
+
+            $(fn checksums(&self) -> Option<&$crate::checksum::BodyChecksums> {
+                Some(&self.$checksums)
+            })?
 
             $(fn is_for_owners_account(&self) -> bool {
                 $owners
@@ -78,13 +88,16 @@ mod object_tagging;
 mod ownership_controls;
 mod post_object;
 mod preflight;
+mod public_access_block;
 mod put_object;
 mod query;
+mod resource_tags;
 pub(crate) mod unsupported;
 mod upload_part;
 
 pub use preflight::CorsPreflight;
 pub use query::Query;
+pub use unsupported::Unchanged;
 
 macro_rules! exports {
     ($($module:ident: $($Name:ident),+;)+ = $listed:ident: $Listed:ident) => {
@@ -105,12 +118,16 @@ pub struct Owner {
 }
 
 impl Owner {
-    pub(crate) fn write(&self, element: &str, xml: &mut crate::xml::XmlWriter) {
+    pub(crate) fn write(&self, element: &str, xml: &mut xml::XmlWriter) {
         xml.open(element);
+        self.write_parts(xml);
+        xml.close(element);
+    }
+
+    fn write_parts(&self, xml: &mut xml::XmlWriter) {
         xml.text("ID", &self.id);
         if !self.display_name.is_empty() {
             xml.text("DisplayName", &self.display_name);
         }
-        xml.close(element);
     }
 }

@@ -9,7 +9,7 @@ pub(crate) fn upload_id(request: &Request<'_>) -> Result<UploadId, S3Error> {
     request.param("uploadId").unwrap_or_default().parse()
 }
 
-/// `partNumber`, 1 to 10000, absent or present.
+/// `partNumber`, 1 to 10000, if present.
 pub(crate) fn optional_part_number(request: &Request<'_>) -> Result<Option<u32>, S3Error> {
     let Some(text) = request.param("partNumber") else { return Ok(None) };
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
@@ -19,7 +19,7 @@ pub(crate) fn optional_part_number(request: &Request<'_>) -> Result<Option<u32>,
     })
 }
 
-/// `partNumber`, which must be there.
+/// `partNumber`, which is required.
 pub(crate) fn part_number(request: &Request<'_>) -> Result<u32, S3Error> {
     optional_part_number(request)?
         .ok_or_else(|| S3Error::invalid_argument("partNumber", "", "This operation needs the parameter partNumber"))

@@ -2,15 +2,15 @@ use ids::BucketName;
 
 use crate::checksum::BodyChecksums;
 use crate::condition_keys::ConditionKeys;
+use crate::document;
 use crate::operation::{Routed, S3Operation};
 use crate::request::Request;
 use crate::requirement::Requirement;
 use crate::route::Route;
 use crate::target::{Addressed, Target};
-use crate::xml::{self, XmlWriter};
-use crate::{S3Error, time};
+use crate::{S3Error, S3ErrorCode, time};
 
-/// The most bytes of a retention or a legal hold.
+/// The largest document of a retention or a legal hold, in bytes.
 const MAX_BODY_BYTES: usize = 16 << 10;
 
 plain_operation! {
@@ -97,10 +97,10 @@ impl Retention {
         };
         let (mode, retain_until_date) = (text("Mode")?, text("RetainUntilDate")?);
         let known_mode = mode.as_deref().is_none_or(|mode| matches!(mode, "GOVERNANCE" | "COMPLIANCE"));
-        let known_date = retain_until_date.as_deref().is_none_or(|date| time::parse_date(date).is_some());
+        let known_date = retain_until_date.as_deref().is_none_or(|date| time::parse_iso8601(date).is_some());
         if !known_mode || !known_date || mode.is_some() != retain_until_date.is_some() {
             let reason =
-                "`Mode` is GOVERNANCE or COMPLIANCE, `RetainUntilDate` an ISO 8601 date, and both are there or none";
+                "`Mode` must be GOVERNANCE or COMPLIANCE, `RetainUntilDate` an ISO 8601 date; give both or neither";
             return Err(S3Error::malformed_xml(reason));
         }
         Ok(Self { mode, retain_until_date })
@@ -109,8 +109,7 @@ impl Retention {
 
 /// The answer to GetObjectRetention: `mode` is `GOVERNANCE` or `COMPLIANCE`, `retain_until` seconds since 1970.
 pub fn retention_to_xml(mode: &str, retain_until: i64) -> String {
-    let mut xml = XmlWriter::document();
-    xml.open_root("Retention");
+    let mut xml = document::begin("Retention");
     xml.text("Mode", mode);
     xml.text("RetainUntilDate", &time::iso8601(retain_until));
     xml.close("Retention");
@@ -179,8 +178,7 @@ impl S3Operation for PutObjectLegalHold {
 
 /// The answer to GetObjectLegalHold: `ON` or `OFF`.
 pub fn legal_hold_to_xml(status: &str) -> String {
-    let mut xml = XmlWriter::document();
-    xml.open_root("LegalHold");
+    let mut xml = document::begin("LegalHold");
     xml.text("Status", status);
     xml.close("LegalHold");
     xml.finish()
@@ -193,7 +191,7 @@ plain_operation! {
     needs "s3:GetBucketObjectLockConfiguration";
 }
 
-/// How long new objects of a bucket are kept: one of days and years is 0.
+/// How long new objects of a bucket are kept. Either days or years is 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DefaultRetention<'a> {
     /// `GOVERNANCE` or `COMPLIANCE`.
@@ -204,10 +202,106 @@ pub struct DefaultRetention<'a> {
     pub years: u32,
 }
 
+/// `PUT /bucket?object-lock`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PutObjectLockConfiguration {
+    /// The bucket.
+    pub bucket: BucketName,
+    /// What the body is checked against.
+    pub checksums: BodyChecksums,
+    /// The default retention that the body sets; none until it is read.
+    pub default: Option<NewDefaultRetention>,
+}
+
+/// How long new objects are to be kept. Either days or years is 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewDefaultRetention {
+    /// `GOVERNANCE` or `COMPLIANCE`.
+    pub mode: &'static str,
+    /// Days, at most 36500.
+    pub days: u32,
+    /// Years, at most 100.
+    pub years: u32,
+}
+
+impl NewDefaultRetention {
+    const DAYS_MAX: u32 = 36_500;
+    const YEARS_MAX: u32 = 100;
+
+    fn from_xml(body: &[u8]) -> Result<Option<Self>, S3Error> {
+        let root = xml::parse(body, "ObjectLockConfiguration")?;
+        root.only(&["ObjectLockEnabled", "Rule"])?;
+        if root.required("ObjectLockEnabled")?.trim() != "Enabled" {
+            return Err(S3Error::malformed_xml("`ObjectLockEnabled` is Enabled"));
+        }
+        let Some(rule) = root.one("Rule")? else { return Ok(None) };
+        rule.only(&["DefaultRetention"])?;
+        let missing = || S3Error::malformed_xml("a `Rule` has a `DefaultRetention`");
+        let default = rule.one("DefaultRetention")?.ok_or_else(missing)?;
+        default.only(&["Mode", "Days", "Years"])?;
+        let mode = match default.required("Mode")?.trim() {
+            "GOVERNANCE" => "GOVERNANCE",
+            "COMPLIANCE" => "COMPLIANCE",
+            _ => return Err(S3Error::malformed_xml("`Mode` is GOVERNANCE or COMPLIANCE")),
+        };
+        match (default.child_text("Days")?, default.child_text("Years")?) {
+            (Some(days), None) => Ok(Some(Self { mode, days: period(days, Self::DAYS_MAX)?, years: 0 })),
+            (None, Some(years)) => Ok(Some(Self { mode, days: 0, years: period(years, Self::YEARS_MAX)? })),
+            _ => Err(S3Error::malformed_xml("a `DefaultRetention` has either `Days` or `Years`")),
+        }
+    }
+}
+
+fn period(text: &str, most: u32) -> Result<u32, S3Error> {
+    let number: i64 = text.trim().parse().map_err(|_| S3Error::malformed_xml("a period is a number"))?;
+    match u32::try_from(number) {
+        Ok(number) if (1..=most).contains(&number) => Ok(number),
+        Ok(0) | Err(_) if number <= 0 => {
+            let message = "Default retention period must be a positive integer value.";
+            Err(S3Error::with_message(S3ErrorCode::InvalidRetentionPeriod, message))
+        }
+        _ => {
+            let message = format!("Default retention period too large: at most {most}.");
+            Err(S3Error::with_message(S3ErrorCode::InvalidRetentionPeriod, message))
+        }
+    }
+}
+
+impl Routed for PutObjectLockConfiguration {
+    type On = BucketName;
+    const ROUTE: Route = Route::sub("PUT", "object-lock");
+
+    fn parse(request: &Request<'_>, bucket: BucketName) -> Result<Self, S3Error> {
+        Ok(Self { bucket, checksums: BodyChecksums::parse(request)?, default: None })
+    }
+}
+
+impl S3Operation for PutObjectLockConfiguration {
+    fn addressed(&self) -> Addressed<'_> {
+        (&self.bucket).into()
+    }
+
+    fn needs(&self) -> Vec<Requirement> {
+        vec![Requirement::on_bucket("s3:PutBucketObjectLockConfiguration", &self.bucket)]
+    }
+
+    fn body_limit(&self) -> Option<usize> {
+        Some(MAX_BODY_BYTES)
+    }
+
+    fn read_body(&mut self, body: &[u8]) -> Result<(), S3Error> {
+        self.default = NewDefaultRetention::from_xml(body)?;
+        Ok(())
+    }
+
+    fn checksums(&self) -> Option<&BodyChecksums> {
+        Some(&self.checksums)
+    }
+}
+
 /// The answer to GetObjectLockConfiguration of a bucket that has locks.
 pub fn object_lock_to_xml(default: Option<DefaultRetention<'_>>) -> String {
-    let mut xml = XmlWriter::document();
-    xml.open_root("ObjectLockConfiguration");
+    let mut xml = document::begin("ObjectLockConfiguration");
     xml.text("ObjectLockEnabled", "Enabled");
     if let Some(default) = default {
         xml.open("Rule");
@@ -216,7 +310,7 @@ pub fn object_lock_to_xml(default: Option<DefaultRetention<'_>>) -> String {
         match (default.days, default.years) {
             (0, years) => xml.value("Years", years),
             (days, _) => xml.value("Days", days),
-        }
+        };
         xml.close("DefaultRetention");
         xml.close("Rule");
     }

@@ -1,11 +1,13 @@
 use http::request::Parts;
 use http::{HeaderName, HeaderValue};
 use ids::{BucketName, ObjectKey};
+use xml::XmlWriter;
 
 use super::PutObject;
 use crate::checksum::BodyChecksums;
 use crate::condition_keys::ConditionKeys;
 use crate::conditional::WriteCondition;
+use crate::document;
 use crate::object_headers::ObjectHeaders;
 use crate::operation::{Routed, S3Operation, UploadLength};
 use crate::request::Request;
@@ -13,7 +15,6 @@ use crate::requirement::{Requirement, all_keys};
 use crate::route::Route;
 use crate::tagging::{MAX_OBJECT_TAGS, TagSet};
 use crate::target::{Addressed, Target};
-use crate::xml::XmlWriter;
 use crate::{S3Error, S3ErrorCode};
 
 /// `POST /bucket` with a form: an upload by a browser. The form is in the body and becomes a [`PutObject`].
@@ -27,12 +28,12 @@ pub struct PostObject {
     pub content_length: Option<u64>,
     /// The fields of the form; none until it is read.
     pub form: PostForm,
-    /// The upload that the form stands for; `None` until the form is read.
+    /// The upload that the form describes; `None` until the form is read.
     pub put: Option<Box<PutObject>>,
 }
 
 impl PostObject {
-    /// Takes in the fields of the form. `put` is then the upload that they stand for.
+    /// Sets the fields of the form. `put` is then the upload that they describe.
     pub fn read_form(&mut self, form: PostForm) -> Result<(), S3Error> {
         self.put = Some(Box::new(form.to_put(self.bucket.clone())?));
         self.form = form;
@@ -55,26 +56,26 @@ fn boundary(content_type: &str) -> Option<String> {
     })
 }
 
-/// The longest key before its length is looked at: the fields of a whole form are no longer.
+/// The longest key before its length is checked, in bytes: the fields of a form cannot be longer in total.
 const MAX_FIELDS_BYTES: usize = 20 << 10;
 
-/// The fields of a form in front of its file.
+/// The fields of a form that precede its file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PostForm {
-    /// Name in lower case and value, in order.
+    /// Names in lower case, with their values, in order.
     fields: Vec<(String, String)>,
 }
 
 impl PostForm {
-    /// Takes the fields in order; a name that comes twice is `InvalidArgument`: the policy and the object could each
-    /// believe another one. In the key, `${filename}` becomes the name of the file, without directories; here and nowhere
-    /// else, so that the policy and the object are about one key.
+    /// Takes the fields in order. A name that occurs twice is `InvalidArgument`: otherwise the policy and the object
+    /// could use different values. In the key, `${filename}` is replaced by the name of the file without directories.
+    /// This happens only here, so that the policy and the object are about the same key.
     pub fn new(fields: Vec<(String, String)>, file_name: &str) -> Result<Self, S3Error> {
         let mut fields: Vec<(String, String)> =
             fields.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
         for (position, (name, value)) in fields.iter().enumerate() {
             if fields.iter().take(position).any(|(other, _)| other == name) {
-                let message = "The field is in the form more than once: send it once";
+                let message = "The field occurs more than once in the form: send it once";
                 return Err(S3Error::invalid_argument(name.as_str(), value.as_str(), message));
             }
         }
@@ -84,7 +85,7 @@ impl PostForm {
         Ok(Self { fields })
     }
 
-    /// The value of a field; `name` in lower case.
+    /// The value of a field. `name` is in lower case.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
@@ -111,10 +112,10 @@ impl PostForm {
         crate::route::object_key(key)
     }
 
-    /// The upload that the form stands for. A field `bucket` must name the bucket of the URL.
+    /// The upload that the form describes. A field `bucket` must name the bucket of the URL.
     pub fn to_put(&self, bucket: BucketName) -> Result<PutObject, S3Error> {
         if self.get("bucket").is_some_and(|named| named != bucket.as_str()) {
-            let message = "The field `bucket` names another bucket than the URL";
+            let message = "The field `bucket` and the URL name different buckets";
             return Err(S3Error::with_message(S3ErrorCode::InvalidPolicyDocument, message));
         }
         Ok(PutObject {
@@ -146,8 +147,8 @@ impl PostForm {
         }
     }
 
-    /// What the fields say about the object: they are made headers, so that they pass the checks of headers and are stored
-    /// alike.
+    /// What the fields say about the object. They are turned into headers, so that the same checks apply and they are
+    /// stored the same way.
     fn object_headers(&self) -> Result<ObjectHeaders, S3Error> {
         let head = self.as_headers()?;
         let mut object = ObjectHeaders::parse(&Request::new(&head)?)?;
@@ -160,7 +161,7 @@ impl PostForm {
         Ok(object)
     }
 
-    /// The head of the PutObject that the form stands for.
+    /// The head of the PutObject that the form describes.
     fn as_headers(&self) -> Result<Parts, S3Error> {
         let (mut head, ()) = http::Request::new(()).into_parts();
         for (field, value) in self.iter() {
@@ -169,8 +170,7 @@ impl PostForm {
                 continue;
             }
             let refused = || {
-                let message =
-                    "The field stands for a header: it may hold no control characters, and its name no spaces";
+                let message = "The field becomes a header: its value must not contain control characters, and its name must not contain spaces";
                 S3Error::with_message(S3ErrorCode::InvalidArgument, message)
                     .field("ArgumentName", field.escape_debug().to_string())
             };
@@ -184,7 +184,7 @@ impl PostForm {
     }
 }
 
-/// The fields of a form that are headers of a PutObject.
+/// The fields of a form that correspond to headers of PutObject.
 fn is_header(name: &str) -> bool {
     const CONTENT: &[&str] = &[
         "content-type",
@@ -199,10 +199,10 @@ fn is_header(name: &str) -> bool {
 }
 
 fn given_twice(field: &str, other: &str) -> S3Error {
-    S3Error::invalid_argument(field, "", format!("The fields `{field}` and `{other}` say the same: send one of them"))
+    S3Error::invalid_argument(field, "", format!("The fields `{field}` and `{other}` mean the same: send one of them"))
 }
 
-/// A key with the name of the file in it, if that is no longer than a key may be.
+/// The key with the name of the file inserted, unless it would be too long.
 fn expanded(key: &str, file_name: &str) -> Result<String, S3Error> {
     const VARIABLE: &str = "${filename}";
     let file_name = file_name.rsplit(['/', '\\']).next().unwrap_or_default();
@@ -249,16 +249,16 @@ impl PostObjectOutput {
         xml.text("Location", &self.location);
         xml.text("Bucket", self.bucket.as_str());
         xml.text("Key", self.key.as_str());
-        xml.etag(&self.etag);
+        xml.text("ETag", &document::quoted(&self.etag));
         xml.close("PostResponse");
         xml.finish()
     }
 
-    /// Where a redirect leads: `url` with `bucket`, `key` and `etag` in its query.
+    /// The target of a redirect: `url` with `bucket`, `key` and `etag` in its query.
     pub fn redirect_to(&self, url: &str) -> String {
         use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode as encode};
         let separator = if url.contains('?') { '&' } else { '?' };
-        let etag = format!("\"{}\"", self.etag.trim_matches('"'));
+        let etag = document::quoted(&self.etag);
         format!(
             "{url}{separator}bucket={}&key={}&etag={}",
             encode(self.bucket.as_str(), NON_ALPHANUMERIC),

@@ -4,7 +4,7 @@ use crate::request::Request;
 use crate::target::Path;
 use crate::{S3Error, S3ErrorCode};
 
-/// `OPTIONS`: a browser asks whether it may send a request from another origin. It is never authenticated.
+/// `OPTIONS`: a browser asks whether it may send a request from another origin. Such a request is never authenticated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CorsPreflight {
     /// The bucket, absent for `OPTIONS /`.
@@ -25,6 +25,7 @@ impl CorsPreflight {
             Path::Service => (None, None),
             Path::Bucket(bucket) => (Some(bucket), None),
             Path::Object(target) => (Some(target.bucket), Some(target.key)),
+            Path::Control(bucket) => (Some(bucket.name), None),
         };
         let bad = |message: &'static str| S3Error::with_message(S3ErrorCode::InvalidRequest, message);
         let origin = request

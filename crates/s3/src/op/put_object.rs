@@ -14,7 +14,7 @@ use crate::target::{Addressed, Target};
 pub struct PutObject {
     /// The object.
     pub target: Target,
-    /// What the object is given besides its bytes.
+    /// What the object gets in addition to its bytes.
     pub object: Box<ObjectHeaders>,
     /// `If-Match`, `If-None-Match`.
     pub condition: WriteCondition,

@@ -1,6 +1,7 @@
 use crate::request::Request;
 
-/// `POST /` (or `GET /?Action=`): a call of the IAM or STS query API. Its parameters stand in the query, the body or both.
+/// `POST /` (or `GET /?Action=`): a call of the IAM or STS query API. Its parameters are in the query, the body or
+/// both.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Query {
     /// The parameters of the query string, decoded, in order.
@@ -12,7 +13,7 @@ impl Query {
         Self { query: request.query.clone().into_pairs() }
     }
 
-    /// `Action` of the query string; calls by POST have it in the body.
+    /// `Action` in the query string. Calls by POST have it in the body.
     pub fn action(&self) -> Option<&str> {
         self.query.iter().find(|(name, _)| name == "Action").map(|(_, value)| value.as_str())
     }

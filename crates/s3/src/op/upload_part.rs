@@ -41,7 +41,7 @@ pub struct UploadPartCopy {
     pub part_number: u32,
     /// The object that is read.
     pub source: CopySource,
-    /// `x-amz-copy-source-range`, first and last byte; it must lie inside the source.
+    /// `x-amz-copy-source-range`: first and last byte. It must be inside the source.
     pub source_range: Option<(u64, u64)>,
     /// `x-amz-copy-source-if-*`.
     pub source_conditions: ReadConditions,
