@@ -5,21 +5,21 @@ pub use ids::{ChecksumAlgorithm, ChecksumType};
 use crate::request::Request;
 use crate::{S3Error, S3ErrorCode};
 
-/// A checksum: which one, and its value in base 64, as headers and documents have it.
+/// A checksum: the algorithm and the value in base 64, as in headers and documents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checksum {
     /// Which one.
     pub algorithm: ChecksumAlgorithm,
-    /// The value in base 64. Composite values carry `-` and the number of parts behind it.
+    /// The value in base 64. Composite values end in `-` and the number of parts.
     pub value: String,
 }
 
-/// What a body is checked against.
+/// What a body must match.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BodyChecksums {
     /// The one `x-amz-checksum-*` header; its value has the right length.
     pub value: Option<Checksum>,
-    /// The checksum that `x-amz-trailer` announces behind an aws-chunked body.
+    /// The checksum that `x-amz-trailer` announces for the end of an aws-chunked body.
     pub trailer: Option<ChecksumAlgorithm>,
     /// `x-amz-sdk-checksum-algorithm`.
     pub algorithm: Option<ChecksumAlgorithm>,
@@ -41,12 +41,12 @@ impl BodyChecksums {
         Ok(checksums)
     }
 
-    /// The same where `x-amz-checksum-*` headers are about something other than the body.
+    /// The same for operations where `x-amz-checksum-*` headers are not about the body.
     pub(crate) fn parse_without_value(request: &Request<'_>) -> Result<Self, S3Error> {
         Ok(Self { value: None, trailer: trailer(request)?, algorithm: None, content_md5: content_md5(request)? })
     }
 
-    /// The checksum that is computed while the body is read, if one was asked for.
+    /// The checksum to compute while the body is read, if one was requested.
     pub fn wanted(&self) -> Option<ChecksumAlgorithm> {
         self.value.as_ref().map(|checksum| checksum.algorithm).or(self.trailer).or(self.algorithm)
     }
@@ -59,7 +59,8 @@ pub(crate) fn named(request: &Request<'_>, header: &'static str) -> Result<Optio
         S3Error::with_message(
             S3ErrorCode::InvalidRequest,
             format!(
-                "The algorithm in {header} is not supported. Valid values are: CRC32, CRC32C, CRC64NVME, SHA1, SHA256"
+                "The algorithm in {header} is not supported. Valid values are: {}",
+                ChecksumAlgorithm::ALL.map(ChecksumAlgorithm::as_str).join(", ")
             ),
         )
     })
@@ -76,7 +77,7 @@ pub(crate) fn checksum_type(request: &Request<'_>) -> Result<Option<ChecksumType
     })
 }
 
-/// True when the value is base 64 of the right length.
+/// True if the value is base 64 of the right length.
 pub(crate) fn is_valid(algorithm: ChecksumAlgorithm, value: &str) -> bool {
     STANDARD.decode(value).is_ok_and(|bytes| bytes.len() == algorithm.digest_bytes())
 }

@@ -1,6 +1,6 @@
 use ids::{BucketName, ObjectKey};
 
-use crate::query::decode;
+use crate::query::{decode, spaced};
 use crate::request::Request;
 use crate::version_id::VersionId;
 use crate::{S3Error, S3ErrorCode};
@@ -17,15 +17,16 @@ pub struct CopySource {
 }
 
 impl CopySource {
-    /// Reads `/bucket/key?versionId=id` or `bucket/key`; bucket and key are percent-encoded. `InvalidArgument` when it is none.
+    /// Reads `/bucket/key?versionId=id` or `bucket/key`; bucket and key are URL-encoded, and `+` is a space, as on AWS.
+    /// Anything else is `InvalidArgument`.
     pub fn parse(header: &str) -> Result<Self, S3Error> {
         let invalid = |message: &'static str| S3Error::invalid_argument("x-amz-copy-source", header, message);
-        // The last `?versionId=` separates: a key may contain a literal `?`.
+        // The last `?versionId=` is the separator: a key may contain a literal `?`.
         let (path, version) = match header.rsplit_once("?versionId=") {
             Some((path, version)) => (path, Some(version)),
             None => (header, None),
         };
-        let decoded = decode(path).map_err(|_| invalid("Copy Source must be URL-encoded UTF-8"))?;
+        let decoded = decode(&spaced(path)).map_err(|_| invalid("Copy Source must be URL-encoded UTF-8"))?;
         let decoded = decoded.strip_prefix('/').unwrap_or(&decoded);
         if decoded.starts_with("arn:") {
             return Err(S3Error::not_implemented("A copy source that is an ARN"));

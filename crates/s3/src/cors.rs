@@ -1,11 +1,16 @@
 //! Cross-origin resource sharing: the configuration of a bucket, and what a browser is told.
 
+use xml::{Element, XmlWriter, parse};
+
+use crate::document;
 use crate::op::CorsPreflight;
-use crate::xml::{Element, XmlWriter, parse};
 use crate::{S3Error, S3ErrorCode};
 
 /// The most rules of one configuration.
 const MAX_RULES: usize = 100;
+
+/// The longest name of a rule. Source: S3 API Reference, `CORSRule`.
+const MAX_ID_CHARACTERS: usize = 255;
 
 /// The methods that a rule may allow.
 const METHODS: &[&str] = &["GET", "PUT", "HEAD", "POST", "DELETE"];
@@ -35,8 +40,8 @@ pub struct CorsRule {
 }
 
 impl CorsConfiguration {
-    /// Reads a `CORSConfiguration` document. `MalformedXML` or `InvalidRequest` say what is wrong; values with control
-    /// characters are refused, as they would become headers.
+    /// Reads a `CORSConfiguration` document. Fails with `MalformedXML` or `InvalidRequest`. Values with control
+    /// characters are refused, because they would become headers.
     pub fn from_xml(body: &[u8]) -> Result<Self, S3Error> {
         let root = parse(body, "CORSConfiguration")?;
         root.only(&["CORSRule"])?;
@@ -49,8 +54,7 @@ impl CorsConfiguration {
 
     /// The document.
     pub fn to_xml(&self) -> String {
-        let mut xml = XmlWriter::document();
-        xml.open_root("CORSConfiguration");
+        let mut xml = document::begin("CORSConfiguration");
         for rule in &self.rules {
             rule.write(&mut xml);
         }
@@ -58,8 +62,9 @@ impl CorsConfiguration {
         xml.finish()
     }
 
-    /// The `-allowedOrigins` of the gateway as a configuration, for buckets without one of their own: every method and
-    /// request header. Empty and control-character origins are left out; without any origin nothing is allowed.
+    /// The gateway's `-allowedOrigins` as a configuration for buckets that have none: it allows every method and
+    /// request header. Origins that are empty or contain control characters are left out. Without any origin, nothing
+    /// is allowed.
     pub fn of_gateway<'a>(allowed_origins: impl IntoIterator<Item = &'a str>) -> Self {
         let origins: Vec<String> = allowed_origins
             .into_iter()
@@ -87,7 +92,7 @@ impl CorsConfiguration {
         self.rules.iter().find(|rule| rule.allows(origin, method))
     }
 
-    /// The answer to a preflight: its headers, or `AccessForbidden` (403) when no rule allows what is asked.
+    /// The answer to a preflight: its headers, or `AccessForbidden` (403) if no rule allows the request.
     pub fn preflight(&self, request: &CorsPreflight) -> Result<CorsHeaders, S3Error> {
         let allows_headers = |rule: &&CorsRule| request.headers.iter().all(|header| rule.allows_header(header));
         let rule = self
@@ -108,7 +113,7 @@ impl CorsConfiguration {
         Ok(headers)
     }
 
-    /// The headers that go with the answer to an actual request of this origin; `None` when no rule matches.
+    /// The headers for the answer to an actual request from this origin; `None` if no rule matches.
     pub fn actual(&self, origin: &str, method: &str) -> Option<CorsHeaders> {
         Some(self.rule(origin, method)?.headers(origin))
     }
@@ -148,10 +153,13 @@ impl CorsRule {
                 text.parse()
                     .ok()
                     .filter(|seconds| *seconds <= i32::MAX as u32)
-                    .ok_or_else(|| S3Error::malformed_xml("`MaxAgeSeconds` is a number of seconds"))?,
+                    .ok_or_else(|| S3Error::malformed_xml("`MaxAgeSeconds` must be a number of seconds"))?,
             ),
         };
         let id = rule.child_text("ID")?.map(|id| checked_text("ID", id)).transpose()?;
+        if id.as_deref().is_some_and(|id| id.chars().count() > MAX_ID_CHARACTERS) {
+            return Err(S3Error::malformed_xml(format_args!("`ID` has more than {MAX_ID_CHARACTERS} characters")));
+        }
         Ok(Self { id, allowed_origins, allowed_methods, allowed_headers, expose_headers, max_age_seconds })
     }
 
@@ -185,8 +193,8 @@ impl CorsRule {
         self.allowed_headers.iter().any(|allowed| matches_one_star(&allowed.to_ascii_lowercase(), &header))
     }
 
-    /// `*` is answered by `*`, for which a browser sends no credentials. Credentials are allowed only to an origin that
-    /// the rule spells out: a pattern must not turn any page that matches it into one that acts with a login.
+    /// The answer to `*` is `*`, for which a browser sends no credentials. Credentials are allowed only for an origin
+    /// that the rule names in full: otherwise every page that matches a pattern could use the user's login.
     fn headers(&self, origin: &str) -> CorsHeaders {
         let is_public = self.allowed_origins.iter().any(|allowed| allowed == "*");
         CorsHeaders {
@@ -200,7 +208,7 @@ impl CorsRule {
     }
 }
 
-/// What a browser is told. Every value is free of control characters.
+/// What the browser is told. No value contains control characters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CorsHeaders {
     /// `Access-Control-Allow-Origin`.
@@ -218,7 +226,7 @@ pub struct CorsHeaders {
 }
 
 impl CorsHeaders {
-    /// Names in lower case and values, `Vary` included: the answer differs by origin.
+    /// The names, in lower case, and values of the headers, including `Vary`, because the answer depends on the origin.
     pub fn to_headers(&self) -> Vec<(&'static str, String)> {
         let mut headers = vec![
             ("access-control-allow-origin", self.allow_origin.clone()),
@@ -241,7 +249,7 @@ impl CorsHeaders {
     }
 }
 
-/// A pattern with at most one `*` against a whole text.
+/// Whether a pattern with at most one `*` matches a whole text.
 fn matches_one_star(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,

@@ -1,14 +1,15 @@
 use percent_encoding::percent_decode_str;
+use xml::{Element, XmlWriter, parse};
 
+use crate::document;
 use crate::request::Request;
-use crate::xml::{Element, XmlWriter, parse};
 use crate::{S3Error, S3ErrorCode};
 
 /// The most tags that an object may have.
 pub const MAX_OBJECT_TAGS: usize = 10;
 /// The most tags that a bucket may have.
 pub const MAX_BUCKET_TAGS: usize = 50;
-/// The most bytes of a document of tags.
+/// The largest document of tags, in bytes.
 pub(crate) const MAX_TAGGING_BYTES: usize = 128 << 10;
 
 /// Tags: keys of 1 to 128 and values of up to 256 characters, each key once, none of them beginning with `aws:`.
@@ -18,7 +19,7 @@ pub struct TagSet {
 }
 
 impl TagSet {
-    /// Checks the tags; `InvalidTag` says what is wrong, `BadRequest`-like counts are `InvalidTag` as well.
+    /// Checks the tags. Fails with `InvalidTag`, also if there are too many.
     pub fn new(tags: Vec<(String, String)>, most: usize) -> Result<Self, S3Error> {
         if tags.len() > most {
             let what = if most == MAX_OBJECT_TAGS { "Object" } else { "Bucket" };
@@ -45,7 +46,7 @@ impl TagSet {
         self.tags.len()
     }
 
-    /// True without tags.
+    /// True if there are no tags.
     pub fn is_empty(&self) -> bool {
         self.tags.is_empty()
     }
@@ -91,16 +92,8 @@ impl TagSet {
 
     /// The `Tagging` document of an answer.
     pub fn to_xml(&self) -> String {
-        let mut xml = XmlWriter::document();
-        xml.open_root("Tagging");
-        xml.open("TagSet");
-        for (key, value) in self.iter() {
-            xml.open("Tag");
-            xml.text("Key", key);
-            xml.text("Value", value);
-            xml.close("Tag");
-        }
-        xml.close("TagSet");
+        let mut xml = document::begin("Tagging");
+        write_tags(&mut xml, "TagSet", self.iter());
         xml.close("Tagging");
         xml.finish()
     }
@@ -108,6 +101,18 @@ impl TagSet {
     pub(crate) fn parse_header(request: &Request<'_>) -> Result<Option<Self>, S3Error> {
         request.header("x-amz-tagging")?.as_deref().map(Self::from_header).transpose()
     }
+}
+
+/// Writes the tags as `Tag` elements inside an element with this name.
+pub(crate) fn write_tags<'t>(xml: &mut XmlWriter, name: &'static str, tags: impl Iterator<Item = (&'t str, &'t str)>) {
+    xml.open(name);
+    for (key, value) in tags {
+        xml.open("Tag");
+        xml.text("Key", key);
+        xml.text("Value", value);
+        xml.close("Tag");
+    }
+    xml.close(name);
 }
 
 fn check_tag(key: &str, value: &str) -> Result<(), S3Error> {
@@ -131,7 +136,7 @@ fn is_tag_character(character: char) -> bool {
     character.is_alphanumeric()
         || (character.is_whitespace() && !character.is_control())
         || "_.:/=+-@".contains(character)
-        // Combining marks belong to the letters before them.
+        // Combining marks belong to the preceding letters.
         || (!character.is_ascii() && !character.is_control())
 }
 

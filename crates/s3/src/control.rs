@@ -1,0 +1,52 @@
+//! Amazon S3 Control, the API about accounts. SDKs send it to the endpoint of S3 if that is the only one they know. Only the
+//! tags of buckets are supported.
+
+use http::request::Parts;
+use ids::{AccountId, BucketName};
+
+use crate::request::Request;
+use crate::route::bucket_name;
+use crate::{S3Error, S3ErrorCode};
+
+/// How the path of each call begins.
+const VERSION: &str = "v20180820/";
+/// The header that each call has. With it, the path does not name a bucket called `v20180820`. Like every such header it
+/// has to be signed, so nobody can turn a signed request of S3 into a call of S3 Control, or back.
+const ACCOUNT: &str = "x-amz-account-id";
+
+/// A bucket whose tags a call is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaggedBucket {
+    /// The bucket.
+    pub name: BucketName,
+    /// The account that the client expects to own it.
+    pub account: AccountId,
+}
+
+/// Whether a request is a call of S3 Control. SDKs put the account before the host unless told otherwise.
+pub fn is_control(head: &Parts, host_bucket: Option<&str>) -> bool {
+    let account = head.headers.get(ACCOUNT).map(http::HeaderValue::as_bytes);
+    let is_account = |account: &[u8]| host_bucket.is_none_or(|host| host.as_bytes() == account);
+    rest(head).is_some() && account.is_some_and(is_account)
+}
+
+/// The bucket of a call about tags. Every other call gets 405.
+pub(crate) fn tagged_bucket(request: &Request<'_>) -> Result<TaggedBucket, S3Error> {
+    let account = request.header(ACCOUNT)?.unwrap_or_default();
+    let account = account.parse().map_err(|_| {
+        S3Error::invalid_argument(ACCOUNT, &*account, "The account must be an AWS account ID: 12 digits")
+    })?;
+    let not_allowed = || {
+        let message = "S3 Control is supported for the tags of buckets alone: GET, POST or DELETE \
+                       /v20180820/tags/arn:aws:s3:::bucket";
+        S3Error::with_message(S3ErrorCode::MethodNotAllowed, message)
+    };
+    let arn = rest(request.head).and_then(|rest| rest.strip_prefix("tags/")).ok_or_else(not_allowed)?;
+    let arn = crate::query::decode(arn)?;
+    let name = arn.strip_prefix("arn:aws:s3:::").filter(|name| !name.contains('/')).ok_or_else(not_allowed)?;
+    Ok(TaggedBucket { name: bucket_name(name)?, account })
+}
+
+fn rest(head: &Parts) -> Option<&str> {
+    head.uri.path().strip_prefix('/')?.strip_prefix(VERSION)
+}
