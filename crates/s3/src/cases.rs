@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use ids::AccountId;
 use policy::Context;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -10,19 +9,18 @@ use serde_json::{Value, json};
 use crate::condition_keys::set_condition_keys;
 use crate::operation::{Needs, Operation};
 use crate::query::{QueryString, decode};
-use crate::query_actions::{QueryCaller, query_requirements, set_query_condition_keys};
 use crate::requirement::{ConditionalRequirement, Requirement};
 use crate::route::{Routing, object_key, route};
 
-/// The account of bucket owner and caller in all cases.
+/// The account of the bucket owner and the caller in all cases.
 const ACCOUNT: &str = "111122223333";
 
-/// Stand for keys that S3 has and this gateway refuses (`a/../b`, `a//b`) while the row is judged by AWS's rules: that of the path or of a
-/// body, and that of the source of a copy.
+/// Placeholders for keys that S3 allows and this gateway refuses (`a/../b`, `a//b`), so that such a row is judged by
+/// AWS's rules: one for the key in the path or a body, and one for the source of a copy.
 const STAND_IN: &str = "kelpgate-stand-in-for-the-key-of-the-row";
 const SOURCE_STAND_IN: &str = "kelpgate-stand-in-for-the-source-of-the-row";
 
-/// A key that this gateway would refuse, what stands for it, and the reason.
+/// A key that this gateway would refuse, its placeholder, and the reason.
 struct Refused {
     stand_in: &'static str,
     key: String,
@@ -30,7 +28,7 @@ struct Refused {
 }
 
 impl Refused {
-    /// `None` when the gateway has such keys.
+    /// `None` if the gateway allows the key.
     fn new(stand_in: &'static str, key: &str) -> Option<Self> {
         let reason = object_key(key).err()?.to_string();
         Some(Self { stand_in, key: key.to_owned(), reason })
@@ -53,8 +51,13 @@ struct Case {
     body: Option<String>,
 }
 
-/// Answers one row: `{"id","operation","requires","conditional","context"}`, or `{"id","error"}` for a row that is none.
-pub fn actions_line(line: &str) -> String {
+/// The permissions of a call of the IAM or STS query API with these parameters; its condition keys are set in the context. The
+/// text of an error says why it cannot be judged.
+pub type QueryJudge = fn(&[(String, String)], &mut Context) -> Result<Vec<Requirement>, String>;
+
+/// Answers one row: `{"id","operation","requires","conditional","context"}`, or `{"id","error"}` for an invalid row.
+/// Calls of the query APIs are no S3: another one judges them.
+pub fn actions_line(line: &str, judge_query: QueryJudge) -> String {
     let case: Case = match serde_json::from_str(line) {
         Ok(case) => case,
         Err(error) => {
@@ -63,8 +66,8 @@ pub fn actions_line(line: &str) -> String {
         }
     };
     let answer = match case.service.as_deref() {
-        Some("iam" | "sts") => case.query_api(),
-        _ => case.s3(),
+        Some("iam" | "sts") => case.query_api(judge_query),
+        _ => case.s3(judge_query),
     };
     let mut answer = answer.unwrap_or_else(|error| json!({ "error": error }));
     if let Value::Object(fields) = &mut answer {
@@ -74,12 +77,12 @@ pub fn actions_line(line: &str) -> String {
 }
 
 impl Case {
-    fn s3(&self) -> Result<Value, String> {
+    fn s3(&self, judge_query: QueryJudge) -> Result<Value, String> {
         let (path, refused_key) = self.path_and_refused_key();
         let (headers, refused_source) = self.headers_and_refused_source();
         let mut op = match route(&self.head(&path, &headers)?, None).map_err(|error| error.to_string())? {
             Routing::S3(op) => op,
-            Routing::Query(_) => return self.query_api(),
+            Routing::Query(_) => return self.query_api(judge_query),
             Routing::Preflight(_) => {
                 return Ok(json!({ "operation": "CorsPreflight", "requires": [], "conditional": [], "context": {} }));
             }
@@ -111,7 +114,8 @@ impl Case {
         Ok(answer)
     }
 
-    /// What `s3:authType` and `s3:signatureversion` are; a row that shows no signature stands for one in a header.
+    /// The values of `s3:authType` and `s3:signatureversion`. A row without a signature is treated as signed in a
+    /// header.
     fn authentication(&self, op: &Operation) -> (&'static str, &'static str) {
         let has = |name| self.query.contains_key(name);
         let mut authorizations = self.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("authorization"));
@@ -128,7 +132,7 @@ impl Case {
         (auth_type, signature_version)
     }
 
-    /// The path to judge, and the decoded key when this gateway would refuse it.
+    /// The path to judge, and the decoded key if this gateway would refuse it.
     fn path_and_refused_key(&self) -> (String, Option<Refused>) {
         let parts = self.path.strip_prefix('/').and_then(|path| path.split_once('/'));
         let key = parts.filter(|(_, key)| !key.is_empty()).and_then(|(bucket, key)| Some((bucket, decode(key).ok()?)));
@@ -138,7 +142,7 @@ impl Case {
         }
     }
 
-    /// The headers to judge, and the decoded key of the source of a copy when this gateway would refuse it.
+    /// The headers to judge, and the decoded key of the copy source if this gateway would refuse it.
     fn headers_and_refused_source(&self) -> (BTreeMap<String, String>, Option<Refused>) {
         let mut headers = self.headers.clone();
         let source = headers.iter_mut().find(|(name, _)| name.eq_ignore_ascii_case("x-amz-copy-source"));
@@ -154,28 +158,14 @@ impl Case {
         (headers, refused)
     }
 
-    fn query_api(&self) -> Result<Value, String> {
+    fn query_api(&self, judge_query: QueryJudge) -> Result<Value, String> {
         let mut params: Vec<(String, String)> =
             self.query.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
         let body = self.body.as_deref().filter(|body| !is_hint(body));
         params.extend(QueryString::parse(body).map_err(|error| error.to_string())?.into_pairs());
-        let account: AccountId = ACCOUNT.parse().map_err(|_| String::from("the account of the cases is no account"))?;
-        let user_arn = format!("arn:aws:iam::{ACCOUNT}:user/alice");
-        let caller = QueryCaller {
-            account,
-            user_arn: Some(&user_arn),
-            path_of: &|_, _| None,
-            user_of_key: &|_| None,
-            passes_on_tags: false,
-            passes_on_source_identity: false,
-        };
-        let requires: Vec<Value> = query_requirements(&params, &caller)
-            .map_err(|error| error.to_string())?
-            .into_iter()
-            .map(|one| json!({ "action": one.action, "resource": one.resource }))
-            .collect();
         let mut context = Context::new();
-        set_query_condition_keys(&params, &mut context).map_err(|error| error.to_string())?;
+        let needs = judge_query(&params, &mut context)?;
+        let requires: Vec<Value> = needs.iter().map(|one| requirement_json(one, &[])).collect();
         let action = params.iter().find(|(name, _)| name == "Action").map(|(_, value)| value.as_str());
         Ok(json!({
             "operation": action,
@@ -192,7 +182,7 @@ impl Case {
             .iter()
             .map(|(name, value)| format!("{}={}", encode(name, NON_ALPHANUMERIC), encode(value, NON_ALPHANUMERIC)))
             .collect();
-        // The path stands as it is sent, but a row may spell characters that a request must encode.
+        // The path is written as it is sent, but a row may contain characters that a request must encode.
         let path: String = path
             .chars()
             .map(|character| match character {
@@ -207,7 +197,7 @@ impl Case {
         for (name, value) in headers {
             builder = builder.header(name, value.as_bytes());
         }
-        let request = builder.body(()).map_err(|error| format!("the row is no request: {error}"))?;
+        let request = builder.body(()).map_err(|error| format!("the row is not a valid request: {error}"))?;
         Ok(request.into_parts().0)
     }
 
@@ -219,7 +209,8 @@ impl Case {
     }
 }
 
-/// The permissions that the request needs. DeleteObjects has those of each of its keys; before its body is read, that on all keys.
+/// The permissions that the request needs. DeleteObjects needs those of each of its keys; before its body is read, the
+/// permission on all keys.
 fn all_needs(op: &Operation) -> Vec<Requirement> {
     let Operation::DeleteObjects(deletes) = op else { return op.needs() };
     if deletes.request.objects.is_empty() {
@@ -250,12 +241,12 @@ fn requirement_json(one: &Requirement, refused: &[Refused]) -> Value {
     json!({ "action": one.action, "resource": resource })
 }
 
-/// The text with the keys that the stand-ins stand for.
+/// The text with the placeholders replaced by their keys.
 fn put_back(text: &str, refused: &[Refused]) -> String {
     refused.iter().fold(text.to_owned(), |text, refused| text.replace(refused.stand_in, &refused.key))
 }
 
-/// `(policy)`: words in parentheses stand for a body that does not matter.
+/// Words in parentheses, such as `(policy)`, are placeholders for a body that does not matter.
 fn is_hint(body: &str) -> bool {
     body.trim_start().starts_with('(')
 }

@@ -12,26 +12,27 @@ use crate::tagging::TagSet;
 use crate::version_id::VersionId;
 use crate::{S3Error, time};
 
-/// The hash of the body. It is the one `x-amz-*` header that a signature need not name.
+/// The hash of the body. This is the only `x-amz-*` header that a signature need not name.
 const CONTENT_SHA256: &str = "x-amz-content-sha256";
 
 /// Sets every `s3:*` key (and `aws:RequestTag`, `aws:TagKeys`) that the request itself carries.
 ///
-/// Each key is set only by the operations that AWS lists it for: a parameter that an operation does not have cannot smuggle
-/// a key in. `s3:authType`, `s3:signatureversion`, `s3:signatureAge`, `s3:TlsVersion`, `s3:ResourceAccount` and
-/// `s3:ExistingObjectTag` are set where they are known. `s3:VersionId` is that of the request or of the source of a copy;
-/// each key of DeleteObjects has its own, in its [`Requirement`](crate::Requirement). `now` is seconds since 1970, for
-/// `s3:object-lock-remaining-retention-days`. Source: Service Authorization Reference, "Condition keys for Amazon S3".
+/// Each key is set only by the operations for which AWS lists it: a parameter that an operation does not have cannot
+/// set a key. `s3:authType`, `s3:signatureversion`, `s3:signatureAge`, `s3:TlsVersion`, `s3:ResourceAccount` and
+/// `s3:ExistingObjectTag` are set elsewhere, where they are known. `s3:VersionId` is that of the request or of the copy
+/// source; each key of DeleteObjects has its own, in its [`Requirement`](crate::Requirement). `now` is in seconds since
+/// 1970, for `s3:object-lock-remaining-retention-days`. Source: Service Authorization Reference, "Condition keys for
+/// Amazon S3".
 pub fn set_condition_keys(
     op: &Operation,
     head: &Parts,
     now: Option<i64>,
     context: &mut Context,
 ) -> Result<(), S3Error> {
-    // What comes with a form is not held against the hash.
+    // The body of a form is not compared with the hash.
     let hash = head.headers.get(CONTENT_SHA256).filter(|_| !matches!(op, Operation::PostObject(_)));
     if let Some(hash) = hash.and_then(|value| value.to_str().ok())
-        // A signature in a header covers it: the query need not be read.
+        // A signature in a header covers it, so the query need not be read.
         && (head.headers.contains_key(AUTHORIZATION) || Request::new(head)?.signs_header(CONTENT_SHA256))
     {
         context.set("s3:x-amz-content-sha256", hash);
@@ -56,7 +57,7 @@ impl ConditionKeys<'_> {
         }
     }
 
-    /// Prefix, delimiter and size of a page. An empty prefix that was sent is a prefix: the key is there with an empty value.
+    /// Prefix, delimiter and page size. If an empty prefix is sent, the key is present with an empty value.
     pub(crate) fn listing(&mut self) -> Result<(), S3Error> {
         let request = Request::new(self.head)?;
         for (parameter, key) in [("prefix", "s3:prefix"), ("delimiter", "s3:delimiter"), ("max-keys", "s3:max-keys")] {
@@ -65,7 +66,7 @@ impl ConditionKeys<'_> {
         Ok(())
     }
 
-    /// What is said of an object that is written, its tags included.
+    /// What the request says about an object that is written, including its tags.
     pub(crate) fn object(&mut self, object: &ObjectHeaders) {
         self.object_headers(object);
         if let Some(tags) = &object.tagging {
@@ -73,7 +74,7 @@ impl ConditionKeys<'_> {
         }
     }
 
-    /// What is said of a copy. With the directive COPY the header of tags is ignored, so it answers nothing.
+    /// What the request says about a copy. With the directive COPY the tagging header is ignored, so it sets no key.
     pub(crate) fn copied_object(&mut self, object: &ObjectHeaders, tagging: MetadataDirective) -> Result<(), S3Error> {
         match tagging {
             MetadataDirective::Replace => self.object(object),
@@ -122,14 +123,18 @@ impl ConditionKeys<'_> {
         for (key, value) in tags.iter() {
             self.context.add(&format!("aws:RequestTag/{key}"), value);
         }
-        self.context.set_many("aws:TagKeys", tags.iter().map(|(key, _)| key.to_owned()));
+        self.tag_keys(tags.iter().map(|(key, _)| key));
+    }
+
+    pub(crate) fn tag_keys<'t>(&mut self, keys: impl Iterator<Item = &'t str>) {
+        self.context.set_many("aws:TagKeys", keys.map(str::to_owned));
     }
 
     pub(crate) fn retention(&mut self, mode: Option<&str>, until: Option<&str>) {
         self.optional("s3:object-lock-mode", mode);
         self.optional("s3:object-lock-retain-until-date", until);
-        if let (Some(until), Some(now)) = (until.and_then(time::parse_date), self.now) {
-            // Days that have begun count: a date in 36 hours is two days away.
+        if let (Some(until), Some(now)) = (until.and_then(time::parse_iso8601), self.now) {
+            // Days are rounded up: a date in 36 hours is two days away.
             let days = until.saturating_sub(now).max(0).saturating_add(86_399) / 86_400;
             self.context.set("s3:object-lock-remaining-retention-days", days.to_string());
         }
@@ -147,14 +152,14 @@ impl ConditionKeys<'_> {
         Ok(())
     }
 
-    /// Whether an object comes into being, or only a part of one.
+    /// Whether a whole object is created, or only a part.
     pub(crate) fn creates_object(&mut self, creates: bool) {
         self.context.set("s3:ObjectCreationOperation", if creates { "true" } else { "false" });
     }
 
-    /// What is copied, spelled in one way however the header spells it: a slash, bucket and key, nothing encoded. With a version
-    /// it is there with the version and without: a Deny of the object is about each of its versions. `s3:VersionId` is that of
-    /// the source: what is written has none.
+    /// The copy source in one spelling, however the header spells it: a slash, bucket and key, nothing encoded. If it
+    /// has a version, the key has two values, with and without the version, because a Deny for the object also covers
+    /// each of its versions. `s3:VersionId` is that of the source: the object that is written has none.
     pub(crate) fn copy_source(&mut self, source: &CopySource) {
         let object = format!("/{}/{}", source.bucket, source.key);
         if let Some(version) = source.version_id.as_ref().map(VersionId::as_str) {

@@ -20,7 +20,7 @@ impl EntityTags {
         Self::OneOf(header.split(',').map(tag).filter(|tag| !tag.is_empty()).collect())
     }
 
-    /// True when an object with this tag (without quotes) is meant.
+    /// True if the header matches an object with this tag (without quotes).
     pub fn matches(&self, etag: &str) -> bool {
         match self {
             Self::Any => true,
@@ -39,7 +39,7 @@ pub enum IfRange {
 }
 
 impl IfRange {
-    /// Reads the header. What is no date is a tag.
+    /// Reads the header. Anything that is not a date is a tag.
     pub fn parse(header: &str) -> Self {
         match time::parse_date(header) {
             Some(date) => Self::Date(date),
@@ -47,7 +47,7 @@ impl IfRange {
         }
     }
 
-    /// Whether the range may be served of an object with this tag, changed at this time (seconds since 1970).
+    /// Whether the range may be served from an object with this tag, last changed at this time (seconds since 1970).
     pub fn allows(&self, etag: &str, last_modified: i64) -> bool {
         match self {
             Self::Tag(tag) => tag == etag.trim_matches('"'),
@@ -63,9 +63,9 @@ pub struct ReadConditions {
     pub if_match: Option<EntityTags>,
     /// `If-None-Match`.
     pub if_none_match: Option<EntityTags>,
-    /// `If-Modified-Since`, seconds since 1970. What is no date is ignored (RFC 9110 section 13.1.3).
+    /// `If-Modified-Since`, seconds since 1970. A value that is not a date is ignored (RFC 9110 section 13.1.3).
     pub if_modified_since: Option<i64>,
-    /// `If-Unmodified-Since`, seconds since 1970. What is no date is ignored.
+    /// `If-Unmodified-Since`, seconds since 1970. A value that is not a date is ignored.
     pub if_unmodified_since: Option<i64>,
 }
 
@@ -96,10 +96,10 @@ impl ReadConditions {
         })
     }
 
-    /// Whether an object that exists may be read: `NotModified` (304) or `PreconditionFailed` (412) otherwise.
+    /// Checks whether an existing object may be read. Fails with `NotModified` (304) or `PreconditionFailed` (412).
     ///
-    /// `etag` with or without quotes, `last_modified` in seconds since 1970. The order is that of RFC 9110 section 13.2.2:
-    /// a date is not looked at where an entity tag of the same direction was given.
+    /// `etag` may have quotes, `last_modified` is in seconds since 1970. The order is that of RFC 9110 section 13.2.2:
+    /// a date is ignored if the corresponding entity tag was given.
     pub fn check_read(&self, etag: &str, last_modified: i64) -> Result<(), S3Error> {
         self.check_positive(etag, last_modified, ["If-Match", "If-Unmodified-Since"])?;
         if self.is_unchanged(etag, last_modified).is_some() {
@@ -108,7 +108,7 @@ impl ReadConditions {
         Ok(())
     }
 
-    /// The same for the source of a copy, where every failure is `PreconditionFailed`.
+    /// The same for the source of a copy. Every failure is `PreconditionFailed`.
     pub fn check_copy_source(&self, etag: &str, last_modified: i64) -> Result<(), S3Error> {
         self.check_positive(
             etag,
@@ -145,9 +145,9 @@ pub enum WriteCondition {
     /// None.
     #[default]
     Always,
-    /// `If-None-Match: *`: only when there is no such object.
+    /// `If-None-Match: *`: only if the object does not exist.
     IfAbsent,
-    /// `If-Match`: only when the object is there and has one of these tags.
+    /// `If-Match`: only if the object exists and has one of these tags.
     IfMatch(EntityTags),
 }
 
@@ -169,10 +169,11 @@ impl WriteCondition {
         }
     }
 
-    /// Whether the write may go on. `current` is the tag of the object that is there, with or without quotes.
+    /// Checks whether the write may proceed. `current` is the tag of the existing object, with or without quotes.
     ///
-    /// `NoSuchKey` (404) when a tag is asked for and nothing is there, else `PreconditionFailed` (412).
-    /// The comparison must be repeated by the store in the same step as the write: use the condition, not only its result.
+    /// Fails with `NoSuchKey` (404) if a tag is required and there is no object, otherwise with `PreconditionFailed`
+    /// (412). The store must repeat the comparison in the same step as the write: pass on the condition, not only the
+    /// result of this check.
     pub fn check(&self, current: Option<&str>) -> Result<(), S3Error> {
         match (self, current) {
             (Self::Always, _) | (Self::IfAbsent, None) => Ok(()),

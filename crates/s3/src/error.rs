@@ -1,20 +1,23 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::xml::XmlWriter;
+use xml::XmlWriter;
+
+/// The header that names the gateways that may not enforce a change yet, on an answer that was given all the same.
+pub const NOT_ENFORCED: &str = "x-kelpgate-not-enforced";
 
 macro_rules! error_codes {
     ($($name:ident $status:literal $message:literal,)+) => {
-        /// The codes of S3's errors, each with the HTTP status and the message that AWS sends.
+        /// The error codes of S3, each with the HTTP status and message that AWS sends.
         ///
-        /// Source: S3 API Reference, "Error responses", and what SeaweedFS answers where AWS has no code.
+        /// Source: S3 API Reference, "Error responses", and SeaweedFS's answers where AWS has no code.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum S3ErrorCode {
             $(#[doc = $message] $name,)+
         }
 
         impl S3ErrorCode {
-            /// Every code, in the order of the table.
+            /// All codes, in the order of the table.
             pub const ALL: &'static [Self] = &[$(Self::$name,)+];
 
             /// The text in `<Code>`.
@@ -28,7 +31,7 @@ macro_rules! error_codes {
                 http::StatusCode::from_u16(number).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR)
             }
 
-            /// The message when an error brings none of its own.
+            /// The message for errors without one of their own.
             pub fn message(self) -> &'static str {
                 match self { $(Self::$name => $message,)+ }
             }
@@ -37,6 +40,7 @@ macro_rules! error_codes {
 }
 
 error_codes! {
+    AccessControlListNotSupported 400 "The bucket does not allow ACLs",
     AccessDenied 403 "Access Denied",
     AccessForbidden 403 "CORSResponse: This CORS request is not allowed.",
     AccountProblem 403 "There is a problem with your account that prevents the operation from completing successfully.",
@@ -55,11 +59,15 @@ error_codes! {
     ExistingObjectIsFile 409 "A prefix of this key is itself an object, which this filer cannot hold.",
     ExpiredToken 400 "The provided token has expired.",
     IllegalLocationConstraintException 400 "The unspecified location constraint is incompatible for the region specific endpoint this request was sent to.",
+    IllegalVersioningConfigurationException 400 "Indicates that the versioning configuration specified in the request is invalid.",
     IncompleteBody 400 "You did not provide the number of bytes specified by the Content-Length HTTP header.",
+    InsufficientStorage 507 "There is not enough room to store the object.",
     InternalError 500 "We encountered an internal error. Please try again.",
     InvalidAccessKeyId 403 "The AWS Access Key Id you provided does not exist in our records.",
     InvalidArgument 400 "Invalid Argument",
+    InvalidBucketAclWithObjectOwnership 400 "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting",
     InvalidBucketName 400 "The specified bucket is not valid.",
+    InvalidBucketOwnerAWSAccountID 400 "The value of the expected bucket owner parameter must be an AWS account ID: 12 digits.",
     InvalidBucketState 409 "The request is not valid for the current state of the bucket.",
     InvalidDigest 400 "The Content-MD5 or checksum value that you specified is not valid.",
     InvalidEncryptionAlgorithmError 400 "The encryption request that you specified is not valid. The valid value is AES256.",
@@ -71,6 +79,7 @@ error_codes! {
     InvalidPolicyDocument 400 "The content of the form does not meet the conditions specified in the policy document.",
     InvalidRange 416 "The requested range is not satisfiable",
     InvalidRequest 400 "Invalid Request",
+    InvalidRetentionPeriod 400 "The retention period must be a positive integer value.",
     InvalidSecurity 403 "The provided security credentials are not valid.",
     InvalidStorageClass 400 "The storage class you specified is not valid",
     InvalidTag 400 "The tag provided was not a valid tag. This error can occur if the tag did not pass input validation.",
@@ -80,6 +89,7 @@ error_codes! {
     MalformedACLError 400 "The ACL that you provided was not well formed or did not validate against our published schema.",
     MalformedPOSTRequest 400 "The body of your POST request is not well-formed multipart/form-data.",
     MalformedPolicy 400 "This policy contains invalid Json",
+    MalformedTrailerError 400 "The request contained trailing data that was not well-formed or did not conform to our published schema.",
     MalformedXML 400 "The XML you provided was not well-formed or did not validate against our published schema",
     MaxMessageLengthExceeded 400 "Your request was too large.",
     MaxPostPreDataLengthExceededError 400 "Your POST request fields preceding the upload file was too large.",
@@ -131,18 +141,18 @@ impl fmt::Display for S3ErrorCode {
     }
 }
 
-/// An error as S3 answers it: a code, a message, and the fields and headers that some codes bring along.
+/// An error as S3 answers it: a code, a message, and additional fields and headers for some codes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct S3Error {
     /// Decides the HTTP status.
     pub code: S3ErrorCode,
     /// Replaces the code's own message.
     pub message: Option<Cow<'static, str>>,
-    /// `<Resource>`: the path that the error is about, when it is known.
+    /// `<Resource>`: the path that the error is about, if it is known.
     pub resource: Option<String>,
-    /// Further elements of the document, for example `ArgumentName` or `DecisionId`, in order.
+    /// Additional elements of the document, for example `ArgumentName` or `DecisionId`, in order.
     pub fields: Vec<(&'static str, String)>,
-    /// Further headers of the answer, for example `Retry-After`, names in lower case.
+    /// Additional headers of the answer, for example `Retry-After`. Names are in lower case.
     pub headers: Vec<(&'static str, String)>,
 }
 
@@ -152,12 +162,12 @@ impl S3Error {
         Self { code, message: None, resource: None, fields: Vec::new(), headers: Vec::new() }
     }
 
-    /// An error with a message that says more than the code's own.
+    /// An error with a more specific message.
     pub fn with_message(code: S3ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
         Self { message: Some(message.into()), ..Self::new(code) }
     }
 
-    /// `InvalidArgument` about a parameter or header, with its name and the value that was sent.
+    /// `InvalidArgument` for a parameter or header, with its name and the value that was sent.
     pub fn invalid_argument(
         name: impl Into<String>,
         value: impl Into<String>,
@@ -176,7 +186,7 @@ impl S3Error {
         )
     }
 
-    /// `NotImplemented` for an operation that is known by name.
+    /// `NotImplemented` that names the operation.
     pub fn unsupported_operation(name: &str) -> Self {
         let message = format!("The operation {name} is not supported by this gateway yet; nothing was changed");
         Self::with_message(S3ErrorCode::NotImplemented, message)
@@ -194,7 +204,7 @@ impl S3Error {
         self
     }
 
-    /// The same error with one more header in its answer; the name in lower case.
+    /// The same error with one more header in its answer. The name is in lower case.
     pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
@@ -216,15 +226,11 @@ impl S3Error {
         self.message.as_deref().unwrap_or_else(|| self.code.message())
     }
 
-    /// The document of the answer. A 304 and an answer to HEAD have no body: do not send it there.
+    /// The document of the answer. A 304 and an answer to HEAD have no body, so do not send it there.
     pub fn to_xml(&self, request_id: &str, host_id: &str) -> String {
         let mut xml = XmlWriter::document();
         xml.open("Error");
-        xml.text("Code", self.code.as_str());
-        xml.text("Message", self.message());
-        for (name, value) in &self.fields {
-            xml.text(name, value);
-        }
+        self.write(&mut xml);
         if let Some(resource) = &self.resource {
             xml.text("Resource", resource);
         }
@@ -232,6 +238,26 @@ impl S3Error {
         xml.text("HostId", host_id);
         xml.close("Error");
         xml.finish()
+    }
+
+    /// The document of S3 Control, in which clients look for the error one element deeper.
+    pub fn to_control_xml(&self, request_id: &str) -> String {
+        let mut xml = XmlWriter::document();
+        xml.open("ErrorResponse");
+        xml.open("Error");
+        self.write(&mut xml);
+        xml.close("Error");
+        xml.text("RequestId", request_id);
+        xml.close("ErrorResponse");
+        xml.finish()
+    }
+
+    fn write(&self, xml: &mut XmlWriter) {
+        xml.text("Code", self.code.as_str());
+        xml.text("Message", self.message());
+        for (name, value) in &self.fields {
+            xml.text(name, value);
+        }
     }
 }
 

@@ -4,10 +4,11 @@ use ids::AccountId;
 use crate::request::Request;
 use crate::{S3Error, S3ErrorCode};
 
-/// The accounts that a client believes the buckets to belong to: `x-amz-expected-bucket-owner` and, for the source of a copy,
-/// `x-amz-source-expected-bucket-owner`.
+/// The accounts that the client expects to own the buckets: `x-amz-expected-bucket-owner` and, for the source of a
+/// copy, `x-amz-source-expected-bucket-owner`.
 ///
-/// They guard a client against a bucket that somebody else made under its name: whoever executes must check them.
+/// They protect a client from a bucket with the right name that someone else created. The code that runs an operation
+/// must check them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ExpectedOwners {
     target: Option<AccountId>,
@@ -15,7 +16,8 @@ pub struct ExpectedOwners {
 }
 
 impl ExpectedOwners {
-    /// Reads the headers of any operation; `InvalidArgument` for what is no account.
+    /// Reads the headers of any operation. A value that is not an account is
+    /// `InvalidBucketOwnerAWSAccountID`.
     pub fn parse(head: &Parts) -> Result<Self, S3Error> {
         let request = Request::new(head)?;
         Ok(Self {
@@ -24,12 +26,12 @@ impl ExpectedOwners {
         })
     }
 
-    /// `AccessDenied` when the bucket of the request belongs to another account than expected.
+    /// Fails with `AccessDenied` if the bucket of the request does not belong to the expected account.
     pub fn check_target(&self, account: &str) -> Result<(), S3Error> {
         check(self.target, account)
     }
 
-    /// `AccessDenied` when the bucket of the copy's source belongs to another account than expected.
+    /// Fails with `AccessDenied` if the bucket of the copy source does not belong to the expected account.
     pub fn check_source(&self, account: &str) -> Result<(), S3Error> {
         check(self.source, account)
     }
@@ -44,6 +46,9 @@ fn check(expected: Option<AccountId>, account: &str) -> Result<(), S3Error> {
 
 fn account(request: &Request<'_>, header: &'static str) -> Result<Option<AccountId>, S3Error> {
     let Some(text) = request.header(header)? else { return Ok(None) };
-    let message = "The value of the expected bucket owner parameter must be an AWS account ID: 12 digits";
-    text.parse().map(Some).map_err(|_| S3Error::invalid_argument(header, &*text, message))
+    let invalid = |_| {
+        let error = S3Error::new(S3ErrorCode::InvalidBucketOwnerAWSAccountID);
+        error.field("ArgumentName", header).field("ArgumentValue", &*text)
+    };
+    text.parse().map(Some).map_err(invalid)
 }

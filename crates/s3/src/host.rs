@@ -1,7 +1,8 @@
-/// The domains under which buckets are names of hosts (`-domainName`).
+/// The domains under which buckets are host names (`-domainName`).
 ///
-/// `bucket.domain` addresses a bucket. A domain whose parent, the part behind its first dot, is listed as well stands for
-/// path-style requests only: with `s3.example.com,example.com` the host `s3.example.com` is no bucket called `s3`.
+/// `bucket.domain` addresses a bucket. If the parent of a domain, the part after its first dot, is listed as well, the
+/// domain itself is for path-style requests only: with `s3.example.com,example.com` the host `s3.example.com` is not a
+/// bucket called `s3`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HostRules {
     path_style: Vec<String>,
@@ -9,7 +10,7 @@ pub struct HostRules {
 }
 
 impl HostRules {
-    /// Takes the domains as listed; empty ones are left out, case does not matter.
+    /// Takes the listed domains. Ignores empty ones, and case.
     pub fn new<'a>(domains: impl IntoIterator<Item = &'a str>) -> Self {
         let domains: Vec<String> = domains
             .into_iter()
@@ -20,12 +21,12 @@ impl HostRules {
             domain.split_once('.').is_some_and(|(_, parent)| domains.iter().any(|other| other == parent))
         };
         let (path_style, mut virtual_hosted): (Vec<_>, Vec<_>) = domains.iter().cloned().partition(has_listed_parent);
-        // The longest domain wins, so that `a.s3.example.com` under `s3.example.com` and `example.com` is the bucket `a`.
+        // The longest domain wins: with `s3.example.com` and `example.com`, `a.s3.example.com` is the bucket `a`.
         virtual_hosted.sort_by_key(|domain| std::cmp::Reverse(domain.len()));
         Self { path_style, virtual_hosted }
     }
 
-    /// The bucket that a `Host` header names, if it names one; not yet checked to be a bucket name.
+    /// The bucket that a `Host` header names, if any. It is not yet checked to be a valid bucket name.
     pub fn bucket_of(&self, host: &str) -> Option<String> {
         let host = without_port(host).trim_end_matches('.').to_ascii_lowercase();
         if self.path_style.contains(&host) || self.virtual_hosted.contains(&host) {

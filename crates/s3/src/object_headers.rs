@@ -2,10 +2,10 @@ use crate::request::Request;
 use crate::tagging::TagSet;
 use crate::{S3Error, S3ErrorCode, time};
 
-/// The most bytes that the names and values of user metadata may have together.
+/// The largest total size of the names and values of user metadata, in bytes.
 const MAX_METADATA_BYTES: usize = 2048;
 
-/// The classes that S3 knows. They are kept and shown; all objects live in the same place.
+/// The storage classes of S3. They are stored and shown, but all objects are in the same place.
 const STORAGE_CLASSES: &[&str] = &[
     "STANDARD",
     "REDUCED_REDUNDANCY",
@@ -21,7 +21,7 @@ const STORAGE_CLASSES: &[&str] = &[
     "FSX_OPENZFS",
 ];
 
-/// What a request that makes an object says about it: PutObject, CopyObject, CreateMultipartUpload and the POST form.
+/// What a request that creates an object says about it: PutObject, CopyObject, CreateMultipartUpload and the POST form.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ObjectHeaders {
     /// `Content-Type`, `Cache-Control` and so on.
@@ -57,7 +57,7 @@ impl ObjectHeaders {
     }
 }
 
-/// The headers that an object keeps and gives back as they are.
+/// The headers that an object keeps and returns unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ContentHeaders {
     /// `Content-Type`.
@@ -89,12 +89,9 @@ impl ContentHeaders {
 
 fn content_encoding(request: &Request<'_>) -> Result<Option<String>, S3Error> {
     let Some(value) = request.joined_header("content-encoding")? else { return Ok(None) };
-    let kept: Vec<&str> = value
-        .split(',')
-        .map(str::trim)
-        .filter(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case("aws-chunked"))
-        .collect();
-    Ok((!kept.is_empty()).then(|| kept.join(",")))
+    let kept: Vec<&str> =
+        value.split(',').filter(|coding| !coding.trim().eq_ignore_ascii_case("aws-chunked")).collect();
+    Ok(Some(kept.join(",").trim().to_owned()).filter(|kept| !kept.is_empty()))
 }
 
 fn user_metadata(request: &Request<'_>) -> Result<Vec<(String, String)>, S3Error> {
@@ -178,23 +175,12 @@ impl AclHeaders {
         if Self::CANNED.contains(&canned.as_str()) {
             return Ok(canned);
         }
-        Err(S3Error::invalid_argument("x-amz-acl", canned, "The canned ACL is none that S3 knows"))
+        Err(S3Error::invalid_argument("x-amz-acl", canned, "The canned ACL is not one of S3's"))
     }
 
-    /// True when the request asks for an ACL: it then needs `PutObjectAcl` (or `PutBucketAcl`) as well.
+    /// True if the request sets an ACL. It then needs `PutObjectAcl` (or `PutBucketAcl`) as well.
     pub fn is_requested(&self) -> bool {
         self.canned.is_some() || !self.grants.is_empty()
-    }
-
-    /// `NotImplemented`, by name, for every ACL that gives rights to anybody but the owner.
-    pub fn require_supported(&self) -> Result<(), S3Error> {
-        if let Some((name, _)) = self.grants.first() {
-            return Err(S3Error::not_implemented(format_args!("The header {name}")));
-        }
-        match self.canned.as_deref() {
-            None | Some("private" | "bucket-owner-full-control") => Ok(()),
-            Some(other) => Err(S3Error::not_implemented(format_args!("The canned ACL {other}"))),
-        }
     }
 }
 
@@ -226,7 +212,7 @@ impl ObjectLockHeaders {
         if let Some(mode) = mode.as_deref().filter(|mode| !matches!(*mode, "GOVERNANCE" | "COMPLIANCE")) {
             return Err(S3Error::invalid_argument("x-amz-object-lock-mode", mode, "Unknown wormMode directive."));
         }
-        if let Some(date) = retain_until_date.as_deref().filter(|date| time::parse_date(date).is_none()) {
+        if let Some(date) = retain_until_date.as_deref().filter(|date| time::parse_iso8601(date).is_none()) {
             let message = "The retain until date must be provided in ISO 8601 format";
             return Err(S3Error::invalid_argument("x-amz-object-lock-retain-until-date", date, message));
         }
@@ -241,16 +227,17 @@ impl ObjectLockHeaders {
         Ok(Self { mode, retain_until_date, legal_hold })
     }
 
-    /// True when the request asks for a retention or a legal hold.
+    /// True if the request sets a retention or a legal hold.
     pub fn is_requested(&self) -> bool {
         self.mode.is_some() || self.legal_hold.is_some()
     }
 }
 
-/// The encryption that a request asks for. Keys of customers are not kept: their presence is enough to refuse by name.
+/// The encryption that a request asks for. Customers' keys are not kept: their presence is enough to refuse the request
+/// by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EncryptionHeaders {
-    /// The names of all headers of encryption that were sent, in lower case.
+    /// The names of all encryption headers that were sent, in lower case.
     pub names: Vec<String>,
     /// `x-amz-server-side-encryption`, for example `AES256` or `aws:kms`.
     pub algorithm: Option<String>,
@@ -272,12 +259,12 @@ impl EncryptionHeaders {
         })
     }
 
-    /// True when any header of encryption was sent.
+    /// True if any encryption header was sent.
     pub fn is_requested(&self) -> bool {
         !self.names.is_empty()
     }
 
-    /// `NotImplemented` that names the header, when any was sent.
+    /// Fails with `NotImplemented`, naming the header, if any was sent.
     pub fn require_none(&self) -> Result<(), S3Error> {
         match self.names.first() {
             Some(name) => Err(S3Error::not_implemented(format_args!("The header {name}"))),

@@ -13,42 +13,44 @@ use crate::route::{Route, Row};
 use crate::target::{Addressed, FromPath};
 use crate::version_id::VersionId;
 
-/// What the parts of the house ask of an operation. Only running it is missing here.
+/// Everything that the other crates need from an operation, except running it.
 ///
-/// [`needs`](Self::needs) has no default: an operation that states no permission does not compile. Where a body decides, the operation reads
-/// it with [`read_body`](Self::read_body) and holds it from then on, so that what was decided is what is done.
+/// [`needs`](Self::needs) has no default: an operation without permissions does not compile. If the decision depends on
+/// the body, the operation reads it with [`read_body`](Self::read_body) and keeps it, so that it does exactly what was
+/// decided.
 pub trait S3Operation {
     /// Bucket, key and version that the request names.
     fn addressed(&self) -> Addressed<'_>;
 
-    /// The permissions that must all be given before the operation runs.
+    /// The permissions that are all required before the operation runs.
     /// Source: S3 User Guide, "Required permissions for Amazon S3 API operations".
     fn needs(&self) -> Vec<Requirement>;
 
-    /// Permissions that change what the operation answers.
+    /// Permissions that only change the operation's answer.
     fn conditional(&self) -> Vec<ConditionalRequirement> {
         Vec::new()
     }
 
-    /// The permissions of which the caller needs at least one, whatever the body says: asked before a body is read.
+    /// The permissions of which the caller needs at least one, whatever the body says. They are checked before a body
+    /// is read.
     fn first_needs(&self) -> Vec<Requirement> {
         let mut needs = self.needs();
         needs.truncate(1);
         needs
     }
 
-    /// Sets the condition keys that this operation has on AWS. A header that the operation ignores sets none.
+    /// Sets the condition keys that this operation has on AWS. A header that the operation ignores sets no key.
     /// Source: Service Authorization Reference, "Condition keys for Amazon S3".
     fn set_condition_keys(&self, _keys: &mut ConditionKeys<'_>) -> Result<(), S3Error> {
         Ok(())
     }
 
-    /// The most bytes of a body that must be read before the decision; `None` when the decision needs no body.
+    /// The largest body in bytes, if it must be read before the decision; `None` if the decision needs no body.
     fn body_limit(&self) -> Option<usize> {
         None
     }
 
-    /// Takes in the body of an operation that has a [`body_limit`](Self::body_limit).
+    /// Reads the body of an operation that has a [`body_limit`](Self::body_limit).
     fn read_body(&mut self, _body: &[u8]) -> Result<(), S3Error> {
         Ok(())
     }
@@ -63,21 +65,23 @@ pub trait S3Operation {
         None
     }
 
-    /// The object that is read where another one is written.
+    /// The object that is read, if another one is written.
     fn copy_source(&self) -> Option<&CopySource> {
         None
     }
 
-    /// Whether it writes an object, so that `-autoCreateBucket` makes the missing bucket.
+    /// Whether it writes an object, so that `-autoCreateBucket` creates a missing bucket.
     fn makes_missing_bucket(&self) -> bool {
         false
     }
 
-    /// Whether only identities of the account that owns the bucket may ask, whatever its policy grants to others.
+    /// Whether only identities of the account that owns the bucket may call it, whatever the bucket policy grants to
+    /// others.
     ///
-    /// Source: S3 API Reference, `PutBucketPolicy`, `GetBucketPolicy`, `DeleteBucketPolicy`: 405 `MethodNotAllowed` to callers who have
-    /// the permission and belong to another account. AWS does not say so of ownership controls and the public access block; they open a
-    /// bucket as a policy does, so the same rule holds for them here.
+    /// Source: S3 API Reference, `PutBucketPolicy`, `GetBucketPolicy`, `DeleteBucketPolicy`: callers who have the
+    /// permission but belong to another account get 405 `MethodNotAllowed`. AWS does not document this for ownership
+    /// controls and the public access block. They can open a bucket just as a policy can, so the same rule applies to
+    /// them here.
     fn is_for_owners_account(&self) -> bool {
         false
     }
@@ -100,9 +104,9 @@ impl dyn S3Operation + '_ {
     }
 }
 
-/// What may only be done with permissions, and says itself with which.
+/// Something that needs permissions and says which ones.
 pub trait Needs {
-    /// All of them must be given.
+    /// All of them are required.
     fn permissions(&self) -> Vec<Requirement>;
 }
 
@@ -118,7 +122,7 @@ impl Needs for Operation {
     }
 }
 
-/// Those of the operation, and those of the conditions that it is sent with.
+/// The permissions of the operation, and those of the conditions with which it is sent.
 fn permissions(op: &dyn S3Operation) -> Vec<Requirement> {
     let compares = |also: &ConditionalRequirement| also.effect == Effect::CompareEntityTag;
     let mut needs = op.needs();
@@ -129,7 +133,7 @@ fn permissions(op: &dyn S3Operation) -> Vec<Requirement> {
 /// The lengths in the head of an upload, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct UploadLength {
-    /// `Content-Length`: the bytes on the wire, the chunk framing of aws-chunked included.
+    /// `Content-Length`: the bytes on the wire, including the framing of aws-chunked.
     pub on_the_wire: Option<u64>,
     /// `x-amz-decoded-content-length`: the bytes of the object in an aws-chunked body.
     pub decoded: Option<u64>,
@@ -143,13 +147,13 @@ impl UploadLength {
         })
     }
 
-    /// The size of the object, when the head says it.
+    /// The size of the object, if the head gives it.
     pub fn object_bytes(self) -> Option<u64> {
         self.decoded.or(self.on_the_wire)
     }
 }
 
-/// How an operation is recognised and read.
+/// How a request for an operation is recognised and read.
 pub(crate) trait Routed: Sized {
     /// What its path names.
     type On: FromPath;
@@ -158,9 +162,10 @@ pub(crate) trait Routed: Sized {
     fn parse(request: &Request<'_>, on: Self::On) -> Result<Self, S3Error>;
 }
 
-/// Calls a macro with every operation, by the module of [`op`](crate::op) that holds it; the last one stands for many, by name.
+/// Calls a macro with every operation, grouped by its module of [`op`](crate::op). The last one represents many, by
+/// name.
 ///
-/// This is the one list: exports, enum, routes, permits and what runs the operations are made of it.
+/// This is the only list: exports, enum, routes, permits and dispatch are generated from it.
 #[macro_export]
 macro_rules! for_each_operation {
     ($callback:ident) => {
@@ -185,16 +190,19 @@ macro_rules! for_each_operation {
             get_object_attributes: GetObjectAttributes;
             object_tagging: GetObjectTagging, PutObjectTagging, DeleteObjectTagging;
             object_lock:
-                GetObjectRetention, PutObjectRetention, GetObjectLegalHold, PutObjectLegalHold, GetObjectLockConfiguration;
+                GetObjectRetention, PutObjectRetention, GetObjectLegalHold, PutObjectLegalHold, GetObjectLockConfiguration,
+                PutObjectLockConfiguration;
             acl: GetBucketAcl, PutBucketAcl, GetObjectAcl, PutObjectAcl;
-            bucket_cors: GetBucketCors;
+            bucket_cors: GetBucketCors, PutBucketCors, DeleteBucketCors;
             bucket_encryption: GetBucketEncryption;
             bucket_lifecycle: GetBucketLifecycleConfiguration;
             bucket_policy: GetBucketPolicy, PutBucketPolicy, DeleteBucketPolicy, GetBucketPolicyStatus;
             bucket_request_payment: GetBucketRequestPayment;
             bucket_tagging: GetBucketTagging, PutBucketTagging, DeleteBucketTagging;
-            bucket_versioning: GetBucketVersioning;
-            ownership_controls: GetBucketOwnershipControls;
+            bucket_versioning: GetBucketVersioning, PutBucketVersioning;
+            ownership_controls: GetBucketOwnershipControls, PutBucketOwnershipControls, DeleteBucketOwnershipControls;
+            public_access_block: GetPublicAccessBlock, PutPublicAccessBlock, DeletePublicAccessBlock;
+            resource_tags: ListTagsForResource, TagResource, UntagResource;
             = unsupported: Unsupported
         }
     };
@@ -202,11 +210,11 @@ macro_rules! for_each_operation {
 
 macro_rules! operations {
     ($($module:ident: $($Name:ident),+;)+ = $listed:ident: $Listed:ident) => {
-        /// A request that was understood: which operation, and everything its head says.
+        /// A parsed request: the operation, and everything its head says.
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub enum Operation {
             $($(#[doc = concat!("See [`", stringify!($Name), "`](op::", stringify!($Name), ").")] $Name($Name),)+)+
-            /// What Kelpgate knows by name and does not support.
+            /// An operation that Kelpgate knows by name but does not support.
             $Listed($Listed),
         }
 
@@ -252,7 +260,7 @@ macro_rules! operations {
             }
         }
 
-        /// How each operation with a type of its own is recognised, the most frequent first.
+        /// How each operation with its own type is recognised, the most frequent first.
         pub(crate) const ROWS: &[Row] = &[$($(Row::of::<$Name>(stringify!($Name)),)+)+];
     };
 }

@@ -1,6 +1,6 @@
 use crate::{S3Error, S3ErrorCode};
 
-/// One range of bytes, as a `Range` header asks for it.
+/// One range of bytes, as in a `Range` header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ByteRange {
     /// `bytes=first-last`, both included; `last >= first`.
@@ -12,8 +12,8 @@ pub enum ByteRange {
 }
 
 impl ByteRange {
-    /// Reads a `Range` header. What is no single range of bytes (several ranges, another unit, nonsense) gives `None`: S3
-    /// ignores it and sends the whole object (RFC 9110 section 14.2).
+    /// Reads a `Range` header. Anything that is not a single range of bytes (several ranges, another unit, nonsense)
+    /// gives `None`: S3 ignores it and sends the whole object (RFC 9110 section 14.2).
     pub fn parse(header: &str) -> Option<Self> {
         let (unit, range) = header.split_once('=')?;
         if !unit.trim().eq_ignore_ascii_case("bytes") {
@@ -30,7 +30,7 @@ impl ByteRange {
         }
     }
 
-    /// The bytes `start..end` of an object of `size` bytes; `InvalidRange` (416) when there are none.
+    /// The bytes `start..end` of an object of `size` bytes. Fails with `InvalidRange` (416) if there are none.
     pub fn resolve(self, size: u64) -> Result<std::ops::Range<u64>, S3Error> {
         let (start, end) = match self {
             Self::FromTo(first, last) => (first, last.saturating_add(1).min(size)),
@@ -57,7 +57,7 @@ impl std::fmt::Display for ByteRange {
     }
 }
 
-/// Digits only: `+1` is no number here.
+/// Accepts only digits: `+1` is not a number here.
 fn number(text: &str) -> Option<u64> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }

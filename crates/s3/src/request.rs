@@ -5,9 +5,10 @@ use http::request::Parts;
 use crate::query::QueryString;
 use crate::{S3Error, S3ErrorCode};
 
-/// The head of a request as the operations read it: the query decoded, headers looked up by name.
+/// The head of a request as the operations read it, with a decoded query and headers looked up by name.
 ///
-/// A presigned URL may carry `x-amz-*` headers as parameters (its signature covers the query); they count as headers there.
+/// A presigned URL may carry `x-amz-*` headers as parameters, because its signature covers the query. There they count
+/// as headers, except checksums: AWS ignores those, and SDKs put the checksum of an empty body there.
 pub(crate) struct Request<'a> {
     pub(crate) head: &'a Parts,
     pub(crate) query: QueryString,
@@ -33,12 +34,12 @@ impl<'a> Request<'a> {
         self.param(name).map(str::to_owned)
     }
 
-    /// The value of a header that may come once, trimmed. `name` in lower case.
+    /// The trimmed value of a header that may occur once. `name` is in lower case.
     pub(crate) fn header(&self, name: &str) -> Result<Option<Cow<'_, str>>, S3Error> {
         let mut values = self.head.headers.get_all(name).iter();
         let first = values.next();
         if values.next().is_some() {
-            return Err(S3Error::invalid_argument(name, "", "The header is there more than once: send it once"));
+            return Err(S3Error::invalid_argument(name, "", "The header occurs more than once: send it once"));
         }
         let hoisted = self.hoisted(name);
         match (first, hoisted) {
@@ -54,7 +55,7 @@ impl<'a> Request<'a> {
         Ok(self.header(name)?.map(Cow::into_owned))
     }
 
-    /// The values of a header that may come more than once, joined by commas.
+    /// The values of a header that may occur more than once, joined by commas.
     pub(crate) fn joined_header(&self, name: &str) -> Result<Option<String>, S3Error> {
         let mut joined: Option<String> = None;
         for value in self.head.headers.get_all(name) {
@@ -74,8 +75,9 @@ impl<'a> Request<'a> {
         self.head.headers.contains_key(name) || self.hoisted(name).is_some()
     }
 
-    /// Whether the signature speaks for a header that is sent. A presigned URL speaks for those that it names: whoever sends it may
-    /// add others. Every other signature covers the hash of the body, which is a line of what is signed.
+    /// Whether the signature covers a header that is sent. A presigned URL covers only the headers that it names:
+    /// anyone who sends it may add others. Every other signature covers the hash of the body, which is a line of the
+    /// signed text.
     pub(crate) fn signs_header(&self, name: &str) -> bool {
         let named = |list: &str| list.split(';').any(|signed| signed.eq_ignore_ascii_case(name));
         !self.presigned || self.param("X-Amz-SignedHeaders").is_some_and(named)
@@ -100,7 +102,7 @@ impl<'a> Request<'a> {
         names
     }
 
-    /// A header that is `true` or `false`; absent counts as `false`.
+    /// A header that is `true` or `false`. If absent, it counts as `false`.
     pub(crate) fn flag(&self, name: &'static str) -> Result<bool, S3Error> {
         match self.header(name)?.as_deref() {
             None => Ok(false),
@@ -110,7 +112,7 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// A parameter that is a whole number in `0..=2147483647`, as S3 says it.
+    /// A parameter that is a whole number in `0..=2147483647`. The error has S3's message.
     pub(crate) fn number(&self, name: &'static str) -> Result<Option<u32>, S3Error> {
         let Some(text) = self.param(name).filter(|text| !text.is_empty()) else { return Ok(None) };
         let number = text.parse::<u32>().ok().filter(|number| *number <= i32::MAX as u32);
@@ -122,11 +124,20 @@ impl<'a> Request<'a> {
 
     /// A header that is a number of bytes.
     pub(crate) fn length(&self, name: &'static str) -> Result<Option<u64>, S3Error> {
+        self.digits(name, "The value must be a number of bytes")
+    }
+
+    /// A header that counts something.
+    pub(crate) fn count(&self, name: &'static str) -> Result<Option<u64>, S3Error> {
+        self.digits(name, "The value must be a whole number")
+    }
+
+    fn digits(&self, name: &'static str, message: &'static str) -> Result<Option<u64>, S3Error> {
         let Some(text) = self.header(name)? else { return Ok(None) };
         let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         match text.parse().ok().filter(|_| digits) {
             Some(number) => Ok(Some(number)),
-            None => Err(S3Error::invalid_argument(name, &*text, "The value must be a number of bytes")),
+            None => Err(S3Error::invalid_argument(name, &*text, message)),
         }
     }
 
@@ -138,7 +149,7 @@ impl<'a> Request<'a> {
     }
 }
 
-/// The parameters of the signature itself are not headers.
+/// The parameters of the signature itself are not headers, and those of checksums are ignored.
 fn can_be_hoisted(name: &str) -> bool {
     const SIGNATURE: &[&str] = &[
         "x-amz-algorithm",
@@ -150,7 +161,8 @@ fn can_be_hoisted(name: &str) -> bool {
         "x-amz-signature",
         "x-amz-signedheaders",
     ];
-    name.starts_with("x-amz-") && !SIGNATURE.contains(&name)
+    let is_checksum = name.starts_with("x-amz-checksum-") || name == "x-amz-sdk-checksum-algorithm";
+    name.starts_with("x-amz-") && !is_checksum && !SIGNATURE.contains(&name)
 }
 
 fn utf8<'v>(name: &str, value: &'v http::HeaderValue) -> Result<&'v str, S3Error> {

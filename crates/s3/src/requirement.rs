@@ -1,4 +1,4 @@
-use ids::{BucketName, ObjectKey};
+use ids::{AccessControlList, AccountId, BucketName, ObjectKey};
 
 use crate::conditional::{EntityTags, WriteCondition};
 use crate::copy_source::CopySource;
@@ -6,24 +6,39 @@ use crate::object_headers::ObjectHeaders;
 use crate::target::Target;
 use crate::version_id::VersionId;
 
-/// One permission that a request needs: all of them must be allowed, each with the policies of its own bucket.
+/// One permission that a request needs. All of them must be allowed, each by the policies of its own bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Requirement {
     /// For example `s3:GetObject`.
     pub action: &'static str,
     /// The ARN, or `*` for actions without a resource.
     pub resource: String,
-    /// The bucket whose policy counts; the source of a copy has another one than the request.
+    /// The bucket whose policy counts. For the source of a copy it is not the bucket of the request.
     pub bucket: Option<BucketName>,
-    /// The object, whose tags may be asked for.
+    /// The object, whose tags may be tested.
     pub key: Option<ObjectKey>,
-    /// The version that the action is about: `s3:VersionId` of this evaluation.
+    /// The version that the action is about: `s3:VersionId` in this decision.
     pub version_id: Option<VersionId>,
-    /// The tags of this object, read where a policy asks for them: `s3:ExistingObjectTag` of this evaluation.
+    /// The tags of this object, which are read if a policy tests them: `s3:ExistingObjectTag` in this decision.
     pub existing_tags: Vec<(String, String)>,
+    /// The owner and the ACL of this object, which are read if they count in its bucket.
+    pub existing_object: Option<ExistingObject>,
+    /// The object is about to be written by this request, so the ACL of the bucket counts.
+    pub is_of_new_object: bool,
+    /// The prefix of the listing that would show what is asked: `s3:prefix` in this decision.
+    pub prefix: Option<String>,
 }
 
-/// A permission that is not needed for the request to go on, but changes what comes out.
+/// What decides about an object in a bucket whose objects have owners and ACLs of their own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExistingObject {
+    /// The account that owns it.
+    pub owner: AccountId,
+    /// Its ACL.
+    pub acl: AccessControlList,
+}
+
+/// A permission that the request does not need to proceed, but that changes the result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConditionalRequirement {
     /// The permission.
@@ -37,15 +52,15 @@ pub struct ConditionalRequirement {
 pub enum Effect {
     /// Without it a missing key is `AccessDenied` (403), with it `NoSuchKey` (404).
     TellMissingKey,
-    /// Needed when the write or delete compares a specific entity tag: whether it matches says what the object holds
-    /// (S3 User Guide, "How to perform conditional deletes").
+    /// Needed if the write or delete compares a specific entity tag: whether it matches reveals something about the
+    /// object's content (S3 User Guide, "How to perform conditional deletes").
     CompareEntityTag,
-    /// Needed when the source of the copy has tags and they are copied.
+    /// Needed if the source of the copy has tags and they are copied.
     CopyTags,
 }
 
 impl Effect {
-    /// In words.
+    /// The effect in words.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::TellMissingKey => "without it a missing key answers 403 AccessDenied instead of 404 NoSuchKey",
@@ -57,7 +72,8 @@ impl Effect {
     }
 }
 
-/// What AWS decides `s3:ListAllMyBuckets` on: a statement about all buckets covers it, one about some bucket does not.
+/// The resource on which AWS decides `s3:ListAllMyBuckets`. A statement about all buckets covers it, one about a
+/// particular bucket does not.
 const ALL_BUCKETS: &str = "arn:aws:s3:::*";
 
 impl Requirement {
@@ -66,9 +82,25 @@ impl Requirement {
         Self::on_resource("s3:ListAllMyBuckets", ALL_BUCKETS.to_owned())
     }
 
+    /// The permission to list the bucket by the key as prefix, without a delimiter: such a listing shows whether the key
+    /// exists. A caller without it cannot distinguish a missing key from one that it must not read.
+    pub fn to_learn_whether_key_exists(bucket: &BucketName, key: &ObjectKey) -> Self {
+        Self { prefix: Some(key.to_string()), ..Self::on_bucket("s3:ListBucket", bucket) }
+    }
+
     /// An action on a resource that is neither a bucket nor an object.
     pub fn on_resource(action: &'static str, resource: String) -> Self {
-        Self { action, resource, bucket: None, key: None, version_id: None, existing_tags: Vec::new() }
+        Self {
+            action,
+            resource,
+            bucket: None,
+            key: None,
+            version_id: None,
+            existing_tags: Vec::new(),
+            existing_object: None,
+            is_of_new_object: false,
+            prefix: None,
+        }
     }
 
     /// An action on a bucket.
@@ -93,20 +125,20 @@ impl Requirement {
 }
 
 impl ConditionalRequirement {
-    /// The permission to list the bucket: without it a missing key is not told from one that must not be read.
+    /// The permission to learn that the key is missing.
     pub(crate) fn tell_missing_key(target: &Target) -> Vec<Self> {
-        let requirement = Requirement::on_bucket("s3:ListBucket", &target.bucket);
+        let requirement = Requirement::to_learn_whether_key_exists(&target.bucket, &target.key);
         vec![Self { requirement, effect: Effect::TellMissingKey }]
     }
 
-    /// The permission to read the object where a specific entity tag is compared.
+    /// The permission to read the object, if a specific entity tag is compared.
     pub(crate) fn compare_tag(condition: &WriteCondition, bucket: &BucketName, key: &ObjectKey) -> Vec<Self> {
         match condition {
             WriteCondition::IfMatch(EntityTags::OneOf(_)) => {
                 let requirement = Requirement::on_object("s3:GetObject", bucket, key, None);
                 vec![Self { requirement, effect: Effect::CompareEntityTag }]
             }
-            // `*` asks whether there is an object, not what is in it.
+            // `*` tests whether the object exists, not its content.
             WriteCondition::IfMatch(EntityTags::Any) | WriteCondition::Always | WriteCondition::IfAbsent => Vec::new(),
         }
     }
@@ -127,7 +159,7 @@ pub(crate) fn write_object(target: &Target, object: &ObjectHeaders) -> Vec<Requi
     if object.lock.legal_hold.is_some() {
         actions.push("s3:PutObjectLegalHold");
     }
-    actions.into_iter().map(|action| target.need(action)).collect()
+    actions.into_iter().map(|action| Requirement { is_of_new_object: true, ..target.need(action) }).collect()
 }
 
 /// The permission to read the source of a copy.
@@ -152,7 +184,7 @@ pub(crate) fn delete_object(
     all
 }
 
-/// The permission on all keys of a bucket: of a request whose keys are in a body that was not read.
+/// The permission on all keys of a bucket, for a request whose keys are in a body that was not read.
 pub(crate) fn all_keys(action: &'static str, bucket: &BucketName) -> Vec<Requirement> {
     vec![Requirement { resource: format!("arn:aws:s3:::{bucket}/*"), ..Requirement::on_bucket(action, bucket) }]
 }

@@ -1,6 +1,7 @@
 use http::request::Parts;
-use ids::{ObjectKey, ObjectKeyError};
+use ids::{BucketName, BucketNameError, ObjectKey, ObjectKeyError};
 
+use crate::control;
 use crate::op::unsupported::{Listed, UNSUPPORTED};
 use crate::op::{CorsPreflight, Query, Unsupported};
 use crate::operation::{Operation, ROWS, Routed};
@@ -12,27 +13,28 @@ use crate::{S3Error, S3ErrorCode};
 
 /// What a request is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one for each request, on the stack: a box would cost each an allocation"
-)]
+#[expect(clippy::large_enum_variant, reason = "each request has one on the stack; a box would cost an allocation")]
 pub enum Routing {
     /// An operation of S3: it runs with a permit.
     S3(Operation),
-    /// A call of the IAM or STS query API, which names its action itself.
+    /// A call of the IAM or STS query API, whose parameters name the action.
     Query(Query),
-    /// A browser asks what it may send. It has no credentials, and it needs no permission.
+    /// A browser asks what it may send. The request has no credentials and needs no permission.
     Preflight(CorsPreflight),
 }
 
-/// What a request is for, from its head alone; an `S3Error` (400 to 501) for everything that is for nothing.
+/// Determines what a request is for, from its head alone. Anything that is not a valid request is an `S3Error` (400 to
+/// 501).
 ///
-/// Path and parameters are decoded exactly once. A sub-resource that is not known, two that contradict each other, or one
-/// that the method does not have never lead to another operation.
-/// `host_bucket` is the bucket that the host names: the path is then a key, else it begins with the bucket.
+/// Path and parameters are decoded exactly once. An unknown sub-resource, two that contradict each other, or one that
+/// does not fit the method never lead to another operation. `host_bucket` is the bucket that the host names: the path
+/// is then a key, otherwise it begins with the bucket.
 pub fn route(head: &Parts, host_bucket: Option<&str>) -> Result<Routing, S3Error> {
     let request = Request::new(head)?;
-    let path = path_of(head, host_bucket)?;
+    let path = match head.method != http::Method::OPTIONS && control::is_control(head, host_bucket) {
+        true => Path::Control(control::tagged_bucket(&request)?),
+        false => path_of(head, host_bucket)?,
+    };
     let method = head.method.as_str();
     if method == "OPTIONS" {
         return CorsPreflight::parse(&request, path).map(Routing::Preflight);
@@ -46,7 +48,15 @@ pub fn route(head: &Parts, host_bucket: Option<&str>) -> Result<Routing, S3Error
     operation.map(Routing::S3).map_err(|error| if error.resource.is_some() { error } else { error.about(about) })
 }
 
-/// A key out of decoded text, with S3's errors.
+/// Parses a bucket name from decoded text. The error names the rule that it breaks.
+pub(crate) fn bucket_name(text: &str) -> Result<BucketName, S3Error> {
+    text.parse().map_err(|rule: BucketNameError| {
+        let message = format!("{} It breaks a rule: {rule}.", S3ErrorCode::InvalidBucketName.message());
+        S3Error::with_message(S3ErrorCode::InvalidBucketName, message).field("BucketName", text)
+    })
+}
+
+/// Parses a key from decoded text, with S3's errors.
 pub(crate) fn object_key(text: &str) -> Result<ObjectKey, S3Error> {
     text.parse().map_err(|error: ObjectKeyError| match error {
         ObjectKeyError::TooLong(bytes) => {
@@ -56,7 +66,7 @@ pub(crate) fn object_key(text: &str) -> Result<ObjectKey, S3Error> {
     })
 }
 
-/// How the head of an operation looks.
+/// What the head of an operation's requests looks like.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Route {
     method: &'static str,
@@ -67,14 +77,14 @@ pub(crate) struct Route {
     takes_part_number: bool,
 }
 
-/// Whether the parameter `id` tells two operations of one sub-resource apart.
+/// Whether the parameter `id` distinguishes two operations of one sub-resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ConfigurationId {
     /// It does not matter.
     Any,
-    /// The operation is about one configuration: `id` must be there.
+    /// The operation is about one configuration: `id` is required.
     With,
-    /// The operation lists the configurations: `id` must not be there.
+    /// The operation lists the configurations: `id` must be absent.
     Without,
 }
 
@@ -90,22 +100,22 @@ impl Route {
         Self { sub_resource: Some(name), ..Self::new(method) }
     }
 
-    /// The header `x-amz-copy-source` must be there.
+    /// The header `x-amz-copy-source` is required.
     pub(crate) const fn copying(self) -> Self {
         Self { copies: true, ..self }
     }
 
-    /// `versionId` may be there.
+    /// `versionId` is allowed.
     pub(crate) const fn of_version(self) -> Self {
         Self { takes_version: true, ..self }
     }
 
-    /// `partNumber` may be there.
+    /// `partNumber` is allowed.
     pub(crate) const fn of_part(self) -> Self {
         Self { takes_part_number: true, ..self }
     }
 
-    /// Whether `id` must be there.
+    /// Whether `id` is required.
     pub(crate) const fn with_id(self, id: ConfigurationId) -> Self {
         Self { id, ..self }
     }
@@ -120,24 +130,26 @@ impl Route {
     }
 }
 
-/// An operation that Kelpgate knows, and how its requests look.
+/// An operation that Kelpgate knows, and what its requests look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KnownOperation {
     /// The name in the API, for example `GetBucketVersioning`.
     pub name: &'static str,
     /// The method of its requests.
     pub method: &'static str,
-    /// The parameter that tells it from the other operations of the method.
+    /// The parameter that distinguishes it from the other operations of the method.
     pub sub_resource: Option<&'static str>,
-    /// How many names the path has: none, a bucket, or a bucket and a key.
+    /// What the path names: nothing, a bucket, or a bucket and a key.
     pub path_names: usize,
-    /// Whether the header `x-amz-copy-source` must be there.
+    /// Whether it is a call of S3 Control about a bucket.
+    pub is_control: bool,
+    /// Whether the header `x-amz-copy-source` is required.
     pub copies: bool,
-    /// Whether the parameter `id` must be there.
+    /// Whether the parameter `id` is required.
     pub has_id: bool,
-    /// Whether a version may be named.
+    /// Whether a version is allowed.
     pub takes_version: bool,
-    /// Whether it is an [`Unsupported`] one.
+    /// Whether it is [`Unsupported`].
     pub is_listed: bool,
 }
 
@@ -148,7 +160,12 @@ impl KnownOperation {
             name: row.name,
             method: row.route.method,
             sub_resource: row.route.sub_resource,
-            path_names: row.level as usize,
+            path_names: match row.level {
+                Level::Service => 0,
+                Level::Bucket | Level::Control => 1,
+                Level::Object => 2,
+            },
+            is_control: row.level == Level::Control,
             copies: row.route.copies,
             has_id: row.route.id == ConfigurationId::With,
             takes_version: row.route.takes_version,
@@ -165,7 +182,7 @@ pub(crate) struct Row {
     pub(crate) reader: Reader,
 }
 
-/// What reads the head of an operation.
+/// The type that reads the head of an operation.
 pub(crate) enum Reader {
     /// The operation's own type.
     Own(fn(&Request<'_>, Path) -> Result<Operation, S3Error>),
@@ -188,7 +205,7 @@ fn parse<Op: Routed + Into<Operation>>(request: &Request<'_>, path: Path) -> Res
     Op::parse(request, on).map(Into::into)
 }
 
-/// What path and host name.
+/// What the path and the host name.
 fn path_of(head: &Parts, host_bucket: Option<&str>) -> Result<Path, S3Error> {
     let path = head.uri.path();
     if path == "*" && head.method == http::Method::OPTIONS {
@@ -205,9 +222,7 @@ fn path_of(head: &Parts, host_bucket: Option<&str>) -> Result<Path, S3Error> {
     if bucket.is_empty() && key.is_empty() && !path.contains('/') {
         return Ok(Path::Service);
     }
-    let bucket = bucket
-        .parse()
-        .map_err(|_| S3Error::new(S3ErrorCode::InvalidBucketName).field("BucketName", bucket.as_str()))?;
+    let bucket = bucket_name(&bucket)?;
     if key.is_empty() {
         return Ok(Path::Bucket(bucket));
     }
@@ -218,21 +233,21 @@ fn resource_of(path: &Path) -> String {
     match path {
         Path::Service => String::from("/"),
         Path::Bucket(bucket) => format!("/{bucket}"),
+        Path::Control(bucket) => format!("arn:aws:s3:::{}", bucket.name),
         Path::Object(target) => format!("/{}/{}", target.bucket, target.key),
     }
 }
 
 fn operation(method: &str, request: &Request<'_>, mut path: Path) -> Result<Operation, S3Error> {
-    if let Path::Bucket(_) = path {
+    if let Path::Bucket(_) | Path::Control(_) = path {
         refuse_object_parameters(request)?;
     }
     let level = path.level();
     let version: Option<VersionId> = match level {
         Level::Object => request.param("versionId").map(str::parse).transpose()?,
-        Level::Service | Level::Bucket => None,
+        Level::Service | Level::Bucket | Level::Control => None,
     };
-    let reads_object = level == Level::Object && matches!(method, "GET" | "HEAD");
-    let sub_resource = sub_resource(reads_object, request)?;
+    let sub_resource = sub_resource(matches!(method, "GET" | "HEAD"), request)?;
     let copies = level == Level::Object && method == "PUT" && request.has_header("x-amz-copy-source");
     let has_id = request.query.has("id");
     let row = rows().find(|row| row.level == level && row.route.fits(method, sub_resource, copies, has_id));
@@ -271,7 +286,7 @@ fn no_part_number(request: &Request<'_>) -> S3Error {
     S3Error::invalid_argument("partNumber", value, message)
 }
 
-/// Parameters that only refine an operation. Signatures and names that begin with `x-` are known as well.
+/// Parameters that only refine an operation. Signature parameters and names that begin with `x-` are also known.
 const PARAMETERS: &[&str] = &[
     "AWSAccessKeyId",
     "Action",
@@ -306,8 +321,12 @@ const PARAMETERS: &[&str] = &[
     "versionId",
 ];
 
+/// Sub-resources of other operations: AWS's that only old SDKs or other services of AWS send, and those of other gateways. Like every
+/// sub-resource, they are never ignored.
+const OTHER_SUB_RESOURCES: &[&str] = &["annotation", "defaultObjectAcl", "events", "storageClass"];
+
 /// The one sub-resource of a request, if it has any.
-fn sub_resource<'q>(reads_object: bool, request: &'q Request<'_>) -> Result<Option<&'q str>, S3Error> {
+fn sub_resource<'q>(reads: bool, request: &'q Request<'_>) -> Result<Option<&'q str>, S3Error> {
     let mut found: Option<&str> = None;
     for (name, value) in request.query.iter() {
         if is_sub_resource(name) {
@@ -316,32 +335,32 @@ fn sub_resource<'q>(reads_object: bool, request: &'q Request<'_>) -> Result<Opti
                 return Err(S3Error::invalid_argument("ResourceType", first, message));
             }
             found = Some(name);
-        } else if !is_ignorable(reads_object, name, value) {
+        } else if !is_ignorable(reads, name, value) {
             return Err(S3Error::not_implemented(format_args!("The sub-resource or parameter `{name}`")));
         }
     }
     Ok(found)
 }
 
-/// A parameter that S3 does not know is ignored where it can only be decoration of a link: with a value, on a read of an
-/// object. Without one it looks like a sub-resource, elsewhere it may change what is meant.
-fn is_ignorable(reads_object: bool, name: &str, value: &str) -> bool {
-    PARAMETERS.contains(&name)
-        || name.get(..2).is_some_and(|prefix| prefix.eq_ignore_ascii_case("x-"))
-        || (reads_object && !value.is_empty())
+/// Parameters that S3 does not know are ignored, as on AWS. A write with a name that has no value is refused: that is
+/// what a sub-resource of a newer SDK looks like, and without it `DELETE /bucket/key?...` would delete the object.
+fn is_ignorable(reads: bool, name: &str, value: &str) -> bool {
+    let known = PARAMETERS.contains(&name) || name.get(..2).is_some_and(|prefix| prefix.eq_ignore_ascii_case("x-"));
+    known || !OTHER_SUB_RESOURCES.contains(&name) && (reads || !value.is_empty())
 }
 
 fn is_sub_resource(name: &str) -> bool {
     rows().any(|row| row.route.sub_resource == Some(name))
 }
 
-/// The error for a method and a sub-resource that are no operation, or only with other parameters.
+/// The error for a method and a sub-resource that do not form an operation, or only with other parameters.
 fn no_such_operation(method: &str, level: Level, sub_resource: Option<&str>, copies: bool, has_id: bool) -> S3Error {
     let Some(name) = sub_resource else {
         let resource_type = match level {
             Level::Service => "SERVICE",
             Level::Bucket => "BUCKET",
             Level::Object => "OBJECT",
+            Level::Control => "TAGS",
         };
         return method_not_allowed(method, resource_type);
     };
@@ -349,7 +368,7 @@ fn no_such_operation(method: &str, level: Level, sub_resource: Option<&str>, cop
         let message = "The header x-amz-copy-source does not belong to this operation";
         return S3Error::with_message(S3ErrorCode::InvalidRequest, message);
     }
-    // What lacks is the id of a configuration.
+    // Only the id of a configuration is missing.
     let with_id = rows().find(|row| row.level == level && row.route.fits(method, sub_resource, false, true));
     match with_id {
         Some(row) if !has_id => S3Error::invalid_argument("id", "", format!("{} needs the parameter id", row.name)),

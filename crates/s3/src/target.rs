@@ -1,5 +1,6 @@
 use ids::{BucketName, ObjectKey};
 
+use crate::control::TaggedBucket;
 use crate::requirement::Requirement;
 use crate::version_id::VersionId;
 
@@ -20,7 +21,7 @@ impl Target {
         Addressed::from(self).need(action)
     }
 
-    /// A permission on the object that has another name where the request names a version.
+    /// A permission on the object that has a different name if the request names a version.
     pub(crate) fn need_of_version(&self, action: &'static str, of_version: &'static str) -> Requirement {
         Addressed::from(self).need_of_version(action, of_version)
     }
@@ -31,14 +32,14 @@ impl Target {
 pub struct Addressed<'a> {
     /// The bucket.
     pub bucket: Option<&'a BucketName>,
-    /// The key. A form and DeleteObjects have theirs in the body.
+    /// The key. A form and DeleteObjects have their keys in the body.
     pub key: Option<&'a ObjectKey>,
     /// The version.
     pub version_id: Option<&'a VersionId>,
 }
 
 impl Addressed<'_> {
-    /// A permission on what is named.
+    /// A permission on what the request names.
     pub(crate) fn need(self, action: &'static str) -> Requirement {
         match (self.bucket, self.key) {
             (Some(bucket), Some(key)) => Requirement::on_object(action, bucket, key, self.version_id),
@@ -47,7 +48,7 @@ impl Addressed<'_> {
         }
     }
 
-    /// A permission that has another name where a version is named.
+    /// A permission that has a different name if a version is named.
     pub(crate) fn need_of_version(self, action: &'static str, of_version: &'static str) -> Requirement {
         self.need(if self.version_id.is_some() { of_version } else { action })
     }
@@ -56,6 +57,12 @@ impl Addressed<'_> {
 impl<'a> From<&'a BucketName> for Addressed<'a> {
     fn from(bucket: &'a BucketName) -> Self {
         Self { bucket: Some(bucket), ..Self::default() }
+    }
+}
+
+impl<'a> From<&'a TaggedBucket> for Addressed<'a> {
+    fn from(bucket: &'a TaggedBucket) -> Self {
+        (&bucket.name).into()
     }
 }
 
@@ -71,6 +78,8 @@ pub(crate) enum Level {
     Service,
     Bucket,
     Object,
+    /// Not a path of S3, but of S3 Control.
+    Control,
 }
 
 /// What the path of a request names.
@@ -79,6 +88,7 @@ pub(crate) enum Path {
     Service,
     Bucket(BucketName),
     Object(Target),
+    Control(TaggedBucket),
 }
 
 impl Path {
@@ -87,6 +97,7 @@ impl Path {
             Self::Service => Level::Service,
             Self::Bucket(_) => Level::Bucket,
             Self::Object(_) => Level::Object,
+            Self::Control(_) => Level::Control,
         }
     }
 }
@@ -95,7 +106,7 @@ impl Path {
 pub(crate) trait FromPath: Sized {
     const LEVEL: Level;
 
-    /// `None` for a path of another level.
+    /// `None` for a path at another level.
     fn from_path(path: Path) -> Option<Self>;
 }
 
@@ -120,5 +131,13 @@ impl FromPath for Target {
 
     fn from_path(path: Path) -> Option<Self> {
         if let Path::Object(target) = path { Some(target) } else { None }
+    }
+}
+
+impl FromPath for TaggedBucket {
+    const LEVEL: Level = Level::Control;
+
+    fn from_path(path: Path) -> Option<Self> {
+        if let Path::Control(bucket) = path { Some(bucket) } else { None }
     }
 }

@@ -5,7 +5,7 @@ use crate::{S3Error, S3ErrorCode};
 
 /// The version of an object that a request names: `null`, or 1 to 1024 letters, digits, `_`, `-` and `.`, with no `..`.
 ///
-/// Versions become file names on the filer, so nothing that could change a path is one.
+/// Versions become file names on the filer, so a text that could change a path is not a version.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct VersionId(String);
 
@@ -40,7 +40,7 @@ impl fmt::Display for VersionId {
 
 /// The id of a multipart upload: 1 to 1024 letters, digits, `_`, `-` and `.`, with no `..`.
 ///
-/// Uploads are directories on the filer; anything else is an upload that does not exist.
+/// Uploads are directories on the filer. With any other text, the upload does not exist.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct UploadId(String);
 
