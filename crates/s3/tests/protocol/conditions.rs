@@ -1,5 +1,4 @@
 //! Conditional requests, ranges and dates.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that fails may panic")]
 
 use http::request::Parts;
 use s3::op::GetObject;
@@ -7,7 +6,7 @@ use s3::{
     ByteRange, EntityTags, Operation, Routing, S3ErrorCode, WriteCondition, http_date, iso8601, parse_date, route,
 };
 
-const THEN: i64 = 1_255_369_830;
+use crate::support::THEN;
 
 fn head(method: &str, uri: &str, headers: &[(&str, &str)]) -> Parts {
     let builder = http::Request::builder().method(method).uri(uri);
@@ -41,7 +40,7 @@ fn conditions_of_reads() {
         (&[("if-modified-since", "yesterday")], 200),
         (&[("if-unmodified-since", before)], 412),
         (&[("if-unmodified-since", same)], 200),
-        // The tag decides, the date is not looked at (RFC 9110 section 13.2.2).
+        // The tag decides, and the date is ignored (RFC 9110 section 13.2.2).
         (&[("if-match", "\"e\""), ("if-unmodified-since", before)], 200),
         (&[("if-none-match", "\"x\""), ("if-modified-since", after)], 200),
         (&[("if-none-match", "\"e\""), ("if-modified-since", before)], 304),

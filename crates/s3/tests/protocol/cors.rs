@@ -1,5 +1,4 @@
-//! Cross-origin rules: what is accepted, and what a browser is told.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that fails may panic")]
+//! Cross-origin rules: what is accepted, and what browsers are told.
 
 use s3::S3ErrorCode;
 use s3::cors::CorsConfiguration;
@@ -43,6 +42,16 @@ fn configurations_are_read_and_written() {
         (format!("<AllowedOrigin>a&#1;b</AllowedOrigin>{GET}"), Some(S3ErrorCode::MalformedXML)),
         (format!("{origin}{GET}<MaxAgeSeconds>-1</MaxAgeSeconds>"), Some(S3ErrorCode::MalformedXML)),
         (format!("{origin}{GET}<Unheard/>"), Some(S3ErrorCode::MalformedXML)),
+        (format!("{origin}{GET}<ID>{}</ID>", "\u{e9}".repeat(255)), None),
+        (format!("{origin}{GET}<ID>{}</ID>", "i".repeat(256)), Some(S3ErrorCode::MalformedXML)),
+        (format!("{origin}{GET}<ID/>"), None),
+        (format!("{origin}{GET}<ID>a</ID><ID>b</ID>"), Some(S3ErrorCode::MalformedXML)),
+        (format!("<AllowedOrigin>{}</AllowedOrigin>{GET}", "o".repeat(2048)), None),
+        (format!("<AllowedOrigin>{}</AllowedOrigin>{GET}", "o".repeat(2049)), Some(S3ErrorCode::MalformedXML)),
+        (format!("<AllowedOrigin/>{GET}"), Some(S3ErrorCode::MalformedXML)),
+        (format!("{origin}{GET}<AllowedHeader>*-*</AllowedHeader>"), Some(S3ErrorCode::InvalidRequest)),
+        (format!("{origin}{GET}<MaxAgeSeconds>2147483647</MaxAgeSeconds>"), None),
+        (format!("{origin}{GET}<MaxAgeSeconds>2147483648</MaxAgeSeconds>"), Some(S3ErrorCode::MalformedXML)),
     ] {
         let got = CorsConfiguration::from_xml(rule(&inside).as_bytes()).err().map(|error| error.code);
         assert_eq!(got, code, "{inside}");
@@ -85,7 +94,23 @@ fn preflights() {
     assert!(exact.allow_credentials);
     assert_eq!(exact.allow_headers.as_deref(), Some("x-amz-date"));
     assert!(exact.to_headers().contains(&("access-control-max-age", String::from("60"))));
-    // A pattern is no promise to everybody who matches it.
+    assert_eq!(exact.expose_headers, None);
+    let exposing = format!(
+        "<AllowedOrigin>*</AllowedOrigin>{GET}<ExposeHeader>ETag</ExposeHeader><ExposeHeader>x-a</ExposeHeader>"
+    );
+    let exposing =
+        CorsConfiguration::from_xml(rule(&exposing).as_bytes()).unwrap().actual("http://b.test", "GET").unwrap();
+    assert_eq!(
+        exposing.to_headers(),
+        [
+            ("access-control-allow-origin", "*"),
+            ("access-control-allow-methods", "GET"),
+            ("vary", "Origin, Access-Control-Request-Headers, Access-Control-Request-Method"),
+            ("access-control-expose-headers", "ETag, x-a"),
+        ]
+        .map(|(name, value)| (name, value.to_owned()))
+    );
+    // An origin that only matches a pattern gets no credentials.
     assert!(!cors.preflight(&preflight("https://x.a.test", "GET", &[])).unwrap().allow_credentials);
 }
 

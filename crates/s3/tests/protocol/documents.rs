@@ -1,27 +1,9 @@
 //! The documents of requests and answers, byte for byte.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that fails may panic")]
 
 use s3::op::*;
-use s3::{
-    Checksum, ChecksumAlgorithm, ChecksumType, EncodingType, Operation, Routing, S3Error, S3ErrorCode, TagSet, route,
-};
+use s3::{Checksum, ChecksumAlgorithm, ChecksumType, EncodingType, Operation, Routing, S3Error, S3ErrorCode, TagSet};
 
-const XMLNS: &str = "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"";
-/// 2009-10-12T17:50:30Z.
-const THEN: i64 = 1_255_369_830;
-
-/// The document without its declaration, or a failure that shows it.
-fn body(document: &str) -> &str {
-    document.strip_prefix("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n").expect("an XML declaration")
-}
-
-fn operation(method: &str, uri: &str) -> Operation {
-    let head = http::Request::builder().method(method).uri(uri).body(()).unwrap().into_parts().0;
-    match route(&head, None).unwrap() {
-        Routing::S3(operation) => operation,
-        other => panic!("{other:?}"),
-    }
-}
+use crate::support::{THEN, XMLNS, body, operation};
 
 fn owner() -> Owner {
     Owner { id: String::from("75aa"), display_name: String::from("me & you") }
@@ -58,7 +40,7 @@ fn summary(key: &str) -> ObjectSummary {
 
 #[test]
 fn list_objects_version_1() {
-    let Operation::ListObjects(request) = operation("GET", "/bkt?prefix=a%26&delimiter=/&max-keys=2000") else {
+    let Ok(Operation::ListObjects(request)) = operation("GET /bkt?prefix=a%26&delimiter=/&max-keys=2000") else {
         panic!("no listing")
     };
     let mut output = ListObjectsOutput {
@@ -79,7 +61,7 @@ fn list_objects_version_1() {
              </ListBucketResult>"
         )
     );
-    // Without a delimiter there is no NextMarker: clients take the last key.
+    // Without a delimiter there is no NextMarker: clients use the last key.
     output.request.list.delimiter = None;
     assert!(!output.to_xml().contains("NextMarker"));
     output.request.list.encoding_type = Some(EncodingType::Url);
@@ -90,8 +72,8 @@ fn list_objects_version_1() {
 
 #[test]
 fn list_objects_version_2() {
-    let Operation::ListObjectsV2(request) =
-        operation("GET", "/bkt?list-type=2&continuation-token=t%3D&start-after=s&max-keys=1&encoding-type=url")
+    let Ok(Operation::ListObjectsV2(request)) =
+        operation("GET /bkt?list-type=2&continuation-token=t%3D&start-after=s&max-keys=1&encoding-type=url")
     else {
         panic!("no listing")
     };
@@ -153,7 +135,9 @@ fn answers_of_multipart_uploads() {
             )
         );
     }
-    let Operation::ListParts(request) = operation("GET", "/bkt/k?uploadId=u&max-parts=1") else { panic!("no listing") };
+    let Ok(Operation::ListParts(request)) = operation("GET /bkt/k?uploadId=u&max-parts=1") else {
+        panic!("no listing")
+    };
     let parts = ListPartsOutput {
         request,
         parts: vec![PartSummary {
@@ -177,7 +161,7 @@ fn answers_of_multipart_uploads() {
     ] {
         assert!(parts.contains(piece), "{piece} in {parts}");
     }
-    let Operation::ListMultipartUploads(request) = operation("GET", "/bkt?uploads&key-marker=a") else {
+    let Ok(Operation::ListMultipartUploads(request)) = operation("GET /bkt?uploads&key-marker=a") else {
         panic!("no listing")
     };
     let uploads = ListMultipartUploadsOutput {
@@ -272,7 +256,7 @@ fn delete_requests() {
     .unwrap();
     assert!(request.quiet);
     assert_eq!(request.objects[0].key.as_ref().unwrap().as_str(), "a&b\n");
-    // A key that cannot be is the error of this key alone.
+    // An invalid key is an error only for this key.
     assert_eq!(request.objects[1].key.as_ref().unwrap_err().code, S3ErrorCode::InvalidArgument);
     assert_eq!(request.objects[1].version_id.as_ref().unwrap().as_str(), "v1");
     assert_eq!(request.objects[1].etag.as_deref(), Some("e"));
@@ -395,7 +379,7 @@ fn create_bucket_configurations() {
     }
 }
 
-/// A value of a form field passes what the same value in a header passes, and makes the same object.
+/// A form field is accepted if the same value in a header is, and results in the same object.
 #[test]
 fn form_fields_pass_the_checks_of_headers() {
     let form = |field: &str, value: &str| {
@@ -446,7 +430,7 @@ fn form_fields_pass_the_checks_of_headers() {
     ] {
         assert_eq!(form(name, value), header(name, value), "{name}: {value:?}");
     }
-    // What no header can carry is refused.
+    // A value that a header cannot carry is refused.
     for (name, value) in [
         ("x-amz-meta-a", "1\r\nx-amz-meta-b: 2"),
         ("x-amz-meta-a", "1\n"),
@@ -465,10 +449,10 @@ fn form_fields_pass_the_checks_of_headers() {
 }
 
 #[test]
-fn the_name_of_the_file_is_put_into_the_key_once() {
+fn the_name_of_the_file_is_inserted_into_the_key_once() {
     let key = |key: &str, file: &str| {
         let form = PostForm::new(vec![("key".to_owned(), key.to_owned())], file)?;
-        // The policy is held against the fields: they say what the object is called.
+        // The policy is checked against the fields, which contain the final key.
         assert_eq!(form.get("key"), form.key().ok().as_ref().map(|key| key.as_str()));
         form.key().map(|key| key.as_str().to_owned())
     };

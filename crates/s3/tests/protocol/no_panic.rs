@@ -1,5 +1,4 @@
-//! Whatever comes in, an answer comes out.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that fails may panic")]
+//! Any input gets an answer, without a panic.
 
 use http::request::Parts;
 use proptest::prelude::*;
@@ -195,20 +194,6 @@ proptest! {
         let _ = s3::op::CreateBucketConfiguration::from_xml(&body);
         let _ = s3::TagSet::from_xml(&body, 10);
         let _ = s3::cors::CorsConfiguration::from_xml(&body);
-    }
-
-    #[test]
-    fn any_text_survives_writing_and_reading(text in any::<String>()) {
-        let mut xml = s3::XmlWriter::document();
-        xml.open_root("Root");
-        xml.text("Text", &text);
-        xml.close("Root");
-        let document = xml.finish();
-        // A reader of XML 1.0 has no NUL.
-        if !text.contains('\0') {
-            let root = s3::parse_xml(document.as_bytes(), "Root").unwrap();
-            prop_assert_eq!(root.child_text("Text").unwrap(), Some(text.as_str()));
-        }
     }
 
     #[test]

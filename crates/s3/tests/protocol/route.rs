@@ -1,20 +1,8 @@
-//! Which operation a request is, and what is refused: one row, one claim.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that fails may panic")]
+//! Which operation a request is, and which requests are refused: one claim per row.
 
-use http::request::Parts;
 use s3::{HostRules, Operation, Routing, S3Error, route};
 
-/// `METHOD uri` and `name: value` lines.
-fn head(text: &str) -> Parts {
-    let mut lines = text.lines();
-    let (method, uri) = lines.next().unwrap().split_once(' ').unwrap();
-    let mut builder = http::Request::builder().method(method).uri(uri);
-    for line in lines {
-        let (name, value) = line.trim().split_once(':').unwrap();
-        builder = builder.header(name, value.trim());
-    }
-    builder.body(()).unwrap().into_parts().0
-}
+use crate::support::head;
 
 fn run(text: &str) -> Result<Routing, S3Error> {
     let head = head(text);
@@ -58,7 +46,7 @@ fn operations_on_the_service() {
         ("POST /?Action=ListUsers", "Query"),
         ("GET /?Action=GetCallerIdentity&Version=2011-06-15", "Query"),
         ("GET /?policy", "MethodNotAllowed"),
-        ("GET /?unheard", "NotImplemented"),
+        ("GET /?unheard", "ListBuckets"),
         ("HEAD /", "MethodNotAllowed"),
         ("PUT /", "MethodNotAllowed"),
         ("DELETE /", "MethodNotAllowed"),
@@ -75,7 +63,6 @@ fn operations_on_a_bucket() {
         ("GET /bkt?list-type=2&continuation-token=t", "ListObjectsV2 bkt"),
         ("GET /bkt?list-type=1", "InvalidArgument"),
         ("GET /bkt?list-type", "InvalidArgument"),
-        ("GET /bkt?list-type=2&continuation-token=", "InvalidArgument"),
         ("GET /bkt?max-keys=-1", "InvalidArgument"),
         ("GET /bkt?max-keys=2147483648", "InvalidArgument"),
         ("GET /bkt?max-keys=1x", "InvalidArgument"),
@@ -161,19 +148,33 @@ fn operations_on_an_object() {
 #[test]
 fn no_sub_resource_falls_through_to_another_operation() {
     check(&[
-        // SeaweedFS made a bucket out of the first.
+        // SeaweedFS created a bucket for the first one.
         ("PUT /bkt?website", "PutBucketWebsite bkt"),
+        // Neither does one that Kelpgate has never heard of: without a value it may be a new sub-resource.
         ("PUT /bkt?unheard", "NotImplemented"),
-        ("PUT /bkt?unheard=1", "NotImplemented"),
+        ("PUT /bkt?unheard=", "NotImplemented"),
+        ("PUT /bkt?ACL", "NotImplemented"),
         ("DELETE /bkt?unheard", "NotImplemented"),
-        ("DELETE /bkt/k?unheard=1", "NotImplemented"),
+        ("DELETE /bkt/k?unheard", "NotImplemented"),
+        ("POST /bkt/k?unheard&uploads", "NotImplemented"),
         ("PUT /bkt/k?annotation=x", "NotImplemented"),
-        ("GET /bkt/k?unheard", "NotImplemented"),
-        ("GET /bkt?ACL", "NotImplemented"),
+        ("GET /bkt/k?annotation=x", "NotImplemented"),
+        ("GET /bkt?defaultObjectAcl", "NotImplemented"),
+        ("GET /bkt?storageClass", "NotImplemented"),
         ("GET /bkt?events=s3:ObjectCreated", "NotImplemented"),
-        ("HEAD /bkt?unheard=1", "NotImplemented"),
-        // Decoration of a link does no harm.
+        // Anything else that S3 does not know is ignored.
+        ("GET /bkt?unheard", "ListObjects bkt"),
+        ("GET /bkt?list-type=2&metadata=true", "ListObjectsV2 bkt"),
+        ("GET /bkt?allow-unordered=true", "ListObjects bkt"),
+        ("HEAD /bkt?unheard=1", "HeadBucket bkt"),
+        ("GET /bkt/k?1700000000", "GetObject bkt/k"),
+        ("GET /bkt/k?iefix", "GetObject bkt/k"),
+        ("HEAD /bkt/k?download", "HeadObject bkt/k"),
+        ("GET /bkt/k?acl&1700000000", "GetObjectAcl bkt/k"),
         ("GET /bkt/k?utm_source=mail", "GetObject bkt/k"),
+        ("PUT /bkt/k?upload-session=1", "PutObject bkt/k"),
+        ("PUT /bkt/k?tagging&upload-session=1", "PutObjectTagging bkt/k"),
+        ("DELETE /bkt/k?unheard=1", "DeleteObject bkt/k"),
         ("PUT /bkt/k?x-mine=1", "PutObject bkt/k"),
         ("GET /bkt?acl&policy", "InvalidArgument"),
         ("GET /bkt?list-type=2&versions", "InvalidArgument"),
@@ -282,10 +283,11 @@ fn hostile_parameters_and_headers_are_refused() {
             "PUT /bkt/k\nx-amz-checksum-crc32: AAAAAA==\nx-amz-checksum-sha1: 2jmj7l5rSw0yVb/vlWAYkK/YBwk=",
             "InvalidRequest",
         ),
-        ("PUT /bkt/k\nx-amz-checksum-md5: AAAAAA==", "NotImplemented"),
+        ("PUT /bkt/k\nx-amz-checksum-md5: AAAAAA==", "InvalidRequest"),
+        ("PUT /bkt/k\nx-amz-checksum-sha224: AAAAAA==", "NotImplemented"),
         ("PUT /bkt/k\nx-amz-trailer: x-amz-meta-a", "InvalidRequest"),
         ("PUT /bkt/k\nx-amz-trailer: x-amz-checksum-crc32\nx-amz-checksum-crc32: AAAAAA==", "InvalidRequest"),
-        ("PUT /bkt/k\nx-amz-sdk-checksum-algorithm: MD5", "InvalidRequest"),
+        ("PUT /bkt/k\nx-amz-sdk-checksum-algorithm: SHA224", "InvalidRequest"),
         ("PUT /bkt/k\ncontent-md5: nonsense", "InvalidDigest"),
         ("PUT /bkt/k\nif-match: \"a\"\nif-none-match: *", "NotImplemented"),
         ("PUT /bkt/k\nif-none-match: \"a\"", "NotImplemented"),
@@ -332,9 +334,9 @@ fn headers_of_a_presigned_url() {
     let rows = [
         (format!("PUT /bkt/k?{signed}&x-amz-copy-source=%2Fsrc%2Fa"), "CopyObject bkt/k"),
         (format!("PUT /bkt/k?{signed}&x-amz-acl=everyone"), "InvalidArgument"),
-        // Sent twice: the signature may have seen another one than the operation.
+        // Sent twice: the signature and the operation may have used different values.
         (format!("PUT /bkt/k?{signed}&x-amz-acl=private\nx-amz-acl: private"), "InvalidArgument"),
-        // Without a signature over the query a parameter is no header.
+        // Without a signature that covers the query, a parameter does not count as a header.
         (String::from("PUT /bkt/k?x-amz-copy-source=%2Fsrc%2Fa"), "PutObject bkt/k"),
         (format!("PUT /bkt/k?{signed}&AWSAccessKeyId=a&x-amz-copy-source=%2Fsrc%2Fa"), "PutObject bkt/k"),
         (format!("PUT /bkt/k?{signed}&x-amz-copy-source=%2Fsrc%2Fa\nauthorization: AWS a:b"), "PutObject bkt/k"),
@@ -345,7 +347,7 @@ fn headers_of_a_presigned_url() {
 }
 
 #[test]
-fn what_an_object_is_given() {
+fn headers_of_a_new_object() {
     let request = "PUT /bkt/k
         content-type: text/plain
         content-encoding: aws-chunked, gzip
@@ -363,7 +365,7 @@ fn what_an_object_is_given() {
     let pairs = |list: &[(&str, &str)]| {
         list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<Vec<_>>()
     };
-    // Internal headers of SeaweedFS are no metadata, whoever sends them.
+    // Internal headers of SeaweedFS never become metadata.
     assert_eq!(put.object.metadata, pairs(&[("colour", "blue"), ("list", "a,b")]));
     assert_eq!(put.object.content.content_encoding.as_deref(), Some("gzip"));
     assert_eq!(put.object.tagging.as_ref().unwrap().iter().collect::<Vec<_>>(), [("a", "1"), ("b", "x y")]);
@@ -377,17 +379,10 @@ fn what_an_object_is_given() {
     let Ok(Routing::S3(Operation::PutObject(put))) = run(encrypted) else { panic!("{:?}", run(encrypted)) };
     let refused = put.object.encryption.require_none().unwrap_err();
     assert!(refused.message().contains("x-amz-server-side-encryption"), "{refused}");
-
-    for (acl, supported) in [("private", true), ("bucket-owner-full-control", true), ("public-read", false)] {
-        let request = format!("PUT /bkt/k\nx-amz-acl: {acl}");
-        let Ok(Routing::S3(Operation::PutObject(put))) = run(&request) else { panic!("{:?}", run(&request)) };
-        assert_eq!(put.object.acl.require_supported().is_ok(), supported, "{acl}");
-        assert!(put.object.acl.is_requested());
-    }
 }
 
 #[test]
-fn what_a_listing_asks_for() {
+fn parameters_of_a_listing() {
     let Ok(Routing::S3(Operation::ListObjectsV2(list))) = run(
         "GET /bkt?list-type=2&prefix=a+b%2F&delimiter=&max-keys=5000&encoding-type=url&start-after=x&fetch-owner=true",
     ) else {
@@ -417,7 +412,7 @@ fn what_a_listing_asks_for() {
 
 #[test]
 fn errors_name_what_they_are_about() {
-    let error = run("GET /bkt/k?unheard").unwrap_err();
+    let error = run("PUT /bkt/k?unheard").unwrap_err();
     assert_eq!(error.resource.as_deref(), Some("/bkt/k"));
     assert!(error.message().contains("`unheard`"), "{error}");
     let error = run("GET /bkt?acl&policy").unwrap_err();
@@ -442,5 +437,20 @@ fn the_owner_that_a_client_expects() {
         "x-amz-expected-bucket-owner: 111122223333\nx-amz-expected-bucket-owner: 444455556666",
     ] {
         assert!(s3::ExpectedOwners::parse(&head(&format!("GET /bkt/k\n{headers}"))).is_err(), "{headers}");
+    }
+}
+
+/// What the path and the query name is what is decided and run.
+#[test]
+fn every_operation_says_what_it_addresses() {
+    for known in s3::KnownOperation::all() {
+        for of_version in [false, true] {
+            let Some(head) = testkit::operations::example(&known, of_version) else { continue };
+            let Routing::S3(op) = route(&head, None).unwrap() else { panic!("{known:?}") };
+            let want = ((known.path_names > 0).then_some("bkt"), (known.path_names > 1).then_some("k"));
+            let got = (op.bucket().map(|bucket| bucket.as_str()), op.key().map(|key| key.as_str()));
+            assert_eq!(got, want, "{}", known.name);
+            assert_eq!(op.version_id().map(|v| v.as_str()), of_version.then_some("v1"), "{}", known.name);
+        }
     }
 }
