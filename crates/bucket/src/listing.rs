@@ -1,48 +1,64 @@
-//! A bucket's keys in S3's own order, out of a tree whose directories are ordered by single names.
+//! Lists a bucket's keys in S3's order, from a tree whose directories are sorted by single names.
 //!
-//! The filer lists `a` (a directory), `a-b`, `a.b`; S3 wants `a-b`, `a.b`, `a/b`, because `-` and `.` sort before `/`. So a
-//! directory waits, under the sort key `a/`, until every name that sorts before that has been passed. The names in
-//! question all begin with the directory's own name, so few ever wait.
+//! The filer lists `a` (a directory), `a-b`, `a.b`; S3 requires `a-b`, `a.b`, `a/b`, because `-` and `.` sort before
+//! `/`. So a directory waits, under the sort key `a/`, until every name that sorts before it has been passed. These
+//! names all begin with the directory's own name, so only few ever wait.
 
-use std::collections::{BTreeMap, VecDeque};
+mod versions;
 
-use filer::{Entry, Filer, FilerError, ListOptions};
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::object::{self, attribute};
+use filer::{Below, Entry, Filer, FilerError, ListOptions};
 
-/// Where a listing goes on: keys up to here were told before.
+use crate::object;
+
+pub use versions::ListedVersion;
+
+/// Where a listing continues: keys up to here have already been listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum After {
     /// From the beginning.
     Beginning,
     /// After this key.
     Key(String),
-    /// After every key that begins with this: the common prefix was told.
+    /// After every key that begins with this: the common prefix has been listed.
     Prefix(String),
+    /// After this version, by key and id. Older ones of the same key are still to come.
+    Version(String, String),
 }
 
 impl After {
     fn text(&self) -> &str {
         match self {
             Self::Beginning => "",
-            Self::Key(text) | Self::Prefix(text) => text,
+            Self::Key(text) | Self::Prefix(text) | Self::Version(text, _) => text,
         }
     }
 
-    /// True if the key has been told before.
+    /// The version of a key after which its listing continues.
+    fn version_of(&self, key: &str) -> Option<&str> {
+        match self {
+            Self::Version(told, id) if told == key => Some(id),
+            _ => None,
+        }
+    }
+
+    /// True if the key has already been listed.
     fn covers(&self, key: &str) -> bool {
         match self {
             Self::Beginning => false,
             Self::Key(told) => key <= told.as_str(),
+            Self::Version(told, _) => key < told.as_str(),
             Self::Prefix(told) => key <= told.as_str() || key.starts_with(told.as_str()),
         }
     }
 
-    /// True if every key that begins with `prefix` has been told before.
+    /// True if every key that begins with `prefix` has already been listed.
     fn covers_all(&self, prefix: &str) -> bool {
         match self {
             Self::Beginning => false,
-            Self::Key(told) => prefix < told.as_str() && !told.starts_with(prefix),
+            Self::Key(told) | Self::Version(told, _) => prefix < told.as_str() && !told.starts_with(prefix),
             Self::Prefix(told) => {
                 prefix.starts_with(told.as_str()) || (prefix < told.as_str() && !told.starts_with(prefix))
             }
@@ -50,21 +66,32 @@ impl After {
     }
 }
 
-/// What is asked of a listing.
+/// The parameters of a listing.
 #[derive(Debug, Clone)]
 pub struct Query {
-    /// Path of the bucket on the filer.
+    /// The path of the bucket on the filer.
     pub bucket_path: String,
     /// Only keys that begin with this.
     pub prefix: String,
-    /// Groups keys that contain it after the prefix; empty for none.
+    /// Keys that contain it after the prefix are grouped; empty for none.
     pub delimiter: String,
-    /// Where to go on.
+    /// Where to continue.
     pub after: After,
-    /// At most so many items; 0 gives an empty page.
+    /// The most items on the page; 0 gives an empty page.
     pub max_keys: usize,
-    /// The bucket keeps versions: `key.versions` directories stand for their current version.
-    pub versions: bool,
+    /// What the listing shows of a key.
+    pub shows: Shows,
+}
+
+/// What a listing shows of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shows {
+    /// Its object: the bucket keeps no versions.
+    Object,
+    /// Its current version: the bucket keeps versions, in directories `key.versions`.
+    CurrentVersion,
+    /// All its versions.
+    AllVersions,
 }
 
 /// One line of a listing.
@@ -74,6 +101,8 @@ pub enum Item {
     Object(String, Box<Entry>),
     /// Keys grouped by the delimiter.
     CommonPrefix(String),
+    /// A version of a key.
+    Version(ListedVersion),
 }
 
 impl Item {
@@ -81,14 +110,16 @@ impl Item {
     pub fn text(&self) -> &str {
         match self {
             Self::Object(text, _) | Self::CommonPrefix(text) => text,
+            Self::Version(version) => &version.key,
         }
     }
 
-    /// Where the listing goes on after this item.
+    /// Where the listing continues after this item.
     pub fn after(&self) -> After {
         match self {
             Self::Object(key, _) => After::Key(key.clone()),
             Self::CommonPrefix(prefix) => After::Prefix(prefix.clone()),
+            Self::Version(version) => After::Version(version.key.clone(), version.id.clone()),
         }
     }
 }
@@ -98,110 +129,218 @@ impl Item {
 pub struct Page {
     /// In S3's order.
     pub items: Vec<Item>,
-    /// There is more after the last item.
+    /// Whether there is more after the last item.
     pub is_truncated: bool,
 }
 
-/// Lists one page.
+/// Calls of the filer for one page, beyond one for each item. A filer that lists single directories is called for each directory on the
+/// way to a key, so that without a bound a page of deep keys would cost a hundred times what a page of flat ones does.
+const EXTRA_CALLS: usize = 500;
+
+/// Lists one page. It ends before it is full, with `is_truncated`, where its keys take too many calls of the filer; S3 allows that.
 pub async fn list(filer: &dyn Filer, query: &Query) -> Result<Page, FilerError> {
+    page(&Counted::new(filer), query).await
+}
+
+async fn page(filer: &Counted<'_>, query: &Query) -> Result<Page, FilerError> {
     let mut page = Page::default();
     if query.max_keys == 0 {
         return Ok(page);
     }
     let mut walk = Walk::new(filer, query);
     loop {
-        walk.wanted = query.max_keys + 1 - page.items.len();
-        let Some(item) = walk.next().await? else { return Ok(page) };
-        if page.items.len() == query.max_keys {
+        if !page.items.is_empty() && filer.calls() > EXTRA_CALLS + page.items.len() {
             page.is_truncated = true;
             return Ok(page);
         }
-        if let Item::CommonPrefix(prefix) = &item {
-            walk.after = After::Prefix(prefix.clone());
+        walk.wanted = query.max_keys + 1 - page.items.len();
+        let Some(node) = walk.next().await? else { return Ok(page) };
+        for item in walk.items_of(node).await? {
+            if page.items.len() == query.max_keys {
+                page.is_truncated = true;
+                return Ok(page);
+            }
+            page.items.push(item);
         }
-        page.items.push(item);
     }
 }
 
-/// True if the bucket can be deleted: it has no object and no version. Unfinished uploads do not count, as on AWS.
+/// True if the bucket can be deleted, because it has no objects and no versions. Unfinished uploads do not count, as on
+/// AWS.
 pub async fn is_empty(filer: &dyn Filer, bucket_path: &str) -> Result<bool, FilerError> {
     let skip = |directory: &str, name: &str| directory == bucket_path && name == object::UPLOADS;
-    Ok(!contains_object(filer, bucket_path, skip).await?)
+    Ok(!contains_object(&Counted::new(filer), bucket_path, skip).await?)
 }
 
-/// Entries asked for at once when no smaller number is known to do.
+/// A filer whose calls are counted.
+struct Counted<'a> {
+    filer: &'a dyn Filer,
+    calls: AtomicUsize,
+}
+
+impl<'a> Counted<'a> {
+    fn new(filer: &'a dyn Filer) -> Self {
+        Self { filer, calls: AtomicUsize::new(0) }
+    }
+
+    fn calls(&self) -> usize {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    fn called(&self) -> &'a dyn Filer {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        self.filer
+    }
+
+    async fn lookup(&self, path: &str) -> Result<Option<Entry>, FilerError> {
+        self.called().lookup(path).await
+    }
+
+    async fn list(&self, directory: &str, options: ListOptions) -> Result<Vec<Entry>, FilerError> {
+        self.called().list(directory, options).await
+    }
+
+    /// Counts only where the filer can answer.
+    async fn below(&self, directory: &str, limit: usize) -> Result<Option<Below>, FilerError> {
+        let below = self.filer.below(directory, limit).await?;
+        self.calls.fetch_add(usize::from(below.is_some()), Ordering::Relaxed);
+        Ok(below)
+    }
+}
+
+/// How many entries are requested at once if a smaller number is not known to be enough.
 const PAGE: usize = 1024;
 
+/// What a walk comes to: a key or a common prefix.
+enum Node {
+    Key(String, Waiting),
+    CommonPrefix(String),
+}
+
 struct Walk<'a> {
-    filer: &'a dyn Filer,
+    filer: &'a Counted<'a>,
     bucket_path: &'a str,
     prefix: &'a str,
     delimiter: &'a str,
     after: After,
-    versions: bool,
+    shows: Shows,
     /// How many more items the page can take.
     wanted: usize,
-    /// The directory being read is the last; those above it wait.
+    /// The last one is the directory that is being read. Those above it wait.
     levels: Vec<Level>,
-    /// Everything below the directory that was entered last, in S3's order, where the filer found it in one step.
+    /// Everything below the last entered directory, in S3's order, if the filer found it in one step.
     below: VecDeque<(String, Entry)>,
 }
 
 /// One directory on the way down.
 struct Level {
-    /// Key prefix of what is in it: empty, or ending in `/`.
+    /// The key prefix of its content: empty, or ending in `/`.
     base: String,
-    /// Only names that begin with this (the rest of the asked prefix, on the first level).
+    /// Only names that begin with this: on the first level, the rest of the requested prefix.
     name_prefix: String,
     /// Read from the filer, in its order.
     read: VecDeque<Entry>,
-    /// Sort key to entry: what waits for its place in S3's order.
-    waiting: BTreeMap<String, Entry>,
+    /// What waits for its place in S3's order, by sort key.
+    waiting: BTreeMap<String, Waiting>,
     start_from: String,
     inclusive: bool,
     exhausted: bool,
+    /// Where versions are kept: every key up to this name is known, with its directory of versions.
+    known_to: String,
+    /// The keys whose directories of versions were looked up before the listing reached them.
+    looked_ahead: HashSet<String>,
+}
+
+/// What there is of a key, or a directory.
+#[derive(Default)]
+struct Waiting {
+    /// The object at the key's own path, or the directory.
+    entry: Option<Box<Entry>>,
+    /// The directory of the key's versions.
+    versions: Option<Box<Entry>>,
 }
 
 impl Level {
     fn new(base: String, name_prefix: String, start_from: String) -> Self {
         let inclusive = !start_from.is_empty();
-        let (read, waiting) = (VecDeque::new(), BTreeMap::new());
-        Self { base, name_prefix, read, waiting, start_from, inclusive, exhausted: false }
+        Self {
+            base,
+            name_prefix,
+            read: VecDeque::new(),
+            waiting: BTreeMap::new(),
+            start_from,
+            inclusive,
+            exhausted: false,
+            known_to: String::new(),
+            looked_ahead: HashSet::new(),
+        }
     }
 
     fn wait(&mut self, entry: Entry) {
         if object::is_prefix_object(&entry) {
-            // One entry, two places in S3's order: the object `a`, and the directory `a/`.
+            // One entry has two places in S3's order: the object `a`, and the directory `a/`.
             let object = Entry { is_directory: false, ..entry.clone() };
-            self.waiting.insert(entry.name.clone(), object);
+            self.waiting.entry(entry.name.clone()).or_default().entry = Some(Box::new(object));
         }
         let sort_key = if entry.is_directory { format!("{}/", entry.name) } else { entry.name.clone() };
-        self.waiting.insert(sort_key, entry);
+        self.waiting.entry(sort_key).or_default().entry = Some(Box::new(entry));
+    }
+
+    /// The same where directories hold the versions of keys.
+    fn wait_with_versions(&mut self, entry: Entry) {
+        let Some(key) = object::key_of_versions(&entry).map(str::to_owned) else { return self.wait(entry) };
+        if !self.looked_ahead.contains(&key) {
+            self.waiting.entry(key).or_default().versions = Some(Box::new(entry));
+        }
     }
 }
 
 impl<'a> Walk<'a> {
-    fn new(filer: &'a dyn Filer, query: &'a Query) -> Self {
+    fn new(filer: &'a Counted<'a>, query: &'a Query) -> Self {
         Self {
             filer,
             bucket_path: &query.bucket_path,
             prefix: &query.prefix,
             delimiter: &query.delimiter,
             after: query.after.clone(),
-            versions: query.versions,
+            shows: query.shows,
             wanted: 1,
             levels: Vec::new(),
             below: VecDeque::new(),
         }
     }
 
-    async fn next(&mut self) -> Result<Option<Item>, FilerError> {
+    /// What the page shows of a key or a common prefix.
+    async fn items_of(&mut self, node: Node) -> Result<Vec<Item>, FilerError> {
+        let (key, waiting) = match node {
+            Node::CommonPrefix(prefix) => {
+                self.after = After::Prefix(prefix.clone());
+                return Ok(vec![Item::CommonPrefix(prefix)]);
+            }
+            Node::Key(key, waiting) => (key, waiting),
+        };
+        let path = format!("{}/{key}{}", self.bucket_path, object::VERSIONS_SUFFIX);
+        let current = match self.shows {
+            Shows::Object => waiting.entry,
+            Shows::CurrentVersion => {
+                let name = object::split_path(&key).1;
+                versions::current(self.filer, &path, name, waiting).await?
+            }
+            Shows::AllVersions => {
+                let part = (self.after.version_of(&key), self.wanted);
+                return versions::all(self.filer, &path, &key, waiting, part).await;
+            }
+        };
+        Ok(current.map(|entry| Item::Object(key, entry)).into_iter().collect())
+    }
+
+    async fn next(&mut self) -> Result<Option<Node>, FilerError> {
         if self.levels.is_empty() {
             let base = self.prefix.rfind('/').map_or("", |slash| self.prefix.get(..=slash).unwrap_or(""));
             if self.after.covers_all(self.prefix) {
                 return Ok(None);
             }
-            // A prefix such as `a//` or `a/../` names nothing that a filer can hold.
+            // A prefix such as `a//` or `a/../` names nothing that a filer can store.
             if base.split('/').rev().skip(1).any(|segment| matches!(segment, "" | "." | "..")) {
                 return Ok(None);
             }
@@ -212,66 +351,69 @@ impl<'a> Walk<'a> {
         }
         loop {
             while let Some((key, entry)) = self.below.pop_front() {
-                if let Some(item) = self.visit_object(key, entry) {
-                    return Ok(Some(item));
+                if let Some(node) = self.visit_object(key, entry) {
+                    return Ok(Some(node));
                 }
             }
             let Some(level) = self.levels.last_mut() else { return Ok(None) };
-            if self.versions && !level.exhausted {
-                read_current_versions(self.filer, self.bucket_path, level).await?;
-            }
-            let Some((sort_key, entry)) = next_in_level(self.filer, self.bucket_path, self.wanted, level).await? else {
+            let next = match self.shows {
+                Shows::Object => next_in_level(self.filer, self.bucket_path, self.wanted, level).await?,
+                _ => versions::next_in_level(self.filer, self.bucket_path, self.wanted, level).await?,
+            };
+            let Some((sort_key, waiting)) = next else {
                 self.levels.pop();
                 continue;
             };
             let key = format!("{}{sort_key}", level.base);
             let is_first_level = level.base.is_empty();
-            if let Some(item) = self.visit(key, entry, is_first_level).await? {
-                return Ok(Some(item));
+            if let Some(node) = self.visit(key, waiting, is_first_level).await? {
+                return Ok(Some(node));
             }
         }
     }
 
-    /// `photos/` asked as a prefix includes the marker object `photos/` itself.
-    async fn marker_of_prefix(&self, base: &str) -> Result<Option<Item>, FilerError> {
+    /// The prefix `photos/` includes the marker object `photos/` itself.
+    async fn marker_of_prefix(&self, base: &str) -> Result<Option<Node>, FilerError> {
         if base.is_empty() || base != self.prefix || self.after.covers(base) {
             return Ok(None);
         }
         let entry = self.filer.lookup(&format!("{}/{base}", self.bucket_path)).await?;
-        Ok(entry.filter(object::is_directory_marker).map(|entry| Item::Object(base.to_owned(), Box::new(entry))))
+        Ok(entry.filter(object::is_directory_marker).map(|entry| node(base.to_owned(), entry)))
     }
 
-    async fn visit(&mut self, key: String, entry: Entry, is_first_level: bool) -> Result<Option<Item>, FilerError> {
-        if entry.is_directory {
-            let reserved =
-                entry.name.ends_with(object::VERSIONS_SUFFIX) || (is_first_level && entry.name == object::UPLOADS);
+    async fn visit(&mut self, key: String, waiting: Waiting, is_first_level: bool) -> Result<Option<Node>, FilerError> {
+        let directory = waiting.entry.as_deref().filter(|entry| entry.is_directory);
+        if let Some(directory) = directory {
+            let name = &directory.name;
+            let reserved = name.ends_with(object::VERSIONS_SUFFIX) || (is_first_level && name == object::UPLOADS);
             if reserved || self.after.covers_all(&key) {
                 return Ok(None);
             }
-        } else if self.after.covers(&key) {
+        } else if self.after.covers(&key) || !key.starts_with(self.prefix) {
             return Ok(None);
         }
         if let Some(group) = self.group_of(&key) {
             if self.after.covers_all(group) {
                 return Ok(None);
             }
-            let shown = self.shows_group(group, &key, &entry).await?;
-            return Ok(shown.then(|| Item::CommonPrefix(group.to_owned())));
+            let shown = self.shows_group(group, &key, waiting.entry.as_deref()).await?;
+            return Ok(shown.then(|| Node::CommonPrefix(group.to_owned())));
         }
-        if !entry.is_directory {
-            return Ok(Some(Item::Object(key, Box::new(entry))));
+        if directory.is_none() {
+            return Ok(Some(Node::Key(key, waiting)));
         }
+        let is_told = self.after.covers(&key) || self.after.version_of(&key).is_some();
+        let is_shown = directory.is_some_and(object::is_directory_marker) && !is_told;
         if !self.enter_below(&key).await? {
             self.enter(key.clone()).await?;
         }
-        let told = self.after.covers(&key);
-        Ok((object::is_directory_marker(&entry) && !told).then(|| Item::Object(key, Box::new(entry))))
+        Ok(is_shown.then_some(Node::Key(key, waiting)))
     }
 
-    /// Takes everything below a directory in one step, if it is no more than the page can take: a key that is deep costs as
-    /// much as a flat one then.
+    /// Reads everything below a directory in one step, if it fits on the page. A deep key then costs as much as a flat
+    /// one.
     async fn enter_below(&mut self, base: &str) -> Result<bool, FilerError> {
-        if self.versions {
+        if self.shows != Shows::Object {
             return Ok(false);
         }
         let directory = format!("{}/{}", self.bucket_path, base.strip_suffix('/').unwrap_or(base));
@@ -284,34 +426,34 @@ impl<'a> Walk<'a> {
         Ok(true)
     }
 
-    /// An object that the walk comes to without its directory.
-    fn visit_object(&self, key: String, entry: Entry) -> Option<Item> {
+    /// An object that the walk reaches without its directory.
+    fn visit_object(&self, key: String, entry: Entry) -> Option<Node> {
         if self.after.covers(&key) {
             return None;
         }
         match self.group_of(&key) {
             Some(group) if self.after.covers_all(group) => None,
-            Some(group) => Some(Item::CommonPrefix(group.to_owned())),
-            None => Some(Item::Object(key, Box::new(entry))),
+            Some(group) => Some(Node::CommonPrefix(group.to_owned())),
+            None => Some(node(key, entry)),
         }
     }
 
-    /// True if a key of the group is still to come: an entry alone says little, as SeaweedFS removes empty directories only
-    /// after a while, and the listing may begin in the middle of the group.
-    async fn shows_group(&self, group: &str, key: &str, entry: &Entry) -> Result<bool, FilerError> {
-        if self.versions || self.after.text().starts_with(group) {
+    /// True if a key of the group is still to come. An entry alone does not prove it: SeaweedFS removes empty
+    /// directories only after a while, and the listing may begin in the middle of the group.
+    async fn shows_group(&self, group: &str, key: &str, entry: Option<&Entry>) -> Result<bool, FilerError> {
+        if self.shows != Shows::Object || self.after.text().starts_with(group) {
             let rest = Query {
                 bucket_path: self.bucket_path.to_owned(),
                 prefix: group.to_owned(),
                 delimiter: String::new(),
                 after: self.after.clone(),
                 max_keys: 1,
-                versions: self.versions,
+                shows: self.shows,
             };
-            let page = Box::pin(list(self.filer, &rest)).await?;
+            let page = Box::pin(page(self.filer, &rest)).await?;
             return Ok(!page.items.is_empty());
         }
-        if object::is_object(entry) && !object::is_prefix_object(entry) {
+        if entry.is_some_and(|entry| object::is_object(entry) && !object::is_prefix_object(entry)) {
             return Ok(true);
         }
         let directory = format!("{}/{}", self.bucket_path, key.trim_end_matches('/'));
@@ -319,7 +461,7 @@ impl<'a> Walk<'a> {
         contains_object(self.filer, &directory, is_version).await
     }
 
-    /// The common prefix that a key belongs to.
+    /// The common prefix of a key.
     fn group_of<'k>(&self, key: &'k str) -> Option<&'k str> {
         if self.delimiter.is_empty() {
             return None;
@@ -337,7 +479,8 @@ impl<'a> Walk<'a> {
             None => "",
         };
         let mut level = Level::new(base, name_prefix, name.to_owned());
-        // Directories whose name is a beginning of `name` come before it on the filer, and may come after it in S3's order.
+        // Directories whose names are prefixes of `name` come before it on the filer, and may come after it in S3's
+        // order.
         for (at, next) in name.char_indices().skip(1) {
             let shorter = name.get(..at).unwrap_or("");
             if next < '/' && shorter.starts_with(&level.name_prefix) {
@@ -352,7 +495,11 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// The objects among what is below a directory, by their keys from there on. Versions of objects are not objects.
+fn node(key: String, entry: Entry) -> Node {
+    Node::Key(key, Waiting { entry: Some(Box::new(entry)), versions: None })
+}
+
+/// The objects below a directory, by their keys relative to it. Versions of objects are not included.
 fn objects_of(entries: Vec<(String, Entry)>) -> impl Iterator<Item = (String, Entry)> {
     let is_version = |path: &str| {
         let directories = path.rsplit_once('/').map_or("", |(directories, _)| directories);
@@ -374,11 +521,11 @@ fn objects_of(entries: Vec<(String, Entry)>) -> impl Iterator<Item = (String, En
 
 /// The next entry of a directory in S3's order, with its sort key.
 async fn next_in_level(
-    filer: &dyn Filer,
+    filer: &Counted<'_>,
     bucket_path: &str,
     wanted: usize,
     level: &mut Level,
-) -> Result<Option<(String, Entry)>, FilerError> {
+) -> Result<Option<(String, Waiting)>, FilerError> {
     loop {
         if level.read.is_empty() && !level.exhausted {
             let directory = format!("{bucket_path}/{}", level.base);
@@ -396,39 +543,8 @@ async fn next_in_level(
     }
 }
 
-/// Reads a whole directory of a bucket that keeps versions. The current version of `x` is found at `x.versions`, which comes
-/// after other names that S3 sorts after `x`, so nothing can be told before all of it is read.
-async fn read_current_versions(filer: &dyn Filer, bucket_path: &str, level: &mut Level) -> Result<(), FilerError> {
-    let directory = format!("{bucket_path}/{}", level.base);
-    let directory = directory.trim_end_matches('/');
-    (level.start_from, level.inclusive) = (String::new(), false);
-    while !level.exhausted {
-        read_page(filer, directory, PAGE, level).await?;
-    }
-    let (pointers, plain): (Vec<Entry>, Vec<Entry>) =
-        level.read.drain(..).partition(|entry| entry.extended.contains_key(attribute::LATEST_VERSION_FILE));
-    for entry in plain {
-        level.wait(entry);
-    }
-    for pointer in pointers {
-        let Some(key) = pointer.name.strip_suffix(object::VERSIONS_SUFFIX) else { continue };
-        if pointer.extended_text(attribute::NULL_IS_LATEST) == Some("true") {
-            continue;
-        }
-        level.waiting.remove(key);
-        if pointer.extended_text(attribute::LATEST_IS_DELETE_MARKER) == Some("true") {
-            continue;
-        }
-        let file = pointer.extended_text(attribute::LATEST_VERSION_FILE).unwrap_or_default();
-        if let Some(version) = filer.lookup(&format!("{directory}/{}/{file}", pointer.name)).await? {
-            level.wait(Entry { name: key.to_owned(), ..version });
-        }
-    }
-    Ok(())
-}
-
-async fn read_page(filer: &dyn Filer, directory: &str, wanted: usize, level: &mut Level) -> Result<(), FilerError> {
-    // One entry more than the page takes: the order of the last one shows only with its successor.
+async fn read_page(filer: &Counted<'_>, directory: &str, wanted: usize, level: &mut Level) -> Result<(), FilerError> {
+    // One entry more than the page needs: the place of the last one depends on its successor.
     let limit = (wanted + 1).clamp(2, PAGE);
     let options = ListOptions {
         prefix: level.name_prefix.clone(),
@@ -453,10 +569,10 @@ async fn read_page(filer: &dyn Filer, directory: &str, wanted: usize, level: &mu
     Ok(())
 }
 
-/// Entries asked for to see whether there is an object among them.
+/// How many entries are requested to see whether there is an object among them.
 const AT_A_GLANCE: usize = 4;
 
-/// True if one of the directories on the way to a path below `directory` is skipped.
+/// True if one of the directories between `directory` and a path below it is skipped.
 fn is_skipped(directory: &str, path: &str, skip: &impl Fn(&str, &str) -> bool) -> bool {
     let mut above = directory.to_owned();
     let (directories, _) = path.rsplit_once('/').unwrap_or_default();
@@ -467,10 +583,10 @@ fn is_skipped(directory: &str, path: &str, skip: &impl Fn(&str, &str) -> bool) -
     })
 }
 
-/// True if an object is somewhere below a directory, not counting what `skip(directory, name)` names. SeaweedFS removes
-/// empty directories only after a while, so their existence says nothing.
+/// True if there is an object somewhere below a directory, ignoring what `skip(directory, name)` names. SeaweedFS
+/// removes empty directories only after a while, so their existence proves nothing.
 async fn contains_object(
-    filer: &dyn Filer,
+    filer: &Counted<'_>,
     directory: &str,
     skip: impl Fn(&str, &str) -> bool,
 ) -> Result<bool, FilerError> {

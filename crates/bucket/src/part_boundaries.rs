@@ -1,43 +1,46 @@
-//! Where the parts of an object begin and end: the JSON that a completed multipart upload leaves on its entry.
+//! The boundaries of an object's parts: the JSON that a completed multipart upload leaves on its entry.
 
 use std::ops::Range;
 
 use filer::{Entry, FileChunk};
-use s3::{S3Error, S3ErrorCode};
 use serde::{Deserialize, Serialize};
 
-use crate::object::attribute;
+use crate::attributes;
 
 /// One part of a multipart object, as SeaweedFS writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartBoundary {
-    /// The number that the part was uploaded under, 1 to 10000.
+    /// The number with which the part was uploaded, 1 to 10000.
     #[serde(rename = "part")]
     pub number: u32,
     /// The index of its first chunk.
     #[serde(default, rename = "start")]
     pub first_chunk: u64,
-    /// The index behind its last chunk.
+    /// The index after its last chunk.
     #[serde(default, rename = "end")]
     pub end_chunk: u64,
-    /// The part's ETag in quotes.
+    /// The part's ETag, in quotes.
     #[serde(default)]
     pub etag: String,
-    /// Its first byte.
+    /// The offset of its first byte.
     #[serde(default, rename = "startOffset", skip_serializing_if = "is_zero")]
     pub start_offset: u64,
-    /// The byte behind its last.
+    /// The offset after its last byte.
     #[serde(default, rename = "endOffset", skip_serializing_if = "is_zero")]
     pub end_offset: u64,
+    /// Ours, which SeaweedFS ignores: the part's checksum in base64, by the algorithm of the object's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<String>,
 }
 
 fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-/// The parts of a multipart object in their order; empty for an object that was not made of parts, or that does not say.
+/// The parts of a multipart object, in order. Empty for an object that was not made of parts, or that does not record
+/// them.
 pub fn part_boundaries(entry: &Entry) -> Vec<PartBoundary> {
-    let Some(json) = entry.extended.get(attribute::PART_BOUNDARIES) else { return Vec::new() };
+    let Some(json) = entry.extended.get(attributes::PART_BOUNDARIES) else { return Vec::new() };
     let mut parts: Vec<PartBoundary> = serde_json::from_slice(json).unwrap_or_else(|error| {
         tracing::warn!(%error, name = entry.name, "the part boundaries of an object cannot be read");
         Vec::new()
@@ -48,7 +51,12 @@ pub fn part_boundaries(entry: &Entry) -> Vec<PartBoundary> {
     parts
 }
 
-/// Older versions wrote chunk indexes only.
+/// The JSON that an entry holds.
+pub(crate) fn to_json(parts: &[PartBoundary]) -> Vec<u8> {
+    serde_json::to_vec(parts).expect("numbers and text are always JSON")
+}
+
+/// Older versions wrote only chunk indexes.
 fn set_offsets(parts: &mut [PartBoundary], chunks: &[FileChunk]) {
     let mut chunks: Vec<&FileChunk> = chunks.iter().collect();
     chunks.sort_by_key(|chunk| chunk.offset);
@@ -62,24 +70,31 @@ fn set_offsets(parts: &mut [PartBoundary], chunks: &[FileChunk]) {
     }
 }
 
-/// The bytes of one part of an object of `size` bytes, as `partNumber` asks for it. An object in one piece is its own part 1;
-/// `InvalidPartNumber` (416) beyond.
-pub fn part_range(entry: &Entry, number: u32, size: u64) -> Result<Range<u64>, S3Error> {
+/// Why a part cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PartError {
+    /// No part has the number that is asked for.
+    #[error("the object has {count} parts, and none of that number")]
+    NoSuchPart {
+        /// How many parts there are.
+        count: usize,
+    },
+    /// What is stored of the parts cannot be true.
+    #[error("the part boundaries of the object are outside it")]
+    Damaged,
+}
+
+/// The bytes of one part of an object of `size` bytes. An object in one piece is its own part 1.
+pub fn part_range(entry: &Entry, number: u32, size: u64) -> Result<Range<u64>, PartError> {
     let parts = part_boundaries(entry);
-    let beyond = || {
-        let count = parts.len().max(1);
-        S3Error::new(S3ErrorCode::InvalidPartNumber)
-            .field("ActualPartCount", count.to_string())
-            .field("PartNumberRequested", number.to_string())
-    };
+    let beyond = || PartError::NoSuchPart { count: parts.len().max(1) };
     if parts.is_empty() {
-        let has_parts = entry.extended.contains_key(attribute::PARTS_COUNT);
+        let has_parts = entry.extended.contains_key(attributes::PARTS_COUNT);
         return if number == 1 && !has_parts { Ok(0..size) } else { Err(beyond()) };
     }
     let part = parts.iter().find(|part| part.number == number).ok_or_else(beyond)?;
     if part.start_offset > part.end_offset || part.end_offset > size {
-        tracing::error!(name = entry.name, number, "the part boundaries of an object lie outside of it");
-        return Err(S3ErrorCode::InternalError.into());
+        return Err(PartError::Damaged);
     }
     Ok(part.start_offset..part.end_offset)
 }
@@ -94,7 +109,7 @@ mod tests {
 
     fn object(json: Option<&str>) -> Entry {
         let chunk = |offset, size| FileChunk { offset, size, ..FileChunk::default() };
-        let extended = json.map(|json| (attribute::PART_BOUNDARIES.to_owned(), json.as_bytes().to_vec()));
+        let extended = json.map(|json| (attributes::PART_BOUNDARIES.to_owned(), json.as_bytes().to_vec()));
         let chunks = vec![chunk(10, 3), chunk(0, 4), chunk(4, 6)];
         Entry { chunks, extended: extended.into_iter().collect(), ..Entry::default() }
     }
@@ -115,11 +130,13 @@ mod tests {
         ] {
             assert_eq!(part_range(&object(json), number, 13).ok(), want, "{json:?} part {number}");
         }
-        assert_eq!(part_range(&object(None), 2, 13).unwrap_err().code, S3ErrorCode::InvalidPartNumber);
+        assert_eq!(part_range(&object(None), 2, 13), Err(PartError::NoSuchPart { count: 1 }));
+        let outside = object(Some(r#"[{"part":1,"startOffset":9,"endOffset":14}]"#));
+        assert_eq!(part_range(&outside, 1, 13), Err(PartError::Damaged));
     }
 
     #[test]
-    fn they_are_written_as_weed_writes_them() {
+    fn part_boundaries_are_written_as_seaweedfs_does() {
         assert_eq!(serde_json::to_string(&part_boundaries(&object(Some(OF_WEED)))).unwrap(), OF_WEED);
     }
 }
