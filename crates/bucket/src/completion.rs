@@ -1,0 +1,175 @@
+//! Completing an upload: which of its parts count, and the one object that they become. No data is read or written.
+
+use filer::{Attributes, Entry, FileChunk, FilerError};
+use ids::{ChecksumAlgorithm, ObjectKey};
+
+use crate::multipart::{multipart_etag, part_number_of};
+use crate::new_entry::{DEFAULT_MIME, Stamp, StoredChecksum, set};
+use crate::objects::Objects;
+use crate::part_boundaries::{PartBoundary, to_json};
+use crate::rules::{self, Refusal};
+use crate::uploads::{MultipartUpload, Parts};
+use crate::{attributes, object};
+
+/// The smallest size of every part except the last, in bytes: 5 MiB.
+pub const PART_BYTES_MIN: u64 = 5 << 20;
+
+/// A part as the request to complete an upload lists it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListedPart<'r> {
+    /// Its number.
+    pub number: u32,
+    /// Without quotes.
+    pub etag: &'r str,
+    /// The checksum that it must have, in base64.
+    pub checksum: Option<(ChecksumAlgorithm, &'r str)>,
+}
+
+/// Why parts do not become an object.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PartsError {
+    /// No file of this number has this ETag, and the checksum if one is listed.
+    #[error("part {number} with the ETag {etag} was not uploaded")]
+    Missing {
+        /// The number.
+        number: u32,
+        /// The ETag.
+        etag: String,
+    },
+    /// Every part except the last has at least [`PART_BYTES_MIN`].
+    #[error("part {number} has only {bytes} bytes")]
+    TooSmall {
+        /// The number.
+        number: u32,
+        /// The ETag.
+        etag: String,
+        /// How many bytes it has.
+        bytes: u64,
+    },
+    /// A part is stored as gateways never store one: inside its entry.
+    #[error("the part with the ETag {etag} is stored inline")]
+    Inline {
+        /// The ETag.
+        etag: String,
+    },
+    /// The ETag of a part is not an MD5, so the object cannot have one.
+    #[error("the ETag of a part is not an MD5")]
+    NotAnMd5,
+    /// A part cannot be read.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+}
+
+/// Takes the listed parts out of the uploaded ones: for each number, the newest file with the listed ETag.
+pub fn choose(listed: &[ListedPart<'_>], uploaded: &mut Parts) -> Result<Vec<Entry>, PartsError> {
+    let mut chosen = Vec::with_capacity(listed.len());
+    for (index, wanted) in listed.iter().enumerate() {
+        let (number, etag) = (wanted.number, wanted.etag.to_owned());
+        let Some(part) = take(wanted, uploaded) else { return Err(PartsError::Missing { number, etag }) };
+        rules::may_read(&part)?;
+        let bytes = part.content_bytes();
+        if bytes < PART_BYTES_MIN && index + 1 < listed.len() {
+            return Err(PartsError::TooSmall { number, etag, bytes });
+        }
+        chosen.push(part);
+    }
+    Ok(chosen)
+}
+
+fn take(wanted: &ListedPart<'_>, uploaded: &mut Parts) -> Option<Entry> {
+    let files = uploaded.get_mut(&wanted.number)?;
+    let newest = files.iter().rposition(|part| part.etag() == wanted.etag)?;
+    let part = files.remove(newest);
+    let has_checksum = wanted.checksum.is_none_or(|checksum| object::checksum(&part) == Some(checksum));
+    has_checksum.then_some(part)
+}
+
+/// The parts as one object.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Assembled {
+    /// The size of the object.
+    pub bytes: u64,
+    /// What the object says of its parts. Their checksums may be added.
+    pub boundaries: Vec<PartBoundary>,
+    chunks: Vec<FileChunk>,
+    etag: String,
+}
+
+impl Objects<'_> {
+    /// Reads the lists of chunks that are stored apart from their parts, so that each part lists its own.
+    pub async fn resolve_chunks(&self, parts: &mut [Entry]) -> Result<(), FilerError> {
+        for part in parts.iter_mut().filter(|part| part.chunks.iter().any(|chunk| chunk.is_chunk_manifest)) {
+            part.chunks = self.filer().resolve_chunks(&part.chunks).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The parts, with their [chunks](Objects::resolve_chunks), as one object.
+pub fn assemble(parts: &[Entry]) -> Result<Assembled, PartsError> {
+    let etags: Vec<String> = parts.iter().map(Entry::etag).collect();
+    let etag = multipart_etag(etags.iter().map(String::as_str)).ok_or(PartsError::NotAnMd5)?;
+    let mut whole = Assembled { bytes: 0, chunks: Vec::new(), boundaries: Vec::with_capacity(parts.len()), etag };
+    for (part, etag) in parts.iter().zip(etags) {
+        if !part.content.is_empty() {
+            return Err(PartsError::Inline { etag });
+        }
+        whole.push(part, &etag);
+    }
+    Ok(whole)
+}
+
+impl Assembled {
+    fn push(&mut self, part: &Entry, etag: &str) {
+        let (first_chunk, start_offset) = (self.chunks.len() as u64, self.bytes);
+        let mut chunks = part.chunks.clone();
+        chunks.sort_by_key(|chunk| chunk.offset);
+        for chunk in &mut chunks {
+            chunk.offset = chunk.offset.saturating_add_unsigned(start_offset);
+        }
+        self.chunks.append(&mut chunks);
+        self.bytes += part.content_bytes();
+        self.boundaries.push(PartBoundary {
+            number: part_number_of(&part.name).unwrap_or_default(),
+            first_chunk,
+            end_chunk: self.chunks.len() as u64,
+            etag: format!("\"{etag}\""),
+            start_offset,
+            end_offset: self.bytes,
+            checksum: None,
+        });
+    }
+}
+
+impl Stamp {
+    /// The entry of an object that an upload's parts become. It gets what the upload's directory holds for it.
+    pub fn assembled(
+        &self,
+        key: &ObjectKey,
+        upload: &MultipartUpload,
+        whole: Assembled,
+        checksum: Option<StoredChecksum>,
+    ) -> Entry {
+        let mut extended = upload.entry.extended.clone();
+        extended.remove(attributes::UPLOAD_KEY);
+        set(&mut extended, attributes::ETAG, whole.etag);
+        set(&mut extended, attributes::UPLOAD_ID, upload.id());
+        set(&mut extended, attributes::PARTS_COUNT, whole.boundaries.len().to_string());
+        set(&mut extended, attributes::PART_BOUNDARIES, to_json(&whole.boundaries));
+        if let Some(checksum) = checksum {
+            checksum.set_on(&mut extended);
+        }
+        let mime = match upload.entry.attributes().mime.as_str() {
+            "" => DEFAULT_MIME,
+            mime => mime,
+        };
+        let attributes = self.file(mime, whole.bytes, &[]);
+        Entry {
+            name: object::split_path(key.as_str()).1.to_owned(),
+            chunks: whole.chunks,
+            attributes: Some(Attributes { file_mode: object::MULTIPART_MODE, ..attributes }),
+            extended,
+            ..Entry::default()
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Object lock: what protects a version, and what may be done with it in spite of that. Everything here is decided from
+//! what is stored, the time, and whether the caller may bypass governance.
+
+use filer::{Condition, Entry};
+use ids::DefaultRetention;
+
+use crate::rules::Refusal;
+use crate::{attributes, object};
+
+/// How many days a year has for a default retention.
+const DAYS_OF_YEAR: i64 = 365;
+
+/// How strictly a version is retained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Callers with permission may shorten it.
+    Governance,
+    /// No one may shorten it.
+    Compliance,
+}
+
+impl Mode {
+    /// From S3's word. Unknown text counts as the stricter mode.
+    pub fn read(text: &str) -> Self {
+        if text == "GOVERNANCE" { Self::Governance } else { Self::Compliance }
+    }
+
+    /// S3's word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Governance => "GOVERNANCE",
+            Self::Compliance => "COMPLIANCE",
+        }
+    }
+}
+
+/// Until when a version is retained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// How strictly.
+    pub mode: Mode,
+    /// Seconds since 1970.
+    pub until_s: i64,
+}
+
+/// What protects a version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Lock {
+    /// Its retention, which may be over.
+    pub retention: Option<Retention>,
+    /// Whether it is under a legal hold.
+    pub is_held: bool,
+}
+
+impl Lock {
+    /// What is stored. What cannot be read protects forever.
+    pub fn of(entry: &Entry) -> Self {
+        let text = |name| entry.extended.get(name).map(|value| String::from_utf8_lossy(value).into_owned());
+        let (mode, until) = (text(attributes::LOCK_MODE), text(attributes::RETAIN_UNTIL));
+        let retention = (mode.is_some() || until.is_some()).then(|| Retention {
+            mode: Mode::read(mode.as_deref().unwrap_or_default()),
+            until_s: until.and_then(|until| until.trim().parse().ok()).unwrap_or(i64::MAX),
+        });
+        Self { retention, is_held: text(attributes::LEGAL_HOLD).is_some_and(|hold| hold != "OFF") }
+    }
+
+    /// The retention that is in force at a time.
+    fn retention_at(&self, now_s: i64) -> Option<Retention> {
+        self.retention.filter(|retention| retention.until_s > now_s)
+    }
+
+    /// Whether the version may be removed.
+    pub fn may_remove(&self, now_s: i64, bypasses_governance: bool) -> Result<(), Refusal> {
+        match self.retention_at(now_s) {
+            _ if self.is_held => Err(Refusal::Protected),
+            Some(retention) if retention.mode == Mode::Compliance => Err(Refusal::Protected),
+            Some(_) if !bypasses_governance => Err(Refusal::Protected),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the retention may be replaced by another one, or removed. It may always last longer in the same mode.
+    pub fn may_retain(&self, new: Option<Retention>, now_s: i64, bypasses_governance: bool) -> Result<(), Refusal> {
+        let Some(known) = self.retention_at(now_s) else { return Ok(()) };
+        let lasts_longer = new.is_some_and(|new| new.mode == known.mode && new.until_s >= known.until_s);
+        let may_bypass = bypasses_governance && known.mode == Mode::Governance;
+        if lasts_longer || may_bypass { Ok(()) } else { Err(Refusal::Protected) }
+    }
+}
+
+/// The conditions under which a version that may be removed is removed. The filer tests them by its own clock, in the
+/// same step, so that neither a lock at the same moment nor a wrong clock here lets a version go.
+pub(crate) fn conditions_of_removal(bypasses_governance: bool) -> [Condition; 2] {
+    let only_if = bypasses_governance.then(|| (attributes::LOCK_MODE.to_owned(), Mode::Compliance.as_str().to_owned()));
+    [
+        Condition::AttributeIsNot { name: attributes::LEGAL_HOLD.to_owned(), value: "ON".to_owned() },
+        Condition::TimeHasCome { name: attributes::RETAIN_UNTIL.to_owned(), only_if },
+    ]
+}
+
+/// The conditions under which the retention of an object without a directory of versions is replaced: it exists, and
+/// no one has retained it for compliance since it was seen.
+pub(crate) fn conditions_of_retention(seen: &Lock) -> Vec<Condition> {
+    let is_compliant = seen.retention.is_some_and(|retention| retention.mode == Mode::Compliance);
+    let [_, not_since] = conditions_of_removal(true);
+    let since = (!is_compliant).then_some(not_since);
+    [Condition::Exists].into_iter().chain(since).collect()
+}
+
+/// When a default retention ends for an object that is written now, in seconds since 1970.
+pub fn default_until(default: &DefaultRetention, now_s: i64) -> i64 {
+    let days = i64::from(default.days).saturating_add(i64::from(default.years).saturating_mul(DAYS_OF_YEAR));
+    now_s.saturating_add(days.saturating_mul(86_400))
+}
+
+/// Gives a new version the default retention, unless it has one.
+pub(crate) fn retain_by_default(entry: &mut Entry, default: Option<&DefaultRetention>, now_s: i64) {
+    let Some(default) = default.filter(|_| !entry.extended.contains_key(attributes::LOCK_MODE)) else { return };
+    if object::is_delete_marker(entry) {
+        return;
+    }
+    let (mode, until) = (Mode::read(&default.mode), default_until(default, now_s));
+    entry.extended.insert(attributes::LOCK_MODE.to_owned(), mode.as_str().into());
+    entry.extended.insert(attributes::RETAIN_UNTIL.to_owned(), until.to_string().into_bytes());
+}

@@ -1,0 +1,246 @@
+//! What the entry of a bucket's directory says of the bucket.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::hash::BuildHasher;
+
+use filer::Entry;
+use ids::{BucketLife, DefaultRetention, Ownership, PublicAccessBlock, Versioning};
+use rustc_hash::FxBuildHasher;
+
+use crate::attributes;
+
+/// Bytes that are not valid UTF-8 become an unknown value, never an absent one.
+fn text<'e>(entry: &'e Entry, name: &str) -> Option<Cow<'e, str>> {
+    entry.extended.get(name).map(|bytes| String::from_utf8_lossy(bytes))
+}
+
+/// The owner id: an account number, or a name; empty when nobody is named.
+pub fn owner(entry: &Entry) -> Cow<'_, str> {
+    text(entry, attributes::OWNER).unwrap_or_default()
+}
+
+/// The name of the identity that made the bucket; may be empty.
+pub fn creator(entry: &Entry) -> Cow<'_, str> {
+    text(entry, attributes::CREATOR).unwrap_or_default()
+}
+
+/// The id of this creation of the bucket, and how far its deletion has got.
+pub fn life(entry: &Entry) -> BucketLife {
+    BucketLife::read(text(entry, attributes::LIFE).as_deref(), entry.attributes().crtime)
+}
+
+/// Somebody made the bucket. A filer makes directories by itself for what is written below them, and names no owner.
+pub fn has_maker(entry: &Entry) -> bool {
+    entry.extended.contains_key(attributes::LIFE) || entry.extended.contains_key(attributes::OWNER)
+}
+
+/// Who owns objects, if ownership controls are stored.
+pub fn ownership(entry: &Entry) -> Option<Ownership> {
+    text(entry, attributes::OWNERSHIP).filter(|stored| !stored.is_empty()).map(|stored| Ownership::read(&stored))
+}
+
+/// What the bucket does against public access, if anything is configured.
+pub fn public_access_block(entry: &Entry) -> Option<PublicAccessBlock> {
+    text(entry, attributes::PUBLIC_ACCESS_BLOCK).map(|stored| PublicAccessBlock::read(&stored))
+}
+
+/// Whether versions are kept.
+pub fn versioning(entry: &Entry) -> Versioning {
+    Versioning::read(text(entry, attributes::VERSIONING).as_deref())
+}
+
+/// Whether object lock was enabled when the bucket was created.
+pub fn has_object_lock(entry: &Entry) -> bool {
+    entry.extended.get(attributes::LOCK_ENABLED).is_some_and(|value| !value.is_empty())
+}
+
+/// The default retention, if object lock has one.
+pub fn default_retention(entry: &Entry) -> Option<DefaultRetention> {
+    let number = |name| text(entry, name).and_then(|digits| digits.parse().ok()).unwrap_or(0);
+    let mode = text(entry, attributes::DEFAULT_LOCK_MODE).filter(|mode| !mode.is_empty())?;
+    Some(DefaultRetention {
+        mode: mode.into(),
+        days: number(attributes::DEFAULT_LOCK_DAYS),
+        years: number(attributes::DEFAULT_LOCK_YEARS),
+    })
+}
+
+/// The ACL, which [`crate::acl::read`] reads.
+pub fn acl(entry: &Entry) -> Option<Cow<'_, str>> {
+    text(entry, attributes::ACL)
+}
+
+/// The lifecycle configuration, XML.
+pub fn lifecycle(entry: &Entry) -> Option<Cow<'_, str>> {
+    text(entry, attributes::LIFECYCLE)
+}
+
+/// The bucket policy, JSON.
+pub fn policy(entry: &Entry) -> Option<&[u8]> {
+    entry.extended.get(attributes::POLICY).map(Vec::as_slice).filter(|bytes| !bytes.is_empty())
+}
+
+/// Whom the principals of the policy named when it was put.
+pub fn policy_ids(entry: &Entry) -> Option<&[u8]> {
+    entry.extended.get(attributes::POLICY_IDS).map(Vec::as_slice)
+}
+
+/// Attributes of an entry to set, and others to remove.
+pub type AttributePatch = (BTreeMap<String, Vec<u8>>, Vec<String>);
+
+/// Sets an attribute, or removes it.
+fn one_patch(name: &str, value: Option<String>) -> AttributePatch {
+    match value {
+        Some(value) => ([(name.to_owned(), value.into_bytes())].into(), Vec::new()),
+        None => (BTreeMap::new(), vec![name.to_owned()]),
+    }
+}
+
+/// Replaces the ownership controls, or removes them.
+pub fn ownership_patch(ownership: Option<Ownership>) -> AttributePatch {
+    one_patch(attributes::OWNERSHIP, ownership.map(|ownership| ownership.as_str().to_owned()))
+}
+
+/// Replaces the ACL with its stored form.
+pub fn acl_patch(acl: String) -> AttributePatch {
+    one_patch(attributes::ACL, Some(acl))
+}
+
+/// Replaces the public access block, or removes it.
+pub fn public_access_block_patch(block: Option<PublicAccessBlock>) -> AttributePatch {
+    one_patch(attributes::PUBLIC_ACCESS_BLOCK, block.map(PublicAccessBlock::to_text))
+}
+
+/// Replaces a policy and its ids, or removes them.
+pub fn policy_patch(policy: Option<&str>, ids: Option<Vec<u8>>) -> AttributePatch {
+    let (mut set, mut remove) = AttributePatch::default();
+    let policy = policy.map(|text| text.as_bytes().to_vec());
+    for (name, value) in [(attributes::POLICY, policy), (attributes::POLICY_IDS, ids)] {
+        match value {
+            Some(value) => drop(set.insert(name.to_owned(), value)),
+            None => remove.push(name.to_owned()),
+        }
+    }
+    (set, remove)
+}
+
+/// Sets the state of versioning, `Enabled` or `Suspended`.
+pub fn versioning_patch(status: &str) -> AttributePatch {
+    ([(attributes::VERSIONING.to_owned(), status.as_bytes().to_vec())].into(), Vec::new())
+}
+
+/// Enables object lock with this default retention; without one, new objects are not retained by default.
+pub fn object_lock_patch(default: Option<&DefaultRetention>) -> AttributePatch {
+    let (mut set, mut remove) = AttributePatch::default();
+    set.insert(attributes::LOCK_ENABLED.to_owned(), b"Enabled".to_vec());
+    let number = |number: u32| (number > 0).then(|| number.to_string());
+    for (name, value) in [
+        (attributes::DEFAULT_LOCK_MODE, default.map(|default| default.mode.to_string())),
+        (attributes::DEFAULT_LOCK_DAYS, default.and_then(|default| number(default.days))),
+        (attributes::DEFAULT_LOCK_YEARS, default.and_then(|default| number(default.years))),
+    ] {
+        match value {
+            Some(value) => drop(set.insert(name.to_owned(), value.into_bytes())),
+            None => remove.push(name.to_owned()),
+        }
+    }
+    (set, remove)
+}
+
+/// A hash of what an entry says: the same for the same attributes and content, within one process.
+pub fn version(entry: &Entry) -> u64 {
+    FxBuildHasher.hash_one((&entry.extended, &entry.content))
+}
+
+#[cfg(test)]
+mod tests {
+    use filer::Attributes;
+    use ids::Stage;
+
+    use super::*;
+    use crate::attributes::{LIFE, LOCK_ENABLED, OWNER, VERSIONING};
+
+    fn entry(pairs: &[(&str, &[u8])]) -> Entry {
+        let extended = pairs.iter().map(|(name, value)| ((*name).to_owned(), value.to_vec())).collect();
+        Entry { extended, attributes: Some(Attributes { crtime: 7, ..Attributes::default() }), ..Entry::default() }
+    }
+
+    #[test]
+    fn versioning_that_cannot_be_read_is_not_off() {
+        for (pairs, want) in [
+            (&[][..], Versioning::Off),
+            (&[(VERSIONING, &b"Suspended"[..])], Versioning::Suspended),
+            (&[(VERSIONING, b"Sideways")], Versioning::Unknown),
+            (&[(VERSIONING, b"\xff")], Versioning::Unknown),
+        ] {
+            assert_eq!(versioning(&entry(pairs)), want, "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn what_limits_access_is_read_as_it_was_set() {
+        for ownership in [None, Some(Ownership::BucketOwnerEnforced), Some(Ownership::ObjectWriter)] {
+            for block in [None, Some(PublicAccessBlock::default()), Some(PublicAccessBlock::ALL)] {
+                let (mut set, removed) = ownership_patch(ownership);
+                let (also_set, also_removed) = public_access_block_patch(block);
+                set.extend(also_set);
+                assert_eq!(set.len() + removed.len() + also_removed.len(), 2);
+                let entry = Entry { extended: set, ..Entry::default() };
+                assert_eq!((super::ownership(&entry), public_access_block(&entry)), (ownership, block));
+            }
+        }
+        let odd = entry(&[(attributes::OWNERSHIP, b"\xff"), (attributes::PUBLIC_ACCESS_BLOCK, b"\xff")]);
+        let want = (Some(Ownership::BucketOwnerEnforced), Some(PublicAccessBlock::ALL));
+        assert_eq!((ownership(&odd), public_access_block(&odd)), want);
+    }
+
+    #[test]
+    fn locks_are_read() {
+        let locked = entry(&[
+            (LOCK_ENABLED, b"Enabled"),
+            (attributes::DEFAULT_LOCK_MODE, b"GOVERNANCE"),
+            (attributes::DEFAULT_LOCK_DAYS, b"3"),
+        ]);
+        assert!(has_object_lock(&locked));
+        assert_eq!(default_retention(&locked), Some(DefaultRetention { mode: "GOVERNANCE".into(), days: 3, years: 0 }));
+        assert!(!has_object_lock(&entry(&[(LOCK_ENABLED, b"")])));
+        assert_eq!(default_retention(&entry(&[(attributes::DEFAULT_LOCK_DAYS, b"3")])), None);
+    }
+
+    #[test]
+    fn a_directory_that_the_filer_made_has_no_maker() {
+        for (pairs, id, made) in [
+            (&[][..], "made-7", false),
+            (&[(OWNER, &b"al"[..])], "made-7", true),
+            (&[(LIFE, b"1")], "1", true),
+            (&[(LIFE, b"1.deleting.2")], "1", true),
+        ] {
+            let entry = entry(pairs);
+            assert_eq!((&*life(&entry).id, has_maker(&entry)), (id, made), "{pairs:?}");
+        }
+        assert_eq!(life(&entry(&[(LIFE, b"1.deleting.2")])).stage, Stage::Announced("2".into()));
+    }
+
+    #[test]
+    fn a_policy_and_its_ids_change_together() {
+        let names = [attributes::POLICY.to_owned(), attributes::POLICY_IDS.to_owned()];
+        let [policy, ids] = &names;
+        for (put, set, removed) in [
+            ((None, None), vec![], vec![policy, ids]),
+            ((Some("{}"), None), vec![policy], vec![ids]),
+            ((Some("{}"), Some(b"x".to_vec())), vec![ids, policy], vec![]),
+        ] {
+            let (to_set, to_remove) = policy_patch(put.0, put.1);
+            assert_eq!((to_set.keys().collect(), to_remove.iter().collect()), (set, removed));
+        }
+    }
+
+    #[test]
+    fn another_state_is_another_version() {
+        let one = entry(&[(OWNER, b"al")]);
+        assert_eq!(version(&one), version(&one.clone()));
+        assert_ne!(version(&one), version(&entry(&[(OWNER, b"bo")])));
+        assert_ne!(version(&one), version(&Entry { content: vec![1], ..one.clone() }));
+    }
+}

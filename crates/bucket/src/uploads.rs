@@ -1,0 +1,315 @@
+//! Unfinished multipart uploads: found, listed, added to, completed and aborted.
+
+use std::collections::BTreeMap;
+
+use filer::{Condition, Entry, FilerError, ListOptions, Mutation, Transaction};
+use ids::{ChecksumAlgorithm, ChecksumType, ObjectKey};
+
+use crate::multipart::{age, part_number_of};
+use crate::objects::Objects;
+use crate::rules::{self, BucketError};
+use crate::version_writes::{Also, Guard};
+use crate::writer::Writer;
+use crate::{attributes, object};
+
+/// The most entries requested at once.
+const PAGE: usize = 1000;
+
+/// An upload that is neither completed nor aborted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MultipartUpload {
+    /// The path of its directory.
+    path: String,
+    /// Its directory, which holds what the object will get.
+    pub entry: Entry,
+}
+
+/// The files of an upload by part number, with the newest file of each number last.
+pub type Parts = BTreeMap<u32, Vec<Entry>>;
+
+impl MultipartUpload {
+    /// An entry in the directory of uploads; `None` if it is not an upload.
+    pub fn new(uploads_path: &str, entry: Entry) -> Option<Self> {
+        let is_upload = entry.is_directory && entry.extended_text(attributes::UPLOAD_KEY).is_some();
+        is_upload.then(|| Self { path: format!("{uploads_path}/{}", entry.name), entry })
+    }
+
+    /// Its id.
+    pub fn id(&self) -> &str {
+        object::split_path(&self.path).1
+    }
+
+    /// The key that the object will have.
+    pub fn key(&self) -> &str {
+        self.entry.extended_text(attributes::UPLOAD_KEY).unwrap_or_default()
+    }
+
+    /// The checksum with which it was begun.
+    pub fn checksum(&self) -> Option<(ChecksumAlgorithm, ChecksumType)> {
+        let algorithm = self.entry.extended_text(attributes::CHECKSUM_ALGORITHM)?;
+        let algorithm = ChecksumAlgorithm::from_header(algorithm)?;
+        let kind = self.entry.extended_text(attributes::CHECKSUM_TYPE).and_then(ChecksumType::from_name);
+        Some((algorithm, kind.unwrap_or(algorithm.default_type())))
+    }
+}
+
+impl Objects<'_> {
+    fn uploads_path(&self) -> String {
+        format!("{}/{}", self.directory.path(), object::UPLOADS)
+    }
+
+    /// The upload with this id for this key. An id that belongs to another key is not found.
+    pub async fn upload(&self, key: &ObjectKey, upload_id: &str) -> Result<Option<MultipartUpload>, BucketError> {
+        let uploads_path = self.uploads_path();
+        let found = self.filer().lookup(&format!("{uploads_path}/{upload_id}/")).await?;
+        let upload = found.and_then(|entry| MultipartUpload::new(&uploads_path, entry));
+        let Some(upload) = upload.filter(|upload| upload.key() == key.as_str()) else { return Ok(None) };
+        rules::may_read(&upload.entry)?;
+        Ok(Some(upload))
+    }
+
+    /// All files of an upload. Without chunks, an ETag that depends on them is not known.
+    pub async fn parts(&self, upload: &MultipartUpload, with_chunks: bool) -> Result<Parts, FilerError> {
+        let mut parts = Parts::new();
+        for entry in self.list_directory(&upload.path, !with_chunks).await? {
+            if let (false, Some(number)) = (entry.is_directory, part_number_of(&entry.name)) {
+                parts.entry(number).or_default().push(entry);
+            }
+        }
+        for files in parts.values_mut() {
+            files.sort_by_key(age);
+        }
+        Ok(parts)
+    }
+
+    /// The newest file of each part number above `after`, at most `max_parts`, and whether there are more.
+    pub async fn list_parts(
+        &self,
+        upload: &MultipartUpload,
+        after: u32,
+        max_parts: usize,
+    ) -> Result<(Vec<(u32, Entry)>, bool), FilerError> {
+        let after = self.parts(upload, false).await?.split_off(&after.saturating_add(1));
+        let is_truncated = after.len() > max_parts;
+        let mut page = Vec::with_capacity(after.len().min(max_parts));
+        for (number, mut files) in after.into_iter().take(max_parts) {
+            let Some(mut newest) = files.pop() else { continue };
+            if !object::etag_needs_no_chunks(&newest) {
+                let path = format!("{}/{}", upload.path, newest.name);
+                newest = self.filer().lookup(&path).await?.unwrap_or(newest);
+            }
+            page.push((number, newest));
+        }
+        Ok((page, is_truncated))
+    }
+
+    /// One page of the unfinished uploads. The filer sorts them by the hash of their keys, so a page needs all of them
+    /// to be read.
+    pub async fn list_uploads(&self, query: &UploadsQuery<'_>) -> Result<UploadsPage, FilerError> {
+        let uploads_path = self.uploads_path();
+        let entries = self.list_directory(&uploads_path, true).await?.into_iter();
+        let uploads = entries.filter_map(|entry| MultipartUpload::new(&uploads_path, entry));
+        Ok(query.page_of(uploads.collect()))
+    }
+
+    /// Removes an upload and frees its parts. False if the upload is gone, or has made its object by now.
+    pub async fn abort(&self, key: &ObjectKey, upload: &MultipartUpload) -> Result<bool, FilerError> {
+        // An interrupted completion has made the object and left the directory: the parts' data now belongs to the
+        // object.
+        let is_completed = self.has_made(key, upload.id()).await?;
+        let transaction = Transaction {
+            lock_key: self.path(key),
+            conditions: vec![Condition::Exists],
+            condition_key: Some(upload.path.clone()),
+            mutations: vec![upload.removal(!is_completed)],
+            ..Transaction::default()
+        };
+        match self.filer().transact(transaction).await {
+            Ok(()) => Ok(!is_completed),
+            Err(FilerError::PreconditionFailed) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The object of a key, if this upload made it.
+    pub async fn made_by(&self, key: &ObjectKey, upload_id: &str) -> Result<Option<Entry>, FilerError> {
+        let object = self.current(key).await?;
+        Ok(object.filter(|entry| entry.extended_text(attributes::UPLOAD_ID) == Some(upload_id)))
+    }
+
+    /// Whether this upload made the object of a key, or one of its versions.
+    async fn has_made(&self, key: &ObjectKey, upload_id: &str) -> Result<bool, FilerError> {
+        if self.made_by(key, upload_id).await?.is_some() {
+            return Ok(true);
+        }
+        if !self.keeps_versions_of(key) {
+            return Ok(false);
+        }
+        let versions = self.list_directory(&self.versions_path(key), true).await?;
+        Ok(versions.iter().any(|entry| entry.extended_text(attributes::UPLOAD_ID) == Some(upload_id)))
+    }
+
+    async fn list_directory(&self, path: &str, omit_chunks: bool) -> Result<Vec<Entry>, FilerError> {
+        let mut entries: Vec<Entry> = Vec::new();
+        loop {
+            let start_from = entries.last().map(|last| last.name.clone()).unwrap_or_default();
+            let options = ListOptions { start_from, limit: PAGE, omit_chunks, ..ListOptions::default() };
+            let page = self.filer().list(path, options).await?;
+            let is_last = page.len() < PAGE;
+            entries.extend(page);
+            if is_last {
+                return Ok(entries);
+            }
+        }
+    }
+}
+
+impl MultipartUpload {
+    /// The step that removes its directory.
+    fn removal(&self, delete_data: bool) -> Mutation {
+        let (directory, name) = object::split_path(&self.path);
+        Mutation::Delete { directory: directory.to_owned(), name: name.to_owned(), delete_data, recursive: true }
+    }
+}
+
+impl Writer<'_> {
+    /// Begins an upload with the entry that [`Stamp::upload`](crate::new_entry::Stamp::upload) gives.
+    pub async fn begin_upload(&self, key: &ObjectKey, entry: Entry) -> Result<(), FilerError> {
+        let directory = self.objects.uploads_path();
+        let path = format!("{directory}/{}", entry.name);
+        let lock_key = self.objects.path(key);
+        let mutations = vec![Mutation::Put { directory, entry: Box::new(entry) }];
+        self.transact(&path, Transaction { lock_key, mutations, ..Transaction::default() }).await
+    }
+
+    /// Adds a part's file to an upload, under the same lock as its completion. Fails with `PreconditionFailed` if the
+    /// upload no longer exists; the part's data is then freed.
+    pub async fn put_part(&self, key: &ObjectKey, upload: &MultipartUpload, part: Entry) -> Result<(), FilerError> {
+        let chunks = part.chunks.clone();
+        let path = format!("{}/{}", upload.path, part.name);
+        let put = Transaction {
+            lock_key: self.objects.path(key),
+            conditions: vec![Condition::Exists],
+            condition_key: Some(upload.path.clone()),
+            mutations: vec![Mutation::Put { directory: upload.path.clone(), entry: Box::new(part) }],
+            ..Transaction::default()
+        };
+        let done = self.transact(&path, put).await;
+        if let Err(error) = &done {
+            self.free_if_not_stored(error, chunks).await;
+        }
+        done
+    }
+
+    /// Makes the object of an upload and removes the upload. It is one transaction: it puts the object first, then
+    /// removes the upload's directory without the data, which now belongs to the object.
+    ///
+    /// Returns the id of the version, if the bucket keeps versions.
+    ///
+    /// Fails with `PreconditionFailed` if the conditions do not hold for the existing object. Without conditions, it fails
+    /// so if the upload no longer exists.
+    pub async fn complete(
+        &self,
+        key: &ObjectKey,
+        upload: &MultipartUpload,
+        entry: Entry,
+        conditions: Vec<Condition>,
+    ) -> Result<Option<String>, FilerError> {
+        let exists = Guard { conditions: vec![Condition::Exists], condition_key: Some(upload.path.clone()) };
+        if self.objects.keeps_versions_of(key) {
+            let also = Also { guard: exists, steps: vec![upload.removal(false)] };
+            return self.put_version(key, entry, &conditions, also).await.map(Some);
+        }
+        let mut transaction = self.putting(key, entry);
+        transaction.mutations.push(upload.removal(false));
+        transaction.conditions = conditions;
+        if transaction.conditions.is_empty() {
+            (transaction.conditions, transaction.condition_key) = (exists.conditions, exists.condition_key);
+        }
+        self.transact_put(transaction).await.map(|()| None)
+    }
+}
+
+/// The parameters of a listing of uploads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct UploadsQuery<'q> {
+    /// Only keys that begin with this.
+    pub prefix: &'q str,
+    /// Keys that contain it after the prefix are grouped.
+    pub delimiter: Option<&'q str>,
+    /// Continue after this key or common prefix; empty for the beginning.
+    pub key_marker: &'q str,
+    /// Continue after this upload of the key; empty for after all of them.
+    pub upload_id_marker: &'q str,
+    /// The most uploads and common prefixes on the page.
+    pub max_uploads: usize,
+}
+
+/// A page of a listing of uploads.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct UploadsPage {
+    /// By key and id.
+    pub uploads: Vec<MultipartUpload>,
+    /// Keys grouped by the delimiter.
+    pub common_prefixes: Vec<String>,
+    /// Whether there is more.
+    pub is_truncated: bool,
+    /// The last key or common prefix of the page, if there is more.
+    pub next_key_marker: Option<String>,
+    /// The last upload of the page, if there is more and the page does not end with a common prefix.
+    pub next_upload_id_marker: Option<String>,
+}
+
+impl UploadsQuery<'_> {
+    /// The page of all uploads that this asks for.
+    pub fn page_of(&self, mut all: Vec<MultipartUpload>) -> UploadsPage {
+        all.retain(|upload| self.includes(upload));
+        all.sort_by(|one, other| (one.key(), one.id()).cmp(&(other.key(), other.id())));
+        let mut page = UploadsPage::default();
+        for upload in all {
+            let group = self.group_of(upload.key()).map(str::to_owned);
+            if group.is_some() && group.as_ref() == page.common_prefixes.last() {
+                continue;
+            }
+            if page.uploads.len() + page.common_prefixes.len() >= self.max_uploads {
+                page.is_truncated = true;
+                return page;
+            }
+            page.push(upload, group);
+        }
+        UploadsPage { next_key_marker: None, next_upload_id_marker: None, ..page }
+    }
+
+    fn includes(&self, upload: &MultipartUpload) -> bool {
+        let (key, marker) = (upload.key(), self.key_marker);
+        let is_behind = marker.is_empty()
+            || key > marker
+            || (key == marker && !self.upload_id_marker.is_empty() && upload.id() > self.upload_id_marker);
+        // A page may have ended with a common prefix. All keys with it have been listed then.
+        let was_listed = !marker.is_empty() && self.group_of(key).is_some_and(|group| group == marker);
+        is_behind && !was_listed && key.starts_with(self.prefix)
+    }
+
+    /// The common prefix of a key.
+    fn group_of<'k>(&self, key: &'k str) -> Option<&'k str> {
+        let delimiter = self.delimiter?;
+        let at = key.get(self.prefix.len()..)?.find(delimiter)?;
+        key.get(..self.prefix.len() + at + delimiter.len())
+    }
+}
+
+impl UploadsPage {
+    fn push(&mut self, upload: MultipartUpload, group: Option<String>) {
+        match group {
+            Some(group) => {
+                (self.next_key_marker, self.next_upload_id_marker) = (Some(group.clone()), None);
+                self.common_prefixes.push(group);
+            }
+            None => {
+                self.next_key_marker = Some(upload.key().to_owned());
+                self.next_upload_id_marker = Some(upload.id().to_owned());
+                self.uploads.push(upload);
+            }
+        }
+    }
+}

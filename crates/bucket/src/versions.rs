@@ -1,0 +1,186 @@
+//! The versions of a key: the files of the directory `key.versions`, and the object at the key's own path, which is the
+//! version `null`. The directory's entry says which of them is the current one.
+//!
+//! Directory markers (`photos/`) have no versions, as on SeaweedFS.
+
+use filer::{Condition, Entry, FilerError, ListOptions};
+use ids::{ObjectKey, Versioning};
+
+use crate::objects::Objects;
+use crate::put::PLAIN_DIRECTORY_ETAG;
+use crate::rules::{self, BucketError, Current, Refusal};
+use crate::version_id::{self, NULL};
+use crate::{attributes, object};
+
+/// How often a version that is gone when its file is read is looked for again.
+const READS: usize = 4;
+/// How many files of a directory are read at once.
+const PAGE: usize = 1024;
+
+/// A version of a key.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Version {
+    /// One that has content.
+    Object(Box<Entry>),
+    /// A delete marker, and its id.
+    DeleteMarker(String),
+}
+
+impl Version {
+    fn plain(entry: Entry) -> Self {
+        Self::Object(Box::new(entry))
+    }
+
+    /// What the file of a version holds.
+    fn of(mut entry: Entry) -> Self {
+        let id = version_id::of_file(&entry.name).unwrap_or(NULL).to_owned();
+        if object::is_delete_marker(&entry) {
+            return Self::DeleteMarker(id);
+        }
+        entry.extended.insert(attributes::VERSION_ID.to_owned(), id.into_bytes());
+        Self::Object(Box::new(entry))
+    }
+
+    /// The object, unless it is a delete marker.
+    pub fn object(self) -> Option<Entry> {
+        match self {
+            Self::Object(entry) => Some(*entry),
+            Self::DeleteMarker(_) => None,
+        }
+    }
+}
+
+impl Objects<'_> {
+    /// Whether writes of this key make or replace versions.
+    pub fn keeps_versions_of(&self, key: &ObjectKey) -> bool {
+        self.versioning.keeps_versions() && !key.is_directory_marker()
+    }
+
+    /// The version of a key that a request names; the current one if it names none.
+    ///
+    /// `None` if the key has no object at all, `NoSuchVersion` if it does not have the named version.
+    pub async fn version(&self, key: &ObjectKey, version_id: Option<&str>) -> Result<Option<Version>, BucketError> {
+        if !self.keeps_versions_of(key) {
+            rules::is_null(version_id)?;
+            return Ok(self.plain(key).await?.map(Version::plain));
+        }
+        let Some(id) = version_id else { return Ok(self.current_version(key).await?) };
+        if id == NULL
+            && let Some(entry) = self.plain(key).await?
+        {
+            return Ok(Some(Version::plain(entry)));
+        }
+        let found = self.filer().lookup(&self.version_path(key, id)).await?;
+        Ok(Some(Version::of(found.filter(|entry| !entry.is_directory).ok_or(Refusal::NoSuchVersion)?)))
+    }
+
+    /// The current version of a key that has versions.
+    pub(crate) async fn current_version(&self, key: &ObjectKey) -> Result<Option<Version>, FilerError> {
+        for _ in 0..READS {
+            let directory = self.versions_directory(key).await?;
+            let file = match rules::current(directory.as_ref()) {
+                Current::File(file) => file,
+                Current::DeleteMarker(id) => return Ok(Some(Version::DeleteMarker(id.to_owned()))),
+                Current::Plain => match (self.plain(key).await?, directory) {
+                    (Some(entry), _) => return Ok(Some(Version::plain(entry))),
+                    (None, None) => return Ok(None),
+                    (None, Some(_)) => break,
+                },
+            };
+            if let Some(entry) = self.filer().lookup(&format!("{}/{file}", self.versions_path(key))).await? {
+                return Ok(Some(Version::of(entry)));
+            }
+        }
+        // A gateway or a filer that died left a directory that does not say which version is current.
+        match self.newest_file(key).await? {
+            Some(file) => {
+                Ok(self.filer().lookup(&format!("{}/{file}", self.versions_path(key))).await?.map(Version::of))
+            }
+            None => Ok(self.plain(key).await?.map(Version::plain)),
+        }
+    }
+
+    /// The file of the newest version.
+    pub(crate) async fn newest_file(&self, key: &ObjectKey) -> Result<Option<String>, FilerError> {
+        let directory = self.versions_path(key);
+        let (mut newest, mut start_from) = (None::<String>, String::new());
+        loop {
+            let options = ListOptions { start_from, limit: PAGE, omit_chunks: true, ..ListOptions::default() };
+            let page = self.filer().list(&directory, options).await?;
+            for entry in page.iter().filter(|entry| !entry.is_directory) {
+                let id = |name| version_id::of_file(name).unwrap_or_default();
+                if newest.as_deref().is_none_or(|known| version_id::newest_first(id(&entry.name), id(known)).is_lt()) {
+                    newest = Some(entry.name.clone());
+                }
+            }
+            match page.last() {
+                Some(last) if page.len() >= PAGE => start_from = last.name.clone(),
+                _ => return Ok(newest),
+            }
+        }
+    }
+
+    /// The version `null`: the object at the key's own path, or a delete marker.
+    pub(crate) async fn null(&self, key: &ObjectKey) -> Result<Option<Entry>, FilerError> {
+        match self.plain(key).await? {
+            Some(entry) => Ok(Some(entry)),
+            None => Ok(self.filer().lookup(&self.version_path(key, NULL)).await?.filter(|entry| !entry.is_directory)),
+        }
+    }
+
+    /// The entry of the directory with a key's versions.
+    pub(crate) async fn versions_directory(&self, key: &ObjectKey) -> Result<Option<Entry>, FilerError> {
+        let directory = self.filer().lookup(&format!("{}/", self.versions_path(key))).await?;
+        Ok(directory.filter(|entry| entry.is_directory))
+    }
+
+    /// The path of the directory with a key's versions.
+    pub(crate) fn versions_path(&self, key: &ObjectKey) -> String {
+        format!("{}{}", self.path(key), object::VERSIONS_SUFFIX)
+    }
+
+    /// The path of a version's file.
+    pub(crate) fn version_path(&self, key: &ObjectKey, id: &str) -> String {
+        format!("{}/{}", self.versions_path(key), version_id::file_name(id))
+    }
+
+    /// The path at which an entry of a key was found.
+    pub(crate) fn path_of_entry(&self, key: &ObjectKey, entry: &Entry) -> String {
+        match object::version_id(entry).filter(|id| *id != NULL && self.keeps_versions_of(key)) {
+            Some(_) => format!("{}/{}", self.versions_path(key), entry.name),
+            None => self.path(key),
+        }
+    }
+}
+
+/// A condition that holds only while no other version becomes the current one. A filer tests it on the path of the
+/// directory.
+pub(crate) fn same_current(directory: Option<&Entry>) -> Condition {
+    match directory {
+        None => Condition::NotExists,
+        Some(directory) if object::has_own_etag(directory) => Condition::EtagMatches(vec![directory.etag()]),
+        Some(_) => Condition::EtagMatches(vec![PLAIN_DIRECTORY_ETAG.to_owned()]),
+    }
+}
+
+/// What a delete that names no version does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removal {
+    /// The object is gone.
+    Object,
+    /// All versions stay, and a delete marker is the current one.
+    Mark,
+    /// A delete marker takes the place of the version `null`.
+    ReplaceNull,
+}
+
+/// What a delete that names no version does to a key. Source: S3 User Guide, "Deleting object versions from a
+/// versioning-enabled bucket" and "from versioning-suspended buckets".
+pub fn removal(versioning: Versioning, key: &ObjectKey) -> Removal {
+    match versioning {
+        _ if key.is_directory_marker() => Removal::Object,
+        Versioning::Off => Removal::Object,
+        Versioning::Suspended => Removal::ReplaceNull,
+        Versioning::Enabled | Versioning::Unknown => Removal::Mark,
+    }
+}
