@@ -1,12 +1,13 @@
-//! Listings against a naive model: sort the keys, group, cut. Every page of every kind of listing must agree.
+//! Compares listings with a naive model that sorts the keys, groups them and cuts pages. Every page of every kind of
+//! listing must agree.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::sync::Arc;
 
+use bucket::listing::{After, Item, Page, Query, Shows, list};
 use filer::fault::FaultyFiler;
 use filer::{Attributes, EmbeddedFiler, Entry, Filer, Mutation, Transaction};
-use gateway::listing::{After, Item, Query, list};
 use proptest::prelude::*;
 
 const BUCKET: &str = "/buckets/b";
@@ -32,11 +33,19 @@ fn shown(item: &Item) -> String {
     match item {
         Item::Object(key, _) => key.clone(),
         Item::CommonPrefix(prefix) => format!("[{prefix}]"),
+        Item::Version(version) => version.key.clone(),
     }
 }
 
-/// All pages, each of `max_keys`, put together; the count of each page is checked on the way.
-async fn all_pages(filer: &dyn Filer, prefix: &str, delimiter: &str, start: &str, max_keys: usize) -> Vec<String> {
+/// All pages, each of `max_keys`, put together; each page is looked at on the way.
+async fn pages(
+    filer: &dyn Filer,
+    prefix: &str,
+    delimiter: &str,
+    start: &str,
+    max_keys: usize,
+    mut look: impl FnMut(&Page),
+) -> Vec<String> {
     let mut after = if start.is_empty() { After::Beginning } else { After::Key(start.to_owned()) };
     let mut lines = Vec::new();
     for _ in 0..1000 {
@@ -47,11 +56,11 @@ async fn all_pages(filer: &dyn Filer, prefix: &str, delimiter: &str, start: &str
             delimiter,
             after: after.clone(),
             max_keys,
-            versions: false,
+            shows: Shows::Object,
         };
         let page = list(filer, &query).await.unwrap();
         assert!(page.items.len() <= max_keys, "{query:?}");
-        assert!(page.items.len() == max_keys || !page.is_truncated, "a short page ends the listing: {query:?}");
+        look(&page);
         lines.extend(page.items.iter().map(shown));
         match page.items.last() {
             Some(last) if page.is_truncated => after = last.after(),
@@ -59,6 +68,12 @@ async fn all_pages(filer: &dyn Filer, prefix: &str, delimiter: &str, start: &str
         }
     }
     panic!("the listing does not end: {lines:?}");
+}
+
+/// All pages, each of `max_keys` but the last, put together.
+async fn all_pages(filer: &dyn Filer, prefix: &str, delimiter: &str, start: &str, max_keys: usize) -> Vec<String> {
+    let is_full = |page: &Page| assert!(page.items.len() == max_keys || !page.is_truncated, "a short page is the last");
+    pages(filer, prefix, delimiter, start, max_keys, is_full).await
 }
 
 /// What S3 answers: keys in byte order, after the start, with the prefix, grouped.
@@ -124,7 +139,7 @@ async fn listings_have_s3s_own_order_and_pages() {
 }
 
 #[tokio::test]
-async fn what_a_filer_cannot_hold_lists_nothing() {
+async fn prefixes_that_a_filer_cannot_store_list_nothing() {
     let (_directory, filer) = filer_with(&["a/b", "c"]).await;
     for prefix in ["/", "a//", "../", "a/../", "a/b/c/"] {
         assert_eq!(all_pages(&filer, prefix, "", "", 10).await, Vec::<String>::new(), "{prefix:?}");
@@ -132,7 +147,7 @@ async fn what_a_filer_cannot_hold_lists_nothing() {
 }
 
 #[tokio::test]
-async fn current_versions_stand_for_their_keys() {
+async fn keys_show_their_current_versions() {
     let (_directory, filer) = filer_with(&["x-a", "x.txt", "old", "dir/plain", "null-current"]).await;
     let pointer = |key: &str, attributes: &[(&str, &str)]| {
         let extended = attributes.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect();
@@ -151,7 +166,7 @@ async fn current_versions_stand_for_their_keys() {
     for transaction in [
         pointer("x", &[file]),
         pointer("old", &[file, deleted]),
-        pointer("null-current", &[file, null]),
+        pointer("null-current", &[null]),
         pointer("deep/only", &[file]),
         pointer("gone/only", &[file, deleted]),
     ] {
@@ -163,7 +178,8 @@ async fn current_versions_stand_for_their_keys() {
     ] {
         let (bucket_path, delimiter) = (BUCKET.to_owned(), delimiter.to_owned());
         let after = After::Beginning;
-        let query = Query { bucket_path, prefix: String::new(), delimiter, after, max_keys: 100, versions: true };
+        let query =
+            Query { bucket_path, prefix: String::new(), delimiter, after, max_keys: 100, shows: Shows::CurrentVersion };
         let page = list(&filer, &query).await.unwrap();
         assert_eq!(page.items.iter().map(shown).collect::<Vec<_>>(), want);
         let size = page.items.iter().find_map(|item| match item {
@@ -174,7 +190,7 @@ async fn current_versions_stand_for_their_keys() {
     }
 }
 
-/// What a listing costs is what it asks of the filer. A deep key costs one question more than a flat one, however deep it is.
+/// The cost of a listing is its calls to the filer. A deep key costs one call more than a flat one, however deep it is.
 #[tokio::test]
 async fn deep_keys_cost_about_as_much_as_flat_ones() {
     const KEYS: usize = 50;
@@ -195,6 +211,34 @@ async fn deep_keys_cost_about_as_much_as_flat_ones() {
             assert_eq!(got, model(&keys, "", delimiter, ""), "{shape}");
             let calls = filer.all_calls() - before;
             assert!(calls <= most, "{shape}, delimiter `{delimiter}`: {calls} calls of the filer");
+        }
+    }
+}
+
+/// Where directories can only be listed one by one, a page of deep keys ends early. All pages together are the listing.
+#[tokio::test]
+async fn a_page_takes_a_bounded_number_of_calls() {
+    let deep: Vec<String> = (0..30).map(|top| format!("{top:02}/{}x", "d/".repeat(100))).collect();
+    let shallow: Vec<String> = (0..600).map(|top| format!("{top:03}/x")).collect();
+    for (shape, keys, most_pages) in [("deep", deep, 10), ("shallow", shallow, 1)] {
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let (_directory, filer) = filer_with(&keys).await;
+        let filer = FaultyFiler::new(Arc::new(filer));
+        filer.list_only_directories();
+        for delimiter in ["", "/"] {
+            let (mut before, mut count) = (filer.all_calls(), 0);
+            let look = |page: &Page| {
+                let calls = filer.all_calls() - std::mem::replace(&mut before, filer.all_calls());
+                // The last item may take as many calls as it is deep, and so may the way back to where the page begins.
+                assert!(
+                    calls <= 500 + page.items.len() as u64 + 400,
+                    "{shape}, delimiter `{delimiter}`: {calls} calls"
+                );
+                count += 1;
+            };
+            let got = pages(&filer, "", delimiter, "", 1000, look).await;
+            assert_eq!(got, model(&keys, "", delimiter, ""), "{shape}");
+            assert!(count <= most_pages, "{shape}, delimiter `{delimiter}`: {count} pages");
         }
     }
 }
