@@ -1,0 +1,10 @@
+//! Names of users, groups, roles, policies and instance profiles.
+
+/// Whether a text is a valid entity name: 1 to `longest` characters of `A-Za-z0-9_+=,.@-`. A name can never become a
+/// path.
+///
+/// Source: IAM API Reference, the pattern `[\w+=,.@-]+` of all names.
+pub fn is_name(name: &str, longest: usize) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
+    !matches!(name, "" | "." | "..") && name.len() <= longest && name.chars().all(allowed)
+}
