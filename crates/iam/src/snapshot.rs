@@ -1,18 +1,16 @@
-//! The immutable state that every decision reads: users, keys, groups, roles, policies and buckets of one moment.
+//! The immutable state that every decision reads: users, keys, groups, roles, policies and buckets at one moment.
 //!
-//! A change makes the next Snapshot from the last one; what did not change is shared, and policies are compiled only when their
-//! text changed. Nothing here depends on the order in which documents arrived: two gateways that read the same documents hold
-//! equal Snapshots.
+//! A change makes the next Snapshot from the last one. What did not change is shared, and policies are compiled only if
+//! their text changed. Nothing here depends on the order in which documents arrive: two gateways that have read the
+//! same documents have equal Snapshots.
 
 mod apply;
+mod aws_managed;
 mod compiled;
 mod managed_policy;
 mod mirror;
 mod role;
 mod user;
-
-#[cfg(test)]
-mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,11 +20,12 @@ use policy::{CompiledPolicy, CrossAccount};
 use rpds::{HashTrieMapSync, HashTrieSetSync, RedBlackTreeMapSync};
 
 use crate::bucket::Bucket;
-use crate::change::{DocumentKey, Holder, RolePlace, WeedPolicies};
-use crate::documents::ServiceAccountDocument;
+use crate::change::{DocumentKey, Holder, RolePlace};
+use crate::entity::{AccountAlias, InstanceProfile, OidcProvider, ServiceAccount};
 use crate::identities::Identities;
-use crate::instance_profile::{AccountAliasDocument, InstanceProfileDocument};
-use crate::oidc_provider::OidcProviderDocument;
+use crate::identity_provider::{IdentityProvider, OidcKeys, same_issuer};
+use crate::revocation::Revocation;
+use crate::weed_policies::WeedPolicies;
 
 pub use apply::NextSnapshot;
 pub use managed_policy::{InlinePolicy, ManagedPolicy, policy_name_of};
@@ -34,21 +33,24 @@ pub use mirror::{InlineName, Mirrored};
 pub use role::Role;
 pub use user::{Group, KeyHolder, KeyRefusal, PolicySource, User};
 
+use aws_managed::AwsManaged;
 use compiled::Compiled;
 use managed_policy::InlineMap;
 use user::KeyOwner;
 
-/// What holds for all requests, from the configuration.
+/// What applies to all requests, from the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// The account of whatever names none: `sts.accountId`, else `000000000000`.
+    /// The account of everything that names none: `sts.accountId`, or else `000000000000`.
     pub account: AccountId,
     /// `policy.defaultEffect: "Allow"`.
     pub default_effect_allow: bool,
     /// What a request to another account's bucket needs.
     pub cross_account: CrossAccount,
-    /// Where CreateRole puts a role.
+    /// Where CreateRole stores a role.
     pub role_place: RolePlace,
+    /// The identity providers of the configuration.
+    pub identity_providers: Vec<Arc<IdentityProvider>>,
 }
 
 impl Default for Settings {
@@ -58,14 +60,15 @@ impl Default for Settings {
             default_effect_allow: false,
             cross_account: CrossAccount::default(),
             role_place: RolePlace::Memory,
+            identity_providers: Vec::new(),
         }
     }
 }
 
-/// How much there is of everything, for `/status` and metrics.
+/// The numbers of all entities, for `/status` and metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
-    /// Users, those of the identities file included.
+    /// Users, including those of the identities file.
     pub users: usize,
     /// Access keys of users and service accounts.
     pub keys: usize,
@@ -90,10 +93,10 @@ pub struct Counts {
 type Map<K, V> = RedBlackTreeMapSync<K, V>;
 /// Names in byte order, each once.
 type Names = Arc<[Arc<str>]>;
-/// Who holds a managed policy, by its name.
+/// The holders of a managed policy, by its name.
 type Holders = Map<Arc<str>, HashTrieSetSync<Holder>>;
 
-/// IAM state and bucket facts of one moment. Cloning it, and making the next one, is cheap.
+/// IAM state and bucket facts at one moment. Cloning it and making the next one are cheap.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     revision: u64,
@@ -102,40 +105,50 @@ pub struct Snapshot {
     static_service_accounts: Arc<BTreeSet<Arc<str>>>,
     users: Map<Arc<str>, Arc<User>>,
     keys: HashTrieMapSync<AccessKeyId, Arc<[KeyOwner]>>,
-    service_accounts: Map<Arc<str>, Arc<ServiceAccountDocument>>,
-    /// User name to the ids of its service accounts, whether or not the user exists.
+    service_accounts: Map<Arc<str>, Arc<ServiceAccount>>,
+    /// The ids of service accounts by the name of their user, whether or not the user exists.
     parents: Map<Arc<str>, Names>,
     groups: Map<Arc<str>, Arc<Group>>,
     roles: Map<Arc<str>, Arc<Role>>,
     policies: Map<Arc<str>, Arc<ManagedPolicy>>,
+    aws_managed: Arc<AwsManaged>,
     inline: Map<Holder, Arc<InlineMap>>,
     weed: Arc<WeedPolicies>,
     /// By the stem of the file.
-    oidc_providers: Map<Arc<str>, Arc<OidcProviderDocument>>,
-    instance_profiles: Map<Arc<str>, Arc<InstanceProfileDocument>>,
+    oidc_providers: Map<Arc<str>, Arc<OidcProvider>>,
+    /// Those of the configuration first, then those of the IAM API by ARN.
+    identity_providers: Arc<[Arc<IdentityProvider>]>,
+    /// By the stem of the file.
+    oidc_keys: Map<Arc<str>, Arc<OidcKeys>>,
+    /// By the stem of the file.
+    revocations: Map<Arc<str>, Arc<Revocation>>,
+    instance_profiles: Map<Arc<str>, Arc<InstanceProfile>>,
     /// By the account's number.
-    account_aliases: Map<Arc<str>, Arc<AccountAliasDocument>>,
+    account_aliases: Map<Arc<str>, Arc<AccountAlias>>,
     buckets: Map<Arc<str>, Arc<Bucket>>,
     compiled: Compiled,
-    /// User name to the groups that name it.
+    /// The groups that name a user, by the user's name.
     memberships: Map<Arc<str>, Names>,
-    /// Policy name to whoever has it attached.
+    /// Where a policy is attached, by its name.
     attachments: Holders,
-    /// Policy name to whoever has it as boundary.
+    /// Where a policy is the boundary, by its name.
     bounds: Holders,
-    /// What cannot be read or contradicts itself: what it is about, and why.
+    /// What cannot be read or contradicts itself: the subject, and the reason.
     problems: Map<Arc<str>, Arc<str>>,
-    /// Names with capital letters, by what they are in small ones.
+    /// Names with capital letters, by their lower-case form.
     capitals: HashTrieMapSync<DocumentKey, Arc<BTreeSet<Arc<str>>>>,
-    /// Users and groups that are being renamed, under their new name, to the old one.
+    /// Users and groups that are being renamed: the old name by the new one.
     renames: Map<Holder, Arc<str>>,
 }
 
 impl Snapshot {
-    /// The state that the identities file alone makes. Revision 0.
+    /// The state of the identities file alone. Revision 0.
     pub fn new(settings: Settings, identities: &Identities) -> Self {
+        let mut compiled = Compiled::default();
         let empty = Self {
             revision: 0,
+            identity_providers: settings.identity_providers.as_slice().into(),
+            aws_managed: Arc::new(aws_managed::all(&mut compiled)),
             settings: Arc::new(settings),
             static_users: Arc::default(),
             static_service_accounts: Arc::default(),
@@ -149,10 +162,12 @@ impl Snapshot {
             inline: Map::new_sync(),
             weed: Arc::default(),
             oidc_providers: Map::new_sync(),
+            oidc_keys: Map::new_sync(),
+            revocations: Map::new_sync(),
             instance_profiles: Map::new_sync(),
             account_aliases: Map::new_sync(),
             buckets: Map::new_sync(),
-            compiled: Compiled::default(),
+            compiled,
             memberships: Map::new_sync(),
             attachments: Map::new_sync(),
             bounds: Map::new_sync(),
@@ -163,12 +178,12 @@ impl Snapshot {
         empty.with_identities(identities)
     }
 
-    /// Counts the changes that were applied since the start of this gateway; another gateway counts for itself.
+    /// The number of changes applied since the start of this gateway. Each gateway counts for itself.
     pub fn revision(&self) -> u64 {
         self.revision
     }
 
-    /// The same state as the successor of another one: revisions only grow.
+    /// The same state as the successor of another one: revisions only increase.
     #[must_use]
     pub fn following(mut self, previous: &Self) -> Self {
         self.revision = self.revision.max(previous.revision + 1);
@@ -180,8 +195,9 @@ impl Snapshot {
         &self.settings
     }
 
-    /// The holder of an access key, active or not: see [`KeyHolder::refusal`]. `None` for unknown keys, for keys of users or service
-    /// accounts that are gone, and for keys that two stored documents claim (nobody can tell whose they are).
+    /// The holder of an access key, active or not: see [`KeyHolder::refusal`]. `None` for unknown keys, for keys of
+    /// deleted users or service accounts, and for keys that two stored documents claim, because their owner is then
+    /// unknown.
     pub fn access_key(&self, access_key_id: &str) -> Option<KeyHolder> {
         let (access_key_id, owners) = self.keys.get_key_value(access_key_id)?;
         let owner = match &**owners {
@@ -207,7 +223,7 @@ impl Snapshot {
         self.users.get(name)
     }
 
-    /// The identity named `anonymous`, whose policies are those of unsigned requests.
+    /// The identity named `anonymous`, whose policies apply to unsigned requests.
     pub fn anonymous(&self) -> Option<&Arc<User>> {
         self.users.get(ANONYMOUS).filter(|user| !user.disabled)
     }
@@ -218,22 +234,22 @@ impl Snapshot {
     }
 
     /// A service account by id.
-    pub fn service_account(&self, id: &str) -> Option<&Arc<ServiceAccountDocument>> {
+    pub fn service_account(&self, id: &str) -> Option<&Arc<ServiceAccount>> {
         self.service_accounts.get(id)
     }
 
-    /// All service accounts, those of the identities file included, by id in byte order.
-    pub fn all_service_accounts(&self) -> impl Iterator<Item = &Arc<ServiceAccountDocument>> {
+    /// All service accounts, including those of the identities file, by id in byte order.
+    pub fn all_service_accounts(&self) -> impl Iterator<Item = &Arc<ServiceAccount>> {
         self.service_accounts.values()
     }
 
-    /// Whether the identities file defines this service account: the IAM API cannot change it then.
+    /// Whether the identities file defines this service account. The IAM API then cannot change it.
     pub fn is_static_service_account(&self, id: &str) -> bool {
         self.static_service_accounts.contains(id)
     }
 
     /// The service accounts that act for a user.
-    pub fn service_accounts_of(&self, user: &str) -> impl Iterator<Item = &Arc<ServiceAccountDocument>> {
+    pub fn service_accounts_of(&self, user: &str) -> impl Iterator<Item = &Arc<ServiceAccount>> {
         let ids = self.parents.get(user).into_iter().flat_map(|ids| ids.iter());
         ids.filter_map(|id| self.service_accounts.get(id))
     }
@@ -264,18 +280,23 @@ impl Snapshot {
         self.roles.values()
     }
 
-    /// A managed policy by name.
+    /// A managed policy by name. The name of a policy of AWS is its ARN, and nothing stored takes its place.
     pub fn policy(&self, name: &str) -> Option<&Arc<ManagedPolicy>> {
-        self.policies.get(name)
+        self.aws_managed.get(name).or_else(|| self.policies.get(name))
     }
 
-    /// All managed policies, by name in byte order.
+    /// The managed policies of AWS, by ARN in byte order.
+    pub fn aws_managed_policies(&self) -> impl Iterator<Item = &Arc<ManagedPolicy>> {
+        self.aws_managed.values()
+    }
+
+    /// All managed policies of accounts, by name in byte order.
     pub fn policies(&self) -> impl Iterator<Item = &Arc<ManagedPolicy>> {
         self.policies.values()
     }
 
-    /// The inline policies of a holder, by name; those that weed wrote included. Those that were put on an earlier holder of the
-    /// same name are not among them; where there is no such holder they are all there is.
+    /// The inline policies of a holder by name, including those that SeaweedFS wrote. Policies put on an earlier holder
+    /// with the same name are not included, but if the holder does not exist, they are what this returns.
     pub fn inline_policies(&self, holder: &Holder) -> BTreeMap<Arc<str>, InlinePolicy> {
         let id = self.id_of(holder);
         let current = |(_, policy): &(&Arc<str>, &InlinePolicy)| id.is_none_or(|id| policy.is_of(id));
@@ -292,13 +313,13 @@ impl Snapshot {
         }
     }
 
-    /// Whether anybody has a managed policy attached or as boundary.
+    /// Whether a managed policy is attached anywhere, or is a boundary.
     pub fn is_held(&self, policy: &str) -> bool {
         self.attachment_count(policy) + self.boundary_count(policy) > 0
     }
 
-    /// Whether a user, group, role, policy or instance profile of this name exists, however its letters are capitalised, or a document
-    /// of it that cannot be read.
+    /// Whether a user, group, role, policy or instance profile with this name exists, ignoring case, or an unreadable
+    /// document of one.
     pub fn is_taken(&self, key: &DocumentKey) -> bool {
         let (kind, name) = match key {
             DocumentKey::User(name) => ("user", name),
@@ -311,9 +332,9 @@ impl Snapshot {
         self.spellings(key) > 0 || self.problems.get(format!("{kind} `{name}`").as_str()).is_some()
     }
 
-    /// How many of a kind have this name, however their letters are capitalised: more than one if two were made at the same moment, or
-    /// by weed.
-    pub(crate) fn spellings(&self, key: &DocumentKey) -> usize {
+    /// How many of a kind have this name, ignoring case. There is more than one if two were made at the same time, or
+    /// by SeaweedFS.
+    pub fn spellings(&self, key: &DocumentKey) -> usize {
         let Some((small, _)) = apply::in_small_letters(key) else { return 0 };
         let in_small = match &small {
             DocumentKey::User(name) => self.users.get(name).is_some(),
@@ -326,17 +347,31 @@ impl Snapshot {
         usize::from(in_small) + self.capitals.get(&small).map_or(0, |names| names.len())
     }
 
-    /// A user or group whose renaming is not finished, under its new name, with the old one.
+    /// The one stored name that differs from this one only in case. `None` if the name itself is stored, and if there are none or
+    /// several.
+    pub fn other_spelling(&self, key: &DocumentKey) -> Option<Arc<str>> {
+        let (small, name) = apply::in_small_letters(key)?;
+        let (_, in_small) = apply::in_small_letters(&small)?;
+        let mut stored: BTreeSet<Arc<str>> =
+            self.capitals.get(&small).map(|names| (**names).clone()).unwrap_or_default();
+        if self.spellings(key) > stored.len() {
+            stored.insert(in_small);
+        }
+        let only = stored.first().filter(|_| stored.len() == 1)?;
+        (*only != name).then(|| only.clone())
+    }
+
+    /// A user or group whose renaming is not finished: its new name and the old one.
     pub fn unfinished_renames(&self) -> impl Iterator<Item = (&Holder, &Arc<str>)> {
         self.renames.iter()
     }
 
-    /// How many have a managed policy attached.
+    /// How many holders have a managed policy attached.
     pub fn attachment_count(&self, policy: &str) -> usize {
         self.attachments.get(policy).map_or(0, HashTrieSetSync::size)
     }
 
-    /// How many have a managed policy as permissions boundary.
+    /// How many holders have a managed policy as permissions boundary.
     pub fn boundary_count(&self, policy: &str) -> usize {
         self.bounds.get(policy).map_or(0, HashTrieSetSync::size)
     }
@@ -344,24 +379,24 @@ impl Snapshot {
     /// The managed policies attached to a holder, by name.
     pub fn attached_names(&self, holder: &Holder) -> impl Iterator<Item = &str> {
         let names = match holder {
-            Holder::User(name) => self.user(name).map(|user| &user.document.policy_names),
-            Holder::Group(name) => self.group(name).map(|group| &group.document.policy_names),
-            Holder::Role(name) => self.role(name).map(|role| &role.document.attached_policies),
+            Holder::User(name) => self.user(name).map(|user| &user.record.attached_policies),
+            Holder::Group(name) => self.group(name).map(|group| &group.record.attached_policies),
+            Holder::Role(name) => self.role(name).map(|role| &role.record.attached_policies),
         };
         names.into_iter().flatten().map(|name| policy_name_of(name))
     }
 
-    /// The name of the managed policy that bounds a user or role.
+    /// The name of the managed policy that is the boundary of a user or role.
     pub fn boundary_name(&self, holder: &Holder) -> Option<&str> {
-        let facts = match holder {
-            Holder::User(name) => &self.user(name)?.document.facts,
-            Holder::Role(name) => &self.role(name)?.document.facts,
+        let boundary = match holder {
+            Holder::User(name) => &self.user(name)?.record.boundary,
+            Holder::Role(name) => &self.role(name)?.record.boundary,
             Holder::Group(_) => return None,
         };
-        facts.boundary.as_deref().map(policy_name_of)
+        boundary.as_deref().map(policy_name_of)
     }
 
-    /// Who has a managed policy attached or as boundary, in order.
+    /// The holders that have a managed policy attached or as boundary, in order.
     pub fn holders_of(&self, policy: &str) -> Vec<Holder> {
         let holders = [self.attachments.get(policy), self.bounds.get(policy)];
         let holders: BTreeSet<Holder> =
@@ -374,41 +409,89 @@ impl Snapshot {
         self.memberships.get(user).map(|groups| groups.to_vec()).unwrap_or_default()
     }
 
-    /// What weed's shared document holds.
+    /// The content of SeaweedFS's shared document.
     pub fn weed_policies(&self) -> &WeedPolicies {
         &self.weed
     }
 
     /// An OIDC provider by ARN.
-    pub fn oidc_provider(&self, arn: &str) -> Option<&Arc<OidcProviderDocument>> {
-        self.oidc_providers.get(&OidcProviderDocument::file_stem(arn))
+    pub fn oidc_provider(&self, arn: &str) -> Option<&Arc<OidcProvider>> {
+        self.oidc_providers.get(&OidcProvider::file_stem(arn))
     }
 
     /// All OIDC providers, by ARN in byte order.
-    pub fn oidc_providers(&self) -> Vec<&Arc<OidcProviderDocument>> {
+    pub fn oidc_providers(&self) -> Vec<&Arc<OidcProvider>> {
         let mut providers: Vec<_> = self.oidc_providers.values().collect();
         providers.sort_by(|a, b| a.arn.cmp(&b.arn));
         providers
     }
 
+    /// All identity providers whose tokens are accepted: those of the configuration, then those of the IAM API.
+    pub fn identity_providers(&self) -> &[Arc<IdentityProvider>] {
+        &self.identity_providers
+    }
+
+    /// The identity provider of an account with this issuer, with or without a slash at its end. The configuration takes
+    /// precedence.
+    pub fn identity_provider(&self, account: AccountId, issuer: &str) -> Option<&Arc<IdentityProvider>> {
+        let issuer = same_issuer(issuer);
+        let mut of_account = self.identity_providers.iter().filter(|provider| provider.account == account);
+        of_account.find(|provider| same_issuer(&provider.issuer) == issuer)
+    }
+
+    /// The keys of a provider, if a gateway has fetched them.
+    pub fn oidc_keys(&self, provider: &IdentityProvider) -> Option<&Arc<OidcKeys>> {
+        self.oidc_keys.get(&provider.keys_stem())
+    }
+
+    /// All fetched keys, by the stem of their file.
+    pub fn all_oidc_keys(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<OidcKeys>)> {
+        self.oidc_keys.iter()
+    }
+
+    /// Whether any sessions are revoked.
+    pub fn has_revocations(&self) -> bool {
+        !self.revocations.is_empty()
+    }
+
+    /// The revocation of a target ([`RevocationTarget::to_text`](crate::RevocationTarget::to_text)).
+    pub fn revocation(&self, target: &str) -> Option<&Arc<Revocation>> {
+        self.revocations.get(&Revocation::file_stem(target))
+    }
+
+    /// All revocations, with the stems of their files.
+    pub fn revocations(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<Revocation>)> {
+        self.revocations.iter()
+    }
+
     /// An instance profile by name.
-    pub fn instance_profile(&self, name: &str) -> Option<&Arc<InstanceProfileDocument>> {
+    pub fn instance_profile(&self, name: &str) -> Option<&Arc<InstanceProfile>> {
         self.instance_profiles.get(name)
     }
 
     /// All instance profiles, by name in byte order.
-    pub fn instance_profiles(&self) -> impl Iterator<Item = &Arc<InstanceProfileDocument>> {
+    pub fn instance_profiles(&self) -> impl Iterator<Item = &Arc<InstanceProfile>> {
         self.instance_profiles.values()
     }
 
     /// The alias of an account.
-    pub fn account_alias(&self, account: &str) -> Option<&Arc<AccountAliasDocument>> {
+    pub fn account_alias(&self, account: &str) -> Option<&Arc<AccountAlias>> {
         self.account_aliases.get(account)
     }
 
     /// The aliases of all accounts.
-    pub fn account_aliases(&self) -> impl Iterator<Item = &Arc<AccountAliasDocument>> {
+    pub fn account_aliases(&self) -> impl Iterator<Item = &Arc<AccountAlias>> {
         self.account_aliases.values()
+    }
+
+    /// The account of a stored owner id, which SeaweedFS fills with a name if an identity has no account.
+    pub fn account_of_owner(&self, owner: &str) -> AccountId {
+        owner.parse().unwrap_or(self.settings.account)
+    }
+
+    /// The name shown with an account: its alias, or else its number.
+    pub fn account_name<'a>(&'a self, account: &'a AccountId) -> &'a str {
+        self.account_alias(account.as_str()).map_or(account.as_str(), |alias| alias.alias.as_str())
     }
 
     /// A bucket by name.
@@ -421,27 +504,27 @@ impl Snapshot {
         self.buckets.values()
     }
 
-    /// Whether the identities file defines this user: the IAM API cannot change it then.
+    /// Whether the identities file defines this user. The IAM API then cannot change it.
     pub fn is_static_user(&self, name: &str) -> bool {
         self.static_users.contains(name)
     }
 
-    /// Whether anybody could sign a request. Without any identity the gateway is closed.
+    /// Whether anyone can sign a request. Without any identity the gateway is closed.
     pub fn has_identities(&self) -> bool {
         !self.keys.is_empty()
     }
 
-    /// Documents that cannot be read and facts that contradict each other: what it is about, and why.
+    /// Documents that cannot be read and facts that contradict each other: the subject, and the reason.
     pub fn problems(&self) -> impl Iterator<Item = (&str, &str)> {
         self.problems.iter().map(|(about, why)| (&**about, &**why))
     }
 
-    /// What is wrong with one thing, named as in [`Snapshot::problems`].
+    /// What is wrong with one subject, named as in [`Snapshot::problems`].
     pub fn problem(&self, about: &str) -> Option<&str> {
         self.problems.get(about).map(|why| &**why)
     }
 
-    /// How much there is of everything.
+    /// The numbers of all entities.
     pub fn counts(&self) -> Counts {
         Counts {
             users: self.users.size(),
@@ -457,14 +540,14 @@ impl Snapshot {
         }
     }
 
-    /// The boundary policy of this name, or one that denies everything because there is none.
+    /// The boundary policy with this name, or one that denies everything if there is none.
     fn boundary(&self, name: &str, holder: &Holder) -> Arc<CompiledPolicy> {
         self.attached(name, &format!("the permissions boundary `{name}` of {holder}"))
     }
 
-    /// The attached policy of this name, or one that denies everything because there is none.
+    /// The attached policy with this name, or one that denies everything if there is none.
     fn attached(&self, name: &str, what: &str) -> Arc<CompiledPolicy> {
-        match self.policies.get(name) {
+        match self.policy(name) {
             Some(policy) => policy.compiled.clone(),
             None => {
                 Arc::new(CompiledPolicy::unreadable(format!("{what} does not exist; create the policy or detach it")))
@@ -473,8 +556,8 @@ impl Snapshot {
     }
 }
 
-/// The name of the identity that stands for unsigned requests.
+/// The name of the identity for unsigned requests.
 pub const ANONYMOUS: &str = "anonymous";
 
 /// The name of the identity that is the root user of its account.
-pub(crate) const ROOT: &str = "root";
+pub const ROOT: &str = "root";

@@ -1,4 +1,4 @@
-//! The next Snapshot: apply changes, then rebuild whoever they touch.
+//! Makes the next Snapshot: applies changes, then rebuilds the holders that they affect.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,16 +12,22 @@ use super::role::Role;
 use super::user::{Group, KeyOwner, PolicySource, User, usable};
 use super::{ANONYMOUS, Holders, Map, Names, Snapshot};
 use crate::bucket::Bucket;
-use crate::change::{Change, DocumentKey, Holder, PolicyPlace, PolicyText, Read, RolePlace, WeedPolicies};
-use crate::documents::{CredentialDocument, Facts, GroupDocument, RoleDocument, ServiceAccountDocument, UserDocument};
+use crate::change::{Change, DocumentKey, Holder, PolicyPlace, Read, RolePlace};
+use crate::entity::{
+    Credential, GroupRecord, InlinePolicyRecord, PolicyRecord, Renamed, RoleRecord, ServiceAccount, UserRecord,
+    path_or_root,
+};
 use crate::identities::{Identities, is_root_of};
+use crate::identity_provider::IdentityProvider;
+use crate::revocation::Revocation;
 use crate::unique_id::unique_id;
+use crate::weed_policies::WeedPolicies;
 
-/// What a problem with weed's shared document is about.
+/// The subject of problems with SeaweedFS's shared document.
 pub(super) const WEED_POLICIES: &str = "/etc/iam/policies.json";
 
 impl Snapshot {
-    /// The Snapshot after these changes, its revision one higher.
+    /// The Snapshot after these changes, with a revision that is one higher.
     #[must_use]
     pub fn apply(&self, changes: impl IntoIterator<Item = Change>) -> Self {
         let mut next = self.next();
@@ -29,12 +35,12 @@ impl Snapshot {
         next.finish()
     }
 
-    /// The beginning of the next Snapshot, for changes that come one after the other and need not be in memory together.
+    /// Begins the next Snapshot, for changes that arrive one after the other and need not be in memory together.
     pub fn next(&self) -> NextSnapshot {
         NextSnapshot { snapshot: self.clone(), users: BTreeSet::new(), groups: BTreeSet::new(), roles: BTreeSet::new() }
     }
 
-    /// The Snapshot with what the identities file defines, at the same revision.
+    /// The Snapshot with the definitions of the identities file, at the same revision.
     pub(super) fn with_identities(&self, identities: &Identities) -> Self {
         let mut next = self.next();
         for user in &identities.users {
@@ -48,14 +54,14 @@ impl Snapshot {
             next.set_service_account(&account.id.as_str().into(), Some(account.clone()), true);
         }
         for (name, text) in &identities.policies {
-            let text = PolicyText { text: text.as_str().into(), facts: Facts::default() };
-            next.set_policy(&name.as_str().into(), PolicyPlace::Identities, Some(Ok(text)));
+            let policy = PolicyRecord::of_text(text.as_str());
+            next.set_policy(&name.as_str().into(), PolicyPlace::Identities, Some(Ok(policy)));
         }
         next.rebuilt()
     }
 }
 
-/// A Snapshot in the making: everything that changed is put in, then whoever it touches is rebuilt, once.
+/// A Snapshot under construction: every change is added, then each affected holder is rebuilt once.
 pub struct NextSnapshot {
     snapshot: Snapshot,
     users: BTreeSet<Arc<str>>,
@@ -70,7 +76,7 @@ impl Extend<Change> for NextSnapshot {
 }
 
 impl NextSnapshot {
-    /// The Snapshot after these changes, its revision one higher than that of the one before.
+    /// The Snapshot after these changes, with a revision that is one higher than the previous one.
     #[must_use]
     pub fn finish(self) -> Snapshot {
         let mut next = self.rebuilt();
@@ -82,7 +88,8 @@ impl NextSnapshot {
         match change {
             Change::User(name, read) => {
                 if self.snapshot.static_users.contains(&name) {
-                    let why = read.map(|_| "is ignored: the identities file defines this user, and wins".to_owned());
+                    let why = read
+                        .map(|_| "is ignored: the identities file defines this user and takes precedence".to_owned());
                     return self.problem(format!("stored user `{name}`"), why);
                 }
                 let document = self.readable(format!("user `{name}`"), read);
@@ -90,7 +97,8 @@ impl NextSnapshot {
             }
             Change::ServiceAccount(id, read) => {
                 if self.snapshot.static_service_accounts.contains(&id) {
-                    let why = read.map(|_| "is ignored: the identities file defines it, and wins".to_owned());
+                    let why =
+                        read.map(|_| "is ignored: the identities file defines it and takes precedence".to_owned());
                     return self.problem(format!("stored service account `{id}`"), why);
                 }
                 let document = self.readable(format!("service account `{id}`"), read);
@@ -113,6 +121,17 @@ impl NextSnapshot {
             Change::OidcProvider(stem, read) => {
                 let document = self.readable(format!("OIDC provider `{stem}`"), read);
                 put(&mut self.snapshot.oidc_providers, stem, document);
+                self.list_identity_providers();
+            }
+            Change::OidcKeys(stem, read) => {
+                let document = self.readable(format!("OIDC keys `{stem}`"), read);
+                put(&mut self.snapshot.oidc_keys, stem, document);
+            }
+            Change::Revocation(stem, read) => {
+                // What cannot be read revokes whatever it is about, which the name of its file says.
+                let unreadable = matches!(read, Some(Err(_))).then(Revocation::of_everything);
+                let document = self.readable(format!("revocation of sessions `{stem}`"), read);
+                put(&mut self.snapshot.revocations, stem, document.or(unreadable));
             }
             Change::InstanceProfile(name, read) => {
                 let document = self.readable(format!("instance profile `{name}`"), read);
@@ -124,8 +143,8 @@ impl NextSnapshot {
                 put(&mut self.snapshot.account_aliases, account, document);
             }
             Change::Bucket(name, Some(mut bucket)) => {
-                // An owner that is no account number belongs to the account of whatever names none, like users without one.
-                let account = bucket.owner.parse().unwrap_or(self.snapshot.settings.account);
+                // An owner that is not an account number belongs to the default account, like users without an account.
+                let account = self.snapshot.account_of_owner(&bucket.owner);
                 if bucket.account != account {
                     bucket = Arc::new(Bucket { account, ..(*bucket).clone() });
                 }
@@ -137,7 +156,7 @@ impl NextSnapshot {
         }
     }
 
-    /// The document, or `None` and a problem on record.
+    /// The document, or `None` and a recorded problem.
     fn readable<T>(&mut self, about: String, read: Option<Read<T>>) -> Option<T> {
         let (document, why) = match read {
             None => (None, None),
@@ -157,8 +176,8 @@ impl NextSnapshot {
         }
     }
 
-    fn set_user(&mut self, name: &Arc<str>, document: Option<UserDocument>, is_static: bool) {
-        let old = self.snapshot.users.get(name).map(|user| user.document.clone());
+    fn set_user(&mut self, name: &Arc<str>, document: Option<UserRecord>, is_static: bool) {
+        let old = self.snapshot.users.get(name).map(|user| user.record.clone());
         for (place, key) in old.iter().flat_map(|user| user.credentials.iter().enumerate()) {
             self.release_key(&KeyOwner::of_user(name, place, is_static), &format!("user `{name}`"), key);
         }
@@ -166,10 +185,12 @@ impl NextSnapshot {
         for (place, key) in new.iter().flat_map(|user| user.credentials.iter().enumerate()) {
             self.claim_key(KeyOwner::of_user(name, place, is_static), &format!("user `{name}`"), key);
         }
-        let wanted = |user: &Option<Arc<UserDocument>>| policy_names(user, |user| (&user.policy_names, &user.facts));
+        let wanted = |user: &Option<Arc<UserRecord>>| {
+            policy_names(user, |user| (&user.attached_policies, user.boundary.as_ref()))
+        };
         self.attach(&Holder::User(name.clone()), &wanted(&old), &wanted(&new));
         self.spell(&DocumentKey::User(name.clone()), new.is_some());
-        self.renaming(Holder::User(name.clone()), new.as_ref().map(|user| &user.facts));
+        self.renaming(Holder::User(name.clone()), new.as_ref().and_then(|user| user.renamed.as_ref()));
         match new {
             Some(document) => {
                 let user = user_without_policies(name, document, is_static, self.snapshot.settings.account);
@@ -182,7 +203,7 @@ impl NextSnapshot {
         }
     }
 
-    fn set_service_account(&mut self, id: &Arc<str>, document: Option<ServiceAccountDocument>, is_static: bool) {
+    fn set_service_account(&mut self, id: &Arc<str>, document: Option<ServiceAccount>, is_static: bool) {
         if let Some(old) = self.snapshot.service_accounts.get(id).cloned() {
             if let Some(key) = &old.credential {
                 let owner = KeyOwner::of_service_account(&old, is_static);
@@ -205,19 +226,19 @@ impl NextSnapshot {
         }
     }
 
-    fn claim_key(&mut self, owner: KeyOwner, holder: &str, key: &CredentialDocument) {
+    fn claim_key(&mut self, owner: KeyOwner, holder: &str, key: &Credential) {
         let id = match claimed_id(key) {
             Ok(id) => id,
             Err(why) => return self.problem(ignored_key(holder, key), Some(why)),
         };
         let mut owners = self.snapshot.keys.get(&id).map(|owners| owners.to_vec()).unwrap_or_default();
         owners.push(owner);
-        // In an order of their own, so that it does not matter which document came first.
+        // Sorted, so that it does not matter which document arrived first.
         owners.sort_by(|a, b| (&a.user, &a.service_account).cmp(&(&b.user, &b.service_account)));
         self.owners_changed(&id, owners);
     }
 
-    fn release_key(&mut self, owner: &KeyOwner, holder: &str, key: &CredentialDocument) {
+    fn release_key(&mut self, owner: &KeyOwner, holder: &str, key: &Credential) {
         let Ok(id) = claimed_id(key) else { return self.problem(ignored_key(holder, key), None) };
         let owners = self.snapshot.keys.get(&id).map(|owners| owners.to_vec()).unwrap_or_default();
         self.owners_changed(&id, owners.into_iter().filter(|known| !known.same_holder(owner)).collect());
@@ -234,30 +255,29 @@ impl NextSnapshot {
         }
     }
 
-    fn set_group(&mut self, name: &Arc<str>, document: Option<GroupDocument>) {
-        let old = self.snapshot.groups.get(name).map(|group| group.document.clone());
+    fn set_group(&mut self, name: &Arc<str>, document: Option<GroupRecord>) {
+        let old = self.snapshot.groups.get(name).map(|group| group.record.clone());
         let new = document.map(Arc::new);
-        let members = |group: &Option<Arc<GroupDocument>>| -> BTreeSet<Arc<str>> {
+        let members = |group: &Option<Arc<GroupRecord>>| -> BTreeSet<Arc<str>> {
             group.iter().flat_map(|group| &group.members).map(|member| member.as_str().into()).collect()
         };
         let (before, after) = (members(&old), members(&new));
         for user in before.symmetric_difference(&after) {
             change_names(&mut self.snapshot.memberships, user, name, after.contains(user));
         }
-        // Whoever stays has what the group has: nothing to do for them unless that changed.
-        let gives = |group: &Option<Arc<GroupDocument>>| {
-            group.as_ref().map(|group| (group.disabled, group.policy_names.clone(), group.facts.id.clone()))
+        // Members that stay have the policies of the group: nothing changes for them unless those changed.
+        let gives = |group: &Option<Arc<GroupRecord>>| {
+            group.as_ref().map(|group| (group.disabled, group.attached_policies.clone(), group.id.clone()))
         };
         if gives(&old) == gives(&new) {
             self.users.extend(before.symmetric_difference(&after).cloned());
         } else {
             self.users.extend(before.into_iter().chain(after));
         }
-        let wanted =
-            |group: &Option<Arc<GroupDocument>>| policy_names(group, |group| (&group.policy_names, &group.facts));
+        let wanted = |group: &Option<Arc<GroupRecord>>| policy_names(group, |group| (&group.attached_policies, None));
         self.attach(&Holder::Group(name.clone()), &wanted(&old), &wanted(&new));
         self.spell(&DocumentKey::Group(name.clone()), new.is_some());
-        self.renaming(Holder::Group(name.clone()), new.as_ref().map(|group| &group.facts));
+        self.renaming(Holder::Group(name.clone()), new.as_ref().and_then(|group| group.renamed.as_ref()));
         match new {
             Some(document) => {
                 let group = group_without_policies(name, document, self.snapshot.settings.account);
@@ -270,15 +290,16 @@ impl NextSnapshot {
         }
     }
 
-    fn set_role(&mut self, name: &Arc<str>, place: RolePlace, document: Option<RoleDocument>) {
+    fn set_role(&mut self, name: &Arc<str>, place: RolePlace, document: Option<RoleRecord>) {
         let previous = self.snapshot.roles.get(name).cloned();
         let new = document.filter(|role| *role.name == **name).map(Arc::new);
         if new.is_none() && previous.as_ref().is_some_and(|role| role.place != place) {
             return; // the other place still has it
         }
-        let old = previous.as_ref().map(|role| role.document.clone());
-        let wanted =
-            |role: &Option<Arc<RoleDocument>>| policy_names(role, |role| (&role.attached_policies, &role.facts));
+        let old = previous.as_ref().map(|role| role.record.clone());
+        let wanted = |role: &Option<Arc<RoleRecord>>| {
+            policy_names(role, |role| (&role.attached_policies, role.boundary.as_ref()))
+        };
         self.attach(&Holder::Role(name.clone()), &wanted(&old), &wanted(&new));
         self.spell(&DocumentKey::Role(name.clone()), new.is_some());
         match new {
@@ -293,7 +314,15 @@ impl NextSnapshot {
         }
     }
 
-    /// Keeps the index of names with capital letters.
+    fn list_identity_providers(&mut self) {
+        let account = self.snapshot.settings.account;
+        let stored = self.snapshot.oidc_providers();
+        let stored = stored.into_iter().map(|record| Arc::new(IdentityProvider::of_record(record, account)));
+        let configured = self.snapshot.settings.identity_providers.iter().cloned();
+        self.snapshot.identity_providers = configured.chain(stored).collect();
+    }
+
+    /// Updates the index of names with capital letters.
     fn spell(&mut self, key: &DocumentKey, exists: bool) {
         let Some((small, name)) = in_small_letters(key).filter(|(small, _)| small != key) else { return };
         let mut names = self.snapshot.capitals.get(&small).map(|names| (**names).clone()).unwrap_or_default();
@@ -309,27 +338,29 @@ impl NextSnapshot {
         }
     }
 
-    /// Keeps the index of renames that are not finished.
-    fn renaming(&mut self, holder: Holder, facts: Option<&Facts>) {
-        match facts.and_then(|facts| facts.renamed_from.as_deref()) {
-            Some(old) => self.snapshot.renames.insert_mut(holder, old.into()),
+    /// Updates the index of unfinished renames.
+    fn renaming(&mut self, holder: Holder, renamed: Option<&Renamed>) {
+        match renamed {
+            Some(renamed) => self.snapshot.renames.insert_mut(holder, renamed.from.as_str().into()),
             None => {
                 self.snapshot.renames.remove_mut(&holder);
             }
         }
     }
 
-    /// Keeps the indexes of who has which managed policy attached, and as boundary.
+    /// Updates the indexes of where managed policies are attached or boundaries.
     fn attach(&mut self, holder: &Holder, before: &Held, after: &Held) {
         change_holders(&mut self.snapshot.attachments, holder, &before.attached, &after.attached);
         change_holders(&mut self.snapshot.bounds, holder, &before.boundary, &after.boundary);
     }
 
-    fn set_policy(&mut self, name: &Arc<str>, place: PolicyPlace, read: Option<Read<PolicyText>>) {
+    fn set_policy(&mut self, name: &Arc<str>, place: PolicyPlace, read: Option<Read<PolicyRecord>>) {
         let previous = self.snapshot.policies.get(name).cloned();
         let mut places = previous.as_ref().map(|policy| policy.places.clone()).unwrap_or_default();
-        match read.map(|read| self.shared(read)) {
-            Some(read) => places.insert(place, read),
+        match read {
+            Some(read) => {
+                places.insert(place, read.map(|policy| PolicyRecord { text: self.shared(policy.text), ..policy }))
+            }
             None => places.remove(&place),
         };
         let account = self.snapshot.settings.account;
@@ -349,12 +380,12 @@ impl NextSnapshot {
         }
     }
 
-    /// The same text, kept once.
-    fn shared(&self, read: Read<PolicyText>) -> Read<PolicyText> {
-        read.map(|policy| PolicyText { text: self.snapshot.compiled.shared(policy.text), ..policy })
+    /// The same text, stored only once.
+    fn shared(&self, text: Arc<str>) -> Arc<str> {
+        self.snapshot.compiled.shared(text)
     }
 
-    fn set_inline(&mut self, holder: Holder, name: &Arc<str>, read: Option<Read<PolicyText>>) {
+    fn set_inline(&mut self, holder: Holder, name: &Arc<str>, read: Option<Read<InlinePolicyRecord>>) {
         let weeds = self.snapshot.weed.inline.get(&holder).and_then(|policies| policies.get(name)).cloned();
         self.change_inline(&holder, name, read, weeds);
         self.touch(&holder);
@@ -365,7 +396,7 @@ impl NextSnapshot {
         let new = self.snapshot.weed.clone();
         let managed: BTreeSet<&Arc<str>> = old.managed.keys().chain(new.managed.keys()).collect();
         for name in managed {
-            let text = new.managed.get(name).map(|text| Ok(PolicyText { text: text.clone(), facts: Facts::default() }));
+            let text = new.managed.get(name).map(|text| Ok(PolicyRecord::of_text(text.clone())));
             self.set_policy(name, PolicyPlace::Weed, text);
         }
         let holders: BTreeSet<&Holder> = old.inline.keys().chain(new.inline.keys()).collect();
@@ -385,13 +416,13 @@ impl NextSnapshot {
         &mut self,
         holder: &Holder,
         name: &Arc<str>,
-        ours: Option<Read<PolicyText>>,
+        ours: Option<Read<InlinePolicyRecord>>,
         weeds: Option<Arc<str>>,
     ) {
         let mut policies: InlineMap =
             self.snapshot.inline.get(holder).map(|policies| (**policies).clone()).unwrap_or_default();
         let what = format!("inline policy `{name}` of {holder}");
-        let ours = ours.map(|read| self.shared(read));
+        let ours = ours.map(|read| read.map(|policy| InlinePolicyRecord { text: self.shared(policy.text), ..policy }));
         let policy = InlinePolicy::of(&what, ours, weeds, &mut self.snapshot.compiled);
         let why = policy.as_ref().and_then(|policy| policy.compiled.unreadable_reason());
         self.problem(what, why.map(str::to_owned));
@@ -419,12 +450,12 @@ impl NextSnapshot {
                 self.groups.insert(name.clone());
                 let group = self.snapshot.groups.get(name);
                 self.users
-                    .extend(group.iter().flat_map(|group| &group.document.members).map(|name| name.as_str().into()));
+                    .extend(group.iter().flat_map(|group| &group.record.members).map(|name| name.as_str().into()));
             }
         }
     }
 
-    /// Rebuilds whoever was touched: groups first, users read them.
+    /// Rebuilds the affected holders: groups first, because users read them.
     fn rebuilt(mut self) -> Snapshot {
         for name in std::mem::take(&mut self.groups) {
             if let Some(group) = self.snapshot.groups.get(&name) {
@@ -448,13 +479,14 @@ impl NextSnapshot {
     }
 }
 
-/// The id under which requests find the key, or why none does. Whether a secret is public is seen here and not at requests.
-fn claimed_id(key: &CredentialDocument) -> Result<ids::AccessKeyId, String> {
+/// The id by which requests find the key, or why they cannot. This checks whether a secret is published, so that
+/// requests need not.
+fn claimed_id(key: &Credential) -> Result<ids::AccessKeyId, String> {
     if let Some(why) = key.public_secret() {
         return Err(format!("is refused: {why}"));
     }
     usable(key).ok_or_else(|| match key.sealed_under() {
-        None => "is ignored: its id is not usable or its secret is empty".to_owned(),
+        None => "is ignored: its id cannot be used or its secret is empty".to_owned(),
         Some(id) => format!(
             "is refused: its secret is encrypted with the key `{id}`, which is not here, or for another holder; give every \
              gateway the keys (kelpgate.secretsKeyFile)"
@@ -462,11 +494,11 @@ fn claimed_id(key: &CredentialDocument) -> Result<ids::AccessKeyId, String> {
     })
 }
 
-fn ignored_key(holder: &str, key: &CredentialDocument) -> String {
+fn ignored_key(holder: &str, key: &Credential) -> String {
     format!("access key `{}` of {holder}", key.access_key)
 }
 
-/// Puts a name among those of an index, or takes it away; keys without any are not kept.
+/// Adds a name to an index, or removes it. Keys without any names are removed.
 fn change_names(index: &mut Map<Arc<str>, Names>, key: &Arc<str>, name: &Arc<str>, is_there: bool) {
     let known = index.get(key).into_iter().flat_map(|names| names.iter());
     let mut names: Vec<Arc<str>> = known.filter(|known| *known != name).cloned().collect();
@@ -480,7 +512,7 @@ fn change_names(index: &mut Map<Arc<str>, Names>, key: &Arc<str>, name: &Arc<str
     }
 }
 
-/// What nothing else depends on is put into its map, or taken out.
+/// Adds something on which nothing else depends to its map, or removes it.
 fn put<T>(map: &mut Map<Arc<str>, Arc<T>>, name: Arc<str>, document: Option<T>) {
     match document {
         Some(document) => map.insert_mut(name, Arc::new(document)),
@@ -490,7 +522,8 @@ fn put<T>(map: &mut Map<Arc<str>, Arc<T>>, name: Arc<str>, document: Option<T>) 
     }
 }
 
-/// The key with its name in small letters, and the name as it is spelled; `None` for what is not named by its creator.
+/// The key with its name in lower case, and the name as it is spelled; `None` for documents whose names are not chosen
+/// by their creator.
 pub(super) fn in_small_letters(key: &DocumentKey) -> Option<(DocumentKey, Arc<str>)> {
     let (name, kind): (_, fn(Arc<str>) -> DocumentKey) = match key {
         DocumentKey::User(name) => (name, DocumentKey::User),
@@ -503,17 +536,17 @@ pub(super) fn in_small_letters(key: &DocumentKey) -> Option<(DocumentKey, Arc<st
     Some((kind(name.to_lowercase().into()), name.clone()))
 }
 
-/// The names of the managed policies that a document names.
+/// The names of the managed policies that a user, group or role names.
 #[derive(Default)]
 struct Held {
     attached: BTreeSet<Arc<str>>,
     boundary: BTreeSet<Arc<str>>,
 }
 
-fn policy_names<T>(document: &Option<Arc<T>>, parts: impl Fn(&T) -> (&Vec<String>, &Facts)) -> Held {
-    let Some((attached, facts)) = document.as_deref().map(parts) else { return Held::default() };
+fn policy_names<T>(record: &Option<Arc<T>>, parts: impl Fn(&T) -> (&Vec<String>, Option<&String>)) -> Held {
+    let Some((attached, boundary)) = record.as_deref().map(parts) else { return Held::default() };
     let name = |name: &String| policy_name_of(name).into();
-    Held { attached: attached.iter().map(name).collect(), boundary: facts.boundary.iter().map(name).collect() }
+    Held { attached: attached.iter().map(name).collect(), boundary: boundary.into_iter().map(name).collect() }
 }
 
 fn change_holders(index: &mut Holders, holder: &Holder, before: &BTreeSet<Arc<str>>, after: &BTreeSet<Arc<str>>) {
@@ -532,25 +565,24 @@ fn change_holders(index: &mut Holders, holder: &Holder, before: &BTreeSet<Arc<st
     }
 }
 
-fn group_without_policies(name: &Arc<str>, document: Arc<GroupDocument>, default_account: AccountId) -> Group {
-    let account = document.facts.account.parse().unwrap_or(default_account);
-    let arn = format!("arn:aws:iam::{account}:group{}{name}", document.facts.path_or_root());
-    let id = unique_id("AGPA", &document.facts.id, name);
-    Group { name: name.clone(), id, account, arn: arn.into(), policies: Arc::from([]), document }
+fn group_without_policies(name: &Arc<str>, record: Arc<GroupRecord>, default_account: AccountId) -> Group {
+    let account = record.account.parse().unwrap_or(default_account);
+    let arn = format!("arn:aws:iam::{account}:group{}{name}", path_or_root(&record.path));
+    let id = unique_id("AGPA", &record.id, name);
+    Group { name: name.clone(), id, account, arn: arn.into(), policies: Arc::from([]), record }
 }
 
 fn user_without_policies(
     name: &Arc<str>,
-    document: Arc<UserDocument>,
+    record: Arc<UserRecord>,
     is_static: bool,
     default_account: AccountId,
 ) -> User {
-    let owner = document.account.as_ref().map(|account| account.id.as_str()).filter(|id| !id.is_empty());
+    let owner = record.account.as_ref().map(|account| account.id.as_str()).filter(|id| !id.is_empty());
     let account = owner.and_then(|id| id.parse().ok()).unwrap_or(default_account);
-    let display =
-        document.account.as_ref().map(|account| account.display_name.as_str()).filter(|name| !name.is_empty());
-    let path = document.facts.path_or_root();
-    let is_root = is_static && is_root_of(&document, account);
+    let display = record.account.as_ref().map(|account| account.display_name.as_str()).filter(|name| !name.is_empty());
+    let path = path_or_root(&record.path);
+    let is_root = is_static && is_root_of(&record, account);
     let principal = if is_root {
         Principal::Root(account)
     } else if &**name == ANONYMOUS {
@@ -560,19 +592,19 @@ fn user_without_policies(
     };
     User {
         name: name.clone(),
-        id: unique_id("AIDA", &document.facts.id, name),
+        id: unique_id("AIDA", &record.id, name),
         arn: principal.to_string().into(),
         account,
         owner_id: owner.map_or_else(|| name.clone(), Arc::from),
         display_name: display.map_or_else(|| name.clone(), Arc::from),
         principal,
         is_root,
-        disabled: document.disabled,
+        disabled: record.disabled,
         policies: Arc::from([]),
         sources: Arc::from([]),
         boundary: None,
         groups: Arc::from([]),
-        document,
+        record,
     }
 }
 
@@ -580,17 +612,17 @@ fn user_with_policies(snapshot: &Snapshot, user: &User) -> User {
     let holder = Holder::User(user.name.clone());
     let mut found = Vec::new();
     let from_weed = inline(snapshot, &holder, &mut found, PolicySource::Inline);
-    attached(snapshot, &holder, &user.document.policy_names, &mut found, PolicySource::Attached);
+    attached(snapshot, &holder, &user.record.attached_policies, &mut found, PolicySource::Attached);
     let groups = snapshot.memberships.get(&user.name).cloned().unwrap_or_default();
     for name in groups.iter() {
         if let Some(group) = snapshot.groups.get(name) {
             found.extend(group.policies.iter().cloned());
         }
     }
-    if let Some(legacy) = legacy(&user.document, !found.is_empty(), from_weed) {
+    if let Some(legacy) = legacy(&user.record, !found.is_empty(), from_weed) {
         found.insert(0, (legacy, PolicySource::Legacy));
     }
-    let boundary = user.document.facts.boundary.as_deref();
+    let boundary = user.record.boundary.as_deref();
     let (policies, sources) = split(found);
     User {
         policies,
@@ -601,28 +633,29 @@ fn user_with_policies(snapshot: &Snapshot, user: &User) -> User {
     }
 }
 
-/// What the legacy actions of a document still mean.
+/// The legacy actions of a document that still apply.
 ///
-/// As in SeaweedFS they count only while the user has no policy at all, except a bare `Admin`. Where weed wrote an inline policy
-/// it also projected it to legacy actions, often wider than the policy: those never count.
-fn legacy(document: &UserDocument, has_policies: bool, from_weed: bool) -> Option<Arc<CompiledPolicy>> {
-    if document.actions.is_empty() || from_weed {
+/// As in SeaweedFS they apply only while the user has no policy at all, except for `Admin` without a bucket. If
+/// SeaweedFS wrote an inline policy, it also projected it to legacy actions, which often allow more than the policy:
+/// those never apply.
+fn legacy(user: &UserRecord, has_policies: bool, from_weed: bool) -> Option<Arc<CompiledPolicy>> {
+    if user.actions.is_empty() || from_weed {
         return None;
     }
     if !has_policies {
-        return Some(Arc::new(CompiledPolicy::compile_legacy(&document.actions).0));
+        return Some(Arc::new(CompiledPolicy::compile_legacy(&user.actions).0));
     }
-    document.has_bare_admin().then(|| Arc::new(CompiledPolicy::compile_legacy(&["Admin".to_owned()]).0))
+    user.has_bare_admin().then(|| Arc::new(CompiledPolicy::compile_legacy(&["Admin".to_owned()]).0))
 }
 
 fn group_policies(snapshot: &Snapshot, group: &Group) -> Arc<[(Arc<CompiledPolicy>, PolicySource)]> {
     let mut found = Vec::new();
-    if !group.document.disabled {
+    if !group.record.disabled {
         let holder = Holder::Group(group.name.clone());
         let name = |policy| PolicySource::GroupInline(group.name.clone(), policy);
         inline(snapshot, &holder, &mut found, name);
         let name = |policy| PolicySource::GroupAttached(group.name.clone(), policy);
-        attached(snapshot, &holder, &group.document.policy_names, &mut found, name);
+        attached(snapshot, &holder, &group.record.attached_policies, &mut found, name);
     }
     found.into()
 }
@@ -631,8 +664,8 @@ fn role_with_policies(snapshot: &Snapshot, role: &Role) -> Role {
     let holder = Holder::Role(role.name.clone());
     let mut found = Vec::new();
     inline(snapshot, &holder, &mut found, PolicySource::Inline);
-    attached(snapshot, &holder, &role.document.attached_policies, &mut found, PolicySource::Attached);
-    let boundary = role.document.facts.boundary.as_deref();
+    attached(snapshot, &holder, &role.record.attached_policies, &mut found, PolicySource::Attached);
+    let boundary = role.record.boundary.as_deref();
     let (policies, sources) = split(found);
     let boundary = boundary.map(|name| snapshot.boundary(policy_name_of(name), &holder));
     Role { policies, sources, boundary, ..role.clone() }
@@ -640,7 +673,7 @@ fn role_with_policies(snapshot: &Snapshot, role: &Role) -> Role {
 
 type Found = Vec<(Arc<CompiledPolicy>, PolicySource)>;
 
-/// Adds the holder's inline policies; true if weed wrote one of them.
+/// Adds the holder's inline policies. True if SeaweedFS wrote one of them.
 fn inline(snapshot: &Snapshot, holder: &Holder, found: &mut Found, source: impl Fn(Arc<str>) -> PolicySource) -> bool {
     let mut from_weed = false;
     let id = snapshot.id_of(holder);

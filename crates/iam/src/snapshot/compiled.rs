@@ -5,10 +5,10 @@ use std::sync::{Arc, Weak};
 use policy::{CompiledPolicy, Policy, PolicyKind, PrincipalIds};
 use rpds::HashTrieMapSync;
 
-/// Sweeping begins at so many texts.
+/// The number of texts at which sweeping begins.
 const SWEEP_MIN: usize = 1024;
 
-/// Which texts are compiled already. Texts that nobody has any more are forgotten now and then.
+/// The texts that are already compiled. Texts that are no longer in use are removed from time to time.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Compiled {
     identity: Texts,
@@ -18,22 +18,22 @@ pub(super) struct Compiled {
 #[derive(Debug, Clone, Default)]
 struct Texts {
     known: HashTrieMapSync<Arc<str>, Weak<CompiledPolicy>>,
-    /// How many somebody had at the last sweep.
+    /// How many were in use at the last sweep.
     live: usize,
 }
 
 impl Compiled {
-    /// The one copy of a text, if it is known.
+    /// The shared copy of a text, if it is known.
     pub fn shared(&self, text: Arc<str>) -> Arc<str> {
         self.identity.known.get_key_value(&text).map(|(known, _)| known.clone()).unwrap_or(text)
     }
 
-    /// An identity policy; one that cannot be read denies, and `what` says of which policy that is told.
+    /// An identity policy. One that cannot be read denies; `what` names the policy in the reason.
     pub fn identity(&mut self, text: &Arc<str>, what: &str) -> Arc<CompiledPolicy> {
         self.identity.get(PolicyKind::Identity, text, what)
     }
 
-    /// A role's trust policy. With ids it is its own, as they may differ among roles of one text.
+    /// A role's trust policy. With ids it is not shared, because roles with the same text may have different ids.
     pub fn trust(&mut self, text: &str, ids: Option<&PrincipalIds>, what: &str) -> Arc<CompiledPolicy> {
         match (ids, Policy::parse_stored(PolicyKind::Trust, text)) {
             (Some(ids), Ok(policy)) => Arc::new(policy.compile_with_ids(ids)),
@@ -54,7 +54,7 @@ impl Texts {
                 self.sweep();
                 compiled
             }
-            // The reason names the policy, so that each has its own.
+            // The reason names the policy, so each policy has its own.
             Err(error) => Arc::new(CompiledPolicy::unreadable(format!("{what} cannot be read: {error}"))),
         }
     }
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_compiled_once_and_forgotten_when_nobody_has_it() {
+    fn a_text_is_compiled_once_and_removed_when_unused() {
         let text = |n: usize| -> Arc<str> {
             format!(r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":"s3:*","Resource":"arn:aws:s3:::b{n}"}}]}}"#)
                 .into()
@@ -90,7 +90,7 @@ mod tests {
             compiled.identity(&text(n), "P");
         }
         assert!(compiled.identity.known.size() <= 2 * SWEEP_MIN, "{} are kept", compiled.identity.known.size());
-        assert!(Arc::ptr_eq(&first, &compiled.identity(&text(0), "P")), "somebody has it");
+        assert!(Arc::ptr_eq(&first, &compiled.identity(&text(0), "P")), "it is in use");
         let unreadable = compiled.identity(&"{".into(), "the policy `P`");
         assert!(unreadable.unreadable_reason().is_some_and(|why| why.starts_with("the policy `P` cannot be read")));
     }

@@ -1,35 +1,36 @@
-//! Managed and inline policies: text and index together.
+//! Managed and inline policies: their texts and indexes.
 
 use std::sync::Arc;
 
 use ids::AccountId;
 use policy::CompiledPolicy;
 
+use super::aws_managed;
 use super::compiled::Compiled;
-use crate::change::{PolicyPlace, PolicyText, Read};
-use crate::documents::Facts;
+use crate::change::{PolicyPlace, Read, Unreadable};
+use crate::entity::{InlinePolicyRecord, PolicyRecord, Tags, path_or_root};
 use crate::small_map::SmallMap;
 use crate::unique_id::unique_id;
 
-/// A managed policy. It may stand in several places; they must agree.
+/// A managed policy. It may be stored in several places, which must agree.
 #[derive(Debug, Clone)]
 pub struct ManagedPolicy {
-    /// Its name.
+    /// The name by which holders and the filer know it. That of a policy of AWS is its ARN.
     pub name: Arc<str>,
     /// `ANPA...`.
     pub id: Arc<str>,
-    /// The account it belongs to.
-    pub account: AccountId,
+    /// The account to which it belongs; `None` for a policy of AWS.
+    pub account: Option<AccountId>,
     /// `arn:aws:iam::<account>:policy/<path><name>`.
     pub arn: Arc<str>,
-    /// Its text; empty when it cannot be read.
+    /// Its text; empty if it cannot be read.
     pub text: Arc<str>,
-    /// Its index; it denies everything if the policy cannot be read or its places contradict each other.
+    /// Its index, which denies everything if the policy cannot be read or its places contradict each other.
     pub compiled: Arc<CompiledPolicy>,
-    /// Id, dates, path, description.
-    pub facts: Facts,
-    /// Where it stands.
-    pub places: SmallMap<PolicyPlace, Read<PolicyText>>,
+    /// As it was put, with `text` as its text.
+    pub record: PolicyRecord,
+    /// Where it is stored.
+    pub places: SmallMap<PolicyPlace, Read<PolicyRecord>>,
 }
 
 /// An inline policy of a user, group or role.
@@ -39,9 +40,9 @@ pub struct InlinePolicy {
     pub text: Arc<str>,
     /// Its index.
     pub compiled: Arc<CompiledPolicy>,
-    /// It stands in a document of ours.
-    pub ours: Option<Read<PolicyText>>,
-    /// It stands in weed's shared document.
+    /// Whether it is in one of our documents.
+    pub ours: Option<Read<InlinePolicyRecord>>,
+    /// Whether it is in SeaweedFS's shared document.
     pub weeds: Option<Arc<str>>,
 }
 
@@ -51,12 +52,12 @@ impl ManagedPolicy {
     /// Builds the policy from its places; `None` if there are none.
     pub(super) fn of(
         name: &Arc<str>,
-        places: SmallMap<PolicyPlace, Read<PolicyText>>,
+        places: SmallMap<PolicyPlace, Read<PolicyRecord>>,
         account: AccountId,
         texts: &mut Compiled,
     ) -> Option<Self> {
-        let facts = places.values().flatten().map(|policy| &policy.facts).find(|facts| **facts != Facts::default());
-        let facts = facts.cloned().unwrap_or_default();
+        let known = places.values().flatten().find(|policy| !policy.is_only_text());
+        let record = known.cloned().unwrap_or_default();
         let stated = places.iter().map(|(place, read)| (place.describe(), read.as_ref().map(|policy| &policy.text)));
         let what = format!("policy `{name}`");
         let (text, agreed) = agree(&what, stated)?;
@@ -64,26 +65,47 @@ impl ManagedPolicy {
             Ok(()) => texts.identity(&text, &what),
             Err(reason) => Arc::new(CompiledPolicy::unreadable(reason)),
         };
-        // A text that stands for a contradiction is not shown as the policy's own.
+        // If places contradict each other, no text is shown as the policy's own.
         let text = if compiled.unreadable_reason().is_some() && places.len() > 1 { Arc::from("") } else { text };
-        let account = facts.account.parse().unwrap_or(account);
-        let arn = format!("arn:aws:iam::{account}:policy{}{name}", facts.path_or_root());
-        let id = unique_id("ANPA", &facts.id, name);
-        Some(Self { name: name.clone(), id, account, arn: arn.into(), text, compiled, facts, places })
+        let record = PolicyRecord { text: text.clone(), ..record };
+        let account = record.account.parse().unwrap_or(account);
+        let arn = format!("arn:aws:iam::{account}:policy{}{name}", path_or_root(&record.path));
+        let id = unique_id("ANPA", &record.id, name);
+        Some(Self { name: name.clone(), id, account: Some(account), arn: arn.into(), text, compiled, record, places })
+    }
+
+    /// The name that people see, without path.
+    pub fn shown_name(&self) -> &str {
+        self.name.rsplit('/').next().unwrap_or(&self.name)
+    }
+
+    /// Whether it is a policy of AWS: part of this program, and attachable in every account.
+    pub fn is_aws_managed(&self) -> bool {
+        self.account.is_none()
+    }
+
+    /// `/` or `/a/b/`.
+    pub fn path(&self) -> &str {
+        path_or_root(&self.record.path)
+    }
+
+    /// Its tags.
+    pub fn tags(&self) -> &Tags {
+        &self.record.tags
     }
 }
 
 impl InlinePolicy {
-    /// Whether it is about the entity of this id: not if it was put on an earlier one of the same name.
+    /// Whether it belongs to the entity with this id, and not to an earlier one with the same name.
     pub(super) fn is_of(&self, id: &str) -> bool {
-        let put_on = self.ours.as_ref().and_then(|own| own.as_ref().ok()).map_or("", |own| own.facts.holder.as_str());
+        let put_on = self.ours.as_ref().and_then(|own| own.as_ref().ok()).map_or("", |own| own.holder_id.as_str());
         put_on.is_empty() || put_on == id || self.weeds.is_some()
     }
 
-    /// Builds the policy from our document and weed's; `None` if there is neither.
+    /// Builds the policy from our document and SeaweedFS's; `None` if there is neither.
     pub(super) fn of(
         what: &str,
-        ours: Option<Read<PolicyText>>,
+        ours: Option<Read<InlinePolicyRecord>>,
         weeds: Option<Arc<str>>,
         texts: &mut Compiled,
     ) -> Option<Self> {
@@ -98,11 +120,11 @@ impl InlinePolicy {
     }
 }
 
-/// The one text that all places agree on. Where one cannot be read, or two differ, nobody can say which holds: then the policy
-/// denies, with the reason.
+/// The text on which all places agree. If one cannot be read, or two differ, it is unknown which one applies: then the
+/// policy denies, with the reason.
 fn agree<'a>(
     what: &str,
-    places: impl Iterator<Item = (&'static str, Result<&'a Arc<str>, &'a crate::change::Unreadable>)>,
+    places: impl Iterator<Item = (&'static str, Result<&'a Arc<str>, &'a Unreadable>)>,
 ) -> Option<(Arc<str>, Result<(), String>)> {
     let mut first: Option<(&'static str, Arc<str>)> = None;
     for (place, text) in places {
@@ -127,8 +149,12 @@ fn same_json(a: &str, b: &str) -> bool {
     a == b || value(a).is_some_and(|a| value(b) == Some(a))
 }
 
-/// The name at the end of a policy ARN, or the text itself when it is no ARN (weed's files name policies).
+/// The name at the end of a policy ARN, or the text itself if it is not an ARN, because SeaweedFS's files name policies
+/// directly. The name of a policy of AWS is its ARN.
 pub fn policy_name_of(arn_or_name: &str) -> &str {
+    if aws_managed::is_arn(arn_or_name) {
+        return arn_or_name;
+    }
     match arn_or_name.strip_prefix("arn:").and_then(|rest| rest.split_once(":policy/")) {
         Some((_, resource)) => resource.rsplit('/').next().unwrap_or(resource),
         None => arn_or_name,

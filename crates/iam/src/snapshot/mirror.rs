@@ -1,32 +1,33 @@
-//! Which inline policies weed's shared document is to hold for weed, besides its own.
+//! Determines which inline policies SeaweedFS's shared document has to contain for SeaweedFS, in addition to its own.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use policy::{Policy, PolicyKind, Restated};
+use policy::{Policy, PolicyForSeaweedFs, PolicyKind};
 
 use super::Snapshot;
 use super::apply::WEED_POLICIES;
-use crate::change::{Holder, WeedPolicies};
+use crate::change::Holder;
+use crate::weed_policies::WeedPolicies;
 
 /// An inline policy: its holder and its name.
 pub type InlineName = (Holder, Arc<str>);
 
-/// The next state of weed's document.
+/// The next state of SeaweedFS's document.
 #[derive(Debug)]
 pub struct Mirrored {
-    /// All of it.
+    /// The whole document.
     pub document: WeedPolicies,
-    /// The entries that are others now, or gone.
+    /// The entries that have changed or been removed.
     pub changed: BTreeSet<InlineName>,
-    /// Those of them that deny more or allow less than the policy, because weed does not understand all of it.
+    /// Those of them that deny more or allow less than the policy, because SeaweedFS does not understand all of it.
     pub inexact: BTreeSet<InlineName>,
 }
 
 impl Snapshot {
-    /// The inline policies of users and groups that weed's document does not hold as it should, and those that it should not hold any
-    /// more. Without `adds` only what is mirrored already counts: it is kept up to date, or taken away. None while the document cannot be
-    /// read: it is left alone.
+    /// The inline policies of users and groups that are missing or outdated in SeaweedFS's document, and those that it
+    /// should no longer contain. Without `adds`, only policies that are already mirrored count: they are updated or
+    /// removed. Empty while the document cannot be read, because it is then left alone.
     pub fn unmirrored(&self, adds: bool) -> BTreeSet<InlineName> {
         let known = self.weed.mirrored.iter().flat_map(|(holder, texts)| names(holder, texts.keys()));
         let ours = adds.then(|| self.inline.iter()).into_iter().flatten();
@@ -35,7 +36,7 @@ impl Snapshot {
         self.mirror(&all, adds).map(|next| next.changed).unwrap_or_default()
     }
 
-    /// Weed's document with these entries as they should be; `None` if they are so already.
+    /// SeaweedFS's document with these entries as they should be; `None` if they already are.
     pub fn mirror(&self, entries: &BTreeSet<InlineName>, adds: bool) -> Option<Mirrored> {
         if self.problem(WEED_POLICIES).is_some() {
             return None;
@@ -58,9 +59,9 @@ impl Snapshot {
         (!next.changed.is_empty()).then_some(next)
     }
 
-    /// An inline policy for weed. `None` if it is not in force, if weed has no place for it (a role's), or if weed has a policy of its own
-    /// of this name, which is not ours to replace.
-    fn restated(&self, holder: &Holder, name: &str) -> Option<Restated> {
+    /// An inline policy for SeaweedFS. `None` if it is not in force, if SeaweedFS has no place for it (a role's), or if
+    /// SeaweedFS has its own policy with this name, which we must not replace.
+    fn restated(&self, holder: &Holder, name: &str) -> Option<PolicyForSeaweedFs> {
         let id = self.id_of(holder).filter(|_| !matches!(holder, Holder::Role(_)))?;
         let policy = self.inline.get(holder)?.get(name)?;
         if policy.weeds.is_some() || !policy.is_of(id) {
@@ -68,8 +69,8 @@ impl Snapshot {
         }
         let readable = policy.ours.as_ref()?.as_ref().ok();
         let parsed = readable.and_then(|ours| Policy::parse_stored(PolicyKind::Identity, &ours.text).ok());
-        // What cannot be read denies, at weed as here.
-        Some(parsed.map_or_else(Restated::unreadable, |policy| policy.restated()))
+        // A policy that cannot be read denies, in SeaweedFS as here.
+        Some(parsed.map_or_else(PolicyForSeaweedFs::unreadable, |policy| policy.for_seaweedfs()))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Roles as AssumeRole and the requests of their sessions need them.
+//! Roles, as AssumeRole and the requests of their sessions need them.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use policy::CompiledPolicy;
 use super::compiled::Compiled;
 use super::user::PolicySource;
 use crate::change::RolePlace;
-use crate::documents::RoleDocument;
+use crate::entity::{RoleRecord, Tags};
 use crate::policy_ids::ids_of_trust;
 use crate::unique_id::unique_id;
 
@@ -25,7 +25,7 @@ pub struct Role {
     pub account: AccountId,
     /// `/` or `/a/b/`.
     pub path: Arc<str>,
-    /// Who may assume it; denies everybody if it cannot be read.
+    /// Who may assume it. If it cannot be read, no one may.
     pub trust: Arc<CompiledPolicy>,
     /// What its sessions may do.
     pub policies: Arc<[Arc<CompiledPolicy>]>,
@@ -35,51 +35,61 @@ pub struct Role {
     pub boundary: Option<Arc<CompiledPolicy>>,
     /// The longest session in seconds.
     pub max_session_s: i64,
-    /// Where its document lives.
+    /// Where its document is stored.
     pub place: RolePlace,
-    /// The stored document.
-    pub document: Arc<RoleDocument>,
+    /// As it was put.
+    pub record: Arc<RoleRecord>,
 }
 
 impl Role {
     /// A role without its policies, which the Snapshot fills in.
-    pub(super) fn of(document: Arc<RoleDocument>, place: RolePlace, account: AccountId, texts: &mut Compiled) -> Self {
-        let account = document.arn.split(':').nth(4).and_then(|field| field.parse().ok()).unwrap_or(account);
-        let path = path_of(&document);
-        let what = format!("the trust policy of role `{}`", document.name);
-        let trust = texts.trust(&document.trust_policy, ids_of_trust(&document), &what);
+    pub(super) fn of(record: Arc<RoleRecord>, place: RolePlace, account: AccountId, texts: &mut Compiled) -> Self {
+        let account = record.arn.split(':').nth(4).and_then(|field| field.parse().ok()).unwrap_or(account);
+        let path = path_of(&record);
+        let what = format!("the trust policy of role `{}`", record.name);
+        let trust = texts.trust(&record.trust_policy, ids_of_trust(&record), &what);
         Self {
-            arn: format!("arn:aws:iam::{account}:role{path}{}", document.name).into(),
-            name: document.name.as_str().into(),
-            id: unique_id("AROA", &document.facts.id, &document.name),
+            arn: format!("arn:aws:iam::{account}:role{path}{}", record.name).into(),
+            name: record.name.as_str().into(),
+            id: unique_id("AROA", &record.id, &record.name),
             account,
             path: path.into(),
             trust,
             policies: Arc::from([]),
             sources: Arc::from([]),
             boundary: None,
-            max_session_s: document.max_session_s.unwrap_or(3600),
+            max_session_s: record.max_session_s.unwrap_or(3600),
             place,
-            document,
+            record,
         }
     }
 
-    /// Whether an ARN names this role: its own, the one of its document, or weed's default forms.
+    /// When it was created, seconds since 1970; 0 when unknown.
+    pub fn created_s(&self) -> i64 {
+        self.record.created_s
+    }
+
+    /// Its tags.
+    pub fn tags(&self) -> &Tags {
+        &self.record.tags
+    }
+
+    /// Whether an ARN names this role: its own, the one in its document, or SeaweedFS's default forms.
     pub(super) fn answers_to(&self, arn: &str) -> bool {
         let without_account = |prefix: &str| arn.strip_prefix(prefix).is_some_and(|rest| *rest == *self.name);
         *arn == *self.arn
-            || (!self.document.arn.is_empty() && arn == self.document.arn)
+            || (!self.record.arn.is_empty() && arn == self.record.arn)
             || without_account("arn:aws:iam::role/")
             || without_account("arn:aws:iam:::role/")
     }
 }
 
-/// The path that Kelpgate stored, else the one in the document's ARN.
-fn path_of(document: &RoleDocument) -> String {
-    if !document.facts.path.is_empty() {
-        return document.facts.path.clone();
+/// The path that Kelpgate stored, or else the one in the document's ARN.
+fn path_of(record: &RoleRecord) -> String {
+    if !record.path.is_empty() {
+        return record.path.clone();
     }
-    let resource = document.arn.split_once("role/").map(|(_, resource)| resource);
+    let resource = record.arn.split_once("role/").map(|(_, resource)| resource);
     match resource.and_then(|resource| resource.rsplit_once('/')) {
         Some((path, _)) => format!("/{path}/"),
         None => "/".to_owned(),

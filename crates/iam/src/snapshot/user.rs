@@ -1,32 +1,33 @@
-//! Users, their keys and groups as decisions need them.
+//! Users, their keys and groups, as decisions need them.
 
 use std::sync::Arc;
 
 use ids::{AccessKeyId, AccountId, SecretAccessKey};
 use policy::{CompiledPolicy, Principal};
 
-use crate::documents::{CredentialDocument, GroupDocument, ServiceAccountDocument, UserDocument};
+use crate::entity::{Credential, GroupRecord, ServiceAccount, Tags, UserRecord, path_or_root};
 
-/// A user with everything a decision about it reads.
+/// A user with everything that decisions about it read.
 #[derive(Debug, Clone)]
 pub struct User {
     /// Its name.
     pub name: Arc<str>,
-    /// `AIDA...`: stored, or derived from the name when weed made the user.
+    /// `AIDA...`: stored, or derived from the name if SeaweedFS created the user.
     pub id: Arc<str>,
     /// `arn:aws:iam::<account>:user/<path><name>`, or `arn:aws:iam::<account>:root`.
     pub arn: Arc<str>,
     /// The account it belongs to.
     pub account: AccountId,
-    /// The owner id that its buckets and objects carry: the account id of its document, else its name (as in SeaweedFS).
+    /// The owner id of its buckets and objects: the account id in its document, or else its name, as in SeaweedFS.
     pub owner_id: Arc<str>,
-    /// The name shown beside `owner_id`.
+    /// The name shown with `owner_id`.
     pub display_name: Arc<str>,
     /// What policies know it as.
     pub principal: Principal,
-    /// The root user of its account: only an identity of the identities file named `root` with `Admin`.
+    /// Whether it is the root user of its account. Only an identity of the identities file named `root` with `Admin`
+    /// is.
     pub is_root: bool,
-    /// Its keys are refused.
+    /// Whether it is disabled. Its keys are then refused.
     pub disabled: bool,
     /// All its identity policies: legacy actions, inline, attached, of its groups.
     pub policies: Arc<[Arc<CompiledPolicy>]>,
@@ -34,10 +35,22 @@ pub struct User {
     pub sources: Arc<[PolicySource]>,
     /// Its permissions boundary.
     pub boundary: Option<Arc<CompiledPolicy>>,
-    /// The groups that it is in, in order.
+    /// Its groups, in order.
     pub groups: Arc<[Arc<str>]>,
-    /// The stored document.
-    pub document: Arc<UserDocument>,
+    /// As it was put.
+    pub record: Arc<UserRecord>,
+}
+
+impl User {
+    /// `/` or `/a/b/`.
+    pub fn path(&self) -> &str {
+        path_or_root(&self.record.path)
+    }
+
+    /// Its tags.
+    pub fn tags(&self) -> &Tags {
+        &self.record.tags
+    }
 }
 
 /// Where an identity policy comes from.
@@ -45,7 +58,7 @@ pub struct User {
 pub enum PolicySource {
     /// The legacy actions of its document.
     Legacy,
-    /// An inline policy of this name.
+    /// An inline policy with this name.
     Inline(Arc<str>),
     /// An attached managed policy.
     Attached(Arc<str>),
@@ -78,20 +91,27 @@ pub struct Group {
     pub account: AccountId,
     /// `arn:aws:iam::<account>:group/<path><name>`.
     pub arn: Arc<str>,
-    /// What its members get; empty while the group is disabled.
-    pub(crate) policies: Arc<[(Arc<CompiledPolicy>, PolicySource)]>,
-    /// The stored document.
-    pub document: Arc<GroupDocument>,
+    /// The policies of its members; empty while the group is disabled.
+    pub policies: Arc<[(Arc<CompiledPolicy>, PolicySource)]>,
+    /// As it was put.
+    pub record: Arc<GroupRecord>,
 }
 
-/// Whose key it is, and whether it may be used.
+impl Group {
+    /// `/` or `/a/b/`.
+    pub fn path(&self) -> &str {
+        path_or_root(&self.record.path)
+    }
+}
+
+/// The holder of a key, and whether the key may be used.
 #[derive(Debug, Clone)]
 pub struct KeyHolder {
     /// The key's id.
     pub access_key_id: AccessKeyId,
-    /// The secret that signatures are checked with.
+    /// The secret with which signatures are checked.
     pub secret: SecretAccessKey,
-    /// The user that the key acts for.
+    /// The user for which the key acts.
     pub user: Arc<User>,
     /// The id of the service account whose key it is.
     pub service_account: Option<Arc<str>>,
@@ -115,15 +135,15 @@ pub enum KeyRefusal {
 }
 
 impl KeyHolder {
-    /// The key as the document of its holder says. `None` if the document does not have it: then nobody may sign with it.
+    /// The key from the document of its holder. `None` if the document does not have it: then no one may sign with it.
     pub(super) fn of(
         access_key_id: &AccessKeyId,
         owner: &KeyOwner,
         user: &Arc<User>,
-        service_account: Option<&Arc<ServiceAccountDocument>>,
+        service_account: Option<&Arc<ServiceAccount>>,
     ) -> Option<Self> {
         let key = match service_account {
-            None => user.document.credentials.get(owner.place)?,
+            None => user.record.credentials.get(owner.place)?,
             Some(account) => account.credential.as_ref()?,
         };
         Some(Self {
@@ -132,11 +152,11 @@ impl KeyHolder {
             user: user.clone(),
             service_account: owner.service_account.clone(),
             active: key.is_active() && service_account.is_none_or(|account| !account.disabled),
-            expires_s: service_account.map(|account| account.expiration).filter(|expires_s| *expires_s != 0),
+            expires_s: service_account.map(|account| account.expires_s).filter(|expires_s| *expires_s != 0),
         })
     }
 
-    /// Why the key must not be accepted at this moment (seconds since 1970); `None` if it may be.
+    /// Why the key must not be accepted at this time (seconds since 1970); `None` if it may be.
     pub fn refusal(&self, now_s: i64) -> Option<KeyRefusal> {
         if self.user.disabled {
             Some(KeyRefusal::UserDisabled)
@@ -150,12 +170,12 @@ impl KeyHolder {
     }
 }
 
-/// One claim on an access key: whose document has it. The key itself is kept in the document alone.
+/// A claim on an access key: the document that has it. The key itself is kept only in the document.
 #[derive(Debug, Clone)]
 pub(super) struct KeyOwner {
     pub(super) user: Arc<str>,
     pub(super) service_account: Option<Arc<str>>,
-    /// Which of the user's credentials it is, from 0.
+    /// The index of the credential in the document.
     place: usize,
     pub(super) is_static: bool,
 }
@@ -165,7 +185,7 @@ impl KeyOwner {
         Self { user: user.clone(), service_account: None, place, is_static }
     }
 
-    pub(super) fn of_service_account(account: &ServiceAccountDocument, is_static: bool) -> Self {
+    pub(super) fn of_service_account(account: &ServiceAccount, is_static: bool) -> Self {
         let user = account.parent_user.as_str().into();
         Self { user, service_account: Some(account.id.as_str().into()), place: 0, is_static }
     }
@@ -176,9 +196,9 @@ impl KeyOwner {
     }
 }
 
-/// The id of a key that requests may be signed with. `None` when the id or the secret is unusable: an empty secret would let anybody
-/// sign, and an encrypted one whoever reads it.
-pub(super) fn usable(key: &CredentialDocument) -> Option<AccessKeyId> {
+/// The id of a key with which requests may be signed. `None` if the id or the secret is unusable: with an empty secret
+/// anyone could sign, and with an encrypted one anyone who can read it.
+pub(super) fn usable(key: &Credential) -> Option<AccessKeyId> {
     let has_secret = !key.secret_key.expose().is_empty() && key.sealed_under().is_none();
     key.access_key.parse().ok().filter(|_| has_secret)
 }
