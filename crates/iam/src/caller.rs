@@ -1,4 +1,4 @@
-//! Who makes a request, once authenticated.
+//! The authenticated caller of a request.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -6,22 +6,24 @@ use std::sync::Arc;
 use ids::{AccessKeyId, AccountId};
 use policy::{CompiledPolicy, Principal};
 
-use crate::snapshot::User;
+use crate::identity_provider::IdentityProvider;
+use crate::revocation::RevocationTarget;
+use crate::snapshot::{PolicySource, User};
 
-/// An authenticated caller with the policies that apply to it at this moment.
+/// An authenticated caller with the policies that apply to it now.
 #[derive(Debug, Clone)]
 pub struct Caller {
     /// The user's name, or the session's.
     pub name: Arc<str>,
-    /// What policies know it as.
+    /// The principal that policies compare.
     pub principal: Principal,
-    /// Its ARN, as GetCallerIdentity answers it.
+    /// Its ARN, as returned by GetCallerIdentity.
     pub arn: Arc<str>,
     /// `aws:userid`: the user's id, `<role id>:<session name>`, or the account of a root user.
     pub user_id: Arc<str>,
-    /// The account it acts in.
+    /// The account in which it acts.
     pub account: AccountId,
-    /// The root user of its account.
+    /// Whether it is the root user of its account.
     pub is_root: bool,
     /// The key that signed; `None` for anonymous callers.
     pub access_key_id: Option<AccessKeyId>,
@@ -29,19 +31,21 @@ pub struct Caller {
     pub session: Option<CallerSession>,
     /// Identity policies.
     pub policies: Arc<[Arc<CompiledPolicy>]>,
+    /// Where each of `policies` comes from, in the same order.
+    pub sources: Arc<[PolicySource]>,
     /// The permissions boundary.
     pub boundary: Option<Arc<CompiledPolicy>>,
-    /// Where the request came from, forwarding headers considered.
+    /// Where the request came from, taking forwarding headers into account.
     pub source_ip: Option<IpAddr>,
     /// `User-Agent`; may be empty.
     pub user_agent: Arc<str>,
-    /// The request came over TLS.
+    /// Whether the request came over TLS.
     pub secure_transport: bool,
-    /// The version of that TLS, where it is known.
+    /// The TLS version, if it is known.
     pub tls_version: Option<TlsVersion>,
 }
 
-/// A version of TLS that gateways speak.
+/// A TLS version that gateways support.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TlsVersion {
     /// RFC 5246.
@@ -51,7 +55,7 @@ pub enum TlsVersion {
 }
 
 impl TlsVersion {
-    /// As `s3:TlsVersion` has it.
+    /// The value of `s3:TlsVersion`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::V1_2 => "1.2",
@@ -60,12 +64,12 @@ impl TlsVersion {
     }
 }
 
-/// What a session token says.
+/// The content of a session token.
 #[derive(Debug, Clone)]
 pub struct CallerSession {
     /// The session's id (`sid`).
     pub id: Arc<str>,
-    /// The role's ARN.
+    /// The role's ARN; empty for a session that a user made of himself.
     pub role_arn: Arc<str>,
     /// The name given to AssumeRole.
     pub name: Arc<str>,
@@ -77,14 +81,40 @@ pub struct CallerSession {
     pub policy: Option<Arc<CompiledPolicy>>,
     /// The session's tags: name and value.
     pub tags: Arc<[(String, String)]>,
-    /// Keys of those tags that every session made from this one inherits.
+    /// The keys of the tags that every session made from this one inherits.
     pub transitive_tag_keys: Arc<[String]>,
     /// `sts:SourceIdentity` of the first role in the chain.
     pub source_identity: Option<Arc<str>>,
+    /// The user of an identity provider for whom it was made.
+    pub federation: Option<Arc<Federation>>,
+    /// What it can be revoked by, except its role: [`RevocationTarget::to_text`](crate::RevocationTarget::to_text).
+    pub origins: Arc<[String]>,
+}
+
+/// What a session says about the user of an identity provider for whom it was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Federation {
+    /// The provider.
+    pub provider: Arc<IdentityProvider>,
+    /// The user's subject at the provider.
+    pub subject: Arc<str>,
+    /// The client id for which the provider's token was accepted, if the session says so.
+    pub audience: Option<Arc<str>>,
 }
 
 impl CallerSession {
-    /// The tags that every session made from this one inherits. Keys are compared without case, as everywhere in STS.
+    /// Whether it is the session of a role, and not one that a user made of himself.
+    pub fn is_of_role(&self) -> bool {
+        !self.role_arn.is_empty()
+    }
+
+    /// All that it can be revoked by, and with it the sessions made from it.
+    pub fn revocation_targets(&self) -> impl Iterator<Item = String> {
+        let role = RevocationTarget::Role(self.role_arn.to_string()).to_text();
+        self.origins.iter().cloned().chain([role])
+    }
+
+    /// The tags that every session made from this one inherits. Keys are compared ignoring case, as everywhere in STS.
     pub fn transitive_tags(&self) -> impl Iterator<Item = &(String, String)> {
         let is_transitive = |key: &str| self.transitive_tag_keys.iter().any(|known| known.to_lowercase() == key);
         self.tags.iter().filter(move |(key, _)| is_transitive(&key.to_lowercase()))
@@ -92,7 +122,7 @@ impl CallerSession {
 }
 
 impl Caller {
-    /// A user, before anything is known of the request: its address, agent and key.
+    /// A user as the caller of a request whose address, agent and key are not set yet.
     pub fn of(user: &User) -> Self {
         Self {
             name: Arc::clone(&user.name),
@@ -104,11 +134,20 @@ impl Caller {
             access_key_id: None,
             session: None,
             policies: Arc::clone(&user.policies),
+            sources: Arc::clone(&user.sources),
             boundary: user.boundary.clone(),
             source_ip: None,
             user_agent: "".into(),
             secure_transport: false,
             tls_version: None,
+        }
+    }
+
+    /// What the sessions that it makes can be revoked by, beside what they are themselves.
+    pub fn origins(&self) -> Vec<String> {
+        match &self.session {
+            Some(session) => session.revocation_targets().collect(),
+            None => vec![RevocationTarget::User(self.user_id.to_string()).to_text()],
         }
     }
 
@@ -120,7 +159,7 @@ impl Caller {
         }
     }
 
-    /// Nobody signed the request.
+    /// The caller of an unsigned request.
     pub fn is_anonymous(&self) -> bool {
         matches!(self.principal, Principal::Anonymous)
     }

@@ -1,15 +1,19 @@
-//! One fact of IAM state that appeared, changed or went away: what the store reads, what commands write, what a Snapshot applies.
+//! A fact of IAM state that appeared, changed or disappeared. The store reads these, commands write them, a Snapshot
+//! applies them.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use crate::bucket::Bucket;
-use crate::documents::{Facts, GroupDocument, RoleDocument, ServiceAccountDocument, UserDocument};
-use crate::instance_profile::{AccountAliasDocument, InstanceProfileDocument};
-use crate::oidc_provider::OidcProviderDocument;
+use crate::entity::{
+    AccountAlias, GroupRecord, InlinePolicyRecord, InstanceProfile, OidcProvider, PolicyRecord, RoleRecord,
+    ServiceAccount, UserRecord,
+};
+use crate::identity_provider::OidcKeys;
+use crate::revocation::Revocation;
+use crate::weed_policies::WeedPolicies;
 
-/// A stored document that was found, or the reason why it cannot be read.
+/// A stored document, or the reason why it cannot be read.
 pub type Read<T> = Result<T, Unreadable>;
 
 /// Why a stored document cannot be read.
@@ -26,25 +30,29 @@ impl fmt::Display for Unreadable {
 #[derive(Debug, Clone)]
 pub enum Change {
     /// A user's document.
-    User(Arc<str>, Option<Read<UserDocument>>),
+    User(Arc<str>, Option<Read<UserRecord>>),
     /// A service account's document, by its id.
-    ServiceAccount(Arc<str>, Option<Read<ServiceAccountDocument>>),
+    ServiceAccount(Arc<str>, Option<Read<ServiceAccount>>),
     /// A group's document.
-    Group(Arc<str>, Option<Read<GroupDocument>>),
-    /// A managed policy in one of the places where it may live.
-    Policy(Arc<str>, PolicyPlace, Option<Read<PolicyText>>),
+    Group(Arc<str>, Option<Read<GroupRecord>>),
+    /// A managed policy in one of the places where it may be stored.
+    Policy(Arc<str>, PolicyPlace, Option<Read<PolicyRecord>>),
     /// A role's document.
-    Role(Arc<str>, RolePlace, Option<Read<RoleDocument>>),
-    /// An inline policy of ours: holder, then the policy's name.
-    Inline(Holder, Arc<str>, Option<Read<PolicyText>>),
-    /// weed's one document of inline policies, all of it.
+    Role(Arc<str>, RolePlace, Option<Read<RoleRecord>>),
+    /// One of our inline policies: the holder, then the policy's name.
+    Inline(Holder, Arc<str>, Option<Read<InlinePolicyRecord>>),
+    /// SeaweedFS's shared document of inline policies, as a whole.
     WeedPolicies(Option<Read<WeedPolicies>>),
-    /// An OIDC provider, by the stem of its file: [`OidcProviderDocument::file_stem`] of its ARN.
-    OidcProvider(Arc<str>, Option<Read<OidcProviderDocument>>),
+    /// An OIDC provider, by the stem of its file: [`OidcProvider::file_stem`] of its ARN.
+    OidcProvider(Arc<str>, Option<Read<OidcProvider>>),
+    /// The keys of an OIDC provider, by [`IdentityProvider::keys_stem`](crate::IdentityProvider::keys_stem).
+    OidcKeys(Arc<str>, Option<Read<OidcKeys>>),
+    /// A revocation of sessions, by the stem of its file: [`Revocation::file_stem`].
+    Revocation(Arc<str>, Option<Read<Revocation>>),
     /// An instance profile.
-    InstanceProfile(Arc<str>, Option<Read<InstanceProfileDocument>>),
+    InstanceProfile(Arc<str>, Option<Read<InstanceProfile>>),
     /// The alias of an account, by the account's number.
-    AccountAlias(Arc<str>, Option<Read<AccountAliasDocument>>),
+    AccountAlias(Arc<str>, Option<Read<AccountAlias>>),
     /// A bucket.
     Bucket(Arc<str>, Option<Arc<Bucket>>),
 }
@@ -62,14 +70,14 @@ pub enum ChangeKind {
     Roles,
     /// Managed policies.
     Policies,
-    /// OpenID Connect providers and whatever else IAM keeps.
+    /// OpenID Connect providers and everything else that IAM keeps.
     Others,
     /// Bucket policies and other settings of buckets.
     Buckets,
 }
 
 impl ChangeKind {
-    /// All of them, with their names in the configuration.
+    /// All kinds, with their names in the configuration.
     pub const NAMES: [(&'static str, Self); 7] = [
         ("keys", Self::Keys),
         ("users", Self::Users),
@@ -80,10 +88,10 @@ impl ChangeKind {
         ("buckets", Self::Buckets),
     ];
 
-    /// The kind of a change that a command makes.
-    pub fn of(command: &str, change: &Change) -> Self {
+    /// The kind of a change. A user's keys are in the document of the user: `is_about_keys` says that nothing else of it changes.
+    pub fn of(change: &Change, is_about_keys: bool) -> Self {
         match change {
-            Change::User(..) | Change::ServiceAccount(..) if command.contains("AccessKey") => Self::Keys,
+            Change::User(..) if is_about_keys => Self::Keys,
             Change::ServiceAccount(..) => Self::Keys,
             Change::User(..) | Change::Inline(Holder::User(_), ..) => Self::Users,
             Change::Group(..) | Change::Inline(Holder::Group(_), ..) => Self::Groups,
@@ -95,7 +103,8 @@ impl ChangeKind {
     }
 }
 
-/// A document that a command reads afresh before it runs, so that it writes on what is stored and not on what was heard.
+/// A document that a command reads again before it runs, so that its write is based on what is stored, not on what the
+/// feed delivered.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum DocumentKey {
     /// A user.
@@ -108,19 +117,23 @@ pub enum DocumentKey {
     Role(Arc<str>),
     /// A managed policy, in all its places.
     Policy(Arc<str>),
-    /// An inline policy of ours.
+    /// One of our inline policies.
     Inline(Holder, Arc<str>),
-    /// weed's shared document of inline policies.
+    /// SeaweedFS's shared document of inline policies.
     WeedPolicies,
     /// An OIDC provider, by the stem of its file.
     OidcProvider(Arc<str>),
+    /// The keys of an OIDC provider, by the stem of their file.
+    OidcKeys(Arc<str>),
+    /// A revocation of sessions, by the stem of its file.
+    Revocation(Arc<str>),
     /// An instance profile.
     InstanceProfile(Arc<str>),
     /// The alias of an account, by the account's number.
     AccountAlias(Arc<str>),
 }
 
-/// Who holds a policy.
+/// The holder of a policy.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Holder {
     /// A user.
@@ -164,16 +177,7 @@ impl fmt::Display for Holder {
     }
 }
 
-/// A policy's text, with what Kelpgate keeps beside it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PolicyText {
-    /// JSON.
-    pub text: Arc<str>,
-    /// Id, dates, path.
-    pub facts: Facts,
-}
-
-/// Where a managed policy lives. All places share one namespace.
+/// Where a managed policy is stored. All places share one namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum PolicyPlace {
     /// The identities file.
@@ -191,7 +195,7 @@ pub enum PolicyPlace {
 }
 
 impl PolicyPlace {
-    /// The place in words.
+    /// The name of the place, for messages.
     pub fn describe(self) -> &'static str {
         match self {
             Self::Identities => "the identities file",
@@ -204,22 +208,11 @@ impl PolicyPlace {
     }
 }
 
-/// Where a role lives.
+/// Where a role is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum RolePlace {
     /// The memory of this gateway.
     Memory,
     /// `<roleStore basePath>/<name>.json`.
     Base,
-}
-
-/// `/etc/iam/policies.json`: weed keeps all inline policies in it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct WeedPolicies {
-    /// Managed policies of old versions, name to text.
-    pub managed: BTreeMap<Arc<str>, Arc<str>>,
-    /// Inline policies of weed's: holder, policy name, text.
-    pub inline: BTreeMap<Holder, BTreeMap<Arc<str>, Arc<str>>>,
-    /// Inline policies of ours, restated for weed: they are in the document for weed alone, and none of its own.
-    pub mirrored: BTreeMap<Holder, BTreeMap<Arc<str>, Arc<str>>>,
 }

@@ -1,50 +1,36 @@
-//! Users, keys, groups, roles and policies as data; commands; the immutable Snapshot. No clock, socket, file or randomness.
+//! Users, keys, groups, roles and policies as data; the immutable Snapshot. No clock, socket, file or randomness.
 
 mod bucket;
-mod bucket_life;
 mod caller;
 mod change;
-pub mod command;
-mod config;
-mod documents;
+mod entity;
 mod identities;
-mod instance_profile;
-mod json;
+mod identity_provider;
 mod last_used;
-mod oidc_provider;
+mod name;
 mod policy_ids;
+mod revocation;
 mod small_map;
 mod snapshot;
-pub mod transfer;
-mod unique_id;
+pub mod unique_id;
 mod weed_policies;
 
-pub use bucket::{
-    ACL, Bucket, BucketMetadata, BucketPolicy, CREATOR, CorsConfiguration, CorsRule, DefaultRetention,
-    EncryptionConfiguration, LIFECYCLE, OBJECT_LOCK, OWNER, OWNERSHIP, Ownership, POLICY, POLICY_IDS, VERSIONING,
-    Versioning,
-};
-pub use bucket_life::{BucketLife, LIFE, Stage};
-pub use caller::{Caller, CallerSession, TlsVersion};
-pub use change::{
-    Change, ChangeKind, DocumentKey, Holder, PolicyPlace, PolicyText, Read, RolePlace, Unreadable, WeedPolicies,
-};
-pub use command::{Command, IamError, Outcome, Params};
-pub use config::{
-    CrossAccountSetting, DocumentStore, FenceSettings, IamConfig, KelpgateConfig, StsConfig, Surroundings,
-};
-pub use documents::{
-    AccountDocument, CredentialDocument, Facts, GroupDocument, PolicyVersion, RoleDocument, SEALED,
-    ServiceAccountDocument, Tags, UserDocument,
+pub use bucket::{Bucket, BucketAcl, BucketPolicy};
+pub use caller::{Caller, CallerSession, Federation, TlsVersion};
+pub use change::{Change, ChangeKind, DocumentKey, Holder, PolicyPlace, Read, RolePlace, Unreadable};
+pub use entity::{
+    Account, AccountAlias, Credential, GroupRecord, InlinePolicyRecord, InstanceProfile, OidcProvider, PolicyRecord,
+    PolicyVersion, Renamed, RoleRecord, SEALED, ServiceAccount, Tags, UnknownFields, UserRecord,
 };
 pub use identities::Identities;
-pub use instance_profile::{AccountAliasDocument, InstanceProfileDocument};
-pub use json::JsonError;
+pub use identity_provider::{IdentityProvider, KeySource, OidcKeys, ProviderRights, RoleMapping, RoleRule};
 pub use last_used::{LastUsed, Use};
-pub use oidc_provider::OidcProviderDocument;
-pub use policy_ids::{PolicyIds, policy_attributes, policy_ids, shown_policy};
+pub use name::is_name;
+pub use policy_ids::{PolicyIds, policy_ids, shown_policy, shown_trust, stored_policy_ids, trust_ids};
+pub use revocation::{LONGEST_SESSION_S, Revocation, RevocationTarget};
 pub use small_map::SmallMap;
 pub use snapshot::{
     ANONYMOUS, Counts, Group, InlineName, InlinePolicy, KeyHolder, KeyRefusal, ManagedPolicy, Mirrored, NextSnapshot,
-    PolicySource, Role, Settings, Snapshot, User, policy_name_of,
+    PolicySource, ROOT, Role, Settings, Snapshot, User, policy_name_of,
 };
+pub use weed_policies::WeedPolicies;

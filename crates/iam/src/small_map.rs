@@ -1,10 +1,12 @@
-//! A map for a few entries. A `BTreeMap` of one entry takes the room of eleven, which a hundred thousand users multiply.
+//! A map for a few entries. A `BTreeMap` with one entry takes the space of eleven, and there may be a hundred thousand
+//! users.
 
 use std::borrow::Borrow;
 
 use serde::{Serialize, Serializer};
 
-/// A map that is as large as what is in it, in the order of its keys. Everything takes time for all entries.
+/// A map that is no larger than its content, sorted by key. Every operation takes time proportional to the number of
+/// entries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SmallMap<K, V>(Vec<(K, V)>);
 
@@ -30,7 +32,7 @@ impl<K: Ord, V> SmallMap<K, V> {
         self.0.get(self.place(key).ok()?).map(|(_, value)| value)
     }
 
-    /// Sets the value of a key, and returns the one before.
+    /// Sets the value of a key, and returns the previous one.
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
         match self.place(&key) {
             Ok(place) => self.0.get_mut(place).map(|(_, known)| std::mem::replace(known, value)),
@@ -42,7 +44,7 @@ impl<K: Ord, V> SmallMap<K, V> {
         }
     }
 
-    /// Takes a key out.
+    /// Removes a key.
     pub fn remove<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
@@ -51,14 +53,14 @@ impl<K: Ord, V> SmallMap<K, V> {
         Some(self.0.remove(place).1)
     }
 
-    /// Keeps the entries that a condition holds for.
+    /// Keeps the entries for which a condition holds.
     pub fn retain(&mut self, holds: impl Fn(&K, &V) -> bool) {
         self.0.retain(|(key, value)| holds(key, value));
     }
 }
 
 impl<K, V> SmallMap<K, V> {
-    /// Whether nothing is in it.
+    /// Whether the map is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -68,7 +70,7 @@ impl<K, V> SmallMap<K, V> {
         self.0.len()
     }
 
-    /// The entries by key.
+    /// The entries, sorted by key.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
         self.0.iter().map(|(key, value)| (key, value))
     }
@@ -78,17 +80,17 @@ impl<K, V> SmallMap<K, V> {
         self.iter().map(|(key, _)| key)
     }
 
-    /// The values by key.
+    /// The values, sorted by key.
     pub fn values(&self) -> impl Iterator<Item = &V> {
         self.iter().map(|(_, value)| value)
     }
 }
 
-/// Of entries with the same key the last one counts.
+/// If several entries have the same key, the last one counts.
 impl<K: Ord, V> FromIterator<(K, V)> for SmallMap<K, V> {
     fn from_iter<T: IntoIterator<Item = (K, V)>>(entries: T) -> Self {
         let mut entries: Vec<(K, V)> = entries.into_iter().collect();
-        // Sorted once, not put in one by one: a document may hold as many as fit into it.
+        // Sort once instead of inserting one by one: a document may contain as many entries as fit into it.
         entries.sort_by(|a, b| a.0.cmp(&b.0));
         entries.dedup_by(|later, kept| {
             let same = later.0 == kept.0;

@@ -1,10 +1,11 @@
-//! The ids of IAM entities: a prefix that tells the kind, then 17 characters of A-Z and 2-7.
+//! The ids of IAM entities: a prefix for the kind, then 17 characters of A-Z and 2-7.
 
 use std::sync::Arc;
 
 const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
-/// The stored id, or one that every gateway derives alike from the name: documents that weed made have none.
+/// The stored id, or one that every gateway derives from the name in the same way, because documents of SeaweedFS have
+/// none.
 pub(crate) fn unique_id(prefix: &str, stored: &str, name: &str) -> Arc<str> {
     if !stored.is_empty() {
         return stored.into();
@@ -18,19 +19,19 @@ pub(crate) fn unique_id(prefix: &str, stored: &str, name: &str) -> Arc<str> {
     new_id(prefix, &bytes).into()
 }
 
-/// An id from random bytes, of which 17 are used.
-pub(crate) fn new_id(prefix: &str, random: &[u8]) -> String {
+/// An id made from random bytes, of which 17 are used.
+pub fn new_id(prefix: &str, random: &[u8]) -> String {
     format!("{prefix}{}", base32(random, 17))
 }
 
-/// As many characters of A-Z and 2-7, one for each byte.
-pub(crate) fn base32(random: &[u8], characters: usize) -> String {
+/// Characters of A-Z and 2-7, one for each byte.
+pub fn base32(random: &[u8], characters: usize) -> String {
     random.iter().take(characters).map(|byte| pick(ALPHABET, *byte)).collect()
 }
 
-/// As many letters and digits, one for each byte. 62 does not divide 256: the first eight characters come 5 times in 256
-/// rather than 4, which costs a secret of 40 characters less than two bits.
-pub(crate) fn alphanumeric(random: &[u8], characters: usize) -> String {
+/// Letters and digits, one for each byte. 256 is not a multiple of 62, so the first eight characters occur 5 times in
+/// 256 instead of 4, which costs a secret of 40 characters less than two bits.
+pub fn alphanumeric(random: &[u8], characters: usize) -> String {
     const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     random.iter().take(characters).map(|byte| pick(LETTERS, *byte)).collect()
 }

@@ -1,31 +1,35 @@
-use super::*;
-use crate::change::{Change, PolicyPlace, PolicyText, Read, RolePlace, Unreadable};
-use crate::documents::{Facts, GroupDocument, RoleDocument, ServiceAccountDocument, UserDocument};
+//! Changes in any order give one state; what applies to whom; what cannot be read denies.
+
+use std::sync::Arc;
+
+use iam::*;
+use iam_formats::{Facts, Stored, identities, weed_policies};
+use policy::CompiledPolicy;
 
 const GET: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*"}]}"#;
 const PUT: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:PutObject","Resource":"arn:aws:s3:::b/*"}]}"#;
 
-fn text(text: &str) -> Option<Read<PolicyText>> {
-    Some(Ok(PolicyText { text: text.into(), facts: Facts::default() }))
+fn text(text: &str) -> Option<Read<InlinePolicyRecord>> {
+    Some(Ok(InlinePolicyRecord::of_text(text)))
 }
 
 fn user(json: &str) -> Change {
-    let user = UserDocument::parse(json, Facts::default()).unwrap();
+    let user = UserRecord::parse(json, Facts::default()).unwrap();
     Change::User(user.name.as_str().into(), Some(Ok(user)))
 }
 
 fn group(json: &str) -> Change {
-    let group = GroupDocument::parse(json, Facts::default()).unwrap();
+    let group = GroupRecord::parse(json, Facts::default()).unwrap();
     Change::Group(group.name.as_str().into(), Some(Ok(group)))
 }
 
 fn role(json: &str) -> Change {
-    let role = RoleDocument::parse(json, Facts::default()).unwrap();
+    let role = RoleRecord::parse(json, Facts::default()).unwrap();
     Change::Role(role.name.as_str().into(), RolePlace::Base, Some(Ok(role)))
 }
 
 fn policy(name: &str, document: &str) -> Change {
-    Change::Policy(name.into(), PolicyPlace::Api, text(document))
+    Change::Policy(name.into(), PolicyPlace::Api, Some(Ok(PolicyRecord::of_text(document))))
 }
 
 fn inline(user: &str, name: &str, document: &str) -> Change {
@@ -33,17 +37,18 @@ fn inline(user: &str, name: &str, document: &str) -> Change {
 }
 
 fn weed(json: &str) -> Change {
-    Change::WeedPolicies(Some(Ok(WeedPolicies::parse(json).unwrap())))
+    Change::WeedPolicies(Some(Ok(weed_policies::parse(json, None).unwrap())))
 }
 
 fn world(identities: &str, changes: Vec<Change>) -> Snapshot {
-    let identities = Identities::parse(identities, &|_| None).unwrap();
+    let identities = identities::parse(identities, &|_| None).unwrap();
     Snapshot::new(Settings::default(), &identities).apply(changes)
 }
 
 const DENY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":["*"],"Resource":["*"]}]}"#;
 
-/// What weed's document is to hold, as `holder/name: text`, with `!` where weed does not understand all of it.
+/// What SeaweedFS's document should contain, as `holder/name: text`, with `!` if SeaweedFS does not understand all of
+/// it.
 fn mirrored(snapshot: &Snapshot, adds: bool) -> Vec<String> {
     let entries = snapshot.unmirrored(adds);
     let Some(next) = snapshot.mirror(&entries, adds) else { return vec!["as it is".to_owned()] };
@@ -56,11 +61,11 @@ fn mirrored(snapshot: &Snapshot, adds: bool) -> Vec<String> {
 }
 
 #[test]
-fn weeds_document_is_to_hold_the_inline_policies_that_are_in_force() {
+fn the_shared_document_should_contain_the_inline_policies_in_force() {
     let al = r#"{"name":"al"}"#;
     let put_on = |id: &str| {
-        let facts = Facts { holder: id.into(), ..Facts::default() };
-        Change::Inline(Holder::User("al".into()), "I".into(), Some(Ok(PolicyText { text: GET.into(), facts })))
+        let policy = InlinePolicyRecord { holder_id: id.into(), ..InlinePolicyRecord::of_text(GET) };
+        Change::Inline(Holder::User("al".into()), "I".into(), Some(Ok(policy)))
     };
     let of_group = Change::Inline(Holder::Group("g".into()), "I".into(), text(GET));
     let of_role = Change::Inline(Holder::Role("R".into()), "I".into(), text(GET));
@@ -73,7 +78,7 @@ fn weeds_document_is_to_hold_the_inline_policies_that_are_in_force() {
         (vec![user(al), inline("al", "I", not_action)], vec![format!("!al/I: {DENY}")]),
         (vec![user(al), inline("al", "I", "{")], vec![format!("!al/I: {DENY}")]),
         (vec![user(al), unreadable], vec![format!("!al/I: {DENY}")]),
-        // Of nobody, of an earlier user of the name, of a role, and beside one of weed's.
+        // For a missing user, for an earlier user with the name, for a role, and next to one of SeaweedFS.
         (vec![inline("al", "I", GET)], vec!["as it is".to_owned()]),
         (vec![user(al), put_on("AIDAOTHER")], vec!["as it is".to_owned()]),
         (vec![role(r#"{"roleName":"R","trustPolicy":{}}"#), of_role], vec!["as it is".to_owned()]),
@@ -81,7 +86,7 @@ fn weeds_document_is_to_hold_the_inline_policies_that_are_in_force() {
             vec![user(al), inline("al", "I", GET), weed(&format!(r#"{{"inlinePolicies":{{"al":{{"I":{PUT}}}}}}}"#))],
             vec!["as it is".to_owned()],
         ),
-        // The document cannot be read: nothing is written over it.
+        // If the document cannot be read, it is not overwritten.
         (
             vec![user(al), inline("al", "I", GET), Change::WeedPolicies(Some(Err(Unreadable("why".into()))))],
             vec!["as it is".to_owned()],
@@ -95,16 +100,20 @@ fn weeds_document_is_to_hold_the_inline_policies_that_are_in_force() {
 }
 
 #[test]
-fn what_is_mirrored_is_none_of_weeds_and_follows_its_policy() {
+fn mirrored_entries_are_not_read_as_seaweedfs_policies_and_follow_ours() {
     let al = user(r#"{"name":"al","actions":["Admin"]}"#);
     let before = world("{}", vec![al, inline("al", "I", GET), inline("al", "J", "{")]);
     let document = before.mirror(&before.unmirrored(true), true).unwrap().document;
-    let (stored, record) = (document.to_text(), document.record().unwrap());
-    let read = |text: &str| Change::WeedPolicies(Some(Ok(WeedPolicies::parse(text).unwrap().with_record(&record))));
+    let (stored, record) = (weed_policies::to_text(&document), weed_policies::record(&document).unwrap());
+    let read = |text: &str| Change::WeedPolicies(Some(Ok(weed_policies::parse(text, Some(&record)).unwrap())));
     let state = before.apply([read(&stored)]);
     assert_eq!(mirrored(&state, true), ["as it is"]);
-    assert_eq!(sources(&state, "al"), sources(&before, "al"), "also what J stands for at weed is not read");
-    // A change, a deletion, and the end of the holder, whether or not anything is to be added.
+    assert_eq!(
+        sources(&state, "al"),
+        sources(&before, "al"),
+        "the restated form of J for SeaweedFS is not read either"
+    );
+    // A change, a deletion, and the deletion of the holder, whether or not `adds` is set.
     for adds in [true, false] {
         let changed = state.apply([inline("al", "I", PUT)]);
         assert!(mirrored(&changed, adds)[0].contains("s3:PutObject"));
@@ -115,7 +124,7 @@ fn what_is_mirrored_is_none_of_weeds_and_follows_its_policy() {
         let added = state.apply([inline("al", "K", GET)]);
         assert_eq!(mirrored(&added, adds).len(), if adds { 3 } else { 1 });
     }
-    // Changed at weed it is weed's, stays, and contradicts ours; removed there it comes back.
+    // If changed by SeaweedFS, it is SeaweedFS's: it stays, and contradicts ours. If removed there, it comes back.
     let edited = state.apply([read(&stored.replace("GetObject", "PutObject"))]);
     assert_eq!(mirrored(&edited, true), ["as it is"]);
     let why = edited.problem("inline policy `I` of user `al`").unwrap();
@@ -146,13 +155,13 @@ fn a_user_has_the_policies_of_its_document_its_groups_and_its_inline_documents()
         (vec![user(r#"{"name":"al","policy_names":["P"]}"#), policy("P", "{bad")], "!attached policy `P`"),
         (vec![user(r#"{"name":"al"}"#), inline("al", "I", GET)], "inline policy `I`"),
         (vec![user(r#"{"name":"al"}"#), inline("bo", "I", GET)], ""),
-        // As in SeaweedFS legacy actions end where policies begin, but for Admin.
+        // As in SeaweedFS, legacy actions do not apply if there are policies, except for Admin.
         (vec![user(r#"{"name":"al","actions":["Read:b"]}"#), inline("al", "I", GET)], "inline policy `I`"),
         (
             vec![user(r#"{"name":"al","actions":["Read","Admin"]}"#), inline("al", "I", GET)],
             "legacy actions; inline policy `I`",
         ),
-        // What weed projected from an inline policy never counts.
+        // What SeaweedFS projected from an inline policy never counts.
         (
             vec![
                 user(r#"{"name":"al","actions":["Admin"]}"#),
@@ -176,7 +185,7 @@ fn a_user_has_the_policies_of_its_document_its_groups_and_its_inline_documents()
             "",
         ),
         (vec![user(r#"{"name":"al"}"#), group(r#"{"name":"g","members":["bo"],"policy_names":["P"]}"#)], ""),
-        // Two documents of one inline policy that differ: nobody can say which holds.
+        // Two documents of one inline policy differ: it is unknown which one applies.
         (
             vec![
                 user(r#"{"name":"al"}"#),
@@ -189,7 +198,7 @@ fn a_user_has_the_policies_of_its_document_its_groups_and_its_inline_documents()
         let forward = world("{}", changes.clone());
         let described = format!("{changes:?}");
         assert_eq!(sources(&forward, "al"), want, "{described}");
-        // The order of arrival does not matter, nor whether documents come at once or one by one.
+        // The order of arrival does not matter, nor whether documents arrive together or one by one.
         let backward = changes.into_iter().rev().fold(world("{}", vec![]), |state, change| state.apply([change]));
         assert_eq!(sources(&backward, "al"), want, "backward: {described}");
     }
@@ -229,8 +238,13 @@ fn a_change_of_a_policy_reaches_all_its_holders_and_no_one_else() {
 fn places_of_a_policy_must_agree() {
     let spaced = GET.replace(",\"", ",  \"");
     for (second, good) in [(GET, true), (spaced.as_str(), true), (PUT, false), ("{", false)] {
-        let snapshot =
-            world("{}", vec![policy("P", GET), Change::Policy("P".into(), PolicyPlace::BasePrefixed, text(second))]);
+        let snapshot = world(
+            "{}",
+            vec![
+                policy("P", GET),
+                Change::Policy("P".into(), PolicyPlace::BasePrefixed, Some(Ok(PolicyRecord::of_text(second)))),
+            ],
+        );
         let found = snapshot.policy("P").unwrap();
         assert_eq!(
             found.compiled.unreadable_reason().is_none(),
@@ -247,7 +261,7 @@ fn places_of_a_policy_must_agree() {
 }
 
 #[test]
-fn keys_lead_to_their_user_and_an_ambiguous_one_to_nobody() {
+fn keys_lead_to_their_user_and_an_ambiguous_one_to_no_one() {
     let file = r#"{"identities":[{"name":"root","credentials":[{"accessKey":"AKROOT","secretKey":"s"}],"actions":["Admin"]}]}"#;
     let snapshot = world(
         file,
@@ -290,19 +304,19 @@ fn keys_lead_to_their_user_and_an_ambiguous_one_to_nobody() {
 }
 
 fn service_account(json: &str) -> Change {
-    let account = ServiceAccountDocument::parse(json, Facts::default()).unwrap();
+    let account = ServiceAccount::parse(json, Facts::default()).unwrap();
     Change::ServiceAccount(account.id.as_str().into(), Some(Ok(account)))
 }
 
 #[test]
-fn only_the_identities_file_makes_a_root_user_and_it_wins_over_the_store() {
+fn only_the_identities_file_makes_a_root_user_and_it_takes_precedence_over_the_store() {
     let file = r#"{"identities":[{"name":"root","actions":["Admin"],"account":{"id":"111122223333"}},{"name":"al","actions":["Read"]}]}"#;
     let snapshot =
         world(file, vec![user(r#"{"name":"al","actions":["Admin"]}"#), user(r#"{"name":"bo","account":{"id":"bo"}}"#)]);
     let root = snapshot.user("root").unwrap();
     assert!(root.is_root);
     assert_eq!(&*root.arn, "arn:aws:iam::111122223333:root");
-    assert_eq!(snapshot.user("al").unwrap().document.actions, ["Read"]);
+    assert_eq!(snapshot.user("al").unwrap().record.actions, ["Read"]);
     assert!(snapshot.problems().any(|(about, _)| about == "stored user `al`"));
     assert_eq!(&*snapshot.user("bo").unwrap().arn, "arn:aws:iam::000000000000:user/bo");
     assert_eq!(&*snapshot.user("bo").unwrap().owner_id, "bo");
@@ -331,7 +345,7 @@ fn every_account_has_its_root() {
         ];
         assert_eq!(roots, want, "{file}");
     }
-    // The name alone makes nobody root.
+    // The name alone does not make a user root.
     for user in [
         r#"{"name":"111122223333:root","actions":["Admin"]}"#,
         r#"{"name":"111122223333:root","actions":["Read"],"account":{"id":"111122223333"}}"#,
@@ -342,7 +356,7 @@ fn every_account_has_its_root() {
 }
 
 #[test]
-fn roles_answer_to_their_arns() {
+fn roles_are_found_by_their_arns() {
     let trust = r#""trustPolicy":{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}]}"#;
     let snapshot = world(
         "{}",
@@ -373,9 +387,9 @@ fn roles_answer_to_their_arns() {
 }
 
 #[test]
-fn a_boundary_that_is_gone_denies() {
-    let mut document = UserDocument::parse(r#"{"name":"al"}"#, Facts::default()).unwrap();
-    document.facts.boundary = Some("B".into());
+fn a_missing_boundary_denies() {
+    let mut document = UserRecord::parse(r#"{"name":"al"}"#, Facts::default()).unwrap();
+    document.boundary = Some("B".into());
     let snapshot = world("{}", vec![Change::User("al".into(), Some(Ok(document))), policy("B", GET)]);
     let boundary = |snapshot: &Snapshot| snapshot.user("al").unwrap().boundary.clone().unwrap();
     assert!(boundary(&snapshot).unreadable_reason().is_none());
@@ -384,7 +398,7 @@ fn a_boundary_that_is_gone_denies() {
 }
 
 #[test]
-fn a_key_with_a_public_secret_is_refused_until_it_has_another_one() {
+fn a_key_with_a_published_secret_is_refused_until_the_secret_changes() {
     let with = |secret: &str| {
         user(&format!(r#"{{"name":"al","credentials":[{{"access_key":"AKA","secret_key":"{secret}"}}]}}"#))
     };
@@ -416,14 +430,12 @@ fn a_key_with_an_encrypted_secret_is_refused_until_it_is_opened() {
 }
 
 #[test]
-fn an_inline_policy_belongs_to_one_user_and_not_to_the_next_of_its_name() {
+fn an_inline_policy_does_not_pass_to_the_next_user_of_the_name() {
     let of = |id: &str| {
-        let facts = Facts { id: id.into(), ..Facts::default() };
-        Change::User("al".into(), Some(Ok(UserDocument { name: "al".into(), facts, ..UserDocument::default() })))
+        Change::User("al".into(), Some(Ok(UserRecord { name: "al".into(), id: id.into(), ..UserRecord::default() })))
     };
     let put_on = |id: &str| {
-        let facts = Facts { holder: id.into(), ..Facts::default() };
-        let policy = PolicyText { text: GET.into(), facts };
+        let policy = InlinePolicyRecord { holder_id: id.into(), ..InlinePolicyRecord::of_text(GET) };
         Change::Inline(Holder::User("al".into()), "I".into(), Some(Ok(policy)))
     };
     let derived = world("{}", vec![user(r#"{"name":"al"}"#)]).user("al").unwrap().id.to_string();
@@ -431,7 +443,7 @@ fn an_inline_policy_belongs_to_one_user_and_not_to_the_next_of_its_name() {
         (of("AIDA1"), put_on("AIDA1"), true),
         (of("AIDA2"), put_on("AIDA1"), false),
         (of("AIDA2"), put_on(""), true),
-        // weed's users have no stored id: it is derived from the name.
+        // Users of SeaweedFS have no stored id. It is derived from the name.
         (of(""), put_on(&derived), true),
         (of(""), put_on("AIDA1"), false),
     ] {
@@ -442,7 +454,7 @@ fn an_inline_policy_belongs_to_one_user_and_not_to_the_next_of_its_name() {
             assert_eq!(snapshot.inline_policies(&Holder::User("al".into())).len(), usize::from(has), "{described}");
         }
     }
-    // What a deleted user left behind is there to be removed, and does not come back with the next user.
+    // What a deleted user left behind can be removed, and does not come back with the next user.
     let left = world("{}", vec![of("AIDA1"), put_on("AIDA1"), Change::User("al".into(), None)]);
     assert_eq!(left.inline_policies(&Holder::User("al".into())).len(), 1);
     assert_eq!(sources(&left.apply([of("AIDA2")]), "al"), "");
@@ -452,7 +464,7 @@ fn an_inline_policy_belongs_to_one_user_and_not_to_the_next_of_its_name() {
 fn service_accounts_are_found_by_their_user() {
     let account = |id: &str, parent: &str| {
         let json = format!(r#"{{"id":"{id}","parent_user":"{parent}"}}"#);
-        Change::ServiceAccount(id.into(), Some(Ok(ServiceAccountDocument::parse(&json, Facts::default()).unwrap())))
+        Change::ServiceAccount(id.into(), Some(Ok(ServiceAccount::parse(&json, Facts::default()).unwrap())))
     };
     let first = world("{}", vec![account("sa:al:1", "al"), account("sa:al:2", "al"), account("sa:bo:1", "bo")]);
     let of = |state: &Snapshot, user: &str| -> Vec<String> {

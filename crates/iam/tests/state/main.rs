@@ -1,0 +1,10 @@
+//! IAM state through its public surface. Entities are written as the documents that SeaweedFS would store.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod aws_managed;
+mod callers;
+mod changes;
+mod lookups;
+mod policy_ids;
+mod snapshot;
