@@ -1,57 +1,62 @@
-//! The `-iam.config` file: sessions, where roles and policies live, and Kelpgate's own settings under `kelpgate`.
+//! The `-iam.config` file: sessions, where roles and policies are stored, and Kelpgate's own settings under `kelpgate`.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use ids::AccountId;
+use ids::{AccountId, NewBuckets, Ownership};
 use policy::{CrossAccount, Policy, PolicyKind};
 use sts::{KeyError, SessionKeys, SigningKey};
 
-use crate::change::{Change, ChangeKind, PolicyPlace, PolicyText, RolePlace};
-use crate::documents::{Facts, RoleDocument, document_text};
+use crate::documents::{Facts, Stored, document_text};
+use crate::go::duration_s;
 use crate::identities;
-use crate::json::{JsonError, Node, Object, duration_s};
-use crate::snapshot::Settings;
+use crate::providers;
+use crate::unknown::fields_of;
+use iam::{Change, ChangeKind, IdentityProvider, PolicyPlace, PolicyRecord, RolePlace, RoleRecord, Settings};
+use json::{JsonError, Node, Object};
 
-/// Everything that the file says, defaults filled in.
+/// The content of the file, with defaults filled in.
 #[derive(Debug, Clone)]
 pub struct IamConfig {
     /// Sessions.
     pub sts: StsConfig,
-    /// `policy.defaultEffect: "Allow"`: honoured for authenticated S3 requests alone.
+    /// `policy.defaultEffect: "Allow"`, which applies only to authenticated S3 requests.
     pub default_effect_allow: bool,
-    /// Where the policies of this file live.
+    /// Where the policies of this file are stored.
     pub policy_store: DocumentStore,
-    /// Where roles live.
+    /// Where roles are stored.
     pub role_store: DocumentStore,
     /// `roles[]`.
-    pub roles: Vec<RoleDocument>,
+    pub roles: Vec<RoleRecord>,
     /// `policies[]`: name and text.
     pub policies: Vec<(String, String)>,
+    /// `providers[]` and `sts.providers[]`.
+    pub identity_providers: Vec<Arc<IdentityProvider>>,
     /// Our own settings.
     pub kelpgate: KelpgateConfig,
-    /// What is ignored, for the log.
+    /// What was ignored, for the log.
     pub warnings: Vec<String>,
 }
 
 /// `sts`.
 #[derive(Debug, Clone)]
 pub struct StsConfig {
-    /// How long a session lives when nobody asks, in seconds.
+    /// The default length of a session, in seconds.
     pub token_duration_s: i64,
     /// The longest session, in seconds.
     pub max_session_s: i64,
     /// The `iss` of sessions.
     pub issuer: String,
-    /// The key that signs sessions; `None` when the file has none.
+    /// The key that signs sessions; `None` if the file has none.
     pub signing_key: Option<SigningKey>,
     /// The account of sessions.
     pub account: AccountId,
 }
 
-/// `policy` or `roleStore`: in the memory of this gateway, or on the filer for all of them.
+/// `policy` or `roleStore`: in the memory of this gateway, or on the filer for all gateways.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DocumentStore {
-    /// What the file defines, in this process only.
+    /// Only what the file defines, in this process.
     Memory,
     /// Documents below a directory of the filer, without a slash at the end.
     Filer {
@@ -75,30 +80,47 @@ impl DocumentStore {
 pub struct KelpgateConfig {
     /// `crossAccount`.
     pub cross_account: CrossAccountSetting,
-    /// `iamBasePath`: where inline policies live; `/seaweedfs/iam`.
+    /// `iamBasePath`: where inline policies are stored; `/seaweedfs/iam` by default.
     pub iam_base_path: String,
-    /// `trustedProxies`: addresses or networks whose forwarding headers tell the client's address.
+    /// `trustedProxies`: addresses or networks whose forwarding headers are trusted to give the client's address.
     pub trusted_proxies: Vec<String>,
-    /// `mirrorInlinePolicies`: inline policies of users and groups are written to weed's document too; false.
+    /// `mirrorInlinePolicies`: whether inline policies of users and groups are also written to SeaweedFS's document;
+    /// false by default.
     pub mirror_inline_policies: bool,
-    /// `secretsKeyFile`: the file of the keys that secret access keys are stored under; `None` stores them as they are.
+    /// `secretsKeyFile`: the file with the keys that encrypt stored secret access keys; `None` stores them unencrypted.
     pub secrets_key_file: Option<String>,
+    /// `newBuckets`: what a new bucket gets if its request does not say.
+    pub new_buckets: NewBuckets,
     /// `fence` and `staleness`: what an answered change promises.
     pub fence: FenceSettings,
+    /// `oidc`: the identity providers of the IAM API.
+    pub oidc: OidcSettings,
+}
+
+/// `kelpgate.oidc`: how the keys of providers that the IAM API stored are fetched. Who may create providers must not be able
+/// to send the gateway's requests into its own network.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct OidcSettings {
+    /// `privateHosts`: hosts of issuers that may be at private or loopback addresses.
+    pub private_hosts: Vec<String>,
+    /// `tlsCaCert`: certificates that sign those of the private hosts.
+    pub ca_file: Option<String>,
 }
 
 /// `kelpgate.fence` and `kelpgate.staleness`: how gateways wait for each other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FenceSettings {
-    /// `fence.enabled`: gateways have leases, and changes are answered when every gateway enforces them. True unless it is set.
+    /// `fence.enabled`: whether gateways have leases, and changes are answered once every gateway enforces them. True
+    /// by default.
     pub enabled: bool,
-    /// `fence.leaseSeconds`: how long a gateway decides without having heard of the filers; 3.
+    /// `fence.leaseSeconds`: how long a gateway decides without news from the filers; 3 by default.
     pub lease_ms: u64,
-    /// `fence.renewalSeconds`: how often the lease is renewed; 0.5.
+    /// `fence.renewalSeconds`: how often the lease is renewed; 0.5 by default.
     pub renewal_ms: u64,
     /// `fence.off`: kinds of changes that are answered as soon as they are applied on the gateway that made them.
     pub off: BTreeSet<ChangeKind>,
-    /// `staleness.onExpired: "serve"`: a gateway whose lease has run out goes on deciding by what it last knew.
+    /// `staleness.onExpired: "serve"`: whether a gateway whose lease has run out continues to decide by the last state
+    /// that it knows.
     pub serves_expired: bool,
 }
 
@@ -116,7 +138,9 @@ impl Default for KelpgateConfig {
             trusted_proxies: Vec::new(),
             mirror_inline_policies: false,
             secrets_key_file: None,
+            new_buckets: NewBuckets::default(),
             fence: FenceSettings::default(),
+            oidc: OidcSettings::default(),
         }
     }
 }
@@ -130,11 +154,11 @@ pub enum CrossAccountSetting {
     Both,
 }
 
-/// What the file is checked against.
+/// What is needed to check the file.
 pub struct Surroundings<'a> {
-    /// The values of `-filer`; empty when the filer is embedded.
+    /// The values of `-filer`; empty if the filer is embedded.
     pub filers: &'a [String],
-    /// A freshly generated base64 key, offered when the file's is unusable.
+    /// A freshly generated base64 key, which is suggested if the file's key is unusable.
     pub generated_key: &'a str,
 }
 
@@ -155,6 +179,7 @@ impl Default for IamConfig {
             role_store: DocumentStore::Memory,
             roles: Vec::new(),
             policies: Vec::new(),
+            identity_providers: Vec::new(),
             kelpgate: KelpgateConfig::default(),
             warnings: Vec::new(),
         }
@@ -164,14 +189,15 @@ impl Default for IamConfig {
 impl IamConfig {
     /// Reads the file.
     ///
-    /// Errors: bad JSON, wrong kinds and unknown keys, each with line and column; providers; a signing key that is no base64
-    /// or has fewer than 16 bytes; a filer address that `-filer` does not name.
+    /// Fails on bad JSON, values of the wrong kind and unknown keys, each with line and column; on a
+    /// signing key that is not base64 or has fewer than 16 bytes; and on a filer address that is not in `-filer`.
     pub fn parse(text: &str, surroundings: &Surroundings<'_>) -> Result<Self, JsonError> {
         let node = Node::parse(text)?;
         let mut object = node.object()?;
         let mut config = Self::default();
+        let mut providers = Vec::new();
         if let Some(node) = object.take(&["sts"]) {
-            config.sts(&node, surroundings)?;
+            providers = config.sts(&node, surroundings)?;
         }
         if let Some(node) = object.take(&["policy"]) {
             config.policy(&node, surroundings)?;
@@ -181,10 +207,11 @@ impl IamConfig {
             config.role_store = document_store(&mut store, "roles", surroundings, &mut config.warnings)?;
             refuse_unknown(store)?;
         }
-        refuse_providers(&mut object)?;
+        providers.extend(providers::read(&mut object, &mut config.warnings)?);
+        config.identity_providers = providers::of_account(providers, config.sts.account, &node)?;
         for node in object.array(&["roles"])? {
-            let role = RoleDocument::read(&node)?;
-            if let Some(key) = role.other.keys().next() {
+            let role = RoleRecord::read(&node, Facts::default())?;
+            if let Some(key) = fields_of(&role.unknown).keys().next() {
                 return Err(unknown(&node, key));
             }
             if config.roles.iter().any(|known| known.name == role.name) {
@@ -208,7 +235,7 @@ impl IamConfig {
         Ok(config)
     }
 
-    /// What decisions need of the configuration.
+    /// What decisions need from the configuration.
     pub fn settings(&self) -> Settings {
         let cross_account = match self.kelpgate.cross_account {
             CrossAccountSetting::ResourcePolicy => CrossAccount::ResourcePolicy,
@@ -219,31 +246,32 @@ impl IamConfig {
             DocumentStore::Filer { .. } => RolePlace::Base,
         };
         let default_effect_allow = self.default_effect_allow;
-        Settings { account: self.sts.account, default_effect_allow, cross_account, role_place }
+        let identity_providers = self.identity_providers.clone();
+        Settings { account: self.sts.account, default_effect_allow, cross_account, role_place, identity_providers }
     }
 
     /// The roles and policies whose store is the memory of this gateway.
     pub fn in_memory(&self) -> Vec<Change> {
         let mut changes = Vec::new();
         if self.role_store == DocumentStore::Memory {
-            let role = |role: &RoleDocument| {
-                Change::Role(role.name.as_str().into(), RolePlace::Memory, Some(Ok(role.clone())))
-            };
+            let role =
+                |role: &RoleRecord| Change::Role(role.name.as_str().into(), RolePlace::Memory, Some(Ok(role.clone())));
             changes.extend(self.roles.iter().map(role));
         }
         if self.policy_store == DocumentStore::Memory {
             changes.extend(self.policies.iter().map(|(name, text)| {
-                let text = PolicyText { text: text.as_str().into(), facts: Facts::default() };
-                Change::Policy(name.as_str().into(), PolicyPlace::Memory, Some(Ok(text)))
+                let policy = PolicyRecord::of_text(text.as_str());
+                Change::Policy(name.as_str().into(), PolicyPlace::Memory, Some(Ok(policy)))
             }));
         }
         changes
     }
 
-    /// The keys of sessions: `sts.signingKey`, else the first of the fallbacks that is long enough, as in SeaweedFS
-    /// (`jwt.filer_signing.key`, then the SSE-S3 key). Without any there are no sessions; the second part says what was passed over.
+    /// The keys for sessions: `sts.signingKey`, or else the first fallback that is long enough, as in SeaweedFS
+    /// (`jwt.filer_signing.key`, then the SSE-S3 key). Without any key there are no sessions. The second part of the
+    /// result lists the skipped fallbacks.
     ///
-    /// Errors: a fallback that would be taken is a public key.
+    /// Fails if the fallback that would be used is a published key.
     pub fn session_keys(&self, fallbacks: &[(&str, &[u8])]) -> Result<(Option<SessionKeys>, Vec<String>), String> {
         let mut passed_over = Vec::new();
         let mut current = self.sts.signing_key.clone();
@@ -269,7 +297,8 @@ impl IamConfig {
         Ok((keys, passed_over))
     }
 
-    fn sts(&mut self, node: &Node<'_>, surroundings: &Surroundings<'_>) -> Result<(), JsonError> {
+    /// Reads `sts`; returns its providers.
+    fn sts(&mut self, node: &Node<'_>, surroundings: &Surroundings<'_>) -> Result<Vec<IdentityProvider>, JsonError> {
         let mut object = node.object()?;
         if let Some(node) = object.take(&["tokenDuration"]) {
             self.sts.token_duration_s = within(&node, 900, 43200)?;
@@ -292,8 +321,9 @@ impl IamConfig {
                 self.sts.account = text.parse().map_err(|error: ids::AccountIdError| node.error(error.to_string()))?;
             }
         }
-        refuse_providers(&mut object)?;
-        refuse_unknown(object)
+        let providers = providers::read(&mut object, &mut self.warnings)?;
+        refuse_unknown(object)?;
+        Ok(providers)
     }
 
     fn policy(&mut self, node: &Node<'_>, surroundings: &Surroundings<'_>) -> Result<(), JsonError> {
@@ -309,7 +339,7 @@ impl IamConfig {
         refuse_unknown(object)
     }
 
-    /// A policy that cannot be read denies, so that the gateway may start; whoever starts it hears of it.
+    /// A policy that cannot be read denies, so the gateway may start. The log reports it.
     fn rest(&mut self, object: Object<'_>) -> Result<(), JsonError> {
         for (key, node) in object.rest() {
             if identities::TOP_LEVEL.contains(&key.as_str()) {
@@ -318,7 +348,7 @@ impl IamConfig {
             if key == "oidcProviderStore" {
                 self.warnings.push("`oidcProviderStore` is ignored, as in SeaweedFS".to_owned());
             } else if key.starts_with('_') || key.starts_with('$') || key == "comment" {
-                self.warnings.push(format!("`{key}` is taken for a comment and ignored"));
+                self.warnings.push(format!("`{key}` is treated as a comment and ignored"));
             } else {
                 return Err(unknown(&node, ""));
             }
@@ -332,7 +362,7 @@ fn unknown(node: &Node<'_>, key: &str) -> JsonError {
     node.error(format!("unknown key `{path}`; correct it or remove it (a key that begins with `_` is a comment)"))
 }
 
-/// A policy that nobody can read stops the start: written to the filer it would take the place of a good one.
+/// An unreadable policy prevents the start: on the filer it would replace a good one.
 fn readable(node: &Node<'_>, kind: PolicyKind, text: &str) -> Result<(), JsonError> {
     Policy::parse_stored(kind, text).map(|_| ()).map_err(|error| {
         let place = if error.path().is_empty() { String::new() } else { format!(" at {}", error.path()) };
@@ -340,17 +370,8 @@ fn readable(node: &Node<'_>, kind: PolicyKind, text: &str) -> Result<(), JsonErr
     })
 }
 
-fn refuse_unknown(object: Object<'_>) -> Result<(), JsonError> {
+pub(crate) fn refuse_unknown(object: Object<'_>) -> Result<(), JsonError> {
     object.rest().iter().find(|(key, _)| !key.starts_with('_')).map_or(Ok(()), |(_, node)| Err(unknown(node, "")))
-}
-
-fn refuse_providers(object: &mut Object<'_>) -> Result<(), JsonError> {
-    let providers = object.array(&["providers"])?;
-    let Some(node) = providers.first() else { return Ok(()) };
-    let name = node.object()?.string(&["name"])?;
-    Err(node.error(format!(
-        "the identity provider `{name}` is refused until federation is supported; remove it from `providers` to start"
-    )))
 }
 
 fn within(node: &Node<'_>, least: i64, most: i64) -> Result<i64, JsonError> {
@@ -367,11 +388,11 @@ fn signing_key(node: &Node<'_>, generated: &str) -> Result<Option<SigningKey>, J
     if text.is_empty() {
         return Ok(None);
     }
-    let refused = |error| node.error(format!("{error}; here is one, just made: \"{generated}\""));
+    let refused = |error| node.error(format!("{error}; here is a newly generated one: \"{generated}\""));
     SigningKey::from_base64(&text).map(Some).map_err(refused)
 }
 
-/// `{"storeType", "storeConfig": {"filerAddress", "basePath"}}`; `leaf` is the directory when the base path is left out.
+/// `{"storeType", "storeConfig": {"filerAddress", "basePath"}}`. `leaf` is the directory if the base path is left out.
 fn document_store(
     object: &mut Object<'_>,
     leaf: &str,
@@ -384,7 +405,7 @@ fn document_store(
         Some(node) => match node.string()?.as_str() {
             "memory" | "" => false,
             "filer" | "cached-filer" | "generic-cached" => true,
-            other => return Err(node.error(format!("`{other}` is no store type; `memory` and `filer` are"))),
+            other => return Err(node.error(format!("`{other}` is not a store type; use `memory` or `filer`"))),
         },
     };
     let mut base_path = format!("{DEFAULT_BASE}/{leaf}");
@@ -398,8 +419,10 @@ fn document_store(
         }
         for key in ["noCache", "ttl", "listTtl", "maxCacheSize", "cacheTtl", "maxCacheEntries"] {
             if let Some(node) = store.take(&[key]) {
-                warnings
-                    .push(format!("`{}` is ignored: changes on the filer are followed, nothing expires", node.path()));
+                warnings.push(format!(
+                    "`{}` is ignored: the gateway follows changes on the filer, and nothing expires",
+                    node.path()
+                ));
             }
         }
         refuse_unknown(store)?;
@@ -414,11 +437,11 @@ fn absolute_path(node: &Node<'_>) -> Result<String, JsonError> {
     if path.starts_with('/') && path.split('/').skip(1).all(plain) {
         Ok(path.to_owned())
     } else {
-        Err(node.error(format!("`{text}` is no absolute path; write one such as `/seaweedfs/iam/roles`")))
+        Err(node.error(format!("`{text}` is not an absolute path; write one such as `/seaweedfs/iam/roles`")))
     }
 }
 
-/// The address must be one of `-filer`'s: state on another filer would not be followed.
+/// The address must be in `-filer`, because changes on another filer would not be followed.
 fn check_filer(node: &Node<'_>, filers: &[String]) -> Result<(), JsonError> {
     let address = node.string()?;
     // `host:http.grpc` and `host:http` name the same filer.
@@ -430,7 +453,7 @@ fn check_filer(node: &Node<'_>, filers: &[String]) -> Result<(), JsonError> {
         return Ok(());
     }
     Err(node.error(format!(
-        "the filer `{address}` is none of -filer={}; name one of these, or leave `filerAddress` out",
+        "the filer `{address}` is not in -filer={}; name one of these, or leave out `filerAddress`",
         filers.join(",")
     )))
 }
@@ -465,8 +488,17 @@ fn kelpgate(node: &Node<'_>) -> Result<KelpgateConfig, JsonError> {
         config.mirror_inline_policies = node.boolean()?;
     }
     config.secrets_key_file = Some(object.string(&["secretsKeyFile"])?).filter(|file| !file.is_empty());
+    if let Some(node) = object.take(&["newBuckets"]) {
+        config.new_buckets = new_buckets(&node)?;
+    }
     if let Some(node) = object.take(&["fence"]) {
         config.fence = fence(&node)?;
+    }
+    if let Some(node) = object.take(&["oidc"]) {
+        let mut object = node.object()?;
+        config.oidc.private_hosts = object.strings(&["privateHosts"])?;
+        config.oidc.ca_file = Some(object.string(&["tlsCaCert"])?).filter(|file| !file.is_empty());
+        refuse_unknown(object)?;
     }
     if let Some(node) = object.take(&["staleness"]) {
         let mut object = node.object()?;
@@ -481,6 +513,23 @@ fn kelpgate(node: &Node<'_>) -> Result<KelpgateConfig, JsonError> {
     }
     refuse_unknown(object)?;
     Ok(config)
+}
+
+fn new_buckets(node: &Node<'_>) -> Result<NewBuckets, JsonError> {
+    let mut object = node.object()?;
+    let mut new_buckets = NewBuckets::default();
+    if let Some(node) = object.take(&["objectOwnership"]) {
+        let word = node.string()?;
+        let unknown = || {
+            node.error(format!("`{word}` is neither `BucketOwnerEnforced`, `BucketOwnerPreferred` nor `ObjectWriter`"))
+        };
+        new_buckets.object_ownership = Some(Ownership::named(&word).ok_or_else(unknown)?);
+    }
+    if let Some(node) = object.take(&["blockPublicAccess"]) {
+        new_buckets.block_public_access = node.boolean()?;
+    }
+    refuse_unknown(object)?;
+    Ok(new_buckets)
 }
 
 fn fence(node: &Node<'_>) -> Result<FenceSettings, JsonError> {
@@ -506,7 +555,7 @@ fn fence(node: &Node<'_>) -> Result<FenceSettings, JsonError> {
         fence.renewal_ms = seconds(&node, 0.05..=30.0)?;
         if fence.renewal_ms * 2 > fence.lease_ms {
             return Err(node.error(
-                "a lease must be renewed at least twice in its length: make it shorter, or `leaseSeconds` longer",
+                "a lease must be renewed at least twice during its length: make this shorter, or `leaseSeconds` longer",
             ));
         }
     }
@@ -516,7 +565,7 @@ fn fence(node: &Node<'_>) -> Result<FenceSettings, JsonError> {
             let kind = ChangeKind::NAMES.iter().find(|(known, _)| *known == name);
             let names = || ChangeKind::NAMES.map(|(name, _)| name).join(", ");
             let (_, kind) =
-                kind.ok_or_else(|| item.error(format!("`{name}` is no kind of change; there are {}", names())))?;
+                kind.ok_or_else(|| item.error(format!("`{name}` is not a kind of change; the kinds are {}", names())))?;
             fence.off.insert(*kind);
         }
     }
@@ -536,14 +585,15 @@ mod tests {
     const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZg==";
 
     #[test]
-    fn the_distributed_configuration_is_understood() {
+    fn the_distributed_configuration_is_read() {
         let text = format!(
             r#"{{"sts":{{"tokenDuration":"1h","maxSessionLength":"12h","issuer":"seaweedfs-sts","signingKey":"{KEY}"}},
             "policy":{{"defaultEffect":"Deny","storeType":"filer","storeConfig":{{"filerAddress":"localhost:8888","basePath":"/seaweedfs/iam/policies"}}}},
             "roleStore":{{"storeType":"filer","storeConfig":{{"filerAddress":"localhost:8888","basePath":"/seaweedfs/iam/roles/"}}}},
             "roles":[{{"roleName":"R","roleArn":"arn:aws:iam::role/R","trustPolicy":{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}}]}},"attachedPolicies":["P"]}}],
             "policies":[{{"name":"P","document":{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":"s3:*","Resource":"*"}}]}}}}],
-            "kelpgate":{{"crossAccount":"both","mirrorInlinePolicies":true}},"identities":[],"_note":"x","providers":[]}}"#
+            "kelpgate":{{"crossAccount":"both","mirrorInlinePolicies":true,
+            "newBuckets":{{"objectOwnership":"ObjectWriter","blockPublicAccess":true}}}},"identities":[],"_note":"x","providers":[]}}"#
         );
         let config = parse(&text).unwrap();
         assert_eq!(config.sts.token_duration_s, 3600);
@@ -553,13 +603,15 @@ mod tests {
         assert!(config.policies[0].1.contains("s3:*"), "{}", config.policies[0].1);
         assert_eq!(config.kelpgate.cross_account, CrossAccountSetting::Both);
         assert!(config.kelpgate.mirror_inline_policies && !KelpgateConfig::default().mirror_inline_policies);
+        let open = NewBuckets { object_ownership: Some(Ownership::ObjectWriter), block_public_access: true };
+        assert_eq!(config.kelpgate.new_buckets, open);
         let bare = parse(r#"{"policy":{"storeType":"filer"},"roleStore":{"storeType":"filer"}}"#).unwrap();
         assert_eq!(bare.policy_store, DocumentStore::Filer { base_path: "/seaweedfs/iam/policies".into() });
         assert_eq!(bare.role_store, DocumentStore::Filer { base_path: "/seaweedfs/iam/roles".into() });
     }
 
     #[test]
-    fn what_lives_in_memory_comes_from_the_file() {
+    fn what_is_kept_in_memory_comes_from_the_file() {
         let roles = r#""roles":[{"roleName":"R","trustPolicy":{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}]}}],
             "policies":[{"name":"P","document":{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}}]"#;
         let config = parse(&format!("{{{roles}}}")).unwrap();
@@ -586,7 +638,7 @@ mod tests {
         assert_eq!(kid(&own, &[("c", "long enough for it")]), (key(b"0123456789abcdef"), 0));
         let public: (&str, &[u8]) = ("a", b"test-signing-key-32-characters-long");
         let refused = none.session_keys(&[public]).unwrap_err();
-        assert!(refused.starts_with("a: the key is public, it stands in SeaweedFS's samples"), "{refused}");
+        assert!(refused.starts_with("a: the key is public: SeaweedFS's samples"), "{refused}");
         assert!(own.session_keys(&[public]).is_ok(), "it signs nothing");
     }
 
@@ -600,20 +652,22 @@ mod tests {
                 r#"{"policies":[{"name":"P","document":{"Version":"2012-10-17","Statement":[{"Effect":"Maybe"}]}}]}"#,
                 "Statement[0]",
             ),
-            (r#"{"sts":{"tokenDuration":"1 hour"}}"#, "no duration"),
+            (r#"{"sts":{"tokenDuration":"1 hour"}}"#, "not a duration"),
             (r#"{"sts":{"maxSessionLength":"24h"}}"#, "out of range"),
             (r#"{"sts":{"tokenDuraton":"1h"}}"#, "unknown key `sts.tokenDuraton`"),
             (r#"{"polices":[]}"#, "unknown key `polices`"),
-            (r#"{"policy":{"storeType":"etcd"}}"#, "`etcd` is no store type"),
+            (r#"{"policy":{"storeType":"etcd"}}"#, "`etcd` is not a store type"),
             (r#"{"policy":{"defaultEffect":"Perhaps"}}"#, "neither"),
-            (r#"{"policy":{"storeConfig":{"filerAddress":"other:8888"}}}"#, "none of -filer=localhost:8888"),
-            (r#"{"roleStore":{"storeConfig":{"basePath":"/a/../b"}}}"#, "no absolute path"),
-            (r#"{"providers":[{"name":"okta","type":"oidc"}]}"#, "`okta` is refused until federation"),
-            (r#"{"sts":{"providers":[{"name":"ldap"}]}}"#, "`ldap` is refused"),
+            (r#"{"policy":{"storeConfig":{"filerAddress":"other:8888"}}}"#, "is not in -filer=localhost:8888"),
+            (r#"{"roleStore":{"storeConfig":{"basePath":"/a/../b"}}}"#, "not an absolute path"),
+            (r#"{"kelpgate":{"oidc":{"privateHost":["a"]}}}"#, "unknown key"),
             (r#"{"roles":[{"roleName":"R"}]}"#, "trustPolicy"),
             (r#"{"kelpgate":{"crossacount":"both"}}"#, "unknown key"),
             (r#"{"kelpgate":{"mirrorInlinePolicies":"yes"}}"#, "kelpgate.mirrorInlinePolicies"),
-            (r#"{"sts":{"accountId":"12"}}"#, "no account id"),
+            (r#"{"kelpgate":{"newBuckets":{"objectOwnership":"objectWriter"}}}"#, "`objectWriter` is neither"),
+            (r#"{"kelpgate":{"newBuckets":{"blockPublicAccess":"no"}}}"#, "kelpgate.newBuckets.blockPublicAccess"),
+            (r#"{"kelpgate":{"newBuckets":{"blockPublicAcess":true}}}"#, "blockPublicAcess"),
+            (r#"{"sts":{"accountId":"12"}}"#, "not an account id"),
         ] {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.contains(part) && error.contains("line 1"), "{text}: {error}");

@@ -1,43 +1,21 @@
-//! Instance profiles and account aliases: documents of our own, which SeaweedFS does not know.
+//! Instance profiles (`<iam base>/instance-profiles/<name>.json`) and account aliases
+//! (`<iam base>/account-aliases/<account>.json`): our own documents, which SeaweedFS does not know.
+//!
+//! They have no facts beside them.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::documents::{Tags, others, string_map};
-use crate::json::{JsonError, Node, go_indent};
+use crate::documents::{Facts, Stored, string_map};
+use crate::go::go_indent;
+use crate::unknown::{fields_of, others, seal};
+use iam::{AccountAlias, InstanceProfile, Tags};
+use json::{JsonError, Node};
 
-/// An instance profile: `<iam base>/instance-profiles/<name>.json`. It gives no rights here; tools that manage roles want one.
-#[derive(Debug, Clone, Default)]
-pub struct InstanceProfileDocument {
-    /// Its name.
-    pub name: String,
-    /// `AIPA...`.
-    pub id: String,
-    /// The account it belongs to.
-    pub account: String,
-    /// `/` or `/a/b/`.
-    pub path: String,
-    /// Names of its roles: at most one.
-    pub roles: Vec<String>,
-    /// Tags of the profile.
-    pub tags: Tags,
-    /// Creation, seconds since 1970.
-    pub created_s: i64,
-    /// What a newer Kelpgate wrote: kept.
-    pub other: BTreeMap<String, Value>,
-}
-
-impl InstanceProfileDocument {
-    /// `arn:aws:iam::<account>:instance-profile/<path><name>`.
-    pub fn arn(&self) -> String {
-        format!("arn:aws:iam::{}:instance-profile{}{}", self.account, self.path, self.name)
-    }
-
-    /// Reads a stored document.
-    pub fn parse(text: &str) -> Result<Self, JsonError> {
-        let node = Node::parse(text)?;
+impl Stored for InstanceProfile {
+    fn read(node: &Node<'_>, _: Facts) -> Result<Self, JsonError> {
         let mut object = node.object()?;
         let tags = object.take(&["tags"]).map(|node| string_map(&node)).transpose()?.unwrap_or_default();
         let profile = Self {
@@ -48,7 +26,7 @@ impl InstanceProfileDocument {
             roles: object.strings(&["roles"])?,
             tags,
             created_s: object.integer(&["created"])?,
-            other: others(object),
+            unknown: seal(others(object), &Facts::default()),
         };
         let path_is_whole = profile.path.starts_with('/') && profile.path.ends_with('/');
         if profile.name.is_empty() || profile.account.is_empty() || !path_is_whole {
@@ -58,8 +36,7 @@ impl InstanceProfileDocument {
         Ok(profile)
     }
 
-    /// The document's text.
-    pub fn to_text(&self) -> String {
+    fn to_text(&self) -> String {
         #[derive(Serialize)]
         struct Shape<'a> {
             name: &'a str,
@@ -71,7 +48,7 @@ impl InstanceProfileDocument {
             tags: &'a Tags,
             created: i64,
             #[serde(flatten)]
-            other: &'a BTreeMap<String, Value>,
+            other: BTreeMap<String, Value>,
         }
         go_indent(&Shape {
             name: &self.name,
@@ -81,45 +58,42 @@ impl InstanceProfileDocument {
             roles: &self.roles,
             tags: &self.tags,
             created: self.created_s,
-            other: &self.other,
+            other: fields_of(&self.unknown),
         })
+    }
+
+    fn facts(&self) -> Facts {
+        Facts::default()
     }
 }
 
-/// The alias of an account: `<iam base>/account-aliases/<account>.json`, so that an account has one.
-#[derive(Debug, Clone, Default)]
-pub struct AccountAliasDocument {
-    /// The account.
-    pub account: String,
-    /// 3 to 63 lower-case letters, digits and hyphens.
-    pub alias: String,
-    /// What a newer Kelpgate wrote: kept.
-    pub other: BTreeMap<String, Value>,
-}
-
-impl AccountAliasDocument {
-    /// Reads a stored document.
-    pub fn parse(text: &str) -> Result<Self, JsonError> {
-        let node = Node::parse(text)?;
+impl Stored for AccountAlias {
+    fn read(node: &Node<'_>, _: Facts) -> Result<Self, JsonError> {
         let mut object = node.object()?;
-        let alias =
-            Self { account: object.string(&["account"])?, alias: object.string(&["alias"])?, other: others(object) };
+        let alias = Self {
+            account: object.string(&["account"])?,
+            alias: object.string(&["alias"])?,
+            unknown: seal(others(object), &Facts::default()),
+        };
         if alias.account.is_empty() || alias.alias.is_empty() {
             return Err(node.error("an account alias needs an `account` and an `alias`"));
         }
         Ok(alias)
     }
 
-    /// The document's text.
-    pub fn to_text(&self) -> String {
+    fn to_text(&self) -> String {
         #[derive(Serialize)]
         struct Shape<'a> {
             account: &'a str,
             alias: &'a str,
             #[serde(flatten)]
-            other: &'a BTreeMap<String, Value>,
+            other: BTreeMap<String, Value>,
         }
-        go_indent(&Shape { account: &self.account, alias: &self.alias, other: &self.other })
+        go_indent(&Shape { account: &self.account, alias: &self.alias, other: fields_of(&self.unknown) })
+    }
+
+    fn facts(&self) -> Facts {
+        Facts::default()
     }
 }
 
@@ -128,18 +102,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn our_documents_survive_a_round_trip() {
+    fn profiles_and_aliases_survive_a_round_trip() {
         let text = "{\n  \"name\": \"web\",\n  \"id\": \"AIPA1\",\n  \"account\": \"000000000000\",\n  \"path\": \"/\",\n  \"roles\": [\n    \"R\"\n  ],\n  \
             \"tags\": {\n    \"k\": \"v\"\n  },\n  \"created\": 5,\n  \"future\": 1\n}";
-        let profile = InstanceProfileDocument::parse(text).unwrap();
+        let profile = InstanceProfile::parse(text, Facts::default()).unwrap();
         assert_eq!(profile.to_text(), text);
         assert_eq!(profile.arn(), "arn:aws:iam::000000000000:instance-profile/web");
         for wrong in ["{}", r#"{"name":"a","account":"1"}"#, r#"{"name":"a","account":"1","path":"x"}"#] {
-            assert!(InstanceProfileDocument::parse(wrong).is_err(), "{wrong}");
+            assert!(InstanceProfile::parse(wrong, Facts::default()).is_err(), "{wrong}");
         }
         let text = "{\n  \"account\": \"000000000000\",\n  \"alias\": \"reef\"\n}";
-        let alias = AccountAliasDocument::parse(text).unwrap();
+        let alias = AccountAlias::parse(text, Facts::default()).unwrap();
         assert_eq!(alias.to_text(), text);
-        assert!(AccountAliasDocument::parse("{}").is_err());
+        assert!(AccountAlias::parse("{}", Facts::default()).is_err());
     }
 }

@@ -1,58 +1,20 @@
-//! OpenID Connect providers, in the form of SeaweedFS's `OIDCProviderRecord`.
+//! OpenID Connect providers, in the form of SeaweedFS's `OIDCProviderRecord`:
+//! `/etc/iam/oidc-providers/<sha1 of its ARN>.json`.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
-use ids::AccountId;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::documents::{Facts, Tags, others, string_map};
-use crate::json::{JsonError, Node, Object, go_indent};
+use crate::documents::{Facts, Stored, string_map};
+use crate::go::go_indent;
+use crate::unknown::{facts_of, fields_of, others, seal};
+use iam::{OidcProvider, Tags};
+use json::{JsonError, Node, Object};
 
-/// A provider: `/etc/iam/oidc-providers/<sha1 of its ARN>.json`.
-#[derive(Debug, Clone, Default)]
-pub struct OidcProviderDocument {
-    /// The account it belongs to; empty in records of weed that every account may use.
-    pub account: String,
-    /// `arn:aws:iam::<account>:oidc-provider/<host>/<path>`.
-    pub arn: String,
-    /// The issuer, `https://` and no slash at the end.
-    pub url: String,
-    /// The audiences whose tokens count.
-    pub client_ids: Vec<String>,
-    /// SHA-1 of certificates, 40 hexadecimal digits each; none for the roots of the system.
-    pub thumbprints: Vec<String>,
-    /// Tags of the provider.
-    pub tags: Tags,
-    /// Creation, seconds since 1970.
-    pub created_s: i64,
-    /// Last update, seconds since 1970.
-    pub updated_s: i64,
-    /// Fields of SeaweedFS that Kelpgate does not use, and what only a newer one knows: kept.
-    pub other: BTreeMap<String, Value>,
-    /// What weed's file has no place for.
-    pub facts: Facts,
-}
-
-impl OidcProviderDocument {
-    /// The stem of the file of an ARN: the SHA-1 of it in hexadecimal.
-    pub fn file_stem(arn: &str) -> Arc<str> {
-        let digest = digest(&SHA1_FOR_LEGACY_USE_ONLY, arn.as_bytes());
-        digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>().into()
-    }
-
-    /// The account that the provider belongs to; `default` when the document names none.
-    pub fn account_or(&self, default: AccountId) -> AccountId {
-        let in_arn = self.arn.split(':').nth(4).unwrap_or_default();
-        [self.account.as_str(), in_arn].iter().find_map(|account| account.parse().ok()).unwrap_or(default)
-    }
-
-    /// Reads a stored document.
-    pub fn parse(text: &str, facts: Facts) -> Result<Self, JsonError> {
-        let node = Node::parse(text)?;
+impl Stored for OidcProvider {
+    fn read(node: &Node<'_>, facts: Facts) -> Result<Self, JsonError> {
         let mut object = node.object()?;
         let tags = object.take(&["tags"]).map(|node| string_map(&node)).transpose()?.unwrap_or_default();
         let provider = Self {
@@ -64,8 +26,7 @@ impl OidcProviderDocument {
             tags,
             created_s: time(&mut object, "createdAt")?,
             updated_s: time(&mut object, "updatedAt")?,
-            other: others(object),
-            facts,
+            unknown: seal(others(object), &facts),
         };
         if provider.arn.is_empty() || provider.url.is_empty() {
             return Err(node.error("an OIDC provider needs an `arn` and a `url`"));
@@ -73,8 +34,7 @@ impl OidcProviderDocument {
         Ok(provider)
     }
 
-    /// The document's text in Go's form.
-    pub fn to_text(&self) -> String {
+    fn to_text(&self) -> String {
         #[derive(Serialize)]
         #[serde(rename_all = "camelCase")]
         struct Shape<'a> {
@@ -91,7 +51,7 @@ impl OidcProviderDocument {
             created_at: String,
             updated_at: String,
             #[serde(flatten)]
-            other: &'a BTreeMap<String, Value>,
+            other: BTreeMap<String, Value>,
         }
         let date = |seconds| Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH).to_string();
         go_indent(&Shape {
@@ -103,43 +63,49 @@ impl OidcProviderDocument {
             tags: &self.tags,
             created_at: date(self.created_s),
             updated_at: date(self.updated_s),
-            other: &self.other,
+            other: fields_of(&self.unknown),
         })
+    }
+
+    fn facts(&self) -> Facts {
+        facts_of(&self.unknown)
     }
 }
 
-/// A time as Go writes it, to the second; 0 for none.
+/// A time as Go writes it, rounded to the second; 0 for none.
 fn time(object: &mut Object<'_>, name: &str) -> Result<i64, JsonError> {
     let Some(node) = object.take(&[name]) else { return Ok(0) };
     let text = node.string()?;
     let time: Timestamp =
-        text.parse().map_err(|_| node.error(format!("`{text}` is no time such as 2026-01-31T12:00:00Z")))?;
+        text.parse().map_err(|_| node.error(format!("`{text}` is not a time such as 2026-01-31T12:00:00Z")))?;
     Ok(time.as_second())
 }
 
 #[cfg(test)]
 mod tests {
+    use ids::AccountId;
+
     use super::*;
 
     #[test]
-    fn a_record_of_weeds_form_survives_and_keeps_what_is_not_ours() {
+    fn a_record_of_seaweedfs_survives_with_its_other_fields() {
         let text = "{\n  \"accountId\": \"111122223333\",\n  \"arn\": \"arn:aws:iam::111122223333:oidc-provider/idp.example.com/realm\",\n  \
             \"url\": \"https://idp.example.com/realm\",\n  \"clientIds\": [\n    \"app\"\n  ],\n  \"tags\": {\n    \"k\": \"v\"\n  },\n  \
             \"createdAt\": \"2026-01-31T12:00:00Z\",\n  \"updatedAt\": \"2026-02-01T12:00:00Z\",\n  \"policyClaim\": \"groups\"\n}";
-        let provider = OidcProviderDocument::parse(text, Facts::default()).unwrap();
+        let provider = OidcProvider::parse(text, Facts::default()).unwrap();
         assert_eq!(provider.to_text(), text);
         assert_eq!(provider.account_or(AccountId::DEFAULT).as_str(), "111122223333");
         let fractions = text.replace("12:00:00Z", "12:00:00.123456789Z");
-        assert_eq!(OidcProviderDocument::parse(&fractions, Facts::default()).unwrap().created_s, provider.created_s);
+        assert_eq!(OidcProvider::parse(&fractions, Facts::default()).unwrap().created_s, provider.created_s);
         for wrong in
             ["{}", r#"{"arn":"a","url":"u","createdAt":"yesterday"}"#, r#"{"arn":"a","url":"u","tags":{"k":1}}"#]
         {
-            assert!(OidcProviderDocument::parse(wrong, Facts::default()).is_err(), "{wrong}");
+            assert!(OidcProvider::parse(wrong, Facts::default()).is_err(), "{wrong}");
         }
     }
 
     #[test]
-    fn the_file_is_named_by_the_arn() {
-        assert_eq!(&*OidcProviderDocument::file_stem("abc"), "a9993e364706816aba3e25717850c26c9cd0d89d");
+    fn the_file_name_comes_from_the_arn() {
+        assert_eq!(&*OidcProvider::file_stem("abc"), "a9993e364706816aba3e25717850c26c9cd0d89d");
     }
 }

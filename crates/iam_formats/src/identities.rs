@@ -1,0 +1,286 @@
+//! The `-config` file: SeaweedFS's `S3ApiConfiguration` as JSON.
+
+use std::collections::BTreeMap;
+
+use ids::SecretAccessKey;
+use policy::CompiledPolicy;
+
+use crate::documents::{Facts, Stored, account, document_text};
+use crate::unknown::fields_of;
+use iam::{Account, Credential, Identities, ROOT, ServiceAccount, UserRecord};
+use json::{JsonError, Node};
+
+/// The keys at the top of an identities file; the same file may be an `-iam.config` as well.
+pub(crate) const TOP_LEVEL: [&str; 7] =
+    ["identities", "accounts", "serviceAccounts", "service_accounts", "policies", "groups", "kms"];
+
+/// Reads a file. `variable` looks up the environment for `${NAME}` in access and secret keys.
+///
+/// Fails on bad JSON or a value of the wrong kind, with line and column; on two identities with the same access key
+/// or the same name; and on a published secret.
+pub fn parse(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<Identities, JsonError> {
+    let node = Node::parse(text)?;
+    let mut object = node.object()?;
+    let mut found = Identities::default();
+    let mut accounts = BTreeMap::new();
+    for node in object.array(&["accounts"])? {
+        let account = account(&node)?;
+        accounts.insert(account.id.clone(), account);
+    }
+    for node in object.array(&["identities"])? {
+        let user = identity(&mut found, &node, &accounts, variable)?;
+        found.add(user).map_err(|name| node.error(format!("the identity `{name}` is defined twice; merge the two")))?;
+    }
+    for node in object.array(&["serviceAccounts", "service_accounts"])? {
+        let mut account = ServiceAccount::read(&node, Facts::default())?;
+        let credential = account.credential.take().into_iter().collect();
+        account.credential =
+            expand(&mut found, credential, &account.id, variable).map_err(|why| node.error(why))?.pop();
+        found.service_accounts.push(account);
+    }
+    for node in object.array(&["policies"])? {
+        let policy = policy(&node)?;
+        found.policies.push(policy);
+    }
+    refuse_duplicate_keys(&found, &node)?;
+    if object.take(&["groups"]).is_some() {
+        found
+            .warnings
+            .push("`groups` of an identities file are ignored, as in SeaweedFS; create groups with the IAM API".into());
+    }
+    if object.take(&["kms"]).is_some() {
+        found.warnings.push("`kms` is ignored: server-side encryption with KMS is not supported".into());
+    }
+    for (_, node) in object.rest() {
+        found.warnings.push(format!("unknown key `{}` is ignored", node.path()));
+    }
+    Ok(found)
+}
+
+/// Reads an `-iam.config` file as an identities file, which it is if there is no `-config`. Its policies are those
+/// of the configuration ([`crate::IamConfig::policies`]), not defined a second time here.
+pub fn of_iam_config(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<Identities, JsonError> {
+    let mut found = parse(text, variable)?;
+    found.policies.clear();
+    // The configuration's own reader refuses unknown keys.
+    found.warnings.retain(|warning| !warning.starts_with("unknown key `") || warning.contains("identities["));
+    Ok(found)
+}
+
+fn identity(
+    found: &mut Identities,
+    node: &Node<'_>,
+    accounts: &BTreeMap<String, Account>,
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Result<UserRecord, JsonError> {
+    let mut user = UserRecord::read(node, Facts::default())?;
+    user.is_static = true;
+    if let Some(known) = user.account.as_ref().and_then(|account| accounts.get(&account.id)) {
+        user.account = Some(known.clone());
+    }
+    if user.name == ROOT && !user.has_bare_admin() {
+        found
+            .warnings
+            .push("the identity `root` has no action `Admin`: it is an ordinary user, not the root user".into());
+    }
+    found.warnings.extend(
+        CompiledPolicy::compile_legacy(&user.actions)
+            .1
+            .into_iter()
+            .map(|why| format!("identity `{}`: {why}", user.name)),
+    );
+    for key in fields_of(&user.unknown).keys() {
+        found.warnings.push(format!("unknown key `{}.{key}` is ignored", node.path()));
+    }
+    let credentials = std::mem::take(&mut user.credentials);
+    user.credentials = expand(found, credentials, &user.name, variable).map_err(|why| node.error(why))?;
+    Ok(user)
+}
+
+/// Drops a credential whose variable is not set, as in SeaweedFS: an incomplete key must not be used.
+///
+/// Fails on a published secret.
+fn expand(
+    found: &mut Identities,
+    credentials: Vec<Credential>,
+    holder: &str,
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Result<Vec<Credential>, String> {
+    let mut kept = Vec::new();
+    for mut credential in credentials {
+        let access_key = expand_variables(&credential.access_key, variable);
+        let secret_key = expand_variables(credential.secret_key.expose(), variable);
+        match (access_key, secret_key) {
+            (Ok(access_key), Ok(secret_key)) => {
+                credential.access_key = access_key;
+                credential.secret_key = SecretAccessKey::new(secret_key);
+                if let Some(why) = credential.public_secret() {
+                    return Err(format!("`{holder}`: {why}"));
+                }
+                kept.push(credential);
+            }
+            (Err(why), _) | (_, Err(why)) => {
+                found.warnings.push(format!("a credential of `{holder}` is dropped: {why}"));
+            }
+        }
+    }
+    Ok(kept)
+}
+
+fn refuse_duplicate_keys(found: &Identities, node: &Node<'_>) -> Result<(), JsonError> {
+    let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
+    let users = found.users.iter().flat_map(|user| user.credentials.iter().map(move |key| (&*user.name, key)));
+    let services =
+        found.service_accounts.iter().filter_map(|account| Some((&*account.id, account.credential.as_ref()?)));
+    for (holder, credential) in users.chain(services) {
+        if let Some(other) = owners.insert(&credential.access_key, holder) {
+            let key = &credential.access_key;
+            return Err(node.error(format!(
+                "the access key `{key}` belongs to both `{other}` and `{holder}`; an access key has one owner: remove one"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// `{"name":..., "content":"<text>"}` or `{"name":..., "document":{...}}`.
+fn policy(node: &Node<'_>) -> Result<(String, String), JsonError> {
+    let mut object = node.object()?;
+    let name = object.string(&["name"])?;
+    if name.is_empty() {
+        return Err(node.error("a policy has no `name`; give it one"));
+    }
+    let Some(document) = object.take(&["content", "document"]) else {
+        return Err(node.error(format!("policy `{name}` has neither `document` nor `content`")));
+    };
+    Ok((name, document_text(&document)?))
+}
+
+fn expand_variables(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        let Some((name, tail)) = after.split_once('}') else {
+            return Err("a `${` has no `}`".to_owned());
+        };
+        let value = variable(name).filter(|value| !value.is_empty());
+        let value = value.ok_or_else(|| format!("the environment variable `{name}` is not set"))?;
+        out.push_str(before);
+        out.push_str(&value);
+        rest = tail;
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn none(_: &str) -> Option<String> {
+        None
+    }
+
+    #[test]
+    fn the_file_of_seaweedfs_is_read_in_both_spellings() {
+        let file = r#"{
+          "accounts":[{"id":"111122223333","displayName":"Ops"}],
+          "identities":[
+            {"name":"root","credentials":[{"accessKey":"AKR","secretKey":"s"}],"actions":["Admin"],"account":{"id":"111122223333"}},
+            {"name":"al","credentials":[{"access_key":"AKA","secret_key":"s","status":"Inactive"}],"policy_names":["P"],"colour":1}],
+          "service_accounts":[{"id":"sa:al:1","parentUser":"al","credential":{"accessKey":"AKS","secretKey":"s"},"expiration":"99"}],
+          "policies":[{"name":"P","document":{"Version":"2012-10-17"}},{"name":"Q","content":"{\"a\": 1}"}],
+          "groups":[{"name":"g"}], "wings": 2 }"#;
+        let found = parse(file, &none).unwrap();
+        assert_eq!(found.users.len(), 2);
+        assert_eq!(found.users[0].account.as_ref().unwrap().display_name, "Ops");
+        assert!(!found.users[1].credentials[0].is_active());
+        assert_eq!(found.service_accounts[0].expires_s, 99);
+        assert_eq!(found.policies[1], ("Q".to_owned(), "{\"a\": 1}".to_owned()));
+        let warnings = found.warnings.join("\n");
+        for part in ["identities[1].colour", "groups", "`wings`"] {
+            assert!(warnings.contains(part), "{part}: {warnings}");
+        }
+    }
+
+    #[test]
+    fn an_iam_configuration_is_also_an_identities_file() {
+        let file = r#"{"sts":{},"policies":[{"name":"P","document":{}}],"identities":[{"name":"root","x":1}]}"#;
+        let found = of_iam_config(file, &none).unwrap();
+        assert_eq!((found.users.len(), found.policies.len()), (1, 0));
+        let warnings = found.warnings.join("\n");
+        assert!(
+            warnings.contains("identities[0].x") && warnings.contains("ordinary user") && !warnings.contains("sts")
+        );
+    }
+
+    #[test]
+    fn published_secrets_are_refused_everywhere() {
+        let credential = |secret: &str| format!(r#""credentials":[{{"accessKey":"AK","secretKey":"{secret}"}}]"#);
+        for (text, good) in [
+            (format!(r#"{{"identities":[{{"name":"al",{}}}]}}"#, credential("some_secret_key1")), false),
+            (format!(r#"{{"identities":[{{"name":"al",{}}}]}}"#, credential("${SECRET}")), false),
+            (format!(r#"{{"identities":[{{"name":"al",{}}}]}}"#, credential("some_secret_key9")), true),
+            (
+                r#"{"serviceAccounts":[{"id":"sa:al:1","parentUser":"al","credential":{"accessKey":"AK","secretKey":"minioadmin"}}]}"#
+                    .to_owned(),
+                false,
+            ),
+        ] {
+            let found = parse(&text, &|_| Some("minioadmin".to_owned()));
+            assert_eq!(found.is_ok(), good, "{text}");
+            let why = found.err().map(|error| error.to_string()).unwrap_or_default();
+            assert_eq!(why.contains("`AK` is public") && why.contains("line 1"), !good, "{why}");
+        }
+        let mut identities = Identities::default();
+        assert!(identities.add_environment_admin("AK", SecretAccessKey::new("minioadmin")).is_err());
+        assert!(identities.add_root("AK", SecretAccessKey::new("minioadmin")).is_err());
+        assert!(identities.users.is_empty());
+    }
+
+    #[test]
+    fn ambiguous_files_are_refused() {
+        for (file, part) in [
+            (
+                r#"{"identities":[{"name":"a","credentials":[{"accessKey":"K"}]},{"name":"b","credentials":[{"accessKey":"K"}]}]}"#,
+                "both",
+            ),
+            (r#"{"identities":[{"name":"a"},{"name":"a"}]}"#, "twice"),
+            (r#"{"identities":[{"name":"root","actions":["Admin"]},{"name":"root","actions":["Admin"]}]}"#, "twice"),
+            (
+                r#"{"identities":[{"name":"root","actions":["Admin"]},{"name":"root","account":{"id":"111122223333"}}]}"#,
+                "twice",
+            ),
+            (
+                r#"{"identities":[{"name":"root","actions":["Admin"],"account":{"id":"111122223333"}},
+                    {"name":"root","actions":["Admin"],"account":{"id":"111122223333"}}]}"#,
+                "twice",
+            ),
+            (r#"{"identities":[{"name":"a","disabled":"yes"}]}"#, "identities[0].disabled"),
+            ("{\"identities\":[\n{\"name\":}]}", "line 2"),
+        ] {
+            let error = parse(file, &none).unwrap_err().to_string();
+            assert!(error.contains(part), "{file}: {error}");
+        }
+    }
+
+    #[test]
+    fn variables_are_expanded_in_keys_and_a_missing_one_drops_the_credential() {
+        let set = |name: &str| (name == "K").then(|| "value".to_owned());
+        for (text, want) in [
+            ("${K}", Some("value")),
+            ("a${K}b", Some("avalueb")),
+            ("plain$", Some("plain$")),
+            ("${NO}", None),
+            ("${K", None),
+        ] {
+            let file = format!(
+                r#"{{"identities":[{{"name":"a","credentials":[{{"accessKey":"AK","secretKey":"{text}"}}]}}]}}"#
+            );
+            let found = parse(&file, &set).unwrap();
+            let secret = found.users[0].credentials.first().map(|key| key.secret_key.expose());
+            assert_eq!(secret, want, "{text}");
+            assert_eq!(found.warnings.len(), usize::from(want.is_none()));
+        }
+    }
+}

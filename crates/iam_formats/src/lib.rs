@@ -1,0 +1,21 @@
+//! The formats in which IAM state is stored and configured: SeaweedFS's documents and files, and our own beside them.
+//!
+//! This is the only place that knows the names of their fields.
+
+mod config;
+mod documents;
+mod go;
+pub mod identities;
+mod instance_profile;
+pub mod last_used;
+mod oidc_keys;
+mod oidc_provider;
+mod providers;
+mod revocation;
+mod unknown;
+pub mod weed_policies;
+
+pub use config::{
+    CrossAccountSetting, DocumentStore, FenceSettings, IamConfig, KelpgateConfig, OidcSettings, StsConfig, Surroundings,
+};
+pub use documents::{Facts, Stored, document_text};

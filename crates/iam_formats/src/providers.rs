@@ -1,0 +1,217 @@
+//! `providers` and `sts.providers`: identity providers in SeaweedFS's form.
+
+use std::sync::Arc;
+
+use iam::{IdentityProvider, KeySource, ProviderRights, RoleMapping, RoleRule};
+use ids::AccountId;
+use json::{JsonError, Node, Object};
+
+use crate::config::refuse_unknown;
+
+/// Fields of SeaweedFS that have no effect here: tokens are verified by the provider's keys and give what they say.
+const WITHOUT_EFFECT: [&str; 5] = ["clientSecret", "userInfoUri", "scopes", "claimsMapping", "jwksCacheTTLSeconds"];
+
+/// What begins the names of other condition keys, and therefore cannot be an issuer's host.
+const RESERVED_HOSTS: [&str; 9] = ["aws", "s3", "iam", "sts", "kms", "oidc", "jwt", "ldap", "kelpgate"];
+
+/// Reads the list `providers` of an object. Providers that are switched off are left out.
+pub(crate) fn read(object: &mut Object<'_>, warnings: &mut Vec<String>) -> Result<Vec<IdentityProvider>, JsonError> {
+    let mut providers: Vec<IdentityProvider> = Vec::new();
+    for node in object.array(&["providers"])? {
+        let provider = provider(&node, warnings)?;
+        providers.extend(provider);
+    }
+    Ok(providers)
+}
+
+/// Gives the providers their account and ARNs, and refuses two with the same name or issuer.
+pub(crate) fn of_account(
+    providers: Vec<IdentityProvider>,
+    account: AccountId,
+    node: &Node<'_>,
+) -> Result<Vec<Arc<IdentityProvider>>, JsonError> {
+    let mut all: Vec<Arc<IdentityProvider>> = Vec::new();
+    for provider in providers {
+        let arn = format!("arn:aws:iam::{account}:oidc-provider/{}", provider.key_prefix());
+        if let Some(other) = all.iter().find(|known| known.name == provider.name || known.arn == arn) {
+            return Err(node.error(format!(
+                "the identity providers `{}` and `{}` have the same name or issuer; merge the two",
+                other.name, provider.name
+            )));
+        }
+        all.push(Arc::new(IdentityProvider { account, arn, ..provider }));
+    }
+    Ok(all)
+}
+
+fn provider(node: &Node<'_>, warnings: &mut Vec<String>) -> Result<Option<IdentityProvider>, JsonError> {
+    let mut object = node.object()?;
+    let name = object.string(&["name"])?;
+    if name.is_empty() {
+        return Err(node.error("an identity provider needs a `name`"));
+    }
+    let enabled = object.take(&["enabled"]).map(|node| node.boolean()).transpose()?.unwrap_or(true);
+    check_type(node, &name, &object.string(&["type"])?)?;
+    let mapping = object.take(&["roleMapping"]);
+    let Some(config) = object.take(&["config"]) else {
+        return Err(node.error(format!("the identity provider `{name}` needs a `config` with its `issuer`")));
+    };
+    refuse_unknown(object)?;
+    if !enabled {
+        warnings.push(format!("the identity provider `{name}` is switched off (`enabled`): its sessions are refused"));
+        return Ok(None);
+    }
+    oidc(&config, name, mapping, warnings).map(Some)
+}
+
+fn check_type(node: &Node<'_>, name: &str, kind: &str) -> Result<(), JsonError> {
+    match kind {
+        "oidc" => Ok(()),
+        "saml" => Err(node.error(format!(
+            "the identity provider `{name}` is refused: SAML is not supported; let Keycloak or Authentik translate it to \
+             OpenID Connect"
+        ))),
+        "ldap" => Err(node.error(format!(
+            "the identity provider `{name}` is refused: LDAP is not supported yet; remove it from `providers` to start"
+        ))),
+        other => Err(node.error(format!("`{other}` is not a type of identity provider; use `oidc`"))),
+    }
+}
+
+fn oidc(
+    node: &Node<'_>,
+    name: String,
+    mapping: Option<Node<'_>>,
+    warnings: &mut Vec<String>,
+) -> Result<IdentityProvider, JsonError> {
+    let mut object = node.object()?;
+    let keys = key_source(&mut object)?;
+    let issuer = object.take(&["issuer"]).ok_or_else(|| node.error("the `issuer` of the provider is missing"))?;
+    check_url(&issuer, &issuer.string()?, keys.allows_private_addresses)?;
+    let mut client_ids = object.strings(&["clientIds"])?;
+    client_ids.extend(Some(object.string(&["clientId"])?).filter(|id| !id.is_empty()));
+    if client_ids.is_empty() || client_ids.iter().any(String::is_empty) {
+        return Err(
+            node.error("name at least one client id (`clientId` or `clientIds`): tokens for others are refused")
+        );
+    }
+    let inner = object.take(&["roleMapping"]);
+    let rights = rights(node, object.string(&["policyClaim"])?, mapping.or(inner))?;
+    let provider = IdentityProvider {
+        issuer: issuer.string()?,
+        client_ids,
+        created_s: 0,
+        keys,
+        rights,
+        source_identity_claim: object.string(&["sourceIdentityClaim"])?,
+        session_name_claim: object.string(&["sessionNameClaim"])?,
+        allowed_tag_keys: object.take(&["allowedPrincipalTagKeys"]).map(|node| node.strings()).transpose()?,
+        arn: String::new(),
+        account: AccountId::DEFAULT,
+        name,
+    };
+    without_effect(&mut object, warnings);
+    refuse_unknown(object)?;
+    Ok(provider)
+}
+
+fn key_source(object: &mut Object<'_>) -> Result<KeySource, JsonError> {
+    let given = |text: String| Some(text).filter(|text| !text.is_empty());
+    if let Some(node) = object.take(&["tlsInsecureSkipVerify"])
+        && node.boolean()?
+    {
+        return Err(node.error(
+            "whoever is between the gateway and the provider could then make tokens; name the provider's authority in \
+             `tlsCaCert` instead",
+        ));
+    }
+    let allows_private_addresses = object.boolean(&["allowPrivateAddresses"])?;
+    let jwks_uri = object.take(&["jwksUri"]);
+    if let Some(node) = &jwks_uri {
+        check_url(node, &node.string()?, allows_private_addresses)?;
+    }
+    Ok(KeySource {
+        jwks_uri: jwks_uri.map(|node| node.string()).transpose()?,
+        jwks_file: given(object.string(&["jwksFile"])?),
+        ca_file: given(object.string(&["tlsCaCert"])?),
+        bearer_file: given(object.string(&["bearerTokenFile"])?),
+        allows_private_addresses,
+    })
+}
+
+fn without_effect(object: &mut Object<'_>, warnings: &mut Vec<String>) {
+    for field in WITHOUT_EFFECT {
+        if let Some(node) = object.take(&[field]) {
+            warnings
+                .push(format!("`{}` has no effect: tokens are verified by the provider's public keys", node.path()));
+        }
+    }
+    if let Some(node) = object.take(&["thumbprints"]) {
+        warnings.push(format!("`{}` has no effect; name the provider's authority in `tlsCaCert`", node.path()));
+    }
+}
+
+/// An URL that can be an issuer or the address of its keys: what follows `@` would be another host than it seems.
+fn check_url(node: &Node<'_>, url: &str, allows_private_addresses: bool) -> Result<(), JsonError> {
+    let rest = match url.strip_prefix("https://") {
+        Some(rest) => rest,
+        None => match url.strip_prefix("http://") {
+            Some(rest) if allows_private_addresses => rest,
+            Some(_) => {
+                let hint = "an `http://` address needs `allowPrivateAddresses`, and must be private or loopback";
+                return Err(node.error(format!("`{url}`: {hint}")));
+            }
+            None => return Err(node.error(format!("`{url}` does not begin with https://"))),
+        },
+    };
+    let host = rest.split(['/', ':']).next().unwrap_or_default().to_ascii_lowercase();
+    let plain = |byte: u8| byte.is_ascii_graphic() && !b"@?#\\\"'<>*".contains(&byte);
+    if host.is_empty() || !rest.bytes().all(plain) {
+        return Err(node.error(format!("`{url}` is not the address of a provider: a host and a path, nothing else")));
+    }
+    if RESERVED_HOSTS.contains(&host.as_str()) {
+        return Err(
+            node.error(format!("the host `{host}` is reserved: its claims would look like other condition keys"))
+        );
+    }
+    Ok(())
+}
+
+/// Exactly one source of rights for callers that name no role.
+fn rights(node: &Node<'_>, policy_claim: String, mapping: Option<Node<'_>>) -> Result<ProviderRights, JsonError> {
+    let mapping = mapping.map(|node| role_mapping(&node)).transpose()?;
+    match (mapping, policy_claim.is_empty()) {
+        (Some(_), false) => Err(node.error("keep one of `policyClaim` and `roleMapping`: one source gives rights")),
+        (Some(mapping), true) => Ok(ProviderRights::Roles(mapping)),
+        (None, false) => Ok(ProviderRights::PolicyClaim(policy_claim)),
+        (None, true) => Ok(ProviderRights::None),
+    }
+}
+
+fn role_mapping(node: &Node<'_>) -> Result<RoleMapping, JsonError> {
+    let mut object = node.object()?;
+    let mut rules = Vec::new();
+    for node in object.array(&["rules"])? {
+        let mut rule = node.object()?;
+        let read = RoleRule {
+            claim: rule.string(&["claim"])?,
+            value: rule.string(&["value"])?,
+            role: rule.string(&["role"])?,
+        };
+        if let Some(condition) = rule.take(&["condition"])
+            && !condition.string()?.is_empty()
+        {
+            return Err(
+                condition.error("conditions of rules are not supported; use conditions of the role's trust policy")
+            );
+        }
+        refuse_unknown(rule)?;
+        if read.claim.is_empty() || read.value.is_empty() || read.role.is_empty() {
+            return Err(node.error("a rule needs a `claim`, a `value` and a `role`"));
+        }
+        rules.push(read);
+    }
+    let default_role = Some(object.string(&["defaultRole"])?).filter(|role| !role.is_empty());
+    refuse_unknown(object)?;
+    Ok(RoleMapping { rules, default_role })
+}
