@@ -13,52 +13,51 @@ mod group;
 mod inline_policy;
 mod instance_profile;
 mod managed_policy;
-mod never_there;
 mod oidc_provider;
 mod params;
 mod permissions_boundary;
 mod rename;
 mod role;
 mod service_account;
+mod session_revocation;
 mod simulation;
 mod tags;
 mod uniqueness;
+mod unsupported_credentials;
 mod user;
 mod validate_policy;
-mod xml;
 
 #[cfg(test)]
 mod tests;
 
-use crate::caller::Caller;
-use crate::change::{Change, DocumentKey};
-use crate::last_used::LastUsed;
-use crate::snapshot::Snapshot;
+use iam::{Caller, Change, DocumentKey, LastUsed, Snapshot};
 
-pub use params::Params;
-pub(crate) use params::is_name;
+use crate::action::{Further, Key, Permission, QueryAction, Resource, ResourceOf};
+use crate::answer::{self, Service};
+use crate::params::Params;
 pub use rename::Rename;
 
-/// One call of the IAM API.
+/// A call of the IAM API.
 pub struct Request<'a> {
-    /// Its parameters, `Action` and `Version` included or not.
+    /// Its parameters. `Action` and `Version` may be included.
     pub params: &'a Params,
-    /// Who calls.
+    /// The caller.
     pub caller: &'a Caller,
     /// Seconds since 1970.
     pub now_s: i64,
     /// Fresh random bytes for ids and keys.
     pub random: &'a [u8; 96],
-    /// When keys and roles were last used; empty for commands that do not ask ([`Command::reads_last_used`]).
+    /// When keys and roles were last used; empty for commands that do not need it ([`Command::reads_last_used`]).
     pub last_used: &'a LastUsed,
 }
 
-/// What a command does: documents to write, in this order, each prefix of which is safe; and the answer.
+/// The result of a command: documents to write, in an order in which it is safe to stop after any of them; and the
+/// answer.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    /// To write, in order.
+    /// The changes to write, in order.
     pub changes: Vec<Change>,
-    /// What stands inside `<...Result>`; `None` for actions without a result.
+    /// The content of `<...Result>`; `None` for actions without a result.
     pub result: Option<String>,
 }
 
@@ -82,7 +81,7 @@ pub struct IamError {
     pub code: &'static str,
     /// The HTTP status.
     pub status: u16,
-    /// For people.
+    /// The message.
     pub message: String,
 }
 
@@ -119,7 +118,7 @@ impl IamError {
         Self::new("UnmodifiableEntity", 400, message)
     }
 
-    /// The answer to anything that Kelpgate does not do, by name.
+    /// The error for something that Kelpgate does not support, by name.
     pub fn not_implemented(what: &str) -> Self {
         Self::new("NotImplemented", 501, format!("{what} is not implemented by this server"))
     }
@@ -127,23 +126,31 @@ impl IamError {
 
 type Answer = Result<Outcome, IamError>;
 
-/// What a command may do to anybody's rights: it decides what its caller is told while the change is not enforced everywhere.
+/// How a command may affect permissions. It determines what the caller is told while the change is not enforced
+/// everywhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
     /// It changes nothing.
     Reads,
-    /// It only makes something new: whoever is asked by an older state is refused, or gets what he had.
+    /// It only creates something new: a gateway with older state refuses, or answers as before.
     Grants,
-    /// It may take a right from somebody: it removes, or replaces, or adds a policy, membership or tag, through which a Deny may come.
+    /// It may take a permission away: it removes or replaces something, or adds a policy, membership or tag that may
+    /// cause a Deny.
     Revokes,
 }
 
-/// One action of the IAM API.
+/// An action of the IAM API that Kelpgate runs.
 pub struct Command {
-    /// Its name, without `iam:`.
-    pub name: &'static str,
-    /// What it may do to anybody's rights.
+    /// What is known of the action.
+    pub action: QueryAction,
+    /// How it may affect permissions.
     pub effect: Effect,
+    /// Whether its cost also depends on documents in the call, and not only on what is stored.
+    pub is_costly: bool,
+    /// Whether it reports when keys or roles were last used, which only the store knows for all gateways.
+    pub reads_last_used: bool,
+    /// Whether it changes the access keys of a user, and nothing else of the user.
+    pub is_about_keys: bool,
     documents: Documents,
     run: Run,
 }
@@ -151,13 +158,13 @@ pub struct Command {
 impl Command {
     /// The command for an action.
     ///
-    /// Error: `NotImplemented` for any other, by name.
+    /// Fails with `NotImplemented`, by name, for any other action.
     pub fn find(action: &str) -> Result<&'static Self, IamError> {
-        let found = Self::all().find(|command| command.name == action);
+        let found = Self::all().find(|command| command.action.name == action);
         found.ok_or_else(|| IamError::not_implemented(&format!("the IAM action `{action}`")))
     }
 
-    /// All of them.
+    /// All commands.
     pub fn all() -> impl Iterator<Item = &'static Self> {
         let tables = [user::COMMANDS, access_key::COMMANDS, inline_policy::COMMANDS, managed_policy::COMMANDS];
         let tables = tables.into_iter().chain([attachment::COMMANDS, role::COMMANDS, group::COMMANDS]);
@@ -170,7 +177,13 @@ impl Command {
         let tables = tables.chain([oidc_provider::COMMANDS, service_account::COMMANDS, instance_profile::COMMANDS]);
         let tables = tables.chain([entities_for_policy::COMMANDS, account_summary::COMMANDS, account_alias::COMMANDS]);
         let tables = tables.chain([credential_report::COMMANDS, access_key_last_used::COMMANDS]);
-        tables.chain([account_authorization_details::COMMANDS, never_there::COMMANDS]).flatten()
+        tables
+            .chain([
+                account_authorization_details::COMMANDS,
+                unsupported_credentials::COMMANDS,
+                session_revocation::COMMANDS,
+            ])
+            .flatten()
     }
 
     /// Whether it changes anything.
@@ -178,36 +191,89 @@ impl Command {
         self.effect != Effect::Reads
     }
 
-    /// Whether it may take a right from somebody, see [`Effect::Revokes`].
+    /// Whether it may take a permission away, see [`Effect::Revokes`].
     pub fn revokes(&self) -> bool {
         self.effect == Effect::Revokes
     }
 
-    /// The documents to read afresh before [`Command::run`]; none for commands that only read.
+    /// The documents to read again before [`Command::run`]; empty for commands that only read.
     pub fn documents(&self, request: &Request<'_>, state: &Snapshot) -> Result<Vec<DocumentKey>, IamError> {
         if self.writes() { (self.documents)(request, state) } else { Ok(Vec::new()) }
     }
 
-    /// Runs on a state into which the documents were applied.
+    /// Runs on a state to which the documents have been applied.
     pub fn run(&self, request: &Request<'_>, state: &Snapshot) -> Result<Outcome, IamError> {
         (self.run)(request, state)
     }
 
-    /// Whether its cost depends on more than what is stored: on documents of the call.
-    pub fn is_costly(&self) -> bool {
-        self.name == "ValidatePolicy"
-            || ["Simulate", "GetContextKeys"].iter().any(|prefix| self.name.starts_with(prefix))
+    const fn new(name: &'static str, effect: Effect, documents: Documents, run: Run) -> Self {
+        let action = QueryAction::iam(name);
+        Self { action, effect, is_costly: false, reads_last_used: false, is_about_keys: false, documents, run }
     }
 
-    /// Whether it tells when keys or roles were last used, which only the store knows for all gateways.
-    pub fn reads_last_used(&self) -> bool {
-        ["GetAccessKeyLastUsed", "GetCredentialReport", "GetRole", "GetAccountAuthorizationDetails"]
-            .contains(&self.name)
+    /// It is an action of SeaweedFS that needs this permission.
+    const fn needing(self, permission: &'static str) -> Self {
+        let action = QueryAction { permission: Permission::Named(permission), ..self.action };
+        Self { action, ..self }
     }
 
-    /// The whole answer.
+    /// It makes the entity that it is about.
+    const fn making(self) -> Self {
+        let action = QueryAction { resource: Resource::New, ..self.action };
+        Self { action, ..self }
+    }
+
+    /// It is about the resource whose ARN this parameter has.
+    const fn about_arn(self, parameter: &'static str) -> Self {
+        let action = QueryAction { resource: Resource::Arn(parameter), ..self.action };
+        Self { action, ..self }
+    }
+
+    /// It is about the resource that this function reads from a call.
+    const fn about(self, resource: ResourceOf) -> Self {
+        let action = QueryAction { resource: Resource::By(resource), ..self.action };
+        Self { action, ..self }
+    }
+
+    /// It needs more permissions than its own.
+    const fn also_needing(self, further: Further) -> Self {
+        let action = QueryAction { further: Some(further), ..self.action };
+        Self { action, ..self }
+    }
+
+    /// It needs this permission too if the call has tags.
+    const fn tagging(self, permission: &'static str) -> Self {
+        let action = QueryAction { tagging: Some(permission), ..self.action };
+        Self { action, ..self }
+    }
+
+    /// It sets these condition keys.
+    const fn setting(self, keys: &'static [Key]) -> Self {
+        let action = QueryAction { keys, ..self.action };
+        Self { action, ..self }
+    }
+
+    /// Its condition key `iam:PermissionsBoundary` is the present boundary of the user or role.
+    const fn with_boundary(self) -> Self {
+        let action = QueryAction { has_boundary_of_entity: true, ..self.action };
+        Self { action, ..self }
+    }
+
+    const fn costly(self) -> Self {
+        Self { is_costly: true, ..self }
+    }
+
+    const fn reading_last_used(self) -> Self {
+        Self { reads_last_used: true, ..self }
+    }
+
+    const fn about_keys(self) -> Self {
+        Self { is_about_keys: true, ..self }
+    }
+
+    /// The complete answer.
     pub fn respond(&self, outcome: &Outcome, request_id: &str) -> String {
-        xml::response(self.name, outcome.result.as_deref(), request_id)
+        answer::response(Service::Iam, self.action.name, outcome.result.as_deref(), request_id)
     }
 }
 
@@ -219,13 +285,13 @@ type Documents = fn(&Request<'_>, &Snapshot) -> Result<Vec<DocumentKey>, IamErro
 type Run = fn(&Request<'_>, &Snapshot) -> Answer;
 
 const fn read(name: &'static str, run: Run) -> Command {
-    Command { name, effect: Effect::Reads, documents: reads_nothing, run }
+    Command::new(name, Effect::Reads, reads_nothing, run)
 }
 
 const fn grant(name: &'static str, documents: Documents, run: Run) -> Command {
-    Command { name, effect: Effect::Grants, documents, run }
+    Command::new(name, Effect::Grants, documents, run)
 }
 
 const fn revoke(name: &'static str, documents: Documents, run: Run) -> Command {
-    Command { name, effect: Effect::Revokes, documents, run }
+    Command::new(name, Effect::Revokes, documents, run)
 }

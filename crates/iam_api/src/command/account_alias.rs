@@ -1,11 +1,9 @@
-//! CreateAccountAlias, DeleteAccountAlias, ListAccountAliases: an account has one alias at most.
+//! CreateAccountAlias, DeleteAccountAlias, ListAccountAliases. An account has at most one alias.
 
 use std::sync::Arc;
 
 use super::{Answer, Command, IamError, Outcome, Request, grant, read, revoke};
-use crate::change::{Change, DocumentKey};
-use crate::instance_profile::AccountAliasDocument;
-use crate::snapshot::Snapshot;
+use iam::{AccountAlias, Change, DocumentKey, Snapshot};
 
 pub(super) const COMMANDS: &[Command] = &[
     grant("CreateAccountAlias", documents, create),
@@ -21,7 +19,7 @@ fn account(request: &Request<'_>) -> Arc<str> {
     request.caller.account.as_str().into()
 }
 
-/// 3 to 63 lower-case letters, digits and single hyphens inside; not the number of an account.
+/// An alias has 3 to 63 lower-case letters, digits and single hyphens inside, and is not an account number.
 fn alias<'a>(request: &Request<'a>) -> Result<&'a str, IamError> {
     let alias = request.params.required("AccountAlias")?;
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
@@ -36,19 +34,15 @@ fn alias<'a>(request: &Request<'a>) -> Result<&'a str, IamError> {
     ))
 }
 
-/// A new alias takes the place of the account's old one.
+/// A new alias replaces the account's old one.
 fn create(request: &Request<'_>, state: &Snapshot) -> Answer {
     let alias = alias(request)?;
     if state.account_aliases().any(|known| known.alias == alias) {
         return Err(IamError::exists(format!("The account alias {alias} already exists.")));
     }
     let account = account(request);
-    let document = AccountAliasDocument {
-        account: account.to_string(),
-        alias: alias.to_owned(),
-        ..AccountAliasDocument::default()
-    };
-    Ok(Outcome { changes: vec![Change::AccountAlias(account, Some(Ok(document)))], result: None })
+    let record = AccountAlias { account: account.to_string(), alias: alias.to_owned(), ..AccountAlias::default() };
+    Ok(Outcome { changes: vec![Change::AccountAlias(account, Some(Ok(record)))], result: None })
 }
 
 fn delete(request: &Request<'_>, state: &Snapshot) -> Answer {

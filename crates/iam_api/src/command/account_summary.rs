@@ -1,8 +1,8 @@
-//! GetAccountSummary: how much there is in the caller's account, and the quotas that hold.
+//! GetAccountSummary: the numbers of entities in the caller's account, and the quotas.
 
-use super::xml::Xml;
 use super::{Answer, Command, Outcome, Request, read};
-use crate::snapshot::{ANONYMOUS, Snapshot};
+use crate::answer::fragment;
+use iam::{ANONYMOUS, Snapshot};
 
 pub(super) const COMMANDS: &[Command] = &[read("GetAccountSummary", get)];
 
@@ -11,8 +11,8 @@ fn get(request: &Request<'_>, state: &Snapshot) -> Answer {
     let own = |owner: &ids::AccountId| *owner == account;
     let users = state.users().filter(|user| own(&user.account) && !user.is_root && &*user.name != ANONYMOUS).count();
     let root_keys = state.users().filter(|user| own(&user.account) && user.is_root);
-    let root_keys: usize = root_keys.map(|user| user.document.credentials.len()).sum();
-    let policies = state.policies().filter(|policy| own(&policy.account));
+    let root_keys: usize = root_keys.map(|user| user.record.credentials.len()).sum();
+    let policies = state.policies().filter(|policy| policy.account.as_ref().is_some_and(own));
     let providers = state.oidc_providers();
     let default = state.settings().account;
     let profiles = state.instance_profiles().filter(|profile| profile.account == account.as_str());
@@ -37,7 +37,7 @@ fn get(request: &Request<'_>, state: &Snapshot) -> Answer {
         ("PolicySizeQuota", policy::PolicyKind::Identity.size_max()),
         ("AssumeRolePolicySizeQuota", policy::PolicyKind::Trust.size_max()),
     ];
-    let mut xml = Xml::new();
+    let mut xml = fragment();
     xml.element("SummaryMap", |xml| {
         for (key, value) in summary {
             xml.element("entry", |xml| {

@@ -1,23 +1,33 @@
-//! Attach, Detach and ListAttached of managed policies: to users, groups and roles alike.
+//! Attach, Detach and ListAttached of managed policies, for users, groups and roles.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::inline_policy::{Kind, check};
-use super::xml::Xml;
 use super::{Answer, Command, IamError, Outcome, Request, managed_policy, read, revoke, user};
-use crate::change::{Change, DocumentKey, Holder};
-use crate::snapshot::{Snapshot, policy_name_of};
+use crate::action::POLICY_ARN;
+use iam::{Change, DocumentKey, Holder, Snapshot, policy_name_of};
+use xml::XmlWriter;
 
 pub(super) const COMMANDS: &[Command] = &[
-    revoke("AttachUserPolicy", |r, s| documents(r, s, Kind::User), |r, s| attach(r, s, Kind::User)),
-    revoke("DetachUserPolicy", |r, s| documents(r, s, Kind::User), |r, s| detach(r, s, Kind::User)),
+    revoke("AttachUserPolicy", |r, s| documents(r, s, Kind::User), |r, s| attach(r, s, Kind::User))
+        .setting(POLICY_ARN)
+        .with_boundary(),
+    revoke("DetachUserPolicy", |r, s| documents(r, s, Kind::User), |r, s| detach(r, s, Kind::User))
+        .setting(POLICY_ARN)
+        .with_boundary(),
     read("ListAttachedUserPolicies", |r, s| list(r, s, Kind::User)),
-    revoke("AttachGroupPolicy", |r, s| documents(r, s, Kind::Group), |r, s| attach(r, s, Kind::Group)),
-    revoke("DetachGroupPolicy", |r, s| documents(r, s, Kind::Group), |r, s| detach(r, s, Kind::Group)),
+    revoke("AttachGroupPolicy", |r, s| documents(r, s, Kind::Group), |r, s| attach(r, s, Kind::Group))
+        .setting(POLICY_ARN),
+    revoke("DetachGroupPolicy", |r, s| documents(r, s, Kind::Group), |r, s| detach(r, s, Kind::Group))
+        .setting(POLICY_ARN),
     read("ListAttachedGroupPolicies", |r, s| list(r, s, Kind::Group)),
-    revoke("AttachRolePolicy", |r, s| documents(r, s, Kind::Role), |r, s| attach(r, s, Kind::Role)),
-    revoke("DetachRolePolicy", |r, s| documents(r, s, Kind::Role), |r, s| detach(r, s, Kind::Role)),
+    revoke("AttachRolePolicy", |r, s| documents(r, s, Kind::Role), |r, s| attach(r, s, Kind::Role))
+        .setting(POLICY_ARN)
+        .with_boundary(),
+    revoke("DetachRolePolicy", |r, s| documents(r, s, Kind::Role), |r, s| detach(r, s, Kind::Role))
+        .setting(POLICY_ARN)
+        .with_boundary(),
     read("ListAttachedRolePolicies", |r, s| list(r, s, Kind::Role)),
 ];
 
@@ -25,7 +35,8 @@ pub(super) const COMMANDS: &[Command] = &[
 pub(super) const ATTACHED_POLICIES: usize = 10;
 
 fn documents(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Result<Vec<DocumentKey>, IamError> {
-    Ok(vec![kind.holder(request)?.document(), DocumentKey::Policy(request.policy_name(state)?)])
+    let policy = managed_policy::document(request.policy_name(state)?, state);
+    Ok([kind.holder(request)?.document()].into_iter().chain(policy).collect())
 }
 
 fn attach(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
@@ -35,7 +46,7 @@ fn attach(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
     let mut names = attached_names(state, &holder);
     managed_policy::find(request, state)?;
     if names.iter().any(|known| policy_name_of(known) == &*name) {
-        return Ok(Outcome::default()); // attached already: AWS answers success
+        return Ok(Outcome::default()); // already attached, which is a success on AWS
     }
     if names.len() >= ATTACHED_POLICIES {
         let kind = match kind {
@@ -52,7 +63,7 @@ fn attach(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
 fn detach(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
     let holder = kind.holder(request)?;
     check(request, state, &holder, true)?;
-    // By name, not by a lookup: a policy that is gone denies its holders until it is detached.
+    // By name, without a lookup: a deleted policy denies its holders until it is detached.
     let policy = request.policy_name(state)?;
     let mut names = attached_names(state, &holder);
     let before = names.len();
@@ -66,9 +77,9 @@ fn detach(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
 
 fn attached_names(state: &Snapshot, holder: &Holder) -> Vec<String> {
     let names = match holder {
-        Holder::User(name) => state.user(name).map(|user| &user.document.policy_names),
-        Holder::Group(name) => state.group(name).map(|group| &group.document.policy_names),
-        Holder::Role(name) => state.role(name).map(|role| &role.document.attached_policies),
+        Holder::User(name) => state.user(name).map(|user| &user.record.attached_policies),
+        Holder::Group(name) => state.group(name).map(|group| &group.record.attached_policies),
+        Holder::Role(name) => state.role(name).map(|role| &role.record.attached_policies),
     };
     names.cloned().unwrap_or_default()
 }
@@ -76,20 +87,20 @@ fn attached_names(state: &Snapshot, holder: &Holder) -> Vec<String> {
 fn with_attached(state: &Snapshot, holder: &Holder, names: Vec<String>) -> Option<Change> {
     Some(match holder {
         Holder::User(name) => {
-            let mut document = user::document(state.user(name)?);
-            document.policy_names = names;
-            user::put(name, document)
+            let mut record = user::record(state.user(name)?);
+            record.attached_policies = names;
+            user::put(name, record)
         }
         Holder::Group(name) => {
-            let mut document = (*state.group(name)?.document).clone();
-            document.policy_names = names;
-            Change::Group(name.clone(), Some(Ok(document)))
+            let mut record = (*state.group(name)?.record).clone();
+            record.attached_policies = names;
+            Change::Group(name.clone(), Some(Ok(record)))
         }
         Holder::Role(name) => {
             let role = state.role(name)?;
-            let mut document = (*role.document).clone();
-            document.attached_policies = names;
-            Change::Role(name.clone(), role.place, Some(Ok(document)))
+            let mut record = (*role.record).clone();
+            record.attached_policies = names;
+            Change::Role(name.clone(), role.place, Some(Ok(record)))
         }
     })
 }
@@ -98,7 +109,7 @@ fn list(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
     let holder = kind.holder(request)?;
     check(request, state, &holder, false)?;
     let prefix = request.params.path_prefix()?;
-    let path = |name: &str| state.policy(name).map_or("/", |policy| policy.facts.path_or_root());
+    let path = |name: &str| state.policy(name).map_or("/", |policy| policy.path());
     let names = names(state, &holder);
     let policies = names.iter().filter(|name| path(name).starts_with(prefix)).map(|name| (&**name, name));
     request.page("AttachedPolicies", policies, |xml, name| describe(xml, request, state, name)).map(Outcome::answer)
@@ -110,12 +121,13 @@ pub(super) fn names(state: &Snapshot, holder: &Holder) -> Vec<Arc<str>> {
     names.into_iter().collect()
 }
 
-/// An attached policy; it need not exist any more.
-pub(super) fn describe(xml: &mut Xml, request: &Request<'_>, state: &Snapshot, name: &str) {
-    xml.text("PolicyName", name).text("PolicyArn", &arn_of(request, state, name));
+/// An attached policy, which may no longer exist.
+pub(super) fn describe(xml: &mut XmlWriter, request: &Request<'_>, state: &Snapshot, name: &str) {
+    let shown = state.policy(name).map_or(name, |policy| policy.shown_name());
+    xml.text("PolicyName", shown).text("PolicyArn", &arn_of(request, state, name));
 }
 
-/// The ARN of a policy by its name; it need not exist any more.
+/// The ARN of a policy by its name. The policy may no longer exist.
 pub(super) fn arn_of(request: &Request<'_>, state: &Snapshot, name: &str) -> String {
     let arn = state.policy(name).map(|policy| policy.arn.to_string());
     arn.unwrap_or_else(|| format!("arn:aws:iam::{}:policy/{name}", request.caller.account))

@@ -1,18 +1,17 @@
 //! GenerateCredentialReport, GetCredentialReport: the users of the account and their keys as CSV.
 //!
-//! Nothing is kept between the two: the report is made when it is fetched, of that moment.
+//! Nothing is kept between the two calls: the report is made when it is fetched, from the current state.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 
-use super::xml::Xml;
 use super::{Answer, Command, Outcome, Request, read};
-use crate::documents::CredentialDocument;
-use crate::last_used::Use;
-use crate::snapshot::{ANONYMOUS, Snapshot, User};
+use crate::answer;
+use iam::{ANONYMOUS, Credential, Snapshot, Use, User};
 
-pub(super) const COMMANDS: &[Command] = &[read("GenerateCredentialReport", generate), read("GetCredentialReport", get)];
+pub(super) const COMMANDS: &[Command] =
+    &[read("GenerateCredentialReport", generate), read("GetCredentialReport", get).reading_last_used()];
 
 /// AWS's columns.
 const COLUMNS: &str = "user,arn,user_creation_time,password_enabled,password_last_used,password_last_changed,\
@@ -21,11 +20,11 @@ const COLUMNS: &str = "user,arn,user_creation_time,password_enabled,password_las
     access_key_2_last_used_date,access_key_2_last_used_region,access_key_2_last_used_service,cert_1_active,\
     cert_1_last_rotated,cert_2_active,cert_2_last_rotated";
 
-/// The keys of a user that have columns: its oldest two.
+/// How many of a user's keys have columns: the two oldest.
 const KEYS: usize = 2;
 
 fn generate(_: &Request<'_>, _: &Snapshot) -> Answer {
-    let mut xml = Xml::new();
+    let mut xml = answer::fragment();
     xml.text("State", "COMPLETE").text("Description", "The report is made when it is fetched");
     Ok(Outcome { changes: Vec::new(), result: Some(xml.finish()) })
 }
@@ -39,22 +38,19 @@ fn get(request: &Request<'_>, state: &Snapshot) -> Answer {
     for user in users {
         report += &row(request, &user.name, &user.arn, Some(user));
     }
-    let mut xml = Xml::new();
+    let mut xml = answer::fragment();
     xml.text("Content", &STANDARD.encode(report)).text("ReportFormat", "text/csv");
-    xml.date("GeneratedTime", request.now_s);
+    xml.text("GeneratedTime", &answer::date(request.now_s));
     Ok(Outcome { changes: Vec::new(), result: Some(xml.finish()) })
 }
 
 fn row(request: &Request<'_>, name: &str, arn: &str, user: Option<&User>) -> String {
-    let created_s = user.map(|user| user.document.facts.created_s).unwrap_or_default();
+    let created_s = user.map(|user| user.record.created_s).unwrap_or_default();
     let password = if name == "<root_account>" { "not_supported" } else { "FALSE" };
     let mut fields = vec![name.to_owned(), arn.to_owned(), date(created_s)];
     fields.extend([password, "N/A", "N/A", "N/A", "FALSE"].map(str::to_owned));
-    let created = |key: &CredentialDocument| {
-        let facts = user.map(|user| &user.document.facts);
-        facts.and_then(|facts| facts.keys_created_s.get(&key.access_key).copied()).unwrap_or(created_s)
-    };
-    let mut keys: Vec<&CredentialDocument> = user.iter().flat_map(|user| &user.document.credentials).collect();
+    let created = |key: &Credential| if key.created_s == 0 { created_s } else { key.created_s };
+    let mut keys: Vec<&Credential> = user.iter().flat_map(|user| &user.record.credentials).collect();
     keys.sort_by(|a, b| (created(a), &a.access_key).cmp(&(created(b), &b.access_key)));
     for place in 0..KEYS {
         let key = keys.get(place);
@@ -71,7 +67,7 @@ fn row(request: &Request<'_>, name: &str, arn: &str, user: Option<&User>) -> Str
     fields.join(",") + "\n"
 }
 
-/// `2026-01-31T12:00:00+00:00`; `N/A` where no time is known.
+/// `2026-01-31T12:00:00+00:00`; `N/A` if the time is unknown.
 fn date(seconds: i64) -> String {
     match Timestamp::from_second(seconds) {
         Ok(time) if seconds != 0 => time.to_string().replace('Z', "+00:00"),
@@ -79,7 +75,7 @@ fn date(seconds: i64) -> String {
     }
 }
 
-/// As RFC 4180: a name may have a comma.
+/// Quoted as in RFC 4180, because a name may contain a comma.
 fn quoted(field: &str) -> String {
     if field.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", field.replace('"', "\"\""))

@@ -1,12 +1,10 @@
-//! ListEntitiesForPolicy: who has a managed policy attached, or as permissions boundary.
+//! ListEntitiesForPolicy: the holders that have a managed policy attached or as permissions boundary.
 
 use std::sync::Arc;
 
-use super::xml::Xml;
 use super::{Answer, Command, IamError, Outcome, Request, managed_policy, read};
-use crate::change::Holder;
-use crate::documents::Facts;
-use crate::snapshot::{Snapshot, policy_name_of};
+use crate::answer::fragment;
+use iam::{Holder, Snapshot, policy_name_of};
 
 pub(super) const COMMANDS: &[Command] = &[read("ListEntitiesForPolicy", list)];
 
@@ -53,7 +51,7 @@ fn list(request: &Request<'_>, state: &Snapshot) -> Answer {
         .collect();
     entities.sort_by(|a, b| a.0.cmp(&b.0));
     let (page, rest) = request.page_of_several(entities.into_iter())?;
-    let mut xml = Xml::new();
+    let mut xml = fragment();
     for kind in ["Group", "User", "Role"] {
         xml.element(&format!("Policy{kind}s"), |xml| {
             for entity in page.iter().filter(|entity| entity.kind == kind) {
@@ -66,33 +64,32 @@ fn list(request: &Request<'_>, state: &Snapshot) -> Answer {
     Ok(Outcome { changes: Vec::new(), result: Some(xml.finish() + &rest) })
 }
 
-/// The holder as an entity; `None` if it is of another account.
+/// The holder as an entity; `None` if it belongs to another account.
 fn entity(request: &Request<'_>, state: &Snapshot, holder: &Holder, policy: &str) -> Option<Entity> {
     let account = request.caller.account;
     let names = |name: &str| policy_name_of(name) == policy;
-    let of = |kind, name: &Arc<str>, id: &Arc<str>, path: &str, attached: &[String], facts: &Facts| Entity {
+    let of = |kind, name: &Arc<str>, id: &Arc<str>, path: &str, attached: &[String], boundary: Option<&str>| Entity {
         kind,
         name: name.clone(),
         id: id.clone(),
         path: path.to_owned(),
         attached: attached.iter().any(|name| names(name)),
-        bounded: facts.boundary.as_deref().is_some_and(names),
+        bounded: boundary.is_some_and(names),
     };
     match holder {
         Holder::User(name) => {
             let user = state.user(name).filter(|user| user.account == account)?;
-            let (names, facts) = (&user.document.policy_names, &user.document.facts);
-            Some(of("User", name, &user.id, facts.path_or_root(), names, facts))
+            let record = &user.record;
+            Some(of("User", name, &user.id, user.path(), &record.attached_policies, record.boundary.as_deref()))
         }
         Holder::Group(name) => {
             let group = state.group(name).filter(|group| group.account == account)?;
-            let (names, facts) = (&group.document.policy_names, &group.document.facts);
-            Some(of("Group", name, &group.id, facts.path_or_root(), names, facts))
+            Some(of("Group", name, &group.id, group.path(), &group.record.attached_policies, None))
         }
         Holder::Role(name) => {
             let role = state.role(name).filter(|role| role.account == account)?;
-            let (names, facts) = (&role.document.attached_policies, &role.document.facts);
-            Some(of("Role", name, &role.id, &role.path, names, facts))
+            let record = &role.record;
+            Some(of("Role", name, &role.id, &role.path, &record.attached_policies, record.boundary.as_deref()))
         }
     }
 }

@@ -1,31 +1,29 @@
-//! Put, Get, List and Delete of inline policies: of users, groups and roles alike.
+//! Put, Get, List and Delete of inline policies, for users, groups and roles.
 
 use std::sync::Arc;
 
 use policy::{Policy, PolicyError, PolicyKind};
 
-use super::xml::Xml;
 use super::{Answer, Command, IamError, Outcome, Request, group, read, revoke, role, user};
-use crate::change::{Change, DocumentKey, Holder, PolicyText};
-use crate::documents::Facts;
-use crate::snapshot::Snapshot;
+use crate::answer::{encoded, fragment};
+use iam::{Change, DocumentKey, Holder, InlinePolicyRecord, Snapshot};
 
 pub(super) const COMMANDS: &[Command] = &[
-    revoke("PutUserPolicy", |r, s| documents(r, s, Kind::User), |r, s| put(r, s, Kind::User)),
+    revoke("PutUserPolicy", |r, s| documents(r, s, Kind::User), |r, s| put(r, s, Kind::User)).with_boundary(),
     read("GetUserPolicy", |r, s| get(r, s, Kind::User)),
     read("ListUserPolicies", |r, s| list(r, s, Kind::User)),
-    revoke("DeleteUserPolicy", |r, s| documents(r, s, Kind::User), |r, s| delete(r, s, Kind::User)),
+    revoke("DeleteUserPolicy", |r, s| documents(r, s, Kind::User), |r, s| delete(r, s, Kind::User)).with_boundary(),
     revoke("PutGroupPolicy", |r, s| documents(r, s, Kind::Group), |r, s| put(r, s, Kind::Group)),
     read("GetGroupPolicy", |r, s| get(r, s, Kind::Group)),
     read("ListGroupPolicies", |r, s| list(r, s, Kind::Group)),
     revoke("DeleteGroupPolicy", |r, s| documents(r, s, Kind::Group), |r, s| delete(r, s, Kind::Group)),
-    revoke("PutRolePolicy", |r, s| documents(r, s, Kind::Role), |r, s| put(r, s, Kind::Role)),
+    revoke("PutRolePolicy", |r, s| documents(r, s, Kind::Role), |r, s| put(r, s, Kind::Role)).with_boundary(),
     read("GetRolePolicy", |r, s| get(r, s, Kind::Role)),
     read("ListRolePolicies", |r, s| list(r, s, Kind::Role)),
-    revoke("DeleteRolePolicy", |r, s| documents(r, s, Kind::Role), |r, s| delete(r, s, Kind::Role)),
+    revoke("DeleteRolePolicy", |r, s| documents(r, s, Kind::Role), |r, s| delete(r, s, Kind::Role)).with_boundary(),
 ];
 
-/// Whose policies an action is about.
+/// The kind of holder that an action is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     User,
@@ -43,7 +41,7 @@ impl Kind {
         }
     }
 
-    /// The holder that the request names; it need not exist.
+    /// The holder that the request names. It may not exist.
     pub(super) fn holder(self, request: &Request<'_>) -> Result<Holder, IamError> {
         Ok(match self {
             Self::User => Holder::User(request.name("UserName", 64)?),
@@ -53,7 +51,7 @@ impl Kind {
     }
 }
 
-/// Checks that the holder exists; `change` also that the API may change it.
+/// Checks that the holder exists and, if `change` is set, that the API may change it.
 pub(super) fn check(request: &Request<'_>, state: &Snapshot, holder: &Holder, change: bool) -> Result<(), IamError> {
     match holder {
         Holder::User(name) if change => user::find_to_change(request, state, name).map(drop),
@@ -78,24 +76,24 @@ fn put(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
     check(request, state, &holder, true)?;
     let text = fitting(request, state, kind, &holder, &name)?;
     let known = state.inline_policies(&holder).remove(&name);
-    let created_s =
-        known.as_ref().and_then(|policy| policy.ours.as_ref()?.as_ref().ok().map(|own| own.facts.created_s));
-    let facts = Facts {
+    let created_s = known.as_ref().and_then(|policy| policy.ours.as_ref()?.as_ref().ok().map(|own| own.created_s));
+    let policy = InlinePolicyRecord {
         created_s: created_s.unwrap_or(request.now_s),
         updated_s: request.now_s,
-        holder: state.id_of(&holder).map_or_else(String::new, |id| id.to_string()),
-        ..Facts::default()
+        holder_id: state.id_of(&holder).map_or_else(String::new, |id| id.to_string()),
+        ..InlinePolicyRecord::of_text(text)
     };
-    let mut changes = vec![Change::Inline(holder.clone(), name.clone(), Some(Ok(PolicyText { text, facts })))];
+    let mut changes = vec![Change::Inline(holder.clone(), name.clone(), Some(Ok(policy)))];
     if known.is_some_and(|policy| policy.weeds.is_some()) {
-        // Until weed's copy is gone the two differ, which denies: each prefix of the changes is safe.
+        // Until SeaweedFS's copy is removed, the two differ, which denies. So it is safe to stop after any of the
+        // changes.
         changes.extend(without_legacy_actions(state, &holder));
         changes.push(without_weeds(state, &holder, &name));
     }
     Ok(Outcome::of(changes))
 }
 
-/// The policy of the call, with which all inline policies of the holder together stay within AWS's quota.
+/// The policy of the call. Checks that with it, all inline policies of the holder stay within AWS's quota.
 fn fitting(
     request: &Request<'_>,
     state: &Snapshot,
@@ -136,13 +134,14 @@ fn delete(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
     Ok(Outcome::of(changes))
 }
 
-/// weed projects inline policies to legacy actions of the user, often wider; they would count again once its policy is gone.
+/// SeaweedFS projects inline policies to legacy actions of the user, which often allow more. They would apply again
+/// once its policy is removed.
 fn without_legacy_actions(state: &Snapshot, holder: &Holder) -> Option<Change> {
     let Holder::User(name) = holder else { return None };
-    let mut document = user::document(state.user(name)?);
-    (!document.actions.is_empty()).then(|| {
-        document.actions.clear();
-        user::put(name, document)
+    let mut record = user::record(state.user(name)?);
+    (!record.actions.is_empty()).then(|| {
+        record.actions.clear();
+        user::put(name, record)
     })
 }
 
@@ -162,8 +161,8 @@ fn get(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
     let name = request.name("PolicyName", 128)?;
     check(request, state, &holder, false)?;
     let policy = state.inline_policies(&holder).remove(&name).ok_or_else(|| no_such_policy(&holder, &name))?;
-    let mut xml = Xml::new();
-    xml.text(kind.parameter(), holder.name()).text("PolicyName", &name).document("PolicyDocument", &policy.text);
+    let mut xml = fragment();
+    xml.text(kind.parameter(), holder.name()).text("PolicyName", &name).text("PolicyDocument", &encoded(&policy.text));
     Ok(Outcome::answer(xml.finish()))
 }
 
@@ -178,7 +177,7 @@ fn no_such_policy(holder: &Holder, name: &str) -> IamError {
     IamError::no_such_entity(format!("The {} policy with name {name} cannot be found.", holder.kind()))
 }
 
-/// The text of a policy parameter, which must be one that the evaluator can read.
+/// The text of a policy parameter, which the evaluator must be able to read.
 pub(super) fn checked_document(request: &Request<'_>, kind: PolicyKind, parameter: &str) -> Result<Arc<str>, IamError> {
     let text = request.params.required(parameter)?;
     parsed(Policy::parse(kind, text)).map(|_| text.into())

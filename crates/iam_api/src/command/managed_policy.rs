@@ -1,21 +1,21 @@
 //! CreatePolicy, GetPolicy, ListPolicies, DeletePolicy; Create, Get, List and Delete of versions, SetDefaultPolicyVersion.
 //!
-//! The default version is the policy's document, which weed sees too; the others are kept beside it.
+//! The default version is the policy's document, which SeaweedFS reads too. The other versions are stored with it.
 
 use std::sync::Arc;
 
 use policy::PolicyKind;
+use xml::XmlWriter;
 
 use super::inline_policy::checked_document;
-use super::xml::Xml;
 use super::{Answer, Command, IamError, Outcome, Request, grant, read, revoke, tags};
-use crate::change::{Change, DocumentKey, PolicyPlace, PolicyText};
-use crate::documents::{Facts, PolicyVersion};
-use crate::snapshot::{ManagedPolicy, Snapshot};
-use crate::unique_id::new_id;
+use crate::answer::{date, encoded, fragment};
+use iam::{Change, DocumentKey, ManagedPolicy, PolicyPlace, PolicyRecord, PolicyVersion, Snapshot, unique_id::new_id};
 
 pub(super) const COMMANDS: &[Command] = &[
-    grant("CreatePolicy", |r, _| Ok(vec![DocumentKey::Policy(r.name("PolicyName", 128)?)]), create_policy),
+    grant("CreatePolicy", |r, _| Ok(vec![DocumentKey::Policy(r.name("PolicyName", 128)?)]), create_policy)
+        .making()
+        .tagging("iam:TagPolicy"),
     read("GetPolicy", get_policy),
     read("ListPolicies", list_policies),
     revoke("DeletePolicy", documents, delete_policy),
@@ -26,11 +26,19 @@ pub(super) const COMMANDS: &[Command] = &[
     revoke("DeletePolicyVersion", documents, delete_policy_version),
 ];
 
-/// AWS's quota of versions for each policy, the default one included.
+/// AWS's quota of versions per policy, including the default one.
 const VERSIONS: usize = 5;
 
 pub(super) fn documents(request: &Request<'_>, state: &Snapshot) -> Result<Vec<DocumentKey>, IamError> {
-    Ok(vec![DocumentKey::Policy(request.policy_name(state)?)])
+    let document = document(request.policy_name(state)?, state);
+    let refusal = || IamError::new("AccessDenied", 403, "Policies of AWS cannot be changed or deleted");
+    Ok(vec![document.ok_or_else(refusal)?])
+}
+
+/// The document of a policy; `None` for a policy of AWS, which has none.
+pub(super) fn document(name: Arc<str>, state: &Snapshot) -> Option<DocumentKey> {
+    let is_aws_managed = state.policy(&name).is_some_and(|policy| policy.is_aws_managed());
+    (!is_aws_managed).then_some(DocumentKey::Policy(name))
 }
 
 /// The policy that `PolicyArn` names.
@@ -38,34 +46,33 @@ pub(super) fn find<'a>(request: &Request<'_>, state: &'a Snapshot) -> Result<&'a
     named(request, state, "PolicyArn")
 }
 
-/// The policy that a parameter names by its ARN.
+/// The policy whose ARN is in a parameter.
 pub(super) fn named<'a>(
     request: &Request<'_>,
     state: &'a Snapshot,
     parameter: &str,
 ) -> Result<&'a Arc<ManagedPolicy>, IamError> {
     let name = request.policy_name_in(parameter, state)?;
-    state.policy(&name).filter(|policy| policy.account == request.caller.account).ok_or_else(|| {
+    let usable = |policy: &&Arc<ManagedPolicy>| policy.account.is_none_or(|account| account == request.caller.account);
+    state.policy(&name).filter(usable).ok_or_else(|| {
         let arn = request.params.get(parameter).unwrap_or_default();
         IamError::no_such_entity(format!("Policy {arn} does not exist or is not attachable."))
     })
 }
 
-/// The changes that give a policy this text and these facts, wherever it stands.
+/// The changes that give a policy this record in all its places.
 ///
-/// Error: `UnmodifiableEntity` while its places contradict each other, for nobody can tell which text is meant.
+/// Fails with `UnmodifiableEntity` while its places contradict each other, because it is unknown which text is meant.
 pub(super) fn rewrite(
     policy: &ManagedPolicy,
-    text: &Arc<str>,
-    facts: &Facts,
+    record: &PolicyRecord,
     places: &[PolicyPlace],
 ) -> Result<Vec<Change>, IamError> {
-    if text.is_empty() {
+    if record.text.is_empty() {
         let message = format!("The policy {} cannot be read; delete it, or create a version", policy.name);
         return Err(IamError::unmodifiable(message));
     }
-    let new = PolicyText { text: text.clone(), facts: facts.clone() };
-    Ok(places.iter().map(|place| Change::Policy(policy.name.clone(), *place, Some(Ok(new.clone())))).collect())
+    Ok(places.iter().map(|place| Change::Policy(policy.name.clone(), *place, Some(Ok(record.clone())))).collect())
 }
 
 fn create_policy(request: &Request<'_>, state: &Snapshot) -> Answer {
@@ -76,24 +83,24 @@ fn create_policy(request: &Request<'_>, state: &Snapshot) -> Answer {
         )));
     }
     if state.is_held(&name) {
-        // Whoever kept the name attached would get the new policy without being asked for.
+        // Holders that still have the name attached would get the new policy unintentionally.
         let message = format!("A policy called {name} was deleted while it is still attached; detach it first");
         return Err(IamError::delete_conflict(message));
     }
-    let facts = Facts {
+    let record = PolicyRecord {
         id: new_id("ANPA", request.random),
         created_s: request.now_s,
         updated_s: request.now_s,
-        path: request.path("Path")?,
+        path: request.params.path("Path")?,
         description: request.description()?.unwrap_or_default(),
         account: request.stored_account(state),
         version: 1,
         version_created_s: request.now_s,
         tags: request.params.tags()?,
-        ..Facts::default()
+        ..PolicyRecord::default()
     };
     let text = checked_document(request, PolicyKind::Identity, "PolicyDocument")?;
-    let changes = vec![Change::Policy(name.clone(), PolicyPlace::Api, Some(Ok(PolicyText { text, facts })))];
+    let changes = vec![Change::Policy(name.clone(), PolicyPlace::Api, Some(Ok(PolicyRecord { text, ..record })))];
     let next = state.apply(changes.iter().cloned());
     let result = next.policy(&name).map(|policy| policy_xml(&next, policy, false));
     Ok(Outcome { changes, result })
@@ -115,8 +122,11 @@ fn list_policies(request: &Request<'_>, state: &Snapshot) -> Answer {
     let scope = one_of("Scope", ["All", "AWS", "Local"])?;
     let usage = one_of("PolicyUsageFilter", ["PermissionsPolicy", "PermissionsBoundary", ""])?;
     let only_attached = request.flag("OnlyAttached")?;
-    let of_account = state.policies().filter(|policy| policy.account == request.caller.account && scope != "AWS");
-    let policies = of_account.filter(|policy| policy.facts.path_or_root().starts_with(prefix));
+    let of_account = state.policies().filter(|policy| policy.account == Some(request.caller.account) && scope != "AWS");
+    let of_aws = state.aws_managed_policies().filter(|_| scope != "Local");
+    let mut all: Vec<&Arc<ManagedPolicy>> = of_account.chain(of_aws).collect();
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    let policies = all.into_iter().filter(|policy| policy.path().starts_with(prefix));
     let used = |name: &str| match usage.as_str() {
         "PermissionsPolicy" => state.attachment_count(name) > 0,
         "PermissionsBoundary" => state.boundary_count(name) > 0,
@@ -132,7 +142,7 @@ fn delete_policy(request: &Request<'_>, state: &Snapshot) -> Answer {
     if state.is_held(&policy.name) {
         return Err(IamError::delete_conflict("Cannot delete a policy attached to entities."));
     }
-    if !policy.facts.versions.is_empty() {
+    if !policy.record.versions.is_empty() {
         return Err(IamError::delete_conflict(
             "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. \
              The default version is deleted with the policy.",
@@ -142,7 +152,7 @@ fn delete_policy(request: &Request<'_>, state: &Snapshot) -> Answer {
     Ok(Outcome::of(places.map(|place| Change::Policy(policy.name.clone(), place, None)).collect()))
 }
 
-/// Everywhere the policy stands; an error if one of the places is a file that only its owner edits.
+/// All places of the policy. Fails if one of them is a file that only its owner edits.
 pub(super) fn places_to_change(policy: &ManagedPolicy) -> Result<Vec<PolicyPlace>, IamError> {
     let fixed = policy.places.keys().find(|place| matches!(place, PolicyPlace::Identities | PolicyPlace::Weed));
     if let Some(place) = fixed {
@@ -156,68 +166,67 @@ fn create_policy_version(request: &Request<'_>, state: &Snapshot) -> Answer {
     let policy = find(request, state)?;
     let text = checked_document(request, PolicyKind::Identity, "PolicyDocument")?;
     let places = places_to_change(policy)?;
-    if policy.facts.versions.len() + 1 >= VERSIONS {
+    if policy.record.versions.len() + 1 >= VERSIONS {
         return Err(IamError::limit(format!(
             "A managed policy can have up to {VERSIONS} versions. Before you create a new version, you must delete an existing version."
         )));
     }
     let becomes_default = request.flag("SetAsDefault")?;
-    let number = policy.facts.versions_given.max(default_version(&policy.facts)) + 1;
+    let number = policy.record.versions_given.max(default_version(&policy.record)) + 1;
     let new = PolicyVersion { text, created_s: request.now_s };
-    let mut facts = Facts { versions_given: number, updated_s: request.now_s, ..policy.facts.clone() };
-    facts.versions.insert(number, new.clone());
-    let (text, facts) =
-        if becomes_default { with_default(policy, facts, number)? } else { (policy.text.clone(), facts) };
-    let mut xml = Xml::new();
+    let mut record = PolicyRecord { versions_given: number, updated_s: request.now_s, ..policy.record.clone() };
+    record.versions.insert(number, new.clone());
+    let record = if becomes_default { with_default(policy, record, number)? } else { record };
+    let mut xml = fragment();
     xml.element("PolicyVersion", |xml| {
-        describe_version(xml, number, default_version(&facts) == number, new.created_s);
+        describe_version(xml, number, default_version(&record) == number, new.created_s);
     });
-    Ok(Outcome { changes: rewrite(policy, &text, &facts, &places)?, result: Some(xml.finish()) })
+    Ok(Outcome { changes: rewrite(policy, &record, &places)?, result: Some(xml.finish()) })
 }
 
-/// Text and facts after a version has taken the place of the default one, which is kept.
-fn with_default(policy: &ManagedPolicy, mut facts: Facts, number: i64) -> Result<(Arc<str>, Facts), IamError> {
-    let new = facts.versions.remove(&number).ok_or_else(|| no_such_version(policy, number))?;
+/// The policy after a version has become the default one. The old default version is kept.
+fn with_default(policy: &ManagedPolicy, mut record: PolicyRecord, number: i64) -> Result<PolicyRecord, IamError> {
+    let new = record.versions.remove(&number).ok_or_else(|| no_such_version(policy, number))?;
     if !policy.text.is_empty() {
-        let old = PolicyVersion { text: policy.text.clone(), created_s: default_created_s(&policy.facts) };
-        facts.versions.insert(default_version(&policy.facts), old);
+        let old = PolicyVersion { text: policy.text.clone(), created_s: default_created_s(&policy.record) };
+        record.versions.insert(default_version(&policy.record), old);
     }
-    facts.versions_given = facts.versions_given.max(default_version(&policy.facts));
-    (facts.version, facts.version_created_s) = (number, new.created_s);
-    Ok((new.text, facts))
+    record.versions_given = record.versions_given.max(default_version(&policy.record));
+    (record.version, record.version_created_s) = (number, new.created_s);
+    Ok(PolicyRecord { text: new.text, ..record })
 }
 
 fn set_default_policy_version(request: &Request<'_>, state: &Snapshot) -> Answer {
     let policy = find(request, state)?;
     let (number, places) = (wanted_version(request, policy)?, places_to_change(policy)?);
-    if number == default_version(&policy.facts) {
+    if number == default_version(&policy.record) {
         return Ok(Outcome::default());
     }
-    let (text, facts) = with_default(policy, policy.facts.clone(), number)?;
-    Ok(Outcome::of(rewrite(policy, &text, &facts, &places)?))
+    let record = with_default(policy, policy.record.clone(), number)?;
+    Ok(Outcome::of(rewrite(policy, &record, &places)?))
 }
 
 fn delete_policy_version(request: &Request<'_>, state: &Snapshot) -> Answer {
     let policy = find(request, state)?;
     let (number, places) = (wanted_version(request, policy)?, places_to_change(policy)?);
-    if number == default_version(&policy.facts) {
+    if number == default_version(&policy.record) {
         return Err(IamError::delete_conflict("Cannot delete the default version of a policy."));
     }
-    let mut facts = policy.facts.clone();
-    facts.versions.remove(&number);
-    facts.versions_given = facts.versions_given.max(number);
-    Ok(Outcome::of(rewrite(policy, &policy.text, &facts, &places)?))
+    let mut record = policy.record.clone();
+    record.versions.remove(&number);
+    record.versions_given = record.versions_given.max(number);
+    Ok(Outcome::of(rewrite(policy, &record, &places)?))
 }
 
 fn get_policy_version(request: &Request<'_>, state: &Snapshot) -> Answer {
     let policy = find(request, state)?;
     let number = wanted_version(request, policy)?;
-    let current = (&policy.text, default_created_s(&policy.facts));
-    let other = policy.facts.versions.get(&number);
+    let current = (&policy.text, default_created_s(&policy.record));
+    let other = policy.record.versions.get(&number);
     let (text, created_s) = other.map_or(current, |version| (&version.text, version.created_s));
-    let mut xml = Xml::new();
+    let mut xml = fragment();
     xml.element("PolicyVersion", |xml| {
-        xml.document("Document", text);
+        xml.text("Document", &encoded(text));
         describe_version(xml, number, other.is_none(), created_s);
     });
     Ok(Outcome::answer(xml.finish()))
@@ -225,29 +234,30 @@ fn get_policy_version(request: &Request<'_>, state: &Snapshot) -> Answer {
 
 fn list_policy_versions(request: &Request<'_>, state: &Snapshot) -> Answer {
     let versions = versions(find(request, state)?);
-    // Pages go by names that ascend.
+    // Pages need ascending names.
     let names: Vec<String> = versions.iter().map(|(number, ..)| format!("{:019}", i64::MAX - number)).collect();
     let versions = names.iter().map(String::as_str).zip(versions.iter());
-    let write = |xml: &mut Xml, version: &(i64, bool, i64)| describe_version(xml, version.0, version.1, version.2);
+    let write =
+        |xml: &mut XmlWriter, version: &(i64, bool, i64)| describe_version(xml, version.0, version.1, version.2);
     request.page("Versions", versions, write).map(Outcome::answer)
 }
 
-/// Number, whether it is the default one, and time of creation of each version, the newest first.
+/// For each version its number, whether it is the default one, and its creation time; the newest first.
 fn versions(policy: &ManagedPolicy) -> Vec<(i64, bool, i64)> {
-    let others = policy.facts.versions.iter().map(|(number, version)| (*number, false, version.created_s));
-    let current = (default_version(&policy.facts), true, default_created_s(&policy.facts));
+    let others = policy.record.versions.iter().map(|(number, version)| (*number, false, version.created_s));
+    let current = (default_version(&policy.record), true, default_created_s(&policy.record));
     let mut versions: Vec<_> = others.chain([current]).collect();
     versions.sort_unstable_by(|a, b| b.cmp(a));
     versions
 }
 
-/// The number of the version that `VersionId` names, which exists.
+/// The number of the existing version that `VersionId` names.
 fn wanted_version(request: &Request<'_>, policy: &ManagedPolicy) -> Result<i64, IamError> {
     let wanted = request.params.required("VersionId")?;
     let number = wanted.strip_prefix('v').and_then(|number| number.parse::<i64>().ok());
     let number = number.filter(|number| *number > 0 && format!("v{number}") == wanted);
     let number = number.ok_or_else(|| IamError::validation("VersionId is not valid: it is v1, v2 and so on"))?;
-    if number != default_version(&policy.facts) && !policy.facts.versions.contains_key(&number) {
+    if number != default_version(&policy.record) && !policy.record.versions.contains_key(&number) {
         return Err(no_such_version(policy, number));
     }
     Ok(number)
@@ -257,57 +267,60 @@ fn no_such_version(policy: &ManagedPolicy, number: i64) -> IamError {
     IamError::no_such_entity(format!("Policy {} version v{number} does not exist or is not attachable.", policy.arn))
 }
 
-fn default_version(facts: &Facts) -> i64 {
-    facts.version.max(1)
+fn default_version(policy: &PolicyRecord) -> i64 {
+    policy.version.max(1)
 }
 
-fn default_created_s(facts: &Facts) -> i64 {
-    if facts.version_created_s == 0 { facts.created_s } else { facts.version_created_s }
+fn default_created_s(policy: &PolicyRecord) -> i64 {
+    if policy.version_created_s == 0 { policy.created_s } else { policy.version_created_s }
 }
 
-fn describe_version(xml: &mut Xml, number: i64, is_default: bool, created_s: i64) {
+fn describe_version(xml: &mut XmlWriter, number: i64, is_default: bool, created_s: i64) {
     xml.text("VersionId", &format!("v{number}")).text("IsDefaultVersion", if is_default { "true" } else { "false" });
-    xml.date("CreateDate", created_s);
+    xml.text("CreateDate", &date(created_s));
 }
 
 /// The policy with its description and the text of its versions.
-pub(super) fn describe_with_versions(xml: &mut Xml, state: &Snapshot, policy: &ManagedPolicy) {
+pub(super) fn describe_with_versions(xml: &mut XmlWriter, state: &Snapshot, policy: &ManagedPolicy) {
     describe(xml, state, policy);
     describe_description(xml, policy);
     xml.element("PolicyVersionList", |xml| {
         for (number, is_default, created_s) in versions(policy) {
             xml.element("member", |xml| {
-                xml.document("Document", policy.facts.versions.get(&number).map_or(&policy.text, |kept| &kept.text));
+                xml.text(
+                    "Document",
+                    &encoded(policy.record.versions.get(&number).map_or(&policy.text, |kept| &kept.text)),
+                );
                 describe_version(xml, number, is_default, created_s);
             });
         }
     });
 }
 
-fn describe_description(xml: &mut Xml, policy: &ManagedPolicy) {
-    if !policy.facts.description.is_empty() {
-        xml.text("Description", &policy.facts.description);
+fn describe_description(xml: &mut XmlWriter, policy: &ManagedPolicy) {
+    if !policy.record.description.is_empty() {
+        xml.text("Description", &policy.record.description);
     }
 }
 
 fn policy_xml(state: &Snapshot, policy: &ManagedPolicy, with_description: bool) -> String {
-    let mut xml = Xml::new();
+    let mut xml = fragment();
     xml.element("Policy", |xml| {
         describe(xml, state, policy);
         if with_description {
             describe_description(xml, policy);
         }
-        tags::describe(xml, &policy.facts.tags);
+        tags::describe(xml, policy.tags());
     });
     xml.finish()
 }
 
-fn describe(xml: &mut Xml, state: &Snapshot, policy: &ManagedPolicy) {
-    let facts = &policy.facts;
-    xml.text("PolicyName", &policy.name).text("PolicyId", &policy.id).text("Arn", &policy.arn);
-    xml.text("Path", facts.path_or_root()).text("DefaultVersionId", &format!("v{}", default_version(facts)));
+fn describe(xml: &mut XmlWriter, state: &Snapshot, policy: &ManagedPolicy) {
+    let record = &policy.record;
+    xml.text("PolicyName", policy.shown_name()).text("PolicyId", &policy.id).text("Arn", &policy.arn);
+    xml.text("Path", policy.path()).text("DefaultVersionId", &format!("v{}", default_version(record)));
     xml.text("AttachmentCount", &state.attachment_count(&policy.name).to_string());
     xml.text("PermissionsBoundaryUsageCount", &state.boundary_count(&policy.name).to_string());
     xml.text("IsAttachable", "true");
-    xml.date("CreateDate", facts.created_s).date("UpdateDate", facts.updated_s.max(facts.created_s));
+    xml.text("CreateDate", &date(record.created_s)).text("UpdateDate", &date(record.updated_s.max(record.created_s)));
 }

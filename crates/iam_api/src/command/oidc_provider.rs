@@ -1,17 +1,22 @@
 //! OpenID Connect providers: Create, Get, List, Delete; client ids, thumbprints and tags.
 //!
-//! They are stored for AssumeRoleWithWebIdentity, which this server does not answer yet.
+//! They are stored for AssumeRoleWithWebIdentity, which this server does not support yet.
 
 use std::sync::Arc;
 
-use super::xml::Xml;
+use ids::AccountId;
+use xml::XmlWriter;
+
 use super::{Answer, Command, IamError, Outcome, Request, grant, read, revoke, tags};
-use crate::change::{Change, DocumentKey};
-use crate::oidc_provider::OidcProviderDocument;
-use crate::snapshot::Snapshot;
+use crate::answer::{date, fragment};
+use crate::params::Params;
+use crate::permissions::QueryCaller;
+use iam::{Change, DocumentKey, OidcProvider, Snapshot};
 
 pub(super) const COMMANDS: &[Command] = &[
-    grant("CreateOpenIDConnectProvider", create_documents, create),
+    grant("CreateOpenIDConnectProvider", create_documents, create)
+        .about(new_provider)
+        .tagging("iam:TagOpenIDConnectProvider"),
     read("GetOpenIDConnectProvider", get),
     read("ListOpenIDConnectProviders", list),
     revoke("DeleteOpenIDConnectProvider", documents, delete),
@@ -30,16 +35,21 @@ const THUMBPRINTS: usize = 5;
 
 fn documents(request: &Request<'_>, _: &Snapshot) -> Result<Vec<DocumentKey>, IamError> {
     let arn = request.params.required("OpenIDConnectProviderArn")?;
-    Ok(vec![DocumentKey::OidcProvider(OidcProviderDocument::file_stem(arn))])
+    Ok(vec![DocumentKey::OidcProvider(OidcProvider::file_stem(arn))])
 }
 
 fn create_documents(request: &Request<'_>, _: &Snapshot) -> Result<Vec<DocumentKey>, IamError> {
-    let arn = arn_of(request, &issuer(request)?);
-    Ok(vec![DocumentKey::OidcProvider(OidcProviderDocument::file_stem(&arn))])
+    let arn = arn_of(request.caller.account, &issuer(request.params)?);
+    Ok(vec![DocumentKey::OidcProvider(OidcProvider::file_stem(&arn))])
 }
 
-/// The provider that `OpenIDConnectProviderArn` names, one of the caller's account.
-fn find<'a>(request: &Request<'_>, state: &'a Snapshot) -> Result<&'a Arc<OidcProviderDocument>, IamError> {
+/// The resource of a call that makes a provider.
+fn new_provider(params: &Params, caller: &QueryCaller<'_>) -> Result<String, IamError> {
+    Ok(arn_of(caller.account, &issuer(params)?))
+}
+
+/// The provider that `OpenIDConnectProviderArn` names, in the caller's account.
+fn find<'a>(request: &Request<'_>, state: &'a Snapshot) -> Result<&'a Arc<OidcProvider>, IamError> {
     let arn = request.params.required("OpenIDConnectProviderArn")?;
     state
         .oidc_provider(arn)
@@ -47,9 +57,10 @@ fn find<'a>(request: &Request<'_>, state: &'a Snapshot) -> Result<&'a Arc<OidcPr
         .ok_or_else(|| IamError::no_such_entity(format!("OpenIDConnect Provider not found for arn {arn}")))
 }
 
-/// `Url`: `https://`, a host in lower case, a path without query; at most 255 characters. The slash at its end is left out.
-fn issuer(request: &Request<'_>) -> Result<String, IamError> {
-    let url = request.params.required("Url")?;
+/// `Url`: `https://`, a host in lower case, a path without query; at most 255 characters. A slash at the end is
+/// removed.
+fn issuer(params: &Params) -> Result<String, IamError> {
+    let url = params.required("Url")?;
     let rest = url.strip_prefix("https://").map(|rest| rest.strip_suffix('/').unwrap_or(rest));
     let is_issuer = |rest: &str| {
         let host = rest.split('/').next().unwrap_or_default();
@@ -65,9 +76,9 @@ fn issuer(request: &Request<'_>) -> Result<String, IamError> {
     }
 }
 
-fn arn_of(request: &Request<'_>, issuer: &str) -> String {
+fn arn_of(account: AccountId, issuer: &str) -> String {
     let resource = issuer.strip_prefix("https://").unwrap_or(issuer);
-    format!("arn:aws:iam::{}:oidc-provider/{resource}", request.caller.account)
+    format!("arn:aws:iam::{account}:oidc-provider/{resource}")
 }
 
 fn checked_client_id(id: &str) -> Result<String, IamError> {
@@ -100,7 +111,7 @@ fn thumbprints(request: &Request<'_>) -> Result<Vec<String>, IamError> {
     within(THUMBPRINTS, thumbprints, "ThumbprintsPerOpenIdConnectProvider")
 }
 
-/// The members of a list that may be left out or be empty.
+/// The members of a list, which may be absent or empty.
 fn given(request: &Request<'_>, list: &str) -> Result<Vec<String>, IamError> {
     if request.params.has_prefix(&format!("{list}.member.")) { request.params.members(list) } else { Ok(Vec::new()) }
 }
@@ -113,9 +124,9 @@ fn within(most: usize, list: Vec<String>, quota: &str) -> Result<Vec<String>, Ia
 }
 
 fn create(request: &Request<'_>, state: &Snapshot) -> Answer {
-    let url = issuer(request)?;
-    let arn = arn_of(request, &url);
-    let stem = OidcProviderDocument::file_stem(&arn);
+    let url = issuer(request.params)?;
+    let arn = arn_of(request.caller.account, &url);
+    let stem = OidcProvider::file_stem(&arn);
     let unreadable = format!("OIDC provider `{stem}`");
     if state.oidc_provider(&arn).is_some() || state.problem(&unreadable).is_some() {
         return Err(IamError::exists(format!("Provider with url {url} already exists.")));
@@ -128,7 +139,7 @@ fn create(request: &Request<'_>, state: &Snapshot) -> Answer {
             "Cannot exceed quota for OpenIdConnectProvidersPerAccount: {PROVIDERS_PER_ACCOUNT}"
         )));
     }
-    let document = OidcProviderDocument {
+    let record = OidcProvider {
         account: account.to_string(),
         arn: arn.clone(),
         url,
@@ -137,29 +148,29 @@ fn create(request: &Request<'_>, state: &Snapshot) -> Answer {
         tags: request.params.tags()?,
         created_s: request.now_s,
         updated_s: request.now_s,
-        ..OidcProviderDocument::default()
+        ..OidcProvider::default()
     };
-    let mut xml = Xml::new();
+    let mut xml = fragment();
     xml.text("OpenIDConnectProviderArn", &arn);
-    tags::describe(&mut xml, &document.tags);
-    Ok(Outcome { changes: vec![Change::OidcProvider(stem, Some(Ok(document)))], result: Some(xml.finish()) })
+    tags::describe(&mut xml, &record.tags);
+    Ok(Outcome { changes: vec![Change::OidcProvider(stem, Some(Ok(record)))], result: Some(xml.finish()) })
 }
 
 fn get(request: &Request<'_>, state: &Snapshot) -> Answer {
     let provider = find(request, state)?;
-    let list = |xml: &mut Xml, name: &str, members: &[String]| {
+    let list = |xml: &mut XmlWriter, name: &str, members: &[String]| {
         xml.element(name, |xml| {
             for member in members {
                 xml.text("member", member);
             }
         });
     };
-    let mut xml = Xml::new();
-    // As AWS answers it: without the scheme.
+    let mut xml = fragment();
+    // Without the scheme, as on AWS.
     xml.text("Url", provider.url.strip_prefix("https://").unwrap_or(&provider.url));
     list(&mut xml, "ClientIDList", &provider.client_ids);
     list(&mut xml, "ThumbprintList", &provider.thumbprints);
-    xml.date("CreateDate", provider.created_s);
+    xml.text("CreateDate", &date(provider.created_s));
     tags::describe(&mut xml, &provider.tags);
     Ok(Outcome { changes: Vec::new(), result: Some(xml.finish()) })
 }
@@ -167,7 +178,7 @@ fn get(request: &Request<'_>, state: &Snapshot) -> Answer {
 fn list(request: &Request<'_>, state: &Snapshot) -> Answer {
     let default = state.settings().account;
     let providers = state.oidc_providers();
-    let mut xml = Xml::new();
+    let mut xml = fragment();
     xml.element("OpenIDConnectProviderList", |xml| {
         for provider in providers.iter().filter(|provider| provider.account_or(default) == request.caller.account) {
             xml.element("member", |xml| {
@@ -178,24 +189,24 @@ fn list(request: &Request<'_>, state: &Snapshot) -> Answer {
     Ok(Outcome { changes: Vec::new(), result: Some(xml.finish()) })
 }
 
-/// A provider that does not exist is deleted already, as on AWS.
+/// Deleting a provider that does not exist succeeds, as on AWS.
 fn delete(request: &Request<'_>, state: &Snapshot) -> Answer {
     let Ok(provider) = find(request, state) else { return Ok(Outcome::default()) };
-    let stem = OidcProviderDocument::file_stem(&provider.arn);
+    let stem = OidcProvider::file_stem(&provider.arn);
     Ok(Outcome { changes: vec![Change::OidcProvider(stem, None)], result: None })
 }
 
-/// Writes the provider as `change` leaves it.
+/// Writes the provider after `change`.
 fn change(
     request: &Request<'_>,
     state: &Snapshot,
-    change: impl FnOnce(&mut OidcProviderDocument) -> Result<(), IamError>,
+    change: impl FnOnce(&mut OidcProvider) -> Result<(), IamError>,
 ) -> Answer {
-    let mut document = (**find(request, state)?).clone();
-    change(&mut document)?;
-    document.updated_s = request.now_s;
-    let stem = OidcProviderDocument::file_stem(&document.arn);
-    Ok(Outcome { changes: vec![Change::OidcProvider(stem, Some(Ok(document)))], result: None })
+    let mut record = (**find(request, state)?).clone();
+    change(&mut record)?;
+    record.updated_s = request.now_s;
+    let stem = OidcProvider::file_stem(&record.arn);
+    Ok(Outcome { changes: vec![Change::OidcProvider(stem, Some(Ok(record)))], result: None })
 }
 
 fn add_client_id(request: &Request<'_>, state: &Snapshot) -> Answer {

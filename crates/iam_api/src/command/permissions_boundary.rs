@@ -3,17 +3,20 @@
 use std::sync::Arc;
 
 use super::inline_policy::{Kind, check};
-use super::xml::Xml;
 use super::{Answer, Command, IamError, Outcome, Request, attachment, managed_policy, revoke, user};
-use crate::change::{Change, DocumentKey, Holder};
-use crate::documents::Facts;
-use crate::snapshot::Snapshot;
+use crate::action::NEW_BOUNDARY;
+use iam::{Change, DocumentKey, Holder, Snapshot};
+use xml::XmlWriter;
 
 pub(super) const COMMANDS: &[Command] = &[
-    revoke("PutUserPermissionsBoundary", |r, s| documents(r, s, Kind::User), |r, s| put(r, s, Kind::User)),
-    revoke("DeleteUserPermissionsBoundary", |r, s| documents(r, s, Kind::User), |r, s| delete(r, s, Kind::User)),
-    revoke("PutRolePermissionsBoundary", |r, s| documents(r, s, Kind::Role), |r, s| put(r, s, Kind::Role)),
-    revoke("DeleteRolePermissionsBoundary", |r, s| documents(r, s, Kind::Role), |r, s| delete(r, s, Kind::Role)),
+    revoke("PutUserPermissionsBoundary", |r, s| documents(r, s, Kind::User), |r, s| put(r, s, Kind::User))
+        .setting(NEW_BOUNDARY),
+    revoke("DeleteUserPermissionsBoundary", |r, s| documents(r, s, Kind::User), |r, s| delete(r, s, Kind::User))
+        .with_boundary(),
+    revoke("PutRolePermissionsBoundary", |r, s| documents(r, s, Kind::Role), |r, s| put(r, s, Kind::Role))
+        .setting(NEW_BOUNDARY),
+    revoke("DeleteRolePermissionsBoundary", |r, s| documents(r, s, Kind::Role), |r, s| delete(r, s, Kind::Role))
+        .with_boundary(),
 ];
 
 /// The parameter that names the policy.
@@ -23,13 +26,15 @@ fn documents(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Result<Vec<
     Ok([kind.holder(request)?.document()].into_iter().chain(policy_document(request, state)?).collect())
 }
 
-/// The policy that a call names as boundary, to be read with the holder.
+/// The document of the policy that a call names as boundary. It is read with the holder.
 pub(super) fn policy_document(request: &Request<'_>, state: &Snapshot) -> Result<Option<DocumentKey>, IamError> {
-    let named = request.params.get(PARAMETER).is_some();
-    named.then(|| request.policy_name_in(PARAMETER, state).map(DocumentKey::Policy)).transpose()
+    if request.params.get(PARAMETER).is_none() {
+        return Ok(None);
+    }
+    Ok(managed_policy::document(request.policy_name_in(PARAMETER, state)?, state))
 }
 
-/// The boundary that a call gives to a new user or role, if it does; the policy must exist.
+/// The boundary that a call gives to a new user or role, if any. The policy must exist.
 pub(super) fn given(request: &Request<'_>, state: &Snapshot) -> Result<Option<Arc<str>>, IamError> {
     if request.params.get(PARAMETER).is_none() {
         return Ok(None);
@@ -42,7 +47,7 @@ fn put(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
     check(request, state, &holder, true)?;
     request.params.required(PARAMETER)?;
     let boundary = given(request, state)?.map(|name| name.to_string());
-    Ok(Outcome::of(with_facts(state, &holder, |facts| facts.boundary = boundary).into_iter().collect()))
+    Ok(Outcome::of(with_boundary(state, &holder, boundary).into_iter().collect()))
 }
 
 fn delete(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
@@ -51,28 +56,28 @@ fn delete(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
     if state.boundary_name(&holder).is_none() {
         return Err(IamError::no_such_entity(format!("There is no permissions boundary on {holder}.")));
     }
-    Ok(Outcome::of(with_facts(state, &holder, |facts| facts.boundary = None).into_iter().collect()))
+    Ok(Outcome::of(with_boundary(state, &holder, None).into_iter().collect()))
 }
 
-fn with_facts(state: &Snapshot, holder: &Holder, change: impl FnOnce(&mut Facts)) -> Option<Change> {
+fn with_boundary(state: &Snapshot, holder: &Holder, boundary: Option<String>) -> Option<Change> {
     match holder {
         Holder::User(name) => {
-            let mut document = user::document(state.user(name)?);
-            change(&mut document.facts);
-            Some(user::put(name, document))
+            let mut record = user::record(state.user(name)?);
+            record.boundary = boundary;
+            Some(user::put(name, record))
         }
         Holder::Role(name) => {
             let role = state.role(name)?;
-            let mut document = (*role.document).clone();
-            change(&mut document.facts);
-            Some(Change::Role(name.clone(), role.place, Some(Ok(document))))
+            let mut record = (*role.record).clone();
+            record.boundary = boundary;
+            Some(Change::Role(name.clone(), role.place, Some(Ok(record))))
         }
         Holder::Group(_) => None,
     }
 }
 
 /// The element of a user or role that has a boundary.
-pub(super) fn describe(xml: &mut Xml, state: &Snapshot, request: &Request<'_>, holder: &Holder) {
+pub(super) fn describe(xml: &mut XmlWriter, state: &Snapshot, request: &Request<'_>, holder: &Holder) {
     if let Some(name) = state.boundary_name(holder) {
         let arn = attachment::arn_of(request, state, name);
         xml.element(PARAMETER, |xml| {

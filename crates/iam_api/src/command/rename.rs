@@ -1,25 +1,23 @@
-//! Renaming a user or group: several documents, of which a crash may leave any number written.
+//! Renames a user or group. This changes several documents, and a crash may leave any number of them written.
 //!
-//! The new name gets everything before the old one is removed, and says which name it had until nothing of that is left. Between the
-//! two, keys of a user are claimed twice and refused, and members of a group have the same rights twice: nobody has more than before.
-//! Whoever finds a renaming that was left behind goes on with it.
+//! The new name gets everything before the old one is removed, and it records the old name until nothing of that
+//! remains. In between, keys of a user are claimed twice and refused, and members of a group have the same permissions
+//! twice, so no one has more than before. Any gateway that finds an incomplete renaming finishes it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{IamError, user};
-use crate::change::{Change, DocumentKey, Holder, PolicyText};
-use crate::documents::{Facts, GroupDocument, UserDocument};
-use crate::snapshot::Snapshot;
+use iam::{Change, DocumentKey, GroupRecord, Holder, InlinePolicyRecord, Renamed, Snapshot, UserRecord};
 
-/// One user or group that changes its name.
+/// The renaming of one user or group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rename {
     old: Holder,
     new: Holder,
 }
 
-/// A renaming that began so long ago is one that nobody is working on.
+/// If a renaming began this long ago, no gateway is working on it any more.
 const LEFT_BEHIND_S: i64 = 10;
 
 impl Rename {
@@ -27,14 +25,14 @@ impl Rename {
         Self { new: named(&old, new), old }
     }
 
-    /// A renaming that a crash left unfinished, to be gone on with.
+    /// A renaming that a crash left unfinished, and that should be finished.
     pub fn left_behind(state: &Snapshot, now_s: i64) -> Option<Self> {
-        let old_enough = |new: &Holder| facts(state, new).is_some_and(|facts| facts.renamed_s + LEFT_BEHIND_S < now_s);
+        let old_enough = |new: &Holder| renamed(state, new).is_some_and(|renamed| renamed.at_s + LEFT_BEHIND_S < now_s);
         let mut renames = state.unfinished_renames().filter(|(new, _)| old_enough(new));
         renames.next().map(|(new, old)| Self { old: named(new, old.clone()), new: new.clone() })
     }
 
-    /// The documents to read afresh before [`Rename::changes`].
+    /// The documents to read again before [`Rename::changes`].
     pub fn documents(&self, state: &Snapshot) -> Vec<DocumentKey> {
         let mut documents = Vec::new();
         for holder in [&self.old, &self.new] {
@@ -53,22 +51,22 @@ impl Rename {
         documents
     }
 
-    /// Whether the new name is that of the same entity already: the renaming began, and was left unfinished.
+    /// Whether the new name already belongs to the same entity, because the renaming began and was left unfinished.
     pub(super) fn has_begun(&self, state: &Snapshot) -> bool {
-        facts(state, &self.new).is_some_and(|facts| facts.renamed_from.as_deref() == Some(&**self.old.name()))
+        renamed(state, &self.new).is_some_and(|renamed| renamed.from == **self.old.name())
     }
 
-    /// What is left to write, in order; `path` is the new path, if it changes too.
+    /// What remains to be written, in order. `path` is the new path, if it changes too.
     ///
-    /// Error: `NoSuchEntity` when there is neither the old entity nor a renaming that began.
+    /// Fails with `NoSuchEntity` if there is neither the old entity nor an unfinished renaming.
     pub fn changes(&self, state: &Snapshot, path: Option<String>, now_s: i64) -> Result<Vec<Change>, IamError> {
         let begun = entity(state, &self.new).filter(|_| self.has_begun(state));
         let old = entity(state, &self.old);
         let (mut changes, mut last) = match (old, begun) {
-            // Somebody made a new entity of the old name: that one keeps what it has.
+            // Someone has created a new entity with the old name. It keeps what it has.
             (Some(old), Some(new)) if old.id(state) != new.id(state) => (Vec::new(), new),
-            // Where it began, the path is that of the new name by now.
-            (Some(old), new) => self.all(state, &old, path.or(new.map(|mut new| new.facts_mut().path.clone())), now_s),
+            // If the renaming has begun, the path is already that of the new name.
+            (Some(old), new) => self.all(state, &old, path.or(new.map(|mut new| new.path_mut().clone())), now_s),
             (None, Some(new)) => {
                 let (_, left) = self.memberships(state, false);
                 (left.into_iter().chain(self.without_old_policies(state)).collect(), new)
@@ -78,19 +76,19 @@ impl Rename {
                 return Err(IamError::no_such_entity(format!("The {kind} with name {name} cannot be found.")));
             }
         };
-        let facts = last.facts_mut();
-        (facts.renamed_from, facts.renamed_s) = (None, 0);
+        *last.renamed_mut() = None;
         changes.push(last.put());
         Ok(changes)
     }
 
-    /// All changes but the last, and the new entity.
+    /// All changes except the last, and the new entity.
     fn all(&self, state: &Snapshot, old: &Entity, path: Option<String>, now_s: i64) -> (Vec<Change>, Entity) {
         let from_weed = state.weed_policies().inline.contains_key(&self.old);
         let mut new = old.renamed(state, &self.new, from_weed);
-        let facts = new.facts_mut();
-        (facts.renamed_from, facts.renamed_s) = (Some(self.old.name().to_string()), now_s);
-        facts.path = path.unwrap_or_else(|| facts.path.clone());
+        *new.renamed_mut() = Some(Renamed { from: self.old.name().to_string(), at_s: now_s });
+        if let Some(path) = path {
+            *new.path_mut() = path;
+        }
         let mut changes = self.copied_policies(state, now_s);
         let (joined, left) = self.memberships(state, true);
         changes.extend(joined);
@@ -100,41 +98,42 @@ impl Rename {
         (changes, new)
     }
 
-    /// The new name gets exactly the inline policies of the old one; what an earlier entity left behind goes first.
+    /// The new name gets exactly the inline policies of the old one. What an earlier entity left behind is removed
+    /// first.
     fn copied_policies(&self, state: &Snapshot, now_s: i64) -> Vec<Change> {
         let (old, new) = (state.inline_policies(&self.old), state.inline_policies(&self.new));
         let left = new.into_iter().filter(|(name, policy)| policy.ours.is_some() && !old.contains_key(name));
         let mut changes: Vec<Change> = left.map(|(name, _)| Change::Inline(self.new.clone(), name, None)).collect();
         for (name, policy) in old {
-            let holder = state.id_of(&self.old).map(|id| id.to_string()).unwrap_or_default();
-            let facts = Facts { created_s: now_s, updated_s: now_s, holder, ..Facts::default() };
-            // What cannot be read denies; its copy is no policy, and goes on denying.
-            let unread = PolicyText { text: policy.text.clone(), facts };
+            let holder_id = state.id_of(&self.old).map(|id| id.to_string()).unwrap_or_default();
+            let unread = InlinePolicyRecord::of_text(policy.text.clone());
+            // A policy that cannot be read denies. Its copy cannot be read either, so it denies as well.
+            let unread = InlinePolicyRecord { created_s: now_s, updated_s: now_s, holder_id, ..unread };
             let copy = policy.ours.and_then(Result::ok).filter(|own| own.text == policy.text).unwrap_or(unread);
             changes.push(Change::Inline(self.new.clone(), name, Some(Ok(copy))));
         }
         changes
     }
 
-    /// The groups of a user: with the new name beside the old one, if it `joins`, and then without the old one.
+    /// The groups of a user: if it `joins`, with both names, and then without the old one.
     fn memberships(&self, state: &Snapshot, joins: bool) -> (Vec<Change>, Vec<Change>) {
         let (mut joined, mut left) = (Vec::new(), Vec::new());
         let (Holder::User(old), Holder::User(new)) = (&self.old, &self.new) else { return (joined, left) };
         let begun = self.has_begun(state);
         let named: BTreeSet<_> = state.groups_naming(old).into_iter().chain(state.groups_naming(new)).collect();
         for group in named.iter().filter_map(|name| state.group(name)) {
-            let is_member = |name: &str| group.document.members.iter().any(|member| member == name);
-            let mut document = (*group.document).clone();
+            let is_member = |name: &str| group.record.members.iter().any(|member| member == name);
+            let mut record = (*group.record).clone();
             let mut change = |members: Vec<String>, changes: &mut Vec<Change>| {
-                if members != document.members {
-                    document.members = members;
-                    changes.push(Change::Group(group.name.clone(), Some(Ok(document.clone()))));
+                if members != record.members {
+                    record.members = members;
+                    changes.push(Change::Group(group.name.clone(), Some(Ok(record.clone()))));
                 }
             };
             let without = |name: &str, members: &[String]| -> Vec<String> {
                 members.iter().filter(|member| *member != name).cloned().collect()
             };
-            let mut members = group.document.members.clone();
+            let mut members = group.record.members.clone();
             if joins {
                 let belongs = is_member(old) || (begun && is_member(new));
                 members = without(new, &members);
@@ -150,33 +149,34 @@ impl Rename {
         let own = state.inline_policies(&self.old).into_iter().filter(|(_, policy)| policy.ours.is_some());
         let mut changes: Vec<Change> = own.map(|(name, _)| Change::Inline(self.old.clone(), name, None)).collect();
         if state.weed_policies().inline.contains_key(&self.old) {
-            let mut document = state.weed_policies().clone();
-            document.inline.remove(&self.old);
-            changes.push(Change::WeedPolicies(Some(Ok(document))));
+            let mut record = state.weed_policies().clone();
+            record.inline.remove(&self.old);
+            changes.push(Change::WeedPolicies(Some(Ok(record))));
         }
         changes
     }
 }
 
-/// A document that carries a name.
+/// A document that contains a name.
 #[derive(Debug, Clone)]
 enum Entity {
-    User(UserDocument),
-    Group(GroupDocument),
+    User(UserRecord),
+    Group(GroupRecord),
 }
 
 fn entity(state: &Snapshot, holder: &Holder) -> Option<Entity> {
     match holder {
-        Holder::User(name) => state.user(name).map(|user| Entity::User(user::document(user))),
-        Holder::Group(name) => state.group(name).map(|group| Entity::Group((*group.document).clone())),
+        Holder::User(name) => state.user(name).map(|user| Entity::User(user::record(user))),
+        Holder::Group(name) => state.group(name).map(|group| Entity::Group((*group.record).clone())),
         Holder::Role(_) => None,
     }
 }
 
-fn facts<'a>(state: &'a Snapshot, holder: &Holder) -> Option<&'a Facts> {
+/// The rename of a user or group that is not finished.
+fn renamed<'a>(state: &'a Snapshot, holder: &Holder) -> Option<&'a Renamed> {
     match holder {
-        Holder::User(name) => state.user(name).map(|user| &user.document.facts),
-        Holder::Group(name) => state.group(name).map(|group| &group.document.facts),
+        Holder::User(name) => state.user(name)?.record.renamed.as_ref(),
+        Holder::Group(name) => state.group(name)?.record.renamed.as_ref(),
         Holder::Role(_) => None,
     }
 }
@@ -190,7 +190,7 @@ fn named(like: &Holder, name: Arc<str>) -> Holder {
 }
 
 impl Entity {
-    /// The id that the entity keeps, be it one that is derived from its name.
+    /// The id that the entity keeps, even if it is derived from its old name.
     fn id(&self, state: &Snapshot) -> String {
         let id = match self {
             Self::User(user) => state.user(&user.name).map(|user| user.id.clone()),
@@ -199,27 +199,32 @@ impl Entity {
         id.as_deref().unwrap_or_default().to_owned()
     }
 
-    /// The same under another name; `from_weed`: without the legacy actions that weed projected from policies.
+    /// The same with another name. If `from_weed`, without the legacy actions that SeaweedFS projected from policies.
     fn renamed(&self, state: &Snapshot, name: &Holder, from_weed: bool) -> Self {
         let (mut new, id) = (self.clone(), self.id(state));
         match &mut new {
             Self::User(user) => {
-                user.name = name.name().to_string();
+                (user.name, user.id, user.deleting_s) = (name.name().to_string(), id, 0);
                 if from_weed {
                     user.actions.clear();
                 }
             }
-            Self::Group(group) => group.name = name.name().to_string(),
+            Self::Group(group) => (group.name, group.id, group.deleting_s) = (name.name().to_string(), id, 0),
         }
-        let facts = new.facts_mut();
-        (facts.id, facts.deleting_s) = (id, 0);
         new
     }
 
-    fn facts_mut(&mut self) -> &mut Facts {
+    fn renamed_mut(&mut self) -> &mut Option<Renamed> {
         match self {
-            Self::User(user) => &mut user.facts,
-            Self::Group(group) => &mut group.facts,
+            Self::User(user) => &mut user.renamed,
+            Self::Group(group) => &mut group.renamed,
+        }
+    }
+
+    fn path_mut(&mut self) -> &mut String {
+        match self {
+            Self::User(user) => &mut user.path,
+            Self::Group(group) => &mut group.path,
         }
     }
 

@@ -3,22 +3,20 @@
 use std::sync::Arc;
 
 use policy::PolicyKind;
+use xml::XmlWriter;
 
 use super::inline_policy::checked_document;
-use super::xml::Xml;
 use super::{
     Answer, Command, IamError, Outcome, Request, access_key_last_used, grant, instance_profile, permissions_boundary,
     read, revoke, tags,
 };
-use crate::change::{Change, DocumentKey, Holder};
-use crate::documents::{Facts, RoleDocument};
-use crate::policy_ids::{shown_trust, trust_ids};
-use crate::snapshot::{Role, Snapshot};
-use crate::unique_id::new_id;
+use crate::action::NEW_BOUNDARY;
+use crate::answer::{date, encoded, fragment};
+use iam::{Change, DocumentKey, Holder, Role, RoleRecord, Snapshot, shown_trust, trust_ids, unique_id::new_id};
 
 pub(super) const COMMANDS: &[Command] = &[
-    grant("CreateRole", documents, create_role),
-    read("GetRole", get_role),
+    grant("CreateRole", documents, create_role).making().tagging("iam:TagRole").setting(NEW_BOUNDARY),
+    read("GetRole", get_role).reading_last_used(),
     read("ListRoles", list_roles),
     revoke("UpdateRole", documents, update_role),
     revoke("UpdateRoleDescription", documents, update_role_description),
@@ -34,7 +32,7 @@ pub(super) fn find<'a>(request: &Request<'_>, state: &'a Snapshot, name: &str) -
         .ok_or_else(|| IamError::no_such_entity(format!("The role with name {name} cannot be found.")))
 }
 
-/// The role's document, and what an earlier role of that name may have left behind.
+/// The role's document, and what an earlier role with the name may have left behind.
 fn documents(request: &Request<'_>, state: &Snapshot) -> Result<Vec<DocumentKey>, IamError> {
     let name = request.name("RoleName", 64)?;
     let holder = Holder::Role(name.clone());
@@ -49,31 +47,28 @@ fn create_role(request: &Request<'_>, state: &Snapshot) -> Answer {
         return Err(IamError::exists(format!("Role with name {name} already exists.")));
     }
     if &*name == "seeded" {
-        return Err(IamError::validation("The name seeded is reserved: the store keeps a document of that name"));
+        return Err(IamError::validation("The name seeded is reserved: the store keeps a record of that name"));
     }
-    let path = request.path("Path")?;
+    let path = request.params.path("Path")?;
     let trust_policy = checked_document(request, PolicyKind::Trust, "AssumeRolePolicyDocument")?;
-    let document = RoleDocument {
+    let record = RoleRecord {
         name: name.to_string(),
         arn: format!("arn:aws:iam::{}:role{path}{name}", request.caller.account),
         trust_policy: trust_policy.to_string(),
         description: request.description()?.unwrap_or_default(),
         max_session_s: max_session_s(request)?,
-        facts: Facts {
-            id: new_id("AROA", request.random),
-            created_s: request.now_s,
-            path,
-            boundary: permissions_boundary::given(request, state)?.map(|name| name.to_string()),
-            tags: request.params.tags()?,
-            trust_ids: trust_ids(&trust_policy, state),
-            ..Facts::default()
-        },
-        ..RoleDocument::default()
+        id: new_id("AROA", request.random),
+        created_s: request.now_s,
+        path,
+        boundary: permissions_boundary::given(request, state)?.map(|name| name.to_string()),
+        tags: request.params.tags()?,
+        trust_ids: trust_ids(&trust_policy, state),
+        ..RoleRecord::default()
     };
     let holder = Holder::Role(name.clone());
     let leftovers = state.inline_policies(&holder).into_keys();
     let mut changes: Vec<Change> = leftovers.map(|policy| Change::Inline(holder.clone(), policy, None)).collect();
-    changes.push(Change::Role(name.clone(), state.settings().role_place, Some(Ok(document))));
+    changes.push(Change::Role(name.clone(), state.settings().role_place, Some(Ok(record))));
     let next = state.apply(changes.iter().cloned());
     let result = find(request, &next, &name).map(|role| role_xml(request, &next, role))?;
     Ok(Outcome { changes, result: Some(result) })
@@ -87,7 +82,7 @@ fn max_session_s(request: &Request<'_>) -> Result<Option<i64>, IamError> {
 
 fn get_role(request: &Request<'_>, state: &Snapshot) -> Answer {
     let role = find(request, state, &request.name("RoleName", 64)?)?;
-    let mut xml = Xml::new();
+    let mut xml = fragment();
     xml.element("Role", |xml| {
         describe_all(xml, request, state, role);
         access_key_last_used::describe_role(xml, request, role);
@@ -104,12 +99,12 @@ fn list_roles(request: &Request<'_>, state: &Snapshot) -> Answer {
         .map(Outcome::answer)
 }
 
-fn change_role(request: &Request<'_>, state: &Snapshot, change: impl FnOnce(&mut RoleDocument)) -> Answer {
+fn change_role(request: &Request<'_>, state: &Snapshot, change: impl FnOnce(&mut RoleRecord)) -> Answer {
     let role = find(request, state, &request.name("RoleName", 64)?)?;
-    let mut document = (*role.document).clone();
-    change(&mut document);
-    document.facts.updated_s = request.now_s;
-    Ok(Outcome::of(vec![Change::Role(role.name.clone(), role.place, Some(Ok(document)))]))
+    let mut record = (*role.record).clone();
+    change(&mut record);
+    record.updated_s = request.now_s;
+    Ok(Outcome::of(vec![Change::Role(role.name.clone(), role.place, Some(Ok(record)))]))
 }
 
 fn update_role(request: &Request<'_>, state: &Snapshot) -> Answer {
@@ -134,7 +129,7 @@ fn update_assume_role_policy(request: &Request<'_>, state: &Snapshot) -> Answer 
     let text = checked_document(request, PolicyKind::Trust, "PolicyDocument")?;
     change_role(request, state, |role| {
         role.trust_policy = text.to_string();
-        role.facts.trust_ids = trust_ids(&text, state);
+        role.trust_ids = trust_ids(&text, state);
     })
 }
 
@@ -147,32 +142,32 @@ fn delete_role(request: &Request<'_>, state: &Snapshot) -> Answer {
         let message = "Cannot delete entity, must remove roles from instance profile first.";
         return Err(IamError::delete_conflict(message));
     }
-    if !role.document.attached_policies.is_empty() {
+    if !role.record.attached_policies.is_empty() {
         return Err(IamError::delete_conflict("Cannot delete entity, must detach all policies first."));
     }
     Ok(Outcome::of(vec![Change::Role(role.name.clone(), role.place, None)]))
 }
 
 fn role_xml(request: &Request<'_>, state: &Snapshot, role: &Role) -> String {
-    let mut xml = Xml::new();
+    let mut xml = fragment();
     xml.element("Role", |xml| describe_all(xml, request, state, role));
     xml.finish()
 }
 
-/// What an answer about one role says, and a list does not.
-fn describe_all(xml: &mut Xml, request: &Request<'_>, state: &Snapshot, role: &Role) {
+/// What an answer about a single role contains and a list does not.
+fn describe_all(xml: &mut XmlWriter, request: &Request<'_>, state: &Snapshot, role: &Role) {
     describe(xml, state, role);
     permissions_boundary::describe(xml, state, request, &Holder::Role(role.name.clone()));
-    tags::describe(xml, &role.document.facts.tags);
+    tags::describe(xml, role.tags());
 }
 
-pub(super) fn describe(xml: &mut Xml, state: &Snapshot, role: &Role) {
-    let document = &role.document;
+pub(super) fn describe(xml: &mut XmlWriter, state: &Snapshot, role: &Role) {
+    let record = &role.record;
     xml.text("Path", &role.path).text("RoleName", &role.name).text("RoleId", &role.id).text("Arn", &role.arn);
-    xml.date("CreateDate", document.facts.created_s)
-        .document("AssumeRolePolicyDocument", &shown_trust(document, state));
-    if !document.description.is_empty() {
-        xml.text("Description", &document.description);
+    xml.text("CreateDate", &date(record.created_s))
+        .text("AssumeRolePolicyDocument", &encoded(&shown_trust(record, state)));
+    if !record.description.is_empty() {
+        xml.text("Description", &record.description);
     }
     xml.text("MaxSessionDuration", &role.max_session_s.to_string());
 }

@@ -1,28 +1,49 @@
 //! CreateServiceAccount, GetServiceAccount, ListServiceAccounts, UpdateServiceAccount, DeleteServiceAccount.
 //!
-//! SeaweedFS's actions, with its parameters and answers: a service account is one more key of a user, which may expire and acts
-//! with all the rights of its user.
+//! These are SeaweedFS's actions, with its parameters and answers. A service account is an additional key of a user,
+//! which may expire and has all the user's permissions.
 
 use std::sync::Arc;
 
 use ids::SecretAccessKey;
+use policy::ResourceType::IamUser;
+use s3::Requirement;
+use xml::XmlWriter;
 
-use super::xml::Xml;
 use super::{Answer, Command, IamError, Outcome, Request, grant, read, revoke, user};
-use crate::change::{Change, DocumentKey};
-use crate::documents::{CredentialDocument, ServiceAccountDocument};
-use crate::snapshot::{ANONYMOUS, Snapshot};
-use crate::unique_id::{alphanumeric, base32};
+use crate::answer::{date, fragment};
+use crate::params::Params;
+use crate::permissions::QueryCaller;
+use crate::resource::arn_of;
+use iam::{
+    ANONYMOUS, Change, Credential, DocumentKey, ServiceAccount, Snapshot,
+    unique_id::{alphanumeric, base32},
+};
 
 pub(super) const COMMANDS: &[Command] = &[
-    grant("CreateServiceAccount", create_documents, create),
-    read("GetServiceAccount", get),
-    read("ListServiceAccounts", list),
-    revoke("UpdateServiceAccount", documents, update),
-    revoke("DeleteServiceAccount", documents, delete),
+    grant("CreateServiceAccount", create_documents, create)
+        .needing("iam:CreateServiceAccount")
+        .about(parent_user)
+        // A service account counts as a key of its user.
+        .also_needing(|_, _, user| Ok(vec![Requirement::on_resource("iam:CreateAccessKey", user.to_owned())])),
+    read("GetServiceAccount", get).needing("iam:GetServiceAccount").about(user_of_account),
+    read("ListServiceAccounts", list).needing("iam:ListServiceAccounts").about(parent_user),
+    revoke("UpdateServiceAccount", documents, update).needing("iam:UpdateServiceAccount").about(user_of_account),
+    revoke("DeleteServiceAccount", documents, delete).needing("iam:DeleteServiceAccount").about(user_of_account),
 ];
 
-/// SeaweedFS's limit for each user.
+/// The user in `ParentUser`; all users without it.
+fn parent_user(params: &Params, caller: &QueryCaller<'_>) -> Result<String, IamError> {
+    params.get("ParentUser").map_or_else(|| Ok("*".to_owned()), |user| arn_of(IamUser, user, caller))
+}
+
+/// The user in `ServiceAccountId`. A text that is not such an id names no user.
+fn user_of_account(params: &Params, caller: &QueryCaller<'_>) -> Result<String, IamError> {
+    let user = params.get("ServiceAccountId").and_then(user_of);
+    user.map_or_else(|| Ok("*".to_owned()), |user| arn_of(IamUser, user, caller))
+}
+
+/// SeaweedFS's limit per user.
 const PER_USER: usize = 100;
 
 /// The new service account and its user.
@@ -44,12 +65,12 @@ fn parent(request: &Request<'_>) -> Result<Arc<str>, IamError> {
 }
 
 fn new_id(request: &Request<'_>, user: &str) -> Arc<str> {
-    let random = request.random.iter().skip(32).take(16);
-    let hex: String = random.map(|byte| format!("{byte:02x}")).collect();
-    format!("sa:{user}:{hex}").into()
+    let random = hex::encode(request.random.get(32..48).unwrap_or_default());
+    format!("sa:{user}:{random}").into()
 }
 
-/// The user in an id, `sa:<user>:<letters, digits, hyphens>`: what the permission was asked on. `None` for what is no id.
+/// The user in an id, `sa:<user>:<letters, digits, hyphens>`, for which the permission was checked. `None` for an
+/// invalid id.
 fn user_of(id: &str) -> Option<&str> {
     let (user, tail) = id.strip_prefix("sa:")?.rsplit_once(':')?;
     let of_name = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
@@ -66,13 +87,14 @@ fn not_found(id: &str) -> IamError {
     IamError::no_such_entity(format!("service account {id} not found"))
 }
 
-/// The service account that `ServiceAccountId` names. Its user must be the one in the id, and one of the caller's account.
-fn find<'a>(request: &Request<'_>, state: &'a Snapshot) -> Result<&'a Arc<ServiceAccountDocument>, IamError> {
+/// The service account that `ServiceAccountId` names. Its user must be the one in the id, and belong to the caller's
+/// account.
+fn find<'a>(request: &Request<'_>, state: &'a Snapshot) -> Result<&'a Arc<ServiceAccount>, IamError> {
     let id = request.params.get("ServiceAccountId").ok_or_else(|| missing("ServiceAccountId"))?;
     state.service_account(id).filter(|account| is_own(request, state, account)).ok_or_else(|| not_found(id))
 }
 
-fn find_to_change<'a>(request: &Request<'_>, state: &'a Snapshot) -> Result<&'a Arc<ServiceAccountDocument>, IamError> {
+fn find_to_change<'a>(request: &Request<'_>, state: &'a Snapshot) -> Result<&'a Arc<ServiceAccount>, IamError> {
     let account = find(request, state)?;
     if state.is_static_service_account(&account.id) {
         return Err(IamError::unmodifiable(format!(
@@ -83,18 +105,19 @@ fn find_to_change<'a>(request: &Request<'_>, state: &'a Snapshot) -> Result<&'a 
     Ok(account)
 }
 
-/// What a DeleteUser left behind belongs to whoever may act on users of that name in the gateway's own account.
-fn is_own(request: &Request<'_>, state: &Snapshot, account: &ServiceAccountDocument) -> bool {
+/// Checks access to what a DeleteUser left behind: it belongs to callers who may act on users with that name in the
+/// gateway's own account.
+fn is_own(request: &Request<'_>, state: &Snapshot, account: &ServiceAccount) -> bool {
     let user = state.user(&account.parent_user).map(|user| user.account);
     user_of(&account.id) == Some(account.parent_user.as_str())
         && user.unwrap_or(state.settings().account) == request.caller.account
 }
 
-/// `Expiration`, seconds since 1970 and not past; `None` when it is left out, 0 for never.
+/// `Expiration`, in seconds since 1970 and in the future; `None` if absent, 0 for never.
 fn expiration(request: &Request<'_>) -> Result<Option<i64>, IamError> {
     let Some(text) = request.params.get("Expiration") else { return Ok(None) };
     let seconds: i64 = text.parse().map_err(|_| {
-        IamError::invalid(format!("invalid expiration format: {text} is no number of seconds since 1970"))
+        IamError::invalid(format!("invalid expiration format: {text} is not a number of seconds since 1970"))
     })?;
     if seconds != 0 && seconds <= request.now_s {
         return Err(IamError::invalid("expiration must be in the future"));
@@ -117,7 +140,7 @@ fn create(request: &Request<'_>, state: &Snapshot) -> Answer {
         return Err(IamError::unmodifiable("Only the root user itself can create a service account of the root user"));
     }
     if &*name == ANONYMOUS {
-        return Err(IamError::validation("Nobody signs as anonymous; create a user"));
+        return Err(IamError::validation("No one signs as anonymous; create a user"));
     }
     if state.service_accounts_of(&name).count() >= PER_USER {
         return Err(IamError::limit(format!("Cannot exceed quota for ServiceAccountsPerUser: {PER_USER}")));
@@ -129,32 +152,30 @@ fn create(request: &Request<'_>, state: &Snapshot) -> Answer {
     }
     let secret: Vec<u8> = request.random.iter().skip(48).copied().collect();
     let secret = alphanumeric(&secret, 40);
-    let account = ServiceAccountDocument {
+    let account = ServiceAccount {
         id: id.to_string(),
         parent_user: name.to_string(),
         description: description(request)?.unwrap_or_default().to_owned(),
-        credential: Some(CredentialDocument {
+        credential: Some(Credential {
             access_key,
             secret_key: SecretAccessKey::new(secret.clone()),
             status: "Active".to_owned(),
+            created_s: 0,
         }),
-        actions: Vec::new(),
-        expiration: expiration(request)?.unwrap_or_default(),
-        disabled: false,
-        created_at: request.now_s,
+        expires_s: expiration(request)?.unwrap_or_default(),
+        created_s: request.now_s,
         created_by: request.caller.name.to_string(),
-        other: std::collections::BTreeMap::new(),
-        facts: crate::documents::Facts::default(),
+        ..ServiceAccount::default()
     };
-    let mut xml = Xml::new();
+    let mut xml = fragment();
     xml.element("ServiceAccount", |xml| describe(xml, &account, Some(&secret)));
     let mut changes = Vec::new();
-    // The user first: an id in its list that names nothing gives nobody anything, and is left out by the next deletion. Users
-    // of the identities file have no list that could be written.
+    // The user first: an id in its list that names nothing grants nothing, and the next deletion removes it. Users of
+    // the identities file have no list that could be written.
     if !state.is_static_user(&name) {
-        let mut document = user::document(user);
-        document.service_account_ids.push(id.to_string());
-        changes.push(user::put(&name, document));
+        let mut record = user::record(user);
+        record.service_account_ids.push(id.to_string());
+        changes.push(user::put(&name, record));
     }
     changes.push(Change::ServiceAccount(id, Some(Ok(account))));
     Ok(Outcome { changes, result: Some(xml.finish()) })
@@ -162,7 +183,7 @@ fn create(request: &Request<'_>, state: &Snapshot) -> Answer {
 
 fn get(request: &Request<'_>, state: &Snapshot) -> Answer {
     let account = find(request, state)?;
-    let mut xml = Xml::new();
+    let mut xml = fragment();
     xml.element("ServiceAccount", |xml| describe(xml, account, None));
     Ok(Outcome { changes: Vec::new(), result: Some(xml.finish()) })
 }
@@ -184,7 +205,7 @@ fn update(request: &Request<'_>, state: &Snapshot) -> Answer {
         if !matches!(status, "Active" | "Inactive") {
             return Err(IamError::invalid("Status must be 'Active' or 'Inactive'"));
         }
-        // `disabled` is another way of weed's to switch it off.
+        // `disabled` is another of SeaweedFS's ways to switch it off.
         account.disabled &= status == "Inactive";
         if let Some(key) = &mut account.credential {
             key.status = status.to_owned();
@@ -194,7 +215,7 @@ fn update(request: &Request<'_>, state: &Snapshot) -> Answer {
         account.description = text.to_owned();
     }
     if let Some(seconds) = expiration(request)? {
-        account.expiration = seconds;
+        account.expires_s = seconds;
     }
     let id = account.id.as_str().into();
     Ok(Outcome { changes: vec![Change::ServiceAccount(id, Some(Ok(account)))], result: None })
@@ -202,19 +223,19 @@ fn update(request: &Request<'_>, state: &Snapshot) -> Answer {
 
 fn delete(request: &Request<'_>, state: &Snapshot) -> Answer {
     let account = find_to_change(request, state)?;
-    // The key first: after a crash it is the list of the user that is too long, which gives nobody anything.
+    // The key first: after a crash only the user's list is too long, which grants nothing.
     let mut changes = vec![Change::ServiceAccount(account.id.as_str().into(), None)];
     let name: Arc<str> = account.parent_user.as_str().into();
     if let Some(parent) = state.user(&name).filter(|_| !state.is_static_user(&name)) {
-        let mut document = user::document(parent);
-        // Whatever a crash between two steps left in the list goes with it.
-        document.service_account_ids.retain(|id| *id != account.id && state.service_account(id).is_some());
-        changes.push(user::put(&name, document));
+        let mut record = user::record(parent);
+        // Also remove whatever a crash between two steps left in the list.
+        record.service_account_ids.retain(|id| *id != account.id && state.service_account(id).is_some());
+        changes.push(user::put(&name, record));
     }
     Ok(Outcome { changes, result: None })
 }
 
-fn describe(xml: &mut Xml, account: &ServiceAccountDocument, secret: Option<&str>) {
+fn describe(xml: &mut XmlWriter, account: &ServiceAccount, secret: Option<&str>) {
     xml.text("ServiceAccountId", &account.id).text("ParentUser", &account.parent_user);
     if !account.description.is_empty() {
         xml.text("Description", &account.description);
@@ -226,10 +247,10 @@ fn describe(xml: &mut Xml, account: &ServiceAccountDocument, secret: Option<&str
     if let Some(secret) = secret {
         xml.text("SecretAccessKey", secret);
     }
-    let active = !account.disabled && key.is_some_and(CredentialDocument::is_active);
+    let active = !account.disabled && key.is_some_and(Credential::is_active);
     xml.text("Status", if active { "Active" } else { "Inactive" });
-    if account.expiration != 0 {
-        xml.date("Expiration", account.expiration);
+    if account.expires_s != 0 {
+        xml.text("Expiration", &date(account.expires_s));
     }
-    xml.date("CreateDate", account.created_at);
+    xml.text("CreateDate", &date(account.created_s));
 }

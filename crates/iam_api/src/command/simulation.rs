@@ -1,7 +1,7 @@
-//! SimulatePrincipalPolicy and SimulateCustomPolicy: the one evaluator, asked about requests that nobody makes.
+//! SimulatePrincipalPolicy and SimulateCustomPolicy: the one evaluator, applied to hypothetical requests.
 //!
-//! What decides is what decides real requests on this gateway, its rule for requests across accounts included. Buckets' own
-//! policies are not looked up, as on AWS: `ResourcePolicy` names the one to count.
+//! It decides as for real requests on this gateway, including the rule for requests across accounts. As on AWS, the
+//! policies of buckets are not looked up: `ResourcePolicy` gives the one to use.
 
 mod answer;
 mod scenario;
@@ -15,22 +15,26 @@ pub(super) use self::source::DOCUMENT_MAX;
 
 use self::scenario::Scenario;
 use self::source::Source;
-use super::xml::Xml;
 use super::{Answer, Command, IamError, Outcome, Request, read};
-use crate::snapshot::Snapshot;
+use crate::answer::fragment;
+use iam::Snapshot;
 
 pub(super) const COMMANDS: &[Command] = &[
-    read("SimulatePrincipalPolicy", |r, s| simulate(r, s, Some(source::holder(r, s)?))),
-    read("SimulateCustomPolicy", |r, s| simulate(r, s, None)),
+    read("SimulatePrincipalPolicy", |r, s| simulate(r, s, Some(source::holder(r, s)?)))
+        .about_arn("PolicySourceArn")
+        .costly(),
+    read("SimulateCustomPolicy", |r, s| simulate(r, s, None)).costly(),
     read("GetContextKeysForPrincipalPolicy", |r, s| {
         let holder = source::holder(r, s)?;
         context_keys(source::of_holder(&holder, s).into_iter().chain(source::inputs(r)?))
-    }),
-    read("GetContextKeysForCustomPolicy", |r, _| context_keys(source::required_inputs(r)?.into_iter())),
+    })
+    .about_arn("PolicySourceArn")
+    .costly(),
+    read("GetContextKeysForCustomPolicy", |r, _| context_keys(source::required_inputs(r)?.into_iter())).costly(),
 ];
 
-/// The most work of one call, in the steps of [`policy::work`]. A page ends early where there would be more, and a call whose
-/// one pair of an action and a resource is more is refused.
+/// The most work for one call, in steps of [`policy::work`]. A page ends early before it exceeds this, and a call is
+/// refused if a single pair of an action and a resource does.
 const WORK_MAX: usize = 1 << 25;
 
 fn simulate(request: &Request<'_>, state: &Snapshot, holder: Option<source::SourceHolder<'_>>) -> Answer {
@@ -47,12 +51,12 @@ fn simulate(request: &Request<'_>, state: &Snapshot, holder: Option<source::Sour
             .parse::<usize>()
             .ok()
             .filter(|from| *from < total)
-            .ok_or_else(|| IamError::invalid("The Marker is not one that this call with these inputs answered"))?,
+            .ok_or_else(|| IamError::invalid("The Marker is not from an answer to this call with these inputs"))?,
     };
     let most = request.items_max()?;
     let mut work = 0;
     let mut next = from;
-    let mut xml = Xml::new();
+    let mut xml = fragment();
     xml.element("EvaluationResults", |xml| {
         for (action, resource) in pairs.skip(from).take(most) {
             work += scenario.work(action, resource, WORK_MAX);
@@ -65,7 +69,7 @@ fn simulate(request: &Request<'_>, state: &Snapshot, holder: Option<source::Sour
     });
     if next == from {
         return Err(IamError::invalid(
-            "The policies and the values of the ContextEntries are too many for one simulation: send fewer of either",
+            "There are too many policies and values in ContextEntries for one simulation: send fewer of either",
         ));
     }
     xml.text("IsTruncated", if next < total { "true" } else { "false" });
@@ -86,7 +90,7 @@ fn actions(request: &Request<'_>) -> Result<Vec<String>, IamError> {
     };
     match actions.iter().find(|action| !is_action(action)) {
         Some(action) => Err(IamError::invalid(format!(
-            "The action `{action}` is not valid: a service and an operation without wildcards are expected, in at most 128 characters, \
+            "The action `{action}` is not valid: use a service and an operation without wildcards, in at most 128 characters, \
              like s3:GetObject"
         ))),
         None => Ok(actions),
@@ -98,14 +102,14 @@ fn resources(request: &Request<'_>) -> Result<Vec<String>, IamError> {
     let is_arn = |arn: &String| arn == "*" || (arn.starts_with("arn:") && arn.splitn(6, ':').count() == 6);
     match resources.iter().find(|arn| !is_arn(arn) || arn.len() > 2048) {
         Some(arn) => Err(IamError::invalid(format!(
-            "The resource `{arn}` is not valid: an ARN of at most 2048 characters is expected, like arn:aws:s3:::bucket/key, or *"
+            "The resource `{arn}` is not valid: use an ARN of at most 2048 characters, like arn:aws:s3:::bucket/key, or *"
         ))),
         None => Ok(resources),
     }
 }
 
 fn context_keys(sources: impl Iterator<Item = Source>) -> Answer {
-    let mut xml = Xml::new();
+    let mut xml = fragment();
     xml.element("ContextKeyNames", |xml| {
         for key in keys_of(sources.map(|source| source.text)) {
             xml.text("member", &key);
@@ -114,7 +118,7 @@ fn context_keys(sources: impl Iterator<Item = Source>) -> Answer {
     Ok(Outcome::answer(xml.finish()))
 }
 
-/// The condition keys of documents, each once, as it is spelled first.
+/// The condition keys of documents, each once, in its first spelling.
 fn keys_of(texts: impl Iterator<Item = std::sync::Arc<str>>) -> Vec<String> {
     // A policy that cannot be read tests nothing: it denies.
     let policies = texts.filter_map(|text| Policy::parse_stored(policy::PolicyKind::Identity, &text).ok());

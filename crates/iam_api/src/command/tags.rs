@@ -1,12 +1,10 @@
-//! Tag, Untag and ListTags: of users, roles and managed policies alike.
+//! Tag, Untag and ListTags, for users, roles and managed policies.
 
 use super::managed_policy::{self, places_to_change};
-use super::params::{TAGS, too_many_tags};
-use super::xml::Xml;
 use super::{Answer, Command, IamError, Outcome, Request, read, revoke, role, user};
-use crate::change::{Change, DocumentKey};
-use crate::documents::Tags;
-use crate::snapshot::Snapshot;
+use crate::params::{TAGS, too_many_tags};
+use iam::{Change, DocumentKey, Snapshot, Tags};
+use xml::XmlWriter;
 
 pub(super) const COMMANDS: &[Command] = &[
     revoke("TagUser", |r, _| documents(r, Kind::User), |r, s| tag(r, s, Kind::User)),
@@ -20,7 +18,7 @@ pub(super) const COMMANDS: &[Command] = &[
     read("ListPolicyTags", |r, s| list(r, s, Kind::Policy)),
 ];
 
-/// What has tags.
+/// A kind of entity with tags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     User,
@@ -44,9 +42,9 @@ fn untag(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
 }
 
 impl Request<'_> {
-    /// Puts in the tags of `Tags.member.N`. A key that differs from a known one by its case alone takes its place.
+    /// Adds the tags of `Tags.member.N`. A key that differs from an existing one only in case replaces it.
     ///
-    /// Errors: as [`super::Params::tags`], and `LimitExceeded` for more than fifty in the end.
+    /// Fails like [`super::Params::tags`], and with `LimitExceeded` if there would be more than fifty.
     pub(super) fn tag(&self, tags: &mut Tags) -> Result<(), IamError> {
         self.required_list("Tags.member.")?;
         let new = self.params.tags()?;
@@ -55,7 +53,7 @@ impl Request<'_> {
         if tags.len() > TAGS { Err(too_many_tags()) } else { Ok(()) }
     }
 
-    /// Takes out the tags of `TagKeys.member.N`, whether or not they are there; the case of keys does not count.
+    /// Removes the tags of `TagKeys.member.N`, if they exist. Case is ignored.
     pub(super) fn untag(&self, tags: &mut Tags) -> Result<(), IamError> {
         self.required_list("TagKeys.member.")?;
         let keys = self.params.members("TagKeys")?;
@@ -86,36 +84,36 @@ fn change(
     Ok(Outcome::of(match kind {
         Kind::User => {
             let name = request.name("UserName", 64)?;
-            let mut document = user::document(user::find_to_change(request, state, &name)?);
-            change(&mut document.tags)?;
-            vec![user::put(&name, document)]
+            let mut record = user::record(user::find_to_change(request, state, &name)?);
+            change(&mut record.tags)?;
+            vec![user::put(&name, record)]
         }
         Kind::Role => {
             let role = role::find(request, state, &request.name("RoleName", 64)?)?;
-            let mut document = (*role.document).clone();
-            change(&mut document.facts.tags)?;
-            vec![Change::Role(role.name.clone(), role.place, Some(Ok(document)))]
+            let mut record = (*role.record).clone();
+            change(&mut record.tags)?;
+            vec![Change::Role(role.name.clone(), role.place, Some(Ok(record)))]
         }
         Kind::Policy => {
             let policy = managed_policy::find(request, state)?;
-            let mut facts = policy.facts.clone();
-            change(&mut facts.tags)?;
-            managed_policy::rewrite(policy, &policy.text, &facts, &places_to_change(policy)?)?
+            let mut record = policy.record.clone();
+            change(&mut record.tags)?;
+            managed_policy::rewrite(policy, &record, &places_to_change(policy)?)?
         }
     }))
 }
 
 fn list(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
     let tags = match kind {
-        Kind::User => &user::find(request, state, &request.name("UserName", 64)?)?.document.tags,
-        Kind::Role => &role::find(request, state, &request.name("RoleName", 64)?)?.document.facts.tags,
-        Kind::Policy => &managed_policy::find(request, state)?.facts.tags,
+        Kind::User => user::find(request, state, &request.name("UserName", 64)?)?.tags(),
+        Kind::Role => role::find(request, state, &request.name("RoleName", 64)?)?.tags(),
+        Kind::Policy => managed_policy::find(request, state)?.tags(),
     };
     request.page_of_tags(tags).map(Outcome::answer)
 }
 
 /// The element `Tags` of an entity that has any.
-pub(super) fn describe(xml: &mut Xml, tags: &Tags) {
+pub(super) fn describe(xml: &mut XmlWriter, tags: &Tags) {
     if !tags.is_empty() {
         xml.element("Tags", |xml| {
             for (key, value) in tags {
@@ -125,6 +123,6 @@ pub(super) fn describe(xml: &mut Xml, tags: &Tags) {
     }
 }
 
-fn member(xml: &mut Xml, key: &str, value: &str) {
+fn member(xml: &mut XmlWriter, key: &str, value: &str) {
     xml.text("Key", key).text("Value", value);
 }

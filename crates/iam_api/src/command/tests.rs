@@ -1,4 +1,7 @@
+mod answers;
+mod aws_managed;
 mod federation;
+mod parameters;
 mod reports;
 
 use std::sync::Arc;
@@ -7,9 +10,8 @@ use ids::AccountId;
 use policy::Principal;
 
 use super::*;
-use crate::change::{Holder, PolicyPlace, WeedPolicies};
-use crate::identities::Identities;
-use crate::snapshot::Settings;
+use iam::{Holder, InlinePolicyRecord, PolicyPlace, PolicyRecord, Settings};
+use iam_formats::{Facts, Stored, identities, weed_policies};
 
 const GET: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}"#;
 const TRUST: &str =
@@ -28,6 +30,7 @@ fn caller(name: &str) -> Caller {
         access_key_id: None,
         session: None,
         policies: Arc::from([]),
+        sources: Arc::from([]),
         boundary: None,
         source_ip: None,
         user_agent: "".into(),
@@ -39,10 +42,10 @@ fn caller(name: &str) -> Caller {
 fn start() -> Snapshot {
     let file =
         r#"{"identities":[{"name":"boss","credentials":[{"accessKey":"AKB","secretKey":"s"}],"actions":["Admin"]}]}"#;
-    Snapshot::new(Settings::default(), &Identities::parse(file, &|_| None).unwrap())
+    Snapshot::new(Settings::default(), &identities::parse(file, &|_| None).unwrap())
 }
 
-/// Runs `Action&Name=Value&...`, a value read as it stands, and answers the next state and the result.
+/// Runs `Action&Name=Value&...`, with values used as they are. Returns the next state and the result.
 fn run(state: &Snapshot, line: &str) -> Result<(Snapshot, String), IamError> {
     run_as(&caller("boss"), state, line)
 }
@@ -66,7 +69,7 @@ fn outcome(state: &Snapshot, line: &str) -> Result<Outcome, IamError> {
 fn outcome_of(caller: &Caller, state: &Snapshot, line: &str, last_used: &LastUsed) -> Result<Outcome, IamError> {
     let (action, rest) = line.split_once('&').unwrap_or((line, ""));
     let pairs = rest.split('&').filter_map(|pair| pair.split_once('='));
-    let params: Params = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let params = Params::new(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())))?;
     let random: [u8; 96] = std::array::from_fn(|place| u8::try_from(place).unwrap() ^ line.len() as u8);
     let request = Request { params: &params, caller, now_s: 1_700_000_000, random: &random, last_used };
     let command = Command::find(action)?;
@@ -76,7 +79,8 @@ fn outcome_of(caller: &Caller, state: &Snapshot, line: &str, last_used: &LastUse
     Ok(outcome)
 }
 
-/// A story: each line runs on the state that the one before left. `=` before a text: the answer contains it; `!`: the error's code.
+/// A sequence: each line runs on the state that the previous one left. `=` before a text: the answer contains it; `!`:
+/// the error's code.
 fn story(lines: &[(&str, &str)]) -> Snapshot {
     story_on(start(), lines)
 }
@@ -95,7 +99,7 @@ fn story_on(state: Snapshot, lines: &[(&str, &str)]) -> Snapshot {
     })
 }
 
-/// The root of each account is `root` to its own calls, and none of the users.
+/// In its own calls, the root of each account is `root`, and it is not one of the users.
 #[test]
 fn roots_of_several_accounts() {
     let identity = |account: &str, key: &str| {
@@ -104,7 +108,7 @@ fn roots_of_several_accounts() {
         )
     };
     let file = format!(r#"{{"identities":[{},{}]}}"#, identity("111122223333", "AK1"), identity("444455556666", "AK2"));
-    let state = Snapshot::new(Settings::default(), &Identities::parse(&file, &|_| None).unwrap());
+    let state = Snapshot::new(Settings::default(), &identities::parse(&file, &|_| None).unwrap());
     for (key, account) in [("AK1", "111122223333"), ("AK2", "444455556666")] {
         let user = state.access_key(key).unwrap().user;
         let root =
@@ -124,9 +128,9 @@ fn roots_of_several_accounts() {
     }
 }
 
-/// What weed, which looks at nothing else, deletes leaves names behind.
+/// SeaweedFS deletes users without checking anything else, so their names are left behind.
 #[test]
-fn a_group_of_users_that_are_gone_can_be_deleted() {
+fn a_group_of_deleted_users_can_be_deleted() {
     let state = story(&[
         ("CreateUser&UserName=al", "=AIDA"),
         ("CreateGroup&GroupName=g", "=AGPA"),
@@ -189,7 +193,7 @@ fn users_and_their_keys() {
         ("DeleteUser&UserName=boss", "!UnmodifiableEntity"),
     ]);
     let keys: Vec<String> =
-        end.user("al").unwrap().document.credentials.iter().map(|key| key.access_key.clone()).collect();
+        end.user("al").unwrap().record.credentials.iter().map(|key| key.access_key.clone()).collect();
     assert_eq!(keys.len(), 2);
     assert!(end.access_key(&keys[0]).unwrap().refusal(0).is_none());
     let (end, answer) =
@@ -289,10 +293,10 @@ fn roles_and_groups() {
 }
 
 #[test]
-fn a_new_user_inherits_nothing_from_an_earlier_one_of_its_name() {
+fn a_new_user_inherits_nothing_from_an_earlier_one_with_its_name() {
     let state = start();
-    let text = crate::change::PolicyText { text: GET.into(), facts: crate::documents::Facts::default() };
-    let group = crate::documents::GroupDocument { name: "g".into(), members: vec!["al".into()], ..Default::default() };
+    let text = InlinePolicyRecord::of_text(GET);
+    let group = iam::GroupRecord { name: "g".into(), members: vec!["al".into()], ..Default::default() };
     let state = state.apply([
         Change::Inline(Holder::User("al".into()), "old".into(), Some(Ok(text))),
         Change::Group("g".into(), Some(Ok(group))),
@@ -303,26 +307,24 @@ fn a_new_user_inherits_nothing_from_an_earlier_one_of_its_name() {
 }
 
 #[test]
-fn a_new_policy_is_not_attached_by_a_name_that_lingers() {
-    let user =
-        crate::documents::UserDocument { name: "al".into(), policy_names: vec!["P".into()], ..Default::default() };
+fn a_new_policy_is_not_attached_through_a_leftover_name() {
+    let user = iam::UserRecord { name: "al".into(), attached_policies: vec!["P".into()], ..Default::default() };
     let state = start().apply([Change::User("al".into(), Some(Ok(user)))]);
     let error = run(&state, &format!("CreatePolicy&PolicyName=P&PolicyDocument={GET}")).unwrap_err();
     assert_eq!(error.code, "DeleteConflict");
 }
 
 #[test]
-fn where_weed_wrote_an_inline_policy_its_projection_goes_first() {
-    let weed = WeedPolicies::parse(&format!(r#"{{"inlinePolicies":{{"al":{{"I":{GET}}}}}}}"#)).unwrap();
-    let user =
-        crate::documents::UserDocument { name: "al".into(), actions: vec!["Admin".into()], ..Default::default() };
+fn legacy_actions_projected_from_an_inline_policy_are_removed_first() {
+    let weed = weed_policies::parse(&format!(r#"{{"inlinePolicies":{{"al":{{"I":{GET}}}}}}}"#), None).unwrap();
+    let user = iam::UserRecord { name: "al".into(), actions: vec!["Admin".into()], ..Default::default() };
     let state = start().apply([Change::User("al".into(), Some(Ok(user))), Change::WeedPolicies(Some(Ok(weed)))]);
     for line in [
         "DeleteUserPolicy&UserName=al&PolicyName=I".to_owned(),
         format!("PutUserPolicy&UserName=al&PolicyName=I&PolicyDocument={TRUST_FREE}"),
     ] {
         let (next, _) = run(&state, &line).unwrap();
-        assert!(next.user("al").unwrap().document.actions.is_empty(), "{line}: Admin is back");
+        assert!(next.user("al").unwrap().record.actions.is_empty(), "{line}: Admin is back");
         assert!(next.weed_policies().inline.is_empty(), "{line}");
         assert_eq!(next.counts().problems, 0, "{line}");
     }
@@ -331,8 +333,8 @@ fn where_weed_wrote_an_inline_policy_its_projection_goes_first() {
 const TRUST_FREE: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"s3:*","Resource":"*"}]}"#;
 
 #[test]
-fn what_files_define_is_not_changed_by_the_api() {
-    let text = crate::change::PolicyText { text: GET.into(), facts: crate::documents::Facts::default() };
+fn the_api_does_not_change_what_files_define() {
+    let text = PolicyRecord::of_text(GET);
     let state = start().apply([Change::Policy("P".into(), PolicyPlace::Identities, Some(Ok(text)))]);
     for action in ["DeletePolicy", "CreatePolicyVersion&SetAsDefault=true"] {
         let line = format!("{action}&PolicyArn=arn:aws:iam::000000000000:policy/P&PolicyDocument={GET}");
@@ -430,7 +432,7 @@ fn policies_of_principals_are_simulated() {
             (&al(&format!("s3:GetObject&{list}&Marker=4")), "!InvalidInput"),
             (&of("role/R", "s3:GetObject"), "=<EvalDecision>allowed<"),
             (&of("group/g", &format!("s3:DeleteObject&{insecure}")), "=<EvalDecision>explicitDeny<"),
-            // Only what stands under exactly this ARN, on which the permission was asked.
+            // Only an entity with exactly this ARN, for which the permission was checked.
             (&of("user/al", "s3:GetObject"), "!NoSuchEntity"),
             (&of("user/zed", "s3:GetObject"), "!NoSuchEntity"),
             (&of("root", "s3:GetObject"), "!InvalidInput"),
@@ -497,7 +499,7 @@ fn the_work_of_a_simulation_is_bounded() {
     let texts = entry("s3:prefix", "stringList", &vec!["a".repeat(100); 1000]);
     let numbers = entry("s3:max-keys", "numericList", &vec!["7".to_owned(); 1000]);
     let tag = entry("aws:PrincipalTag/a", "string", &["x".repeat(1000)]);
-    // Nobody needs to measure time: work is counted before it is done.
+    // There is no need to measure time: work is counted before it is done.
     for (what, documents, more, fewest, most) in [
         ("many keys", vec![keys.clone()], "", 20, 200),
         ("many statements", vec![star.clone(); 3], "", 10, 200),
@@ -581,9 +583,8 @@ fn policies_of_the_call_are_simulated() {
 }
 
 #[test]
-fn an_attached_policy_that_is_missing_is_named_by_the_simulation() {
-    let user =
-        crate::documents::UserDocument { name: "al".into(), policy_names: vec!["Gone".into()], ..Default::default() };
+fn a_simulation_names_a_missing_attached_policy() {
+    let user = iam::UserRecord { name: "al".into(), attached_policies: vec!["Gone".into()], ..Default::default() };
     let state = start().apply([Change::User("al".into(), Some(Ok(user)))]);
     let line =
         "SimulatePrincipalPolicy&PolicySourceArn=arn:aws:iam::000000000000:user/al&ActionNames.member.1=s3:GetObject";
@@ -624,7 +625,7 @@ fn documents_are_validated_without_being_stored() {
 }
 
 #[test]
-fn whatever_can_take_a_right_away_is_known_as_such() {
+fn commands_that_can_take_a_permission_away_are_marked() {
     for (action, effect) in [
         ("GetUser", Effect::Reads),
         ("CreateUser", Effect::Grants),
@@ -681,7 +682,7 @@ fn versions_of_policies() {
         (&new(GET, ""), "=<VersionId>v5</VersionId>"),
         (&new(GET, ""), "!LimitExceeded"),
         (&delete("v5"), "="),
-        // A number is not given again, be it the highest one.
+        // A number is never used again, not even the highest one.
         (&new("{bad", ""), "!MalformedPolicyDocument"),
         (&new(GET, ""), "=<VersionId>v6</VersionId>"),
         (
@@ -696,8 +697,9 @@ fn versions_of_policies() {
         (&format!("UntagPolicy&{arn}&TagKeys.member.1=k"), "="),
         (&format!("ListPolicyTags&{arn}"), "=<Tags></Tags>"),
     ]);
-    let facts = crate::documents::Facts::parse(&end.policy("P").unwrap().facts.to_text().unwrap()).unwrap();
-    assert_eq!(facts, end.policy("P").unwrap().facts, "versions survive being stored");
+    let record = &end.policy("P").unwrap().record;
+    let facts = Facts::parse(&record.facts().to_text().unwrap()).unwrap();
+    assert_eq!(PolicyRecord::parse(&record.text, facts).as_ref(), Ok(record), "versions survive being stored");
     let end =
         after(&end, &[&delete("v1"), &delete("v2"), &delete("v4"), &delete("v6"), &format!("DeletePolicy&{arn}")]);
     assert_eq!(end.counts().policies, 0);
@@ -784,7 +786,7 @@ fn tags() {
         ("UpdateRoleDescription&RoleName=R&Description=", "=<MaxSessionDuration>3600"),
         ("UpdateRole&RoleName=R&MaxSessionDuration=43201", "!ValidationError"),
     ]);
-    assert_eq!(end.user("al").unwrap().document.tags.len(), 1);
+    assert_eq!(end.user("al").unwrap().record.tags.len(), 1);
 }
 
 #[test]
@@ -827,7 +829,7 @@ fn quotas() {
     );
 }
 
-/// A user with everything that hangs on a name.
+/// A user with everything that belongs to a name.
 fn with_all() -> Snapshot {
     after(
         &world(),
@@ -842,11 +844,11 @@ fn with_all() -> Snapshot {
 }
 
 #[test]
-fn a_renaming_survives_a_crash_between_any_two_of_its_documents() {
+fn a_renaming_survives_a_crash_between_any_two_documents() {
     let state = with_all();
-    // What an earlier `cy` left behind must not become the new one's.
-    let text = crate::change::PolicyText { text: GET.into(), facts: crate::documents::Facts::default() };
-    let mut group = (*state.group("old").unwrap().document).clone();
+    // The new `cy` must not get what an earlier one left behind.
+    let text = InlinePolicyRecord::of_text(GET);
+    let mut group = (*state.group("old").unwrap().record).clone();
     group.members.push("cy".into());
     let state = state.apply([
         Change::Inline(Holder::User("cy".into()), "Left".into(), Some(Ok(text))),
@@ -857,12 +859,12 @@ fn a_renaming_survives_a_crash_between_any_two_of_its_documents() {
     let whole = state.apply(outcome.changes.iter().cloned());
     let before = state.user("al").unwrap().clone();
     let check = |end: &Snapshot, about: &str| {
-        let user = end.user("cy").unwrap_or_else(|| panic!("{about}: nobody has the new name"));
+        let user = end.user("cy").unwrap_or_else(|| panic!("{about}: no one has the new name"));
         assert!(end.user("al").is_none(), "{about}: the old name is still there");
         assert_eq!((&user.id, user.policies.len()), (&before.id, before.policies.len()), "{about}");
         assert_eq!((&*user.arn, &user.groups), ("arn:aws:iam::000000000000:user/new/cy", &before.groups), "{about}");
-        assert!(user.boundary.is_some() && user.document.tags.len() == 1, "{about}");
-        let key = end.access_key(&before.document.credentials[0].access_key).expect("the key works");
+        assert!(user.boundary.is_some() && user.record.tags.len() == 1, "{about}");
+        let key = end.access_key(&before.record.credentials[0].access_key).expect("the key works");
         assert_eq!(&*key.user.name, "cy", "{about}");
         assert!(end.inline_policies(&Holder::User("al".into())).is_empty(), "{about}");
         assert!(end.groups_naming("al").is_empty() && end.unfinished_renames().next().is_none(), "{about}");
@@ -872,7 +874,7 @@ fn a_renaming_survives_a_crash_between_any_two_of_its_documents() {
     for done in 0..=outcome.changes.len() {
         let crashed = state.apply(outcome.changes[..done].iter().cloned());
         for user in ["al", "cy"].iter().filter_map(|name| crashed.user(name)) {
-            let names = |user: &crate::snapshot::User| {
+            let names = |user: &iam::User| {
                 user.sources.iter().map(ToString::to_string).collect::<std::collections::BTreeSet<_>>()
             };
             assert!(
@@ -881,10 +883,10 @@ fn a_renaming_survives_a_crash_between_any_two_of_its_documents() {
                 user.name
             );
         }
-        // The key is never somebody else's, and its holder never has less of a boundary.
-        let holder = crashed.access_key(&before.document.credentials[0].access_key);
+        // The key never belongs to anyone else, and its holder's boundary never gets weaker.
+        let holder = crashed.access_key(&before.record.credentials[0].access_key);
         assert!(holder.is_none_or(|holder| holder.user.boundary.is_some()), "after {done} documents");
-        // Whoever repeats the call finishes it; so does any gateway that finds it, once it has begun.
+        // Repeating the call finishes it, and so does any gateway that finds it once it has begun.
         match run(&crashed, line) {
             Ok((end, _)) => check(&end, &format!("repeated after {done} documents")),
             Err(error) => assert_eq!((error.code, done), ("NoSuchEntity", outcome.changes.len())),
@@ -898,7 +900,7 @@ fn a_renaming_survives_a_crash_between_any_two_of_its_documents() {
             );
         }
     }
-    // A new user of the old name keeps what is its own.
+    // A new user with the old name keeps what belongs to it.
     let begun = outcome
         .changes
         .iter()
@@ -971,7 +973,7 @@ fn accounts_do_not_see_each_other() {
         (&format!("DeletePolicy&PolicyArn={arn}"), "NoSuchEntity"),
         (&format!("CreateUser&UserName=cy&PermissionsBoundary={arn}"), "NoSuchEntity"),
         ("GetPolicy&PolicyArn=arn:aws:iam::111122223333:policy/P", "NoSuchEntity"),
-        // One namespace on the filer.
+        // There is a single namespace on the filer.
         ("CreateUser&UserName=al", "EntityAlreadyExists"),
         ("CreateGroup&GroupName=G", "EntityAlreadyExists"),
         (&format!("CreateRole&RoleName=R&AssumeRolePolicyDocument={TRUST}"), "EntityAlreadyExists"),
@@ -979,9 +981,12 @@ fn accounts_do_not_see_each_other() {
     ] {
         assert_eq!(ask(line).map_err(|error| error.code), Err(code), "{line}");
     }
-    for (action, list) in
-        [("ListUsers", "Users"), ("ListGroups", "Groups"), ("ListRoles", "Roles"), ("ListPolicies", "Policies")]
-    {
+    for (action, list) in [
+        ("ListUsers", "Users"),
+        ("ListGroups", "Groups"),
+        ("ListRoles", "Roles"),
+        ("ListPolicies&Scope=Local", "Policies"),
+    ] {
         assert_eq!(ask(action).unwrap(), format!("<{list}></{list}><IsTruncated>false</IsTruncated>"));
     }
     let lines = [
@@ -1003,4 +1008,23 @@ fn accounts_do_not_see_each_other() {
     });
     assert_eq!(run(&end, "GetUser&UserName=dy").unwrap_err().code, "NoSuchEntity");
     assert_eq!(end.user("dy").unwrap().policies.len(), 1);
+}
+
+#[test]
+fn what_the_rows_say_of_their_commands() {
+    let with = |fact: fn(&Command) -> bool| {
+        let mut names: Vec<_> =
+            Command::all().filter(|command| fact(command)).map(|command| command.action.name).collect();
+        names.sort_unstable();
+        names.join(" ")
+    };
+    assert_eq!(
+        with(|command| command.is_costly),
+        "GetContextKeysForCustomPolicy GetContextKeysForPrincipalPolicy SimulateCustomPolicy SimulatePrincipalPolicy ValidatePolicy"
+    );
+    assert_eq!(
+        with(|command| command.reads_last_used),
+        "GetAccessKeyLastUsed GetAccountAuthorizationDetails GetCredentialReport GetRole"
+    );
+    assert_eq!(with(|command| command.is_about_keys), "CreateAccessKey DeleteAccessKey UpdateAccessKey");
 }

@@ -1,16 +1,17 @@
-//! Names that differ in the case of their letters alone, and aliases of two accounts, given at the same moment on two gateways.
+//! Names that differ only in case, and equal aliases of two accounts, that are created at the same time on two
+//! gateways.
 //!
-//! They are two documents, so neither compare-and-swap sees the other. Their writers therefore take turns at one filer, and each looks
-//! again once its own feed has brought its write, and with it what was written before: the later one finds the other, and is taken back.
+//! These are two documents, so neither compare-and-swap sees the other. Their writers therefore take turns at one
+//! filer, and each checks again once its own feed has delivered its write, and with it everything written before. The
+//! later one finds the other, and is undone.
 
 use std::sync::Arc;
 
 use super::Outcome;
-use crate::change::{Change, DocumentKey};
-use crate::snapshot::Snapshot;
+use iam::{Change, DocumentKey, Snapshot};
 
 impl Outcome {
-    /// Whether something that the changes made new, for it was not `before`, is not unique `now`.
+    /// Whether something that the changes created, because it did not exist `before`, is not unique `now`.
     pub fn collides(&self, before: &Snapshot, now: &Snapshot) -> bool {
         let spelled_twice = |key: fn(Arc<str>) -> DocumentKey, name: &Arc<str>| now.spellings(&key(name.clone())) > 1;
         self.changes.iter().any(|change| match change {

@@ -1,9 +1,9 @@
-//! What no user has here: passwords, MFA devices, SSH keys, signing certificates, credentials of single services. Nothing makes them,
-//! and so reading them answers that there is none: Terraform and others look for them before they delete a user.
+//! Credentials that Kelpgate does not support: passwords, MFA devices, SSH keys, signing certificates, service-specific
+//! credentials. List calls return an empty list, because Terraform and other tools make them before they delete a user.
 
-use super::xml::Xml;
 use super::{Answer, Command, IamError, Outcome, Request, read, revoke, user};
-use crate::snapshot::Snapshot;
+use iam::Snapshot;
+use xml::XmlWriter;
 
 pub(super) const COMMANDS: &[Command] = &[
     read("ListMFADevices", |request, state| none_of_a_user(request, state, "MFADevices")),
@@ -23,7 +23,7 @@ fn none_of_a_user(request: &Request<'_>, state: &Snapshot, list: &str) -> Answer
 }
 
 fn none(request: &Request<'_>, list: &str) -> Answer {
-    Ok(Outcome::answer(request.page(list, std::iter::empty(), |_: &mut Xml, (): ()| {})?))
+    Ok(Outcome::answer(request.page(list, std::iter::empty(), |_: &mut XmlWriter, (): ()| {})?))
 }
 
 fn no_login_profile(request: &Request<'_>, state: &Snapshot) -> Answer {

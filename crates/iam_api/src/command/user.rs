@@ -1,20 +1,25 @@
-//! CreateUser, GetUser, ListUsers, UpdateUser, DeleteUser; SetUserStatus, which is SeaweedFS's own.
+//! CreateUser, GetUser, ListUsers, UpdateUser, DeleteUser; and SeaweedFS's own SetUserStatus.
 
 use std::sync::Arc;
 
-use super::xml::Xml;
+use policy::ResourceType::IamUser;
+use xml::XmlWriter;
+
 use super::{Answer, Command, IamError, Outcome, Rename, Request, grant, permissions_boundary, read, revoke, tags};
-use crate::change::{Change, DocumentKey, Holder};
-use crate::documents::{AccountDocument, Facts, UserDocument};
-use crate::snapshot::{ANONYMOUS, ROOT, Snapshot, User};
-use crate::unique_id::new_id;
+use crate::action::NEW_BOUNDARY;
+use crate::answer::{date, fragment};
+use crate::resource::{arn_of, renaming};
+use iam::{ANONYMOUS, Account, Change, DocumentKey, Holder, ROOT, Snapshot, User, UserRecord, unique_id::new_id};
 
 pub(super) const COMMANDS: &[Command] = &[
-    grant("CreateUser", create_documents, create_user),
+    grant("CreateUser", create_documents, create_user).making().tagging("iam:TagUser").setting(NEW_BOUNDARY),
     read("GetUser", get_user),
     read("ListUsers", list_users),
-    revoke("UpdateUser", update_documents, update_user),
-    revoke("SetUserStatus", documents, set_user_status),
+    revoke("UpdateUser", update_documents, update_user)
+        .also_needing(|params, caller, _| renaming("iam:UpdateUser", IamUser, params, caller)),
+    revoke("SetUserStatus", documents, set_user_status)
+        .needing("iam:SetUserStatus")
+        .about(|params, caller| arn_of(IamUser, params.required("UserName")?, caller)),
     revoke("DeleteUser", documents, delete_user),
 ];
 
@@ -23,7 +28,7 @@ pub(super) fn documents(request: &Request<'_>, _: &Snapshot) -> Result<Vec<Docum
     Ok(vec![DocumentKey::User(request.user_name()?)])
 }
 
-/// The user's document, and what an earlier user of that name may have left behind.
+/// The user's document, and what an earlier user with the name may have left behind.
 fn create_documents(request: &Request<'_>, state: &Snapshot) -> Result<Vec<DocumentKey>, IamError> {
     let name = request.name("UserName", 64)?;
     let holder = Holder::User(name.clone());
@@ -36,7 +41,7 @@ fn create_documents(request: &Request<'_>, state: &Snapshot) -> Result<Vec<Docum
     Ok(documents.collect())
 }
 
-/// The user's document; when it gets a new name, all that hangs on either name.
+/// The user's document. If it gets a new name, also everything that belongs to either name.
 fn update_documents(request: &Request<'_>, state: &Snapshot) -> Result<Vec<DocumentKey>, IamError> {
     match rename(request)? {
         Some(rename) => Ok(rename.documents(state)),
@@ -44,7 +49,7 @@ fn update_documents(request: &Request<'_>, state: &Snapshot) -> Result<Vec<Docum
     }
 }
 
-/// What UpdateUser with `NewUserName` does, unless that is the name it has.
+/// The renaming by UpdateUser with `NewUserName`; `None` if that is already the name.
 fn rename(request: &Request<'_>) -> Result<Option<Rename>, IamError> {
     if request.params.get("NewUserName").is_none() {
         return Ok(None);
@@ -61,7 +66,7 @@ pub(super) fn find<'a>(request: &Request<'_>, state: &'a Snapshot, name: &str) -
         .ok_or_else(|| IamError::no_such_entity(format!("The user with name {name} cannot be found.")))
 }
 
-/// A user that may be changed: not one of the identities file.
+/// A user that may be changed, that is, not one of the identities file.
 pub(super) fn find_to_change<'a>(
     request: &Request<'_>,
     state: &'a Snapshot,
@@ -76,14 +81,14 @@ pub(super) fn find_to_change<'a>(
     Ok(user)
 }
 
-/// The user's document, ready to be changed.
-pub(super) fn document(user: &User) -> UserDocument {
-    (*user.document).clone()
+/// A copy of the user's record to change.
+pub(super) fn record(user: &User) -> UserRecord {
+    (*user.record).clone()
 }
 
-/// The change that writes a user's document.
-pub(super) fn put(name: &Arc<str>, document: UserDocument) -> Change {
-    Change::User(name.clone(), Some(Ok(document)))
+/// The change that writes a user's record.
+pub(super) fn put(name: &Arc<str>, record: UserRecord) -> Change {
+    Change::User(name.clone(), Some(Ok(record)))
 }
 
 fn create_user(request: &Request<'_>, state: &Snapshot) -> Answer {
@@ -91,27 +96,24 @@ fn create_user(request: &Request<'_>, state: &Snapshot) -> Answer {
     free(state, &name)?;
     let account = request.caller.account;
     let named = account != state.settings().account;
-    let document = UserDocument {
+    let record = UserRecord {
         name: name.to_string(),
-        account: named.then(|| AccountDocument { id: account.to_string(), ..AccountDocument::default() }),
+        account: named.then(|| Account { id: account.to_string(), ..Account::default() }),
         tags: request.params.tags()?,
-        facts: Facts {
-            id: new_id("AIDA", request.random),
-            created_s: request.now_s,
-            path: request.path("Path")?,
-            boundary: permissions_boundary::given(request, state)?.map(|name| name.to_string()),
-            ..Facts::default()
-        },
-        ..UserDocument::default()
+        id: new_id("AIDA", request.random),
+        created_s: request.now_s,
+        path: request.params.path("Path")?,
+        boundary: permissions_boundary::given(request, state)?.map(|name| name.to_string()),
+        ..UserRecord::default()
     };
     let mut changes = leftovers(state, &name);
-    changes.push(put(&name, document));
+    changes.push(put(&name, record));
     let next = state.apply(changes.iter().cloned());
     let result = find(request, &next, &name).map(|user| user_xml(request, &next, user))?;
     Ok(Outcome { changes, result: Some(result) })
 }
 
-/// Refuses a name that a new user cannot have.
+/// Refuses a name that is not available for a new user.
 fn free(state: &Snapshot, name: &Arc<str>) -> Result<(), IamError> {
     if state.is_taken(&DocumentKey::User(name.clone())) {
         return Err(IamError::exists(format!("User with name {name} already exists.")));
@@ -123,7 +125,8 @@ fn free(state: &Snapshot, name: &Arc<str>) -> Result<(), IamError> {
     Ok(())
 }
 
-/// Inline policies, memberships and keys that an interrupted or concurrent DeleteUser left: a new user must not inherit them.
+/// Removes inline policies, memberships and keys that an interrupted or concurrent DeleteUser left: a new user must not
+/// inherit them.
 fn leftovers(state: &Snapshot, name: &Arc<str>) -> Vec<Change> {
     let holder = Holder::User(name.clone());
     let inline = state.inline_policies(&holder).into_iter().filter(|(_, policy)| policy.ours.is_some());
@@ -131,9 +134,9 @@ fn leftovers(state: &Snapshot, name: &Arc<str>) -> Vec<Change> {
     let accounts = state.service_accounts_of(name).filter(|account| !state.is_static_service_account(&account.id));
     changes.extend(accounts.map(|account| Change::ServiceAccount(account.id.as_str().into(), None)));
     for group in state.groups_naming(name).iter().filter_map(|group| state.group(group)) {
-        let mut document = (*group.document).clone();
-        document.members.retain(|member| **member != **name);
-        changes.push(Change::Group(group.name.clone(), Some(Ok(document))));
+        let mut record = (*group.record).clone();
+        record.members.retain(|member| **member != **name);
+        changes.push(Change::Group(group.name.clone(), Some(Ok(record))));
     }
     changes
 }
@@ -145,15 +148,15 @@ fn get_user(request: &Request<'_>, state: &Snapshot) -> Answer {
 
 fn list_users(request: &Request<'_>, state: &Snapshot) -> Answer {
     let prefix = request.params.path_prefix()?;
-    // The root of an account is none of its users, nor is nobody.
+    // The root of an account and the anonymous identity are not users.
     let is_user = |user: &&Arc<User>| !user.is_root && &*user.name != ANONYMOUS;
     let users = state.users().filter(is_user).filter(|user| user.account == request.caller.account);
-    let users = users.filter(|user| user.document.facts.path_or_root().starts_with(prefix));
+    let users = users.filter(|user| user.path().starts_with(prefix));
     request.page("Users", users.map(|user| (&*user.name, user)), |xml, user| describe(xml, user)).map(Outcome::answer)
 }
 
 fn update_user(request: &Request<'_>, state: &Snapshot) -> Answer {
-    let path = request.params.get("NewPath").map(|_| request.path("NewPath")).transpose()?;
+    let path = request.params.get("NewPath").map(|_| request.params.path("NewPath")).transpose()?;
     let name = request.user_name()?;
     if let Some(rename) = rename(request)? {
         let new = request.name("NewUserName", 64)?;
@@ -169,16 +172,16 @@ fn update_user(request: &Request<'_>, state: &Snapshot) -> Answer {
         }
         return Ok(Outcome::of(rename.changes(state, path, request.now_s)?));
     }
-    let mut document = document(find_to_change(request, state, &name)?);
+    let mut record = record(find_to_change(request, state, &name)?);
     let Some(path) = path else { return Ok(Outcome::default()) };
-    document.facts.path = path;
-    Ok(Outcome::of(vec![put(&name, document)]))
+    record.path = path;
+    Ok(Outcome::of(vec![put(&name, record)]))
 }
 
 fn set_user_status(request: &Request<'_>, state: &Snapshot) -> Answer {
     let name = request.name("UserName", 64)?;
-    let mut document = document(find_to_change(request, state, &name)?);
-    document.disabled = match request.params.required("Status")? {
+    let mut record = record(find_to_change(request, state, &name)?);
+    record.disabled = match request.params.required("Status")? {
         "Active" => false,
         "Inactive" => true,
         _ => {
@@ -187,20 +190,20 @@ fn set_user_status(request: &Request<'_>, state: &Snapshot) -> Answer {
             ));
         }
     };
-    Ok(Outcome::of(vec![put(&name, document)]))
+    Ok(Outcome::of(vec![put(&name, record)]))
 }
 
 fn delete_user(request: &Request<'_>, state: &Snapshot) -> Answer {
     let name = request.user_name()?;
     let user = find_to_change(request, state, &name)?;
-    let document = &user.document;
+    let record = &user.record;
     let holder = Holder::User(name.clone());
     let service_accounts = state.service_accounts_of(&name).next().is_some();
     for (blocks, what) in [
-        (!document.credentials.is_empty(), "delete access keys first"),
+        (!record.credentials.is_empty(), "delete access keys first"),
         (service_accounts, "delete service accounts first"),
         (!state.inline_policies(&holder).is_empty(), "delete policies first"),
-        (!document.policy_names.is_empty(), "detach all policies first"),
+        (!record.attached_policies.is_empty(), "detach all policies first"),
         (!state.groups_naming(&name).is_empty(), "remove users from group first"),
     ] {
         if blocks {
@@ -211,23 +214,22 @@ fn delete_user(request: &Request<'_>, state: &Snapshot) -> Answer {
 }
 
 fn user_xml(request: &Request<'_>, state: &Snapshot, user: &User) -> String {
-    let mut xml = Xml::new();
+    let mut xml = fragment();
     xml.element("User", |xml| {
         describe(xml, user);
         permissions_boundary::describe(xml, state, request, &Holder::User(user.name.clone()));
-        tags::describe(xml, &user.document.tags);
+        tags::describe(xml, user.tags());
     });
     xml.finish()
 }
 
-/// The name that answers give a user: that of a root is `root`, whichever account's it is.
+/// The name of a user in answers. Any account's root is called `root`.
 pub(super) fn shown_name(user: &User) -> &str {
     if user.is_root { ROOT } else { &user.name }
 }
 
-pub(super) fn describe(xml: &mut Xml, user: &User) {
-    let facts = &user.document.facts;
+pub(super) fn describe(xml: &mut XmlWriter, user: &User) {
     let id = if user.is_root { user.account.as_str() } else { &user.id };
-    xml.text("Path", facts.path_or_root()).text("UserName", shown_name(user)).text("UserId", id);
-    xml.text("Arn", &user.arn).date("CreateDate", facts.created_s);
+    xml.text("Path", user.path()).text("UserName", shown_name(user)).text("UserId", id);
+    xml.text("Arn", &user.arn).text("CreateDate", &date(user.record.created_s));
 }

@@ -1,13 +1,14 @@
-//! ValidatePolicy, which on AWS is IAM Access Analyzer's: what there is to say of a document, without storing it.
+//! ValidatePolicy, which on AWS belongs to IAM Access Analyzer: the findings for a document, without storing it.
 
 use policy::{PolicyKind, Severity};
 
 use super::simulation::DOCUMENT_MAX;
-use super::xml::Xml;
 use super::{Answer, Command, IamError, Outcome, Request, read};
-use crate::snapshot::Snapshot;
+use crate::answer::fragment;
+use iam::Snapshot;
 
-pub(super) const COMMANDS: &[Command] = &[read("ValidatePolicy", validate_policy)];
+pub(super) const COMMANDS: &[Command] =
+    &[read("ValidatePolicy", validate_policy).needing("access-analyzer:ValidatePolicy").costly()];
 
 fn validate_policy(request: &Request<'_>, _: &Snapshot) -> Answer {
     let document = request.params.required("PolicyDocument")?;
@@ -17,7 +18,7 @@ fn validate_policy(request: &Request<'_>, _: &Snapshot) -> Answer {
         )));
     }
     let kind = kind(request)?;
-    let mut xml = Xml::new();
+    let mut xml = fragment();
     xml.element("Findings", |xml| {
         for finding in policy::validate(kind, None, document) {
             let severity = match finding.severity {
@@ -42,7 +43,7 @@ fn kind(request: &Request<'_>) -> Result<PolicyKind, IamError> {
         ("RESOURCE_POLICY", None | Some("AWS::S3::Bucket")) => Ok(PolicyKind::Bucket),
         ("RESOURCE_POLICY", Some("AWS::IAM::AssumeRolePolicyDocument")) => Ok(PolicyKind::Trust),
         ("IDENTITY_POLICY", Some(_)) => {
-            Err(IamError::validation("ValidatePolicyResourceType goes with the PolicyType RESOURCE_POLICY alone"))
+            Err(IamError::validation("ValidatePolicyResourceType is only valid with the PolicyType RESOURCE_POLICY"))
         }
         ("RESOURCE_POLICY", Some(other)) => Err(IamError::validation(format!(
             "ValidatePolicyResourceType: `{other}` is neither AWS::S3::Bucket nor AWS::IAM::AssumeRolePolicyDocument"

@@ -1,10 +1,10 @@
-//! One evaluation, in AWS's words.
+//! One evaluation, in AWS's terms.
 
 use std::ops::Range;
 
 use policy::{AppliedStatement, Decision, PolicyType, Position, applying, decide, decide_trust, missing_keys};
+use xml::XmlWriter;
 
-use super::super::xml::Xml;
 use super::scenario::Scenario;
 
 /// A decision, and the statements that apply.
@@ -13,9 +13,9 @@ struct Told {
     statements: Vec<AppliedStatement>,
 }
 
-/// Writes an `EvaluationResult`. Where a resource was named it stands below it once more, the keys that were missing
-/// too: AWS tells them there, and clients look in both places.
-pub(super) fn write(xml: &mut Xml, scenario: &Scenario, action: &str, resource: &str) {
+/// Writes an `EvaluationResult`. If a resource was named, the result is repeated below it, including the missing keys:
+/// AWS shows them there, and clients look in both places.
+pub(super) fn write(xml: &mut XmlWriter, scenario: &Scenario, action: &str, resource: &str) {
     let policies = scenario.policies();
     let request = scenario.request(action, resource);
     let trust = policies.resource.filter(|_| scenario.is_trust);
@@ -36,7 +36,7 @@ pub(super) fn write(xml: &mut Xml, scenario: &Scenario, action: &str, resource: 
     names(xml, "MissingContextValues", &missing);
     let is_cross_account = scenario.principal.account() != Some(request.resource_account);
     let details = is_cross_account && scenario.resource.is_some();
-    let write_details = |xml: &mut Xml| {
+    let write_details = |xml: &mut XmlWriter| {
         if details {
             xml.element("EvalDecisionDetails", |xml| {
                 entry(xml, "IAM Policy", verdict(&told, |policy| matches!(policy, PolicyType::Identity(_))));
@@ -63,8 +63,8 @@ pub(super) fn write(xml: &mut Xml, scenario: &Scenario, action: &str, resource: 
     }
 }
 
-/// The statements that determine the answer: the denials that apply, else the allows; none where nothing was said.
-fn matched(xml: &mut Xml, scenario: &Scenario, told: &Told) {
+/// The statements that determine the answer: the denials that apply, or else the allows; empty if none applies.
+fn matched(xml: &mut XmlWriter, scenario: &Scenario, told: &Told) {
     let denies = match told.decision {
         Decision::ExplicitDeny { .. } => true,
         Decision::Allow { .. } => false,
@@ -88,8 +88,8 @@ fn matched(xml: &mut Xml, scenario: &Scenario, told: &Told) {
     }
 }
 
-/// AWS's answers say `IAM Policy` of identity policies, whatever the list of types in the API Reference.
-fn describe(xml: &mut Xml, id: &str, span: Option<&Range<Position>>) {
+/// AWS's answers call identity policies `IAM Policy`, whatever the list of types in the API Reference says.
+fn describe(xml: &mut XmlWriter, id: &str, span: Option<&Range<Position>>) {
     let kind = if id == "ResourcePolicy" { "Resource Policy" } else { "IAM Policy" };
     xml.text("SourcePolicyId", id).text("SourcePolicyType", kind);
     let Some(span) = span else { return };
@@ -111,18 +111,18 @@ fn verdict(told: &Told, is_of: impl Fn(PolicyType) -> bool) -> &'static str {
     }
 }
 
-/// A boundary that cannot be read has no statements, and so allows nothing.
+/// A boundary that cannot be read has no statements, so it allows nothing.
 fn allowed_by_boundary(told: &Told) -> bool {
     verdict(told, |policy| policy == PolicyType::Boundary) == "allowed"
 }
 
-fn entry(xml: &mut Xml, key: &str, value: &str) {
+fn entry(xml: &mut XmlWriter, key: &str, value: &str) {
     xml.element("entry", |xml| {
         xml.text("key", key).text("value", value);
     });
 }
 
-fn names(xml: &mut Xml, name: &str, values: &[&str]) {
+fn names(xml: &mut XmlWriter, name: &str, values: &[&str]) {
     xml.element(name, |xml| {
         for value in values {
             xml.text("member", value);

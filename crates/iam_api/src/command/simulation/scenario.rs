@@ -9,12 +9,12 @@ use policy::{CompiledPolicy, Context, CrossAccount, PolicyKind, PolicySet, Polic
 use super::super::{IamError, Request};
 use super::keys_of;
 use super::source::{self, Source, SourceHolder};
-use crate::snapshot::Snapshot;
+use iam::Snapshot;
 
-/// The session's name of a simulated role, and the user's where nobody is named.
+/// The session name of a simulated role, and the user name if no user is given.
 const NOBODY: &str = "PolicySimulator";
 
-/// Everything of a simulation but action and resource.
+/// Everything in a simulation except action and resource.
 pub(super) struct Scenario {
     pub identity: Vec<Source>,
     compiled: Vec<Arc<CompiledPolicy>>,
@@ -26,7 +26,7 @@ pub(super) struct Scenario {
     pub context: Context,
     cross_account: CrossAccount,
     owner: Option<AccountId>,
-    /// The condition keys of all policies by their lower case, as they are spelled.
+    /// The condition keys of all policies as they are spelled, by their lower-case form.
     pub keys: BTreeMap<String, String>,
 }
 
@@ -77,9 +77,9 @@ impl Scenario {
         PolicySet {
             identity: &self.compiled,
             resource: self.resource.as_ref().map(|source| &*source.compiled),
-            session: None,
             boundary: self.boundary.as_ref().map(|source| &*source.compiled),
             cross_account: self.cross_account,
+            ..PolicySet::default()
         }
     }
 
@@ -95,12 +95,13 @@ impl Scenario {
         }
     }
 
-    /// The work of one evaluation, counted up to a little more than `most`.
+    /// The work of one evaluation. Counting stops a little above `most`.
     pub fn work(&self, action: &str, resource: &str, most: usize) -> usize {
         policy::work(&self.policies(), &self.request(action, resource), most)
     }
 
-    /// Who owns a resource: the account in its ARN, else `ResourceOwner`, else the simulated caller's account.
+    /// The owner of a resource: the account in its ARN, or else `ResourceOwner`, or else the simulated caller's
+    /// account.
     fn owner_of(&self, resource: &str) -> AccountId {
         let in_arn = resource.split(':').nth(4).and_then(|account| account.parse().ok());
         in_arn.or(self.owner).or(self.principal.account()).unwrap_or(AccountId::DEFAULT)
@@ -115,7 +116,7 @@ impl Scenario {
     }
 }
 
-/// `CallerArn`, else whose policies are asked; and whether somebody was named at all.
+/// `CallerArn`, or else the holder of the policies; and whether a caller was given at all.
 fn caller(
     request: &Request<'_>,
     holder: Option<&SourceHolder<'_>>,
@@ -124,7 +125,7 @@ fn caller(
     if let Some(arn) = request.params.get("CallerArn") {
         return match arn.parse() {
             Ok(principal @ Principal::User { .. }) => Ok((principal, true)),
-            _ => Err(IamError::invalid(format!("CallerArn: `{arn}` is not valid, the ARN of a user is expected"))),
+            _ => Err(IamError::invalid(format!("CallerArn: `{arn}` is not valid; expected the ARN of a user"))),
         };
     }
     if let Some(SourceHolder::User(user)) = holder {
@@ -143,7 +144,8 @@ fn caller(
     })
 }
 
-/// The keys that every request of this caller has. What is stored of a user counts only where its own policies are asked.
+/// The keys that every request of this caller has. A user's stored facts count only if the user's own policies are
+/// simulated.
 fn principal_keys(context: &mut Context, principal: &Principal, holder: Option<&SourceHolder<'_>>) {
     if let Some(account) = principal.account() {
         context.set("aws:PrincipalAccount", account.as_str());
@@ -156,7 +158,7 @@ fn principal_keys(context: &mut Context, principal: &Principal, holder: Option<&
     match holder {
         Some(SourceHolder::User(user)) if user.principal == *principal => {
             context.set("aws:userid", &*user.id);
-            for (name, value) in &user.document.tags {
+            for (name, value) in user.tags() {
                 context.set(&format!("aws:PrincipalTag/{name}"), value.as_str());
             }
         }
@@ -164,7 +166,7 @@ fn principal_keys(context: &mut Context, principal: &Principal, holder: Option<&
             context.set("aws:PrincipalType", "AssumedRole");
             context.set("aws:PrincipalArn", &*role.arn);
             context.set("aws:userid", format!("{}:{NOBODY}", role.id));
-            for (name, value) in &role.document.facts.tags {
+            for (name, value) in role.tags() {
                 context.set(&format!("aws:PrincipalTag/{name}"), value.as_str());
             }
         }
@@ -181,7 +183,7 @@ fn given_boundary(request: &Request<'_>) -> Result<Option<Source>, IamError> {
     }
 }
 
-/// `ContextEntries`, in place of what the caller would have.
+/// `ContextEntries`, which replace the keys that the caller would have.
 fn given_keys(request: &Request<'_>, context: &mut Context) -> Result<(), IamError> {
     const TYPES: [&str; 7] = ["string", "numeric", "boolean", "ip", "binary", "date", ""];
     let mut names = BTreeSet::new();
@@ -192,13 +194,13 @@ fn given_keys(request: &Request<'_>, context: &mut Context) -> Result<(), IamErr
         }
         let name = request.params.required(&format!("{entry}ContextKeyName"))?;
         if !names.insert(name.to_ascii_lowercase()) {
-            return Err(IamError::invalid(format!("ContextEntries: the key {name} is there twice")));
+            return Err(IamError::invalid(format!("ContextEntries: the key {name} occurs twice")));
         }
         let kind = request.params.get(&format!("{entry}ContextKeyType")).unwrap_or_default();
         let single = kind.strip_suffix("List").filter(|single| !single.is_empty());
         if !TYPES.contains(&single.unwrap_or(kind)) {
             return Err(IamError::invalid(format!(
-                "ContextEntries: the type `{kind}` of {name} is none of string, numeric, boolean, ip, binary, date and their lists (stringList ...)"
+                "ContextEntries: the type `{kind}` of {name} is not one of string, numeric, boolean, ip, binary, date and their lists (stringList ...)"
             )));
         }
         let values = request.params.members(&format!("{entry}ContextKeyValues"))?;
@@ -222,6 +224,8 @@ fn owner(request: &Request<'_>) -> Result<Option<AccountId>, IamError> {
     let Some(owner) = request.params.get("ResourceOwner") else { return Ok(None) };
     let account = owner.strip_prefix("arn:aws:iam::").and_then(|rest| rest.split_once(':')).map_or(owner, |(id, _)| id);
     account.parse().map(Some).map_err(|_| {
-        IamError::invalid(format!("ResourceOwner: `{owner}` is not valid, arn:aws:iam::111122223333:root is expected"))
+        IamError::invalid(format!(
+            "ResourceOwner: `{owner}` is not valid; expected an ARN like arn:aws:iam::111122223333:root"
+        ))
     })
 }

@@ -1,4 +1,4 @@
-//! The policies of a simulation: those that are given, and those that a user, a group or a role has.
+//! The policies of a simulation: those in the call, and those of a user, a group or a role.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -6,22 +6,21 @@ use std::sync::Arc;
 use policy::{CompiledPolicy, Policy, PolicyKind, Position, statement_spans};
 
 use super::super::{IamError, Request};
-use crate::change::Holder;
-use crate::snapshot::{Group, PolicySource, Role, Snapshot, User};
+use iam::{Group, Holder, PolicySource, Role, Snapshot, User};
 
-/// The longest document that may be given, in characters other than white space. Source: IAM API Reference, `PolicyInputList`.
+/// The longest document in a call, in characters other than white space. Source: IAM API Reference, `PolicyInputList`.
 pub(in crate::command) const DOCUMENT_MAX: usize = 131_072;
-/// The most bytes of all documents of one list: each is read and compiled.
+/// The most bytes in all documents of one list, because each is read and compiled.
 const DOCUMENTS_BYTES_MAX: usize = 2 * DOCUMENT_MAX;
 
 /// One policy of a simulation.
 pub(super) struct Source {
-    /// How answers name it: `PolicyInputList.1`, a managed policy's name, `user_al_inline`.
+    /// Its name in answers: `PolicyInputList.1`, a managed policy's name, `user_al_inline`.
     pub id: String,
-    /// Its text; empty for legacy actions and for what cannot be read.
+    /// Its text; empty for legacy actions and for policies that cannot be read.
     pub text: Arc<str>,
     pub compiled: Arc<CompiledPolicy>,
-    /// Where its statements stand in the text.
+    /// The positions of its statements in the text.
     pub spans: Vec<Range<Position>>,
 }
 
@@ -50,7 +49,7 @@ pub(super) fn inputs(request: &Request<'_>) -> Result<Vec<Source>, IamError> {
     numbered.map(|(i, text)| Source::given(format!("PolicyInputList.{}", i + 1), PolicyKind::Identity, &text)).collect()
 }
 
-/// As [`inputs`]; there must be one.
+/// Like [`inputs`], but at least one is required.
 pub(super) fn required_inputs(request: &Request<'_>) -> Result<Vec<Source>, IamError> {
     let inputs = inputs(request)?;
     if inputs.is_empty() {
@@ -59,14 +58,14 @@ pub(super) fn required_inputs(request: &Request<'_>) -> Result<Vec<Source>, IamE
     Ok(inputs)
 }
 
-/// Whose policies are asked for.
+/// The holder whose policies are simulated.
 pub(super) enum SourceHolder<'a> {
     User(&'a User),
     Group(&'a Group),
     Role(&'a Role),
 }
 
-/// The holder that `PolicySourceArn` names; it must exist under exactly this ARN, on which the permission was asked.
+/// The holder that `PolicySourceArn` names. It must exist with exactly this ARN, for which the permission was checked.
 pub(super) fn holder<'a>(request: &Request<'_>, state: &'a Snapshot) -> Result<SourceHolder<'a>, IamError> {
     let arn = request.params.required("PolicySourceArn")?;
     let resource =
@@ -89,14 +88,14 @@ pub(super) fn holder<'a>(request: &Request<'_>, state: &'a Snapshot) -> Result<S
             .map(|role| SourceHolder::Role(role)),
         _ => {
             let message =
-                format!("PolicySourceArn: `{arn}` is not valid, the ARN of a user, a group or a role is expected");
+                format!("PolicySourceArn: `{arn}` is not valid; expected the ARN of a user, a group or a role");
             return Err(IamError::invalid(message));
         }
     };
     found.ok_or_else(|| IamError::no_such_entity(format!("The entity {arn} cannot be found.")))
 }
 
-/// The policies of the holder; those of a user's groups are among the user's.
+/// The policies of the holder. Those of a user include those of its groups.
 pub(super) fn of_holder(holder: &SourceHolder<'_>, state: &Snapshot) -> Vec<Source> {
     let of = |holder: Holder, pairs: &mut dyn Iterator<Item = (&Arc<CompiledPolicy>, &PolicySource)>| {
         pairs.map(|(compiled, source)| held(&holder, compiled, source, state)).collect()
@@ -114,11 +113,11 @@ pub(super) fn of_holder(holder: &SourceHolder<'_>, state: &Snapshot) -> Vec<Sour
 /// The boundary of the holder.
 pub(super) fn boundary_of(holder: &SourceHolder<'_>, state: &Snapshot) -> Option<Source> {
     let (compiled, name) = match holder {
-        SourceHolder::User(user) => (user.boundary.as_ref()?, user.document.facts.boundary.as_deref()),
-        SourceHolder::Role(role) => (role.boundary.as_ref()?, role.document.facts.boundary.as_deref()),
+        SourceHolder::User(user) => (user.boundary.as_ref()?, user.record.boundary.as_deref()),
+        SourceHolder::Role(role) => (role.boundary.as_ref()?, role.record.boundary.as_deref()),
         SourceHolder::Group(_) => return None,
     };
-    Some(managed(crate::snapshot::policy_name_of(name.unwrap_or_default()), compiled, state))
+    Some(managed(iam::policy_name_of(name.unwrap_or_default()), compiled, state))
 }
 
 fn held(holder: &Holder, compiled: &Arc<CompiledPolicy>, source: &PolicySource, state: &Snapshot) -> Source {
@@ -138,6 +137,8 @@ fn held(holder: &Holder, compiled: &Arc<CompiledPolicy>, source: &PolicySource, 
 }
 
 fn managed(name: &str, compiled: &Arc<CompiledPolicy>, state: &Snapshot) -> Source {
-    let text = state.policy(name).map(|policy| policy.text.clone()).unwrap_or_default();
-    Source::new(name.to_owned(), text, compiled.clone())
+    let policy = state.policy(name);
+    let text = policy.map(|policy| policy.text.clone()).unwrap_or_default();
+    let shown = policy.map_or(name, |policy| policy.shown_name());
+    Source::new(shown.to_owned(), text, compiled.clone())
 }

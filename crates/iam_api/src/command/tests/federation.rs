@@ -1,8 +1,7 @@
 //! OIDC providers, service accounts, instance profiles, account aliases.
 
 use super::*;
-use crate::documents::ServiceAccountDocument;
-use crate::oidc_provider::OidcProviderDocument;
+use iam::{OidcProvider, ServiceAccount};
 
 const ARN: &str = "OpenIDConnectProviderArn=arn:aws:iam::000000000000:oidc-provider/idp.example.com/realm";
 
@@ -75,7 +74,7 @@ fn oidc_providers() {
 }
 
 #[test]
-fn an_account_has_at_most_so_many_clients_and_providers() {
+fn the_numbers_of_clients_and_providers_are_limited() {
     let state = run(&start(), "CreateOpenIDConnectProvider&Url=https://idp.example.com/realm").unwrap().0;
     let full = (0..100).fold(state, |state, n| {
         run(&state, &format!("AddClientIDToOpenIDConnectProvider&ClientID=c{n}&{ARN}")).unwrap().0
@@ -89,31 +88,30 @@ fn an_account_has_at_most_so_many_clients_and_providers() {
     assert_eq!(over.code, "LimitExceeded");
 }
 
-/// Whatever belongs to another account is not there, for reading and for writing.
+/// What belongs to another account does not exist for reading or writing.
 #[test]
 fn another_account_is_out_of_reach() {
     let arn = "arn:aws:iam::111122223333:oidc-provider/idp.example.com";
-    let provider = OidcProviderDocument {
+    let provider = OidcProvider {
         account: "111122223333".into(),
         arn: arn.into(),
         url: "https://idp.example.com".into(),
-        ..OidcProviderDocument::default()
+        ..OidcProvider::default()
     };
-    let profile = crate::InstanceProfileDocument {
+    let profile = iam::InstanceProfile {
         name: "web".into(),
         account: "111122223333".into(),
         path: "/".into(),
         ..Default::default()
     };
-    let alias =
-        crate::AccountAliasDocument { account: "111122223333".into(), alias: "reef".into(), ..Default::default() };
-    let carol = crate::documents::UserDocument {
+    let alias = iam::AccountAlias { account: "111122223333".into(), alias: "reef".into(), ..Default::default() };
+    let carol = iam::UserRecord {
         name: "carol".into(),
-        account: Some(crate::documents::AccountDocument { id: "111122223333".into(), ..Default::default() }),
+        account: Some(iam::Account { id: "111122223333".into(), ..Default::default() }),
         ..Default::default()
     };
     let state = start().apply([
-        Change::OidcProvider(OidcProviderDocument::file_stem(arn), Some(Ok(provider))),
+        Change::OidcProvider(OidcProvider::file_stem(arn), Some(Ok(provider))),
         Change::InstanceProfile("web".into(), Some(Ok(profile))),
         Change::AccountAlias("111122223333".into(), Some(Ok(alias))),
         Change::User("carol".into(), Some(Ok(carol))),
@@ -146,11 +144,11 @@ fn another_account_is_out_of_reach() {
     assert!(state.oidc_provider(arn).is_some());
 }
 
-fn service_account(id: &str, user: &str) -> ServiceAccountDocument {
+fn service_account(id: &str, user: &str) -> ServiceAccount {
     let key = id.replace(':', "");
     let text =
         format!(r#"{{"id":"{id}","parent_user":"{user}","credential":{{"access_key":"ABIA{key}","secret_key":"s"}}}}"#);
-    ServiceAccountDocument::parse(&text, crate::documents::Facts::default()).unwrap()
+    ServiceAccount::parse(&text, Facts::default()).unwrap()
 }
 
 fn id_in(answer: &str) -> String {
@@ -183,9 +181,9 @@ fn service_accounts() {
     ] {
         assert!(answer.contains(part), "{part}: {answer}");
     }
-    assert_eq!(state.user("al").unwrap().document.service_account_ids, [id.as_str()]);
+    assert_eq!(state.user("al").unwrap().record.service_account_ids, [id.as_str()]);
     let account = state.service_account(&id).unwrap();
-    assert_eq!((account.created_by.as_str(), account.expiration), ("boss", 1_700_003_600));
+    assert_eq!((account.created_by.as_str(), account.expires_s), ("boss", 1_700_003_600));
     let key = account.credential.as_ref().unwrap().access_key.clone();
     let holder = state.access_key(&key).unwrap();
     assert_eq!((&*holder.user.name, holder.refusal(1_700_000_000)), ("al", None));
@@ -205,24 +203,24 @@ fn service_accounts() {
     assert!(!answer.contains("Description") && !answer.contains("Expiration"), "{answer}");
     assert!(state.access_key(&key).unwrap().refusal(i64::MAX).is_none());
     let state = at(&state, "DeleteServiceAccount").unwrap().0;
-    assert!(state.access_key(&key).is_none() && state.user("al").unwrap().document.service_account_ids.is_empty());
+    assert!(state.access_key(&key).is_none() && state.user("al").unwrap().record.service_account_ids.is_empty());
     run(&state, "DeleteUser&UserName=al").unwrap();
 }
 
 #[test]
-fn service_accounts_keep_to_their_user() {
+fn service_accounts_stay_with_their_user() {
     let state = run(&start(), "CreateUser&UserName=al").unwrap().0;
-    // The id names another user than the document: what was authorised is not what would be changed.
+    // The id and the document name different users, so a change would not affect what was authorised.
     let state = state.apply([
         Change::ServiceAccount("sa:al:1".into(), Some(Ok(service_account("sa:al:1", "boss")))),
         Change::ServiceAccount("sa:cy:1".into(), Some(Ok(service_account("sa:cy:1", "cy")))),
     ]);
     assert_eq!(run(&state, "GetServiceAccount&ServiceAccountId=sa:al:1").unwrap_err().code, "NoSuchEntity");
-    // Users of the identities file have service accounts too, as in weed, and their entry stays as it is.
+    // Users of the identities file have service accounts too, as in SeaweedFS, and their entry stays unchanged.
     let (state, answer) = run(&state, "CreateServiceAccount&ParentUser=boss").unwrap();
     assert!(state.service_account(&id_in(&answer)).is_some());
-    assert!(state.user("boss").unwrap().document.service_account_ids.is_empty());
-    // What a DeleteUser left behind does not pass to a new user of the name.
+    assert!(state.user("boss").unwrap().record.service_account_ids.is_empty());
+    // What a DeleteUser left behind does not pass to a new user with the name.
     let (state, _) = run(&state, "CreateUser&UserName=cy").unwrap();
     assert!(state.service_account("sa:cy:1").is_none());
     let state = (0..100).fold(state, |state, n| {
@@ -232,21 +230,21 @@ fn service_accounts_keep_to_their_user() {
     assert_eq!(run(&state, "CreateServiceAccount&ParentUser=al").unwrap_err().code, "LimitExceeded");
 }
 
-/// The changes of a command are each safe to stop after: the parts are tried in the order in which they are written.
+/// It is safe to stop after each change of a command. The test tries this in the order in which changes are written.
 #[test]
-fn a_crash_between_two_steps_gives_nobody_a_key_too_many() {
+fn a_crash_between_two_steps_leaves_no_extra_key() {
     let state = run(&start(), "CreateUser&UserName=al").unwrap().0;
     let created = outcome(&state, "CreateServiceAccount&ParentUser=al").unwrap().changes;
     assert!(matches!(created[..], [Change::User(..), Change::ServiceAccount(..)]));
     let cut = state.apply(created[..1].iter().cloned());
     assert_eq!(cut.counts().service_accounts, 0);
-    // The next account of the user takes its place beside the id that names nothing; deleting it cleans the list.
+    // The next account of the user is added next to the id that names nothing. Deleting it cleans up the list.
     let (next, answer) = run(&cut, "CreateServiceAccount&ParentUser=al&x=other").unwrap();
     let line = format!("DeleteServiceAccount&ServiceAccountId={}", id_in(&answer));
     let deleted = outcome(&next, &line).unwrap().changes;
     assert!(matches!(deleted[..], [Change::ServiceAccount(..), Change::User(..)]));
-    assert_eq!(next.apply(deleted[..1].iter().cloned()).counts().keys, 1, "the key is gone first");
-    assert!(next.apply(deleted).user("al").unwrap().document.service_account_ids.is_empty());
+    assert_eq!(next.apply(deleted[..1].iter().cloned()).counts().keys, 1, "the key is removed first");
+    assert!(next.apply(deleted).user("al").unwrap().record.service_account_ids.is_empty());
     run(&cut, "DeleteUser&UserName=al").unwrap();
 }
 
@@ -313,4 +311,51 @@ fn account_aliases() {
         ("DeleteAccountAlias&AccountAlias=kelp", "="),
         ("DeleteAccountAlias&AccountAlias=kelp", "!NoSuchEntity"),
     ]);
+}
+
+#[test]
+fn revoking_sessions() {
+    let state = run(&start(), "CreateUser&UserName=zoe").unwrap().0;
+    let state = run(&state, "CreateOpenIDConnectProvider&Url=https://idp.example.com/realm").unwrap().0;
+    let issuer = "000000000000 https://idp.example.com/realm";
+    for (line, wanted) in [
+        ("RevokeSessions&UserName=zoe", "=<Target>user:AIDA"),
+        (
+            &format!("RevokeSessions&Provider={}", ARN.split('=').nth(1).unwrap()),
+            &format!("=<Target>provider:{issuer}<"),
+        ),
+        (
+            "RevokeSessions&Provider=https://idp.example.com/realm/&Subject=a b",
+            &format!("=<Target>subject:{issuer} a b<"),
+        ),
+        (&format!("RevokeSessions&SessionId={}", "0f".repeat(16)), "=<Target>session:000000000000 0f0f"),
+        ("RevokeSessions&UserName=zoe&OlderThan=2023-11-14T22:13:20Z", "=<IssuedUntil>2023-11-14T22:13:20Z<"),
+        ("RevokeSessions&UserName=zoe&OlderThan=2023-11-14T22:13:21Z", "!ValidationError"),
+        ("RevokeSessions&UserName=zoe&OlderThan=now", "!ValidationError"),
+        ("RevokeSessions", "!ValidationError"),
+        ("RevokeSessions&UserName=zoe&RoleName=nobody", "!ValidationError"),
+        ("RevokeSessions&UserName=zoe&Subject=x", "!ValidationError"),
+        ("RevokeSessions&UserName=nobody", "!NoSuchEntity"),
+        ("RevokeSessions&RoleName=nobody", "!NoSuchEntity"),
+        ("RevokeSessions&Provider=https://idp.example.com", "!NoSuchEntity"),
+        ("RevokeSessions&SessionId=0F", "!ValidationError"),
+    ] {
+        match (run(&state, line), wanted.split_at(1)) {
+            (Ok((_, answer)), ("=", part)) => assert!(answer.contains(part), "{line}: {answer}"),
+            (Err(error), ("!", code)) => assert_eq!(error.code, code, "{line}: {error}"),
+            (other, _) => panic!("{line}: {:?}", other.map(|(_, answer)| answer)),
+        }
+    }
+}
+
+#[test]
+fn a_later_revocation_never_gives_back() {
+    let state = run(&start(), "CreateUser&UserName=zoe").unwrap().0;
+    let now = run(&state, "RevokeSessions&UserName=zoe").unwrap();
+    assert!(now.1.contains("<IssuedUntil>2023-11-14T22:13:30Z<"), "ten seconds for clocks that are ahead: {}", now.1);
+    let again = run(&now.0, "RevokeSessions&UserName=zoe&OlderThan=2020-01-01T00:00:00Z").unwrap();
+    assert!(again.1.contains("<IssuedUntil>2023-11-14T22:13:30Z<"), "{}", again.1);
+    assert_eq!(again.0.revocations().count(), 1);
+    let listed = run(&again.0, "ListSessionRevocations").unwrap().1;
+    assert!(listed.contains("<member><Target>user:AIDA") && listed.contains("<RevokedBy>"), "{listed}");
 }

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::*;
-use crate::last_used::Use;
+use iam::Use;
 
 fn peopled() -> Snapshot {
     let policy = format!("PolicyDocument={GET}");
@@ -26,12 +26,9 @@ fn peopled() -> Snapshot {
 #[test]
 fn entities_of_a_policy() {
     let state = peopled();
-    let bounded = crate::documents::UserDocument {
+    let bounded = iam::UserRecord {
         name: "cy".into(),
-        facts: crate::documents::Facts {
-            boundary: Some("arn:aws:iam::000000000000:policy/P".into()),
-            ..Default::default()
-        },
+        boundary: Some("arn:aws:iam::000000000000:policy/P".into()),
         ..Default::default()
     };
     let state = state.apply([Change::User("cy".into(), Some(Ok(bounded)))]);
@@ -60,7 +57,7 @@ fn entities_of_a_policy() {
         assert_eq!(names(&answer).len(), count, "{more}: {answer}");
         assert!(answer.ends_with("<IsTruncated>false</IsTruncated>"), "{answer}");
     }
-    // Page by page: each entity once, whatever list it is in.
+    // Page by page, each entity occurs once, whatever its list.
     let (mut marker, mut seen) = (String::new(), 0);
     loop {
         let answer = ask(&format!("&MaxItems=2&Marker={marker}")).unwrap();
@@ -75,7 +72,7 @@ fn entities_of_a_policy() {
 }
 
 #[test]
-fn the_summary_counts_what_is_in_the_account() {
+fn the_summary_counts_the_entities_of_the_account() {
     let answer = run(&peopled(), "GetAccountSummary").unwrap().1;
     for (key, value) in
         [("Users", 3), ("Groups", 1), ("Roles", 1), ("Policies", 1), ("Providers", 0), ("AccessKeysPerUserQuota", 2)]
@@ -88,7 +85,7 @@ fn the_summary_counts_what_is_in_the_account() {
 #[test]
 fn the_credential_report_has_a_row_for_root_and_each_user() {
     let state = peopled();
-    let key = state.user("al").unwrap().document.credentials[0].access_key.clone();
+    let key = state.user("al").unwrap().record.credentials[0].access_key.clone();
     let used = Use { at_s: 1_700_000_040, service: "s3".into(), region: "us-east-1".into() };
     let last_used: LastUsed = [(key.as_str().into(), used)].into_iter().collect();
     assert!(run(&state, "GenerateCredentialReport").unwrap().1.starts_with("<State>COMPLETE</State>"));
@@ -113,7 +110,7 @@ fn the_credential_report_has_a_row_for_root_and_each_user() {
 #[test]
 fn last_uses_of_keys_and_roles() {
     let state = peopled();
-    let key = state.user("al").unwrap().document.credentials[0].access_key.clone();
+    let key = state.user("al").unwrap().record.credentials[0].access_key.clone();
     let role = state.role("R").unwrap().id.clone();
     let line = format!("GetAccessKeyLastUsed&AccessKeyId={key}");
     let never = run(&state, &line).unwrap().1;
@@ -139,13 +136,10 @@ fn last_uses_of_keys_and_roles() {
     {
         assert_eq!(run(&state, line).unwrap_err().code, code);
     }
-    for action in ["GetAccessKeyLastUsed", "GetCredentialReport", "GetRole"] {
-        assert!(Command::find(action).unwrap().reads_last_used(), "{action}");
-    }
 }
 
 #[test]
-fn authorization_details_hold_all_of_the_account() {
+fn authorization_details_contain_the_whole_account() {
     let state = story_on(
         peopled(),
         &[
@@ -190,7 +184,7 @@ fn authorization_details_hold_all_of_the_account() {
         assert_eq!(answer.matches("<PolicyVersionList>").count(), policies, "{filter}");
     }
     assert_eq!(ask("&Filter.member.1=Robot").unwrap_err().code, "ValidationError");
-    // Page by page: every entity once.
+    // Page by page, every entity occurs once.
     let (mut marker, mut seen) = (String::new(), 0);
     loop {
         let answer = ask(&format!("&MaxItems=1&Marker={marker}")).unwrap();

@@ -1,0 +1,153 @@
+//! RevokeSessions and ListSessionRevocations: Kelpgate's own actions. Sessions are stateless, so ending one means remembering that
+//! it is over, for as long as its token would be good.
+
+use jiff::Timestamp;
+use policy::ResourceType::{IamRole, IamUser};
+
+use super::{Answer, Command, IamError, Outcome, Request, read, revoke};
+use crate::answer::{date, fragment};
+use crate::params::Params;
+use crate::permissions::QueryCaller;
+use crate::resource::arn_of;
+use iam::{Caller, Change, DocumentKey, Revocation, RevocationTarget, Snapshot};
+
+pub(super) const COMMANDS: &[Command] = &[
+    revoke("RevokeSessions", documents, run).needing("iam:RevokeSessions").about(resource),
+    read("ListSessionRevocations", list).needing("iam:ListSessionRevocations").about(|_, _| Ok("*".to_owned())),
+];
+
+/// How far the clock of a gateway may be ahead of that of the gateway which revokes, in seconds: what it issued just before
+/// must end too. Sessions that are made afterwards are dated behind this time.
+const AHEAD_S: i64 = 10;
+
+/// The most revocations that are kept.
+const REVOCATIONS: usize = 10_000;
+
+/// What can be named, one at a time.
+const TARGETS: [&str; 4] = ["RoleName", "UserName", "Provider", "SessionId"];
+
+fn run(request: &Request<'_>, state: &Snapshot) -> Answer {
+    let target = target(request, state)?.to_text();
+    let issued_until_s = issued_until(request)?;
+    let known = state.revocation(&target).map_or(0, |known| known.issued_until_s);
+    if known == 0 && state.revocations().count() >= REVOCATIONS {
+        return Err(IamError::limit(format!(
+            "Cannot exceed {REVOCATIONS} revocations of sessions; revoke by role, user or provider, or wait until some expire"
+        )));
+    }
+    let revocation = Revocation {
+        // A later call never gives back what an earlier one took.
+        issued_until_s: issued_until_s.max(known),
+        revoked_s: request.now_s,
+        revoked_by: request.caller.arn.to_string(),
+        account: request.caller.account.to_string(),
+        target: target.clone(),
+        ..Revocation::default()
+    };
+    let mut xml = fragment();
+    describe(&mut xml, &revocation);
+    Ok(Outcome {
+        changes: vec![Change::Revocation(Revocation::file_stem(&target), Some(Ok(revocation)))],
+        result: Some(xml.finish()),
+    })
+}
+
+fn list(request: &Request<'_>, state: &Snapshot) -> Answer {
+    let account = request.caller.account;
+    let is_listed = |revocation: &&std::sync::Arc<Revocation>| {
+        revocation.account == account.as_str() && revocation.expires_s() > request.now_s
+    };
+    let mut xml = fragment();
+    xml.element("SessionRevocations", |xml| {
+        for revocation in state.revocations().map(|(_, revocation)| revocation).filter(is_listed) {
+            xml.element("member", |xml| describe(xml, revocation));
+        }
+    });
+    Ok(Outcome::answer(xml.finish()))
+}
+
+fn describe(xml: &mut xml::XmlWriter, revocation: &Revocation) {
+    xml.text("Target", &revocation.target).text("IssuedUntil", &date(revocation.issued_until_s));
+    xml.text("RevokedAt", &date(revocation.revoked_s)).text("RevokedBy", &revocation.revoked_by);
+}
+
+fn documents(request: &Request<'_>, state: &Snapshot) -> Result<Vec<DocumentKey>, IamError> {
+    let target = target(request, state)?.to_text();
+    Ok(vec![DocumentKey::Revocation(Revocation::file_stem(&target))])
+}
+
+/// The role, user or provider whose sessions are ended; `*` for a single session.
+fn resource(params: &Params, caller: &QueryCaller<'_>) -> Result<String, IamError> {
+    match (params.get("RoleName"), params.get("UserName"), params.get("Provider")) {
+        (Some(role), None, None) => arn_of(IamRole, role, caller),
+        (None, Some(user), None) => arn_of(IamUser, user, caller),
+        (None, None, Some(provider)) => Ok(provider_arn(provider, caller)),
+        _ => Ok("*".to_owned()),
+    }
+}
+
+/// The ARN of a provider that is named by its ARN or its issuer.
+fn provider_arn(provider: &str, caller: &QueryCaller<'_>) -> String {
+    if provider.starts_with("arn:") {
+        return provider.to_owned();
+    }
+    let rest = provider.split_once("://").map_or(provider, |(_, rest)| rest);
+    format!("arn:aws:iam::{}:oidc-provider/{}", caller.account, rest.strip_suffix('/').unwrap_or(rest))
+}
+
+fn target(request: &Request<'_>, state: &Snapshot) -> Result<RevocationTarget, IamError> {
+    let (params, account) = (request.params, request.caller.account.to_string());
+    if TARGETS.iter().filter(|name| params.get(name).is_some()).count() != 1 {
+        return Err(IamError::validation(format!(
+            "Name exactly one of {} whose sessions are to end",
+            TARGETS.join(", ")
+        )));
+    }
+    if params.get("Subject").is_some() && params.get("Provider").is_none() {
+        return Err(IamError::validation("A Subject needs its Provider"));
+    }
+    if params.get("RoleName").is_some() {
+        let name = request.name("RoleName", 64)?;
+        let role = state.role(&name).filter(|role| role.account == request.caller.account);
+        let role =
+            role.ok_or_else(|| IamError::no_such_entity(format!("The role with name {name} cannot be found.")))?;
+        return Ok(RevocationTarget::Role(role.arn.to_string()));
+    }
+    if params.get("UserName").is_some() {
+        let name = request.name("UserName", 64)?;
+        let user = state.user(&name).filter(|user| user.account == request.caller.account);
+        let user =
+            user.ok_or_else(|| IamError::no_such_entity(format!("The user with name {name} cannot be found.")))?;
+        return Ok(RevocationTarget::User(Caller::of(user).user_id.to_string()));
+    }
+    if let Some(named) = params.get("Provider") {
+        let issuer = issuer_of(request, state, named)?;
+        return Ok(match params.get("Subject") {
+            Some(subject) => RevocationTarget::Subject(account, issuer, subject.to_owned()),
+            None => RevocationTarget::Provider(account, issuer),
+        });
+    }
+    let id = params.required("SessionId")?;
+    if id.len() != 32 || !id.bytes().all(|byte| byte.is_ascii_hexdigit() && !byte.is_ascii_uppercase()) {
+        return Err(IamError::validation("A SessionId has 32 hexadecimal digits, as the audit log shows it"));
+    }
+    Ok(RevocationTarget::Session(account, id.to_owned()))
+}
+
+fn issuer_of(request: &Request<'_>, state: &Snapshot, named: &str) -> Result<String, IamError> {
+    let same = |text: &str| text.strip_suffix('/').unwrap_or(text) == named.strip_suffix('/').unwrap_or(named);
+    let mut own = state.identity_providers().iter().filter(|provider| provider.account == request.caller.account);
+    let found = own.find(|provider| provider.arn == named || same(&provider.issuer));
+    let found = found.map(|provider| provider.issuer.clone());
+    found.ok_or_else(|| IamError::no_such_entity(format!("There is no identity provider {named}")))
+}
+
+/// `OlderThan`, or else now with an allowance for clocks that are ahead.
+fn issued_until(request: &Request<'_>) -> Result<i64, IamError> {
+    let soon_s = request.now_s.saturating_add(AHEAD_S);
+    let Some(text) = request.params.get("OlderThan") else { return Ok(soon_s) };
+    let wrong =
+        || IamError::validation(format!("OlderThan `{text}` is not a time of the past such as 2026-01-31T12:00:00Z"));
+    let time: Timestamp = text.parse().map_err(|_| wrong())?;
+    if time.as_second() > request.now_s { Err(wrong()) } else { Ok(time.as_second()) }
+}
