@@ -1,5 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::params::Params;
+
 /// The parameters of AssumeRole, each within AWS's limits.
 ///
 /// Source: STS API Reference, `AssumeRole`.
@@ -9,7 +11,7 @@ pub struct AssumeRoleInput {
     pub role_arn: String,
     /// 2 to 64 characters of `\w+=,.@-`.
     pub role_session_name: String,
-    /// The wanted life in seconds: 900..=43200.
+    /// The requested length of the session in seconds: 900..=43200.
     pub duration_s: Option<u32>,
     /// The session policy: JSON text of at most 2048 characters, not parsed.
     pub policy: Option<String>,
@@ -19,23 +21,26 @@ pub struct AssumeRoleInput {
     pub external_id: Option<String>,
     /// The source identity.
     pub source_identity: Option<String>,
-    /// The session tags, at most 50, keys distinct also when case is ignored.
+    /// The session tags, at most 50. No two keys may differ only in case.
     pub tags: Vec<(String, String)>,
-    /// Keys of tags that pass on to sessions made from this one.
+    /// The keys of the tags that sessions made from this one inherit.
     pub transitive_tag_keys: Vec<String>,
 }
 
-/// Parameters that AWS refuses. The text is the message of the answer; the status is 400.
+/// Why the parameters are refused. The text is the message of the answer; the status is 400.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InputError {
     /// One or more values break a constraint.
     #[error("{} validation error{} detected: {}", .0.len(), if .0.len() == 1 { "" } else { "s" }, .0.join("; "))]
     Validation(Vec<String>),
-    /// Values that do not fit together.
+    /// More seconds than a limit allows, which is named.
+    #[error("The requested DurationSeconds exceeds {0}.")]
+    TooLong(String),
+    /// Values that contradict each other.
     #[error("{0}")]
     InvalidParameterValue(String),
-    /// The tags of the call and those that its session inherits are too many.
-    #[error("the session would have {0} tags, inherited ones included: at most 50 fit")]
+    /// Too many tags: those of the call together with those that the session inherits.
+    #[error("the session would have {0} tags, including inherited ones; at most 50 are allowed")]
     PackedPolicyTooLarge(usize),
 }
 
@@ -43,38 +48,54 @@ impl InputError {
     /// The error code of STS.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Validation(_) => "ValidationError",
+            Self::Validation(_) | Self::TooLong(_) => "ValidationError",
             Self::InvalidParameterValue(_) => "InvalidParameterValue",
             Self::PackedPolicyTooLarge(_) => "PackedPolicyTooLarge",
         }
     }
 }
 
-/// What limits the life of a session.
+/// The longest session that a session can make, in seconds.
+const CHAIN_S: u32 = 3600;
+
+/// What limits the length of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DurationLimits {
-    /// Without a wish: `sts.tokenDuration`, 3600 by default.
+    /// The length when none is requested: `sts.tokenDuration`, 3600 by default.
     pub default_s: u32,
     /// `sts.maxSessionLength`, 43200 by default.
     pub max_session_length_s: u32,
     /// The role's `maxSessionDuration`, 3600 by default.
     pub role_max_s: u32,
-    /// The caller is a role session itself: AWS limits such chains to one hour.
+    /// Whether the caller is itself a role session. AWS limits such chains to one hour.
     pub chained: bool,
 }
 
 impl DurationLimits {
-    /// The life of a session, in seconds: the wish, or the default, cut to every limit as weed does.
-    pub fn duration_s(&self, wish_s: Option<u32>) -> u32 {
-        let chain_s = if self.chained { 3600 } else { u32::MAX };
-        wish_s.unwrap_or(self.default_s).min(self.max_session_length_s).min(self.role_max_s).min(chain_s)
+    /// The length of a session in seconds: as requested, or the default, which no limit refuses but each one shortens.
+    ///
+    /// Fails with `ValidationError` if more is requested than a limit allows.
+    pub fn duration_s(&self, wish_s: Option<u32>) -> Result<u32, InputError> {
+        let chain_s = if self.chained { CHAIN_S } else { u32::MAX };
+        let Some(wish_s) = wish_s else {
+            return Ok(self.default_s.min(self.max_session_length_s).min(self.role_max_s).min(chain_s));
+        };
+        let why = match wish_s {
+            wish_s if wish_s > self.role_max_s => "the MaxSessionDuration set for this role".to_owned(),
+            wish_s if wish_s > chain_s => "the 1 hour session limit for roles assumed by role chaining".to_owned(),
+            wish_s if wish_s > self.max_session_length_s => {
+                format!("the longest session of this gateway (sts.maxSessionLength), {} s", self.max_session_length_s)
+            }
+            wish_s => return Ok(wish_s),
+        };
+        Err(InputError::TooLong(why))
     }
 }
 
 impl AssumeRoleInput {
-    /// Reads the parameters of the form, or says all that is wrong with them.
-    pub fn parse(form: &[(String, String)]) -> Result<Self, InputError> {
-        let mut reader = Reader { form, errors: Vec::new() };
+    /// Reads the parameters. The error lists everything that is wrong with them.
+    pub fn parse(params: &Params) -> Result<Self, InputError> {
+        let mut reader = Reader { params, errors: Vec::new() };
         reader.refuse(&["SerialNumber", "TokenCode"], "MFA is not supported; leave SerialNumber and TokenCode out");
         reader.refuse(&["ProvidedContexts.member.1.ProviderArn"], "ProvidedContexts is not supported; leave it out");
         let role_arn = reader.text("RoleArn", "roleArn", 1, 2048, None);
@@ -114,8 +135,8 @@ impl AssumeRoleInput {
         })
     }
 
-    /// Adds the transitive tags of the session that calls: the new session has them too, and passes them on. A call that sets
-    /// one of them anew fails, also with the same value, as on AWS.
+    /// Adds the transitive tags of the calling session: the new session has them too, and passes them on. A call that
+    /// sets one of them again fails, even with the same value, as on AWS.
     ///
     /// Source: IAM User Guide, "Pass session tags in AWS STS", chaining roles with session tags.
     pub fn inherit<'t>(&mut self, inherited: impl Iterator<Item = &'t (String, String)>) -> Result<(), InputError> {
@@ -127,10 +148,53 @@ impl AssumeRoleInput {
             self.tags.push((key.clone(), value.clone()));
             self.transitive_tag_keys.push(key.clone());
         }
-        // Without this limit the token would grow with each link of a chain, beyond what a header carries.
+        // Without this limit the token would grow with each link of a chain, until it no longer fits into a header.
         match self.tags.len() {
             0..=TAGS_MAX => Ok(()),
             tags => Err(InputError::PackedPolicyTooLarge(tags)),
+        }
+    }
+}
+
+/// The parameters of AssumeRole without a role: a session of the caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnSessionInput {
+    /// The name of the session; 2 to 64 characters of `\w+=,.@-`.
+    pub session_name: Option<String>,
+    /// The requested length of the session in seconds: 900..=43200.
+    pub duration_s: Option<u32>,
+    /// The session policy: JSON text of at most 2048 characters, not parsed.
+    pub policy: Option<String>,
+}
+
+/// What AssumeRole has for roles alone. Lists are refused whatever their members are called: a limit that the caller asks for
+/// must not be ignored.
+const OF_ROLES: [&str; 8] = [
+    "ExternalId",
+    "SourceIdentity",
+    "SerialNumber",
+    "TokenCode",
+    "Tags",
+    "TransitiveTagKeys",
+    "PolicyArns",
+    "ProvidedContexts",
+];
+
+impl OwnSessionInput {
+    /// Reads the parameters. The error lists everything that is wrong with them.
+    pub fn parse(params: &Params) -> Result<Self, InputError> {
+        let mut reader = Reader { params, errors: Vec::new() };
+        for name in OF_ROLES {
+            if params.has_any(name) {
+                reader.errors.push(format!("{name} needs a RoleArn; without one, leave it out"));
+            }
+        }
+        let session_name = reader.text("RoleSessionName", "roleSessionName", 2, 64, Some(NAME));
+        let policy = reader.text("Policy", "policy", 1, 2048, None);
+        let duration_s = reader.duration();
+        match reader.errors.is_empty() {
+            true => Ok(Self { session_name, duration_s, policy }),
+            false => Err(InputError::Validation(reader.errors)),
         }
     }
 }
@@ -157,29 +221,19 @@ fn check_tags(tags: &[(String, String)], transitive: &[String]) -> Result<(), In
     Ok(())
 }
 
-/// Allowed beside ASCII letters, digits and `_`, and how AWS writes the whole.
+/// The characters allowed besides ASCII letters, digits and `_`, and the whole pattern as AWS writes it.
 type Pattern = (&'static str, &'static str);
 const NAME: Pattern = ("+=,.@-", "[\\w+=,.@-]*");
 const EXTERNAL_ID: Pattern = ("+=,.@:/-", "[\\w+=,.@:\\/-]*");
 
 struct Reader<'a> {
-    form: &'a [(String, String)],
+    params: &'a Params,
     errors: Vec<String>,
 }
 
 impl<'a> Reader<'a> {
-    /// The value of a parameter; given twice it is an error, for who knows which one somebody else would read.
-    fn get(&mut self, name: &str) -> Option<&'a str> {
-        let mut found = self.form.iter().filter(|(found, _)| found == name);
-        let value = found.next().map(|(_, value)| value.as_str());
-        if found.next().is_some() {
-            self.errors.push(format!("{name} must be given once"));
-        }
-        value
-    }
-
     fn refuse(&mut self, names: &[&str], message: &str) {
-        if names.iter().any(|name| self.form.iter().any(|(found, _)| found == name)) {
+        if names.iter().any(|name| self.params.given(name).is_some()) {
             self.errors.push(message.to_owned());
         }
     }
@@ -196,7 +250,7 @@ impl<'a> Reader<'a> {
         most: usize,
         pattern: Option<Pattern>,
     ) -> Option<String> {
-        let value = self.get(name)?;
+        let value = self.params.given(name)?;
         self.check(value, member, least, most);
         if let Some((others, written)) = pattern {
             let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || others.contains(c);
@@ -217,7 +271,7 @@ impl<'a> Reader<'a> {
     }
 
     fn duration(&mut self) -> Option<u32> {
-        let value = self.get("DurationSeconds")?;
+        let value = self.params.given("DurationSeconds")?;
         match value.parse::<u32>() {
             Ok(seconds) if (900..=43_200).contains(&seconds) => return Some(seconds),
             Ok(seconds) if seconds < 900 => {
@@ -234,7 +288,7 @@ impl<'a> Reader<'a> {
         let mut tags = Vec::with_capacity(keys.len());
         for (position, key) in keys.into_iter().enumerate() {
             let number = position + 1;
-            let value = self.get(&format!("Tags.member.{number}.Value")).unwrap_or("");
+            let value = self.params.given(&format!("Tags.member.{number}.Value")).unwrap_or("");
             self.check(&key, &format!("tags.{number}.member.key"), 1, 128);
             self.check(value, &format!("tags.{number}.member.value"), 0, 256);
             tags.push((key, value.to_owned()));
@@ -242,22 +296,15 @@ impl<'a> Reader<'a> {
         tags
     }
 
-    /// `Name.member.1`, `Name.member.2` ... up to the first that is missing.
+    /// `Name.member.1`, `Name.member.2` ... with this suffix.
     fn list(&mut self, name: &str, suffix: &str, most: usize) -> Vec<String> {
-        let mut values = Vec::new();
-        while let Some(value) = self.get(&format!("{name}.member.{}{suffix}", values.len() + 1)) {
-            if values.len() == most {
-                self.errors.push(format!("{name} must have at most {most} members"));
-                break;
-            }
-            values.push(value.to_owned());
-        }
-        let prefix = format!("{name}.member.");
-        let members =
-            self.form.iter().filter(|(found, _)| found.starts_with(&prefix) && found.ends_with(suffix)).count();
-        if members > values.len() {
+        let Ok(values) = self.params.numbered(name, suffix) else {
             self.errors.push(format!("{name} must have members that are numbered 1, 2, 3 without a gap"));
+            return Vec::new();
+        };
+        if values.len() > most {
+            self.errors.push(format!("{name} must have at most {most} members"));
         }
-        values
+        values.into_iter().take(most).map(str::to_owned).collect()
     }
 }

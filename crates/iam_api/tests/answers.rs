@@ -1,6 +1,9 @@
+//! The answers of the query APIs, byte by byte.
+#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
+
+use iam_api::answer::{self, AssumeRoleOutput, Service};
 use ids::SecretAccessKey;
 use sts::SessionCredentials;
-use sts::xml::{self, AssumeRoleOutput, Service};
 
 #[test]
 fn answers_have_the_shapes_of_aws() {
@@ -18,7 +21,7 @@ fn answers_have_the_shapes_of_aws() {
         source_identity: Some("a&b"),
     };
     assert_eq!(
-        xml::assume_role(&output, "req-1"),
+        answer::assume_role(&output, "req-1"),
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
          <AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult>\
          <Credentials><AccessKeyId>ASIAEXAMPLE</AccessKeyId><SecretAccessKey>s/e+c=</SecretAccessKey>\
@@ -29,7 +32,7 @@ fn answers_have_the_shapes_of_aws() {
          <ResponseMetadata><RequestId>req-1</RequestId></ResponseMetadata></AssumeRoleResponse>"
     );
     assert_eq!(
-        xml::get_caller_identity("arn:aws:iam::000000000000:user/a", "AIDA", "000000000000", "r"),
+        answer::get_caller_identity("arn:aws:iam::000000000000:user/a", "AIDA", "000000000000", "r"),
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
          <GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
          <Arn>arn:aws:iam::000000000000:user/a</Arn><UserId>AIDA</UserId><Account>000000000000</Account>\
@@ -38,14 +41,14 @@ fn answers_have_the_shapes_of_aws() {
 }
 
 #[test]
-fn errors_name_the_culprit_and_cannot_be_broken_out_of() {
+fn errors_name_whose_fault_it_is_and_escape_their_text() {
     for (service, status, namespace, culprit) in [
         (Service::Sts, 400, "https://sts.amazonaws.com/doc/2011-06-15/", "Sender"),
         (Service::Iam, 403, "https://iam.amazonaws.com/doc/2010-05-08/", "Sender"),
         (Service::Iam, 503, "https://iam.amazonaws.com/doc/2010-05-08/", "Receiver"),
     ] {
         assert_eq!(
-            xml::error(service, "Code", "a <b> & \u{0}c\r", status, "r"),
+            answer::error(service, "Code", "a <b> & \u{0}c\r", status, "r"),
             format!(
                 "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ErrorResponse xmlns=\"{namespace}\"><Error><Type>{culprit}</Type>\
                  <Code>Code</Code><Message>a &lt;b&gt; &amp; \u{fffd}c&#13;</Message></Error><RequestId>r</RequestId></ErrorResponse>"

@@ -1,15 +1,18 @@
-use sts::{AssumeRoleInput, DurationLimits, InputError};
+//! The parameters of AssumeRole: each limit of AWS, and what a session inherits.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that fails may panic")]
+
+use iam_api::{AssumeRoleInput, DurationLimits, InputError, OwnSessionInput, Params};
 
 fn parse(fields: &[(&str, &str)]) -> Result<AssumeRoleInput, InputError> {
-    let form: Vec<_> = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    AssumeRoleInput::parse(&form)
+    let form = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    AssumeRoleInput::parse(&Params::new(form).unwrap())
 }
 
 const ROLE: (&str, &str) = ("RoleArn", "arn:aws:iam::111122223333:role/app");
 const NAME: (&str, &str) = ("RoleSessionName", "sess");
 
 #[test]
-fn everything_is_read() {
+fn every_parameter_is_read() {
     let input = parse(&[
         ("Action", "AssumeRole"),
         ("Version", "2011-06-15"),
@@ -71,7 +74,6 @@ fn values_out_of_range_get_the_messages_of_aws() {
         (vec![ROLE, NAME, ("SourceIdentity", "a/b")], at("a/b", "sourceIdentity", pattern)),
         (vec![NAME], "1 validation error detected: Value null at 'roleArn' failed to satisfy constraint: Member must not be null".to_owned()),
         (vec![], "2 validation errors detected: Value null at 'roleArn' failed to satisfy constraint: Member must not be null; Value null at 'roleSessionName' failed to satisfy constraint: Member must not be null".to_owned()),
-        (vec![ROLE, ROLE, NAME], "1 validation error detected: RoleArn must be given once".to_owned()),
         (vec![ROLE, NAME, ("SerialNumber", "x")], "1 validation error detected: MFA is not supported; leave SerialNumber and TokenCode out".to_owned()),
         (vec![ROLE, NAME, ("Tags.member.2.Key", "x")], "1 validation error detected: Tags must have members that are numbered 1, 2, 3 without a gap".to_owned()),
         (vec![ROLE, NAME, ("Tags.member.1.Key", "")], at("", "tags.1.member.key", "have length greater than or equal to 1")),
@@ -91,23 +93,65 @@ fn values_out_of_range_get_the_messages_of_aws() {
 }
 
 #[test]
-fn the_life_of_a_session_is_cut_to_every_limit() {
+fn a_wish_above_a_limit_is_refused_and_a_default_is_shortened() {
+    const ROLE_MAX: &str = "the MaxSessionDuration set for this role";
+    const CHAIN: &str = "the 1 hour session limit for roles assumed by role chaining";
+    const GATEWAY: &str = "the longest session of this gateway (sts.maxSessionLength), 7200 s";
     for (wish, default_s, max_session_length_s, role_max_s, chained, want) in [
-        (None, 3600, 43_200, 43_200, false, 3600),
-        (None, 3600, 43_200, 1800, false, 1800),
-        (Some(43_200), 3600, 43_200, 43_200, false, 43_200),
-        (Some(43_200), 3600, 43_200, 3600, false, 3600),
-        (Some(43_200), 3600, 7200, 43_200, false, 7200),
-        (Some(43_200), 3600, 43_200, 43_200, true, 3600),
-        (Some(900), 3600, 43_200, 43_200, true, 900),
+        (None, 3600, 43_200, 43_200, false, Ok(3600)),
+        (None, 3600, 43_200, 1800, false, Ok(1800)),
+        (None, 43_200, 7200, 43_200, false, Ok(7200)),
+        (None, 43_200, 43_200, 43_200, true, Ok(3600)),
+        (Some(43_200), 3600, 43_200, 43_200, false, Ok(43_200)),
+        (Some(3600), 900, 43_200, 3600, false, Ok(3600)),
+        (Some(3601), 3600, 43_200, 3600, false, Err(ROLE_MAX)),
+        (Some(43_200), 3600, 7200, 43_200, false, Err(GATEWAY)),
+        (Some(3600), 3600, 43_200, 43_200, true, Ok(3600)),
+        (Some(3601), 3600, 43_200, 43_200, true, Err(CHAIN)),
+        (Some(900), 3600, 43_200, 43_200, true, Ok(900)),
     ] {
         let limits = DurationLimits { default_s, max_session_length_s, role_max_s, chained };
-        assert_eq!(limits.duration_s(wish), want, "{wish:?} {limits:?}");
+        let got = limits.duration_s(wish).map_err(|error| (error.code(), error.to_string()));
+        let want = want.map_err(|limit| ("ValidationError", format!("The requested DurationSeconds exceeds {limit}.")));
+        assert_eq!(got, want, "{wish:?} {limits:?}");
     }
 }
 
 #[test]
-fn transitive_tags_are_inherited_and_stay() {
+fn without_a_role_what_belongs_to_roles_is_refused() {
+    let parse = |fields: &[(&str, &str)]| {
+        let form = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        OwnSessionInput::parse(&Params::new(form).unwrap())
+    };
+    let plain = OwnSessionInput { session_name: None, duration_s: None, policy: None };
+    assert_eq!(parse(&[("Action", "AssumeRole")]), Ok(plain.clone()));
+    let all = parse(&[NAME, ("DurationSeconds", "900"), ("Policy", "{}")]).unwrap();
+    let (session_name, policy) = (Some("sess".to_owned()), Some("{}".to_owned()));
+    assert_eq!(all, OwnSessionInput { session_name, duration_s: Some(900), policy });
+    for (name, value) in [
+        ("ExternalId", "secret"),
+        ("SourceIdentity", "eve"),
+        ("SerialNumber", "arn:aws:iam::000000000000:mfa/x"),
+        ("TokenCode", "123456"),
+        ("Tags.member.1.Key", "k"),
+        ("TransitiveTagKeys.member.1", "k"),
+        ("PolicyArns.member.1.arn", "arn:aws:iam::000000000000:policy/P"),
+        ("PolicyArns.member.2.arn", "arn:aws:iam::000000000000:policy/P"),
+        ("PolicyArns", ""),
+        ("ProvidedContexts.member.1.ProviderArn", "x"),
+        ("RoleSessionName", "a b"),
+        ("RoleSessionName", "a"),
+        ("DurationSeconds", "899"),
+        ("DurationSeconds", "43201"),
+        ("Policy", ""),
+    ] {
+        let error = parse(&[(name, value)]).unwrap_err();
+        assert_eq!(error.code(), "ValidationError", "{name}={value}");
+    }
+}
+
+#[test]
+fn transitive_tags_are_inherited_and_cannot_be_replaced() {
     let tag = |key: &str| (key.to_owned(), "v".to_owned());
     let conflict = "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the calling session.";
     for (passed, transitive, inherited, want) in [

@@ -1,0 +1,19 @@
+//! The query APIs of IAM and STS without a socket: commands, their parameters, their permissions, their XML. No clock, file or
+//! randomness.
+
+mod action;
+pub mod answer;
+mod assume_role;
+pub mod cases;
+pub mod command;
+mod condition_keys;
+mod params;
+mod permissions;
+mod resource;
+
+pub use action::{QueryAction, Service};
+pub use assume_role::{AssumeRoleInput, DurationLimits, InputError, OwnSessionInput};
+pub use command::{Command, IamError, Outcome};
+pub use condition_keys::set_query_condition_keys;
+pub use params::Params;
+pub use permissions::{QueryCaller, query_requirements};
