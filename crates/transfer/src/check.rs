@@ -1,4 +1,4 @@
-//! What an import refuses before it writes anything.
+//! Checks what an import has to refuse, before it writes anything.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,14 +7,12 @@ use ids::AccountId;
 use policy::{Policy, PolicyKind};
 
 use super::{Bundle, Named};
-use crate::change::{Change, Holder};
-use crate::command::is_name;
-use crate::documents::CredentialDocument;
-use crate::snapshot::policy_name_of;
+use iam::{Change, Credential, Holder, is_name, policy_name_of};
 
 impl Bundle {
-    /// Moves what cannot be written to `refused`, and with it whoever would have other rights without it: the holder of an inline
-    /// policy, whoever has a managed policy attached or is in a group, the service accounts of a user.
+    /// Moves what cannot be written to `refused`, together with everything that would have different permissions
+    /// without it: the holder of an inline policy, holders and group members of a managed policy, and the service
+    /// accounts of a user.
     pub(super) fn check(&mut self) {
         let all = std::mem::take(&mut self.changes);
         let members: BTreeMap<Arc<str>, Vec<String>> = all.iter().filter_map(members_of).collect();
@@ -49,7 +47,8 @@ impl Bundle {
                 other => holder_of(other),
             };
             if whose.is_some_and(|holder| holders.contains(&holder)) {
-                let why = "a policy or group that it depends on was refused, and without it its rights would be others";
+                let why =
+                    "a policy or group that it depends on was refused, and without it its permissions would differ";
                 self.refuse(Named(&change).to_string(), why);
             } else {
                 self.changes.push(change);
@@ -58,7 +57,7 @@ impl Bundle {
         self.orphans();
     }
 
-    /// A service account acts for its parent; without one it is nobody's.
+    /// A service account acts for its parent, so it needs one.
     fn orphans(&mut self) {
         let users: BTreeSet<String> =
             self.changes.iter().filter_map(holder_of).map(|holder| holder.to_string()).collect();
@@ -67,7 +66,7 @@ impl Bundle {
                 Change::ServiceAccount(_, Some(Ok(account)))
                     if !users.contains(&Holder::User(account.parent_user.as_str().into()).to_string()) =>
                 {
-                    let why = format!("its parent user `{}` is not among what can be imported", account.parent_user);
+                    let why = format!("its parent user `{}` cannot be imported", account.parent_user);
                     self.refuse(Named(&change).to_string(), why);
                 }
                 _ => self.changes.push(change),
@@ -93,15 +92,14 @@ fn members_of(change: &Change) -> Option<(Arc<str>, Vec<String>)> {
     }
 }
 
-/// The managed policies that a document names, its boundary among them.
+/// The managed policies that a document names, including its boundary.
 fn attached_to(change: &Change) -> impl Iterator<Item = &str> {
-    let (names, facts) = match change {
-        Change::User(_, Some(Ok(user))) => (user.policy_names.as_slice(), Some(&user.facts)),
-        Change::Group(_, Some(Ok(group))) => (group.policy_names.as_slice(), Some(&group.facts)),
-        Change::Role(_, _, Some(Ok(role))) => (role.attached_policies.as_slice(), Some(&role.facts)),
+    let (names, boundary) = match change {
+        Change::User(_, Some(Ok(user))) => (user.attached_policies.as_slice(), user.boundary.as_ref()),
+        Change::Group(_, Some(Ok(group))) => (group.attached_policies.as_slice(), None),
+        Change::Role(_, _, Some(Ok(role))) => (role.attached_policies.as_slice(), role.boundary.as_ref()),
         _ => (&[][..], None),
     };
-    let boundary = facts.and_then(|facts| facts.boundary.as_ref());
     names.iter().chain(boundary).map(|name| policy_name_of(name))
 }
 
@@ -119,7 +117,7 @@ fn fault(change: &Change) -> Option<String> {
         Change::User(name, read) => {
             let user = read.as_ref().and_then(|read| read.as_ref().ok());
             let mut credentials = user.iter().flat_map(|user| &user.credentials);
-            bad_name(name, 64).or_else(|| credentials.find_map(CredentialDocument::public_secret))
+            bad_name(name, 64).or_else(|| credentials.find_map(Credential::public_secret))
         }
         Change::Group(name, _) => bad_name(name, 128),
         Change::Role(name, _, read) => {
@@ -142,7 +140,7 @@ fn fault(change: &Change) -> Option<String> {
                 !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
             };
             let good = matches!(parts.as_slice(), ["sa", user, end] if is_name(user, 64) && suffix(end));
-            (!good).then(|| "its id is not `sa:<user>:<small letters and digits>`".to_owned()).or(public)
+            (!good).then(|| "its id is not `sa:<user>:<lower-case letters and digits>`".to_owned()).or(public)
         }
         Change::OidcProvider(_, Some(Ok(provider))) => {
             let good = provider.arn.starts_with("arn:aws:iam:") && provider.url.starts_with("https://");
@@ -156,6 +154,6 @@ fn fault(change: &Change) -> Option<String> {
 
 fn bad_name(name: &str, longest: usize) -> Option<String> {
     (!is_name(name, longest)).then(|| {
-        format!("its name has other characters than letters, digits and _+=,.@-, or more than {longest}; rename it")
+        format!("its name has characters other than letters, digits and _+=,.@-, or more than {longest}; rename it")
     })
 }

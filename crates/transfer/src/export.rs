@@ -1,4 +1,4 @@
-//! Out: a Snapshot as changes, and changes as one text in an order that does not change.
+//! Export: turns a Snapshot into changes, and changes into one text in a fixed order.
 
 use std::collections::BTreeMap;
 
@@ -6,14 +6,14 @@ use ids::SecretAccessKey;
 use serde_json::{Map, Value, json};
 
 use super::{Bundle, FORMAT, Secrets, VERSION};
-use crate::change::{Change, Holder, PolicyPlace, PolicyText, Read, RolePlace};
-use crate::documents::{CredentialDocument, Facts, ServiceAccountDocument};
-use crate::oidc_provider::OidcProviderDocument;
-use crate::policy_ids::shown_policy;
-use crate::snapshot::{ManagedPolicy, Snapshot};
+use iam::{
+    Change, Credential, Holder, InlinePolicyRecord, ManagedPolicy, OidcProvider, PolicyPlace, RolePlace,
+    ServiceAccount, Snapshot, shown_policy,
+};
+use iam_formats::Stored;
 
 impl Bundle {
-    /// Everything that is stored. What the files of a gateway define is not: it is in the files.
+    /// Everything that is stored, without what a gateway's files define.
     pub fn of(snapshot: &Snapshot) -> Self {
         let mut bundle = Self { secrets: Secrets::Plain, ..Self::default() };
         for (about, why) in snapshot.problems() {
@@ -30,29 +30,27 @@ impl Bundle {
             bundle.inline(snapshot, &holder);
         }
         let groups = snapshot.groups();
-        bundle
-            .changes
-            .extend(groups.map(|group| Change::Group(group.name.clone(), Some(Ok((*group.document).clone())))));
+        bundle.changes.extend(groups.map(|group| Change::Group(group.name.clone(), Some(Ok((*group.record).clone())))));
         let role = |name, document| Change::Role(name, RolePlace::Base, Some(Ok(document)));
-        bundle.changes.extend(roles().map(|found| role(found.name.clone(), (*found.document).clone())));
+        bundle.changes.extend(roles().map(|found| role(found.name.clone(), (*found.record).clone())));
         for user in users() {
-            let mut document = (*user.document).clone();
+            let mut document = (*user.record).clone();
             let from_weed =
                 snapshot.inline_policies(&Holder::User(user.name.clone())).values().any(|p| p.weeds.is_some());
             if from_weed && !document.actions.is_empty() {
-                // weed made them of the inline policies, often wider; they do not count beside these, and would without weed's file.
+                // SeaweedFS derived them from the inline policies, and they often allow more. They do not apply next to
+                // these, but would without SeaweedFS's file.
                 document.actions.clear();
             }
             bundle.changes.push(Change::User(user.name.clone(), Some(Ok(document))));
         }
         let accounts =
             snapshot.all_service_accounts().filter(|account| !snapshot.is_static_service_account(&account.id));
-        let account = |account: &ServiceAccountDocument| {
-            Change::ServiceAccount(account.id.as_str().into(), Some(Ok(account.clone())))
-        };
+        let account =
+            |account: &ServiceAccount| Change::ServiceAccount(account.id.as_str().into(), Some(Ok(account.clone())));
         bundle.changes.extend(accounts.map(|found| account(found)));
         for provider in snapshot.oidc_providers() {
-            let stem = OidcProviderDocument::file_stem(&provider.arn);
+            let stem = OidcProvider::file_stem(&provider.arn);
             bundle.changes.push(Change::OidcProvider(stem, Some(Ok((**provider).clone()))));
         }
         for profile in snapshot.instance_profiles() {
@@ -64,17 +62,17 @@ impl Bundle {
             bundle.changes.push(Change::AccountAlias(account, Some(Ok((**alias).clone()))));
         }
         let policies = snapshot.buckets().filter_map(|bucket| Some((bucket.name.to_string(), bucket.policy.as_ref()?)));
-        // With the names of now: a name that stands in the text may belong to somebody else where it is imported.
+        // With current names: a name in the stored text may belong to someone else where it is imported.
         bundle.bucket_policies =
             policies.map(|(name, policy)| (name, shown_policy(policy, snapshot).into_owned())).collect();
         bundle
     }
 
-    /// Empties every secret.
+    /// Removes every secret.
     pub fn leave_secrets_out(&mut self) {
         self.secrets = Secrets::None;
         for change in &mut self.changes {
-            let credentials: &mut [CredentialDocument] = match change {
+            let credentials: &mut [Credential] = match change {
                 Change::User(_, Some(Ok(user))) => &mut user.credentials,
                 Change::ServiceAccount(_, Some(Ok(account))) => account.credential.as_mut_slice(),
                 _ => &mut [],
@@ -88,43 +86,41 @@ impl Bundle {
     fn inline(&mut self, snapshot: &Snapshot, holder: &Holder) {
         for (name, policy) in snapshot.inline_policies(holder) {
             if policy.compiled.unreadable_reason().is_some() {
-                continue; // among the problems
+                continue; // it is listed among the problems
             }
-            let facts = policy.ours.and_then(Result::ok).map(|own| own.facts).unwrap_or_default();
-            let text = PolicyText { text: policy.text, facts };
-            self.changes.push(Change::Inline(holder.clone(), name, Some(Ok(text))));
+            let own = policy.ours.and_then(Result::ok).unwrap_or_default();
+            let policy = InlinePolicyRecord { text: policy.text, ..own };
+            self.changes.push(Change::Inline(holder.clone(), name, Some(Ok(policy))));
         }
     }
 
-    /// The text: JSON, two spaces, names in byte order.
+    /// The text: JSON, indented by two spaces, with names in byte order.
     pub fn to_json(&self) -> String {
         let mut parts: BTreeMap<&'static str, Value> = BTreeMap::new();
         for change in &self.changes {
             match change {
-                Change::User(name, Some(Ok(user))) => {
-                    put(&mut parts, "users", &[name], document(user.to_text(), &user.facts))
-                }
+                Change::User(name, Some(Ok(user))) => put(&mut parts, "users", &[name], document(user)),
                 Change::ServiceAccount(id, Some(Ok(account))) => {
-                    put(&mut parts, "serviceAccounts", &[id], document(account.to_text(), &account.facts));
+                    put(&mut parts, "serviceAccounts", &[id], document(account));
                 }
                 Change::Group(name, Some(Ok(group))) => {
-                    put(&mut parts, "groups", &[name], document(group.to_text(), &group.facts));
+                    put(&mut parts, "groups", &[name], document(group));
                 }
                 Change::Role(name, _, Some(Ok(role))) => {
-                    put(&mut parts, "roles", &[name], document(role.to_text(), &role.facts));
+                    put(&mut parts, "roles", &[name], document(role));
                 }
                 Change::OidcProvider(_, Some(Ok(provider))) => {
-                    let value = document(provider.to_text(), &provider.facts);
+                    let value = document(provider);
                     put(&mut parts, "oidcProviders", &[&provider.arn], value);
                 }
                 Change::InstanceProfile(name, Some(Ok(profile))) => {
-                    put(&mut parts, "instanceProfiles", &[name], document(profile.to_text(), &Facts::default()));
+                    put(&mut parts, "instanceProfiles", &[name], document(profile));
                 }
                 Change::AccountAlias(account, Some(Ok(alias))) => {
-                    put(&mut parts, "accountAliases", &[account], document(alias.to_text(), &Facts::default()));
+                    put(&mut parts, "accountAliases", &[account], document(alias));
                 }
                 Change::Policy(name, place, Some(Ok(policy))) => {
-                    let mut value = document(policy.text.to_string(), &policy.facts);
+                    let mut value = document(policy);
                     if let Some(map) = value.as_object_mut() {
                         map.insert("place".to_owned(), place_name(*place).into());
                     }
@@ -132,7 +128,7 @@ impl Bundle {
                 }
                 Change::Inline(holder, name, Some(Ok(policy))) => {
                     let kind = format!("{}s", holder.kind());
-                    let value = document(policy.text.to_string(), &policy.facts);
+                    let value = document(policy);
                     put(&mut parts, "inlinePolicies", &[&kind, holder.name(), name], value);
                 }
                 _ => {}
@@ -145,7 +141,7 @@ impl Bundle {
             Secrets::None => json!("none"),
             Secrets::Plain => json!("plain"),
             Secrets::Sealed { salt, iterations } => json!({
-                "cipher": "AES-256-GCM", "kdf": "PBKDF2-HMAC-SHA256", "iterations": iterations, "salt": hex_of(salt),
+                "cipher": "AES-256-GCM", "kdf": "PBKDF2-HMAC-SHA256", "iterations": iterations, "salt": hex::encode(salt),
             }),
         };
         parts.extend([("format", FORMAT.into()), ("version", VERSION.into()), ("secrets", secrets)]);
@@ -153,15 +149,14 @@ impl Bundle {
     }
 }
 
-/// The place that is exported where a policy stands in several, which agree.
+/// The place that is exported if a policy is in several places, which agree.
 fn stored_policy(policy: &ManagedPolicy) -> Option<Change> {
     let stored = |place: &PolicyPlace| !matches!(place, PolicyPlace::Identities | PolicyPlace::Memory);
     let (place, _) = policy.places.iter().find(|(place, _)| stored(place))?;
     if policy.compiled.unreadable_reason().is_some() {
-        return None; // among the problems
+        return None; // it is listed among the problems
     }
-    let text = PolicyText { text: policy.text.clone(), facts: policy.facts.clone() };
-    Some(Change::Policy(policy.name.clone(), *place, Some(Ok(text) as Read<PolicyText>)))
+    Some(Change::Policy(policy.name.clone(), *place, Some(Ok(policy.record.clone()))))
 }
 
 pub(super) fn place_name(place: PolicyPlace) -> &'static str {
@@ -171,17 +166,18 @@ pub(super) fn place_name(place: PolicyPlace) -> &'static str {
     }
 }
 
-fn document(text: String, facts: &Facts) -> Value {
-    let mut map = Map::from_iter([("document".to_owned(), value_of(&text))]);
-    // What somebody is about to delete here is not elsewhere.
-    let facts = Facts { deleting_s: 0, ..facts.clone() };
+fn document(stored: &impl Stored) -> Value {
+    let mut map = Map::from_iter([("document".to_owned(), value_of(&stored.to_text()))]);
+    let mut facts = stored.facts();
+    // The announcement of a deletion here does not apply elsewhere.
+    facts.deleting_s = 0;
     if let Some(facts) = facts.to_text() {
         map.insert("facts".to_owned(), value_of(&facts));
     }
     Value::Object(map)
 }
 
-/// What is stored and was read is JSON.
+/// Text that was read from the store is JSON.
 fn value_of(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_default()
 }
@@ -196,12 +192,4 @@ fn put(parts: &mut BTreeMap<&'static str, Value>, part: &'static str, path: &[&s
         place = map.entry((*name).to_owned()).or_insert(Value::Null);
     }
     *place = value;
-}
-
-pub(super) fn hex_of(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

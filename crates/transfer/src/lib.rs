@@ -1,7 +1,7 @@
-//! IAM state on its way out of a cluster and into another one: one text for all of it, and what an import makes of each part.
+//! Export and import of IAM state: one text for all of it, and what an import does with each part.
 //!
-//! Three texts are read: ours, SeaweedFS's `S3ApiConfiguration`, and the files of MinIO's export. What does not map is refused by
-//! name, and whoever would get more rights without it is refused with it.
+//! Three formats are read: ours, SeaweedFS's `S3ApiConfiguration`, and the files of MinIO's export. What cannot be
+//! mapped is refused by name, together with every holder that would have more permissions without it.
 
 mod check;
 mod export;
@@ -15,28 +15,28 @@ mod tests;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::change::{Change, DocumentKey};
+use iam::{Change, DocumentKey};
 
 pub use minio::{MINIO_FILES, from_minio};
 pub use plan::{Step, step};
 pub use read::from_json;
 
-/// IAM state of another place, or of this one at another time.
+/// IAM state from elsewhere, or from here at another time.
 #[derive(Debug, Default)]
 pub struct Bundle {
-    /// What there is, in the order in which it can be written: whoever is written has all its policies already.
+    /// The documents, in the order in which they can be written: the policies of a holder come before the holder.
     pub changes: Vec<Change>,
-    /// What cannot be taken.
+    /// What cannot be imported.
     pub refused: Vec<Refused>,
-    /// What else is worth knowing.
+    /// Further notes.
     pub notes: Vec<String>,
-    /// How its secrets are kept.
+    /// How its secrets are stored.
     pub secrets: Secrets,
-    /// Policies of buckets: name, and the text.
+    /// Bucket policies: the bucket's name, and the text.
     pub bucket_policies: BTreeMap<String, String>,
 }
 
-/// Something that cannot be taken.
+/// Something that cannot be imported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
     /// ``user `al` ``.
@@ -45,19 +45,19 @@ pub struct Refused {
     pub why: String,
 }
 
-/// How the secrets of a text are kept.
+/// How the secrets in a text are stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Secrets {
     /// They were left out.
     #[default]
     None,
-    /// They stand there as they are.
+    /// They are in plain text.
     Plain,
-    /// They are sealed with a key that is made of a passphrase by PBKDF2-HMAC-SHA256.
+    /// They are sealed with a key derived from a passphrase with PBKDF2-HMAC-SHA256.
     Sealed {
         /// Random bytes.
         salt: Vec<u8>,
-        /// Steps.
+        /// The number of iterations.
         iterations: u32,
     },
 }
@@ -68,11 +68,11 @@ impl Bundle {
     }
 }
 
-/// The text's name for itself.
+/// The name of the format.
 const FORMAT: &str = "kelpgate-iam";
 const VERSION: i64 = 1;
 
-/// The document of a change, in words.
+/// The document of a change, for messages.
 pub struct Named<'a>(pub &'a Change);
 
 impl fmt::Display for Named<'_> {
@@ -87,6 +87,8 @@ impl fmt::Display for Named<'_> {
             Change::WeedPolicies(_) => f.write_str("/etc/iam/policies.json"),
             Change::OidcProvider(_, Some(Ok(provider))) => write!(f, "OIDC provider `{}`", provider.arn),
             Change::OidcProvider(stem, _) => write!(f, "OIDC provider in `{stem}.json`"),
+            Change::Revocation(stem, _) => write!(f, "revocation of sessions in `{stem}.json`"),
+            Change::OidcKeys(stem, _) => write!(f, "OIDC keys in `{stem}.json`"),
             Change::InstanceProfile(name, _) => write!(f, "instance profile `{name}`"),
             Change::AccountAlias(account, _) => write!(f, "alias of account `{account}`"),
             Change::Bucket(name, _) => write!(f, "bucket `{name}`"),
@@ -94,7 +96,7 @@ impl fmt::Display for Named<'_> {
     }
 }
 
-/// The document to read before a change of a bundle is written; `None` for what no import writes.
+/// The document to read before a change of a bundle is written; `None` for changes that an import never writes.
 pub fn key_of(change: &Change) -> Option<DocumentKey> {
     Some(match change {
         Change::User(name, _) => DocumentKey::User(name.clone()),
@@ -106,6 +108,8 @@ pub fn key_of(change: &Change) -> Option<DocumentKey> {
         Change::OidcProvider(stem, _) => DocumentKey::OidcProvider(stem.clone()),
         Change::InstanceProfile(name, _) => DocumentKey::InstanceProfile(name.clone()),
         Change::AccountAlias(account, _) => DocumentKey::AccountAlias(account.clone()),
-        Change::WeedPolicies(_) | Change::Bucket(..) => return None,
+        Change::WeedPolicies(_) | Change::OidcKeys(..) | Change::Revocation(..) | Change::Bucket(..) => {
+            return None;
+        }
     })
 }

@@ -1,21 +1,18 @@
 //! MinIO's export (`mc admin cluster iam export`): the JSON files of its zip, below `iam-assets/`.
 //!
-//! In MinIO a user *is* an access key. Here it is a user of that name with one access key of that id.
+//! In MinIO a user *is* an access key. Here it becomes a user with that name, who has one access key with that id.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ids::SecretAccessKey;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::export::hex_of;
 use super::{Bundle, Secrets};
-use crate::change::{Change, PolicyPlace, PolicyText};
-use crate::documents::{CredentialDocument, Facts, GroupDocument, ServiceAccountDocument, UserDocument};
-use crate::json::{JsonError, Node};
+use iam::{Change, Credential, GroupRecord, PolicyPlace, PolicyRecord, ServiceAccount, UserRecord};
+use json::{JsonError, Node};
 
-/// The files that are read; others are named in the notes.
+/// The files that are read. The notes name any others.
 pub const MINIO_FILES: [&str; 7] = [
     "policies.json",
     "users.json",
@@ -31,7 +28,7 @@ const FOREIGN_SERVICES: [&str; 2] = ["admin:", "kms:"];
 
 /// Reads the files, by their names without a directory.
 ///
-/// Errors: a file that is no JSON or not what MinIO writes, with its name, line and column.
+/// Fails if a file is not JSON or not what MinIO writes, with its name, line and column.
 pub fn from_minio(files: &BTreeMap<String, String>) -> Result<Bundle, (String, JsonError)> {
     let mut bundle = Bundle { secrets: Secrets::Plain, ..Bundle::default() };
     for name in files.keys().filter(|name| !MINIO_FILES.contains(&name.as_str())) {
@@ -91,16 +88,15 @@ pub fn from_minio(files: &BTreeMap<String, String>) -> Result<Bundle, (String, J
 }
 
 impl Bundle {
-    /// A canned policy, without what is about MinIO itself; false if it is about nothing else.
+    /// Adds a canned policy without the parts about MinIO itself; false if it has no other parts.
     fn policy(&mut self, name: &str, text: &str) -> bool {
-        // The text was cut out of a document that parsed.
+        // The text is part of a document that was parsed.
         let mut document: Value = serde_json::from_str(text).unwrap_or_default();
         let before = document.clone();
         if let Some(statements) = document.get_mut("Statement").and_then(Value::as_array_mut) {
             statements.retain_mut(has_actions_of_ours);
             if statements.is_empty() {
-                let note =
-                    "is about the administration of MinIO alone (admin:*, kms:*): it is left out, and off its holders";
+                let note = "is only about the administration of MinIO (admin:*, kms:*): it is left out and detached from its holders";
                 self.notes.push(format!("policy `{name}` {note}"));
                 return false;
             }
@@ -108,15 +104,15 @@ impl Bundle {
         if document != before {
             self.notes.push(format!("policy `{name}`: what it says of admin:* and kms:* is left out"));
         }
-        let text = PolicyText { text: document.to_string().into(), facts: Facts::default() };
-        self.changes.push(Change::Policy(name.into(), PolicyPlace::Api, Some(Ok(text))));
+        let policy = PolicyRecord::of_text(document.to_string());
+        self.changes.push(Change::Policy(name.into(), PolicyPlace::Api, Some(Ok(policy))));
         true
     }
 
     fn service_account(&mut self, key: &str, node: &Node<'_>) -> Result<(), JsonError> {
         let mut object = node.object()?;
         let parent = object.string(&["parent"])?;
-        let id: Arc<str> = format!("sa:{parent}:{}", hex_of(key.as_bytes())).into();
+        let id: Arc<str> = format!("sa:{parent}:{}", hex::encode(key)).into();
         if let Some(policy) = object.take(&["sessionPolicy"]).filter(|policy| !is_empty(policy.text())) {
             let bytes = policy.text().len();
             let why = format!(
@@ -126,50 +122,38 @@ impl Bundle {
             self.refuse(format!("service account `{id}`"), why);
             return Ok(());
         }
-        let account = ServiceAccountDocument {
+        let account = ServiceAccount {
             id: id.to_string(),
             parent_user: parent,
             description: [object.string(&["name"])?, object.string(&["description"])?].join(" ").trim().to_owned(),
-            credential: Some(CredentialDocument {
-                access_key: key.to_owned(),
-                secret_key: SecretAccessKey::new(object.string(&["secretKey"])?),
-                status: String::new(),
-            }),
-            actions: Vec::new(),
-            expiration: object.take(&["expiration"]).map(|node| expiration_s(&node)).transpose()?.unwrap_or_default(),
+            credential: Some(Credential::new(key, object.string(&["secretKey"])?)),
+            expires_s: object.take(&["expiration"]).map(|node| expiration_s(&node)).transpose()?.unwrap_or_default(),
             disabled: !matches!(object.string(&["status"])?.as_str(), "" | "on" | "enabled"),
-            created_at: 0,
-            created_by: String::new(),
-            other: BTreeMap::new(),
-            facts: Facts::default(),
+            ..ServiceAccount::default()
         };
         self.changes.push(Change::ServiceAccount(id, Some(Ok(account))));
         Ok(())
     }
 }
 
-fn user(name: &str, node: &Node<'_>, policy_names: Vec<String>) -> Result<UserDocument, JsonError> {
+fn user(name: &str, node: &Node<'_>, attached_policies: Vec<String>) -> Result<UserRecord, JsonError> {
     let mut object = node.object()?;
-    let key = CredentialDocument {
-        access_key: name.to_owned(),
-        secret_key: SecretAccessKey::new(object.string(&["secretKey"])?),
-        status: String::new(),
-    };
+    let key = Credential::new(name, object.string(&["secretKey"])?);
     let disabled = !matches!(object.string(&["status"])?.as_str(), "" | "on" | "enabled");
-    Ok(UserDocument {
+    Ok(UserRecord {
         name: name.to_owned(),
         credentials: vec![key],
         disabled,
-        policy_names,
-        ..UserDocument::default()
+        attached_policies,
+        ..UserRecord::default()
     })
 }
 
-fn group(name: &str, node: &Node<'_>, policy_names: Vec<String>) -> Result<GroupDocument, JsonError> {
+fn group(name: &str, node: &Node<'_>, attached_policies: Vec<String>) -> Result<GroupRecord, JsonError> {
     let mut object = node.object()?;
     let members = object.strings(&["members"])?;
     let disabled = !matches!(object.string(&["status"])?.as_str(), "" | "on" | "enabled");
-    Ok(GroupDocument { name: name.to_owned(), members, disabled, policy_names, ..GroupDocument::default() })
+    Ok(GroupRecord { name: name.to_owned(), members, disabled, attached_policies, ..GroupRecord::default() })
 }
 
 /// `{"policy": "one,two"}`.
@@ -178,20 +162,20 @@ fn mapped(node: &Node<'_>) -> Result<Vec<String>, JsonError> {
     Ok(names.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect())
 }
 
-/// Seconds since 1970; MinIO writes the year 1 or 1970 for never.
+/// Seconds since 1970. MinIO writes the year 1 or 1970 for never.
 fn expiration_s(node: &Node<'_>) -> Result<i64, JsonError> {
     let text = node.string()?;
     let at: Timestamp =
-        text.parse().map_err(|_| node.error(format!("`{text}` is no time such as 2030-01-31T00:00:00Z")))?;
+        text.parse().map_err(|_| node.error(format!("`{text}` is not a time such as 2030-01-31T00:00:00Z")))?;
     Ok(at.as_second().max(0))
 }
 
-/// `null`, `{}`, or the same as text.
+/// `null`, `{}`, or one of these as text.
 fn is_empty(policy: &str) -> bool {
     matches!(policy.trim_matches('"').trim(), "" | "null" | "{}") || policy.contains(r#""Statement":null"#)
 }
 
-/// Takes actions that are not of this world out of a statement; false if none is left.
+/// Removes actions that do not exist here from a statement; false if none is left.
 fn has_actions_of_ours(statement: &mut Value) -> bool {
     let foreign = |action: &Value| {
         action.as_str().is_some_and(|action| {

@@ -1,26 +1,26 @@
-//! What an import does with one document, given what is stored.
+//! Determines what an import does with one document, given what is stored.
 
 use serde_json::{Map, Value};
 
-use crate::change::{Change, PolicyPlace, PolicyText, Read};
-use crate::documents::{CredentialDocument, Facts};
+use iam::{Change, Credential, PolicyPlace, Read};
+use iam_formats::{Facts, Stored};
 
 /// What happens to one document.
 #[derive(Debug)]
 pub enum Step {
-    /// There is none of this name: this is written.
+    /// None with this name exists: this is written.
     Create(Change, Vec<String>),
-    /// It differs: this is written in its place. The names of what differs come with it.
+    /// It differs: this replaces it. Also has the names of the differing parts.
     Update(Change, Vec<String>, Vec<String>),
-    /// It says the same.
+    /// It is the same.
     Unchanged,
-    /// What is stored cannot be read, so nobody can tell what would be lost.
+    /// The stored document cannot be read, so it is unknown what would be lost.
     Unreadable(String),
 }
 
-/// Compares a change of a bundle with what is stored under its key. The lists of words in the steps are notes.
+/// Compares a change of a bundle with what is stored under its key. The lists of strings in the steps are notes.
 ///
-/// An access key whose secret the bundle left out keeps the stored one; where none is stored it is left out.
+/// An access key without a secret in the bundle keeps the stored secret. If none is stored, the key is left out.
 pub fn step(wanted: &Change, stored: &[Change]) -> Step {
     if let Some(why) = stored.iter().find_map(unreadable) {
         return Step::Unreadable(why);
@@ -39,7 +39,7 @@ pub fn step(wanted: &Change, stored: &[Change]) -> Step {
                 Step::Update(wanted, differing.into_iter().collect(), notes)
             }
         }
-        _ => Step::Unreadable("it is no JSON".to_owned()),
+        _ => Step::Unreadable("it is not JSON".to_owned()),
     }
 }
 
@@ -56,7 +56,8 @@ fn unreadable(change: &Change) -> Option<String> {
         Change::ServiceAccount(_, read) => why(read),
         Change::Group(_, read) => why(read),
         Change::Role(_, _, read) => why(read),
-        Change::Policy(_, _, read) | Change::Inline(_, _, read) => why(read),
+        Change::Policy(_, _, read) => why(read),
+        Change::Inline(_, _, read) => why(read),
         Change::OidcProvider(_, read) => why(read),
         Change::InstanceProfile(_, read) => why(read),
         Change::AccountAlias(_, read) => why(read),
@@ -64,7 +65,7 @@ fn unreadable(change: &Change) -> Option<String> {
     }
 }
 
-/// Gives the change what it leaves to what is stored: secrets, facts where it has none, and the place of a policy.
+/// Takes over from what is stored what the change lacks: secrets, facts if it has none, and the place of a policy.
 fn complete(wanted: &mut Change, stored: Option<&Change>) -> Vec<String> {
     let mut notes = Vec::new();
     match (wanted, stored) {
@@ -75,41 +76,41 @@ fn complete(wanted: &mut Change, stored: Option<&Change>) -> Vec<String> {
             };
             let keys = known.map(|known| known.credentials.as_slice()).unwrap_or_default();
             user.credentials.retain_mut(|key| with_secret(key, keys, &mut notes));
-            with_facts(&mut user.facts, known.map(|known| &known.facts));
+            with_facts(user, known);
         }
         (Change::ServiceAccount(_, Some(Ok(account))), stored) => {
             let known = match stored {
                 Some(Change::ServiceAccount(_, Some(Ok(known)))) => Some(known),
                 _ => None,
             };
-            let keys: Vec<CredentialDocument> = known.and_then(|known| known.credential.clone()).into_iter().collect();
+            let keys: Vec<Credential> = known.and_then(|known| known.credential.clone()).into_iter().collect();
             if account.credential.as_mut().is_some_and(|key| !with_secret(key, &keys, &mut notes)) {
                 account.credential = None;
             }
-            with_facts(&mut account.facts, known.map(|known| &known.facts));
+            with_facts(account, known);
         }
         (Change::Group(_, Some(Ok(group))), Some(Change::Group(_, Some(Ok(known))))) => {
-            with_facts(&mut group.facts, Some(&known.facts));
+            with_facts(group, Some(known));
         }
         (Change::Role(_, _, Some(Ok(role))), Some(Change::Role(_, _, Some(Ok(known))))) => {
-            with_facts(&mut role.facts, Some(&known.facts));
+            with_facts(role, Some(known));
         }
         (Change::Policy(_, place, Some(Ok(policy))), Some(Change::Policy(_, stands, Some(Ok(known))))) => {
             *place = *stands;
-            with_facts(&mut policy.facts, Some(&known.facts));
+            with_facts(policy, Some(known));
         }
         (Change::OidcProvider(_, Some(Ok(provider))), Some(Change::OidcProvider(_, Some(Ok(known))))) => {
-            with_facts(&mut provider.facts, Some(&known.facts));
+            with_facts(provider, Some(known));
         }
         (Change::Inline(_, _, Some(Ok(policy))), Some(Change::Inline(_, _, Some(Ok(known))))) => {
-            with_facts(&mut policy.facts, Some(&known.facts));
+            with_facts(policy, Some(known));
         }
         _ => {}
     }
     notes
 }
 
-fn with_secret(key: &mut CredentialDocument, stored: &[CredentialDocument], notes: &mut Vec<String>) -> bool {
+fn with_secret(key: &mut Credential, stored: &[Credential], notes: &mut Vec<String>) -> bool {
     if key.secret_key.expose().is_empty() {
         match stored.iter().find(|known| known.access_key == key.access_key) {
             Some(known) => key.secret_key = known.secret_key.clone(),
@@ -122,36 +123,42 @@ fn with_secret(key: &mut CredentialDocument, stored: &[CredentialDocument], note
     true
 }
 
-fn with_facts(facts: &mut Facts, stored: Option<&Facts>) {
-    if *facts == Facts::default()
+/// Gives a document without facts those of the stored one.
+fn with_facts<T: Stored>(wanted: &mut T, stored: Option<&T>) {
+    if wanted.facts() == Facts::default()
         && let Some(stored) = stored
+        && let Ok(complete) = T::parse(&wanted.to_text(), stored.facts())
     {
-        *facts = stored.clone();
+        *wanted = complete;
     }
 }
 
-/// The document by its parts; `None` if there is none.
+/// The parts of the document; `None` if there is none.
 fn parts(change: &Change) -> Option<Map<String, Value>> {
-    fn of<T>(read: &Option<Read<T>>, texts: impl Fn(&T) -> (String, Option<String>)) -> Option<Map<String, Value>> {
-        let (text, facts) = texts(read.as_ref()?.as_ref().ok()?);
-        let mut map: Map<String, Value> = serde_json::from_str(&text).ok()?;
-        let facts = facts.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    fn of<T: Stored>(read: &Option<Read<T>>) -> Option<Map<String, Value>> {
+        with_facts_of(read, |stored| stored.to_text())
+    }
+    fn of_policy<T: Stored>(read: &Option<Read<T>>) -> Option<Map<String, Value>> {
+        with_facts_of(read, |policy| format!(r#"{{"document":{}}}"#, policy.to_text()))
+    }
+    fn with_facts_of<T: Stored>(read: &Option<Read<T>>, text: impl Fn(&T) -> String) -> Option<Map<String, Value>> {
+        let stored = read.as_ref()?.as_ref().ok()?;
+        let mut map: Map<String, Value> = serde_json::from_str(&text(stored)).ok()?;
+        let facts = stored.facts().to_text().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
         map.insert("facts".to_owned(), facts);
         Some(map)
     }
-    fn of_policy(policy: &PolicyText) -> (String, Option<String>) {
-        (format!(r#"{{"document":{}}}"#, policy.text), policy.facts.to_text())
-    }
     match change {
-        Change::User(_, read) => of(read, |user| (user.to_text(), user.facts.to_text())),
-        Change::ServiceAccount(_, read) => of(read, |account| (account.to_text(), account.facts.to_text())),
-        Change::Group(_, read) => of(read, |group| (group.to_text(), group.facts.to_text())),
-        Change::Role(_, _, read) => of(read, |role| (role.to_text(), role.facts.to_text())),
+        Change::User(_, read) => of(read),
+        Change::ServiceAccount(_, read) => of(read),
+        Change::Group(_, read) => of(read),
+        Change::Role(_, _, read) => of(read),
         Change::Policy(_, PolicyPlace::Identities | PolicyPlace::Memory | PolicyPlace::Weed, _) => None,
-        Change::Policy(_, _, read) | Change::Inline(_, _, read) => of(read, of_policy),
-        Change::OidcProvider(_, read) => of(read, |provider| (provider.to_text(), provider.facts.to_text())),
-        Change::InstanceProfile(_, read) => of(read, |profile| (profile.to_text(), None)),
-        Change::AccountAlias(_, read) => of(read, |alias| (alias.to_text(), None)),
-        Change::WeedPolicies(_) | Change::Bucket(..) => None,
+        Change::Policy(_, _, read) => of_policy(read),
+        Change::Inline(_, _, read) => of_policy(read),
+        Change::OidcProvider(_, read) => of(read),
+        Change::InstanceProfile(_, read) => of(read),
+        Change::AccountAlias(_, read) => of(read),
+        Change::WeedPolicies(_) | Change::OidcKeys(..) | Change::Revocation(..) | Change::Bucket(..) => None,
     }
 }

@@ -1,27 +1,27 @@
-//! In: our own text, and SeaweedFS's `S3ApiConfiguration`.
+//! Import: reads our own text, and SeaweedFS's `S3ApiConfiguration`.
 
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::{Bundle, FORMAT, Secrets, VERSION};
-use crate::change::{Change, Holder, PolicyPlace, PolicyText, RolePlace};
-use crate::documents::{Facts, GroupDocument, RoleDocument, ServiceAccountDocument, UserDocument, document_text};
-use crate::identities::Identities;
-use crate::instance_profile::{AccountAliasDocument, InstanceProfileDocument};
-use crate::json::{JsonError, Node, Object};
-use crate::oidc_provider::OidcProviderDocument;
+use iam::{
+    AccountAlias, Change, GroupRecord, Holder, InstanceProfile, OidcProvider, PolicyPlace, PolicyRecord, RolePlace,
+    RoleRecord, ServiceAccount, UserRecord,
+};
+use iam_formats::{Facts, Stored, document_text, identities};
+use json::{JsonError, Node, Object};
 
 /// Reads our export, or what `weed shell` (`s3.configure`) and `weed s3 -config` call `S3ApiConfiguration`. `variable` looks up the
 /// environment for `${NAME}` in keys of the latter.
 ///
-/// Errors: no JSON, neither of the two, or a part that is not what it should be, each with line and column.
+/// Fails if the text is not JSON, is neither of the two formats, or has an invalid part, each with line and column.
 pub fn from_json(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<Bundle, JsonError> {
     let node = Node::parse(text)?;
     let mut object = node.object()?;
     let mut bundle = match object.take(&["format"]) {
         Some(format) if format.string()? == FORMAT => ours(&node, object)?,
-        Some(format) => return Err(format.error(format!("`{FORMAT}` is expected here"))),
+        Some(format) => return Err(format.error(format!("expected `{FORMAT}` here"))),
         None if object.take(&["identities"]).is_some() => weeds(text, variable)?,
         None => {
             return Err(node.error(
@@ -37,7 +37,7 @@ fn ours(node: &Node<'_>, mut object: Object<'_>) -> Result<Bundle, JsonError> {
     let version = object.integer(&["version"])?;
     if version != VERSION {
         return Err(node.error(format!(
-            "this export has version {version}, and {VERSION} is known here; use a Kelpgate as new as the one that wrote it"
+            "this export has version {version}, but this Kelpgate knows only {VERSION}; use one as new as the one that wrote it"
         )));
     }
     let mut bundle = Bundle { secrets: secrets(&mut object)?, ..Bundle::default() };
@@ -69,44 +69,44 @@ fn ours(node: &Node<'_>, mut object: Object<'_>) -> Result<Bundle, JsonError> {
     }
     for (name, node) in entries(&mut object, "groups")? {
         let (document, facts) = document(&node, node.object()?)?;
-        let group = GroupDocument { facts, ..GroupDocument::read(&document)? };
+        let group = GroupRecord::read(&document, facts)?;
         same_name(&node, &name, &group.name)?;
         bundle.changes.push(Change::Group(name, Some(Ok(group))));
     }
     for (name, node) in entries(&mut object, "roles")? {
         let (document, facts) = document(&node, node.object()?)?;
-        let role = RoleDocument { facts, ..RoleDocument::read(&document)? };
+        let role = RoleRecord::read(&document, facts)?;
         same_name(&node, &name, &role.name)?;
         bundle.changes.push(Change::Role(name, RolePlace::Base, Some(Ok(role))));
     }
     for (name, node) in entries(&mut object, "users")? {
         let (document, facts) = document(&node, node.object()?)?;
-        let user = UserDocument { facts, ..UserDocument::read(&document)? };
+        let user = UserRecord::read(&document, facts)?;
         same_name(&node, &name, &user.name)?;
         bundle.changes.push(Change::User(name, Some(Ok(user))));
     }
     for (id, node) in entries(&mut object, "serviceAccounts")? {
         let (document, facts) = document(&node, node.object()?)?;
-        let account = ServiceAccountDocument { facts, ..ServiceAccountDocument::read(&document)? };
+        let account = ServiceAccount::read(&document, facts)?;
         same_name(&node, &id, &account.id)?;
         bundle.changes.push(Change::ServiceAccount(id, Some(Ok(account))));
     }
     for (arn, node) in entries(&mut object, "oidcProviders")? {
         let (document, facts) = document(&node, node.object()?)?;
-        let provider = inner(&document, OidcProviderDocument::parse(document.text(), facts))?;
+        let provider = inner(&document, OidcProvider::parse(document.text(), facts))?;
         same_name(&node, &arn, &provider.arn)?;
-        let stem = OidcProviderDocument::file_stem(&arn);
+        let stem = OidcProvider::file_stem(&arn);
         bundle.changes.push(Change::OidcProvider(stem, Some(Ok(provider))));
     }
     for (name, node) in entries(&mut object, "instanceProfiles")? {
-        let (document, _) = document(&node, node.object()?)?;
-        let profile = inner(&document, InstanceProfileDocument::parse(document.text()))?;
+        let (document, facts) = document(&node, node.object()?)?;
+        let profile = inner(&document, InstanceProfile::parse(document.text(), facts))?;
         same_name(&node, &name, &profile.name)?;
         bundle.changes.push(Change::InstanceProfile(name, Some(Ok(profile))));
     }
     for (account, node) in entries(&mut object, "accountAliases")? {
-        let (document, _) = document(&node, node.object()?)?;
-        let alias = inner(&document, AccountAliasDocument::parse(document.text()))?;
+        let (document, facts) = document(&node, node.object()?)?;
+        let alias = inner(&document, AccountAlias::parse(document.text(), facts))?;
         same_name(&node, &account, &alias.account)?;
         bundle.changes.push(Change::AccountAlias(account, Some(Ok(alias))));
     }
@@ -129,21 +129,19 @@ fn secrets(object: &mut Object<'_>) -> Result<Secrets, JsonError> {
     let mut how = node.object()?;
     let (cipher, kdf) = (how.string(&["cipher"])?, how.string(&["kdf"])?);
     if (cipher.as_str(), kdf.as_str()) != ("AES-256-GCM", "PBKDF2-HMAC-SHA256") {
-        return Err(node.error(format!("secrets under `{cipher}` and `{kdf}` are not known here")));
+        return Err(node.error(format!("secrets under `{cipher}` and `{kdf}` are not supported here")));
     }
     let iterations = how.integer(&["iterations"])?;
-    // The upper bound keeps a forged file from holding an import up for hours.
+    // The upper limit prevents a forged file from delaying an import for hours.
     let iterations = u32::try_from(iterations).ok().filter(|steps| (1..=100_000_000).contains(steps));
     let iterations = iterations.ok_or_else(|| node.error("`iterations` is out of range: 1 to 100000000"))?;
     let salt = how.string(&["salt"])?;
-    let salt = bytes_of(&salt).ok_or_else(|| node.error("`salt` is no hexadecimal text"))?;
+    let salt = hex::decode(&salt)
+        .ok()
+        .filter(|salt| !salt.is_empty())
+        .ok_or_else(|| node.error("`salt` is not hexadecimal text"))?;
     nothing_else(how)?;
     Ok(Secrets::Sealed { salt, iterations })
-}
-
-fn bytes_of(hex: &str) -> Option<Vec<u8>> {
-    let pair = |at: usize| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok();
-    (hex.len().is_multiple_of(2) && !hex.is_empty()).then(|| (0..hex.len()).step_by(2).map(pair).collect())?
 }
 
 fn entries<'a>(object: &mut Object<'a>, key: &str) -> Result<Vec<(Arc<str>, Node<'a>)>, JsonError> {
@@ -163,17 +161,17 @@ fn facts(node: &Node<'_>) -> Result<Facts, JsonError> {
     inner(node, Facts::parse(node.text()))
 }
 
-/// A document within the document: what is wrong is said where it stands.
+/// A document within the document. Errors are reported at its place.
 fn inner<T>(node: &Node<'_>, read: Result<T, JsonError>) -> Result<T, JsonError> {
     read.map_err(|error| node.error(error.what))
 }
 
-fn policy(node: &Node<'_>, entry: Object<'_>) -> Result<PolicyText, JsonError> {
+fn policy<T: Stored>(node: &Node<'_>, entry: Object<'_>) -> Result<T, JsonError> {
     let (document, facts) = document(node, entry)?;
-    Ok(PolicyText { text: compact(&document_text(&document)?).into(), facts })
+    T::parse(&compact(&document_text(&document)?), facts)
 }
 
-/// Without the white space that an export has for people.
+/// Removes the white space that makes an export readable.
 pub(super) fn compact(text: &str) -> String {
     serde_json::from_str::<Value>(text).map_or_else(|_| text.to_owned(), |value| value.to_string())
 }
@@ -188,27 +186,25 @@ fn same_name(node: &Node<'_>, key: &str, inside: &str) -> Result<(), JsonError> 
 fn nothing_else(object: Object<'_>) -> Result<(), JsonError> {
     match object.rest().first() {
         None => Ok(()),
-        Some((key, node)) => {
-            Err(node.error(format!("`{key}` is not known here; a newer Kelpgate may have written it")))
-        }
+        Some((key, node)) => Err(node.error(format!("`{key}` is unknown here; a newer Kelpgate may have written it"))),
     }
 }
 
-/// SeaweedFS's own text. Its accounts are merged into the identities, as weed does.
+/// SeaweedFS's own text. Its accounts are merged into the identities, as SeaweedFS does.
 fn weeds(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<Bundle, JsonError> {
-    let found = Identities::parse(text, variable)?;
+    let found = identities::parse(text, variable)?;
     let mut bundle = Bundle { secrets: Secrets::Plain, ..Bundle::default() };
     for (name, text) in found.policies {
-        let text = PolicyText { text: compact(&text).into(), facts: Facts::default() };
-        bundle.changes.push(Change::Policy(name.into(), PolicyPlace::Api, Some(Ok(text))));
+        let policy = PolicyRecord::of_text(compact(&text));
+        bundle.changes.push(Change::Policy(name.into(), PolicyPlace::Api, Some(Ok(policy))));
     }
     let node = Node::parse(text)?;
     for node in node.object()?.array(&["groups"])? {
-        let group = GroupDocument::read(&node)?;
+        let group = GroupRecord::read(&node, Facts::default())?;
         bundle.changes.push(Change::Group(group.name.as_str().into(), Some(Ok(group))));
     }
     for user in found.users {
-        let user = UserDocument { is_static: false, ..user };
+        let user = UserRecord { is_static: false, ..user };
         bundle.changes.push(Change::User(user.name.as_str().into(), Some(Ok(user))));
     }
     for account in found.service_accounts {

@@ -1,12 +1,11 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::change::{Holder, PolicyPlace, PolicyText, RolePlace, WeedPolicies};
-use crate::documents::{Facts, GroupDocument, RoleDocument, ServiceAccountDocument, UserDocument};
-use crate::identities::Identities;
-use crate::instance_profile::{AccountAliasDocument, InstanceProfileDocument};
-use crate::oidc_provider::OidcProviderDocument;
-use crate::snapshot::{Settings, Snapshot};
+use iam::{
+    AccountAlias, GroupRecord, Holder, Identities, InstanceProfile, OidcProvider, PolicyPlace, RolePlace, RoleRecord,
+    ServiceAccount, Settings, Snapshot, UserRecord,
+};
+use iam_formats::{Facts, Stored, weed_policies};
 
 const GET: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*"}]}"#;
 const BAD: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Maybe","Action":"s3:*","Resource":"*"}]}"#;
@@ -16,31 +15,30 @@ fn facts(text: &str) -> Facts {
 }
 
 fn user(text: &str, facts: Facts) -> Change {
-    let user = UserDocument::parse(text, facts).unwrap();
+    let user = UserRecord::parse(text, facts).unwrap();
     Change::User(user.name.as_str().into(), Some(Ok(user)))
 }
 
-fn policy(text: &str) -> Option<crate::change::Read<PolicyText>> {
-    Some(Ok(PolicyText { text: text.into(), facts: facts(r#"{"version":3,"description":"d"}"#) }))
+fn policy<T: Stored>(text: &str) -> Option<iam::Read<T>> {
+    Some(Ok(T::parse(text, facts(r#"{"version":3,"description":"d"}"#)).unwrap()))
 }
 
 fn world() -> Vec<Change> {
-    let group =
-        GroupDocument::parse(r#"{"name":"g","members":["al"],"policy_names":["P"]}"#, Facts::default()).unwrap();
+    let group = GroupRecord::parse(r#"{"name":"g","members":["al"],"policy_names":["P"]}"#, Facts::default()).unwrap();
     let role = format!(
         r#"{{"roleName":"R","trustPolicy":{},"attachedPolicies":["P"]}}"#,
         r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}]}"#
     );
-    let role = RoleDocument::parse(&role, Facts::default()).unwrap();
+    let role = RoleRecord::parse(&role, Facts::default()).unwrap();
     let account =
         r#"{"id":"sa:al:01","parent_user":"al","credential":{"access_key":"AKS","secret_key":"t"},"expiration":9}"#;
-    let account = ServiceAccountDocument::parse(account, Facts::default()).unwrap();
+    let account = ServiceAccount::parse(account, Facts::default()).unwrap();
     let provider = r#"{"arn":"arn:aws:iam::000000000000:oidc-provider/idp.example","url":"https://idp.example","clientIds":["app"],
         "createdAt":"2026-01-31T12:00:00Z","updatedAt":"2026-01-31T12:00:00Z","policyClaim":"groups"}"#;
-    let provider = OidcProviderDocument::parse(provider, facts(r#"{"id":"x"}"#)).unwrap();
+    let provider = OidcProvider::parse(provider, facts(r#"{"id":"x"}"#)).unwrap();
     let profile = r#"{"name":"web","id":"AIPA1","account":"000000000000","path":"/","roles":["R"],"created":5}"#;
-    let profile = InstanceProfileDocument::parse(profile).unwrap();
-    let alias = AccountAliasDocument::parse(r#"{"account":"000000000000","alias":"reef"}"#).unwrap();
+    let profile = InstanceProfile::parse(profile, Facts::default()).unwrap();
+    let alias = AccountAlias::parse(r#"{"account":"000000000000","alias":"reef"}"#, Facts::default()).unwrap();
     vec![
         Change::Policy("P".into(), PolicyPlace::Api, policy(GET)),
         Change::Policy("C".into(), PolicyPlace::BasePrefixed, policy(GET)),
@@ -54,7 +52,7 @@ fn world() -> Vec<Change> {
         ),
         user(r#"{"name":"bo","actions":["Read:b"]}"#, Facts::default()),
         Change::ServiceAccount("sa:al:01".into(), Some(Ok(account))),
-        Change::OidcProvider(OidcProviderDocument::file_stem(&provider.arn), Some(Ok(provider))),
+        Change::OidcProvider(OidcProvider::file_stem(&provider.arn), Some(Ok(provider))),
         Change::InstanceProfile("web".into(), Some(Ok(profile))),
         Change::AccountAlias("000000000000".into(), Some(Ok(alias))),
     ]
@@ -82,7 +80,7 @@ fn refused(bundle: &Bundle) -> Vec<String> {
 }
 
 #[test]
-fn what_is_exported_and_imported_again_is_the_same() {
+fn an_export_imported_again_gives_the_same_state() {
     let before = snapshot(world());
     let text = Bundle::of(&before).to_json();
     let bundle = read(&text);
@@ -100,11 +98,11 @@ fn what_is_exported_and_imported_again_is_the_same() {
     assert!(after.instance_profile("web").is_some() && after.account_alias("000000000000").is_some());
     let mut reversed = world();
     reversed.reverse();
-    assert_eq!(Bundle::of(&snapshot(reversed)).to_json(), text, "the order in which things came does not show");
+    assert_eq!(Bundle::of(&snapshot(reversed)).to_json(), text, "the order of arrival does not matter");
 }
 
 #[test]
-fn whoever_is_written_has_its_policies_already() {
+fn policies_are_written_before_their_holders() {
     let order: Vec<String> = Bundle::of(&snapshot(world())).changes.iter().map(|c| Named(c).to_string()).collect();
     let at = |what: &str| order.iter().position(|name| name == what).unwrap();
     for (first, then) in [
@@ -119,13 +117,13 @@ fn whoever_is_written_has_its_policies_already() {
 }
 
 #[test]
-fn secrets_are_left_out_when_asked() {
+fn secrets_are_left_out_on_request() {
     let mut bundle = Bundle::of(&snapshot(world()));
     bundle.leave_secrets_out();
     let text = bundle.to_json();
     assert!(!text.contains(r#""secret_key": "s""#) && text.contains(r#""secrets": "none""#), "{text}");
     let bundle = read(&text);
-    // Known here: the stored secret stays. Not known: the key is left out, and said so.
+    // If the key is known here, the stored secret stays. If not, the key is left out with a note.
     for change in &bundle.changes {
         match step(change, &world().into_iter().filter(|stored| key_of(stored) == key_of(change)).collect::<Vec<_>>()) {
             Step::Unchanged => {}
@@ -138,11 +136,11 @@ fn secrets_are_left_out_when_asked() {
 }
 
 #[test]
-fn inline_policies_of_weed_become_ours_without_the_actions_that_weed_made_of_them() {
+fn inline_policies_of_seaweedfs_become_ours_without_their_projected_actions() {
     let weed = format!(r#"{{"inlinePolicies":{{"al":{{"w":{GET}}}}}}}"#);
     let before = snapshot(vec![
         user(r#"{"name":"al","actions":["Admin"]}"#, Facts::default()),
-        Change::WeedPolicies(Some(Ok(WeedPolicies::parse(&weed).unwrap()))),
+        Change::WeedPolicies(Some(Ok(weed_policies::parse(&weed, None).unwrap()))),
     ]);
     let after = snapshot(read(&Bundle::of(&before).to_json()).changes);
     let sources = |snapshot: &Snapshot| snapshot.user("al").unwrap().sources.clone();
@@ -167,11 +165,7 @@ fn steps() {
         (al("", r#"{"path":"/x/"}"#), vec![al("", r#"{"created":7}"#)], "facts"),
         (al(r#","actions":["Read"]"#, "{}"), vec![al(r#","disabled":true"#, "{}")], "actions,disabled"),
         (al("", "{}"), vec![al(r#","kelpgate_nonce":"n""#, "{}")], "unchanged"),
-        (
-            al("", "{}"),
-            vec![Change::User("al".into(), Some(Err(crate::change::Unreadable("no JSON".into()))))],
-            "unreadable",
-        ),
+        (al("", "{}"), vec![Change::User("al".into(), Some(Err(iam::Unreadable("no JSON".into()))))], "unreadable"),
         (managed(PolicyPlace::Api, GET), vec![managed(PolicyPlace::Base, &spaced)], "unchanged"),
         (managed(PolicyPlace::Api, GET), vec![managed(PolicyPlace::Base, BAD)], "document"),
     ] {
@@ -206,7 +200,7 @@ fn seaweedfs_in_both_spellings() {
 }
 
 #[test]
-fn who_would_have_other_rights_without_what_is_refused_is_refused_too() {
+fn holders_whose_permissions_would_differ_are_refused_too() {
     let inline = |kind: &str, holder: &str, text: &str| {
         format!(r#""{kind}":{{"{holder}":{{"i":{{"document":{text}}},"j":{{"document":{GET}}}}}}}"#)
     };
@@ -304,7 +298,7 @@ fn minios_files() {
     }
     assert_eq!(bundle.refused.len(), 4, "{why}");
     let notes = bundle.notes.join("\n");
-    for part in ["`info.json`", "`diagnostics` is about", "`consoleAdmin`: what it says of admin:*"] {
+    for part in ["`info.json`", "`diagnostics` is only about", "`consoleAdmin`: what it says of admin:*"] {
         assert!(notes.contains(part), "{part}: {notes}");
     }
     let after = snapshot(bundle.changes);
@@ -322,16 +316,20 @@ fn mistakes_are_named_with_their_place() {
     for (text, part) in [
         ("{", "line 1"),
         ("{}", "neither an export of Kelpgate"),
-        (r#"{"format":"other"}"#, "`kelpgate-iam` is expected"),
+        (r#"{"format":"other"}"#, "expected `kelpgate-iam`"),
         (r#"{"format":"kelpgate-iam","version":2}"#, "version 2"),
-        (r#"{"format":"kelpgate-iam","version":1,"wings":{}}"#, "`wings` is not known"),
+        (r#"{"format":"kelpgate-iam","version":1,"wings":{}}"#, "`wings` is unknown"),
         (r#"{"format":"kelpgate-iam","version":1,"users":{"al":{"document":{"name":"bo"}}}}"#, "says `bo` inside"),
         (r#"{"format":"kelpgate-iam","version":1,"users":{"al":{}}}"#, "`document` is missing"),
         (r#"{"format":"kelpgate-iam","version":1,"secrets":"open"}"#, "neither `none` nor `plain`"),
-        (r#"{"format":"kelpgate-iam","version":1,"secrets":{"cipher":"ROT13"}}"#, "not known here"),
+        (r#"{"format":"kelpgate-iam","version":1,"secrets":{"cipher":"ROT13"}}"#, "not supported here"),
         (
             r#"{"format":"kelpgate-iam","version":1,"secrets":{"cipher":"AES-256-GCM","kdf":"PBKDF2-HMAC-SHA256","iterations":0,"salt":"00"}}"#,
             "out of range",
+        ),
+        (
+            r#"{"format":"kelpgate-iam","version":1,"secrets":{"cipher":"AES-256-GCM","kdf":"PBKDF2-HMAC-SHA256","iterations":1,"salt":"+f"}}"#,
+            "not hexadecimal",
         ),
         (r#"{"format":"kelpgate-iam","version":1,"policies":{"P":{"place":"moon","document":{}}}}"#, "`moon`"),
     ] {
