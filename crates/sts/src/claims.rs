@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// The claims of a session token, in SeaweedFS's names and order. Claims that are not listed are ignored when read.
+/// The claims of a session token, with SeaweedFS's names and in its order. Claims that are not listed here are ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionClaims {
     /// Issuer.
@@ -9,9 +9,9 @@ pub struct SessionClaims {
     /// The session id.
     #[serde(default)]
     pub sub: String,
-    /// End, in seconds since 1970.
+    /// The end of the session, in seconds since 1970.
     pub exp: i64,
-    /// Begin, in seconds since 1970.
+    /// The start of the session, in seconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nbf: Option<i64>,
     /// Time of issue, in seconds since 1970.
@@ -34,7 +34,7 @@ pub struct SessionClaims {
     pub assumed: String,
     /// The assumed-role ARN.
     pub principal: String,
-    /// Names of the role's policies at the time of issue: weed reads them, Kelpgate asks for those of now.
+    /// Names of the role's policies at the time of issue. `weed s3` reads them; Kelpgate uses the role's current ones.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "null_is_default")]
     pub pol: Vec<String>,
     /// The session policy, as JSON text.
@@ -55,19 +55,31 @@ pub struct SessionClaims {
     /// Time of issue, RFC 3339 with nanoseconds.
     #[serde(default)]
     pub assumed_at: String,
-    /// The longest life of the session in seconds, when the identity provider sets one.
+    /// The longest the session may last in seconds, if the identity provider sets a limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_dur: Option<i64>,
-    /// A hash that names the provider's user.
+    /// A hash that identifies the provider's user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub puid: Option<String>,
-    /// Ours: the IAM revision that the issuer had seen; a gateway that is behind waits for it.
+    /// Ours: the client id for which the provider's token was accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kaud: Option<String>,
+    /// Ours: the IAM revision that the issuer had seen. A gateway that has not seen it yet waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub krev: Option<String>,
-    /// Ours: the role's unique id. The role's name may later be given to another role.
+    /// Ours: the role's unique id. Another role may later get the same name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub krid: Option<String>,
-    /// Ours: the session tags that pass on to sessions made from this one.
+    /// Ours: the access key of a user who made a session of himself. `krid` is then the user's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kkey: Option<String>,
+    /// Ours: the ARNs of managed policies that limit the session, as they are at each request.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kspol: Vec<String>,
+    /// Ours: what the session can be revoked by beside what it is itself: its maker, and all of the sessions before it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub korg: Vec<String>,
+    /// Ours: the session tags that sessions made from this one inherit.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ttags: Vec<String>,
     /// Ours: the source identity.
@@ -75,7 +87,7 @@ pub struct SessionClaims {
     pub srcid: Option<String>,
 }
 
-/// Go writes an empty list or map as `null` where it does not leave it out.
+/// Go either leaves out an empty list or map, or writes it as `null`.
 fn null_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: serde::Deserializer<'de>,

@@ -1,16 +1,19 @@
-//! Sessions without a clock: mint and verify tokens, AssumeRole.
+//! Sessions without a clock: mint and verify tokens, and verify the tokens of identity providers.
 //!
 //! A session is a JWT that carries everything; nothing is stored. Claims, access key and secret are those of SeaweedFS 4.48,
 //! so that gateways of both kinds accept each other's sessions. The time and the random session id are arguments.
 
-mod assume_role;
 mod claims;
+mod jwt;
 mod session;
 mod signing_key;
 mod token;
-pub mod xml;
+mod web_identity;
 
-pub use assume_role::{AssumeRoleInput, DurationLimits, InputError};
 pub use claims::SessionClaims;
-pub use session::{NewSession, SessionCredentials, TokenError, VerifiedSession, mint, verify};
+pub use session::{FederatedUser, NewSession, SessionCredentials, TokenError, VerifiedSession, mint, verify};
 pub use signing_key::{KeyError, SessionKeys, SigningKey};
+pub use web_identity::{
+    Claim, Claims, ExpectedToken, KEYS_BYTES_MAX, KeysError, ProviderKeys, WebIdentity, WebIdentityError,
+    claimed_issuer, verify_web_identity,
+};

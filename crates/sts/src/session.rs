@@ -2,7 +2,7 @@ use std::fmt;
 
 use aws_lc_rs::{digest, hmac};
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ids::{AccessKeyId, SecretAccessKey};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -10,43 +10,73 @@ use serde_json::{Map, Value};
 use crate::signing_key::role_name;
 use crate::{SessionClaims, SessionKeys, SigningKey, token};
 
-/// How far the clock of the issuing gateway may be ahead of ours, in seconds. The end of a session knows no such grace.
+/// How far the clock of the issuing gateway may be ahead of ours, in seconds. The end of a session has no such
+/// tolerance.
 const NOT_BEFORE_GRACE_S: i64 = 300;
 
-/// A session to be made.
+/// What a new session is made from.
 #[derive(Debug, Clone)]
 pub struct NewSession<'a> {
     /// The role's ARN.
     pub role_arn: &'a str,
-    /// The role's unique id, `AROA...`.
+    /// The role's unique id, `AROA...`, or that of the user who makes a session of himself.
     pub role_id: Option<&'a str>,
+    /// The access key with which a user makes a session of himself. It is then no session of a role.
+    pub own_key: Option<&'a str>,
     /// The role session name.
     pub session_name: &'a str,
     /// The assumed-role ARN: [`SessionKeys::assumed_role_arn`].
     pub principal_arn: &'a str,
     /// The session policy, as JSON text.
     pub session_policy: Option<&'a str>,
-    /// Names of the role's policies, for weed.
+    /// The ARNs of managed policies that limit the session too.
+    pub session_policy_arns: &'a [String],
+    /// Names of the role's policies, for `weed s3`.
     pub policy_names: &'a [String],
-    /// The life of the session, in seconds.
+    /// The length of the session, in seconds.
     pub duration_s: u32,
-    /// The time.
+    /// The current time.
     pub issued_at: Timestamp,
-    /// Sixteen random bytes: who can guess them has half of the session.
+    /// Sixteen random bytes. They must be unpredictable: the session's secret is derived from them and the signing key.
     pub session_id: [u8; 16],
-    /// Condition keys fixed now, `aws:PrincipalTag/...` of the session tags apart.
+    /// Condition keys fixed now, except the `aws:PrincipalTag/...` keys of the session tags.
     pub request_context: Map<String, Value>,
     /// The session tags.
     pub tags: &'a [(String, String)],
-    /// Those of them that pass on to sessions made from this one.
+    /// The session tags that sessions made from this one inherit.
     pub transitive_tag_keys: &'a [String],
     /// The source identity.
     pub source_identity: Option<&'a str>,
     /// The IAM revision that this gateway has seen.
     pub revision: Option<&'a str>,
+    /// The user of an identity provider for whom the session is.
+    pub federated: Option<FederatedUser<'a>>,
+    /// What the session can be revoked by beside what it is itself.
+    pub origins: &'a [String],
 }
 
-/// What AssumeRole hands out.
+/// The user of an identity provider for whom a session is made.
+#[derive(Debug, Clone, Copy)]
+pub struct FederatedUser<'a> {
+    /// The provider, as `weed s3` names it.
+    pub provider: &'a str,
+    /// The issuer of the token.
+    pub issuer: &'a str,
+    /// The subject of the token.
+    pub subject: &'a str,
+    /// The client id for which the token was accepted.
+    pub audience: &'a str,
+}
+
+impl FederatedUser<'_> {
+    /// What identifies the user at the provider, as `weed s3` computes it.
+    fn unique_id(&self) -> String {
+        let text = format!("openid:{}:{}", self.subject, self.issuer);
+        URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, text.as_bytes()))
+    }
+}
+
+/// The credentials that AssumeRole returns.
 #[derive(Clone)]
 pub struct SessionCredentials {
     /// `ASIA...`.
@@ -65,10 +95,10 @@ impl fmt::Debug for SessionCredentials {
     }
 }
 
-/// A session whose token is right. It says who the caller is once the request is signed with its `secret`.
+/// A session whose token is valid. It identifies the caller only if the request is also signed with its `secret`.
 #[derive(Debug, Clone)]
 pub struct VerifiedSession {
-    /// What the token says.
+    /// The claims of the token.
     pub claims: SessionClaims,
     /// The access key that the request must have named.
     pub access_key_id: AccessKeyId,
@@ -78,7 +108,7 @@ pub struct VerifiedSession {
     pub expiration: Timestamp,
 }
 
-/// Why a session token is refused.
+/// A session token is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     /// The session is over: `ExpiredToken`.
@@ -87,7 +117,7 @@ pub enum TokenError {
     /// Not a token of ours: `InvalidToken`.
     #[error("The provided token is malformed or otherwise invalid: {0}")]
     Invalid(&'static str),
-    /// Right signature, but made for another service: `InvalidToken`.
+    /// The signature is valid, but the token was made for another service: `InvalidToken`.
     #[error(
         "The provided token is malformed or otherwise invalid: its issuer is not `{0}`; all gateways need the same sts.issuer"
     )]
@@ -104,7 +134,7 @@ impl TokenError {
     }
 }
 
-/// Makes a session: the same arguments give the same credentials.
+/// Makes a session. The same arguments give the same credentials.
 pub fn mint(keys: &SessionKeys, new: &NewSession<'_>) -> SessionCredentials {
     let sid = hex::encode(new.session_id);
     let issued_s = new.issued_at.as_second();
@@ -113,6 +143,8 @@ pub fn mint(keys: &SessionKeys, new: &NewSession<'_>) -> SessionCredentials {
     for (key, value) in new.tags {
         request_context.insert(format!("aws:PrincipalTag/{key}"), value.as_str().into());
     }
+    let federated = new.federated;
+    let (provider, subject, issuer) = federated.map_or(("", "", ""), |user| (user.provider, user.subject, user.issuer));
     let claims = SessionClaims {
         iss: keys.issuer.clone(),
         sub: sid.clone(),
@@ -128,15 +160,19 @@ pub fn mint(keys: &SessionKeys, new: &NewSession<'_>) -> SessionCredentials {
         principal: new.principal_arn.to_owned(),
         pol: new.policy_names.to_vec(),
         spol: new.session_policy.map(str::to_owned),
-        idp: String::new(),
-        ext_uid: String::new(),
-        prov_iss: String::new(),
+        idp: provider.to_owned(),
+        ext_uid: subject.to_owned(),
+        prov_iss: issuer.to_owned(),
         req_ctx: request_context,
         assumed_at: new.issued_at.to_string(),
         max_dur: None,
-        puid: None,
+        puid: federated.map(|user| user.unique_id()),
+        kaud: federated.map(|user| user.audience.to_owned()),
         krev: new.revision.map(str::to_owned),
         krid: new.role_id.map(str::to_owned),
+        kkey: new.own_key.map(str::to_owned),
+        kspol: new.session_policy_arns.to_vec(),
+        korg: new.origins.to_vec(),
         ttags: new.transitive_tag_keys.to_vec(),
         srcid: new.source_identity.map(str::to_owned),
     };
@@ -150,29 +186,32 @@ pub fn mint(keys: &SessionKeys, new: &NewSession<'_>) -> SessionCredentials {
 
 /// Checks a session token and derives its access key and secret.
 ///
-/// HS256 by one of our keys, the exact issuer, a session, not over, and with id, role and principal: anything else is an error.
+/// The token must be signed by one of our keys with HS256, name our issuer exactly, be a session that has not ended,
+/// and have an id, a role and a principal. Anything else is an error.
 pub fn verify(keys: &SessionKeys, token: &str, now: Timestamp) -> Result<VerifiedSession, TokenError> {
     let parsed = token::parse(token).map_err(TokenError::Invalid)?;
-    let key = keys.candidates(parsed.kid.as_deref()).find(|key| parsed.is_signed_by(key));
+    let key = keys.candidates(parsed.kid.as_deref()).find(|key| token::is_signed_by(&parsed, key));
     let key = key.ok_or(TokenError::Invalid(
-        "no signing key of this gateway made it; all gateways need the same sts.signingKey",
+        "it is not signed with a key of this gateway; all gateways need the same sts.signingKey",
     ))?;
-    let claims = parsed.claims().map_err(TokenError::Invalid)?;
+    let claims = token::claims(&parsed).map_err(TokenError::Invalid)?;
     if claims.iss != keys.issuer {
         return Err(TokenError::WrongIssuer(keys.issuer.clone()));
     }
     if claims.typ != "session" {
-        return Err(TokenError::Invalid("it is no session"));
+        return Err(TokenError::Invalid("it is not a session"));
     }
-    if claims.sid.is_empty() || claims.role.is_empty() || claims.principal.is_empty() {
-        return Err(TokenError::Invalid("session id, role or principal is missing"));
+    // It is the session of a role, or of a user who has a key.
+    let has_holder = claims.role.is_empty() != claims.kkey.is_none();
+    if claims.sid.is_empty() || !has_holder || claims.principal.is_empty() {
+        return Err(TokenError::Invalid("its session id, role or principal is missing"));
     }
     let expiration = Timestamp::from_second(claims.exp).map_err(|_| TokenError::Invalid("its end is out of range"))?;
     if now >= expiration {
         return Err(TokenError::Expired(expiration));
     }
     if claims.nbf.is_some_and(|begin| begin > now.as_second().saturating_add(NOT_BEFORE_GRACE_S)) {
-        return Err(TokenError::Invalid("it begins in the future; check the clocks of the gateways"));
+        return Err(TokenError::Invalid("it starts in the future; check the clocks of the gateways"));
     }
     let (access_key_id, secret) = (access_key_id(&claims.sid), secret(key, &claims.sid));
     Ok(VerifiedSession { claims, access_key_id, secret, expiration })
@@ -181,7 +220,7 @@ pub fn verify(keys: &SessionKeys, token: &str, now: Timestamp) -> Result<Verifie
 fn access_key_id(sid: &str) -> AccessKeyId {
     let hash = digest::digest(&digest::SHA256, format!("access-key:{sid}").as_bytes());
     let text = format!("ASIA{}", hex::encode(hash.as_ref().get(..8).unwrap_or_default()));
-    #[expect(clippy::expect_used, reason = "ASIA and hexadecimal digits are an access key id")]
+    #[expect(clippy::expect_used, reason = "ASIA and hexadecimal digits form a valid access key id")]
     text.parse().expect("an access key id")
 }
 

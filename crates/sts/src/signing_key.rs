@@ -21,7 +21,7 @@ pub struct SigningKey {
     kid: String,
 }
 
-/// The text in the configuration is no signing key.
+/// The text in the configuration is not a usable signing key.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum KeyError {
     /// Not base64.
@@ -30,24 +30,24 @@ pub enum KeyError {
         if *.placeholder { ": it is still the placeholder of the example" } else { "" }
     )]
     NotBase64 {
-        /// The text is the one that the examples show.
+        /// Whether the text is the one that the examples show.
         placeholder: bool,
     },
     /// Too short to be safe.
     #[error(
-        "sts.signingKey has {0} bytes after decoding, at least 16 are needed; make one with `openssl rand -base64 32`"
+        "sts.signingKey has only {0} bytes after decoding; at least 16 are needed; make one with `openssl rand -base64 32`"
     )]
     Short(usize),
-    /// Anybody can read it up.
+    /// The key is published, so it is no secret.
     #[error(
-        "the key is public, it stands in {0}: with it anybody makes sessions of every role; make a key of your own with \
+        "the key is public: {0} publish it, so anyone can make sessions of every role; make a key of your own with \
          `openssl rand -base64 32` and give the same one to every gateway"
     )]
     Public(&'static str),
 }
 
 impl SigningKey {
-    /// Reads the text of `sts.signingKey`: base64 with padding, whose decoded bytes are the key, at least 16.
+    /// Reads the text of `sts.signingKey`: base64 with padding, which decodes to at least 16 bytes.
     pub fn from_base64(text: &str) -> Result<Self, KeyError> {
         let placeholder = text == "base64-encoded-signing-key";
         let bytes =
@@ -55,9 +55,9 @@ impl SigningKey {
         Self::from_bytes(&bytes)
     }
 
-    /// Takes the bytes of a key, at least 16: a signing key of `security.toml` is used as it stands there.
+    /// Takes the bytes of a key, at least 16. A signing key in `security.toml` is used as it is written there.
     ///
-    /// All signing keys are made here, so no public one gets past.
+    /// All signing keys are made here, so no published one gets through.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, KeyError> {
         if let Some(place) = published_in(bytes) {
             return Err(KeyError::Public(place));
@@ -71,13 +71,14 @@ impl SigningKey {
         Ok(Self { hmac: key, kid })
     }
 
-    /// The key's name in the header of tokens: the same on every gateway that has the key, and telling nothing of it.
+    /// The key's name in the header of tokens. It is the same on every gateway with this key, and reveals nothing about
+    /// the key.
     pub fn kid(&self) -> &str {
         &self.kid
     }
 
-    /// 32 bytes that stand for the key under a label, where strangers see what is made of them: the same for whoever has the key, and
-    /// guessing a weak key from them takes 100,000 steps for each guess.
+    /// Derives 32 bytes from the key and a label, for values that strangers can see. They are the same on every gateway
+    /// with this key, and each guess at a weak key costs 100,000 steps.
     pub fn stretched(&self, label: &str) -> [u8; 32] {
         let seed = hmac::sign(&self.hmac, label.as_bytes());
         let mut out = [0; 32];
@@ -96,12 +97,12 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// The keys that sessions are made and checked with.
+/// The keys that sign and verify sessions.
 #[derive(Debug, Clone)]
 pub struct SessionKeys {
     /// Signs new sessions.
     pub current: SigningKey,
-    /// Still accepted: a key that was replaced stays here for the longest life of a session.
+    /// Still accepted. A replaced key stays here for as long as a session can last.
     pub older: Vec<SigningKey>,
     /// The claim `iss`, `seaweedfs-sts` unless configured; tokens of another issuer are refused.
     pub issuer: String,
@@ -112,13 +113,14 @@ pub struct SessionKeys {
 impl SessionKeys {
     /// The ARN of a session: `arn:aws:sts::<account>:assumed-role/<role name>/<session name>`, without the role's path.
     ///
-    /// The account is the role's, or, as SeaweedFS's role ARNs have none, that of the sessions.
+    /// The account is that of the role, or `account_id` if the role's ARN has none, as in SeaweedFS.
     pub fn assumed_role_arn(&self, role_arn: &str, session_name: &str) -> String {
         let account = role_arn.split(':').nth(4).and_then(|text| text.parse().ok()).unwrap_or(self.account_id);
         format!("arn:aws:sts::{account}:assumed-role/{}/{session_name}", role_name(role_arn))
     }
 
-    /// The keys that may have signed a token: the one it names, or, when it names none as weed's do, all of them.
+    /// The keys that may have signed a token: the key that it names, or all keys if it names none, as tokens of `weed
+    /// s3` do.
     pub(crate) fn candidates<'a>(&'a self, kid: Option<&'a str>) -> impl Iterator<Item = &'a SigningKey> {
         let all = std::iter::once(&self.current).chain(&self.older);
         all.filter(move |key| kid.is_none_or(|kid| kid == key.kid))

@@ -26,7 +26,7 @@ fn keys(current: &str, older: &[&str]) -> SessionKeys {
 }
 
 #[test]
-fn a_session_of_weed_is_accepted_with_its_key_and_secret() {
+fn a_session_of_seaweedfs_is_accepted_with_its_key_and_secret() {
     let session = verify(&keys(KEY, &[]), WEED_TOKEN, at(ISSUED)).unwrap();
     assert_eq!(session.access_key_id.as_str(), "ASIAa8a4e53100100173");
     assert_eq!(session.secret.expose(), "0zdLW5kgQIfJscFnK/ygGyDa2EaZ1YCl6ev58p3MKYM=");
@@ -52,9 +52,11 @@ fn new(issued_at: Timestamp) -> NewSession<'static> {
     NewSession {
         role_arn: "arn:aws:iam::role/R1",
         role_id: None,
+        own_key: None,
         session_name: "sess1",
         principal_arn: "arn:aws:sts::000000000000:assumed-role/R1/sess1",
         session_policy: None,
+        session_policy_arns: &[],
         policy_names: &[],
         duration_s: 900,
         issued_at,
@@ -64,6 +66,8 @@ fn new(issued_at: Timestamp) -> NewSession<'static> {
         transitive_tag_keys: &[],
         source_identity: None,
         revision: None,
+        federated: None,
+        origins: &[],
     }
 }
 
@@ -72,7 +76,7 @@ fn payload(token: &str) -> Value {
 }
 
 #[test]
-fn a_new_session_has_the_claims_of_weed() {
+fn a_new_session_has_the_claims_of_seaweedfs() {
     let issued_at: Timestamp = "2026-11-22T02:33:57.093223922Z".parse().unwrap();
     let made = mint(&keys(KEY, &[]), &NewSession { policy_names: &["RO".to_owned()], ..new(issued_at) });
     let mut wanted = payload(WEED_TOKEN);
@@ -84,7 +88,7 @@ fn a_new_session_has_the_claims_of_weed() {
 }
 
 #[test]
-fn what_is_minted_verifies_until_it_ends() {
+fn a_minted_session_verifies_until_it_ends() {
     let (tags, transitive) = ([("team".to_owned(), "blue".to_owned())], ["team".to_owned()]);
     let context = json!({"aws:MultiFactorAuthPresent": "false"}).as_object().unwrap().clone();
     let session = NewSession {
@@ -137,9 +141,9 @@ fn signed(header: Value, claims: &Value, key: &[u8]) -> String {
     format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
-/// Tokens that a holder of the key could make, and that are still no sessions.
+/// Tokens that a holder of the key could make and that are still not sessions.
 #[test]
-fn tokens_that_are_no_sessions() {
+fn signed_tokens_that_are_not_sessions_are_refused() {
     let key = STANDARD.decode(KEY).unwrap();
     let good = payload(WEED_TOKEN);
     let with = |name: &str, value: Value| {
@@ -154,7 +158,7 @@ fn tokens_that_are_no_sessions() {
     };
     let hs256 = json!({"alg": "HS256", "typ": "JWT"});
     for (what, header, claims, accepted) in [
-        ("as it was", hs256.clone(), good.clone(), true),
+        ("unchanged", hs256.clone(), good.clone(), true),
         ("an unknown claim", hs256.clone(), with("future", json!({"a": 1})), true),
         ("null lists, as Go writes them", hs256.clone(), with("pol", Value::Null), true),
         ("alg none", json!({"alg": "none"}), good.clone(), false),
@@ -167,8 +171,8 @@ fn tokens_that_are_no_sessions() {
         ("another issuer", hs256.clone(), with("iss", json!("seaweedfs-sts2")), false),
         ("no issuer", hs256.clone(), without("iss"), false),
         ("RustFS: no end", hs256.clone(), without("exp"), false),
-        ("an end that is a text", hs256.clone(), with("exp", json!("1795315737")), false),
-        ("an end beyond all time", hs256.clone(), with("exp", json!(i64::MAX)), false),
+        ("an end that is a string", hs256.clone(), with("exp", json!("1795315737")), false),
+        ("an end out of range", hs256.clone(), with("exp", json!(i64::MAX)), false),
         ("another type", hs256.clone(), with("typ", json!("access")), false),
         ("no type", hs256.clone(), without("typ"), false),
         ("no session id", hs256.clone(), with("sid", json!("")), false),
