@@ -1,4 +1,4 @@
-//! A gateway's document on the filer: that it lives, and what it has applied of the others.
+//! A gateway's document on the filer. It says that the gateway is alive and which changes of the others it has applied.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -8,14 +8,15 @@ use serde::{Deserialize, Serialize};
 use crate::time::Span;
 use crate::{BootId, FilerName};
 
-/// What one gateway tells all others, written through one filer.
+/// What one gateway tells all the others, written through one filer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Beat {
-    /// Documents that a backup or a replication brought from another cluster have another one, and are ignored.
+    /// The cluster's id. Documents with another id are ignored: a backup or replication brought them from another
+    /// cluster.
     pub cluster: String,
-    /// The gateway's name for people: `host:port`.
+    /// The gateway's name as operators see it: `host:port`.
     pub gateway: String,
-    /// The gateway's process.
+    /// The run of the gateway's process.
     pub boot_id: BootId,
     /// Grows with each beat.
     pub number: u64,
@@ -23,32 +24,33 @@ pub struct Beat {
     pub lease_ms: u64,
     /// The filers that the gateway follows.
     pub filers: BTreeSet<FilerName>,
-    /// The filers by which it makes conditional writes; empty in beats of versions that did not say.
+    /// The filers that guard its conditional writes. Empty in beats of versions that did not send them.
     #[serde(default)]
     pub guards: BTreeSet<FilerName>,
     /// The filer that this copy was written through.
     pub via: FilerName,
-    /// The highest number whose acknowledgement the gateway waits for; 0 for none.
+    /// The highest number whose acknowledgement the gateway is waiting for; 0 if there is none.
     #[serde(default)]
     pub asks: u64,
-    /// The highest number that is acknowledged only after a listing: streams may never tell what was changed before it. 0 for none.
+    /// The highest number that others acknowledge only after a listing, because their streams may never deliver the
+    /// changes made before it. 0 if there is none.
     #[serde(default)]
     pub lists: u64,
-    /// What the gateway has applied: for each other gateway, by filer, the highest number that came before it there.
+    /// What the gateway has applied: for each other gateway, the highest number seen on each filer.
     #[serde(default)]
     pub applied: BTreeMap<BootId, BTreeMap<FilerName, u64>>,
-    /// The gateway decides nothing any more: this is its last beat.
+    /// The gateway no longer decides anything: this is its last beat.
     #[serde(default)]
     pub closed: bool,
-    /// The IAM revision that it has applied, for people.
+    /// The IAM revision that it has applied, for operators.
     #[serde(default)]
     pub revision: String,
-    /// Facts for people and for `kelpgate doctor`, such as the version.
+    /// Facts for operators and for `kelpgate doctor`, such as the version.
     #[serde(default)]
     pub about: BTreeMap<String, String>,
 }
 
-/// Why a document is no beat.
+/// The document is not a beat.
 #[derive(Debug, thiserror::Error)]
 #[error("the gateway document cannot be read: {0}")]
 pub struct BeatError(#[from] serde_json::Error);
@@ -61,7 +63,7 @@ impl Beat {
 
     /// The document for one filer.
     pub fn to_json(&self) -> Vec<u8> {
-        // A map of strings and numbers always has a JSON text.
+        // A map of strings and numbers can always be written as JSON.
         serde_json::to_vec(self).unwrap_or_default()
     }
 

@@ -1,4 +1,4 @@
-//! What one gateway knows of its own leases, of the other gateways, and of the changes that wait to be answered.
+//! What one gateway knows about its own leases, the other gateways, and the changes that wait to be answered.
 
 mod guards;
 
@@ -9,7 +9,7 @@ use crate::time::{Moment, Span};
 use crate::{BootId, FilerName};
 use guards::Guards;
 
-/// How many of its own beats a gateway remembers the beginning of: those that may still come back.
+/// For how many of its own beats a gateway remembers when it began to write them. Older beats no longer come back.
 const REMEMBERED: u64 = 256;
 
 /// What does not change while a gateway runs.
@@ -21,7 +21,7 @@ pub struct Settings {
     pub gateway: String,
     /// The length of its lease.
     pub lease: Span,
-    /// Facts for people.
+    /// Facts for operators.
     pub about: BTreeMap<String, String>,
 }
 
@@ -33,15 +33,20 @@ pub struct Fence {
     number: u64,
     asks: u64,
     lists: u64,
-    /// When own beats began to be written.
+    /// When the gateway began to write each of its own beats.
     written: BTreeMap<u64, Moment>,
-    /// The filers that are followed, each with the end of the lease that it gave.
+    /// The followed filers, each with the end of the lease that its stream gave.
     filers: BTreeMap<FilerName, Moment>,
+    /// The end of the lease that reading the stored beats gave.
+    stored: Moment,
+    /// When the streams were opened.
+    followed_at: Moment,
     peers: BTreeMap<BootId, Peer>,
     barriers: BTreeMap<u64, Barrier>,
-    /// No change counts as enforced before: a filer was given up, and others may rely on it until then.
+    /// No change counts as enforced before this moment: a filer was given up, and others may rely on it until then.
     held_until: Moment,
-    /// A gateway has changed something that our streams may not tell: no lease is given until everything was listed again.
+    /// A gateway has changed something that our streams may not deliver. No lease is given until everything is listed
+    /// again.
     must_list: bool,
     closed: bool,
     guards: Guards,
@@ -53,21 +58,23 @@ struct Peer {
     gateway: String,
     lease: Span,
     follows: BTreeSet<FilerName>,
-    /// The filers by which it writes what has a condition.
+    /// The filers that guard its conditional writes.
     guards: BTreeSet<FilerName>,
     revision: String,
     about: BTreeMap<String, String>,
     /// The latest beat on each of our streams.
     seen: BTreeMap<FilerName, Seen>,
+    /// The latest beat that was read from the store.
+    stored: Option<Seen>,
     /// The number of its last beat, once it has closed.
     closed_at: Option<u64>,
-    /// What it had changed before this number, our last listing has seen.
+    /// Our last listing has seen everything that it changed before this number.
     listed: u64,
-    /// What we have applied of it: by the filer that it wrote through.
+    /// The highest of its numbers that we have applied, by the filer that it wrote through.
     through: BTreeMap<FilerName, u64>,
-    /// The last question of it that we have answered.
+    /// Its latest request for acknowledgement that we have answered.
     answered: u64,
-    /// What it has applied of us.
+    /// The highest of our numbers that it has applied, by filer.
     acknowledged: BTreeMap<FilerName, u64>,
 }
 
@@ -77,28 +84,35 @@ struct Seen {
     at: Moment,
 }
 
-/// A change that waits to be enforced everywhere.
+/// What a listing is sure to see: every change of a gateway before the latest beat that was known of it when the listing
+/// began.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Listing(BTreeMap<BootId, u64>);
+
+/// A change that is not yet enforced everywhere.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 struct Barrier {
     waiters: u64,
-    /// The number that others have to acknowledge: that of the change, or a later one if a filer was given up since.
+    /// The number that others have to acknowledge: the change's own, or a later one if a filer has been given up since.
     number: u64,
     /// The filers on which its beat, or a later one, came back.
     returned: BTreeSet<FilerName>,
-    /// Who may decide by what was before it, and until when at most.
+    /// Its beat, or a later one, was read from the store.
+    read: bool,
+    /// The gateways that may still decide by the state before the change, and the latest moment until which they may.
     holders: BTreeMap<BootId, Moment>,
 }
 
-/// How far a change is.
+/// How far a change has got.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Progress {
-    /// No gateway decides by what was before it.
+    /// No gateway decides by the state before the change any more.
     Enforced,
-    /// Something has to happen first.
+    /// Some gateway may still decide by the state before the change.
     Waiting {
         /// Look again at this moment, even if nothing was observed until then.
         until: Moment,
-        /// The gateways that are waited for; empty while the own beat has not come back.
+        /// The gateways that have not caught up; empty while our own beat has not come back.
         behind: Vec<BootId>,
     },
 }
@@ -108,24 +122,24 @@ pub enum Progress {
 pub struct GatewayView {
     /// The process.
     pub boot_id: BootId,
-    /// Its name for people.
+    /// Its name as operators see it.
     pub gateway: String,
     /// The length of its lease.
     pub lease: Span,
     /// How long ago its latest beat was seen; `None` for the gateway that answers.
     pub seen_ago: Option<Span>,
-    /// The IAM revision of that beat.
+    /// The IAM revision in that beat.
     pub revision: String,
     /// Its lease may still run.
     pub current: bool,
-    /// Filers that we follow and it does not.
+    /// Filers that we follow and it does not follow.
     pub misses: BTreeSet<FilerName>,
-    /// Facts for people.
+    /// Facts for operators.
     pub about: BTreeMap<String, String>,
 }
 
 impl Fence {
-    /// A gateway that has just started: it follows nothing and may decide nothing.
+    /// A gateway that has just started. It follows no filer and may not decide anything yet.
     pub fn new(me: BootId, settings: Settings) -> Self {
         Self {
             settings,
@@ -135,6 +149,8 @@ impl Fence {
             lists: 0,
             written: BTreeMap::new(),
             filers: BTreeMap::new(),
+            stored: Moment::default(),
+            followed_at: Moment::default(),
             peers: BTreeMap::new(),
             barriers: BTreeMap::new(),
             held_until: Moment::default(),
@@ -144,7 +160,7 @@ impl Fence {
         }
     }
 
-    /// The own process.
+    /// The run of this gateway's process.
     pub fn me(&self) -> &BootId {
         &self.me
     }
@@ -154,36 +170,40 @@ impl Fence {
         self.filers.keys()
     }
 
-    /// New streams are open, one for each of these filers, and everything was listed again since: `listed` are the beats that were
-    /// found then. `now` must be read after the listing, and nothing may be observed while it lasts.
+    /// Call this before everything is listed, for [`Fence::follow`].
+    pub fn list(&self) -> Listing {
+        let number = |peer: &Peer| peer.sights().map(|seen| seen.number).max().unwrap_or_default();
+        Listing(self.peers.iter().map(|(boot_id, peer)| (boot_id.clone(), number(peer))).collect())
+    }
+
+    /// Starts to follow these filers. Call it once a new stream to each of them is open and everything has been listed
+    /// since; `listed` holds the beats of all gateways, read after `listing` began and before everything else. Read
+    /// `now` after the listing, and call no [`Fence::observe`] during it.
     ///
-    /// A filer that is not followed any more may still be trusted by others, until they have noticed as well: no change is
-    /// answered for the length of a lease. What it had still to tell is lost: whoever acknowledges a change that waits must have
-    /// listed after it.
-    pub fn follow(&mut self, filers: BTreeSet<FilerName>, listed: &[Beat], now: Moment) {
+    /// What [`Fence::read`] has learned during the listing is not in it: a gateway that has asked since is asked about
+    /// again by its next beat.
+    ///
+    /// Other gateways may still trust a filer that this one gives up, until they notice as well. Therefore no change is
+    /// answered for the length of a lease. Events that the filer had not delivered yet are lost, so other gateways must
+    /// list everything before they acknowledge a pending change.
+    pub fn follow(&mut self, listing: &Listing, filers: BTreeSet<FilerName>, listed: &[Beat], now: Moment) {
         let given_up = self.filers.keys().any(|known| !filers.contains(known));
-        // A filer that is given up must not bring a lease back that ran out because of it; one that is new does not end a lease, which
-        // speaks of what was applied before.
+        // Giving up a filer must not bring back a lease that ran out because of that filer. A new filer does not end a
+        // lease: a lease is about changes that were applied before.
         let lease_until = self.lease_until();
         let known = std::mem::take(&mut self.filers);
+        self.followed_at = now;
         for name in filers {
             let until = known.get(&name).map_or(lease_until, |until| lease_until.min(*until));
             self.filers.insert(name, until);
         }
-        self.change_guards();
         self.must_list = false;
-        for peer in self.peers.values_mut() {
-            peer.listed = peer.seen.values().map(|seen| seen.number).max().unwrap_or_default();
-            for name in peer.follows.iter().filter(|name| !self.filers.contains_key(*name)) {
-                let through = peer.through.entry(name.clone()).or_default();
-                *through = peer.listed.max(*through);
-            }
-        }
         for beat in listed.iter().filter(|beat| beat.boot_id != self.me && beat.cluster == self.settings.cluster) {
             let peer = self.peers.entry(beat.boot_id.clone()).or_insert_with(|| Peer::new(beat));
             peer.learn(beat, &self.me);
-            // Beats that passed while no stream was open were written before now; a late copy of an older one may have taken the
-            // place of the last.
+            peer.listed = peer.listed.max(beat.number);
+            // Beats that we missed while no stream was open were written before now. A late copy of an older beat may
+            // have overwritten the latest one.
             for name in self.filers.keys() {
                 let seen = peer.seen.entry(name.clone()).or_insert(Seen { number: 0, at: now });
                 if seen.number != beat.number {
@@ -191,6 +211,14 @@ impl Fence {
                 }
             }
         }
+        for (boot_id, peer) in &mut self.peers {
+            peer.listed = peer.listed.max(listing.0.get(boot_id).copied().unwrap_or_default());
+            for name in peer.follows.iter().filter(|name| !self.filers.contains_key(*name)) {
+                let through = peer.through.entry(name.clone()).or_default();
+                *through = peer.listed.max(*through);
+            }
+        }
+        self.change_guards(now);
         if given_up {
             self.held_until = self.held_until.max(now + self.longest_lease().lengthened());
             if !self.barriers.is_empty() {
@@ -200,17 +228,18 @@ impl Fence {
             for barrier in self.barriers.values_mut() {
                 barrier.number = self.asks;
                 barrier.returned.clear();
+                barrier.read = false;
             }
         }
     }
 
-    /// Whether streams must be opened anew and everything listed again: a gateway has changed something that ours may not tell. Until
-    /// then no lease is given here, and nothing acknowledged.
+    /// Whether this gateway must open new streams and list everything again, because another gateway has changed
+    /// something that our streams may not deliver. Until then this gateway gets no lease and acknowledges nothing.
     pub fn must_list(&self) -> bool {
         self.must_list
     }
 
-    /// The next beat, to be written through every filer. `now` must be read before the writing begins.
+    /// The next beat, to be written through every filer. Read `now` before the write begins.
     pub fn beat(&mut self, now: Moment, revision: &str) -> Beat {
         self.number += 1;
         self.written.insert(self.number, now);
@@ -230,15 +259,15 @@ impl Fence {
             asks: self.asks,
             lists: self.lists,
             applied: applied.map(|(boot_id, peer)| (boot_id.clone(), peer.through.clone())).collect(),
-            // A gateway that reads this stops waiting for this one.
+            // Gateways that read this stop waiting for us.
             closed: self.closed && !self.is_inside(),
             revision: revision.to_owned(),
             about: self.settings.about.clone(),
         }
     }
 
-    /// A beat came on the stream of a filer, and everything that came before it there is applied. True if a beat of our own should
-    /// be written at once, because somebody waits for it.
+    /// Takes in a beat from a filer's stream, once everything before it on that stream is applied. Returns true if a
+    /// beat of our own should be written at once, because another gateway is waiting for it.
     pub fn observe(&mut self, filer: &FilerName, beat: &Beat, now: Moment) -> bool {
         if beat.cluster != self.settings.cluster || !self.filers.contains_key(filer) {
             return false;
@@ -246,7 +275,7 @@ impl Fence {
         if beat.boot_id == self.me {
             self.guards_returned(filer, beat.number, now);
             self.returned(filer, beat.number);
-            return false;
+            return self.change_guards(now);
         }
         let peer = self.peers.entry(beat.boot_id.clone()).or_insert_with(|| Peer::new(beat));
         peer.learn(beat, &self.me);
@@ -256,6 +285,43 @@ impl Fence {
         }
         let through = peer.through.entry(beat.via.clone()).or_default();
         *through = beat.number.max(*through);
+        let is_asked = self.is_asked(beat);
+        self.change_guards(now) || is_asked
+    }
+
+    /// Takes in the beats of all gateways as they are stored, read through any filer. Read `now` after that. Returns
+    /// true if a beat of our own should be written at once.
+    ///
+    /// Two gateways may follow no filer in common, each because it cannot reach the other's. The store is where they
+    /// meet: either this gateway reads what the other one asks for, or the other one reads the beat from which this
+    /// gateway's lease runs. Each beat must be stored under a name of its own, so that a late copy of an older beat
+    /// does not hide a later one.
+    pub fn read(&mut self, stored: &[Beat], now: Moment) -> bool {
+        let mut is_asked = false;
+        // Those of others first: if one of them asks for a listing, our own gives no lease.
+        for beat in stored {
+            if beat.cluster != self.settings.cluster || beat.boot_id == self.me {
+                continue;
+            }
+            let peer = self.peers.entry(beat.boot_id.clone()).or_insert_with(|| Peer::new(beat));
+            peer.learn(beat, &self.me);
+            if peer.stored.is_none_or(|seen| seen.number < beat.number) {
+                peer.stored = Some(Seen { number: beat.number, at: now });
+            }
+            is_asked |= self.is_asked(beat);
+        }
+        let own = stored.iter().filter(|beat| beat.boot_id == self.me).map(|beat| beat.number).max();
+        if let Some(number) = own {
+            self.guards_read(number, now);
+            self.was_read(number);
+        }
+        self.change_guards(now) || is_asked
+    }
+
+    /// Whether a gateway waits for an acknowledgement that can be given now. Notices if everything has to be listed
+    /// first.
+    fn is_asked(&mut self, beat: &Beat) -> bool {
+        let Some(peer) = self.peers.get_mut(&beat.boot_id) else { return false };
         let hears_all = beat.filers.iter().all(|name| self.filers.contains_key(name));
         if beat.lists > peer.listed || (beat.asks > peer.listed && !hears_all) {
             self.must_list = true;
@@ -269,40 +335,55 @@ impl Fence {
         to_answer
     }
 
-    /// An own beat came back: the lease runs from the moment at which it began to be written.
+    /// One of our own beats came back: the lease runs from the moment when we began to write it.
     fn returned(&mut self, filer: &FilerName, number: u64) {
-        let lease = self.settings.lease.shortened();
-        if let (Some(until), Some(written)) = (self.filers.get_mut(filer), self.written.get(&number))
-            && !self.must_list
-        {
-            *until = (*written + lease).max(*until);
+        let lease = self.lease_from(number);
+        if let (Some(until), Some(lease)) = (self.filers.get_mut(filer), lease) {
+            *until = lease.max(*until);
         }
         for barrier in self.barriers.values_mut().filter(|barrier| barrier.number <= number) {
-            if !barrier.returned.insert(filer.clone()) {
-                continue;
-            }
-            // What a gateway writes after our number, it can only have back with our change applied. What it wrote before lets
-            // it decide for the length of its lease.
-            for (boot_id, peer) in self.peers.iter().filter(|(_, peer)| peer.closed_at.is_none()) {
-                if let Some(seen) = peer.seen.get(filer) {
-                    let until = seen.at + peer.lease.lengthened();
-                    let holder = barrier.holders.entry(boot_id.clone()).or_insert(until);
-                    *holder = until.max(*holder);
-                }
+            if barrier.returned.insert(filer.clone()) {
+                barrier.hold(&self.peers, |peer| peer.seen.get(filer).copied());
             }
         }
     }
 
-    /// Until when this gateway may decide. In the past, or at the beginning of time, if it may not.
+    /// The same for one that was read from the store.
+    fn was_read(&mut self, number: u64) {
+        self.stored = self.lease_from(number).unwrap_or_default().max(self.stored);
+        for barrier in self.barriers.values_mut().filter(|barrier| barrier.number <= number) {
+            if !std::mem::replace(&mut barrier.read, true) {
+                barrier.hold(&self.peers, |peer| peer.stored);
+            }
+        }
+    }
+
+    /// The end of the lease that one of our own beats gives.
+    fn lease_from(&self, number: u64) -> Option<Moment> {
+        let written = self.written.get(&number).filter(|_| !self.must_list)?;
+        Some(*written + self.settings.lease.shortened())
+    }
+
+    /// The moment until which this gateway may decide. It lies in the past, or at the beginning of time, if it may not.
     pub fn lease_until(&self) -> Moment {
         if self.closed {
             return Moment::default();
         }
-        self.filers.values().min().copied().unwrap_or_default()
+        self.filers.values().min().map_or_else(Moment::default, |until| self.stored.min(*until))
     }
 
-    /// Something was changed, durably and before this call. The answer is the number of the next beat, to be written as soon as
-    /// possible, and the name under which [`Fence::progress`] tells of the change.
+    /// The filers on whose streams our beats have not come back for half a lease, although they came back on another
+    /// one: they hang, or cannot be reached. To go on without them before the lease runs out, follow the others.
+    pub fn silent(&self) -> Vec<FilerName> {
+        let lease = self.settings.lease.shortened();
+        let half = Span(lease.0 / 2);
+        let latest = self.filers.values().max().copied().unwrap_or_default();
+        let is_silent = |until: &Moment| (*until).max(self.followed_at + lease) + half <= latest;
+        self.filers.iter().filter(|(_, until)| is_silent(until)).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Registers a change that is already durable. Returns the number of the next beat, which should be written as soon
+    /// as possible; [`Fence::progress`] knows the change by this number.
     pub fn ask(&mut self) -> u64 {
         self.asks = self.number + 1;
         let barrier = self.barriers.entry(self.asks).or_default();
@@ -311,18 +392,19 @@ impl Fence {
         self.asks
     }
 
-    /// The same for a change that was found by listing, and did not come on a stream: it may never come to others. They list
-    /// everything before they acknowledge it.
+    /// The same for a change that was found by listing and did not arrive on a stream. It may never reach the others
+    /// that way, so they list everything before they acknowledge it.
     pub fn ask_listed(&mut self) -> u64 {
         self.lists = self.ask();
         self.lists
     }
 
-    /// How far the change of this number is.
+    /// How far the change with this number has got.
     pub fn progress(&self, number: u64, now: Moment) -> Progress {
         let waiting = |until, behind| Progress::Waiting { until, behind };
         let Some(barrier) = self.barriers.get(&number) else { return waiting(Moment::NEVER, Vec::new()) };
-        if self.filers.is_empty() || !self.filers.keys().all(|name| barrier.returned.contains(name)) {
+        let returned = barrier.read && self.filers.keys().all(|name| barrier.returned.contains(name));
+        if self.filers.is_empty() || !returned {
             return waiting(Moment::NEVER, Vec::new());
         }
         let mut behind = Vec::new();
@@ -331,7 +413,7 @@ impl Fence {
             let Some(peer) = self.peers.get(boot_id).filter(|peer| peer.closed_at.is_none()) else { continue };
             let applied =
                 |name| peer.acknowledged.get(name).is_some_and(|acknowledged| *acknowledged >= barrier.number);
-            // A gateway that has no filer in common with us may renew without ever hearing of the change.
+            // A gateway that shares no filer with us may renew its lease without ever seeing the change.
             let deadline =
                 if self.filers.keys().any(|name| peer.follows.contains(name)) { *frozen } else { peer.holds_until() };
             if now < deadline && !self.filers.keys().all(applied) {
@@ -345,7 +427,7 @@ impl Fence {
         if behind.is_empty() { Progress::Enforced } else { waiting(until, behind) }
     }
 
-    /// Nobody waits for this number any more (one call for each [`Fence::ask`]).
+    /// Ends the wait for this number (one call for each [`Fence::ask`]).
     pub fn done(&mut self, number: u64) {
         if let Some(barrier) = self.barriers.get_mut(&number) {
             barrier.waiters = barrier.waiters.saturating_sub(1);
@@ -355,12 +437,12 @@ impl Fence {
         }
     }
 
-    /// From now on nothing is decided here. The next beat tells the others, who wait for this gateway no longer.
+    /// From now on this gateway decides nothing. Its next beat says so, and the others stop waiting for it.
     pub fn close(&mut self) {
         self.closed = true;
     }
 
-    /// Forgets gateways whose leases ended so long ago, and answers which.
+    /// Forgets the gateways whose leases ended at least this long ago, and returns them.
     pub fn forget(&mut self, ended_for: Span, now: Moment) -> Vec<BootId> {
         let silent = |peer: &Peer| now.since(peer.holds_until()) >= ended_for;
         let gone: Vec<BootId> =
@@ -369,7 +451,7 @@ impl Fence {
         gone
     }
 
-    /// All gateways that are known, this one first.
+    /// All known gateways, this one first.
     pub fn gateways(&self, now: Moment, revision: &str) -> Vec<GatewayView> {
         let own = GatewayView {
             boot_id: self.me.clone(),
@@ -385,7 +467,7 @@ impl Fence {
             boot_id: boot_id.clone(),
             gateway: peer.gateway.clone(),
             lease: peer.lease,
-            seen_ago: peer.seen.values().map(|seen| now.since(seen.at)).min(),
+            seen_ago: peer.sights().map(|seen| now.since(seen.at)).min(),
             revision: peer.revision.clone(),
             current: now < peer.holds_until(),
             misses: self.missed_by(peer),
@@ -414,6 +496,7 @@ impl Peer {
             revision: String::new(),
             about: BTreeMap::new(),
             seen: BTreeMap::new(),
+            stored: None,
             closed_at: None,
             listed: 0,
             through: BTreeMap::new(),
@@ -422,7 +505,7 @@ impl Peer {
         }
     }
 
-    /// What a beat says is true whichever way it came.
+    /// Takes over what a beat says. It is true whichever way the beat arrived.
     fn learn(&mut self, beat: &Beat, me: &BootId) {
         for (name, number) in beat.applied.get(me).into_iter().flatten() {
             let known = self.acknowledged.entry(name.clone()).or_default();
@@ -431,8 +514,8 @@ impl Peer {
         if beat.closed {
             self.closed_at = Some(beat.number);
         }
-        // Copies of one beat come on several streams; an old one must not bring back what has changed since.
-        if self.seen.values().all(|seen| beat.number >= seen.number) {
+        // Copies of a beat arrive on several streams; an old copy must not undo what has changed since.
+        if self.sights().all(|seen| beat.number >= seen.number) {
             self.gateway.clone_from(&beat.gateway);
             self.lease = beat.lease();
             self.follows.clone_from(&beat.filers);
@@ -442,8 +525,27 @@ impl Peer {
         }
     }
 
-    /// The last moment at which the latest beat lets it decide.
+    /// Its latest beat, wherever it was seen.
+    fn sights(&self) -> impl Iterator<Item = &Seen> {
+        self.seen.values().chain(&self.stored)
+    }
+
+    /// The last moment at which its latest beat lets it decide.
     fn holds_until(&self) -> Moment {
-        self.seen.values().map(|seen| seen.at).max().unwrap_or_default() + self.lease.lengthened()
+        self.sights().map(|seen| seen.at).max().unwrap_or_default() + self.lease.lengthened()
+    }
+}
+
+impl Barrier {
+    /// Our number came back. A beat that a gateway writes after it comes back to that gateway only after our change. A
+    /// beat that it wrote before, and that we have seen, lets it decide for the length of its lease.
+    fn hold(&mut self, peers: &BTreeMap<BootId, Peer>, seen: impl Fn(&Peer) -> Option<Seen>) {
+        for (boot_id, peer) in peers.iter().filter(|(_, peer)| peer.closed_at.is_none()) {
+            if let Some(seen) = seen(peer) {
+                let until = seen.at + peer.lease.lengthened();
+                let holder = self.holders.entry(boot_id.clone()).or_insert(until);
+                *holder = until.max(*holder);
+            }
+        }
     }
 }

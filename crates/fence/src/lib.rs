@@ -1,20 +1,23 @@
-//! Returned means enforced: when a change is answered, no gateway decides by what was before it.
+//! Returned means enforced: once a change is answered, no gateway decides by the state before it.
 //!
-//! Each gateway writes a small document, its [`Beat`], through every filer that it follows, and reads the beats of all gateways in the
-//! same ordered streams that tell it of changes. Two rules make the promise:
+//! Each gateway writes a small document, its [`Beat`], through every filer that it follows. It reads the beats of all
+//! gateways from the same ordered streams that deliver changes. Two rules make the promise:
 //!
-//! - **To renew is to have applied.** A gateway may decide ([`Fence::lease_until`]) only for a lease after the moment it began to write
-//!   a beat that came back to it, on every filer, behind everything that the filer told before it.
-//! - **An answer waits.** Whoever changed something writes a beat with a new number after it ([`Fence::ask`]) and answers when every
-//!   gateway whose lease may still run has said in a beat of its own that it saw this number ([`Fence::progress`]), on every filer.
+//! - **A gateway that renews its lease has applied every earlier change.** It may decide ([`Fence::lease_until`]) only
+//!   for the length of a lease, counted from when it began to write a beat that has come back on every filer's stream,
+//!   after all earlier events.
+//! - **An answer waits.** A gateway that changes something then writes a beat with a new number ([`Fence::ask`]). It
+//!   answers once every gateway whose lease may still run has acknowledged this number, for every filer, in a beat of
+//!   its own ([`Fence::progress`]).
 //!
-//! Both rest on hearing of every change, and filers come and go while gateways notice at different times. So a gateway lists
-//! everything again, and neither renews nor acknowledges before ([`Fence::must_list`]), when another one asks that follows a filer
-//! which it does not, or that knows its change from a listing alone ([`Fence::ask_listed`]).
+//! Both rules rely on every gateway seeing every change, but filers come and go, and gateways notice at different
+//! times. A gateway therefore lists everything again, and neither renews nor acknowledges before it has done so
+//! ([`Fence::must_list`]), in two cases: the gateway that asks follows a filer that this one does not follow, or it
+//! knows its change only from a listing ([`Fence::ask_listed`]).
 //!
-//! Nothing here compares clocks of two machines: lengths of time alone count, each shortened or lengthened by five per cent.
-//! This crate is pure: the time, what the streams tell and the ids are arguments, so that a model checker and a simulation run
-//! the code that gateways run.
+//! Nothing here compares the clocks of two machines. Only durations matter, each shortened or lengthened by five per
+//! cent. This crate is pure: the time, the events of the streams and the ids are arguments, so a model checker and a
+//! simulation run the same code as gateways do.
 
 mod beat;
 mod fence;
@@ -22,7 +25,7 @@ mod revision;
 mod time;
 
 pub use beat::{Beat, BeatError};
-pub use fence::{Fence, GatewayView, Progress, Settings};
+pub use fence::{Fence, GatewayView, Listing, Progress, Settings};
 pub use revision::{Revision, RevisionError};
 pub use time::{Moment, Span};
 
@@ -31,7 +34,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// One run of a gateway's process, a random text: whoever starts anew is somebody else.
+/// Identifies one run of a gateway's process; a random text. A restarted gateway has a new one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct BootId(pub Arc<str>);

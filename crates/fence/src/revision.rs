@@ -1,25 +1,25 @@
-//! How far a gateway is, as one opaque word that clients may send back: `1-<epoch>-<filer>.<position>[-...]`.
+//! How far a gateway has got, as an opaque token that clients may send back: `1-<epoch>-<filer>.<position>[-...]`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
 use crate::FilerName;
 
-/// A position on the stream of each filer, and the store that they belong to.
+/// A position on the stream of each filer, and the store to which the positions belong.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Revision {
-    /// Which store the positions are of; another store is another epoch.
+    /// Identifies the store to which the positions belong; every store has its own epoch.
     pub epoch: u32,
     positions: BTreeMap<u32, u64>,
 }
 
-/// Why a text is no revision.
+/// The text is not a revision.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no revision: send back what a gateway of this cluster answered in x-kelpgate-revision, unchanged")]
+#[error("`{0}` is not a revision: send the value of x-kelpgate-revision from an answer of this cluster, unchanged")]
 pub struct RevisionError(String);
 
-/// The longest text that is read.
+/// The longest text that is accepted, in bytes.
 const LONGEST: usize = 1024;
 
 impl Revision {
@@ -28,15 +28,23 @@ impl Revision {
         Self { epoch, positions: BTreeMap::new() }
     }
 
-    /// Everything up to this position (ns on the filer's clock) is applied.
+    /// Records that everything up to this position (ns on the filer's clock) is applied.
     pub fn reach(&mut self, filer: &FilerName, position_ns: i64) {
         let position_ns = u64::try_from(position_ns).unwrap_or(0);
         let known = self.positions.entry(short(filer)).or_default();
         *known = position_ns.max(*known);
     }
 
-    /// Whether everything that a floor asks for is applied. Filers that are not followed here cannot be waited for: they have been
-    /// listed since.
+    /// The same revision without the positions of filers that are not among these.
+    #[must_use]
+    pub fn only<'a>(&self, filers: impl Iterator<Item = &'a FilerName>) -> Self {
+        let wanted: BTreeSet<u32> = filers.map(short).collect();
+        let positions = self.positions.iter().filter(|(filer, _)| wanted.contains(filer));
+        Self { epoch: self.epoch, positions: positions.map(|(filer, position)| (*filer, *position)).collect() }
+    }
+
+    /// Whether everything up to this floor is applied. Filers that are not followed here do not count: everything has
+    /// been listed since they were given up.
     pub fn covers(&self, floor: &Self) -> bool {
         self.epoch == floor.epoch
             && floor
@@ -46,7 +54,7 @@ impl Revision {
     }
 }
 
-/// Names are shortened to a number: they would make the word long, and are nobody's business.
+/// Replaces a name by a number: names would make the token long, and clients need not know them.
 fn short(filer: &FilerName) -> u32 {
     filer.0.bytes().fold(0x811c_9dc5, |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }

@@ -1,21 +1,22 @@
-//! Moments and lengths of time on one gateway's own clock, which must go on while the machine sleeps (`CLOCK_BOOTTIME`).
+//! Moments and durations on one gateway's own clock, which must keep running while the machine sleeps
+//! (`CLOCK_BOOTTIME`).
 
 use std::ops::Add;
 use std::time::Duration;
 
-/// Nanoseconds since some beginning that is the same for all moments of one process.
+/// Nanoseconds since a beginning that all moments of one process share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Moment(pub u64);
 
-/// A length of time in nanoseconds.
+/// A duration in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Span(pub u64);
 
 impl Moment {
-    /// Later than any other.
+    /// Later than any other moment.
     pub const NEVER: Self = Self(u64::MAX);
 
-    /// How long after an earlier moment; nothing if it is not earlier.
+    /// The time since an earlier moment; zero if that moment is not earlier.
     pub fn since(self, earlier: Self) -> Span {
         Span(self.0.saturating_sub(earlier.0))
     }
@@ -30,12 +31,12 @@ impl Add<Span> for Moment {
 }
 
 impl Span {
-    /// Five per cent less: how long the holder of a lease relies on it, whose clock may be slow.
+    /// Five per cent less: how long the holder of a lease relies on it, because its clock may be slow.
     pub fn shortened(self) -> Self {
         Self(self.0 - self.0.div_ceil(20))
     }
 
-    /// Five per cent more: how long others wait for its end, whose clocks may be fast.
+    /// Five per cent more: how long others wait for a lease to end, because their clocks may be fast.
     pub fn lengthened(self) -> Self {
         Self(self.0.saturating_add(self.0.div_ceil(20)))
     }

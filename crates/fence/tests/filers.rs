@@ -11,15 +11,22 @@ const LEASE: Span = Span(1_000_000_000);
 fn gateway(name: &str, filers: &[&str], listed: &[Beat]) -> Fence {
     let settings = Settings { cluster: "c".to_owned(), gateway: name.to_owned(), lease: LEASE, about: BTreeMap::new() };
     let mut fence = Fence::new(BootId::from(name), settings);
-    fence.follow(names(filers), listed, Moment(0));
+    follow(&mut fence, names(filers), listed, Moment(0));
     fence
+}
+
+/// Opens new streams, and lists everything in one step.
+fn follow(fence: &mut Fence, filers: BTreeSet<FilerName>, listed: &[Beat], now: Moment) {
+    let listing = fence.list();
+    fence.follow(&listing, filers, listed, now);
 }
 
 fn names(filers: &[&str]) -> BTreeSet<FilerName> {
     filers.iter().map(|name| FilerName::from(*name)).collect()
 }
 
-/// A beat of the first gateway, through all of its filers, as everybody who follows them hears it.
+/// The first gateway beats through all of its filers. Every gateway that follows them observes it, and every gateway
+/// reads it from the store.
 fn beat(of: &mut [Fence], now: Moment) -> Beat {
     let beat = of.first_mut().unwrap().beat(now, "");
     for filer in &beat.filers {
@@ -27,10 +34,11 @@ fn beat(of: &mut [Fence], now: Moment) -> Beat {
             fence.observe(filer, &beat.through(filer), now);
         });
     }
+    of.iter_mut().for_each(|fence| _ = fence.read(std::slice::from_ref(&beat), now));
     beat
 }
 
-/// Whether the second gateway may decide by a beat of now, and whether it has to list first.
+/// Whether the second gateway may decide after a new beat, and whether it has to list first.
 fn second_is_current(gateways: &mut [Fence]) -> (bool, bool) {
     gateways.swap(0, 1);
     beat(gateways, Moment(10));
@@ -55,7 +63,7 @@ fn a_gateway_without_a_filer_of_the_changer_lists_before_it_decides() {
         assert_eq!(gateways[0].progress(number, Moment(5)), Progress::Enforced, "b has no lease");
         assert_eq!(second_is_current(&mut gateways), (current, !current), "{first:?} {second:?}");
 
-        gateways[1].follow(names(second), &[], Moment(10));
+        follow(&mut gateways[1], names(second), &[], Moment(10));
         assert_eq!(second_is_current(&mut gateways), (true, false), "it has listed: {first:?} {second:?}");
         gateways[0].ask();
         beat(&mut gateways, Moment(20));
@@ -64,25 +72,25 @@ fn a_gateway_without_a_filer_of_the_changer_lists_before_it_decides() {
 }
 
 #[test]
-fn what_no_stream_tells_is_acknowledged_after_a_listing() {
+fn a_change_that_streams_may_not_deliver_is_acknowledged_after_a_listing() {
     let both = ["f", "g"];
     type Change = fn(&mut Fence) -> u64;
     let table: [(&str, Change, bool); 4] = [
-        ("heard on a stream", |fence| fence.ask(), true),
+        ("delivered by a stream", |fence| fence.ask(), true),
         ("found by listing", |fence| fence.ask_listed(), false),
         (
             "a filer is given up while the change waits",
             |fence| {
                 let number = fence.ask();
-                fence.follow(names(&["f"]), &[], Moment(1));
+                follow(fence, names(&["f"]), &[], Moment(1));
                 number
             },
             false,
         ),
         (
-            "a filer is given up, nothing waits",
+            "a filer is given up while no change waits",
             |fence| {
-                fence.follow(names(&["f"]), &[], Moment(1));
+                follow(fence, names(&["f"]), &[], Moment(1));
                 fence.ask()
             },
             true,
@@ -101,30 +109,82 @@ fn what_no_stream_tells_is_acknowledged_after_a_listing() {
         assert_eq!(says(&beat(&mut gateways, Moment(30))), acknowledged, "{what}");
         assert_eq!(gateways[0].lease_until() == Moment(30) + LEASE.shortened(), acknowledged, "{what}");
 
-        gateways[0].follow(names(&both), &[], Moment(40));
+        follow(&mut gateways[0], names(&both), &[], Moment(40));
         gateways.swap(0, 1);
         beat(&mut gateways, Moment(50));
         gateways.swap(0, 1);
         assert!(says(&beat(&mut gateways, Moment(60))), "{what}");
         assert_eq!(gateways[0].lease_until(), Moment(60) + LEASE.shortened(), "{what}");
-        // The hold after a filer was given up is over then.
+        // By then the hold after giving up a filer is over.
         let later = Moment(1) + LEASE.lengthened();
         assert_eq!(gateways[1].progress(number, later), Progress::Enforced, "{what}");
     }
 }
 
 #[test]
-fn an_older_beat_in_a_listing_tells_that_beats_were_missed() {
+fn an_older_beat_in_a_listing_shows_that_beats_were_missed() {
     let mut other = gateway("b", &["f"], &[]);
     let beats = [(); 3].map(|()| other.beat(Moment(0), "").through(&FilerName::from("f")));
     for (listed, until) in [(0, 100), (1, 1), (2, 100)] {
         let mut fence = gateway("a", &["f"], &[]);
         fence.observe(&FilerName::from("f"), &beats[1], Moment(1));
-        fence.follow(names(&["f"]), &beats[listed..=listed], Moment(100));
+        follow(&mut fence, names(&["f"]), &beats[listed..=listed], Moment(100));
         let number = fence.ask();
         let own = fence.beat(Moment(100), "");
         fence.observe(&FilerName::from("f"), &own.through(&FilerName::from("f")), Moment(100));
+        fence.read(&[own], Moment(100));
         let want = Progress::Waiting { until: Moment(until) + LEASE.lengthened(), behind: vec![BootId::from("b")] };
         assert_eq!(fence.progress(number, Moment(100)), want, "beat {listed} was listed");
+    }
+}
+
+#[test]
+fn gateways_that_share_no_filer_meet_in_the_store() {
+    let mut gateways = [gateway("a", &["f"], &[]), gateway("b", &["g"], &[])];
+    beat(&mut gateways, Moment(5));
+    assert_eq!(second_is_current(&mut gateways), (true, false), "nothing has changed");
+    let number = gateways[0].ask();
+    let asks = beat(&mut gateways, Moment(20));
+    let holder = vec![BootId::from("b")];
+    let want = Progress::Waiting { until: Moment(10) + LEASE.lengthened(), behind: holder };
+    assert_eq!(gateways[0].progress(number, Moment(20)), want, "the other one may still decide by the state before");
+    assert_eq!(second_is_current(&mut gateways), (true, true), "its lease runs, but is not renewed");
+    assert_eq!(gateways[1].lease_until(), Moment(10) + LEASE.shortened());
+
+    follow(&mut gateways[1], names(&["g"]), &[asks], Moment(30));
+    gateways.swap(0, 1);
+    beat(&mut gateways, Moment(40));
+    gateways.swap(0, 1);
+    assert_eq!(gateways[0].progress(number, Moment(40)), Progress::Enforced, "it has listed");
+    assert_eq!(gateways[1].lease_until(), Moment(40) + LEASE.shortened());
+}
+
+#[test]
+fn what_is_read_from_the_store_during_a_listing_is_not_in_it() {
+    let mut gateways = [gateway("a", &["f"], &[]), gateway("b", &["g"], &[])];
+    beat(&mut gateways, Moment(5));
+    assert_eq!(second_is_current(&mut gateways), (true, false));
+    let listing = gateways[1].list();
+    // The first one changes something that the listing may have missed, and the second one reads that it asks.
+    let number = gateways[0].ask();
+    beat(&mut gateways, Moment(20));
+    gateways[1].follow(&listing, names(&["g"]), &[], Moment(30));
+    gateways.swap(0, 1);
+    beat(&mut gateways, Moment(40));
+    gateways.swap(0, 1);
+    assert_ne!(gateways[0].progress(number, Moment(40)), Progress::Enforced, "the second one may not have the change");
+    beat(&mut gateways, Moment(50));
+    assert!(gateways[1].must_list(), "and it lists again");
+}
+
+#[test]
+fn a_filer_is_silent_when_another_one_gave_half_a_lease_more() {
+    for (filers, beats_at, silent) in [(&["f", "g"][..], 400, &[][..]), (&["f", "g"], 500, &["g"]), (&["f"], 900, &[])]
+    {
+        let mut fence = gateway("a", filers, &[]);
+        let beat = fence.beat(Moment(beats_at * 1_000_000), "");
+        fence.observe(&FilerName::from("f"), &beat.through(&FilerName::from("f")), Moment(beats_at * 1_000_000));
+        let want: Vec<FilerName> = silent.iter().map(|name| FilerName::from(*name)).collect();
+        assert_eq!(fence.silent(), want, "{filers:?}, a beat at {beats_at} ms");
     }
 }
