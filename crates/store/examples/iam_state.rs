@@ -1,4 +1,5 @@
-//! Fills a filer with a large IAM state, in the stored formats and by the store's own writes: for measurements at scale.
+//! Fills a filer with a large IAM state, in the stored formats and through the store's own writes, for measurements at
+//! scale.
 //!
 //! ```text
 //! iam_state --dir DIR            the embedded filer of a stopped `kelpgate server`
@@ -6,9 +7,9 @@
 //!     [--users 100000] [--policies 10000] [--groups 1000] [--roles 1000] [--inline 10000] [--first 0]
 //! ```
 //!
-//! Users are `user-000000` onwards, with two keys each: [`key_id`] and [`secret`] tell which. Every user has one managed policy
-//! attached, every managed policy is different; the first `--inline` users have an inline policy, every second of them the same text.
-//! `--first` begins later, so that a state grows by what is new.
+//! Users are `user-000000` and so on, with two keys each, given by [`key_id`] and [`secret`]. Every user has one
+//! managed policy attached, and every managed policy is different. The first `--inline` users have an inline policy;
+//! every second one has the same text. `--first` is the number of the first user, to add to an existing state.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -18,12 +19,13 @@ use filer::seaweedfs::{Options, SeaweedFiler, Security};
 use filer::{EmbeddedFiler, Filer};
 use futures_util::{StreamExt, TryStreamExt};
 use iam::{
-    Change, CredentialDocument, DocumentKey, Facts, GroupDocument, Holder, IamConfig, PolicyPlace, PolicyText,
-    RoleDocument, RolePlace, Surroundings, UserDocument,
+    Change, Credential, DocumentKey, GroupRecord, Holder, InlinePolicyRecord, PolicyPlace, PolicyRecord, RolePlace,
+    RoleRecord, UserRecord,
 };
-use store::{FilerStore, IamStore, Layout};
+use iam_formats::{IamConfig, Surroundings};
+use store::{FilerStore, Layout};
 
-/// Documents that are written at once.
+/// How many documents are written at the same time.
 const AT_ONCE: usize = 128;
 const CREATED_S: i64 = 1_760_000_000;
 
@@ -60,7 +62,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             _ => return Err(format!("{name} is unknown; see the head of this file").into()),
         }
     }
-    let filer = place.ok_or("--dir or --filer is missing")?;
+    let filer = place.ok_or("give --dir or --filer")?;
     let store = FilerStore::new(
         filer,
         Layout::new(&IamConfig::parse(text, &Surroundings { filers: &[], generated_key: "" })?, "/buckets"),
@@ -82,8 +84,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
 fn documents(plan: &Plan) -> impl Iterator<Item = (DocumentKey, Change)> {
     let policies = (plan.first.min(plan.policies)..plan.policies).map(|n| {
         let name: Arc<str> = format!("policy-{n:05}").into();
-        let facts = Facts { id: format!("ANPA{n:017}"), version: 1, ..facts() };
-        let policy = PolicyText { text: managed(n).into(), facts };
+        let id = format!("ANPA{n:017}");
+        let policy = PolicyRecord { id, version: 1, created_s: CREATED_S, ..PolicyRecord::of_text(managed(n)) };
         (DocumentKey::Policy(name.clone()), Change::Policy(name, PolicyPlace::Api, Some(Ok(policy))))
     });
     let (all, count) = (plan.users, plan.policies.max(1));
@@ -94,37 +96,35 @@ fn documents(plan: &Plan) -> impl Iterator<Item = (DocumentKey, Change)> {
     let inline = (plan.first.min(plan.inline)..plan.inline.min(all)).map(|n| {
         let (holder, name): (_, Arc<str>) = (Holder::User(user(n).into()), "own-prefix".into());
         let text = if n % 2 == 0 { SHARED.to_owned() } else { managed(n).replace("bucket-", "own-") };
-        let policy = PolicyText { text: text.into(), facts: facts() };
+        let policy = InlinePolicyRecord { created_s: CREATED_S, ..InlinePolicyRecord::of_text(text) };
         (DocumentKey::Inline(holder.clone(), name.clone()), Change::Inline(holder, name, Some(Ok(policy))))
     });
     let groups = (plan.first.min(plan.groups)..plan.groups).map(move |n| {
         let name: Arc<str> = format!("group-{n:04}").into();
-        let group = GroupDocument {
+        let group = GroupRecord {
             name: name.to_string(),
             members: (0..50).map(|member| user((n * 50 + member) % all.max(1))).collect(),
-            policy_names: vec![format!("policy-{:05}", n % count)],
-            facts: Facts { id: format!("AGPA{n:017}"), ..facts() },
-            ..GroupDocument::default()
+            attached_policies: vec![format!("policy-{:05}", n % count)],
+            id: format!("AGPA{n:017}"),
+            created_s: CREATED_S,
+            ..GroupRecord::default()
         };
         (DocumentKey::Group(name.clone()), Change::Group(name, Some(Ok(group))))
     });
     let roles = (plan.first.min(plan.roles)..plan.roles).map(move |n| {
         let name: Arc<str> = format!("role-{n:04}").into();
-        let role = RoleDocument {
+        let role = RoleRecord {
             name: name.to_string(),
             arn: format!("arn:aws:iam::000000000000:role/{name}"),
             trust_policy: TRUST.to_owned(),
             attached_policies: vec![format!("policy-{:05}", n % count)],
-            facts: Facts { id: format!("AROA{n:017}"), ..facts() },
-            ..RoleDocument::default()
+            id: format!("AROA{n:017}"),
+            created_s: CREATED_S,
+            ..RoleRecord::default()
         };
         (DocumentKey::Role(name.clone()), Change::Role(name, RolePlace::Base, Some(Ok(role))))
     });
     policies.chain(users).chain(inline).chain(groups).chain(roles)
-}
-
-fn facts() -> Facts {
-    Facts { created_s: CREATED_S, ..Facts::default() }
 }
 
 fn user(n: usize) -> String {
@@ -141,27 +141,23 @@ fn secret(n: usize, key: usize) -> String {
     format!("secret-of-the-measured-user-{n:010}-{key}")
 }
 
-fn user_document(n: usize, policy: usize) -> UserDocument {
-    let keys = 0..2;
-    UserDocument {
+fn user_document(n: usize, policy: usize) -> UserRecord {
+    UserRecord {
         name: user(n),
-        credentials: keys
-            .clone()
-            .map(|key| CredentialDocument {
+        credentials: (0..2)
+            .map(|key| Credential {
                 access_key: key_id(n, key),
                 secret_key: ids::SecretAccessKey::new(secret(n, key)),
                 status: "Active".to_owned(),
+                created_s: CREATED_S,
             })
             .collect(),
-        policy_names: vec![format!("policy-{policy:05}")],
+        attached_policies: vec![format!("policy-{policy:05}")],
         tags: [("team".to_owned(), format!("team-{}", n % 100))].into(),
-        facts: Facts {
-            id: format!("AIDA{n:017}"),
-            path: format!("/division-{}/", n % 20),
-            keys_created_s: keys.map(|key| (key_id(n, key), CREATED_S)).collect(),
-            ..facts()
-        },
-        ..UserDocument::default()
+        id: format!("AIDA{n:017}"),
+        path: format!("/division-{}/", n % 20),
+        created_s: CREATED_S,
+        ..UserRecord::default()
     }
 }
 

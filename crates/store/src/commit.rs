@@ -1,24 +1,22 @@
-//! Writing: each document by compare-and-swap on what a command has seen of it.
+//! Writes documents, each by compare-and-swap on what the command has seen of it.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use async_trait::async_trait;
 use filer::{Condition, Entry, FilerError, Mutation, Transaction};
 use iam::{Change, DocumentKey, PolicyPlace};
 use policy::PrincipalIds;
 
-use crate::IamStore;
 use crate::document::{LARGEST, absent, etag, facts_of, put_facts, put_record, rewritten, to_entry, to_text};
 use crate::error::StoreError;
 use crate::filer_store::FilerStore;
 use crate::layout::Document;
 
-/// Documents as they were stored at one moment each.
+/// Documents, each as it was stored at some moment.
 #[derive(Debug, Default)]
 pub struct Fresh {
-    /// To be applied to the Snapshot that a command runs on.
+    /// The changes to apply to the Snapshot on which a command runs.
     pub changes: Vec<Change>,
     seen: BTreeMap<Document, Option<Box<Entry>>>,
 }
@@ -28,13 +26,13 @@ pub struct Fresh {
 pub struct Written {
     /// Its path.
     pub path: String,
-    /// The MD5 that its entry carries, another one for each write; `None` when it was removed.
+    /// The MD5 in its entry, which differs with each write; `None` if it was removed.
     pub md5: Option<Vec<u8>>,
 }
 
-#[async_trait]
-impl IamStore for FilerStore {
-    async fn read(&self, keys: &[DocumentKey]) -> Result<Fresh, StoreError> {
+impl FilerStore {
+    /// The documents as they are stored now.
+    pub async fn read(&self, keys: &[DocumentKey]) -> Result<Fresh, StoreError> {
         let mut fresh = Fresh::default();
         for document in keys.iter().flat_map(documents) {
             let Some((directory, name)) = self.layout.place(&document) else { continue };
@@ -55,9 +53,11 @@ impl IamStore for FilerStore {
         Ok(fresh)
     }
 
-    async fn commit(&self, fresh: &Fresh, changes: &[Change]) -> Result<Vec<Written>, StoreError> {
+    /// Writes changes in order, each only if its document is still as in `fresh`. After an error, earlier changes stay
+    /// written. [`StoreError::Conflict`] means that reading and running the command again may succeed.
+    pub async fn commit(&self, fresh: &Fresh, changes: &[Change]) -> Result<Vec<Written>, StoreError> {
         let mut written = Vec::new();
-        // What an earlier change of these has written: a document may come twice.
+        // What earlier ones of these changes have written: a document may occur twice.
         let mut now: BTreeMap<Document, Option<Entry>> = BTreeMap::new();
         for change in changes {
             let Some(document) = Document::of(change).filter(|document| !matches!(document, Document::Bucket(_)))
@@ -80,7 +80,8 @@ impl IamStore for FilerStore {
         Ok(written)
     }
 
-    fn is_as_written(&self, fresh: &Fresh, written: &[Written]) -> bool {
+    /// Whether no one has written the documents in `written` between the write and the reading of `fresh`.
+    pub fn is_unchanged(&self, fresh: &Fresh, written: &[Written]) -> bool {
         written.iter().all(|write| {
             let mut seen = fresh.seen.iter().filter(|(document, _)| self.is_at(document, &write.path));
             let md5 = |entry: &Entry| entry.attributes().md5.clone();
@@ -88,7 +89,9 @@ impl IamStore for FilerStore {
         })
     }
 
-    async fn stands(&self, fresh: &Fresh, written: &[Written]) -> Result<bool, StoreError> {
+    /// Called after a command's writes: whether the users, groups, roles and policies that it has read but not written
+    /// still exist. Removes the announcement of their deletion, because the command now relies on them.
+    pub async fn confirm_references(&self, fresh: &Fresh, written: &[Written]) -> Result<bool, StoreError> {
         for (document, seen) in &fresh.seen {
             let Some(seen) = seen.as_deref().filter(|_| document.is_entity()) else { continue };
             let Some((directory, name)) = self.layout.place(document) else { continue };
@@ -96,14 +99,15 @@ impl IamStore for FilerStore {
             if written.iter().any(|write| write.path == path) {
                 continue;
             }
-            if !self.relied_on(&path, &directory, seen).await? {
+            if !self.confirm(&path, &directory, seen).await? {
                 return Ok(false);
             }
         }
         Ok(true)
     }
 
-    async fn take_back(&self, fresh: &Fresh, written: &[Written]) -> Result<(), StoreError> {
+    /// Undoes writes, the last one first, except where someone has written since.
+    pub async fn undo(&self, fresh: &Fresh, written: &[Written]) -> Result<(), StoreError> {
         for write in written.iter().rev() {
             let place = fresh.seen.iter().find_map(|(document, entry)| {
                 let (directory, name) = self.layout.place(document)?;
@@ -112,7 +116,7 @@ impl IamStore for FilerStore {
             let Some((directory, name, before)) = place else { continue };
             let now = self.lookup(&write.path).await?;
             if now.as_ref().map(|entry| &entry.attributes().md5) != write.md5.as_ref() {
-                continue; // somebody has built on it
+                continue; // someone has written it since
             }
             let mutation = match before {
                 Some(entry) => Mutation::Put { directory, entry: Box::new(rewritten(entry, rand::random())) },
@@ -125,18 +129,17 @@ impl IamStore for FilerStore {
         }
         Ok(())
     }
-}
 
-impl FilerStore {
     fn is_at(&self, document: &Document, path: &str) -> bool {
         self.layout.place(document).is_some_and(|(directory, name)| format!("{directory}/{name}") == path)
     }
 
-    /// False if the document is gone or another one of its name; takes the announcement of a deletion away.
-    async fn relied_on(&self, path: &str, directory: &str, seen: &Entry) -> Result<bool, StoreError> {
+    /// False if the document is gone or has been replaced by another one with its name. Removes the announcement of a
+    /// deletion.
+    async fn confirm(&self, path: &str, directory: &str, seen: &Entry) -> Result<bool, StoreError> {
         loop {
             let Some(now) = self.lookup(path).await? else { return Ok(false) };
-            // Facts that cannot be read make an unreadable document, which is there and denies.
+            // If its facts cannot be read, the document is unreadable, but it exists and denies.
             let Ok(mut facts) = facts_of(&now) else { return Ok(true) };
             if facts_of(seen).is_ok_and(|seen| seen.id != facts.id) {
                 return Ok(false);
@@ -187,12 +190,12 @@ impl FilerStore {
         Ok(Some((entry, Written { path, md5 })))
     }
 
-    /// Puts the policy of a bucket: one attribute of its entry, whatever else changes there. False if there is no such bucket.
-    /// `ids` is what [`iam::policy_ids`] makes of it.
+    /// Puts the policy of a bucket, which is one attribute of its entry; leaves the rest of the entry alone. False if
+    /// there is no such bucket. `ids` is the result of [`iam::policy_ids`] for the policy.
     pub async fn put_bucket_policy(&self, bucket: &str, policy: &str, ids: &PrincipalIds) -> Result<bool, StoreError> {
         let directory = self.layout.buckets_root().to_owned();
-        let path = format!("{directory}/{bucket}");
-        let (set, remove) = iam::policy_attributes(Some((policy, ids)));
+        let path = bucket::object::bucket_path(&directory, bucket);
+        let (set, remove) = bucket::settings::policy_patch(Some(policy), iam::stored_policy_ids(policy, ids));
         let mutation = Mutation::Patch { directory, name: bucket.to_owned(), set, remove, content: None };
         let (conditions, mutations) = (vec![Condition::Exists], vec![mutation]);
         let transaction = Transaction { lock_key: path.clone(), conditions, mutations, ..Transaction::default() };
@@ -209,8 +212,8 @@ impl FilerStore {
             None => Condition::NotExists,
             Some(entry) => match etag(entry) {
                 Some(etag) => Condition::EtagMatches(vec![etag]),
-                // Only a document that neither weed nor Kelpgate wrote has no MD5; its time of change, in seconds, is the next
-                // best version there is. Our write gives it an MD5.
+                // Only a document that neither SeaweedFS nor Kelpgate wrote has no MD5. The second of its last change
+                // is then the best available version. Our write gives it an MD5.
                 None => Condition::UnmodifiedSince(entry.attributes().mtime),
             },
         };
@@ -229,7 +232,7 @@ impl FilerStore {
     }
 }
 
-/// The documents of a key: a policy may stand in several places.
+/// The documents of a key: a policy may be stored in several places.
 fn documents(key: &DocumentKey) -> Vec<Document> {
     match key.clone() {
         DocumentKey::User(name) => vec![Document::User(name)],
@@ -242,6 +245,8 @@ fn documents(key: &DocumentKey) -> Vec<Document> {
         DocumentKey::Inline(holder, policy) => vec![Document::Inline(holder, policy)],
         DocumentKey::WeedPolicies => vec![Document::WeedPolicies],
         DocumentKey::OidcProvider(stem) => vec![Document::OidcProvider(stem)],
+        DocumentKey::OidcKeys(stem) => vec![Document::OidcKeys(stem)],
+        DocumentKey::Revocation(stem) => vec![Document::Revocation(stem)],
         DocumentKey::InstanceProfile(name) => vec![Document::InstanceProfile(name)],
         DocumentKey::AccountAlias(account) => vec![Document::AccountAlias(account)],
     }

@@ -1,4 +1,4 @@
-//! Reading IAM state and bucket facts from the filer: all of it, or what one event of the feed says.
+//! Reads IAM state and bucket facts from the filer: either everything, or what one event of the feed says.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -8,15 +8,15 @@ use filer::{Entry, FeedFilter, Filer, FilerError, ListOptions};
 use futures_util::{StreamExt, TryStreamExt};
 use iam::{Change, Snapshot};
 
-use crate::document::{LARGEST, absent, bucket, fingerprint, to_change};
+use crate::document::{LARGEST, absent, bucket_of, fingerprint, to_change};
 use crate::error::StoreError;
 use crate::layout::{Document, Layout};
 use crate::secrets::SecretKeys;
 
 const PAGE: usize = 1000;
-/// Where old versions kept everything.
+/// The file in which old SeaweedFS versions kept everything.
 const LEGACY: &str = "/etc/iam/identity.json";
-/// Directories of inline policies, and documents whose content is in chunks, are read so many at a time.
+/// How many directories of inline policies, and documents with content in chunks, are read at the same time.
 const AT_ONCE: usize = 32;
 
 /// IAM state on a filer.
@@ -27,7 +27,7 @@ pub struct FilerStore {
     pub(crate) secrets: Option<Arc<SecretKeys>>,
 }
 
-/// Which documents are known, and as what: whoever lists again reads only what differs.
+/// The known documents and their versions. With it, listing again reads only what differs.
 #[derive(Debug, Default)]
 pub struct Index {
     marks: HashMap<Document, u64>,
@@ -35,7 +35,8 @@ pub struct Index {
 }
 
 impl Index {
-    /// The same number on every gateway that knows the same documents, in whatever order it learnt of them.
+    /// The same number on every gateway that knows the same documents, regardless of the order in which it learned of
+    /// them.
     pub fn digest(&self) -> u64 {
         self.digest
     }
@@ -63,10 +64,10 @@ fn mixed(document: &Document, mark: u64) -> u64 {
     hasher.finish()
 }
 
-/// What an event means.
+/// What an event of the feed means for IAM state.
 #[derive(Debug)]
-pub enum Noticed {
-    /// These facts, in order; none if the event is about nothing of ours.
+pub enum EventEffect {
+    /// These facts, in order; none if the event does not concern our documents.
     Changes(Vec<Change>),
     /// A directory of documents went away or moved: list again.
     Relist,
@@ -78,13 +79,13 @@ impl FilerStore {
         Self { filer, layout: Arc::new(layout), secrets: None }
     }
 
-    /// The store with keys: it opens sealed secrets, and seals every secret that it writes.
+    /// Gives the store keys: it then opens sealed secrets, and seals every secret that it writes.
     #[must_use]
     pub fn with_secrets(self, keys: Option<SecretKeys>) -> Self {
         Self { secrets: keys.map(Arc::new), ..self }
     }
 
-    /// The fact that a stored document states, its secrets opened.
+    /// The fact that a stored document states, with its secrets opened.
     pub(crate) fn stated(&self, document: &Document, entry: &Entry, content: Result<&[u8], String>) -> Change {
         let change = to_change(document, entry, content);
         match &self.secrets {
@@ -93,17 +94,17 @@ impl FilerStore {
         }
     }
 
-    /// The fact that an entry states, unless its content is elsewhere: in chunks, which neither events nor listings need hold.
+    /// The fact that an entry states; `None` if its content is in chunks, which events and listings may leave out.
     fn here(&self, document: &Document, entry: &Entry, known: Option<&Snapshot>) -> Option<Change> {
         if let Document::Bucket(name) = document {
             let previous = known.and_then(|snapshot| snapshot.bucket(name)).map(|bucket| &**bucket);
-            return Some(Change::Bucket(name.clone(), Some(Arc::new(bucket(entry, previous)))));
+            return Some(Change::Bucket(name.clone(), Some(Arc::new(bucket_of(entry, previous)))));
         }
         let is_here = !entry.content.is_empty() || entry.attributes().file_size == 0;
         is_here.then(|| self.stated(document, entry, Ok(&entry.content)))
     }
 
-    /// Which changes of the filer matter.
+    /// The changes of the filer that concern this store.
     pub fn filter(&self) -> FeedFilter {
         self.layout.filter()
     }
@@ -113,10 +114,11 @@ impl FilerStore {
         &self.layout
     }
 
-    /// Lists everything and passes on what differs from `index`, which then knows it. With an empty index that is everything.
-    /// `changes` gets it page by page: a large state is never in memory twice.
+    /// Lists everything, passes on what differs from `index`, and updates `index`. With an empty index everything
+    /// differs. `changes` gets it page by page, so a large state is never in memory twice.
     ///
-    /// Errors: the filer does not answer. Then `index` is what it was, and what `changes` got by then is not all and not to be used.
+    /// Fails if the filer does not answer. Then `index` is unchanged, and what `changes` has got is incomplete and must
+    /// not be used.
     pub async fn list<E>(&self, index: &mut Index, known: Option<&Snapshot>, changes: &mut E) -> Result<(), StoreError>
     where
         E: Extend<Change> + Send,
@@ -141,18 +143,18 @@ impl FilerStore {
         listing.walk(self.layout.buckets_root()).await?;
         let Listing { found, changes, .. } = listing;
         changes.extend(index.marks.keys().filter(|document| !found.marks.contains_key(*document)).map(absent));
-        // Only now, when nothing can fail any more: the index never knows what the caller does not get.
+        // Only now, when nothing can fail any more: the index must not contain what the caller does not get.
         *index = found;
         Ok(())
     }
 
-    /// What an event of the feed says. Events that repeat what `index` knows are nothing new.
-    pub async fn notice(
+    /// What an event of the feed says. An event that repeats what `index` contains is not new.
+    pub async fn read_event(
         &self,
         event: &filer::Change,
         index: &mut Index,
         known: Option<&Snapshot>,
-    ) -> Result<Noticed, StoreError> {
+    ) -> Result<EventEffect, StoreError> {
         let new_directory = if event.new_directory.is_empty() { &event.directory } else { &event.new_directory };
         let moved = event.old.as_ref().filter(|old| {
             event.new.as_ref().is_none_or(|new| new.name != old.name || *new_directory != event.directory)
@@ -163,10 +165,10 @@ impl FilerStore {
         if let Some(old) = moved {
             let arrives = event.new.as_ref().is_some_and(|new| lost(new_directory, new));
             if arrives || lost(&event.directory, old) {
-                return Ok(Noticed::Relist);
+                return Ok(EventEffect::Relist);
             }
         }
-        // First what can fail, then the index, which must not know what the caller does not get.
+        // First what can fail, then the index, because it must not contain what the caller does not get.
         let arrived = match &event.new {
             Some(new) => self.arrived(new_directory, new, index, known).await?,
             None => None,
@@ -180,10 +182,10 @@ impl FilerStore {
             index.insert(document, mark);
             changes.push(change);
         }
-        Ok(Noticed::Changes(changes))
+        Ok(EventEffect::Changes(changes))
     }
 
-    /// The document that an entry is, with its mark and what it states, unless that is known already.
+    /// The document of an entry, with its mark and the fact that it states, unless that is already known.
     async fn arrived(
         &self,
         directory: &str,
@@ -218,12 +220,12 @@ impl FilerStore {
         Ok(self.stated(document, &entry, content.as_deref().map_err(Clone::clone)))
     }
 
-    /// The bytes of a document: inline as weed writes them, or in chunks where somebody uploaded a file. Content that is damaged or
-    /// too large makes the document unreadable; a filer that does not answer is an error.
+    /// The bytes of a document: inline as SeaweedFS writes them, or in chunks if someone uploaded a file. If the
+    /// content is damaged or too large, the document is unreadable. If the filer does not answer, it is an error.
     pub(crate) async fn content(&self, path: &str, entry: &Entry) -> Result<Result<Vec<u8>, String>, StoreError> {
         let bytes = entry.content_bytes();
         if bytes > LARGEST {
-            return Ok(Err(format!("it has {bytes} bytes, more than any document of IAM")));
+            return Ok(Err(format!("it has {bytes} bytes, which is too large for an IAM document")));
         }
         if entry.chunks.is_empty() {
             return Ok(Ok(entry.content.clone()));
@@ -265,11 +267,11 @@ impl FilerStore {
     }
 }
 
-/// A directory, page by page.
+/// Lists a directory, page by page.
 struct Pages<'a> {
     store: &'a FilerStore,
     directory: &'a str,
-    /// The last name of the page before; `None` behind the last page.
+    /// The last name of the previous page; `None` after the last page.
     after: Option<String>,
 }
 
@@ -284,7 +286,7 @@ impl Pages<'_> {
     }
 }
 
-/// A listing under way.
+/// A listing in progress.
 struct Listing<'a, E> {
     store: &'a FilerStore,
     index: &'a Index,
@@ -298,7 +300,7 @@ impl<E: Extend<Change> + Send> Listing<'_, E> {
         let mut pages = self.store.pages(directory);
         let mut page = pages.next().await?;
         while let Some(current) = page {
-            // The filer looks for the next page while this one is being read.
+            // The filer prepares the next page while this one is being read.
             let (next, taken) = futures_util::future::join(pages.next(), self.take(directory, current)).await;
             taken?;
             page = next?;
@@ -306,7 +308,7 @@ impl<E: Extend<Change> + Send> Listing<'_, E> {
         Ok(())
     }
 
-    /// A directory whose directories hold the documents.
+    /// Lists a directory whose subdirectories hold the documents.
     async fn walk_holders(&mut self, directory: &str) -> Result<(), StoreError> {
         let store = self.store;
         let mut pages = store.pages(directory);

@@ -1,30 +1,31 @@
-//! When keys and roles were last used: files of each gateway that no other writes, and all read.
+//! When keys and roles were last used. Each gateway has files that only it writes and all gateways read.
 //!
-//! They lie under our own base, where neither the feed nor SeaweedFS looks. Nothing is decided by them, so they are written
-//! without a condition.
+//! They are under our own base path, which neither the feed nor SeaweedFS reads. No decision depends on them, so they
+//! are written without a condition.
 
 use filer::{Entry, Mutation, Transaction};
-use iam::{Facts, LastUsed};
+use iam::LastUsed;
+use iam_formats::{Facts, last_used};
 
 use crate::commit::now_s;
 use crate::document::to_entry;
 use crate::error::StoreError;
 use crate::filer_store::FilerStore;
 
-/// Ids in one file: a gateway that saw more writes several.
+/// How many ids fit into one file. A gateway that has seen more writes several files.
 const IDS_PER_FILE: usize = 5_000;
-/// A file that nobody wrote for so long is of a gateway that is gone, in seconds.
+/// If a file has not been written for this long, in seconds, its gateway is gone.
 const STALE_S: i64 = 24 * 3600;
 
 /// The files of one gateway.
 #[derive(Debug, Default)]
 pub struct LastUsedFiles {
-    /// The content of each file as it was written last.
+    /// The last written content of each file.
     written: Vec<String>,
 }
 
 impl FilerStore {
-    /// What all gateways have written, the latest use of each id.
+    /// The latest use of each id, from the files of all gateways.
     pub async fn last_used(&self) -> Result<LastUsed, StoreError> {
         let mut all = LastUsed::default();
         for entry in self.last_used_entries().await? {
@@ -33,7 +34,7 @@ impl FilerStore {
         Ok(all)
     }
 
-    /// Writes what a gateway has seen to its files, as far as they differ from what they hold.
+    /// Writes what a gateway has seen to its files. Skips files whose content stays the same.
     pub async fn put_last_used(
         &self,
         gateway: &str,
@@ -49,7 +50,7 @@ impl FilerStore {
         }
         files.written.resize(count, String::new());
         for (number, (shard, written)) in shards.iter().zip(&mut files.written).enumerate() {
-            let text = shard.to_text();
+            let text = last_used::to_text(shard);
             if *written == text {
                 continue;
             }
@@ -62,7 +63,7 @@ impl FilerStore {
         Ok(())
     }
 
-    /// The files of gateways that are gone: what they hold. [`FilerStore::remove_last_used`] removes one.
+    /// The files of gateways that are gone, with their content. [`FilerStore::remove_last_used`] removes one.
     pub async fn stale_last_used(&self, gateway: &str) -> Result<Vec<(Entry, LastUsed)>, StoreError> {
         let own = format!("{gateway}-");
         let before = now_s() - STALE_S;
@@ -96,7 +97,7 @@ impl FilerStore {
     async fn last_used_of(&self, entry: &Entry) -> Result<LastUsed, StoreError> {
         let path = format!("{}/{}", self.layout.last_used(), entry.name);
         let content = self.content(&path, entry).await?.unwrap_or_default();
-        Ok(LastUsed::parse(&String::from_utf8_lossy(&content)))
+        Ok(last_used::parse(&String::from_utf8_lossy(&content)))
     }
 
     async fn put(&self, name: &str, mutation: Mutation) -> Result<(), StoreError> {
@@ -106,7 +107,7 @@ impl FilerStore {
     }
 }
 
-/// Which file an id stands in: FNV-1a of it.
+/// The file of an id, by its FNV-1a hash.
 fn shard_of(id: &str, count: usize) -> usize {
     let hash = id.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     usize::try_from(hash).unwrap_or_default() % count

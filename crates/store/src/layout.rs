@@ -1,9 +1,10 @@
-//! Which path holds what.
+//! The paths of all documents.
 
 use std::sync::Arc;
 
 use filer::FeedFilter;
-use iam::{Change, DocumentStore, Holder, IamConfig, PolicyPlace, RolePlace};
+use iam::{Change, Holder, PolicyPlace, RolePlace};
+use iam_formats::{DocumentStore, IamConfig};
 
 /// Users.
 const IDENTITIES: &str = "/etc/iam/identities";
@@ -11,14 +12,14 @@ const IDENTITIES: &str = "/etc/iam/identities";
 const SERVICE_ACCOUNTS: &str = "/etc/iam/service_accounts";
 /// Groups.
 const GROUPS: &str = "/etc/iam/groups";
-/// OIDC providers: weed subscribes to it.
+/// OIDC providers. SeaweedFS subscribes to it.
 const OIDC_PROVIDERS: &str = "/etc/iam/oidc-providers";
 /// Managed policies of the IAM API.
 const POLICIES: &str = "/etc/iam/policies";
-/// weed's inline policies.
+/// SeaweedFS's inline policies.
 const WEED_DIRECTORY: &str = "/etc/iam";
 const WEED_POLICIES: &str = "policies.json";
-/// What seeding has done.
+/// The record of what seeding has done.
 pub(crate) const SEEDED: &str = "seeded.json";
 
 /// The directories of IAM state and buckets.
@@ -27,13 +28,15 @@ pub struct Layout {
     buckets_root: String,
     inline_base: String,
     instance_profiles: String,
+    oidc_keys: String,
+    revocations: String,
     account_aliases: String,
     last_used: String,
     policy_base: Option<String>,
     role_base: Option<String>,
 }
 
-/// What a path stands for.
+/// What the document at a path is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Document {
     /// A user.
@@ -48,10 +51,14 @@ pub enum Document {
     Role(Arc<str>),
     /// An inline policy.
     Inline(Holder, Arc<str>),
-    /// weed's shared document of inline policies.
+    /// SeaweedFS's shared document of inline policies.
     WeedPolicies,
     /// An OIDC provider, by the stem of its file.
     OidcProvider(Arc<str>),
+    /// The keys of an OIDC provider, by the stem of their file.
+    OidcKeys(Arc<str>),
+    /// A revocation of sessions, by the stem of its file.
+    Revocation(Arc<str>),
     /// An instance profile.
     InstanceProfile(Arc<str>),
     /// The alias of an account, by the account's number.
@@ -61,7 +68,7 @@ pub enum Document {
 }
 
 impl Layout {
-    /// From the configuration, and where the filer keeps buckets (`/buckets`).
+    /// The layout for a configuration and the path where the filer keeps buckets (`/buckets`).
     pub fn new(config: &IamConfig, buckets_root: &str) -> Self {
         let base = |store: &DocumentStore| match store {
             DocumentStore::Filer { base_path } => Some(base_path.clone()),
@@ -71,9 +78,11 @@ impl Layout {
             buckets_root: buckets_root.to_owned(),
             inline_base: format!("{}/inline", config.kelpgate.iam_base_path),
             instance_profiles: format!("{}/instance-profiles", config.kelpgate.iam_base_path),
+            oidc_keys: format!("{}/oidc-keys", config.kelpgate.iam_base_path),
+            revocations: format!("{}/session-revocations", config.kelpgate.iam_base_path),
             account_aliases: format!("{}/account-aliases", config.kelpgate.iam_base_path),
             last_used: format!("{}/last-used", config.kelpgate.iam_base_path),
-            // weed's own default is the directory of the API's policies: then the two are one place.
+            // SeaweedFS's own default is the directory of the API's policies. Then both are the same place.
             policy_base: base(&config.policy_store).filter(|base| base != POLICIES),
             role_base: base(&config.role_store),
         }
@@ -81,21 +90,24 @@ impl Layout {
 
     /// The changes that matter.
     pub fn filter(&self) -> FeedFilter {
-        let ours = [&self.inline_base, &self.instance_profiles, &self.account_aliases];
+        let ours =
+            [&self.inline_base, &self.instance_profiles, &self.account_aliases, &self.oidc_keys, &self.revocations];
         let bases = ours.into_iter().chain(&self.policy_base).chain(&self.role_base);
         let mut prefixes: Vec<String> = bases.map(|base| format!("{base}/")).collect();
         prefixes.push(format!("{WEED_DIRECTORY}/"));
         FeedFilter { prefixes, directories: vec![self.buckets_root.clone()] }
     }
 
-    /// What the writers of a document take turns on, so that one filer's feed tells their order: its path in small letters, for names
-    /// are unique however they are capitalised; and for aliases, which are unique among accounts, their directory.
+    /// The path that writers of a document lock, so that the feed of one filer shows their order. It is the document's
+    /// path in lower case, because names are unique regardless of case. For aliases, which are unique among accounts,
+    /// it is their directory.
     pub(crate) fn turns(&self, path: &str) -> String {
         let directory = path.rsplit_once('/').map_or("", |(directory, _)| directory);
         if directory == self.account_aliases { directory.to_owned() } else { path.to_lowercase() }
     }
 
-    /// What a path stands for; `None` for whatever is none of ours, such as `bucket-policy:*`, nested files and notes.
+    /// What the document at a path is; `None` if it is not one of ours, such as `bucket-policy:*`, nested files and
+    /// notes.
     pub fn classify(&self, directory: &str, name: &str) -> Option<Document> {
         if directory == self.buckets_root {
             return (!name.starts_with('.')).then(|| Document::Bucket(name.into()));
@@ -115,6 +127,12 @@ impl Layout {
         }
         if directory == self.instance_profiles {
             return Some(Document::InstanceProfile(stem));
+        }
+        if directory == self.revocations {
+            return Some(Document::Revocation(stem));
+        }
+        if directory == self.oidc_keys {
+            return Some(Document::OidcKeys(stem));
         }
         if directory == self.account_aliases {
             return Some(Document::AccountAlias(stem));
@@ -149,7 +167,7 @@ impl Layout {
         Some(Document::Inline(holder, policy))
     }
 
-    /// Directory and name of a document; `None` when it has no place on the filer.
+    /// The directory and name of a document; `None` if it has no place on the filer.
     pub fn place(&self, document: &Document) -> Option<(String, String)> {
         let json = |directory: &str, stem: &str| (directory.to_owned(), format!("{stem}.json"));
         Some(match document {
@@ -168,16 +186,23 @@ impl Layout {
             }
             Document::WeedPolicies => (WEED_DIRECTORY.to_owned(), WEED_POLICIES.to_owned()),
             Document::OidcProvider(stem) => json(OIDC_PROVIDERS, stem),
+            Document::OidcKeys(stem) => json(&self.oidc_keys, stem),
+            Document::Revocation(stem) => json(&self.revocations, stem),
             Document::InstanceProfile(name) => json(&self.instance_profiles, name),
             Document::AccountAlias(account) => json(&self.account_aliases, account),
             Document::Bucket(name) => (self.buckets_root.clone(), name.to_string()),
         })
     }
 
-    /// Directories whose children are documents; those of inline policies hold a directory for each holder.
+    /// The directories whose children are documents. Those of inline policies contain one directory for each holder.
     pub(crate) fn directories(&self) -> Vec<String> {
         let weeds = [IDENTITIES, SERVICE_ACCOUNTS, GROUPS, POLICIES, OIDC_PROVIDERS].map(str::to_owned);
-        let ours = [self.instance_profiles.clone(), self.account_aliases.clone()];
+        let ours = [
+            self.instance_profiles.clone(),
+            self.account_aliases.clone(),
+            self.oidc_keys.clone(),
+            self.revocations.clone(),
+        ];
         weeds.into_iter().chain(ours).chain(self.policy_base.clone()).chain(self.role_base.clone()).collect()
     }
 
@@ -185,7 +210,8 @@ impl Layout {
         ["users", "groups", "roles"].map(|kind| format!("{}/{kind}", self.inline_base))
     }
 
-    /// Where gateways write when keys were last used: no documents, and not followed.
+    /// The directory where gateways write when keys were last used. It contains no documents, and the feed does not
+    /// follow it.
     pub(crate) fn last_used(&self) -> &str {
         &self.last_used
     }
@@ -202,7 +228,7 @@ impl Layout {
         self.role_base.as_deref()
     }
 
-    /// Whether losing this directory means losing documents: then only a full listing tells which.
+    /// Whether losing this directory means losing documents. Only a full listing then shows which ones.
     pub(crate) fn holds_documents(&self, path: &str) -> bool {
         let ours = self.directories().into_iter().chain(self.inline_directories());
         path.starts_with(&format!("{}/", self.inline_base))
@@ -211,7 +237,7 @@ impl Layout {
 }
 
 impl Document {
-    /// Whether other documents name it, and rely on it.
+    /// Whether other documents refer to it and rely on it.
     pub(crate) fn is_entity(&self) -> bool {
         matches!(self, Self::User(_) | Self::Group(_) | Self::Role(_) | Self::Policy(..))
     }
@@ -229,6 +255,8 @@ impl Document {
             Change::Inline(holder, name, _) => Self::Inline(holder.clone(), name.clone()),
             Change::WeedPolicies(_) => Self::WeedPolicies,
             Change::OidcProvider(stem, _) => Self::OidcProvider(stem.clone()),
+            Change::OidcKeys(stem, _) => Self::OidcKeys(stem.clone()),
+            Change::Revocation(stem, _) => Self::Revocation(stem.clone()),
             Change::InstanceProfile(name, _) => Self::InstanceProfile(name.clone()),
             Change::AccountAlias(account, _) => Self::AccountAlias(account.clone()),
             Change::Bucket(name, _) => Self::Bucket(name.clone()),

@@ -1,6 +1,7 @@
 //! Where IAM state lives: documents on the filer, in SeaweedFS's own formats.
 //!
-//! One document for each entity, one compare-and-swap for each write: what a command did not see, it does not overwrite.
+//! There is one document for each entity, and each write is one compare-and-swap: a command never overwrites what it
+//! has not seen.
 
 mod commit;
 mod document;
@@ -14,34 +15,11 @@ mod seed;
 #[cfg(test)]
 mod tests;
 
-use async_trait::async_trait;
-use iam::{Change, DocumentKey};
-
 pub use commit::{Fresh, Written};
+pub use document::bucket_of;
 pub use error::StoreError;
-pub use filer_store::{FilerStore, Index, Noticed};
+pub use filer_store::{EventEffect, FilerStore, Index};
 pub use last_used::LastUsedFiles;
 pub use layout::{Document, Layout};
 pub use secrets::{SecretKeys, SecretKeysError, credentials};
 pub use seed::Seeded;
-
-/// Where commands read and write.
-#[async_trait]
-pub trait IamStore: Send + Sync {
-    /// The documents as they are stored at this moment.
-    async fn read(&self, keys: &[DocumentKey]) -> Result<Fresh, StoreError>;
-
-    /// Writes changes in order, each only if its document is still what `fresh` saw. An error leaves the changes before it
-    /// written; [`StoreError::Conflict`] means that reading again and running again may succeed.
-    async fn commit(&self, fresh: &Fresh, changes: &[Change]) -> Result<Vec<Written>, StoreError>;
-
-    /// Whether these writes are what was read afterwards: nobody has written after them.
-    fn is_as_written(&self, fresh: &Fresh, written: &[Written]) -> bool;
-
-    /// Whether the users, groups, roles and policies that a command has read and not written are still there, once its writes are
-    /// done. The announcement of a deletion is taken away: somebody relies on the document now.
-    async fn stands(&self, fresh: &Fresh, written: &[Written]) -> Result<bool, StoreError>;
-
-    /// Takes writes back, the last one first, as far as nobody has written after them.
-    async fn take_back(&self, fresh: &Fresh, written: &[Written]) -> Result<(), StoreError>;
-}

@@ -1,8 +1,9 @@
-//! Secret keys under encryption at rest: what stands in a document in their place, and what opens it again.
+//! Encryption of secret keys at rest: how documents store them, and how they are decrypted.
 //!
-//! A sealed secret is `kelpgate-sealed:1:<key id>:<base64>`, the base64 of a nonce and what AES-256-GCM makes of the secret. The
-//! holder's name and the access key id are its associated data: put into another document, or beside another access key id, it
-//! does not open. What does not open stays as it is, and no key of IAM is ever made of it ([`CredentialDocument::sealed_under`]).
+//! A sealed secret is `kelpgate-sealed:1:<key id>:<base64>`. The base64 contains a nonce and the secret encrypted with
+//! AES-256-GCM. The holder's name and the access key id are its associated data: in another document, or with another
+//! access key id, it does not open. A secret that does not open stays as it is, and never becomes an IAM key
+//! ([`Credential::sealed_under`]).
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -11,7 +12,7 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use aws_lc_rs::{hmac, pbkdf2};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use iam::{Change, CredentialDocument, SEALED};
+use iam::{Change, Credential, SEALED};
 use ids::SecretAccessKey;
 use zeroize::Zeroizing;
 
@@ -19,7 +20,7 @@ use crate::error::StoreError;
 
 const KEY_BYTES: usize = 32;
 
-/// Keys that secrets are sealed with. The first one seals, every one opens.
+/// The keys that seal secrets. The first one seals, all of them open.
 #[derive(Debug)]
 pub struct SecretKeys(Vec<SealingKey>);
 
@@ -28,20 +29,20 @@ struct SealingKey {
     key: RandomizedNonceKey,
 }
 
-/// A text holds no keys. What it says is never part of the message.
+/// A text does not contain valid keys. The message never contains the text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SecretKeysError {
-    /// There is none.
+    /// There is no key.
     #[error("there is no key in it; make one with `openssl rand -base64 32`")]
     Empty,
-    /// One of them is not usable.
+    /// The key with this number, counted from 1, cannot be used.
     #[error("key {0} is not base64 of 32 bytes; make one with `openssl rand -base64 32`")]
     NoKey(usize),
 }
 
 impl SecretKeys {
-    /// Reads keys: base64 of 32 bytes each, apart by white space or commas; lines that begin with `#` are comments. The first one
-    /// seals; older ones stay behind it until nothing is sealed with them any more.
+    /// Reads keys: base64 of 32 bytes each, separated by white space or commas. Lines that begin with `#` are comments.
+    /// The first key seals. Keep older ones after it until nothing is sealed with them any more.
     pub fn parse(text: &str) -> Result<Self, SecretKeysError> {
         let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
         let words = lines.flat_map(|line| line.split(|c: char| c.is_whitespace() || c == ','));
@@ -53,19 +54,19 @@ impl SecretKeys {
         if keys.is_empty() { Err(SecretKeysError::Empty) } else { Ok(Self(keys)) }
     }
 
-    /// A key made of a passphrase: PBKDF2-HMAC-SHA256. `None` if the cryptography library refuses it.
+    /// A key derived from a passphrase with PBKDF2-HMAC-SHA256. `None` if the cryptography library refuses it.
     pub fn of_passphrase(passphrase: &str, salt: &[u8], iterations: NonZeroU32) -> Option<Self> {
         let mut bytes = Zeroizing::new([0; KEY_BYTES]);
         pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, iterations, salt, passphrase.as_bytes(), bytes.as_mut());
         Some(Self(vec![SealingKey::new(bytes.as_ref())?]))
     }
 
-    /// The ids of the keys, the one that seals first. An id tells nothing of its key.
+    /// The ids of the keys, starting with the one that seals. An id reveals nothing about its key.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|key| key.id.as_str())
     }
 
-    /// The change with every secret opened that one of the keys opens.
+    /// The change with every secret opened that one of the keys can open.
     #[must_use]
     pub fn open(&self, mut change: Change) -> Change {
         each_credential(&mut change, |credential, about| {
@@ -78,9 +79,9 @@ impl SecretKeys {
         change
     }
 
-    /// The change with every secret sealed; what is sealed already stays as it is.
+    /// The change with every secret sealed. Secrets that are already sealed stay as they are.
     ///
-    /// Error: the cryptography library refuses; nothing may be written then.
+    /// Fails if the cryptography library does. Nothing may be written then.
     pub fn seal(&self, mut change: Change) -> Result<Change, StoreError> {
         each_credential(&mut change, |credential, about| {
             if credential.sealed_under().is_none() && !credential.secret_key.expose().is_empty() {
@@ -98,7 +99,7 @@ impl SecretKeys {
             .all(|credential| credential.secret_key.expose().is_empty() || credential.sealed_under() == first)
     }
 
-    fn sealed(&self, credential: &CredentialDocument, about: &str) -> Option<SecretAccessKey> {
+    fn sealed(&self, credential: &Credential, about: &str) -> Option<SecretAccessKey> {
         let SealingKey { id, key } = self.0.first()?;
         let mut bytes = Zeroizing::new(credential.secret_key.expose().as_bytes().to_vec());
         let aad = Aad::from(associated(about, &credential.access_key));
@@ -107,7 +108,7 @@ impl SecretKeys {
         Some(SecretAccessKey::new(format!("{SEALED}{id}:{text}")))
     }
 
-    fn opened(&self, credential: &CredentialDocument, about: &str) -> Option<SecretAccessKey> {
+    fn opened(&self, credential: &Credential, about: &str) -> Option<SecretAccessKey> {
         let wanted = credential.sealed_under()?;
         let SealingKey { key, .. } = self.0.iter().find(|key| key.id == wanted)?;
         let (_, text) = credential.secret_key.expose().rsplit_once(':')?;
@@ -135,13 +136,13 @@ impl fmt::Debug for SealingKey {
     }
 }
 
-/// What a sealed secret is bound to. Names have no zero bytes.
+/// The associated data of a sealed secret. Names contain no zero bytes.
 fn associated(about: &str, access_key: &str) -> Vec<u8> {
     format!("kelpgate secret 1\0{about}\0{access_key}").into_bytes()
 }
 
 /// The credentials of a user's or service account's document.
-pub fn credentials(change: &Change) -> Box<dyn Iterator<Item = &CredentialDocument> + '_> {
+pub fn credentials(change: &Change) -> Box<dyn Iterator<Item = &Credential> + '_> {
     match change {
         Change::User(_, Some(Ok(user))) => Box::new(user.credentials.iter()),
         Change::ServiceAccount(_, Some(Ok(account))) => Box::new(account.credential.iter()),
@@ -149,10 +150,10 @@ pub fn credentials(change: &Change) -> Box<dyn Iterator<Item = &CredentialDocume
     }
 }
 
-/// Calls with each credential and whose it is.
+/// Calls `each` with every credential and its holder.
 fn each_credential<E>(
     change: &mut Change,
-    mut call: impl FnMut(&mut CredentialDocument, &str) -> Result<(), E>,
+    mut call: impl FnMut(&mut Credential, &str) -> Result<(), E>,
 ) -> Result<(), E> {
     match change {
         Change::User(_, Some(Ok(user))) => {
@@ -169,7 +170,8 @@ fn each_credential<E>(
 
 #[cfg(test)]
 mod tests {
-    use iam::{Facts, UserDocument};
+    use iam::UserRecord;
+    use iam_formats::{Facts, Stored};
 
     use super::*;
 
@@ -183,7 +185,7 @@ mod tests {
     fn user(name: &str, access_key: &str, secret: &str) -> Change {
         let text =
             format!(r#"{{"name":"{name}","credentials":[{{"access_key":"{access_key}","secret_key":"{secret}"}}]}}"#);
-        Change::User(name.into(), Some(UserDocument::parse(&text, Facts::default()).map_err(|_| unreachable!())))
+        Change::User(name.into(), Some(UserRecord::parse(&text, Facts::default()).map_err(|_| unreachable!())))
     }
 
     fn secret(change: &Change) -> String {
@@ -208,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sealed_secret_opens_for_its_holder_and_key_alone() {
+    fn a_sealed_secret_opens_only_for_its_holder_and_access_key() {
         let sealed = keys(ONE).seal(user("al", "AKA", "s3cret")).unwrap();
         let text = secret(&sealed);
         assert!(text.starts_with(SEALED) && !text.contains("s3cret"), "{text}");
@@ -229,7 +231,7 @@ mod tests {
         ] {
             let opened = secret(&keys(by).open(user(name, access_key, stored)));
             assert_eq!(opened == "s3cret", want, "{name} {access_key} {stored}");
-            assert!(want || opened == *stored, "what does not open stays as it is");
+            assert!(want || opened == *stored, "a secret that does not open stays as it is");
         }
     }
 
@@ -240,7 +242,7 @@ mod tests {
         assert!(keys(ONE).is_current(&old) && !rotated.is_current(&old));
         let new = rotated.seal(rotated.open(old)).unwrap();
         assert!(rotated.is_current(&new) && !rotated.is_current(&user("al", "AKA", "s3cret")));
-        assert!(rotated.is_current(&user("al", "AKA", "")), "an empty secret is none");
+        assert!(rotated.is_current(&user("al", "AKA", "")), "an empty secret does not count");
     }
 
     #[test]

@@ -1,16 +1,17 @@
-//! Seeding: what `-iam.config` defines is created on the filer once.
+//! Seeding: creates what `-iam.config` defines on the filer, once.
 //!
-//! `<base>/seeded.json` remembers the hash of what was written under each name. Deleted since: stays deleted. Unchanged since,
-//! and the file says something new: updated. Changed on the filer since: kept, with a warning.
+//! `<base>/seeded.json` records the hash of what was written under each name. A document that has been deleted since
+//! stays deleted. A document that is unchanged is updated if the file changes. A document that was changed on the filer
+//! is kept, with a warning.
 
 use std::collections::BTreeMap;
 
 use filer::{Entry, Mutation};
-use iam::{Change, DocumentKey, Facts, IamConfig, PolicyPlace, PolicyText, RolePlace};
+use iam::{Change, DocumentKey, PolicyPlace, PolicyRecord, RolePlace};
+use iam_formats::{DocumentStore, Facts, IamConfig};
 use md5::{Digest, Md5};
 use serde_json::Value;
 
-use crate::IamStore;
 use crate::commit::{Fresh, now_s};
 use crate::document::{to_entry, to_text};
 use crate::error::StoreError;
@@ -22,9 +23,9 @@ use crate::layout::SEEDED;
 pub struct Seeded {
     /// Documents created.
     pub created: Vec<String>,
-    /// Documents updated to what the file says now.
+    /// Documents updated to the current content of the file.
     pub updated: Vec<String>,
-    /// Documents that stay as they are though the file says otherwise, each with the reason.
+    /// Documents that stay as they are although the file differs, each with the reason.
     pub kept: Vec<String>,
 }
 
@@ -36,30 +37,31 @@ struct Definition {
     name: String,
     key: DocumentKey,
     hash: String,
-    /// The change that writes it, given what is stored.
+    /// Makes the change that writes it, from what is stored.
     change: Box<dyn Fn(&Fresh) -> Change + Send + Sync>,
 }
 
 /// The record at `<base>/seeded.json`: name to hash.
 type Record = BTreeMap<String, String>;
 
-/// How often a document that others write at the same moment is tried again.
+/// How often to try a document that others write at the same time.
 const ATTEMPTS: usize = 20;
 
 impl FilerStore {
-    /// Writes the roles and policies of the file to their stores, where these are on the filer.
+    /// Writes the roles and policies of the file to their stores, if these are on the filer.
     pub async fn seed(&self, config: &IamConfig) -> Result<Seeded, StoreError> {
         let mut done = Seeded::default();
         if let Some(base) = self.layout.role_base() {
             let roles = config.roles.iter().map(role_definition).collect::<Result<Vec<_>, _>>()?;
             self.seed_into(base, &roles, &mut done).await?;
         }
-        if matches!(config.policy_store, iam::DocumentStore::Filer { .. }) {
+        if matches!(config.policy_store, DocumentStore::Filer { .. }) {
             let base = self.layout.policy_base().map_or_else(|| "/etc/iam/policies".to_owned(), str::to_owned);
             let prefixed = self.layout.policy_base().is_some();
             let policies = config.policies.iter().map(|(name, text)| policy_definition(name, text, prefixed));
             let policies = policies.collect::<Result<Vec<_>, _>>()?;
-            // weed reads every file of its own directory as a policy: there the record lies beside the roles' base instead.
+            // SeaweedFS reads every file in its own directory as a policy, so the record is next to the roles' base
+            // instead.
             let record_base = if prefixed { base } else { "/seaweedfs/iam/policies".to_owned() };
             self.seed_into(&record_base, &policies, &mut done).await?;
         }
@@ -82,7 +84,7 @@ impl FilerStore {
         self.remember(base, &news).await
     }
 
-    /// Brings one document to what the file says, where that is allowed; true if the record should say so.
+    /// Updates one document to what the file says, if that is allowed. True if the record should say so.
     async fn seed_one(
         &self,
         definition: &Definition,
@@ -129,12 +131,11 @@ impl FilerStore {
         let Some(entry) = self.lookup(&path).await? else { return Ok((Record::new(), None)) };
         let content = self.content(&path, &entry).await?;
         let record = content.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        let record =
-            record.ok_or(StoreError::NoPlace(path, "the record of seeding there cannot be read; remove it"))?;
+        let record = record.ok_or(StoreError::NoPlace(path, "this record of seeding cannot be read; remove it"))?;
         Ok((record, Some(entry)))
     }
 
-    /// Adds to the record, whatever other gateways add at the same moment.
+    /// Adds to the record, even if other gateways add to it at the same time.
     async fn remember(&self, base: &str, news: &Record) -> Result<(), StoreError> {
         if news.is_empty() {
             return Ok(());
@@ -155,7 +156,7 @@ impl FilerStore {
     }
 }
 
-fn role_definition(role: &iam::RoleDocument) -> Result<Definition, StoreError> {
+fn role_definition(role: &iam::RoleRecord) -> Result<Definition, StoreError> {
     let what = format!("role `{}`", role.name);
     check_name(&role.name, &what)?;
     let name: std::sync::Arc<str> = role.name.as_str().into();
@@ -170,7 +171,8 @@ fn role_definition(role: &iam::RoleDocument) -> Result<Definition, StoreError> {
     })
 }
 
-/// `prefixed`: the policy goes to `policy_<name>.json`, the seed's name, unless weed's `<name>.json` is there.
+/// If `prefixed`, the policy is stored as `policy_<name>.json`, the name used for seeding, unless SeaweedFS's
+/// `<name>.json` exists.
 fn policy_definition(name: &str, text: &str, prefixed: bool) -> Result<Definition, StoreError> {
     let what = format!("policy `{name}`");
     check_name(name, &what)?;
@@ -181,7 +183,7 @@ fn policy_definition(name: &str, text: &str, prefixed: bool) -> Result<Definitio
         ));
     }
     let name: std::sync::Arc<str> = name.into();
-    let policy = PolicyText { text: text.into(), facts: Facts::default() };
+    let policy = PolicyRecord::of_text(text);
     let change = Change::Policy(name.clone(), PolicyPlace::Base, Some(Ok(policy.clone())));
     Ok(Definition {
         hash: hash_of(&change).unwrap_or_default(),
@@ -202,7 +204,10 @@ fn policy_definition(name: &str, text: &str, prefixed: bool) -> Result<Definitio
 fn check_name(name: &str, what: &str) -> Result<(), StoreError> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
     if !name.chars().all(plain) || name.len() > 128 {
-        return Err(StoreError::NoPlace(what.to_owned(), "names have letters, digits and _+=,.@- only, at most 128"));
+        return Err(StoreError::NoPlace(
+            what.to_owned(),
+            "names have at most 128 characters: letters, digits and _+=,.@-",
+        ));
     }
     if name == "seeded" {
         return Err(StoreError::NoPlace(what.to_owned(), "the name `seeded` is reserved"));
@@ -214,8 +219,8 @@ fn exists(change: &Change) -> bool {
     !matches!(change, Change::Policy(_, _, None) | Change::Role(_, _, None))
 }
 
-/// The hash of what a document says, whatever its white space and key order, and whether it writes lists of one as
-/// weed does: without brackets.
+/// The hash of a document's content. It does not depend on white space, on the order of keys, or on whether lists with
+/// one item are written without brackets, as SeaweedFS does.
 fn hash_of(change: &Change) -> Option<String> {
     let (text, _) = to_text(change)?;
     let value = canonical(serde_json::from_str(&text).ok()?);
@@ -228,7 +233,7 @@ fn canonical(value: Value) -> Value {
         Value::Array(list) => Value::Array(list.into_iter().map(canonical).collect()),
         Value::Object(map) => Value::Object(map.into_iter().map(|(key, value)| (key, canonical(value))).collect()),
         Value::String(text) => match serde_json::from_str::<Value>(&text) {
-            // A document inside a document, as a role holds its trust policy.
+            // A document inside a document, such as the trust policy of a role.
             Ok(inner @ Value::Object(_)) => canonical(inner),
             _ => Value::String(text),
         },

@@ -1,16 +1,18 @@
+mod layout;
 mod our_documents;
+mod references;
 
 use std::sync::Arc;
 
 use filer::fault::{Call, Fault, FaultyFiler};
 use filer::{EmbeddedFiler, Filer, FilerError, Mutation, Transaction};
 use iam::{
-    Change, DocumentKey, DocumentStore, Facts, Holder, IamConfig, Identities, PolicyPlace, PolicyText, Settings,
-    Snapshot, UserDocument, WeedPolicies,
+    Change, DocumentKey, Holder, Identities, PolicyPlace, PolicyRecord, Settings, Snapshot, UserRecord, WeedPolicies,
 };
+use iam_formats::{DocumentStore, Facts, IamConfig, Stored, Surroundings};
 
 use crate::document::to_entry;
-use crate::{FilerStore, IamStore, Index, Layout, Noticed, SecretKeys, StoreError};
+use crate::{EventEffect, FilerStore, Index, Layout, SecretKeys, StoreError};
 
 const GET: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}"#;
 
@@ -35,7 +37,7 @@ fn place() -> Place {
 }
 
 impl Place {
-    /// Writes a document as somebody else would: no condition.
+    /// Writes a document as another writer would, without a condition.
     async fn put(&self, path: &str, text: &str) {
         let (directory, name) = path.rsplit_once('/').unwrap();
         let entry = to_entry(name, text, &Facts::default(), None, 1, 0);
@@ -57,7 +59,7 @@ impl Place {
         self.filer.lookup(path).await.unwrap().map(|entry| String::from_utf8(entry.content).unwrap())
     }
 
-    /// What a gateway sees that lists now.
+    /// The snapshot of a gateway that lists now.
     async fn snapshot(&self) -> Snapshot {
         let mut next = Snapshot::new(Settings::default(), &Identities::default()).next();
         self.store.list(&mut Index::default(), None, &mut next).await.unwrap();
@@ -72,16 +74,16 @@ impl Place {
     }
 }
 
-fn put_user(document: UserDocument) -> Change {
+fn put_user(document: UserRecord) -> Change {
     Change::User(document.name.as_str().into(), Some(Ok(document)))
 }
 
-fn user(name: &str) -> UserDocument {
-    UserDocument { name: name.into(), ..UserDocument::default() }
+fn user(name: &str) -> UserRecord {
+    UserRecord { name: name.into(), ..UserRecord::default() }
 }
 
 #[tokio::test]
-async fn what_weed_wrote_is_found_and_what_is_none_of_ours_is_not() {
+async fn documents_of_seaweedfs_are_found_and_foreign_files_are_not() {
     let place = place();
     for (path, text) in [
         (
@@ -123,12 +125,12 @@ async fn what_weed_wrote_is_found_and_what_is_none_of_ours_is_not() {
 }
 
 #[tokio::test]
-async fn a_document_is_written_as_weed_would_and_read_back_with_its_facts() {
+async fn a_document_is_written_as_seaweedfs_does_and_read_back_with_its_facts() {
     let place = place();
     let key = [DocumentKey::User("al".into())];
     let fresh = place.store.read(&key).await.unwrap();
-    let facts = Facts { id: "AIDA1".into(), created_s: 5, path: "/x/".into(), ..Facts::default() };
-    let document = UserDocument { actions: vec!["Read:b".into()], facts: facts.clone(), ..user("al") };
+    let (id, path) = ("AIDA1".to_owned(), "/x/".to_owned());
+    let document = UserRecord { actions: vec!["Read:b".into()], id, created_s: 5, path, ..user("al") };
     let written = place.store.commit(&fresh, &[put_user(document)]).await.unwrap();
     assert_eq!(written[0].path, "/etc/iam/identities/al.json");
     let entry = place.filer.lookup("/etc/iam/identities/al.json").await.unwrap().unwrap();
@@ -139,21 +141,22 @@ async fn a_document_is_written_as_weed_would_and_read_back_with_its_facts() {
     let text = String::from_utf8(entry.content).unwrap();
     assert_eq!(text, "{\n  \"name\": \"al\",\n  \"actions\": [\n    \"Read:b\"\n  ]\n}");
     let snapshot = place.snapshot().await;
-    assert_eq!(snapshot.user("al").unwrap().document.facts, facts);
+    let record = &snapshot.user("al").unwrap().record;
+    assert_eq!((record.id.as_str(), record.created_s, record.path.as_str()), ("AIDA1", 5, "/x/"));
     assert_eq!(&*snapshot.user("al").unwrap().arn, "arn:aws:iam::000000000000:user/x/al");
 }
 
 #[tokio::test]
-async fn what_somebody_else_wrote_is_not_overwritten() {
+async fn a_change_by_another_writer_is_not_overwritten() {
     let place = place();
     let key = [DocumentKey::User("al".into())];
     let path = "/etc/iam/identities/al.json";
-    // Somebody creates it first.
+    // Another writer creates it first.
     let fresh = place.store.read(&key).await.unwrap();
     place.put(path, r#"{"name":"al","disabled":true}"#).await;
     let conflict = place.store.commit(&fresh, &[put_user(user("al"))]).await.unwrap_err();
     assert!(matches!(conflict, StoreError::Conflict(ref at) if at == path), "{conflict}");
-    // Somebody changes it; somebody changes it and back again, which the nonce tells apart for our own writes.
+    // Another writer changes it. Another changes it and back again; for our own writes, the nonce makes a difference.
     let fresh = place.store.read(&key).await.unwrap();
     place.put(path, r#"{"name":"al"}"#).await;
     assert!(place.store.commit(&fresh, &[put_user(user("al"))]).await.is_err());
@@ -164,10 +167,10 @@ async fn what_somebody_else_wrote_is_not_overwritten() {
     let first = place.store.read(&key).await.unwrap();
     place.store.commit(&first, &[put_user(user("al"))]).await.unwrap();
     assert!(place.store.commit(&first, &[put_user(user("al"))]).await.is_err(), "equal documents, different writes");
-    // Somebody changes what stands beside a policy's text, which stays.
+    // Another writer changes the facts of a policy, but not its text.
     let policy = |description: &str| {
-        let facts = Facts { description: description.into(), ..Facts::default() };
-        Change::Policy("P".into(), PolicyPlace::Api, Some(Ok(PolicyText { text: GET.into(), facts })))
+        let policy = PolicyRecord { description: description.into(), ..PolicyRecord::of_text(GET) };
+        Change::Policy("P".into(), PolicyPlace::Api, Some(Ok(policy)))
     };
     let of_policy = [DocumentKey::Policy("P".into())];
     let fresh = place.store.read(&of_policy).await.unwrap();
@@ -175,7 +178,7 @@ async fn what_somebody_else_wrote_is_not_overwritten() {
     let first = place.store.read(&of_policy).await.unwrap();
     place.store.commit(&first, &[policy("b")]).await.unwrap();
     assert!(place.store.commit(&first, &[policy("c")]).await.is_err(), "a description was lost");
-    // Somebody deletes it.
+    // Another writer deletes it.
     let fresh = place.store.read(&key).await.unwrap();
     place.delete(path).await;
     assert!(place.store.commit(&fresh, &[put_user(user("al"))]).await.is_err());
@@ -185,45 +188,45 @@ async fn what_somebody_else_wrote_is_not_overwritten() {
 }
 
 #[tokio::test]
-async fn facts_of_a_policy_are_swapped_though_its_text_stays() {
+async fn facts_of_a_policy_are_replaced_even_if_its_text_stays() {
     let place = place();
     let key = [DocumentKey::Policy("P".into())];
-    let put = |facts: Facts| {
-        let policy = PolicyText { text: GET.into(), facts };
+    let put = |policy: PolicyRecord| {
+        let policy = PolicyRecord { text: GET.into(), ..policy };
         Change::Policy("P".into(), PolicyPlace::Api, Some(Ok(policy)))
     };
     let fresh = place.store.read(&key).await.unwrap();
-    place.store.commit(&fresh, &[put(Facts { version: 1, ..Facts::default() })]).await.unwrap();
+    place.store.commit(&fresh, &[put(PolicyRecord { version: 1, ..PolicyRecord::default() })]).await.unwrap();
     let fresh = place.store.read(&key).await.unwrap();
-    let tagged = Facts { tags: [("k".to_owned(), "v".to_owned())].into(), ..Facts::default() };
+    let tagged = PolicyRecord { tags: [("k".to_owned(), "v".to_owned())].into(), ..PolicyRecord::default() };
     place.store.commit(&fresh, &[put(tagged.clone())]).await.unwrap();
-    let lost = place.store.commit(&fresh, &[put(Facts { version: 2, ..Facts::default() })]).await;
+    let lost = place.store.commit(&fresh, &[put(PolicyRecord { version: 2, ..PolicyRecord::default() })]).await;
     assert!(matches!(lost, Err(StoreError::Conflict(_))), "{lost:?}");
     let stored = place.text("/etc/iam/policies/P.json").await.unwrap();
     assert!(stored.starts_with(GET) && stored.trim_end() == GET, "{stored:?}");
     let snapshot = place.snapshot().await;
     let policy = snapshot.policy("P").unwrap();
-    assert_eq!((&*policy.text, &policy.facts.tags), (GET, &tagged.tags));
+    assert_eq!((&*policy.text, policy.tags()), (GET, &tagged.tags));
 }
 
 #[tokio::test]
-async fn a_document_may_be_written_twice_in_one_go() {
+async fn one_commit_may_write_a_document_twice() {
     let place = place();
     let key = [DocumentKey::User("al".into()), DocumentKey::User("bo".into())];
     let fresh = place.store.read(&key).await.unwrap();
-    let disabled = UserDocument { disabled: true, ..user("al") };
+    let disabled = UserRecord { disabled: true, ..user("al") };
     let gone = Change::User("bo".into(), None);
     let changes = [put_user(user("al")), put_user(user("bo")), put_user(disabled), gone];
     let written = place.store.commit(&fresh, &changes).await.unwrap();
     let entry = place.filer.lookup("/etc/iam/identities/al.json").await.unwrap().unwrap();
     let md5 = |name: &str| written.iter().find(|written| written.path.ends_with(name)).unwrap().md5.clone();
     assert_eq!((md5("al.json"), md5("bo.json")), (Some(entry.attributes().md5.clone()), None));
-    assert_eq!(written.len(), 2, "who waits for a write waits for the last one");
+    assert_eq!(written.len(), 2, "a caller waits for the last write of each document");
     assert!(place.snapshot().await.user("al").unwrap().disabled);
 }
 
 #[tokio::test]
-async fn a_stale_etag_of_weed_is_respected_once_and_then_gone() {
+async fn a_stale_etag_of_seaweedfs_counts_once_and_is_then_removed() {
     let place = place();
     let path = "/etc/iam/identities/al.json";
     let mut entry = to_entry("al.json", r#"{"name":"al"}"#, &Facts::default(), None, 1, 0);
@@ -259,7 +262,7 @@ async fn two_stores_on_one_filer_lose_no_update() {
     let (a, b) = tokio::join!(tokio::spawn(write(place.store.clone(), "a")), tokio::spawn(write(other, "b")));
     a.and(b).unwrap();
     let snapshot = place.snapshot().await;
-    let mut actions = snapshot.user("al").unwrap().document.actions.clone();
+    let mut actions = snapshot.user("al").unwrap().record.actions.clone();
     actions.sort();
     actions.dedup();
     assert_eq!(actions.len(), 50, "{actions:?}");
@@ -292,7 +295,7 @@ async fn a_listing_that_fails_leaves_the_index() {
     }
     let faulty = Arc::new(FaultyFiler::new(place.filer.clone()));
     let store = FilerStore { filer: faulty.clone(), ..place.store.clone() };
-    // The users come first; what comes behind them fails.
+    // Users are listed first; what follows fails.
     faulty.set(Call::List, Fault::After(1, Box::new(Fault::Fail(FilerError::Unavailable("gone".into())))));
     let (mut index, mut partly, mut all) = (Index::default(), Vec::new(), Vec::new());
     store.list(&mut index, None, &mut partly).await.unwrap_err();
@@ -318,7 +321,7 @@ async fn events_become_facts() {
     let identities = "/etc/iam/identities";
     for (event, want) in [
         (event(identities, None, entry("al.json", r#"{"name":"al"}"#), ""), "User(\"al\", Some(Ok"),
-        // The same again is nothing new.
+        // The same event again is not new.
         (event(identities, None, entry("al.json", r#"{"name":"al"}"#), ""), "[]"),
         (event(identities, None, entry("al.txt", "x"), ""), "[]"),
         (event(identities, entry("al.json", ""), None, ""), "User(\"al\", None)"),
@@ -342,9 +345,9 @@ async fn events_become_facts() {
         (event("/tmp", directory("x"), None, ""), "[]"),
     ] {
         let described = format!("{event:?}");
-        let found = match place.store.notice(&event, &mut index, None).await.unwrap() {
-            Noticed::Changes(changes) => format!("{changes:?}"),
-            Noticed::Relist => "Relist".into(),
+        let found = match place.store.read_event(&event, &mut index, None).await.unwrap() {
+            EventEffect::Changes(changes) => format!("{changes:?}"),
+            EventEffect::Relist => "Relist".into(),
         };
         assert!(found.contains(want), "wanted {want}, found {found} for {described}");
     }
@@ -355,13 +358,13 @@ fn config(trust_action: &str, policy: &str) -> IamConfig {
         r#"{{"roles":[{{"roleName":"R","trustPolicy":{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":"*","Action":"{trust_action}"}}]}},"attachedPolicies":["P"]}}],
             "policies":[{{"name":"P","document":{policy}}}]}}"#
     );
-    let mut config = IamConfig::parse(&text, &iam::Surroundings { filers: &[], generated_key: "" }).unwrap();
+    let mut config = IamConfig::parse(&text, &Surroundings { filers: &[], generated_key: "" }).unwrap();
     on_filer(&mut config);
     config
 }
 
 #[tokio::test]
-async fn seeding_creates_once_updates_what_nobody_touched_and_keeps_the_rest() {
+async fn seeding_creates_once_updates_unchanged_documents_and_keeps_the_rest() {
     let place = place();
     let (role, policy) = ("/seaweedfs/iam/roles/R.json", "/seaweedfs/iam/policies/policy_P.json");
     let first = config("sts:AssumeRole", GET);
@@ -370,16 +373,16 @@ async fn seeding_creates_once_updates_what_nobody_touched_and_keeps_the_rest() {
     let (role_text, policy_text) = (place.text(role).await.unwrap(), place.text(policy).await.unwrap());
     assert_eq!(policy_text, GET);
     assert!(role_text.contains("\"roleName\": \"R\""), "{role_text}");
-    // Again: nothing to do, not even for another gateway.
+    // Seeding again does nothing, not even on another gateway.
     assert_eq!(place.store.seed(&first).await.unwrap(), crate::Seeded::default());
     assert_eq!(place.text(role).await.unwrap(), role_text);
-    // The file changes, the filer did not: updated.
+    // The file changes and the stored document does not: it is updated.
     let put = GET.replace("GetObject", "PutObject");
     let second = config("sts:AssumeRoleWithWebIdentity", &put);
     let done = place.store.seed(&second).await.unwrap();
     assert_eq!(done.updated, ["role `R`", "policy `P`"]);
     assert_eq!(place.text(policy).await.unwrap(), put);
-    // The filer changes and the file stays as it is, or changes too: kept.
+    // The stored document changes, whether or not the file changes too: it is kept.
     let ours = GET.replace("GetObject", "DeleteObject");
     place.put(policy, &ours).await;
     for config in [&second, &first] {
@@ -390,22 +393,22 @@ async fn seeding_creates_once_updates_what_nobody_touched_and_keeps_the_rest() {
         );
         assert_eq!(place.text(policy).await.unwrap(), ours);
     }
-    // Deleted: stays deleted.
+    // A deleted document stays deleted.
     place.delete(policy).await;
     let done = place.store.seed(&second).await.unwrap();
     assert!(done.kept.iter().any(|line| line.contains("stays deleted")), "{done:?}");
     assert_eq!(place.text(policy).await, None);
-    // Created again by the file's own text: known again.
+    // Created again with the file's own text: it is recognised again.
     place.put(policy, &put).await;
     assert_eq!(place.store.seed(&second).await.unwrap().kept, Vec::<String>::new());
 }
 
 #[tokio::test]
-async fn seeding_takes_the_name_that_weed_gave() {
+async fn seeding_uses_the_name_that_seaweedfs_gave() {
     let place = place();
     place.put("/seaweedfs/iam/policies/P.json", &GET.replace(',', " , ")).await;
     let done = place.store.seed(&config("sts:AssumeRole", GET)).await.unwrap();
-    assert_eq!(done.created, ["role `R`"], "the policy is there under weed's name, and says the same");
+    assert_eq!(done.created, ["role `R`"], "the policy exists under SeaweedFS's name, with the same content");
     assert_eq!(place.text("/seaweedfs/iam/policies/policy_P.json").await, None);
     let done = place.store.seed(&config("sts:AssumeRole", &GET.replace("Get", "Put"))).await.unwrap();
     assert_eq!(done.updated, ["policy `P`"]);
@@ -444,7 +447,7 @@ async fn a_policy_in_two_places_is_read_and_written_in_both() {
     let fresh = place.store.read(&[DocumentKey::Policy("P".into())]).await.unwrap();
     let text = |read: &Change| matches!(read, Change::Policy(_, _, Some(Ok(_))));
     assert_eq!(fresh.changes.iter().filter(|change| text(change)).count(), 2);
-    let new = PolicyText { text: GET.replace("Get", "Put").into(), facts: Facts::default() };
+    let new = PolicyRecord::of_text(GET.replace("Get", "Put"));
     let changes = [PolicyPlace::Api, PolicyPlace::Base].map(|at| Change::Policy("P".into(), at, Some(Ok(new.clone()))));
     place.store.commit(&fresh, &changes).await.unwrap();
     let snapshot = place.snapshot().await;
@@ -453,13 +456,13 @@ async fn a_policy_in_two_places_is_read_and_written_in_both() {
 }
 
 #[tokio::test]
-async fn secrets_are_stored_sealed_and_used_open() {
+async fn secrets_are_stored_sealed_and_opened_for_use() {
     let keys = || SecretKeys::parse("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=").unwrap();
     let Place { filer, store, _directory } = place();
     let place = Place { filer, store: store.clone().with_secrets(Some(keys())), _directory };
     let text = r#"{"name":"al","credentials":[{"access_key":"AKA","secret_key":"s3cret"}]}"#;
     let key = [DocumentKey::User("al".into())];
-    let change = put_user(UserDocument::parse(text, Facts::default()).unwrap());
+    let change = put_user(UserRecord::parse(text, Facts::default()).unwrap());
     let fresh = place.store.read(&key).await.unwrap();
     place.store.commit(&fresh, &[change]).await.unwrap();
     let stored = place.text("/etc/iam/identities/al.json").await.unwrap();
@@ -469,7 +472,7 @@ async fn secrets_are_stored_sealed_and_used_open() {
     assert_eq!(snapshot.access_key("AKA").unwrap().secret.expose(), "s3cret");
     assert_eq!(snapshot.problems().count(), 0);
 
-    // Without the key, and in another user's document, it is no key of anybody's.
+    // Without the key, or in another user's document, it is not anyone's key.
     let blind = Place { store, ..place };
     blind.put("/etc/iam/identities/bo.json", &stored.replace("\"al\"", "\"bo\"").replace("AKA", "AKB")).await;
     let snapshot = blind.snapshot().await;
@@ -483,7 +486,7 @@ async fn secrets_are_stored_sealed_and_used_open() {
     let snapshot = place.snapshot().await;
     assert!(snapshot.access_key("AKA").is_some() && snapshot.access_key("AKB").is_none());
 
-    // Whoever writes the document without the key keeps what is there.
+    // A gateway without the key keeps the sealed secret when it writes the document.
     let fresh = store_without_keys(&place).read(&key).await.unwrap();
     let found = fresh.changes.clone();
     store_without_keys(&place).commit(&fresh, &found).await.unwrap();
@@ -491,7 +494,7 @@ async fn secrets_are_stored_sealed_and_used_open() {
 }
 
 #[tokio::test]
-async fn weeds_document_keeps_the_record_of_what_is_mirrored() {
+async fn the_shared_document_keeps_the_record_of_mirrored_policies() {
     let place = place();
     let key = [DocumentKey::WeedPolicies];
     let mirrored = |text: &str| {
@@ -505,13 +508,13 @@ async fn weeds_document_keeps_the_record_of_what_is_mirrored() {
     place.store.commit(&fresh, &[mirrored(GET)]).await.unwrap();
     let snapshot = place.snapshot().await;
     assert!(snapshot.weed_policies().inline.is_empty() && snapshot.weed_policies().mirrored.len() == 1);
-    // Somebody writes the file again, without the attribute: now it is weed's.
+    // Someone writes the file again without the attribute: now it belongs to SeaweedFS.
     let text = place.text(path).await.unwrap();
     place.put(path, &text).await;
     let snapshot = place.snapshot().await;
     assert!(snapshot.weed_policies().inline.len() == 1 && snapshot.weed_policies().mirrored.is_empty());
 
-    // A document that would not be read again is not written.
+    // A document that is too large to be read again is not written.
     let fresh = place.store.read(&key).await.unwrap();
     let large = format!(r#"{{"Id":"{}"}}"#, "x".repeat(4 << 20));
     let refused = place.store.commit(&fresh, &[mirrored(&large)]).await;

@@ -1,6 +1,7 @@
 //! OIDC providers, service accounts, instance profiles, account aliases, last uses.
 
-use iam::{AccountAliasDocument, InstanceProfileDocument, LastUsed, OidcProviderDocument, ServiceAccountDocument, Use};
+use iam::{AccountAlias, InstanceProfile, LastUsed, OidcProvider, ServiceAccount, Use};
+use iam_formats::last_used;
 
 use super::*;
 use crate::LastUsedFiles;
@@ -8,29 +9,29 @@ use crate::LastUsedFiles;
 const ARN: &str = "arn:aws:iam::000000000000:oidc-provider/idp.example.com";
 const PROVIDER_FILE: &str = "/etc/iam/oidc-providers/e30b30c1f3b4f8bb0ac5d7c3df1ba6cbea1e5a0d.json";
 
-fn provider() -> OidcProviderDocument {
-    OidcProviderDocument {
+fn provider() -> OidcProvider {
+    OidcProvider {
         account: "000000000000".into(),
         arn: ARN.into(),
         url: "https://idp.example.com".into(),
-        ..OidcProviderDocument::default()
+        ..OidcProvider::default()
     }
 }
 
 #[tokio::test]
-async fn each_document_has_its_place_and_is_found_again() {
+async fn each_document_has_its_place_and_is_read_back() {
     let place = place();
-    let stem = OidcProviderDocument::file_stem(ARN);
+    let stem = OidcProvider::file_stem(ARN);
     let service_account = r#"{"id":"sa:al:1","parent_user":"al","credential":{"access_key":"AKS","secret_key":"s"}}"#;
-    let service_account = ServiceAccountDocument::parse(service_account, Facts::default()).unwrap();
-    let profile = InstanceProfileDocument {
+    let service_account = ServiceAccount::parse(service_account, Facts::default()).unwrap();
+    let profile = InstanceProfile {
         name: "web".into(),
         account: "000000000000".into(),
         path: "/".into(),
-        ..InstanceProfileDocument::default()
+        ..InstanceProfile::default()
     };
     let account: Arc<str> = "000000000000".into();
-    let alias = AccountAliasDocument { account: account.to_string(), alias: "reef".into(), ..Default::default() };
+    let alias = AccountAlias { account: account.to_string(), alias: "reef".into(), ..Default::default() };
     let keys = [
         DocumentKey::OidcProvider(stem.clone()),
         DocumentKey::ServiceAccount("sa:al:1".into()),
@@ -56,7 +57,7 @@ async fn each_document_has_its_place_and_is_found_again() {
             "/seaweedfs/iam/account-aliases/000000000000.json",
         ]
     );
-    // Who read before the write does not overwrite it.
+    // A command that read before the write does not overwrite it.
     assert!(matches!(place.store.commit(&fresh, &put[..1]).await, Err(StoreError::Conflict(_))));
 
     let mut index = Index::default();
@@ -83,7 +84,7 @@ async fn each_document_has_its_place_and_is_found_again() {
 }
 
 #[tokio::test]
-async fn a_document_under_another_name_counts_for_nothing() {
+async fn a_document_under_another_name_is_unreadable() {
     let place = place();
     for (path, text) in [
         (PROVIDER_FILE, provider().to_text()),
@@ -99,7 +100,7 @@ async fn a_document_under_another_name_counts_for_nothing() {
 }
 
 #[tokio::test]
-async fn the_feed_tells_of_our_documents_and_not_of_last_uses() {
+async fn the_feed_reports_our_documents_but_not_last_uses() {
     let filter = place().store.filter();
     let followed = |path: &str| filter.prefixes.iter().any(|prefix| path.starts_with(prefix));
     for (path, want) in [
@@ -117,7 +118,7 @@ fn used(at_s: i64) -> Use {
 }
 
 #[tokio::test]
-async fn last_uses_of_all_gateways_are_one_and_what_is_stale_is_handed_on() {
+async fn last_uses_of_all_gateways_are_merged_and_stale_files_are_taken_over() {
     let place = place();
     let (mut a, mut b) = (LastUsedFiles::default(), LastUsedFiles::default());
     let of_a: LastUsed = [("AK1".into(), used(60)), ("AK2".into(), used(60))].into_iter().collect();
@@ -126,9 +127,9 @@ async fn last_uses_of_all_gateways_are_one_and_what_is_stale_is_handed_on() {
     place.store.put_last_used("b", &of_b, &mut b).await.unwrap();
     let all = place.store.last_used().await.unwrap();
     assert_eq!((all.of("AK1"), all.of("AK2")), (Some(&used(120)), Some(&used(60))));
-    assert!(place.snapshot().await.problems().next().is_none(), "they are no documents");
+    assert!(place.snapshot().await.problems().next().is_none(), "they are not documents");
 
-    // Many ids fill several files, and only what changed is written again.
+    // Many ids fill several files, and only changed files are written again.
     let mut many: LastUsed = (0..12_000).map(|n| (format!("AK{n}").into(), used(60))).collect();
     place.store.put_last_used("a", &many, &mut a).await.unwrap();
     let names = || async {
@@ -147,16 +148,16 @@ async fn last_uses_of_all_gateways_are_one_and_what_is_stale_is_handed_on() {
     assert_eq!(before.iter().zip(&after).filter(|(before, after)| before != after).count(), 1);
     assert_eq!(place.store.last_used().await.unwrap().of("AK7"), Some(&used(600)));
 
-    // A file that nobody wrote for long is handed on; one that its gateway has written since stays.
+    // A file that has not been written for a long time is taken over. A file that its gateway has written since stays.
     assert!(place.store.stale_last_used("c").await.unwrap().is_empty());
-    place.put("/seaweedfs/iam/last-used/old-0.json", &of_a.to_text()).await; // written in 1970
+    place.put("/seaweedfs/iam/last-used/old-0.json", &last_used::to_text(&of_a)).await; // written in 1970
     let stale = place.store.stale_last_used("c").await.unwrap();
     assert_eq!(
         stale.iter().map(|(entry, record)| (entry.name.as_str(), record)).collect::<Vec<_>>(),
         [("old-0.json", &of_a)]
     );
     assert!(place.store.stale_last_used("old").await.unwrap().is_empty(), "a gateway does not take over from itself");
-    place.put("/seaweedfs/iam/last-used/old-0.json", &of_b.to_text()).await;
+    place.put("/seaweedfs/iam/last-used/old-0.json", &last_used::to_text(&of_b)).await;
     place.store.remove_last_used(&stale[0].0).await.unwrap();
     assert!(place.text("/seaweedfs/iam/last-used/old-0.json").await.is_some());
     let stale = place.store.stale_last_used("c").await.unwrap();
