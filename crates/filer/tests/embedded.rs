@@ -1,6 +1,6 @@
-//! The embedded filer: what every filer does, and what only this one promises.
+//! The embedded filer: what every filer has to do, and what only this one promises.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests: what goes wrong fails the test")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests: any error fails the test")]
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -93,7 +93,7 @@ async fn a_directory_that_cannot_be_used_is_refused() {
 }
 
 #[tokio::test]
-async fn everything_is_there_after_a_restart() {
+async fn everything_survives_a_restart() {
     let (directory, filer) = opened();
     let (small, large) = (write(&filer, vec![1; 100]).await, write(&filer, vec![2; 100_000]).await);
     transact(&filer, vec![put("/d", "small", &small), put("/d", "large", &large)]).await.unwrap();
@@ -160,7 +160,7 @@ async fn a_transaction_happens_as_a_whole_or_not_at_all() {
 async fn data_lives_as_long_as_an_entry_names_it() {
     let (directory, filer) = opened();
     let chunks = write(&filer, vec![1; 100_000]).await;
-    // as an upload that was completed while its parts stayed, and was then aborted with its data
+    // Like an upload that was completed while its parts stayed, and was then aborted with its data.
     transact(&filer, vec![put("/upload", "part", &chunks)]).await.unwrap();
     transact(&filer, vec![put("/bucket", "object", &chunks)]).await.unwrap();
     transact(&filer, vec![delete("/upload", "part", true)]).await.unwrap();
@@ -168,11 +168,11 @@ async fn data_lives_as_long_as_an_entry_names_it() {
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert_eq!(read(&filer, "/bucket/object").await.unwrap(), [1; 100_000]);
 
-    // the last name goes but the data is to stay: it can be named again
+    // The last name is removed but the data is kept: it can be named again.
     transact(&filer, vec![delete("/bucket", "object", false)]).await.unwrap();
     transact(&filer, vec![put("/bucket", "again", &chunks)]).await.unwrap();
     assert_eq!(read(&filer, "/bucket/again").await.unwrap(), [1; 100_000]);
-    // and if nobody names it until the next start, it goes
+    // If no entry names it until the next start, it is removed.
     transact(&filer, vec![delete("/bucket", "again", false)]).await.unwrap();
     drop(filer);
     assert_eq!(data_files(directory.path()), 1);
@@ -197,7 +197,7 @@ async fn freed_data_cannot_be_named_again() {
 }
 
 #[tokio::test]
-async fn a_reader_keeps_the_data_that_it_reads() {
+async fn data_stays_while_it_is_being_read() {
     let (directory, filer) = opened();
     let body: Vec<u8> = (0..20 << 20).map(|at: u32| (at / 4096) as u8).collect();
     let chunks = write(&filer, body.clone()).await;
@@ -215,9 +215,9 @@ async fn a_reader_keeps_the_data_that_it_reads() {
 }
 
 #[tokio::test]
-async fn names_that_are_no_file_names() {
+async fn invalid_names_are_refused() {
     let (_directory, filer) = opened();
-    // (directory, name); the empty name is the directory in `a//b`
+    // (directory, name); the empty name is the directory in `a//b`.
     for (directory, name) in [
         ("/b", ".."),
         ("/b/..", "x"),
@@ -241,12 +241,12 @@ async fn names_that_are_no_file_names() {
     assert_eq!(names(&filer, "/b/a").await, [""]);
     assert_eq!(names(&filer, "/").await, ["b"]);
     for path in ["", "b", "b/x"] {
-        assert!(filer.lookup(path).await.is_err(), "`{path}` is no absolute path");
+        assert!(filer.lookup(path).await.is_err(), "`{path}` is not an absolute path");
     }
 }
 
 #[tokio::test]
-async fn a_listing_takes_no_time_for_what_lies_deeper() {
+async fn a_listing_takes_no_time_for_deeper_levels() {
     let (_directory, filer) = opened();
     let many = (0..30_000).map(|number| put("/b/deep/deeper", &format!("{number:06}"), &[]));
     transact(&filer, many.chain([put("/b", "z", &[])]).collect()).await.unwrap();
@@ -254,7 +254,7 @@ async fn a_listing_takes_no_time_for_what_lies_deeper() {
     for _ in 0..100 {
         assert_eq!(names(&filer, "/b").await, ["deep", "z"]);
     }
-    // going over the 30,000 a hundred times takes much longer
+    // Reading all 30,000 a hundred times would take much longer.
     assert!(begun.elapsed() < Duration::from_secs(10), "100 listings of 2 took {:?}", begun.elapsed());
     let options = ListOptions { start_from: "029997".to_owned(), ..page(2) };
     let listed = filer.list("/b/deep/deeper", options).await.unwrap();
@@ -273,7 +273,7 @@ fn is_change(item: &Result<FeedItem, FilerError>) -> Option<&Change> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_slow_reader_of_the_feed_holds_nobody_up() {
+async fn a_slow_reader_of_the_feed_delays_no_one() {
     let (_directory, filer) = opened();
     let (mut slow, mut quick) = (changes(&filer).await, changes(&filer).await);
     let mut last_ns = 0;
@@ -287,7 +287,7 @@ async fn a_slow_reader_of_the_feed_holds_nobody_up() {
             last_ns = change.ts_ns;
         }
     }
-    // old rows go a few at a time
+    // Old rows are removed a few at a time.
     for number in 0..100 {
         transact(&filer, vec![put("/c", &number.to_string(), &[])]).await.unwrap();
     }
@@ -297,7 +297,7 @@ async fn a_slow_reader_of_the_feed_holds_nobody_up() {
 }
 
 #[tokio::test]
-async fn feeds_end_when_the_filer_is_closed_and_time_goes_on() {
+async fn feeds_end_when_the_filer_is_closed_and_times_keep_growing() {
     let (directory, filer) = opened();
     let mut feed = changes(&filer).await;
     transact(&filer, vec![put("/b", "a", &[])]).await.unwrap();
@@ -317,4 +317,36 @@ async fn feeds_end_when_the_filer_is_closed_and_time_goes_on() {
     transact(&filer, vec![put("/b", "b", &[])]).await.unwrap();
     let item = feed.next().await.unwrap();
     assert!(is_change(&item).expect("only what is new").ts_ns > before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_database_gives_room_back() {
+    let (directory, filer) = opened();
+    let database_bytes = || std::fs::metadata(directory.path().join("meta.redb")).unwrap().len();
+    let body = |number: u32| vec![number as u8; 8000];
+    for batch in 0..20 {
+        let mut steps = Vec::new();
+        for number in batch * 100..(batch + 1) * 100 {
+            steps.push(put("/d", &format!("{number:05}"), &write(&filer, body(number)).await));
+        }
+        transact(&filer, steps).await.unwrap();
+    }
+    let deleted = (10..2000).map(|number| delete("/d", &format!("{number:05}"), true));
+    transact(&filer, deleted.collect()).await.unwrap();
+    // Deleted data stays for a few seconds, for its readers.
+    let begun = Instant::now();
+    let full = database_bytes();
+    while database_bytes() > full / 4 {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{full} bytes became {}", database_bytes());
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let (before, after) = filer.compact().unwrap();
+        assert!(after <= before, "{before} bytes became {after}");
+    }
+    for number in 0..10 {
+        assert_eq!(read(&filer, &format!("/d/{number:05}")).await.unwrap(), body(number));
+    }
+    transact(&filer, vec![put("/d", "new", &write(&filer, body(1)).await)]).await.unwrap();
+    drop(filer);
+    let filer = EmbeddedFiler::open(directory.path()).unwrap();
+    assert_eq!(names(&filer, "/d").await.len(), 11);
 }

@@ -1,9 +1,11 @@
-//! Kills a process that writes to an embedded filer, at random moments, and looks for what it had acknowledged.
+//! Kills a process that writes to an embedded filer, at random moments, and checks that everything acknowledged is
+//! still there.
 //!
-//! The writer is this test program itself, started again with `CRASH_DIRECTORY` set. It tells each step before and after:
-//! what was acknowledged has to be there; a step under way may have happened or not, but not halfway.
+//! The writer is this test program itself, started again with `CRASH_DIRECTORY` set. It reports each step before and
+//! after it. Acknowledged steps must have happened. A step in progress may or may not have happened, but never
+//! partially.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests: what goes wrong fails the test")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests: any error fails the test")]
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
@@ -19,10 +21,10 @@ use futures_util::{TryStreamExt, stream};
 const DIRECTORY: &str = "CRASH_DIRECTORY";
 const SEED: &str = "CRASH_SEED";
 const WRITERS: u64 = 8;
-/// Each writer's keys; steps after the first round replace or remove what is there.
+/// How many keys each writer has. Steps after the first round replace or remove what exists.
 const KEYS: u64 = 12;
 const ROUNDS: u64 = 8;
-/// Kept with the entry, small and larger files, and more than one chunk.
+/// Sizes that are kept with the entry, of small and larger files, and of more than one chunk.
 const SIZES: [usize; 8] = [0, 10, 1000, 8192, 8193, 50_000, 1_100_000, 8_400_000];
 
 /// What a step leaves at a path: a version and a size, or nothing.
@@ -43,7 +45,7 @@ fn say(word: &str, path: &str, state: State) {
     let (version, bytes) = state.map_or((0, 0), |(version, bytes)| (version, bytes));
     let there = if state.is_some() { "put" } else { "delete" };
     let mut out = std::io::stdout().lock();
-    // the parent may have stopped listening; then it is about to kill this process
+    // The parent may have stopped listening. Then it is about to kill this process.
     let _ = writeln!(out, "{word} {path} {there} {version} {bytes}");
     let _ = out.flush();
 }
@@ -63,7 +65,7 @@ async fn step(filer: &EmbeddedFiler, directory: &str, name: &str, state: State) 
     filer.transact(Transaction { mutations: vec![mutation], ..Transaction::default() }).await.unwrap();
 }
 
-/// Not a test of its own: what the killed process does.
+/// Not a test of its own: this is what the killed process runs.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn writer() {
     let Ok(directory) = std::env::var(DIRECTORY) else { return };
@@ -74,12 +76,12 @@ async fn writer() {
         let filer = filer.clone();
         tokio::spawn(async move {
             let mut random = seed.wrapping_mul(1000) + writer;
-            // ends when it is killed, or by itself if nobody does
+            // Ends when it is killed, or by itself otherwise.
             for number in 0..100_000 {
                 let directory = format!("/w{writer}");
                 let name = format!("k{}", next(&mut random) % KEYS);
                 let version = seed * 1_000_000 + number + 1;
-                // large bodies are seldom, so that there are many moments of each kind
+                // Large bodies are rare, so that there are many moments of each kind.
                 let largest = if next(&mut random).is_multiple_of(16) { SIZES.len() as u64 } else { 6 };
                 let bytes = SIZES[(next(&mut random) % largest) as usize];
                 let state = (!next(&mut random).is_multiple_of(5)).then_some((version, bytes));
@@ -95,7 +97,7 @@ async fn writer() {
     }
 }
 
-/// What may be found at each path: what was acknowledged last, and what was tried since.
+/// What may be found at each path: what was last acknowledged, and what has been tried since.
 #[derive(Default)]
 struct Expected {
     paths: HashMap<String, Vec<State>>,
@@ -106,7 +108,7 @@ impl Expected {
     fn hear(&mut self, line: &str) {
         let words: Vec<&str> = line.split(' ').collect();
         let [word, path, there, version, bytes] = words[..] else { return };
-        // the kill may have cut the last line short
+        // The kill may have cut off the last line.
         let (Ok(version), Ok(bytes)) = (version.parse(), bytes.parse()) else { return };
         let state = (there == "put").then_some((version, bytes));
         let possible = self.paths.entry(path.to_owned()).or_insert_with(|| vec![None]);
@@ -199,10 +201,14 @@ async fn nothing_acknowledged_is_lost() {
         let filer = EmbeddedFiler::open(directory.path()).unwrap();
         check(&filer, &mut expected).await;
     }
-    assert!(expected.acknowledged > 100, "only {} steps were acknowledged: too few to tell", expected.acknowledged);
+    assert!(
+        expected.acknowledged > 100,
+        "only {} steps were acknowledged, which is too few for a result",
+        expected.acknowledged
+    );
     println!("{} steps were acknowledged", expected.acknowledged);
 
-    // what was written and never named is removed in the end, and nothing else is
+    // Data that was written and never named is removed in the end, and nothing else is.
     let filer = EmbeddedFiler::open(directory.path()).unwrap();
     let named = named_files(&filer, directory.path()).await;
     assert!(named > 0);

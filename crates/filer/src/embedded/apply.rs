@@ -1,7 +1,7 @@
 //! One batch of transactions inside one database transaction: conditions, steps, chunk counts, change feed.
 //!
-//! A transaction either happens as a whole or not at all: what a failing one has changed is put back, while the others of
-//! its batch stand.
+//! A transaction either happens completely or not at all: what a failing one has changed is undone, while the others of
+//! its batch remain.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Bound;
@@ -9,25 +9,24 @@ use std::ops::Bound;
 use prost::Message;
 use redb::{ReadableTable, Table, WriteTransaction};
 
+use super::change::{CHANGES_KEPT, StoredChange};
 use super::chunk::{ChunkId, Chunks};
 use super::condition;
-use super::feed::StoredChange;
-use super::key::Path;
+use super::key::{self, ChildKind, Path};
 use super::listing::implicit_directory;
-use super::tables::{AT_NEXT_OPEN, CHANGES, ENTRIES, FREED, NAMED, SMALL};
+use super::tables::{self, AT_NEXT_OPEN, CHANGES, ENTRIES, FREED, NAMED, SMALL};
 use crate::entry::Entry;
 use crate::filer::{FilerError, Mutation, Transaction};
+use crate::note::Note;
 
-/// Changes that are kept for feeds that lag. A feed that falls further behind ends and its reader lists again.
-pub(super) const CHANGES_KEPT: u64 = 65_536;
-/// Rows of old changes removed per batch at most, beyond one for each new row.
+/// The most rows of old changes that a batch removes, in addition to one for each new row.
 const TRIM_AT_ONCE: u64 = 64;
-/// How long freed data stays readable, in ns, for those who looked an entry up just before it was replaced.
+/// How long freed data stays readable, in ns, for readers that looked an entry up just before it was replaced.
 const GRACE_NS: u64 = 3_000_000_000;
 
 /// Why a transaction did not happen.
 pub(super) enum Failure {
-    /// It was refused; the batch goes on.
+    /// It was refused; the batch continues.
     Refused(FilerError),
     /// The database failed; the whole batch is void.
     Storage(redb::Error),
@@ -43,7 +42,7 @@ fn refused<T>(error: FilerError) -> Result<T, Failure> {
     Err(Failure::Refused(error))
 }
 
-/// A database transaction that takes in many transactions of the filer.
+/// A database transaction that combines many transactions of the filer.
 pub(super) struct Batch<'t> {
     entries: Table<'t, &'static [u8], &'static [u8]>,
     small: Table<'t, u64, &'static [u8]>,
@@ -57,23 +56,23 @@ pub(super) struct Batch<'t> {
     outcome: Outcome,
 }
 
-/// What a batch comes to.
+/// The result of a batch.
 #[derive(Default)]
 pub(super) struct Outcome {
-    /// The last change.
+    /// The position of the last change.
     pub(super) position: u64,
-    /// Chunks that have a name now, or never will; [`Chunks`] is told when the batch is durable.
+    /// Chunks that now have a name or never will. [`Chunks`] is told when the batch is durable.
     pub(super) taken: HashSet<ChunkId>,
-    /// Those of them that never will.
+    /// Those of them that never will have a name.
     pub(super) dropped: Vec<ChunkId>,
-    /// There is something to commit.
+    /// Whether there is something to commit.
     pub(super) changed: bool,
 }
 
 /// What a transaction has done so far.
 #[derive(Default)]
 struct Done {
-    /// Keys with what stood there before, in order.
+    /// The changed keys with their previous values, in order.
     undo: Vec<(Vec<u8>, Option<Vec<u8>>)>,
     changes: Vec<StoredChange>,
     chunks: BTreeMap<ChunkId, Uses>,
@@ -83,37 +82,39 @@ struct Done {
 #[derive(Default)]
 struct Uses {
     delta: i64,
-    /// A step that removed a name wants the data gone.
+    /// Whether a step that removed a name also wants the data freed.
     free: bool,
 }
 
 impl<'t> Batch<'t> {
-    /// Begins a batch behind change `position` of time `change_ns`.
+    /// Begins a batch after the last stored change. The next one is later than `not_before_ns`.
     pub(super) fn begin(
         write: &'t WriteTransaction,
         chunks: &'t Chunks,
         now_ns: u64,
-        (position, change_ns): (u64, i64),
+        not_before_ns: i64,
     ) -> Result<Batch<'t>, redb::Error> {
+        let changes = write.open_table(CHANGES)?;
+        let (position, change_ns) = tables::last_change(&changes)?;
         Ok(Batch {
             entries: write.open_table(ENTRIES)?,
             small: write.open_table(SMALL)?,
             named: write.open_table(NAMED)?,
             freed: write.open_table(FREED)?,
-            changes: write.open_table(CHANGES)?,
+            changes,
             chunks,
             now_ns,
-            change_ns,
+            change_ns: change_ns.max(not_before_ns),
             outcome: Outcome { position, ..Outcome::default() },
         })
     }
 
-    /// Ends the batch; the database transaction is the caller's to commit.
+    /// Ends the batch. The caller commits the database transaction.
     pub(super) fn end(self) -> Outcome {
         self.outcome
     }
 
-    /// Checks the conditions and takes the steps of a transaction.
+    /// Checks the conditions of a transaction and applies its steps.
     pub(super) fn transact(&mut self, transaction: Transaction) -> Result<(), Failure> {
         if let Some(required) = &transaction.requires {
             let directory = Path::parse(required).map_err(Failure::Refused)?.directory_key();
@@ -123,7 +124,8 @@ impl<'t> Batch<'t> {
         }
         if !transaction.conditions.is_empty() {
             let entry = self.entry_of_conditions(&transaction)?;
-            if !transaction.conditions.iter().all(|condition| condition::holds(condition, entry.as_ref())) {
+            let now_s = (self.now_ns / 1_000_000_000) as i64;
+            if !transaction.conditions.iter().all(|condition| condition::holds(condition, entry.as_ref(), now_s)) {
                 return refused(FilerError::PreconditionFailed);
             }
         }
@@ -145,8 +147,8 @@ impl<'t> Batch<'t> {
         }
     }
 
-    /// The entry that the conditions are about. What the transaction itself puts at that path decides whether a file or a
-    /// directory is meant, because the other may stand beside it; else it is what a lookup finds.
+    /// The entry that the conditions are about. A file and a directory may both exist at that path. What the
+    /// transaction itself puts there decides which one is meant; otherwise it is what a lookup finds.
     fn entry_of_conditions(&self, transaction: &Transaction) -> Result<Option<Entry>, Failure> {
         let path = transaction.condition_key.as_deref().unwrap_or(&transaction.lock_key);
         let path = Path::parse(path).map_err(Failure::Refused)?;
@@ -197,19 +199,64 @@ impl<'t> Batch<'t> {
                 }
                 self.replace(&path, key, entry, done)
             }
+            Mutation::Note(note) => self.note(&note, done),
         }
+    }
+
+    fn note(&mut self, note: &Note, done: &mut Done) -> Result<(), Failure> {
+        let path = Path::child(&note.directory, &note.name).map_err(Failure::Refused)?;
+        let base = path.directory_key();
+        let chosen = self.chosen_file(&base, note)?;
+        let mut entry = match self.entry(&base)? {
+            Some(entry) => entry,
+            None if chosen.is_none() => return Ok(()),
+            None => implicit_directory(path.name()),
+        };
+        let before = note.write(chosen.as_ref(), &mut entry);
+        self.replace(&path, base, entry, done)?;
+        let name = chosen.map(|chosen| chosen.name).unwrap_or_default();
+        let (Some((attribute, value)), Some(before)) = (&note.displaced, before.filter(|before| *before != name))
+        else {
+            return Ok(());
+        };
+        let path = Path::child(path.text(), &before).map_err(Failure::Refused)?;
+        let key = path.file_key();
+        let Some(mut displaced) = self.entry(&key)? else { return Ok(()) };
+        displaced.extended.insert(attribute.clone(), value.clone());
+        self.replace(&path, key, displaced, done)
+    }
+
+    /// The file that is first, or last, by name.
+    fn chosen_file(&self, directory_key: &[u8], note: &Note) -> Result<Option<Entry>, Failure> {
+        let behind = key::behind(directory_key.get(..directory_key.len() - 1).unwrap_or_default().to_vec());
+        let below = self.entries.range::<&[u8]>((Bound::Excluded(directory_key), Bound::Excluded(&*behind)))?;
+        let except = note.except.as_deref().map(key::escaped);
+        let mut chosen = None;
+        for row in below {
+            let (at, stored) = row?;
+            let child = at.value().get(directory_key.len()..).and_then(key::child_of);
+            let is_candidate =
+                |child: &key::Child<'_>| child.kind == ChildKind::File && except.as_deref() != Some(child.name);
+            if child.is_some_and(|child| is_candidate(&child)) {
+                chosen = Some(decoded(at.value(), stored.value())?);
+                if !note.last {
+                    break;
+                }
+            }
+        }
+        Ok(chosen)
     }
 
     fn put(&mut self, directory: &str, entry: Entry, done: &mut Done) -> Result<(), Failure> {
         let path = Path::child(directory, &entry.name).map_err(Failure::Refused)?;
         if entry.name.ends_with('/') || entry.name.is_empty() && !entry.is_directory {
-            let text = format!("`{}` in `{directory}` is no name of a file or directory", entry.name);
+            let text = format!("`{}` in `{directory}` is not a valid name of a file or directory", entry.name);
             return refused(FilerError::Other(text));
         }
         self.replace(&path, key_of(&path, entry.is_directory), entry, done)
     }
 
-    /// Stores an entry and notes what becomes of the chunks of both.
+    /// Stores an entry, and records what happens to the chunks of the new and the old entry.
     fn replace(&mut self, path: &Path, key: Vec<u8>, mut entry: Entry, done: &mut Done) -> Result<(), Failure> {
         for chunk in &entry.chunks {
             done.chunks.entry(ChunkId::of(chunk).map_err(Failure::Refused)?).or_default().delta += 1;
@@ -223,7 +270,7 @@ impl<'t> Batch<'t> {
         Ok(())
     }
 
-    /// The file of a path, else the directory, if it has an entry of its own.
+    /// The file at a path, or else the directory, if it has an entry of its own.
     fn own_entry(&self, path: &Path) -> Result<Option<(Vec<u8>, Entry)>, Failure> {
         if !path.names_directory() {
             let key = path.file_key();
@@ -289,7 +336,7 @@ impl<'t> Batch<'t> {
         Ok(())
     }
 
-    /// No entry may name data that is not there.
+    /// No entry may name data that does not exist.
     fn check_chunks(&self, done: &Done) -> Result<(), Failure> {
         for (id, uses) in &done.chunks {
             if uses.delta > 0 && self.named.get(id.0)?.is_none() && !self.is_unnamed(*id) {
@@ -300,7 +347,8 @@ impl<'t> Batch<'t> {
         Ok(())
     }
 
-    /// In memory the chunk waits for its name until the batch is durable; within the batch it is named from the first use.
+    /// Whether no entry names the chunk yet. In memory it counts as unnamed until the batch is durable; within the
+    /// batch it counts as named from its first use.
     fn is_unnamed(&self, id: ChunkId) -> bool {
         !self.outcome.taken.contains(&id) && self.chunks.is_unnamed(id)
     }
@@ -359,9 +407,9 @@ impl<'t> Batch<'t> {
         Ok(())
     }
 
-    /// Frees chunks that no entry names; named ones are left alone.
-    pub(super) fn free(&mut self, ids: Vec<ChunkId>) -> Result<(), Failure> {
-        for id in ids {
+    /// Frees chunks that no entry names. Named ones are left alone.
+    pub(super) fn free(&mut self, ids: &[ChunkId]) -> Result<(), Failure> {
+        for id in ids.iter().copied() {
             let count = self.named.get(id.0)?.map(|count| count.value());
             match count {
                 None if self.is_unnamed(id) => {
@@ -375,15 +423,18 @@ impl<'t> Batch<'t> {
                     self.freed.insert((self.now_ns + GRACE_NS, id.0), ())?;
                     self.outcome.changed = true;
                 }
-                Some(names) => tracing::warn!(chunk = id.name(), names, "not freed: an entry names the chunk"),
+                Some(names) => {
+                    tracing::warn!(chunk = id.name(), names, "not freed: an entry names the chunk");
+                    self.outcome.taken.insert(id);
+                }
             }
         }
         Ok(())
     }
 
-    /// Chunks of the list of freed ones are gone.
-    pub(super) fn forget(&mut self, rows: Vec<(u64, ChunkId)>) -> Result<(), Failure> {
-        for (due_ns, id) in rows {
+    /// Forgets chunks on the list of freed ones whose data is removed.
+    pub(super) fn forget(&mut self, rows: &[(u64, ChunkId)]) -> Result<(), Failure> {
+        for (due_ns, id) in rows.iter().copied() {
             self.outcome.changed |= self.freed.remove((due_ns, id.0))?.is_some();
             if id.is_small() {
                 self.small.remove(id.0)?;
@@ -401,7 +452,7 @@ fn decoded(key: &[u8], stored: &[u8]) -> Result<Entry, Failure> {
     super::decoded(key, stored).map_err(Failure::Refused)
 }
 
-/// The old side of a change: the entry without its chunks, whose names it loses.
+/// The old entry of a change, without its chunks; records that it no longer names them.
 fn event(key: &[u8], old: &[u8], free: bool, done: &mut Done) -> Result<Vec<u8>, Failure> {
     let mut entry = decoded(key, old)?;
     if entry.chunks.is_empty() {
@@ -419,10 +470,13 @@ fn event(key: &[u8], old: &[u8], free: bool, done: &mut Done) -> Result<Vec<u8>,
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use bytes::Bytes;
     use redb::ReadableDatabase;
 
     use super::*;
+    use crate::embedded::space::Space;
     use crate::entry::FileChunk;
     use crate::filer::Condition;
 
@@ -446,39 +500,45 @@ mod tests {
         Transaction { lock_key: format!("/d/{name}"), conditions: vec![condition], ..steps(mutations) }
     }
 
-    /// Runs transactions in one batch. Returns which of them happened, the names that are stored then, how often the chunks
-    /// are named, how many of them are on the list of freed ones, and how many changes were reported.
+    /// Runs transactions in one batch. Returns which of them succeeded, the names that are then stored, how often the
+    /// chunks are named, how many chunks are on the list of freed ones, and how many changes were reported.
     fn batch(
         transactions: Vec<Transaction>,
         ids: &[ChunkId],
     ) -> (Vec<bool>, Vec<String>, Vec<Option<u32>>, usize, u64) {
         let directory = tempfile::tempdir().unwrap();
-        let database = super::super::tables::open(directory.path(), 1).unwrap().database;
+        let store =
+            super::super::tables::open(directory.path(), 1, &Arc::new(Space::of(directory.path()))).unwrap().store;
         let chunks = Chunks::default();
         for id in ids {
             chunks.add(*id, Some(Bytes::from_static(b"small")));
         }
-        let write = database.begin_write().unwrap();
-        let mut batch = Batch::begin(&write, &chunks, 1, (0, 0)).ok().unwrap();
-        let happened = transactions.into_iter().map(|transaction| match batch.transact(transaction) {
-            Ok(()) => true,
-            Err(Failure::Refused(_)) => false,
-            Err(Failure::Storage(error)) => panic!("{error}"),
+        let seen = store.attempt(|database| {
+            let write = database.begin_write()?;
+            let mut batch = Batch::begin(&write, &chunks, 1, 0)?;
+            let happened = transactions.iter().map(|transaction| match batch.transact(transaction.clone()) {
+                Ok(()) => true,
+                Err(Failure::Refused(_)) => false,
+                Err(Failure::Storage(error)) => panic!("{error}"),
+            });
+            let happened = happened.collect();
+            let outcome = batch.end();
+            write.commit()?;
+            let read = database.begin_read()?;
+            let entries = read.open_table(ENTRIES)?;
+            let name =
+                |row: Result<(_, redb::AccessGuard<'_, &[u8]>), _>| Entry::decode(row.unwrap().1.value()).unwrap().name;
+            let names = entries.range::<&[u8]>(..)?.map(name).collect();
+            let named = read.open_table(NAMED)?;
+            let counts = ids.iter().map(|id| named.get(id.0).unwrap().map(|count| count.value())).collect();
+            let freed = read.open_table(FREED)?.range::<(u64, u64)>(..)?.count();
+            Ok((happened, names, counts, freed, outcome.position))
         });
-        let happened = happened.collect();
-        let outcome = batch.end();
-        write.commit().unwrap();
-        let read = database.begin_read().unwrap();
-        let entries = read.open_table(ENTRIES).unwrap();
-        let names = entries.range::<&[u8]>(..).unwrap().map(|row| Entry::decode(row.unwrap().1.value()).unwrap().name);
-        let named = read.open_table(NAMED).unwrap();
-        let counts = ids.iter().map(|id| named.get(id.0).unwrap().map(|count| count.value()));
-        let freed = read.open_table(FREED).unwrap().range::<(u64, u64)>(..).unwrap().count();
-        (happened, names.collect(), counts.collect(), freed, outcome.position)
+        seen.unwrap()
     }
 
     #[test]
-    fn what_a_refused_transaction_did_is_put_back_while_its_batch_stands() {
+    fn a_refused_transaction_is_undone_while_its_batch_remains() {
         let (a, b) = (ChunkId::new(1, 1, true), ChunkId::new(1, 2, true));
         let unknown = ChunkId::new(1, 3, true);
         let exists = || Condition::Exists;
@@ -491,7 +551,7 @@ mod tests {
                 ],
                 (vec![true, false, true], vec!["v", "x", "y"], vec![Some(1), None], 0, 3),
             ),
-            // each sees what those before it did
+            // Each transaction sees what the earlier ones did.
             (
                 vec![
                     on("x", exists(), vec![put("x", &[])]),
@@ -501,12 +561,12 @@ mod tests {
                 ],
                 (vec![false, true, false, true], vec!["x", "y"], vec![None, None], 0, 2),
             ),
-            // a chunk that got its first name and was freed in the same batch is gone
+            // A chunk that got its first name and was freed in the same batch is gone.
             (
                 vec![steps(vec![put("x", &[a])]), steps(vec![delete("x", true)]), steps(vec![put("y", &[a])])],
                 (vec![true, true, false], vec![], vec![None, None], 1, 2),
             ),
-            // one that was to be kept is not
+            // A chunk that was to be kept is not gone.
             (
                 vec![steps(vec![put("x", &[a])]), steps(vec![delete("x", false)]), steps(vec![put("y", &[a])])],
                 (vec![true, true, true], vec!["y"], vec![Some(1), None], 0, 3),

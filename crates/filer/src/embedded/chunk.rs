@@ -1,4 +1,4 @@
-//! Chunks: their ids, those that no entry names yet, and those that are being read.
+//! Chunks: their ids, the chunks that no entry names yet, and the chunks that are being read.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,37 +9,38 @@ use bytes::Bytes;
 use crate::entry::FileChunk;
 use crate::filer::FilerError;
 
-/// What a chunk's `file_id` begins with: there are no volumes here.
+/// The beginning of every chunk's `file_id`. There are no volumes here.
 const PREFIX: &str = "local,";
 /// Bits of an id below the start number: a counter and the kind.
 const START_SHIFT: u32 = 40;
-/// 64 ids in a row (and the bit for the kind) share a directory, so that one body seldom has to sync more than one.
+/// 64 consecutive ids (times the bit for the kind) share a directory, so one body rarely has to sync more than one
+/// directory.
 const RUN_BITS: u32 = 7;
 
-/// A chunk's id: which start of the filer made it (24 bits), a counter (39 bits), and whether it is small (1 bit).
+/// A chunk's id: the number of the start that made it (24 bits), a counter (39 bits), and whether it is small (1 bit).
 ///
-/// Starts are counted in the store before any id is given out, so an id is never given twice, and an id of an earlier
-/// start that no entry names can only be the rest of a write that a crash ended.
+/// Each start is counted in the store before it assigns any id, so no id is ever assigned twice. If no entry names an
+/// id of an earlier start, it can only be left over from a write that a crash interrupted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct ChunkId(pub(super) u64);
 
 impl ChunkId {
-    /// The `counter`th chunk of a start.
+    /// The chunk with this counter of a start.
     pub(super) fn new(start: u64, counter: u64, small: bool) -> ChunkId {
         ChunkId((start << START_SHIFT) | ((counter << 1) & ((1 << START_SHIFT) - 1)) | u64::from(small))
     }
 
-    /// The id in a chunk of an entry, which may have come from anywhere.
+    /// The id in a chunk of an entry. The entry may come from anywhere.
     pub(super) fn of(chunk: &FileChunk) -> Result<ChunkId, FilerError> {
         let unknown = |why: &str| FilerError::Damaged(chunk.file_id.clone(), why.to_owned());
         if chunk.is_chunk_manifest {
             return Err(unknown("chunk manifests are never written by this filer"));
         }
-        let digits = chunk.file_id.strip_prefix(PREFIX).ok_or_else(|| unknown("no chunk of this filer"))?;
-        ChunkId::from_name(digits).ok_or_else(|| unknown("no chunk of this filer"))
+        let digits = chunk.file_id.strip_prefix(PREFIX).ok_or_else(|| unknown("not a chunk of this filer"))?;
+        ChunkId::from_name(digits).ok_or_else(|| unknown("not a chunk of this filer"))
     }
 
-    /// The id in a file's name: 16 hexadecimal digits.
+    /// The id with this file name, 16 hexadecimal digits.
     pub(super) fn from_name(name: &str) -> Option<ChunkId> {
         let hexadecimal = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
         (name.len() == 16 && name.bytes().all(hexadecimal)).then_some(())?;
@@ -51,35 +52,35 @@ impl ChunkId {
         format!("{:016x}", self.0)
     }
 
-    /// What stands in the entry.
+    /// The id as it is written in entries.
     pub(super) fn file_id(self) -> String {
         format!("{PREFIX}{}", self.name())
     }
 
-    /// The directory of its file, of 256.
+    /// The number of its file's directory, one of 256.
     pub(super) fn directory(self) -> u8 {
         (self.0 >> RUN_BITS) as u8
     }
 
-    /// The start that made it.
+    /// The number of the start that made it.
     pub(super) fn start(self) -> u64 {
         self.0 >> START_SHIFT
     }
 
-    /// Its bytes are in the table of small chunks, not in a file.
+    /// Whether its bytes are in the table of small chunks, not in a file.
     pub(super) fn is_small(self) -> bool {
         self.0 & 1 == 1
     }
 }
 
-/// A chunk that was written and that no entry names yet.
+/// A written chunk that no entry names yet.
 pub(super) struct Unnamed {
     since: Instant,
     /// The content of a small chunk: it becomes durable with the entry that names it.
     pub(super) small: Option<Bytes>,
 }
 
-/// What is known of chunks in memory only.
+/// What only memory knows about chunks.
 #[derive(Default)]
 pub(super) struct Chunks {
     state: Mutex<State>,
@@ -97,24 +98,24 @@ impl Chunks {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A chunk was written.
+    /// Records that a chunk was written.
     pub(super) fn add(&self, id: ChunkId, small: Option<Bytes>) {
         let mut state = self.state();
         state.small_bytes += small.as_ref().map_or(0, Bytes::len);
         state.unnamed.insert(id, Unnamed { since: Instant::now(), small });
     }
 
-    /// True if the chunk was written by this process and waits for its entry.
+    /// True if this process wrote the chunk and no entry names it yet.
     pub(super) fn is_unnamed(&self, id: ChunkId) -> bool {
         self.state().unnamed.contains_key(&id)
     }
 
-    /// The bytes of a small chunk that waits for its entry.
+    /// The bytes of a small chunk that no entry names yet.
     pub(super) fn small(&self, id: ChunkId) -> Option<Bytes> {
         self.state().unnamed.get(&id).and_then(|unnamed| unnamed.small.clone())
     }
 
-    /// The chunk has its entry, or is dropped: true if it was waiting.
+    /// Records that the chunk has its entry or is dropped. True if it was unnamed.
     pub(super) fn remove(&self, id: ChunkId) -> bool {
         let mut state = self.state();
         let Some(removed) = state.unnamed.remove(&id) else { return false };
@@ -127,13 +128,13 @@ impl Chunks {
         self.state().small_bytes
     }
 
-    /// Chunks that have waited for their entry for longer than this: whoever wrote them is gone.
+    /// Chunks that have been unnamed for longer than this. Their writer is gone.
     pub(super) fn forgotten(&self, after: Duration) -> Vec<ChunkId> {
         let state = self.state();
         state.unnamed.iter().filter(|(_, unnamed)| unnamed.since.elapsed() > after).map(|(id, _)| *id).collect()
     }
 
-    /// Keeps the data of chunks in place until the guard is dropped.
+    /// Keeps the data of chunks until the guard is dropped.
     pub(super) fn hold(self: &Arc<Self>, ids: Vec<ChunkId>) -> Held {
         let mut state = self.state();
         for id in &ids {

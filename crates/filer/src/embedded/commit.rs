@@ -1,46 +1,28 @@
-//! Group commit: one thread takes whatever waits, applies it in one durable database transaction, then answers everyone.
+//! Group commit: one thread takes all waiting jobs, applies them in one durable database transaction, then answers
+//! them.
 
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use tokio::sync::{oneshot, watch};
+use redb::{Database, ReadableDatabase};
+use tokio::sync::watch;
 
 use super::apply::{Batch, Failure};
+use super::change::Published;
 use super::chunk::ChunkId;
+use super::database::Trouble;
+use super::job::Job;
 use super::tables;
-use super::{Shared, reap};
+use super::{Room, Shared, reap};
 use crate::filer::{FilerError, Transaction};
 
-/// Jobs taken into one batch at most: a bound for the time that the first of them waits.
+/// The most jobs in one batch. This limits how long the first of them waits.
 const BATCH_JOBS: usize = 512;
-/// How often an idle thread tells the feeds that it is there.
+/// How often an idle thread sends the feeds a sign of life.
 const IDLE: Duration = Duration::from_secs(1);
-
-/// Something for the thread to do.
-pub(super) enum Job {
-    Transact(Box<Transaction>, Answer),
-    /// Data that no entry names.
-    Free(Vec<ChunkId>),
-    /// Data of the list of freed chunks that is gone now: due time and chunk.
-    Forget(Vec<(u64, ChunkId)>),
-    /// Files of starts up to this one were looked through.
-    Swept(u64),
-    Stop,
-}
-
-/// Where the result of a transaction goes.
-pub(super) type Answer = oneshot::Sender<Result<(), FilerError>>;
-
-/// How far the change feed is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Published {
-    /// The last change.
-    pub(super) position: u64,
-    /// The filer's clock: no later change is before this, in ns since 1970.
-    pub(super) ts_ns: i64,
-}
 
 /// What the thread owns.
 pub(super) struct Committer {
@@ -48,29 +30,35 @@ pub(super) struct Committer {
     pub(super) jobs: Receiver<Job>,
     pub(super) reaper: std::sync::mpsc::Sender<reap::Task>,
     pub(super) published: watch::Sender<Published>,
+    /// Whether more may be stored than is published.
+    pub(super) is_behind: Cell<bool>,
 }
 
-/// What there is to do once a batch is durable.
-struct Committed {
-    /// Chunks that have a name now.
+/// A batch that was applied and may be durable.
+#[derive(Default)]
+struct Applied {
+    /// The results of its jobs, in order. Refused ones are answered only when the batch is durable too: the
+    /// reason may be a change by another transaction of the batch.
+    results: Vec<Result<(), FilerError>>,
+    /// Chunks that now have a name.
     taken: HashSet<ChunkId>,
-    /// Chunks that will never have one.
+    /// Chunks that will never have a name.
     dropped: Vec<ChunkId>,
-    /// The last change; `None` if there was nothing to commit.
+    /// The position of the last change; `None` if there was nothing to commit.
     position: Option<u64>,
 }
 
-/// A transaction's answer, held back until its batch is durable.
-type Answers = Vec<(Answer, Result<(), FilerError>)>;
-
 impl Committer {
-    /// Works until it is told to stop.
+    /// Runs until it is told to stop.
     pub(super) fn run(self) {
         loop {
             let first = match self.jobs.recv_timeout(IDLE) {
                 Ok(job) => job,
                 Err(RecvTimeoutError::Timeout) => {
-                    self.publish(None);
+                    // A sign of life says that there is nothing else to report.
+                    if self.catch_up() {
+                        self.publish(None);
+                    }
                     continue;
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -95,49 +83,100 @@ impl Committer {
     }
 
     fn commit(&self, batch: Vec<Job>) {
-        let mut answers = Answers::new();
-        match self.apply(batch, &mut answers) {
-            Ok(committed) => self.settle(committed),
-            Err(error) => {
-                tracing::error!(%error, "the metadata database cannot be written");
-                for (_, result) in &mut answers {
-                    *result = Err(FilerError::Other(format!("the metadata database cannot be written: {error}")));
-                }
+        let mut applied = Applied::default();
+        match self.attempt(&batch, &mut applied) {
+            Err(trouble) => self.give_up(batch, trouble),
+            Ok(()) => {
+                let results = std::mem::take(&mut applied.results);
+                self.settle(applied);
+                answer(batch, results);
             }
-        }
-        for (answer, result) in answers {
-            // whoever asked may be gone; the transaction stands all the same
-            let _ = answer.send(result);
         }
     }
 
-    /// Applies a batch and makes it durable. Answers of refused transactions wait as well: what they saw may be the work of
-    /// others of the batch.
-    fn apply(&self, batch: Vec<Job>, answers: &mut Answers) -> Result<Committed, redb::Error> {
-        let mut write = self.shared.database.begin_write()?;
+    fn attempt(&self, batch: &[Job], applied: &mut Applied) -> Result<(), Trouble> {
+        if self.shared.space.room().0 == Room::ReadOnly {
+            // Not even tried: the error would close the database for readers too.
+            return Err(Trouble::Full("the disk is read-only".to_owned()));
+        }
+        let mut is_first = true;
+        loop {
+            let attempt = self.shared.store.attempt(|database| self.apply(database, batch, applied));
+            let Err(trouble) = attempt else { return Ok(()) };
+            if self.is_stored(applied)? {
+                return Ok(());
+            }
+            // Only the refusal that follows somebody else's error: the database is open again by now.
+            if !(is_first && matches!(trouble, Trouble::Stale)) {
+                return Err(trouble);
+            }
+            is_first = false;
+        }
+    }
+
+    /// Whether a batch is stored although its commit ended with an error.
+    fn is_stored(&self, applied: &Applied) -> Result<bool, Trouble> {
+        let before = self.published.borrow().position;
+        let Some(position) = applied.position.filter(|position| *position > before) else { return Ok(false) };
+        let stored = self.shared.store.attempt(stored_position).map_err(|_| {
+            self.is_behind.set(true);
+            Trouble::Unknown
+        })?;
+        Ok(stored == position)
+    }
+
+    /// Publishes changes of which it was not known whether they are stored. False if that is still not known.
+    fn catch_up(&self) -> bool {
+        if self.is_behind.get()
+            && let Ok(position) = self.shared.store.attempt(stored_position)
+        {
+            self.is_behind.set(false);
+            self.publish(Some(position));
+        }
+        !self.is_behind.get()
+    }
+
+    /// Tries the jobs of a batch one by one if one of them may be to blame. Otherwise reports the error.
+    fn give_up(&self, batch: Vec<Job>, trouble: Trouble) {
+        if batch.len() > 1 && matches!(trouble, Trouble::Damaged(_) | Trouble::Stale) {
+            batch.into_iter().for_each(|job| self.commit(vec![job]));
+            return;
+        }
+        let results = batch.iter().map(|_| Err(trouble.clone().into())).collect();
+        answer(batch, results);
+    }
+
+    /// Applies a batch and makes it durable.
+    fn apply(&self, database: &Database, batch: &[Job], applied: &mut Applied) -> Result<(), redb::Error> {
+        *applied = Applied::default();
+        let mut write = database.begin_write()?;
         write.set_quick_repair(true);
-        let published = *self.published.borrow();
-        let since = (published.position, published.ts_ns);
-        let mut tables = Batch::begin(&write, &self.shared.chunks, super::now_ns(), since)?;
-        let swept = apply_jobs(&mut tables, batch, answers)?;
+        let not_before_ns = self.published.borrow().ts_ns;
+        let mut tables = Batch::begin(&write, &self.shared.chunks, super::now_ns(), not_before_ns)?;
+        let mut swept = None;
+        for job in batch {
+            match apply_job(&mut tables, job, &mut swept) {
+                Err(Failure::Storage(error)) => return Err(error),
+                Err(Failure::Refused(error)) => applied.results.push(Err(error)),
+                Ok(()) => applied.results.push(Ok(())),
+            }
+        }
         let outcome = tables.end();
         if let Some(start) = swept {
             tables::set_swept(&write, start)?;
         }
-        let committed = outcome.changed || swept.is_some();
-        if committed {
+        let is_changed = outcome.changed || swept.is_some();
+        applied.position = is_changed.then_some(outcome.position);
+        (applied.taken, applied.dropped) = (outcome.taken, outcome.dropped);
+        if is_changed {
             write.commit()?
         } else {
             write.abort()?
         }
-        Ok(Committed {
-            taken: outcome.taken,
-            dropped: outcome.dropped,
-            position: committed.then_some(outcome.position),
-        })
+        Ok(())
     }
 
-    fn settle(&self, committed: Committed) {
+    fn settle(&self, committed: Applied) {
         for id in committed.taken {
             self.shared.chunks.remove(id);
         }
@@ -146,40 +185,36 @@ impl Committer {
         }
         let files: Vec<ChunkId> = committed.dropped.into_iter().filter(|id| !id.is_small()).collect();
         if !files.is_empty() {
-            // the reaper ends after this thread
+            // The reaper ends after this thread.
             let _ = self.reaper.send(reap::Task::Remove(files));
         }
     }
 }
 
-/// Does the jobs of a batch. Returns the start up to which files were looked through, if one of the jobs says so.
-fn apply_jobs(tables: &mut Batch<'_>, batch: Vec<Job>, answers: &mut Answers) -> Result<Option<u64>, redb::Error> {
-    let mut swept = None;
-    let mut failure = None;
-    for job in batch {
-        let applied = match job {
-            Job::Transact(transaction, answer) => {
-                // once the database has failed nothing is tried any more, but everyone gets an answer
-                let applied = if failure.is_none() { tables.transact(*transaction) } else { Ok(()) };
-                let (result, applied) = match applied {
-                    Err(Failure::Refused(error)) => (Err(error), Ok(())),
-                    applied => (Ok(()), applied),
-                };
-                answers.push((answer, result));
-                applied
-            }
-            _ if failure.is_some() => Ok(()),
-            Job::Free(ids) => tables.free(ids),
-            Job::Forget(rows) => tables.forget(rows),
-            Job::Swept(start) => {
-                swept = Some(start);
-                Ok(())
-            }
-            Job::Stop => Ok(()),
-        };
-        if let Err(Failure::Storage(error)) = applied {
-            failure = Some(error);
+/// Answers the transactions of a batch. There is one result for each job.
+fn answer(batch: Vec<Job>, results: Vec<Result<(), FilerError>>) {
+    for (job, result) in batch.into_iter().zip(results) {
+        if let Job::Transact(_, answer) = job {
+            // The caller may be gone; the transaction counts all the same.
+            let _ = answer.send(result);
         }
     }
-    failure.map_or(Ok(swept), Err)
+}
+
+fn stored_position(database: &Database) -> Result<u64, redb::Error> {
+    Ok(tables::last_change(&database.begin_read()?.open_table(tables::CHANGES)?)?.0)
+}
+
+/// Runs a job. `swept` becomes the start up to which files have been checked for leftovers, if the job says so.
+fn apply_job(tables: &mut Batch<'_>, job: &Job, swept: &mut Option<u64>) -> Result<(), Failure> {
+    match job {
+        Job::Transact(transaction, _) => tables.transact(Transaction::clone(transaction)),
+        Job::Free(ids) => tables.free(ids),
+        Job::Forget(rows) => tables.forget(rows),
+        Job::Swept(start) => {
+            *swept = Some(*start);
+            Ok(())
+        }
+        Job::Stop => Ok(()),
+    }
 }

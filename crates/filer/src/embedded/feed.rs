@@ -1,82 +1,26 @@
-//! The change feed. Changes are rows of the database, written with what they report; a feed reads them from where it is, at
-//! the pace of its reader. So a slow reader holds nobody up, and costs no memory.
+//! The change feed. Changes are rows of the database, written together with what they report. A feed reads them from
+//! its own position, at the speed of its reader. So a slow reader delays no one, and costs no memory.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use prost::Message;
-use redb::ReadableDatabase;
+use redb::{Database, ReadableDatabase};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::Shared;
-use super::commit::Published;
+use super::change::{CHANGES_KEPT, Published, StoredChange};
 use super::tables::CHANGES;
-use crate::entry::Entry;
 use crate::filer::{Change, Feed, FeedFilter, FeedItem, FilerError};
 
-/// Rows read at once.
+/// How many rows are read at once.
 const ROWS_AT_ONCE: u64 = 256;
-/// After so much silence the next sign of the committing thread, which comes each second, is passed on.
+/// After this much silence the next sign of life of the committing thread, which comes every second, is passed on.
 const HEARTBEAT: Duration = Duration::from_millis(900);
 
-/// A row of the table of changes. Entries are without their chunks: a list of chunks may be megabytes long, and nobody
-/// reads data by way of the feed.
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct StoredChange {
-    /// The entry's path.
-    #[prost(string, tag = "1")]
-    path: String,
-    /// ns since 1970; grows from row to row.
-    #[prost(int64, tag = "2")]
-    pub(super) ts_ns: i64,
-    /// The entry before.
-    #[prost(bytes = "vec", optional, tag = "3")]
-    old: Option<Vec<u8>>,
-    /// The entry after.
-    #[prost(bytes = "vec", optional, tag = "4")]
-    new: Option<Vec<u8>>,
-}
-
-impl StoredChange {
-    pub(super) fn of(path: &str, old: Option<Vec<u8>>, new: Option<Vec<u8>>) -> StoredChange {
-        StoredChange { path: path.to_owned(), ts_ns: 0, old, new }
-    }
-
-    fn directory(&self) -> &str {
-        match self.path.rsplit_once('/') {
-            Some(("", _)) | None => "/",
-            Some((directory, _)) => directory,
-        }
-    }
-
-    fn is_wanted(&self, filter: &FeedFilter) -> bool {
-        filter.prefixes.iter().any(|prefix| self.path.starts_with(prefix))
-            || filter.directories.iter().any(|directory| directory == self.directory())
-    }
-
-    fn change(self) -> Result<Change, FilerError> {
-        let entry = |stored: &Option<Vec<u8>>| -> Result<Option<Box<Entry>>, FilerError> {
-            stored.as_deref().map(|stored| super::decoded(self.path.as_bytes(), stored).map(Box::new)).transpose()
-        };
-        let directory = self.directory().to_owned();
-        Ok(Change {
-            directory,
-            old: entry(&self.old)?,
-            new: entry(&self.new)?,
-            new_directory: String::new(),
-            ts_ns: self.ts_ns,
-        })
-    }
-}
-
-/// The time of a stored change; 0 if it cannot be read.
-pub(super) fn change_ns(stored: &[u8]) -> i64 {
-    StoredChange::decode(stored).map_or(0, |change| change.ts_ns)
-}
-
-/// Opens a feed of whatever is committed from now on.
+/// Opens a feed of everything that is committed from now on.
 pub(super) fn subscribe(shared: &Arc<Shared>, filter: FeedFilter) -> Feed {
     let mut published = shared.published.clone();
     let position = published.borrow_and_update().position;
@@ -100,11 +44,11 @@ pub(super) fn subscribe(shared: &Arc<Shared>, filter: FeedFilter) -> Feed {
 }
 
 struct Reader {
-    /// Weak: a feed that nobody reads must not keep the database open.
+    /// Weak: a feed that is not being read must not keep the database open.
     shared: Weak<Shared>,
     published: watch::Receiver<Published>,
     filter: Arc<FeedFilter>,
-    /// The last row that was read.
+    /// The position of the last row that was read.
     position: u64,
     waiting: VecDeque<Change>,
     silent_until: Instant,
@@ -150,27 +94,27 @@ fn closed() -> FilerError {
 }
 
 fn rows(shared: &Shared, from: u64, until: u64, filter: &FeedFilter) -> Result<Vec<Change>, FilerError> {
-    let (seen, stored) = read_rows(shared, from, until, filter).map_err(super::unreadable)?;
+    let (seen, stored) = shared.store.read(|database| read_rows(database, from, until, filter))?;
     if seen != until + 1 - from {
-        let text = format!("the feed fell more than {} changes behind; list again", super::apply::CHANGES_KEPT);
+        let text = format!("the feed fell more than {} changes behind; list again", CHANGES_KEPT);
         return Err(FilerError::Unavailable(text));
     }
     stored.into_iter().map(StoredChange::change).collect()
 }
 
-/// How many of the rows there are, and those of them that are wanted.
+/// How many of the rows exist, and those of them that pass the filter.
 fn read_rows(
-    shared: &Shared,
+    database: &Database,
     from: u64,
     until: u64,
     filter: &FeedFilter,
 ) -> Result<(u64, Vec<StoredChange>), redb::Error> {
-    let changes = shared.database.begin_read()?.open_table(CHANGES)?;
+    let changes = database.begin_read()?.open_table(CHANGES)?;
     let mut seen = 0;
     let mut wanted = Vec::new();
     for row in changes.range(from..=until)? {
         seen += 1;
-        // a row that cannot be read counts as missing: the reader lists again
+        // A row that cannot be read counts as missing: the reader lists again.
         match StoredChange::decode(row?.1.value()) {
             Ok(change) if change.is_wanted(filter) => wanted.push(change),
             Ok(_) => {}
@@ -178,29 +122,4 @@ fn read_rows(
         }
     }
     Ok((seen, wanted))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn filters() {
-        let filter = FeedFilter {
-            prefixes: vec!["/etc/iam/".to_owned()],
-            directories: vec!["/buckets".to_owned(), "/".to_owned()],
-        };
-        for (path, wanted) in [
-            ("/etc/iam/users/a.json", true),
-            ("/etc/iam/a", true),
-            ("/etc/iam", false),
-            ("/etc/iamx", false),
-            ("/buckets/a", true),
-            ("/buckets/a/b", false),
-            ("/bucketsx", true),
-            ("/x/buckets/a", false),
-        ] {
-            assert_eq!(StoredChange::of(path, None, None).is_wanted(&filter), wanted, "`{path}`");
-        }
-    }
 }

@@ -1,24 +1,26 @@
 //! Paths as keys of the entry table.
 //!
-//! Keys sort as listings do: by name, each directory's content right behind its name. So `/` is stored as byte 0, below
-//! everything a name can hold; the rare bytes 0 and 1 of names are escaped in an order-preserving way. A file is stored
-//! under its path, a directory under its path and a separator, so that `a` and `a/b` stand side by side.
+//! Keys sort like listings: by name, with each directory's content right after its name. So `/` is stored as byte 0,
+//! which sorts before everything that a name can contain; the rare bytes 0 and 1 in names are escaped in a way that
+//! preserves the order. A file is stored under its path, a directory under its path and a separator, so `a` and `a/b`
+//! can exist side by side.
 
 use crate::filer::FilerError;
 
 /// Separates path components in a key.
 const SEPARATOR: u8 = 0;
-/// Introduces an escaped byte. Also the first byte that can follow a whole subtree.
+/// Precedes an escaped byte. It is also the first byte that can follow a whole subtree.
 const ESCAPE: u8 = 1;
-/// The longest path, in bytes. S3's longest key is 1024; the rest is for buckets, uploads and IAM documents.
+/// The longest path, in bytes. S3 keys have at most 1024 bytes; the rest is for buckets, uploads and IAM documents.
 const MAX_PATH_BYTES: usize = 4096;
 
-/// An absolute path, checked.
+/// A checked absolute path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Path {
     /// Without a slash at the end; empty for the root.
     text: String,
-    /// The caller wrote a slash at the end: the directory is meant, even if a file stands beside it.
+    /// Whether the caller wrote a slash at the end. It then means the directory, even if a file of the same name
+    /// exists.
     names_directory: bool,
 }
 
@@ -33,7 +35,7 @@ impl Path {
             None => (path, false),
         };
         if !text.is_empty() && !text.starts_with('/') || path.is_empty() {
-            return Err(FilerError::Other(format!("`{path}` is no absolute path; it has to begin with `/`")));
+            return Err(FilerError::Other(format!("`{path}` is not an absolute path; it has to begin with `/`")));
         }
         Ok(Path { text: text.to_owned(), names_directory })
     }
@@ -48,11 +50,11 @@ impl Path {
         Ok(Path { names_directory: true, ..Path::parse(&format!("{directory}/"))? })
     }
 
-    /// A name in a directory; a slash at the end of the name asks for the directory of that name.
+    /// A name in a directory. A slash at the end of the name means the directory with that name.
     pub(super) fn child(directory: &str, name: &str) -> Result<Path, FilerError> {
         let (bare, slash) = name.strip_suffix('/').map_or((name, false), |bare| (bare, true));
         if bare.contains('/') {
-            return Err(FilerError::Other(format!("`{name}` in `{directory}` is no name: it contains `/`")));
+            return Err(FilerError::Other(format!("`{name}` in `{directory}` is not a valid name: it contains `/`")));
         }
         let parent = Path::directory(directory)?;
         let text = format!("{}/{bare}", parent.text);
@@ -62,7 +64,7 @@ impl Path {
         Ok(Path { text, names_directory: slash || bare.is_empty() })
     }
 
-    /// The slash at the end was written.
+    /// Whether the slash at the end was written.
     pub(super) fn names_directory(&self) -> bool {
         self.names_directory
     }
@@ -82,7 +84,7 @@ impl Path {
         escaped(&self.text)
     }
 
-    /// Where the directory of this path is stored; also what the keys of everything below it begin with.
+    /// Where the directory of this path is stored. The keys of everything below it begin with this.
     pub(super) fn directory_key(&self) -> Vec<u8> {
         let mut key = escaped(&self.text);
         key.push(SEPARATOR);
@@ -90,7 +92,7 @@ impl Path {
     }
 }
 
-/// The bytes of a path, or of one name, as they stand in a key.
+/// The bytes of a path, or of one name, as they are written in a key.
 pub(super) fn escaped(text: &str) -> Vec<u8> {
     let mut key = Vec::with_capacity(text.len() + 8);
     for byte in text.bytes() {
@@ -103,7 +105,7 @@ pub(super) fn escaped(text: &str) -> Vec<u8> {
     key
 }
 
-/// The path, or name, that [`escaped`] made a key of; a separator at the end is dropped.
+/// Undoes [`escaped`]: the path or name of a key, without a separator at the end.
 pub(super) fn unescaped(key: &[u8]) -> String {
     let key = key.strip_suffix(&[SEPARATOR]).unwrap_or(key);
     let mut text = Vec::with_capacity(key.len());
@@ -118,14 +120,15 @@ pub(super) fn unescaped(key: &[u8]) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
-/// The first key behind a directory, its own entry and everything below it: `prefix` is the directory's key without the
-/// separator.
+/// The first key after a directory, that is, after its own entry and everything below it. `prefix` is the directory's
+/// key without the separator.
 pub(super) fn behind(mut prefix: Vec<u8>) -> Vec<u8> {
     prefix.push(ESCAPE);
     prefix
 }
 
-/// The first component of what follows a directory's key, and whether it is a directory: `None` for the directory itself.
+/// The first component of what follows a directory's key, and whether it is a directory; `None` for the directory
+/// itself.
 pub(super) fn child_of(rest: &[u8]) -> Option<Child<'_>> {
     if rest.is_empty() {
         return None;
@@ -140,28 +143,28 @@ pub(super) fn child_of(rest: &[u8]) -> Option<Child<'_>> {
     }
 }
 
-/// The key is that of a directory's own entry.
+/// Whether the key is that of a directory's own entry.
 pub(super) fn is_directory(key: &[u8]) -> bool {
     key.last() == Some(&SEPARATOR)
 }
 
-/// What a key says about the directory whose listing it falls into.
+/// What a key says about the directory in whose listing it appears.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Child<'a> {
     /// The escaped name.
     pub(super) name: &'a [u8],
-    /// What stands there.
+    /// What the key stands for.
     pub(super) kind: ChildKind,
 }
 
-/// What stands at a key, seen from a directory above it.
+/// What a key stands for, seen from a directory above it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ChildKind {
     /// A file in the directory.
     File,
     /// A directory's own entry.
     Directory,
-    /// Something below a directory that has no entry of its own.
+    /// Something below a directory, which may have no entry of its own.
     Below,
 }
 
@@ -170,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_sort_as_listings_do() {
+    fn keys_sort_like_listings() {
         let sorted = [
             ("/", true),
             ("/a", false),
@@ -192,7 +195,7 @@ mod tests {
             if directory { parsed.directory_key() } else { parsed.file_key() }
         };
         let mut keys: Vec<Vec<u8>> = sorted.into_iter().map(key).collect();
-        // `/a/\0` sorts before `/a/x`: listed here for its escape, not for its place
+        // `/a/\0` sorts before `/a/x`. It is listed here because of its escape, not its position.
         keys.swap(4, 5);
         assert!(keys.windows(2).all(|pair| pair[0] < pair[1]), "{keys:?}");
         for (path, directory) in sorted {

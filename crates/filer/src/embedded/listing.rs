@@ -2,7 +2,7 @@
 
 use std::ops::Bound;
 
-use redb::ReadableDatabase;
+use redb::{Database, ReadableDatabase};
 
 use super::Shared;
 use super::key::{self, ChildKind, Path};
@@ -13,23 +13,23 @@ use crate::filer::{Below, FilerError, ListOptions};
 /// Go's `os.ModeDir | 0777`.
 const DIRECTORY_MODE: u32 = 1 << 31 | 0o777;
 
-/// The entry of a directory that exists only because something is below it.
+/// The entry of a directory that exists only because there is something below it.
 pub(super) fn implicit_directory(name: &str) -> Entry {
     let attributes = Attributes { file_mode: DIRECTORY_MODE, ..Attributes::default() };
     Entry { name: name.to_owned(), is_directory: true, attributes: Some(attributes), ..Entry::default() }
 }
 
-/// The file of a path, else the directory.
+/// The file at a path, or else the directory.
 pub(super) fn lookup(shared: &Shared, path: &str) -> Result<Option<Entry>, FilerError> {
     let path = Path::parse(path)?;
-    Ok(match find(shared, &path).map_err(super::unreadable)? {
+    Ok(match shared.store.read(|database| find(database, &path))? {
         Found::Nothing => None,
         Found::Stored(key, stored) => Some(super::decoded(&key, &stored)?),
         Found::Implicit => Some(implicit_directory(path.name())),
     })
 }
 
-/// What there is at a path.
+/// What exists at a path.
 enum Found {
     Nothing,
     /// A key and its value.
@@ -38,8 +38,8 @@ enum Found {
     Implicit,
 }
 
-fn find(shared: &Shared, path: &Path) -> Result<Found, redb::Error> {
-    let entries = shared.database.begin_read()?.open_table(ENTRIES)?;
+fn find(database: &Database, path: &Path) -> Result<Found, redb::Error> {
+    let entries = database.begin_read()?.open_table(ENTRIES)?;
     if !path.names_directory() {
         let key = path.file_key();
         if let Some(stored) = entries.get(key.as_slice())? {
@@ -52,26 +52,26 @@ fn find(shared: &Shared, path: &Path) -> Result<Found, redb::Error> {
     Ok(match first {
         Some((at, stored)) if at.value() == key => Found::Stored(key, stored.value().to_vec()),
         Some((at, _)) if at.value().starts_with(&key) => Found::Implicit,
-        // the root is always there
+        // The root always exists.
         _ if key.len() == 1 => Found::Implicit,
         _ => Found::Nothing,
     })
 }
 
-/// A page of a directory. It takes time for what it returns, whatever lies below the directories in it.
+/// A page of a directory. The time depends on how much it returns, not on what is below the directories in it.
 pub(super) fn list(shared: &Shared, directory: &str, options: &ListOptions) -> Result<Vec<Entry>, FilerError> {
     let directory = Path::directory(directory)?;
-    let listed = scan(shared, &directory, options).map_err(super::unreadable)?;
+    let listed = shared.store.read(|database| scan(database, &directory, options))?;
     listed.into_iter().map(|row| row.entry(options.omit_chunks)).collect()
 }
 
-/// How many entries show what a directory with too many holds.
+/// How many entries are a sample of a directory that has too many.
 pub(super) const SAMPLE: usize = 16;
 
-/// What is below a directory. It takes time for `limit` keys at most, and for the entries that it returns.
+/// What is below a directory. The time depends on `limit` keys at most, and on the entries that it returns.
 pub(super) fn below(shared: &Shared, directory: &str, limit: usize) -> Result<Below, FilerError> {
     let directory = Path::directory(directory)?;
-    let (rows, is_complete) = scan_below(shared, &directory, limit).map_err(super::unreadable)?;
+    let (rows, is_complete) = shared.store.read(|database| scan_below(database, &directory, limit))?;
     let entry = |(rest, stored): (Vec<u8>, Vec<u8>)| {
         let slash = if key::is_directory(&rest) { "/" } else { "" };
         Ok((format!("{}{slash}", key::unescaped(&rest)), super::decoded(&rest, &stored)?))
@@ -79,14 +79,14 @@ pub(super) fn below(shared: &Shared, directory: &str, limit: usize) -> Result<Be
     Ok(Below { entries: rows.into_iter().map(entry).collect::<Result<_, FilerError>>()?, is_complete })
 }
 
-/// Keys from the directory's on, with their values, and whether these are all.
+/// The keys from the directory's own key on, with their values, and whether these are all.
 type RowsBelow = (Vec<(Vec<u8>, Vec<u8>)>, bool);
 
-fn scan_below(shared: &Shared, directory: &Path, limit: usize) -> Result<RowsBelow, redb::Error> {
-    let entries = shared.database.begin_read()?.open_table(ENTRIES)?;
+fn scan_below(database: &Database, directory: &Path, limit: usize) -> Result<RowsBelow, redb::Error> {
+    let entries = database.begin_read()?.open_table(ENTRIES)?;
     let base = directory.directory_key();
     let below = || -> Result<_, redb::Error> { Ok(entries.range::<&[u8]>(key_after(&base).as_slice()..)?) };
-    // Keys are counted first: values are copied only where they are wanted.
+    // Count the keys first: values are copied only if they are needed.
     let mut count = 0;
     for row in below()? {
         if count > limit || !row?.0.value().starts_with(&base) {
@@ -103,7 +103,7 @@ fn scan_below(shared: &Shared, directory: &Path, limit: usize) -> Result<RowsBel
     Ok((rows, is_complete))
 }
 
-/// The first key that can follow another one.
+/// The smallest key that can follow another one.
 fn key_after(key: &[u8]) -> Vec<u8> {
     [key, &[0]].concat()
 }
@@ -127,8 +127,8 @@ impl Row {
     }
 }
 
-fn scan(shared: &Shared, directory: &Path, options: &ListOptions) -> Result<Vec<Row>, redb::Error> {
-    let entries = shared.database.begin_read()?.open_table(ENTRIES)?;
+fn scan(database: &Database, directory: &Path, options: &ListOptions) -> Result<Vec<Row>, redb::Error> {
+    let entries = database.begin_read()?.open_table(ENTRIES)?;
     let base = directory.directory_key();
     let wanted = [base.as_slice(), &key::escaped(&options.prefix)].concat();
     let mut from = Bound::Included(wanted.clone());
@@ -153,8 +153,8 @@ fn scan(shared: &Shared, directory: &Path, options: &ListOptions) -> Result<Vec<
             };
             let Some(child) = key::child_of(rest) else { continue };
             let is_directory = child.kind != ChildKind::File;
-            // A directory beside a file of its name comes along even if the page is full, so that paging by name misses
-            // neither.
+            // A directory with the same name as a file is included even if the page is full, so that paging by name
+            // misses neither.
             let beside = is_directory && rows.last().is_some_and(|last| !last.is_directory && last.name == child.name);
             if rows.len() >= options.limit && !beside {
                 return Ok(rows);

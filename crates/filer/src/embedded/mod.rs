@@ -1,32 +1,41 @@
 //! The embedded filer: a tree of entries with data and a change feed in one directory of this machine.
 //!
-//! Metadata is in `meta.redb` (entries, small bodies, change feed), larger bodies are files below `data`. What was
-//! acknowledged survives a kill at any moment: data is durable before, or together with, the entry that names it, and an
-//! entry's data is removed only after the entry is durably gone.
+//! Metadata is in `meta.redb` (entries, small bodies, change feed). Larger bodies are files below `data`. Everything
+//! acknowledged survives a kill at any moment: data is durable before the entry that names it, or together with it, and
+//! an entry's data is removed only after the entry is durably gone.
 
 mod apply;
+pub mod backup;
+mod blocks;
+mod change;
 mod chunk;
 mod commit;
 mod condition;
+mod database;
 mod feed;
+mod job;
 mod key;
 mod listing;
+mod pages;
 mod read;
 mod reap;
+mod scrub;
+mod space;
 mod tables;
+mod upgrade;
 mod write;
 
+use std::cell::Cell;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use md5::{Digest, Md5};
 use prost::Message;
-use redb::Database;
 use tokio::sync::{oneshot, watch};
 
 use crate::entry::{Entry, FileChunk};
@@ -34,33 +43,48 @@ use crate::filer::{
     Below, BytesIn, BytesOut, Feed, FeedFilter, Filer, FilerConfiguration, FilerError, ListOptions, Mutation,
     Transaction, WriteTarget, Written,
 };
+use blocks::Broken;
+use change::Published;
 use chunk::{ChunkId, Chunks};
-use commit::{Committer, Job, Published};
+use commit::Committer;
+use database::Store;
+use job::Job;
 use reap::{Reaper, Task};
+pub use scrub::{Finding, Progress, Scrubber, Step};
+pub use space::Room;
+use space::Space;
 pub use tables::OpenError;
 
-/// The one process that there is.
+/// The name of the only process.
 const MEMBER: &str = "embedded";
 /// Where buckets live.
 const BUCKETS_ROOT: &str = "/buckets";
-/// Bytes per data file.
+/// The largest data file, in bytes.
 const CHUNK_BYTES: usize = 8 << 20;
 
-/// A filer in one directory. One process at a time has it open; dropping it closes it, once its reads have ended.
+/// A filer in one directory. Only one process at a time can open it. Dropping it closes it, once its reads have ended.
 pub struct EmbeddedFiler {
     shared: Arc<Shared>,
     jobs: mpsc::Sender<Job>,
     committer: Option<JoinHandle<()>>,
     reaper: Option<JoinHandle<()>>,
+    backups: Option<backup::Listener>,
 }
 
-/// What requests and threads have in common.
+/// What requests and threads share.
 struct Shared {
-    database: Database,
+    store: Store,
+    space: Arc<Space>,
     chunks: Arc<Chunks>,
-    data: PathBuf,
-    /// How many times the directory was opened.
+    holds: Arc<backup::Holds>,
+    directory: PathBuf,
+    /// How many times the directory has been opened.
     start: u64,
+    /// Data files of starts from this one on have checksums.
+    sums_from: u64,
+    /// How many reads of data files found something else than what was written.
+    damaged_files: AtomicU64,
+    scrubbed: Mutex<Progress>,
     next_chunk: AtomicU64,
     signature: i32,
     published: watch::Receiver<Published>,
@@ -69,11 +93,16 @@ struct Shared {
 }
 
 impl EmbeddedFiler {
-    /// Opens a directory, or makes it. Only this user can enter it.
+    /// Opens a directory. Creates it if it does not exist. Only this user can enter it.
     pub fn open(directory: impl AsRef<Path>) -> Result<EmbeddedFiler, OpenError> {
         let directory = directory.as_ref();
         tables::private_directory(directory)?;
-        let opened = tables::open(directory, rand::random())?;
+        if directory.join(backup::MARKER).exists() {
+            return Err(OpenError::Unfinished(directory.to_owned()));
+        }
+        let space = Arc::new(Space::of(directory));
+        let opened = tables::open(directory, rand::random(), &space)?;
+        space.restore();
         let data = directory.join("data");
         make_data_directories(directory, &data)?;
         let last = Published { position: opened.last_change, ts_ns: opened.last_change_ns };
@@ -81,22 +110,86 @@ impl EmbeddedFiler {
         let (jobs, jobs_in) = mpsc::channel();
         let (tasks, tasks_in) = mpsc::channel();
         let shared = Arc::new(Shared {
-            database: opened.database,
+            store: opened.store,
+            space,
             chunks: Arc::default(),
-            data,
+            holds: Arc::default(),
+            directory: directory.to_owned(),
             start: opened.start,
+            sums_from: opened.sums_from,
+            damaged_files: AtomicU64::new(0),
+            scrubbed: Mutex::default(),
             next_chunk: AtomicU64::new(0),
             signature: opened.signature,
             published,
             tasks: tasks.clone(),
             closing: AtomicBool::new(false),
         });
-        let committer = Committer { shared: shared.clone(), jobs: jobs_in, reaper: tasks, published: publish };
+        let committer = Committer {
+            shared: shared.clone(),
+            jobs: jobs_in,
+            reaper: tasks,
+            published: publish,
+            is_behind: Cell::new(false),
+        };
         let reaper = Reaper { shared: shared.clone(), tasks: tasks_in, jobs: jobs.clone() };
         let swept_start = opened.swept_start;
         let committer = thread(directory, "filer-commit", move || committer.run())?;
         let reaper = thread(directory, "filer-reap", move || reaper.run(swept_start))?;
-        Ok(EmbeddedFiler { shared, jobs, committer: Some(committer), reaper: Some(reaper) })
+        let backups = backup::Listener::start(&shared);
+        Ok(EmbeddedFiler { shared, jobs, committer: Some(committer), reaper: Some(reaper), backups })
+    }
+}
+
+/// How an embedded filer is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// Why the database cannot be used at the moment; `None` if it can.
+    pub closed: Option<String>,
+    /// How many reads of data files found something else than what was written, since the filer was opened.
+    pub corrupt_data_reads: u64,
+    /// How many reads of database pages found something else than what was written, since the filer was opened.
+    pub corrupt_database_reads: u64,
+    /// What the disk has room for.
+    pub room: Room,
+    /// Free bytes of the disk.
+    pub free_bytes: u64,
+    /// The scrubbing so far.
+    pub scrub: Progress,
+}
+
+impl EmbeddedFiler {
+    /// How the filer is doing at the moment.
+    pub fn health(&self) -> Health {
+        let (room, free_bytes) = self.shared.space.room();
+        Health {
+            room,
+            free_bytes,
+            closed: self.shared.store.closed(),
+            corrupt_data_reads: self.shared.damaged_files.load(Ordering::Relaxed),
+            corrupt_database_reads: self.shared.store.pages().damaged(),
+            scrub: *self.shared.scrubbed.lock().unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+}
+
+impl EmbeddedFiler {
+    /// Gives the room of what was deleted in the database back to the disk. Returns the bytes of its file before and
+    /// after. Nothing else is answered meanwhile.
+    pub fn compact(&self) -> Result<(u64, u64), FilerError> {
+        let bytes = || std::fs::metadata(self.shared.database_file()).map_or(0, |file| file.len());
+        let before = bytes();
+        self.shared.store.compact()?;
+        Ok((before, bytes()))
+    }
+}
+
+#[cfg(any(test, feature = "conformance"))]
+impl EmbeddedFiler {
+    /// Lets writes and syncs fail with an error after so many more of them, or no longer: to test what a failing disk
+    /// does.
+    pub fn fail_writes(&self, fault: Option<(u64, std::io::ErrorKind)>) {
+        self.shared.space.set_fault(fault);
     }
 }
 
@@ -124,10 +217,11 @@ fn make_data_directories(directory: &Path, data: &Path) -> Result<(), OpenError>
 impl Drop for EmbeddedFiler {
     fn drop(&mut self) {
         self.shared.closing.store(true, Ordering::Relaxed);
+        drop(self.backups.take());
         let _ = self.jobs.send(Job::Stop);
         self.shared.reap(Task::Stop);
         for thread in [self.committer.take(), self.reaper.take()].into_iter().flatten() {
-            // a thread that panicked has said so
+            // A thread that panicked has reported it.
             let _ = thread.join();
         }
     }
@@ -138,22 +232,54 @@ impl Shared {
         ChunkId::new(self.start, self.next_chunk.fetch_add(1, Ordering::Relaxed), small)
     }
 
-    fn data_directory(&self, directory: u8) -> PathBuf {
-        self.data.join(format!("{directory:02x}"))
+    fn data_directory(&self, number: u8) -> PathBuf {
+        data_directory_of(&self.directory, number)
     }
 
     fn data_file(&self, id: ChunkId) -> PathBuf {
-        self.data_directory(id.directory()).join(id.name())
+        data_file_of(&self.directory, id)
+    }
+
+    fn database_file(&self) -> PathBuf {
+        self.directory.join(tables::DATABASE_FILE)
+    }
+
+    fn progress(&self, change: impl FnOnce(&mut Progress)) {
+        change(&mut self.scrubbed.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Whether the file of a chunk has checksums.
+    fn has_sums(&self, id: ChunkId) -> bool {
+        id.start() >= self.sums_from
+    }
+
+    /// Counts and logs a data file that is not what was written. Returns the error for its reader.
+    fn broken(&self, id: ChunkId, path: &Path, broken: &Broken) -> FilerError {
+        if let Broken::Changed(why) = broken {
+            self.damaged_files.fetch_add(1, Ordering::Relaxed);
+            tracing::error!(path = %path.display(), %why, "a data file is corrupt; `kelpgate scrub` shows which objects are affected");
+        }
+        broken.error(id, path)
     }
 
     fn reap(&self, task: Task) {
-        // fails only when the filer is closed, and then the next start does it
+        // This fails only if the filer is closed, and then the next start does it.
         let _ = self.tasks.send(task);
     }
 
     fn is_closing(&self) -> bool {
         self.closing.load(Ordering::Relaxed)
     }
+}
+
+/// One of the 256 directories of data files.
+fn data_directory_of(directory: &Path, number: u8) -> PathBuf {
+    directory.join("data").join(format!("{number:02x}"))
+}
+
+/// The data file of a chunk.
+fn data_file_of(directory: &Path, id: ChunkId) -> PathBuf {
+    data_directory_of(directory, id.directory()).join(id.name())
 }
 
 /// ns since 1970.
@@ -169,11 +295,7 @@ fn decoded(key: &[u8], stored: &[u8]) -> Result<Entry, FilerError> {
     Entry::decode(stored).map_err(|error| FilerError::Damaged(key::unescaped(key), error.to_string()))
 }
 
-fn unreadable(error: redb::Error) -> FilerError {
-    FilerError::Other(format!("the metadata database cannot be read: {error}"))
-}
-
-/// Runs what may wait for a disk where it holds nobody up.
+/// Runs what may wait for a disk on a thread where it delays no one.
 async fn blocking<T: Send + 'static>(
     run: impl FnOnce() -> Result<T, FilerError> + Send + 'static,
 ) -> Result<T, FilerError> {
@@ -196,7 +318,7 @@ impl Filer for EmbeddedFiler {
         })
     }
 
-    // On the caller's thread: a few microseconds, less than handing it to another thread takes.
+    // Done on the caller's thread: it takes a few microseconds, less than handing it to another thread.
     async fn lookup(&self, path: &str) -> Result<Option<Entry>, FilerError> {
         listing::lookup(&self.shared, path)
     }
@@ -207,7 +329,7 @@ impl Filer for EmbeddedFiler {
     }
 
     async fn below(&self, directory: &str, limit: usize) -> Result<Option<Below>, FilerError> {
-        // As for a look-up: a few entries are read sooner than they are handed to another thread.
+        // As for a look-up: reading a few entries is faster than handing the work to another thread.
         let few = listing::below(&self.shared, directory, limit.min(listing::SAMPLE))?;
         if few.is_complete || limit <= listing::SAMPLE {
             return Ok(Some(few));
@@ -217,13 +339,15 @@ impl Filer for EmbeddedFiler {
     }
 
     async fn transact(&self, transaction: Transaction) -> Result<(), FilerError> {
+        self.shared.space.admit_transaction(&transaction)?;
         let closed = || FilerError::Unavailable("the filer was closed, or its database failed: see its log".to_owned());
         let (answer, answered) = oneshot::channel();
         self.jobs.send(Job::Transact(Box::new(transaction), answer)).map_err(|_| closed())?;
         answered.await.map_err(|_| closed())?
     }
 
-    async fn write(&self, _target: &WriteTarget, body: BytesIn<'_>) -> Result<Written, FilerError> {
+    async fn write(&self, target: &WriteTarget, body: BytesIn<'_>) -> Result<Written, FilerError> {
+        self.shared.space.admit(target.expected_bytes.unwrap_or_default())?;
         write::write(&self.shared, body).await
     }
 
@@ -238,7 +362,7 @@ impl Filer for EmbeddedFiler {
     async fn delete_chunks(&self, chunks: Vec<FileChunk>) {
         let ids = chunks.iter().filter_map(|chunk| ChunkId::of(chunk).ok()).collect();
         if self.jobs.send(Job::Free(ids)).is_err() {
-            tracing::warn!("data that nothing names is left to the next start: the filer is closed");
+            tracing::warn!("the filer is closed; the next start removes the data that no entry names");
         }
     }
 

@@ -1,27 +1,28 @@
-//! Reading content: runs of chunks in order, the next piece read while the last one is being sent.
+//! Reads content: runs of chunks in order. The next piece is read while the last one is being sent.
 
 use std::collections::VecDeque;
-use std::fs::File;
-use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use redb::ReadableDatabase;
+use redb::{Database, ReadableDatabase};
 use tokio::task::JoinHandle;
 
 use super::Shared;
+use super::blocks::{BLOCK_BYTES, Broken, DataFile};
 use super::chunk::{ChunkId, Held};
 use super::tables::SMALL;
 use crate::entry::Entry;
 use crate::filer::{BytesOut, FilerError};
 use crate::visible;
 
-/// Bytes read at once. A reader holds two of these in memory at most.
+/// How many bytes are read at once, and how many are checked before the first of them leaves. A reader holds at most
+/// three such pieces in memory.
 const PIECE_BYTES: u64 = 512 << 10;
-/// What holes are made of.
+/// The content of holes.
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
-/// What is still to be sent.
+/// What remains to be sent.
 enum Source {
     Zeros(u64),
     Inline(Bytes),
@@ -33,23 +34,23 @@ enum Source {
     },
 }
 
-/// Opens `from .. from + length` of an entry's content. The first piece is read before this returns, so that missing data is
-/// an error while the reader can still be told.
+/// Opens `from .. from + length` of an entry's content. The first pieces are read and checked before this returns, so that
+/// missing or corrupt data is reported while the reader can still get an error.
 pub(super) async fn read(shared: &Arc<Shared>, entry: &Entry, from: u64, length: u64) -> Result<BytesOut, FilerError> {
     let sources = plan(entry, from, length)?;
     let ids = sources.iter().filter_map(|source| if let Source::Chunk { id, .. } = source { Some(*id) } else { None });
     let held = shared.chunks.hold(ids.collect());
     let mut reader = Reader { shared: shared.clone(), sources, open: None, next: None, _held: held };
     reader.start();
-    let first = reader.piece().await?;
-    let stream = futures_util::stream::unfold((first, Some(reader)), |(first, reader)| async move {
+    let first = reader.first_pieces().await?;
+    let stream = futures_util::stream::unfold((first, Some(reader)), |(mut first, reader)| async move {
         let mut reader = reader?;
-        if let Some(first) = first {
-            return Some((Ok(first), (None, Some(reader))));
+        if let Some(piece) = first.pop_front() {
+            return Some((Ok(piece), (first, Some(reader))));
         }
         match reader.piece().await {
-            Ok(piece) => piece.map(|piece| (Ok(piece), (None, Some(reader)))),
-            Err(error) => Some((Err(error), (None, None))),
+            Ok(piece) => piece.map(|piece| (Ok(piece), (first, Some(reader)))),
+            Err(error) => Some((Err(error), (first, None))),
         }
     });
     Ok(Box::pin(stream))
@@ -80,9 +81,9 @@ fn plan(entry: &Entry, from: u64, length: u64) -> Result<VecDeque<Source>, Filer
     Ok(sources)
 }
 
-type Opened = (ChunkId, Arc<File>);
+type Opened = (ChunkId, Arc<DataFile>);
 
-/// A piece that is on its way.
+/// A piece that is being read.
 enum Next {
     Ready(Result<Bytes, FilerError>),
     Running(JoinHandle<Result<(Bytes, Opened), FilerError>>),
@@ -98,7 +99,19 @@ struct Reader {
 }
 
 impl Reader {
-    /// The piece that is on its way, and sends for the one after it; `None` at the end.
+    /// Pieces of [`PIECE_BYTES`] together, or all that there are.
+    async fn first_pieces(&mut self) -> Result<VecDeque<Bytes>, FilerError> {
+        let (mut pieces, mut bytes) = (VecDeque::new(), 0);
+        while bytes < PIECE_BYTES
+            && let Some(piece) = self.piece().await?
+        {
+            bytes += piece.len() as u64;
+            pieces.push_back(piece);
+        }
+        Ok(pieces)
+    }
+
+    /// Waits for the piece that is being read, and begins to read the next one. `None` at the end.
     async fn piece(&mut self) -> Result<Option<Bytes>, FilerError> {
         let piece = match self.next.take() {
             None => return Ok(None),
@@ -127,7 +140,8 @@ impl Reader {
                 Source::Inline(bytes) if bytes.is_empty() => {}
                 Source::Inline(bytes) => self.next = Some(Next::Ready(Ok(bytes))),
                 Source::Chunk { id, at, bytes } => {
-                    let taken = bytes.min(PIECE_BYTES);
+                    // Pieces end where blocks do: no block is read twice.
+                    let taken = bytes.min(PIECE_BYTES - at % BLOCK_BYTES);
                     if taken < bytes {
                         self.sources.push_front(Source::Chunk { id, at: at + taken, bytes: bytes - taken });
                     }
@@ -147,22 +161,22 @@ impl Reader {
     }
 }
 
-/// In memory until its entry is committed, then in the database. In this order: a chunk moves from one to the other, never
-/// back, so it is found even if it moves in between.
+/// The bytes of a small chunk. It is in memory until its entry is committed, then in the database. Looking in this
+/// order finds it even if it moves in between, because it never moves back.
 fn read_small(shared: &Shared, id: ChunkId, at: u64, bytes: u64) -> Result<Bytes, FilerError> {
     let content = match shared.chunks.small(id) {
         Some(content) => Some(content),
-        None => stored_small(shared, id).map_err(super::unreadable)?,
+        None => shared.store.read(|database| stored_small(database, id))?,
     };
-    let content = content.ok_or_else(|| missing(id))?;
+    let content = content.ok_or_else(|| Broken::Missing.error(id, Path::new("")))?;
     if at.saturating_add(bytes) > content.len() as u64 {
         return Err(FilerError::Damaged(id.file_id(), format!("it has only {} bytes", content.len())));
     }
     Ok(content.slice(at as usize..(at + bytes) as usize))
 }
 
-fn stored_small(shared: &Shared, id: ChunkId) -> Result<Option<Bytes>, redb::Error> {
-    let small = shared.database.begin_read()?.open_table(SMALL)?;
+fn stored_small(database: &Database, id: ChunkId) -> Result<Option<Bytes>, redb::Error> {
+    let small = database.begin_read()?.open_table(SMALL)?;
     Ok(small.get(id.0)?.map(|content| Bytes::copy_from_slice(content.value())))
 }
 
@@ -173,19 +187,12 @@ fn read_file(
     at: u64,
     bytes: u64,
 ) -> Result<(Bytes, Opened), FilerError> {
-    let damaged = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound => missing(id),
-        _ => FilerError::Damaged(id.file_id(), error.to_string()),
-    };
+    let path = shared.data_file(id);
+    let broken = |broken: Broken| shared.broken(id, &path, &broken);
     let file = match open {
         Some((_, file)) => file,
-        None => Arc::new(File::open(shared.data_file(id)).map_err(damaged)?),
+        None => Arc::new(DataFile::open(&path, id, shared.has_sums(id)).map_err(broken)?),
     };
-    let mut piece = vec![0; bytes as usize];
-    file.read_exact_at(&mut piece, at).map_err(damaged)?;
-    Ok((Bytes::from(piece), (id, file)))
-}
-
-fn missing(id: ChunkId) -> FilerError {
-    FilerError::Damaged(id.file_id(), "it is not there; it may have been replaced a moment ago".to_owned())
+    let piece = file.read(at, bytes).map_err(broken)?;
+    Ok((piece, (id, file)))
 }

@@ -1,5 +1,5 @@
-//! Removes data files that nothing names: freed ones after a while, those of writes that failed at once, and at the start
-//! those that a crash left behind.
+//! Removes data files that no entry names: freed files after a while, files of failed writes at once, and files that a
+//! crash left behind at the next start.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -7,23 +7,24 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use redb::ReadableDatabase;
+use redb::{Database, ReadableDatabase};
 
-use super::Shared;
 use super::chunk::ChunkId;
-use super::commit::Job;
+use super::job::Job;
 use super::tables::{AT_NEXT_OPEN, FREED, NAMED};
+use super::{Room, Shared};
+use crate::filer::FilerError;
 
-/// How often the list of freed chunks is looked at.
+/// How often the list of freed chunks is checked.
 const ROUND: Duration = Duration::from_secs(1);
-/// Chunks freed per round at most.
+/// The most chunks freed per round.
 const AT_ONCE: usize = 4096;
-/// When a chunk that has no name is given up: nobody assembles a body and then waits so long to store its entry.
+/// When a chunk without a name is given up: no writer waits this long between storing a body and its entry.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(3600);
 
 /// Something for the thread to do.
 pub(super) enum Task {
-    /// Files that no entry names or ever named.
+    /// Files that no entry names or has ever named.
     Remove(Vec<ChunkId>),
     Stop,
 }
@@ -36,7 +37,7 @@ pub(super) struct Reaper {
 }
 
 impl Reaper {
-    /// Works until it is told to stop.
+    /// Runs until it is told to stop.
     pub(super) fn run(self, swept_start: u64) {
         self.log(self.sweep(swept_start));
         let mut next_round = Instant::now();
@@ -45,6 +46,8 @@ impl Reaper {
                 Ok(Task::Remove(ids)) => ids.into_iter().for_each(|id| self.unlink(id)),
                 Ok(Task::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {
+                    self.shared.store.recover();
+                    self.shared.space.restore();
                     self.log(self.free());
                     next_round = Instant::now() + ROUND;
                 }
@@ -52,28 +55,29 @@ impl Reaper {
         }
     }
 
-    fn log(&self, result: Result<(), redb::Error>) {
+    fn log(&self, result: Result<(), FilerError>) {
         if let Err(error) = result {
-            tracing::error!(%error, "data that nothing names could not be removed; the next start tries again");
+            tracing::error!(%error, "data that no entry names could not be removed; the next start tries again");
         }
     }
 
     fn send(&self, job: Job) {
-        // fails only when the filer is being closed, and then the next start does it
+        // This fails only while the filer is being closed, and then the next start does it.
         let _ = self.jobs.send(job);
     }
 
-    /// Removes what is due and not being read.
-    fn free(&self) -> Result<(), redb::Error> {
+    /// Removes the data that is due and not being read.
+    fn free(&self) -> Result<(), FilerError> {
         let forgotten = self.shared.chunks.forgotten(FORGOTTEN_AFTER);
         if !forgotten.is_empty() {
             self.send(Job::Free(forgotten));
         }
+        if !self.shared.holds.may_free(self.shared.space.room().0 != Room::Enough) {
+            return Ok(());
+        }
         let until = super::now_ns().min(AT_NEXT_OPEN - 1);
-        let freed = self.shared.database.begin_read()?.open_table(FREED)?;
         let mut gone = Vec::new();
-        for row in freed.range((0, 0)..=(until, u64::MAX))?.take(AT_ONCE) {
-            let (due_ns, id) = row?.0.value();
+        for (due_ns, id) in self.shared.store.read(|database| due(database, until))? {
             let id = ChunkId(id);
             if self.shared.chunks.is_held(id) {
                 continue;
@@ -94,18 +98,19 @@ impl Reaper {
         match fs::remove_file(&path) {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => tracing::warn!(path = %path.display(), %error, "a data file that nothing names stays"),
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "a data file that no entry names cannot be removed")
+            }
         }
     }
 
-    /// Removes files that an earlier start wrote and that no entry names. Files of this start are never looked at, so a
-    /// write in flight is safe.
-    fn sweep(&self, swept_start: u64) -> Result<(), redb::Error> {
+    /// Removes files that an earlier start wrote and that no entry names. It never considers files of this start, so
+    /// writes in progress are safe.
+    fn sweep(&self, swept_start: u64) -> Result<(), FilerError> {
         let earlier = self.shared.start - 1;
         if swept_start >= earlier {
             return Ok(());
         }
-        let named = self.shared.database.begin_read()?.open_table(NAMED)?;
         let mut removed = 0_u64;
         for directory in 0..=u8::MAX {
             let Ok(files) = fs::read_dir(self.shared.data_directory(directory)) else { continue };
@@ -115,16 +120,27 @@ impl Reaper {
                 }
                 let Some(id) = file.file_name().to_str().and_then(ChunkId::from_name) else { continue };
                 let unfinished = id.start() > swept_start && id.start() <= earlier;
-                if unfinished && named.get(id.0)?.is_none() {
+                if unfinished && !self.shared.store.read(|database| is_named(database, id))? {
                     self.unlink(id);
                     removed += 1;
                 }
             }
         }
         if removed > 0 {
-            tracing::info!(removed, "removed data files of writes that had not finished when the filer was stopped");
+            tracing::info!(removed, "removed data files of writes that were unfinished when the filer stopped");
         }
         self.send(Job::Swept(earlier));
         Ok(())
     }
+}
+
+/// The first of the freed chunks that are due: due time and chunk.
+fn due(database: &Database, until_ns: u64) -> Result<Vec<(u64, u64)>, redb::Error> {
+    let freed = database.begin_read()?.open_table(FREED)?;
+    let rows = freed.range((0, 0)..=(until_ns, u64::MAX))?.take(AT_ONCE);
+    rows.map(|row| Ok(row?.0.value())).collect()
+}
+
+fn is_named(database: &Database, id: ChunkId) -> Result<bool, redb::Error> {
+    Ok(database.begin_read()?.open_table(NAMED)?.get(id.0)?.is_some())
 }

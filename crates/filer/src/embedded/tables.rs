@@ -1,31 +1,43 @@
-//! The metadata database: its tables, how it is opened, which formats are understood.
+//! The metadata database: its tables, how it is opened, and the formats that this version understands.
 
-use std::fs::{self, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use redb::{Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+
+use super::chunk::ChunkId;
+use super::database::{Store, Trouble};
+use super::pages::Pages;
+use super::space::Space;
+use super::upgrade;
 
 /// Entry by key (see `key.rs`), a `filer_pb.Entry`.
 pub(super) const ENTRIES: TableDefinition<&[u8], &[u8]> = TableDefinition::new("entries");
-/// Content of small chunks by chunk id.
+/// The content of small chunks, by chunk id.
 pub(super) const SMALL: TableDefinition<u64, &[u8]> = TableDefinition::new("small");
-/// How many times entries name a chunk. 0: none does any more, but whoever removed the last name kept the data.
+/// How many times entries name a chunk. 0 means that no entry does any more, but removing the last name kept the data.
 pub(super) const NAMED: TableDefinition<u64, u32> = TableDefinition::new("named");
-/// Chunks to be freed: (due, in ns since 1970; chunk id). [`AT_NEXT_OPEN`] for those of [`NAMED`] with a 0.
+/// Chunks to be freed: (due time in ns since 1970, chunk id). The due time is [`AT_NEXT_OPEN`] for those with a 0 in
+/// [`NAMED`].
 pub(super) const FREED: TableDefinition<(u64, u64), ()> = TableDefinition::new("freed");
-/// Change feed by position, a `feed::StoredChange`.
+/// Change feed by position, a `change::StoredChange`.
 pub(super) const CHANGES: TableDefinition<u64, &[u8]> = TableDefinition::new("changes");
 /// Facts about the store.
 const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
 
-/// Due time of data that nothing names although it was to be kept.
+/// The name of the database file.
+pub(super) const DATABASE_FILE: &str = "meta.redb";
+/// The due time of data that no entry names although it was to be kept.
 pub(super) const AT_NEXT_OPEN: u64 = u64::MAX;
 
-/// The format this version writes. Raise it with every change that an older version would misread.
-const FORMAT: u64 = 1;
-/// Memory for cached pages. The operating system caches the file as well, so a miss is seldom a disk read.
-const CACHE_BYTES: usize = 64 << 20;
+/// The format that this version writes. Increase it with every change that an older version would misread.
+///
+/// Format 1 had no checksums; this version gives them to its database when it opens it. Format 2 has them in the
+/// database file (`pages.rs`) and in data files (`blocks.rs`) from [`Opened::sums_from`] on.
+pub(super) const FORMAT: u64 = 2;
 
 /// Why a directory could not be opened as a filer.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +45,7 @@ pub enum OpenError {
     /// Another process has it open.
     #[error("`{0}` is in use by another process; stop that one first, or choose another directory")]
     InUse(PathBuf),
-    /// It was written by a newer version.
+    /// A newer version wrote it.
     #[error("`{path}` has store format {found}; this version knows formats up to {FORMAT}: use a newer version")]
     NewerFormat {
         /// The database file.
@@ -41,59 +53,90 @@ pub enum OpenError {
         /// Its format.
         found: u64,
     },
-    /// The file system refused.
+    /// The file system returned an error.
     #[error("`{path}` cannot be used as the filer's directory: {source}")]
     Io {
-        /// What was touched.
+        /// The path.
         path: PathBuf,
-        /// What it said.
+        /// The error.
         source: std::io::Error,
     },
+    /// A restore into the directory has not come to its end.
+    #[error("a restore into `{0}` did not end, so it is not complete: run `kelpgate restore` again")]
+    Unfinished(PathBuf),
     /// The database cannot be read.
-    #[error("the metadata database `{path}` cannot be opened: {source}; restore it from a backup")]
+    #[error("the metadata database `{path}` cannot be opened: {why}; restore it from a backup")]
     Database {
         /// The database file.
         path: PathBuf,
-        /// What is wrong with it.
-        source: Box<redb::Error>,
+        /// The cause.
+        why: String,
     },
 }
 
-/// An open database and what is known about it.
+/// An open database and facts about it.
 pub(super) struct Opened {
-    pub(super) database: Database,
-    /// How many times the store was opened, this time included.
+    pub(super) store: Store,
+    /// How many times the store has been opened, including this time.
     pub(super) start: u64,
-    /// Files of starts up to this one were looked through for remains.
+    /// Files of starts up to this one have been checked for leftovers.
     pub(super) swept_start: u64,
     /// The last position of the change feed.
     pub(super) last_change: u64,
-    /// Its time, ns since 1970.
+    /// The time of the last change, in ns since 1970.
     pub(super) last_change_ns: i64,
-    /// Tells this store from others.
+    /// Data files of starts from this one on have checksums.
+    pub(super) sums_from: u64,
+    /// Distinguishes this store from others.
     pub(super) signature: i32,
 }
 
-/// Opens or creates the database of a directory. `signature` is used if it is new.
-pub(super) fn open(directory: &Path, signature: i32) -> Result<Opened, OpenError> {
-    let path = directory.join("meta.redb");
-    // made here and not by redb: entries hold secret keys, so nobody else may read the file
-    OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o600)
-        .open(&path)
-        .map_err(|source| OpenError::Io { path: path.clone(), source })?;
-    let database = Builder::new().set_cache_size(CACHE_BYTES).create(&path).map_err(|error| match error {
-        DatabaseError::DatabaseAlreadyOpen => OpenError::InUse(directory.to_owned()),
-        other => OpenError::Database { path: path.clone(), source: Box::new(other.into()) },
-    })?;
-    let broken = |source: redb::Error| OpenError::Database { path: path.clone(), source: Box::new(source) };
-    let found = stored_format(&database).map_err(broken)?;
+/// Opens or creates the database of a directory. A new one gets this `signature`.
+pub(super) fn open(directory: &Path, signature: i32, space: &Arc<Space>) -> Result<Opened, OpenError> {
+    let path = directory.join(DATABASE_FILE);
+    let io = |source| OpenError::Io { path: path.clone(), source };
+    let mut file = locked(directory, &path)?;
+    let mut begin = [0; 16];
+    let begun = file.read_at(&mut begin, 0).map_err(io)?;
+    let broken = |why: String| OpenError::Database { path: path.clone(), why };
+    if upgrade::is_needed(&begin) {
+        file = upgrade::run(file, &path, space).map_err(|error| broken(error.to_string()))?;
+    } else if begun > 0 && !Pages::is_begun_by(&begin) {
+        return Err(broken("it is not a database of Kelpgate".to_owned()));
+    }
+    let pages = Pages::open(file, Arc::clone(space)).map_err(|error| broken(error.to_string()))?;
+    let store = Store::open(pages).map_err(|error| broken(error.to_string()))?;
+    let unusable = |trouble: Trouble| broken(crate::filer::FilerError::from(trouble).to_string());
+    let found = store.attempt(stored_format).map_err(unusable)?;
     if found > FORMAT {
         return Err(OpenError::NewerFormat { path, found });
     }
-    start(database, signature).map_err(broken)
+    let facts = store.attempt(|database| start(database, signature)).map_err(unusable)?;
+    Ok(Opened {
+        store,
+        start: facts.start,
+        swept_start: facts.swept_start,
+        last_change: facts.last_change,
+        last_change_ns: facts.last_change_ns,
+        sums_from: facts.sums_from,
+        signature: facts.signature,
+    })
+}
+
+/// The database file, which no other process can open until it is closed.
+fn locked(directory: &Path, path: &Path) -> Result<File, OpenError> {
+    let io = |source| OpenError::Io { path: path.to_owned(), source };
+    // Entries contain secret keys, so no other user may read the file.
+    let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).open(path);
+    let file = file.map_err(io)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(OpenError::InUse(directory.to_owned())),
+        Err(TryLockError::Error(source)) => return Err(io(source)),
+    }
+    // Another process may have replaced it in the meantime (`upgrade.rs`).
+    let (opened, there) = (file.metadata().map_err(io)?, fs::metadata(path).map_err(io)?);
+    if opened.ino() == there.ino() { Ok(file) } else { Err(OpenError::InUse(directory.to_owned())) }
 }
 
 fn stored_format(database: &Database) -> Result<u64, redb::Error> {
@@ -104,47 +147,89 @@ fn stored_format(database: &Database) -> Result<u64, redb::Error> {
     }
 }
 
-/// Counts the start, makes the tables, and marks data that was kept without a name as due.
-fn start(database: Database, new_signature: i32) -> Result<Opened, redb::Error> {
-    let mut write = database.begin_write()?;
-    write.set_quick_repair(true);
-    let (start, swept_start, signature, last_change, last_change_ns);
-    {
-        let mut meta = write.open_table(META)?;
-        meta.insert("format", FORMAT)?;
-        start = meta.get("start")?.map_or(0, |start| start.value()) + 1;
-        meta.insert("start", start)?;
-        swept_start = meta.get("swept")?.map_or(0, |swept| swept.value());
-        let stored = meta.get("signature")?.map(|stored| stored.value());
-        signature = stored.map_or(new_signature, |stored| stored as u32 as i32);
-        meta.insert("signature", u64::from(signature as u32))?;
-        write.open_table(ENTRIES)?;
-        write.open_table(SMALL)?;
-        let changes = write.open_table(CHANGES)?;
-        (last_change, last_change_ns) = match changes.last()? {
-            Some((position, change)) => (position.value(), super::feed::change_ns(change.value())),
-            None => (0, 0),
-        };
-        let mut freed = write.open_table(FREED)?;
-        let mut named = write.open_table(NAMED)?;
-        let kept = freed.range((AT_NEXT_OPEN, 0)..)?.map(|row| row.map(|(key, _)| key.value().1));
-        for id in kept.collect::<Result<Vec<u64>, _>>()? {
-            freed.remove((AT_NEXT_OPEN, id))?;
-            freed.insert((0, id), ())?;
-            named.remove(id)?;
-        }
-    }
-    write.commit()?;
-    Ok(Opened { database, start, swept_start, last_change, last_change_ns, signature })
+/// What the store says at its start.
+struct Facts {
+    start: u64,
+    swept_start: u64,
+    last_change: u64,
+    last_change_ns: i64,
+    sums_from: u64,
+    signature: i32,
 }
 
-/// Notes that files of starts up to `start` were looked through.
+/// Counts the start, creates the tables, and marks data that was kept without a name as due.
+fn start(database: &Database, new_signature: i32) -> Result<Facts, redb::Error> {
+    let mut write = database.begin_write()?;
+    write.set_quick_repair(true);
+    let facts = {
+        let mut meta = write.open_table(META)?;
+        meta.insert("format", FORMAT)?;
+        let number =
+            |name: &str| -> Result<Option<u64>, redb::Error> { Ok(meta.get(name)?.map(|stored| stored.value())) };
+        let start = number("start")?.unwrap_or(0) + 1;
+        let sums_from = number("sums_from")?.unwrap_or(start);
+        let signature = number("signature")?.map_or(new_signature, |stored| stored as u32 as i32);
+        let swept_start = number("swept")?.unwrap_or(0);
+        meta.insert("start", start)?;
+        meta.insert("sums_from", sums_from)?;
+        meta.insert("signature", u64::from(signature as u32))?;
+        let (last_change, last_change_ns) = last_change(&write.open_table(CHANGES)?)?;
+        Facts { start, swept_start, last_change, last_change_ns, sums_from, signature }
+    };
+    write.open_table(ENTRIES)?;
+    write.open_table(SMALL)?;
+    due_kept_data(&write)?;
+    write.commit()?;
+    Ok(facts)
+}
+
+/// The position and time of the last change.
+pub(super) fn last_change(changes: &impl ReadableTable<u64, &'static [u8]>) -> Result<(u64, i64), redb::Error> {
+    let last = changes.last()?;
+    Ok(last.map_or((0, 0), |(position, change)| (position.value(), super::change::change_ns(change.value()))))
+}
+
+fn due_kept_data(write: &redb::WriteTransaction) -> Result<(), redb::Error> {
+    let mut freed = write.open_table(FREED)?;
+    let mut named = write.open_table(NAMED)?;
+    let kept = freed.range((AT_NEXT_OPEN, 0)..)?.map(|row| row.map(|(key, _)| key.value().1));
+    for id in kept.collect::<Result<Vec<u64>, _>>()? {
+        freed.remove((AT_NEXT_OPEN, id))?;
+        freed.insert((0, id), ())?;
+        named.remove(id)?;
+    }
+    Ok(())
+}
+
+/// Gives a restored database its facts. Everything else is in its tables by then.
+pub(super) fn finish_restored(
+    database: &Database,
+    start: u64,
+    sums_from: u64,
+    named: &BTreeMap<ChunkId, u32>,
+) -> Result<(), redb::Error> {
+    let write = database.begin_write()?;
+    {
+        let mut counts = write.open_table(NAMED)?;
+        for (id, count) in named {
+            counts.insert(id.0, count)?;
+        }
+        // Without a signature: what is written from now on differs from the store that was backed up.
+        let mut meta = write.open_table(META)?;
+        for (name, number) in [("format", FORMAT), ("start", start), ("sums_from", sums_from), ("swept", start)] {
+            meta.insert(name, number)?;
+        }
+    }
+    Ok(write.commit()?)
+}
+
+/// Records that the files of starts up to `start` have been checked for leftovers.
 pub(super) fn set_swept(write: &redb::WriteTransaction, start: u64) -> Result<(), redb::Error> {
     write.open_table(META)?.insert("swept", start)?;
     Ok(())
 }
 
-/// Makes a directory that only this user can enter, if it is missing.
+/// Creates a directory that only this user can enter, if it is missing.
 pub(super) fn private_directory(path: &Path) -> Result<(), OpenError> {
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.map_err(|source| OpenError::Io { path: path.to_owned(), source })
@@ -154,22 +239,29 @@ pub(super) fn private_directory(path: &Path) -> Result<(), OpenError> {
 mod tests {
     use super::*;
 
+    fn open_at(directory: &Path, signature: i32) -> Result<Opened, OpenError> {
+        open(directory, signature, &Arc::new(Space::of(directory)))
+    }
+
     #[test]
-    fn newer_formats_and_strangers_are_refused() {
+    fn newer_formats_and_foreign_files_are_refused() {
         let directory = tempfile::tempdir().unwrap();
-        let opened = open(directory.path(), 5).unwrap();
+        let opened = open_at(directory.path(), 5).unwrap();
         assert_eq!((opened.start, opened.signature), (1, 5));
-        assert!(matches!(open(directory.path(), 6), Err(OpenError::InUse(_))));
+        assert!(matches!(open_at(directory.path(), 6), Err(OpenError::InUse(_))));
         drop(opened);
-        let opened = open(directory.path(), 6).unwrap();
+        let opened = open_at(directory.path(), 6).unwrap();
         assert_eq!((opened.start, opened.signature), (2, 5));
-        let write = opened.database.begin_write().unwrap();
-        write.open_table(META).unwrap().insert("format", FORMAT + 1).unwrap();
-        write.commit().unwrap();
+        let newer = |database: &Database| {
+            let write = database.begin_write()?;
+            write.open_table(META)?.insert("format", FORMAT + 1)?;
+            Ok(write.commit()?)
+        };
+        opened.store.attempt(newer).unwrap();
         drop(opened);
-        let error = open(directory.path(), 5).err().unwrap();
-        assert!(matches!(error, OpenError::NewerFormat { found: 2, .. }), "{error}");
+        let error = open_at(directory.path(), 5).err().unwrap();
+        assert!(matches!(error, OpenError::NewerFormat { found: 3, .. }), "{error}");
         std::fs::write(directory.path().join("meta.redb"), "no database").unwrap();
-        assert!(matches!(open(directory.path(), 5), Err(OpenError::Database { .. })));
+        assert!(matches!(open_at(directory.path(), 5), Err(OpenError::Database { .. })));
     }
 }

@@ -1,8 +1,8 @@
-//! Storing bodies: small ones wait in memory for the entry that names them, others become files of one chunk each.
+//! Stores bodies. Small ones wait in memory for the entry that names them; others become files of one chunk each.
 //!
-//! A small body (up to 8 KiB) is committed with its entry in the same database transaction. That makes a small PUT cost
-//! the two syncs of a group commit, shared with all others of the batch, where a file of its own would add two more (file
-//! and directory) per object. Nothing is lost by waiting: until its entry is committed, nobody was told that it is stored.
+//! A small body (up to 8 KiB) is committed with its entry in the same database transaction. A small PUT then costs the
+//! two syncs of a group commit, which all others of the batch share. A file of its own would cost two more syncs (file
+//! and directory) per object. Waiting is safe: until its entry is committed, no client has been told that it is stored.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -17,17 +17,18 @@ use futures_util::StreamExt;
 use md5::{Digest, Md5};
 use tokio::task::JoinHandle;
 
+use super::blocks::Sums;
 use super::chunk::ChunkId;
 use super::reap::Task;
-use super::{CHUNK_BYTES, Shared};
+use super::{CHUNK_BYTES, Shared, space};
 use crate::entry::FileChunk;
 use crate::filer::{BytesIn, FilerError, Written};
 
-/// The largest body that is kept in the database.
+/// The largest body that is kept in the database, in bytes.
 const SMALL_BYTES: usize = 8 << 10;
-/// Small bodies that may wait in memory for their entries; beyond it they become files.
+/// How many bytes of small bodies may wait in memory for their entries. Beyond this they become files.
 const SMALL_WAITING_BYTES: usize = 64 << 20;
-/// Bytes handed to the disk at once. A body holds two of these in memory at most.
+/// How many bytes are handed to the disk at once. A body holds at most two such pieces in memory.
 const PIECE_BYTES: usize = 1 << 20;
 
 /// Stores a body.
@@ -80,15 +81,15 @@ fn chunk_of(id: ChunkId, offset: u64, size: u64, md5: &[u8]) -> FileChunk {
     }
 }
 
-/// Hashes and writes one piece while the next one arrives. The two digests (of the body, of each chunk) are computed beside
-/// each other, so that one core's MD5 is the limit and not half of it.
+/// Hashes and writes one piece while the next one arrives. The two digests (of the body, and of each chunk) are
+/// computed in parallel, so that the limit is the MD5 speed of one core, not half of it.
 struct Pipeline {
     shared: Arc<Shared>,
     running: Option<Running>,
     idle: Option<(Md5, Files)>,
 }
 
-/// The digest and the files, while a piece goes into them.
+/// The digest and the files, while a piece is being added to them.
 type Running = (JoinHandle<Md5>, JoinHandle<Result<Files, FilerError>>);
 
 impl Pipeline {
@@ -132,15 +133,15 @@ fn stopped(error: tokio::task::JoinError) -> FilerError {
     FilerError::Other(format!("writing the body was stopped: {error}"))
 }
 
-/// The files of one body. Dropped before [`Files::finish`], it has them removed.
+/// The files of one body. If it is dropped before [`Files::finish`], they are removed.
 ///
-/// Files are written under their final names: nothing looks for them until an entry names them, and what a crash leaves is
-/// removed at the next start.
+/// Files are written under their final names: nothing looks for them until an entry names them, and the next start
+/// removes what a crash leaves behind.
 struct Files {
     shared: Arc<Shared>,
     open: Option<OpenFile>,
     chunks: Vec<FileChunk>,
-    /// Every file that was made.
+    /// Every file that was created.
     written: Vec<ChunkId>,
     bytes: u64,
 }
@@ -152,6 +153,7 @@ struct OpenFile {
     offset: u64,
     bytes: u64,
     digest: Md5,
+    sums: Sums,
 }
 
 impl Files {
@@ -164,8 +166,10 @@ impl Files {
             };
             let room = (CHUNK_BYTES as u64 - open.bytes) as usize;
             let (taken, left) = rest.split_at(rest.len().min(room));
-            open.file.write_all(taken).map_err(|error| failed(&open.path, &error))?;
+            let written = self.shared.space.fault().and_then(|()| open.file.write_all(taken));
+            written.map_err(|error| failed(&open.path, &error))?;
             open.digest.update(taken);
+            open.sums.add(taken);
             open.bytes += taken.len() as u64;
             self.bytes += taken.len() as u64;
             rest = left;
@@ -179,22 +183,24 @@ impl Files {
     }
 
     fn create(&mut self) -> Result<OpenFile, FilerError> {
+        self.shared.space.admit(0)?;
         let id = self.shared.next_chunk(false);
         let path = self.shared.data_file(id);
         self.written.push(id);
         let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
         let file = made.map_err(|error| failed(&path, &error))?;
-        Ok(OpenFile { id, file, path, offset: self.bytes, bytes: 0, digest: Md5::new() })
+        Ok(OpenFile { id, file, path, offset: self.bytes, bytes: 0, digest: Md5::new(), sums: Sums::new() })
     }
 
-    fn close(&mut self, open: OpenFile) -> Result<(), FilerError> {
-        open.file.sync_data().map_err(|error| failed(&open.path, &error))?;
+    fn close(&mut self, mut open: OpenFile) -> Result<(), FilerError> {
+        let written = open.file.write_all(&open.sums.trailer(open.id)).and_then(|()| open.file.sync_data());
+        written.map_err(|error| failed(&open.path, &error))?;
         let md5: [u8; 16] = open.digest.finalize().into();
         self.chunks.push(chunk_of(open.id, open.offset, open.bytes, &md5));
         Ok(())
     }
 
-    /// Makes the files durable.
+    /// Syncs the files to disk.
     fn finish(mut self) -> Result<(Vec<FileChunk>, Vec<ChunkId>, u64), FilerError> {
         if let Some(open) = self.open.take() {
             self.close(open)?;
@@ -218,5 +224,6 @@ impl Drop for Files {
 }
 
 fn failed(path: &std::path::Path, error: &io::Error) -> FilerError {
-    FilerError::Other(format!("`{}` cannot be written: {error}", path.display()))
+    let why = format!("`{}` cannot be written: {error}", path.display());
+    if space::is_refusal(error.kind()) { FilerError::Full(why) } else { FilerError::Other(why) }
 }
