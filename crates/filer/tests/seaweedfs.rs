@@ -1,4 +1,5 @@
-//! The SeaweedFS filer against a real cluster: what it writes weed reads, what weed writes it reads, and what breaks shows.
+//! The SeaweedFS filer against a real cluster: SeaweedFS reads what it writes, it reads what SeaweedFS writes, and
+//! failures show.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
@@ -12,6 +13,8 @@ use filer::{
     ListOptions, Mutation, Transaction, WriteTarget, Written,
 };
 use futures_util::{StreamExt, stream};
+use tokio::net::{TcpListener, TcpStream};
+
 use testkit::weed::{ClusterOptions, WeedCluster};
 
 const MIB: usize = 1 << 20;
@@ -25,6 +28,55 @@ fn client_with(cluster: &WeedCluster, change: impl FnOnce(&mut Options)) -> Seaw
 
 fn client(cluster: &WeedCluster) -> SeaweedFiler {
     client_with(cluster, |_| {})
+}
+
+/// Forwards connections to a filer. When it is told to, those that exist fall silent, and later ones work.
+struct Cut {
+    address: String,
+    silent: tokio::sync::watch::Sender<bool>,
+}
+
+impl Cut {
+    /// `filer` is `host:port`; its port for gRPC is 10,000 above.
+    async fn before(filer: &str) -> Cut {
+        let port: u16 = filer.rsplit_once(':').unwrap().1.parse().unwrap();
+        let target = format!("127.0.0.1:{}", port + 10_000);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("{filer}.{}", listener.local_addr().unwrap().port());
+        let (silent, falls_silent) = tokio::sync::watch::channel(false);
+        tokio::spawn(async move {
+            while let Ok((mut near, _)) = listener.accept().await {
+                let (target, mut falls_silent) = (target.clone(), falls_silent.clone());
+                falls_silent.mark_unchanged();
+                tokio::spawn(async move {
+                    let mut far = TcpStream::connect(target).await.unwrap();
+                    tokio::select! {
+                        _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+                        _ = falls_silent.changed() => std::future::pending().await,
+                    }
+                });
+            }
+        });
+        Cut { address, silent }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_a_cut_leaves_behind_is_replaced() {
+    let cluster = start(ClusterOptions::default()).await;
+    let cut = Cut::before(&cluster.filer(0)).await;
+    let options = |options: &mut Options| {
+        options.filers = FilerAddress::parse_list(&cut.address).unwrap();
+        options.request_timeout = Duration::from_millis(1500);
+    };
+    let filer = client_with(&cluster, options);
+    filer.configuration().await.unwrap();
+    for round in 0..2 {
+        cut.silent.send_replace(true);
+        let first = filer.lookup("/").await;
+        assert!(matches!(first, Err(FilerError::Unavailable(_))), "round {round}: {first:?}");
+        assert!(filer.lookup("/").await.unwrap().is_some(), "round {round}");
+    }
 }
 
 async fn start(options: ClusterOptions) -> WeedCluster {
@@ -95,7 +147,7 @@ async fn read(filer: &SeaweedFiler, entry: &Entry, from: u64, length: u64) -> Re
     collect(filer.read(entry, from, length).await?).await
 }
 
-/// One HTTP request to weed: status and body.
+/// One HTTP request to SeaweedFS: status and body.
 async fn http(address: &str, method: &str, path: &str, headers: &str, body: &[u8]) -> (u16, Vec<u8>) {
     let head =
         format!("{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Length: {}\r\n{headers}\r\n", body.len());
@@ -340,7 +392,7 @@ async fn errors_of_transactions(filer: &SeaweedFiler) {
         let got = filer.transact(transaction).await;
         assert_eq!(format!("{got:?}"), format!("{want:?}"), "{what}");
     }
-    // weed 4.48 turns the file into a directory that keeps its content: nothing is lost, and a read finds it.
+    // SeaweedFS 4.48 turns the file into a directory that keeps its content: nothing is lost, and a read finds it.
     filer.transact(put("/buckets/err/file", small("below", b"x"))).await.unwrap();
     let promoted = filer.lookup("/buckets/err/file").await.unwrap().unwrap();
     assert!(promoted.is_directory && promoted.content == b"z", "{promoted:?}");
@@ -372,7 +424,7 @@ async fn errors_of_transactions(filer: &SeaweedFiler) {
         ("tagged", vec![Condition::ModifiedSince(1_000)], false),
         ("tagged", vec![Condition::Exists, Condition::EtagMatches(list(&["x"]))], false),
     ] {
-        // No steps: only the condition is checked.
+        // There are no steps: only the condition is checked.
         let transaction = Transaction { lock_key: path(name), conditions: conditions.clone(), ..Default::default() };
         let got = filer.transact(transaction).await;
         assert_eq!(got.is_ok(), holds, "{name} {conditions:?}: {got:?}");
@@ -410,7 +462,7 @@ async fn races(filer: &SeaweedFiler) {
     assert_eq!(swapped.iter().filter(|result| result.is_ok()).count(), 1, "{swapped:?}");
 }
 
-/// The next change, heartbeats skipped.
+/// The next change, skipping heartbeats.
 async fn next_change(feed: &mut Feed) -> Result<Change, FilerError> {
     let next = async {
         loop {
@@ -483,7 +535,7 @@ async fn broken_bodies_leave_nothing(filer: &SeaweedFiler) {
     }
 }
 
-/// A path with a rule of its own does not get places that were kept for the bucket's other paths.
+/// A path with its own rule does not get places that were kept for the bucket's other paths.
 async fn rules_of_filer_conf(filer: &SeaweedFiler, master: &str) {
     let conf = br#"{"version":1,"locations":[{"locationPrefix":"/buckets/bucket/ruled/","ttl":"7d"}]}"#;
     filer.transact(put("/etc/seaweedfs", small("filer.conf", conf))).await.unwrap();
@@ -501,7 +553,7 @@ async fn rules_of_filer_conf(filer: &SeaweedFiler, master: &str) {
     }
 }
 
-/// How long the volume that a chunk is on lives, as the master lists it.
+/// The time to live of the volume that holds a chunk, as the master lists it.
 async fn ttl_of(master: &str, written: &Written) -> String {
     let volume: u64 = written.chunks[0].file_id.split(',').next().unwrap().parse().unwrap();
     let (_, answer) = http(master, "GET", "/vol/status", "", b"").await;
@@ -517,7 +569,7 @@ async fn ttl_of(master: &str, written: &Written) -> String {
     panic!("the master does not list volume {volume}: {status}")
 }
 
-/// Prints what a call costs in this build; nothing is asserted.
+/// Prints what a call costs in this build. Asserts nothing.
 async fn figures(filer: &SeaweedFiler) {
     let kib = noise(1024);
     let written = filer.write(&target("/buckets/bucket/kib"), body(&kib, 1024)).await.unwrap();
@@ -586,7 +638,8 @@ async fn tokens_cipher_and_replicas() {
     data_round_trips(&filer, &cluster.filer(0)).await;
     weed_writes_and_we_read_ciphered(&filer, &cluster.filer(0)).await;
 
-    // A client without the keys: uploads carry the master's token, reads are refused, deletions go through the filer.
+    // For a client without the keys, uploads carry the master's token, reads are refused, and deletions go through the
+    // filer.
     let keyless =
         SeaweedFiler::connect(Options::new(FilerAddress::parse_list(&cluster.filers()).unwrap(), Security::default()));
     let written = keyless.write(&target("/buckets/bucket/keyless"), body(b"secret", 6)).await.unwrap();
@@ -631,7 +684,7 @@ async fn certificates() {
     let stored = filer.lookup("/buckets/bucket/tls").await.unwrap().unwrap();
     assert!(read(&filer, &stored, 0, data.len() as u64).await.unwrap() == data);
 
-    // Without certificates, and with those of another authority, there is no way in.
+    // Connections without certificates, or with those of another authority, are refused.
     let other = start(ClusterOptions { tls: true, ..Default::default() }).await;
     let foreign = Security::load(Some(other.directory()), &|_| None).unwrap();
     for (what, security) in [("none", Security::default()), ("foreign", foreign)] {
@@ -648,20 +701,20 @@ async fn two_filers_and_their_failures() {
     filer.transact(put("/buckets/two", small("a", b"1"))).await.unwrap();
     let filter = FeedFilter { prefixes: vec!["/".to_owned()], directories: vec![] };
     let feeds = filer.subscribe(filter.clone()).await.unwrap();
-    // Members come in the order of their addresses, which is not that in which the processes were started.
+    // Members are sorted by address, not in the order in which the processes were started.
     let first = cluster.filer(0);
     let (mut dead, mut alive): (Vec<_>, Vec<_>) = feeds.into_iter().partition(|(member, _)| member.starts_with(&first));
     let [(_, dead)] = dead.as_mut_slice() else { panic!("{first} is a member") };
     let [(_, alive)] = alive.as_mut_slice() else { panic!("{first} has one other beside it") };
 
-    // One filer hangs: reads fail over within the bound, and the next ones ask the other at once.
+    // One filer hangs: reads fail over within the time limit, and later reads ask the other filer at once.
     cluster.pause_filer(0).unwrap();
     for bound in [Duration::from_secs(2), Duration::from_millis(500)] {
         let begun = Instant::now();
         filer.lookup("/buckets").await.unwrap();
         assert!(begun.elapsed() < bound, "{:?}", begun.elapsed());
     }
-    // Both hang: an error, within the bound.
+    // Both hang: an error, within the time limit.
     cluster.pause_filer(1).unwrap();
     for outcome in
         [filer.lookup("/buckets").await.map(|_| ()), filer.transact(put("/buckets/two", small("b", b"1"))).await]
@@ -675,12 +728,12 @@ async fn two_filers_and_their_failures() {
     cluster.resume_filer(1).unwrap();
     filer.wait_until_reachable().await;
 
-    // One filer dies: its feed ends with an error, the other's goes on.
+    // One filer dies: its feed ends with an error, the other one's continues.
     cluster.kill_filer(0);
     while next_change(dead).await.is_ok() {}
     assert!(dead.next().await.is_none());
-    // The dead filer still owns half of the ring: writes without conditions go on once the broken connections are noticed (what
-    // may have been carried out is never sent again), those with conditions wait.
+    // The dead filer still owns half of the ring. Writes without conditions continue once the broken connections are
+    // noticed (a request that may have been carried out is never sent again). Writes with conditions wait.
     let begun = Instant::now();
     for index in 0..8 {
         while let Err(error) = filer.transact(put("/buckets/two", small(&format!("n{index}"), b"1"))).await {
@@ -706,7 +759,7 @@ async fn two_filers_and_their_failures() {
             break;
         }
     }
-    // The master lists a dead filer no longer, and lists it again when it is back.
+    // The master no longer lists a dead filer, and lists it again when it is back.
     let settled = async |count: usize| {
         let begun = Instant::now();
         while filer.members().await.unwrap().len() != count {
@@ -720,6 +773,6 @@ async fn two_filers_and_their_failures() {
     assert_eq!(settled(2).await, 2);
 }
 
-/// The messages as declared in the sources against the reflection service of a live server.
+/// Compares the messages declared in the sources with the reflection service of a live server.
 #[path = "seaweedfs/wire.rs"]
 mod wire;

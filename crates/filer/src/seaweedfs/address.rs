@@ -1,4 +1,4 @@
-//! Where a filer is: `host:http[.grpc]`, SeaweedFS's way of writing two ports.
+//! The address of a filer, `host:http[.grpc]`: SeaweedFS's way of writing two ports.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,11 +11,11 @@ pub struct FilerAddress {
     grpc_port: u16,
 }
 
-/// Why a text is no filer address.
+/// The text is not a filer address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
     /// The shape is not `host:port`.
-    #[error("`{0}` is no filer address; write `host:port` or `host:port.grpcPort`, such as `localhost:8888`")]
+    #[error("`{0}` is not a filer address; write `host:port` or `host:port.grpcPort`, such as `localhost:8888`")]
     Shape(String),
     /// The gRPC port would be beyond 65535.
     #[error("`{0}`: the gRPC port (HTTP port + 10000) is beyond 65535; give it after a dot, as in `host:60000.18888`")]
@@ -23,7 +23,7 @@ pub enum AddressError {
 }
 
 impl FilerAddress {
-    /// Parses `a:8888,b:8888.18888`. Empty parts are skipped; an empty list gives an empty vector.
+    /// Parses `a:8888,b:8888.18888`. Skips empty parts; an empty text gives an empty vector.
     pub fn parse_list(list: &str) -> Result<Vec<FilerAddress>, AddressError> {
         list.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::parse).collect()
     }

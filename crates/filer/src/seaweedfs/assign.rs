@@ -1,5 +1,5 @@
-//! Places for chunks. Asking for one costs more than storing a small object, so places are asked for in batches, and the
-//! rest of a batch is kept for a few seconds.
+//! Places for chunks. Requesting one costs more than storing a small object, so places are requested in batches, and
+//! unused places of a batch are kept for a few seconds.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,13 +14,18 @@ use super::wire::{
 };
 use crate::{FilerError, WriteTarget};
 
-/// Places per request.
+/// How many places one request asks for.
 const BATCH: i32 = 16;
-/// A new batch is fetched in the background when so few are left.
+/// When this few places are left, a new batch is fetched in the background.
 const LOW: usize = 4;
-/// Tokens of the master live for 10 s unless configured otherwise; an upload must begin within that time.
+/// How long places are kept. The master's tokens are valid for 10 s unless configured otherwise, and an upload must
+/// begin within that time.
 const KEPT: Duration = Duration::from_secs(5);
-/// How long the rules of `filer.conf` are believed.
+/// How long a place may take before the master is asked whether it is there.
+const ASK_MASTER_AFTER: Duration = Duration::from_secs(2);
+/// How long the master may take to say so.
+const MASTER_WITHIN: Duration = Duration::from_secs(2);
+/// How long the rules of `filer.conf` are cached.
 const RULES_FRESH: Duration = Duration::from_secs(10);
 const RULES_DIRECTORY: &str = "/etc/seaweedfs";
 const RULES_NAME: &str = "filer.conf";
@@ -28,9 +33,9 @@ const RULES_NAME: &str = "filer.conf";
 /// A place for one chunk.
 #[derive(Clone)]
 pub(super) struct Place {
-    /// What the upload's URL says: `3,01637037d6_4`. The token is made for this form.
+    /// The id in the URL of the upload: `3,01637037d6_4`. The token is made for this form.
     pub(super) upload_id: String,
-    /// What the entry says: `3,05637037d6`.
+    /// The id in the entry: `3,05637037d6`.
     pub(super) file_id: String,
     /// The volume server.
     pub(super) server: String,
@@ -39,7 +44,7 @@ pub(super) struct Place {
     since: Instant,
 }
 
-/// Places are interchangeable when the collection and the rule of `filer.conf` are the same.
+/// Places are interchangeable if the collection and the rule of `filer.conf` are the same.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Kind {
     collection: String,
@@ -52,7 +57,7 @@ struct Stock {
     refilling: bool,
 }
 
-/// The places at hand.
+/// The places in stock.
 #[derive(Default)]
 pub(super) struct Pool {
     stocks: Mutex<HashMap<Kind, Stock>>,
@@ -61,13 +66,13 @@ pub(super) struct Pool {
 
 #[derive(Clone)]
 struct Rules {
-    /// Path prefixes, or `None` when they cannot be known: then nothing is kept.
+    /// Path prefixes, or `None` if they cannot be found out: then no places are kept.
     prefixes: Option<Arc<[String]>>,
     since: Instant,
 }
 
 impl Pool {
-    /// Forgets the places of a collection, whose volumes are about to go.
+    /// Forgets the places of a collection whose volumes are about to be removed.
     pub(super) fn forget(&self, collection: &str) {
         lock(&self.stocks).retain(|kind, _| kind.collection != collection);
     }
@@ -125,7 +130,7 @@ pub(super) async fn take(shared: &Arc<Shared>, target: &WriteTarget) -> Result<P
     Ok(place)
 }
 
-/// A place that nobody kept: for a retry, because what is kept may be on the volume that just failed.
+/// A place that does not come from the stock, for a retry: a kept place may be on the volume that just failed.
 pub(super) async fn fresh(shared: &Arc<Shared>, target: &WriteTarget) -> Result<Place, FilerError> {
     let places = batch(shared, target, 1).await?;
     places.into_iter().next().ok_or_else(|| FilerError::Other("AssignVolume gave no place".to_owned()))
@@ -140,7 +145,14 @@ async fn batch(shared: &Arc<Shared>, target: &WriteTarget, count: i32) -> Result
         ..Default::default()
     };
     let since = Instant::now();
-    let answer: AssignVolumeResponse = shared.filers.unary(Call::AssignVolume, &request, Replay::Safe).await?;
+    let asked = shared.filers.unary(Call::AssignVolume, &request, Replay::Safe);
+    let answer: AssignVolumeResponse = tokio::select! {
+        biased;
+        answer = asked => answer?,
+        () = no_master(shared) => {
+            return Err(FilerError::Unavailable("no master answers, so there is no place for data".to_owned()));
+        }
+    };
     if !answer.error.is_empty() {
         return Err(FilerError::Other(format!("AssignVolume: {}", answer.error)));
     }
@@ -156,13 +168,25 @@ async fn batch(shared: &Arc<Shared>, target: &WriteTarget, count: i32) -> Result
     })
 }
 
-/// The path prefixes that `filer.conf` has rules for.
+/// Ends when no master answers. A place may take long, because volumes are created for it; without a master it never
+/// comes.
+async fn no_master(shared: &Shared) {
+    let (masters, _) = shared.cluster().await;
+    loop {
+        tokio::time::sleep(ASK_MASTER_AFTER).await;
+        if !masters.is_empty() && !shared.ring.reaches_a_master(&shared.filers, &masters, MASTER_WITHIN).await {
+            return;
+        }
+    }
+}
+
+/// The path prefixes for which `filer.conf` has rules.
 async fn rules(shared: &Arc<Shared>) -> Option<Arc<[String]>> {
     let known = lock(&shared.pool.rules).clone();
     match known {
         Some(rules) if rules.since.elapsed() < RULES_FRESH => rules.prefixes,
         Some(mut rules) => {
-            // Believed once more while one task asks again.
+            // Use the old rules for now, while one task requests them again.
             rules.since = Instant::now();
             let prefixes = rules.prefixes.clone();
             *lock(&shared.pool.rules) = Some(rules);

@@ -1,4 +1,4 @@
-//! One chunk: fetching its stored bytes, undoing cipher and compression, resolving manifests.
+//! One chunk: fetches its stored bytes, decrypts and decompresses them, resolves manifests.
 
 use std::io::Read;
 use std::ops::Range;
@@ -18,13 +18,13 @@ use super::{Shared, fid};
 use crate::FilerError;
 use crate::entry::{FileChunk, FileChunkManifest};
 
-/// weed nests manifests when there are more than 10,000 of them; deeper than this is a loop.
+/// SeaweedFS nests manifests if there are more than 10,000 of them. Deeper nesting than this is a loop.
 const MANIFEST_DEPTH_MAX: usize = 6;
-/// A manifest of 10,000 chunks is about 1.5 MB.
+/// The largest manifest, in bytes. One of 10,000 chunks has about 1.5 MB.
 const MANIFEST_BYTES_MAX: u64 = 64 << 20;
-/// What cipher and compression may add to a chunk at most.
+/// The most bytes that encryption and compression may add to a chunk.
 const OVERHEAD_MAX: u64 = 1 << 20;
-/// Rounds over all replicas, with fresh locations in each but the first.
+/// How many rounds are made over all replicas, with fresh locations in every round but the first.
 const ROUNDS: u32 = 3;
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
@@ -56,7 +56,8 @@ fn resolve_below<'a>(
                     return Err(damaged(chunk, "chunk manifests are nested too deeply"));
                 }
                 let bytes = fetch(shared, chunk).await?;
-                let manifest = FileChunkManifest::decode(bytes).map_err(|_| damaged(chunk, "is no chunk manifest"))?;
+                let manifest =
+                    FileChunkManifest::decode(bytes).map_err(|_| damaged(chunk, "is not a chunk manifest"))?;
                 resolved.extend(resolve_below(shared, &manifest.chunks, wanted.clone(), depth + 1).await?);
             }
         }
@@ -73,14 +74,17 @@ pub(super) async fn fetch(shared: &Arc<Shared>, chunk: &FileChunk) -> Result<Byt
         match collect(response, limit, shared.volumes.timeout()).await {
             Ok(Some(stored)) => return decode(chunk, stored),
             Ok(None) => return Err(damaged(chunk, "more bytes are stored than the entry says")),
-            // The connection broke off: once more, perhaps elsewhere.
+            // The connection broke: try again, perhaps elsewhere.
             Err(()) => refresh = true,
         }
     }
-    Err(FilerError::Unavailable(format!("volume server breaks off while sending {}", name(chunk))))
+    Err(FilerError::Unavailable(format!(
+        "the volume server keeps breaking the connection while sending {}",
+        name(chunk)
+    )))
 }
 
-/// Begins to read a chunk, or `range` of it (first and last byte), from whichever replica answers.
+/// Begins to read a chunk, or `range` of it (first and last byte), from the first replica that answers.
 pub(super) async fn open(
     shared: &Arc<Shared>,
     chunk: &FileChunk,
@@ -94,7 +98,8 @@ pub(super) async fn open(
     let time = shared.volumes.timeout();
     for round in 0..ROUNDS {
         if round > 0 {
-            // Missing is final once fresh locations agree, and silence when all the time went into it.
+            // A missing chunk is final once fresh locations confirm it, and silence is final when all the time is used
+            // up.
             let missing = matches!(last, Some(VolumeError::NotFound(_))) && round > 1;
             if missing || begun.elapsed() >= time {
                 break;
@@ -102,12 +107,12 @@ pub(super) async fn open(
             tokio::time::sleep(Duration::from_millis(200) * round).await;
         }
         let servers = shared.locations.of(&shared.filers, id.volume_id, refresh || round > 0).await?;
-        // A replica that hangs leaves time for the others.
+        // A replica that hangs must leave time for the others.
         let bound = time / u32::try_from(servers.len()).unwrap_or(1).max(1);
         for server in servers {
             match shared.volumes.get(&server, &file_id, range, bound).await {
                 Ok(response) => return Ok(response),
-                // A replica that lacks the needle says less than one that does not answer.
+                // A replica without the needle proves less than one that does not answer.
                 Err(VolumeError::NotFound(_)) if last.is_some() => {}
                 Err(error) => last = Some(error),
             }
@@ -117,13 +122,13 @@ pub(super) async fn open(
         None => FilerError::Unavailable(format!("no volume server holds volume {}", id.volume_id)),
         Some(VolumeError::NotFound(_)) => damaged(chunk, "is missing on its volume servers"),
         Some(error) if error.is_unauthorized() => FilerError::Other(format!(
-            "a volume server wants a token for reading: give its `jwt.signing.read.key` in security.toml ({error})"
+            "a volume server requires a token for reading: set its `jwt.signing.read.key` in security.toml ({error})"
         )),
         Some(error) => FilerError::Unavailable(format!("volume server {error}")),
     })
 }
 
-/// Collects a body; `Ok(None)` when it is longer than `limit`, `Err` when it broke off.
+/// Collects a body. `Ok(None)` if it is longer than `limit`, `Err` if the connection broke.
 async fn collect(response: Response<Incoming>, limit: u64, silence: Duration) -> Result<Option<Bytes>, ()> {
     let mut body = response.into_body();
     let mut collected = BytesMut::new();
@@ -143,20 +148,20 @@ async fn collect(response: Response<Incoming>, limit: u64, silence: Duration) ->
     }
 }
 
-/// Undoes cipher, then compression, and checks the length.
+/// Decrypts, then decompresses, and checks the length.
 fn decode(chunk: &FileChunk, stored: Bytes) -> Result<Bytes, FilerError> {
     let opened = if chunk.cipher_key.is_empty() { stored } else { decipher(chunk, stored)? };
     let right_size = |bytes: &Bytes| chunk.is_chunk_manifest || bytes.len() as u64 == chunk.size;
-    // The volume server unpacks what it knows to be gzip; what is enciphered it cannot know.
+    // The volume server decompresses what it recognises as gzip. It cannot recognise encrypted data.
     let packed = opened.starts_with(&GZIP_MAGIC)
         && (chunk.is_compressed && (!chunk.cipher_key.is_empty() || chunk.is_chunk_manifest || !right_size(&opened)));
     let plain = if packed { gunzip(chunk, &opened)? } else { opened };
-    if right_size(&plain) { Ok(plain) } else { Err(damaged(chunk, "has another length than the entry says")) }
+    if right_size(&plain) { Ok(plain) } else { Err(damaged(chunk, "has a different length than its entry says")) }
 }
 
 /// AES-256-GCM, stored as nonce, ciphertext, tag.
 fn decipher(chunk: &FileChunk, stored: Bytes) -> Result<Bytes, FilerError> {
-    let wrong = || damaged(chunk, "cannot be deciphered with the key of its entry");
+    let wrong = || damaged(chunk, "cannot be decrypted with the key in its entry");
     let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &chunk.cipher_key).map_err(|_| wrong())?);
     let (nonce, sealed) = stored.split_at_checked(NONCE_LEN).ok_or_else(wrong)?;
     let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| wrong())?;
@@ -170,7 +175,7 @@ fn gunzip(chunk: &FileChunk, packed: &[u8]) -> Result<Bytes, FilerError> {
     let limit = if chunk.is_chunk_manifest { MANIFEST_BYTES_MAX } else { chunk.size };
     let mut plain = Vec::new();
     let unpacked = flate2::read::MultiGzDecoder::new(packed).take(limit + 1).read_to_end(&mut plain);
-    unpacked.map_err(|_| damaged(chunk, "is no intact gzip"))?;
+    unpacked.map_err(|_| damaged(chunk, "is not valid gzip"))?;
     Ok(plain.into())
 }
 
@@ -180,7 +185,7 @@ pub(super) fn place(chunk: &FileChunk) -> Range<u64> {
     start..start.saturating_add(chunk.size)
 }
 
-/// What a chunk is called in messages.
+/// The name of a chunk in messages.
 pub(super) fn name(chunk: &FileChunk) -> String {
     format!("chunk {}", fid::of(chunk).unwrap_or_default())
 }

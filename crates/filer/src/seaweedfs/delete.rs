@@ -1,4 +1,4 @@
-//! Freeing data that no entry names.
+//! Frees data that no entry names.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,31 +11,33 @@ use super::{Shared, chunk, fid, transact};
 use crate::entry::{Attributes, FileChunk};
 use crate::{Entry, FilerError, Mutation, Transaction};
 
-/// Deletions on their way at a time.
+/// How many deletions run at the same time.
 const IN_FLIGHT_MAX: usize = 8;
-/// Where an entry is made and removed again so that the filer frees what the gateway may not.
+/// Where an entry is created and removed again so that the filer frees what the gateway is not allowed to free.
 const FREED_DIRECTORY: &str = "/seaweedfs/kelpgate/freed";
 
-/// Frees chunks, and what their manifests list. What cannot be freed is logged.
+/// Frees chunks and what their manifests list. Logs what cannot be freed.
 pub(super) async fn chunks(shared: &Arc<Shared>, chunks: Vec<FileChunk>) {
     let mut all: BTreeSet<String> = chunks.iter().filter_map(fid::of).collect();
     if chunks.iter().any(|chunk| chunk.is_chunk_manifest) {
         match chunk::resolve(shared, &chunks, 0..u64::MAX).await {
             Ok(resolved) => all.extend(resolved.iter().filter_map(fid::of)),
-            Err(error) => tracing::warn!(%error, "a chunk manifest cannot be read, what it lists stays behind"),
+            Err(error) => {
+                tracing::warn!(%error, "a chunk manifest cannot be read, so the chunks that it lists cannot be freed")
+            }
         }
     }
     needles(shared, all.into_iter().collect()).await;
 }
 
-/// Frees needles by address, and nothing that they list.
+/// Frees needles by address, without what they may list.
 pub(super) async fn needles(shared: &Arc<Shared>, file_ids: Vec<String>) {
     let refused = stream::iter(file_ids)
         .map(|file_id| async move {
             let failed = one(shared, &file_id).await.err()?;
             match failed {
                 Failed::Unauthorized => return Some(file_id),
-                Failed::Other(error) => tracing::warn!(error, file_id, "a chunk cannot be freed and stays behind"),
+                Failed::Other(error) => tracing::warn!(error, file_id, "a chunk cannot be freed"),
             }
             None
         })
@@ -46,13 +48,13 @@ pub(super) async fn needles(shared: &Arc<Shared>, file_ids: Vec<String>) {
     if !refused.is_empty()
         && let Err(error) = through_filer(shared, &refused).await
     {
-        tracing::warn!(%error, chunks = refused.len(), "chunks cannot be freed and stay behind");
+        tracing::warn!(%error, chunks = refused.len(), "chunks cannot be freed");
     }
 }
 
-/// Frees places of a write that failed, in the background, with the tokens that came with them.
+/// Frees the places of a failed write in the background, with the tokens that came with them.
 pub(super) fn places(shared: &Arc<Shared>, places: Vec<Place>) {
-    // Without a runtime the process is ending; what stays behind is found by `volume.fsck`.
+    // Without a runtime the process is ending. `volume.fsck` finds what stays behind.
     let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
     let shared = shared.clone();
     runtime.spawn(async move {
@@ -62,7 +64,7 @@ pub(super) fn places(shared: &Arc<Shared>, places: Vec<Place>) {
                 async move {
                     let file_id = &place.upload_id;
                     if let Err(error) = shared.volumes.delete(&place.server, file_id, &place.token).await {
-                        tracing::warn!(%error, "a chunk of a failed write may stay behind");
+                        tracing::warn!(%error, "a chunk of a failed write may not have been freed");
                     }
                 }
             })
@@ -71,7 +73,7 @@ pub(super) fn places(shared: &Arc<Shared>, places: Vec<Place>) {
 }
 
 enum Failed {
-    /// The volume server wants a token that the gateway cannot make.
+    /// The volume server requires a token that the gateway cannot make.
     Unauthorized,
     Other(String),
 }
@@ -94,7 +96,8 @@ async fn one(shared: &Arc<Shared>, file_id: &str) -> Result<(), Failed> {
     Err(Failed::Other(last))
 }
 
-/// Names the chunks by an entry that is removed with its data at once: the filer has the key that the gateway lacks.
+/// Creates an entry that names the chunks and removes it at once, with its data: the filer has the key that the gateway
+/// lacks.
 async fn through_filer(shared: &Arc<Shared>, file_ids: &[String]) -> Result<(), FilerError> {
     let name = hex::encode(rand::random::<[u8; 16]>());
     let chunk = |(index, file_id): (usize, &String)| FileChunk {

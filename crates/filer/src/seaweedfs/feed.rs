@@ -1,12 +1,13 @@
 //! The change feed: one `SubscribeLocalMetadata` stream per filer.
 //!
-//! The aggregated `SubscribeMetadata` stops for half a minute when a peer filer dies, so that each filer is asked for its own
-//! changes. Heartbeats are asked for: without them an idle stream shows no life, and not even the head of the answer comes.
+//! The aggregated `SubscribeMetadata` stops for half a minute when a peer filer dies, so this subscribes to each
+//! filer's own changes. It requests heartbeats: without them an idle stream shows no sign of life, and not even the
+//! head of the answer arrives.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::{future, stream};
 use tonic::Streaming;
@@ -19,10 +20,10 @@ use super::wire::{
 };
 use crate::{Change, Entry, Feed, FeedFilter, FeedItem, FilerError};
 
-/// A prefix that no path has: with an empty one the filer would send everything.
+/// A prefix that no path has. With an empty prefix the filer would send everything.
 const NO_PATH: &str = "/\u{1}";
 
-/// Who we are towards filers: a stream with the same id and a newer epoch replaces the older one.
+/// How we identify ourselves to filers. A stream with the same id and a newer epoch replaces the older one.
 pub(super) struct Identity {
     client: AtomicI32,
     epoch: AtomicI32,
@@ -34,24 +35,53 @@ impl Default for Identity {
     }
 }
 
-/// One feed per filer of the ring. All of them or none: whoever misses the changes of one filer must not believe to know them all.
+/// How long a filer may take to open its feed. Within this time a filer that hangs must not cost its gateways their
+/// leases.
+const OPENS_WITHIN: Duration = Duration::from_millis(1500);
+
+/// One feed per filer of the ring that opens one soon. Fails if none does.
 pub(super) async fn open_all(shared: &Arc<Shared>, filter: FeedFilter) -> Result<Vec<(String, Feed)>, FilerError> {
     let members = shared.members().await;
-    let opened = members.iter().map(|address| async {
+    let asked = members.iter().map(|address| async {
+        let name = address.to_string();
+        if members.len() > 1 && shared.ring.is_silent(&name) {
+            return Err(FilerError::Unavailable(format!("filer {name} is silent")));
+        }
         let node = shared.ring.node(&shared.filers, address)?;
-        Ok((address.to_string(), open(shared, &node, filter.clone()).await?))
+        let begun = Instant::now();
+        match tokio::time::timeout(OPENS_WITHIN, open(shared, &node, filter.clone())).await {
+            Ok(feed) => Ok((name, feed?)),
+            Err(_) => {
+                // Asking its clock and opening the stream use different connections. Either may be the silent one.
+                [Call::LookupDirectoryEntry, Call::SubscribeLocalMetadata]
+                    .into_iter()
+                    .for_each(|call| node.was_silent_since(call, begun));
+                Err(FilerError::Unavailable(format!("filer {name} does not open its change feed")))
+            }
+        }
     });
-    future::try_join_all(opened).await
+    let mut failed = FilerError::Unavailable("there is no filer".to_owned());
+    let mut opened = Vec::new();
+    for feed in future::join_all(asked).await {
+        match feed {
+            Ok(feed) => opened.push(feed),
+            Err(error) => {
+                tracing::debug!(%error, "a change feed is not opened");
+                failed = error;
+            }
+        }
+    }
+    if opened.is_empty() { Err(failed) } else { Ok(opened) }
 }
 
-/// The feed of one filer. Its beginning is a moment of the filer's own clock that has passed when this returns.
+/// The feed of one filer. It begins at a moment of the filer's own clock that has passed when this returns.
 async fn open(shared: &Arc<Shared>, node: &Node, filter: FeedFilter) -> Result<Feed, FilerError> {
     let since_ns = clock(shared, node).await?;
     let (path_prefix, path_prefixes) = match filter.prefixes.split_first() {
         Some((first, rest)) => (first.clone(), rest.to_vec()),
         None => (NO_PATH.to_owned(), Vec::new()),
     };
-    // Several streams of one process must not replace each other: each has an id of its own.
+    // Several streams of one process must not replace each other, so each has its own id.
     let client_id = shared.feeds.client.fetch_add(1, Ordering::Relaxed) & i32::MAX;
     let request = SubscribeMetadataRequest {
         client_name: "kelpgate".to_owned(),
@@ -76,13 +106,15 @@ async fn open(shared: &Arc<Shared>, node: &Node, filter: FeedFilter) -> Result<F
     })))
 }
 
-/// The filer's clock: a lookup tells it. Ours may be ahead, and would miss changes.
+/// The filer's clock, taken from a lookup. Our own clock may be ahead, and we would miss changes.
 async fn clock(shared: &Arc<Shared>, node: &Node) -> Result<i64, FilerError> {
     let request = LookupDirectoryEntryRequest { directory: "/".to_owned(), name: String::new() };
     let answer: LookupDirectoryEntryResponse =
         shared.filers.unary_on(node, Call::LookupDirectoryEntry, request).await?;
     match answer.log_ts_ns {
-        0 => Err(FilerError::Other("the filer does not tell its clock; SeaweedFS 4.48 or later is needed".to_owned())),
+        0 => {
+            Err(FilerError::Other("the filer does not report its clock; SeaweedFS 4.48 or later is needed".to_owned()))
+        }
         log_ts_ns => Ok(log_ts_ns),
     }
 }
@@ -93,7 +125,7 @@ struct Reader {
     filer: String,
     silence: Duration,
     ready: VecDeque<FeedItem>,
-    /// Everything up to here was delivered.
+    /// Everything up to this position has been delivered.
     position_ns: i64,
     ended: bool,
 }
@@ -127,7 +159,7 @@ impl Reader {
             let ts_ns = message.ts_ns;
             match change(message) {
                 Some(change) if wanted(&self.filter, &change) => self.ready.push_back(FeedItem::Change(change)),
-                // A marker of the position, or a change that the filer sent without being asked for it.
+                // A position marker, or a change that the filter excludes.
                 _ if ts_ns > self.position_ns => self.ready.push_back(FeedItem::Heartbeat { ts_ns }),
                 _ => {}
             }

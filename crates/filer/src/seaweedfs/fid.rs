@@ -1,8 +1,8 @@
-//! `volume,keycookie`: the address of a needle in text.
+//! `volume,keycookie`: the address of a needle as text.
 
 use crate::entry::{FileChunk, FileId};
 
-/// Parses `12,0279445024`, with the `_2` that means "two keys on" in assignments of several places.
+/// Parses `12,0279445024`. In assignments of several places, a suffix `_2` means "two keys further".
 pub(super) fn parse(text: &str) -> Option<FileId> {
     let (volume, rest) = text.split_once(',')?;
     let (hex, delta) = match rest.split_once('_') {
@@ -20,7 +20,7 @@ pub(super) fn parse(text: &str) -> Option<FileId> {
     })
 }
 
-/// The canonical text: leading zero bytes of the key are left out.
+/// The canonical text, which omits leading zero bytes of the key.
 pub(super) fn format(id: FileId) -> String {
     let key = id.file_key.to_be_bytes();
     let zeros = key.iter().take_while(|byte| **byte == 0).count();

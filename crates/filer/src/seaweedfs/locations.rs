@@ -1,4 +1,4 @@
-//! Which volume servers hold a volume: asked of the filer, remembered, asked again when the answer turns out stale.
+//! Which volume servers hold a volume. The filer's answer is cached, and requested again when it turns out to be stale.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,9 +11,10 @@ use super::rpc::{Filers, Replay};
 use super::wire::{LookupVolumeRequest, LookupVolumeResponse};
 use crate::FilerError;
 
-/// Servers that join a volume are noticed after this time; servers that leave it, at the first failure.
+/// How long an answer is used. A server that joins a volume is noticed after this time; a server that leaves it, at the
+/// first failure.
 const FRESH: Duration = Duration::from_secs(600);
-/// Failures ask again, but not more often than this per volume.
+/// After a failure the filer is asked again, but not more often than this per volume.
 const REFRESH_AT_MOST: Duration = Duration::from_millis(200);
 
 pub(super) struct Locations {
@@ -35,7 +36,8 @@ impl Locations {
         Locations { known: Cache::new(100_000), data_center: data_center.to_owned(), turn: AtomicUsize::new(0) }
     }
 
-    /// `host:port` of each holder, those of our data center first, each group starting at another one each time.
+    /// `host:port` of each holder, those in our data center first. Each group starts with a different holder every
+    /// time.
     pub(super) async fn of(&self, filers: &Filers, volume: u32, refresh: bool) -> Result<Vec<String>, FilerError> {
         let usable = if refresh { REFRESH_AT_MOST } else { FRESH };
         let known = match self.known.get(&volume).filter(|known| known.since.elapsed() < usable) {
@@ -45,7 +47,7 @@ impl Locations {
                     self.known.insert(volume, known.clone());
                     known
                 }
-                // While no filer answers, what was known is better than nothing.
+                // While no filer answers, the old answer is better than nothing.
                 (Err(_), Some(known)) => known,
                 (Err(error), None) => return Err(error),
             },
@@ -59,7 +61,7 @@ impl Locations {
         Ok(servers)
     }
 
-    /// What a test knows without a filer.
+    /// Tells the cache an answer, for tests without a filer.
     #[cfg(test)]
     pub(super) fn tell(&self, volume: u32, servers: &[String]) {
         self.known.insert(volume, Known { near: servers.into(), far: Arc::default(), since: Instant::now() });
@@ -70,7 +72,7 @@ impl Locations {
         let answer = filers.unary::<_, LookupVolumeResponse>(Call::LookupVolume, &request, Replay::Safe).await;
         let mut answer = match answer {
             Ok(answer) => answer,
-            // The master forgets a volume while all of its servers are down: nobody has it now.
+            // The master forgets a volume while all of its servers are down: no server has it now.
             Err(error) if error.says("not found") => LookupVolumeResponse::default(),
             Err(error) => return Err(error.into()),
         };

@@ -1,9 +1,9 @@
-//! Counters of what was asked of filers and volume servers, for `/metrics`.
+//! Counters of calls to filers and volume servers, for `/metrics`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// What is counted: one row per RPC and per kind of volume request.
+/// A kind of call that is counted: one per RPC and per kind of volume request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each is named after the call it counts")]
 pub enum Call {
@@ -60,13 +60,14 @@ impl Call {
 /// One row of [`FilerMetrics::rows`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CallCounts {
-    /// Which call.
+    /// The kind of call.
     pub call: Call,
     /// Attempts; a failover counts twice.
     pub calls: u64,
-    /// Attempts that got no usable answer: transport errors, timeouts, error statuses. "No such entry" is an answer.
+    /// Attempts without a usable answer: transport errors, timeouts, error statuses. "No such entry" is a usable
+    /// answer.
     pub errors: u64,
-    /// Time until the answer (for streams: its head), summed up, in nanoseconds.
+    /// The total time until the answers (for streams: their heads), in nanoseconds.
     pub nanoseconds: u64,
 }
 
@@ -93,7 +94,7 @@ impl FilerMetrics {
         }
     }
 
-    /// The counters as they are now, one row per call.
+    /// The current counters, one row per call.
     pub fn rows(&self) -> Vec<CallCounts> {
         let rows = Call::ALL.into_iter().zip(&self.counters);
         rows.map(|(call, row)| CallCounts {

@@ -1,4 +1,5 @@
-//! A SeaweedFS cluster as a [`Filer`]: metadata by gRPC from one or more filers, data straight from and to volume servers.
+//! A SeaweedFS cluster as a [`Filer`]: metadata over gRPC from one or more filers, data directly from and to volume
+//! servers.
 
 mod address;
 mod assign;
@@ -6,12 +7,14 @@ mod chunk;
 mod delete;
 mod feed;
 mod fid;
+mod line;
 mod locations;
 mod metrics;
 mod read;
 mod ring;
 mod rpc;
 mod security;
+mod slots;
 mod tls;
 mod transact;
 mod volume;
@@ -37,36 +40,37 @@ pub use metrics::{Call as FilerCall, CallCounts, FilerMetrics};
 pub use security::{Security, SecurityError, SigningKey};
 pub use tls::TlsError;
 
-/// What a gateway uses when the filer does not tell a chunk size.
+/// The chunk size in bytes if the filer does not specify one.
 const CHUNK_BYTES_FALLBACK: usize = 8 << 20;
-/// Chunks are held in memory while they are uploaded, so that larger ones than this are not made, whatever `-maxMB` says.
+/// The largest chunk in bytes, whatever `-maxMB` says, because chunks are held in memory while they are uploaded.
 const CHUNK_BYTES_MAX: usize = 32 << 20;
-/// `wait_until_reachable` says so once in this time.
+/// How often `wait_until_reachable` logs that it is waiting.
 const NOTICE_EVERY: Duration = Duration::from_secs(5);
 
 /// How to reach a cluster.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The filers; calls fail over from one to the next.
+    /// The filers. Calls fail over from one to the next.
     pub filers: Vec<FilerAddress>,
     /// Tokens and certificates.
     pub security: Security,
-    /// Volume servers of this data center are preferred; empty for none.
+    /// The data center whose volume servers are preferred; empty for none.
     pub data_center: String,
-    /// Bound of a metadata call, failover included; 5 s by default.
+    /// The time limit of a metadata call, including failover; 5 s by default.
     pub request_timeout: Duration,
-    /// Bound of a connection; 2 s by default.
+    /// The time limit for making a connection; 2 s by default.
     pub connect_timeout: Duration,
     /// How long a volume server may be silent; 10 s by default.
     pub data_timeout: Duration,
-    /// How long a change feed may be silent before it counts as broken; 15 s by default. Filers send a heartbeat every 5 s.
+    /// How long a change feed may be silent before it is considered broken; 15 s by default. Filers send a heartbeat
+    /// every 5 s.
     pub feed_silence: Duration,
-    /// Encipher chunks even if the filer does not ask for it (`-encryptVolumeData`).
+    /// Whether to encrypt chunks even if the filer does not ask for it (`-encryptVolumeData`).
     pub encrypt_volume_data: bool,
 }
 
 impl Options {
-    /// Defaults for these filers.
+    /// The default options for these filers.
     pub fn new(filers: Vec<FilerAddress>, security: Security) -> Self {
         Options {
             filers,
@@ -92,17 +96,18 @@ struct Shared {
     volumes: VolumeClient,
     locations: locations::Locations,
     pool: assign::Pool,
+    slots: slots::Slots,
     options: Options,
     configuration: RwLock<Option<FilerConfiguration>>,
     feeds: feed::Identity,
     ring: ring::Ring,
     guards: OnceLock<Arc<dyn Guards>>,
-    /// The masters, as a filer last told them.
+    /// The masters, as a filer last listed them.
     masters: RwLock<Vec<String>>,
 }
 
 impl SeaweedFiler {
-    /// Makes a client; nothing is sent before the first call. Must be called within a tokio runtime.
+    /// Makes a client. It sends nothing before the first call. Must be called within a tokio runtime.
     pub fn connect(options: Options) -> SeaweedFiler {
         let metrics = Arc::new(FilerMetrics::default());
         let timeouts = Timeouts { call: options.request_timeout, connect: options.connect_timeout };
@@ -114,6 +119,7 @@ impl SeaweedFiler {
                 volumes,
                 locations: locations::Locations::new(&options.data_center),
                 pool: assign::Pool::default(),
+                slots: slots::Slots::default(),
                 configuration: RwLock::new(None),
                 feeds: feed::Identity::default(),
                 ring: ring::Ring::default(),
@@ -124,7 +130,7 @@ impl SeaweedFiler {
         }
     }
 
-    /// Asks until a filer answers: for ever, half a second to 5 s apart, with a log line every few seconds.
+    /// Keeps asking, half a second to 5 s apart, until a filer answers. Logs a line every few seconds.
     pub async fn wait_until_reachable(&self) -> FilerConfiguration {
         let mut pause = Duration::from_millis(250);
         let mut noticed: Option<Instant> = None;
@@ -142,7 +148,7 @@ impl SeaweedFiler {
         }
     }
 
-    /// The filers that this client was given.
+    /// The filers given to this client.
     pub fn addresses(&self) -> &[FilerAddress] {
         &self.shared.options.filers
     }
@@ -152,7 +158,8 @@ impl SeaweedFiler {
         &self.shared.filers.metrics
     }
 
-    /// Processes of one kind (`filer`, `s3`) that the master lists now, as `host:port`; none while no master answers.
+    /// The processes of one kind (`filer`, `s3`) that the master lists now, as `host:port`; empty while no master
+    /// answers.
     pub async fn cluster_nodes(&self, kind: &str) -> Vec<String> {
         let (masters, group) = self.shared.cluster().await;
         let nodes = self.shared.ring.cluster_nodes(&self.shared.filers, &masters, kind, &group).await;
@@ -161,7 +168,7 @@ impl SeaweedFiler {
 }
 
 impl Shared {
-    /// How chunks are made, as the filer last told it; asked for if it never did.
+    /// How chunks are made, as the filer last said. Asks the filer if it has not said so yet.
     async fn chunk_rules(&self) -> Result<ChunkRules, FilerError> {
         let rules = |configuration: &FilerConfiguration| ChunkRules {
             bytes: configuration.chunk_bytes,
@@ -174,7 +181,7 @@ impl Shared {
         }
     }
 
-    /// The masters and the filer group, as a filer last told them.
+    /// The masters and the filer group, as a filer last reported them.
     async fn cluster(&self) -> (Vec<String>, String) {
         let known = || {
             let configuration = self.configuration.read().unwrap_or_else(PoisonError::into_inner);
@@ -182,7 +189,7 @@ impl Shared {
             configuration.as_ref().map(|configuration| (masters, configuration.filer_group.clone()))
         };
         if known().is_none() {
-            // Without an answer nobody is known, and the next time it is asked for again.
+            // Without an answer no master is known, and the next call asks again.
             let _ = self.ask_configuration().await;
         }
         known().unwrap_or_default()
@@ -222,7 +229,7 @@ struct ChunkRules {
     cipher: bool,
 }
 
-/// A path in the filer's two parts. `/` has the name "".
+/// A path in the two parts that the filer uses. `/` has the name "".
 fn split(path: &str) -> (String, String) {
     match path.trim_end_matches('/').rsplit_once('/') {
         None => ("/".to_owned(), String::new()),
@@ -231,7 +238,7 @@ fn split(path: &str) -> (String, String) {
     }
 }
 
-/// What a look-up found at a path.
+/// What a lookup found at a path.
 fn found(
     path: &str,
     answer: Result<wire::LookupDirectoryEntryResponse, CallError>,
@@ -257,24 +264,7 @@ impl Filer for SeaweedFiler {
     }
 
     async fn list(&self, directory: &str, options: ListOptions) -> Result<Vec<Entry>, FilerError> {
-        let directory = directory.trim_end_matches('/');
-        // A filer that begins before the prefix stops at the first name without it, and answers nothing.
-        let begins_before = options.start_from < options.prefix;
-        let start_from_file_name = if begins_before { String::new() } else { options.start_from };
-        let request = wire::ListEntriesRequest {
-            directory: if directory.is_empty() { "/".to_owned() } else { directory.to_owned() },
-            prefix: options.prefix,
-            start_from_file_name,
-            inclusive_start_from: options.inclusive,
-            limit: u32::try_from(options.limit.max(1)).unwrap_or(u32::MAX),
-            snapshot_ts_ns: 0,
-            omit_chunks: options.omit_chunks,
-        };
-        match self.shared.filers.collect::<_, wire::ListEntriesResponse>(Call::ListEntries, &request).await {
-            Ok(answers) => Ok(answers.into_iter().filter_map(|answer| answer.entry).collect()),
-            Err(error) if error.is_not_found() => Ok(Vec::new()),
-            Err(error) => Err(error.into()),
-        }
+        entries(self.shared.filers.collect(Call::ListEntries, &list_request(directory, options)).await)
     }
 
     async fn transact(&self, transaction: Transaction) -> Result<(), FilerError> {
@@ -287,7 +277,7 @@ impl Filer for SeaweedFiler {
     }
 
     fn guard_by(&self, guards: Arc<dyn Guards>) {
-        // The first ones stay: two views of one cluster must not be mixed.
+        // The first guards stay: two views of one cluster must not be mixed.
         let _ = self.shared.guards.set(guards);
     }
 
@@ -331,11 +321,49 @@ impl Filer for SeaweedFiler {
         let (directory, name) = split(path);
         let request = wire::LookupDirectoryEntryRequest { directory, name };
         let answer = self.shared.filers.unary_on(&node, Call::LookupDirectoryEntry, request).await;
-        found(path, answer)
+        let found = found(path, answer);
+        if found.is_ok() {
+            self.shared.ring.set_silent(filer, false);
+        }
+        found
+    }
+
+    async fn list_through(&self, filer: &str, directory: &str, options: ListOptions) -> Result<Vec<Entry>, FilerError> {
+        let node = self.shared.ring.named(&self.shared.filers, filer)?;
+        let request = list_request(directory, options);
+        entries(self.shared.filers.collect_on(&node, Call::ListEntries, request).await)
+    }
+
+    fn avoid(&self, filer: &str) {
+        self.shared.filers.avoid(filer);
+        self.shared.ring.set_silent(filer, true);
     }
 
     async fn subscribe(&self, filter: FeedFilter) -> Result<Vec<(String, Feed)>, FilerError> {
         feed::open_all(&self.shared, filter).await
+    }
+}
+
+fn list_request(directory: &str, options: ListOptions) -> wire::ListEntriesRequest {
+    let directory = directory.trim_end_matches('/');
+    // A filer that begins before the prefix stops at the first name without the prefix, and returns nothing.
+    let begins_before = options.start_from < options.prefix;
+    wire::ListEntriesRequest {
+        directory: if directory.is_empty() { "/".to_owned() } else { directory.to_owned() },
+        prefix: options.prefix,
+        start_from_file_name: if begins_before { String::new() } else { options.start_from },
+        inclusive_start_from: options.inclusive,
+        limit: u32::try_from(options.limit.max(1)).unwrap_or(u32::MAX),
+        snapshot_ts_ns: 0,
+        omit_chunks: options.omit_chunks,
+    }
+}
+
+fn entries(answers: Result<Vec<wire::ListEntriesResponse>, rpc::CallError>) -> Result<Vec<Entry>, FilerError> {
+    match answers {
+        Ok(answers) => Ok(answers.into_iter().filter_map(|answer| answer.entry).collect()),
+        Err(error) if error.is_not_found() => Ok(Vec::new()),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -1,4 +1,5 @@
-//! Reading: a plan of runs, each passed through from its volume server, the next one asked for while one is streaming.
+//! Reads content: plans the runs and passes each through from its volume server. The next run is requested while one is
+//! streaming.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use crate::entry::FileChunk;
 use crate::visible::{self, Run};
 use crate::{BytesOut, Entry, FilerError};
 
-/// How often a run is taken up again after its stream broke off.
+/// How often a run is resumed after its stream broke.
 const RESUMES_MAX: u32 = 3;
 const ZEROS: &[u8] = &[0; 64 << 10];
 
@@ -29,7 +30,7 @@ pub(super) async fn read(shared: &Arc<Shared>, entry: &Entry, from: u64, length:
         return inline(entry, from, to);
     }
     if entry.chunks.is_empty() && entry.remote_entry.as_ref().is_some_and(|remote| remote.remote_size > 0) {
-        let what = "it mirrors a remote store and was never copied here; run `remote.cache` in `weed shell`";
+        let what = "it mirrors a remote store and has never been copied here; run `remote.cache` in `weed shell`";
         return Err(FilerError::Damaged(entry.name.clone(), what.to_owned()));
     }
     let resolved;
@@ -44,7 +45,7 @@ pub(super) async fn read(shared: &Arc<Shared>, entry: &Entry, from: u64, length:
     }
     let mut pieces: VecDeque<Piece> =
         visible::runs(chunks, from, to).iter().map(|run| Piece::of(chunks, run)).collect();
-    // The first run is opened here, so that its failure is an error of the call and not of a stream that has begun.
+    // Open the first run here, so that a failure is an error of this call and not of a stream that has already begun.
     let first = match pieces.pop_front() {
         Some(piece) => piece.open(shared).await?,
         None => Opened::Zeros(0),
@@ -65,19 +66,19 @@ fn inline(entry: &Entry, from: u64, to: u64) -> Result<BytesOut, FilerError> {
     Ok(Box::pin(stream::once(std::future::ready(Ok(bytes)))))
 }
 
-/// A run with its chunk at hand.
+/// A run with its chunk.
 struct Piece {
     chunk: Option<FileChunk>,
-    /// Where the run begins within the chunk.
+    /// The offset of the run within the chunk.
     from: u64,
     length: u64,
 }
 
 /// A run that is being delivered.
 enum Opened {
-    /// So many zeros are left.
+    /// This many zeros remain.
     Zeros(u64),
-    /// A chunk that had to be decoded as a whole.
+    /// The rest of a chunk that had to be decoded as a whole.
     Bytes(Bytes),
     /// A chunk that is passed through.
     Stream(Box<Passing>),
@@ -86,9 +87,9 @@ enum Opened {
 struct Passing {
     chunk: FileChunk,
     body: Incoming,
-    /// Position within the chunk.
+    /// The position within the chunk.
     at: u64,
-    /// Bytes to come.
+    /// The number of bytes still to come.
     left: u64,
     resumes: u32,
 }
@@ -117,7 +118,7 @@ impl Piece {
     }
 }
 
-/// Asks for a part of a plain chunk and checks that the head of the answer promises just that.
+/// Requests a part of a plain chunk and checks that the head of the answer announces exactly that part.
 async fn pass(
     shared: &Arc<Shared>,
     chunk: &FileChunk,
@@ -130,7 +131,7 @@ async fn pass(
     let response: Response<Incoming> = chunk::open(shared, chunk, range, refresh).await?;
     let promised = hyper::body::Body::size_hint(response.body()).exact();
     if !whole && response.status() != StatusCode::PARTIAL_CONTENT {
-        return Err(damaged(chunk, "was sent whole by a volume server that was asked for a part"));
+        return Err(damaged(chunk, "was sent as a whole by a volume server that was asked for a part"));
     }
     match promised {
         Some(promised) if promised != length => {
@@ -147,7 +148,7 @@ struct Reader {
     next: Option<Ahead>,
 }
 
-/// A run that is being opened while the one before it is streaming.
+/// A run that is being opened while the previous one is streaming.
 struct Ahead(JoinHandle<Result<Opened, FilerError>>);
 
 impl Drop for Ahead {
@@ -187,7 +188,7 @@ impl Reader {
                 return Ok(None);
             };
             self.current =
-                (&mut next.0).await.map_err(|_| FilerError::Unavailable("a read was cut short".to_owned()))??;
+                (&mut next.0).await.map_err(|_| FilerError::Unavailable("a read was interrupted".to_owned()))??;
             self.prefetch();
         }
     }
@@ -216,12 +217,14 @@ impl Passing {
         }
     }
 
-    /// The stream broke off: takes it up at the same position, from whichever replica answers.
+    /// Resumes a broken stream at the same position, from the first replica that answers.
     async fn resume(&mut self, shared: &Arc<Shared>) -> Result<(), FilerError> {
         self.resumes += 1;
         if self.resumes > RESUMES_MAX {
             let file_id = fid::of(&self.chunk).unwrap_or_default();
-            return Err(FilerError::Unavailable(format!("volume servers keep breaking off while sending {file_id}")));
+            return Err(FilerError::Unavailable(format!(
+                "volume servers keep breaking the connection while sending {file_id}"
+            )));
         }
         self.body = pass(shared, &self.chunk, self.at, self.left, true).await?;
         Ok(())
@@ -256,7 +259,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stream_that_breaks_off_is_taken_up_where_it_was() {
+    async fn a_broken_stream_is_resumed_where_it_broke() {
         let data: Vec<u8> = (0..1000_u32).map(|at| (at % 251) as u8).collect();
         let first = answer("200 OK", 1000, &data[..400]);
         let got = read_from(vec![first.clone(), answer("206 Partial Content", 600, &data[400..])]).await;

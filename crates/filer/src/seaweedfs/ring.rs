@@ -1,9 +1,11 @@
-//! The filer processes of the cluster, as the master knows them: whoever wants to hear of every change follows each of them.
+//! The filer processes of the cluster, as the master knows them. To see every change, a gateway has to follow each of
+//! them.
 //!
-//! The addresses that the master lists are the same for all gateways, whatever each was given with `-filer`.
+//! The master lists the same addresses to all gateways, whatever each was given with `-filer`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures_util::future;
 
@@ -21,7 +23,7 @@ struct ListClusterNodesRequest {
     filer_group: String,
 }
 
-/// `master_pb.ListClusterNodesResponse`; of each node the address alone is read.
+/// `master_pb.ListClusterNodesResponse`. Only the address of each node is read.
 #[derive(Clone, PartialEq, prost::Message)]
 struct ListClusterNodesResponse {
     #[prost(message, repeated, tag = "1")]
@@ -34,16 +36,19 @@ struct ClusterNode {
     address: String,
 }
 
-/// How often each filer stands on the circle of hashes.
+/// How many positions each filer has on the hash ring.
 const PLACES: u32 = 50;
 
-/// The filer that owns a key: the first one at or after the key's hash, each standing in many places on the circle. Filers work it out in
-/// the same way (`lock_manager/hash_ring.go`). `None` if there are no filers.
+/// The filer that owns a key: the first one at or after the key's hash on the ring, where each filer has many
+/// positions. Filers compute it the same way (`lock_manager/hash_ring.go`). `None` if there are no filers.
 pub(super) fn owner<'a>(filers: &'a [String], key: &str) -> Option<&'a str> {
+    if let [only] = filers {
+        return Some(only);
+    }
     let at = crc32(key);
     let places =
         filers.iter().flat_map(|filer| (0..PLACES).map(move |place| (crc32(&format!("{filer}#{place}")), filer)));
-    // Of two at the same place, the last name counts.
+    // If two filers have the same position, the last name wins.
     let first = places.min_by_key(|(place, filer)| (place.wrapping_sub(at), std::cmp::Reverse(filer.as_str())));
     first.map(|(_, filer)| filer.as_str())
 }
@@ -54,30 +59,32 @@ fn crc32(text: &str) -> u32 {
     crc.sum()
 }
 
-/// Channels to single processes, made when they are first needed.
+/// Channels to individual processes, made when they are first needed.
 #[derive(Default)]
 pub(super) struct Ring {
     nodes: Mutex<HashMap<FilerAddress, Arc<Node>>>,
-    /// What the master listed last.
+    /// What the master last listed.
     known: Mutex<Option<Vec<FilerAddress>>>,
+    /// The names of filers that are silent.
+    silent: Mutex<BTreeSet<String>>,
 }
 
 impl Ring {
-    /// The filers that the master lists now; the ones of the last time while no master answers. Until one has answered: those that
-    /// this client was given.
+    /// The filers that the master lists now, or those of its last answer while no master answers. Before the first
+    /// answer, the filers given to this client.
     pub(super) async fn members(&self, filers: &Filers, masters: &[String], group: &str) -> Vec<FilerAddress> {
         let listed = self.cluster_nodes(filers, masters, "filer", group).await;
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if !listed.is_empty() {
             *known = Some(listed);
         } else if known.is_none() {
-            tracing::warn!("no master lists the filers yet; following those that -filer names");
+            tracing::warn!("no master lists the filers yet; following the filers in -filer");
         }
         known.clone().unwrap_or_else(|| filers.addresses().cloned().collect())
     }
 
-    /// Processes of one kind that the master lists, in order; none while no master answers, or while it has just started and knows
-    /// none. Only the leader knows them all, so that the longest answer counts.
+    /// The processes of one kind that the master lists, sorted. Empty while no master answers, or while it has just
+    /// started and knows none. Only the leader knows all processes, so the longest answer counts.
     pub(super) async fn cluster_nodes(
         &self,
         filers: &Filers,
@@ -104,6 +111,21 @@ impl Ring {
         addresses
     }
 
+    /// Whether a master answers in time.
+    pub(super) async fn reaches_a_master(&self, filers: &Filers, masters: &[String], within: Duration) -> bool {
+        let request = ListClusterNodesRequest { client_type: "filer".to_owned(), filer_group: String::new() };
+        let asked = masters.iter().filter_map(|master| master.parse().ok()).map(|master: FilerAddress| {
+            let request = request.clone();
+            async move {
+                let node = self.node(filers, &master).map_err(drop)?;
+                let call = Call::ListClusterNodes;
+                let answer = filers.unary_within::<_, ListClusterNodesResponse>(within, &node, call, request).await;
+                answer.map(drop).map_err(drop)
+            }
+        });
+        future::join_all(asked).await.iter().any(Result::is_ok)
+    }
+
     /// The channels to one process.
     pub(super) fn node(&self, filers: &Filers, address: &FilerAddress) -> Result<Arc<Node>, CallError> {
         let mut nodes = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
@@ -115,7 +137,22 @@ impl Ring {
         Ok(node)
     }
 
-    /// The channels to the process of this name, as [`crate::Filer::members`] answers it.
+    /// Records whether the filer with this name is silent.
+    pub(super) fn set_silent(&self, name: &str, is_silent: bool) {
+        let mut silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_silent {
+            silent.insert(name.to_owned());
+        } else {
+            silent.remove(name);
+        }
+    }
+
+    /// Whether the filer with this name is silent.
+    pub(super) fn is_silent(&self, name: &str) -> bool {
+        self.silent.lock().unwrap_or_else(PoisonError::into_inner).contains(name)
+    }
+
+    /// The channels to the process with this name, as returned by [`crate::Filer::members`].
     pub(super) fn named(&self, filers: &Filers, name: &str) -> Result<Arc<Node>, FilerError> {
         let address = name.parse().map_err(|error: super::AddressError| FilerError::Other(error.to_string()))?;
         Ok(self.node(filers, &address)?)
@@ -127,7 +164,7 @@ mod tests {
     use super::owner;
 
     #[test]
-    fn a_key_belongs_to_the_filer_that_filers_name() {
+    fn a_key_has_the_owner_that_filers_compute() {
         let filers = ["127.0.0.1:8888", "127.0.0.1:8889", "127.0.0.1:8890"].map(str::to_owned);
         let of = |count: usize, key: &str| owner(&filers[..count], key).map(|name| name.rsplit(':').next().unwrap());
         assert_eq!(of(0, "k"), None);
@@ -136,10 +173,10 @@ mod tests {
             let key = format!("s3.object.write:/buckets/b/{key}");
             assert_eq!((of(2, &key), of(3, &key)), (Some(of_two), Some(of_three)), "{key}");
         }
-        // A filer that joins takes keys over, and changes the owner of no other.
+        // A filer that joins takes over some keys, and the owners of all other keys stay the same.
         let keys: Vec<String> = (0..300).map(|key| format!("s3.object.write:/buckets/b/{key}")).collect();
         let moved = keys.iter().filter(|key| of(2, key) != of(3, key));
         assert!(moved.clone().all(|key| of(3, key) == Some("8890")));
-        assert_eq!(moved.count(), 109, "as the filers' own way of counting gives");
+        assert_eq!(moved.count(), 109, "as the filers compute it themselves");
     }
 }

@@ -13,13 +13,16 @@ use tonic::{Code, Request, Status, Streaming};
 use tonic_prost::ProstCodec;
 
 use super::address::FilerAddress;
+use super::line::Line;
 use super::metrics::{Call, FilerMetrics};
 use super::security::Security;
 use crate::FilerError;
 
-/// The largest message either way: a listing entry with 10,000 chunks is under 2 MiB, an event batch can be larger.
+/// The largest message in either direction, in bytes. A listing entry with 10,000 chunks has less than 2 MiB; a batch
+/// of events can be larger.
 const MESSAGE_BYTES_MAX: usize = 128 << 20;
-/// How long a filer that failed is asked last: doubles from the first to the second with each failure in a row.
+/// How long a failed filer is asked last: this doubles with each failure in a row, from the first value up to the
+/// second.
 const AVOID_FIRST: Duration = Duration::from_secs(1);
 const ASSIGN: Duration = Duration::from_secs(20);
 const AVOID_MAX: Duration = Duration::from_secs(30);
@@ -27,37 +30,46 @@ const AVOID_MAX: Duration = Duration::from_secs(30);
 /// How long to wait, and for what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
-    /// A call as a whole, failover included.
+    /// For a call as a whole, including failover.
     pub call: Duration,
-    /// A TCP connection (and TLS).
+    /// For making a TCP connection, including TLS.
     pub connect: Duration,
 }
 
-/// Whether a call may be sent again to another filer after it may have reached the first.
+/// Whether a call may be sent to another filer although it may have reached the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Replay {
-    /// Reading, or writing that gives the same result twice.
+    /// Yes: it reads, or writing twice gives the same result.
     Safe,
-    /// A lost answer leaves the outcome open: an attempt that hangs could be carried out after the replay was acknowledged.
+    /// No: without an answer the outcome is unknown, and a hanging attempt could be carried out after the replay was
+    /// acknowledged.
     OnlyUnsent,
 }
 
 /// One process: a filer, or a master.
 pub(super) struct Node {
     pub(super) address: FilerAddress,
-    calls: Channel,
-    streams: Channel,
+    calls: Line,
+    streams: Line,
     /// Failures in a row.
     failures: AtomicU64,
     /// Milliseconds since [`Filers::born`] until which this filer is asked last.
     avoid_until_ms: AtomicU64,
 }
 
+impl Node {
+    /// A call that began at this time got no answer.
+    pub(super) fn was_silent_since(&self, call: Call, begun: Instant) {
+        let line = if call == Call::SubscribeLocalMetadata { &self.streams } else { &self.calls };
+        line.was_silent_since(begun);
+    }
+}
+
 /// The filers behind a client.
 pub(super) struct Filers {
     nodes: Vec<Node>,
     security: Security,
-    /// Whoever answered last is asked first.
+    /// The index of the filer that answered last. It is asked first.
     current: AtomicUsize,
     timeouts: Timeouts,
     born: Instant,
@@ -65,7 +77,7 @@ pub(super) struct Filers {
 }
 
 impl Filers {
-    /// Makes channels; connections are opened by the first call. Needs a tokio runtime.
+    /// Makes channels. The first call opens the connections. Needs a tokio runtime.
     pub(super) fn new(
         addresses: &[FilerAddress],
         security: &Security,
@@ -83,17 +95,17 @@ impl Filers {
         }
     }
 
-    /// The filers that calls are sent to.
+    /// The filers to which calls are sent.
     pub(super) fn addresses(&self) -> impl Iterator<Item = &FilerAddress> {
         self.nodes.iter().map(|node| &node.address)
     }
 
-    /// Channels to one process, which takes no part in failover. `None` if no address can be made of it: the log says why.
+    /// Channels to one process that takes no part in failover. `None` if the address cannot be used; the log says why.
     pub(super) fn connect(&self, address: &FilerAddress) -> Option<Node> {
         connect(address, &self.security, self.timeouts)
     }
 
-    /// One call with one answer, sent to the filers in turn until one of them answers.
+    /// A call with a single answer. It is sent to the filers in turn until one of them answers.
     pub(super) async fn unary<Q, A>(&self, call: Call, request: &Q, replay: Replay) -> Result<A, CallError>
     where
         Q: prost::Message + Clone + 'static,
@@ -105,7 +117,7 @@ impl Filers {
             let answer = bounded(
                 &attempt.node.address,
                 attempt.bound,
-                unary(&attempt.node.calls, call, Request::new(request.clone())),
+                unary(&attempt.node.calls.channel(), call, Request::new(request.clone())),
             )
             .await;
             match self.judge(attempt, call, replay, answer) {
@@ -116,19 +128,20 @@ impl Filers {
         Err(last)
     }
 
-    /// One call to one process, without failover.
+    /// A call to one process, without failover.
     pub(super) async fn unary_on<Q, A>(&self, node: &Node, call: Call, request: Q) -> Result<A, CallError>
     where
         Q: prost::Message + 'static,
         A: prost::Message + Default + 'static,
     {
         let begun = Instant::now();
-        let answer = bounded(&node.address, self.timeouts.call, unary(&node.calls, call, Request::new(request))).await;
+        let answer =
+            bounded(&node.address, self.timeouts.call, unary(&node.calls.channel(), call, Request::new(request))).await;
         self.note(node, call, begun, &answer);
         answer
     }
 
-    /// The same within a shorter time, at the end of which the process is told to give it up as well.
+    /// The same with a shorter time limit. The process is told to give up the call then, too.
     pub(super) async fn unary_within<Q, A>(
         &self,
         time: Duration,
@@ -144,12 +157,12 @@ impl Filers {
         let bound = time.min(self.timeouts.call);
         let mut request = Request::new(request);
         request.set_timeout(bound);
-        let answer = bounded(&node.address, bound, unary(&node.calls, call, request)).await;
+        let answer = bounded(&node.address, bound, unary(&node.calls.channel(), call, request)).await;
         self.note(node, call, begun, &answer);
         answer
     }
 
-    /// A finite stream of answers, collected. Each answer must follow the one before within the call's time.
+    /// Collects a finite stream of answers. Each answer must follow the previous one within the time limit of a call.
     pub(super) async fn collect<Q, A>(&self, call: Call, request: &Q) -> Result<Vec<A>, CallError>
     where
         Q: prost::Message + Clone + 'static,
@@ -167,27 +180,49 @@ impl Filers {
         Err(last)
     }
 
-    /// An endless stream from one filer, on the channel for streams. The head of the answer is waited for.
+    /// Collects a finite stream of answers from one process, without failover.
+    pub(super) async fn collect_on<Q, A>(&self, node: &Node, call: Call, request: Q) -> Result<Vec<A>, CallError>
+    where
+        Q: prost::Message + 'static,
+        A: prost::Message + Default + 'static,
+    {
+        let begun = Instant::now();
+        let answer = collect(node, self.timeouts.call, call, request).await;
+        self.note(node, call, begun, &answer);
+        answer
+    }
+
+    /// Asks this filer last for a while.
+    pub(super) fn avoid(&self, filer: &str) {
+        let until_ms = self.now_ms() + u64::try_from(AVOID_MAX.as_millis()).unwrap_or(0);
+        for node in self.nodes.iter().filter(|node| node.address.to_string() == filer) {
+            node.failures.fetch_max(1, Ordering::Relaxed);
+            node.avoid_until_ms.store(until_ms, Ordering::Relaxed);
+        }
+    }
+
+    /// Opens an endless stream from one filer, on the channel for streams. Waits for the head of the answer.
     pub(super) async fn open<Q, A>(&self, node: &Node, call: Call, request: Q) -> Result<Streaming<A>, CallError>
     where
         Q: prost::Message + 'static,
         A: prost::Message + Default + 'static,
     {
         let begun = Instant::now();
-        let opened = bounded(&node.address, self.timeouts.call, streaming(&node.streams, call, request)).await;
+        let opened =
+            bounded(&node.address, self.timeouts.call, streaming(&node.streams.channel(), call, request)).await;
         self.note(node, call, begun, &opened);
         opened
     }
 
-    /// The filers to try in turn, within the time of one call.
+    /// The filers to try in turn, within the time limit of one call.
     fn attempts(&self, replay: Replay, call: Call) -> Attempts<'_> {
         let order = self.order();
-        // The first place in a new collection waits until volumes have been made.
+        // The first place in a new collection has to wait until volumes are created.
         let time = if call == Call::AssignVolume { self.timeouts.call.max(ASSIGN) } else { self.timeouts.call };
         Attempts { filers: self, left: order.len(), order: order.into_iter(), deadline: Instant::now() + time, replay }
     }
 
-    /// Notes how an attempt went, and says whether the next filer is to be tried.
+    /// Records the result of an attempt, and decides whether to try the next filer.
     fn judge<T>(
         &self,
         attempt: Attempt<'_>,
@@ -205,7 +240,7 @@ impl Filers {
         }
     }
 
-    /// The filers in the order in which they are asked: the current one first, those that failed lately last.
+    /// The filers in the order in which they are asked: the current one first, recently failed ones last.
     fn order(&self) -> Vec<usize> {
         let current = self.current.load(Ordering::Relaxed);
         let count = self.nodes.len().max(1);
@@ -219,10 +254,13 @@ impl Filers {
         order
     }
 
-    /// Counts an attempt, and keeps the filer's health.
+    /// Counts an attempt, and updates the filer's health.
     fn note<T>(&self, node: &Node, call: Call, begun: Instant, answer: &Result<T, CallError>) {
         let failed = answer.as_ref().is_err_and(|error| !error.is_not_found());
         self.metrics.count(call, begun.elapsed(), failed);
+        if matches!(answer, Err(CallError::Timeout { .. })) {
+            node.was_silent_since(call, begun);
+        }
         if answer.as_ref().is_err_and(CallError::is_transport) {
             let failures = node.failures.fetch_add(1, Ordering::Relaxed);
             let avoid = AVOID_FIRST.saturating_mul(1 << failures.min(5)).min(AVOID_MAX);
@@ -261,8 +299,8 @@ struct Attempts<'a> {
 }
 
 impl<'a> Attempts<'a> {
-    /// The time that is left is divided among the filers that are left, so that one that hangs leaves time for the next. A call
-    /// that may not be sent twice has all of it.
+    /// Divides the remaining time among the remaining filers, so that a hanging filer leaves time for the next one. A
+    /// call that must not be sent twice gets all the remaining time.
     fn next(&mut self) -> Option<Attempt<'a>> {
         let index = self.order.next()?;
         let begun = Instant::now();
@@ -277,13 +315,13 @@ impl<'a> Attempts<'a> {
     }
 }
 
-/// A finite stream, collected.
+/// Collects a finite stream.
 async fn collect<Q, A>(node: &Node, bound: Duration, call: Call, request: Q) -> Result<Vec<A>, CallError>
 where
     Q: prost::Message + 'static,
     A: prost::Message + Default + 'static,
 {
-    let mut stream = bounded(&node.address, bound, streaming::<Q, A>(&node.calls, call, request)).await?;
+    let mut stream = bounded(&node.address, bound, streaming::<Q, A>(&node.calls.channel(), call, request)).await?;
     let mut answers = Vec::new();
     while let Some(answer) = bounded(&node.address, bound, stream.message()).await? {
         answers.push(answer);
@@ -297,8 +335,8 @@ fn connect(address: &FilerAddress, security: &Security, timeouts: Timeouts) -> O
         .ok()?;
     Some(Node {
         address: address.clone(),
-        calls: endpoint.connect_lazy(),
-        streams: endpoint.connect_lazy(),
+        calls: Line::new(endpoint.clone()),
+        streams: Line::new(endpoint),
         failures: AtomicU64::new(0),
         avoid_until_ms: AtomicU64::new(0),
     })
@@ -314,7 +352,8 @@ fn endpoint(
         .connect_timeout(connect)
         .tcp_nodelay(true)
         .tcp_keepalive(Some(Duration::from_secs(30)))
-        // A Go server closes connections that are pinged more often than every 20 s, or while they have no stream.
+        // A Go server closes connections that are pinged more often than every 20 s, or that are pinged while they have
+        // no stream.
         .http2_keep_alive_interval(Duration::from_secs(30))
         .keep_alive_timeout(Duration::from_secs(20))
         .initial_stream_window_size(2 << 20)
@@ -390,18 +429,18 @@ pub(super) enum CallError {
 }
 
 impl CallError {
-    /// SeaweedFS says "not found" with code UNKNOWN and this text.
+    /// Whether the entry does not exist. SeaweedFS says so with code UNKNOWN and this text.
     pub(super) fn is_not_found(&self) -> bool {
         matches!(self, CallError::Status { status, .. }
             if status.code() == Code::NotFound || status.message().contains("no entry is found in filer store"))
     }
 
-    /// The filer's own answer has this text.
+    /// Whether the filer's own answer contains this text.
     pub(super) fn says(&self, text: &str) -> bool {
         matches!(self, CallError::Status { status, .. } if !self.is_transport() && status.message().contains(text))
     }
 
-    /// The connection failed, as against an answer that says no.
+    /// Whether the connection failed, as opposed to a negative answer.
     fn is_transport(&self) -> bool {
         match self {
             CallError::Timeout { .. } => true,
@@ -411,14 +450,15 @@ impl CallError {
         }
     }
 
-    /// The filer answers, but says that it cannot do it now. `Cancelled` and `DeadlineExceeded` are what it says when its own
-    /// call to a peer was cut short.
+    /// Whether the filer answers that it cannot do it now. It answers `Cancelled` or `DeadlineExceeded` if its own call
+    /// to a peer was interrupted.
     fn is_unavailable(&self) -> bool {
         matches!(self, CallError::Status { status, .. }
             if matches!(status.code(), Code::Unavailable | Code::Cancelled | Code::DeadlineExceeded))
     }
 
-    /// The filer that answers could not even connect to the one that the request was for: nobody has carried it out.
+    /// Whether the filer that answers could not even connect to the filer that owns the path: no filer has carried out
+    /// the request.
     pub(super) fn owner_was_not_reached(&self) -> bool {
         matches!(self, CallError::Status { status, .. }
             if status.code() == Code::Unavailable && !self.is_transport() && status.message().contains("Error while dialing"))
@@ -431,7 +471,7 @@ impl CallError {
         }
     }
 
-    /// Certain that no filer has seen the request.
+    /// Whether it is certain that no filer has seen the request.
     fn was_not_sent(&self) -> bool {
         let CallError::Status { status, .. } = self else { return false };
         let mut source = std::error::Error::source(status.as_ref());
@@ -457,7 +497,7 @@ impl From<CallError> for FilerError {
     }
 }
 
-/// The status and the innermost cause, which says more ("connection refused") than tonic's own words.
+/// The status and the innermost cause, which says more ("connection refused") than tonic's own message.
 fn describe(status: &Status) -> String {
     let mut text = format!("{:?}: {}", status.code(), status.message());
     let mut source = std::error::Error::source(status);

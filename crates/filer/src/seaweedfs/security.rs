@@ -9,11 +9,11 @@ use tonic::transport::{ClientTlsConfig, Identity};
 
 use super::tls::{self, TlsError};
 
-/// A signing key and how long its tokens live.
+/// A signing key, and how long its tokens are valid.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SigningKey {
     key: Vec<u8>,
-    /// Life of a token in seconds.
+    /// How long a token is valid, in seconds.
     pub expires_after_seconds: u64,
 }
 
@@ -35,7 +35,7 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// What `security.toml` says to a gateway. The default is no security at all, as with an absent file.
+/// What a gateway reads from `security.toml`. The default is no security at all, as if the file were absent.
 #[derive(Clone, Default)]
 pub struct Security {
     /// The file that was read, for logs.
@@ -44,7 +44,7 @@ pub struct Security {
     pub volume_write: Option<SigningKey>,
     /// `jwt.signing.read.key`: read tokens of volume servers, minted by the gateway.
     pub volume_read: Option<SigningKey>,
-    /// `jwt.filer_signing.key`: HTTP writes and the IAM service of filers; also the STS signing key when none is given.
+    /// `jwt.filer_signing.key`: HTTP writes and the IAM service of filers; also the STS signing key if none is given.
     pub filer_write: Option<SigningKey>,
     /// `jwt.filer_signing.read.key`: HTTP reads of filers.
     pub filer_read: Option<SigningKey>,
@@ -72,10 +72,10 @@ impl fmt::Debug for Security {
     }
 }
 
-/// Why `security.toml` cannot be used. Secrets never appear in the text.
+/// Why `security.toml` cannot be used. The text never contains secrets.
 #[derive(Debug, thiserror::Error)]
 pub enum SecurityError {
-    /// The file is there but cannot be read.
+    /// The file exists but cannot be read.
     #[error("`{path}` cannot be read: {cause}")]
     Read {
         /// The file.
@@ -83,12 +83,12 @@ pub enum SecurityError {
         /// Why.
         cause: std::io::Error,
     },
-    /// The file is no TOML. Only the position is told, for a line may hold a key.
-    #[error("`{path}` is no valid TOML near line {line}")]
+    /// The file is not TOML. The message gives only the position, because a line may contain a key.
+    #[error("`{path}` is not valid TOML near line {line}")]
     Syntax {
         /// The file.
         path: PathBuf,
-        /// Where, from 1.
+        /// The line, counted from 1.
         line: usize,
     },
     /// A value has the wrong type.
@@ -96,24 +96,24 @@ pub enum SecurityError {
     Type {
         /// The dotted name.
         name: String,
-        /// What is wanted.
+        /// What is expected.
         wanted: &'static str,
     },
-    /// Anybody can read the key up.
+    /// The key is published, so it is no secret.
     #[error(
-        "security.toml: `{name}.key` is public, it stands in {place}: with it anybody makes tokens for filers and volume servers; make a \
+        "security.toml: `{name}.key` is public: {place} publish it, so anyone can make tokens for filers and volume servers; make a \
          key of your own with `openssl rand -base64 32` and give it to every server"
     )]
     Public {
         /// The dotted name.
         name: String,
-        /// Where it stands.
+        /// Where it is published.
         place: &'static str,
     },
-    /// Some but not all of what TLS needs is there. (SeaweedFS would go on without TLS.)
+    /// Some but not all of what TLS needs is configured. SeaweedFS would continue without TLS.
     #[error("security.toml: gRPC TLS needs `grpc.ca`, `grpc.client.cert` and `grpc.client.key`; `{0}` is missing")]
     Incomplete(&'static str),
-    /// A certificate or key is not usable.
+    /// A certificate or key cannot be used.
     #[error("security.toml: {0}")]
     Tls(#[from] TlsError),
 }
@@ -121,7 +121,7 @@ pub enum SecurityError {
 impl Security {
     /// Reads the first `security.toml` of: `config_dir` (`-config_dir`), the working directory, `$HOME/.seaweedfs`,
     /// `/usr/local/etc/seaweedfs`, `/etc/seaweedfs`. `environment` gives variables: `WEED_JWT_SIGNING_KEY` overrides
-    /// `jwt.signing.key`, and so on. Without a file only the environment counts.
+    /// `jwt.signing.key`, and so on. Without a file, only the environment counts.
     pub fn load(
         config_dir: Option<&Path>,
         environment: &dyn Fn(&str) -> Option<String>,
@@ -168,19 +168,19 @@ impl Security {
         })
     }
 
-    /// Whether filers are spoken to under TLS.
+    /// Whether connections to filers use TLS.
     pub fn has_grpc_tls(&self) -> bool {
         self.grpc.is_some()
     }
 
-    /// TLS towards filers, or `None` for plain text.
+    /// TLS for connections to filers, or `None` for plain text.
     pub(super) fn grpc_tls(&self) -> Option<(ClientTlsConfig, Arc<dyn rustls::client::danger::ServerCertVerifier>)> {
         let grpc = self.grpc.as_ref()?;
         let config = ClientTlsConfig::new().identity(grpc.identity.clone()).assume_http2(true);
         Some((config, grpc.verifier.clone()))
     }
 
-    /// TLS towards volume servers, or `None` for plain HTTP.
+    /// TLS for connections to volume servers, or `None` for plain HTTP.
     pub(super) fn https(&self) -> Option<Arc<rustls::ClientConfig>> {
         self.https.clone()
     }
@@ -298,12 +298,12 @@ mod tests {
     #[test]
     fn mistakes_stop_the_start() {
         for (text, environment, want) in [
-            ("a = \nkey=\"hunter2", [].as_slice(), "`security.toml` is no valid TOML near line 1"),
+            ("a = \nkey=\"hunter2", [].as_slice(), "`security.toml` is not valid TOML near line 1"),
             ("[jwt.signing]\nkey = 5", &[], "`jwt.signing.key` must be a string"),
             (
                 "[jwt.signing.read]\nkey = 'test-signing-key'",
                 &[],
-                "`jwt.signing.read.key` is public, it stands in SeaweedFS's",
+                "`jwt.signing.read.key` is public: SeaweedFS's samples",
             ),
             (
                 "",

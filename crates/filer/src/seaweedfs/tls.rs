@@ -1,4 +1,5 @@
-//! TLS the way SeaweedFS does it: gRPC peers are known by the private authority that signed them, not by host name.
+//! TLS as SeaweedFS does it: gRPC peers are verified by the private authority that signed their certificates, not by
+//! host name.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -22,19 +23,19 @@ pub enum TlsError {
         /// Why.
         cause: std::io::Error,
     },
-    /// A file holds something else than what is wanted.
+    /// A file does not contain what is expected.
     #[error("`{path}` holds no usable {wanted} in PEM form")]
     Pem {
         /// The file.
         path: String,
-        /// What is wanted.
+        /// What is expected.
         wanted: &'static str,
     },
-    /// Certificate and key do not fit each other, or rustls refuses them.
+    /// Certificate and key do not match, or rustls refuses them.
     #[error("TLS cannot be set up: {0}")]
     Rustls(#[from] rustls::Error),
     /// There are no root certificates on this machine.
-    #[error("no root certificates were found on this machine ({0}); give `https.client.ca`")]
+    #[error("no root certificates were found on this machine ({0}); set `https.client.ca`")]
     NoRoots(std::io::Error),
 }
 
@@ -57,7 +58,8 @@ fn roots(path: &str) -> Result<RootCertStore, TlsError> {
     Ok(store)
 }
 
-/// The configuration of `https.client`. An empty `ca` means the machine's own roots; an empty `cert` no client certificate.
+/// The configuration of `https.client`. An empty `ca` means the machine's own roots; an empty `cert` means no client
+/// certificate.
 pub(super) fn https_client(ca: &str, cert: &str, key: &str, skip_verify: bool) -> Result<ClientConfig, TlsError> {
     let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
     let builder = if skip_verify {
@@ -77,7 +79,7 @@ pub(super) fn https_client(ca: &str, cert: &str, key: &str, skip_verify: bool) -
     Ok(builder.with_client_auth_cert(certificates(cert)?, private)?)
 }
 
-/// A verifier that wants a certificate of this authority and ignores the host name: SeaweedFS's rule for gRPC.
+/// A verifier that requires a certificate of this authority and ignores the host name: SeaweedFS's rule for gRPC.
 pub(super) fn chain_only(ca: &str) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
     Ok(Arc::new(ChainOnly { roots: roots(ca)?, provider: provider() }))
 }
@@ -130,7 +132,7 @@ impl ServerCertVerifier for ChainOnly {
     }
 }
 
-/// `insecure_skip_verify`: whoever answers is believed; only the handshake's signatures are checked.
+/// `insecure_skip_verify`: any server is trusted; only the signatures of the handshake are checked.
 #[derive(Debug)]
 struct AnyCertificate(Arc<CryptoProvider>);
 

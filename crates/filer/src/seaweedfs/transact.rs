@@ -1,13 +1,14 @@
-//! Transactions in SeaweedFS's words, and its errors in ours.
+//! Translates transactions into SeaweedFS's messages, and its errors into ours.
 //!
-//! Measured on 4.48: parents are made by the filer; a *file* in the way of a parent is silently turned into a directory that
-//! keeps the file's content and attributes; a failing step is told by text alone (`mutation N: ..`), only a failing condition
-//! has an error code.
+//! Measured on 4.48: the filer creates missing parents. If there is a *file* in place of a parent, it silently becomes
+//! a directory that keeps the file's content and attributes. A failing step is reported only as text (`mutation N:
+//! ..`); only a failing condition has an error code.
 //!
-//! A filer locks paths for itself alone, and passes a transaction on to the filer that *it* takes for the owner of the path. Filers learn
-//! of each other at different times: for seconds after one joins or leaves, two of them are the owner of one path. So a transaction with
-//! conditions does not rely on it, but goes to the owner among the filers that all gateways have agreed on, which is asked to pass
-//! nothing on. Their order is the filers' own, so that once they have settled `weed s3` and unconditional writes meet it there.
+//! Each filer has its own locks, and forwards a transaction to the filer that *it* considers the owner of the path.
+//! Filers learn of each other at different times: for seconds after one joins or leaves, a path can have two owners. A
+//! transaction with conditions therefore does not rely on forwarding. It goes directly to the owner among the filers on
+//! which all gateways have agreed, and that filer is told not to forward it. The owner is computed as the filers do, so
+//! once they agree, `weed s3` and unconditional writes use the same filer.
 
 use std::sync::Arc;
 
@@ -15,10 +16,10 @@ use super::metrics::Call;
 use super::rpc::{CallError, Node, Replay};
 use super::wire::{
     Clause, ClauseKind, ErrorCode, MutationType, ObjectMutation, ObjectTransactionRequest, ObjectTransactionResponse,
-    WriteCondition,
+    Recompute, WriteCondition,
 };
 use super::{Shared, ring};
-use crate::{Condition, FilerError, Guards, Mutation, Transaction};
+use crate::{Condition, FilerError, Guards, Mutation, Note, Transaction};
 
 /// Runs a transaction on the owner of its lock key.
 pub(super) async fn run(shared: &Shared, transaction: Transaction) -> Result<(), FilerError> {
@@ -32,7 +33,8 @@ pub(super) async fn run(shared: &Shared, transaction: Transaction) -> Result<(),
     outcome(answer, &paths)
 }
 
-/// The owner is the one of the filers that all gateways name. The pass is held while the filer may still write.
+/// Sends the request to the owner among the filers that all gateways name. The pass is held while the filer may still
+/// write.
 async fn by_guard(
     shared: &Shared,
     guards: Arc<dyn Guards>,
@@ -45,10 +47,10 @@ async fn by_guard(
     Ok(shared.filers.unary_within(pass.time, &node, Call::ObjectTransaction, request).await?)
 }
 
-/// The owner is the one that the filers name.
+/// Lets the filers determine the owner.
 ///
-/// A filer that died stays in the ring for a while, and its peers cannot reach it. Then a transaction without conditions is
-/// run by the peer itself; one with conditions fails, because only the owner's lock makes its answer true.
+/// A dead filer stays in the ring for a while, and its peers cannot reach it. Then a peer runs a transaction without
+/// conditions itself. A transaction with conditions fails, because only the owner's lock makes its answer reliable.
 async fn by_ring(
     shared: &Shared,
     mut request: ObjectTransactionRequest,
@@ -62,14 +64,14 @@ async fn by_ring(
     answer
 }
 
-/// Runs a transaction on one process, whoever owns its lock key.
+/// Runs a transaction on one process, even if that process does not own its lock key.
 pub(super) async fn run_on(shared: &Shared, node: &Node, transaction: Transaction) -> Result<(), FilerError> {
     let paths = paths(&transaction);
     let request = ObjectTransactionRequest { is_moved: true, ..request(transaction) };
     outcome(shared.filers.unary_on(node, Call::ObjectTransaction, request).await?, &paths)
 }
 
-/// The prefix of route keys of object writes: gateways of both kinds must name the same owner for the same path.
+/// The prefix of route keys of object writes. Kelpgate and `weed s3` must name the same owner for the same path.
 const ROUTE_PREFIX: &str = "s3.object.write:";
 
 fn request(transaction: Transaction) -> ObjectTransactionRequest {
@@ -84,20 +86,27 @@ fn request(transaction: Transaction) -> ObjectTransactionRequest {
     }
 }
 
-/// The filer compares `*` as if it were an ETag, so that it is asked for existence instead.
+/// A condition in SeaweedFS's form. The filer compares `*` as if it were an ETag, so `*` becomes a test for existence.
 fn clause(condition: Condition) -> Clause {
     let any = |etags: &[String]| etags.iter().any(|etag| etag == "*");
-    let (kind, etags, unix_time) = match condition {
-        Condition::NotExists => (ClauseKind::IfNotExists, Vec::new(), 0),
-        Condition::Exists => (ClauseKind::IfExists, Vec::new(), 0),
-        Condition::EtagMatches(etags) if any(&etags) => (ClauseKind::IfExists, Vec::new(), 0),
-        Condition::EtagMatches(etags) => (ClauseKind::IfEtagMatch, etags, 0),
-        Condition::EtagDiffers(etags) if any(&etags) => (ClauseKind::IfNotExists, Vec::new(), 0),
-        Condition::EtagDiffers(etags) => (ClauseKind::IfEtagNotMatch, etags, 0),
-        Condition::UnmodifiedSince(seconds) => (ClauseKind::IfUnmodifiedSince, Vec::new(), seconds),
-        Condition::ModifiedSince(seconds) => (ClauseKind::IfModifiedSince, Vec::new(), seconds),
-    };
-    Clause { kind: kind.into(), etags, unix_time, allow_weak: false }
+    let of = |kind: ClauseKind| Clause { kind: kind.into(), ..Clause::default() };
+    match condition {
+        Condition::NotExists => of(ClauseKind::IfNotExists),
+        Condition::Exists => of(ClauseKind::IfExists),
+        Condition::EtagMatches(etags) if any(&etags) => of(ClauseKind::IfExists),
+        Condition::EtagMatches(etags) => Clause { etags, ..of(ClauseKind::IfEtagMatch) },
+        Condition::EtagDiffers(etags) if any(&etags) => of(ClauseKind::IfNotExists),
+        Condition::EtagDiffers(etags) => Clause { etags, ..of(ClauseKind::IfEtagNotMatch) },
+        Condition::UnmodifiedSince(unix_time) => Clause { unix_time, ..of(ClauseKind::IfUnmodifiedSince) },
+        Condition::ModifiedSince(unix_time) => Clause { unix_time, ..of(ClauseKind::IfModifiedSince) },
+        Condition::AttributeIsNot { name, value } => {
+            Clause { ext_key: name, ext_value: value, ..of(ClauseKind::IfExtendedNotEqual) }
+        }
+        Condition::TimeHasCome { name, only_if } => {
+            let (gate_key, gate_value) = only_if.unwrap_or_default();
+            Clause { ext_key: name, gate_key, gate_value, ..of(ClauseKind::IfExtendedTimeElapsed) }
+        }
+    }
 }
 
 fn mutation(step: Mutation) -> ObjectMutation {
@@ -127,10 +136,32 @@ fn mutation(step: Mutation) -> ObjectMutation {
             content: content.unwrap_or_default(),
             ..Default::default()
         },
+        Mutation::Note(note) => ObjectMutation {
+            r#type: MutationType::RecomputeLatest.into(),
+            directory: note.directory.clone(),
+            name: note.name.clone(),
+            recompute: Some(Box::new(recompute(*note))),
+            ..Default::default()
+        },
     }
 }
 
-/// Reads the answer; `paths` are the paths of the steps, to name the one that failed.
+fn recompute(note: Note) -> Recompute {
+    let (demote_key, demote_value) = note.displaced.unwrap_or_default();
+    Recompute {
+        scan_dir: join(&note.directory, &note.name),
+        descending: note.last,
+        copy_extended: note.copied,
+        name_to_key: note.name_to,
+        size_to_key: note.size_to,
+        mtime_to_key: note.mtime_to,
+        demote_key,
+        demote_value,
+        exclude_name: note.except.unwrap_or_default(),
+    }
+}
+
+/// Reads the answer. `paths` are the paths of the steps, to name the one that failed.
 fn outcome(answer: ObjectTransactionResponse, paths: &[String]) -> Result<(), FilerError> {
     let code = answer.error_code();
     let text = answer.error;
@@ -164,10 +195,14 @@ fn outcome(answer: ObjectTransactionResponse, paths: &[String]) -> Result<(), Fi
 
 /// The paths of the steps, in order.
 fn paths(transaction: &Transaction) -> Vec<String> {
-    let join = |directory: &str, name: &str| format!("{}/{name}", directory.trim_end_matches('/'));
     let path = |step: &Mutation| match step {
         Mutation::Put { directory, entry } => join(directory, &entry.name),
         Mutation::Delete { directory, name, .. } | Mutation::Patch { directory, name, .. } => join(directory, name),
+        Mutation::Note(note) => join(&note.directory, &note.name),
     };
     transaction.mutations.iter().map(path).collect()
+}
+
+fn join(directory: &str, name: &str) -> String {
+    format!("{}/{name}", directory.trim_end_matches('/'))
 }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -21,18 +22,21 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use super::metrics::{Call, FilerMetrics};
 use super::security::{Security, SigningKey};
 
-/// Below the 30 s after which a volume server closes an idle connection.
+/// How long idle connections are kept: less than the 30 s after which a volume server closes them.
 const IDLE: Duration = Duration::from_secs(20);
-/// Answers that are not data (JSON, error texts) are read up to this.
+/// How many times the usual limit the server has for its answer once it has the whole upload: it may have taken it from
+/// the network only, and be behind with its disk.
+const STORED_WITHIN: u32 = 2;
+/// The most bytes read of answers that are not data (JSON, error texts).
 const ANSWER_BYTES_MAX: usize = 64 << 10;
 
-/// Why a volume server did not do it.
+/// Why a request to a volume server failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum VolumeError {
-    /// The needle is not there.
+    /// The needle does not exist.
     #[error("{0}: not found")]
     NotFound(String),
-    /// An answer that says no.
+    /// An error status.
     #[error("{0}: {1} {2}")]
     Status(String, StatusCode, String),
     /// No answer.
@@ -46,7 +50,7 @@ impl VolumeError {
     }
 }
 
-/// The client; clones share the pool.
+/// The client. Clones share the connection pool.
 pub(super) struct VolumeClient {
     client: Client<HttpsConnector<HttpConnector>, Segments>,
     scheme: &'static str,
@@ -82,12 +86,13 @@ impl VolumeClient {
         }
     }
 
-    /// How long a stream may stand still.
+    /// How long a stream may be silent.
     pub(super) fn timeout(&self) -> Duration {
         self.timeout
     }
 
-    /// Asks for a needle, or `range` of it (first and last byte). The head of the answer is 200 or 206, and comes within `bound`.
+    /// Requests a needle, or `range` of it (first and last byte). The head of the answer is 200 or 206, and arrives
+    /// within `bound`.
     pub(super) async fn get(
         &self,
         server: &str,
@@ -117,7 +122,7 @@ impl VolumeClient {
         Err(VolumeError::Status(uri, StatusCode::LOOP_DETECTED, "more than one redirect".to_owned()))
     }
 
-    /// Stores a needle. `content_md5` is checked by the server; `token` comes with the assignment.
+    /// Stores a needle. The server checks `content_md5`; `token` comes with the assignment.
     pub(super) async fn put(
         &self,
         server: &str,
@@ -128,9 +133,11 @@ impl VolumeClient {
     ) -> Result<(), VolumeError> {
         let uri = self.uri(server, file_id);
         let bytes = body.remaining;
+        let taken = Arc::new(AtomicU64::new(0));
+        let body = body.counted_by(&taken);
         let mut request = self.request(Method::PUT, &uri, body, None, file_id)?;
         let headers = request.headers_mut();
-        // A type that the server neither compresses nor stores.
+        // The server neither compresses nor stores this type.
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
         headers.insert(CONTENT_LENGTH, HeaderValue::from(bytes));
         if let Some(md5) = content_md5 {
@@ -139,7 +146,7 @@ impl VolumeClient {
         if !token.is_empty() {
             headers.insert(AUTHORIZATION, bearer(token)?);
         }
-        let response = self.send(Call::VolumePut, request, self.timeout).await?;
+        let response = self.send_all(request, &taken).await?;
         match response.status() {
             StatusCode::CREATED => stored(uri, response, bytes, self.timeout).await,
             StatusCode::NO_CONTENT => Ok(()),
@@ -147,7 +154,7 @@ impl VolumeClient {
         }
     }
 
-    /// Removes a needle and its replicas. `token` is used when the gateway has no write key of its own.
+    /// Removes a needle and its replicas. `token` is used if the gateway has no write key of its own.
     pub(super) async fn delete(&self, server: &str, file_id: &str, token: &str) -> Result<(), VolumeError> {
         let uri = self.uri(server, file_id);
         let mut request = self.request(Method::DELETE, &uri, Segments::default(), self.write_key.as_ref(), file_id)?;
@@ -157,7 +164,7 @@ impl VolumeClient {
         let response = self.send(Call::VolumeDelete, request, self.timeout).await?;
         match response.status() {
             status if status.is_success() || status == StatusCode::NOT_FOUND => {
-                // Read to the end, so that the connection can be used again.
+                // Read to the end so that the connection can be reused.
                 let _ = tokio::time::timeout(self.timeout, response.into_body().collect()).await;
                 Ok(())
             }
@@ -187,6 +194,28 @@ impl VolumeClient {
         Ok(request)
     }
 
+    /// Sends an upload. It may take as long as the server goes on taking bytes, and then the time of
+    /// [`STORED_WITHIN`].
+    async fn send_all(&self, request: Request<Segments>, taken: &AtomicU64) -> Result<Response<Incoming>, VolumeError> {
+        let (uri, bytes) = (request.uri().to_string(), request.body().remaining);
+        let begun = Instant::now();
+        let mut asked = std::pin::pin!(self.client.request(request));
+        let mut before = 0;
+        let answer = loop {
+            let bound = if before < bytes { self.timeout } else { self.timeout * STORED_WITHIN };
+            match tokio::time::timeout(bound, &mut asked).await {
+                Ok(answer) => break answer.map_err(|error| VolumeError::Transport(uri, innermost(&error))),
+                Err(_) if taken.load(Ordering::Relaxed) > before => before = taken.load(Ordering::Relaxed),
+                Err(_) => {
+                    break Err(VolumeError::Transport(uri, format!("no progress after {before} of {bytes} bytes")));
+                }
+            }
+        };
+        let failed = answer.as_ref().map_or(true, |response| response.status().is_server_error());
+        self.metrics.count(Call::VolumePut, begun.elapsed(), failed);
+        answer
+    }
+
     async fn send(
         &self,
         call: Call,
@@ -209,7 +238,7 @@ impl VolumeClient {
     }
 }
 
-/// A connector needs some TLS configuration even where only `http` is spoken; this one trusts nobody.
+/// A connector needs a TLS configuration even if only `http` is used. This one trusts no one.
 fn plain_only() -> rustls::ClientConfig {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     rustls::ClientConfig::builder_with_provider(provider)
@@ -241,7 +270,7 @@ fn bearer(token: &str) -> Result<HeaderValue, VolumeError> {
 
 fn header(text: &str) -> Result<HeaderValue, VolumeError> {
     HeaderValue::from_str(text)
-        .map_err(|_| VolumeError::Transport(String::new(), "a header value has control characters".to_owned()))
+        .map_err(|_| VolumeError::Transport(String::new(), "a header value contains control characters".to_owned()))
 }
 
 /// The JSON of an upload: `{"name","size","error","eTag",..}`. Status 201 may still carry an error.
@@ -255,7 +284,7 @@ struct Uploaded {
 async fn stored(uri: String, response: Response<Incoming>, bytes: u64, bound: Duration) -> Result<(), VolumeError> {
     let body = tokio::time::timeout(bound, Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect()).await;
     let Ok(Ok(body)) = body else {
-        return Err(VolumeError::Transport(uri, "the answer to an upload broke off".to_owned()));
+        return Err(VolumeError::Transport(uri, "the answer to an upload was interrupted".to_owned()));
     };
     let answer: Uploaded = serde_json::from_slice(&body.to_bytes()).unwrap_or_default();
     if !answer.error.is_empty() {
@@ -283,7 +312,7 @@ async fn refusal(uri: String, response: Response<Incoming>) -> VolumeError {
     VolumeError::Status(uri, status, text)
 }
 
-/// The last cause of an error says most.
+/// The innermost cause of an error, which says most.
 pub(super) fn innermost(error: &dyn std::error::Error) -> String {
     let mut error = error;
     while let Some(source) = error.source() {
@@ -292,20 +321,26 @@ pub(super) fn innermost(error: &dyn std::error::Error) -> String {
     error.to_string()
 }
 
-/// A body made of pieces that are already in memory. Cloning copies no data, so that an upload can be repeated.
+/// A body made of pieces that are already in memory. Cloning copies no data, so an upload can be repeated.
 #[derive(Clone, Default)]
 pub(super) struct Segments {
     pieces: VecDeque<Bytes>,
     remaining: u64,
+    /// Counts the bytes that the connection has taken.
+    taken: Option<Arc<AtomicU64>>,
 }
 
 impl Segments {
+    fn counted_by(self, taken: &Arc<AtomicU64>) -> Segments {
+        Segments { taken: Some(Arc::clone(taken)), ..self }
+    }
+
     pub(super) fn push(&mut self, piece: Bytes) {
         self.remaining += piece.len() as u64;
         self.pieces.push_back(piece);
     }
 
-    /// Bytes in all.
+    /// The total number of bytes.
     pub(super) fn len(&self) -> u64 {
         self.remaining
     }
@@ -322,7 +357,11 @@ impl Body for Segments {
 
     fn poll_frame(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let piece = self.pieces.pop_front();
-        self.remaining -= piece.as_ref().map_or(0, |piece| piece.len() as u64);
+        let bytes = piece.as_ref().map_or(0, |piece| piece.len() as u64);
+        self.remaining -= bytes;
+        if let Some(taken) = &self.taken {
+            taken.fetch_add(bytes, Ordering::Relaxed);
+        }
         Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
     }
 
@@ -342,7 +381,7 @@ pub(super) mod tests {
 
     use super::*;
 
-    /// A server that gives one canned answer per connection, then closes it; `heads` are the requests that came.
+    /// A server that gives one canned answer per connection, then closes it. `heads` are the requests that it received.
     pub(in super::super) async fn canned(answers: Vec<Vec<u8>>) -> (String, tokio::task::JoinHandle<Vec<String>>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -391,7 +430,7 @@ pub(super) mod tests {
     }
 
     #[tokio::test]
-    async fn an_upload_is_believed_only_when_all_of_it_was_stored() {
+    async fn an_upload_succeeds_only_if_all_of_it_was_stored() {
         for (answer, stored) in [
             (answer("201 Created", "", r#"{"size":4}"#), true),
             (answer("204 No Content", "", ""), true),
@@ -412,8 +451,47 @@ pub(super) mod tests {
         }
     }
 
+    /// A server that reads an upload slowly, as much as it is told to, and then answers or not.
+    async fn slow(bytes: usize, answers: bool) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let (mut piece, mut read) = (vec![0; 256 << 10], 0);
+            while read < bytes {
+                read += stream.read(&mut piece).await.unwrap();
+                tokio::time::sleep(Duration::from_millis(8)).await;
+            }
+            if answers {
+                stream.write_all(&answer("204 No Content", "", "")).await.unwrap();
+            }
+            tokio::time::sleep(Duration::from_secs(60)).await;
+        });
+        address
+    }
+
     #[tokio::test]
-    async fn silence_is_bounded() {
+    async fn an_upload_may_take_long_while_it_goes_on() {
+        const BYTES: usize = 24 << 20;
+        let limit = Duration::from_millis(300);
+        let client = VolumeClient::new(&Security::default(), limit, limit, Arc::default());
+        for (server, stored) in [
+            (slow(BYTES, true).await, true),
+            (slow(BYTES, false).await, false),
+            (slow(BYTES / 2, false).await, false),
+            (slow(0, false).await, false),
+        ] {
+            let mut body = Segments::default();
+            (0..BYTES >> 16).for_each(|_| body.push(Bytes::from(vec![0; 1 << 16])));
+            let begun = Instant::now();
+            let outcome = client.put(&server, "3,01637037d6", body, None, "").await;
+            assert_eq!(outcome.is_ok(), stored, "{outcome:?}");
+            assert!(!stored || begun.elapsed() > limit, "the server was too fast for a result");
+        }
+    }
+
+    #[tokio::test]
+    async fn silence_ends_in_a_timeout() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let silent = listener.local_addr().unwrap().to_string();
         let begun = Instant::now();

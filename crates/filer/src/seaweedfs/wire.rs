@@ -1,6 +1,6 @@
-//! The messages of `filer_pb.SeaweedFiler` that the gateway speaks. Field names and numbers are SeaweedFS 4.48's; a test
-//! compares them with what a live server's reflection says. Answers declare only the fields that are read; requests that
-//! carry an [`Entry`] carry all of it.
+//! The messages of `filer_pb.SeaweedFiler` that the gateway uses. Field names and numbers are those of SeaweedFS 4.48;
+//! a test compares them with the reflection service of a live server. Answers declare only the fields that are read.
+//! Requests that carry an [`Entry`] carry all of it.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -15,7 +15,7 @@ pub struct LookupDirectoryEntryRequest {
     pub name: String,
 }
 
-/// The entry, and where the filer's log stands.
+/// The entry, and the position of the filer's log.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct LookupDirectoryEntryResponse {
     #[prost(message, optional, tag = "1")]
@@ -26,7 +26,7 @@ pub struct LookupDirectoryEntryResponse {
     pub log_signature: i32,
 }
 
-/// Asks for a stretch of a directory.
+/// Asks for a part of a directory.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct ListEntriesRequest {
     #[prost(string, tag = "1")]
@@ -72,9 +72,17 @@ pub struct Clause {
     pub unix_time: i64,
     #[prost(bool, tag = "4")]
     pub allow_weak: bool,
+    #[prost(string, tag = "5")]
+    pub ext_key: String,
+    #[prost(string, tag = "6")]
+    pub ext_value: String,
+    #[prost(string, tag = "7")]
+    pub gate_key: String,
+    #[prost(string, tag = "8")]
+    pub gate_value: String,
 }
 
-/// What a clause asks (`WriteCondition.Kind`). The server refuses kinds that it does not know.
+/// What a clause tests (`WriteCondition.Kind`). The server refuses kinds that it does not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
 #[repr(i32)]
 pub enum ClauseKind {
@@ -85,6 +93,8 @@ pub enum ClauseKind {
     IfEtagNotMatch = 4,
     IfUnmodifiedSince = 5,
     IfModifiedSince = 6,
+    IfExtendedNotEqual = 7,
+    IfExtendedTimeElapsed = 8,
 }
 
 /// One step of a transaction.
@@ -106,6 +116,8 @@ pub struct ObjectMutation {
     pub is_delete_data: bool,
     #[prost(bool, tag = "8")]
     pub is_recursive: bool,
+    #[prost(message, optional, boxed, tag = "9")]
+    pub recompute: Option<Box<Recompute>>,
     #[prost(bool, tag = "10")]
     pub set_content: bool,
     #[prost(bytes = "vec", tag = "11")]
@@ -121,6 +133,30 @@ pub enum MutationType {
     Put = 0,
     Delete = 1,
     PatchExtended = 2,
+    RecomputeLatest = 3,
+}
+
+/// What `RECOMPUTE_LATEST` notes on an entry about a child of a directory.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Recompute {
+    #[prost(string, tag = "1")]
+    pub scan_dir: String,
+    #[prost(bool, tag = "2")]
+    pub descending: bool,
+    #[prost(btree_map = "string, string", tag = "3")]
+    pub copy_extended: BTreeMap<String, String>,
+    #[prost(string, tag = "4")]
+    pub name_to_key: String,
+    #[prost(string, tag = "5")]
+    pub size_to_key: String,
+    #[prost(string, tag = "6")]
+    pub mtime_to_key: String,
+    #[prost(string, tag = "7")]
+    pub demote_key: String,
+    #[prost(bytes = "vec", tag = "8")]
+    pub demote_value: Vec<u8>,
+    #[prost(string, tag = "9")]
+    pub exclude_name: String,
 }
 
 /// Steps under the lock of one path.
@@ -140,7 +176,7 @@ pub struct ObjectTransactionRequest {
     pub is_moved: bool,
 }
 
-/// How it went: the gRPC status is OK even when it did not.
+/// The outcome. The gRPC status is OK even if the transaction failed.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct ObjectTransactionResponse {
     #[prost(string, tag = "1")]
@@ -183,7 +219,7 @@ pub struct AssignVolumeRequest {
     pub expected_data_size: u64,
 }
 
-/// The first of `count` places that follow each other, all on one volume.
+/// The first of `count` consecutive places, all on one volume.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct AssignVolumeResponse {
     #[prost(string, tag = "1")]
@@ -217,14 +253,14 @@ pub struct Location {
     pub data_center: String,
 }
 
-/// Asks where volumes are; ids in decimal text.
+/// Asks where volumes are. Ids are decimal text.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct LookupVolumeRequest {
     #[prost(string, repeated, tag = "1")]
     pub volume_ids: Vec<String>,
 }
 
-/// Where they are.
+/// Where the volumes are.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct LookupVolumeResponse {
     #[prost(map = "string, message", tag = "1")]
@@ -245,15 +281,15 @@ pub struct DeleteCollectionRequest {
     pub collection: String,
 }
 
-/// It is gone.
+/// The collection is dropped.
 #[derive(Clone, Copy, PartialEq, prost::Message)]
 pub struct DeleteCollectionResponse {}
 
-/// Asks the filer about itself.
+/// Asks the filer for its configuration.
 #[derive(Clone, Copy, PartialEq, prost::Message)]
 pub struct GetFilerConfigurationRequest {}
 
-/// What the filer says of itself.
+/// What the filer says about itself.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct GetFilerConfigurationResponse {
     #[prost(string, repeated, tag = "1")]

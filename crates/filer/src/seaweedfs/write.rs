@@ -1,7 +1,7 @@
-//! Writing: a body is cut into chunks, each hashed in passing and uploaded while the next one arrives.
+//! Writes a body: cuts it into chunks, hashes each as it passes, and uploads it while the next one arrives.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use base64::Engine;
@@ -13,16 +13,19 @@ use md5::{Digest, Md5};
 use prost::Message;
 
 use super::assign::{self, Place};
+use super::slots::Slot;
 use super::volume::{Segments, VolumeError};
 use super::{Shared, chunk, delete};
 use crate::entry::{FileChunk, FileChunkManifest};
 use crate::{BytesIn, FilerError, Mutation, Transaction, WriteTarget, Written};
 
-/// Chunks on their way at a time: with 4 MiB chunks a write holds up to 20 MiB.
+/// How many chunks are uploaded at the same time. With 4 MiB chunks a write holds up to 20 MiB.
 const IN_FLIGHT_MAX: usize = 4;
-/// Places that are tried for one chunk.
+/// How many places are tried for one chunk.
 const PLACES_MAX: u32 = 3;
-/// An entry with more chunks than this has them folded into manifests of as many each.
+/// After this time no further place is tried.
+const PLACES_WITHIN: Duration = Duration::from_secs(25);
+/// The chunks of an entry with more than this are folded into manifests of this many each.
 const MANIFEST_CHUNKS: usize = 10_000;
 
 pub(super) async fn write(
@@ -38,17 +41,23 @@ pub(super) async fn write(
     let mut arriving = true;
     loop {
         if !arriving && chunks.is_empty() && uploads.is_empty() {
-            // All of it fits into one chunk: nothing to do side by side.
+            // Everything fits into one chunk, so there is nothing to do in parallel.
             if let Some(last) = cutter.rest() {
-                chunks.push(writer.upload(last).await?);
+                let slot = shared.slots.wait(last.segments.len()).await?;
+                chunks.push(writer.upload(last, slot).await?);
             }
             break;
         }
-        if !arriving
-            && uploads.len() < IN_FLIGHT_MAX
-            && let Some(last) = cutter.rest()
+        if !arriving {
+            cutter.end();
+        }
+        // One chunk waits for room. Further ones are uploaded at the same time only if there is room at once.
+        while uploads.len() < IN_FLIGHT_MAX
+            && let Some(bytes) = cutter.full_bytes()
         {
-            uploads.push(writer.upload(last));
+            let slot = if uploads.is_empty() { Some(shared.slots.wait(bytes).await?) } else { shared.slots.now(bytes) };
+            let Some((slot, full)) = slot.zip(cutter.full()) else { break };
+            uploads.push(writer.upload(full, slot));
         }
         if !arriving && uploads.is_empty() {
             break;
@@ -56,15 +65,11 @@ pub(super) async fn write(
         tokio::select! {
             biased;
             Some(uploaded) = uploads.next(), if !uploads.is_empty() => chunks.push(uploaded?),
-            piece = body.next(), if arriving && uploads.len() < IN_FLIGHT_MAX => match piece {
+            // Nothing more is read while a chunk waits.
+            piece = body.next(), if arriving && cutter.full_bytes().is_none() => match piece {
                 Some(piece) => cutter.push(piece?),
                 None => arriving = false,
             },
-        }
-        while uploads.len() < IN_FLIGHT_MAX
-            && let Some(full) = cutter.full()
-        {
-            uploads.push(writer.upload(full));
         }
     }
     drop(uploads);
@@ -73,8 +78,8 @@ pub(super) async fn write(
     Ok(Written { chunks, bytes: cutter.bytes, md5: cutter.md5() })
 }
 
-/// Folds the chunks of entries that have too many into manifests, which the filer itself does only for `CreateEntry`. The
-/// addresses of the manifests come along, to free them if the transaction fails.
+/// Folds the chunks of entries that have too many into manifests, which the filer itself does only for `CreateEntry`.
+/// Also returns the addresses of the manifests, to free them if the transaction fails.
 pub(super) async fn fold_manifests(
     shared: &Arc<Shared>,
     mut transaction: Transaction,
@@ -97,7 +102,7 @@ pub(super) async fn fold_manifests(
     Ok((transaction, made))
 }
 
-/// The collection of a path below the buckets' root, or none.
+/// The collection of a path below the buckets' root; empty for other paths.
 fn collection_of(shared: &Shared, path: &str) -> String {
     let known = shared.configuration.read().unwrap_or_else(PoisonError::into_inner).clone();
     let Some(configuration) = known else { return String::new() };
@@ -129,7 +134,8 @@ async fn fold(
         let md5 = Md5::digest(&bytes).into();
         let mut segments = Segments::default();
         segments.push(bytes);
-        let mut chunk = writer.upload(Cut { offset: start, segments, md5 }).await?;
+        let slot = shared.slots.wait(segments.len()).await?;
+        let mut chunk = writer.upload(Cut { offset: start, segments, md5 }, slot).await?;
         chunk.size = end - start;
         chunk.is_chunk_manifest = true;
         folded.push(chunk);
@@ -138,7 +144,7 @@ async fn fold(
     Ok(folded)
 }
 
-/// A chunk's worth of plain bytes.
+/// The plain bytes of one chunk.
 struct Cut {
     offset: u64,
     segments: Segments,
@@ -148,7 +154,7 @@ struct Cut {
 /// Cuts a body into chunks and hashes it: each chunk, and the whole.
 struct Cutter {
     chunk_bytes: u64,
-    /// Bytes so far.
+    /// The number of bytes so far.
     bytes: u64,
     whole: Md5,
     /// The hash of the chunk that is being filled; the first chunk's is `whole`.
@@ -197,7 +203,20 @@ impl Cutter {
         self.full.pop_front()
     }
 
-    /// What is left at the end of the body, full or not.
+    /// The size of the full chunk that comes next, if there is one.
+    fn full_bytes(&self) -> Option<u64> {
+        self.full.front().map(|cut| cut.segments.len())
+    }
+
+    /// What remains at the end of the body becomes a chunk, full or not.
+    fn end(&mut self) {
+        if self.filling.len() > 0 {
+            let cut = self.cut();
+            self.full.push_back(cut);
+        }
+    }
+
+    /// What remains at the end of the body, full or not.
     fn rest(&mut self) -> Option<Cut> {
         self.full.pop_front().or_else(|| (self.filling.len() > 0).then(|| self.cut()))
     }
@@ -215,12 +234,12 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Stores one chunk, at another place if the first does not take it.
-    async fn upload(&self, cut: Cut) -> Result<FileChunk, FilerError> {
+    /// Stores one chunk, in another place if the first one fails.
+    async fn upload(&self, cut: Cut, _slot: Slot) -> Result<FileChunk, FilerError> {
         let size = cut.segments.len();
         let e_tag = BASE64_STANDARD.encode(cut.md5);
         let (segments, cipher_key) = if self.cipher { encipher(&cut.segments)? } else { (cut.segments, Vec::new()) };
-        // The server sees the enciphered bytes, whose MD5 nobody needs.
+        // The server sees the encrypted bytes, and their MD5 is not needed.
         let content_md5 = (!self.cipher).then_some(e_tag.as_str());
         let mut last = String::new();
         let begun = Instant::now();
@@ -243,17 +262,17 @@ impl Writer<'_> {
                     });
                 }
                 Err(error) => {
-                    tracing::warn!(%error, attempt, "a chunk could not be stored at its place");
+                    tracing::warn!(%error, attempt, "a chunk could not be stored in its place");
                     self.shared.pool.forget_server(&place.server);
                     self.stored.give_up(&place);
                     last = error.to_string();
-                    if begun.elapsed() >= self.shared.volumes.timeout() {
+                    if begun.elapsed() >= PLACES_WITHIN {
                         break;
                     }
                 }
             }
         }
-        Err(FilerError::Unavailable(format!("no volume server took a chunk: {last}")))
+        Err(FilerError::Unavailable(format!("no volume server stored a chunk: {last}")))
     }
 
     async fn put(&self, place: &Place, segments: Segments, content_md5: Option<&str>) -> Result<(), VolumeError> {
@@ -261,9 +280,9 @@ impl Writer<'_> {
     }
 }
 
-/// A fresh key per chunk; stored are nonce, ciphertext, tag.
+/// Encrypts a chunk with a fresh key. The nonce, the ciphertext and the tag are stored.
 fn encipher(plain: &Segments) -> Result<(Segments, Vec<u8>), FilerError> {
-    let failed = |_| FilerError::Other("this machine's cryptography library cannot encipher a chunk".to_owned());
+    let failed = |_| FilerError::Other("this machine's cryptography library cannot encrypt a chunk".to_owned());
     let (mut key, mut nonce) = ([0; 32], [0; 12]);
     aws_lc_rs::rand::fill(&mut key).map_err(failed)?;
     aws_lc_rs::rand::fill(&mut nonce).map_err(failed)?;
@@ -282,7 +301,8 @@ fn now_ns() -> i64 {
     i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }
 
-/// The places that this write has used. Unless they are kept they are freed: on an error, and when the caller goes away.
+/// The places that this write has used. They are freed unless they are kept: on an error, and when the caller goes
+/// away.
 struct Stored {
     shared: Arc<Shared>,
     places: Mutex<Vec<Place>>,
@@ -297,7 +317,7 @@ impl Stored {
         self.places.lock().unwrap_or_else(PoisonError::into_inner).push(place.clone());
     }
 
-    /// A place whose upload failed may hold the data all the same.
+    /// Adds a place. It may hold data even if its upload failed.
     fn give_up(&self, place: &Place) {
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         places.retain(|known| known.upload_id != place.upload_id);

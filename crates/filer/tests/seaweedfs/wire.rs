@@ -53,7 +53,7 @@ struct FieldDescriptor {
     kind: i32,
 }
 
-/// Name without case and underscores, number -> (name, type, repeated).
+/// Message name without case and underscores -> field number -> (field name, type, repeated).
 type Fields = BTreeMap<i32, (String, i32, bool)>;
 
 pub async fn matches_the_live_server(filer: &str) {
@@ -66,7 +66,7 @@ pub async fn matches_the_live_server(filer: &str) {
         for (number, (field, kind, repeated)) in &fields {
             let (known_field, known_kind, known_repeated) =
                 known.get(number).unwrap_or_else(|| panic!("{name} has no field {number} ({field})"));
-            // An enumeration may be declared as the int32 that it is on the wire.
+            // An enumeration may be declared as int32, its type on the wire.
             let kinds = (*kind, *known_kind);
             assert!(kinds.0 == kinds.1 || kinds == (5, 14), "{name}.{field}: type {kinds:?}");
             assert_eq!((field, repeated), (known_field, known_repeated), "{name}.{number}");
