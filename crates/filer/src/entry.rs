@@ -1,8 +1,8 @@
-//! The entry of the filer tree, as it stands on SeaweedFS's wire (`filer_pb.Entry` and its parts, SEAWEEDFS 4.48).
+//! The entry of the filer tree, in SeaweedFS's wire format (`filer_pb.Entry` and its parts, SEAWEEDFS 4.48).
 //!
-//! Both filers speak it: the embedded filer stores the same messages, so that everything above the seam (ETags, multipart
-//! assembly, attributes) is written once. Every field that 4.48 knows is declared, because a message that is read and
-//! written back would lose what is not.
+//! Both filers use it: the embedded filer stores the same messages, so everything above the seam (ETags, multipart
+//! assembly, attributes) is written once. Every field that 4.48 knows is declared, because an undeclared field would be
+//! lost when a message is read and written back.
 
 use std::collections::BTreeMap;
 
@@ -10,16 +10,19 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use md5::{Digest, Md5};
 
+/// The extended attribute that holds an ETag without quotes. A filer that is asked to compare ETags compares it.
+pub const ETAG_ATTRIBUTE: &str = "Seaweed-X-Amz-ETag";
+
 /// A file or directory. `extended` carries the S3 attributes.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Entry {
     /// The last component of the path.
     #[prost(string, tag = "1")]
     pub name: String,
-    /// A directory, which may be an S3 directory marker as well (then it has a `mime`).
+    /// Whether it is a directory. A directory that is also an S3 directory marker has a `mime`.
     #[prost(bool, tag = "2")]
     pub is_directory: bool,
-    /// Where the bytes are, in no guaranteed order.
+    /// Where the bytes are. The order is not defined.
     #[prost(message, repeated, tag = "3")]
     pub chunks: Vec<FileChunk>,
     /// Size, times, mode, owner, type.
@@ -37,7 +40,7 @@ pub struct Entry {
     /// Inline content: small files written through the filer's HTTP API, IAM documents, a bucket's metadata message.
     #[prost(bytes = "vec", tag = "9")]
     pub content: Vec<u8>,
-    /// Set when the entry mirrors an object of a remote store.
+    /// Set if the entry mirrors an object of a remote store.
     #[prost(message, optional, tag = "10")]
     pub remote_entry: Option<RemoteEntry>,
     /// Bucket quota in bytes; negative while disabled.
@@ -72,7 +75,7 @@ pub struct Attributes {
     /// Content type.
     #[prost(string, tag = "7")]
     pub mime: String,
-    /// Seconds to live; 0 for ever.
+    /// Time to live in seconds; 0 means forever.
     #[prost(int32, tag = "10")]
     pub ttl_sec: i32,
     /// Owner name (mounts).
@@ -84,7 +87,7 @@ pub struct Attributes {
     /// Link target (mounts).
     #[prost(string, tag = "13")]
     pub symlink_target: String,
-    /// Raw MD5 of the plain content; empty when unknown.
+    /// The raw MD5 of the plain content; empty if unknown.
     #[prost(bytes = "vec", tag = "14")]
     pub md5: Vec<u8>,
     /// Device (mounts).
@@ -116,16 +119,16 @@ pub struct Attributes {
 /// A run of bytes on a volume server, or in a data file of the embedded filer.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct FileChunk {
-    /// `volume,keycookie` in text; answers carry it and `fid`.
+    /// `volume,keycookie` as text. Answers carry both it and `fid`.
     #[prost(string, tag = "1")]
     pub file_id: String,
-    /// Where in the object the run begins, in bytes.
+    /// The offset of the run in the object, in bytes.
     #[prost(int64, tag = "2")]
     pub offset: i64,
     /// Plain length in bytes.
     #[prost(uint64, tag = "3")]
     pub size: u64,
-    /// Where chunks overlap the later one wins.
+    /// The time of modification. Where chunks overlap, the later one wins.
     #[prost(int64, tag = "4")]
     pub modified_ts_ns: i64,
     /// Base64 MD5 of the plain bytes.
@@ -140,19 +143,19 @@ pub struct FileChunk {
     /// `source_file_id` in parts.
     #[prost(message, optional, tag = "8")]
     pub source_fid: Option<FileId>,
-    /// AES-256-GCM key; empty when the bytes are not enciphered.
+    /// The AES-256-GCM key; empty if the bytes are not encrypted.
     #[prost(bytes = "vec", tag = "9")]
     pub cipher_key: Vec<u8>,
-    /// The stored bytes are gzip.
+    /// Whether the stored bytes are compressed with gzip.
     #[prost(bool, tag = "10")]
     pub is_compressed: bool,
-    /// The stored bytes are a list of chunks.
+    /// Whether the stored bytes are a list of chunks.
     #[prost(bool, tag = "11")]
     pub is_chunk_manifest: bool,
     /// Server-side encryption: 0 none, 1 SSE-C, 2 SSE-KMS, 3 SSE-S3.
     #[prost(int32, tag = "12")]
     pub sse_type: i32,
-    /// Its parameters.
+    /// The parameters of the server-side encryption.
     #[prost(bytes = "vec", tag = "13")]
     pub sse_metadata: Vec<u8>,
 }
@@ -174,7 +177,7 @@ pub struct FileId {
 /// The content of a chunk manifest.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct FileChunkManifest {
-    /// The chunks that the manifest stands for.
+    /// The chunks that the manifest lists.
     #[prost(message, repeated, tag = "1")]
     pub chunks: Vec<FileChunk>,
 }
@@ -203,21 +206,21 @@ pub struct RemoteEntry {
 }
 
 impl Entry {
-    /// The attributes, or all-zero ones where the entry has none.
+    /// The attributes, or all zeros if the entry has none.
     pub fn attributes(&self) -> &Attributes {
         static NONE: std::sync::OnceLock<Attributes> = std::sync::OnceLock::new();
         self.attributes.as_ref().unwrap_or_else(|| NONE.get_or_init(Attributes::default))
     }
 
-    /// An extended attribute that is text. Attributes that are no UTF-8 count as absent.
+    /// An extended attribute as text. An attribute that is not UTF-8 counts as absent.
     pub fn extended_text(&self, name: &str) -> Option<&str> {
         self.extended.get(name).and_then(|bytes| std::str::from_utf8(bytes).ok())
     }
 
-    /// The ETag without quotes: the stored one, else the content's MD5, else the rule over chunks that SeaweedFS uses
-    /// (SEAWEEDFS 7).
+    /// The ETag without quotes: the stored one, or else the content's MD5, or else the value that SeaweedFS computes
+    /// from the chunks (SEAWEEDFS 7).
     pub fn etag(&self) -> String {
-        if let Some(etag) = self.extended_text("Seaweed-X-Amz-ETag").filter(|etag| !etag.is_empty()) {
+        if let Some(etag) = self.extended_text(ETAG_ATTRIBUTE).filter(|etag| !etag.is_empty()) {
             return etag.trim_matches('"').to_owned();
         }
         let md5 = &self.attributes().md5;
@@ -235,7 +238,8 @@ impl Entry {
         }
     }
 
-    /// The size of the content in bytes: what the attributes say, or what inline content and chunks cover if that is more.
+    /// The size of the content in bytes: as given by the attributes, or as covered by inline content and chunks if that
+    /// is more.
     pub fn content_bytes(&self) -> u64 {
         let covered = self.chunks.iter().map(|chunk| chunk.offset.max(0) as u64 + chunk.size).max().unwrap_or(0);
         self.attributes().file_size.max(covered).max(self.content.len() as u64)
@@ -260,10 +264,8 @@ mod tests {
             (None, vec![], vec![], vec![], empty.to_owned()),
             (None, vec![], vec![], b"x".to_vec(), hex::encode(Md5::digest(b"x"))),
         ] {
-            let extended = stored
-                .map(|etag: &str| ("Seaweed-X-Amz-ETag".to_owned(), etag.as_bytes().to_vec()))
-                .into_iter()
-                .collect();
+            let extended =
+                stored.map(|etag: &str| (ETAG_ATTRIBUTE.to_owned(), etag.as_bytes().to_vec())).into_iter().collect();
             let attributes = Some(Attributes { md5, ..Attributes::default() });
             let entry = Entry { extended, attributes, chunks, content, ..Entry::default() };
             assert_eq!(entry.etag(), want, "{entry:?}");

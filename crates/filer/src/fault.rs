@@ -1,4 +1,4 @@
-//! A filer that misbehaves on demand, for tests of what stands above it: calls that are late, that never end, that fail.
+//! A filer that misbehaves on demand, to test the layers above it: calls are late, never end, or fail.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -46,7 +46,7 @@ pub enum Call {
 }
 
 impl Call {
-    /// All of them.
+    /// All calls.
     pub const ALL: [Call; 13] = [
         Call::Configuration,
         Call::Lookup,
@@ -67,69 +67,77 @@ impl Call {
 /// What happens to a call.
 #[derive(Debug, Clone)]
 pub enum Fault {
-    /// It begins so much later.
+    /// It begins this much later.
     Delay(Duration),
-    /// It does not begin until the fault is taken away.
+    /// It does not begin until the fault is removed.
     Hang,
-    /// It fails without having done anything. `delete_chunks` cannot fail: it does nothing then.
+    /// It fails without doing anything. `delete_chunks` cannot fail: it then does nothing.
     Fail(FilerError),
-    /// It is done, but its answer is lost: the caller gets this error.
+    /// It is carried out, but its answer is lost: the caller gets this error.
     LoseAnswer(FilerError),
-    /// It behaves so many more times, then misbehaves so.
+    /// It behaves this many more times, then has this fault.
     After(u64, Box<Fault>),
 }
 
 /// Faults by call.
 type Faults = HashMap<Call, Fault>;
 
-/// A filer in front of another that misbehaves as it is told.
+/// A filer in front of another one. It misbehaves as it is told.
 pub struct FaultyFiler {
     inner: Arc<dyn Filer>,
     faults: watch::Sender<Faults>,
     counts: Mutex<HashMap<Call, u64>>,
-    /// Transactions lose their conditions.
+    /// Whether transactions lose their conditions.
     unconditional: AtomicBool,
+    /// Whether [`Filer::below`] has no answer.
+    lists_directories: AtomicBool,
 }
 
 impl FaultyFiler {
-    /// Behaves until told otherwise.
+    /// A filer that behaves until told otherwise.
     pub fn new(inner: Arc<dyn Filer>) -> FaultyFiler {
         FaultyFiler {
             inner,
             faults: watch::Sender::new(Faults::new()),
             counts: Mutex::default(),
             unconditional: AtomicBool::new(false),
+            lists_directories: AtomicBool::new(false),
         }
     }
 
-    /// From now on no condition of a transaction is asked: what a store without compare-and-swap would do.
+    /// From now on the conditions of transactions are ignored, as by a store without compare-and-swap.
     pub fn ignore_conditions(&self) {
         self.unconditional.store(true, Ordering::Relaxed);
     }
 
-    /// A call misbehaves from now on.
+    /// From now on only single directories can be listed, as on SeaweedFS.
+    pub fn list_only_directories(&self) {
+        self.lists_directories.store(true, Ordering::Relaxed);
+    }
+
+    /// Makes a call misbehave from now on.
     pub fn set(&self, call: Call, fault: Fault) {
         self.faults.send_modify(|faults| {
             faults.insert(call, fault);
         });
     }
 
-    /// All calls misbehave from now on.
+    /// Makes all calls misbehave from now on.
     pub fn set_all(&self, fault: &Fault) {
         self.faults.send_modify(|faults| faults.extend(Call::ALL.map(|call| (call, fault.clone()))));
     }
 
-    /// All calls behave again; those that hang go on.
+    /// Makes all calls behave again. Hanging calls continue.
     pub fn clear(&self) {
         self.faults.send_modify(Faults::clear);
     }
 
-    /// How often a call was made so far, whatever became of it.
+    /// How often a call has been made so far, whatever its result.
     pub fn calls(&self, call: Call) -> u64 {
         self.counts().get(&call).copied().unwrap_or(0)
     }
 
-    /// How many calls were made so far in all.
+    /// How many calls have been made so far in total.
     pub fn all_calls(&self) -> u64 {
         self.counts().values().sum()
     }
@@ -138,7 +146,7 @@ impl FaultyFiler {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The fault that a call meets now, one delay of it used up.
+    /// The fault that applies to a call now. Counts down a [`Fault::After`].
     fn due(&self, call: Call) -> Option<Fault> {
         let mut due = None;
         self.faults.send_if_modified(|faults| {
@@ -155,7 +163,7 @@ impl FaultyFiler {
         due
     }
 
-    /// Waits as the fault of a call says. Returns the error that the answer is to be replaced with.
+    /// Waits as the fault of a call says. Returns the error that replaces the answer.
     async fn suffer(&self, call: Call) -> Result<Option<FilerError>, FilerError> {
         *self.counts().entry(call).or_default() += 1;
         let mut faults = self.faults.subscribe();
@@ -170,7 +178,7 @@ impl FaultyFiler {
                 }
                 Some(Fault::Fail(error)) => return Err(error),
                 Some(Fault::LoseAnswer(error)) => return Ok(Some(error)),
-                // the sender lives as long as `self`
+                // The sender lives as long as `self`.
                 Some(Fault::Hang) => _ = faults.changed().await,
             }
         }
@@ -200,6 +208,9 @@ impl Filer for FaultyFiler {
     }
 
     async fn below(&self, directory: &str, limit: usize) -> Result<Option<Below>, FilerError> {
+        if self.lists_directories.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
         let lost = self.suffer(Call::List).await?;
         deliver(lost, self.inner.below(directory, limit).await)
     }
@@ -257,6 +268,15 @@ impl Filer for FaultyFiler {
         deliver(lost, self.inner.lookup_through(filer, path).await)
     }
 
+    async fn list_through(&self, filer: &str, directory: &str, options: ListOptions) -> Result<Vec<Entry>, FilerError> {
+        let lost = self.suffer(Call::List).await?;
+        deliver(lost, self.inner.list_through(filer, directory, options).await)
+    }
+
+    fn avoid(&self, filer: &str) {
+        self.inner.avoid(filer);
+    }
+
     async fn subscribe(&self, filter: FeedFilter) -> Result<Vec<(String, Feed)>, FilerError> {
         let lost = self.suffer(Call::Subscribe).await?;
         deliver(lost, self.inner.subscribe(filter).await)
@@ -288,7 +308,7 @@ mod tests {
         filer.set(Call::Transact, Fault::LoseAnswer(down.clone()));
         assert!(filer.transact(put("a")).await.is_err());
         filer.clear();
-        assert!(filer.lookup("/d/a").await.unwrap().is_some(), "it was done all the same");
+        assert!(filer.lookup("/d/a").await.unwrap().is_some(), "it was carried out all the same");
 
         filer.set_all(&Fault::Hang);
         assert!(tokio::time::timeout(short, filer.lookup("/d/a")).await.is_err(), "hangs");
@@ -296,7 +316,7 @@ mod tests {
             tokio::time::sleep(short).await;
             filer.clear();
         });
-        assert!(looked_up.unwrap().is_some(), "goes on when the fault is gone");
+        assert!(looked_up.unwrap().is_some(), "continues when the fault is removed");
 
         filer.set(Call::Lookup, Fault::Delay(short));
         let begun = tokio::time::Instant::now();

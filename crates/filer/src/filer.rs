@@ -1,4 +1,4 @@
-//! The seam: what the gateway and the IAM store need of a filer, and nothing else.
+//! The seam: exactly what the gateway and the IAM store need from a filer.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -10,42 +10,44 @@ use futures_util::Stream;
 
 use crate::entry::{Entry, FileChunk};
 use crate::guards::Guards;
+use crate::note::Note;
 
-/// Bytes on their way in. An error ends the upload; its text is for the log, the cause is known to whoever made the stream.
+/// The bytes of an upload. An error ends the upload. Its text is for the log; the creator of the stream knows the
+/// cause.
 pub type BytesIn<'a> = Pin<Box<dyn Stream<Item = Result<Bytes, BodyError>> + Send + 'a>>;
-/// Bytes on their way out.
+/// The bytes of a download.
 pub type BytesOut = Pin<Box<dyn Stream<Item = Result<Bytes, FilerError>> + Send>>;
-/// The change feed. It ends only with an error; whoever reads it lists again before trusting a new one.
+/// The change feed. It ends only with an error. Its reader must list everything again before it relies on a new feed.
 pub type Feed = Pin<Box<dyn Stream<Item = Result<FeedItem, FilerError>> + Send>>;
 
-/// The sender of a body stopped or sent something wrong; the reason is kept by the maker of the stream.
+/// The sender of a body stopped or sent something wrong. The creator of the stream keeps the reason.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the body ended early: {0}")]
 pub struct BodyError(pub String);
 
-/// Why a filer could not do what was asked.
+/// Why a call to a filer failed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum FilerError {
     /// The condition of a transaction did not hold; nothing was changed.
     #[error("a precondition of the write did not hold")]
     PreconditionFailed,
-    /// A file stands where a directory is needed: `a` exists and `a/b` is written.
+    /// There is a file where a directory is needed: `a` exists and `a/b` is to be written.
     #[error("`{0}` is a file, so nothing can be stored below it")]
     ParentIsFile(String),
-    /// A directory stands where a file is written.
+    /// There is a directory where a file is to be written.
     #[error("`{0}` is a directory on the filer")]
     ExistingIsDirectory(String),
-    /// A file stands where a directory is written.
+    /// There is a file where a directory is to be written.
     #[error("`{0}` is a file on the filer")]
     ExistingIsFile(String),
     /// A directory that is not empty was to be removed without `recursive`.
     #[error("`{0}` is not empty")]
     NotEmpty(String),
     /// The directory that a transaction [requires](Transaction::requires) has no entry; nothing was changed.
-    #[error("`{0}` is not there")]
+    #[error("`{0}` does not exist")]
     Missing(String),
-    /// The path component is longer than the filer takes.
-    #[error("`{0}` is longer than the filer takes")]
+    /// The path component is longer than the filer allows.
+    #[error("`{0}` is longer than the filer allows")]
     NameTooLong(String),
     /// The stored bytes are under server-side encryption, which this version does not read.
     #[error("the object is stored under server-side encryption, which is not supported yet")]
@@ -56,108 +58,131 @@ pub enum FilerError {
     /// The body that was being written ended early.
     #[error(transparent)]
     Body(#[from] BodyError),
-    /// No filer or volume server answered in time. Trying again later may help.
+    /// No filer or volume server answered in time. A later attempt may succeed.
     #[error("the filer is not available: {0}")]
     Unavailable(String),
-    /// A filer has joined or left, and gateways do not yet agree which one guards the path: see [`Guards`]. Nothing was changed;
-    /// trying again later helps.
+    /// Too much is on its way to the volume servers. Nothing was changed; a later attempt may succeed.
+    #[error("the volume servers are busy: {0}")]
+    Busy(String),
+    /// A filer has joined or left, and the gateways do not agree yet which filer guards the path: see [`Guards`].
+    /// Nothing was changed; a later attempt succeeds.
     #[error("not all gateways use the same filers yet; nothing was changed, try again")]
     NotAgreed,
-    /// Anything else that the filer said.
+    /// The disk is full or read-only. Nothing was changed; deletions may still succeed.
+    #[error("there is no room to store anything: {0}")]
+    Full(String),
+    /// Any other error of the filer.
     #[error("the filer answered: {0}")]
     Other(String),
 }
 
-/// What a filer says of itself.
+/// What a filer says about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FilerConfiguration {
     /// Where buckets live, without a slash at the end: `/buckets`.
     pub buckets_root: String,
     /// Upload chunk size in bytes.
     pub chunk_bytes: usize,
-    /// The filer wants chunks enciphered.
+    /// Whether the filer wants chunks encrypted.
     pub cipher: bool,
     /// Prefix of collection names, or empty.
     pub filer_group: String,
-    /// Which filer process answered; it changes when another store answers.
+    /// Identifies the store of the filer that answered. Another store has another signature.
     pub signature: i32,
     /// The filer's own version text.
     pub version: String,
-    /// `a` and `a/b` may exist side by side (embedded filer).
+    /// Whether `a` and `a/b` may exist side by side (embedded filer).
     pub files_beside_directories: bool,
-    /// [`Transaction::requires`] is checked. SeaweedFS has no condition on a second entry.
+    /// Whether [`Transaction::requires`] is checked. SeaweedFS cannot make a condition on a second entry.
     pub checks_required: bool,
 }
 
 /// Where a listing begins and ends.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListOptions {
-    /// Only names that begin with this.
+    /// Return only names that begin with this.
     pub prefix: String,
     /// Begin after this name (or at it, if `inclusive`); empty for the beginning.
     pub start_from: String,
-    /// `start_from` itself is wanted as well.
+    /// Whether to include `start_from` itself.
     pub inclusive: bool,
-    /// At most so many entries; 1 or more. Where a directory stands beside a file of its name (embedded filer) and the page
-    /// ends between them, the directory comes along as one more, so that paging by name misses neither.
+    /// The most entries to return; 1 or more. If a file and a directory have the same name (embedded filer) and the
+    /// page would end between them, the directory is included as one more, so that paging by name misses neither.
     pub limit: usize,
-    /// Leave `chunks` out of the answers: a listing of objects needs sizes and ETags only. Filers that cannot may ignore it.
+    /// Whether to leave `chunks` out of the answers: a listing of objects needs only sizes and ETags. Filers that
+    /// cannot do this may ignore it.
     pub omit_chunks: bool,
 }
 
 /// What is below a directory, at any depth.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Below {
-    /// Paths from the directory on, and their entries. A directory that exists only by what is below it has none; the path of
-    /// another one ends in a slash. In no particular order.
+    /// Paths relative to the directory, with their entries, in no particular order. The path of a directory ends in a
+    /// slash. A directory that exists only because of what is below it has no entry.
     pub entries: Vec<(String, Entry)>,
-    /// False: there is more, and the entries are but a sample.
+    /// If false, there is more, and the entries are only a sample.
     pub is_complete: bool,
 }
 
 /// A condition on the entry at the transaction's `condition_key` (default `lock_key`). All conditions must hold.
 ///
-/// Where a directory may stand beside a file of its name (embedded filer), a transaction that puts an entry at this path is
-/// about what it would replace: a file if it puts a file, a directory's own entry if it puts a directory. Otherwise it is
-/// about what [`Filer::lookup`] finds there.
+/// If a file and a directory may have the same name (embedded filer), the conditions of a transaction that puts an
+/// entry at this path are about what it would replace: a file if it puts a file, a directory's own entry if it puts a
+/// directory. Otherwise they are about what [`Filer::lookup`] finds there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Condition {
-    /// There is no such entry.
+    /// The entry does not exist.
     NotExists,
-    /// There is one.
+    /// The entry exists.
     Exists,
     /// Its ETag (`Seaweed-X-Amz-ETag`, else hex MD5, else by chunks) is one of these, without quotes; `*` for any.
     EtagMatches(Vec<String>),
-    /// Its ETag is none of these; `*` for any. Holds if there is no entry.
+    /// Its ETag is not one of these; `*` for any. Holds if there is no entry.
     EtagDiffers(Vec<String>),
     /// Not changed since (seconds since 1970). Holds if there is no entry.
     UnmodifiedSince(i64),
     /// Changed since (seconds since 1970). Holds if there is no entry.
     ModifiedSince(i64),
+    /// An attribute does not have this value. Holds if there is no entry, or no such attribute.
+    AttributeIsNot {
+        /// Its name.
+        name: String,
+        /// The value.
+        value: String,
+    },
+    /// The time in an attribute (seconds since 1970, decimal) has come, by the filer's clock. Holds if there is no
+    /// entry, or no such attribute; a value that is not a time never comes.
+    TimeHasCome {
+        /// Its name.
+        name: String,
+        /// The time counts only if this other attribute has this value.
+        only_if: Option<(String, String)>,
+    },
 }
 
 /// One step of a transaction.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Mutation {
-    /// Create or replace an entry (parents are made). Data of the replaced entry that is not reused is freed.
+    /// Create or replace an entry. Missing parents are created. Data of the replaced entry is freed unless it is
+    /// reused.
     Put {
         /// The directory, without a slash at the end.
         directory: String,
-        /// The entry, its name included.
+        /// The entry, including its name.
         entry: Box<Entry>,
     },
-    /// Remove an entry; an absent one counts as removed.
+    /// Remove an entry. An absent entry counts as removed.
     Delete {
         /// The directory.
         directory: String,
-        /// The name; on the embedded filer `a/` is the directory beside a file `a`.
+        /// The name. On the embedded filer, `a/` is the directory if there is also a file `a`.
         name: String,
-        /// Free the data as well.
+        /// Whether to free the data as well.
         delete_data: bool,
-        /// Everything below a directory too.
+        /// Whether to remove everything below a directory too.
         recursive: bool,
     },
-    /// Merge attributes into an entry; an absent entry stays absent.
+    /// Merge attributes into an entry. An absent entry stays absent.
     Patch {
         /// The directory.
         directory: String,
@@ -167,50 +192,51 @@ pub enum Mutation {
         set: BTreeMap<String, Vec<u8>>,
         /// Attributes to remove.
         remove: Vec<String>,
-        /// New inline content, if it is to change.
+        /// New inline content, if it changes.
         content: Option<Vec<u8>>,
     },
+    /// Note on a directory which of its files is the first by name, or the last.
+    Note(Box<Note>),
 }
 
-/// Steps under one lock, with conditions checked first. On SeaweedFS a failing later step leaves earlier ones applied, so
-/// order the steps such that each prefix is safe.
+/// Steps under one lock, after the conditions are checked. On SeaweedFS, earlier steps stay applied if a later one
+/// fails, so order the steps so that stopping after any of them is safe.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Transaction {
-    /// The path that is locked; the ring owner of it runs the transaction.
+    /// The path that is locked. Its owner in the ring of filers runs the transaction.
     pub lock_key: String,
     /// Conditions on the entry at `condition_key`, or at `lock_key` if absent.
     pub conditions: Vec<Condition>,
-    /// The path that the conditions are about, when it is not the locked one.
+    /// The path that the conditions are about, if it is not the locked one.
     pub condition_key: Option<String>,
     /// The steps.
     pub mutations: Vec<Mutation>,
-    /// A directory that must have an entry of its own when the steps are taken, or [`FilerError::Missing`]. A filer that does not
-    /// [check it](FilerConfiguration::checks_required) passes over it.
+    /// A directory that must have an entry of its own when the steps are applied; otherwise the transaction fails with
+    /// [`FilerError::Missing`]. A filer that does not [check it](FilerConfiguration::checks_required) ignores it.
     pub requires: Option<String>,
 }
 
-/// What a write of data needs to know to choose a place for it.
+/// What determines where data is stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WriteTarget {
-    /// The path that the object will have (filer.conf rules apply to it).
+    /// The path that the object will have. The rules of filer.conf apply to it.
     pub path: String,
-    /// The collection (bucket) that the volumes belong to.
+    /// The collection (bucket) to which the volumes belong.
     pub collection: String,
-    /// Content type, a hint for compression.
+    /// The content type, a hint for compression.
     pub mime: String,
-    /// The size in bytes, if the client told it.
+    /// The size in bytes, if the client has announced it.
     pub expected_bytes: Option<u64>,
 }
 
-/// Data that was stored, not yet named by any entry. Whoever holds it puts it into an entry or gives it to
-/// [`Filer::delete_chunks`].
+/// Stored data that no entry names yet. Its holder puts it into an entry or passes it to [`Filer::delete_chunks`].
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Written {
     /// The chunks, in order, offsets from 0.
     pub chunks: Vec<FileChunk>,
-    /// Bytes in all.
+    /// The total number of bytes.
     pub bytes: u64,
-    /// Raw MD5 of the plain bytes.
+    /// The raw MD5 of the plain bytes.
     pub md5: [u8; 16],
 }
 
@@ -219,30 +245,31 @@ pub struct Written {
 pub enum FeedItem {
     /// Something changed.
     Change(Change),
-    /// Nothing new up to `ts_ns`: the stream is alive.
+    /// There is nothing new up to `ts_ns`, and the stream is alive.
     Heartbeat {
         /// The filer's clock, ns since 1970.
         ts_ns: i64,
     },
 }
 
-/// A change of one entry. A rename has both entries and different directories or names. The embedded filer leaves `chunks`
-/// out of both entries, and reports no directories that come and go by themselves.
+/// A change of one entry. A rename has both entries, with different directories or names. The embedded filer leaves
+/// `chunks` out of both entries, and does not report directories that it creates and removes itself.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
     /// The directory of `old` (and of `new`, unless `new_directory` says otherwise).
     pub directory: String,
-    /// The entry before; `None` for a creation.
+    /// The entry before the change; `None` for a creation.
     pub old: Option<Box<Entry>>,
-    /// The entry after; `None` for a removal.
+    /// The entry after the change; `None` for a removal.
     pub new: Option<Box<Entry>>,
-    /// The directory of `new` when it moved; empty otherwise.
+    /// The directory of `new` if it moved; empty otherwise.
     pub new_directory: String,
-    /// Position on the filer's clock, ns since 1970; grows along the stream.
+    /// The position on the filer's clock, in ns since 1970. It grows along the stream.
     pub ts_ns: i64,
 }
 
-/// Which changes a subscriber wants: everything whose path begins with a prefix, and everything directly inside a directory.
+/// The changes that a subscriber wants: everything whose path begins with a prefix, and everything directly inside a
+/// directory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FeedFilter {
     /// Path prefixes, such as `/etc/iam/`.
@@ -253,11 +280,11 @@ pub struct FeedFilter {
 
 /// A tree of entries with data and a change feed.
 ///
-/// Paths are absolute, `/`-separated, without a slash at the end; a directory is named without one too, except in
-/// [`Filer::lookup`], where `a/` asks for the directory where a file `a` stands beside it.
+/// Paths are absolute, `/`-separated and have no slash at the end, not even for directories. The exception is
+/// [`Filer::lookup`], where `a/` means the directory if there is also a file `a`.
 #[async_trait]
 pub trait Filer: Send + Sync + 'static {
-    /// What the filer says of itself; asked for once at start, and by health checks.
+    /// What the filer says about itself. It is requested once at the start, and by health checks.
     async fn configuration(&self) -> Result<FilerConfiguration, FilerError>;
 
     /// The entry at a path, or `None`.
@@ -266,46 +293,62 @@ pub trait Filer: Send + Sync + 'static {
     /// Entries of a directory in ascending byte order of their names. A directory that does not exist has none.
     async fn list(&self, directory: &str, options: ListOptions) -> Result<Vec<Entry>, FilerError>;
 
-    /// Everything below a directory, if that is at most `limit` entries; a sample if it is more. `None` from a filer that cannot
-    /// find out in one step: it is then listed directory by directory.
+    /// Everything below a directory if that is at most `limit` entries, otherwise a sample. `None` from a filer that
+    /// cannot find out in one step: the caller then lists directory by directory.
     async fn below(&self, _directory: &str, _limit: usize) -> Result<Option<Below>, FilerError> {
         Ok(None)
     }
 
-    /// Checks conditions and applies steps under one lock; the answer comes when the result is durable.
+    /// Checks conditions and applies steps under one lock. Returns when the result is durable.
     async fn transact(&self, transaction: Transaction) -> Result<(), FilerError>;
 
-    /// From now on conditional transactions ask these guards which of the [members](Filer::members) they go to. A filer that is one
-    /// process guards all paths itself, and needs none.
+    /// From now on these guards decide to which of the [members](Filer::members) conditional transactions go. A filer
+    /// that is a single process guards all paths itself, and needs no guards.
     fn guard_by(&self, _guards: Arc<dyn Guards>) {}
 
-    /// Stores a body in chunks. Nothing stays behind when it fails.
+    /// Stores a body in chunks. Leaves nothing behind if it fails.
     async fn write(&self, target: &WriteTarget, body: BytesIn<'_>) -> Result<Written, FilerError>;
 
-    /// The bytes `from .. from + length` of an entry's content, in order, holes as zeros. At most a few chunks are held in
-    /// memory. The caller has checked the range against [`Entry::content_bytes`].
+    /// The bytes `from .. from + length` of an entry's content, in order, with zeros for holes. At most a few chunks
+    /// are held in memory. The caller must have checked the range against [`Entry::content_bytes`].
     async fn read(&self, entry: &Entry, from: u64, length: u64) -> Result<BytesOut, FilerError>;
 
-    /// Chunks whose manifests are resolved, so that they can be listed in another entry with new offsets.
+    /// The chunks with their manifests resolved, so that another entry can list them with new offsets.
     async fn resolve_chunks(&self, chunks: &[FileChunk]) -> Result<Vec<FileChunk>, FilerError>;
 
-    /// Frees data that no entry names. Failures are logged, not returned: the data is garbage either way.
+    /// Frees data that no entry names. Failures are logged, not returned, because the data is garbage either way.
     async fn delete_chunks(&self, chunks: Vec<FileChunk>);
 
     /// Drops a collection (a deleted bucket's volumes). Not an error if there is none.
     async fn delete_collection(&self, collection: &str) -> Result<(), FilerError>;
 
-    /// The processes behind this client whose changes have to be followed, by the names that all gateways know them by.
+    /// The processes behind this client whose changes have to be followed, by the names under which all gateways know
+    /// them.
     async fn members(&self) -> Result<Vec<String>, FilerError>;
 
-    /// Creates or replaces an entry through one of the [members](Filer::members) and no other, so that its change is told by that
-    /// process's own feed, after the changes that it made before.
+    /// Creates or replaces an entry through one of the [members](Filer::members) and no other, so that the feed of that
+    /// process reports the change, after all its earlier changes.
     async fn put_through(&self, filer: &str, directory: &str, entry: Entry) -> Result<(), FilerError>;
 
-    /// The entry at a path as one of the [members](Filer::members) finds it, no other being asked.
+    /// The entry at a path as one of the [members](Filer::members) finds it. No other member is asked.
     async fn lookup_through(&self, filer: &str, path: &str) -> Result<Option<Entry>, FilerError>;
 
-    /// Opens one change feed for each of the [members](Filer::members), labelled with its name; all of them or none. A feed
-    /// begins with whatever happens after this call returned; a stream is followed by a full listing by its reader.
+    /// The same as [`Filer::list`], answered by one of the [members](Filer::members) and no other.
+    async fn list_through(
+        &self,
+        _filer: &str,
+        directory: &str,
+        options: ListOptions,
+    ) -> Result<Vec<Entry>, FilerError> {
+        self.list(directory, options).await
+    }
+
+    /// One of the [members](Filer::members) is silent: it is asked last, and [`Filer::subscribe`] leaves it out, until
+    /// it answers [`Filer::lookup_through`] again.
+    fn avoid(&self, _filer: &str) {}
+
+    /// Opens one change feed for each of the [members](Filer::members) that answers soon, labelled with its name. Fails
+    /// if none does. A feed contains everything that happens after this call returns, so its reader must then list
+    /// everything.
     async fn subscribe(&self, filter: FeedFilter) -> Result<Vec<(String, Feed)>, FilerError>;
 }

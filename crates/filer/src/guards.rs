@@ -1,4 +1,4 @@
-//! Which of several filers guards a conditional write.
+//! Determines which of several filers guards a conditional write.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,27 +8,27 @@ use async_trait::async_trait;
 
 use crate::FilerError;
 
-/// Lets conditional writes begin while all gateways name the same filers. Each filer locks a path for itself alone, so that two
-/// writes are safe from each other only at the same one.
+/// Lets conditional writes begin while all gateways name the same filers. Each filer has its own locks, so two writes
+/// are safe from each other only on the same filer.
 #[async_trait]
 pub trait Guards: Send + Sync + 'static {
     /// Waits until all gateways name the same filers.
     ///
-    /// Error: [`FilerError::NotAgreed`], if they do not in time.
+    /// Fails with [`FilerError::NotAgreed`] if they do not in time.
     async fn pass(self: Arc<Self>) -> Result<Pass, FilerError>;
 }
 
-/// Leave to make one conditional write. It is held until the write has ended: the filers do not change before.
+/// Permission to make one conditional write. It is held until the write has ended; until then the filers do not change.
 pub struct Pass {
-    /// The filers of which one guards the path.
+    /// The filers, one of which guards the path.
     pub filers: Vec<String>,
-    /// The write counts within this time only, and is given up after it.
+    /// The write is valid only within this time, and is given up after it.
     pub time: Duration,
     _held: Box<dyn Send + Sync>,
 }
 
 impl Pass {
-    /// `held` is dropped with the pass.
+    /// A pass that drops `held` when it is dropped.
     pub fn new(filers: Vec<String>, time: Duration, held: impl Send + Sync + 'static) -> Self {
         Self { filers, time, _held: Box::new(held) }
     }

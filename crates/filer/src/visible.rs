@@ -1,4 +1,4 @@
-//! Which bytes of which chunk a range of an object's content consists of.
+//! Determines the bytes of the chunks that make up a range of an object's content.
 
 use std::collections::BTreeMap;
 
@@ -7,16 +7,16 @@ use crate::entry::FileChunk;
 /// A run of bytes of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Run {
-    /// Where it begins in the object, in bytes.
+    /// The offset of its beginning in the object, in bytes.
     pub(crate) from: u64,
-    /// Where it ends.
+    /// The offset of its end.
     pub(crate) to: u64,
     /// The index of the chunk that holds it; `None` for a hole, which reads as zeros.
     pub(crate) chunk: Option<usize>,
 }
 
-/// The bytes `from..to` of an object as runs without gaps, in order. Where chunks overlap the one that was modified last
-/// counts, and among equals the one that is listed last.
+/// The bytes `from..to` of an object as runs without gaps, in order. Where chunks overlap, the one modified last
+/// counts; if they were modified at the same time, the one listed last.
 pub(crate) fn runs(chunks: &[FileChunk], from: u64, to: u64) -> Vec<Run> {
     let span = |chunk: &FileChunk| {
         let begin = chunk.offset.max(0) as u64;
@@ -52,7 +52,7 @@ pub(crate) fn runs(chunks: &[FileChunk], from: u64, to: u64) -> Vec<Run> {
 type Painted = BTreeMap<u64, (u64, usize)>;
 
 fn paint(painted: &mut Painted, begin: u64, end: u64, index: usize) {
-    // what lies across the borders is cut there, then everything inside goes
+    // Cut the runs that cross the borders, then remove everything inside.
     cut(painted, begin);
     cut(painted, end);
     let inside: Vec<u64> = painted.range(begin..end).map(|(at, _)| *at).collect();
