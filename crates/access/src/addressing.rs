@@ -1,7 +1,8 @@
-//! What a request addresses: worked out once, into the one value that its signature is checked with and that routes it.
+//! What a request addresses. It is determined once, and the same value is used to check the signature and to route the
+//! request.
 //!
-//! Behind a proxy the client may have addressed another host, port or path than the one that arrives. Only proxies that
-//! the operator named may say so: from others these headers would move a signature to another bucket.
+//! Behind a proxy, the client may have addressed a different host, port or path from the one that arrives. Only proxies
+//! named by the operator may say so: from others, these headers would move a signature to another bucket.
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
@@ -9,17 +10,20 @@ use std::net::SocketAddr;
 use http::header::HOST;
 use http::request::Parts;
 use iam::TlsVersion;
+use ids::Network;
 use s3::{HostRules, S3Error, S3ErrorCode};
 use sigv4::SignedTarget;
 
-use crate::client_address::{ClientAddress, Network, client_address, is_trusted};
+use crate::client_address::{ClientAddress, client_address, is_trusted};
 
 /// How clients reach this gateway. Read once at start.
 #[derive(Debug, Clone, Default)]
 pub struct Addressing {
     domains: HostRules,
-    /// The host of `-externalUrl` with its port, unless that is the default one of its scheme.
+    /// The host of `-externalUrl`, with its port unless it is the default port of the scheme.
     external_host: Option<String>,
+    /// Whether `-externalUrl` is an HTTPS URL.
+    external_https: bool,
     trusted_proxies: Vec<Network>,
 }
 
@@ -30,26 +34,48 @@ pub struct RequestTarget<'a> {
     pub client: ClientAddress,
     /// The host and path that the client addressed, for its signature.
     pub signed: SignedTarget<'a>,
+    /// The path that a proxy removed, without slashes at its ends.
+    prefix: &'a str,
+    /// Whether the client addressed HTTPS, possibly at a proxy.
+    https: bool,
 }
 
 impl RequestTarget<'_> {
-    /// The bucket that the signed host names, if it names one: what the request is routed by.
+    /// The bucket that the signed host names, if any. The request is routed by it.
     pub fn host_bucket(&self) -> Option<&str> {
         self.signed.bucket.as_deref()
+    }
+
+    /// The URL of a bucket as the client addresses it, without a slash at its end. Only the path if the request names
+    /// no host.
+    pub fn bucket_url(&self, bucket: &str) -> String {
+        let host = self.signed.hosts.first().map_or("", |host| host);
+        let mut url = match (host, self.https) {
+            ("", _) => String::new(),
+            (host, true) => format!("https://{host}"),
+            (host, false) => format!("http://{host}"),
+        };
+        let in_path = self.host_bucket().is_none().then_some(bucket);
+        for part in [self.prefix, in_path.unwrap_or("")].into_iter().filter(|part| !part.is_empty()) {
+            url.push('/');
+            url.push_str(part);
+        }
+        url
     }
 }
 
 impl Addressing {
-    /// `domains` are those of `-domainName`. `external_url` is the URL that clients use where proxies hide it
-    /// (`-externalUrl`); its path does not count. `trusted_proxies` may forward requests in the name of clients.
+    /// `domains` are those of `-domainName`. `external_url` is the URL that clients use if proxies hide it
+    /// (`-externalUrl`); its path is ignored. `trusted_proxies` may forward requests on behalf of clients.
     pub fn new(domains: HostRules, external_url: Option<&str>, trusted_proxies: Vec<Network>) -> Self {
         let external_host = external_url.map(external_host).filter(|host| !host.is_empty());
-        Self { domains, external_host, trusted_proxies }
+        let external_https = external_url.is_some_and(|url| url.get(..8).is_some_and(is_https));
+        Self { domains, external_host, external_https, trusted_proxies }
     }
 
-    /// Works out what a request addresses. `tls`: the version of TLS of its connection.
+    /// Determines what a request addresses. `tls` is the TLS version of its connection.
     ///
-    /// Errors are 400: a host that is there twice or cannot be read, and hosts that contradict each other.
+    /// Errors are 400: the host occurs twice or cannot be read, or hosts contradict each other.
     pub fn target<'a>(
         &self,
         head: &'a Parts,
@@ -72,14 +98,16 @@ impl Addressing {
             }
         }
         let path = head.uri.path();
-        let path = match forwarded.prefix.trim_matches('/') {
+        let prefix = forwarded.prefix.trim_matches('/');
+        let path = match prefix {
             "" => Cow::Borrowed(path),
             prefix => Cow::Owned(format!("/{prefix}{path}")),
         };
-        Ok(RequestTarget { client, signed: SignedTarget { hosts, path, bucket } })
+        let https = https || self.external_https;
+        Ok(RequestTarget { client, signed: SignedTarget { hosts, path, bucket }, prefix, https })
     }
 
-    /// The spellings of the one host that the client addressed, the likeliest first. All name the same bucket.
+    /// The spellings of the host that the client addressed, the most likely one first. All name the same bucket.
     fn addressed<'a>(&self, received: &'a str, forwarded: &Forwarded<'a>, https: bool) -> Vec<Cow<'a, str>> {
         let (host, port) = match forwarded.host {
             "" => (received, forwarded.port),
@@ -107,8 +135,8 @@ impl Addressing {
         hosts
     }
 
-    /// What clients sign in place of `host` where `-externalUrl` is set: its host, behind the bucket that `host` names.
-    /// `None` if `host` names a bucket that no host of the external URL could name.
+    /// What clients sign instead of `host` if `-externalUrl` is set: its host, preceded by the bucket that `host`
+    /// names. `None` if `host` names a bucket that no host of the external URL could name.
     fn external(&self, host: &str) -> Option<String> {
         let external = self.external_host.as_deref()?;
         let Some(bucket) = self.domains.bucket_of(host) else { return Some(external.to_owned()) };
@@ -117,7 +145,7 @@ impl Addressing {
     }
 }
 
-/// What a proxy says of the request that it forwards; the first proxy of a chain is the one that the client addressed.
+/// What a proxy says about the request that it forwards. The client addressed the first proxy of a chain.
 #[derive(Default)]
 struct Forwarded<'a> {
     host: &'a str,
@@ -142,13 +170,13 @@ fn first_of_list<'a>(head: &'a Parts, name: &'static str) -> Result<&'a str, S3E
     Ok(value.split(',').next().unwrap_or("").trim())
 }
 
-/// `Host`, or the authority of the request target (`:authority` in HTTP/2). Where both are there they must agree.
+/// `Host`, or the authority of the request target (`:authority` in HTTP/2). If both are present, they must agree.
 fn received_host(head: &Parts, https: bool) -> Result<&str, S3Error> {
     let mut values = head.headers.get_all(HOST).iter();
     let host = values.next().map(|host| host.to_str().map(str::trim)).transpose();
     let host = host.map_err(|_| invalid("The header Host is not ASCII".to_owned()))?;
     if values.next().is_some() {
-        return Err(invalid("The header Host is there more than once".to_owned()));
+        return Err(invalid("The header Host occurs more than once".to_owned()));
     }
     let authority = head.uri.authority().map(|authority| authority.as_str());
     match (authority, host) {
@@ -169,13 +197,17 @@ fn invalid(message: String) -> S3Error {
     S3Error::with_message(S3ErrorCode::InvalidRequest, message)
 }
 
+fn is_https(start: &str) -> bool {
+    start.eq_ignore_ascii_case("https://")
+}
+
 fn external_host(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let authority = rest.split(['/', '?', '#']).next().unwrap_or("");
     without_default_port(authority, scheme.eq_ignore_ascii_case("https")).into_owned()
 }
 
-/// `[::1]:80` into `[::1]` and `80`.
+/// Splits `[::1]:80` into `[::1]` and `80`.
 fn split_port(host: &str) -> (&str, &str) {
     match host.rsplit_once(':') {
         Some((name, port)) if !name.contains(':') || name.ends_with(']') => (name, port),
@@ -183,7 +215,7 @@ fn split_port(host: &str) -> (&str, &str) {
     }
 }
 
-/// The host as clients sign it: a default port is left out, and with it the brackets of an IPv6 address.
+/// The host as clients sign it: without a default port, and then also without the brackets of an IPv6 address.
 fn without_default_port(host: &str, https: bool) -> Cow<'_, str> {
     let (name, port) = split_port(host);
     let is_default = port.is_empty() || port == if https { "443" } else { "80" };

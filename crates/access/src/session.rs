@@ -1,34 +1,50 @@
-//! Session tokens: verified once, remembered until they end; what the session may do is looked up at each request.
+//! Session tokens. They are verified once and cached until they expire; what the session may do is looked up for each
+//! request.
+
+mod own;
 
 use std::sync::Arc;
 
-use iam::{Caller, CallerSession, Role, Snapshot};
-use ids::{AccessKeyId, SecretAccessKey};
+use arc_swap::ArcSwapOption;
+use iam::{
+    Caller, CallerSession, Federation, PolicySource, ProviderRights, RevocationTarget, Role, Snapshot, policy_name_of,
+};
+use ids::{AccessKeyId, AccountId, SecretAccessKey};
 use jiff::Timestamp;
 use policy::{CompiledPolicy, Policy, PolicyKind, Principal};
 use quick_cache::sync::Cache;
 use s3::{S3Error, S3ErrorCode};
 use sts::{SessionClaims, SessionKeys, TokenError, VerifiedSession};
 
-use crate::authenticate::{Arrival, user_agent};
+use crate::authenticate::{UnverifiedRequest, user_agent};
 
-/// Sessions remembered at a time; the oldest make room.
+/// How many sessions are cached. The oldest ones are dropped.
 const SESSIONS: usize = 10_000;
 
 /// Verifies session tokens.
 pub(crate) struct Sessions {
     keys: Option<Arc<SessionKeys>>,
-    /// By the whole token: no shortened key could stand for another session.
+    /// By the complete token, because a shortened one could be the key of another session.
     known: Cache<Arc<str>, Arc<Session>>,
 }
 
-/// A session whose token is right.
+/// A session whose token is valid.
 pub(crate) struct Session {
     verified: VerifiedSession,
     principal: Principal,
     policy: Option<Arc<CompiledPolicy>>,
     tags: Arc<[(String, String)]>,
     transitive_tag_keys: Arc<[String]>,
+    /// What it can be revoked by, except its role.
+    origins: Arc<[String]>,
+    /// The session policy together with the managed ones, as they were at the last request.
+    limits: ArcSwapOption<Limits>,
+}
+
+/// Session policies as one, and what they were made of.
+struct Limits {
+    parts: Vec<Arc<CompiledPolicy>>,
+    whole: Arc<CompiledPolicy>,
 }
 
 impl Sessions {
@@ -36,7 +52,7 @@ impl Sessions {
         Self { keys, known: Cache::new(SESSIONS) }
     }
 
-    /// The session of a token that came with this access key.
+    /// The session of a token that was sent with this access key.
     pub(crate) fn session(
         &self,
         token: &str,
@@ -67,10 +83,11 @@ impl Session {
     fn verify(keys: &SessionKeys, token: &str, now: Timestamp) -> Result<Self, S3Error> {
         let verified = sts::verify(keys, token, now).map_err(|error| refused(&error))?;
         let claims = &verified.claims;
-        let principal: Principal = claims.principal.parse().map_err(|_| invalid("its principal is no ARN"))?;
+        let principal: Principal = claims.principal.parse().map_err(|_| invalid("its principal is not an ARN"))?;
         let text = claims.spol.as_deref().filter(|text| !text.is_empty());
-        // A session policy that cannot be read denies: the session would be wider without it.
+        // A session policy that cannot be read denies everything: without it the session could do more.
         let policy = text.map(|text| match Policy::parse_stored(PolicyKind::Session, text) {
+            Ok(policy) if claims.kkey.is_some() => Arc::new(policy.compile().of_own_session()),
             Ok(policy) => Arc::new(policy.compile()),
             Err(error) => Arc::new(CompiledPolicy::unreadable(format!("the session policy cannot be read: {error}"))),
         });
@@ -79,7 +96,8 @@ impl Session {
         };
         let tags = claims.req_ctx.iter().filter_map(tag).collect();
         let transitive_tag_keys = claims.ttags.as_slice().into();
-        Ok(Self { principal, policy, tags, transitive_tag_keys, verified })
+        let origins = origins(claims, &principal);
+        Ok(Self { principal, policy, tags, transitive_tag_keys, origins, limits: ArcSwapOption::empty(), verified })
     }
 
     /// The secret that the request must be signed with.
@@ -87,24 +105,73 @@ impl Session {
         &self.verified.secret
     }
 
-    /// The IAM revision that its maker had seen.
+    /// What limits the session: its own policy together with the managed ones as they are now. One that is gone denies.
+    fn limits(&self, account: AccountId, snapshot: &Snapshot) -> Option<Arc<CompiledPolicy>> {
+        let arns = &self.verified.claims.kspol;
+        if arns.is_empty() {
+            return self.policy.clone();
+        }
+        let managed = arns.iter().map(|arn| {
+            let policy =
+                snapshot.policy(policy_name_of(arn)).filter(|policy| policy.account.is_none_or(|own| own == account));
+            let gone = || Arc::new(CompiledPolicy::unreadable(format!("the session policy `{arn}` no longer exists")));
+            policy.map_or_else(gone, |policy| Arc::clone(&policy.compiled))
+        });
+        let parts: Vec<_> = self.policy.iter().cloned().chain(managed).collect();
+        let known = self.limits.load_full().filter(|known| {
+            known.parts.len() == parts.len()
+                && known.parts.iter().zip(&parts).all(|(one, other)| Arc::ptr_eq(one, other))
+        });
+        let limits = known.unwrap_or_else(|| {
+            let whole = Arc::new(CompiledPolicy::union(parts.iter().map(|part| &**part)));
+            let made = Arc::new(Limits { parts, whole });
+            self.limits.store(Some(Arc::clone(&made)));
+            made
+        });
+        Some(Arc::clone(&limits.whole))
+    }
+
+    /// Fails if the session was revoked, by itself, by what it was made from, or by its role; `None` for no role.
+    fn check_revocations(&self, role_arn: Option<&str>, snapshot: &Snapshot) -> Result<(), S3Error> {
+        if !snapshot.has_revocations() {
+            return Ok(());
+        }
+        let claims = &self.verified.claims;
+        let issued_s = claims.iat.or(claims.nbf).unwrap_or(0);
+        let role = role_arn.map(|arn| RevocationTarget::Role(arn.to_owned()).to_text());
+        let revoked = |target: &String| {
+            snapshot.revocation(target).is_some_and(|revocation| issued_s <= revocation.issued_until_s)
+        };
+        if self.origins.iter().chain(&role).any(revoked) {
+            let message = "The provided token has expired: the session was revoked; get new credentials";
+            return Err(S3Error::with_message(S3ErrorCode::ExpiredToken, message));
+        }
+        Ok(())
+    }
+
+    /// The IAM revision that its issuer had seen.
     pub(crate) fn revision(&self) -> Option<&str> {
         self.verified.claims.krev.as_deref()
     }
 
-    /// Who the session is now: the policies are those that its role has at this moment. Without the role it is nobody.
+    /// The caller as of now, with the policies that its role has now. Fails if the role or the identity provider of the session
+    /// no longer exists.
     pub(crate) fn caller(
         &self,
         snapshot: &Snapshot,
         access_key_id: &AccessKeyId,
-        arrival: &Arrival<'_>,
+        unverified: &UnverifiedRequest<'_>,
     ) -> Result<Caller, S3Error> {
         let claims = &self.verified.claims;
-        let gone = || invalid("the role of the session does not exist any more");
-        let role = snapshot.role_by_arn(&claims.role).filter(|role| is_of(claims, role)).ok_or_else(gone)?;
+        if let Some(key) = &claims.kkey {
+            return self.own_caller(key, snapshot, access_key_id, unverified);
+        }
         let Principal::AssumedRole { account, session, .. } = &self.principal else {
-            return Err(invalid("it is no session of a role, and other sessions are not supported yet"));
+            return Err(invalid("it is not a role session, and other sessions are not supported yet"));
         };
+        let federation = federation(claims, *account, snapshot)?;
+        let role = Held::of(claims, federation.as_ref(), snapshot)?;
+        self.check_revocations(Some(&role.arn), snapshot)?;
         Ok(Caller {
             name: session.as_str().into(),
             principal: Principal::AssumedRole {
@@ -120,31 +187,117 @@ impl Session {
             access_key_id: Some(access_key_id.clone()),
             session: Some(CallerSession {
                 id: claims.sid.as_str().into(),
-                role_arn: Arc::clone(&role.arn),
+                role_arn: role.arn,
                 name: session.as_str().into(),
                 issued_s: claims.iat.or(claims.nbf).unwrap_or(0),
                 expires_s: claims.exp,
-                policy: self.policy.clone(),
+                policy: self.limits(*account, snapshot),
                 tags: Arc::clone(&self.tags),
                 transitive_tag_keys: Arc::clone(&self.transitive_tag_keys),
                 source_identity: claims.srcid.as_deref().map(Into::into),
+                federation: federation.map(Arc::new),
+                origins: Arc::clone(&self.origins),
             }),
-            policies: Arc::clone(&role.policies),
-            boundary: role.boundary.clone(),
-            source_ip: Some(arrival.target.client.ip),
-            user_agent: user_agent(arrival.head),
-            secure_transport: arrival.target.client.secure_transport,
-            tls_version: arrival.target.client.tls_version,
+            policies: role.policies,
+            sources: role.sources,
+            boundary: role.boundary,
+            source_ip: Some(unverified.target.client.ip),
+            user_agent: user_agent(unverified.head),
+            secure_transport: unverified.target.client.secure_transport,
+            tls_version: unverified.target.client.tls_version,
         })
     }
 }
 
-/// Whether this role made the session, and not an earlier one of the same name. A session of weed does not name the role's id: all that
-/// can be known of it is whether it is older than the role.
+/// What a session can be revoked by, except its role, which is known only from the state of now.
+fn origins(claims: &SessionClaims, principal: &Principal) -> Arc<[String]> {
+    let Some(account) = principal.account() else { return Arc::default() };
+    let account = account.to_string();
+    let mut targets = vec![RevocationTarget::Session(account.clone(), claims.sid.clone())];
+    if !claims.prov_iss.is_empty() {
+        let (issuer, subject) = (claims.prov_iss.clone(), claims.ext_uid.clone());
+        targets.push(RevocationTarget::Provider(account.clone(), issuer.clone()));
+        targets.push(RevocationTarget::Subject(account, issuer, subject));
+    }
+    targets.iter().map(RevocationTarget::to_text).chain(claims.korg.iter().cloned()).collect()
+}
+
+/// The role in the tokens of sessions that have policies instead: those named by a claim of the identity provider's token.
+pub const CLAIM_BASED_ROLE: &str = "arn:aws:iam:::role/sts-claim-based";
+
+/// What a session holds now: a role, or the policies of its claim.
+struct Held {
+    name: Arc<str>,
+    path: Arc<str>,
+    id: Arc<str>,
+    arn: Arc<str>,
+    policies: Arc<[Arc<CompiledPolicy>]>,
+    sources: Arc<[PolicySource]>,
+    boundary: Option<Arc<CompiledPolicy>>,
+}
+
+impl Held {
+    fn of(claims: &SessionClaims, federation: Option<&Federation>, snapshot: &Snapshot) -> Result<Self, S3Error> {
+        if claims.role == CLAIM_BASED_ROLE {
+            return Self::of_claim(claims, federation, snapshot);
+        }
+        let gone = || invalid("the role of the session no longer exists");
+        let role = snapshot.role_by_arn(&claims.role).filter(|role| is_of(claims, role)).ok_or_else(gone)?;
+        Ok(Self {
+            name: Arc::clone(&role.name),
+            path: Arc::clone(&role.path),
+            id: Arc::clone(&role.id),
+            arn: Arc::clone(&role.arn),
+            policies: Arc::clone(&role.policies),
+            sources: Arc::clone(&role.sources),
+            boundary: role.boundary.clone(),
+        })
+    }
+
+    /// The managed policies that the session names, as they are now. Names without a policy give nothing.
+    fn of_claim(claims: &SessionClaims, federation: Option<&Federation>, snapshot: &Snapshot) -> Result<Self, S3Error> {
+        let provider = federation.map(|federation| &federation.provider);
+        let provider = provider.filter(|provider| matches!(provider.rights, ProviderRights::PolicyClaim(_)));
+        let provider = provider.ok_or_else(|| invalid("its identity provider no longer names policies"))?;
+        let policies = claims.pol.iter().filter_map(|name| snapshot.policy(name));
+        let policies = policies.filter(|policy| policy.account == Some(provider.account));
+        let (policies, sources): (Vec<_>, Vec<_>) =
+            policies.map(|policy| (Arc::clone(&policy.compiled), PolicySource::Attached(policy.name.clone()))).unzip();
+        Ok(Self {
+            name: "sts-claim-based".into(),
+            path: "/".into(),
+            id: "AROASTSCLAIMBASED".into(),
+            arn: CLAIM_BASED_ROLE.into(),
+            policies: policies.into(),
+            sources: sources.into(),
+            boundary: None,
+        })
+    }
+}
+
+/// The user of an identity provider for whom the session was made. Removing the provider ends the session, and a provider that
+/// was made later is another one.
+fn federation(claims: &SessionClaims, account: AccountId, snapshot: &Snapshot) -> Result<Option<Federation>, S3Error> {
+    if claims.prov_iss.is_empty() {
+        return Ok(None);
+    }
+    let issued_s = claims.iat.or(claims.nbf).unwrap_or(0);
+    let provider = snapshot.identity_provider(account, &claims.prov_iss);
+    let provider = provider.filter(|provider| provider.created_s <= issued_s);
+    let provider = provider.ok_or_else(|| invalid("the identity provider of the session no longer exists"))?;
+    Ok(Some(Federation {
+        provider: Arc::clone(provider),
+        subject: claims.ext_uid.as_str().into(),
+        audience: claims.kaud.as_deref().map(Into::into),
+    }))
+}
+
+/// Whether the session belongs to this role, and not to an earlier one with the same name. A session of `weed s3` does
+/// not contain the role's id, so this can only check that the session is not older than the role.
 fn is_of(claims: &SessionClaims, role: &Role) -> bool {
     match &claims.krid {
         Some(id) => **id == *role.id,
-        None => claims.iat.or(claims.nbf).unwrap_or(0) >= role.document.facts.created_s,
+        None => claims.iat.or(claims.nbf).unwrap_or(0) >= role.created_s(),
     }
 }
 
@@ -162,7 +315,7 @@ fn invalid(reason: &'static str) -> S3Error {
 
 #[cfg(test)]
 mod tests {
-    use iam::{Change, Facts, Identities, RoleDocument, RolePlace, Settings};
+    use iam::{Change, Identities, RolePlace, RoleRecord, Settings};
     use jiff::Timestamp;
     use serde_json::Map;
     use sts::{NewSession, SigningKey};
@@ -172,8 +325,7 @@ mod tests {
     const MADE: i64 = 1_795_314_837;
 
     fn role(id: &str, created_s: i64) -> Arc<Role> {
-        let facts = Facts { id: id.to_owned(), created_s, ..Facts::default() };
-        let document = RoleDocument { name: "app".to_owned(), facts, ..RoleDocument::default() };
+        let document = RoleRecord { name: "app".to_owned(), id: id.to_owned(), created_s, ..RoleRecord::default() };
         let change = Change::Role("app".into(), RolePlace::Base, Some(Ok(document)));
         let empty = Snapshot::new(Settings::default(), &Identities::default());
         Arc::clone(empty.apply([change]).role("app").unwrap())
@@ -192,9 +344,11 @@ mod tests {
             &NewSession {
                 role_arn: "arn:aws:iam::000000000000:role/app",
                 role_id,
+                own_key: None,
                 session_name: "s",
                 principal_arn: "arn:aws:sts::000000000000:assumed-role/app/s",
                 session_policy: None,
+                session_policy_arns: &[],
                 policy_names: &[],
                 duration_s: 900,
                 issued_at,
@@ -204,32 +358,34 @@ mod tests {
                 transitive_tag_keys: &[],
                 source_identity: None,
                 revision: None,
+                federated: None,
+                origins: &[],
             },
         );
         sts::verify(&keys, &made.token, issued_at).unwrap().claims
     }
 
     #[test]
-    fn a_session_belongs_to_the_id_of_its_role() {
+    fn a_session_belongs_to_the_role_with_its_id() {
         let named_alike = role("", 0);
         let derived = &*named_alike.id;
         for (what, role, role_id, issued_s, wanted) in [
             ("the role itself", role("AROAONE", MADE), Some("AROAONE"), MADE, true),
             ("long after", role("AROAONE", MADE), Some("AROAONE"), MADE + 40_000, true),
-            ("the next role of the name", role("AROATWO", MADE + 1), Some("AROAONE"), MADE, false),
+            ("the next role with the name", role("AROATWO", MADE + 1), Some("AROAONE"), MADE, false),
             ("the next role, made in the same second", role("AROATWO", MADE), Some("AROAONE"), MADE, false),
-            ("the next role, by a clock that is behind", role("AROATWO", MADE - 60), Some("AROAONE"), MADE, false),
+            ("the next role, with a clock that is slow", role("AROATWO", MADE - 60), Some("AROAONE"), MADE, false),
             ("a role of a file, which has no id", role("", 0), Some(derived), MADE, true),
-            ("a role made in place of one of a file", role("AROATWO", MADE - 60), Some(derived), MADE, false),
+            ("a role that replaced one of a file", role("AROATWO", MADE - 60), Some(derived), MADE, false),
             ("an empty id", role("AROAONE", MADE), Some(""), MADE, false),
-            ("weed's, of this role", role("AROAONE", MADE), None, MADE + 1, true),
-            ("weed's, in the second of the creation", role("AROAONE", MADE), None, MADE, true),
-            ("weed's, older than the role", role("AROATWO", MADE), None, MADE - 1, false),
-            ("weed's, of a role of a file", role("", 0), None, MADE, true),
+            ("of `weed s3`, for this role", role("AROAONE", MADE), None, MADE + 1, true),
+            ("of `weed s3`, in the second of the role's creation", role("AROAONE", MADE), None, MADE, true),
+            ("of `weed s3`, older than the role", role("AROATWO", MADE), None, MADE - 1, false),
+            ("of `weed s3`, for a role of a file", role("", 0), None, MADE, true),
         ] {
             assert_eq!(is_of(&claims(role_id, issued_s), &role), wanted, "{what}");
         }
         let undated = SessionClaims { iat: None, nbf: None, ..claims(None, MADE) };
-        assert!(!is_of(&undated, &role("AROAONE", MADE)), "weed's without a date");
+        assert!(!is_of(&undated, &role("AROAONE", MADE)), "of `weed s3`, without a date");
     }
 }

@@ -79,12 +79,38 @@ fn forwarding_headers_of_strangers_change_nothing() {
             let (plain, forwarded) = (head("/b/k", &[("host", host)]), head("/b/k", &[("host", host), (name, value)]));
             let of = |head| {
                 let addressing = addressing(None);
-                let RequestTarget { client, signed } =
+                let RequestTarget { client, signed, .. } =
                     addressing.target(head, STRANGER.parse().unwrap(), None).unwrap();
                 (client, signed.hosts.join("|"), signed.path.into_owned(), signed.bucket)
             };
             assert_eq!(of(&plain), of(&forwarded), "{name}");
         }
+    }
+}
+
+#[test]
+fn the_url_of_a_bucket_is_that_of_the_client() {
+    const HOST: (&str, &str) = ("host", "a:8333");
+    let bucket_host = ("host", "bkt.s3.test");
+    for (external_url, peer, headers, want) in [
+        (None, STRANGER, vec![HOST], "http://a:8333/bkt"),
+        (None, STRANGER, vec![bucket_host], "http://bkt.s3.test"),
+        (None, STRANGER, vec![], "/bkt"),
+        (None, STRANGER, vec![HOST, ("x-forwarded-proto", "https"), ("x-forwarded-prefix", "/x")], "http://a:8333/bkt"),
+        (
+            None,
+            PROXY,
+            vec![HOST, ("x-forwarded-proto", "https"), ("x-forwarded-prefix", "/x/")],
+            "https://a:8333/x/bkt",
+        ),
+        (None, PROXY, vec![HOST, ("x-forwarded-host", "b")], "http://b/bkt"),
+        (Some("https://b:8443"), STRANGER, vec![HOST], "https://b:8443/bkt"),
+        (Some("http://b"), STRANGER, vec![HOST], "http://b/bkt"),
+    ] {
+        let head = head("/bkt/k", &headers);
+        let addressing = addressing(external_url);
+        let target = addressing.target(&head, peer.parse().unwrap(), None).unwrap();
+        assert_eq!(target.bucket_url("bkt"), want, "{headers:?}");
     }
 }
 
@@ -135,7 +161,7 @@ fn an_external_url_names_the_host_and_never_another_bucket() {
     }
 }
 
-/// A request as it is signed and as it is sent, by somebody who may change all that the signature leaves open.
+/// A request as it is signed and as it is sent, by someone who may change everything that the signature does not cover.
 #[derive(Debug, Clone)]
 struct Attempt {
     signed_host: &'static str,
@@ -173,7 +199,7 @@ fn attempts() -> impl Strategy<Value = Attempt> {
     })
 }
 
-/// What the signer asked for: bucket and key, by the simplest reading of host and path.
+/// What the signer asked for: bucket and key, from the simplest reading of host and path.
 fn asked_for(attempt: &Attempt) -> (String, String) {
     let prefix = attempt.forwarded_prefix.filter(|_| attempt.trusted).unwrap_or("/").trim_matches('/');
     let mounted = if prefix.is_empty() { String::new() } else { format!("/{prefix}") };
@@ -222,7 +248,7 @@ impl Attempt {
         sent
     }
 
-    /// Bucket and key of the operation that runs, if the signature passes.
+    /// The bucket and key of the operation that runs, if the signature passes.
     fn carried_out(&self) -> Option<(String, String)> {
         let sent = self.sent();
         let peer = if self.trusted { PROXY } else { STRANGER }.parse().unwrap();
@@ -246,7 +272,7 @@ impl Attempt {
 }
 
 #[test]
-fn what_is_signed_is_what_is_carried_out() {
+fn the_operation_that_runs_is_the_signed_one() {
     let verified = Cell::new(0);
     let mut runner = TestRunner::new(Config { cases: 12_000, failure_persistence: None, ..Config::default() });
     let outcome = runner.run(&attempts(), |attempt| {
@@ -257,5 +283,9 @@ fn what_is_signed_is_what_is_carried_out() {
         Ok(())
     });
     outcome.unwrap();
-    assert!(verified.get() > 100, "only {} of the requests were verified: the test shows little", verified.get());
+    assert!(
+        verified.get() > 100,
+        "only {} of the requests were verified, which is too few for a meaningful test",
+        verified.get()
+    );
 }
