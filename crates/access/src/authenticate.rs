@@ -1,4 +1,5 @@
-//! Who asks: the signature against the secret of the key, the session token against the signing key.
+//! Finds out who makes a request: checks the signature against the secret of the key, and the session token against the
+//! signing key.
 
 use std::sync::Arc;
 
@@ -14,18 +15,19 @@ use sigv4::{AuthForm, ChunkSeed, Claim, Expectations, PayloadHash, SigError, Sig
 use crate::addressing::RequestTarget;
 use crate::refusal::from_signature;
 use crate::session::Sessions;
+use crate::signature_v2::SignatureV2;
 use crate::uses::Uses;
 
 /// How far a client's clock may be off, in seconds. Source: S3 API Reference, `RequestTimeTooSkewed`.
 const SKEW_S: u32 = 900;
-/// Signing keys kept: one for each key, day, region and service in use.
+/// How many signing keys are cached: one for each access key, day, region and service in use.
 const SIGNING_KEYS: usize = 10_000;
 
 /// A gateway without identities is closed, and says how to open it.
-pub(crate) const NO_IDENTITIES: &str = "This gateway knows no identity yet, so nobody is admitted: start it with -config naming an \
+pub(crate) const NO_IDENTITIES: &str = "This gateway has no identities yet, so it refuses everyone: start it with -config naming an \
     identities file, or with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY set";
 
-/// What a signature may be for.
+/// The services for which a signature may be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Services {
     /// Objects and buckets.
@@ -34,24 +36,26 @@ pub enum Services {
     Query,
 }
 
-/// A request that stands before the door.
+/// A request that is not authenticated yet.
 #[derive(Clone, Copy)]
-pub struct Arrival<'a> {
+pub struct UnverifiedRequest<'a> {
     /// Its head.
     pub head: &'a Parts,
+    /// How the head says who asks, as [`sigv4::auth_form`] reads it.
+    pub form: &'a Result<AuthForm, SigError>,
     /// Where it comes from and what it addresses.
     pub target: &'a RequestTarget<'a>,
-    /// The time.
+    /// The current time.
     pub now: Timestamp,
-    /// What it may be signed for.
+    /// The services for which it may be signed.
     pub services: Services,
-    /// The SHA-256 of the body, if it was read already, as for the query APIs.
+    /// The SHA-256 of the body, if the body has already been read, as for the query APIs.
     pub body_sha256: Option<[u8; 32]>,
 }
 
-/// How the caller showed who it is.
+/// How the caller proved its identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
+#[expect(missing_docs, reason = "the names are clear")]
 pub enum AuthenticationType {
     Anonymous,
     HeaderV4,
@@ -62,35 +66,35 @@ pub enum AuthenticationType {
     PostV2,
 }
 
-/// A caller whose signature is right, or who has none.
+/// An authenticated caller, or an anonymous one.
 #[derive(Debug, Clone)]
 pub struct Authenticated {
     /// Who.
     pub caller: Caller,
     /// How.
     pub authentication: AuthenticationType,
-    /// What the body must still be checked against.
+    /// What the body must still be compared with.
     pub payload: PayloadHash,
-    /// Where the chain of chunk signatures begins.
+    /// The start of the chain of chunk signatures.
     pub seed: Option<ChunkSeed>,
-    /// When the request, or the policy of its form, was signed; only signatures V4 say so.
+    /// When the request, or the policy of its form, was signed. Only V4 signatures say so.
     pub signed_at: Option<Timestamp>,
-    /// The service it was signed for; empty for anonymous callers.
+    /// The service for which it was signed; empty for anonymous callers.
     pub service: String,
 }
 
 /// The settings and caches of authentication.
 pub struct Door {
-    /// The region that signatures must be made for; empty for any.
+    /// The region for which signatures must be made; empty for any.
     pub region: String,
-    /// Signature V2 is accepted.
-    pub sig_v2: bool,
+    /// For which requests signature V2 is accepted.
+    pub signature_v2: SignatureV2,
     sessions: Sessions,
     signing_keys: SigningKeyCache,
     uses: Arc<Uses>,
 }
 
-/// A secret with whom it belongs to.
+/// A secret and its owner.
 struct Holder {
     secret: SecretAccessKey,
     caller: Caller,
@@ -98,40 +102,48 @@ struct Holder {
 
 impl Door {
     /// A door. Without session keys every session token is refused.
-    pub fn new(region: String, sig_v2: bool, keys: Option<Arc<sts::SessionKeys>>) -> Self {
+    pub fn new(region: String, signature_v2: SignatureV2, keys: Option<Arc<sts::SessionKeys>>) -> Self {
         let sessions = Sessions::new(keys);
         let signing_keys = SigningKeyCache::new(SIGNING_KEYS);
-        Self { region, sig_v2, sessions, signing_keys, uses: Arc::default() }
+        Self { region, signature_v2, sessions, signing_keys, uses: Arc::default() }
     }
 
-    /// When which key was used last, for the control plane.
+    /// When each key was last used, for the control plane.
     pub fn uses(&self) -> Arc<Uses> {
         Arc::clone(&self.uses)
     }
 
-    /// Notes that a signature of this caller was right.
-    fn note_use(&self, arrival: &Arrival<'_>, caller: &Caller, service: &str, region: &str) {
+    /// Records that this caller's signature was valid.
+    fn note_use(&self, unverified: &UnverifiedRequest<'_>, caller: &Caller, service: &str, region: &str) {
         let key = caller.access_key_id.as_ref().map_or("", AccessKeyId::as_str);
         let id = match &caller.session {
-            // A key of a session lives for hours: what was used is the role, `<role id>:<session>`.
+            // A session's key lives only for hours, so this records the use of its role, `<role id>:<session>`.
             Some(_) => caller.user_id.split(':').next().unwrap_or(key),
             None => key,
         };
         let region = if region.is_empty() { self.region.as_str() } else { region };
-        self.uses.note(id, arrival.now.as_second(), service, if region.is_empty() { "us-east-1" } else { region });
+        self.uses.note(id, unverified.now.as_second(), service, if region.is_empty() { "us-east-1" } else { region });
     }
 
-    /// Finds out who asks.
-    pub fn authenticate(&self, arrival: &Arrival<'_>, snapshot: &Snapshot) -> Result<Authenticated, S3Error> {
-        match sigv4::auth_form(arrival.head).map_err(from_signature)? {
-            AuthForm::HeaderV4(claim) => self.verify_v4(arrival, snapshot, &claim, AuthenticationType::HeaderV4),
-            AuthForm::PresignedV4(claim) => self.verify_v4(arrival, snapshot, &claim, AuthenticationType::PresignedV4),
-            AuthForm::HeaderV2(claim) => self.verify_v2(arrival, snapshot, &claim, AuthenticationType::HeaderV2),
-            AuthForm::PresignedV2(claim) => self.verify_v2(arrival, snapshot, &claim, AuthenticationType::PresignedV2),
+    /// Finds out who makes the request.
+    pub fn authenticate(
+        &self,
+        unverified: &UnverifiedRequest<'_>,
+        snapshot: &Snapshot,
+    ) -> Result<Authenticated, S3Error> {
+        match unverified.form.as_ref().map_err(|error| from_signature(error.clone()))? {
+            AuthForm::HeaderV4(claim) => self.verify_v4(unverified, snapshot, claim, AuthenticationType::HeaderV4),
+            AuthForm::PresignedV4(claim) => {
+                self.verify_v4(unverified, snapshot, claim, AuthenticationType::PresignedV4)
+            }
+            AuthForm::HeaderV2(claim) => self.verify_v2(unverified, snapshot, claim, AuthenticationType::HeaderV2),
+            AuthForm::PresignedV2(claim) => {
+                self.verify_v2(unverified, snapshot, claim, AuthenticationType::PresignedV2)
+            }
             AuthForm::PostForm | AuthForm::Anonymous => Ok(Authenticated {
-                caller: anonymous(arrival, snapshot),
+                caller: anonymous(unverified, snapshot),
                 authentication: AuthenticationType::Anonymous,
-                payload: PayloadHash::of(&arrival.head.headers).map_err(from_signature)?,
+                payload: PayloadHash::of(&unverified.head.headers).map_err(from_signature)?,
                 seed: None,
                 signed_at: None,
                 service: String::new(),
@@ -140,24 +152,19 @@ impl Door {
         }
     }
 
-    /// The IAM revision at which another gateway, or this one, made the session of a request; `None` for requests without a session,
-    /// for sessions that say none (weed's), and for those that authentication will refuse.
-    pub fn session_revision(&self, head: &Parts, now: Timestamp) -> Option<String> {
-        let in_query = |query: &str| query.contains("X-Amz-Security-Token=");
-        if !head.headers.contains_key("x-amz-security-token") && !head.uri.query().is_some_and(in_query) {
-            return None;
-        }
-        let (AuthForm::HeaderV4(claim) | AuthForm::PresignedV4(claim)) = sigv4::auth_form(head).ok()? else {
-            return None;
-        };
+    /// The IAM revision at which another gateway, or this one, made the session of a request. `None` for requests
+    /// without a session, for sessions that do not say (those of `weed s3`), and for sessions that authentication will
+    /// refuse.
+    pub fn session_revision(&self, form: &AuthForm, now: Timestamp) -> Option<String> {
+        let (AuthForm::HeaderV4(claim) | AuthForm::PresignedV4(claim)) = form else { return None };
         let session = self.sessions.session(claim.session_token.as_deref()?, &claim.access_key_id, now).ok()?;
         session.revision().map(str::to_owned)
     }
 
-    /// Finds out who made the policy of a POST form; anonymous if the form has none.
+    /// Finds out who made the policy of a POST form. The caller is anonymous if the form has none.
     pub fn authenticate_form(
         &self,
-        arrival: &Arrival<'_>,
+        unverified: &UnverifiedRequest<'_>,
         snapshot: &Snapshot,
         fields: &[(String, String)],
     ) -> Result<Authenticated, S3Error> {
@@ -170,36 +177,36 @@ impl Door {
             service: String::new(),
         };
         let Some(claim) = PostClaim::of(fields).map_err(from_signature)? else {
-            return Ok(form(anonymous(arrival, snapshot), AuthenticationType::Anonymous, None));
+            return Ok(form(anonymous(unverified, snapshot), AuthenticationType::Anonymous, None));
         };
         let (authentication, signed_at) = match &claim.signature {
-            PostSignature::V2(_) if !self.sig_v2 => return Err(from_signature(SigError::V2Disabled)),
             PostSignature::V2(_) => (AuthenticationType::PostV2, None),
             PostSignature::V4 { date, .. } => (AuthenticationType::PostV4, Some(date.timestamp())),
         };
-        let holder = self.holder(arrival, snapshot, &claim.access_key_id, claim.session_token.as_deref())?;
-        claim.verify(&holder.secret, &self.expectations(arrival)).map_err(from_signature)?;
-        self.note_use(arrival, &holder.caller, "s3", "");
+        self.signature_v2.check(authentication).map_err(from_signature)?;
+        let holder = self.holder(unverified, snapshot, &claim.access_key_id, claim.session_token.as_deref())?;
+        claim.verify(&holder.secret, &self.expectations(unverified)).map_err(from_signature)?;
+        self.note_use(unverified, &holder.caller, "s3", "");
         Ok(form(holder.caller, authentication, signed_at))
     }
 
     fn verify_v4(
         &self,
-        arrival: &Arrival<'_>,
+        unverified: &UnverifiedRequest<'_>,
         snapshot: &Snapshot,
         claim: &Claim,
         authentication: AuthenticationType,
     ) -> Result<Authenticated, S3Error> {
-        let holder = self.holder(arrival, snapshot, &claim.access_key_id, claim.session_token.as_deref())?;
-        let expect = self.expectations(arrival);
-        let verified = sigv4::verify(arrival.head, claim, &holder.secret, &expect, &self.signing_keys);
+        let holder = self.holder(unverified, snapshot, &claim.access_key_id, claim.session_token.as_deref())?;
+        let expect = self.expectations(unverified);
+        let verified = sigv4::verify(unverified.head, claim, &holder.secret, &expect, &self.signing_keys);
         let verified = verified.map_err(|error| {
             let error = from_signature(error);
-            // SDKs read the region here and try again with it.
+            // SDKs read the region from this header and try again with it.
             let other_region = !self.region.is_empty() && claim.scope.region != self.region;
             if other_region { error.field("Region", self.region.as_str()) } else { error }
         })?;
-        self.note_use(arrival, &holder.caller, &verified.service, &claim.scope.region);
+        self.note_use(unverified, &holder.caller, &verified.service, &claim.scope.region);
         Ok(Authenticated {
             caller: holder.caller,
             authentication,
@@ -212,56 +219,57 @@ impl Door {
 
     fn verify_v2(
         &self,
-        arrival: &Arrival<'_>,
+        unverified: &UnverifiedRequest<'_>,
         snapshot: &Snapshot,
         claim: &sigv4::ClaimV2,
         authentication: AuthenticationType,
     ) -> Result<Authenticated, S3Error> {
-        // V2 does not bind the body, so the query APIs, whose action stands there, do not take it.
-        if !self.sig_v2 || arrival.services == Services::Query {
-            return Err(from_signature(SigError::V2Disabled));
+        // V2 does not cover the body, which contains the action of the query APIs.
+        if unverified.services == Services::Query {
+            return Err(from_signature(SigError::V2ForQuery));
         }
-        let holder = self.holder(arrival, snapshot, &claim.access_key_id, claim.session_token.as_deref())?;
-        sigv4::v2::verify(arrival.head, claim, &holder.secret, arrival.now, SKEW_S, &arrival.target.signed)
+        self.signature_v2.check(authentication).map_err(from_signature)?;
+        let holder = self.holder(unverified, snapshot, &claim.access_key_id, claim.session_token.as_deref())?;
+        sigv4::v2::verify(unverified.head, claim, &holder.secret, unverified.now, SKEW_S, &unverified.target.signed)
             .map_err(from_signature)?;
-        self.note_use(arrival, &holder.caller, "s3", "");
+        self.note_use(unverified, &holder.caller, "s3", "");
         Ok(Authenticated {
             caller: holder.caller,
             authentication,
-            // V2 signs the header like any other `x-amz-` header, so what it says of the body is held to.
-            payload: PayloadHash::of(&arrival.head.headers).map_err(from_signature)?,
+            // V2 signs this header like any other `x-amz-` header, so what it says about the body is enforced.
+            payload: PayloadHash::of(&unverified.head.headers).map_err(from_signature)?,
             seed: None,
             signed_at: None,
             service: "s3".to_owned(),
         })
     }
 
-    fn expectations<'a>(&'a self, arrival: &Arrival<'a>) -> Expectations<'a> {
-        let services: &[&str] = match arrival.services {
+    fn expectations<'a>(&'a self, unverified: &UnverifiedRequest<'a>) -> Expectations<'a> {
+        let services: &[&str] = match unverified.services {
             Services::S3 => &["s3"],
             Services::Query => &["iam", "sts"],
         };
-        let body_sha256 = arrival.body_sha256;
+        let body_sha256 = unverified.body_sha256;
         Expectations {
             region: &self.region,
             services,
-            now: arrival.now,
+            now: unverified.now,
             skew_s: SKEW_S,
-            target: &arrival.target.signed,
+            target: &unverified.target.signed,
             body_sha256,
         }
     }
 
     fn holder(
         &self,
-        arrival: &Arrival<'_>,
+        unverified: &UnverifiedRequest<'_>,
         snapshot: &Snapshot,
         access_key_id: &AccessKeyId,
         token: Option<&str>,
     ) -> Result<Holder, S3Error> {
         if let Some(token) = token {
-            let session = self.sessions.session(token, access_key_id, arrival.now)?;
-            let caller = session.caller(snapshot, access_key_id, arrival)?;
+            let session = self.sessions.session(token, access_key_id, unverified.now)?;
+            let caller = session.caller(snapshot, access_key_id, unverified)?;
             return Ok(Holder { secret: session.secret().clone(), caller });
         }
         let unknown = || {
@@ -273,7 +281,7 @@ impl Door {
             error.field("AWSAccessKeyId", access_key_id.as_str())
         };
         let holder = snapshot.access_key(access_key_id.as_str()).ok_or_else(unknown)?;
-        match holder.refusal(arrival.now.as_second()) {
+        match holder.refusal(unverified.now.as_second()) {
             None => {}
             Some(refusal @ KeyRefusal::Expired) => {
                 return Err(S3Error::with_message(S3ErrorCode::AccessDenied, format!("{refusal}")));
@@ -283,24 +291,25 @@ impl Door {
                 return Err(S3Error::with_message(S3ErrorCode::InvalidAccessKeyId, message));
             }
         }
-        let caller = user_caller(&holder.user, access_key_id.clone(), arrival);
+        let caller = user_caller(&holder.user, access_key_id.clone(), unverified);
         Ok(Holder { secret: holder.secret, caller })
     }
 }
 
-fn user_caller(user: &User, access_key_id: AccessKeyId, arrival: &Arrival<'_>) -> Caller {
+/// The user as the caller of this request.
+pub(crate) fn user_caller(user: &User, access_key_id: AccessKeyId, unverified: &UnverifiedRequest<'_>) -> Caller {
     Caller {
         access_key_id: Some(access_key_id),
-        source_ip: Some(arrival.target.client.ip),
-        user_agent: user_agent(arrival.head),
-        secure_transport: arrival.target.client.secure_transport,
-        tls_version: arrival.target.client.tls_version,
+        source_ip: Some(unverified.target.client.ip),
+        user_agent: user_agent(unverified.head),
+        secure_transport: unverified.target.client.secure_transport,
+        tls_version: unverified.target.client.tls_version,
         ..Caller::of(user)
     }
 }
 
-fn anonymous(arrival: &Arrival<'_>, snapshot: &Snapshot) -> Caller {
-    let policies = snapshot.anonymous().map(|user| Arc::clone(&user.policies)).unwrap_or_default();
+fn anonymous(unverified: &UnverifiedRequest<'_>, snapshot: &Snapshot) -> Caller {
+    let user = snapshot.anonymous();
     Caller {
         name: iam::ANONYMOUS.into(),
         principal: Principal::Anonymous,
@@ -310,12 +319,13 @@ fn anonymous(arrival: &Arrival<'_>, snapshot: &Snapshot) -> Caller {
         is_root: false,
         access_key_id: None,
         session: None,
-        policies,
+        policies: user.map(|user| Arc::clone(&user.policies)).unwrap_or_default(),
+        sources: user.map(|user| Arc::clone(&user.sources)).unwrap_or_default(),
         boundary: None,
-        source_ip: Some(arrival.target.client.ip),
-        user_agent: user_agent(arrival.head),
-        secure_transport: arrival.target.client.secure_transport,
-        tls_version: arrival.target.client.tls_version,
+        source_ip: Some(unverified.target.client.ip),
+        user_agent: user_agent(unverified.head),
+        secure_transport: unverified.target.client.secure_transport,
+        tls_version: unverified.target.client.tls_version,
     }
 }
 

@@ -1,34 +1,39 @@
-//! Gathers the policies of a request and asks the one evaluator. A permit comes out, or the reason why not.
+//! Gathers the policies of a request and calls the one evaluator. The result is a permit, or the reason for the
+//! refusal.
 
 use std::borrow::Cow;
 
 use iam::{Bucket, Caller, Snapshot};
-use ids::{BucketName, ObjectKey};
-use policy::{Action, Context, Decision, Origin, PolicySet, PolicyType, Principal, Request, RequestAction};
-use s3::{Needs, Requirement};
+use ids::{AccountId, BucketName, ObjectKey};
+use policy::{
+    Acl, AclSubject, Action, Context, Decision, Origin, PolicySet, PolicyType, Principal, Request, RequestAction,
+};
+use s3::{ExistingObject, Needs, Requirement, Target, VersionId};
 
+use crate::audit::{AuditedDecision, PolicyOwner, policy_of};
 use crate::authenticate::NO_IDENTITIES;
+use crate::condition_keys::resource_account_keys;
 use crate::permit::Permit;
 use crate::refusal::Refusal;
 use crate::witness::{Witness, witnessed};
 
-/// Begins the keys of the tags that an object has.
+/// The prefix of the condition keys for the tags of an existing object.
 const EXISTING_TAG: &str = "s3:ExistingObjectTag/";
 
-/// What a request is decided by: one caller, one snapshot, one set of condition keys.
+/// What determines the decision about a request: one caller, one snapshot, one set of condition keys.
 #[derive(Clone, Copy)]
 pub struct World<'a> {
-    /// Who asks.
+    /// Who makes the request.
     pub caller: &'a Caller,
     /// The IAM state.
     pub snapshot: &'a Snapshot,
     /// The condition keys of the request.
     pub context: &'a Context,
-    /// Who is told of the decisions.
+    /// Who observes the decisions.
     pub witness: &'a dyn Witness,
 }
 
-/// An operation with the permissions that it needs, on its way to the decision.
+/// An operation with the permissions that it needs, before the decision.
 #[derive(Debug)]
 pub struct Resolved<Op> {
     operation: Op,
@@ -42,8 +47,9 @@ impl<Op: Needs> From<Op> for Resolved<Op> {
 }
 
 impl<Op> Resolved<Op> {
-    /// The objects whose tags a policy that could apply asks for, each once: they are read before the decision.
-    pub fn asks_for_tags_of(&self, world: World<'_>) -> Vec<(BucketName, ObjectKey)> {
+    /// The objects whose tags are tested by a policy that could apply, each once. Their tags are read before the
+    /// decision.
+    pub fn asks_for_tags_of(&self, world: World<'_>) -> Vec<TaggedObject> {
         let mut objects = Vec::new();
         for object in self.needs.iter().filter_map(|need| asks_for_tags_of(need, world)) {
             if !objects.contains(&object) {
@@ -53,34 +59,70 @@ impl<Op> Resolved<Op> {
         objects
     }
 
-    /// Notes the tags that an object has.
-    pub fn set_tags(&mut self, bucket: &BucketName, key: &ObjectKey, tags: &[(String, String)]) {
-        let is_of = |need: &&mut Requirement| need.bucket.as_ref() == Some(bucket) && need.key.as_ref() == Some(key);
+    /// The objects whose owner and ACL count.
+    pub fn asks_for_acl_of(&self, world: World<'_>) -> Vec<Target> {
+        let mut objects: Vec<Target> = Vec::new();
+        for object in self.needs.iter().filter_map(|need| asks_for_acl_of(need, world)) {
+            if !objects.contains(&object) {
+                objects.push(object);
+            }
+        }
+        objects
+    }
+
+    /// Records the owner and the ACL of an object.
+    pub fn set_object(&mut self, target: &Target, object: &ExistingObject) {
+        let is_of = |need: &&mut Requirement| {
+            need.bucket.as_ref() == Some(&target.bucket)
+                && need.key.as_ref() == Some(&target.key)
+                && need.version_id == target.version_id
+                && !need.is_of_new_object
+                && Action::named(need.action).is_some_and(policy::is_of_object_acl)
+        };
+        self.needs.iter_mut().filter(is_of).for_each(|need| need.existing_object = Some(object.clone()));
+    }
+
+    /// Records the tags of an object.
+    pub fn set_tags(&mut self, object: &TaggedObject, tags: &[(String, String)]) {
+        let is_of = |need: &&mut Requirement| TaggedObject::of(need).as_ref() == Some(object);
         self.needs.iter_mut().filter(is_of).for_each(|need| need.existing_tags = tags.to_vec());
     }
 }
 
 /// Lets an operation run if every permission it needs is allowed.
 pub fn authorize<Op>(resolved: Resolved<Op>, world: World<'_>) -> Result<Permit<Op>, Box<Refusal>> {
-    // An operation that needs nothing itself: each key of DeleteObjects has a permit of its own.
+    // This operation needs nothing itself: each key of DeleteObjects has its own permit.
     let mut decided = Decision::Allow { by: Origin { policy: PolicyType::NotNeeded, statement: 0 } };
     for need in &resolved.needs {
-        decided = check(need, world)?;
+        decided = required(need, world)?;
     }
     Ok(Permit::new(resolved.operation, decided))
 }
 
-/// Decides a permission that changes what an operation answers; what runs needs [`authorize`].
+/// Decides a permission without which an operation does not run, and leaves the decision to auditors.
+fn required(need: &Requirement, world: World<'_>) -> Result<Decision, Box<Refusal>> {
+    let decision = decide(need, world);
+    world.witness.audit(decision.is_allow(), &|| {
+        AuditedDecision::of(need, decision, PolicyOwner::of(&need.resource, world), world)
+    });
+    allowed(decision, need, world)
+}
+
+/// Decides a permission that only changes an operation's answer. To run an operation, use [`authorize`].
 pub fn check(need: &Requirement, world: World<'_>) -> Result<Decision, Box<Refusal>> {
-    match decide(need, world) {
-        allowed @ Decision::Allow { .. } => Ok(allowed),
+    allowed(decide(need, world), need, world)
+}
+
+fn allowed(decision: Decision, need: &Requirement, world: World<'_>) -> Result<Decision, Box<Refusal>> {
+    match decision {
+        Decision::Allow { .. } => Ok(decision),
         denied => Err(Box::new(refusal(denied, need, world))),
     }
 }
 
 /// Decides one permission.
 pub fn decide(need: &Requirement, world: World<'_>) -> Decision {
-    let bucket = bucket_of(&need.resource, world.snapshot);
+    let bucket = deciding_bucket(need, world.snapshot);
     let context = context_of(need, world);
     let world = World { context: &context, ..world };
     witnessed(world.witness, need.action, || {
@@ -93,41 +135,56 @@ pub fn decide(need: &Requirement, world: World<'_>) -> Decision {
     })
 }
 
-/// Refuses a caller whom no policy gives any of these permissions, on whatever resource and under whatever conditions. It is
-/// asked before a body is read for the decision; who passes is decided by [`authorize`] all the same.
+/// Refuses a caller to whom no policy gives any of these permissions, on any resource and under any conditions. This
+/// happens before a body is read for the decision. [`authorize`] still decides about those who pass.
 pub fn could_act(any_of: &[Requirement], world: World<'_>) -> Result<(), Box<Refusal>> {
     let Some(first) = any_of.first() else { return Ok(()) };
     let open = world.snapshot.settings().default_effect_allow && !world.caller.is_anonymous();
     if open || any_of.iter().any(|need| could_allow(need, world)) {
         return Ok(());
     }
-    match decide(first, world) {
-        Decision::Allow { .. } => Ok(()),
-        denied => Err(Box::new(refusal(denied, first, world))),
-    }
+    required(first, world).map(|_| ())
 }
 
 fn could_allow(need: &Requirement, world: World<'_>) -> bool {
-    let bucket = bucket_of(&need.resource, world.snapshot);
+    let bucket = deciding_bucket(need, world.snapshot);
     let ask =
         |principal: &Principal, bucket: Option<&Bucket>| asking(principal, need, bucket, world, policy::could_allow);
     if !world.caller.is_anonymous() {
         return ask(&world.caller.principal, bucket);
     }
-    ask(&Principal::Anonymous, bucket) || !world.caller.policies.is_empty() && ask(&anonymous_user(bucket, world), None)
+    ask(&Principal::Anonymous, bucket) || !world.caller.policies.is_empty() && ask(&anonymous_user(world), None)
 }
 
-/// The object of a permission, if a policy that could apply asks for its tags: they are read from the filer then, before the one
-/// decision. Only some actions have such a key at all.
-pub fn asks_for_tags_of(need: &Requirement, world: World<'_>) -> Option<(BucketName, ObjectKey)> {
-    let object = need.bucket.as_ref().zip(need.key.as_ref())?;
+/// An object, or one of its versions, whose tags a policy tests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaggedObject {
+    /// Its bucket.
+    pub bucket: BucketName,
+    /// Its key.
+    pub key: ObjectKey,
+    /// The version that the request names.
+    pub version_id: Option<VersionId>,
+}
+
+impl TaggedObject {
+    fn of(need: &Requirement) -> Option<Self> {
+        let (bucket, key) = need.bucket.clone().zip(need.key.clone())?;
+        Some(Self { bucket, key, version_id: need.version_id.clone() })
+    }
+}
+
+/// The object of a permission, if a policy that could apply tests its tags. They are then read from the filer, before
+/// the one decision. Only some actions have such a key.
+pub fn asks_for_tags_of(need: &Requirement, world: World<'_>) -> Option<TaggedObject> {
+    let object = TaggedObject::of(need)?;
     let action = Action::named(need.action).filter(|action| action.may_know_key("s3:ExistingObjectTag/any"))?;
     let bucket = bucket_of(&need.resource, world.snapshot).and_then(|bucket| bucket.compiled_policy());
     let session = world.caller.session.as_ref().and_then(|session| session.policy.as_deref());
     let single = [bucket, session, world.caller.boundary.as_deref()].into_iter().flatten();
     let mut all = world.caller.policies.iter().map(|policy| &**policy).chain(single);
     let asked = all.any(|policy| policy.mentions(action, &need.resource, EXISTING_TAG));
-    asked.then(|| (object.0.clone(), object.1.clone()))
+    asked.then_some(object)
 }
 
 fn refusal(decision: Decision, need: &Requirement, world: World<'_>) -> Refusal {
@@ -136,15 +193,7 @@ fn refusal(decision: Decision, need: &Requirement, world: World<'_>) -> Refusal 
         refusal.hint = Some(NO_IDENTITIES);
     }
     if let Decision::ExplicitDeny { by } = decision {
-        let policy = match by.policy {
-            PolicyType::Identity(at) => world.caller.policies.get(at).map(|policy| &**policy),
-            PolicyType::Resource => {
-                bucket_of(&need.resource, world.snapshot).and_then(|bucket| bucket.compiled_policy())
-            }
-            PolicyType::Session => world.caller.session.as_ref().and_then(|session| session.policy.as_deref()),
-            PolicyType::Boundary => world.caller.boundary.as_deref(),
-            PolicyType::Root | PolicyType::NotNeeded => None,
-        };
+        let policy = policy_of(by.policy, PolicyOwner::of(&need.resource, world), world);
         refusal.unreadable = policy.and_then(|policy| policy.unreadable_reason()).map(str::to_owned);
     }
     refusal
@@ -154,7 +203,7 @@ fn decide_as(principal: &Principal, need: &Requirement, bucket: Option<&Bucket>,
     asking(principal, need, bucket, world, policy::decide)
 }
 
-/// Puts a question about one need to the policies that apply.
+/// Decides one need by the policies that apply.
 fn asking<T>(
     principal: &Principal,
     need: &Requirement,
@@ -163,12 +212,16 @@ fn asking<T>(
     question: impl Fn(&PolicySet<'_>, &Request<'_>) -> T,
 ) -> T {
     let caller = world.caller;
+    let owner = foreign_owner(need, bucket);
     let policies = PolicySet {
         identity: &caller.policies,
         resource: bucket.and_then(Bucket::compiled_policy),
         session: caller.session.as_ref().and_then(|session| session.policy.as_deref()),
         boundary: caller.boundary.as_deref(),
         cross_account: world.snapshot.settings().cross_account,
+        acl: acl_of(need, bucket),
+        is_foreign: owner.is_some(),
+        restricted_to: bucket.and_then(Bucket::restricted_to),
     };
     let request = Request {
         principal,
@@ -176,34 +229,61 @@ fn asking<T>(
         principal_canonical_id: None,
         action: RequestAction::named(need.action),
         resource: &need.resource,
-        resource_account: bucket.map_or(caller.account, |bucket| bucket.account),
+        resource_account: owner.or(bucket.map(|bucket| bucket.account)).unwrap_or(caller.account),
         context: world.context,
     };
     question(&policies, &request)
 }
 
-/// Anonymous callers have what bucket policies give to everybody, and what the identity `anonymous` of the identities file
-/// gives; a Deny in either ends it.
+/// The ACL that counts for a permission.
+fn acl_of<'a>(need: &'a Requirement, bucket: Option<&'a Bucket>) -> Option<Acl<'a>> {
+    let bucket = bucket?;
+    let (list, of) = match &need.existing_object {
+        Some(object) => (bucket.counts(&object.acl)?, AclSubject::Object),
+        None if need.is_of_new_object => (bucket.acl_that_counts()?, AclSubject::BucketOfNewObject),
+        None => (bucket.acl_that_counts()?, AclSubject::Bucket),
+    };
+    Some(Acl { grants: &list.grants, of })
+}
+
+/// The account of an object that does not belong to its bucket's owner.
+fn foreign_owner(need: &Requirement, bucket: Option<&Bucket>) -> Option<AccountId> {
+    let object = need.existing_object.as_ref()?;
+    Some(object.owner).filter(|owner| bucket.is_some_and(|bucket| bucket.account != *owner))
+}
+
+/// The object of a permission whose owner and ACL count. They are then read from the filer, before the one decision.
+/// Where the bucket's owner owns all objects, nothing is read.
+pub fn asks_for_acl_of(need: &Requirement, world: World<'_>) -> Option<Target> {
+    let bucket = bucket_of(&need.resource, world.snapshot).filter(|bucket| bucket.ownership().has_acls())?;
+    Action::named(need.action).filter(|action| policy::is_of_object_acl(*action) && !need.is_of_new_object)?;
+    let name = need.bucket.as_ref().filter(|name| name.as_str() == &*bucket.name)?;
+    Some(Target { bucket: name.clone(), key: need.key.clone()?, version_id: need.version_id.clone() })
+}
+
+/// Anonymous callers may do what bucket policies allow everyone, and what the identity `anonymous` of the identities
+/// file allows. A Deny in either ends the decision.
 fn decide_anonymous(need: &Requirement, bucket: Option<&Bucket>, world: World<'_>) -> Decision {
     let public = decide_as(&Principal::Anonymous, need, bucket, world);
     if world.caller.policies.is_empty() || matches!(public, Decision::ExplicitDeny { .. }) {
         return public;
     }
-    let identity = decide_as(&anonymous_user(bucket, world), need, None, world);
+    let identity = decide_as(&anonymous_user(world), need, None, world);
     match identity {
         Decision::ImplicitDeny { .. } => public,
         decided => decided,
     }
 }
 
-/// The identity `anonymous` of the identities file, as a user of the account that owns the bucket.
-fn anonymous_user(bucket: Option<&Bucket>, world: World<'_>) -> Principal {
-    let account = bucket.map_or(world.caller.account, |bucket| bucket.account);
-    Principal::User { account, path: "/".to_owned(), name: iam::ANONYMOUS.to_owned() }
+/// The identity `anonymous` of the identities file. As in `weed s3`, its policies apply to the buckets of every account: it is asked
+/// about without a bucket, so the resource counts as one of its own account.
+fn anonymous_user(world: World<'_>) -> Principal {
+    let (account, path) = (world.caller.account, "/".to_owned());
+    Principal::User { account, path, name: iam::ANONYMOUS.to_owned() }
 }
 
-/// `policy.defaultEffect: "Allow"`: what no policy speaks of is allowed, to authenticated S3 requests alone. A session
-/// policy or a boundary that does not allow still refuses.
+/// `policy.defaultEffect: "Allow"`: what no policy mentions is allowed, but only to authenticated S3 requests. A
+/// session policy or a boundary that does not allow the request still refuses it.
 fn open_by_default(decision: Decision, need: &Requirement, world: World<'_>) -> Decision {
     let silent = matches!(decision, Decision::ImplicitDeny { missing: PolicyType::Identity(_) | PolicyType::Resource });
     let open = world.snapshot.settings().default_effect_allow;
@@ -213,10 +293,10 @@ fn open_by_default(decision: Decision, need: &Requirement, world: World<'_>) -> 
     decision
 }
 
-/// The condition keys of one permission: those of the request that its action has, and those of its own resource. A copy reads
-/// from one bucket, with one version and tags, and writes to another.
+/// The condition keys of one permission: those of the request that its action has, and those of its own resource. A
+/// copy reads from one bucket, with its own version and tags, and writes to another.
 pub fn context_of<'a>(need: &Requirement, world: World<'a>) -> Cow<'a, Context> {
-    let bucket = bucket_of(&need.resource, world.snapshot);
+    let bucket = deciding_bucket(need, world.snapshot);
     let action = Action::named(need.action);
     let may_know = |key: &str| action.is_none_or(|action| action.may_know_key(key));
     let mut context = match world.context.iter().all(|(key, _)| may_know(key)) {
@@ -231,20 +311,28 @@ pub fn context_of<'a>(need: &Requirement, world: World<'a>) -> Cow<'a, Context> 
             context.to_mut().set(key, value);
         }
     };
-    // What does not exist would be made in the caller's account.
+    // A bucket that does not exist would be created in the caller's account.
     let account = bucket.map_or(world.caller.account, |bucket| bucket.account);
-    set("aws:ResourceAccount", account.as_str());
-    if may_know("s3:ResourceAccount") {
-        set("s3:ResourceAccount", account.as_str());
+    for (key, account) in resource_account_keys(&account).into_iter().filter(|(key, _)| may_know(key)) {
+        set(key, account);
     }
     if let Some(version) = need.version_id.as_ref().filter(|_| may_know("s3:VersionId")) {
         set("s3:VersionId", version.as_str());
     }
+    if let Some(prefix) = need.prefix.as_deref().filter(|_| may_know("s3:prefix")) {
+        set("s3:prefix", prefix);
+    }
     context
 }
 
+/// The bucket whose policy and account count for a permission, if it exists. CreateBucket is about a bucket of the
+/// caller's account, even if another account already has one of the name.
+fn deciding_bucket<'a>(need: &Requirement, snapshot: &'a Snapshot) -> Option<&'a Bucket> {
+    bucket_of(&need.resource, snapshot).filter(|_| need.action != "s3:CreateBucket")
+}
+
 /// The bucket that an S3 resource names, if it exists.
-fn bucket_of<'a>(resource: &str, snapshot: &'a Snapshot) -> Option<&'a Bucket> {
+pub(crate) fn bucket_of<'a>(resource: &str, snapshot: &'a Snapshot) -> Option<&'a Bucket> {
     let rest = resource.strip_prefix("arn:aws:s3:::")?;
     let name = rest.split('/').next()?;
     snapshot.bucket(name).map(|bucket| &**bucket)

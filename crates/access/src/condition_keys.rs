@@ -1,13 +1,14 @@
-//! The condition keys that every request sets, whatever it asks for. Only the server's own facts become keys: no header or
-//! claim is copied under its own name.
+//! The condition keys that every request sets, whatever its operation. Only facts that the server knows become keys: no
+//! header or claim is copied under its own name.
 
 use http::request::Parts;
-use iam::{Caller, Snapshot};
+use iam::{Caller, Federation, Snapshot};
+use ids::AccountId;
 use policy::{Context, Principal};
 
 use crate::authenticate::{Authenticated, AuthenticationType};
 
-/// Sets the `aws:*` keys, and the `s3:*` keys that come from the signature. `region` is the gateway's.
+/// Sets the `aws:*` keys, and the `s3:*` keys that come from the signature. `region` is the gateway's region.
 pub fn request_context(
     head: &Parts,
     authenticated: &Authenticated,
@@ -30,7 +31,7 @@ pub fn request_context(
     context.set("aws:ViaAWSService", "false");
     context.set("aws:PrincipalIsAWSService", "false");
     for (key, header) in [("aws:UserAgent", http::header::USER_AGENT), ("aws:Referer", http::header::REFERER)] {
-        // A header that comes twice means its values with commas between them (RFC 9110, 5.2).
+        // A header that occurs twice means its values joined by commas (RFC 9110, 5.2).
         let values: Vec<_> = head.headers.get_all(header).iter().map(|value| value.as_bytes()).collect();
         if !values.is_empty() {
             context.set(key, String::from_utf8_lossy(&values.join(&b", "[..])));
@@ -41,6 +42,12 @@ pub fn request_context(
     context
 }
 
+/// The keys of the account that owns a resource. [`context_of`](crate::context_of) sets them for each decision. A request sets
+/// them beforehand for its own bucket, so that decisions about this bucket copy no keys.
+pub fn resource_account_keys(account: &AccountId) -> [(&'static str, &str); 2] {
+    ["aws:ResourceAccount", "s3:ResourceAccount"].map(|key| (key, account.as_str()))
+}
+
 fn principal_keys(context: &mut Context, caller: &Caller, snapshot: &Snapshot) {
     let kind = match &caller.principal {
         Principal::Anonymous => "Anonymous",
@@ -48,7 +55,7 @@ fn principal_keys(context: &mut Context, caller: &Caller, snapshot: &Snapshot) {
         Principal::User { .. } => "User",
         Principal::AssumedRole { .. } => "AssumedRole",
         Principal::FederatedUser { .. } => "FederatedUser",
-        Principal::Service(_) | Principal::Federated(_) => "Federated",
+        Principal::Service(_) | Principal::Federated { .. } => "Federated",
     };
     context.set("aws:PrincipalType", kind);
     if matches!(caller.principal, Principal::Anonymous) {
@@ -56,24 +63,26 @@ fn principal_keys(context: &mut Context, caller: &Caller, snapshot: &Snapshot) {
     }
     context.set("aws:PrincipalAccount", caller.account.as_str());
     context.set("aws:userid", &*caller.user_id);
-    match &caller.session {
+    if let Some(session) = &caller.session {
+        context.set("aws:TokenIssueTime", timestamp(session.issued_s));
+        context.set("aws:MultiFactorAuthPresent", "false");
+    }
+    match caller.session.as_ref().filter(|session| session.is_of_role()) {
         None => {
             context.set("aws:PrincipalArn", &*caller.arn);
             if let Principal::User { name, .. } = &caller.principal {
                 context.set("aws:username", name.as_str());
             }
             let user = snapshot.user(&caller.name);
-            for (name, value) in user.iter().flat_map(|user| &user.document.tags) {
+            for (name, value) in user.iter().flat_map(|user| &user.record.tags) {
                 context.set(&format!("aws:PrincipalTag/{name}"), value.as_str());
             }
         }
         Some(session) => {
             context.set("aws:PrincipalArn", &*session.role_arn);
-            context.set("aws:TokenIssueTime", timestamp(session.issued_s));
-            context.set("aws:MultiFactorAuthPresent", "false");
-            // The role's own tags, then those of the session, which win.
+            // The role's own tags first, then those of the session, which take precedence.
             let role = snapshot.role_by_arn(&session.role_arn);
-            for (name, value) in role.iter().flat_map(|role| &role.document.facts.tags) {
+            for (name, value) in role.iter().flat_map(|role| role.tags()) {
                 context.set(&format!("aws:PrincipalTag/{name}"), value.as_str());
             }
             for (name, value) in &*session.tags {
@@ -82,7 +91,20 @@ fn principal_keys(context: &mut Context, caller: &Caller, snapshot: &Snapshot) {
             if let Some(source) = &session.source_identity {
                 context.set("aws:SourceIdentity", &**source);
             }
+            if let Some(federation) = &session.federation {
+                federation_keys(context, federation);
+            }
         }
+    }
+}
+
+/// Claims become keys only behind the name of their provider.
+fn federation_keys(context: &mut Context, federation: &Federation) {
+    let provider = &federation.provider;
+    context.set("aws:FederatedProvider", provider.arn.as_str());
+    context.set(&format!("{}:sub", provider.key_prefix()), &*federation.subject);
+    if let Some(audience) = &federation.audience {
+        context.set(&format!("{}:aud", provider.key_prefix()), &**audience);
     }
 }
 

@@ -1,9 +1,10 @@
-//! The front door: who asks, which policies apply, may it be done.
+//! The front door: who makes the request, which policies apply, and is it allowed?
 //!
-//! The way of a request is [`Addressing::target`], [`Door::authenticate`], [`request_context`], then [`authorize`], which
-//! alone makes a [`Permit`].
+//! A request passes through [`Addressing::target`], [`Door::authenticate`], [`request_context`] and [`authorize`]. Only
+//! the last one makes a [`Permit`].
 
 mod addressing;
+mod audit;
 mod authenticate;
 mod authorize;
 mod client_address;
@@ -11,15 +12,23 @@ mod condition_keys;
 mod permit;
 mod refusal;
 mod session;
+mod signature_v2;
+mod trust;
 mod uses;
 mod witness;
 
 pub use addressing::{Addressing, RequestTarget};
-pub use authenticate::{Arrival, Authenticated, AuthenticationType, Door, Services};
-pub use authorize::{Resolved, World, asks_for_tags_of, authorize, check, context_of, could_act, decide};
-pub use client_address::{ClientAddress, Network, NetworkError};
-pub use condition_keys::request_context;
+pub use audit::{AuditRecord, AuditedCaller, AuditedDecision, AuditedRequest, AuditedSession};
+pub use authenticate::{Authenticated, AuthenticationType, Door, Services, UnverifiedRequest};
+pub use authorize::{
+    Resolved, TaggedObject, World, asks_for_acl_of, asks_for_tags_of, authorize, check, context_of, could_act, decide,
+};
+pub use client_address::ClientAddress;
+pub use condition_keys::{request_context, resource_account_keys};
 pub use permit::{Permit, Permitted};
 pub use refusal::{Refusal, from_signature, outcome_label, policy_label};
+pub use session::CLAIM_BASED_ROLE;
+pub use signature_v2::SignatureV2;
+pub use trust::decide_to_assume;
 pub use uses::Uses;
 pub use witness::{NoWitness, Witness, witnessed};

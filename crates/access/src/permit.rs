@@ -1,4 +1,4 @@
-//! Permission is a value that is held, not an `if` that is remembered.
+//! Permission is a value that you hold, not an `if` that you have to remember.
 
 use policy::Decision;
 use s3::Operation;
@@ -6,28 +6,29 @@ use s3::op::*;
 
 /// The proof that an operation may run: every permission it needs was allowed.
 ///
-/// Only [`authorize`](crate::authorize) makes one, and it asks the operation itself what it needs. A permit for one operation
-/// never becomes one for another: that of an [`Operation`] becomes that of the operation inside it, as [`Permitted`].
+/// Only [`authorize`](crate::authorize) makes one, and it asks the operation itself what it needs. A permit for one
+/// operation never becomes one for another. The permit for an [`Operation`] only becomes that of the operation inside
+/// it, as [`Permitted`].
 ///
-/// Nobody else can make one:
+/// No other code can make one:
 /// ```compile_fail
 /// fn forge(operation: s3::op::GetObject, decision: policy::Decision) -> access::Permit<s3::op::GetObject> {
 ///     access::Permit { operation, decision }
 /// }
 /// ```
-/// Nor are the permissions of an operation anybody's choice:
+/// Nor can other code choose the permissions of an operation:
 /// ```compile_fail
 /// fn unneeded(operation: s3::op::GetObject) -> access::Resolved<s3::op::GetObject> {
 ///     access::Resolved { operation, needs: Vec::new() }
 /// }
 /// ```
-/// Nor does a permit to read delete:
+/// Nor does a permit to read allow a delete:
 /// ```compile_fail
 /// fn other(permit: access::Permit<s3::op::GetObject>) -> access::Permit<s3::op::DeleteObject> {
 ///     permit
 /// }
 /// ```
-/// What needs no permit compiles, so that the three above fail for their own reasons:
+/// Legitimate code compiles, which shows that the three examples above fail for the right reasons:
 /// ```
 /// fn read(permit: &access::Permit<s3::op::GetObject>) -> &s3::op::GetObject {
 ///     permit.operation()
@@ -52,7 +53,7 @@ impl<Op> Permit<Op> {
         &self.operation
     }
 
-    /// What may run, given away with the proof.
+    /// The operation that may run. Consumes the permit.
     pub fn into_operation(self) -> Op {
         self.operation
     }
@@ -65,9 +66,9 @@ impl<Op> Permit<Op> {
 
 macro_rules! permitted {
     ($($module:ident: $($Name:ident),+;)+ = $listed:ident: $Listed:ident) => {
-        /// A permit for an operation of S3, by the operation.
+        /// A permit for an operation of S3, with one variant for each operation.
         #[derive(Debug)]
-        #[allow(missing_docs, reason = "each variant is the permit for the operation of its name")]
+        #[allow(missing_docs, reason = "each variant is the permit for the operation with its name")]
         pub enum Permitted {
             $($($Name(Permit<$Name>),)+)+
             $Listed(Permit<$Listed>),

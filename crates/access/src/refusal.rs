@@ -1,21 +1,21 @@
-//! Why a request may not go on, as S3 says it.
+//! Why a request is refused, in S3's words.
 
 use policy::{Decision, PolicyType, Principal};
 use s3::{S3Error, S3ErrorCode};
 use sigv4::SigError;
 
-/// A permission that was not given.
+/// A refused permission.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// The decision, never Allow.
+    /// The decision; never Allow.
     pub decision: Decision,
-    /// The action that was refused, as AWS spells it.
+    /// The refused action, as AWS spells it.
     pub action: String,
-    /// The resource it was refused on.
+    /// The resource for which it was refused.
     pub resource: String,
-    /// Who asked, as an ARN; empty for anonymous callers.
+    /// The ARN of the caller; empty for anonymous callers.
     pub principal: String,
-    /// What the operator may have forgotten.
+    /// A hint about what the operator may have forgotten.
     pub hint: Option<&'static str>,
     /// A stored policy that cannot be read, if that is the reason.
     pub unreadable: Option<String>,
@@ -35,6 +35,9 @@ impl Refusal {
         let reason = match (&self.unreadable, self.decision) {
             (Some(reason), _) => format!("because {reason}"),
             (None, Decision::ExplicitDeny { by }) => format!("with an explicit deny in {}", named(by.policy)),
+            (None, Decision::ImplicitDeny { missing: PolicyType::PublicAccessBlock }) => {
+                "because the RestrictPublicBuckets setting allows only identities of the bucket's account".to_owned()
+            }
             (None, Decision::ImplicitDeny { missing }) => {
                 format!("because no {} allows the {} action", policy_kind(missing), self.action)
             }
@@ -52,7 +55,7 @@ impl Refusal {
     }
 }
 
-/// How a decision came out, as metrics label it.
+/// The outcome of a decision, as metrics label it.
 pub fn outcome_label(decision: &Decision) -> &'static str {
     match decision {
         Decision::Allow { .. } => "allow",
@@ -72,6 +75,8 @@ pub fn policy_label(decision: &Decision) -> &'static str {
         PolicyType::Resource => "resource",
         PolicyType::Session => "session",
         PolicyType::Boundary => "boundary",
+        PolicyType::Acl => "acl",
+        PolicyType::PublicAccessBlock => "public_access_block",
         PolicyType::Root => "root",
         PolicyType::NotNeeded => "none",
     }
@@ -83,6 +88,8 @@ fn named(policy: PolicyType) -> &'static str {
         PolicyType::Resource => "a resource-based policy",
         PolicyType::Session => "a session policy",
         PolicyType::Boundary => "a permissions boundary",
+        PolicyType::Acl => "an access control list",
+        PolicyType::PublicAccessBlock => "the public access block",
         PolicyType::Root | PolicyType::NotNeeded => "a policy",
     }
 }
@@ -93,10 +100,12 @@ fn policy_kind(policy: PolicyType) -> &'static str {
         PolicyType::Resource => "resource-based policy",
         PolicyType::Session => "session policy",
         PolicyType::Boundary => "permissions boundary",
+        PolicyType::Acl => "access control list",
+        PolicyType::PublicAccessBlock => "public access block",
     }
 }
 
-/// Why a signature, or a body bound to one, is refused.
+/// Why a signature, or a body that it covers, is refused.
 pub fn from_signature(error: SigError) -> S3Error {
     let code = S3ErrorCode::ALL.iter().copied().find(|code| code.as_str() == error.code());
     S3Error::with_message(code.unwrap_or(S3ErrorCode::InvalidRequest), error.to_string())

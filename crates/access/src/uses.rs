@@ -1,4 +1,9 @@
-//! Who came last, and when: kept in memory for the control plane, which writes it down once a minute.
+//! When keys and roles were last used. This is kept in memory for the control plane, which stores it once a minute.
+
+#![expect(
+    clippy::disallowed_types,
+    reason = "requests share the record of uses, by which nothing is decided; it is written at the door, where a use is known"
+)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -8,18 +13,18 @@ use arc_swap::ArcSwap;
 use iam::{LastUsed, Use};
 use rpds::HashTrieMapSync;
 
-/// The last use of each key and role since the control plane asked last.
+/// The last use of each key and role since the control plane last asked.
 ///
-/// A request of a key that was seen in the same minute reads one number: it takes no lock, writes nothing and allocates nothing.
-/// Each minute the first request of a key writes, and a key that is new is put into the map.
+/// A request with a key already seen in the same minute only reads one number: it takes no lock, writes nothing and
+/// allocates nothing. The first request with a key in each minute writes, and a new key is added to the map.
 pub struct Uses {
     seen: ArcSwap<HashTrieMapSync<Arc<str>, Arc<Seen>>>,
-    /// Whoever puts in or takes out.
+    /// Held while entries are added or removed.
     writing: Mutex<()>,
 }
 
 struct Seen {
-    /// Minutes since 1970; [`GONE`] once it is out of the map.
+    /// Minutes since 1970; [`GONE`] once the entry is removed from the map.
     minute: AtomicI64,
     used: Mutex<Use>,
 }
@@ -33,7 +38,7 @@ impl Default for Uses {
 }
 
 impl Uses {
-    /// Notes a use of a key, by its id, or of a role, by its `AROA...` id.
+    /// Records a use of a key, by its id, or of a role, by its `AROA...` id.
     pub fn note(&self, id: &str, now_s: i64, service: &str, region: &str) {
         let minute = now_s.div_euclid(60);
         if self.seen.load().get(id).is_some_and(|seen| seen.note(minute, service, region)) {
@@ -42,18 +47,19 @@ impl Uses {
         let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let seen = self.seen.load_full();
         if seen.get(id).is_some_and(|seen| seen.note(minute, service, region)) {
-            return; // another request put it in first
+            return; // another request added it first
         }
         let new = Seen { minute: AtomicI64::new(minute), used: Mutex::new(use_of(minute, service, region)) };
         self.seen.store(Arc::new(seen.insert(id.into(), Arc::new(new))));
     }
 
-    /// What was noted and not taken for good yet.
+    /// What was recorded and not removed yet.
     pub fn peek(&self) -> LastUsed {
         self.seen.load().iter().map(|(id, seen)| (id.clone(), seen.used())).collect()
     }
 
-    /// What was noted. What is older than the minute of `now_s` is forgotten with it, so that keys that are gone do not stay.
+    /// Returns what was recorded. Removes entries older than the minute of `now_s`, so that keys that no longer exist
+    /// do not stay.
     pub fn take(&self, now_s: i64) -> LastUsed {
         let minute = now_s.div_euclid(60);
         let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -61,7 +67,7 @@ impl Uses {
         let mut taken = Vec::new();
         for (id, seen) in self.seen.load().iter() {
             let of = seen.minute.load(Ordering::Acquire);
-            // A request may have come in between: then it stays.
+            // If a request came in between, the entry stays.
             let gone =
                 of < minute && seen.minute.compare_exchange(of, GONE, Ordering::AcqRel, Ordering::Relaxed).is_ok();
             taken.push((id.clone(), seen.used()));
@@ -75,7 +81,7 @@ impl Uses {
 }
 
 impl Seen {
-    /// Notes a use; false if this is out of the map by now.
+    /// Records a use; false if this entry has been removed from the map.
     fn note(&self, minute: i64, service: &str, region: &str) -> bool {
         if self.minute.load(Ordering::Relaxed) < minute {
             let before = self.minute.fetch_max(minute, Ordering::AcqRel);
@@ -96,7 +102,7 @@ impl Seen {
 }
 
 fn use_of(minute: i64, service: &str, region: &str) -> Use {
-    // A gateway without a region of its own takes what the client signed, but no text without end.
+    // A gateway without a region of its own uses the one that the client signed, but limits its length.
     let region = if region.len() > 64 { "" } else { region };
     Use { at_s: minute * 60, service: service.into(), region: region.into() }
 }
@@ -106,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn uses_are_kept_to_the_minute_and_handed_over() {
+    fn uses_are_recorded_by_the_minute_and_handed_over() {
         let uses = Uses::default();
         for (id, now_s, service) in [("AK1", 61, "s3"), ("AK1", 119, "iam"), ("AK2", 60, "s3"), ("AK1", 30, "sts")] {
             uses.note(id, now_s, service, "us-east-1");
@@ -118,10 +124,11 @@ mod tests {
         let record = uses.take(121);
         assert_eq!(of(&record, "AK1"), Some((120, "iam".to_owned())));
         assert_eq!(of(&record, "AK2"), Some((60, "s3".to_owned())), "kept until it was handed over in a later minute");
-        assert_eq!(uses.take(121).len(), 1, "AK2 is of an earlier minute");
+        assert_eq!(uses.take(121).len(), 1, "AK2 was used in an earlier minute");
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "threads are what is tested")]
     fn many_threads_lose_nothing() {
         let uses = Uses::default();
         std::thread::scope(|scope| {

@@ -1,15 +1,21 @@
-//! Who is told of decisions: metrics, which need a clock that this crate does not have.
+//! Observers of decisions: metrics, which need a clock that this crate does not have.
 
 use policy::Decision;
 
-/// Watches every decision while it is made.
+use crate::audit::AuditedDecision;
+
+/// Observes every decision while it is made.
 pub trait Witness: Send + Sync {
-    /// Calls `decide` once, about this action. What it returns is what counts: a witness changes no decision, and one that does not
-    /// call at all refuses.
+    /// Calls `decide` once, for this action. Only its result counts: a witness cannot change a decision, and if it does
+    /// not call `decide`, the request is refused.
     fn watch(&self, action: &str, decide: &mut dyn FnMut() -> Decision);
+
+    /// Takes the decision about a permission that an operation needs to run. `decision` names policy and statement, which costs time: it
+    /// is called only for what is kept.
+    fn audit(&self, _allowed: bool, _decision: &dyn Fn() -> AuditedDecision) {}
 }
 
-/// Looks on and keeps nothing.
+/// Records nothing.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoWitness;
 
@@ -39,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_decided_is_refused() {
+    fn a_request_without_a_decision_is_refused() {
         let allow = || Decision::Allow { by: Origin { policy: PolicyType::Resource, statement: 3 } };
         assert_eq!(witnessed(&NoWitness, "s3:GetObject", allow), allow());
         assert!(!witnessed(&Asleep, "s3:GetObject", allow).is_allow());

@@ -1,0 +1,389 @@
+//! What a request leaves for auditors: who asked, and by which statement of which policy it was decided. A log line is one way to print it.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use iam::{Bucket, Caller, Role};
+use ids::{AccessKeyId, AccountId};
+use jiff::Timestamp;
+use policy::{CompiledPolicy, Decision, Origin, PolicyType};
+use s3::Requirement;
+
+use crate::authorize::{World, bucket_of};
+use crate::refusal::{outcome_label, policy_label};
+
+/// All that an audit log keeps of one request.
+#[derive(Debug, Clone)]
+pub struct AuditRecord {
+    /// The id of the request, which is the `DecisionId` of its refusal too.
+    pub request_id: String,
+    /// When its head was read.
+    pub time: Timestamp,
+    /// From then until the answer began.
+    pub took: Duration,
+    /// The S3 operation or the IAM or STS action; `Unknown` if the request was refused before that was known.
+    pub operation: &'static str,
+    /// Who made it.
+    pub caller: AuditedCaller,
+    /// The permissions that it needed, in the order of the decisions, up to the first that was refused. A request for several
+    /// objects goes on after a refusal.
+    pub decisions: Vec<AuditedDecision>,
+    /// The revision of the IAM state that it was decided by; 0 if it was not decided.
+    pub revision: u64,
+    /// The request itself.
+    pub request: AuditedRequest,
+    /// The status of the answer.
+    pub status: u16,
+    /// The length of the answer's body, where it is known beforehand.
+    pub bytes_sent: Option<u64>,
+}
+
+impl AuditRecord {
+    /// The permissions that were refused.
+    pub fn refusals(&self) -> impl Iterator<Item = &AuditedDecision> {
+        self.decisions.iter().filter(|decided| !decided.decision.is_allow())
+    }
+}
+
+/// What a request said of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditedRequest {
+    /// The HTTP method.
+    pub method: String,
+    /// The path as it was sent, without the query string, which may hold signatures.
+    pub path: String,
+    /// The client's address, trusted proxies taken away.
+    pub client: IpAddr,
+    /// `User-Agent`; may be empty.
+    pub user_agent: String,
+    /// `Content-Length`.
+    pub bytes_received: Option<u64>,
+}
+
+/// Who made a request. The default is an anonymous caller.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditedCaller {
+    /// The ARN of the user or session; empty for anonymous callers.
+    pub arn: Arc<str>,
+    /// The account that the caller acts in; `None` for anonymous callers.
+    pub account: Option<AccountId>,
+    /// The access key that signed.
+    pub access_key_id: Option<AccessKeyId>,
+    /// Where a session comes from; `None` for long-term keys.
+    pub session: Option<AuditedSession>,
+}
+
+/// Where a session comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditedSession {
+    /// The session's id.
+    pub id: Arc<str>,
+    /// The ARN of the role.
+    pub role_arn: Arc<str>,
+    /// When it was issued, in seconds since 1970.
+    pub issued_s: i64,
+    /// `sts:SourceIdentity` of the first session in the chain of roles.
+    pub source_identity: Option<Arc<str>>,
+}
+
+impl AuditedCaller {
+    /// The audited facts of a caller.
+    pub fn of(caller: &Caller) -> Self {
+        if caller.is_anonymous() {
+            return Self::default();
+        }
+        Self {
+            arn: Arc::clone(&caller.arn),
+            account: Some(caller.account),
+            access_key_id: caller.access_key_id.clone(),
+            session: caller.session.as_ref().map(|session| AuditedSession {
+                id: Arc::clone(&session.id),
+                role_arn: Arc::clone(&session.role_arn),
+                issued_s: session.issued_s,
+                source_identity: session.source_identity.clone(),
+            }),
+        }
+    }
+}
+
+/// A permission that a request needed, and what was decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditedDecision {
+    /// The action, as AWS spells it.
+    pub action: &'static str,
+    /// The resource's ARN, or `*`.
+    pub resource: String,
+    /// The decision.
+    pub decision: Decision,
+    /// The policy whose statement decided, as operators know it, such as "attached policy `Readers`". `None` if no statement decided.
+    pub policy: Option<String>,
+    /// The `Sid` of that statement, if it has one.
+    pub sid: Option<String>,
+}
+
+impl AuditedDecision {
+    pub(crate) fn of(need: &Requirement, decision: Decision, owner: PolicyOwner<'_>, world: World<'_>) -> Self {
+        let by = decided_by(decision);
+        let compiled = by.and_then(|by| policy_of(by.policy, owner, world));
+        let sid = by.zip(compiled).and_then(|(by, policy)| policy.sid(by.statement));
+        Self {
+            action: need.action,
+            resource: need.resource.clone(),
+            decision,
+            policy: by.and_then(|by| name_of(by.policy, owner, world)),
+            sid: sid.map(str::to_owned),
+        }
+    }
+
+    /// `allow`, `explicit_deny` or `implicit_deny`.
+    pub fn outcome(&self) -> &'static str {
+        outcome_label(&self.decision)
+    }
+
+    /// The type of the policy that decided, or that would have had to allow.
+    pub fn policy_type(&self) -> &'static str {
+        policy_label(&self.decision)
+    }
+
+    /// The position of the statement that decided in its policy, from 0.
+    pub fn statement(&self) -> Option<u32> {
+        decided_by(self.decision).filter(|_| self.policy.is_some()).map(|by| by.statement)
+    }
+}
+
+/// `s3:GetObject arn:aws:s3:::reef/a allow by attached policy `Readers`, statement 0 (Public)`.
+impl fmt::Display for AuditedDecision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.action, self.resource, self.outcome())?;
+        if let (Some(policy), Some(statement)) = (&self.policy, self.statement()) {
+            write!(f, " by {policy}, statement {statement}")?;
+        }
+        self.sid.as_ref().map_or(Ok(()), |sid| write!(f, " ({sid})"))
+    }
+}
+
+/// The statement that decided, if one did.
+fn decided_by(decision: Decision) -> Option<Origin> {
+    match decision {
+        Decision::Allow { by } | Decision::ExplicitDeny { by } => Some(by),
+        Decision::ImplicitDeny { .. } => None,
+    }
+}
+
+/// Whose policy is the resource-based one of a decision.
+#[derive(Clone, Copy)]
+pub(crate) enum PolicyOwner<'a> {
+    /// A bucket, with its bucket policy.
+    Bucket(&'a Bucket),
+    /// A role, with its trust policy.
+    Role(&'a Role),
+    /// No resource has a policy.
+    None,
+}
+
+impl<'a> PolicyOwner<'a> {
+    /// The bucket that an S3 resource names, if it exists.
+    pub(crate) fn of(resource: &str, world: World<'a>) -> Self {
+        bucket_of(resource, world.snapshot).map_or(Self::None, Self::Bucket)
+    }
+
+    fn policy(self) -> Option<&'a CompiledPolicy> {
+        match self {
+            Self::Bucket(bucket) => bucket.compiled_policy(),
+            Self::Role(role) => Some(&role.trust),
+            Self::None => None,
+        }
+    }
+
+    fn policy_name(self) -> Option<String> {
+        match self {
+            Self::Bucket(bucket) => Some(format!("policy of bucket `{}`", bucket.name)),
+            Self::Role(role) => Some(format!("trust policy of role `{}`", role.name)),
+            Self::None => None,
+        }
+    }
+}
+
+/// The policy of a type that a resource and a caller have.
+pub(crate) fn policy_of<'a>(
+    policy: PolicyType,
+    resource: PolicyOwner<'a>,
+    world: World<'a>,
+) -> Option<&'a CompiledPolicy> {
+    let caller = world.caller;
+    match policy {
+        PolicyType::Identity(at) => caller.policies.get(at).map(|policy| &**policy),
+        PolicyType::Resource => resource.policy(),
+        PolicyType::Session => caller.session.as_ref().and_then(|session| session.policy.as_deref()),
+        PolicyType::Boundary => caller.boundary.as_deref(),
+        PolicyType::Acl | PolicyType::PublicAccessBlock | PolicyType::Root | PolicyType::NotNeeded => None,
+    }
+}
+
+fn name_of(policy: PolicyType, resource: PolicyOwner<'_>, world: World<'_>) -> Option<String> {
+    match policy {
+        PolicyType::Identity(at) => world.caller.sources.get(at).map(ToString::to_string),
+        PolicyType::Resource => resource.policy_name(),
+        PolicyType::Session => Some("session policy".to_owned()),
+        PolicyType::Boundary => Some("permissions boundary".to_owned()),
+        PolicyType::Acl => Some("ACL".to_owned()),
+        PolicyType::PublicAccessBlock | PolicyType::Root | PolicyType::NotNeeded => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::disallowed_types, reason = "a witness of a test remembers what it is told")]
+
+    use std::sync::Mutex;
+
+    use iam::{Bucket, BucketPolicy, CallerSession, Change, Settings, Snapshot};
+    use iam_formats::identities;
+    use policy::{CompiledPolicy, Context, Policy, PolicyKind};
+    use s3::Needs;
+
+    use super::*;
+    use crate::{Witness, authorize, check, could_act};
+
+    const IDENTITIES: &str = r#"{
+        "policies": [{"name": "Readers", "document": {"Version": "2012-10-17", "Statement": [
+            {"Sid": "Write", "Effect": "Allow", "Action": "s3:PutObject", "Resource": "*"},
+            {"Sid": "Read", "Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"},
+            {"Effect": "Deny", "Action": "s3:DeleteObject", "Resource": "*"}]}}],
+        "identities": [
+            {"name": "alice", "policyNames": ["Readers"]},
+            {"name": "bob", "actions": ["Read:reef"]}]}"#;
+    const BUCKET: &str = r#"{"Version": "2012-10-17", "Statement": [
+        {"Sid": "NoSecrets", "Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "arn:aws:s3:::reef/secret"}]}"#;
+    const SESSION: &str = r#"{"Version": "2012-10-17", "Statement": [
+        {"Sid": "All", "Effect": "Allow", "Action": "*", "Resource": "*"},
+        {"Sid": "NotThis", "Effect": "Deny", "Action": "*", "Resource": "arn:aws:s3:::reef/this"}]}"#;
+
+    /// Keeps every decision.
+    #[derive(Default)]
+    struct Keeper(Mutex<Vec<AuditedDecision>>);
+
+    impl Witness for Keeper {
+        fn watch(&self, _: &str, decide: &mut dyn FnMut() -> Decision) {
+            decide();
+        }
+
+        fn audit(&self, allowed: bool, decision: &dyn Fn() -> AuditedDecision) {
+            let decision = decision();
+            assert_eq!(allowed, decision.decision.is_allow());
+            self.0.lock().unwrap().push(decision);
+        }
+    }
+
+    struct Asks(Vec<Requirement>);
+
+    impl Needs for Asks {
+        fn permissions(&self) -> Vec<Requirement> {
+            self.0.clone()
+        }
+    }
+
+    fn need(action: &'static str, key: &str) -> Requirement {
+        Requirement::on_resource(action, format!("arn:aws:s3:::reef/{key}"))
+    }
+
+    fn snapshot() -> Snapshot {
+        let policy = BucketPolicy::read("reef", BUCKET.as_bytes(), None, None);
+        let bucket = Bucket { policy: Some(policy), ..Bucket::new("reef", "", 0) };
+        let identities = identities::parse(IDENTITIES, &|_| None).unwrap();
+        Snapshot::new(Settings::default(), &identities).apply([Change::Bucket("reef".into(), Some(Arc::new(bucket)))])
+    }
+
+    fn compiled(text: &str) -> Arc<CompiledPolicy> {
+        Arc::new(Policy::parse_stored(PolicyKind::Session, text).unwrap().compile())
+    }
+
+    fn in_session(caller: Caller) -> Caller {
+        let session = CallerSession {
+            id: "sid".into(),
+            role_arn: "arn:aws:iam::000000000000:role/R".into(),
+            name: "s".into(),
+            issued_s: 7,
+            expires_s: 8,
+            policy: Some(compiled(SESSION)),
+            tags: Arc::from([]),
+            transitive_tag_keys: Arc::from([]),
+            source_identity: Some("alice@example.com".into()),
+            federation: None,
+            origins: Arc::default(),
+        };
+        Caller { session: Some(session), ..caller }
+    }
+
+    fn audited(snapshot: &Snapshot, caller: &Caller, needs: Vec<Requirement>) -> Vec<String> {
+        let witness = Keeper::default();
+        let world = World { caller, snapshot, context: &Context::new(), witness: &witness };
+        let _ = authorize(Asks(needs).into(), world);
+        witness.0.into_inner().unwrap().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_decision_names_policy_and_statement() {
+        let snapshot = snapshot();
+        let caller = |name: &str| Caller::of(snapshot.user(name).unwrap());
+        let bounded = Caller { boundary: Some(compiled(SESSION)), ..caller("alice") };
+        let readers = "attached policy `Readers`";
+        let row = |caller: &Caller, action, key: &str, wanted: &str| {
+            let wanted = format!("{action} arn:aws:s3:::reef/{key} {wanted}");
+            assert_eq!(audited(&snapshot, caller, vec![need(action, key)]), [wanted]);
+        };
+        row(&caller("alice"), "s3:GetObject", "a", &format!("allow by {readers}, statement 1 (Read)"));
+        row(&caller("alice"), "s3:DeleteObject", "a", &format!("explicit_deny by {readers}, statement 2"));
+        row(&caller("alice"), "s3:GetObjectAcl", "a", "implicit_deny");
+        row(&caller("bob"), "s3:GetObject", "a", "allow by legacy actions, statement 0 (Read:reef)");
+        row(
+            &caller("bob"),
+            "s3:GetObject",
+            "secret",
+            "explicit_deny by policy of bucket `reef`, statement 0 (NoSecrets)",
+        );
+        row(&bounded, "s3:GetObject", "this", "explicit_deny by permissions boundary, statement 1 (NotThis)");
+        let session = in_session(caller("alice"));
+        row(&session, "s3:GetObject", "this", "explicit_deny by session policy, statement 1 (NotThis)");
+    }
+
+    #[test]
+    fn what_is_needed_is_audited_up_to_the_first_refusal() {
+        let snapshot = snapshot();
+        let alice = Caller::of(snapshot.user("alice").unwrap());
+        let needs = [("s3:GetObject", "a"), ("s3:DeleteObject", "b"), ("s3:PutObject", "c")];
+        let actions: Vec<String> = audited(&snapshot, &alice, needs.map(|(action, key)| need(action, key)).into());
+        assert_eq!(actions.len(), 2, "{actions:?}");
+        assert!(actions[1].starts_with("s3:DeleteObject arn:aws:s3:::reef/b explicit_deny"), "{actions:?}");
+
+        // What an operation asks only to know what to answer is no refusal of the request; what keeps its body unread is one.
+        let witness = Keeper::default();
+        let world = World { caller: &alice, snapshot: &snapshot, context: &Context::new(), witness: &witness };
+        check(&need("s3:GetObjectAcl", "a"), world).unwrap_err();
+        assert!(witness.0.lock().unwrap().is_empty());
+        could_act(&[need("s3:GetObjectAcl", "a")], world).unwrap_err();
+        assert_eq!(witness.0.into_inner().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_caller_is_named_with_its_session() {
+        let snapshot = snapshot();
+        let alice = Caller::of(snapshot.user("alice").unwrap());
+        let user = AuditedCaller::of(&alice);
+        assert_eq!((&*user.arn, user.session), ("arn:aws:iam::000000000000:user/alice", None));
+        let session = AuditedCaller::of(&in_session(alice.clone())).session.unwrap();
+        assert_eq!(
+            session,
+            AuditedSession {
+                id: "sid".into(),
+                role_arn: "arn:aws:iam::000000000000:role/R".into(),
+                issued_s: 7,
+                source_identity: Some("alice@example.com".into()),
+            }
+        );
+        let anonymous = Caller { principal: policy::Principal::Anonymous, ..alice };
+        assert_eq!(AuditedCaller::of(&anonymous), AuditedCaller::default());
+    }
+}
