@@ -1,17 +1,18 @@
-//! Which condition keys each permission of each operation is decided with.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that fails may panic")]
+//! The condition keys with which each permission of each operation is decided.
 
 use std::sync::Arc;
 
 use access::{Authenticated, AuthenticationType, NoWitness, World, context_of, request_context};
 use http::request::Parts;
-use iam::{Bucket, Caller, Change, Identities, Snapshot, TlsVersion};
+use iam::{Bucket, Caller, Change, Snapshot, TlsVersion};
+use iam_formats::identities;
 use jiff::{SignedDuration, Timestamp};
 use policy::{Action, Context};
 use s3::{Needs, Operation, Requirement, Routing};
 use sigv4::PayloadHash;
 
-/// Operation, permission and resource, and what the permission knows of the request: all other keys of requests are absent.
+/// Operation, permission and resource, and the condition keys that the permission gets from the request. All other keys
+/// are absent.
 const TABLE: &str = include_str!("condition_keys.txt");
 
 const ACCOUNT: &str = "111122223333";
@@ -40,17 +41,25 @@ const TAGS: &str = "<Tagging><TagSet><Tag><Key>Team</Key><Value>blue</Value></Ta
                     <Tag><Key>team</Key><Value>red</Value></Tag></TagSet></Tagging>";
 const CONFIGURATION: &str = "<CreateBucketConfiguration><LocationConstraint>eu-west-1</LocationConstraint><Tags>\
     <Tag><Key>Team</Key><Value>blue</Value></Tag><Tag><Key>team</Key><Value>red</Value></Tag></Tags></CreateBucketConfiguration>";
+const CONTROL: &str = "/v20180820/tags/arn:aws:s3:::bkt";
+const CONTROL_ACCOUNT: (&str, &str) = ("x-amz-account-id", "111122223333");
+const CONTROL_TAGS: &str = "<TagResourceRequest><Tags><Tag><Key>Team</Key><Value>blue</Value></Tag>\
+    <Tag><Key>team</Key><Value>red</Value></Tag></Tags></TagResourceRequest>";
 const DELETE: &str =
     "<Delete><Object><Key>a</Key></Object><Object><Key>b</Key><VersionId>v1</VersionId></Object></Delete>";
 const RETENTION: &str =
     "<Retention><Mode>COMPLIANCE</Mode><RetainUntilDate>2026-11-29T19:00:00Z</RetainUntilDate></Retention>";
+const VERSIONING: &str = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+const OBJECT_LOCK: &str =
+    "<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled></ObjectLockConfiguration>";
 const BYPASS: (&str, &str) = ("x-amz-bypass-governance-retention", "true");
 const ATTRIBUTES: (&str, &str) = ("x-amz-object-attributes", "ETag");
 
-/// Method, path, parameters, further headers, body.
-type Row = (&'static str, &'static str, &'static str, &'static [(&'static str, &'static str)], &'static str);
+/// Method, path, parameters, additional headers, body.
+pub type Row = (&'static str, &'static str, &'static str, &'static [(&'static str, &'static str)], &'static str);
 
-const OPERATIONS: [Row; 47] = [
+/// Each operation that is supported, with the headers and bodies that add permissions.
+pub const OPERATIONS: [Row; 60] = [
     ("GET", "/", "", &[], ""),
     ("PUT", "/bkt", "", &[("x-amz-bucket-object-lock-enabled", "true")], CONFIGURATION),
     ("HEAD", "/bkt", "", &[], ""),
@@ -70,7 +79,20 @@ const OPERATIONS: [Row; 47] = [
     ("GET", "/bkt", "acl", &[], ""),
     ("PUT", "/bkt", "acl", &[], ""),
     ("GET", "/bkt", "object-lock", &[], ""),
-    ("PUT", "/bkt", "cors", &[], ""),
+    ("PUT", "/bkt", "object-lock", &[], OBJECT_LOCK),
+    ("GET", "/bkt", "versioning", &[], ""),
+    ("PUT", "/bkt", "versioning", &[], VERSIONING),
+    ("PUT", "/bkt", "cors", &[], "<CORSConfiguration/>"),
+    ("PUT", "/bkt", "abac", &[], "<AbacStatus/>"),
+    ("PUT", "/bkt", "accelerate", &[], "<AccelerateConfiguration/>"),
+    ("PUT", "/bkt", "encryption", &[], "<ServerSideEncryptionConfiguration/>"),
+    ("PUT", "/bkt", "lifecycle", &[], "<LifecycleConfiguration/>"),
+    ("PUT", "/bkt", "logging", &[], "<BucketLoggingStatus/>"),
+    ("PUT", "/bkt", "notification", &[], "<NotificationConfiguration/>"),
+    ("PUT", "/bkt", "requestPayment", &[], "<RequestPaymentConfiguration/>"),
+    ("GET", CONTROL, "", &[CONTROL_ACCOUNT], ""),
+    ("POST", CONTROL, "", &[CONTROL_ACCOUNT], CONTROL_TAGS),
+    ("DELETE", CONTROL, "tagKeys=Team&tagKeys=team", &[CONTROL_ACCOUNT], ""),
     ("POST", "/bkt", "delete", &[BYPASS], DELETE),
     ("GET", "/bkt/k", "", &[], ""),
     ("GET", "/bkt/k", "versionId=v1", &[], ""),
@@ -107,10 +129,10 @@ const OPERATIONS: [Row; 47] = [
 ];
 
 fn snapshot() -> Snapshot {
-    let identities = Identities::parse(r#"{"identities":[]}"#, &|_| None).unwrap();
+    let identities = identities::parse(r#"{"identities":[]}"#, &|_| None).unwrap();
     let settings = iam::Settings { account: ACCOUNT.parse().unwrap(), ..iam::Settings::default() };
     let bucket = |name: &str| {
-        let bucket = Bucket::read(name, &Default::default(), &[], 0, 0, None);
+        let bucket = Bucket::new(name, "", 0);
         Change::Bucket(name.into(), Some(Arc::new(bucket)))
     };
     Snapshot::new(settings, &identities).apply([bucket("bkt"), bucket("src")])
@@ -127,6 +149,7 @@ fn caller() -> Caller {
         access_key_id: None,
         session: None,
         policies: Arc::new([]),
+        sources: Arc::new([]),
         boundary: None,
         source_ip: Some("192.0.2.1".parse().unwrap()),
         user_agent: "".into(),
@@ -140,7 +163,7 @@ fn authenticated(authentication: AuthenticationType, signed_at: Option<Timestamp
     Authenticated { caller: caller(), authentication, payload, seed: None, signed_at, service: "s3".to_owned() }
 }
 
-fn head((method, path, parameters, headers, _): &Row, hash: Option<&str>) -> Parts {
+pub fn head((method, path, parameters, headers, _): &Row, hash: Option<&str>) -> Parts {
     let uri = format!("{path}?{PARAMETERS}&{parameters}");
     let mut request = http::Request::builder().method(*method).uri(uri.trim_end_matches('&'));
     for (name, value) in HEADERS.iter().chain(*headers) {
@@ -178,7 +201,7 @@ fn decided(row: &Row, head: &Parts, who: &Authenticated) -> (Operation, Vec<(Req
     };
     let mut needs: Vec<Requirement> = own.into_iter().chain(conditional).collect();
     for need in &mut needs {
-        // As if a policy asked for them: each object has tags of its own.
+        // As if a policy tested them: each object has its own tags.
         let bucket = need.bucket.as_ref().map_or("", |bucket| bucket.as_str());
         need.existing_tags = vec![("of".to_owned(), bucket.to_owned())];
     }
@@ -191,7 +214,7 @@ fn decided(row: &Row, head: &Parts, who: &Authenticated) -> (Operation, Vec<(Req
     (op, decided)
 }
 
-/// What a permission knows of the request, in a line.
+/// The condition keys that a permission gets from the request, as one line.
 fn line(op: &Operation, need: &Requirement, context: &Context) -> String {
     const OF_EVERY_REQUEST: [&str; 6] = [
         "s3:authType",
@@ -260,7 +283,7 @@ fn keys_of_each_way_of_signing() {
         (HeaderV4, Some(signed), Some(CHUNKED), ["REST-HEADER", V4, "1500", CHUNKED]),
         (HeaderV4, Some(ahead), None, ["REST-HEADER", V4, "0", ""]),
         (PresignedV4, Some(signed), None, ["REST-QUERY-STRING", V4, "1500", ""]),
-        // Nobody signed the header: who has the URL may add it.
+        // The header is not signed: anyone with the URL may add it.
         (PresignedV4, Some(signed), Some(UNSIGNED), ["REST-QUERY-STRING", V4, "1500", ""]),
         (HeaderV2, None, None, ["REST-HEADER", "AWS", "0", ""]),
         (PresignedV2, None, None, ["REST-QUERY-STRING", "AWS", "0", ""]),
@@ -276,7 +299,7 @@ fn keys_of_each_way_of_signing() {
             let parameters = "X-Amz-Content-Sha256=UNSIGNED-PAYLOAD&X-Amz-Signature=x&X-Amz-SignedHeaders=host";
             head.uri = format!("{}&{parameters}", head.uri).parse().unwrap();
             if kind == HeaderV4 {
-                // Nor do the parameters of a presigned URL hide the header of a request that is signed in a header.
+                // Nor do such parameters hide the header of a request that is signed in its headers.
                 head.headers.insert("authorization", "AWS4-HMAC-SHA256 x".parse().unwrap());
             }
             for (need, context) in decided(row, &head, &who).1 {
@@ -293,7 +316,7 @@ fn keys_of_each_way_of_signing() {
 }
 
 #[test]
-fn the_version_of_tls_is_there_where_it_is_known() {
+fn the_tls_version_is_present_if_it_is_known() {
     for row in &OPERATIONS {
         for (version, want) in
             [(None, None), (Some(TlsVersion::V1_2), Some("1.2")), (Some(TlsVersion::V1_3), Some("1.3"))]
@@ -311,7 +334,7 @@ fn the_version_of_tls_is_there_where_it_is_known() {
 }
 
 #[test]
-fn what_aws_always_sends_is_always_there() {
+fn keys_that_aws_always_sets_are_always_present() {
     for row in &OPERATIONS {
         for kind in [AuthenticationType::Anonymous, AuthenticationType::HeaderV4, AuthenticationType::PresignedV2] {
             for (need, context) in decided(row, &head(row, None), &authenticated(kind, None)).1 {
@@ -325,7 +348,7 @@ fn what_aws_always_sends_is_always_there() {
                     ("aws:PrincipalIsAWSService", "false"),
                     ("aws:PrincipalType", "User"),
                     ("aws:ResourceAccount", ACCOUNT),
-                    // A header that comes twice is all of its values.
+                    // A header that occurs twice has all its values.
                     ("aws:UserAgent", "one, two"),
                     ("aws:Referer", "http://a"),
                 ] {
@@ -337,7 +360,7 @@ fn what_aws_always_sends_is_always_there() {
 }
 
 #[test]
-fn a_presigned_url_speaks_for_the_hash_that_it_names() {
+fn a_presigned_url_covers_the_hash_that_it_names() {
     let who = authenticated(AuthenticationType::PresignedV4, NOW.parse().ok());
     for (signed_headers, want) in
         [("host", None), ("host%3Bx-amz-content-sha256", Some("UNSIGNED-PAYLOAD")), ("host%3Bx-amz-content", None)]

@@ -1,0 +1,76 @@
+//! Sessions that were revoked: each by what it is, and by what it was made from.
+
+use iam::{Change, OidcProvider, Revocation, RevocationTarget, Unreadable};
+use sigv4::PayloadHash;
+use sts::{FederatedUser, NewSession};
+
+use crate::world::{ACCOUNT, ROLE_ARN, World, head, new_session, said, seconds, session, session_keys};
+
+const ISSUER: &str = "https://idp.example/realm/";
+
+/// A session of a user of a provider, made five minutes ago from a session of alice's.
+fn said_to(world: &World) -> String {
+    let user = FederatedUser { provider: "corp", issuer: ISSUER, subject: "user-1", audience: "app" };
+    let origins = [RevocationTarget::User("AIDAALICE".to_owned()).to_text(), "session:111122223333 00ff".to_owned()];
+    let new = NewSession { federated: Some(user), origins: &origins, ..new_session() };
+    let client = session(&session_keys(0, &[]), &new);
+    said(&world.authenticate(&client.sign(head("GET", "/bkt/k"), PayloadHash::EMPTY)))
+}
+
+fn revoked(target: &RevocationTarget, issued_until_s: i64) -> Change {
+    let target = target.to_text();
+    let stem = Revocation::file_stem(&target);
+    Change::Revocation(stem, Some(Ok(Revocation { target, issued_until_s, ..Revocation::default() })))
+}
+
+fn with(change: Change) -> World {
+    let arn = format!("arn:aws:iam::{ACCOUNT}:oidc-provider/idp.example/realm");
+    let url = ISSUER.trim_end_matches('/').to_owned();
+    let provider = OidcProvider { arn: arn.clone(), url, ..OidcProvider::default() };
+    let provider = Change::OidcProvider(OidcProvider::file_stem(&arn), Some(Ok(provider)));
+    let world = World::new();
+    let snapshot = world.snapshot.apply([provider, change]);
+    World { snapshot, ..world }
+}
+
+#[test]
+fn a_session_ends_by_what_it_is_and_by_what_it_was_made_from() {
+    let text = |text: &str| text.to_owned();
+    let own_id = "07".repeat(16);
+    for (target, ends) in [
+        (RevocationTarget::Role(text(ROLE_ARN)), true),
+        (RevocationTarget::Role(text("arn:aws:iam::111122223333:role/app")), false),
+        (RevocationTarget::User(text("AIDAALICE")), true),
+        (RevocationTarget::User(text("AIDABOB")), false),
+        (RevocationTarget::Session(text(ACCOUNT), own_id.clone()), true),
+        (RevocationTarget::Session(text(ACCOUNT), text("00ff")), true),
+        (RevocationTarget::Session(text("444455556666"), own_id), false),
+        (RevocationTarget::Provider(text(ACCOUNT), text(ISSUER)), true),
+        (RevocationTarget::Provider(text(ACCOUNT), text("https://idp.example/realm")), true),
+        (RevocationTarget::Provider(text(ACCOUNT), text("https://idp.example")), false),
+        (RevocationTarget::Provider(text("444455556666"), text(ISSUER)), false),
+        (RevocationTarget::Subject(text(ACCOUNT), text(ISSUER), text("user-1")), true),
+        (RevocationTarget::Subject(text(ACCOUNT), text(ISSUER), text("user-10")), false),
+    ] {
+        let now = with(revoked(&target, seconds(0).as_second()));
+        assert_eq!(said_to(&now), if ends { "ExpiredToken 400" } else { "work HeaderV4" }, "{target:?}");
+    }
+}
+
+#[test]
+fn sessions_that_were_issued_later_go_on() {
+    let role = RevocationTarget::Role(ROLE_ARN.to_owned());
+    for (until, want) in
+        [(-301, "work HeaderV4"), (-300, "ExpiredToken 400"), (-299, "ExpiredToken 400"), (10, "ExpiredToken 400")]
+    {
+        assert_eq!(said_to(&with(revoked(&role, seconds(until).as_second()))), want, "{until}");
+    }
+}
+
+#[test]
+fn a_revocation_that_cannot_be_read_counts() {
+    let stem = Revocation::file_stem(&RevocationTarget::Role(ROLE_ARN.to_owned()).to_text());
+    let broken = || Some(Err(Unreadable("broken".into())));
+    assert_eq!(said_to(&with(Change::Revocation(stem, broken()))), "ExpiredToken 400");
+    assert_eq!(said_to(&with(Change::Revocation("another".into(), broken()))), "work HeaderV4");
+}

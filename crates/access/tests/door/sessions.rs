@@ -1,0 +1,367 @@
+//! Requests of sessions: what a token is worth, and who its session is at this moment.
+
+use std::sync::Arc;
+
+use access::{Authenticated, Door, SignatureV2};
+use http::request::Parts;
+use iam::{Change, RolePlace, RoleRecord};
+use jiff::Timestamp;
+use policy::Principal;
+use s3::S3Error;
+use sigv4::PayloadHash;
+use sts::{NewSession, SessionKeys};
+use testkit::signing::Client;
+
+use crate::world::{
+    ACCOUNT, IP, NOW, REVISION, ROLE_ARN, ROLE_MADE, World, client, head, new_session, now, policy, role, said,
+    seconds, session, session_keys, with,
+};
+
+const ALLOW: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}"#;
+
+fn get() -> Parts {
+    head("GET", "/bkt/k")
+}
+
+fn signed(client: &Client) -> Parts {
+    client.sign(get(), PayloadHash::EMPTY)
+}
+
+/// The answer to a request of a session that the gateway's own keys made.
+fn answer(world: &World, new: &NewSession<'_>) -> Result<Authenticated, S3Error> {
+    world.authenticate(&signed(&session(&session_keys(0, &[]), new)))
+}
+
+/// A gateway with these keys for sessions.
+fn with_keys(keys: Option<SessionKeys>) -> World {
+    World { door: Door::new("us-east-1".to_owned(), SignatureV2::On, keys.map(Arc::new)), ..World::new() }
+}
+
+/// The code with its status, and a part of the message.
+fn check(what: &str, answer: &Result<Authenticated, S3Error>, want: &str, message: &str) {
+    assert_eq!(said(answer), want, "{what}");
+    let told = answer.as_ref().err().map_or("", S3Error::message);
+    assert!(told.contains(message), "{what}: {told}");
+}
+
+#[test]
+fn a_session_in_each_way_of_signing() {
+    let keys = session_keys(0, &[]);
+    let work = session(&keys, &new_session());
+    let form = r#"{"expiration": "2026-12-01T00:00:00Z", "conditions": []}"#;
+    let world = World::new();
+    for (answer, want) in [
+        (world.authenticate(&signed(&work)), "work HeaderV4"),
+        (world.authenticate(&work.presign(get(), 60)), "work PresignedV4"),
+        (world.authenticate(&work.sign_v2(get())), "work HeaderV2"),
+        (world.authenticate(&work.presign_v2(get(), 60)), "work PresignedV2"),
+        (world.authenticate_form(&work.form(form)), "work PostV4"),
+        (world.authenticate_form(&work.form_v2(form)), "work PostV2"),
+    ] {
+        assert_eq!(said(&answer), want);
+        assert_eq!(&*answer.unwrap().caller.user_id, "AROAAPP:work");
+    }
+    // A session's key lives for hours only, so the use is noted under the id of its role.
+    let used = world.door.uses().peek();
+    assert_eq!(used.iter().map(|(id, _)| &**id).collect::<Vec<_>>(), ["AROAAPP"]);
+}
+
+#[test]
+fn a_token_and_its_key_belong_together() {
+    let keys = session_keys(0, &[]);
+    let one = session(&keys, &new_session());
+    let other = session(&keys, &NewSession { session_id: [8; 16], ..new_session() });
+    let token = |of: &Client| of.session_token.clone();
+    let cut = token(&one).map(|token| token[..token.len() - 3].to_owned());
+    let apart = "do not belong together";
+    let unsigned = "all gateways need the same sts.signingKey";
+    for (what, client, want, message) in [
+        ("a session", one.clone(), "work HeaderV4", ""),
+        ("the key of another", Client { session_token: token(&one), ..other.clone() }, "InvalidToken 400", apart),
+        ("the key of a user", Client { session_token: token(&one), ..client("AKALICE") }, "InvalidToken 400", apart),
+        (
+            "the secret of another",
+            Client { secret: other.secret.clone(), ..one.clone() },
+            "SignatureDoesNotMatch 403",
+            "",
+        ),
+        ("no token", Client { session_token: None, ..one.clone() }, "InvalidAccessKeyId 403", ""),
+        ("an empty token", Client { session_token: Some(String::new()), ..one.clone() }, "InvalidToken 400", "JWT"),
+        ("half a signature", Client { session_token: cut, ..one.clone() }, "InvalidToken 400", unsigned),
+    ] {
+        // The same twice: a session that is remembered is no other.
+        let world = World::new();
+        world.authenticate(&signed(&one)).unwrap();
+        for world in [&world, &World::new()] {
+            check(what, &world.authenticate(&signed(&client)), want, message);
+        }
+    }
+}
+
+#[test]
+fn the_keys_that_sessions_are_signed_with() {
+    const UNKNOWN: &str = "all gateways need the same sts.signingKey";
+    let issuer = |issuer: &str| Some(SessionKeys { issuer: issuer.to_owned(), ..session_keys(0, &[]) });
+    for (what, gateways, signed_with, want, message) in [
+        ("the key", Some(session_keys(0, &[])), 0, "work HeaderV4", ""),
+        ("one of before", Some(session_keys(1, &[2, 0])), 0, "work HeaderV4", ""),
+        ("one that is gone", Some(session_keys(1, &[2])), 0, "InvalidToken 400", UNKNOWN),
+        ("another's", Some(session_keys(0, &[])), 3, "InvalidToken 400", UNKNOWN),
+        ("no key", None, 0, "InvalidToken 400", "no sts.signingKey"),
+        ("another issuer", issuer("other"), 0, "InvalidToken 400", "same sts.issuer"),
+    ] {
+        let work = session(&session_keys(signed_with, &[]), &new_session());
+        check(what, &with_keys(gateways).authenticate(&signed(&work)), want, message);
+    }
+}
+
+#[test]
+fn the_time_of_a_session() {
+    for (what, issued_at, want) in [
+        ("in its last second", -899, "work HeaderV4"),
+        ("at its end", -900, "ExpiredToken 400"),
+        ("made by a clock that is ahead", 300, "work HeaderV4"),
+        ("too far ahead", 301, "InvalidToken 400"),
+    ] {
+        let new = NewSession { issued_at: seconds(issued_at), ..new_session() };
+        assert_eq!(said(&answer(&World::new(), &new)), want, "{what}");
+    }
+    // What is remembered ends all the same.
+    let work = session(&session_keys(0, &[]), &new_session());
+    let mut world = World::new();
+    for (later, want) in
+        [(0, "work HeaderV4"), (599, "work HeaderV4"), (600, "ExpiredToken 400"), (601, "ExpiredToken 400")]
+    {
+        world.now = seconds(later);
+        let client = Client { time: world.now, ..work.clone() };
+        assert_eq!(said(&world.authenticate(&signed(&client))), want, "{later} s later");
+    }
+}
+
+#[test]
+fn a_session_lives_as_long_as_its_role() {
+    const GONE: &str = "the role of the session";
+    let deleted = || Change::Role("app".into(), RolePlace::Base, None);
+    let elsewhere = |arn: &'static str| NewSession { role_arn: arn, ..new_session() };
+    let weeds = NewSession { role_id: None, ..new_session() };
+    for (what, new, changes, want) in [
+        ("as it was", new_session(), vec![], "work HeaderV4"),
+        ("deleted", new_session(), vec![deleted()], GONE),
+        ("made again", new_session(), vec![deleted(), role("AROANEXT", NOW)], GONE),
+        ("made again in the same second", new_session(), vec![role("AROANEXT", ROLE_MADE)], GONE),
+        ("weed's", weeds.clone(), vec![], "work HeaderV4"),
+        ("weed's, the role made again", weeds, vec![role("AROANEXT", NOW)], GONE),
+        ("as weed names roles", elsewhere("arn:aws:iam::role/app"), vec![], "work HeaderV4"),
+        ("another path", elsewhere("arn:aws:iam::111122223333:role/app"), vec![], GONE),
+        ("another account", elsewhere("arn:aws:iam::444455556666:role/team/app"), vec![], GONE),
+        ("another role", elsewhere("arn:aws:iam::111122223333:role/team/other"), vec![], GONE),
+    ] {
+        let mut world = World::new();
+        world.snapshot = world.snapshot.apply(changes);
+        let answer = answer(&world, &new);
+        match want {
+            GONE => check(what, &answer, "InvalidToken 400", GONE),
+            want => assert_eq!(said(&answer), want, "{what}"),
+        }
+    }
+    // Nor does a session that is remembered outlive it.
+    let mut world = World::new();
+    assert_eq!(said(&answer(&world, &new_session())), "work HeaderV4");
+    world.snapshot = world.snapshot.apply([deleted()]);
+    check("deleted meanwhile", &answer(&world, &new_session()), "InvalidToken 400", GONE);
+}
+
+#[test]
+fn sessions_are_those_of_roles() {
+    const NO_ROLE: &str = "it is not a role session";
+    for (principal_arn, message) in [
+        ("arn:aws:iam::111122223333:user/alice", NO_ROLE),
+        ("arn:aws:iam::111122223333:root", NO_ROLE),
+        ("arn:aws:sts::111122223333:federated-user/alice", NO_ROLE),
+        ("work", "ARN"),
+        ("", "principal is missing"),
+    ] {
+        let new = NewSession { principal_arn, ..new_session() };
+        check(principal_arn, &answer(&World::new(), &new), "InvalidToken 400", message);
+    }
+}
+
+#[test]
+fn the_policy_of_a_session() {
+    let of = |session_policy| {
+        let new = NewSession { session_policy, ..new_session() };
+        answer(&World::new(), &new).unwrap().caller.session.unwrap().policy
+    };
+    assert!(of(None).is_none());
+    assert!(of(Some("")).is_none());
+    assert_eq!(of(Some(ALLOW)).unwrap().unreadable_reason(), None);
+    for broken in ["{", "[]", r#"{"Version":"2012-10-17","Statement":[{"Effect":"Maybe"}]}"#] {
+        // Wider without it, so it stays, and denies.
+        let policy = of(Some(broken)).unwrap();
+        let reason = policy.unreadable_reason().unwrap();
+        assert!(reason.contains("session policy"), "{broken}: {reason}");
+    }
+}
+
+#[test]
+fn who_a_session_is() {
+    let tags = [("Team".to_owned(), "blue".to_owned()), ("Cost".to_owned(), "7".to_owned())];
+    let mut request_context = serde_json::Map::new();
+    // Neither a key of another kind nor a value that is no text becomes a tag.
+    request_context.insert("aws:SourceIp".to_owned(), "10.0.0.1".into());
+    request_context.insert("aws:PrincipalTag/Number".to_owned(), 7.into());
+    let transitive = ["Team".to_owned()];
+    let new = NewSession {
+        tags: &tags,
+        transitive_tag_keys: &transitive,
+        source_identity: Some("carol"),
+        request_context,
+        ..new_session()
+    };
+    let attached_policies = vec!["of-app".to_owned()];
+    let document = RoleRecord { attached_policies, boundary: Some("limit".to_owned()), ..made_role() };
+    let bound = Change::Role("app".into(), RolePlace::Base, Some(Ok(document)));
+    let mut world = World::new();
+    world.snapshot = world.snapshot.apply([policy("of-app", ALLOW), policy("limit", ALLOW), bound]);
+    let head = with(signed(&session(&session_keys(0, &[]), &new)), "user-agent", "boto3");
+    let caller = world.authenticate(&head).unwrap().caller;
+    let (role, role_path) = ("app".to_owned(), "/team/".to_owned());
+    let session = "work".parse().unwrap();
+    let principal = Principal::AssumedRole { account: ACCOUNT.parse().unwrap(), role, role_path, session };
+    assert_eq!(caller.principal, principal);
+    assert_eq!(&*caller.arn, "arn:aws:sts::111122223333:assumed-role/app/work");
+    assert_eq!((&*caller.name, caller.account.as_str(), caller.is_root), ("work", ACCOUNT, false));
+    assert_eq!((caller.policies.len(), caller.boundary.is_some()), (1, true));
+    assert!(Arc::ptr_eq(&caller.policies, &world.snapshot.role("app").unwrap().policies));
+    assert_eq!((caller.source_ip, &*caller.user_agent), (Some(IP.parse().unwrap()), "boto3"));
+    let key = caller.access_key_id.unwrap();
+    assert!(key.as_str().starts_with("ASIA"), "{key}");
+    let session = caller.session.unwrap();
+    assert_eq!((&*session.role_arn, &*session.name, &*session.id), (ROLE_ARN, "work", &*"07".repeat(16)));
+    let (issued_s, expires_s) = (seconds(-300).as_second(), seconds(600).as_second());
+    assert_eq!((session.issued_s, session.expires_s), (issued_s, expires_s));
+    let mut known = session.tags.to_vec();
+    known.sort();
+    assert_eq!(known, [("Cost".to_owned(), "7".to_owned()), ("Team".to_owned(), "blue".to_owned())]);
+    assert_eq!(session.transitive_tag_keys.to_vec(), transitive);
+    assert_eq!(session.source_identity.as_deref(), Some("carol"));
+}
+
+fn made_role() -> RoleRecord {
+    let created_s = ROLE_MADE.parse::<Timestamp>().unwrap().as_second();
+    let (name, id, path) = ("app".to_owned(), "AROAAPP".to_owned(), "/team/".to_owned());
+    RoleRecord { name, id, path, created_s, ..RoleRecord::default() }
+}
+
+/// A gateway that is behind waits for the revision that the maker of a session had seen; nobody else makes it wait.
+#[test]
+fn the_revision_of_a_session() {
+    let keys = session_keys(0, &[]);
+    let work = session(&keys, &new_session());
+    let weeds = session(&keys, &NewSession { revision: None, ..new_session() });
+    let ended = session(&keys, &NewSession { issued_at: seconds(-900), ..new_session() });
+    let foreign = session(&session_keys(3, &[]), &new_session());
+    let stolen = Client { session_token: work.session_token.clone(), ..client("AKALICE") };
+    for (what, head, want) in [
+        ("V4 in the header", signed(&work), Some(REVISION)),
+        ("V4 in the URL", work.presign(get(), 60), Some(REVISION)),
+        ("V2", work.sign_v2(get()), None),
+        ("V2 in the URL", work.presign_v2(get(), 60), None),
+        ("weed's", signed(&weeds), None),
+        ("over", signed(&ended), None),
+        ("of other gateways", signed(&foreign), None),
+        ("with the key of a user", signed(&stolen), None),
+        ("of a user", signed(&client("AKALICE")), None),
+        ("of a user, in the URL", client("AKALICE").presign(get(), 60), None),
+        ("an anonymous request", get(), None),
+        ("a token without a signature", with(get(), "x-amz-security-token", "abc"), None),
+        ("a parameter without a signature", head("GET", "/bkt/k?X-Amz-Security-Token=abc"), None),
+    ] {
+        assert_eq!(
+            World::new().door.session_revision(&sigv4::auth_form(&head).unwrap(), now()).as_deref(),
+            want,
+            "{what}"
+        );
+    }
+    let world = with_keys(None);
+    assert_eq!(world.door.session_revision(&sigv4::auth_form(&signed(&work)).unwrap(), now()), None, "no key");
+}
+
+const READ_ONLY: &str =
+    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}"#;
+
+/// The session that `alice`, as she is in this world, made of herself with one of her keys.
+fn own<'a>(alice: &'a str, key: &'a str, session_policy: Option<&'a str>) -> NewSession<'a> {
+    let principal_arn = "arn:aws:iam::111122223333:user/alice";
+    NewSession {
+        role_arn: "",
+        role_id: Some(alice),
+        own_key: Some(key),
+        principal_arn,
+        session_policy,
+        ..new_session()
+    }
+}
+
+#[test]
+fn a_session_that_a_user_made_of_himself_lives_as_long_as_user_and_key() {
+    const GONE: &str = "no longer exists";
+    const OFF: &str = "is inactive, or its user is disabled";
+    let with = |identities: &str| World::with_identities(&format!(r#"{{"identities":[{identities}]}}"#));
+    let alice = |more: &str, status: &str| {
+        format!(
+            r#"{{"name":"alice","account":{{"id":"111122223333"}},{more}"credentials":[
+                {{"accessKey":"AKALICE","secretKey":"AKALICE secret","status":"{status}"}}]}}"#
+        )
+    };
+    let id = World::new().snapshot.user("alice").unwrap().id.to_string();
+    for (what, world, key, id, want) in [
+        ("as it was", World::new(), "AKALICE", &*id, "alice HeaderV4"),
+        ("the same", with(&alice("", "Active")), "AKALICE", &*id, "alice HeaderV4"),
+        ("no user", with(""), "AKALICE", &*id, GONE),
+        ("a disabled user", with(&alice(r#""disabled":true,"#, "Active")), "AKALICE", &*id, OFF),
+        ("an inactive key", with(&alice("", "Inactive")), "AKALICE", &*id, OFF),
+        ("another inactive key", World::new(), "AKOLD", &*id, OFF),
+        ("a key that is gone", World::new(), "AKNEVER", &*id, GONE),
+        ("the next user of the name", World::new(), "AKALICE", "AIDANEXT", GONE),
+        ("a key of another user", World::new(), "AKBOB", &*id, GONE),
+        ("a key of her service account", World::new(), "AKSERVICE", &*id, GONE),
+        ("no key", World::new(), "", &*id, GONE),
+    ] {
+        let answer = answer(&world, &own(id, key, None));
+        match want {
+            GONE | OFF => check(what, &answer, "InvalidToken 400", want),
+            want => assert_eq!(said(&answer), want, "{what}"),
+        }
+    }
+    // `weed s3` makes such sessions too. They name no key, so nothing could end them.
+    let weeds = NewSession { own_key: None, role_id: None, ..own(&id, "", None) };
+    check("weed's", &answer(&World::new(), &weeds), "InvalidToken 400", "role or principal is missing");
+    // Nor is a session that of a role and of a user.
+    let both = NewSession { own_key: Some("AKALICE"), ..new_session() };
+    check("both", &answer(&World::new(), &both), "InvalidToken 400", "role or principal is missing");
+}
+
+#[test]
+fn a_user_in_his_own_session_is_the_user() {
+    let world = World::new();
+    let id = world.snapshot.user("alice").unwrap().id.to_string();
+    let known = answer(&world, &own(&id, "AKALICE", Some(READ_ONLY))).unwrap();
+    let caller = &known.caller;
+    assert_eq!((&*caller.name, &*caller.arn), ("alice", "arn:aws:iam::111122223333:user/alice"));
+    assert!(matches!(&caller.principal, Principal::User { name, .. } if name == "alice"));
+    assert!(Arc::ptr_eq(&caller.policies, &world.snapshot.user("alice").unwrap().policies));
+    let session = caller.session.as_ref().unwrap();
+    assert!(!session.is_of_role() && session.policy.is_some());
+    let context = access::request_context(&get(), &known, &world.snapshot, "us-east-1", now());
+    for (key, want) in [
+        ("aws:PrincipalArn", Some("arn:aws:iam::111122223333:user/alice")),
+        ("aws:username", Some("alice")),
+        ("aws:PrincipalType", Some("User")),
+        ("aws:TokenIssueTime", Some("2026-11-28T19:55:00Z")),
+        ("aws:MultiFactorAuthPresent", Some("false")),
+    ] {
+        let got = context.get(key).map(|values| values.join("|"));
+        assert_eq!(got.as_deref(), want, "{key}");
+    }
+}
