@@ -1,4 +1,5 @@
-//! From the filer's change feed to the Snapshot that requests read: load, follow, and list again whenever a stream ends.
+//! Turns the filer's change feed into the Snapshot that requests read: loads everything, follows, and lists again
+//! whenever a stream ends.
 
 mod metrics;
 mod positions;
@@ -12,14 +13,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ::fence::{Beat, FilerName, RevisionError};
+use ::fence::{Beat, FilerName, Revision, RevisionError};
 use arc_swap::ArcSwapOption;
 use filer::{Entry, FeedFilter, FeedItem, Filer, FilerError, ListOptions};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt, StreamExt};
-use iam::{Change, IamConfig, Identities, NextSnapshot, Snapshot};
-use store::{Document, FilerStore, Index, Noticed, StoreError};
-use tokio::sync::{Mutex, watch as channel};
+use iam::{Change, Identities, NextSnapshot, Snapshot};
+use iam_formats::IamConfig;
+use store::{Document, EventEffect, FilerStore, Index, StoreError};
+use tokio::sync::{Mutex, Notify, watch as channel};
 use tokio::time::Instant;
 
 pub use metrics::FeedMetrics;
@@ -29,15 +31,18 @@ use crate::fence::{Before, FenceConfig, Fencing, GATEWAYS, Lease};
 use positions::Positions;
 use watch::Watches;
 
-/// Events that are applied in one step when they are there at once.
+/// The most events that are applied in one step.
 const BATCH: usize = 1024;
-/// So long after a listing an event may still tell what happened before it: the entry itself is read instead.
+/// For this long after a listing, an event may still report what happened before it, so the entry itself is read
+/// instead.
 const SETTLING: Duration = Duration::from_secs(1);
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
-/// How often the master is asked which filers there are.
+/// How often the master is asked for the list of filers.
 const RING_EVERY: Duration = Duration::from_secs(1);
-/// A client's floor is waited for as long as this.
+/// How often to look for silent filers.
+const SILENCE_EVERY: Duration = Duration::from_millis(100);
+/// How long to wait for a client's floor.
 const FLOOR_WITHIN: Duration = Duration::from_secs(1);
 
 /// Keeps the Snapshot of this gateway up to date.
@@ -53,17 +58,24 @@ pub struct Follower {
     metrics: FeedMetrics,
     description: String,
     fencing: Option<Arc<Fencing>>,
+    /// When the last applied listing began.
+    listed: channel::Sender<Option<std::time::Instant>>,
+    /// Signals that a client waits for a listing.
+    list_wanted: Notify,
 }
 
 struct Working {
     snapshot: Snapshot,
     index: Index,
     loaded: bool,
-    /// What is kept in memory alone, in order.
+    /// What is kept only in memory, in order.
     local: Vec<Change>,
+    /// What the index contains and the Snapshot does not. It stands here, beside the index, because applying a batch
+    /// can be interrupted anywhere, and no listing reports again what the index contains.
+    unpublished: Vec<Change>,
 }
 
-/// Changes on their way into the next Snapshot.
+/// Changes for the next Snapshot.
 struct Reading<'a> {
     metrics: &'a FeedMetrics,
     next: NextSnapshot,
@@ -81,14 +93,14 @@ impl Extend<Change> for Reading<'_> {
 
 /// One session of the feed: from a subscription to its end.
 struct Session {
-    /// Events are read anew from the filer until then; always with several filers, whose streams have no common order.
+    /// Until then, the entries of events are read from the filer again. With several filers this is always so, because
+    /// their streams have no common order.
     settled_at: Option<Instant>,
 }
 
-/// What a batch of events comes to.
+/// What a batch of events says besides changes.
 #[derive(Default)]
 struct Gathered {
-    changes: Vec<Change>,
     passed: Vec<(String, Option<Box<Entry>>)>,
     beats: Vec<(FilerName, Beat)>,
     relist: bool,
@@ -103,30 +115,41 @@ enum Ended {
     Store(#[from] StoreError),
     #[error("the change feed of {0} ended")]
     End(FilerName),
-    #[error("the filers of the cluster are others now: {0}")]
+    #[error("the filers of the cluster have changed: {0}")]
     Ring(String),
     #[error("another gateway follows other filers")]
     MustList,
+    #[error("a client has a revision of a filer that is not followed")]
+    Floor,
+    #[error("filers are silent: {0}")]
+    Silent(String),
 }
 
-/// Why a client's floor is not reached.
+impl Ended {
+    /// Whether there is nothing to wait for before the next session.
+    fn is_wanted(&self) -> bool {
+        matches!(self, Self::MustList | Self::Floor | Self::Silent(_) | Self::Ring(_))
+    }
+}
+
+/// A client's floor is not reached.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FloorError {
-    /// It is no revision of this cluster.
+    /// It is not a revision of this cluster.
     #[error(transparent)]
     Malformed(#[from] RevisionError),
-    /// It is of another store.
-    #[error("the revision is of another cluster or of a store that was replaced; begin again without one")]
+    /// It belongs to another store.
+    #[error("the revision belongs to another cluster or to a store that was replaced; begin again without one")]
     OtherEpoch,
-    /// This gateway has not applied it in time.
-    #[error("this gateway has not applied that revision yet; try again")]
+    /// This gateway has not reached it in time.
+    #[error("this gateway has not reached that revision yet; try again")]
     NotReached,
 }
 
 type Labelled = (FilerName, Option<Result<FeedItem, FilerError>>);
 
 impl Follower {
-    /// A follower that knows the files only: identities, and what the configuration keeps in memory.
+    /// A follower that knows only the files: identities, and what the configuration keeps in memory.
     pub fn new(filer: Arc<dyn Filer>, store: FilerStore, config: &IamConfig, identities: &Identities) -> Self {
         let mut snapshot = Snapshot::new(config.settings(), identities);
         let local = config.in_memory();
@@ -139,7 +162,13 @@ impl Follower {
             filer,
             store,
             current: Arc::default(),
-            working: Mutex::new(Working { snapshot, index: Index::default(), loaded: false, local }),
+            working: Mutex::new(Working {
+                snapshot,
+                index: Index::default(),
+                loaded: false,
+                local,
+                unpublished: Vec::new(),
+            }),
             revision: channel::Sender::new(0),
             digest: AtomicU64::new(0),
             watches: Watches::default(),
@@ -147,10 +176,12 @@ impl Follower {
             metrics: FeedMetrics::default(),
             description,
             fencing: None,
+            listed: channel::Sender::new(None),
+            list_wanted: Notify::new(),
         }
     }
 
-    /// The same, as one of several gateways that wait for each other. Without this the gateway is alone with its filer.
+    /// Makes it one of several gateways that wait for each other. Otherwise the gateway is alone with its filer.
     #[must_use]
     pub fn fenced(self, config: FenceConfig) -> Self {
         let fencing = Arc::new(Fencing::new(config));
@@ -168,12 +199,13 @@ impl Follower {
         self.fencing.as_ref().map_or_else(Lease::alone, |fencing| fencing.lease())
     }
 
-    /// To be asked before a change is written; `None` for a gateway that is alone.
+    /// Call this before a change is written; `None` for a gateway that is alone.
     pub fn before(&self) -> Option<Before> {
         self.fencing.as_ref().map(|fencing| fencing.before())
     }
 
-    /// Waits until every gateway enforces what is durable and applied here, and was not there before: see [`Fencing::enforced`].
+    /// Waits until every gateway enforces the changes that are durable and applied here since: see
+    /// [`Fencing::enforced`].
     pub async fn enforced(&self, before: Option<Before>) -> Result<(), Vec<String>> {
         match (&self.fencing, before) {
             (Some(fencing), Some(before)) => {
@@ -189,27 +221,48 @@ impl Follower {
         }
     }
 
-    /// How far this gateway is, in one opaque word.
+    /// How far this gateway has got, as an opaque token.
     pub fn revision(&self) -> Arc<String> {
         self.positions.told()
     }
 
-    /// Waits until this gateway is as far as a revision that some gateway answered.
+    /// Waits until this gateway has reached a revision that some gateway returned.
     pub async fn reach(&self, floor: &str) -> Result<(), FloorError> {
-        self.positions.reach(&floor.parse()?, FLOOR_WITHIN).await
+        let floor: Revision = floor.parse()?;
+        if self.positions.covers(&floor) {
+            return Ok(());
+        }
+        let followed = self.positions.followed(&floor);
+        self.positions.reach(&followed, FLOOR_WITHIN).await?;
+        if followed == floor { Ok(()) } else { self.list_for(&floor).await }
     }
 
-    /// The Snapshot of this moment; `None` until everything was loaded once: then requests are answered 503.
+    /// Reaches a floor that names a filer whose stream this gateway cannot open: by a listing that begins now.
+    async fn list_for(&self, floor: &Revision) -> Result<(), FloorError> {
+        let asked = std::time::Instant::now();
+        let mut listed = self.listed.subscribe();
+        self.list_wanted.notify_one();
+        let is_listed = listed.wait_for(|began| began.is_some_and(|began| began > asked));
+        match tokio::time::timeout(FLOOR_WITHIN, is_listed).await {
+            Ok(Ok(_)) => {
+                self.positions.listed(floor);
+                Ok(())
+            }
+            _ => Err(FloorError::NotReached),
+        }
+    }
+
+    /// The current Snapshot; `None` until everything has been loaded once. Until then requests are answered with 503.
     pub fn current(&self) -> Option<Arc<Snapshot>> {
         self.current.load_full()
     }
 
-    /// The pointer that is swapped, for whoever reads it at each request.
+    /// The pointer that is swapped, for code that reads it for each request.
     pub fn shared(&self) -> Arc<ArcSwapOption<Snapshot>> {
         self.current.clone()
     }
 
-    /// A number that gateways share when they follow the same filer and have applied the same changes.
+    /// A number that is the same on gateways that follow the same filer and have applied the same changes.
     pub fn digest(&self) -> u64 {
         self.digest.load(Ordering::Relaxed)
     }
@@ -219,8 +272,8 @@ impl Follower {
         &self.metrics
     }
 
-    /// Follows until the task is dropped. Whatever ends a stream, everything is listed again; meanwhile the last Snapshot serves for
-    /// as long as the lease runs.
+    /// Follows until the task is dropped. Whatever ends a stream, everything is listed again. In the meantime the last
+    /// Snapshot is used for as long as the lease runs.
     pub async fn run(&self) {
         match &self.fencing {
             Some(fencing) => _ = tokio::join!(self.follow(), fencing.run(&*self.filer)),
@@ -241,6 +294,10 @@ impl Follower {
             if began.elapsed() > LONGEST_WAIT {
                 wait = FIRST_WAIT;
             }
+            if ended.is_wanted() {
+                tracing::info!(why = %ended, "everything is listed again");
+                continue;
+            }
             let loaded = self.current.load().is_some();
             tracing::warn!(error = %ended, retry_ms = wait.as_millis(), loaded, "IAM state is not followed; trying again");
             tokio::time::sleep(wait).await;
@@ -248,12 +305,12 @@ impl Follower {
         }
     }
 
-    /// Tells of each next Snapshot.
+    /// Notifies of each new Snapshot.
     pub fn revisions(&self) -> channel::Receiver<u64> {
         self.revision.subscribe()
     }
 
-    /// Waits until the first Snapshot is there.
+    /// Waits for the first Snapshot.
     pub async fn loaded(&self) {
         let mut revision = self.revision.subscribe();
         while self.current.load().is_none() {
@@ -262,7 +319,7 @@ impl Follower {
         }
     }
 
-    /// Waits until the Snapshot satisfies a condition; false if it does not within the time.
+    /// Waits until the Snapshot satisfies a condition. False if it does not in time.
     pub async fn wait_until(&self, condition: impl Fn(&Snapshot) -> bool, at_most: Duration) -> bool {
         let mut revision = self.revision.subscribe();
         let waiting = async {
@@ -273,23 +330,24 @@ impl Follower {
         tokio::time::timeout(at_most, waiting).await.is_ok()
     }
 
-    /// Begins to remember what is applied. Make it before a write, so that the write's own event cannot pass unseen.
+    /// Begins to record what is applied. Call it before a write, so that the write's own event cannot be missed.
     pub fn watch(&self) -> Watch {
         self.watches.add()
     }
 
-    /// Applies changes that no filer tells about: documents that are kept in memory.
+    /// Applies changes that no filer reports: documents that are kept in memory.
     pub async fn apply_local(&self, changes: Vec<Change>) {
         let mut working = self.working.lock().await;
+        self.publish_pending(&mut working);
         working.local.extend(changes.iter().cloned());
         let mut reading = self.reading(&working.snapshot);
         reading.extend(changes);
         self.publish(&mut working, reading);
     }
 
-    /// Takes another identities file in place of the one before. Requests see the old state until the new one is complete.
+    /// Replaces the identities file. Requests see the old state until the new one is complete.
     ///
-    /// Errors: the filer could not be listed; the old state stays.
+    /// Fails if the filer cannot be listed. The old state then stays.
     pub async fn replace_identities(&self, identities: &Identities) -> Result<(), StoreError> {
         let mut working = self.working.lock().await;
         let fresh = Snapshot::new(working.snapshot.settings().clone(), identities).apply(working.local.clone());
@@ -298,24 +356,23 @@ impl Follower {
         self.store.list(&mut index, Some(&working.snapshot), &mut reading).await?;
         working.snapshot = fresh;
         working.index = index;
+        working.unpublished.clear();
         working.loaded = true;
         self.publish(&mut working, reading);
         Ok(())
     }
 
     async fn session(&self) -> Result<std::convert::Infallible, Ended> {
-        // First the streams, then the listing: whatever happens in between is in one of the two.
+        // Open the streams first, then list: whatever happens in between is in one of the two.
         let feeds = self.filer.subscribe(self.filter()).await?;
         let filers: BTreeSet<FilerName> = feeds.iter().map(|(label, _)| FilerName::from(label.as_str())).collect();
         let epoch = self.filer.configuration().await?.signature;
         self.positions.follow(epoch.cast_unsigned(), &filers);
-        if let Some(fencing) = &self.fencing {
-            fencing.lists();
-        }
+        let listing = self.fencing.as_ref().map(|fencing| fencing.lists());
         let beats = self.listed_beats().await?;
         self.relist().await?;
-        if let Some(fencing) = &self.fencing {
-            fencing.follow(filers.clone(), &beats);
+        if let (Some(fencing), Some(listing)) = (&self.fencing, &listing) {
+            fencing.follow(listing, filers.clone(), &beats);
         }
         self.metrics.connected.set(i64::try_from(feeds.len()).unwrap_or(i64::MAX));
         let settled_at = (feeds.len() == 1).then(|| Instant::now() + SETTLING);
@@ -326,14 +383,16 @@ impl Follower {
             items.chain(stream::once(async move { (end, None) })).boxed()
         });
         tokio::select! {
-            // In a fixed order, as everywhere in this crate: a simulation of one seed is to be one run.
+            // In a fixed order, as everywhere in this crate: a simulation with a given seed must always run the same
+            // way.
             biased;
             ended = self.read(stream::select_all(labelled), Session { settled_at }) => ended,
             ended = self.watch_ring(&filers) => ended,
+            ended = self.watch_silence() => ended,
         }
     }
 
-    /// What of the filer's changes is wanted.
+    /// Which of the filer's changes are wanted.
     fn filter(&self) -> FeedFilter {
         let mut filter = self.store.filter();
         if self.fencing.is_some() {
@@ -375,20 +434,51 @@ impl Follower {
         }
     }
 
-    /// Ends the session when the cluster has filers that it does not follow, or has given one up that no stream tells of any more.
+    /// Ends the session if everything has to be listed, or if a filer is silent while another one is not.
+    async fn watch_silence(&self) -> Result<std::convert::Infallible, Ended> {
+        let Some(fencing) = &self.fencing else { return std::future::pending().await };
+        let began = Instant::now();
+        loop {
+            tokio::select! {
+                biased;
+                () = fencing.told_to_list() => return Err(Ended::MustList),
+                // However many clients ask, there is time for other work between two listings.
+                () = self.list_wanted.notified(), if began.elapsed() > SILENCE_EVERY => return Err(Ended::Floor),
+                () = tokio::time::sleep(SILENCE_EVERY) => {}
+            }
+            let silent = fencing.silent();
+            if !silent.is_empty() {
+                silent.iter().for_each(|name| self.filer.avoid(&name.0));
+                let names: Vec<&str> = silent.iter().map(|name| &*name.0).collect();
+                return Err(Ended::Silent(names.join(", ")));
+            }
+        }
+    }
+
+    /// Ends the session if the cluster has filers that can be reached and are not followed, or has given up a filer
+    /// whose stream is gone.
     async fn watch_ring(&self, followed: &BTreeSet<FilerName>) -> Result<std::convert::Infallible, Ended> {
         let Some(fencing) = &self.fencing else { return std::future::pending().await };
         loop {
             tokio::time::sleep(RING_EVERY).await;
             let Ok(members) = self.filer.members().await else { continue };
             let members: BTreeSet<FilerName> = members.iter().map(|name| FilerName::from(name.as_str())).collect();
-            let is_new = members.difference(followed).next().is_some();
+            let is_new = self.reaches_any(members.difference(followed)).await;
             let is_gone = followed.difference(&members).next().is_some() && fencing.is_expired();
             if is_new || is_gone {
                 let names: Vec<&str> = members.iter().map(|name| &*name.0).collect();
                 return Err(Ended::Ring(names.join(", ")));
             }
         }
+    }
+
+    /// Whether one of these filers answers soon.
+    async fn reaches_any(&self, filers: impl Iterator<Item = &FilerName>) -> bool {
+        let asked = filers.map(|name| async {
+            let answer = tokio::time::timeout(RING_EVERY, self.filer.lookup_through(&name.0, "/")).await;
+            matches!(answer, Ok(Ok(_)))
+        });
+        futures_util::future::join_all(asked).await.contains(&true)
     }
 
     /// The beats of all gateways, as they are stored.
@@ -404,6 +494,7 @@ impl Follower {
     async fn relist(&self) -> Result<(), Ended> {
         let began = std::time::Instant::now();
         let mut working = self.working.lock().await;
+        self.publish_pending(&mut working);
         let Working { snapshot, index, loaded, .. } = &mut *working;
         let mut reading = self.reading(snapshot);
         self.store.list(index, Some(snapshot), &mut reading).await?;
@@ -411,6 +502,7 @@ impl Follower {
         let changed = reading.changes;
         self.publish(&mut working, reading);
         self.watches.relisted(began);
+        self.listed.send_replace(Some(began));
         self.metrics.reloads.inc();
         let counts = working.snapshot.counts();
         tracing::info!(
@@ -452,12 +544,10 @@ impl Follower {
         let mut working = self.working.lock().await;
         let mut noticed = Gathered::default();
         let gathered = self.gather(batch, session, &mut working, &mut noticed).await;
-        // Also what came before an error: the index knows it already.
-        let mut reading = self.reading(&working.snapshot);
-        reading.extend(last_of_each(noticed.changes));
         let before = working.snapshot.clone();
-        self.publish(&mut working, reading);
-        // What was wrong before has its line already.
+        // Even what came before an error.
+        self.publish_pending(&mut working);
+        // Earlier problems have already been logged.
         for (about, why) in working.snapshot.problems().filter(|(about, why)| before.problem(about) != Some(*why)) {
             tracing::warn!("IAM: {about} {why}");
         }
@@ -468,7 +558,7 @@ impl Follower {
         if noticed.relist {
             self.relist().await?;
         }
-        // Only now, when everything that came before them is applied.
+        // Only now, when everything before them is applied.
         self.positions.reached(&reached);
         if let Some(fencing) = &self.fencing {
             fencing.set_revision(&self.positions.told());
@@ -487,7 +577,7 @@ impl Follower {
         working: &mut Working,
         into: &mut Gathered,
     ) -> Result<(), Ended> {
-        let Working { snapshot, index, .. } = working;
+        let Working { snapshot, index, unpublished, .. } = working;
         for (label, mut event) in batch {
             if event.directory == GATEWAYS {
                 let beat = event.new.iter().flat_map(|entry| Fencing::read(std::slice::from_ref(entry)));
@@ -498,16 +588,17 @@ impl Follower {
             if session.settled_at.is_none_or(|settled_at| Instant::now() < settled_at) {
                 self.read_anew(&label, &mut event).await?;
             }
-            match self.store.notice(&event, index, Some(snapshot)).await? {
-                Noticed::Changes(news) => into.changes.extend(news),
-                Noticed::Relist => into.relist = true,
+            match self.store.read_event(&event, index, Some(snapshot)).await? {
+                EventEffect::Changes(news) => unpublished.extend(news),
+                EventEffect::Relist => into.relist = true,
             }
             into.passed.extend(passing);
         }
         Ok(())
     }
 
-    /// Takes the entry of now in place of the event's: a listing, or another filer's stream, may have told newer ones already.
+    /// Uses the current entry instead of the event's, because a listing or another filer's stream may already have
+    /// delivered a newer one.
     async fn read_anew(&self, label: &FilerName, event: &mut filer::Change) -> Result<(), Ended> {
         let directory = if event.new_directory.is_empty() { &event.directory } else { &event.new_directory };
         let name = event.new.as_ref().or(event.old.as_ref()).map(|entry| entry.name.clone());
@@ -531,7 +622,14 @@ impl Follower {
         Reading { metrics: &self.metrics, next: snapshot.next(), changes: 0 }
     }
 
-    /// Swaps in the next Snapshot, once everything was loaded.
+    /// Publishes what the last batch has gathered, even if it was interrupted.
+    fn publish_pending(&self, working: &mut Working) {
+        let mut reading = self.reading(&working.snapshot);
+        reading.extend(last_of_each(std::mem::take(&mut working.unpublished)));
+        self.publish(working, reading);
+    }
+
+    /// Swaps in the next Snapshot once everything has been loaded.
     fn publish(&self, working: &mut Working, reading: Reading<'_>) {
         if reading.changes > 0 {
             working.snapshot = reading.next.finish();
@@ -545,7 +643,7 @@ impl Follower {
     }
 }
 
-/// The paths that an event is about, each with the entry that is there now.
+/// The paths of an event, each with its current entry.
 fn paths_of(event: &filer::Change) -> Vec<(String, Option<Box<Entry>>)> {
     let new_directory = if event.new_directory.is_empty() { &event.directory } else { &event.new_directory };
     let mut paths = Vec::new();
@@ -560,7 +658,7 @@ fn paths_of(event: &filer::Change) -> Vec<(String, Option<Box<Entry>>)> {
     paths
 }
 
-/// Of several changes of one document the last one counts; the order of the others stays.
+/// If there are several changes of one document, the last one counts. The order of the others stays.
 fn last_of_each(changes: Vec<Change>) -> Vec<Change> {
     if changes.len() < 2 {
         return changes;

@@ -1,13 +1,13 @@
-//! The fence of a running gateway: writes its beats, tells when it may decide, and waits for the other gateways.
+//! The fence of a running gateway: writes its beats, says when it may decide, and waits for the other gateways.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use ::fence::{Beat, BootId, Fence, FilerName, GatewayView, Moment, Progress, Settings};
+use ::fence::{Beat, BootId, Fence, FilerName, GatewayView, Listing, Moment, Progress, Settings};
 use async_trait::async_trait;
-use filer::{Attributes, Entry, Filer, FilerError, Guards, Mutation, Pass, Transaction};
+use filer::{Attributes, Entry, Filer, FilerError, Guards, ListOptions, Mutation, Pass, Transaction};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -16,18 +16,18 @@ use tokio::time::Instant;
 
 /// Where gateways keep their beats.
 pub const GATEWAYS: &str = "/seaweedfs/kelpgate/gateways";
-/// Documents of gateways that were silent for so long are removed.
+/// How long a gateway must be silent before its document is removed.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(3600);
 const TIDY_EVERY: Duration = Duration::from_secs(600);
 
-/// A clock that goes on while the machine sleeps.
+/// A clock that keeps running while the machine sleeps.
 pub type Clock = Arc<dyn Fn() -> Moment + Send + Sync>;
 
-/// What a gateway needs to take part.
+/// The settings with which a gateway takes part.
 pub struct FenceConfig {
-    /// Which cluster it belongs to: the same for all gateways of one store, and only for them.
+    /// The cluster to which it belongs: the same for all gateways of one store, and only for them.
     pub cluster: String,
-    /// Its name for people: `host:port`.
+    /// Its name as operators see it: `host:port`.
     pub gateway: String,
     /// A random text, new at each start.
     pub boot_id: String,
@@ -35,15 +35,15 @@ pub struct FenceConfig {
     pub lease: Duration,
     /// How often it is renewed.
     pub renewal: Duration,
-    /// `staleness.onExpired: "serve"`: it decides by what it last knew when the lease has run out.
+    /// `staleness.onExpired: "serve"`: whether it decides by the last known state once the lease has run out.
     pub serves_expired: bool,
-    /// Facts for people, written into the beats.
+    /// Facts for operators, written into the beats.
     pub about: BTreeMap<String, String>,
     /// The clock.
     pub clock: Clock,
 }
 
-/// Whether this gateway may decide: asked at each request, before the Snapshot is loaded.
+/// Whether this gateway may decide. It is checked for each request, before the Snapshot is loaded.
 #[derive(Clone)]
 pub struct Lease(Option<Running>);
 
@@ -62,24 +62,26 @@ pub struct Fencing {
     until: Arc<AtomicU64>,
     renewal: Duration,
     clock: Clock,
-    /// A beat is wanted at once.
+    /// Signals that a beat should be written at once.
     wake: Notify,
-    /// Something was observed.
+    /// Signals that something was observed.
     changed: watch::Sender<u64>,
     revision: Mutex<String>,
-    /// How often everything was listed.
+    /// How often everything has been listed.
     listings: AtomicU64,
+    /// Stored beats of this gateway that a later one has replaced.
+    replaced: Mutex<BTreeSet<String>>,
 }
 
-/// How often this gateway had listed everything when a change was about to be written: what is written after, and came by no stream
-/// since, was found by a later listing.
+/// How often this gateway had listed everything before a change was written. If no stream delivers the change
+/// afterwards, a later listing has found it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Before(u64);
 
-/// A conditional write that is under way.
+/// A conditional write in progress.
 struct Inside(Arc<Fencing>);
 
-/// A number that is waited for; forgotten with it.
+/// A number that a change waits for. Dropping it ends the wait.
 struct Asked<'a> {
     fencing: &'a Fencing,
     number: u64,
@@ -91,7 +93,7 @@ impl Lease {
         Self(None)
     }
 
-    /// Whether it runs at this moment.
+    /// Whether it runs now.
     pub fn runs(&self) -> bool {
         self.0
             .as_ref()
@@ -117,21 +119,22 @@ impl Fencing {
             changed: watch::Sender::new(0),
             revision: Mutex::default(),
             listings: AtomicU64::new(0),
+            replaced: Mutex::default(),
         }
     }
 
-    /// The lease, for whoever asks at each request.
+    /// The lease, for code that checks it for each request.
     pub fn lease(&self) -> Lease {
         self.lease.clone()
     }
 
-    /// All gateways that are known, this one first.
+    /// All known gateways, this one first.
     pub fn gateways(&self) -> Vec<GatewayView> {
         let revision = self.revision.lock().unwrap_or_else(PoisonError::into_inner).clone();
         self.state().gateways((self.clock)(), &revision)
     }
 
-    /// The beats that are found on the filer. A document that cannot be read is none of ours.
+    /// The beats on the filer. A document that cannot be read is ignored.
     pub(crate) fn read(entries: &[Entry]) -> Vec<Beat> {
         let beats = entries.iter().map(|entry| (entry, Beat::parse(&entry.content)));
         let read = |(entry, beat): (&Entry, Result<Beat, _>)| match beat {
@@ -144,18 +147,20 @@ impl Fencing {
         beats.filter_map(read).collect()
     }
 
-    /// Everything is about to be listed: whoever waits for a change that the listing finds must learn that it was a listing.
-    pub(crate) fn lists(&self) {
+    /// Records that everything is about to be listed: code that waits for a change must learn if a listing found it.
+    /// Returns what the listing is sure to see, for [`Fencing::follow`].
+    pub(crate) fn lists(&self) -> Listing {
         self.listings.fetch_add(1, Ordering::AcqRel);
+        self.state().list()
     }
 
-    /// New streams are open and everything was listed again.
-    pub(crate) fn follow(&self, filers: BTreeSet<FilerName>, listed: &[Beat]) {
-        self.state().follow(filers, listed, (self.clock)());
+    /// Records that new streams are open and everything has been listed again.
+    pub(crate) fn follow(&self, listing: &Listing, filers: BTreeSet<FilerName>, listed: &[Beat]) {
+        self.state().follow(listing, filers, listed, (self.clock)());
         self.observed(true);
     }
 
-    /// Beats came on the streams, and what came before them is applied.
+    /// Takes in beats from the streams, once everything before them is applied.
     pub(crate) fn observe(&self, beats: &[(FilerName, Beat)]) {
         if beats.is_empty() {
             return;
@@ -170,37 +175,53 @@ impl Fencing {
         self.observed(wanted);
     }
 
-    /// Whether the streams must be opened anew and everything listed: others change what these may not tell.
+    /// Whether new streams must be opened and everything listed, because other gateways make changes that these streams
+    /// may not deliver.
     pub(crate) fn must_list(&self) -> bool {
         self.state().must_list()
     }
 
-    /// To be asked before a change is written, for [`Fencing::enforced`].
+    /// Call this before a change is written, for [`Fencing::enforced`].
     pub fn before(&self) -> Before {
         Before(self.listings.load(Ordering::Acquire))
     }
 
-    /// Whether the leases of all filers run out: something is wrong with a stream that shows no error.
+    /// The filers whose streams are silent although another one delivers.
+    pub(crate) fn silent(&self) -> Vec<FilerName> {
+        self.state().silent()
+    }
+
+    /// Returns when everything has to be listed.
+    pub(crate) async fn told_to_list(&self) {
+        let mut changed = self.changed.subscribe();
+        while !self.must_list() {
+            // The sender lives as long as `self`.
+            let _ = changed.changed().await;
+        }
+    }
+
+    /// Whether the lease is running out although no stream shows an error: something is wrong with one of them.
     pub(crate) fn is_expired(&self) -> bool {
         self.state().lease_until() <= (self.clock)()
     }
 
-    /// For people: how far this gateway is.
+    /// How far this gateway has got, for operators.
     pub(crate) fn set_revision(&self, revision: &str) {
         self.revision.lock().unwrap_or_else(PoisonError::into_inner).replace_range(.., revision);
     }
 
-    /// Waits until a change that is durable and applied here is enforced by every gateway.
+    /// Waits until every gateway enforces a change that is durable and applied here.
     ///
-    /// Error: the gateways that it is not known of; empty while this gateway does not hear itself. A gateway that is dead or stopped
-    /// is waited for until its lease has run out, which is not an error.
+    /// The error lists the gateways for which this is unknown; it is empty while this gateway's own beats do not come
+    /// back. For a dead or stopped gateway this waits until its lease has run out, which is not an error.
     pub async fn enforced(&self, before: Before) -> Result<(), Vec<String>> {
         let mut changed = self.changed.subscribe();
         let may_be_listed = self.before() != before;
         let number = if may_be_listed { self.state().ask_listed() } else { self.state().ask() };
         let asked = Asked { fencing: self, number };
         self.wake.notify_one();
-        // Leases that others hold end within their length and five per cent; a filer that was given up holds as long.
+        // Leases of other gateways end within their length plus five per cent. A filer that was given up holds changes
+        // up as long.
         let patience = self.lease_length.mul_f64(1.05) + Duration::from_millis(500);
         let waiting = async {
             loop {
@@ -209,7 +230,7 @@ impl Fencing {
                 let progress = self.state().progress(asked.number, now);
                 let Progress::Waiting { until, .. } = progress else { return };
                 let pause = Duration::from(until.since(now)).min(patience);
-                // Time that passes and news are the same: look again.
+                // Both the passing of time and news are reasons to check again.
                 let _ = tokio::time::timeout(pause, changed.changed()).await;
             }
         };
@@ -231,20 +252,45 @@ impl Fencing {
         behind.iter().map(name).collect()
     }
 
-    /// Writes beats until the task is dropped: at every renewal, and at once when somebody waits for one.
+    /// Writes beats until the task is dropped: at every renewal, and at once if another gateway waits for one.
     pub async fn run(&self, filer: &dyn Filer) {
-        let mut writing: FuturesUnordered<BoxFuture<'_, FilerName>> = FuturesUnordered::new();
+        let mut writing: FuturesUnordered<BoxFuture<'_, (Beat, bool)>> = FuturesUnordered::new();
         let mut busy: BTreeSet<FilerName> = BTreeSet::new();
-        // Those that were busy when the last beat was made: it, or a later one, is still to be written there.
+        // The filers that were busy when the last beat was made. That beat, or a later one, must still be written
+        // there.
         let mut owed: BTreeSet<FilerName> = BTreeSet::new();
         let mut due = Instant::now();
         let mut tidy = Instant::now() + TIDY_EVERY;
+        let mut removing: FuturesUnordered<BoxFuture<'_, ()>> = FuturesUnordered::new();
+        // The store is read after each beat, but beats do not wait for that: one reading does for all that were stored
+        // before it.
+        let mut reading: FuturesUnordered<BoxFuture<'_, ()>> = FuturesUnordered::new();
+        let mut read_since = Instant::now();
+        let mut stored: Option<Beat> = None;
         loop {
+            if (reading.is_empty() || read_since.elapsed() > self.renewal)
+                && let Some(beat) = stored.take()
+            {
+                read_since = Instant::now();
+                reading.push(Box::pin(self.read_store(filer, beat)));
+            }
+            if removing.is_empty() {
+                let replaced = std::mem::take(&mut *self.replaced.lock().unwrap_or_else(PoisonError::into_inner));
+                if !replaced.is_empty() {
+                    removing.push(Box::pin(remove_logged(filer, replaced)));
+                }
+            }
             tokio::select! {
                 biased;
-                Some(done) = writing.next(), if !writing.is_empty() => {
-                    busy.remove(&done);
-                    if !owed.remove(&done) {
+                Some(()) = reading.next(), if !reading.is_empty() => continue,
+                Some(()) = removing.next(), if !removing.is_empty() => continue,
+                Some((beat, is_stored)) = writing.next(), if !writing.is_empty() => {
+                    busy.remove(&beat.via);
+                    let is_owed = owed.remove(&beat.via);
+                    if is_stored && stored.as_ref().is_none_or(|known| known.number < beat.number) {
+                        stored = Some(beat);
+                    }
+                    if !is_owed {
                         continue;
                     }
                 }
@@ -272,21 +318,37 @@ impl Fencing {
 
     fn next_beat(&self) -> Beat {
         let revision = self.revision.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        // The moment is read before anything is written: the lease counts from it.
+        // Read the time before anything is written, because the lease counts from it.
         self.state().beat((self.clock)(), &revision)
     }
 
-    async fn write(&self, filer: &dyn Filer, beat: Beat) -> FilerName {
+    /// Writes a beat through its filer. Returns it, and whether it was stored.
+    async fn write(&self, filer: &dyn Filer, beat: Beat) -> (Beat, bool) {
         let written = filer.put_through(&beat.via.0, GATEWAYS, entry(&beat));
         match tokio::time::timeout(self.lease_length, written).await {
-            Ok(Ok(())) => {}
+            Ok(Ok(())) => return (beat, true),
             Ok(Err(error)) => tracing::warn!(filer = %beat.via, %error, "this gateway's lease could not be renewed"),
             Err(_) => tracing::warn!(filer = %beat.via, "this gateway's lease could not be renewed: no answer"),
         }
-        beat.via
+        (beat, false)
     }
 
-    /// Decides nothing from now on and tells the others, so that no change waits for this gateway. Call it before the process ends.
+    /// Reads the beats of all gateways, through the filer that has just stored ours.
+    async fn read_store(&self, filer: &dyn Filer, beat: Beat) {
+        let options = ListOptions { limit: 10_000, ..ListOptions::default() };
+        let listed = filer.list_through(&beat.via.0, GATEWAYS, options);
+        let stored = match tokio::time::timeout(self.lease_length, listed).await {
+            Ok(Ok(entries)) => Self::read(&entries),
+            Ok(Err(error)) => return tracing::warn!(filer = %beat.via, %error, "the gateways' documents are not read"),
+            Err(_) => return tracing::warn!(filer = %beat.via, "the gateways' documents are not read: no answer"),
+        };
+        let wanted = self.state().read(&stored, (self.clock)());
+        let own = stored.iter().filter(|other| other.boot_id == beat.boot_id && other.number < beat.number);
+        self.replaced.lock().unwrap_or_else(PoisonError::into_inner).extend(own.map(name_of));
+        self.observed(wanted);
+    }
+
+    /// Stops deciding and tells the others, so that no change waits for this gateway. Call it before the process ends.
     pub async fn close(&self, filer: &dyn Filer) {
         self.state().close();
         self.observed(false);
@@ -297,12 +359,10 @@ impl Fencing {
         if !beat.closed {
             return;
         }
-        if let Err(error) = remove(filer, &beat.boot_id).await {
-            tracing::warn!(%error, "this gateway's document stays on the filer; another gateway removes it later");
-        }
+        remove_all(filer, |stored| stored.boot_id == beat.boot_id).await;
     }
 
-    /// Waits until no conditional write is under way, or none can count any more.
+    /// Waits until no conditional write is in progress, or none can be valid any more.
     async fn nothing_inside(&self) {
         let mut changed = self.changed.subscribe();
         let ended = async {
@@ -312,21 +372,19 @@ impl Fencing {
         };
         if tokio::time::timeout(self.lease_length, ended).await.is_err() {
             tracing::warn!(
-                "conditional writes are still under way; others wait until this gateway's lease has run out"
+                "conditional writes are still in progress; other gateways wait until this gateway's lease has run out"
             );
         }
     }
 
     async fn tidy(&self, filer: &dyn Filer) {
         let forgotten = self.state().forget(FORGOTTEN_AFTER.into(), (self.clock)());
-        for boot_id in forgotten {
-            if let Err(error) = remove(filer, &boot_id).await {
-                tracing::warn!(%error, %boot_id, "the document of a gateway that is gone could not be removed");
-            }
+        if !forgotten.is_empty() {
+            remove_all(filer, |stored| forgotten.contains(&stored.boot_id)).await;
         }
     }
 
-    /// Publishes the lease and wakes whoever waits.
+    /// Publishes the lease and wakes everyone who waits.
     fn observed(&self, beat_wanted: bool) {
         self.until.store(self.state().lease_until().0, Ordering::Release);
         self.changed.send_modify(|count| *count = count.wrapping_add(1));
@@ -355,7 +413,7 @@ impl Guards for Fencing {
                 let _ = changed.changed().await;
             }
         };
-        // Another gateway that does not agree is waited for until its lease has run out, and a beat after that has come back.
+        // Wait for a gateway that does not agree until its lease has run out and a later beat of ours has come back.
         let patience = self.lease_length.mul_f64(1.05) + 2 * self.renewal + Duration::from_millis(500);
         tokio::time::timeout(patience, waiting).await.map_err(|_| FilerError::NotAgreed)
     }
@@ -363,7 +421,7 @@ impl Guards for Fencing {
 
 impl Drop for Inside {
     fn drop(&mut self) {
-        let beat_wanted = self.0.state().leave();
+        let beat_wanted = self.0.state().leave((self.0.clock)());
         self.0.observed(beat_wanted);
     }
 }
@@ -380,12 +438,34 @@ fn entry(beat: &Beat) -> Entry {
     let mtime = i64::try_from(now_s).unwrap_or(i64::MAX);
     let attributes =
         Attributes { file_size: content.len() as u64, mtime, crtime: mtime, file_mode: 0o600, ..Attributes::default() };
-    Entry { name: beat.boot_id.to_string(), attributes: Some(attributes), content, ..Entry::default() }
+    Entry { name: name_of(beat), attributes: Some(attributes), content, ..Entry::default() }
 }
 
-async fn remove(filer: &dyn Filer, boot_id: &BootId) -> Result<(), FilerError> {
-    let (directory, name) = (GATEWAYS.to_owned(), boot_id.to_string());
-    let lock_key = format!("{directory}/{name}");
-    let mutations = vec![Mutation::Delete { directory, name, delete_data: true, recursive: false }];
-    filer.transact(Transaction { lock_key, mutations, ..Transaction::default() }).await
+/// Each beat has a name of its own, so that a late copy of an older one does not replace it. The names of a gateway's
+/// beats are in the order of their numbers: a listing that misses one because it was removed finds a later one.
+fn name_of(beat: &Beat) -> String {
+    format!("{}.{:020}", beat.boot_id, beat.number)
+}
+
+/// Removes the stored beats that are wanted no more. What stays because of an error is removed by another gateway.
+async fn remove_all(filer: &dyn Filer, unwanted: impl Fn(&Beat) -> bool) {
+    let options = ListOptions { limit: 10_000, ..ListOptions::default() };
+    match filer.list(GATEWAYS, options).await {
+        Ok(entries) => {
+            let is_unwanted = |entry: &&Entry| Beat::parse(&entry.content).is_ok_and(|beat| unwanted(&beat));
+            let names = entries.iter().filter(is_unwanted).map(|entry| entry.name.clone()).collect();
+            remove_logged(filer, names).await;
+        }
+        Err(error) => tracing::warn!(%error, "documents of gateways could not be removed"),
+    }
+}
+
+async fn remove_logged(filer: &dyn Filer, names: BTreeSet<String>) {
+    let Some(first) = names.first() else { return };
+    let lock_key = format!("{GATEWAYS}/{first}");
+    let delete = |name| Mutation::Delete { directory: GATEWAYS.to_owned(), name, delete_data: true, recursive: false };
+    let mutations = names.into_iter().map(delete).collect();
+    if let Err(error) = filer.transact(Transaction { lock_key, mutations, ..Transaction::default() }).await {
+        tracing::debug!(%error, "documents of gateways could not be removed");
+    }
 }

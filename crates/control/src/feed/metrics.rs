@@ -1,4 +1,4 @@
-//! What the feed counts.
+//! The metrics of the feed.
 
 use std::sync::atomic::AtomicU64;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -19,17 +19,17 @@ pub struct FeedMetrics {
     pub reloads: Counter,
     /// Streams that ended.
     pub reconnects: Counter,
-    /// Streams that are open: one for each filer.
+    /// Open streams: one for each filer.
     pub connected: Gauge,
     /// Seconds between the last event's time on the filer's clock and the time it was applied on this gateway's.
     pub lag_seconds: Gauge<f64, AtomicU64>,
-    /// When something was last heard of a filer, seconds since 1970 on the filer's clock.
+    /// When a filer last sent something, in seconds since 1970 on the filer's clock.
     pub heard_seconds: Gauge<f64, AtomicU64>,
-    /// Documents that cannot be read, and facts that contradict each other, at this moment.
+    /// Documents that currently cannot be read, and facts that contradict each other.
     pub problems: Gauge,
-    /// Policies that were read and cannot be parsed: they deny.
+    /// Policies that were read but cannot be parsed, and therefore deny.
     pub unparsable_policies: Counter,
-    /// Condition keys that do not exist, in policies that were read.
+    /// Nonexistent condition keys in policies that were read.
     pub unknown_condition_keys: Counter,
     /// How long changes waited for other gateways.
     pub enforcement: Enforcement,
@@ -52,7 +52,7 @@ impl Default for Enforcement {
 }
 
 impl FeedMetrics {
-    /// Registers them as `feed_*` and `iam_*`, in a registry that puts its own prefix before them.
+    /// Registers them as `feed_*` and `iam_*`, in a registry that adds its own prefix.
     pub fn register(&self, registry: &mut Registry) {
         let feed = registry.sub_registry_with_prefix("feed");
         feed.register("events", "Events of the change feed", self.events.clone());
@@ -73,12 +73,11 @@ impl FeedMetrics {
         iam.register("unknown_condition_keys", help, self.unknown_condition_keys.clone());
     }
 
-    /// This document was read.
+    /// Records that this document was read.
     pub(super) fn read(&self, change: &Change) {
         match change {
-            Change::Policy(_, _, Some(Ok(policy))) | Change::Inline(_, _, Some(Ok(policy))) => {
-                self.read_policy(PolicyKind::Identity, &policy.text);
-            }
+            Change::Policy(_, _, Some(Ok(policy))) => self.read_policy(PolicyKind::Identity, &policy.text),
+            Change::Inline(_, _, Some(Ok(policy))) => self.read_policy(PolicyKind::Identity, &policy.text),
             Change::Role(_, _, Some(Ok(role))) => self.read_policy(PolicyKind::Trust, &role.trust_policy),
             Change::WeedPolicies(Some(Ok(policies))) => {
                 let inline = policies.inline.values().flat_map(|policies| policies.values());
@@ -103,12 +102,12 @@ impl FeedMetrics {
         }
     }
 
-    /// This is the state now.
+    /// Records the current state.
     pub(super) fn published(&self, snapshot: &Snapshot) {
         self.problems.set(i64::try_from(snapshot.counts().problems).unwrap_or(i64::MAX));
     }
 
-    /// An event of this time was applied now.
+    /// Records that an event of this time was applied now.
     pub(super) fn applied(&self, ts_ns: i64) {
         let now_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_nanos());
         let lag_ns = i128::try_from(now_ns).unwrap_or(i128::MAX) - i128::from(ts_ns);
@@ -116,35 +115,33 @@ impl FeedMetrics {
         self.heard(ts_ns);
     }
 
-    /// The filer was alive at this time.
+    /// Records that the filer was alive at this time.
     pub(super) fn heard(&self, ts_ns: i64) {
         self.heard_seconds.set(seconds(ts_ns));
     }
 }
 
 fn seconds(ns: i64) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "a gauge for people: microseconds suffice")]
+    #[expect(clippy::cast_precision_loss, reason = "a gauge for operators: microseconds suffice")]
     let seconds = ns as f64 / 1e9;
     seconds
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use iam::{Holder, PolicyPlace, PolicyText};
+    use iam::{Holder, InlinePolicyRecord, PolicyPlace, PolicyRecord};
 
     use super::*;
 
     #[test]
-    fn what_is_wrong_with_policies_is_counted() {
+    fn faults_in_policies_are_counted() {
         let metrics = FeedMetrics::default();
-        let text = |text: &str| Some(Ok(PolicyText { text: Arc::from(text), facts: iam::Facts::default() }));
+        let text = |text: &str| Some(Ok(PolicyRecord::of_text(text)));
         let wrong_key = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*","Condition":{"StringEquals":{"s3:prefx":"a","aws:prefix":"b"}}}]}"#;
         for change in [
             Change::Policy("P".into(), PolicyPlace::Api, text(wrong_key)),
             Change::Policy("Q".into(), PolicyPlace::Api, text("{bad")),
-            Change::Inline(Holder::User("al".into()), "I".into(), text("{}")),
+            Change::Inline(Holder::User("al".into()), "I".into(), Some(Ok(InlinePolicyRecord::of_text("{}")))),
             Change::Policy("P".into(), PolicyPlace::Api, None),
         ] {
             metrics.read(&change);

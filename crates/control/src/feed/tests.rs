@@ -6,21 +6,25 @@ use filer::{
     Attributes, BytesIn, BytesOut, EmbeddedFiler, Feed, FeedFilter, FileChunk, FilerConfiguration, ListOptions,
     Mutation, Transaction, WriteTarget,
 };
-use iam::{DocumentStore, IamConfig};
+use iam_formats::{DocumentStore, IamConfig, identities};
 use store::Layout;
 
 use super::*;
 
-/// A filer whose feeds end when told to, cleanly, and that refuses new ones while it is down.
+/// A filer whose feeds end cleanly on request, and that refuses new feeds while it is down.
 pub(crate) struct Severable {
     inner: Arc<dyn Filer>,
     cut: channel::Sender<u64>,
     down: AtomicBool,
+    /// The path whose lookup gets no answer, and the signal that it was asked for.
+    unanswered: std::sync::Mutex<String>,
+    asked: Notify,
 }
 
 impl Severable {
     pub(crate) fn new(inner: Arc<dyn Filer>) -> Arc<Self> {
-        Arc::new(Self { inner, cut: channel::Sender::new(0), down: AtomicBool::new(false) })
+        let (cut, down) = (channel::Sender::new(0), AtomicBool::new(false));
+        Arc::new(Self { inner, cut, down, unanswered: Default::default(), asked: Notify::new() })
     }
 
     /// Ends all feeds.
@@ -66,6 +70,10 @@ impl Filer for Severable {
         self.inner.put_through(filer, directory, entry).await
     }
     async fn lookup_through(&self, filer: &str, path: &str) -> Result<Option<Entry>, FilerError> {
+        if *self.unanswered.lock().unwrap() == path {
+            self.asked.notify_one();
+            std::future::pending::<()>().await;
+        }
         self.inner.lookup_through(filer, path).await
     }
     async fn subscribe(&self, filter: FeedFilter) -> Result<Vec<(String, Feed)>, FilerError> {
@@ -107,14 +115,14 @@ impl World {
         FilerStore::new(self.filer.clone(), Layout::new(&config(), "/buckets"))
     }
 
-    /// One gateway's follower, running.
+    /// The running follower of one gateway.
     pub(crate) async fn follow(&self, identities: &str) -> Arc<Follower> {
         self.follow_as(identities, |follower| follower).await
     }
 
-    /// The same, of a gateway that is one of several.
+    /// The same for one of several gateways.
     pub(crate) async fn follow_as(&self, identities: &str, one_of: impl FnOnce(Follower) -> Follower) -> Arc<Follower> {
-        let identities = Identities::parse(identities, &|_| None).unwrap();
+        let identities = identities::parse(identities, &|_| None).unwrap();
         let follower = Follower::new(self.filer.clone(), self.store(), &config(), &identities);
         let follower = Arc::new(one_of(follower));
         assert!(follower.current().is_none(), "nothing is served before everything is loaded");
@@ -204,7 +212,7 @@ async fn changes_by_hand_take_effect_without_a_restart() {
 }
 
 #[tokio::test]
-async fn after_the_clean_end_of_a_stream_what_was_missed_is_found() {
+async fn changes_missed_after_the_clean_end_of_a_stream_are_found() {
     let world = World::new();
     world.put("/etc/iam/identities/al.json", r#"{"name":"al"}"#).await;
     world.put("/etc/iam/identities/bo.json", r#"{"name":"bo"}"#).await;
@@ -216,7 +224,7 @@ async fn after_the_clean_end_of_a_stream_what_was_missed_is_found() {
     world.put("/etc/iam/identities/cy.json", r#"{"name":"cy"}"#).await;
     tokio::time::sleep(Duration::from_millis(300)).await;
     let old = follower.current().unwrap();
-    assert!(!old.user("al").unwrap().disabled, "the last Snapshot serves meanwhile");
+    assert!(!old.user("al").unwrap().disabled, "the last Snapshot is used in the meantime");
     world.filer.sever(false);
     let caught_up = |state: &Snapshot| {
         state.user("al").unwrap().disabled && state.user("bo").is_none() && state.user("cy").is_some()
@@ -229,14 +237,49 @@ async fn after_the_clean_end_of_a_stream_what_was_missed_is_found() {
 }
 
 #[tokio::test]
-async fn a_gateway_that_never_loaded_serves_nothing() {
+async fn a_batch_that_is_interrupted_loses_nothing() {
+    let world = World::new();
+    let began = std::time::Instant::now();
+    let config = FenceConfig {
+        cluster: "c".into(),
+        gateway: "one:8333".into(),
+        boot_id: "one".into(),
+        lease: Duration::from_secs(3),
+        renewal: Duration::from_millis(500),
+        serves_expired: false,
+        about: BTreeMap::new(),
+        clock: Arc::new(move || ::fence::Moment(u64::try_from(began.elapsed().as_nanos()).unwrap())),
+    };
+    let follower = world.follow_as("{}", |follower| follower.fenced(config)).await;
+    "/etc/iam/identities/bo.json".clone_into(&mut world.filer.unanswered.lock().unwrap());
+    let user = |name: &str| {
+        let content = format!(r#"{{"name":"{name}"}}"#).into_bytes();
+        let attributes = Attributes { file_size: content.len() as u64, mtime: 1, ..Attributes::default() };
+        let entry = Entry { name: format!("{name}.json"), content, attributes: Some(attributes), ..Entry::default() };
+        Mutation::Put { directory: "/etc/iam/identities".into(), entry: Box::new(entry) }
+    };
+    let mutations = vec![user("al"), user("bo")];
+    let both = Transaction { lock_key: "/etc/iam/identities".into(), mutations, ..Transaction::default() };
+    world.filer.transact(both).await.unwrap();
+    tokio::time::timeout(SOON, world.filer.asked.notified()).await.unwrap();
+    assert!(follower.current().unwrap().user("al").is_none(), "the batch is not applied yet");
+
+    // A client waits for a listing.
+    tokio::time::sleep(SILENCE_EVERY).await;
+    follower.list_wanted.notify_one();
+    let has_both = |state: &Snapshot| state.user("al").is_some() && state.user("bo").is_some();
+    assert!(follower.wait_until(has_both, SOON).await);
+}
+
+#[tokio::test]
+async fn a_gateway_that_has_not_loaded_serves_nothing() {
     let world = World::new();
     world.filer.down.store(true, Ordering::SeqCst);
     let follower = Arc::new(Follower::new(
         world.filer.clone(),
         world.store(),
         &config(),
-        &Identities::parse(r#"{"identities":[{"name":"root","actions":["Admin"]}]}"#, &|_| None).unwrap(),
+        &identities::parse(r#"{"identities":[{"name":"root","actions":["Admin"]}]}"#, &|_| None).unwrap(),
     ));
     let running = follower.clone();
     tokio::spawn(async move { running.run().await });
@@ -249,7 +292,7 @@ async fn a_gateway_that_never_loaded_serves_nothing() {
 }
 
 #[tokio::test]
-async fn whoever_wrote_sees_it_applied() {
+async fn a_writer_sees_its_write_applied() {
     let world = World::new();
     let follower = world.follow("{}").await;
     for round in 0..50 {
@@ -264,7 +307,7 @@ async fn whoever_wrote_sees_it_applied() {
     }
     let watch = follower.watch();
     assert!(!watch.applied_at("/buckets/never", |_| true, Duration::from_millis(50)).await);
-    // A listing that began after the write has seen it too.
+    // A listing that began after the write includes it too.
     let (found, ()) = tokio::join!(watch.applied_at("/buckets/never", |_| true, SOON), async {
         tokio::time::sleep(Duration::from_millis(20)).await;
         world.filer.sever(false);

@@ -1,4 +1,4 @@
-//! Read your writes: whoever wrote waits until its own gateway has applied it.
+//! Read your writes: a writer waits until its own gateway has applied the write.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use filer::Entry;
 use store::Written;
 use tokio::sync::Notify;
 
-/// What was applied since the watch was made.
+/// What has been applied since the watch was made.
 pub struct Watch {
     log: Arc<Log>,
 }
@@ -20,18 +20,18 @@ struct Log {
 
 #[derive(Default)]
 struct Seen {
-    /// Paths with the entry that is there now.
+    /// Paths with their current entries.
     passed: Vec<(String, Option<Box<Entry>>)>,
-    /// When the last listing began that was applied as a whole.
+    /// When the last completely applied listing began.
     relisted: Option<Instant>,
 }
 
-/// All watches that somebody still holds.
+/// All watches that are still in use.
 #[derive(Default)]
 pub(super) struct Watches(Mutex<Vec<Weak<Log>>>);
 
 impl Watch {
-    /// Waits until these writes, which must be done by now, are applied; false if they are not within the time.
+    /// Waits until these writes, which must already be done, are applied. False if they are not in time.
     pub async fn applied(&self, written: &[Written], at_most: Duration) -> bool {
         let matches = |write: &Written, path: &str, entry: Option<&Entry>| {
             path == write.path && entry.map(|entry| entry.attributes().md5.as_slice()) == write.md5.as_deref()
@@ -39,7 +39,7 @@ impl Watch {
         self.until(written, matches, at_most).await
     }
 
-    /// Waits until an entry that satisfies the condition is applied at this path; call it after the write is done.
+    /// Waits until an entry that satisfies the condition is applied at this path. Call it after the write is done.
     pub async fn applied_at(&self, path: &str, condition: impl Fn(Option<&Entry>) -> bool, at_most: Duration) -> bool {
         let matches = |path: &String, passed: &str, entry: Option<&Entry>| passed == path && condition(entry);
         self.until(&[path.to_owned()], matches, at_most).await
@@ -59,7 +59,7 @@ impl Watch {
                 {
                     let seen = self.log.seen.lock().unwrap_or_else(PoisonError::into_inner);
                     let one = |want: &T| seen.passed.iter().any(|(path, entry)| matches(want, path, entry.as_deref()));
-                    // A listing that began after the write has seen it, or what came after it.
+                    // A listing that began after the write has seen it, or a later write.
                     let listed = seen.relisted.is_some_and(|began| began > written_at);
                     if listed || wanted.iter().all(one) {
                         return;
@@ -81,12 +81,12 @@ impl Watches {
         Watch { log }
     }
 
-    /// Tells of events that are applied.
+    /// Reports applied events.
     pub(super) fn passed(&self, passed: &[(String, Option<Box<Entry>>)]) {
         self.tell(|seen| seen.passed.extend(passed.iter().cloned()));
     }
 
-    /// Tells of a listing that is applied.
+    /// Reports an applied listing.
     pub(super) fn relisted(&self, began: Instant) {
         self.tell(|seen| seen.relisted = Some(began));
     }
