@@ -1,32 +1,48 @@
-//! The STS query API: AssumeRole and GetCallerIdentity.
+//! The STS query API: AssumeRole, AssumeRoleWithWebIdentity and GetCallerIdentity.
+
+mod own_session;
 
 use std::sync::Arc;
 
-use iam::{Caller, Role, Snapshot, StsConfig};
+use access::World;
+use federation::KeyDemand;
+use iam::{Caller, RevocationTarget, Role, Snapshot, policy_name_of};
+use iam_api::answer::{self, AssumeRoleOutput, Service};
+use iam_api::{AssumeRoleInput, DurationLimits, IamError, QueryAction};
+use iam_formats::StsConfig;
+use ids::AccountId;
 use jiff::Timestamp;
-use policy::{Context, Decision, Policy, PolicyKind, PolicySet, Request, RequestAction, decide_trust};
+use policy::{Context, Decision, Policy, PolicyKind};
 use serde_json::Map;
-use sts::xml::{AssumeRoleOutput, Service};
-use sts::{AssumeRoleInput, DurationLimits, NewSession, SessionKeys};
+use sts::{NewSession, SessionKeys};
 
 use crate::feed::Follower;
-use crate::query::{Call, QueryError, needs};
+use crate::query::{Call, QueryError, authorize, needs};
+use crate::web_identity::{CLIENT_GRANTS, WEB_IDENTITY};
 
 /// STS's actions on this gateway.
 pub struct StsApi {
-    follower: Arc<Follower>,
+    pub(crate) follower: Arc<Follower>,
     keys: Option<Arc<SessionKeys>>,
+    pub(crate) key_demand: Arc<KeyDemand>,
     token_duration_s: u32,
-    max_session_s: u32,
+    pub(crate) max_session_s: u32,
 }
 
 impl StsApi {
-    /// Without keys no session is made: the answer says how to configure one.
-    pub fn new(follower: Arc<Follower>, keys: Option<Arc<SessionKeys>>, config: &StsConfig) -> Self {
+    /// Without keys no sessions are made, and the answer says how to configure a key. `key_demand` is told of the keys of
+    /// identity providers that are missing.
+    pub fn new(
+        follower: Arc<Follower>,
+        keys: Option<Arc<SessionKeys>>,
+        key_demand: Arc<KeyDemand>,
+        config: &StsConfig,
+    ) -> Self {
         let seconds = |seconds: i64| u32::try_from(seconds).unwrap_or(u32::MAX);
         Self {
             follower,
             keys,
+            key_demand,
             token_duration_s: seconds(config.token_duration_s),
             max_session_s: seconds(config.max_session_s),
         }
@@ -34,133 +50,183 @@ impl StsApi {
 
     /// Answers one call with its XML.
     pub async fn answer(&self, call: &Call<'_>, context: Context) -> Result<String, QueryError> {
-        self.dispatch(call, context).map_err(QueryError::of_sts)
+        let answered = match call.action()? {
+            "AssumeRoleWithWebIdentity" => self.assume_role_with_web_identity(call, context, &WEB_IDENTITY).await,
+            "AssumeRoleWithClientGrants" => self.assume_role_with_web_identity(call, context, &CLIENT_GRANTS).await,
+            _ => self.dispatch(call, context),
+        };
+        answered.map_err(QueryError::of_sts)
     }
 
     fn dispatch(&self, call: &Call<'_>, context: Context) -> Result<String, QueryError> {
         call.check_version(Service::Sts)?;
-        let action = call.action()?;
-        // Clients do not sign these: what is missing is not the signature.
-        let goes_unsigned = ["AssumeRoleWithWebIdentity", "AssumeRoleWithSAML"].contains(&action);
-        if call.caller.is_anonymous() && !goes_unsigned {
+        let action = QueryAction::find(call.action()?)?;
+        if call.caller.is_anonymous() && action.is_signed {
             return Err(refuse("MissingAuthenticationToken", 403, "The request must be signed"));
         }
-        match action {
+        match action.name {
+            "AssumeRole" if call.params.given("RoleArn").is_none() => self.own_session(call, context),
             "AssumeRole" => self.assume_role(call, context),
+            "GetAccessKeyInfo" => self.access_key_info(call, context),
             "GetCallerIdentity" => Ok(get_caller_identity(call.caller, call.request_id)),
-            other => {
-                let message = format!("the STS action `{other}` is not implemented by this server");
-                Err(refuse("NotImplemented", 501, message))
-            }
+            _ => Err(self.unsupported(call, action, context)),
         }
+    }
+
+    /// Why an action that does not run here is refused. Where its permissions are decided, callers without them learn only
+    /// that.
+    fn unsupported(&self, call: &Call<'_>, action: QueryAction, mut context: Context) -> QueryError {
+        let decided = match self.follower.current() {
+            _ if !action.is_decided => Ok(()),
+            None => Err(QueryError::not_loaded()),
+            Some(snapshot) => authorize(call, &mut context, &snapshot).map(|_| ()),
+        };
+        decided.err().unwrap_or_else(|| IamError::not_implemented(&format!("the STS action `{}`", action.name)).into())
+    }
+
+    /// The account of a long-term key. Keys of sessions say nothing without their token.
+    fn access_key_info(&self, call: &Call<'_>, mut context: Context) -> Result<String, QueryError> {
+        let snapshot = self.follower.current().ok_or_else(QueryError::not_loaded)?;
+        authorize(call, &mut context, &snapshot)?;
+        let key = call.params.required("AccessKeyId")?;
+        let holder = snapshot.access_key(key).ok_or_else(|| {
+            let message = format!("The access key {key} is not a long-term key of this server");
+            refuse("ValidationError", 400, message)
+        })?;
+        Ok(answer::get_access_key_info(holder.user.account.as_str(), call.request_id))
     }
 
     fn assume_role(&self, call: &Call<'_>, context: Context) -> Result<String, QueryError> {
         let snapshot = self.follower.current().ok_or_else(QueryError::not_loaded)?;
         let mut input =
             AssumeRoleInput::parse(call.params).map_err(|error| refuse(error.code(), 400, error.to_string()))?;
-        // A role that does not exist and one that does not trust the caller get the same answer.
-        let role = snapshot
-            .role_by_arn(&input.role_arn)
-            .ok_or_else(|| denied(call.caller, "sts:AssumeRole", &input.role_arn))?;
-        trusted(call, role, &snapshot, context)?;
+        let role = trusting_role(call, &input.role_arn, &snapshot, context)?;
         let session = call.caller.session.as_ref();
         input
             .inherit(session.iter().flat_map(|session| session.transitive_tags()))
             .map_err(|error| refuse(error.code(), 400, error.to_string()))?;
-        check_session_policies(&input)?;
+        check_session_policies(&input, role.account, &snapshot)?;
         let source_identity = source_identity(call.caller, &input)?;
-        let keys = self.keys.as_ref().ok_or_else(|| {
-            let message = "This gateway has no key to sign sessions with: set sts.signingKey in -iam.config";
-            refuse("ServiceUnavailable", 503, message)
-        })?;
-        let limits = DurationLimits {
-            default_s: self.token_duration_s,
-            max_session_length_s: self.max_session_s,
-            role_max_s: u32::try_from(role.max_session_s).unwrap_or(3600),
-            chained: call.caller.session.is_some(),
-        };
+        let limits = self.limits(u32::try_from(role.max_session_s).unwrap_or(3600), session.is_some());
+        let duration_s = limits.duration_s(input.duration_s);
         let arn = format!("arn:aws:sts::{}:assumed-role/{}/{}", role.account, role.name, input.role_session_name);
-        let (session_id, _) =
-            call.random.split_first_chunk::<16>().ok_or_else(|| refuse("InternalFailure", 500, "no randomness"))?;
-        let document = &role.document;
+        let (document, origins) = (&role.record, call.caller.origins());
         let credentials = sts::mint(
-            keys,
+            self.session_keys()?,
             &NewSession {
-                // The ARN as its document has it is the one that weed knows.
+                // SeaweedFS knows the ARN as it is in the document.
                 role_arn: if document.arn.is_empty() { &role.arn } else { &document.arn },
                 role_id: Some(&role.id),
+                own_key: None,
                 session_name: &input.role_session_name,
                 principal_arn: &arn,
                 session_policy: input.policy.as_deref(),
+                session_policy_arns: &input.policy_arns,
                 policy_names: &document.attached_policies,
-                duration_s: limits.duration_s(input.duration_s),
-                issued_at: Timestamp::from_second(call.now_s).unwrap_or(Timestamp::UNIX_EPOCH),
-                session_id: *session_id,
+                duration_s: duration_s.map_err(|error| refuse(error.code(), 400, error.to_string()))?,
+                issued_at: issued_at(&snapshot, &origins, &role.arn, call.now_s),
+                session_id: session_id(call)?,
                 request_context: Map::new(),
                 tags: &input.tags,
                 transitive_tag_keys: &input.transitive_tag_keys,
                 source_identity: source_identity.as_deref(),
                 revision: Some(&self.follower.revision()),
+                federated: None,
+                origins: &origins,
             },
         );
         let output = AssumeRoleOutput {
             credentials: &credentials,
             assumed_role_id: &format!("{}:{}", role.id, input.role_session_name),
             arn: &arn,
-            packed_policy_size: packed_policy_size(&input),
+            packed_policy_size: packed_policy_size(input.policy.as_deref(), &input.tags),
             source_identity: source_identity.as_deref(),
         };
-        Ok(sts::xml::assume_role(&output, call.request_id))
+        Ok(answer::assume_role(&output, call.request_id))
+    }
+
+    /// The keys that sign sessions.
+    pub(crate) fn session_keys(&self) -> Result<&SessionKeys, QueryError> {
+        self.keys.as_deref().ok_or_else(|| {
+            let message = "This gateway has no key to sign sessions with: set sts.signingKey in -iam.config";
+            refuse("ServiceUnavailable", 503, message)
+        })
+    }
+
+    /// What limits the length of a session.
+    pub(crate) fn limits(&self, role_max_s: u32, chained: bool) -> DurationLimits {
+        let (default_s, max_session_length_s) = (self.token_duration_s, self.max_session_s);
+        DurationLimits { default_s, max_session_length_s, role_max_s, chained }
     }
 }
 
-/// Needs no permission, and none can deny it.
-fn get_caller_identity(caller: &Caller, request_id: &str) -> String {
-    sts::xml::get_caller_identity(&caller.arn, &caller.user_id, caller.account.as_str(), request_id)
+/// The random id of a new session.
+pub(crate) fn session_id(call: &Call<'_>) -> Result<[u8; 16], QueryError> {
+    let (session_id, _) =
+        call.random.split_first_chunk::<16>().ok_or_else(|| refuse("InternalFailure", 500, "no randomness"))?;
+    Ok(*session_id)
 }
 
-/// Asks the trust policy for every permission that the call needs, and the caller's own policies beside it.
-fn trusted(call: &Call<'_>, role: &Role, snapshot: &Snapshot, mut context: Context) -> Result<(), QueryError> {
-    let caller = call.caller;
-    let policies = PolicySet {
-        identity: &caller.policies,
-        resource: None,
-        session: caller.session.as_ref().and_then(|session| session.policy.as_deref()),
-        boundary: caller.boundary.as_deref(),
-        cross_account: snapshot.settings().cross_account,
-    };
+/// The date of a new session: now, or just behind the revocations that would end it although it was made after them.
+pub(crate) fn issued_at(snapshot: &Snapshot, origins: &[String], role_arn: &str, now_s: i64) -> Timestamp {
+    let role = RevocationTarget::Role(role_arn.to_owned()).to_text();
+    let targets = origins.iter().chain([&role]).filter_map(|target| snapshot.revocation(target));
+    let behind_s = targets.map(|revocation| revocation.issued_until_s.saturating_add(1)).max();
+    Timestamp::from_second(behind_s.unwrap_or(now_s).max(now_s)).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// Needs no permission, and cannot be denied.
+fn get_caller_identity(caller: &Caller, request_id: &str) -> String {
+    answer::get_caller_identity(&caller.arn, &caller.user_id, caller.account.as_str(), request_id)
+}
+
+/// The role, if every permission that the call needs is allowed by its trust policy, and by the caller's own policies. A
+/// role that does not exist and one that does not trust the caller get the same answer.
+fn trusting_role<'s>(
+    call: &Call<'_>,
+    role_arn: &str,
+    snapshot: &'s Snapshot,
+    mut context: Context,
+) -> Result<&'s Role, QueryError> {
+    let (caller, role) = (call.caller, snapshot.role_by_arn(role_arn).map(|role| &**role));
+    // The role's own ARN, whichever form the call used: its tags count in each.
+    let arn = role.map_or(role_arn, |role| &role.arn);
+    let params = call.params.clone().with("RoleArn", arn);
+    let call = &Call { params: &params, ..*call };
     for need in needs(call, &mut context, snapshot)? {
-        let request = Request {
-            principal: &caller.principal,
-            principal_id: caller.unique_id(),
-            principal_canonical_id: None,
-            action: RequestAction::named(need.action),
-            // By the role's own ARN, whichever of its names the call used.
-            resource: &role.arn,
-            resource_account: role.account,
-            context: &context,
-        };
-        let decision = access::witnessed(call.witness, need.action, || decide_trust(&role.trust, &policies, &request));
+        let world = World { caller, snapshot, context: &context, witness: call.witness };
+        let decision = access::decide_to_assume(&need, role, world);
         if !decision.is_allow() {
-            if let (Decision::ExplicitDeny { .. }, Some(reason)) = (decision, role.trust.unreadable_reason()) {
-                tracing::warn!(role = &*role.name, reason, "AssumeRole is denied");
+            let unreadable = role.and_then(|role| role.trust.unreadable_reason());
+            if let (Decision::ExplicitDeny { .. }, Some(reason)) = (decision, unreadable) {
+                tracing::warn!(role = arn, reason, "AssumeRole is denied");
             }
-            return Err(denied(caller, need.action, &role.arn));
+            return Err(denied(caller, need.action, arn));
         }
     }
-    Ok(())
+    role.ok_or_else(|| denied(caller, "sts:AssumeRole", arn))
 }
 
-fn check_session_policies(input: &AssumeRoleInput) -> Result<(), QueryError> {
-    if !input.policy_arns.is_empty() {
-        return Err(refuse(
-            "NotImplemented",
-            501,
-            "The parameter PolicyArns of AssumeRole is not implemented; use Policy",
-        ));
+pub(crate) fn check_session_policies(
+    input: &AssumeRoleInput,
+    account: AccountId,
+    snapshot: &Snapshot,
+) -> Result<(), QueryError> {
+    for arn in &input.policy_arns {
+        let policy =
+            snapshot.policy(policy_name_of(arn)).filter(|policy| policy.account.is_none_or(|own| own == account));
+        // SeaweedFS's ARNs have no account.
+        let weeds = || policy.is_some_and(|policy| *arn == format!("arn:aws:iam:::policy/{}", policy.name));
+        if policy.is_none_or(|policy| *policy.arn != **arn) && !weeds() {
+            let message = format!("The policy {arn} does not exist, or is not one of the account {account}");
+            return Err(refuse("ValidationError", 400, message));
+        }
     }
-    let Some(text) = &input.policy else { return Ok(()) };
+    check_session_policy(input.policy.as_deref())
+}
+
+fn check_session_policy(policy: Option<&str>) -> Result<(), QueryError> {
+    let Some(text) = policy else { return Ok(()) };
     match Policy::parse(PolicyKind::Session, text) {
         Ok(_) => Ok(()),
         Err(error) => {
@@ -170,7 +236,7 @@ fn check_session_policies(input: &AssumeRoleInput) -> Result<(), QueryError> {
     }
 }
 
-/// Once set, a source identity stays for the whole chain of sessions.
+/// Once set, a source identity stays the same for the whole chain of sessions.
 fn source_identity(caller: &Caller, input: &AssumeRoleInput) -> Result<Option<String>, QueryError> {
     let inherited = caller.session.as_ref().and_then(|session| session.source_identity.as_deref());
     match (inherited, input.source_identity.as_deref()) {
@@ -182,9 +248,9 @@ fn source_identity(caller: &Caller, input: &AssumeRoleInput) -> Result<Option<St
 }
 
 /// How much of the 2048 characters for session policy and tags is used, in per cent.
-fn packed_policy_size(input: &AssumeRoleInput) -> Option<u32> {
-    let tags: usize = input.tags.iter().map(|(key, value)| key.len() + value.len()).sum();
-    let used = input.policy.as_ref().map_or(0, String::len) + tags;
+pub(crate) fn packed_policy_size(policy: Option<&str>, tags: &[(String, String)]) -> Option<u32> {
+    let tags: usize = tags.iter().map(|(key, value)| key.len() + value.len()).sum();
+    let used = policy.map_or(0, str::len) + tags;
     (used > 0).then(|| u32::try_from(used * 100 / 2048).unwrap_or(100).clamp(1, 100))
 }
 
@@ -193,6 +259,6 @@ fn denied(caller: &Caller, action: &str, resource: &str) -> QueryError {
     refuse("AccessDenied", 403, message)
 }
 
-fn refuse(code: &str, status: u16, message: impl Into<String>) -> QueryError {
+pub(crate) fn refuse(code: &str, status: u16, message: impl Into<String>) -> QueryError {
     QueryError::new(Service::Sts, code, status, message)
 }

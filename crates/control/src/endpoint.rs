@@ -1,0 +1,119 @@
+//! The endpoint of both query APIs: an authenticated call goes in, an HTTP answer comes out.
+
+use access::Witness;
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use http::{Response, StatusCode};
+use iam::Caller;
+use iam_api::answer::{self, Service};
+use iam_api::{Params, QueryAction};
+use policy::Context;
+use s3::QueryString;
+
+use crate::iam_api::{IamApi, QueryAnswer};
+use crate::query::{Call, QueryError, service_of};
+use crate::sts_api::StsApi;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+
+/// IAM and STS of this gateway.
+pub struct QueryEndpoint {
+    iam: Option<IamApi>,
+    sts: StsApi,
+}
+
+/// A call as it comes out of the door.
+pub struct Query<'a> {
+    /// The caller.
+    pub caller: &'a Caller,
+    /// The parameters of query and body together.
+    pub parameters: QueryString,
+    /// The condition keys of the request that do not depend on the action.
+    pub context: Context,
+    /// The request's id.
+    pub request_id: &'a str,
+    /// When the request was read, in seconds since 1970.
+    pub now_s: i64,
+    /// Who is told of the decisions.
+    pub witness: &'a dyn Witness,
+}
+
+impl QueryEndpoint {
+    /// Without `iam`, STS alone is served (`-iam=false`).
+    pub fn new(iam: Option<IamApi>, sts: StsApi) -> Self {
+        Self { iam, sts }
+    }
+
+    /// Answers one call. Errors are answers too, in the shape that the called API's clients parse.
+    pub async fn answer(&self, query: Query<'_>) -> Response<Bytes> {
+        let random: [u8; 96] = std::array::from_fn(|_| rand::random());
+        let params = Params::from(query.parameters);
+        let call = Call {
+            caller: query.caller,
+            params: &params,
+            request_id: query.request_id,
+            now_s: query.now_s,
+            random: &random,
+            witness: query.witness,
+        };
+        let mut response = match self.dispatch(&call, query.context).await {
+            Ok(answer) => success(answer),
+            Err(error) => failure(&error, query.request_id),
+        };
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
+        if let Ok(id) = HeaderValue::from_str(query.request_id) {
+            response.headers_mut().insert(REQUEST_ID, id);
+        }
+        response
+    }
+
+    /// What metrics and logs call an action, for example `iam:CreateUser`; `None` for an unknown action.
+    pub fn label(action: &str) -> Option<&'static str> {
+        QueryAction::find(action).ok().map(|action| action.label())
+    }
+
+    /// The XML of an error that was found before the call was known, such as a bad signature. `service` is that of the signature's
+    /// scope.
+    pub fn refuse(service: &str, code: &str, status: StatusCode, message: &str, request_id: &str) -> Bytes {
+        let service = if service == "iam" { Service::Iam } else { Service::Sts };
+        answer::error(service, code, message, status.as_u16(), request_id).into()
+    }
+
+    async fn dispatch(&self, call: &Call<'_>, context: Context) -> Result<QueryAnswer, QueryError> {
+        match (service_of(call.action()?), &self.iam) {
+            (Service::Sts, _) => {
+                let xml = self.sts.answer(call, context).await?;
+                Ok(QueryAnswer { xml, not_enforced: Vec::new() })
+            }
+            (Service::Iam, _) if call.caller.session.as_ref().is_some_and(|session| !session.is_of_role()) => {
+                // As with the sessions of users on AWS. They could leave keys behind that outlive them.
+                let message =
+                    "The IAM API cannot be called with a session that was made without a role; use the access key";
+                Err(QueryError::access_denied(message))
+            }
+            (Service::Iam, Some(iam)) => iam.answer(call, context).await,
+            (Service::Iam, None) => {
+                let message = "The IAM API is switched off on this gateway (-iam=false)";
+                Err(QueryError::new(Service::Iam, "NotImplemented", 501, message))
+            }
+        }
+    }
+}
+
+pub(crate) fn success(answer: QueryAnswer) -> Response<Bytes> {
+    let mut response = Response::new(answer.xml.into());
+    let behind = HeaderValue::from_str(&answer.not_enforced.join(", "));
+    if let (false, Ok(behind)) = (answer.not_enforced.is_empty(), behind) {
+        response.headers_mut().insert(s3::NOT_ENFORCED, behind);
+    }
+    response
+}
+
+fn failure(error: &QueryError, request_id: &str) -> Response<Bytes> {
+    let mut response = Response::new(error.to_xml(request_id).into());
+    *response.status_mut() = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if response.status() == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
+}
