@@ -1,16 +1,18 @@
-//! The IAM query API: authorize, run the command on what is stored, write it by compare-and-swap, wait until it is applied here and
-//! enforced everywhere.
+//! The IAM query API: authorizes a call, runs the command on what is stored, writes the result by compare-and-swap, and
+//! waits until it is applied here and enforced everywhere.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex as Guarded, PoisonError};
 use std::time::{Duration, Instant};
 
-use iam::command::Rename;
-use iam::{Change, ChangeKind, Command, IamError, LastUsed, PolicyPlace, RolePlace, Snapshot, command, policy_name_of};
+use iam::{Change, ChangeKind, DocumentKey, LastUsed, PolicyPlace, RolePlace, Snapshot, policy_name_of};
+use iam_api::answer::Service;
+use iam_api::command::Rename;
+use iam_api::{Command, IamError, Params, command};
 use policy::Context;
-use store::{Fresh, IamStore, StoreError};
-use sts::xml::Service;
+use store::{FilerStore, Fresh, StoreError};
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 
 use crate::feed::{Follower, Watch};
@@ -18,7 +20,7 @@ use crate::fence::Before;
 use crate::last_used::Recorder;
 use crate::query::{Call, PermittedCommand, QueryError, authorize};
 
-/// How often a command is run again because somebody else wrote the same document.
+/// How often a command is run again because another writer changed the same document.
 const ATTEMPTS: usize = 30;
 /// How long an answer waits for its change to come back through the feed.
 const APPLIED_WITHIN: Duration = Duration::from_secs(3);
@@ -26,53 +28,54 @@ const APPLIED_WITHIN: Duration = Duration::from_secs(3);
 /// IAM's actions on this gateway.
 pub struct IamApi {
     follower: Arc<Follower>,
-    store: Arc<dyn IamStore>,
+    store: FilerStore,
     read_only: bool,
     recorder: Arc<Recorder>,
-    /// Documents in memory have no compare-and-swap: their writers take turns.
+    /// Documents in memory have no compare-and-swap, so their writers take turns.
     in_memory: Mutex<()>,
-    /// Kinds of changes that are answered without waiting for other gateways.
+    /// The kinds of changes that are answered without waiting for other gateways.
     unfenced: BTreeSet<ChangeKind>,
-    /// Changes that are stored and were answered as not enforced yet: whoever repeats the call waits again.
+    /// Changes that are stored but were answered as not enforced yet. Repeating the call waits again.
     pending: Pending,
     pub(crate) costly: Costly,
 }
 
-/// Turns of calls that cost much: others are answered meanwhile.
+/// Turns for expensive calls. Other calls are answered in the meantime.
 pub(crate) struct Costly {
     /// A place for each call that runs or waits.
     places: Semaphore,
     running: Semaphore,
 }
 
-/// So many of them run at once, and so many run or wait.
+/// How many of them run at once, and how many run or wait.
 const COSTLY_RUNNING: usize = 1;
 pub(crate) const COSTLY_PLACES: usize = 32;
 
 /// One answered call of the IAM API.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Answered {
+pub struct QueryAnswer {
     /// The XML.
     pub xml: String,
-    /// Gateways that may not enforce the change yet; empty if all do. Only what takes no right away is answered with any.
+    /// The gateways that may not enforce the change yet; empty if all do. Only a change that takes no permission away
+    /// is answered with any.
     pub not_enforced: Vec<String>,
 }
 
-/// Calls by what they ask for, each with the answer that it will get.
+/// Calls, each with the answer that it will get.
 #[derive(Default)]
 struct Pending(Guarded<HashMap<u64, (Instant, String)>>);
 
-/// A call that was not enforced is remembered for so long.
+/// How long a call that was not enforced is remembered.
 const PENDING_FOR: Duration = Duration::from_secs(3600);
-/// And so many of them.
+/// How many such calls are remembered.
 const PENDING_AT_MOST: usize = 10_000;
 
 impl IamApi {
-    /// `read_only` is `-iam.readOnly`: whatever writes is refused. `unfenced` are the kinds of changes that are answered as soon as
-    /// they are applied here.
+    /// `read_only` is `-iam.readOnly`: all writes are refused. `unfenced` are the kinds of changes that are answered as
+    /// soon as they are applied here.
     pub fn new(
         follower: Arc<Follower>,
-        store: Arc<dyn IamStore>,
+        store: FilerStore,
         read_only: bool,
         recorder: Arc<Recorder>,
         unfenced: BTreeSet<ChangeKind>,
@@ -83,25 +86,28 @@ impl IamApi {
 
     /// Answers one call.
     ///
-    /// A change is answered when it is durable and every gateway enforces it. If one does not in time, a grant is answered all the
-    /// same, and names it; a revocation is refused with `ChangeNotYetEnforced`, and the same call made again waits again.
-    pub async fn answer(&self, call: &Call<'_>, mut context: Context) -> Result<Answered, QueryError> {
+    /// A change is answered once it is durable and every gateway enforces it. If a gateway does not in time, a grant is
+    /// answered all the same, naming that gateway. A revocation is refused with `ChangeNotYetEnforced`, and repeating
+    /// the call waits again.
+    pub async fn answer(&self, call: &Call<'_>, mut context: Context) -> Result<QueryAnswer, QueryError> {
         let snapshot = self.follower.current().ok_or_else(QueryError::not_loaded)?;
         let params = with_own_policy_arn(call.params, &snapshot);
+        let params = with_stored_names(params, &snapshot);
         let call = Call { params: &params, ..*call };
         call.check_version(Service::Iam)?;
         let command = &PermittedCommand::new(authorize(&call, &mut context, &snapshot)?)?;
         if command.writes() && self.read_only {
-            return Err(QueryError::access_denied("IAM write operations are disabled on this server"));
+            let message =
+                "IAM write operations are disabled on this server; start it with -iam.readOnly=false to allow them";
+            return Err(QueryError::access_denied(message));
         }
-        let params: iam::Params = call.params.iter().cloned().collect();
-        let last_used = if command.reads_last_used() { self.recorder.read().await? } else { LastUsed::default() };
+        let last_used = if command.reads_last_used { self.recorder.read().await? } else { LastUsed::default() };
         let (caller, now_s, random) = (call.caller, call.now_s, call.random);
-        let request = command::Request { params: &params, caller, now_s, random, last_used: &last_used };
+        let request = command::Request { params: call.params, caller, now_s, random, last_used: &last_used };
         if !command.writes() {
-            let _turn = if command.is_costly() { Some(self.costly.turn().await?) } else { None };
-            let outcome = at_length(|| command.run(&request, &snapshot))?;
-            return Ok(Answered { xml: command.respond(&outcome, call.request_id), not_enforced: Vec::new() });
+            let _turn = if command.is_costly { Some(self.costly.turn().await?) } else { None };
+            let outcome = run_blocking(|| command.run(&request, &snapshot))?;
+            return Ok(QueryAnswer { xml: command.respond(&outcome, call.request_id), not_enforced: Vec::new() });
         }
         let asked = fingerprint(&call);
         let before = self.follower.before();
@@ -114,49 +120,51 @@ impl IamApi {
             if is_applied { self.behind(command, &outcome, before).await } else { or_this_gateway(Vec::new()) };
         if behind.is_empty() {
             self.pending.remove(asked);
-            return Ok(Answered { xml, not_enforced: behind });
+            return Ok(QueryAnswer { xml, not_enforced: behind });
         }
-        tracing::warn!(command = command.name, ?behind, "a change is stored that is not enforced everywhere yet");
+        tracing::warn!(command = command.action.name, ?behind, "a change is stored but not enforced everywhere yet");
         if command.revokes() {
             self.pending.insert(asked, xml);
             return Err(not_yet_enforced(&behind));
         }
-        Ok(Answered { xml, not_enforced: behind })
+        Ok(QueryAnswer { xml, not_enforced: behind })
     }
 
     /// The gateways that may not enforce a change that was just written.
     async fn behind(&self, command: &Command, outcome: &command::Outcome, before: Option<Before>) -> Vec<String> {
-        // What found nothing to take away may repeat a call that was stored, and that others do not enforce yet.
+        // A call that finds nothing to remove may repeat one that is stored but that other gateways do not enforce yet.
         let repeats = outcome.changes.is_empty() && command.revokes();
-        // What stays in the memory of this gateway concerns nobody else.
+        // A change that stays in this gateway's memory does not concern the other gateways.
         let kinds = outcome.changes.iter().filter(|change| !is_local(change));
         if !repeats
-            && kinds.map(|change| ChangeKind::of(command.name, change)).all(|kind| self.unfenced.contains(&kind))
+            && kinds
+                .map(|change| ChangeKind::of(change, command.is_about_keys))
+                .all(|kind| self.unfenced.contains(&kind))
         {
             return Vec::new();
         }
         self.follower.enforced(before).await.err().map_or_else(Vec::new, or_this_gateway)
     }
 
-    /// A call that fails now may be the repetition of one that was carried out and not enforced in time: it waits again. That
-    /// something to be taken away does not exist is answered when it does so on every gateway.
+    /// A call that fails now may repeat one that was carried out but not enforced in time, so it waits again. The
+    /// answer that something to be removed does not exist is given once that is true on every gateway.
     async fn failed(
         &self,
         command: &Command,
         asked: u64,
         error: QueryError,
         before: Option<Before>,
-    ) -> Result<Answered, QueryError> {
+    ) -> Result<QueryAnswer, QueryError> {
         let pending = self.pending.find(asked);
         if pending.is_none() && !(command.revokes() && error.code == "NoSuchEntity") {
             return Err(error);
         }
         self.follower.enforced(before).await.map_err(|behind| not_yet_enforced(&or_this_gateway(behind)))?;
         self.pending.remove(asked);
-        pending.map(|xml| Answered { xml, not_enforced: Vec::new() }).ok_or(error)
+        pending.map(|xml| QueryAnswer { xml, not_enforced: Vec::new() }).ok_or(error)
     }
 
-    /// Writes what the command wants, and tells whether it is applied here.
+    /// Writes the result of the command. Returns whether it is applied here.
     async fn write(
         &self,
         command: &PermittedCommand,
@@ -168,7 +176,7 @@ impl IamApi {
             match self.attempt(command, request, &watch).await {
                 Ok(written) => return Ok(written),
                 Err(Failure::Conflict(path)) => {
-                    tracing::debug!(path, attempt, "somebody else wrote first; running the command again");
+                    tracing::debug!(path, attempt, "another writer was faster; running the command again");
                     tokio::time::sleep(back_off(request.random, attempt)).await;
                 }
                 Err(Failure::Refused(error)) => return Err(error),
@@ -183,18 +191,18 @@ impl IamApi {
         .into())
     }
 
-    /// Goes on with what a gateway that died has left half renamed, before anything else is changed.
+    /// Finishes a renaming that a dead gateway left incomplete, before anything else is changed.
     async fn finish_renames(&self, now_s: i64) {
         while let Some(rename) = self.follower.current().and_then(|state| Rename::left_behind(&state, now_s)) {
             match self.finish(&rename, now_s).await {
-                Ok(true) => tracing::info!(?rename, "finished a renaming that was left half done"),
+                Ok(true) => tracing::info!(?rename, "finished an incomplete renaming"),
                 Ok(false) => return,
-                Err(error) => return tracing::warn!(?rename, %error, "a renaming that was left half done stays so"),
+                Err(error) => return tracing::warn!(?rename, %error, "an incomplete renaming could not be finished"),
             }
         }
     }
 
-    /// False if it is not applied here yet, or somebody else does the same.
+    /// False if it is not applied here yet, or another gateway is doing the same.
     async fn finish(&self, rename: &Rename, now_s: i64) -> Result<bool, QueryError> {
         let watch = self.follower.watch();
         let snapshot = self.follower.current().ok_or_else(QueryError::not_loaded)?;
@@ -218,7 +226,7 @@ impl IamApi {
         if !outcome.changes.iter().any(is_local) {
             drop(in_memory); // the compare-and-swap guards it
         }
-        // Deletions are announced first: see `iam::command::Outcome::announcements`.
+        // Deletions are announced first: see `iam_api::command::Outcome::announcements`.
         let announcements = outcome.announcements(&state, request.now_s);
         if !announcements.is_empty() {
             let announced = self.store.commit(&fresh, &announcements).await?;
@@ -227,13 +235,14 @@ impl IamApi {
             }
             let before = std::mem::take(&mut fresh);
             match self.run(command, request).await {
-                // Whoever took the announcement away relies on the document, and may not be in this Snapshot yet.
-                Ok((_, now, _)) if !self.store.is_as_written(&now, &announced) => {
+                // The command that removed the announcement relies on the document, and may not be in this Snapshot
+                // yet.
+                Ok((_, now, _)) if !self.store.is_unchanged(&now, &announced) => {
                     return Err(Failure::Conflict("the announcement of a deletion".to_owned()));
                 }
                 Ok((_, now, still)) => (fresh, outcome) = (now, still),
                 Err(failure) => {
-                    self.store.take_back(&before, &announced).await?;
+                    self.store.undo(&before, &announced).await?;
                     return Err(failure);
                 }
             }
@@ -243,17 +252,17 @@ impl IamApi {
         if !local.is_empty() {
             self.follower.apply_local(local).await;
         }
-        let (stands, applied) =
-            tokio::join!(self.store.stands(&fresh, &written), watch.applied(&written, APPLIED_WITHIN));
+        let (exist, applied) =
+            tokio::join!(self.store.confirm_references(&fresh, &written), watch.applied(&written, APPLIED_WITHIN));
         let collides = || self.follower.current().is_some_and(|now| outcome.collides(&state, &now));
-        if !written.is_empty() && (!stands? || (applied && collides())) {
-            self.store.take_back(&fresh, &written).await?;
-            return Err(Failure::Conflict(format!("what {} relies on, or a name like its own", command.name)));
+        if !written.is_empty() && (!exist? || (applied && collides())) {
+            self.store.undo(&fresh, &written).await?;
+            return Err(Failure::Conflict(format!("what {} relies on, or a name like its own", command.action.name)));
         }
         Ok((outcome, applied))
     }
 
-    /// Runs a command on what is stored at this moment: the state it ran on, what was read for it, and what it wants.
+    /// Runs a command on what is stored now. Returns the state on which it ran, what was read for it, and its result.
     async fn run(
         &self,
         command: &PermittedCommand,
@@ -268,11 +277,11 @@ impl IamApi {
     }
 }
 
-/// Why an attempt to write did not succeed.
+/// Why an attempt to write failed.
 enum Failure {
-    /// Somebody else was first; the command runs again.
+    /// Another writer was faster. The command runs again.
     Conflict(String),
-    /// The caller is told.
+    /// The caller gets this error.
     Refused(QueryError),
 }
 
@@ -302,9 +311,9 @@ impl Costly {
         Self { places: Semaphore::new(COSTLY_PLACES), running: Semaphore::new(COSTLY_RUNNING) }
     }
 
-    /// Waits for a turn, which lasts as long as what is returned.
+    /// Waits for a turn, which lasts until the result is dropped.
     ///
-    /// Error: `Throttling` while too many wait.
+    /// Fails with `Throttling` while too many calls wait.
     pub(crate) async fn turn(&self) -> Result<[SemaphorePermit<'_>; 2], QueryError> {
         let busy = || {
             let message = "Too many simulations and checks of policies are being answered; try again shortly";
@@ -335,8 +344,8 @@ impl Pending {
     }
 }
 
-/// How long to wait before the command is run again; calls that met once are not to meet again. Of the call's random bytes it takes
-/// those that ids are made of, which are no secret.
+/// How long to wait before the command is run again, so that calls that collided once do not collide again. It uses
+/// those of the call's random bytes from which ids are made, which are not secret.
 fn back_off(random: &[u8; 96], attempt: usize) -> Duration {
     let mut hasher = DefaultHasher::new();
     (random.first_chunk::<16>(), attempt).hash(&mut hasher);
@@ -347,9 +356,7 @@ fn back_off(random: &[u8; 96], attempt: usize) -> Duration {
 fn fingerprint(call: &Call<'_>) -> u64 {
     let mut hasher = DefaultHasher::new();
     call.caller.arn.hash(&mut hasher);
-    let mut params: Vec<_> = call.params.iter().collect();
-    params.sort();
-    params.hash(&mut hasher);
+    call.params.hash(&mut hasher);
     hasher.finish()
 }
 
@@ -357,7 +364,7 @@ fn or_this_gateway(behind: Vec<String>) -> Vec<String> {
     if behind.is_empty() { vec!["this gateway".to_owned()] } else { behind }
 }
 
-/// A client that gets this repeats the call, and is not told meanwhile that what it took away is gone.
+/// A client that gets this repeats the call. Until then it is not told that what it removed is gone.
 fn not_yet_enforced(behind: &[String]) -> QueryError {
     let message = format!(
         "The change is stored, but these gateways may not enforce it yet: {}. Repeat the call to wait for them",
@@ -366,23 +373,45 @@ fn not_yet_enforced(behind: &[String]) -> QueryError {
     QueryError::new(Service::Iam, "ChangeNotYetEnforced", 409, message)
 }
 
-/// Lives in this process alone.
+/// Whether the document exists only in this process.
 fn is_local(change: &Change) -> bool {
     matches!(change, Change::Role(_, RolePlace::Memory, _) | Change::Policy(_, PolicyPlace::Memory, _))
 }
 
 /// weed's policy ARNs have no account; the policy's own ARN takes their place before anything is decided by it.
-fn with_own_policy_arn(params: &[(String, String)], snapshot: &Snapshot) -> Vec<(String, String)> {
-    let own = |(name, value): &(String, String)| {
-        let weeds = value.strip_prefix("arn:aws:iam:::policy/").filter(|_| name == "PolicyArn");
-        let policy = weeds.and_then(|_| snapshot.policy(policy_name_of(value)));
-        (name.clone(), policy.map_or_else(|| value.clone(), |policy| policy.arn.to_string()))
-    };
-    params.iter().map(own).collect()
+fn with_own_policy_arn<'p>(params: &'p Params, snapshot: &Snapshot) -> Cow<'p, Params> {
+    let weeds = params.get("PolicyArn").filter(|arn| arn.starts_with("arn:aws:iam:::policy/"));
+    match weeds.and_then(|arn| snapshot.policy(policy_name_of(arn))) {
+        Some(policy) => Cow::Owned(params.clone().with("PolicyArn", &policy.arn)),
+        None => Cow::Borrowed(params),
+    }
 }
 
-/// Runs what may take long, such as a simulation over many policies, without holding up other requests.
-pub(crate) fn at_length<T>(run: impl FnOnce() -> T) -> T {
+/// The document of an entity with this name.
+type Document = fn(Arc<str>) -> DocumentKey;
+
+/// The parameters that name an entity which exists.
+const NAMES: [(&str, Document); 4] = [
+    ("UserName", DocumentKey::User),
+    ("GroupName", DocumentKey::Group),
+    ("RoleName", DocumentKey::Role),
+    ("InstanceProfileName", DocumentKey::InstanceProfile),
+];
+
+/// Names are unique without regard to case, so they are found that way too. The stored spelling takes their place before anything
+/// is decided by it: a Deny for `alice` has to meet `ALICE`.
+fn with_stored_names<'p>(mut params: Cow<'p, Params>, snapshot: &Snapshot) -> Cow<'p, Params> {
+    for (parameter, key) in NAMES {
+        let stored = params.get(parameter).and_then(|name| snapshot.other_spelling(&key(name.into())));
+        if let Some(stored) = stored {
+            params = Cow::Owned(params.into_owned().with(parameter, &stored));
+        }
+    }
+    params
+}
+
+/// Runs something that may take long, such as a simulation over many policies, without delaying other requests.
+pub(crate) fn run_blocking<T>(run: impl FnOnce() -> T) -> T {
     use tokio::runtime::{Handle, RuntimeFlavor};
     match Handle::current().runtime_flavor() {
         RuntimeFlavor::MultiThread => tokio::task::block_in_place(run),

@@ -1,7 +1,7 @@
-//! Writes down once a minute when keys and roles were last used, and reads what all gateways wrote.
+//! Writes down when keys and roles were last used, and reads what all gateways wrote.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use access::Uses;
 use iam::{LastUsed, Snapshot};
@@ -10,17 +10,12 @@ use tokio::sync::Mutex;
 
 use crate::feed::Follower;
 
-/// How often uses are written.
-const EVERY: Duration = Duration::from_secs(60);
-/// After so many writes the files of gateways that are gone are looked for.
-const ADOPT_EVERY: u32 = 60;
-
-/// The last uses that this gateway saw.
+/// The last uses that this gateway has seen.
 pub struct Recorder {
     uses: Arc<Uses>,
     store: FilerStore,
     follower: Arc<Follower>,
-    /// Names this gateway's files; of this run alone, so that no two gateways write one file.
+    /// Names this gateway's files. It is unique to this run, so that no two gateways write the same file.
     gateway: String,
     known: Mutex<Known>,
 }
@@ -32,24 +27,13 @@ struct Known {
 }
 
 impl Recorder {
-    /// A recorder of what `uses` notes.
+    /// A recorder for `uses`.
     pub fn new(uses: Arc<Uses>, store: FilerStore, follower: Arc<Follower>) -> Self {
         let gateway = format!("{:016x}", rand::random::<u64>());
         Self { uses, store, follower, gateway, known: Mutex::default() }
     }
 
-    /// Writes for ever. What cannot be written now is written the next time.
-    pub async fn run(&self) {
-        for turn in 0u32.. {
-            if turn.is_multiple_of(ADOPT_EVERY) {
-                warn(self.adopt().await);
-            }
-            tokio::time::sleep(EVERY).await;
-            warn(self.flush().await);
-        }
-    }
-
-    /// Writes what is new.
+    /// Writes what is new. What cannot be written is kept for the next time.
     pub async fn flush(&self) -> Result<(), StoreError> {
         let mut known = self.known.lock().await;
         let news = known.record.merge(self.uses.take(now_s()));
@@ -63,8 +47,8 @@ impl Recorder {
         self.store.put_last_used(&self.gateway, record, files).await
     }
 
-    /// Takes over the files of gateways that are gone: first into the own file, then away.
-    pub(crate) async fn adopt(&self) -> Result<(), StoreError> {
+    /// Takes over the files of gateways that are gone: first adds them to its own file, then removes them.
+    pub async fn adopt(&self) -> Result<(), StoreError> {
         let stale = self.store.stale_last_used(&self.gateway).await?;
         if stale.is_empty() {
             return Ok(());
@@ -81,7 +65,7 @@ impl Recorder {
         Ok(())
     }
 
-    /// The last uses that any gateway has written, and those of this one that are not written yet.
+    /// The last uses that any gateway has stored, and those of this gateway that are not stored yet.
     pub async fn read(&self) -> Result<LastUsed, StoreError> {
         let mut all = self.store.last_used().await?;
         all.merge(self.known.lock().await.record.clone());
@@ -94,12 +78,6 @@ impl Known {
     fn forget_what_is_gone(&mut self, snapshot: &Snapshot) {
         let roles: std::collections::BTreeSet<&str> = snapshot.roles().map(|role| &*role.id).collect();
         self.record.retain(|id| snapshot.access_key(id).is_some() || roles.contains(id));
-    }
-}
-
-fn warn(written: Result<(), StoreError>) {
-    if let Err(error) = written {
-        tracing::warn!(%error, "when keys were last used could not be written; it is tried again in a minute");
     }
 }
 

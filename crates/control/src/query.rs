@@ -1,36 +1,37 @@
-//! What the query APIs of IAM and STS share: a call, its authorization, its errors.
+//! What the IAM and STS query APIs share: a call, its authorization, its errors.
 
 use std::ops::Deref;
-use std::sync::Arc;
 
 use access::Permit;
-use iam::{Caller, Command, Holder, IamError, Snapshot};
+use filer::FilerError;
+use iam::{Caller, Holder, Snapshot, Tags};
+use iam_api::answer::{self, Service};
+use iam_api::{Command, IamError, Params, QueryAction, QueryCaller, query_requirements, set_query_condition_keys};
 use policy::{Context, ResourceType};
-use s3::{Needs, QueryCaller, QueryRequirement, Requirement, query_requirements, set_query_condition_keys};
+use s3::{Needs, Requirement};
 use store::StoreError;
-use sts::xml::Service;
 
-/// One call of a query API, authenticated.
+/// An authenticated call of a query API.
 #[derive(Clone, Copy)]
 pub struct Call<'a> {
-    /// Who calls.
+    /// The caller.
     pub caller: &'a Caller,
-    /// The parameters of query and body together, decoded, no name twice.
-    pub params: &'a [(String, String)],
+    /// The parameters of query and body together.
+    pub params: &'a Params,
     /// The request's id, for the answer.
     pub request_id: &'a str,
     /// Seconds since 1970.
     pub now_s: i64,
     /// Fresh random bytes.
     pub random: &'a [u8; 96],
-    /// Who is told of the decisions.
+    /// Who observes the decisions.
     pub witness: &'a dyn access::Witness,
 }
 
 impl<'a> Call<'a> {
     /// The parameter `Action`.
     pub fn action(&self) -> Result<&'a str, QueryError> {
-        self.get("Action").ok_or_else(|| QueryError {
+        self.params.get("Action").ok_or_else(|| QueryError {
             code: "MissingAction".to_owned(),
             status: 400,
             message: "The parameter Action is missing: name the operation, for example Action=ListUsers".to_owned(),
@@ -40,7 +41,7 @@ impl<'a> Call<'a> {
 
     /// Refuses a version of the API that is not the service's own.
     pub(crate) fn check_version(&self, service: Service) -> Result<(), QueryError> {
-        match self.get("Version") {
+        match self.params.get("Version") {
             Some(version) if version != service.version() => {
                 let message = format!("The version {version} is not {}, the version of this API", service.version());
                 Err(QueryError::new(service, "InvalidParameterValue", 400, message))
@@ -48,25 +49,11 @@ impl<'a> Call<'a> {
             _ => Ok(()),
         }
     }
-
-    /// A parameter; an empty one counts as absent.
-    pub fn get(&self, name: &str) -> Option<&'a str> {
-        self.params.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str()).filter(|v| !v.is_empty())
-    }
 }
 
-/// Which service an action belongs to.
-pub fn service_of(action: &str) -> Service {
-    let sts = action.starts_with("AssumeRole")
-        || matches!(
-            action,
-            "GetCallerIdentity"
-                | "GetFederationToken"
-                | "GetSessionToken"
-                | "DecodeAuthorizationMessage"
-                | "GetAccessKeyInfo"
-        );
-    if sts { Service::Sts } else { Service::Iam }
+/// The API that answers an action. Unknown ones are refused by IAM.
+pub(crate) fn service_of(action: &str) -> Service {
+    QueryAction::find(action).map_or(Service::Iam, |action| action.service)
 }
 
 /// Why a call is refused.
@@ -77,19 +64,19 @@ pub struct QueryError {
     pub code: String,
     /// The HTTP status.
     pub status: u16,
-    /// For people.
+    /// The message.
     pub message: String,
-    /// The service whose shape the answer has.
+    /// The service whose form the answer has.
     pub service: Service,
 }
 
 impl QueryError {
     /// The error's XML, as the service's SDK reads it.
     pub fn to_xml(&self, request_id: &str) -> String {
-        sts::xml::error(self.service, &self.code, &self.message, self.status, request_id)
+        answer::error(self.service, &self.code, &self.message, self.status, request_id)
     }
 
-    /// The same error in STS's shape.
+    /// The same error in STS's form.
     #[must_use]
     pub fn of_sts(self) -> Self {
         Self { service: Service::Sts, ..self }
@@ -109,7 +96,7 @@ impl QueryError {
 
     pub(crate) fn not_followed() -> Self {
         let message =
-            "This gateway does not hear of changes at the moment, so nothing can be deleted; try again shortly";
+            "This gateway is not receiving changes at the moment, so deletions are refused; try again shortly";
         Self::new(Service::Iam, "ServiceUnavailable", 503, message)
     }
 }
@@ -128,10 +115,14 @@ impl From<StoreError> for QueryError {
                 Service::Iam,
                 "ConcurrentModification",
                 409,
-                "The entity was changed at the same moment; try again",
+                "The entity was changed at the same time; try again",
             ),
             error if error.is_unavailable() => {
                 Self::new(Service::Iam, "ServiceUnavailable", 503, "The store of IAM state does not answer; try again")
+            }
+            StoreError::Filer { error: FilerError::Full(_), .. } => {
+                let message = "The disk is full or read-only; make room, then try again";
+                Self::new(Service::Iam, "ServiceFailure", 507, message)
             }
             _ => Self::new(
                 Service::Iam,
@@ -140,17 +131,6 @@ impl From<StoreError> for QueryError {
                 "The store of IAM state refused the request; see the log",
             ),
         }
-    }
-}
-
-impl From<s3::QueryError> for QueryError {
-    fn from(error: s3::QueryError) -> Self {
-        use s3::QueryError as Cause;
-        let code = match &error {
-            Cause::InvalidAction(_) => "InvalidAction",
-            Cause::ValidationError { .. } | Cause::Duplicate(_) => "ValidationError",
-        };
-        Self::new(Service::Iam, code, 400, error.to_string())
     }
 }
 
@@ -166,14 +146,14 @@ impl Needs for RequestedAction {
     }
 }
 
-/// A command of IAM that the caller may run. It comes from a permit for the action of its own name alone.
+/// An IAM command that the caller may run. It comes only from a permit for the action with the same name.
 pub(crate) struct PermittedCommand {
     command: &'static Command,
     _permit: Permit<RequestedAction>,
 }
 
 impl PermittedCommand {
-    /// Error: `NotImplemented` for an action without a command.
+    /// Fails with `NotImplemented` for an action without a command.
     pub(crate) fn new(permit: Permit<RequestedAction>) -> Result<Self, IamError> {
         Ok(Self { command: Command::find(&permit.operation().name)?, _permit: permit })
     }
@@ -187,8 +167,8 @@ impl Deref for PermittedCommand {
     }
 }
 
-/// The permit for what the call asks for: every permission that it needs must be given. Condition keys of the call itself are added
-/// to the context.
+/// The permit for the call, if every permission that it needs is given. Adds the condition keys of the call itself to
+/// the context.
 pub(crate) fn authorize(
     call: &Call<'_>,
     context: &mut Context,
@@ -200,26 +180,20 @@ pub(crate) fn authorize(
         .map_err(|refusal| QueryError::access_denied(refusal.to_error(call.request_id).message().to_owned()))
 }
 
-/// The permissions that the call needs, its condition keys set.
+/// The permissions that the call needs. Also sets its condition keys.
 pub(crate) fn needs(
     call: &Call<'_>,
     context: &mut Context,
     snapshot: &Snapshot,
-) -> Result<Vec<s3::Requirement>, QueryError> {
+) -> Result<Vec<Requirement>, QueryError> {
     set_query_condition_keys(call.params, context)?;
     let account = call.caller.account;
     let path_of = |kind: ResourceType, name: &str| {
         let path = match kind {
-            ResourceType::IamUser => {
-                snapshot.user(name).filter(|user| user.account == account)?.document.facts.path_or_root()
-            }
-            ResourceType::IamGroup => {
-                snapshot.group(name).filter(|group| group.account == account)?.document.facts.path_or_root()
-            }
+            ResourceType::IamUser => snapshot.user(name).filter(|user| user.account == account)?.path(),
+            ResourceType::IamGroup => snapshot.group(name).filter(|group| group.account == account)?.path(),
             ResourceType::IamRole => &snapshot.role(name).filter(|role| role.account == account)?.path,
-            ResourceType::IamPolicy => {
-                snapshot.policy(name).filter(|policy| policy.account == account)?.facts.path_or_root()
-            }
+            ResourceType::IamPolicy => snapshot.policy(name).filter(|policy| policy.account == Some(account))?.path(),
             ResourceType::IamInstanceProfile => {
                 &snapshot.instance_profile(name).filter(|profile| profile.account == account.as_str())?.path
             }
@@ -249,41 +223,42 @@ pub(crate) fn needs(
     if call.caller.is_anonymous() {
         return Err(QueryError::new(Service::Iam, "MissingAuthenticationToken", 403, "The request must be signed"));
     }
-    Ok(needs.into_iter().map(requirement).collect())
+    Ok(needs)
 }
 
-/// The condition keys that stand for what is stored of what the call is about: its tags, and the boundary of a user or role
-/// that it has while its policies or its boundary are changed.
+/// The condition keys for the stored facts of the entity that the call is about: its tags, and the current boundary of
+/// a user or role whose policies or boundary are changed.
 fn target_keys(call: &Call<'_>, resource: &str, context: &mut Context, snapshot: &Snapshot) {
-    let Some(rest) = resource.strip_prefix(&format!("arn:aws:iam::{}:", call.caller.account)) else { return };
-    let name: Arc<str> = rest.rsplit('/').next().unwrap_or_default().into();
-    let (tags, holder) = match rest.split('/').next() {
-        Some("user") => (snapshot.user(&name).map(|user| &user.document.tags), Some(Holder::User(name.clone()))),
-        Some("role") => (snapshot.role(&name).map(|role| &role.document.facts.tags), Some(Holder::Role(name.clone()))),
-        Some("policy") => (snapshot.policy(&name).map(|policy| &policy.facts.tags), None),
-        Some("instance-profile") => (snapshot.instance_profile(&name).map(|profile| &profile.tags), None),
-        Some("oidc-provider") => (snapshot.oidc_provider(resource).map(|provider| &provider.tags), None),
-        _ => return,
-    };
-    for (key, value) in tags.into_iter().flatten() {
+    let of_account = resource.strip_prefix(&format!("arn:aws:iam::{}:", call.caller.account));
+    let Some((tags, holder)) = of_account.and_then(|rest| stored_facts(resource, rest, snapshot)) else { return };
+    for (key, value) in tags {
         context.set(&format!("aws:ResourceTag/{key}"), value.as_str());
         context.set(&format!("iam:ResourceTag/{key}"), value.as_str());
     }
-    let action = call.get("Action").unwrap_or_default();
+    let action = call.params.get("Action").and_then(|name| QueryAction::find(name).ok());
+    let holder = holder.filter(|_| action.is_some_and(|action| action.has_boundary_of_entity));
     let boundary = holder.as_ref().and_then(|holder| snapshot.boundary_name(holder));
-    let boundary = boundary.and_then(|name| snapshot.policy(name)).filter(|_| is_about_policies_of_one(action));
-    if let Some(policy) = boundary {
+    if let Some(policy) = boundary.and_then(|name| snapshot.policy(name)) {
         context.set("iam:PermissionsBoundary", &*policy.arn);
     }
 }
 
-/// The actions for which AWS sets `iam:PermissionsBoundary` to what the user or role has. Source: Service Authorization Reference of IAM.
-fn is_about_policies_of_one(action: &str) -> bool {
-    let of_user = action.replacen("User", "Role", 1);
-    let actions = ["AttachRolePolicy", "DetachRolePolicy", "PutRolePolicy", "DeleteRolePolicy"];
-    actions.contains(&&*of_user) || of_user == "DeleteRolePermissionsBoundary"
-}
-
-fn requirement(need: QueryRequirement) -> s3::Requirement {
-    s3::Requirement::on_resource(need.action, need.resource)
+/// The tags of the entity that has this ARN, which ends in `rest`; and the entity itself if it may have a boundary. An entity
+/// of the same name in another account is another one.
+fn stored_facts<'s>(arn: &str, rest: &str, snapshot: &'s Snapshot) -> Option<(&'s Tags, Option<Holder>)> {
+    let name = rest.rsplit('/').next()?;
+    Some(match rest.split('/').next()? {
+        "user" => {
+            let user = snapshot.user(name).filter(|user| *user.arn == *arn)?;
+            (user.tags(), Some(Holder::User(user.name.clone())))
+        }
+        "role" => {
+            let role = snapshot.role(name).filter(|role| *role.arn == *arn)?;
+            (role.tags(), Some(Holder::Role(role.name.clone())))
+        }
+        "policy" => (snapshot.policy(name).filter(|policy| *policy.arn == *arn)?.tags(), None),
+        "instance-profile" => (&snapshot.instance_profile(name).filter(|profile| profile.arn() == arn)?.tags, None),
+        "oidc-provider" => (&snapshot.oidc_provider(arn)?.tags, None),
+        _ => return None,
+    })
 }

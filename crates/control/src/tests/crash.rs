@@ -14,12 +14,12 @@ const PUT: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Act
 const TRUST: &str =
     r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}]}"#;
 
-/// A command on a world that calls and files have prepared.
+/// A command on a world prepared by calls and files.
 struct Case {
     files: &'static [(&'static str, &'static str)],
     calls: &'static [&'static str],
     command: &'static str,
-    /// What repeating the command may answer when it had been done by the time of the crash.
+    /// What repeating the command may answer if it was complete at the time of the crash.
     done: &'static str,
 }
 
@@ -32,7 +32,7 @@ const CASES: &[Case] = &[
         done: "NoSuchEntity",
     },
     Case { files: &[], calls: &["CreateGroup&GroupName=g"], command: "DeleteGroup&GroupName=g", done: "NoSuchEntity" },
-    // A policy that stands in two places.
+    // A policy that is stored in two places.
     Case {
         files: &[("/etc/iam/policies/P.json", GET), ("/seaweedfs/iam/policies/policy_P.json", GET)],
         calls: &[],
@@ -45,7 +45,7 @@ const CASES: &[Case] = &[
         command: "CreatePolicyVersion&PolicyArn=arn:aws:iam::000000000000:policy/P&SetAsDefault=true&PolicyDocument=$PUT",
         done: "",
     },
-    // What earlier users, groups and roles of the name have left.
+    // What earlier users, groups and roles with the name left behind.
     Case {
         files: &[
             ("/seaweedfs/iam/inline/users/bo/I.json", GET),
@@ -69,7 +69,7 @@ const CASES: &[Case] = &[
         command: "CreateGroup&GroupName=g",
         done: "EntityAlreadyExists",
     },
-    // An inline policy of weed's, which projected it to legacy actions.
+    // An inline policy of SeaweedFS, which it projected to legacy actions.
     Case {
         files: &[
             ("/etc/iam/identities/wu.json", r#"{"name":"wu","actions":["Admin"]}"#),
@@ -88,7 +88,7 @@ const CASES: &[Case] = &[
         command: "DeleteUserPolicy&UserName=wu&PolicyName=I",
         done: "NoSuchEntity",
     },
-    // One document, and another that it relies on.
+    // One document, and another on which it relies.
     Case {
         files: &[],
         calls: &["CreateUser&UserName=bo"],
@@ -141,7 +141,7 @@ impl Case {
         line.replace("$GET", GET).replace("$PUT", PUT).replace("$TRUST", TRUST)
     }
 
-    /// The world, and a gateway in it that writes through a filer which can fail.
+    /// The world, with a gateway that writes through a filer that can fail.
     async fn prepare(&self) -> (World, Arc<FaultyFiler>, Arc<Gateway>) {
         let world = World::new();
         for (path, text) in self.files {
@@ -157,7 +157,8 @@ impl Case {
     }
 }
 
-/// All that anybody can do: holder, where the right comes from, and the text. Holders of a policy that cannot be read can do nothing.
+/// All permissions: the holder, the source of the permission, and the text. Holders of a policy that cannot be read
+/// have none.
 fn rights(state: &Snapshot) -> BTreeSet<String> {
     let mut rights = BTreeSet::new();
     let users = state.users().map(|user| (Holder::User(user.name.clone()), &user.policies, &user.sources));
@@ -183,7 +184,7 @@ fn rights(state: &Snapshot) -> BTreeSet<String> {
 }
 
 #[tokio::test]
-async fn a_crash_between_two_writes_gives_nobody_a_right_and_the_command_can_be_repeated() {
+async fn a_crash_between_two_writes_grants_nothing_and_the_command_can_be_repeated() {
     for case in CASES {
         let command = Case::line(case.command);
         let (_world, faulty, gateway) = case.prepare().await;
@@ -211,7 +212,7 @@ async fn a_crash_between_two_writes_gives_nobody_a_right_and_the_command_can_be_
             }
             assert_eq!(rights(&other.state()), after, "{what}");
             let third = Gateway::start(&world, false).await;
-            assert_eq!(rights(&third.state()), after, "{what}, as a new gateway reads it");
+            assert_eq!(rights(&third.state()), after, "{what}, as read by a new gateway");
         }
     }
 }

@@ -1,9 +1,9 @@
-//! Another gateway renews its lease and does not hear of changes: what is taken away is answered once it does.
+//! Another gateway renews its lease but does not receive changes: revocations are answered once it does.
 
 use std::time::{Duration, Instant};
 
 use ::fence::{Beat, BootId, FilerName, Moment};
-use filer::Entry;
+use filer::{Entry, ListOptions};
 
 use super::*;
 use crate::fence::{FenceConfig, GATEWAYS};
@@ -26,11 +26,11 @@ async fn fenced(world: &World) -> Arc<Gateway> {
     Gateway::following(world, world.store(), false, follower)
 }
 
-/// Writes beats of a gateway that follows another filer and acknowledges nothing, until the task is ended.
+/// Writes beats of a gateway that follows another filer and acknowledges nothing, until the task ends.
 async fn deaf(world: &World) -> tokio::task::JoinHandle<()> {
     let filer = world.filer.clone();
     let own = loop {
-        match filer.lookup(&format!("{GATEWAYS}/one")).await.unwrap() {
+        match filer.list(GATEWAYS, ListOptions { limit: 1, ..ListOptions::default() }).await.unwrap().first() {
             Some(entry) => break Beat::parse(&entry.content).unwrap(),
             None => tokio::time::sleep(Duration::from_millis(5)).await,
         }
@@ -60,7 +60,7 @@ async fn a_repeated_revocation_waits_again() {
     let detach = format!("DetachUserPolicy&UserName=bo&{POLICY}");
     let hearing = deaf(&world).await;
     tokio::time::sleep(Duration::from_millis(200)).await;
-    // The second call of each finds nothing to do, and knows no better than the first whether it is in force.
+    // The second call of each finds nothing to do, and does not know either whether the change is in force.
     for line in [&attach, &attach, &detach, &detach] {
         let error = gateway.call("root", line).await.expect_err(line);
         assert_eq!((&*error.code, error.status), ("ChangeNotYetEnforced", 409), "{line}");
@@ -69,7 +69,7 @@ async fn a_repeated_revocation_waits_again() {
     hearing.abort();
     tokio::time::sleep(Duration::from_millis(500)).await;
     gateway.ok("root", &detach).await;
-    // Answered once: what comes later is asked anew.
+    // Once it is answered, later calls start afresh.
     assert_eq!(gateway.code("root", &detach).await, "NoSuchEntity");
     gateway.ok("root", &attach).await;
     gateway.ok("root", &detach).await;

@@ -1,13 +1,16 @@
-//! Every action of the IAM API by every kind of caller: who has its permission and nothing else may, who has every other one may not.
+//! Every action of the IAM API by every kind of caller: those with only its permission may call it, those with every
+//! other one may not.
 
 use std::collections::BTreeSet;
 
-use iam::{CallerSession, Command};
+use iam::CallerSession;
+use iam_api::Command;
 use policy::{CompiledPolicy, Policy, PolicyKind, Principal};
 
 use super::*;
 
-/// One call of each action, in an order in which all of them succeed. `$KEY` and `$SA` are what `bo` has at that moment.
+/// One call of each action, in an order in which all of them succeed. `$KEY` and `$SA` are the ones that `bo` has at
+/// that time.
 const CALLS: &str = "
     CreateUser&UserName=bo
     GetUser&UserName=bo
@@ -116,6 +119,8 @@ const CALLS: &str = "
     GetContextKeysForPrincipalPolicy&$AL
     GetContextKeysForCustomPolicy&PolicyInputList.member.1=$GET
     ValidatePolicy&PolicyType=IDENTITY_POLICY&PolicyDocument=$GET
+    RevokeSessions&UserName=bo
+    ListSessionRevocations
     DeleteAccountAlias&AccountAlias=ours
     DeleteOpenIDConnectProvider&$IDP
     DeleteInstanceProfile&InstanceProfileName=web
@@ -139,7 +144,7 @@ const WORDS: [(&str, &str); 7] = [
 
 fn line(call: &str, state: &Snapshot) -> String {
     let bo = state.user("bo");
-    let key = bo.and_then(|bo| bo.document.credentials.first()).map(|key| key.access_key.clone());
+    let key = bo.and_then(|bo| bo.record.credentials.first()).map(|key| key.access_key.clone());
     let account = state.service_accounts_of("bo").next().map(|account| account.id.clone());
     let line = WORDS.iter().fold(call.to_owned(), |line, (word, text)| line.replace(word, text));
     line.replace("$KEY", &key.unwrap_or_default()).replace("$SA", &account.unwrap_or_default())
@@ -154,7 +159,7 @@ fn policy(kind: PolicyKind, effect: &str, element: &str, actions: &[String]) -> 
     Arc::new(Policy::parse(kind, &text).unwrap().compile())
 }
 
-/// Callers that a call which needs `needed` refuses, each with the code.
+/// Callers whose call that needs `needed` is refused, each with the code.
 fn refused(al: &Caller, needed: &[String]) -> Vec<(&'static str, Caller, &'static str)> {
     let (own, all) = (vec![needed[0].clone()], vec!["*".to_owned()]);
     let others = |kind| policy(kind, "Allow", "NotAction", &own);
@@ -169,20 +174,20 @@ fn refused(al: &Caller, needed: &[String]) -> Vec<(&'static str, Caller, &'stati
     };
     let mut refused = vec![
         ("nobody", nobody, "MissingAuthenticationToken"),
-        ("a user without rights", with(Vec::new()), "AccessDenied"),
+        ("a user without permissions", with(Vec::new()), "AccessDenied"),
         (
-            "who may do all of S3",
+            "a user who may do all of S3",
             with(vec![policy(PolicyKind::Identity, "Allow", "Action", &["s3:*".to_owned()])]),
             "AccessDenied",
         ),
-        ("who may do everything else", with(vec![others(PolicyKind::Identity)]), "AccessDenied"),
+        ("a user who may do everything else", with(vec![others(PolicyKind::Identity)]), "AccessDenied"),
         (
-            "who is denied it",
+            "a user who is denied it",
             with(vec![everything(), policy(PolicyKind::Identity, "Deny", "Action", &own)]),
             "AccessDenied",
         ),
         (
-            "whose boundary allows everything else",
+            "a user whose boundary allows everything else",
             Caller { boundary: Some(others(PolicyKind::Identity)), ..with(vec![everything()]) },
             "AccessDenied",
         ),
@@ -197,10 +202,10 @@ fn refused(al: &Caller, needed: &[String]) -> Vec<(&'static str, Caller, &'stati
             "AccessDenied",
         ),
     ];
-    // Each permission of several is needed.
+    // If several permissions are needed, each one is.
     for one in needed.iter().skip(1) {
         let rest = policy(PolicyKind::Identity, "Allow", "NotAction", std::slice::from_ref(one));
-        refused.push(("who lacks another permission that the call needs", with(vec![rest]), "AccessDenied"));
+        refused.push(("a user without another permission that the call needs", with(vec![rest]), "AccessDenied"));
     }
     refused
 }
@@ -225,15 +230,17 @@ fn session(caller: Caller, policy: Option<Arc<CompiledPolicy>>) -> Caller {
             tags: Arc::from([]),
             transitive_tag_keys: Arc::from([]),
             source_identity: None,
+            federation: None,
+            origins: Arc::default(),
         }),
         ..caller
     }
 }
 
 #[tokio::test]
-async fn every_action_is_for_whom_its_permission_is() {
+async fn every_action_needs_exactly_its_permission() {
     let calls: Vec<&str> = CALLS.split_whitespace().collect();
-    let known: BTreeSet<&str> = Command::all().map(|command| command.name).collect();
+    let known: BTreeSet<&str> = Command::all().map(|command| command.action.name).collect();
     let called: BTreeSet<&str> = calls.iter().filter_map(|call| call.split('&').next()).collect();
     assert_eq!(called, known, "each action has its row");
 
@@ -253,7 +260,7 @@ async fn every_action_is_for_whom_its_permission_is() {
             let error = gateway.call_as(&caller, &line).await.expect_err(&format!("{action} by {who}"));
             assert_eq!((&*error.code, error.status), (code, 403), "{action} by {who}");
         }
-        // Another account's administrator acts in that account alone: what is ours is not there.
+        // Another account's administrator acts only in that account, where our entities do not exist.
         let made = !action.starts_with("Create");
         if made {
             let before = gateway.follower.digest();
@@ -270,7 +277,7 @@ async fn every_action_is_for_whom_its_permission_is() {
             let own = policy(PolicyKind::Session, "Allow", "Action", &needed);
             succeeds(action, "a session that may", gateway.call_as(&session(owner.clone(), Some(own)), &line).await);
         }
-        succeeds(action, "who may do that alone", gateway.call_as(&owner, &line).await);
+        succeeds(action, "a user who may do only that", gateway.call_as(&owner, &line).await);
         if !made {
             foreign(action, gateway.call_as(&carol, &line).await);
         }
@@ -279,7 +286,7 @@ async fn every_action_is_for_whom_its_permission_is() {
 
 fn succeeds(action: &str, who: &str, answer: Result<String, QueryError>) {
     match answer {
-        // Nobody has a password.
+        // No user has a password.
         Err(error) if action.ends_with("LoginProfile") => assert_eq!(error.code, "NoSuchEntity", "{action} by {who}"),
         answer => assert!(answer.is_ok(), "{action} by {who}: {}", answer.unwrap_err()),
     }
@@ -289,8 +296,8 @@ fn succeeds(action: &str, who: &str, answer: Result<String, QueryError>) {
 fn foreign(action: &str, answer: Result<String, QueryError>) {
     match answer {
         Ok(answer) => {
-            assert!(!answer.contains("000000000000"), "{action} tells another account of ours: {answer}");
-            // To delete a provider that is none succeeds, as on AWS.
+            assert!(!answer.contains("000000000000"), "{action} reveals our account to another one: {answer}");
+            // Deleting a provider that does not exist succeeds, as on AWS.
             let of_none_of_ours =
                 ["List", "Get", "Generate", "Simulate", "Validate", "Create", "DeleteOpenIDConnectProvider"];
             assert!(of_none_of_ours.iter().any(|verb| action.starts_with(verb)), "{action}: {answer}");

@@ -1,10 +1,10 @@
-//! Inline policies in weed's document, written by several gateways.
+//! Inline policies in SeaweedFS's document, written by several gateways.
 
 use std::time::Duration;
 
 use filer::fault::{Call, Fault, FaultyFiler};
 use filer::{Entry, FilerError};
-use iam::{Identities, WeedPolicies};
+use iam_formats::{identities, weed_policies};
 use store::Layout;
 
 use super::*;
@@ -20,12 +20,13 @@ async fn entry(world: &World, path: &str) -> Option<Entry> {
     world.filer.lookup(path).await.unwrap()
 }
 
-/// What weed's document holds: its own policies as `holder/name`, those mirrored with a `+`, and the text of the latter.
+/// The content of SeaweedFS's document: its own policies as `holder/name`, mirrored ones with a `+`, and the text of
+/// the latter.
 async fn stored(world: &World) -> Vec<String> {
     let Some(entry) = entry(world, PATH).await else { return Vec::new() };
     let text = std::str::from_utf8(&entry.content).unwrap();
-    let record = entry.extended_text(WeedPolicies::RECORD).unwrap_or_default();
-    let document = WeedPolicies::parse(text).unwrap().with_record(record);
+    let record = entry.extended_text(weed_policies::RECORD).unwrap_or_default();
+    let document = weed_policies::parse(text, Some(record)).unwrap();
     let names = |policies: &std::collections::BTreeMap<_, std::collections::BTreeMap<Arc<str>, Arc<str>>>, mark| {
         let all =
             policies.iter().flat_map(|(holder, texts): (&iam::Holder, _)| texts.keys().map(move |name| (holder, name)));
@@ -36,18 +37,18 @@ async fn stored(world: &World) -> Vec<String> {
 }
 
 fn mirror(world: &World, gateway: &Gateway, adds: bool) -> Arc<Mirror> {
-    Arc::new(Mirror::new(gateway.follower.clone(), Arc::new(world.store()), adds))
+    Arc::new(Mirror::new(gateway.follower.clone(), world.store(), adds))
 }
 
-/// A mirror that writes through a filer which can fail.
+/// A mirror that writes through a filer that can fail.
 fn faulty_mirror(world: &World, gateway: &Gateway) -> (Arc<FaultyFiler>, Mirror) {
     let filer = Arc::new(FaultyFiler::new(world.filer.clone()));
     let store = FilerStore::new(filer.clone(), Layout::new(&config(), "/buckets"));
-    (filer, Mirror::new(gateway.follower.clone(), Arc::new(store), true))
+    (filer, Mirror::new(gateway.follower.clone(), store, true))
 }
 
 #[tokio::test]
-async fn many_changes_make_one_write_and_weeds_own_entries_stay() {
+async fn many_changes_make_one_write_and_seaweedfs_entries_stay() {
     let world = World::new();
     world.put("/etc/iam/identities/wu.json", r#"{"name":"wu"}"#).await;
     world.put(PATH, WEEDS).await;
@@ -65,19 +66,19 @@ async fn many_changes_make_one_write_and_weeds_own_entries_stay() {
     let touched = entry(&world, "/etc/iam/identities/bo.json").await.unwrap().attributes().md5.clone();
     mirror.reconcile().await.unwrap();
     assert_eq!(stored(&world).await, ["wu/W", "+bo/I", "+bo/J", "+bo/K", "+g/G"]);
-    // One for the document, and one by which weed hears of it.
+    // One for the document, and one that makes SeaweedFS read it.
     assert_eq!(filer.calls(Call::Transact), 2);
     assert_ne!(entry(&world, "/etc/iam/identities/bo.json").await.unwrap().attributes().md5, touched);
     mirror.reconcile().await.unwrap();
-    assert_eq!(filer.calls(Call::Transact), 2, "what is there is not written again");
+    assert_eq!(filer.calls(Call::Transact), 2, "an unchanged document is not written again");
 
-    // Nothing of it is a policy of weed's: one delete is enough, and nobody's policies are counted twice.
+    // None of it counts as SeaweedFS's own policy: one delete is enough, and no policy is counted twice.
     let settled = |state: &Snapshot| state.unmirrored(true).is_empty();
     assert!(gateway.follower.wait_until(settled, SOON).await);
     assert_eq!(gateway.state().weed_policies().inline.len(), 1);
     gateway.ok("root", "DeleteUserPolicy&UserName=bo&PolicyName=I").await;
     gateway.ok("root", "DeleteGroupPolicy&GroupName=g&PolicyName=G").await;
-    // A command that takes a policy of weed's away leaves ours in its document.
+    // A command that removes a policy of SeaweedFS leaves ours in its document.
     gateway.ok("root", "DeleteUserPolicy&UserName=wu&PolicyName=W").await;
     assert_eq!(stored(&world).await, ["+bo/I", "+bo/J", "+bo/K", "+g/G"]);
     mirror.reconcile().await.unwrap();
@@ -88,7 +89,7 @@ async fn many_changes_make_one_write_and_weeds_own_entries_stay() {
     gateway.ok("root", "DeleteUser&UserName=bo").await;
     mirror.reconcile().await.unwrap();
     assert_eq!(stored(&world).await, [""; 0]);
-    assert!(!entry(&world, PATH).await.unwrap().extended.contains_key(WeedPolicies::RECORD));
+    assert!(!entry(&world, PATH).await.unwrap().extended.contains_key(weed_policies::RECORD));
 }
 
 #[tokio::test]
@@ -102,7 +103,12 @@ async fn two_gateways_at_once_lose_nothing() {
     let mut tasks = Vec::new();
     for gateway in [&one, &two] {
         let mirror = mirror(&world, gateway, true);
-        tasks.push(tokio::spawn(async move { mirror.run().await }));
+        tasks.push(tokio::spawn(async move {
+            loop {
+                let _ = mirror.reconcile().await;
+                tokio::time::sleep(Duration::from_millis(30)).await;
+            }
+        }));
     }
     let mut writers = Vec::new();
     for (number, gateway) in [one.clone(), two.clone()].into_iter().enumerate() {
@@ -128,23 +134,23 @@ async fn two_gateways_at_once_lose_nothing() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(SOON, settled).await.expect("a policy is lost, or one that is gone stays");
+    tokio::time::timeout(SOON, settled).await.expect("a policy is lost, or a deleted one stays");
     tasks.iter().for_each(tokio::task::JoinHandle::abort);
 }
 
 #[tokio::test]
-async fn what_a_crash_left_is_put_right_by_whoever_looks_next() {
+async fn the_next_gateway_that_checks_corrects_what_a_crash_left() {
     let world = World::new();
     let (one, two) = (Gateway::start(&world, false).await, Gateway::start(&world, false).await);
     one.ok("root", "CreateUser&UserName=bo").await;
     one.ok("root", &format!("PutUserPolicy&UserName=bo&PolicyName=D&PolicyDocument={DENY}")).await;
     let (filer, failing) = faulty_mirror(&world, &one);
-    let dead = || Fault::Fail(FilerError::Unavailable("the filer is away".into()));
+    let dead = || Fault::Fail(FilerError::Unavailable("the filer is unreachable".into()));
     filer.set(Call::Transact, dead());
     assert!(failing.reconcile().await.is_err());
     assert_eq!(stored(&world).await, [""; 0]);
 
-    // Written, and weed has not heard of it: that is done the next time.
+    // It is written, but SeaweedFS was not made to read it: that happens the next time.
     filer.set(Call::Transact, Fault::After(1, Box::new(dead())));
     assert!(failing.reconcile().await.is_err());
     assert_eq!(stored(&world).await, ["+bo/D"]);
@@ -153,12 +159,12 @@ async fn what_a_crash_left_is_put_right_by_whoever_looks_next() {
     failing.reconcile().await.unwrap();
     assert_eq!(filer.calls(Call::Transact) - calls, 1);
 
-    // A gateway dies between its call and the mirror; the other one knows what is due.
+    // A gateway dies between its call and the mirror. The other one knows what to do.
     one.ok("root", "DeleteUserPolicy&UserName=bo&PolicyName=D").await;
     let due = |state: &Snapshot| !state.unmirrored(false).is_empty();
     assert!(two.follower.wait_until(due, SOON).await);
     mirror(&world, &two, false).reconcile().await.unwrap();
-    assert_eq!(stored(&world).await, [""; 0], "without the setting, too");
+    assert_eq!(stored(&world).await, [""; 0], "even without the setting");
 }
 
 #[tokio::test]
@@ -169,9 +175,9 @@ async fn a_gateway_that_lags_behind_brings_nothing_back() {
     for (name, text) in [("A", GET), ("D", GET)] {
         gateway.ok("root", &format!("PutUserPolicy&UserName=bo&PolicyName={name}&PolicyDocument={text}")).await;
     }
-    // Another gateway, to which both are to be mirrored, and which hears nothing of what follows.
+    // Another gateway that should mirror both, and that receives nothing of what follows.
     let severed = Severable::new(world.filer.clone());
-    let identities = Identities::parse(FILE, &|_| None).unwrap();
+    let identities = identities::parse(FILE, &|_| None).unwrap();
     let late = Arc::new(Follower::new(severed.clone(), world.store(), &config(), &identities));
     let running = late.clone();
     tokio::spawn(async move { running.run().await });
@@ -184,7 +190,7 @@ async fn a_gateway_that_lags_behind_brings_nothing_back() {
     mirror(&world, &gateway, true).reconcile().await.unwrap();
     let written = entry(&world, PATH).await.unwrap().content;
     assert_eq!(late.current().unwrap().unmirrored(true).len(), 2);
-    Mirror::new(late, Arc::new(world.store()), true).reconcile().await.unwrap();
+    Mirror::new(late, world.store(), true).reconcile().await.unwrap();
     assert_eq!(stored(&world).await, ["+bo/D", "+bo/E"]);
     assert_eq!(entry(&world, PATH).await.unwrap().content, written);
 }
