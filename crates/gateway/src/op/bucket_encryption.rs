@@ -1,6 +1,7 @@
 //! The default encryption of a bucket.
 
 use access::Permit;
+use bucket::metadata::BucketMetadata;
 use s3::S3ErrorCode;
 use s3::op::{GetBucketEncryption, encryption_to_xml};
 
@@ -11,10 +12,14 @@ use crate::body::ObjectBody;
 impl Run for GetBucketEncryption {
     async fn run(call: &Call<'_>, _permit: Permit<Self>, _body: ObjectBody) -> Answer {
         let bucket = call.existing_bucket()?;
-        let stored = bucket.metadata.as_ref().ok().and_then(|metadata| metadata.encryption.as_ref());
-        let stored = stored.filter(|stored| !stored.sse_algorithm.is_empty()).ok_or_else(|| {
-            answer::not_configured(bucket, S3ErrorCode::ServerSideEncryptionConfigurationNotFoundError)
-        })?;
-        answer::document(encryption_to_xml(&stored.sse_algorithm, &stored.kms_key_id, stored.bucket_key_enabled))
+        let missing = || answer::not_configured(bucket, S3ErrorCode::ServerSideEncryptionConfigurationNotFoundError);
+        answer::document(of_bucket(bucket).ok_or_else(missing)?)
     }
+}
+
+/// The stored configuration of a bucket; `None` if there is none.
+pub(super) fn of_bucket(bucket: &iam::Bucket) -> Option<String> {
+    let stored = BucketMetadata::read_or_none(&bucket.metadata).encryption;
+    let stored = stored.filter(|stored| !stored.sse_algorithm.is_empty())?;
+    Some(encryption_to_xml(&stored.sse_algorithm, &stored.kms_key_id, stored.bucket_key_enabled))
 }

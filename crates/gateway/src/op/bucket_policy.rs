@@ -1,8 +1,7 @@
-//! Bucket policies and their status. A policy that is answered with 204 is in force on this gateway.
+//! Bucket policies and their status. Once a policy is answered with 204, it is in force on this gateway.
 
 use access::Permit;
 use bytes::Bytes;
-use filer::{Condition, FilerError, Mutation, Transaction};
 use http::header::{self, HeaderValue};
 use http::{Response, StatusCode};
 use ids::BucketName;
@@ -11,15 +10,15 @@ use s3::op::{DeleteBucketPolicy, GetBucketPolicy, GetBucketPolicyStatus, PutBuck
 use s3::{S3Error, S3ErrorCode};
 
 use super::answer::{self, Answer};
+use super::public_access_block::blocked;
 use super::{Call, Run};
 use crate::body::ObjectBody;
 use crate::body::ResponseBody;
-use crate::errors;
 
-/// The most bytes of a policy with its white space; the policy itself may have 20 KiB.
+/// The largest policy including white space, in bytes. The policy itself may have 20 KiB.
 pub const MAX_DOCUMENT_BYTES: u64 = 128 << 10;
 
-/// The document as it was put; whom it names goes by the name of now, and by the unique id when deleted.
+/// The document as it was put, but with the current names of its principals, and with the unique ids of deleted ones.
 impl Run for GetBucketPolicy {
     async fn run(call: &Call<'_>, _permit: Permit<Self>, _body: ObjectBody) -> Answer {
         let bucket = call.existing_bucket()?;
@@ -40,22 +39,25 @@ impl Run for GetBucketPolicyStatus {
     }
 }
 
-/// Replaces the policy, if AWS would take it.
+/// Replaces the policy, if AWS would accept it.
 impl Run for PutBucketPolicy {
     async fn run(call: &Call<'_>, permit: Permit<Self>, mut body: ObjectBody) -> Answer {
         let document: Bytes = body.read_all(MAX_DOCUMENT_BYTES).await?;
         let input = permit.into_operation();
-        call.existing_bucket()?;
+        let bucket = call.existing_bucket()?;
         let text = std::str::from_utf8(&document)
             .map_err(|_| S3Error::with_message(S3ErrorCode::MalformedPolicy, "The policy is not UTF-8"))?;
         let policy = Policy::parse_bucket(input.bucket.as_str(), text)
             .map_err(|error| S3Error::with_message(S3ErrorCode::MalformedPolicy, error.to_string()))?;
+        if policy.is_public() && bucket.public_access_block().block_public_policy {
+            return Err(blocked("public policies", "BlockPublicPolicy"));
+        }
         let ids = iam::policy_ids(&policy, call.snapshot);
         patch(call, &input.bucket, Some((text, &ids))).await
     }
 }
 
-/// Removes the policy; there need not be one.
+/// Removes the policy. It is not an error if there is none.
 impl Run for DeleteBucketPolicy {
     async fn run(call: &Call<'_>, permit: Permit<Self>, _body: ObjectBody) -> Answer {
         call.existing_bucket()?;
@@ -67,33 +69,14 @@ fn no_policy(bucket: &str) -> S3Error {
     S3Error::new(S3ErrorCode::NoSuchBucketPolicy).field("BucketName", bucket)
 }
 
-/// The policy and the ids beside it change in one write; what others change at the same time stays.
+/// Changes the policy and the ids stored with it in one write. Other changes at the same time are kept.
 async fn patch(call: &Call<'_>, bucket: &BucketName, policy: Option<(&str, &PrincipalIds)>) -> Answer {
-    let (set, remove) = iam::policy_attributes(policy);
-    let mutation = Mutation::Patch {
-        directory: call.buckets_root().to_owned(),
-        name: bucket.to_string(),
-        set,
-        remove,
-        content: None,
+    let ids = policy.and_then(|(text, ids)| iam::stored_policy_ids(text, ids));
+    let patch = bucket::settings::policy_patch(policy.map(|(text, _)| text), ids);
+    let applied = |bucket: &iam::Bucket| match (&bucket.policy, policy) {
+        (Some(known), Some((text, ids))) => *known.text == *text && *known.ids == *ids,
+        (known, wanted) => known.is_none() && wanted.is_none(),
     };
-    let transaction = Transaction {
-        lock_key: call.bucket_path(bucket),
-        conditions: vec![Condition::Exists],
-        mutations: vec![mutation],
-        ..Transaction::default()
-    };
-    let change = call.gateway.fence.before_change();
-    call.filer().transact(transaction).await.map_err(|error| match error {
-        FilerError::PreconditionFailed => S3Error::new(S3ErrorCode::NoSuchBucket),
-        other => errors::from_filer(other),
-    })?;
-    let applied = |bucket: Option<&iam::Bucket>| {
-        bucket.is_none_or(|bucket| match (&bucket.policy, policy) {
-            (Some(known), Some((text, ids))) => *known.text == *text && *known.ids == *ids,
-            (known, wanted) => known.is_none() && wanted.is_none(),
-        })
-    };
-    call.gateway.in_force(change, bucket, applied).await?;
+    call.configure(bucket, patch, applied).await?;
     answer::empty(StatusCode::NO_CONTENT)
 }

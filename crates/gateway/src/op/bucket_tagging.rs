@@ -1,13 +1,12 @@
-//! The tags of a bucket. They share one stored message with CORS and encryption, which stay as they are.
+//! The tags of a bucket. They share one stored message with CORS and encryption, which stay unchanged.
 
 use std::collections::BTreeMap;
 
 use crate::body::ObjectBody;
 use access::Permit;
-use filer::{Condition, Mutation, Transaction};
+use bucket::metadata::BucketMetadata;
 use http::StatusCode;
 use ids::BucketName;
-use prost::Message;
 use s3::op::{DeleteBucketTagging, GetBucketTagging, PutBucketTagging};
 use s3::{MAX_BUCKET_TAGS, S3Error, S3ErrorCode, TagSet};
 
@@ -19,9 +18,9 @@ use crate::errors;
 impl Run for GetBucketTagging {
     async fn run(call: &Call<'_>, _permit: Permit<Self>, _body: ObjectBody) -> Answer {
         let bucket = call.existing_bucket()?;
-        let tags = bucket.tags().filter(|tags| !tags.is_empty());
+        let tags = Some(BucketMetadata::read_or_none(&bucket.metadata).tags).filter(|tags| !tags.is_empty());
         let tags = tags.ok_or_else(|| S3Error::new(S3ErrorCode::NoSuchTagSet).field("BucketName", &*bucket.name))?;
-        let tags = tags.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+        let tags = tags.into_iter().collect();
         answer::document(TagSet::new(tags, MAX_BUCKET_TAGS)?.to_xml())
     }
 }
@@ -42,28 +41,13 @@ impl Run for DeleteBucketTagging {
     }
 }
 
-async fn replace(call: &Call<'_>, bucket: &BucketName, tags: BTreeMap<String, String>) -> Answer {
-    call.existing_bucket()?;
-    let path = call.bucket_path(bucket);
-    let entry = call.filer().lookup(&path).await.map_err(errors::from_filer)?;
-    let entry = entry.ok_or_else(|| S3Error::new(S3ErrorCode::NoSuchBucket))?;
-    let mut metadata = iam::BucketMetadata::decode(entry.content.as_slice()).map_err(|error| {
-        tracing::error!(%bucket, %error, "the metadata of the bucket cannot be read, so its tags are not replaced");
-        S3Error::new(S3ErrorCode::InternalError)
-    })?;
-    metadata.tags = tags.clone();
-    let mutation = Mutation::Patch {
-        directory: call.buckets_root().to_owned(),
-        name: bucket.to_string(),
-        set: BTreeMap::new(),
-        remove: Vec::new(),
-        content: Some(metadata.encode_to_vec()),
-    };
-    let conditions = vec![Condition::Exists];
-    let transaction = Transaction { lock_key: path, conditions, mutations: vec![mutation], ..Transaction::default() };
+async fn replace(call: &Call<'_>, name: &BucketName, tags: BTreeMap<String, String>) -> Answer {
+    let bucket = call.existing_bucket()?;
     let change = call.gateway.fence.before_change();
-    call.filer().transact(transaction).await.map_err(errors::from_filer)?;
-    let applied = |bucket: Option<&iam::Bucket>| bucket.is_none_or(|bucket| bucket.tags() == Some(&tags));
-    call.gateway.in_force(change, bucket, applied).await?;
+    let (directory, replace) = (call.directory(name), |metadata: &mut BucketMetadata| metadata.tags.clone_from(&tags));
+    directory.change_metadata(&bucket.life.id, replace).await.map_err(errors::from_filer)?;
+    let has_tags = |bucket: &iam::Bucket| BucketMetadata::read(&bucket.metadata).is_ok_and(|known| known.tags == tags);
+    let applied = |bucket: Option<&iam::Bucket>| bucket.is_none_or(has_tags);
+    call.gateway.in_force(change, name, applied).await?;
     answer::empty(StatusCode::NO_CONTENT)
 }

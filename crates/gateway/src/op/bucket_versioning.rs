@@ -1,8 +1,10 @@
-//! The state of a bucket's versioning.
+//! The state of a bucket's versioning. Once a change is answered, every gateway writes as it says.
 
 use access::Permit;
-use iam::Versioning;
-use s3::op::{GetBucketVersioning, versioning_to_xml};
+use http::StatusCode;
+use ids::Versioning;
+use s3::op::{GetBucketVersioning, PutBucketVersioning, VersioningStatus, versioning_to_xml};
+use s3::{S3Error, S3ErrorCode};
 
 use super::answer::{self, Answer};
 use super::{Call, Run};
@@ -10,11 +12,24 @@ use crate::body::ObjectBody;
 
 impl Run for GetBucketVersioning {
     async fn run(call: &Call<'_>, _permit: Permit<Self>, _body: ObjectBody) -> Answer {
-        let status = match call.existing_bucket()?.versioning {
-            Versioning::Off => None,
-            Versioning::Enabled | Versioning::Unknown => Some("Enabled"),
-            Versioning::Suspended => Some("Suspended"),
-        };
-        answer::document(versioning_to_xml(status))
+        answer::document(versioning_to_xml(call.existing_bucket()?.versioning.status()))
+    }
+}
+
+/// Enables or suspends versioning. It cannot be suspended where objects may be locked.
+impl Run for PutBucketVersioning {
+    async fn run(call: &Call<'_>, permit: Permit<Self>, _body: ObjectBody) -> Answer {
+        let input = permit.into_operation();
+        let bucket = call.existing_bucket()?;
+        let status = input.status.ok_or(S3ErrorCode::MalformedXML)?;
+        if bucket.object_lock && status == VersioningStatus::Suspended {
+            let message =
+                "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.";
+            return Err(S3Error::with_message(S3ErrorCode::InvalidBucketState, message));
+        }
+        let patch = bucket::settings::versioning_patch(status.as_str());
+        let wanted = Versioning::read(Some(status.as_str()));
+        call.configure(&input.bucket, patch, |bucket| bucket.versioning == wanted).await?;
+        answer::empty(StatusCode::OK)
     }
 }

@@ -1,29 +1,25 @@
 //! ListBuckets, CreateBucket, HeadBucket, GetBucketLocation.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use crate::body::ObjectBody;
 use access::{Permit, World};
-use filer::{Attributes, Condition, Entry, FilerError, Mutation, Transaction};
+use bucket::new_entry::NewBucket;
+use filer::FilerError;
 use http::StatusCode;
 use http::header::{HeaderName, LOCATION};
-use iam::{BucketLife, LIFE};
-use ids::BucketName;
-use prost::Message;
+use ids::{AccountId, BucketLife, BucketName, PublicAccessBlock};
 use s3::op::{
-    BucketSummary, CreateBucket, GetBucketLocation, HeadBucket, ListBuckets, ListBucketsOutput, Owner, location_to_xml,
+    BucketSummary, CreateBucket, GetBucketLocation, HeadBucket, ListBuckets, ListBucketsOutput, location_to_xml,
 };
-use s3::{Requirement, S3Error, S3ErrorCode};
+use s3::{AclOwners, Requirement, S3Error, S3ErrorCode};
 
+use super::acl::NewAcl;
 use super::answer::{self, Answer};
+use super::public_access_block::blocked;
 use super::{Call, Run};
 use crate::errors;
-use crate::fence::NOT_ENFORCED;
-use crate::object::{self, attribute};
 
-/// The buckets of the caller's account: all of them for who has the permission by a policy, for holders of legacy actions those
-/// that these name.
+/// The buckets of the caller's account. A caller with the permission from a policy sees all of them, a holder of legacy
+/// actions sees those that the actions name.
 impl Run for ListBuckets {
     async fn run(call: &Call<'_>, permit: Permit<Self>, _body: ObjectBody) -> Answer {
         let by_legacy_actions = call.has_legacy_actions_alone(&Requirement::list_all_my_buckets());
@@ -56,44 +52,47 @@ impl Run for ListBuckets {
         let is_truncated = buckets.len() > most;
         buckets.truncate(most);
         let continuation_token = buckets.last().filter(|_| is_truncated).map(|last| last.name.clone());
-        let owner = call.owner();
+        let owner = call.shown_account(call.caller.account);
         answer::document(ListBucketsOutput { owner, buckets, prefix: input.prefix, continuation_token }.to_xml())
     }
 }
 
-/// Makes a bucket that belongs to the caller. Two gateways that make the same one at once: one of them succeeds.
+/// Creates a bucket that belongs to the caller. If two gateways create the same one at once, one of them succeeds.
 impl Run for CreateBucket {
     async fn run(call: &Call<'_>, permit: Permit<Self>, _body: ObjectBody) -> Answer {
         let input = permit.operation();
         let configuration = &input.configuration;
-        input.acl.require_supported()?;
-        if input.object_lock_enabled {
-            return Err(S3Error::not_implemented("A bucket with object lock (x-amz-bucket-object-lock-enabled)"));
-        }
         let region = call.gateway.settings.region.as_str();
         if let Some(wanted) = configuration.location_constraint.as_deref()
             && !region.is_empty()
-            && wanted != region
+            && current_name(wanted) != region
         {
             let message =
                 format!("The {wanted} location constraint is incompatible for the region of this endpoint, {region}");
             return Err(S3Error::with_message(S3ErrorCode::IllegalLocationConstraintException, message));
         }
         if let Some(existing) = call.bucket.as_deref() {
-            return Err(exists_already(call, existing));
+            exists_already(call, existing)?;
+            return made(&input.bucket);
         }
         refuse_reserved(&input.bucket)?;
+        call.new_bucket_acl(input)?;
         let behind = call.make_bucket(&permit).await?;
-        let mut response = answer::empty(StatusCode::OK)?;
+        let mut response = made(&input.bucket)?;
         if !behind.is_empty() {
-            answer::set(response.headers_mut(), HeaderName::from_static(NOT_ENFORCED), &behind.join(", "));
+            answer::set(response.headers_mut(), HeaderName::from_static(s3::NOT_ENFORCED), &behind.join(", "));
         }
-        answer::set(response.headers_mut(), LOCATION, &format!("/{}", input.bucket));
         Ok(response)
     }
 }
 
-/// Names that S3 keeps for itself, and those of this endpoint's own pages.
+/// The name of today for a region. `EU` is what Ireland was called first.
+/// Source: S3 API Reference, `CreateBucketConfiguration`.
+fn current_name(region: &str) -> &str {
+    if region == "EU" { "eu-west-1" } else { region }
+}
+
+/// Names that S3 reserves, and those of this endpoint's own pages.
 fn refuse_reserved(bucket: &BucketName) -> Result<(), S3Error> {
     let name = bucket.as_str();
     let of_s3 = ["xn--", "sthree-", "amzn-s3-demo-"].iter().any(|prefix| name.starts_with(prefix))
@@ -107,80 +106,91 @@ fn refuse_reserved(bucket: &BucketName) -> Result<(), S3Error> {
     Ok(())
 }
 
-fn exists_already(call: &Call<'_>, bucket: &iam::Bucket) -> S3Error {
-    let code = if bucket.account == call.caller.account {
-        S3ErrorCode::BucketAlreadyOwnedByYou
-    } else {
-        S3ErrorCode::BucketAlreadyExists
+fn made(bucket: &BucketName) -> Answer {
+    let mut response = answer::empty(StatusCode::OK)?;
+    answer::set(response.headers_mut(), LOCATION, &format!("/{bucket}"));
+    Ok(response)
+}
+
+/// In us-east-1, creating one's own bucket again succeeds and changes nothing.
+/// Source: S3 API Reference, `CreateBucket`, `BucketAlreadyOwnedByYou`.
+fn exists_already(call: &Call<'_>, bucket: &iam::Bucket) -> Result<(), S3Error> {
+    let code = match (bucket.account == call.caller.account, call.gateway.settings.region_name()) {
+        (true, "us-east-1") => return Ok(()),
+        (true, _) => S3ErrorCode::BucketAlreadyOwnedByYou,
+        (false, _) => S3ErrorCode::BucketAlreadyExists,
     };
-    S3Error::new(code).field("BucketName", &*bucket.name)
+    Err(S3Error::new(code).field("BucketName", &*bucket.name))
 }
 
 impl Call<'_> {
-    /// Whether none of the caller's policies but those made of legacy actions gives a permission that it has.
+    /// Whether only policies made of legacy actions give the caller this permission.
     fn has_legacy_actions_alone(&self, need: &Requirement) -> bool {
-        let policies = self.caller.policies.iter();
-        let others: Arc<[_]> = policies.filter(|policy| policy.legacy_names("").is_none()).cloned().collect();
-        if others.len() == self.caller.policies.len() {
+        let policies = self.caller.policies.iter().zip(&*self.caller.sources);
+        let others = policies.filter(|(policy, _)| policy.legacy_names("").is_none());
+        let (policies, sources): (Vec<_>, Vec<_>) = others.map(|(one, source)| (one.clone(), source.clone())).unzip();
+        if policies.len() == self.caller.policies.len() {
             return false;
         }
-        let caller = iam::Caller { policies: others, ..self.caller.clone() };
+        let caller = iam::Caller { policies: policies.into(), sources: sources.into(), ..self.caller.clone() };
         !access::decide(need, World { caller: &caller, ..self.world() }).is_allow()
     }
 
-    /// The caller as the owner of what it makes: the owner id of SeaweedFS (an account id, or a name) and the name.
-    pub fn owner(&self) -> Owner {
-        match self.snapshot.user(&self.caller.name).filter(|_| self.caller.session.is_none()) {
-            Some(user) => Owner { id: user.owner_id.to_string(), display_name: user.display_name.to_string() },
-            None => Owner { id: self.caller.account.to_string(), display_name: self.caller.name.to_string() },
+    /// The owner id of the buckets that the caller creates: an account, or a name, as in SeaweedFS.
+    fn owner_id(&self) -> String {
+        let is_role = self.caller.session.as_ref().is_some_and(|session| session.is_of_role());
+        match self.snapshot.user(&self.caller.name).filter(|_| !is_role) {
+            Some(user) => user.owner_id.to_string(),
+            None => self.caller.account.to_string(),
         }
     }
 
-    /// Writes the entry of a new bucket and waits until every gateway knows it; answers those that may not.
-    pub async fn make_bucket(&self, permit: &Permit<CreateBucket>) -> Result<Vec<String>, S3Error> {
-        let CreateBucket { bucket, object_ownership: ownership, configuration, .. } = permit.operation();
-        let tags = &configuration.tags;
-        let life = BucketLife::new(rand::random());
-        let mut extended = BTreeMap::from([
-            (LIFE.to_owned(), life.to_text().into_bytes()),
-            (attribute::OWNER.to_owned(), self.owner().id.into_bytes()),
-            (attribute::IDENTITY_ID.to_owned(), self.caller.name.as_bytes().to_vec()),
-        ]);
-        if let Some(ownership) = ownership {
-            extended.insert(attribute::OWNERSHIP.to_owned(), ownership.as_bytes().to_vec());
+    /// Owner and ACL of a new bucket. Fails if the bucket could not have the ACL that is asked for.
+    fn new_bucket_acl(&self, input: &CreateBucket) -> Result<NewAcl, S3Error> {
+        let (owner, settings) = (self.owner_id(), &self.gateway.settings.new_buckets);
+        let account = self.caller.account;
+        let list = input.acl.list(AclOwners { owner: account, bucket_owner: None })?;
+        let list = list.filter(|list| !list.is_private(account));
+        let ownership = input.object_ownership.or(settings.object_ownership).unwrap_or_default();
+        match &list {
+            Some(_) if !ownership.has_acls() => return Err(S3ErrorCode::InvalidBucketAclWithObjectOwnership.into()),
+            Some(list) if list.is_public() && settings.block_public_access => {
+                return Err(blocked("public ACLs", "BlockPublicAcls"));
+            }
+            _ => {}
         }
-        let tags: BTreeMap<String, String> = tags.iter().map(|(key, value)| (key.into(), value.into())).collect();
-        let metadata = iam::BucketMetadata { tags, ..iam::BucketMetadata::default() };
-        let entry = Entry {
-            name: bucket.to_string(),
-            is_directory: true,
-            attributes: Some(Attributes {
-                mtime: self.now.as_second(),
-                crtime: self.now.as_second(),
-                file_mode: object::DIRECTORY_MODE,
-                uid: self.gateway.settings.uid,
-                gid: self.gateway.settings.gid,
-                ..Attributes::default()
-            }),
-            extended,
-            content: metadata.encode_to_vec(),
-            ..Entry::default()
+        let id_of = |to: AccountId| if to == account { owner.clone() } else { to.to_string() };
+        let acl = list.map(|list| bucket::acl::write(&list, id_of));
+        Ok(NewAcl { owner, acl })
+    }
+
+    /// Writes the entry of a new bucket and waits until every gateway knows it. Returns the gateways that may not.
+    pub async fn make_bucket(&self, permit: &Permit<CreateBucket>) -> Result<Vec<String>, S3Error> {
+        let input = permit.operation();
+        let CreateBucket { bucket, configuration, .. } = input;
+        let life = BucketLife::new(rand::random());
+        let tags = configuration.tags.iter().map(|(key, value)| (key.into(), value.into())).collect();
+        let settings = &self.gateway.settings.new_buckets;
+        let made = NewBucket {
+            name: bucket.as_str(),
+            life: &life,
+            creator: &self.caller.name,
+            ownership: input.object_ownership.or(settings.object_ownership),
+            public_access_block: settings.block_public_access.then_some(PublicAccessBlock::ALL),
+            tags,
+            has_object_lock: permit.operation().object_lock_enabled,
         };
-        let transaction = Transaction {
-            lock_key: self.bucket_path(bucket),
-            conditions: vec![Condition::NotExists],
-            mutations: vec![Mutation::Put { directory: self.buckets_root().to_owned(), entry: Box::new(entry) }],
-            ..Transaction::default()
-        };
+        let entry = self.stamp_of(self.new_bucket_acl(input)?).bucket(made);
+        let directory = self.directory(bucket);
         let change = self.gateway.fence.before_change();
-        let mut made = self.filer().transact(transaction.clone()).await;
+        let mut made = directory.create(entry.clone()).await;
         if matches!(made, Err(FilerError::PreconditionFailed)) && self.finish_abandoned(bucket).await? {
-            made = self.filer().transact(transaction).await;
+            made = directory.create(entry).await;
         }
         match made {
             Ok(()) => {}
             Err(FilerError::PreconditionFailed) => {
-                let conflict = "Another request makes or deletes the bucket at the same time. Try again.";
+                let conflict = "Another request is creating or deleting the bucket at the same time. Try again.";
                 return Err(S3Error::with_message(S3ErrorCode::OperationAborted, conflict));
             }
             Err(error) => return Err(errors::from_filer(error)),
@@ -189,14 +199,11 @@ impl Call<'_> {
     }
 }
 
-/// Whether the bucket is there; the permission was decided before.
+/// Whether the bucket exists. The permission has already been decided.
 impl Run for HeadBucket {
     async fn run(call: &Call<'_>, _permit: Permit<Self>, _body: ObjectBody) -> Answer {
         call.existing_bucket()?;
-        let mut response = answer::empty(StatusCode::OK)?;
-        let region = call.gateway.settings.region_name();
-        answer::set(response.headers_mut(), HeaderName::from_static("x-amz-bucket-region"), region);
-        Ok(response)
+        answer::empty(StatusCode::OK)
     }
 }
 

@@ -1,24 +1,32 @@
-//! What an operation sees of the world.
+//! The context in which an operation runs.
 
 use std::sync::Arc;
 
-use access::{Permit, Refusal, Resolved, World};
-use filer::Filer;
+use access::{Refusal, RequestTarget, TaggedObject, World};
+use bucket::directory::BucketDirectory;
+use bucket::rules::{self, BucketError};
+use bucket::settings::AttributePatch;
+use bucket::versions::Version;
+use filer::{Entry, Filer, FilerError};
 use iam::{Bucket, Caller, Snapshot};
 use ids::{BucketName, ObjectKey};
 use jiff::Timestamp;
 use policy::Context;
-use s3::{Needs, Requirement, S3Error, S3ErrorCode};
+use s3::{Requirement, S3Error, S3ErrorCode, VersionId};
 
+use crate::decisions::Decisions;
+use crate::errors;
 use crate::gateway::Gateway;
 
-/// One snapshot, one caller, one moment.
+/// One snapshot, one caller, one time.
 pub struct Call<'a> {
     /// The gateway's parts and settings.
     pub gateway: &'a Gateway,
-    /// The IAM state that the request is decided by.
+    /// The IAM state by which the request is decided.
     pub snapshot: &'a Snapshot,
-    /// Who asks.
+    /// What the request addresses.
+    pub target: &'a RequestTarget<'a>,
+    /// Who makes the request.
     pub caller: Caller,
     /// The bucket that the operation names, if it exists.
     pub bucket: Option<Arc<Bucket>>,
@@ -26,7 +34,9 @@ pub struct Call<'a> {
     pub now: Timestamp,
     /// The condition keys of the request.
     pub context: Context,
-    /// The request's id, which is the id of its decision too.
+    /// Who is told of the decisions.
+    pub decisions: Arc<Decisions>,
+    /// The request's id, which is also the id of its decision.
     pub request_id: String,
 }
 
@@ -36,19 +46,9 @@ impl Call<'_> {
         &*self.gateway.filer
     }
 
-    /// Where buckets live on the filer.
-    pub fn buckets_root(&self) -> &str {
-        &self.gateway.filer_configuration.buckets_root
-    }
-
-    /// Path of a bucket.
-    pub fn bucket_path(&self, bucket: &BucketName) -> String {
-        crate::object::bucket_path(self.buckets_root(), bucket.as_str())
-    }
-
-    /// Path of an object.
-    pub fn object_path(&self, bucket: &BucketName, key: &ObjectKey) -> String {
-        crate::object::object_path(self.buckets_root(), bucket.as_str(), key.as_str())
+    /// The directory of a bucket.
+    pub fn directory(&self, bucket: &BucketName) -> BucketDirectory<'_> {
+        self.gateway.directory(bucket.as_str())
     }
 
     /// The bucket that the operation names, or `NoSuchBucket`.
@@ -56,22 +56,29 @@ impl Call<'_> {
         self.bucket.as_deref().ok_or_else(|| S3Error::new(S3ErrorCode::NoSuchBucket))
     }
 
-    /// What decisions about this request are made by.
+    /// Changes the configuration of a bucket, and waits until every gateway enforces it. Other changes at the same time are
+    /// kept. `shows` recognises the change.
+    pub async fn configure(
+        &self,
+        bucket: &BucketName,
+        patch: AttributePatch,
+        shows: impl Fn(&Bucket) -> bool + Send + Sync,
+    ) -> Result<(), S3Error> {
+        let change = self.gateway.fence.before_change();
+        self.directory(bucket).patch(patch, None).await.map_err(|error| match error {
+            FilerError::PreconditionFailed => S3Error::new(S3ErrorCode::NoSuchBucket),
+            other => errors::from_filer(other),
+        })?;
+        // A bucket that is gone by now has no configuration that could be in force.
+        self.gateway.in_force(change, bucket, |bucket| bucket.is_none_or(&shows)).await
+    }
+
+    /// What decisions about this request are based on.
     pub fn world(&self) -> World<'_> {
-        World { caller: &self.caller, snapshot: self.snapshot, context: &self.context, witness: &*self.gateway.metrics }
+        World { caller: &self.caller, snapshot: self.snapshot, context: &self.context, witness: &*self.decisions }
     }
 
-    /// The permit for an operation, if it is given. Object tags are read from the filer if a policy that could apply asks for
-    /// them, and only then.
-    pub async fn authorize<Op: Needs>(&self, operation: Op) -> Result<Permit<Op>, Denied> {
-        let mut resolved = Resolved::from(operation);
-        for (bucket, key) in resolved.asks_for_tags_of(self.world()) {
-            resolved.set_tags(&bucket, &key, &self.tags_of(&bucket, &key).await?);
-        }
-        Ok(access::authorize(resolved, self.world())?)
-    }
-
-    /// Whether a permission is given that changes what the operation answers: `AccessDenied` if not.
+    /// Decides a permission that only changes the operation's answer. Fails with `AccessDenied`.
     pub fn may(&self, need: &Requirement) -> Result<(), S3Error> {
         access::check(need, self.world()).map(|_| ()).map_err(|refusal| self.deny(&refusal))
     }
@@ -81,27 +88,41 @@ impl Call<'_> {
         refusal.to_error(&self.request_id)
     }
 
-    /// Gives a permission the tags of its own object if a policy that could apply asks for them.
+    /// Gives a permission the tags of its object if a policy that could apply tests them.
     pub async fn read_object_tags(&self, needs: &mut [Requirement]) -> Result<(), S3Error> {
         for need in needs {
-            if let Some((bucket, key)) = access::asks_for_tags_of(need, self.world()) {
-                need.existing_tags = self.tags_of(&bucket, &key).await?;
+            if let Some(object) = access::asks_for_tags_of(need, self.world()) {
+                need.existing_tags = self.tags_of(&object).await?;
             }
         }
         Ok(())
     }
 
-    async fn tags_of(&self, bucket: &BucketName, key: &ObjectKey) -> Result<Vec<(String, String)>, S3Error> {
-        let entry = self.object_if_any(bucket, key).await?;
-        Ok(entry.iter().flat_map(crate::object::tags).collect())
+    /// The tags of an object, or of one of its versions; none if it does not exist.
+    pub async fn tags_of(&self, object: &TaggedObject) -> Result<Vec<(String, String)>, S3Error> {
+        let found = self.existing_entry(&object.bucket, &object.key, object.version_id.as_ref()).await?;
+        Ok(found.iter().flat_map(bucket::object::tags).collect())
+    }
+
+    /// The object, or the version of it, that a decision is about; `None` if it does not exist.
+    pub async fn existing_entry(
+        &self,
+        bucket: &BucketName,
+        key: &ObjectKey,
+        version_id: Option<&VersionId>,
+    ) -> Result<Option<Entry>, S3Error> {
+        match self.objects(bucket).version(key, version_id.map(VersionId::as_str)).await {
+            Err(BucketError::Refused(rules::Refusal::NoSuchVersion)) => Ok(None),
+            found => Ok(found.map_err(errors::from_bucket)?.and_then(Version::object)),
+        }
     }
 }
 
 /// Why there is no permit.
 pub enum Denied {
-    /// A permission was not given.
+    /// A permission was refused.
     Refused(Box<Refusal>),
-    /// What the decision needs could not be read.
+    /// Something that the decision needs could not be read.
     Failed(S3Error),
 }
 

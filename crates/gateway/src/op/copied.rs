@@ -1,27 +1,28 @@
-//! The source of a copy: who may be one, and its bytes on their way from the filer back into it.
+//! The source of a copy: what may be one, and how its bytes are read from the filer and stored again.
 
 use std::ops::Range;
 
+use bucket::rules;
+use bucket::versions::Version;
 use filer::{BodyError, BytesIn, BytesOut, Entry, FilerError, WriteTarget, Written};
 use futures_util::StreamExt;
 use s3::{CopySource, EncryptionHeaders, ReadConditions, Requirement, S3Error, S3ErrorCode};
 use sigv4::checksum::{Checksum, ChecksumAlgorithm, Hasher};
 
 use super::Call;
-use super::answer;
 use super::find::no_such_key;
 use super::upload::Upload;
 use crate::errors;
 
-/// The most bytes that one copy takes: 5 GiB.
+/// The largest source of one copy, in bytes: 5 GiB.
 const COPY_BYTES_MAX: u64 = 5 << 30;
 
-/// A checksum in the words of the protocol.
+/// A checksum in the form of the protocol.
 pub fn protocol_checksum(checksum: &Checksum) -> s3::Checksum {
     s3::Checksum { algorithm: checksum.algorithm(), value: checksum.to_base64() }
 }
 
-/// `InvalidRequest` for more bytes than one copy takes.
+/// Fails with `InvalidRequest` if there are too many bytes for one copy.
 pub fn check_copy_bytes(bytes: u64) -> Result<(), S3Error> {
     if bytes > COPY_BYTES_MAX {
         return Err(S3Error::with_message(
@@ -33,7 +34,7 @@ pub fn check_copy_bytes(bytes: u64) -> Result<(), S3Error> {
 }
 
 impl Call<'_> {
-    /// The object that a copy reads, if its conditions hold. Permission to read it was decided at the door.
+    /// The object that a copy reads, if its conditions hold. The permission to read it has already been decided.
     pub async fn copy_source(
         &self,
         source: &CopySource,
@@ -41,22 +42,29 @@ impl Call<'_> {
         encryption: &EncryptionHeaders,
     ) -> Result<Entry, S3Error> {
         encryption.require_none()?;
-        let Some(bucket) = self.snapshot.bucket(source.bucket.as_str()) else {
+        if self.snapshot.bucket(source.bucket.as_str()).is_none() {
             return Err(S3Error::new(S3ErrorCode::NoSuchBucket).field("BucketName", source.bucket.as_str()));
+        }
+        let version_id = source.version_id.as_ref().map(s3::VersionId::as_str);
+        let found = self.objects(&source.bucket).version(&source.key, version_id).await.map_err(errors::from_bucket)?;
+        let entry = match found {
+            Some(Version::Object(entry)) => *entry,
+            Some(Version::DeleteMarker(_)) if version_id.is_some() => {
+                let message =
+                    "The source of a copy request may not specifically refer to a delete marker by version id.";
+                return Err(S3Error::with_message(S3ErrorCode::InvalidRequest, message));
+            }
+            Some(Version::DeleteMarker(_)) | None => {
+                let learn = Requirement::to_learn_whether_key_exists(&source.bucket, &source.key);
+                return Err(self.may(&learn).err().unwrap_or_else(|| no_such_key(&source.key)));
+            }
         };
-        answer::refuse_version(source.version_id.as_ref(), bucket.keeps_versions())?;
-        let entry = self.object_if_any(&source.bucket, &source.key).await?;
-        let entry = entry.ok_or_else(|| {
-            // Who may not list the bucket is not told which keys it lacks.
-            let list = Requirement::on_bucket("s3:ListBucket", &source.bucket);
-            self.may(&list).err().unwrap_or_else(|| no_such_key(&source.key))
-        })?;
-        answer::refuse_encrypted(&entry)?;
+        rules::may_read(&entry).map_err(errors::refused)?;
         conditions.check_copy_source(&entry.etag(), entry.attributes().mtime)?;
         Ok(entry)
     }
 
-    /// Stores a range of an object's bytes a second time.
+    /// Stores a range of an object's bytes again.
     pub async fn copy_bytes(
         &self,
         source: &Entry,
@@ -75,7 +83,7 @@ impl Call<'_> {
         let md5 = &source.attributes().md5;
         if whole && md5.len() == copy.written.md5.len() && md5.as_slice() != copy.written.md5 {
             self.filer().delete_chunks(copy.written.chunks).await;
-            tracing::error!(name = source.name, "the source of a copy does not have the MD5 it was stored with");
+            tracing::error!(name = source.name, "the source of a copy does not have the MD5 with which it was stored");
             return Err(S3ErrorCode::InternalError.into());
         }
         Ok(copy)
@@ -107,7 +115,7 @@ impl Call<'_> {
     }
 }
 
-/// Bytes on their way from one object to another.
+/// The bytes that are copied from one object to another.
 struct Passing {
     bytes: BytesOut,
     hasher: Option<Hasher>,

@@ -1,5 +1,6 @@
-//! Cross-origin requests: preflights, and the headers that go with every answer to another origin.
+//! Cross-origin requests: preflights, and the headers for every answer to another origin.
 
+use bucket::metadata::BucketMetadata;
 use http::header::{self, HeaderName};
 use http::request::Parts;
 use http::{HeaderMap, Response};
@@ -13,7 +14,7 @@ use super::answer;
 use crate::body::ResponseBody;
 use crate::gateway::Gateway;
 
-/// Answers a browser that asks before it sends. Nobody is authenticated; nothing but CORS rules is told.
+/// Answers a browser that asks before it sends. No one is authenticated, and only CORS rules are revealed.
 pub(crate) fn preflight(gateway: &Gateway, snapshot: &Snapshot, request: &CorsPreflight) -> Answer {
     let bucket = request.bucket.as_ref().and_then(|name| snapshot.bucket(name.as_str()));
     let headers = rules(gateway, bucket.map(|bucket| &**bucket)).preflight(request)?;
@@ -35,17 +36,16 @@ pub(crate) fn add_headers(gateway: &Gateway, head: &Parts, bucket: Option<&Bucke
     }
 }
 
-/// The rules that hold for a bucket: its own, else those of `-allowedOrigins`.
+/// The rules for a bucket: its own, or else those of `-allowedOrigins`.
 fn rules(gateway: &Gateway, bucket: Option<&Bucket>) -> CorsConfiguration {
-    match bucket.filter(|bucket| !bucket.cors_rules().is_empty()) {
-        Some(bucket) => of_bucket(bucket),
-        None => CorsConfiguration::of_gateway(gateway.settings.allowed_origins.iter().map(String::as_str)),
-    }
+    bucket
+        .and_then(of_bucket)
+        .unwrap_or_else(|| CorsConfiguration::of_gateway(gateway.settings.allowed_origins.iter().map(String::as_str)))
 }
 
-/// The stored rules of a bucket.
-pub(crate) fn of_bucket(bucket: &Bucket) -> CorsConfiguration {
-    let rule = |rule: &iam::CorsRule| CorsRule {
+/// The stored rules of a bucket; `None` if there are none.
+pub(crate) fn of_bucket(bucket: &Bucket) -> Option<CorsConfiguration> {
+    let rule = |rule: &bucket::metadata::CorsRule| CorsRule {
         id: Some(rule.id.clone()).filter(|id| !id.is_empty()),
         allowed_origins: rule.allowed_origins.clone(),
         allowed_methods: rule.allowed_methods.clone(),
@@ -53,7 +53,9 @@ pub(crate) fn of_bucket(bucket: &Bucket) -> CorsConfiguration {
         expose_headers: rule.expose_headers.clone(),
         max_age_seconds: u32::try_from(rule.max_age_seconds).ok().filter(|seconds| *seconds > 0),
     };
-    CorsConfiguration { rules: bucket.cors_rules().iter().map(rule).collect() }
+    let stored = BucketMetadata::read_or_none(&bucket.metadata);
+    let rules: Vec<CorsRule> = stored.cors_rules().iter().map(rule).collect();
+    (!rules.is_empty()).then_some(CorsConfiguration { rules })
 }
 
 fn write(headers: &mut HeaderMap, found: &CorsHeaders) {

@@ -1,34 +1,30 @@
-//! DeleteBucket: announced, waited for, decided by compare-and-swap, done. How writes answer to that: [`super::below_bucket`].
+//! DeleteBucket: it is announced, waited for, decided by compare-and-swap, then carried out. For how writes react to
+//! it, see [`bucket::writer`].
 //!
-//! A crash in between leaves an announcement, which stops nobody and serves the next deletion, or a decision, which the next request to
-//! delete or make the bucket carries out.
-
-use std::time::Duration;
+//! A crash in between leaves either an announcement, which blocks no one and which the next deletion uses, or a
+//! decision, which the next request to delete or create the bucket carries out.
 
 use access::Permit;
-use filer::{FilerError, Mutation};
+use bucket::directory::{BucketDirectory, StoredLife};
+use bucket::rules::{self, Standing};
+use filer::FilerError;
 use http::StatusCode;
-use iam::{Bucket, Stage};
-use ids::BucketName;
+use iam::Bucket;
+use ids::{BucketName, Stage};
+use jiff::Timestamp;
 use s3::op::DeleteBucket;
 use s3::{S3Error, S3ErrorCode};
 
 use super::answer::{self, Answer};
-use super::below_bucket::StoredLife;
 use super::new_entry::conflict;
 use super::{Call, Run};
 use crate::body::ObjectBody;
-use crate::{errors, listing};
+use crate::errors;
 
-/// How often a deletion that a write or another deletion got in the way of begins again.
+/// How often a deletion starts again after a write or another deletion interfered.
 const ATTEMPTS: usize = 6;
-/// A decision that is older was made by a gateway that died: another one carries it out. Longer than any call to the filer lasts.
-const ABANDONED_S: i64 = 60;
-/// How long a deletion waits before it asks for the volumes' deletion again; each time twice as long, 3 s in all.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LAST_PAUSE: Duration = Duration::from_millis(1600);
 
-/// Removes a bucket that has no object and no version, with whatever unfinished uploads it has.
+/// Removes a bucket that has no objects and no versions, together with its unfinished uploads.
 impl Run for DeleteBucket {
     async fn run(call: &Call<'_>, permit: Permit<Self>, _body: ObjectBody) -> Answer {
         let input = permit.into_operation();
@@ -38,12 +34,12 @@ impl Run for DeleteBucket {
             Err(no_such_bucket) => call.finish_abandoned(&input.bucket).await.and(Err(no_such_bucket)),
         };
         match &deleted {
-            Ok(deleted) => call.carry_out(&input.bucket, deleted).await?,
+            Ok(deleted) => call.directory(&input.bucket).remove(deleted).await.map_err(errors::from_filer)?,
             Err(error) if error.code == S3ErrorCode::NoSuchBucket => {}
             Err(error) => return Err(error.clone()),
         }
-        // A request that repeats one that was answered `ChangeNotYetEnforced` waits as well: that there is no such bucket is answered
-        // when it is so on every gateway.
+        // A repetition of a request that was answered with `ChangeNotYetEnforced` waits as well: the answer that there
+        // is no such bucket is given once that is true on every gateway.
         let known = call.bucket.as_ref().map(|bucket| bucket.life.id.clone());
         let is_gone = move |bucket: Option<&Bucket>| {
             bucket
@@ -55,18 +51,18 @@ impl Run for DeleteBucket {
     }
 }
 
-/// Decides that the bucket is deleted: from then on no write below it is answered with success.
+/// Decides that the bucket is deleted. From then on no write below it succeeds.
 async fn decide(call: &Call<'_>, bucket: &Bucket, name: &BucketName) -> Result<StoredLife, S3Error> {
-    let path = call.bucket_path(name);
+    let directory = call.directory(name);
     let may_be_full = call.gateway.settings.allow_delete_bucket_not_empty;
-    if may_be_full && (bucket.object_lock || bucket.keeps_versions()) {
-        return Err(S3Error::not_implemented("Deleting a bucket with versioning or object lock"));
+    if may_be_full {
+        rules::may_delete_with_objects(bucket.versioning, bucket.object_lock).map_err(errors::refused)?;
     }
     for _ in 0..ATTEMPTS {
         let decided = if may_be_full {
-            decide_at_once(call, bucket, name, &path).await
+            decide_at_once(call, bucket, name, &directory).await
         } else {
-            decide_if_empty(call, bucket, name, &path).await
+            decide_if_empty(call, bucket, name, &directory).await
         };
         match decided {
             Err(Undecided::Overtaken) => {}
@@ -79,7 +75,7 @@ async fn decide(call: &Call<'_>, bucket: &Bucket, name: &BucketName) -> Result<S
 
 /// Why a bucket is not deleted.
 enum Undecided {
-    /// A write took the announcement away, or another deletion was faster: look again.
+    /// A write removed the announcement, or another deletion was faster: check again.
     Overtaken,
     Refused(S3Error),
 }
@@ -99,18 +95,19 @@ impl From<FilerError> for Undecided {
     }
 }
 
-/// Whatever is in it. Writes that are answered before the other gateways know are deleted with the rest.
+/// Deletes the bucket with everything in it. Writes that are answered before the other gateways know are deleted with
+/// the rest.
 async fn decide_at_once(
     call: &Call<'_>,
     bucket: &Bucket,
     name: &BucketName,
-    path: &str,
+    directory: &BucketDirectory<'_>,
 ) -> Result<StoredLife, Undecided> {
     let change = call.gateway.fence.before_change();
-    let stored = standing(call, bucket, path).await?;
-    let deleted = call.set_stage(path, &stored, call.deleted_now()).await?;
+    let stored = standing(bucket, directory).await?;
+    let deleted = directory.decide(&stored, Timestamp::now().as_second()).await?;
     if let Err(error) = wait_for_gateways(call, change, name, &deleted).await {
-        tracing::warn!(%error, bucket = %name, "a bucket goes before every gateway knows: the answer says so");
+        tracing::warn!(%error, bucket = %name, "a bucket is deleted before every gateway knows; the answer says so");
     }
     Ok(deleted)
 }
@@ -119,34 +116,35 @@ async fn decide_if_empty(
     call: &Call<'_>,
     bucket: &Bucket,
     name: &BucketName,
-    path: &str,
+    directory: &BucketDirectory<'_>,
 ) -> Result<StoredLife, Undecided> {
-    // A bucket that is in use is not announced: nobody has to take it away.
-    require_empty(call, path).await?;
+    // The deletion of a bucket with content is not announced, so that no one has to remove the announcement.
+    require_empty(directory).await?;
     let change = call.gateway.fence.before_change();
-    let stored = standing(call, bucket, path).await?;
+    let stored = standing(bucket, directory).await?;
     let announced = match stored.life.stage {
-        // What another deletion announced, or left behind, serves as well: one of the two decides.
+        // An announcement by another deletion, even an old one, works as well: one of the two decides.
         Stage::Announced(_) => stored,
-        _ => call.set_stage(path, &stored, Stage::Announced(mark())).await?,
+        _ => directory.announce(&stored).await?,
     };
     wait_for_gateways(call, change, name, &announced).await?;
-    if let Err(not_empty) = require_empty(call, path).await {
-        // Nobody has to know: an announcement that stays stops nobody.
-        let _ = call.set_stage(path, &announced, Stage::Stands).await;
+    if let Err(not_empty) = require_empty(directory).await {
+        // No one needs to know: a leftover announcement blocks no one.
+        let _ = directory.withdraw(&announced).await;
         return Err(not_empty.into());
     }
-    Ok(call.set_stage(path, &announced, call.deleted_now()).await?)
+    Ok(directory.decide(&announced, Timestamp::now().as_second()).await?)
 }
 
-/// The bucket that the request was decided for, if it is there and not deleted.
-async fn standing(call: &Call<'_>, bucket: &Bucket, path: &str) -> Result<StoredLife, Undecided> {
-    let stored = call.stored_life(path).await?;
-    let same = stored.filter(|stored| stored.life.id == bucket.life.id && !stored.life.is_deleted());
+/// The bucket for which the request was decided, if it exists and is not deleted.
+async fn standing(bucket: &Bucket, directory: &BucketDirectory<'_>) -> Result<StoredLife, Undecided> {
+    let stored = directory.life().await?;
+    let same = stored.filter(|stored| rules::standing(&stored.life, &bucket.life.id) != Standing::Gone);
     same.ok_or_else(|| Undecided::Refused(S3Error::new(S3ErrorCode::NoSuchBucket)))
 }
 
-/// Waits until every gateway knows the stage, or one after it. If one may not, nothing is decided, and nothing has to be undone.
+/// Waits until every gateway knows this stage or a later one. If a gateway may not know it, nothing is decided and
+/// nothing needs to be undone.
 async fn wait_for_gateways(
     call: &Call<'_>,
     change: Box<dyn crate::fence::Enforcement>,
@@ -160,62 +158,16 @@ async fn wait_for_gateways(
     })
 }
 
-async fn require_empty(call: &Call<'_>, path: &str) -> Result<(), S3Error> {
-    if listing::is_empty(call.filer(), path).await.map_err(errors::from_filer)? {
+async fn require_empty(directory: &BucketDirectory<'_>) -> Result<(), S3Error> {
+    if directory.is_empty().await.map_err(errors::from_filer)? {
         return Ok(());
     }
-    let name = crate::object::split_path(path).1;
-    Err(S3Error::new(S3ErrorCode::BucketNotEmpty).field("BucketName", name))
-}
-
-fn mark() -> std::sync::Arc<str> {
-    hex::encode(rand::random::<[u8; 8]>()).into()
+    Err(S3Error::new(S3ErrorCode::BucketNotEmpty).field("BucketName", directory.name()))
 }
 
 impl Call<'_> {
-    fn deleted_now(&self) -> Stage {
-        Stage::Deleted { since_s: jiff::Timestamp::now().as_second(), mark: mark() }
-    }
-
-    /// Removes a bucket whose deletion is decided. The volumes go first: once the name is free they may be those of the next bucket.
-    async fn carry_out(&self, bucket: &BucketName, deleted: &StoredLife) -> Result<(), S3Error> {
-        self.delete_volumes(bucket).await?;
-        let delete = Mutation::Delete {
-            directory: self.buckets_root().to_owned(),
-            name: bucket.to_string(),
-            delete_data: true,
-            recursive: true,
-        };
-        match self.filer().transact(deleted.only_then(&self.bucket_path(bucket), delete)).await {
-            Err(FilerError::PreconditionFailed) => Ok(()), // Another gateway did it.
-            done => done.map_err(errors::from_filer),
-        }
-    }
-
-    /// The name stays taken until this has succeeded: a filer that does not reach its master for a moment should not fail it.
-    async fn delete_volumes(&self, bucket: &BucketName) -> Result<(), S3Error> {
-        let collection = self.gateway.collection(bucket.as_str());
-        let mut pause = FIRST_PAUSE;
-        loop {
-            match self.filer().delete_collection(&collection).await {
-                Ok(()) => return Ok(()),
-                Err(error) if pause > LAST_PAUSE => return Err(errors::from_filer(error)),
-                Err(error) => tracing::warn!(%error, collection, "volumes could not be deleted; trying again"),
-            }
-            tokio::time::sleep(pause).await;
-            pause *= 2;
-        }
-    }
-
-    /// Carries out a deletion that was decided by a gateway that did not come to it. True if there was one.
+    /// Carries out a deletion that another gateway decided but did not finish. True if there was one.
     pub(super) async fn finish_abandoned(&self, bucket: &BucketName) -> Result<bool, S3Error> {
-        let path = self.bucket_path(bucket);
-        let Some(stored) = self.stored_life(&path).await.map_err(errors::from_filer)? else { return Ok(false) };
-        let Stage::Deleted { since_s, .. } = stored.life.stage else { return Ok(false) };
-        if self.now.as_second().saturating_sub(since_s) < ABANDONED_S {
-            return Ok(false);
-        }
-        self.carry_out(bucket, &stored).await?;
-        Ok(true)
+        self.directory(bucket).finish_abandoned(self.now.as_second()).await.map_err(errors::from_filer)
     }
 }

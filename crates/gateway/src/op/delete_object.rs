@@ -1,88 +1,113 @@
 //! DeleteObject.
 
 use access::Permit;
-use filer::{Entry, FilerError, Mutation, Transaction};
-use http::StatusCode;
+use filer::{Entry, FilerError};
+use http::{HeaderMap, StatusCode};
 use ids::ObjectKey;
 use s3::op::DeleteObject;
-use s3::{S3Error, Target};
+use s3::{S3Error, Target, WriteCondition};
 
 use super::answer::{self, Answer};
-use super::new_entry::{conflict, require_unlocked, require_writable, still};
+use super::new_entry::{conditions, conflict};
 use super::{Call, Run};
 use crate::body::ObjectBody;
 use crate::errors;
-use crate::object;
+use bucket::rules::{BucketError, Refusal};
+use bucket::versions::{self, Removal, Version};
+use bucket::writer::Writer;
 
-/// How often a delete looks again when the object changes under its hands.
+/// How often a delete starts again if the object changes in the meantime.
 const ATTEMPTS: usize = 8;
 
-/// Removes an object; removing what is not there succeeds.
+/// Removes an object, or covers it with a delete marker. Removing one that does not exist succeeds.
 impl Run for DeleteObject {
     async fn run(call: &Call<'_>, permit: Permit<Self>, _body: ObjectBody) -> Answer {
-        require_writable(call.existing_bucket()?)?;
-        delete(call, permit).await?;
-        answer::empty(StatusCode::NO_CONTENT)
+        let deleted = delete(&call.writer()?, permit).await?;
+        let mut response = answer::empty(StatusCode::NO_CONTENT)?;
+        deleted.set_headers(response.headers_mut());
+        Ok(response)
     }
 }
 
-/// Removes the object of a key, and never anything below it: `a` leaves `a/b`, and `a/` leaves both.
-pub(super) async fn delete(call: &Call<'_>, permit: Permit<DeleteObject>) -> Result<(), S3Error> {
-    let DeleteObject { target, condition, .. } = permit.into_operation();
-    let Target { bucket, key, version_id } = &target;
-    answer::refuse_version(version_id.as_ref(), call.existing_bucket()?.keeps_versions())?;
+/// What was deleted, or made.
+#[derive(Debug, Default)]
+pub(super) struct Deleted {
+    /// The version that was removed, or the delete marker that was made. `None` in a bucket without versions.
+    pub(super) version_id: Option<String>,
+    /// Whether that is a delete marker.
+    pub(super) is_delete_marker: bool,
+}
+
+impl Deleted {
+    fn set_headers(&self, headers: &mut HeaderMap) {
+        if let Some(version_id) = &self.version_id {
+            answer::set_named(headers, "x-amz-version-id", version_id);
+        }
+        if self.is_delete_marker {
+            answer::set_named(headers, "x-amz-delete-marker", "true");
+        }
+    }
+}
+
+/// Deletes what a request names, and never anything below it: `a` leaves `a/b`, and `a/` leaves both.
+pub(super) async fn delete(writer: &Writer<'_>, permit: Permit<DeleteObject>) -> Result<Deleted, S3Error> {
+    let DeleteObject { target, condition, bypass_governance_retention: bypass, .. } = permit.into_operation();
+    let version_id = target.version_id.as_ref().map(s3::VersionId::as_str);
+    match (versions::removal(writer.objects.versioning, &target.key), version_id) {
+        (Removal::Object, _) => delete_object(writer, &target, &condition).await,
+        (_, Some(id)) => delete_version(writer, &target.key, id, &condition, bypass).await,
+        (Removal::Mark | Removal::ReplaceNull, None) => mark_deleted(writer, &target.key, &condition).await,
+    }
+}
+
+async fn delete_object(writer: &Writer<'_>, target: &Target, condition: &WriteCondition) -> Result<Deleted, S3Error> {
+    let Target { key, version_id, .. } = target;
+    let version_id = version_id.as_ref().map(s3::VersionId::as_str);
     for _ in 0..ATTEMPTS {
-        let Some(entry) = call.object_if_any(bucket, key).await? else {
-            return condition.check(None);
+        let found = writer.objects.version(key, version_id).await.map_err(errors::from_bucket)?;
+        let Some(entry) = found.and_then(Version::object) else {
+            return condition.check(None).map(|()| Deleted::default());
         };
         condition.check(Some(&entry.etag()))?;
-        require_unlocked(&entry)?;
-        match remove(call, &call.object_path(bucket, key), key, &entry).await {
-            Err(FilerError::PreconditionFailed) => {}
-            done => return done.map_err(errors::from_filer),
+        match writer.delete(key, &entry).await {
+            Err(BucketError::Filer(FilerError::PreconditionFailed)) => {}
+            done => return done.map(|()| Deleted::default()).map_err(errors::from_bucket),
         }
     }
     Err(conflict())
 }
 
-/// Removes what was seen at a key, if it is still that.
-async fn remove(call: &Call<'_>, path: &str, key: &ObjectKey, seen: &Entry) -> Result<(), FilerError> {
-    let (directory, name, condition_key) = call.step_names(path, key);
-    let transaction = |step: Mutation| Transaction {
-        lock_key: path.to_owned(),
-        conditions: still(seen).into_iter().collect(),
-        condition_key: condition_key.clone(),
-        mutations: vec![step],
-        ..Transaction::default()
-    };
-    let delete = Mutation::Delete { directory: directory.clone(), name, delete_data: true, recursive: false };
-    if !seen.is_directory {
-        return call.filer().transact(transaction(delete)).await;
+async fn mark_deleted(writer: &Writer<'_>, key: &ObjectKey, condition: &WriteCondition) -> Result<Deleted, S3Error> {
+    if *condition != WriteCondition::Always {
+        let current = writer.objects.current(key).await.map_err(errors::from_filer)?;
+        condition.check(current.as_ref().map(Entry::etag).as_deref())?;
     }
-    let cleared = Mutation::Put { directory, entry: Box::new(plain_directory(call, seen)) };
-    if object::is_prefix_object(seen) {
-        // The filer frees the object's data when it is replaced; whether it does so for a directory that goes is not known.
-        call.write_below(path, transaction(cleared)).await?;
-        let delete = Transaction { conditions: Vec::new(), ..transaction(delete) };
-        return ignore_not_empty(call.filer().transact(delete).await);
-    }
-    match call.filer().transact(transaction(delete)).await {
-        Err(FilerError::NotEmpty(_)) => call.write_below(path, transaction(cleared)).await,
-        done => done,
+    match writer.mark_deleted(key, &conditions(condition)).await {
+        Ok(id) => Ok(Deleted { version_id: Some(id), is_delete_marker: true }),
+        Err(FilerError::PreconditionFailed) => Err(conflict()),
+        Err(error) => Err(errors::from_filer(error)),
     }
 }
 
-/// The directory without the object that it was.
-fn plain_directory(call: &Call<'_>, seen: &Entry) -> Entry {
-    let mut attributes = call.directory_attributes("");
-    attributes.crtime = seen.attributes().crtime;
-    attributes.inode = seen.attributes().inode;
-    Entry { name: seen.name.clone(), is_directory: true, attributes: Some(attributes), ..Entry::default() }
-}
-
-fn ignore_not_empty(done: Result<(), FilerError>) -> Result<(), FilerError> {
-    match done {
-        Err(FilerError::NotEmpty(_)) => Ok(()),
-        done => done,
+async fn delete_version(
+    writer: &Writer<'_>,
+    key: &ObjectKey,
+    id: &str,
+    condition: &WriteCondition,
+    bypasses_governance: bool,
+) -> Result<Deleted, S3Error> {
+    let deleted = |is_delete_marker| Deleted { version_id: Some(id.to_owned()), is_delete_marker };
+    for _ in 0..ATTEMPTS {
+        if *condition != WriteCondition::Always {
+            let found = writer.objects.version(key, Some(id)).await.map_err(errors::from_bucket)?;
+            condition.check(found.and_then(Version::object).as_ref().map(Entry::etag).as_deref())?;
+        }
+        match writer.remove_version(key, id, bypasses_governance).await {
+            Ok(is_delete_marker) => return Ok(deleted(is_delete_marker)),
+            Err(BucketError::Refused(Refusal::NoSuchVersion)) => return Ok(deleted(false)),
+            Err(BucketError::Filer(FilerError::PreconditionFailed)) => {}
+            Err(error) => return Err(errors::from_bucket(error)),
+        }
     }
+    Err(conflict())
 }

@@ -1,73 +1,76 @@
-//! Finding the entry behind a key.
+//! Finds the entry of a key.
 
-use filer::{Entry, Filer, FilerError};
-use s3::{S3Error, S3ErrorCode};
+use bucket::objects::Objects;
+use bucket::versions::Version;
+use bucket::writer::{ObjectLock, Writer};
+use filer::Entry;
+use http::HeaderMap;
+use ids::{BucketName, ObjectKey};
+use s3::{S3Error, S3ErrorCode, Target};
 
+use super::answer;
 use crate::errors;
-use crate::object::{self, attribute};
 
-/// The object at a path of the filer, or `None`. `key` tells a directory marker (`photos/`) from a file.
-///
-/// In a bucket with versions the current one is found through the pointer that SeaweedFS keeps on `<key>.versions`.
-pub async fn object_at(filer: &dyn Filer, path: &str, key: &str) -> Result<Option<Entry>, FilerError> {
-    if key.ends_with('/') {
-        let entry = filer.lookup(&format!("{path}/")).await?;
-        return Ok(entry.filter(object::is_directory_marker));
-    }
-    if let Some(entry) = filer.lookup(path).await? {
-        return Ok((!entry.is_directory || object::is_prefix_object(&entry)).then_some(entry));
-    }
-    Ok(None)
-}
-
-/// The current version of a key in a bucket with versioning: the plain entry if it is the current one, else the file that
-/// the pointer names.
-pub async fn current_version(filer: &dyn Filer, path: &str, key: &str) -> Result<Option<Entry>, FilerError> {
-    let directory = format!("{path}{}", object::VERSIONS_SUFFIX);
-    let pointer = if key.ends_with('/') { None } else { filer.lookup(&format!("{directory}/")).await? };
-    let Some(pointer) = pointer.filter(|entry| entry.is_directory) else {
-        return object_at(filer, path, key).await;
-    };
-    if pointer.extended_text(attribute::NULL_IS_LATEST) == Some("true") {
-        return object_at(filer, path, key).await;
-    }
-    match pointer.extended_text(attribute::LATEST_VERSION_FILE) {
-        None => object_at(filer, path, key).await,
-        Some(_) if pointer.extended_text(attribute::LATEST_IS_DELETE_MARKER) == Some("true") => Ok(None),
-        Some(file) => filer.lookup(&format!("{directory}/{file}")).await,
-    }
-}
-
-/// `NoSuchKey` about a key.
+/// `NoSuchKey` for a key.
 pub fn no_such_key(key: &ids::ObjectKey) -> S3Error {
     S3Error::new(S3ErrorCode::NoSuchKey).field("Key", key.as_str())
 }
 
+/// The error for a delete marker: `NoSuchKey` if it is the current version, `MethodNotAllowed` if the request names it.
+/// Source: S3 User Guide, "Working with delete markers".
+pub fn deleted(target: &Target, marker: String) -> S3Error {
+    let error = match &target.version_id {
+        None => no_such_key(&target.key),
+        Some(_) => S3Error::new(S3ErrorCode::MethodNotAllowed).header("allow", "DELETE"),
+    };
+    error.header("x-amz-delete-marker", "true").header("x-amz-version-id", marker)
+}
+
+/// The object that a request reads, if that is what was found.
+pub fn readable(found: Option<Version>, target: &Target) -> Result<Entry, S3Error> {
+    match found {
+        Some(Version::Object(entry)) => Ok(*entry),
+        Some(Version::DeleteMarker(marker)) => Err(deleted(target, marker)),
+        None => Err(no_such_key(&target.key)),
+    }
+}
+
 impl super::Call<'_> {
-    /// The object that a request names, or `NoSuchKey`. Versions are refused until they are supported.
-    pub async fn current_object(&self, target: &s3::Target) -> Result<Entry, S3Error> {
-        super::answer::refuse_version(target.version_id.as_ref(), self.existing_bucket()?.keeps_versions())?;
-        self.object(&target.bucket, &target.key).await
+    /// The objects of a bucket.
+    pub fn objects(&self, bucket: &BucketName) -> Objects<'_> {
+        let known = self.snapshot.bucket(bucket.as_str());
+        let versioning = known.map(|bucket| bucket.versioning).unwrap_or_default();
+        Objects { directory: self.directory(bucket), versioning }
     }
 
-    /// The object that a key names, or `NoSuchKey`.
-    pub async fn object(&self, bucket: &ids::BucketName, key: &ids::ObjectKey) -> Result<Entry, S3Error> {
-        self.object_if_any(bucket, key).await?.ok_or_else(|| no_such_key(key))
+    /// The object that a request names: `NoSuchKey` if there is none, `NoSuchBucket` if not even that.
+    pub async fn object_at(&self, target: &s3::Target) -> Result<Entry, S3Error> {
+        self.existing_bucket()?;
+        let version_id = target.version_id.as_ref().map(s3::VersionId::as_str);
+        let found = self.objects(&target.bucket).version(&target.key, version_id).await;
+        readable(found.map_err(errors::from_bucket)?, target)
     }
 
-    /// The object that a key names, if there is one.
-    pub async fn object_if_any(
-        &self,
-        bucket: &ids::BucketName,
-        key: &ids::ObjectKey,
-    ) -> Result<Option<Entry>, S3Error> {
-        let path = self.object_path(bucket, key);
-        let versions = self.snapshot.bucket(bucket.as_str()).is_some_and(|bucket| bucket.keeps_versions());
-        let found = if versions {
-            current_version(self.filer(), &path, key.as_str()).await
-        } else {
-            object_at(self.filer(), &path, key.as_str()).await
-        };
-        found.map_err(errors::from_filer)
+    /// Says which version an answer is about, if the bucket keeps versions.
+    pub fn set_version_id(&self, headers: &mut HeaderMap, target: &Target, entry: &Entry) {
+        if self.objects(&target.bucket).keeps_versions_of(&target.key) {
+            let id = bucket::object::version_id(entry).unwrap_or(bucket::version_id::NULL);
+            answer::set_named(headers, "x-amz-version-id", id);
+        }
+    }
+
+    /// The current object of a key, if there is one.
+    pub async fn object_if_any(&self, bucket: &BucketName, key: &ObjectKey) -> Result<Option<Entry>, S3Error> {
+        self.objects(bucket).current(key).await.map_err(errors::from_filer)
+    }
+
+    /// Writes objects of the bucket that the operation names, if that is possible there.
+    pub fn writer(&self) -> Result<Writer<'_>, S3Error> {
+        let bucket = self.existing_bucket()?;
+        let objects = Objects { directory: self.gateway.directory(&bucket.name), versioning: bucket.versioning };
+        let knows_that_stands = Box::new(move || self.gateway.knows_that_stands(bucket));
+        let life_id = bucket.life.id.clone();
+        let lock = bucket.object_lock.then(|| ObjectLock { default: bucket.default_retention.clone() });
+        Writer::new(objects, lock, life_id, self.stamp(bucket), knows_that_stands).map_err(errors::refused)
     }
 }

@@ -11,11 +11,11 @@ use s3::op::{GetObject, HeadObject, ObjectRead};
 use s3::{Requirement, S3Error, S3ErrorCode};
 
 use super::answer::{self, Answer};
-use super::part_boundaries::part_range;
 use super::{Call, Run};
 use crate::body::ResponseBody;
 use crate::errors;
-use crate::object::{self, attribute};
+use bucket::part_boundaries::{PartError, part_boundaries, part_range};
+use bucket::{object, rules};
 
 /// Sends an object, or a range of it.
 impl Run for GetObject {
@@ -32,15 +32,14 @@ impl Run for HeadObject {
 }
 
 async fn read(call: &Call<'_>, input: ObjectRead, with_body: bool) -> Answer {
-    let bucket = call.existing_bucket()?;
+    call.existing_bucket()?;
     input.encryption.require_none()?;
-    answer::refuse_version(input.target.version_id.as_ref(), bucket.keeps_versions())?;
     if call.caller.is_anonymous() && !input.overrides.is_empty() {
         let message = "Request specific response headers cannot be used for anonymous GET requests.";
         return Err(S3Error::with_message(S3ErrorCode::InvalidRequest, message));
     }
-    let entry = call.object(&input.target.bucket, &input.target.key).await?;
-    answer::refuse_encrypted(&entry)?;
+    let entry = call.object_at(&input.target).await?;
+    rules::may_read(&entry).map_err(errors::refused)?;
     input.conditions.check_read(&entry.etag(), entry.attributes().mtime).map_err(|error| {
         if error.code == S3ErrorCode::NotModified {
             let etag = answer::quoted(&entry.etag());
@@ -54,12 +53,16 @@ async fn read(call: &Call<'_>, input: ObjectRead, with_body: bool) -> Answer {
     let meant = input.if_range.as_ref().is_none_or(|condition| condition.allows(&etag, modified));
     let range = match (input.range.filter(|_| meant), input.part_number) {
         (Some(range), _) => Some(range.resolve(size)?),
-        (None, Some(number)) => Some(part_range(&entry, number, size)?),
+        (None, Some(number)) => Some(bytes_of_part(&entry, number, size)?),
         (None, None) => None,
     };
     let mut response = Response::new(ResponseBody::Empty);
     let headers = response.headers_mut();
     answer::object_headers(headers, &entry, input.checksum_mode && range.is_none());
+    call.set_version_id(headers, &input.target, &entry);
+    if let Some(number) = input.part_number.filter(|_| input.checksum_mode) {
+        part_checksum(headers, &entry, number);
+    }
     lock_headers(call, &input, &entry, headers);
     for (name, value) in &input.overrides.headers {
         answer::set(headers, HeaderName::from_static(name), value);
@@ -80,7 +83,7 @@ async fn read(call: &Call<'_>, input: ObjectRead, with_body: bool) -> Answer {
     Ok(response)
 }
 
-/// What object lock says of the object, to those who may read it. Source: S3 API Reference, `GetObject`.
+/// The object-lock headers, for callers who may read them. Source: S3 API Reference, `GetObject`.
 fn lock_headers(call: &Call<'_>, input: &ObjectRead, entry: &Entry, headers: &mut HeaderMap) {
     if !object::is_locked(entry) {
         return;
@@ -90,15 +93,40 @@ fn lock_headers(call: &Call<'_>, input: &ObjectRead, entry: &Entry, headers: &mu
             Requirement::on_object(action, &input.target.bucket, &input.target.key, input.target.version_id.as_ref());
         call.may(&need).is_ok()
     };
-    if let (Some(mode), true) = (entry.extended_text(attribute::LOCK_MODE), may("s3:GetObjectRetention")) {
+    if let (Some(mode), true) = (object::lock_mode(entry), may("s3:GetObjectRetention")) {
         answer::set_named(headers, "x-amz-object-lock-mode", mode);
-        let until = entry.extended_text(attribute::RETAIN_UNTIL).and_then(|text| text.parse().ok());
-        if let Some(until) = until {
+        if let Some(until) = object::retain_until_s(entry) {
             answer::set_named(headers, "x-amz-object-lock-retain-until-date", &s3::iso8601(until));
         }
     }
-    if let (Some(hold), true) = (entry.extended_text(attribute::LEGAL_HOLD), may("s3:GetObjectLegalHold")) {
+    if let (Some(hold), true) = (object::legal_hold(entry), may("s3:GetObjectLegalHold")) {
         answer::set_named(headers, "x-amz-object-lock-legal-hold", hold);
+    }
+}
+
+/// The bytes that `partNumber` asks for; `InvalidPartNumber` (416) beyond the last one.
+fn bytes_of_part(entry: &Entry, number: u32, size: u64) -> Result<Range<u64>, S3Error> {
+    part_range(entry, number, size).map_err(|error| match error {
+        PartError::NoSuchPart { count } => S3Error::new(S3ErrorCode::InvalidPartNumber)
+            .field("ActualPartCount", count.to_string())
+            .field("PartNumberRequested", number.to_string()),
+        PartError::Damaged => {
+            tracing::error!(name = entry.name, number, %error);
+            S3ErrorCode::InternalError.into()
+        }
+    })
+}
+
+/// The checksum of a part, if its object has one. An object in one piece is its own part 1.
+fn part_checksum(headers: &mut HeaderMap, entry: &Entry, number: u32) {
+    let parts = part_boundaries(entry);
+    if parts.is_empty() {
+        return answer::checksum_headers(headers, entry);
+    }
+    let part = parts.into_iter().find(|part| part.number == number).and_then(|part| part.checksum);
+    if let (Some((algorithm, _)), Some(checksum)) = (object::checksum(entry), part) {
+        answer::set_named(headers, algorithm.header(), &checksum);
+        answer::set_named(headers, "x-amz-checksum-type", object::checksum_type(entry).as_str());
     }
 }
 

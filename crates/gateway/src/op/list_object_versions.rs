@@ -1,27 +1,65 @@
-//! ListObjectVersions where nothing keeps versions: every object is its own version `null`, as S3 answers it.
+//! ListObjectVersions.
 
 use access::Permit;
-use s3::S3Error;
-use s3::op::{ListObjectVersions, ListObjectVersionsOutput};
+use bucket::listing::{After, Item, Page};
+use bucket::object;
+use s3::op::{ListObjectVersions, ListObjectVersionsOutput, ListedVersion};
 
 use super::answer::{self, Answer};
-use super::list_objects::{after_text, page, split};
+use super::list_objects::{after_text, show_owners, summary};
 use super::{Call, Run};
 use crate::body::ObjectBody;
+use crate::errors;
 
-/// Lists keys as versions. A bucket that keeps versions is refused until they are supported.
+/// Lists all versions and delete markers. In a bucket that keeps no versions, each object is its version `null`.
 impl Run for ListObjectVersions {
     async fn run(call: &Call<'_>, permit: Permit<Self>, _body: ObjectBody) -> Answer {
-        if call.existing_bucket()?.keeps_versions() {
-            return Err(S3Error::not_implemented("Listing the versions of a bucket with versioning"));
-        }
+        call.existing_bucket()?;
         let request = permit.into_operation();
-        let page = page(call, &request.bucket, &request.list, after_text(&request.key_marker, &request.list)).await?;
-        let last = page.items.last().filter(|_| page.is_truncated);
-        let next_key_marker = last.map(|item| item.text().to_owned());
-        let is_truncated = page.is_truncated;
-        let (versions, common_prefixes) = split(page, true);
-        let output = ListObjectVersionsOutput { request, versions, common_prefixes, is_truncated, next_key_marker };
-        answer::document(output.to_xml())
+        let list = &request.list;
+        let after = match &request.version_id_marker {
+            Some(id) => After::Version(request.key_marker.clone(), id.to_string()),
+            None => after_text(&request.key_marker, list),
+        };
+        let delimiter = list.delimiter.as_deref().unwrap_or("");
+        let page = if list.prefix.can_match() {
+            let objects = call.objects(&request.bucket);
+            let page = objects.list_versions(list.prefix.as_str(), delimiter, after, list.page_entries() as usize);
+            page.await.map_err(errors::from_filer)?
+        } else {
+            Page::default()
+        };
+        answer::document(output(call, request, page).to_xml())
+    }
+}
+
+fn output(call: &Call<'_>, request: ListObjectVersions, page: Page) -> ListObjectVersionsOutput {
+    let is_truncated = page.is_truncated;
+    let (next_key_marker, next_version_id_marker) = match page.items.last().filter(|_| is_truncated) {
+        Some(Item::Version(last)) => (Some(last.key.clone()), Some(last.id.clone())),
+        Some(last) => (Some(last.text().to_owned()), None),
+        None => (None, None),
+    };
+    let (mut versions, mut common_prefixes) = (Vec::with_capacity(page.items.len()), Vec::new());
+    for item in page.items {
+        match item {
+            Item::Version(version) => versions.push(ListedVersion {
+                is_delete_marker: object::is_delete_marker(&version.entry),
+                summary: summary(version.key, &version.entry, true),
+                version_id: version.id,
+                is_latest: version.is_latest,
+            }),
+            Item::CommonPrefix(prefix) => common_prefixes.push(prefix),
+            Item::Object(..) => {}
+        }
+    }
+    show_owners(call, versions.iter_mut().map(|version| &mut version.summary));
+    ListObjectVersionsOutput {
+        request,
+        versions,
+        common_prefixes,
+        is_truncated,
+        next_key_marker,
+        next_version_id_marker,
     }
 }

@@ -5,17 +5,17 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use filer::Entry;
 use ids::BucketName;
+use s3::S3Error;
 use s3::op::{ListObjects, ListObjectsOutput, ListObjectsV2, ListObjectsV2Output, ListQuery, ObjectSummary, Owner};
-use s3::{ChecksumType, S3Error};
 
 use super::answer::{self, Answer};
 use super::{Call, Run};
 use crate::body::ObjectBody;
 use crate::errors;
-use crate::listing::{self, After, Item, Page, Query};
-use crate::object::{self, attribute};
+use bucket::listing::{After, Item, Page};
+use bucket::object;
 
-/// Version 1: pages go on after a key.
+/// Version 1: a page begins after a key.
 impl Run for ListObjects {
     async fn run(call: &Call<'_>, permit: Permit<Self>, _body: ObjectBody) -> Answer {
         let request = permit.into_operation();
@@ -24,18 +24,20 @@ impl Run for ListObjects {
         let next_marker = page.items.last().filter(|_| page.is_truncated).map(|item| match item {
             Item::Object(key, _) => key.clone(),
             Item::CommonPrefix(prefix) => prefix.clone(),
+            Item::Version(version) => version.key.clone(),
         });
         let is_truncated = page.is_truncated;
-        let (contents, common_prefixes) = split(page, true);
+        let (contents, common_prefixes) = split(call, page, true);
         answer::document(ListObjectsOutput { request, contents, common_prefixes, is_truncated, next_marker }.to_xml())
     }
 }
 
-/// Version 2: pages go on with a token.
+/// Version 2: a page begins at a token.
 impl Run for ListObjectsV2 {
     async fn run(call: &Call<'_>, permit: Permit<Self>, _body: ObjectBody) -> Answer {
         let request = permit.into_operation();
-        let after = match (&request.continuation_token, &request.start_after) {
+        let token = request.continuation_token.as_ref().filter(|token| !token.is_empty());
+        let after = match (token, &request.start_after) {
             (Some(token), _) => read_token(token)?,
             (None, Some(key)) => after_text(key, &request.list),
             (None, None) => After::Beginning,
@@ -43,7 +45,7 @@ impl Run for ListObjectsV2 {
         let page = page(call, &request.bucket, &request.list, after).await?;
         let next_continuation_token =
             page.items.last().filter(|_| page.is_truncated).map(|item| write_token(&item.after()));
-        let (contents, common_prefixes) = split(page, request.fetch_owner);
+        let (contents, common_prefixes) = split(call, page, request.fetch_owner);
         answer::document(ListObjectsV2Output { request, contents, common_prefixes, next_continuation_token }.to_xml())
     }
 }
@@ -54,22 +56,16 @@ pub(super) async fn page(
     list: &ListQuery,
     after: After,
 ) -> Result<Page, S3Error> {
-    let versions = call.existing_bucket()?.keeps_versions();
+    call.existing_bucket()?;
     if !list.prefix.can_match() {
         return Ok(Page::default());
     }
-    let query = Query {
-        bucket_path: call.bucket_path(bucket),
-        prefix: list.prefix.as_str().to_owned(),
-        delimiter: list.delimiter.clone().unwrap_or_default(),
-        after,
-        max_keys: list.page_entries() as usize,
-        versions,
-    };
-    listing::list(call.filer(), &query).await.map_err(errors::from_filer)
+    let delimiter = list.delimiter.as_deref().unwrap_or("");
+    let page = call.objects(bucket).list(list.prefix.as_str(), delimiter, after, list.page_entries() as usize).await;
+    page.map_err(errors::from_filer)
 }
 
-/// A key to go on after. One that ends in the delimiter was a common prefix of the page before.
+/// The key after which to continue. If it ends in the delimiter, it was a common prefix on the previous page.
 pub(super) fn after_text(text: &str, list: &ListQuery) -> After {
     match list.delimiter.as_deref() {
         _ if text.is_empty() => After::Beginning,
@@ -85,6 +81,7 @@ fn write_token(after: &After) -> String {
         After::Beginning => ('k', ""),
         After::Key(key) => ('k', key.as_str()),
         After::Prefix(prefix) => ('p', prefix.as_str()),
+        After::Version(key, _) => ('k', key.as_str()),
     };
     URL_SAFE_NO_PAD.encode(format!("{kind}{text}"))
 }
@@ -100,24 +97,39 @@ fn read_token(token: &str) -> Result<After, S3Error> {
     }
 }
 
-pub(super) fn split(page: Page, with_owner: bool) -> (Vec<ObjectSummary>, Vec<String>) {
+pub(super) fn split(call: &Call<'_>, page: Page, with_owner: bool) -> (Vec<ObjectSummary>, Vec<String>) {
     let (mut contents, mut prefixes) = (Vec::with_capacity(page.items.len()), Vec::new());
     for item in page.items {
         match item {
             Item::Object(key, entry) => contents.push(summary(key, &entry, with_owner)),
             Item::CommonPrefix(prefix) => prefixes.push(prefix),
+            Item::Version(version) => contents.push(summary(version.key, &version.entry, with_owner)),
         }
     }
+    show_owners(call, contents.iter_mut());
     (contents, prefixes)
+}
+
+/// Replaces stored owner ids by what S3 shows. Objects next to each other mostly have the same owner.
+pub(super) fn show_owners<'s>(call: &Call<'_>, contents: impl Iterator<Item = &'s mut ObjectSummary>) {
+    let mut last: Option<(String, Owner)> = None;
+    for owner in contents.filter_map(|object| object.owner.as_mut()) {
+        let stored = std::mem::take(&mut owner.id);
+        let (_, shown) = match last.take() {
+            Some(known) if known.0 == stored => last.insert(known),
+            _ => {
+                let shown = call.shown_owner(&stored);
+                last.insert((stored, shown))
+            }
+        };
+        owner.clone_from(shown);
+    }
 }
 
 /// One line of a listing.
 pub fn summary(key: String, entry: &Entry, with_owner: bool) -> ObjectSummary {
-    let owner = |id: &str| Owner { id: id.to_owned(), display_name: id.to_owned() };
-    let checksum = answer::stored_checksum(entry).map(|(algorithm, _)| {
-        let composite = answer::stored_checksum_type(entry) == ChecksumType::Composite.as_str();
-        (algorithm, if composite { ChecksumType::Composite } else { ChecksumType::FullObject })
-    });
+    let owner = |id: &str| Owner { id: id.to_owned(), ..Owner::default() };
+    let checksum = object::checksum(entry).map(|(algorithm, _)| (algorithm, object::checksum_type(entry)));
     ObjectSummary {
         key,
         last_modified: entry.attributes().mtime,
@@ -125,6 +137,6 @@ pub fn summary(key: String, entry: &Entry, with_owner: bool) -> ObjectSummary {
         checksum,
         size: entry.content_bytes(),
         storage_class: object::storage_class(entry).to_owned(),
-        owner: with_owner.then(|| owner(entry.extended_text(attribute::OWNER).unwrap_or_default())),
+        owner: with_owner.then(|| owner(object::owner(entry).unwrap_or_default())),
     }
 }

@@ -1,8 +1,7 @@
-//! One file for each operation: a permit and the filer in, an answer out.
+//! One file for each operation, which turns a permit and the filer into an answer.
 
 mod acl;
 pub(crate) mod answer;
-mod below_bucket;
 mod bucket_cors;
 mod bucket_encryption;
 mod bucket_lifecycle;
@@ -28,9 +27,10 @@ mod new_entry;
 mod object_lock;
 mod object_tagging;
 mod ownership_controls;
-mod part_boundaries;
 mod post_object;
+mod public_access_block;
 mod put_object;
+mod resource_tags;
 mod run;
 mod unsupported;
 mod upload;

@@ -1,24 +1,30 @@
-//! Locks of objects: what is stored is shown, and nothing is set yet.
+//! Object lock: of buckets, and of versions.
 
 use access::Permit;
+use bucket::locks::{Lock, Mode, Retention};
+use bucket::rules::BucketError;
+use bucket::settings;
+use filer::FilerError;
+use http::StatusCode;
+use ids::Versioning;
 use s3::op::{
     DefaultRetention, GetObjectLegalHold, GetObjectLockConfiguration, GetObjectRetention, PutObjectLegalHold,
-    PutObjectRetention, legal_hold_to_xml, object_lock_to_xml, retention_to_xml,
+    PutObjectLockConfiguration, PutObjectRetention, legal_hold_to_xml, object_lock_to_xml, retention_to_xml,
 };
-use s3::{S3Error, S3ErrorCode};
+use s3::{ObjectLockHeaders, S3Error, S3ErrorCode, Target};
 
 use super::answer::{self, Answer};
+use super::new_entry::conflict;
 use super::{Call, Run};
 use crate::body::ObjectBody;
-use crate::object::attribute;
+use crate::errors;
+use bucket::object;
 
 impl Run for GetObjectRetention {
     async fn run(call: &Call<'_>, permit: Permit<Self>, _body: ObjectBody) -> Answer {
-        let entry = call.current_object(&permit.operation().target).await?;
-        let mode = entry.extended_text(attribute::LOCK_MODE);
-        let until = entry.extended_text(attribute::RETAIN_UNTIL).and_then(|text| text.parse().ok());
-        let (Some(mode), Some(until)) = (mode, until) else {
-            return Err(S3Error::new(S3ErrorCode::NoSuchObjectLockConfiguration));
+        let entry = call.object_at(&permit.operation().target).await?;
+        let (Some(mode), Some(until)) = (object::lock_mode(&entry), object::retain_until_s(&entry)) else {
+            return Err(not_locked(call));
         };
         answer::document(retention_to_xml(mode, until))
     }
@@ -26,9 +32,8 @@ impl Run for GetObjectRetention {
 
 impl Run for GetObjectLegalHold {
     async fn run(call: &Call<'_>, permit: Permit<Self>, _body: ObjectBody) -> Answer {
-        let entry = call.current_object(&permit.operation().target).await?;
-        let status = entry.extended_text(attribute::LEGAL_HOLD);
-        let status = status.ok_or_else(|| S3Error::new(S3ErrorCode::NoSuchObjectLockConfiguration))?;
+        let entry = call.object_at(&permit.operation().target).await?;
+        let status = object::legal_hold(&entry).ok_or_else(|| not_locked(call))?;
         answer::document(legal_hold_to_xml(status))
     }
 }
@@ -46,16 +51,109 @@ impl Run for GetObjectLockConfiguration {
     }
 }
 
-impl Run for PutObjectRetention {
-    async fn run(call: &Call<'_>, _permit: Permit<Self>, _body: ObjectBody) -> Answer {
-        call.existing_bucket()?;
-        Err(S3Error::unsupported_operation("PutObjectRetention"))
+/// Enables object lock on a bucket that keeps versions, and sets its default retention. It is never disabled.
+impl Run for PutObjectLockConfiguration {
+    async fn run(call: &Call<'_>, permit: Permit<Self>, _body: ObjectBody) -> Answer {
+        let input = permit.into_operation();
+        if call.existing_bucket()?.versioning != Versioning::Enabled {
+            let message = "Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration";
+            return Err(S3Error::with_message(S3ErrorCode::InvalidBucketState, message));
+        }
+        let default = input.default.map(|default| ids::DefaultRetention {
+            mode: default.mode.into(),
+            days: default.days,
+            years: default.years,
+        });
+        let patch = settings::object_lock_patch(default.as_ref());
+        let is_set = |bucket: &iam::Bucket| bucket.object_lock && bucket.default_retention == default;
+        call.configure(&input.bucket, patch, is_set).await?;
+        answer::empty(StatusCode::OK)
     }
 }
 
+/// Retains a version, or ends its retention, as far as its lock and the caller's rights allow.
+impl Run for PutObjectRetention {
+    async fn run(call: &Call<'_>, permit: Permit<Self>, _body: ObjectBody) -> Answer {
+        let input = permit.into_operation();
+        require_lock(call)?;
+        let writer = call.writer()?;
+        let given = input.retention.mode.as_deref().zip(input.retention.retain_until_date.as_deref());
+        let retention = given.map(|(mode, until)| retention_until(call, mode, until)).transpose()?;
+        for _ in 0..ATTEMPTS {
+            let entry = call.object_at(&input.target).await?;
+            require_version(&input.target)?;
+            match writer.set_retention(&input.target.key, &entry, retention, input.bypass_governance_retention).await {
+                Err(BucketError::Filer(FilerError::PreconditionFailed)) => {}
+                done => return done.map_err(errors::from_bucket).and_then(|()| answer::empty(StatusCode::OK)),
+            }
+        }
+        Err(conflict())
+    }
+}
+
+/// Holds a version, or ends its legal hold.
 impl Run for PutObjectLegalHold {
-    async fn run(call: &Call<'_>, _permit: Permit<Self>, _body: ObjectBody) -> Answer {
-        call.existing_bucket()?;
-        Err(S3Error::unsupported_operation("PutObjectLegalHold"))
+    async fn run(call: &Call<'_>, permit: Permit<Self>, _body: ObjectBody) -> Answer {
+        let input = permit.into_operation();
+        require_lock(call)?;
+        let writer = call.writer()?;
+        let is_held = input.status.as_deref() == Some("ON");
+        for _ in 0..ATTEMPTS {
+            let entry = call.object_at(&input.target).await?;
+            require_version(&input.target)?;
+            match writer.set_legal_hold(&input.target.key, &entry, is_held).await {
+                Err(BucketError::Filer(FilerError::PreconditionFailed)) => {}
+                done => return done.map_err(errors::from_bucket).and_then(|()| answer::empty(StatusCode::OK)),
+            }
+        }
+        Err(conflict())
+    }
+}
+
+/// How often a change of a lock starts again if the version changes in the meantime.
+const ATTEMPTS: usize = 8;
+
+/// `InvalidRequest` for a bucket whose objects cannot be locked.
+fn require_lock(call: &Call<'_>) -> Result<(), S3Error> {
+    if call.existing_bucket()?.object_lock { Ok(()) } else { Err(no_lock()) }
+}
+
+/// The error for a version that has no such lock.
+fn not_locked(call: &Call<'_>) -> S3Error {
+    require_lock(call).err().unwrap_or_else(|| S3Error::new(S3ErrorCode::NoSuchObjectLockConfiguration))
+}
+
+fn no_lock() -> S3Error {
+    S3Error::with_message(S3ErrorCode::InvalidRequest, "Bucket is missing Object Lock Configuration")
+}
+
+/// Keys that end in `/` have no versions, so nothing would keep a lock on one from being replaced.
+fn require_version(target: &Target) -> Result<(), S3Error> {
+    if target.key.is_directory_marker() {
+        return Err(S3Error::not_implemented("A lock on an object whose key ends in `/`"));
+    }
+    Ok(())
+}
+
+fn retention_until(call: &Call<'_>, mode: &str, until: &str) -> Result<Retention, S3Error> {
+    let until_s = s3::parse_iso8601(until).unwrap_or_default();
+    if until_s <= call.now.as_second() {
+        let message = "The retain until date must be in the future!";
+        return Err(S3Error::invalid_argument("x-amz-object-lock-retain-until-date", until, message));
+    }
+    Ok(Retention { mode: Mode::read(mode), until_s })
+}
+
+impl Call<'_> {
+    /// The lock with which a new object is written. Only a bucket with object lock takes one.
+    pub fn new_lock(&self, target: &Target, headers: &ObjectLockHeaders) -> Result<Lock, S3Error> {
+        if !headers.is_requested() {
+            return Ok(Lock::default());
+        }
+        require_lock(self)?;
+        require_version(target)?;
+        let given = headers.mode.as_deref().zip(headers.retain_until_date.as_deref());
+        let retention = given.map(|(mode, until)| retention_until(self, mode, until)).transpose()?;
+        Ok(Lock { retention, is_held: headers.legal_hold.as_deref() == Some("ON") })
     }
 }

@@ -1,19 +1,52 @@
-//! Who owns the objects that others write into a bucket.
+//! Who owns objects that other accounts write into a bucket, and so whether ACLs count.
 
 use access::Permit;
-use iam::Ownership;
-use s3::op::{GetBucketOwnershipControls, ownership_to_xml};
+use bucket::settings;
+use http::StatusCode;
+use ids::{BucketName, Ownership};
+use s3::S3ErrorCode;
+use s3::op::{
+    DeleteBucketOwnershipControls, GetBucketOwnershipControls, PutBucketOwnershipControls, ownership_from_xml,
+    ownership_to_xml,
+};
 
+use super::acl::gives_something_away;
 use super::answer::{self, Answer};
 use super::{Call, Run};
 use crate::body::ObjectBody;
 
+/// The largest document in bytes.
+const MAX_DOCUMENT_BYTES: u64 = 16 << 10;
+
+/// Buckets without ownership controls, such as those of SeaweedFS, are shown with what applies to them.
 impl Run for GetBucketOwnershipControls {
     async fn run(call: &Call<'_>, _permit: Permit<Self>, _body: ObjectBody) -> Answer {
-        answer::document(ownership_to_xml(match call.existing_bucket()?.ownership {
-            Ownership::BucketOwnerEnforced => "BucketOwnerEnforced",
-            Ownership::BucketOwnerPreferred => "BucketOwnerPreferred",
-            Ownership::ObjectWriter => "ObjectWriter",
-        }))
+        answer::document(ownership_to_xml(call.existing_bucket()?.ownership()))
     }
+}
+
+impl Run for PutBucketOwnershipControls {
+    async fn run(call: &Call<'_>, permit: Permit<Self>, mut body: ObjectBody) -> Answer {
+        let document = body.read_all(MAX_DOCUMENT_BYTES).await?;
+        let bucket = call.existing_bucket()?;
+        let ownership = ownership_from_xml(&document)?;
+        if bucket.ownership().has_acls() && !ownership.has_acls() && gives_something_away(bucket) {
+            return Err(S3ErrorCode::InvalidBucketAclWithObjectOwnership.into());
+        }
+        replace(call, &permit.into_operation().bucket, Some(ownership), StatusCode::OK).await
+    }
+}
+
+/// Without ownership controls, ACLs do not count.
+impl Run for DeleteBucketOwnershipControls {
+    async fn run(call: &Call<'_>, permit: Permit<Self>, _body: ObjectBody) -> Answer {
+        call.existing_bucket()?;
+        replace(call, &permit.into_operation().bucket, None, StatusCode::NO_CONTENT).await
+    }
+}
+
+async fn replace(call: &Call<'_>, bucket: &BucketName, to: Option<Ownership>, status: StatusCode) -> Answer {
+    let applied = |bucket: &iam::Bucket| bucket.ownership_controls == to;
+    call.configure(bucket, settings::ownership_patch(to), applied).await?;
+    answer::empty(status)
 }

@@ -1,4 +1,4 @@
-//! PostObject: an upload by a browser's form. Its policy was verified at the door.
+//! PostObject: an upload by a browser's form. Its policy has already been verified.
 
 use access::Permit;
 use http::{StatusCode, header};
@@ -6,21 +6,20 @@ use s3::op::{PostObject, PostObjectOutput, PostSuccess};
 use s3::{S3Error, S3ErrorCode, Target};
 
 use super::answer::{self, Answer};
-use super::new_entry::location;
 use super::put_object;
 use super::{Call, Run};
 use crate::body::ObjectBody;
 
-/// Stores the file of a form and answers in the way that the form asks for.
+/// Stores the file of a form and answers as the form requests.
 impl Run for PostObject {
     async fn run(call: &Call<'_>, permit: Permit<Self>, body: ObjectBody) -> Answer {
         let PostObject { form, put, .. } = permit.into_operation();
-        // The form was read at the door.
+        // The form has already been read.
         let put = *put.ok_or_else(|| S3Error::new(S3ErrorCode::InternalError))?;
         let success = form.success();
         let Target { bucket, key, .. } = put.target.clone();
         let stored = put_object::put(call, put, body).await?;
-        let location = location(&bucket, &key);
+        let location = call.location(&bucket, &key);
         let output = PostObjectOutput { location: location.clone(), bucket, key, etag: stored.etag.clone() };
         let mut response = match &success {
             PostSuccess::Redirect(_) => answer::empty(StatusCode::SEE_OTHER)?,

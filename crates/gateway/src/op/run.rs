@@ -1,4 +1,4 @@
-//! From a permit to the operation that it is for.
+//! Runs the operation of a permit.
 
 use access::{Permit, Permitted};
 use s3::op::CreateBucket;
@@ -10,7 +10,7 @@ use crate::body::ObjectBody;
 
 /// How an operation runs.
 pub(crate) trait Run: Sized {
-    /// Does what is permitted. `body` is what was not read for the decision.
+    /// Runs the permitted operation. `body` is the part that was not read for the decision.
     fn run(call: &Call<'_>, permit: Permit<Self>, body: ObjectBody) -> impl Future<Output = Answer> + Send;
 }
 
@@ -27,13 +27,13 @@ macro_rules! dispatch {
 
 s3::for_each_operation!(dispatch);
 
-/// Runs an operation that may run.
+/// Runs a permitted operation.
 pub(crate) async fn execute(mut call: Call<'_>, permit: Permit<Operation>, body: ObjectBody) -> Answer {
     call.make_missing_bucket(permit.operation()).await?;
     let tells = permit.operation().conditional().into_iter().find(|also| also.effect == Effect::TellMissingKey);
     match (dispatch(&call, permit, body).await, tells) {
-        // Callers who may not list a bucket do not learn which keys it lacks.
-        (Err(error), Some(tells)) if error.code == S3ErrorCode::NoSuchKey => {
+        // Callers who may not list a bucket do not learn which keys do not exist.
+        (Err(error), Some(tells)) if matches!(error.code, S3ErrorCode::NoSuchKey | S3ErrorCode::NoSuchVersion) => {
             Err(call.may(&tells.requirement).err().unwrap_or(error))
         }
         (answer, _) => answer,
@@ -41,7 +41,7 @@ pub(crate) async fn execute(mut call: Call<'_>, permit: Permit<Operation>, body:
 }
 
 impl Call<'_> {
-    /// `-autoCreateBucket`: the first write of a caller who may create the bucket creates it.
+    /// `-autoCreateBucket`: the first write by a caller who may create the bucket creates it.
     async fn make_missing_bucket(&mut self, operation: &Operation) -> Result<(), S3Error> {
         let Some(name) = operation.bucket().filter(|_| operation.makes_missing_bucket()) else { return Ok(()) };
         if self.bucket.is_some() || !self.gateway.settings.auto_create_bucket {

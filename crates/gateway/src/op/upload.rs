@@ -1,5 +1,6 @@
-//! Storing a body: what PutObject, UploadPart and the POST form share.
+//! Stores a body, for PutObject, UploadPart and the POST form.
 
+use bucket::new_entry::StoredChecksum;
 use filer::{WriteTarget, Written};
 use s3::S3Error;
 use sigv4::checksum::Checksum;
@@ -7,16 +8,28 @@ use sigv4::checksum::Checksum;
 use super::Call;
 use crate::body::{ObjectBody, check_md5};
 
-/// Data that is stored and has kept every promise made about it. It is named by no entry yet: put it into one, or give its
-/// chunks back with [`filer::Filer::delete_chunks`].
+/// Stored data that keeps every promise made about it. No entry names it yet: put it into one, or free its chunks with
+/// [`filer::Filer::delete_chunks`].
 pub struct Upload {
     /// Chunks, size and MD5.
     pub written: Written,
-    /// The checksum that was asked for.
+    /// The requested checksum.
     pub checksum: Option<Checksum>,
 }
 
-/// Stores a body. Nothing stays behind when a promise is broken.
+impl Upload {
+    /// The checksum as an entry holds it.
+    pub fn stored_checksum(&self) -> Option<StoredChecksum> {
+        let stored = |checksum: &Checksum| StoredChecksum {
+            algorithm: checksum.algorithm(),
+            value: checksum.to_base64(),
+            kind: None,
+        };
+        self.checksum.as_ref().map(stored)
+    }
+}
+
+/// Stores a body. Leaves nothing behind if a promise is broken.
 pub async fn store(call: &Call<'_>, target: &WriteTarget, mut body: ObjectBody) -> Result<Upload, S3Error> {
     let result = call.filer().write(target, body.stream()).await;
     call.gateway.metrics.bytes_in.inc_by(body.received_bytes());
