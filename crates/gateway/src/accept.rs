@@ -1,4 +1,4 @@
-//! The first door: connections, TLS, limits on time. A request leaves it as a head and a body that is not read yet.
+//! The first door: connections, TLS, time limits. A request leaves it as a head and a body that has not been read yet.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -22,20 +22,20 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::body::ResponseBody;
 
-/// The connection that a request came over.
+/// The connection over which a request came.
 #[derive(Debug, Clone, Copy)]
 pub struct Connection {
     /// The other end of the TCP connection, which may be a proxy.
     pub peer: SocketAddr,
-    /// The version of TLS that the connection is in; `None` for plain text.
+    /// The TLS version of the connection; `None` for plain text.
     pub tls: Option<TlsVersion>,
 }
 
-/// Whoever answers requests.
+/// Answers requests.
 pub trait Answer: Send + Sync + 'static {
-    /// Answers one request; there is always an answer.
+    /// Answers one request. There is always an answer.
     fn answer(
-        &self,
+        self: Arc<Self>,
         connection: Connection,
         request: Request<Incoming>,
     ) -> impl Future<Output = Response<ResponseBody>> + Send;
@@ -44,24 +44,24 @@ pub trait Answer: Send + Sync + 'static {
 /// Limits of connections.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// A connection that sends no request head for so long is closed.
+    /// A connection that sends no request head for this long is closed.
     pub idle: Duration,
-    /// How many may be open on one listener; others wait to be accepted.
+    /// How many connections may be open on one listener. Others wait to be accepted.
     pub connections: usize,
-    /// How long requests in flight may take after a shutdown began.
+    /// How long requests in progress may take after the start of a shutdown.
     pub drain: Duration,
 }
 
-/// What [`Limits::connections`] is, unless a test wants less.
+/// The default of [`Limits::connections`]. Tests may use less.
 pub const CONNECTIONS_MAX: usize = 16_384;
-/// The most bytes of a head, on HTTP/1 and HTTP/2: the target of the request, and names and values of its headers.
+/// The largest head on HTTP/1 and HTTP/2, in bytes: the target of the request, and the names and values of its headers.
 pub(crate) const HEAD_BYTES_MAX: u32 = 64 << 10;
-/// Requests at a time on one connection of HTTP/2.
+/// How many requests an HTTP/2 connection may have at a time.
 const STREAMS_MAX: u32 = 128;
-/// What a connection of HTTP/2 keeps of each answer that its client does not take.
+/// How much an HTTP/2 connection buffers of each answer that its client does not read.
 const UNSENT_BYTES_MAX: usize = 128 << 10;
 
-/// Serves connections until `shutdown` resolves, then lets the requests in flight finish.
+/// Serves connections until `shutdown` resolves, then lets the requests in progress finish.
 pub async fn serve<A: Answer>(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
@@ -81,7 +81,7 @@ pub async fn serve<A: Answer>(
             accepted = listener.accept() => match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    // Out of file descriptors, most likely: wait for connections to close instead of spinning.
+                    // Most likely out of file descriptors: wait for connections to close instead of spinning.
                     tracing::warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     continue;
@@ -106,11 +106,11 @@ pub async fn serve<A: Answer>(
     }
     drop(listener);
     if tokio::time::timeout(limits.drain, graceful.shutdown()).await.is_err() {
-        tracing::warn!("requests still in flight after {} s were cut off", limits.drain.as_secs());
+        tracing::warn!("requests still in progress after {} s were cut off", limits.drain.as_secs());
     }
 }
 
-/// Of a finished handshake: rustls speaks these two.
+/// The version of a finished handshake. rustls supports these two.
 fn tls_version(stream: &tokio_rustls::server::TlsStream<TcpStream>) -> TlsVersion {
     match stream.get_ref().1.protocol_version() {
         Some(rustls::ProtocolVersion::TLSv1_3) => TlsVersion::V1_3,
@@ -145,7 +145,7 @@ async fn talk<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     builder.http2().timer(TokioTimer::new()).keep_alive_interval(limits.idle).max_concurrent_streams(STREAMS_MAX);
     builder.http2().max_header_list_size(HEAD_BYTES_MAX).max_send_buf_size(UNSENT_BYTES_MAX);
     let mut served = pin!(watcher.watch(builder.serve_connection(TokioIo::new(stream), service).into_owned()));
-    // Before the first bytes say which version of HTTP they are of, hyper waits without end; on HTTP/2 it waits for heads so.
+    // hyper waits without limit for the first bytes, which show the version of HTTP, and for heads on HTTP/2.
     let served = match tokio::time::timeout(limits.idle, &mut served).await {
         Ok(served) => served,
         Err(_) if heard.load(Ordering::Relaxed) => served.await,

@@ -1,18 +1,18 @@
-//! Limits of uploads in flight: `-concurrentFileUploadLimit` and `-concurrentUploadLimitMB`.
+//! The limits of uploads in progress: `-concurrentFileUploadLimit` and `-concurrentUploadLimitMB`.
 
 use std::sync::Arc;
 
 use s3::{S3Error, S3ErrorCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Counts uploads in flight, and their bytes.
+/// Counts the uploads in progress and their bytes.
 #[derive(Debug, Clone, Default)]
 pub struct UploadLimits {
     files: Option<Arc<Semaphore>>,
     megabytes: Option<(Arc<Semaphore>, u32)>,
 }
 
-/// A place among the uploads in flight.
+/// A place among the uploads in progress.
 #[derive(Debug)]
 pub struct UploadPlace {
     _file: Option<OwnedSemaphorePermit>,
@@ -20,7 +20,7 @@ pub struct UploadPlace {
 }
 
 impl UploadLimits {
-    /// Limits of `files` uploads and `megabytes` of announced bodies at once; 0 is no limit.
+    /// Limits to `files` uploads and `megabytes` of announced bodies at the same time; 0 means no limit.
     pub fn new(files: u64, megabytes: u64) -> Self {
         let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
         let megabytes = u32::try_from(megabytes).unwrap_or(u32::MAX);
@@ -30,10 +30,11 @@ impl UploadLimits {
         }
     }
 
-    /// A place for an upload of `bytes`, or `SlowDown` when there is none. An upload larger than the limit takes all of it.
+    /// A place for an upload of `bytes`, or `SlowDown` if there is none. An upload larger than the limit takes all of
+    /// it.
     pub fn enter(&self, bytes: Option<u64>) -> Result<UploadPlace, S3Error> {
         let full = |what: &str| {
-            S3Error::with_message(S3ErrorCode::SlowDown, format!("Too many {what} are in flight. Try again later."))
+            S3Error::with_message(S3ErrorCode::SlowDown, format!("Too many {what} are in progress. Try again later."))
                 .header("retry-after", "1")
         };
         let file = match &self.files {
@@ -58,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_run_out_and_come_back() {
+    fn places_run_out_and_are_released() {
         let limits = UploadLimits::new(2, 10);
         let (first, second) = (limits.enter(Some(1)).unwrap(), limits.enter(None).unwrap());
         assert_eq!(limits.enter(None).unwrap_err().code, S3ErrorCode::SlowDown);

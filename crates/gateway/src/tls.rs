@@ -1,4 +1,4 @@
-//! TLS of the listener. Certificate and key are read again when asked, so that a renewed certificate needs no restart.
+//! TLS of the listener. Certificate and key are read again on request, so a renewed certificate needs no restart.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ pub struct TlsFiles {
     pub certificate: PathBuf,
     /// PEM private key.
     pub key: PathBuf,
-    /// PEM authorities for client certificates; clients must show one when this is set.
+    /// PEM authorities for client certificates. If set, clients must present a certificate.
     pub client_authorities: Option<PathBuf>,
 }
 
@@ -32,10 +32,10 @@ pub enum TlsError {
     File {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The cause.
         reason: String,
     },
-    /// The files do not make a server.
+    /// The files cannot be used for a server.
     #[error("certificate and key cannot be used: {0}")]
     Rustls(#[from] rustls::Error),
 }
@@ -81,12 +81,12 @@ impl Tls {
         Ok(Self { files, certificate, acceptor: TlsAcceptor::from(Arc::new(config)) })
     }
 
-    /// For the listener.
+    /// The acceptor for the listener.
     pub fn acceptor(&self) -> TlsAcceptor {
         self.acceptor.clone()
     }
 
-    /// Reads certificate and key again. On an error the old ones stay in use.
+    /// Reads certificate and key again. If that fails, the old ones stay in use.
     pub fn reload(&self) -> Result<(), TlsError> {
         self.certificate.0.store(Arc::new(certified_key(&self.files)?));
         Ok(())

@@ -1,4 +1,4 @@
-//! Bodies on their way in and out.
+//! The bodies of requests and answers.
 
 mod request;
 mod response;

@@ -1,5 +1,5 @@
-//! The body of a request on its way in: taken out of its framing, counted, and checked against everything that was
-//! promised about it. A broken promise ends the stream with an error, so whoever stores the body stores nothing.
+//! The body of a request: removes its framing, counts its bytes, and checks everything that was promised about it. A
+//! broken promise ends the stream with an error, so that nothing of the body is stored.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -22,12 +22,12 @@ use crate::limits::UploadPlace;
 /// Raw bytes as they arrive.
 pub type Source = Pin<Box<dyn Stream<Item = Result<Bytes, S3Error>> + Send>>;
 
-/// What was promised about a body.
+/// The promises about a body.
 #[derive(Default)]
 pub struct Promises {
-    /// Takes aws-chunked framing off and checks its signatures.
+    /// Removes aws-chunked framing and checks its signatures.
     pub decoder: Option<ChunkedDecoder>,
-    /// The SHA-256 that was signed, for a plain body.
+    /// The signed SHA-256, for a plain body.
     pub sha256: Option<BodyCheck>,
     /// The checksum to compute.
     pub checksum: Option<sigv4::checksum::ChecksumAlgorithm>,
@@ -40,7 +40,7 @@ pub struct Promises {
 }
 
 impl Promises {
-    /// Of the headers, or the fields of a form, that are about the bytes themselves.
+    /// The promises in the headers, or in the fields of a form, that are about the bytes themselves.
     pub(crate) fn of(checksums: &BodyChecksums) -> Result<Self, S3Error> {
         let expected = checksums.value.as_ref();
         let parsed = expected.map(|value| Checksum::parse(value.algorithm, &value.value));
@@ -66,12 +66,12 @@ pub struct ObjectBody {
     ended: bool,
     failure: Option<S3Error>,
     checksum: Option<Checksum>,
-    /// A place among the uploads in flight, given back with the body.
+    /// A place among the uploads in progress. It is released with the body.
     place: Option<UploadPlace>,
 }
 
 impl ObjectBody {
-    /// A body with promises to keep. `limit_bytes` is the most it may be, `patience` how long its sender may pause.
+    /// A body with promises. `limit_bytes` is its largest size, `patience` is how long its sender may pause.
     pub fn new(source: Source, promises: Promises, limit_bytes: u64, patience: Duration) -> Self {
         let hasher = promises.checksum.map(Hasher::new);
         Self {
@@ -90,12 +90,12 @@ impl ObjectBody {
         }
     }
 
-    /// Keeps a place among the uploads in flight for as long as the body is there.
+    /// Keeps a place among the uploads in progress for as long as the body exists.
     pub fn hold(&mut self, place: UploadPlace) {
         self.place = Some(place);
     }
 
-    /// A body with fewer bytes is `EntityTooSmall`.
+    /// Makes a body with fewer bytes `EntityTooSmall`.
     pub fn require_at_least(&mut self, bytes: u64) {
         self.least_bytes = bytes;
     }
@@ -115,7 +115,7 @@ impl ObjectBody {
         self.received_bytes
     }
 
-    /// The MD5 that `Content-MD5` promised; whoever stores the body computes it anyway and compares.
+    /// The MD5 that `Content-MD5` promised. The code that stores the body computes the MD5 anyway, and compares it.
     pub fn content_md5(&self) -> Option<[u8; 16]> {
         self.promises.content_md5
     }
@@ -125,7 +125,7 @@ impl ObjectBody {
         self.checksum.as_ref()
     }
 
-    /// The error to answer when storing the body failed: the broken promise if there is one, else what the filer said.
+    /// The error to answer if storing the body failed: the broken promise if there is one, otherwise the filer's error.
     pub fn explain(&mut self, error: FilerError) -> S3Error {
         match (error, self.failure.take()) {
             (FilerError::Body(_), Some(failure)) => failure,
@@ -216,7 +216,7 @@ impl ObjectBody {
             return Err(S3Error::new(S3ErrorCode::EntityTooSmall));
         }
         if self.promises.length.is_some_and(|length| length != self.received_bytes) {
-            return Err(from_signature(SigError::IncompleteBody("its length is not the one that was announced")));
+            return Err(from_signature(SigError::IncompleteBody("its length differs from the announced one")));
         }
         let computed = self.hasher.take().map(Hasher::finish);
         if let (Some(expected), Some(computed)) = (&self.promises.expected_checksum, &computed) {
@@ -237,11 +237,11 @@ impl ObjectBody {
     }
 }
 
-/// The bytes of a connection's body, and whether the client was told to send them. A connection that breaks is an incomplete
-/// body.
+/// The bytes of a connection's body, and whether the client was told to send them. If the connection breaks, the body
+/// is incomplete.
 ///
-/// `waits` says that the client sends nothing before it is told to (`Expect: 100-continue`), which happens when the body is
-/// first asked for.
+/// `waits` means that the client sends nothing before it is told to (`Expect: 100-continue`). That happens when the
+/// body is first read.
 pub fn source(incoming: Incoming, waits: bool) -> (Source, Arc<AtomicBool>) {
     let continued = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&continued);
@@ -260,7 +260,7 @@ pub fn source(incoming: Incoming, waits: bool) -> (Source, Arc<AtomicBool>) {
                 Some(Ok(frame)) => Ok(frame.into_data().unwrap_or_default()),
                 Some(Err(_)) => {
                     drop(remains.body.take());
-                    Err(from_signature(SigError::IncompleteBody("the connection ended before the body did")))
+                    Err(from_signature(SigError::IncompleteBody("the connection ended before the end of the body")))
                 }
             };
             Some((piece, remains))
@@ -269,11 +269,11 @@ pub fn source(incoming: Incoming, waits: bool) -> (Source, Arc<AtomicBool>) {
     (Box::pin(pieces), continued)
 }
 
-/// The most bytes of a refused body that are read to keep the connection.
+/// The most bytes of a refused body that are read in order to keep the connection.
 const DRAIN_BYTES: usize = 16 << 20;
 
-/// What is left of a body. When nobody wants it any more it is read away in the background: closing a connection with unread
-/// bytes would reset it, and the client might never see the answer.
+/// The rest of a body. If it is no longer needed, it is read and discarded in the background: closing a connection with
+/// unread bytes would reset it, and the client might never see the answer.
 struct Remains {
     body: Option<Incoming>,
     is_coming: bool,
@@ -297,7 +297,7 @@ impl Drop for Remains {
     }
 }
 
-/// `BadDigest` unless the digests are the same.
+/// Fails with `BadDigest` unless the digests are equal.
 pub fn check_md5(expected: [u8; 16], computed: [u8; 16]) -> Result<(), S3Error> {
     if expected == computed { Ok(()) } else { Err(S3Error::new(S3ErrorCode::BadDigest)) }
 }

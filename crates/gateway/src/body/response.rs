@@ -7,23 +7,27 @@ use bytes::Bytes;
 use filer::{BytesOut, FilerError};
 use http_body::{Body, Frame, SizeHint};
 
-/// Nothing, a text, or an object on its way out.
+use crate::keep_alive::Unfinished;
+
+/// Nothing, a text, or the bytes of an object.
 pub enum ResponseBody {
     /// No bytes.
     Empty,
     /// All bytes at once.
     Full(Bytes),
-    /// The bytes of an object; their number is known, and fewer end the connection, never the body.
+    /// The bytes of an object. Their number is known; if there are fewer, the connection ends, but never the body.
     Stream {
-        /// Where they come from.
+        /// The source of the bytes.
         bytes: BytesOut,
-        /// How many are still to come.
+        /// How many bytes are still to come.
         left: u64,
     },
+    /// White space until the document is known.
+    Unfinished(Unfinished),
 }
 
 impl ResponseBody {
-    /// A body out of anything that is bytes.
+    /// A body made of any bytes.
     pub fn full(bytes: impl Into<Bytes>) -> Self {
         Self::Full(bytes.into())
     }
@@ -56,6 +60,14 @@ impl Body for ResponseBody {
                 }
                 Poll::Ready(None) => Poll::Ready(None),
             },
+            Self::Unfinished(unfinished) => match unfinished.poll(context) {
+                Poll::Pending => Poll::Pending,
+                Poll::Ready(Ok(data)) => Poll::Ready(Some(Ok(Frame::data(data)))),
+                Poll::Ready(Err(rest)) => {
+                    *self = rest;
+                    self.poll_frame(context)
+                }
+            },
         }
     }
 
@@ -64,6 +76,7 @@ impl Body for ResponseBody {
             Self::Empty => true,
             Self::Full(bytes) => bytes.is_empty(),
             Self::Stream { left, .. } => *left == 0,
+            Self::Unfinished(_) => false,
         }
     }
 
@@ -72,6 +85,7 @@ impl Body for ResponseBody {
             Self::Empty => SizeHint::with_exact(0),
             Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Self::Stream { left, .. } => SizeHint::with_exact(*left),
+            Self::Unfinished(_) => SizeHint::default(),
         }
     }
 }
