@@ -1,13 +1,31 @@
-//! What the parts below say went wrong, as S3 says it.
+//! Turns errors of the layers below into S3's errors.
 
 pub use access::from_signature;
+use bucket::rules::{BucketError, Refusal};
 use filer::FilerError;
 use s3::{S3Error, S3ErrorCode};
 
-/// Seconds after which a client may try again when the filer did not answer.
+/// After how many seconds a client may try again if the filer did not answer.
 const RETRY_AFTER_S: u32 = 1;
 
-/// What a filer could not do.
+/// What is not done with a bucket's objects.
+pub fn from_bucket(error: BucketError) -> S3Error {
+    match error {
+        BucketError::Refused(refusal) => refused(refusal),
+        BucketError::Filer(error) => from_filer(error),
+    }
+}
+
+/// What is refused: `NotImplemented`, by name, unless S3 has an answer of its own.
+pub fn refused(refusal: Refusal) -> S3Error {
+    match refusal {
+        Refusal::NoSuchVersion => S3Error::new(S3ErrorCode::NoSuchVersion),
+        Refusal::Protected => S3Error::with_message(S3ErrorCode::AccessDenied, refusal.to_string()),
+        not_yet => S3Error::not_implemented(not_yet),
+    }
+}
+
+/// The S3 error for a filer's error.
 pub fn from_filer(error: FilerError) -> S3Error {
     match error {
         FilerError::PreconditionFailed => S3Error::new(S3ErrorCode::PreconditionFailed),
@@ -17,15 +35,26 @@ pub fn from_filer(error: FilerError) -> S3Error {
         FilerError::NotEmpty(_) => S3Error::new(S3ErrorCode::BucketNotEmpty),
         FilerError::Missing(_) => S3Error::new(S3ErrorCode::NoSuchBucket),
         FilerError::NameTooLong(_) => S3Error::new(S3ErrorCode::KeyTooLongError),
-        FilerError::Encrypted => S3Error::not_implemented("Reading an object under server-side encryption"),
+        FilerError::Encrypted => refused(Refusal::Encrypted),
         FilerError::Body(error) => S3Error::with_message(S3ErrorCode::IncompleteBody, error.to_string()),
         FilerError::Unavailable(reason) => {
             tracing::warn!(%reason, "the filer is not available");
             unavailable("The storage behind this gateway does not answer. Try again.")
         }
+        FilerError::Busy(reason) => {
+            tracing::warn!(%reason, "an upload is put off");
+            let mut error = unavailable("The storage is busy. Reduce your request rate, and try again.");
+            error.code = S3ErrorCode::SlowDown;
+            error
+        }
         FilerError::NotAgreed => {
             tracing::warn!(%error, "a conditional write was held");
             unavailable("A filer has joined or left, and not all gateways use the same filers yet. Try again.")
+        }
+        FilerError::Full(reason) => {
+            tracing::warn!(%reason, "there is no room to store anything");
+            let message = "The disk is full or read-only. Delete objects or make room, then try again. Objects can still be read.";
+            S3Error::with_message(S3ErrorCode::InsufficientStorage, message)
         }
         FilerError::Damaged(..) | FilerError::Other(_) => {
             tracing::error!(%error, "the filer failed");

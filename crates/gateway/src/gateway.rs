@@ -1,12 +1,14 @@
-//! The data plane's parts, put together once at start.
+//! The parts of the data plane, assembled once at the start.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use access::{Addressing, Door};
 use arc_swap::ArcSwapOption;
+use bucket::directory::BucketDirectory;
 use filer::{Filer, FilerConfiguration};
 use iam::{Bucket, Snapshot};
+use ids::{NewBuckets, Stage};
 use s3::S3Error;
 
 use crate::errors;
@@ -15,20 +17,22 @@ use crate::metrics::Metrics;
 use crate::query::QueryApi;
 use crate::unauthenticated::SignatureLimit;
 
-/// Settings of the data plane. Read once; nothing else reads the command line or a file.
+/// The settings of the data plane. They are read once; nothing else here reads the command line or a file.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// How clients reach this gateway.
     pub addressing: Addressing,
     /// The region of new buckets, and of `LocationConstraint`.
     pub region: String,
-    /// Origins for CORS where a bucket has no rules.
+    /// The CORS origins for buckets without rules.
     pub allowed_origins: Vec<String>,
-    /// DeleteBucket removes what is in it.
+    /// Whether DeleteBucket removes what is in the bucket.
     pub allow_delete_bucket_not_empty: bool,
-    /// A write of an administrator creates the bucket.
+    /// Whether a write by an administrator creates a missing bucket.
     pub auto_create_bucket: bool,
-    /// Mode of new objects, such as `0o660`.
+    /// What a new bucket gets if its request does not say.
+    pub new_buckets: NewBuckets,
+    /// The mode of new objects, such as `0o660`.
     pub object_mode: u32,
     /// Owner of new entries.
     pub uid: u32,
@@ -36,20 +40,21 @@ pub struct Settings {
     pub gid: u32,
     /// How long the sender of a body may pause.
     pub body_patience: Duration,
-    /// The most bytes of an object in one PUT, or of a part.
+    /// The largest object in one PUT, or the largest part, in bytes.
     pub max_body_bytes: u64,
-    /// `/metrics` has a listener of its own, and is not a page of this one.
+    /// Whether `/metrics` has its own listener and is not a page of this one.
     pub metrics_apart: bool,
 }
 
 impl Settings {
-    /// The region that clients are told: S3's first one where none is set.
+    /// The region that clients are told: S3's first one if none is set.
     pub fn region_name(&self) -> &str {
         if self.region.is_empty() { "us-east-1" } else { &self.region }
     }
 }
 
-/// The IAM state that requests are decided by. Empty until it was loaded for the first time: 503 until then.
+/// The IAM state by which requests are decided. Until it has been loaded for the first time it is empty, and the answer
+/// is 503.
 pub type SharedSnapshot = Arc<ArcSwapOption<Snapshot>>;
 
 /// Everything a request needs.
@@ -58,11 +63,11 @@ pub struct Gateway {
     pub settings: Settings,
     /// The filer.
     pub filer: Arc<dyn Filer>,
-    /// What the filer said of itself at start.
+    /// What the filer said about itself at the start.
     pub filer_configuration: FilerConfiguration,
     /// The IAM state.
     pub snapshot: SharedSnapshot,
-    /// Whether it may be decided by, and who else decides by it.
+    /// Whether decisions may use it, and which other gateways decide by it.
     pub fence: Arc<dyn crate::fence::Fence>,
     /// Authentication and authorization.
     pub door: Door,
@@ -72,30 +77,39 @@ pub struct Gateway {
     pub status: Arc<dyn crate::query::StatusPages>,
     /// Counters.
     pub metrics: Arc<Metrics>,
-    /// Limits of uploads in flight.
+    /// The limits of uploads in progress.
     pub upload_limits: UploadLimits,
-    /// Limits of audit lines about refused signatures.
+    /// The limits of audit lines about refused signatures.
     pub signature_limit: SignatureLimit,
 }
 
-/// How long a change that was written may take to come back through the feed before the answer says that it has not.
+/// How long a written change may take to come back through the feed before the answer says that it has not.
 const FEED_PATIENCE: Duration = Duration::from_secs(5);
-/// How long it usually takes at most.
+/// The longest it usually takes.
 const FEED_DELAY: Duration = Duration::from_millis(20);
 
 impl Gateway {
-    /// The collection of volumes that belongs to a bucket.
-    pub fn collection(&self, bucket: &str) -> String {
-        match self.filer_configuration.filer_group.as_str() {
-            "" => bucket.to_owned(),
-            group => format!("{group}_{bucket}"),
-        }
+    /// The directory of a bucket on the filer.
+    pub fn directory(&self, bucket: &str) -> BucketDirectory<'_> {
+        BucketDirectory::new(&*self.filer, &self.filer_configuration, bucket)
     }
 
-    /// Waits until this gateway's own snapshot shows a change of a bucket that was just written, or one that followed it.
+    /// Whether this gateway knows that no one is deleting the bucket. It checks the lease first, then the state, as in
+    /// [`Gateway::state_for`].
+    pub(crate) fn knows_that_stands(&self, bucket: &Bucket) -> bool {
+        self.fence.may_decide()
+            && self
+                .snapshot
+                .load()
+                .as_deref()
+                .and_then(|snapshot| snapshot.bucket(&bucket.name))
+                .is_some_and(|known| known.life.id == bucket.life.id && known.life.stage == Stage::Stands)
+    }
+
+    /// Waits until this gateway's own snapshot contains a change of a bucket that was just written, or a later one.
     ///
-    /// A snapshot may pass over a change that another one overtakes at once. So after a while the filer is asked what it
-    /// holds by now: a snapshot that shows this has the change behind it.
+    /// A snapshot may skip a change that another one replaces at once. So after a while this asks the filer what it
+    /// holds by now: a snapshot that contains this is past the change.
     pub(crate) async fn applied(&self, bucket: &str, shows: impl Fn(Option<&Bucket>) -> bool) -> Result<(), S3Error> {
         let began = tokio::time::Instant::now();
         let mut pause = Duration::from_micros(200);
@@ -109,7 +123,7 @@ impl Gateway {
             }
             if began.elapsed() > FEED_PATIENCE {
                 return Err(errors::unavailable(
-                    "The change is stored, but has not come back through the change feed: it is not in force on this gateway yet.",
+                    "The change is stored, but has not come back through the change feed, so it is not in force on this gateway yet.",
                 ));
             }
             if began.elapsed() > FEED_DELAY {
@@ -122,8 +136,7 @@ impl Gateway {
 
     /// The version of a bucket that the filer holds; `None` if the bucket is gone.
     async fn stored_version(&self, bucket: &str) -> Result<Option<u64>, S3Error> {
-        let path = crate::object::bucket_path(&self.filer_configuration.buckets_root, bucket);
-        let entry = self.filer.lookup(&path).await.map_err(errors::from_filer)?;
-        Ok(entry.map(|entry| Bucket::version_of(&entry.extended, &entry.content)))
+        let entry = self.directory(bucket).entry().await.map_err(errors::from_filer)?;
+        Ok(entry.as_ref().map(bucket::settings::version))
     }
 }

@@ -1,7 +1,9 @@
 //! The data plane: one corridor of eight doors, and the S3 operations.
 
 pub mod accept;
+mod audit_log;
 mod pipeline;
+mod visit;
 
 mod body;
 mod form;
@@ -10,19 +12,20 @@ mod respond;
 
 mod op;
 
+mod decisions;
 mod errors;
 mod fence;
 mod gateway;
+mod keep_alive;
 mod limits;
-pub mod listing;
 mod metrics;
-pub mod object;
 mod query;
 pub mod tls;
 mod unauthenticated;
 
 pub use body::ResponseBody;
-pub use fence::{Enforcement, Fence, Floor, NOT_ENFORCED, REVISION};
+pub use bucket::object::OBJECT_MODE;
+pub use fence::{Enforcement, Fence, Floor, REVISION};
 pub use gateway::{Gateway, Settings, SharedSnapshot};
 pub use limits::UploadLimits;
 pub use metrics::Metrics;

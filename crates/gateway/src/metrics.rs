@@ -1,4 +1,4 @@
-//! What the data plane counts. No bucket, key or user names: labels stay few.
+//! The metrics of the data plane. There are no bucket, key or user names in labels, so labels stay few.
 
 use std::fmt::Write as _;
 use std::sync::Mutex;
@@ -14,7 +14,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-/// One operation and how it ended.
+/// An operation and the status of its answer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
     operation: &'static str,
@@ -26,7 +26,7 @@ struct OperationLabels {
     operation: &'static str,
 }
 
-/// A decision, the kind of policy that took it, and what kind of action it is about.
+/// A decision, the type of policy that made it, and the kind of action.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct DecisionLabels {
     outcome: &'static str,
@@ -47,7 +47,7 @@ pub struct Metrics {
     pub bytes_in: Counter<u64, AtomicU64>,
     /// Body bytes sent.
     pub bytes_out: Counter<u64, AtomicU64>,
-    /// Requests refused because the lease had run out.
+    /// Requests refused because the lease has run out.
     pub closed: Counter,
 }
 
@@ -95,7 +95,7 @@ impl Metrics {
         self.seconds.get_or_create(&OperationLabels { operation }).observe(took.as_secs_f64());
     }
 
-    /// Adds the metrics of another part of the program to what `/metrics` prints.
+    /// Adds the metrics of another part of the program to `/metrics`.
     pub fn register(&self, add: impl FnOnce(&mut Registry)) {
         add(&mut self.registry.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
     }

@@ -1,5 +1,6 @@
-//! The pages of an operator, on the S3 port: `/status`, `/healthz`, `/readyz`, `/metrics`. They need no signature; a signed
-//! request for such a path is an S3 request for a bucket of that name, except that administrators get `/status` with addresses.
+//! The operator's pages on the S3 port: `/status`, `/healthz`, `/readyz`, `/metrics`. They need no signature, and ignore
+//! parameters. A signed request for such a path is an S3 request for a bucket with that name, except that
+//! administrators get `/status` with addresses.
 
 use std::sync::Arc;
 
@@ -7,51 +8,57 @@ use http::header::{self, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
+use sigv4::AuthForm;
 
 use crate::accept::{Answer, Connection};
 use crate::body::ResponseBody;
 use crate::gateway::Gateway;
 
-/// The pages, which are no bucket names therefore.
+/// The pages. Their names cannot be bucket names.
 pub(crate) const NAMES: [&str; 4] = ["status", "healthz", "readyz", "metrics"];
 
-/// The page that is asked for, if one is.
+/// The requested page, if it is one.
 pub(crate) fn page(gateway: &Gateway, head: &Parts) -> Option<Response<ResponseBody>> {
-    if !reads(head) || head.headers.contains_key(header::AUTHORIZATION) {
+    let is_page = |path: &str| NAMES.iter().any(|name| path.strip_prefix('/') == Some(name));
+    if !is_page(head.uri.path()) || !reads(head) || is_signed(head) {
         return None;
     }
     match head.uri.path() {
         "/status" => Some(status(gateway, false)),
         "/healthz" => Some(text(StatusCode::OK, "text/plain", "ok\n".to_owned())),
-        "/readyz" if gateway.status.is_ready() => Some(text(StatusCode::OK, "text/plain", "ready\n".to_owned())),
-        "/readyz" => {
-            let reason = "not ready: the access rules have not been loaded yet\n".to_owned();
-            Some(text(StatusCode::SERVICE_UNAVAILABLE, "text/plain", reason))
-        }
+        "/readyz" => Some(match gateway.status.readiness() {
+            Ok(ready) => text(StatusCode::OK, "text/plain", format!("{ready}\n")),
+            Err(why) => text(StatusCode::SERVICE_UNAVAILABLE, "text/plain", format!("not ready: {why}\n")),
+        }),
         "/metrics" if !gateway.settings.metrics_apart => Some(metrics(gateway)),
         _ => None,
     }
 }
 
-/// A signed request for `/status`: whose it is decides what it gets.
+/// A signed request for `/status`: the answer depends on the caller.
 pub(crate) fn is_signed_status(head: &Parts) -> bool {
-    reads(head) && head.headers.contains_key(header::AUTHORIZATION) && head.uri.path() == "/status"
+    head.uri.path() == "/status" && reads(head) && is_signed(head)
 }
 
-/// The state of this gateway. Addresses inside of the cluster are for administrators.
+/// The state of this gateway. Addresses inside the cluster are for administrators.
 pub(crate) fn status(gateway: &Gateway, addresses: bool) -> Response<ResponseBody> {
     text(StatusCode::OK, "application/json", gateway.status.status(addresses))
 }
 
 fn reads(head: &Parts) -> bool {
-    matches!(head.method, Method::GET | Method::HEAD) && head.uri.query().is_none()
+    matches!(head.method, Method::GET | Method::HEAD)
 }
 
-/// Answers the pages alone, for a listener of their own.
+/// Whether the request claims a caller, in a header or in its query.
+fn is_signed(head: &Parts) -> bool {
+    !matches!(sigv4::auth_form(head), Ok(AuthForm::Anonymous))
+}
+
+/// Answers only the pages, for their own listener.
 pub struct MetricsListener(pub Arc<Gateway>);
 
 impl Answer for MetricsListener {
-    async fn answer(&self, _connection: Connection, request: Request<Incoming>) -> Response<ResponseBody> {
+    async fn answer(self: Arc<Self>, _connection: Connection, request: Request<Incoming>) -> Response<ResponseBody> {
         let (head, _) = request.into_parts();
         let found = match head.uri.path() {
             "/metrics" if reads(&head) => Some(metrics(&self.0)),
@@ -61,7 +68,7 @@ impl Answer for MetricsListener {
     }
 }
 
-/// What Prometheus reads.
+/// The metrics for Prometheus.
 fn metrics(gateway: &Gateway) -> Response<ResponseBody> {
     text(StatusCode::OK, "application/openmetrics-text; version=1.0.0; charset=utf-8", gateway.metrics.text())
 }

@@ -1,10 +1,13 @@
-//! The whole path of a request, top to bottom: `answer`, `walk`, `operation` and `admit` name every door.
+//! The whole path of a request, from top to bottom: `answer`, `walk`, `operation` and `admit` name every door.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use access::{Arrival, Authenticated, Permit, RequestTarget, Services, World, authorize, request_context};
+use access::{
+    AuditedCaller, Authenticated, Permit, RequestTarget, Resolved, Services, UnverifiedRequest, World, authorize,
+    request_context, resource_account_keys,
+};
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::request::Parts;
@@ -20,21 +23,15 @@ use sigv4::{AuthForm, BodyCheck, ChunkedDecoder};
 use crate::accept::{Answer as Answers, Connection, HEAD_BYTES_MAX};
 use crate::body::{ObjectBody, Promises, ResponseBody, Source, source};
 use crate::gateway::Gateway;
+use crate::keep_alive::{self, Early};
 use crate::metrics::Metrics;
-use crate::op::{self, Answer, Call};
-use crate::respond::{self, Trail};
+use crate::op::{self, Answer, Call, Denied};
+use crate::respond::{self, Arrived, Trail};
 use crate::unauthenticated::Unauthenticated;
-use crate::{form, pages};
+use crate::visit::Visit;
+use crate::{audit_log, form, pages};
 
-/// A head on its way through the doors, with what is known of its arrival.
-pub(crate) struct Visit<'a> {
-    pub(crate) head: &'a Parts,
-    pub(crate) target: &'a RequestTarget<'a>,
-    pub(crate) snapshot: &'a Snapshot,
-    pub(crate) now: Timestamp,
-}
-
-/// Reading `/status` with the addresses inside of the cluster.
+/// The permission to read `/status` with the addresses inside the cluster.
 struct ReadAddresses;
 
 impl Needs for ReadAddresses {
@@ -43,7 +40,7 @@ impl Needs for ReadAddresses {
     }
 }
 
-/// Counts a request while it is being answered, also when its client goes away.
+/// Counts a request while it is being answered, even if its client goes away.
 struct InFlight<'a>(&'a Metrics);
 
 impl<'a> InFlight<'a> {
@@ -60,9 +57,28 @@ impl Drop for InFlight<'_> {
 }
 
 impl Answers for Gateway {
-    async fn answer(&self, connection: Connection, request: Request<Incoming>) -> Response<ResponseBody> {
-        let started = Instant::now();
+    async fn answer(self: Arc<Self>, connection: Connection, request: Request<Incoming>) -> Response<ResponseBody> {
         let (head, incoming) = request.into_parts();
+        if !keep_alive::may_take_long(&head) {
+            return self.answer_fully(connection, head, incoming, None).await;
+        }
+        let early = Arc::new(Early::default());
+        let allowed = Some(Arc::clone(&early));
+        let work = async move { self.answer_fully(connection, head, incoming, allowed).await };
+        keep_alive::kept_alive(Box::pin(work), early).await
+    }
+}
+
+impl Gateway {
+    /// The whole answer. `early` is there for requests that may take long: they allow their answer to begin.
+    async fn answer_fully(
+        &self,
+        connection: Connection,
+        head: Parts,
+        incoming: Incoming,
+        early: Option<Arc<Early>>,
+    ) -> Response<ResponseBody> {
+        let (started, time) = (Instant::now(), Timestamp::now());
         let waits = head.headers.contains_key(header::EXPECT);
         let (incoming, continued) = source(incoming, waits);
         let target = self.settings.addressing.target(&head, connection.peer, connection.tls);
@@ -72,87 +88,113 @@ impl Answers for Gateway {
             return page;
         }
         let _counted = InFlight::enter(&self.metrics);
-        let mut trail = Trail::new(respond::request_id());
+        let mut trail = Trail::new(respond::request_id(), Arc::clone(&self.metrics), early);
         let answer = match &target {
             _ if is_too_large(&head) => Err(S3Error::new(S3ErrorCode::RequestHeaderSectionTooLarge)),
             Ok(target) if !in_bucket && pages::is_signed_status(&head) => {
-                self.administrators_status(&head, target, &mut trail).await
+                self.administrators_status(&head, target, time, &mut trail).await
             }
-            Ok(target) => self.walk(&head, target, incoming, &mut trail).await,
+            Ok(target) => self.walk(&head, target, time, incoming, &mut trail).await,
             Err(error) => Err(error.clone()),
         };
         if let Err(error) = &answer
             && error.code == S3ErrorCode::SignatureDoesNotMatch
             && trail.unauthenticated.is_none()
         {
-            // The signature of a chunk, found in the body.
+            // The signature of a chunk, which is checked in the body.
             trail.unauthenticated = Some(Unauthenticated::new(String::new(), error));
         }
         let client = target.as_ref().map_or(connection.peer.ip(), |target| target.client.ip);
         trail.audit_signature(&self.signature_limit, client);
         let mut response = respond::respond(self, &head, answer, &trail);
         if waits && head.version < Version::HTTP_2 && !continued.load(Ordering::Relaxed) {
-            // The client was never told to send its body: whatever comes next on this connection could be taken for it.
+            // The client was never told to send its body, so whatever comes next on this connection could be mistaken
+            // for it.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         self.metrics.answered(trail.operation, response.status().as_u16(), started.elapsed());
-        trail.audit(&head, response.status(), started.elapsed());
+        let arrived = Arrived { head: &head, client, time, started };
+        if let Some(record) = trail.record(arrived, &response) {
+            audit_log::print(&record);
+        }
         response
     }
-}
 
-impl Gateway {
-    /// Who asks. What is refused leaves a line, with the key that the request names.
+    /// Authenticates the caller, for the audit record too. A refusal is logged, with the key that the request names.
     fn authenticate(
         &self,
-        arrival: &Arrival<'_>,
+        unverified: &UnverifiedRequest<'_>,
         snapshot: &Snapshot,
         trail: &mut Trail,
     ) -> Result<Authenticated, S3Error> {
-        self.door.authenticate(arrival, snapshot).map_err(|error| {
-            let key = match sigv4::auth_form(arrival.head) {
+        let authenticated = self.door.authenticate(unverified, snapshot);
+        let authenticated = authenticated.map_err(|error| {
+            let key = match unverified.form {
                 Ok(AuthForm::HeaderV4(claim) | AuthForm::PresignedV4(claim)) => claim.access_key_id.to_string(),
                 Ok(AuthForm::HeaderV2(claim) | AuthForm::PresignedV2(claim)) => claim.access_key_id.to_string(),
                 _ => String::new(),
             };
             trail.unauthenticated(key, error)
-        })
+        })?;
+        trail.caller = AuditedCaller::of(&authenticated.caller);
+        Ok(authenticated)
     }
 
-    /// `/status` with the addresses inside of the cluster, for those who may `iam:GetAccountSummary`.
-    async fn administrators_status(&self, head: &Parts, target: &RequestTarget<'_>, trail: &mut Trail) -> Answer {
+    /// `/status` with the addresses inside the cluster, for callers who may `iam:GetAccountSummary`.
+    async fn administrators_status(
+        &self,
+        head: &Parts,
+        target: &RequestTarget<'_>,
+        now: Timestamp,
+        trail: &mut Trail,
+    ) -> Answer {
         trail.operation = "Status";
-        let snapshot = self.state_for(head).await?;
-        let visit = Visit { head, target, snapshot: &snapshot, now: Timestamp::now() };
-        let authenticated = self.authenticate(&visit.arrival(Services::S3, None), &snapshot, trail)?;
-        trail.principal = Arc::clone(&authenticated.caller.arn);
-        let context = request_context(head, &authenticated, &snapshot, self.settings.region_name(), visit.now);
-        let world =
-            World { caller: &authenticated.caller, snapshot: &snapshot, context: &context, witness: &*self.metrics };
+        let visit = self.visit(head, target, now, trail).await?;
+        let authenticated = self.authenticate(&visit.unverified(Services::S3, None), &visit.snapshot, trail)?;
+        let (caller, snapshot) = (&authenticated.caller, &*visit.snapshot);
+        let context = self.context(&visit, &authenticated);
+        let world = World { caller, snapshot, context: &context, witness: &*trail.decisions };
         match authorize(ReadAddresses.into(), world) {
             Ok(_permit) => Ok(pages::status(self, true)),
-            Err(refusal) => {
-                trail.refuse(&refusal);
-                Err(refusal.to_error(&trail.request_id))
-            }
+            Err(refusal) => Err(refusal.to_error(&trail.request_id)),
         }
     }
 
+    /// What every request is decided by: how it says who asks, the access rules of this moment, the time.
+    async fn visit<'a>(
+        &self,
+        head: &'a Parts,
+        target: &'a RequestTarget<'a>,
+        now: Timestamp,
+        trail: &mut Trail,
+    ) -> Result<Visit<'a>, S3Error> {
+        let form = sigv4::auth_form(head);
+        let snapshot = self.state_for(head, &form, now).await?;
+        trail.revision = snapshot.revision();
+        Ok(Visit { head, form, target, snapshot, now })
+    }
+
     /// parse, authenticate, resolve, gather, decide, execute.
-    async fn walk(&self, head: &Parts, target: &RequestTarget<'_>, incoming: Source, trail: &mut Trail) -> Answer {
+    async fn walk(
+        &self,
+        head: &Parts,
+        target: &RequestTarget<'_>,
+        now: Timestamp,
+        incoming: Source,
+        trail: &mut Trail,
+    ) -> Answer {
         let routing = s3::route(head, target.host_bucket())?;
         trail.routed(&routing);
-        let snapshot = self.state_for(head).await?;
-        let visit = Visit { head, target, snapshot: &snapshot, now: Timestamp::now() };
+        let visit = self.visit(head, target, now, trail).await?;
         match routing {
-            Routing::Preflight(preflight) => op::cors::preflight(self, &snapshot, &preflight),
+            Routing::Preflight(preflight) => op::cors::preflight(self, &visit.snapshot, &preflight),
             Routing::Query(_) => self.query(&visit, incoming, trail).await,
             Routing::S3(Operation::PostObject(post)) => self.form(&visit, post, incoming, trail).await,
             Routing::S3(operation) => self.operation(&visit, operation, incoming, trail).await,
         }
     }
 
-    /// An upload by a browser: the form says who sends it.
+    /// An upload by a browser: the form identifies the caller.
     async fn form(&self, visit: &Visit<'_>, mut post: PostObject, incoming: Source, trail: &mut Trail) -> Answer {
         let form = form::read(self, visit, &post, incoming, trail).await?;
         post.read_form(form.fields)?;
@@ -167,22 +209,26 @@ impl Gateway {
         incoming: Source,
         trail: &mut Trail,
     ) -> Answer {
-        let authenticated = self.authenticate(&visit.arrival(Services::S3, None), visit.snapshot, trail)?;
+        let authenticated = self.authenticate(&visit.unverified(Services::S3, None), &visit.snapshot, trail)?;
         let mut body = self.body(visit, &authenticated, &operation, incoming)?;
         if let Some(limit) = operation.body_limit() {
             self.require_a_chance(visit, &authenticated, &operation, trail)?;
             let document = body.read_all(limit as u64).await?;
             if let Err(error) = operation.read_body(&document) {
-                // Callers who may not ask at all learn that, and not what is wrong with the document.
+                // Callers without any permission learn only that, and not what is wrong with the document.
                 self.admit(visit, authenticated, operation, trail).await?;
                 return Err(error);
             }
         }
         let (call, permit) = self.admit(visit, authenticated, operation, trail).await?;
+        if let Some(early) = &trail.early {
+            early.allow(respond::early_headers(self, visit.head, trail));
+        }
         op::execute(call, permit, body).await
     }
 
-    /// Before a body is read for the decision: who has no permission for the operation, whatever the body says, is refused.
+    /// Before a body is read for the decision, refuses callers who have no permission for the operation, whatever the
+    /// body says.
     fn require_a_chance(
         &self,
         visit: &Visit<'_>,
@@ -190,63 +236,58 @@ impl Gateway {
         operation: &Operation,
         trail: &mut Trail,
     ) -> Result<(), S3Error> {
-        // DeleteObjects answers authenticated callers for each key, as on AWS.
+        // DeleteObjects gives authenticated callers an answer for each key, as on AWS.
         let each_key = matches!(operation, Operation::DeleteObjects(_)) && !authenticated.caller.is_anonymous();
         if each_key {
             return Ok(());
         }
         let any_of = operation.first_needs();
         let context = self.context(visit, authenticated);
-        let (caller, snapshot) = (&authenticated.caller, visit.snapshot);
-        let world = access::World { caller, snapshot, context: &context, witness: &*self.metrics };
-        access::could_act(&any_of, world).map_err(|refusal| {
-            trail.principal = Arc::clone(&caller.arn);
-            trail.refuse(&refusal);
-            refusal.to_error(&trail.request_id)
-        })
+        let (caller, snapshot) = (&authenticated.caller, &*visit.snapshot);
+        let world = World { caller, snapshot, context: &context, witness: &*trail.decisions };
+        access::could_act(&any_of, world).map_err(|refusal| refusal.to_error(&trail.request_id))
     }
 
     /// The condition keys of every request.
     fn context(&self, visit: &Visit<'_>, authenticated: &Authenticated) -> Context {
-        request_context(visit.head, authenticated, visit.snapshot, self.settings.region_name(), visit.now)
+        request_context(visit.head, authenticated, &visit.snapshot, self.settings.region_name(), visit.now)
     }
 
-    /// resolve, gather, decide: a permit comes out, with the call that it is for.
+    /// resolve, gather, decide: returns a permit, and the call to which it belongs.
     async fn admit<'a>(
         &'a self,
-        visit: &Visit<'a>,
+        visit: &'a Visit<'_>,
         authenticated: Authenticated,
         operation: Operation,
         trail: &mut Trail,
     ) -> Result<(Call<'a>, Permit<Operation>), S3Error> {
-        trail.principal = Arc::clone(&authenticated.caller.arn);
         let mut context = self.context(visit, &authenticated);
         s3::set_condition_keys(&operation, visit.head, Some(visit.now.as_second()), &mut context)?;
-        // Legacy actions of SeaweedFS speak of operations where AWS's speak of permissions.
+        // SeaweedFS's legacy actions are about operations, those of AWS about permissions.
         context.set("kelpgate:Operation", operation.name());
         let bucket = operation.bucket().and_then(|name| visit.snapshot.bucket(name.as_str()));
         let bucket = bucket.filter(|bucket| bucket.is_there(visit.now.as_second())).map(Arc::clone);
         if let Some(bucket) = &bucket {
-            context.set("s3:ResourceAccount", bucket.account.as_str());
-            context.set("aws:ResourceAccount", bucket.account.as_str());
+            resource_account_keys(&bucket.account).into_iter().for_each(|(key, account)| context.set(key, account));
         }
         let call = Call {
             gateway: self,
-            snapshot: visit.snapshot,
+            snapshot: &visit.snapshot,
+            target: visit.target,
             caller: authenticated.caller,
             bucket,
             now: visit.now,
             context,
+            decisions: Arc::clone(&trail.decisions),
             request_id: trail.request_id.clone(),
         };
-        let permit = call.authorize(operation).await.map_err(|denied| trail.denied(&denied))?;
+        let permit = call.authorize(operation).await.map_err(|denied| denied.to_error(&trail.request_id))?;
         owners_account(permit.operation(), &call)?;
         expected_owners(visit.head, permit.operation(), &call)?;
-        trail.decision = Some(*permit.decision());
         Ok((call, permit))
     }
 
-    /// The body with every promise that its head makes.
+    /// The body with every promise in its head.
     fn body(
         &self,
         visit: &Visit<'_>,
@@ -278,7 +319,7 @@ impl Gateway {
         Ok(body)
     }
 
-    /// IAM and STS: the body names the action, so it is read and bound before anything is believed.
+    /// IAM and STS: the body names the action, so it is read and its hash verified before anything is trusted.
     async fn query(&self, visit: &Visit<'_>, incoming: Source, trail: &mut Trail) -> Answer {
         let answer = self.query_authenticated(visit, incoming, trail).await;
         answer.or_else(|error| Ok(respond::query_error(self, visit.head, &error, &trail.request_id)))
@@ -290,36 +331,55 @@ impl Gateway {
         let body: Bytes = if visit.head.method == Method::POST { body.read_all(1 << 20).await? } else { Bytes::new() };
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &body);
         let body_sha256 = digest.as_ref().try_into().ok();
-        let arrival = visit.arrival(Services::Query, body_sha256);
-        let authenticated = self.authenticate(&arrival, visit.snapshot, trail)?;
-        trail.principal = authenticated.caller.arn.clone();
+        let unverified = visit.unverified(Services::Query, body_sha256);
+        let authenticated = self.authenticate(&unverified, &visit.snapshot, trail)?;
         let context = self.context(visit, &authenticated);
         let parameters = crate::query::parameters(visit.head.uri.query(), &body)?;
+        let label = self.query_api.label(parameters.get("Action").unwrap_or_default());
+        trail.operation = label.unwrap_or(trail.operation);
         let call = crate::query::QueryCall {
             caller: authenticated.caller,
             parameters,
             context,
-            service: authenticated.service,
             request_id: trail.request_id.clone(),
             now: visit.now,
-            witness: Arc::clone(&self.metrics) as Arc<dyn access::Witness>,
+            witness: Arc::clone(&trail.decisions) as Arc<dyn access::Witness>,
         };
-        trail.operation = call.operation();
         Ok(self.query_api.answer(call).await)
     }
 }
 
-/// HTTP/2 refuses such heads before they are read whole; for HTTP/1 hyper's own bound is six times as much.
+impl Call<'_> {
+    /// resolve, gather, decide, for each permit of a request: that of its operation, and those of the keys of DeleteObjects
+    /// and of a missing bucket. Object tags are read from the filer only if a policy that could apply
+    /// tests them, owner and ACL of an object only where they count.
+    pub async fn authorize<Op: Needs>(&self, operation: Op) -> Result<Permit<Op>, Denied> {
+        let mut resolved = Resolved::from(operation);
+        for object in resolved.asks_for_tags_of(self.world()) {
+            resolved.set_tags(&object, &self.tags_of(&object).await?);
+        }
+        let mut missing = None;
+        for object in resolved.asks_for_acl_of(self.world()) {
+            match self.existing_object(&object).await? {
+                Some(existing) => resolved.set_object(&object, &existing),
+                None => missing = Some(object),
+            }
+        }
+        access::authorize(resolved, self.world()).map_err(|refusal| self.or_missing(refusal, missing))
+    }
+}
+
+/// HTTP/2 refuses such heads before they are completely read. For HTTP/1, hyper's own limit is six times as high.
 fn is_too_large(head: &Parts) -> bool {
     let target = head.uri.path().len() + head.uri.query().map_or(0, str::len);
     let headers = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len());
     target + headers.sum::<usize>() > HEAD_BYTES_MAX as usize
 }
 
-/// Who was given a right on the bucket of another account may use it, and not hand it on or lock the owner out.
+/// A caller with a permission on another account's bucket may use it, but may not pass it on or lock the owner out.
 fn owners_account(operation: &Operation, call: &Call<'_>) -> Result<(), S3Error> {
     let Some(bucket) = call.bucket.as_ref().filter(|_| operation.is_for_owners_account()) else { return Ok(()) };
-    // An anonymous caller belongs to no account.
+    // An anonymous caller does not belong to any account.
     if call.caller.principal.account() == Some(bucket.account) {
         return Ok(());
     }
@@ -327,7 +387,7 @@ fn owners_account(operation: &Operation, call: &Call<'_>) -> Result<(), S3Error>
     Err(S3Error::with_message(S3ErrorCode::MethodNotAllowed, message))
 }
 
-/// `x-amz-expected-bucket-owner` and its relative for sources guard a client against a bucket of somebody else.
+/// `x-amz-expected-bucket-owner` and its counterpart for sources protect a client from someone else's bucket.
 fn expected_owners(head: &Parts, operation: &Operation, call: &Call<'_>) -> Result<(), S3Error> {
     let in_query = head.uri.query().is_some_and(|query| query.to_ascii_lowercase().contains("expected-bucket-owner"));
     let in_headers = head.headers.keys().any(|name| name.as_str().ends_with("expected-bucket-owner"));
@@ -340,11 +400,4 @@ fn expected_owners(head: &Parts, operation: &Operation, call: &Call<'_>) -> Resu
     }
     let source = operation.copy_source().and_then(|source| call.snapshot.bucket(source.bucket.as_str()));
     source.map_or(Ok(()), |bucket| expected.check_source(bucket.account.as_str()))
-}
-
-impl<'a> Visit<'a> {
-    /// The request as it stands before the door.
-    pub(crate) fn arrival(&self, services: Services, body_sha256: Option<[u8; 32]>) -> Arrival<'a> {
-        Arrival { head: self.head, target: self.target, now: self.now, services, body_sha256 }
-    }
 }

@@ -1,57 +1,65 @@
-//! The last door: answers and errors become HTTP, and every request leaves one audit line.
+//! The last door: turns answers and errors into HTTP, and writes one audit line for every request.
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::Instant;
 
-use access::Refusal;
+use access::{AuditRecord, AuditedCaller, AuditedRequest};
 use http::header::{self, HeaderName, HeaderValue};
 use http::request::Parts;
-use http::{Method, Response, StatusCode};
+use http::{HeaderMap, Method, Response, StatusCode, Version};
+use http_body::Body;
 use ids::BucketName;
-use policy::Decision;
-use s3::{Routing, S3Error};
+use jiff::Timestamp;
+use s3::{Routing, S3Error, S3ErrorCode};
 
 use crate::body::ResponseBody;
+use crate::decisions::Decisions;
 use crate::fence::REVISION;
 use crate::gateway::Gateway;
-use crate::op::{self, Answer, Denied};
+use crate::keep_alive::Early;
+use crate::metrics::Metrics;
+use crate::op::{self, Answer};
 use crate::unauthenticated::{SignatureLimit, Unauthenticated};
 
-/// What became known of a request on its way.
+/// What is known about a request so far.
 pub(crate) struct Trail {
     pub(crate) request_id: String,
-    /// The operation's name; `Unknown` until it was parsed.
+    /// The operation's name; `Unknown` until it is parsed.
     pub(crate) operation: &'static str,
-    /// The bucket that the request addresses, whose CORS rules the answer follows.
+    /// The bucket that the request addresses, whose CORS rules apply to the answer.
     pub(crate) bucket: Option<BucketName>,
-    /// The caller's ARN; empty for anonymous callers.
-    pub(crate) principal: Arc<str>,
-    pub(crate) decision: Option<Decision>,
-    pub(crate) refused: Option<(String, String)>,
-    /// The signature is not one that is good here.
+    pub(crate) caller: AuditedCaller,
+    /// The decisions about what the request needs, as they are made.
+    pub(crate) decisions: Arc<Decisions>,
+    /// The revision of the IAM state that they are made by; 0 until it was loaded.
+    pub(crate) revision: u64,
+    /// Whether the signature was refused.
     pub(crate) unauthenticated: Option<Unauthenticated>,
+    /// Lets the answer begin before it is known; `None` for requests that take no time.
+    pub(crate) early: Option<Arc<Early>>,
 }
 
-/// A random id of a request: 16 upper-case hexadecimal digits, as AWS has them.
+/// A random request id: 16 upper-case hexadecimal digits, as on AWS.
 pub(crate) fn request_id() -> String {
     format!("{:016X}", rand::random::<u64>())
 }
 
 impl Trail {
-    pub(crate) fn new(request_id: String) -> Self {
+    pub(crate) fn new(request_id: String, metrics: Arc<Metrics>, early: Option<Arc<Early>>) -> Self {
         Self {
             request_id,
             operation: "Unknown",
             bucket: None,
-            principal: Arc::default(),
-            decision: None,
-            refused: None,
+            caller: AuditedCaller::default(),
+            decisions: Arc::new(Decisions::new(metrics)),
+            revision: 0,
             unauthenticated: None,
+            early,
         }
     }
 
-    /// Notes what the request is for.
+    /// Records what the request is for.
     pub(crate) fn routed(&mut self, routing: &Routing) {
         (self.operation, self.bucket) = match routing {
             Routing::S3(operation) => (operation.name(), operation.bucket().cloned()),
@@ -60,26 +68,13 @@ impl Trail {
         };
     }
 
-    /// Notes why there is no permit, and gives the error of the answer.
-    pub(crate) fn denied(&mut self, denied: &Denied) -> S3Error {
-        if let Denied::Refused(refusal) = denied {
-            self.refuse(refusal);
-        }
-        denied.to_error(&self.request_id)
-    }
-
-    pub(crate) fn refuse(&mut self, refusal: &Refusal) {
-        self.decision = Some(refusal.decision);
-        self.refused = Some((refusal.action.clone(), refusal.resource.clone()));
-    }
-
-    /// Notes that a signature is refused, and whose it says it is.
+    /// Records that a signature is refused, and the key that it names.
     pub(crate) fn unauthenticated(&mut self, key: String, error: S3Error) -> S3Error {
         self.unauthenticated = Some(Unauthenticated::new(key, &error));
         error
     }
 
-    /// A line for a signature that is refused, unless there are too many.
+    /// Logs a refused signature, unless there are too many.
     pub(crate) fn audit_signature(&self, limit: &SignatureLimit, client: IpAddr) {
         let Some(Unauthenticated { key, code, reason }) = &self.unauthenticated else { return };
         if limit.admits(client) {
@@ -90,34 +85,77 @@ impl Trail {
         }
     }
 
-    /// One line for each request: refusals at level info, the rest at debug.
-    pub(crate) fn audit(&self, head: &Parts, status: StatusCode, took: Duration) {
-        let path = head.uri.path();
-        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        match &self.refused {
-            Some((action, resource)) => tracing::info!(
-                target: "audit", request = %self.request_id, operation = self.operation, principal = %self.principal,
-                %action, %resource, decision = ?self.decision, status = status.as_u16(), micros, "refused"
-            ),
-            None => tracing::debug!(
-                target: "audit", request = %self.request_id, operation = self.operation, principal = %self.principal,
-                method = %head.method, path, decision = ?self.decision, status = status.as_u16(), micros, "answered"
-            ),
+    /// The audit record, if the log prints it: that of a refusal always, that of another request at level debug.
+    pub(crate) fn record(&self, arrived: Arrived<'_>, answer: &Response<ResponseBody>) -> Option<AuditRecord> {
+        let Arrived { head, client, time, started } = arrived;
+        let decisions = self.decisions.take();
+        let header = |name: HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok());
+        if decisions.is_empty() && !self.decisions.keeps_all() {
+            return None;
         }
+        Some(AuditRecord {
+            request_id: self.request_id.clone(),
+            time,
+            took: started.elapsed(),
+            operation: self.operation,
+            caller: self.caller.clone(),
+            decisions,
+            revision: self.revision,
+            request: AuditedRequest {
+                method: head.method.to_string(),
+                path: head.uri.path().to_owned(),
+                client,
+                user_agent: header(header::USER_AGENT).unwrap_or_default().to_owned(),
+                bytes_received: header(header::CONTENT_LENGTH).and_then(|length| length.parse().ok()),
+            },
+            status: answer.status().as_u16(),
+            bytes_sent: answer.body().size_hint().exact(),
+        })
     }
+}
+
+/// How a request came in.
+pub(crate) struct Arrived<'a> {
+    pub(crate) head: &'a Parts,
+    pub(crate) client: IpAddr,
+    pub(crate) time: Timestamp,
+    pub(crate) started: Instant,
 }
 
 /// Makes the HTTP answer.
 pub(crate) fn respond(gateway: &Gateway, head: &Parts, answer: Answer, trail: &Trail) -> Response<ResponseBody> {
+    let tells_region = trail.bucket.is_some() && tells_region(head, &answer);
     let mut response = answer.unwrap_or_else(|error| error_response(head, &error, &trail.request_id));
     let headers = response.headers_mut();
+    if tells_region {
+        op::answer::set(headers, HeaderName::from_static("x-amz-bucket-region"), gateway.settings.region_name());
+    }
     op::answer::set(headers, HeaderName::from_static("x-amz-request-id"), &trail.request_id);
     headers.insert(header::SERVER, HeaderValue::from_static("Kelpgate"));
-    if !trail.principal.is_empty() {
+    if !trail.caller.arn.is_empty() {
         op::answer::set(headers, HeaderName::from_static(REVISION), &gateway.fence.revision());
     }
     op::cors::add_headers(gateway, head, trail.bucket.as_ref(), headers);
     response
+}
+
+/// The headers of an answer that begins before it is known. A client that was not told to send its body, because it was
+/// not needed, has to open another connection.
+pub(crate) fn early_headers(gateway: &Gateway, head: &Parts, trail: &Trail) -> HeaderMap {
+    let mut headers = respond(gateway, head, op::answer::document(String::new()), trail).headers().clone();
+    if head.headers.contains_key(header::EXPECT) && head.version < Version::HTTP_2 {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    headers
+}
+
+/// Whether the answer to a request for a bucket has the region, which SDKs read to try again with it. All buckets are in
+/// one region, and the 403 for a bucket that does not exist has it as well, so this tells nothing about a bucket.
+fn tells_region(head: &Parts, answer: &Answer) -> bool {
+    match answer {
+        Ok(_) => head.method == Method::HEAD,
+        Err(error) => error.code != S3ErrorCode::NoSuchBucket,
+    }
 }
 
 fn error_response(head: &Parts, error: &S3Error, request_id: &str) -> Response<ResponseBody> {
@@ -130,7 +168,11 @@ fn error_response(head: &Parts, error: &S3Error, request_id: &str) -> Response<R
             Some(_) => error.clone(),
             None => error.clone().about(head.uri.path()),
         };
-        let mut response = Response::new(ResponseBody::full(error.to_xml(request_id, "kelpgate")));
+        let text = match s3::is_control(head, None) {
+            true => error.to_control_xml(request_id),
+            false => error.to_xml(request_id, "kelpgate"),
+        };
+        let mut response = Response::new(ResponseBody::full(text));
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/xml"));
         response
     };
@@ -141,7 +183,7 @@ fn error_response(head: &Parts, error: &S3Error, request_id: &str) -> Response<R
     response
 }
 
-/// An error found before the IAM or STS call was known, in the shape that the called API's clients parse.
+/// An error that occurs before the IAM or STS call is known, in the form that clients of the API parse.
 pub(crate) fn query_error(
     gateway: &Gateway,
     head: &Parts,

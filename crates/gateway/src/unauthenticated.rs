@@ -1,4 +1,5 @@
-//! Audit lines of refused signatures and unknown keys, which anybody can cause: so many in a while, and a count of the rest.
+//! Audit lines about refused signatures and unknown keys, which anyone can cause: a limited number per time, and a
+//! count of the rest.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -8,16 +9,16 @@ use std::time::Duration;
 use s3::S3Error;
 use tokio::time::Instant;
 
-/// Lines are counted for so long.
+/// The length of the window in which lines are counted.
 const WINDOW: Duration = Duration::from_secs(10);
-/// The most lines of one address in a window.
+/// The most lines for one address in a window.
 const LINES_OF_ADDRESS: u32 = 10;
-/// The most lines in a window, which bounds the addresses that are remembered.
+/// The most lines in a window. This also limits how many addresses are remembered.
 const LINES: usize = 100;
 
 /// Whose signature was refused, and why.
 pub(crate) struct Unauthenticated {
-    /// The key id that the request names; empty where it cannot be read.
+    /// The key id that the request names; empty if it cannot be read.
     pub(crate) key: String,
     pub(crate) code: &'static str,
     pub(crate) reason: String,
@@ -44,7 +45,8 @@ struct Window {
 }
 
 impl SignatureLimit {
-    /// Whether a refusal of this address gets a line. The first one that gets none has the count logged at the window's end.
+    /// Whether a refusal for this address gets a line. The first one that does not causes the count to be logged at the
+    /// end of the window.
     pub(crate) fn admits(&self, address: IpAddr) -> bool {
         let mut window = self.window.lock().unwrap_or_else(PoisonError::into_inner);
         let admitted = window.admits(address, Instant::now());
@@ -59,7 +61,7 @@ impl SignatureLimit {
                         std::mem::take(&mut window.suppressed)
                     };
                     let seconds = WINDOW.as_secs();
-                    tracing::warn!(target: "audit", suppressed, seconds, "more signatures were refused than have a line");
+                    tracing::warn!(target: "audit", suppressed, seconds, "further refused signatures were not logged");
                 });
             }
         }
@@ -87,7 +89,7 @@ impl Window {
     }
 }
 
-/// One client has a whole /64 of IPv6.
+/// A client is assumed to have a whole /64 of IPv6.
 fn network_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
@@ -100,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refused_signatures_have_few_lines_and_little_memory() {
+    fn refused_signatures_cause_few_lines_and_use_little_memory() {
         let mut window = Window::default();
         let now = Instant::now();
         let lines = |window: &mut Window, from: &dyn Fn(u32) -> IpAddr, now| {

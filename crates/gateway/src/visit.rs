@@ -1,0 +1,30 @@
+use std::sync::Arc;
+
+use access::{RequestTarget, Services, UnverifiedRequest};
+use http::request::Parts;
+use iam::Snapshot;
+use jiff::Timestamp;
+use sigv4::{AuthForm, SigError};
+
+/// A head on its way through the doors, with what is known when it arrives.
+pub(crate) struct Visit<'a> {
+    pub(crate) head: &'a Parts,
+    pub(crate) form: Result<AuthForm, SigError>,
+    pub(crate) target: &'a RequestTarget<'a>,
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) now: Timestamp,
+}
+
+impl Visit<'_> {
+    /// The request before authentication.
+    pub(crate) fn unverified(&self, services: Services, body_sha256: Option<[u8; 32]>) -> UnverifiedRequest<'_> {
+        UnverifiedRequest {
+            head: self.head,
+            form: &self.form,
+            target: self.target,
+            now: self.now,
+            services,
+            body_sha256,
+        }
+    }
+}
