@@ -1,23 +1,20 @@
-//! What a caller can make large is bounded.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that fails may panic")]
-
-mod support;
+//! Everything that a caller can make large is bounded.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::World;
 use gateway::{ResponseBody, accept};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Bytes, Incoming};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use support::World;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
-/// The heads announce bodies that never come: an answer shows that nobody waited for them.
+/// The heads announce bodies that never come. An answer shows that the gateway did not wait for them.
 #[tokio::test]
 async fn the_body_of_a_caller_without_permission_is_not_read() {
     let world = World::read_only().await;
@@ -50,11 +47,12 @@ async fn heads_are_bounded() {
         ("the query counts", format!("?x={}", "v".repeat(40_000)), headers(4, 7_000), too_large),
         ("a target of 70 KB", format!("?x={}", "v".repeat(70_000)), String::new(), "414"),
         ("101 headers", String::new(), headers(101, 1), "431"),
-        ("a head of 500 KB", String::new(), headers(5, 100_000), "431"),
+        // hyper stops reading at 400 KB, unless the end of the head came with the same read.
+        ("a head of 500 KB", String::new(), headers(5, 100_000), "431|RequestHeaderSectionTooLarge"),
     ] {
         let head = format!("GET /plain/none{query} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n");
         let answer = world.send_raw(head.as_bytes()).await;
-        assert!(answer.contains(want), "{what}: {answer}");
+        assert!(want.split('|').any(|one| answer.contains(one)), "{what}: {answer}");
     }
 }
 
@@ -76,12 +74,12 @@ async fn heads_of_http_2_are_bounded() {
 struct Hello;
 
 impl accept::Answer for Hello {
-    async fn answer(&self, _: accept::Connection, _: Request<Incoming>) -> Response<ResponseBody> {
+    async fn answer(self: Arc<Self>, _: accept::Connection, _: Request<Incoming>) -> Response<ResponseBody> {
         Response::new(ResponseBody::Empty)
     }
 }
 
-/// Two connections at a time, which have a second for a head.
+/// Two connections at a time, with one second for a head.
 async fn small_listener() -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -90,7 +88,7 @@ async fn small_listener() -> std::net::SocketAddr {
     address
 }
 
-/// Whatever is sent of a head, also if the rest of it comes byte by byte.
+/// Whatever part of a head is sent, even if the rest arrives byte by byte.
 #[tokio::test]
 async fn connections_without_a_head_are_closed() {
     const SETTINGS: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";

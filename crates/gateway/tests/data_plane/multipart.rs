@@ -1,10 +1,6 @@
 //! Multipart uploads, through a gateway over an embedded filer.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
-
-mod support;
-
-use support::{Reply, World};
+use crate::support::{Reply, World};
 
 const MIB: usize = 1 << 20;
 
@@ -27,7 +23,7 @@ impl<'w> Upload<'w> {
         self.world.send(&line, headers, body).await
     }
 
-    /// Uploads a part; gives back its line in the list of parts.
+    /// Uploads a part. Returns its line in the list of parts.
     async fn uploaded(&self, number: u32, body: Vec<u8>) -> String {
         let reply = self.part(number, &[], body).await;
         assert_eq!(reply.outcome(), "200 ", "part {number}: {}", reply.text());
@@ -57,7 +53,7 @@ fn bytes(of: u8, count: usize) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn parts_become_an_object_as_weed_makes_it() {
+async fn parts_become_an_object_as_in_seaweedfs() {
     let world = World::start().await;
     let headers = [("content-type", "text/mp"), ("x-amz-meta-q-r", "z"), ("x-amz-tagging", "t=1")];
     let upload = Upload::begin(&world, "/plain/mp/x", &headers).await;
@@ -108,7 +104,7 @@ async fn parts_become_an_object_as_weed_makes_it() {
         attributes.text()
     );
 
-    // The client may not have heard the answer.
+    // The client may not have received the answer.
     let again = upload.complete(&[], &[&one, &three]).await;
     assert_eq!((again.outcome().as_str(), again.element("ETag")), ("200 ", reply.element("ETag")));
     assert_eq!(upload.complete(&[], &[&one]).await.outcome(), "404 NoSuchUpload");
@@ -171,11 +167,11 @@ async fn an_upload_belongs_to_its_key() {
 }
 
 #[tokio::test]
-async fn a_completion_cut_short_keeps_its_data() {
+async fn an_interrupted_completion_keeps_its_data() {
     let world = World::start().await;
     let upload = Upload::begin(&world, "/plain/k", &[]).await;
     let part = upload.uploaded(1, b"kept".to_vec()).await;
-    // The object is there and names the part's data, the upload's directory is there as well.
+    // The object exists and names the part's data, and the upload's directory exists as well.
     let directory = format!("/buckets/plain/.uploads/{}", upload.id);
     let leftover = world.filer.list(&directory, filer::ListOptions { limit: 9, ..Default::default() }).await.unwrap();
     let marker = world.entry(&upload.directory()).await.unwrap();
@@ -332,4 +328,67 @@ async fn uploads_are_listed_in_pages() {
         assert_eq!(seen.len(), if delimiter.is_empty() { 5 } else { 4 }, "{seen:?}");
         assert_eq!(seen.iter().filter(|id| **id == second.id).count(), 1, "{seen:?}");
     }
+}
+
+/// Parts are shown page by page, for objects whose parts have checksums.
+#[tokio::test]
+async fn attributes_of_parts() {
+    let world = World::start().await;
+    let upload = Upload::begin(&world, "/plain/k", &[("x-amz-checksum-algorithm", "CRC32")]).await;
+    let (one, two) = (upload.uploaded(2, bytes(b'p', 5 * MIB)).await, upload.uploaded(7, b"end".to_vec()).await);
+    assert_eq!(upload.complete(&[], &[&one, &two]).await.outcome(), "200 ");
+    for (max, marker, numbers, sizes, truncated, next) in [
+        ("1000", "0", &["2", "7"][..], &["5242880", "3"][..], "false", "7"),
+        ("1", "0", &["2"], &["5242880"], "true", "2"),
+        ("1", "2", &["7"], &["3"], "false", "7"),
+        ("1", "7", &[], &[], "false", "0"),
+        ("0", "0", &[], &[], "true", "0"),
+    ] {
+        let headers = [
+            ("x-amz-object-attributes", "ObjectParts"),
+            ("x-amz-max-parts", max),
+            ("x-amz-part-number-marker", marker),
+        ];
+        let reply = world.send("GET /plain/k?attributes", &headers, "").await;
+        let got = (reply.elements("PartNumber"), reply.elements("Size"));
+        assert_eq!((&*got.0, &*got.1), (&*texts(numbers), &*texts(sizes)), "{headers:?}: {}", reply.text());
+        let got = ["IsTruncated", "NextPartNumberMarker", "PartsCount"].map(|name| reply.element(name));
+        assert_eq!(got, [truncated, next, "2"], "{headers:?}");
+    }
+}
+
+fn texts(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+/// What stands in the way of an upload before its first part.
+#[tokio::test]
+async fn uploads_that_do_not_begin() {
+    let world = World::with_users().await;
+    let begun = world.ask_admin("POST /plain/k?uploads").await.element("UploadId");
+    let (part, list) =
+        (format!("PUT /plain/k?partNumber=1&uploadId={begun}"), format!("GET /plain/k?uploadId={begun}"));
+    let (end, abort) = (format!("POST /plain/k?uploadId={begun}"), format!("DELETE /plain/k?uploadId={begun}"));
+    let customer = ("x-amz-server-side-encryption-customer-algorithm", "AES256");
+    world
+        .check(&[
+            ("writer", "POST /plain/w?uploads", &[], "", "200 "),
+            ("reader", "POST /plain/w?uploads", &[], "", "403 AccessDenied"),
+            ("admin", "POST /plain/k?uploads", &[customer], "", "501 NotImplemented"),
+            ("admin", "POST /nowhere/k?uploads", &[], "", "404 NoSuchBucket"),
+            ("admin", &part, &[customer], "x", "501 NotImplemented"),
+            ("reader", &part, &[], "x", "403 AccessDenied"),
+            ("nobody", &list, &[], "", "403 AccessDenied"),
+            ("reader", &end, &[], "<", "403 AccessDenied"),
+            ("reader", &abort, &[], "", "403 AccessDenied"),
+            ("admin", &end, &[], "<", "400 MalformedXML"),
+            ("admin", &end, &[customer], "<", "501 NotImplemented"),
+            ("admin", &end, &[], "<CompleteMultipartUpload/>", "400 MalformedXML"),
+            ("admin", "GET /plain?uploads", &[], "", "200 "),
+            ("nobody", "GET /plain?uploads", &[], "", "403 AccessDenied"),
+            ("admin", &abort, &[], "", "204 "),
+            ("admin", &abort, &[], "", "404 NoSuchUpload"),
+            ("admin", &part, &[], "x", "404 NoSuchUpload"),
+        ])
+        .await;
 }

@@ -1,12 +1,9 @@
-//! Writes over a real SeaweedFS, where one entry stands for `a` and for the directory of `a/b`.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
-
-mod support;
+//! Writes on a real SeaweedFS, where one entry represents both `a` and the directory of `a/b`.
 
 use std::sync::Arc;
 
+use crate::support::World;
 use filer::seaweedfs::{FilerAddress, Options, SeaweedFiler, Security};
-use support::World;
 use testkit::weed::{ClusterOptions, WeedCluster};
 
 async fn start() -> (WeedCluster, World) {

@@ -1,32 +1,37 @@
-//! A gateway over an embedded filer in a directory of its own, and a client that signs nothing.
-
-#![allow(dead_code, reason = "each test program uses its own part")]
+//! A gateway on an embedded filer in its own directory, and clients that sign nothing or as one of its users.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
+use bucket::attributes::{self, LIFE};
 use bytes::Bytes;
 use filer::{Attributes, EmbeddedFiler, Entry, FeedFilter, FeedItem, Filer, Mutation, Transaction};
 use futures_util::StreamExt;
 use gateway::{Gateway, Metrics, QueryApi, QueryCall, ResponseBody, Settings, StatusPages, UploadLimits, accept};
+use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use iam::{Bucket, Change, Identities, LIFE, Snapshot};
+use iam::{Change, Snapshot};
+use iam_formats::identities;
+use sigv4::{ChunkSigner, PayloadHash};
+use testkit::signing::Client as Signer;
 
-/// A gateway that anybody may read and write through.
+/// A gateway through which anyone may read and write.
 pub struct World {
     pub filer: Arc<dyn Filer>,
     pub address: String,
+    pub gateway: Arc<Gateway>,
     client: Client<HttpConnector, Full<Bytes>>,
     _directory: Option<tempfile::TempDir>,
 }
 
-/// An answer, read to its end.
+/// A complete answer.
 pub struct Reply {
     pub status: StatusCode,
     pub headers: HeaderMap,
@@ -42,13 +47,13 @@ impl Reply {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    /// The text of the first element of this name.
+    /// The text of the first element with this name.
     pub fn element(&self, name: &str) -> String {
         let elements = self.elements(name);
         elements.into_iter().next().unwrap_or_default()
     }
 
-    /// The texts of all elements of this name.
+    /// The texts of all elements with this name.
     pub fn elements(&self, name: &str) -> Vec<String> {
         let (open, close) = (format!("<{name}>"), format!("</{name}>"));
         let text = |piece: &str| piece.split(&close).next().unwrap().replace("&quot;", "\"");
@@ -61,25 +66,59 @@ impl Reply {
         format!("{} {}", self.status.as_u16(), if is_error { self.element("Code") } else { String::new() })
     }
 
-    fn text_if_any(&self) -> &str {
+    /// The text of the body; empty if it is none.
+    pub fn text_if_any(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap_or("")
     }
 }
 
-struct NoQueries;
+/// User, request line, headers, body and outcome.
+pub type Row<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a str, &'a str);
 
-#[async_trait]
-impl QueryApi for NoQueries {
-    async fn answer(&self, _: QueryCall) -> Response<ResponseBody> {
-        Response::new(ResponseBody::Empty)
+/// The client of a user.
+pub fn signer(user: &str) -> Signer {
+    let key = format!("AK{}", user.to_uppercase());
+    Signer::new(&key, &format!("{key} secret"), jiff::Timestamp::now())
+}
+
+/// Claims of a table, so that all rows that fail are shown.
+#[derive(Default)]
+pub struct Claims(Vec<String>);
+
+impl Claims {
+    pub fn claim<T: PartialEq<U> + std::fmt::Debug, U: std::fmt::Debug>(&mut self, row: &str, got: T, want: U) {
+        if got != want {
+            self.0.push(format!("{row}\n   got {got:?}\n  want {want:?}"));
+        }
     }
 
-    fn refuse(&self, _: &str, _: &str, _: StatusCode, _: &str, _: &str) -> Bytes {
-        Bytes::new()
+    pub fn end(self) {
+        assert!(self.0.is_empty(), "{} rows:\n{}", self.0.len(), self.0.join("\n"));
     }
 }
 
-/// A fence behind which these gateways stay when something changes.
+/// Says what reaches the control plane.
+struct Echo;
+
+#[async_trait]
+impl QueryApi for Echo {
+    async fn answer(&self, call: QueryCall) -> Response<ResponseBody> {
+        let action = call.parameters.get("Action").unwrap_or_default();
+        Response::new(ResponseBody::full(format!("{} {action}", call.caller.name)))
+    }
+
+    fn label(&self, action: &str) -> Option<&'static str> {
+        (action == "ListUsers").then_some("iam:ListUsers")
+    }
+
+    fn refuse(&self, service: &str, code: &str, _: StatusCode, message: &str, _: &str) -> Bytes {
+        let error =
+            format!("<Error><Code>{code}</Code><Service>{service}</Service><Message>{message}</Message></Error>");
+        Bytes::from(error)
+    }
+}
+
+/// A fence for which these gateways lag behind when something changes.
 #[derive(Clone, Default)]
 struct Behind(Vec<String>);
 
@@ -106,18 +145,33 @@ impl gateway::Enforcement for Behind {
     }
 }
 
-impl StatusPages for NoQueries {
+impl StatusPages for Echo {
     fn status(&self, _addresses: bool) -> String {
         "{}".to_owned()
     }
 
-    fn is_ready(&self) -> bool {
-        true
+    fn readiness(&self) -> Result<&'static str, String> {
+        Ok("ready")
     }
 }
 
 const IDENTITIES: &str =
     r#"{"identities":[{"name":"anonymous","actions":["Admin","Read","Write","List","Tagging","ReadAcp","WriteAcp"]}]}"#;
+
+/// Users whose secret is the id of their key and ` secret`. `admin` owns the buckets that belong to no one else, and `other` is the
+/// administrator of another account.
+const USERS: &str = r#"{"identities":[
+    {"name":"admin","credentials":[{"accessKey":"AKADMIN","secretKey":"AKADMIN secret"}],"actions":["Admin"]},
+    {"name":"reader","credentials":[{"accessKey":"AKREADER","secretKey":"AKREADER secret"}],"actions":["Read:plain"]},
+    {"name":"writer","credentials":[{"accessKey":"AKWRITER","secretKey":"AKWRITER secret"}],"actions":["Write:plain"]},
+    {"name":"other","account":{"id":"111122223333"},
+     "credentials":[{"accessKey":"AKOTHER","secretKey":"AKOTHER secret"}],"actions":["Admin"]},
+    {"name":"nobody","credentials":[{"accessKey":"AKNOBODY","secretKey":"AKNOBODY secret"}],"actions":[]}]}"#;
+
+/// The policy of the bucket `shared`: everyone may do everything, but no one may touch `private`.
+const SHARED: &str = r#"{"Version":"2012-10-17","Statement":[
+    {"Sid":"All","Effect":"Allow","Principal":"*","Action":"s3:*","Resource":["arn:aws:s3:::shared","arn:aws:s3:::shared/*"]},
+    {"Sid":"NotThis","Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::shared/private*"}]}"#;
 
 /// The entry of a bucket.
 fn bucket(name: &str, extended: &[(&str, &str)]) -> Entry {
@@ -134,11 +188,10 @@ fn bucket(name: &str, extended: &[(&str, &str)]) -> Entry {
 }
 
 fn of_bucket(entry: &Entry) -> Change {
-    let bucket = Bucket::read(&entry.name, &entry.extended, &entry.content, entry.attributes().crtime, 0, None);
-    Change::Bucket(entry.name.as_str().into(), Some(Arc::new(bucket)))
+    Change::Bucket(entry.name.as_str().into(), Some(Arc::new(store::bucket_of(entry, None))))
 }
 
-/// Follows what becomes of the buckets, as the control plane does.
+/// Follows changes of the buckets, as the control plane does.
 async fn follow(filer: &dyn Filer, snapshot: gateway::SharedSnapshot) {
     let filter = FeedFilter { directories: vec!["/buckets".to_owned()], ..FeedFilter::default() };
     let (_, mut feed) = filer.subscribe(filter).await.unwrap().pop().unwrap();
@@ -156,13 +209,20 @@ async fn follow(filer: &dyn Filer, snapshot: gateway::SharedSnapshot) {
     });
 }
 
-fn settings() -> Settings {
+/// A new directory, in memory where the machine has one there: nothing in it outlives its test.
+fn directory() -> tempfile::TempDir {
+    let memory = std::path::Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
+}
+
+pub fn settings() -> Settings {
     Settings {
         addressing: access::Addressing::default(),
         region: "us-east-1".to_owned(),
         allowed_origins: Vec::new(),
         allow_delete_bucket_not_empty: false,
         auto_create_bucket: false,
+        new_buckets: ids::NewBuckets::default(),
         object_mode: 0o660,
         uid: 7,
         gid: 8,
@@ -175,19 +235,19 @@ fn settings() -> Settings {
 impl World {
     /// Buckets: `plain` and `other` (owned by `alice`), `versioned`, `suspended`, `locked`.
     pub async fn start() -> World {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = directory();
         let filer = EmbeddedFiler::open(directory.path()).unwrap();
         World { _directory: Some(directory), ..World::over(Arc::new(filer)).await }
     }
 
-    /// The same over another filer.
+    /// The same with another filer.
     pub async fn over(filer: Arc<dyn Filer>) -> World {
         World::of(filer, Arc::new(Behind::default())).await
     }
 
-    /// The same where another gateway does not hear of changes.
+    /// The same with another gateway that does not receive changes.
     pub async fn beside_a_deaf_gateway() -> World {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = directory();
         let filer = EmbeddedFiler::open(directory.path()).unwrap();
         World {
             _directory: Some(directory),
@@ -195,16 +255,37 @@ impl World {
         }
     }
 
-    /// A gateway where everybody may read, and nothing else.
+    /// A gateway where everyone may only read.
     pub async fn read_only() -> World {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = directory();
         let filer = EmbeddedFiler::open(directory.path()).unwrap();
         let identities = r#"{"identities":[{"name":"anonymous","actions":["Read","List"]}]}"#;
         let world = World::with(Arc::new(filer), Arc::new(Behind::default()), identities).await;
         World { _directory: Some(directory), ..world }
     }
 
-    /// The same, and the gateway follows what becomes of the buckets.
+    /// A gateway with these users, and no anonymous one.
+    pub async fn with_users() -> World {
+        World::with_users_and(settings()).await
+    }
+
+    /// The same with other settings.
+    pub async fn with_users_and(settings: Settings) -> World {
+        let directory = directory();
+        let filer = EmbeddedFiler::open(directory.path()).unwrap();
+        let world = World::built(Arc::new(filer), Arc::new(Behind::default()), USERS, settings, true).await;
+        World { _directory: Some(directory), ..world }
+    }
+
+    /// A gateway with users, behind this fence.
+    pub async fn behind(fence: Arc<dyn gateway::Fence>) -> World {
+        let directory = directory();
+        let filer = EmbeddedFiler::open(directory.path()).unwrap();
+        let world = World::with(Arc::new(filer), fence, USERS).await;
+        World { _directory: Some(directory), ..world }
+    }
+
+    /// The same, and the gateway follows changes of the buckets.
     pub async fn following(filer: Arc<dyn Filer>, auto_create_bucket: bool) -> World {
         let settings = Settings { auto_create_bucket, ..settings() };
         World::built(filer, Arc::new(Behind::default()), IDENTITIES, settings, true).await
@@ -225,13 +306,14 @@ impl World {
         settings: Settings,
         follows: bool,
     ) -> World {
-        let identities = Identities::parse(identities, &|_| None).unwrap();
+        let identities = identities::parse(identities, &|_| None).unwrap();
         let buckets = [
-            bucket("plain", &[(iam::OWNER, "alice")]),
-            bucket("other", &[(iam::OWNER, "alice")]),
-            bucket("versioned", &[(iam::VERSIONING, "Enabled")]),
-            bucket("suspended", &[(iam::VERSIONING, "Suspended")]),
-            bucket("locked", &[(iam::OBJECT_LOCK, "Enabled")]),
+            bucket("plain", &[(attributes::OWNER, "alice")]),
+            bucket("other", &[(attributes::OWNER, "alice")]),
+            bucket("versioned", &[(attributes::VERSIONING, "Enabled")]),
+            bucket("suspended", &[(attributes::VERSIONING, "Suspended")]),
+            bucket("locked", &[(attributes::LOCK_ENABLED, "Enabled")]),
+            bucket("shared", &[(attributes::OWNER, "alice"), (attributes::POLICY, SHARED)]),
         ];
         let snapshot = Snapshot::new(iam::Settings::default(), &identities).apply(buckets.iter().map(of_bucket));
         let snapshot = Arc::new(ArcSwapOption::from_pointee(snapshot));
@@ -244,19 +326,19 @@ impl World {
         if follows {
             follow(&*filer, Arc::clone(&snapshot)).await;
         }
-        let gateway = Gateway {
+        let gateway = Arc::new(Gateway {
             settings,
             filer_configuration: filer.configuration().await.unwrap(),
             filer: Arc::clone(&filer),
             snapshot,
-            door: access::Door::new(String::new(), false, None),
+            door: access::Door::new(String::new(), access::SignatureV2::Off, None),
             fence,
-            query_api: Arc::new(NoQueries),
-            status: Arc::new(NoQueries),
+            query_api: Arc::new(Echo),
+            status: Arc::new(Echo),
             metrics: Arc::new(Metrics::default()),
             upload_limits: UploadLimits::default(),
             signature_limit: gateway::SignatureLimit::default(),
-        };
+        });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let limits = accept::Limits {
@@ -264,12 +346,12 @@ impl World {
             connections: accept::CONNECTIONS_MAX,
             drain: Duration::from_secs(1),
         };
-        tokio::spawn(accept::serve(listener, None, Arc::new(gateway), limits, std::future::pending()));
+        tokio::spawn(accept::serve(listener, None, Arc::clone(&gateway), limits, std::future::pending()));
         let client = Client::builder(TokioExecutor::new()).build_http();
-        World { filer, address, client, _directory: None }
+        World { filer, address, gateway, client, _directory: None }
     }
 
-    /// Sends these bytes and nothing more, and reads the head of the answer and what comes with it.
+    /// Sends only these bytes, and reads the head of the answer and what arrives with it.
     pub async fn send_raw(&self, bytes: &[u8]) -> String {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
         let mut connection = tokio::net::TcpStream::connect(&self.address).await.unwrap();
@@ -279,17 +361,80 @@ impl World {
         String::from_utf8_lossy(&answer[..read]).into_owned()
     }
 
+    /// Sends only these bytes, ends the stream, and reads the answer, if there is one.
+    pub async fn send_half(&self, bytes: &[u8]) -> String {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let mut connection = tokio::net::TcpStream::connect(&self.address).await.unwrap();
+        connection.write_all(bytes).await.unwrap();
+        connection.shutdown().await.unwrap();
+        let mut answer = Vec::new();
+        let _ = connection.read_to_end(&mut answer).await;
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
     /// Sends a request: `PUT /plain/a`.
     pub async fn send(&self, line: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Reply {
+        self.deliver(self.head(line, headers), body.into()).await
+    }
+
+    /// The same, signed as one of the users; unsigned for the user ``.
+    pub async fn send_as(&self, user: &str, line: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Reply {
+        let (head, body) = (self.head(line, headers), body.into());
+        if user.is_empty() {
+            return self.deliver(head, body).await;
+        }
+        let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &body);
+        let payload = PayloadHash::Sha256(hash.as_ref().try_into().unwrap());
+        self.deliver(signer(user).sign(head, payload), body).await
+    }
+
+    /// The same as `admin`, without headers and body.
+    pub async fn ask_admin(&self, line: &str) -> Reply {
+        self.send_as("admin", line, &[], "").await
+    }
+
+    /// The same with an aws-chunked body, which `frame` makes.
+    pub async fn send_chunked(
+        &self,
+        line: &str,
+        headers: &[(&str, &str)],
+        payload: PayloadHash,
+        frame: impl FnOnce(ChunkSigner) -> Vec<u8>,
+    ) -> Reply {
+        let (head, chunks) = signer("admin").sign_chunked(self.head(line, headers), payload);
+        self.deliver(head, frame(chunks).into()).await
+    }
+
+    /// The head of a request to this gateway.
+    pub fn head(&self, line: &str, headers: &[(&str, &str)]) -> Parts {
         let (method, path) = line.split_once(' ').unwrap();
-        let mut request =
-            Request::builder().method(method.parse::<Method>().unwrap()).uri(format!("http://{}{path}", self.address));
-        for (name, value) in headers {
+        let mut request = Request::builder().method(method.parse::<Method>().unwrap()).uri(path);
+        for (name, value) in [("host", self.address.as_str())].iter().chain(headers) {
             request = request.header(*name, *value);
         }
-        let response = self.client.request(request.body(Full::new(body.into())).unwrap()).await.unwrap();
-        let (head, body) = response.into_parts();
+        request.body(()).unwrap().into_parts().0
+    }
+
+    /// Sends a head as it is, and returns when the head of the answer is there.
+    pub async fn begin(&self, mut head: Parts, body: Bytes) -> Response<Incoming> {
+        head.uri = format!("http://{}{}", self.address, head.uri).parse().unwrap();
+        self.client.request(Request::from_parts(head, Full::new(body))).await.unwrap()
+    }
+
+    /// Sends a head as it is.
+    pub async fn deliver(&self, head: Parts, body: Bytes) -> Reply {
+        let (head, body) = self.begin(head, body).await.into_parts();
         Reply { status: head.status, headers: head.headers, body: body.collect().await.unwrap().to_bytes() }
+    }
+
+    /// Sends requests in order, each as a user, and compares their outcomes. Shows all rows that fail.
+    pub async fn check(&self, rows: &[Row<'_>]) {
+        let mut claims = Claims::default();
+        for (user, line, headers, body, want) in rows {
+            let reply = self.send_as(user, line, headers, (*body).to_owned()).await;
+            claims.claim(&format!("{user} {line} {headers:?}\n  {}", reply.text_if_any()), &*reply.outcome(), *want);
+        }
+        claims.end();
     }
 
     /// The same without headers and body.
@@ -297,7 +442,7 @@ impl World {
         self.send(line, &[], "").await
     }
 
-    /// Stores an object and expects it to work.
+    /// Stores an object and expects success.
     pub async fn put(&self, path: &str, body: impl Into<Bytes>) -> Reply {
         let reply = self.send(&format!("PUT {path}"), &[], body).await;
         assert_eq!(reply.outcome(), "200 ", "PUT {path}: {}", reply.text());
@@ -309,7 +454,7 @@ impl World {
         self.filer.lookup(&format!("/buckets/{path}")).await.unwrap()
     }
 
-    /// Sets attributes of an entry behind the gateway's back.
+    /// Sets attributes of an entry directly on the filer.
     pub async fn patch(&self, directory: &str, name: &str, set: &[(&str, &str)]) {
         self.patch_at(format!("/buckets/{directory}"), name, set).await;
     }
