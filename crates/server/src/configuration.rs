@@ -1,25 +1,27 @@
-//! The files of the command line, read once: identities, `-iam.config`, trusted proxies.
+//! The files that the command line names, read once: identities, `-iam.config`, trusted proxies.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use access::Network;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use iam::{DocumentStore, IamConfig, Identities, Surroundings};
-use ids::SecretAccessKey;
+use iam::Identities;
+use iam_formats::{DocumentStore, IamConfig, Surroundings, identities};
+use ids::{Network, SecretAccessKey};
 use store::SecretKeys;
 use sts::SessionKeys;
 use zeroize::Zeroizing;
 
 use crate::private_file;
 
-/// Keys for secrets at rest, where no file holds them.
+/// The variable with the keys for secrets at rest, if no file holds them.
 pub const SECRETS_KEY: &str = "KELPGATE_SECRETS_KEY";
 
 /// What the files say.
 pub struct Configuration {
+    /// The static identities.
     pub identities: Identities,
+    /// The IAM file.
     pub iam: IamConfig,
 }
 
@@ -48,21 +50,21 @@ impl Configuration {
         Ok(Self { identities, iam })
     }
 
-    /// Reads the identities: `-config`, or `-iam.config` where that is not given.
+    /// Reads the identities: `-config`, or `-iam.config` if that is not given.
     pub fn read_identities(config: Option<&Path>, iam_config: Option<&Path>) -> Result<Identities, String> {
         let environment = |name: &str| std::env::var(name).ok();
         let (flag, path, identities) = match (config, iam_config) {
-            (Some(path), _) => ("-config", path, Identities::parse(&read_file("-config", path)?, &environment)),
+            (Some(path), _) => ("-config", path, identities::parse(&read_file("-config", path)?, &environment)),
             (None, Some(path)) => {
                 let text = read_file("-iam.config", path)?;
-                ("-iam.config", path, Identities::of_iam_config(&text, &environment))
+                ("-iam.config", path, identities::of_iam_config(&text, &environment))
             }
             (None, None) => return Ok(Identities::default()),
         };
         identities.map_err(|error| format!("{flag}: {}: {error}", path.display()))
     }
 
-    /// `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` add an administrator, as in weed.
+    /// `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` add an administrator, as in `weed s3`.
     pub fn add_environment_admin(identities: &mut Identities) -> Result<(), String> {
         let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
         if let (Some(id), Some(secret)) = (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")) {
@@ -72,8 +74,8 @@ impl Configuration {
         Ok(())
     }
 
-    /// Puts on the filer what the file would keep in memory, or does not speak of: where the filer is the gateway's own, it would be
-    /// lost at the next start.
+    /// Stores on the filer what the file would keep in memory or does not mention: if the filer is the gateway's own,
+    /// it would be lost at the next start.
     pub fn keep_in_filer(&mut self) {
         let base = &self.iam.kelpgate.iam_base_path;
         let (policies, roles) = (format!("{base}/policies"), format!("{base}/roles"));
@@ -84,8 +86,8 @@ impl Configuration {
         }
     }
 
-    /// The keys that secret access keys are stored under: `kelpgate.secretsKeyFile`, or `KELPGATE_SECRETS_KEY`. `None` stores them as
-    /// they are.
+    /// The keys that encrypt stored secret access keys: `kelpgate.secretsKeyFile`, or `KELPGATE_SECRETS_KEY`. `None`
+    /// stores them in plain text.
     pub fn secret_keys(&self) -> Result<Option<SecretKeys>, String> {
         let variable = std::env::var(SECRETS_KEY).ok().filter(|text| !text.trim().is_empty()).map(Zeroizing::new);
         let (from, text) = match (variable, &self.iam.kelpgate.secrets_key_file) {
@@ -105,7 +107,8 @@ impl Configuration {
         SecretKeys::parse(&text).map(Some).map_err(|error| format!("{from}: {error}"))
     }
 
-    /// The keys of sessions: the configured one, else `fallback` (a name and bytes), else none, and no sessions.
+    /// The keys that sign sessions: the configured one, or else `fallback` (a name and bytes). Without either there are
+    /// no sessions.
     pub fn session_keys(&self, fallback: Option<(&str, &[u8])>) -> Result<Option<Arc<SessionKeys>>, String> {
         let (keys, passed_over) = self.iam.session_keys(fallback.as_slice())?;
         for warning in passed_over {
@@ -117,10 +120,10 @@ impl Configuration {
         Ok(keys.map(Arc::new))
     }
 
-    /// Proxies whose forwarding headers count: `kelpgate.trustedProxies` and what `security.toml` says.
+    /// The proxies whose forwarding headers are trusted: `kelpgate.trustedProxies` and those in `security.toml`.
     pub fn trusted_proxies(&self, of_security: &[String]) -> Result<Vec<Network>, String> {
         let all = self.iam.kelpgate.trusted_proxies.iter().chain(of_security);
-        all.map(|text| text.parse().map_err(|error| format!("trusted proxies: {error}"))).collect()
+        all.map(|text| text.trim().parse().map_err(|error| format!("trusted proxies: {error}"))).collect()
     }
 }
 
@@ -137,7 +140,7 @@ pub fn trusted_proxies_of_security(source: Option<&Path>) -> Result<Vec<String>,
     }
     let Some(path) = source else { return Ok(Vec::new()) };
     let text = read_file("security.toml", path)?;
-    let table: toml::Table = text.parse().map_err(|_| format!("`{}` is no valid TOML", path.display()))?;
+    let table: toml::Table = text.parse().map_err(|_| format!("`{}` is not valid TOML", path.display()))?;
     let listed = table.get("s3").and_then(|s3| s3.get("trusted_proxies")).and_then(|proxies| proxies.get("white_list"));
     match listed {
         None => Ok(Vec::new()),
@@ -151,8 +154,8 @@ pub fn trusted_proxies_of_security(source: Option<&Path>) -> Result<Vec<String>,
     }
 }
 
-/// Refuses a `credential.toml` that keeps users elsewhere than on the filer: a gateway that does not know them would refuse
-/// them all, or miss what was taken from them.
+/// Refuses a `credential.toml` that keeps users anywhere but on the filer: a gateway that does not know them would
+/// refuse all of them, or miss that their permissions were revoked.
 pub fn check_credential_store(config_dir: Option<&Path>) -> Result<(), String> {
     let home = std::env::var_os("HOME").map(|home| Path::new(&home).join(".seaweedfs"));
     let fixed = ["/usr/local/etc/seaweedfs", "/etc/seaweedfs"].map(PathBuf::from);
@@ -160,7 +163,7 @@ pub fn check_credential_store(config_dir: Option<&Path>) -> Result<(), String> {
     let mut files = places.into_iter().flatten().chain(fixed).map(|directory| directory.join("credential.toml"));
     let Some(path) = files.find(|path| path.is_file()) else { return Ok(()) };
     let table: toml::Table =
-        read_file("credential.toml", &path)?.parse().map_err(|_| format!("`{}` is no valid TOML", path.display()))?;
+        read_file("credential.toml", &path)?.parse().map_err(|_| format!("`{}` is not valid TOML", path.display()))?;
     let stores = table.get("credential").and_then(toml::Value::as_table);
     let is_enabled = |store: &toml::Value| store.get("enabled").and_then(toml::Value::as_bool) == Some(true);
     let foreign = stores.into_iter().flatten().find(|(name, store)| *name != "filer_etc" && is_enabled(store));

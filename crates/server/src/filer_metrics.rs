@@ -1,10 +1,14 @@
-//! The filer client's counters, as `/metrics` prints them.
+//! The counters of filers, as `/metrics` shows them.
 
+use std::sync::Arc;
+
+use filer::embedded::{EmbeddedFiler, Room};
 use filer::seaweedfs::SeaweedFiler;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
 
 /// Calls to filers and volume servers.
 pub struct FilerCalls(pub SeaweedFiler);
@@ -37,6 +41,50 @@ impl Collector for FilerCalls {
         for row in &rows {
             let spent = row.nanoseconds as f64 / 1e9;
             ConstCounter::new(spent).encode(seconds.encode_family(&[("call", row.call.name())])?)?;
+        }
+        Ok(())
+    }
+}
+
+/// The state of the embedded filer.
+pub struct EmbeddedStorage(pub Arc<EmbeddedFiler>);
+
+impl std::fmt::Debug for EmbeddedStorage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("EmbeddedStorage")
+    }
+}
+
+impl Collector for EmbeddedStorage {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let health = self.0.health();
+        let help = "Reads that found something else than what was written";
+        let mut corrupt = encoder.encode_descriptor("storage_corrupt_reads", help, None, MetricType::Counter)?;
+        for (part, reads) in [("data", health.corrupt_data_reads), ("database", health.corrupt_database_reads)] {
+            ConstCounter::new(reads).encode(corrupt.encode_family(&[("part", part)])?)?;
+        }
+        for (name, help, value) in [
+            ("storage_scrubbed_bytes", "Bytes that were read in the background and compared", health.scrub.bytes),
+            ("storage_scrub_passes", "Passes over everything that is stored", health.scrub.passes),
+        ] {
+            ConstCounter::new(value).encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)?;
+        }
+        for (name, help, value) in [
+            ("storage_free_bytes", "Free bytes of the disk", health.free_bytes),
+            (
+                "storage_writable",
+                "1 if objects can be stored, 0 if the disk is full or read-only",
+                u64::from(health.room == Room::Enough),
+            ),
+            ("storage_open", "1 if the database can be used, 0 if it is closed", u64::from(health.closed.is_none())),
+            (
+                "storage_scrub_findings",
+                "Corrupt files and pages that this or the last pass found",
+                health.scrub.findings,
+            ),
+        ] {
+            let gauge = ConstGauge::new(value);
+            gauge.encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)?;
         }
         Ok(())
     }

@@ -1,18 +1,19 @@
-//! A number that gateways share when they were started with the same configuration.
+//! A number that is the same on all gateways that were started with the same configuration.
 //!
-//! It is in `/status`, which strangers may read, so it tells nothing: an HMAC under a key that is made of the signing key of
-//! sessions. Gateways with different signing keys therefore have different fingerprints in any case.
+//! It is in `/status`, which anyone may read, so it reveals nothing: it is an HMAC under a key derived from the signing
+//! key of sessions. Gateways with different signing keys therefore always have different fingerprints.
 
 use std::fmt::Write;
 use std::sync::{PoisonError, RwLock};
 
 use aws_lc_rs::hmac;
-use iam::{CredentialDocument, IamConfig, Identities};
+use iam::{Credential, Identities};
+use iam_formats::IamConfig;
 use sts::SigningKey;
 
 /// The fingerprints of one gateway.
 pub struct Fingerprint {
-    /// Of the signing key; `None` without one.
+    /// The fingerprint of the signing key; `None` without one.
     pub signing_key: Option<String>,
     key: hmac::Key,
     fixed: String,
@@ -20,7 +21,7 @@ pub struct Fingerprint {
 }
 
 impl Fingerprint {
-    /// `flags` are the settings of the command line, in any text that is the same for the same settings.
+    /// `flags` are the settings of the command line, as any text that is the same for the same settings.
     pub fn new(key: Option<&SigningKey>, flags: &str, iam: &IamConfig, identities: &Identities) -> Self {
         let stretched = |label| key.map(|key| key.stretched(label));
         let signing_key = stretched("kelpgate fingerprint of the signing key").map(|bytes| short(&bytes));
@@ -28,7 +29,8 @@ impl Fingerprint {
         let made = Self {
             signing_key,
             key: hmac::Key::new(hmac::HMAC_SHA256, &bytes),
-            // Gateways of one version write the same value in the same way; others are not compared.
+            // Gateways of one version write the same value in the same way. Gateways of different versions are not
+            // compared.
             fixed: format!("{flags}\n{iam:?}\n"),
             configuration: RwLock::default(),
         };
@@ -36,13 +38,13 @@ impl Fingerprint {
         made
     }
 
-    /// The identities are these now.
+    /// Replaces the identities.
     pub fn take(&self, identities: &Identities) {
         let mut text = format!("{}{identities:?}\n", self.fixed);
         let credentials = identities.users.iter().flat_map(|user| &user.credentials);
         let of_services = identities.service_accounts.iter().filter_map(|account| account.credential.as_ref());
-        for CredentialDocument { access_key, secret_key, .. } in credentials.chain(of_services) {
-            // Without a signing key there is no secret to hide other secrets behind.
+        for Credential { access_key, secret_key, .. } in credentials.chain(of_services) {
+            // Without a signing key there is no secret that could protect the others.
             let secret = if self.signing_key.is_some() { secret_key.expose() } else { "" };
             let _ = writeln!(text, "{access_key} {secret}");
         }
@@ -50,12 +52,13 @@ impl Fingerprint {
         *self.configuration.write().unwrap_or_else(PoisonError::into_inner) = tag;
     }
 
-    /// Of another text that strangers must not read; `None` without a signing key, as nothing would hide it.
+    /// The fingerprint of another text that must stay secret; `None` without a signing key, because nothing would
+    /// protect it.
     pub fn of(&self, text: &str) -> Option<String> {
         self.signing_key.as_ref().map(|_| short(hmac::sign(&self.key, text.as_bytes()).as_ref()))
     }
 
-    /// Of the configuration.
+    /// The fingerprint of the configuration.
     pub fn configuration(&self) -> String {
         self.configuration.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -76,7 +79,7 @@ mod tests {
             let text = format!(
                 r#"{{"identities":[{{"name":"al","credentials":[{{"accessKey":"AKA","secretKey":"{secret}"}}]}}]}}"#
             );
-            Identities::parse(&text, &|_| None).unwrap()
+            iam_formats::identities::parse(&text, &|_| None).unwrap()
         };
         let (one, other) = (key(b"0123456789abcdef"), key(b"0123456789abcdeF"));
         let iam = IamConfig::default();
@@ -94,7 +97,7 @@ mod tests {
         ] {
             assert_ne!(other.1, base.1, "{what}");
         }
-        assert_eq!(of(None, "", "s1").1, of(None, "", "s2").1, "a secret that nothing hides is left out");
+        assert_eq!(of(None, "", "s1").1, of(None, "", "s2").1, "a secret that nothing protects is left out");
         let made = Fingerprint::new(Some(&one), "-region=x", &iam, &identities("s1"));
         made.take(&identities("s2"));
         assert_eq!(made.configuration(), of(Some(&one), "-region=x", "s2").1);

@@ -1,11 +1,11 @@
-//! Files that only their owner may read.
+//! Files that only their owner can read.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-/// Writes a file with mode 0600, in one step: readers see the old content or the new.
+/// Writes a file with mode 0600, in one step: readers see either the old content or the new.
 pub fn write(path: &Path, content: &str) -> Result<(), String> {
     let problem = |error: std::io::Error| format!("`{}` cannot be written: {error}", path.display());
     let temporary = path.with_extension("new");
@@ -15,7 +15,7 @@ pub fn write(path: &Path, content: &str) -> Result<(), String> {
     fs::rename(&temporary, path).map_err(problem)
 }
 
-/// The content of a file, or `None` if there is none. One that others may read is refused.
+/// The content of a file, or `None` if there is none. A file that others can read is refused.
 pub fn read(path: &Path) -> Result<Option<String>, String> {
     let metadata = match fs::metadata(path) {
         Ok(metadata) => metadata,

@@ -1,4 +1,4 @@
-//! The root access key of `kelpgate server`: from the environment, from its file, or made at the first start.
+//! The root access key of `kelpgate server`: from the environment, from its file, or generated at the first start.
 
 use std::path::{Path, PathBuf};
 
@@ -10,16 +10,18 @@ use crate::private_file;
 /// The key of the root user.
 #[derive(Clone)]
 pub struct RootKey {
+    /// Its id.
     pub access_key_id: String,
+    /// Its secret.
     pub secret: SecretAccessKey,
-    /// The file that keeps it; `None` when the environment gave it.
+    /// The file that holds it; `None` if it came from the environment.
     pub file: Option<PathBuf>,
-    /// It was made just now, so it has to be shown.
+    /// Whether it has just been generated, so it has to be shown.
     pub is_new: bool,
 }
 
 impl RootKey {
-    /// Finds or makes the key. `replace` makes a new one in any case.
+    /// Finds or generates the key. `replace` always generates a new one.
     pub fn find(directory: &Path, replace: bool) -> Result<Self, String> {
         if let Some(key) = from_environment()? {
             return Ok(key);
@@ -48,7 +50,7 @@ impl RootKey {
         Ok(key)
     }
 
-    /// What a newcomer needs: the key, once, with lines to copy.
+    /// What a new user needs: the key, shown once, with lines to copy.
     pub fn introduction(&self, endpoint: &str, region: &str) -> String {
         let (id, secret) = (&self.access_key_id, self.secret.expose());
         let file = self.file.as_ref().map(|file| file.display().to_string()).unwrap_or_default();
@@ -104,7 +106,7 @@ fn parse(text: &str, file: PathBuf) -> Result<RootKey, String> {
     }
 }
 
-/// Random text out of an alphabet of at most 256 letters.
+/// Random text from an alphabet of at most 256 letters.
 fn random_text(length: usize, alphabet: &[u8]) -> String {
     let mut random = rand::rng();
     let mut letter = || alphabet.get(random.random_range(0..alphabet.len())).copied().map_or('A', char::from);

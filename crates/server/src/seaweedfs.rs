@@ -1,47 +1,47 @@
-//! `kelpgate s3`: in front of a SeaweedFS filer, in place of `weed s3`.
+//! A gateway in front of a SeaweedFS cluster.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use filer::seaweedfs::{FilerAddress, Options, SeaweedFiler, Security};
 
-use crate::arguments::S3;
 use crate::configuration::{Configuration, check_credential_store, trusted_proxies_of_security};
 use crate::serving::{self, Plan};
+use crate::settings::Settings;
+use crate::workers::{Period, Ran, RunsOn, Worker};
 
-/// Runs until a signal.
-pub async fn run(s3: S3) -> Result<(), String> {
-    let serving = &s3.serving;
-    serving::check(serving)?;
-    if let Some(file) = &s3.audit_log_config {
-        return Err(format!(
-            "-auditLogConfig={} asks for a fluentd audit log, which is not supported yet: start without it, and take the audit \
-             lines of the log (KELPGATE_LOG=info,audit=debug)",
-            file.display()
-        ));
-    }
-    for flag in s3.ignored.given() {
-        tracing::warn!("-{flag} has no effect here");
-    }
-    check_credential_store(serving.config_dir.as_deref())?;
-    let filers = FilerAddress::parse_list(&s3.filer).map_err(|error| format!("-filer: {error}"))?;
-    let names: Vec<String> = filers.iter().map(ToString::to_string).collect();
-    let configuration = Configuration::read(serving.config.as_deref(), serving.iam_config.as_deref(), &names)?;
-    let security = security(serving.config_dir.as_deref())?;
+/// The cluster in front of which the gateway runs.
+pub struct Cluster {
+    /// Its filers.
+    pub filers: Vec<FilerAddress>,
+    /// The data centre whose volume servers are preferred; empty for any.
+    pub data_center: String,
+    /// Whether object data is encrypted on the volume servers.
+    pub encrypt_volume_data: bool,
+}
+
+/// Runs until a signal arrives.
+pub async fn run(settings: Settings, cluster: Cluster) -> Result<(), String> {
+    serving::check(&settings)?;
+    check_credential_store(settings.config_dir.as_deref())?;
+    let names: Vec<String> = cluster.filers.iter().map(ToString::to_string).collect();
+    let configuration = Configuration::read(settings.identities_file.as_deref(), settings.iam_file.as_deref(), &names)?;
+    let security = security(settings.config_dir.as_deref())?;
     let listed = trusted_proxies_of_security(security.source.as_deref())?;
     let trusted_proxies = configuration.trusted_proxies(&listed)?;
     let filer_key = security.filer_write.as_ref().map(|key| ("jwt.filer_signing.key", key.expose_bytes()));
     let session_keys = configuration.session_keys(filer_key)?;
 
-    let mut options = Options::new(filers, security);
-    options.data_center = s3.data_center.clone();
-    options.encrypt_volume_data = s3.encrypt_volume_data;
+    let mut options = Options::new(cluster.filers, security);
+    options.data_center = cluster.data_center;
+    options.encrypt_volume_data = cluster.encrypt_volume_data;
     let filer = SeaweedFiler::connect(options);
     let filer_configuration = tokio::select! {
         reached = filer.wait_until_reachable() => reached,
         _ = tokio::signal::ctrl_c() => return Ok(()),
     };
     let counted = filer.clone();
+    let weed_gateways = Arc::default();
     let plan = Plan {
         filer: Arc::new(filer),
         filer_configuration,
@@ -49,42 +49,37 @@ pub async fn run(s3: S3) -> Result<(), String> {
         trusted_proxies,
         session_keys,
         filer_names: names,
-        bind: s3.ip_bind.clone(),
-        region: s3.region.clone(),
-        auto_create_bucket: true,
-        weed_gateways: watch_weed(counted.clone()),
+        workers: vec![watch_weed(counted.clone(), Arc::clone(&weed_gateways))],
+        weed_gateways,
         several: true,
-        address: if s3.ip.is_empty() { s3.ip_bind.clone() } else { s3.ip.clone() },
-        iam: s3.iam,
-        iam_read_only: s3.iam_read_only,
         complete: |identities, _| Configuration::add_environment_admin(identities),
         root: None,
+        storage: None,
         register_metrics: Box::new(move |metrics| {
             metrics
                 .register(|registry| registry.register_collector(Box::new(crate::filer_metrics::FilerCalls(counted))));
         }),
     };
-    serving::run(plan, serving, |_| ()).await
+    serving::run(plan, settings, |_| ()).await
 }
 
-/// How often the master is asked for gateways of SeaweedFS.
+/// How often the master is asked for SeaweedFS's gateways.
 const WEED_EVERY: Duration = Duration::from_secs(10);
 
-/// The gateways of SeaweedFS that the master knows, from now on.
-fn watch_weed(filer: SeaweedFiler) -> Arc<RwLock<Vec<String>>> {
-    let known = Arc::new(RwLock::new(Vec::new()));
-    let shared = Arc::clone(&known);
-    tokio::spawn(async move {
-        loop {
+/// Asks the master for the gateways of SeaweedFS that it knows, and keeps them in `known`.
+fn watch_weed(filer: SeaweedFiler, known: Arc<RwLock<Vec<String>>>) -> Worker {
+    let ask = move || {
+        let (filer, known) = (filer.clone(), Arc::clone(&known));
+        async move {
             let found = filer.cluster_nodes("s3").await;
-            *shared.write().unwrap_or_else(PoisonError::into_inner) = found;
-            tokio::time::sleep(WEED_EVERY).await;
+            *known.write().unwrap_or_else(PoisonError::into_inner) = found;
+            Ok(Ran::Done)
         }
-    });
-    known
+    };
+    Worker::new("weed-gateways", Period::Every(WEED_EVERY), RunsOn::EveryGateway, ask)
 }
 
-/// `security.toml` and the environment's overrides.
+/// `security.toml`, with the overrides from the environment.
 pub fn security(config_dir: Option<&std::path::Path>) -> Result<Security, String> {
     let security = Security::load(config_dir, &|name| std::env::var(name).ok()).map_err(|error| error.to_string())?;
     if let Some(source) = &security.source {

@@ -3,40 +3,50 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use access::SignatureV2;
 use control::feed::Follower;
+use filer::embedded::{Health, Room};
 use gateway::StatusPages;
 use serde_json::json;
 
 use crate::fingerprint::Fingerprint;
 
-/// What the pages tell.
+/// Says how the embedded filer is doing.
+pub type Storage = Box<dyn Fn() -> Health + Send + Sync>;
+
+/// What the pages show.
 pub struct Status {
     pub started: Instant,
     pub follower: Arc<Follower>,
     /// `host:port`, or the directory of the embedded filer.
     pub filers: Vec<String>,
-    /// Version text of the filer.
+    /// The version of the filer, as text.
     pub filer_version: String,
     /// `memory` or `filer`.
     pub policy_store: &'static str,
-    /// Gateways of SeaweedFS that the master knows: they take no part in the fence.
+    /// SeaweedFS's gateways that the master knows: they do not take part in the fence.
     pub weed_gateways: Arc<RwLock<Vec<String>>>,
+    /// `None` for a filer of SeaweedFS.
+    pub storage: Option<Storage>,
     /// `memory` or `filer`.
     pub role_store: &'static str,
-    /// What gateways of one cluster have in common.
+    /// What the gateways of one cluster have in common.
     pub fingerprint: Arc<Fingerprint>,
+    /// For which requests signature V2 is accepted.
+    pub signature_v2: SignatureV2,
 }
 
 impl StatusPages for Status {
     fn status(&self, addresses: bool) -> String {
-        // Strangers learn how many there are.
+        // Strangers see only how many there are.
         let list = |names: &[String]| if addresses { json!(names) } else { json!(names.len()) };
         let snapshot = self.follower.current();
         let counts = snapshot.as_ref().map(|snapshot| snapshot.counts()).unwrap_or_default();
+        let storage = self.storage.as_ref().map(|storage| storage());
         let status = json!({
             "version": env!("CARGO_PKG_VERSION"),
             "uptimeSeconds": self.started.elapsed().as_secs(),
-            "ready": snapshot.is_some(),
+            "ready": self.readiness().is_ok(),
             "filers": list(&self.filers),
             "filerVersion": self.filer_version,
             "iam": {
@@ -57,7 +67,9 @@ impl StatusPages for Status {
                 "fingerprint": self.fingerprint.configuration(),
                 "signingKeyFingerprint": self.fingerprint.signing_key,
                 "filersFingerprint": self.fingerprint.of(&self.filers.join(",")),
+                "signatureV2": self.signature_v2.to_string(),
             },
+            "storage": storage.as_ref().map(shown),
             "stores": { "policy": self.policy_store, "role": self.role_store },
             "gateways": self.gateways(addresses),
             "weedGateways": list(&self.weed_gateways.read().unwrap_or_else(PoisonError::into_inner)),
@@ -65,13 +77,45 @@ impl StatusPages for Status {
         format!("{status:#}\n")
     }
 
-    fn is_ready(&self) -> bool {
-        self.follower.current().is_some() && self.follower.lease().runs()
+    fn readiness(&self) -> Result<&'static str, String> {
+        if self.follower.current().is_none() || !self.follower.lease().runs() {
+            return Err("the access rules have not been loaded yet".to_owned());
+        }
+        match self.storage.as_ref().map(|storage| storage()) {
+            Some(Health { closed: Some(why), .. }) => Err(format!("the metadata database is closed: {why}")),
+            Some(Health { room: Room::Low, .. }) => Ok("ready for reads and deletions only: the disk is full"),
+            Some(Health { room: Room::ReadOnly, .. }) => Ok("ready for reads only: the disk is read-only"),
+            _ => Ok("ready"),
+        }
     }
 }
 
+/// What the disk has room for, as `/status` says it.
+fn room(room: Room) -> &'static str {
+    match room {
+        Room::Enough => "enough",
+        Room::Low => "low",
+        Room::ReadOnly => "read-only",
+    }
+}
+
+fn shown(health: &Health) -> serde_json::Value {
+    json!({
+        "closed": health.closed,
+        "room": room(health.room),
+        "freeBytes": health.free_bytes,
+        "corruptDataReads": health.corrupt_data_reads,
+        "corruptDatabaseReads": health.corrupt_database_reads,
+        "scrub": {
+            "bytes": health.scrub.bytes,
+            "findings": health.scrub.findings,
+            "passes": health.scrub.passes,
+        },
+    })
+}
+
 impl Status {
-    /// Every gateway that this one knows, itself first; none if it is alone with its filer.
+    /// Every gateway that this one knows, starting with itself; empty if it is the only one on its filer.
     fn gateways(&self, addresses: bool) -> Vec<serde_json::Value> {
         let known = self.follower.fencing().map(|fencing| fencing.gateways()).unwrap_or_default();
         let millis = |span: fence::Span| Duration::from(span).as_millis();

@@ -1,0 +1,91 @@
+//! The control plane as the data plane sees it: each asks for a trait, the other keeps it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use control::endpoint::{Query, QueryEndpoint};
+use control::feed::{FloorError, Follower};
+use control::fence::{Before, Lease};
+use gateway::{Enforcement, Fence, Floor, QueryApi, QueryCall, ResponseBody};
+use http::{Response, StatusCode};
+use iam::ChangeKind;
+use iam_formats::IamConfig;
+
+/// IAM and STS as the data plane sees them.
+pub struct ControlPlane(pub QueryEndpoint);
+
+#[async_trait]
+impl QueryApi for ControlPlane {
+    async fn answer(&self, call: QueryCall) -> Response<ResponseBody> {
+        let query = Query {
+            caller: &call.caller,
+            parameters: call.parameters,
+            context: call.context,
+            request_id: &call.request_id,
+            now_s: call.now.as_second(),
+            witness: &*call.witness,
+        };
+        self.0.answer(query).await.map(ResponseBody::full)
+    }
+
+    fn label(&self, action: &str) -> Option<&'static str> {
+        QueryEndpoint::label(action)
+    }
+
+    fn refuse(&self, service: &str, code: &str, status: StatusCode, message: &str, request_id: &str) -> Bytes {
+        QueryEndpoint::refuse(service, code, status, message, request_id)
+    }
+}
+
+/// The fence as the data plane sees it.
+pub struct DataPlaneFence {
+    follower: Arc<Follower>,
+    lease: Lease,
+    /// Makes changes of buckets wait for the other gateways.
+    waits_for_buckets: bool,
+}
+
+impl DataPlaneFence {
+    /// The fence of a gateway that follows a filer.
+    pub fn new(follower: &Arc<Follower>, config: &IamConfig) -> Self {
+        let waits_for_buckets = !config.kelpgate.fence.off.contains(&ChangeKind::Buckets);
+        Self { follower: Arc::clone(follower), lease: follower.lease(), waits_for_buckets }
+    }
+}
+
+#[async_trait]
+impl Fence for DataPlaneFence {
+    fn may_decide(&self) -> bool {
+        self.lease.runs()
+    }
+
+    fn revision(&self) -> Arc<String> {
+        self.follower.revision()
+    }
+
+    async fn reach(&self, floor: &str) -> Result<(), Floor> {
+        self.follower.reach(floor).await.map_err(|error| match error {
+            FloorError::NotReached => Floor::Ahead,
+            FloorError::Malformed(_) | FloorError::OtherEpoch => Floor::Wrong(error.to_string()),
+        })
+    }
+
+    fn before_change(&self) -> Box<dyn Enforcement> {
+        let before = self.follower.before().filter(|_| self.waits_for_buckets);
+        Box::new(BucketChange { follower: Arc::clone(&self.follower), before })
+    }
+}
+
+/// A change of a bucket, with what this gateway knew before it.
+struct BucketChange {
+    follower: Arc<Follower>,
+    before: Option<Before>,
+}
+
+#[async_trait]
+impl Enforcement for BucketChange {
+    async fn everywhere(&self) -> Result<(), Vec<String>> {
+        self.follower.enforced(self.before).await
+    }
+}

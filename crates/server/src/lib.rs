@@ -1,0 +1,17 @@
+//! Composition: puts the parts of a gateway together and runs it until a signal arrives.
+
+pub mod embedded;
+pub mod seaweedfs;
+
+pub mod configuration;
+pub mod private_file;
+pub mod root_key;
+pub mod settings;
+pub mod workers;
+
+mod background;
+mod control_plane;
+mod filer_metrics;
+mod fingerprint;
+mod serving;
+mod status;
