@@ -5,20 +5,37 @@ mod filers;
 mod gateways;
 mod report;
 
+use std::sync::Arc;
+
+use filer::EmbeddedFiler;
+use filer::embedded::Scrubber;
+
 use crate::arguments::Doctor;
 use crate::place;
 
 use gateways::Gateway;
 use report::Report;
 
-/// Looks at everything that was named and prints what it finds; false if there is an error among it.
+/// Compares the database of a directory with its checksums. Data files are left to `kelpgate scrub`.
+fn check_database(filer: &EmbeddedFiler, report: &mut Report) {
+    let findings = Scrubber::new(filer).database();
+    if findings.is_empty() {
+        report.ok("the metadata database matches its checksums; `kelpgate scrub` also checks the data files");
+    }
+    for finding in findings {
+        report.error(format!("corrupt: {finding}"), "restore the directory from a backup");
+    }
+}
+
+/// Checks everything that was named and prints the findings; false if one of them is an error.
 pub async fn run(doctor: Doctor) -> Result<bool, String> {
     let mut report = Report::default();
     let configuration = place::configuration(&doctor.place, doctor.config.as_deref(), doctor.iam_config.as_ref())?;
     let mut gateways: Vec<Gateway> = doctor.endpoint.iter().map(|url| Gateway::named(url)).collect();
     if let Some(directory) = &doctor.place.dir {
-        let filer = doctor.place.open()?;
+        let filer = Arc::new(place::open_directory(directory)?);
         report.ok(format!("directory `{}`: it can be opened", directory.display()));
+        check_database(&filer, &mut report);
         documents::check(filer, &configuration, &mut report).await;
     } else if (doctor.place.filer.is_some() || gateways.is_empty())
         && let Some(filer) = filers::check(&doctor.place, &mut report).await?

@@ -7,10 +7,10 @@ use futures_util::StreamExt;
 
 use crate::arguments::FilerPath;
 
-/// Entries asked for at once.
+/// The number of entries requested at once.
 const PAGE: usize = 1024;
 
-/// Lists a directory: names, directories with a slash at the end.
+/// Lists the names in a directory. Names of directories end with a slash.
 pub async fn ls(arguments: FilerPath) -> Result<(), String> {
     let path = absolute(arguments.path.as_deref().unwrap_or("/"))?;
     let filer = arguments.place.open()?;
@@ -59,7 +59,7 @@ pub async fn cat(arguments: FilerPath) -> Result<(), String> {
 fn absolute(path: &str) -> Result<String, String> {
     let trimmed = path.trim_end_matches('/');
     if !path.starts_with('/') {
-        return Err(format!("`{path}` is no absolute path; it begins with `/`"));
+        return Err(format!("`{path}` is not an absolute path; it must begin with `/`"));
     }
     Ok(if trimmed.is_empty() { "/".to_owned() } else { trimmed.to_owned() })
 }

@@ -1,4 +1,4 @@
-//! `kelpgate iam`: IAM state out of a cluster and into another one, and secrets at rest.
+//! `kelpgate iam`: exports and imports IAM state, and encrypts or decrypts secrets at rest.
 
 mod export;
 mod import;
@@ -6,13 +6,13 @@ mod passphrase;
 mod secrets;
 
 use crate::arguments::{IamCommand, IamPlace};
-use crate::configuration::Configuration;
 use crate::place;
+use server::configuration::Configuration;
 
-/// How often a document that somebody else writes at the same moment is tried again.
+/// How often the write of a document is retried if someone else writes it at the same time.
 const ATTEMPTS: usize = 20;
 
-/// Runs a command; false if something of what was asked for could not be done, which it has said then.
+/// Runs a command; false if part of it could not be done, in which case the command has already said so.
 pub async fn run(command: IamCommand) -> Result<bool, String> {
     match command {
         IamCommand::Export(arguments) => export::run(arguments).await,
@@ -22,7 +22,8 @@ pub async fn run(command: IamCommand) -> Result<bool, String> {
     }
 }
 
-/// Where things lie, without what the gateways' files define themselves: that is not stored, and nothing of it is written.
+/// Where things are stored. What the gateways' files define themselves is left out: it is not stored, and none of it is
+/// written.
 fn configuration(place: &IamPlace) -> Result<Configuration, String> {
     if place.endpoint.is_some() {
         return Err("-endpoint is not supported here: IAM state is read and written on the filer (-filer=host:port), or in the directory of \

@@ -1,10 +1,12 @@
 //! Logs go to the standard error: one line each, or JSON with `KELPGATE_LOG_FORMAT=json`.
 //!
-//! A refusal is a line, and a system call for each would be a good part of what a refusal costs. So lines below warning are
-//! kept for a moment and written together; warnings and errors take what is kept along at once.
+//! Each refusal is a line, and a system call for each would be a large part of the cost of a refusal. So lines below
+//! warning are buffered for a moment and written together. Warnings and errors are written at once, together with what
+//! is buffered.
 //!
-//! Clients choose much of what is logged: keys, names, headers. So every line passes one place, `Line::write`, which escapes all that
-//! could begin another line or command a terminal; and a value that could be read as two fields is quoted (`fields`).
+//! Clients choose much of what is logged: keys, names, headers. So every line passes through `Line::write`, which
+//! escapes everything that could begin another line or control a terminal. A value that could be read as two fields is
+//! quoted (`fields`).
 
 mod fields;
 
@@ -18,23 +20,33 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// How long a line may wait.
+/// How long a line may stay in the buffer.
 const WAIT: Duration = Duration::from_millis(100);
-/// How many bytes may wait.
+/// How many bytes may be in the buffer.
 const KEPT_BYTES: usize = 32 << 10;
 
 static KEPT: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
-/// Starts the log. `KELPGATE_LOG` holds a filter such as `info,audit=debug`; `-v` raises the level where it is absent.
-pub fn start(verbosity: u8) {
+/// Starts the log. `KELPGATE_LOG` holds a filter such as `info,audit=debug`; `-v` raises the level if it is absent.
+///
+/// Errors: `KELPGATE_LOG` or `KELPGATE_LOG_FORMAT` has a value that means nothing. A log that says less than its
+/// operator asked for would be noticed too late.
+pub fn start(verbosity: u8) -> Result<(), String> {
     let level = match verbosity {
         0 => "info",
         1 => "debug",
         _ => "trace",
     };
     let quiet = "h2=info,hyper=info,hyper_util=info,tonic=info,tower=info,rustls=info";
-    let filter = EnvFilter::try_from_env("KELPGATE_LOG").unwrap_or_else(|_| EnvFilter::new(format!("{level},{quiet}")));
-    let json = std::env::var("KELPGATE_LOG_FORMAT").is_ok_and(|format| format == "json");
+    let filter = match variable("KELPGATE_LOG")? {
+        Some(wanted) => filter_of(&wanted)?,
+        None => EnvFilter::new(format!("{level},{quiet}")),
+    };
+    let json = match variable("KELPGATE_LOG_FORMAT")?.as_deref() {
+        None | Some("text") => false,
+        Some("json") => true,
+        Some(other) => return Err(format!("KELPGATE_LOG_FORMAT=`{other}` is unknown; use `text` or `json`")),
+    };
     let colors = !json && io::stderr().is_terminal();
     subscriber(filter, json, Lines { colors, keep }).init();
     std::thread::spawn(|| {
@@ -43,6 +55,30 @@ pub fn start(verbosity: u8) {
             flush();
         }
     });
+    Ok(())
+}
+
+/// An environment variable; empty counts as absent.
+fn variable(name: &str) -> Result<Option<String>, String> {
+    match std::env::var(name) {
+        Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
+        Err(std::env::VarError::NotPresent) => Ok(None),
+        Err(std::env::VarError::NotUnicode(_)) => Err(format!("{name} is not valid UTF-8")),
+    }
+}
+
+/// A filter is a list of levels and of `target=level`. A single word that is not a level would be taken as a target of
+/// which everything is logged, and silence everything else.
+fn filter_of(wanted: &str) -> Result<EnvFilter, String> {
+    let mistake = |why: &str| format!("KELPGATE_LOG=`{wanted}`: {why}; use for example `info` or `info,audit=debug`");
+    let levels = ["off", "error", "warn", "info", "debug", "trace"];
+    for part in wanted.split(',') {
+        let level = part.rsplit_once('=').map_or(part, |(_, level)| level);
+        if !levels.contains(&level.to_ascii_lowercase().as_str()) {
+            return Err(mistake(&format!("`{level}` is not a level ({})", levels.join(", "))));
+        }
+    }
+    EnvFilter::try_new(wanted).map_err(|error| mistake(&error.to_string()))
 }
 
 fn subscriber(filter: EnvFilter, json: bool, lines: Lines) -> Box<dyn Subscriber + Send + Sync> {
@@ -53,17 +89,17 @@ fn subscriber(filter: EnvFilter, json: bool, lines: Lines) -> Box<dyn Subscriber
     }
 }
 
-/// Writes what is kept. Called before the program ends.
+/// Writes what is buffered. Called before the program ends.
 pub fn flush() {
     let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
     if !kept.is_empty() {
-        // Nobody could be told that the log cannot be written.
+        // There is nowhere to report that the log cannot be written.
         let _ = io::stderr().lock().write_all(&kept);
         kept.clear();
     }
 }
 
-/// Keeps a line; `at_once` writes it as well.
+/// Buffers a line; `at_once` also writes the buffer.
 fn keep(line: &[u8], at_once: bool) {
     let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
     kept.extend_from_slice(line);
@@ -80,7 +116,7 @@ struct Lines {
     keep: fn(&[u8], bool),
 }
 
-/// The writer of one line, which comes in one piece.
+/// The writer of one line, which arrives in one piece.
 struct Line {
     lines: Lines,
     level: Level,
@@ -102,7 +138,7 @@ impl Write for Line {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(bytes);
         let text = text.strip_suffix('\n').unwrap_or(&text);
-        // Colours come last: the formatter's own could not be told from a client's.
+        // Colours are added last: the formatter's own could not be distinguished from a client's.
         let (color, plain) = match self.level {
             Level::ERROR if self.lines.colors => ("\x1b[31m", "\x1b[0m"),
             Level::WARN if self.lines.colors => ("\x1b[33m", "\x1b[0m"),
@@ -122,7 +158,8 @@ impl Write for Line {
     }
 }
 
-/// Writes what ends a line, commands a terminal or turns the direction of reading as `\u001b`, which JSON reads as well.
+/// Writes characters that end a line, control a terminal or change the direction of reading as `\u001b`, which is also
+/// valid in JSON.
 fn escape(text: &str, out: &mut String) {
     let mut rest = text;
     while let Some(at) = rest.find(is_control) {
@@ -130,7 +167,7 @@ fn escape(text: &str, out: &mut String) {
         out.push_str(before);
         let mut characters = after.chars();
         if let Some(control) = characters.next() {
-            // A `String` takes everything.
+            // Writing to a `String` cannot fail.
             let _ = write!(out, "\\u{:04x}", u32::from(control));
         }
         rest = characters.as_str();

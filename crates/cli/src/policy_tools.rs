@@ -15,13 +15,15 @@ pub fn run(command: PolicyCommand) -> ExitCode {
         PolicyCommand::Simulate(cases) => {
             each_line(&cases.cases, policy::cases::simulate_line).map(|()| ExitCode::SUCCESS)
         }
-        PolicyCommand::Actions(cases) => each_line(&cases.cases, s3::cases::actions_line).map(|()| ExitCode::SUCCESS),
+        PolicyCommand::Actions(cases) => {
+            each_line(&cases.cases, iam_api::cases::actions_line).map(|()| ExitCode::SUCCESS)
+        }
         PolicyCommand::Validate(validate) => check(&validate),
         PolicyCommand::Explain(explain) => tell(&explain),
     };
     match done {
         Ok(code) => code,
-        // Whoever reads the rows has seen enough.
+        // The reader of the rows has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("kelpgate: {error}");
@@ -30,7 +32,7 @@ pub fn run(command: PolicyCommand) -> ExitCode {
     }
 }
 
-/// One row in, one row out, in order. Empty lines are passed over.
+/// One row in, one row out, in order. Empty lines are skipped.
 fn each_line(path: &Path, answer: fn(&str) -> String) -> io::Result<()> {
     let input: Box<dyn BufRead> = match path.to_str() {
         Some("-") => Box::new(io::stdin().lock()),
@@ -70,7 +72,7 @@ fn tell(arguments: &Explain) -> io::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints what there is to say of a document. It fails when the document would be refused.
+/// Prints the findings about a document. Fails if the document would be refused.
 fn check(arguments: &Validate) -> io::Result<ExitCode> {
     if let Some(cases) = &arguments.cases {
         return each_line(cases, policy::cases::validate_line).map(|()| ExitCode::SUCCESS);
@@ -82,7 +84,7 @@ fn check(arguments: &Validate) -> io::Result<ExitCode> {
         "session" => PolicyKind::Session,
         "boundary" => PolicyKind::Boundary,
         other => {
-            let message = format!("--kind `{other}` is none of identity, bucket, trust, session, boundary");
+            let message = format!("--kind `{other}` is unknown; use identity, bucket, trust, session or boundary");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
     };

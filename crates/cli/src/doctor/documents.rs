@@ -1,4 +1,4 @@
-//! The stored documents: what cannot be read, contradicts itself or points at nothing.
+//! The stored documents: which of them cannot be read, contradict each other or refer to something that does not exist.
 
 use std::sync::Arc;
 
@@ -6,8 +6,8 @@ use filer::Filer;
 use iam::{Holder, Snapshot, policy_name_of};
 
 use super::report::Report;
-use crate::configuration::Configuration;
 use crate::place;
+use server::configuration::Configuration;
 
 /// The single file of old SeaweedFS versions.
 const LEGACY: &str = "/etc/iam/identity.json";
@@ -46,7 +46,7 @@ fn tell(snapshot: &Snapshot, report: &mut Report) {
     for (holder, policy, how) in &missing {
         report.error(
             format!(
-                "{holder} has the policy `{policy}` {how}, and there is none of this name: everything is denied to it"
+                "{holder} has the policy `{policy}` {how}, but no policy has this name: every request of the holder is denied"
             ),
             format!("create the policy `{policy}`, or take it off the {}", holder.kind()),
         );
@@ -62,7 +62,7 @@ fn tell(snapshot: &Snapshot, report: &mut Report) {
     }
 }
 
-/// What helps against a problem of the Snapshot.
+/// What to do about a problem in the snapshot.
 fn next_for(why: &str) -> &'static str {
     if why.contains("differs between") {
         "keep the one that is meant (`kelpgate filer.cat` shows both); until then the policy denies"
@@ -79,15 +79,14 @@ fn next_for(why: &str) -> &'static str {
 
 /// Holders whose attached policy or boundary does not exist.
 fn missing_policies(snapshot: &Snapshot) -> Vec<(Holder, String, &'static str)> {
-    let users = snapshot.users().map(|user| {
-        (Holder::User(user.name.clone()), &user.document.policy_names, user.document.facts.boundary.as_ref())
-    });
-    let groups = snapshot.groups().map(|group| {
-        (Holder::Group(group.name.clone()), &group.document.policy_names, group.document.facts.boundary.as_ref())
-    });
-    let roles = snapshot.roles().map(|role| {
-        (Holder::Role(role.name.clone()), &role.document.attached_policies, role.document.facts.boundary.as_ref())
-    });
+    let users = snapshot
+        .users()
+        .map(|user| (Holder::User(user.name.clone()), &user.record.attached_policies, user.record.boundary.as_ref()));
+    let groups =
+        snapshot.groups().map(|group| (Holder::Group(group.name.clone()), &group.record.attached_policies, None));
+    let roles = snapshot
+        .roles()
+        .map(|role| (Holder::Role(role.name.clone()), &role.record.attached_policies, role.record.boundary.as_ref()));
     let mut missing = Vec::new();
     for (holder, attached, boundary) in users.chain(groups).chain(roles) {
         let attached = attached.iter().map(|name| (name, "attached"));
@@ -103,20 +102,21 @@ fn missing_policies(snapshot: &Snapshot) -> Vec<(Holder, String, &'static str)> 
 
 #[cfg(test)]
 mod tests {
-    use iam::{Change, Facts, GroupDocument, Identities, PolicyPlace, PolicyText, Settings, UserDocument};
+    use iam::{Change, GroupRecord, Identities, PolicyPlace, PolicyRecord, Settings, UserRecord};
+    use iam_formats::{Facts, Stored};
 
     use super::*;
 
     #[test]
     fn policies_that_do_not_exist() {
         let user = |text: &str, boundary: &str| {
-            let facts = Facts { boundary: (!boundary.is_empty()).then(|| boundary.to_owned()), ..Facts::default() };
-            let user = UserDocument::parse(text, facts).unwrap();
+            let boundary = (!boundary.is_empty()).then(|| boundary.to_owned());
+            let user = UserRecord { boundary, ..UserRecord::parse(text, Facts::default()).unwrap() };
             Change::User(user.name.as_str().into(), Some(Ok(user)))
         };
         let text = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*"}}"#;
-        let policy = PolicyText { text: text.into(), facts: Facts::default() };
-        let group = GroupDocument { name: "g".into(), policy_names: vec!["Gone".into()], ..GroupDocument::default() };
+        let policy = PolicyRecord::of_text(text);
+        let group = GroupRecord { name: "g".into(), attached_policies: vec!["Gone".into()], ..GroupRecord::default() };
         let snapshot = Snapshot::new(Settings::default(), &Identities::default()).apply([
             user(r#"{"name":"al","policy_names":["P","arn:aws:iam:::policy/Gone"]}"#, ""),
             user(r#"{"name":"bo","policy_names":["P"]}"#, "Fence"),

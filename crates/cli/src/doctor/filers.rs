@@ -1,4 +1,4 @@
-//! Filers: do they answer, are they one store, and who else can reach them.
+//! Filers: whether they answer, whether they share one store, and who else can reach them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,12 +9,12 @@ use filer::seaweedfs::{FilerAddress, Options, SeaweedFiler, Security};
 use super::report::Report;
 use crate::arguments::Place;
 use crate::http_client;
-use crate::s3::security;
+use server::seaweedfs::security;
 
-/// A directory of documents with secrets, and one of rights.
+/// A directory of documents with secrets, and one of documents with permissions.
 const IAM_PATHS: [&str; 2] = ["/etc/iam/identities/", "/seaweedfs/iam/"];
 
-/// Checks each filer by itself; answers a client of those that can be reached, if there are any.
+/// Checks each filer by itself. Returns a client for those that can be reached, if there are any.
 pub async fn check(place: &Place, report: &mut Report) -> Result<Option<Arc<dyn Filer>>, String> {
     let security = security(place.config_dir.as_deref())?;
     let mut reachable = Vec::new();
@@ -43,7 +43,7 @@ pub async fn check(place: &Place, report: &mut Report) -> Result<Option<Arc<dyn 
     Ok(Some(Arc::new(SeaweedFiler::connect(Options::new(reachable, security)))))
 }
 
-/// Filers with stores of their own hold IAM state of their own.
+/// Filers that do not share a store do not share IAM state either.
 fn one_store(stores: &BTreeMap<i32, Vec<String>>, report: &mut Report) {
     let filers: usize = stores.values().map(Vec::len).sum();
     match stores.len() {
@@ -61,7 +61,7 @@ fn one_store(stores: &BTreeMap<i32, Vec<String>>, report: &mut Report) {
     }
 }
 
-/// What the filer gives to whoever asks over HTTP.
+/// What the filer serves to anyone over HTTP.
 async fn over_http(address: &FilerAddress, report: &mut Report) {
     let mut open = Vec::new();
     for path in IAM_PATHS {
@@ -90,7 +90,7 @@ async fn over_http(address: &FilerAddress, report: &mut Report) {
     );
 }
 
-/// Without TLS the gRPC port is open to whoever reaches it.
+/// Without TLS, the gRPC port is open to anyone who can reach it.
 fn over_grpc(security: &Security, report: &mut Report) {
     if security.has_grpc_tls() {
         return report.ok("filers are spoken to with TLS certificates (grpc.* in security.toml)");
@@ -100,7 +100,7 @@ fn over_grpc(security: &Security, report: &mut Report) {
         None => "there is no jwt.filer_signing.key here, without which the IAM service asks for nothing either",
     };
     report.warning(
-        format!("filers answer gRPC without certificates, so whoever reaches that port is root: {iam}"),
+        format!("filers answer gRPC without certificates, so anyone who reaches that port is root: {iam}"),
         "set grpc.ca, grpc.filer.* and grpc.client.* in security.toml on every machine (`weed scaffold -config=security` shows them), and \
          let only machines of the cluster reach the port",
     );

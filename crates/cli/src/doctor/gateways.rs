@@ -1,4 +1,4 @@
-//! Running gateways: do they answer, and were they started with the same keys and files.
+//! Running gateways: whether they answer, and whether they were started with the same keys and files.
 
 use std::collections::BTreeSet;
 
@@ -8,35 +8,38 @@ use serde_json::Value;
 use super::report::Report;
 use crate::http_client;
 
-/// Where gateways of one cluster tell that they live.
+/// Where the gateways of a cluster write their heartbeats.
 const HEARTBEATS: &str = "/seaweedfs/kelpgate/gateways";
 
 /// A gateway to ask.
 pub struct Gateway {
     url: String,
-    /// The caller named it; others are known by their heartbeats, which outlive them for a while.
+    /// Whether the caller named it. Others are known from their heartbeats, which outlive them for a while.
     is_named: bool,
 }
 
 impl Gateway {
-    /// One that the caller named.
+    /// A gateway that the caller named.
     pub fn named(url: &str) -> Self {
         Self { url: url.trim_end_matches('/').to_owned(), is_named: true }
     }
 }
 
-/// What a gateway says of itself.
+/// What a gateway says about itself.
 struct Status {
     url: String,
     version: String,
     ready: bool,
     problems: u64,
+    /// Reads that found corrupt data, and findings of scrubbing.
+    corrupt: u64,
     filers: Option<String>,
     signing_key: Option<String>,
     configuration: Option<String>,
+    signature_v2: Option<String>,
 }
 
-/// The gateways that live by their heartbeat documents, beside those that were named.
+/// The gateways that are alive according to their heartbeat documents, in addition to those that were named.
 pub async fn of_heartbeats(filer: &dyn Filer, named: &[Gateway], report: &mut Report) -> Vec<Gateway> {
     let listed = filer.list(HEARTBEATS, ListOptions { limit: 1000, ..ListOptions::default() }).await;
     let entries = match listed {
@@ -57,15 +60,15 @@ pub async fn of_heartbeats(filer: &dyn Filer, named: &[Gateway], report: &mut Re
             ),
         }
     }
-    // Whatever the scheme, it is the same gateway.
+    // It is the same gateway whatever the scheme.
     let host = |url: &str| url.split_once("://").map_or(url, |(_, host)| host).to_owned();
     urls.retain(|url| !named.iter().any(|known| host(&known.url) == host(url)));
     urls.into_iter().map(|url| Gateway { url, is_named: false }).collect()
 }
 
-/// `host:port` of a living gateway; `None` for one that said good-bye or has no address.
+/// The `host:port` of a live gateway; `None` for one that has signed off or has no address.
 fn address(content: &[u8]) -> Result<Option<String>, &'static str> {
-    let value: Value = serde_json::from_slice(content).map_err(|_| "is no JSON")?;
+    let value: Value = serde_json::from_slice(content).map_err(|_| "is not JSON")?;
     let gateway = value.get("gateway").and_then(Value::as_str).ok_or("names no gateway")?;
     let is_closed = value.get("closed").and_then(Value::as_bool) == Some(true);
     let has_port = gateway.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
@@ -106,14 +109,18 @@ fn read(url: &str, body: &[u8]) -> Option<Status> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let configuration = value.get("configuration");
     let of_configuration = |name: &str| configuration.and_then(|found| found.get(name)).and_then(text);
+    let corrupt = ["/storage/corruptDataReads", "/storage/corruptDatabaseReads", "/storage/scrub/findings"];
+    let number = |pointer: &str| value.pointer(pointer).and_then(Value::as_u64).unwrap_or_default();
     Some(Status {
         url: url.to_owned(),
         version: value.get("version").and_then(text)?,
         ready: value.get("ready").and_then(Value::as_bool)?,
-        problems: value.pointer("/iam/problems").and_then(Value::as_u64).unwrap_or_default(),
+        problems: number("/iam/problems"),
+        corrupt: corrupt.into_iter().map(number).sum(),
         filers: of_configuration("filersFingerprint"),
         signing_key: of_configuration("signingKeyFingerprint"),
         configuration: of_configuration("fingerprint"),
+        signature_v2: of_configuration("signatureV2"),
     })
 }
 
@@ -127,10 +134,24 @@ fn one(status: &Status, report: &mut Report) {
             "see its log, and whether its filers answer",
         );
     }
+    if let Some(accepted) = &status.signature_v2 {
+        let what = match accepted.as_str() {
+            "off" => "refuses signature V2",
+            "presigned" => "accepts signature V2 in presigned URLs and forms",
+            _ => "accepts signature V2 in all requests of S3",
+        };
+        report.ok(format!("gateway {url} {what} (-sigV2={accepted})"));
+    }
     if status.problems > 0 {
         report.warning(
             format!("gateway {url} counts {} documents that cannot be read or contradict each other", status.problems),
             "name a filer with -filer to see which; its log lists them as well",
+        );
+    }
+    if status.corrupt > 0 {
+        report.error(
+            format!("gateway {url} has found corrupt data {} times", status.corrupt),
+            "see its log for the objects; stop it, and `kelpgate scrub -dir=DIR` lists everything that is corrupt",
         );
     }
     if status.signing_key.is_none() {
@@ -141,7 +162,7 @@ fn one(status: &Status, report: &mut Report) {
     }
 }
 
-/// Whether all say the same, pair by pair with the first.
+/// Whether all of them say the same: each is compared with the first.
 fn compare(found: &[Status], report: &mut Report) {
     let Some((first, others)) = found.split_first().filter(|(_, others)| !others.is_empty()) else { return };
     let differing = |same: &dyn Fn(&Status) -> bool| {
@@ -165,7 +186,7 @@ fn compare(found: &[Status], report: &mut Report) {
     }
     let same = |other: &Status| other.version != first.version || other.configuration == first.configuration;
     match differing(&same) {
-        _ if keys.is_some() => {} // the fingerprint hangs on the key
+        _ if keys.is_some() => {} // the fingerprint depends on the key
         None => report.ok("all gateways have the same configuration"),
         Some(who) => report.error(
             format!("gateways have different configurations: {who}"),
@@ -193,7 +214,7 @@ mod tests {
             (r#"{"gateway":"nowhere"}"#, Ok(None)),
             (r#"{"gateway":7}"#, Err("names no gateway")),
             ("[]", Err("names no gateway")),
-            ("\u{0}", Err("is no JSON")),
+            ("\u{0}", Err("is not JSON")),
         ] {
             let got = address(content.as_bytes());
             assert_eq!(got.as_ref().map(Option::as_deref), want.as_ref().map(|want| *want), "{content}");

@@ -1,7 +1,6 @@
-//! What the doctor found, as it is printed.
+//! The doctor's findings, as they are printed.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,7 +10,7 @@ enum Severity {
     Error,
 }
 
-/// All findings, in the order in which they were made.
+/// All findings, in order.
 #[derive(Default)]
 pub struct Report {
     findings: Vec<(Severity, String, String)>,
@@ -23,7 +22,7 @@ impl Report {
         self.findings.push((Severity::Ok, what.into(), String::new()));
     }
 
-    /// Something may be meant so. `next` is what to do if it is not.
+    /// Something may be intended. `next` is what to do if it is not.
     pub fn warning(&mut self, what: impl Into<String>, next: impl Into<String>) {
         self.findings.push((Severity::Warning, what.into(), next.into()));
     }
@@ -33,7 +32,7 @@ impl Report {
         self.findings.push((Severity::Error, what.into(), next.into()));
     }
 
-    /// Clocks that differ by so many seconds.
+    /// A clock that differs from this machine's by this many seconds.
     pub fn clock(&mut self, whose: &str, ahead_s: Option<i64>) {
         let next = "synchronise the clocks (chrony, systemd-timesyncd): signatures are refused when client and gateway differ by 15 minutes, \
                     and sessions live by the gateways' clocks";
@@ -69,16 +68,21 @@ impl Report {
             }
         }
         let (errors, warnings) = (self.count(Severity::Error), self.count(Severity::Warning));
-        let _ = writeln!(text, "\n{errors} errors, {warnings} warnings");
+        let (errors, warnings) = (counted(errors, "error"), counted(warnings, "warning"));
+        let _ = writeln!(text, "\n{errors}, {warnings}");
         text
     }
 
     /// Prints it; false if there is an error.
     pub fn finish(self) -> Result<bool, String> {
-        let printed = std::io::stdout().lock().write_all(self.text().as_bytes());
-        printed.map_err(|error| format!("the output cannot be written: {error}"))?;
+        say!("{}", self.text().trim_end());
         Ok(self.count(Severity::Error) == 0)
     }
+}
+
+/// `1 error`, `2 errors`.
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 #[cfg(test)]
@@ -92,7 +96,7 @@ mod tests {
         report.warning("b", "do this");
         report.error("c", "do that");
         let want =
-            "ok       a\nwarning  b\n         -> do this\nerror    c\n         -> do that\n\n1 errors, 1 warnings\n";
+            "ok       a\nwarning  b\n         -> do this\nerror    c\n         -> do that\n\n1 error, 1 warning\n";
         assert_eq!(report.text(), want);
     }
 

@@ -2,18 +2,20 @@
 
 use std::io::Write;
 
-use iam::transfer::{Bundle, Secrets};
+use transfer::{Bundle, Secrets};
 
 use super::passphrase;
 use crate::arguments::{IamExport, SecretsMode};
-use crate::{place, private_file};
+use crate::place;
+use server::private_file;
 
-/// Steps from a passphrase to a key. Source: OWASP, "Password Storage Cheat Sheet", PBKDF2-HMAC-SHA256.
+/// The number of iterations that turn a passphrase into a key. Source: OWASP, "Password Storage Cheat Sheet",
+/// PBKDF2-HMAC-SHA256.
 const ITERATIONS: u32 = 600_000;
 
-/// Writes everything that is stored; false if some of it cannot be read and was left out.
+/// Writes everything that is stored; false if some of it cannot be read and is left out.
 pub async fn run(arguments: IamExport) -> Result<bool, String> {
-    // First what can be wrong with the arguments.
+    // Check the arguments first.
     let passphrase = match arguments.secrets {
         SecretsMode::Encrypted => Some(passphrase::read(arguments.passphrase_file.as_deref())?),
         SecretsMode::None | SecretsMode::Plain => None,
@@ -26,7 +28,7 @@ pub async fn run(arguments: IamExport) -> Result<bool, String> {
     }
     match (arguments.secrets, passphrase) {
         (SecretsMode::Plain, _) => eprintln!(
-            "kelpgate: WARNING: the secret keys of all users stand in this export as they are; whoever reads it can sign as any of them"
+            "kelpgate: WARNING: this export has the secret keys of all users in plain text; anyone who can read it can sign as any of them"
         ),
         (_, None) => bundle.leave_secrets_out(),
         (_, Some(passphrase)) => {

@@ -4,25 +4,26 @@ use std::collections::BTreeMap;
 use std::io::{Cursor, Read};
 use std::path::Path;
 
-use iam::transfer::{Bundle, MINIO_FILES, Named, Refused, Secrets, Step, from_json, from_minio, key_of, step};
-use iam::{Change, DocumentStore, IamConfig, PolicyPlace, Snapshot};
+use iam::{Change, PolicyPlace, Snapshot};
+use iam_formats::{DocumentStore, IamConfig};
 use policy::{Policy, PolicyKind};
 use serde_json::Value;
-use store::{FilerStore, IamStore, StoreError, credentials};
+use store::{FilerStore, StoreError, credentials};
+use transfer::{Bundle, MINIO_FILES, Named, Refused, Secrets, Step, from_json, from_minio, key_of, step};
 use zip::ZipArchive;
 
 use super::{ATTEMPTS, passphrase};
 use crate::arguments::IamImport;
 use crate::place;
 
-/// Where a zip begins.
+/// The first bytes of a zip.
 const ZIP: &[u8] = b"PK\x03\x04";
 /// The directory of MinIO's files.
 const ASSETS: &str = "iam-assets";
-/// A file of an export is never larger.
+/// The largest size of a file in an export.
 const LARGEST: u64 = 1 << 30;
 
-/// Imports; false if something was refused or failed.
+/// Runs the import; false if something was refused or failed.
 pub async fn run(arguments: IamImport) -> Result<bool, String> {
     let configuration = super::configuration(&arguments.place)?;
     let mut bundle = read(&arguments.file)?;
@@ -37,11 +38,11 @@ pub async fn run(arguments: IamImport) -> Result<bool, String> {
     plan.print(&bundle);
     let refused = plan.refused.len() + bundle.refused.len();
     if arguments.dry_run {
-        println!("dry run: nothing was written");
+        say!("dry run: nothing was written");
         return Ok(refused == 0);
     }
     if refused > 0 && !arguments.skip_refused {
-        println!("nothing was written; correct what is refused, or import the rest with -skipRefused");
+        say!("nothing was written; correct what is refused, or import the rest with -skipRefused");
         return Ok(false);
     }
     for change in &plan.writes {
@@ -60,12 +61,12 @@ pub async fn run(arguments: IamImport) -> Result<bool, String> {
         if put {
             written += 1;
         } else {
-            println!("{:<10} policy of bucket `{bucket}`: the bucket was deleted meanwhile", "skipped");
+            say!("{:<10} policy of bucket `{bucket}`: the bucket was deleted meanwhile", "skipped");
         }
     }
-    println!("written: {written}");
+    say!("written: {written}");
     if written > 0 && arguments.place.place.dir.is_none() {
-        println!(
+        say!(
             "running gateways follow within moments; nothing here waits for them. The next change of IAM that a gateway answers says that all have followed"
         );
     }
@@ -124,7 +125,7 @@ fn open_secrets(bundle: &mut Bundle, file: Option<&Path>) -> Result<(), String> 
     let key = passphrase::key(&passphrase::read(file)?, salt, *iterations)?;
     let id = key.ids().next().unwrap_or_default().to_owned();
     bundle.changes = std::mem::take(&mut bundle.changes).into_iter().map(|change| key.open(change)).collect();
-    let sealed = bundle.changes.iter().flat_map(credentials).filter_map(iam::CredentialDocument::sealed_under);
+    let sealed = bundle.changes.iter().flat_map(credentials).filter_map(iam::Credential::sealed_under);
     let (own, others): (Vec<&str>, Vec<&str>) = sealed.partition(|sealed| *sealed == id);
     if !own.is_empty() {
         return Err("some secrets of this export do not open: the file was changed".to_owned());
@@ -135,17 +136,18 @@ fn open_secrets(bundle: &mut Bundle, file: Option<&Path>) -> Result<(), String> 
     Ok(())
 }
 
-/// The change as it fits here.
+/// The change, adapted to this cluster.
 fn placed(change: Change, config: &IamConfig, here: &Snapshot) -> Change {
     match change {
-        // Policies of the configuration's directory go where this cluster has one.
+        // Policies from the configuration's directory go to that of this cluster, if it has one.
         Change::Policy(name, PolicyPlace::BasePrefixed, read) if config.policy_store == DocumentStore::Memory => {
             Change::Policy(name, PolicyPlace::Api, read)
         }
-        // Where the holder has another id until it is written itself, the policy is for whoever has the name: never for nobody.
+        // If the holder has a different id until it is itself written, the policy applies to the holder of the name, so
+        // it never applies to no one.
         Change::Inline(holder, name, Some(Ok(mut policy))) => {
-            if here.id_of(&holder).is_some_and(|id| **id != *policy.facts.holder) {
-                policy.facts.holder.clear();
+            if here.id_of(&holder).is_some_and(|id| **id != *policy.holder_id) {
+                policy.holder_id.clear();
             }
             Change::Inline(holder, name, Some(Ok(policy)))
         }
@@ -205,10 +207,10 @@ async fn plan(store: &FilerStore, bundle: &Bundle, config: &IamConfig) -> Result
 }
 
 impl Plan {
-    /// Buckets themselves are not imported: their policies go where they are.
+    /// Buckets themselves are not imported. Their policies are applied to the buckets that exist.
     fn bucket_policy(&mut self, bucket: &str, text: &str, here: &Snapshot) {
         let what = format!("policy of bucket `{bucket}`");
-        // Others store the white space that PutBucketPolicy refuses.
+        // Other products store the white space that PutBucketPolicy refuses.
         let text = text.trim_start();
         if let Err(error) = Policy::parse_bucket(bucket, text) {
             self.refused.push(Refused { what, why: error.to_string() });
@@ -234,22 +236,22 @@ impl Plan {
 
     fn print(&self, bundle: &Bundle) {
         for (word, what) in &self.lines {
-            println!("{word:<10} {what}");
+            say!("{word:<10} {what}");
         }
         for Refused { what, why } in bundle.refused.iter().chain(&self.refused) {
-            println!("{:<10} {what}: {why}", "refused");
+            say!("{:<10} {what}: {why}", "refused");
         }
         for note in bundle.notes.iter().chain(&self.notes) {
-            println!("{:<10} {note}", "note");
+            say!("{:<10} {note}", "note");
         }
         let count = |wanted| self.lines.iter().filter(|(word, _)| *word == wanted).count();
         let refused = self.refused.len() + bundle.refused.len();
         let (create, update) = (count("create"), count("update"));
-        println!("plan: {create} to create, {update} to update, {} unchanged, {refused} refused", self.unchanged);
+        say!("plan: {create} to create, {update} to update, {} unchanged, {refused} refused", self.unchanged);
     }
 }
 
-/// Writes one document on what is stored at this moment.
+/// Writes one document on top of what is stored now.
 async fn write(store: &FilerStore, wanted: &Change) -> Result<(), StoreError> {
     let Some(key) = key_of(wanted) else { return Ok(()) };
     let mut conflict = None;

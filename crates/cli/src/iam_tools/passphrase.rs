@@ -1,4 +1,5 @@
-//! The passphrase of an export: from a file, or from the environment. Never from the command line, which everybody can see.
+//! The passphrase of an export: from a file, or from the environment. Never from the command line, which everyone on
+//! the machine can see.
 
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -6,11 +7,11 @@ use std::path::Path;
 use store::SecretKeys;
 use zeroize::Zeroizing;
 
-use crate::private_file;
+use server::private_file;
 
-/// Where the passphrase is, when no file has it.
+/// The variable that holds the passphrase if no file does.
 const VARIABLE: &str = "KELPGATE_EXPORT_PASSPHRASE";
-/// A shorter one would be guessed.
+/// The fewest characters of a passphrase. A shorter one could be guessed.
 const SHORTEST: usize = 12;
 
 /// The passphrase.
@@ -34,7 +35,7 @@ pub fn read(file: Option<&Path>) -> Result<Zeroizing<String>, String> {
     Ok(passphrase)
 }
 
-/// The key that is made of it.
+/// The key that is derived from the passphrase.
 pub fn key(passphrase: &str, salt: &[u8], iterations: u32) -> Result<SecretKeys, String> {
     let iterations = NonZeroU32::new(iterations);
     let key = iterations.and_then(|iterations| SecretKeys::of_passphrase(passphrase, salt, iterations));

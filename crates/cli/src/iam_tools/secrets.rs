@@ -1,32 +1,32 @@
-//! `kelpgate iam encrypt-secrets` and `decrypt-secrets`: document by document, each by a compare-and-swap, so that whatever ends it
-//! leaves whole documents, and running it again does the rest.
+//! `kelpgate iam encrypt-secrets` and `decrypt-secrets`. Each document is written by a compare-and-swap of its own, so
+//! an interrupted run leaves complete documents, and running the command again does the rest.
 
 use iam::{Change, DocumentKey};
-use store::{FilerStore, IamStore, SecretKeys, StoreError, credentials};
+use store::{FilerStore, SecretKeys, StoreError, credentials};
 
 use super::ATTEMPTS;
 use crate::arguments::IamPlace;
-use crate::configuration::SECRETS_KEY;
 use crate::place;
+use server::configuration::SECRETS_KEY;
 
-/// Which way.
+/// The direction.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
-    /// Everything under the first key.
+    /// Everything is encrypted with the first key.
     Encrypt,
-    /// Everything as it is.
+    /// Everything is stored in plain text.
     Decrypt,
 }
 
-/// What became of one document.
+/// The result for one document.
 enum Done {
     Written,
     Unchanged,
-    /// Access keys whose secret no key here opens; the rest was done.
+    /// Access keys whose secret none of the keys here decrypts; the rest of the document was done.
     Shut(Vec<String>),
 }
 
-/// Goes through all users and service accounts; false if a secret did not open.
+/// Goes through all users and service accounts; false if a secret could not be decrypted.
 pub async fn run(arguments: IamPlace, direction: Direction) -> Result<bool, String> {
     let configuration = super::configuration(&arguments)?;
     let keys = configuration.secret_keys()?.ok_or_else(|| {
@@ -36,7 +36,7 @@ pub async fn run(arguments: IamPlace, direction: Direction) -> Result<bool, Stri
         )
     })?;
     let (store, snapshot) = place::read(arguments.place.open()?, &configuration).await?;
-    // What is stored counts here, not what it opens to.
+    // What is stored counts here, not what it decrypts to.
     let store = store.with_secrets(None);
     let users = snapshot.users().map(|user| DocumentKey::User(user.name.clone()));
     let accounts =
@@ -55,12 +55,12 @@ pub async fn run(arguments: IamPlace, direction: Direction) -> Result<bool, Stri
             "every gateway needs the key, and `weed s3` cannot use these access keys",
         ),
         Direction::Decrypt => {
-            ("decrypted".to_owned(), "take the keys off the gateways: whoever has one encrypts what it writes")
+            ("decrypted".to_owned(), "remove the keys from the gateways: a gateway with a key encrypts what it writes")
         }
     };
-    println!("{written} documents {what}, {unchanged} were so already; {next}");
+    say!("{written} documents {what}, {unchanged} were so already; {next}");
     for access_key in &shut {
-        println!(
+        say!(
             "access key `{access_key}`: its secret opens with none of the keys; give the key that it was encrypted with, or make a new access key"
         );
     }
@@ -86,7 +86,7 @@ async fn one(
             Direction::Encrypt => keys.is_current(stored),
             Direction::Decrypt => sealed(stored) == shut.len(),
         };
-        // Under a key that is not here a secret counts as one that is not current, whatever is written.
+        // A secret encrypted with a key that is not here counts as not current, whatever is written.
         let is_done = is_done || (direction == Direction::Encrypt && only_shut_is_left(stored, keys, &shut));
         if is_done {
             return Ok(if shut.is_empty() { Done::Unchanged } else { Done::Shut(shut) });

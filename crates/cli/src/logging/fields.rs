@@ -1,4 +1,4 @@
-//! Fields in text: `name=value`, the value quoted where it could be read as more than one.
+//! Fields in text: `name=value`, with the value quoted if it could be read as more than one.
 
 use std::fmt::{self, Debug, Write};
 
@@ -7,7 +7,7 @@ use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::fmt::FormatFields;
 use tracing_subscriber::fmt::format::Writer;
 
-/// The message as it is, then the fields.
+/// Writes the message unchanged, then the fields.
 pub(super) struct Text;
 
 impl<'writer> FormatFields<'writer> for Text {
@@ -20,7 +20,7 @@ impl<'writer> FormatFields<'writer> for Text {
 
 struct OfLine<'writer> {
     writer: Writer<'writer>,
-    /// The value at hand, before it is known whether it needs quotes.
+    /// The current value, before it is known whether it needs quotes.
     value: String,
     is_first: bool,
     result: fmt::Result,

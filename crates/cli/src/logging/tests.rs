@@ -6,7 +6,7 @@ thread_local! {
     static WRITTEN: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// What is written of the lines that `log` logs.
+/// The output for the lines that `log` logs.
 fn written(json: bool, log: impl FnOnce()) -> String {
     let keep = |line: &[u8], _| WRITTEN.with_borrow_mut(|written| written.extend_from_slice(line));
     let subscriber = subscriber(EnvFilter::new("trace"), json, Lines { colors: false, keep });
@@ -14,7 +14,7 @@ fn written(json: bool, log: impl FnOnce()) -> String {
     String::from_utf8(WRITTEN.take()).unwrap()
 }
 
-/// Every way in which a value gets into a line.
+/// Every way in which a value can get into a line.
 fn log_everywhere(value: &str) {
     tracing::info!(target: "audit", text = value, display = %value, debug = ?[value], "refused");
     tracing::warn!("in the message: {value}");
@@ -105,4 +105,25 @@ fn warnings_have_a_color_on_a_terminal() {
     let text = String::from_utf8(WRITTEN.take()).unwrap();
     assert!(text.starts_with("\u{1b}[33m") && text.ends_with("\u{1b}[0m\n"), "{text:?}");
     assert_eq!(text.matches('\u{1b}').count(), 2, "{text:?}");
+}
+
+#[test]
+fn a_filter_that_means_nothing_is_refused() {
+    for (wanted, refused) in [
+        ("info", None),
+        ("WARN", None),
+        ("info,audit=debug", None),
+        ("info, audit=debug", Some("use for example")),
+        ("nonsense", Some("`nonsense` is not a level")),
+        ("audit", Some("`audit` is not a level")),
+        ("info,audit=loud", Some("`loud` is not a level")),
+        ("info,", Some("`` is not a level")),
+        ("a[=info", Some("use for example")),
+    ] {
+        let told = filter_of(wanted).err();
+        match refused {
+            None => assert_eq!(told, None, "{wanted}"),
+            Some(why) => assert!(told.as_ref().is_some_and(|told| told.contains(why)), "{wanted}: {told:?}"),
+        }
+    }
 }
