@@ -3,12 +3,19 @@
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
+use server::settings::SignatureV2;
 
-/// An S3 gateway whose access control is the same on every instance at every moment.
+use crate::sessions::SessionsCommand;
+
+/// An S3 gateway whose access control is the same on every instance at all times.
 #[derive(Parser)]
-#[command(name = "kelpgate", version, about, disable_help_subcommand = true)]
+#[command(
+    name = "kelpgate",
+    version,
+    about = "An S3 gateway whose access control is the same on every instance at all times"
+)]
 pub struct Arguments {
-    /// Log more (`-v` debug, `-v=2` and above trace), as in weed.
+    /// Log more (`-v` debug, `-v=2` and above trace), as `weed` does.
     #[arg(short = 'v', global = true, num_args = 0..=1, require_equals = true, default_missing_value = "1", default_value_t = 0)]
     pub verbosity: u8,
     #[command(subcommand)]
@@ -17,7 +24,7 @@ pub struct Arguments {
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// S3, IAM and STS on one machine, everything kept in one directory.
+    /// S3, IAM and STS on one machine, with everything kept in one directory.
     Server(Box<Server>),
     /// An S3 gateway in front of a SeaweedFS filer, in place of `weed s3`.
     S3(Box<S3>),
@@ -27,14 +34,27 @@ pub enum Command {
     /// Prints a file of the filer.
     #[command(name = "filer.cat")]
     FilerCat(FilerPath),
-    /// Looks for what is wrong with a cluster, a directory or running gateways, and says what to do.
+    /// Checks a cluster, a directory or running gateways for problems, and says what to do about them.
     Doctor(Doctor),
-    /// IAM state out of a cluster and into another one, and secrets at rest.
+    /// Reads everything in the directory of a `kelpgate server` that is not running, and reports what is corrupt.
+    Scrub(Scrub),
+    /// Backs up the directory of a `kelpgate server`, also while it runs.
+    Backup(Backup),
+    /// Makes the directory of a `kelpgate server` from a backup.
+    Restore(Restore),
+    /// Makes the metadata database of a `kelpgate server` that is not running as small as possible.
+    Compact(Compact),
+    /// Exports and imports IAM state, and encrypts or decrypts secrets at rest.
     #[command(subcommand)]
     Iam(IamCommand),
+    /// Ends sessions before their time, and lists those that were ended.
+    #[command(subcommand)]
+    Sessions(SessionsCommand),
     /// Checks and explains policies.
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Prints the version.
+    Version,
 }
 
 /// Flags that `server` and `s3` share.
@@ -43,7 +63,7 @@ pub struct Serving {
     /// Port of S3, IAM and STS.
     #[arg(long, default_value_t = 8333)]
     pub port: u16,
-    /// Port for HTTPS beside plain HTTP; without it `-key.file` turns the main port to HTTPS.
+    /// Port for HTTPS in addition to plain HTTP; without it, `-key.file` makes the main port HTTPS.
     #[arg(long = "port.https", default_value_t = 0)]
     pub port_https: u16,
     /// PEM file of the TLS private key.
@@ -67,7 +87,7 @@ pub struct Serving {
     /// Identities file (JSON), read again on SIGHUP.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Advanced IAM file (JSON): sts, roles, policies; also identities where `-config` is not given.
+    /// Advanced IAM file (JSON): sts, roles, policies; also identities if `-config` is not given.
     #[arg(long = "iam.config", value_name = "FILE")]
     pub iam_config: Option<PathBuf>,
     /// The URL that clients use, where a proxy in front hides it: `https://s3.example.com:8443`.
@@ -76,28 +96,28 @@ pub struct Serving {
     /// Seconds after which an idle connection is closed.
     #[arg(long = "idleTimeout", default_value_t = 120, value_name = "SECONDS")]
     pub idle_timeout: u64,
-    /// Megabytes of uploads in flight; more wait or get 503. 0 for no limit.
+    /// Megabytes of uploads in progress; further uploads wait or get 503. 0 for no limit.
     #[arg(long = "concurrentUploadLimitMB", default_value_t = 0, value_name = "MB")]
     pub concurrent_upload_limit_mb: u64,
-    /// Uploads in flight; more get 503. 0 for no limit.
+    /// Number of uploads in progress; further uploads get 503. 0 for no limit.
     #[arg(long = "concurrentFileUploadLimit", default_value_t = 0, value_name = "N")]
     pub concurrent_file_upload_limit: u64,
-    /// DeleteBucket removes what is in the bucket too (weed's default is true, AWS's answer is BucketNotEmpty).
+    /// DeleteBucket also removes the objects in the bucket (true by default in `weed s3`; AWS answers BucketNotEmpty).
     #[arg(long = "allowDeleteBucketNotEmpty", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false)]
     pub allow_delete_bucket_not_empty: bool,
-    /// A write of an administrator to a bucket that does not exist creates it.
+    /// A write by an administrator to a bucket that does not exist creates the bucket.
     #[arg(long = "autoCreateBucket", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub auto_create_bucket: Option<bool>,
     /// Octal mode of new objects.
     #[arg(long = "defaultFileMode", default_value = "", value_name = "MODE")]
     pub default_file_mode: String,
-    /// Accept signatures of version 2, which bind neither time nor all parameters.
-    #[arg(long = "sigV2", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false)]
-    pub sig_v2: bool,
-    /// Port of a second listener for `/metrics`, which leaves the main port then. 0 for none.
+    /// Accept signature V2: `off`, `presigned` for presigned URLs and forms, or `on` for all requests. V2 does not cover all parameters.
+    #[arg(long = "sigV2", num_args = 0..=1, require_equals = true, default_missing_value = "on", default_value_t, value_name = "WHERE")]
+    pub sig_v2: SignatureV2,
+    /// Port of a second listener for `/metrics`, which the main port then no longer serves. 0 for none.
     #[arg(long = "metricsPort", default_value_t = 0)]
     pub metrics_port: u16,
-    /// Address of that listener; default is the main one's.
+    /// Address of the `/metrics` listener; default is that of the main listener.
     #[arg(long = "metricsIp", default_value = "")]
     pub metrics_ip: String,
     /// Directory of `security.toml`, searched before the usual places.
@@ -113,7 +133,7 @@ pub struct Server {
     /// Address to listen on.
     #[arg(long = "ip.bind", default_value = "127.0.0.1")]
     pub ip_bind: String,
-    /// Region that signatures must be made for; `any` accepts all of them.
+    /// Region for which requests must be signed; `any` accepts all regions.
     #[arg(long, default_value = "us-east-1")]
     pub region: String,
     /// Replace the root access key and print the new one.
@@ -122,6 +142,9 @@ pub struct Server {
     /// Refuse IAM changes.
     #[arg(long = "iam.readOnly", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false)]
     pub iam_read_only: bool,
+    /// Megabytes per second that the server reads in the background to find corrupt data, once a week; 0 for never.
+    #[arg(long = "scrubMBPerSecond", default_value_t = 8, value_name = "MB")]
+    pub scrub_mb_per_second: u64,
     #[command(flatten)]
     pub serving: Serving,
 }
@@ -131,13 +154,13 @@ pub struct S3 {
     /// Comma separated filers, `host:port` or `host:port.grpcPort`.
     #[arg(long, default_value = "localhost:8888", value_name = "HOSTS")]
     pub filer: String,
-    /// Address that the gateway tells others; default is `-ip.bind`.
+    /// Address that the gateway announces to others; default is `-ip.bind`.
     #[arg(long, default_value = "")]
     pub ip: String,
     /// Address to listen on; default is all.
     #[arg(long = "ip.bind", default_value = "")]
     pub ip_bind: String,
-    /// Region that signatures must be made for; `any` accepts all of them, as weed does.
+    /// Region for which requests must be signed; `any` accepts all regions, as `weed s3` does.
     #[arg(long, default_value = "us-east-1")]
     pub region: String,
     /// Data centre whose volume servers are preferred.
@@ -146,13 +169,13 @@ pub struct S3 {
     /// Serve the IAM query API.
     #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = true)]
     pub iam: bool,
-    /// Refuse IAM changes, as weed does unless told otherwise.
+    /// Refuse IAM changes, as `weed s3` does by default.
     #[arg(long = "iam.readOnly", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = true)]
     pub iam_read_only: bool,
-    /// Encipher object data on the volume servers.
+    /// Encrypt object data on the volume servers.
     #[arg(long = "encryptVolumeData", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false)]
     pub encrypt_volume_data: bool,
-    /// Audit log configuration (JSON); not supported yet, so it stops the start.
+    /// Audit log configuration (JSON); not supported yet, so the gateway does not start.
     #[arg(long = "auditLogConfig", value_name = "FILE")]
     pub audit_log_config: Option<PathBuf>,
     #[command(flatten)]
@@ -161,7 +184,7 @@ pub struct S3 {
     pub ignored: Ignored,
 }
 
-/// Flags of `weed s3` that have no effect here. Nothing that touches security or limits is among them.
+/// Flags of `weed s3` that have no effect here. None of them affects security or limits.
 #[derive(Args)]
 pub struct Ignored {
     #[arg(long = "port.grpc", hide = true)]
@@ -188,13 +211,13 @@ pub struct Ignored {
     pub debug: Option<bool>,
     #[arg(long = "debug.port", hide = true)]
     pub debug_port: Option<u16>,
-    /// A remote mount is read through the filer here, so the flag guards nothing.
+    /// A remote mount is read through the filer here, so the flag has nothing to guard.
     #[arg(long = "allowUntrustedRemoteEndpoints", hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub allow_untrusted_remote_endpoints: Option<bool>,
 }
 
 impl Ignored {
-    /// The flags that were given and do nothing.
+    /// The flags that were given but have no effect.
     pub fn given(&self) -> Vec<&'static str> {
         [
             (self.port_grpc.is_some_and(|port| port != 0), "port.grpc"),
@@ -217,13 +240,13 @@ impl Ignored {
     }
 }
 
-/// Where a tool works.
+/// What a tool works on.
 #[derive(Args)]
 pub struct Place {
     /// Comma separated filers, `host:port` or `host:port.grpcPort`; default is `localhost:8888`.
     #[arg(long, value_name = "HOSTS")]
     pub filer: Option<String>,
-    /// A directory of `kelpgate server` that is not running, in place of a filer.
+    /// Directory of a `kelpgate server` that is not running, instead of a filer.
     #[arg(long, value_name = "DIR", conflicts_with = "filer")]
     pub dir: Option<PathBuf>,
     /// Directory of `security.toml`, searched before the usual places.
@@ -235,27 +258,74 @@ pub struct Place {
 pub struct Doctor {
     #[command(flatten)]
     pub place: Place,
-    /// Comma separated URLs of running gateways: `http://gateway-1:8333`. Filers are looked at as well if `-filer` names them.
+    /// Comma separated URLs of running gateways: `http://gateway-1:8333`. Filers are checked as well if `-filer` names
+    /// them.
     #[arg(long, value_delimiter = ',', value_name = "URLS", conflicts_with = "dir")]
     pub endpoint: Vec<String>,
     /// The identities file that the gateways were given.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// The IAM file that the gateways were given: it says where roles and policies lie.
+    /// The IAM file that the gateways were given: it says where roles and policies are stored.
     #[arg(long = "iam.config", value_name = "FILE")]
     pub iam_config: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct Compact {
+    /// Directory of a `kelpgate server` that is not running.
+    #[arg(long, value_name = "DIR")]
+    pub dir: PathBuf,
+}
+
+#[derive(Args)]
+pub struct Backup {
+    /// Directory of a `kelpgate server`.
+    #[arg(long, value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Directory of backups. Everything that it already has is not copied again.
+    #[arg(long, value_name = "BACKUP")]
+    pub to: PathBuf,
+    /// Keep this many of the newest backups, and remove older ones; 0 keeps all.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub keep: usize,
+}
+
+#[derive(Args)]
+pub struct Restore {
+    /// Directory of backups.
+    #[arg(long, value_name = "BACKUP")]
+    pub from: PathBuf,
+    /// The backup to restore; default is the newest one.
+    #[arg(long, value_name = "NAME")]
+    pub snapshot: Option<String>,
+    /// Directory to make. It must not exist or be empty.
+    #[arg(long, value_name = "DIR", required_unless_present = "verify", conflicts_with = "verify")]
+    pub dir: Option<PathBuf>,
+    /// Restore nothing: compare everything in the backup with its checksums.
+    #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub verify: Option<bool>,
+}
+
+#[derive(Args)]
+pub struct Scrub {
+    /// Directory of a `kelpgate server` that is not running.
+    #[arg(long, value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Megabytes to read per second; 0 for no limit.
+    #[arg(long = "mbPerSecond", default_value_t = 0, value_name = "MB")]
+    pub mb_per_second: u64,
 }
 
 #[derive(Subcommand)]
 pub enum IamCommand {
     /// Writes all IAM state as one JSON text.
     Export(IamExport),
-    /// Reads an export of Kelpgate, an S3ApiConfiguration of SeaweedFS, or MinIO's export, and writes what differs.
+    /// Reads an export of Kelpgate, an S3ApiConfiguration of SeaweedFS, or MinIO's export, and writes the differences.
     Import(IamImport),
-    /// Encrypts the secret keys that are stored, under the first of the keys that the gateways have.
+    /// Encrypts the stored secret keys with the first of the gateways' keys.
     #[command(name = "encrypt-secrets")]
     EncryptSecrets(IamPlace),
-    /// Stores the secret keys as they are again.
+    /// Stores the secret keys in plain text again.
     #[command(name = "decrypt-secrets")]
     DecryptSecrets(IamPlace),
 }
@@ -264,7 +334,8 @@ pub enum IamCommand {
 pub struct IamPlace {
     #[command(flatten)]
     pub place: Place,
-    /// The IAM file that the gateways were given: where roles and policies lie, and the keys of secrets at rest.
+    /// The IAM file that the gateways were given: where roles and policies are stored, and the keys for secrets at
+    /// rest.
     #[arg(long = "iam.config", value_name = "FILE")]
     pub iam_config: Option<PathBuf>,
     /// Not supported: IAM state is read and written on the filer.
@@ -276,28 +347,28 @@ pub struct IamPlace {
 pub struct IamExport {
     #[command(flatten)]
     pub place: IamPlace,
-    /// Where to write it, mode 0600; default is the standard output.
+    /// File to write, with mode 0600; default is the standard output.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// What becomes of secret keys.
     #[arg(long, value_enum, default_value_t = SecretsMode::None)]
     pub secrets: SecretsMode,
-    /// File (mode 0600) of the passphrase for `-secrets=encrypted`; else KELPGATE_EXPORT_PASSPHRASE.
+    /// File (mode 0600) with the passphrase for `-secrets=encrypted`; default is KELPGATE_EXPORT_PASSPHRASE.
     #[arg(long = "passphraseFile", value_name = "FILE")]
     pub passphrase_file: Option<PathBuf>,
-    /// The policies of buckets as well. An import puts them on the buckets that there are.
+    /// Include bucket policies. An import applies them to the buckets that exist.
     #[arg(long = "bucketPolicies", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false)]
     pub bucket_policies: bool,
 }
 
-/// What becomes of secret keys in an export.
+/// What happens to secret keys in an export.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum SecretsMode {
     /// They are left out.
     None,
     /// They are encrypted under a passphrase.
     Encrypted,
-    /// They stand there for whoever reads the file.
+    /// They are in plain text: anyone who reads the file can use them.
     Plain,
 }
 
@@ -307,13 +378,13 @@ pub struct IamImport {
     pub place: IamPlace,
     /// The export: a JSON text of Kelpgate or SeaweedFS, or the zip of `mc admin cluster iam export` (or the directory it unpacks to).
     pub file: PathBuf,
-    /// Print what would be done, and do nothing.
+    /// Print what would be done, without doing it.
     #[arg(long = "dryRun", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false)]
     pub dry_run: bool,
-    /// Write what can be taken although something cannot; without it nothing is written then.
+    /// Import what can be imported even if some of it is refused; without this flag, nothing is written then.
     #[arg(long = "skipRefused", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false)]
     pub skip_refused: bool,
-    /// File (mode 0600) of the passphrase of encrypted secrets; else KELPGATE_EXPORT_PASSPHRASE.
+    /// File (mode 0600) with the passphrase of encrypted secrets; default is KELPGATE_EXPORT_PASSPHRASE.
     #[arg(long = "passphraseFile", value_name = "FILE")]
     pub passphrase_file: Option<PathBuf>,
 }
@@ -332,9 +403,9 @@ pub enum PolicyCommand {
     Simulate(Cases),
     /// Checks policy documents.
     Validate(Validate),
-    /// Tells which permissions a request needs: one JSON row in, one out.
+    /// Shows which permissions a request needs: one JSON row in, one out.
     Actions(Cases),
-    /// Tells why a request is allowed or denied, statement by statement, and what would allow it.
+    /// Explains why a request is allowed or denied, statement by statement, and what would allow it.
     Explain(Explain),
 }
 
@@ -343,7 +414,7 @@ pub struct Explain {
     /// File of JSON rows, `-` for the standard input: one row in, one explanation out.
     #[arg(long, value_name = "FILE", conflicts_with = "file", required_unless_present = "file")]
     pub cases: Option<PathBuf>,
-    /// One row (JSON, over as many lines as it likes), explained in words; `-` for the standard input.
+    /// File with one row (JSON, on any number of lines), explained in words; `-` for the standard input.
     pub file: Option<PathBuf>,
 }
 

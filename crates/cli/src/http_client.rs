@@ -1,40 +1,47 @@
-//! A GET, for what only HTTP tells: the status of gateways, and what a filer gives to whoever asks.
+//! A GET, for what only HTTP shows: the status of gateways, and what a filer serves to anyone.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, StatusCode, header};
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use jiff::Timestamp;
 
-/// How long an answer may take.
+/// How long to wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// A longer answer is none that is asked for here.
+/// How long to wait for a change, which waits for other gateways.
+const LONG_PATIENCE: Duration = Duration::from_secs(60);
+/// The longest answer in bytes. No page that is requested here is longer.
 const LARGEST: usize = 1 << 20;
 
 /// What a server answered.
 pub struct Answer {
     pub status: StatusCode,
     pub body: Bytes,
-    /// Its clock less ours, in seconds; the header tells whole seconds.
+    /// Its clock minus ours, in seconds; the header has whole seconds.
     pub ahead_s: Option<i64>,
 }
 
-/// Gets a URL, `http` or `https`. The error is the reason alone.
+/// Gets a URL, `http` or `https`. The error is only the reason.
 pub async fn get(url: &str) -> Result<Answer, String> {
-    let request = Request::get(url)
-        .body(Empty::<Bytes>::new())
-        .map_err(|error| format!("this is no URL that can be asked: {error}"))?;
+    let request =
+        Request::get(url).body(Bytes::new()).map_err(|error| format!("this URL cannot be requested: {error}"))?;
     let asked = tokio::time::timeout(PATIENCE, ask(request)).await;
     asked.map_err(|_| format!("no answer within {} s", PATIENCE.as_secs()))?
 }
 
-async fn ask(request: Request<Empty<Bytes>>) -> Result<Answer, String> {
+/// Sends a request, `http` or `https`, and waits as long as a change may take. The error is only the reason.
+pub async fn send(request: Request<Bytes>) -> Result<Answer, String> {
+    let asked = tokio::time::timeout(LONG_PATIENCE, ask(request)).await;
+    asked.map_err(|_| format!("no answer within {} s", LONG_PATIENCE.as_secs()))?
+}
+
+async fn ask(request: Request<Bytes>) -> Result<Answer, String> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let https = HttpsConnectorBuilder::new()
         .with_provider_and_native_roots(provider)
@@ -44,6 +51,7 @@ async fn ask(request: Request<Empty<Bytes>>) -> Result<Answer, String> {
         .build();
     let client: Client<hyper_rustls::HttpsConnector<HttpConnector>, _> =
         Client::builder(TokioExecutor::new()).build(https);
+    let request = request.map(Full::new);
     let response = client.request(request).await.map_err(|error| in_words(&error))?;
     let now = Timestamp::now();
     let date = response.headers().get(header::DATE).and_then(|value| value.to_str().ok());

@@ -1,24 +1,23 @@
 //! The binary `kelpgate`.
 
+#[macro_use]
+mod output;
+
 mod arguments;
-mod configuration;
-mod control_plane;
+mod backup;
+mod commands;
+mod compact;
 mod doctor;
-mod filer_metrics;
 mod filer_tools;
-mod fingerprint;
 mod go_flags;
 mod http_client;
 mod iam_tools;
 mod logging;
 mod place;
 mod policy_tools;
-mod private_file;
-mod root_key;
-mod s3;
-mod server;
-mod serving;
-mod status;
+mod scrub;
+mod serving_flags;
+mod sessions;
 
 use std::process::ExitCode;
 
@@ -31,18 +30,30 @@ use arguments::{Arguments, Command};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let arguments = match go_flags::expand_options(go_flags::double_dashes(std::env::args_os())) {
-        Ok(arguments) => arguments,
+    let given = match go_flags::expand_options(go_flags::double_dashes(std::env::args_os())) {
+        Ok(given) => given,
         Err(problem) => return fail(&problem),
     };
-    let arguments = Arguments::parse_from(arguments);
+    let arguments = match Arguments::try_parse_from(&given.arguments) {
+        Ok(arguments) => arguments,
+        Err(problem) => return help_or_mistake(&problem, &given),
+    };
     let run = match arguments.command {
         Command::Policy(command) => return policy_tools::run(command),
-        Command::Server(server) => runtime(arguments.verbosity, server::run(*server)),
-        Command::S3(s3) => runtime(arguments.verbosity, s3::run(*s3)),
+        Command::Version => {
+            say!("kelpgate {}", env!("CARGO_PKG_VERSION"));
+            Ok(())
+        }
+        Command::Server(server) => runtime(arguments.verbosity, commands::server(*server)),
+        Command::S3(s3) => runtime(arguments.verbosity, commands::s3(*s3)),
         Command::FilerLs(path) => runtime(arguments.verbosity, filer_tools::ls(path)),
         Command::FilerCat(path) => runtime(arguments.verbosity, filer_tools::cat(path)),
         Command::Doctor(doctor) => return told(runtime(arguments.verbosity, doctor::run(doctor))),
+        Command::Backup(backup) => runtime(arguments.verbosity, backup::create(backup)),
+        Command::Restore(restore) => runtime(arguments.verbosity, backup::restore(restore)),
+        Command::Compact(compact) => runtime(arguments.verbosity, compact::run(compact)),
+        Command::Scrub(scrub) => return told(runtime(arguments.verbosity, scrub::run(scrub))),
+        Command::Sessions(sessions) => runtime(arguments.verbosity, sessions::run(sessions)),
         Command::Iam(iam) => return told(runtime(arguments.verbosity, iam_tools::run(iam))),
     };
     match run {
@@ -51,7 +62,18 @@ fn main() -> ExitCode {
     }
 }
 
-/// The end of a tool that has said itself what is wrong.
+/// Prints the help that was asked for, or what is wrong with the command line.
+fn help_or_mistake(problem: &clap::Error, given: &go_flags::Given) -> ExitCode {
+    let text = go_flags::single_dashes(&problem.render().to_string());
+    if !problem.use_stderr() {
+        say!("{}", text.trim_end());
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("{}{}", text.trim_end(), given.origin_of(problem));
+    ExitCode::from(2)
+}
+
+/// The end of a tool that has already said what is wrong.
 fn told(done: Result<bool, String>) -> ExitCode {
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -61,7 +83,7 @@ fn told(done: Result<bool, String>) -> ExitCode {
 }
 
 fn runtime<T>(verbosity: u8, run: impl Future<Output = Result<T, String>>) -> Result<T, String> {
-    logging::start(verbosity);
+    logging::start(verbosity)?;
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     if std::env::var_os("TOKIO_WORKER_THREADS").is_none() {
         runtime.worker_threads(workers());
@@ -72,8 +94,9 @@ fn runtime<T>(verbosity: u8, run: impl Future<Output = Result<T, String>>) -> Re
     done
 }
 
-/// Half of the cores: workers that wake each other for every small step of a request cost a fifth and more of its CPU time
-/// (docs/benchmarks.md), and filer or volume server often share the machine. `TOKIO_WORKER_THREADS` sets another number.
+/// Half of the cores: workers that wake each other for every small step of a request cost a fifth or more of its CPU
+/// time (docs/benchmarks.md), and a filer or volume server often shares the machine. `TOKIO_WORKER_THREADS` sets
+/// another number.
 fn workers() -> usize {
     std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1))
 }

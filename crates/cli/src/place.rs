@@ -1,4 +1,4 @@
-//! Where a tool works: on the filers of a cluster, or in the directory of a server that is not running.
+//! What a tool works on: the filers of a cluster, or the directory of a server that is not running.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use iam::Snapshot;
 use store::{FilerStore, Index, Layout};
 
 use crate::arguments::Place;
-use crate::configuration::Configuration;
-use crate::s3::security;
+use server::configuration::Configuration;
+use server::seaweedfs::security;
 
-/// The filer where nothing else is said.
+/// The default filer.
 const DEFAULT_FILER: &str = "localhost:8888";
 
 impl Place {
@@ -36,15 +36,16 @@ impl Place {
     }
 }
 
-fn open_directory(directory: &Path) -> Result<EmbeddedFiler, String> {
+/// Opens the directory of a server that is not running.
+pub fn open_directory(directory: &Path) -> Result<EmbeddedFiler, String> {
     if !directory.is_dir() {
         return Err(format!("there is no directory `{}`", directory.display()));
     }
     EmbeddedFiler::open(directory).map_err(|error| error.to_string())
 }
 
-/// Reads all IAM state of a place. The configuration says where roles, policies and inline policies lie; without a file they
-/// are looked for where SeaweedFS's documents put them.
+/// Reads all IAM state of a place. The configuration says where roles, policies and inline policies are stored. Without
+/// a file, they are looked for in the places that SeaweedFS's documentation gives.
 pub async fn read(filer: Arc<dyn Filer>, configuration: &Configuration) -> Result<(FilerStore, Snapshot), String> {
     let filer_configuration = filer.configuration().await.map_err(|error| error.to_string())?;
     let layout = Layout::new(&configuration.iam, &filer_configuration.buckets_root);
@@ -55,7 +56,7 @@ pub async fn read(filer: Arc<dyn Filer>, configuration: &Configuration) -> Resul
     Ok((store, all.finish()))
 }
 
-/// The configuration for [`read`]. `config` is the identities file, where a tool looks at that as well.
+/// The configuration for [`read`]. `config` is the identities file, for tools that read that as well.
 pub fn configuration(
     place: &Place,
     config: Option<&Path>,

@@ -1,0 +1,102 @@
+//! The flags of `server` and `s3` as settings. Flags that contradict each other are an error.
+
+use std::time::Duration;
+
+use server::settings::{OBJECT_MODE, Settings, TlsFiles, UploadLimits};
+
+use crate::arguments::{S3, Server, Serving};
+
+/// The flags that both commands have, with defaults of their own.
+struct Own<'a> {
+    bind: &'a str,
+    address: &'a str,
+    region: &'a str,
+    iam: bool,
+    iam_read_only: bool,
+    auto_create_bucket: bool,
+}
+
+impl Server {
+    /// The settings of `kelpgate server`.
+    pub fn settings(&self) -> Result<Settings, String> {
+        self.serving.settings(&Own {
+            bind: &self.ip_bind,
+            address: "",
+            region: &self.region,
+            iam: true,
+            iam_read_only: self.iam_read_only,
+            auto_create_bucket: false,
+        })
+    }
+}
+
+impl S3 {
+    /// The settings of `kelpgate s3`.
+    pub fn settings(&self) -> Result<Settings, String> {
+        self.serving.settings(&Own {
+            bind: &self.ip_bind,
+            address: if self.ip.is_empty() { &self.ip_bind } else { &self.ip },
+            region: &self.region,
+            iam: self.iam,
+            iam_read_only: self.iam_read_only,
+            auto_create_bucket: true,
+        })
+    }
+}
+
+impl Serving {
+    fn settings(&self, own: &Own<'_>) -> Result<Settings, String> {
+        Ok(Settings {
+            bind: own.bind.to_owned(),
+            address: own.address.to_owned(),
+            port: self.port,
+            port_https: (self.port_https != 0).then_some(self.port_https),
+            tls: self.tls()?,
+            metrics: (self.metrics_port != 0).then(|| (self.metrics_ip.clone(), self.metrics_port)),
+            region: if own.region == "any" { String::new() } else { own.region.to_owned() },
+            domain_names: list(&self.domain_name),
+            external_url: self.external_url.clone(),
+            allowed_origins: list(&self.allowed_origins),
+            identities_file: self.config.clone(),
+            iam_file: self.iam_config.clone(),
+            config_dir: self.config_dir.clone(),
+            idle_timeout: Duration::from_secs(self.idle_timeout.max(1)),
+            upload_limits: UploadLimits::new(self.concurrent_file_upload_limit, self.concurrent_upload_limit_mb),
+            allow_delete_bucket_not_empty: self.allow_delete_bucket_not_empty,
+            auto_create_bucket: self.auto_create_bucket.unwrap_or(own.auto_create_bucket),
+            object_mode: self.object_mode()?,
+            signature_v2: self.sig_v2,
+            iam: own.iam,
+            iam_read_only: own.iam_read_only,
+        })
+    }
+
+    fn tls(&self) -> Result<Option<TlsFiles>, String> {
+        if self.key_file.is_some() != self.cert_file.is_some() {
+            return Err("TLS needs both -key.file and -cert.file".to_owned());
+        }
+        if self.port_https != 0 && self.key_file.is_none() {
+            return Err("-port.https needs -key.file and -cert.file".to_owned());
+        }
+        if self.tls_verify_client_cert && (self.cacert_file.is_none() || self.key_file.is_none()) {
+            return Err("-tlsVerifyClientCert needs -cacert.file, -key.file and -cert.file".to_owned());
+        }
+        let (Some(key), Some(certificate)) = (&self.key_file, &self.cert_file) else { return Ok(None) };
+        let client_authorities = self.cacert_file.clone().filter(|_| self.tls_verify_client_cert);
+        Ok(Some(TlsFiles { certificate: certificate.clone(), key: key.clone(), client_authorities }))
+    }
+
+    fn object_mode(&self) -> Result<u32, String> {
+        match self.default_file_mode.as_str() {
+            "" => Ok(OBJECT_MODE),
+            text => u32::from_str_radix(text, 8)
+                .ok()
+                .filter(|mode| *mode <= 0o777)
+                .ok_or_else(|| format!("-defaultFileMode `{text}` is not an octal mode such as 0660")),
+        }
+    }
+}
+
+fn list(text: &str) -> Vec<String> {
+    text.split(',').map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
+}
