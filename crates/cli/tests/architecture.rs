@@ -1,4 +1,4 @@
-//! The table of arrows in ARCHITECTURE.md is what the workspace is.
+//! The table of arrows in ARCHITECTURE.md matches the workspace, and the files that it names are there.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
@@ -13,6 +13,18 @@ fn the_table_of_arrows_is_true() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
     let text = std::fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
     assert_eq!(written(&text), real(root), "left: ARCHITECTURE.md, right: cargo metadata");
+}
+
+#[test]
+fn the_files_of_a_get_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
+    let text = std::fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
+    let list = text.split("<!-- get -->").nth(1).and_then(|rest| rest.split("<!-- /get -->").next()).unwrap();
+    let files: Vec<&str> = list.lines().filter_map(|line| line.split('`').nth(1)).collect();
+    assert!((5..=9).contains(&files.len()), "{files:?}");
+    for file in files {
+        assert!(root.join(file).is_file(), "{file}");
+    }
 }
 
 fn written(text: &str) -> Arrows {

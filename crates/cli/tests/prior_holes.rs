@@ -30,7 +30,7 @@ fn source_of(name: &str) -> Option<String> {
     Some(text)
 }
 
-/// Why a reference names nothing; `None` if it is fine or no reference.
+/// Why a reference names nothing; `None` if it is correct, or if this is not a reference.
 fn fault(reference: &str) -> Option<String> {
     let (place, name) = reference.split_once("::")?;
     let missing = || Some(format!("`{reference}`: there is no `{name}` in {place}"));
