@@ -1,26 +1,27 @@
-//! Deleting a bucket while others write below it, as small as it can be: every order of every step is visited.
+//! Deleting a bucket while others write below it: a minimal model whose steps are tried in every order.
 //!
-//! The fence is taken as [`crate::model`] shows it: a gateway whose lease runs has applied every change that was waited for.
+//! The fence is assumed to work as [`crate::model`] shows: a gateway whose lease runs has applied every change that was
+//! waited for.
 
 use stateright::{Model, Property};
 
-/// How far the deletion of a bucket has come.
+/// How far the deletion of a bucket has got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Stage {
-    /// It was not begun.
+    /// It has not begun.
     Stands,
-    /// Announced, with a mark.
+    /// It is announced, with a mark.
     Announced(u8),
-    /// Decided.
+    /// It is decided.
     Deleted,
 }
 
 /// The entry of a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Entry {
-    /// Which making of it; 0 for a directory that the filer made.
+    /// The number of its creation; 0 for a directory that the filer made.
     pub id: u8,
-    /// How far its deletion has come.
+    /// How far its deletion has got.
     pub stage: Stage,
 }
 
@@ -32,7 +33,7 @@ pub struct Gateway {
     lease: bool,
 }
 
-/// Where a writer is.
+/// The next step of a writer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Writing {
     Decide,
@@ -57,7 +58,7 @@ struct Writer {
     has_data: bool,
 }
 
-/// Where a deletion is.
+/// The next step of a deletion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Deleting {
     Decide,
@@ -81,10 +82,10 @@ struct Deleter {
     tries: u8,
 }
 
-/// Everything at one moment. Writers and deleters use the gateway of their place, as far as there are so many.
+/// The state at one moment. Writers and deleters use the gateway with their index, modulo the number of gateways.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct World {
-    /// What the bucket's entry was, and is last.
+    /// All states of the bucket's entry; the last one is the current one.
     history: Vec<Option<Entry>>,
     gateways: Vec<Gateway>,
     writers: Vec<Writer>,
@@ -103,34 +104,34 @@ pub enum Action {
     Lapse(usize),
     /// It has a lease again.
     Renew(usize),
-    /// A writer goes on.
+    /// A writer takes its next step.
     Write(usize),
-    /// A deletion goes on.
+    /// A deletion takes its next step.
     Delete(usize),
-    /// Somebody makes the bucket.
+    /// Someone creates the bucket.
     Make,
 }
 
-/// The rules, each of which can be left out.
+/// The rules. Each can be left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "each rule is there or not")]
+#[expect(clippy::struct_excessive_bools, reason = "each rule applies or not")]
 pub struct Rules {
     /// A deletion looks for objects after every gateway knows of it.
     pub wait: bool,
     /// A writer looks for a deletion after the write.
     pub look_after: bool,
-    /// A deletion is decided only while its announcement stands.
+    /// A deletion is decided only while its announcement is still there.
     pub compare_and_swap: bool,
-    /// Two buckets of one name are told apart.
+    /// Two buckets with the same name are distinguished.
     pub ids: bool,
-    /// The volumes go before the entry.
+    /// The volumes are removed before the entry.
     pub volumes_first: bool,
-    /// A directory that the filer made is no bucket.
+    /// A directory that the filer made is not a bucket.
     pub bare_is_none: bool,
 }
 
 impl Rules {
-    /// The protocol as it is.
+    /// The actual protocol.
     pub const ALL: Self = Self {
         wait: true,
         look_after: true,
@@ -141,9 +142,9 @@ impl Rules {
     };
 }
 
-/// All worlds with so many of each, under some rules.
+/// All worlds with these numbers of each, under some rules.
 #[derive(Debug, Clone)]
-#[expect(missing_docs, reason = "the names say it")]
+#[expect(missing_docs, reason = "the names are clear")]
 pub struct Races {
     pub gateways: usize,
     pub writers: usize,
@@ -153,13 +154,13 @@ pub struct Races {
     pub rules: Rules,
 }
 
-/// What a write that was answered with success stored is there.
+/// What a successfully answered write stored is there.
 pub const KEPT: &str = "an answered write is never lost";
-/// A write that was refused, and a bucket that was deleted and not made again, are not there in the end.
+/// In the end, a refused write is not there, nor is a bucket that was deleted and not created again.
 pub const GONE: &str = "nothing comes back";
-/// A bucket is deleted at all.
+/// A bucket is deleted in some world.
 pub const DELETED: &str = "a bucket is deleted";
-/// A write succeeds beside a deletion that was announced.
+/// In some world, a write succeeds although a deletion was announced.
 pub const WRITTEN: &str = "a write keeps a bucket that was to be deleted";
 
 impl World {
@@ -179,12 +180,12 @@ impl World {
         &self.gateways[place % self.gateways.len()]
     }
 
-    /// The bucket as the gateway of a place knows it.
+    /// The bucket as this gateway knows it.
     fn known(&self, place: usize) -> Option<Entry> {
         self.history[self.gateway(place).applied]
     }
 
-    /// The id of the bucket that a request is decided for.
+    /// The id of the bucket for which a request is decided.
     fn decided_for(&self, place: usize, rules: Rules) -> Option<u8> {
         let known = self.known(place).filter(|known| known.stage != Stage::Deleted)?;
         (known.id != 0 || !rules.bare_is_none).then_some(known.id)

@@ -1,4 +1,4 @@
-//! Long ways through the model by chance, from a seed: many faults need more steps than all worlds can be visited in.
+//! Long random walks through the model, from a seed: many faults need more steps than a complete search can cover.
 
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -6,10 +6,10 @@ use rand::{Rng, SeedableRng};
 
 use crate::model::{Action, Checked, Stuck, World, settle};
 
-/// What a walk came upon.
+/// What a walk found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
-    /// A gateway decides by what was before an answered change.
+    /// A gateway decides by the state before an answered change.
     Stale {
         /// Which.
         gateway: usize,
@@ -19,27 +19,27 @@ pub enum Found {
         /// Which, one bit for each.
         changes: u16,
     },
-    /// Something does not go on.
+    /// Something does not make progress.
     Stuck(Stuck),
 }
 
-/// A walk that came upon something.
+/// A walk that found something.
 #[derive(Debug, Clone)]
 pub struct Walk {
-    /// What leads there, as short as leaving out steps makes it.
+    /// The steps that lead there, without those that can be left out.
     pub steps: Vec<Action>,
-    /// What is there.
+    /// What it found.
     pub found: Found,
 }
 
-/// What walks came to that came upon nothing.
+/// Statistics of walks that found nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Steps that were taken.
     pub steps: u64,
     /// Changes that were answered.
     pub answered: u64,
-    /// Worlds that were let go on.
+    /// Worlds that were settled.
     pub settled: u64,
 }
 
@@ -51,7 +51,7 @@ impl std::ops::AddAssign for Tally {
     }
 }
 
-/// Takes so many steps by chance. One in `settle_every` worlds is let go on, to see whether it does.
+/// Takes `length` random steps. Settles one in `settle_every` worlds, to see whether it makes progress.
 pub fn walk(model: &Checked, seed: u64, length: usize, settle_every: u32) -> Result<Tally, Box<Walk>> {
     let mut random = StdRng::seed_from_u64(seed);
     let mut world = World::new(model);
@@ -75,11 +75,15 @@ pub fn walk(model: &Checked, seed: u64, length: usize, settle_every: u32) -> Res
     Ok(tally)
 }
 
-/// Steps that keep things going are likelier than those that end something.
+/// Steps that make progress are more likely than those that end something.
 fn weight(action: &Action) -> u32 {
     match action {
         Action::Deliver { .. } | Action::Land { .. } => 12,
-        Action::ListGateways { .. } | Action::ListStore { .. } | Action::DeliverEarly { .. } => 8,
+        Action::ReadStore { .. } | Action::TakeRead { .. } => 16,
+        Action::ListGateways { .. }
+        | Action::ListStore { .. }
+        | Action::Follow { .. }
+        | Action::DeliverEarly { .. } => 8,
         Action::Subscribe { .. }
         | Action::Beat { .. }
         | Action::Read { .. }
@@ -96,6 +100,7 @@ fn weight(action: &Action) -> u32 {
         | Action::Crash { .. }
         | Action::Close { .. }
         | Action::Pause { .. }
+        | Action::Freeze { .. }
         | Action::Cut { .. } => 1,
     }
 }
@@ -111,7 +116,7 @@ fn look(model: &Checked, world: &World, settles: bool) -> Option<Found> {
     }
 }
 
-/// Leaves out what is not needed to come upon something of the same kind.
+/// Leaves out steps that are not needed to find something of the same kind.
 fn shorten(model: &Checked, mut steps: Vec<Action>, mut found: Found) -> Walk {
     let kind = std::mem::discriminant(&found);
     let mut pieces = steps.len() / 2;
@@ -132,13 +137,13 @@ fn shorten(model: &Checked, mut steps: Vec<Action>, mut found: Found) -> Walk {
             }
             from = from.min(steps.len()).saturating_sub(pieces);
         }
-        // Single steps are tried again as long as it helps.
+        // Single steps are tried again for as long as that helps.
         pieces = if pieces == 1 && steps.len() < before { 1 } else { pieces / 2 };
     }
     Walk { steps, found }
 }
 
-/// Takes those of the steps that can be taken, until something is found.
+/// Takes the steps that are possible, until it finds something.
 fn replay(model: &Checked, steps: &[Action]) -> Option<(Vec<Action>, Found)> {
     let mut world = World::new(model);
     let mut taken = Vec::new();

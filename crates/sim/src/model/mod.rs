@@ -1,8 +1,8 @@
-//! Gateways, filers and one store, as small as they can be, around the real [`fence::Fence`].
+//! A minimal model of gateways, filers and one store around the real [`fence::Fence`].
 //!
-//! A [`World`] is a value: the store, what each filer has not delivered yet, what is being written, and the state of each gateway.
-//! An [`Action`] is one step that any of them, the network, the clock or an operator can take. [`Checked`] visits all
-//! worlds within its bounds; [`crate::walk`] goes far by chance.
+//! A [`World`] is a value: the store, what each filer has yet to deliver, what is being written, and the state of each
+//! gateway. An [`Action`] is one step that any of them, the network, the clock or an operator can take. [`Checked`]
+//! visits all worlds within its bounds; [`crate::walk`] goes further, at random.
 
 mod action;
 mod settle;
@@ -14,20 +14,20 @@ pub use world::{Change, Document, Gateway, Item, Phase, Work, World, Write};
 
 use stateright::{Model, Property};
 
-/// How much of everything there is.
+/// How many there are of everything, and how often it happens.
 #[derive(Debug, Clone)]
 pub struct Bounds {
     /// The rate of each gateway's clock, in per cent of the true time.
     pub clock_rates: Vec<u64>,
     /// How many filers there are, over one store.
     pub filers: usize,
-    /// How many documents there are to change.
+    /// How many documents can be changed.
     pub documents: usize,
     /// How many changes are begun.
     pub changes: u8,
-    /// How many beats one gateway writes in one life.
+    /// How many beats a gateway writes between its start and its end.
     pub beats: u64,
-    /// The steps in which time passes; a lease is [`LEASE`].
+    /// The amounts by which time passes. A lease is [`LEASE`].
     pub ticks: Vec<u64>,
     /// The end of time.
     pub time: u64,
@@ -37,49 +37,64 @@ pub struct Bounds {
     pub breaks: u8,
     /// How often a gateway is killed.
     pub crashes: u8,
-    /// How often a gateway is told to end.
+    /// How often a gateway is told to shut down.
     pub closings: u8,
     /// How often a gateway is stopped for a while.
     pub pauses: u8,
     /// How often a gateway cannot reach a filer for a while.
     pub cuts: u8,
-    /// How often a request that was given up lands after a later one.
+    /// How often no gateway can reach a filer for a while.
+    pub freezes: u8,
+    /// How often an abandoned request arrives after a later one.
     pub zombies: u8,
-    /// Filers that run from the beginning; the others are added later.
+    /// How many filers run from the beginning. The others are added later.
     pub running: usize,
-    /// The gateways that run from the beginning; the others start later.
+    /// How many gateways run from the beginning. The others start later.
     pub started: usize,
-    /// The gateways that change something.
+    /// How many gateways change something.
     pub changers: usize,
-    /// Streams are opened and everything listed in one step.
+    /// Whether each gateway can reach only a filer of its own from the beginning: to the end, if there are no cuts.
+    pub apart: bool,
+    /// Whether opening the streams and listing everything is a single step.
     pub coarse: bool,
-    /// A change is written and stored in one step.
+    /// Whether storing a beat and reading the store is a single step.
+    pub coarse_reads: bool,
+    /// Whether writing and storing a change is a single step.
     pub coarse_changes: bool,
-    /// All gateways that run from the beginning follow and are current then.
+    /// Whether all gateways that run from the beginning follow, and are current, at that time.
     pub settled: bool,
 }
 
-/// The rules of the protocol, each of which can be left out: a model that finds nothing then is worth nothing.
+/// The rules of the protocol. Each can be left out: a model that then finds nothing is worthless.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
     /// A change is answered when it is enforced, not when it is stored.
     pub fence: bool,
     /// A new stream is followed by a listing.
     pub relist: bool,
-    /// A document is written only over the version that was read.
+    /// A document is written only if it still has the version that was read.
     pub compare_and_swap: bool,
-    /// A lease is shortened for its holder and lengthened for the others.
+    /// A lease is shorter for its holder and longer for the others.
     pub margins: bool,
-    /// An own beat counts when everything before it is applied.
+    /// A gateway's own beat counts once everything before it is applied.
     pub queue: bool,
     /// A conditional write waits until all gateways agree which filers guard it.
     pub guards: bool,
+    /// A gateway reads the beats of the others from the store, and not only from the streams of its filers.
+    pub store: bool,
 }
 
 impl Rules {
-    /// The protocol as it is.
-    pub const ALL: Self =
-        Self { fence: true, relist: true, compare_and_swap: true, margins: true, queue: true, guards: true };
+    /// The actual protocol.
+    pub const ALL: Self = Self {
+        fence: true,
+        relist: true,
+        compare_and_swap: true,
+        margins: true,
+        queue: true,
+        guards: true,
+        store: true,
+    };
 }
 
 /// The length of a lease, in the units of [`World::now`].
@@ -89,7 +104,7 @@ pub const LEASE: u64 = 20;
 pub const UNIT_NS: u64 = 1_000_000;
 
 impl Bounds {
-    /// Two gateways with true clocks and one filer, to which nothing happens.
+    /// Two gateways with accurate clocks, and one filer, to which nothing happens.
     pub fn small() -> Self {
         Self {
             clock_rates: vec![100, 100],
@@ -105,11 +120,14 @@ impl Bounds {
             closings: 0,
             pauses: 0,
             cuts: 0,
+            freezes: 0,
             zombies: 0,
             running: 1,
             started: 2,
             changers: 1,
+            apart: false,
             coarse: true,
+            coarse_reads: true,
             coarse_changes: true,
             settled: true,
         }
@@ -121,15 +139,15 @@ impl Bounds {
 pub struct Checked {
     /// How much of everything there is.
     pub bounds: Bounds,
-    /// What is left out.
+    /// The rules that apply.
     pub rules: Rules,
 }
 
 /// No request is decided by a revision older than one acknowledged to any caller before the request began.
-pub const FRESH: &str = "no gateway decides by what was before an answered change";
+pub const FRESH: &str = "no gateway decides by the state before an answered change";
 /// An acknowledged change is never lost.
 pub const KEPT: &str = "an answered change is never lost";
-/// Something happens at all.
+/// Some change is answered.
 pub const ANSWERED: &str = "changes are answered";
 
 impl Model for Checked {

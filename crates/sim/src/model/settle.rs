@@ -1,16 +1,16 @@
-//! What becomes of a world to which nothing bad happens any more: the promise that things go on.
+//! What happens in a world after all trouble ends: the promise that it makes progress.
 
 use super::{Action, Checked, LEASE, Phase, Work, World};
 
-/// A world in which something did not go on.
+/// Something that does not make progress.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stuck {
-    /// A gateway that can reach every filer does not decide.
+    /// A gateway that can reach a filer does not decide.
     Closed {
         /// Which.
         gateway: usize,
     },
-    /// A gateway that decided, and whose streams did not end, has stopped.
+    /// A gateway that decided, and whose streams did not end, has stopped deciding.
     SelfClosed {
         /// Which.
         gateway: usize,
@@ -29,20 +29,21 @@ pub enum Stuck {
     },
 }
 
-/// A lease lengthened, on the slowest clock: so long another gateway may have to be waited for.
+/// The longest wait for another gateway: a lengthened lease, on the slowest clock.
 pub const LONGEST_WAIT: u64 = (LEASE * 105).div_ceil(95) + 1;
 
-/// From time to time a beat is written even if nobody waits for one.
+/// How often a beat is written even if no gateway waits for one.
 const BEAT_EVERY: u64 = LEASE / 5;
 
-/// Lets everything that runs go on, with nothing delayed and nothing else going wrong, as long as a lease may keep a change waiting.
+/// Lets everything that runs continue, with no delays and no further trouble, for as long as a lease may keep a change
+/// waiting.
 ///
-/// Who is stopped or cut off stays so. Errors: the first thing that is not as promised.
+/// Gateways that are stopped or cut off stay so. The error is the first broken promise.
 pub fn settle(model: &Checked, world: &World) -> Result<World, Stuck> {
     let mut world = world.clone();
     let well = |world: &World, gateway: usize| {
         let of = &world.gateways[gateway];
-        of.acts() && !of.cut.iter().zip(&world.running).any(|(cut, runs)| *cut && *runs)
+        of.acts() && of.cut.iter().zip(&world.running).any(|(cut, runs)| !*cut && *runs)
     };
     if !world.running.contains(&true) {
         return Ok(world);
@@ -50,7 +51,7 @@ pub fn settle(model: &Checked, world: &World) -> Result<World, Stuck> {
     begin(model, &mut world);
     let mut current: Vec<bool> =
         (0..world.gateways.len()).map(|gateway| well(&world, gateway) && world.is_current(model, gateway)).collect();
-    // One that is held until the gateways agree is stored later, and waits from then on.
+    // A change that is held until the gateways agree is stored later, and waits from then on.
     let stored: Vec<Option<Work>> = world.gateways.iter().map(|of| stored(of.work.as_ref())).collect();
     for passed in 1..=LONGEST_WAIT {
         world.step(model, Action::Tick { units: 1 });
@@ -80,7 +81,7 @@ pub fn settle(model: &Checked, world: &World) -> Result<World, Stuck> {
     Ok(world)
 }
 
-/// The change that waits to be answered, whatever it waits for.
+/// The change that waits to be answered, for whatever reason.
 fn stored(work: Option<&Work>) -> Option<Work> {
     match work {
         Some(Work::Stored(change) | Work::Asked(change, _)) => Some(Work::Stored(*change)),
@@ -88,8 +89,8 @@ fn stored(work: Option<&Work>) -> Option<Work> {
     }
 }
 
-/// Conditional writes go on a beat after the lease of whoever does not agree has run out. One who is cut off from a filer may stay
-/// current without it, and is waited for.
+/// Checks that conditional writes continue one beat after the lease of a gateway that does not agree has run out. They
+/// wait if there is no filer that all gateways can reach.
 fn held(model: &Checked, world: &mut World, well: impl Fn(&World, usize) -> bool) -> Result<(), Stuck> {
     for _ in 0..2 {
         world.step(model, Action::Tick { units: BEAT_EVERY });
@@ -97,7 +98,9 @@ fn held(model: &Checked, world: &mut World, well: impl Fn(&World, usize) -> bool
         catch_up(model, world);
     }
     let gateways = 0..world.gateways.len();
-    if gateways.clone().any(|gateway| world.gateways[gateway].acts() && !well(world, gateway)) {
+    let deciding = || world.gateways.iter().filter(|of| of.acts());
+    let by_all = |filer: usize| world.running[filer] && deciding().all(|of| !of.cut[filer]);
+    if !(0..world.running.len()).any(by_all) {
         return Ok(());
     }
     let mut waiting = gateways.filter(|gateway| well(world, *gateway));
@@ -107,23 +110,29 @@ fn held(model: &Checked, world: &mut World, well: impl Fn(&World, usize) -> bool
     }
 }
 
-/// Everybody follows, and all who can are current.
+/// Makes every gateway follow, and every gateway that can be current so.
 pub(super) fn begin(model: &Checked, world: &mut World) {
     catch_up(model, world);
     beat(model, world, |_| true);
     catch_up(model, world);
 }
 
-/// Everything that can be done without time.
+/// Does everything that takes no time.
 fn catch_up(model: &Checked, world: &mut World) {
     loop {
         let mut actions = Vec::new();
         world.actions(model, &mut actions);
         let next = actions.into_iter().find(|action| match action {
-            Action::Subscribe { gateway } | Action::ListGateways { gateway } | Action::ListStore { gateway } => {
-                world.gateways[*gateway].acts()
-            }
-            Action::Deliver { .. } | Action::Land { .. } | Action::Drop { .. } | Action::Commit { .. } => true,
+            Action::Subscribe { gateway }
+            | Action::ListGateways { gateway }
+            | Action::ListStore { gateway }
+            | Action::Follow { gateway } => world.gateways[*gateway].acts(),
+            Action::Deliver { .. }
+            | Action::Land { .. }
+            | Action::Drop { .. }
+            | Action::Commit { .. }
+            | Action::ReadStore { .. }
+            | Action::TakeRead { .. } => true,
             _ => false,
         });
         match next {
@@ -134,7 +143,7 @@ fn catch_up(model: &Checked, world: &mut World) {
     }
 }
 
-/// Writes the beats that are due; false if none is.
+/// Writes the beats that are due. False if none is due.
 fn beat(model: &Checked, world: &mut World, due: impl Fn(bool) -> bool) -> bool {
     let mut any = false;
     for gateway in 0..world.gateways.len() {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use fence::{Beat, BootId, Fence, FilerName, Moment, Progress, Settings, Span};
+use fence::{Beat, BootId, Fence, FilerName, Listing, Moment, Progress, Settings, Span};
 
 use super::settle::begin;
 use super::{Action, Bounds, Checked, LEASE, UNIT_NS};
@@ -11,13 +11,13 @@ use super::{Action, Bounds, Checked, LEASE, UNIT_NS};
 /// One document: a set of changes, read and written as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Document {
-    /// Grows with each write.
+    /// Increases with each write.
     pub version: u8,
     /// One bit for each change.
     pub changes: u16,
 }
 
-/// What a filer tells.
+/// An item of a filer's stream.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Item {
     /// A document as it was written.
@@ -31,9 +31,9 @@ pub enum Item {
 pub enum Write {
     /// Its own document.
     Beat(Arc<Beat>),
-    /// The end of its own document.
+    /// The removal of its own document.
     Delete(BootId),
-    /// One change of a document, over what was read.
+    /// One change of a document, based on what was read.
     Change(Change),
 }
 
@@ -46,33 +46,35 @@ pub struct Change {
     pub read: Document,
     /// The change.
     pub change: u16,
-    /// The filer has looked whether that is still there, and is about to write.
+    /// Whether the filer has checked that this is still stored, and is about to write.
     pub held: bool,
-    /// It is given up then, by the clock of its gateway.
+    /// When it is given up, by the clock of its gateway.
     pub until: Moment,
 }
 
-/// How far a gateway is with its streams.
+/// How far a gateway has got with its streams.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Phase {
-    /// It has none.
+    /// It has no streams.
     Apart,
     /// It has opened them.
     Subscribed(BTreeSet<FilerName>),
-    /// It has read the gateways' documents since.
-    Listed(BTreeSet<FilerName>, Vec<Arc<Beat>>),
-    /// It has listed everything since.
+    /// It has read the gateways' documents since then.
+    Listed(BTreeSet<FilerName>, Vec<Arc<Beat>>, Listing),
+    /// It has read everything else since then, and not yet taken it in.
+    Read(BTreeSet<FilerName>, Vec<Arc<Beat>>, Listing, Vec<Document>),
+    /// It has taken everything in.
     Following,
 }
 
-/// How far a gateway is with its change.
+/// How far a gateway has got with its change.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Work {
-    /// It has read the document, to make this change.
+    /// It has read the document to make this change.
     Read(usize, Document, u16),
-    /// It writes it; this is the change.
+    /// It is writing this change.
     Writing(u16),
-    /// It is stored; the gateway waits until it has it in its own snapshot.
+    /// The change is stored. The gateway waits until its own snapshot contains it.
     Stored(u16),
     /// The gateway waits until it is enforced.
     Asked(u16, u64),
@@ -81,15 +83,15 @@ pub enum Work {
 /// One gateway.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Gateway {
-    /// How often it was started; it runs if this is odd.
+    /// How often it was started or ended; it runs if this is odd.
     pub lives: u8,
-    /// It takes no step.
+    /// Whether it is stopped for a while.
     pub paused: bool,
     /// The protocol.
     pub fence: Fence,
     /// Its snapshot.
     pub applied: Vec<Document>,
-    /// How far it is with its streams.
+    /// How far it has got with its streams.
     pub phase: Phase,
     /// What is on its way to it, by filer; `None` where no stream is open.
     pub streams: Vec<Option<VecDeque<Item>>>,
@@ -101,11 +103,15 @@ pub struct Gateway {
     pub work: Option<Work>,
     /// How many beats it has written.
     pub beats: u64,
-    /// Somebody waits for its next beat.
+    /// Whether another gateway waits for its next beat.
     pub beat_now: bool,
+    /// What it has read from the store and not yet taken in.
+    pub reading: Option<Vec<Arc<Beat>>>,
+    /// The number of its own beat that it last read.
+    pub read: u64,
 }
 
-/// What is left of what may happen.
+/// What may still happen.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Left {
     changes: u8,
@@ -115,10 +121,11 @@ pub struct Left {
     closings: u8,
     pauses: u8,
     cuts: u8,
+    freezes: u8,
     zombies: u8,
 }
 
-/// Everything at one moment.
+/// The state at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct World {
     /// The true time.
@@ -131,7 +138,7 @@ pub struct World {
     pub running: Vec<bool>,
     /// The gateways.
     pub gateways: Vec<Arc<Gateway>>,
-    /// The changes that were answered.
+    /// The answered changes.
     pub answered: u16,
     /// What may still happen.
     pub left: Left,
@@ -142,7 +149,7 @@ pub(super) fn name(filer: usize) -> FilerName {
     FilerName::from(["f0", "f1", "f2", "f3"].get(filer).copied().unwrap_or("f"))
 }
 
-/// The filer of these that guards a document.
+/// The one of these filers that guards a document.
 fn guard(document: usize, filers: &[FilerName]) -> Option<usize> {
     filers.get((document + 1) % filers.len().max(1)).map(place)
 }
@@ -152,7 +159,7 @@ fn place(filer: &FilerName) -> usize {
 }
 
 impl World {
-    /// The beginning: filers and gateways run, nothing was written.
+    /// The initial state: filers and gateways run, nothing is written.
     pub fn new(model: &Checked) -> Self {
         let bounds = &model.bounds;
         let gateways = (0..bounds.clock_rates.len()).map(|gateway| {
@@ -174,12 +181,18 @@ impl World {
                 closings: bounds.closings,
                 pauses: bounds.pauses,
                 cuts: bounds.cuts,
+                freezes: bounds.freezes,
                 zombies: bounds.zombies,
             },
         };
+        if bounds.apart {
+            for (gateway, of) in world.gateways.iter_mut().map(Arc::make_mut).enumerate() {
+                of.cut.iter_mut().enumerate().for_each(|(filer, cut)| *cut = filer != gateway % bounds.filers);
+            }
+        }
         if bounds.settled {
             begin(model, &mut world);
-            // What was written until now is not counted.
+            // Beats written until now do not count.
             world.gateways.iter_mut().for_each(|of| Arc::make_mut(of).beats = 0);
         }
         world
@@ -191,7 +204,7 @@ impl World {
         Moment(self.now * rate * (UNIT_NS / 100))
     }
 
-    /// A gateway that would decide a request at this moment without having applied all answered changes.
+    /// A gateway that would decide a request now without having applied all answered changes.
     pub fn stale(&self, model: &Checked) -> Option<usize> {
         (0..self.gateways.len()).find(|gateway| {
             let of = &self.gateways[*gateway];
@@ -200,7 +213,7 @@ impl World {
         })
     }
 
-    /// Whether a gateway decides requests at this moment.
+    /// Whether a gateway decides requests now.
     pub fn is_current(&self, model: &Checked, gateway: usize) -> bool {
         let of = &self.gateways[gateway];
         let mut until = of.fence.lease_until();
@@ -226,6 +239,9 @@ impl World {
                 actions.push(Action::Run { filer });
             } else if self.left.kills > 0 {
                 actions.push(Action::Kill { filer });
+            }
+            if *running && self.left.freezes > 0 {
+                actions.push(Action::Freeze { filer });
             }
         }
         let ticks = model.bounds.ticks.iter().filter(|units| self.now + **units <= model.bounds.time);
@@ -253,7 +269,9 @@ impl World {
         }
         for filer in filers.clone() {
             if of.cut[filer] {
-                actions.push(Action::Heal { gateway, filer });
+                if !model.bounds.apart || model.bounds.cuts > 0 {
+                    actions.push(Action::Heal { gateway, filer });
+                }
             } else if self.left.cuts > 0 && self.running[filer] && of.acts() {
                 actions.push(Action::Cut { gateway, filer });
             }
@@ -275,37 +293,22 @@ impl World {
         if self.left.crashes > 0 {
             actions.push(Action::Crash { gateway });
         }
-        // A gateway ends when its conditional writes have.
+        // A gateway ends once its conditional writes have ended.
         if self.left.closings > 0 && !of.fence.is_inside() {
             actions.push(Action::Close { gateway });
+        }
+        // Beats go on while everything is listed.
+        if of.fence.filers().next().is_some() {
+            self.beats_of(model, gateway, actions);
         }
         match &of.phase {
             Phase::Subscribed(_) => return actions.push(Action::ListGateways { gateway }),
             Phase::Listed(..) => return actions.push(Action::ListStore { gateway }),
+            Phase::Read(..) => return actions.push(Action::Follow { gateway }),
             Phase::Apart => {}
-            Phase::Following => {
-                for filer in filers.clone() {
-                    let queue = of.streams[filer].iter().flatten();
-                    if of.cut[filer] || queue.clone().next().is_none() {
-                        continue;
-                    }
-                    actions.push(Action::Deliver { gateway, filer });
-                    if !model.rules.queue {
-                        let early = queue
-                            .enumerate()
-                            .skip(1)
-                            .filter(|(_, item)| matches!(item, Item::Beat(beat) if beat.boot_id == *of.fence.me()));
-                        actions.extend(early.map(|(place, _)| Action::DeliverEarly { gateway, filer, place }));
-                    }
-                }
-                let idle = of.writing.iter().all(|writes| !writes.iter().any(Write::is_beat));
-                let several = self.left.zombies > 0 && of.writing.iter().all(|writes| writes.len() < 3);
-                if of.beats < model.bounds.beats && (idle || several) {
-                    actions.push(Action::Beat { gateway });
-                }
-            }
+            Phase::Following => self.deliveries_to(model, gateway, actions),
         }
-        if self.must_subscribe(gateway) && filers.clone().all(|filer| !self.running[filer] || reach(filer)) {
+        if self.must_subscribe(gateway) && filers.clone().any(reach) {
             actions.push(Action::Subscribe { gateway });
         }
         match &of.work {
@@ -314,30 +317,76 @@ impl World {
             }
             Some(Work::Read(document, ..)) => {
                 let may = !model.rules.guards || of.fence.is_agreed(self.clock(model, gateway));
-                let followed: Vec<FilerName> = of.fence.filers().cloned().collect();
-                let guard = guard(*document, &followed).filter(|filer| may && reach(*filer));
+                let guards: Vec<FilerName> = if model.rules.guards {
+                    of.fence.guards().cloned().collect()
+                } else {
+                    of.fence.filers().cloned().collect()
+                };
+                let guard = guard(*document, &guards).filter(|filer| may && reach(*filer));
                 actions.extend(guard.map(|filer| Action::Commit { gateway, filer }));
             }
             _ => {}
         }
     }
 
-    /// Whether a gateway has to open its streams anew: one of them has ended, or a filer has come.
-    pub(super) fn must_subscribe(&self, gateway: usize) -> bool {
+    fn beats_of(&self, model: &Checked, gateway: usize, actions: &mut Vec<Action>) {
         let of = &self.gateways[gateway];
-        let ended = of.fence.filers().any(|filer| of.streams[place(filer)].is_none());
-        let came = (0..self.running.len()).any(|filer| self.running[filer] && of.streams[filer].is_none());
-        of.phase == Phase::Apart || (of.phase == Phase::Following && (ended || came || of.fence.must_list()))
+        let reaches_any = (0..self.running.len()).any(|filer| self.running[filer] && !of.cut[filer]);
+        let idle = of.writing.iter().all(|writes| !writes.iter().any(Write::is_beat));
+        let several = self.left.zombies > 0 && of.writing.iter().all(|writes| writes.len() < 3);
+        if of.beats < model.bounds.beats && (idle || several) {
+            actions.push(Action::Beat { gateway });
+        }
+        if of.reading.is_some() {
+            actions.push(Action::TakeRead { gateway });
+        } else if reaches_any && self.stored_number(of) > of.read {
+            actions.push(Action::ReadStore { gateway });
+        }
     }
 
-    /// Takes one step, and answers the changes that are enforced then.
+    fn deliveries_to(&self, model: &Checked, gateway: usize, actions: &mut Vec<Action>) {
+        let of = &self.gateways[gateway];
+        for filer in 0..self.running.len() {
+            let queue = of.streams[filer].iter().flatten();
+            if of.cut[filer] || queue.clone().next().is_none() {
+                continue;
+            }
+            actions.push(Action::Deliver { gateway, filer });
+            if !model.rules.queue {
+                let early = queue
+                    .enumerate()
+                    .skip(1)
+                    .filter(|(_, item)| matches!(item, Item::Beat(beat) if beat.boot_id == *of.fence.me()));
+                actions.extend(early.map(|(place, _)| Action::DeliverEarly { gateway, filer, place }));
+            }
+        }
+    }
+
+    /// The number of the stored beat of a gateway.
+    fn stored_number(&self, of: &Gateway) -> u64 {
+        self.beats.get(of.fence.me()).map_or(0, |beat| beat.number)
+    }
+
+    /// Whether a gateway has to open new streams: one has ended or is silent, a filer can be reached again, or
+    /// everything must be listed.
+    pub(super) fn must_subscribe(&self, gateway: usize) -> bool {
+        let of = &self.gateways[gateway];
+        let lost = of.fence.filers().any(|filer| of.streams[place(filer)].is_none() || of.cut[place(filer)]);
+        let came =
+            (0..self.running.len()).any(|filer| self.running[filer] && !of.cut[filer] && of.streams[filer].is_none());
+        of.phase == Phase::Apart || (of.phase == Phase::Following && (lost || came || of.fence.must_list()))
+    }
+
+    /// Takes one step, then answers the changes that are enforced.
     pub fn step(&mut self, model: &Checked, action: Action) {
         self.take(model, action);
         match action {
             Action::Subscribe { gateway } if model.bounds.coarse => {
                 self.take(model, Action::ListGateways { gateway });
                 self.take(model, Action::ListStore { gateway });
+                self.take(model, Action::Follow { gateway });
             }
+            Action::Land { gateway, .. } if model.bounds.coarse_reads => self.read_at_once(model, gateway),
             Action::Commit { gateway, filer } if model.bounds.coarse_changes => {
                 while self.gateways[gateway].writing[filer].iter().any(|write| !write.is_beat()) {
                     self.take(model, Action::Land { gateway, filer });
@@ -357,10 +406,16 @@ impl World {
                 let listed = self.beats.values().cloned().collect();
                 let of = Arc::make_mut(&mut self.gateways[gateway]);
                 if let Phase::Subscribed(filers) = std::mem::replace(&mut of.phase, Phase::Apart) {
-                    of.phase = Phase::Listed(filers, listed);
+                    of.phase = Phase::Listed(filers, listed, of.fence.list());
                 }
             }
-            Action::ListStore { gateway } => self.follow(model, gateway),
+            Action::ListStore { gateway } => {
+                let of = Arc::make_mut(&mut self.gateways[gateway]);
+                if let Phase::Listed(filers, listed, listing) = std::mem::replace(&mut of.phase, Phase::Apart) {
+                    of.phase = Phase::Read(filers, listed, listing, self.store.clone());
+                }
+            }
+            Action::Follow { gateway } => self.follow(model, gateway),
             Action::Deliver { gateway, filer } => self.deliver(model, gateway, filer, 0),
             Action::DeliverEarly { gateway, filer, place } => self.deliver(model, gateway, filer, place),
             Action::Beat { gateway } => {
@@ -374,7 +429,7 @@ impl World {
                 self.left.zombies -= 1;
                 self.land(model, gateway, filer, 1);
             }
-            Action::Drop { gateway, filer } => self.drop_write(gateway, filer),
+            Action::Drop { gateway, filer } => self.drop_write(model, gateway, filer),
             Action::Read { gateway, document } => {
                 self.left.changes -= 1;
                 let change = 1 << (model.bounds.changes - self.left.changes - 1);
@@ -414,6 +469,15 @@ impl World {
                 self.left.cuts -= 1;
                 Arc::make_mut(&mut self.gateways[gateway]).cut[filer] = true;
             }
+            Action::Freeze { filer } => {
+                self.left.freezes -= 1;
+                self.gateways.iter_mut().for_each(|of| Arc::make_mut(of).cut[filer] = true);
+            }
+            Action::ReadStore { gateway } => {
+                let stored = self.beats.values().cloned().collect();
+                Arc::make_mut(&mut self.gateways[gateway]).reading = Some(stored);
+            }
+            Action::TakeRead { gateway } => self.take_read(model, gateway),
             Action::Heal { gateway, filer } => Arc::make_mut(&mut self.gateways[gateway]).cut[filer] = false,
             Action::Tick { units } => {
                 self.now += units;
@@ -422,13 +486,14 @@ impl World {
         }
     }
 
-    fn drop_write(&mut self, gateway: usize, filer: usize) {
+    fn drop_write(&mut self, model: &Checked, gateway: usize, filer: usize) {
+        let now = self.clock(model, gateway);
         let of = Arc::make_mut(&mut self.gateways[gateway]);
         if let Some(Write::Change(lost)) = of.writing[filer].pop_front()
             && of.work == Some(Work::Writing(lost.change))
         {
             of.work = None;
-            of.left();
+            of.left(now);
         }
     }
 
@@ -454,7 +519,7 @@ impl World {
         of.end();
     }
 
-    /// Whether a filer is about to write the document that a write of a gateway is about, for another gateway.
+    /// Whether a filer is about to write, for another gateway, the document of this gateway's write.
     fn is_locked(&self, gateway: usize, filer: usize, place: usize) -> bool {
         let Some(Write::Change(next)) = self.gateways[gateway].writing[filer].get(place) else { return false };
         let others = self.gateways.iter().enumerate().filter(|(other, _)| *other != gateway);
@@ -462,7 +527,7 @@ impl World {
         held.any(|write| matches!(write, Write::Change(other) if other.held && other.document == next.document))
     }
 
-    /// Filers stop to carry out conditional writes whose time is over.
+    /// Filers abandon conditional writes whose time is over.
     fn give_up(&mut self, model: &Checked, gateway: usize) {
         let now = self.clock(model, gateway);
         let is_over = |write: &Write| matches!(write, Write::Change(change) if change.until <= now);
@@ -476,19 +541,20 @@ impl World {
             && !of.writing.iter().flatten().any(|write| is_mine(write, mine))
         {
             of.work = None;
-            of.left();
+            of.left(now);
         }
     }
 
     fn subscribe(&mut self, gateway: usize) {
         let running = self.running.clone();
         let of = Arc::make_mut(&mut self.gateways[gateway]);
-        of.streams = running.iter().map(|runs| runs.then(VecDeque::new)).collect();
-        let filers = (0..running.len()).filter(|filer| running[*filer]).map(name).collect();
+        let reached: Vec<bool> = running.iter().zip(&of.cut).map(|(runs, cut)| *runs && !*cut).collect();
+        of.streams = reached.iter().map(|reached| reached.then(VecDeque::new)).collect();
+        let filers = (0..reached.len()).filter(|filer| reached[*filer]).map(name).collect();
         of.phase = Phase::Subscribed(filers);
     }
 
-    /// The next beat of a gateway, which it begins to write through every filer that it follows.
+    /// A gateway begins to write its next beat through every filer that it follows.
     fn beat(&mut self, model: &Checked, gateway: usize) -> Beat {
         let now = self.clock(model, gateway);
         let of = Arc::make_mut(&mut self.gateways[gateway]);
@@ -502,13 +568,35 @@ impl World {
     fn follow(&mut self, model: &Checked, gateway: usize) {
         let now = self.clock(model, gateway);
         let of = Arc::make_mut(&mut self.gateways[gateway]);
-        let Phase::Listed(filers, listed) = std::mem::replace(&mut of.phase, Phase::Following) else { return };
+        let phase = std::mem::replace(&mut of.phase, Phase::Following);
+        let Phase::Read(filers, listed, listing, store) = phase else { return };
         if model.rules.relist || of.applied.iter().all(|document| document.version == 0) {
-            of.applied.clone_from(&self.store);
+            of.applied = store;
         }
         let listed: Vec<Beat> = listed.iter().map(|beat| (**beat).clone()).collect();
-        of.fence.follow(filers, &listed, now);
+        of.fence.follow(&listing, filers, &listed, now);
         of.own_change_came(true);
+    }
+
+    /// A gateway whose beat was stored reads the store in the same step.
+    fn read_at_once(&mut self, model: &Checked, gateway: usize) {
+        let of = &self.gateways[gateway];
+        if of.acts() && of.phase != Phase::Apart && self.stored_number(of) > of.read {
+            self.take(model, Action::ReadStore { gateway });
+            self.take(model, Action::TakeRead { gateway });
+        }
+    }
+
+    /// A gateway takes in what it has read: without the rule, only that its own beat is stored.
+    fn take_read(&mut self, model: &Checked, gateway: usize) {
+        let now = self.clock(model, gateway);
+        let of = Arc::make_mut(&mut self.gateways[gateway]);
+        let me = of.fence.me().clone();
+        let read = of.reading.take().unwrap_or_default();
+        let known = read.iter().filter(|beat| model.rules.store || beat.boot_id == me);
+        let known: Vec<Beat> = known.map(|beat| (**beat).clone()).collect();
+        of.read = known.iter().filter(|beat| beat.boot_id == me).map(|beat| beat.number).fold(of.read, u64::max);
+        of.beat_now |= of.fence.read(&known, now);
     }
 
     fn deliver(&mut self, model: &Checked, gateway: usize, filer: usize, place: usize) {
@@ -527,7 +615,11 @@ impl World {
     fn land(&mut self, model: &Checked, gateway: usize, filer: usize, place: usize) {
         let item = match Arc::make_mut(&mut self.gateways[gateway]).writing[filer].remove(place) {
             Some(Write::Beat(beat)) => {
-                self.beats.insert(beat.boot_id.clone(), beat.clone());
+                // Each beat has a name of its own.
+                let stored = self.beats.entry(beat.boot_id.clone()).or_insert_with(|| beat.clone());
+                if stored.number < beat.number {
+                    *stored = beat.clone();
+                }
                 Item::Beat(beat)
             }
             Some(Write::Delete(boot_id)) => {
@@ -547,17 +639,18 @@ impl World {
         }
     }
 
-    /// A filer looks, under its lock, whether a document is what was read, and then writes it, in two steps.
+    /// In two steps under its lock, a filer checks whether a document is unchanged, then writes it.
     fn change(&mut self, model: &Checked, gateway: usize, filer: usize, write: Change) -> Option<Item> {
         let Change { document, read, change, held, .. } = write;
+        let now = self.clock(model, gateway);
         let stored = &mut self.store[document];
         let of = Arc::make_mut(&mut self.gateways[gateway]);
         let alive = of.work == Some(Work::Writing(change));
         if model.rules.compare_and_swap && !held && read.version != stored.version {
-            // The command runs again on what is there now.
+            // The command runs again on what is stored now.
             if alive {
                 of.work = Some(Work::Read(document, *stored, change));
-                of.left();
+                of.left(now);
             }
             return None;
         }
@@ -568,7 +661,7 @@ impl World {
         *stored = Document { version: stored.version + 1, changes: read.changes | change };
         if alive {
             of.work = Some(Work::Stored(change));
-            of.left();
+            of.left(now);
         }
         Some(Item::Changed(document, *stored))
     }
@@ -618,6 +711,8 @@ impl Gateway {
             work: None,
             beats: 0,
             beat_now: false,
+            reading: None,
+            read: 0,
         }
     }
 
@@ -638,7 +733,9 @@ impl Gateway {
         self.work = None;
         self.beats = 0;
         self.beat_now = false;
-        // Nothing of the process is left, and equal worlds shall be equal.
+        self.reading = None;
+        self.read = 0;
+        // Nothing of the process is left. Clear it, so that equal worlds compare equal.
         self.applied.iter_mut().for_each(|document| *document = Document::default());
         self.fence = Fence::new(
             BootId::from(""),
@@ -646,9 +743,9 @@ impl Gateway {
         );
     }
 
-    /// A conditional write has ended.
-    fn left(&mut self) {
-        self.beat_now |= self.fence.leave();
+    /// Ends a conditional write.
+    fn left(&mut self, now: Moment) {
+        self.beat_now |= self.fence.leave(now);
     }
 
     fn own_change_came(&mut self, listed: bool) {
