@@ -1,9 +1,9 @@
-//! Every order of the steps of writes, deletions and gateways; and that a missing rule shows.
+//! Every order of the steps of writes, deletions and gateways. Also checks that leaving out a rule is noticed.
 
 use sim::buckets::{DELETED, GONE, KEPT, Races, Rules, WRITTEN};
 use stateright::{Checker, HasDiscoveries, Model};
 
-/// Two gateways, and of each the first that is asked.
+/// Races with two gateways.
 fn races(writers: usize, deleters: usize, makers: u8, lapses: u8, rules: Rules) -> Races {
     Races { gateways: 2, writers, deleters, makers, lapses, rules }
 }
@@ -14,14 +14,14 @@ fn a_deletion_and_writes_in_every_order() {
         ("a write and a deletion, leases end", races(1, 1, 0, 2, Rules::ALL)),
         ("two writes and a deletion", races(2, 1, 0, 0, Rules::ALL)),
         ("a write and two deletions", races(1, 2, 0, 0, Rules::ALL)),
-        ("the bucket is made again", races(2, 1, 1, 0, Rules::ALL)),
-        ("two deletions, and it is made again", races(1, 2, 1, 0, Rules::ALL)),
+        ("the bucket is created again", races(2, 1, 1, 0, Rules::ALL)),
+        ("two deletions, and it is created again", races(1, 2, 1, 0, Rules::ALL)),
     ] {
         let checked = model.checker().threads(2).spawn_bfs().join();
         println!("{what}: {} worlds, {} steps deep", checked.unique_state_count(), checked.max_depth());
         for promise in [KEPT, GONE] {
             let broken = checked.discovery(promise).map(|path| path.into_actions());
-            assert_eq!(broken, None, "{what}: not so that {promise}");
+            assert_eq!(broken, None, "{what}: broken promise: {promise}");
         }
         for happens in [DELETED, WRITTEN] {
             assert!(checked.discovery(happens).is_some(), "{what}: never that {happens}");
@@ -30,7 +30,7 @@ fn a_deletion_and_writes_in_every_order() {
 }
 
 #[test]
-fn a_missing_rule_of_deletions_shows() {
+fn leaving_out_a_rule_of_deletions_is_noticed() {
     let without = |rule: fn(&mut Rules)| {
         let mut rules = Rules::ALL;
         rule(&mut rules);
@@ -45,6 +45,6 @@ fn a_missing_rule_of_deletions_shows() {
         ("filers make buckets", races(2, 1, 0, 0, without(|rules| rules.bare_is_none = false)), GONE),
     ] {
         let checked = model.checker().threads(2).finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
-        assert!(checked.discovery(promise).is_some(), "{what}: still so that {promise}");
+        assert!(checked.discovery(promise).is_some(), "{what}: this promise still holds: {promise}");
     }
 }

@@ -1,7 +1,7 @@
-//! Gateways as they run (feed, store, IAM API, fence, snapshots) on filers in memory, with everything that can go wrong, on one seed and
-//! a clock that only the simulation moves.
+//! Real gateways (feed, store, IAM API, fence, snapshots) on filers in memory, with everything that can go wrong, from
+//! one seed and on a clock that only the simulation advances.
 //!
-//! `KELPGATE_SIM_SEEDS` is how many seeds are run (200), `KELPGATE_SIM_SEED` the one to run again.
+//! `KELPGATE_SIM_SEEDS` is the number of seeds to run (default 120), `KELPGATE_SIM_SEED` the seed to run again.
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
@@ -23,7 +23,9 @@ use control::iam_api::IamApi;
 use control::last_used::Recorder;
 use control::query::Call;
 use fence::Moment;
-use iam::{Caller, ChangeKind, DocumentStore, IamConfig, Identities, Snapshot};
+use iam::{Caller, ChangeKind, Snapshot};
+use iam_api::Params;
+use iam_formats::{DocumentStore, IamConfig, identities};
 use policy::Context;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -38,7 +40,7 @@ const FILERS: usize = 2;
 const LEASE: Duration = Duration::from_secs(3);
 const MEMBERS: usize = 24;
 
-/// What is left out.
+/// The rules that apply.
 #[derive(Debug, Clone, Copy)]
 struct Rules {
     fence: bool,
@@ -48,7 +50,7 @@ struct Rules {
 
 const ALL: Rules = Rules { fence: true, relist: true, compare_and_swap: true };
 
-/// A process that can be stopped and continued as a whole.
+/// A process that can be paused and resumed as a whole.
 #[derive(Clone, Default)]
 struct Process(Arc<(AtomicBool, Mutex<Vec<Waker>>)>);
 
@@ -95,7 +97,7 @@ impl Gateway {
     fn start(cluster: &Arc<Cluster>, rules: Rules, place: usize, life: u64) -> Self {
         let client = cluster.client(place);
         let store = FilerStore::new(client.clone(), Layout::new(&config(), "/buckets"));
-        let identities = Identities::parse(FILE, &|_| None).unwrap();
+        let identities = identities::parse(FILE, &|_| None).unwrap();
         let (began, rate) = (Instant::now(), CLOCK_RATES[place]);
         let clock = move || Moment(u64::try_from(began.elapsed().as_nanos()).unwrap() / 100 * rate + 1);
         let follower = Follower::new(client.clone(), store.clone(), &config(), &identities).fenced(FenceConfig {
@@ -112,14 +114,14 @@ impl Gateway {
         let recorder = Arc::new(Recorder::new(Arc::<Uses>::default(), store.clone(), follower.clone()));
         let unfenced: BTreeSet<ChangeKind> = ChangeKind::NAMES.iter().map(|(_, kind)| *kind).collect();
         let unfenced = if rules.fence { BTreeSet::new() } else { unfenced };
-        let iam = Arc::new(IamApi::new(follower.clone(), Arc::new(store), false, recorder, unfenced));
+        let iam = Arc::new(IamApi::new(follower.clone(), store, false, recorder, unfenced));
         let process = Process::default();
         let followed = follower.clone();
         let running = process.spawn(async move { followed.run().await });
         Self { follower, iam, client, process, running }
     }
 
-    /// What it decides by, if it decides at this moment.
+    /// The snapshot by which it decides, if it decides now.
     fn decides(&self) -> Option<Arc<Snapshot>> {
         let decides = !self.process.is_stopped() && !self.running.is_finished() && self.follower.lease().runs();
         self.follower.current().filter(|_| decides)
@@ -130,13 +132,8 @@ impl Gateway {
     }
 }
 
-/// Whether a call was answered as done everywhere.
-async fn call(
-    iam: Arc<IamApi>,
-    state: Arc<Snapshot>,
-    random: [u8; 96],
-    params: Vec<(String, String)>,
-) -> Result<bool, String> {
+/// Whether a call was answered as enforced everywhere.
+async fn call(iam: Arc<IamApi>, state: Arc<Snapshot>, random: [u8; 96], params: Params) -> Result<bool, String> {
     let caller = Caller::of(state.user("root").unwrap());
     let call = Call {
         caller: &caller,
@@ -152,11 +149,12 @@ async fn call(
     }
 }
 
-fn params(action: &str, more: &[(&str, &str)]) -> Vec<(String, String)> {
-    [("Action", action)].iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+fn params(action: &str, more: &[(&str, &str)]) -> Params {
+    let pairs = [("Action", action)];
+    Params::new(pairs.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))).unwrap()
 }
 
-/// What callers were told: users that exist or do not, members of the group.
+/// What callers were told: which users exist or do not, and the members of the group.
 #[derive(Default)]
 struct Told {
     users: BTreeMap<String, bool>,
@@ -177,7 +175,7 @@ struct Run {
 }
 
 impl Run {
-    /// A gateway that decides against what a caller was told.
+    /// A gateway whose decisions contradict what a caller was told.
     fn stale(&self) -> Option<String> {
         let told = self.told.lock().unwrap();
         for (place, gateway) in self.gateways.iter().enumerate() {
@@ -191,7 +189,7 @@ impl Run {
         None
     }
 
-    /// Time passes; every twenty milliseconds everybody is looked at.
+    /// Lets time pass. Checks every gateway every twenty milliseconds.
     async fn pass(&mut self, time: Duration) -> Result<(), String> {
         let end = Instant::now() + time;
         loop {
@@ -215,7 +213,7 @@ impl Run {
             return;
         }
         told.lock().unwrap().busy.insert(name.clone(), place);
-        // Nothing is known of it until the answer; whoever was interrupted may have changed it.
+        // Its state is unknown until the answer: an interrupted call may have changed it.
         let known = told.lock().unwrap().users.remove(&name);
         let exists = known.unwrap_or_else(|| self.random.random());
         let action = if exists { "DeleteUser" } else { "CreateUser" };
@@ -292,7 +290,7 @@ impl Run {
             (0..self.gateways.len()).for_each(|place| self.cluster.cut(place, filer, false));
         }
         self.gateways.iter().for_each(|gateway| gateway.process.stop(false));
-        // Longer than any lease that may be left, and the waits between sessions.
+        // Longer than any lease that may still run, including the waits between sessions.
         self.pass(Duration::from_secs(6)).await?;
         let told = self.told.lock().unwrap();
         for (place, gateway) in self.gateways.iter().enumerate() {
@@ -307,7 +305,7 @@ impl Run {
     }
 }
 
-/// One run; how many changes of users were answered, or what is wrong.
+/// One run. Returns how many changes of users were answered, or what is wrong.
 async fn simulate(cluster: Arc<Cluster>, rules: Rules, seed: u64, steps: usize) -> Result<u64, String> {
     let gateways: Vec<Gateway> =
         (0..CLOCK_RATES.len()).map(|place| Gateway::start(&cluster, rules, place, 0)).collect();
@@ -339,7 +337,7 @@ fn run(rules: Rules, seed: u64, steps: usize) -> Result<u64, String> {
     traced(rules, seed, steps).0
 }
 
-/// One run, and all that was written in it.
+/// One run, and everything that was written in it.
 fn traced(rules: Rules, seed: u64, steps: usize) -> (Result<u64, String>, Vec<Write>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
@@ -358,7 +356,7 @@ const STEPS: usize = 20;
 fn gateways_keep_the_promises_whatever_happens() {
     let seeds = match (number("KELPGATE_SIM_SEED"), number("KELPGATE_SIM_SEEDS")) {
         (Some(seed), _) => seed..seed + 1,
-        (None, seeds) => 0..seeds.unwrap_or(200),
+        (None, seeds) => 0..seeds.unwrap_or(120),
     };
     let mut answers = 0;
     for seed in seeds {
@@ -379,7 +377,7 @@ fn a_seed_is_one_run() {
 }
 
 #[test]
-fn what_a_missing_rule_breaks_is_found() {
+fn what_breaks_without_a_rule_is_found() {
     for (rules, wrong) in [
         (Rules { fence: false, ..ALL }, "an old answer"),
         (Rules { relist: false, ..ALL }, "an old answer"),
@@ -387,6 +385,6 @@ fn what_a_missing_rule_breaks_is_found() {
     ] {
         let found = (0..60).find(|seed| run(rules, *seed, STEPS).is_err_and(|found| found.starts_with(wrong)));
         println!("{rules:?}: seed {found:?}");
-        assert!(found.is_some(), "nothing is found: {rules:?}");
+        assert!(found.is_some(), "nothing was found: {rules:?}");
     }
 }

@@ -1,4 +1,5 @@
-//! Filers in memory over one store, each with streams of its own: slow, killed, cut off, on one seed.
+//! Filers in memory over one store, each with its own streams. They are slow, killed and cut off at random, from one
+//! seed.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,9 +20,9 @@ use tokio::time::{Instant, sleep, sleep_until};
 /// The store and the filers.
 pub struct Cluster {
     inner: Mutex<Inner>,
-    /// Conditions of transactions are asked.
+    /// Whether the conditions of transactions are checked.
     pub compare_and_swap: bool,
-    /// Listings tell what is stored, and not what the streams told.
+    /// Whether listings show what is stored, and not only what the streams have delivered.
     pub relist: bool,
 }
 
@@ -48,14 +49,14 @@ struct Stream {
     last: Instant,
 }
 
-/// When something was written, through which filer, where.
+/// A write: when, through which filer, and to which path.
 pub type Write = (Duration, usize, String);
 
 /// The filers as one gateway reaches them.
 pub struct Client {
     cluster: Arc<Cluster>,
     gateway: usize,
-    /// What the streams told since the first listing, for a gateway that does not list again.
+    /// What the streams have delivered since the first listing, for a gateway that does not list again.
     told: Arc<Mutex<Option<BTreeMap<String, Entry>>>>,
 }
 
@@ -77,7 +78,7 @@ impl Cluster {
         Arc::new(Client { cluster: self.clone(), gateway, told: Arc::default() })
     }
 
-    /// The filer dies; what its streams have not delivered is lost.
+    /// Kills the filer. What its streams have not delivered is lost.
     pub fn kill(&self, filer: usize) {
         let process = &mut self.inner().filers[filer];
         process.up = false;
@@ -90,12 +91,12 @@ impl Cluster {
         self.inner().filers[filer].up = true;
     }
 
-    /// A gateway cannot reach a filer, or can again.
+    /// Cuts a gateway off from a filer, or reconnects it.
     pub fn cut(&self, gateway: usize, filer: usize, cut: bool) {
         self.inner().cut.insert((gateway, filer), cut);
     }
 
-    /// All that was written, in order.
+    /// All writes, in order.
     pub fn written(&self) -> Vec<Write> {
         self.inner().written.clone()
     }
@@ -168,6 +169,8 @@ fn holds(condition: &Condition, entry: Option<&Entry>) -> bool {
         (Condition::UnmodifiedSince(since), Some(entry)) => entry.attributes().mtime <= *since,
         (Condition::ModifiedSince(since), Some(entry)) => entry.attributes().mtime > *since,
         (_, None) | (Condition::Exists, Some(_)) => true,
+        // Only versions of objects are locked, and there are none here.
+        (Condition::AttributeIsNot { .. } | Condition::TimeHasCome { .. }, Some(_)) => true,
     }
 }
 
@@ -276,6 +279,8 @@ impl Filer for Client {
                         entry.content = content.unwrap_or(entry.content);
                         inner.put(filer, &directory, entry);
                     }
+                    // Only objects have versions, and there are none here.
+                    Mutation::Note(_) => {}
                 }
             }
         }
@@ -314,6 +319,11 @@ impl Filer for Client {
         Ok(())
     }
 
+    async fn list_through(&self, filer: &str, directory: &str, options: ListOptions) -> Result<Vec<Entry>, FilerError> {
+        self.through(self.named(filer)?).await?;
+        self.list(directory, options).await
+    }
+
     async fn lookup_through(&self, filer: &str, path: &str) -> Result<Option<Entry>, FilerError> {
         self.through(self.named(filer)?).await?;
         Ok(self.cluster.inner().entries.get(path).cloned())
@@ -322,7 +332,7 @@ impl Filer for Client {
     async fn subscribe(&self, filter: FeedFilter) -> Result<Vec<(String, Feed)>, FilerError> {
         let mut feeds: Vec<(String, Feed)> = Vec::new();
         for name in self.members().await? {
-            let filer = self.through(self.named(&name)?).await?;
+            let Ok(filer) = self.through(self.named(&name)?).await else { continue };
             let (sender, receiver) = mpsc::unbounded_channel();
             let alive = Arc::new(AtomicBool::new(true));
             let (filter, last) = (filter.clone(), Instant::now());
@@ -355,6 +365,9 @@ impl Filer for Client {
                 }
             });
             feeds.push((name, Box::pin(feed)));
+        }
+        if feeds.is_empty() {
+            return Err(unavailable());
         }
         Ok(feeds)
     }
