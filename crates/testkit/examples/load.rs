@@ -1,5 +1,5 @@
-//! A closed-loop HTTP load generator for the benchmarks: N keep-alive connections, each sends its next request when the
-//! last answer is complete. What is sent was made beforehand, signatures included.
+//! A closed-loop HTTP load generator for the benchmarks: each of N keep-alive connections sends its next request when
+//! the last answer is complete. All requests are made beforehand, including their signatures.
 //!
 //! ```text
 //! load PLAN.json
@@ -7,9 +7,10 @@
 //!  "requests": [{"method": "GET", "target": "/bucket/key?X-Amz-...", "headers": {"host": "127.0.0.1:8333"}, "body_bytes": 0}]}
 //! ```
 //!
-//! `seconds` is how long new requests are begun; those under way are waited for. `body` (text) or `body_bytes` (that many
-//! bytes of a pattern) is the body. Prints one JSON object: requests, seconds, requests per second, latency percentiles in
-//! microseconds, bytes received, and how many answers had another status than `expect`. Requests of the warm-up do not count.
+//! `seconds` is how long new requests are begun; the generator then waits for those in progress. `body` (text) or
+//! `body_bytes` (that many bytes of a pattern) is the body. Prints one JSON object: requests, seconds, requests per
+//! second, latency percentiles in microseconds, bytes received, and the number of answers with a status other than
+//! `expect`. Requests of the warm-up do not count.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -59,7 +60,7 @@ struct Report {
     first_unexpected: Option<String>,
 }
 
-/// What one connection saw.
+/// The measurements of one connection.
 #[derive(Default)]
 struct Seen {
     latencies: Vec<Duration>,
@@ -68,7 +69,7 @@ struct Seen {
     first_unexpected: Option<String>,
 }
 
-/// A request that is cloned for each time it is sent; its body is shared.
+/// A request. It is cloned each time it is sent; the body is shared.
 struct Prepared {
     method: http::Method,
     target: http::Uri,
@@ -107,7 +108,7 @@ async fn connect(address: &str) -> Result<http1::SendRequest<Full<Bytes>>, Failu
     Ok(sender)
 }
 
-/// Sends from `requests`, beginning at `first`, until `until`; what begins before `counted_from` does not count.
+/// Sends from `requests`, beginning at `first`, until `until`. Requests that begin before `counted_from` do not count.
 async fn drive(
     plan: &Plan,
     requests: &[Prepared],

