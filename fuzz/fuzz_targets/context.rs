@@ -1,6 +1,7 @@
-//! A pattern, a condition operator and a request: deciding ends, explaining agrees with it.
+//! A pattern, a condition operator and a request: the decision terminates, and the explanation agrees with it.
 //!
-//! The input is lines: pattern of the resource, operator, key, value of the policy, resource, value of the request.
+//! The lines of the input are: the resource pattern, operator, key, value in the policy, resource, value in the
+//! request.
 #![no_main]
 
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! A document: whatever is accepted for storing is one that can be read back, compiled and asked; nothing panics.
+//! A document: if it is accepted for storing, it can be read back, compiled and evaluated. Nothing panics.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -15,11 +15,11 @@ fuzz_target!(|data: &[u8]| {
     let findings = validate(kind, None, text);
     let accepted = Policy::parse(kind, text).is_ok();
     let stored = Policy::parse_stored(kind, text);
-    assert!(!accepted || stored.is_ok(), "accepted, and then not read");
-    assert!(accepted || !findings.is_empty(), "refused without a word");
+    assert!(!accepted || stored.is_ok(), "accepted, but cannot be read back");
+    assert!(accepted || !findings.is_empty(), "refused without a finding");
     if let Ok(policy) = stored {
         let compiled = policy.compile();
-        assert_eq!(compiled.len(), spans.len(), "each statement stands somewhere");
+        assert_eq!(compiled.len(), spans.len(), "each statement has a position");
         let _ = (policy.context_keys(), policy.unknown_keys(), policy.is_public());
     }
 });

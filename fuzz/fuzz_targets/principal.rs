@@ -1,4 +1,4 @@
-//! A principal: what it prints as reads as the same.
+//! A principal: its printed form parses to the same principal.
 #![no_main]
 
 use ids::AccountId;

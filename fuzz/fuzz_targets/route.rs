@@ -1,6 +1,6 @@
-//! The head of a request: it is one operation or an error, and the operation has permissions and condition keys.
+//! The head of a request: it gives one operation or an error, and the operation has permissions and condition keys.
 //!
-//! The input is lines: method and target, then `name: value`.
+//! The lines of the input are: method and target, then `name: value`.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -10,7 +10,7 @@ fuzz_target!(|text: &str| {
     let Some(head) = parts(text) else { return };
     let once = route(&head, None);
     let twice = route(&head, None);
-    assert_eq!(format!("{once:?}"), format!("{twice:?}"), "the same head is the same operation");
+    assert_eq!(format!("{once:?}"), format!("{twice:?}"), "the same head gives the same operation");
 });
 
 fn parts(text: &str) -> Option<http::request::Parts> {

@@ -1,6 +1,6 @@
-//! The head of a request as the door reads it, and the body as aws-chunked.
+//! The head of a request as authentication reads it, and the body as aws-chunked.
 //!
-//! The input is lines of the head (method and target, then `name: value`), an empty line, the body.
+//! The input is the lines of the head (method and target, then `name: value`), an empty line, and the body.
 #![no_main]
 
 use bytes::Bytes;
@@ -16,7 +16,7 @@ fuzz_target!(|data: &[u8]| {
     let body = Bytes::copy_from_slice(body.get(2..).unwrap_or_default());
     let whole = decoded(&body, body.len().max(1));
     let pieces = decoded(&body, 1);
-    assert_eq!(whole, pieces, "the pieces in which a body comes make no difference");
+    assert_eq!(whole, pieces, "how a body is split into pieces makes no difference");
 });
 
 /// The data, if the body is well formed.

@@ -1,4 +1,5 @@
-//! A signed request, and what an attacker makes of it without the secret: other hosts, paths, prefixes and further headers.
+//! A signed request, and what an attacker without the secret makes of it: other hosts, paths, prefixes and additional
+//! headers.
 //!
 //! If the signature still passes, the same operation runs on the same bucket and key as the signer asked for, needs the same
 //! permissions, and the policies see the same condition keys.
@@ -35,7 +36,7 @@ const VALUES: &[&str] = &[
     "GOVERNANCE", "true", "9000", "https", "10.0.0.1", "host=victim.s3.test;proto=https",
 ];
 
-/// The pieces of one request that are sent besides its signature.
+/// The pieces of a request that are sent in addition to its signature.
 struct Pieces<'a> {
     path: &'a str,
     authority: Option<&'a str>,
@@ -77,7 +78,7 @@ fn unsigned_head(input: &mut Unstructured<'_>) -> Result<Option<Parts>> {
     Ok(builder.body(()).ok().map(|request| request.into_parts().0))
 }
 
-/// A value that means something, or any text.
+/// A meaningful value, or any text.
 fn text(input: &mut Unstructured<'_>) -> Result<HeaderValue> {
     if input.arbitrary()? {
         return Ok(HeaderValue::from_static(input.choose(VALUES)?));
@@ -118,7 +119,7 @@ fn pieces<'a>(input: &mut Unstructured<'_>, addressed: &'a str) -> Result<Pieces
     Ok(Pieces { path, authority, host: sent_host, forwarded })
 }
 
-/// The signed head with the attacker's pieces in it.
+/// The signed head with the attacker's pieces added.
 fn sent(signed: &Parts, pieces: &Pieces<'_>) -> Option<Parts> {
     let mut sent = signed.clone();
     let query = signed.uri.query().map_or(String::new(), |query| format!("?{query}"));
@@ -149,8 +150,8 @@ fn carried_out(sent: &Parts, addressing: &Addressing) -> Option<String> {
     described(sent, target.host_bucket())
 }
 
-/// The same of the head as it was signed, read in the simplest way: host and path name bucket and key, and a trusted proxy
-/// has taken its prefix off the path.
+/// The same for the head as it was signed, read in the simplest way: host and path name bucket and key, and a trusted
+/// proxy has removed its prefix from the path.
 fn asked_for(signed: &Parts, prefix: Option<&str>) -> Option<String> {
     let mut plain = signed.clone();
     let prefix = prefix.map_or("", |prefix| prefix.split(',').next().unwrap_or("").trim().trim_matches('/'));
