@@ -1,4 +1,4 @@
-//! The crate `cedar-policy`: another language, so the statements are said in its words.
+//! The crate `cedar-policy`. It has another language, so the statements are translated.
 
 use std::collections::{HashMap, HashSet};
 

@@ -1,4 +1,4 @@
-//! The same policies and the same request, in the words of each evaluator.
+//! The same policies and the same request for each evaluator, in its own language.
 
 pub mod cedar;
 pub mod iam;

@@ -11,7 +11,7 @@ fn cpu_ns() -> Option<u64> {
     fs::read_to_string("/proc/thread-self/schedstat").ok()?.split(' ').next()?.parse().ok()
 }
 
-/// Nanoseconds that this many calls took: of CPU time where the kernel tells it, of the clock elsewhere.
+/// The nanoseconds that this many calls took: CPU time if the kernel reports it, otherwise wall-clock time.
 fn window(call: &mut dyn FnMut(), calls: u64) -> u64 {
     let (wall, cpu) = (Instant::now(), cpu_ns());
     (0..calls).for_each(|_| call());
@@ -21,7 +21,7 @@ fn window(call: &mut dyn FnMut(), calls: u64) -> u64 {
     }
 }
 
-/// Nanoseconds per call of each. The windows take turns, so that what the machine does meanwhile hits all of them.
+/// Nanoseconds per call of each. The windows alternate, so that other load on the machine affects all of them.
 pub fn measure<const N: usize>(mut calls: [&mut dyn FnMut(); N]) -> [f64; N] {
     let counts = calls.each_mut().map(|call| {
         let mut count = 1;

@@ -1,7 +1,7 @@
-//! `prefix`: N statements, each allowing GetObject and PutObject below a prefix of its own; the request is about the last one's.
+//! `prefix`: N statements, each allowing GetObject and PutObject below its own prefix. The request is about the last prefix.
 //! `cond`: the same, each statement with three conditions that hold.
 
-/// What the request says of itself, as strings; `cond` tests three of them.
+/// What the request says about itself, as strings; `cond` tests three of them.
 pub const CONTEXT: [(&str, &str); 12] = [
     ("aws:SourceIp", "10.1.2.3"),
     ("aws:SecureTransport", "true"),
@@ -66,7 +66,7 @@ impl Workload {
     }
 }
 
-/// An IAM policy of statements that are about these resources.
+/// An IAM policy with one statement for each of these resources.
 pub fn about(resources: impl Iterator<Item = String>) -> String {
     document(
         resources

@@ -1,4 +1,4 @@
-//! Prints the bytes that each evaluator keeps for a statement. Counting slows allocation down, hence a program of its own.
+//! Prints the bytes that each evaluator keeps for a statement. This is a separate program because counting slows allocation down.
 
 use std::alloc::System;
 
@@ -9,7 +9,7 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// Bytes that are still allocated when `make` is done and its result is all that was kept.
+/// The bytes that are still allocated after `make`, when only its result is kept.
 fn kept<T>(make: impl FnOnce() -> T) -> isize {
     let region = Region::new(ALLOCATOR);
     let made = make();

@@ -1,5 +1,5 @@
-//! Prints nanoseconds per decision of Kelpgate, iam-rs and cedar-policy beside each other, then what hurts Kelpgate most and what
-//! compiling costs.
+//! Prints nanoseconds per decision of Kelpgate, iam-rs and cedar-policy side by side, then Kelpgate's worst cases and the cost of
+//! compiling.
 
 use std::hint::black_box;
 
@@ -47,7 +47,7 @@ fn decisions() {
     }
 }
 
-/// Patterns that make matchers slow, against a key of 1 KiB.
+/// Patterns that make matchers slow, matched against a key of 1 KiB.
 fn hostile() {
     println!("\nns per decision, kelpgate");
     let (plain, hits) = ("a".repeat(1_024), "w12".repeat(342));
