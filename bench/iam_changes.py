@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""IAM changes at scale: two Kelpgate gateways on one real SeaweedFS filer, and two `weed s3` gateways on another one beside them.
+"""IAM changes at scale: two Kelpgate gateways on one real SeaweedFS filer, next to two `weed s3` gateways on another filer.
 
     scripts/test setup && cargo build --release -p cli && cargo build --release -p store --example iam_state
     cargo build --release -p testkit --example load
@@ -9,13 +9,13 @@
 
 Four parts, each a table:
 
-trials   a right is granted or revoked through gateway A; with A's answer in hand gateway B is asked at once. Counts answers of B that
+trials   grants or revokes a permission through gateway A and asks gateway B as soon as A has answered. Counts the answers of B that
          are older than the change, and the time that A takes to answer. `n` trials for each kind of change.
-pairs    two writes at the same moment, one through each gateway. Afterwards everything acknowledged must be there, and everything
+pairs    two writes at the same time, one through each gateway. Afterwards everything acknowledged must be there, and everything
          deleted must be gone.
-sizes    the time of PutUserPolicy, CreateAccessKey and AttachUserPolicy with so many users.
-scale    from the start of a gateway until it is ready, and its memory, with so many users (each with two keys), a tenth of that in
-         managed policies; and what a decision costs then.
+sizes    the time of PutUserPolicy, CreateAccessKey and AttachUserPolicy with a given number of users.
+scale    the time from the start of a gateway until it is ready, its memory, and the cost of a decision, with a given number of
+         users, each with two keys, and a tenth as many managed policies.
 """
 
 import argparse
@@ -47,7 +47,7 @@ FILL = os.environ.get("KELPGATE_IAM_STATE") or str(ROOT / "target/release/exampl
 
 
 class Side:
-    """One kind of gateway, twice, on a cluster of its own."""
+    """Two gateways of one kind on their own cluster."""
 
     def __init__(self, name, directory):
         self.name, self.directory = name, directory
@@ -169,7 +169,7 @@ def sizes(directory, arguments, results):
 
 
 def latencies(url, rounds, users):
-    """Milliseconds of each call, about users that are spread over those present."""
+    """Milliseconds of each call, for users spread over all existing ones."""
     iam = changes.Iam(url, ADMIN)
     seen = {name: [] for name in MEASURED}
     for n in range(rounds):
@@ -203,7 +203,7 @@ def fill(place, users, first=0, policies=None):
 
 
 def scale(directory, arguments, results):
-    print(f"\n{'start with so many users':40}{'ready, s':>10}{'RSS, MB':>10}{'peak, MB':>10}{'403, CPU us':>14}{'200, CPU us':>14}")
+    print(f"\n{'start by number of users':40}{'ready, s':>10}{'RSS, MB':>10}{'peak, MB':>10}{'403, CPU us':>14}{'200, CPU us':>14}")
     for users in (10, arguments.scale):
         embedded(directory / f"scale-{users}", users, results)
         real(directory / f"scale-real-{users}", users, arguments, results)
@@ -234,13 +234,13 @@ def real(directory, users, arguments, results):
 
 
 def started(name, command, directory, port, admin, results, env=None):
-    """One line: time until the first request of a stored user is answered, memory, and CPU time per decision."""
+    """Prints one line: the time until the first request of a stored user is answered, memory, and CPU time per decision."""
     url = f"http://127.0.0.1:{port}"
     begun = time.perf_counter()
     server = Server("scale-" + name.split(",")[0].replace(" ", "-"), command, directory, env=env)
     user = Key("AKIASCALE00000000071", "secret-of-the-measured-user-0000000007-1")
     probe = changes.Connection(url)
-    # A stored user's key is known: 403 AccessDenied or better, not InvalidAccessKeyId.
+    # A stored user's key is known: the answer is 403 AccessDenied or better, not InvalidAccessKeyId.
     while True:
         try:
             answer = probe.signed(user, "GET", "/nothing-there/k")()
@@ -273,7 +273,7 @@ def peak_mb(pid):
 
 
 def cost(server, requests, expect, seconds=2.0):
-    """CPU microseconds of the gateway per request, median of three runs; NaN when it answers otherwise."""
+    """CPU microseconds of the gateway per request, the median of three runs; NaN if it answers with another status."""
     plan = {"address": requests[0]["headers"]["host"], "connections": 8, "warmup_s": 0.0, "seconds": seconds, "expect": expect,
             "requests": requests}  # fmt: skip
     path = server.directory / "plan.json"
@@ -296,15 +296,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-n", type=int, default=200, help="trials per kind of change, grants and revocations together")
     parser.add_argument("--pairs", type=int, default=500, help="pairs of writes")
-    parser.add_argument("--sizes", default="10,100,1000", help="comma list of numbers of users")
+    parser.add_argument("--sizes", default="10,100,1000", help="comma-separated numbers of users")
     parser.add_argument("--rounds", type=int, default=50, help="calls of each kind at each size")
-    parser.add_argument("--scale", type=int, default=10_000, help="users of the start")
-    parser.add_argument("--only", default="", help="comma list of parts: " + ", ".join(PARTS))
-    parser.add_argument("--kinds", default="", help="comma list of beginnings of kinds of change")
+    parser.add_argument("--scale", type=int, default=10_000, help="number of users for the start")
+    parser.add_argument("--only", default="", help="comma-separated parts: " + ", ".join(PARTS))
+    parser.add_argument("--kinds", default="", help="comma-separated beginnings of kinds of change")
     parser.add_argument("--no-weed", action="store_true", help="Kelpgate alone")
-    parser.add_argument("--weed-n", type=int, default=200, help="at most so many trials of weed, which slows down with each user")
-    parser.add_argument("--weed-pairs", type=int, default=100, help="at most so many pairs of weed")
-    parser.add_argument("--weed-users", type=int, default=100, help="at most so many users of weed in `sizes`")
+    parser.add_argument("--weed-n", type=int, default=200, help="maximum number of trials of weed, which slows down with each user")
+    parser.add_argument("--weed-pairs", type=int, default=100, help="maximum number of pairs of weed")
+    parser.add_argument("--weed-users", type=int, default=100, help="maximum number of users of weed in `sizes`")
     parser.add_argument("--json", help="also write everything to this file")
     arguments = parser.parse_args()
     arguments.sizes = [int(word) for word in arguments.sizes.split(",")]

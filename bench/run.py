@@ -3,12 +3,12 @@
 
     scripts/test setup && cargo build --release -p cli && cargo build --release -p testkit --example load
     .venv/bin/python bench/run.py                    everything; about six minutes
-    .venv/bin/python bench/run.py --only get,head    workloads whose names begin so
+    .venv/bin/python bench/run.py --only get,head    workloads whose names begin with these
     .venv/bin/python bench/run.py --rounds 5 --seconds 4 --json bench.json
 
-Each workload alternates between the two gateways, round by round, so that drift of the machine hits both. The load
-generator (crates/testkit/examples/load.rs) is a process of its own and sends requests that were signed beforehand. CPU per
-request is what the kernel booked on the gateway's process (user and system) over the requests it answered.
+Each workload alternates between the two gateways, round by round, so that changes in the machine's speed affect both. The load
+generator (crates/testkit/examples/load.rs) is a separate process and sends requests that were signed beforehand. CPU per
+request is the CPU time of the gateway's process (user and system) divided by the requests that it answered.
 """
 
 import argparse
@@ -60,9 +60,9 @@ def rss_mb(pid):
 
 
 def policy_of(bucket, statements):
-    """A bucket policy of so many statements: the last one lets bob read `data/`, the others are about other people.
+    """A bucket policy with this many statements. The last one lets bob read `data/`, the others are about other people.
 
-    Short names, so that 200 of them stay below S3's 20 KB.
+    Names are short, so that 200 statements stay below S3's 20 KB.
     """
     others = [
         statement("Allow", "s3:GetObject", f"arn:aws:s3:::{bucket}/p{n}/*", Principal={"AWS": user_arn(f"u{n}")})
@@ -74,7 +74,7 @@ def policy_of(bucket, statements):
 
 
 def compact(policy):
-    """The policy's text; people of the larger ones are abbreviated to stay below 20 KB."""
+    """The policy's text. Larger policies have shorter names, to stay below 20 KB."""
     return json.dumps(policy, separators=(",", ":"))
 
 
@@ -195,7 +195,7 @@ class Bench:
 
     @staticmethod
     def _squeezed(bucket, count):
-        """The same number of statements in fewer bytes: everybody may, below other prefixes."""
+        """The same number of statements in fewer bytes: everyone is allowed, below other prefixes."""
         short = [statement("Allow", "s3:GetObject", f"arn:aws:s3:::{bucket}/{n}/*", Principal="*") for n in range(count - 1)]
         return document(*short, policy_of(bucket, 1)["Statement"][0])
 
@@ -227,7 +227,7 @@ class Bench:
     def compare(self, workload, rounds, seconds):
         """Alternates between the sides and returns the medians of each."""
         runs = {"weed": [], "kelpgate": []}
-        for side in runs:  # the warm-up is a run of its own: CPU time is then of counted requests only
+        for side in runs:  # the warm-up is a separate run, so that CPU time covers only counted requests
             self.once(workload, side, 0.5)
         for number in range(rounds):
             for side in sorted(runs, reverse=bool(number % 2)):
@@ -237,7 +237,7 @@ class Bench:
 
 
 def table_row(name, *pairs):
-    """One line: the name, then for requests per second, CPU, p50 and p99 the two sides and their ratio."""
+    """Prints one line: the name, then both sides and their ratio for requests per second, CPU, p50 and p99."""
     return f"{name:36}" + " |".join(f"{weed:>9}{ours:>9}{ratio:>7}" for weed, ours, ratio in pairs)
 
 
@@ -259,7 +259,7 @@ def row(workload, result):
 
 
 def change_latency(bench, rounds=40):
-    """Milliseconds from the answer of PutBucketPolicy on one gateway until another one decides by it."""
+    """Milliseconds from the answer to PutBucketPolicy on one gateway until another gateway decides by the new policy."""
     other = kelpgate.gateway("kelpgate-b", bench.directory / "kelpgate-b", bench.cluster.filer, bench.flags)
     root = s3(bench.kelpgate.url, ADMIN)
     root.create_bucket(Bucket="changes")
@@ -281,7 +281,7 @@ def change_latency(bench, rounds=40):
 
 
 def first_request(directory, rounds=5):
-    """Milliseconds from the start of `kelpgate server` with an empty directory to the answer of a signed request."""
+    """Milliseconds from the start of `kelpgate server` in an empty directory to the answer to a signed request."""
     key, times = Key("AKIABENCHFIRSTREQ001", "b" * 40), []
     for number in range(rounds):
         port, data = free_port(), directory / f"first-{number}"
@@ -301,7 +301,7 @@ def first_request(directory, rounds=5):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="", help="comma list of beginnings of workload names")
+    parser.add_argument("--only", default="", help="comma-separated beginnings of workload names")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of weed and kelpgate per workload")
     parser.add_argument("--seconds", type=float, default=2.0, help="length of each run")
     parser.add_argument("--json", help="also write all medians to this file")
