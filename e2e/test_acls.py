@@ -1,0 +1,81 @@
+"""ACLs that Kelpgate and `weed s3` share: what one of them stores, the other shows, and only Kelpgate enforces all of it."""
+
+import json
+
+import pytest
+
+from clients import body_of, refused, s3, unique
+from processes import wait_for
+
+ALL_USERS = "http://acs.amazonaws.com/groups/global/AllUsers"
+ACL = "Seaweed-X-Amz-Acl"
+
+
+def writers(client, name):
+    """A bucket whose objects belong to their writers."""
+    client.create_bucket(Bucket=name, ObjectOwnership="ObjectWriter")
+    return name
+
+
+def shown(acl):
+    """Without the order, which S3 does not promise."""
+    return sorted((grant["Grantee"].get("URI", "owner"), grant["Permission"]) for grant in acl["Grants"])
+
+
+def test_both_store_the_same_bytes(root_a, root_weed, cluster):
+    """A bucket and an object that each of the two made public."""
+    stored = []
+    for client in (root_weed, root_a):
+        name = writers(client, unique("acl-bytes"))
+        client.put_bucket_ownership_controls(Bucket=name, OwnershipControls={"Rules": [{"ObjectOwnership": "ObjectWriter"}]})
+        wait_for(
+            lambda: root_a.get_bucket_ownership_controls(Bucket=name)["OwnershipControls"]["Rules"][0]["ObjectOwnership"] == "ObjectWriter",
+            5,
+            "the ownership controls to arrive",
+        )
+        client.put_bucket_acl(Bucket=name, ACL="public-read")
+        stored.append(json.loads(cluster.filer.entry(f"/buckets/{name}")["Extended"][ACL]))
+        client.put_object(Bucket=name, Key="k", Body=b"x")
+        client.put_object_acl(Bucket=name, Key="k", ACL="public-read")
+        of_object = json.loads(cluster.filer.entry(f"/buckets/{name}/k")["Extended"][ACL])
+        assert list(of_object[1]["Grantee"]) == list(stored[0][1]["Grantee"]) and of_object[1] == stored[0][1]
+    assert stored[0] == stored[1] and list(stored[0][0]["Grantee"]) == list(stored[1][0]["Grantee"])
+
+
+@pytest.mark.parametrize("writer, reader", [("root_weed", "root_a"), ("root_a", "root_weed")])
+def test_what_one_stores_the_other_shows(request, writer, reader):
+    writer, reader = request.getfixturevalue(writer), request.getfixturevalue(reader)
+    name = writers(writer, unique("acl-shown"))
+    writer.put_bucket_ownership_controls(Bucket=name, OwnershipControls={"Rules": [{"ObjectOwnership": "ObjectWriter"}]})
+    writer.put_bucket_acl(Bucket=name, ACL="public-read-write")
+    writer.put_object(Bucket=name, Key="k", Body=b"x")
+    writer.put_object_acl(Bucket=name, Key="k", ACL="public-read")
+    both = [(ALL_USERS, "READ"), ("owner", "FULL_CONTROL")]
+    wait_for(lambda: shown(reader.get_bucket_acl(Bucket=name)) == sorted([*both, (ALL_USERS, "WRITE")]), 5, "the bucket's ACL to arrive")
+    assert shown(reader.get_object_acl(Bucket=name, Key="k")) == both
+
+
+def test_a_withdrawn_grant_is_withdrawn_on_both_gateways(root_a, gateway_a, gateway_b):
+    """Each call is answered once both gateways enforce it, so nothing here waits."""
+    name = writers(root_a, unique("acl-fence"))
+    strangers = [s3(gateway.url) for gateway in (gateway_a, gateway_b)]
+    block = {"IgnorePublicAcls": True}
+    for _ in range(3):
+        root_a.put_bucket_acl(Bucket=name, ACL="public-read")
+        root_a.put_object(Bucket=name, Key="k", Body=b"x", ACL="public-read")
+        for stranger in strangers:
+            assert body_of(stranger, name, "k") == b"x" and stranger.list_objects_v2(Bucket=name)["KeyCount"] == 1
+        root_a.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=block)
+        for stranger in reversed(strangers):
+            with refused("AccessDenied", 403):
+                stranger.list_objects_v2(Bucket=name)
+            with refused("AccessDenied", 403):
+                stranger.get_object(Bucket=name, Key="k")
+        root_a.delete_public_access_block(Bucket=name)
+        root_a.put_object_acl(Bucket=name, Key="k", ACL="private")
+        root_a.put_bucket_acl(Bucket=name, ACL="private")
+        for stranger in reversed(strangers):
+            with refused("AccessDenied", 403):
+                stranger.list_objects_v2(Bucket=name)
+            with refused("AccessDenied", 403):
+                stranger.get_object(Bucket=name, Key="k")
