@@ -1,6 +1,6 @@
 """IAM changes on two gateways of one filer: trials of "returned means enforced", and pairs of writes at the same time.
 
-Tests run a few of each, bench/iam_changes.py runs ten thousand. Everything goes over kept connections with requests that are signed
+Tests run a few of each, bench/iam_changes.py runs ten thousand. Everything uses persistent connections, and requests are signed
 before the clock starts, so that the question reaches the other gateway within a millisecond of the answer.
 """
 
@@ -19,7 +19,7 @@ FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
 class Connection:
-    """One kept connection to a gateway. Reconnects when the gateway has closed it."""
+    """A persistent connection to a gateway. Reconnects if the gateway has closed it."""
 
     def __init__(self, url):
         self.url = url
@@ -42,7 +42,7 @@ class Connection:
         raise AssertionError("unreachable")
 
     def signed(self, key, method, target, body=b"", headers=None, service="s3"):
-        """A request that is signed now and sent by calling the result."""
+        """Signs a request now. Calling the result sends it."""
         url = self.url + target
         signed = Signer(key, service=service).headers(method, url, headers, sha256(body))
         return lambda: self.send(method, target, signed, body)
@@ -77,7 +77,7 @@ def between(text, element):
 
 
 def members(answer, element):
-    """The texts of all elements of a name."""
+    """The texts of all elements with this name."""
     parts = answer.body.decode().split(f"<{element}>")[1:]
     return [part.split(f"</{element}>", 1)[0] for part in parts]
 
@@ -101,7 +101,7 @@ class Kind:
         self.setup()
 
     def setup(self):
-        """What stands before the first trial: nothing granted."""
+        """Sets up the state before the first trial: nothing is granted."""
 
     def probe(self):
         return self.world.reads(self.world.user_key)
@@ -156,7 +156,7 @@ class ManagedVersion(Kind):
         w.a.must("AttachUserPolicy", UserName=w.user, PolicyArn=self.arn)
 
     def _version(self, key):
-        """A new default version; the ones that are not the default make room first."""
+        """Makes a new default version. Deletes the other versions first, to make room."""
         w = self.world
         listed = w.a("ListPolicyVersions", PolicyArn=self.arn)
         for version, default in zip(members(listed, "VersionId"), members(listed, "IsDefaultVersion")):
@@ -217,7 +217,7 @@ class Role(Kind):
 
 
 class _OwnUser(Kind):
-    """A user of the trial's own, who may read; the trial is about its keys."""
+    """A user for this trial alone, who may read. The trial is about its keys."""
 
     def setup(self):
         w = self.world
@@ -264,7 +264,7 @@ class KeyDeactivation(_OwnUser):
 
 
 class UserDeletion(KeyDeletion):
-    """Everything that DeleteUser asks for first, then DeleteUser; a bucket policy would still let the user read."""
+    """Everything that has to happen before DeleteUser, then DeleteUser. A bucket policy would still let the user read."""
 
     name = "user deletion"
 
@@ -293,7 +293,7 @@ KINDS = [BucketPolicy, Inline, Attached, ManagedVersion, Group, Role, KeyDeletio
 
 
 class TrialWorld:
-    """A bucket with an object, a user with a key and no rights, and both gateways."""
+    """A bucket with an object, a user with a key and no permissions, and both gateways."""
 
     def __init__(self, url_a, url_b, admin, bucket="trials", user="trial-user"):
         self.a, self.b, self.admin = Iam(url_a, admin), Connection(url_b), admin
@@ -313,7 +313,7 @@ class TrialWorld:
 
 
 class Report:
-    """What came of the trials of one kind."""
+    """The results of the trials of one kind."""
 
     def __init__(self, name):
         self.name, self.grants, self.revocations, self.old_grants, self.old_revocations = name, 0, 0, 0, 0
@@ -326,8 +326,8 @@ class Report:
 
 
 def trials(kind, count, settle_s=0.0):
-    """Grants and revokes `count` times in all, asking B right after each answer of A. `settle_s` is how long a trial waits for the
-    other gateway to catch up afterwards, so that the next one begins from a known state."""
+    """Grants and revokes `count` times in total, asking B right after each answer of A. `settle_s` is how long a trial waits for
+    the other gateway to catch up afterwards, so that the next one begins from a known state."""
     report = Report(kind.name)
     for number in range(count):
         granting = number % 2 == 0
@@ -367,8 +367,8 @@ ALLOWED_ERRORS = {"EntityAlreadyExists", "DeleteConflict", "NoSuchEntity", "Conc
 
 class Pair:
     """Two calls and what must be true afterwards. Each side is (action, parameters, fact): a fact that the call makes true, as
-    ("has" or "lacks", list action, its parameters, element, value); value None stands for the created key's id. Of an `exclusive`
-    pair at most one call can be acknowledged, in whatever order they happen."""
+    ("has" or "lacks", list action, its parameters, element, value). Value None means the id of the created key. Of an `exclusive`
+    pair, at most one call can be acknowledged, whichever comes first."""
 
     def __init__(self, setup, left, right, exclusive=False):
         self.setup, self.sides, self.exclusive = setup, (left, right), exclusive
@@ -383,7 +383,7 @@ def _lacks(action, parameters, element, value=None):
 
 
 def pairs(count, bucket="trials"):
-    """So many pairs, kind after kind, each about entities of its own: (kind, pair)."""
+    """This many pairs, cycling through the kinds, each about its own entities: (kind, pair)."""
     text = reading(bucket)
     for n in range(count):
         u, v, g, p, q = (f"pair-{letter}{n:05}" for letter in "uvgpq")
@@ -454,7 +454,7 @@ def pairs(count, bucket="trials"):
 
 
 class PairReport:
-    """What came of all pairs."""
+    """The results of all pairs."""
 
     def __init__(self):
         self.pairs, self.acknowledged, self.lost, self.resurrected = 0, 0, [], []
@@ -462,7 +462,7 @@ class PairReport:
 
 
 def run_pairs(url_a, url_b, admin, planned, batch=25, settle_s=0.0, report=None):
-    """Runs pairs, each side through its own gateway at the same moment, and checks every acknowledged write afterwards on both."""
+    """Runs pairs, each side through its own gateway at the same time, then checks every acknowledged write on both gateways."""
     report = report or PairReport()
     sides = [Iam(url_a, admin), Iam(url_b, admin)]
     barrier = threading.Barrier(2)

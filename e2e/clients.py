@@ -1,4 +1,4 @@
-"""boto3 clients without retries or ambient configuration, and what tests say about refusals."""
+"""boto3 clients without retries or ambient configuration, and helpers to test refusals."""
 
 import contextlib
 import itertools
@@ -30,7 +30,7 @@ def client(service, url, key=None, **options):
     if key is None:
         options["signature_version"] = botocore.UNSIGNED
     elif service == "s3":
-        # For presigned URLs and forms boto3 would take version 2 otherwise.
+        # Otherwise boto3 would use version 2 for presigned URLs and forms.
         options.setdefault("signature_version", "s3v4")
     session = boto3.session.Session()
     return session.client(
@@ -49,7 +49,7 @@ def s3(url, key=None, **options):
 
 
 def assume(url, key, role, session="e2e", **parameters):
-    """AssumeRole: the temporary key."""
+    """Calls AssumeRole and returns the temporary key."""
     arn = role if role.startswith("arn:") else f"arn:aws:iam::000000000000:role/{role}"
     sts = client("sts", url, key, parameter_validation=False)
     got = sts.assume_role(RoleArn=arn, RoleSessionName=session, **parameters)["Credentials"]
@@ -58,7 +58,7 @@ def assume(url, key, role, session="e2e", **parameters):
 
 @contextlib.contextmanager
 def refused(code, status=None):
-    """The calls inside end in this error code (one, or a tuple of them) and, if given, HTTP status."""
+    """Expects the calls inside to fail with this error code (or one of a tuple) and, if given, this HTTP status."""
     codes = (code,) if isinstance(code, str) else code
     with pytest.raises(ClientError) as caught:
         yield caught
@@ -74,7 +74,7 @@ def new_key(iam, user):
 
 
 def unique(prefix):
-    """A name nobody has used in this run."""
+    """A name that is unused in this run."""
     return f"{prefix}-{os.getpid()}-{next(_SERIAL)}"
 
 

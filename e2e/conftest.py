@@ -18,7 +18,7 @@ from clients import make_bucket, s3
 from processes import Server, free_port, tail
 from weed import Cluster, Filer, weed_s3
 
-# pytest's own threads and sockets never need a proxy, and a proxy would hide the loopback.
+# pytest itself never needs a proxy, and with one the loopback would be unreachable.
 for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
     os.environ.pop(name, None)
 
@@ -43,7 +43,7 @@ def pytest_sessionstart(session):
 
 def pytest_sessionfinish(session, exitstatus):
     for server in reversed(list(Server.running)):
-        # weed takes ten seconds to end in an orderly way, and nothing of it is needed any more.
+        # `weed` takes ten seconds to shut down cleanly, and nothing of it is needed any more.
         (server.kill if server.command[0] == "weed" else server.stop)()
 
 
@@ -111,7 +111,7 @@ def gateway_b(logs, cluster, config_flags):
 
 @pytest.fixture(scope="session")
 def writing_gateway(logs, cluster, config_flags):
-    """A gateway through which IAM may be changed, which by default, as in weed, is not so."""
+    """A gateway that allows IAM changes. By default, as in `weed s3`, they are not allowed."""
     flags = [*config_flags, "-iam.readOnly=false"]
     return kelpgate.gateway("writing-gateway", logs / "writing-gateway", cluster.filer, flags)
 
@@ -124,7 +124,7 @@ def weed_gateway(logs, cluster, config_flags):
 
 @pytest.fixture(scope="session")
 def balancer(logs, gateway_a, gateway_b):
-    """nginx with `deploy/nginx.conf` in front of both gateways: each request goes to the next one."""
+    """nginx with `deploy/nginx.conf` in front of both gateways. Requests alternate between them."""
     ours = (kelpgate.ROOT / "deploy/nginx.conf").read_text()
     port = free_port()
     for old, new in [
@@ -138,7 +138,7 @@ def balancer(logs, gateway_a, gateway_b):
 
 
 def nginx_frame(site):
-    """A whole configuration around a file for conf.d."""
+    """A complete configuration around a file for conf.d."""
     return f"""pid nginx.pid;
 worker_processes 1;
 events {{ worker_connections 512; }}
@@ -158,13 +158,13 @@ def embedded(logs):
 
 @pytest.fixture(scope="session")
 def side_filer(logs, cluster):
-    """A second filer in a group of its own, with metadata of its own; it encrypts what is stored through it."""
+    """A second filer with its own group and metadata. It encrypts what is stored through it."""
     return Filer(logs, cluster.master, "side-filer", ["-filerGroup=side", "-encryptVolumeData"])
 
 
 @pytest.fixture(scope="module", params=["embedded", "gateway"])
 def iam_server(request):
-    """The URL of a server that takes IAM changes, and its administrator's key."""
+    """The URL of a server that allows IAM changes, and its administrator's key."""
     if request.param == "embedded":
         server = request.getfixturevalue("embedded")
         return server.url, server.root
@@ -204,7 +204,7 @@ _ENDPOINTS = ["gateway", "balancer"] if kelpgate.STAND_IN else ["embedded", "gat
 
 @pytest.fixture(scope="session", params=_ENDPOINTS)
 def endpoint(request):
-    """Every test that takes it runs on the embedded filer, on a SeaweedFS filer, and through nginx to two gateways."""
+    """Tests with this fixture run on the embedded filer, on a SeaweedFS filer, and through nginx to two gateways."""
     if request.param == "embedded":
         server = request.getfixturevalue("embedded")
         return Endpoint("embedded", server.url, server.root)
@@ -214,7 +214,7 @@ def endpoint(request):
 
 @pytest.fixture(scope="module")
 def bucket(endpoint):
-    """One bucket per endpoint and test file; tests keep to key prefixes of their own."""
+    """One bucket per endpoint and test file. Each test uses its own key prefix."""
     return make_bucket(endpoint.s3, "shared")
 
 
@@ -234,9 +234,19 @@ MEASURED = []
 
 @pytest.fixture
 def measured():
-    """Notes a measurement that the end of the run prints; nothing is asserted about it."""
+    """Records a measurement, which is printed at the end of the run. It is not asserted."""
 
     def note(text):
         MEASURED.append(f"measured: {text}")
 
     return note
+
+
+@pytest.fixture(scope="module", params=["weed-to-kelpgate", "kelpgate-to-weed", "kelpgate-to-kelpgate"])
+def pair(request, root_weed, root_a, root_b):
+    """(who writes, who reads)"""
+    return {
+        "weed-to-kelpgate": (root_weed, root_a),
+        "kelpgate-to-weed": (root_a, root_weed),
+        "kelpgate-to-kelpgate": (root_a, root_b),
+    }[request.param]

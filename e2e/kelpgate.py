@@ -13,7 +13,7 @@ from weed import weed_s3
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# E2E_STAND_IN=weed puts `weed s3` where Kelpgate would be: a check of the tests themselves, where both should agree.
+# E2E_STAND_IN=weed runs `weed s3` in place of Kelpgate, to check the tests themselves where both should behave the same.
 STAND_IN = os.environ.get("E2E_STAND_IN")
 
 
@@ -43,7 +43,7 @@ def gateway(name, directory, filer, flags=(), port=None, env=None):
 class SingleMachine(Server):
     """`kelpgate server -dir=DIR`. `.root` is the root key, read from DIR/root-credentials."""
 
-    def __init__(self, directory, flags=(), env=None, name="server", port=None):
+    def __init__(self, directory, flags=(), env=None, name="server", port=None, ready_s=30):
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.data = Path(directory) / "data"
@@ -54,7 +54,7 @@ class SingleMachine(Server):
             env=env,
             ready_port=self.port,
         )
-        wait_for(lambda: requests.get(self.url + "/readyz", timeout=2).ok, 30, name, self)
+        wait_for(lambda: requests.get(self.url + "/readyz", timeout=2).ok, ready_s, name, self)
 
     @property
     def root(self):
@@ -62,7 +62,7 @@ class SingleMachine(Server):
 
 
 def root_key(text):
-    """The access key in a text that holds it in any of the usual notations."""
+    """The access key in a text that contains it in any of the usual notations."""
     access = re.search(r"\b(AKIA[A-Z0-9]{16})\b", text)
     secret = re.search(r"(?i)secret[_ ]?access[_ ]?key\"?\s*[=:]\s*[\"']?([A-Za-z0-9/+]{40})\b", text)
     assert access and secret, f"no access key found in:\n{text}"
@@ -70,7 +70,7 @@ def root_key(text):
 
 
 def nginx(name, directory, configuration):
-    """Starts nginx in the foreground with a whole configuration file."""
+    """Starts nginx in the foreground with a complete configuration file."""
     program = shutil.which("nginx") or "/usr/sbin/nginx"
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
@@ -89,5 +89,5 @@ def nginx(name, directory, configuration):
 
 
 def cli(*arguments, check=True, timeout=30, env=None):
-    """Runs `kelpgate` with arguments to its end."""
+    """Runs `kelpgate` with arguments until it exits."""
     return run([binary(), *arguments], check=check, timeout=timeout, env=env)

@@ -8,13 +8,13 @@ import subprocess
 import time
 from pathlib import Path
 
-# weed derives its gRPC port by adding 10000; above 22767 that lands among the ports the kernel hands out to clients.
+# `weed` derives its gRPC port by adding 10000. Above 22767 the result is among the ports that the kernel assigns to clients.
 _PORTS = random.Random(os.getpid())
 _HANDED_OUT = set()
 
 
 def free_port():
-    """A TCP port of the loopback that is free, as is the one 10000 above it, and that no caller has got before."""
+    """A free TCP port of the loopback. The port 10000 above it is free too, and no caller has got either before."""
     while True:
         port = _PORTS.randrange(12000, 22700)
         if port in _HANDED_OUT or not (_is_free(port) and _is_free(port + 10000)):
@@ -77,11 +77,11 @@ class Server:
         return self.process is not None and self.process.poll() is None
 
     def kill(self):
-        """SIGKILL: nothing gets the chance to be tidied up."""
+        """SIGKILL: the process gets no chance to clean up."""
         self._end(signal.SIGKILL)
 
     def stop(self):
-        """SIGTERM, and SIGKILL ten seconds later. Returns the exit code."""
+        """SIGTERM, then SIGKILL after ten seconds. Returns the exit code."""
         return self._end(signal.SIGTERM)
 
     def _end(self, with_signal):
@@ -105,12 +105,12 @@ class Server:
 
 
 def _clean_environment():
-    """The caller's environment without anything that would configure a server or a client behind the tests' back."""
+    """The caller's environment without variables that would configure a server or a client without the tests' knowledge."""
     return {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "WEED_", "S3_", "KELPGATE_"))}
 
 
 def wait_for(condition, seconds, what, server=None):
-    """Polls until `condition()` is true. Fails with the server's log when it ends or the time is over."""
+    """Polls until `condition()` is true. Fails with the server's log if the server ends or the time is up."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -132,7 +132,7 @@ def tail(path, lines=40):
 
 
 def run(command, timeout=60, check=True, env=None, input=None, cwd=None):
-    """Runs a program to its end; with `check`, a failure carries its output."""
+    """Runs a program until it exits. With `check`, a failure includes its output."""
     done = subprocess.run(
         [str(part) for part in command],
         capture_output=True,

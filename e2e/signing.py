@@ -1,4 +1,4 @@
-"""Signature V4 written down once more, independent of botocore, so that a test can sign one thing and send another."""
+"""A second implementation of Signature V4, independent of botocore, so that a test can sign one thing and send another."""
 
 import base64
 import binascii
@@ -25,7 +25,7 @@ def crc32(data):
 
 
 def _pairs(query):
-    """The parameters of a query as (name, value), spelled as the signature wants them."""
+    """The parameters of a query as (name, value), encoded as the signature requires."""
     for part in query.split("&"):
         if part:
             name, _, value = part.partition("=")
@@ -69,7 +69,7 @@ def send(method, url, headers=None, body=b"", timeout=20):
             if body:
                 connection.send(body)
         except (BrokenPipeError, ConnectionResetError):
-            pass  # refused before the whole body was taken: the answer is what counts
+            pass  # refused before the whole body was read: only the answer matters
         got = connection.getresponse()
         return Answer(got.status, {k.lower(): v for k, v in got.getheaders()}, got.read())
     finally:
@@ -113,7 +113,7 @@ class Signer:
         return self.sign_string(to_sign)
 
     def headers(self, method, url, headers=None, payload_hash=EMPTY_HASH, sign_content_hash=True):
-        """All headers to send: the given ones, which are all signed, and the signature."""
+        """All headers to send: the given ones, all of them signed, and the signature."""
         signed = {"host": urlsplit(url).netloc, "x-amz-date": self.date, **(headers or {})}
         if self.key.token and "x-amz-security-token" not in signed:
             signed["x-amz-security-token"] = self.key.token
@@ -129,7 +129,7 @@ class Signer:
         }
 
     def presign(self, method, url, expires=300, headers=None, query=None):
-        """The URL to send `headers` to. Query parameters in `query` are signed as well."""
+        """The URL to which `headers` are sent. Query parameters in `query` are signed as well."""
         signed = {"host": urlsplit(url).netloc, **(headers or {})}
         parameters = {
             "X-Amz-Algorithm": "AWS4-HMAC-SHA256",

@@ -1,4 +1,4 @@
-"""Who is asking: every form of authentication, the right one and each way to get it wrong. On every endpoint."""
+"""Authentication: every form of it, done right and in every wrong way. On every endpoint."""
 
 import base64
 import datetime
@@ -9,9 +9,12 @@ import socket
 import time
 from urllib.parse import quote, urlsplit
 
+import boto3
 import pytest
 import requests
+from botocore.client import Config
 
+import world
 from clients import Key, body_of, keys_of, make_bucket, refused, s3, unique
 from signing import (
     EMPTY_HASH,
@@ -104,7 +107,7 @@ def test_authorization_headers_that_are_none(endpoint, url, header):
     headers = {"authorization": header.format(access=endpoint.key.access), "x-amz-date": Signer(endpoint.key).date}
     headers["x-amz-content-sha256"] = EMPTY_HASH
     answer = send("GET", url, headers)
-    # 501: a bearer token asks for federation.
+    # 501: a bearer token would need federation.
     assert answer.status in (400, 403, 501) and BODY not in answer.body, answer
 
 
@@ -179,7 +182,7 @@ def test_host_must_be_signed(endpoint, url):
 
 
 def test_headers_named_like_internal_ones_change_nothing(endpoint, bucket, url):
-    """No header of the client's choosing makes it somebody, or becomes an attribute of the filer."""
+    """No header that a client can send gives it an identity, or becomes an attribute of the filer."""
     for name in (
         "x-seaweedfs-principal",
         "x-seaweedfs-session-token",
@@ -279,8 +282,35 @@ def test_presigned_and_header_at_once(endpoint, url):
     assert (answer.status, answer.code) == (400, "InvalidArgument"), answer
 
 
+def test_parameters_that_are_ignored_are_signed(endpoint, bucket, url):
+    signed = Signer(endpoint.key).presign("GET", url, query={"v": "1"})
+    assert send("GET", signed).body == BODY
+    assert request(endpoint.key, "GET", url + "?iefix&v=1").body == BODY
+    for other in (signed.replace("&v=1", "&v=2"), signed.replace("&v=1", ""), signed + "&w=1", signed + "&w", signed + "&acl"):
+        assert send("GET", other).code == "SignatureDoesNotMatch", other
+    headers = Signer(endpoint.key).headers("GET", url, None, EMPTY_HASH)
+    assert send("GET", url + "?iefix", headers).code == "SignatureDoesNotMatch"
+
+
+def test_checksums_in_the_query_are_signed_and_ignored(endpoint, bucket):
+    """AWS SDK for JavaScript v3 presigns a PUT with the checksum of an empty body."""
+    url = f"{endpoint.url}/{bucket}/auth/presigned-checksum"
+    empty = {"x-amz-checksum-crc32": "AAAAAA==", "x-amz-sdk-checksum-algorithm": "CRC32"}
+    unheard = {"x-amz-checksum-unheard-of": "1", "x-amz-checksum-type": "NONE"}
+    for query in (empty, unheard):
+        assert send("PUT", Signer(endpoint.key).presign("PUT", url, query=query), body=BODY).status == 200
+        assert request(endpoint.key, "GET", url).body == BODY
+    signed = Signer(endpoint.key).presign("PUT", url, query=empty)
+    other = signed.replace("AAAAAA", quote(crc32(BODY), safe="").removesuffix("%3D%3D"))
+    assert send("PUT", other, body=BODY).code == "SignatureDoesNotMatch"
+    wrong = {"x-amz-checksum-crc32": "AAAAAA=="}
+    signed = Signer(endpoint.key).presign("PUT", url, headers=wrong)
+    assert send("PUT", signed, wrong, BODY).code == "BadDigest", "in a header it counts"
+    assert send("PUT", signed, body=BODY).status in (400, 403), "a signed header cannot be left out"
+
+
 def test_presigned_put_does_not_become_a_copy(endpoint, bucket, url):
-    """Holding a URL to write one key must not read another one through `x-amz-copy-source`."""
+    """The holder of a URL to write one key must not be able to read another key through `x-amz-copy-source`."""
     target = f"{endpoint.url}/{bucket}/auth/stolen"
     answer = send("PUT", Signer(endpoint.key).presign("PUT", target), {"x-amz-copy-source": f"{bucket}/auth/here"})
     assert answer.status == 403, answer
@@ -358,7 +388,7 @@ def test_trailers_that_are_wrong(endpoint, bucket, mode, trailer):
 
 @pytest.mark.parametrize("mode", [STREAMING, STREAMING_TRAILER, UNSIGNED_TRAILER])
 def test_chunked_needs_a_valid_signature(endpoint, bucket, mode):
-    """The seed signature counts in every mode, in the header and in the query; nobody's upload is anonymous."""
+    """The seed signature is checked in every mode, in the header and in the query. No upload is anonymous."""
     target = f"{endpoint.url}/{bucket}/auth/seed"
     trailer = None if mode == STREAMING else ("x-amz-checksum-crc32", crc32(b"data"))
     wrong = Key(endpoint.key.access, "x" * 40)
@@ -428,6 +458,7 @@ def test_post_form_answers(endpoint, bucket):
         assert answer.status_code == status, answer.text
         if status == 201:
             assert "<Key>auth/answer</Key>" in answer.text and f"<Bucket>{bucket}</Bucket>" in answer.text
+            assert f"<Location>{endpoint.url}/{bucket}/auth/answer</Location>" in answer.text
     conditions = [{"key": "auth/answer"}, ["starts-with", "$success_action_redirect", ""]]
     fields = Signer(endpoint.key).post_form(
         bucket, "auth/answer", conditions, {"success_action_redirect": "http://127.0.0.1/done?x=1"}
@@ -456,7 +487,7 @@ def _md5(data):
     ],
 )
 def test_checksums_of_a_form_are_checked(endpoint, bucket, name, value, code):
-    """As those of headers: nothing is stored of a file that is another one."""
+    """Like checksums in headers: if the file does not match, nothing is stored."""
     key = f"auth/{unique('sum')}"
     answer = post(endpoint, bucket, Signer(endpoint.key).post_form(bucket, key, [{"key": key}, {name: value}], {name: value}))
     if code is None:
@@ -559,20 +590,64 @@ def test_anonymous_is_refused(endpoint, bucket, url):
     assert request(endpoint.key, "GET", url).body == BODY
 
 
-def test_signature_v2_is_off(endpoint, bucket, url):
+def v2(key, text):
+    mac = hmac.new(key.secret.encode(), text.encode(), hashlib.sha1).digest()
+    return base64.b64encode(mac).decode()
+
+
+def presigned_v2(key, url, expires):
+    signature = v2(key, f"GET\n\n\n{expires}\n{urlsplit(url).path}")
+    return f"{url}?AWSAccessKeyId={key.access}&Expires={expires}&Signature={quote(signature, safe='')}"
+
+
+def test_signature_v2_is_for_presigned_urls(endpoint, bucket, url):
+    """The default of `-sigV2`."""
     date = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime())
-    path = f"/{bucket}/auth/here"
-    mac = lambda text: base64.b64encode(hmac.new(endpoint.key.secret.encode(), text.encode(), hashlib.sha1).digest()).decode()
-    header = {
-        "date": date,
-        "authorization": f"AWS {endpoint.key.access}:{mac(f'GET{chr(10) * 3}{date}{chr(10)}{path}')}",
-    }
-    answer = send("GET", url, header)
-    assert answer.status in (400, 403) and BODY not in answer.body, answer
-    expires = int(time.time()) + 60
-    signature = quote(mac(f"GET{chr(10) * 3}{expires}{chr(10)}{path}"), safe="")
-    answer = send("GET", f"{url}?AWSAccessKeyId={endpoint.key.access}&Expires={expires}&Signature={signature}")
-    assert answer.status in (400, 403) and BODY not in answer.body, answer
+    signature = v2(endpoint.key, f"GET\n\n\n{date}\n{urlsplit(url).path}")
+    answer = send("GET", url, {"date": date, "authorization": f"AWS {endpoint.key.access}:{signature}"})
+    assert (answer.status, answer.code) == (400, "InvalidRequest") and b"-sigV2=on" in answer.body, answer
+    now = int(time.time())
+    signed = presigned_v2(endpoint.key, url, now + 60)
+    assert send("GET", signed).body == BODY
+    for method, wrong, code in [
+        ("PUT", signed, "SignatureDoesNotMatch"),
+        ("GET", signed.replace("/here", "/there"), "SignatureDoesNotMatch"),
+        ("GET", signed + "&acl", "SignatureDoesNotMatch"),
+        ("GET", signed.replace(f"Expires={now + 60}", f"Expires={now + 61}"), "SignatureDoesNotMatch"),
+        ("GET", presigned_v2(endpoint.key, url, now - 1), "AccessDenied"),
+        ("GET", presigned_v2(endpoint.key, url, now + 9 * 86400), "AuthorizationQueryParametersError"),
+        ("GET", presigned_v2(endpoint.key._replace(secret="x" * 40), url, now + 60), "SignatureDoesNotMatch"),
+    ]:
+        answer = send(method, wrong)
+        assert answer.code == code and BODY not in answer.body, (method, wrong, answer)
+
+
+def test_presigned_urls_and_forms_of_boto3_by_default(endpoint, bucket, url):
+    """At a custom endpoint boto3 makes them with V2."""
+    plain = boto3.client("s3", endpoint_url=endpoint.url, region_name="us-east-1", aws_access_key_id=endpoint.key.access,
+                         aws_secret_access_key=endpoint.key.secret, config=Config(s3={"addressing_style": "path"}))  # fmt: skip
+    signed = plain.generate_presigned_url("get_object", {"Bucket": bucket, "Key": "auth/here"})
+    assert "AWSAccessKeyId" in signed and requests.get(signed, timeout=20).content == BODY
+    signed = plain.generate_presigned_url("put_object", {"Bucket": bucket, "Key": "auth/v2-put"})
+    assert requests.put(signed, data=b"put", timeout=20).status_code == 200
+    form = plain.generate_presigned_post(bucket, "auth/v2-form")
+    assert "signature" in form["fields"]
+    posted = requests.post(form["url"], data=form["fields"], files={"file": b"posted"}, timeout=20)
+    assert posted.status_code == 204, posted.text
+    assert [body_of(endpoint.s3, bucket, key) for key in ("auth/v2-put", "auth/v2-form")] == [b"put", b"posted"]
+
+
+def test_policies_can_deny_signature_v2(gateway_a, root_a):
+    bucket = make_bucket(root_a, "no-v2")
+    root_a.put_object(Bucket=bucket, Key="k", Body=BODY)
+    statement = {"Effect": "Deny", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
+    condition = {"StringEquals": {"s3:signatureversion": "AWS"}}
+    policy = {"Version": "2012-10-17", "Statement": [{**statement, "Condition": condition}]}
+    signed = presigned_v2(world.ROOT, f"{gateway_a.url}/{bucket}/k", int(time.time()) + 60)
+    assert send("GET", signed).status == 200
+    root_a.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
+    assert send("GET", signed).code == "AccessDenied"
+    assert send("GET", Signer(world.ROOT).presign("GET", f"{gateway_a.url}/{bucket}/k")).status == 200
 
 
 @pytest.mark.parametrize(
@@ -599,7 +674,7 @@ def test_signature_v2_is_off(endpoint, bucket, url):
 )
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 def test_paths_that_lead_elsewhere(endpoint, bucket, path, method):
-    """Whatever is signed as the path, nothing outside the named bucket is read, written or deleted."""
+    """Whatever path is signed, nothing outside the named bucket is read, written or deleted."""
     other = _secret_bucket(endpoint)
     target = endpoint.url + path.format(bucket=bucket, other=other)
     answer = request(endpoint.key, method, target, b"overwritten" if method == "PUT" else b"")
@@ -657,7 +732,7 @@ def test_deleted_keys_that_lead_elsewhere(endpoint, bucket, key):
 
 
 def test_no_route_answers_without_a_name(endpoint):
-    """The S3 port has no unauthenticated route that gives more than the state of the server."""
+    """No unauthenticated route on the S3 port reveals more than the state of the server."""
     for path in [
         "/",
         "/minio/health/cluster",

@@ -19,7 +19,7 @@ IGNORABLE = {
     "allowEmptyFolder": "false", "cacheCapacityMB": "1", "readerCacheSizeMB": "1", "debug": "false", "debug.port": "0",
 }  # fmt: skip
 
-# The others, each with a value that leaves a local gateway working.
+# The other flags, each with a value with which a local gateway still works.
 HONOURED = {
     "ip": "127.0.0.1", "domainName": "", "allowedOrigins": "*", "dataCenter": "", "iam": "true", "iam.readOnly": "true",
     "metricsPort": "0", "metricsIp": "127.0.0.1", "allowDeleteBucketNotEmpty": "false", "autoCreateBucket": "false",
@@ -31,7 +31,7 @@ HONOURED = {
 
 
 def test_the_tables_above_are_all_the_flags_of_weed():
-    """So that a flag that a new version of weed brings is not forgotten."""
+    """So that no flag of a new SeaweedFS version is forgotten."""
     text = run(["weed", "help", "s3"], check=False)
     flags = set(re.findall(r"^  -([\w.]+)", text.stdout + text.stderr, re.M))
     assert len(flags) > 30, text
@@ -79,14 +79,14 @@ def test_mistakes_are_named(arguments, word):
 
 
 def test_no_filer_is_said_and_waited_for(logs, cluster, config_flags):
-    """Like `weed s3` it waits for a filer, says so, and answers 503 meanwhile (or does not listen yet)."""
+    """Like `weed s3`, it waits for a filer, says so, and answers 503 in the meantime (or does not listen yet)."""
     port, nowhere = free_port(), free_port()
     server = Server(
         "no-filer", [kelpgate.binary(), "s3", f"-filer=127.0.0.1:{nowhere}", f"-port={port}", "-ip.bind=127.0.0.1", *config_flags],
         logs / "no-filer",
     )  # fmt: skip
     try:
-        wait_for(lambda: str(nowhere) in server.log() or not server.alive(), 15, "a word about the filer", server)
+        wait_for(lambda: str(nowhere) in server.log() or not server.alive(), 15, "a message about the filer", server)
         assert f"127.0.0.1:{nowhere}" in server.log() and "panicked" not in server.log()
         try:
             assert request(world.ALICE, "GET", f"http://127.0.0.1:{port}/").status == 503
@@ -97,7 +97,7 @@ def test_no_filer_is_said_and_waited_for(logs, cluster, config_flags):
 
 
 def test_failover_between_filers(logs, cluster, config_flags):
-    """The first of two filers is down from the start: the second one serves."""
+    """The first of two filers is down from the start, so the second one serves."""
     nowhere = free_port()
     gateway = kelpgate.gateway("failover", logs / "failover", f"127.0.0.1:{nowhere},{cluster.filer.address}", config_flags)
     assert request(world.ALICE, "GET", gateway.url + "/").status == 200
@@ -111,11 +111,27 @@ def test_help_lists_the_commands_and_flags():
     text = kelpgate.cli("s3", "--help").stdout
     for flag in ("filer", "iam.config", "externalUrl", "port"):
         assert flag in text, text
-    assert "-dir" in kelpgate.cli("server", "--help").stdout
+    for asked in (["server", "-help"], ["help", "server"]):
+        text = kelpgate.cli(*asked).stdout
+        assert " -dir <DIR>" in text and "--dir" not in text, text
 
 
 def test_version():
-    assert re.search(r"\d+\.\d+\.\d+", kelpgate.cli("--version").stdout)
+    told = kelpgate.cli("version").stdout
+    assert re.fullmatch(r"kelpgate \d+\.\d+\.\d+\n", told) and kelpgate.cli("--version").stdout == told
+
+
+@pytest.mark.parametrize("variable", ["KELPGATE_LOG", "KELPGATE_LOG_FORMAT"])
+def test_a_log_setting_that_means_nothing_stops_the_start(tmp_path, variable):
+    done = run([kelpgate.binary(), "server", f"-dir={tmp_path}", "-port=0"], check=False, env={variable: "nonsense"}, timeout=15)
+    assert done.returncode == 1 and f"{variable}=`nonsense`" in done.stderr, done
+
+
+def test_a_mistake_in_an_options_file_has_its_line(tmp_path):
+    options = tmp_path / "options"
+    options.write_text("# ours\nport=8333\nprot=1\n")
+    done = kelpgate.cli("s3", f"-options={options}", check=False)
+    assert done.returncode == 2 and f"`-prot` is in `{options}`, line 3" in done.stderr, done
 
 
 # ---- filer.ls and filer.cat
@@ -162,7 +178,7 @@ def test_a_filer_that_is_not_there(tool):
 
 
 def test_an_audit_log(logs, cluster, config_flags):
-    """`-auditLogConfig` is about security: it works or it stops the start, it is never passed over."""
+    """`-auditLogConfig` matters for security: it either works or prevents the start; it is never ignored."""
     config = logs / "audit.json"
     config.write_text(json.dumps({"fluent_host": "127.0.0.1", "fluent_port": 9}))
     port = free_port()

@@ -34,7 +34,7 @@ def same_trees(left, right):
 
 def test_aws_cli(endpoint, tree, tmp_path):
     config = tmp_path / "aws.ini"
-    config.write_text("[default]\ns3 =\n  signature_version = s3v4\n")  # `aws s3 presign` takes version 2 otherwise
+    config.write_text("[default]\ns3 =\n  signature_version = s3v4\n")  # otherwise `aws s3 presign` uses version 2
     env = {
         "AWS_ACCESS_KEY_ID": endpoint.key.access, "AWS_SECRET_ACCESS_KEY": endpoint.key.secret, "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ENDPOINT_URL": endpoint.url, "AWS_CONFIG_FILE": str(config), "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",

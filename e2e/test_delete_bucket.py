@@ -1,4 +1,4 @@
-"""DeleteBucket against a write at the same moment: one of the two fails, and nothing that was answered is lost."""
+"""DeleteBucket and a write at the same time: one of the two fails, and nothing acknowledged is lost."""
 
 import hashlib
 import os
@@ -60,7 +60,7 @@ def place(request, logs, creates, flags):
 
 
 class Lane:
-    """Races one after the other over one bucket's name."""
+    """Runs races over one bucket's name, one after the other."""
 
     def __init__(self, place, number):
         self.place = place
@@ -77,7 +77,7 @@ class Lane:
         return self.call(which, method, target, body)()
 
     def write(self, which, kind, body):
-        """The write as a call, with whatever it needs done before."""
+        """The write as a call, after doing what it needs first."""
         path = f"/{self.bucket}/deep/key"
         match kind:
             case "object":
@@ -113,7 +113,7 @@ class Lane:
         kind = KINDS[number % len(KINDS)]
         writer = number // len(KINDS) % len(self.place.urls)
         deleter = (writer + number // 2) % len(self.place.urls)
-        # New volumes for a bucket take their time: one race in eight has data.
+        # Creating new volumes for a bucket takes time, so only one race in eight has data.
         body = b"x" * (64 if number // len(KINDS) % 8 == 0 and kind != "marker" else 0)
         made = self.now(writer, "PUT", f"/{self.bucket}")
         assert made.status == 200, (made.status, made.body)
@@ -135,11 +135,12 @@ class Lane:
             self.now(writer, "DELETE", f"/{self.bucket}{target}")
 
     def judge(self, number, kind, body, written, deleted):
-        stored, gone = written.status < 300, deleted.status < 300
+        # A long answer that has begun with 200 may name an error in its body.
+        stored, gone = written.status < 300 and written.code is None, deleted.status < 300
         self.counts[f"{written.status}/{deleted.status}"] += 1
         key = "deep/key/" if kind == "marker" else "deep/key"
         context = f"race {number}, {kind} of {len(body)}: {written.status} {written.code}, {deleted.status} {deleted.code}"
-        # A write of data may find the volumes gone that it was about to use: that is a failure of the one that may fail.
+        # A write of data may find that the volumes it was about to use are gone. It then counts as the side that failed.
         if deleted.status >= 500 or (written.status >= 500 and not gone):
             self.wrong.append(f"{context}: not decided")
         for which in range(len(self.place.urls)):

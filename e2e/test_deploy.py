@@ -1,9 +1,9 @@
-"""What lies in deploy/, run as far as a machine without a container engine can.
+"""Runs what is in deploy/, as far as a machine without a container engine can.
 
-There is no docker here: the compose file is parsed, the preparing commands of its header are run as they stand, and the command of every
-service is started as a process, with the names of services replaced by the loopback and default ports by free ones. Images, the
-Dockerfile, networks and volumes are not tried. The systemd units are checked by `systemd-analyze verify` where it is there, and their ExecStart lines are run with paths of the
-test; sandboxing is not tried.
+There is no docker here. The test parses the compose file, runs the preparatory commands in its header as they are, and starts the
+command of every service as a process, with service names replaced by the loopback and default ports by free ones. It does not test
+images, the Dockerfile, networks and volumes. `systemd-analyze verify`, if available, checks the systemd units, and their ExecStart
+lines are run with paths of the test. Sandboxing is not tested.
 """
 
 import http.client
@@ -74,7 +74,7 @@ class Cluster:
         self.compose, self.environment, self.base = compose, environment, base
         self.ports = {name: free_port() for name in self.PORTS}
         self.servers = {}
-        # The names stand in the configuration as well.
+        # The names are in the configuration as well.
         for file in (directory / "config").iterdir():
             (base / "config").mkdir(parents=True, exist_ok=True)
             (base / "config" / file.name).write_text(self.names(file.read_text()))
@@ -85,7 +85,7 @@ class Cluster:
         return text
 
     def argument(self, service, text):
-        """An argument as it is outside a container."""
+        """An argument as it would be outside a container."""
         text = re.sub(rf"^-ip={service}$", "-ip=127.0.0.1", self.names(text)).replace("=0.0.0.0", "=127.0.0.1")
         text = re.sub(r"^-port=\d+$", f"-port={self.ports.get(service)}", text)
         return text.replace("=/data", f"={self.base / service}").replace("/etc/kelpgate", str(self.base / "config"))
@@ -109,7 +109,7 @@ class Cluster:
             wait_for(lambda: requests.get(f"http://127.0.0.1:{self.ports[name]}/readyz", timeout=2).ok, 30, name, server)
 
     def nginx(self):
-        """What the command of the service makes of nginx.conf, on ports of the test."""
+        """The nginx.conf that the command of the service produces, with ports of the test."""
         shell, flag, script = self.compose["services"]["nginx"]["command"]
         assert (shell, flag) == ("sh", "-c")
         edit, rest = script.split("&&", 1)
@@ -168,7 +168,7 @@ def unit(name):
 @pytest.mark.parametrize("name", ["kelpgate-s3.service", "kelpgate-server.service"])
 def test_units_are_valid(name, tmp_path):
     if not shutil.which("systemd-analyze"):
-        pytest.skip("systemd-analyze is not on this machine")
+        pytest.skip("systemd-analyze is not available on this machine")
     text = (DEPLOY / name).read_text()
     for path, real in (("/usr/local/bin/kelpgate", kelpgate.binary()), ("/etc/kelpgate/s3.flags", str(tmp_path / "s3.flags"))):
         text = text.replace(path, real)
@@ -193,14 +193,14 @@ def test_the_unit_of_the_gateway_starts(logs, cluster, prepared):
     command = [kelpgate.binary(), *(replaced.get(argument, argument) for argument in arguments), "-ip.bind=127.0.0.1"]
     server = Server("unit-s3", command, logs / "unit-s3", env=environment, ready_port=port)
     wait_for(lambda: requests.get(f"http://127.0.0.1:{port}/readyz", timeout=2).ok, 30, "the unit", server)
-    assert server.stop() == 0, "SIGTERM ends it in order"
+    assert server.stop() == 0, "SIGTERM ends it cleanly"
 
 
 def test_the_unit_of_the_server_starts(logs):
     program, *arguments = unit("kelpgate-server.service")
     assert (program, arguments) == ("/usr/local/bin/kelpgate", ["server", "-dir=/var/lib/kelpgate/data"])
     text = (DEPLOY / "kelpgate-server.service").read_text()
-    assert "StateDirectory=kelpgate\n" in text, "systemd makes /var/lib/kelpgate, the server the directory in it"
+    assert "StateDirectory=kelpgate\n" in text, "systemd creates /var/lib/kelpgate, and the server creates the directory in it"
     base = Path(logs / "unit-server")
     base.mkdir(mode=0o700)
     port = free_port()
@@ -212,7 +212,7 @@ def test_the_unit_of_the_server_starts(logs):
 
 
 class Echo(BaseHTTPRequestHandler):
-    """A gateway's place behind nginx: it answers the path and the headers that arrive."""
+    """Takes the place of a gateway behind nginx. It answers with the path and the headers that arrive."""
 
     def do_GET(self):
         body = json.dumps([self.path, [[name.lower(), value] for name, value in self.headers.items()]]).encode()
@@ -246,7 +246,7 @@ CLAIMS = {
 
 @pytest.mark.parametrize("name", [*CLAIMS, "all"])
 def test_forwarding_headers_of_clients_end_at_nginx(echo, name):
-    """The gateway gets what nginx knows, the same with and without the claim, in any case and as often as it is sent."""
+    """The gateway gets what nginx knows, whether or not a client claims something else, in any case and any number of times."""
     seen = lambda headers: json.loads(send("GET", echo.url + "/b/k", headers=headers).body)
     claims = CLAIMS.items() if name == "all" else [(name, CLAIMS[name])]
     honest = seen({})
@@ -280,7 +280,7 @@ def test_nginx_passes_no_metrics_on(echo, host, target, status):
 
 
 def test_nginx_takes_our_file(logs):
-    """`nginx -t` on deploy/nginx.conf as it stands, but for the port, which only root may open."""
+    """`nginx -t` on the unchanged deploy/nginx.conf, except for the port, which only root may open."""
     directory = logs / "nginx-t"
     directory.mkdir()
     site = (DEPLOY / "nginx.conf").read_text().replace("listen 80;", f"listen 127.0.0.1:{free_port()};")

@@ -1,4 +1,4 @@
-"""`kelpgate doctor`: each thing that can be wrong is made wrong once, and named with what to do."""
+"""`kelpgate doctor`: each possible problem is caused once, and doctor names it and says what to do."""
 
 import json
 
@@ -26,7 +26,7 @@ def found(findings, severity, *words):
 
 @pytest.fixture(scope="module")
 def lone_filer(logs, cluster):
-    """A filer whose documents the other tests do not touch."""
+    """A filer whose documents no other test touches."""
     return Filer(logs, cluster.master, "doctor-filer", ["-filerGroup=doctor"])
 
 
@@ -35,7 +35,7 @@ def test_a_filer_that_is_well(lone_filer):
     assert code == 0, text
     assert found(findings, "ok", f"filer {lone_filer.address} answers", "4.48"), text
     assert found(findings, "ok", f"clock of filer {lone_filer.address} agrees"), text
-    # weed's default: no token, no certificate.
+    # SeaweedFS's default: no token, no certificate.
     assert found(findings, "warning", "gRPC without certificates") and "grpc.client" in text, text
     assert "0 errors" in text
 
@@ -53,7 +53,7 @@ def test_documents_that_strangers_can_read(lone_filer):
     [
         ("/etc/iam/identities/bad.json", "{", ("user `bad`", "cannot be read")),
         ("/etc/iam/identities/al.json", {"name": "bo"}, ("user `al`", "says `bo` inside")),
-        ("/etc/iam/identities/al.json", {"name": "al", "policy_names": ["Gone"]}, ("user `al`", "`Gone`", "none of this name")),
+        ("/etc/iam/identities/al.json", {"name": "al", "policy_names": ["Gone"]}, ("user `al`", "`Gone`", "no policy has this name")),
         (
             "/etc/iam/identities/al.json",
             {"name": "al", "credentials": [{"access_key": "AKPUBLIC", "secret_key": "some_secret_key1"}]},
@@ -141,7 +141,7 @@ def test_what_is_no_gateway(weed_gateway, cluster):
 
 
 def test_gateways_of_heartbeats(lone_filer, gateway_a, gateway_b):
-    """Living gateways tell their address on the filer; what stands there is read with care."""
+    """Running gateways write their address to the filer. What is found there is not trusted blindly."""
     base = "/seaweedfs/kelpgate/gateways"
     lone_filer.write_json(f"{base}/one", {"gateway": gateway_a.url.removeprefix("http://"), "boot_id": "one"})
     lone_filer.write_json(f"{base}/two", {"gateway": gateway_b.url.removeprefix("http://"), "boot_id": "two"})
@@ -151,7 +151,7 @@ def test_gateways_of_heartbeats(lone_filer, gateway_a, gateway_b):
     lone_filer.write(f"{base}/torn", b"{")
     code, findings, text = doctor(f"-filer={lone_filer.address}")
     assert code == 0 and found(findings, "ok", f"gateway {gateway_a.url} answers"), text
-    assert found(findings, "ok", "the same configuration") and found(findings, "warning", "torn", "is no JSON"), text
+    assert found(findings, "ok", "the same configuration") and found(findings, "warning", "torn", "is not JSON"), text
     assert found(findings, "warning", nowhere, "has left a heartbeat") and "127.0.0.1:9:" not in text, text
     lone_filer.delete(base, recursive=True)
 
@@ -159,7 +159,7 @@ def test_gateways_of_heartbeats(lone_filer, gateway_a, gateway_b):
 def test_a_directory(tmp_path):
     server = kelpgate.SingleMachine(tmp_path, name="doctor-server")
     code, findings, text = doctor(f"-endpoint={server.url}")
-    assert code == 0, text
+    assert code == 0 and found(findings, "ok", "accepts signature V2 in presigned URLs and forms"), text
     server.stop()
     code, findings, text = doctor(f"-dir={server.data}")
     assert code == 0 and found(findings, "ok", "can be opened"), text

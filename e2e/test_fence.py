@@ -1,4 +1,4 @@
-"""Returned means enforced: after the answer of one gateway, no other gateway decides by what was before."""
+"""Returned means enforced: after one gateway has answered, no other gateway decides by the earlier state."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from signing import request
 from weed import Cluster, weed_s3
 from world import ROOT, document, statement, user_arn
 
-# Trials of each kind: a grant and a revocation each.
+# The number of trials of each kind. Each is a grant and a revocation.
 TRIALS = int(os.environ.get("KELPGATE_FENCE_TRIALS", "200"))
 LEASE_S = 3.0
 
@@ -76,7 +76,7 @@ def policy_arn(name):
     return f"arn:aws:iam::000000000000:policy/{name}"
 
 
-# Each kind: (prepare, grant, revoke), functions of the pair; `prepare` answers the key that asks.
+# Each kind is (prepare, grant, revoke), functions of the pair. `prepare` returns the key for the question.
 
 
 def bucket_policy(pair):
@@ -181,7 +181,7 @@ def user_deletion(pair):
         pair.iam.add_user_to_group(GroupName="mayflies", UserName="mayfly")
 
     def delete():
-        # AWS wants all of it in this order; the key is what is asked with, and it is gone with the user at the latest.
+        # AWS requires this order. The question is asked with this key, which is gone with the user at the latest.
         pair.iam.remove_user_from_group(GroupName="mayflies", UserName="mayfly")
         pair.iam.delete_access_key(UserName="mayfly", AccessKeyId=keys[-1].access)
         pair.iam.delete_user(UserName="mayfly")
@@ -207,7 +207,7 @@ def ask(url, key, path="/reef/a"):
 
 
 def trials(pair, prepare, grant, revoke, count):
-    """How many answers of B were old, and how long the changes took, in ms."""
+    """How many of B's answers were old, and how long the changes took, in ms."""
     old, took = 0, []
     for _ in range(count):
         for change, wanted in ((grant, 200), (revoke, 403)):
@@ -230,10 +230,10 @@ def test_no_old_answer_after_a_change(pair, kind, measured):
 
 
 def test_without_the_fence_old_answers_are_seen(logs, fence_cluster, pair):
-    """The control of the test above: what it counts does happen.
+    """The control for the test above: old answers really do happen.
 
-    B stands still during the change. When it goes on, the news of the change and these requests wait in its sockets
-    side by side, and without the fence nothing makes the requests wait for the news.
+    B is paused during the change. When it resumes, the event of the change and these requests wait in its sockets side by
+    side, and without the fence nothing makes the requests wait for the event.
     """
     unfenced = Pair(logs, fence_cluster.filer.address, "unfenced", fence={"enabled": False})
     try:
@@ -243,14 +243,14 @@ def test_without_the_fence_old_answers_are_seen(logs, fence_cluster, pair):
                 answers = answers_of_a_stopped_gateway(unfenced.b, change, prepare(), 16)
                 if any(answer != wanted for answer in answers):
                     return
-                wait_for(lambda wanted=wanted: ask(unfenced.b.url, prepare()) == wanted, 10, "B knows of the change")
+                wait_for(lambda wanted=wanted: ask(unfenced.b.url, prepare()) == wanted, 10, "B knows the change")
         raise AssertionError("no old answer in 640: the test above could not fail")
     finally:
         unfenced.stop()
 
 
 def answers_of_a_stopped_gateway(gateway, change, key, count):
-    """The answers to `count` requests that were sent after `change` had returned, but before the gateway went on."""
+    """The answers to `count` requests that were sent after `change` had returned, but before the gateway resumed."""
     with ThreadPoolExecutor(count) as pool:
         os.kill(gateway.pid, signal.SIGSTOP)
         try:
@@ -283,7 +283,7 @@ def test_a_stopped_gateway_is_waited_for_and_decides_nothing_old(pair):
         revoke()
         took = time.monotonic() - begun
         assert took <= LEASE_S + 1, f"answered after {took:.2f} s"
-        # It lies in the socket before the gateway goes on.
+        # It is in the socket before the gateway resumes.
         asking = threading.Thread(target=lambda: answers.append(ask(pair.b.url, prepare())))
         asking.start()
         time.sleep(0.2)
@@ -301,7 +301,7 @@ def test_a_stopped_filer_closes_both_gateways_and_they_come_back(pair, fence_clu
     try:
         begun = time.monotonic()
         for gateway in (pair.a, pair.b):
-            # Refused before anything is asked of the filer: by the lease.
+            # Refused because of the lease, before the filer is asked anything.
             wait_for(lambda gateway=gateway: ask(gateway.url, world.STRANGER) == 503, LEASE_S + 1, "closed", gateway)
         assert time.monotonic() - begun < LEASE_S + 0.5
         assert requests.get(pair.a.url + "/readyz", timeout=5).status_code == 503
@@ -311,17 +311,17 @@ def test_a_stopped_filer_closes_both_gateways_and_they_come_back(pair, fence_clu
 
 
 def test_a_killed_filer_loses_no_change(pair, fence_cluster):
-    """What it acknowledged and told nobody is found by the listing that precedes the next lease."""
+    """The listing before the next lease finds what the filer acknowledged but never delivered."""
     filer = fence_cluster.filer
     prepare, grant, revoke = attached_policy_of(pair, "killed")
     grant()
     user = json.loads(filer.read("/etc/iam/identities/killed.json").content)
-    # Killed before its streams may have told of it: after kill -9 a filer tells of no such change again.
+    # Killed possibly before its streams delivered the change: after kill -9 a filer never delivers it.
     filer.write_json("/etc/iam/identities/killed.json", {**user, "policy_names": []})
     filer.server.kill()
     filer.server.start()
     wait_for(lambda: requests.get(filer.url + "/", timeout=2).ok, 30, "the filer answers", filer.server)
-    wait_for(lambda: [ask(g.url, prepare()) for g in (pair.a, pair.b)] == [403, 403], 20, "both know of the change")
+    wait_for(lambda: [ask(g.url, prepare()) for g in (pair.a, pair.b)] == [403, 403], 20, "both know the change")
     wait_for(lambda: all(ask(g.url, ROOT) == 200 for g in (pair.a, pair.b)), 20, "both serve again")
 
 
@@ -332,7 +332,7 @@ def test_a_rolling_restart_delays_no_change(pair):
         for change in (grant, revoke):
             begun = time.monotonic()
             change()
-            assert time.monotonic() - begun < 1, "nobody waits for a gateway that said goodbye"
+            assert time.monotonic() - begun < 1, "no gateway waits for one that has announced its end"
         gateway.start()
         wait_for(lambda: requests.get(gateway.url + "/readyz", timeout=2).ok, 30, "ready", gateway)
     grant()
@@ -367,11 +367,11 @@ def test_status_lists_the_gateways(pair):
 
 
 def test_weed_gateways_are_named(logs, fence_cluster, pair):
-    """They take no part in the fence: an administrator has to know of them."""
+    """They take no part in the fence, so an administrator has to know about them."""
     weed = weed_s3("fence-weed", logs / "fence-weed", fence_cluster.filer, pair.flags)
     try:
         wait_for(lambda: status_of(pair.a)["weedGateways"], 30, "the gateway of SeaweedFS is listed", pair.a)
-        # By the address that it registers: its gRPC port.
+        # Named by the address that it registers, which has its gRPC port.
         assert status_of(pair.a)["weedGateways"] == [f"127.0.0.1:{weed.port + 10000}"]
     finally:
         weed.stop()
@@ -388,13 +388,13 @@ def test_waiting_is_measured(pair):
 
 
 def test_without_a_lease_a_gateway_may_be_told_to_serve(logs):
-    """`staleness.onExpired: "serve"`: it goes on by what it last knew."""
+    """`staleness.onExpired: "serve"`: it continues with the last state that it knows."""
     cluster = Cluster(logs / "serve-cluster")
     serving = Pair(logs, cluster.filer.address, "serving", staleness={"onExpired": "serve"})
     try:
         os.kill(cluster.filer.server.pid, signal.SIGSTOP)
         time.sleep(LEASE_S + 1)
-        # Decided, and refused: no filer is needed for it.
+        # Decided and refused, which needs no filer.
         assert ask(serving.a.url, world.STRANGER) == 403
         os.kill(cluster.filer.server.pid, signal.SIGCONT)
     finally:

@@ -1,6 +1,6 @@
-"""Conditional writes while filers join and leave: of two at the same time, one wins.
+"""Conditional writes while filers join and leave: of two at the same time, only one wins.
 
-Each filer locks a path for itself alone, and learns of the others at a time of its own. `KELPGATE_JOINS` is how many filers join (1).
+Each filer has its own locks, and learns of the others at its own time. `KELPGATE_JOINS` is how many filers join (default 1).
 """
 
 import itertools
@@ -24,7 +24,7 @@ from world import ROOT
 
 JOINS = int(os.environ.get("KELPGATE_JOINS", "1"))
 GROUP = "joining"
-# What one call may be held for: a lease and five per cent, two beats, and half a second.
+# How long a call may be held: a lease and five per cent, two beats, and half a second.
 HELD_S = LEASE_S * 1.05 + 1.5
 
 
@@ -43,7 +43,7 @@ def store(logs):
 
 @pytest.fixture(scope="module")
 def filers(logs, cluster, store):
-    """One filer, and a function that adds another one, at an address that the gateways were given."""
+    """One filer, and a function that adds another at an address that the gateways already have."""
     ports = [free_port(), free_port()]
     serial = itertools.count(1)
 
@@ -59,7 +59,7 @@ def filers(logs, cluster, store):
 
 @pytest.fixture(scope="module")
 def pair(logs, filers):
-    """Two gateways that name the filers in different orders, so that each speaks to one of its own."""
+    """Two gateways that list the filers in different orders, so that each uses a different one."""
     first, _, addresses = filers
     pair = Pair(logs, first.address, "joining", filers=",".join(addresses))
     pair.b.stop()
@@ -70,7 +70,7 @@ def pair(logs, filers):
 
 
 class Race:
-    """Pairs of conditional writes of one name, one at each gateway, again and again; and plain reads and writes beside them."""
+    """Repeats pairs of conditional writes of the same name, one at each gateway, with plain reads and writes in parallel."""
 
     kinds = {
         "CreateUser": lambda url, name: request(
@@ -131,7 +131,7 @@ class Race:
             time.sleep(0.02)
 
     def winners(self):
-        """How many rounds there were, and those with two winners."""
+        """The number of rounds, and of those with two winners."""
         counts = Counter(kind for kind, _, _ in self.rounds)
         two = [(kind, name) for kind, name, answers in self.rounds if [status for status, _, _ in answers].count(200) > 1]
         return counts, two
@@ -159,7 +159,7 @@ class Race:
 
 
 class Starting:
-    """A gateway that waits for its filer, and serves as soon as that answers."""
+    """A gateway that waits for its filer, and serves as soon as the filer answers."""
 
     def __init__(self, logs, filer, flags):
         iam = logs / "starting-iam.json"
@@ -178,7 +178,7 @@ class Starting:
 
 
 def test_a_filer_and_a_gateway_join(logs, pair, filers, measured):
-    """The new gateway asks the new filer, which does not know yet that there is another one."""
+    """The new gateway asks the new filer, which does not know the other filer yet."""
     _, add, addresses = filers
     for time_around in range(JOINS):
         new = Starting(logs, addresses[1], pair.flags)
@@ -212,14 +212,14 @@ def test_a_filer_joins_and_leaves(pair, filers, measured):
         leaving.check()
         for race in (joining, leaving):
             assert max(took for _, _, answers in race.rounds for _, took, _ in answers) < HELD_S + 2
-        # A filer that comes back at its old address fails plain writes that its peer passes on over a connection of before.
+        # A filer that returns at its old address fails plain writes that its peer forwards over an old connection.
         puts = [statuses[0] for statuses, _ in joining.plain]
-        assert puts.count(200) > 0.9 * len(puts), f"plain writes go on: {Counter(puts)}"
-        assert all(statuses[1] == 200 for statuses, _ in joining.plain), "plain reads go on"
+        assert puts.count(200) > 0.9 * len(puts), f"plain writes continue: {Counter(puts)}"
+        assert all(statuses[1] == 200 for statuses, _ in joining.plain), "plain reads continue"
 
 
 def test_a_gateway_is_frozen_while_a_filer_joins(pair, filers, measured):
-    """It uses the old list still, and may go on at any moment: the other one waits until its lease has run out."""
+    """It still uses the old list and may resume at any moment, so the other one waits until its lease has run out."""
     _, add, _ = filers
     os.kill(pair.b.pid, signal.SIGSTOP)
     try:

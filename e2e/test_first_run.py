@@ -52,7 +52,7 @@ def test_the_first_start_shows_the_key_on_a_terminal(logs):
 
 
 def test_the_first_start_shows_no_key_in_a_pipe_or_file(server):
-    """What is no terminal may be a log: it says where the key is."""
+    """Anything but a terminal may be a log, so only the place of the key is shown."""
     text = server.log()
     assert server.root.secret not in text and server.root.access not in text, text
     assert str(server.data / "root-credentials") in text, text
@@ -96,7 +96,7 @@ def test_the_commands_of_the_readme(server):
     text = request(alice, "GET", f"{server.url}/reef/private/plan.txt").body.decode()
     assert "<DecisionId>" in text and "arn:aws:iam::000000000000:user/alice" in text
     assert "s3:GetObject" in text and "arn:aws:s3:::reef/private/plan.txt" in text, text
-    # An explicit deny is another reason than a missing allow.
+    # An explicit deny is a different reason from a missing allow.
     deny = document(statement("Allow", "s3:*", "*"), statement("Deny", "s3:GetObject", "arn:aws:s3:::reef/private/*"))
     iam.put_user_policy(UserName="alice", PolicyName="public", PolicyDocument=json.dumps(deny))
     denied = request(alice, "GET", f"{server.url}/reef/private/plan.txt").body.decode()
@@ -104,7 +104,7 @@ def test_the_commands_of_the_readme(server):
 
 
 def test_the_commands_of_the_readme_with_aws_cli(server):
-    """The same with `aws`, as the README shows it."""
+    """The same with `aws`, as in the README."""
     env = {
         "AWS_ACCESS_KEY_ID": server.root.access,
         "AWS_SECRET_ACCESS_KEY": server.root.secret,
@@ -143,7 +143,7 @@ def test_users_cannot_help_themselves(server):
     ):
         with refused("AccessDenied", 403):
             call()
-    # `s3:*` under a condition that does not hold makes nobody an administrator.
+    # `s3:*` with a condition that does not hold makes no one an administrator.
     s3_only = document(statement("Allow", "s3:*", "*", Condition={"IpAddress": {"aws:SourceIp": "203.0.113.7/32"}}))
     iam.put_user_policy(UserName="mallory", PolicyName="s3", PolicyDocument=json.dumps(s3_only))
     with refused("AccessDenied", 403):
@@ -179,13 +179,13 @@ def test_a_restart_keeps_everything(logs):
     upload = root.create_multipart_upload(Bucket=bucket, Key="mp")["UploadId"]
     part = root.upload_part(Bucket=bucket, Key="mp", UploadId=upload, PartNumber=1, Body=b"part")["ETag"]
     before = len(server.log())
-    assert server.stop() == 0, "SIGTERM is an orderly end"
+    assert server.stop() == 0, "SIGTERM ends it cleanly"
     server.start()
     wait_for(lambda: requests.get(server.url + "/readyz", timeout=2).ok, 10, "restart", server)
     assert server.root == key and key.secret not in server.log()[before:], "the key is shown once"
     got = root.get_object(Bucket=bucket, Key="k")
     assert got["Body"].read() == b"kept" * 100_000 and got["Metadata"] == {"a": "1"} and got["TagCount"] == 1
-    assert body_of(s3(server.url), bucket, "k"), "the bucket policy still lets everybody read"
+    assert body_of(s3(server.url), bucket, "k"), "the bucket policy still lets everyone read"
     assert "kept" in [u["UserName"] for u in iam.list_users()["Users"]]
     root.complete_multipart_upload(
         Bucket=bucket, Key="mp", UploadId=upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part}]}
@@ -242,7 +242,7 @@ def test_the_port_is_taken(logs, server):
 
 
 def test_the_first_request_comes_soon(logs, measured):
-    """From the start of the process to the answer of a signed request; printed, not asserted."""
+    """The time from the start of the process to the answer to a signed request. It is printed, not asserted."""
     times = []
     for n in range(3):
         port, directory = free_port(), logs / f"soon-{n}"
@@ -269,11 +269,11 @@ def test_the_first_request_comes_soon(logs, measured):
 
 @pytest.mark.parametrize("round_", range(3))
 def test_kill_9_loses_nothing_acknowledged(logs, round_):
-    """Writers on several connections; SIGKILL in the middle; everything that was answered is there afterwards."""
+    """Writers on several connections are interrupted by SIGKILL. Everything acknowledged is there afterwards."""
     server = kelpgate.SingleMachine(logs / f"crash-{round_}")
     key = server.root
     bucket = make_bucket(s3(server.url, key), "crash")
-    # Some content to overwrite and delete as well.
+    # Some existing content to overwrite and delete.
     for n in range(20):
         s3(server.url, key).put_object(Bucket=bucket, Key=f"old/{n}", Body=b"old")
     written, deleted, begun_deletes, stop = {}, set(), set(), threading.Event()
@@ -313,9 +313,9 @@ def test_kill_9_loses_nothing_acknowledged(logs, round_):
     assert set(written) <= listed, f"lost: {sorted(set(written) - listed)[:5]} of {len(written)}"
     for name, body in written.items():
         assert body_of(root, bucket, name) == body, name
-    assert not deleted & listed, "a delete that was answered came back"
+    assert not deleted & listed, "an acknowledged delete was undone"
     assert {f"old/{n}" for n in range(20)} - begun_deletes <= listed
-    # What is listed beyond that was in flight: it is there as a whole or not at all.
+    # Anything else in the listing was in progress: it is there completely or not at all.
     for name in listed - set(written):
         assert len(body_of(root, bucket, name)) == root.head_object(Bucket=bucket, Key=name)["ContentLength"]
     root.put_object(Bucket=bucket, Key="after", Body=b"it goes on")

@@ -1,4 +1,4 @@
-"""A filer that hangs: refusals stay quick, what needs the filer gets 503 within a bound, and all goes on afterwards."""
+"""A filer that hangs: refusals stay fast, requests that need the filer get 503 in time, and everything works again afterwards."""
 
 import os
 import signal
@@ -14,13 +14,13 @@ from processes import wait_for
 from signing import request, send
 from weed import Filer
 
-# What a client may have to wait for a 503 when the filer says nothing at all.
+# How long a client may have to wait for a 503 while the filer does not answer at all.
 BOUND_S = 30
 
 
 @pytest.fixture
 def hanging(logs, cluster, config_flags):
-    """A gateway on a filer of its own, with a bucket and objects; and that filer, stopped in its tracks."""
+    """A gateway on its own filer, with a bucket and objects. The filer is then stopped."""
     filer = Filer(logs, cluster.master, f"hanging-filer-{time.monotonic_ns()}", ["-filerGroup=hanging"])
     gateway = kelpgate.gateway("hanging", logs / "hanging", filer, [config_flags[0]])
     root = s3(gateway.url, world.ROOT)
@@ -41,7 +41,7 @@ def timed(call):
 def test_a_hanging_filer(hanging, measured):
     gateway, bucket, root, filer = hanging
     target = f"{gateway.url}/{bucket}/k"
-    # Within the time that a gateway trusts what it knows, a refusal needs no filer.
+    # While a gateway's lease runs, a refusal needs no filer.
     for what, call in {
         "no permission": lambda: request(world.BOB, "GET", target),
         "anonymous": lambda: send("GET", target),
@@ -67,13 +67,13 @@ def test_a_hanging_filer(hanging, measured):
         assert answer.status == 503 and answer.code in ("ServiceUnavailable", "SlowDown"), (what, answer)
     assert send("GET", gateway.url + "/healthz").status == 200, "the process itself is alive"
     filer.server.process.send_signal(signal.SIGCONT)
-    wait_for(lambda: request(world.ROOT, "GET", target).status == 200, 30, "service after the filer goes on")
+    wait_for(lambda: request(world.ROOT, "GET", target).status == 200, 30, "service after the filer resumes")
     root.put_object(Bucket=bucket, Key="after", Body=b"z")
     assert body_of(root, bucket, "after") == b"z"
 
 
 def test_a_filer_that_restarts(logs, cluster, config_flags):
-    """Killed and started again: no restart of the gateway, no lost data, no permission too many."""
+    """The filer is killed and started again. The gateway is not restarted, and no data is lost and no permission gained."""
     filer = Filer(logs, cluster.master, "restarting-filer", ["-filerGroup=restarting"])
     gateway = kelpgate.gateway("on-restarting", logs / "on-restarting", filer, [config_flags[0]])
     root = s3(gateway.url, world.ROOT)
@@ -90,7 +90,7 @@ def test_a_filer_that_restarts(logs, cluster, config_flags):
         "service after the restart",
         gateway,
     )
-    # The feed is back as well: a user made by hand now is seen.
+    # The feed works again as well: the gateway sees a user created by hand.
     key = world.Key("AKIAAFTERRESTART0001", "after-restart".ljust(40, "x"))
     filer.write_json(
         "/etc/iam/identities/after.json",

@@ -1,4 +1,4 @@
-"""The IAM API by boto3 and aws, in the orders in which Terraform's AWS provider calls it, and what `weed` reads of it."""
+"""The IAM API with boto3 and aws, called in the order of Terraform's AWS provider, and what `weed` reads of the result."""
 
 import json
 import time
@@ -40,7 +40,7 @@ class Place:
         return new_key(self.iam, user)
 
     def may_list(self, key):
-        """Whether the key may list buckets: the one right that these tests give."""
+        """Whether the key may list buckets, the only permission that these tests grant."""
         try:
             s3(self.url, key).list_buckets()
         except client("s3", self.url, key).exceptions.ClientError as error:
@@ -60,7 +60,7 @@ def iam(place):
 
 
 def policy_of(answer):
-    """boto3 decodes documents of most answers; those it leaves alone are percent-encoded JSON."""
+    """boto3 decodes the documents of most answers. Those it leaves alone are percent-encoded JSON."""
     return answer if isinstance(answer, dict) else json.loads(unquote(answer))
 
 
@@ -79,7 +79,7 @@ def test_a_user_as_terraform_manages_it(iam):
     assert got["Tags"] == [{"Key": "b", "Value": ""}, {"Key": "c", "Value": "2"}]
     with refused("NoSuchEntity", 404):
         iam.get_user(UserName=name)
-    # With force_destroy the provider looks for all that may hang on the user.
+    # With force_destroy the provider looks for everything that may belong to the user.
     assert iam.list_access_keys(UserName=renamed)["AccessKeyMetadata"] == []
     assert iam.list_groups_for_user(UserName=renamed)["Groups"] == []
     assert iam.list_attached_user_policies(UserName=renamed)["AttachedPolicies"] == []
@@ -139,7 +139,7 @@ def test_a_policy_as_terraform_manages_it(iam):
     assert arn == f"arn:aws:iam::{ACCOUNT}:policy/p/{name}" and made["PolicyId"].startswith("ANPA")
     got = iam.get_policy(PolicyArn=arn)["Policy"]
     assert (got["Description"], got["DefaultVersionId"], got["Tags"]) == ("d", "v1", [{"Key": "a", "Value": "1"}])
-    # Each update is a new version; of five the oldest goes first.
+    # Each update is a new version. If there are five, the oldest is deleted first.
     for number in range(2, 8):
         versions = iam.list_policy_versions(PolicyArn=arn)["Versions"]
         assert [version["IsDefaultVersion"] for version in versions] == [True] + [False] * (len(versions) - 1)
@@ -229,7 +229,7 @@ def test_a_renamed_user_keeps_key_policies_and_groups(place):
     assert place.may_list(key)
     assert client("sts", place.url, key).get_caller_identity()["Arn"] == world.user_arn(renamed)
     assert [found["UserName"] for found in iam.get_group(GroupName=group)["Users"]] == [renamed]
-    # A new user of the old name has none of it.
+    # A new user with the old name has none of this.
     iam.create_user(UserName=user)
     assert iam.list_user_policies(UserName=user)["PolicyNames"] == []
     assert iam.list_groups_for_user(UserName=user)["Groups"] == []
@@ -281,7 +281,7 @@ def test_tags_and_boundary_of_a_role_decide_for_its_sessions(writing_gateway):
 
 
 def made_again(place, role):
-    """Another role of the same name, whose trust policy admits nobody who had a session of the first one."""
+    """Another role with the same name, whose trust policy excludes those who had a session of the first one."""
     place.iam.delete_role_policy(RoleName=role, PolicyName="inline")
     place.iam.delete_role(RoleName=role)
     trust = TRUST.replace(world.user_arn("bob"), world.user_arn("alice"))
@@ -290,7 +290,7 @@ def made_again(place, role):
 
 
 def test_a_session_ends_with_its_role(writing_gateway, gateway_b):
-    """The next role of the name is another role: on no gateway does it give its rights to sessions of the first one."""
+    """The next role with the same name is a different role. No gateway gives its permissions to sessions of the first one."""
     place = Place(writing_gateway.url, world.ROOT)
     role = unique("role")
     place.iam.create_role(RoleName=role, AssumeRolePolicyDocument=TRUST)
@@ -308,7 +308,7 @@ def test_a_session_ends_with_its_role(writing_gateway, gateway_b):
 
 
 def chain_of_roles(place):
-    """Three roles, each for the sessions of the one before it; the tag `quarantine` denies everything."""
+    """Three roles, each for the sessions of the previous one. The tag `quarantine` denies everything."""
     names = [unique("chain") for _ in range(3)]
     held = world.statement("Deny", "s3:*", "*", Condition={"StringEquals": {"aws:PrincipalTag/quarantine": "yes"}})
     rights = [world.statement("Allow", ["s3:*", "sts:AssumeRole", "sts:TagSession"], "*"), held]
@@ -322,7 +322,7 @@ def chain_of_roles(place):
 
 
 def test_transitive_tags_stay_in_a_chain_of_roles(writing_gateway, gateway_b):
-    """Each link has them, on every gateway; nobody sets them anew, in whatever case; what is not transitive ends."""
+    """Each link has them, on every gateway. They cannot be set again, in any case. Tags that are not transitive end."""
     place = Place(writing_gateway.url, world.ROOT)
     one, two, three = chain_of_roles(place)
     tags = [{"Key": "Quarantine", "Value": "yes"}, {"Key": "own", "Value": "x"}]
@@ -343,7 +343,7 @@ def test_transitive_tags_stay_in_a_chain_of_roles(writing_gateway, gateway_b):
 
 
 def test_inherited_tags_take_the_permission_to_tag(writing_gateway):
-    """As on AWS: without sts:TagSession in the trust policy a session with transitive tags cannot go on."""
+    """As on AWS, without sts:TagSession in the trust policy a session with transitive tags cannot assume a further role."""
     place = Place(writing_gateway.url, world.ROOT)
     one, two, _ = chain_of_roles(place)
     trust = world.document({
@@ -359,7 +359,7 @@ def test_inherited_tags_take_the_permission_to_tag(writing_gateway):
 
 
 def test_a_session_of_weed_that_is_older_than_its_role(logs, cluster, config_flags, writing_gateway):
-    """weed's tokens do not name the role's id; the date of their making decides."""
+    """Tokens of `weed s3` do not contain the role's id, so their date decides."""
     place = Place(writing_gateway.url, world.ROOT)
     role = unique("role")
     iam_config = json.loads((logs / "iam.json").read_text())
@@ -372,11 +372,11 @@ def test_a_session_of_weed_that_is_older_than_its_role(logs, cluster, config_fla
     place.iam.put_role_policy(RoleName=role, PolicyName="inline", PolicyDocument=LIST)
     session = assume(weed.url, world.BOB, role)
     assert place.may_list(session)
-    time.sleep(1.1)  # dates are in seconds
+    time.sleep(1.1)  # dates have a resolution of one second
     made_again(place, role)
     with refused("InvalidToken"):
         s3(place.url, session).list_buckets()
-    assert place.may_list(assume(weed.url, world.BOB, role)), "a younger session is good"
+    assert place.may_list(assume(weed.url, world.BOB, role)), "a newer session is accepted"
 
 
 def test_lists_are_paged(iam):
@@ -449,7 +449,7 @@ def test_who_may_manage_users_is_held_to_the_resource(place):
         as_lead.create_user(UserName=member, Path="/team/", Tags=[{"Key": "k", "Value": "v"}])
     as_lead.create_user(UserName=member, Path="/team/")
     assert as_lead.get_user(UserName=member)["User"]["Path"] == "/team/"
-    # Without a name a call is about the caller, who needs the permission all the same.
+    # Without a name, a call is about the caller, who still needs the permission.
     assert [found["AccessKeyId"] for found in as_lead.list_access_keys()["AccessKeyMetadata"]] == [key.access]
     with refused("AccessDenied", 403):
         as_lead.get_user()
@@ -497,12 +497,12 @@ def test_beside_weed(logs, cluster, config_flags, writing_gateway):
     assert cluster.filer.read(f"/etc/iam/policies/{arn.split('/')[-1]}.json").json() == json.loads(LIST)
     weed = weed_s3("weed-iam-api", logs / "weed-iam-api", cluster.filer, [*config_flags, "-iam.readOnly=false"])
     theirs = Place(weed.url, world.ROOT)
-    wait_for(lambda: theirs.may_list(key), 10, "the key of the renamed user at weed")
+    wait_for(lambda: theirs.may_list(key), 10, "the key of the renamed user at `weed s3`")
     listed = {found["UserName"] for found in theirs.iam.list_users()["Users"]}
     assert renamed in listed and user not in listed
     shown = cluster.shell("s3.configure")
     assert renamed in shown and key.access in shown
-    # weed writes the user again: what is ours stays.
+    # `weed s3` writes the user again, and our attributes stay.
     cluster.shell(f"s3.configure -user {renamed} -actions Read -apply")
     wait_for(lambda: "Read" in cluster.filer.read(f"/etc/iam/identities/{renamed}.json").text, 5, "weed's change")
     boundary = ours.iam.create_policy(PolicyName=unique("boundary"), PolicyDocument=LIST)["Policy"]["Arn"]
@@ -513,7 +513,7 @@ def test_beside_weed(logs, cluster, config_flags, writing_gateway):
 
 
 def test_every_account_has_its_root(logs):
-    """Two roots of one file and the server's own: each administers its account, and no other."""
+    """Two roots from one file, and the server's own. Each administers only its own account."""
     one, two = Key("AKIAE2EROOTONE000001", f"{world.CANARY}one"), Key("AKIAE2EROOTTWO000001", f"{world.CANARY}two")
     accounts = {one: OTHER, two: "444455556666"}
     file = logs / "roots.json"
@@ -555,7 +555,7 @@ def test_every_account_has_its_root(logs):
 
 
 def user_who(place, *statements):
-    """A client of a new user who may do what the statements say."""
+    """A client of a new user who may do what the statements allow."""
     name, key = place.user_with_key()
     place.iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=json.dumps(world.document(*statements)))
     return s3(place.url, key)

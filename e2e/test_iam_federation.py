@@ -1,4 +1,4 @@
-"""OIDC providers, service accounts, instance profiles and the account's reports, by boto3 and aws, beside `weed s3`."""
+"""OIDC providers, service accounts, instance profiles and the account's reports, with boto3 and aws, next to `weed s3`."""
 
 import base64
 import csv
@@ -91,7 +91,7 @@ def test_service_account(place):
     account = field(text, "ServiceAccountId")
     key = Key(field(text, "AccessKeyId"), field(text, "SecretAccessKey"))
     assert account.startswith(f"sa:{user}:") and key.access.startswith("ABIA") and field(text, "Status") == "Active"
-    s3(place.url, key).list_buckets()  # with its user's right
+    s3(place.url, key).list_buckets()  # with its user's permission
     with refused("AccessDenied", 403):
         s3(place.url, key).create_bucket(Bucket=unique("refused"))
     status, text = place.action(Action="GetServiceAccount", ServiceAccountId=account)
@@ -264,7 +264,7 @@ def test_last_use_of_a_role(writing_gateway):
 
 
 def test_last_uses_reach_the_other_gateway_and_outlive_this_one(logs, cluster, config_flags, writing_gateway):
-    """A gateway that stops writes what it saw; nobody's key is in a directory of weed's because of it."""
+    """A gateway that stops writes what it has seen, and no key ends up in one of SeaweedFS's directories because of it."""
     iam = client("iam", writing_gateway.url, world.ROOT)
     _, key = user_with_key(iam)
     with kelpgate.gateway("short-lived", logs / "short-lived", cluster.filer, config_flags) as other:
@@ -308,7 +308,7 @@ def test_aws_cli(place):
 
 
 def test_beside_weed(logs, cluster, config_flags, writing_gateway):
-    """`weed s3` starts with what Kelpgate wrote, serves its service accounts, and Kelpgate serves those of weed."""
+    """`weed s3` starts with what Kelpgate wrote and serves its service accounts, and Kelpgate serves those of `weed s3`."""
     ours = Place(writing_gateway.url, world.ROOT)
     user, _ = user_with_key(ours.iam)
     status, text = ours.action(Action="CreateServiceAccount", ParentUser=user, Description="made by kelpgate")
@@ -329,14 +329,14 @@ def test_beside_weed(logs, cluster, config_flags, writing_gateway):
     theirs = Place(weed.url, world.ROOT)
     status, text = theirs.action(Action="GetServiceAccount", ServiceAccountId=account)
     assert status == 200 and field(text, "Description") == "made by kelpgate" and field(text, "AccessKeyId") == key.access
-    wait_for(lambda: known(weed.url, key), 5, "the key of the service account at weed")
+    wait_for(lambda: known(weed.url, key), 5, "the key of the service account at `weed s3`")
 
     status, text = theirs.action(Action="CreateServiceAccount", ParentUser=user, Description="made by weed")
     assert status == 200, text
     of_weed = field(text, "ServiceAccountId")
     weeds_key = Key(field(text, "AccessKeyId"), field(text, "SecretAccessKey"))
-    wait_for(lambda: known(writing_gateway.url, weeds_key), 5, "the key of weed's service account")
-    # Both answer the same of both, but for the ids of requests.
+    wait_for(lambda: known(writing_gateway.url, weeds_key), 5, "the key of the service account that `weed s3` made")
+    # Both give the same answers about both, except for request ids.
     for one in (account, of_weed):
         answers = [p.action(Action="GetServiceAccount", ServiceAccountId=one)[1] for p in (ours, theirs)]
         assert len({text.split("<ResponseMetadata>")[0] for text in answers}) == 1, answers

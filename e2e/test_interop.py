@@ -1,4 +1,4 @@
-"""Objects that `weed s3` wrote are read by Kelpgate and the other way round: byte for byte, header for header."""
+"""Kelpgate reads what `weed s3` wrote, and vice versa: byte for byte, header for header."""
 
 import gzip
 import hashlib
@@ -17,7 +17,7 @@ MIB = 1024 * 1024
 RANDOM = random.Random(7).randbytes(20 * MIB + 11)
 TEXT = b"".join(b"line %d of a text that compresses well\n" % n for n in range(200_000))
 
-# Content headers and user metadata that both sides have to give back alike.
+# Content headers and user metadata that both sides have to return identically.
 HEADERS = {
     "ContentType": "text/x-kelp",
     "CacheControl": "max-age=1",
@@ -32,28 +32,18 @@ def bucket(root_weed):
     return make_bucket(root_weed, "interop")
 
 
-@pytest.fixture(scope="module", params=["weed-to-kelpgate", "kelpgate-to-weed", "kelpgate-to-kelpgate"])
-def pair(request, root_weed, root_a, root_b):
-    """(who writes, who reads)"""
-    return {
-        "weed-to-kelpgate": (root_weed, root_a),
-        "kelpgate-to-weed": (root_a, root_weed),
-        "kelpgate-to-kelpgate": (root_a, root_b),
-    }[request.param]
-
-
 @pytest.fixture
 def key(request):
     return "".join(c if c.isalnum() else "-" for c in request.node.name)
 
 
 def typed(value):
-    """What `weed s3` calls an object without a type, in AWS's word."""
+    """Replaces the type that `weed s3` gives an object without one by AWS's."""
     return "binary/octet-stream" if value == "application/octet-stream" else value
 
 
 def same_to_both(writer, reader, bucket, key, data):
-    """Content, headers and listing are the same for the one who wrote and the one who reads."""
+    """Content, headers and listing are the same for the writer and the reader."""
     mine, yours = (c.get_object(Bucket=bucket, Key=key) for c in (writer, reader))
     got = yours["Body"].read()
     assert len(got) == len(data) and got == data
@@ -198,7 +188,7 @@ def test_text_compressed_by_the_filer(cluster, root_weed, root_a, bucket):
 
 
 def test_gzip_as_the_clients_own_encoding(pair, bucket, key):
-    """An object that *is* gzip is handed out as it is, not unpacked."""
+    """An object that *is* gzip is returned as it is, not decompressed."""
     writer, reader = pair
     packed = gzip.compress(TEXT[:50_000], mtime=0)
     writer.put_object(Bucket=bucket, Key=key, Body=packed, ContentEncoding="gzip", ContentType="text/plain")
@@ -221,7 +211,7 @@ def test_a_file_appended_to(cluster, root_weed, root_a, bucket):
 
 
 def test_the_entry_is_what_weed_would_have_written(cluster, root_weed, root_a, bucket):
-    """Attribute for attribute, but for times, ids and the chunks' places."""
+    """Attribute for attribute, except for times, ids and the places of chunks."""
     for name, client in (("entry-weed", root_weed), ("entry-kelpgate", root_a)):
         client.put_object(
             Bucket=bucket, Key=f"entries/{name}", Body=RANDOM[:5000], Tagging="a=1", StorageClass="STANDARD",
@@ -240,13 +230,13 @@ def test_a_bucket_is_what_weed_would_have_made(cluster, root_weed, root_a):
     theirs, ours = (cluster.filer.entry(f"/buckets/{name}") for name in names)
     for name in ("Mode", "Mime", "FileSize"):
         assert ours[name] == theirs[name], name
-    # Ours alone, and passed over by weed: which making of the bucket it is.
+    # Only Kelpgate writes this, and SeaweedFS ignores it: the id of this creation of the bucket.
     assert len(ours["Extended"].pop("Seaweed-X-Amz-ETag")) > 0
     assert ours["Extended"] == theirs["Extended"]
 
 
 def test_data_of_a_deleted_object_is_freed(cluster, root_a, bucket):
-    """The chunks go with the object: nothing stays behind on the volumes."""
+    """The chunks are removed with the object: nothing stays behind on the volumes."""
     root_a.put_object(Bucket=bucket, Key="freed", Body=RANDOM[: 2 * MIB])
     (chunk,) = cluster.filer.entry(f"/buckets/{bucket}/freed")["chunks"]
     volume = chunk["file_id"].split(",")[0]
@@ -262,7 +252,7 @@ def test_data_of_a_deleted_object_is_freed(cluster, root_a, bucket):
 
 @pytest.fixture(scope="module")
 def side(logs, side_filer, config_flags):
-    """(weed's client, Kelpgate's client, filer) on the filer that encrypts."""
+    """(client of `weed s3`, client of Kelpgate, filer) on the filer that encrypts."""
     flags = [config_flags[0]]
     weed = weed_s3("side-weed", logs / "side-weed", side_filer, [*flags, "-encryptVolumeData"])
     gateway = kelpgate.gateway("side-gateway", logs / "side-gateway", side_filer, [*flags, "-encryptVolumeData"])
@@ -278,7 +268,7 @@ def test_ciphered_chunks(side, size):
     for writer, reader, key in ((weed, ours, "by-weed"), (ours, weed, "by-kelpgate"), (ours, ours, "by-both")):
         writer.put_object(Bucket=bucket, Key=key, Body=RANDOM[:size])
         chunks = filer.entry(f"/buckets/{bucket}/{key}")["chunks"]
-        assert all(chunk.get("cipher_key") for chunk in chunks), f"{key} is stored in clear"
+        assert all(chunk.get("cipher_key") for chunk in chunks), f"{key} is not encrypted"
         same_to_both(writer, reader, bucket, key, RANDOM[:size])
     ours.copy_object(Bucket=bucket, Key="copy", CopySource=f"{bucket}/by-weed")
     assert body_of(weed, bucket, "copy") == RANDOM[:size]

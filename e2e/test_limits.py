@@ -1,4 +1,4 @@
-"""Whatever callers make as large as they can, several at once: the memory of the gateway stays bounded."""
+"""Callers send several requests at once, as large as they can: the memory of the gateway stays bounded."""
 
 import hashlib
 import re
@@ -13,7 +13,7 @@ from clients import make_bucket, s3
 from signing import request, send
 
 MIB = 1 << 20
-# Eight requests at once, in every form in which their bodies are kept while they are read.
+# Eight requests at once, in every form whose body is kept in memory while it is read.
 GROWTH_MIB_MAX = 128
 AT_ONCE = 8
 
@@ -58,7 +58,7 @@ def many_elements(mib):
 
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
-# What, the method and path, the body, its headers, and the status that is answered.
+# The name, the method and path, the body, its headers, and the status of the answer.
 LARGEST = [
     ("a thousand keys of 1500 bytes", "POST", "/{bucket}?delete", delete_list(1000, 1500), {}, 200),
     ("a DeleteObjects of 3 MiB", "POST", "/{bucket}?delete", delete_list(3000, 1000), {}, 400),
@@ -88,7 +88,7 @@ def test_eight_of_the_largest_requests_take_bounded_memory(server, what, method,
         try:
             return request(server.root, method, url, body, {**headers, **md5}, timeout=60, **signer).status
         except OSError:
-            # The answer may come, and the connection end, before all of a body that is too large is sent.
+            # The answer may arrive, and the connection end, before the whole of a body that is too large is sent.
             return 400
 
     with ThreadPoolExecutor(AT_ONCE) as pool:

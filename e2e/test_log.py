@@ -1,4 +1,4 @@
-"""What clients send is in the log as data: it begins no line, adds no field and commands no terminal."""
+"""What clients send is logged as data: it cannot start a line, add a field or control a terminal."""
 
 import json
 import unicodedata
@@ -8,11 +8,12 @@ import pytest
 import requests
 
 import kelpgate
-from clients import Key, unique
+from clients import Key, assume, client, new_key, unique
 from processes import wait_for
 from signing import Signer, request, send
+from world import document, statement, user_arn
 
-# What ends a line, commands a terminal or turns the direction of reading.
+# Characters that end a line, control a terminal or reverse the reading direction.
 CONTROLS = [chr(n) for n in (*range(1, 0x20), *range(0x7F, 0xA0), 0x61C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A))]
 
 
@@ -54,7 +55,7 @@ BIDI = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 
 @pytest.mark.parametrize("is_json", [False, True], ids=["text", "json"])
 def test_refused_signatures_leave_lines_but_not_without_end(logs, is_json):
-    """Reason, address and key id; ten lines of an address in ten seconds, then a count of the others."""
+    """Reason, address and key id. At most ten lines per address in ten seconds, then a count of the others."""
     name = f"log-signatures-{is_json}"
     server = kelpgate.SingleMachine(logs / name, env={"KELPGATE_LOG_FORMAT": "json"} if is_json else {}, name=name)
     wrong = Key(server.root.access, "x" * 40)
@@ -104,6 +105,65 @@ def test_refused_forms_and_chunks_leave_lines(logs):
         line = next(line for line in server.log()[before:].splitlines() if "refused a signature" in line)
         assert all(part in line for part in (f"key={key} ", f"code={code}", "client=127.0.0.1")), line
     assert request(server.root, "GET", bucket + "/k").status == 404
+    server.stop()
+
+
+def test_a_line_names_who_and_by_which_policy(logs):
+    """Of a session: its role, id and source identity; of the decision: the policy by its name, the statement and its Sid. IAM calls too."""
+    env = {"KELPGATE_LOG_FORMAT": "json", "KELPGATE_LOG": "info,audit=debug"}
+    server = kelpgate.SingleMachine(logs / "log-who", env=env, name="log-who")
+    iam = client("iam", server.url, server.root)
+    iam.create_user(UserName="alice")
+    alice = new_key(iam, "alice")
+    rules = document(
+        statement("Allow", ["s3:GetObject", "s3:PutObject"], "*", Sid="Objects"),
+        statement("Deny", "s3:GetObject", "arn:aws:s3:::who/secret", Sid="NoSecrets"),
+    )
+    iam.put_user_policy(UserName="alice", PolicyName="work", PolicyDocument=json.dumps(rules))
+    trust = document({"Effect": "Allow", "Action": ["sts:AssumeRole", "sts:SetSourceIdentity"], "Principal": {"AWS": user_arn("alice")}})
+    role = iam.create_role(RoleName="worker", AssumeRolePolicyDocument=json.dumps(trust))["Role"]
+    request(server.root, "PUT", server.url + "/who")
+
+    def line(key, method, target, body=b"", headers=None, service="s3"):
+        before = len(server.log())
+        answer = request(key, method, server.url + target, body, headers or {}, service=service)
+        mark = answer.headers.get("x-amz-request-id") or answer.headers["x-amzn-requestid"]
+        wait_for(lambda: mark in server.log()[before:], 5, "the line", server)
+        found = [json.loads(line)["fields"] for line in server.log()[before:].splitlines() if mark in line and '"audit"' in line]
+        assert len(found) == 1, found
+        return found[0]
+
+    refused = line(alice, "GET", "/who/secret")
+    wanted = {"message": "refused", "principal": user_arn("alice"), "key": alice.access, "action": "s3:GetObject",
+              "resource": "arn:aws:s3:::who/secret", "outcome": "explicit_deny", "policy_type": "identity",
+              "policy": "inline policy `work`", "statement": 1, "sid": "NoSecrets", "status": 403, "client": "127.0.0.1"}
+    assert wanted.items() <= refused.items(), refused
+    missing = line(alice, "DELETE", "/who/a")
+    assert (missing["outcome"], missing["policy_type"]) == ("implicit_deny", "identity") and "policy" not in missing, missing
+    stored = line(alice, "PUT", "/who/a", b"hello")
+    assert stored["decisions"] == "s3:PutObject arn:aws:s3:::who/a allow by inline policy `work`, statement 0 (Objects)", stored
+    assert (stored["bytes_received"], stored["status"]) == (5, 200), stored
+    call = line(alice, "POST", "/", b"Action=ListUsers&Version=2010-05-08", FORM, service="iam")
+    assert (call["message"], call["operation"], call["action"]) == ("refused", "iam:ListUsers", "iam:ListUsers"), call
+
+    closed = {"Sid": "Closed", "Effect": "Deny", "Action": "sts:AssumeRole", "Principal": "*"}
+    iam.create_role(RoleName="closed", AssumeRolePolicyDocument=json.dumps(document(closed)))
+    role_of = lambda name: role["Arn"].replace("worker", name)
+    into = lambda name: f"Action=AssumeRole&RoleSessionName=session&RoleArn={role_of(name)}&Version=2011-06-15".encode()
+    call = line(alice, "POST", "/", into("closed"), FORM, service="sts")
+    wanted = {"message": "refused", "operation": "sts:AssumeRole", "action": "sts:AssumeRole", "resource": role_of("closed"),
+              "outcome": "explicit_deny", "policy": "trust policy of role `closed`", "statement": 0, "sid": "Closed"}
+    assert wanted.items() <= call.items(), call
+    call = line(alice, "POST", "/", into("missing"), FORM, service="sts")
+    assert (call["message"], call["resource"], call["outcome"]) == ("refused", role_of("missing"), "implicit_deny"), call
+    session = assume(server.url, alice, role["Arn"], "shift", SourceIdentity="alice-a")
+    refused = line(session, "GET", "/who/a")
+    wanted = {"role": role["Arn"], "source_identity": "alice-a", "principal": f"{role['Arn'].replace(':iam:', ':sts:').replace('role', 'assumed-role')}/shift"}
+    assert wanted.items() <= refused.items() and refused["session"] and refused["issued"] > 0, refused
+    # As many keys as one request can name.
+    keys = "".join(f"<Object><Key>k{n}</Key><VersionId>null</VersionId></Object>" for n in range(1000))
+    several = line(alice, "POST", "/who?delete", f"<Delete>{keys}</Delete>".encode())
+    assert (several["status"], several["refusals"], several["resource"]) == (200, 1000, "arn:aws:s3:::who/k0"), several
     server.stop()
 
 

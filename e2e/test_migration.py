@@ -1,7 +1,7 @@
 """SeaweedFS's guide "From Single to Multi-Instance", step by step, with `kelpgate` where it says `weed`.
 
-The commands are the guide's own, but for the addresses: every `localhost:8888` is the filer of the test, and `filer.ls`, which the
-guide leaves to its default, gets `-filer`. Everything runs on a real SeaweedFS 4.48.
+The commands are the guide's own, except for the addresses: every `localhost:8888` is the filer of the test, and `filer.ls`, for
+which the guide uses the default, gets `-filer`. Everything runs on a real SeaweedFS 4.48.
 """
 
 import json
@@ -14,6 +14,7 @@ import requests
 import kelpgate
 import world
 from clients import assume, body_of, client, make_bucket, refused, s3
+from processes import wait_for
 from weed import Filer, weed_s3
 
 # "Standard Configuration (Single Instance)" of the guide, its placeholder replaced by a key.
@@ -21,7 +22,7 @@ STANDARD = {
     "sts": {"tokenDuration": "1h", "maxSessionLength": "12h", "issuer": "seaweedfs-sts", "signingKey": world.SIGNING_KEY},
     "policy": {"defaultEffect": "Deny", "storeType": "memory"},
 }
-# Step 2, word for word.
+# Step 2, verbatim.
 STEP_2 = json.loads("""
    {
      "policy": { "storeType": "filer" },
@@ -31,7 +32,7 @@ STEP_2 = json.loads("""
 
 
 def tool(command, filer):
-    """`weed filer.ls PATH` of the guide: what it prints, as lines."""
+    """The output lines of the guide's `weed filer.ls PATH`."""
     program, *arguments = command.split()
     assert program == "weed"
     name, *rest = arguments
@@ -40,7 +41,7 @@ def tool(command, filer):
 
 @pytest.fixture(scope="module")
 def guide(logs, cluster):
-    """The guide's world: one gateway with roles and policies in its configuration file, and users in another."""
+    """The guide's setup: one gateway with roles and policies in its configuration file, and users in another file."""
     filer = Filer(logs, cluster.master, "guide-filer", ["-filerGroup=guide"])
     files = logs / "guide"
     files.mkdir(exist_ok=True)
@@ -74,7 +75,7 @@ def test_from_single_to_multi_instance_and_from_memory_to_filer(logs, guide, mea
     # 3. Start first instance with new config
     first = start("guide-first", distributed)
     # 4. Verify IAM data was migrated to filer
-    assert [line for line in first.log().splitlines() if "advanced IAM" in line], "grep \"advanced IAM\" finds nothing"
+    wait_for(lambda: "advanced IAM" in first.log(), 10, "the log line `advanced IAM`", first)
     roles = tool("weed filer.ls /seaweedfs/iam/roles/", filer).split()
     assert {"S3AdminRole.json", "S3ReadOnlyRole.json"} <= set(roles)
     assert {"policies/", "roles/"} <= set(tool("weed filer.ls /seaweedfs/iam/", filer).split())
@@ -114,7 +115,7 @@ def test_from_single_to_multi_instance_and_from_memory_to_filer(logs, guide, mea
 
 
 def test_the_users_follow(logs, guide):
-    """docs/migration.md: the users of the file move to the filer, all but root; then their keys are the same everywhere."""
+    """docs/migration.md: all users of the file except root move to the filer. Then their keys are the same everywhere."""
     filer, files, identities, _ = guide
     people = json.loads(identities.read_text())
     moving = {**people, "identities": [one for one in people["identities"] if one["name"] != "root"]}
@@ -148,5 +149,5 @@ def test_and_back_to_weed(logs, guide):
     kelp.stop()
     weed = weed_s3("guide-weed", logs / "guide-weed", filer, [f"-config={staying}", f"-iam.config={distributed}"])
     assert body_of(s3(weed.url, world.ALICE), bucket, "k") == b"v"
-    assert body_of(s3(weed.url, session), bucket, "k") == b"v", "weed takes its roles from the file"
+    assert body_of(s3(weed.url, session), bucket, "k") == b"v", "`weed s3` takes its roles from the file"
     weed.stop()

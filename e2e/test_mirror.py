@@ -1,4 +1,4 @@
-"""`kelpgate.mirrorInlinePolicies`: a `weed s3` on the same filer enforces the inline policies that are put through Kelpgate."""
+"""`kelpgate.mirrorInlinePolicies`: a `weed s3` on the same filer enforces inline policies that are put through Kelpgate."""
 
 import json
 
@@ -16,7 +16,7 @@ DOCUMENT = "/etc/iam/policies.json"
 
 
 class Beside:
-    """Two gateways that mirror, and a `weed s3`, on a filer of their own."""
+    """Two gateways that mirror and a `weed s3`, on their own filer."""
 
     def __init__(self, logs):
         self.filer = Cluster(logs / "mirror-cluster").filer
@@ -43,7 +43,7 @@ class Beside:
         return name, Key(made["AccessKeyId"], made["SecretAccessKey"])
 
     def admitted(self, server, key):
-        """Which of the two keys may be read."""
+        """The ones of the two keys that may be read."""
         found = []
         for name in ("open", "secret/key"):
             try:
@@ -102,7 +102,7 @@ def test_weed_enforces_the_inline_policies_of_groups(beside):
 
 
 def test_what_weed_does_not_understand_denies_there(beside):
-    """Kelpgate decides by the policies; weed would pass over NotAction, and over conditions that it does not know."""
+    """Kelpgate decides by the policies. `weed s3` would ignore NotAction, and conditions that it does not know."""
     iam, (user, key) = beside.iam, beside.user()
     iam.put_user_policy(UserName=user, PolicyName="allow", PolicyDocument=policy("Allow", beside.everything))
     beside.both_admit(key, "open", "secret/key")
@@ -110,13 +110,13 @@ def test_what_weed_does_not_understand_denies_there(beside):
     iam.put_user_policy(UserName=user, PolicyName="deny", PolicyDocument=policy("Deny", beside.secret, Condition=over_tls))
     wait_for(lambda: beside.admitted(beside.weed, key) == ["open"], 10, "weed to deny what it does not understand")
     assert beside.admitted(beside.b, key) == ["open", "secret/key"], "the condition does not hold"
-    # Nothing of it has stopped weed from loading what comes after it.
+    # None of this stops `weed s3` from loading what comes afterwards.
     iam.delete_user_policy(UserName=user, PolicyName="deny")
     beside.both_admit(key, "open", "secret/key")
 
 
 def test_what_weed_writes_stays_and_ours_stay_ours(beside):
-    """weed writes its document again as it understands it; the record of what is ours survives that."""
+    """`weed s3` writes its document again as it understands it. The record of what is ours survives."""
     (ours, key), (theirs, weeds_key) = beside.user(), beside.user()
     iam, weed = beside.iam, client("iam", beside.weed.url, world.ROOT)
     iam.put_user_policy(UserName=ours, PolicyName="allow", PolicyDocument=policy("Allow", [beside.everything]))

@@ -110,7 +110,7 @@ def test_upload_part_copy(endpoint, bucket):
     complete(endpoint, bucket, "mp/copied", upload_id, parts)
     assert body_of(endpoint.s3, bucket, "mp/copied") == source + source
     endpoint.s3.delete_object(Bucket=bucket, Key="mp/source")
-    assert body_of(endpoint.s3, bucket, "mp/copied", Range="bytes=-4") == source[-4:], "a copy lives on without its source"
+    assert body_of(endpoint.s3, bucket, "mp/copied", Range="bytes=-4") == source[-4:], "a copy remains without its source"
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_list_uploads(endpoint, own_bucket):
     assert first["IsTruncated"] and len(first["Uploads"]) == 2
     rest = listing(KeyMarker=first["NextKeyMarker"], UploadIdMarker=first["NextUploadIdMarker"])
     assert [u["Key"] for u in first["Uploads"] + rest["Uploads"]] == sorted(ids)
-    assert keys_of(endpoint.s3.list_objects_v2(Bucket=own_bucket)) == [], "an upload in progress is no object"
+    assert keys_of(endpoint.s3.list_objects_v2(Bucket=own_bucket)) == [], "an upload in progress is not an object"
     for key, upload_id in ids.items():
         endpoint.s3.abort_multipart_upload(Bucket=own_bucket, Key=key, UploadId=upload_id)
     assert "Uploads" not in listing()
@@ -274,7 +274,25 @@ def test_composite_checksum(endpoint, bucket):
     want = base64.b64encode(of_parts).decode() + "-2"
     assert done["ChecksumSHA256"] == want
     head = endpoint.s3.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
+    assert done["Location"] == f"{endpoint.url}/{bucket}/{key}"
     assert (head["ChecksumSHA256"], head["ChecksumType"]) == (want, "COMPOSITE")
+    attributes = endpoint.s3.get_object_attributes(Bucket=bucket, Key=key, ObjectAttributes=["ObjectParts"])["ObjectParts"]
+    assert [part["ChecksumSHA256"] for part in attributes["Parts"]] == [part["ChecksumSHA256"] for part in parts]
+    for part in parts:
+        number = {"Bucket": bucket, "Key": key, "PartNumber": part["PartNumber"]}
+        assert "ChecksumSHA256" not in endpoint.s3.head_object(**number)
+        for read in (endpoint.s3.head_object, endpoint.s3.get_object):
+            assert read(**number, ChecksumMode="ENABLED")["ChecksumSHA256"] == part["ChecksumSHA256"]
+
+
+def test_parts_without_a_checksum_are_counted(endpoint, bucket):
+    key = "mp/no-checksum"
+    upload_id = request(endpoint.key, "POST", f"{endpoint.url}/{bucket}/{key}?uploads").body.decode()
+    upload_id = upload_id.split("<UploadId>")[1].split("</UploadId>")[0]
+    part = request(endpoint.key, "PUT", f"{endpoint.url}/{bucket}/{key}?partNumber=1&uploadId={upload_id}", b"part")
+    complete(endpoint, bucket, key, upload_id, [{"PartNumber": 1, "ETag": part.headers["etag"]}])
+    attributes = endpoint.s3.get_object_attributes(Bucket=bucket, Key=key, ObjectAttributes=["ObjectParts"])["ObjectParts"]
+    assert attributes["TotalPartsCount"] == 1 and not attributes.get("Parts")
 
 
 def test_full_object_checksum(endpoint, bucket):

@@ -1,4 +1,4 @@
-"""Runs last: no log that the run wrote holds a secret. Every secret of the tests carries a canary."""
+"""Runs last: no log of the run contains a secret. Every secret of the tests contains a canary."""
 
 import kelpgate
 import world
@@ -17,7 +17,7 @@ def test_no_log_holds_a_secret():
 
 
 def test_the_root_key_is_in_no_log(logs):
-    """`kelpgate server` prints the key that it made on a terminal only."""
+    """`kelpgate server` prints the key that it made only on a terminal."""
     for credentials in logs.rglob("root-credentials"):
         key = kelpgate.root_key(credentials.read_text())
         for log in credentials.parent.parent.glob("*.log"):

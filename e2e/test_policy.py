@@ -1,4 +1,4 @@
-"""Bucket policies: who gets in, who does not, and what may be stored. On a filer, users from the identities file."""
+"""Bucket policies: who is allowed, who is not, and what may be stored. On a filer, with users from the identities file."""
 
 import http.client
 import json
@@ -63,7 +63,7 @@ def test_allow_of_a_named_user(url, root_a, bucket):
         (BOB, "GET", None, 403),
         (CAROL, "GET", "open/a", 403),
         (None, "GET", "open/a", 403),
-        (ALICE, "GET", "closed/a", 200),  # by what she has herself
+        (ALICE, "GET", "closed/a", 200),  # by her own policies
     ]:
         assert outcome(url, key, method, bucket, object_key, body=b"x" if method == "PUT" else b"") == want, (
             method,
@@ -76,7 +76,7 @@ def test_allow_across_accounts(url, root_a, bucket):
     set_policy(root_a, bucket, to(aws(carol), "Allow", "s3:GetObject", arn(bucket, "open/*")))
     assert outcome(url, CAROL, "GET", bucket, "open/a") == 200
     assert outcome(url, CAROL, "GET", bucket, "closed/a") == 403
-    # The same name in another account is somebody else.
+    # The same name in another account is a different user.
     set_policy(root_a, bucket, to(aws(user_arn("carol")), "Allow", "s3:GetObject", arn(bucket, "open/*")))
     assert outcome(url, CAROL, "GET", bucket, "open/a") == 403
 
@@ -88,8 +88,8 @@ def test_allow_across_accounts(url, root_a, bucket):
         (lambda: {"AWS": "*"}, 200, 200),
         (lambda: {"AWS": user_arn("bob")}, 200, 403),
         (lambda: {"AWS": [user_arn("carol", "111122223333"), user_arn("bob")]}, 200, 200),
-        # The own account gives nothing that the identity's policies do not; another one is asked for both in AWS:
-        # bob has nothing of his own.
+        # A grant to the own account gives only what the identity's policies allow. In AWS, another account needs both.
+        # bob has no policies of his own.
         (lambda: {"AWS": "arn:aws:iam::000000000000:root"}, 403, 403),
         (lambda: {"AWS": "000000000000"}, 403, 403),
         (lambda: {"AWS": user_arn("BOB")}, 403, 403),
@@ -111,7 +111,7 @@ def test_anonymous_public_read(url, root_a, bucket):
         ("GET", None, 403),
         ("PUT", "open/a", 403),
         ("DELETE", "open/a", 403),
-        # Without ListBucket nobody learns whether a key exists.
+        # Without ListBucket, callers do not learn whether a key exists.
         ("GET", "open/absent", 403),
     ]:
         assert outcome(url, None, method, bucket, object_key) == want, (method, object_key)
@@ -136,14 +136,14 @@ def test_deny_beats_everything(url, root_a, bucket):
     for key in (None, BOB, ALICE, CAROL):
         assert outcome(url, key, "GET", bucket, "open/a") == 200
         assert outcome(url, key, "GET", bucket, "closed/a") == 403
-    # The root of the account is denied too, and can still mend the policy.
+    # The account's root is denied too, but can still correct the policy.
     assert outcome(url, ROOT, "GET", bucket, "closed/a") == 403
     root_a.delete_bucket_policy(Bucket=bucket)
     assert outcome(url, ROOT, "GET", bucket, "closed/a") == 200
 
 
 def test_identity_deny_beats_a_bucket_allow(url, root_a):
-    """The allow of a bucket policy spares the identity's allow, never its deny."""
+    """An allow in a bucket policy replaces the identity's allow, but never overrides its deny."""
     if "world-data" not in [b["Name"] for b in root_a.list_buckets()["Buckets"]]:
         root_a.create_bucket(Bucket="world-data")
     root_a.put_object(Bucket="world-data", Key="secret/a", Body=b"s")
@@ -201,7 +201,7 @@ def test_actions_ignore_case_and_take_wildcards(url, root_a, bucket):
     ids=lambda value: json.dumps(value) if isinstance(value, dict) else None,
 )
 def test_conditions(url, root_a, bucket, condition, want):
-    """An operator or key that is not evaluated yet is refused when written; it never widens the grant."""
+    """An operator or key that is not evaluated yet is refused when the policy is put; it never widens the grant."""
     policy = document(to(aws(user_arn("bob")), "Allow", "s3:GetObject", arn(bucket), Condition=condition))
     answer = request(ROOT, "PUT", f"{url}/{bucket}?policy", json.dumps(policy).encode())
     assert answer.status in (200, 204, 400, 501), answer
@@ -457,7 +457,7 @@ OWNERS_ONLY = [
 
 @pytest.mark.parametrize("method, parameter", OWNERS_ONLY)
 def test_other_accounts_neither_read_nor_change_who_may_do_what(url, root_a, bucket, method, parameter):
-    """Whatever the bucket's policy grants: 405 where it would allow the call, 403 where it would not."""
+    """Whatever the bucket policy grants: 405 if it would allow the call, 403 if it would not."""
     body = GOOD.replace("BUCKET", bucket).encode() if parameter == "policy" else b"<x/>"
     body = body if method == "PUT" else b""
     target = f"{url}/{bucket}?{parameter}"
@@ -470,7 +470,7 @@ def test_other_accounts_neither_read_nor_change_who_may_do_what(url, root_a, buc
     everything = [arn(bucket, None), arn(bucket)]
     for principal, want in [
         ("*", [405, 405, 405]),
-        (aws("arn:aws:iam::111122223333:root"), [403, 405, 403]),  # carol has nothing of her own
+        (aws("arn:aws:iam::111122223333:root"), [403, 405, 403]),  # carol has no policies of her own
         (aws(user_arn("carol", "111122223333")), [405, 403, 403]),
     ]:
         set_policy(root_a, bucket, to(principal, "Allow", "s3:*", everything))
@@ -479,7 +479,7 @@ def test_other_accounts_neither_read_nor_change_who_may_do_what(url, root_a, buc
         assert [answer.status for answer in answers] == want, (principal, answers)
         assert {answer.code for answer in answers} <= {"MethodNotAllowed", "AccessDenied"}
         assert root_a.get_bucket_policy(Bucket=bucket)["Policy"] == before
-    # The grant still gives what it can give.
+    # The grant still gives everything it can.
     assert outcome(url, CAROL, "GET", bucket, "open/a") == 200
     assert request(CAROL, "GET", f"{url}/{bucket}?policyStatus").status == 200
     # In the owner's account it gives all of it.
@@ -496,7 +496,7 @@ def test_a_copy_of_tags_needs_the_permissions_of_tags(gateway_a, root_a, bucket)
     with refused("AccessDenied", 403):
         bob.copy_object(**copy)
     bob.copy_object(**copy, TaggingDirective="REPLACE")
-    bob.copy_object(**copy | {"CopySource": f"{bucket}/open/b"})  # no tags, nothing more to ask for
+    bob.copy_object(**copy | {"CopySource": f"{bucket}/open/b"})  # no tags, so no further permission is needed
     tags = ["s3:GetObjectTagging", "s3:PutObjectTagging"]
     set_policy(root_a, bucket, to(aws(user_arn("bob")), "Allow", objects + tags, arn(bucket)))
     bob.copy_object(**copy)
@@ -513,8 +513,43 @@ def test_a_copy_does_not_tell_missing_keys(gateway_a, root_a, bucket):
         root_a.copy_object(**copy)
 
 
+@pytest.mark.parametrize(
+    "condition, below, elsewhere",
+    [
+        ({"StringLike": {"s3:prefix": ["team/*"]}}, 404, 403),
+        ({"StringLike": {"s3:prefix": ["", "team/"]}}, 403, 403),
+        ({"StringLike": {"s3:prefix": ["team/*"]}, "StringEquals": {"s3:delimiter": "/"}}, 403, 403),
+        ({"StringNotLike": {"s3:prefix": ["team/*"]}}, 403, 404),
+        ({"Null": {"s3:prefix": "true"}}, 403, 403),
+        ({}, 404, 404),
+    ],
+)
+def test_who_may_list_by_a_key_learns_that_it_is_missing(url, root_a, bucket, condition, below, elsewhere):
+    may_list = to(aws(user_arn("bob")), "Allow", "s3:ListBucket", arn(bucket, None), Condition=condition)
+    may_read = to(aws(user_arn("bob")), "Allow", ["s3:GetObject", "s3:GetObjectAttributes", "s3:PutObject"], arn(bucket))
+    set_policy(root_a, bucket, may_list, may_read)
+    for key, want in [("team/state", below), ("team", elsewhere), ("other/state", elsewhere)]:
+        for method in ("GET", "HEAD"):
+            assert outcome(url, BOB, method, bucket, key) == want, (method, key)
+        copy = request(BOB, "PUT", f"{url}/{bucket}/copy", headers={"x-amz-copy-source": f"/{bucket}/{key}"})
+        assert copy.status == want, key
+
+
+def test_no_one_else_learns_which_keys_exist(url, root_a, bucket):
+    """With a Deny for the prefix, without s3:GetObject, and without any permission, a key that exists looks like one that does not."""
+    everything = to(aws(user_arn("bob")), "Allow", "s3:*", [arn(bucket, None), arn(bucket)])
+    not_closed = to("*", "Deny", "s3:ListBucket", arn(bucket, None), Condition={"StringLike": {"s3:prefix": "closed/*"}})
+    not_read = to("*", "Deny", "s3:GetObject", arn(bucket, "closed/*"))
+    for statements in ([everything, not_closed, not_read], [everything, not_read], []):
+        root_a.delete_bucket_policy(Bucket=bucket)
+        if statements:
+            set_policy(root_a, bucket, *statements)
+        for key in (BOB, None):
+            assert outcome(url, key, "HEAD", bucket, "closed/a") == outcome(url, key, "HEAD", bucket, "closed/b") == 403
+
+
 def test_the_version_of_tls_decides(logs):
-    """As in AWS's example: everything below 1.3 is denied. In plain text there is no version, and the Deny does not match."""
+    """As in AWS's example, everything below 1.3 is denied. Without TLS there is no version, and the Deny does not match."""
     directory = logs / "tls-version"
     directory.mkdir(parents=True)
     key, certificate, port = directory / "key.pem", directory / "cert.pem", free_port()

@@ -1,4 +1,4 @@
-"""A bucket policy is about the user or role that had the name when it was put, not about whoever has the name now."""
+"""A bucket policy applies to the user or role that had the name when it was put, not to the one that has the name now."""
 
 import json
 
@@ -68,7 +68,7 @@ def test_a_grant_does_not_pass_to_the_next_user_of_the_name(admin, bucket):
     second, key = make_user(iam, name)
     assert second != first and not may_read(url, key, bucket)
     assert named(root, bucket) == first
-    # Put again, the policy names the user of now.
+    # When the policy is put again, it names the current user.
     grant(root, bucket, user_arn(name))
     assert may_read(url, key, bucket) and named(root, bucket) == user_arn(name)
 
@@ -131,7 +131,7 @@ def test_trust_does_not_pass_to_the_next_user_of_the_name(admin):
 
 
 def test_a_policy_that_weed_wrote_has_names_alone(logs, cluster, config_flags, writing_gateway):
-    """weed leaves the ids of the policy that it replaces, and they do not count for its own."""
+    """`weed s3` leaves the ids of the policy that it replaces. They do not apply to the new policy."""
     url = writing_gateway.url
     iam, root = client("iam", url, world.ROOT), s3(url, world.ROOT)
     bucket, name = unique("ids"), unique("user")

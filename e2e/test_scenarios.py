@@ -1,6 +1,6 @@
-"""Scenes of access control, asked over HTTP of two gateways: every question has one answer, the same on both, with its reason.
+"""Access control scenarios, asked of two gateways over HTTP: both give the same answer to every question, with the same reason.
 
-Each scene sets policies through the first gateway; a question is asked of both once they are at the same revision.
+Each scenario sets policies through the first gateway. Its questions go to both gateways once they are at the same revision.
 """
 
 import json
@@ -15,7 +15,7 @@ from processes import wait_for
 from signing import request, send
 from world import ALICE, BOB, ROOT, document, statement, user_arn
 
-# What refuses, as the message of AccessDenied says it.
+# The reason for a refusal, as in the message of AccessDenied.
 DENY_IDENTITY = "with an explicit deny in an identity-based policy"
 DENY_BUCKET = "with an explicit deny in a resource-based policy"
 DENY_SESSION = "with an explicit deny in a session policy"
@@ -76,7 +76,7 @@ SCENES = [
         ],
     ),
     Scene(
-        "ExistingObjectTag closes what is tagged, whoever else allows it",
+        "ExistingObjectTag closes what is tagged, whatever else allows it",
         identity=(allow("s3:*", OBJECTS), deny("s3:GetObject", OBJECTS, {"StringLike": {"s3:existingobjecttag/class": "sec*"}})),
         questions=[
             ("user", "GET tagged/secret", {}, DENY_IDENTITY),
@@ -114,7 +114,7 @@ SCENES = [
         ],
     ),
     Scene(
-        "a Deny with a negated operator hits the missing key, with IfExists it does too",
+        "a Deny with a negated operator matches if the key is missing, with IfExists too",
         identity=(
             allow("s3:PutObject", OBJECTS),
             deny("s3:PutObject", below("open/*"), {"StringNotEquals": {"s3:x-amz-storage-class": "STANDARD"}}),
@@ -220,7 +220,7 @@ SCENES = [
         questions=[("user", "GET new\nline/a", {}, DENY_IDENTITY), ("user", "GET open/a", {}, OK)],
     ),
     Scene(
-        "keys are told apart by case, actions and condition keys are not",
+        "keys are case-sensitive, actions and condition keys are not",
         identity=(
             allow("S3:getOBJECT", OBJECTS, {"Null": {"AWS:USERNAME": "false"}}),
             deny("s3:GetObject", below("Closed/*")),
@@ -231,7 +231,7 @@ SCENES = [
 
 
 class Stage:
-    """Two gateways that may write IAM, one bucket, and the people who ask."""
+    """Two gateways that allow IAM changes, one bucket, and the callers."""
 
     def __init__(self, logs, cluster, flags):
         more = [*flags, "-iam.readOnly=false"]
@@ -255,7 +255,7 @@ class Stage:
             self.root.put_object_tagging(Bucket=self.bucket, Key=f"tagged/{value}", Tagging=tags)
 
     def document(self, statements):
-        """The policy, with the names of this run; an action that is None is left out."""
+        """The policy with the names of this run. An action that is None is left out."""
         text = json.dumps(document(*({k: v for k, v in one.items() if v is not None} for one in statements)))
         for name, value in [("{bucket}", self.bucket), ("{arn}", user_arn(self.user))]:
             text = text.replace(name, value)
@@ -280,7 +280,7 @@ class Stage:
 
     def bound(self, statements):
         if statements:
-            # A policy of its own for each scene: the boundary is by name.
+            # Each scenario has its own policy, because a boundary is given by name.
             made = self.iam.create_policy(PolicyName=unique("Bound"), PolicyDocument=self.document(statements))["Policy"]
             self.iam.put_user_permissions_boundary(UserName=self.user, PermissionsBoundary=made["Arn"])
         elif "PermissionsBoundary" in self.iam.get_user(UserName=self.user)["User"]:
@@ -294,7 +294,7 @@ class Stage:
         return json.loads(send("GET", gateway.url + "/status").body)["iam"]["revision"]
 
     def ask(self, gateway, caller, question, headers):
-        """The status, and what the message of a refusal gives as the reason."""
+        """The status, and the reason in the message of a refusal."""
         method, _, rest = question.partition(" ")
         path, _, query = rest.format(user=self.user).partition("?")
         url = f"{gateway.url}/{self.bucket}" + (f"/{path}" if path else "") + (f"?{query}" if query else "")

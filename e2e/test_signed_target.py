@@ -1,4 +1,4 @@
-"""What is signed is what is done: no host, prefix or forwarding header moves a signature to another bucket."""
+"""The gateway does what was signed: no host, prefix or forwarding header moves a signature to another bucket."""
 
 import base64
 import hashlib
@@ -27,7 +27,7 @@ def server(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def buckets(server):
-    """`mine`, whose signatures are abused, and `victim`, with `k` and an object named like the first bucket's."""
+    """`mine`, whose signatures are abused, and `victim`, with `k` and an object named like the one in the first bucket."""
     root = s3(server.url, server.root)
     mine, victim = make_bucket(root, "mine"), make_bucket(root, "victim")
     root.put_object(Bucket=mine, Key="k", Body=b"mine")
@@ -38,7 +38,7 @@ def buckets(server):
 
 
 def sent(server, target, host, headers=None, method="GET"):
-    """One request with a host of its own, as raw as http.client allows."""
+    """One request with the given host, as raw as http.client allows."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
     connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
     for name, value in {"Host": host, **(headers or {})}.items():
@@ -103,7 +103,7 @@ def test_pages_of_the_gateway_are_objects_at_the_host_of_a_bucket(server, bucket
     host = f"{buckets[0]}.{DOMAIN}:{server.port}"
     assert sent(server, f"/status?{query_of(server, 'GET', f'http://{host}/status')}", host) == (200, b"an object")
     for page in ("status", "metrics", "healthz", "readyz"):
-        assert sent(server, f"/{page}", host)[0] == 403, "anonymous, and no page of the gateway"
+        assert sent(server, f"/{page}", host)[0] == 403, "refused as anonymous, not answered with a page of the gateway"
         assert sent(server, f"/{page}", f"{DOMAIN}:{server.port}")[0] == 200
 
 

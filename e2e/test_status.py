@@ -1,4 +1,4 @@
-"""What an operator asks first: /status, /healthz, /readyz, /metrics, the log, the end."""
+"""What an operator looks at first: /status, /healthz, /readyz, /metrics, the log, the shutdown."""
 
 import json
 import os
@@ -12,7 +12,7 @@ import kelpgate
 import world
 from clients import Key, assume, client, make_bucket, refused, s3
 from processes import free_port, wait_for
-from signing import request, send
+from signing import Signer, request, send
 
 
 def test_status(gateway_a, gateway_b, cluster):
@@ -37,7 +37,7 @@ def test_status_tells_strangers_nothing_about_people(gateway_a):
 
 
 def test_addresses_in_status_are_for_administrators(logs, cluster, config_flags, gateway_a, gateway_b, embedded):
-    """Strangers learn how many filers and gateways there are; a signature that allows nothing is refused."""
+    """Strangers learn only how many filers and gateways there are. A signature without permissions is refused."""
     metrics_port = free_port()
     apart = kelpgate.gateway("apart", logs / "apart", cluster.filer, [*config_flags, f"-metricsPort={metrics_port}"])
     for url in (gateway_a.url, apart.url, f"http://127.0.0.1:{metrics_port}"):
@@ -52,10 +52,12 @@ def test_addresses_in_status_are_for_administrators(logs, cluster, config_flags,
         assert isinstance(full["filers"], list) and isinstance(full["weedGateways"], list)
     full = json.loads(request(world.ROOT, "GET", gateway_a.url + "/status").body)
     assert full["filers"] == [cluster.filer.address] and all(gateway["address"] for gateway in full["gateways"])
-    assert request(world.BOB, "GET", gateway_a.url + "/status").status == 403
     forged = Key(world.ROOT.access, "x" * 40)
-    assert request(forged, "GET", gateway_a.url + "/status").code == "SignatureDoesNotMatch"
-    # With a port of its own, /metrics leaves the main one; what balancers ask stays.
+    for page in ("/status", "/status?x=1"):
+        assert request(forged, "GET", gateway_a.url + page).code == "SignatureDoesNotMatch"
+        assert request(world.BOB, "GET", gateway_a.url + page).status == 403
+        assert send("GET", Signer(world.BOB).presign("GET", gateway_a.url + page)).status == 403
+    # With its own port, /metrics is no longer on the main one. What load balancers need stays there.
     assert send("GET", f"http://127.0.0.1:{metrics_port}/metrics").status == 200
     assert b"kelpgate_requests" in send("GET", f"http://127.0.0.1:{metrics_port}/metrics").body
     left = send("GET", apart.url + "/metrics")
@@ -66,7 +68,7 @@ def test_addresses_in_status_are_for_administrators(logs, cluster, config_flags,
 
 
 def test_both_gateways_are_at_the_same_revision(gateway_a, gateway_b, root_a):
-    """Once a change has arrived; the revision is what an operator compares."""
+    """Once a change has arrived. Operators compare revisions."""
     make_bucket(root_a, "revision")
     revision = lambda g: json.loads(send("GET", g.url + "/status").body)["iam"]["revision"]
     wait_for(lambda: revision(gateway_a) == revision(gateway_b), 5, "the same revision")
@@ -74,7 +76,7 @@ def test_both_gateways_are_at_the_same_revision(gateway_a, gateway_b, root_a):
 
 def test_health_and_readiness(gateway_a, embedded):
     for server in (gateway_a, embedded):
-        for path in ("/healthz", "/readyz"):
+        for path in ("/healthz", "/readyz", "/healthz?probe", "/status?x=1"):
             for method in ("GET", "HEAD"):
                 assert send(method, server.url + path).status == 200
 
@@ -108,7 +110,7 @@ def test_metrics(gateway_a, root_a):
     denied = value_of(after, "kelpgate_decisions") - value_of(before, "kelpgate_decisions") - allowed
     assert allowed >= 3 and denied >= 1, after
     assert "policy_type=" in after
-    # By service and access level: three listings of root, one read of bob's that nothing allows.
+    # By service and access level: three listings by root, and one read by bob that nothing allows.
     more = lambda *labels: value_of(after, "kelpgate_decisions", *labels) - value_of(before, "kelpgate_decisions", *labels)
     assert more('action_group="s3:List"', 'outcome="allow"', 'policy_type="root"') >= 3, after
     assert more('action_group="s3:Read"', 'outcome="implicit_deny"', 'policy_type="identity"') >= 1, after
@@ -129,7 +131,7 @@ def test_metrics(gateway_a, root_a):
 
 
 def test_names_of_status_pages_are_no_traps(gateway_a):
-    """A bucket of such a name cannot be made, or it can be listed like any other; the page stays as it is."""
+    """A bucket with such a name either cannot be created, or can be listed like any other. The page stays as it is."""
     for name in ("status", "healthz", "readyz", "metrics"):
         if request(world.ROOT, "PUT", f"{gateway_a.url}/{name}").status == 200:
             assert b"<ListBucketResult" in request(world.ROOT, "GET", f"{gateway_a.url}/{name}?list-type=2").body, name
@@ -145,7 +147,7 @@ def test_every_answer_has_a_request_id(gateway_a):
 
 
 def test_a_graceful_end(logs, cluster, config_flags, root_a):
-    """SIGTERM lets a running answer finish, takes no new request, and ends with 0."""
+    """After SIGTERM, the gateway finishes running answers, accepts no new requests, and exits with 0."""
     name = make_bucket(root_a, "graceful")
     data = os.urandom(1 << 20) * 24
     root_a.put_object(Bucket=name, Key="k", Body=data)

@@ -30,7 +30,7 @@ def iam(*arguments, env=None, code=0):
 
 @pytest.fixture(scope="module")
 def store(logs, cluster):
-    """A filer of its own with a gateway that may write IAM."""
+    """Its own filer, with a gateway that allows IAM changes."""
     filer = Filer(logs, cluster.master, "transfer-filer", ["-filerGroup=transfer"])
     identities = logs / "transfer-identities.json"
     root = {"identities": [{"name": "root", "credentials": [{"accessKey": world.ROOT.access, "secretKey": world.ROOT.secret}], "actions": ["Admin"]}]}
@@ -44,7 +44,7 @@ def store(logs, cluster):
 
 @pytest.fixture(scope="module")
 def people(store):
-    """A user with everything that an export has to carry; her key."""
+    """Creates a user with everything that an export has to contain. Returns her key."""
     _, gateway, _ = store
     api = client("iam", gateway.url, world.ROOT)
     api.create_user(UserName="ann", Path="/team/", Tags=[{"Key": "k", "Value": "v"}])
@@ -73,7 +73,7 @@ def test_an_export_has_everything_and_no_secret(store, people):
     assert export["inlinePolicies"]["users"]["ann"]["own"]["document"] == READ
     assert export["inlinePolicies"]["roles"]["visitor"]["own"]["document"] == READ
     assert {"visitor", "S3AdminRole"} <= set(export["roles"])
-    assert "root" not in export["users"], "what the identities file defines is in that file"
+    assert "root" not in export["users"], "what the identities file defines stays in that file"
 
 
 def test_from_one_cluster_into_another(store, people, tmp_path):
@@ -137,7 +137,7 @@ def test_an_import_takes_secrets_that_are_left_out_from_what_is_stored(store, pe
     done = iam("import", f"-filer={filer.address}", str(out)).stdout
     assert "update     user `ann`: actions" in done and "AKIABEN" in done and "left out" in done, done
     assert filer.read("/etc/iam/identities/ann.json").json()["actions"] == ["Read:somewhere"]
-    assert request(people, "GET", gateway.url + "/no-such-bucket?list-type=2").status == 404, "her key works on"
+    assert request(people, "GET", gateway.url + "/no-such-bucket?list-type=2").status == 404, "her key still works"
 
 
 def test_what_is_refused_stops_all_of_it(store, tmp_path):
@@ -158,7 +158,7 @@ def test_what_is_refused_stops_all_of_it(store, tmp_path):
 
 
 def test_from_the_identities_file_of_weed(logs, cluster, tmp_path):
-    """The users of a `weed s3 -config` file move to the filer, where `weed s3` and Kelpgate see them."""
+    """The users of a `weed s3 -config` file move to the filer, where both `weed s3` and Kelpgate see them."""
     filer = Filer(logs, cluster.master, "from-weed", ["-filerGroup=fromweed"])
     config = json.loads(json.dumps(world.IDENTITIES))
     file = tmp_path / "identities.json"
@@ -175,10 +175,10 @@ def test_from_the_identities_file_of_weed(logs, cluster, tmp_path):
     assert request(world.DISABLED, "GET", gateway.url + "/").status == 403
     gateway.stop()
     shown = cluster.shell("s3.configure", filer)
-    assert "alice" in shown and "policied" in shown, "weed reads what was written"
+    assert "alice" in shown and "policied" in shown, "`weed` reads what was written"
     file.write_text(shown[shown.index("{") : shown.rindex("}") + 1])
     done = iam("import", f"-filer={filer.address}", str(file)).stdout
-    assert "0 to create, 0 to update" in done, f"what weed shell prints is read back: {done}"
+    assert "0 to create, 0 to update" in done, f"the output of `weed shell` is read back: {done}"
 
 
 def test_from_minio(logs, cluster, tmp_path):
@@ -237,7 +237,7 @@ def test_damaged_files_are_named(store, tmp_path):
 
 
 def test_secrets_at_rest(logs, store, people, tmp_path):
-    """Encrypted, used, rotated, and decrypted again; a gateway without the key refuses and says so."""
+    """Secrets are encrypted, used, rotated and decrypted again. A gateway without the key refuses and says so."""
     filer, blind, flags = store
     stored = lambda: filer.read("/etc/iam/identities/ann.json").text
     works = lambda gateway: request(people, "GET", gateway.url + "/no-such-bucket?list-type=2").status == 404
@@ -261,22 +261,22 @@ def test_secrets_at_rest(logs, store, people, tmp_path):
     assert "different configurations" in done.stdout, "the two gateways do not have the same keys"
     assert people.access not in kelpgate.cli("doctor", at, check=False, env=env).stdout
 
-    # What the gateway with the key writes is encrypted; a command on the other one keeps what it cannot read.
+    # The gateway with the key writes encrypted secrets. A command on the other gateway keeps what it cannot read.
     api = client("iam", sighted.url, world.ROOT)
     second = api.create_access_key(UserName="ann")["AccessKey"]
     assert second["SecretAccessKey"] not in stored()
     wait_for(lambda: len(client("iam", blind.url, world.ROOT).list_access_keys(UserName="ann")["AccessKeyMetadata"]) == 2, 5, "the key")
     arn = api.list_attached_user_policies(UserName="ann")["AttachedPolicies"][0]["PolicyArn"]
     client("iam", blind.url, world.ROOT).detach_user_policy(UserName="ann", PolicyArn=arn)
-    wait_for(lambda: not api.list_attached_user_policies(UserName="ann")["AttachedPolicies"], 5, "the policy is off")
+    wait_for(lambda: not api.list_attached_user_policies(UserName="ann")["AttachedPolicies"], 5, "the policy is detached")
     assert works(sighted) and people.secret not in stored()
     api.delete_access_key(UserName="ann", AccessKeyId=second["AccessKeyId"])
 
-    # An export carries the secrets of whoever has the key.
+    # With the key, an export contains the secrets.
     plain = iam("export", at, "-secrets=plain", env=env).stdout
     assert people.secret in plain
 
-    # Rotation: the new key first, then the old one away.
+    # Rotation: put the new key first, then remove the old one.
     keys = tmp_path / "secrets-keys"
     keys.write_text(f"# the new one, then the old one\n{NEWER_SECRETS_KEY}\n{SECRETS_KEY}\n")
     keys.chmod(0o600)
@@ -287,20 +287,20 @@ def test_secrets_at_rest(logs, store, people, tmp_path):
     assert stored() != before
     newer = kelpgate.gateway("newer", logs / "newer", filer, flags, env={"KELPGATE_SECRETS_KEY": NEWER_SECRETS_KEY})
     assert works(newer)
-    wait_for(lambda: not works(sighted), 5, "the old key alone opens nothing")
+    wait_for(lambda: not works(sighted), 5, "with only the old key, nothing opens")
     done = iam("decrypt-secrets", at, env=env, code=1)
     assert people.access in done.stdout
 
     iam("decrypt-secrets", at, f"-iam.config={config}")
     assert people.secret in stored()
     for gateway in (blind, sighted, newer):
-        wait_for(lambda gateway=gateway: works(gateway), 5, "everybody reads it again")
+        wait_for(lambda gateway=gateway: works(gateway), 5, "both gateways read it again")
     for gateway in (sighted, newer):
         gateway.stop()
 
 
 def test_a_secret_does_not_open_for_somebody_else(logs, store, people, tmp_path):
-    """Whoever can write to the filer cannot give one user's encrypted secret to another."""
+    """Someone who can write to the filer cannot give one user's encrypted secret to another user."""
     filer, _, flags = store
     env = {"KELPGATE_SECRETS_KEY": SECRETS_KEY}
     iam("encrypt-secrets", f"-filer={filer.address}", env=env)
@@ -335,7 +335,7 @@ def test_keys_that_are_wrong_stop_the_start(store, tmp_path):
 
 
 def test_the_owner_of_an_export_is_alone(store, tmp_path):
-    """An export that is written over a file that others may read is not."""
+    """An export that replaces a file which others may read is private all the same."""
     filer, _, _ = store
     out = tmp_path / "iam.json"
     out.write_text("old")
@@ -360,7 +360,7 @@ def test_bucket_policies_go_to_the_buckets_that_there_are(store, tmp_path):
     root.delete_bucket_policy(Bucket=kept)
     with refused("AccessDenied", 403):
         anybody.get_object(Bucket=kept, Key="k")
-    # What is no policy of its bucket stops all of it.
+    # A policy that is not valid for its bucket stops everything.
     out.write_text(json.dumps({**document, "bucketPolicies": {kept: policy("another")}}))
     assert f"refused    policy of bucket `{kept}`" in iam("import", f"-filer={filer.address}", str(out), code=1).stdout
 
@@ -368,7 +368,7 @@ def test_bucket_policies_go_to_the_buckets_that_there_are(store, tmp_path):
     first = iam("import", f"-filer={filer.address}", str(out)).stdout
     assert f"create     policy of bucket `{kept}`" in first and f"skipped    policy of bucket `{gone}`" in first
     assert "written: 1\n" in first and "nothing here waits for them" in first
-    # As it says: the next change that is answered, be it one that finds nothing to do, waits for what was before it.
+    # As it says: the next answered change, even one that changes nothing, waits for everything before it.
     with refused("NoSuchEntity", 404):
         client("iam", gateway.url, world.ROOT).delete_account_alias(AccountAlias="none-of-ours")
     assert anybody.get_object(Bucket=kept, Key="k")["Body"].read() == b"text"
@@ -379,7 +379,7 @@ def test_bucket_policies_go_to_the_buckets_that_there_are(store, tmp_path):
 
 
 def test_encryption_is_interrupted_and_meets_writers(logs, store, tmp_path):
-    """A kill at any moment leaves whole documents and the next run does the rest; what others write meanwhile is not lost."""
+    """A kill at any moment leaves complete documents, and the next run does the rest. What others write meanwhile is not lost."""
     filer, _, flags = store
     names = [f"crew-{n:03}" for n in range(120)]
     for name in names:

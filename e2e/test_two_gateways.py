@@ -1,4 +1,4 @@
-"""Two gateways on one filer, behind nginx without affinity: one answer. And `weed s3` beside them."""
+"""Two gateways on one filer, behind nginx without affinity, give the same answers. `weed s3` runs next to them."""
 
 import json
 import statistics
@@ -25,7 +25,7 @@ def bucket(root_a):
 
 
 def until(condition, seconds=5):
-    """Seconds until `condition()` holds."""
+    """Waits until `condition()` holds. Returns the seconds it took."""
     begun = time.perf_counter()
     while not condition():
         assert time.perf_counter() - begun < seconds, f"not within {seconds} s"
@@ -77,7 +77,7 @@ def test_caller_identity(gateway_a, balancer, weed_gateway):
 
 
 def test_sessions_of_weed_and_of_kelpgate(gateway_a, gateway_b, weed_gateway, bucket):
-    """With the same signing key a session is good on either kind of gateway."""
+    """With the same signing key, either kind of gateway accepts a session."""
     ours = assume(gateway_a.url, ALICE, "S3AdminRole", "ours")
     theirs = assume(weed_gateway.url, ALICE, "S3AdminRole", "theirs")
     for session in (ours, theirs):
@@ -101,7 +101,7 @@ def test_a_session_of_weed_is_limited_too(gateway_a, weed_gateway, bucket):
 
 
 def test_the_seeds_own_nginx_block(logs, cluster, config_flags, bucket):
-    """`Host $host` drops the port; `-externalUrl` tells the gateways what clients sign."""
+    """`Host $host` drops the port. `-externalUrl` tells the gateways what clients sign."""
     port = free_port()
     flags = [*config_flags, f"-externalUrl=http://127.0.0.1:{port}"]
     gateways = [kelpgate.gateway(f"seed-{n}", logs / f"seed-{n}", cluster.filer, flags) for n in (1, 2)]
@@ -188,7 +188,7 @@ def test_a_bucket_policy_of_weed_holds_here(gateway_a, gateway_b, root_weed, buc
 
 
 def test_changes_of_a_bucket_that_overtake_each_other_are_all_answered(gateway_a, gateway_b, root_a, bucket):
-    """Two writers on each gateway replace, delete and tag; AWS answers each of them, and the last write wins."""
+    """Two writers on each gateway replace, delete and tag. As on AWS, each is answered, and the last write wins."""
     roots = [s3(gateway.url, ROOT) for gateway in (gateway_a, gateway_b, gateway_a, gateway_b)]
     took = []
 
@@ -233,7 +233,7 @@ def test_a_new_bucket_is_everywhere_at_once(root_a, root_b, gateway_a):
 
 
 def user_file(name, key, actions=(), policy_names=(), status="Active"):
-    """`/etc/iam/identities/<name>.json` as weed writes it."""
+    """`/etc/iam/identities/<name>.json` as SeaweedFS writes it."""
     return {
         "name": name,
         "credentials": [{"access_key": key.access, "secret_key": key.secret, "status": status}],
@@ -244,7 +244,7 @@ def user_file(name, key, actions=(), policy_names=(), status="Active"):
 
 @pytest.fixture
 def filed_user(cluster):
-    """A name, a key, and a writer of the user's file on the filer; the file is gone afterwards."""
+    """A name, a key, and a function that writes the user's file on the filer. The file is removed afterwards."""
     name = unique("filed")
     key = Key(f"AKIAF{name.upper().replace('-', '')}".ljust(20, "0")[:20], f"{CANARY}{name}".ljust(40, "y"))
     path = f"/etc/iam/identities/{name}.json"
@@ -287,7 +287,7 @@ def test_a_user_made_by_weed_shell(gateway_a, gateway_b, cluster, bucket):
 
 
 def test_a_public_key_from_weed_shell_is_refused(gateway_a, gateway_b, cluster, bucket):
-    """Running gateways go on; the key of a sample opens nothing, and the log says what to do."""
+    """Running gateways continue. A key from a sample grants nothing, and the log says what to do."""
     name, key = unique("sample"), Key("some_access_key1", "some_secret_key1")
     cluster.shell(f"s3.configure -user {name} -access_key {key.access} -secret_key {key.secret} -actions Read -apply")
     for gateway in (gateway_a, gateway_b):
@@ -312,7 +312,7 @@ def test_a_policy_file_changed_by_hand(gateway_a, gateway_b, cluster, bucket, fi
         cluster.filer.write_json(path, content)
         for url in urls:
             until(lambda: get(url).status == want)
-    # What does not parse denies whoever it applies to, and nobody else.
+    # A policy that does not parse denies everyone to whom it applies, and no one else.
     cluster.filer.write(path, b'{"Version": "2012-10-17", "Statement": [')
     for url in urls:
         until(lambda: get(url).status == 403)
@@ -329,7 +329,7 @@ def test_a_policy_file_changed_by_hand(gateway_a, gateway_b, cluster, bucket, fi
     "content", [b"", b"{", b"[]", b"null", b'{"name": ""}', b'{"name": "somebody-else"}', b"\xff\xfe", b'{"name": 5}']
 )
 def test_foreign_files_among_the_identities_harm_nobody(gateway_a, cluster, bucket, content):
-    """An unreadable file costs its own user the access; everybody else goes on, and later changes still arrive."""
+    """An unreadable file only costs its own user the access. Everyone else keeps theirs, and later changes still arrive."""
     cluster.filer.write("/etc/iam/identities/odd.json", content)
     key = Key("AKIAAFTERODD00000001", f"{CANARY}odd".ljust(40, "x"))
     cluster.filer.write_json("/etc/iam/identities/after-odd.json", user_file("after-odd", key, actions=["Read"]))
@@ -366,7 +366,7 @@ def test_a_role_changed_on_the_filer(gateway_a, gateway_b, cluster, bucket):
     put = lambda url: request(sessions[0], "PUT", f"{url}/{bucket}/by-hand-role", b"x").status
     for gateway in (gateway_a, gateway_b):
         assert (get(gateway.url), put(gateway.url)) == (200, 403)
-    # A session has the policies that its role has now, not those of its birth.
+    # A session has the policies that its role has now, not those at the time it was made.
     cluster.filer.write_json(path, {**role, "attachedPolicies": ["S3AdminPolicy"]})
     for gateway in (gateway_a, gateway_b):
         until(lambda: put(gateway.url) == 200)

@@ -1,4 +1,4 @@
-"""A real SeaweedFS 4.48 cluster on the loopback: master, volume server, filer; and `weed s3` beside it."""
+"""A real SeaweedFS 4.48 cluster on the loopback: master, volume server and filer, with `weed s3` next to it."""
 
 import base64
 import json
@@ -10,12 +10,12 @@ from processes import Server, free_port, run, wait_for
 # One volume per collection and growth step instead of seven: every test bucket is a collection.
 _ENVIRONMENT = {f"WEED_MASTER_VOLUME_GROWTH_COPY_{n}": "1" for n in ("1", "2", "3", "OTHER")}
 
-# Files up to this size that come in through the filer's own HTTP API are kept inside the entry, as IAM documents are.
+# Files up to this size that are stored through the filer's own HTTP API are kept inside the entry, like IAM documents.
 INLINE_LIMIT = 4096
 
 
 class Filer:
-    """One `weed filer` with its own metadata, and what the tests read and write there directly."""
+    """One `weed filer` with its own metadata, and methods to read and write there directly."""
 
     def __init__(self, directory, master, name="filer", flags=(), port=None):
         self.port = port or free_port()
@@ -49,7 +49,7 @@ class Filer:
         return requests.get(f"{self.url}{path}", timeout=10)
 
     def entry(self, path):
-        """The entry as the filer's JSON has it, with `Extended` decoded to bytes; None when absent."""
+        """The entry in the filer's JSON form, with `Extended` decoded to bytes; None if absent."""
         answer = requests.get(f"{self.url}{path}?metadata=true", timeout=10)
         if answer.status_code == 404:
             return None
@@ -98,7 +98,7 @@ class Cluster:
 
 
 def weed_s3(name, directory, filer, flags=(), port=None, env=None):
-    """Starts `weed s3` and returns its server with `.url`, once it answers."""
+    """Starts `weed s3` and returns its server, with `.url`, once it answers."""
     port = port or free_port()
     server = Server(
         name,

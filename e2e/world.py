@@ -1,4 +1,4 @@
-"""The people and rules of the tests: one identities file and one `-iam.config` for all gateways, `weed s3` included."""
+"""The users and policies of the tests: one identities file and one `-iam.config` for all gateways, including `weed s3`."""
 
 import json
 
@@ -7,7 +7,7 @@ from clients import Key
 SIGNING_KEY = "a2VscGdhdGUtZW5kLXRvLWVuZC1zaWduaW5nLWtleS0zMmI="
 ACCOUNT = "000000000000"
 
-# Every secret carries the canary: the last test looks for it in every log that the run wrote.
+# Every secret contains the canary. The last test looks for it in every log of the run.
 CANARY = "c4nary"
 
 
@@ -49,7 +49,7 @@ def document(*statements):
 IDENTITIES = {
     "identities": [
         {"name": "root", "credentials": [_credential(ROOT)], "actions": ["Admin"]},
-        # A whole-account user with legacy actions, but no administrator.
+        # A user with legacy actions on everything, but not an administrator.
         {
             "name": "alice",
             "credentials": [_credential(ALICE), _credential(INACTIVE, status="Inactive")],
@@ -59,9 +59,9 @@ IDENTITIES = {
                 "sa:alice:00000000000000000000000000000002",
             ],
         },
-        # Nothing of his own: what he can do comes from bucket policies and roles.
+        # He has no policies of his own: what he can do comes from bucket policies and roles.
         {"name": "bob", "credentials": [_credential(BOB)]},
-        # Nothing of her own either, and of another account.
+        # She has no policies of her own either, and belongs to another account.
         {
             "name": "carol",
             "account": {"id": "111122223333", "displayName": "Carol"},
@@ -86,7 +86,7 @@ IDENTITIES = {
             ],
         },
         {"name": "policied", "credentials": [_credential(POLICIED)], "policyNames": ["WorldLogs"]},
-        # May do everything but read or write world-data/secret.
+        # May do everything except read or write world-data/secret.
         {"name": "denied", "credentials": [_credential(DENIED)], "policyNames": ["AllButSecret"]},
         {"name": "disabled", "disabled": True, "credentials": [_credential(DISABLED)], "actions": ["Admin"]},
     ],
@@ -139,7 +139,7 @@ def _role(name, principal, policies, **more):
 def iam_config(filer_address, **changes):
     """The seed's distributed configuration with a usable key, two roles and their policies.
 
-    Two more roles cover what the seed leaves out: a maximum duration, and a caller who is not named in the trust policy.
+    Two more roles cover what the seed leaves out: a maximum duration, and a caller whom the trust policy does not name.
     """
     config = {
         "sts": {
