@@ -27,7 +27,7 @@ use tokio::time::Instant;
 pub use metrics::FeedMetrics;
 pub use watch::Watch;
 
-use crate::fence::{Before, FenceConfig, Fencing, GATEWAYS, Lease};
+use crate::fence::{FenceConfig, GATEWAYS, GatewayFence, Lease, ListingCount};
 use positions::Positions;
 use watch::Watches;
 
@@ -50,21 +50,21 @@ pub struct Follower {
     filer: Arc<dyn Filer>,
     store: FilerStore,
     current: Arc<ArcSwapOption<Snapshot>>,
-    working: Mutex<Working>,
+    state: Mutex<FollowedState>,
     revision: channel::Sender<u64>,
     digest: AtomicU64,
     watches: Watches,
     positions: Positions,
     metrics: FeedMetrics,
     description: String,
-    fencing: Option<Arc<Fencing>>,
+    fence: Option<Arc<GatewayFence>>,
     /// When the last applied listing began.
     listed: channel::Sender<Option<std::time::Instant>>,
     /// Signals that a client waits for a listing.
     list_wanted: Notify,
 }
 
-struct Working {
+struct FollowedState {
     snapshot: Snapshot,
     index: Index,
     loaded: bool,
@@ -100,7 +100,7 @@ struct Session {
 
 /// What a batch of events says besides changes.
 #[derive(Default)]
-struct Gathered {
+struct BatchNotices {
     passed: Vec<(String, Option<Box<Entry>>)>,
     beats: Vec<(FilerName, Beat)>,
     relist: bool,
@@ -108,7 +108,7 @@ struct Gathered {
 
 /// Why a session of the feed ended.
 #[derive(Debug, thiserror::Error)]
-enum Ended {
+enum SessionEnd {
     #[error("the change feed: {0}")]
     Feed(#[from] FilerError),
     #[error(transparent)]
@@ -125,7 +125,7 @@ enum Ended {
     Silent(String),
 }
 
-impl Ended {
+impl SessionEnd {
     /// Whether there is nothing to wait for before the next session.
     fn is_wanted(&self) -> bool {
         matches!(self, Self::MustList | Self::Floor | Self::Silent(_) | Self::Ring(_))
@@ -162,7 +162,7 @@ impl Follower {
             filer,
             store,
             current: Arc::default(),
-            working: Mutex::new(Working {
+            state: Mutex::new(FollowedState {
                 snapshot,
                 index: Index::default(),
                 loaded: false,
@@ -175,7 +175,7 @@ impl Follower {
             positions: Positions::default(),
             metrics: FeedMetrics::default(),
             description,
-            fencing: None,
+            fence: None,
             listed: channel::Sender::new(None),
             list_wanted: Notify::new(),
         }
@@ -184,33 +184,33 @@ impl Follower {
     /// Makes it one of several gateways that wait for each other. Otherwise the gateway is alone with its filer.
     #[must_use]
     pub fn fenced(self, config: FenceConfig) -> Self {
-        let fencing = Arc::new(Fencing::new(config));
-        self.filer.guard_by(fencing.clone());
-        Self { fencing: Some(fencing), ..self }
+        let fence = Arc::new(GatewayFence::new(config));
+        self.filer.guard_by(fence.clone());
+        Self { fence: Some(fence), ..self }
     }
 
     /// The fence; `None` for a gateway that is alone.
-    pub fn fencing(&self) -> Option<&Arc<Fencing>> {
-        self.fencing.as_ref()
+    pub fn fence(&self) -> Option<&Arc<GatewayFence>> {
+        self.fence.as_ref()
     }
 
     /// Whether this gateway may decide.
     pub fn lease(&self) -> Lease {
-        self.fencing.as_ref().map_or_else(Lease::alone, |fencing| fencing.lease())
+        self.fence.as_ref().map_or_else(Lease::alone, |fence| fence.lease())
     }
 
     /// Call this before a change is written; `None` for a gateway that is alone.
-    pub fn before(&self) -> Option<Before> {
-        self.fencing.as_ref().map(|fencing| fencing.before())
+    pub fn listing_count(&self) -> Option<ListingCount> {
+        self.fence.as_ref().map(|fence| fence.listing_count())
     }
 
     /// Waits until every gateway enforces the changes that are durable and applied here since: see
-    /// [`Fencing::enforced`].
-    pub async fn enforced(&self, before: Option<Before>) -> Result<(), Vec<String>> {
-        match (&self.fencing, before) {
-            (Some(fencing), Some(before)) => {
+    /// [`GatewayFence::enforced`].
+    pub async fn enforced(&self, before: Option<ListingCount>) -> Result<(), Vec<String>> {
+        match (&self.fence, before) {
+            (Some(fence), Some(before)) => {
                 let began = Instant::now();
-                let enforced = fencing.enforced(before).await;
+                let enforced = fence.enforced(before).await;
                 self.metrics.enforcement.seconds.observe(began.elapsed().as_secs_f64());
                 if enforced.is_err() {
                     self.metrics.enforcement.incomplete.inc();
@@ -275,8 +275,8 @@ impl Follower {
     /// Follows until the task is dropped. Whatever ends a stream, everything is listed again. In the meantime the last
     /// Snapshot is used for as long as the lease runs.
     pub async fn run(&self) {
-        match &self.fencing {
-            Some(fencing) => _ = tokio::join!(self.follow(), fencing.run(&*self.filer)),
+        match &self.fence {
+            Some(fence) => _ = tokio::join!(self.follow(), fence.run(&*self.filer)),
             None => self.follow().await,
         }
     }
@@ -337,42 +337,42 @@ impl Follower {
 
     /// Applies changes that no filer reports: documents that are kept in memory.
     pub async fn apply_local(&self, changes: Vec<Change>) {
-        let mut working = self.working.lock().await;
-        self.publish_pending(&mut working);
-        working.local.extend(changes.iter().cloned());
-        let mut reading = self.reading(&working.snapshot);
+        let mut state = self.state.lock().await;
+        self.publish_pending(&mut state);
+        state.local.extend(changes.iter().cloned());
+        let mut reading = self.reading(&state.snapshot);
         reading.extend(changes);
-        self.publish(&mut working, reading);
+        self.publish(&mut state, reading);
     }
 
     /// Replaces the identities file. Requests see the old state until the new one is complete.
     ///
     /// Fails if the filer cannot be listed. The old state then stays.
     pub async fn replace_identities(&self, identities: &Identities) -> Result<(), StoreError> {
-        let mut working = self.working.lock().await;
-        let fresh = Snapshot::new(working.snapshot.settings().clone(), identities).apply(working.local.clone());
-        let fresh = fresh.following(&working.snapshot);
+        let mut state = self.state.lock().await;
+        let fresh = Snapshot::new(state.snapshot.settings().clone(), identities).apply(state.local.clone());
+        let fresh = fresh.following(&state.snapshot);
         let (mut index, mut reading) = (Index::default(), self.reading(&fresh));
-        self.store.list(&mut index, Some(&working.snapshot), &mut reading).await?;
-        working.snapshot = fresh;
-        working.index = index;
-        working.unpublished.clear();
-        working.loaded = true;
-        self.publish(&mut working, reading);
+        self.store.list(&mut index, Some(&state.snapshot), &mut reading).await?;
+        state.snapshot = fresh;
+        state.index = index;
+        state.unpublished.clear();
+        state.loaded = true;
+        self.publish(&mut state, reading);
         Ok(())
     }
 
-    async fn session(&self) -> Result<std::convert::Infallible, Ended> {
+    async fn session(&self) -> Result<std::convert::Infallible, SessionEnd> {
         // Open the streams first, then list: whatever happens in between is in one of the two.
         let feeds = self.filer.subscribe(self.filter()).await?;
         let filers: BTreeSet<FilerName> = feeds.iter().map(|(label, _)| FilerName::from(label.as_str())).collect();
         let epoch = self.filer.configuration().await?.signature;
         self.positions.follow(epoch.cast_unsigned(), &filers);
-        let listing = self.fencing.as_ref().map(|fencing| fencing.lists());
+        let listing = self.fence.as_ref().map(|fence| fence.begin_listing());
         let beats = self.listed_beats().await?;
         self.relist().await?;
-        if let (Some(fencing), Some(listing)) = (&self.fencing, &listing) {
-            fencing.follow(listing, filers.clone(), &beats);
+        if let (Some(fence), Some(listing)) = (&self.fence, &listing) {
+            fence.follow(listing, filers.clone(), &beats);
         }
         self.metrics.connected.set(i64::try_from(feeds.len()).unwrap_or(i64::MAX));
         let settled_at = (feeds.len() == 1).then(|| Instant::now() + SETTLING);
@@ -395,7 +395,7 @@ impl Follower {
     /// Which of the filer's changes are wanted.
     fn filter(&self) -> FeedFilter {
         let mut filter = self.store.filter();
-        if self.fencing.is_some() {
+        if self.fence.is_some() {
             filter.prefixes.push(format!("{GATEWAYS}/"));
         }
         filter
@@ -405,14 +405,14 @@ impl Follower {
         &self,
         mut items: impl futures_util::Stream<Item = Labelled> + Unpin,
         session: Session,
-    ) -> Result<std::convert::Infallible, Ended> {
+    ) -> Result<std::convert::Infallible, SessionEnd> {
         loop {
             let mut batch = Vec::new();
             let mut next = items.next().await;
             loop {
                 match next {
-                    None => return Err(Ended::End(FilerName::from("every filer"))),
-                    Some((label, None)) => return Err(Ended::End(label)),
+                    None => return Err(SessionEnd::End(FilerName::from("every filer"))),
+                    Some((label, None)) => return Err(SessionEnd::End(label)),
                     Some((_, Some(Err(error)))) => return Err(error.into()),
                     Some((label, Some(Ok(FeedItem::Change(change))))) => batch.push((label, change)),
                     Some((label, Some(Ok(FeedItem::Heartbeat { ts_ns })))) => {
@@ -435,39 +435,39 @@ impl Follower {
     }
 
     /// Ends the session if everything has to be listed, or if a filer is silent while another one is not.
-    async fn watch_silence(&self) -> Result<std::convert::Infallible, Ended> {
-        let Some(fencing) = &self.fencing else { return std::future::pending().await };
+    async fn watch_silence(&self) -> Result<std::convert::Infallible, SessionEnd> {
+        let Some(fence) = &self.fence else { return std::future::pending().await };
         let began = Instant::now();
         loop {
             tokio::select! {
                 biased;
-                () = fencing.told_to_list() => return Err(Ended::MustList),
+                () = fence.until_listing_is_due() => return Err(SessionEnd::MustList),
                 // However many clients ask, there is time for other work between two listings.
-                () = self.list_wanted.notified(), if began.elapsed() > SILENCE_EVERY => return Err(Ended::Floor),
+                () = self.list_wanted.notified(), if began.elapsed() > SILENCE_EVERY => return Err(SessionEnd::Floor),
                 () = tokio::time::sleep(SILENCE_EVERY) => {}
             }
-            let silent = fencing.silent();
+            let silent = fence.silent();
             if !silent.is_empty() {
                 silent.iter().for_each(|name| self.filer.avoid(&name.0));
                 let names: Vec<&str> = silent.iter().map(|name| &*name.0).collect();
-                return Err(Ended::Silent(names.join(", ")));
+                return Err(SessionEnd::Silent(names.join(", ")));
             }
         }
     }
 
     /// Ends the session if the cluster has filers that can be reached and are not followed, or has given up a filer
     /// whose stream is gone.
-    async fn watch_ring(&self, followed: &BTreeSet<FilerName>) -> Result<std::convert::Infallible, Ended> {
-        let Some(fencing) = &self.fencing else { return std::future::pending().await };
+    async fn watch_ring(&self, followed: &BTreeSet<FilerName>) -> Result<std::convert::Infallible, SessionEnd> {
+        let Some(fence) = &self.fence else { return std::future::pending().await };
         loop {
             tokio::time::sleep(RING_EVERY).await;
             let Ok(members) = self.filer.members().await else { continue };
             let members: BTreeSet<FilerName> = members.iter().map(|name| FilerName::from(name.as_str())).collect();
             let is_new = self.reaches_any(members.difference(followed)).await;
-            let is_gone = followed.difference(&members).next().is_some() && fencing.is_expired();
+            let is_gone = followed.difference(&members).next().is_some() && fence.is_expired();
             if is_new || is_gone {
                 let names: Vec<&str> = members.iter().map(|name| &*name.0).collect();
-                return Err(Ended::Ring(names.join(", ")));
+                return Err(SessionEnd::Ring(names.join(", ")));
             }
         }
     }
@@ -482,29 +482,29 @@ impl Follower {
     }
 
     /// The beats of all gateways, as they are stored.
-    async fn listed_beats(&self) -> Result<Vec<Beat>, Ended> {
-        if self.fencing.is_none() {
+    async fn listed_beats(&self) -> Result<Vec<Beat>, SessionEnd> {
+        if self.fence.is_none() {
             return Ok(Vec::new());
         }
         let options = ListOptions { limit: 10_000, ..ListOptions::default() };
-        Ok(Fencing::read(&self.filer.list(GATEWAYS, options).await?))
+        Ok(GatewayFence::read(&self.filer.list(GATEWAYS, options).await?))
     }
 
     /// Lists everything and applies what differs.
-    async fn relist(&self) -> Result<(), Ended> {
+    async fn relist(&self) -> Result<(), SessionEnd> {
         let began = std::time::Instant::now();
-        let mut working = self.working.lock().await;
-        self.publish_pending(&mut working);
-        let Working { snapshot, index, loaded, .. } = &mut *working;
+        let mut state = self.state.lock().await;
+        self.publish_pending(&mut state);
+        let FollowedState { snapshot, index, loaded, .. } = &mut *state;
         let mut reading = self.reading(snapshot);
         self.store.list(index, Some(snapshot), &mut reading).await?;
         let first = !std::mem::replace(loaded, true);
         let changed = reading.changes;
-        self.publish(&mut working, reading);
+        self.publish(&mut state, reading);
         self.watches.relisted(began);
         self.listed.send_replace(Some(began));
         self.metrics.reloads.inc();
-        let counts = working.snapshot.counts();
+        let counts = state.snapshot.counts();
         tracing::info!(
             users = counts.users,
             keys = counts.keys,
@@ -521,19 +521,19 @@ impl Follower {
             counts.users,
             self.description
         );
-        if !working.snapshot.has_identities() {
+        if !state.snapshot.has_identities() {
             tracing::warn!(
                 "there is no identity with an access key, so every signed request is refused: name one in -config, or set \
                  AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
             );
         }
-        for (about, why) in working.snapshot.problems() {
+        for (about, why) in state.snapshot.problems() {
             tracing::warn!("IAM: {about} {why}");
         }
         Ok(())
     }
 
-    async fn apply(&self, batch: Vec<(FilerName, filer::Change)>, session: &Session) -> Result<(), Ended> {
+    async fn apply(&self, batch: Vec<(FilerName, filer::Change)>, session: &Session) -> Result<(), SessionEnd> {
         if batch.is_empty() {
             return Ok(());
         }
@@ -541,30 +541,30 @@ impl Follower {
         let reached: Vec<_> =
             batch.iter().map(|(label, event)| (label.clone(), event.ts_ns, event.directory != GATEWAYS)).collect();
         self.metrics.events.inc_by(batch.len() as u64);
-        let mut working = self.working.lock().await;
-        let mut noticed = Gathered::default();
-        let gathered = self.gather(batch, session, &mut working, &mut noticed).await;
-        let before = working.snapshot.clone();
+        let mut state = self.state.lock().await;
+        let mut noticed = BatchNotices::default();
+        let gathered = self.gather(batch, session, &mut state, &mut noticed).await;
+        let before = state.snapshot.clone();
         // Even what came before an error.
-        self.publish_pending(&mut working);
+        self.publish_pending(&mut state);
         // Earlier problems have already been logged.
-        for (about, why) in working.snapshot.problems().filter(|(about, why)| before.problem(about) != Some(*why)) {
+        for (about, why) in state.snapshot.problems().filter(|(about, why)| before.problem(about) != Some(*why)) {
             tracing::warn!("IAM: {about} {why}");
         }
         self.watches.passed(&noticed.passed);
         self.metrics.applied(last_ns);
-        drop(working);
+        drop(state);
         gathered?;
         if noticed.relist {
             self.relist().await?;
         }
         // Only now, when everything before them is applied.
         self.positions.reached(&reached);
-        if let Some(fencing) = &self.fencing {
-            fencing.set_revision(&self.positions.told());
-            fencing.observe(&noticed.beats);
-            if fencing.must_list() {
-                return Err(Ended::MustList);
+        if let Some(fence) = &self.fence {
+            fence.set_revision(&self.positions.told());
+            fence.observe(&noticed.beats);
+            if fence.must_list() {
+                return Err(SessionEnd::MustList);
             }
         }
         Ok(())
@@ -574,13 +574,13 @@ impl Follower {
         &self,
         batch: Vec<(FilerName, filer::Change)>,
         session: &Session,
-        working: &mut Working,
-        into: &mut Gathered,
-    ) -> Result<(), Ended> {
-        let Working { snapshot, index, unpublished, .. } = working;
+        state: &mut FollowedState,
+        into: &mut BatchNotices,
+    ) -> Result<(), SessionEnd> {
+        let FollowedState { snapshot, index, unpublished, .. } = state;
         for (label, mut event) in batch {
             if event.directory == GATEWAYS {
-                let beat = event.new.iter().flat_map(|entry| Fencing::read(std::slice::from_ref(entry)));
+                let beat = event.new.iter().flat_map(|entry| GatewayFence::read(std::slice::from_ref(entry)));
                 into.beats.extend(beat.map(|beat| (label.clone(), beat)));
                 continue;
             }
@@ -599,7 +599,7 @@ impl Follower {
 
     /// Uses the current entry instead of the event's, because a listing or another filer's stream may already have
     /// delivered a newer one.
-    async fn read_anew(&self, label: &FilerName, event: &mut filer::Change) -> Result<(), Ended> {
+    async fn read_anew(&self, label: &FilerName, event: &mut filer::Change) -> Result<(), SessionEnd> {
         let directory = if event.new_directory.is_empty() { &event.directory } else { &event.new_directory };
         let name = event.new.as_ref().or(event.old.as_ref()).map(|entry| entry.name.clone());
         let Some(name) = name.filter(|name| self.store.layout().classify(directory, name).is_some()) else {
@@ -623,22 +623,22 @@ impl Follower {
     }
 
     /// Publishes what the last batch has gathered, even if it was interrupted.
-    fn publish_pending(&self, working: &mut Working) {
-        let mut reading = self.reading(&working.snapshot);
-        reading.extend(last_of_each(std::mem::take(&mut working.unpublished)));
-        self.publish(working, reading);
+    fn publish_pending(&self, state: &mut FollowedState) {
+        let mut reading = self.reading(&state.snapshot);
+        reading.extend(last_of_each(std::mem::take(&mut state.unpublished)));
+        self.publish(state, reading);
     }
 
     /// Swaps in the next Snapshot once everything has been loaded.
-    fn publish(&self, working: &mut Working, reading: Reading<'_>) {
+    fn publish(&self, state: &mut FollowedState, reading: Reading<'_>) {
         if reading.changes > 0 {
-            working.snapshot = reading.next.finish();
-            self.metrics.published(&working.snapshot);
+            state.snapshot = reading.next.finish();
+            self.metrics.published(&state.snapshot);
         }
-        if working.loaded {
-            self.digest.store(working.index.digest(), Ordering::Relaxed);
-            self.current.store(Some(Arc::new(working.snapshot.clone())));
-            self.revision.send_replace(working.snapshot.revision());
+        if state.loaded {
+            self.digest.store(state.index.digest(), Ordering::Relaxed);
+            self.current.store(Some(Arc::new(state.snapshot.clone())));
+            self.revision.send_replace(state.snapshot.revision());
         }
     }
 }

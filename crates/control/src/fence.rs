@@ -55,7 +55,7 @@ struct Running {
 }
 
 /// The fence of this gateway.
-pub struct Fencing {
+pub struct GatewayFence {
     state: Mutex<Fence>,
     lease: Lease,
     lease_length: Duration,
@@ -76,14 +76,14 @@ pub struct Fencing {
 /// How often this gateway had listed everything before a change was written. If no stream delivers the change
 /// afterwards, a later listing has found it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Before(u64);
+pub struct ListingCount(u64);
 
 /// A conditional write in progress.
-struct Inside(Arc<Fencing>);
+struct GuardedWrite(Arc<GatewayFence>);
 
 /// A number that a change waits for. Dropping it ends the wait.
-struct Asked<'a> {
-    fencing: &'a Fencing,
+struct AwaitedNumber<'a> {
+    fence: &'a GatewayFence,
     number: u64,
 }
 
@@ -101,7 +101,7 @@ impl Lease {
     }
 }
 
-impl Fencing {
+impl GatewayFence {
     /// A gateway that has just started.
     pub fn new(config: FenceConfig) -> Self {
         let FenceConfig { cluster, gateway, boot_id, lease, renewal, serves_expired, about, clock } = config;
@@ -148,8 +148,8 @@ impl Fencing {
     }
 
     /// Records that everything is about to be listed: code that waits for a change must learn if a listing found it.
-    /// Returns what the listing is sure to see, for [`Fencing::follow`].
-    pub(crate) fn lists(&self) -> Listing {
+    /// Returns what the listing is sure to see, for [`GatewayFence::follow`].
+    pub(crate) fn begin_listing(&self) -> Listing {
         self.listings.fetch_add(1, Ordering::AcqRel);
         self.state().list()
     }
@@ -181,9 +181,9 @@ impl Fencing {
         self.state().must_list()
     }
 
-    /// Call this before a change is written, for [`Fencing::enforced`].
-    pub fn before(&self) -> Before {
-        Before(self.listings.load(Ordering::Acquire))
+    /// Call this before a change is written, for [`GatewayFence::enforced`].
+    pub fn listing_count(&self) -> ListingCount {
+        ListingCount(self.listings.load(Ordering::Acquire))
     }
 
     /// The filers whose streams are silent although another one delivers.
@@ -192,7 +192,7 @@ impl Fencing {
     }
 
     /// Returns when everything has to be listed.
-    pub(crate) async fn told_to_list(&self) {
+    pub(crate) async fn until_listing_is_due(&self) {
         let mut changed = self.changed.subscribe();
         while !self.must_list() {
             // The sender lives as long as `self`.
@@ -214,11 +214,11 @@ impl Fencing {
     ///
     /// The error lists the gateways for which this is unknown; it is empty while this gateway's own beats do not come
     /// back. For a dead or stopped gateway this waits until its lease has run out, which is not an error.
-    pub async fn enforced(&self, before: Before) -> Result<(), Vec<String>> {
+    pub async fn enforced(&self, before: ListingCount) -> Result<(), Vec<String>> {
         let mut changed = self.changed.subscribe();
-        let may_be_listed = self.before() != before;
+        let may_be_listed = self.listing_count() != before;
         let number = if may_be_listed { self.state().ask_listed() } else { self.state().ask() };
-        let asked = Asked { fencing: self, number };
+        let awaited = AwaitedNumber { fence: self, number };
         self.wake.notify_one();
         // Leases of other gateways end within their length plus five per cent. A filer that was given up holds changes
         // up as long.
@@ -227,7 +227,7 @@ impl Fencing {
             loop {
                 changed.borrow_and_update();
                 let now = (self.clock)();
-                let progress = self.state().progress(asked.number, now);
+                let progress = self.state().progress(awaited.number, now);
                 let Progress::Waiting { until, .. } = progress else { return };
                 let pause = Duration::from(until.since(now)).min(patience);
                 // Both the passing of time and news are reasons to check again.
@@ -236,7 +236,7 @@ impl Fencing {
         };
         match tokio::time::timeout(patience, waiting).await {
             Ok(()) => Ok(()),
-            Err(_) => Err(self.behind(asked.number)),
+            Err(_) => Err(self.behind(awaited.number)),
         }
     }
 
@@ -399,7 +399,7 @@ impl Fencing {
 }
 
 #[async_trait]
-impl Guards for Fencing {
+impl Guards for GatewayFence {
     async fn pass(self: Arc<Self>) -> Result<Pass, FilerError> {
         let mut changed = self.changed.subscribe();
         let waiting = async {
@@ -408,7 +408,7 @@ impl Guards for Fencing {
                 let entered = self.state().enter((self.clock)());
                 if let Some((filers, time)) = entered {
                     let filers = filers.iter().map(|name| name.0.to_string()).collect();
-                    return Pass::new(filers, time.into(), Inside(Arc::clone(&self)));
+                    return Pass::new(filers, time.into(), GuardedWrite(Arc::clone(&self)));
                 }
                 let _ = changed.changed().await;
             }
@@ -419,16 +419,16 @@ impl Guards for Fencing {
     }
 }
 
-impl Drop for Inside {
+impl Drop for GuardedWrite {
     fn drop(&mut self) {
         let beat_wanted = self.0.state().leave((self.0.clock)());
         self.0.observed(beat_wanted);
     }
 }
 
-impl Drop for Asked<'_> {
+impl Drop for AwaitedNumber<'_> {
     fn drop(&mut self) {
-        self.fencing.state().done(self.number);
+        self.fence.state().done(self.number);
     }
 }
 

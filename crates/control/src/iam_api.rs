@@ -16,7 +16,7 @@ use store::{FilerStore, Fresh, StoreError};
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 
 use crate::feed::{Follower, Watch};
-use crate::fence::Before;
+use crate::fence::ListingCount;
 use crate::last_used::Recorder;
 use crate::query::{Call, PermittedCommand, QueryError, authorize};
 
@@ -110,7 +110,7 @@ impl IamApi {
             return Ok(QueryAnswer { xml: command.respond(&outcome, call.request_id), not_enforced: Vec::new() });
         }
         let asked = fingerprint(&call);
-        let before = self.follower.before();
+        let before = self.follower.listing_count();
         let (outcome, is_applied) = match self.write(command, &request).await {
             Ok(written) => written,
             Err(error) => return self.failed(command, asked, error, before).await,
@@ -131,7 +131,7 @@ impl IamApi {
     }
 
     /// The gateways that may not enforce a change that was just written.
-    async fn behind(&self, command: &Command, outcome: &command::Outcome, before: Option<Before>) -> Vec<String> {
+    async fn behind(&self, command: &Command, outcome: &command::Outcome, before: Option<ListingCount>) -> Vec<String> {
         // A call that finds nothing to remove may repeat one that is stored but that other gateways do not enforce yet.
         let repeats = outcome.changes.is_empty() && command.revokes();
         // A change that stays in this gateway's memory does not concern the other gateways.
@@ -153,7 +153,7 @@ impl IamApi {
         command: &Command,
         asked: u64,
         error: QueryError,
-        before: Option<Before>,
+        before: Option<ListingCount>,
     ) -> Result<QueryAnswer, QueryError> {
         let pending = self.pending.find(asked);
         if pending.is_none() && !(command.revokes() && error.code == "NoSuchEntity") {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use control::endpoint::{Query, QueryEndpoint};
 use control::feed::{FloorError, Follower};
-use control::fence::{Before, Lease};
+use control::fence::{Lease, ListingCount};
 use gateway::{Enforcement, Fence, Floor, QueryApi, QueryCall, ResponseBody};
 use http::{Response, StatusCode};
 use iam::ChangeKind;
@@ -72,7 +72,7 @@ impl Fence for DataPlaneFence {
     }
 
     fn before_change(&self) -> Box<dyn Enforcement> {
-        let before = self.follower.before().filter(|_| self.waits_for_buckets);
+        let before = self.follower.listing_count().filter(|_| self.waits_for_buckets);
         Box::new(BucketChange { follower: Arc::clone(&self.follower), before })
     }
 }
@@ -80,7 +80,7 @@ impl Fence for DataPlaneFence {
 /// A change of a bucket, with what this gateway knew before it.
 struct BucketChange {
     follower: Arc<Follower>,
-    before: Option<Before>,
+    before: Option<ListingCount>,
 }
 
 #[async_trait]

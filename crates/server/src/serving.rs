@@ -302,9 +302,9 @@ async fn listen<Complete: Fn(&mut Identities) -> Result<(), String>>(
     let _ = stop.send(true);
     // Requests that are on their way to this gateway are still decided. After that, no change waits for a gateway that
     // is stopping.
-    if let Some(fencing) = reloading.follower.fencing() {
+    if let Some(fence) = reloading.follower.fence() {
         tokio::time::sleep(LAST_REQUESTS).await;
-        fencing.close(&*gateway.filer).await;
+        fence.close(&*gateway.filer).await;
     }
     for server in servers {
         let _ = server.await;

@@ -117,7 +117,7 @@ fn shown(health: &Health) -> serde_json::Value {
 impl Status {
     /// Every gateway that this one knows, starting with itself; empty if it is the only one on its filer.
     fn gateways(&self, addresses: bool) -> Vec<serde_json::Value> {
-        let known = self.follower.fencing().map(|fencing| fencing.gateways()).unwrap_or_default();
+        let known = self.follower.fence().map(|fence| fence.gateways()).unwrap_or_default();
         let millis = |span: fence::Span| Duration::from(span).as_millis();
         let one = |view: &fence::GatewayView| {
             let mut shown = json!({

@@ -18,7 +18,7 @@ use std::time::Duration;
 use access::Uses;
 use cluster::{Client, Cluster, Write};
 use control::feed::Follower;
-use control::fence::{FenceConfig, Fencing};
+use control::fence::{FenceConfig, GatewayFence};
 use control::iam_api::IamApi;
 use control::last_used::Recorder;
 use control::query::Call;
@@ -127,8 +127,8 @@ impl Gateway {
         self.follower.current().filter(|_| decides)
     }
 
-    fn fencing(&self) -> Arc<Fencing> {
-        self.follower.fencing().unwrap().clone()
+    fn fence(&self) -> Arc<GatewayFence> {
+        self.follower.fence().unwrap().clone()
     }
 }
 
@@ -272,8 +272,8 @@ impl Run {
     async fn restart(&mut self, place: usize, orderly: bool) {
         let gateway = &self.gateways[place];
         if orderly && !gateway.process.is_stopped() {
-            let (fencing, client) = (gateway.fencing(), gateway.client.clone());
-            let closing = gateway.process.spawn(async move { fencing.close(&*client).await });
+            let (fence, client) = (gateway.fence(), gateway.client.clone());
+            let closing = gateway.process.spawn(async move { fence.close(&*client).await });
             let _ = tokio::time::timeout(LEASE, closing).await;
         }
         // Calls that this process has begun are never answered.
