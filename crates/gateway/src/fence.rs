@@ -19,7 +19,7 @@ pub const REVISION: &str = "x-kelpgate-revision";
 
 /// A floor is not reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Floor {
+pub enum FloorError {
     /// It is not a revision of this cluster, and why.
     Wrong(String),
     /// This gateway has not reached it in time.
@@ -35,7 +35,7 @@ pub trait Fence: Send + Sync + 'static {
     /// How far this gateway has got.
     fn revision(&self) -> Arc<String>;
     /// Waits until it has reached a revision that some gateway returned.
-    async fn reach(&self, floor: &str) -> Result<(), Floor>;
+    async fn reach(&self, floor: &str) -> Result<(), FloorError>;
     /// Call this before a change of a bucket is written.
     fn before_change(&self) -> Box<dyn Enforcement>;
 }
@@ -61,14 +61,14 @@ impl Gateway {
             let floor = floor.to_str().map_err(|_| wrong("the header x-kelpgate-revision is not text".to_owned()))?;
             match self.fence.reach(floor).await {
                 Ok(()) => {}
-                Err(Floor::Wrong(reason)) => return Err(wrong(reason)),
-                Err(Floor::Ahead) => return Err(ahead()),
+                Err(FloorError::Wrong(reason)) => return Err(wrong(reason)),
+                Err(FloorError::Ahead) => return Err(ahead()),
             }
         }
         // A session made by another gateway is accepted here once this gateway knows its role.
         if let Ok(form) = form
             && let Some(revision) = self.door.session_revision(form, now)
-            && self.fence.reach(&revision).await == Err(Floor::Ahead)
+            && self.fence.reach(&revision).await == Err(FloorError::Ahead)
         {
             return Err(ahead());
         }

@@ -8,7 +8,7 @@ use s3::op::{PostForm, PostObject};
 use s3::{S3Error, S3ErrorCode};
 use sigv4::post_policy::PostPolicy;
 
-use crate::body::{ObjectBody, Promises, Source};
+use crate::body::{ExpectedBody, ObjectBody, Source};
 use crate::gateway::Gateway;
 use crate::respond::Trail;
 use crate::visit::Visit;
@@ -55,7 +55,7 @@ pub(crate) async fn read(
         }
     }
     let mut body =
-        ObjectBody::new(file(incoming, reader.into_file()), Promises::of(&form.checksums()?)?, limit, patience);
+        ObjectBody::new(file(incoming, reader.into_file()), ExpectedBody::of(&form.checksums()?)?, limit, patience);
     body.require_at_least(least);
     body.hold(gateway.upload_limits.enter(post.content_length)?);
     Ok(Form { fields: form, authenticated, body })

@@ -25,7 +25,7 @@ mod unauthenticated;
 
 pub use body::ResponseBody;
 pub use bucket::object::OBJECT_MODE;
-pub use fence::{Enforcement, Fence, Floor, REVISION};
+pub use fence::{Enforcement, Fence, FloorError, REVISION};
 pub use gateway::{Gateway, Settings, SharedSnapshot};
 pub use limits::UploadLimits;
 pub use metrics::Metrics;

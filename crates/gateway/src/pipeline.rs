@@ -21,7 +21,7 @@ use s3::{ExpectedOwners, Needs, Operation, Requirement, Routing, S3Error, S3Erro
 use sigv4::{AuthForm, BodyCheck, ChunkedDecoder};
 
 use crate::accept::{Answer as Answers, Connection, HEAD_BYTES_MAX};
-use crate::body::{ObjectBody, Promises, ResponseBody, Source, source};
+use crate::body::{ExpectedBody, ObjectBody, ResponseBody, Source, source};
 use crate::gateway::Gateway;
 use crate::keep_alive::{self, Early};
 use crate::metrics::Metrics;
@@ -287,7 +287,7 @@ impl Gateway {
         Ok((call, permit))
     }
 
-    /// The body with every promise in its head.
+    /// The body, and everything in the head that it is compared with.
     fn body(
         &self,
         visit: &Visit<'_>,
@@ -297,22 +297,22 @@ impl Gateway {
     ) -> Result<ObjectBody, S3Error> {
         let decoder = ChunkedDecoder::of(visit.head, authenticated.payload, authenticated.seed.clone())
             .map_err(access::from_signature)?;
-        let promised = operation.checksums().map(Promises::of).transpose()?;
+        let promised = operation.checksums().map(ExpectedBody::of).transpose()?;
         let plain = decoder.is_none();
         let length = operation.upload();
-        let promises = Promises {
+        let expected = ExpectedBody {
             sha256: plain.then(|| BodyCheck::new(authenticated.payload)),
             decoder,
             length: length.and_then(|length| if plain { length.on_the_wire } else { length.decoded }),
             ..promised.unwrap_or_default()
         };
         let limit = self.settings.max_body_bytes;
-        if promises.length.is_some_and(|length| length > limit) {
+        if expected.length.is_some_and(|length| length > limit) {
             let error = S3Error::new(S3ErrorCode::EntityTooLarge);
             return Err(error.field("MaxSizeAllowed", limit.to_string()));
         }
-        let place = length.map(|_| self.upload_limits.enter(promises.length)).transpose()?;
-        let mut body = ObjectBody::new(incoming, promises, limit, self.settings.body_patience);
+        let place = length.map(|_| self.upload_limits.enter(expected.length)).transpose()?;
+        let mut body = ObjectBody::new(incoming, expected, limit, self.settings.body_patience);
         if let Some(place) = place {
             body.hold(place);
         }
@@ -326,8 +326,8 @@ impl Gateway {
     }
 
     async fn query_authenticated(&self, visit: &Visit<'_>, incoming: Source, trail: &mut Trail) -> Answer {
-        let promises = Promises::default();
-        let mut body = ObjectBody::new(incoming, promises, 1 << 20, self.settings.body_patience);
+        let expected = ExpectedBody::default();
+        let mut body = ObjectBody::new(incoming, expected, 1 << 20, self.settings.body_patience);
         let body: Bytes = if visit.head.method == Method::POST { body.read_all(1 << 20).await? } else { Bytes::new() };
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &body);
         let body_sha256 = digest.as_ref().try_into().ok();

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use control::endpoint::{Query, QueryEndpoint};
 use control::feed::{FloorError, Follower};
 use control::fence::{Lease, ListingCount};
-use gateway::{Enforcement, Fence, Floor, QueryApi, QueryCall, ResponseBody};
+use gateway::{Enforcement, Fence, QueryApi, QueryCall, ResponseBody};
 use http::{Response, StatusCode};
 use iam::ChangeKind;
 use iam_formats::IamConfig;
@@ -64,10 +64,10 @@ impl Fence for DataPlaneFence {
         self.follower.revision()
     }
 
-    async fn reach(&self, floor: &str) -> Result<(), Floor> {
+    async fn reach(&self, floor: &str) -> Result<(), gateway::FloorError> {
         self.follower.reach(floor).await.map_err(|error| match error {
-            FloorError::NotReached => Floor::Ahead,
-            FloorError::Malformed(_) | FloorError::OtherEpoch => Floor::Wrong(error.to_string()),
+            FloorError::NotReached => gateway::FloorError::Ahead,
+            FloorError::Malformed(_) | FloorError::OtherEpoch => gateway::FloorError::Wrong(error.to_string()),
         })
     }
 

@@ -32,19 +32,19 @@ pub struct FeedMetrics {
     /// Nonexistent condition keys in policies that were read.
     pub unknown_condition_keys: Counter,
     /// How long changes waited for other gateways.
-    pub enforcement: Enforcement,
+    pub enforcement: EnforcementMetrics,
 }
 
 /// Waiting for other gateways.
 #[derive(Debug)]
-pub struct Enforcement {
+pub struct EnforcementMetrics {
     /// Seconds that a change waited.
     pub seconds: Histogram,
     /// Changes that were answered as not enforced everywhere.
     pub incomplete: Counter,
 }
 
-impl Default for Enforcement {
+impl Default for EnforcementMetrics {
     fn default() -> Self {
         let seconds = Histogram::new([0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0]);
         Self { seconds, incomplete: Counter::default() }

@@ -3,5 +3,5 @@
 mod request;
 mod response;
 
-pub use request::{ObjectBody, Promises, Source, check_md5, source};
+pub use request::{ExpectedBody, ObjectBody, Source, check_md5, source};
 pub use response::ResponseBody;

@@ -22,9 +22,9 @@ use crate::limits::UploadPlace;
 /// Raw bytes as they arrive.
 pub type Source = Pin<Box<dyn Stream<Item = Result<Bytes, S3Error>> + Send>>;
 
-/// The promises about a body.
+/// What the head of a request, or its form, says about the body: each of these is checked.
 #[derive(Default)]
-pub struct Promises {
+pub struct ExpectedBody {
     /// Removes aws-chunked framing and checks its signatures.
     pub decoder: Option<ChunkedDecoder>,
     /// The signed SHA-256, for a plain body.
@@ -39,8 +39,8 @@ pub struct Promises {
     pub length: Option<u64>,
 }
 
-impl Promises {
-    /// The promises in the headers, or in the fields of a form, that are about the bytes themselves.
+impl ExpectedBody {
+    /// What headers, or the fields of a form, say about the bytes themselves.
     pub(crate) fn of(checksums: &BodyChecksums) -> Result<Self, S3Error> {
         let expected = checksums.value.as_ref();
         let parsed = expected.map(|value| Checksum::parse(value.algorithm, &value.value));
@@ -56,7 +56,7 @@ impl Promises {
 /// The body of a request.
 pub struct ObjectBody {
     source: Source,
-    promises: Promises,
+    expected: ExpectedBody,
     hasher: Option<Hasher>,
     ready: VecDeque<Bytes>,
     received_bytes: u64,
@@ -71,12 +71,12 @@ pub struct ObjectBody {
 }
 
 impl ObjectBody {
-    /// A body with promises. `limit_bytes` is its largest size, `patience` is how long its sender may pause.
-    pub fn new(source: Source, promises: Promises, limit_bytes: u64, patience: Duration) -> Self {
-        let hasher = promises.checksum.map(Hasher::new);
+    /// A body, and what it is compared with. `limit_bytes` is its largest size, `patience` is how long its sender may pause.
+    pub fn new(source: Source, expected: ExpectedBody, limit_bytes: u64, patience: Duration) -> Self {
+        let hasher = expected.checksum.map(Hasher::new);
         Self {
             source,
-            promises,
+            expected,
             hasher,
             ready: VecDeque::new(),
             received_bytes: 0,
@@ -107,7 +107,7 @@ impl ObjectBody {
 
     /// The plain size, if a header promised it.
     pub fn expected_bytes(&self) -> Option<u64> {
-        self.promises.length
+        self.expected.length
     }
 
     /// Plain bytes received so far.
@@ -117,7 +117,7 @@ impl ObjectBody {
 
     /// The MD5 that `Content-MD5` promised. The code that stores the body computes the MD5 anyway, and compares it.
     pub fn content_md5(&self) -> Option<[u8; 16]> {
-        self.promises.content_md5
+        self.expected.content_md5
     }
 
     /// The checksum of the whole body, once the stream has ended.
@@ -143,7 +143,7 @@ impl ObjectBody {
                 Err(error) => return Err(self.explain(error.into())),
             }
         }
-        if let Some(expected) = self.promises.content_md5 {
+        if let Some(expected) = self.expected.content_md5 {
             check_md5(expected, md5_of(&all))?;
         }
         Ok(all.freeze())
@@ -179,13 +179,13 @@ impl ObjectBody {
 
     fn take(&mut self, raw: Bytes) -> Result<(), S3Error> {
         let first_new = self.ready.len();
-        match &mut self.promises.decoder {
+        match &mut self.expected.decoder {
             Some(decoder) => {
                 let ready = &mut self.ready;
                 decoder.feed(raw, &mut |piece| ready.push_back(piece)).map_err(from_signature)?;
             }
             None => {
-                if let Some(check) = &mut self.promises.sha256 {
+                if let Some(check) = &mut self.expected.sha256 {
                     check.update(&raw);
                 }
                 self.ready.push_back(raw);
@@ -205,21 +205,21 @@ impl ObjectBody {
     }
 
     fn verify(&mut self) -> Result<(), S3Error> {
-        let trailers = match self.promises.decoder.take() {
+        let trailers = match self.expected.decoder.take() {
             Some(decoder) => Some(decoder.finish().map_err(from_signature)?),
             None => None,
         };
-        if let Some(check) = self.promises.sha256.take() {
+        if let Some(check) = self.expected.sha256.take() {
             check.finish().map_err(from_signature)?;
         }
         if self.received_bytes < self.least_bytes {
             return Err(S3Error::new(S3ErrorCode::EntityTooSmall));
         }
-        if self.promises.length.is_some_and(|length| length != self.received_bytes) {
+        if self.expected.length.is_some_and(|length| length != self.received_bytes) {
             return Err(from_signature(SigError::IncompleteBody("its length differs from the announced one")));
         }
         let computed = self.hasher.take().map(Hasher::finish);
-        if let (Some(expected), Some(computed)) = (&self.promises.expected_checksum, &computed) {
+        if let (Some(expected), Some(computed)) = (&self.expected.expected_checksum, &computed) {
             expected.check(computed).map_err(from_signature)?;
         }
         for (name, value) in trailers.iter().flat_map(|trailers| trailers.iter()) {

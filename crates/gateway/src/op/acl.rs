@@ -12,7 +12,7 @@ use s3::op::{GetBucketAcl, GetObjectAcl, Owner, PutBucketAcl, PutObjectAcl, acl_
 use s3::{AclHeaders, AclOwners, ExistingObject, Requirement, S3Error, S3ErrorCode, Target, acl_from_xml};
 
 use super::answer::{self, Answer};
-use super::find::no_such_key;
+use super::lookup::no_such_key;
 use super::new_entry::conflict;
 use super::public_access_block::blocked;
 use super::{Call, Denied, Run};

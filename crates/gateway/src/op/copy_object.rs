@@ -9,7 +9,7 @@ use s3::op::{CopyObject, CopyResult, MetadataDirective};
 use s3::{Checksum, ChecksumType, CopySource, Effect, Requirement, S3Error, S3ErrorCode, S3Operation, WriteCondition};
 
 use super::answer::{self, Answer};
-use super::copied::check_copy_bytes;
+use super::copy_source::check_copy_bytes;
 use super::new_entry::{conflict, described, require_supported};
 use super::{Call, Run};
 use crate::body::ObjectBody;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use gateway::{Enforcement, Fence, Floor};
+use gateway::{Enforcement, Fence, FloorError};
 
 use crate::support::{Claims, World};
 
@@ -65,11 +65,11 @@ impl Fence for At {
     fn revision(&self) -> Arc<String> {
         Arc::new("r5".to_owned())
     }
-    async fn reach(&self, floor: &str) -> Result<(), Floor> {
+    async fn reach(&self, floor: &str) -> Result<(), FloorError> {
         match floor {
             "r5" => Ok(()),
-            "r6" => Err(Floor::Ahead),
-            other => Err(Floor::Wrong(format!("`{other}` is no revision"))),
+            "r6" => Err(FloorError::Ahead),
+            other => Err(FloorError::Wrong(format!("`{other}` is no revision"))),
         }
     }
     fn before_change(&self) -> Box<dyn Enforcement> {

@@ -130,7 +130,7 @@ impl gateway::Fence for Behind {
     fn revision(&self) -> Arc<String> {
         Arc::default()
     }
-    async fn reach(&self, _floor: &str) -> Result<(), gateway::Floor> {
+    async fn reach(&self, _floor: &str) -> Result<(), gateway::FloorError> {
         Ok(())
     }
     fn before_change(&self) -> Box<dyn gateway::Enforcement> {

@@ -10,8 +10,8 @@ use s3::op::{CopyResult, UploadPartCopy};
 
 use super::put_part;
 use crate::op::answer::{self, Answer};
-use crate::op::copied::{check_copy_bytes, protocol_checksum};
 use crate::op::copy_object::set_versions;
+use crate::op::copy_source::{check_copy_bytes, protocol_checksum};
 
 /// Makes a part from the bytes of another object, or from a range of them.
 impl Run for UploadPartCopy {

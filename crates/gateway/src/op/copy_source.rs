@@ -10,7 +10,7 @@ use s3::{CopySource, EncryptionHeaders, ReadConditions, Requirement, S3Error, S3
 use sigv4::checksum::{Checksum, ChecksumAlgorithm, Hasher};
 
 use super::Call;
-use super::find::no_such_key;
+use super::lookup::no_such_key;
 use super::upload::Upload;
 use crate::errors;
 
