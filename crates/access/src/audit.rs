@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use policy::{CompiledPolicy, Decision, Origin, PolicyType};
 use s3::Requirement;
 
-use crate::authorize::{World, bucket_of};
+use crate::authorize::{DecisionInput, bucket_of};
 use crate::refusal::{outcome_label, policy_label};
 
 /// All that an audit log keeps of one request.
@@ -124,15 +124,15 @@ pub struct AuditedDecision {
 }
 
 impl AuditedDecision {
-    pub(crate) fn of(need: &Requirement, decision: Decision, owner: PolicyOwner<'_>, world: World<'_>) -> Self {
+    pub(crate) fn of(need: &Requirement, decision: Decision, owner: PolicyOwner<'_>, input: DecisionInput<'_>) -> Self {
         let by = decided_by(decision);
-        let compiled = by.and_then(|by| policy_of(by.policy, owner, world));
+        let compiled = by.and_then(|by| policy_of(by.policy, owner, input));
         let sid = by.zip(compiled).and_then(|(by, policy)| policy.sid(by.statement));
         Self {
             action: need.action,
             resource: need.resource.clone(),
             decision,
-            policy: by.and_then(|by| name_of(by.policy, owner, world)),
+            policy: by.and_then(|by| name_of(by.policy, owner, input)),
             sid: sid.map(str::to_owned),
         }
     }
@@ -185,8 +185,8 @@ pub(crate) enum PolicyOwner<'a> {
 
 impl<'a> PolicyOwner<'a> {
     /// The bucket that an S3 resource names, if it exists.
-    pub(crate) fn of(resource: &str, world: World<'a>) -> Self {
-        bucket_of(resource, world.snapshot).map_or(Self::None, Self::Bucket)
+    pub(crate) fn of(resource: &str, input: DecisionInput<'a>) -> Self {
+        bucket_of(resource, input.snapshot).map_or(Self::None, Self::Bucket)
     }
 
     fn policy(self) -> Option<&'a CompiledPolicy> {
@@ -210,9 +210,9 @@ impl<'a> PolicyOwner<'a> {
 pub(crate) fn policy_of<'a>(
     policy: PolicyType,
     resource: PolicyOwner<'a>,
-    world: World<'a>,
+    input: DecisionInput<'a>,
 ) -> Option<&'a CompiledPolicy> {
-    let caller = world.caller;
+    let caller = input.caller;
     match policy {
         PolicyType::Identity(at) => caller.policies.get(at).map(|policy| &**policy),
         PolicyType::Resource => resource.policy(),
@@ -222,9 +222,9 @@ pub(crate) fn policy_of<'a>(
     }
 }
 
-fn name_of(policy: PolicyType, resource: PolicyOwner<'_>, world: World<'_>) -> Option<String> {
+fn name_of(policy: PolicyType, resource: PolicyOwner<'_>, input: DecisionInput<'_>) -> Option<String> {
     match policy {
-        PolicyType::Identity(at) => world.caller.sources.get(at).map(ToString::to_string),
+        PolicyType::Identity(at) => input.caller.sources.get(at).map(ToString::to_string),
         PolicyType::Resource => resource.policy_name(),
         PolicyType::Session => Some("session policy".to_owned()),
         PolicyType::Boundary => Some("permissions boundary".to_owned()),
@@ -235,7 +235,7 @@ fn name_of(policy: PolicyType, resource: PolicyOwner<'_>, world: World<'_>) -> O
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::disallowed_types, reason = "a witness of a test remembers what it is told")]
+    #![expect(clippy::disallowed_types, reason = "a observer of a test remembers what it is told")]
 
     use std::sync::Mutex;
 
@@ -245,7 +245,7 @@ mod tests {
     use s3::Needs;
 
     use super::*;
-    use crate::{Witness, authorize, check, could_act};
+    use crate::{DecisionObserver, authorize, check, could_act};
 
     const IDENTITIES: &str = r#"{
         "policies": [{"name": "Readers", "document": {"Version": "2012-10-17", "Statement": [
@@ -265,8 +265,8 @@ mod tests {
     #[derive(Default)]
     struct Keeper(Mutex<Vec<AuditedDecision>>);
 
-    impl Witness for Keeper {
-        fn watch(&self, _: &str, decide: &mut dyn FnMut() -> Decision) {
+    impl DecisionObserver for Keeper {
+        fn observe(&self, _: &str, decide: &mut dyn FnMut() -> Decision) {
             decide();
         }
 
@@ -318,10 +318,10 @@ mod tests {
     }
 
     fn audited(snapshot: &Snapshot, caller: &Caller, needs: Vec<Requirement>) -> Vec<String> {
-        let witness = Keeper::default();
-        let world = World { caller, snapshot, context: &Context::new(), witness: &witness };
-        let _ = authorize(Asks(needs).into(), world);
-        witness.0.into_inner().unwrap().iter().map(ToString::to_string).collect()
+        let observer = Keeper::default();
+        let input = DecisionInput { caller, snapshot, context: &Context::new(), observer: &observer };
+        let _ = authorize(Asks(needs).into(), input);
+        observer.0.into_inner().unwrap().iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -359,12 +359,13 @@ mod tests {
         assert!(actions[1].starts_with("s3:DeleteObject arn:aws:s3:::reef/b explicit_deny"), "{actions:?}");
 
         // What an operation asks only to know what to answer is no refusal of the request; what keeps its body unread is one.
-        let witness = Keeper::default();
-        let world = World { caller: &alice, snapshot: &snapshot, context: &Context::new(), witness: &witness };
-        check(&need("s3:GetObjectAcl", "a"), world).unwrap_err();
-        assert!(witness.0.lock().unwrap().is_empty());
-        could_act(&[need("s3:GetObjectAcl", "a")], world).unwrap_err();
-        assert_eq!(witness.0.into_inner().unwrap().len(), 1);
+        let observer = Keeper::default();
+        let input =
+            DecisionInput { caller: &alice, snapshot: &snapshot, context: &Context::new(), observer: &observer };
+        check(&need("s3:GetObjectAcl", "a"), input).unwrap_err();
+        assert!(observer.0.lock().unwrap().is_empty());
+        could_act(&[need("s3:GetObjectAcl", "a")], input).unwrap_err();
+        assert_eq!(observer.0.into_inner().unwrap().len(), 1);
     }
 
     #[test]

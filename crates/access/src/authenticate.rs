@@ -16,7 +16,7 @@ use crate::addressing::RequestTarget;
 use crate::refusal::from_signature;
 use crate::session::Sessions;
 use crate::signature_v2::SignatureV2;
-use crate::uses::Uses;
+use crate::uses::RecentUses;
 
 /// How far a client's clock may be off, in seconds. Source: S3 API Reference, `RequestTimeTooSkewed`.
 const SKEW_S: u32 = 900;
@@ -84,14 +84,14 @@ pub struct Authenticated {
 }
 
 /// The settings and caches of authentication.
-pub struct Door {
+pub struct Authenticator {
     /// The region for which signatures must be made; empty for any.
     pub region: String,
     /// For which requests signature V2 is accepted.
     pub signature_v2: SignatureV2,
     sessions: Sessions,
     signing_keys: SigningKeyCache,
-    uses: Arc<Uses>,
+    uses: Arc<RecentUses>,
 }
 
 /// A secret and its owner.
@@ -100,8 +100,8 @@ struct Holder {
     caller: Caller,
 }
 
-impl Door {
-    /// A door. Without session keys every session token is refused.
+impl Authenticator {
+    /// An authenticator. Without session keys every session token is refused.
     pub fn new(region: String, signature_v2: SignatureV2, keys: Option<Arc<sts::SessionKeys>>) -> Self {
         let sessions = Sessions::new(keys);
         let signing_keys = SigningKeyCache::new(SIGNING_KEYS);
@@ -109,7 +109,7 @@ impl Door {
     }
 
     /// When each key was last used, for the control plane.
-    pub fn uses(&self) -> Arc<Uses> {
+    pub fn uses(&self) -> Arc<RecentUses> {
         Arc::clone(&self.uses)
     }
 

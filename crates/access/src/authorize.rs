@@ -13,16 +13,16 @@ use s3::{ExistingObject, Needs, Requirement, Target, VersionId};
 use crate::audit::{AuditedDecision, PolicyOwner, policy_of};
 use crate::authenticate::NO_IDENTITIES;
 use crate::condition_keys::resource_account_keys;
+use crate::observer::{DecisionObserver, observed};
 use crate::permit::Permit;
 use crate::refusal::Refusal;
-use crate::witness::{Witness, witnessed};
 
 /// The prefix of the condition keys for the tags of an existing object.
 const EXISTING_TAG: &str = "s3:ExistingObjectTag/";
 
 /// What determines the decision about a request: one caller, one snapshot, one set of condition keys.
 #[derive(Clone, Copy)]
-pub struct World<'a> {
+pub struct DecisionInput<'a> {
     /// Who makes the request.
     pub caller: &'a Caller,
     /// The IAM state.
@@ -30,7 +30,7 @@ pub struct World<'a> {
     /// The condition keys of the request.
     pub context: &'a Context,
     /// Who observes the decisions.
-    pub witness: &'a dyn Witness,
+    pub observer: &'a dyn DecisionObserver,
 }
 
 /// An operation with the permissions that it needs, before the decision.
@@ -49,9 +49,9 @@ impl<Op: Needs> From<Op> for Resolved<Op> {
 impl<Op> Resolved<Op> {
     /// The objects whose tags are tested by a policy that could apply, each once. Their tags are read before the
     /// decision.
-    pub fn asks_for_tags_of(&self, world: World<'_>) -> Vec<TaggedObject> {
+    pub fn asks_for_tags_of(&self, input: DecisionInput<'_>) -> Vec<TaggedObject> {
         let mut objects = Vec::new();
-        for object in self.needs.iter().filter_map(|need| asks_for_tags_of(need, world)) {
+        for object in self.needs.iter().filter_map(|need| asks_for_tags_of(need, input)) {
             if !objects.contains(&object) {
                 objects.push(object);
             }
@@ -60,9 +60,9 @@ impl<Op> Resolved<Op> {
     }
 
     /// The objects whose owner and ACL count.
-    pub fn asks_for_acl_of(&self, world: World<'_>) -> Vec<Target> {
+    pub fn asks_for_acl_of(&self, input: DecisionInput<'_>) -> Vec<Target> {
         let mut objects: Vec<Target> = Vec::new();
-        for object in self.needs.iter().filter_map(|need| asks_for_acl_of(need, world)) {
+        for object in self.needs.iter().filter_map(|need| asks_for_acl_of(need, input)) {
             if !objects.contains(&object) {
                 objects.push(object);
             }
@@ -90,70 +90,70 @@ impl<Op> Resolved<Op> {
 }
 
 /// Lets an operation run if every permission it needs is allowed.
-pub fn authorize<Op>(resolved: Resolved<Op>, world: World<'_>) -> Result<Permit<Op>, Box<Refusal>> {
+pub fn authorize<Op>(resolved: Resolved<Op>, input: DecisionInput<'_>) -> Result<Permit<Op>, Box<Refusal>> {
     // This operation needs nothing itself: each key of DeleteObjects has its own permit.
     let mut decided = Decision::Allow { by: Origin { policy: PolicyType::NotNeeded, statement: 0 } };
     for need in &resolved.needs {
-        decided = required(need, world)?;
+        decided = required(need, input)?;
     }
     Ok(Permit::new(resolved.operation, decided))
 }
 
 /// Decides a permission without which an operation does not run, and leaves the decision to auditors.
-fn required(need: &Requirement, world: World<'_>) -> Result<Decision, Box<Refusal>> {
-    let decision = decide(need, world);
-    world.witness.audit(decision.is_allow(), &|| {
-        AuditedDecision::of(need, decision, PolicyOwner::of(&need.resource, world), world)
+fn required(need: &Requirement, input: DecisionInput<'_>) -> Result<Decision, Box<Refusal>> {
+    let decision = decide(need, input);
+    input.observer.audit(decision.is_allow(), &|| {
+        AuditedDecision::of(need, decision, PolicyOwner::of(&need.resource, input), input)
     });
-    allowed(decision, need, world)
+    allowed(decision, need, input)
 }
 
 /// Decides a permission that only changes an operation's answer. To run an operation, use [`authorize`].
-pub fn check(need: &Requirement, world: World<'_>) -> Result<Decision, Box<Refusal>> {
-    allowed(decide(need, world), need, world)
+pub fn check(need: &Requirement, input: DecisionInput<'_>) -> Result<Decision, Box<Refusal>> {
+    allowed(decide(need, input), need, input)
 }
 
-fn allowed(decision: Decision, need: &Requirement, world: World<'_>) -> Result<Decision, Box<Refusal>> {
+fn allowed(decision: Decision, need: &Requirement, input: DecisionInput<'_>) -> Result<Decision, Box<Refusal>> {
     match decision {
         Decision::Allow { .. } => Ok(decision),
-        denied => Err(Box::new(refusal(denied, need, world))),
+        denied => Err(Box::new(refusal(denied, need, input))),
     }
 }
 
 /// Decides one permission.
-pub fn decide(need: &Requirement, world: World<'_>) -> Decision {
-    let bucket = deciding_bucket(need, world.snapshot);
-    let context = context_of(need, world);
-    let world = World { context: &context, ..world };
-    witnessed(world.witness, need.action, || {
-        let decision = if world.caller.is_anonymous() {
-            decide_anonymous(need, bucket, world)
+pub fn decide(need: &Requirement, input: DecisionInput<'_>) -> Decision {
+    let bucket = deciding_bucket(need, input.snapshot);
+    let context = context_of(need, input);
+    let input = DecisionInput { context: &context, ..input };
+    observed(input.observer, need.action, || {
+        let decision = if input.caller.is_anonymous() {
+            decide_anonymous(need, bucket, input)
         } else {
-            decide_as(&world.caller.principal, need, bucket, world)
+            decide_as(&input.caller.principal, need, bucket, input)
         };
-        open_by_default(decision, need, world)
+        open_by_default(decision, need, input)
     })
 }
 
 /// Refuses a caller to whom no policy gives any of these permissions, on any resource and under any conditions. This
 /// happens before a body is read for the decision. [`authorize`] still decides about those who pass.
-pub fn could_act(any_of: &[Requirement], world: World<'_>) -> Result<(), Box<Refusal>> {
+pub fn could_act(any_of: &[Requirement], input: DecisionInput<'_>) -> Result<(), Box<Refusal>> {
     let Some(first) = any_of.first() else { return Ok(()) };
-    let open = world.snapshot.settings().default_effect_allow && !world.caller.is_anonymous();
-    if open || any_of.iter().any(|need| could_allow(need, world)) {
+    let open = input.snapshot.settings().default_effect_allow && !input.caller.is_anonymous();
+    if open || any_of.iter().any(|need| could_allow(need, input)) {
         return Ok(());
     }
-    required(first, world).map(|_| ())
+    required(first, input).map(|_| ())
 }
 
-fn could_allow(need: &Requirement, world: World<'_>) -> bool {
-    let bucket = deciding_bucket(need, world.snapshot);
+fn could_allow(need: &Requirement, input: DecisionInput<'_>) -> bool {
+    let bucket = deciding_bucket(need, input.snapshot);
     let ask =
-        |principal: &Principal, bucket: Option<&Bucket>| asking(principal, need, bucket, world, policy::could_allow);
-    if !world.caller.is_anonymous() {
-        return ask(&world.caller.principal, bucket);
+        |principal: &Principal, bucket: Option<&Bucket>| asking(principal, need, bucket, input, policy::could_allow);
+    if !input.caller.is_anonymous() {
+        return ask(&input.caller.principal, bucket);
     }
-    ask(&Principal::Anonymous, bucket) || !world.caller.policies.is_empty() && ask(&anonymous_user(world), None)
+    ask(&Principal::Anonymous, bucket) || !input.caller.policies.is_empty() && ask(&anonymous_user(input), None)
 }
 
 /// An object, or one of its versions, whose tags a policy tests.
@@ -176,31 +176,31 @@ impl TaggedObject {
 
 /// The object of a permission, if a policy that could apply tests its tags. They are then read from the filer, before
 /// the one decision. Only some actions have such a key.
-pub fn asks_for_tags_of(need: &Requirement, world: World<'_>) -> Option<TaggedObject> {
+pub fn asks_for_tags_of(need: &Requirement, input: DecisionInput<'_>) -> Option<TaggedObject> {
     let object = TaggedObject::of(need)?;
     let action = Action::named(need.action).filter(|action| action.may_know_key("s3:ExistingObjectTag/any"))?;
-    let bucket = bucket_of(&need.resource, world.snapshot).and_then(|bucket| bucket.compiled_policy());
-    let session = world.caller.session.as_ref().and_then(|session| session.policy.as_deref());
-    let single = [bucket, session, world.caller.boundary.as_deref()].into_iter().flatten();
-    let mut all = world.caller.policies.iter().map(|policy| &**policy).chain(single);
+    let bucket = bucket_of(&need.resource, input.snapshot).and_then(|bucket| bucket.compiled_policy());
+    let session = input.caller.session.as_ref().and_then(|session| session.policy.as_deref());
+    let single = [bucket, session, input.caller.boundary.as_deref()].into_iter().flatten();
+    let mut all = input.caller.policies.iter().map(|policy| &**policy).chain(single);
     let asked = all.any(|policy| policy.mentions(action, &need.resource, EXISTING_TAG));
     asked.then_some(object)
 }
 
-fn refusal(decision: Decision, need: &Requirement, world: World<'_>) -> Refusal {
-    let mut refusal = Refusal::new(decision, need.action, &need.resource, &world.caller.principal);
-    if !world.snapshot.has_identities() {
+fn refusal(decision: Decision, need: &Requirement, input: DecisionInput<'_>) -> Refusal {
+    let mut refusal = Refusal::new(decision, need.action, &need.resource, &input.caller.principal);
+    if !input.snapshot.has_identities() {
         refusal.hint = Some(NO_IDENTITIES);
     }
     if let Decision::ExplicitDeny { by } = decision {
-        let policy = policy_of(by.policy, PolicyOwner::of(&need.resource, world), world);
+        let policy = policy_of(by.policy, PolicyOwner::of(&need.resource, input), input);
         refusal.unreadable = policy.and_then(|policy| policy.unreadable_reason()).map(str::to_owned);
     }
     refusal
 }
 
-fn decide_as(principal: &Principal, need: &Requirement, bucket: Option<&Bucket>, world: World<'_>) -> Decision {
-    asking(principal, need, bucket, world, policy::decide)
+fn decide_as(principal: &Principal, need: &Requirement, bucket: Option<&Bucket>, input: DecisionInput<'_>) -> Decision {
+    asking(principal, need, bucket, input, policy::decide)
 }
 
 /// Decides one need by the policies that apply.
@@ -208,17 +208,17 @@ fn asking<T>(
     principal: &Principal,
     need: &Requirement,
     bucket: Option<&Bucket>,
-    world: World<'_>,
+    input: DecisionInput<'_>,
     question: impl Fn(&PolicySet<'_>, &Request<'_>) -> T,
 ) -> T {
-    let caller = world.caller;
+    let caller = input.caller;
     let owner = foreign_owner(need, bucket);
     let policies = PolicySet {
         identity: &caller.policies,
         resource: bucket.and_then(Bucket::compiled_policy),
         session: caller.session.as_ref().and_then(|session| session.policy.as_deref()),
         boundary: caller.boundary.as_deref(),
-        cross_account: world.snapshot.settings().cross_account,
+        cross_account: input.snapshot.settings().cross_account,
         acl: acl_of(need, bucket),
         is_foreign: owner.is_some(),
         restricted_to: bucket.and_then(Bucket::restricted_to),
@@ -230,7 +230,7 @@ fn asking<T>(
         action: RequestAction::named(need.action),
         resource: &need.resource,
         resource_account: owner.or(bucket.map(|bucket| bucket.account)).unwrap_or(caller.account),
-        context: world.context,
+        context: input.context,
     };
     question(&policies, &request)
 }
@@ -254,8 +254,8 @@ fn foreign_owner(need: &Requirement, bucket: Option<&Bucket>) -> Option<AccountI
 
 /// The object of a permission whose owner and ACL count. They are then read from the filer, before the one decision.
 /// Where the bucket's owner owns all objects, nothing is read.
-pub fn asks_for_acl_of(need: &Requirement, world: World<'_>) -> Option<Target> {
-    let bucket = bucket_of(&need.resource, world.snapshot).filter(|bucket| bucket.ownership().has_acls())?;
+pub fn asks_for_acl_of(need: &Requirement, input: DecisionInput<'_>) -> Option<Target> {
+    let bucket = bucket_of(&need.resource, input.snapshot).filter(|bucket| bucket.ownership().has_acls())?;
     Action::named(need.action).filter(|action| policy::is_of_object_acl(*action) && !need.is_of_new_object)?;
     let name = need.bucket.as_ref().filter(|name| name.as_str() == &*bucket.name)?;
     Some(Target { bucket: name.clone(), key: need.key.clone()?, version_id: need.version_id.clone() })
@@ -263,12 +263,12 @@ pub fn asks_for_acl_of(need: &Requirement, world: World<'_>) -> Option<Target> {
 
 /// Anonymous callers may do what bucket policies allow everyone, and what the identity `anonymous` of the identities
 /// file allows. A Deny in either ends the decision.
-fn decide_anonymous(need: &Requirement, bucket: Option<&Bucket>, world: World<'_>) -> Decision {
-    let public = decide_as(&Principal::Anonymous, need, bucket, world);
-    if world.caller.policies.is_empty() || matches!(public, Decision::ExplicitDeny { .. }) {
+fn decide_anonymous(need: &Requirement, bucket: Option<&Bucket>, input: DecisionInput<'_>) -> Decision {
+    let public = decide_as(&Principal::Anonymous, need, bucket, input);
+    if input.caller.policies.is_empty() || matches!(public, Decision::ExplicitDeny { .. }) {
         return public;
     }
-    let identity = decide_as(&anonymous_user(world), need, None, world);
+    let identity = decide_as(&anonymous_user(input), need, None, input);
     match identity {
         Decision::ImplicitDeny { .. } => public,
         decided => decided,
@@ -277,17 +277,17 @@ fn decide_anonymous(need: &Requirement, bucket: Option<&Bucket>, world: World<'_
 
 /// The identity `anonymous` of the identities file. As in `weed s3`, its policies apply to the buckets of every account: it is asked
 /// about without a bucket, so the resource counts as one of its own account.
-fn anonymous_user(world: World<'_>) -> Principal {
-    let (account, path) = (world.caller.account, "/".to_owned());
+fn anonymous_user(input: DecisionInput<'_>) -> Principal {
+    let (account, path) = (input.caller.account, "/".to_owned());
     Principal::User { account, path, name: iam::ANONYMOUS.to_owned() }
 }
 
 /// `policy.defaultEffect: "Allow"`: what no policy mentions is allowed, but only to authenticated S3 requests. A
 /// session policy or a boundary that does not allow the request still refuses it.
-fn open_by_default(decision: Decision, need: &Requirement, world: World<'_>) -> Decision {
+fn open_by_default(decision: Decision, need: &Requirement, input: DecisionInput<'_>) -> Decision {
     let silent = matches!(decision, Decision::ImplicitDeny { missing: PolicyType::Identity(_) | PolicyType::Resource });
-    let open = world.snapshot.settings().default_effect_allow;
-    if open && silent && !world.caller.is_anonymous() && need.action.starts_with("s3:") {
+    let open = input.snapshot.settings().default_effect_allow;
+    if open && silent && !input.caller.is_anonymous() && need.action.starts_with("s3:") {
         return Decision::Allow { by: Origin { policy: PolicyType::NotNeeded, statement: 0 } };
     }
     decision
@@ -295,13 +295,13 @@ fn open_by_default(decision: Decision, need: &Requirement, world: World<'_>) -> 
 
 /// The condition keys of one permission: those of the request that its action has, and those of its own resource. A
 /// copy reads from one bucket, with its own version and tags, and writes to another.
-pub fn context_of<'a>(need: &Requirement, world: World<'a>) -> Cow<'a, Context> {
-    let bucket = deciding_bucket(need, world.snapshot);
+pub fn context_of<'a>(need: &Requirement, input: DecisionInput<'a>) -> Cow<'a, Context> {
+    let bucket = deciding_bucket(need, input.snapshot);
     let action = Action::named(need.action);
     let may_know = |key: &str| action.is_none_or(|action| action.may_know_key(key));
-    let mut context = match world.context.iter().all(|(key, _)| may_know(key)) {
-        true => Cow::Borrowed(world.context),
-        false => Cow::Owned(world.context.filtered(may_know)),
+    let mut context = match input.context.iter().all(|(key, _)| may_know(key)) {
+        true => Cow::Borrowed(input.context),
+        false => Cow::Owned(input.context.filtered(may_know)),
     };
     for (tag, value) in need.existing_tags.iter().filter(|_| may_know("s3:ExistingObjectTag/any")) {
         context.to_mut().add(&format!("{EXISTING_TAG}{tag}"), value.as_str());
@@ -312,7 +312,7 @@ pub fn context_of<'a>(need: &Requirement, world: World<'a>) -> Cow<'a, Context> 
         }
     };
     // A bucket that does not exist would be created in the caller's account.
-    let account = bucket.map_or(world.caller.account, |bucket| bucket.account);
+    let account = bucket.map_or(input.caller.account, |bucket| bucket.account);
     for (key, account) in resource_account_keys(&account).into_iter().filter(|(key, _)| may_know(key)) {
         set(key, account);
     }

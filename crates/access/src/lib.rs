@@ -1,6 +1,6 @@
 //! The front door: who makes the request, which policies apply, and is it allowed?
 //!
-//! A request passes through [`Addressing::target`], [`Door::authenticate`], [`request_context`] and [`authorize`]. Only
+//! A request passes through [`Addressing::target`], [`Authenticator::authenticate`], [`request_context`] and [`authorize`]. Only
 //! the last one makes a [`Permit`].
 
 mod addressing;
@@ -9,26 +9,27 @@ mod authenticate;
 mod authorize;
 mod client_address;
 mod condition_keys;
+mod observer;
 mod permit;
 mod refusal;
 mod session;
 mod signature_v2;
 mod trust;
 mod uses;
-mod witness;
 
 pub use addressing::{Addressing, RequestTarget};
 pub use audit::{AuditRecord, AuditedCaller, AuditedDecision, AuditedRequest, AuditedSession};
-pub use authenticate::{Authenticated, AuthenticationType, Door, Services, UnverifiedRequest};
+pub use authenticate::{Authenticated, AuthenticationType, Authenticator, Services, UnverifiedRequest};
 pub use authorize::{
-    Resolved, TaggedObject, World, asks_for_acl_of, asks_for_tags_of, authorize, check, context_of, could_act, decide,
+    DecisionInput, Resolved, TaggedObject, asks_for_acl_of, asks_for_tags_of, authorize, check, context_of, could_act,
+    decide,
 };
 pub use client_address::ClientAddress;
 pub use condition_keys::{request_context, resource_account_keys};
+pub use observer::{DecisionObserver, NoObserver, observed};
 pub use permit::{Permit, Permitted};
 pub use refusal::{Refusal, from_signature, outcome_label, policy_label};
 pub use session::CLAIM_BASED_ROLE;
 pub use signature_v2::SignatureV2;
 pub use trust::decide_to_assume;
-pub use uses::Uses;
-pub use witness::{NoWitness, Witness, witnessed};
+pub use uses::RecentUses;

@@ -33,8 +33,8 @@ use s3::op::*;
 /// fn read(permit: &access::Permit<s3::op::GetObject>) -> &s3::op::GetObject {
 ///     permit.operation()
 /// }
-/// fn decide(operation: s3::op::GetObject, world: access::World<'_>) -> bool {
-///     access::authorize(access::Resolved::from(operation), world).is_ok()
+/// fn decide(operation: s3::op::GetObject, input: access::DecisionInput<'_>) -> bool {
+///     access::authorize(access::Resolved::from(operation), input).is_ok()
 /// }
 /// ```
 #[derive(Debug)]

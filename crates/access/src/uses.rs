@@ -2,7 +2,7 @@
 
 #![expect(
     clippy::disallowed_types,
-    reason = "requests share the record of uses, by which nothing is decided; it is written at the door, where a use is known"
+    reason = "requests share the record of uses, by which nothing is decided; it is written during authentication, where a use is known"
 )]
 
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use rpds::HashTrieMapSync;
 ///
 /// A request with a key already seen in the same minute only reads one number: it takes no lock, writes nothing and
 /// allocates nothing. The first request with a key in each minute writes, and a new key is added to the map.
-pub struct Uses {
+pub struct RecentUses {
     seen: ArcSwap<HashTrieMapSync<Arc<str>, Arc<Seen>>>,
     /// Held while entries are added or removed.
     writing: Mutex<()>,
@@ -31,13 +31,13 @@ struct Seen {
 
 const GONE: i64 = i64::MAX;
 
-impl Default for Uses {
+impl Default for RecentUses {
     fn default() -> Self {
         Self { seen: ArcSwap::from_pointee(HashTrieMapSync::new_sync()), writing: Mutex::new(()) }
     }
 }
 
-impl Uses {
+impl RecentUses {
     /// Records a use of a key, by its id, or of a role, by its `AROA...` id.
     pub fn note(&self, id: &str, now_s: i64, service: &str, region: &str) {
         let minute = now_s.div_euclid(60);
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn uses_are_recorded_by_the_minute_and_handed_over() {
-        let uses = Uses::default();
+        let uses = RecentUses::default();
         for (id, now_s, service) in [("AK1", 61, "s3"), ("AK1", 119, "iam"), ("AK2", 60, "s3"), ("AK1", 30, "sts")] {
             uses.note(id, now_s, service, "us-east-1");
         }
@@ -130,7 +130,7 @@ mod tests {
     #[test]
     #[expect(clippy::disallowed_methods, reason = "threads are what is tested")]
     fn many_threads_lose_nothing() {
-        let uses = Uses::default();
+        let uses = RecentUses::default();
         std::thread::scope(|scope| {
             for thread in 0..4 {
                 let uses = &uses;

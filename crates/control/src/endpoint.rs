@@ -1,6 +1,6 @@
 //! The endpoint of both query APIs: an authenticated call goes in, an HTTP answer comes out.
 
-use access::Witness;
+use access::DecisionObserver;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
@@ -22,7 +22,7 @@ pub struct QueryEndpoint {
     sts: StsApi,
 }
 
-/// A call as it comes out of the door.
+/// An authenticated call.
 pub struct Query<'a> {
     /// The caller.
     pub caller: &'a Caller,
@@ -35,7 +35,7 @@ pub struct Query<'a> {
     /// When the request was read, in seconds since 1970.
     pub now_s: i64,
     /// Who is told of the decisions.
-    pub witness: &'a dyn Witness,
+    pub observer: &'a dyn DecisionObserver,
 }
 
 impl QueryEndpoint {
@@ -54,7 +54,7 @@ impl QueryEndpoint {
             request_id: query.request_id,
             now_s: query.now_s,
             random: &random,
-            witness: query.witness,
+            observer: query.observer,
         };
         let mut response = match self.dispatch(&call, query.context).await {
             Ok(answer) => success(answer),

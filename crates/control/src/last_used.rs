@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use access::Uses;
+use access::RecentUses;
 use iam::{LastUsed, Snapshot};
 use store::{FilerStore, LastUsedFiles, StoreError};
 use tokio::sync::Mutex;
@@ -12,7 +12,7 @@ use crate::feed::Follower;
 
 /// The last uses that this gateway has seen.
 pub struct Recorder {
-    uses: Arc<Uses>,
+    uses: Arc<RecentUses>,
     store: FilerStore,
     follower: Arc<Follower>,
     /// Names this gateway's files. It is unique to this run, so that no two gateways write the same file.
@@ -28,7 +28,7 @@ struct Known {
 
 impl Recorder {
     /// A recorder for `uses`.
-    pub fn new(uses: Arc<Uses>, store: FilerStore, follower: Arc<Follower>) -> Self {
+    pub fn new(uses: Arc<RecentUses>, store: FilerStore, follower: Arc<Follower>) -> Self {
         let gateway = format!("{:016x}", rand::random::<u64>());
         Self { uses, store, follower, gateway, known: Mutex::default() }
     }

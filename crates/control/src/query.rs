@@ -25,7 +25,7 @@ pub struct Call<'a> {
     /// Fresh random bytes.
     pub random: &'a [u8; 96],
     /// Who observes the decisions.
-    pub witness: &'a dyn access::Witness,
+    pub observer: &'a dyn access::DecisionObserver,
 }
 
 impl<'a> Call<'a> {
@@ -175,8 +175,8 @@ pub(crate) fn authorize(
     snapshot: &Snapshot,
 ) -> Result<Permit<RequestedAction>, QueryError> {
     let action = RequestedAction { name: call.action()?.to_owned(), needs: needs(call, context, snapshot)? };
-    let world = access::World { caller: call.caller, snapshot, context, witness: call.witness };
-    access::authorize(action.into(), world)
+    let decision_input = access::DecisionInput { caller: call.caller, snapshot, context, observer: call.observer };
+    access::authorize(action.into(), decision_input)
         .map_err(|refusal| QueryError::access_denied(refusal.to_error(call.request_id).message().to_owned()))
 }
 

@@ -4,7 +4,7 @@ mod own_session;
 
 use std::sync::Arc;
 
-use access::World;
+use access::DecisionInput;
 use federation::KeyDemand;
 use iam::{Caller, RevocationTarget, Role, Snapshot, policy_name_of};
 use iam_api::answer::{self, AssumeRoleOutput, Service};
@@ -194,8 +194,8 @@ fn trusting_role<'s>(
     let params = call.params.clone().with("RoleArn", arn);
     let call = &Call { params: &params, ..*call };
     for need in needs(call, &mut context, snapshot)? {
-        let world = World { caller, snapshot, context: &context, witness: call.witness };
-        let decision = access::decide_to_assume(&need, role, world);
+        let decision_input = DecisionInput { caller, snapshot, context: &context, observer: call.observer };
+        let decision = access::decide_to_assume(&need, role, decision_input);
         if !decision.is_allow() {
             let unreadable = role.and_then(|role| role.trust.unreadable_reason());
             if let (Decision::ExplicitDeny { .. }, Some(reason)) = (decision, unreadable) {

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use access::Uses;
+use access::RecentUses;
 use filer::Filer;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -44,7 +44,7 @@ struct Gateway {
     follower: Arc<Follower>,
     iam: IamApi,
     sts: StsApi,
-    uses: Arc<Uses>,
+    uses: Arc<RecentUses>,
     recorder: Arc<Recorder>,
 }
 
@@ -66,7 +66,7 @@ impl Gateway {
             account_id: AccountId::DEFAULT,
         };
         let config: StsConfig = IamConfig::default().sts;
-        let uses = Arc::<Uses>::default();
+        let uses = Arc::<RecentUses>::default();
         let recorder = Arc::new(Recorder::new(uses.clone(), world.store(), follower.clone()));
         let iam = IamApi::new(follower.clone(), store, read_only, recorder.clone(), BTreeSet::new());
         let sts = StsApi::new(follower.clone(), Some(Arc::new(keys)), Arc::default(), &config);
@@ -98,7 +98,7 @@ impl Gateway {
             request_id: "req-1",
             now_s: 1_700_000_000,
             random: &random,
-            witness: &access::NoWitness,
+            observer: &access::NoObserver,
         };
         match crate::query::service_of(action[0].1) {
             iam_api::answer::Service::Sts => self.sts.answer(&call, Context::new()).await,

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use access::{CLAIM_BASED_ROLE, World};
+use access::{CLAIM_BASED_ROLE, DecisionInput};
 use iam::{Caller, IdentityProvider, ProviderRights, RevocationTarget, Role, Snapshot};
 use iam_api::answer::{self, AssumeRoleOutput, FederatedOutput};
 use iam_api::{AssumeRoleInput, Params, QueryCaller, query_requirements, set_query_condition_keys};
@@ -216,7 +216,7 @@ impl StsApi {
         let mut context = keys_of_sign_in(&context, sign_in);
         set_query_condition_keys(params, &mut context)?;
         let caller = federated_caller(call.caller, &sign_in.provider);
-        let world = World { caller: &caller, snapshot, context: &context, witness: call.witness };
+        let decision_input = DecisionInput { caller: &caller, snapshot, context: &context, observer: call.observer };
         let query_caller = QueryCaller {
             account: role.account,
             user_arn: None,
@@ -226,7 +226,7 @@ impl StsApi {
             passes_on_source_identity: false,
         };
         for need in query_requirements(params, &query_caller)? {
-            let decision = access::decide_to_assume(&need, Some(role), world);
+            let decision = access::decide_to_assume(&need, Some(role), decision_input);
             if !decision.is_allow() {
                 let unreadable = role.trust.unreadable_reason();
                 let reason = match decision {

@@ -1,4 +1,4 @@
-//! The first door: connections, TLS, time limits. A request leaves it as a head and a body that has not been read yet.
+//! The first step: connections, TLS, time limits. A request leaves it as a head and a body that has not been read yet.
 
 use std::convert::Infallible;
 use std::future::Future;

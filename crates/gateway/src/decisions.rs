@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use access::{AuditedDecision, Witness};
+use access::{AuditedDecision, DecisionObserver};
 use policy::Decision;
 
 use crate::metrics::Metrics;
@@ -33,9 +33,9 @@ impl Decisions {
     }
 }
 
-impl Witness for Decisions {
-    fn watch(&self, action: &str, decide: &mut dyn FnMut() -> Decision) {
-        self.metrics.watch(action, decide);
+impl DecisionObserver for Decisions {
+    fn observe(&self, action: &str, decide: &mut dyn FnMut() -> Decision) {
+        self.metrics.observe(action, decide);
     }
 
     fn audit(&self, allowed: bool, decision: &dyn Fn() -> AuditedDecision) {

@@ -67,7 +67,7 @@ impl Gateway {
         }
         // A session made by another gateway is accepted here once this gateway knows its role.
         if let Ok(form) = form
-            && let Some(revision) = self.door.session_revision(form, now)
+            && let Some(revision) = self.authenticator.session_revision(form, now)
             && self.fence.reach(&revision).await == Err(FloorError::Ahead)
         {
             return Err(ahead());

@@ -38,7 +38,7 @@ pub(crate) async fn read(
     let form = PostForm::new(fields, &file_name)?;
     let unverified = visit.unverified(Services::S3, None);
     let authenticated =
-        gateway.door.authenticate_form(&unverified, &visit.snapshot, form.fields()).map_err(|error| {
+        gateway.authenticator.authenticate_form(&unverified, &visit.snapshot, form.fields()).map_err(|error| {
             let key = form.get("x-amz-credential").or_else(|| form.get("awsaccesskeyid"));
             let key = key.and_then(|value| value.split('/').next()).unwrap_or_default();
             trail.unauthenticated(key.chars().take(128).collect(), error)

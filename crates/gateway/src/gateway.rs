@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use access::{Addressing, Door};
+use access::{Addressing, Authenticator};
 use arc_swap::ArcSwapOption;
 use bucket::directory::BucketDirectory;
 use filer::{Filer, FilerConfiguration};
@@ -70,7 +70,7 @@ pub struct Gateway {
     /// Whether decisions may use it, and which other gateways decide by it.
     pub fence: Arc<dyn crate::fence::Fence>,
     /// Authentication and authorization.
-    pub door: Door,
+    pub authenticator: Authenticator,
     /// IAM and STS.
     pub query_api: Arc<dyn QueryApi>,
     /// Status, health and readiness.

@@ -1,4 +1,4 @@
-//! The data plane: one corridor of eight doors, and the S3 operations.
+//! The data plane: the eight steps of a request, and the S3 operations.
 
 pub mod accept;
 mod audit_log;

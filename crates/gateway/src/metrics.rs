@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
-use access::{Witness, outcome_label, policy_label};
+use access::{DecisionObserver, outcome_label, policy_label};
 use policy::{Action, Decision};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -111,8 +111,8 @@ impl Metrics {
     }
 }
 
-impl Witness for Metrics {
-    fn watch(&self, action: &str, decide: &mut dyn FnMut() -> Decision) {
+impl DecisionObserver for Metrics {
+    fn observe(&self, action: &str, decide: &mut dyn FnMut() -> Decision) {
         let started = Instant::now();
         let decision = decide();
         self.decision_seconds.observe(started.elapsed().as_secs_f64());

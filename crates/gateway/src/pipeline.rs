@@ -1,12 +1,12 @@
-//! The whole path of a request, from top to bottom: `answer`, `walk`, `operation` and `admit` name every door.
+//! The whole path of a request, from top to bottom: `answer`, `walk`, `operation` and `admit` name every step.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use access::{
-    AuditedCaller, Authenticated, Permit, RequestTarget, Resolved, Services, UnverifiedRequest, World, authorize,
-    request_context, resource_account_keys,
+    AuditedCaller, Authenticated, DecisionInput, Permit, RequestTarget, Resolved, Services, UnverifiedRequest,
+    authorize, request_context, resource_account_keys,
 };
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
@@ -127,7 +127,7 @@ impl Gateway {
         snapshot: &Snapshot,
         trail: &mut Trail,
     ) -> Result<Authenticated, S3Error> {
-        let authenticated = self.door.authenticate(unverified, snapshot);
+        let authenticated = self.authenticator.authenticate(unverified, snapshot);
         let authenticated = authenticated.map_err(|error| {
             let key = match unverified.form {
                 Ok(AuthForm::HeaderV4(claim) | AuthForm::PresignedV4(claim)) => claim.access_key_id.to_string(),
@@ -153,8 +153,8 @@ impl Gateway {
         let authenticated = self.authenticate(&visit.unverified(Services::S3, None), &visit.snapshot, trail)?;
         let (caller, snapshot) = (&authenticated.caller, &*visit.snapshot);
         let context = self.context(&visit, &authenticated);
-        let world = World { caller, snapshot, context: &context, witness: &*trail.decisions };
-        match authorize(ReadAddresses.into(), world) {
+        let decision_input = DecisionInput { caller, snapshot, context: &context, observer: &*trail.decisions };
+        match authorize(ReadAddresses.into(), decision_input) {
             Ok(_permit) => Ok(pages::status(self, true)),
             Err(refusal) => Err(refusal.to_error(&trail.request_id)),
         }
@@ -244,8 +244,8 @@ impl Gateway {
         let any_of = operation.first_needs();
         let context = self.context(visit, authenticated);
         let (caller, snapshot) = (&authenticated.caller, &*visit.snapshot);
-        let world = World { caller, snapshot, context: &context, witness: &*trail.decisions };
-        access::could_act(&any_of, world).map_err(|refusal| refusal.to_error(&trail.request_id))
+        let decision_input = DecisionInput { caller, snapshot, context: &context, observer: &*trail.decisions };
+        access::could_act(&any_of, decision_input).map_err(|refusal| refusal.to_error(&trail.request_id))
     }
 
     /// The condition keys of every request.
@@ -343,7 +343,7 @@ impl Gateway {
             context,
             request_id: trail.request_id.clone(),
             now: visit.now,
-            witness: Arc::clone(&trail.decisions) as Arc<dyn access::Witness>,
+            observer: Arc::clone(&trail.decisions) as Arc<dyn access::DecisionObserver>,
         };
         Ok(self.query_api.answer(call).await)
     }
@@ -355,17 +355,17 @@ impl Call<'_> {
     /// tests them, owner and ACL of an object only where they count.
     pub async fn authorize<Op: Needs>(&self, operation: Op) -> Result<Permit<Op>, Denied> {
         let mut resolved = Resolved::from(operation);
-        for object in resolved.asks_for_tags_of(self.world()) {
+        for object in resolved.asks_for_tags_of(self.decision_input()) {
             resolved.set_tags(&object, &self.tags_of(&object).await?);
         }
         let mut missing = None;
-        for object in resolved.asks_for_acl_of(self.world()) {
+        for object in resolved.asks_for_acl_of(self.decision_input()) {
             match self.existing_object(&object).await? {
                 Some(existing) => resolved.set_object(&object, &existing),
                 None => missing = Some(object),
             }
         }
-        access::authorize(resolved, self.world()).map_err(|refusal| self.or_missing(refusal, missing))
+        access::authorize(resolved, self.decision_input()).map_err(|refusal| self.or_missing(refusal, missing))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use access::Witness;
+use access::DecisionObserver;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::request::Parts;
@@ -26,7 +26,7 @@ pub struct QueryCall {
     /// When the request was read.
     pub now: Timestamp,
     /// Who observes the decisions.
-    pub witness: Arc<dyn Witness>,
+    pub observer: Arc<dyn DecisionObserver>,
 }
 
 /// Answers IAM and STS queries.

@@ -1,4 +1,4 @@
-//! The last door: turns answers and errors into HTTP, and writes one audit line for every request.
+//! The last step: turns answers and errors into HTTP, and writes one audit line for every request.
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -6,7 +6,7 @@ use iam::Snapshot;
 use jiff::Timestamp;
 use sigv4::{AuthForm, SigError};
 
-/// A head on its way through the doors, with what is known when it arrives.
+/// A head on its way through the steps, with what is known when it arrives.
 pub(crate) struct Visit<'a> {
     pub(crate) head: &'a Parts,
     pub(crate) form: Result<AuthForm, SigError>,

@@ -24,7 +24,7 @@ impl QueryApi for ControlPlane {
             context: call.context,
             request_id: &call.request_id,
             now_s: call.now.as_second(),
-            witness: &*call.witness,
+            observer: &*call.observer,
         };
         self.0.answer(query).await.map(ResponseBody::full)
     }

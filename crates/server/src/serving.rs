@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
-use access::{Addressing, Door};
+use access::{Addressing, Authenticator};
 use control::endpoint::QueryEndpoint;
 use control::feed::Follower;
 use control::fence::FenceConfig;
@@ -106,8 +106,8 @@ pub async fn run(mut plan: Plan, settings: Settings, announce: impl FnOnce(&str)
     let flags = format!("{flags} {key_ids}");
     let key = keys.as_ref().map(|keys| &keys.current);
     let fingerprint = Arc::new(Fingerprint::new(key, &flags, &config.iam, &config.identities));
-    let door = Door::new(settings.region.clone(), settings.signature_v2, keys.clone());
-    let recorder = Arc::new(Recorder::new(door.uses(), store.clone(), Arc::clone(&follower)));
+    let authenticator = Authenticator::new(settings.region.clone(), settings.signature_v2, keys.clone());
+    let recorder = Arc::new(Recorder::new(authenticator.uses(), store.clone(), Arc::clone(&follower)));
     let mut workers = plan.workers;
     workers.extend(background::last_used(&recorder));
     let key_demand = Arc::new(KeyDemand::default());
@@ -146,7 +146,7 @@ pub async fn run(mut plan: Plan, settings: Settings, announce: impl FnOnce(&str)
         filer: plan.filer,
         filer_configuration: plan.filer_configuration,
         snapshot: follower.shared(),
-        door,
+        authenticator,
         fence: Arc::new(DataPlaneFence::new(&follower, &config.iam)),
         query_api: Arc::new(ControlPlane(query_endpoint)),
         status: Arc::new(status),

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use access::Uses;
+use access::RecentUses;
 use cluster::{Client, Cluster, Write};
 use control::feed::Follower;
 use control::fence::{FenceConfig, GatewayFence};
@@ -111,7 +111,7 @@ impl Gateway {
             clock: Arc::new(clock),
         });
         let follower = Arc::new(follower);
-        let recorder = Arc::new(Recorder::new(Arc::<Uses>::default(), store.clone(), follower.clone()));
+        let recorder = Arc::new(Recorder::new(Arc::<RecentUses>::default(), store.clone(), follower.clone()));
         let unfenced: BTreeSet<ChangeKind> = ChangeKind::NAMES.iter().map(|(_, kind)| *kind).collect();
         let unfenced = if rules.fence { BTreeSet::new() } else { unfenced };
         let iam = Arc::new(IamApi::new(follower.clone(), store, false, recorder, unfenced));
@@ -141,7 +141,7 @@ async fn call(iam: Arc<IamApi>, state: Arc<Snapshot>, random: [u8; 96], params: 
         request_id: "r",
         now_s: 1_700_000_000,
         random: &random,
-        witness: &access::NoWitness,
+        observer: &access::NoObserver,
     };
     match iam.answer(&call, Context::new()).await {
         Ok(answered) => Ok(answered.not_enforced.is_empty()),

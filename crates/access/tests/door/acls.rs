@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use access::{NoWitness, Resolved, World as Decided, authorize};
+use access::{DecisionInput, NoObserver, Resolved, authorize};
 use iam::{Bucket, Caller, Change, Snapshot};
 use ids::{AccessControlList, AccountId, AclGrant, AclGroup, AclPermission, Ownership, PublicAccessBlock};
 use policy::Context;
@@ -53,7 +53,8 @@ fn whose_owner_and_acl_are_read() {
         for ownership in [None, Some(Ownership::BucketOwnerEnforced), Some(Ownership::ObjectWriter)] {
             let snapshot = snapshot(ownership, false);
             let caller = Caller::of(snapshot.user("alice").unwrap());
-            let world = Decided { caller: &caller, snapshot: &snapshot, context: &Context::new(), witness: &NoWitness };
+            let world =
+                DecisionInput { caller: &caller, snapshot: &snapshot, context: &Context::new(), observer: &NoObserver };
             let asked = Resolved::from(operation(method, target, copies)).asks_for_acl_of(world);
             let asked: Vec<String> = asked
                 .iter()
@@ -83,7 +84,8 @@ fn what_was_read_decides() {
     ] {
         let snapshot = snapshot(Some(ownership), ignores);
         let caller = Caller::of(snapshot.user(who).unwrap());
-        let world = Decided { caller: &caller, snapshot: &snapshot, context: &Context::new(), witness: &NoWitness };
+        let world =
+            DecisionInput { caller: &caller, snapshot: &snapshot, context: &Context::new(), observer: &NoObserver };
         let mut resolved = Resolved::from(operation("GET", "/bkt/k", false));
         let object = ExistingObject { owner: account(owner), acl: list.clone() };
         for target in resolved.asks_for_acl_of(world) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use access::{Authenticated, Door, Services, SignatureV2};
+use access::{Authenticated, Authenticator, Services, SignatureV2};
 use http::request::Parts;
 use iam::{TlsVersion, Use};
 use s3::S3Error;
@@ -257,7 +257,7 @@ fn where_v2_is_accepted() {
         ("true", &[], ""),
     ] {
         let setting: SignatureV2 = setting.parse().unwrap();
-        let world = World { door: Door::new("us-east-1".to_owned(), setting, None), ..World::new() };
+        let world = World { door: Authenticator::new("us-east-1".to_owned(), setting, None), ..World::new() };
         for way in WAYS {
             let is_refused = refused.contains(&way);
             let answer = knock(&world, &client("AKALICE"), way);

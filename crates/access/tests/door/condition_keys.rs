@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use access::{Authenticated, AuthenticationType, NoWitness, World, context_of, request_context};
+use access::{Authenticated, AuthenticationType, DecisionInput, NoObserver, context_of, request_context};
 use http::request::Parts;
 use iam::{Bucket, Caller, Change, Snapshot, TlsVersion};
 use iam_formats::identities;
@@ -205,7 +205,7 @@ fn decided(row: &Row, head: &Parts, who: &Authenticated) -> (Operation, Vec<(Req
         let bucket = need.bucket.as_ref().map_or("", |bucket| bucket.as_str());
         need.existing_tags = vec![("of".to_owned(), bucket.to_owned())];
     }
-    let world = World { caller: &who.caller, snapshot: &snapshot, context: &context, witness: &NoWitness };
+    let world = DecisionInput { caller: &who.caller, snapshot: &snapshot, context: &context, observer: &NoObserver };
     let decided = needs.into_iter().map(|need| {
         let context = context_of(&need, world).into_owned();
         (need, context)

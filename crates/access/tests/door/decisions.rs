@@ -1,11 +1,12 @@
 //! What is allowed, what is refused, and what a refusal says: each kind of deny by each kind of policy.
 
-#![expect(clippy::disallowed_types, reason = "a witness of a test remembers what it is told")]
+#![expect(clippy::disallowed_types, reason = "a observer of a test remembers what it is told")]
 
 use std::sync::{Arc, Mutex};
 
 use access::{
-    Authenticated, NoWitness, Permit, Permitted, Refusal, Resolved, TaggedObject, Witness, asks_for_tags_of, authorize,
+    Authenticated, DecisionObserver, NoObserver, Permit, Permitted, Refusal, Resolved, TaggedObject, asks_for_tags_of,
+    authorize,
 };
 use access::{check, context_of, could_act, decide, outcome_label, policy_label, request_context};
 use iam::{Bucket, BucketPolicy, Change, RolePlace, RoleRecord, Settings, Snapshot, UserRecord};
@@ -106,9 +107,9 @@ fn known(world: &World, who: &str, session_policy: &str) -> Authenticated {
 }
 
 /// Puts a question in the world of one caller.
-fn asking<T>(snapshot: &Snapshot, known: &Authenticated, question: impl FnOnce(access::World<'_>) -> T) -> T {
+fn asking<T>(snapshot: &Snapshot, known: &Authenticated, question: impl FnOnce(access::DecisionInput<'_>) -> T) -> T {
     let context = request_context(&head("GET", "/bkt/k"), known, snapshot, "us-east-1", now());
-    question(access::World { caller: &known.caller, snapshot, context: &context, witness: &NoWitness })
+    question(access::DecisionInput { caller: &known.caller, snapshot, context: &context, observer: &NoObserver })
 }
 
 fn operation(method: &str, target: &str) -> Operation {
@@ -475,15 +476,15 @@ fn an_operation_that_needs_nothing_itself_is_permitted_to_everybody() {
 #[derive(Default)]
 struct Seen(Mutex<Vec<String>>);
 
-impl Witness for Seen {
-    fn watch(&self, action: &str, decide: &mut dyn FnMut() -> Decision) {
+impl DecisionObserver for Seen {
+    fn observe(&self, action: &str, decide: &mut dyn FnMut() -> Decision) {
         let decision = decide();
         self.0.lock().unwrap().push(format!("{action} {}", outcome_label(&decision)));
     }
 }
 
 #[test]
-fn each_decision_has_a_witness() {
+fn each_decision_is_observed() {
     for (word, want) in [
         ("allow", "s3:GetObject allow"),
         ("deny", "s3:GetObject explicit_deny"),
@@ -493,7 +494,7 @@ fn each_decision_has_a_witness() {
         let known = known(&world, "alice", "");
         let seen = Seen::default();
         let answer = asking(&world.snapshot, &known, |world| {
-            authorize(Resolved::from(operation("GET", "/bkt/k")), access::World { witness: &seen, ..world })
+            authorize(Resolved::from(operation("GET", "/bkt/k")), access::DecisionInput { observer: &seen, ..world })
         });
         assert_eq!(answer.is_ok(), word == "allow");
         assert_eq!(*seen.0.lock().unwrap(), [want]);
@@ -597,7 +598,7 @@ fn the_account_of_a_resource() {
     let known = known(&world, "alice", "");
     let need = Requirement::on_resource("s3:GetObject", "arn:aws:s3:::bkt/k".to_owned());
     let context = asking(&world.snapshot, &known, |world| {
-        context_of(&need, access::World { context: &sent, ..world }).into_owned()
+        context_of(&need, access::DecisionInput { context: &sent, ..world }).into_owned()
     });
     assert_eq!((context.get("s3:prefix"), context.get("s3:VersionId")), (None, None));
     assert_eq!(context.get("aws:ResourceAccount"), Some(&[ACCOUNT.to_owned()][..]));

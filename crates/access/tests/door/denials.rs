@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use access::{NoWitness, Refusal, Resolved, authorize, check, could_act, request_context};
+use access::{NoObserver, Refusal, Resolved, authorize, check, could_act, request_context};
 use http::request::Parts;
 use iam::{Bucket, Change, UserRecord};
 use iam_formats::{Facts, Stored};
@@ -31,7 +31,7 @@ struct Asked {
 }
 
 impl Asked {
-    fn decide(&self, world: access::World<'_>) -> Result<(), Box<Refusal>> {
+    fn decide(&self, world: access::DecisionInput<'_>) -> Result<(), Box<Refusal>> {
         match &self.operation {
             Some(operation) => authorize(Resolved::from(operation.clone()), world).map(drop),
             None => self.needs.iter().try_for_each(|need| check(need, world).map(drop)),
@@ -121,7 +121,7 @@ fn answer(world: &World, asked: &Asked, who: &str) -> Result<(), Box<Refusal>> {
     with_world(world, asked, who, |world| asked.decide(world))
 }
 
-fn with_world<T>(world: &World, asked: &Asked, who: &str, question: impl FnOnce(access::World<'_>) -> T) -> T {
+fn with_world<T>(world: &World, asked: &Asked, who: &str, question: impl FnOnce(access::DecisionInput<'_>) -> T) -> T {
     let known = match who {
         "nobody" => world.authenticate(&asked.head),
         who => world.authenticate(&client(&format!("AK{who}")).sign(asked.head.clone(), PayloadHash::Unsigned)),
@@ -131,7 +131,12 @@ fn with_world<T>(world: &World, asked: &Asked, who: &str, question: impl FnOnce(
     if let Some(operation) = &asked.operation {
         s3::set_condition_keys(operation, &asked.head, Some(now().as_second()), &mut context).unwrap();
     }
-    question(access::World { caller: &known.caller, snapshot: &world.snapshot, context: &context, witness: &NoWitness })
+    question(access::DecisionInput {
+        caller: &known.caller,
+        snapshot: &world.snapshot,
+        context: &context,
+        observer: &NoObserver,
+    })
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use access::{Authenticated, Door, SignatureV2};
+use access::{Authenticated, Authenticator, SignatureV2};
 use http::request::Parts;
 use iam::{Change, RolePlace, RoleRecord};
 use jiff::Timestamp;
@@ -34,7 +34,7 @@ fn answer(world: &World, new: &NewSession<'_>) -> Result<Authenticated, S3Error>
 
 /// A gateway with these keys for sessions.
 fn with_keys(keys: Option<SessionKeys>) -> World {
-    World { door: Door::new("us-east-1".to_owned(), SignatureV2::On, keys.map(Arc::new)), ..World::new() }
+    World { door: Authenticator::new("us-east-1".to_owned(), SignatureV2::On, keys.map(Arc::new)), ..World::new() }
 }
 
 /// The code with its status, and a part of the message.

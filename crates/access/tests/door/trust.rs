@@ -1,10 +1,10 @@
 //! Who may assume a role, and what auditors are told about it.
 
-#![expect(clippy::disallowed_types, reason = "a witness of a test remembers what it is told")]
+#![expect(clippy::disallowed_types, reason = "a observer of a test remembers what it is told")]
 
 use std::sync::{Arc, Mutex};
 
-use access::{AuditedDecision, Witness, decide_to_assume};
+use access::{AuditedDecision, DecisionObserver, decide_to_assume};
 use iam::{Caller, Change, PolicySource, RolePlace, RoleRecord};
 use policy::{Context, Decision, Policy, PolicyKind};
 use s3::Requirement;
@@ -20,8 +20,8 @@ struct Kept {
     decisions: Mutex<Vec<AuditedDecision>>,
 }
 
-impl Witness for Kept {
-    fn watch(&self, action: &str, decide: &mut dyn FnMut() -> Decision) {
+impl DecisionObserver for Kept {
+    fn observe(&self, action: &str, decide: &mut dyn FnMut() -> Decision) {
         decide();
         self.actions.lock().unwrap().push(action.to_owned());
     }
@@ -46,7 +46,7 @@ fn kept(own: &str, trust: &str) -> String {
     let alice = Caller { policies, sources, ..Caller::of(world.snapshot.user("alice").unwrap()) };
     let (context, kept) = (Context::new(), Kept::default());
     let role = world.snapshot.role("app").filter(|_| trust != "missing").map(|role| &**role);
-    let world = access::World { caller: &alice, snapshot: &world.snapshot, context: &context, witness: &kept };
+    let world = access::DecisionInput { caller: &alice, snapshot: &world.snapshot, context: &context, observer: &kept };
     let decision = decide_to_assume(&Requirement::on_resource("sts:AssumeRole", ROLE.to_owned()), role, world);
     assert_eq!(kept.actions.into_inner().unwrap(), ["sts:AssumeRole"], "the metrics count it once");
     let decisions = kept.decisions.into_inner().unwrap();

@@ -1,6 +1,6 @@
 //! When keys were last used: what is recorded, and what is handed over.
 
-use access::Uses;
+use access::RecentUses;
 use iam::LastUsed;
 
 /// The beginning of a minute.
@@ -26,7 +26,7 @@ fn the_latest_minute_counts_and_its_first_use() {
         (&[(60, "s3", "r"), (59, "iam", "q")], "60 s3 r"),
         (&[(0, "s3", "r"), (60, "iam", "q"), (0, "sts", "p"), (61, "sts", "p")], "60 iam q"),
     ] {
-        let uses = Uses::default();
+        let uses = RecentUses::default();
         for (at_s, service, region) in notes {
             uses.note("AK", NOW + at_s, service, region);
         }
@@ -44,7 +44,7 @@ fn a_region_has_at_most_64_bytes() {
         ("r".repeat(64), "r".repeat(64)),
         ("r".repeat(65), String::new()),
     ] {
-        let uses = Uses::default();
+        let uses = RecentUses::default();
         uses.note("AK", NOW, "s3", &region);
         assert_eq!(uses.peek().of("AK").map(|used| used.region.to_string()), Some(want), "{region}");
     }
@@ -59,7 +59,7 @@ fn entries_of_earlier_minutes_are_removed_once_they_are_handed_over() {
         (3600, "0 s3 r", "never"),
         (-60, "0 s3 r", "0 s3 r"),
     ] {
-        let uses = Uses::default();
+        let uses = RecentUses::default();
         uses.note("AK", NOW, "s3", "r");
         assert_eq!(said(&uses.take(NOW + taken_s), "AK"), first, "{taken_s}");
         assert_eq!(said(&uses.take(NOW + taken_s), "AK"), second, "{taken_s}");
@@ -72,7 +72,7 @@ fn entries_of_earlier_minutes_are_removed_once_they_are_handed_over() {
 
 #[test]
 fn each_id_has_its_own_record() {
-    let uses = Uses::default();
+    let uses = RecentUses::default();
     uses.note("AK1", NOW, "s3", "r");
     uses.note("AK2", NOW + 60, "iam", "q");
     let record = uses.take(NOW + 60);

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use access::{Addressing, Authenticated, Door, Services, SignatureV2, UnverifiedRequest};
+use access::{Addressing, Authenticated, Authenticator, Services, SignatureV2, UnverifiedRequest};
 use http::request::Parts;
 use iam::{Change, PolicyPlace, PolicyRecord, RolePlace, RoleRecord, Settings, Snapshot, TlsVersion};
 use iam_formats::identities;
@@ -42,7 +42,7 @@ const IDENTITIES: &str = r#"{
 /// The gateway that requests come to.
 pub struct World {
     pub snapshot: Snapshot,
-    pub door: Door,
+    pub door: Authenticator,
     pub services: Services,
     pub body_sha256: Option<[u8; 32]>,
     pub now: Timestamp,
@@ -60,7 +60,7 @@ impl World {
         let identities = identities::parse(identities, &|_| None).unwrap();
         let settings = Settings { account: ACCOUNT.parse().unwrap(), ..Settings::default() };
         let snapshot = Snapshot::new(settings, &identities).apply([role("AROAAPP", ROLE_MADE)]);
-        let door = Door::new("us-east-1".to_owned(), SignatureV2::On, Some(Arc::new(session_keys(0, &[]))));
+        let door = Authenticator::new("us-east-1".to_owned(), SignatureV2::On, Some(Arc::new(session_keys(0, &[]))));
         Self { snapshot, door, services: Services::S3, body_sha256: None, now: now(), tls: None }
     }
 

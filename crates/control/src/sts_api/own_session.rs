@@ -81,8 +81,9 @@ fn refuse_denied(call: &Call<'_>, mut context: Context, snapshot: &Snapshot) -> 
     let params = call.params.clone().with("RoleArn", arn);
     let call = &Call { params: &params, ..*call };
     for need in needs(call, &mut context, snapshot)? {
-        let world = access::World { caller: call.caller, snapshot, context: &context, witness: call.witness };
-        if let Err(refusal) = access::check(&need, world)
+        let decision_input =
+            access::DecisionInput { caller: call.caller, snapshot, context: &context, observer: call.observer };
+        if let Err(refusal) = access::check(&need, decision_input)
             && matches!(refusal.decision, Decision::ExplicitDeny { .. })
         {
             return Err(denied(call.caller, need.action, arn));

@@ -66,7 +66,7 @@ pub(super) fn ask(gateway: &Gateway, caller: &Caller, line: &str) -> (Vec<Requir
         request_id: "req-1",
         now_s: 1_700_000_000,
         random: &[0; 96],
-        witness: &access::NoWitness,
+        observer: &access::NoObserver,
     };
     let mut context = Context::new();
     let needs = crate::query::needs(&call, &mut context, &gateway.state()).unwrap_or_else(|e| panic!("{line}: {e}"));

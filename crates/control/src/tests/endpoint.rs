@@ -25,7 +25,7 @@ async fn answer(endpoint: &QueryEndpoint, caller: &Caller, parameters: &[(&str, 
         context: Context::new(),
         request_id: "req-1",
         now_s: 1_700_000_000,
-        witness: &access::NoWitness,
+        observer: &access::NoObserver,
     };
     endpoint.answer(query).await
 }

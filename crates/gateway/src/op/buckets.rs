@@ -1,7 +1,7 @@
 //! ListBuckets, CreateBucket, HeadBucket, GetBucketLocation.
 
 use crate::body::ObjectBody;
-use access::{Permit, World};
+use access::{DecisionInput, Permit};
 use bucket::new_entry::NewBucket;
 use filer::FilerError;
 use http::StatusCode;
@@ -133,7 +133,7 @@ impl Call<'_> {
             return false;
         }
         let caller = iam::Caller { policies: policies.into(), sources: sources.into(), ..self.caller.clone() };
-        !access::decide(need, World { caller: &caller, ..self.world() }).is_allow()
+        !access::decide(need, DecisionInput { caller: &caller, ..self.decision_input() }).is_allow()
     }
 
     /// The owner id of the buckets that the caller creates: an account, or a name, as in SeaweedFS.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use access::{Refusal, RequestTarget, TaggedObject, World};
+use access::{DecisionInput, Refusal, RequestTarget, TaggedObject};
 use bucket::directory::BucketDirectory;
 use bucket::rules::{self, BucketError};
 use bucket::settings::AttributePatch;
@@ -74,13 +74,18 @@ impl Call<'_> {
     }
 
     /// What decisions about this request are based on.
-    pub fn world(&self) -> World<'_> {
-        World { caller: &self.caller, snapshot: self.snapshot, context: &self.context, witness: &*self.decisions }
+    pub fn decision_input(&self) -> DecisionInput<'_> {
+        DecisionInput {
+            caller: &self.caller,
+            snapshot: self.snapshot,
+            context: &self.context,
+            observer: &*self.decisions,
+        }
     }
 
     /// Decides a permission that only changes the operation's answer. Fails with `AccessDenied`.
     pub fn may(&self, need: &Requirement) -> Result<(), S3Error> {
-        access::check(need, self.world()).map(|_| ()).map_err(|refusal| self.deny(&refusal))
+        access::check(need, self.decision_input()).map(|_| ()).map_err(|refusal| self.deny(&refusal))
     }
 
     /// The error of a refusal.
@@ -91,7 +96,7 @@ impl Call<'_> {
     /// Gives a permission the tags of its object if a policy that could apply tests them.
     pub async fn read_object_tags(&self, needs: &mut [Requirement]) -> Result<(), S3Error> {
         for need in needs {
-            if let Some(object) = access::asks_for_tags_of(need, self.world()) {
+            if let Some(object) = access::asks_for_tags_of(need, self.decision_input()) {
                 need.existing_tags = self.tags_of(&object).await?;
             }
         }

@@ -1,4 +1,4 @@
-//! Which door answers first when several would refuse.
+//! Which step answers first when several would refuse.
 
 use crate::support::World;
 

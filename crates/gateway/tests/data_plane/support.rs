@@ -331,7 +331,7 @@ impl World {
             filer_configuration: filer.configuration().await.unwrap(),
             filer: Arc::clone(&filer),
             snapshot,
-            door: access::Door::new(String::new(), access::SignatureV2::Off, None),
+            authenticator: access::Authenticator::new(String::new(), access::SignatureV2::Off, None),
             fence,
             query_api: Arc::new(Echo),
             status: Arc::new(Echo),

@@ -5,10 +5,10 @@ use policy::Decision;
 use crate::audit::AuditedDecision;
 
 /// Observes every decision while it is made.
-pub trait Witness: Send + Sync {
-    /// Calls `decide` once, for this action. Only its result counts: a witness cannot change a decision, and if it does
+pub trait DecisionObserver: Send + Sync {
+    /// Calls `decide` once, for this action. Only its result counts: a observer cannot change a decision, and if it does
     /// not call `decide`, the request is refused.
-    fn watch(&self, action: &str, decide: &mut dyn FnMut() -> Decision);
+    fn observe(&self, action: &str, decide: &mut dyn FnMut() -> Decision);
 
     /// Takes the decision about a permission that an operation needs to run. `decision` names policy and statement, which costs time: it
     /// is called only for what is kept.
@@ -17,18 +17,18 @@ pub trait Witness: Send + Sync {
 
 /// Records nothing.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct NoWitness;
+pub struct NoObserver;
 
-impl Witness for NoWitness {
-    fn watch(&self, _action: &str, decide: &mut dyn FnMut() -> Decision) {
+impl DecisionObserver for NoObserver {
+    fn observe(&self, _action: &str, decide: &mut dyn FnMut() -> Decision) {
         decide();
     }
 }
 
-/// The decision about an action, made before a witness.
-pub fn witnessed(witness: &dyn Witness, action: &str, decide: impl Fn() -> Decision) -> Decision {
+/// The decision about an action, made before a observer.
+pub fn observed(observer: &dyn DecisionObserver, action: &str, decide: impl Fn() -> Decision) -> Decision {
     let mut decision = None;
-    witness.watch(action, &mut || *decision.insert(decide()));
+    observer.observe(action, &mut || *decision.insert(decide()));
     decision.unwrap_or(Decision::ImplicitDeny { missing: policy::PolicyType::NotNeeded })
 }
 
@@ -40,14 +40,14 @@ mod tests {
 
     struct Asleep;
 
-    impl Witness for Asleep {
-        fn watch(&self, _: &str, _: &mut dyn FnMut() -> Decision) {}
+    impl DecisionObserver for Asleep {
+        fn observe(&self, _: &str, _: &mut dyn FnMut() -> Decision) {}
     }
 
     #[test]
     fn a_request_without_a_decision_is_refused() {
         let allow = || Decision::Allow { by: Origin { policy: PolicyType::Resource, statement: 3 } };
-        assert_eq!(witnessed(&NoWitness, "s3:GetObject", allow), allow());
-        assert!(!witnessed(&Asleep, "s3:GetObject", allow).is_allow());
+        assert_eq!(observed(&NoObserver, "s3:GetObject", allow), allow());
+        assert!(!observed(&Asleep, "s3:GetObject", allow).is_allow());
     }
 }
