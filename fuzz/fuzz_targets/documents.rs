@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use iam_formats::{Facts, Stored};
+use iam_formats::{Facts, StoredDocument};
 use iam::{GroupRecord, RoleRecord, UserRecord};
 use libfuzzer_sys::fuzz_target;
 use transfer::{MINIO_FILES, from_json, from_minio};

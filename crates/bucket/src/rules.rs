@@ -142,7 +142,7 @@ pub fn is_abandoned(stage: &Stage, now_s: i64) -> bool {
 
 /// Which entry is the current version of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Current<'p> {
+pub enum CurrentVersion<'p> {
     /// The one at the key's own path.
     Plain,
     /// A delete marker with this id: there is no object.
@@ -155,21 +155,21 @@ pub enum Current<'p> {
 ///
 /// A named file counts even if the directory also says that the version `null` is the current one, as on SeaweedFS: a
 /// new version clears what was said before it.
-pub fn current(versions: Option<&Entry>) -> Current<'_> {
-    let Some(versions) = versions.filter(|entry| entry.is_directory) else { return Current::Plain };
+pub fn current(versions: Option<&Entry>) -> CurrentVersion<'_> {
+    let Some(versions) = versions.filter(|entry| entry.is_directory) else { return CurrentVersion::Plain };
     let Some(file) = versions.extended_text(attributes::LATEST_VERSION_FILE).filter(|file| !file.is_empty()) else {
-        return Current::Plain;
+        return CurrentVersion::Plain;
     };
     if versions.extended_text(attributes::LATEST_IS_DELETE_MARKER) != Some("true") {
-        return Current::File(file);
+        return CurrentVersion::File(file);
     }
     let id = versions.extended_text(attributes::LATEST_VERSION_ID).or_else(|| version_id::of_file(file));
-    Current::DeleteMarker(id.unwrap_or(version_id::NULL))
+    CurrentVersion::DeleteMarker(id.unwrap_or(version_id::NULL))
 }
 
 /// Whether the version `null` is the current one, as the object at the key's own path or as a delete marker.
 pub fn null_is_current(versions: Option<&Entry>) -> bool {
-    matches!(current(versions), Current::Plain | Current::DeleteMarker(version_id::NULL))
+    matches!(current(versions), CurrentVersion::Plain | CurrentVersion::DeleteMarker(version_id::NULL))
 }
 
 /// Whether the version `null` is newer than a version with an id. Objects that other programs wrote may have no

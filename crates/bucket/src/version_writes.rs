@@ -12,7 +12,7 @@ use ids::{ObjectKey, Versioning};
 
 use crate::locks::{self, Lock};
 use crate::put::still;
-use crate::rules::{self, BucketError, Current};
+use crate::rules::{self, BucketError, CurrentVersion};
 use crate::version_id::{self, NULL};
 use crate::versions::same_current;
 use crate::writer::Writer;
@@ -94,9 +94,9 @@ impl Writer<'_> {
             None => self.remove_file(key, directory.as_ref(), id, bypasses_governance).await?,
         };
         let was_current = match rules::current(directory.as_ref()) {
-            Current::Plain => null.is_some() && directory.is_some(),
-            Current::DeleteMarker(current) => current == id,
-            Current::File(file) => version_id::of_file(file) == Some(id),
+            CurrentVersion::Plain => null.is_some() && directory.is_some(),
+            CurrentVersion::DeleteMarker(current) => current == id,
+            CurrentVersion::File(file) => version_id::of_file(file) == Some(id),
         };
         if was_current {
             self.settle(key).await?;
@@ -218,7 +218,7 @@ impl Writer<'_> {
         if directory.is_some() {
             steps.push(self.delete_step(key, NULL));
         }
-        if directory.is_some() && rules::current(directory) == Current::Plain {
+        if directory.is_some() && rules::current(directory) == CurrentVersion::Plain {
             steps.push(Mutation::Note(Box::new(self.note(key, &self.with_format_of(key, NULL).await?))));
         }
         let conditions = self.conditions_of_removal(entry, bypasses_governance);

@@ -8,7 +8,7 @@ use ids::{ObjectKey, Versioning};
 
 use crate::objects::Objects;
 use crate::put::PLAIN_DIRECTORY_ETAG;
-use crate::rules::{self, BucketError, Current, Refusal};
+use crate::rules::{self, BucketError, CurrentVersion, Refusal};
 use crate::version_id::{self, NULL};
 use crate::{attributes, object};
 
@@ -79,9 +79,9 @@ impl Objects<'_> {
         for _ in 0..READS {
             let directory = self.versions_directory(key).await?;
             let file = match rules::current(directory.as_ref()) {
-                Current::File(file) => file,
-                Current::DeleteMarker(id) => return Ok(Some(Version::DeleteMarker(id.to_owned()))),
-                Current::Plain => match (self.plain(key).await?, directory) {
+                CurrentVersion::File(file) => file,
+                CurrentVersion::DeleteMarker(id) => return Ok(Some(Version::DeleteMarker(id.to_owned()))),
+                CurrentVersion::Plain => match (self.plain(key).await?, directory) {
                     (Some(entry), _) => return Ok(Some(Version::plain(entry))),
                     (None, None) => return Ok(None),
                     (None, Some(_)) => break,

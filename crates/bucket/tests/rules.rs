@@ -5,8 +5,8 @@ use bucket::attributes::{
     RETAIN_UNTIL,
 };
 use bucket::rules::{
-    Current, Refusal, Standing, current, holds, is_abandoned, is_null, may_change, may_delete_with_objects, may_read,
-    may_write, null_is_current, null_is_newer, owner_of_new_object, standing,
+    CurrentVersion, Refusal, Standing, current, holds, is_abandoned, is_null, may_change, may_delete_with_objects,
+    may_read, may_write, null_is_current, null_is_newer, owner_of_new_object, standing,
 };
 use bucket::version_id::next;
 use bucket::versions::{Removal, removal};
@@ -80,23 +80,27 @@ fn a_key_without_versions_has_the_version_null() {
 fn the_current_version_is_where_the_directory_says() {
     let file = (LATEST_VERSION_FILE, "v_1");
     for (pairs, want) in [
-        (&[][..], Current::Plain),
-        (&[file], Current::File("v_1")),
-        (&[file, (LATEST_IS_DELETE_MARKER, "true")], Current::DeleteMarker("1")),
-        (&[file, (LATEST_IS_DELETE_MARKER, "true"), (LATEST_VERSION_ID, "2")], Current::DeleteMarker("2")),
-        (&[file, (LATEST_IS_DELETE_MARKER, "false")], Current::File("v_1")),
-        (&[file, (NULL_IS_LATEST, "true")], Current::File("v_1")),
-        (&[(NULL_IS_LATEST, "true")], Current::Plain),
-        (&[(LATEST_VERSION_FILE, ""), (LATEST_IS_DELETE_MARKER, "true")], Current::Plain),
-        (&[(LATEST_IS_DELETE_MARKER, "true")], Current::Plain),
+        (&[][..], CurrentVersion::Plain),
+        (&[file], CurrentVersion::File("v_1")),
+        (&[file, (LATEST_IS_DELETE_MARKER, "true")], CurrentVersion::DeleteMarker("1")),
+        (&[file, (LATEST_IS_DELETE_MARKER, "true"), (LATEST_VERSION_ID, "2")], CurrentVersion::DeleteMarker("2")),
+        (&[file, (LATEST_IS_DELETE_MARKER, "false")], CurrentVersion::File("v_1")),
+        (&[file, (NULL_IS_LATEST, "true")], CurrentVersion::File("v_1")),
+        (&[(NULL_IS_LATEST, "true")], CurrentVersion::Plain),
+        (&[(LATEST_VERSION_FILE, ""), (LATEST_IS_DELETE_MARKER, "true")], CurrentVersion::Plain),
+        (&[(LATEST_IS_DELETE_MARKER, "true")], CurrentVersion::Plain),
     ] {
         assert_eq!(current(Some(&entry(pairs))), want, "{pairs:?}");
-        assert_eq!(null_is_current(Some(&entry(pairs))), want == Current::Plain, "{pairs:?}");
+        assert_eq!(null_is_current(Some(&entry(pairs))), want == CurrentVersion::Plain, "{pairs:?}");
     }
     let null = [(LATEST_VERSION_FILE, "v_null"), (LATEST_IS_DELETE_MARKER, "true")];
     assert!(null_is_current(Some(&entry(&null))) && null_is_current(None));
-    assert_eq!(current(None), Current::Plain);
-    assert_eq!(current(Some(&Entry { is_directory: false, ..entry(&[file]) })), Current::Plain, "an object's name");
+    assert_eq!(current(None), CurrentVersion::Plain);
+    assert_eq!(
+        current(Some(&Entry { is_directory: false, ..entry(&[file]) })),
+        CurrentVersion::Plain,
+        "an object's name"
+    );
 }
 
 #[test]

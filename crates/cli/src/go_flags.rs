@@ -47,14 +47,14 @@ pub fn single_dashes(help: &str) -> String {
 
 /// The command line, with the flags of `-options` files in it.
 #[derive(Debug, Default)]
-pub struct Given {
+pub struct ExpandedArguments {
     /// What the argument parser gets.
     pub arguments: Vec<OsString>,
     /// The names of the flags that a file gave, with file and line.
     origins: Vec<(String, String)>,
 }
 
-impl Given {
+impl ExpandedArguments {
     /// Where the flag of this error was read, as the end of its message; empty if it was on the command line.
     pub fn origin_of(&self, problem: &clap::Error) -> String {
         let told = problem.get(ContextKind::InvalidArg).map(ToString::to_string).unwrap_or_default();
@@ -83,8 +83,8 @@ impl Given {
 /// Replaces `--options FILE` with the flags in the file: one `name=value` on each line; `#` begins a comment.
 ///
 /// Errors: the file cannot be read.
-pub fn expand_options(arguments: Vec<OsString>) -> Result<Given, String> {
-    let mut given = Given::default();
+pub fn expand_options(arguments: Vec<OsString>) -> Result<ExpandedArguments, String> {
+    let mut given = ExpandedArguments::default();
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
         let file = match argument.to_str() {

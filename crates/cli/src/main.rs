@@ -63,7 +63,7 @@ fn main() -> ExitCode {
 }
 
 /// Prints the help that was asked for, or what is wrong with the command line.
-fn help_or_mistake(problem: &clap::Error, given: &go_flags::Given) -> ExitCode {
+fn help_or_mistake(problem: &clap::Error, given: &go_flags::ExpandedArguments) -> ExitCode {
     let text = go_flags::single_dashes(&problem.render().to_string());
     if !problem.use_stderr() {
         say!("{}", text.trim_end());

@@ -18,7 +18,7 @@ use arc_swap::ArcSwapOption;
 use filer::{Entry, FeedFilter, FeedItem, Filer, FilerError, ListOptions};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt, StreamExt};
-use iam::{Change, Identities, NextSnapshot, Snapshot};
+use iam::{Change, Identities, Snapshot, SnapshotBuilder};
 use iam_formats::IamConfig;
 use store::{Document, EventEffect, FilerStore, Index, StoreError};
 use tokio::sync::{Mutex, Notify, watch as channel};
@@ -78,7 +78,7 @@ struct FollowedState {
 /// Changes for the next Snapshot.
 struct Reading<'a> {
     metrics: &'a FeedMetrics,
-    next: NextSnapshot,
+    next: SnapshotBuilder,
     changes: usize,
 }
 

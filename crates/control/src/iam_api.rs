@@ -12,7 +12,7 @@ use iam_api::answer::Service;
 use iam_api::command::Rename;
 use iam_api::{Command, IamError, Params, command};
 use policy::Context;
-use store::{FilerStore, Fresh, StoreError};
+use store::{FilerStore, ReadDocuments, StoreError};
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 
 use crate::feed::{Follower, Watch};
@@ -267,7 +267,7 @@ impl IamApi {
         &self,
         command: &PermittedCommand,
         request: &command::Request<'_>,
-    ) -> Result<(Snapshot, Fresh, command::Outcome), Failure> {
+    ) -> Result<(Snapshot, ReadDocuments, command::Outcome), Failure> {
         let snapshot = self.follower.current().ok_or_else(QueryError::not_loaded)?;
         let keys = command.documents(request, &snapshot)?;
         let fresh = self.store.read(&keys).await?;

@@ -30,7 +30,7 @@ pub use policy_ids::{PolicyIds, policy_ids, shown_policy, shown_trust, stored_po
 pub use revocation::{LONGEST_SESSION_S, Revocation, RevocationTarget};
 pub use small_map::SmallMap;
 pub use snapshot::{
-    ANONYMOUS, Counts, Group, InlineName, InlinePolicy, KeyHolder, KeyRefusal, ManagedPolicy, Mirrored, NextSnapshot,
-    PolicySource, ROOT, Role, Settings, Snapshot, User, policy_name_of,
+    ANONYMOUS, Counts, Group, InlineName, InlinePolicy, KeyHolder, KeyRefusal, ManagedPolicy, Mirrored, PolicySource,
+    ROOT, Role, Settings, Snapshot, SnapshotBuilder, User, policy_name_of,
 };
 pub use weed_policies::WeedPolicies;

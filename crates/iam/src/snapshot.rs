@@ -27,7 +27,7 @@ use crate::identity_provider::{IdentityProvider, OidcKeys, same_issuer};
 use crate::revocation::Revocation;
 use crate::weed_policies::WeedPolicies;
 
-pub use apply::NextSnapshot;
+pub use apply::SnapshotBuilder;
 pub use managed_policy::{InlinePolicy, ManagedPolicy, policy_name_of};
 pub use mirror::{InlineName, Mirrored};
 pub use role::Role;

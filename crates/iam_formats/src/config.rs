@@ -7,7 +7,7 @@ use ids::{AccountId, NewBuckets, Ownership};
 use policy::{CrossAccount, Policy, PolicyKind};
 use sts::{KeyError, SessionKeys, SigningKey};
 
-use crate::documents::{Facts, Stored, document_text};
+use crate::documents::{Facts, StoredDocument, document_text};
 use crate::go::duration_s;
 use crate::identities;
 use crate::providers;
@@ -155,7 +155,7 @@ pub enum CrossAccountSetting {
 }
 
 /// What is needed to check the file.
-pub struct Surroundings<'a> {
+pub struct ConfigInputs<'a> {
     /// The values of `-filer`; empty if the filer is embedded.
     pub filers: &'a [String],
     /// A freshly generated base64 key, which is suggested if the file's key is unusable.
@@ -191,20 +191,20 @@ impl IamConfig {
     ///
     /// Fails on bad JSON, values of the wrong kind and unknown keys, each with line and column; on a
     /// signing key that is not base64 or has fewer than 16 bytes; and on a filer address that is not in `-filer`.
-    pub fn parse(text: &str, surroundings: &Surroundings<'_>) -> Result<Self, JsonError> {
+    pub fn parse(text: &str, inputs: &ConfigInputs<'_>) -> Result<Self, JsonError> {
         let node = Node::parse(text)?;
         let mut object = node.object()?;
         let mut config = Self::default();
         let mut providers = Vec::new();
         if let Some(node) = object.take(&["sts"]) {
-            providers = config.sts(&node, surroundings)?;
+            providers = config.sts(&node, inputs)?;
         }
         if let Some(node) = object.take(&["policy"]) {
-            config.policy(&node, surroundings)?;
+            config.policy(&node, inputs)?;
         }
         if let Some(node) = object.take(&["roleStore"]) {
             let mut store = node.object()?;
-            config.role_store = document_store(&mut store, "roles", surroundings, &mut config.warnings)?;
+            config.role_store = document_store(&mut store, "roles", inputs, &mut config.warnings)?;
             refuse_unknown(store)?;
         }
         providers.extend(providers::read(&mut object, &mut config.warnings)?);
@@ -298,7 +298,7 @@ impl IamConfig {
     }
 
     /// Reads `sts`; returns its providers.
-    fn sts(&mut self, node: &Node<'_>, surroundings: &Surroundings<'_>) -> Result<Vec<IdentityProvider>, JsonError> {
+    fn sts(&mut self, node: &Node<'_>, inputs: &ConfigInputs<'_>) -> Result<Vec<IdentityProvider>, JsonError> {
         let mut object = node.object()?;
         if let Some(node) = object.take(&["tokenDuration"]) {
             self.sts.token_duration_s = within(&node, 900, 43200)?;
@@ -313,7 +313,7 @@ impl IamConfig {
             }
         }
         if let Some(node) = object.take(&["signingKey"]) {
-            self.sts.signing_key = signing_key(&node, surroundings.generated_key)?;
+            self.sts.signing_key = signing_key(&node, inputs.generated_key)?;
         }
         if let Some(node) = object.take(&["accountId"]) {
             let text = node.string()?;
@@ -326,7 +326,7 @@ impl IamConfig {
         Ok(providers)
     }
 
-    fn policy(&mut self, node: &Node<'_>, surroundings: &Surroundings<'_>) -> Result<(), JsonError> {
+    fn policy(&mut self, node: &Node<'_>, inputs: &ConfigInputs<'_>) -> Result<(), JsonError> {
         let mut object = node.object()?;
         if let Some(node) = object.take(&["defaultEffect"]) {
             self.default_effect_allow = match node.string()?.as_str() {
@@ -335,7 +335,7 @@ impl IamConfig {
                 other => return Err(node.error(format!("`{other}` is neither `Deny` nor `Allow`"))),
             };
         }
-        self.policy_store = document_store(&mut object, "policies", surroundings, &mut self.warnings)?;
+        self.policy_store = document_store(&mut object, "policies", inputs, &mut self.warnings)?;
         refuse_unknown(object)
     }
 
@@ -396,7 +396,7 @@ fn signing_key(node: &Node<'_>, generated: &str) -> Result<Option<SigningKey>, J
 fn document_store(
     object: &mut Object<'_>,
     leaf: &str,
-    surroundings: &Surroundings<'_>,
+    inputs: &ConfigInputs<'_>,
     warnings: &mut Vec<String>,
 ) -> Result<DocumentStore, JsonError> {
     let store_type = object.take(&["storeType"]);
@@ -415,7 +415,7 @@ fn document_store(
             base_path = absolute_path(&node)?;
         }
         if let Some(node) = store.take(&["filerAddress"]) {
-            check_filer(&node, surroundings.filers)?;
+            check_filer(&node, inputs.filers)?;
         }
         for key in ["noCache", "ttl", "listTtl", "maxCacheSize", "cacheTtl", "maxCacheEntries"] {
             if let Some(node) = store.take(&[key]) {
@@ -579,7 +579,7 @@ mod tests {
 
     fn parse(text: &str) -> Result<IamConfig, JsonError> {
         let filers = ["localhost:8888.18888".to_owned()];
-        IamConfig::parse(text, &Surroundings { filers: &filers, generated_key: "R0VORVJBVEVE" })
+        IamConfig::parse(text, &ConfigInputs { filers: &filers, generated_key: "R0VORVJBVEVE" })
     }
 
     const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZg==";

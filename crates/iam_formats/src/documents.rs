@@ -20,7 +20,7 @@ use iam::{
 use json::{JsonError, Node, Object};
 
 /// What is stored as a document, with facts beside it.
-pub trait Stored: Sized {
+pub trait StoredDocument: Sized {
     /// Reads one that is part of another document.
     ///
     /// Fails on what is no such document, with its place.
@@ -161,7 +161,7 @@ impl Facts {
     }
 }
 
-impl Stored for UserRecord {
+impl StoredDocument for UserRecord {
     fn read(node: &Node<'_>, mut facts: Facts) -> Result<Self, JsonError> {
         let mut object = node.object()?;
         let name = object.string(&["name"])?;
@@ -245,7 +245,7 @@ impl Stored for UserRecord {
     }
 }
 
-impl Stored for ServiceAccount {
+impl StoredDocument for ServiceAccount {
     fn read(node: &Node<'_>, facts: Facts) -> Result<Self, JsonError> {
         let mut object = node.object()?;
         let credential = object.take(&["credential"]).map(|node| credential(&node)).transpose()?;
@@ -308,7 +308,7 @@ impl Stored for ServiceAccount {
     }
 }
 
-impl Stored for GroupRecord {
+impl StoredDocument for GroupRecord {
     fn read(node: &Node<'_>, mut facts: Facts) -> Result<Self, JsonError> {
         let mut object = node.object()?;
         let group = Self {
@@ -361,7 +361,7 @@ impl Stored for GroupRecord {
     }
 }
 
-impl Stored for RoleRecord {
+impl StoredDocument for RoleRecord {
     fn read(node: &Node<'_>, mut facts: Facts) -> Result<Self, JsonError> {
         let mut object = node.object()?;
         let trust_policy =
@@ -440,7 +440,7 @@ impl Stored for RoleRecord {
     }
 }
 
-impl Stored for PolicyRecord {
+impl StoredDocument for PolicyRecord {
     fn read(node: &Node<'_>, facts: Facts) -> Result<Self, JsonError> {
         Self::parse(&document_text(node)?, facts)
     }
@@ -488,7 +488,7 @@ impl Stored for PolicyRecord {
     }
 }
 
-impl Stored for InlinePolicyRecord {
+impl StoredDocument for InlinePolicyRecord {
     fn read(node: &Node<'_>, facts: Facts) -> Result<Self, JsonError> {
         Self::parse(&document_text(node)?, facts)
     }

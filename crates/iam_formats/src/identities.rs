@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ids::SecretAccessKey;
 use policy::CompiledPolicy;
 
-use crate::documents::{Facts, Stored, account, document_text};
+use crate::documents::{Facts, StoredDocument, account, document_text};
 use crate::unknown::fields_of;
 use iam::{Account, Credential, Identities, ROOT, ServiceAccount, UserRecord};
 use json::{JsonError, Node};

@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::documents::{Facts, Stored, string_map};
+use crate::documents::{Facts, StoredDocument, string_map};
 use crate::go::go_indent;
 use crate::unknown::{fields_of, others, seal};
 use iam::{AccountAlias, InstanceProfile, Tags};
 use json::{JsonError, Node};
 
-impl Stored for InstanceProfile {
+impl StoredDocument for InstanceProfile {
     fn read(node: &Node<'_>, _: Facts) -> Result<Self, JsonError> {
         let mut object = node.object()?;
         let tags = object.take(&["tags"]).map(|node| string_map(&node)).transpose()?.unwrap_or_default();
@@ -67,7 +67,7 @@ impl Stored for InstanceProfile {
     }
 }
 
-impl Stored for AccountAlias {
+impl StoredDocument for AccountAlias {
     fn read(node: &Node<'_>, _: Facts) -> Result<Self, JsonError> {
         let mut object = node.object()?;
         let alias = Self {

@@ -16,6 +16,6 @@ mod unknown;
 pub mod weed_policies;
 
 pub use config::{
-    CrossAccountSetting, DocumentStore, FenceSettings, IamConfig, KelpgateConfig, OidcSettings, StsConfig, Surroundings,
+    ConfigInputs, CrossAccountSetting, DocumentStore, FenceSettings, IamConfig, KelpgateConfig, OidcSettings, StsConfig,
 };
-pub use documents::{Facts, Stored, document_text};
+pub use documents::{Facts, StoredDocument, document_text};

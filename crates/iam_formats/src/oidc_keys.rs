@@ -4,12 +4,12 @@ use jiff::Timestamp;
 use serde::Serialize;
 use sts::ProviderKeys;
 
-use crate::documents::{Facts, Stored};
+use crate::documents::{Facts, StoredDocument};
 use crate::go::go_indent;
 use iam::OidcKeys;
 use json::{JsonError, Node};
 
-impl Stored for OidcKeys {
+impl StoredDocument for OidcKeys {
     fn read(node: &Node<'_>, _: Facts) -> Result<Self, JsonError> {
         let mut object = node.object()?;
         let issuer = object.string(&["issuer"])?;

@@ -7,13 +7,13 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::documents::{Facts, Stored, string_map};
+use crate::documents::{Facts, StoredDocument, string_map};
 use crate::go::go_indent;
 use crate::unknown::{facts_of, fields_of, others, seal};
 use iam::{OidcProvider, Tags};
 use json::{JsonError, Node, Object};
 
-impl Stored for OidcProvider {
+impl StoredDocument for OidcProvider {
     fn read(node: &Node<'_>, facts: Facts) -> Result<Self, JsonError> {
         let mut object = node.object()?;
         let tags = object.take(&["tags"]).map(|node| string_map(&node)).transpose()?.unwrap_or_default();

@@ -6,13 +6,13 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::documents::{Facts, Stored};
+use crate::documents::{Facts, StoredDocument};
 use crate::go::go_indent;
 use crate::unknown::{fields_of, others, seal};
 use iam::Revocation;
 use json::{JsonError, Node, Object};
 
-impl Stored for Revocation {
+impl StoredDocument for Revocation {
     fn read(node: &Node<'_>, _: Facts) -> Result<Self, JsonError> {
         let mut object = node.object()?;
         let revocation = Self {

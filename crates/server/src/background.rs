@@ -12,7 +12,7 @@ use filer::embedded::{EmbeddedFiler, Scrubber};
 use store::StoreError;
 use tokio::sync::watch;
 
-use crate::workers::{Period, Ran, RunsOn, Worker};
+use crate::workers::{Period, RunEnd, RunsOn, Worker};
 
 /// How often the uses of keys and roles are written.
 const RECORD_EVERY: Duration = Duration::from_secs(60);
@@ -41,11 +41,11 @@ pub fn last_used(recorder: &Arc<Recorder>) -> [Worker; 2] {
     let (writing, adopting) = (Arc::clone(recorder), Arc::clone(recorder));
     let write = move || {
         let recorder = Arc::clone(&writing);
-        async move { recorder.flush().await.map(|()| Ran::Done).map_err(failed) }
+        async move { recorder.flush().await.map(|()| RunEnd::Done).map_err(failed) }
     };
     let adopt = move || {
         let recorder = Arc::clone(&adopting);
-        async move { recorder.adopt().await.map(|()| Ran::Done).map_err(failed) }
+        async move { recorder.adopt().await.map(|()| RunEnd::Done).map_err(failed) }
     };
     [
         Worker::new("last-used", Period::Every(RECORD_EVERY), RunsOn::EveryGateway, write).runs_at_stop(),
@@ -70,11 +70,11 @@ pub fn scrub(filer: &EmbeddedFiler, bytes_per_s: u64) -> Option<Worker> {
 }
 
 /// One step, unless the next pass is not due yet.
-fn scrub_step(scrubbing: &Mutex<(Scrubber, Instant)>, bytes: u64) -> Result<Ran, FilerError> {
+fn scrub_step(scrubbing: &Mutex<(Scrubber, Instant)>, bytes: u64) -> Result<RunEnd, FilerError> {
     let mut scrubbing = scrubbing.lock().unwrap_or_else(PoisonError::into_inner);
     let (scrubber, due) = &mut *scrubbing;
     if Instant::now() < *due {
-        return Ok(Ran::Done);
+        return Ok(RunEnd::Done);
     }
     let step = scrubber.step(bytes)?;
     for finding in &step.findings {
@@ -83,7 +83,7 @@ fn scrub_step(scrubbing: &Mutex<(Scrubber, Instant)>, bytes: u64) -> Result<Ran,
     if step.is_complete {
         *due += SCRUB_EVERY;
     }
-    Ok(Ran::Done)
+    Ok(RunEnd::Done)
 }
 
 /// Fetches the keys of identity providers.
@@ -91,7 +91,7 @@ pub fn oidc_keys(keeper: KeyKeeper) -> Worker {
     let keeper = Arc::new(keeper);
     let round = move || {
         let keeper = Arc::clone(&keeper);
-        async move { keeper.round().await.map(|()| Ran::Done) }
+        async move { keeper.round().await.map(|()| RunEnd::Done) }
     };
     Worker::new("oidc-keys", Period::Every(KEYS_EVERY), RunsOn::EveryGateway, round)
 }
@@ -103,7 +103,7 @@ pub fn session_revocations(revocations: Revocations) -> Worker {
         let revocations = Arc::clone(&revocations);
         async move {
             let removed = revocations.remove_expired().await;
-            removed.map(|()| Ran::Done).map_err(|error| format!("expired revocations could not be removed: {error}"))
+            removed.map(|()| RunEnd::Done).map_err(|error| format!("expired revocations could not be removed: {error}"))
         }
     };
     Worker::new("session-revocations", Period::Every(REVOCATIONS_EVERY), RunsOn::EveryGateway, remove)
@@ -117,10 +117,10 @@ pub fn mirror(mirror: Mirror, changes: watch::Receiver<u64>) -> Worker {
         let mirror = Arc::clone(&mirror);
         async move {
             match mirror.reconcile().await {
-                Ok(()) => Ok(Ran::Done),
+                Ok(()) => Ok(RunEnd::Done),
                 Err(StoreError::Conflict(path)) => {
                     tracing::debug!(path, "another gateway wrote first; mirroring again");
-                    Ok(Ran::Again)
+                    Ok(RunEnd::Again)
                 }
                 Err(error) => Err(format!("inline policies could not be mirrored for weed: {error}")),
             }

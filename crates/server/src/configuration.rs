@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use iam::Identities;
-use iam_formats::{DocumentStore, IamConfig, Surroundings, identities};
+use iam_formats::{ConfigInputs, DocumentStore, IamConfig, identities};
 use ids::{Network, SecretAccessKey};
 use store::SecretKeys;
 use sts::SessionKeys;
@@ -32,10 +32,9 @@ impl Configuration {
             None => IamConfig::default(),
             Some(path) => {
                 let generated_key = BASE64.encode(rand::random::<[u8; 32]>());
-                let surroundings = Surroundings { filers, generated_key: &generated_key };
+                let inputs = ConfigInputs { filers, generated_key: &generated_key };
                 let text = read_file("-iam.config", path)?;
-                IamConfig::parse(&text, &surroundings)
-                    .map_err(|error| format!("-iam.config: {}: {error}", path.display()))?
+                IamConfig::parse(&text, &inputs).map_err(|error| format!("-iam.config: {}: {error}", path.display()))?
             }
         };
         let identities = Self::read_identities(config, iam_config)?;

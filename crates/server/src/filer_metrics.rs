@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use filer::embedded::{EmbeddedFiler, Room};
+use filer::embedded::{DiskSpace, EmbeddedFiler};
 use filer::seaweedfs::SeaweedFiler;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
@@ -74,7 +74,7 @@ impl Collector for EmbeddedStorage {
             (
                 "storage_writable",
                 "1 if objects can be stored, 0 if the disk is full or read-only",
-                u64::from(health.room == Room::Enough),
+                u64::from(health.room == DiskSpace::Enough),
             ),
             ("storage_open", "1 if the database can be used, 0 if it is closed", u64::from(health.closed.is_none())),
             (

@@ -8,7 +8,7 @@ use filer::seaweedfs::{FilerAddress, Options, SeaweedFiler, Security};
 use crate::configuration::{Configuration, check_credential_store, trusted_proxies_of_security};
 use crate::serving::{self, Plan};
 use crate::settings::Settings;
-use crate::workers::{Period, Ran, RunsOn, Worker};
+use crate::workers::{Period, RunEnd, RunsOn, Worker};
 
 /// The cluster in front of which the gateway runs.
 pub struct Cluster {
@@ -73,7 +73,7 @@ fn watch_weed(filer: SeaweedFiler, known: Arc<RwLock<Vec<String>>>) -> Worker {
         async move {
             let found = filer.cluster_nodes("s3").await;
             *known.write().unwrap_or_else(PoisonError::into_inner) = found;
-            Ok(Ran::Done)
+            Ok(RunEnd::Done)
         }
     };
     Worker::new("weed-gateways", Period::Every(WEED_EVERY), RunsOn::EveryGateway, ask)

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use access::SignatureV2;
 use control::feed::Follower;
-use filer::embedded::{Health, Room};
+use filer::embedded::{DiskSpace, Health};
 use gateway::StatusPages;
 use serde_json::json;
 
@@ -83,19 +83,19 @@ impl StatusPages for Status {
         }
         match self.storage.as_ref().map(|storage| storage()) {
             Some(Health { closed: Some(why), .. }) => Err(format!("the metadata database is closed: {why}")),
-            Some(Health { room: Room::Low, .. }) => Ok("ready for reads and deletions only: the disk is full"),
-            Some(Health { room: Room::ReadOnly, .. }) => Ok("ready for reads only: the disk is read-only"),
+            Some(Health { room: DiskSpace::Low, .. }) => Ok("ready for reads and deletions only: the disk is full"),
+            Some(Health { room: DiskSpace::ReadOnly, .. }) => Ok("ready for reads only: the disk is read-only"),
             _ => Ok("ready"),
         }
     }
 }
 
 /// What the disk has room for, as `/status` says it.
-fn room(room: Room) -> &'static str {
+fn room(room: DiskSpace) -> &'static str {
     match room {
-        Room::Enough => "enough",
-        Room::Low => "low",
-        Room::ReadOnly => "read-only",
+        DiskSpace::Enough => "enough",
+        DiskSpace::Low => "low",
+        DiskSpace::ReadOnly => "read-only",
     }
 }
 

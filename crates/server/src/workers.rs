@@ -61,7 +61,7 @@ pub enum RunsOn {
 
 /// The end of a run that did not fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ran {
+pub enum RunEnd {
     /// Nothing is left to do until the next period.
     Done,
     /// There is more to do, for example because another gateway wrote first: the job runs again without waiting for a change, or after the
@@ -70,14 +70,14 @@ pub enum Ran {
 }
 
 /// One run of a job. The error is for the log.
-type Run = Pin<Box<dyn Future<Output = Result<Ran, String>> + Send>>;
+type Run = Pin<Box<dyn Future<Output = Result<RunEnd, String>> + Send>>;
 
 impl Worker {
     /// A worker. `name` is its label in metrics and logs; no two workers of a gateway share one. The error of a run is logged.
     pub fn new<Job, Running>(name: &'static str, period: Period, runs_on: RunsOn, job: Job) -> Self
     where
         Job: Fn() -> Running + Send + Sync + 'static,
-        Running: Future<Output = Result<Ran, String>> + Send + 'static,
+        Running: Future<Output = Result<RunEnd, String>> + Send + 'static,
     {
         Self { name, period, runs_on, runs_at_stop: false, job: Box::new(move || Box::pin(job())) }
     }
@@ -133,7 +133,7 @@ impl Worker {
 #[derive(Clone, Copy)]
 enum Last {
     None,
-    Ended(Ran),
+    Ended(RunEnd),
     Failed,
 }
 
@@ -152,8 +152,8 @@ impl Period {
             (Self::Every(time), _) => tokio::time::sleep(*time).await,
             (Self::AfterChange { changes, collect, spread }, last) => {
                 match last {
-                    Last::None | Last::Ended(Ran::Again) => {}
-                    Last::Ended(Ran::Done) => {
+                    Last::None | Last::Ended(RunEnd::Again) => {}
+                    Last::Ended(RunEnd::Done) => {
                         if changes.changed().await.is_err() {
                             // Nobody is left who could change anything.
                             std::future::pending::<()>().await;

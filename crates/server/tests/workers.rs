@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use prometheus_client::registry::Registry;
-use server::workers::{Period, Ran, RunsOn, STOP_PATIENCE, Worker, WorkerMetrics, Workers};
+use server::workers::{Period, RunEnd, RunsOn, STOP_PATIENCE, Worker, WorkerMetrics, Workers};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep};
 
@@ -16,7 +16,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// Counts runs, and ends each as `end` says, which is told the number of the run.
 fn counting(
-    end: impl Fn(usize) -> Result<Ran, String> + Send + Sync + 'static,
+    end: impl Fn(usize) -> Result<RunEnd, String> + Send + Sync + 'static,
     name: &'static str,
     period: Period,
 ) -> (Worker, Arc<AtomicUsize>) {
@@ -56,7 +56,7 @@ impl Room {
 
 #[tokio::test(start_paused = true)]
 async fn a_job_runs_at_the_start_and_after_each_period() {
-    let (worker, runs) = counting(|_| Ok(Ran::Done), "w", Period::Every(MINUTE));
+    let (worker, runs) = counting(|_| Ok(RunEnd::Done), "w", Period::Every(MINUTE));
     let room = Room::start(vec![worker]);
     assert_eq!(room.runs_and_failures("w"), (Some(0.0), Some(0.0)), "known before it runs");
     for want in 1..4 {
@@ -77,9 +77,9 @@ async fn changes_that_come_together_are_one_run_and_what_is_left_is_done_without
     let period =
         Period::AfterChange { changes, collect: Duration::from_millis(300), spread: Duration::from_millis(200) };
     let end = |run| match run {
-        3 => Ok(Ran::Again),
+        3 => Ok(RunEnd::Again),
         5 => Err("no answer".to_owned()),
-        _ => Ok(Ran::Done),
+        _ => Ok(RunEnd::Done),
     };
     let (worker, runs) = counting(end, "w", period);
     let room = Room::start(vec![worker]);
@@ -110,7 +110,7 @@ async fn a_failure_is_counted_and_logged() {
     let log = Log::default();
     let _guard = log.listen();
     let (worker, _) = counting(
-        |run| if run == 2 { Err("the filer is away".to_owned()) } else { Ok(Ran::Done) },
+        |run| if run == 2 { Err("the filer is away".to_owned()) } else { Ok(RunEnd::Done) },
         "w",
         Period::Every(MINUTE),
     );
@@ -135,9 +135,9 @@ async fn a_failure_is_counted_and_logged() {
 async fn a_panic_ends_neither_the_others_nor_the_worker_itself() {
     let log = Log::default();
     let _guard = log.listen();
-    let panics = |run| if run == 1 { panic!("out of range") } else { Ok(Ran::Done) };
+    let panics = |run| if run == 1 { panic!("out of range") } else { Ok(RunEnd::Done) };
     let (panicking, _) = counting(panics, "panicking", Period::Every(MINUTE));
-    let (other, _) = counting(|_| Ok(Ran::Done), "other", Period::Every(MINUTE));
+    let (other, _) = counting(|_| Ok(RunEnd::Done), "other", Period::Every(MINUTE));
     let room = Room::start(vec![panicking, other]);
     sleep(MINUTE + Duration::from_secs(1)).await;
     assert_eq!(room.runs_and_failures("panicking"), (Some(2.0), Some(1.0)));
@@ -157,7 +157,7 @@ async fn a_stop_waits_for_the_run_in_progress_and_then_for_the_last_one() {
                 tells.notify_one();
                 sleep(Duration::from_secs(1)).await;
                 counts.fetch_add(1, Ordering::SeqCst);
-                Ok(Ran::Done)
+                Ok(RunEnd::Done)
             }
         };
         let worker = Worker::new("w", Period::Every(MINUTE), RunsOn::EveryGateway, slow);
@@ -172,10 +172,10 @@ async fn a_stop_waits_for_the_run_in_progress_and_then_for_the_last_one() {
 async fn a_run_that_hangs_holds_up_the_stop_for_so_long_and_no_longer() {
     let log = Log::default();
     let _guard = log.listen();
-    let hangs = || std::future::pending::<Result<Ran, String>>();
+    let hangs = || std::future::pending::<Result<RunEnd, String>>();
     let names = ["one", "two"];
     let workers = names.map(|name| Worker::new(name, Period::Every(MINUTE), RunsOn::EveryGateway, hangs));
-    let (last, runs) = counting(|_| Ok(Ran::Done), "last", Period::Every(MINUTE));
+    let (last, runs) = counting(|_| Ok(RunEnd::Done), "last", Period::Every(MINUTE));
     let room = Room::start(workers.into_iter().chain([last.runs_at_stop()]).collect());
     sleep(Duration::from_secs(1)).await;
     let before = Instant::now();

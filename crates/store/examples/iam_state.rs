@@ -22,7 +22,7 @@ use iam::{
     Change, Credential, DocumentKey, GroupRecord, Holder, InlinePolicyRecord, PolicyPlace, PolicyRecord, RolePlace,
     RoleRecord, UserRecord,
 };
-use iam_formats::{IamConfig, Surroundings};
+use iam_formats::{ConfigInputs, IamConfig};
 use store::{FilerStore, Layout};
 
 /// How many documents are written at the same time.
@@ -65,7 +65,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let filer = place.ok_or("give --dir or --filer")?;
     let store = FilerStore::new(
         filer,
-        Layout::new(&IamConfig::parse(text, &Surroundings { filers: &[], generated_key: "" })?, "/buckets"),
+        Layout::new(&IamConfig::parse(text, &ConfigInputs { filers: &[], generated_key: "" })?, "/buckets"),
     );
     let began = Instant::now();
     let written = futures_util::stream::iter(documents(&plan)).map(|(key, change)| {

@@ -15,7 +15,7 @@ use crate::layout::Document;
 
 /// Documents, each as it was stored at some moment.
 #[derive(Debug, Default)]
-pub struct Fresh {
+pub struct ReadDocuments {
     /// The changes to apply to the Snapshot on which a command runs.
     pub changes: Vec<Change>,
     seen: BTreeMap<Document, Option<Box<Entry>>>,
@@ -32,8 +32,8 @@ pub struct Written {
 
 impl FilerStore {
     /// The documents as they are stored now.
-    pub async fn read(&self, keys: &[DocumentKey]) -> Result<Fresh, StoreError> {
-        let mut fresh = Fresh::default();
+    pub async fn read(&self, keys: &[DocumentKey]) -> Result<ReadDocuments, StoreError> {
+        let mut fresh = ReadDocuments::default();
         for document in keys.iter().flat_map(documents) {
             let Some((directory, name)) = self.layout.place(&document) else { continue };
             if fresh.seen.contains_key(&document) {
@@ -55,7 +55,7 @@ impl FilerStore {
 
     /// Writes changes in order, each only if its document is still as in `fresh`. After an error, earlier changes stay
     /// written. [`StoreError::Conflict`] means that reading and running the command again may succeed.
-    pub async fn commit(&self, fresh: &Fresh, changes: &[Change]) -> Result<Vec<Written>, StoreError> {
+    pub async fn commit(&self, fresh: &ReadDocuments, changes: &[Change]) -> Result<Vec<Written>, StoreError> {
         let mut written = Vec::new();
         // What earlier ones of these changes have written: a document may occur twice.
         let mut now: BTreeMap<Document, Option<Entry>> = BTreeMap::new();
@@ -81,7 +81,7 @@ impl FilerStore {
     }
 
     /// Whether no one has written the documents in `written` between the write and the reading of `fresh`.
-    pub fn is_unchanged(&self, fresh: &Fresh, written: &[Written]) -> bool {
+    pub fn is_unchanged(&self, fresh: &ReadDocuments, written: &[Written]) -> bool {
         written.iter().all(|write| {
             let mut seen = fresh.seen.iter().filter(|(document, _)| self.is_at(document, &write.path));
             let md5 = |entry: &Entry| entry.attributes().md5.clone();
@@ -91,7 +91,7 @@ impl FilerStore {
 
     /// Called after a command's writes: whether the users, groups, roles and policies that it has read but not written
     /// still exist. Removes the announcement of their deletion, because the command now relies on them.
-    pub async fn confirm_references(&self, fresh: &Fresh, written: &[Written]) -> Result<bool, StoreError> {
+    pub async fn confirm_references(&self, fresh: &ReadDocuments, written: &[Written]) -> Result<bool, StoreError> {
         for (document, seen) in &fresh.seen {
             let Some(seen) = seen.as_deref().filter(|_| document.is_entity()) else { continue };
             let Some((directory, name)) = self.layout.place(document) else { continue };
@@ -107,7 +107,7 @@ impl FilerStore {
     }
 
     /// Undoes writes, the last one first, except where someone has written since.
-    pub async fn undo(&self, fresh: &Fresh, written: &[Written]) -> Result<(), StoreError> {
+    pub async fn undo(&self, fresh: &ReadDocuments, written: &[Written]) -> Result<(), StoreError> {
         for write in written.iter().rev() {
             let place = fresh.seen.iter().find_map(|(document, entry)| {
                 let (directory, name) = self.layout.place(document)?;

@@ -9,7 +9,7 @@ use iam::{
     AccountAlias, Bucket, BucketAcl, BucketPolicy, Change, GroupRecord, InstanceProfile, OidcProvider, Read,
     Revocation, RolePlace, RoleRecord, ServiceAccount, Unreadable, UserRecord,
 };
-use iam_formats::{Facts, Stored, weed_policies};
+use iam_formats::{Facts, StoredDocument, weed_policies};
 use md5::{Digest, Md5};
 
 use crate::layout::Document;
@@ -112,7 +112,7 @@ fn bucket_acl(text: &str) -> BucketAcl {
 }
 
 /// The entity in a document, or why it cannot be read.
-fn parse<T: Stored>(parsed: Result<(&str, Facts), String>) -> Read<T> {
+fn parse<T: StoredDocument>(parsed: Result<(&str, Facts), String>) -> Read<T> {
     let read = parsed.and_then(|(text, facts)| T::parse(text, facts).map_err(|error| error.to_string()));
     read.map_err(|why| Unreadable(why.into()))
 }
@@ -150,7 +150,7 @@ pub(crate) fn to_text(change: &Change) -> Option<(String, Facts)> {
     fn good<T>(read: &Option<Read<T>>) -> Option<&T> {
         read.as_ref()?.as_ref().ok()
     }
-    fn of<T: Stored>(read: &Option<Read<T>>) -> Option<(String, Facts)> {
+    fn of<T: StoredDocument>(read: &Option<Read<T>>) -> Option<(String, Facts)> {
         good(read).map(|stored| (stored.to_text(), stored.facts()))
     }
     match change {

@@ -15,7 +15,7 @@ mod seed;
 #[cfg(test)]
 mod tests;
 
-pub use commit::{Fresh, Written};
+pub use commit::{ReadDocuments, Written};
 pub use document::bucket_of;
 pub use error::StoreError;
 pub use filer_store::{EventEffect, FilerStore, Index};

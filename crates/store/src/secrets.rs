@@ -171,7 +171,7 @@ fn each_credential<E>(
 #[cfg(test)]
 mod tests {
     use iam::UserRecord;
-    use iam_formats::{Facts, Stored};
+    use iam_formats::{Facts, StoredDocument};
 
     use super::*;
 

@@ -12,7 +12,7 @@ use iam_formats::{DocumentStore, Facts, IamConfig};
 use md5::{Digest, Md5};
 use serde_json::Value;
 
-use crate::commit::{Fresh, now_s};
+use crate::commit::{ReadDocuments, now_s};
 use crate::document::{to_entry, to_text};
 use crate::error::StoreError;
 use crate::filer_store::FilerStore;
@@ -38,7 +38,7 @@ struct Definition {
     key: DocumentKey,
     hash: String,
     /// Makes the change that writes it, from what is stored.
-    change: Box<dyn Fn(&Fresh) -> Change + Send + Sync>,
+    change: Box<dyn Fn(&ReadDocuments) -> Change + Send + Sync>,
 }
 
 /// The record at `<base>/seeded.json`: name to hash.

@@ -9,7 +9,7 @@ use filer::{EmbeddedFiler, Filer, FilerError, Mutation, Transaction};
 use iam::{
     Change, DocumentKey, Holder, Identities, PolicyPlace, PolicyRecord, Settings, Snapshot, UserRecord, WeedPolicies,
 };
-use iam_formats::{DocumentStore, Facts, IamConfig, Stored, Surroundings};
+use iam_formats::{ConfigInputs, DocumentStore, Facts, IamConfig, StoredDocument};
 
 use crate::document::to_entry;
 use crate::{EventEffect, FilerStore, Index, Layout, SecretKeys, StoreError};
@@ -358,7 +358,7 @@ fn config(trust_action: &str, policy: &str) -> IamConfig {
         r#"{{"roles":[{{"roleName":"R","trustPolicy":{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":"*","Action":"{trust_action}"}}]}},"attachedPolicies":["P"]}}],
             "policies":[{{"name":"P","document":{policy}}}]}}"#
     );
-    let mut config = IamConfig::parse(&text, &Surroundings { filers: &[], generated_key: "" }).unwrap();
+    let mut config = IamConfig::parse(&text, &ConfigInputs { filers: &[], generated_key: "" }).unwrap();
     on_filer(&mut config);
     config
 }

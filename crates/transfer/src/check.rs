@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ids::AccountId;
 use policy::{Policy, PolicyKind};
 
-use super::{Bundle, Named};
+use super::{Bundle, DocumentName};
 use iam::{Change, Credential, Holder, is_name, policy_name_of};
 
 impl Bundle {
@@ -32,7 +32,7 @@ impl Bundle {
                 }
                 other => holders.extend(holder_of(other)),
             }
-            self.refuse(Named(&change).to_string(), why);
+            self.refuse(DocumentName(&change).to_string(), why);
         }
         let attached = |change: &&Change| attached_to(change).any(|name| policies.contains(name));
         holders.extend(kept.iter().filter(attached).filter_map(holder_of));
@@ -49,7 +49,7 @@ impl Bundle {
             if whose.is_some_and(|holder| holders.contains(&holder)) {
                 let why =
                     "a policy or group that it depends on was refused, and without it its permissions would differ";
-                self.refuse(Named(&change).to_string(), why);
+                self.refuse(DocumentName(&change).to_string(), why);
             } else {
                 self.changes.push(change);
             }
@@ -67,7 +67,7 @@ impl Bundle {
                     if !users.contains(&Holder::User(account.parent_user.as_str().into()).to_string()) =>
                 {
                     let why = format!("its parent user `{}` cannot be imported", account.parent_user);
-                    self.refuse(Named(&change).to_string(), why);
+                    self.refuse(DocumentName(&change).to_string(), why);
                 }
                 _ => self.changes.push(change),
             }

@@ -10,7 +10,7 @@ use iam::{
     Change, Credential, Holder, InlinePolicyRecord, ManagedPolicy, OidcProvider, PolicyPlace, RolePlace,
     ServiceAccount, Snapshot, shown_policy,
 };
-use iam_formats::Stored;
+use iam_formats::StoredDocument;
 
 impl Bundle {
     /// Everything that is stored, without what a gateway's files define.
@@ -166,7 +166,7 @@ pub(super) fn place_name(place: PolicyPlace) -> &'static str {
     }
 }
 
-fn document(stored: &impl Stored) -> Value {
+fn document(stored: &impl StoredDocument) -> Value {
     let mut map = Map::from_iter([("document".to_owned(), value_of(&stored.to_text()))]);
     let mut facts = stored.facts();
     // The announcement of a deletion here does not apply elsewhere.

@@ -73,9 +73,9 @@ const FORMAT: &str = "kelpgate-iam";
 const VERSION: i64 = 1;
 
 /// The document of a change, for messages.
-pub struct Named<'a>(pub &'a Change);
+pub struct DocumentName<'a>(pub &'a Change);
 
-impl fmt::Display for Named<'_> {
+impl fmt::Display for DocumentName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Change::User(name, _) => write!(f, "user `{name}`"),

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use iam::{Change, Credential, PolicyPlace, Read};
-use iam_formats::{Facts, Stored};
+use iam_formats::{Facts, StoredDocument};
 
 /// What happens to one document.
 #[derive(Debug)]
@@ -124,7 +124,7 @@ fn with_secret(key: &mut Credential, stored: &[Credential], notes: &mut Vec<Stri
 }
 
 /// Gives a document without facts those of the stored one.
-fn with_facts<T: Stored>(wanted: &mut T, stored: Option<&T>) {
+fn with_facts<T: StoredDocument>(wanted: &mut T, stored: Option<&T>) {
     if wanted.facts() == Facts::default()
         && let Some(stored) = stored
         && let Ok(complete) = T::parse(&wanted.to_text(), stored.facts())
@@ -135,13 +135,16 @@ fn with_facts<T: Stored>(wanted: &mut T, stored: Option<&T>) {
 
 /// The parts of the document; `None` if there is none.
 fn parts(change: &Change) -> Option<Map<String, Value>> {
-    fn of<T: Stored>(read: &Option<Read<T>>) -> Option<Map<String, Value>> {
+    fn of<T: StoredDocument>(read: &Option<Read<T>>) -> Option<Map<String, Value>> {
         with_facts_of(read, |stored| stored.to_text())
     }
-    fn of_policy<T: Stored>(read: &Option<Read<T>>) -> Option<Map<String, Value>> {
+    fn of_policy<T: StoredDocument>(read: &Option<Read<T>>) -> Option<Map<String, Value>> {
         with_facts_of(read, |policy| format!(r#"{{"document":{}}}"#, policy.to_text()))
     }
-    fn with_facts_of<T: Stored>(read: &Option<Read<T>>, text: impl Fn(&T) -> String) -> Option<Map<String, Value>> {
+    fn with_facts_of<T: StoredDocument>(
+        read: &Option<Read<T>>,
+        text: impl Fn(&T) -> String,
+    ) -> Option<Map<String, Value>> {
         let stored = read.as_ref()?.as_ref().ok()?;
         let mut map: Map<String, Value> = serde_json::from_str(&text(stored)).ok()?;
         let facts = stored.facts().to_text().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();

@@ -9,7 +9,7 @@ use iam::{
     AccountAlias, Change, GroupRecord, Holder, InstanceProfile, OidcProvider, PolicyPlace, PolicyRecord, RolePlace,
     RoleRecord, ServiceAccount, UserRecord,
 };
-use iam_formats::{Facts, Stored, document_text, identities};
+use iam_formats::{Facts, StoredDocument, document_text, identities};
 use json::{JsonError, Node, Object};
 
 /// Reads our export, or what `weed shell` (`s3.configure`) and `weed s3 -config` call `S3ApiConfiguration`. `variable` looks up the
@@ -166,7 +166,7 @@ fn inner<T>(node: &Node<'_>, read: Result<T, JsonError>) -> Result<T, JsonError>
     read.map_err(|error| node.error(error.what))
 }
 
-fn policy<T: Stored>(node: &Node<'_>, entry: Object<'_>) -> Result<T, JsonError> {
+fn policy<T: StoredDocument>(node: &Node<'_>, entry: Object<'_>) -> Result<T, JsonError> {
     let (document, facts) = document(node, entry)?;
     T::parse(&compact(&document_text(&document)?), facts)
 }

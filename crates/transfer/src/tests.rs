@@ -5,7 +5,7 @@ use iam::{
     AccountAlias, GroupRecord, Holder, Identities, InstanceProfile, OidcProvider, PolicyPlace, RolePlace, RoleRecord,
     ServiceAccount, Settings, Snapshot, UserRecord,
 };
-use iam_formats::{Facts, Stored, weed_policies};
+use iam_formats::{Facts, StoredDocument, weed_policies};
 
 const GET: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*"}]}"#;
 const BAD: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Maybe","Action":"s3:*","Resource":"*"}]}"#;
@@ -19,7 +19,7 @@ fn user(text: &str, facts: Facts) -> Change {
     Change::User(user.name.as_str().into(), Some(Ok(user)))
 }
 
-fn policy<T: Stored>(text: &str) -> Option<iam::Read<T>> {
+fn policy<T: StoredDocument>(text: &str) -> Option<iam::Read<T>> {
     Some(Ok(T::parse(text, facts(r#"{"version":3,"description":"d"}"#)).unwrap()))
 }
 
@@ -68,7 +68,7 @@ fn read(text: &str) -> Bundle {
 }
 
 fn names(bundle: &Bundle) -> Vec<String> {
-    let mut names: Vec<String> = bundle.changes.iter().map(|change| Named(change).to_string()).collect();
+    let mut names: Vec<String> = bundle.changes.iter().map(|change| DocumentName(change).to_string()).collect();
     names.sort();
     names
 }
@@ -103,7 +103,8 @@ fn an_export_imported_again_gives_the_same_state() {
 
 #[test]
 fn policies_are_written_before_their_holders() {
-    let order: Vec<String> = Bundle::of(&snapshot(world())).changes.iter().map(|c| Named(c).to_string()).collect();
+    let order: Vec<String> =
+        Bundle::of(&snapshot(world())).changes.iter().map(|c| DocumentName(c).to_string()).collect();
     let at = |what: &str| order.iter().position(|name| name == what).unwrap();
     for (first, then) in [
         ("policy `P`", "user `al`"),
@@ -127,7 +128,7 @@ fn secrets_are_left_out_on_request() {
     for change in &bundle.changes {
         match step(change, &world().into_iter().filter(|stored| key_of(stored) == key_of(change)).collect::<Vec<_>>()) {
             Step::Unchanged => {}
-            other => panic!("{}: {other:?}", Named(change)),
+            other => panic!("{}: {other:?}", DocumentName(change)),
         }
     }
     let al = bundle.changes.iter().find(|change| matches!(change, Change::User(name, _) if &**name == "al")).unwrap();

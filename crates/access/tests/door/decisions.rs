@@ -10,7 +10,7 @@ use access::{
 };
 use access::{check, context_of, could_act, decide, outcome_label, policy_label, request_context};
 use iam::{Bucket, BucketPolicy, Change, RolePlace, RoleRecord, Settings, Snapshot, UserRecord};
-use iam_formats::{Facts, Stored};
+use iam_formats::{Facts, StoredDocument};
 use policy::{Context, Decision};
 use s3::{Operation, Requirement, Routing};
 use sigv4::PayloadHash;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use access::{NoObserver, Refusal, Resolved, authorize, check, could_act, request_context};
 use http::request::Parts;
 use iam::{Bucket, Change, UserRecord};
-use iam_formats::{Facts, Stored};
+use iam_formats::{Facts, StoredDocument};
 use s3::{KnownOperation, Needs, Operation, Requirement, Routing};
 use serde_json::json;
 use sigv4::PayloadHash;

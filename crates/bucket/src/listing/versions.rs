@@ -8,7 +8,7 @@ use filer::{Entry, FilerError, ListOptions};
 
 use super::{Counted, Item, Level, PAGE, Waiting, read_page};
 use crate::object;
-use crate::rules::{self, Current};
+use crate::rules::{self, CurrentVersion};
 use crate::version_id::{self, NULL};
 
 /// A version in a listing.
@@ -78,11 +78,11 @@ pub(super) async fn current(
 ) -> Result<Option<Box<Entry>>, FilerError> {
     let Waiting { entry, versions } = waiting;
     let file = match (rules::current(versions.as_deref()), entry) {
-        (Current::DeleteMarker(_), _) => return Ok(None),
-        (Current::File(file), _) => Some(file.to_owned()),
-        (Current::Plain, Some(entry)) => return Ok(Some(entry)),
+        (CurrentVersion::DeleteMarker(_), _) => return Ok(None),
+        (CurrentVersion::File(file), _) => Some(file.to_owned()),
+        (CurrentVersion::Plain, Some(entry)) => return Ok(Some(entry)),
         // A gateway or a filer that died left a directory that does not say which version is current.
-        (Current::Plain, None) => all_files(filer, path).await?.into_iter().next().map(|newest| newest.name),
+        (CurrentVersion::Plain, None) => all_files(filer, path).await?.into_iter().next().map(|newest| newest.name),
     };
     let Some(file) = file else { return Ok(None) };
     let version = filer.lookup(&format!("{path}/{file}")).await?.filter(|entry| !object::is_delete_marker(entry));
@@ -109,10 +109,10 @@ pub(super) async fn all(
     let null = null.map(|entry| Null { is_first: rules::null_is_current(Some(&directory)), entry });
     let files = Files::after(filer, path, after, null.as_ref(), wanted).await?;
     let latest = match rules::current(Some(&directory)) {
-        Current::File(file) => version_id::of_file(file).unwrap_or_default().to_owned(),
-        Current::DeleteMarker(id) => id.to_owned(),
-        Current::Plain if null.is_some() => NULL.to_owned(),
-        Current::Plain => files.newest.clone().unwrap_or_default(),
+        CurrentVersion::File(file) => version_id::of_file(file).unwrap_or_default().to_owned(),
+        CurrentVersion::DeleteMarker(id) => id.to_owned(),
+        CurrentVersion::Plain if null.is_some() => NULL.to_owned(),
+        CurrentVersion::Plain => files.newest.clone().unwrap_or_default(),
     };
     let mut null = null.filter(|null| after.is_none_or(|after| after != NULL && !null.is_before(after)));
     let mut items = Vec::with_capacity(files.entries.len() + 1);

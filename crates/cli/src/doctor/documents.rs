@@ -103,7 +103,7 @@ fn missing_policies(snapshot: &Snapshot) -> Vec<(Holder, String, &'static str)> 
 #[cfg(test)]
 mod tests {
     use iam::{Change, GroupRecord, Identities, PolicyPlace, PolicyRecord, Settings, UserRecord};
-    use iam_formats::{Facts, Stored};
+    use iam_formats::{Facts, StoredDocument};
 
     use super::*;
 

@@ -9,7 +9,7 @@ use iam_formats::{DocumentStore, IamConfig};
 use policy::{Policy, PolicyKind};
 use serde_json::Value;
 use store::{FilerStore, StoreError, credentials};
-use transfer::{Bundle, MINIO_FILES, Named, Refused, Secrets, Step, from_json, from_minio, key_of, step};
+use transfer::{Bundle, DocumentName, MINIO_FILES, Refused, Secrets, Step, from_json, from_minio, key_of, step};
 use zip::ZipArchive;
 
 use super::{ATTEMPTS, passphrase};
@@ -46,9 +46,9 @@ pub async fn run(arguments: IamImport) -> Result<bool, String> {
         return Ok(false);
     }
     for change in &plan.writes {
-        write(&store, change)
-            .await
-            .map_err(|error| format!("{}: {error}; what comes before it in the plan is written", Named(change)))?;
+        write(&store, change).await.map_err(|error| {
+            format!("{}: {error}; what comes before it in the plan is written", DocumentName(change))
+        })?;
     }
     let mut written = plan.writes.len();
     let imported = here.apply(plan.writes.iter().cloned());
@@ -169,7 +169,7 @@ struct Plan {
 async fn plan(store: &FilerStore, bundle: &Bundle, config: &IamConfig) -> Result<Plan, String> {
     let mut plan = Plan::default();
     for wanted in &bundle.changes {
-        let what = Named(wanted).to_string();
+        let what = DocumentName(wanted).to_string();
         let Some(key) = key_of(wanted) else { continue };
         if matches!(wanted, Change::Role(..)) && config.role_store == DocumentStore::Memory {
             let why =

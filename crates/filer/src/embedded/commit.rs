@@ -16,7 +16,7 @@ use super::chunk::ChunkId;
 use super::database::Trouble;
 use super::job::Job;
 use super::tables;
-use super::{Room, Shared, reap};
+use super::{DiskSpace, Shared, reap};
 use crate::filer::{FilerError, Transaction};
 
 /// The most jobs in one batch. This limits how long the first of them waits.
@@ -95,7 +95,7 @@ impl Committer {
     }
 
     fn attempt(&self, batch: &[Job], applied: &mut Applied) -> Result<(), Trouble> {
-        if self.shared.space.room().0 == Room::ReadOnly {
+        if self.shared.space.room().0 == DiskSpace::ReadOnly {
             // Not even tried: the error would close the database for readers too.
             return Err(Trouble::Full("the disk is read-only".to_owned()));
         }

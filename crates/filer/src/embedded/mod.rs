@@ -51,7 +51,7 @@ use database::Store;
 use job::Job;
 use reap::{Reaper, Task};
 pub use scrub::{Finding, Progress, Scrubber, Step};
-pub use space::Room;
+pub use space::DiskSpace;
 use space::Space;
 pub use tables::OpenError;
 
@@ -151,7 +151,7 @@ pub struct Health {
     /// How many reads of database pages found something else than what was written, since the filer was opened.
     pub corrupt_database_reads: u64,
     /// What the disk has room for.
-    pub room: Room,
+    pub room: DiskSpace,
     /// Free bytes of the disk.
     pub free_bytes: u64,
     /// The scrubbing so far.

@@ -12,7 +12,7 @@ use redb::{Database, ReadableDatabase};
 use super::chunk::ChunkId;
 use super::job::Job;
 use super::tables::{AT_NEXT_OPEN, FREED, NAMED};
-use super::{Room, Shared};
+use super::{DiskSpace, Shared};
 use crate::filer::FilerError;
 
 /// How often the list of freed chunks is checked.
@@ -72,7 +72,7 @@ impl Reaper {
         if !forgotten.is_empty() {
             self.send(Job::Free(forgotten));
         }
-        if !self.shared.holds.may_free(self.shared.space.room().0 != Room::Enough) {
+        if !self.shared.holds.may_free(self.shared.space.room().0 != DiskSpace::Enough) {
             return Ok(());
         }
         let until = super::now_ns().min(AT_NEXT_OPEN - 1);

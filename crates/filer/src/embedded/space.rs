@@ -21,7 +21,7 @@ const FRESH: Duration = Duration::from_millis(100);
 
 /// What the disk has room for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Room {
+pub enum DiskSpace {
     /// Everything.
     Enough,
     /// Deletions, and changes that are small: almost nothing is free.
@@ -103,12 +103,12 @@ impl Space {
     }
 
     /// What there is room for, and how many bytes are free.
-    pub(super) fn room(&self) -> (Room, u64) {
+    pub(super) fn room(&self) -> (DiskSpace, u64) {
         match self.disk() {
-            None => (Room::Enough, 0),
-            Some(disk) if disk.is_read_only => (Room::ReadOnly, disk.free_bytes),
-            Some(disk) if disk.free_bytes < disk.watermark() => (Room::Low, disk.free_bytes),
-            Some(disk) => (Room::Enough, disk.free_bytes),
+            None => (DiskSpace::Enough, 0),
+            Some(disk) if disk.is_read_only => (DiskSpace::ReadOnly, disk.free_bytes),
+            Some(disk) if disk.free_bytes < disk.watermark() => (DiskSpace::Low, disk.free_bytes),
+            Some(disk) => (DiskSpace::Enough, disk.free_bytes),
         }
     }
 
@@ -138,13 +138,13 @@ impl Space {
             FilerError::Full(format!("{} MiB are free on the disk of `{}`", free_bytes / MIB, self.directory.display()))
         };
         match room {
-            Room::Enough => Ok(()),
-            Room::ReadOnly => Err(self.read_only()),
-            Room::Low if transaction.mutations.iter().any(puts_below_buckets) => Err(full()),
-            Room::Low if transaction.conditions.contains(&Condition::NotExists) && !self.reserve.exists() => {
+            DiskSpace::Enough => Ok(()),
+            DiskSpace::ReadOnly => Err(self.read_only()),
+            DiskSpace::Low if transaction.mutations.iter().any(puts_below_buckets) => Err(full()),
+            DiskSpace::Low if transaction.conditions.contains(&Condition::NotExists) && !self.reserve.exists() => {
                 Err(full())
             }
-            Room::Low => Ok(()),
+            DiskSpace::Low => Ok(()),
         }
     }
 

@@ -36,8 +36,13 @@ impl Snapshot {
     }
 
     /// Begins the next Snapshot, for changes that arrive one after the other and need not be in memory together.
-    pub fn next(&self) -> NextSnapshot {
-        NextSnapshot { snapshot: self.clone(), users: BTreeSet::new(), groups: BTreeSet::new(), roles: BTreeSet::new() }
+    pub fn next(&self) -> SnapshotBuilder {
+        SnapshotBuilder {
+            snapshot: self.clone(),
+            users: BTreeSet::new(),
+            groups: BTreeSet::new(),
+            roles: BTreeSet::new(),
+        }
     }
 
     /// The Snapshot with the definitions of the identities file, at the same revision.
@@ -62,20 +67,20 @@ impl Snapshot {
 }
 
 /// A Snapshot under construction: every change is added, then each affected holder is rebuilt once.
-pub struct NextSnapshot {
+pub struct SnapshotBuilder {
     snapshot: Snapshot,
     users: BTreeSet<Arc<str>>,
     groups: BTreeSet<Arc<str>>,
     roles: BTreeSet<Arc<str>>,
 }
 
-impl Extend<Change> for NextSnapshot {
+impl Extend<Change> for SnapshotBuilder {
     fn extend<T: IntoIterator<Item = Change>>(&mut self, changes: T) {
         changes.into_iter().for_each(|change| self.apply(change));
     }
 }
 
-impl NextSnapshot {
+impl SnapshotBuilder {
     /// The Snapshot after these changes, with a revision that is one higher than the previous one.
     #[must_use]
     pub fn finish(self) -> Snapshot {

@@ -1,7 +1,7 @@
 //! The managed policies of AWS: everyone can hold them, and nothing stored takes their place.
 
 use iam::*;
-use iam_formats::{Facts, Stored, identities};
+use iam_formats::{Facts, StoredDocument, identities};
 use policy::{Policy, PolicyKind};
 
 const ADMINISTRATOR: &str = "arn:aws:iam::aws:policy/AdministratorAccess";

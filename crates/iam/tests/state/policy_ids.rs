@@ -9,7 +9,7 @@ use iam::{
     Bucket, BucketPolicy, Change, Identities, RolePlace, RoleRecord, Settings, Snapshot, UserRecord, policy_ids,
     shown_policy, shown_trust, stored_policy_ids, trust_ids,
 };
-use iam_formats::{Facts, Stored};
+use iam_formats::{Facts, StoredDocument};
 use policy::{Policy, PolicyKind, Principal, PrincipalIds};
 use serde_json::Value;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use iam::*;
-use iam_formats::{Facts, Stored, identities, weed_policies};
+use iam_formats::{Facts, StoredDocument, identities, weed_policies};
 use policy::CompiledPolicy;
 
 const GET: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*"}]}"#;

@@ -11,7 +11,7 @@ use policy::Principal;
 
 use super::*;
 use iam::{Holder, InlinePolicyRecord, PolicyPlace, PolicyRecord, Settings};
-use iam_formats::{Facts, Stored, identities, weed_policies};
+use iam_formats::{Facts, StoredDocument, identities, weed_policies};
 
 const GET: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}"#;
 const TRUST: &str =

@@ -1,14 +1,14 @@
 //! The files of the command line: what they define, and what is ignored with a warning.
 
 use iam::{Change, PolicyPlace, RolePlace};
-use iam_formats::{DocumentStore, IamConfig, Surroundings, identities};
+use iam_formats::{ConfigInputs, DocumentStore, IamConfig, identities};
 use policy::CrossAccount;
 
 const TRUST: &str =
     r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}]}"#;
 
 fn config(text: &str) -> IamConfig {
-    IamConfig::parse(text, &Surroundings { filers: &["one:8888.18888".to_owned()], generated_key: "" }).unwrap()
+    IamConfig::parse(text, &ConfigInputs { filers: &["one:8888.18888".to_owned()], generated_key: "" }).unwrap()
 }
 
 #[test]

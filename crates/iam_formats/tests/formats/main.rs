@@ -11,12 +11,12 @@ use iam::{
     AccountAlias, GroupRecord, InlinePolicyRecord, InstanceProfile, OidcProvider, PolicyRecord, RoleRecord,
     ServiceAccount, UserRecord,
 };
-use iam_formats::{Facts, Stored};
+use iam_formats::{Facts, StoredDocument};
 
 /// A document read and written again, with the facts beside it.
 type Rewritten = Result<(String, Option<String>), String>;
 
-fn rewrite<T: Stored>(text: &str, facts: &str) -> Rewritten {
+fn rewrite<T: StoredDocument>(text: &str, facts: &str) -> Rewritten {
     let facts = if facts.is_empty() { Ok(Facts::default()) } else { Facts::parse(facts) };
     let entity = facts.and_then(|facts| T::parse(text, facts)).map_err(|error| error.to_string())?;
     Ok((entity.to_text(), entity.facts().to_text()))

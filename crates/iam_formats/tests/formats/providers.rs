@@ -1,10 +1,10 @@
 use iam::{IdentityProvider, OidcKeys, ProviderRights};
-use iam_formats::{Facts, IamConfig, Stored, Surroundings};
+use iam_formats::{ConfigInputs, Facts, IamConfig, StoredDocument};
 use sts::Claims;
 
 fn parse(text: &str) -> Result<IamConfig, String> {
-    let surroundings = Surroundings { filers: &[], generated_key: "" };
-    IamConfig::parse(text, &surroundings).map_err(|error| error.to_string())
+    let inputs = ConfigInputs { filers: &[], generated_key: "" };
+    IamConfig::parse(text, &inputs).map_err(|error| error.to_string())
 }
 
 /// A configuration with one provider, whose `config` has these fields too.

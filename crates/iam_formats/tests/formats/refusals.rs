@@ -1,6 +1,6 @@
 //! What is refused, and the place that the error names. In each row, `^` stands before the value that is wrong.
 
-use iam_formats::{IamConfig, Surroundings, identities, weed_policies};
+use iam_formats::{ConfigInputs, IamConfig, identities, weed_policies};
 use json::JsonError;
 
 use super::*;
@@ -15,7 +15,7 @@ fn check<T>(about: &str, row: (&str, &str, &str), read: impl Fn(&str) -> Result<
     assert!(error.what.contains(what), "{about}: {marked}: {error}");
 }
 
-fn stored<T: Stored>(about: &str, rows: &[(&str, &str, &str)]) {
+fn stored<T: StoredDocument>(about: &str, rows: &[(&str, &str, &str)]) {
     for row in rows {
         check(about, *row, |text| T::parse(text, Facts::default()));
     }
@@ -188,7 +188,7 @@ fn the_identities_file() {
 
 #[test]
 fn the_iam_configuration() {
-    let surroundings = Surroundings { filers: &["one:8888".to_owned()], generated_key: "" };
+    let inputs = ConfigInputs { filers: &["one:8888".to_owned()], generated_key: "" };
     for row in [
         ("^[]", "", "expected an object here"),
         (r#"{"sts":^[]}"#, "sts", "expected an object here"),
@@ -209,6 +209,6 @@ fn the_iam_configuration() {
         (r#"{"kelpgate":{"trustedProxies":^"10.0.0.1"}}"#, "kelpgate.trustedProxies", "expected an array here"),
         (r#"{"kelpgate":{"fence":^7}}"#, "kelpgate.fence", "expected an object here"),
     ] {
-        check("-iam.config", row, |text| IamConfig::parse(text, &surroundings));
+        check("-iam.config", row, |text| IamConfig::parse(text, &inputs));
     }
 }
