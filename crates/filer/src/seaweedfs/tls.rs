@@ -64,7 +64,8 @@ pub(super) fn https_client(ca: &str, cert: &str, key: &str, skip_verify: bool) -
     let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
     let builder = if skip_verify {
         tracing::warn!("https.client.insecure_skip_verify: volume servers are not authenticated");
-        builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate(provider())))
+        let verifier = Verifier { trusted: Trusted::Any, provider: provider() };
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
     } else if ca.is_empty() {
         use hyper_rustls::ConfigBuilderExt;
         builder.with_native_roots().map_err(TlsError::NoRoots)?
@@ -81,20 +82,30 @@ pub(super) fn https_client(ca: &str, cert: &str, key: &str, skip_verify: bool) -
 
 /// A verifier that requires a certificate of this authority and ignores the host name: SeaweedFS's rule for gRPC.
 pub(super) fn chain_only(ca: &str) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
-    Ok(Arc::new(ChainOnly { roots: roots(ca)?, provider: provider() }))
+    Ok(Arc::new(Verifier { trusted: Trusted::Chain(roots(ca)?), provider: provider() }))
 }
 
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
 
+/// Which certificates are trusted. The host name never counts.
 #[derive(Debug)]
-struct ChainOnly {
-    roots: RootCertStore,
+enum Trusted {
+    /// Those of these authorities.
+    Chain(RootCertStore),
+    /// All of them: `insecure_skip_verify`.
+    Any,
+}
+
+/// Checks the certificate of a server as `trusted` says, and the signatures of the handshake in any case.
+#[derive(Debug)]
+struct Verifier {
+    trusted: Trusted,
     provider: Arc<CryptoProvider>,
 }
 
-impl ServerCertVerifier for ChainOnly {
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -103,9 +114,11 @@ impl ServerCertVerifier for ChainOnly {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let certificate = ParsedCertificate::try_from(end_entity)?;
-        let algorithms = self.provider.signature_verification_algorithms.all;
-        verify_server_cert_signed_by_trust_anchor(&certificate, &self.roots, intermediates, now, algorithms)?;
+        if let Trusted::Chain(roots) = &self.trusted {
+            let certificate = ParsedCertificate::try_from(end_entity)?;
+            let algorithms = self.provider.signature_verification_algorithms.all;
+            verify_server_cert_signed_by_trust_anchor(&certificate, roots, intermediates, now, algorithms)?;
+        }
         Ok(ServerCertVerified::assertion())
     }
 
@@ -129,44 +142,5 @@ impl ServerCertVerifier for ChainOnly {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.provider.signature_verification_algorithms.supported_schemes()
-    }
-}
-
-/// `insecure_skip_verify`: any server is trusted; only the signatures of the handshake are checked.
-#[derive(Debug)]
-struct AnyCertificate(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for AnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
     }
 }
