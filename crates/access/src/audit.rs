@@ -235,7 +235,7 @@ fn name_of(policy: PolicyType, resource: PolicyOwner<'_>, input: DecisionInput<'
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::disallowed_types, reason = "a observer of a test remembers what it is told")]
+    #![expect(clippy::disallowed_types, reason = "an observer in a test remembers what it is told")]
 
     use std::sync::Mutex;
 

@@ -442,7 +442,7 @@ fn a_permit_stays_with_its_operation() {
     assert_eq!(permit.operation().name(), "GetObject");
     let decision = *permit.decision();
     let Permitted::GetObject(permit) = Permitted::from(permit) else { panic!("another operation") };
-    assert_eq!((permit.operation().0.target.key.as_str(), *permit.decision()), ("k", decision));
+    assert_eq!((permit.operation().target.key.as_str(), *permit.decision()), ("k", decision));
     assert_eq!(Operation::from(permit.into_operation()), operation("GET", "/bkt/k"));
     let world = world(["allow", "", "", ""]);
     let known = known(&world, "alice", "");

@@ -7,7 +7,7 @@ use access::Permit;
 use filer::Entry;
 use http::header::{self, HeaderName};
 use http::{HeaderMap, Response, StatusCode};
-use s3::op::{GetObject, HeadObject, ObjectRead};
+use s3::op::{GetObject, HeadObject};
 use s3::{Requirement, S3Error, S3ErrorCode};
 
 use super::answer::{self, Answer};
@@ -20,7 +20,7 @@ use bucket::{object, rules};
 /// Sends an object, or a range of it.
 impl Run for GetObject {
     async fn run(call: &Call<'_>, permit: Permit<Self>, _body: ObjectBody) -> Answer {
-        read(call, permit.into_operation().0, true).await
+        read(call, permit.into_operation(), true).await
     }
 }
 
@@ -31,7 +31,7 @@ impl Run for HeadObject {
     }
 }
 
-async fn read(call: &Call<'_>, input: ObjectRead, with_body: bool) -> Answer {
+async fn read(call: &Call<'_>, input: GetObject, with_body: bool) -> Answer {
     call.existing_bucket()?;
     input.encryption.require_none()?;
     if call.caller.is_anonymous() && !input.overrides.is_empty() {
@@ -84,7 +84,7 @@ async fn read(call: &Call<'_>, input: ObjectRead, with_body: bool) -> Answer {
 }
 
 /// The object-lock headers, for callers who may read them. Source: S3 API Reference, `GetObject`.
-fn lock_headers(call: &Call<'_>, input: &ObjectRead, entry: &Entry, headers: &mut HeaderMap) {
+fn lock_headers(call: &Call<'_>, input: &GetObject, entry: &Entry, headers: &mut HeaderMap) {
     if !object::is_locked(entry) {
         return;
     }

@@ -10,15 +10,7 @@ use crate::target::{Addressed, Target};
 
 /// `GET /bucket/key`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GetObject(pub ObjectRead);
-
-/// `HEAD /bucket/key`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HeadObject(pub ObjectRead);
-
-/// The input of GetObject and HeadObject.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ObjectRead {
+pub struct GetObject {
     /// The object.
     pub target: Target,
     /// `Range`, if it is a single range of bytes.
@@ -37,28 +29,9 @@ pub struct ObjectRead {
     pub encryption: EncryptionHeaders,
 }
 
-impl ObjectRead {
-    pub(crate) fn parse(request: &Request<'_>, target: Target) -> Result<Self, S3Error> {
-        let range = request.joined_header("range")?.as_deref().and_then(ByteRange::parse);
-        let part_number = super::multipart::optional_part_number(request)?;
-        if range.is_some() && part_number.is_some() {
-            let message = "Cannot specify both Range header and partNumber query parameter";
-            return Err(S3Error::with_message(crate::S3ErrorCode::InvalidRequest, message));
-        }
-        Ok(Self {
-            target,
-            range,
-            if_range: request.header("if-range")?.as_deref().map(IfRange::parse),
-            part_number,
-            conditions: ReadConditions::parse(request)?,
-            overrides: ResponseOverrides::parse(request)?,
-            checksum_mode: request
-                .header("x-amz-checksum-mode")?
-                .is_some_and(|mode| mode.eq_ignore_ascii_case("ENABLED")),
-            encryption: EncryptionHeaders::parse(request)?,
-        })
-    }
-}
+/// `HEAD /bucket/key`: read and decided as the GET of the same object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeadObject(pub GetObject);
 
 /// `response-content-type` and similar parameters, which replace the object's own headers in this answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -101,21 +74,38 @@ impl Routed for GetObject {
     const ROUTE: Route = Route::new("GET").of_version().of_part();
 
     fn parse(request: &Request<'_>, target: Target) -> Result<Self, S3Error> {
-        ObjectRead::parse(request, target).map(Self)
+        let range = request.joined_header("range")?.as_deref().and_then(ByteRange::parse);
+        let part_number = super::multipart::optional_part_number(request)?;
+        if range.is_some() && part_number.is_some() {
+            let message = "Cannot specify both Range header and partNumber query parameter";
+            return Err(S3Error::with_message(crate::S3ErrorCode::InvalidRequest, message));
+        }
+        Ok(Self {
+            target,
+            range,
+            if_range: request.header("if-range")?.as_deref().map(IfRange::parse),
+            part_number,
+            conditions: ReadConditions::parse(request)?,
+            overrides: ResponseOverrides::parse(request)?,
+            checksum_mode: request
+                .header("x-amz-checksum-mode")?
+                .is_some_and(|mode| mode.eq_ignore_ascii_case("ENABLED")),
+            encryption: EncryptionHeaders::parse(request)?,
+        })
     }
 }
 
 impl S3Operation for GetObject {
     fn addressed(&self) -> Addressed<'_> {
-        (&self.0.target).into()
+        (&self.target).into()
     }
 
     fn needs(&self) -> Vec<Requirement> {
-        vec![self.0.target.need_of_version("s3:GetObject", "s3:GetObjectVersion")]
+        vec![self.target.need_of_version("s3:GetObject", "s3:GetObjectVersion")]
     }
 
     fn conditional(&self) -> Vec<ConditionalRequirement> {
-        ConditionalRequirement::tell_missing_key(&self.0.target)
+        ConditionalRequirement::tell_missing_key(&self.target)
     }
 }
 
@@ -124,20 +114,20 @@ impl Routed for HeadObject {
     const ROUTE: Route = Route::new("HEAD").of_version().of_part();
 
     fn parse(request: &Request<'_>, target: Target) -> Result<Self, S3Error> {
-        ObjectRead::parse(request, target).map(Self)
+        GetObject::parse(request, target).map(Self)
     }
 }
 
 impl S3Operation for HeadObject {
     fn addressed(&self) -> Addressed<'_> {
-        (&self.0.target).into()
+        self.0.addressed()
     }
 
     fn needs(&self) -> Vec<Requirement> {
-        vec![self.0.target.need_of_version("s3:GetObject", "s3:GetObjectVersion")]
+        self.0.needs()
     }
 
     fn conditional(&self) -> Vec<ConditionalRequirement> {
-        ConditionalRequirement::tell_missing_key(&self.0.target)
+        self.0.conditional()
     }
 }

@@ -1,7 +1,6 @@
 //! Conditional requests, ranges and dates.
 
 use http::request::Parts;
-use s3::op::GetObject;
 use s3::{
     ByteRange, EntityTags, Operation, Routing, S3ErrorCode, WriteCondition, http_date, iso8601, parse_date, route,
 };
@@ -48,7 +47,7 @@ fn conditions_of_reads() {
         (&[("if-match", "\"x\""), ("if-none-match", "\"e\"")], 412),
     ];
     for (headers, want) in rows {
-        let Ok(Routing::S3(Operation::GetObject(GetObject(get)))) = route(&head("GET", "/bkt/k", headers), None) else {
+        let Ok(Routing::S3(Operation::GetObject(get))) = route(&head("GET", "/bkt/k", headers), None) else {
             panic!("{headers:?}")
         };
         let status = get.conditions.check_read("\"e\"", THEN).map_or_else(|error| error.status().as_u16(), |()| 200);

@@ -1,6 +1,5 @@
 //! GetObject and HeadObject.
 
-use s3::op::GetObject;
 use s3::{ByteRange, IfRange};
 
 use crate::support::{THEN, also_needs, check, input, keys, needs, refusal};
@@ -57,7 +56,7 @@ fn condition_keys() {
 #[test]
 fn ranges_and_parts() {
     let read = |text: &str| {
-        let GetObject(read) = input!(GetObject, text);
+        let read = input!(GetObject, text);
         (read.range, read.part_number)
     };
     for (request, want) in [
@@ -94,7 +93,7 @@ fn ranges_and_parts() {
 
 #[test]
 fn if_range() {
-    let read = |value: &str| input!(GetObject, &format!("GET /bkt/k\nif-range: {value}")).0.if_range.unwrap();
+    let read = |value: &str| input!(GetObject, &format!("GET /bkt/k\nif-range: {value}")).if_range.unwrap();
     for (value, want) in [
         ("\"e\"", IfRange::Tag("e".to_owned())),
         ("e", IfRange::Tag("e".to_owned())),
@@ -123,7 +122,7 @@ fn if_range() {
 fn response_headers_of_the_request() {
     let all = "GET /bkt/k?response-content-type=a%2Fb&response-content-language=de&response-expires=never\
         &response-cache-control=no-store&response-content-disposition=attachment%3B+filename%3D%22x%22&response-content-encoding=gzip";
-    let GetObject(read) = input!(GetObject, all);
+    let read = input!(GetObject, all);
     assert_eq!(
         read.overrides.headers,
         [
@@ -137,7 +136,7 @@ fn response_headers_of_the_request() {
         .map(|(name, value)| (name, value.to_owned()))
     );
     assert!(!read.overrides.is_empty());
-    assert!(input!(GetObject, "GET /bkt/k?response-content-typo=a").0.overrides.is_empty());
+    assert!(input!(GetObject, "GET /bkt/k?response-content-typo=a").overrides.is_empty());
     let control = "InvalidArgument: A response header must not have control characters";
     check(
         &[
@@ -167,7 +166,7 @@ fn checksum_mode_and_keys_of_customers() {
             &["x-amz-server-side-encryption-customer-algorithm", "x-amz-server-side-encryption-customer-key"],
         ),
     ] {
-        let GetObject(read) = input!(GetObject, &format!("GET /bkt/k{headers}"));
+        let read = input!(GetObject, &format!("GET /bkt/k{headers}"));
         assert_eq!((read.checksum_mode, &*read.encryption.names), (checksum_mode, &*strings(names)), "{headers}");
         assert_eq!(read.encryption.is_requested(), !names.is_empty(), "{headers}");
     }
