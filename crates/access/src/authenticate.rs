@@ -3,8 +3,7 @@
 
 use std::sync::Arc;
 
-use http::request::Parts;
-use iam::{Caller, KeyRefusal, Snapshot, User};
+use iam::{Caller, KeyRefusal, Snapshot};
 use ids::{AccessKeyId, SecretAccessKey};
 use jiff::Timestamp;
 use policy::Principal;
@@ -12,10 +11,11 @@ use s3::{S3Error, S3ErrorCode};
 use sigv4::post_policy::{PostClaim, PostSignature};
 use sigv4::{AuthForm, ChunkSeed, Claim, Expectations, PayloadHash, SigError, SigningKeyCache};
 
-use crate::addressing::RequestTarget;
+use crate::authentication_type::AuthenticationType;
 use crate::refusal::from_signature;
 use crate::session::Sessions;
 use crate::signature_v2::SignatureV2;
+use crate::unverified::{Services, UnverifiedRequest, user_agent, user_caller};
 use crate::uses::RecentUses;
 
 /// How far a client's clock may be off, in seconds. Source: S3 API Reference, `RequestTimeTooSkewed`.
@@ -26,45 +26,6 @@ const SIGNING_KEYS: usize = 10_000;
 /// A gateway without identities is closed, and says how to open it.
 pub(crate) const NO_IDENTITIES: &str = "This gateway has no identities yet, so it refuses everyone: start it with -config naming an \
     identities file, or with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY set";
-
-/// The services for which a signature may be made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Services {
-    /// Objects and buckets.
-    S3,
-    /// The IAM and STS query APIs, which bind the body.
-    Query,
-}
-
-/// A request that is not authenticated yet.
-#[derive(Clone, Copy)]
-pub struct UnverifiedRequest<'a> {
-    /// Its head.
-    pub head: &'a Parts,
-    /// How the head says who asks, as [`sigv4::auth_form`] reads it.
-    pub form: &'a Result<AuthForm, SigError>,
-    /// Where it comes from and what it addresses.
-    pub target: &'a RequestTarget<'a>,
-    /// The current time.
-    pub now: Timestamp,
-    /// The services for which it may be signed.
-    pub services: Services,
-    /// The SHA-256 of the body, if the body has already been read, as for the query APIs.
-    pub body_sha256: Option<[u8; 32]>,
-}
-
-/// How the caller proved its identity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names are clear")]
-pub enum AuthenticationType {
-    Anonymous,
-    HeaderV4,
-    PresignedV4,
-    PostV4,
-    HeaderV2,
-    PresignedV2,
-    PostV2,
-}
 
 /// An authenticated caller, or an anonymous one.
 #[derive(Debug, Clone)]
@@ -296,18 +257,6 @@ impl Authenticator {
     }
 }
 
-/// The user as the caller of this request.
-pub(crate) fn user_caller(user: &User, access_key_id: AccessKeyId, unverified: &UnverifiedRequest<'_>) -> Caller {
-    Caller {
-        access_key_id: Some(access_key_id),
-        source_ip: Some(unverified.target.client.ip),
-        user_agent: user_agent(unverified.head),
-        secure_transport: unverified.target.client.secure_transport,
-        tls_version: unverified.target.client.tls_version,
-        ..Caller::of(user)
-    }
-}
-
 fn anonymous(unverified: &UnverifiedRequest<'_>, snapshot: &Snapshot) -> Caller {
     let user = snapshot.anonymous();
     Caller {
@@ -327,8 +276,4 @@ fn anonymous(unverified: &UnverifiedRequest<'_>, snapshot: &Snapshot) -> Caller 
         secure_transport: unverified.target.client.secure_transport,
         tls_version: unverified.target.client.tls_version,
     }
-}
-
-pub(crate) fn user_agent(head: &Parts) -> Arc<str> {
-    head.headers.get(http::header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or("").into()
 }

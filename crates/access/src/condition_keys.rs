@@ -6,7 +6,8 @@ use iam::{Caller, Federation, Snapshot};
 use ids::AccountId;
 use policy::{Context, Principal};
 
-use crate::authenticate::{Authenticated, AuthenticationType};
+use crate::authenticate::Authenticated;
+use crate::authentication_type::AuthenticationType;
 
 /// Sets the `aws:*` keys, and the `s3:*` keys that come from the signature. `region` is the gateway's region.
 pub fn request_context(

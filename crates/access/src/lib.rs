@@ -6,6 +6,7 @@
 mod addressing;
 mod audit;
 mod authenticate;
+mod authentication_type;
 mod authorize;
 mod client_address;
 mod condition_keys;
@@ -15,11 +16,13 @@ mod refusal;
 mod session;
 mod signature_v2;
 mod trust;
+mod unverified;
 mod uses;
 
 pub use addressing::{Addressing, RequestTarget};
 pub use audit::{AuditRecord, AuditedCaller, AuditedDecision, AuditedRequest, AuditedSession};
-pub use authenticate::{Authenticated, AuthenticationType, Authenticator, Services, UnverifiedRequest};
+pub use authenticate::{Authenticated, Authenticator};
+pub use authentication_type::AuthenticationType;
 pub use authorize::{
     DecisionInput, Resolved, TaggedObject, asks_for_acl_of, asks_for_tags_of, authorize, check, context_of, could_act,
     decide,
@@ -32,4 +35,5 @@ pub use refusal::{Refusal, from_signature, outcome_label, policy_label};
 pub use session::CLAIM_BASED_ROLE;
 pub use signature_v2::SignatureV2;
 pub use trust::decide_to_assume;
+pub use unverified::{Services, UnverifiedRequest};
 pub use uses::RecentUses;

@@ -16,7 +16,7 @@ use quick_cache::sync::Cache;
 use s3::{S3Error, S3ErrorCode};
 use sts::{SessionClaims, SessionKeys, TokenError, VerifiedSession};
 
-use crate::authenticate::{UnverifiedRequest, user_agent};
+use crate::unverified::{UnverifiedRequest, user_agent};
 
 /// How many sessions are cached. The oldest ones are dropped.
 const SESSIONS: usize = 10_000;

@@ -3,7 +3,7 @@ use std::str::FromStr;
 
 use sigv4::SigError;
 
-use crate::authenticate::AuthenticationType;
+use crate::authentication_type::AuthenticationType;
 
 /// For which requests signature V2 is accepted (`-sigV2`). IAM and STS never accept it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use ids::AccessKeyId;
 use s3::S3Error;
 
 use super::{Session, invalid};
-use crate::authenticate::{UnverifiedRequest, user_caller};
+use crate::unverified::{UnverifiedRequest, user_caller};
 
 impl Session {
     /// The user as of now. Fails if the access key with which the session was made is gone, is another user's by now, or would

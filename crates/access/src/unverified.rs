@@ -1,0 +1,53 @@
+//! A request before authentication, and what it says of its caller whoever that is.
+
+use std::sync::Arc;
+
+use http::request::Parts;
+use iam::{Caller, User};
+use ids::AccessKeyId;
+use jiff::Timestamp;
+use sigv4::{AuthForm, SigError};
+
+use crate::addressing::RequestTarget;
+
+/// The services for which a signature may be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Services {
+    /// Objects and buckets.
+    S3,
+    /// The IAM and STS query APIs, which bind the body.
+    Query,
+}
+
+/// A request that is not authenticated yet.
+#[derive(Clone, Copy)]
+pub struct UnverifiedRequest<'a> {
+    /// Its head.
+    pub head: &'a Parts,
+    /// How the head says who asks, as [`sigv4::auth_form`] reads it.
+    pub form: &'a Result<AuthForm, SigError>,
+    /// Where it comes from and what it addresses.
+    pub target: &'a RequestTarget<'a>,
+    /// The current time.
+    pub now: Timestamp,
+    /// The services for which it may be signed.
+    pub services: Services,
+    /// The SHA-256 of the body, if the body has already been read, as for the query APIs.
+    pub body_sha256: Option<[u8; 32]>,
+}
+
+/// The user as the caller of this request.
+pub(crate) fn user_caller(user: &User, access_key_id: AccessKeyId, unverified: &UnverifiedRequest<'_>) -> Caller {
+    Caller {
+        access_key_id: Some(access_key_id),
+        source_ip: Some(unverified.target.client.ip),
+        user_agent: user_agent(unverified.head),
+        secure_transport: unverified.target.client.secure_transport,
+        tls_version: unverified.target.client.tls_version,
+        ..Caller::of(user)
+    }
+}
+
+pub(crate) fn user_agent(head: &Parts) -> Arc<str> {
+    head.headers.get(http::header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or("").into()
+}
