@@ -7,11 +7,9 @@ use access::{Addressing, Authenticator};
 use arc_swap::ArcSwapOption;
 use bucket::directory::BucketDirectory;
 use filer::{Filer, FilerConfiguration};
-use iam::{Bucket, Snapshot};
-use ids::{NewBuckets, Stage};
-use s3::S3Error;
+use iam::Snapshot;
+use ids::NewBuckets;
 
-use crate::errors;
 use crate::limits::UploadLimits;
 use crate::metrics::Metrics;
 use crate::query::QueryApi;
@@ -83,60 +81,9 @@ pub struct Gateway {
     pub signature_limit: SignatureLimit,
 }
 
-/// How long a written change may take to come back through the feed before the answer says that it has not.
-const FEED_PATIENCE: Duration = Duration::from_secs(5);
-/// The longest it usually takes.
-const FEED_DELAY: Duration = Duration::from_millis(20);
-
 impl Gateway {
     /// The directory of a bucket on the filer.
     pub fn directory(&self, bucket: &str) -> BucketDirectory<'_> {
         BucketDirectory::new(&*self.filer, &self.filer_configuration, bucket)
-    }
-
-    /// Whether this gateway knows that no one is deleting the bucket. It checks the lease first, then the state, as in
-    /// [`Gateway::state_for`].
-    pub(crate) fn knows_that_stands(&self, bucket: &Bucket) -> bool {
-        self.fence.may_decide()
-            && self
-                .snapshot
-                .load()
-                .as_deref()
-                .and_then(|snapshot| snapshot.bucket(&bucket.name))
-                .is_some_and(|known| known.life.id == bucket.life.id && known.life.stage == Stage::Stands)
-    }
-
-    /// Waits until this gateway's own snapshot contains a change of a bucket that was just written, or a later one.
-    ///
-    /// A snapshot may skip a change that another one replaces at once. So after a while this asks the filer what it
-    /// holds by now: a snapshot that contains this is past the change.
-    pub(crate) async fn applied(&self, bucket: &str, shows: impl Fn(Option<&Bucket>) -> bool) -> Result<(), S3Error> {
-        let began = tokio::time::Instant::now();
-        let mut pause = Duration::from_micros(200);
-        let mut followed: Vec<Option<u64>> = Vec::new();
-        loop {
-            if let Some(snapshot) = self.snapshot.load().as_deref() {
-                let known = snapshot.bucket(bucket);
-                if shows(known.map(|bucket| &**bucket)) || followed.contains(&known.map(|bucket| bucket.version)) {
-                    return Ok(());
-                }
-            }
-            if began.elapsed() > FEED_PATIENCE {
-                return Err(errors::unavailable(
-                    "The change is stored, but has not come back through the change feed, so it is not in force on this gateway yet.",
-                ));
-            }
-            if began.elapsed() > FEED_DELAY {
-                followed.push(self.stored_version(bucket).await?);
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_millis(10));
-        }
-    }
-
-    /// The version of a bucket that the filer holds; `None` if the bucket is gone.
-    async fn stored_version(&self, bucket: &str) -> Result<Option<u64>, S3Error> {
-        let entry = self.directory(bucket).entry().await.map_err(errors::from_filer)?;
-        Ok(entry.as_ref().map(bucket::settings::version))
     }
 }

@@ -9,6 +9,7 @@ mod body;
 mod form;
 mod pages;
 mod respond;
+mod state;
 
 mod op;
 
