@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod aws_managed;
+mod buckets;
 mod callers;
 mod changes;
+mod federation;
 mod lookups;
 mod policy_ids;
 mod snapshot;
