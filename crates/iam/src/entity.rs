@@ -212,6 +212,8 @@ pub struct Credential {
     pub status: String,
     /// Creation, seconds since 1970; 0 when unknown. Service accounts have their own.
     pub created_s: i64,
+    /// What else its document says of it.
+    pub unknown: UnknownFields,
 }
 
 /// The beginning of an encrypted secret: `kelpgate-sealed:1:<key id>:<base64>`. It is never used for signing.
@@ -226,6 +228,8 @@ pub struct Account {
     pub display_name: String,
     /// Its address.
     pub email_address: String,
+    /// What else its document says of it.
+    pub unknown: UnknownFields,
 }
 
 /// A service account: one more key of its parent user.
@@ -319,7 +323,13 @@ impl Credential {
     /// A key without a status, which is active, and without a time of creation.
     pub fn new(access_key: impl Into<String>, secret_key: impl Into<String>) -> Self {
         let secret_key = SecretAccessKey::new(secret_key.into());
-        Self { access_key: access_key.into(), secret_key, status: String::new(), created_s: 0 }
+        Self {
+            access_key: access_key.into(),
+            secret_key,
+            status: String::new(),
+            created_s: 0,
+            unknown: UnknownFields::default(),
+        }
     }
 
     /// True unless the status says otherwise. An unknown status counts as inactive.

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use crate::change::Holder;
+use crate::entity::UnknownFields;
 
 type Texts = BTreeMap<Arc<str>, Arc<str>>;
 
@@ -22,6 +23,8 @@ pub struct WeedPolicies {
     /// Our inline policies, restated for SeaweedFS. They are in the document only for SeaweedFS to read, and are not
     /// its own.
     pub mirrored: BTreeMap<Holder, Texts>,
+    /// What else the document says.
+    pub unknown: UnknownFields,
 }
 
 impl WeedPolicies {

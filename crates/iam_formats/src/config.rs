@@ -196,13 +196,13 @@ impl IamConfig {
         let mut object = node.object()?;
         let mut config = Self::default();
         let mut providers = Vec::new();
-        if let Some(node) = object.take(&["sts"]) {
+        if let Some(node) = object.take("sts") {
             providers = config.sts(&node, inputs)?;
         }
-        if let Some(node) = object.take(&["policy"]) {
+        if let Some(node) = object.take("policy") {
             config.policy(&node, inputs)?;
         }
-        if let Some(node) = object.take(&["roleStore"]) {
+        if let Some(node) = object.take("roleStore") {
             let mut store = node.object()?;
             config.role_store = document_store(&mut store, "roles", inputs, &mut config.warnings)?;
             refuse_unknown(store)?;
@@ -228,7 +228,7 @@ impl IamConfig {
             readable(&node, PolicyKind::Identity, &text)?;
             config.policies.push((name, text));
         }
-        if let Some(node) = object.take(&["kelpgate"]) {
+        if let Some(node) = object.take("kelpgate") {
             config.kelpgate = kelpgate(&node)?;
         }
         config.rest(object)?;
@@ -300,22 +300,22 @@ impl IamConfig {
     /// Reads `sts`; returns its providers.
     fn sts(&mut self, node: &Node<'_>, inputs: &ConfigInputs<'_>) -> Result<Vec<IdentityProvider>, JsonError> {
         let mut object = node.object()?;
-        if let Some(node) = object.take(&["tokenDuration"]) {
+        if let Some(node) = object.take("tokenDuration") {
             self.sts.token_duration_s = within(&node, 900, 43200)?;
         }
-        if let Some(node) = object.take(&["maxSessionLength"]) {
+        if let Some(node) = object.take("maxSessionLength") {
             self.sts.max_session_s = within(&node, 900, 43200)?;
         }
-        if let Some(node) = object.take(&["issuer"]) {
+        if let Some(node) = object.take("issuer") {
             self.sts.issuer = node.string()?;
             if self.sts.issuer.is_empty() {
                 return Err(node.error("the issuer is empty; leave the key out for `seaweedfs-sts`"));
             }
         }
-        if let Some(node) = object.take(&["signingKey"]) {
+        if let Some(node) = object.take("signingKey") {
             self.sts.signing_key = signing_key(&node, inputs.generated_key)?;
         }
-        if let Some(node) = object.take(&["accountId"]) {
+        if let Some(node) = object.take("accountId") {
             let text = node.string()?;
             if !text.is_empty() {
                 self.sts.account = text.parse().map_err(|error: ids::AccountIdError| node.error(error.to_string()))?;
@@ -328,7 +328,7 @@ impl IamConfig {
 
     fn policy(&mut self, node: &Node<'_>, inputs: &ConfigInputs<'_>) -> Result<(), JsonError> {
         let mut object = node.object()?;
-        if let Some(node) = object.take(&["defaultEffect"]) {
+        if let Some(node) = object.take("defaultEffect") {
             self.default_effect_allow = match node.string()?.as_str() {
                 "Allow" => true,
                 "Deny" | "" => false,
@@ -399,7 +399,7 @@ fn document_store(
     inputs: &ConfigInputs<'_>,
     warnings: &mut Vec<String>,
 ) -> Result<DocumentStore, JsonError> {
-    let store_type = object.take(&["storeType"]);
+    let store_type = object.take("storeType");
     let filer = match &store_type {
         None => false,
         Some(node) => match node.string()?.as_str() {
@@ -409,16 +409,16 @@ fn document_store(
         },
     };
     let mut base_path = format!("{DEFAULT_BASE}/{leaf}");
-    if let Some(node) = object.take(&["storeConfig"]) {
+    if let Some(node) = object.take("storeConfig") {
         let mut store = node.object()?;
-        if let Some(node) = store.take(&["basePath"]) {
+        if let Some(node) = store.take("basePath") {
             base_path = absolute_path(&node)?;
         }
-        if let Some(node) = store.take(&["filerAddress"]) {
+        if let Some(node) = store.take("filerAddress") {
             check_filer(&node, inputs.filers)?;
         }
         for key in ["noCache", "ttl", "listTtl", "maxCacheSize", "cacheTtl", "maxCacheEntries"] {
-            if let Some(node) = store.take(&[key]) {
+            if let Some(node) = store.take(key) {
                 warnings.push(format!(
                     "`{}` is ignored: the gateway follows changes on the filer, and nothing expires",
                     node.path()
@@ -461,8 +461,8 @@ fn check_filer(node: &Node<'_>, filers: &[String]) -> Result<(), JsonError> {
 fn config_policy(node: &Node<'_>) -> Result<(String, String), JsonError> {
     let mut object = node.object()?;
     let name = object.string(&["name"])?;
-    let document = object.take(&["document", "content"]);
-    object.take(&["description"]);
+    let document = object.take_spelled(&["document", "content"])?;
+    object.take("description");
     refuse_unknown(object)?;
     match document {
         Some(document) if !name.is_empty() => Ok((name, document_text(&document)?)),
@@ -473,36 +473,36 @@ fn config_policy(node: &Node<'_>) -> Result<(String, String), JsonError> {
 fn kelpgate(node: &Node<'_>) -> Result<KelpgateConfig, JsonError> {
     let mut object = node.object()?;
     let mut config = KelpgateConfig::default();
-    if let Some(node) = object.take(&["crossAccount"]) {
+    if let Some(node) = object.take("crossAccount") {
         config.cross_account = match node.string()?.as_str() {
             "resource-policy" => CrossAccountSetting::ResourcePolicy,
             "both" => CrossAccountSetting::Both,
             other => return Err(node.error(format!("`{other}` is neither `resource-policy` nor `both`"))),
         };
     }
-    if let Some(node) = object.take(&["iamBasePath"]) {
+    if let Some(node) = object.take("iamBasePath") {
         config.iam_base_path = absolute_path(&node)?;
     }
     config.trusted_proxies = object.strings(&["trustedProxies"])?;
-    if let Some(node) = object.take(&["mirrorInlinePolicies"]) {
+    if let Some(node) = object.take("mirrorInlinePolicies") {
         config.mirror_inline_policies = node.boolean()?;
     }
     config.secrets_key_file = Some(object.string(&["secretsKeyFile"])?).filter(|file| !file.is_empty());
-    if let Some(node) = object.take(&["newBuckets"]) {
+    if let Some(node) = object.take("newBuckets") {
         config.new_buckets = new_buckets(&node)?;
     }
-    if let Some(node) = object.take(&["fence"]) {
+    if let Some(node) = object.take("fence") {
         config.fence = fence(&node)?;
     }
-    if let Some(node) = object.take(&["oidc"]) {
+    if let Some(node) = object.take("oidc") {
         let mut object = node.object()?;
         config.oidc.private_hosts = object.strings(&["privateHosts"])?;
         config.oidc.ca_file = Some(object.string(&["tlsCaCert"])?).filter(|file| !file.is_empty());
         refuse_unknown(object)?;
     }
-    if let Some(node) = object.take(&["staleness"]) {
+    if let Some(node) = object.take("staleness") {
         let mut object = node.object()?;
-        if let Some(node) = object.take(&["onExpired"]) {
+        if let Some(node) = object.take("onExpired") {
             config.fence.serves_expired = match node.string()?.as_str() {
                 "deny" => false,
                 "serve" => true,
@@ -518,14 +518,14 @@ fn kelpgate(node: &Node<'_>) -> Result<KelpgateConfig, JsonError> {
 fn new_buckets(node: &Node<'_>) -> Result<NewBuckets, JsonError> {
     let mut object = node.object()?;
     let mut new_buckets = NewBuckets::default();
-    if let Some(node) = object.take(&["objectOwnership"]) {
+    if let Some(node) = object.take("objectOwnership") {
         let word = node.string()?;
         let unknown = || {
             node.error(format!("`{word}` is neither `BucketOwnerEnforced`, `BucketOwnerPreferred` nor `ObjectWriter`"))
         };
         new_buckets.object_ownership = Some(Ownership::named(&word).ok_or_else(unknown)?);
     }
-    if let Some(node) = object.take(&["blockPublicAccess"]) {
+    if let Some(node) = object.take("blockPublicAccess") {
         new_buckets.block_public_access = node.boolean()?;
     }
     refuse_unknown(object)?;
@@ -535,7 +535,7 @@ fn new_buckets(node: &Node<'_>) -> Result<NewBuckets, JsonError> {
 fn fence(node: &Node<'_>) -> Result<FenceSettings, JsonError> {
     let mut object = node.object()?;
     let mut fence = FenceSettings::default();
-    if let Some(node) = object.take(&["enabled"]) {
+    if let Some(node) = object.take("enabled") {
         fence.enabled = node.boolean()?;
     }
     let seconds = |node: &Node<'_>, range: std::ops::RangeInclusive<f64>| {
@@ -547,11 +547,11 @@ fn fence(node: &Node<'_>) -> Result<FenceSettings, JsonError> {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within the range")]
         Ok((seconds * 1000.0) as u64)
     };
-    if let Some(node) = object.take(&["leaseSeconds"]) {
+    if let Some(node) = object.take("leaseSeconds") {
         fence.lease_ms = seconds(&node, 0.5..=60.0)?;
         fence.renewal_ms = fence.lease_ms / 6;
     }
-    if let Some(node) = object.take(&["renewalSeconds"]) {
+    if let Some(node) = object.take("renewalSeconds") {
         fence.renewal_ms = seconds(&node, 0.05..=30.0)?;
         if fence.renewal_ms * 2 > fence.lease_ms {
             return Err(node.error(
@@ -559,7 +559,7 @@ fn fence(node: &Node<'_>) -> Result<FenceSettings, JsonError> {
             ));
         }
     }
-    if let Some(node) = object.take(&["off"]) {
+    if let Some(node) = object.take("off") {
         for item in node.array()? {
             let name = item.string()?;
             let kind = ChangeKind::NAMES.iter().find(|(known, _)| *known == name);

@@ -9,7 +9,7 @@ use std::mem::take;
 use ids::SecretAccessKey;
 use serde::Serialize;
 use serde_json::Value;
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::go::{duration_s, go_indent};
 use crate::unknown::{facts_of, fields_of, others, seal};
@@ -94,7 +94,7 @@ impl Facts {
     /// boundary could be lost otherwise.
     pub fn parse(text: &str) -> Result<Self, JsonError> {
         let mut object = Node::parse(text)?.object()?;
-        let keys_created_s = match object.take(&["keysCreated"]) {
+        let keys_created_s = match object.take("keysCreated") {
             Some(keys) => {
                 let created = |(key, node): (String, Node<'_>)| Ok((key, node.integer()?));
                 keys.object()?.rest().into_iter().map(created).collect::<Result<_, JsonError>>()?
@@ -120,8 +120,8 @@ impl Facts {
             tags: tags(&mut object)?,
             renamed_from: (!renamed_from.is_empty()).then_some(renamed_from),
             renamed_s: object.integer(&["renamed"])?,
-            trust_ids: object.take(&["trustIds"]).map(|node| policy_ids(&node)).transpose()?,
-            other: others(object),
+            trust_ids: object.take("trustIds").map(|node| policy_ids(&node)).transpose()?,
+            other: others(object)?,
         })
     }
 
@@ -168,7 +168,7 @@ impl StoredDocument for UserRecord {
         if name.is_empty() {
             return Err(node.error("an identity has no `name`; give it one"));
         }
-        let account = object.take(&["account"]).map(|node| account(&node)).transpose()?;
+        let account = object.take("account").map(|node| account(&node)).transpose()?;
         let mut credentials = credentials(object.array(&["credentials"])?)?;
         for key in &mut credentials {
             key.created_s = facts.keys_created_s.remove(&key.access_key).unwrap_or_default();
@@ -189,7 +189,7 @@ impl StoredDocument for UserRecord {
             created_s: take(&mut facts.created_s),
             deleting_s: take(&mut facts.deleting_s),
             renamed: renamed(&mut facts),
-            unknown: seal(others(object), &facts),
+            unknown: seal(others(object)?, &facts),
         })
     }
 
@@ -248,7 +248,7 @@ impl StoredDocument for UserRecord {
 impl StoredDocument for ServiceAccount {
     fn read(node: &Node<'_>, facts: Facts) -> Result<Self, JsonError> {
         let mut object = node.object()?;
-        let credential = object.take(&["credential"]).map(|node| credential(&node)).transpose()?;
+        let credential = object.take("credential").map(|node| credential(&node)).transpose()?;
         let account = Self {
             id: object.string(&["id"])?,
             parent_user: object.string(&["parent_user", "parentUser"])?,
@@ -259,7 +259,7 @@ impl StoredDocument for ServiceAccount {
             disabled: object.boolean(&["disabled"])?,
             created_s: object.integer(&["created_at", "createdAt"])?,
             created_by: object.string(&["created_by", "createdBy"])?,
-            unknown: seal(others(object), &facts),
+            unknown: seal(others(object)?, &facts),
         };
         if account.id.is_empty() || account.parent_user.is_empty() {
             return Err(node.error("a service account needs an `id` and a `parent_user`"));
@@ -322,7 +322,7 @@ impl StoredDocument for GroupRecord {
             created_s: take(&mut facts.created_s),
             deleting_s: take(&mut facts.deleting_s),
             renamed: renamed(&mut facts),
-            unknown: seal(others(object), &facts),
+            unknown: seal(others(object)?, &facts),
         };
         if group.name.is_empty() { Err(node.error("a group has no `name`; give it one")) } else { Ok(group) }
     }
@@ -365,8 +365,8 @@ impl StoredDocument for RoleRecord {
     fn read(node: &Node<'_>, mut facts: Facts) -> Result<Self, JsonError> {
         let mut object = node.object()?;
         let trust_policy =
-            object.take(&["trustPolicy", "trust_policy"]).map(|trust| document_text(&trust)).transpose()?;
-        let max_session_s = object.take(&["maxSessionDuration", "max_session_duration"]);
+            object.take_spelled(&["trustPolicy", "trust_policy"])?.map(|trust| document_text(&trust)).transpose()?;
+        let max_session_s = object.take_spelled(&["maxSessionDuration", "max_session_duration"])?;
         let max_session_s = max_session_s.map(|node| max_session(&node)).transpose()?.flatten();
         let role = Self {
             name: object.string(&["roleName", "role_name"])?,
@@ -383,7 +383,7 @@ impl StoredDocument for RoleRecord {
             created_s: take(&mut facts.created_s),
             updated_s: take(&mut facts.updated_s),
             deleting_s: take(&mut facts.deleting_s),
-            unknown: seal(others(object), &facts),
+            unknown: seal(others(object)?, &facts),
         };
         if role.name.is_empty() {
             return Err(node.error("a role has no `roleName`; give it one"));
@@ -402,7 +402,7 @@ impl StoredDocument for RoleRecord {
             #[serde(rename = "roleArn", skip_serializing_if = "str::is_empty")]
             arn: &'a str,
             #[serde(rename = "trustPolicy")]
-            trust_policy: Option<&'a RawValue>,
+            trust_policy: Box<RawValue>,
             #[serde(rename = "attachedPolicies")]
             attached_policies: &'a [String],
             #[serde(skip_serializing_if = "str::is_empty")]
@@ -415,9 +415,7 @@ impl StoredDocument for RoleRecord {
         go_indent(&Shape {
             name: &self.name,
             arn: &self.arn,
-            // The policy was parsed when the document was made. A text that is not JSON would become null, and then no
-            // one can assume the role.
-            trust_policy: serde_json::from_str(&self.trust_policy).ok(),
+            trust_policy: document_value(&self.trust_policy),
             attached_policies: &self.attached_policies,
             description: &self.description,
             max_session_s: self.max_session_s,
@@ -536,6 +534,7 @@ pub(crate) fn account(node: &Node<'_>) -> Result<Account, JsonError> {
         id: object.string(&["id"])?,
         display_name: object.string(&["display_name", "displayName"])?,
         email_address: object.string(&["email_address", "emailAddress"])?,
+        unknown: seal(others(object)?, &Facts::default()),
     })
 }
 
@@ -548,6 +547,14 @@ pub fn document_text(node: &Node<'_>) -> Result<String, JsonError> {
     } else {
         Err(node.expected("a policy document"))
     }
+}
+
+/// The text of a policy as part of a document: [`document_text`] reads the same text again, even if no policy can be read
+/// in it. Such a text denies, so it must not be lost.
+pub(crate) fn document_value(text: &str) -> Box<RawValue> {
+    let object = serde_json::from_str::<Box<RawValue>>(text).ok().filter(|value| value.get().starts_with('{'));
+    // Writing a string as JSON has no failure.
+    object.or_else(|| to_raw_value(text).ok()).unwrap_or_default()
 }
 
 fn max_session(node: &Node<'_>) -> Result<Option<i64>, JsonError> {
@@ -576,12 +583,13 @@ fn credential(node: &Node<'_>) -> Result<Credential, JsonError> {
         secret_key: SecretAccessKey::new(object.string(&["secret_key", "secretKey"])?),
         status: object.string(&["status"])?,
         created_s: 0,
+        unknown: seal(others(object)?, &Facts::default()),
     })
 }
 
 /// Tags as SeaweedFS and protojson write them (`[{"key":"k","value":"v"}]`), or as people do (`{"k":"v"}`).
 fn tags(object: &mut Object<'_>) -> Result<Tags, JsonError> {
-    let Some(node) = object.take(&["tags"]) else { return Ok(Tags::default()) };
+    let Some(node) = object.take("tags") else { return Ok(Tags::default()) };
     if node.is_object() {
         return string_map(&node);
     }
@@ -602,7 +610,7 @@ pub(crate) fn string_map(node: &Node<'_>) -> Result<Tags, JsonError> {
 
 /// The versions of a managed policy other than the current one: `{"1": {"text": "...", "created": 7}}`.
 fn versions(object: &mut Object<'_>) -> Result<BTreeMap<i64, PolicyVersion>, JsonError> {
-    let Some(node) = object.take(&["versions"]) else { return Ok(BTreeMap::new()) };
+    let Some(node) = object.take("versions") else { return Ok(BTreeMap::new()) };
     let version = |(number, node): (String, Node<'_>)| {
         let number = number.parse::<i64>().map_err(|_| node.error("a version is named by its number"))?;
         let mut object = node.object()?;
@@ -627,6 +635,8 @@ struct CredentialShape<'a> {
     secret_key: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     status: &'a str,
+    #[serde(flatten)]
+    other: BTreeMap<String, Value>,
 }
 
 impl<'a> CredentialShape<'a> {
@@ -635,6 +645,7 @@ impl<'a> CredentialShape<'a> {
             access_key: &credential.access_key,
             secret_key: credential.secret_key.expose(),
             status: &credential.status,
+            other: fields_of(&credential.unknown),
         }
     }
 }
@@ -648,11 +659,18 @@ struct AccountShape<'a> {
     display_name: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     email_address: &'a str,
+    #[serde(flatten)]
+    other: BTreeMap<String, Value>,
 }
 
 impl<'a> AccountShape<'a> {
     fn of(account: &'a Account) -> Self {
-        Self { id: &account.id, display_name: &account.display_name, email_address: &account.email_address }
+        Self {
+            id: &account.id,
+            display_name: &account.display_name,
+            email_address: &account.email_address,
+            other: fields_of(&account.unknown),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use policy::CompiledPolicy;
 
 use crate::documents::{Facts, StoredDocument, account, document_text};
 use crate::unknown::fields_of;
-use iam::{Account, Credential, Identities, ROOT, ServiceAccount, UserRecord};
+use iam::{Account, Credential, Identities, ROOT, ServiceAccount, UnknownFields, UserRecord};
 use json::{JsonError, Node};
 
 /// The keys at the top of an identities file; the same file may be an `-iam.config` as well.
@@ -43,12 +43,12 @@ pub fn parse(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<Id
         found.policies.push(policy);
     }
     refuse_duplicate_keys(&found, &node)?;
-    if object.take(&["groups"]).is_some() {
+    if object.take("groups").is_some() {
         found
             .warnings
             .push("`groups` of an identities file are ignored, as in SeaweedFS; create groups with the IAM API".into());
     }
-    if object.take(&["kms"]).is_some() {
+    if object.take("kms").is_some() {
         found.warnings.push("`kms` is ignored: server-side encryption with KMS is not supported".into());
     }
     for (_, node) in object.rest() {
@@ -89,12 +89,18 @@ fn identity(
             .into_iter()
             .map(|why| format!("identity `{}`: {why}", user.name)),
     );
-    for key in fields_of(&user.unknown).keys() {
-        found.warnings.push(format!("unknown key `{}.{key}` is ignored", node.path()));
+    for (place, credential) in user.credentials.iter().enumerate() {
+        warn_of_unknown(found, &credential.unknown, &format!("{}.credentials[{place}]", node.path()));
     }
+    warn_of_unknown(found, &user.unknown, node.path());
     let credentials = std::mem::take(&mut user.credentials);
     user.credentials = expand(found, credentials, &user.name, variable).map_err(|why| node.error(why))?;
     Ok(user)
+}
+
+fn warn_of_unknown(found: &mut Identities, unknown: &UnknownFields, path: &str) {
+    let keys = fields_of(unknown);
+    found.warnings.extend(keys.keys().map(|key| format!("unknown key `{path}.{key}` is ignored")));
 }
 
 /// Drops a credential whose variable is not set, as in SeaweedFS: an incomplete key must not be used.
@@ -150,7 +156,7 @@ fn policy(node: &Node<'_>) -> Result<(String, String), JsonError> {
     if name.is_empty() {
         return Err(node.error("a policy has no `name`; give it one"));
     }
-    let Some(document) = object.take(&["content", "document"]) else {
+    let Some(document) = object.take_spelled(&["content", "document"])? else {
         return Err(node.error(format!("policy `{name}` has neither `document` nor `content`")));
     };
     Ok((name, document_text(&document)?))

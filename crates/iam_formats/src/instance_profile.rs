@@ -17,7 +17,7 @@ use json::{JsonError, Node};
 impl StoredDocument for InstanceProfile {
     fn read(node: &Node<'_>, _: Facts) -> Result<Self, JsonError> {
         let mut object = node.object()?;
-        let tags = object.take(&["tags"]).map(|node| string_map(&node)).transpose()?.unwrap_or_default();
+        let tags = object.take("tags").map(|node| string_map(&node)).transpose()?.unwrap_or_default();
         let profile = Self {
             name: object.string(&["name"])?,
             id: object.string(&["id"])?,
@@ -26,7 +26,7 @@ impl StoredDocument for InstanceProfile {
             roles: object.strings(&["roles"])?,
             tags,
             created_s: object.integer(&["created"])?,
-            unknown: seal(others(object), &Facts::default()),
+            unknown: seal(others(object)?, &Facts::default()),
         };
         let path_is_whole = profile.path.starts_with('/') && profile.path.ends_with('/');
         if profile.name.is_empty() || profile.account.is_empty() || !path_is_whole {
@@ -73,7 +73,7 @@ impl StoredDocument for AccountAlias {
         let alias = Self {
             account: object.string(&["account"])?,
             alias: object.string(&["alias"])?,
-            unknown: seal(others(object), &Facts::default()),
+            unknown: seal(others(object)?, &Facts::default()),
         };
         if alias.account.is_empty() || alias.alias.is_empty() {
             return Err(node.error("an account alias needs an `account` and an `alias`"));

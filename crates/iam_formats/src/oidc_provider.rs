@@ -16,7 +16,7 @@ use json::{JsonError, Node, Object};
 impl StoredDocument for OidcProvider {
     fn read(node: &Node<'_>, facts: Facts) -> Result<Self, JsonError> {
         let mut object = node.object()?;
-        let tags = object.take(&["tags"]).map(|node| string_map(&node)).transpose()?.unwrap_or_default();
+        let tags = object.take("tags").map(|node| string_map(&node)).transpose()?.unwrap_or_default();
         let provider = Self {
             account: object.string(&["accountId", "account_id"])?,
             arn: object.string(&["arn"])?,
@@ -26,7 +26,7 @@ impl StoredDocument for OidcProvider {
             tags,
             created_s: time(&mut object, "createdAt")?,
             updated_s: time(&mut object, "updatedAt")?,
-            unknown: seal(others(object), &facts),
+            unknown: seal(others(object)?, &facts),
         };
         if provider.arn.is_empty() || provider.url.is_empty() {
             return Err(node.error("an OIDC provider needs an `arn` and a `url`"));
@@ -74,7 +74,7 @@ impl StoredDocument for OidcProvider {
 
 /// A time as Go writes it, rounded to the second; 0 for none.
 fn time(object: &mut Object<'_>, name: &str) -> Result<i64, JsonError> {
-    let Some(node) = object.take(&[name]) else { return Ok(0) };
+    let Some(node) = object.take(name) else { return Ok(0) };
     let text = node.string()?;
     let time: Timestamp =
         text.parse().map_err(|_| node.error(format!("`{text}` is not a time such as 2026-01-31T12:00:00Z")))?;

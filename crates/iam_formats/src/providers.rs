@@ -50,10 +50,10 @@ fn provider(node: &Node<'_>, warnings: &mut Vec<String>) -> Result<Option<Identi
     if name.is_empty() {
         return Err(node.error("an identity provider needs a `name`"));
     }
-    let enabled = object.take(&["enabled"]).map(|node| node.boolean()).transpose()?.unwrap_or(true);
+    let enabled = object.take("enabled").map(|node| node.boolean()).transpose()?.unwrap_or(true);
     check_type(node, &name, &object.string(&["type"])?)?;
-    let mapping = object.take(&["roleMapping"]);
-    let Some(config) = object.take(&["config"]) else {
+    let mapping = object.take("roleMapping");
+    let Some(config) = object.take("config") else {
         return Err(node.error(format!("the identity provider `{name}` needs a `config` with its `issuer`")));
     };
     refuse_unknown(object)?;
@@ -86,7 +86,7 @@ fn oidc(
 ) -> Result<IdentityProvider, JsonError> {
     let mut object = node.object()?;
     let keys = key_source(&mut object)?;
-    let issuer = object.take(&["issuer"]).ok_or_else(|| node.error("the `issuer` of the provider is missing"))?;
+    let issuer = object.take("issuer").ok_or_else(|| node.error("the `issuer` of the provider is missing"))?;
     check_url(&issuer, &issuer.string()?, keys.allows_private_addresses)?;
     let mut client_ids = object.strings(&["clientIds"])?;
     client_ids.extend(Some(object.string(&["clientId"])?).filter(|id| !id.is_empty()));
@@ -95,7 +95,10 @@ fn oidc(
             node.error("name at least one client id (`clientId` or `clientIds`): tokens for others are refused")
         );
     }
-    let inner = object.take(&["roleMapping"]);
+    let inner = object.take("roleMapping");
+    if let (Some(_), Some(inner)) = (&mapping, &inner) {
+        return Err(inner.error("this provider has a `roleMapping` twice, in its `config` and beside it; keep one"));
+    }
     let rights = rights(node, object.string(&["policyClaim"])?, mapping.or(inner))?;
     let provider = IdentityProvider {
         issuer: issuer.string()?,
@@ -105,7 +108,7 @@ fn oidc(
         rights,
         source_identity_claim: object.string(&["sourceIdentityClaim"])?,
         session_name_claim: object.string(&["sessionNameClaim"])?,
-        allowed_tag_keys: object.take(&["allowedPrincipalTagKeys"]).map(|node| node.strings()).transpose()?,
+        allowed_tag_keys: object.take("allowedPrincipalTagKeys").map(|node| node.strings()).transpose()?,
         arn: String::new(),
         account: AccountId::DEFAULT,
         name,
@@ -117,16 +120,16 @@ fn oidc(
 
 fn key_source(object: &mut Object<'_>) -> Result<KeySource, JsonError> {
     let given = |text: String| Some(text).filter(|text| !text.is_empty());
-    if let Some(node) = object.take(&["tlsInsecureSkipVerify"])
+    if let Some(node) = object.take("tlsInsecureSkipVerify")
         && node.boolean()?
     {
         return Err(node.error(
-            "whoever is between the gateway and the provider could then make tokens; name the provider's authority in \
-             `tlsCaCert` instead",
+            "anyone between the gateway and the provider could then issue tokens; name the provider's certificate \
+             authority in `tlsCaCert` instead",
         ));
     }
     let allows_private_addresses = object.boolean(&["allowPrivateAddresses"])?;
-    let jwks_uri = object.take(&["jwksUri"]);
+    let jwks_uri = object.take("jwksUri");
     if let Some(node) = &jwks_uri {
         check_url(node, &node.string()?, allows_private_addresses)?;
     }
@@ -141,12 +144,12 @@ fn key_source(object: &mut Object<'_>) -> Result<KeySource, JsonError> {
 
 fn without_effect(object: &mut Object<'_>, warnings: &mut Vec<String>) {
     for field in WITHOUT_EFFECT {
-        if let Some(node) = object.take(&[field]) {
+        if let Some(node) = object.take(field) {
             warnings
                 .push(format!("`{}` has no effect: tokens are verified by the provider's public keys", node.path()));
         }
     }
-    if let Some(node) = object.take(&["thumbprints"]) {
+    if let Some(node) = object.take("thumbprints") {
         warnings.push(format!("`{}` has no effect; name the provider's authority in `tlsCaCert`", node.path()));
     }
 }
@@ -198,7 +201,7 @@ fn role_mapping(node: &Node<'_>) -> Result<RoleMapping, JsonError> {
             value: rule.string(&["value"])?,
             role: rule.string(&["role"])?,
         };
-        if let Some(condition) = rule.take(&["condition"])
+        if let Some(condition) = rule.take("condition")
             && !condition.string()?.is_empty()
         {
             return Err(

@@ -21,7 +21,7 @@ impl StoredDocument for Revocation {
             issued_until_s: time(node, &mut object, "issuedUntil")?,
             revoked_s: time(node, &mut object, "revokedAt")?,
             revoked_by: object.string(&["revokedBy"])?,
-            unknown: seal(others(object), &Facts::default()),
+            unknown: seal(others(object)?, &Facts::default()),
         };
         if revocation.target.is_empty() {
             return Err(node.error("a revocation needs a `target`"));

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::documents::Facts;
 use iam::UnknownFields;
-use json::Object;
+use json::{JsonError, Object};
 
 /// A field that earlier versions wrote to distinguish writes. It is dropped.
 const NONCE: &str = "kelpgate_nonce";
@@ -22,10 +22,10 @@ struct Sealed {
     facts: Option<String>,
 }
 
-/// The fields of an object that were not taken.
-pub(crate) fn others(object: Object<'_>) -> BTreeMap<String, Value> {
-    let value = |(key, node): (String, json::Node<'_>)| Some((key, serde_json::from_str(node.text()).ok()?));
-    object.rest().into_iter().filter(|(key, _)| key != NONCE).filter_map(value).collect()
+/// The fields of an object that were not taken. Fails on one that could not be kept.
+pub(crate) fn others(object: Object<'_>) -> Result<BTreeMap<String, Value>, JsonError> {
+    let value = |(key, node): (String, json::Node<'_>)| Ok((key, node.value()?));
+    object.rest().into_iter().filter(|(key, _)| key != NONCE).map(value).collect()
 }
 
 /// Packs the fields of a document and the facts that its entity does not have.

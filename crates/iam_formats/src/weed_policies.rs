@@ -7,10 +7,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::documents::document_text;
+use crate::documents::{Facts, document_text, document_value};
 use crate::go::go_indent;
+use crate::unknown::{fields_of, others, seal};
 use iam::{Holder, WeedPolicies};
 use json::{JsonError, Node, Object};
 
@@ -36,7 +38,7 @@ pub fn parse(text: &str, record: Option<&str>) -> Result<WeedPolicies, JsonError
     for (key, holder) in
         [("inlinePolicies", Holder::User as fn(Arc<str>) -> Holder), ("groupInlinePolicies", Holder::Group)]
     {
-        let Some(node) = object.take(&[key]) else { continue };
+        let Some(node) = object.take(key) else { continue };
         for (name, node) in node.object()?.rest().into_iter().filter(|(_, node)| !node.is_null()) {
             document.inline.insert(holder(name.into()), all_texts(node.object()?)?);
         }
@@ -49,6 +51,7 @@ pub fn parse(text: &str, record: Option<&str>) -> Result<WeedPolicies, JsonError
             document.mark_mirrored(&holder, &name, &fingerprint);
         }
     }
+    document.unknown = seal(others(object)?, &Facts::default());
     Ok(document)
 }
 
@@ -73,16 +76,18 @@ pub fn to_text(document: &WeedPolicies) -> String {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct Shape<'a> {
-        policies: BTreeMap<&'a str, Option<&'a RawValue>>,
-        inline_policies: BTreeMap<&'a str, BTreeMap<&'a str, Option<&'a RawValue>>>,
+        policies: Values<'a>,
+        inline_policies: BTreeMap<&'a str, Values<'a>>,
         #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-        group_inline_policies: BTreeMap<&'a str, BTreeMap<&'a str, Option<&'a RawValue>>>,
+        group_inline_policies: BTreeMap<&'a str, Values<'a>>,
+        #[serde(flatten)]
+        other: BTreeMap<String, Value>,
     }
-    // The texts are parts of a parsed document, so each is JSON.
-    fn raw(texts: &Texts) -> BTreeMap<&str, Option<&RawValue>> {
-        texts.iter().map(|(name, text)| (&**name, serde_json::from_str(text).ok())).collect()
+    type Values<'a> = BTreeMap<&'a str, Box<RawValue>>;
+    fn values(texts: &Texts) -> Values<'_> {
+        texts.iter().map(|(name, text)| (&**name, document_value(text))).collect()
     }
-    let mut users: BTreeMap<&str, BTreeMap<&str, Option<&RawValue>>> = BTreeMap::new();
+    let mut users: BTreeMap<&str, Values<'_>> = BTreeMap::new();
     let mut groups = users.clone();
     for (holder, texts) in document.inline.iter().chain(&document.mirrored) {
         let (holders, name) = match holder {
@@ -90,12 +95,17 @@ pub fn to_text(document: &WeedPolicies) -> String {
             Holder::Group(name) => (&mut groups, name),
             Holder::Role(_) => continue, // SeaweedFS has no place for them, and none is read from its document
         };
-        holders.entry(&**name).or_default().extend(raw(texts));
+        holders.entry(&**name).or_default().extend(values(texts));
     }
-    go_indent(&Shape { policies: raw(&document.managed), inline_policies: users, group_inline_policies: groups })
+    go_indent(&Shape {
+        policies: values(&document.managed),
+        inline_policies: users,
+        group_inline_policies: groups,
+        other: fields_of(&document.unknown),
+    })
 }
 fn texts(object: &mut Object<'_>, key: &str) -> Result<Texts, JsonError> {
-    object.take(&[key]).map_or(Ok(Texts::new()), |node| all_texts(node.object()?))
+    object.take(key).map_or(Ok(Texts::new()), |node| all_texts(node.object()?))
 }
 
 fn all_texts(object: Object<'_>) -> Result<Texts, JsonError> {

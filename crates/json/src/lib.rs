@@ -134,20 +134,36 @@ impl<'a> Node<'a> {
     }
 
     fn read<T: Deserialize<'a>>(&self, expected: &str) -> Result<T, JsonError> {
-        serde_json::from_str(self.raw).map_err(|_| self.expected(expected))
+        serde_json::from_str(self.raw).map_err(|error| {
+            // The syntax is right, but the value is not: half of a surrogate pair, or a number out of range.
+            if self.kind() == expected {
+                syntax(self.document, self.raw, &self.path, &error)
+            } else {
+                self.expected(expected)
+            }
+        })
     }
 
-    /// The complaint that something else is expected here.
-    pub fn expected(&self, expected: &str) -> JsonError {
-        let found = match self.raw.bytes().next() {
+    fn kind(&self) -> &'static str {
+        match self.raw.bytes().next() {
             Some(b'{') => "an object",
             Some(b'[') => "an array",
             Some(b'"') => "a string",
             Some(b't' | b'f') => "a boolean",
             Some(b'n') => "null",
             _ => "a number",
-        };
-        self.error(format!("expected {expected} here, not {found}"))
+        }
+    }
+
+    /// The value as serde_json has it. Fails where it cannot: on half of a surrogate pair, a number out of range, or
+    /// more than 127 levels.
+    pub fn value(&self) -> Result<serde_json::Value, JsonError> {
+        serde_json::from_str(self.raw).map_err(|error| syntax(self.document, self.raw, &self.path, &error))
+    }
+
+    /// The complaint that something else is expected here.
+    pub fn expected(&self, expected: &str) -> JsonError {
+        self.error(format!("expected {expected} here, not {}", self.kind()))
     }
 }
 
@@ -157,36 +173,49 @@ pub struct Object<'a> {
 }
 
 impl<'a> Object<'a> {
-    /// The field under the first of several spellings that is present. Null counts as absent.
-    pub fn take(&mut self, spellings: &[&str]) -> Option<Node<'a>> {
-        let place = self.fields.iter().position(|(key, _)| spellings.contains(&key.as_str()))?;
+    /// The field with this key. Null counts as absent.
+    pub fn take(&mut self, key: &str) -> Option<Node<'a>> {
+        let place = self.fields.iter().position(|(known, _)| known == key)?;
         let (_, node) = self.fields.remove(place);
         (!node.is_null()).then_some(node)
     }
 
+    /// The field under one of several spellings of its key. Null counts as absent.
+    ///
+    /// Fails if two spellings are there, because two readers could then see different values.
+    pub fn take_spelled(&mut self, spellings: &[&str]) -> Result<Option<Node<'a>>, JsonError> {
+        let mut there = self.fields.iter().filter(|(key, _)| spellings.contains(&key.as_str()));
+        let Some((key, _)) = there.next() else { return Ok(None) };
+        if let Some((other, node)) = there.next() {
+            return Err(node.error(format!("the keys `{key}` and `{other}` mean the same; remove one of the two")));
+        }
+        let key = key.clone();
+        Ok(self.take(&key))
+    }
+
     /// A string, empty if the field is absent.
     pub fn string(&mut self, spellings: &[&str]) -> Result<String, JsonError> {
-        self.take(spellings).map(|node| node.string()).transpose().map(Option::unwrap_or_default)
+        self.take_spelled(spellings)?.map(|node| node.string()).transpose().map(Option::unwrap_or_default)
     }
 
     /// `true` or `false`, false if the field is absent.
     pub fn boolean(&mut self, spellings: &[&str]) -> Result<bool, JsonError> {
-        self.take(spellings).map(|node| node.boolean()).transpose().map(Option::unwrap_or_default)
+        self.take_spelled(spellings)?.map(|node| node.boolean()).transpose().map(Option::unwrap_or_default)
     }
 
     /// A whole number, 0 if the field is absent.
     pub fn integer(&mut self, spellings: &[&str]) -> Result<i64, JsonError> {
-        self.take(spellings).map(|node| node.integer()).transpose().map(Option::unwrap_or_default)
+        self.take_spelled(spellings)?.map(|node| node.integer()).transpose().map(Option::unwrap_or_default)
     }
 
     /// An array of strings, empty if the field is absent.
     pub fn strings(&mut self, spellings: &[&str]) -> Result<Vec<String>, JsonError> {
-        self.take(spellings).map(|node| node.strings()).transpose().map(Option::unwrap_or_default)
+        self.take_spelled(spellings)?.map(|node| node.strings()).transpose().map(Option::unwrap_or_default)
     }
 
     /// The nodes of an array; empty if the field is absent.
     pub fn array(&mut self, spellings: &[&str]) -> Result<Vec<Node<'a>>, JsonError> {
-        self.take(spellings).map(|node| node.array()).transpose().map(Option::unwrap_or_default)
+        self.take_spelled(spellings)?.map(|node| node.array()).transpose().map(Option::unwrap_or_default)
     }
 
     /// The fields that were not taken.

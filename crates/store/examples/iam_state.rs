@@ -146,10 +146,9 @@ fn user_document(n: usize, policy: usize) -> UserRecord {
         name: user(n),
         credentials: (0..2)
             .map(|key| Credential {
-                access_key: key_id(n, key),
-                secret_key: ids::SecretAccessKey::new(secret(n, key)),
                 status: "Active".to_owned(),
                 created_s: CREATED_S,
+                ..Credential::new(key_id(n, key), secret(n, key))
             })
             .collect(),
         attached_policies: vec![format!("policy-{policy:05}")],

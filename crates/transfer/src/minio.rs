@@ -113,7 +113,7 @@ impl Bundle {
         let mut object = node.object()?;
         let parent = object.string(&["parent"])?;
         let id: Arc<str> = format!("sa:{parent}:{}", hex::encode(key)).into();
-        if let Some(policy) = object.take(&["sessionPolicy"]).filter(|policy| !is_empty(policy.text())) {
+        if let Some(policy) = object.take("sessionPolicy").filter(|policy| !is_empty(policy.text())) {
             let bytes = policy.text().len();
             let why = format!(
                 "access key `{key}` is narrowed by a policy of its own ({bytes} bytes), which service accounts do not have here: it would have all rights \
@@ -127,7 +127,7 @@ impl Bundle {
             parent_user: parent,
             description: [object.string(&["name"])?, object.string(&["description"])?].join(" ").trim().to_owned(),
             credential: Some(Credential::new(key, object.string(&["secretKey"])?)),
-            expires_s: object.take(&["expiration"]).map(|node| expiration_s(&node)).transpose()?.unwrap_or_default(),
+            expires_s: object.take("expiration").map(|node| expiration_s(&node)).transpose()?.unwrap_or_default(),
             disabled: !matches!(object.string(&["status"])?.as_str(), "" | "on" | "enabled"),
             ..ServiceAccount::default()
         };

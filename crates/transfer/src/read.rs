@@ -19,10 +19,10 @@ use json::{JsonError, Node, Object};
 pub fn from_json(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<Bundle, JsonError> {
     let node = Node::parse(text)?;
     let mut object = node.object()?;
-    let mut bundle = match object.take(&["format"]) {
+    let mut bundle = match object.take("format") {
         Some(format) if format.string()? == FORMAT => ours(&node, object)?,
         Some(format) => return Err(format.error(format!("expected `{FORMAT}` here"))),
-        None if object.take(&["identities"]).is_some() => weeds(text, variable)?,
+        None if object.take("identities").is_some() => weeds(text, variable)?,
         None => {
             return Err(node.error(
                 "this is neither an export of Kelpgate (`format`) nor an S3ApiConfiguration of SeaweedFS (`identities`)",
@@ -50,7 +50,7 @@ fn ours(node: &Node<'_>, mut object: Object<'_>) -> Result<Bundle, JsonError> {
         };
         bundle.changes.push(Change::Policy(name, place, Some(Ok(policy(&node, entry)?))));
     }
-    if let Some(kinds) = object.take(&["inlinePolicies"]) {
+    if let Some(kinds) = object.take("inlinePolicies") {
         let mut kinds = kinds.object()?;
         for kind in ["users", "groups", "roles"] {
             let holder = |name| match kind {
@@ -118,7 +118,7 @@ fn ours(node: &Node<'_>, mut object: Object<'_>) -> Result<Bundle, JsonError> {
 }
 
 fn secrets(object: &mut Object<'_>) -> Result<Secrets, JsonError> {
-    let Some(node) = object.take(&["secrets"]) else { return Ok(Secrets::None) };
+    let Some(node) = object.take("secrets") else { return Ok(Secrets::None) };
     if node.is_string() {
         return match node.string()?.as_str() {
             "none" => Ok(Secrets::None),
@@ -145,14 +145,14 @@ fn secrets(object: &mut Object<'_>) -> Result<Secrets, JsonError> {
 }
 
 fn entries<'a>(object: &mut Object<'a>, key: &str) -> Result<Vec<(Arc<str>, Node<'a>)>, JsonError> {
-    let Some(node) = object.take(&[key]) else { return Ok(Vec::new()) };
+    let Some(node) = object.take(key) else { return Ok(Vec::new()) };
     Ok(node.object()?.rest().into_iter().map(|(name, node)| (name.into(), node)).collect())
 }
 
 /// `{"document": ..., "facts": ...}`.
 fn document<'a>(node: &Node<'_>, mut entry: Object<'a>) -> Result<(Node<'a>, Facts), JsonError> {
-    let document = entry.take(&["document"]).ok_or_else(|| node.error("`document` is missing"))?;
-    let facts = entry.take(&["facts"]).map(|node| facts(&node)).transpose()?.unwrap_or_default();
+    let document = entry.take("document").ok_or_else(|| node.error("`document` is missing"))?;
+    let facts = entry.take("facts").map(|node| facts(&node)).transpose()?.unwrap_or_default();
     nothing_else(entry)?;
     Ok((document, facts))
 }

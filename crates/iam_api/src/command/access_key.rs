@@ -1,7 +1,5 @@
 //! CreateAccessKey, ListAccessKeys, UpdateAccessKey, DeleteAccessKey.
 
-use ids::SecretAccessKey;
-
 use super::user::{self, documents};
 use super::{Answer, Command, IamError, Outcome, Request, grant, read, revoke};
 use crate::answer::{date, fragment};
@@ -36,10 +34,9 @@ fn create_access_key(request: &Request<'_>, state: &Snapshot) -> Answer {
         return Err(IamError::new("ServiceFailure", 500, "The generated access key id is taken; call again"));
     }
     record.credentials.push(Credential {
-        access_key: access_key.clone(),
-        secret_key: SecretAccessKey::new(secret.clone()),
         status: "Active".to_owned(),
         created_s: request.now_s,
+        ..Credential::new(access_key.clone(), secret.clone())
     });
     let mut xml = fragment();
     xml.element("AccessKey", |xml| {

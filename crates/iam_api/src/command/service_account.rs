@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use ids::SecretAccessKey;
 use policy::ResourceType::IamUser;
 use s3::Requirement;
 use xml::XmlWriter;
@@ -156,12 +155,7 @@ fn create(request: &Request<'_>, state: &Snapshot) -> Answer {
         id: id.to_string(),
         parent_user: name.to_string(),
         description: description(request)?.unwrap_or_default().to_owned(),
-        credential: Some(Credential {
-            access_key,
-            secret_key: SecretAccessKey::new(secret.clone()),
-            status: "Active".to_owned(),
-            created_s: 0,
-        }),
+        credential: Some(Credential { status: "Active".to_owned(), ..Credential::new(access_key, secret.clone()) }),
         expires_s: expiration(request)?.unwrap_or_default(),
         created_s: request.now_s,
         created_by: request.caller.name.to_string(),
