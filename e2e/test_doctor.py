@@ -137,7 +137,7 @@ def test_gateways_that_do_not(logs, cluster, config_flags, gateway_a):
 def test_what_is_no_gateway(weed_gateway, cluster):
     for url in (weed_gateway.url, cluster.filer.url):
         code, findings, text = doctor(f"-endpoint={url}")
-        assert code == 1 and found(findings, "error", "is no Kelpgate"), text
+        assert code == 1 and found(findings, "error", "not a Kelpgate gateway"), text
 
 
 def test_gateways_of_heartbeats(lone_filer, gateway_a, gateway_b):

@@ -240,7 +240,7 @@ impl StsApi {
                     role = &*role.arn,
                     action = need.action,
                     reason,
-                    "a sign-in is refused by the role"
+                    "sign-in refused by the role"
                 );
                 return Err(not_authorized());
             }
@@ -297,7 +297,7 @@ fn granted<'s>(call: &Call<'_>, sign_in: &SignIn, snapshot: &'s Snapshot) -> Res
             issuer = user.issuer,
             subject = user.subject,
             role = named,
-            "a sign-in is refused: there is no such role, or the configuration gives the user none"
+            "sign-in refused: the role does not exist, or the configuration gives the user none"
         );
         not_authorized()
     })

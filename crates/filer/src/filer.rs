@@ -69,7 +69,7 @@ pub enum FilerError {
     #[error("not all gateways use the same filers yet; nothing was changed, try again")]
     NotAgreed,
     /// The disk is full or read-only. Nothing was changed; deletions may still succeed.
-    #[error("there is no room to store anything: {0}")]
+    #[error("no space left to store anything: {0}")]
     Full(String),
     /// Any other error of the filer.
     #[error("the filer answered: {0}")]

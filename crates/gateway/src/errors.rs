@@ -52,7 +52,7 @@ pub fn from_filer(error: FilerError) -> S3Error {
             unavailable("A filer has joined or left, and not all gateways use the same filers yet. Try again.")
         }
         FilerError::Full(reason) => {
-            tracing::warn!(%reason, "there is no room to store anything");
+            tracing::warn!(%reason, "no space left to store anything");
             let message = "The disk is full or read-only. Delete objects or make room, then try again. Objects can still be read.";
             S3Error::with_message(S3ErrorCode::InsufficientStorage, message)
         }

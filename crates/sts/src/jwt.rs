@@ -48,5 +48,5 @@ impl Unverified<'_> {
 }
 
 fn decode(text: &str) -> Result<Vec<u8>, &'static str> {
-    URL_SAFE_NO_PAD.decode(text).map_err(|_| "a part of it is not base64url")
+    URL_SAFE_NO_PAD.decode(text).map_err(|_| "a part is not base64url")
 }

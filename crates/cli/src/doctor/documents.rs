@@ -56,7 +56,7 @@ fn tell(snapshot: &Snapshot, report: &mut Report) {
     }
     if !snapshot.has_identities() {
         report.warning(
-            "nobody has an access key: a gateway without an identities file refuses every request",
+            "no user has an access key: a gateway without an identities file refuses every request",
             "give gateways a -config with a root identity, or name it here with -config",
         );
     }

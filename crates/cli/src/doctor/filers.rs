@@ -75,16 +75,17 @@ async fn over_http(address: &FilerAddress, report: &mut Report) {
                 }
             }
             Err(error) => {
-                let next = "nothing, if that port is closed to this machine on purpose: the check of what it gives away was left out";
+                let next =
+                    "if that port is closed to this machine on purpose, nothing; what it exposes was not checked";
                 return report.warning(format!("the HTTP port of filer {address} does not answer: {error}"), next);
             }
         }
     }
     if open.is_empty() {
-        return report.ok(format!("filer {address} does not give IAM documents to strangers over HTTP"));
+        return report.ok(format!("filer {address} does not serve IAM documents over HTTP without a token"));
     }
     report.warning(
-        format!("filer {address} gives {} to anybody who asks on its HTTP port: secret keys among it", open.join(" and ")),
+        format!("filer {address} serves {} to anyone on its HTTP port, secret keys included", open.join(" and ")),
         "close it: set jwt.filer_signing.read.key and jwt.filer_signing.key in the security.toml of filers and gateways and restart \
          them, and let only gateways and volume servers reach the port (firewall, or -ip.bind to a private network)",
     );
@@ -93,11 +94,11 @@ async fn over_http(address: &FilerAddress, report: &mut Report) {
 /// Without TLS, the gRPC port is open to anyone who can reach it.
 fn over_grpc(security: &Security, report: &mut Report) {
     if security.has_grpc_tls() {
-        return report.ok("filers are spoken to with TLS certificates (grpc.* in security.toml)");
+        return report.ok("connections to filers use TLS certificates (grpc.* in security.toml)");
     }
     let iam = match security.filer_write {
-        Some(_) => "the IAM service asks for a token of jwt.filer_signing.key, entries do not",
-        None => "there is no jwt.filer_signing.key here, without which the IAM service asks for nothing either",
+        Some(_) => "the IAM service requires a token of jwt.filer_signing.key, but the entries do not",
+        None => "without jwt.filer_signing.key, the IAM service requires no token either",
     };
     report.warning(
         format!("filers answer gRPC without certificates, so anyone who reaches that port is root: {iam}"),

@@ -95,8 +95,8 @@ pub async fn check(gateways: &[Gateway], report: &mut Report) {
                     found.push(status);
                 }
                 None => report.error(
-                    format!("what answers {url}/status with {} is no Kelpgate", answer.status),
-                    "name the address of a gateway itself, not of a balancer with pages of its own; weed s3 tells nothing to compare",
+                    format!("{url}/status answered {}, so this is not a Kelpgate gateway", answer.status),
+                    "give the address of the gateway itself, not of a load balancer with pages of its own; weed s3 has no status to compare",
                 ),
             },
         }

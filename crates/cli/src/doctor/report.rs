@@ -37,7 +37,7 @@ impl Report {
         let next = "synchronise the clocks (chrony, systemd-timesyncd): signatures are refused when client and gateway differ by 15 minutes, \
                     and sessions live by the gateways' clocks";
         let Some(ahead_s) = ahead_s else {
-            return self.warning(format!("{whose} does not tell the time"), "compare its clock by hand");
+            return self.warning(format!("{whose} does not report its time"), "compare its clock by hand");
         };
         let apart = ahead_s.abs();
         let direction = if ahead_s < 0 { "behind" } else { "ahead of" };
@@ -108,7 +108,7 @@ mod tests {
             (Some(3), "warning  the clock of x is 3 s ahead of"),
             (Some(-59), "warning  the clock of x is 59 s behind"),
             (Some(60), "error    the clock of x is 60 s ahead of"),
-            (None, "warning  x does not tell the time"),
+            (None, "warning  x does not report its time"),
         ] {
             let mut report = Report::default();
             report.clock("x", ahead_s);

@@ -47,7 +47,7 @@ pub async fn run(arguments: IamImport) -> Result<bool, String> {
     }
     for change in &plan.writes {
         write(&store, change).await.map_err(|error| {
-            format!("{}: {error}; what comes before it in the plan is written", DocumentName(change))
+            format!("{}: {error}; everything before it in the plan was written", DocumentName(change))
         })?;
     }
     let mut written = plan.writes.len();
@@ -56,7 +56,7 @@ pub async fn run(arguments: IamImport) -> Result<bool, String> {
         let policy = Policy::parse_stored(PolicyKind::Bucket, text).map_err(|error| error.to_string())?;
         let put = store.put_bucket_policy(bucket, text, &iam::policy_ids(&policy, &imported)).await;
         let put = put.map_err(|error| {
-            format!("policy of bucket `{bucket}`: {error}; what comes before it in the plan is written")
+            format!("policy of bucket `{bucket}`: {error}; everything before it in the plan was written")
         })?;
         if put {
             written += 1;
@@ -67,7 +67,7 @@ pub async fn run(arguments: IamImport) -> Result<bool, String> {
     say!("written: {written}");
     if written > 0 && arguments.place.place.dir.is_none() {
         say!(
-            "running gateways follow within moments; nothing here waits for them. The next change of IAM that a gateway answers says that all have followed"
+            "running gateways follow within moments, and this command does not wait for them. Once a gateway answers the next IAM change, all have followed"
         );
     }
     Ok(refused == 0)
@@ -217,7 +217,7 @@ impl Plan {
             return;
         }
         let Some(known) = here.bucket(bucket) else {
-            let why = "there is no such bucket here; make it and import again";
+            let why = "the bucket does not exist here; create it and import again";
             self.lines.push(("skipped", format!("{what}: {why}")));
             return;
         };

@@ -43,7 +43,7 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}`: {}; affected: ", self.file.display(), self.why)?;
         if self.paths.is_empty() {
-            return f.write_str("not known, or nothing");
+            return f.write_str("unknown, or nothing");
         }
         for (number, path) in self.paths.iter().enumerate() {
             let comma = if number == 0 { "" } else { ", " };
@@ -340,7 +340,7 @@ mod tests {
         for (paths, want) in [
             (&["/buckets/b/a/k"][..], "`data/00/1`: it is missing; affected: key `a/k` in bucket `b`"),
             (&["/etc/iam/x", "/buckets/b"], "`data/00/1`: it is missing; affected: `/etc/iam/x`, `/buckets/b`"),
-            (&[], "`data/00/1`: it is missing; affected: not known, or nothing"),
+            (&[], "`data/00/1`: it is missing; affected: unknown, or nothing"),
         ] {
             assert_eq!(finding(paths).to_string(), want);
         }

@@ -165,7 +165,7 @@ impl Space {
             return;
         }
         if let Err(error) = self.fill(bytes) {
-            tracing::warn!(%error, "there is no reserve for a full disk");
+            tracing::warn!(%error, "the reserve for a full disk could not be created");
             let _ = fs::remove_file(&self.reserve);
         }
     }

@@ -150,7 +150,7 @@ async fn batch(shared: &Arc<Shared>, target: &WriteTarget, count: i32) -> Result
         biased;
         answer = asked => answer?,
         () = no_master(shared) => {
-            return Err(FilerError::Unavailable("no master answers, so there is no place for data".to_owned()));
+            return Err(FilerError::Unavailable("no master answers, so no volume can be assigned".to_owned()));
         }
     };
     if !answer.error.is_empty() {

@@ -60,7 +60,7 @@ pub(super) async fn open_all(shared: &Arc<Shared>, filter: FeedFilter) -> Result
             }
         }
     });
-    let mut failed = FilerError::Unavailable("there is no filer".to_owned());
+    let mut failed = FilerError::Unavailable("no filer is configured".to_owned());
     let mut opened = Vec::new();
     for feed in future::join_all(asked).await {
         match feed {

@@ -99,7 +99,7 @@ fn target(request: &Request<'_>, state: &Snapshot) -> Result<RevocationTarget, I
     let (params, account) = (request.params, request.caller.account.to_string());
     if TARGETS.iter().filter(|name| params.get(name).is_some()).count() != 1 {
         return Err(IamError::validation(format!(
-            "Name exactly one of {} whose sessions are to end",
+            "Specify exactly one of {}: its sessions are revoked",
             TARGETS.join(", ")
         )));
     }

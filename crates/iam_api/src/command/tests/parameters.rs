@@ -697,7 +697,7 @@ const ROWS: &[(&str, &[Parameter])] = &[
                 NAME_64,
                 Absence::Refused(
                     "ValidationError",
-                    "Name exactly one of RoleName, UserName, Provider, SessionId whose sessions are to end",
+                    "Specify exactly one of RoleName, UserName, Provider, SessionId: its sessions are revoked",
                 ),
             ),
             may("OlderThan", "2020-01-01T00:00:00Z", Anything),
