@@ -250,35 +250,8 @@ impl World {
 
     fn actions_of(&self, model: &Checked, gateway: usize, actions: &mut Vec<Action>) {
         let of = &self.gateways[gateway];
-        let reach = |filer: usize| self.running[filer] && !of.cut[filer];
-        let filers = 0..self.running.len();
-        for filer in filers.clone() {
-            match of.writing[filer].len() {
-                0 => continue,
-                1 => {}
-                _ if self.left.zombies > 0 && reach(filer) && !self.is_locked(gateway, filer, 1) => {
-                    actions.push(Action::LandLater { gateway, filer })
-                }
-                _ => {}
-            }
-            if reach(filer) && !self.is_locked(gateway, filer, 0) {
-                actions.push(Action::Land { gateway, filer });
-            } else if !reach(filer) {
-                actions.push(Action::Drop { gateway, filer });
-            }
-        }
-        for filer in filers.clone() {
-            if of.cut[filer] {
-                if !model.bounds.apart || model.bounds.cuts > 0 {
-                    actions.push(Action::Heal { gateway, filer });
-                }
-            } else if self.left.cuts > 0 && self.running[filer] && of.acts() {
-                actions.push(Action::Cut { gateway, filer });
-            }
-            if self.left.breaks > 0 && of.acts() && of.streams[filer].is_some() {
-                actions.push(Action::Break { gateway, filer });
-            }
-        }
+        self.writes_of(gateway, actions);
+        self.cuts_of(model, gateway, actions);
         if of.paused {
             actions.push(Action::Resume { gateway });
             return;
@@ -308,11 +281,63 @@ impl World {
             Phase::Apart => {}
             Phase::Following => self.deliveries_to(model, gateway, actions),
         }
-        if self.must_subscribe(gateway) && filers.clone().any(reach) {
+        if self.must_subscribe(gateway) && self.reaches_any(gateway) {
             actions.push(Action::Subscribe { gateway });
         }
+        self.changes_of(model, gateway, actions);
+    }
+
+    fn reaches(&self, gateway: usize, filer: usize) -> bool {
+        self.running[filer] && !self.gateways[gateway].cut[filer]
+    }
+
+    fn reaches_any(&self, gateway: usize) -> bool {
+        (0..self.running.len()).any(|filer| self.reaches(gateway, filer))
+    }
+
+    /// What may become of the writes that are under way.
+    fn writes_of(&self, gateway: usize, actions: &mut Vec<Action>) {
+        let of = &self.gateways[gateway];
+        for filer in 0..self.running.len() {
+            let reached = self.reaches(gateway, filer);
+            match of.writing[filer].len() {
+                0 => continue,
+                1 => {}
+                _ if self.left.zombies > 0 && reached && !self.is_locked(gateway, filer, 1) => {
+                    actions.push(Action::LandLater { gateway, filer })
+                }
+                _ => {}
+            }
+            if reached && !self.is_locked(gateway, filer, 0) {
+                actions.push(Action::Land { gateway, filer });
+            } else if !reached {
+                actions.push(Action::Drop { gateway, filer });
+            }
+        }
+    }
+
+    /// How its connections may break and heal.
+    fn cuts_of(&self, model: &Checked, gateway: usize, actions: &mut Vec<Action>) {
+        let of = &self.gateways[gateway];
+        for filer in 0..self.running.len() {
+            if of.cut[filer] {
+                if !model.bounds.apart || model.bounds.cuts > 0 {
+                    actions.push(Action::Heal { gateway, filer });
+                }
+            } else if self.left.cuts > 0 && self.running[filer] && of.acts() {
+                actions.push(Action::Cut { gateway, filer });
+            }
+            if self.left.breaks > 0 && of.acts() && of.streams[filer].is_some() {
+                actions.push(Action::Break { gateway, filer });
+            }
+        }
+    }
+
+    /// How its changes may begin and go on.
+    fn changes_of(&self, model: &Checked, gateway: usize, actions: &mut Vec<Action>) {
+        let of = &self.gateways[gateway];
         match &of.work {
-            None if gateway < model.bounds.changers && self.left.changes > 0 && filers.clone().any(reach) => {
+            None if gateway < model.bounds.changers && self.left.changes > 0 && self.reaches_any(gateway) => {
                 actions.extend((0..self.store.len()).map(|document| Action::Read { gateway, document }));
             }
             Some(Work::Read(document, ..)) => {
@@ -322,7 +347,7 @@ impl World {
                 } else {
                     of.fence.filers().cloned().collect()
                 };
-                let guard = guard(*document, &guards).filter(|filer| may && reach(*filer));
+                let guard = guard(*document, &guards).filter(|filer| may && self.reaches(gateway, *filer));
                 actions.extend(guard.map(|filer| Action::Commit { gateway, filer }));
             }
             _ => {}
@@ -331,7 +356,6 @@ impl World {
 
     fn beats_of(&self, model: &Checked, gateway: usize, actions: &mut Vec<Action>) {
         let of = &self.gateways[gateway];
-        let reaches_any = (0..self.running.len()).any(|filer| self.running[filer] && !of.cut[filer]);
         let idle = of.writing.iter().all(|writes| !writes.iter().any(Write::is_beat));
         let several = self.left.zombies > 0 && of.writing.iter().all(|writes| writes.len() < 3);
         if of.beats < model.bounds.beats && (idle || several) {
@@ -339,7 +363,7 @@ impl World {
         }
         if of.reading.is_some() {
             actions.push(Action::TakeRead { gateway });
-        } else if reaches_any && self.stored_number(of) > of.read {
+        } else if self.reaches_any(gateway) && self.stored_number(of) > of.read {
             actions.push(Action::ReadStore { gateway });
         }
     }
@@ -402,19 +426,8 @@ impl World {
     fn take(&mut self, model: &Checked, action: Action) {
         match action {
             Action::Subscribe { gateway } => self.subscribe(gateway),
-            Action::ListGateways { gateway } => {
-                let listed = self.beats.values().cloned().collect();
-                let of = Arc::make_mut(&mut self.gateways[gateway]);
-                if let Phase::Subscribed(filers) = std::mem::replace(&mut of.phase, Phase::Apart) {
-                    of.phase = Phase::Listed(filers, listed, of.fence.list());
-                }
-            }
-            Action::ListStore { gateway } => {
-                let of = Arc::make_mut(&mut self.gateways[gateway]);
-                if let Phase::Listed(filers, listed, listing) = std::mem::replace(&mut of.phase, Phase::Apart) {
-                    of.phase = Phase::Read(filers, listed, listing, self.store.clone());
-                }
-            }
+            Action::ListGateways { gateway } => self.list_gateways(gateway),
+            Action::ListStore { gateway } => self.list_store(gateway),
             Action::Follow { gateway } => self.follow(model, gateway),
             Action::Deliver { gateway, filer } => self.deliver(model, gateway, filer, 0),
             Action::DeliverEarly { gateway, filer, place } => self.deliver(model, gateway, filer, place),
@@ -430,20 +443,9 @@ impl World {
                 self.land(model, gateway, filer, 1);
             }
             Action::Drop { gateway, filer } => self.drop_write(model, gateway, filer),
-            Action::Read { gateway, document } => {
-                self.left.changes -= 1;
-                let change = 1 << (model.bounds.changes - self.left.changes - 1);
-                Arc::make_mut(&mut self.gateways[gateway]).work =
-                    Some(Work::Read(document, self.store[document], change));
-            }
+            Action::Read { gateway, document } => self.begin_change(model, gateway, document),
             Action::Commit { gateway, filer } => self.commit(model, gateway, filer),
-            Action::Kill { filer } => {
-                self.left.kills -= 1;
-                self.running[filer] = false;
-                for of in self.gateways.iter_mut().map(Arc::make_mut) {
-                    of.streams[filer] = None;
-                }
-            }
+            Action::Kill { filer } => self.kill(filer),
             Action::Run { filer } => self.running[filer] = true,
             Action::Break { gateway, filer } => {
                 self.left.breaks -= 1;
@@ -453,12 +455,7 @@ impl World {
                 self.left.crashes -= 1;
                 Arc::make_mut(&mut self.gateways[gateway]).end();
             }
-            Action::Start { gateway } => {
-                let lives = self.gateways[gateway].lives + 1;
-                let of = Arc::make_mut(&mut self.gateways[gateway]);
-                let (writing, cut) = (std::mem::take(&mut of.writing), std::mem::take(&mut of.cut));
-                *of = Gateway { writing, cut, ..Gateway::new(gateway, lives, &model.bounds) };
-            }
+            Action::Start { gateway } => self.start(model, gateway),
             Action::Close { gateway } => self.close(model, gateway),
             Action::Pause { gateway } => {
                 self.left.pauses -= 1;
@@ -484,6 +481,42 @@ impl World {
                 (0..self.gateways.len()).for_each(|gateway| self.give_up(model, gateway));
             }
         }
+    }
+
+    fn list_gateways(&mut self, gateway: usize) {
+        let listed = self.beats.values().cloned().collect();
+        let of = Arc::make_mut(&mut self.gateways[gateway]);
+        if let Phase::Subscribed(filers) = std::mem::replace(&mut of.phase, Phase::Apart) {
+            of.phase = Phase::Listed(filers, listed, of.fence.list());
+        }
+    }
+
+    fn list_store(&mut self, gateway: usize) {
+        let of = Arc::make_mut(&mut self.gateways[gateway]);
+        if let Phase::Listed(filers, listed, listing) = std::mem::replace(&mut of.phase, Phase::Apart) {
+            of.phase = Phase::Read(filers, listed, listing, self.store.clone());
+        }
+    }
+
+    fn begin_change(&mut self, model: &Checked, gateway: usize, document: usize) {
+        self.left.changes -= 1;
+        let change = 1 << (model.bounds.changes - self.left.changes - 1);
+        Arc::make_mut(&mut self.gateways[gateway]).work = Some(Work::Read(document, self.store[document], change));
+    }
+
+    fn kill(&mut self, filer: usize) {
+        self.left.kills -= 1;
+        self.running[filer] = false;
+        for of in self.gateways.iter_mut().map(Arc::make_mut) {
+            of.streams[filer] = None;
+        }
+    }
+
+    fn start(&mut self, model: &Checked, gateway: usize) {
+        let lives = self.gateways[gateway].lives + 1;
+        let of = Arc::make_mut(&mut self.gateways[gateway]);
+        let (writing, cut) = (std::mem::take(&mut of.writing), std::mem::take(&mut of.cut));
+        *of = Gateway { writing, cut, ..Gateway::new(gateway, lives, &model.bounds) };
     }
 
     fn drop_write(&mut self, model: &Checked, gateway: usize, filer: usize) {
