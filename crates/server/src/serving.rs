@@ -20,7 +20,7 @@ use gateway::accept::{self, CONNECTIONS_MAX, Limits};
 use gateway::tls::Tls;
 use gateway::{Gateway, Metrics};
 use iam::Identities;
-use iam_formats::FenceSettings;
+use iam_formats::{FenceSettings, KelpgateConfig};
 use ids::{Network, NewBuckets};
 use s3::HostRules;
 use store::{FilerStore, Layout, SecretKeys};
@@ -81,19 +81,9 @@ pub async fn run(mut plan: Plan, settings: Settings, announce: impl FnOnce(&str)
     let started = Instant::now();
     (plan.complete)(&mut plan.configuration.identities, plan.root.as_ref())?;
     let config = &plan.configuration;
-    let layout = Layout::new(&config.iam, &plan.filer_configuration.buckets_root);
-    let secret_keys = config.secret_keys()?;
-    let key_ids = secret_keys.iter().flat_map(SecretKeys::ids).collect::<Vec<_>>().join(", ");
-    if !key_ids.is_empty() {
-        tracing::info!("secret access keys are stored encrypted; keys {key_ids}, the first one encrypts");
-    }
-    let store = FilerStore::new(Arc::clone(&plan.filer), layout).with_secrets(secret_keys);
+    let (store, key_ids) = open_store(&plan)?;
     seed(&store, config).await;
-    let mut follower = Follower::new(Arc::clone(&plan.filer), store.clone(), &config.iam, &config.identities);
-    if plan.several && config.iam.kelpgate.fence.enabled {
-        follower = follower.fenced(fence_config(&config.iam.kelpgate.fence, &plan, &settings));
-    }
-    let follower = Arc::new(follower);
+    let follower = Arc::new(follower(&plan, &settings, &store));
     let following = Following::start(Arc::clone(&follower))?;
 
     let metrics = Arc::new(Metrics::default());
@@ -108,22 +98,10 @@ pub async fn run(mut plan: Plan, settings: Settings, announce: impl FnOnce(&str)
     let fingerprint = Arc::new(Fingerprint::new(key, &flags, &config.iam, &config.identities));
     let authenticator = Authenticator::new(settings.region.clone(), settings.signature_v2, keys.clone());
     let recorder = Arc::new(Recorder::new(authenticator.uses(), store.clone(), Arc::clone(&follower)));
+    let key_demand = Arc::new(KeyDemand::default());
     let mut workers = plan.workers;
     workers.extend(background::last_used(&recorder));
-    let key_demand = Arc::new(KeyDemand::default());
-    let oidc = config.iam.kelpgate.oidc.clone();
-    workers.push(background::oidc_keys(KeyKeeper::new(
-        store.clone(),
-        follower.shared(),
-        Arc::clone(&key_demand),
-        oidc,
-    )));
-    workers.push(background::session_revocations(Revocations::new(store.clone(), Arc::clone(&follower))));
-    if settings.iam && !settings.iam_read_only {
-        let adds = config.iam.kelpgate.mirror_inline_policies;
-        let mirror = Mirror::new(Arc::clone(&follower), store.clone(), adds);
-        workers.push(background::mirror(mirror, follower.revisions()));
-    }
+    workers.extend(iam_workers(&settings, &config.iam.kelpgate, &store, &follower, &key_demand));
     let status = Status {
         started,
         follower: Arc::clone(&follower),
@@ -161,6 +139,45 @@ pub async fn run(mut plan: Plan, settings: Settings, announce: impl FnOnce(&str)
     workers.stop().await;
     following.stop();
     served
+}
+
+/// The IAM documents, and the ids of the keys that encrypt secrets in them.
+fn open_store(plan: &Plan) -> Result<(FilerStore, String), String> {
+    let config = &plan.configuration;
+    let layout = Layout::new(&config.iam, &plan.filer_configuration.buckets_root);
+    let secret_keys = config.secret_keys()?;
+    let key_ids = secret_keys.iter().flat_map(SecretKeys::ids).collect::<Vec<_>>().join(", ");
+    if !key_ids.is_empty() {
+        tracing::info!("secret access keys are stored encrypted; keys {key_ids}, the first one encrypts");
+    }
+    Ok((FilerStore::new(Arc::clone(&plan.filer), layout).with_secrets(secret_keys), key_ids))
+}
+
+fn follower(plan: &Plan, settings: &Settings, store: &FilerStore) -> Follower {
+    let config = &plan.configuration;
+    let follower = Follower::new(Arc::clone(&plan.filer), store.clone(), &config.iam, &config.identities);
+    if !plan.several || !config.iam.kelpgate.fence.enabled {
+        return follower;
+    }
+    follower.fenced(fence_config(&config.iam.kelpgate.fence, plan, settings))
+}
+
+/// The workers that keep IAM documents up to date.
+fn iam_workers(
+    settings: &Settings,
+    config: &KelpgateConfig,
+    store: &FilerStore,
+    follower: &Arc<Follower>,
+    key_demand: &Arc<KeyDemand>,
+) -> Vec<Worker> {
+    let keeper = KeyKeeper::new(store.clone(), follower.shared(), Arc::clone(key_demand), config.oidc.clone());
+    let revocations = Revocations::new(store.clone(), Arc::clone(follower));
+    let mut workers = vec![background::oidc_keys(keeper), background::session_revocations(revocations)];
+    if settings.iam && !settings.iam_read_only {
+        let mirror = Mirror::new(Arc::clone(follower), store.clone(), config.mirror_inline_policies);
+        workers.push(background::mirror(mirror, follower.revisions()));
+    }
+    workers
 }
 
 fn data_plane(settings: &Settings, new_buckets: NewBuckets, trusted_proxies: Vec<Network>) -> gateway::Settings {
