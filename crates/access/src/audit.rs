@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use policy::{CompiledPolicy, Decision, Origin, PolicyType};
 use s3::Requirement;
 
-use crate::authorize::{DecisionInput, bucket_of};
+use crate::decision_input::DecisionInput;
 use crate::refusal::{outcome_label, policy_label};
 
 /// All that an audit log keeps of one request.
@@ -186,7 +186,7 @@ pub(crate) enum PolicyOwner<'a> {
 impl<'a> PolicyOwner<'a> {
     /// The bucket that an S3 resource names, if it exists.
     pub(crate) fn of(resource: &str, input: DecisionInput<'a>) -> Self {
-        bucket_of(resource, input.snapshot).map_or(Self::None, Self::Bucket)
+        input.bucket_of(resource).map_or(Self::None, Self::Bucket)
     }
 
     fn policy(self) -> Option<&'a CompiledPolicy> {

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use iam::{Bucket, Caller, Snapshot};
+use iam::{Bucket, Snapshot};
 use ids::{AccountId, BucketName, ObjectKey};
 use policy::{
     Acl, AclSubject, Action, Context, Decision, Origin, PolicySet, PolicyType, Principal, Request, RequestAction,
@@ -13,25 +13,13 @@ use s3::{ExistingObject, Needs, Requirement, Target, VersionId};
 use crate::audit::{AuditedDecision, PolicyOwner, policy_of};
 use crate::authenticate::NO_IDENTITIES;
 use crate::condition_keys::resource_account_keys;
-use crate::observer::{DecisionObserver, observed};
+use crate::decision_input::{DecisionInput, bucket_of};
+use crate::observer::observed;
 use crate::permit::Permit;
 use crate::refusal::Refusal;
 
 /// The prefix of the condition keys for the tags of an existing object.
 const EXISTING_TAG: &str = "s3:ExistingObjectTag/";
-
-/// What determines the decision about a request: one caller, one snapshot, one set of condition keys.
-#[derive(Clone, Copy)]
-pub struct DecisionInput<'a> {
-    /// Who makes the request.
-    pub caller: &'a Caller,
-    /// The IAM state.
-    pub snapshot: &'a Snapshot,
-    /// The condition keys of the request.
-    pub context: &'a Context,
-    /// Who observes the decisions.
-    pub observer: &'a dyn DecisionObserver,
-}
 
 /// An operation with the permissions that it needs, before the decision.
 #[derive(Debug)]
@@ -179,7 +167,7 @@ impl TaggedObject {
 pub fn asks_for_tags_of(need: &Requirement, input: DecisionInput<'_>) -> Option<TaggedObject> {
     let object = TaggedObject::of(need)?;
     let action = Action::named(need.action).filter(|action| action.may_know_key("s3:ExistingObjectTag/any"))?;
-    let bucket = bucket_of(&need.resource, input.snapshot).and_then(|bucket| bucket.compiled_policy());
+    let bucket = input.bucket_of(&need.resource).and_then(|bucket| bucket.compiled_policy());
     let session = input.caller.session.as_ref().and_then(|session| session.policy.as_deref());
     let single = [bucket, session, input.caller.boundary.as_deref()].into_iter().flatten();
     let mut all = input.caller.policies.iter().map(|policy| &**policy).chain(single);
@@ -255,7 +243,7 @@ fn foreign_owner(need: &Requirement, bucket: Option<&Bucket>) -> Option<AccountI
 /// The object of a permission whose owner and ACL count. They are then read from the filer, before the one decision.
 /// Where the bucket's owner owns all objects, nothing is read.
 pub fn asks_for_acl_of(need: &Requirement, input: DecisionInput<'_>) -> Option<Target> {
-    let bucket = bucket_of(&need.resource, input.snapshot).filter(|bucket| bucket.ownership().has_acls())?;
+    let bucket = input.bucket_of(&need.resource).filter(|bucket| bucket.ownership().has_acls())?;
     Action::named(need.action).filter(|action| policy::is_of_object_acl(*action) && !need.is_of_new_object)?;
     let name = need.bucket.as_ref().filter(|name| name.as_str() == &*bucket.name)?;
     Some(Target { bucket: name.clone(), key: need.key.clone()?, version_id: need.version_id.clone() })
@@ -329,11 +317,4 @@ pub fn context_of<'a>(need: &Requirement, input: DecisionInput<'a>) -> Cow<'a, C
 /// caller's account, even if another account already has one of the name.
 fn deciding_bucket<'a>(need: &Requirement, snapshot: &'a Snapshot) -> Option<&'a Bucket> {
     bucket_of(&need.resource, snapshot).filter(|_| need.action != "s3:CreateBucket")
-}
-
-/// The bucket that an S3 resource names, if it exists.
-pub(crate) fn bucket_of<'a>(resource: &str, snapshot: &'a Snapshot) -> Option<&'a Bucket> {
-    let rest = resource.strip_prefix("arn:aws:s3:::")?;
-    let name = rest.split('/').next()?;
-    snapshot.bucket(name).map(|bucket| &**bucket)
 }

@@ -10,6 +10,7 @@ mod authentication_type;
 mod authorize;
 mod client_address;
 mod condition_keys;
+mod decision_input;
 mod observer;
 mod permit;
 mod refusal;
@@ -24,11 +25,11 @@ pub use audit::{AuditRecord, AuditedCaller, AuditedDecision, AuditedRequest, Aud
 pub use authenticate::{Authenticated, Authenticator};
 pub use authentication_type::AuthenticationType;
 pub use authorize::{
-    DecisionInput, Resolved, TaggedObject, asks_for_acl_of, asks_for_tags_of, authorize, check, context_of, could_act,
-    decide,
+    Resolved, TaggedObject, asks_for_acl_of, asks_for_tags_of, authorize, check, context_of, could_act, decide,
 };
 pub use client_address::ClientAddress;
 pub use condition_keys::{request_context, resource_account_keys};
+pub use decision_input::DecisionInput;
 pub use observer::{DecisionObserver, NoObserver, observed};
 pub use permit::{Permit, Permitted};
 pub use refusal::{Refusal, from_signature, outcome_label, policy_label};

@@ -5,7 +5,7 @@ use policy::{Decision, PolicySet, PolicyType, Request, RequestAction, decide_tru
 use s3::Requirement;
 
 use crate::audit::{AuditedDecision, PolicyOwner};
-use crate::authorize::DecisionInput;
+use crate::decision_input::DecisionInput;
 use crate::observer::observed;
 
 /// Decides a permission that assuming a role needs: by the trust policy of the role, and by the caller's own policies. The
