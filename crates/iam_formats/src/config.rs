@@ -7,7 +7,8 @@ use ids::{AccountId, NewBuckets, Ownership};
 use policy::{CrossAccount, Policy, PolicyKind};
 use sts::{KeyError, SessionKeys, SigningKey};
 
-use crate::documents::{Facts, StoredDocument, document_text};
+use crate::documents::{StoredDocument, document_text};
+use crate::facts::Facts;
 use crate::go::duration_s;
 use crate::identities;
 use crate::providers;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use ids::SecretAccessKey;
 use policy::CompiledPolicy;
 
-use crate::documents::{Facts, StoredDocument, account, document_text};
+use crate::documents::{StoredDocument, account, document_text};
+use crate::facts::Facts;
 use crate::unknown::fields_of;
 use iam::{Account, Credential, Identities, ROOT, ServiceAccount, UnknownFields, UserRecord};
 use json::{JsonError, Node};

@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::documents::{Facts, StoredDocument, string_map};
+use crate::documents::StoredDocument;
+use crate::facts::{Facts, others, string_map};
 use crate::go::go_indent;
-use crate::unknown::{fields_of, others, seal};
+use crate::unknown::{fields_of, seal};
 use iam::{AccountAlias, InstanceProfile, Tags};
 use json::{JsonError, Node};
 

@@ -4,6 +4,7 @@
 
 mod config;
 mod documents;
+mod facts;
 mod go;
 pub mod identities;
 mod instance_profile;
@@ -18,4 +19,5 @@ pub mod weed_policies;
 pub use config::{
     ConfigInputs, CrossAccountSetting, DocumentStore, FenceSettings, IamConfig, KelpgateConfig, OidcSettings, StsConfig,
 };
-pub use documents::{Facts, StoredDocument, document_text};
+pub use documents::{StoredDocument, document_text};
+pub use facts::Facts;

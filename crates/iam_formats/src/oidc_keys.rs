@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use sts::ProviderKeys;
 
-use crate::documents::{Facts, StoredDocument};
+use crate::documents::StoredDocument;
+use crate::facts::Facts;
 use crate::go::go_indent;
 use iam::OidcKeys;
 use json::{JsonError, Node};

@@ -7,9 +7,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::documents::{Facts, StoredDocument, string_map};
+use crate::documents::StoredDocument;
+use crate::facts::{Facts, others, string_map};
 use crate::go::go_indent;
-use crate::unknown::{facts_of, fields_of, others, seal};
+use crate::unknown::{facts_of, fields_of, seal};
 use iam::{OidcProvider, Tags};
 use json::{JsonError, Node, Object};
 

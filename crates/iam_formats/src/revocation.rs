@@ -6,9 +6,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::documents::{Facts, StoredDocument};
+use crate::documents::StoredDocument;
+use crate::facts::{Facts, others};
 use crate::go::go_indent;
-use crate::unknown::{fields_of, others, seal};
+use crate::unknown::{fields_of, seal};
 use iam::Revocation;
 use json::{JsonError, Node, Object};
 

@@ -6,12 +6,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::documents::Facts;
+use crate::facts::Facts;
 use iam::UnknownFields;
-use json::{JsonError, Object};
-
-/// A field that earlier versions wrote to distinguish writes. It is dropped.
-const NONCE: &str = "kelpgate_nonce";
 
 /// The form of [`UnknownFields`].
 #[derive(Default, Serialize, Deserialize)]
@@ -20,12 +16,6 @@ struct Sealed {
     fields: BTreeMap<String, Value>,
     /// Facts that entities of this kind do not have, as text.
     facts: Option<String>,
-}
-
-/// The fields of an object that were not taken. Fails on one that could not be kept.
-pub(crate) fn others(object: Object<'_>) -> Result<BTreeMap<String, Value>, JsonError> {
-    let value = |(key, node): (String, json::Node<'_>)| Ok((key, node.value()?));
-    object.rest().into_iter().filter(|(key, _)| key != NONCE).map(value).collect()
 }
 
 /// Packs the fields of a document and the facts that its entity does not have.

@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::documents::{Facts, document_text, document_value};
+use crate::documents::{document_text, document_value};
+use crate::facts::{Facts, others};
 use crate::go::go_indent;
-use crate::unknown::{fields_of, others, seal};
+use crate::unknown::{fields_of, seal};
 use iam::{Holder, WeedPolicies};
 use json::{JsonError, Node, Object};
 
