@@ -358,7 +358,7 @@ mod tests {
         assert_eq!(actions.len(), 2, "{actions:?}");
         assert!(actions[1].starts_with("s3:DeleteObject arn:aws:s3:::reef/b explicit_deny"), "{actions:?}");
 
-        // What an operation asks only to know what to answer is no refusal of the request; what keeps its body unread is one.
+        // A check that only shapes the answer does not refuse the request; one that keeps its body unread does.
         let observer = Keeper::default();
         let input =
             DecisionInput { caller: &alice, snapshot: &snapshot, context: &Context::new(), observer: &observer };

@@ -1,4 +1,4 @@
-//! A request before authentication, and what it says of its caller whoever that is.
+//! A request before authentication, and the facts about it that become facts about its caller.
 
 use std::sync::Arc;
 

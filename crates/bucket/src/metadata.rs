@@ -64,7 +64,7 @@ pub struct EncryptionConfiguration {
 }
 
 impl BucketMetadata {
-    /// From the content of a bucket's entry. Error: it is no such message.
+    /// From the content of a bucket's entry. Fails if the content is not such a message.
     pub fn read(content: &[u8]) -> Result<Self, DecodeError> {
         Self::decode(content)
     }

@@ -15,7 +15,7 @@ fn text<'e>(entry: &'e Entry, name: &str) -> Option<Cow<'e, str>> {
     entry.extended.get(name).map(|bytes| String::from_utf8_lossy(bytes))
 }
 
-/// The owner id: an account number, or a name; empty when nobody is named.
+/// The owner id: an account number, or a name; empty if there is no owner.
 pub fn owner(entry: &Entry) -> Cow<'_, str> {
     text(entry, attributes::OWNER).unwrap_or_default()
 }

@@ -28,7 +28,7 @@ const WAITERS: usize = 64;
 /// How long fetched keys may take to come back through the feed.
 const APPLIED_WITHIN: Duration = Duration::from_secs(2);
 
-/// Tells the keeper of keys that tokens name and that are not known. Remembered is only which provider is asked for, so that
+/// Tells the keeper about unknown keys that tokens name. It remembers only for which provider they were asked, so that
 /// invented names cost nothing.
 pub struct KeyDemand {
     providers: Mutex<BTreeMap<Arc<str>, Asked>>,
@@ -207,7 +207,7 @@ impl KeyKeeper {
         }
     }
 
-    /// Removes keys that nobody can use any more: of providers that are gone, and too old. A gateway whose configuration lacks a
+    /// Removes keys that can no longer be used: those of providers that are gone, and those that are too old. A gateway whose configuration lacks a
     /// provider must not take away the keys that others use.
     async fn drop_stale(&self, stems: &[Arc<str>], snapshot: &Snapshot) {
         for (stem, keys) in snapshot.all_oidc_keys() {

@@ -69,7 +69,7 @@ impl TlsVersion {
 pub struct CallerSession {
     /// The session's id (`sid`).
     pub id: Arc<str>,
-    /// The role's ARN; empty for a session that a user made of himself.
+    /// The role's ARN; empty for a session that a user made for themselves.
     pub role_arn: Arc<str>,
     /// The name given to AssumeRole.
     pub name: Arc<str>,
@@ -103,7 +103,7 @@ pub struct Federation {
 }
 
 impl CallerSession {
-    /// Whether it is the session of a role, and not one that a user made of himself.
+    /// Whether it is the session of a role, and not one that a user made for themselves.
     pub fn is_of_role(&self) -> bool {
         !self.role_arn.is_empty()
     }

@@ -14,7 +14,7 @@ use crate::small_map::SmallMap;
 /// Tags: key to value.
 pub type Tags = SmallMap<String, String>;
 
-/// What a stored document says that is no field of its entity: fields of a newer SeaweedFS or Kelpgate.
+/// What a stored document says beyond the fields of its entity: fields of a newer SeaweedFS or Kelpgate.
 ///
 /// Only the reader and the writer of stored documents make and open it. Everyone else passes it on, so that a document
 /// that is written again loses nothing.

@@ -49,7 +49,7 @@ fn trust_fingerprint(text: &str) -> String {
     fingerprint(value.as_deref().unwrap_or(text).as_bytes())
 }
 
-/// The ids of a bucket policy as they are stored beside its text; `None` if it names nobody.
+/// The ids of a bucket policy as they are stored beside its text; `None` if it names no user or role.
 pub fn stored_policy_ids(text: &str, ids: &PrincipalIds) -> Option<Vec<u8>> {
     let stored = || PolicyIds { policy: fingerprint(text.as_bytes()), ids: ids.clone() };
     // Strings can always be written as JSON. An empty attribute would deny.

@@ -23,7 +23,7 @@ use json::{JsonError, Node};
 pub trait StoredDocument: Sized {
     /// Reads one that is part of another document.
     ///
-    /// Fails on what is no such document, with its place.
+    /// Fails on anything else, with its place.
     fn read(node: &Node<'_>, facts: Facts) -> Result<Self, JsonError>;
 
     /// Reads a whole document.

@@ -22,7 +22,7 @@ impl AccountId {
     }
 
     /// The canonical user id: 64 hex digits, the same for an account everywhere. The last twelve are the account's number,
-    /// which is no secret; the others tell an id from digits that someone made up.
+    /// which is not secret; the others distinguish an id from digits that someone made up.
     pub fn canonical_id(&self) -> String {
         let digest = digest(&SHA256, format!("kelpgate canonical user id of {self}").as_bytes());
         let hex = digest.as_ref().iter().flat_map(|byte| [byte >> 4, byte & 15]);

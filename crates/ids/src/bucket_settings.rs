@@ -15,7 +15,7 @@ pub enum Ownership {
 }
 
 impl Ownership {
-    /// From what is stored. Text that nobody knows counts as none: ACLs must not count by mistake.
+    /// From what is stored. Unknown text counts as none: ACLs must not count by mistake.
     pub fn read(stored: &str) -> Self {
         Self::named(stored).unwrap_or_default()
     }

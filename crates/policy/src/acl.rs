@@ -1,4 +1,4 @@
-//! What access control lists grant. They are no policies: they only allow, and only what follows from their five words.
+//! What access control lists grant. They are not policies: they only allow, and only what follows from their five words.
 
 use ids::{AclGrant, AclGroup, AclPermission, Grantee};
 

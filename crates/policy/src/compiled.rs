@@ -114,8 +114,8 @@ impl CompiledPolicy {
         Self { unreadable: Some(reason), ..Self::of(Box::default()) }
     }
 
-    /// As the session policy of a session that a user, or the root user, made of himself. The session has the ARN of its user, so
-    /// a grant to the user is none to the session itself: this policy has to allow the request too.
+    /// As the session policy of a session that a user, or the root user, made for themselves. The session has the ARN of its user, but
+    /// a grant to the user does not name the session itself: this policy has to allow the request too.
     #[must_use]
     pub fn of_own_session(self) -> Self {
         Self { limits_grants: true, ..self }

@@ -19,7 +19,7 @@ pub struct AclOwners {
 }
 
 impl AclHeaders {
-    /// The list that the headers ask for; `None` without any. Fails for grantees that are no accounts here.
+    /// The list that the headers ask for; `None` without any. Fails for grantees that are not accounts here.
     pub fn list(&self, owners: AclOwners) -> Result<Option<AccessControlList>, S3Error> {
         if let Some(canned) = &self.canned {
             return of_canned(canned, owners).map(Some);

@@ -56,7 +56,7 @@ struct Case {
 pub type QueryJudge = fn(&[(String, String)], &mut Context) -> Result<Vec<Requirement>, String>;
 
 /// Answers one row: `{"id","operation","requires","conditional","context"}`, or `{"id","error"}` for an invalid row.
-/// Calls of the query APIs are no S3: another one judges them.
+/// Calls of the query APIs are not S3: `iam_api` judges them.
 pub fn actions_line(line: &str, judge_query: QueryJudge) -> String {
     let case: Case = match serde_json::from_str(line) {
         Ok(case) => case,

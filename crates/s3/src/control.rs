@@ -11,7 +11,7 @@ use crate::{S3Error, S3ErrorCode};
 /// How the path of each call begins.
 const VERSION: &str = "v20180820/";
 /// The header that each call has. With it, the path does not name a bucket called `v20180820`. Like every such header it
-/// has to be signed, so nobody can turn a signed request of S3 into a call of S3 Control, or back.
+/// has to be signed, so no one can turn a signed request of S3 into a call of S3 Control, or back.
 const ACCOUNT: &str = "x-amz-account-id";
 
 /// A bucket whose tags a call is about.

@@ -70,7 +70,7 @@ pub struct SessionClaims {
     /// Ours: the role's unique id. Another role may later get the same name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub krid: Option<String>,
-    /// Ours: the access key of a user who made a session of himself. `krid` is then the user's id.
+    /// Ours: the access key of a user who made a session for themselves. `krid` is then the user's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kkey: Option<String>,
     /// Ours: the ARNs of managed policies that limit the session, as they are at each request.

@@ -38,7 +38,7 @@ pub enum KeyError {
         "sts.signingKey has only {0} bytes after decoding; at least 16 are needed; make one with `openssl rand -base64 32`"
     )]
     Short(usize),
-    /// The key is published, so it is no secret.
+    /// The key is published, so it is not secret.
     #[error(
         "the key is public: {0} publish it, so anyone can make sessions of every role; make a key of your own with \
          `openssl rand -base64 32` and give the same one to every gateway"

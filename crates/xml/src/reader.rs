@@ -9,7 +9,7 @@ pub const MAX_DEPTH: usize = 16;
 /// The most elements: more than a list of 10,000 parts with all their checksums needs.
 const MAX_ELEMENTS: usize = 150_000;
 
-/// A body is not the document that is expected. The text says why.
+/// Why a body is not the expected document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Malformed(String);
 

@@ -99,7 +99,7 @@ pub enum SecurityError {
         /// What is expected.
         wanted: &'static str,
     },
-    /// The key is published, so it is no secret.
+    /// The key is published, so it is not secret.
     #[error(
         "security.toml: `{name}.key` is public: {place} publish it, so anyone can make tokens for filers and volume servers; make a \
          key of your own with `openssl rand -base64 32` and give it to every server"

@@ -1,4 +1,4 @@
-//! The managed policies of AWS that are about S3 and IAM. Everyone can attach them, nobody can change them.
+//! The managed policies of AWS that are about S3 and IAM. Everyone can attach them; no one can change them.
 //!
 //! Their names here are their ARNs: no other policy can have such a name, because names have no colon.
 

@@ -52,7 +52,7 @@ impl Claims {
 
     /// Reads the claims of a token that is verified, or of none.
     ///
-    /// Fails on what is no object, and on names that occur twice or differ only in case.
+    /// Fails on anything but an object, and on names that occur twice or differ only in case.
     pub fn parse(json: &[u8]) -> Result<Self, &'static str> {
         Self::of(&read(json)?)
     }
