@@ -58,8 +58,8 @@ impl RecentUses {
         self.seen.load().iter().map(|(id, seen)| (id.clone(), seen.used())).collect()
     }
 
-    /// Returns what was recorded. Removes entries older than the minute of `now_s`, so that keys that no longer exist
-    /// do not stay.
+    /// Returns what was recorded. Removes entries of other minutes than that of `now_s`, so that keys that no longer
+    /// exist do not stay, nor what a clock that was ahead has recorded.
     pub fn take(&self, now_s: i64) -> LastUsed {
         let minute = now_s.div_euclid(60);
         let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -69,7 +69,7 @@ impl RecentUses {
             let of = seen.minute.load(Ordering::Acquire);
             // If a request came in between, the entry stays.
             let gone =
-                of < minute && seen.minute.compare_exchange(of, GONE, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+                of != minute && seen.minute.compare_exchange(of, GONE, Ordering::AcqRel, Ordering::Relaxed).is_ok();
             taken.push((id.clone(), seen.used()));
             if gone {
                 kept.remove_mut(id);
@@ -125,6 +125,14 @@ mod tests {
         assert_eq!(of(&record, "AK1"), Some((120, "iam".to_owned())));
         assert_eq!(of(&record, "AK2"), Some((60, "s3".to_owned())), "kept until it was handed over in a later minute");
         assert_eq!(uses.take(121).len(), 1, "AK2 was used in an earlier minute");
+        uses.note("AK1", 7200, "s3", "us-east-1");
+        assert_eq!(of(&uses.take(180), "AK1"), Some((7200, "s3".to_owned())), "the clock was ahead until now");
+        uses.note("AK1", 180, "s3", "us-east-1");
+        assert_eq!(
+            of(&uses.take(180), "AK1"),
+            Some((180, "s3".to_owned())),
+            "the time of the wrong clock does not stay"
+        );
     }
 
     #[test]

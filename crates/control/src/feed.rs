@@ -1,6 +1,7 @@
 //! Turns the filer's change feed into the Snapshot that requests read: loads everything, follows, and lists again
 //! whenever a stream ends.
 
+mod clocks;
 mod metrics;
 mod positions;
 mod watch;
@@ -28,6 +29,7 @@ pub use metrics::FeedMetrics;
 pub use watch::Watch;
 
 use crate::fence::{FenceConfig, GATEWAYS, GatewayFence, Lease, ListingCount};
+use clocks::Clocks;
 use positions::Positions;
 use watch::Watches;
 
@@ -55,6 +57,7 @@ pub struct Follower {
     digest: AtomicU64,
     watches: Watches,
     positions: Positions,
+    clocks: Clocks,
     metrics: FeedMetrics,
     description: String,
     fence: Option<Arc<GatewayFence>>,
@@ -173,6 +176,7 @@ impl Follower {
             digest: AtomicU64::new(0),
             watches: Watches::default(),
             positions: Positions::default(),
+            clocks: Clocks::default(),
             metrics: FeedMetrics::default(),
             description,
             fence: None,
@@ -219,6 +223,12 @@ impl Follower {
             }
             _ => Ok(()),
         }
+    }
+
+    /// By how many seconds this gateway's clock is ahead of the filers', or behind if negative. `None` if it differs by
+    /// less than a minute, or this gateway shares its clock with its filer.
+    pub fn clock_off_by_s(&self) -> Option<i64> {
+        self.clocks.off_by_s()
     }
 
     /// How far this gateway has got, as an opaque token.
@@ -368,6 +378,7 @@ impl Follower {
         let filers: BTreeSet<FilerName> = feeds.iter().map(|(label, _)| FilerName::from(label.as_str())).collect();
         let epoch = self.filer.configuration().await?.signature;
         self.positions.follow(epoch.cast_unsigned(), &filers);
+        self.clocks.follow(&filers);
         let listing = self.fence.as_ref().map(|fence| fence.begin_listing());
         let beats = self.listed_beats().await?;
         self.relist().await?;
@@ -580,8 +591,7 @@ impl Follower {
         let FollowedState { snapshot, index, unpublished, .. } = state;
         for (label, mut event) in batch {
             if event.directory == GATEWAYS {
-                let beat = event.new.iter().flat_map(|entry| GatewayFence::read(std::slice::from_ref(entry)));
-                into.beats.extend(beat.map(|beat| (label.clone(), beat)));
+                self.gather_beat(&label, &event, into);
                 continue;
             }
             let passing = paths_of(&event);
@@ -595,6 +605,17 @@ impl Follower {
             into.passed.extend(passing);
         }
         Ok(())
+    }
+
+    /// Takes a gateway's document from the stream.
+    fn gather_beat(&self, label: &FilerName, event: &filer::Change, into: &mut BatchNotices) {
+        let (Some(entry), Some(fence)) = (&event.new, &self.fence) else { return };
+        for beat in GatewayFence::read(std::slice::from_ref(entry)) {
+            if fence.is_mine(&beat) {
+                self.clocks.compare(label, entry.attributes().mtime, event.ts_ns);
+            }
+            into.beats.push((label.clone(), beat));
+        }
     }
 
     /// Uses the current entry instead of the event's, because a listing or another filer's stream may already have

@@ -147,6 +147,11 @@ impl GatewayFence {
         beats.filter_map(read).collect()
     }
 
+    /// Whether this gateway wrote a beat.
+    pub(crate) fn is_mine(&self, beat: &Beat) -> bool {
+        beat.boot_id == *self.state().me()
+    }
+
     /// Records that everything is about to be listed: code that waits for a change must learn if a listing found it.
     /// Returns what the listing is sure to see, for [`GatewayFence::follow`].
     pub(crate) fn begin_listing(&self) -> Listing {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use access::RecentUses;
-use iam::{LastUsed, Snapshot};
+use iam::{LastUsed, Snapshot, Use};
 use store::{FilerStore, LastUsedFiles, StoreError};
 use tokio::sync::Mutex;
 
@@ -18,6 +18,13 @@ pub struct Recorder {
     /// Names this gateway's files. It is unique to this run, so that no two gateways write the same file.
     gateway: String,
     known: Mutex<Known>,
+}
+
+/// The clock by which uses are stored.
+struct Clock {
+    /// How far the clock of this machine is ahead of it.
+    off_by_s: i64,
+    now_s: i64,
 }
 
 #[derive(Default)]
@@ -36,7 +43,9 @@ impl Recorder {
     /// Writes what is new. What cannot be written is kept for the next time.
     pub async fn flush(&self) -> Result<(), StoreError> {
         let mut known = self.known.lock().await;
-        let news = known.record.merge(self.uses.take(now_s()));
+        let clock = self.clock();
+        known.record.not_after(clock.now_s);
+        let news = known.record.merge(clock.corrected(&self.uses.take(now_s())));
         if !news {
             return Ok(());
         }
@@ -58,6 +67,7 @@ impl Recorder {
         for (_, uses) in &stale {
             record.merge(uses.clone());
         }
+        record.not_after(self.clock().now_s);
         self.store.put_last_used(&self.gateway, record, files).await?;
         for (entry, _) in &stale {
             self.store.remove_last_used(entry).await?;
@@ -69,8 +79,24 @@ impl Recorder {
     pub async fn read(&self) -> Result<LastUsed, StoreError> {
         let mut all = self.store.last_used().await?;
         all.merge(self.known.lock().await.record.clone());
-        all.merge(self.uses.peek());
+        let clock = self.clock();
+        all.merge(clock.corrected(&self.uses.peek()));
+        all.not_after(clock.now_s);
         Ok(all)
+    }
+
+    /// The filers' clock. If that of this gateway is far off, the times that it noted are.
+    fn clock(&self) -> Clock {
+        let off_by_s = self.follower.clock_off_by_s().unwrap_or_default();
+        Clock { off_by_s, now_s: now_s().saturating_sub(off_by_s) }
+    }
+}
+
+impl Clock {
+    /// The same uses, by this clock.
+    fn corrected(&self, uses: &LastUsed) -> LastUsed {
+        let at_s = |used: &Use| used.at_s.saturating_sub(self.off_by_s).min(self.now_s);
+        uses.iter().map(|(id, used)| (id.clone(), Use { at_s: at_s(used), ..used.clone() })).collect()
     }
 }
 

@@ -13,6 +13,7 @@ mod spelling;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use access::RecentUses;
@@ -28,7 +29,7 @@ use store::FilerStore;
 use sts::{SessionKeys, SigningKey};
 
 use crate::feed::Follower;
-use crate::feed::tests::World;
+use crate::feed::tests::{World, one_of_several};
 use crate::iam_api::{COSTLY_PLACES, IamApi};
 use crate::last_used::Recorder;
 use crate::query::{Call, QueryError};
@@ -517,4 +518,35 @@ async fn uses_seen_by_a_gateway_that_is_gone_are_taken_over() {
     assert!(world.filer.lookup(left).await.unwrap().is_none());
     assert!(world.store().last_used().await.unwrap().of("AKAL").is_some());
     assert!(a.ok("root", "GetAccessKeyLastUsed&AccessKeyId=AKAL").await.contains("1970-01-01T00:10:00Z"));
+}
+
+#[tokio::test]
+async fn a_fast_clock_leaves_no_future_in_last_uses() {
+    let world = World::new();
+    world.filer.behind_s.store(86_400, Ordering::SeqCst);
+    let follower = world.follow_as(FILE, |follower| follower.fenced(one_of_several("fast"))).await;
+    let is_known = async {
+        while follower.clock_off_by_s().is_none() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), is_known).await.unwrap();
+    let fast = Gateway::following(&world, world.store(), false, follower);
+    let now_s = jiff::Timestamp::now().as_second();
+    fast.uses.note("AKAL", now_s, "s3", "us-east-1");
+    let used_s = async || fast.recorder.read().await.unwrap().of("AKAL").unwrap().at_s;
+    assert!(used_s().await < now_s - 86_000, "by the filer's clock, before it is stored");
+    fast.recorder.flush().await.unwrap();
+    assert!(world.store().last_used().await.unwrap().of("AKAL").unwrap().at_s < now_s - 86_000);
+
+    // What gateways noted and stored before their clocks were set right.
+    let right = Gateway::start(&world, false).await;
+    right.uses.note("AKROOT", now_s + 86_400, "s3", "us-east-1");
+    let stored = format!(r#"{{"AKCAROL":[{},"s3","us-east-1"]}}"#, now_s + 86_400);
+    world.put("/seaweedfs/iam/last-used/00000000000000aa-0.json", &stored).await;
+    let is_past = |known: iam::LastUsed| known.len() == 3 && known.iter().all(|(_, used)| used.at_s <= now_s + 60);
+    assert!(is_past(right.recorder.read().await.unwrap()));
+    right.recorder.flush().await.unwrap();
+    right.recorder.adopt().await.unwrap();
+    assert!(is_past(world.store().last_used().await.unwrap()));
 }

@@ -44,6 +44,11 @@ impl LastUsed {
         other.0.into_iter().fold(false, |news, (id, used)| self.note(&id, used) | news)
     }
 
+    /// Moves uses that are later than `now_s` to `now_s`. A clock that was ahead has recorded them.
+    pub fn not_after(&mut self, now_s: i64) {
+        self.0.values_mut().for_each(|used| used.at_s = used.at_s.min(now_s));
+    }
+
     /// Removes ids for which `keep` is false.
     pub fn retain(&mut self, keep: impl Fn(&str) -> bool) {
         self.0.retain(|id, _| keep(id));

@@ -78,15 +78,27 @@ impl StatusPages for Status {
     }
 
     fn readiness(&self) -> Result<&'static str, String> {
-        if self.follower.current().is_none() || !self.follower.lease().runs() {
-            return Err("the access rules have not been loaded yet".to_owned());
-        }
-        match self.storage.as_ref().map(|storage| storage()) {
-            Some(Health { closed: Some(why), .. }) => Err(format!("the metadata database is closed: {why}")),
-            Some(Health { room: DiskSpace::Low, .. }) => Ok("ready for reads and deletions only: the disk is full"),
-            Some(Health { room: DiskSpace::ReadOnly, .. }) => Ok("ready for reads only: the disk is read-only"),
-            _ => Ok("ready"),
-        }
+        let decides = self.follower.current().is_some() && self.follower.lease().runs();
+        let storage = self.storage.as_ref().map(|storage| storage());
+        ready(decides, self.follower.clock_off_by_s(), storage.as_ref())
+    }
+}
+
+/// What a gateway can serve, or why nothing.
+fn ready(decides: bool, clock_off_by_s: Option<i64>, storage: Option<&Health>) -> Result<&'static str, String> {
+    if !decides {
+        return Err("the access rules have not been loaded yet".to_owned());
+    }
+    if let Some(ahead_s) = clock_off_by_s {
+        let direction = if ahead_s > 0 { "ahead of" } else { "behind" };
+        let by_s = ahead_s.unsigned_abs();
+        return Err(format!("the clock of this machine is {by_s} s {direction} the filer's: set both by NTP"));
+    }
+    match storage {
+        Some(Health { closed: Some(why), .. }) => Err(format!("the metadata database is closed: {why}")),
+        Some(Health { room: DiskSpace::Low, .. }) => Ok("ready for reads and deletions only: the disk is full"),
+        Some(Health { room: DiskSpace::ReadOnly, .. }) => Ok("ready for reads only: the disk is read-only"),
+        _ => Ok("ready"),
     }
 }
 
@@ -136,5 +148,23 @@ impl Status {
             shown
         };
         known.iter().map(one).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ready;
+
+    #[test]
+    fn a_gateway_with_a_wrong_clock_is_not_ready() {
+        assert_eq!(ready(true, None, None), Ok("ready"));
+        for (decides, off_by_s, why) in [
+            (false, None, "not been loaded"),
+            (true, Some(90), "90 s ahead of the filer's"),
+            (true, Some(-3600), "3600 s behind the filer's"),
+        ] {
+            let refused = ready(decides, off_by_s, None).unwrap_err();
+            assert!(refused.contains(why), "{refused}");
+        }
     }
 }
