@@ -16,9 +16,10 @@ use tokio::time::Instant;
 
 /// Where gateways keep their beats.
 pub const GATEWAYS: &str = "/seaweedfs/kelpgate/gateways";
-/// How long a gateway must be silent before its document is removed.
-const FORGOTTEN_AFTER: Duration = Duration::from_secs(3600);
-const TIDY_EVERY: Duration = Duration::from_secs(600);
+/// How long a gateway's lease must be over before its documents are removed. Until then, each gateway that starts waits
+/// for that lease.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
+const TIDY_EVERY: Duration = Duration::from_secs(15);
 
 /// A clock that keeps running while the machine sleeps.
 pub type Clock = Arc<dyn Fn() -> Moment + Send + Sync>;
@@ -385,7 +386,8 @@ impl GatewayFence {
     async fn tidy(&self, filer: &dyn Filer) {
         let forgotten = self.state().forget(FORGOTTEN_AFTER.into(), (self.clock)());
         if !forgotten.is_empty() {
-            remove_all(filer, |stored| forgotten.contains(&stored.boot_id)).await;
+            let is_over = |stored: &Beat| forgotten.get(&stored.boot_id).is_some_and(|latest| stored.number <= *latest);
+            remove_all(filer, is_over).await;
         }
     }
 

@@ -200,14 +200,15 @@ impl Fence {
         self.must_list = false;
         for beat in listed.iter().filter(|beat| beat.boot_id != self.me && beat.cluster == self.settings.cluster) {
             let peer = self.peers.entry(beat.boot_id.clone()).or_insert_with(|| Peer::new(beat));
-            peer.learn(beat, &self.me);
-            peer.listed = peer.listed.max(beat.number);
             // Beats that we missed while no stream was open were written before now. A late copy of an older beat may
             // have overwritten the latest one.
+            let at = peer.known_at(beat.number).unwrap_or(now);
+            peer.learn(beat, &self.me);
+            peer.listed = peer.listed.max(beat.number);
             for name in self.filers.keys() {
-                let seen = peer.seen.entry(name.clone()).or_insert(Seen { number: 0, at: now });
+                let seen = peer.seen.entry(name.clone()).or_insert(Seen { number: 0, at });
                 if seen.number != beat.number {
-                    *seen = Seen { number: beat.number.max(seen.number), at: now };
+                    *seen = Seen { number: beat.number.max(seen.number), at };
                 }
             }
         }
@@ -304,9 +305,10 @@ impl Fence {
                 continue;
             }
             let peer = self.peers.entry(beat.boot_id.clone()).or_insert_with(|| Peer::new(beat));
+            let at = peer.known_at(beat.number).unwrap_or(now);
             peer.learn(beat, &self.me);
             if peer.stored.is_none_or(|seen| seen.number < beat.number) {
-                peer.stored = Some(Seen { number: beat.number, at: now });
+                peer.stored = Some(Seen { number: beat.number, at });
             }
             is_asked |= self.is_asked(beat);
         }
@@ -442,11 +444,14 @@ impl Fence {
         self.closed = true;
     }
 
-    /// Forgets the gateways whose leases ended at least this long ago, and returns them.
-    pub fn forget(&mut self, ended_for: Span, now: Moment) -> Vec<BootId> {
+    /// Forgets the gateways whose leases ended at least this long ago. Returns them, each with the number of its latest
+    /// beat: no lease runs from that one, or an earlier one, and they may be removed from the store. From a later one a
+    /// lease may run.
+    pub fn forget(&mut self, ended_for: Span, now: Moment) -> BTreeMap<BootId, u64> {
         let silent = |peer: &Peer| now.since(peer.holds_until()) >= ended_for;
-        let gone: Vec<BootId> =
-            self.peers.iter().filter(|(_, peer)| silent(peer)).map(|(boot_id, _)| boot_id.clone()).collect();
+        let latest = |peer: &Peer| peer.sights().map(|seen| seen.number).max().unwrap_or_default();
+        let gone = self.peers.iter().filter(|(_, peer)| silent(peer));
+        let gone = gone.map(|(boot_id, peer)| (boot_id.clone(), latest(peer))).collect();
         self.peers.retain(|_, peer| !silent(peer));
         gone
     }
@@ -528,6 +533,13 @@ impl Peer {
     /// Its latest beat, wherever it was seen.
     fn sights(&self) -> impl Iterator<Item = &Seen> {
         self.seen.values().chain(&self.stored)
+    }
+
+    /// When its latest beat was first seen, if it has this number. Finding that beat again in another place is no sign
+    /// of life: nobody waits twice for a gateway that is gone.
+    fn known_at(&self, number: u64) -> Option<Moment> {
+        let latest = self.sights().map(|seen| seen.number).max().filter(|latest| *latest == number)?;
+        self.sights().filter(|seen| seen.number == latest).map(|seen| seen.at).min()
     }
 
     /// The last moment at which its latest beat lets it decide.

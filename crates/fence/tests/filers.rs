@@ -188,3 +188,33 @@ fn a_filer_is_silent_when_another_one_gave_half_a_lease_more() {
         assert_eq!(fence.silent(), want, "{filers:?}, a beat at {beats_at} ms");
     }
 }
+
+#[test]
+fn a_gateway_that_is_gone_is_waited_for_once() {
+    let (f, g) = (FilerName::from("f"), FilerName::from("g"));
+    let mut gone = gateway("b", &["f", "g"], &[]);
+    let beats = [(); 2].map(|()| gone.beat(Moment(0), ""));
+    let mut fence = gateway("a", &["f"], &[]);
+    fence.observe(&f, &beats[0].through(&f), Moment(1));
+    fence.read(&beats, Moment(3));
+    let known = |fence: &Fence| fence.gateways(Moment(100), "")[1].seen_ago;
+    assert_eq!(known(&fence), Some(Span(97)));
+    // Neither a filer that joins, nor a listing, nor another reading is a sign of life.
+    follow(&mut fence, [f.clone(), g].into(), &beats[1..], Moment(50));
+    fence.read(&beats, Moment(60));
+    assert_eq!(known(&fence), Some(Span(97)));
+    // A later beat is, wherever it is found.
+    fence.read(&[gone.beat(Moment(0), "").through(&f)], Moment(70));
+    assert_eq!(known(&fence), Some(Span(30)));
+}
+
+#[test]
+fn of_a_gateway_that_is_forgotten_only_what_is_known_may_be_removed() {
+    let mut gone = gateway("b", &["f"], &[]);
+    let beats = [(); 3].map(|()| gone.beat(Moment(0), ""));
+    let mut fence = gateway("a", &["f"], &[]);
+    fence.read(&beats[..2], Moment(1));
+    let over = Moment(1) + LEASE.lengthened();
+    assert!(fence.forget(Span(10), over + Span(9)).is_empty(), "its lease is not over for long");
+    assert_eq!(fence.forget(Span(10), over + Span(10)), [(BootId::from("b"), beats[1].number)].into());
+}

@@ -88,6 +88,7 @@ fn weight(action: &Action) -> u32 {
         | Action::Beat { .. }
         | Action::Read { .. }
         | Action::Commit { .. }
+        | Action::Tidy { .. }
         | Action::Drop { .. } => 6,
         Action::Tick { .. }
         | Action::LandLater { .. }

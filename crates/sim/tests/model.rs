@@ -5,7 +5,7 @@
 //! seed to walk again. `KELPGATE_SIM_BEATS` is how many beats each gateway writes within the small bounds (default 1; 2
 //! takes many times as long).
 
-use sim::model::{ANSWERED, Bounds, Checked, FRESH, KEPT, LEASE, Rules};
+use sim::model::{ANSWERED, Action, Bounds, Checked, FRESH, KEPT, LEASE, Rules, World};
 use sim::walk::{Found, Tally, walk};
 use stateright::{Checker, HasDiscoveries, Model};
 
@@ -15,6 +15,7 @@ const WITHOUT_COMPARE_AND_SWAP: Rules = Rules { compare_and_swap: false, ..Rules
 const WITHOUT_MARGINS: Rules = Rules { margins: false, ..Rules::ALL };
 const WITHOUT_QUEUE: Rules = Rules { queue: false, ..Rules::ALL };
 const WITHOUT_STORE: Rules = Rules { store: false, ..Rules::ALL };
+const WITHOUT_KNOWN: Rules = Rules { known: false, ..Rules::ALL };
 const WITHOUT_GUARDS: Rules = Rules { guards: false, ..Rules::ALL };
 
 /// A changer with a fast clock, another gateway with a slow one, and a lease that runs out.
@@ -92,6 +93,44 @@ fn small_bounds_find_what_a_missing_rule_breaks() {
     }
 }
 
+#[test]
+fn a_gateway_that_goes_on_is_not_forgotten() {
+    // Two that reach different filers meet in the store alone. One stops for long. The other one begins to remove its
+    // document, but not before it has gone on and read the store.
+    let forgotten = [Action::Pause { gateway: 1 }, Action::Tick { units: 3 * LEASE }];
+    let renewed = |gateway| {
+        [
+            Action::Beat { gateway },
+            Action::Land { gateway, filer: gateway },
+            Action::Deliver { gateway, filer: gateway },
+            Action::ReadStore { gateway },
+            Action::TakeRead { gateway },
+        ]
+    };
+    let removed = Action::Land { gateway: 0, filer: 0 };
+    let changed = [
+        Action::Read { gateway: 0, document: 0 },
+        Action::Commit { gateway: 0, filer: 0 },
+        Action::Deliver { gateway: 0, filer: 0 },
+    ];
+    let tidied = [Action::Tidy { gateway: 0 }, Action::Resume { gateway: 1 }];
+    let steps: Vec<Action> =
+        [&forgotten[..], &renewed(0), &tidied, &renewed(1), &[removed], &changed, &renewed(0)].concat();
+    for rules in [Rules::ALL, WITHOUT_KNOWN] {
+        let bounds = Bounds { tidies: 1, pauses: 1, beats: 9, ticks: vec![3 * LEASE], time: 3 * LEASE, ..apart() };
+        let model = Checked { bounds, rules };
+        let mut world = World::new(&model);
+        for (place, step) in steps.iter().enumerate() {
+            let mut possible = Vec::new();
+            world.actions(&model, &mut possible);
+            assert!(possible.contains(step), "step {place}, {step:?}, is not one of {possible:?}");
+            world.step(&model, *step);
+        }
+        assert_eq!(world.answered == 0, rules.known, "the change waits for the other gateway: {rules:?}");
+        assert_eq!(world.stale(&model).is_none(), rules.known, "{rules:?}");
+    }
+}
+
 /// Everything that can go wrong, again and again.
 fn troubles() -> Bounds {
     Bounds {
@@ -111,6 +150,7 @@ fn troubles() -> Bounds {
         cuts: 2,
         freezes: 1,
         zombies: 0,
+        tidies: 4,
         started: 3,
         changers: 3,
         apart: false,
@@ -137,9 +177,16 @@ fn listings() -> Bounds {
     Bounds { started: 2, clock_rates: vec![95, 105], documents: 1, changes: 12, breaks: 10, cuts: 4, ..quiet }
 }
 
+/// Gateways that reach different filers, stop for so long that they are forgotten, and go on.
+fn forgotten() -> Bounds {
+    let quiet = Bounds { kills: 0, crashes: 1, closings: 0, breaks: 0, freezes: 0, ..troubles() };
+    Bounds { apart: true, tidies: 20, pauses: 12, documents: 1, changes: 12, ..quiet }
+}
+
 /// The kinds of trouble for walks.
-fn kinds() -> [(&'static str, Bounds); 8] {
+fn kinds() -> [(&'static str, Bounds); 9] {
     [
+        ("gateways are forgotten", forgotten()),
         ("gateways list several times", listings()),
         ("each reaches another filer", Bounds { apart: true, cuts: 6, freezes: 0, ..troubles() }),
         ("three gateways, two filers", troubles()),

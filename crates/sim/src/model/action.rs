@@ -44,6 +44,8 @@ pub enum Action {
     Start { gateway: usize },
     /// A gateway is told to shut down.
     Close { gateway: usize },
+    /// A gateway forgets those whose leases are long over, and begins to remove their documents.
+    Tidy { gateway: usize },
     /// A gateway takes no step for a while.
     Pause { gateway: usize },
     /// It resumes.

@@ -47,6 +47,8 @@ pub struct Bounds {
     pub freezes: u8,
     /// How often an abandoned request arrives after a later one.
     pub zombies: u8,
+    /// How often a gateway forgets those that are gone.
+    pub tidies: u8,
     /// How many filers run from the beginning. The others are added later.
     pub running: usize,
     /// How many gateways run from the beginning. The others start later.
@@ -82,6 +84,8 @@ pub struct Rules {
     pub guards: bool,
     /// A gateway reads the beats of the others from the store, and not only from the streams of its filers.
     pub store: bool,
+    /// Of a gateway that is forgotten, only the beats that were known are removed.
+    pub known: bool,
 }
 
 impl Rules {
@@ -94,6 +98,7 @@ impl Rules {
         queue: true,
         guards: true,
         store: true,
+        known: true,
     };
 }
 
@@ -122,6 +127,7 @@ impl Bounds {
             cuts: 0,
             freezes: 0,
             zombies: 0,
+            tidies: 0,
             running: 1,
             started: 2,
             changers: 1,

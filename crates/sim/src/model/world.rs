@@ -31,8 +31,8 @@ pub enum Item {
 pub enum Write {
     /// Its own document.
     Beat(Arc<Beat>),
-    /// The removal of its own document.
-    Delete(BootId),
+    /// The removal of a document, unless it has a higher number by then.
+    Delete(BootId, u64),
     /// One change of a document, based on what was read.
     Change(Change),
 }
@@ -123,6 +123,7 @@ pub struct Left {
     cuts: u8,
     freezes: u8,
     zombies: u8,
+    tidies: u8,
 }
 
 /// The state at one moment.
@@ -143,6 +144,9 @@ pub struct World {
     /// What may still happen.
     pub left: Left,
 }
+
+/// How long a gateway's lease must be over before it is forgotten.
+const FORGOTTEN_AFTER: Span = Span(LEASE * UNIT_NS);
 
 /// The name of a filer.
 pub(super) fn name(filer: usize) -> FilerName {
@@ -183,6 +187,7 @@ impl World {
                 cuts: bounds.cuts,
                 freezes: bounds.freezes,
                 zombies: bounds.zombies,
+                tidies: bounds.tidies,
             },
         };
         if bounds.apart {
@@ -265,6 +270,9 @@ impl World {
         }
         if self.left.crashes > 0 {
             actions.push(Action::Crash { gateway });
+        }
+        if self.left.tidies > 0 && !of.fence.clone().forget(FORGOTTEN_AFTER, self.clock(model, gateway)).is_empty() {
+            actions.push(Action::Tidy { gateway });
         }
         // A gateway ends once its conditional writes have ended.
         if self.left.closings > 0 && !of.fence.is_inside() {
@@ -457,6 +465,7 @@ impl World {
             }
             Action::Start { gateway } => self.start(model, gateway),
             Action::Close { gateway } => self.close(model, gateway),
+            Action::Tidy { gateway } => self.tidy(model, gateway),
             Action::Pause { gateway } => {
                 self.left.pauses -= 1;
                 Arc::make_mut(&mut self.gateways[gateway]).paused = true;
@@ -547,9 +556,21 @@ impl World {
         let beat = self.beat(model, gateway);
         let of = Arc::make_mut(&mut self.gateways[gateway]);
         if let Some(first) = beat.filers.first() {
-            of.writing[place(first)].push_back(Write::Delete(beat.boot_id.clone()));
+            of.writing[place(first)].push_back(Write::Delete(beat.boot_id.clone(), beat.number));
         }
         of.end();
+    }
+
+    fn tidy(&mut self, model: &Checked, gateway: usize) {
+        self.left.tidies -= 1;
+        let now = self.clock(model, gateway);
+        let of = Arc::make_mut(&mut self.gateways[gateway]);
+        let gone = of.fence.forget(FORGOTTEN_AFTER, now);
+        let first = of.fence.filers().next().map(place).unwrap_or_default();
+        of.writing[first].extend(gone.into_iter().map(|(boot_id, latest)| {
+            let latest = if model.rules.known { latest } else { u64::MAX };
+            Write::Delete(boot_id, latest)
+        }));
     }
 
     /// Whether a filer is about to write, for another gateway, the document of this gateway's write.
@@ -655,8 +676,10 @@ impl World {
                 }
                 Item::Beat(beat)
             }
-            Some(Write::Delete(boot_id)) => {
-                self.beats.remove(&boot_id);
+            Some(Write::Delete(boot_id, latest)) => {
+                if self.beats.get(&boot_id).is_some_and(|stored| stored.number <= latest) {
+                    self.beats.remove(&boot_id);
+                }
                 return;
             }
             Some(Write::Change(write)) => match self.change(model, gateway, filer, write) {
