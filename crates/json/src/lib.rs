@@ -286,4 +286,38 @@ mod tests {
         let twice = Node::parse("{\"a\":1,\"a\":2}").unwrap().object().err().unwrap();
         assert!(twice.what.contains("twice"), "{twice}");
     }
+
+    #[test]
+    fn a_key_counts_in_one_spelling() {
+        let read = |text: &str| {
+            let mut object = Node::parse(text).unwrap().object().unwrap();
+            let value = object.string(&["a_b", "aB"]).map_err(|error| error.to_string())?;
+            Ok::<_, String>((value, object.rest().len()))
+        };
+        for (text, want) in [
+            ("{}", Ok(("", 0))),
+            (r#"{"a_b":"x"}"#, Ok(("x", 0))),
+            (r#"{"aB":"x","c":1}"#, Ok(("x", 1))),
+            (r#"{"aB":null}"#, Ok(("", 0))),
+            (r#"{"ab":"x"}"#, Ok(("", 1))),
+            (r#"{"a_b":"x","aB":"x"}"#, Err("column 17, `aB`: the keys `a_b` and `aB` mean the same")),
+            (r#"{"aB":null,"a_b":"x"}"#, Err("the keys `aB` and `a_b` mean the same")),
+            (r#"{"a_b":7}"#, Err("expected a string here, not a number")),
+            (r#"{"a_b":"\udc00"}"#, Err("`a_b`: this is not valid JSON")),
+        ] {
+            let found = read(text);
+            assert_eq!(found.as_ref().ok().map(|(value, rest)| (value.as_str(), *rest)), want.ok(), "{text}");
+            assert!(found.err().is_none_or(|why| why.contains(want.unwrap_err())), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_serde_json_cannot_hold_is_an_error() {
+        for (text, good) in
+            [("[1,2.5,null]", true), ("18446744073709551616", true), ("1e999", false), (r#""\ud800""#, false)]
+        {
+            assert_eq!(Node::parse(text).unwrap().value().is_ok(), good, "{text}");
+        }
+        assert!(Node::parse("1e999").unwrap().number().unwrap_err().what.contains("out of range"));
+    }
 }
