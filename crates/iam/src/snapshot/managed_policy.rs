@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ids::AccountId;
-use policy::CompiledPolicy;
+use policy::{CompiledPolicy, Policy, PolicyKind};
 
 use super::aws_managed;
 use super::compiled::Compiled;
@@ -134,7 +134,7 @@ fn agree<'a>(
         };
         match &first {
             None => first = Some((place, text.clone())),
-            Some((other, known)) if !same_json(known, text) => {
+            Some((other, known)) if !same_policy(known, text) => {
                 let reason = format!("{what} differs between {other} and {place}; remove one of the two");
                 return Some((Arc::from(""), Err(reason)));
             }
@@ -144,9 +144,12 @@ fn agree<'a>(
     first.map(|(_, text)| (text, Ok(())))
 }
 
-fn same_json(a: &str, b: &str) -> bool {
+/// Whether two texts say the same, apart from white space and the order of members. One in which a member occurs twice
+/// cannot be read as a policy, so it does not say the same as one with only the last of the two.
+fn same_policy(a: &str, b: &str) -> bool {
     let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
-    a == b || value(a).is_some_and(|a| value(b) == Some(a))
+    let is_readable = |text: &str| Policy::parse_stored(PolicyKind::Identity, text).is_ok();
+    a == b || value(a).is_some_and(|same| value(b) == Some(same)) && is_readable(a) == is_readable(b)
 }
 
 /// The name at the end of a policy ARN, or the text itself if it is not an ARN, because SeaweedFS's files name policies

@@ -237,7 +237,9 @@ fn a_change_of_a_policy_reaches_all_its_holders_and_no_one_else() {
 #[test]
 fn places_of_a_policy_must_agree() {
     let spaced = GET.replace(",\"", ",  \"");
-    for (second, good) in [(GET, true), (spaced.as_str(), true), (PUT, false), ("{", false)] {
+    // The last of the two effects is the one that the other place has.
+    let twice = GET.replacen(r#""Effect":"#, r#""Effect":"Deny","Effect":"#, 1);
+    for (second, good) in [(GET, true), (spaced.as_str(), true), (PUT, false), ("{", false), (twice.as_str(), false)] {
         let snapshot = world(
             "{}",
             vec![
