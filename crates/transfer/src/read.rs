@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use super::{Bundle, FORMAT, Secrets, VERSION};
 use iam::{
     AccountAlias, Change, GroupRecord, Holder, InstanceProfile, OidcProvider, PolicyPlace, PolicyRecord, RolePlace,
@@ -67,49 +65,21 @@ fn ours(node: &Node<'_>, mut object: Object<'_>) -> Result<Bundle, JsonError> {
         }
         nothing_else(kinds)?;
     }
-    for (name, node) in entries(&mut object, "groups")? {
-        let (document, facts) = document(&node, node.object()?)?;
-        let group = GroupRecord::read(&document, facts)?;
-        same_name(&node, &name, &group.name)?;
-        bundle.changes.push(Change::Group(name, Some(Ok(group))));
-    }
-    for (name, node) in entries(&mut object, "roles")? {
-        let (document, facts) = document(&node, node.object()?)?;
-        let role = RoleRecord::read(&document, facts)?;
-        same_name(&node, &name, &role.name)?;
-        bundle.changes.push(Change::Role(name, RolePlace::Base, Some(Ok(role))));
-    }
-    for (name, node) in entries(&mut object, "users")? {
-        let (document, facts) = document(&node, node.object()?)?;
-        let user = UserRecord::read(&document, facts)?;
-        same_name(&node, &name, &user.name)?;
-        bundle.changes.push(Change::User(name, Some(Ok(user))));
-    }
-    for (id, node) in entries(&mut object, "serviceAccounts")? {
-        let (document, facts) = document(&node, node.object()?)?;
-        let account = ServiceAccount::read(&document, facts)?;
-        same_name(&node, &id, &account.id)?;
-        bundle.changes.push(Change::ServiceAccount(id, Some(Ok(account))));
-    }
-    for (arn, node) in entries(&mut object, "oidcProviders")? {
-        let (document, facts) = document(&node, node.object()?)?;
-        let provider = inner(&document, OidcProvider::parse(document.text(), facts))?;
-        same_name(&node, &arn, &provider.arn)?;
-        let stem = OidcProvider::file_stem(&arn);
-        bundle.changes.push(Change::OidcProvider(stem, Some(Ok(provider))));
-    }
-    for (name, node) in entries(&mut object, "instanceProfiles")? {
-        let (document, facts) = document(&node, node.object()?)?;
-        let profile = inner(&document, InstanceProfile::parse(document.text(), facts))?;
-        same_name(&node, &name, &profile.name)?;
-        bundle.changes.push(Change::InstanceProfile(name, Some(Ok(profile))));
-    }
-    for (account, node) in entries(&mut object, "accountAliases")? {
-        let (document, facts) = document(&node, node.object()?)?;
-        let alias = inner(&document, AccountAlias::parse(document.text(), facts))?;
-        same_name(&node, &account, &alias.account)?;
-        bundle.changes.push(Change::AccountAlias(account, Some(Ok(alias))));
-    }
+    let changes = &mut bundle.changes;
+    let group = |name, group| Change::Group(name, Some(Ok(group)));
+    each(&mut object, "groups", changes, |group: &GroupRecord| &group.name, group)?;
+    let role = |name, role| Change::Role(name, RolePlace::Base, Some(Ok(role)));
+    each(&mut object, "roles", changes, |role: &RoleRecord| &role.name, role)?;
+    let user = |name, user| Change::User(name, Some(Ok(user)));
+    each(&mut object, "users", changes, |user: &UserRecord| &user.name, user)?;
+    let account = |id, account| Change::ServiceAccount(id, Some(Ok(account)));
+    each(&mut object, "serviceAccounts", changes, |account: &ServiceAccount| &account.id, account)?;
+    let provider = |arn: Arc<str>, provider| Change::OidcProvider(OidcProvider::file_stem(&arn), Some(Ok(provider)));
+    each(&mut object, "oidcProviders", changes, |provider: &OidcProvider| &provider.arn, provider)?;
+    let profile = |name, profile| Change::InstanceProfile(name, Some(Ok(profile)));
+    each(&mut object, "instanceProfiles", changes, |profile: &InstanceProfile| &profile.name, profile)?;
+    let alias = |account, alias| Change::AccountAlias(account, Some(Ok(alias)));
+    each(&mut object, "accountAliases", changes, |alias: &AccountAlias| &alias.account, alias)?;
     for (name, node) in entries(&mut object, "bucketPolicies")? {
         bundle.bucket_policies.insert(name.to_string(), compact(node.text()));
     }
@@ -149,6 +119,23 @@ fn entries<'a>(object: &mut Object<'a>, key: &str) -> Result<Vec<(Arc<str>, Node
     Ok(node.object()?.rest().into_iter().map(|(name, node)| (name.into(), node)).collect())
 }
 
+/// The entities of one kind, each under its name.
+fn each<T: StoredDocument>(
+    object: &mut Object<'_>,
+    key: &str,
+    changes: &mut Vec<Change>,
+    name_of: impl Fn(&T) -> &String,
+    change: impl Fn(Arc<str>, T) -> Change,
+) -> Result<(), JsonError> {
+    for (name, node) in entries(object, key)? {
+        let (document, facts) = document(&node, node.object()?)?;
+        let entity = T::read(&document, facts)?;
+        same_name(&node, &name, name_of(&entity))?;
+        changes.push(change(name, entity));
+    }
+    Ok(())
+}
+
 /// `{"document": ..., "facts": ...}`.
 fn document<'a>(node: &Node<'_>, mut entry: Object<'a>) -> Result<(Node<'a>, Facts), JsonError> {
     let document = entry.take("document").ok_or_else(|| node.error("`document` is missing"))?;
@@ -171,9 +158,23 @@ fn policy<T: StoredDocument>(node: &Node<'_>, entry: Object<'_>) -> Result<T, Js
     T::parse(&compact(&document_text(&document)?), facts)
 }
 
-/// Removes the white space that makes an export readable.
-pub(super) fn compact(text: &str) -> String {
-    serde_json::from_str::<Value>(text).map_or_else(|_| text.to_owned(), |value| value.to_string())
+/// Removes the white space that makes an export readable, and nothing else: a policy with a member that occurs twice is
+/// refused, and must not become one that is accepted because only the last of the two is left.
+fn compact(text: &str) -> String {
+    if Node::parse(text).is_err() {
+        return text.to_owned();
+    }
+    let (mut in_string, mut is_escaped) = (false, false);
+    let counts = |c: &char| {
+        if in_string {
+            in_string = *c != '"' || is_escaped;
+            is_escaped = *c == '\\' && !is_escaped;
+            return true;
+        }
+        in_string = *c == '"';
+        !c.is_ascii_whitespace()
+    };
+    text.chars().filter(counts).collect()
 }
 
 fn same_name(node: &Node<'_>, key: &str, inside: &str) -> Result<(), JsonError> {
