@@ -38,8 +38,10 @@ pub enum Principal {
     FederatedUser {
         /// The account of the user who asked for it.
         account: AccountId,
-        /// Its name.
+        /// Its name, which that user chose.
         name: String,
+        /// That user: `/a/b/name`. Of an ARN alone it is only known that users name such sessions after themselves: without a path.
+        user: String,
     },
     /// A service, `logging.s3.amazonaws.com`.
     Service(String),
@@ -95,7 +97,7 @@ impl fmt::Display for Principal {
             Self::AssumedRole { account, role, session, .. } => {
                 write!(f, "arn:aws:sts::{account}:assumed-role/{role}/{session}")
             }
-            Self::FederatedUser { account, name } => write!(f, "arn:aws:sts::{account}:federated-user/{name}"),
+            Self::FederatedUser { account, name, .. } => write!(f, "arn:aws:sts::{account}:federated-user/{name}"),
             Self::Service(name) | Self::Federated { provider: name, .. } => f.write_str(name),
         }
     }
@@ -144,7 +146,7 @@ fn named(service: &str, account: AccountId, name: &str) -> Option<Principal> {
             named.then_some(Principal::AssumedRole { account, role, role_path, session })
         }
         ("sts", Some(("federated-user", name))) if !name.is_empty() => {
-            Some(Principal::FederatedUser { account, name: name.to_owned() })
+            Some(Principal::FederatedUser { account, name: name.to_owned(), user: name.to_owned() })
         }
         _ => None,
     }

@@ -182,6 +182,7 @@ impl Named {
             (Self::EveryAws, _) => Some(Grant::Direct),
             (Self::WithId { id, name }, _) => match (&**name, caller, request.principal_id) {
                 (Self::User(..), Principal::User { .. }, Some(theirs)) => is(**id == *theirs, Grant::Direct),
+                (Self::User(..), Principal::FederatedUser { .. }, Some(theirs)) => is(**id == *theirs, Grant::Role),
                 (Self::Role(..), Principal::AssumedRole { .. }, Some(theirs)) => is(**id == *theirs, Grant::Role),
                 (Self::Session { session: mine, .. }, Principal::AssumedRole { session, .. }, Some(theirs)) => {
                     is(**id == *theirs && **mine == **session, Grant::Direct)
@@ -192,8 +193,9 @@ impl Named {
             (Self::User(mine, name), Principal::User { account, path, name: theirs }) => {
                 is(mine == account && is_path_and_name(name, path, theirs), Grant::Direct)
             }
-            (Self::User(mine, name), Principal::FederatedUser { account, name: theirs }) => {
-                is(mine == account && last_part(name) == theirs, Grant::Role)
+            // The session's name is its maker's choice: another user's name gives nothing.
+            (Self::User(mine, name), Principal::FederatedUser { account, user, .. }) => {
+                is(mine == account && is_user(name, user), Grant::Role)
             }
             (Self::Role(mine, name), Principal::AssumedRole { account, role, role_path, .. }) => {
                 is(mine == account && is_role(name, role_path, role), Grant::Role)
@@ -202,7 +204,7 @@ impl Named {
                 Self::Session { account: mine, role: my_role, session: mine_too },
                 Principal::AssumedRole { account, role, session, .. },
             ) => is(mine == account && **my_role == **role && **mine_too == **session, Grant::Direct),
-            (Self::FederatedUser(mine, name), Principal::FederatedUser { account, name: theirs }) => {
+            (Self::FederatedUser(mine, name), Principal::FederatedUser { account, name: theirs, .. }) => {
                 is(mine == account && **name == **theirs, Grant::Direct)
             }
             (Self::Service(mine), Principal::Service(theirs)) => is(**mine == **theirs, Grant::Direct),
@@ -246,6 +248,11 @@ fn is_path_and_name(full: &str, path: &str, name: &str) -> bool {
 /// Role names are unique within an account and assumed-role ARNs omit the path, so an unknown path fits every path.
 fn is_role(full: &str, path: &str, name: &str) -> bool {
     if path.is_empty() { last_part(full) == name } else { is_path_and_name(full, path, name) }
+}
+
+/// Whether `/a/b/name` is this user, whose path may not be known.
+fn is_user(full: &str, user: &str) -> bool {
+    if user.starts_with('/') { full == user } else { last_part(full) == user }
 }
 
 fn last_part(full: &str) -> &str {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use policy::{
     Action, CompiledPolicy, Context, CrossAccount, Decision, Policy, PolicyKind, PolicySet, PolicyType, Principal,
-    Request, decide, decide_trust, explain,
+    Request, RequestAction, decide, decide_trust, explain,
 };
 
 const ALICE: &str = "arn:aws:iam::111122223333:user/alice";
@@ -535,6 +535,45 @@ fn not_principal_spares_only_listed_principals() {
         for who in hit {
             assert!(is_denied(&world, who), "{listed} hits {who}");
         }
+    }
+}
+
+/// Whoever calls GetFederationToken chooses the session's name: that of another user must give nothing of that user's.
+#[test]
+fn a_federated_user_is_of_its_maker_whatever_its_name() {
+    let granted = |maker: &str, principal: &str| {
+        let statement =
+            format!(r#"{{"Effect":"Allow","Principal":{{"AWS":"{principal}"}},"Action":"s3:*","Resource":"*"}}"#);
+        let resource = compiled(PolicyKind::Bucket, &statement);
+        let session = compiled(PolicyKind::Session, &allow(r#""Action":"s3:*","Resource":"*""#));
+        let policies = PolicySet { resource: Some(&resource), session: Some(&session), ..PolicySet::default() };
+        let account = "111122223333".parse().unwrap();
+        let principal = Principal::FederatedUser { account, name: "bob".to_owned(), user: maker.to_owned() };
+        let context = Context::new();
+        let request = Request {
+            principal: &principal,
+            principal_id: None,
+            principal_canonical_id: None,
+            action: RequestAction::named("s3:GetObject"),
+            resource: "arn:aws:s3:::b/k",
+            resource_account: account,
+            context: &context,
+        };
+        decide(&policies, &request).is_allow()
+    };
+    let user = |name: &str| format!("arn:aws:iam::111122223333:user{name}");
+    for (maker, principal, want) in [
+        ("/alice", user("/alice"), true),
+        ("/alice", user("/bob"), false),
+        ("/team/alice", user("/team/alice"), true),
+        ("/team/alice", user("/alice"), false),
+        // Of root, and of an ARN alone.
+        ("/", user("/bob"), false),
+        ("bob", user("/team/bob"), true),
+        ("/alice", "arn:aws:sts::111122223333:federated-user/bob".to_owned(), true),
+        ("/alice", "arn:aws:sts::111122223333:federated-user/alice".to_owned(), false),
+    ] {
+        assert_eq!(granted(maker, &principal), want, "{principal} of {maker}");
     }
 }
 
