@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
-use sts::{NewSession, SessionKeys, SigningKey};
+use sts::{NewSession, SessionHolder, SessionKeys, SigningKey};
 
 fuzz_target!(|input: (u16, u8, &str)| {
     let (place, byte, text) = input;
@@ -19,9 +19,11 @@ fuzz_target!(|input: (u16, u8, &str)| {
         &NewSession {
             role_arn: "arn:aws:iam::000000000000:role/app",
             role_id: Some("AROAAPP"),
+            held_by: SessionHolder::Role,
             session_name: text,
             principal_arn: "arn:aws:sts::000000000000:assumed-role/app/work",
             session_policy: Some(text),
+            session_policy_arns: &[],
             policy_names: &[],
             duration_s: 900,
             issued_at: now,
@@ -31,6 +33,8 @@ fuzz_target!(|input: (u16, u8, &str)| {
             transitive_tag_keys: &[],
             source_identity: None,
             revision: None,
+            federated: None,
+            origins: &[],
         },
     );
     // Longer ones than any head holds are refused as such.

@@ -308,11 +308,8 @@ mod tests {
             issued_s: 7,
             expires_s: 8,
             policy: Some(compiled(SESSION)),
-            tags: Arc::from([]),
-            transitive_tag_keys: Arc::from([]),
             source_identity: Some("alice@example.com".into()),
-            federation: None,
-            origins: Arc::default(),
+            ..CallerSession::default()
         };
         Caller { session: Some(session), ..caller }
     }

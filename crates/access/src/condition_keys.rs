@@ -78,6 +78,10 @@ fn principal_keys(context: &mut Context, caller: &Caller, snapshot: &Snapshot) {
             for (name, value) in user.iter().flat_map(|user| &user.record.tags) {
                 context.set(&format!("aws:PrincipalTag/{name}"), value.as_str());
             }
+            // Those of GetFederationToken take precedence.
+            for (name, value) in caller.session.iter().flat_map(|session| &*session.tags) {
+                context.set(&format!("aws:PrincipalTag/{name}"), value.as_str());
+            }
         }
         Some(session) => {
             context.set("aws:PrincipalArn", &*session.role_arn);

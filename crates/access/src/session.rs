@@ -166,8 +166,11 @@ impl Session {
         if let Some(key) = &claims.kkey {
             return self.own_caller(key, snapshot, access_key_id, unverified);
         }
+        if let Some(key) = &claims.kfed {
+            return self.federated_caller(key, snapshot, access_key_id, unverified);
+        }
         let Principal::AssumedRole { account, session, .. } = &self.principal else {
-            return Err(invalid("it is not a role session, and other sessions are not supported yet"));
+            return Err(invalid("it is not a role session"));
         };
         let federation = federation(claims, *account, snapshot)?;
         let role = Held::of(claims, federation.as_ref(), snapshot)?;
@@ -197,6 +200,7 @@ impl Session {
                 source_identity: claims.srcid.as_deref().map(Into::into),
                 federation: federation.map(Arc::new),
                 origins: Arc::clone(&self.origins),
+                federated_by: None,
             }),
             policies: role.policies,
             sources: role.sources,
@@ -318,7 +322,7 @@ mod tests {
     use iam::{Change, Identities, RolePlace, RoleRecord, Settings};
     use jiff::Timestamp;
     use serde_json::Map;
-    use sts::{NewSession, SigningKey};
+    use sts::{NewSession, SessionHolder, SigningKey};
 
     use super::*;
 
@@ -344,7 +348,7 @@ mod tests {
             &NewSession {
                 role_arn: "arn:aws:iam::000000000000:role/app",
                 role_id,
-                own_key: None,
+                held_by: SessionHolder::Role,
                 session_name: "s",
                 principal_arn: "arn:aws:sts::000000000000:assumed-role/app/s",
                 session_policy: None,

@@ -1,12 +1,13 @@
 //! The STS query API: AssumeRole, AssumeRoleWithWebIdentity and GetCallerIdentity.
 
 mod own_session;
+mod user_session;
 
 use std::sync::Arc;
 
 use access::DecisionInput;
 use federation::KeyDemand;
-use iam::{Caller, RevocationTarget, Role, Snapshot, policy_name_of};
+use iam::{Caller, CallerSession, RevocationTarget, Role, Snapshot, policy_name_of};
 use iam_api::answer::{self, AssumeRoleOutput, Service};
 use iam_api::{AssumeRoleInput, DurationLimits, IamError, QueryAction};
 use iam_formats::StsConfig;
@@ -14,7 +15,7 @@ use ids::AccountId;
 use jiff::Timestamp;
 use policy::{Context, Decision, Policy, PolicyKind};
 use serde_json::Map;
-use sts::{NewSession, SessionKeys};
+use sts::{NewSession, SessionHolder, SessionKeys};
 
 use crate::feed::Follower;
 use crate::query::{Call, QueryError, authorize, needs};
@@ -64,10 +65,16 @@ impl StsApi {
         if call.caller.is_anonymous() && action.is_signed {
             return Err(refuse("MissingAuthenticationToken", 403, "The request must be signed"));
         }
+        let session = call.caller.session.as_ref().filter(|session| !session.is_of_role());
+        if session.is_some_and(|session| !is_open_to_users_sessions(action.name, session)) {
+            return Err(refuse("AccessDenied", 403, format!("Cannot call {} with session credentials", action.name)));
+        }
         match action.name {
             "AssumeRole" if call.params.given("RoleArn").is_none() => self.own_session(call, context),
             "AssumeRole" => self.assume_role(call, context),
             "GetAccessKeyInfo" => self.access_key_info(call, context),
+            "GetFederationToken" => self.federation_token(call, context),
+            "GetSessionToken" => self.session_token(call),
             "GetCallerIdentity" => Ok(get_caller_identity(call.caller, call.request_id)),
             _ => Err(self.unsupported(call, action, context)),
         }
@@ -105,9 +112,10 @@ impl StsApi {
         input
             .inherit(session.iter().flat_map(|session| session.transitive_tags()))
             .map_err(|error| refuse(error.code(), 400, error.to_string()))?;
-        check_session_policies(&input, role.account, &snapshot)?;
+        check_session_policies(input.policy.as_deref(), &input.policy_arns, role.account, &snapshot)?;
         let source_identity = source_identity(call.caller, &input)?;
-        let limits = self.limits(u32::try_from(role.max_session_s).unwrap_or(3600), session.is_some());
+        let limits = self
+            .limits(u32::try_from(role.max_session_s).unwrap_or(3600), session.is_some_and(CallerSession::is_of_role));
         let duration_s = limits.duration_s(input.duration_s);
         let arn = format!("arn:aws:sts::{}:assumed-role/{}/{}", role.account, role.name, input.role_session_name);
         let (document, origins) = (&role.record, call.caller.origins());
@@ -117,7 +125,7 @@ impl StsApi {
                 // SeaweedFS knows the ARN as it is in the document.
                 role_arn: if document.arn.is_empty() { &role.arn } else { &document.arn },
                 role_id: Some(&role.id),
-                own_key: None,
+                held_by: SessionHolder::Role,
                 session_name: &input.role_session_name,
                 principal_arn: &arn,
                 session_policy: input.policy.as_deref(),
@@ -175,6 +183,11 @@ pub(crate) fn issued_at(snapshot: &Snapshot, origins: &[String], role_arn: &str,
     Timestamp::from_second(behind_s.unwrap_or(now_s).max(now_s)).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
+/// What AWS lets the sessions call that users make of themselves, or for others.
+fn is_open_to_users_sessions(action: &str, session: &CallerSession) -> bool {
+    action == "GetCallerIdentity" || action == "AssumeRole" && session.federated_by.is_none()
+}
+
 /// Needs no permission, and cannot be denied.
 fn get_caller_identity(caller: &Caller, request_id: &str) -> String {
     answer::get_caller_identity(&caller.arn, &caller.user_id, caller.account.as_str(), request_id)
@@ -208,21 +221,22 @@ fn trusting_role<'s>(
 }
 
 pub(crate) fn check_session_policies(
-    input: &AssumeRoleInput,
+    policy: Option<&str>,
+    policy_arns: &[String],
     account: AccountId,
     snapshot: &Snapshot,
 ) -> Result<(), QueryError> {
-    for arn in &input.policy_arns {
-        let policy =
+    for arn in policy_arns {
+        let managed =
             snapshot.policy(policy_name_of(arn)).filter(|policy| policy.account.is_none_or(|own| own == account));
         // SeaweedFS's ARNs have no account.
-        let weeds = || policy.is_some_and(|policy| *arn == format!("arn:aws:iam:::policy/{}", policy.name));
-        if policy.is_none_or(|policy| *policy.arn != **arn) && !weeds() {
+        let weeds = || managed.is_some_and(|policy| *arn == format!("arn:aws:iam:::policy/{}", policy.name));
+        if managed.is_none_or(|policy| *policy.arn != **arn) && !weeds() {
             let message = format!("The policy {arn} does not exist, or is not one of the account {account}");
             return Err(refuse("ValidationError", 400, message));
         }
     }
-    check_session_policy(input.policy.as_deref())
+    check_session_policy(policy)
 }
 
 fn check_session_policy(policy: Option<&str>) -> Result<(), QueryError> {

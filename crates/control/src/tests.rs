@@ -10,6 +10,7 @@ mod mirror;
 mod own_sessions;
 mod race;
 mod spelling;
+mod user_sessions;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -330,7 +331,7 @@ async fn what_is_not_allowed_is_refused() {
         ("root", "CreateUser&UserName=bo&UserName=cy", "ValidationError"),
         ("root", "Fly", "InvalidAction"),
         ("root", "CreateLoginProfile&UserName=al", "NotImplemented"),
-        ("root", "GetSessionToken", "NotImplemented"),
+        ("root", "AssumeRoot&TargetPrincipal=000000000000", "NotImplemented"),
     ] {
         assert_eq!(gateway.code(user, line).await, code, "{line}");
     }

@@ -14,7 +14,7 @@ use ids::{AccessKeyId, AccountId};
 use jiff::Timestamp;
 use policy::{Context, Decision, Principal};
 use serde_json::Map;
-use sts::{Claim, ExpectedToken, FederatedUser, NewSession, WebIdentity, WebIdentityError};
+use sts::{Claim, ExpectedToken, FederatedUser, NewSession, SessionHolder, WebIdentity, WebIdentityError};
 
 use crate::query::{Call, QueryError};
 use crate::sts_api::{StsApi, check_session_policies, issued_at, packed_policy_size, refuse, session_id};
@@ -144,7 +144,7 @@ impl StsApi {
         if let Grant::Role(role) = granted {
             self.decide(call, &params, context, sign_in, role, snapshot)?;
         }
-        check_session_policies(&input, account, snapshot)?;
+        check_session_policies(input.policy.as_deref(), &input.policy_arns, account, snapshot)?;
         let keys = self.session_keys()?;
         let SessionRole { max_s, name: role_name, id: role_id, arn: role_arn, policies: policy_names } = granted.role();
         let duration_s = self.limits(max_s.unwrap_or(self.max_session_s), false).duration_s(input.duration_s);
@@ -161,7 +161,7 @@ impl StsApi {
             &NewSession {
                 role_arn,
                 role_id,
-                own_key: None,
+                held_by: SessionHolder::Role,
                 session_name: &input.role_session_name,
                 principal_arn: &arn,
                 session_policy: input.policy.as_deref(),

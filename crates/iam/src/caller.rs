@@ -13,7 +13,7 @@ use crate::snapshot::{PolicySource, User};
 /// An authenticated caller with the policies that apply to it now.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// The user's name, or the session's.
+    /// The name of the user, also of one who made a session for themselves or with GetFederationToken; of a role's session, its own.
     pub name: Arc<str>,
     /// The principal that policies compare.
     pub principal: Principal,
@@ -65,13 +65,13 @@ impl TlsVersion {
 }
 
 /// The content of a session token.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct CallerSession {
     /// The session's id (`sid`).
     pub id: Arc<str>,
-    /// The role's ARN; empty for a session that a user made for themselves.
+    /// The role's ARN; empty for a session that a user made for themselves, or with GetFederationToken.
     pub role_arn: Arc<str>,
-    /// The name given to AssumeRole.
+    /// The name given to AssumeRole or GetFederationToken.
     pub name: Arc<str>,
     /// Seconds since 1970.
     pub issued_s: i64,
@@ -89,6 +89,8 @@ pub struct CallerSession {
     pub federation: Option<Arc<Federation>>,
     /// What it can be revoked by, except its role: [`RevocationTarget::to_text`](crate::RevocationTarget::to_text).
     pub origins: Arc<[String]>,
+    /// The id of the user who made it with GetFederationToken.
+    pub federated_by: Option<Arc<str>>,
 }
 
 /// What a session says about the user of an identity provider for whom it was made.
@@ -151,10 +153,11 @@ impl Caller {
         }
     }
 
-    /// The unique id of the user, or of the session's role.
+    /// The unique id of the user, of the session's role, or of the user who made the session with GetFederationToken.
     pub fn unique_id(&self) -> Option<&str> {
         match self.principal {
             Principal::User { .. } | Principal::AssumedRole { .. } => self.user_id.split(':').next(),
+            Principal::FederatedUser { .. } => self.session.as_ref()?.federated_by.as_deref(),
             _ => None,
         }
     }

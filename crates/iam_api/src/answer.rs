@@ -82,15 +82,41 @@ pub fn assume_role_with_web_identity(
     response(Service::Sts, federated.action, Some(&xml.finish()), request_id)
 }
 
-fn session(output: &AssumeRoleOutput<'_>) -> XmlWriter {
-    let credentials = output.credentials;
+/// The body of GetSessionToken's answer.
+pub fn get_session_token(keys: &SessionCredentials, request_id: &str) -> String {
+    response(Service::Sts, "GetSessionToken", Some(&credentials(keys).finish()), request_id)
+}
+
+/// The body of GetFederationToken's answer. `id` is `<account>:<name>`.
+pub fn get_federation_token(
+    keys: &SessionCredentials,
+    (id, arn): (&str, &str),
+    packed_policy_size: Option<u32>,
+    request_id: &str,
+) -> String {
+    let mut xml = credentials(keys);
+    xml.element("FederatedUser", |xml| {
+        xml.text("FederatedUserId", id).text("Arn", arn);
+    });
+    if let Some(per_cent) = packed_policy_size {
+        xml.value("PackedPolicySize", per_cent);
+    }
+    response(Service::Sts, "GetFederationToken", Some(&xml.finish()), request_id)
+}
+
+fn credentials(keys: &SessionCredentials) -> XmlWriter {
     let mut xml = fragment();
     xml.element("Credentials", |xml| {
-        xml.text("AccessKeyId", credentials.access_key_id.as_str());
-        xml.text("SecretAccessKey", credentials.secret.expose());
-        xml.text("SessionToken", &credentials.token);
-        xml.text("Expiration", &date(credentials.expiration.as_second()));
+        xml.text("AccessKeyId", keys.access_key_id.as_str());
+        xml.text("SecretAccessKey", keys.secret.expose());
+        xml.text("SessionToken", &keys.token);
+        xml.text("Expiration", &date(keys.expiration.as_second()));
     });
+    xml
+}
+
+fn session(output: &AssumeRoleOutput<'_>) -> XmlWriter {
+    let mut xml = credentials(output.credentials);
     xml.element("AssumedRoleUser", |xml| {
         xml.text("AssumedRoleId", output.assumed_role_id).text("Arn", output.arn);
     });

@@ -106,7 +106,7 @@ impl AssumeRoleInput {
         let policy = reader.text("Policy", "policy", 1, 2048, None);
         let external_id = reader.text("ExternalId", "externalId", 2, 1224, Some(EXTERNAL_ID));
         let source_identity = reader.text("SourceIdentity", "sourceIdentity", 2, 64, Some(NAME));
-        let duration_s = reader.duration();
+        let duration_s = reader.duration(LONGEST_S);
         let tags = reader.tags();
         let transitive_tag_keys = reader.list("TransitiveTagKeys", "", TAGS_MAX);
         let policy_arns = reader.list("PolicyArns", ".arn", 10);
@@ -191,7 +191,7 @@ impl OwnSessionInput {
         }
         let session_name = reader.text("RoleSessionName", "roleSessionName", 2, 64, Some(NAME));
         let policy = reader.text("Policy", "policy", 1, 2048, None);
-        let duration_s = reader.duration();
+        let duration_s = reader.duration(LONGEST_S);
         match reader.errors.is_empty() {
             true => Ok(Self { session_name, duration_s, policy }),
             false => Err(InputError::Validation(reader.errors)),
@@ -199,12 +199,15 @@ impl OwnSessionInput {
     }
 }
 
-const TAGS_MAX: usize = 50;
+pub(crate) const TAGS_MAX: usize = 50;
+
+/// The longest session of a role, in seconds.
+const LONGEST_S: u32 = 43_200;
 
 const CONFLICT: &str = "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key \
                         from the calling session.";
 
-fn check_tags(tags: &[(String, String)], transitive: &[String]) -> Result<(), InputError> {
+pub(crate) fn check_tags(tags: &[(String, String)], transitive: &[String]) -> Result<(), InputError> {
     let invalid = |text: &str| Err(InputError::InvalidParameterValue(text.to_owned()));
     let mut seen = BTreeMap::new();
     for (key, _) in tags {
@@ -222,27 +225,28 @@ fn check_tags(tags: &[(String, String)], transitive: &[String]) -> Result<(), In
 }
 
 /// The characters allowed besides ASCII letters, digits and `_`, and the whole pattern as AWS writes it.
-type Pattern = (&'static str, &'static str);
-const NAME: Pattern = ("+=,.@-", "[\\w+=,.@-]*");
+pub(crate) type Pattern = (&'static str, &'static str);
+pub(crate) const NAME: Pattern = ("+=,.@-", "[\\w+=,.@-]*");
 const EXTERNAL_ID: Pattern = ("+=,.@:/-", "[\\w+=,.@:\\/-]*");
 
-struct Reader<'a> {
-    params: &'a Params,
-    errors: Vec<String>,
+/// Reads parameters, and collects everything that is wrong with them.
+pub(crate) struct Reader<'a> {
+    pub(crate) params: &'a Params,
+    pub(crate) errors: Vec<String>,
 }
 
 impl<'a> Reader<'a> {
-    fn refuse(&mut self, names: &[&str], message: &str) {
+    pub(crate) fn refuse(&mut self, names: &[&str], message: &str) {
         if names.iter().any(|name| self.params.given(name).is_some()) {
             self.errors.push(message.to_owned());
         }
     }
 
-    fn fail(&mut self, value: &str, member: &str, constraint: &str) {
+    pub(crate) fn fail(&mut self, value: &str, member: &str, constraint: &str) {
         self.errors.push(format!("Value '{value}' at '{member}' failed to satisfy constraint: {constraint}"));
     }
 
-    fn text(
+    pub(crate) fn text(
         &mut self,
         name: &str,
         member: &str,
@@ -270,20 +274,23 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn duration(&mut self) -> Option<u32> {
+    pub(crate) fn duration(&mut self, longest_s: u32) -> Option<u32> {
         let value = self.params.given("DurationSeconds")?;
         match value.parse::<u32>() {
-            Ok(seconds) if (900..=43_200).contains(&seconds) => return Some(seconds),
+            Ok(seconds) if (900..=longest_s).contains(&seconds) => return Some(seconds),
             Ok(seconds) if seconds < 900 => {
                 self.fail(value, "durationSeconds", "Member must have value greater than or equal to 900");
             }
-            Ok(_) => self.fail(value, "durationSeconds", "Member must have value less than or equal to 43200"),
+            Ok(_) => {
+                let constraint = format!("Member must have value less than or equal to {longest_s}");
+                self.fail(value, "durationSeconds", &constraint);
+            }
             Err(_) => self.fail(value, "durationSeconds", "Member must be an integer"),
         }
         None
     }
 
-    fn tags(&mut self) -> Vec<(String, String)> {
+    pub(crate) fn tags(&mut self) -> Vec<(String, String)> {
         let keys = self.list("Tags", ".Key", TAGS_MAX);
         let mut tags = Vec::with_capacity(keys.len());
         for (position, key) in keys.into_iter().enumerate() {
@@ -297,7 +304,7 @@ impl<'a> Reader<'a> {
     }
 
     /// `Name.member.1`, `Name.member.2` ... with this suffix.
-    fn list(&mut self, name: &str, suffix: &str, most: usize) -> Vec<String> {
+    pub(crate) fn list(&mut self, name: &str, suffix: &str, most: usize) -> Vec<String> {
         let Ok(values) = self.params.numbered(name, suffix) else {
             self.errors.push(format!("{name} must have members that are numbered 1, 2, 3 without a gap"));
             return Vec::new();

@@ -10,6 +10,7 @@ mod condition_keys;
 mod params;
 mod permissions;
 mod resource;
+mod user_session;
 
 pub use action::{QueryAction, Service};
 pub use assume_role::{AssumeRoleInput, DurationLimits, InputError, OwnSessionInput};
@@ -17,3 +18,4 @@ pub use command::{Command, IamError, Outcome};
 pub use condition_keys::set_query_condition_keys;
 pub use params::Params;
 pub use permissions::{QueryCaller, query_requirements};
+pub use user_session::{FederationTokenInput, SessionTokenInput, user_session_s};

@@ -39,8 +39,8 @@ fn expected() -> BTreeMap<&'static str, String> {
         }
     };
     let session = format!("{TAGS} {SESSION}");
-    set("AssumeRole AssumeRoleWithSAML AssumeRoleWithWebIdentity GetFederationToken", &session);
-    set("GetWebIdentityToken TagGetWebIdentityToken", TAGS);
+    set("AssumeRole AssumeRoleWithSAML AssumeRoleWithWebIdentity", &session);
+    set("GetFederationToken GetWebIdentityToken TagGetWebIdentityToken", TAGS);
     set("AssumeRoot", "sts:TaskPolicyArn=task");
     set(
         "AttachUserPolicy AttachGroupPolicy AttachRolePolicy DetachUserPolicy DetachGroupPolicy DetachRolePolicy",
@@ -146,7 +146,7 @@ fn what_is_known_of_actions() {
         ("GetAccessKeyInfo", "sts:GetAccessKeyInfo", true, true, true),
         ("GetCallerIdentity", "sts:GetCallerIdentity", true, true, false),
         ("GetDelegatedAccessToken", "sts:GetDelegatedAccessToken", true, true, true),
-        ("GetFederationToken", "sts:GetFederationToken", true, true, false),
+        ("GetFederationToken", "sts:GetFederationToken", true, true, true),
         ("GetSessionToken", "sts:GetSessionToken", true, true, false),
         ("GetWebIdentityToken", "sts:GetWebIdentityToken", true, true, true),
     ] {

@@ -73,6 +73,9 @@ pub struct SessionClaims {
     /// Ours: the access key of a user who made a session for themselves. `krid` is then the user's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kkey: Option<String>,
+    /// Ours: the access key of a user who made the session with GetFederationToken. `krid` is then the user's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kfed: Option<String>,
     /// Ours: the ARNs of managed policies that limit the session, as they are at each request.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kspol: Vec<String>,

@@ -11,7 +11,9 @@ mod token;
 mod web_identity;
 
 pub use claims::SessionClaims;
-pub use session::{FederatedUser, NewSession, SessionCredentials, TokenError, VerifiedSession, mint, verify};
+pub use session::{
+    FederatedUser, NewSession, SessionCredentials, SessionHolder, TokenError, VerifiedSession, mint, verify,
+};
 pub use signing_key::{KeyError, SessionKeys, SigningKey};
 pub use web_identity::{
     Claim, Claims, ExpectedToken, KEYS_BYTES_MAX, KeysError, ProviderKeys, WebIdentity, WebIdentityError,

@@ -19,10 +19,10 @@ const NOT_BEFORE_GRACE_S: i64 = 300;
 pub struct NewSession<'a> {
     /// The role's ARN.
     pub role_arn: &'a str,
-    /// The role's unique id, `AROA...`, or that of the user who makes a session of himself.
+    /// The role's unique id, `AROA...`, or that of the user who makes the session.
     pub role_id: Option<&'a str>,
-    /// The access key with which a user makes a session of himself. It is then no session of a role.
-    pub own_key: Option<&'a str>,
+    /// What the session is of.
+    pub held_by: SessionHolder<'a>,
     /// The role session name.
     pub session_name: &'a str,
     /// The assumed-role ARN: [`SessionKeys::assumed_role_arn`].
@@ -53,6 +53,17 @@ pub struct NewSession<'a> {
     pub federated: Option<FederatedUser<'a>>,
     /// What the session can be revoked by beside what it is itself.
     pub origins: &'a [String],
+}
+
+/// What a session is of. It ends with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionHolder<'a> {
+    /// A role.
+    Role,
+    /// The user who made it with this access key, for themselves.
+    User(&'a str),
+    /// The user who made it with this access key, for somebody whom only the user knows (GetFederationToken).
+    Federated(&'a str),
 }
 
 /// The user of an identity provider for whom a session is made.
@@ -144,6 +155,11 @@ pub fn mint(keys: &SessionKeys, new: &NewSession<'_>) -> SessionCredentials {
         request_context.insert(format!("aws:PrincipalTag/{key}"), value.as_str().into());
     }
     let federated = new.federated;
+    let (kkey, kfed) = match new.held_by {
+        SessionHolder::Role => (None, None),
+        SessionHolder::User(key) => (Some(key.to_owned()), None),
+        SessionHolder::Federated(key) => (None, Some(key.to_owned())),
+    };
     let (provider, subject, issuer) = federated.map_or(("", "", ""), |user| (user.provider, user.subject, user.issuer));
     let claims = SessionClaims {
         iss: keys.issuer.clone(),
@@ -170,7 +186,8 @@ pub fn mint(keys: &SessionKeys, new: &NewSession<'_>) -> SessionCredentials {
         kaud: federated.map(|user| user.audience.to_owned()),
         krev: new.revision.map(str::to_owned),
         krid: new.role_id.map(str::to_owned),
-        kkey: new.own_key.map(str::to_owned),
+        kkey,
+        kfed,
         kspol: new.session_policy_arns.to_vec(),
         korg: new.origins.to_vec(),
         ttags: new.transitive_tag_keys.to_vec(),
@@ -201,8 +218,9 @@ pub fn verify(keys: &SessionKeys, token: &str, now: Timestamp) -> Result<Verifie
     if claims.typ != "session" {
         return Err(TokenError::Invalid("it is not a session"));
     }
-    // It is the session of a role, or of a user who has a key.
-    let has_holder = claims.role.is_empty() != claims.kkey.is_none();
+    // It is the session of a role, or of a user who has a key, and of one of them alone.
+    let holders = [!claims.role.is_empty(), claims.kkey.is_some(), claims.kfed.is_some()];
+    let has_holder = holders.into_iter().filter(|is_given| *is_given).count() == 1;
     if claims.sid.is_empty() || !has_holder || claims.principal.is_empty() {
         return Err(TokenError::Invalid("its session id, role or principal is missing"));
     }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use policy::Principal;
 use s3::S3Error;
 use sigv4::PayloadHash;
-use sts::{NewSession, SessionKeys};
+use sts::{NewSession, SessionHolder, SessionKeys};
 use testkit::signing::Client;
 
 use crate::world::{
@@ -296,7 +296,7 @@ fn own<'a>(alice: &'a str, key: &'a str, session_policy: Option<&'a str>) -> New
     NewSession {
         role_arn: "",
         role_id: Some(alice),
-        own_key: Some(key),
+        held_by: SessionHolder::User(key),
         principal_arn,
         session_policy,
         ..new_session()
@@ -335,11 +335,70 @@ fn a_session_that_a_user_made_of_himself_lives_as_long_as_user_and_key() {
         }
     }
     // `weed s3` makes such sessions too. They name no key, so nothing could end them.
-    let weeds = NewSession { own_key: None, role_id: None, ..own(&id, "", None) };
+    let weeds = NewSession { held_by: SessionHolder::Role, role_id: None, ..own(&id, "", None) };
     check("weed's", &answer(&World::new(), &weeds), "InvalidToken 400", "role or principal is missing");
     // Nor is a session that of a role and of a user.
-    let both = NewSession { own_key: Some("AKALICE"), ..new_session() };
+    let both = NewSession { held_by: SessionHolder::User("AKALICE"), ..new_session() };
     check("both", &answer(&World::new(), &both), "InvalidToken 400", "role or principal is missing");
+}
+
+/// A session that `alice` made with GetFederationToken, for somebody whom she calls `bob`.
+fn federated<'a>(alice: &'a str, key: &'a str, session_policy: Option<&'a str>) -> NewSession<'a> {
+    let (held_by, principal_arn) = (SessionHolder::Federated(key), "arn:aws:sts::111122223333:federated-user/bob");
+    NewSession { held_by, principal_arn, session_name: "bob", ..own(alice, key, session_policy) }
+}
+
+#[test]
+fn a_federated_user_has_the_policies_of_its_maker_and_nothing_of_a_namesake() {
+    let world = World::new();
+    let alice = world.snapshot.user("alice").unwrap();
+    let id = alice.id.to_string();
+    let tags = [("team".to_owned(), "blue".to_owned())];
+    let known = answer(&world, &NewSession { tags: &tags, ..federated(&id, "AKALICE", Some(READ_ONLY)) }).unwrap();
+    let caller = &known.caller;
+    let arn = "arn:aws:sts::111122223333:federated-user/bob";
+    assert_eq!((&*caller.name, &*caller.arn, &*caller.user_id), ("alice", arn, "111122223333:bob"));
+    assert!(matches!(&caller.principal, Principal::FederatedUser { user, .. } if user == "/alice"));
+    assert_eq!(caller.unique_id(), Some(&*id));
+    assert!(Arc::ptr_eq(&caller.policies, &alice.policies) && !caller.is_root);
+    assert!(caller.session.as_ref().unwrap().policy.is_some());
+    let context = access::request_context(&get(), &known, &world.snapshot, "us-east-1", now());
+    for (key, want) in [
+        ("aws:PrincipalArn", Some(arn)),
+        ("aws:username", None),
+        ("aws:userid", Some("111122223333:bob")),
+        ("aws:PrincipalType", Some("FederatedUser")),
+        ("aws:PrincipalTag/team", Some("blue")),
+    ] {
+        assert_eq!(context.get(key).map(|values| values.join("|")).as_deref(), want, "{key}");
+    }
+    // It ends with its key, and its token cannot be turned into one of another kind.
+    for (what, new, message) in [
+        ("a key that is gone", federated(&id, "AKNEVER", None), "no longer exists"),
+        ("a key of another user", federated(&id, "AKBOB", None), "no longer exists"),
+        ("a key of her service account", federated(&id, "AKSERVICE", None), "no longer exists"),
+        ("an inactive key", federated(&id, "AKOLD", None), "is inactive"),
+        (
+            "a user",
+            NewSession { principal_arn: "arn:aws:iam::111122223333:user/alice", ..federated(&id, "AKALICE", None) },
+            "not a session of GetFederationToken",
+        ),
+        (
+            "another account",
+            NewSession {
+                principal_arn: "arn:aws:sts::444455556666:federated-user/bob",
+                ..federated(&id, "AKALICE", None)
+            },
+            "another account",
+        ),
+        (
+            "a role",
+            NewSession { role_arn: ROLE_ARN, ..federated(&id, "AKALICE", None) },
+            "role or principal is missing",
+        ),
+    ] {
+        check(what, &answer(&world, &new), "InvalidToken 400", message);
+    }
 }
 
 #[test]

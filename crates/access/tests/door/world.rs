@@ -9,7 +9,7 @@ use iam::{Change, PolicyPlace, PolicyRecord, RolePlace, RoleRecord, Settings, Sn
 use iam_formats::identities;
 use jiff::{SignedDuration, Timestamp};
 use s3::S3Error;
-use sts::{NewSession, SessionKeys, SigningKey};
+use sts::{NewSession, SessionHolder, SessionKeys, SigningKey};
 use testkit::signing::Client;
 
 pub const ACCOUNT: &str = "111122223333";
@@ -146,7 +146,7 @@ pub fn new_session() -> NewSession<'static> {
     NewSession {
         role_arn: ROLE_ARN,
         role_id: Some("AROAAPP"),
-        own_key: None,
+        held_by: SessionHolder::Role,
         session_name: "work",
         principal_arn: "arn:aws:sts::111122223333:assumed-role/app/work",
         session_policy: None,

@@ -7,9 +7,9 @@ use iam::{Snapshot, User};
 use iam_api::OwnSessionInput;
 use iam_api::answer::{self, AssumeRoleOutput};
 use policy::{Context, Decision};
-use serde_json::Map;
-use sts::NewSession;
+use sts::SessionHolder;
 
+use super::user_session::UserSession;
 use super::{StsApi, check_session_policy, denied, packed_policy_size, refuse};
 use crate::query::{Call, QueryError, needs};
 
@@ -18,36 +18,23 @@ impl StsApi {
         let snapshot = self.follower.current().ok_or_else(QueryError::not_loaded)?;
         let input =
             OwnSessionInput::parse(call.params).map_err(|error| refuse(error.code(), 400, error.to_string()))?;
-        let (key, user) = long_term_key(call, &snapshot)?;
+        let (key, user) = long_term_key(call, "AssumeRole without RoleArn", &snapshot)?;
         refuse_denied(call, context, &snapshot)?;
         check_session_policy(input.policy.as_deref())?;
         let limits = self.limits(43_200, false);
         let duration_s = limits.duration_s(input.duration_s);
         let session_name = input.session_name.as_deref().unwrap_or(&user.name);
-        let origins = call.caller.origins();
-        let credentials = sts::mint(
-            self.session_keys()?,
-            &NewSession {
-                role_arn: "",
-                role_id: Some(&user.id),
-                own_key: Some(&key),
-                session_name,
-                principal_arn: &user.arn,
-                session_policy: input.policy.as_deref(),
-                session_policy_arns: &[],
-                policy_names: &[],
-                duration_s: duration_s.map_err(|error| refuse(error.code(), 400, error.to_string()))?,
-                issued_at: super::issued_at(&snapshot, &origins, "", call.now_s),
-                session_id: super::session_id(call)?,
-                request_context: Map::new(),
-                tags: &[],
-                transitive_tag_keys: &[],
-                source_identity: None,
-                revision: Some(&self.follower.revision()),
-                federated: None,
-                origins: &origins,
-            },
-        );
+        let session = UserSession {
+            held_by: SessionHolder::User(&key),
+            user_id: &user.id,
+            name: session_name,
+            arn: &user.arn,
+            duration_s: duration_s.map_err(|error| refuse(error.code(), 400, error.to_string()))?,
+            policy: input.policy.as_deref(),
+            policy_arns: &[],
+            tags: &[],
+        };
+        let credentials = self.mint(call, &session, &snapshot)?;
         let output = AssumeRoleOutput {
             credentials: &credentials,
             assumed_role_id: &format!("{}:{session_name}", call.caller.user_id),
@@ -61,16 +48,20 @@ impl StsApi {
 
 /// The user's own key that signed the call. A session could otherwise outlive what it was made from, and what limits the key of
 /// a service account would not limit the session.
-fn long_term_key(call: &Call<'_>, snapshot: &Snapshot) -> Result<(String, Arc<User>), QueryError> {
-    let refusal = |message: &str| Err(refuse("AccessDenied", 403, message));
+pub(super) fn long_term_key(
+    call: &Call<'_>,
+    action: &str,
+    snapshot: &Snapshot,
+) -> Result<(String, Arc<User>), QueryError> {
+    let refusal = |message: String| Err(refuse("AccessDenied", 403, message));
     if call.caller.session.is_some() {
-        return refusal("AssumeRole without RoleArn cannot be called with session credentials");
+        return refusal(format!("Cannot call {action} with session credentials"));
     }
     let key = call.caller.access_key_id.as_ref().map_or("", |key| key.as_str());
     match snapshot.access_key(key) {
         Some(holder) if holder.service_account.is_none() => Ok((key.to_owned(), holder.user)),
-        Some(_) => refusal("AssumeRole without RoleArn cannot be called with the key of a service account"),
-        None => refusal("AssumeRole without RoleArn needs an access key that still exists"),
+        Some(_) => refusal(format!("Cannot call {action} with the key of a service account")),
+        None => refusal(format!("To call {action}, an access key is needed that still exists")),
     }
 }
 

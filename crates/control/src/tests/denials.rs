@@ -14,12 +14,11 @@ use super::*;
 const NO_CALLS: [&str; 5] = ["PassRole", "SetContext", "SetSourceIdentity", "TagSession", "GetServiceBearerToken"];
 
 /// The actions that no permission decides, with the answer to an unsigned and to a signed call.
-const UNDECIDED: [(&str, &str, &str); 6] = [
-    // It cannot be denied (STS API Reference).
+const UNDECIDED: [(&str, &str, &str); 5] = [
+    // These two cannot be denied (STS API Reference). The second needs a key that exists.
     ("GetCallerIdentity", "MissingAuthenticationToken", "ok"),
-    // Nothing of these runs here, so there is nothing to decide.
-    ("GetSessionToken", "MissingAuthenticationToken", "NotImplemented"),
-    ("GetFederationToken", "MissingAuthenticationToken", "NotImplemented"),
+    ("GetSessionToken", "MissingAuthenticationToken", "AccessDenied"),
+    // Nothing of this runs here, so there is nothing to decide.
     ("DecodeAuthorizationMessage", "MissingAuthenticationToken", "NotImplemented"),
     // Clients do not sign these: a token of an identity provider says who they are.
     ("AssumeRoleWithWebIdentity", "ValidationError", "ValidationError"),

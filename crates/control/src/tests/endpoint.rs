@@ -50,7 +50,7 @@ async fn every_answer_has_its_status_its_type_and_the_id_of_the_request() {
         (&both, &[("Action", "Nothing")], 400, "<Code>InvalidAction</Code>"),
         // STS's, with its version and its name space, though nothing of it runs here.
         (&sts, &[("Action", "AssumeRoot"), ("TargetPrincipal", "000000000000"), ("Version", "2011-06-15")], 501, STS),
-        (&both, &[("Action", "GetSessionToken"), ("Version", "2011-06-15")], 501, STS),
+        (&both, &[("Action", "GetSessionToken"), ("Version", "2011-06-15")], 403, STS),
         (&sts, &[("Action", "ListUsers")], 501, "-iam=false"),
         (&sts, &[("Action", "GetCallerIdentity")], 200, "<GetCallerIdentityResponse"),
         (&unloaded, &[("Action", "ListUsers")], 503, "<Code>ServiceUnavailable</Code>"),

@@ -227,11 +227,7 @@ fn session(caller: Caller, policy: Option<Arc<CompiledPolicy>>) -> Caller {
             issued_s: 1_700_000_000,
             expires_s: 1_700_003_600,
             policy,
-            tags: Arc::from([]),
-            transitive_tag_keys: Arc::from([]),
-            source_identity: None,
-            federation: None,
-            origins: Arc::default(),
+            ..CallerSession::default()
         }),
         ..caller
     }

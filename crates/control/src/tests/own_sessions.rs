@@ -45,12 +45,7 @@ async fn who_and_what_is_refused() {
         name: "s1".into(),
         issued_s: 1_700_000_000,
         expires_s: 1_700_003_600,
-        policy: None,
-        tags: Arc::from([]),
-        transitive_tag_keys: Arc::from([]),
-        source_identity: None,
-        federation: None,
-        origins: Arc::default(),
+        ..iam::CallerSession::default()
     };
     let of_role = Caller { session: Some(session("arn:aws:iam::000000000000:role/R")), ..al.clone() };
     let own = Caller { session: Some(session("")), ..al.clone() };

@@ -31,17 +31,9 @@ fn a_user_calls_as_what_it_is() {
 #[test]
 fn transitive_tags_are_found_whatever_their_case() {
     let session = |transitive: &[&str]| CallerSession {
-        id: "".into(),
-        role_arn: "".into(),
-        name: "".into(),
-        issued_s: 0,
-        expires_s: 0,
-        policy: None,
         tags: [("Team", "a"), ("cost", "b")].map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
         transitive_tag_keys: transitive.iter().map(|key| (*key).to_owned()).collect(),
-        source_identity: None,
-        federation: None,
-        origins: Arc::default(),
+        ..CallerSession::default()
     };
     for (transitive, want) in [
         (&[][..], &[][..]),

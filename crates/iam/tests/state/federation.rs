@@ -199,14 +199,8 @@ fn sessions_end_with_what_they_were_made_from() {
         id: "s1".into(),
         role_arn: role_arn.into(),
         name: "n".into(),
-        issued_s: 0,
-        expires_s: 0,
-        policy: None,
-        tags: Arc::default(),
-        transitive_tag_keys: Arc::default(),
-        source_identity: None,
-        federation: None,
         origins: origins.iter().map(|origin| (*origin).to_owned()).collect(),
+        ..CallerSession::default()
     };
     let user = UserRecord { name: "al".into(), id: "AIDAONE".into(), ..UserRecord::default() };
     let state = state(vec![], vec![Change::User("al".into(), Some(Ok(user)))]);

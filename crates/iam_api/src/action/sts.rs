@@ -1,4 +1,4 @@
-//! STS's actions. `control` runs AssumeRole, AssumeRoleWithWebIdentity and GetCallerIdentity.
+//! STS's actions. `control` runs them.
 
 use ids::AccountId;
 use s3::Requirement;
@@ -34,8 +34,7 @@ pub(super) const ACTIONS: &[QueryAction] = &[
     QueryAction {
         resource: Resource::By(federated_user),
         further: Some(for_session),
-        keys: OF_SESSION,
-        ..undecided("GetFederationToken")
+        ..QueryAction::sts("GetFederationToken")
     },
     permission_only("GetServiceBearerToken"),
     permission_only("SetContext"),

@@ -4,7 +4,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ids::AccountId;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
-use sts::{NewSession, SessionKeys, SigningKey, TokenError, mint, verify};
+use sts::{NewSession, SessionHolder, SessionKeys, SigningKey, TokenError, mint, verify};
 
 const KEY: &str = "a2VscGdhdGUtdGVzdC1zaWduaW5nLWtleS0zMmJ5dGU=";
 const ISSUED: i64 = 1_795_314_837;
@@ -52,7 +52,7 @@ fn new(issued_at: Timestamp) -> NewSession<'static> {
     NewSession {
         role_arn: "arn:aws:iam::role/R1",
         role_id: None,
-        own_key: None,
+        held_by: SessionHolder::Role,
         session_name: "sess1",
         principal_arn: "arn:aws:sts::000000000000:assumed-role/R1/sess1",
         session_policy: None,
