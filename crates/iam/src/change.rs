@@ -10,6 +10,7 @@ use crate::entity::{
     ServiceAccount, UserRecord,
 };
 use crate::identity_provider::OidcKeys;
+use crate::mfa_device::MfaDevice;
 use crate::revocation::Revocation;
 use crate::weed_policies::WeedPolicies;
 
@@ -49,6 +50,8 @@ pub enum Change {
     OidcKeys(Arc<str>, Option<Read<OidcKeys>>),
     /// A revocation of sessions, by the stem of its file: [`Revocation::file_stem`].
     Revocation(Arc<str>, Option<Read<Revocation>>),
+    /// An MFA device, by the stem of its file: [`MfaDevice::file_stem`].
+    MfaDevice(Arc<str>, Option<Read<MfaDevice>>),
     /// An instance profile.
     InstanceProfile(Arc<str>, Option<Read<InstanceProfile>>),
     /// The alias of an account, by the account's number.
@@ -127,6 +130,8 @@ pub enum DocumentKey {
     OidcKeys(Arc<str>),
     /// A revocation of sessions, by the stem of its file.
     Revocation(Arc<str>),
+    /// An MFA device, by the stem of its file.
+    MfaDevice(Arc<str>),
     /// An instance profile.
     InstanceProfile(Arc<str>),
     /// The alias of an account, by the account's number.

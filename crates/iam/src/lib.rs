@@ -7,6 +7,7 @@ mod entity;
 mod identities;
 mod identity_provider;
 mod last_used;
+mod mfa_device;
 mod name;
 mod policy_ids;
 mod revocation;
@@ -25,6 +26,7 @@ pub use entity::{
 pub use identities::Identities;
 pub use identity_provider::{IdentityProvider, KeySource, OidcKeys, ProviderRights, RoleMapping, RoleRule};
 pub use last_used::{LastUsed, Use};
+pub use mfa_device::MfaDevice;
 pub use name::is_name;
 pub use policy_ids::{PolicyIds, policy_ids, shown_policy, shown_trust, stored_policy_ids, trust_ids};
 pub use revocation::{LONGEST_SESSION_S, Revocation, RevocationTarget};

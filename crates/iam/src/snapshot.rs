@@ -24,6 +24,7 @@ use crate::change::{DocumentKey, Holder, RolePlace};
 use crate::entity::{AccountAlias, InstanceProfile, OidcProvider, ServiceAccount};
 use crate::identities::Identities;
 use crate::identity_provider::{IdentityProvider, OidcKeys, same_issuer};
+use crate::mfa_device::MfaDevice;
 use crate::revocation::Revocation;
 use crate::weed_policies::WeedPolicies;
 
@@ -121,6 +122,8 @@ pub struct Snapshot {
     /// By the stem of the file.
     oidc_keys: Map<Arc<str>, Arc<OidcKeys>>,
     /// By the stem of the file.
+    mfa_devices: Map<Arc<str>, Arc<MfaDevice>>,
+    /// By the stem of the file.
     revocations: Map<Arc<str>, Arc<Revocation>>,
     instance_profiles: Map<Arc<str>, Arc<InstanceProfile>>,
     /// By the account's number.
@@ -163,6 +166,7 @@ impl Snapshot {
             weed: Arc::default(),
             oidc_providers: Map::new_sync(),
             oidc_keys: Map::new_sync(),
+            mfa_devices: Map::new_sync(),
             revocations: Map::new_sync(),
             instance_profiles: Map::new_sync(),
             account_aliases: Map::new_sync(),
@@ -447,6 +451,21 @@ impl Snapshot {
     /// All fetched keys, by the stem of their file.
     pub fn all_oidc_keys(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<OidcKeys>)> {
         self.oidc_keys.iter()
+    }
+
+    /// An MFA device by its serial number.
+    pub fn mfa_device(&self, serial: &str) -> Option<&Arc<MfaDevice>> {
+        self.mfa_devices.get(&MfaDevice::file_stem(serial))
+    }
+
+    /// All MFA devices.
+    pub fn mfa_devices(&self) -> impl Iterator<Item = &Arc<MfaDevice>> {
+        self.mfa_devices.values()
+    }
+
+    /// The MFA devices of the user with this id.
+    pub fn mfa_devices_of(&self, user_id: &str) -> impl Iterator<Item = &Arc<MfaDevice>> {
+        self.mfa_devices.values().filter(move |device| device.is_of(user_id))
     }
 
     /// Whether any sessions are revoked.

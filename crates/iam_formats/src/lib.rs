@@ -9,6 +9,7 @@ mod go;
 pub mod identities;
 mod instance_profile;
 pub mod last_used;
+mod mfa_device;
 mod oidc_keys;
 mod oidc_provider;
 mod providers;

@@ -246,6 +246,7 @@ fn documents(key: &DocumentKey) -> Vec<Document> {
         DocumentKey::WeedPolicies => vec![Document::WeedPolicies],
         DocumentKey::OidcProvider(stem) => vec![Document::OidcProvider(stem)],
         DocumentKey::OidcKeys(stem) => vec![Document::OidcKeys(stem)],
+        DocumentKey::MfaDevice(stem) => vec![Document::MfaDevice(stem)],
         DocumentKey::Revocation(stem) => vec![Document::Revocation(stem)],
         DocumentKey::InstanceProfile(name) => vec![Document::InstanceProfile(name)],
         DocumentKey::AccountAlias(account) => vec![Document::AccountAlias(account)],

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bucket::settings;
 use filer::{Attributes, ETAG_ATTRIBUTE, Entry};
 use iam::{
-    AccountAlias, Bucket, BucketAcl, BucketPolicy, Change, GroupRecord, InstanceProfile, OidcProvider, Read,
+    AccountAlias, Bucket, BucketAcl, BucketPolicy, Change, GroupRecord, InstanceProfile, MfaDevice, OidcProvider, Read,
     Revocation, RolePlace, RoleRecord, ServiceAccount, Unreadable, UserRecord,
 };
 use iam_formats::{Facts, StoredDocument, weed_policies};
@@ -48,6 +48,10 @@ pub(crate) fn to_change(document: &Document, entry: &Entry, content: Result<&[u8
             Change::OidcProvider(stem.clone(), named(parse(parsed), stem, of_arn))
         }
         Document::OidcKeys(stem) => Change::OidcKeys(stem.clone(), Some(parse(parsed))),
+        Document::MfaDevice(stem) => {
+            let of_serial = |device: &MfaDevice| MfaDevice::file_stem(&device.serial);
+            Change::MfaDevice(stem.clone(), named(parse(parsed), stem, of_serial))
+        }
         Document::Revocation(stem) => {
             let of_target = |revocation: &Revocation| Revocation::file_stem(&revocation.target);
             Change::Revocation(stem.clone(), named(parse(parsed), stem, of_target))
@@ -76,6 +80,7 @@ pub(crate) fn absent(document: &Document) -> Change {
         Document::WeedPolicies => Change::WeedPolicies(None),
         Document::OidcProvider(stem) => Change::OidcProvider(stem.clone(), None),
         Document::OidcKeys(stem) => Change::OidcKeys(stem.clone(), None),
+        Document::MfaDevice(stem) => Change::MfaDevice(stem.clone(), None),
         Document::Revocation(stem) => Change::Revocation(stem.clone(), None),
         Document::InstanceProfile(name) => Change::InstanceProfile(name.clone(), None),
         Document::AccountAlias(account) => Change::AccountAlias(account.clone(), None),
@@ -163,6 +168,7 @@ pub(crate) fn to_text(change: &Change) -> Option<(String, Facts)> {
         Change::WeedPolicies(read) => good(read).map(|document| (weed_policies::to_text(document), Facts::default())),
         Change::OidcProvider(_, read) => of(read),
         Change::OidcKeys(_, read) => of(read),
+        Change::MfaDevice(_, read) => of(read),
         Change::Revocation(_, read) => of(read),
         Change::InstanceProfile(_, read) => of(read),
         Change::AccountAlias(_, read) => of(read),

@@ -29,6 +29,7 @@ pub struct Layout {
     inline_base: String,
     instance_profiles: String,
     oidc_keys: String,
+    mfa_devices: String,
     revocations: String,
     account_aliases: String,
     last_used: String,
@@ -57,6 +58,8 @@ pub enum Document {
     OidcProvider(Arc<str>),
     /// The keys of an OIDC provider, by the stem of their file.
     OidcKeys(Arc<str>),
+    /// An MFA device, by the stem of its file.
+    MfaDevice(Arc<str>),
     /// A revocation of sessions, by the stem of its file.
     Revocation(Arc<str>),
     /// An instance profile.
@@ -79,6 +82,7 @@ impl Layout {
             inline_base: format!("{}/inline", config.kelpgate.iam_base_path),
             instance_profiles: format!("{}/instance-profiles", config.kelpgate.iam_base_path),
             oidc_keys: format!("{}/oidc-keys", config.kelpgate.iam_base_path),
+            mfa_devices: format!("{}/mfa-devices", config.kelpgate.iam_base_path),
             revocations: format!("{}/session-revocations", config.kelpgate.iam_base_path),
             account_aliases: format!("{}/account-aliases", config.kelpgate.iam_base_path),
             last_used: format!("{}/last-used", config.kelpgate.iam_base_path),
@@ -90,9 +94,9 @@ impl Layout {
 
     /// The changes that matter.
     pub fn filter(&self) -> FeedFilter {
-        let ours =
-            [&self.inline_base, &self.instance_profiles, &self.account_aliases, &self.oidc_keys, &self.revocations];
-        let bases = ours.into_iter().chain(&self.policy_base).chain(&self.role_base);
+        let of_accounts = [&self.instance_profiles, &self.account_aliases, &self.mfa_devices];
+        let ours = [&self.inline_base, &self.oidc_keys, &self.revocations].into_iter().chain(of_accounts);
+        let bases = ours.chain(&self.policy_base).chain(&self.role_base);
         let mut prefixes: Vec<String> = bases.map(|base| format!("{base}/")).collect();
         prefixes.push(format!("{WEED_DIRECTORY}/"));
         FeedFilter { prefixes, directories: vec![self.buckets_root.clone()] }
@@ -127,6 +131,9 @@ impl Layout {
         }
         if directory == self.instance_profiles {
             return Some(Document::InstanceProfile(stem));
+        }
+        if directory == self.mfa_devices {
+            return Some(Document::MfaDevice(stem));
         }
         if directory == self.revocations {
             return Some(Document::Revocation(stem));
@@ -187,6 +194,7 @@ impl Layout {
             Document::WeedPolicies => (WEED_DIRECTORY.to_owned(), WEED_POLICIES.to_owned()),
             Document::OidcProvider(stem) => json(OIDC_PROVIDERS, stem),
             Document::OidcKeys(stem) => json(&self.oidc_keys, stem),
+            Document::MfaDevice(stem) => json(&self.mfa_devices, stem),
             Document::Revocation(stem) => json(&self.revocations, stem),
             Document::InstanceProfile(name) => json(&self.instance_profiles, name),
             Document::AccountAlias(account) => json(&self.account_aliases, account),
@@ -201,6 +209,7 @@ impl Layout {
             self.instance_profiles.clone(),
             self.account_aliases.clone(),
             self.oidc_keys.clone(),
+            self.mfa_devices.clone(),
             self.revocations.clone(),
         ];
         weeds.into_iter().chain(ours).chain(self.policy_base.clone()).chain(self.role_base.clone()).collect()
@@ -256,6 +265,7 @@ impl Document {
             Change::WeedPolicies(_) => Self::WeedPolicies,
             Change::OidcProvider(stem, _) => Self::OidcProvider(stem.clone()),
             Change::OidcKeys(stem, _) => Self::OidcKeys(stem.clone()),
+            Change::MfaDevice(stem, _) => Self::MfaDevice(stem.clone()),
             Change::Revocation(stem, _) => Self::Revocation(stem.clone()),
             Change::InstanceProfile(name, _) => Self::InstanceProfile(name.clone()),
             Change::AccountAlias(account, _) => Self::AccountAlias(account.clone()),

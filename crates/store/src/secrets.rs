@@ -141,11 +141,12 @@ fn associated(about: &str, access_key: &str) -> Vec<u8> {
     format!("kelpgate secret 1\0{about}\0{access_key}").into_bytes()
 }
 
-/// The credentials of a user's or service account's document.
+/// The credentials of a user's or service account's document, and the seed of an MFA device.
 pub fn credentials(change: &Change) -> Box<dyn Iterator<Item = &Credential> + '_> {
     match change {
         Change::User(_, Some(Ok(user))) => Box::new(user.credentials.iter()),
         Change::ServiceAccount(_, Some(Ok(account))) => Box::new(account.credential.iter()),
+        Change::MfaDevice(_, Some(Ok(device))) => Box::new(device.seed.iter()),
         _ => Box::new(std::iter::empty()),
     }
 }
@@ -164,6 +165,7 @@ fn each_credential<E>(
             let about = format!("service account {} of {}", account.id, account.parent_user);
             account.credential.iter_mut().try_for_each(|credential| call(credential, &about))
         }
+        Change::MfaDevice(_, Some(Ok(device))) => device.seed.iter_mut().try_for_each(|seed| call(seed, "MFA device")),
         _ => Ok(()),
     }
 }

@@ -87,6 +87,7 @@ impl fmt::Display for DocumentName<'_> {
             Change::WeedPolicies(_) => f.write_str("/etc/iam/policies.json"),
             Change::OidcProvider(_, Some(Ok(provider))) => write!(f, "OIDC provider `{}`", provider.arn),
             Change::OidcProvider(stem, _) => write!(f, "OIDC provider in `{stem}.json`"),
+            Change::MfaDevice(stem, _) => write!(f, "MFA device in `{stem}.json`"),
             Change::Revocation(stem, _) => write!(f, "revocation of sessions in `{stem}.json`"),
             Change::OidcKeys(stem, _) => write!(f, "OIDC keys in `{stem}.json`"),
             Change::InstanceProfile(name, _) => write!(f, "instance profile `{name}`"),
@@ -108,7 +109,11 @@ pub fn key_of(change: &Change) -> Option<DocumentKey> {
         Change::OidcProvider(stem, _) => DocumentKey::OidcProvider(stem.clone()),
         Change::InstanceProfile(name, _) => DocumentKey::InstanceProfile(name.clone()),
         Change::AccountAlias(account, _) => DocumentKey::AccountAlias(account.clone()),
-        Change::WeedPolicies(_) | Change::OidcKeys(..) | Change::Revocation(..) | Change::Bucket(..) => {
+        Change::WeedPolicies(_)
+        | Change::OidcKeys(..)
+        | Change::MfaDevice(..)
+        | Change::Revocation(..)
+        | Change::Bucket(..) => {
             return None;
         }
     })

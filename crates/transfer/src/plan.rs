@@ -162,6 +162,10 @@ fn parts(change: &Change) -> Option<Map<String, Value>> {
         Change::OidcProvider(_, read) => of(read),
         Change::InstanceProfile(_, read) => of(read),
         Change::AccountAlias(_, read) => of(read),
-        Change::WeedPolicies(_) | Change::OidcKeys(..) | Change::Revocation(..) | Change::Bucket(..) => None,
+        Change::WeedPolicies(_)
+        | Change::OidcKeys(..)
+        | Change::MfaDevice(..)
+        | Change::Revocation(..)
+        | Change::Bucket(..) => None,
     }
 }

@@ -132,6 +132,10 @@ impl SnapshotBuilder {
                 let document = self.readable(format!("OIDC keys `{stem}`"), read);
                 put(&mut self.snapshot.oidc_keys, stem, document);
             }
+            Change::MfaDevice(stem, read) => {
+                let document = self.readable(format!("MFA device `{stem}`"), read);
+                put(&mut self.snapshot.mfa_devices, stem, document);
+            }
             Change::Revocation(stem, read) => {
                 // What cannot be read revokes whatever it is about, which the name of its file says.
                 let unreadable = matches!(read, Some(Err(_))).then(Revocation::of_everything);

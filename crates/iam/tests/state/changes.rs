@@ -77,6 +77,7 @@ fn each() -> Vec<Change> {
         Change::OidcKeys("keys".into(), Some(Ok(keys))),
         Change::Revocation(Revocation::file_stem("role:r"), Some(Ok(revocation))),
         Change::InstanceProfile("web".into(), Some(Ok(profile))),
+        Change::MfaDevice("b0".into(), Some(Ok(MfaDevice { serial: "arn".into(), ..MfaDevice::default() }))),
         Change::AccountAlias("000000000000".into(), Some(Ok(alias))),
         Change::Bucket("b1x".into(), Some(Arc::new(Bucket::new("b1x", "al", 7)))),
     ]
@@ -94,6 +95,7 @@ fn removed(change: &Change) -> Change {
         Change::WeedPolicies(_) => Change::WeedPolicies(None),
         Change::OidcProvider(stem, _) => Change::OidcProvider(stem, None),
         Change::OidcKeys(stem, _) => Change::OidcKeys(stem, None),
+        Change::MfaDevice(stem, _) => Change::MfaDevice(stem, None),
         Change::Revocation(stem, _) => Change::Revocation(stem, None),
         Change::InstanceProfile(name, _) => Change::InstanceProfile(name, None),
         Change::AccountAlias(account, _) => Change::AccountAlias(account, None),
@@ -116,6 +118,7 @@ fn unreadable(change: &Change) -> Option<Change> {
         Change::WeedPolicies(_) => Change::WeedPolicies(why()),
         Change::OidcProvider(stem, _) => Change::OidcProvider(stem, why()),
         Change::OidcKeys(stem, _) => Change::OidcKeys(stem, why()),
+        Change::MfaDevice(stem, _) => Change::MfaDevice(stem, why()),
         Change::Revocation(stem, _) => Change::Revocation(stem, why()),
         Change::InstanceProfile(name, _) => Change::InstanceProfile(name, why()),
         Change::AccountAlias(account, _) => Change::AccountAlias(account, why()),
@@ -241,6 +244,7 @@ fn what_cannot_be_read_is_a_problem_until_it_can() {
         "OIDC keys `keys`",
         format!("revocation of sessions `{}`", Revocation::file_stem("role:r")).as_str(),
         "instance profile `web`",
+        "MFA device `b0`",
         "alias of account `000000000000`",
     ]) {
         let broken = all.apply(unreadable(&change));
