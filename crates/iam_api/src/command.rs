@@ -13,6 +13,7 @@ mod group;
 mod inline_policy;
 mod instance_profile;
 mod managed_policy;
+mod mfa_device;
 mod oidc_provider;
 mod params;
 mod permissions_boundary;
@@ -182,6 +183,7 @@ impl Command {
                 account_authorization_details::COMMANDS,
                 unsupported_credentials::COMMANDS,
                 session_revocation::COMMANDS,
+                mfa_device::COMMANDS,
             ])
             .flatten()
     }

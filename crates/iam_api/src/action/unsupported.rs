@@ -23,7 +23,6 @@ pub(super) const ACTIONS: &[QueryAction] = &[
         ],
         ..QueryAction::iam("CreateServiceSpecificCredential")
     },
-    QueryAction { resource: Resource::By(virtual_mfa_device), ..QueryAction::iam("CreateVirtualMFADevice") },
     QueryAction { resource: Resource::Arn("Arn"), ..QueryAction::iam("GenerateServiceLastAccessedDetails") },
     QueryAction { resource: Resource::Arn("Arn"), ..QueryAction::iam("ListPoliciesGrantingServiceAccess") },
     QueryAction { permission: Permission::Only, ..QueryAction::iam("PassRole") },
@@ -44,10 +43,4 @@ fn saml_provider(params: &Params, caller: &QueryCaller<'_>) -> Result<String, Ia
 fn service_linked_role(params: &Params, caller: &QueryCaller<'_>) -> Result<String, IamError> {
     let service = checked_name("AWSServiceName", params.required("AWSServiceName")?, 128)?;
     Ok(format!("arn:aws:iam::{}:role/aws-service-role/{service}/*", caller.account))
-}
-
-fn virtual_mfa_device(params: &Params, caller: &QueryCaller<'_>) -> Result<String, IamError> {
-    let (path, parameter) = (params.path("Path")?, "VirtualMFADeviceName");
-    let name = checked_name(parameter, params.required(parameter)?, 226)?;
-    Ok(format!("arn:aws:iam::{}:mfa{path}{name}", caller.account))
 }

@@ -16,6 +16,8 @@ fn get(request: &Request<'_>, state: &Snapshot) -> Answer {
     let providers = state.oidc_providers();
     let default = state.settings().account;
     let profiles = state.instance_profiles().filter(|profile| profile.account == account.as_str());
+    let devices = state.mfa_devices().filter(|device| device.account == account.as_str());
+    let devices: Vec<_> = devices.collect();
     let summary = [
         ("Users", users),
         ("Groups", state.groups().filter(|group| own(&group.account)).count()),
@@ -27,8 +29,8 @@ fn get(request: &Request<'_>, state: &Snapshot) -> Answer {
         ("AccountPasswordPresent", 0),
         ("AccountMFAEnabled", 0),
         ("AccountSigningCertificatesPresent", 0),
-        ("MFADevices", 0),
-        ("MFADevicesInUse", 0),
+        ("MFADevices", devices.len()),
+        ("MFADevicesInUse", devices.iter().filter(|device| !device.user_id.is_empty()).count()),
         ("ServerCertificates", 0),
         ("AccessKeysPerUserQuota", super::access_key::KEYS_PER_USER),
         ("AttachedPoliciesPerUserQuota", super::attachment::ATTACHED_POLICIES),

@@ -33,10 +33,11 @@ fn get(request: &Request<'_>, state: &Snapshot) -> Answer {
     let account = request.caller.account;
     let root = state.users().find(|user| user.is_root && user.account == account);
     let mut report = format!("{COLUMNS}\n");
-    report += &row(request, "<root_account>", &format!("arn:aws:iam::{account}:root"), root.map(|user| &**user));
+    report +=
+        &row((request, state), "<root_account>", &format!("arn:aws:iam::{account}:root"), root.map(|user| &**user));
     let users = state.users().filter(|user| user.account == account && !user.is_root && &*user.name != ANONYMOUS);
     for user in users {
-        report += &row(request, &user.name, &user.arn, Some(user));
+        report += &row((request, state), &user.name, &user.arn, Some(user));
     }
     let mut xml = answer::fragment();
     xml.text("Content", &STANDARD.encode(report)).text("ReportFormat", "text/csv");
@@ -44,11 +45,13 @@ fn get(request: &Request<'_>, state: &Snapshot) -> Answer {
     Ok(Outcome { changes: Vec::new(), result: Some(xml.finish()) })
 }
 
-fn row(request: &Request<'_>, name: &str, arn: &str, user: Option<&User>) -> String {
+fn row((request, state): (&Request<'_>, &Snapshot), name: &str, arn: &str, user: Option<&User>) -> String {
     let created_s = user.map(|user| user.record.created_s).unwrap_or_default();
     let password = if name == "<root_account>" { "not_supported" } else { "FALSE" };
     let mut fields = vec![name.to_owned(), arn.to_owned(), date(created_s)];
-    fields.extend([password, "N/A", "N/A", "N/A", "FALSE"].map(str::to_owned));
+    let has_mfa = user.is_some_and(|user| state.mfa_devices_of(&user.id).next().is_some());
+    let mfa = if has_mfa { "TRUE" } else { "FALSE" };
+    fields.extend([password, "N/A", "N/A", "N/A", mfa].map(str::to_owned));
     let created = |key: &Credential| if key.created_s == 0 { created_s } else { key.created_s };
     let mut keys: Vec<&Credential> = user.iter().flat_map(|user| &user.record.credentials).collect();
     keys.sort_by(|a, b| (created(a), &a.access_key).cmp(&(created(b), &b.access_key)));

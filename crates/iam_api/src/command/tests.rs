@@ -1,6 +1,7 @@
 mod answers;
 mod aws_managed;
 mod federation;
+mod mfa;
 mod parameters;
 mod reports;
 

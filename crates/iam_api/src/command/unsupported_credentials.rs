@@ -1,4 +1,4 @@
-//! Credentials that Kelpgate does not support: passwords, MFA devices, SSH keys, signing certificates, service-specific
+//! Credentials that Kelpgate does not support: passwords, SSH keys, signing certificates, service-specific
 //! credentials. List calls return an empty list, because Terraform and other tools make them before they delete a user.
 
 use super::{Answer, Command, IamError, Outcome, Request, read, revoke, user};
@@ -6,13 +6,11 @@ use iam::Snapshot;
 use xml::XmlWriter;
 
 pub(super) const COMMANDS: &[Command] = &[
-    read("ListMFADevices", |request, state| none_of_a_user(request, state, "MFADevices")),
     read("ListSSHPublicKeys", |request, state| none_of_a_user(request, state, "SSHPublicKeys")),
     read("ListServiceSpecificCredentials", |request, state| {
         none_of_a_user(request, state, "ServiceSpecificCredentials")
     }),
     read("ListSigningCertificates", |request, state| none_of_a_user(request, state, "Certificates")),
-    read("ListVirtualMFADevices", |request, _| none(request, "VirtualMFADevices")),
     read("GetLoginProfile", no_login_profile),
     revoke("DeleteLoginProfile", user::documents, no_login_profile),
 ];

@@ -202,6 +202,7 @@ fn delete_user(request: &Request<'_>, state: &Snapshot) -> Answer {
     for (blocks, what) in [
         (!record.credentials.is_empty(), "delete access keys first"),
         (service_accounts, "delete service accounts first"),
+        (state.mfa_devices_of(&user.id).next().is_some(), "delete MFA device first"),
         (!state.inline_policies(&holder).is_empty(), "delete policies first"),
         (!record.attached_policies.is_empty(), "detach all policies first"),
         (!state.groups_naming(&name).is_empty(), "remove users from group first"),

@@ -260,11 +260,27 @@ const RESULTS: &[(&str, &str)] = &[
     ("GetContextKeysForPrincipalPolicy", "<ContextKeyNames></ContextKeyNames>"),
     ("GetContextKeysForCustomPolicy", "<ContextKeyNames></ContextKeyNames>"),
     ("ValidatePolicy", "<Findings></Findings>"),
-    ("ListMFADevices", "<MFADevices></MFADevices>$END"),
+    (
+        "ListMFADevices",
+        "<MFADevices><member><UserName>al</UserName><SerialNumber>$OURSmfa/phone</SerialNumber>\
+         <EnableDate>2023-11-14T22:13:20Z</EnableDate></member></MFADevices>$END",
+    ),
+    (
+        "CreateVirtualMFADevice",
+        "<VirtualMFADevice><SerialNumber>$OURSmfa/a/m</SerialNumber><Base32StringSeed>\
+         V1hVVlNUUVI2NzQ1MjNZWkdIRUZDREFCT1BNTktMSUpXWFVWU1RRUjY3NDUyM1laR0hFRkNEQUJPUE1OS0xJSg==\
+         </Base32StringSeed></VirtualMFADevice>",
+    ),
     ("ListSSHPublicKeys", "<SSHPublicKeys></SSHPublicKeys>$END"),
     ("ListServiceSpecificCredentials", "<ServiceSpecificCredentials></ServiceSpecificCredentials>$END"),
     ("ListSigningCertificates", "<Certificates></Certificates>$END"),
-    ("ListVirtualMFADevices", "<VirtualMFADevices></VirtualMFADevices>$END"),
+    (
+        "ListVirtualMFADevices",
+        "<VirtualMFADevices><member><SerialNumber>$OURSmfa/phone</SerialNumber><User><Path>/</Path>\
+         <UserName>al</UserName><UserId>AIDAWXUVSTQR674523YZG</UserId><Arn>$OURSuser/al</Arn>$DATE</User>\
+         <EnableDate>2023-11-14T22:13:20Z</EnableDate></member><member><SerialNumber>$OURSmfa/spare\
+         </SerialNumber></member></VirtualMFADevices>$END",
+    ),
 ];
 
 /// Commands that answer with nothing but the id of the request.
@@ -279,7 +295,7 @@ const WITHOUT_RESULT: &str = "
     AddRoleToInstanceProfile RemoveRoleFromInstanceProfile DeleteOpenIDConnectProvider
     AddClientIDToOpenIDConnectProvider RemoveClientIDFromOpenIDConnectProvider
     UpdateOpenIDConnectProviderThumbprint UpdateServiceAccount DeleteServiceAccount CreateAccountAlias
-    DeleteAccountAlias";
+    DeleteAccountAlias EnableMFADevice ResyncMFADevice DeactivateMFADevice DeleteVirtualMFADevice";
 
 fn answer(action: &str) -> String {
     let state = peopled();

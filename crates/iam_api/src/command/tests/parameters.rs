@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use iam::{Credential, MfaDevice};
 
 /// What a parameter takes.
 #[derive(Clone, Copy)]
@@ -114,6 +115,17 @@ const fn member(name: &'static str, value: &'static str, takes: Takes, missing: 
 const P: &str = "arn:aws:iam::000000000000:policy/P";
 const IDP: &str = "arn:aws:iam::000000000000:oidc-provider/idp.example.com";
 const AL: &str = "arn:aws:iam::000000000000:user/al";
+pub(super) const PHONE: &str = "arn:aws:iam::000000000000:mfa/phone";
+pub(super) const SPARE: &str = "arn:aws:iam::000000000000:mfa/spare";
+/// What these devices show at the time of the calls, and next.
+pub(super) const CODES: [&str; 2] = ["921300", "732303"];
+const DEVICE: Takes =
+    Known("arn:aws:iam::000000000000:mfa/none", "VirtualMFADevice with serial number {} doesn't exist.");
+const ASSIGNMENT: Takes = OneOf(
+    &["Any", "Assigned", "Unassigned"],
+    "ValidationError",
+    "The specified value for AssignmentStatus is invalid. It must be Any, Assigned or Unassigned",
+);
 const SHA1: &str = "0123456789abcdef0123456789abcdef01234567";
 const NO_TAG: &str = "The parameter `Tags.member.1` is missing: send at least one member";
 const NO_TAG_KEY: &str = "The parameter `TagKeys.member.1` is missing: send at least one member";
@@ -152,10 +164,25 @@ pub(super) fn peopled() -> Snapshot {
         "PutRolePermissionsBoundary&RoleName=R&PermissionsBoundary=arn:aws:iam::000000000000:policy/P",
         "CreateAccountAlias&AccountAlias=reef",
     ];
-    STORY.iter().chain(&more).fold(start(), |state, line| {
+    let state = STORY.iter().chain(&more).fold(start(), |state, line| {
         let line = line.replace("$TRUST", TRUST).replace("$GET", GET);
         run(&state, &line).unwrap_or_else(|error| panic!("{line}: {error}")).0
-    })
+    });
+    let al = state.user("al").unwrap().id.to_string();
+    state.apply([mfa_device(PHONE, &al), mfa_device(SPARE, "")])
+}
+
+/// A device with the secret of RFC 6238's test vectors.
+pub(super) fn mfa_device(serial: &str, user_id: &str) -> Change {
+    let device = MfaDevice {
+        serial: serial.to_owned(),
+        account: "000000000000".to_owned(),
+        seed: Some(Credential::new(serial, "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ")),
+        user_id: user_id.to_owned(),
+        enabled_s: 1_700_000_000,
+        ..MfaDevice::default()
+    };
+    Change::MfaDevice(MfaDevice::file_stem(serial), Some(Ok(device)))
 }
 
 /// Ids that the commands chose.
@@ -714,7 +741,31 @@ const ROWS: &[(&str, &[Parameter])] = &[
         "ListSigningCertificates",
         &[may("UserName", "al", NAME_64), may("MaxItems", "10", Items), may("Marker", "", Marker)],
     ),
-    ("ListVirtualMFADevices", &[may("MaxItems", "10", Items), may("Marker", "", Marker)]),
+    (
+        "ListVirtualMFADevices",
+        &[may("AssignmentStatus", "Any", ASSIGNMENT), may("MaxItems", "10", Items), may("Marker", "", Marker)],
+    ),
+    ("CreateVirtualMFADevice", &[must("VirtualMFADeviceName", "m", Name(226)), may("Path", "/a/", Path)]),
+    (
+        "EnableMFADevice",
+        &[
+            must("UserName", "al", NAME_64),
+            must("SerialNumber", SPARE, DEVICE),
+            must("AuthenticationCode1", CODES[0], Anything),
+            must("AuthenticationCode2", CODES[1], Anything),
+        ],
+    ),
+    (
+        "ResyncMFADevice",
+        &[
+            must("UserName", "al", NAME_64),
+            must("SerialNumber", PHONE, DEVICE),
+            must("AuthenticationCode1", CODES[0], Anything),
+            must("AuthenticationCode2", CODES[1], Anything),
+        ],
+    ),
+    ("DeactivateMFADevice", &[must("UserName", "al", NAME_64), must("SerialNumber", PHONE, DEVICE)]),
+    ("DeleteVirtualMFADevice", &[must("SerialNumber", SPARE, DEVICE)]),
     ("GetLoginProfile", &[may("UserName", "al", NAME_64)]),
     ("DeleteLoginProfile", &[may("UserName", "al", NAME_64)]),
 ];
