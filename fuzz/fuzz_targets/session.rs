@@ -35,6 +35,7 @@ fuzz_target!(|input: (u16, u8, &str)| {
             revision: None,
             federated: None,
             origins: &[],
+            mfa_at_s: None,
         },
     );
     // Longer ones than any head holds are refused as such.

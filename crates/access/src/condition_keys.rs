@@ -38,7 +38,7 @@ pub fn request_context(
             context.set(key, String::from_utf8_lossy(&values.join(&b", "[..])));
         }
     }
-    principal_keys(&mut context, caller, snapshot);
+    principal_keys(&mut context, caller, snapshot, now);
     signature_keys(&mut context, authenticated, now);
     context
 }
@@ -49,7 +49,7 @@ pub fn resource_account_keys(account: &AccountId) -> [(&'static str, &str); 2] {
     ["aws:ResourceAccount", "s3:ResourceAccount"].map(|key| (key, account.as_str()))
 }
 
-fn principal_keys(context: &mut Context, caller: &Caller, snapshot: &Snapshot) {
+fn principal_keys(context: &mut Context, caller: &Caller, snapshot: &Snapshot, now: jiff::Timestamp) {
     let kind = match &caller.principal {
         Principal::Anonymous => "Anonymous",
         Principal::Root(_) => "Account",
@@ -66,7 +66,10 @@ fn principal_keys(context: &mut Context, caller: &Caller, snapshot: &Snapshot) {
     context.set("aws:userid", &*caller.user_id);
     if let Some(session) = &caller.session {
         context.set("aws:TokenIssueTime", timestamp(session.issued_s));
-        context.set("aws:MultiFactorAuthPresent", "false");
+        context.set("aws:MultiFactorAuthPresent", session.mfa_at_s.is_some().to_string());
+        if let Some(at_s) = session.mfa_at_s {
+            context.set("aws:MultiFactorAuthAge", now.as_second().saturating_sub(at_s).max(0).to_string());
+        }
     }
     match caller.session.as_ref().filter(|session| session.is_of_role()) {
         None => {

@@ -201,6 +201,7 @@ impl Session {
                 federation: federation.map(Arc::new),
                 origins: Arc::clone(&self.origins),
                 federated_by: None,
+                mfa_at_s: claims.kmfa,
             }),
             policies: role.policies,
             sources: role.sources,
@@ -364,6 +365,7 @@ mod tests {
                 revision: None,
                 federated: None,
                 origins: &[],
+                mfa_at_s: None,
             },
         );
         sts::verify(&keys, &made.token, issued_at).unwrap().claims

@@ -4,7 +4,7 @@ use access::DecisionObserver;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
-use iam::Caller;
+use iam::{Caller, CallerSession};
 use iam_api::answer::{self, Service};
 use iam_api::{Params, QueryAction};
 use policy::Context;
@@ -85,10 +85,9 @@ impl QueryEndpoint {
                 let xml = self.sts.answer(call, context).await?;
                 Ok(QueryAnswer { xml, not_enforced: Vec::new() })
             }
-            (Service::Iam, _) if call.caller.session.as_ref().is_some_and(|session| !session.is_of_role()) => {
-                // As with the sessions of users on AWS. They could leave keys behind that outlive them.
-                let message =
-                    "The IAM API cannot be called with a session that was made without a role; use the access key";
+            (Service::Iam, _) if call.caller.session.as_ref().is_some_and(may_not_call_iam) => {
+                let message = "The IAM API cannot be called with a session that was made without a role, except with one of \
+                               GetSessionToken with MFA; use the access key";
                 Err(QueryError::access_denied(message))
             }
             (Service::Iam, Some(iam)) => iam.answer(call, context).await,
@@ -98,6 +97,12 @@ impl QueryEndpoint {
             }
         }
     }
+}
+
+/// As with the sessions that users make on AWS. Without MFA, they could leave keys behind that outlive them.
+fn may_not_call_iam(session: &CallerSession) -> bool {
+    let has_mfa = session.mfa_at_s.is_some() && session.federated_by.is_none();
+    !session.is_of_role() && !has_mfa
 }
 
 pub(crate) fn success(answer: QueryAnswer) -> Response<Bytes> {

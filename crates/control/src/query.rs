@@ -205,7 +205,8 @@ pub(crate) fn needs(
         let holder = snapshot.access_key(access_key_id).filter(|holder| holder.user.account == account)?;
         Some(holder.user.arn.to_string())
     };
-    let is_user = call.caller.session.is_none() && !call.caller.is_anonymous();
+    let is_own = |session: &iam::CallerSession| !session.is_of_role() && session.federated_by.is_none();
+    let is_user = call.caller.session.as_ref().is_none_or(is_own) && !call.caller.is_anonymous();
     let user_arn = is_user.then_some(&*call.caller.arn);
     let session = call.caller.session.as_ref();
     let caller = QueryCaller {

@@ -1,5 +1,6 @@
 //! The STS query API: AssumeRole, AssumeRoleWithWebIdentity and GetCallerIdentity.
 
+mod mfa;
 mod own_session;
 mod user_session;
 
@@ -15,17 +16,22 @@ use ids::AccountId;
 use jiff::Timestamp;
 use policy::{Context, Decision, Policy, PolicyKind};
 use serde_json::Map;
+use store::FilerStore;
 use sts::{NewSession, SessionHolder, SessionKeys};
 
 use crate::feed::Follower;
 use crate::query::{Call, QueryError, authorize, needs};
 use crate::web_identity::{CLIENT_GRANTS, WEB_IDENTITY};
+use mfa::WrongCodes;
 
 /// STS's actions on this gateway.
 pub struct StsApi {
     pub(crate) follower: Arc<Follower>,
     keys: Option<Arc<SessionKeys>>,
     pub(crate) key_demand: Arc<KeyDemand>,
+    /// Where the last codes of MFA devices are written.
+    store: FilerStore,
+    wrong_codes: WrongCodes,
     token_duration_s: u32,
     pub(crate) max_session_s: u32,
 }
@@ -37,6 +43,7 @@ impl StsApi {
         follower: Arc<Follower>,
         keys: Option<Arc<SessionKeys>>,
         key_demand: Arc<KeyDemand>,
+        store: FilerStore,
         config: &StsConfig,
     ) -> Self {
         let seconds = |seconds: i64| u32::try_from(seconds).unwrap_or(u32::MAX);
@@ -44,6 +51,8 @@ impl StsApi {
             follower,
             keys,
             key_demand,
+            store,
+            wrong_codes: WrongCodes::default(),
             token_duration_s: seconds(config.token_duration_s),
             max_session_s: seconds(config.max_session_s),
         }
@@ -54,12 +63,12 @@ impl StsApi {
         let answered = match call.action()? {
             "AssumeRoleWithWebIdentity" => self.assume_role_with_web_identity(call, context, &WEB_IDENTITY).await,
             "AssumeRoleWithClientGrants" => self.assume_role_with_web_identity(call, context, &CLIENT_GRANTS).await,
-            _ => self.dispatch(call, context),
+            _ => self.dispatch(call, context).await,
         };
         answered.map_err(QueryError::of_sts)
     }
 
-    fn dispatch(&self, call: &Call<'_>, context: Context) -> Result<String, QueryError> {
+    async fn dispatch(&self, call: &Call<'_>, context: Context) -> Result<String, QueryError> {
         call.check_version(Service::Sts)?;
         let action = QueryAction::find(call.action()?)?;
         if call.caller.is_anonymous() && action.is_signed {
@@ -71,10 +80,10 @@ impl StsApi {
         }
         match action.name {
             "AssumeRole" if call.params.given("RoleArn").is_none() => self.own_session(call, context),
-            "AssumeRole" => self.assume_role(call, context),
+            "AssumeRole" => self.assume_role(call, context).await,
             "GetAccessKeyInfo" => self.access_key_info(call, context),
             "GetFederationToken" => self.federation_token(call, context),
-            "GetSessionToken" => self.session_token(call),
+            "GetSessionToken" => self.session_token(call).await,
             "GetCallerIdentity" => Ok(get_caller_identity(call.caller, call.request_id)),
             _ => Err(self.unsupported(call, action, context)),
         }
@@ -103,10 +112,15 @@ impl StsApi {
         Ok(answer::get_access_key_info(holder.user.account.as_str(), call.request_id))
     }
 
-    fn assume_role(&self, call: &Call<'_>, context: Context) -> Result<String, QueryError> {
+    async fn assume_role(&self, call: &Call<'_>, mut context: Context) -> Result<String, QueryError> {
         let snapshot = self.follower.current().ok_or_else(QueryError::not_loaded)?;
         let mut input =
             AssumeRoleInput::parse(call.params).map_err(|error| refuse(error.code(), 400, error.to_string()))?;
+        let mfa_at_s = self.checked_code(call, &snapshot).await?;
+        if mfa_at_s.is_some() {
+            context.set("aws:MultiFactorAuthPresent", "true");
+            context.set("aws:MultiFactorAuthAge", "0");
+        }
         let role = trusting_role(call, &input.role_arn, &snapshot, context)?;
         let session = call.caller.session.as_ref();
         input
@@ -141,6 +155,7 @@ impl StsApi {
                 revision: Some(&self.follower.revision()),
                 federated: None,
                 origins: &origins,
+                mfa_at_s,
             },
         );
         let output = AssumeRoleOutput {

@@ -6,6 +6,7 @@ mod denials;
 mod endpoint;
 mod entities;
 mod matrix;
+mod mfa;
 mod mirror;
 mod own_sessions;
 mod race;
@@ -70,8 +71,8 @@ impl Gateway {
         let config: StsConfig = IamConfig::default().sts;
         let uses = Arc::<RecentUses>::default();
         let recorder = Arc::new(Recorder::new(uses.clone(), world.store(), follower.clone()));
-        let iam = IamApi::new(follower.clone(), store, read_only, recorder.clone(), BTreeSet::new());
-        let sts = StsApi::new(follower.clone(), Some(Arc::new(keys)), Arc::default(), &config);
+        let iam = IamApi::new(follower.clone(), store.clone(), read_only, recorder.clone(), BTreeSet::new());
+        let sts = StsApi::new(follower.clone(), Some(Arc::new(keys)), Arc::default(), store, &config);
         Arc::new(Self { follower, iam, sts, uses, recorder })
     }
 

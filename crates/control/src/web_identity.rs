@@ -183,6 +183,7 @@ impl StsApi {
                 }),
                 // The session is of its user and its provider by itself.
                 origins: &[],
+                mfa_at_s: None,
             },
         );
         log_session(call, user, &arn, &credentials.access_key_id);

@@ -91,6 +91,8 @@ pub struct CallerSession {
     pub origins: Arc<[String]>,
     /// The id of the user who made it with GetFederationToken.
     pub federated_by: Option<Arc<str>>,
+    /// When a code of an MFA device was shown for it, seconds since 1970.
+    pub mfa_at_s: Option<i64>,
 }
 
 /// What a session says about the user of an identity provider for whom it was made.

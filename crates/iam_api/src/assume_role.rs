@@ -96,7 +96,6 @@ impl AssumeRoleInput {
     /// Reads the parameters. The error lists everything that is wrong with them.
     pub fn parse(params: &Params) -> Result<Self, InputError> {
         let mut reader = Reader { params, errors: Vec::new() };
-        reader.refuse(&["SerialNumber", "TokenCode"], "MFA is not supported; leave SerialNumber and TokenCode out");
         reader.refuse(&["ProvidedContexts.member.1.ProviderArn"], "ProvidedContexts is not supported; leave it out");
         let role_arn = reader.text("RoleArn", "roleArn", 1, 2048, None);
         if let Some(role_arn) = role_arn.as_deref().filter(|role_arn| !role_arn.starts_with("arn:")) {

@@ -18,4 +18,4 @@ pub use command::{Command, IamError, Outcome};
 pub use condition_keys::set_query_condition_keys;
 pub use params::Params;
 pub use permissions::{QueryCaller, query_requirements};
-pub use user_session::{FederationTokenInput, SessionTokenInput, user_session_s};
+pub use user_session::{FederationTokenInput, MfaInput, SessionTokenInput, user_session_s};

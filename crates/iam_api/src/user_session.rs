@@ -1,6 +1,6 @@
 //! The parameters of GetSessionToken and GetFederationToken, each within AWS's limits.
 
-use crate::assume_role::{InputError, NAME, Reader, TAGS_MAX, check_tags};
+use crate::assume_role::{InputError, NAME, Pattern, Reader, TAGS_MAX, check_tags};
 use crate::params::Params;
 
 /// The longest session that a user can make, in seconds.
@@ -64,11 +64,37 @@ impl SessionTokenInput {
     /// Reads the parameters. The error lists everything that is wrong with them.
     pub fn parse(params: &Params) -> Result<Self, InputError> {
         let mut reader = Reader { params, errors: Vec::new() };
-        reader.refuse(&["SerialNumber", "TokenCode"], "MFA is not supported; leave SerialNumber and TokenCode out");
         let duration_s = reader.duration(LONGEST_S);
         if reader.errors.is_empty() { Ok(Self { duration_s }) } else { Err(InputError::Validation(reader.errors)) }
     }
 }
+
+/// `SerialNumber` and `TokenCode`: a device, and the code that it shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MfaInput {
+    /// The serial number of a virtual device: its ARN.
+    pub serial_number: String,
+    /// Six digits.
+    pub token_code: String,
+}
+
+impl MfaInput {
+    /// Reads the parameters; `None` if neither is sent. One without the other counts as a wrong code.
+    pub fn parse(params: &Params) -> Result<Option<Self>, InputError> {
+        if params.given("SerialNumber").is_none() && params.given("TokenCode").is_none() {
+            return Ok(None);
+        }
+        let mut reader = Reader { params, errors: Vec::new() };
+        let serial_number = reader.text("SerialNumber", "serialNumber", 9, 256, Some(SERIAL)).unwrap_or_default();
+        let token_code = reader.text("TokenCode", "tokenCode", 6, 6, Some(NAME)).unwrap_or_default();
+        match reader.errors.is_empty() {
+            true => Ok(Some(Self { serial_number, token_code })),
+            false => Err(InputError::Validation(reader.errors)),
+        }
+    }
+}
+
+const SERIAL: Pattern = ("+=/:,.@-", "[\\w+=/:,.@-]*");
 
 /// The length of a session that a user makes, in seconds.
 ///

@@ -74,7 +74,6 @@ fn values_out_of_range_get_the_messages_of_aws() {
         (vec![ROLE, NAME, ("SourceIdentity", "a/b")], at("a/b", "sourceIdentity", pattern)),
         (vec![NAME], "1 validation error detected: Value null at 'roleArn' failed to satisfy constraint: Member must not be null".to_owned()),
         (vec![], "2 validation errors detected: Value null at 'roleArn' failed to satisfy constraint: Member must not be null; Value null at 'roleSessionName' failed to satisfy constraint: Member must not be null".to_owned()),
-        (vec![ROLE, NAME, ("SerialNumber", "x")], "1 validation error detected: MFA is not supported; leave SerialNumber and TokenCode out".to_owned()),
         (vec![ROLE, NAME, ("Tags.member.2.Key", "x")], "1 validation error detected: Tags must have members that are numbered 1, 2, 3 without a gap".to_owned()),
         (vec![ROLE, NAME, ("Tags.member.1.Key", "")], at("", "tags.1.member.key", "have length greater than or equal to 1")),
         (vec![ROLE, NAME, ("Tags.member.1.Key", "aws:x")], "Tag keys must not begin with aws:".to_owned()),

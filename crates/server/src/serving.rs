@@ -116,9 +116,10 @@ pub async fn run(mut plan: Plan, settings: Settings, announce: impl FnOnce(&str)
     };
     let iam = settings.iam.then(|| {
         let unfenced = config.iam.kelpgate.fence.off.clone();
-        IamApi::new(Arc::clone(&follower), store, settings.iam_read_only, Arc::clone(&recorder), unfenced)
+        IamApi::new(Arc::clone(&follower), store.clone(), settings.iam_read_only, Arc::clone(&recorder), unfenced)
     });
-    let query_endpoint = QueryEndpoint::new(iam, StsApi::new(Arc::clone(&follower), keys, key_demand, &config.iam.sts));
+    let query_endpoint =
+        QueryEndpoint::new(iam, StsApi::new(Arc::clone(&follower), keys, key_demand, store, &config.iam.sts));
     let gateway = Arc::new(Gateway {
         settings: data_plane(&settings, config.iam.kelpgate.new_buckets, plan.trusted_proxies),
         filer: plan.filer,

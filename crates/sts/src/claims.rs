@@ -76,6 +76,9 @@ pub struct SessionClaims {
     /// Ours: the access key of a user who made the session with GetFederationToken. `krid` is then the user's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kfed: Option<String>,
+    /// Ours: when the caller showed a code of an MFA device, in seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kmfa: Option<i64>,
     /// Ours: the ARNs of managed policies that limit the session, as they are at each request.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kspol: Vec<String>,

@@ -53,6 +53,8 @@ pub struct NewSession<'a> {
     pub federated: Option<FederatedUser<'a>>,
     /// What the session can be revoked by beside what it is itself.
     pub origins: &'a [String],
+    /// When the caller showed a code of an MFA device, in seconds since 1970.
+    pub mfa_at_s: Option<i64>,
 }
 
 /// What a session is of. It ends with it.
@@ -188,6 +190,7 @@ pub fn mint(keys: &SessionKeys, new: &NewSession<'_>) -> SessionCredentials {
         krid: new.role_id.map(str::to_owned),
         kkey,
         kfed,
+        kmfa: new.mfa_at_s,
         kspol: new.session_policy_arns.to_vec(),
         korg: new.origins.to_vec(),
         ttags: new.transitive_tag_keys.to_vec(),

@@ -86,6 +86,7 @@ impl Session {
             federation: None,
             origins: self.origins.clone(),
             federated_by: None,
+            mfa_at_s: claims.kmfa,
         }
     }
 }

@@ -162,6 +162,7 @@ pub fn new_session() -> NewSession<'static> {
         revision: Some(REVISION),
         federated: None,
         origins: &[],
+        mfa_at_s: None,
     }
 }
 

@@ -33,6 +33,7 @@ impl StsApi {
             policy: input.policy.as_deref(),
             policy_arns: &[],
             tags: &[],
+            mfa_at_s: None,
         };
         let credentials = self.mint(call, &session, &snapshot)?;
         let output = AssumeRoleOutput {

@@ -22,23 +22,27 @@ pub(super) struct UserSession<'a> {
     pub(super) policy: Option<&'a str>,
     pub(super) policy_arns: &'a [String],
     pub(super) tags: &'a [(String, String)],
+    pub(super) mfa_at_s: Option<i64>,
 }
 
 impl StsApi {
     /// Needs no permission, and cannot be denied. The session is the user.
-    pub(super) fn session_token(&self, call: &Call<'_>) -> Result<String, QueryError> {
+    pub(super) async fn session_token(&self, call: &Call<'_>) -> Result<String, QueryError> {
         let snapshot = self.follower.current().ok_or_else(QueryError::not_loaded)?;
         let (key, user) = long_term_key(call, "GetSessionToken", &snapshot)?;
         let input = SessionTokenInput::parse(call.params).map_err(invalid)?;
+        let duration_s = user_session_s(input.duration_s, user.is_root, self.max_session_s).map_err(invalid)?;
+        let mfa_at_s = self.checked_code(call, &snapshot).await?;
         let session = UserSession {
             held_by: SessionHolder::User(&key),
             user_id: &user.id,
             name: &user.name,
             arn: &user.arn,
-            duration_s: user_session_s(input.duration_s, user.is_root, self.max_session_s).map_err(invalid)?,
+            duration_s,
             policy: None,
             policy_arns: &[],
             tags: &[],
+            mfa_at_s,
         };
         Ok(answer::get_session_token(&self.mint(call, &session, &snapshot)?, call.request_id))
     }
@@ -60,6 +64,7 @@ impl StsApi {
             policy: input.policy.as_deref(),
             policy_arns: &input.policy_arns,
             tags: &input.tags,
+            mfa_at_s: None,
         };
         let credentials = self.mint(call, &session, &snapshot)?;
         let size = packed_policy_size(input.policy.as_deref(), &input.tags);
@@ -93,6 +98,7 @@ impl StsApi {
             revision: Some(&self.follower.revision()),
             federated: None,
             origins: &origins,
+            mfa_at_s: session.mfa_at_s,
         };
         Ok(sts::mint(self.session_keys()?, &new))
     }

@@ -13,7 +13,7 @@ use crate::iam_api::QueryAnswer;
 fn endpoint(world: &World, follower: &Arc<Follower>, serves_iam: bool) -> QueryEndpoint {
     let recorder = Arc::new(Recorder::new(Arc::default(), world.store(), follower.clone()));
     let iam = IamApi::new(follower.clone(), world.store(), false, recorder, BTreeSet::new());
-    let sts = StsApi::new(follower.clone(), None, Arc::default(), &IamConfig::default().sts);
+    let sts = StsApi::new(follower.clone(), None, Arc::default(), world.store(), &IamConfig::default().sts);
     QueryEndpoint::new(serves_iam.then_some(iam), sts)
 }
 

@@ -25,11 +25,16 @@ const CALLS: &str = "
     GetAccessKeyLastUsed&AccessKeyId=$KEY
     UpdateAccessKey&UserName=bo&AccessKeyId=$KEY&Status=Inactive
     DeleteAccessKey&UserName=bo&AccessKeyId=$KEY
+    CreateVirtualMFADevice&VirtualMFADeviceName=m
+    EnableMFADevice&UserName=bo&$MFA&$CODES-1
+    ResyncMFADevice&UserName=bo&$MFA&$CODES+1
     ListMFADevices&UserName=bo
     ListSSHPublicKeys&UserName=bo
     ListServiceSpecificCredentials&UserName=bo
     ListSigningCertificates&UserName=bo
     ListVirtualMFADevices
+    DeactivateMFADevice&UserName=bo&$MFA
+    DeleteVirtualMFADevice&$MFA
     GetLoginProfile&UserName=bo
     DeleteLoginProfile&UserName=bo
     CreateServiceAccount&ParentUser=bo
@@ -129,7 +134,8 @@ const CALLS: &str = "
     DeleteGroup&GroupName=g
     DeleteUser&UserName=bo";
 
-const WORDS: [(&str, &str); 7] = [
+const WORDS: [(&str, &str); 8] = [
+    ("$MFA", "SerialNumber=arn:aws:iam::000000000000:mfa/m"),
     ("$TAG", "Tags.member.1.Key=k&Tags.member.1.Value=v"),
     ("$BOUNDARY", "PermissionsBoundary=arn:aws:iam::000000000000:policy/P"),
     ("$IDP", "OpenIDConnectProviderArn=arn:aws:iam::000000000000:oidc-provider/idp.example.com"),
@@ -147,7 +153,15 @@ fn line(call: &str, state: &Snapshot) -> String {
     let key = bo.and_then(|bo| bo.record.credentials.first()).map(|key| key.access_key.clone());
     let account = state.service_accounts_of("bo").next().map(|account| account.id.clone());
     let line = WORDS.iter().fold(call.to_owned(), |line, (word, text)| line.replace(word, text));
+    let line = line.replace("$CODES-1", &codes(state, -1)).replace("$CODES+1", &codes(state, 1));
     line.replace("$KEY", &key.unwrap_or_default()).replace("$SA", &account.unwrap_or_default())
+}
+
+/// Two codes in a row of the device, the first of them so many steps from the time of the calls.
+fn codes(state: &Snapshot, steps: i64) -> String {
+    let device = state.mfa_device("arn:aws:iam::000000000000:mfa/m");
+    let code = |step| device.and_then(|device| device.code_at(1_700_000_000 + 30 * step)).unwrap_or_default();
+    format!("AuthenticationCode1={}&AuthenticationCode2={}", code(steps), code(steps + 1))
 }
 
 fn policy(kind: PolicyKind, effect: &str, element: &str, actions: &[String]) -> Arc<CompiledPolicy> {

@@ -68,6 +68,7 @@ fn new(issued_at: Timestamp) -> NewSession<'static> {
         revision: None,
         federated: None,
         origins: &[],
+        mfa_at_s: None,
     }
 }
 
