@@ -55,6 +55,7 @@ impl QueryEndpoint {
             now_s: query.now_s,
             random: &random,
             observer: query.observer,
+            message_keys: self.sts.message_keys(),
         };
         let mut response = match self.dispatch(&call, query.context).await {
             Ok(answer) => success(answer),

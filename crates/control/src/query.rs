@@ -7,9 +7,11 @@ use filer::FilerError;
 use iam::{Caller, Holder, Snapshot, Tags};
 use iam_api::answer::{self, Service};
 use iam_api::{Command, IamError, Params, QueryAction, QueryCaller, query_requirements, set_query_condition_keys};
+use ids::AccountId;
 use policy::{Context, ResourceType};
 use s3::{Needs, Requirement};
 use store::StoreError;
+use sts::SessionKeys;
 
 /// An authenticated call of a query API.
 #[derive(Clone, Copy)]
@@ -26,6 +28,8 @@ pub struct Call<'a> {
     pub random: &'a [u8; 96],
     /// Who observes the decisions.
     pub observer: &'a dyn access::DecisionObserver,
+    /// The keys with which the reasons of refusals are encrypted for `DecodeAuthorizationMessage`; `None` for no such messages.
+    pub message_keys: Option<&'a SessionKeys>,
 }
 
 impl<'a> Call<'a> {
@@ -37,6 +41,17 @@ impl<'a> Call<'a> {
             message: "The parameter Action is missing: name the operation, for example Action=ListUsers".to_owned(),
             service: Service::Iam,
         })
+    }
+
+    /// The message of a refusal with its reasons (JSON), which callers of this account with `sts:DecodeAuthorizationMessage` can
+    /// read, as on AWS.
+    pub(crate) fn with_reasons(&self, message: String, account: AccountId, reasons: impl FnOnce() -> String) -> String {
+        let salt = self.random.last_chunk::<16>();
+        let sealed = self.message_keys.zip(salt).and_then(|(keys, salt)| keys.seal_message(&reasons(), account, salt));
+        match sealed {
+            Some(sealed) => format!("{message}. Encoded authorization failure message: {sealed}"),
+            None => message,
+        }
     }
 
     /// Refuses a version of the API that is not the service's own.
@@ -174,10 +189,17 @@ pub(crate) fn authorize(
     context: &mut Context,
     snapshot: &Snapshot,
 ) -> Result<Permit<RequestedAction>, QueryError> {
-    let action = RequestedAction { name: call.action()?.to_owned(), needs: needs(call, context, snapshot)? };
+    let name = call.action()?.to_owned();
+    let needed = needs(call, context, snapshot)?;
+    let action = RequestedAction { name, needs: needed.clone() };
     let decision_input = access::DecisionInput { caller: call.caller, snapshot, context, observer: call.observer };
-    access::authorize(action.into(), decision_input)
-        .map_err(|refusal| QueryError::access_denied(refusal.to_error(call.request_id).message().to_owned()))
+    access::authorize(action.into(), decision_input).map_err(|refusal| {
+        let message = refusal.to_error(call.request_id).message().to_owned();
+        let is_refused = |need: &&Requirement| need.action == refusal.action && need.resource == refusal.resource;
+        let Some(need) = needed.iter().find(is_refused) else { return QueryError::access_denied(message) };
+        let reasons = || access::refusal_details(need, refusal.decision, None, decision_input);
+        QueryError::access_denied(call.with_reasons(message, call.caller.account, reasons))
+    })
 }
 
 /// The permissions that the call needs. Also sets its condition keys.

@@ -82,6 +82,7 @@ impl StsApi {
             "AssumeRole" if call.params.given("RoleArn").is_none() => self.own_session(call, context),
             "AssumeRole" => self.assume_role(call, context).await,
             "GetAccessKeyInfo" => self.access_key_info(call, context),
+            "DecodeAuthorizationMessage" => self.decoded_message(call, context),
             "GetFederationToken" => self.federation_token(call, context),
             "GetSessionToken" => self.session_token(call).await,
             "GetCallerIdentity" => Ok(get_caller_identity(call.caller, call.request_id)),
@@ -110,6 +111,23 @@ impl StsApi {
             refuse("ValidationError", 400, message)
         })?;
         Ok(answer::get_access_key_info(holder.user.account.as_str(), call.request_id))
+    }
+
+    /// Why a call was refused.
+    fn decoded_message(&self, call: &Call<'_>, mut context: Context) -> Result<String, QueryError> {
+        let snapshot = self.follower.current().ok_or_else(QueryError::not_loaded)?;
+        authorize(call, &mut context, &snapshot)?;
+        let text = call.params.required("EncodedMessage")?;
+        let message = self.session_keys()?.open_message(text.trim(), call.caller.account).ok_or_else(|| {
+            let message = "The message is not one of a gateway with this signing key for your account: send all of it";
+            refuse("InvalidAuthorizationMessageException", 400, message)
+        })?;
+        Ok(answer::decode_authorization_message(&message, call.request_id))
+    }
+
+    /// The keys that encrypt the reasons of refusals.
+    pub(crate) fn message_keys(&self) -> Option<&SessionKeys> {
+        self.keys.as_deref()
     }
 
     async fn assume_role(&self, call: &Call<'_>, mut context: Context) -> Result<String, QueryError> {
@@ -229,7 +247,12 @@ fn trusting_role<'s>(
             if let (Decision::ExplicitDeny { .. }, Some(reason)) = (decision, unreadable) {
                 tracing::warn!(role = arn, reason, "AssumeRole is denied");
             }
-            return Err(denied(caller, need.action, arn));
+            let QueryError { message, .. } = denied(caller, need.action, arn);
+            // Its trust policy is the business of the role's account. Nothing tells whether there is such a role.
+            let account = arn.split(':').nth(4).and_then(|account| account.parse().ok()).unwrap_or(caller.account);
+            let reasons = || access::refusal_details(&need, decision, role, decision_input);
+            let message = call.with_reasons(message, account, reasons);
+            return Err(refuse("AccessDenied", 403, message));
         }
     }
     role.ok_or_else(|| denied(caller, "sts:AssumeRole", arn))

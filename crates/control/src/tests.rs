@@ -2,6 +2,7 @@
 
 mod crash;
 mod deaf;
+mod decode;
 mod denials;
 mod endpoint;
 mod entities;
@@ -102,6 +103,7 @@ impl Gateway {
             now_s: 1_700_000_000,
             random: &random,
             observer: &access::NoObserver,
+            message_keys: self.sts.message_keys(),
         };
         match crate::query::service_of(action[0].1) {
             iam_api::answer::Service::Sts => self.sts.answer(&call, Context::new()).await,

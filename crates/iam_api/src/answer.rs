@@ -134,6 +134,13 @@ pub fn get_caller_identity(arn: &str, user_id: &str, account: &str, request_id: 
     response(Service::Sts, "GetCallerIdentity", Some(&xml.finish()), request_id)
 }
 
+/// The body of DecodeAuthorizationMessage's answer.
+pub fn decode_authorization_message(message: &str, request_id: &str) -> String {
+    let mut xml = fragment();
+    xml.text("DecodedMessage", message);
+    response(Service::Sts, "DecodeAuthorizationMessage", Some(&xml.finish()), request_id)
+}
+
 /// The body of GetAccessKeyInfo's answer.
 pub fn get_access_key_info(account: &str, request_id: &str) -> String {
     let mut xml = fragment();

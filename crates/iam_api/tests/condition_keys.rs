@@ -142,7 +142,7 @@ fn what_is_known_of_actions() {
         ("AssumeRoleWithSAML", "sts:AssumeRoleWithSAML", true, false, false),
         ("AssumeRoleWithWebIdentity", "sts:AssumeRoleWithWebIdentity", true, false, false),
         ("AssumeRoot", "sts:AssumeRoot", true, true, true),
-        ("DecodeAuthorizationMessage", "sts:DecodeAuthorizationMessage", true, true, false),
+        ("DecodeAuthorizationMessage", "sts:DecodeAuthorizationMessage", true, true, true),
         ("GetAccessKeyInfo", "sts:GetAccessKeyInfo", true, true, true),
         ("GetCallerIdentity", "sts:GetCallerIdentity", true, true, false),
         ("GetDelegatedAccessToken", "sts:GetDelegatedAccessToken", true, true, true),

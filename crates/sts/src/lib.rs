@@ -5,6 +5,7 @@
 
 mod claims;
 mod jwt;
+mod sealed_message;
 mod session;
 mod signing_key;
 mod token;

@@ -26,7 +26,7 @@ pub(super) const ACTIONS: &[QueryAction] = &[
         keys: &[Key::Of("sts:TaskPolicyArn", "TaskPolicyArn.arn")],
         ..QueryAction::sts("AssumeRoot")
     },
-    undecided("DecodeAuthorizationMessage"),
+    QueryAction::sts("DecodeAuthorizationMessage"),
     QueryAction::sts("GetAccessKeyInfo"),
     // AWS lets everyone call these two, even against a Deny.
     QueryAction { permission: Permission::None, ..undecided("GetCallerIdentity") },
