@@ -50,6 +50,8 @@ pub struct StsConfig {
     pub issuer: String,
     /// The key that signs sessions; `None` if the file has none.
     pub signing_key: Option<SigningKey>,
+    /// `signingKeys`: further keys whose sessions are accepted, so that the key can be replaced.
+    pub accepted_keys: Vec<SigningKey>,
     /// The account of sessions.
     pub account: AccountId,
 }
@@ -173,6 +175,7 @@ impl Default for IamConfig {
                 max_session_s: 43200,
                 issuer: "seaweedfs-sts".to_owned(),
                 signing_key: None,
+                accepted_keys: Vec::new(),
                 account: AccountId::DEFAULT,
             },
             default_effect_allow: false,
@@ -291,7 +294,7 @@ impl IamConfig {
         }
         let keys = current.map(|current| SessionKeys {
             current,
-            older: Vec::new(),
+            older: self.sts.accepted_keys.clone(),
             issuer: self.sts.issuer.clone(),
             account_id: self.sts.account,
         });
@@ -315,6 +318,11 @@ impl IamConfig {
         }
         if let Some(node) = object.take("signingKey") {
             self.sts.signing_key = signing_key(&node, inputs.generated_key)?;
+        }
+        if let Some(node) = object.take("signingKeys") {
+            for node in node.array()? {
+                self.sts.accepted_keys.extend(signing_key(&node, inputs.generated_key)?);
+            }
         }
         if let Some(node) = object.take("accountId") {
             let text = node.string()?;

@@ -9,12 +9,14 @@ use std::sync::{PoisonError, RwLock};
 use aws_lc_rs::hmac;
 use iam::{Credential, Identities};
 use iam_formats::IamConfig;
-use sts::SigningKey;
+use sts::{SessionKeys, SigningKey};
 
 /// The fingerprints of one gateway.
 pub struct Fingerprint {
     /// The fingerprint of the signing key; `None` without one.
     pub signing_key: Option<String>,
+    /// Those of the further keys whose sessions are accepted.
+    pub accepted_keys: Vec<String>,
     key: hmac::Key,
     fixed: String,
     configuration: RwLock<String>,
@@ -22,12 +24,15 @@ pub struct Fingerprint {
 
 impl Fingerprint {
     /// `flags` are the settings of the command line, as any text that is the same for the same settings.
-    pub fn new(key: Option<&SigningKey>, flags: &str, iam: &IamConfig, identities: &Identities) -> Self {
-        let stretched = |label| key.map(|key| key.stretched(label));
-        let signing_key = stretched("kelpgate fingerprint of the signing key").map(|bytes| short(&bytes));
+    pub fn new(keys: Option<&SessionKeys>, flags: &str, iam: &IamConfig, identities: &Identities) -> Self {
+        let stretched = |label| keys.map(|keys| keys.current.stretched(label));
+        let of_key = |key: &SigningKey| short(&key.stretched("kelpgate fingerprint of the signing key"));
+        let signing_key = keys.map(|keys| of_key(&keys.current));
+        let accepted_keys = keys.iter().flat_map(|keys| &keys.older).map(of_key).collect();
         let bytes = stretched("kelpgate fingerprint of the configuration").unwrap_or_default();
         let made = Self {
             signing_key,
+            accepted_keys,
             key: hmac::Key::new(hmac::HMAC_SHA256, &bytes),
             // Gateways of one version write the same value in the same way. Gateways of different versions are not
             // compared.
@@ -74,7 +79,12 @@ mod tests {
 
     #[test]
     fn what_differs_shows() {
-        let key = |text: &[u8]| SigningKey::from_bytes(text).unwrap();
+        let key = |text: &[u8]| SessionKeys {
+            current: SigningKey::from_bytes(text).unwrap(),
+            older: vec![SigningKey::from_bytes(b"an older key of it").unwrap()],
+            issuer: String::new(),
+            account_id: ids::AccountId::DEFAULT,
+        };
         let identities = |secret: &str| {
             let text = format!(
                 r#"{{"identities":[{{"name":"al","credentials":[{{"accessKey":"AKA","secretKey":"{secret}"}}]}}]}}"#
@@ -83,7 +93,7 @@ mod tests {
         };
         let (one, other) = (key(b"0123456789abcdef"), key(b"0123456789abcdeF"));
         let iam = IamConfig::default();
-        let of = |key: Option<&SigningKey>, flags: &str, secret: &str| {
+        let of = |key: Option<&SessionKeys>, flags: &str, secret: &str| {
             let made = Fingerprint::new(key, flags, &iam, &identities(secret));
             (made.signing_key.clone(), made.configuration())
         };
@@ -99,6 +109,12 @@ mod tests {
         }
         assert_eq!(of(None, "", "s1").1, of(None, "", "s2").1, "a secret that nothing protects is left out");
         let made = Fingerprint::new(Some(&one), "-region=x", &iam, &identities("s1"));
+        // A key has the same fingerprint whether it signs or is only accepted.
+        let older = key(b"an older key of it");
+        assert_eq!(
+            Some(&made.accepted_keys[0]),
+            Fingerprint::new(Some(&older), "", &iam, &identities("s1")).signing_key.as_ref()
+        );
         made.take(&identities("s2"));
         assert_eq!(made.configuration(), of(Some(&one), "-region=x", "s2").1);
     }

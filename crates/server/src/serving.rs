@@ -22,6 +22,10 @@ use gateway::{Gateway, Metrics};
 use iam::Identities;
 use iam_formats::{FenceSettings, KelpgateConfig};
 use ids::{Network, NewBuckets};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
 use s3::HostRules;
 use store::{FilerStore, Layout, SecretKeys};
 use sts::SessionKeys;
@@ -94,8 +98,8 @@ pub async fn run(mut plan: Plan, settings: Settings, announce: impl FnOnce(&str)
     let keys = plan.session_keys;
     let flags = flags_of(&settings, &plan.trusted_proxies);
     let flags = format!("{flags} {key_ids}");
-    let key = keys.as_ref().map(|keys| &keys.current);
-    let fingerprint = Arc::new(Fingerprint::new(key, &flags, &config.iam, &config.identities));
+    let fingerprint = Arc::new(Fingerprint::new(keys.as_deref(), &flags, &config.iam, &config.identities));
+    metrics.register(|registry| register_session_keys(registry, &fingerprint));
     let authenticator = Authenticator::new(settings.region.clone(), settings.signature_v2, keys.clone());
     let recorder = Arc::new(Recorder::new(authenticator.uses(), store.clone(), Arc::clone(&follower)));
     let key_demand = Arc::new(KeyDemand::default());
@@ -413,4 +417,21 @@ fn flags_of(settings: &Settings, proxies: &[Network]) -> String {
 fn owner_of_process() -> (u32, u32) {
     use std::os::unix::fs::MetadataExt;
     std::fs::metadata("/proc/self").map(|metadata| (metadata.uid(), metadata.gid())).unwrap_or_default()
+}
+
+/// Which keys sign and verify sessions, by their fingerprints.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SessionKeyLabels {
+    fingerprint: String,
+    signs: String,
+}
+
+/// Registers `session_keys`: 1 for each key.
+fn register_session_keys(registry: &mut Registry, fingerprint: &Fingerprint) {
+    let keys = Family::<SessionKeyLabels, Gauge>::default();
+    let signing = fingerprint.signing_key.iter().map(|key| (key, true));
+    for (key, signs) in signing.chain(fingerprint.accepted_keys.iter().map(|key| (key, false))) {
+        keys.get_or_create(&SessionKeyLabels { fingerprint: key.clone(), signs: signs.to_string() }).set(1);
+    }
+    registry.register("session_keys", "Keys whose sessions are accepted, and which of them signs new ones", keys);
 }

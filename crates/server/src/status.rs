@@ -66,6 +66,7 @@ impl StatusPages for Status {
             "configuration": {
                 "fingerprint": self.fingerprint.configuration(),
                 "signingKeyFingerprint": self.fingerprint.signing_key,
+                "acceptedKeyFingerprints": list(&self.fingerprint.accepted_keys),
                 "filersFingerprint": self.fingerprint.of(&self.filers.join(",")),
                 "signatureV2": self.signature_v2.to_string(),
             },

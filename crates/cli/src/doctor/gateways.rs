@@ -35,6 +35,8 @@ struct Status {
     corrupt: u64,
     filers: Option<String>,
     signing_key: Option<String>,
+    /// Further keys whose sessions it accepts.
+    accepted_keys: Vec<String>,
     configuration: Option<String>,
     signature_v2: Option<String>,
 }
@@ -119,9 +121,25 @@ fn read(url: &str, body: &[u8]) -> Option<Status> {
         corrupt: corrupt.into_iter().map(number).sum(),
         filers: of_configuration("filersFingerprint"),
         signing_key: of_configuration("signingKeyFingerprint"),
+        accepted_keys: texts(configuration.and_then(|found| found.get("acceptedKeyFingerprints"))),
         configuration: of_configuration("fingerprint"),
         signature_v2: of_configuration("signatureV2"),
     })
+}
+
+fn texts(list: Option<&Value>) -> Vec<String> {
+    let items = list.and_then(Value::as_array).into_iter().flatten();
+    items.filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+impl Status {
+    /// Whether each of the two gateways accepts the sessions that the other one makes.
+    fn accepts_sessions_of(&self, other: &Self) -> bool {
+        let accepts = |one: &Self, key: &Option<String>| {
+            one.signing_key == *key || key.as_ref().is_some_and(|key| one.accepted_keys.contains(key))
+        };
+        accepts(self, &other.signing_key) && accepts(other, &self.signing_key)
+    }
 }
 
 fn one(status: &Status, report: &mut Report) {
@@ -154,6 +172,10 @@ fn one(status: &Status, report: &mut Report) {
             "see its log for the objects; stop it, and `kelpgate scrub -dir=DIR` lists everything that is corrupt",
         );
     }
+    if let (Some(key), false) = (&status.signing_key, status.accepted_keys.is_empty()) {
+        let accepted = status.accepted_keys.join(", ");
+        report.ok(format!("gateway {url} signs sessions with the key {key} and also accepts those of {accepted}"));
+    }
     if status.signing_key.is_none() {
         report.warning(
             format!("gateway {url} has no signing key, so AssumeRole and session tokens are refused"),
@@ -177,7 +199,12 @@ fn compare(found: &[Status], report: &mut Report) {
         ),
     }
     let keys = differing(&|other| other.signing_key == first.signing_key);
+    let strangers = differing(&|other| other.accepts_sessions_of(first));
     match &keys {
+        Some(who) if strangers.is_none() => report.warning(
+            format!("gateways sign sessions with different keys, which all of them accept: {who}"),
+            "finish replacing sts.signingKey: the old one stays in sts.signingKeys until its last session has ended",
+        ),
         None => report.ok("all gateways sign sessions with the same key"),
         Some(who) => report.error(
             format!("gateways sign sessions with different keys: {who}; a session of one is refused by the other"),
@@ -246,6 +273,15 @@ mod tests {
             let all = std::iter::once(first()).chain(others).collect();
             assert_eq!(fine(all), Ok(want), "{what}");
         }
+        let rotating = |key: &str, accepted: &str| {
+            let text = format!(
+                r#"{{"version":"1","ready":true,"filers":["a"],"configuration":{{"fingerprint":"{key}",
+                "signingKeyFingerprint":"{key}","acceptedKeyFingerprints":["{accepted}"]}}}}"#
+            );
+            read("u", text.as_bytes())
+        };
+        assert_eq!(fine(vec![rotating("old", "new"), rotating("new", "old")]), Ok(true), "a rotation");
+        assert_eq!(fine(vec![rotating("old", "x"), rotating("new", "old")]), Ok(false), "the first step left out");
         assert!(read("u", b"<html>").is_none() && read("u", br#"{"Version":"4.48"}"#).is_none());
     }
 }
