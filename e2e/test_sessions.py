@@ -1,13 +1,17 @@
 """Sessions that are ended before their time, on two gateways."""
 
 import base64
+import hashlib
+import hmac
 import json
+import struct
+import time
 
 import pytest
 
 import kelpgate
 import world
-from clients import assume, client, make_bucket, new_key, refused, s3, unique
+from clients import Key, assume, client, make_bucket, new_key, refused, s3, unique
 from test_iam_federation import Place
 
 
@@ -196,3 +200,81 @@ def test_the_account_of_a_key(place):
         client("sts", place.url, new_key(place.iam, place.iam.create_user(UserName=unique("user"))["User"]["UserName"])).get_access_key_info(
             AccessKeyId=key.access
         )
+
+
+class Phone:
+    """An app that shows the codes of a device (RFC 6238). It shows no code twice, because no code counts twice."""
+
+    def __init__(self, seed):
+        self.key = base64.b32decode(seed)
+        self.step = 0
+
+    def code(self):
+        # From the oldest that counts on, so that there is one left.
+        self.step = max(self.step + 1, int(time.time()) // 30 - 1)
+        mac = hmac.new(self.key, struct.pack(">q", self.step), hashlib.sha1).digest()
+        at = mac[-1] & 15
+        return f"{(struct.unpack('>I', mac[at : at + 4])[0] & 0x7FFFFFFF) % 1_000_000:06}"
+
+
+def key_of(answer):
+    got = answer["Credentials"]
+    return Key(got["AccessKeyId"], got["SecretAccessKey"], got["SessionToken"])
+
+
+def test_a_code_of_a_phone(place, bucket):
+    name, key = user(place)
+    made = place.iam.create_virtual_mfa_device(VirtualMFADeviceName=name)["VirtualMFADevice"]
+    serial, phone = made["SerialNumber"], Phone(made["Base32StringSeed"])
+    place.iam.enable_mfa_device(
+        UserName=name, SerialNumber=serial, AuthenticationCode1=phone.code(), AuthenticationCode2=phone.code()
+    )
+    assert place.iam.list_mfa_devices(UserName=name)["MFADevices"][0]["SerialNumber"] == serial
+    needs_mfa = {"Effect": "Deny", "Action": "s3:*", "Resource": "*"}
+    needs_mfa["Condition"] = {"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}}
+    place.iam.put_user_policy(UserName=name, PolicyName="mfa", PolicyDocument=json.dumps(world.document(needs_mfa)))
+    sts = client("sts", place.url, key)
+    with refused("AccessDenied"):
+        s3(place.url, key_of(sts.get_session_token())).list_objects_v2(Bucket=bucket)
+    code = phone.code()
+    session = key_of(sts.get_session_token(SerialNumber=serial, TokenCode=code))
+    s3(place.url, session).list_objects_v2(Bucket=bucket)
+    with refused("AccessDenied"):
+        sts.get_session_token(SerialNumber=serial, TokenCode=code)
+    # With MFA, the session may call the IAM API.
+    allowed = json.dumps(world.document(world.statement("Allow", "iam:GetUser", "*")))
+    place.iam.put_user_policy(UserName=name, PolicyName="iam", PolicyDocument=allowed)
+    assert client("iam", place.url, session).get_user()["User"]["UserName"] == name
+    with refused("DeleteConflict"):
+        place.iam.delete_virtual_mfa_device(SerialNumber=serial)
+    place.iam.deactivate_mfa_device(UserName=name, SerialNumber=serial)
+    place.iam.delete_virtual_mfa_device(SerialNumber=serial)
+
+
+def test_a_federated_user(place, bucket):
+    name, key = user(place)
+    sts = client("sts", place.url, key)
+    reads = json.dumps(world.document(world.statement("Allow", "s3:ListBucket", "*")))
+    # Its name is another user's, which gives nothing.
+    got = sts.get_federation_token(Name="root", Policy=reads)
+    assert got["FederatedUser"]["Arn"] == f"arn:aws:sts::{world.ACCOUNT}:federated-user/root"
+    session = key_of(got)
+    s3(place.url, session).list_objects_v2(Bucket=bucket)
+    with refused("AccessDenied"):
+        s3(place.url, session).put_object(Bucket=bucket, Key="k", Body=b"")
+    with refused("AccessDenied"):
+        s3(place.url, key_of(sts.get_federation_token(Name="nobody"))).list_objects_v2(Bucket=bucket)
+    with refused("AccessDenied"):
+        client("iam", place.url, session).get_user(UserName=name)
+    revoke(place, UserName=name)
+    ended(place, session, bucket)
+
+
+def test_why_a_call_was_refused(place):
+    name, key = user(place)
+    with refused("AccessDenied") as caught:
+        client("iam", place.url, key).list_users()
+    encoded = str(caught.value).rsplit(": ", 1)[1]
+    decoded = client("sts", place.url, place.key).decode_authorization_message(EncodedMessage=encoded)
+    context = json.loads(decoded["DecodedMessage"])["context"]
+    assert context["action"] == "iam:ListUsers" and context["principal"]["arn"] == world.user_arn(name)
