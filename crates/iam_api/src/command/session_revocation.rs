@@ -20,6 +20,9 @@ pub(super) const COMMANDS: &[Command] = &[
 /// must end too. Sessions that are made afterwards are dated behind this time.
 const AHEAD_S: i64 = 10;
 
+/// How far ahead of now sessions are dated at most, in seconds: gateways refuse those that begin more than five minutes ahead.
+const FARTHEST_S: i64 = 240;
+
 /// The most revocations that are kept.
 const REVOCATIONS: usize = 10_000;
 
@@ -28,8 +31,8 @@ const TARGETS: [&str; 4] = ["RoleName", "UserName", "Provider", "SessionId"];
 
 fn run(request: &Request<'_>, state: &Snapshot) -> Answer {
     let target = target(request, state)?.to_text();
-    let issued_until_s = issued_until(request)?;
     let known = state.revocation(&target).map_or(0, |known| known.issued_until_s);
+    let issued_until_s = issued_until(request, known)?;
     if known == 0 && state.revocations().count() >= REVOCATIONS {
         return Err(IamError::limit(format!(
             "Cannot exceed {REVOCATIONS} revocations of sessions; revoke by role, user or provider, or wait until some expire"
@@ -142,10 +145,17 @@ fn issuer_of(request: &Request<'_>, state: &Snapshot, named: &str) -> Result<Str
     found.ok_or_else(|| IamError::no_such_entity(format!("There is no identity provider {named}")))
 }
 
-/// `OlderThan`, or else now with an allowance for clocks that are ahead.
-fn issued_until(request: &Request<'_>) -> Result<i64, IamError> {
-    let soon_s = request.now_s.saturating_add(AHEAD_S);
-    let Some(text) = request.params.get("OlderThan") else { return Ok(soon_s) };
+/// `OlderThan`, or else now with an allowance for clocks that are ahead. Sessions that were made since the last revocation are
+/// dated behind it, so one more second ends them too.
+fn issued_until(request: &Request<'_>, known: i64) -> Result<i64, IamError> {
+    let Some(text) = request.params.get("OlderThan") else {
+        let until_s = request.now_s.saturating_add(AHEAD_S).max(known.saturating_add(1));
+        if until_s > request.now_s.saturating_add(FARTHEST_S) {
+            let message = "These sessions were revoked too often within moments; wait for some seconds, then try again";
+            return Err(IamError::new("Throttling", 400, message));
+        }
+        return Ok(until_s);
+    };
     let wrong =
         || IamError::validation(format!("OlderThan `{text}` is not a time of the past such as 2026-01-31T12:00:00Z"));
     let time: Timestamp = text.parse().map_err(|_| wrong())?;

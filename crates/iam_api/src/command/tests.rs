@@ -4,6 +4,7 @@ mod federation;
 mod mfa;
 mod parameters;
 mod reports;
+mod revocations;
 
 use std::sync::Arc;
 
