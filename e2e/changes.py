@@ -4,6 +4,7 @@ Tests run a few of each, bench/iam_changes.py runs ten thousand. Everything uses
 before the clock starts, so that the question reaches the other gateway within a millisecond of the answer.
 """
 
+import base64
 import http.client
 import json
 import threading
@@ -289,7 +290,32 @@ class UserDeletion(KeyDeletion):
         ]
 
 
-KINDS = [BucketPolicy, Inline, Attached, ManagedVersion, Group, Role, KeyDeletion, KeyDeactivation, UserDeletion]
+class SessionRevocation(_OwnUser):
+    """A session of the user's own, which is ended by its id."""
+
+    name = "session revocation"
+
+    def setup(self):
+        super().setup()
+        self.own = self.world.a.new_key(self.user)
+
+    def grant(self):
+        return [self._session]
+
+    def _session(self):
+        body = urlencode({"Action": "GetSessionToken", "Version": "2011-06-15"}).encode()
+        answer = self.world.a.connection.signed(self.own, "POST", "/", body, FORM, service="sts")()
+        text = answer.body.decode()
+        self.key = Key(*(between(text, name) for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")))
+        return answer
+
+    def revoke(self):
+        claims = self.key.token.split(".")[1]
+        session = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["sid"]
+        return [self.world.a.prepared("RevokeSessions", SessionId=session)]
+
+
+KINDS = [BucketPolicy, Inline, Attached, ManagedVersion, Group, Role, KeyDeletion, KeyDeactivation, UserDeletion, SessionRevocation]
 
 
 class TrialWorld:
