@@ -430,3 +430,20 @@ def test_client_grants(place, idp, bucket):
     assert s3(place.url, key).get_object(Bucket=bucket, Key="reef/a")["Body"].read() == b"coral"
     bad = {"Token": idp.token(aud="other")}
     assert place.call(bad, action="AssumeRoleWithClientGrants") == (400, "InvalidIdentityToken")
+
+
+@pytest.mark.parametrize(
+    "make, fails, said",
+    [
+        (lambda idp: idp.token(), False, "a call without a role gets the role"),
+        (lambda idp: idp.token(aud="other"), True, "none of the provider's client ids"),
+        (lambda idp: idp.token(exp=int(time.time()) - 3600), True, "expired at"),
+        (lambda idp: idp.token(iss="https://elsewhere.example"), True, "no identity provider has the issuer"),
+        (lambda idp: "opaque", True, "it is not a JWT"),
+    ],
+)
+def test_the_doctor_says_which_step_fails(place, idp, tmp_path, make, fails, said):
+    file = tmp_path / "token"
+    file.write_text(make(idp) + "\n")
+    done = kelpgate.cli("doctor", f"-token={file}", f"-iam.config={place.file}", check=False)
+    assert (done.returncode != 0, said in done.stdout) == (fails, True), done.stdout + done.stderr

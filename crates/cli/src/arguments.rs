@@ -268,6 +268,9 @@ pub struct Doctor {
     /// The IAM file that the gateways were given: it says where roles and policies are stored.
     #[arg(long = "iam.config", value_name = "FILE")]
     pub iam_config: Option<PathBuf>,
+    /// Checks the token of an identity provider in this file, step by step, instead of anything else.
+    #[arg(long, value_name = "FILE", conflicts_with = "endpoint")]
+    pub token: Option<PathBuf>,
 }
 
 #[derive(Args)]

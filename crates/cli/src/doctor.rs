@@ -4,11 +4,14 @@ mod documents;
 mod filers;
 mod gateways;
 mod report;
+mod token;
 
 use std::sync::Arc;
 
 use filer::EmbeddedFiler;
 use filer::embedded::Scrubber;
+use iam::IdentityProvider;
+use server::configuration::Configuration;
 
 use crate::arguments::Doctor;
 use crate::place;
@@ -27,10 +30,25 @@ fn check_database(filer: &EmbeddedFiler, report: &mut Report) {
     }
 }
 
+/// The identity providers of the configuration, and those of the IAM API if a filer or directory is named.
+async fn providers(doctor: &Doctor, configuration: &Configuration) -> Result<Vec<Arc<IdentityProvider>>, String> {
+    if doctor.place.dir.is_none() && doctor.place.filer.is_none() {
+        return Ok(configuration.iam.identity_providers.clone());
+    }
+    let filer = doctor.place.open()?;
+    let (_, snapshot) = place::read(filer, configuration).await?;
+    Ok(snapshot.identity_providers().to_vec())
+}
+
 /// Checks everything that was named and prints the findings; false if one of them is an error.
 pub async fn run(doctor: Doctor) -> Result<bool, String> {
     let mut report = Report::default();
     let configuration = place::configuration(&doctor.place, doctor.config.as_deref(), doctor.iam_config.as_ref())?;
+    if let Some(token) = &doctor.token {
+        let providers = providers(&doctor, &configuration).await?;
+        token::check(token, &providers, &configuration.iam.kelpgate.oidc, &mut report).await;
+        return report.finish();
+    }
     let mut gateways: Vec<Gateway> = doctor.endpoint.iter().map(|url| Gateway::named(url)).collect();
     if let Some(directory) = &doctor.place.dir {
         let filer = Arc::new(place::open_directory(directory)?);
