@@ -435,7 +435,7 @@ def test_client_grants(place, idp, bucket):
 @pytest.mark.parametrize(
     "make, fails, said",
     [
-        (lambda idp: idp.token(), False, "a call without a role gets the role"),
+        (lambda idp: idp.token(groups=["team-a"]), False, "a call without a role gets the role"),
         (lambda idp: idp.token(aud="other"), True, "none of the provider's client ids"),
         (lambda idp: idp.token(exp=int(time.time()) - 3600), True, "expired at"),
         (lambda idp: idp.token(iss="https://elsewhere.example"), True, "no identity provider has the issuer"),
