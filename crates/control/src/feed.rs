@@ -11,7 +11,7 @@ pub(crate) mod tests;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use ::fence::{Beat, FilerName, Revision, RevisionError};
@@ -65,6 +65,8 @@ pub struct Follower {
     listed: channel::Sender<Option<std::time::Instant>>,
     /// Signals that a client waits for a listing.
     list_wanted: Notify,
+    /// Whether items of the streams are being applied, so that nothing is read from them.
+    applying: AtomicBool,
 }
 
 struct FollowedState {
@@ -126,6 +128,8 @@ enum SessionEnd {
     Floor,
     #[error("filers are silent: {0}")]
     Silent(String),
+    #[error("change feeds do not deliver what their filers have stored: {0}")]
+    Deaf(String),
 }
 
 impl SessionEnd {
@@ -182,6 +186,7 @@ impl Follower {
             fence: None,
             listed: channel::Sender::new(None),
             list_wanted: Notify::new(),
+            applying: AtomicBool::new(false),
         }
     }
 
@@ -310,7 +315,7 @@ impl Follower {
             }
             let loaded = self.current.load().is_some();
             tracing::warn!(error = %ended, retry_ms = wait.as_millis(), loaded, "IAM state is not followed; trying again");
-            tokio::time::sleep(wait).await;
+            tokio::time::sleep(wait.saturating_sub(began.elapsed())).await;
             wait = (wait * 2).min(LONGEST_WAIT);
         }
     }
@@ -373,6 +378,7 @@ impl Follower {
     }
 
     async fn session(&self) -> Result<std::convert::Infallible, SessionEnd> {
+        self.applying.store(false, Ordering::Relaxed);
         // Open the streams first, then list: whatever happens in between is in one of the two.
         let feeds = self.filer.subscribe(self.filter()).await?;
         let filers: BTreeSet<FilerName> = feeds.iter().map(|(label, _)| FilerName::from(label.as_str())).collect();
@@ -441,7 +447,9 @@ impl Follower {
                     None => break,
                 }
             }
+            self.applying.store(true, Ordering::Relaxed);
             self.apply(batch, &session).await?;
+            self.applying.store(false, Ordering::Relaxed);
         }
     }
 
@@ -462,6 +470,11 @@ impl Follower {
                 silent.iter().for_each(|name| self.filer.avoid(&name.0));
                 let names: Vec<&str> = silent.iter().map(|name| &*name.0).collect();
                 return Err(SessionEnd::Silent(names.join(", ")));
+            }
+            let deaf = fence.deaf();
+            if !deaf.is_empty() && !self.applying.load(Ordering::Relaxed) {
+                let names: Vec<&str> = deaf.iter().map(|name| &*name.0).collect();
+                return Err(SessionEnd::Deaf(names.join(", ")));
             }
         }
     }

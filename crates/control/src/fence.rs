@@ -72,6 +72,16 @@ pub struct GatewayFence {
     listings: AtomicU64,
     /// Stored beats of this gateway that a later one has replaced.
     replaced: Mutex<BTreeSet<String>>,
+    /// What the stream of each filer has delivered.
+    deliveries: Mutex<BTreeMap<FilerName, Delivery>>,
+}
+
+/// Which of our beats a stream has delivered.
+#[derive(Default)]
+struct Delivery {
+    latest: u64,
+    /// The earliest that is stored and not delivered, and since when it is known to be stored.
+    missing: Option<(u64, Instant)>,
 }
 
 /// How often this gateway had listed everything before a change was written. If no stream delivers the change
@@ -121,6 +131,7 @@ impl GatewayFence {
             revision: Mutex::default(),
             listings: AtomicU64::new(0),
             replaced: Mutex::default(),
+            deliveries: Mutex::default(),
         }
     }
 
@@ -162,6 +173,8 @@ impl GatewayFence {
 
     /// Records that new streams are open and everything has been listed again.
     pub(crate) fn follow(&self, listing: &Listing, filers: BTreeSet<FilerName>, listed: &[Beat]) {
+        // Streams that are new deliver nothing from before.
+        self.deliveries().clear();
         self.state().follow(listing, filers, listed, (self.clock)());
         self.observed(true);
     }
@@ -175,6 +188,9 @@ impl GatewayFence {
         {
             let mut state = self.state();
             for (filer, beat) in beats {
+                if beat.boot_id == *state.me() {
+                    self.delivered(filer, beat.number);
+                }
                 wanted |= state.observe(filer, beat, (self.clock)());
             }
         }
@@ -195,6 +211,34 @@ impl GatewayFence {
     /// The filers whose streams are silent although another one delivers.
     pub(crate) fn silent(&self) -> Vec<FilerName> {
         self.state().silent()
+    }
+
+    /// The filers that have stored a beat of ours and whose streams do not deliver it. Their own heartbeats would take
+    /// many seconds to tell that a stream is dead.
+    pub(crate) fn deaf(&self) -> Vec<FilerName> {
+        let patience = if self.is_expired() { self.lease_length / 6 } else { self.lease_length / 2 };
+        let is_deaf = |delivery: &Delivery| delivery.missing.is_some_and(|(_, since)| since.elapsed() >= patience);
+        self.deliveries().iter().filter(|(_, one)| is_deaf(one)).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// A beat is stored. Its stream may have delivered it already.
+    fn stored(&self, beat: &Beat) {
+        let mut deliveries = self.deliveries();
+        let delivery = deliveries.entry(beat.via.clone()).or_default();
+        if delivery.latest < beat.number && delivery.missing.is_none() {
+            delivery.missing = Some((beat.number, Instant::now()));
+        }
+    }
+
+    fn delivered(&self, filer: &FilerName, number: u64) {
+        let mut deliveries = self.deliveries();
+        let delivery = deliveries.entry(filer.clone()).or_default();
+        delivery.latest = delivery.latest.max(number);
+        delivery.missing = delivery.missing.filter(|(missing, _)| *missing > number);
+    }
+
+    fn deliveries(&self) -> MutexGuard<'_, BTreeMap<FilerName, Delivery>> {
+        self.deliveries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns when everything has to be listed.
@@ -261,7 +305,7 @@ impl GatewayFence {
     /// Writes beats until the task is dropped: at every renewal, and at once if another gateway waits for one.
     pub async fn run(&self, filer: &dyn Filer) {
         let mut writing: FuturesUnordered<BoxFuture<'_, (Beat, bool)>> = FuturesUnordered::new();
-        let mut busy: BTreeSet<FilerName> = BTreeSet::new();
+        let mut busy: BTreeMap<FilerName, Instant> = BTreeMap::new();
         // The filers that were busy when the last beat was made. That beat, or a later one, must still be written
         // there.
         let mut owed: BTreeSet<FilerName> = BTreeSet::new();
@@ -293,6 +337,9 @@ impl GatewayFence {
                 Some((beat, is_stored)) = writing.next(), if !writing.is_empty() => {
                     busy.remove(&beat.via);
                     let is_owed = owed.remove(&beat.via);
+                    if is_stored {
+                        self.stored(&beat);
+                    }
                     if is_stored && stored.as_ref().is_none_or(|known| known.number < beat.number) {
                         stored = Some(beat);
                     }
@@ -305,14 +352,16 @@ impl GatewayFence {
             }
             due = Instant::now() + self.renewal;
             let filers: BTreeSet<FilerName> = self.state().filers().cloned().collect();
-            owed = filers.intersection(&busy).cloned().collect();
-            let idle: Vec<FilerName> = filers.difference(&busy).cloned().collect();
+            // A write without an answer does not keep later ones waiting for long: its connection may be dead.
+            busy.retain(|_, since| since.elapsed() < 2 * self.renewal);
+            owed = filers.iter().filter(|name| busy.contains_key(*name)).cloned().collect();
+            let idle: Vec<FilerName> = filers.iter().filter(|name| !busy.contains_key(*name)).cloned().collect();
             if idle.is_empty() {
                 continue;
             }
             let beat = self.next_beat();
             for name in idle {
-                busy.insert(name.clone());
+                busy.insert(name.clone(), Instant::now());
                 writing.push(Box::pin(self.write(filer, beat.through(&name))));
             }
             if tidy <= Instant::now() {

@@ -81,15 +81,14 @@ async fn open(shared: &Arc<Shared>, node: &Node, filter: FeedFilter) -> Result<F
         Some((first, rest)) => (first.clone(), rest.to_vec()),
         None => (NO_PATH.to_owned(), Vec::new()),
     };
-    // Several streams of one process must not replace each other, so each has its own id.
-    let client_id = shared.feeds.client.fetch_add(1, Ordering::Relaxed) & i32::MAX;
-    let request = SubscribeMetadataRequest {
+    let request = || SubscribeMetadataRequest {
         client_name: "kelpgate".to_owned(),
-        path_prefix,
-        path_prefixes,
+        path_prefix: path_prefix.clone(),
+        path_prefixes: path_prefixes.clone(),
         directories: filter.directories.clone(),
         since_ns,
-        client_id,
+        // Several streams of one process must not replace each other, so each has its own id.
+        client_id: shared.feeds.client.fetch_add(1, Ordering::Relaxed) & i32::MAX,
         client_epoch: shared.feeds.epoch.fetch_add(1, Ordering::Relaxed) + 1,
         client_supports_batching: true,
         client_supports_idle_heartbeat: true,
@@ -110,7 +109,7 @@ async fn open(shared: &Arc<Shared>, node: &Node, filter: FeedFilter) -> Result<F
 async fn clock(shared: &Arc<Shared>, node: &Node) -> Result<i64, FilerError> {
     let request = LookupDirectoryEntryRequest { directory: "/".to_owned(), name: String::new() };
     let answer: LookupDirectoryEntryResponse =
-        shared.filers.unary_on(node, Call::LookupDirectoryEntry, request).await?;
+        shared.filers.unary_at_opening(node, Call::LookupDirectoryEntry, request).await?;
     match answer.log_ts_ns {
         0 => {
             Err(FilerError::Other("the filer does not report its clock; SeaweedFS 4.48 or later is needed".to_owned()))

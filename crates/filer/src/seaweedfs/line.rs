@@ -1,7 +1,7 @@
 //! A connection that is replaced when it stays silent. A cut network leaves connections behind on which nothing arrives
 //! any more, and it takes most of a minute until their own signs of life say so.
 
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use tonic::transport::{Channel, Endpoint};
@@ -13,13 +13,15 @@ const KEPT: Duration = Duration::from_secs(1);
 pub(super) struct Line {
     endpoint: Endpoint,
     current: RwLock<(Channel, Instant)>,
+    /// When a call was last answered.
+    heard: Mutex<Instant>,
 }
 
 impl Line {
     /// Connects with the first call. Needs a tokio runtime.
     pub(super) fn new(endpoint: Endpoint) -> Line {
         let current = RwLock::new((endpoint.connect_lazy(), Instant::now()));
-        Line { endpoint, current }
+        Line { endpoint, current, heard: Mutex::new(Instant::now()) }
     }
 
     /// The present connection.
@@ -27,11 +29,21 @@ impl Line {
         self.current.read().unwrap_or_else(PoisonError::into_inner).0.clone()
     }
 
-    /// A call that began at this time got no answer: later ones use a new connection. Calls in progress keep theirs.
-    pub(super) fn was_silent_since(&self, begun: Instant) {
+    /// A call was answered.
+    pub(super) fn was_heard(&self) {
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// A call that began at this time has no answer. If no other call was answered since, later ones use a new
+    /// connection. Calls in progress keep theirs. Returns whether the next call uses another connection than that one.
+    pub(super) fn was_silent_since(&self, begun: Instant) -> bool {
+        if *self.heard.lock().unwrap_or_else(PoisonError::into_inner) > begun {
+            return false;
+        }
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         if current.1 <= begun && current.1.elapsed() >= KEPT {
             *current = (self.endpoint.connect_lazy(), Instant::now());
         }
+        current.1 > begun
     }
 }

@@ -38,6 +38,24 @@ impl Call {
         Call::VolumeDelete,
     ];
 
+    /// Whether sending it twice does the same as sending it once.
+    pub(super) fn is_repeatable(self) -> bool {
+        match self {
+            Call::GetFilerConfiguration
+            | Call::LookupDirectoryEntry
+            | Call::ListEntries
+            | Call::LookupVolume
+            | Call::SubscribeLocalMetadata
+            | Call::ListClusterNodes => true,
+            Call::ObjectTransaction
+            | Call::AssignVolume
+            | Call::DeleteCollection
+            | Call::VolumeGet
+            | Call::VolumePut
+            | Call::VolumeDelete => false,
+        }
+    }
+
     /// The label: SeaweedFS's name of the RPC, `Volume..` for HTTP requests to volume servers.
     pub fn name(self) -> &'static str {
         match self {

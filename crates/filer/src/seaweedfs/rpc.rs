@@ -2,10 +2,12 @@
 //! when the transport fails.
 
 use std::ops::ControlFlow;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use futures_util::future::{self, Either};
 use http::uri::PathAndQuery;
 use tonic::client::Grpc;
 use tonic::transport::{Channel, Endpoint};
@@ -26,6 +28,11 @@ const MESSAGE_BYTES_MAX: usize = 128 << 20;
 const AVOID_FIRST: Duration = Duration::from_secs(1);
 const ASSIGN: Duration = Duration::from_secs(20);
 const AVOID_MAX: Duration = Duration::from_secs(30);
+/// How long a connection may be silent before the next call uses a new one, and a call that may be repeated is sent
+/// there too. After a cut network is whole again, nothing tells that a connection from before it is dead.
+const SILENT_AFTER: Duration = Duration::from_secs(1);
+/// The same for the calls that open a change feed: no lease runs until it is open.
+const SILENT_AT_OPENING: Duration = Duration::from_millis(500);
 
 /// How long to wait, and for what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,8 +67,45 @@ pub(super) struct Node {
 impl Node {
     /// A call that began at this time got no answer.
     pub(super) fn was_silent_since(&self, call: Call, begun: Instant) {
-        let line = if call == Call::SubscribeLocalMetadata { &self.streams } else { &self.calls };
-        line.was_silent_since(begun);
+        self.line(call).was_silent_since(begun);
+    }
+
+    fn line(&self, call: Call) -> &Line {
+        if call == Call::SubscribeLocalMetadata { &self.streams } else { &self.calls }
+    }
+
+    /// Sends a call, and waits for its answer for at most `bound`. If the line stays silent for some time, a call that
+    /// may be repeated is sent again on a new connection, and the first answer counts.
+    async fn answer<T, F>(
+        &self,
+        call: Call,
+        bound: Duration,
+        silent_after: Duration,
+        send: impl Fn(Channel) -> F,
+    ) -> Result<T, CallError>
+    where
+        F: Future<Output = Result<T, Status>>,
+    {
+        let (begun, line) = (Instant::now(), self.line(call));
+        let answer = bounded(&self.address, bound, async {
+            let mut first = pin!(send(line.channel()));
+            if let Ok(answer) = tokio::time::timeout(silent_after, &mut first).await {
+                return answer;
+            }
+            if !line.was_silent_since(begun) || !call.is_repeatable() {
+                return first.await;
+            }
+            match future::select(first, pin!(send(line.channel()))).await {
+                Either::Left((Err(_), other)) => other.await,
+                Either::Right((Err(_), other)) => other.await,
+                Either::Left((answer, _)) | Either::Right((answer, _)) => answer,
+            }
+        });
+        let answer = answer.await;
+        if !answer.as_ref().is_err_and(CallError::is_transport) {
+            line.was_heard();
+        }
+        answer
     }
 }
 
@@ -114,12 +158,8 @@ impl Filers {
         let mut attempts = self.attempts(replay, call);
         let mut last = CallError::NoFiler;
         while let Some(attempt) = attempts.next() {
-            let answer = bounded(
-                &attempt.node.address,
-                attempt.bound,
-                unary(&attempt.node.calls.channel(), call, Request::new(request.clone())),
-            )
-            .await;
+            let send = |channel| unary(channel, call, Request::new(request.clone()));
+            let answer = attempt.node.answer(call, attempt.bound, SILENT_AFTER, send).await;
             match self.judge(attempt, call, replay, answer) {
                 ControlFlow::Break(answer) => return answer,
                 ControlFlow::Continue(error) => last = error,
@@ -131,12 +171,35 @@ impl Filers {
     /// A call to one process, without failover.
     pub(super) async fn unary_on<Q, A>(&self, node: &Node, call: Call, request: Q) -> Result<A, CallError>
     where
-        Q: prost::Message + 'static,
+        Q: prost::Message + Clone + 'static,
+        A: prost::Message + Default + 'static,
+    {
+        self.unary_sent(node, call, request, SILENT_AFTER).await
+    }
+
+    /// The same for a call of which the opening of a change feed consists.
+    pub(super) async fn unary_at_opening<Q, A>(&self, node: &Node, call: Call, request: Q) -> Result<A, CallError>
+    where
+        Q: prost::Message + Clone + 'static,
+        A: prost::Message + Default + 'static,
+    {
+        self.unary_sent(node, call, request, SILENT_AT_OPENING).await
+    }
+
+    async fn unary_sent<Q, A>(
+        &self,
+        node: &Node,
+        call: Call,
+        request: Q,
+        silent_after: Duration,
+    ) -> Result<A, CallError>
+    where
+        Q: prost::Message + Clone + 'static,
         A: prost::Message + Default + 'static,
     {
         let begun = Instant::now();
-        let answer =
-            bounded(&node.address, self.timeouts.call, unary(&node.calls.channel(), call, Request::new(request))).await;
+        let send = |channel| unary(channel, call, Request::new(request.clone()));
+        let answer = node.answer(call, self.timeouts.call, silent_after, send).await;
         self.note(node, call, begun, &answer);
         answer
     }
@@ -150,14 +213,17 @@ impl Filers {
         request: Q,
     ) -> Result<A, CallError>
     where
-        Q: prost::Message + 'static,
+        Q: prost::Message + Clone + 'static,
         A: prost::Message + Default + 'static,
     {
         let begun = Instant::now();
         let bound = time.min(self.timeouts.call);
-        let mut request = Request::new(request);
-        request.set_timeout(bound);
-        let answer = bounded(&node.address, bound, unary(&node.calls.channel(), call, request)).await;
+        let send = |channel| {
+            let mut request = Request::new(request.clone());
+            request.set_timeout(bound);
+            unary(channel, call, request)
+        };
+        let answer = node.answer(call, bound, SILENT_AFTER, send).await;
         self.note(node, call, begun, &answer);
         answer
     }
@@ -183,7 +249,7 @@ impl Filers {
     /// Collects a finite stream of answers from one process, without failover.
     pub(super) async fn collect_on<Q, A>(&self, node: &Node, call: Call, request: Q) -> Result<Vec<A>, CallError>
     where
-        Q: prost::Message + 'static,
+        Q: prost::Message + Clone + 'static,
         A: prost::Message + Default + 'static,
     {
         let begun = Instant::now();
@@ -201,15 +267,21 @@ impl Filers {
         }
     }
 
-    /// Opens an endless stream from one filer, on the channel for streams. Waits for the head of the answer.
-    pub(super) async fn open<Q, A>(&self, node: &Node, call: Call, request: Q) -> Result<Streaming<A>, CallError>
+    /// Opens an endless stream from one filer, on the channel for streams. Waits for the head of the answer. If it is
+    /// asked for twice, each request is made anew.
+    pub(super) async fn open<Q, A>(
+        &self,
+        node: &Node,
+        call: Call,
+        request: impl Fn() -> Q,
+    ) -> Result<Streaming<A>, CallError>
     where
         Q: prost::Message + 'static,
         A: prost::Message + Default + 'static,
     {
         let begun = Instant::now();
-        let opened =
-            bounded(&node.address, self.timeouts.call, streaming(&node.streams.channel(), call, request)).await;
+        let send = |channel| streaming(channel, call, request());
+        let opened = node.answer(call, self.timeouts.call, SILENT_AT_OPENING, send).await;
         self.note(node, call, begun, &opened);
         opened
     }
@@ -318,13 +390,19 @@ impl<'a> Attempts<'a> {
 /// Collects a finite stream.
 async fn collect<Q, A>(node: &Node, bound: Duration, call: Call, request: Q) -> Result<Vec<A>, CallError>
 where
-    Q: prost::Message + 'static,
+    Q: prost::Message + Clone + 'static,
     A: prost::Message + Default + 'static,
 {
-    let mut stream = bounded(&node.address, bound, streaming::<Q, A>(&node.calls.channel(), call, request)).await?;
+    let first = async |channel, request| {
+        let mut stream = streaming::<Q, A>(channel, call, request).await?;
+        Ok((stream.message().await?, stream))
+    };
+    let (mut next, mut stream) =
+        node.answer(call, bound, SILENT_AFTER, |channel| first(channel, request.clone())).await?;
     let mut answers = Vec::new();
-    while let Some(answer) = bounded(&node.address, bound, stream.message()).await? {
+    while let Some(answer) = next {
         answers.push(answer);
+        next = bounded(&node.address, bound, stream.message()).await?;
     }
     Ok(answers)
 }
@@ -364,7 +442,7 @@ fn endpoint(
     }
 }
 
-async fn unary<Q, A>(channel: &Channel, call: Call, request: Request<Q>) -> Result<A, Status>
+async fn unary<Q, A>(channel: Channel, call: Call, request: Request<Q>) -> Result<A, Status>
 where
     Q: prost::Message + 'static,
     A: prost::Message + Default + 'static,
@@ -373,7 +451,7 @@ where
     Ok(client.unary(request, path(call), ProstCodec::<Q, A>::default()).await?.into_inner())
 }
 
-async fn streaming<Q, A>(channel: &Channel, call: Call, request: Q) -> Result<Streaming<A>, Status>
+async fn streaming<Q, A>(channel: Channel, call: Call, request: Q) -> Result<Streaming<A>, Status>
 where
     Q: prost::Message + 'static,
     A: prost::Message + Default + 'static,
@@ -382,10 +460,9 @@ where
     Ok(client.server_streaming(Request::new(request), path(call), ProstCodec::<Q, A>::default()).await?.into_inner())
 }
 
-async fn ready(channel: &Channel) -> Result<Grpc<Channel>, Status> {
-    let mut client = Grpc::new(channel.clone())
-        .max_decoding_message_size(MESSAGE_BYTES_MAX)
-        .max_encoding_message_size(MESSAGE_BYTES_MAX);
+async fn ready(channel: Channel) -> Result<Grpc<Channel>, Status> {
+    let mut client =
+        Grpc::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX).max_encoding_message_size(MESSAGE_BYTES_MAX);
     client.ready().await.map_err(|error| Status::from_error(error.into()))?;
     Ok(client)
 }
