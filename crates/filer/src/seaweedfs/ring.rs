@@ -147,6 +147,17 @@ impl Ring {
         }
     }
 
+    /// Whether the filer that owns a key, as the filers see it, is silent.
+    pub(super) fn owner_is_silent(&self, key: &str) -> bool {
+        let silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
+        if silent.is_empty() {
+            return false;
+        }
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let members: Vec<String> = known.iter().flatten().map(ToString::to_string).collect();
+        owner(&members, key).is_some_and(|name| silent.contains(name))
+    }
+
     /// Whether the filer with this name is silent.
     pub(super) fn is_silent(&self, name: &str) -> bool {
         self.silent.lock().unwrap_or_else(PoisonError::into_inner).contains(name)
@@ -161,7 +172,7 @@ impl Ring {
 
 #[cfg(test)]
 mod tests {
-    use super::owner;
+    use super::{Ring, owner};
 
     #[test]
     fn a_key_has_the_owner_that_filers_compute() {
@@ -178,5 +189,20 @@ mod tests {
         let moved = keys.iter().filter(|key| of(2, key) != of(3, key));
         assert!(moved.clone().all(|key| of(3, key) == Some("8890")));
         assert_eq!(moved.count(), 109, "as the filers compute it themselves");
+    }
+
+    #[test]
+    fn a_silent_owner_is_known() {
+        let ring = Ring::default();
+        let filers = ["127.0.0.1:8888", "127.0.0.1:8889"].map(str::to_owned);
+        *ring.known.lock().unwrap() = Some(filers.iter().map(|filer| filer.parse().unwrap()).collect());
+        for key in (0..20).map(|key| key.to_string()) {
+            for silent in &filers {
+                assert!(!ring.owner_is_silent(&key));
+                ring.set_silent(silent, true);
+                assert_eq!(ring.owner_is_silent(&key), owner(&filers, &key) == Some(silent), "{key}, {silent}");
+                ring.set_silent(silent, false);
+            }
+        }
     }
 }

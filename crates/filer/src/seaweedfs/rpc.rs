@@ -74,39 +74,56 @@ impl Node {
         if call == Call::SubscribeLocalMetadata { &self.streams } else { &self.calls }
     }
 
-    /// Sends a call, and waits for its answer for at most `bound`. If the line stays silent for some time, a call that
-    /// may be repeated is sent again on a new connection, and the first answer counts.
+    /// Sends a call, and waits for its answer for at most `bound`. If the line stays silent, a call that may be repeated
+    /// does not wait for that long: it is given up if another filer can be asked. Otherwise it is sent again on a new
+    /// connection, and the first answer counts.
     async fn answer<T, F>(
         &self,
         call: Call,
         bound: Duration,
-        silent_after: Duration,
+        silence: Silence,
         send: impl Fn(Channel) -> F,
     ) -> Result<T, CallError>
     where
         F: Future<Output = Result<T, Status>>,
     {
         let (begun, line) = (Instant::now(), self.line(call));
-        let answer = bounded(&self.address, bound, async {
-            let mut first = pin!(send(line.channel()));
-            if let Ok(answer) = tokio::time::timeout(silent_after, &mut first).await {
-                return answer;
+        let mut first = pin!(bounded(&self.address, bound, send(line.channel())));
+        let answer = match tokio::time::timeout(silence.after, &mut first).await {
+            Ok(answer) => answer,
+            Err(_) if !line.was_silent_since(begun) || !call.is_repeatable() => first.await,
+            Err(_) if silence.others => {
+                let seconds = silence.after.as_secs_f32();
+                Err(CallError::Timeout { filer: self.address.to_string(), seconds })
             }
-            if !line.was_silent_since(begun) || !call.is_repeatable() {
-                return first.await;
+            Err(_) => {
+                let left = bound.saturating_sub(begun.elapsed());
+                let second = pin!(bounded(&self.address, left, send(line.channel())));
+                match future::select(first, second).await {
+                    Either::Left((Err(_), other)) => other.await,
+                    Either::Right((Err(_), other)) => other.await,
+                    Either::Left((answer, _)) | Either::Right((answer, _)) => answer,
+                }
             }
-            match future::select(first, pin!(send(line.channel()))).await {
-                Either::Left((Err(_), other)) => other.await,
-                Either::Right((Err(_), other)) => other.await,
-                Either::Left((answer, _)) | Either::Right((answer, _)) => answer,
-            }
-        });
-        let answer = answer.await;
+        };
         if !answer.as_ref().is_err_and(CallError::is_transport) {
             line.was_heard();
         }
         answer
     }
+}
+
+/// When a line counts as silent, and what follows.
+#[derive(Clone, Copy)]
+struct Silence {
+    after: Duration,
+    /// Whether another filer can be asked instead.
+    others: bool,
+}
+
+impl Silence {
+    const CALL: Silence = Silence { after: SILENT_AFTER, others: false };
+    const OPENING: Silence = Silence { after: SILENT_AT_OPENING, others: false };
 }
 
 /// The filers behind a client.
@@ -159,7 +176,8 @@ impl Filers {
         let mut last = CallError::NoFiler;
         while let Some(attempt) = attempts.next() {
             let send = |channel| unary(channel, call, Request::new(request.clone()));
-            let answer = attempt.node.answer(call, attempt.bound, SILENT_AFTER, send).await;
+            let silence = Silence { others: attempts.left > 0, ..Silence::CALL };
+            let answer = attempt.node.answer(call, attempt.bound, silence, send).await;
             match self.judge(attempt, call, replay, answer) {
                 ControlFlow::Break(answer) => return answer,
                 ControlFlow::Continue(error) => last = error,
@@ -174,7 +192,7 @@ impl Filers {
         Q: prost::Message + Clone + 'static,
         A: prost::Message + Default + 'static,
     {
-        self.unary_sent(node, call, request, SILENT_AFTER).await
+        self.unary_sent(node, call, request, Silence::CALL).await
     }
 
     /// The same for a call of which the opening of a change feed consists.
@@ -183,23 +201,17 @@ impl Filers {
         Q: prost::Message + Clone + 'static,
         A: prost::Message + Default + 'static,
     {
-        self.unary_sent(node, call, request, SILENT_AT_OPENING).await
+        self.unary_sent(node, call, request, Silence::OPENING).await
     }
 
-    async fn unary_sent<Q, A>(
-        &self,
-        node: &Node,
-        call: Call,
-        request: Q,
-        silent_after: Duration,
-    ) -> Result<A, CallError>
+    async fn unary_sent<Q, A>(&self, node: &Node, call: Call, request: Q, silence: Silence) -> Result<A, CallError>
     where
         Q: prost::Message + Clone + 'static,
         A: prost::Message + Default + 'static,
     {
         let begun = Instant::now();
         let send = |channel| unary(channel, call, Request::new(request.clone()));
-        let answer = node.answer(call, self.timeouts.call, silent_after, send).await;
+        let answer = node.answer(call, self.timeouts.call, silence, send).await;
         self.note(node, call, begun, &answer);
         answer
     }
@@ -223,7 +235,7 @@ impl Filers {
             request.set_timeout(bound);
             unary(channel, call, request)
         };
-        let answer = node.answer(call, bound, SILENT_AFTER, send).await;
+        let answer = node.answer(call, bound, Silence::CALL, send).await;
         self.note(node, call, begun, &answer);
         answer
     }
@@ -237,7 +249,8 @@ impl Filers {
         let mut attempts = self.attempts(Replay::Safe, call);
         let mut last = CallError::NoFiler;
         while let Some(attempt) = attempts.next() {
-            let answer = collect(attempt.node, attempt.bound, call, request.clone()).await;
+            let silence = Silence { others: attempts.left > 0, ..Silence::CALL };
+            let answer = collect(attempt.node, attempt.bound, silence, call, request.clone()).await;
             match self.judge(attempt, call, Replay::Safe, answer) {
                 ControlFlow::Break(answer) => return answer,
                 ControlFlow::Continue(error) => last = error,
@@ -253,7 +266,7 @@ impl Filers {
         A: prost::Message + Default + 'static,
     {
         let begun = Instant::now();
-        let answer = collect(node, self.timeouts.call, call, request).await;
+        let answer = collect(node, self.timeouts.call, Silence::CALL, call, request).await;
         self.note(node, call, begun, &answer);
         answer
     }
@@ -281,7 +294,7 @@ impl Filers {
     {
         let begun = Instant::now();
         let send = |channel| streaming(channel, call, request());
-        let opened = node.answer(call, self.timeouts.call, SILENT_AT_OPENING, send).await;
+        let opened = node.answer(call, self.timeouts.call, Silence::OPENING, send).await;
         self.note(node, call, begun, &opened);
         opened
     }
@@ -388,7 +401,13 @@ impl<'a> Attempts<'a> {
 }
 
 /// Collects a finite stream.
-async fn collect<Q, A>(node: &Node, bound: Duration, call: Call, request: Q) -> Result<Vec<A>, CallError>
+async fn collect<Q, A>(
+    node: &Node,
+    bound: Duration,
+    silence: Silence,
+    call: Call,
+    request: Q,
+) -> Result<Vec<A>, CallError>
 where
     Q: prost::Message + Clone + 'static,
     A: prost::Message + Default + 'static,
@@ -397,8 +416,7 @@ where
         let mut stream = streaming::<Q, A>(channel, call, request).await?;
         Ok((stream.message().await?, stream))
     };
-    let (mut next, mut stream) =
-        node.answer(call, bound, SILENT_AFTER, |channel| first(channel, request.clone())).await?;
+    let (mut next, mut stream) = node.answer(call, bound, silence, |channel| first(channel, request.clone())).await?;
     let mut answers = Vec::new();
     while let Some(answer) = next {
         answers.push(answer);

@@ -50,12 +50,16 @@ async fn by_guard(
 /// Lets the filers determine the owner.
 ///
 /// A dead filer stays in the ring for a while, and its peers cannot reach it. Then a peer runs a transaction without
-/// conditions itself. A transaction with conditions fails, because only the owner's lock makes its answer reliable.
+/// conditions itself, at once if the owner is known to be silent: a peer would wait for it. A transaction with
+/// conditions fails, because only the owner's lock makes its answer reliable.
 async fn by_ring(
     shared: &Shared,
     mut request: ObjectTransactionRequest,
 ) -> Result<ObjectTransactionResponse, CallError> {
     let call = Call::ObjectTransaction;
+    // What is computed from other entries needs the one lock.
+    let is_plain = request.condition.is_none() && request.mutations.iter().all(|step| step.recompute.is_none());
+    request.is_moved = is_plain && shared.ring.owner_is_silent(&request.route_key);
     let mut answer = shared.filers.unary(call, &request, Replay::OnlyUnsent).await;
     if request.condition.is_none() && answer.as_ref().is_err_and(CallError::owner_was_not_reached) {
         request.is_moved = true;
