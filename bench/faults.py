@@ -121,27 +121,31 @@ class Seen:
 
     def ask(self, url, number):
         sent = time.monotonic()
+        method, name, body = ("GET", "read", b"") if number % 2 else ("PUT", f"w{number}", b"y" * 1000)
         try:
-            if number % 2:
-                status = request(ADMIN, "GET", f"{url}/faults/read", timeout=DEADLINE_S).status
-            else:
-                status = request(ADMIN, "PUT", f"{url}/faults/w{number}", b"y" * 1000, timeout=DEADLINE_S).status
-        except (OSError, http.client.HTTPException):
-            status = 0
-        is_late = time.monotonic() - sent > DEADLINE_S
+            answer = request(ADMIN, method, f"{url}/faults/{name}", body, timeout=DEADLINE_S)
+            told = answer.status, answer.body[:300] if answer.status != 200 else b""
+        except (OSError, http.client.HTTPException) as error:
+            told = 0, repr(error)
+        took = time.monotonic() - sent
         with self.lock:
-            self.answers.append((sent, status == 200 and not is_late))
+            self.answers.append((sent, told[0] == 200 and took <= DEADLINE_S, f"{method} {took:.1f} s {told}"))
 
     def row(self):
         """Requests, refused ones, and the longest time from the first of a run of refusals to the next answer, in seconds."""
         longest, since = 0, None
-        for sent, answered in sorted(self.answers):
+        for sent, answered, _ in sorted(self.answers):
             if not answered:
                 since = since or sent
             elif since:
                 longest, since = max(longest, sent - since), None
-        refused = sum(not answered for _, answered in self.answers)
+        refused = sum(not answered for _, answered, _ in self.answers)
         return len(self.answers), refused, longest
+
+
+    def show(self, begun):
+        for sent, _, told in sorted(one for one in self.answers if not one[1]):
+            print(f"    {sent - begun - BEFORE_S:6.2f} s: {told}", flush=True)
 
 
 def watch(two, event, rate, after_s):
@@ -160,7 +164,7 @@ def watch(two, event, rate, after_s):
             pools[name].submit(seen[name].ask, gateway.url, number)
     for pool in pools.values():
         pool.shutdown()
-    return seen
+    return begun, seen
 
 
 def main():
@@ -168,6 +172,7 @@ def main():
     arguments.add_argument("--only", default=",".join(EVENTS), help="events, separated by commas")
     arguments.add_argument("--after", type=float, default=60, help="seconds for which an event is watched")
     arguments.add_argument("--rate", type=int, default=20, help="requests per second to each gateway")
+    arguments.add_argument("--show", action="store_true", help="print each refusal, with its time after the event")
     given = arguments.parse_args()
     with tempfile.TemporaryDirectory(prefix="kelpgate-faults-") as directory:
         try:
@@ -180,10 +185,13 @@ def main():
                 else:
                     two.start_again()
                 time.sleep(REST_S)
-                for name, seen in watch(two, event, given.rate, given.after).items():
+                begun, answers = watch(two, event, given.rate, given.after)
+                for name, seen in answers.items():
                     count, refused, longest = seen.row()
                     share = f"{100 * refused / count:.1f} %"
                     print(f"| {event} | {name} | {count} | {refused} | {share} | {longest:.1f} s |", flush=True)
+                    if given.show:
+                        seen.show(begun)
         finally:
             for server in list(Server.running):
                 server.kill()

@@ -44,6 +44,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 const RING_EVERY: Duration = Duration::from_secs(1);
 /// How often to look for silent filers.
 const SILENCE_EVERY: Duration = Duration::from_millis(100);
+/// How long a listing waits for the events that are being applied.
+const LONGEST_BATCH: Duration = Duration::from_millis(500);
 /// How long to wait for a client's floor.
 const FLOOR_WITHIN: Duration = Duration::from_secs(1);
 
@@ -103,6 +105,15 @@ struct Session {
     settled_at: Option<Instant>,
 }
 
+/// Which streams are open while everything is listed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Streams {
+    /// New ones: what happened before is found by the listing alone.
+    New,
+    /// Those of before: they deliver what the listing finds.
+    Kept,
+}
+
 /// What a batch of events says besides changes.
 #[derive(Default)]
 struct BatchNotices {
@@ -122,7 +133,7 @@ enum SessionEnd {
     End(FilerName),
     #[error("the filers of the cluster have changed: {0}")]
     Ring(String),
-    #[error("another gateway follows other filers")]
+    #[error("another gateway has changed something that the change feed may not deliver")]
     MustList,
     #[error("a client has a revision of a filer that is not followed")]
     Floor,
@@ -385,28 +396,65 @@ impl Follower {
         let epoch = self.filer.configuration().await?.signature;
         self.positions.follow(epoch.cast_unsigned(), &filers);
         self.clocks.follow(&filers);
-        let listing = self.fence.as_ref().map(|fence| fence.begin_listing());
-        let beats = self.listed_beats().await?;
-        self.relist().await?;
-        if let (Some(fence), Some(listing)) = (&self.fence, &listing) {
-            fence.follow(listing, filers.clone(), &beats);
-        }
+        self.list_all(&filers, Streams::New).await?;
         self.metrics.connected.set(i64::try_from(feeds.len()).unwrap_or(i64::MAX));
-        let settled_at = (feeds.len() == 1).then(|| Instant::now() + SETTLING);
         let labelled = feeds.into_iter().map(|(label, feed)| -> BoxStream<'static, Labelled> {
             let label = FilerName::from(label.as_str());
             let end = label.clone();
             let items = feed.map(move |item| (label.clone(), Some(item)));
             items.chain(stream::once(async move { (end, None) })).boxed()
         });
-        tokio::select! {
-            // In a fixed order, as everywhere in this crate: a simulation with a given seed must always run the same
-            // way.
-            biased;
-            ended = self.read(stream::select_all(labelled), Session { settled_at }) => ended,
-            ended = self.watch_ring(&filers) => ended,
-            ended = self.watch_silence() => ended,
+        let mut items = stream::select_all(labelled);
+        let mut ring = std::pin::pin!(self.watch_ring(&filers));
+        loop {
+            let settled_at = (filers.len() == 1).then(|| Instant::now() + SETTLING);
+            let ended = tokio::select! {
+                // In a fixed order, as everywhere in this crate: a simulation with a given seed must always run the same
+                // way.
+                biased;
+                ended = self.read(&mut items, Session { settled_at }) => ended,
+                ended = &mut ring => ended,
+                ended = self.watch_silence() => ended,
+            };
+            match ended {
+                // The streams are whole. If they were opened anew, changes of this gateway would be lost from them, and
+                // it would make the others list in turn.
+                Err(SessionEnd::MustList) if self.may_keep_streams() => {
+                    tracing::info!("another gateway has changed something that the change feed may not deliver");
+                    self.list_all(&filers, Streams::Kept).await?;
+                }
+                ended => return ended,
+            }
         }
+    }
+
+    /// Whether the open streams deliver everything from here on: they are those of all filers that matter, and nothing
+    /// that they delivered was dropped.
+    fn may_keep_streams(&self) -> bool {
+        let must_follow = self.fence.as_ref().is_none_or(|fence| fence.must_follow());
+        !must_follow && !self.applying.load(Ordering::Relaxed)
+    }
+
+    /// Waits until what was read from the streams is applied, but not for long.
+    async fn between_batches(&self) {
+        let begun = Instant::now();
+        while self.applying.load(Ordering::Relaxed) && begun.elapsed() < LONGEST_BATCH {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Lists everything, and follows the filers from then on.
+    async fn list_all(&self, filers: &BTreeSet<FilerName>, streams: Streams) -> Result<(), SessionEnd> {
+        let listing = self.fence.as_ref().map(|fence| match streams {
+            Streams::New => fence.begin_listing(),
+            Streams::Kept => fence.lists_within(),
+        });
+        let beats = self.listed_beats().await?;
+        self.relist(streams).await?;
+        if let (Some(fence), Some(listing)) = (&self.fence, &listing) {
+            fence.follow(listing, filers.clone(), &beats);
+        }
+        Ok(())
     }
 
     /// Which of the filer's changes are wanted.
@@ -420,7 +468,7 @@ impl Follower {
 
     async fn read(
         &self,
-        mut items: impl futures_util::Stream<Item = Labelled> + Unpin,
+        items: &mut (impl futures_util::Stream<Item = Labelled> + Unpin),
         session: Session,
     ) -> Result<std::convert::Infallible, SessionEnd> {
         loop {
@@ -448,8 +496,9 @@ impl Follower {
                 }
             }
             self.applying.store(true, Ordering::Relaxed);
-            self.apply(batch, &session).await?;
+            let applied = self.apply(batch, &session).await;
             self.applying.store(false, Ordering::Relaxed);
+            applied?;
         }
     }
 
@@ -460,7 +509,10 @@ impl Follower {
         loop {
             tokio::select! {
                 biased;
-                () = fence.until_listing_is_due() => return Err(SessionEnd::MustList),
+                () = fence.until_listing_is_due() => {
+                    self.between_batches().await;
+                    return Err(SessionEnd::MustList);
+                }
                 // However many clients ask, there is time for other work between two listings.
                 () = self.list_wanted.notified(), if began.elapsed() > SILENCE_EVERY => return Err(SessionEnd::Floor),
                 () = tokio::time::sleep(SILENCE_EVERY) => {}
@@ -515,7 +567,7 @@ impl Follower {
     }
 
     /// Lists everything and applies what differs.
-    async fn relist(&self) -> Result<(), SessionEnd> {
+    async fn relist(&self, streams: Streams) -> Result<(), SessionEnd> {
         let began = std::time::Instant::now();
         let mut state = self.state.lock().await;
         self.publish_pending(&mut state);
@@ -525,7 +577,9 @@ impl Follower {
         let first = !std::mem::replace(loaded, true);
         let changed = reading.changes;
         self.publish(&mut state, reading);
-        self.watches.relisted(began);
+        if streams == Streams::New {
+            self.watches.relisted(began);
+        }
         self.listed.send_replace(Some(began));
         self.metrics.reloads.inc();
         let counts = state.snapshot.counts();
@@ -580,7 +634,7 @@ impl Follower {
         drop(state);
         gathered?;
         if noticed.relist {
-            self.relist().await?;
+            self.relist(Streams::Kept).await?;
         }
         // Only now, when everything before them is applied.
         self.positions.reached(&reached);

@@ -164,14 +164,24 @@ impl GatewayFence {
         beat.boot_id == *self.state().me()
     }
 
-    /// Records that everything is about to be listed: code that waits for a change must learn if a listing found it.
-    /// Returns what the listing is sure to see, for [`GatewayFence::follow`].
+    /// Records that everything is about to be listed after new streams were opened: code that waits for a change must
+    /// learn if a listing found it. Returns what the listing is sure to see, for [`GatewayFence::follow`].
     pub(crate) fn begin_listing(&self) -> Listing {
         self.listings.fetch_add(1, Ordering::AcqRel);
+        self.lists_within()
+    }
+
+    /// The same for a listing during which the streams stay open. They deliver what it finds, too.
+    pub(crate) fn lists_within(&self) -> Listing {
         self.state().list()
     }
 
-    /// Records that new streams are open and everything has been listed again.
+    /// Whether new streams should be opened before everything is listed.
+    pub(crate) fn must_follow(&self) -> bool {
+        self.state().must_follow()
+    }
+
+    /// Records that streams are open and everything has been listed again.
     pub(crate) fn follow(&self, listing: &Listing, filers: BTreeSet<FilerName>, listed: &[Beat]) {
         // Streams that are new deliver nothing from before.
         self.deliveries().clear();

@@ -16,7 +16,7 @@ mod user_sessions;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use access::RecentUses;
@@ -553,4 +553,39 @@ async fn a_fast_clock_leaves_no_future_in_last_uses() {
     right.recorder.flush().await.unwrap();
     right.recorder.adopt().await.unwrap();
     assert!(is_past(world.store().last_used().await.unwrap()));
+}
+
+/// How often each of two gateways lists everything after their streams have ended once, while both make changes.
+#[tokio::test(flavor = "multi_thread")]
+async fn gateways_do_not_make_each_other_list_again_and_again() {
+    let world = World::new();
+    world.filer.listing_ms.store(300, Ordering::SeqCst);
+    let mut gateways = Vec::new();
+    for name in ["one", "two"] {
+        let follower = world.follow_as(FILE, |follower| follower.fenced(one_of_several(name))).await;
+        gateways.push(Gateway::following(&world, world.store(), false, follower));
+    }
+    let answered = Arc::new(AtomicU64::new(0));
+    let writers: Vec<_> = (0..8)
+        .map(|writer| {
+            let (gateway, answered) = (gateways[writer % 2].clone(), answered.clone());
+            tokio::spawn(async move {
+                for number in 0.. {
+                    let line = format!("CreateUser&UserName=u{writer}-{number}");
+                    answered.fetch_add(u64::from(gateway.call("root", &line).await.is_ok()), Ordering::SeqCst);
+                }
+            })
+        })
+        .collect();
+    let reloads = || gateways.iter().map(|gateway| gateway.follower.metrics().reloads.get()).collect::<Vec<_>>();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let (before, answered_before) = (reloads(), answered.load(Ordering::SeqCst));
+    world.filer.sever(false);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    writers.iter().for_each(tokio::task::JoinHandle::abort);
+    // Each lists once itself, and once because the other one found changes by listing.
+    for (before, after) in before.iter().zip(reloads()) {
+        assert!((1..=3).contains(&(after - before)), "{before} and {after} listings");
+    }
+    assert!(answered.load(Ordering::SeqCst) > answered_before);
 }

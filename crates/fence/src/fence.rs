@@ -48,6 +48,8 @@ pub struct Fence {
     /// A gateway has changed something that our streams may not deliver. No lease is given until everything is listed
     /// again.
     must_list: bool,
+    /// It follows a filer that we do not follow, so the streams that are open are not enough.
+    must_follow: bool,
     closed: bool,
     guards: Guards,
 }
@@ -155,6 +157,7 @@ impl Fence {
             barriers: BTreeMap::new(),
             held_until: Moment::default(),
             must_list: false,
+            must_follow: false,
             closed: false,
             guards: Guards::default(),
         }
@@ -176,8 +179,8 @@ impl Fence {
         Listing(self.peers.iter().map(|(boot_id, peer)| (boot_id.clone(), number(peer))).collect())
     }
 
-    /// Starts to follow these filers. Call it once a new stream to each of them is open and everything has been listed
-    /// since; `listed` holds the beats of all gateways, read after `listing` began and before everything else. Read
+    /// Starts to follow these filers. Call it once a stream to each of them is open and everything has been listed since,
+    /// also if the streams are those of before; `listed` holds the beats of all gateways, read after `listing` began and before everything else. Read
     /// `now` after the listing, and call no [`Fence::observe`] during it.
     ///
     /// What [`Fence::read`] has learned during the listing is not in it: a gateway that has asked since is asked about
@@ -198,6 +201,7 @@ impl Fence {
             self.filers.insert(name, until);
         }
         self.must_list = false;
+        self.must_follow = false;
         for beat in listed.iter().filter(|beat| beat.boot_id != self.me && beat.cluster == self.settings.cluster) {
             let peer = self.peers.entry(beat.boot_id.clone()).or_insert_with(|| Peer::new(beat));
             // Beats that we missed while no stream was open were written before now. A late copy of an older beat may
@@ -234,10 +238,17 @@ impl Fence {
         }
     }
 
-    /// Whether this gateway must open new streams and list everything again, because another gateway has changed
-    /// something that our streams may not deliver. Until then this gateway gets no lease and acknowledges nothing.
+    /// Whether this gateway must list everything again, because another gateway has changed something that our streams
+    /// may not deliver. Until then this gateway gets no lease and acknowledges nothing.
     pub fn must_list(&self) -> bool {
         self.must_list
+    }
+
+    /// Whether it should open new streams before that, because the other gateway follows a filer that this one does not
+    /// follow. Otherwise streams that are open stay open: what they deliver need not be found by listing, and no other
+    /// gateway has to list because of it.
+    pub fn must_follow(&self) -> bool {
+        self.must_follow
     }
 
     /// The next beat, to be written through every filer. Read `now` before the write begins.
@@ -325,9 +336,9 @@ impl Fence {
     fn is_asked(&mut self, beat: &Beat) -> bool {
         let Some(peer) = self.peers.get_mut(&beat.boot_id) else { return false };
         let hears_all = beat.filers.iter().all(|name| self.filers.contains_key(name));
-        if beat.lists > peer.listed || (beat.asks > peer.listed && !hears_all) {
-            self.must_list = true;
-        }
+        let misses = beat.asks > peer.listed && !hears_all;
+        self.must_follow |= misses;
+        self.must_list |= misses || beat.lists > peer.listed;
         let everywhere =
             beat.filers.iter().all(|name| peer.through.get(name).is_some_and(|number| *number >= beat.asks));
         let to_answer = everywhere && !self.must_list && beat.asks > peer.answered;

@@ -85,6 +85,7 @@ fn weight(action: &Action) -> u32 {
         | Action::Follow { .. }
         | Action::DeliverEarly { .. } => 8,
         Action::Subscribe { .. }
+        | Action::Relist { .. }
         | Action::Beat { .. }
         | Action::Read { .. }
         | Action::Commit { .. }

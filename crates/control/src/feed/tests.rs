@@ -1,5 +1,5 @@
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use filer::{
@@ -21,6 +21,10 @@ pub(crate) struct Severable {
     asked: Notify,
     /// By how many seconds the filer's clock is behind.
     pub(crate) behind_s: AtomicI64,
+    /// How long a listing takes, in milliseconds.
+    pub(crate) listing_ms: AtomicU64,
+    /// Feeds that are open deliver nothing more from the moment at which this increases.
+    pub(crate) deafened: channel::Sender<u64>,
 }
 
 impl Severable {
@@ -33,6 +37,8 @@ impl Severable {
             unanswered: Default::default(),
             asked: Notify::new(),
             behind_s: AtomicI64::default(),
+            listing_ms: AtomicU64::default(),
+            deafened: channel::Sender::new(0),
         })
     }
 
@@ -52,7 +58,11 @@ impl Filer for Severable {
         self.inner.lookup(path).await
     }
     async fn list(&self, directory: &str, options: ListOptions) -> Result<Vec<Entry>, FilerError> {
-        self.inner.list(directory, options).await
+        let listed = self.inner.list(directory, options).await;
+        if directory == "/etc/iam/identities" {
+            tokio::time::sleep(Duration::from_millis(self.listing_ms.load(Ordering::SeqCst))).await;
+        }
+        listed
     }
     async fn transact(&self, transaction: Transaction) -> Result<(), FilerError> {
         self.inner.transact(transaction).await
@@ -92,7 +102,9 @@ impl Filer for Severable {
         let feeds = self.inner.subscribe(filter).await?;
         let behind_ns = self.behind_s.load(Ordering::SeqCst) * 1_000_000_000;
         let until_cut = |(label, feed): (String, Feed)| -> (String, Feed) {
-            let mut cut = self.cut.subscribe();
+            let (mut cut, mut deafened) = (self.cut.subscribe(), self.deafened.subscribe());
+            let feed = feed.take_until(async move { deafened.changed().await.ok() }.boxed());
+            let feed = feed.chain(stream::pending());
             let feed = feed.map(move |item| match item {
                 Ok(FeedItem::Change(change)) => {
                     Ok(FeedItem::Change(filer::Change { ts_ns: change.ts_ns - behind_ns, ..change }))
@@ -333,4 +345,29 @@ async fn a_writer_sees_its_write_applied() {
         world.filer.sever(false);
     });
     assert!(found);
+}
+
+#[tokio::test]
+async fn a_stream_that_delivers_nothing_more_is_replaced() {
+    let world = World::new();
+    let follower = world.follow_as("{}", |follower| follower.fenced(one_of_several("one"))).await;
+    let lease = follower.lease();
+    let runs = async |wanted: bool| {
+        while lease.runs() != wanted {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(SOON, runs(true)).await.unwrap();
+    let reconnects = follower.metrics().reconnects.get();
+    world.filer.deafened.send_modify(|times| *times += 1);
+    // The filer stores what is written, so the stream is to blame. Nothing else tells.
+    let is_replaced = async {
+        while follower.metrics().reconnects.get() == reconnects {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(SOON, is_replaced).await.unwrap();
+    tokio::time::timeout(SOON, runs(true)).await.unwrap();
+    world.put("/etc/iam/identities/al.json", r#"{"name":"al"}"#).await;
+    assert!(follower.wait_until(|state| state.user("al").is_some(), SOON).await);
 }

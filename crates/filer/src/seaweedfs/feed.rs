@@ -39,18 +39,25 @@ impl Default for Identity {
 /// leases.
 const OPENS_WITHIN: Duration = Duration::from_millis(1500);
 
+/// The same for a filer that was silent.
+const SILENT_OPENS_WITHIN: Duration = Duration::from_millis(300);
+
 /// One feed per filer of the ring that opens one soon. Fails if none does.
 pub(super) async fn open_all(shared: &Arc<Shared>, filter: FeedFilter) -> Result<Vec<(String, Feed)>, FilerError> {
     let members = shared.members().await;
     let asked = members.iter().map(|address| async {
         let name = address.to_string();
-        if members.len() > 1 && shared.ring.is_silent(&name) {
-            return Err(FilerError::Unavailable(format!("filer {name} is silent")));
-        }
         let node = shared.ring.node(&shared.filers, address)?;
         let begun = Instant::now();
-        match tokio::time::timeout(OPENS_WITHIN, open(shared, &node, filter.clone())).await {
-            Ok(feed) => Ok((name, feed?)),
+        // The others do not wait long for one that was silent. It may be back, and other gateways may follow it already.
+        let is_silent = members.len() > 1 && shared.ring.is_silent(&name);
+        let opens_within = if is_silent { SILENT_OPENS_WITHIN } else { OPENS_WITHIN };
+        match tokio::time::timeout(opens_within, open(shared, &node, filter.clone())).await {
+            Ok(feed) => {
+                let feed = feed?;
+                shared.ring.set_silent(&name, false);
+                Ok((name, feed))
+            }
             Err(_) => {
                 // Asking its clock and opening the stream use different connections. Either may be the silent one.
                 [Call::LookupDirectoryEntry, Call::SubscribeLocalMetadata]

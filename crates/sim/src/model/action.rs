@@ -6,6 +6,8 @@
 pub enum Action {
     /// A gateway opens a stream to every filer that it can reach.
     Subscribe { gateway: usize },
+    /// It begins to list everything again, and keeps its streams.
+    Relist { gateway: usize },
     /// It reads the documents of all gateways.
     ListGateways { gateway: usize },
     /// It lists everything else.

@@ -124,6 +124,7 @@ fn catch_up(model: &Checked, world: &mut World) {
         world.actions(model, &mut actions);
         let next = actions.into_iter().find(|action| match action {
             Action::Subscribe { gateway }
+            | Action::Relist { gateway }
             | Action::ListGateways { gateway }
             | Action::ListStore { gateway }
             | Action::Follow { gateway } => world.gateways[*gateway].acts(),

@@ -95,6 +95,8 @@ pub struct Gateway {
     pub phase: Phase,
     /// What is on its way to it, by filer; `None` where no stream is open.
     pub streams: Vec<Option<VecDeque<Item>>>,
+    /// Whether it lists again while its streams stay open.
+    pub keeps_streams: bool,
     /// What is on its way from it, by filer.
     pub writing: Vec<VecDeque<Write>>,
     /// The filers that it cannot reach.
@@ -289,8 +291,12 @@ impl World {
             Phase::Apart => {}
             Phase::Following => self.deliveries_to(model, gateway, actions),
         }
-        if self.must_subscribe(gateway) && self.reaches_any(gateway) {
-            actions.push(Action::Subscribe { gateway });
+        if self.must_subscribe(gateway) {
+            if self.reaches_any(gateway) {
+                actions.push(Action::Subscribe { gateway });
+            }
+        } else if of.phase == Phase::Following && of.fence.must_list() && self.reaches_any(gateway) {
+            actions.push(Action::Relist { gateway });
         }
         self.changes_of(model, gateway, actions);
     }
@@ -399,21 +405,21 @@ impl World {
         self.beats.get(of.fence.me()).map_or(0, |beat| beat.number)
     }
 
-    /// Whether a gateway has to open new streams: one has ended or is silent, a filer can be reached again, or
-    /// everything must be listed.
+    /// Whether a gateway has to open new streams: one has ended or is silent, a filer can be reached again, or another
+    /// gateway follows a filer that this one does not follow.
     pub(super) fn must_subscribe(&self, gateway: usize) -> bool {
         let of = &self.gateways[gateway];
         let lost = of.fence.filers().any(|filer| of.streams[place(filer)].is_none() || of.cut[place(filer)]);
         let came =
             (0..self.running.len()).any(|filer| self.running[filer] && !of.cut[filer] && of.streams[filer].is_none());
-        of.phase == Phase::Apart || (of.phase == Phase::Following && (lost || came || of.fence.must_list()))
+        of.phase == Phase::Apart || (of.phase == Phase::Following && (lost || came || of.fence.must_follow()))
     }
 
     /// Takes one step, then answers the changes that are enforced.
     pub fn step(&mut self, model: &Checked, action: Action) {
         self.take(model, action);
         match action {
-            Action::Subscribe { gateway } if model.bounds.coarse => {
+            Action::Subscribe { gateway } | Action::Relist { gateway } if model.bounds.coarse => {
                 self.take(model, Action::ListGateways { gateway });
                 self.take(model, Action::ListStore { gateway });
                 self.take(model, Action::Follow { gateway });
@@ -434,6 +440,7 @@ impl World {
     fn take(&mut self, model: &Checked, action: Action) {
         match action {
             Action::Subscribe { gateway } => self.subscribe(gateway),
+            Action::Relist { gateway } => self.relist(gateway),
             Action::ListGateways { gateway } => self.list_gateways(gateway),
             Action::ListStore { gateway } => self.list_store(gateway),
             Action::Follow { gateway } => self.follow(model, gateway),
@@ -490,6 +497,13 @@ impl World {
                 (0..self.gateways.len()).for_each(|gateway| self.give_up(model, gateway));
             }
         }
+    }
+
+    /// A gateway begins to list everything while its streams stay open.
+    fn relist(&mut self, gateway: usize) {
+        let of = Arc::make_mut(&mut self.gateways[gateway]);
+        of.keeps_streams = true;
+        of.phase = Phase::Subscribed(of.fence.filers().cloned().collect());
     }
 
     fn list_gateways(&mut self, gateway: usize) {
@@ -602,6 +616,7 @@ impl World {
     fn subscribe(&mut self, gateway: usize) {
         let running = self.running.clone();
         let of = Arc::make_mut(&mut self.gateways[gateway]);
+        of.keeps_streams = false;
         let reached: Vec<bool> = running.iter().zip(&of.cut).map(|(runs, cut)| *runs && !*cut).collect();
         of.streams = reached.iter().map(|reached| reached.then(VecDeque::new)).collect();
         let filers = (0..reached.len()).filter(|filer| reached[*filer]).map(name).collect();
@@ -629,7 +644,10 @@ impl World {
         }
         let listed: Vec<Beat> = listed.iter().map(|beat| (**beat).clone()).collect();
         of.fence.follow(&listing, filers, &listed, now);
-        of.own_change_came(true);
+        // Streams that are kept will deliver it.
+        if !of.keeps_streams {
+            of.own_change_came(true);
+        }
     }
 
     /// A gateway whose beat was stored reads the store in the same step.
@@ -657,9 +675,13 @@ impl World {
         let now = self.clock(model, gateway);
         let of = Arc::make_mut(&mut self.gateways[gateway]);
         match of.streams[filer].as_mut().and_then(|queue| queue.remove(place)) {
-            Some(Item::Changed(document, written)) if written.version > of.applied[document].version => {
-                of.applied[document] = written;
-                of.own_change_came(false);
+            Some(Item::Changed(document, written)) => {
+                if written.version > of.applied[document].version {
+                    of.applied[document] = written;
+                }
+                if matches!(of.work, Some(Work::Stored(change)) if written.changes & change != 0) {
+                    of.own_change_came(false);
+                }
             }
             Some(Item::Beat(beat)) => of.beat_now |= of.fence.observe(&name(filer), &beat, now),
             _ => {}
@@ -762,6 +784,7 @@ impl Gateway {
             applied: vec![Document::default(); bounds.documents],
             phase: Phase::Apart,
             streams: vec![None; bounds.filers],
+            keeps_streams: false,
             writing: vec![VecDeque::new(); bounds.filers],
             cut: vec![false; bounds.filers],
             work: None,
@@ -787,6 +810,7 @@ impl Gateway {
         self.phase = Phase::Apart;
         self.streams.iter_mut().for_each(|stream| *stream = None);
         self.work = None;
+        self.keeps_streams = false;
         self.beats = 0;
         self.beat_now = false;
         self.reading = None;
