@@ -350,3 +350,39 @@ async fn the_database_gives_room_back() {
     let filer = EmbeddedFiler::open(directory.path()).unwrap();
     assert_eq!(names(&filer, "/d").await.len(), 11);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_database_gives_room_back_while_it_is_used() {
+    let (directory, filer) = opened();
+    let database_bytes = || std::fs::metadata(directory.path().join("meta.redb")).unwrap().len();
+    let body = |number: u32| vec![number as u8; 8000];
+    for batch in 0..60 {
+        let mut steps = Vec::new();
+        for number in batch * 200..(batch + 1) * 200 {
+            steps.push(put("/d", &format!("{number:05}"), &write(&filer, body(number)).await));
+        }
+        transact(&filer, steps).await.unwrap();
+    }
+    let full = database_bytes();
+    assert!(full > 64 << 20, "{full} bytes are left alone");
+    let deleted = (100..12_000).map(|number| delete("/d", &format!("{number:05}"), true));
+    transact(&filer, deleted.collect()).await.unwrap();
+    let begun = Instant::now();
+    for number in 12_000_u32.. {
+        // It is in use all the time.
+        let name = format!("{:05}", 12_000 + number % 100);
+        transact(&filer, vec![put("/d", &name, &write(&filer, body(number)).await)]).await.unwrap();
+        assert_eq!(read(&filer, &format!("/d/{name}")).await.unwrap(), body(number));
+        assert_eq!(read(&filer, &format!("/d/{:05}", number % 100)).await.unwrap(), body(number % 100));
+        if database_bytes() < full / 4 {
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(120), "{full} bytes became {}", database_bytes());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    drop(filer);
+    let filer = EmbeddedFiler::open(directory.path()).unwrap();
+    for number in 0..100 {
+        assert_eq!(read(&filer, &format!("/d/{number:05}")).await.unwrap(), body(number));
+    }
+}

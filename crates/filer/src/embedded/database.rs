@@ -152,6 +152,8 @@ impl Store {
         drop(place);
         let trouble = match compacted {
             Ok(Ok(())) => return Ok(()),
+            // A backup reads it. Nothing has happened, and nothing is wrong.
+            Ok(Err(redb::Error::TransactionInProgress)) => return Ok(()),
             Ok(Err(error)) => Trouble::of(error),
             Err(panic) => Trouble::Damaged(format!("the database stopped at it: {}", message(&*panic))),
         };

@@ -20,6 +20,7 @@ mod pages;
 mod read;
 mod reap;
 mod scrub;
+mod shrink;
 mod space;
 mod tables;
 mod upgrade;
@@ -177,10 +178,7 @@ impl EmbeddedFiler {
     /// Gives the room of what was deleted in the database back to the disk. Returns the bytes of its file before and
     /// after. Nothing else is answered meanwhile.
     pub fn compact(&self) -> Result<(u64, u64), FilerError> {
-        let bytes = || std::fs::metadata(self.shared.database_file()).map_or(0, |file| file.len());
-        let before = bytes();
-        self.shared.store.compact()?;
-        Ok((before, bytes()))
+        self.shared.compact()
     }
 }
 
@@ -242,6 +240,17 @@ impl Shared {
 
     fn database_file(&self) -> PathBuf {
         self.directory.join(tables::DATABASE_FILE)
+    }
+
+    fn database_bytes(&self) -> u64 {
+        std::fs::metadata(self.database_file()).map_or(0, |file| file.len())
+    }
+
+    /// Returns the bytes of the database's file before and after.
+    fn compact(&self) -> Result<(u64, u64), FilerError> {
+        let before = self.database_bytes();
+        self.store.compact()?;
+        Ok((before, self.database_bytes()))
     }
 
     fn progress(&self, change: impl FnOnce(&mut Progress)) {

@@ -12,7 +12,7 @@ use redb::{Database, ReadableDatabase};
 use super::chunk::ChunkId;
 use super::job::Job;
 use super::tables::{AT_NEXT_OPEN, FREED, NAMED};
-use super::{DiskSpace, Shared};
+use super::{DiskSpace, Shared, shrink};
 use crate::filer::FilerError;
 
 /// How often the list of freed chunks is checked.
@@ -21,6 +21,11 @@ const ROUND: Duration = Duration::from_secs(1);
 const AT_ONCE: usize = 4096;
 /// When a chunk without a name is given up: no writer waits this long between storing a body and its entry.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(3600);
+
+/// How often it is looked whether the database should give room back.
+const SHRINK_EVERY: Duration = Duration::from_secs(5);
+/// How long it rests after it was compacted.
+const SHRUNK_FOR: Duration = Duration::from_secs(600);
 
 /// Something for the thread to do.
 pub(super) enum Task {
@@ -41,6 +46,7 @@ impl Reaper {
     pub(super) fn run(self, swept_start: u64) {
         self.log(self.sweep(swept_start));
         let mut next_round = Instant::now();
+        let mut next_shrink = Instant::now() + SHRINK_EVERY;
         loop {
             match self.tasks.recv_timeout(next_round.saturating_duration_since(Instant::now())) {
                 Ok(Task::Remove(ids)) => ids.into_iter().for_each(|id| self.unlink(id)),
@@ -49,6 +55,9 @@ impl Reaper {
                     self.shared.store.recover();
                     self.shared.space.restore();
                     self.log(self.free());
+                    if next_shrink <= Instant::now() {
+                        next_shrink = Instant::now() + self.shrink();
+                    }
                     next_round = Instant::now() + ROUND;
                 }
             }
@@ -91,6 +100,29 @@ impl Reaper {
             self.send(Job::Forget(gone));
         }
         Ok(())
+    }
+
+    /// Lets the database give room back, if that is much and takes little time. Returns when to look again.
+    fn shrink(&self) -> Duration {
+        let bytes = self.shared.database_bytes();
+        let is_free = self.shared.space.room().0 != DiskSpace::ReadOnly && self.shared.holds.may_free(false);
+        if bytes < shrink::WORTHWHILE_BYTES || !is_free {
+            return SHRINK_EVERY;
+        }
+        let begun = Instant::now();
+        let shrunk = match self.shared.store.read(|database| shrink::is_worthwhile(database, bytes)) {
+            Ok(false) => return SHRINK_EVERY,
+            Ok(true) => self.shared.compact(),
+            Err(error) => Err(error),
+        };
+        match shrunk {
+            Ok((before, after)) => {
+                let (before_mib, after_mib, ms) = (before >> 20, after >> 20, begun.elapsed().as_millis());
+                tracing::info!(before_mib, after_mib, ms, "the metadata database has given room back");
+            }
+            Err(error) => tracing::warn!(%error, "the metadata database could not give room back"),
+        }
+        SHRUNK_FOR
     }
 
     fn unlink(&self, id: ChunkId) {
