@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand};
 use server::settings::SignatureV2;
 
+use crate::api::Gateway;
 use crate::sessions::SessionsCommand;
 
 /// An S3 gateway whose access control is the same on every instance at all times.
@@ -44,7 +45,7 @@ pub enum Command {
     Restore(Restore),
     /// Makes the metadata database of a `kelpgate server` that is not running as small as possible.
     Compact(Compact),
-    /// Exports and imports IAM state, and encrypts or decrypts secrets at rest.
+    /// Exports, imports and applies IAM state, and encrypts or decrypts secrets at rest.
     #[command(subcommand)]
     Iam(IamCommand),
     /// Ends sessions before their time, and lists those that were ended.
@@ -323,7 +324,11 @@ pub struct Scrub {
 pub enum IamCommand {
     /// Writes all IAM state as one JSON text.
     Export(IamExport),
-    /// Reads an export of Kelpgate, an S3ApiConfiguration of SeaweedFS, or MinIO's export, and writes the differences.
+    /// Makes the IAM state of a running gateway that of a tree of files: prints the plan, and does it.
+    Apply(IamApply),
+    /// Compares the IAM state of a running gateway with a tree of files. The exit code is 2 if they differ.
+    Diff(IamDiff),
+    /// Reads a tree or an export of Kelpgate, an S3ApiConfiguration of SeaweedFS, or MinIO's export, and writes the differences.
     Import(IamImport),
     /// Encrypts the stored secret keys with the first of the gateways' keys.
     #[command(name = "encrypt-secrets")]
@@ -334,6 +339,27 @@ pub enum IamCommand {
 }
 
 #[derive(Args)]
+pub struct IamDiff {
+    /// The tree: a directory, or one JSON file.
+    #[arg(value_name = "DIR|FILE")]
+    pub tree: PathBuf,
+    /// Delete users, groups, roles, policies and so on that the tree lacks, of the kinds that it has.
+    #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false)]
+    pub prune: bool,
+    #[command(flatten)]
+    pub gateway: Gateway,
+}
+
+#[derive(Args)]
+pub struct IamApply {
+    #[command(flatten)]
+    pub what: IamDiff,
+    /// Do nothing unless the plan has this id, which `iam diff` prints.
+    #[arg(long, value_name = "ID")]
+    pub plan: Option<String>,
+}
+
+#[derive(Args)]
 pub struct IamPlace {
     #[command(flatten)]
     pub place: Place,
@@ -341,7 +367,7 @@ pub struct IamPlace {
     /// rest.
     #[arg(long = "iam.config", value_name = "FILE")]
     pub iam_config: Option<PathBuf>,
-    /// Not supported: IAM state is read and written on the filer.
+    /// URL of a running gateway, for a tree alone; everything else is read and written on the filer.
     #[arg(long, value_name = "URL", hide = true)]
     pub endpoint: Option<String>,
 }
@@ -353,6 +379,12 @@ pub struct IamExport {
     /// File to write, with mode 0600; default is the standard output.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Directory to write as a tree of readable files, without keys or secrets. With `-endpoint` it is read from a running gateway.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "secrets", "passphrase_file", "bucket_policies"])]
+    pub tree: Option<PathBuf>,
+    /// The region for which calls to `-endpoint` are signed.
+    #[arg(long, env = "AWS_REGION", default_value = "us-east-1", value_name = "REGION")]
+    pub region: String,
     /// What becomes of secret keys.
     #[arg(long, value_enum, default_value_t = SecretsMode::None)]
     pub secrets: SecretsMode,

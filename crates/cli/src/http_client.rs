@@ -16,8 +16,8 @@ use jiff::Timestamp;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long to wait for a change, which waits for other gateways.
 const LONG_PATIENCE: Duration = Duration::from_secs(60);
-/// The longest answer in bytes. No page that is requested here is longer.
-const LARGEST: usize = 1 << 20;
+/// The longest answer in bytes. No page that is requested here is longer: a hundred policies, each with five versions.
+const LARGEST: usize = 1 << 26;
 
 /// What a server answered.
 pub struct Answer {

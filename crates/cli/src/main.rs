@@ -3,6 +3,7 @@
 #[macro_use]
 mod output;
 
+mod api;
 mod arguments;
 mod backup;
 mod commands;
@@ -54,7 +55,12 @@ fn main() -> ExitCode {
         Command::Compact(compact) => runtime(arguments.verbosity, compact::run(compact)),
         Command::Scrub(scrub) => return told(runtime(arguments.verbosity, scrub::run(scrub))),
         Command::Sessions(sessions) => runtime(arguments.verbosity, sessions::run(sessions)),
-        Command::Iam(iam) => return told(runtime(arguments.verbosity, iam_tools::run(iam))),
+        Command::Iam(iam) => {
+            return match runtime(arguments.verbosity, iam_tools::run(iam)) {
+                Ok(iam_tools::Outcome::Differs) => ExitCode::from(2),
+                done => told(done.map(|outcome| outcome == iam_tools::Outcome::Done)),
+            };
+        }
     };
     match run {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,15 +1,9 @@
 //! `kelpgate sessions`: ends sessions, and lists those that were ended. Both ask a gateway, because only its answer says that every
 //! gateway refuses the sessions.
 
-use bytes::Bytes;
 use clap::{Args, Subcommand};
-use http::{Request, header};
-use ids::{AccessKeyId, SecretAccessKey};
-use jiff::Timestamp;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use sigv4::{PayloadHash, SigningIdentity};
 
-use crate::http_client;
+use crate::api::Gateway;
 
 #[derive(Subcommand)]
 pub enum SessionsCommand {
@@ -41,17 +35,6 @@ pub struct Revoke {
     pub older_than: Option<String>,
     #[command(flatten)]
     pub gateway: Gateway,
-}
-
-/// The gateway that is asked. The key comes from `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`.
-#[derive(Args)]
-pub struct Gateway {
-    /// The URL of a gateway.
-    #[arg(long, env = "AWS_ENDPOINT_URL", default_value = "http://127.0.0.1:8333", value_name = "URL")]
-    pub endpoint: String,
-    /// The region for which the call is signed.
-    #[arg(long, env = "AWS_REGION", default_value = "us-east-1", value_name = "REGION")]
-    pub region: String,
 }
 
 /// Runs one of them.
@@ -98,40 +81,7 @@ async fn call<'a>(
     action: &'a str,
     given: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> Result<String, String> {
-    let pairs = [("Action", action), ("Version", "2010-05-08")].into_iter().chain(given);
-    let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-    let pairs: Vec<String> = pairs.map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect();
-    let answer = http_client::send(signed(gateway, pairs.join("&"))?).await?;
+    let answer = gateway.query("iam", action, given).await?;
     let text = String::from_utf8_lossy(&answer.body).into_owned();
     if answer.status.is_success() { Ok(text) } else { Err(format!("{}: {text}", answer.status)) }
-}
-
-fn signed(gateway: &Gateway, body: String) -> Result<Request<Bytes>, String> {
-    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let needed = |name: &str| variable(name).ok_or_else(|| format!("set {name}: the call is signed with this key"));
-    let access_key_id: AccessKeyId =
-        needed("AWS_ACCESS_KEY_ID")?.parse().map_err(|error| format!("AWS_ACCESS_KEY_ID: {error}"))?;
-    let secret = SecretAccessKey::new(needed("AWS_SECRET_ACCESS_KEY")?);
-    let token = variable("AWS_SESSION_TOKEN");
-    let url = format!("{}/", gateway.endpoint.trim_end_matches('/'));
-    let uri: http::Uri = url.parse().map_err(|_| format!("-endpoint: `{url}` is not a URL"))?;
-    let host = uri.authority().ok_or_else(|| format!("-endpoint: `{url}` names no host"))?.to_string();
-    let request = Request::post(uri)
-        .header(header::HOST, host)
-        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-        .body(Bytes::from(body));
-    let (mut head, body) = request.map_err(|error| format!("-endpoint: {error}"))?.into_parts();
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &body);
-    let digest: [u8; 32] = digest.as_ref().try_into().map_err(|_| "SHA-256 has 32 bytes".to_owned())?;
-    let who = SigningIdentity {
-        access_key_id: &access_key_id,
-        secret: &secret,
-        session_token: token.as_deref(),
-        time: Timestamp::now(),
-        region: &gateway.region,
-        service: "iam",
-    };
-    sigv4::sign_header(&mut head, PayloadHash::Sha256(digest), &who)
-        .map_err(|error| format!("the call cannot be signed: {error}"))?;
-    Ok(Request::from_parts(head, body))
 }

@@ -2,12 +2,14 @@
 //!
 //! Three formats are read: ours, SeaweedFS's `S3ApiConfiguration`, and the files of MinIO's export. What cannot be
 //! mapped is refused by name, together with every holder that would have more permissions without it.
+//! A fourth, [`tree`], is for people and version control.
 
 mod check;
 mod export;
 mod minio;
 mod plan;
 mod read;
+pub mod tree;
 
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use iam::{
 };
 use iam_formats::{Facts, StoredDocument, weed_policies};
 
-const GET: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*"}]}"#;
+pub(crate) const GET: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*"}]}"#;
 const BAD: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Maybe","Action":"s3:*","Resource":"*"}]}"#;
 
 fn facts(text: &str) -> Facts {
@@ -23,7 +23,7 @@ fn policy<T: StoredDocument>(text: &str) -> Option<iam::Read<T>> {
     Some(Ok(T::parse(text, facts(r#"{"version":3,"description":"d"}"#)).unwrap()))
 }
 
-fn world() -> Vec<Change> {
+pub(crate) fn world() -> Vec<Change> {
     let group = GroupRecord::parse(r#"{"name":"g","members":["al"],"policy_names":["P"]}"#, Facts::default()).unwrap();
     let role = format!(
         r#"{{"roleName":"R","trustPolicy":{},"attachedPolicies":["P"]}}"#,
@@ -58,7 +58,7 @@ fn world() -> Vec<Change> {
     ]
 }
 
-fn snapshot(changes: Vec<Change>) -> Snapshot {
+pub(crate) fn snapshot(changes: Vec<Change>) -> Snapshot {
     let settings = Settings { role_place: RolePlace::Base, ..Settings::default() };
     Snapshot::new(settings, &Identities::default()).apply(changes)
 }

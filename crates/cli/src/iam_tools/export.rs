@@ -1,10 +1,13 @@
 //! `kelpgate iam export`.
 
 use std::io::Write;
+use std::path::Path;
 
+use transfer::tree::Tree;
 use transfer::{Bundle, Secrets};
 
 use super::passphrase;
+use crate::api::Gateway;
 use crate::arguments::{IamExport, SecretsMode};
 use crate::place;
 use server::private_file;
@@ -15,6 +18,9 @@ const ITERATIONS: u32 = 600_000;
 
 /// Writes everything that is stored; false if some of it cannot be read and is left out.
 pub async fn run(arguments: IamExport) -> Result<bool, String> {
+    if let Some(directory) = &arguments.tree {
+        return tree(&arguments, directory).await;
+    }
     // Check the arguments first.
     let passphrase = match arguments.secrets {
         SecretsMode::Encrypted => Some(passphrase::read(arguments.passphrase_file.as_deref())?),
@@ -51,4 +57,20 @@ pub async fn run(arguments: IamExport) -> Result<bool, String> {
         eprintln!("kelpgate: left out: {} {}", refused.what, refused.why);
     }
     Ok(bundle.refused.is_empty())
+}
+
+/// Writes a tree of files: from a running gateway, or from where the state is stored.
+async fn tree(arguments: &IamExport, directory: &Path) -> Result<bool, String> {
+    if let Some(endpoint) = &arguments.place.endpoint {
+        let gateway = Gateway { endpoint: endpoint.clone(), region: arguments.region.clone() };
+        return super::apply::export(&gateway, directory).await.map(|()| true);
+    }
+    let configuration = super::configuration(&arguments.place)?;
+    let (_, snapshot) = place::read(arguments.place.place.open()?, &configuration).await?;
+    let (tree, notes) = Tree::of(&snapshot);
+    super::tree_files::write(directory, &tree)?;
+    for note in &notes {
+        eprintln!("kelpgate: note: {note}");
+    }
+    Ok(snapshot.problems().next().is_none())
 }

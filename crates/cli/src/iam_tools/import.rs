@@ -12,7 +12,7 @@ use store::{FilerStore, StoreError, credentials};
 use transfer::{Bundle, DocumentName, MINIO_FILES, Refused, Secrets, Step, from_json, from_minio, key_of, step};
 use zip::ZipArchive;
 
-use super::{ATTEMPTS, passphrase};
+use super::{ATTEMPTS, passphrase, tree_files};
 use crate::arguments::IamImport;
 use crate::place;
 
@@ -26,9 +26,13 @@ const LARGEST: u64 = 1 << 30;
 /// Runs the import; false if something was refused or failed.
 pub async fn run(arguments: IamImport) -> Result<bool, String> {
     let configuration = super::configuration(&arguments.place)?;
-    let mut bundle = read(&arguments.file)?;
+    let tree = if tree_files::is_tree(&arguments.file) { Some(tree_files::read(&arguments.file)?) } else { None };
+    let mut bundle = if tree.is_some() { Bundle::default() } else { read(&arguments.file)? };
     open_secrets(&mut bundle, arguments.passphrase_file.as_deref())?;
     let (store, here) = place::read(arguments.place.place.open()?, &configuration).await?;
+    if let Some(tree) = tree {
+        bundle = tree.bundle(&here);
+    }
     bundle.changes = bundle.changes.into_iter().map(|change| placed(change, &configuration.iam, &here)).collect();
 
     let mut plan = plan(&store, &bundle, &configuration.iam).await?;
@@ -89,7 +93,11 @@ fn read(path: &Path) -> Result<Bundle, String> {
             }
         }
         if files.is_empty() {
-            return Err(format!("`{shown}` has none of the files of MinIO's export ({})", MINIO_FILES.join(", ")));
+            return Err(format!(
+                "`{shown}` is neither a tree (it has no {}) nor has it the files of MinIO's export ({})",
+                transfer::tree::MARKER,
+                MINIO_FILES.join(", ")
+            ));
         }
         return from_minio(&files).map_err(|(file, error)| format!("`{shown}`: {file}: {error}"));
     }

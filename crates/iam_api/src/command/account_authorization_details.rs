@@ -86,6 +86,13 @@ fn describe_user(xml: &mut XmlWriter, request: &Request<'_>, state: &Snapshot, u
     attached_policies(xml, request, state, &holder);
     permissions_boundary::describe(xml, state, request, &holder);
     tags::describe(xml, user.tags());
+    // Two elements of our own, which AWS's tools ignore and `kelpgate iam apply` needs.
+    if user.disabled {
+        xml.text("Status", "Inactive");
+    }
+    if state.is_static_user(&user.name) {
+        xml.text("DefinedBy", "File");
+    }
 }
 
 fn describe_group(xml: &mut XmlWriter, request: &Request<'_>, state: &Snapshot, group: &Group) {

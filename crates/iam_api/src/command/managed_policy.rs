@@ -280,10 +280,14 @@ fn describe_version(xml: &mut XmlWriter, number: i64, is_default: bool, created_
     xml.text("CreateDate", &date(created_s));
 }
 
-/// The policy with its description and the text of its versions.
+/// The policy with its description, the text of its versions, and whether only the owner of a file can change it.
 pub(super) fn describe_with_versions(xml: &mut XmlWriter, state: &Snapshot, policy: &ManagedPolicy) {
     describe(xml, state, policy);
     describe_description(xml, policy);
+    tags::describe(xml, policy.tags());
+    if places_to_change(policy).is_err() {
+        xml.text("DefinedBy", "File");
+    }
     xml.element("PolicyVersionList", |xml| {
         for (number, is_default, created_s) in versions(policy) {
             xml.element("member", |xml| {

@@ -1,0 +1,90 @@
+//! Signed calls to a gateway: IAM, STS and S3.
+
+use bytes::Bytes;
+use clap::Args;
+use http::{Method, Request, header};
+use ids::{AccessKeyId, SecretAccessKey};
+use jiff::Timestamp;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use sigv4::{PayloadHash, SigningIdentity};
+
+use crate::http_client::{self, Answer};
+
+/// What stays as it is in a query and a form (RFC 3986).
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The gateway that is asked. The key comes from `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`.
+#[derive(Args)]
+pub struct Gateway {
+    /// The URL of a gateway.
+    #[arg(long, env = "AWS_ENDPOINT_URL", default_value = "http://127.0.0.1:8333", value_name = "URL")]
+    pub endpoint: String,
+    /// The region for which the call is signed.
+    #[arg(long, env = "AWS_REGION", default_value = "us-east-1", value_name = "REGION")]
+    pub region: String,
+}
+
+/// A text as it stands in a query.
+pub fn encoded(text: &str) -> String {
+    utf8_percent_encode(text, UNRESERVED).to_string()
+}
+
+impl Gateway {
+    /// Calls an action of IAM or STS with its parameters.
+    pub async fn query<'a>(
+        &self,
+        service: &'static str,
+        action: &'a str,
+        parameters: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Answer, String> {
+        let version = if service == "sts" { "2011-06-15" } else { "2010-05-08" };
+        let pairs = [("Action", action), ("Version", version)].into_iter().chain(parameters);
+        let pairs: Vec<String> = pairs.map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect();
+        let form = "application/x-www-form-urlencoded";
+        http_client::send(self.signed(service, &Method::POST, "/", form, pairs.join("&").into())?).await
+    }
+
+    /// Sends a request to S3. The path and the query are encoded already.
+    pub async fn s3(&self, method: &Method, path: &str, body: Bytes) -> Result<Answer, String> {
+        http_client::send(self.signed("s3", method, path, "application/json", body)?).await
+    }
+
+    fn signed(
+        &self,
+        service: &'static str,
+        method: &Method,
+        path: &str,
+        content_type: &str,
+        body: Bytes,
+    ) -> Result<Request<Bytes>, String> {
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let needed = |name: &str| variable(name).ok_or_else(|| format!("set {name}: the call is signed with this key"));
+        let access_key_id: AccessKeyId =
+            needed("AWS_ACCESS_KEY_ID")?.parse().map_err(|error| format!("AWS_ACCESS_KEY_ID: {error}"))?;
+        let secret = SecretAccessKey::new(needed("AWS_SECRET_ACCESS_KEY")?);
+        let token = variable("AWS_SESSION_TOKEN");
+        let url = format!("{}{path}", self.endpoint.trim_end_matches('/'));
+        let uri: http::Uri = url.parse().map_err(|_| format!("-endpoint: `{url}` is not a URL"))?;
+        let host = uri.authority().ok_or_else(|| format!("-endpoint: `{url}` names no host"))?.to_string();
+        let request = Request::builder()
+            .method(method)
+            .uri(uri)
+            .header(header::HOST, host)
+            .header(header::CONTENT_TYPE, content_type)
+            .body(body);
+        let (mut head, body) = request.map_err(|error| format!("-endpoint: {error}"))?.into_parts();
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &body);
+        let digest: [u8; 32] = digest.as_ref().try_into().map_err(|_| "SHA-256 has 32 bytes".to_owned())?;
+        let who = SigningIdentity {
+            access_key_id: &access_key_id,
+            secret: &secret,
+            session_token: token.as_deref(),
+            time: Timestamp::now(),
+            region: &self.region,
+            service,
+        };
+        sigv4::sign_header(&mut head, PayloadHash::Sha256(digest), &who)
+            .map_err(|error| format!("the call cannot be signed: {error}"))?;
+        Ok(Request::from_parts(head, body))
+    }
+}
