@@ -164,10 +164,13 @@ impl Stamp {
             mime => mime,
         };
         let attributes = self.file(mime, whole.bytes, &[]);
+        let is_directory = key.is_directory_marker();
+        let file_mode = if is_directory { object::DIRECTORY_MODE } else { object::MULTIPART_MODE };
         Entry {
-            name: object::split_path(key.as_str()).1.to_owned(),
+            name: object::split_path(key.as_str().trim_end_matches('/')).1.to_owned(),
+            is_directory,
             chunks: whole.chunks,
-            attributes: Some(Attributes { file_mode: object::MULTIPART_MODE, ..attributes }),
+            attributes: Some(Attributes { file_mode, ..attributes }),
             extended,
             ..Entry::default()
         }

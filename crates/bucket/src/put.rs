@@ -187,7 +187,9 @@ pub async fn put_beside_children(filer: &dyn Filer, transaction: Transaction) ->
 /// Whether the object `a` may be put into an entry that is there. `is_absent`: only if there is no such object yet.
 fn may_become_object(entry: &Entry, is_absent: bool) -> bool {
     let is_taken = is_absent && object::is_prefix_object(entry);
-    entry.is_directory && !object::is_directory_marker(entry) && !is_taken
+    // The bucket may keep versions since the write was decided, and then this directory holds those of another key.
+    let holds_versions = object::key_of_versions(entry).is_some();
+    entry.is_directory && !object::is_directory_marker(entry) && !is_taken && !holds_versions
 }
 
 /// The same transaction with an entry that is both a directory and the object.
@@ -236,7 +238,9 @@ mod tests {
 
     #[test]
     fn what_an_object_may_be_put_into() {
+        let versions = Entry { name: "k.versions".to_owned(), ..entry(true, "", false) };
         for (what, entry, at_all, if_absent) in [
+            ("the versions of another key", versions, false, false),
             ("a file", entry(false, "", false), false, false),
             ("a directory", entry(true, "", false), true, true),
             ("a marker `a/`", entry(true, "httpd/unix-directory", false), false, false),

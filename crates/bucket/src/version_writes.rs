@@ -47,7 +47,7 @@ impl Writer<'_> {
         also: Also,
     ) -> Result<String, FilerError> {
         for _ in 0..ATTEMPTS {
-            let seen = self.objects.versions_directory(key).await?;
+            let seen = self.objects.versions_directory_to_write(key).await?;
             let guard = if conditions.is_empty() {
                 also.guard.clone()
             } else {

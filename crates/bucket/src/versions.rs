@@ -134,6 +134,19 @@ impl Objects<'_> {
         Ok(directory.filter(|entry| entry.is_directory))
     }
 
+    /// The same for a write. Fails with `ExistingIsFile` if an object with the name of the directory is in the way: it was
+    /// put before the bucket kept versions, and SeaweedFS would make one entry of the two.
+    pub(crate) async fn versions_directory_to_write(&self, key: &ObjectKey) -> Result<Option<Entry>, FilerError> {
+        let path = self.versions_path(key);
+        let beside = self.directory.configuration.files_beside_directories;
+        match self.filer().lookup(&if beside { format!("{path}/") } else { path.clone() }).await? {
+            Some(entry) if !entry.is_directory || object::is_prefix_object(&entry) => {
+                Err(FilerError::ExistingIsFile(path))
+            }
+            directory => Ok(directory),
+        }
+    }
+
     /// The path of the directory with a key's versions.
     pub(crate) fn versions_path(&self, key: &ObjectKey) -> String {
         format!("{}{}", self.path(key), object::VERSIONS_SUFFIX)

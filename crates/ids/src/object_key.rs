@@ -6,7 +6,8 @@ use std::sync::Arc;
 ///
 /// 1 to 1024 bytes of UTF-8. Keys become paths on the filer, so keys that a path would change are refused: a leading
 /// `/`, `//`, the segments `.` and `..`, and NUL. So are names that SeaweedFS reserves: `.uploads` as the first
-/// segment, and segments ending in `.versions`.
+/// segment, and directories whose names end in `.versions`, which hold the versions of a key. `x.versions` itself can be a
+/// key where no versions are kept ([`ObjectKey::is_like_versions`]).
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ObjectKey(Arc<str>);
 
@@ -34,6 +35,11 @@ impl ObjectKey {
     pub fn is_directory_marker(&self) -> bool {
         self.0.ends_with('/')
     }
+
+    /// True for `x.versions`: where versions are kept, those of `x` are in a directory of this name.
+    pub fn is_like_versions(&self) -> bool {
+        self.0.ends_with(".versions")
+    }
 }
 
 impl FromStr for ObjectKey {
@@ -50,6 +56,7 @@ impl FromStr for ObjectKey {
             return Err(ObjectKeyError::Path("contains a NUL"));
         }
         let path = text.strip_suffix('/').unwrap_or(text);
+        let directories = text.matches('/').count();
         for (position, segment) in path.split('/').enumerate() {
             match segment {
                 "" => return Err(ObjectKeyError::Path("has an empty path segment (`//` or a leading `/`)")),
@@ -57,8 +64,9 @@ impl FromStr for ObjectKey {
                 ".uploads" if position == 0 => {
                     return Err(ObjectKeyError::Path("begins with the reserved segment `.uploads`"));
                 }
-                _ if segment.ends_with(".versions") => {
-                    return Err(ObjectKeyError::Path("has a path segment that ends in the reserved `.versions`"));
+                ".versions" => return Err(ObjectKeyError::Path("has the reserved path segment `.versions`")),
+                _ if segment.ends_with(".versions") && position < directories => {
+                    return Err(ObjectKeyError::Path("has a directory whose name ends in the reserved `.versions`"));
                 }
                 _ => {}
             }
@@ -102,6 +110,13 @@ mod tests {
             ("a\0b", false),
             (".uploads/x", false),
             ("a.versions/v_1", false),
+            ("a.versions/", false),
+            ("d/a.versions/b", false),
+            (".versions", false),
+            ("d/.versions", false),
+            ("a.versions", true),
+            ("d/a.versions", true),
+            ("a.versions.versions", true),
         ] {
             assert_eq!(key.parse::<ObjectKey>().is_ok(), good, "{key:?}");
         }

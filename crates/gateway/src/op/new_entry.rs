@@ -121,14 +121,15 @@ impl Call<'_> {
         })
     }
 
-    /// Checks early whether a conditional write can succeed, before its body is stored. The filer makes the final
-    /// check.
+    /// Checks early whether a write can succeed, before its body is stored. The filer makes the final check of its
+    /// conditions.
     pub async fn look_ahead(
         &self,
         bucket: &BucketName,
         key: &ObjectKey,
         condition: &WriteCondition,
     ) -> Result<(), S3Error> {
+        rules::may_hold(self.objects(bucket).versioning, key).map_err(errors::refused)?;
         if *condition == WriteCondition::Always {
             return Ok(());
         }

@@ -114,6 +114,27 @@ async fn parts_become_an_object_as_in_seaweedfs() {
 }
 
 #[tokio::test]
+async fn a_directory_marker_of_parts() {
+    let world = World::start().await;
+    let upload = Upload::begin(&world, "/plain/dir/", &[("content-type", "text/plain")]).await;
+    let parts = [upload.uploaded(1, bytes(b'a', 5 * MIB)).await, upload.uploaded(2, bytes(b'b', 1)).await];
+    assert_eq!(upload.complete(&[], &[&parts[0], &parts[1]]).await.outcome(), "200 ");
+    world.put("/plain/dir/below", "x").await;
+    let whole = world.ask("GET /plain/dir/").await;
+    assert_eq!((whole.header("content-type"), whole.body.len()), ("text/plain", 5 * MIB + 1));
+    assert_eq!(world.ask("GET /plain/dir").await.outcome(), "404 NoSuchKey");
+    let listed = world.ask("GET /plain?list-type=2&prefix=dir").await;
+    assert!(
+        listed.text().contains("<Key>dir/</Key>") && listed.text().contains("<Key>dir/below</Key>"),
+        "{}",
+        listed.text()
+    );
+    assert_eq!(world.ask("DELETE /plain/dir/").await.outcome(), "204 ");
+    assert_eq!(world.ask("GET /plain/dir/").await.outcome(), "404 NoSuchKey");
+    assert_eq!(world.ask("GET /plain/dir/below").await.outcome(), "200 ");
+}
+
+#[tokio::test]
 async fn lists_of_parts_that_do_not_fit() {
     let world = World::start().await;
     let upload = Upload::begin(&world, "/plain/k", &[]).await;
@@ -122,7 +143,9 @@ async fn lists_of_parts_that_do_not_fit() {
     let with_checksum = last.replace("</Part>", "<ChecksumCRC32>AAAAAA==</ChecksumCRC32></Part>");
     for (parts, headers, want) in [
         (vec![last.as_str(), small.as_str()], vec![], "400 InvalidPartOrder"),
-        (vec![&small, &small], vec![], "400 InvalidPartOrder"),
+        (vec![&last, &small, &small], vec![], "400 InvalidPartOrder"),
+        (vec![&small, &small, &last], vec![], "400 EntityTooSmall"),
+        (vec![&last, &foreign], vec![], "400 InvalidPart"),
         (vec![&foreign], vec![], "400 InvalidPart"),
         (vec![&with_checksum], vec![], "400 InvalidPart"),
         (vec![&last.replace(">2<", ">3<")], vec![], "400 InvalidPart"),

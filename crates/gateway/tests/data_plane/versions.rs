@@ -304,10 +304,45 @@ async fn internal_names_in_headers_mean_nothing() {
         "{:?}",
         entry.extended
     );
-    for path in ["/versioned/k.versions/v_forged", "/plain/k.versions/v_1", "/versioned/k.versions"] {
+    for path in ["/versioned/k.versions/v_forged", "/plain/k.versions/v_1", "/versioned/k.versions/"] {
         assert_eq!(world.send(&format!("PUT {path}"), &[], "x").await.outcome(), "400 InvalidArgument", "{path}");
         assert_eq!(world.ask(&format!("GET {path}")).await.outcome(), "400 InvalidArgument", "{path}");
     }
+}
+
+/// Where no versions are kept, `k.versions` is a key like any other. Where they are, it never reaches those of `k`.
+#[tokio::test]
+async fn a_key_that_is_called_like_versions() {
+    let world = World::start().await;
+    let mut claims = Claims::default();
+    let kept = put(&world, "/versioned/k", "kept").await;
+    put(&world, "/suspended/k", "kept").await;
+    for (line, want) in [
+        ("PUT /plain/k.versions", "200 "),
+        ("PUT /plain/k", "200 "),
+        ("GET /plain/k.versions", "200 "),
+        ("PUT /plain/k.versions/x", "400 InvalidArgument"),
+        ("DELETE /plain/k.versions", "204 "),
+        ("GET /plain/k.versions", "404 NoSuchKey"),
+        ("GET /plain/k", "200 "),
+        ("PUT /versioned/k.versions", "501 NotImplemented"),
+        ("POST /versioned/k.versions?uploads", "501 NotImplemented"),
+        ("PUT /suspended/k.versions", "501 NotImplemented"),
+        ("GET /versioned/k.versions", "404 NoSuchKey"),
+        ("GET /versioned/k.versions?versionId=null", "404 NoSuchVersion"),
+        ("DELETE /versioned/k.versions?versionId=null", "204 "),
+        ("DELETE /versioned/k.versions", "204 "),
+        ("DELETE /suspended/k.versions", "204 "),
+        ("GET /suspended/k", "200 "),
+    ] {
+        let reply = if line.starts_with("PUT") { world.send(line, &[], "x").await } else { world.ask(line).await };
+        claims.claim(line, reply.outcome(), want);
+    }
+    let copied = world.send("PUT /versioned/k.versions", &[("x-amz-copy-source", "/plain/k")], "").await;
+    claims.claim("a copy", copied.outcome(), "501 NotImplemented");
+    let read = world.ask(&format!("GET /versioned/k?versionId={kept}")).await;
+    claims.claim("the version of k", read.text(), "kept");
+    claims.end();
 }
 
 #[tokio::test]

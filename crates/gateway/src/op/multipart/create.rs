@@ -3,7 +3,7 @@
 use crate::body::ObjectBody;
 use crate::op::{Call, Run};
 use access::Permit;
-use s3::S3Error;
+use s3::WriteCondition;
 use s3::op::{CreateMultipartUpload, CreateMultipartUploadOutput};
 
 use crate::errors;
@@ -17,9 +17,7 @@ impl Run for CreateMultipartUpload {
         let input = permit.into_operation();
         let writer = call.writer_of_new(&input.object)?;
         require_supported(&input.object)?;
-        if input.target.key.is_directory_marker() {
-            return Err(S3Error::not_implemented("A multipart upload to a key that ends in `/`"));
-        }
+        call.look_ahead(&input.target.bucket, &input.target.key, &WriteCondition::Always).await?;
         let checksum = input.checksum_algorithm.map(|algorithm| {
             let kind = input.checksum_type.unwrap_or(algorithm.default_type());
             (algorithm, kind)
