@@ -1,10 +1,12 @@
 """Multipart uploads, on every endpoint."""
 
 import base64
+import contextlib
 import hashlib
 
 import pytest
 from boto3.s3.transfer import TransferConfig
+from botocore.exceptions import ClientError
 
 from clients import body_of, keys_of, refused
 from signing import Signer, request, send
@@ -216,7 +218,7 @@ def test_upload_id_belongs_to_its_key(endpoint, bucket):
         (lambda p: [{**p[0], "ETag": '"00000000000000000000000000000000"'}, p[1]], "InvalidPart"),
         (lambda p: [*p, {"PartNumber": 9, "ETag": p[0]["ETag"]}], ("InvalidPart", "EntityTooSmall")),
         (lambda p: p[::-1], "InvalidPartOrder"),
-        (lambda p: [p[0], p[0]], ("InvalidPartOrder", "InvalidPart")),
+        (lambda p: [p[0], p[0], p[1]], ("EntityTooSmall", "InvalidPartOrder", "InvalidPart")),
         (lambda p: p, "EntityTooSmall"),
     ],
     ids=["wrong-etag", "part-that-is-not-there", "descending", "twice", "first-part-too-small"],
@@ -326,3 +328,23 @@ def test_the_transfer_manager(endpoint, bucket, tmp_path):
     endpoint.s3.download_file(bucket, "mp/transfer", str(tmp_path / "down"), Config=config)
     assert (tmp_path / "down").read_bytes() == path.read_bytes()
     assert endpoint.s3.head_object(Bucket=bucket, Key="mp/transfer")["ETag"].endswith('-5"')
+
+
+def test_names_that_weed_stores(endpoint, own_bucket):
+    """`dir/` in parts, and a key that ends in `.versions` where no versions are kept."""
+    upload_id, uploaded = upload(endpoint, own_bucket, "dir/", {1: b"a" * (5 << 20), 2: b"end"})
+    complete(endpoint, own_bucket, "dir/", upload_id, uploaded)
+    endpoint.s3.put_object(Bucket=own_bucket, Key="dir/Gemfile.versions", Body=b"rails")
+    assert body_of(endpoint.s3, own_bucket, "dir/") == b"a" * (5 << 20) + b"end"
+    assert body_of(endpoint.s3, own_bucket, "dir/Gemfile.versions") == b"rails"
+    assert keys_of(endpoint.s3.list_objects_v2(Bucket=own_bucket)) == ["dir/", "dir/Gemfile.versions"]
+    endpoint.s3.put_bucket_versioning(Bucket=own_bucket, VersioningConfiguration={"Status": "Enabled"})
+    with refused("NotImplemented", 501):
+        endpoint.s3.put_object(Bucket=own_bucket, Key="dir/Gemfile.versions", Body=b"others")
+    # The directory of its versions may have no place beside the key.
+    with contextlib.suppress(ClientError):
+        endpoint.s3.put_object(Bucket=own_bucket, Key="dir/Gemfile", Body=b"another")
+    assert body_of(endpoint.s3, own_bucket, "dir/Gemfile.versions") == b"rails", "nothing is lost"
+    endpoint.s3.delete_object(Bucket=own_bucket, Key="dir/")
+    keys = keys_of(endpoint.s3.list_objects_v2(Bucket=own_bucket))
+    assert "dir/" not in keys and "dir/Gemfile.versions" in keys

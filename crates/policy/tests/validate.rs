@@ -420,6 +420,8 @@ fn principals_that_a_policy_may_name() {
         ("Federated", "accounts.google.com", true),
         ("Federated", "arn:aws:iam::111122223333:oidc-provider/idp.example.com", true),
         ("Federated", "arn:aws:iam::111122223333:saml-provider/corp", true),
+        ("Federated", "arn:aws:iam::111122223333:oidc-provider/localhost:8080/auth", true),
+        ("Federated", "arn:aws:iam::111122223333:oidc-provider/*", false),
         ("Federated", "arn:aws:iam::111122223333:saml-provider/*", false),
         ("Federated", "arx:aws:iam::111122223333:saml-provider/corp", false),
         ("Federated", "arn:aws:iam::111122223333:provider/corp", false),

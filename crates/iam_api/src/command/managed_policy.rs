@@ -27,7 +27,7 @@ pub(super) const COMMANDS: &[Command] = &[
 ];
 
 /// AWS's quota of versions per policy, including the default one.
-const VERSIONS: usize = 5;
+pub(super) const VERSIONS: usize = 5;
 
 pub(super) fn documents(request: &Request<'_>, state: &Snapshot) -> Result<Vec<DocumentKey>, IamError> {
     let document = document(request.policy_name(state)?, state);

@@ -63,11 +63,12 @@ pub(super) fn principal(name: &PrincipalName) -> Result<(), Fault> {
         PrincipalKind::Service | PrincipalKind::Federated => plain && text.contains('.'),
         PrincipalKind::CanonicalUser => text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()),
     };
-    let is_saml = name.kind == PrincipalKind::Federated
+    // The host of a provider may have no dot.
+    let is_provider = name.kind == PrincipalKind::Federated
         && plain
         && text.starts_with("arn:aws")
-        && text.contains(":saml-provider/");
-    if fits || is_saml {
+        && [":saml-provider/", ":oidc-provider/"].iter().any(|kind| text.contains(kind));
+    if fits || is_provider {
         return Ok(());
     }
     let hint = match name.kind {

@@ -76,11 +76,18 @@ impl CompletedPart {
         if parts.len() > MAX_PART_NUMBER as usize {
             return Err(S3Error::malformed_xml("an upload can have at most 10000 parts"));
         }
-        let ascending = parts.iter().zip(parts.iter().skip(1)).all(|(one, next)| one.part_number < next.part_number);
-        if !ascending {
-            return Err(S3Error::new(S3ErrorCode::InvalidPartOrder));
+        let mut ascending: Vec<Self> = Vec::with_capacity(parts.len());
+        for part in parts {
+            match ascending.last_mut() {
+                Some(last) if last.part_number > part.part_number => {
+                    return Err(S3Error::new(S3ErrorCode::InvalidPartOrder));
+                }
+                // A client that repeated an upload may name both. The later one counts, as in SeaweedFS.
+                Some(last) if last.part_number == part.part_number => *last = part,
+                _ => ascending.push(part),
+            }
         }
-        Ok(parts)
+        Ok(ascending)
     }
 
     fn from_element(part: &Element) -> Result<Self, S3Error> {

@@ -74,9 +74,17 @@ fn entities_of_a_policy() {
 #[test]
 fn the_summary_counts_the_entities_of_the_account() {
     let answer = run(&peopled(), "GetAccountSummary").unwrap().1;
-    for (key, value) in
-        [("Users", 3), ("Groups", 1), ("Roles", 1), ("Policies", 1), ("Providers", 0), ("AccessKeysPerUserQuota", 2)]
-    {
+    for (key, value) in [
+        ("Users", 3),
+        ("Groups", 1),
+        ("Roles", 1),
+        ("Policies", 1),
+        ("PolicyVersionsInUse", 1),
+        ("Providers", 0),
+        ("AccessKeysPerUserQuota", 2),
+        ("VersionsPerPolicyQuota", 5),
+        ("UsersQuota", 5000),
+    ] {
         let entry = format!("<entry><key>{key}</key><value>{value}</value></entry>");
         assert!(answer.contains(&entry), "{entry}: {answer}");
     }
