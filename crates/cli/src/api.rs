@@ -41,12 +41,22 @@ impl Gateway {
         let pairs = [("Action", action), ("Version", version)].into_iter().chain(parameters);
         let pairs: Vec<String> = pairs.map(|(name, value)| format!("{}={}", encoded(name), encoded(value))).collect();
         let form = "application/x-www-form-urlencoded";
-        http_client::send(self.signed(service, &Method::POST, "/", form, pairs.join("&").into())?).await
+        self.send(self.signed(service, &Method::POST, "/", form, pairs.join("&").into())?).await
     }
 
     /// Sends a request to S3. The path and the query are encoded already.
     pub async fn s3(&self, method: &Method, path: &str, body: Bytes) -> Result<Answer, String> {
-        http_client::send(self.signed("s3", method, path, "application/json", body)?).await
+        self.send(self.signed("s3", method, path, "application/json", body)?).await
+    }
+
+    async fn send(&self, request: Request<Bytes>) -> Result<Answer, String> {
+        http_client::send(request).await.map_err(|error| {
+            format!("{} does not answer: {error}; start the gateway, or name another one with -endpoint", self.endpoint)
+        })
+    }
+
+    fn no_url(&self) -> String {
+        format!("-endpoint: `{}` is not a URL; write one such as `http://127.0.0.1:8333`", self.endpoint)
     }
 
     fn signed(
@@ -64,8 +74,9 @@ impl Gateway {
         let secret = SecretAccessKey::new(needed("AWS_SECRET_ACCESS_KEY")?);
         let token = variable("AWS_SESSION_TOKEN");
         let url = format!("{}{path}", self.endpoint.trim_end_matches('/'));
-        let uri: http::Uri = url.parse().map_err(|_| format!("-endpoint: `{url}` is not a URL"))?;
-        let host = uri.authority().ok_or_else(|| format!("-endpoint: `{url}` names no host"))?.to_string();
+        let uri: http::Uri = url.parse().map_err(|_| self.no_url())?;
+        let has_scheme = matches!(uri.scheme_str(), Some("http" | "https"));
+        let host = uri.authority().filter(|_| has_scheme).ok_or_else(|| self.no_url())?.to_string();
         let request = Request::builder()
             .method(method)
             .uri(uri)

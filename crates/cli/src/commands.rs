@@ -34,6 +34,9 @@ pub async fn s3(flags: S3) -> Result<(), String> {
         tracing::warn!("-{flag} has no effect here");
     }
     let filers = FilerAddress::parse_list(&flags.filer).map_err(|error| format!("-filer: {error}"))?;
+    if filers.is_empty() {
+        return Err("-filer names no filer; write `host:port`".to_owned());
+    }
     let encrypt_volume_data = flags.encrypt_volume_data;
     server::seaweedfs::run(settings, Cluster { filers, data_center: flags.data_center, encrypt_volume_data }).await
 }

@@ -56,7 +56,9 @@ fn open(path: &Path) -> io::Result<File> {
 fn text_of(file: &Path) -> io::Result<String> {
     match file.to_str() {
         Some("-") => io::read_to_string(io::stdin()),
-        _ => io::read_to_string(open(file)?),
+        _ => io::read_to_string(open(file)?).map_err(|error| {
+            io::Error::new(error.kind(), format!("`{}` cannot be read as text: {error}", file.display()))
+        }),
     }
 }
 
@@ -84,7 +86,7 @@ fn check(arguments: &Validate) -> io::Result<ExitCode> {
         "session" => PolicyKind::Session,
         "boundary" => PolicyKind::Boundary,
         other => {
-            let message = format!("--kind `{other}` is unknown; use identity, bucket, trust, session or boundary");
+            let message = format!("-kind `{other}` is unknown; use identity, bucket, trust, session or boundary");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
     };

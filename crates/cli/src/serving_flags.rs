@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use http::Uri;
+use http::uri::Authority;
 use server::settings::{OBJECT_MODE, Settings, TlsFiles, UploadLimits};
 
 use crate::arguments::{S3, Server, Serving};
@@ -53,9 +55,9 @@ impl Serving {
             port_https: (self.port_https != 0).then_some(self.port_https),
             tls: self.tls()?,
             metrics: (self.metrics_port != 0).then(|| (self.metrics_ip.clone(), self.metrics_port)),
-            region: if own.region == "any" { String::new() } else { own.region.to_owned() },
-            domain_names: list(&self.domain_name),
-            external_url: self.external_url.clone(),
+            region: region(own.region)?,
+            domain_names: self.domain_names()?,
+            external_url: external_url(&self.external_url)?,
             allowed_origins: list(&self.allowed_origins),
             identities_file: self.config.clone(),
             iam_file: self.iam_config.clone(),
@@ -86,6 +88,17 @@ impl Serving {
         Ok(Some(TlsFiles { certificate: certificate.clone(), key: key.clone(), client_authorities }))
     }
 
+    fn domain_names(&self) -> Result<Vec<String>, String> {
+        let names = list(&self.domain_name);
+        let is_no_host = |name: &&String| name.contains(['/', ' ', '@']) || name.parse::<Authority>().is_err();
+        match names.iter().find(is_no_host) {
+            None => Ok(names),
+            Some(name) => {
+                Err(format!("-domainName: `{name}` is not a host; write hosts alone, such as `s3.example.com`"))
+            }
+        }
+    }
+
     fn object_mode(&self) -> Result<u32, String> {
         match self.default_file_mode.as_str() {
             "" => Ok(OBJECT_MODE),
@@ -95,6 +108,29 @@ impl Serving {
                 .ok_or_else(|| format!("-defaultFileMode `{text}` is not an octal mode such as 0660")),
         }
     }
+}
+
+fn region(text: &str) -> Result<String, String> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    match text {
+        "any" => Ok(String::new()),
+        _ if plain => Ok(text.to_owned()),
+        _ => Err(format!("-region: `{text}` is not a region; write one such as `us-east-1`, or `any` for all of them")),
+    }
+}
+
+/// The scheme may be missing, as in `weed s3`.
+fn external_url(text: &str) -> Result<String, String> {
+    let uri = text.parse::<Uri>().ok();
+    let good = uri.is_some_and(|uri| {
+        uri.authority().is_some() && uri.scheme_str().is_none_or(|scheme| matches!(scheme, "http" | "https"))
+    });
+    if text.is_empty() || good {
+        return Ok(text.to_owned());
+    }
+    Err(format!(
+        "-externalUrl: `{text}` is not a URL; write the one that clients use, such as `https://s3.example.com:8443`"
+    ))
 }
 
 fn list(text: &str) -> Vec<String> {

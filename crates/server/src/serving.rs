@@ -342,9 +342,12 @@ async fn wait_for(mut stopped: watch::Receiver<bool>) {
 async fn bind_to(bind: &str, port: u16) -> Result<TcpListener, String> {
     let bare = bind.trim_start_matches('[').trim_end_matches(']');
     let host = if bare.is_empty() { "0.0.0.0" } else { bare };
-    let problem = |error: std::io::Error| format!("cannot listen on {host}:{port}: {error}");
+    let problem = |error: std::io::Error| {
+        format!("cannot listen on {host}:{port}: {error}; correct -ip.bind or -port, or end what listens there")
+    };
     let mut addresses = lookup_host((host, port)).await.map_err(problem)?;
-    let address = addresses.next().ok_or_else(|| format!("cannot listen on {host}:{port}: no such host"))?;
+    let address =
+        addresses.next().ok_or_else(|| format!("cannot listen on {host}:{port}: no such host; correct -ip.bind"))?;
     TcpListener::bind(address).await.map_err(problem)
 }
 
