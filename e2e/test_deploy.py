@@ -288,3 +288,24 @@ def test_nginx_takes_our_file(logs):
     program = shutil.which("nginx") or "/usr/sbin/nginx"
     done = subprocess.run([program, "-t", "-c", directory / "whole.conf", "-p", directory, "-e", directory / "error.log"], capture_output=True)
     assert done.returncode == 0 and b"warn" not in done.stderr, done.stderr
+
+
+def test_a_release_is_packaged():
+    """`scripts/release` with the binary of the tests: what is in the archive, the packages and the list of crates."""
+    dist = kelpgate.ROOT / "target/dist"
+    run([kelpgate.ROOT / "scripts/release", kelpgate.binary()], timeout=110, cwd=kelpgate.ROOT)
+    names = sorted(path.name for path in dist.iterdir())
+    for wanted in ("SHA256SUMS", "kelpgate", "kelpgate.cdx.json", "kelpgate.debug"):
+        assert wanted in names, names
+    assert {Path(name).suffix for name in names} >= {".deb", ".rpm", ".gz"}, names
+    run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=dist)
+    stripped, whole = (dist / "kelpgate").stat().st_size, (dist / "kelpgate.debug").stat().st_size
+    assert stripped < whole and run([dist / "kelpgate", "version"]).stdout.startswith("kelpgate 0.")
+    archive = next(dist.glob("*.tar.gz"))
+    inside = run(["tar", "-tzf", archive]).stdout
+    for wanted in ("kelpgate", "man1/kelpgate-iam-apply.1", "completions/_kelpgate", "systemd/kelpgate-server.service", "docs/migration.md"):
+        assert f"/{wanted}\n" in inside, inside
+    package = next(dist.glob("*.deb"))
+    assert "./usr/bin/kelpgate" in run(["dpkg-deb", "--contents", package]).stdout
+    crates = json.loads((dist / "kelpgate.cdx.json").read_text())["components"]
+    assert {"tokio", "aws-lc-rs", "policy"} <= {crate["name"] for crate in crates} and str(kelpgate.ROOT) not in json.dumps(crates)

@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 use server::settings::SignatureV2;
@@ -12,7 +13,7 @@ use crate::sessions::SessionsCommand;
 #[derive(Parser)]
 #[command(
     name = "kelpgate",
-    version,
+    version = VERSION.as_str(),
     about = "An S3 gateway whose access control is the same on every instance at all times"
 )]
 pub struct Arguments {
@@ -56,6 +57,21 @@ pub enum Command {
     Policy(PolicyCommand),
     /// Prints the version.
     Version,
+    /// Writes man pages and completions of shells to a directory; `scripts/release` needs them.
+    #[command(hide = true)]
+    Manual(Manual),
+}
+
+/// `0.1.0`, and the commit where a release was made: `0.1.0 (0123456789ab)`.
+pub static VERSION: LazyLock<String> = LazyLock::new(|| match option_env!("KELPGATE_COMMIT") {
+    Some(commit) => format!("{} ({commit})", env!("CARGO_PKG_VERSION")),
+    None => env!("CARGO_PKG_VERSION").to_owned(),
+});
+
+#[derive(Args)]
+pub struct Manual {
+    /// Directory to write to.
+    pub directory: PathBuf,
 }
 
 /// Flags that `server` and `s3` share.

@@ -14,6 +14,7 @@ mod go_flags;
 mod http_client;
 mod iam_tools;
 mod logging;
+mod manual;
 mod place;
 mod policy_tools;
 mod scrub;
@@ -42,9 +43,10 @@ fn main() -> ExitCode {
     let run = match arguments.command {
         Command::Policy(command) => return policy_tools::run(command),
         Command::Version => {
-            say!("kelpgate {}", env!("CARGO_PKG_VERSION"));
+            say!("kelpgate {}", *arguments::VERSION);
             Ok(())
         }
+        Command::Manual(manual) => manual::write(&manual.directory),
         Command::Server(server) => runtime(arguments.verbosity, commands::server(*server)),
         Command::S3(s3) => runtime(arguments.verbosity, commands::s3(*s3)),
         Command::FilerLs(path) => runtime(arguments.verbosity, filer_tools::ls(path)),
