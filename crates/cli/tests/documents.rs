@@ -1,0 +1,62 @@
+//! docs/README.md lists every document, and links between documents lead somewhere.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned()
+}
+
+/// The documents, with the directories in which they are.
+fn documents() -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for directory in ["", "docs", "docs/howto"] {
+        let entries = fs::read_dir(root().join(directory)).unwrap().map(|entry| entry.unwrap().path());
+        found.extend(entries.filter(|path| path.extension().is_some_and(|extension| extension == "md")));
+    }
+    found
+}
+
+/// The targets of links in a text, without those to other hosts.
+fn links(text: &str) -> impl Iterator<Item = &str> {
+    let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    targets.filter(|target| !target.contains("://") && !target.contains(' '))
+}
+
+/// The anchor that a heading gets.
+fn anchor(heading: &str) -> String {
+    let text = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = text.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+#[test]
+fn the_index_has_every_document() {
+    let index = fs::read_to_string(root().join("docs/README.md")).unwrap();
+    let listed: Vec<PathBuf> = links(&index).map(|link| link.split('#').next().unwrap().into()).collect();
+    for document in documents() {
+        let Ok(name) = document.strip_prefix(root().join("docs")) else { continue };
+        assert!(name == Path::new("README.md") || listed.contains(&name.to_owned()), "{} is missing", name.display());
+    }
+}
+
+#[test]
+fn links_lead_somewhere() {
+    for document in documents() {
+        let text = fs::read_to_string(&document).unwrap();
+        for link in links(&text) {
+            let (file, fragment) = link.split_once('#').map_or((link, None), |(file, anchor)| (file, Some(anchor)));
+            let target = if file.is_empty() { document.clone() } else { document.parent().unwrap().join(file) };
+            assert!(target.exists(), "{}: there is no {link}", document.display());
+            let Some(fragment) = fragment.filter(|_| target.extension().is_some_and(|extension| extension == "md"))
+            else {
+                continue;
+            };
+            let there = fs::read_to_string(&target).unwrap();
+            let has = there.lines().any(|line| line.starts_with('#') && anchor(line) == fragment);
+            assert!(has, "{}: {} has no heading for #{fragment}", document.display(), target.display());
+        }
+    }
+}

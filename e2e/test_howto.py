@@ -1,0 +1,31 @@
+"""The commands of docs/howto, copied out of the pages and run in order on `kelpgate server`. What a page says that they print, they print."""
+
+import re
+import textwrap
+
+import pytest
+
+import kelpgate
+from processes import run
+
+PAGES = sorted((kelpgate.ROOT / "docs/howto").glob("*.md"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[page.stem for page in PAGES])
+def test_a_page_is_true(embedded, tmp_path, page):
+    blocks = re.findall(r"^( *)```(\w*)\n(.*?)^ *```$", page.read_text(), re.M | re.S)
+    blocks = [(language, textwrap.dedent(text)) for _, language, text in blocks]
+    commands = "".join(text for language, text in blocks if language == "sh")
+    printed = [line for language, text in blocks if not language for line in text.splitlines()]
+    assert commands and printed, f"{page.name} shows what its commands print"
+    (tmp_path / "kelpgate").symlink_to(kelpgate.binary())
+    env = {
+        "AWS_ENDPOINT_URL": embedded.url,
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": embedded.root.access,
+        "AWS_SECRET_ACCESS_KEY": embedded.root.secret,
+    }
+    script = f'export PATH="{tmp_path}:$PATH"\n{commands}'
+    done = run(["bash", "-euo", "pipefail", "-c", script], timeout=110, env=env, cwd=tmp_path)
+    for line in printed:
+        assert line in done.stdout, f"{line!r} in:\n{done.stdout}\n{done.stderr}"
