@@ -74,6 +74,7 @@ def test_a_tree_is_applied(iam_server, tmp_path):
     hers = s3(url, new_key(api, al))
     assert hers.get_object(Bucket=bucket, Key="k")["Body"].read() == b"text", "it is in force when apply ends"
     assert "changed: 0" in iam(iam_server, "apply", str(tree)), "a second time changes nothing"
+    assert f"not {plan}" in iam(iam_server, "apply", f"-plan={plan}", str(tree), code=1), "an approval counts for the state that it was given for"
 
     # Drift is seen and mended; her key stays.
     api.put_user_policy(UserName=al, PolicyName="more", PolicyDocument=json.dumps(READ))
