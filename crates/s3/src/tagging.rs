@@ -131,13 +131,10 @@ fn check_tag(key: &str, value: &str) -> Result<(), S3Error> {
     Ok(())
 }
 
-/// Letters, digits and white space of any script and `_.:/=+-@`.
+/// Letters, digits and spaces of any script and `_.:/=+-@`. Source: S3 User Guide, "Categorizing your objects using tags".
 fn is_tag_character(character: char) -> bool {
-    character.is_alphanumeric()
-        || (character.is_whitespace() && !character.is_control())
-        || "_.:/=+-@".contains(character)
-        // Combining marks belong to the preceding letters.
-        || (!character.is_ascii() && !character.is_control())
+    let is_space = character.is_whitespace() && !character.is_control();
+    character.is_alphanumeric() || is_space || "_.:/=+-@".contains(character)
 }
 
 fn header_error(header: &str) -> S3Error {

@@ -356,6 +356,8 @@ fn tags() {
         (tag("k", &"v".repeat(257)), 10, Some(S3ErrorCode::InvalidTag)),
         (tag("AWS:k", "v"), 10, Some(S3ErrorCode::InvalidTag)),
         (tag("k*", "v"), 10, Some(S3ErrorCode::InvalidTag)),
+        (tag("k", "\u{1F980}"), 10, Some(S3ErrorCode::InvalidTag)),
+        (tag("k", "caf\u{e9} \u{6771}\u{4eac} \u{0967}"), 10, None),
         (String::from("<Tag><Key>a</Key></Tag>"), 10, Some(S3ErrorCode::MalformedXML)),
         (String::from("<Other/>"), 10, Some(S3ErrorCode::MalformedXML)),
     ] {
