@@ -184,8 +184,11 @@ impl<'a> BucketDirectory<'a> {
     }
 
     /// Removes a bucket whose deletion is decided. It removes the volumes first, because once the name is free they
-    /// could belong to the next bucket. Succeeds if another gateway did it.
+    /// could belong to the next bucket. Succeeds if another gateway did it; a bucket that was made since keeps its volumes.
     pub async fn remove(&self, deleted: &StoredLife) -> Result<(), FilerError> {
+        if self.life().await?.is_none_or(|now| now.life != deleted.life) {
+            return Ok(());
+        }
         self.delete_volumes().await?;
         let (directory, name) = self.split();
         let (directory, name) = (directory.to_owned(), name.to_owned());
