@@ -12,6 +12,7 @@ use super::new_entry::{conditions, conflict};
 use super::{Call, Run};
 use crate::body::ObjectBody;
 use crate::errors;
+use bucket::locks::Lock;
 use bucket::rules::{BucketError, Refusal};
 use bucket::versions::{self, Removal, Version};
 use bucket::writer::Writer;
@@ -109,5 +110,8 @@ async fn delete_version(
             Err(error) => return Err(errors::from_bucket(error)),
         }
     }
-    Err(conflict())
+    // The filer compares retentions by its own clock, by which one may last that is over by the clock of this gateway.
+    let found = writer.objects.version(key, Some(id)).await.map_err(errors::from_bucket)?;
+    let is_locked = found.and_then(Version::object).is_some_and(|entry| Lock::of(&entry) != Lock::default());
+    Err(if is_locked { errors::refused(Refusal::Protected) } else { conflict() })
 }

@@ -1,5 +1,11 @@
 //! Object lock over HTTP, and everything that must not get around it.
 
+use std::sync::Arc;
+
+use bucket::attributes;
+use filer::fault::{Call, Fault, FaultyFiler};
+use filer::{EmbeddedFiler, FilerError};
+
 use crate::support::{Claims, World};
 
 const FUTURE: &str = "2099-01-01T00:00:00Z";
@@ -269,4 +275,25 @@ async fn what_a_lock_on_a_new_object_must_say() {
     let done = world.send_as("admin", &format!("POST /lock1x/m?uploadId={upload}"), &[], list).await;
     assert_eq!(done.outcome(), "200 ", "{}", done.text());
     assert_eq!(world.ask_admin("HEAD /lock1x/m").await.header("x-amz-object-lock-mode"), "GOVERNANCE");
+}
+
+/// The filer compares retentions by its own clock. Its refusal is S3's, also where this gateway's clock is ahead.
+#[tokio::test]
+async fn a_retention_that_lasts_by_the_clock_of_the_filer_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let filer = Arc::new(FaultyFiler::new(Arc::new(EmbeddedFiler::open(directory.path()).unwrap())));
+    let world = World::following(filer.clone(), false).await;
+    world.send("PUT /lock1x", &[("x-amz-bucket-object-lock-enabled", "true")], "").await;
+    let locks = [("x-amz-object-lock-mode", "COMPLIANCE"), ("x-amz-object-lock-retain-until-date", FUTURE)];
+    for (headers, want) in [(&locks[..], "403 AccessDenied"), (&[], "409 OperationAborted")] {
+        let id = world.send("PUT /lock1x/k", headers, "x").await.header("x-amz-version-id").to_owned();
+        if !headers.is_empty() {
+            world.patch("lock1x/k.versions", &format!("v_{id}"), &[(attributes::RETAIN_UNTIL, "1")]).await;
+        }
+        filer.set(Call::Transact, Fault::Fail(FilerError::PreconditionFailed));
+        let delete = format!("DELETE /lock1x/k?versionId={id}");
+        assert_eq!(world.ask(&delete).await.outcome(), want, "{headers:?}");
+        filer.clear();
+        assert_eq!(world.ask(&delete).await.outcome(), "204 ", "{headers:?}");
+    }
 }
