@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from botocore.exceptions import ClientError
 
 from clients import body_of, refused, s3, unique
 from processes import wait_for
@@ -17,6 +18,16 @@ def writers(client, name):
     return name
 
 
+def ownership(client, bucket):
+    """None without ownership controls."""
+    try:
+        controls = client.get_bucket_ownership_controls(Bucket=bucket)["OwnershipControls"]
+    except ClientError as error:
+        assert error.response["Error"]["Code"] == "OwnershipControlsNotFoundError"
+        return None
+    return controls["Rules"][0]["ObjectOwnership"]
+
+
 def shown(acl):
     """Without the order, which S3 does not promise."""
     return sorted((grant["Grantee"].get("URI", "owner"), grant["Permission"]) for grant in acl["Grants"])
@@ -28,11 +39,7 @@ def test_both_store_the_same_bytes(root_a, root_weed, cluster):
     for client in (root_weed, root_a):
         name = writers(client, unique("acl-bytes"))
         client.put_bucket_ownership_controls(Bucket=name, OwnershipControls={"Rules": [{"ObjectOwnership": "ObjectWriter"}]})
-        wait_for(
-            lambda: root_a.get_bucket_ownership_controls(Bucket=name)["OwnershipControls"]["Rules"][0]["ObjectOwnership"] == "ObjectWriter",
-            5,
-            "the ownership controls to arrive",
-        )
+        wait_for(lambda: ownership(root_a, name) == "ObjectWriter", 5, "the ownership controls to arrive")
         client.put_bucket_acl(Bucket=name, ACL="public-read")
         stored.append(json.loads(cluster.filer.entry(f"/buckets/{name}")["Extended"][ACL]))
         client.put_object(Bucket=name, Key="k", Body=b"x")

@@ -175,7 +175,7 @@ impl Call<'_> {
             name: bucket.as_str(),
             life: &life,
             creator: &self.caller.name,
-            ownership: input.object_ownership.or(settings.object_ownership),
+            ownership: Some(input.object_ownership.or(settings.object_ownership).unwrap_or_default()),
             public_access_block: settings.block_public_access.then_some(PublicAccessBlock::ALL),
             tags,
             has_object_lock: permit.operation().object_lock_enabled,

@@ -18,10 +18,11 @@ use crate::body::ObjectBody;
 /// The largest document in bytes.
 const MAX_DOCUMENT_BYTES: u64 = 16 << 10;
 
-/// Buckets without ownership controls, such as those of SeaweedFS, are shown with what applies to them.
 impl Run for GetBucketOwnershipControls {
     async fn run(call: &Call<'_>, _permit: Permit<Self>, _body: ObjectBody) -> Answer {
-        answer::document(ownership_to_xml(call.existing_bucket()?.ownership()))
+        let bucket = call.existing_bucket()?;
+        let missing = || answer::not_configured(bucket, S3ErrorCode::OwnershipControlsNotFoundError);
+        answer::document(ownership_to_xml(bucket.ownership_controls.ok_or_else(missing)?))
     }
 }
 

@@ -30,7 +30,8 @@ async fn stored(world: &World, bucket: &str, name: &str) -> Option<String> {
 async fn ownership_controls() {
     let world = World::with_users().await;
     let shown = || async { world.ask_admin("GET /plain?ownershipControls").await.element("ObjectOwnership") };
-    assert_eq!(shown().await, "BucketOwnerEnforced");
+    let none = ("admin", "GET /plain?ownershipControls", &[][..], "", "404 OwnershipControlsNotFoundError");
+    world.check(&[none]).await;
     let writer = ownership("ObjectWriter");
     world
         .check(&[
@@ -47,9 +48,10 @@ async fn ownership_controls() {
     world.check(&[("admin", "PUT /plain?ownershipControls", &[], &writer, "200 ")]).await;
     assert_eq!(shown().await, "ObjectWriter");
     assert_eq!(stored(&world, "plain", attributes::OWNERSHIP).await.as_deref(), Some("ObjectWriter"));
-    world.check(&[("admin", "DELETE /plain?ownershipControls", &[], "", "204 ")]).await;
-    assert_eq!(shown().await, "BucketOwnerEnforced");
+    world.check(&[("admin", "DELETE /plain?ownershipControls", &[], "", "204 "), none]).await;
     assert_eq!(stored(&world, "plain", attributes::OWNERSHIP).await, None);
+    world.check(&[("admin", "PUT /fresh", &[], "", "200 ")]).await;
+    assert_eq!(world.ask_admin("GET /fresh?ownershipControls").await.element("ObjectOwnership"), "BucketOwnerEnforced");
 }
 
 #[tokio::test]
