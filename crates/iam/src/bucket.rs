@@ -36,6 +36,8 @@ pub struct Bucket {
     pub ownership_controls: Option<Ownership>,
     /// What it does against public access, if anything is configured.
     pub public_access_block: Option<PublicAccessBlock>,
+    /// What its account does against public access. The Snapshot sets it.
+    pub account_block: PublicAccessBlock,
     /// Whether versions are kept.
     pub versioning: Versioning,
     /// Whether object lock was enabled when the bucket was created.
@@ -89,6 +91,7 @@ impl Bucket {
             acl: None,
             ownership_controls: None,
             public_access_block: None,
+            account_block: PublicAccessBlock::default(),
             versioning: Versioning::default(),
             object_lock: false,
             default_retention: None,
@@ -122,9 +125,9 @@ impl Bucket {
         (self.ownership().has_acls() && !ignored).then_some(acl)
     }
 
-    /// What it does against public access.
+    /// What is done against public access: the most restrictive of bucket and account.
     pub fn public_access_block(&self) -> PublicAccessBlock {
-        self.public_access_block.unwrap_or_default()
+        self.public_access_block.unwrap_or_default().and_also(self.account_block)
     }
 
     /// The bucket's account, if only its identities may use the bucket: the policy is public, and

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use crate::bucket::Bucket;
 use crate::entity::{
-    AccountAlias, GroupRecord, InlinePolicyRecord, InstanceProfile, OidcProvider, PolicyRecord, RoleRecord,
-    ServiceAccount, UserRecord,
+    AccountAlias, AccountPublicAccessBlock, GroupRecord, InlinePolicyRecord, InstanceProfile, OidcProvider,
+    PolicyRecord, RoleRecord, ServiceAccount, UserRecord,
 };
 use crate::identity_provider::OidcKeys;
 use crate::mfa_device::MfaDevice;
@@ -56,6 +56,8 @@ pub enum Change {
     InstanceProfile(Arc<str>, Option<Read<InstanceProfile>>),
     /// The alias of an account, by the account's number.
     AccountAlias(Arc<str>, Option<Read<AccountAlias>>),
+    /// The public access block of an account, by the account's number.
+    AccountPublicAccessBlock(Arc<str>, Option<Read<AccountPublicAccessBlock>>),
     /// A bucket.
     Bucket(Arc<str>, Option<Arc<Bucket>>),
 }
@@ -100,7 +102,7 @@ impl ChangeKind {
             Change::Group(..) | Change::Inline(Holder::Group(_), ..) => Self::Groups,
             Change::Role(..) | Change::Inline(Holder::Role(_), ..) => Self::Roles,
             Change::Policy(..) => Self::Policies,
-            Change::Bucket(..) => Self::Buckets,
+            Change::Bucket(..) | Change::AccountPublicAccessBlock(..) => Self::Buckets,
             _ => Self::Others,
         }
     }
@@ -136,6 +138,8 @@ pub enum DocumentKey {
     InstanceProfile(Arc<str>),
     /// The alias of an account, by the account's number.
     AccountAlias(Arc<str>),
+    /// The public access block of an account, by the account's number.
+    AccountPublicAccessBlock(Arc<str>),
 }
 
 /// The holder of a policy.

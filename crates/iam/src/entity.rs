@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
-use ids::{AccountId, SecretAccessKey};
+use ids::{AccountId, PublicAccessBlock, SecretAccessKey};
 
 use crate::policy_ids::PolicyIds;
 use crate::small_map::SmallMap;
@@ -308,6 +308,17 @@ pub struct AccountAlias {
     pub account: String,
     /// 3 to 63 lower-case letters, digits and hyphens.
     pub alias: String,
+    /// What else its document says.
+    pub unknown: UnknownFields,
+}
+
+/// What an account does against public access to all of its buckets.
+#[derive(Debug, Clone, Default)]
+pub struct AccountPublicAccessBlock {
+    /// The account.
+    pub account: String,
+    /// Its settings.
+    pub block: PublicAccessBlock,
     /// What else its document says.
     pub unknown: UnknownFields,
 }

@@ -20,8 +20,9 @@ pub use bucket::{Bucket, BucketAcl, BucketPolicy};
 pub use caller::{Caller, CallerSession, Federation, TlsVersion};
 pub use change::{Change, ChangeKind, DocumentKey, Holder, PolicyPlace, Read, RolePlace, Unreadable};
 pub use entity::{
-    Account, AccountAlias, Credential, GroupRecord, InlinePolicyRecord, InstanceProfile, OidcProvider, PolicyRecord,
-    PolicyVersion, Renamed, RoleRecord, SEALED, ServiceAccount, Tags, UnknownFields, UserRecord,
+    Account, AccountAlias, AccountPublicAccessBlock, Credential, GroupRecord, InlinePolicyRecord, InstanceProfile,
+    OidcProvider, PolicyRecord, PolicyVersion, Renamed, RoleRecord, SEALED, ServiceAccount, Tags, UnknownFields,
+    UserRecord,
 };
 pub use identities::Identities;
 pub use identity_provider::{IdentityProvider, KeySource, OidcKeys, ProviderRights, RoleMapping, RoleRule};

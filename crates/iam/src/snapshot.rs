@@ -21,7 +21,7 @@ use rpds::{HashTrieMapSync, HashTrieSetSync, RedBlackTreeMapSync};
 
 use crate::bucket::Bucket;
 use crate::change::{DocumentKey, Holder, RolePlace};
-use crate::entity::{AccountAlias, InstanceProfile, OidcProvider, ServiceAccount};
+use crate::entity::{AccountAlias, AccountPublicAccessBlock, InstanceProfile, OidcProvider, ServiceAccount};
 use crate::identities::Identities;
 use crate::identity_provider::{IdentityProvider, OidcKeys, same_issuer};
 use crate::mfa_device::MfaDevice;
@@ -128,6 +128,8 @@ pub struct Snapshot {
     instance_profiles: Map<Arc<str>, Arc<InstanceProfile>>,
     /// By the account's number.
     account_aliases: Map<Arc<str>, Arc<AccountAlias>>,
+    /// By the account's number.
+    account_blocks: Map<Arc<str>, Arc<AccountPublicAccessBlock>>,
     buckets: Map<Arc<str>, Arc<Bucket>>,
     compiled: Compiled,
     /// The groups that name a user, by the user's name.
@@ -170,6 +172,7 @@ impl Snapshot {
             revocations: Map::new_sync(),
             instance_profiles: Map::new_sync(),
             account_aliases: Map::new_sync(),
+            account_blocks: Map::new_sync(),
             buckets: Map::new_sync(),
             compiled,
             memberships: Map::new_sync(),
@@ -501,6 +504,16 @@ impl Snapshot {
     /// The aliases of all accounts.
     pub fn account_aliases(&self) -> impl Iterator<Item = &Arc<AccountAlias>> {
         self.account_aliases.values()
+    }
+
+    /// The public access block of an account.
+    pub fn account_block(&self, account: &str) -> Option<&Arc<AccountPublicAccessBlock>> {
+        self.account_blocks.get(account)
+    }
+
+    /// The public access blocks of all accounts.
+    pub fn account_blocks(&self) -> impl Iterator<Item = &Arc<AccountPublicAccessBlock>> {
+        self.account_blocks.values()
     }
 
     /// The account of a stored owner id, which SeaweedFS fills with a name if an identity has no account.

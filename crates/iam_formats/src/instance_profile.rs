@@ -1,5 +1,6 @@
-//! Instance profiles (`<iam base>/instance-profiles/<name>.json`) and account aliases
-//! (`<iam base>/account-aliases/<account>.json`): our own documents, which SeaweedFS does not know.
+//! Instance profiles (`<iam base>/instance-profiles/<name>.json`), account aliases (`<iam base>/account-aliases/<account>.json`)
+//! and public access blocks of accounts (`<iam base>/public-access-blocks/<account>.json`): our own documents, which
+//! SeaweedFS does not know.
 //!
 //! They have no facts beside them.
 
@@ -12,7 +13,8 @@ use crate::documents::StoredDocument;
 use crate::facts::{Facts, others, string_map};
 use crate::go::go_indent;
 use crate::unknown::{fields_of, seal};
-use iam::{AccountAlias, InstanceProfile, Tags};
+use iam::{AccountAlias, AccountPublicAccessBlock, InstanceProfile, Tags};
+use ids::PublicAccessBlock;
 use json::{JsonError, Node};
 
 impl StoredDocument for InstanceProfile {
@@ -98,6 +100,34 @@ impl StoredDocument for AccountAlias {
     }
 }
 
+impl StoredDocument for AccountPublicAccessBlock {
+    fn read(node: &Node<'_>, _: Facts) -> Result<Self, JsonError> {
+        let mut object = node.object()?;
+        let account = object.string(&["account"])?;
+        let block = object.take("block").ok_or_else(|| node.error("a public access block needs a `block`"))?;
+        let block = PublicAccessBlock::read(&block.string()?);
+        if account.is_empty() {
+            return Err(node.error("a public access block needs an `account`"));
+        }
+        Ok(Self { account, block, unknown: seal(others(object)?, &Facts::default()) })
+    }
+
+    fn to_text(&self) -> String {
+        #[derive(Serialize)]
+        struct Shape<'a> {
+            account: &'a str,
+            block: String,
+            #[serde(flatten)]
+            other: BTreeMap<String, Value>,
+        }
+        go_indent(&Shape { account: &self.account, block: self.block.to_text(), other: fields_of(&self.unknown) })
+    }
+
+    fn facts(&self) -> Facts {
+        Facts::default()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,5 +146,11 @@ mod tests {
         let alias = AccountAlias::parse(text, Facts::default()).unwrap();
         assert_eq!(alias.to_text(), text);
         assert!(AccountAlias::parse("{}", Facts::default()).is_err());
+        let text = "{\n  \"account\": \"000000000000\",\n  \"block\": \"BlockPublicAcls\",\n  \"future\": 1\n}";
+        let block = AccountPublicAccessBlock::parse(text, Facts::default()).unwrap();
+        assert_eq!((block.to_text().as_str(), block.block.block_public_acls), (text, true));
+        for wrong in ["{}", r#"{"account":"1"}"#, r#"{"block":""}"#] {
+            assert!(AccountPublicAccessBlock::parse(wrong, Facts::default()).is_err(), "{wrong}");
+        }
     }
 }

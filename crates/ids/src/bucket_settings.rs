@@ -64,6 +64,17 @@ impl PublicAccessBlock {
         restrict_public_buckets: true,
     };
 
+    /// Both: whatever one of the two blocks.
+    #[must_use]
+    pub fn and_also(self, other: Self) -> Self {
+        Self {
+            block_public_acls: self.block_public_acls || other.block_public_acls,
+            ignore_public_acls: self.ignore_public_acls || other.ignore_public_acls,
+            block_public_policy: self.block_public_policy || other.block_public_policy,
+            restrict_public_buckets: self.restrict_public_buckets || other.restrict_public_buckets,
+        }
+    }
+
     /// From what is stored. What cannot be read blocks everything.
     pub fn read(stored: &str) -> Self {
         let words: Vec<&str> = stored.split(',').filter(|word| !word.is_empty()).collect();

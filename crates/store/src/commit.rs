@@ -250,6 +250,7 @@ fn documents(key: &DocumentKey) -> Vec<Document> {
         DocumentKey::Revocation(stem) => vec![Document::Revocation(stem)],
         DocumentKey::InstanceProfile(name) => vec![Document::InstanceProfile(name)],
         DocumentKey::AccountAlias(account) => vec![Document::AccountAlias(account)],
+        DocumentKey::AccountPublicAccessBlock(account) => vec![Document::AccountPublicAccessBlock(account)],
     }
 }
 

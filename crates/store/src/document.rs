@@ -6,8 +6,8 @@ use std::sync::Arc;
 use bucket::settings;
 use filer::{Attributes, ETAG_ATTRIBUTE, Entry};
 use iam::{
-    AccountAlias, Bucket, BucketAcl, BucketPolicy, Change, GroupRecord, InstanceProfile, MfaDevice, OidcProvider, Read,
-    Revocation, RolePlace, RoleRecord, ServiceAccount, Unreadable, UserRecord,
+    AccountAlias, AccountPublicAccessBlock, Bucket, BucketAcl, BucketPolicy, Change, GroupRecord, InstanceProfile,
+    MfaDevice, OidcProvider, Read, Revocation, RolePlace, RoleRecord, ServiceAccount, Unreadable, UserRecord,
 };
 use iam_formats::{Facts, StoredDocument, weed_policies};
 use md5::{Digest, Md5};
@@ -64,6 +64,10 @@ pub(crate) fn to_change(document: &Document, entry: &Entry, content: Result<&[u8
             let read = named(parse(parsed), account, |alias: &AccountAlias| alias.account.clone());
             Change::AccountAlias(account.clone(), read)
         }
+        Document::AccountPublicAccessBlock(account) => {
+            let read = named(parse(parsed), account, |block: &AccountPublicAccessBlock| block.account.clone());
+            Change::AccountPublicAccessBlock(account.clone(), read)
+        }
         Document::Bucket(name) => Change::Bucket(name.clone(), Some(Arc::new(bucket_of(entry, None)))),
     }
 }
@@ -84,6 +88,7 @@ pub(crate) fn absent(document: &Document) -> Change {
         Document::Revocation(stem) => Change::Revocation(stem.clone(), None),
         Document::InstanceProfile(name) => Change::InstanceProfile(name.clone(), None),
         Document::AccountAlias(account) => Change::AccountAlias(account.clone(), None),
+        Document::AccountPublicAccessBlock(account) => Change::AccountPublicAccessBlock(account.clone(), None),
         Document::Bucket(name) => Change::Bucket(name.clone(), None),
     }
 }
@@ -172,6 +177,7 @@ pub(crate) fn to_text(change: &Change) -> Option<(String, Facts)> {
         Change::Revocation(_, read) => of(read),
         Change::InstanceProfile(_, read) => of(read),
         Change::AccountAlias(_, read) => of(read),
+        Change::AccountPublicAccessBlock(_, read) => of(read),
         Change::Bucket(..) => None,
     }
 }

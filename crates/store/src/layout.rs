@@ -32,6 +32,7 @@ pub struct Layout {
     mfa_devices: String,
     revocations: String,
     account_aliases: String,
+    account_blocks: String,
     last_used: String,
     policy_base: Option<String>,
     role_base: Option<String>,
@@ -66,6 +67,8 @@ pub enum Document {
     InstanceProfile(Arc<str>),
     /// The alias of an account, by the account's number.
     AccountAlias(Arc<str>),
+    /// The public access block of an account, by the account's number.
+    AccountPublicAccessBlock(Arc<str>),
     /// A bucket's directory.
     Bucket(Arc<str>),
 }
@@ -85,6 +88,7 @@ impl Layout {
             mfa_devices: format!("{}/mfa-devices", config.kelpgate.iam_base_path),
             revocations: format!("{}/session-revocations", config.kelpgate.iam_base_path),
             account_aliases: format!("{}/account-aliases", config.kelpgate.iam_base_path),
+            account_blocks: format!("{}/public-access-blocks", config.kelpgate.iam_base_path),
             last_used: format!("{}/last-used", config.kelpgate.iam_base_path),
             // SeaweedFS's own default is the directory of the API's policies. Then both are the same place.
             policy_base: base(&config.policy_store).filter(|base| base != POLICIES),
@@ -94,7 +98,7 @@ impl Layout {
 
     /// The changes that matter.
     pub fn filter(&self) -> FeedFilter {
-        let of_accounts = [&self.instance_profiles, &self.account_aliases, &self.mfa_devices];
+        let of_accounts = [&self.instance_profiles, &self.account_aliases, &self.account_blocks, &self.mfa_devices];
         let ours = [&self.inline_base, &self.oidc_keys, &self.revocations].into_iter().chain(of_accounts);
         let bases = ours.chain(&self.policy_base).chain(&self.role_base);
         let mut prefixes: Vec<String> = bases.map(|base| format!("{base}/")).collect();
@@ -143,6 +147,9 @@ impl Layout {
         }
         if directory == self.account_aliases {
             return Some(Document::AccountAlias(stem));
+        }
+        if directory == self.account_blocks {
+            return Some(Document::AccountPublicAccessBlock(stem));
         }
         if let Some(rest) = directory.strip_prefix(self.inline_base.as_str()) {
             return self.classify_inline(rest, stem);
@@ -198,6 +205,7 @@ impl Layout {
             Document::Revocation(stem) => json(&self.revocations, stem),
             Document::InstanceProfile(name) => json(&self.instance_profiles, name),
             Document::AccountAlias(account) => json(&self.account_aliases, account),
+            Document::AccountPublicAccessBlock(account) => json(&self.account_blocks, account),
             Document::Bucket(name) => (self.buckets_root.clone(), name.to_string()),
         })
     }
@@ -208,6 +216,7 @@ impl Layout {
         let ours = [
             self.instance_profiles.clone(),
             self.account_aliases.clone(),
+            self.account_blocks.clone(),
             self.oidc_keys.clone(),
             self.mfa_devices.clone(),
             self.revocations.clone(),
@@ -269,6 +278,7 @@ impl Document {
             Change::Revocation(stem, _) => Self::Revocation(stem.clone()),
             Change::InstanceProfile(name, _) => Self::InstanceProfile(name.clone()),
             Change::AccountAlias(account, _) => Self::AccountAlias(account.clone()),
+            Change::AccountPublicAccessBlock(account, _) => Self::AccountPublicAccessBlock(account.clone()),
             Change::Bucket(name, _) => Self::Bucket(name.clone()),
         })
     }

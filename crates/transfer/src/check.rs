@@ -147,7 +147,9 @@ fn fault(change: &Change) -> Option<String> {
             (!good).then(|| "its ARN does not begin with `arn:aws:iam:`, or its URL not with `https://`".to_owned())
         }
         Change::InstanceProfile(name, _) => bad_name(name, 128),
-        Change::AccountAlias(account, _) => account.parse::<AccountId>().err().map(|error| error.to_string()),
+        Change::AccountAlias(account, _) | Change::AccountPublicAccessBlock(account, _) => {
+            account.parse::<AccountId>().err().map(|error| error.to_string())
+        }
         _ => Some("it cannot be imported".to_owned()),
     }
 }

@@ -61,6 +61,10 @@ impl Bundle {
             let account = alias.account.as_str().into();
             bundle.changes.push(Change::AccountAlias(account, Some(Ok((**alias).clone()))));
         }
+        for stored in snapshot.account_blocks() {
+            let account = stored.account.as_str().into();
+            bundle.changes.push(Change::AccountPublicAccessBlock(account, Some(Ok((**stored).clone()))));
+        }
         let policies = snapshot.buckets().filter_map(|bucket| Some((bucket.name.to_string(), bucket.policy.as_ref()?)));
         // With current names: a name in the stored text may belong to someone else where it is imported.
         bundle.bucket_policies =
@@ -118,6 +122,9 @@ impl Bundle {
                 }
                 Change::AccountAlias(account, Some(Ok(alias))) => {
                     put(&mut parts, "accountAliases", &[account], document(alias));
+                }
+                Change::AccountPublicAccessBlock(account, Some(Ok(stored))) => {
+                    put(&mut parts, "accountPublicAccessBlocks", &[account], document(stored));
                 }
                 Change::Policy(name, place, Some(Ok(policy))) => {
                     let mut value = document(policy);

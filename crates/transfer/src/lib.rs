@@ -94,6 +94,7 @@ impl fmt::Display for DocumentName<'_> {
             Change::OidcKeys(stem, _) => write!(f, "OIDC keys in `{stem}.json`"),
             Change::InstanceProfile(name, _) => write!(f, "instance profile `{name}`"),
             Change::AccountAlias(account, _) => write!(f, "alias of account `{account}`"),
+            Change::AccountPublicAccessBlock(account, _) => write!(f, "public access block of account `{account}`"),
             Change::Bucket(name, _) => write!(f, "bucket `{name}`"),
         }
     }
@@ -111,6 +112,7 @@ pub fn key_of(change: &Change) -> Option<DocumentKey> {
         Change::OidcProvider(stem, _) => DocumentKey::OidcProvider(stem.clone()),
         Change::InstanceProfile(name, _) => DocumentKey::InstanceProfile(name.clone()),
         Change::AccountAlias(account, _) => DocumentKey::AccountAlias(account.clone()),
+        Change::AccountPublicAccessBlock(account, _) => DocumentKey::AccountPublicAccessBlock(account.clone()),
         Change::WeedPolicies(_)
         | Change::OidcKeys(..)
         | Change::MfaDevice(..)

@@ -61,6 +61,7 @@ fn unreadable(change: &Change) -> Option<String> {
         Change::OidcProvider(_, read) => why(read),
         Change::InstanceProfile(_, read) => why(read),
         Change::AccountAlias(_, read) => why(read),
+        Change::AccountPublicAccessBlock(_, read) => why(read),
         _ => None,
     }
 }
@@ -162,6 +163,7 @@ fn parts(change: &Change) -> Option<Map<String, Value>> {
         Change::OidcProvider(_, read) => of(read),
         Change::InstanceProfile(_, read) => of(read),
         Change::AccountAlias(_, read) => of(read),
+        Change::AccountPublicAccessBlock(_, read) => of(read),
         Change::WeedPolicies(_)
         | Change::OidcKeys(..)
         | Change::MfaDevice(..)

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{Bundle, FORMAT, Secrets, VERSION};
 use iam::{
-    AccountAlias, Change, GroupRecord, Holder, InstanceProfile, OidcProvider, PolicyPlace, PolicyRecord, RolePlace,
-    RoleRecord, ServiceAccount, UserRecord,
+    AccountAlias, AccountPublicAccessBlock, Change, GroupRecord, Holder, InstanceProfile, OidcProvider, PolicyPlace,
+    PolicyRecord, RolePlace, RoleRecord, ServiceAccount, UserRecord,
 };
 use iam_formats::{Facts, StoredDocument, document_text, identities};
 use json::{JsonError, Node, Object};
@@ -80,6 +80,8 @@ fn ours(node: &Node<'_>, mut object: Object<'_>) -> Result<Bundle, JsonError> {
     each(&mut object, "instanceProfiles", changes, |profile: &InstanceProfile| &profile.name, profile)?;
     let alias = |account, alias| Change::AccountAlias(account, Some(Ok(alias)));
     each(&mut object, "accountAliases", changes, |alias: &AccountAlias| &alias.account, alias)?;
+    let block = |account, block| Change::AccountPublicAccessBlock(account, Some(Ok(block)));
+    each(&mut object, "accountPublicAccessBlocks", changes, |block: &AccountPublicAccessBlock| &block.account, block)?;
     for (name, node) in entries(&mut object, "bucketPolicies")? {
         bundle.bucket_policies.insert(name.to_string(), compact(node.text()));
     }

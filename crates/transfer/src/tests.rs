@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 
 use super::*;
 use iam::{
-    AccountAlias, GroupRecord, Holder, Identities, InstanceProfile, OidcProvider, PolicyPlace, RolePlace, RoleRecord,
-    ServiceAccount, Settings, Snapshot, UserRecord,
+    AccountAlias, AccountPublicAccessBlock, GroupRecord, Holder, Identities, InstanceProfile, OidcProvider,
+    PolicyPlace, RolePlace, RoleRecord, ServiceAccount, Settings, Snapshot, UserRecord,
 };
 use iam_formats::{Facts, StoredDocument, weed_policies};
 
@@ -39,6 +39,8 @@ pub(crate) fn world() -> Vec<Change> {
     let profile = r#"{"name":"web","id":"AIPA1","account":"000000000000","path":"/","roles":["R"],"created":5}"#;
     let profile = InstanceProfile::parse(profile, Facts::default()).unwrap();
     let alias = AccountAlias::parse(r#"{"account":"000000000000","alias":"reef"}"#, Facts::default()).unwrap();
+    let block = r#"{"account":"000000000000","block":"BlockPublicAcls"}"#;
+    let block = AccountPublicAccessBlock::parse(block, Facts::default()).unwrap();
     vec![
         Change::Policy("P".into(), PolicyPlace::Api, policy(GET)),
         Change::Policy("C".into(), PolicyPlace::BasePrefixed, policy(GET)),
@@ -55,6 +57,7 @@ pub(crate) fn world() -> Vec<Change> {
         Change::OidcProvider(OidcProvider::file_stem(&provider.arn), Some(Ok(provider))),
         Change::InstanceProfile("web".into(), Some(Ok(profile))),
         Change::AccountAlias("000000000000".into(), Some(Ok(alias))),
+        Change::AccountPublicAccessBlock("000000000000".into(), Some(Ok(block))),
     ]
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ids::AccountId;
+use ids::{AccountId, PublicAccessBlock};
 use policy::{CompiledPolicy, Principal};
 use rpds::HashTrieSetSync;
 
@@ -14,8 +14,8 @@ use super::{ANONYMOUS, Holders, Map, Names, Snapshot};
 use crate::bucket::Bucket;
 use crate::change::{Change, DocumentKey, Holder, PolicyPlace, Read, RolePlace};
 use crate::entity::{
-    Credential, GroupRecord, InlinePolicyRecord, PolicyRecord, Renamed, RoleRecord, ServiceAccount, UserRecord,
-    path_or_root,
+    AccountPublicAccessBlock, Credential, GroupRecord, InlinePolicyRecord, PolicyRecord, Renamed, RoleRecord,
+    ServiceAccount, UserRecord, path_or_root,
 };
 use crate::identities::{Identities, is_root_of};
 use crate::identity_provider::IdentityProvider;
@@ -151,17 +151,44 @@ impl SnapshotBuilder {
                 let document = self.readable(format!("alias of account `{account}`"), read);
                 put(&mut self.snapshot.account_aliases, account, document);
             }
+            Change::AccountPublicAccessBlock(account, read) => {
+                // One that cannot be read blocks everything.
+                let unreadable = matches!(read, Some(Err(_))).then(|| AccountPublicAccessBlock {
+                    account: account.to_string(),
+                    block: PublicAccessBlock::ALL,
+                    ..AccountPublicAccessBlock::default()
+                });
+                let document = self.readable(format!("public access block of account `{account}`"), read);
+                put(&mut self.snapshot.account_blocks, account.clone(), document.or(unreadable));
+                self.block_buckets(&account);
+            }
             Change::Bucket(name, Some(mut bucket)) => {
                 // An owner that is not an account number belongs to the default account, like users without an account.
                 let account = self.snapshot.account_of_owner(&bucket.owner);
-                if bucket.account != account {
-                    bucket = Arc::new(Bucket { account, ..(*bucket).clone() });
+                let account_block = self.account_block(account.as_str());
+                if (bucket.account, bucket.account_block) != (account, account_block) {
+                    bucket = Arc::new(Bucket { account, account_block, ..(*bucket).clone() });
                 }
                 self.snapshot.buckets.insert_mut(name, bucket);
             }
             Change::Bucket(name, None) => {
                 self.snapshot.buckets.remove_mut(&name);
             }
+        }
+    }
+
+    fn account_block(&self, account: &str) -> PublicAccessBlock {
+        self.snapshot.account_block(account).map(|stored| stored.block).unwrap_or_default()
+    }
+
+    /// Tells all buckets of an account about its public access block.
+    fn block_buckets(&mut self, account: &str) {
+        let account_block = self.account_block(account);
+        let of_account = |bucket: &&Arc<Bucket>| bucket.account.as_str() == account;
+        let buckets: Vec<_> = self.snapshot.buckets().filter(of_account).cloned().collect();
+        for bucket in buckets {
+            let name = bucket.name.clone();
+            self.snapshot.buckets.insert_mut(name, Arc::new(Bucket { account_block, ..(*bucket).clone() }));
         }
     }
 

@@ -123,6 +123,7 @@ fn changes_have_the_kind_of_what_they_are_about() {
         (Change::OidcProvider("0a".into(), None), false, ChangeKind::Others),
         (Change::InstanceProfile("web".into(), None), false, ChangeKind::Others),
         (Change::AccountAlias("1".into(), None), false, ChangeKind::Others),
+        (Change::AccountPublicAccessBlock("1".into(), None), false, ChangeKind::Buckets),
     ] {
         assert_eq!(ChangeKind::of(&change, about_keys), want, "{change:?} {about_keys}");
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use iam::*;
 use iam_formats::weed_policies;
+use ids::PublicAccessBlock;
 
 const GET: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*"}]}"#;
 const PUT: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:PutObject","Resource":"arn:aws:s3:::b/*"}]}"#;
@@ -65,6 +66,11 @@ fn each() -> Vec<Change> {
     let keys = OidcKeys { issuer: "https://idp.example.com".into(), jwks: "{}".into(), ..OidcKeys::default() };
     let revocation = Revocation { target: "role:r".into(), issued_until_s: 7, ..Revocation::default() };
     let alias = AccountAlias { account: "000000000000".into(), alias: "reef".into(), ..AccountAlias::default() };
+    let block = AccountPublicAccessBlock {
+        account: "000000000000".into(),
+        block: PublicAccessBlock { ignore_public_acls: true, ..PublicAccessBlock::default() },
+        ..AccountPublicAccessBlock::default()
+    };
     vec![
         put_user(al()),
         Change::ServiceAccount("sa:al:1".into(), Some(Ok(account))),
@@ -79,6 +85,7 @@ fn each() -> Vec<Change> {
         Change::InstanceProfile("web".into(), Some(Ok(profile))),
         Change::MfaDevice("b0".into(), Some(Ok(MfaDevice { serial: "arn".into(), ..MfaDevice::default() }))),
         Change::AccountAlias("000000000000".into(), Some(Ok(alias))),
+        Change::AccountPublicAccessBlock("000000000000".into(), Some(Ok(block))),
         Change::Bucket("b1x".into(), Some(Arc::new(Bucket::new("b1x", "al", 7)))),
     ]
 }
@@ -99,6 +106,7 @@ fn removed(change: &Change) -> Change {
         Change::Revocation(stem, _) => Change::Revocation(stem, None),
         Change::InstanceProfile(name, _) => Change::InstanceProfile(name, None),
         Change::AccountAlias(account, _) => Change::AccountAlias(account, None),
+        Change::AccountPublicAccessBlock(account, _) => Change::AccountPublicAccessBlock(account, None),
         Change::Bucket(name, _) => Change::Bucket(name, None),
     }
 }
@@ -122,6 +130,7 @@ fn unreadable(change: &Change) -> Option<Change> {
         Change::Revocation(stem, _) => Change::Revocation(stem, why()),
         Change::InstanceProfile(name, _) => Change::InstanceProfile(name, why()),
         Change::AccountAlias(account, _) => Change::AccountAlias(account, why()),
+        Change::AccountPublicAccessBlock(account, _) => Change::AccountPublicAccessBlock(account, why()),
         Change::Bucket(..) => return None,
     })
 }
@@ -373,4 +382,37 @@ fn revisions_only_increase() {
     for (state, previous, want) in [(&first, &second, 2), (&second, &first, 1), (&second, &second, 2)] {
         assert_eq!(state.clone().following(previous).revision(), want);
     }
+}
+
+/// Whatever comes first: the bucket or the block of its account.
+#[test]
+fn the_block_of_an_account_counts_for_its_buckets() {
+    let of = |account: &str, block| AccountPublicAccessBlock {
+        account: account.into(),
+        block,
+        ..AccountPublicAccessBlock::default()
+    };
+    let set = |account: &str, block| Change::AccountPublicAccessBlock(account.into(), Some(Ok(of(account, block))));
+    let bucket = |name: &str, owner: &str, own| {
+        let bucket = Bucket { public_access_block: own, ..Bucket::new(name, owner, 7) };
+        Change::Bucket(name.into(), Some(Arc::new(bucket)))
+    };
+    let policy = PublicAccessBlock { block_public_policy: true, ..PublicAccessBlock::default() };
+    let acls = PublicAccessBlock { ignore_public_acls: true, ..PublicAccessBlock::default() };
+    let both = PublicAccessBlock { block_public_policy: true, ..acls };
+    let shown = |state: &Snapshot, name: &str| state.bucket(name).unwrap().public_access_block();
+    let state =
+        empty().apply([bucket("named", "al", Some(policy)), set("000000000000", acls), bucket("late", "", None)]);
+    assert_eq!((shown(&state, "named"), shown(&state, "late")), (both, acls));
+    let state = state.apply([bucket("foreign", "111122223333", None), set("000000000000", PublicAccessBlock::ALL)]);
+    assert_eq!(shown(&state, "named"), PublicAccessBlock::ALL);
+    assert_eq!(shown(&state, "foreign"), PublicAccessBlock::default(), "another account");
+    // What cannot be read blocks everything.
+    let broken = Some(Err(Unreadable("broken".into())));
+    let state = state.apply([Change::AccountPublicAccessBlock("111122223333".into(), broken)]);
+    assert_eq!((shown(&state, "foreign"), state.counts().problems), (PublicAccessBlock::ALL, 1));
+    let gone = |account: &str| Change::AccountPublicAccessBlock(account.into(), None);
+    let state = state.apply([gone("111122223333"), gone("000000000000")]);
+    assert_eq!((shown(&state, "named"), shown(&state, "late")), (policy, PublicAccessBlock::default()));
+    assert_eq!((shown(&state, "foreign"), state.counts().problems), (PublicAccessBlock::default(), 0));
 }

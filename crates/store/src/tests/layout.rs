@@ -29,6 +29,7 @@ fn a_document_is_found_where_it_is_put() {
         ("/etc/iam/oidc-providers/0a.json", Document::OidcProvider("0a".into())),
         ("/seaweedfs/iam/instance-profiles/web.json", Document::InstanceProfile("web".into())),
         ("/seaweedfs/iam/account-aliases/1.json", Document::AccountAlias("1".into())),
+        ("/seaweedfs/iam/public-access-blocks/1.json", Document::AccountPublicAccessBlock("1".into())),
         ("/seaweedfs/iam/inline/users/al/I.json", Document::Inline(user(), "I".into())),
         ("/seaweedfs/iam/inline/groups/g/I.json", Document::Inline(Holder::Group("g".into()), "I".into())),
         ("/seaweedfs/iam/inline/roles/R/I.json", Document::Inline(Holder::Role("R".into()), "I".into())),
