@@ -96,7 +96,7 @@ impl IamApi {
         let call = Call { params: &params, ..*call };
         call.check_version(Service::Iam)?;
         let command = &PermittedCommand::new(authorize(&call, &mut context, &snapshot)?)?;
-        if command.writes() && self.read_only {
+        if command.writes() && self.read_only && !command.is_of_s3() {
             let message =
                 "IAM write operations are disabled on this server; start it with -iam.readOnly=false to allow them";
             return Err(QueryError::access_denied(message));

@@ -17,6 +17,7 @@ mod mfa_device;
 mod oidc_provider;
 mod params;
 mod permissions_boundary;
+mod public_access_block;
 mod rename;
 mod role;
 mod service_account;
@@ -184,8 +185,14 @@ impl Command {
                 unsupported_credentials::COMMANDS,
                 session_revocation::COMMANDS,
                 mfa_device::COMMANDS,
+                public_access_block::COMMANDS,
             ])
             .flatten()
+    }
+
+    /// Whether it is about buckets, like their settings, and not about IAM. `-iam.readOnly` does not concern it.
+    pub fn is_of_s3(&self) -> bool {
+        matches!(self.action.permission, Permission::Named(name) if name.starts_with("s3:"))
     }
 
     /// Whether it changes anything.

@@ -256,6 +256,8 @@ fn permissions_of_federation_and_service_accounts() {
         ("GetAccountSummary", vec!["iam:GetAccountSummary *".to_owned()]),
         ("GetCredentialReport", vec!["iam:GetCredentialReport *".to_owned()]),
         ("CreateAccountAlias&AccountAlias=reef", vec!["iam:CreateAccountAlias *".to_owned()]),
+        ("PutAccountPublicAccessBlock", vec!["s3:PutAccountPublicAccessBlock *".to_owned()]),
+        ("DeleteAccountPublicAccessBlock", vec!["s3:PutAccountPublicAccessBlock *".to_owned()]),
     ] {
         let requires: Vec<&str> = requires.iter().map(String::as_str).collect();
         check(&format!(r#""method":"POST","path":"/","service":"iam","body":"Action={body}""#), &requires, &[]);

@@ -115,6 +115,8 @@ const CALLS: &str = "
     UntagOpenIDConnectProvider&$IDP&TagKeys.member.1=k
     CreateAccountAlias&AccountAlias=ours
     ListAccountAliases
+    PutAccountPublicAccessBlock&PublicAccessBlock=BlockPublicAcls
+    DeleteAccountPublicAccessBlock
     GetAccountSummary
     GetAccountAuthorizationDetails
     GenerateCredentialReport

@@ -295,7 +295,8 @@ const WITHOUT_RESULT: &str = "
     AddRoleToInstanceProfile RemoveRoleFromInstanceProfile DeleteOpenIDConnectProvider
     AddClientIDToOpenIDConnectProvider RemoveClientIDFromOpenIDConnectProvider
     UpdateOpenIDConnectProviderThumbprint UpdateServiceAccount DeleteServiceAccount CreateAccountAlias
-    DeleteAccountAlias EnableMFADevice ResyncMFADevice DeactivateMFADevice DeleteVirtualMFADevice";
+    DeleteAccountAlias EnableMFADevice ResyncMFADevice DeactivateMFADevice DeleteVirtualMFADevice
+    PutAccountPublicAccessBlock DeleteAccountPublicAccessBlock";
 
 fn answer(action: &str) -> String {
     let state = peopled();

@@ -644,6 +644,19 @@ const ROWS: &[(&str, &[Parameter])] = &[
     ("DeleteServiceAccount", &[is_required("ServiceAccountId", "$SA", SERVICE_ACCOUNT)]),
     ("CreateAccountAlias", &[must("AccountAlias", "coral", Alias)]),
     ("DeleteAccountAlias", &[must("AccountAlias", "reef", Alias)]),
+    (
+        "PutAccountPublicAccessBlock",
+        &[may(
+            "PublicAccessBlock",
+            "IgnorePublicAcls",
+            OneOf(
+                &["BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"],
+                "ValidationError",
+                "`{}` is none of BlockPublicAcls, IgnorePublicAcls, BlockPublicPolicy, RestrictPublicBuckets",
+            ),
+        )],
+    ),
+    ("DeleteAccountPublicAccessBlock", &[]),
     ("ListAccountAliases", &[may("MaxItems", "10", Items), may("Marker", "", Marker)]),
     ("GetAccountSummary", &[]),
     (
