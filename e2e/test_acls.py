@@ -5,7 +5,8 @@ import json
 import pytest
 from botocore.exceptions import ClientError
 
-from clients import body_of, refused, s3, unique
+import world
+from clients import body_of, client, refused, s3, unique
 from processes import wait_for
 
 ALL_USERS = "http://acs.amazonaws.com/groups/global/AllUsers"
@@ -86,3 +87,46 @@ def test_a_withdrawn_grant_is_withdrawn_on_both_gateways(root_a, gateway_a, gate
                 stranger.list_objects_v2(Bucket=name)
             with refused("AccessDenied", 403):
                 stranger.get_object(Bucket=name, Key="k")
+
+
+def test_the_block_of_an_account_on_every_gateway(gateway_a, gateway_b):
+    """S3 Control's calls. The gateways are read-only for IAM, which does not concern them."""
+    account, name = "111122223333", unique("account-block")
+    control = client("s3control", gateway_a.url, world.DORA)
+    # botocore puts the account before the host, where no name server finds it.
+    control.meta.events.register("before-sign.s3-control", without_account(account))
+    owner, strangers = s3(gateway_b.url, world.DORA), [s3(gateway.url) for gateway in (gateway_a, gateway_b)]
+    owner.create_bucket(Bucket=name)
+    owner.put_object(Bucket=name, Key="k", Body=b"x")
+    public = world.statement("Allow", "s3:GetObject", f"arn:aws:s3:::{name}/*", Principal="*")
+    owner.put_bucket_policy(Bucket=name, Policy=json.dumps(world.document(public)))
+    with refused("NoSuchPublicAccessBlockConfiguration", 404):
+        control.get_public_access_block(AccountId=account)
+    for _ in range(3):
+        assert all(body_of(stranger, name, "k") == b"x" for stranger in strangers)
+        block = {"BlockPublicPolicy": True, "RestrictPublicBuckets": True}
+        control.put_public_access_block(AccountId=account, PublicAccessBlockConfiguration=block)
+        for stranger in reversed(strangers):
+            with refused("AccessDenied", 403):
+                stranger.get_object(Bucket=name, Key="k")
+        with refused("AccessDenied", 403):
+            owner.put_bucket_policy(Bucket=name, Policy=json.dumps(world.document(public)))
+        # The bucket's own settings, which block nothing, do not lift those of the account.
+        owner.put_public_access_block(Bucket=name, PublicAccessBlockConfiguration={})
+        with refused("AccessDenied", 403):
+            strangers[1].get_object(Bucket=name, Key="k")
+        got = control.get_public_access_block(AccountId=account)["PublicAccessBlockConfiguration"]
+        assert got == {"BlockPublicAcls": False, "IgnorePublicAcls": False, **block}
+        control.delete_public_access_block(AccountId=account)
+    assert all(body_of(stranger, name, "k") == b"x" for stranger in strangers)
+    root = client("s3control", gateway_a.url, world.ROOT)
+    root.meta.events.register("before-sign.s3-control", without_account(account))
+    with refused("AccessDenied", 403):
+        root.put_public_access_block(AccountId=account, PublicAccessBlockConfiguration=block)
+
+
+def without_account(account):
+    def change(request, **_):
+        request.url = request.url.replace(f"//{account}.", "//")
+
+    return change

@@ -46,6 +46,20 @@ impl QueryEndpoint {
 
     /// Answers one call. Errors are answers too, in the shape that the called API's clients parse.
     pub async fn answer(&self, query: Query<'_>) -> Response<Bytes> {
+        let request_id = query.request_id;
+        let mut response = match self.run(query).await {
+            Ok(answer) => success(answer),
+            Err(error) => failure(&error, request_id),
+        };
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
+        if let Ok(id) = HeaderValue::from_str(request_id) {
+            response.headers_mut().insert(REQUEST_ID, id);
+        }
+        response
+    }
+
+    /// Runs one call.
+    pub async fn run(&self, query: Query<'_>) -> Result<QueryAnswer, QueryError> {
         let random: [u8; 96] = std::array::from_fn(|_| rand::random());
         let params = Params::from(query.parameters);
         let call = Call {
@@ -57,15 +71,7 @@ impl QueryEndpoint {
             observer: query.observer,
             message_keys: self.sts.message_keys(),
         };
-        let mut response = match self.dispatch(&call, query.context).await {
-            Ok(answer) => success(answer),
-            Err(error) => failure(&error, query.request_id),
-        };
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
-        if let Ok(id) = HeaderValue::from_str(query.request_id) {
-            response.headers_mut().insert(REQUEST_ID, id);
-        }
-        response
+        self.dispatch(&call, query.context).await
     }
 
     /// What metrics and logs call an action, for example `iam:CreateUser`; `None` for an unknown action.

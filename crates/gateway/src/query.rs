@@ -35,6 +35,9 @@ pub trait QueryApi: Send + Sync + 'static {
     /// Answers one call. Errors are answers too, in the form that clients of the API parse.
     async fn answer(&self, call: QueryCall) -> Response<ResponseBody>;
 
+    /// Runs an action that changes IAM state, for an operation of S3 Control. Returns when every gateway enforces the change.
+    async fn change(&self, call: QueryCall) -> Result<(), S3Error>;
+
     /// What metrics and logs call an action, for example `iam:CreateUser`; `None` if there is none with this name, so that
     /// clients cannot invent labels.
     fn label(&self, action: &str) -> Option<&'static str>;

@@ -1,11 +1,12 @@
-//! Amazon S3 Control, the API about accounts. SDKs send it to the endpoint of S3 if that is the only one they know. Only the
-//! tags of buckets are supported.
+//! Amazon S3 Control, the API about accounts. SDKs send it to the endpoint of S3 if that is the only one they know. The tags of
+//! buckets and the public access block of an account are supported.
 
 use http::request::Parts;
 use ids::{AccountId, BucketName};
 
 use crate::request::Request;
 use crate::route::bucket_name;
+use crate::target::Path;
 use crate::{S3Error, S3ErrorCode};
 
 /// How the path of each call begins.
@@ -30,15 +31,26 @@ pub fn is_control(head: &Parts, host_bucket: Option<&str>) -> bool {
     rest(head).is_some() && account.is_some_and(is_account)
 }
 
-/// The bucket of a call about tags. Every other call gets 405.
-pub(crate) fn tagged_bucket(request: &Request<'_>) -> Result<TaggedBucket, S3Error> {
+/// What a call is about: an account, or the tags of a bucket. Every other call gets 405.
+pub(crate) fn control_path(request: &Request<'_>) -> Result<Path, S3Error> {
+    let account: AccountId = account(request)?;
+    match rest(request.head) {
+        Some("configuration/publicAccessBlock") => Ok(Path::Account(account)),
+        _ => tagged_bucket(request, account).map(Path::Control),
+    }
+}
+
+fn account(request: &Request<'_>) -> Result<AccountId, S3Error> {
     let account = request.header(ACCOUNT)?.unwrap_or_default();
-    let account = account.parse().map_err(|_| {
-        S3Error::invalid_argument(ACCOUNT, &*account, "The account must be an AWS account ID: 12 digits")
-    })?;
+    account
+        .parse()
+        .map_err(|_| S3Error::invalid_argument(ACCOUNT, &*account, "The account must be an AWS account ID: 12 digits"))
+}
+
+fn tagged_bucket(request: &Request<'_>, account: AccountId) -> Result<TaggedBucket, S3Error> {
     let not_allowed = || {
-        let message = "S3 Control is supported for the tags of buckets alone: GET, POST or DELETE \
-                       /v20180820/tags/arn:aws:s3:::bucket";
+        let message = "S3 Control is supported for the tags of buckets, /v20180820/tags/arn:aws:s3:::bucket, and for \
+                       /v20180820/configuration/publicAccessBlock alone";
         S3Error::with_message(S3ErrorCode::MethodNotAllowed, message)
     };
     let arn = rest(request.head).and_then(|rest| rest.strip_prefix("tags/")).ok_or_else(not_allowed)?;

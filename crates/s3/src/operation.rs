@@ -201,6 +201,8 @@ macro_rules! for_each_operation {
             bucket_tagging: GetBucketTagging, PutBucketTagging, DeleteBucketTagging;
             bucket_versioning: GetBucketVersioning, PutBucketVersioning;
             ownership_controls: GetBucketOwnershipControls, PutBucketOwnershipControls, DeleteBucketOwnershipControls;
+            account_public_access_block:
+                GetAccountPublicAccessBlock, PutAccountPublicAccessBlock, DeleteAccountPublicAccessBlock;
             public_access_block: GetPublicAccessBlock, PutPublicAccessBlock, DeletePublicAccessBlock;
             resource_tags: ListTagsForResource, TagResource, UntagResource;
             = unsupported: Unsupported

@@ -32,7 +32,7 @@ pub enum Routing {
 pub fn route(head: &Parts, host_bucket: Option<&str>) -> Result<Routing, S3Error> {
     let request = Request::new(head)?;
     let path = match head.method != http::Method::OPTIONS && control::is_control(head, host_bucket) {
-        true => Path::Control(control::tagged_bucket(&request)?),
+        true => control::control_path(&request)?,
         false => path_of(head, host_bucket)?,
     };
     let method = head.method.as_str();
@@ -141,7 +141,7 @@ pub struct KnownOperation {
     pub sub_resource: Option<&'static str>,
     /// What the path names: nothing, a bucket, or a bucket and a key.
     pub path_names: usize,
-    /// Whether it is a call of S3 Control about a bucket.
+    /// Whether it is a call of S3 Control.
     pub is_control: bool,
     /// Whether the header `x-amz-copy-source` is required.
     pub copies: bool,
@@ -161,11 +161,11 @@ impl KnownOperation {
             method: row.route.method,
             sub_resource: row.route.sub_resource,
             path_names: match row.level {
-                Level::Service => 0,
+                Level::Service | Level::Account => 0,
                 Level::Bucket | Level::Control => 1,
                 Level::Object => 2,
             },
-            is_control: row.level == Level::Control,
+            is_control: matches!(row.level, Level::Control | Level::Account),
             copies: row.route.copies,
             has_id: row.route.id == ConfigurationId::With,
             takes_version: row.route.takes_version,
@@ -232,6 +232,7 @@ fn path_of(head: &Parts, host_bucket: Option<&str>) -> Result<Path, S3Error> {
 fn resource_of(path: &Path) -> String {
     match path {
         Path::Service => String::from("/"),
+        Path::Account(account) => account.to_string(),
         Path::Bucket(bucket) => format!("/{bucket}"),
         Path::Control(bucket) => format!("arn:aws:s3:::{}", bucket.name),
         Path::Object(target) => format!("/{}/{}", target.bucket, target.key),
@@ -239,13 +240,13 @@ fn resource_of(path: &Path) -> String {
 }
 
 fn operation(method: &str, request: &Request<'_>, mut path: Path) -> Result<Operation, S3Error> {
-    if let Path::Bucket(_) | Path::Control(_) = path {
+    if let Path::Bucket(_) | Path::Control(_) | Path::Account(_) = path {
         refuse_object_parameters(request)?;
     }
     let level = path.level();
     let version: Option<VersionId> = match level {
         Level::Object => request.param("versionId").map(str::parse).transpose()?,
-        Level::Service | Level::Bucket | Level::Control => None,
+        Level::Service | Level::Bucket | Level::Control | Level::Account => None,
     };
     let sub_resource = sub_resource(matches!(method, "GET" | "HEAD"), request)?;
     let copies = level == Level::Object && method == "PUT" && request.has_header("x-amz-copy-source");
@@ -361,6 +362,7 @@ fn no_such_operation(method: &str, level: Level, sub_resource: Option<&str>, cop
             Level::Bucket => "BUCKET",
             Level::Object => "OBJECT",
             Level::Control => "TAGS",
+            Level::Account => "PUBLICACCESSBLOCK",
         };
         return method_not_allowed(method, resource_type);
     };

@@ -1,4 +1,4 @@
-use ids::{BucketName, ObjectKey};
+use ids::{AccountId, BucketName, ObjectKey};
 
 use crate::control::TaggedBucket;
 use crate::requirement::Requirement;
@@ -72,14 +72,23 @@ impl<'a> From<&'a Target> for Addressed<'a> {
     }
 }
 
+/// An account is no resource of S3: permissions about it are on `*`.
+impl From<&AccountId> for Addressed<'_> {
+    fn from(_account: &AccountId) -> Self {
+        Self::default()
+    }
+}
+
 /// How deep the path of an operation goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Level {
     Service,
     Bucket,
     Object,
-    /// Not a path of S3, but of S3 Control.
+    /// Not a path of S3, but of S3 Control, about a bucket.
     Control,
+    /// A path of S3 Control about an account.
+    Account,
 }
 
 /// What the path of a request names.
@@ -89,6 +98,7 @@ pub(crate) enum Path {
     Bucket(BucketName),
     Object(Target),
     Control(TaggedBucket),
+    Account(AccountId),
 }
 
 impl Path {
@@ -98,6 +108,7 @@ impl Path {
             Self::Bucket(_) => Level::Bucket,
             Self::Object(_) => Level::Object,
             Self::Control(_) => Level::Control,
+            Self::Account(_) => Level::Account,
         }
     }
 }
@@ -139,5 +150,13 @@ impl FromPath for TaggedBucket {
 
     fn from_path(path: Path) -> Option<Self> {
         if let Path::Control(bucket) = path { Some(bucket) } else { None }
+    }
+}
+
+impl FromPath for AccountId {
+    const LEVEL: Level = Level::Account;
+
+    fn from_path(path: Path) -> Option<Self> {
+        if let Path::Account(account) = path { Some(account) } else { None }
     }
 }

@@ -11,6 +11,7 @@ use gateway::{Enforcement, Fence, QueryApi, QueryCall, ResponseBody};
 use http::{Response, StatusCode};
 use iam::ChangeKind;
 use iam_formats::IamConfig;
+use s3::{S3Error, S3ErrorCode};
 
 /// IAM and STS as the data plane sees them.
 pub struct ControlPlane(pub QueryEndpoint);
@@ -18,15 +19,21 @@ pub struct ControlPlane(pub QueryEndpoint);
 #[async_trait]
 impl QueryApi for ControlPlane {
     async fn answer(&self, call: QueryCall) -> Response<ResponseBody> {
-        let query = Query {
-            caller: &call.caller,
-            parameters: call.parameters,
-            context: call.context,
-            request_id: &call.request_id,
-            now_s: call.now.as_second(),
-            observer: &*call.observer,
-        };
-        self.0.answer(query).await.map(ResponseBody::full)
+        self.0.answer(query(&call)).await.map(ResponseBody::full)
+    }
+
+    async fn change(&self, call: QueryCall) -> Result<(), S3Error> {
+        self.0.run(query(&call)).await.map(drop).map_err(|error| {
+            let code = match error.code.as_str() {
+                "AccessDenied" => S3ErrorCode::AccessDenied,
+                "ChangeNotYetEnforced" => S3ErrorCode::ChangeNotYetEnforced,
+                "ConcurrentModification" => S3ErrorCode::OperationAborted,
+                "NotImplemented" => S3ErrorCode::NotImplemented,
+                "ServiceUnavailable" => S3ErrorCode::ServiceUnavailable,
+                _ => S3ErrorCode::InternalError,
+            };
+            S3Error::with_message(code, error.message)
+        })
     }
 
     fn label(&self, action: &str) -> Option<&'static str> {
@@ -35,6 +42,17 @@ impl QueryApi for ControlPlane {
 
     fn refuse(&self, service: &str, code: &str, status: StatusCode, message: &str, request_id: &str) -> Bytes {
         QueryEndpoint::refuse(service, code, status, message, request_id)
+    }
+}
+
+fn query(call: &QueryCall) -> Query<'_> {
+    Query {
+        caller: &call.caller,
+        parameters: call.parameters.clone(),
+        context: call.context.clone(),
+        request_id: &call.request_id,
+        now_s: call.now.as_second(),
+        observer: &*call.observer,
     }
 }
 

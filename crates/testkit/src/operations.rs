@@ -12,6 +12,7 @@ pub fn example(known: &KnownOperation, of_version: bool) -> Option<Parts> {
     }
     let path = match known.path_names {
         1 if known.is_control => "/v20180820/tags/arn%3Aaws%3As3%3A%3A%3Abkt",
+        0 if known.is_control => "/v20180820/configuration/publicAccessBlock",
         1 => "/bkt",
         2 => "/bkt/k",
         _ => "/",
@@ -23,7 +24,7 @@ pub fn example(known: &KnownOperation, of_version: bool) -> Option<Parts> {
         Some("uploadId") if known.method == "PUT" => "uploadId=u&partNumber=1",
         Some("uploadId") => "uploadId=u",
         Some(name) => name,
-        None if known.is_control => "tagKeys=a",
+        None if known.is_control && known.path_names == 1 => "tagKeys=a",
         None => "",
     };
     let mut request = http::Request::builder().method(known.method).uri(format!("{path}?{query}{id}{version}"));

@@ -152,9 +152,12 @@ impl Call<'_> {
         let list = input.acl.list(AclOwners { owner: account, bucket_owner: None })?;
         let list = list.filter(|list| !list.is_private(account));
         let ownership = input.object_ownership.or(settings.object_ownership).unwrap_or_default();
+        let of_account = self.snapshot.account_block(account.as_str());
+        let blocks_public_acls =
+            settings.block_public_access || of_account.is_some_and(|stored| stored.block.block_public_acls);
         match &list {
             Some(_) if !ownership.has_acls() => return Err(S3ErrorCode::InvalidBucketAclWithObjectOwnership.into()),
-            Some(list) if list.is_public() && settings.block_public_access => {
+            Some(list) if list.is_public() && blocks_public_acls => {
                 return Err(blocked("public ACLs", "BlockPublicAcls"));
             }
             _ => {}

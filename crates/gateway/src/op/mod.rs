@@ -1,5 +1,6 @@
 //! One file for each operation, which turns a permit and the filer into an answer.
 
+mod account_public_access_block;
 mod acl;
 pub(crate) mod answer;
 mod bucket_cors;

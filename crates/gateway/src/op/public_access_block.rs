@@ -15,7 +15,7 @@ use super::{Call, Run};
 use crate::body::ObjectBody;
 
 /// The largest document in bytes.
-const MAX_DOCUMENT_BYTES: u64 = 16 << 10;
+pub(super) const MAX_DOCUMENT_BYTES: u64 = 16 << 10;
 
 impl Run for GetPublicAccessBlock {
     async fn run(call: &Call<'_>, _permit: Permit<Self>, _body: ObjectBody) -> Answer {

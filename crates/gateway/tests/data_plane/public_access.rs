@@ -169,3 +169,34 @@ async fn what_new_buckets_get() {
         assert_eq!(shown.element("RestrictPublicBuckets"), "true");
     }
 }
+
+/// S3 Control's calls about the account. The control plane, which stores the block, only says here what reaches it.
+#[tokio::test]
+async fn the_block_of_an_account_is_for_its_own_identities() {
+    let world = World::with_users().await;
+    let [get, put, delete] =
+        ["GET", "PUT", "DELETE"].map(|method| format!("{method} /v20180820/configuration/publicAccessBlock"));
+    let own = ("x-amz-account-id", "000000000000");
+    let other = ("x-amz-account-id", "111122223333");
+    let body = block(&["BlockPublicPolicy", "IgnorePublicAcls"]);
+    world
+        .check(&[
+            ("admin", &get, &[own], "", "404 NoSuchPublicAccessBlockConfiguration"),
+            ("admin", &put, &[own], &body, "501 NotImplemented"),
+            ("admin", &put, &[own], "<x/>", "400 MalformedXML"),
+            ("admin", &delete, &[own], "", "501 NotImplemented"),
+            ("admin", &get, &[other], "", "403 AccessDenied"),
+            ("admin", &put, &[other], &body, "403 AccessDenied"),
+            ("admin", &delete, &[other], "", "403 AccessDenied"),
+            ("writer", &put, &[own], &body, "403 AccessDenied"),
+            ("writer", &delete, &[own], "", "403 AccessDenied"),
+            ("reader", &get, &[own], "", "403 AccessDenied"),
+            ("", &get, &[own], "", "403 AccessDenied"),
+            ("", &put, &[own], &body, "403 AccessDenied"),
+        ])
+        .await;
+    let asked = world.send_as("admin", &put, &[own], body).await;
+    let asked = asked.text();
+    let want = "Action=PutAccountPublicAccessBlock PublicAccessBlock=IgnorePublicAcls,BlockPublicPolicy";
+    assert!(asked.contains(want), "{asked}");
+}

@@ -69,7 +69,7 @@ async fn who_may_and_where() {
             ("admin", &nowhere, &[ACCOUNT], "", "404 NoSuchBucket"),
             ("admin", &get, &[("x-amz-account-id", "111122223333")], "", "403 AccessDenied"),
             ("admin", &post, &[("x-amz-account-id", "111122223333")], &tags(&[("a", "1")]), "403 AccessDenied"),
-            ("admin", "GET /v20180820/configuration/publicAccessBlock", &[ACCOUNT], "", "405 MethodNotAllowed"),
+            ("admin", "GET /v20180820/accesspoint", &[ACCOUNT], "", "405 MethodNotAllowed"),
             // Without the account, it is a bucket that does not exist.
             ("admin", &get, &[], "", "404 NoSuchBucket"),
             ("admin", "PUT /v20180820", &[], "", "200 "),

@@ -107,6 +107,11 @@ impl QueryApi for Echo {
         Response::new(ResponseBody::full(format!("{} {action}", call.caller.name)))
     }
 
+    async fn change(&self, call: QueryCall) -> Result<(), s3::S3Error> {
+        let asked: Vec<String> = call.parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        Err(s3::S3Error::with_message(s3::S3ErrorCode::NotImplemented, asked.join(" ")))
+    }
+
     fn label(&self, action: &str) -> Option<&'static str> {
         (action == "ListUsers").then_some("iam:ListUsers")
     }

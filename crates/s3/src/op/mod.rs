@@ -60,6 +60,7 @@ macro_rules! plain_operation {
 }
 
 mod abort_multipart_upload;
+mod account_public_access_block;
 mod acl;
 mod bucket;
 mod bucket_cors;

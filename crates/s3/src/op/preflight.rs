@@ -22,7 +22,7 @@ pub struct CorsPreflight {
 impl CorsPreflight {
     pub(crate) fn parse(request: &Request<'_>, path: Path) -> Result<Self, S3Error> {
         let (bucket, key) = match path {
-            Path::Service => (None, None),
+            Path::Service | Path::Account(_) => (None, None),
             Path::Bucket(bucket) => (Some(bucket), None),
             Path::Object(target) => (Some(target.bucket), Some(target.key)),
             Path::Control(bucket) => (Some(bucket.name), None),

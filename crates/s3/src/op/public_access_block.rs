@@ -1,5 +1,5 @@
 use ids::{BucketName, PublicAccessBlock};
-use xml::{Element, parse};
+use xml::{Element, XmlWriter, parse};
 
 use crate::S3Error;
 use crate::document;
@@ -53,9 +53,13 @@ fn setting(root: &Element, name: &str) -> Result<bool, S3Error> {
 /// The answer to GetPublicAccessBlock.
 pub fn public_access_block_to_xml(block: PublicAccessBlock) -> String {
     let mut xml = document::begin("PublicAccessBlockConfiguration");
+    write_settings(&mut xml, block);
+    xml.close("PublicAccessBlockConfiguration");
+    xml.finish()
+}
+
+pub(super) fn write_settings(xml: &mut XmlWriter, block: PublicAccessBlock) {
     for (name, on) in block.settings() {
         xml.value(name, on);
     }
-    xml.close("PublicAccessBlockConfiguration");
-    xml.finish()
 }

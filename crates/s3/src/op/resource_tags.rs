@@ -12,7 +12,7 @@ use crate::route::Route;
 use crate::tagging::{MAX_BUCKET_TAGS, MAX_TAGGING_BYTES, TagSet, write_tags};
 use crate::target::Addressed;
 
-const CONTROL_NAMESPACE: &str = "http://awss3control.amazonaws.com/doc/2018-08-20/";
+pub(super) const CONTROL_NAMESPACE: &str = "http://awss3control.amazonaws.com/doc/2018-08-20/";
 
 plain_operation! {
     /// S3 Control's `GET /v20180820/tags/ARN`; the answer is [`resource_tags_to_xml`].

@@ -76,7 +76,9 @@ enum Answer {
 impl Unsupported {
     pub(crate) fn parse(request: &Request<'_>, listed: &'static Listed, path: Path) -> Result<Self, S3Error> {
         let on = match path {
-            Path::Service | Path::Control(_) => return Err(S3Error::new(S3ErrorCode::InternalError)),
+            Path::Service | Path::Control(_) | Path::Account(_) => {
+                return Err(S3Error::new(S3ErrorCode::InternalError));
+            }
             Path::Bucket(bucket) => On::Bucket(bucket),
             Path::Object(target) => On::Object(target),
         };

@@ -23,6 +23,9 @@ fn permissions_and_keys() {
             (&list, "s3:ListTagsForResource bkt"),
             (&tag, "s3:TagResource bkt"),
             (&untag, "s3:UntagResource bkt"),
+            (&control("GET /v20180820/configuration/publicAccessBlock"), "s3:GetAccountPublicAccessBlock *"),
+            (&control("PUT /v20180820/configuration/publicAccessBlock"), "s3:PutAccountPublicAccessBlock *"),
+            (&control("DELETE /v20180820/configuration/publicAccessBlock"), "s3:PutAccountPublicAccessBlock *"),
             // Without the account it is a bucket with this name.
             (&"GET /v20180820/tags/arn:aws:s3:::bkt".to_owned(), "s3:GetObject v20180820/tags/arn:aws:s3:::bkt"),
             (&"GET /v20180820".to_owned(), "s3:ListBucket v20180820"),
@@ -44,7 +47,9 @@ fn permissions_and_keys() {
 #[test]
 fn the_rest_of_s3_control_is_not_allowed() {
     for line in [
-        "GET /v20180820/configuration/publicAccessBlock",
+        "GET /v20180820/configuration/publicAccessBlock/",
+        "POST /v20180820/configuration/publicAccessBlock",
+        "GET /v20180820/configuration/publicAccessBlock?acl",
         "PUT /v20180820/tags/arn:aws:s3:::bkt",
         "HEAD /v20180820/tags/arn:aws:s3:::bkt",
         "GET /v20180820/tags/arn:aws:s3:::bkt?acl",
