@@ -7,10 +7,12 @@ use ids::{AccountId, NewBuckets, Ownership};
 use policy::{CrossAccount, Policy, PolicyKind};
 use sts::{KeyError, SessionKeys, SigningKey};
 
+use crate::audit::AuditSettings;
 use crate::documents::{StoredDocument, document_text};
 use crate::facts::Facts;
 use crate::go::duration_s;
 use crate::identities;
+use crate::limits::LimitSettings;
 use crate::providers;
 use crate::unknown::fields_of;
 use iam::{Change, ChangeKind, IdentityProvider, PolicyPlace, PolicyRecord, RolePlace, RoleRecord, Settings};
@@ -98,6 +100,10 @@ pub struct KelpgateConfig {
     pub fence: FenceSettings,
     /// `oidc`: the identity providers of the IAM API.
     pub oidc: OidcSettings,
+    /// `limits`: how many requests a second a gateway answers.
+    pub limits: LimitSettings,
+    /// `audit`: where the audit records of requests go.
+    pub audit: AuditSettings,
 }
 
 /// `kelpgate.oidc`: how the keys of providers that the IAM API stored are fetched. Who may create providers must not be able
@@ -144,6 +150,8 @@ impl Default for KelpgateConfig {
             new_buckets: NewBuckets::default(),
             fence: FenceSettings::default(),
             oidc: OidcSettings::default(),
+            audit: AuditSettings::default(),
+            limits: LimitSettings::default(),
         }
     }
 }
@@ -508,6 +516,12 @@ fn kelpgate(node: &Node<'_>) -> Result<KelpgateConfig, JsonError> {
         config.oidc.private_hosts = object.strings(&["privateHosts"])?;
         config.oidc.ca_file = Some(object.string(&["tlsCaCert"])?).filter(|file| !file.is_empty());
         refuse_unknown(object)?;
+    }
+    if let Some(node) = object.take("limits") {
+        config.limits = LimitSettings::read(&node)?;
+    }
+    if let Some(node) = object.take("audit") {
+        config.audit = AuditSettings::read(&node)?;
     }
     if let Some(node) = object.take("staleness") {
         let mut object = node.object()?;

@@ -2,6 +2,7 @@
 //!
 //! This is the only place that knows the names of their fields.
 
+mod audit;
 mod config;
 mod documents;
 mod facts;
@@ -9,6 +10,7 @@ mod go;
 pub mod identities;
 mod instance_profile;
 pub mod last_used;
+mod limits;
 mod mfa_device;
 mod oidc_keys;
 mod oidc_provider;
@@ -17,8 +19,13 @@ mod revocation;
 mod unknown;
 pub mod weed_policies;
 
+pub use audit::{
+    AuditFilter, AuditFormat, AuditSettings, AuditedOutcome, FileSettings, FluentdPlace, FluentdSettings,
+    NetworkSettings, Protocol, SinkKind, SinkSettings, SyslogSettings, TlsSettings, WebhookSettings,
+};
 pub use config::{
     ConfigInputs, CrossAccountSetting, DocumentStore, FenceSettings, IamConfig, KelpgateConfig, OidcSettings, StsConfig,
 };
 pub use documents::{StoredDocument, document_text};
 pub use facts::Facts;
+pub use limits::{LimitSettings, RateSetting};
