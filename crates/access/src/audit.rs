@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use iam::{Bucket, Caller, Role};
+use iam::{Bucket, Caller, CallerSession, Role};
 use ids::{AccessKeyId, AccountId};
 use jiff::Timestamp;
 use policy::{CompiledPolicy, Decision, Origin, PolicyType};
@@ -13,6 +13,12 @@ use s3::Requirement;
 
 use crate::decision_input::DecisionInput;
 use crate::refusal::{outcome_label, policy_label};
+
+/// The version of the form of [`AuditRecord`]. It rises when the meaning of a field changes; new fields leave it as it is.
+pub const AUDIT_VERSION: u32 = 1;
+
+/// The status of a request whose client went away before the answer began. No client ever sees it.
+pub const STATUS_CLIENT_GONE: u16 = 499;
 
 /// All that an audit log keeps of one request.
 #[derive(Debug, Clone)]
@@ -23,19 +29,28 @@ pub struct AuditRecord {
     pub time: Timestamp,
     /// From then until the answer began.
     pub took: Duration,
-    /// The S3 operation or the IAM or STS action; `Unknown` if the request was refused before that was known.
+    /// The S3 operation or the IAM or STS action, such as `GetObject` or `iam:CreateUser`; `Unknown` if the request was refused
+    /// before that was known.
     pub operation: &'static str,
     /// Who made it.
     pub caller: AuditedCaller,
+    /// What it is about.
+    pub target: AuditedTarget,
+    /// Parameters of the query string, and of the form of IAM and STS calls, as [`shown_parameters`](crate::shown_parameters) leaves them.
+    pub parameters: Vec<(String, String)>,
     /// The permissions that it needed, in the order of the decisions, up to the first that was refused. A request for several
     /// objects goes on after a refusal.
     pub decisions: Vec<AuditedDecision>,
+    /// What became of each key of DeleteObjects.
+    pub objects: Vec<AuditedObject>,
     /// The revision of the IAM state that it was decided by; 0 if it was not decided.
     pub revision: u64,
     /// The request itself.
     pub request: AuditedRequest,
-    /// The status of the answer.
+    /// The status of the answer, or [`STATUS_CLIENT_GONE`].
     pub status: u16,
+    /// The error of the answer.
+    pub error: Option<AuditedError>,
     /// The length of the answer's body, where it is known beforehand.
     pub bytes_sent: Option<u64>,
 }
@@ -44,6 +59,15 @@ impl AuditRecord {
     /// The permissions that were refused.
     pub fn refusals(&self) -> impl Iterator<Item = &AuditedDecision> {
         self.decisions.iter().filter(|decided| !decided.decision.is_allow())
+    }
+
+    /// About how many bytes of memory it takes: what clients choose is counted.
+    pub fn weight_bytes(&self) -> usize {
+        let parameters = self.parameters.iter().map(|(name, value)| name.len() + value.len() + 48);
+        let decisions = self.decisions.iter().map(|decided| decided.resource.len() + 200);
+        let objects = self.objects.iter().map(|object| object.key.len() + 120);
+        let request = self.request.path.len() + self.request.user_agent.len() + self.request.referer.len();
+        1024 + request + parameters.sum::<usize>() + decisions.sum::<usize>() + objects.sum::<usize>()
     }
 }
 
@@ -54,12 +78,69 @@ pub struct AuditedRequest {
     pub method: String,
     /// The path as it was sent, without the query string, which may hold signatures.
     pub path: String,
+    /// `HTTP/1.1` or `HTTP/2.0`.
+    pub protocol: &'static str,
+    /// `Host`, or the authority on HTTP/2; may be empty.
+    pub host: String,
     /// The client's address, trusted proxies taken away.
     pub client: IpAddr,
-    /// `User-Agent`; may be empty.
+    /// The other end of the connection: the client itself, or the nearest proxy.
+    pub peer: IpAddr,
+    /// The TLS version of the connection, such as `1.3`; `None` for plain text.
+    pub tls: Option<&'static str>,
+    /// How it was signed; `None` if it was not.
+    pub signature: Option<AuditedSignature>,
+    /// `User-Agent`, at most [`HEADER_BYTES_MAX`] bytes of it; may be empty.
     pub user_agent: String,
+    /// `Referer` without its query string, shortened in the same way; may be empty.
+    pub referer: String,
     /// `Content-Length`.
     pub bytes_received: Option<u64>,
+}
+
+/// How much of a header a record keeps, in bytes: as CloudTrail does.
+pub const HEADER_BYTES_MAX: usize = 1024;
+
+/// How a request was signed. This says nothing about whether the signature was right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AuditedSignature {
+    /// `SigV4` or `SigV2`; empty for a form, whose fields say it.
+    pub version: &'static str,
+    /// `AuthHeader`, `QueryString` or `Form`.
+    pub place: &'static str,
+}
+
+/// What a request is about; fields that it does not name are `None`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditedTarget {
+    /// The bucket.
+    pub bucket: Option<String>,
+    /// The object's key.
+    pub key: Option<String>,
+    /// The version that the request names.
+    pub version_id: Option<String>,
+    /// The object that is copied, as `bucket/key`.
+    pub copy_source: Option<String>,
+}
+
+/// What became of one key of DeleteObjects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditedObject {
+    /// The key, as the request spells it.
+    pub key: String,
+    /// The version that the request names.
+    pub version_id: Option<String>,
+    /// AWS's code; `None` if it was deleted.
+    pub error: Option<String>,
+}
+
+/// An error that was answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditedError {
+    /// AWS's code, such as `AccessDenied`.
+    pub code: String,
+    /// The message; empty for IAM and STS, whose messages may repeat parameters.
+    pub message: String,
 }
 
 /// Who made a request. The default is an anonymous caller.
@@ -67,10 +148,18 @@ pub struct AuditedRequest {
 pub struct AuditedCaller {
     /// The ARN of the user or session; empty for anonymous callers.
     pub arn: Arc<str>,
+    /// `aws:userid`; empty for anonymous callers.
+    pub user_id: Arc<str>,
+    /// The user's name, or the session's; empty for anonymous callers.
+    pub name: Arc<str>,
+    /// Whether it is the root user of its account.
+    pub is_root: bool,
     /// The account that the caller acts in; `None` for anonymous callers.
     pub account: Option<AccountId>,
     /// The access key that signed.
     pub access_key_id: Option<AccessKeyId>,
+    /// The access key that a request names whose signature was refused: a claim of the client, at most 128 characters.
+    pub claimed_key: Option<String>,
     /// Where a session comes from; `None` for long-term keys.
     pub session: Option<AuditedSession>,
 }
@@ -86,6 +175,21 @@ pub struct AuditedSession {
     pub issued_s: i64,
     /// `sts:SourceIdentity` of the first session in the chain of roles.
     pub source_identity: Option<Arc<str>>,
+    /// The user of an identity provider for whom it was made.
+    pub federation: Option<AuditedFederation>,
+    /// Whether it was made with multi-factor authentication.
+    pub has_mfa: bool,
+}
+
+/// The user of an identity provider for whom a session was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditedFederation {
+    /// The provider's ARN.
+    pub provider_arn: String,
+    /// The provider's issuer.
+    pub issuer: String,
+    /// The user's subject at the provider.
+    pub subject: Arc<str>,
 }
 
 impl AuditedCaller {
@@ -96,13 +200,29 @@ impl AuditedCaller {
         }
         Self {
             arn: Arc::clone(&caller.arn),
+            user_id: Arc::clone(&caller.user_id),
+            name: Arc::clone(&caller.name),
+            is_root: caller.is_root,
             account: Some(caller.account),
             access_key_id: caller.access_key_id.clone(),
-            session: caller.session.as_ref().map(|session| AuditedSession {
-                id: Arc::clone(&session.id),
-                role_arn: Arc::clone(&session.role_arn),
-                issued_s: session.issued_s,
-                source_identity: session.source_identity.clone(),
+            claimed_key: None,
+            session: caller.session.as_ref().map(AuditedSession::of),
+        }
+    }
+}
+
+impl AuditedSession {
+    fn of(session: &CallerSession) -> Self {
+        Self {
+            id: Arc::clone(&session.id),
+            role_arn: Arc::clone(&session.role_arn),
+            issued_s: session.issued_s,
+            source_identity: session.source_identity.clone(),
+            has_mfa: session.mfa_at_s.is_some(),
+            federation: session.federation.as_ref().map(|federation| AuditedFederation {
+                provider_arn: federation.provider.arn.clone(),
+                issuer: federation.provider.issuer.clone(),
+                subject: Arc::clone(&federation.subject),
             }),
         }
     }
@@ -239,7 +359,7 @@ mod tests {
 
     use std::sync::Mutex;
 
-    use iam::{Bucket, BucketPolicy, CallerSession, Change, Settings, Snapshot};
+    use iam::{Bucket, BucketPolicy, Change, Settings, Snapshot};
     use iam_formats::identities;
     use policy::{CompiledPolicy, Context, Policy, PolicyKind};
     use s3::Needs;
@@ -379,6 +499,8 @@ mod tests {
                 role_arn: "arn:aws:iam::000000000000:role/R".into(),
                 issued_s: 7,
                 source_identity: Some("alice@example.com".into()),
+                federation: None,
+                has_mfa: false,
             }
         );
         let anonymous = Caller { principal: policy::Principal::Anonymous, ..alice };

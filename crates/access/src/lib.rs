@@ -5,6 +5,7 @@
 
 mod addressing;
 mod audit;
+mod audited_parameters;
 mod authenticate;
 mod authentication_type;
 mod authorize;
@@ -22,7 +23,11 @@ mod unverified;
 mod uses;
 
 pub use addressing::{Addressing, RequestTarget};
-pub use audit::{AuditRecord, AuditedCaller, AuditedDecision, AuditedRequest, AuditedSession};
+pub use audit::{
+    AUDIT_VERSION, AuditRecord, AuditedCaller, AuditedDecision, AuditedError, AuditedFederation, AuditedObject,
+    AuditedRequest, AuditedSession, AuditedSignature, AuditedTarget, HEADER_BYTES_MAX, STATUS_CLIENT_GONE,
+};
+pub use audited_parameters::{REDACTED, shortened, shown_parameters};
 pub use authenticate::{Authenticated, Authenticator};
 pub use authentication_type::AuthenticationType;
 pub use authorize::{
