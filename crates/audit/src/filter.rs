@@ -1,0 +1,41 @@
+//! Which records a sink takes.
+
+use access::AuditRecord;
+use iam_formats::{AuditFilter, AuditedOutcome};
+
+/// Whether the filter admits the record.
+pub(crate) fn admits(filter: &AuditFilter, record: &AuditRecord) -> bool {
+    let AuditFilter { operations, buckets, decisions } = filter;
+    let bucket = record.target.bucket.as_deref();
+    (operations.is_empty() || operations.iter().any(|pattern| matches(pattern, record.operation)))
+        && (buckets.is_empty() || bucket.is_some_and(|bucket| buckets.iter().any(|pattern| matches(pattern, bucket))))
+        && (decisions.is_empty() || decisions.contains(&outcome(record)))
+}
+
+/// Whether anything about the request was refused.
+pub(crate) fn outcome(record: &AuditRecord) -> AuditedOutcome {
+    let refused = record.caller.claimed_key.is_some() || record.refusals().next().is_some();
+    if refused { AuditedOutcome::Deny } else { AuditedOutcome::Allow }
+}
+
+fn matches(pattern: &str, text: &str) -> bool {
+    pattern.strip_suffix('*').map_or(pattern == text, |beginning| text.starts_with(beginning))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_beginnings_match() {
+        for (pattern, text, want) in [
+            ("GetObject", "GetObject", true),
+            ("GetObject", "GetObjectAcl", false),
+            ("iam:*", "iam:CreateUser", true),
+            ("iam:*", "sts:AssumeRole", false),
+            ("*", "", true),
+        ] {
+            assert_eq!(matches(pattern, text), want, "{pattern} {text}");
+        }
+    }
+}
