@@ -1,0 +1,157 @@
+//! The chain of an audit file: a hash over all lines in their order, and signed digests of it beside the file.
+//!
+//! The digests of `audit.log` are lines of `audit.log.digest`. Each one states how many bytes and records the file had, the hash of all
+//! of them, and the hash of the digest before it, that of the file before included. So nobody without the key can change, remove or
+//! reorder records or files and leave digests that fit.
+
+use std::fmt::Write as _;
+
+use aws_lc_rs::digest::{Context, SHA256, digest};
+use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
+use serde::{Deserialize, Serialize};
+
+/// The version of the form of digests.
+pub const DIGEST_VERSION: u32 = 1;
+
+/// What precedes the first digest.
+pub const NO_DIGEST: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// What a digest states.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Digest {
+    /// [`DIGEST_VERSION`].
+    pub version: u32,
+    /// The id of the log, random, the same in all of its files.
+    pub log: String,
+    /// The number of the file, from 1.
+    pub file: u64,
+    /// The number of the oldest file that the log still keeps.
+    pub oldest: u64,
+    /// How many bytes of the file it covers.
+    pub bytes: u64,
+    /// How many records these are.
+    pub records: u64,
+    /// How many of them were found after a crash and not written under the eyes of this process.
+    pub found: u64,
+    /// The hash of these records: SHA-256 of the hash before each line and the line, beginning with that of `previous`.
+    pub hash: String,
+    /// The SHA-256 of the digest before, as its line without the end; [`NO_DIGEST`] for the first.
+    pub previous: String,
+    /// When it was made.
+    pub time: String,
+    /// Whether the file is complete.
+    pub closed: bool,
+    /// The fingerprint of the key: the first half of its SHA-256.
+    pub key: String,
+}
+
+/// The key that signs digests.
+pub struct DigestKey {
+    pair: Ed25519KeyPair,
+    /// The PKCS#8 document.
+    document: Vec<u8>,
+}
+
+impl DigestKey {
+    /// A new key.
+    pub fn generate() -> Result<Self, String> {
+        let pair = Ed25519KeyPair::generate().map_err(|_| "no key could be made".to_owned())?;
+        let document = pair.to_pkcs8().map_err(|_| "no key could be made".to_owned())?;
+        Ok(Self { pair, document: document.as_ref().to_vec() })
+    }
+
+    /// Reads the text of a key file.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let problem = || "it holds no signing key of an audit log; remove it to get a new one".to_owned();
+        let document = hex::decode(text.trim()).map_err(|_| problem())?;
+        let pair = Ed25519KeyPair::from_pkcs8(&document).map_err(|_| problem())?;
+        Ok(Self { pair, document })
+    }
+
+    /// The text of the key file: a secret.
+    pub fn to_text(&self) -> String {
+        format!("{}\n", hex::encode(&self.document))
+    }
+
+    /// The public key, in hexadecimal digits.
+    pub fn public(&self) -> String {
+        hex::encode(self.pair.public_key())
+    }
+
+    /// The digest as a signed line, without its end.
+    pub fn sign(&self, digest: &Digest) -> String {
+        let mut line = serde_json::to_string(digest).unwrap_or_default();
+        let signature = hex::encode(self.pair.sign(line.as_bytes()));
+        line.pop();
+        let _ = write!(line, ",\"signature\":\"{signature}\"}}");
+        line
+    }
+}
+
+/// The fingerprint of a public key.
+pub fn fingerprint(public: &str) -> String {
+    let bytes = hex::decode(public).unwrap_or_default();
+    hex::encode(digest(&SHA256, &bytes).as_ref().get(..16).unwrap_or_default())
+}
+
+/// Reads a line of digests, and checks its signature with the public key. The error is the reason.
+pub fn read(line: &str, public: &str) -> Result<Digest, String> {
+    let (text, signature) = line.rsplit_once(",\"signature\":\"").ok_or("it is no digest")?;
+    let signature =
+        signature.strip_suffix("\"}").and_then(|text| hex::decode(text).ok()).ok_or("it has no signature")?;
+    let text = format!("{text}}}");
+    let read: Digest = serde_json::from_str(&text).map_err(|error| format!("it is no digest: {error}"))?;
+    if read.version != DIGEST_VERSION {
+        return Err(format!("its version is {}, which this program does not know", read.version));
+    }
+    if read.key != fingerprint(public) {
+        return Err(format!("it was signed with another key, {}", read.key));
+    }
+    let key = hex::decode(public).map_err(|_| "the public key is not in hexadecimal digits".to_owned())?;
+    let verified = UnparsedPublicKey::new(&ED25519, &key).verify(text.as_bytes(), &signature);
+    verified.map_err(|_| "its signature is wrong".to_owned())?;
+    Ok(read)
+}
+
+/// The SHA-256 of a line of digests, to which the next one refers.
+pub fn link(line: &str) -> String {
+    hex::encode(digest(&SHA256, line.as_bytes()))
+}
+
+/// The hash of the lines of a file.
+#[derive(Debug, Clone)]
+pub struct Chain {
+    hash: Vec<u8>,
+    /// The bytes of these lines.
+    pub bytes: u64,
+    /// How many lines there are.
+    pub records: u64,
+}
+
+impl Chain {
+    /// The chain of a file that follows this digest.
+    pub fn after(previous: &str) -> Self {
+        Self { hash: previous.as_bytes().to_vec(), bytes: 0, records: 0 }
+    }
+
+    /// Adds a line, with its end.
+    pub fn add(&mut self, line: &[u8]) {
+        let mut context = Context::new(&SHA256);
+        context.update(&self.hash);
+        context.update(line);
+        self.hash.clear();
+        self.hash.extend_from_slice(context.finish().as_ref());
+        self.bytes += line.len() as u64;
+        self.records += 1;
+    }
+
+    /// Adds all lines of a text that ends with one.
+    pub fn add_all(&mut self, lines: &[u8]) {
+        lines.split_inclusive(|byte| *byte == b'\n').for_each(|line| self.add(line));
+    }
+
+    /// The hash so far.
+    pub fn hash(&self) -> String {
+        hex::encode(&self.hash)
+    }
+}
