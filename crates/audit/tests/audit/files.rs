@@ -1,0 +1,272 @@
+//! Logs in files: what is written is verified, over rotation and restarts, and what was changed is found.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use access::{AuditRecord, AuditedError, AuditedObject, AuditedTarget};
+use audit::Auditing;
+use audit::chain::DigestKey;
+use audit::verify::{Verified, verify};
+use iam_formats::{AuditFilter, AuditFormat, AuditSettings, FileSettings, SinkKind, SinkSettings};
+
+use crate::record;
+
+struct Log {
+    directory: tempfile::TempDir,
+    max_bytes: u64,
+    max_files: u64,
+    key: String,
+}
+
+impl Log {
+    fn new(max_bytes: u64, max_files: u64) -> Self {
+        let key = DigestKey::generate().unwrap().to_text();
+        Self { directory: tempfile::tempdir().unwrap(), max_bytes, max_files, key }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("audit.log")
+    }
+
+    fn start(&self, blocks: bool) -> Result<Auditing, String> {
+        let file = FileSettings {
+            path: self.path().display().to_string(),
+            max_bytes: self.max_bytes,
+            max_files: self.max_files,
+            max_age_days: 0,
+            sync: false,
+            signing_key_file: String::new(),
+        };
+        let (kind, format, filter) = (SinkKind::File(file), AuditFormat::CloudTrail, AuditFilter::default());
+        let sinks = vec![SinkSettings { name: "file".into(), kind, format, blocks, filter }];
+        Auditing::start(&AuditSettings { sinks }, "us-east-1", |_| DigestKey::parse(&self.key))
+    }
+
+    /// A gateway that writes so many records, and ends in order.
+    fn run(&self, records: usize) -> String {
+        let log = self.start(false).unwrap();
+        (0..records).for_each(|number| log.give(record(&format!("key-{number}"))));
+        log.stop();
+        log.heads()[0].line.clone()
+    }
+
+    fn verify(&self, anchor: Option<&str>) -> Verified {
+        verify(&self.path(), &DigestKey::parse(&self.key).unwrap().public(), anchor).unwrap()
+    }
+
+    fn problems(&self) -> String {
+        self.verify(None).problems.join("\n")
+    }
+
+    fn numbered(&self, number: u64) -> PathBuf {
+        self.directory.path().join(format!("audit.log.{number:08}"))
+    }
+}
+
+fn edit(path: &Path, change: impl FnOnce(&mut Vec<String>)) {
+    let mut lines: Vec<String> = fs::read_to_string(path).unwrap().lines().map(str::to_owned).collect();
+    change(&mut lines);
+    fs::write(path, lines.iter().map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+}
+
+#[test]
+fn what_is_written_is_verified_over_rotation_and_restarts() {
+    let log = Log::new(65_536, 0);
+    log.run(100);
+    log.run(100);
+    let head = log.run(100);
+    let verified = log.verify(Some(&head));
+    assert_eq!((verified.records, verified.uncovered, &verified.problems), (300, 0, &Vec::new()), "{verified:?}");
+    assert!(verified.files > 2, "{verified:?}");
+    assert_eq!(verified.head, Some(head));
+}
+
+#[test]
+fn a_changed_log_is_found_out() {
+    type Change = Box<dyn Fn(&Log)>;
+    let changes: Vec<(&str, Change, &str)> = vec![
+        (
+            "edited",
+            Box::new(|log| edit(&log.path(), |lines| lines[1] = lines[1].replace("key-", "kex-"))),
+            "edited, removed or moved",
+        ),
+        ("cut", Box::new(|log| edit(&log.path(), |lines| drop(lines.pop()))), "edited, removed or moved"),
+        ("reordered", Box::new(|log| edit(&log.path(), |lines| lines.swap(0, 1))), "edited, removed or moved"),
+        ("removed", Box::new(|log| edit(&log.numbered(1), |lines| drop(lines.remove(3)))), "edited, removed or moved"),
+        ("added", Box::new(|log| edit(&log.numbered(1), |lines| lines.push("{}".into()))), "added after its end"),
+        (
+            "a file less",
+            Box::new(|log| {
+                fs::remove_file(log.numbered(2)).unwrap();
+                fs::remove_file(log.numbered(2).with_extension("00000002.digest")).unwrap();
+            }),
+            "missing",
+        ),
+        (
+            "the oldest less",
+            Box::new(|log| {
+                fs::remove_file(log.numbered(1)).unwrap();
+                fs::remove_file(log.numbered(1).with_extension("00000001.digest")).unwrap();
+            }),
+            "files 1 to 1 are missing",
+        ),
+        (
+            "swapped files",
+            Box::new(|log| {
+                let (one, two, aside) = (log.numbered(1), log.numbered(2), log.directory.path().join("aside"));
+                for (from, to) in [(&one, &aside), (&two, &one), (&aside, &two)] {
+                    fs::rename(from, to).unwrap();
+                }
+            }),
+            "edited, removed or moved",
+        ),
+        (
+            "no digests",
+            Box::new(|log| fs::remove_file(log.directory.path().join("audit.log.digest")).unwrap()),
+            "has no digests",
+        ),
+        (
+            "a digest less",
+            Box::new(|log| edit(&log.directory.path().join("audit.log.digest"), |lines| drop(lines.remove(0)))),
+            "a digest is missing",
+        ),
+        (
+            "a forged digest",
+            Box::new(|log| {
+                edit(&log.directory.path().join("audit.log.digest"), |lines| {
+                    lines[0] = lines[0].replace("\"records\":", "\"records\":1")
+                });
+            }),
+            "signature is wrong",
+        ),
+    ];
+    for (what, change, want) in changes {
+        let log = Log::new(65_536, 0);
+        log.run(150);
+        log.run(50);
+        assert_eq!(log.problems(), "", "{what}");
+        change(&log);
+        assert!(log.problems().contains(want), "{what}: {}", log.problems());
+    }
+}
+
+/// Whoever cuts off the end together with its digests leaves a log that fits. The digest on the filer does not.
+#[test]
+fn an_end_that_was_cut_off_with_its_digests_is_found_by_the_anchor() {
+    let log = Log::new(65_536, 0);
+    log.run(10);
+    let copy = ["audit.log", "audit.log.digest"].map(|name| (name, fs::read(log.directory.path().join(name)).unwrap()));
+    let head = log.run(10);
+    assert_eq!(log.verify(Some(&head)).problems, Vec::<String>::new());
+    for (name, content) in copy {
+        fs::write(log.directory.path().join(name), content).unwrap();
+    }
+    assert_eq!(log.problems(), "");
+    let problems = log.verify(Some(&head)).problems;
+    assert!(problems[0].contains("cut off"), "{problems:?}");
+}
+
+#[test]
+fn a_log_that_does_not_fit_is_followed_by_a_new_file_and_stays_visible() {
+    let log = Log::new(65_536, 0);
+    log.run(10);
+    edit(&log.path(), |lines| drop(lines.remove(2)));
+    log.run(10);
+    let verified = log.verify(None);
+    assert!(verified.problems[0].contains("edited, removed or moved"), "{verified:?}");
+    assert_eq!((verified.files, verified.records), (2, 19));
+}
+
+#[test]
+fn a_crash_leaves_a_log_that_fits() {
+    let log = Log::new(65_536, 0);
+    log.run(10);
+    // What a process writes before the next digest, and a line of each file that it did not finish.
+    let whole = fs::read_to_string(log.path()).unwrap().lines().next().unwrap().to_owned();
+    fs::write(log.path(), format!("{}{whole}\n{{\"torn", fs::read_to_string(log.path()).unwrap())).unwrap();
+    let digests = log.directory.path().join("audit.log.digest");
+    fs::write(&digests, format!("{}{{\"torn", fs::read_to_string(&digests).unwrap())).unwrap();
+    log.run(10);
+    let verified = log.verify(None);
+    assert_eq!((verified.records, verified.found, &verified.problems), (21, 1, &Vec::new()), "{verified:?}");
+}
+
+#[test]
+fn old_files_are_removed_and_the_rest_is_verified() {
+    let log = Log::new(65_536, 2);
+    let head = log.run(1000);
+    let verified = log.verify(Some(&head));
+    assert_eq!((verified.files, &verified.problems), (3, &Vec::new()), "{verified:?}");
+    assert!(!log.numbered(1).exists());
+}
+
+#[test]
+fn one_path_has_one_writer() {
+    let log = Log::new(65_536, 0);
+    let first = log.start(false).unwrap();
+    let Err(why) = log.start(false) else { panic!("two gateways write one file") };
+    assert!(why.contains("a path of its own"), "{why}");
+    first.stop();
+}
+
+#[test]
+fn one_record_is_one_line_and_each_key_of_delete_objects_is_one_too() {
+    let log = Log::new(65_536, 0);
+    let auditing = log.start(false).unwrap();
+    auditing.give(record("a\n{\"eventName\":\"Forged\"}\n"));
+    let object = |key: &str, error: Option<&str>| AuditedObject {
+        key: key.into(),
+        version_id: None,
+        error: error.map(str::to_owned),
+    };
+    let error = Some(AuditedError { code: "AccessDenied".into(), message: String::new() });
+    auditing.give(AuditRecord {
+        operation: "DeleteObjects",
+        objects: vec![object("x", None), object("y", Some("AccessDenied"))],
+        target: AuditedTarget { bucket: Some("reef".into()), ..AuditedTarget::default() },
+        error,
+        ..record("")
+    });
+    auditing.stop();
+    let text = fs::read_to_string(log.path()).unwrap();
+    let events: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let seen: Vec<_> = events
+        .iter()
+        .map(|event| (event["eventName"].as_str().unwrap(), event["requestParameters"]["key"].as_str()))
+        .collect();
+    let key = "a\n{\"eventName\":\"Forged\"}\n";
+    assert_eq!(
+        seen,
+        [("GetObject", Some(key)), ("DeleteObjects", None), ("DeleteObject", Some("x")), ("DeleteObject", Some("y"))]
+    );
+    assert_eq!(events[3]["errorCode"], "AccessDenied");
+    assert!(!text.contains('\u{2028}') && !text.contains('\u{202e}') && !text.contains('\r'));
+}
+
+/// No audit, no answer: a sink that cannot write refuses requests, loses nothing, and goes on when it can.
+#[tokio::test]
+async fn a_full_disk_refuses_and_loses_nothing() {
+    let log = Log::new(65_536, 0);
+    let auditing = log.start(true).unwrap();
+    auditing.take(record("first")).await.unwrap();
+    // The directory becomes a file, so that rotation fails as on a full disk.
+    let (directory, aside) = (log.directory.path().to_owned(), log.directory.path().with_extension("aside"));
+    fs::rename(&directory, &aside).unwrap();
+    (0..100).for_each(|number| auditing.give(record(&format!("key-{number}"))));
+    let until = std::time::Instant::now() + Duration::from_secs(20);
+    while auditing.ready().is_ok() {
+        assert!(std::time::Instant::now() < until, "requests are still carried out");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(auditing.ready().unwrap_err().contains("audit log"));
+    fs::rename(&aside, &directory).unwrap();
+    while auditing.ready().is_err() {
+        assert!(std::time::Instant::now() < until, "requests are refused for ever");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    auditing.take(record("last")).await.unwrap();
+    auditing.stop();
+    let verified = log.verify(None);
+    assert_eq!((verified.records, &verified.problems), (102, &Vec::new()), "{verified:?}");
+}
