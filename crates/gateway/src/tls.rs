@@ -1,14 +1,13 @@
-//! TLS of the listener. Certificate and key are read again on request, so a renewed certificate needs no restart.
+//! TLS of the listener. Its files are read again when they change, so a renewed certificate or authority needs no restart.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
-use rustls::RootCertStore;
-use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
-use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::server::WebPkiClientVerifier;
 use rustls::sign::CertifiedKey;
+use rustls::{RootCertStore, ServerConfig};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
@@ -40,27 +39,101 @@ pub enum TlsError {
     Rustls(#[from] rustls::Error),
 }
 
-/// A TLS server whose certificate can be replaced while it runs.
+/// A TLS server whose files may change while it runs. Connections that are open keep what they began with.
 pub struct Tls {
     files: TlsFiles,
-    certificate: Arc<Certificate>,
-    acceptor: TlsAcceptor,
+    serving: ArcSwap<Serving>,
+    watched: Mutex<Watched>,
 }
 
-#[derive(Debug)]
-struct Certificate(ArcSwap<CertifiedKey>);
+struct Serving {
+    acceptor: TlsAcceptor,
+    expires_s: i64,
+}
 
-impl ResolvesServerCert for Certificate {
-    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.0.load_full())
-    }
+/// The content of the files: what was tried last, and what was seen last.
+#[derive(Default)]
+struct Watched {
+    tried: Vec<u8>,
+    seen: Vec<u8>,
+}
+
+/// What became of the files since the last look.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Renewal {
+    /// They are as before, or still being written.
+    Unchanged,
+    /// New connections use what they hold now.
+    Renewed,
 }
 
 impl Tls {
     /// Reads the files.
     pub fn load(files: TlsFiles) -> Result<Self, TlsError> {
-        let certificate = Arc::new(Certificate(ArcSwap::from_pointee(certified_key(&files)?)));
+        let tried = files.content();
+        let serving = ArcSwap::from_pointee(Serving::load(&files)?);
+        let watched = Mutex::new(Watched { seen: tried.clone(), tried });
+        Ok(Self { files, serving, watched })
+    }
+
+    /// The acceptor for a new connection.
+    pub fn acceptor(&self) -> TlsAcceptor {
+        self.serving.load().acceptor.clone()
+    }
+
+    /// When the certificate expires, seconds since 1970.
+    pub fn expires_s(&self) -> i64 {
+        self.serving.load().expires_s
+    }
+
+    /// Reads the files again. If that fails, what they held before stays in use.
+    pub fn reload(&self) -> Result<(), TlsError> {
+        let content = self.files.content();
+        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        *watched = Watched { tried: content.clone(), seen: content };
+        self.serving.store(Arc::new(Serving::load(&self.files)?));
+        Ok(())
+    }
+
+    /// Looks whether the files have changed, and reads them again once they have been the same for two looks. The same content fails
+    /// once; afterwards it counts as unchanged.
+    pub fn renew(&self) -> Result<Renewal, TlsError> {
+        let content = self.files.content();
+        {
+            let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_settled = std::mem::replace(&mut watched.seen, content.clone()) == content;
+            if content == watched.tried || !is_settled {
+                return Ok(Renewal::Unchanged);
+            }
+            watched.tried = content;
+        }
+        self.serving.store(Arc::new(Serving::load(&self.files)?));
+        Ok(Renewal::Renewed)
+    }
+}
+
+impl TlsFiles {
+    /// A hash of all files; one that cannot be read counts as empty.
+    fn content(&self) -> Vec<u8> {
+        let mut context = ::aws_lc_rs::digest::Context::new(&::aws_lc_rs::digest::SHA256);
+        for path in [Some(&self.certificate), Some(&self.key), self.client_authorities.as_ref()].into_iter().flatten() {
+            let content = std::fs::read(path).unwrap_or_default();
+            context.update(&content.len().to_be_bytes());
+            context.update(&content);
+        }
+        context.finish().as_ref().to_vec()
+    }
+}
+
+impl Serving {
+    fn load(files: &TlsFiles) -> Result<Self, TlsError> {
+        let key = PrivateKeyDer::from_pem_file(&files.key)
+            .map_err(|error| TlsError::File { path: files.key.clone(), reason: error.to_string() })?;
         let provider = Arc::new(aws_lc_rs::default_provider());
+        let chain = certificates(&files.certificate)?;
+        let expires_s = chain.first().map_or(Ok(0), |first| expiry(first, &files.certificate))?;
+        // Refuses a key that does not belong to the certificate.
+        let certified = CertifiedKey::from_der(chain, key, &provider)?;
         let builder =
             ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
         let builder = match &files.client_authorities {
@@ -76,27 +149,18 @@ impl Tls {
                 builder.with_client_cert_verifier(verifier)
             }
         };
-        let mut config = builder.with_cert_resolver(Arc::clone(&certificate) as Arc<dyn ResolvesServerCert>);
+        let resolver = rustls::sign::SingleCertAndKey::from(certified);
+        let mut config = builder.with_cert_resolver(Arc::new(resolver));
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Self { files, certificate, acceptor: TlsAcceptor::from(Arc::new(config)) })
-    }
-
-    /// The acceptor for the listener.
-    pub fn acceptor(&self) -> TlsAcceptor {
-        self.acceptor.clone()
-    }
-
-    /// Reads certificate and key again. If that fails, the old ones stay in use.
-    pub fn reload(&self) -> Result<(), TlsError> {
-        self.certificate.0.store(Arc::new(certified_key(&self.files)?));
-        Ok(())
+        Ok(Self { acceptor: TlsAcceptor::from(Arc::new(config)), expires_s })
     }
 }
 
-fn certified_key(files: &TlsFiles) -> Result<CertifiedKey, TlsError> {
-    let key = PrivateKeyDer::from_pem_file(&files.key)
-        .map_err(|error| TlsError::File { path: files.key.clone(), reason: error.to_string() })?;
-    Ok(CertifiedKey::from_der(certificates(&files.certificate)?, key, &aws_lc_rs::default_provider())?)
+/// When a certificate expires, seconds since 1970.
+fn expiry(certificate: &CertificateDer<'_>, path: &Path) -> Result<i64, TlsError> {
+    let parsed = x509_parser::parse_x509_certificate(certificate);
+    let (_, parsed) = parsed.map_err(|error| TlsError::File { path: path.to_owned(), reason: error.to_string() })?;
+    Ok(parsed.validity().not_after.timestamp())
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
