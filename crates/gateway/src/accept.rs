@@ -21,6 +21,7 @@ use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
 use crate::body::ResponseBody;
+use crate::tls::Tls;
 
 /// The connection over which a request came.
 #[derive(Debug, Clone, Copy)]
@@ -64,7 +65,7 @@ const UNSENT_BYTES_MAX: usize = 128 << 10;
 /// Serves connections until `shutdown` resolves, then lets the requests in progress finish.
 pub async fn serve<A: Answer>(
     listener: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Arc<Tls>>,
     answerer: Arc<A>,
     limits: Limits,
     shutdown: impl Future<Output = ()>,
@@ -95,8 +96,8 @@ pub async fn serve<A: Answer>(
             let _place = place;
             match tls {
                 None => talk(stream, Connection { peer, tls: None }, answerer, limits, watcher).await,
-                Some(acceptor) => {
-                    if let Some(stream) = handshake(acceptor, stream, limits.idle).await {
+                Some(tls) => {
+                    if let Some(stream) = handshake(tls.acceptor(), stream, limits.idle).await {
                         let tls = Some(tls_version(&stream));
                         talk(stream, Connection { peer, tls }, answerer, limits, watcher).await;
                     }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use access::{AuditedDecision, DecisionObserver};
+use access::{AuditedDecision, AuditedObject, DecisionObserver};
 use policy::Decision;
 
 use crate::metrics::Metrics;
@@ -11,15 +11,16 @@ use crate::metrics::Metrics;
 /// 1000 keys.
 pub struct Decisions {
     metrics: Arc<Metrics>,
-    /// Decisions that allow are kept too, because the log prints them.
+    /// Decisions that allow are kept too, because the log prints them or the auditor takes them.
     allowed: bool,
     kept: Mutex<Vec<AuditedDecision>>,
+    objects: Mutex<Vec<AuditedObject>>,
 }
 
 impl Decisions {
-    pub(crate) fn new(metrics: Arc<Metrics>) -> Self {
-        let allowed = tracing::enabled!(target: "audit", tracing::Level::DEBUG);
-        Self { metrics, allowed, kept: Mutex::default() }
+    pub(crate) fn new(metrics: Arc<Metrics>, auditor_takes_all: bool) -> Self {
+        let allowed = auditor_takes_all || tracing::enabled!(target: "audit", tracing::Level::DEBUG);
+        Self { metrics, allowed, kept: Mutex::default(), objects: Mutex::default() }
     }
 
     /// Decisions that allow are kept as well as those that refuse.
@@ -30,6 +31,18 @@ impl Decisions {
     /// The decisions so far, in order.
     pub(crate) fn take(&self) -> Vec<AuditedDecision> {
         std::mem::take(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Keeps what became of one key of DeleteObjects.
+    pub(crate) fn object(&self, object: impl FnOnce() -> AuditedObject) {
+        if self.allowed {
+            self.objects.lock().unwrap_or_else(PoisonError::into_inner).push(object());
+        }
+    }
+
+    /// What became of the keys so far.
+    pub(crate) fn take_objects(&self) -> Vec<AuditedObject> {
+        std::mem::take(&mut self.objects.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

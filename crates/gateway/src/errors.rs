@@ -64,7 +64,7 @@ pub fn from_filer(error: FilerError) -> S3Error {
 }
 
 /// 503 with a time to try again.
-pub fn unavailable(message: &'static str) -> S3Error {
+pub fn unavailable(message: impl Into<std::borrow::Cow<'static, str>>) -> S3Error {
     let mut error = S3Error::with_message(S3ErrorCode::ServiceUnavailable, message);
     error.headers.push(("retry-after", RETRY_AFTER_S.to_string()));
     error

@@ -4,15 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use access::{Addressing, Authenticator};
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use bucket::directory::BucketDirectory;
 use filer::{Filer, FilerConfiguration};
 use iam::Snapshot;
 use ids::NewBuckets;
 
+use crate::auditor::SharedAuditor;
 use crate::limits::UploadLimits;
 use crate::metrics::Metrics;
 use crate::query::QueryApi;
+use crate::rate_limits::RateLimits;
 use crate::unauthenticated::SignatureLimit;
 
 /// The settings of the data plane. They are read once; nothing else here reads the command line or a file.
@@ -77,6 +79,10 @@ pub struct Gateway {
     pub metrics: Arc<Metrics>,
     /// The limits of uploads in progress.
     pub upload_limits: UploadLimits,
+    /// The limits of requests per second.
+    pub rate_limits: ArcSwap<RateLimits>,
+    /// Who keeps the audit records of requests.
+    pub auditor: SharedAuditor,
     /// The limits of audit lines about refused signatures.
     pub signature_limit: SignatureLimit,
 }

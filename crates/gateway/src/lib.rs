@@ -2,6 +2,8 @@
 
 pub mod accept;
 mod audit_log;
+mod audited;
+mod auditor;
 mod pipeline;
 mod visit;
 
@@ -21,9 +23,11 @@ mod keep_alive;
 mod limits;
 mod metrics;
 mod query;
+mod rate_limits;
 pub mod tls;
 mod unauthenticated;
 
+pub use auditor::{Auditor, NoAuditor, SharedAuditor};
 pub use body::ResponseBody;
 pub use bucket::object::OBJECT_MODE;
 pub use fence::{Enforcement, Fence, FloorError, REVISION};
@@ -32,4 +36,5 @@ pub use limits::UploadLimits;
 pub use metrics::Metrics;
 pub use pages::MetricsListener;
 pub use query::{QueryApi, QueryCall, StatusPages};
+pub use rate_limits::{Rate, RateLimits, Rates};
 pub use unauthenticated::SignatureLimit;

@@ -1,8 +1,8 @@
 //! The metrics of the data plane. There are no bucket, key or user names in labels, so labels stay few.
 
 use std::fmt::Write as _;
-use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use access::{DecisionObserver, outcome_label, policy_label};
@@ -12,7 +12,11 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
+
+/// What the names of our metrics begin with.
+const PREFIX: &str = "kelpgate";
 
 /// An operation and the status of its answer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -26,6 +30,16 @@ struct OperationLabels {
     operation: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabels {
+    reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LimitLabels {
+    limit: &'static str,
+}
+
 /// A decision, the type of policy that made it, and the kind of action.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct DecisionLabels {
@@ -37,6 +51,8 @@ struct DecisionLabels {
 /// Counters and histograms of the data plane, and the registry that `/metrics` prints.
 pub struct Metrics {
     registry: Mutex<Registry>,
+    authentication_failures: Family<ReasonLabels, Counter>,
+    limited: Family<LimitLabels, Counter>,
     requests: Family<RequestLabels, Counter>,
     seconds: Family<OperationLabels, Histogram>,
     decisions: Family<DecisionLabels, Counter>,
@@ -53,7 +69,8 @@ pub struct Metrics {
 
 impl Default for Metrics {
     fn default() -> Self {
-        let mut registry = Registry::with_prefix("kelpgate");
+        let mut whole = Registry::default();
+        let registry = whole.sub_registry_with_prefix(PREFIX);
         let requests = Family::<RequestLabels, Counter>::default();
         let seconds = Family::<OperationLabels, Histogram>::new_with_constructor(|| {
             Histogram::new([0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0])
@@ -74,8 +91,17 @@ impl Default for Metrics {
         let closed = Counter::default();
         let help = "Requests refused because this gateway may have missed changes";
         registry.register("fence_refused_requests", help, closed.clone());
+        let authentication_failures = Family::<ReasonLabels, Counter>::default();
+        let help = "Requests whose signature or session was refused, by AWS's code";
+        registry.register("authentication_failures", help, authentication_failures.clone());
+        let version = [("version", env!("CARGO_PKG_VERSION"))];
+        registry.register("build", "The version of Kelpgate", Info::new(version));
+        let limited = Family::<LimitLabels, Counter>::default();
+        registry.register("rate_limited_requests", "Requests refused because of a limit, by limit", limited.clone());
         Self {
-            registry: Mutex::new(registry),
+            registry: Mutex::new(whole),
+            limited,
+            authentication_failures,
             requests,
             seconds,
             decisions,
@@ -95,14 +121,33 @@ impl Metrics {
         self.seconds.get_or_create(&OperationLabels { operation }).observe(took.as_secs_f64());
     }
 
+    /// Counts a request whose signature or session was refused.
+    pub(crate) fn unauthenticated(&self, reason: &'static str) {
+        self.authentication_failures.get_or_create(&ReasonLabels { reason }).inc();
+    }
+
+    /// Counts a request that is refused because of a limit.
+    pub(crate) fn limited(&self, limit: &'static str) {
+        self.limited.get_or_create(&LimitLabels { limit }).inc();
+    }
+
     /// Adds the metrics of another part of the program to `/metrics`.
     pub fn register(&self, add: impl FnOnce(&mut Registry)) {
-        add(&mut self.registry.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        add(self.registry().sub_registry_with_prefix(PREFIX));
+    }
+
+    /// Adds metrics whose names are not the program's own, such as `process_cpu_seconds_total`.
+    pub fn register_common(&self, add: impl FnOnce(&mut Registry)) {
+        add(&mut self.registry());
+    }
+
+    fn registry(&self) -> MutexGuard<'_, Registry> {
+        self.registry.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// The text that Prometheus reads (OpenMetrics).
     pub fn text(&self) -> String {
-        let registry = self.registry.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let registry = self.registry();
         let mut text = String::new();
         if prometheus_client::encoding::text::encode(&mut text, &registry).is_err() {
             let _ = writeln!(text, "# the metrics could not be printed");

@@ -8,6 +8,7 @@ use http::header::{self, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
+use s3::{S3Error, S3ErrorCode};
 use sigv4::AuthForm;
 
 use crate::accept::{Answer, Connection};
@@ -43,6 +44,15 @@ pub(crate) fn is_signed_status(head: &Parts) -> bool {
 /// The state of this gateway. Addresses inside the cluster are for administrators.
 pub(crate) fn status(gateway: &Gateway, addresses: bool) -> Response<ResponseBody> {
     text(StatusCode::OK, "application/json", gateway.status.status(addresses))
+}
+
+/// The record of a request that was refused not long ago.
+pub(crate) fn decision(gateway: &Gateway, id: &str) -> Result<Response<ResponseBody>, S3Error> {
+    let found = gateway.auditor.recall(id).ok_or_else(|| {
+        let message = "This gateway does not remember a refusal with this id. Ask the gateway that refused, or the files of the audit log";
+        S3Error::with_message(S3ErrorCode::NoSuchKey, message)
+    })?;
+    Ok(text(StatusCode::OK, "application/x-ndjson", found))
 }
 
 fn reads(head: &Parts) -> bool {

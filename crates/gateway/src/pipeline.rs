@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use access::{
-    AuditedCaller, Authenticated, DecisionInput, Permit, RequestTarget, Resolved, Services, UnverifiedRequest,
+    AuditedCaller, Authenticated, DecisionInput, Permit, Refusal, RequestTarget, Resolved, Services, UnverifiedRequest,
     authorize, request_context, resource_account_keys,
 };
 use bytes::Bytes;
@@ -13,23 +13,25 @@ use http::header::{self, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Response, Version};
 use hyper::body::Incoming;
-use iam::Snapshot;
+use iam::{Caller, Snapshot};
 use jiff::Timestamp;
 use policy::Context;
 use s3::op::PostObject;
-use s3::{ExpectedOwners, Needs, Operation, Requirement, Routing, S3Error, S3ErrorCode};
+use s3::{ExpectedOwners, Needs, Operation, QueryString, Requirement, Routing, S3Error, S3ErrorCode};
 use sigv4::{AuthForm, BodyCheck, ChunkedDecoder};
 
 use crate::accept::{Answer as Answers, Connection, HEAD_BYTES_MAX};
+use crate::audited::{Arrived, Audited};
 use crate::body::{ExpectedBody, ObjectBody, ResponseBody, Source, source};
 use crate::gateway::Gateway;
 use crate::keep_alive::{self, Early};
 use crate::metrics::Metrics;
 use crate::op::{self, Answer, Call, Denied};
-use crate::respond::{self, Arrived, Trail};
+use crate::rate_limits::Limited;
+use crate::respond::{self, Trail};
 use crate::unauthenticated::Unauthenticated;
 use crate::visit::Visit;
-use crate::{audit_log, form, pages};
+use crate::{audited, form, pages};
 
 /// The permission to read `/status` with the addresses inside the cluster.
 struct ReadAddresses;
@@ -37,6 +39,15 @@ struct ReadAddresses;
 impl Needs for ReadAddresses {
     fn permissions(&self) -> Vec<Requirement> {
         vec![Requirement::on_resource("iam:GetAccountSummary", "*".to_owned())]
+    }
+}
+
+/// The permission to read what was decided about other callers, by which policies: that to read all policies.
+struct ReadDecisions;
+
+impl Needs for ReadDecisions {
+    fn permissions(&self) -> Vec<Requirement> {
+        vec![Requirement::on_resource("iam:GetAccountAuthorizationDetails", "*".to_owned())]
     }
 }
 
@@ -88,36 +99,39 @@ impl Gateway {
             return page;
         }
         let _counted = InFlight::enter(&self.metrics);
-        let mut trail = Trail::new(respond::request_id(), Arc::clone(&self.metrics), early);
-        let answer = match &target {
-            _ if is_too_large(&head) => Err(S3Error::new(S3ErrorCode::RequestHeaderSectionTooLarge)),
-            Ok(target) if !in_bucket && pages::is_signed_status(&head) => {
-                self.administrators_status(&head, target, time, &mut trail).await
-            }
-            Ok(target) => self.walk(&head, target, time, incoming, &mut trail).await,
-            Err(error) => Err(error.clone()),
-        };
-        if let Err(error) = &answer
-            && error.code == S3ErrorCode::SignatureDoesNotMatch
-            && trail.unauthenticated.is_none()
-        {
-            // The signature of a chunk, which is checked in the body.
-            trail.unauthenticated = Some(Unauthenticated::new(String::new(), error));
-        }
         let client = target.as_ref().map_or(connection.peer.ip(), |target| target.client.ip);
+        let arrived = Arrived { head: &head, connection, client, time, started };
+        let mut audited = Audited::new(self, arrived, Trail::new(self, early));
+        let may_run = audited.may_run().and_then(|()| self.limited(self.rate_limits.load().enter_address(client)));
+        let trail = &mut audited.trail;
+        let answer = match &target {
+            _ if let Err(error) = may_run => Err(error),
+            _ if is_too_large(&head) => Err(S3Error::new(S3ErrorCode::RequestHeaderSectionTooLarge)),
+            Err(error) => Err(error.clone()),
+            Ok(target) if !in_bucket && pages::is_signed_status(&head) => {
+                self.administrators_status(&head, target, time, trail).await
+            }
+            Ok(target) => self.walk(&head, target, time, incoming, trail).await,
+        };
+        if let Err(error) = &answer {
+            trail.failed(error);
+            if error.code == S3ErrorCode::SignatureDoesNotMatch && trail.unauthenticated.is_none() {
+                // The signature of a chunk, which is checked in the body.
+                trail.unauthenticated = Some(Unauthenticated::new(String::new(), error));
+            }
+        }
+        if let Some(refused) = &trail.unauthenticated {
+            self.metrics.unauthenticated(refused.code);
+        }
         trail.audit_signature(&self.signature_limit, client);
-        let mut response = respond::respond(self, &head, answer, &trail);
+        let mut response = respond::respond(self, &head, answer, trail);
         if waits && head.version < Version::HTTP_2 && !continued.load(Ordering::Relaxed) {
             // The client was never told to send its body, so whatever comes next on this connection could be mistaken
             // for it.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         self.metrics.answered(trail.operation, response.status().as_u16(), started.elapsed());
-        let arrived = Arrived { head: &head, client, time, started };
-        if let Some(record) = trail.record(arrived, &response) {
-            audit_log::print(&record);
-        }
-        response
+        audited.answered(response).await
     }
 
     /// Authenticates the caller, for the audit record too. A refusal is logged, with the key that the request names.
@@ -137,10 +151,29 @@ impl Gateway {
             trail.unauthenticated(key, error)
         })?;
         trail.caller = AuditedCaller::of(&authenticated.caller);
+        self.limit(&authenticated.caller)?;
         Ok(authenticated)
     }
 
-    /// `/status` with the addresses inside the cluster, for callers who may `iam:GetAccountSummary`.
+    /// Counts the request against the limits of its caller.
+    fn limit(&self, caller: &Caller) -> Result<(), S3Error> {
+        // All sessions of a role are one user, and so are those that a user made.
+        let role = caller.session.as_ref().map(|session| &session.role_arn).filter(|role| !role.is_empty());
+        let (key, user) = (caller.access_key_id.as_ref(), role.unwrap_or(&caller.arn));
+        let user = if caller.is_anonymous() { "" } else { user };
+        self.limited(self.rate_limits.load().enter_caller(key.map(|key| key.as_str()), user))
+    }
+
+    /// Counts a refusal by a limit.
+    fn limited(&self, entered: Result<(), Limited>) -> Result<(), S3Error> {
+        entered.map_err(|limited| {
+            self.metrics.limited(limited.limit);
+            limited.into()
+        })
+    }
+
+    /// `/status` with the addresses inside the cluster, for callers who may `iam:GetAccountSummary`; with `?decision=ID` the
+    /// record of a refusal, for callers who may `iam:GetAccountAuthorizationDetails`.
     async fn administrators_status(
         &self,
         head: &Parts,
@@ -153,10 +186,15 @@ impl Gateway {
         let authenticated = self.authenticate(&visit.unverified(Services::S3, None), &visit.snapshot, trail)?;
         let (caller, snapshot) = (&authenticated.caller, &*visit.snapshot);
         let context = self.context(&visit, &authenticated);
-        let decision_input = DecisionInput { caller, snapshot, context: &context, observer: &*trail.decisions };
-        match authorize(ReadAddresses.into(), decision_input) {
-            Ok(_permit) => Ok(pages::status(self, true)),
-            Err(refusal) => Err(refusal.to_error(&trail.request_id)),
+        let input = DecisionInput { caller, snapshot, context: &context, observer: &*trail.decisions };
+        let refused = |refusal: Box<Refusal>| refusal.to_error(&trail.request_id);
+        let asked = QueryString::parse(head.uri.query())?;
+        match asked.get("decision") {
+            None => authorize(ReadAddresses.into(), input).map(|_permit| pages::status(self, true)).map_err(refused),
+            Some(id) => {
+                let _permit = authorize(ReadDecisions.into(), input).map_err(refused)?;
+                pages::decision(self, id)
+            }
         }
     }
 
@@ -197,8 +235,11 @@ impl Gateway {
     /// An upload by a browser: the form identifies the caller.
     async fn form(&self, visit: &Visit<'_>, mut post: PostObject, incoming: Source, trail: &mut Trail) -> Answer {
         let form = form::read(self, visit, &post, incoming, trail).await?;
+        self.limit(&form.authenticated.caller)?;
         post.read_form(form.fields)?;
-        let (call, permit) = self.admit(visit, form.authenticated, post.into(), trail).await?;
+        let post: Operation = post.into();
+        trail.target = audited::target_of(&post);
+        let (call, permit) = self.admit(visit, form.authenticated, post, trail).await?;
         op::execute(call, permit, form.body).await
     }
 
@@ -282,6 +323,10 @@ impl Gateway {
             request_id: trail.request_id.clone(),
         };
         let permit = call.authorize(operation).await.map_err(|denied| denied.to_error(&trail.request_id))?;
+        if let Some(bucket) = permit.operation().bucket() {
+            // Who may not use the bucket does not use up its limit.
+            self.limited(self.rate_limits.load().enter_bucket(bucket.as_str()))?;
+        }
         owners_account(permit.operation(), &call)?;
         expected_owners(visit.head, permit.operation(), &call)?;
         Ok((call, permit))
@@ -322,7 +367,10 @@ impl Gateway {
     /// IAM and STS: the body names the action, so it is read and its hash verified before anything is trusted.
     async fn query(&self, visit: &Visit<'_>, incoming: Source, trail: &mut Trail) -> Answer {
         let answer = self.query_authenticated(visit, incoming, trail).await;
-        answer.or_else(|error| Ok(respond::query_error(self, visit.head, &error, &trail.request_id)))
+        answer.or_else(|error| {
+            trail.failed(&error);
+            Ok(respond::query_error(self, visit.head, &error, &trail.request_id))
+        })
     }
 
     async fn query_authenticated(&self, visit: &Visit<'_>, incoming: Source, trail: &mut Trail) -> Answer {
@@ -337,6 +385,9 @@ impl Gateway {
         let parameters = crate::query::parameters(visit.head.uri.query(), &body)?;
         let label = self.query_api.label(parameters.get("Action").unwrap_or_default());
         trail.operation = label.unwrap_or(trail.operation);
+        if trail.decisions.keeps_all() {
+            trail.parameters = Some(access::shown_parameters(parameters.iter(), true));
+        }
         let call = crate::query::QueryCall {
             caller: authenticated.caller,
             parameters,

@@ -1,24 +1,21 @@
-//! The last step: turns answers and errors into HTTP, and writes one audit line for every request.
+//! The last step: turns answers and errors into HTTP. And the trail: what becomes known of a request for its answer and its audit record.
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
 
-use access::{AuditRecord, AuditedCaller, AuditedRequest};
+use access::{AuditedCaller, AuditedError, AuditedTarget, shortened};
 use http::header::{self, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, Method, Response, StatusCode, Version};
-use http_body::Body;
 use ids::BucketName;
-use jiff::Timestamp;
 use s3::{Routing, S3Error, S3ErrorCode};
 
+use crate::audited;
 use crate::body::ResponseBody;
 use crate::decisions::Decisions;
 use crate::fence::REVISION;
 use crate::gateway::Gateway;
 use crate::keep_alive::Early;
-use crate::metrics::Metrics;
 use crate::op::{self, Answer};
 use crate::unauthenticated::{SignatureLimit, Unauthenticated};
 
@@ -30,6 +27,12 @@ pub(crate) struct Trail {
     /// The bucket that the request addresses, whose CORS rules apply to the answer.
     pub(crate) bucket: Option<BucketName>,
     pub(crate) caller: AuditedCaller,
+    /// What the request is about, for its audit record.
+    pub(crate) target: AuditedTarget,
+    /// The parameters of an IAM or STS call, without secrets; `None` for other requests.
+    pub(crate) parameters: Option<Vec<(String, String)>>,
+    /// The error that is answered.
+    pub(crate) error: Option<AuditedError>,
     /// The decisions about what the request needs, as they are made.
     pub(crate) decisions: Arc<Decisions>,
     /// The revision of the IAM state that they are made by; 0 until it was loaded.
@@ -41,18 +44,22 @@ pub(crate) struct Trail {
 }
 
 /// A random request id: 16 upper-case hexadecimal digits, as on AWS.
-pub(crate) fn request_id() -> String {
+fn request_id() -> String {
     format!("{:016X}", rand::random::<u64>())
 }
 
 impl Trail {
-    pub(crate) fn new(request_id: String, metrics: Arc<Metrics>, early: Option<Arc<Early>>) -> Self {
+    pub(crate) fn new(gateway: &Gateway, early: Option<Arc<Early>>) -> Self {
+        let decisions = Decisions::new(Arc::clone(&gateway.metrics), gateway.auditor.takes_all());
         Self {
-            request_id,
+            request_id: request_id(),
             operation: "Unknown",
             bucket: None,
             caller: AuditedCaller::default(),
-            decisions: Arc::new(Decisions::new(metrics)),
+            target: AuditedTarget::default(),
+            parameters: None,
+            error: None,
+            decisions: Arc::new(decisions),
             revision: 0,
             unauthenticated: None,
             early,
@@ -66,6 +73,17 @@ impl Trail {
             Routing::Preflight(preflight) => ("CorsPreflight", preflight.bucket.clone()),
             Routing::Query(_) => ("Query", None),
         };
+        if self.decisions.keeps_all()
+            && let Routing::S3(operation) = routing
+        {
+            self.target = audited::target_of(operation);
+        }
+    }
+
+    /// Records the error that is answered.
+    pub(crate) fn failed(&mut self, error: &S3Error) {
+        let (code, message) = (error.code.as_str().to_owned(), shortened(error.message(), 512));
+        self.error = Some(AuditedError { code, message });
     }
 
     /// Records that a signature is refused, and the key that it names.
@@ -84,42 +102,6 @@ impl Trail {
             );
         }
     }
-
-    /// The audit record, if the log prints it: that of a refusal always, that of another request at level debug.
-    pub(crate) fn record(&self, arrived: Arrived<'_>, answer: &Response<ResponseBody>) -> Option<AuditRecord> {
-        let Arrived { head, client, time, started } = arrived;
-        let decisions = self.decisions.take();
-        let header = |name: HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok());
-        if decisions.is_empty() && !self.decisions.keeps_all() {
-            return None;
-        }
-        Some(AuditRecord {
-            request_id: self.request_id.clone(),
-            time,
-            took: started.elapsed(),
-            operation: self.operation,
-            caller: self.caller.clone(),
-            decisions,
-            revision: self.revision,
-            request: AuditedRequest {
-                method: head.method.to_string(),
-                path: head.uri.path().to_owned(),
-                client,
-                user_agent: header(header::USER_AGENT).unwrap_or_default().to_owned(),
-                bytes_received: header(header::CONTENT_LENGTH).and_then(|length| length.parse().ok()),
-            },
-            status: answer.status().as_u16(),
-            bytes_sent: answer.body().size_hint().exact(),
-        })
-    }
-}
-
-/// How a request came in.
-pub(crate) struct Arrived<'a> {
-    pub(crate) head: &'a Parts,
-    pub(crate) client: IpAddr,
-    pub(crate) time: Timestamp,
-    pub(crate) started: Instant,
 }
 
 /// Makes the HTTP answer.
@@ -158,7 +140,8 @@ fn tells_region(head: &Parts, answer: &Answer) -> bool {
     }
 }
 
-fn error_response(head: &Parts, error: &S3Error, request_id: &str) -> Response<ResponseBody> {
+/// The answer of an error.
+pub(crate) fn error_response(head: &Parts, error: &S3Error, request_id: &str) -> Response<ResponseBody> {
     let status = error.status();
     let bodiless = head.method == Method::HEAD || status == StatusCode::NOT_MODIFIED;
     let mut response = if bodiless {

@@ -1,6 +1,6 @@
 //! DeleteObjects.
 
-use access::Permit;
+use access::{AuditedObject, Permit};
 use bucket::writer::Writer;
 use futures_util::StreamExt;
 use s3::S3Error;
@@ -26,8 +26,20 @@ impl Run for DeleteObjects {
             decided.push((object, may_delete(call, op, object).await));
         }
         let deletes: Vec<_> = decided.into_iter().map(|(object, permit)| one(&writer, object, permit)).collect();
-        let objects = futures_util::stream::iter(deletes).buffered(AT_ONCE).collect().await;
+        let objects: Vec<_> = futures_util::stream::iter(deletes)
+            .buffered(AT_ONCE)
+            .inspect(|deleted| call.decisions.object(|| audited(deleted)))
+            .collect()
+            .await;
         answer::document(DeleteObjectsOutput { objects, quiet: op.request.quiet }.to_xml())
+    }
+}
+
+fn audited(deleted: &DeletedObject) -> AuditedObject {
+    AuditedObject {
+        key: deleted.key.clone(),
+        version_id: deleted.version_id.clone(),
+        error: deleted.error.as_ref().map(|error| error.code.as_str().to_owned()),
     }
 }
 

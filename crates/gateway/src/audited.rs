@@ -1,0 +1,167 @@
+//! The audit record of a request: made once its answer is known, or when its client goes away before that.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use access::{
+    AuditRecord, AuditedError, AuditedRequest, AuditedSignature, AuditedTarget, HEADER_BYTES_MAX, STATUS_CLIENT_GONE,
+    shortened, shown_parameters,
+};
+use http::header::{self, HeaderName};
+use http::request::Parts;
+use http::{Response, Version};
+use http_body::Body;
+use jiff::Timestamp;
+use s3::{Operation, QueryString, S3Error};
+use sigv4::AuthForm;
+
+use crate::accept::Connection;
+use crate::audit_log;
+use crate::body::ResponseBody;
+use crate::errors;
+use crate::gateway::Gateway;
+use crate::respond::{self, Trail};
+
+/// How a request came in.
+pub(crate) struct Arrived<'a> {
+    pub(crate) head: &'a Parts,
+    pub(crate) connection: Connection,
+    pub(crate) client: IpAddr,
+    pub(crate) time: Timestamp,
+    pub(crate) started: Instant,
+}
+
+/// A request that leaves a record, whatever becomes of it.
+pub(crate) struct Audited<'a> {
+    gateway: &'a Gateway,
+    arrived: Arrived<'a>,
+    pub(crate) trail: Trail,
+    is_done: bool,
+}
+
+impl<'a> Audited<'a> {
+    pub(crate) fn new(gateway: &'a Gateway, arrived: Arrived<'a>, trail: Trail) -> Self {
+        Self { gateway, arrived, trail, is_done: false }
+    }
+
+    /// Whether the request may be carried out: not while its record could not be kept although it must.
+    pub(crate) fn may_run(&mut self) -> Result<(), S3Error> {
+        self.gateway.auditor.ready().map_err(|why| {
+            self.is_done = true; // it is counted, and leaves no record
+            errors::unavailable(format!("The request was not carried out, because {why}"))
+        })
+    }
+
+    /// Leaves the record. If it must be stored before the answer and cannot, the answer says that instead.
+    pub(crate) async fn answered(mut self, response: Response<ResponseBody>) -> Response<ResponseBody> {
+        if std::mem::replace(&mut self.is_done, true) {
+            return response;
+        }
+        let (status, bytes) = (response.status().as_u16(), response.body().size_hint().exact());
+        if let Some(error) = response.extensions().get::<AuditedError>() {
+            self.trail.error = Some(error.clone());
+        }
+        let Some(record) = self.record(status, bytes) else { return response };
+        audit_log::print(&record);
+        match self.gateway.auditor.take(record).await {
+            Ok(()) => response,
+            Err(why) => {
+                let text = format!("The request was carried out with status {status}, but {why}");
+                respond::error_response(self.arrived.head, &errors::unavailable(text), &self.trail.request_id)
+            }
+        }
+    }
+
+    /// The record, if anyone takes it: that of a refusal always, that of another request if the log prints it or the auditor takes
+    /// all.
+    fn record(&self, status: u16, bytes_sent: Option<u64>) -> Option<AuditRecord> {
+        let (trail, Arrived { head, time, started, .. }) = (&self.trail, &self.arrived);
+        let decisions = trail.decisions.take();
+        if decisions.is_empty() && !trail.decisions.keeps_all() {
+            return None;
+        }
+        let mut caller = trail.caller.clone();
+        caller.claimed_key = trail.unauthenticated.as_ref().map(|refused| shortened(&refused.key, 128));
+        Some(AuditRecord {
+            request_id: trail.request_id.clone(),
+            time: *time,
+            took: started.elapsed(),
+            operation: trail.operation,
+            caller,
+            target: trail.target.clone(),
+            parameters: trail.parameters.clone().unwrap_or_else(|| parameters(head.uri.query())),
+            decisions,
+            objects: trail.decisions.take_objects(),
+            revision: trail.revision,
+            request: self.request(),
+            status,
+            error: trail.error.clone(),
+            bytes_sent,
+        })
+    }
+
+    fn request(&self) -> AuditedRequest {
+        let Arrived { head, client, connection, .. } = &self.arrived;
+        let header = |name: HeaderName| head.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
+        let host = head.uri.authority().map(ToString::to_string);
+        let referer = header(header::REFERER).unwrap_or_default();
+        AuditedRequest {
+            method: head.method.to_string(),
+            path: shortened(head.uri.path(), 4096),
+            protocol: if head.version == Version::HTTP_2 { "HTTP/2.0" } else { "HTTP/1.1" },
+            host: host.unwrap_or_else(|| shortened(&header(header::HOST).unwrap_or_default(), 256)),
+            client: *client,
+            peer: connection.peer.ip(),
+            tls: connection.tls.map(iam::TlsVersion::as_str),
+            signature: signature(head),
+            user_agent: shortened(&header(header::USER_AGENT).unwrap_or_default(), HEADER_BYTES_MAX),
+            // Its query string may hold the signature of the page that links here.
+            referer: shortened(referer.split(['?', '#']).next().unwrap_or_default(), HEADER_BYTES_MAX),
+            bytes_received: header(header::CONTENT_LENGTH).and_then(|length| length.parse().ok()),
+        }
+    }
+}
+
+impl Drop for Audited<'_> {
+    /// The connection ended before the answer was known. What the request did until then stays done.
+    fn drop(&mut self) {
+        if self.is_done {
+            return;
+        }
+        let message = "The client went away before the answer was known".to_owned();
+        self.trail.error.get_or_insert(AuditedError { code: "ClientClosedRequest".to_owned(), message });
+        if let Some(record) = self.record(STATUS_CLIENT_GONE, None) {
+            audit_log::print(&record);
+            self.gateway.auditor.give(record);
+        }
+    }
+}
+
+/// What an operation is about.
+pub(crate) fn target_of(operation: &Operation) -> AuditedTarget {
+    AuditedTarget {
+        bucket: operation.bucket().map(ToString::to_string),
+        key: operation.key().map(|key| key.as_str().to_owned()),
+        version_id: operation.version_id().map(ToString::to_string),
+        copy_source: operation.copy_source().map(|source| format!("{}/{}", source.bucket, source.key.as_str())),
+    }
+}
+
+/// The parameters of a query string that is not one of the IAM or STS APIs. One that cannot be read is left out.
+fn parameters(query: Option<&str>) -> Vec<(String, String)> {
+    query
+        .and_then(|query| QueryString::parse(Some(query)).ok())
+        .map_or_else(Vec::new, |query| shown_parameters(query.iter(), false))
+}
+
+fn signature(head: &Parts) -> Option<AuditedSignature> {
+    let (version, place) = match sigv4::auth_form(head) {
+        Ok(AuthForm::HeaderV4(_)) => ("SigV4", "AuthHeader"),
+        Ok(AuthForm::PresignedV4(_)) => ("SigV4", "QueryString"),
+        Ok(AuthForm::HeaderV2(_)) => ("SigV2", "AuthHeader"),
+        Ok(AuthForm::PresignedV2(_)) => ("SigV2", "QueryString"),
+        Ok(AuthForm::PostForm) => ("", "Form"),
+        Ok(AuthForm::Bearer | AuthForm::Anonymous) | Err(_) => return None,
+    };
+    Some(AuditedSignature { version, place })
+}
