@@ -1,6 +1,6 @@
 //! The endpoint of both query APIs: an authenticated call goes in, an HTTP answer comes out.
 
-use access::DecisionObserver;
+use access::{AuditedError, DecisionObserver};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
@@ -123,6 +123,7 @@ pub(crate) fn success(answer: QueryAnswer) -> Response<Bytes> {
 
 fn failure(error: &QueryError, request_id: &str) -> Response<Bytes> {
     let mut response = Response::new(error.to_xml(request_id).into());
+    response.extensions_mut().insert(AuditedError { code: error.code.clone(), message: String::new() });
     *response.status_mut() = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if response.status() == StatusCode::SERVICE_UNAVAILABLE {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));

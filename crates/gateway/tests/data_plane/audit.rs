@@ -167,3 +167,104 @@ async fn every_request() {
     let decisions = text(&got, "decisions");
     assert!(decisions.contains("s3:PutObject ") && decisions.contains("s3:PutObjectTagging "), "{decisions}");
 }
+
+/// Every request leaves one record, whatever becomes of it.
+#[tokio::test]
+async fn records() {
+    let world = World::with_users().await;
+    let mut claims = Claims::default();
+    for (user, line, want) in [
+        ("admin", "PUT /plain/k", ("PutObject", Some("plain"), Some("k"), 200, None)),
+        ("admin", "GET /plain/k?versionId=null", ("GetObject", Some("plain"), Some("k"), 200, None)),
+        ("admin", "GET /plain?list-type=2&prefix=x", ("ListObjectsV2", Some("plain"), None, 200, None)),
+        ("admin", "GET /plain/absent", ("GetObject", Some("plain"), Some("absent"), 404, Some("NoSuchKey"))),
+        ("nobody", "DELETE /plain/k", ("DeleteObject", Some("plain"), Some("k"), 403, Some("AccessDenied"))),
+        ("unknown", "GET /plain/k", ("GetObject", Some("plain"), Some("k"), 403, Some("InvalidAccessKeyId"))),
+        ("admin", "GET /%zz", ("Unknown", None, None, 400, Some("InvalidURI"))),
+    ] {
+        world.auditor.records();
+        let reply = world.send_as(user, line, &[], "").await;
+        let records = world.auditor.records();
+        let [record] = records.as_slice() else { panic!("{line}: {records:?}") };
+        let (bucket, key) = (record.target.bucket.as_deref(), record.target.key.as_deref());
+        let error = record.error.as_ref().map(|error| error.code.as_str());
+        claims.claim(line, (record.operation, bucket, key, record.status, error), want);
+        claims.claim(line, &*record.request_id, reply.header("x-amz-request-id"));
+        let claimed = (user == "unknown").then(|| "AKUNKNOWN".to_owned());
+        claims.claim(line, record.caller.claimed_key.clone(), claimed);
+    }
+    claims.end();
+    for page in ["GET /status", "GET /healthz"] {
+        world.send(page, &[], "").await;
+    }
+    assert!(world.auditor.records().is_empty(), "pages are no requests");
+}
+
+#[tokio::test]
+async fn a_record_holds_no_signature_and_each_key_of_a_deletion() {
+    let world = World::with_users().await;
+    let query = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKADMIN/20261130/us-east-1/s3/aws4_request\
+        &X-Amz-Date=20261130T000000Z&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Signature=5ec2e7&X-Amz-Security-Token=5ec2e7";
+    world.send(&format!("GET /plain/k?{query}"), &[("referer", "http://x/?X-Amz-Signature=5ec2e7")], "").await;
+    let records = world.auditor.records();
+    assert_eq!(records.len(), 1);
+    assert!(!format!("{records:?}").contains("5ec2e7"), "{records:?}");
+    let shown: Vec<_> =
+        records[0].parameters.iter().filter(|(_, value)| value != "***").map(|(name, _)| name.as_str()).collect();
+    assert!(shown.contains(&"X-Amz-Credential") && !shown.contains(&"X-Amz-Signature"), "{shown:?}");
+
+    world.send_as("admin", "PUT /plain/a", &[], "").await;
+    world.auditor.records();
+    let keys = "<Delete><Object><Key>a</Key></Object><Object><Key>b</Key><VersionId>x</VersionId></Object></Delete>";
+    world.send_as("nobody", "POST /plain?delete", &[], keys).await;
+    let records = world.auditor.records();
+    let [record] = records.as_slice() else { panic!("{records:?}") };
+    let objects: Vec<_> = record.objects.iter().map(|object| (&*object.key, object.error.as_deref())).collect();
+    assert_eq!(objects, [("a", Some("AccessDenied")), ("b", Some("AccessDenied"))]);
+}
+
+/// A client that goes away before the answer does not take the record of what it did with it.
+#[tokio::test]
+async fn a_client_that_goes_away_leaves_a_record() {
+    let world = World::with_users().await;
+    let head = "PUT /plain/k HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\nbeginning";
+    let connection = tokio::net::TcpStream::connect(&world.address).await.unwrap();
+    connection.try_write(head.as_bytes()).unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    drop(connection);
+    let mut records = Vec::new();
+    for _ in 0..500 {
+        records.extend(world.auditor.records());
+        if !records.is_empty() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let [record] = records.as_slice() else { panic!("{records:?}") };
+    assert_eq!((record.operation, record.target.key.as_deref()), ("PutObject", Some("k")));
+    assert!(record.status >= 400, "{record:?}");
+}
+
+/// No audit, no answer.
+#[tokio::test]
+async fn without_the_record_there_is_no_answer() {
+    use std::sync::atomic::Ordering;
+    let world = World::with_users().await;
+    world.auditor.is_full.store(true, Ordering::Relaxed);
+    let reply = world.send_as("admin", "PUT /plain/k", &[], "").await;
+    assert_eq!((reply.status.as_u16(), reply.header("retry-after")), (503, "1"));
+    assert!(
+        String::from_utf8_lossy(&reply.body).contains("not carried out, because the audit log is full"),
+        "{:?}",
+        reply.body
+    );
+    assert!(world.auditor.records().is_empty());
+    world.auditor.is_full.store(false, Ordering::Relaxed);
+    assert_eq!(world.ask_admin("GET /plain/k").await.status.as_u16(), 404, "the refused write was carried out");
+    world.send_as("admin", "PUT /plain/k", &[], "secret").await;
+    world.auditor.loses.store(true, Ordering::Relaxed);
+    let reply = world.ask_admin("GET /plain/k").await;
+    let body = String::from_utf8_lossy(&reply.body).into_owned();
+    assert_eq!(reply.status.as_u16(), 503);
+    assert!(body.contains("its audit record is lost") && !body.contains("secret"), "{body}");
+}

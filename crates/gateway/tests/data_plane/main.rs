@@ -20,6 +20,7 @@ mod on_seaweedfs;
 mod order;
 mod public_access;
 mod query;
+mod rate_limits;
 mod reads;
 mod resource_tags;
 mod versions;

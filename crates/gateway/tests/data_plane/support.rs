@@ -1,15 +1,19 @@
 //! A gateway on an embedded filer in its own directory, and clients that sign nothing or as one of its users.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
+use access::AuditRecord;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use async_trait::async_trait;
 use bucket::attributes::{self, LIFE};
 use bytes::Bytes;
 use filer::{Attributes, EmbeddedFiler, Entry, FeedFilter, FeedItem, Filer, Mutation, Transaction};
 use futures_util::StreamExt;
-use gateway::{Gateway, Metrics, QueryApi, QueryCall, ResponseBody, Settings, StatusPages, UploadLimits, accept};
+use gateway::{
+    Auditor, Gateway, Metrics, QueryApi, QueryCall, ResponseBody, Settings, StatusPages, UploadLimits, accept,
+};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -27,8 +31,44 @@ pub struct World {
     pub filer: Arc<dyn Filer>,
     pub address: String,
     pub gateway: Arc<Gateway>,
+    pub auditor: Arc<Keeper>,
     client: Client<HttpConnector, Full<Bytes>>,
     _directory: Option<tempfile::TempDir>,
+}
+
+/// Keeps all audit records, or cannot.
+#[derive(Default)]
+pub struct Keeper {
+    records: Mutex<Vec<AuditRecord>>,
+    pub is_full: AtomicBool,
+    pub loses: AtomicBool,
+}
+
+impl Keeper {
+    /// The records since the last call.
+    pub fn records(&self) -> Vec<AuditRecord> {
+        std::mem::take(&mut self.records.lock().unwrap())
+    }
+}
+
+#[async_trait]
+impl Auditor for Keeper {
+    fn takes_all(&self) -> bool {
+        true
+    }
+
+    fn ready(&self) -> Result<(), String> {
+        if self.is_full.load(Ordering::Relaxed) { Err("the audit log is full".to_owned()) } else { Ok(()) }
+    }
+
+    fn give(&self, record: AuditRecord) {
+        self.records.lock().unwrap().push(record);
+    }
+
+    async fn take(&self, record: AuditRecord) -> Result<(), String> {
+        self.give(record);
+        if self.loses.load(Ordering::Relaxed) { Err("its audit record is lost".to_owned()) } else { Ok(()) }
+    }
 }
 
 /// A complete answer.
@@ -331,6 +371,7 @@ impl World {
         if follows {
             follow(&*filer, Arc::clone(&snapshot)).await;
         }
+        let auditor = Arc::new(Keeper::default());
         let gateway = Arc::new(Gateway {
             settings,
             filer_configuration: filer.configuration().await.unwrap(),
@@ -342,6 +383,8 @@ impl World {
             status: Arc::new(Echo),
             metrics: Arc::new(Metrics::default()),
             upload_limits: UploadLimits::default(),
+            rate_limits: ArcSwap::default(),
+            auditor: Arc::clone(&auditor) as gateway::SharedAuditor,
             signature_limit: gateway::SignatureLimit::default(),
         });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -353,7 +396,7 @@ impl World {
         };
         tokio::spawn(accept::serve(listener, None, Arc::clone(&gateway), limits, std::future::pending()));
         let client = Client::builder(TokioExecutor::new()).build_http();
-        World { filer, address, gateway, client, _directory: None }
+        World { filer, address, gateway, client, auditor, _directory: None }
     }
 
     /// Sends only these bytes, and reads the head of the answer and what arrives with it.
