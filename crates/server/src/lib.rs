@@ -9,9 +9,12 @@ pub mod root_key;
 pub mod settings;
 pub mod workers;
 
+mod audit_log;
 mod background;
+mod certificates;
 mod control_plane;
 mod filer_metrics;
 mod fingerprint;
+mod process_metrics;
 mod serving;
 mod status;

@@ -18,9 +18,9 @@ use fence::Moment;
 use filer::{Filer, FilerConfiguration};
 use gateway::accept::{self, CONNECTIONS_MAX, Limits};
 use gateway::tls::Tls;
-use gateway::{Gateway, Metrics};
+use gateway::{Gateway, Metrics, Rate, RateLimits, Rates};
 use iam::Identities;
-use iam_formats::{FenceSettings, KelpgateConfig};
+use iam_formats::{FenceSettings, KelpgateConfig, LimitSettings, RateSetting};
 use ids::{Network, NewBuckets};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
@@ -32,10 +32,13 @@ use sts::SessionKeys;
 use tokio::net::{TcpListener, lookup_host};
 use tokio::sync::{oneshot, watch};
 
+use crate::audit_log::{self, AuditLog};
 use crate::background;
+use crate::certificates::{self, CertificateMetrics};
 use crate::configuration::Configuration;
 use crate::control_plane::{ControlPlane, DataPlaneFence};
 use crate::fingerprint::Fingerprint;
+use crate::process_metrics::ProcessMetrics;
 use crate::root_key::RootKey;
 use crate::settings::Settings;
 use crate::status::{Status, Storage};
@@ -85,6 +88,8 @@ pub async fn run(mut plan: Plan, settings: Settings, announce: impl FnOnce(&str)
     let started = Instant::now();
     (plan.complete)(&mut plan.configuration.identities, plan.root.as_ref())?;
     let config = &plan.configuration;
+    let region = if settings.region.is_empty() { "us-east-1" } else { &settings.region };
+    let auditing = audit_log::start(&config.iam.kelpgate.audit, settings.audit_file.as_deref(), region)?;
     let (store, key_ids) = open_store(&plan)?;
     seed(&store, config).await;
     let follower = Arc::new(follower(&plan, &settings, &store));
@@ -94,6 +99,8 @@ pub async fn run(mut plan: Plan, settings: Settings, announce: impl FnOnce(&str)
     metrics.register(|registry| follower.metrics().register(registry));
     let worker_metrics = WorkerMetrics::default();
     metrics.register(|registry| worker_metrics.register(registry));
+    metrics.register_common(|registry| registry.register_collector(Box::new(ProcessMetrics)));
+    metrics.register(|registry| auditing.metrics().register(registry));
     (plan.register_metrics)(&metrics);
     let keys = plan.session_keys;
     let flags = flags_of(&settings, &plan.trusted_proxies);
@@ -106,10 +113,15 @@ pub async fn run(mut plan: Plan, settings: Settings, announce: impl FnOnce(&str)
     let mut workers = plan.workers;
     workers.extend(background::last_used(&recorder));
     workers.extend(iam_workers(&settings, &config.iam.kelpgate, &store, &follower, &key_demand));
+    if auditing.has_sinks() {
+        workers.push(audit_log::anchors(&auditing, &plan.filer));
+    }
+    let tls = tls(&settings)?.map(Arc::new);
+    workers.extend(tls.as_ref().map(|tls| watched(tls, &metrics)));
     let status = Status {
         started,
         follower: Arc::clone(&follower),
-        filers: plan.filer_names,
+        filers: plan.filer_names.clone(),
         filer_version: plan.filer_configuration.version.clone(),
         policy_store: config.iam.policy_store.name(),
         role_store: config.iam.role_store.name(),
@@ -135,12 +147,25 @@ pub async fn run(mut plan: Plan, settings: Settings, announce: impl FnOnce(&str)
         status: Arc::new(status),
         metrics,
         upload_limits: settings.upload_limits.clone(),
+        rate_limits: rate_limits(&config.iam.kelpgate.limits).into(),
+        auditor: Arc::new(AuditLog(Arc::clone(&auditing))),
         signature_limit: gateway::SignatureLimit::default(),
     });
     let complete = |identities: &mut Identities| (plan.complete)(identities, plan.root.as_ref());
-    let reloading = Reloading { settings: &settings, follower: &follower, fingerprint: &fingerprint, complete };
+    let filers = if plan.several { plan.filer_names } else { Vec::new() };
+    let reloading = Reloading {
+        tls,
+        gateway: Arc::clone(&gateway),
+        filers,
+        settings: &settings,
+        follower: &follower,
+        fingerprint: &fingerprint,
+        complete,
+    };
     let workers = Workers::start(workers, &worker_metrics);
     let served = listen(&gateway, &reloading, announce).await;
+    // Before the last anchors, which are about the last records.
+    let _ = tokio::task::spawn_blocking(move || auditing.stop()).await;
     workers.stop().await;
     following.stop();
     served
@@ -183,6 +208,20 @@ fn iam_workers(
         workers.push(background::mirror(mirror, follower.revisions()));
     }
     workers
+}
+
+/// The worker that takes over renewed certificates.
+fn watched(tls: &Arc<Tls>, metrics: &Metrics) -> Worker {
+    let certificates = CertificateMetrics::default();
+    metrics.register(|registry| certificates.register(registry));
+    certificates::watch(tls, certificates)
+}
+
+fn rate_limits(limits: &LimitSettings) -> Arc<RateLimits> {
+    let rate =
+        |setting: Option<RateSetting>| setting.map(|RateSetting { per_second, burst }| Rate { per_second, burst });
+    let LimitSettings { key, user, bucket, address } = *limits;
+    Arc::new(RateLimits::new(&Rates { key: rate(key), user: rate(user), bucket: rate(bucket), address: rate(address) }))
 }
 
 fn data_plane(settings: &Settings, new_buckets: NewBuckets, trusted_proxies: Vec<Network>) -> gateway::Settings {
@@ -283,6 +322,9 @@ async fn seed(store: &FilerStore, config: &Configuration) {
 
 /// What SIGHUP reloads, and what has to be notified.
 struct Reloading<'a, Complete: Fn(&mut Identities) -> Result<(), String>> {
+    tls: Option<Arc<Tls>>,
+    gateway: Arc<Gateway>,
+    filers: Vec<String>,
     settings: &'a Settings,
     follower: &'a Follower,
     fingerprint: &'a Fingerprint,
@@ -295,7 +337,7 @@ async fn listen<Complete: Fn(&mut Identities) -> Result<(), String>>(
     announce: impl FnOnce(&str),
 ) -> Result<(), String> {
     let settings = reloading.settings;
-    let tls = tls(settings)?;
+    let tls = &reloading.tls;
     let (stop, stopped) = watch::channel(false);
     let limits = Limits { idle: settings.idle_timeout, connections: CONNECTIONS_MAX, drain: DRAIN };
     let main_is_tls = tls.is_some() && settings.port_https.is_none();
@@ -308,7 +350,7 @@ async fn listen<Complete: Fn(&mut Identities) -> Result<(), String>>(
         if url.is_empty() {
             url = format!("{}://{}", if is_tls { "https" } else { "http" }, shown(local));
         }
-        let acceptor = tls.as_ref().filter(|_| is_tls).map(|tls| tls.acceptor());
+        let acceptor = tls.clone().filter(|_| is_tls);
         let shutdown = wait_for(stopped.clone());
         servers.push(tokio::spawn(accept::serve(listener, acceptor, Arc::clone(gateway), limits, shutdown)));
     }
@@ -319,7 +361,7 @@ async fn listen<Complete: Fn(&mut Identities) -> Result<(), String>>(
     }
     announce(&url);
     tracing::info!("serving S3, IAM and STS on {url}");
-    signals(tls.as_ref(), reloading).await?;
+    signals(tls.as_deref(), reloading).await?;
     tracing::info!("stopping: requests in flight may finish");
     let _ = stop.send(true);
     // Requests that are on their way to this gateway are still decided. After that, no change waits for a gateway that
@@ -374,30 +416,31 @@ async fn signals<Complete: Fn(&mut Identities) -> Result<(), String>>(
     }
 }
 
+/// Takes over what the files say now, all of it, or nothing if one of them cannot be used.
 async fn reload<Complete: Fn(&mut Identities) -> Result<(), String>>(
     tls: Option<&Tls>,
     reloading: &Reloading<'_, Complete>,
 ) {
-    let Reloading { settings, follower, fingerprint, complete } = reloading;
-    match tls.map(Tls::reload) {
-        Some(Err(error)) => {
-            tracing::error!(%error, "SIGHUP: the certificate could not be read again; the old one stays")
-        }
-        Some(Ok(())) => tracing::info!("SIGHUP: the certificate was read again"),
-        None => {}
+    match taken_over(tls, reloading).await {
+        Ok(()) => tracing::info!("SIGHUP: identities, limits and certificate were read again"),
+        Err(error) => tracing::error!("SIGHUP: {error}; everything stays as it was"),
     }
-    let read = Configuration::read_identities(settings.identities_file.as_deref(), settings.iam_file.as_deref());
-    let replaced = match read.and_then(|mut identities| complete(&mut identities).map(|()| identities)) {
-        Ok(identities) => {
-            let replaced = follower.replace_identities(&identities).await.map_err(|error| error.to_string());
-            replaced.map(|()| fingerprint.take(&identities))
-        }
-        Err(error) => Err(error),
-    };
-    match replaced {
-        Ok(()) => tracing::info!("SIGHUP: the identities were read again"),
-        Err(error) => tracing::error!("SIGHUP: {error}; the old identities stay"),
-    }
+}
+
+async fn taken_over<Complete: Fn(&mut Identities) -> Result<(), String>>(
+    tls: Option<&Tls>,
+    reloading: &Reloading<'_, Complete>,
+) -> Result<(), String> {
+    let Reloading { settings, follower, fingerprint, complete, gateway, filers, .. } = reloading;
+    let (identities_file, iam_file) = (settings.identities_file.as_deref(), settings.iam_file.as_deref());
+    let Configuration { mut identities, iam } = Configuration::read(identities_file, iam_file, filers)?;
+    complete(&mut identities)?;
+    // The last thing that can fail: it checks before it takes over.
+    tls.map_or(Ok(()), Tls::reload).map_err(|error| format!("TLS: {error}"))?;
+    follower.replace_identities(&identities).await.map_err(|error| error.to_string())?;
+    fingerprint.take(&identities);
+    gateway.rate_limits.store(rate_limits(&iam.kelpgate.limits));
+    Ok(())
 }
 
 fn tls(settings: &Settings) -> Result<Option<Tls>, String> {

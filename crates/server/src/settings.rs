@@ -21,6 +21,8 @@ pub struct Settings {
     pub tls: Option<TlsFiles>,
     /// The address and port of a separate listener for `/metrics`; an empty address means that of `bind`.
     pub metrics: Option<(String, u16)>,
+    /// The file that sends the audit log to fluentd (`-auditLogConfig`).
+    pub audit_file: Option<PathBuf>,
     /// The region for which requests must be signed; empty accepts all regions.
     pub region: String,
     /// Host names under which buckets are subdomains.

@@ -1,0 +1,112 @@
+//! The audit log as the data plane sees it, the key of its files, and its anchors on the filer.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use access::AuditRecord;
+use async_trait::async_trait;
+use audit::chain::DigestKey;
+use audit::{ANCHORS, Auditing, Head};
+use filer::{Attributes, Entry, Filer, Mutation, Transaction};
+use gateway::Auditor;
+use iam_formats::{AuditSettings, FileSettings, SinkSettings};
+use tokio::sync::Mutex;
+
+use crate::private_file;
+use crate::workers::{Period, RunEnd, RunsOn, Worker};
+
+/// How often the last digests are written to the filer.
+const ANCHOR_EVERY: Duration = Duration::from_secs(60);
+
+/// The audit log of this gateway.
+pub struct AuditLog(pub Arc<Auditing>);
+
+#[async_trait]
+impl Auditor for AuditLog {
+    fn takes_all(&self) -> bool {
+        self.0.has_sinks()
+    }
+
+    fn ready(&self) -> Result<(), String> {
+        self.0.ready()
+    }
+
+    fn give(&self, record: AuditRecord) {
+        self.0.give(record);
+    }
+
+    async fn take(&self, record: AuditRecord) -> Result<(), String> {
+        self.0.take(record).await
+    }
+
+    fn recall(&self, request_id: &str) -> Option<String> {
+        self.0.recall(request_id)
+    }
+}
+
+/// Opens the sinks of `kelpgate.audit`, and that of `-auditLogConfig`.
+pub fn start(settings: &AuditSettings, weed_file: Option<&Path>, region: &str) -> Result<Arc<Auditing>, String> {
+    let mut settings = settings.clone();
+    if let Some(path) = weed_file {
+        settings.sinks.push(of_weed(path)?);
+    }
+    Auditing::start(&settings, region, signing_key).map(Arc::new).map_err(|error| format!("kelpgate.audit: {error}"))
+}
+
+/// The sink that SeaweedFS's own file describes.
+fn of_weed(path: &Path) -> Result<SinkSettings, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| error.to_string());
+    let environment = std::env::var("ENVIRONMENT").ok();
+    let read =
+        text.and_then(|text| SinkSettings::of_weed(&text, environment.as_deref()).map_err(|error| error.to_string()));
+    let sink = read.map_err(|error| format!("-auditLogConfig: `{}`: {error}", path.display()))?;
+    tracing::info!("-auditLogConfig: audit records go to the fluentd that `{}` names", path.display());
+    Ok(sink)
+}
+
+/// The key that signs the digests of a file. It is made at the first start, with the public key beside it.
+fn signing_key(file: &FileSettings) -> Result<DigestKey, String> {
+    let path = Path::new(&file.signing_key_file);
+    if let Some(text) = private_file::read(path)? {
+        return DigestKey::parse(&text).map_err(|error| format!("`{}`: {error}", path.display()));
+    }
+    let key = DigestKey::generate()?;
+    private_file::write(path, &key.to_text())?;
+    let public = format!("{}.pub", file.signing_key_file);
+    std::fs::write(&public, format!("{}\n", key.public()))
+        .map_err(|error| format!("`{public}` cannot be written: {error}"))?;
+    Ok(key)
+}
+
+/// Keeps the last digest of each log on the filer, so that a log whose end was cut off is found out.
+pub fn anchors(auditing: &Arc<Auditing>, filer: &Arc<dyn Filer>) -> Worker {
+    let (auditing, filer) = (Arc::clone(auditing), Arc::clone(filer));
+    let kept = Arc::new(Mutex::new(Vec::new()));
+    let anchor = move || {
+        let (auditing, filer, kept) = (Arc::clone(&auditing), Arc::clone(&filer), Arc::clone(&kept));
+        async move {
+            let mut kept = kept.lock().await;
+            let heads = auditing.heads();
+            for head in heads.iter().filter(|head| !kept.contains(*head)) {
+                keep(&*filer, head).await?;
+            }
+            *kept = heads;
+            Ok(RunEnd::Done)
+        }
+    };
+    Worker::new("audit-anchors", Period::Every(ANCHOR_EVERY), RunsOn::EveryGateway, anchor).runs_at_stop()
+}
+
+async fn keep(filer: &dyn Filer, head: &Head) -> Result<(), String> {
+    let content = head.line.clone().into_bytes();
+    let now_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+    let mtime = i64::try_from(now_s).unwrap_or(i64::MAX);
+    let attributes =
+        Attributes { file_size: content.len() as u64, mtime, crtime: mtime, file_mode: 0o600, ..Attributes::default() };
+    let entry = Entry { name: head.log.clone(), attributes: Some(attributes), content, ..Entry::default() };
+    let put = Mutation::Put { directory: ANCHORS.to_owned(), entry: Box::new(entry) };
+    let lock_key = format!("{ANCHORS}/{}", head.log);
+    let written = filer.transact(Transaction { lock_key, mutations: vec![put], ..Transaction::default() }).await;
+    written.map_err(|error| format!("the last digest of an audit log could not be kept on the filer: {error}"))
+}
