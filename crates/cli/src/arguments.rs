@@ -7,6 +7,8 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use server::settings::SignatureV2;
 
 use crate::api::Gateway;
+use crate::audit_tools::{AuditCommand, Why};
+use crate::config_tools::ConfigCommand;
 use crate::sessions::SessionsCommand;
 
 /// An S3 gateway whose access control is the same on every instance at all times.
@@ -46,12 +48,20 @@ pub enum Command {
     Restore(Restore),
     /// Makes the metadata database of a `kelpgate server` that is not running as small as possible.
     Compact(Compact),
+    /// Checks the files of a gateway before it is started or reloaded.
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Exports, imports and applies IAM state, and encrypts or decrypts secrets at rest.
     #[command(subcommand)]
     Iam(IamCommand),
     /// Ends sessions before their time, and lists those that were ended.
     #[command(subcommand)]
     Sessions(SessionsCommand),
+    /// Searches the files of an audit log, and checks that nobody changed them.
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Explains why a request was refused: by the `DecisionId` of its answer.
+    Why(Why),
     /// Checks and explains policies.
     #[command(subcommand)]
     Policy(PolicyCommand),

@@ -23,13 +23,6 @@ pub async fn server(flags: Server) -> Result<(), String> {
 /// `kelpgate s3`: in front of a SeaweedFS filer, in place of `weed s3`.
 pub async fn s3(flags: S3) -> Result<(), String> {
     let settings = flags.settings()?;
-    if let Some(file) = &flags.audit_log_config {
-        return Err(format!(
-            "-auditLogConfig={} asks for a fluentd audit log, which is not supported yet: start without it, and take the audit \
-             lines of the log (KELPGATE_LOG=info,audit=debug)",
-            file.display()
-        ));
-    }
     for flag in flags.ignored.given() {
         tracing::warn!("-{flag} has no effect here");
     }

@@ -5,9 +5,11 @@ mod output;
 
 mod api;
 mod arguments;
+mod audit_tools;
 mod backup;
 mod commands;
 mod compact;
+mod config_tools;
 mod doctor;
 mod filer_tools;
 mod go_flags;
@@ -57,6 +59,9 @@ fn main() -> ExitCode {
         Command::Compact(compact) => runtime(arguments.verbosity, compact::run(compact)),
         Command::Scrub(scrub) => return told(runtime(arguments.verbosity, scrub::run(scrub))),
         Command::Sessions(sessions) => runtime(arguments.verbosity, sessions::run(sessions)),
+        Command::Audit(audit) => return told(runtime(arguments.verbosity, audit_tools::run(audit))),
+        Command::Why(why) => return told(runtime(arguments.verbosity, audit_tools::why(why))),
+        Command::Config(config) => return told(runtime(arguments.verbosity, async { config_tools::run(config) })),
         Command::Iam(iam) => {
             return match runtime(arguments.verbosity, iam_tools::run(iam)) {
                 Ok(iam_tools::Outcome::Differs) => ExitCode::from(2),

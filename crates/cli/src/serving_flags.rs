@@ -10,6 +10,7 @@ use crate::arguments::{S3, Server, Serving};
 
 /// The flags that both commands have, with defaults of their own.
 struct Own<'a> {
+    audit_file: Option<&'a std::path::PathBuf>,
     bind: &'a str,
     address: &'a str,
     region: &'a str,
@@ -22,6 +23,7 @@ impl Server {
     /// The settings of `kelpgate server`.
     pub fn settings(&self) -> Result<Settings, String> {
         self.serving.settings(&Own {
+            audit_file: None,
             bind: &self.ip_bind,
             address: "",
             region: &self.region,
@@ -36,6 +38,7 @@ impl S3 {
     /// The settings of `kelpgate s3`.
     pub fn settings(&self) -> Result<Settings, String> {
         self.serving.settings(&Own {
+            audit_file: self.audit_log_config.as_ref(),
             bind: &self.ip_bind,
             address: if self.ip.is_empty() { &self.ip_bind } else { &self.ip },
             region: &self.region,
@@ -55,6 +58,7 @@ impl Serving {
             port_https: (self.port_https != 0).then_some(self.port_https),
             tls: self.tls()?,
             metrics: (self.metrics_port != 0).then(|| (self.metrics_ip.clone(), self.metrics_port)),
+            audit_file: own.audit_file.cloned(),
             region: region(own.region)?,
             domain_names: self.domain_names()?,
             external_url: external_url(&self.external_url)?,

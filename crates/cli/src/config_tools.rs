@@ -1,0 +1,74 @@
+//! `kelpgate config`: whether a gateway would start with these files.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use filer::seaweedfs::FilerAddress;
+use iam_formats::SinkSettings;
+use server::configuration::{Configuration, check_credential_store, trusted_proxies_of_security};
+use server::seaweedfs::security;
+
+#[derive(Subcommand)]
+pub enum ConfigCommand {
+    /// Reads the files as a gateway would, and says what is wrong with each. Nothing is started or changed.
+    Check(Check),
+}
+
+#[derive(Args)]
+pub struct Check {
+    /// The identities file.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The IAM file.
+    #[arg(long = "iam.config", value_name = "FILE")]
+    pub iam_config: Option<PathBuf>,
+    /// The filers of the gateway, comma separated: the IAM file must name no other.
+    #[arg(long, default_value = "", value_name = "HOSTS")]
+    pub filer: String,
+    /// Directory of `security.toml`, searched before the usual places.
+    #[arg(long = "config_dir", value_name = "DIR")]
+    pub config_dir: Option<PathBuf>,
+    /// The file that sends the audit log to fluentd.
+    #[arg(long = "auditLogConfig", value_name = "FILE")]
+    pub audit_log_config: Option<PathBuf>,
+}
+
+/// Runs it. False if a gateway would not start.
+pub fn run(command: ConfigCommand) -> Result<bool, String> {
+    let ConfigCommand::Check(asked) = command;
+    let checked = [
+        ("-filer", FilerAddress::parse_list(&asked.filer).map(|_| ()).map_err(|error| error.to_string())),
+        ("files", files(&asked)),
+        ("security.toml", of_security(asked.config_dir.as_deref())),
+        ("credential.toml", check_credential_store(asked.config_dir.as_deref())),
+        ("-auditLogConfig", asked.audit_log_config.as_deref().map_or(Ok(()), audit_log)),
+    ];
+    let mut is_good = true;
+    for (what, problem) in checked.into_iter().filter_map(|(what, checked)| Some((what, checked.err()?))) {
+        is_good = false;
+        say!("error: {what}: {problem}");
+    }
+    if is_good {
+        say!("a gateway starts with these files");
+    }
+    Ok(is_good)
+}
+
+fn files(asked: &Check) -> Result<(), String> {
+    let filers: Vec<String> = asked.filer.split(',').filter(|filer| !filer.is_empty()).map(str::to_owned).collect();
+    let configuration = Configuration::read(asked.config.as_deref(), asked.iam_config.as_deref(), &filers)?;
+    configuration.secret_keys()?;
+    configuration.session_keys(None)?;
+    configuration.trusted_proxies(&[]).map(|_| ())
+}
+
+fn of_security(config_dir: Option<&Path>) -> Result<(), String> {
+    let listed = trusted_proxies_of_security(security(config_dir)?.source.as_deref())?;
+    Configuration::read(None, None, &[])?.trusted_proxies(&listed).map(|_| ())
+}
+
+fn audit_log(path: &Path) -> Result<(), String> {
+    let text =
+        std::fs::read_to_string(path).map_err(|error| format!("`{}` cannot be read: {error}", path.display()))?;
+    SinkSettings::of_weed(&text, None).map(|_| ()).map_err(|error| format!("`{}`: {error}", path.display()))
+}
