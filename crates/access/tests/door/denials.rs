@@ -17,7 +17,13 @@ use crate::world::{ACCOUNT, World, client, now, policy, with};
 const OTHER_ACCOUNT: &str = "444455556666";
 
 /// What an administrator of another account may ask for, as it is about that account and nothing of ours.
-const OF_THE_CALLERS_ACCOUNT: [&str; 2] = ["ListBuckets", "ListDirectoryBuckets"];
+const OF_THE_CALLERS_ACCOUNT: [&str; 5] = [
+    "ListBuckets",
+    "ListDirectoryBuckets",
+    "GetAccountPublicAccessBlock",
+    "PutAccountPublicAccessBlock",
+    "DeleteAccountPublicAccessBlock",
+];
 
 /// Permissions that are needed together, and who needs them.
 struct Asked {

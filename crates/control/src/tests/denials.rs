@@ -97,7 +97,7 @@ async fn every_action_is_for_whom_its_permissions_are() {
     let (al, carol) = (gateway.caller("al"), gateway.caller("carol"));
     let everything = policy([("*", "*")]);
     let nobody = Caller { principal: Principal::Anonymous, ..with(&al, vec![everything]) };
-    let stranger = with(&al, vec![policy([("s3:*", "*"), ("iam:None", "*")])]);
+    let stranger = with(&al, vec![policy([("s3:*Object*", "*"), ("iam:None", "*")])]);
     let foreign = with(&carol, vec![policy([("*", "arn:aws:iam::000000000000:*")])]);
     let mut decided = 0;
     for name in calls() {
