@@ -97,7 +97,8 @@ fn small_bounds_find_what_a_missing_rule_breaks() {
 fn a_gateway_that_goes_on_is_not_forgotten() {
     // Two that reach different filers meet in the store alone. One stops for long. The other one begins to remove its
     // document, but not before it has gone on and read the store.
-    let forgotten = [Action::Pause { gateway: 1 }, Action::Tick { units: 3 * LEASE }];
+    let stopped = [Action::Pause { gateway: 1 }];
+    let forgotten = [Action::Tick { units: 3 * LEASE }];
     let renewed = |gateway| {
         [
             Action::Beat { gateway },
@@ -115,7 +116,7 @@ fn a_gateway_that_goes_on_is_not_forgotten() {
     ];
     let tidied = [Action::Tidy { gateway: 0 }, Action::Resume { gateway: 1 }];
     let steps: Vec<Action> =
-        [&forgotten[..], &renewed(0), &tidied, &renewed(1), &[removed], &changed, &renewed(0)].concat();
+        [&stopped[..], &renewed(0), &forgotten, &renewed(0), &tidied, &renewed(1), &[removed], &changed, &renewed(0)].concat();
     for rules in [Rules::ALL, WITHOUT_KNOWN] {
         let bounds = Bounds { tidies: 1, pauses: 1, beats: 9, ticks: vec![3 * LEASE], time: 3 * LEASE, ..apart() };
         let model = Checked { bounds, rules };
