@@ -116,7 +116,8 @@ fn a_gateway_that_goes_on_is_not_forgotten() {
     ];
     let tidied = [Action::Tidy { gateway: 0 }, Action::Resume { gateway: 1 }];
     let steps: Vec<Action> =
-        [&stopped[..], &renewed(0), &forgotten, &renewed(0), &tidied, &renewed(1), &[removed], &changed, &renewed(0)].concat();
+        [&stopped[..], &renewed(0), &forgotten, &renewed(0), &tidied, &renewed(1), &[removed], &changed, &renewed(0)]
+            .concat();
     for rules in [Rules::ALL, WITHOUT_KNOWN] {
         let bounds = Bounds { tidies: 1, pauses: 1, beats: 9, ticks: vec![3 * LEASE], time: 3 * LEASE, ..apart() };
         let model = Checked { bounds, rules };
