@@ -46,6 +46,9 @@ fuzz_target!(|text: &str| {
         session: None,
         boundary: None,
         cross_account: CrossAccount::Both,
+        acl: None,
+        is_foreign: false,
+        restricted_to: None,
     };
     let decision = decide(&policies, &request);
     let told = explain(&policies, &request);
