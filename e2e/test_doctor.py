@@ -43,7 +43,7 @@ def test_a_filer_that_is_well(lone_filer):
 def test_documents_that_strangers_can_read(lone_filer):
     lone_filer.write_json("/etc/iam/identities/open.json", {"name": "open"})
     code, findings, text = doctor(f"-filer={lone_filer.address}")
-    assert code == 0 and found(findings, "warning", "/etc/iam/identities/", "anybody who asks"), text
+    assert code == 0 and found(findings, "warning", "/etc/iam/identities/", "to anyone"), text
     assert "jwt.filer_signing.read.key" in text, text
     lone_filer.delete("/etc/iam/identities/open.json")
 
