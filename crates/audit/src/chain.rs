@@ -96,11 +96,11 @@ pub fn fingerprint(public: &str) -> String {
 
 /// Reads a line of digests, and checks its signature with the public key. The error is the reason.
 pub fn read(line: &str, public: &str) -> Result<Digest, String> {
-    let (text, signature) = line.rsplit_once(",\"signature\":\"").ok_or("it is no digest")?;
+    let (text, signature) = line.rsplit_once(",\"signature\":\"").ok_or("not a digest")?;
     let signature =
         signature.strip_suffix("\"}").and_then(|text| hex::decode(text).ok()).ok_or("it has no signature")?;
     let text = format!("{text}}}");
-    let read: Digest = serde_json::from_str(&text).map_err(|error| format!("it is no digest: {error}"))?;
+    let read: Digest = serde_json::from_str(&text).map_err(|error| format!("not a digest: {error}"))?;
     if read.version != DIGEST_VERSION {
         return Err(format!("its version is {}, which this program does not know", read.version));
     }

@@ -36,7 +36,7 @@ pub(crate) struct FileLog {
     head: SharedHead,
 }
 
-/// The files of a log, the oldest first; the current one comes last. Those without a number are none of it.
+/// The files of a log, from the oldest to the current one. Files without a number do not belong to it.
 pub(crate) fn files(path: &Path) -> io::Result<Vec<(Option<u64>, PathBuf)>> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let directory = path.parent().unwrap_or(Path::new("/"));

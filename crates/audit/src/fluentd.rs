@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::connection::{self, Stream};
 use crate::network::Deliver;
 
-/// An answer is longer only if it is none.
+/// A longer answer is not an acknowledgement.
 const ACK_BYTES_MAX: usize = 256;
 
 pub(crate) struct Fluentd {

@@ -146,7 +146,7 @@ impl Sink {
         }
         let (state, name) = (&self.state, &self.settings.name);
         if state.fails.load(Ordering::Relaxed) {
-            // The operator finds the reason in the log; a path or an address is none of a client's business.
+            // The operator finds the reason in the log; clients must not learn paths or addresses.
             return Err(format!("the audit log cannot be written (sink `{name}`); try again later"));
         }
         let since_ms = state.writing_since_ms.load(Ordering::Relaxed);

@@ -397,7 +397,7 @@ fn one_of<T: Copy>(node: &Node<'_>, names: &[(&str, T)]) -> Result<T, JsonError>
     let word = node.string()?;
     names.iter().find(|(name, _)| *name == word).map(|(_, value)| *value).ok_or_else(|| {
         let known: Vec<_> = names.iter().map(|(name, _)| format!("`{name}`")).collect();
-        node.error(format!("`{word}` is none of {}", known.join(", ")))
+        node.error(format!("`{word}` is not one of {}", known.join(", ")))
     })
 }
 

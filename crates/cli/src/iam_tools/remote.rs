@@ -171,8 +171,8 @@ async fn s3(gateway: &Gateway, method: &Method, path: &str, body: Bytes) -> Resu
     }
 }
 
-/// An answer that is none of an error. True for errors after which the same call is made again: the gateway cannot
-/// answer now, or the change is made and not yet enforced everywhere.
+/// The answer, or the error and whether to make the same call again: the gateway cannot answer now, or the change is
+/// made but not yet enforced everywhere.
 fn checked(answer: Result<Answer, String>) -> Result<Answer, (Failed, bool)> {
     let answer = answer.map_err(|message| (Failed { code: String::new(), message }, false))?;
     if answer.status.is_success() {

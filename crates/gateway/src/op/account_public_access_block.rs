@@ -45,7 +45,7 @@ impl Run for DeleteAccountPublicAccessBlock {
     }
 }
 
-/// As on AWS, nobody reads or changes the block of another account, whatever his policies say.
+/// As on AWS, callers can neither read nor change the block of another account, whatever their policies say.
 fn own_account(call: &Call<'_>, account: AccountId) -> Result<(), S3Error> {
     if call.caller.account == account { Ok(()) } else { Err(S3ErrorCode::AccessDenied.into()) }
 }

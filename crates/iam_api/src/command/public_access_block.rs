@@ -27,7 +27,7 @@ fn put(request: &Request<'_>, state: &Snapshot) -> Answer {
     let words = request.params.get("PublicAccessBlock").unwrap_or_default();
     let names = PublicAccessBlock::ALL.settings().map(|(name, _)| name);
     if let Some(wrong) = words.split(',').find(|word| !word.is_empty() && !names.contains(word)) {
-        return Err(IamError::validation(format!("`{wrong}` is none of {}", names.join(", "))));
+        return Err(IamError::validation(format!("`{wrong}` is not one of {}", names.join(", "))));
     }
     let account = account(request);
     let known = state.account_block(&account).map(|known| (**known).clone()).unwrap_or_default();

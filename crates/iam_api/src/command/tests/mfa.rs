@@ -36,7 +36,7 @@ fn a_device_is_one_users_and_shows_it() {
             (&format!("EnableMFADevice&UserName=free&SerialNumber={SPARE}&{codes}"), "="),
             ("ListMFADevices&UserName=free", "=mfa/spare"),
             ("ListVirtualMFADevices&AssignmentStatus=Unassigned", "=<VirtualMFADevices></VirtualMFADevices>"),
-            // Another user's device is none of one's own, and codes that were accepted are used up.
+            // Another user's device does not count as one's own, and codes that were accepted are used up.
             (&format!("ResyncMFADevice&UserName=al&SerialNumber={SPARE}&{codes}"), "!NoSuchEntity"),
             (&format!("ResyncMFADevice&UserName=free&SerialNumber={SPARE}&{codes}"), "!InvalidAuthenticationCode"),
             (&format!("DeactivateMFADevice&UserName=al&SerialNumber={SPARE}"), "!NoSuchEntity"),

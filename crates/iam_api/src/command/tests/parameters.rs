@@ -652,7 +652,7 @@ const ROWS: &[(&str, &[Parameter])] = &[
             OneOf(
                 &["BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"],
                 "ValidationError",
-                "`{}` is none of BlockPublicAcls, IgnorePublicAcls, BlockPublicPolicy, RestrictPublicBuckets",
+                "`{}` is not one of BlockPublicAcls, IgnorePublicAcls, BlockPublicPolicy, RestrictPublicBuckets",
             ),
         )],
     ),
