@@ -397,7 +397,6 @@ def test_lists_are_paged(iam):
     "action, parameters",
     [
         ("create_login_profile", {"UserName": "u", "Password": "p"}),
-        ("create_virtual_mfa_device", {"VirtualMFADeviceName": "m"}),
         ("upload_signing_certificate", {"UserName": "u", "CertificateBody": "c"}),
         ("upload_ssh_public_key", {"UserName": "u", "SSHPublicKeyBody": "k"}),
         ("create_service_linked_role", {"AWSServiceName": "s3.amazonaws.com"}),
