@@ -50,19 +50,18 @@ pub fn start(settings: &AuditSettings, weed_file: Option<&Path>, region: &str) -
     let mut settings = settings.clone();
     if let Some(path) = weed_file {
         settings.sinks.push(of_weed(path)?);
+        tracing::info!("-auditLogConfig: audit records go to the fluentd that `{}` names", path.display());
     }
     Auditing::start(&settings, region, signing_key).map(Arc::new).map_err(|error| format!("kelpgate.audit: {error}"))
 }
 
 /// The sink that SeaweedFS's own file describes.
-fn of_weed(path: &Path) -> Result<SinkSettings, String> {
+pub fn of_weed(path: &Path) -> Result<SinkSettings, String> {
     let text = std::fs::read_to_string(path).map_err(|error| error.to_string());
     let environment = std::env::var("ENVIRONMENT").ok();
     let read =
         text.and_then(|text| SinkSettings::of_weed(&text, environment.as_deref()).map_err(|error| error.to_string()));
-    let sink = read.map_err(|error| format!("-auditLogConfig: `{}`: {error}", path.display()))?;
-    tracing::info!("-auditLogConfig: audit records go to the fluentd that `{}` names", path.display());
-    Ok(sink)
+    read.map_err(|error| format!("-auditLogConfig: `{}`: {error}", path.display()))
 }
 
 /// The key that signs the digests of a file. It is made at the first start, with the public key beside it.

@@ -80,6 +80,7 @@ pub struct Plan {
 
 /// What is checked before anything is opened.
 pub fn check(settings: &Settings) -> Result<(), String> {
+    settings.audit_file.as_deref().map(audit_log::of_weed).transpose()?;
     tls(settings).map(|_| ())
 }
 
