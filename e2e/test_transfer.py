@@ -367,7 +367,7 @@ def test_bucket_policies_go_to_the_buckets_that_there_are(store, tmp_path):
     out.write_text(json.dumps(document))
     first = iam("import", f"-filer={filer.address}", str(out)).stdout
     assert f"create     policy of bucket `{kept}`" in first and f"skipped    policy of bucket `{gone}`" in first
-    assert "written: 1\n" in first and "nothing here waits for them" in first
+    assert "written: 1\n" in first and "this command does not wait for them" in first
     # As it says: the next answered change, even one that changes nothing, waits for everything before it.
     with refused("NoSuchEntity", 404):
         client("iam", gateway.url, world.ROOT).delete_account_alias(AccountAlias="none-of-ours")

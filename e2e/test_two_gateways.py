@@ -420,7 +420,7 @@ def test_an_unknown_key_in_each_sdk(balancer, service, operation, parameters, co
     [
         ("iam", "get_user", {"UserName": "nobody-of-that-name"}, "NoSuchEntity"),
         ("iam", "create_saml_provider", {"Name": "x", "SAMLMetadataDocument": "x" * 1000}, ("InvalidAction", "NotImplemented")),
-        ("sts", "get_session_token", {}, ("InvalidAction", "NotImplemented", "AccessDenied")),
+        ("sts", "get_session_token", {"DurationSeconds": 129_601}, "ValidationError"),
         (
             "sts",
             "decode_authorization_message",
