@@ -151,7 +151,7 @@ fn a_changed_log_is_found_out() {
     }
 }
 
-/// Whoever cuts off the end together with its digests leaves a log that fits. The digest on the filer does not.
+/// A log that is cut off together with its digests looks whole. The digest on the filer shows the cut.
 #[test]
 fn an_end_that_was_cut_off_with_its_digests_is_found_by_the_anchor() {
     let log = Log::new(65_536, 0);

@@ -102,7 +102,7 @@ fn rights(user: &WebIdentity, provider: &IdentityProvider, report: &mut Report) 
 fn next_for(error: &WebIdentityError) -> &'static str {
     match error {
         WebIdentityError::Malformed(_) => {
-            "let the provider issue a JWT with iss, sub, aud, exp and iat; an opaque access token is none"
+            "let the provider issue a JWT with iss, sub, aud, exp and iat; an opaque access token is not a JWT"
         }
         WebIdentityError::UnknownKey => {
             "get a new token: the provider has replaced its keys, or another realm of it issued this one"

@@ -1,4 +1,4 @@
-//! AssumeRole without a role: a session of the caller, and of nobody else.
+//! AssumeRole without a role: a session of the caller alone.
 
 use super::*;
 
