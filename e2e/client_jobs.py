@@ -234,3 +234,6 @@ if __name__ == "__main__":
             job(Path(directory))
     else:
         job()
+    # Arrow's threads may still call into Python while it shuts down, which aborts the process after the job is done.
+    sys.stdout.flush()
+    os._exit(0)

@@ -34,7 +34,12 @@ class Network:
             except OSError:
                 return
             born = -1 if self.is_cut else self.cuts
-            filer = socket.create_connection(("127.0.0.1", self.port))
+            try:
+                filer = socket.create_connection(("127.0.0.1", self.port))
+            except OSError:
+                # The filer does not listen yet: its master and its own gRPC client try again.
+                client.close()
+                continue
             for source, target in [(client, filer), (filer, client)]:
                 threading.Thread(target=self.pass_on, args=(source, target, born), daemon=True).start()
 
