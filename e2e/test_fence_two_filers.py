@@ -188,6 +188,9 @@ def test_a_change_is_enforced_everywhere_while_a_filer_is_frozen(pair, filers):
         for change, wanted in [(revoke, 403), (grant, 200), (revoke, 403)]:
             wait_for(lambda: done(change), 30, "the change is answered")  # noqa: B023
             assert [ask(gateway.url, prepare()) for gateway in (pair.a, pair.b)] == [wanted, wanted]
+        # Half of these paths belong to the frozen filer.
+        written = [request(ROOT, "PUT", f"{pair.a.url}/reef/frozen-{number}", b"x").status for number in range(20)]
+        assert written == [200] * 20
     finally:
         os.kill(filers[1].server.pid, signal.SIGCONT)
     wait_for(lambda: [followed(g) for g in (pair.a, pair.b)] == [2, 2], 30, "both filers are followed again")

@@ -33,6 +33,11 @@ impl FilerAddress {
         format!("{}:{}", self.host, self.grpc_port)
     }
 
+    /// The address with its gRPC port, even if that follows from the other one. The ring of filers is made of these.
+    pub(super) fn with_both_ports(&self) -> String {
+        format!("{}:{}.{}", self.host, self.http_port, self.grpc_port)
+    }
+
     /// `host:port` of the HTTP service.
     pub fn http(&self) -> String {
         format!("{}:{}", self.host, self.http_port)
