@@ -93,9 +93,12 @@ async fn another_filer_is_asked_soon_if_one_is_silent() {
         options.request_timeout = Duration::from_secs(60);
     };
     let filer = client_with(&cluster, options);
-    filer.configuration().await.unwrap();
+    let collection = |name: &str| WriteTarget { collection: name.to_owned(), ..target("/buckets/cut/k") };
+    filer.write(&collection("before"), body(b"x", 1)).await.unwrap();
     cut.silent.send_replace(true);
     let begun = Instant::now();
+    filer.write(&collection("cut"), body(b"x", 1)).await.unwrap();
+    cut.silent.send_replace(true);
     assert!(filer.lookup("/").await.unwrap().is_some());
     filer.list("/", ListOptions { limit: 1, ..ListOptions::default() }).await.unwrap();
     assert!(begun.elapsed() < Duration::from_secs(20), "half of the time limit is for the other one");

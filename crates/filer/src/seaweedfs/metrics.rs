@@ -38,22 +38,27 @@ impl Call {
         Call::VolumeDelete,
     ];
 
-    /// Whether sending it twice does the same as sending it once.
+    /// Whether sending it twice does the same as sending it once. A place that is assigned twice is only lost.
     pub(super) fn is_repeatable(self) -> bool {
         match self {
             Call::GetFilerConfiguration
             | Call::LookupDirectoryEntry
             | Call::ListEntries
+            | Call::AssignVolume
             | Call::LookupVolume
             | Call::SubscribeLocalMetadata
             | Call::ListClusterNodes => true,
             Call::ObjectTransaction
-            | Call::AssignVolume
             | Call::DeleteCollection
             | Call::VolumeGet
             | Call::VolumePut
             | Call::VolumeDelete => false,
         }
+    }
+
+    /// Whether a filer that is well may take seconds: it waits while volumes are created.
+    pub(super) fn may_take_long(self) -> bool {
+        self == Call::AssignVolume
     }
 
     /// The label: SeaweedFS's name of the RPC, `Volume..` for HTTP requests to volume servers.

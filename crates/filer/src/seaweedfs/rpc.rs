@@ -18,6 +18,7 @@ use super::address::FilerAddress;
 use super::line::Line;
 use super::metrics::{Call, FilerMetrics};
 use super::security::Security;
+use super::wire::{GetFilerConfigurationRequest, GetFilerConfigurationResponse};
 use crate::FilerError;
 
 /// The largest message in either direction, in bytes. A listing entry with 10,000 chunks has less than 2 MiB; a batch
@@ -33,6 +34,9 @@ const AVOID_MAX: Duration = Duration::from_secs(30);
 const SILENT_AFTER: Duration = Duration::from_secs(1);
 /// The same for the calls that open a change feed: no lease runs until it is open.
 const SILENT_AT_OPENING: Duration = Duration::from_millis(500);
+
+/// How long a filer whose line is silent may take to show that it is alive.
+const ALIVE_WITHIN: Duration = Duration::from_millis(300);
 
 /// How long to wait, and for what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +96,7 @@ impl Node {
         let answer = match tokio::time::timeout(silence.after, &mut first).await {
             Ok(answer) => answer,
             Err(_) if !line.was_silent_since(begun) || !call.is_repeatable() => first.await,
-            Err(_) if silence.others => {
+            Err(_) if silence.others && !(call.may_take_long() && is_alive(line).await) => {
                 let seconds = silence.after.as_secs_f32();
                 Err(CallError::Timeout { filer: self.address.to_string(), seconds })
             }
@@ -111,6 +115,13 @@ impl Node {
         }
         answer
     }
+}
+
+/// Whether a filer answers at all, on the present connection.
+async fn is_alive(line: &Line) -> bool {
+    let request = Request::new(GetFilerConfigurationRequest {});
+    let asked = unary::<_, GetFilerConfigurationResponse>(line.channel(), Call::GetFilerConfiguration, request);
+    matches!(tokio::time::timeout(ALIVE_WITHIN, asked).await, Ok(Ok(_)))
 }
 
 /// When a line counts as silent, and what follows.
