@@ -5,8 +5,8 @@
     .venv/bin/python bench/faults.py --only kill --after 20 --rate 20
 
 Requests are sent at a fixed rate to each gateway, whether earlier ones were answered or not: half of them read an object, half write
-one. A request without an answer within 2 s counts as refused. So does every status but 200. Filers share one Redis, which
-`redis-server` has to provide.
+one. A request without an answer within 2 s counts as refused. So does every status but 200. Beside the refused share stands, for each
+method, the longest time during which every such request was refused. Filers share one Redis, which `redis-server` has to provide.
 
 stop     the filer gets SIGTERM
 freeze   SIGSTOP, and SIGCONT in the middle of the time
@@ -56,7 +56,7 @@ class Two:
 
     def __init__(self, directory):
         self.directory = directory
-        self.cluster = Cluster(directory)
+        self.cluster = Cluster(directory, with_filer=False)
         self.port = free_port()
         redis = ["redis-server", "--port", self.port, "--bind", "127.0.0.1", "--save", "", "--dir", directory]
         Server("redis", redis, directory / "redis", ready_port=self.port)
@@ -129,23 +129,27 @@ class Seen:
             told = 0, repr(error)
         took = time.monotonic() - sent
         with self.lock:
-            self.answers.append((sent, told[0] == 200 and took <= DEADLINE_S, f"{method} {took:.1f} s {told}"))
+            self.answers.append((sent, told[0] == 200 and took <= DEADLINE_S, method, f"{took:.1f} s {told}"))
 
-    def row(self):
-        """Requests, refused ones, and the longest time from the first of a run of refusals to the next answer, in seconds."""
-        longest, since = 0, None
-        for sent, answered, _ in sorted(self.answers):
+    def counts(self):
+        """Requests, and refused ones."""
+        return len(self.answers), sum(not answered for _, answered, _, _ in self.answers)
+
+    def longest_s(self, wanted):
+        """The longest time from the first of a run of refusals of a method to its next answer, in seconds."""
+        longest, since, sent = 0, None, 0
+        for sent, answered, method, _ in sorted(self.answers):
+            if method != wanted:
+                continue
             if not answered:
                 since = since or sent
             elif since:
                 longest, since = max(longest, sent - since), None
-        refused = sum(not answered for _, answered, _ in self.answers)
-        return len(self.answers), refused, longest
-
+        return max(longest, sent - since) if since else longest
 
     def show(self, begun):
-        for sent, _, told in sorted(one for one in self.answers if not one[1]):
-            print(f"    {sent - begun - BEFORE_S:6.2f} s: {told}", flush=True)
+        for sent, _, method, told in sorted(one for one in self.answers if not one[1]):
+            print(f"    {sent - begun - BEFORE_S:6.2f} s: {method} {told}", flush=True)
 
 
 def watch(two, event, rate, after_s):
@@ -177,8 +181,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="kelpgate-faults-") as directory:
         try:
             two = Two(Path(directory))
-            print("| event | gateway | requests | refused | share | longest refusal |")
-            print("| --- | --- | --- | --- | --- | --- |", flush=True)
+            print("| event | gateway | requests | refused | share | GETs refused, s | PUTs refused, s |")
+            print("| --- | --- | --- | --- | --- | --- | --- |", flush=True)
             for event in given.only.split(","):
                 if event == "start":
                     two.filers[0].server.kill()
@@ -187,9 +191,10 @@ def main():
                 time.sleep(REST_S)
                 begun, answers = watch(two, event, given.rate, given.after)
                 for name, seen in answers.items():
-                    count, refused, longest = seen.row()
+                    count, refused = seen.counts()
                     share = f"{100 * refused / count:.1f} %"
-                    print(f"| {event} | {name} | {count} | {refused} | {share} | {longest:.1f} s |", flush=True)
+                    gets, puts = seen.longest_s("GET"), seen.longest_s("PUT")
+                    print(f"| {event} | {name} | {count} | {refused} | {share} | {gets:.1f} | {puts:.1f} |", flush=True)
                     if given.show:
                         seen.show(begun)
         finally:

@@ -65,9 +65,9 @@ class Filer:
 
 
 class Cluster:
-    """Master, volume server and one filer."""
+    """Master, volume server and one filer, unless the caller starts filers of its own."""
 
-    def __init__(self, directory, volume_size_mb=64):
+    def __init__(self, directory, volume_size_mb=64, with_filer=True):
         self.directory = directory
         self.master_port = free_port()
         self.master = f"127.0.0.1:{self.master_port}"
@@ -89,7 +89,7 @@ class Cluster:
             env=_ENVIRONMENT,
             ready_port=volume_port,
         )  # fmt: skip
-        self.filer = Filer(directory, self.master)
+        self.filer = Filer(directory, self.master) if with_filer else None
 
     def shell(self, script, filer=None):
         """Runs lines of `weed shell` against the cluster and returns what they print."""
