@@ -569,8 +569,8 @@ async fn read_page(filer: &Counted<'_>, directory: &str, wanted: usize, level: &
     Ok(())
 }
 
-/// How many entries are requested to see whether there is an object among them.
-const AT_A_GLANCE: usize = 4;
+/// How many entries are requested to see whether there is an object among them: a page of a thousand groups asks for each.
+const AT_A_GLANCE: usize = 1;
 
 /// True if one of the directories between `directory` and a path below it is skipped.
 fn is_skipped(directory: &str, path: &str, skip: &impl Fn(&str, &str) -> bool) -> bool {

@@ -215,6 +215,29 @@ async fn deep_keys_cost_about_as_much_as_flat_ones() {
     }
 }
 
+/// A page of common prefixes goes from one to the next: what it reads does not depend on how many keys are below them.
+#[tokio::test]
+async fn a_page_of_common_prefixes_skips_their_keys() {
+    let (few, many): (Vec<String>, Vec<String>) =
+        [1, 40].map(|below| (0..60 * below).map(|key| format!("p{:02}/{key:04}", key / below)).collect()).into();
+    for (keys, filled) in [(few, 1), (many, 40)] {
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let (_directory, filer) = filer_with(&keys).await;
+        let filer = FaultyFiler::new(Arc::new(filer));
+        let (mut calls, mut entries) = (0, 0);
+        let look = |page: &Page| {
+            let items = page.items.len() as u64;
+            let (now_calls, now_entries) = (filer.all_calls(), filer.listed_entries());
+            // One more for each page: it begins behind the group in which the last one ended.
+            assert!(now_calls - calls <= items + 3, "{filled} keys each: {} calls, {items} items", now_calls - calls);
+            assert!(now_entries - entries <= 3 * items + 6, "{filled} each: {} entries", now_entries - entries);
+            (calls, entries) = (now_calls, now_entries);
+        };
+        let got = pages(&filer, "", "/", "", 20, look).await;
+        assert_eq!(got, model(&keys, "", "/", ""), "{filled} keys each");
+    }
+}
+
 /// Where directories can only be listed one by one, a page of deep keys ends early. All pages together are the listing.
 #[tokio::test]
 async fn a_page_takes_a_bounded_number_of_calls() {

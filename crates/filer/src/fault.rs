@@ -1,7 +1,7 @@
 //! A filer that misbehaves on demand, to test the layers above it: calls are late, never end, or fail.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -87,6 +87,8 @@ pub struct FaultyFiler {
     inner: Arc<dyn Filer>,
     faults: watch::Sender<Faults>,
     counts: Mutex<HashMap<Call, u64>>,
+    /// How many entries listings have returned.
+    listed: AtomicU64,
     /// Whether transactions lose their conditions.
     unconditional: AtomicBool,
     /// Whether [`Filer::below`] has no answer.
@@ -100,6 +102,7 @@ impl FaultyFiler {
             inner,
             faults: watch::Sender::new(Faults::new()),
             counts: Mutex::default(),
+            listed: AtomicU64::new(0),
             unconditional: AtomicBool::new(false),
             lists_directories: AtomicBool::new(false),
         }
@@ -140,6 +143,15 @@ impl FaultyFiler {
     /// How many calls have been made so far in total.
     pub fn all_calls(&self) -> u64 {
         self.counts().values().sum()
+    }
+
+    /// How many entries listings have returned so far in total.
+    pub fn listed_entries(&self) -> u64 {
+        self.listed.load(Ordering::Relaxed)
+    }
+
+    fn has_listed(&self, count: usize) {
+        self.listed.fetch_add(count as u64, Ordering::Relaxed);
     }
 
     fn counts(&self) -> MutexGuard<'_, HashMap<Call, u64>> {
@@ -204,7 +216,9 @@ impl Filer for FaultyFiler {
 
     async fn list(&self, directory: &str, options: ListOptions) -> Result<Vec<Entry>, FilerError> {
         let lost = self.suffer(Call::List).await?;
-        deliver(lost, self.inner.list(directory, options).await)
+        let listed = self.inner.list(directory, options).await;
+        self.has_listed(listed.as_ref().map_or(0, Vec::len));
+        deliver(lost, listed)
     }
 
     async fn below(&self, directory: &str, limit: usize) -> Result<Option<Below>, FilerError> {
@@ -212,7 +226,10 @@ impl Filer for FaultyFiler {
             return Ok(None);
         }
         let lost = self.suffer(Call::List).await?;
-        deliver(lost, self.inner.below(directory, limit).await)
+        let below = self.inner.below(directory, limit).await;
+        let entries = below.as_ref().ok().and_then(Option::as_ref).map_or(0, |below| below.entries.len());
+        self.has_listed(entries);
+        deliver(lost, below)
     }
 
     async fn transact(&self, mut transaction: Transaction) -> Result<(), FilerError> {

@@ -86,19 +86,25 @@ fn scan_below(database: &Database, directory: &Path, limit: usize) -> Result<Row
     let entries = database.begin_read()?.open_table(ENTRIES)?;
     let base = directory.directory_key();
     let below = || -> Result<_, redb::Error> { Ok(entries.range::<&[u8]>(key_after(&base).as_slice()..)?) };
-    // Count the keys first: values are copied only if they are needed.
-    let mut count = 0;
-    for row in below()? {
-        if count > limit || !row?.0.value().starts_with(&base) {
+    let row = |at: &[u8], stored: &[u8]| (at.get(base.len()..).unwrap_or_default().to_vec(), stored.to_vec());
+    // Count the keys first: beyond a sample, values are copied only if they are needed.
+    let (mut count, mut rows) = (0, Vec::new());
+    for found in below()? {
+        let (at, stored) = found?;
+        if count > limit || !at.value().starts_with(&base) {
             break;
         }
         count += 1;
+        if rows.len() < SAMPLE {
+            rows.push(row(at.value(), stored.value()));
+        }
     }
     let is_complete = count <= limit;
-    let mut rows = Vec::new();
-    for row in below()?.take(if is_complete { count } else { SAMPLE.min(count) }) {
-        let (at, stored) = row?;
-        rows.push((at.value().get(base.len()..).unwrap_or_default().to_vec(), stored.value().to_vec()));
+    if is_complete {
+        for found in below()?.skip(rows.len()).take(count - rows.len()) {
+            let (at, stored) = found?;
+            rows.push(row(at.value(), stored.value()));
+        }
     }
     Ok((rows, is_complete))
 }
