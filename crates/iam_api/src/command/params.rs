@@ -1,5 +1,6 @@
 //! The parameters of a call, checked as on AWS. A name can never become a path.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use base64::Engine;
@@ -134,7 +135,7 @@ impl Request<'_> {
         Ok((page, xml.finish()))
     }
 
-    /// Writes one page of a list: `IsTruncated`, `Marker` and the items.
+    /// Writes one page of a list, sorted by name: `IsTruncated`, `Marker` and the items.
     pub(super) fn page<'a, T: 'a>(
         &self,
         list: &str,
@@ -143,7 +144,10 @@ impl Request<'_> {
     ) -> Result<String, IamError> {
         let most = self.items_max()?;
         let after = self.params.get("Marker").map(|marker| unmarked(list, marker)).transpose()?;
-        let mut items = items.filter(|(name, _)| after.as_deref().is_none_or(|after| *name > after)).peekable();
+        let is_ahead = |name: &str| after.as_deref().is_none_or(|after| by_name(name, after).is_gt());
+        let mut items: Vec<_> = items.filter(|(name, _)| is_ahead(name)).collect();
+        items.sort_by(|(one, _), (other, _)| by_name(one, other));
+        let mut items = items.into_iter().peekable();
         let mut xml = fragment();
         let mut last = "";
         xml.element(list, |xml| {
@@ -160,6 +164,13 @@ impl Request<'_> {
         }
         Ok(xml.finish())
     }
+}
+
+/// The order of lists: as in IAM, names that differ only in case stand together.
+fn by_name(one: &str, other: &str) -> Ordering {
+    let (folded, other_folded) = (one.bytes(), other.bytes());
+    let folded = folded.map(|byte| byte.to_ascii_lowercase());
+    folded.cmp(other_folded.map(|byte| byte.to_ascii_lowercase())).then_with(|| one.cmp(other))
 }
 
 /// Where the next page of a list begins: after this name.

@@ -210,6 +210,31 @@ fn users_and_their_keys() {
     assert!(end.user("al").is_none());
 }
 
+/// As in IAM, on pages of any size.
+#[test]
+fn lists_are_sorted_without_regard_to_case() {
+    let names = ["ad", "Ac", "ab", "Aa"];
+    let state = names.iter().fold(story(&[]), |state, name| {
+        let state = run(&state, &format!("CreateUser&UserName={name}&Path=/s/")).unwrap().0;
+        let state = run(&state, &format!("CreateGroup&GroupName={name}&Path=/s/")).unwrap().0;
+        run(&state, &format!("CreateRole&RoleName={name}&Path=/s/&AssumeRolePolicyDocument={TRUST}")).unwrap().0
+    });
+    for kind in ["User", "Group", "Role"] {
+        for most in [1, 3, 100] {
+            let (mut marker, mut listed) = (String::new(), Vec::new());
+            loop {
+                let line = format!("List{kind}s&PathPrefix=/s/&MaxItems={most}{marker}");
+                let (_, answer) = run(&state, &line).unwrap();
+                let element = format!("<{kind}Name>");
+                listed.extend(answer.split(&element).skip(1).map(|rest| rest.split('<').next().unwrap().to_owned()));
+                let Some((_, rest)) = answer.split_once("<Marker>") else { break };
+                marker = format!("&Marker={}", rest.split('<').next().unwrap());
+            }
+            assert_eq!(listed, ["Aa", "ab", "Ac", "ad"], "{kind} {most}");
+        }
+    }
+}
+
 #[test]
 fn policies_inline_and_attached() {
     let policy = format!("PolicyDocument={GET}");
