@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import tomllib
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
@@ -26,6 +27,7 @@ os.environ["PATH"] = str(Path(sys.executable).parent) + os.pathsep + os.environ[
 import kelpgate
 import world
 from clients import Key, client, new_key, s3
+from idp import Idp
 from processes import Server
 from weed import Cluster
 
@@ -45,21 +47,24 @@ def identities():
     return {"identities": [identity(account, key) for account, key in ADMINISTRATORS.items()]}
 
 
-def flags(directory, filer_address):
-    """Two files that give the suite what it expects: its accounts, and ACLs in new buckets."""
+def flags(directory, filer_address, idp):
+    """Two files that give the suite what it expects: its accounts, ACLs in new buckets, and an identity provider."""
     (directory / "identities.json").write_text(json.dumps(identities()))
-    acls = {"newBuckets": {"objectOwnership": "ObjectWriter"}}
-    iam = world.iam_config(filer_address, roles=[], policies=[], kelpgate=acls)
+    settings = {
+        "newBuckets": {"objectOwnership": "ObjectWriter"},
+        "oidc": {"privateHosts": ["127.0.0.1"], "tlsCaCert": str(idp.ca)},
+    }
+    iam = world.iam_config(filer_address, roles=[], policies=[], kelpgate=settings)
     (directory / "iam.json").write_text(json.dumps(iam))
     return [f"-config={directory}/identities.json", f"-iam.config={directory}/iam.json", "-iam.readOnly=false",
             "-autoCreateBucket=false", "-sigV2=on"]  # fmt: skip
 
 
-def start(filer, directory):
+def start(filer, directory, idp):
     if filer == "embedded":
-        return kelpgate.SingleMachine(directory, flags(directory, ""))
+        return kelpgate.SingleMachine(directory, flags(directory, "", idp))
     cluster = Cluster(directory / "cluster")
-    return kelpgate.gateway("gateway", directory, cluster.filer, flags(directory, cluster.filer.address))
+    return kelpgate.gateway("gateway", directory, cluster.filer, flags(directory, cluster.filer.address, idp))
 
 
 def canonical_ids(url):
@@ -79,7 +84,18 @@ def make_alt(url, name):
     return new_key(iam, name)
 
 
-def configuration(server, ids, alt):
+REALM = "/auth/realms/demorealm"
+
+
+def web_identity(idp):
+    """What a provider with the suite's realm would give: a token of a client, and one of a user with a department."""
+    hours = {"exp": int(time.time()) + 6 * 3600, "azp": idp.client}
+    tags = {"https://aws.amazon.com/tags": {"principal_tags": {"Department": ["Engineering"]}}}
+    return {"token": idp.token(**hours), "user_token": idp.token(**hours, **tags), "aud": idp.client, "azp": idp.client,
+            "sub": idp.claims()["sub"], "thumbprint": "a" * 40, "KC_REALM": REALM.rsplit("/", 1)[1]}  # fmt: skip
+
+
+def configuration(server, ids, alt, idp):
     def section(title, key, account, **more):
         lines = {"access_key": key.access, "secret_key": key.secret, "user_id": ids[account],
                  "email": f"{account}@example.com", "display_name": f"{ADMINISTRATORS[account]}-account", **more}  # fmt: skip
@@ -95,15 +111,29 @@ def configuration(server, ids, alt):
         # Here the suite wants the number of the account.
         section("iam root", KEYS["root"], ROOT, user_id=ROOT),
         section("iam alt root", KEYS["alt-root"], ALT_ROOT),
+        "[webidentity]\n" + "".join(f"{name} = {value}\n" for name, value in web_identity(idp).items()),
     ])  # fmt: skip
 
 
-# Where Ceph is content with less than AWS asks for: an account in ARNs, and a region to sign for.
-AWS_VALID = [
-    ("arn:aws:iam:::", f"arn:aws:iam::{ALT}:"),
-    ("'region_name', ''", "'region_name', 'us-east-1'"),
-    ("region_name=''", "region_name='us-east-1'"),
-]
+def aws_valid(idp):
+    """Where Ceph is content with less than AWS asks for, or takes what AWS refuses: what AWS expects in its place."""
+    create = "Url='http://localhost:8080/auth/realms/{}'.format(realm),"
+    return [
+        # The service and an account in ARNs, and a region to sign for.
+        ("arn:aws:iam:::assumed-role/", f"arn:aws:sts::{ALT}:assumed-role/"),
+        ("arn:aws:iam:::", f"arn:aws:iam::{ALT}:"),
+        ("arn:aws:iam::s3tenant1:", f"arn:aws:iam::{TENANT}:"),
+        ("'region_name', ''", "'region_name', 'us-east-1'"),
+        ("region_name=''", "region_name='us-east-1'"),
+        # A policy of a role names no principal.
+        ('"Principal":"*","Resource"', '"Resource"'),
+        # A provider has https:// and client ids, and `aud` is the condition key for them; `app_id` is Facebook's.
+        (create, f"{create} ClientIDList=[get_aud()],"),
+        ("create_oidc_provider(iam_client, url, None,", "create_oidc_provider(iam_client, url, [get_aud()],"),
+        (":app_id", ":aud"),
+        ("http://localhost:8080/auth/realms", idp.issuer.rsplit("/", 1)[0]),
+        ("localhost:8080/auth/realms", idp.prefix.rsplit("/", 1)[0]),
+    ]
 
 
 # Some tests leave inline policies to the user `alt`, which are in the way of the next ones. They go before the suite cleans up.
@@ -124,14 +154,14 @@ def alt_loses_its_inline_policies(request):
 """
 
 
-def copy_of(checkout, directory):
+def copy_of(checkout, directory, idp):
     """The suite with requests that are valid on AWS."""
     suite = directory / "s3-tests"
     shutil.copytree(checkout, suite, ignore=shutil.ignore_patterns(".git"))
-    for name in ("__init__.py", "test_iam.py", "test_sts.py"):
+    for name in ("__init__.py", "test_iam.py", "test_s3.py", "test_sts.py"):
         path = suite / "s3tests/functional" / name
         text = path.read_text()
-        for ceph, aws in AWS_VALID:
+        for ceph, aws in aws_valid(idp):
             text = text.replace(ceph, aws)
         path.write_text(text)
     (suite / "s3tests/functional/conftest.py").write_text(CONFTEST)
@@ -144,20 +174,23 @@ SLEEPS = "s3tests/functional/test_sts.py::test_assume_role_creds_expiry"
 # Tests of these files delete all roles of the account when they end, so they run one after the other.
 SERIAL = {"test_iam.py", "test_sts.py", "test_sns.py"}
 
+# Counts all buckets of its account, so no other test may run at the same time.
+ALONE = "s3tests/functional/test_s3.py::test_list_buckets_paginated"
+
 
 def run_suite(suite, conf, directory, arguments):
     """Runs the suite and returns {test: None, or why it failed}. Skipped tests are left out."""
     files = sorted(path.name for path in (suite / "s3tests/functional").glob("test_*.py"))
-    parallel = [name for name in files if name not in SERIAL]
+    tests = {name: f"s3tests/functional/{name}" for name in files}
+    parallel = [f"--deselect={ALONE}", *(path for name, path in tests.items() if name not in SERIAL)]
     results = {}
-    for names, workers in ((parallel, arguments.workers), (sorted(SERIAL), 0)):
+    for chosen, workers in ((parallel, arguments.workers), ([ALONE, *(tests[name] for name in sorted(SERIAL))], 0)):
         report = directory / f"report-{workers}.xml"
         command = [sys.executable, "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider", f"--junitxml={report}",
                    "--timeout=300", f"-n{workers}", f"--deselect={SLEEPS}", *(["-k", arguments.k] if arguments.k else [])]  # fmt: skip
         environment = {**os.environ, "S3TEST_CONF": str(conf), "AWS_DEFAULT_REGION": "us-east-1"}
         with open(directory / f"pytest-{workers}.log", "wb") as log:
-            subprocess.run([*command, *(f"s3tests/functional/{name}" for name in names)], cwd=suite, env=environment,
-                           stdout=log, stderr=log)  # fmt: skip
+            subprocess.run([*command, *chosen], cwd=suite, env=environment, stdout=log, stderr=log)
         results |= outcomes(report)
     return results
 
@@ -227,13 +260,15 @@ def compare(filer, results):
 
 def run_on(filer, arguments):
     directory = Path(tempfile.mkdtemp(prefix=f"s3-tests-{filer}-"))
+    idp = Idp(directory, REALM, tls=True)
     try:
-        server = start(filer, directory)
+        server = start(filer, directory, idp)
         ids = canonical_ids(server.url)
         conf = directory / "s3tests.conf"
-        conf.write_text(configuration(server, ids, make_alt(server.url, ids[ALT])))
-        return run_suite(copy_of(arguments.checkout, directory), conf, directory, arguments)
+        conf.write_text(configuration(server, ids, make_alt(server.url, ids[ALT]), idp))
+        return run_suite(copy_of(arguments.checkout, directory, idp), conf, directory, arguments)
     finally:
+        idp.stop()
         for running in reversed(list(Server.running)):
             running.kill()
         if not arguments.keep:
