@@ -12,6 +12,8 @@ pub const OWNER: &str = "Seaweed-X-Amz-Owner";
 pub const CREATOR: &str = "s3-identity-id";
 /// Storage class.
 pub const STORAGE_CLASS: &str = "X-Amz-Storage-Class";
+/// Ours: where the websites of a bucket redirect an object.
+pub const REDIRECT_LOCATION: &str = "X-Amz-Website-Redirect-Location";
 /// One attribute for each tag.
 pub const TAG_PREFIX: &str = "X-Amz-Tagging-";
 /// One attribute for each item of user metadata.
@@ -87,6 +89,8 @@ pub const POLICY: &str = "s3-bucket-policy";
 pub const POLICY_IDS: &str = "kelpgate-bucket-policy-ids";
 /// The lifecycle configuration of a bucket, XML.
 pub const LIFECYCLE: &str = "s3-bucket-lifecycle-configuration-xml";
+/// Ours, on a bucket: the names of the attributes that hold its other configurations begin with this.
+pub const CONFIGURATION_PREFIX: &str = "kelpgate-configuration-";
 /// What server-side encryption keeps on an object begins with this.
 pub const ENCRYPTION_PREFIX: &str = "x-seaweedfs-sse-";
 /// So do the headers of server-side encryption, in any case, which are stored under their own names.

@@ -76,6 +76,12 @@ pub fn lifecycle(entry: &Entry) -> Option<Cow<'_, str>> {
     text(entry, attributes::LIFECYCLE)
 }
 
+/// The configurations that only Kelpgate keeps, by name.
+pub fn configurations(entry: &Entry) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
+    let named = entry.extended.iter().map(|(name, bytes)| (name.strip_prefix(attributes::CONFIGURATION_PREFIX), bytes));
+    named.filter_map(|(name, bytes)| Some((name?, String::from_utf8_lossy(bytes))))
+}
+
 /// The bucket policy, JSON.
 pub fn policy(entry: &Entry) -> Option<&[u8]> {
     entry.extended.get(attributes::POLICY).map(Vec::as_slice).filter(|bytes| !bytes.is_empty())
@@ -110,6 +116,11 @@ pub fn acl_patch(acl: String) -> AttributePatch {
 /// Replaces the public access block, or removes it.
 pub fn public_access_block_patch(block: Option<PublicAccessBlock>) -> AttributePatch {
     one_patch(attributes::PUBLIC_ACCESS_BLOCK, block.map(PublicAccessBlock::to_text))
+}
+
+/// Replaces one of the [`configurations`], or removes it.
+pub fn configuration_patch(name: &str, document: Option<String>) -> AttributePatch {
+    one_patch(&format!("{}{name}", attributes::CONFIGURATION_PREFIX), document)
 }
 
 /// Replaces a policy and its ids, or removes them.
@@ -193,6 +204,21 @@ mod tests {
         let odd = entry(&[(attributes::OWNERSHIP, b"\xff"), (attributes::PUBLIC_ACCESS_BLOCK, b"\xff")]);
         let want = (Some(Ownership::BucketOwnerEnforced), Some(PublicAccessBlock::ALL));
         assert_eq!((ownership(&odd), public_access_block(&odd)), want);
+    }
+
+    #[test]
+    fn configurations_are_read_as_they_were_kept() {
+        let (set, removed) = configuration_patch("metrics/a", Some("<a/>".into()));
+        assert_eq!((set.len(), removed.len()), (1, 0));
+        let mut kept = Entry { extended: set, ..Entry::default() };
+        kept.extended.insert(OWNER.into(), b"al".to_vec());
+        kept.extended.insert("kelpgate-configuration-website".into(), b"\xff".to_vec());
+        let found: Vec<_> = configurations(&kept).collect();
+        assert_eq!(found, [("metrics/a", "<a/>".into()), ("website", "\u{fffd}".into())]);
+        assert_eq!(
+            configuration_patch("website", None),
+            (BTreeMap::new(), vec!["kelpgate-configuration-website".into()])
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What the data plane needs to know of a bucket, read once per change. Which attribute of its entry says what: the crate `bucket`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ids::{AccessControlList, AccountId, BucketLife, DefaultRetention, Ownership, PublicAccessBlock, Versioning};
@@ -9,6 +10,12 @@ use crate::policy_ids;
 
 /// How old a directory that no one created must be to count as a bucket, in seconds.
 const MADE_BY_ITSELF_S: i64 = 10;
+
+/// The name of the configuration that says that the requester pays.
+pub const REQUEST_PAYMENT: &str = "requestPayment";
+
+/// The name of the configuration of its website.
+pub const WEBSITE: &str = "website";
 
 /// A bucket, as known without calling the filer.
 #[derive(Debug, Clone)]
@@ -48,6 +55,8 @@ pub struct Bucket {
     pub metadata: Arc<[u8]>,
     /// The lifecycle configuration as stored (XML).
     pub lifecycle: Option<Arc<str>>,
+    /// The configurations that only Kelpgate keeps, by name, such as `website` or `metrics/ID`.
+    pub configurations: BTreeMap<Box<str>, Arc<str>>,
     /// Bytes; negative while disabled; 0 for none.
     pub quota: i64,
     /// Tells two states of its entry apart: `bucket::settings::version`.
@@ -97,6 +106,7 @@ impl Bucket {
             default_retention: None,
             metadata: [].into(),
             lifecycle: None,
+            configurations: BTreeMap::new(),
             quota: 0,
             version: 0,
         }
@@ -106,6 +116,12 @@ impl Bucket {
     /// directory for a write that met a deletion: that write removes it again.
     pub fn is_there(&self, now_s: i64) -> bool {
         !self.life.is_deleted() && (self.has_maker || now_s.saturating_sub(self.created_s) >= MADE_BY_ITSELF_S)
+    }
+
+    /// Whether callers of other accounts pay for requests, so that only callers who are known are let in. What cannot be
+    /// read lets no others in.
+    pub fn requester_pays(&self) -> bool {
+        self.configurations.contains_key(REQUEST_PAYMENT)
     }
 
     /// Who owns objects. Without ownership controls, ACLs do not count.

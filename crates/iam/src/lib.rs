@@ -16,7 +16,7 @@ mod snapshot;
 pub mod unique_id;
 mod weed_policies;
 
-pub use bucket::{Bucket, BucketAcl, BucketPolicy};
+pub use bucket::{Bucket, BucketAcl, BucketPolicy, REQUEST_PAYMENT, WEBSITE};
 pub use caller::{Caller, CallerSession, Federation, TlsVersion};
 pub use change::{Change, ChangeKind, DocumentKey, Holder, PolicyPlace, Read, RolePlace, Unreadable};
 pub use entity::{
