@@ -231,6 +231,34 @@ async fn a_page_costs_the_same_however_much_there_is() {
     assert_eq!(calls[0], calls[1], "calls of the filer with ten times as much");
 }
 
+/// Every page of one key with 1,000 versions takes the same few calls, from the first to the last.
+#[tokio::test]
+async fn a_page_of_a_key_with_many_versions_takes_few_calls() {
+    let directory = tempfile::tempdir().unwrap();
+    let filer = FaultyFiler::new(Arc::new(EmbeddedFiler::open(directory.path()).unwrap()));
+    let configuration = filer.configuration().await.unwrap();
+    plant(&filer, "many.versions", 1000).await;
+    let objects = Objects { directory: BucketDirectory::new(&filer, &configuration, "b"), versioning: Enabled };
+    let (mut after, mut ids, mut pages) = (After::Beginning, std::collections::BTreeSet::new(), 0);
+    loop {
+        let before = filer.all_calls();
+        let page = objects.list_versions("", "", after, 100).await.unwrap();
+        let calls = filer.all_calls() - before;
+        assert!(calls <= 8, "page {pages} takes {calls} calls");
+        pages += 1;
+        let Some(Item::Version(last)) = page.items.last() else { panic!("page {pages} is empty") };
+        after = After::Version(last.key.clone(), last.id.clone());
+        ids.extend(page.items.iter().map(|item| match item {
+            Item::Version(version) => version.id.clone(),
+            other => panic!("{other:?}"),
+        }));
+        if !page.is_truncated {
+            break;
+        }
+    }
+    assert_eq!((pages, ids.len()), (10, 1000));
+}
+
 async fn plant(filer: &dyn Filer, directory: &str, versions: i64) {
     let put = |at: i64| {
         let name = format!("v_{}", bucket::version_id::next(None, BEGINNING_NS + at, 0));
