@@ -1,6 +1,7 @@
 //! Turns errors of the layers below into S3's errors.
 
 pub use access::from_signature;
+use bucket::object::VERSIONS_SUFFIX;
 use bucket::rules::{BucketError, Refusal};
 use filer::FilerError;
 use s3::{S3Error, S3ErrorCode};
@@ -31,6 +32,7 @@ pub fn from_filer(error: FilerError) -> S3Error {
         FilerError::PreconditionFailed => S3Error::new(S3ErrorCode::PreconditionFailed),
         FilerError::ParentIsFile(_) => S3Error::new(S3ErrorCode::ExistingObjectIsFile),
         FilerError::ExistingIsDirectory(_) => S3Error::new(S3ErrorCode::ExistingObjectIsDirectory),
+        FilerError::ExistingIsFile(path) if path.ends_with(VERSIONS_SUFFIX) => in_place_of_versions(&path),
         FilerError::ExistingIsFile(_) => S3Error::new(S3ErrorCode::ExistingObjectIsFile),
         FilerError::NotEmpty(_) => S3Error::new(S3ErrorCode::BucketNotEmpty),
         FilerError::Missing(_) => S3Error::new(S3ErrorCode::NoSuchBucket),
@@ -63,9 +65,34 @@ pub fn from_filer(error: FilerError) -> S3Error {
     }
 }
 
+/// An object from before its bucket kept versions is where a filer would have to keep those of another key.
+fn in_place_of_versions(path: &str) -> S3Error {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let of = name.strip_suffix(VERSIONS_SUFFIX).unwrap_or(name);
+    let message = format!(
+        "The object `{name}`, put before the bucket kept versions, is in the place of the versions of `{of}`: copy it to another \
+         key, then delete its version null"
+    );
+    S3Error::with_message(S3ErrorCode::ExistingObjectIsFile, message)
+}
+
 /// 503 with a time to try again.
 pub fn unavailable(message: impl Into<std::borrow::Cow<'static, str>>) -> S3Error {
     let mut error = S3Error::with_message(S3ErrorCode::ServiceUnavailable, message);
     error.headers.push(("retry-after", RETRY_AFTER_S.to_string()));
     error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_in_the_way_is_named() {
+        let message = |path: &str| from_filer(FilerError::ExistingIsFile(path.to_owned())).message().to_owned();
+        assert!(
+            message("/buckets/b/d/x.versions").contains("`x.versions`")
+                && message("/buckets/b/d/x").contains("A prefix")
+        );
+    }
 }
