@@ -78,6 +78,7 @@ error_codes! {
     InvalidPartOrder 400 "The list of parts was not in ascending order. The parts list must be specified in order by part number.",
     InvalidPolicyDocument 400 "The content of the form does not meet the conditions specified in the policy document.",
     InvalidRange 416 "The requested range is not satisfiable",
+    InvalidRedirectLocation 400 "The website redirect location is not valid.",
     InvalidRequest 400 "Invalid Request",
     InvalidRetentionPeriod 400 "The retention period must be a positive integer value.",
     InvalidSecurity 403 "The provided security credentials are not valid.",

@@ -28,6 +28,7 @@ mod object_headers;
 mod range;
 mod tagging;
 mod version_id;
+pub mod website;
 
 mod document;
 mod encoding_type;

@@ -12,3 +12,4 @@ mod op;
 mod request_actions;
 mod route;
 mod texts;
+mod website;
