@@ -19,6 +19,8 @@ pub struct Description {
     headers: Extended,
     /// The storage class; `None` for the default.
     pub storage_class: Option<String>,
+    /// Where websites redirect the object. A copy takes none from its source.
+    pub redirect_location: Option<String>,
     /// The tags as attributes.
     tags: Extended,
     /// Retention and legal hold as attributes. A copy takes none from its source.
@@ -41,6 +43,7 @@ impl Description {
             mime: Some(object::content_type(source).to_owned()),
             headers: taken(object::is_header),
             storage_class: None,
+            redirect_location: None,
             tags: taken(|name| name.starts_with(attributes::TAG_PREFIX)),
             lock: Extended::new(),
         }
@@ -84,6 +87,9 @@ impl Description {
         extended.extend(self.lock);
         if let Some(class) = self.storage_class {
             extended.insert(attributes::STORAGE_CLASS.to_owned(), class.into_bytes());
+        }
+        if let Some(location) = self.redirect_location {
+            extended.insert(attributes::REDIRECT_LOCATION.to_owned(), location.into_bytes());
         }
         extended
     }

@@ -85,6 +85,11 @@ pub fn storage_class(entry: &Entry) -> &str {
     entry.extended_text(attributes::STORAGE_CLASS).filter(|class| !class.is_empty()).unwrap_or("STANDARD")
 }
 
+/// Where websites redirect the object.
+pub fn redirect_location(entry: &Entry) -> Option<&str> {
+    entry.extended_text(attributes::REDIRECT_LOCATION)
+}
+
 /// The id of the owner.
 pub fn owner(entry: &Entry) -> Option<&str> {
     entry.extended_text(attributes::OWNER)

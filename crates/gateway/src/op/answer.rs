@@ -62,6 +62,9 @@ pub fn object_headers(headers: &mut HeaderMap, entry: &Entry, checksum_mode: boo
     if object::storage_class(entry) != "STANDARD" {
         set_named(headers, "x-amz-storage-class", object::storage_class(entry));
     }
+    if let Some(location) = object::redirect_location(entry) {
+        set_named(headers, "x-amz-website-redirect-location", location);
+    }
     let tags = object::tags(entry).len();
     if tags > 0 {
         set_named(headers, "x-amz-tagging-count", &tags.to_string());

@@ -104,14 +104,14 @@ fn keeps_checksum(source: &Entry, input: &CopyObject) -> bool {
 /// What describes the copy: taken from the source or from the request, as the directives say.
 fn description(input: &CopyObject, source: &Entry) -> Description {
     let (sent, taken) = (described(&input.object), Description::of(source));
-    let storage_class = sent.storage_class.clone();
+    let (storage_class, redirect_location) = (sent.storage_class.clone(), sent.redirect_location.clone());
     let mut copy = match (input.metadata_directive, input.tagging_directive) {
         (MetadataDirective::Replace, MetadataDirective::Replace) => sent,
         (MetadataDirective::Replace, MetadataDirective::Copy) => sent.with_tags_of(taken),
         (MetadataDirective::Copy, MetadataDirective::Replace) => taken.with_tags_of(sent),
         (MetadataDirective::Copy, MetadataDirective::Copy) => taken,
     };
-    copy.storage_class = storage_class;
+    (copy.storage_class, copy.redirect_location) = (storage_class, redirect_location);
     copy
 }
 

@@ -5,6 +5,7 @@ use filer::{Condition, Entry, FilerError};
 use iam::Bucket;
 use ids::{BucketName, ObjectKey};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use s3::website::check_redirect_location;
 use s3::{EntityTags, ObjectHeaders, S3Error, S3ErrorCode, TagSet, Target, WriteCondition};
 
 use super::Call;
@@ -21,10 +22,7 @@ const PATH_ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remo
 /// Refuses, by name, what a new object cannot have yet.
 pub fn require_supported(headers: &ObjectHeaders) -> Result<(), S3Error> {
     headers.encryption.require_none()?;
-    if headers.website_redirect_location.is_some() {
-        return Err(S3Error::not_implemented("The header x-amz-website-redirect-location"));
-    }
-    Ok(())
+    headers.website_redirect_location.as_deref().map_or(Ok(()), check_redirect_location)
 }
 
 /// What the headers say about a new object.
@@ -43,6 +41,7 @@ pub fn described(headers: &ObjectHeaders) -> Description {
             description.set_content_header(name, value);
         }
     }
+    description.redirect_location.clone_from(&headers.website_redirect_location);
     for (name, value) in &headers.metadata {
         description.set_metadata(name, value);
     }

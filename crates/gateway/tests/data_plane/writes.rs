@@ -80,7 +80,7 @@ async fn a_write_that_cannot_be_kept_is_refused_by_name() {
         ("PUT /plain/a", Some(("x-amz-acl", "public-read")), "400 AccessControlListNotSupported"),
         ("PUT /plain/a", Some(("x-amz-grant-read", "id=\"x\"")), "400 InvalidArgument"),
         ("PUT /plain/a", Some(("x-amz-object-lock-legal-hold", "ON")), "400 InvalidRequest"),
-        ("PUT /plain/a", Some(("x-amz-website-redirect-location", "/b")), "501 NotImplemented"),
+        ("PUT /plain/a", Some(("x-amz-website-redirect-location", "b")), "400 InvalidRedirectLocation"),
         ("POST /plain/a?uploads", Some(("x-amz-acl", "public-read")), "400 AccessControlListNotSupported"),
         ("PUT /plain/a", Some(("x-amz-checksum-crc32", "AAAAAA==")), "400 BadDigest"),
         ("PUT /plain/a", Some(("content-md5", "1B2M2Y8AsgTpgAmY7PhCfh==")), "400 InvalidDigest"),
