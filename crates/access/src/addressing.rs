@@ -46,11 +46,20 @@ impl RequestTarget<'_> {
         self.signed.bucket.as_deref()
     }
 
+    /// The host that the client addressed, with its port; empty if the request names none.
+    pub fn host(&self) -> &str {
+        self.signed.hosts.first().map_or("", |host| host)
+    }
+
+    /// Whether the client addressed HTTPS, possibly at a proxy.
+    pub fn is_https(&self) -> bool {
+        self.https
+    }
+
     /// The URL of a bucket as the client addresses it, without a slash at its end. Only the path if the request names
     /// no host.
     pub fn bucket_url(&self, bucket: &str) -> String {
-        let host = self.signed.hosts.first().map_or("", |host| host);
-        let mut url = match (host, self.https) {
+        let mut url = match (self.host(), self.https) {
             ("", _) => String::new(),
             (host, true) => format!("https://{host}"),
             (host, false) => format!("http://{host}"),

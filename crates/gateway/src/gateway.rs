@@ -9,6 +9,7 @@ use bucket::directory::BucketDirectory;
 use filer::{Filer, FilerConfiguration};
 use iam::Snapshot;
 use ids::NewBuckets;
+use s3::HostRules;
 
 use crate::auditor::SharedAuditor;
 use crate::limits::UploadLimits;
@@ -22,6 +23,8 @@ use crate::unauthenticated::SignatureLimit;
 pub struct Settings {
     /// How clients reach this gateway.
     pub addressing: Addressing,
+    /// The domains of websites: `bucket.domain` is the website of a bucket.
+    pub website_domains: HostRules,
     /// The region of new buckets, and of `LocationConstraint`.
     pub region: String,
     /// The CORS origins for buckets without rules.

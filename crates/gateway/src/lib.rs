@@ -6,6 +6,7 @@ mod audited;
 mod auditor;
 mod pipeline;
 mod visit;
+mod website;
 
 mod body;
 mod form;

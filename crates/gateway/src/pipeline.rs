@@ -13,7 +13,7 @@ use http::header::{self, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Response, Version};
 use hyper::body::Incoming;
-use iam::{Caller, Snapshot};
+use iam::{Bucket, Caller, Snapshot};
 use jiff::Timestamp;
 use policy::Context;
 use s3::op::PostObject;
@@ -93,8 +93,9 @@ impl Gateway {
         let waits = head.headers.contains_key(header::EXPECT);
         let (incoming, continued) = source(incoming, waits);
         let target = self.settings.addressing.target(&head, connection.peer, connection.tls);
+        let website = target.as_ref().ok().and_then(|target| self.website_of(target));
         // At the host of a bucket every path is a key.
-        let in_bucket = target.as_ref().is_ok_and(|target| target.host_bucket().is_some());
+        let in_bucket = website.is_some() || target.as_ref().is_ok_and(|target| target.host_bucket().is_some());
         if !in_bucket && let Some(page) = pages::page(self, &head) {
             return page;
         }
@@ -111,7 +112,10 @@ impl Gateway {
             Ok(target) if !in_bucket && pages::is_signed_status(&head) => {
                 self.administrators_status(&head, target, time, trail).await
             }
-            Ok(target) => self.walk(&head, target, time, incoming, trail).await,
+            Ok(target) => match &website {
+                Some(bucket) => self.website(&head, target, bucket, time, trail).await,
+                None => self.walk(&head, target, time, incoming, trail).await,
+            },
         };
         if let Err(error) = &answer {
             trail.failed(error);
@@ -199,7 +203,7 @@ impl Gateway {
     }
 
     /// What every request is decided by: how it says who asks, the access rules of this moment, the time.
-    async fn visit<'a>(
+    pub(crate) async fn visit<'a>(
         &self,
         head: &'a Parts,
         target: &'a RequestTarget<'a>,
@@ -243,7 +247,7 @@ impl Gateway {
         op::execute(call, permit, form.body).await
     }
 
-    async fn operation(
+    pub(crate) async fn operation(
         &self,
         visit: &Visit<'_>,
         mut operation: Operation,
@@ -265,7 +269,12 @@ impl Gateway {
         if let Some(early) = &trail.early {
             early.allow(respond::early_headers(self, visit.head, trail));
         }
-        op::execute(call, permit, body).await
+        let is_charged = call.bucket.as_deref().is_some_and(|bucket| is_charged(bucket, &call));
+        let mut answer = op::execute(call, permit, body).await?;
+        if is_charged {
+            answer.headers_mut().insert("x-amz-request-charged", HeaderValue::from_static("requester"));
+        }
+        Ok(answer)
     }
 
     /// Before a body is read for the decision, refuses callers who have no permission for the operation, whatever the
@@ -329,6 +338,7 @@ impl Gateway {
         }
         owners_account(permit.operation(), &call)?;
         expected_owners(visit.head, permit.operation(), &call)?;
+        request_payer(visit.head, permit.operation(), &call)?;
         Ok((call, permit))
     }
 
@@ -436,6 +446,20 @@ fn owners_account(operation: &Operation, call: &Call<'_>) -> Result<(), S3Error>
     }
     let message = format!("Only identities of the account that owns the bucket may call {}", operation.name());
     Err(S3Error::with_message(S3ErrorCode::MethodNotAllowed, message))
+}
+
+/// Whether the caller has to pay for a request to the bucket: everyone outside the account of its owner, if it is so configured.
+fn is_charged(bucket: &Bucket, call: &Call<'_>) -> bool {
+    bucket.requester_pays() && call.caller.principal.account() != Some(bucket.account)
+}
+
+/// Refuses callers who do not agree to pay for a request to the bucket, or to the source of a copy.
+fn request_payer(head: &Parts, operation: &Operation, call: &Call<'_>) -> Result<(), S3Error> {
+    let source = operation.copy_source().and_then(|source| call.snapshot.bucket(source.bucket.as_str()));
+    match call.bucket.iter().chain(source).any(|bucket| is_charged(bucket, call)) {
+        true => s3::check_request_payer(head, call.caller.is_anonymous()),
+        false => Ok(()),
+    }
 }
 
 /// `x-amz-expected-bucket-owner` and its counterpart for sources protect a client from someone else's bucket.

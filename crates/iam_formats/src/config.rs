@@ -94,6 +94,8 @@ pub struct KelpgateConfig {
     pub mirror_inline_policies: bool,
     /// `secretsKeyFile`: the file with the keys that encrypt stored secret access keys; `None` stores them unencrypted.
     pub secrets_key_file: Option<String>,
+    /// `websiteDomains`: the domains of websites; `bucket.domain` is that of a bucket.
+    pub website_domains: Vec<String>,
     /// `newBuckets`: what a new bucket gets if its request does not say.
     pub new_buckets: NewBuckets,
     /// `fence` and `staleness`: what an answered change promises.
@@ -147,6 +149,7 @@ impl Default for KelpgateConfig {
             trusted_proxies: Vec::new(),
             mirror_inline_policies: false,
             secrets_key_file: None,
+            website_domains: Vec::new(),
             new_buckets: NewBuckets::default(),
             fence: FenceSettings::default(),
             oidc: OidcSettings::default(),
@@ -505,6 +508,7 @@ fn kelpgate(node: &Node<'_>) -> Result<KelpgateConfig, JsonError> {
         config.mirror_inline_policies = node.boolean()?;
     }
     config.secrets_key_file = Some(object.string(&["secretsKeyFile"])?).filter(|file| !file.is_empty());
+    config.website_domains = object.strings(&["websiteDomains"])?;
     if let Some(node) = object.take("newBuckets") {
         config.new_buckets = new_buckets(&node)?;
     }

@@ -197,9 +197,10 @@ macro_rules! for_each_operation {
             bucket_encryption: GetBucketEncryption;
             bucket_lifecycle: GetBucketLifecycleConfiguration;
             bucket_policy: GetBucketPolicy, PutBucketPolicy, DeleteBucketPolicy, GetBucketPolicyStatus;
-            bucket_request_payment: GetBucketRequestPayment;
+            bucket_request_payment: GetBucketRequestPayment, PutBucketRequestPayment;
             bucket_tagging: GetBucketTagging, PutBucketTagging, DeleteBucketTagging;
             bucket_versioning: GetBucketVersioning, PutBucketVersioning;
+            bucket_website: GetBucketWebsite, PutBucketWebsite, DeleteBucketWebsite;
             ownership_controls: GetBucketOwnershipControls, PutBucketOwnershipControls, DeleteBucketOwnershipControls;
             account_public_access_block:
                 GetAccountPublicAccessBlock, PutAccountPublicAccessBlock, DeleteAccountPublicAccessBlock;

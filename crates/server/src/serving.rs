@@ -21,7 +21,7 @@ use gateway::tls::Tls;
 use gateway::{Gateway, Metrics, Rate, RateLimits, Rates};
 use iam::Identities;
 use iam_formats::{FenceSettings, KelpgateConfig, LimitSettings, RateSetting};
-use ids::{Network, NewBuckets};
+use ids::Network;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -138,7 +138,7 @@ pub async fn run(mut plan: Plan, settings: Settings, announce: impl FnOnce(&str)
     let query_endpoint =
         QueryEndpoint::new(iam, StsApi::new(Arc::clone(&follower), keys, key_demand, store, &config.iam.sts));
     let gateway = Arc::new(Gateway {
-        settings: data_plane(&settings, config.iam.kelpgate.new_buckets, plan.trusted_proxies),
+        settings: data_plane(&settings, &config.iam.kelpgate, plan.trusted_proxies),
         filer: plan.filer,
         filer_configuration: plan.filer_configuration,
         snapshot: follower.shared(),
@@ -225,7 +225,7 @@ fn rate_limits(limits: &LimitSettings) -> Arc<RateLimits> {
     Arc::new(RateLimits::new(&Rates { key: rate(key), user: rate(user), bucket: rate(bucket), address: rate(address) }))
 }
 
-fn data_plane(settings: &Settings, new_buckets: NewBuckets, trusted_proxies: Vec<Network>) -> gateway::Settings {
+fn data_plane(settings: &Settings, kelpgate: &KelpgateConfig, trusted_proxies: Vec<Network>) -> gateway::Settings {
     let (uid, gid) = owner_of_process();
     let domains = HostRules::new(settings.domain_names.iter().map(String::as_str));
     gateway::Settings {
@@ -234,7 +234,8 @@ fn data_plane(settings: &Settings, new_buckets: NewBuckets, trusted_proxies: Vec
         allowed_origins: settings.allowed_origins.clone(),
         allow_delete_bucket_not_empty: settings.allow_delete_bucket_not_empty,
         auto_create_bucket: settings.auto_create_bucket,
-        new_buckets,
+        website_domains: HostRules::new(kelpgate.website_domains.iter().map(String::as_str)),
+        new_buckets: kelpgate.new_buckets,
         object_mode: settings.object_mode,
         uid,
         gid,

@@ -59,7 +59,7 @@ const ATTRIBUTES: (&str, &str) = ("x-amz-object-attributes", "ETag");
 pub type Row = (&'static str, &'static str, &'static str, &'static [(&'static str, &'static str)], &'static str);
 
 /// Each operation that is supported, with the headers and bodies that add permissions.
-pub const OPERATIONS: [Row; 60] = [
+pub const OPERATIONS: [Row; 62] = [
     ("GET", "/", "", &[], ""),
     ("PUT", "/bkt", "", &[("x-amz-bucket-object-lock-enabled", "true")], CONFIGURATION),
     ("HEAD", "/bkt", "", &[], ""),
@@ -84,7 +84,9 @@ pub const OPERATIONS: [Row; 60] = [
     ("PUT", "/bkt", "versioning", &[], VERSIONING),
     ("PUT", "/bkt", "cors", &[], "<CORSConfiguration/>"),
     ("PUT", "/bkt", "abac", &[], "<AbacStatus/>"),
-    ("PUT", "/bkt", "accelerate", &[], "<AccelerateConfiguration/>"),
+    ("PUT", "/bkt", "accelerate", &[], "<AccelerateConfiguration><Status>Enabled</Status></AccelerateConfiguration>"),
+    ("PUT", "/bkt", "metrics&id=a", &[], "<MetricsConfiguration><Id>a</Id></MetricsConfiguration>"),
+    ("PUT", "/bkt", "website", &[], ""),
     ("PUT", "/bkt", "encryption", &[], "<ServerSideEncryptionConfiguration/>"),
     ("PUT", "/bkt", "lifecycle", &[], "<LifecycleConfiguration/>"),
     ("PUT", "/bkt", "logging", &[], "<BucketLoggingStatus/>"),

@@ -10,6 +10,7 @@ mod bucket_policy;
 mod bucket_request_payment;
 mod bucket_tagging;
 mod bucket_versioning;
+pub(crate) mod bucket_website;
 mod buckets;
 mod call;
 mod copy_object;

@@ -1,11 +1,13 @@
-//! Operations that Kelpgate does not support: answered as AWS does if nothing is configured or nothing would change, or
-//! refused by name.
+//! Operations that Kelpgate does not carry out: answered as AWS does if nothing is configured or nothing would change, kept
+//! where clients see no effect, or refused by name.
 
 use access::Permit;
 use bucket::metadata::BucketMetadata;
+use bucket::settings;
 use http::StatusCode;
 use iam::Bucket;
-use s3::op::{Unchanged, Unsupported};
+use ids::BucketName;
+use s3::op::{Outcome, Unsupported};
 use s3::{S3Error, S3ErrorCode};
 
 use super::answer::{self, Answer};
@@ -14,13 +16,26 @@ use crate::body::ObjectBody;
 
 impl Run for Unsupported {
     async fn run(call: &Call<'_>, permit: Permit<Self>, _body: ObjectBody) -> Answer {
-        let stored = stored(call.existing_bucket()?, permit.operation().sub_resource())?;
-        match permit.operation().answer(stored.as_deref())? {
-            Unchanged::Document(document) => answer::document(document),
-            Unchanged::Restated => answer::empty(StatusCode::OK),
-            Unchanged::NotSet => answer::empty(StatusCode::NO_CONTENT),
+        let bucket = call.existing_bucket()?;
+        let stored = stored(bucket, permit.operation().sub_resource())?;
+        match permit.operation().answer(stored.as_deref(), &bucket.configurations)? {
+            Outcome::Document(document) => answer::document(document),
+            Outcome::Restated => answer::empty(StatusCode::OK),
+            Outcome::NotSet => answer::empty(StatusCode::NO_CONTENT),
+            Outcome::Keep(name, document) => configure(call, &name, Some(document), StatusCode::OK).await,
+            Outcome::Forget(name) => configure(call, &name, None, StatusCode::NO_CONTENT).await,
         }
     }
+}
+
+/// Keeps a configuration of the bucket that the operation names, or removes it.
+pub(super) async fn configure(call: &Call<'_>, name: &str, document: Option<String>, status: StatusCode) -> Answer {
+    let bucket: BucketName =
+        call.existing_bucket()?.name.parse().map_err(|_| S3Error::new(S3ErrorCode::NoSuchBucket))?;
+    let kept = document.clone();
+    let shows = |bucket: &Bucket| bucket.configurations.get(name).map(|document| &**document) == kept.as_deref();
+    call.configure(&bucket, settings::configuration_patch(name, document), shows).await?;
+    answer::empty(status)
 }
 
 /// The configuration that the bucket has stored, as its document. What cannot be read is not taken for nothing.

@@ -40,15 +40,11 @@ async fn unsupported_operations() {
 /// Tools write back what they read. That succeeds, and nothing changes.
 #[tokio::test]
 async fn writes_that_change_nothing() {
-    const PAYER: &str = "<RequestPaymentConfiguration><Payer>BucketOwner</Payer></RequestPaymentConfiguration>";
     const LIFECYCLE: &str = "<LifecycleConfiguration><Rule><ID>a</ID></Rule></LifecycleConfiguration>";
     let world = World::with_users().await;
     let before = world.entry("plain").await;
-    let requester = PAYER.replace("BucketOwner", "Requester");
     world
         .check(&[
-            ("admin", "PUT /plain?requestPayment", &[], PAYER, "200 "),
-            ("admin", "PUT /plain?requestPayment", &[], &requester, "501 NotImplemented"),
             ("admin", "PUT /plain?logging", &[], "<BucketLoggingStatus/>", "200 "),
             ("admin", "PUT /plain?notification", &[], "<NotificationConfiguration/>", "200 "),
             ("admin", "PUT /nowhere?logging", &[], "<BucketLoggingStatus/>", "404 NoSuchBucket"),
@@ -86,6 +82,81 @@ async fn writes_that_change_nothing() {
         assert_eq!(world.ask_admin(line).await.outcome(), "500 InternalError", "{line}");
     }
     assert_eq!(world.ask_admin("DELETE /plain?website").await.outcome(), "204 ");
+}
+
+/// What has no effect that clients could see is kept whole and given back, beside everything else.
+#[tokio::test]
+async fn kept_without_effect() {
+    let world = World::with_users().await;
+    let metrics = |id: &str| {
+        format!("<MetricsConfiguration><Id>{id}</Id><Filter><Prefix>a&amp;b</Prefix></Filter></MetricsConfiguration>")
+    };
+    let (a, b) = (metrics("a"), metrics("b"));
+    let on = "<AccelerateConfiguration><Status>Enabled</Status></AccelerateConfiguration>";
+    world
+        .check(&[
+            ("reader", "PUT /plain?metrics&id=a", &[], &a, "403 AccessDenied"),
+            ("", "PUT /plain?metrics&id=a", &[], &a, "403 AccessDenied"),
+            ("admin", "PUT /nowhere?metrics&id=a", &[], &a, "404 NoSuchBucket"),
+            ("admin", "PUT /plain?metrics&id=b", &[], &a, "400 InvalidArgument"),
+            ("admin", "PUT /plain?metrics&id=a", &[], &a, "200 "),
+            ("admin", "PUT /plain?metrics&id=b", &[], &b, "200 "),
+            ("admin", "PUT /plain?accelerate", &[], on, "200 "),
+            ("writer", "GET /plain?metrics&id=a", &[], "", "403 AccessDenied"),
+            ("reader", "DELETE /plain?metrics&id=a", &[], "", "403 AccessDenied"),
+            ("admin", "DELETE /plain?metrics&id=b", &[], "", "204 "),
+            ("admin", "GET /plain?metrics&id=b", &[], "", "404 NoSuchConfiguration"),
+        ])
+        .await;
+    for (line, want) in [
+        ("GET /plain?metrics&id=a", "<Id>a</Id><Filter><Prefix>a&amp;b</Prefix></Filter></MetricsConfiguration>"),
+        ("GET /plain?metrics", "<MetricsConfiguration><Id>a</Id>"),
+        ("GET /plain?accelerate", "<Status>Enabled</Status>"),
+    ] {
+        let text = world.ask_admin(line).await.text().to_owned();
+        assert!(text.contains(want) && !text.contains("<Id>b</Id>"), "{line}: {text}");
+    }
+}
+
+/// Where the requester pays, callers of other accounts are let in by their permissions only if they agree, and no one who
+/// is unknown.
+#[tokio::test]
+async fn the_requester_pays() {
+    let world = World::with_users().await;
+    let payer =
+        |payer: &str| format!("<RequestPaymentConfiguration><Payer>{payer}</Payer></RequestPaymentConfiguration>");
+    let policy = r#"{"Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::plain/*"}]}"#;
+    let agrees = [("x-amz-request-payer", "requester")];
+    world
+        .check(&[
+            ("admin", "PUT /plain/k", &[], "hello", "200 "),
+            ("admin", "PUT /plain?policy", &[], policy, "204 "),
+            ("", "GET /plain/k", &[], "", "200 "),
+            ("reader", "PUT /plain?requestPayment", &[], &payer("Requester"), "403 AccessDenied"),
+            ("admin", "PUT /plain?requestPayment", &[], &payer("Nobody"), "400 MalformedXML"),
+            ("admin", "PUT /plain?requestPayment", &[], &payer("Requester"), "200 "),
+            ("", "GET /plain/k", &[], "", "403 AccessDenied"),
+            ("", "GET /plain/k", &agrees, "", "403 AccessDenied"),
+            ("other", "GET /plain/k", &[], "", "403 AccessDenied"),
+            ("other", "GET /plain/k", &[("x-amz-request-payer", "owner")], "", "403 AccessDenied"),
+            ("other", "PUT /plain/k", &agrees, "x", "403 AccessDenied"),
+            ("other", "PUT /theirs", &[], "", "200 "),
+            ("other", "PUT /theirs/k", &[("x-amz-copy-source", "/plain/k")], "", "403 AccessDenied"),
+            ("admin", "GET /plain/k", &[], "", "200 "),
+        ])
+        .await;
+    for (user, want) in [("other", "requester"), ("admin", "")] {
+        let reply = world.send_as(user, "GET /plain/k", &agrees, "").await;
+        assert_eq!((reply.status.as_u16(), reply.header("x-amz-request-charged")), (200, want), "{user}");
+    }
+    assert!(world.ask_admin("GET /plain?requestPayment").await.text().contains("<Payer>Requester</Payer>"));
+    world
+        .check(&[
+            ("admin", "PUT /plain?requestPayment", &[], &payer("BucketOwner"), "200 "),
+            ("", "GET /plain/k", &[], "", "200 "),
+        ])
+        .await;
+    assert!(world.ask_admin("GET /plain?requestPayment").await.text().contains("<Payer>BucketOwner</Payer>"));
 }
 
 /// CORS rules are put and deleted without touching tags, and preflights follow them at once.

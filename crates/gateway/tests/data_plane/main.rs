@@ -24,4 +24,5 @@ mod rate_limits;
 mod reads;
 mod resource_tags;
 mod versions;
+mod website;
 mod writes;

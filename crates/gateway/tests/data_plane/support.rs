@@ -267,6 +267,7 @@ pub fn settings() -> Settings {
         allowed_origins: Vec::new(),
         allow_delete_bucket_not_empty: false,
         auto_create_bucket: false,
+        website_domains: s3::HostRules::new(["website.test"]),
         new_buckets: ids::NewBuckets::default(),
         object_mode: 0o660,
         uid: 7,

@@ -70,6 +70,7 @@ mod bucket_policy;
 mod bucket_request_payment;
 mod bucket_tagging;
 mod bucket_versioning;
+mod bucket_website;
 mod complete_multipart_upload;
 mod copy_object;
 mod create_bucket;
@@ -98,7 +99,7 @@ mod upload_part;
 
 pub use preflight::CorsPreflight;
 pub use query::Query;
-pub use unsupported::Unchanged;
+pub use unsupported::Outcome;
 
 macro_rules! exports {
     ($($module:ident: $($Name:ident),+;)+ = $listed:ident: $Listed:ident) => {

@@ -3,6 +3,7 @@ use xml::Element;
 
 use crate::checksum::BodyChecksums;
 use crate::document;
+use crate::kept::{self, ACCELERATE, ANALYTICS, Configurations, INTELLIGENT_TIERING, Kept, MAX_KEPT_BYTES, METRICS};
 use crate::operation::S3Operation;
 use crate::request::Request;
 use crate::requirement::Requirement;
@@ -13,27 +14,36 @@ use crate::{S3Error, S3ErrorCode};
 /// The largest document of a configuration, in bytes.
 const MAX_BODY_BYTES: usize = 64 << 10;
 
-/// An operation that Kelpgate knows by name but does not support. Reads answer as AWS does if nothing is configured.
+/// An operation that Kelpgate knows by name but does not carry out. Reads answer as AWS does if nothing is configured.
 /// Writes succeed if there is nothing to do: the document states what already holds, or nothing is set that could be
-/// deleted. Everything else is refused by name, so that no request is silently ignored.
+/// deleted. Configurations without an effect that clients could see are kept and given back. Everything else is refused by
+/// name, so that no request is silently ignored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unsupported {
     listed: &'static Listed,
     on: On,
+    /// Which of several configurations.
+    id: Option<String>,
     checksums: BodyChecksums,
     /// The document that was sent, if the answer depends on it; absent until the body is read.
     stated: Option<Element>,
+    /// The document that is to be kept; absent until the body is read.
+    kept: Option<String>,
 }
 
-/// The success of an operation that is not supported.
+/// The success of an operation that is not carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unchanged {
+pub enum Outcome {
     /// A read: what holds.
     Document(String),
     /// A write that states what holds.
     Restated,
     /// A deletion of what is not set.
     NotSet,
+    /// A document to keep under this name.
+    Keep(String, String),
+    /// The name of a document that is no longer to be kept.
+    Forget(String),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +81,14 @@ enum Answer {
     RestatesStored(&'static str),
     /// A deletion: 204 if nothing is stored, else 501.
     NotSet,
+    /// The document that is kept.
+    Gives(&'static Kept),
+    /// A list, which has this root, of all documents of the kind.
+    Lists(&'static Kept, &'static str),
+    /// A write: the document is kept.
+    Keeps(&'static Kept),
+    /// A deletion: the document is no longer kept.
+    Forgets,
 }
 
 impl Unsupported {
@@ -82,7 +100,8 @@ impl Unsupported {
             Path::Bucket(bucket) => On::Bucket(bucket),
             Path::Object(target) => On::Object(target),
         };
-        Ok(Self { listed, on, checksums: BodyChecksums::parse(request)?, stated: None })
+        let id = request.param("id").filter(|_| listed.answer.has_several()).map(str::to_owned);
+        Ok(Self { listed, on, id, checksums: BodyChecksums::parse(request)?, stated: None, kept: None })
     }
 
     /// The name in the API, for example `PutBucketReplication`.
@@ -95,27 +114,78 @@ impl Unsupported {
         self.listed.sub_resource
     }
 
-    /// The answer. `stored` is the configuration that the bucket has stored, as its document.
-    pub fn answer(&self, stored: Option<&str>) -> Result<Unchanged, S3Error> {
+    /// Whether the operation is about a configuration that is kept without an effect.
+    pub fn is_kept(&self) -> bool {
+        use Answer::{Forgets, Gives, Keeps, Lists};
+        matches!(self.listed.answer, Gives(_) | Lists(..) | Keeps(_) | Forgets)
+    }
+
+    /// The name of the configuration in [`Configurations`].
+    fn kept_name(&self) -> String {
+        let kind = self.listed.sub_resource;
+        self.id.as_ref().map_or_else(|| kind.to_owned(), |id| format!("{kind}/{id}"))
+    }
+
+    /// The answer. `stored` is the configuration that SeaweedFS has stored, as its document; `kept` are those that are kept.
+    pub fn answer(&self, stored: Option<&str>, kept: &Configurations) -> Result<Outcome, S3Error> {
         let refusal = || Err(S3Error::unsupported_operation(self.name()));
         match self.listed.answer {
+            Answer::Gives(kind) => self.give(kind, kept),
+            Answer::Lists(kind, root) => Ok(Outcome::Document(self.list(kind, root, kept))),
+            Answer::Keeps(_) => self.keep(kept),
+            Answer::Forgets if kept.contains_key(&*self.kept_name()) => Ok(Outcome::Forget(self.kept_name())),
+            Answer::Forgets => Ok(Outcome::NotSet),
             Answer::NotImplemented => refusal(),
-            Answer::Empty(root) => Ok(Unchanged::Document(document(root, None))),
-            Answer::Says(root, name, value) => Ok(Unchanged::Document(document(root, Some((name, value))))),
-            Answer::EmptyList(root) => Ok(Unchanged::Document(document(root, Some(("IsTruncated", "false"))))),
-            Answer::Missing(code) => {
-                let bucket = self.addressed().bucket.map(|bucket| bucket.as_str()).unwrap_or_default();
-                Err(S3Error::new(code).field("BucketName", bucket))
-            }
+            Answer::Empty(root) => Ok(Outcome::Document(document(root, None))),
+            Answer::Says(root, name, value) => Ok(Outcome::Document(document(root, Some((name, value))))),
+            Answer::EmptyList(root) => Ok(Outcome::Document(document(root, Some(("IsTruncated", "false"))))),
+            Answer::Missing(code) => Err(self.missing(code)),
             Answer::Restates(root, content) if self.states(root, &format!("<{root}>{content}</{root}>")) => {
-                Ok(Unchanged::Restated)
+                Ok(Outcome::Restated)
             }
             Answer::RestatesStored(root) if stored.is_some_and(|stored| self.states(root, stored)) => {
-                Ok(Unchanged::Restated)
+                Ok(Outcome::Restated)
             }
-            Answer::NotSet if stored.is_none() => Ok(Unchanged::NotSet),
+            Answer::NotSet if stored.is_none() => Ok(Outcome::NotSet),
             Answer::Restates(..) | Answer::RestatesStored(_) | Answer::NotSet => refusal(),
         }
+    }
+
+    fn give(&self, kind: &Kept, kept: &Configurations) -> Result<Outcome, S3Error> {
+        match (kept.get(&*self.kept_name()), &self.id) {
+            (Some(document), _) if xml::parse(document.as_bytes(), kind.root).is_err() => {
+                Err(kept::unreadable(&self.kept_name()))
+            }
+            (Some(document), _) => Ok(Outcome::Document(document.to_string())),
+            (None, Some(_)) => Err(self.missing(S3ErrorCode::NoSuchConfiguration)),
+            (None, None) => Ok(Outcome::Document(document(kind.root, None))),
+        }
+    }
+
+    fn list(&self, kind: &Kept, root: &str, kept: &Configurations) -> String {
+        let prefix = format!("{}/", self.listed.sub_resource);
+        let documents = kept.iter().filter(|(name, _)| name.starts_with(&prefix)).map(|(_, document)| &**document);
+        let mut xml = document::begin(root);
+        xml.text("IsTruncated", "false");
+        kept::write_all(documents, kind.root, &mut xml);
+        xml.close(root);
+        xml.finish()
+    }
+
+    fn keep(&self, kept: &Configurations) -> Result<Outcome, S3Error> {
+        let document = self.kept.clone().ok_or_else(|| S3Error::new(S3ErrorCode::MissingRequestBodyError))?;
+        let name = self.kept_name();
+        let others = kept.iter().filter(|(other, _)| ***other != name);
+        let bytes: usize = others.map(|(other, document)| other.len() + document.len()).sum();
+        if bytes + name.len() + document.len() > MAX_KEPT_BYTES {
+            return Err(S3Error::new(S3ErrorCode::TooManyConfigurations));
+        }
+        Ok(Outcome::Keep(name, document))
+    }
+
+    fn missing(&self, code: S3ErrorCode) -> S3Error {
+        let bucket = self.addressed().bucket.map(|bucket| bucket.as_str()).unwrap_or_default();
+        S3Error::new(code).field("BucketName", bucket)
     }
 
     /// Whether the body says the same as this document.
@@ -146,7 +216,10 @@ impl S3Operation for Unsupported {
     }
 
     fn read_body(&mut self, body: &[u8]) -> Result<(), S3Error> {
-        self.stated = self.listed.answer.root().map(|root| xml::parse(body, root)).transpose()?;
+        match self.listed.answer {
+            Answer::Keeps(kind) => self.kept = Some(kind.read(body, self.id.as_deref())?),
+            answer => self.stated = answer.root().map(|root| xml::parse(body, root)).transpose()?,
+        }
         Ok(())
     }
 
@@ -160,7 +233,17 @@ impl Answer {
     fn root(self) -> Option<&'static str> {
         match self {
             Self::Restates(root, _) | Self::RestatesStored(root) => Some(root),
+            Self::Keeps(kind) => Some(kind.root),
             _ => None,
+        }
+    }
+
+    /// Whether a bucket may have several of these configurations, each with an id.
+    fn has_several(self) -> bool {
+        match self {
+            Self::Gives(kind) | Self::Keeps(kind) => *kind != ACCELERATE,
+            Self::Forgets => true,
+            _ => false,
         }
     }
 }
@@ -193,6 +276,15 @@ fn document(root: &str, content: Option<(&str, &str)>) -> String {
 macro_rules! answer {
     (Missing $code:ident) => {
         Answer::Missing(S3ErrorCode::$code)
+    };
+    (Gives $kind:ident) => {
+        Answer::Gives(&$kind)
+    };
+    (Keeps $kind:ident) => {
+        Answer::Keeps(&$kind)
+    };
+    (Lists ($kind:ident, $root:literal)) => {
+        Answer::Lists(&$kind, $root)
     };
     ($kind:ident ($($text:literal),+)) => {
         Answer::$kind($($text),+)
@@ -229,26 +321,26 @@ const fn route(method: &'static str, sub_resource: &'static str, id: Configurati
 // Source: S3 API Reference, "Actions".
 unsupported! {
     CreateSession                                   GET    Bucket "session"                 Any     "s3express:CreateSession" "" NotImplemented,
-    DeleteBucketAnalyticsConfiguration              DELETE Bucket "analytics"               With    "s3:PutAnalyticsConfiguration" "" NotSet,
-    GetBucketAnalyticsConfiguration                 GET    Bucket "analytics"               With    "s3:GetAnalyticsConfiguration" "" Missing(NoSuchConfiguration),
-    ListBucketAnalyticsConfigurations               GET    Bucket "analytics"               Without "s3:GetAnalyticsConfiguration" "" EmptyList("ListBucketAnalyticsConfigurationResult"),
-    PutBucketAnalyticsConfiguration                 PUT    Bucket "analytics"               With    "s3:PutAnalyticsConfiguration" "" NotImplemented,
-    DeleteBucketIntelligentTieringConfiguration     DELETE Bucket "intelligent-tiering"     With    "s3:PutIntelligentTieringConfiguration" "" NotSet,
-    GetBucketIntelligentTieringConfiguration        GET    Bucket "intelligent-tiering"     With    "s3:GetIntelligentTieringConfiguration" "" Missing(NoSuchConfiguration),
-    ListBucketIntelligentTieringConfigurations      GET    Bucket "intelligent-tiering"     Without "s3:GetIntelligentTieringConfiguration" "" EmptyList("ListBucketIntelligentTieringConfigurationsResult"),
-    PutBucketIntelligentTieringConfiguration        PUT    Bucket "intelligent-tiering"     With    "s3:PutIntelligentTieringConfiguration" "" NotImplemented,
+    DeleteBucketAnalyticsConfiguration              DELETE Bucket "analytics"               With    "s3:PutAnalyticsConfiguration" "" Forgets,
+    GetBucketAnalyticsConfiguration                 GET    Bucket "analytics"               With    "s3:GetAnalyticsConfiguration" "" Gives(ANALYTICS),
+    ListBucketAnalyticsConfigurations               GET    Bucket "analytics"               Without "s3:GetAnalyticsConfiguration" "" Lists((ANALYTICS, "ListBucketAnalyticsConfigurationResult")),
+    PutBucketAnalyticsConfiguration                 PUT    Bucket "analytics"               With    "s3:PutAnalyticsConfiguration" "" Keeps(ANALYTICS),
+    DeleteBucketIntelligentTieringConfiguration     DELETE Bucket "intelligent-tiering"     With    "s3:PutIntelligentTieringConfiguration" "" Forgets,
+    GetBucketIntelligentTieringConfiguration        GET    Bucket "intelligent-tiering"     With    "s3:GetIntelligentTieringConfiguration" "" Gives(INTELLIGENT_TIERING),
+    ListBucketIntelligentTieringConfigurations      GET    Bucket "intelligent-tiering"     Without "s3:GetIntelligentTieringConfiguration" "" Lists((INTELLIGENT_TIERING, "ListBucketIntelligentTieringConfigurationsResult")),
+    PutBucketIntelligentTieringConfiguration        PUT    Bucket "intelligent-tiering"     With    "s3:PutIntelligentTieringConfiguration" "" Keeps(INTELLIGENT_TIERING),
     DeleteBucketInventoryConfiguration              DELETE Bucket "inventory"               With    "s3:PutInventoryConfiguration" "" NotSet,
     GetBucketInventoryConfiguration                 GET    Bucket "inventory"               With    "s3:GetInventoryConfiguration" "" Missing(NoSuchConfiguration),
     ListBucketInventoryConfigurations               GET    Bucket "inventory"               Without "s3:GetInventoryConfiguration" "" EmptyList("ListInventoryConfigurationsResult"),
     PutBucketInventoryConfiguration                 PUT    Bucket "inventory"               With    "s3:PutInventoryConfiguration" "" NotImplemented,
-    DeleteBucketMetricsConfiguration                DELETE Bucket "metrics"                 With    "s3:PutMetricsConfiguration" "" NotSet,
-    GetBucketMetricsConfiguration                   GET    Bucket "metrics"                 With    "s3:GetMetricsConfiguration" "" Missing(NoSuchConfiguration),
-    ListBucketMetricsConfigurations                 GET    Bucket "metrics"                 Without "s3:GetMetricsConfiguration" "" EmptyList("ListMetricsConfigurationsResult"),
-    PutBucketMetricsConfiguration                   PUT    Bucket "metrics"                 With    "s3:PutMetricsConfiguration" "" NotImplemented,
+    DeleteBucketMetricsConfiguration                DELETE Bucket "metrics"                 With    "s3:PutMetricsConfiguration" "" Forgets,
+    GetBucketMetricsConfiguration                   GET    Bucket "metrics"                 With    "s3:GetMetricsConfiguration" "" Gives(METRICS),
+    ListBucketMetricsConfigurations                 GET    Bucket "metrics"                 Without "s3:GetMetricsConfiguration" "" Lists((METRICS, "ListMetricsConfigurationsResult")),
+    PutBucketMetricsConfiguration                   PUT    Bucket "metrics"                 With    "s3:PutMetricsConfiguration" "" Keeps(METRICS),
     GetBucketAbac                                   GET    Bucket "abac"                    Any     "s3:GetBucketAbac" "" Says(("AbacStatus", "Status", "Disabled")),
     PutBucketAbac                                   PUT    Bucket "abac"                    Any     "s3:PutBucketAbac" "" Restates(("AbacStatus", "<Status>Disabled</Status>")),
-    GetBucketAccelerateConfiguration                GET    Bucket "accelerate"              Any     "s3:GetAccelerateConfiguration" "" Empty("AccelerateConfiguration"),
-    PutBucketAccelerateConfiguration                PUT    Bucket "accelerate"              Any     "s3:PutAccelerateConfiguration" "" Restates(("AccelerateConfiguration", "<Status>Suspended</Status>")),
+    GetBucketAccelerateConfiguration                GET    Bucket "accelerate"              Any     "s3:GetAccelerateConfiguration" "" Gives(ACCELERATE),
+    PutBucketAccelerateConfiguration                PUT    Bucket "accelerate"              Any     "s3:PutAccelerateConfiguration" "" Keeps(ACCELERATE),
     DeleteBucketEncryption                          DELETE Bucket "encryption"              Any     "s3:PutEncryptionConfiguration" "" NotSet,
     PutBucketEncryption                             PUT    Bucket "encryption"              Any     "s3:PutEncryptionConfiguration" "" RestatesStored("ServerSideEncryptionConfiguration"),
     DeleteBucketLifecycle                           DELETE Bucket "lifecycle"               Any     "s3:PutLifecycleConfiguration" "" NotSet,
@@ -268,10 +360,6 @@ unsupported! {
     DeleteBucketReplication                         DELETE Bucket "replication"             Any     "s3:PutReplicationConfiguration" "" NotSet,
     GetBucketReplication                            GET    Bucket "replication"             Any     "s3:GetReplicationConfiguration" "" Missing(ReplicationConfigurationNotFoundError),
     PutBucketReplication                            PUT    Bucket "replication"             Any     "s3:PutReplicationConfiguration" "" NotImplemented,
-    PutBucketRequestPayment                         PUT    Bucket "requestPayment"          Any     "s3:PutBucketRequestPayment" "" Restates(("RequestPaymentConfiguration", "<Payer>BucketOwner</Payer>")),
-    DeleteBucketWebsite                             DELETE Bucket "website"                 Any     "s3:DeleteBucketWebsite" "" NotSet,
-    GetBucketWebsite                                GET    Bucket "website"                 Any     "s3:GetBucketWebsite" "" Missing(NoSuchWebsiteConfiguration),
-    PutBucketWebsite                                PUT    Bucket "website"                 Any     "s3:PutBucketWebsite" "" NotImplemented,
     UpdateObjectEncryption                          PUT    Object "encryption"              Any     "s3:UpdateObjectEncryption" "s3:UpdateObjectEncryption" NotImplemented,
     RenameObject                                    PUT    Object "renameObject"            Any     "s3:PutObject" "" NotImplemented,
     RestoreObject                                   POST   Object "restore"                 Any     "s3:RestoreObject" "s3:RestoreObject" NotImplemented,

@@ -225,7 +225,8 @@ fn answers() {
         (location_to_xml("us-east-1"), root("LocationConstraint", "")),
         (location_to_xml("eu-central-1"), root("LocationConstraint", "eu-central-1")),
         (policy_status_to_xml(false), root("PolicyStatus", "<IsPublic>false</IsPublic>")),
-        (request_payment_to_xml(), root("RequestPaymentConfiguration", "<Payer>BucketOwner</Payer>")),
+        (request_payment_to_xml(false), root("RequestPaymentConfiguration", "<Payer>BucketOwner</Payer>")),
+        (request_payment_to_xml(true), root("RequestPaymentConfiguration", "<Payer>Requester</Payer>")),
         (versioning_to_xml(None), root("VersioningConfiguration", "")),
         (versioning_to_xml(Some("Suspended")), root("VersioningConfiguration", "<Status>Suspended</Status>")),
         (
