@@ -23,6 +23,9 @@ const AHEAD_S: i64 = 10;
 /// How far ahead of now sessions are dated at most, in seconds: gateways refuse those that begin more than five minutes ahead.
 const FARTHEST_S: i64 = 240;
 
+/// Beyond every date that a session can have, in seconds from now. No other session gets the id of one that is revoked.
+const BEYOND_S: i64 = 300;
+
 /// The most revocations that are kept.
 const REVOCATIONS: usize = 10_000;
 
@@ -30,9 +33,15 @@ const REVOCATIONS: usize = 10_000;
 const TARGETS: [&str; 4] = ["RoleName", "UserName", "Provider", "SessionId"];
 
 fn run(request: &Request<'_>, state: &Snapshot) -> Answer {
-    let target = target(request, state)?.to_text();
+    let target = target(request, state)?;
+    let is_session = matches!(target, RevocationTarget::Session(..));
+    let target = target.to_text();
     let known = state.revocation(&target).map_or(0, |known| known.issued_until_s);
-    let issued_until_s = issued_until(request, known)?;
+    let issued_until_s = match request.params.get("OlderThan") {
+        Some(text) => older_than(request, text)?,
+        None if is_session => request.now_s.saturating_add(BEYOND_S),
+        None => until_now(request, state, &target, known)?,
+    };
     if known == 0 && state.revocations().count() >= REVOCATIONS {
         return Err(IamError::limit(format!(
             "Cannot exceed {REVOCATIONS} revocations of sessions; revoke by role, user or provider, or wait until some expire"
@@ -145,19 +154,33 @@ fn issuer_of(request: &Request<'_>, state: &Snapshot, named: &str) -> Result<Str
     found.ok_or_else(|| IamError::no_such_entity(format!("There is no identity provider {named}")))
 }
 
-/// `OlderThan`, or else now with an allowance for clocks that are ahead. Sessions that were made since the last revocation are
-/// dated behind it, so one more second ends them too.
-fn issued_until(request: &Request<'_>, known: i64) -> Result<i64, IamError> {
-    let Some(text) = request.params.get("OlderThan") else {
-        let until_s = request.now_s.saturating_add(AHEAD_S).max(known.saturating_add(1));
-        if until_s > request.now_s.saturating_add(FARTHEST_S) {
-            let message = "These sessions were revoked too often within moments; wait for some seconds, then try again";
-            return Err(IamError::new("Throttling", 400, message));
-        }
-        return Ok(until_s);
-    };
+/// The time in `OlderThan`.
+fn older_than(request: &Request<'_>, text: &str) -> Result<i64, IamError> {
     let wrong =
         || IamError::validation(format!("OlderThan `{text}` is not a time of the past such as 2026-01-31T12:00:00Z"));
     let time: Timestamp = text.parse().map_err(|_| wrong())?;
     if time.as_second() > request.now_s { Err(wrong()) } else { Ok(time.as_second()) }
+}
+
+/// Now, with an allowance for clocks that are ahead. Sessions that were made since a revocation, of this target or of another one,
+/// are dated behind it, so one more second ends them too.
+fn until_now(request: &Request<'_>, state: &Snapshot, target: &str, known: i64) -> Result<i64, IamError> {
+    let farthest_s = request.now_s.saturating_add(FARTHEST_S);
+    let others = state.revocations().filter(|(_, other)| may_share_sessions(&other.target, target));
+    let dates = others.map(|(_, other)| other.issued_until_s).filter(|until| *until <= farthest_s);
+    let last = dates.max().unwrap_or_default().max(known);
+    let until_s = request.now_s.saturating_add(AHEAD_S).max(last.saturating_add(1));
+    if until_s > farthest_s {
+        let message = "These sessions were revoked too often within moments; wait for some seconds, then try again";
+        return Err(IamError::new("Throttling", 400, message));
+    }
+    Ok(until_s)
+}
+
+/// Whether a session may be of both targets, which differ. Each is of one user and of one subject, and nothing is made from a
+/// session that is revoked.
+fn may_share_sessions(one: &str, other: &str) -> bool {
+    let kind = |target: &str| target.split(':').next().unwrap_or_default().to_owned();
+    let (one, other) = (kind(one), kind(other));
+    one != "session" && other != "session" && (one != other || one == "role" || one == "provider")
 }
