@@ -8,6 +8,7 @@ pub mod last_used;
 pub mod mirror;
 pub mod query;
 pub mod revocations;
+mod sign_in;
 pub mod sts_api;
 mod web_identity;
 

@@ -1,0 +1,365 @@
+//! From somebody whom an identity provider vouches for to a session.
+//!
+//! Everything that the provider says is turned into the parameters of a call and into condition keys behind the provider's name.
+//! From there on, the call goes the way of AssumeRole.
+
+use std::sync::Arc;
+
+use access::{CLAIM_BASED_ROLE, DecisionInput};
+use iam::{Caller, IdentityProvider, ProviderRights, RevocationTarget, Role, Snapshot};
+use iam_api::answer::{self, AssumeRoleOutput, FederatedOutput};
+use iam_api::{AssumeRoleInput, Params, QueryCaller, query_requirements, set_query_condition_keys};
+use ids::AccessKeyId;
+use policy::{Context, Decision, Principal};
+use serde_json::Map;
+use sts::{Claim, FederatedUser, NewSession, SessionHolder, WebIdentity};
+
+use crate::query::{Call, QueryError};
+use crate::sts_api::{StsApi, check_session_policies, issued_at, packed_policy_size, refuse, session_id};
+use crate::web_identity::Dialect;
+
+/// What trust policies allow, whichever way the caller asks.
+pub(crate) const ACTION: &str = "AssumeRoleWithWebIdentity";
+
+/// AWS's claims for session tags and the source identity (IAM User Guide, "Pass session tags in AWS STS").
+const TAGS_CLAIM: &str = "https://aws.amazon.com/tags.principal_tags.";
+const TRANSITIVE_CLAIM: &str = "https://aws.amazon.com/tags.transitive_tag_keys";
+const SOURCE_IDENTITY_CLAIM: &str = "https://aws.amazon.com/source_identity";
+
+/// A verified token, and the provider that issued it.
+pub(crate) struct SignIn {
+    pub(crate) provider: Arc<IdentityProvider>,
+    pub(crate) user: WebIdentity,
+    pub(crate) dialect: &'static Dialect,
+}
+
+/// What a sign-in gets: a role, or the policies that its token names.
+pub(crate) enum Grant<'s> {
+    Role(&'s Role),
+    Policies(Vec<String>),
+}
+
+/// The role that a session is of, for its token.
+struct SessionRole<'g> {
+    name: &'g str,
+    /// `None` for the policies of a claim.
+    id: Option<&'g str>,
+    arn: &'g str,
+    policies: &'g [String],
+    /// How long its sessions may last, in seconds; `None` for no limit of its own.
+    max_s: Option<u32>,
+}
+
+impl Grant<'_> {
+    fn role(&self) -> SessionRole<'_> {
+        match self {
+            Grant::Role(role) => SessionRole {
+                name: &role.name,
+                id: Some(&role.id),
+                arn: if role.record.arn.is_empty() { &role.arn } else { &role.record.arn },
+                policies: &role.record.attached_policies,
+                max_s: Some(u32::try_from(role.max_session_s).unwrap_or(3600)),
+            },
+            Grant::Policies(names) => {
+                SessionRole { name: "sts-claim-based", id: None, arn: CLAIM_BASED_ROLE, policies: names, max_s: None }
+            }
+        }
+    }
+}
+
+impl StsApi {
+    pub(crate) fn session(
+        &self,
+        call: &Call<'_>,
+        context: Context,
+        sign_in: &SignIn,
+        granted: &Grant<'_>,
+        snapshot: &Snapshot,
+    ) -> Result<String, QueryError> {
+        let SignIn { provider, user, .. } = sign_in;
+        let account = provider.account;
+        let params = params_of(call, sign_in, granted)?;
+        let input = AssumeRoleInput::parse(&params).map_err(|error| refuse(error.code(), 400, error.to_string()))?;
+        if let Grant::Role(role) = granted {
+            self.decide(call, &params, context, sign_in, role, snapshot)?;
+        }
+        check_session_policies(input.policy.as_deref(), &input.policy_arns, account, snapshot)?;
+        let keys = self.session_keys()?;
+        let SessionRole { max_s, name: role_name, id: role_id, arn: role_arn, policies: policy_names } = granted.role();
+        let duration_s = self.limits(max_s.unwrap_or(self.max_session_s), false).duration_s(input.duration_s);
+        let duration_s = duration_s.map_err(|error| refuse(error.code(), 400, error.to_string()))?;
+        let arn = format!("arn:aws:sts::{account}:assumed-role/{role_name}/{}", input.role_session_name);
+        let of_account = account.to_string();
+        let targets = [
+            RevocationTarget::Provider(of_account.clone(), user.issuer.clone()).to_text(),
+            RevocationTarget::Subject(of_account, user.issuer.clone(), user.subject.clone()).to_text(),
+        ];
+        let provider_name = if provider.name.is_empty() { &provider.arn } else { &provider.name };
+        let credentials = sts::mint(
+            keys,
+            &NewSession {
+                role_arn,
+                role_id,
+                held_by: SessionHolder::Role,
+                session_name: &input.role_session_name,
+                principal_arn: &arn,
+                session_policy: input.policy.as_deref(),
+                session_policy_arns: &input.policy_arns,
+                policy_names,
+                duration_s,
+                issued_at: issued_at(snapshot, &targets, role_arn, call.now_s),
+                session_id: session_id(call)?,
+                request_context: Map::new(),
+                tags: &input.tags,
+                transitive_tag_keys: &input.transitive_tag_keys,
+                source_identity: input.source_identity.as_deref(),
+                revision: Some(&self.follower.revision()),
+                federated: Some(FederatedUser {
+                    provider: provider_name,
+                    issuer: &user.issuer,
+                    subject: &user.subject,
+                    audience: &user.audience,
+                }),
+                // The session is of its user and its provider by itself.
+                origins: &[],
+                mfa_at_s: None,
+            },
+        );
+        log_session(call, user, &arn, &credentials.access_key_id);
+        let output = AssumeRoleOutput {
+            credentials: &credentials,
+            assumed_role_id: &format!("{}:{}", role_id.unwrap_or("AROASTSCLAIMBASED"), input.role_session_name),
+            arn: &arn,
+            packed_policy_size: packed_policy_size(input.policy.as_deref(), &input.tags),
+            source_identity: input.source_identity.as_deref(),
+        };
+        let federated = FederatedOutput {
+            action: sign_in.dialect.action,
+            subject_name: sign_in.dialect.subject,
+            subject: &user.subject,
+            audience: &user.audience,
+            issuer: &user.issuer,
+        };
+        Ok(answer::assume_role_with_web_identity(&output, &federated, call.request_id))
+    }
+
+    /// Whether the trust policy of the role lets the user in, with the tags and the source identity of the token.
+    fn decide(
+        &self,
+        call: &Call<'_>,
+        params: &Params,
+        context: Context,
+        sign_in: &SignIn,
+        role: &Role,
+        snapshot: &Snapshot,
+    ) -> Result<(), QueryError> {
+        let mut context = keys_of_sign_in(&context, sign_in);
+        set_query_condition_keys(params, &mut context)?;
+        let caller = federated_caller(call.caller, &sign_in.provider);
+        let decision_input = DecisionInput { caller: &caller, snapshot, context: &context, observer: call.observer };
+        let query_caller = QueryCaller {
+            account: role.account,
+            user_arn: None,
+            path_of: &|_, _| None,
+            user_of_key: &|_| None,
+            passes_on_tags: false,
+            passes_on_source_identity: false,
+        };
+        for need in query_requirements(params, &query_caller)? {
+            let decision = access::decide_to_assume(&need, Some(role), decision_input);
+            if !decision.is_allow() {
+                let unreadable = role.trust.unreadable_reason();
+                let reason = match decision {
+                    Decision::ExplicitDeny { .. } => unreadable.unwrap_or("a statement of its trust policy denies it"),
+                    _ => "no statement of its trust policy allows it",
+                };
+                tracing::warn!(
+                    request_id = call.request_id,
+                    issuer = sign_in.user.issuer,
+                    subject = sign_in.user.subject,
+                    role = &*role.arn,
+                    action = need.action,
+                    reason,
+                    "sign-in refused by the role"
+                );
+                return Err(not_authorized());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The role that the call names, or else what the configuration gives to the token. A role that does not exist gets the answer
+/// of one that does not trust the provider.
+pub(crate) fn granted<'s>(call: &Call<'_>, sign_in: &SignIn, snapshot: &'s Snapshot) -> Result<Grant<'s>, QueryError> {
+    let role_of = |text: &str| {
+        let role = snapshot.role_by_arn(text).or_else(|| snapshot.role(text));
+        role.filter(|role| role.account == sign_in.provider.account).map(|role| Grant::Role(role))
+    };
+    let named = call.params.get("RoleArn").filter(|arn| *arn != CLAIM_BASED_ROLE);
+    let SignIn { provider, user, .. } = sign_in;
+    let found = match (named, &provider.rights) {
+        (Some(arn), _) => role_of(arn),
+        (None, ProviderRights::PolicyClaim(claim)) => {
+            return Ok(Grant::Policies(policies_of(claim, sign_in, snapshot)));
+        }
+        (None, ProviderRights::Roles(mapping)) => mapping.role_of(&user.claims).and_then(role_of),
+        (None, ProviderRights::None) => {
+            let message = "1 validation error detected: Value null at 'roleArn' failed to satisfy constraint: Member must not \
+                           be null";
+            return Err(refuse("ValidationError", 400, message));
+        }
+    };
+    found.ok_or_else(|| {
+        tracing::warn!(
+            request_id = call.request_id,
+            issuer = user.issuer,
+            subject = user.subject,
+            role = named,
+            "sign-in refused: the role does not exist, or the configuration gives the user none"
+        );
+        not_authorized()
+    })
+}
+
+/// The names in the claim that gives policies: text with commas, or a list.
+fn policies_of(claim: &str, sign_in: &SignIn, snapshot: &Snapshot) -> Vec<String> {
+    let values = sign_in.user.claims.get(claim).map(Claim::values).unwrap_or_default();
+    let names = values.iter().flat_map(|value| value.split(',')).map(str::trim).filter(|name| !name.is_empty());
+    let (known, unknown): (Vec<_>, Vec<_>) = names.map(str::to_owned).partition(|name| snapshot.policy(name).is_some());
+    if !unknown.is_empty() {
+        tracing::warn!(
+            issuer = sign_in.user.issuer,
+            subject = sign_in.user.subject,
+            claim,
+            "a token names policies that do not exist, which give nothing: {}",
+            unknown.join(", ")
+        );
+    }
+    known
+}
+
+/// The parameters of the call as they count: what the caller may choose, and what the token says.
+fn params_of(call: &Call<'_>, sign_in: &SignIn, granted: &Grant<'_>) -> Result<Params, QueryError> {
+    let SignIn { provider, user, .. } = sign_in;
+    let mut pairs = vec![("Action".to_owned(), ACTION.to_owned())];
+    let mut put = |name: &str, value: &str| pairs.push((name.to_owned(), value.to_owned()));
+    put(
+        "RoleArn",
+        match granted {
+            Grant::Role(role) => &role.arn,
+            Grant::Policies(_) => CLAIM_BASED_ROLE,
+        },
+    );
+    let names_role = call.params.get("RoleArn").is_some();
+    let own_name = provider.session_name_claim.is_empty();
+    match call.params.given("RoleSessionName").filter(|_| own_name) {
+        Some(name) => put("RoleSessionName", name),
+        None if own_name && names_role => {}
+        None => put("RoleSessionName", &session_name(provider, user)),
+    }
+    for name in ["Policy", "DurationSeconds"] {
+        if let Some(value) = call.params.given(name) {
+            put(name, value);
+        }
+    }
+    for number in 1..=10 {
+        let name = format!("PolicyArns.member.{number}.arn");
+        if let Some(value) = call.params.given(&name) {
+            put(&name, value);
+        }
+    }
+    if let Some(source) = source_identity(provider, user) {
+        put("SourceIdentity", source);
+    }
+    let tags = user.claims.iter().filter_map(|(name, claim)| Some((name.strip_prefix(TAGS_CLAIM)?, claim.values())));
+    let is_allowed =
+        |key: &str| provider.allowed_tag_keys.as_ref().is_none_or(|keys| keys.iter().any(|one| one == key));
+    for (number, (key, values)) in (1..).zip(tags.filter(|(key, _)| is_allowed(key))) {
+        let [value] = values else {
+            return Err(refuse("InvalidIdentityToken", 400, format!("The session tag {key} needs exactly one value")));
+        };
+        put(&format!("Tags.member.{number}.Key"), key);
+        put(&format!("Tags.member.{number}.Value"), value);
+    }
+    let transitive = user.claims.get(TRANSITIVE_CLAIM).map(Claim::values).unwrap_or_default();
+    for (number, key) in (1..).zip(transitive.iter().filter(|key| is_allowed(key))) {
+        put(&format!("TransitiveTagKeys.member.{number}"), key);
+    }
+    Ok(Params::new(pairs)?)
+}
+
+fn source_identity<'u>(provider: &IdentityProvider, user: &'u WebIdentity) -> Option<&'u str> {
+    let configured = Some(provider.source_identity_claim.as_str()).filter(|claim| !claim.is_empty());
+    user.claims.text(SOURCE_IDENTITY_CLAIM).or_else(|| user.claims.text(configured?))
+}
+
+/// The log has what the token says of its user, because the session's name alone may not tell who that is.
+fn log_session(call: &Call<'_>, user: &WebIdentity, session: &str, access_key_id: &AccessKeyId) {
+    let known_as = ["preferred_username", "email"].iter().find_map(|claim| user.claims.text(claim));
+    tracing::info!(
+        request_id = call.request_id,
+        issuer = user.issuer,
+        subject = user.subject,
+        name = known_as,
+        session,
+        access_key_id = access_key_id.as_str(),
+        "a user of an identity provider got a session"
+    );
+}
+
+/// The name of a session that is taken from the token: what a session's name cannot have becomes a hyphen.
+fn session_name(provider: &IdentityProvider, user: &WebIdentity) -> String {
+    let named = user.claims.text(&provider.session_name_claim).unwrap_or(&user.subject);
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "_+=,.@-".contains(c) { c } else { '-' };
+    let name: String = named.chars().take(64).map(plain).collect();
+    format!("{name:-<2}")
+}
+
+/// The caller of the role's trust policy: the provider, under all its names, at the address of the call.
+fn federated_caller(caller: &Caller, provider: &IdentityProvider) -> Caller {
+    Caller {
+        name: provider.arn.as_str().into(),
+        principal: Principal::Federated { provider: provider.arn.clone(), aliases: provider.aliases() },
+        arn: provider.arn.as_str().into(),
+        user_id: "".into(),
+        account: provider.account,
+        is_root: false,
+        access_key_id: None,
+        session: None,
+        policies: Arc::default(),
+        sources: Arc::default(),
+        boundary: None,
+        ..caller.clone()
+    }
+}
+
+/// The condition keys of a sign-in: those of the request without what a signature said about its maker, and the claims behind
+/// the name of their provider, where they cannot look like other keys.
+fn keys_of_sign_in(context: &Context, sign_in: &SignIn) -> Context {
+    let SignIn { provider, user, .. } = sign_in;
+    let of_maker =
+        ["aws:principal", "aws:userid", "aws:username", "aws:tokenissuetime", "aws:multifactor", "aws:sourceidentity"];
+    let mut context = context.filtered(|key| {
+        let key = key.to_ascii_lowercase();
+        !of_maker.iter().any(|maker| key.starts_with(maker)) && key != "aws:federatedprovider"
+    });
+    context.set("aws:PrincipalType", "Federated");
+    context.set("aws:FederatedProvider", provider.arn.as_str());
+    // SeaweedFS's trust policies say `oidc:sub`.
+    let prefixes = [provider.key_prefix(), "oidc"].into_iter().take(if provider.name.is_empty() { 1 } else { 2 });
+    for prefix in prefixes {
+        for (name, claim) in user.claims.iter() {
+            match claim.values() {
+                [value] => context.set(&format!("{prefix}:{name}"), value.as_str()),
+                values => context.set_many(&format!("{prefix}:{name}"), values.iter().cloned()),
+            }
+        }
+        context.set(&format!("{prefix}:aud"), user.audience.as_str());
+    }
+    context
+}
+
+fn not_authorized() -> QueryError {
+    refuse("AccessDenied", 403, "Not authorized to perform sts:AssumeRoleWithWebIdentity")
+}
