@@ -110,9 +110,24 @@ fn principal_keys(context: &mut Context, caller: &Caller, snapshot: &Snapshot, n
 fn federation_keys(context: &mut Context, federation: &Federation) {
     let provider = &federation.provider;
     context.set("aws:FederatedProvider", provider.arn.as_str());
+    if provider.is_directory() {
+        directory_keys(context, federation);
+        return;
+    }
     context.set(&format!("{}:sub", provider.key_prefix()), &*federation.subject);
     if let Some(audience) = &federation.audience {
         context.set(&format!("{}:aud", provider.key_prefix()), &**audience);
+    }
+}
+
+/// MinIO's keys: the DN, the name, and the DNs of the groups.
+fn directory_keys(context: &mut Context, federation: &Federation) {
+    context.set("ldap:user", &*federation.subject);
+    if let Some(user) = &federation.directory_user {
+        context.set("ldap:username", &*user.username);
+        if !user.groups.is_empty() {
+            context.set_many("ldap:groups", user.groups.iter().cloned());
+        }
     }
 }
 

@@ -7,13 +7,15 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use iam::{
-    Caller, CallerSession, Federation, PolicySource, ProviderRights, RevocationTarget, Role, Snapshot, policy_name_of,
+    Caller, CallerSession, DirectoryUser, Federation, PolicySource, ProviderRights, RevocationTarget, Role, Snapshot,
+    policy_name_of,
 };
 use ids::{AccessKeyId, AccountId, SecretAccessKey};
 use jiff::Timestamp;
 use policy::{CompiledPolicy, Policy, PolicyKind, Principal};
 use quick_cache::sync::Cache;
 use s3::{S3Error, S3ErrorCode};
+use serde_json::Value;
 use sts::{SessionClaims, SessionKeys, TokenError, VerifiedSession};
 
 use crate::unverified::{UnverifiedRequest, user_agent};
@@ -37,6 +39,8 @@ pub(crate) struct Session {
     transitive_tag_keys: Arc<[String]>,
     /// What it can be revoked by, except its role.
     origins: Arc<[String]>,
+    /// What it says of its user, if that is one of a directory.
+    directory_user: Option<Arc<DirectoryUser>>,
     /// The session policy together with the managed ones, as they were at the last request.
     limits: ArcSwapOption<Limits>,
 }
@@ -91,13 +95,15 @@ impl Session {
             Ok(policy) => Arc::new(policy.compile()),
             Err(error) => Arc::new(CompiledPolicy::unreadable(format!("the session policy cannot be read: {error}"))),
         });
-        let tag = |(key, value): (&String, &serde_json::Value)| {
+        let tag = |(key, value): (&String, &Value)| {
             Some((key.strip_prefix("aws:PrincipalTag/")?.to_owned(), value.as_str()?.to_owned()))
         };
         let tags = claims.req_ctx.iter().filter_map(tag).collect();
         let transitive_tag_keys = claims.ttags.as_slice().into();
         let origins = origins(claims, &principal);
-        Ok(Self { principal, policy, tags, transitive_tag_keys, origins, limits: ArcSwapOption::empty(), verified })
+        let directory_user = directory_user(claims).map(Arc::new);
+        let limits = ArcSwapOption::empty();
+        Ok(Self { principal, policy, tags, transitive_tag_keys, origins, directory_user, limits, verified })
     }
 
     /// The secret that the request must be signed with.
@@ -149,6 +155,26 @@ impl Session {
         Ok(())
     }
 
+    /// The user of an identity provider for whom the session was made. Removing the provider ends the session, and a provider that
+    /// was made later is another one.
+    fn federation(&self, account: AccountId, snapshot: &Snapshot) -> Result<Option<Federation>, S3Error> {
+        let claims = &self.verified.claims;
+        if claims.prov_iss.is_empty() {
+            return Ok(None);
+        }
+        let issued_s = claims.iat.or(claims.nbf).unwrap_or(0);
+        let provider = snapshot.identity_provider(account, &claims.prov_iss);
+        let provider = provider.filter(|provider| provider.created_s <= issued_s);
+        let provider = provider.ok_or_else(|| invalid("the identity provider of the session no longer exists"))?;
+        let is_directory = provider.is_directory();
+        Ok(Some(Federation {
+            provider: Arc::clone(provider),
+            subject: claims.ext_uid.as_str().into(),
+            audience: claims.kaud.as_deref().filter(|_| !is_directory).map(Into::into),
+            directory_user: self.directory_user.clone().filter(|_| is_directory),
+        }))
+    }
+
     /// The IAM revision that its issuer had seen.
     pub(crate) fn revision(&self) -> Option<&str> {
         self.verified.claims.krev.as_deref()
@@ -172,7 +198,7 @@ impl Session {
         let Principal::AssumedRole { account, session, .. } = &self.principal else {
             return Err(invalid("it is not a role session"));
         };
-        let federation = federation(claims, *account, snapshot)?;
+        let federation = self.federation(*account, snapshot)?;
         let role = Held::of(claims, federation.as_ref(), snapshot)?;
         self.check_revocations(Some(&role.arn), snapshot)?;
         Ok(Caller {
@@ -227,6 +253,14 @@ fn origins(claims: &SessionClaims, principal: &Principal) -> Arc<[String]> {
     targets.iter().map(RevocationTarget::to_text).chain(claims.korg.iter().cloned()).collect()
 }
 
+/// What the token says of a user of a directory; `None` without a name, which other sessions do not have.
+fn directory_user(claims: &SessionClaims) -> Option<DirectoryUser> {
+    let username = claims.req_ctx.get("ldap:username")?.as_str()?;
+    let groups = claims.req_ctx.get("ldap:groups").and_then(Value::as_array);
+    let groups = groups.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
+    Some(DirectoryUser::new(&claims.ext_uid, username, groups))
+}
+
 /// The role in the tokens of sessions that have policies instead: those named by a claim of the identity provider's token.
 pub const CLAIM_BASED_ROLE: &str = "arn:aws:iam:::role/sts-claim-based";
 
@@ -259,12 +293,18 @@ impl Held {
         })
     }
 
-    /// The managed policies that the session names, as they are now. Names without a policy give nothing.
+    /// The managed policies that the session names, or that its user has in the configuration, as they are now. Names without a
+    /// policy give nothing.
     fn of_claim(claims: &SessionClaims, federation: Option<&Federation>, snapshot: &Snapshot) -> Result<Self, S3Error> {
-        let provider = federation.map(|federation| &federation.provider);
-        let provider = provider.filter(|provider| matches!(provider.rights, ProviderRights::PolicyClaim(_)));
-        let provider = provider.ok_or_else(|| invalid("its identity provider no longer names policies"))?;
-        let policies = claims.pol.iter().filter_map(|name| snapshot.policy(name));
+        let gone = || invalid("its identity provider no longer names policies");
+        let federation = federation.ok_or_else(gone)?;
+        let provider = &federation.provider;
+        let names: Vec<&str> = match (&provider.rights, &federation.directory_user) {
+            (ProviderRights::PolicyClaim(_), _) => claims.pol.iter().map(String::as_str).collect(),
+            (ProviderRights::Policies(mapping), Some(user)) => mapping.policies_of(user),
+            _ => return Err(gone()),
+        };
+        let policies = names.into_iter().filter_map(|name| snapshot.policy(name));
         let policies = policies.filter(|policy| policy.account == Some(provider.account));
         let (policies, sources): (Vec<_>, Vec<_>) =
             policies.map(|policy| (Arc::clone(&policy.compiled), PolicySource::Attached(policy.name.clone()))).unzip();
@@ -278,23 +318,6 @@ impl Held {
             boundary: None,
         })
     }
-}
-
-/// The user of an identity provider for whom the session was made. Removing the provider ends the session, and a provider that
-/// was made later is another one.
-fn federation(claims: &SessionClaims, account: AccountId, snapshot: &Snapshot) -> Result<Option<Federation>, S3Error> {
-    if claims.prov_iss.is_empty() {
-        return Ok(None);
-    }
-    let issued_s = claims.iat.or(claims.nbf).unwrap_or(0);
-    let provider = snapshot.identity_provider(account, &claims.prov_iss);
-    let provider = provider.filter(|provider| provider.created_s <= issued_s);
-    let provider = provider.ok_or_else(|| invalid("the identity provider of the session no longer exists"))?;
-    Ok(Some(Federation {
-        provider: Arc::clone(provider),
-        subject: claims.ext_uid.as_str().into(),
-        audience: claims.kaud.as_deref().map(Into::into),
-    }))
 }
 
 /// Whether the session belongs to this role, and not to an earlier one with the same name. A session of `weed s3` does

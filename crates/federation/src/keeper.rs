@@ -131,10 +131,11 @@ impl KeyKeeper {
     /// One round over all providers. The error names those whose keys could not be fetched; their last keys stay.
     pub async fn round(&self) -> Result<(), String> {
         let Some(snapshot) = self.snapshot.load_full() else { return Ok(()) };
-        let stems: Vec<Arc<str>> = snapshot.identity_providers().iter().map(|provider| provider.keys_stem()).collect();
+        let providers = || snapshot.identity_providers().iter().filter(|provider| !provider.is_directory());
+        let stems: Vec<Arc<str>> = providers().map(|provider| provider.keys_stem()).collect();
         self.demand.retain(&stems);
         let mut due = Vec::new();
-        for (provider, stem) in snapshot.identity_providers().iter().zip(&stems) {
+        for (provider, stem) in providers().zip(&stems) {
             if self.is_due(provider, stem, &snapshot) && self.demand.may_ask(stem) {
                 due.push((Arc::clone(provider), stem.clone()));
             }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ids::{AccessKeyId, AccountId};
 use policy::{CompiledPolicy, Principal};
 
+use crate::directory::DirectoryUser;
 use crate::identity_provider::IdentityProvider;
 use crate::revocation::RevocationTarget;
 use crate::snapshot::{PolicySource, User};
@@ -104,6 +105,8 @@ pub struct Federation {
     pub subject: Arc<str>,
     /// The client id for which the provider's token was accepted, if the session says so.
     pub audience: Option<Arc<str>>,
+    /// The same user as a directory knows them; `None` for providers of tokens.
+    pub directory_user: Option<Arc<DirectoryUser>>,
 }
 
 impl CallerSession {

@@ -1,10 +1,11 @@
-//! Identity providers (OpenID Connect): whose tokens are accepted, and what they give.
+//! Identity providers (OpenID Connect, and directories by LDAP): whose users are accepted, and what they get.
 
 use std::sync::Arc;
 
 use ids::AccountId;
 use sts::{Claims, ProviderKeys};
 
+use crate::directory::{PolicyMapping, is_directory};
 use crate::entity::OidcProvider;
 
 /// An identity provider, from the configuration or from the IAM API.
@@ -12,7 +13,7 @@ use crate::entity::OidcProvider;
 pub struct IdentityProvider {
     /// Its name in the configuration; empty for a provider of the IAM API.
     pub name: String,
-    /// `arn:aws:iam::<account>:oidc-provider/<host>/<path>`, as trust policies name it.
+    /// `arn:aws:iam::<account>:oidc-provider/<host>/<path>`, or `ldap-provider/<name>`, as trust policies name it.
     pub arn: String,
     /// The account whose roles may trust it.
     pub account: AccountId,
@@ -49,7 +50,7 @@ pub struct KeySource {
     pub allows_private_addresses: bool,
 }
 
-/// What a token gives without a role's ARN in the call: at most one of the two is configured.
+/// What a user gets without a role's ARN in the call: at most one of them is configured.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum ProviderRights {
     /// Nothing: the call has to name a role.
@@ -59,6 +60,8 @@ pub enum ProviderRights {
     Roles(RoleMapping),
     /// This claim has the names of managed policies.
     PolicyClaim(String),
+    /// The DNs of a directory's user and of their groups have managed policies.
+    Policies(PolicyMapping),
 }
 
 /// Which role a token gets.
@@ -123,14 +126,22 @@ impl IdentityProvider {
         }
     }
 
+    /// Whether it is a directory, which is asked by LDAP. It has no tokens, and no keys that verify them.
+    pub fn is_directory(&self) -> bool {
+        is_directory(&self.issuer)
+    }
+
     /// The names by which trust policies may name it besides its ARN: SeaweedFS's policies have the name or the issuer.
     pub fn aliases(&self) -> Vec<String> {
         let names = [&self.name, &self.issuer].into_iter().filter(|_| !self.name.is_empty());
         names.cloned().collect()
     }
 
-    /// What precedes the claims in its condition keys: the issuer without `https://`.
+    /// What precedes the claims in its condition keys: the issuer without `https://`, or `ldap`.
     pub fn key_prefix(&self) -> &str {
+        if self.is_directory() {
+            return "ldap";
+        }
         let issuer = self.issuer.split_once("://").map_or(self.issuer.as_str(), |(_, rest)| rest);
         issuer.strip_suffix('/').unwrap_or(issuer)
     }

@@ -3,6 +3,7 @@
 mod bucket;
 mod caller;
 mod change;
+mod directory;
 mod entity;
 mod identities;
 mod identity_provider;
@@ -19,6 +20,7 @@ mod weed_policies;
 pub use bucket::{Bucket, BucketAcl, BucketPolicy, REQUEST_PAYMENT, WEBSITE};
 pub use caller::{Caller, CallerSession, Federation, TlsVersion};
 pub use change::{Change, ChangeKind, DocumentKey, Holder, PolicyPlace, Read, RolePlace, Unreadable};
+pub use directory::{DirectoryUser, PolicyMapping, comparable_dn, directory_issuer, read_dn};
 pub use entity::{
     Account, AccountAlias, AccountPublicAccessBlock, Credential, GroupRecord, InlinePolicyRecord, InstanceProfile,
     OidcProvider, PolicyRecord, PolicyVersion, Renamed, RoleRecord, SEALED, ServiceAccount, Tags, UnknownFields,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::directory::{comparable_dn, is_directory};
 use crate::entity::{OidcProvider, UnknownFields};
 
 /// The longest that a session can last, in seconds: that of GetFederationToken.
@@ -31,6 +32,9 @@ impl RevocationTarget {
             Self::Role(arn) => format!("role:{arn}"),
             Self::User(id) => format!("user:{id}"),
             // An issuer has no spaces, so the text names one subject of one issuer.
+            Self::Subject(account, issuer, subject) if is_directory(issuer) => {
+                format!("subject:{account} {issuer} {}", comparable_dn(subject))
+            }
             Self::Subject(account, issuer, subject) => {
                 format!("subject:{account} {} {subject}", without_slash(issuer))
             }

@@ -121,7 +121,7 @@ impl FromStr for Principal {
         if partition.is_none_or(str::is_empty) || region != Some("") {
             return Err(bad());
         }
-        if name.starts_with("oidc-provider/") || name.starts_with("saml-provider/") {
+        if ["oidc-provider/", "saml-provider/", "ldap-provider/"].iter().any(|kind| name.starts_with(kind)) {
             return Ok(federated(text));
         }
         if partition != Some(PARTITION) {
@@ -184,6 +184,7 @@ mod tests {
             "logging.s3.amazonaws.com",
             "accounts.google.com",
             "arn:aws:iam::111122223333:oidc-provider/idp.example.com",
+            "arn:aws:iam::111122223333:ldap-provider/corp",
         ] {
             assert_eq!(text.parse::<Principal>().unwrap().to_string(), text);
         }

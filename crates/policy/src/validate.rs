@@ -152,7 +152,8 @@ impl Findings {
         if let (Some(name), true) = (federated, allows) {
             let tests_audience = statement.conditions.iter().any(|condition| {
                 let key = condition.key.to_ascii_lowercase();
-                [":aud", ":sub", ":oaud", ":amr"].iter().any(|claim| key.ends_with(claim)) || key.starts_with("saml:")
+                [":aud", ":sub", ":oaud", ":amr"].iter().any(|claim| key.ends_with(claim))
+                    || ["saml:", "ldap:"].iter().any(|prefix| key.starts_with(prefix))
             });
             if !tests_audience {
                 let message = "everyone known to the identity provider may assume the role";

@@ -24,9 +24,10 @@ pub async fn check(file: &Path, providers: &[Arc<IdentityProvider>], settings: &
         Err(error) => return report.error(format!("`{shown}`: {error}"), next_for(&error)),
     };
     report.ok(format!("`{shown}` is a token that claims to be from `{issuer}`"));
-    let named: Vec<_> = providers.iter().filter(|provider| same(&provider.issuer, &issuer)).collect();
+    let with_tokens = || providers.iter().filter(|provider| !provider.is_directory());
+    let named: Vec<_> = with_tokens().filter(|provider| same(&provider.issuer, &issuer)).collect();
     if named.is_empty() {
-        let known: Vec<&str> = providers.iter().map(|provider| provider.issuer.as_str()).collect();
+        let known: Vec<&str> = with_tokens().map(|provider| provider.issuer.as_str()).collect();
         let known = if known.is_empty() { "there are none".to_owned() } else { known.join(", ") };
         return report.error(
             format!("no identity provider has the issuer `{issuer}`: {known}"),
@@ -77,7 +78,8 @@ fn rights(user: &WebIdentity, provider: &IdentityProvider, report: &mut Report) 
         claims.join(", ")
     ));
     match &provider.rights {
-        ProviderRights::None => {
+        // Policies by DN are for directories, which have no tokens.
+        ProviderRights::None | ProviderRights::Policies(_) => {
             report.ok("calls with it have to name a role, whose trust policy has to name the provider");
         }
         ProviderRights::PolicyClaim(claim) => match user.claims.get(claim) {
