@@ -85,7 +85,7 @@ server -dir=D/data -iam.config=D/trust.json | `roles[0]` | `trustPolicy`
 server -dir=D/data -iam.config=D/unknown.json | unknown key `kelpgate.crosAccount` | correct it or remove it
 server -dir=D/data -iam.config=D/account.json | `kelpgate.crossAccount`: `maybe` | `both`
 server -dir=D/data -iam.config=D/proxies.json | `10.0.0.0/99` | such as 10.0.0.0/8
-server -dir=D/data -iam.config=D/ldap.json | `providers[0]` | remove it
+server -dir=D/data -iam.config=D/ldap.json | `providers[0]` | needs a `config`
 s3 -filer=nohost | -filer: `nohost` | `host:port`
 s3 -filer=a:b | -filer: `a:b` | `localhost:8888`
 s3 -filer=, | names no filer | `host:port`

@@ -12,8 +12,9 @@ use crate::documents::{StoredDocument, document_text};
 use crate::facts::Facts;
 use crate::go::duration_s;
 use crate::identities;
+use crate::ldap::LdapSettings;
 use crate::limits::LimitSettings;
-use crate::providers;
+use crate::providers::{self, Providers};
 use crate::unknown::fields_of;
 use iam::{Change, ChangeKind, IdentityProvider, PolicyPlace, PolicyRecord, RolePlace, RoleRecord, Settings};
 use json::{JsonError, Node, Object};
@@ -35,6 +36,8 @@ pub struct IamConfig {
     pub policies: Vec<(String, String)>,
     /// `providers[]` and `sts.providers[]`.
     pub identity_providers: Vec<Arc<IdentityProvider>>,
+    /// How those of type `ldap` are asked.
+    pub directories: Vec<LdapSettings>,
     /// Our own settings.
     pub kelpgate: KelpgateConfig,
     /// What was ignored, for the log.
@@ -195,6 +198,7 @@ impl Default for IamConfig {
             roles: Vec::new(),
             policies: Vec::new(),
             identity_providers: Vec::new(),
+            directories: Vec::new(),
             kelpgate: KelpgateConfig::default(),
             warnings: Vec::new(),
         }
@@ -210,9 +214,9 @@ impl IamConfig {
         let node = Node::parse(text)?;
         let mut object = node.object()?;
         let mut config = Self::default();
-        let mut providers = Vec::new();
+        let mut providers = Providers::default();
         if let Some(node) = object.take("sts") {
-            providers = config.sts(&node, inputs)?;
+            config.sts(&node, inputs, &mut providers)?;
         }
         if let Some(node) = object.take("policy") {
             config.policy(&node, inputs)?;
@@ -222,8 +226,9 @@ impl IamConfig {
             config.role_store = document_store(&mut store, "roles", inputs, &mut config.warnings)?;
             refuse_unknown(store)?;
         }
-        providers.extend(providers::read(&mut object, &mut config.warnings)?);
-        config.identity_providers = providers::of_account(providers, config.sts.account, &node)?;
+        providers.read(&mut object, &mut config.warnings)?;
+        config.identity_providers = providers::of_account(providers.all, config.sts.account, &node)?;
+        config.directories = providers.directories;
         for node in object.array(&["roles"])? {
             let role = RoleRecord::read(&node, Facts::default())?;
             if let Some(key) = fields_of(&role.unknown).keys().next() {
@@ -312,8 +317,8 @@ impl IamConfig {
         Ok((keys, passed_over))
     }
 
-    /// Reads `sts`; returns its providers.
-    fn sts(&mut self, node: &Node<'_>, inputs: &ConfigInputs<'_>) -> Result<Vec<IdentityProvider>, JsonError> {
+    /// Reads `sts`, and adds its providers.
+    fn sts(&mut self, node: &Node<'_>, inputs: &ConfigInputs<'_>, providers: &mut Providers) -> Result<(), JsonError> {
         let mut object = node.object()?;
         if let Some(node) = object.take("tokenDuration") {
             self.sts.token_duration_s = within(&node, 900, 43200)?;
@@ -341,9 +346,8 @@ impl IamConfig {
                 self.sts.account = text.parse().map_err(|error: ids::AccountIdError| node.error(error.to_string()))?;
             }
         }
-        let providers = providers::read(&mut object, &mut self.warnings)?;
-        refuse_unknown(object)?;
-        Ok(providers)
+        providers.read(&mut object, &mut self.warnings)?;
+        refuse_unknown(object)
     }
 
     fn policy(&mut self, node: &Node<'_>, inputs: &ConfigInputs<'_>) -> Result<(), JsonError> {

@@ -10,6 +10,7 @@ mod go;
 pub mod identities;
 mod instance_profile;
 pub mod last_used;
+mod ldap;
 mod limits;
 mod mfa_device;
 mod oidc_keys;
@@ -28,4 +29,5 @@ pub use config::{
 };
 pub use documents::{StoredDocument, document_text};
 pub use facts::Facts;
+pub use ldap::{LdapSettings, NestedGroups};
 pub use limits::{LimitSettings, RateSetting};

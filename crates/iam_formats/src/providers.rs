@@ -7,6 +7,7 @@ use ids::AccountId;
 use json::{JsonError, Node, Object};
 
 use crate::config::refuse_unknown;
+use crate::ldap::{self, LdapSettings};
 
 /// Fields of SeaweedFS that have no effect here: tokens are verified by the provider's keys and give what they say.
 const WITHOUT_EFFECT: [&str; 5] = ["clientSecret", "userInfoUri", "scopes", "claimsMapping", "jwksCacheTTLSeconds"];
@@ -14,14 +15,26 @@ const WITHOUT_EFFECT: [&str; 5] = ["clientSecret", "userInfoUri", "scopes", "cla
 /// What begins the names of other condition keys, and therefore cannot be an issuer's host.
 const RESERVED_HOSTS: [&str; 9] = ["aws", "s3", "iam", "sts", "kms", "oidc", "jwt", "ldap", "kelpgate"];
 
-/// Reads the list `providers` of an object. Providers that are switched off are left out.
-pub(crate) fn read(object: &mut Object<'_>, warnings: &mut Vec<String>) -> Result<Vec<IdentityProvider>, JsonError> {
-    let mut providers: Vec<IdentityProvider> = Vec::new();
-    for node in object.array(&["providers"])? {
-        let provider = provider(&node, warnings)?;
-        providers.extend(provider);
+/// What a configuration says of identity providers.
+#[derive(Default)]
+pub(crate) struct Providers {
+    /// All of them, without account and ARN.
+    pub(crate) all: Vec<IdentityProvider>,
+    /// How those are asked that are directories.
+    pub(crate) directories: Vec<LdapSettings>,
+}
+
+impl Providers {
+    /// Reads the list `providers` of an object. Providers that are switched off are left out.
+    pub(crate) fn read(&mut self, object: &mut Object<'_>, warnings: &mut Vec<String>) -> Result<(), JsonError> {
+        for node in object.array(&["providers"])? {
+            if let Some((provider, directory)) = provider(&node, warnings)? {
+                self.all.push(provider);
+                self.directories.extend(directory);
+            }
+        }
+        Ok(())
     }
-    Ok(providers)
 }
 
 /// Gives the providers their account and ARNs, and refuses two with the same name or issuer.
@@ -32,7 +45,10 @@ pub(crate) fn of_account(
 ) -> Result<Vec<Arc<IdentityProvider>>, JsonError> {
     let mut all: Vec<Arc<IdentityProvider>> = Vec::new();
     for provider in providers {
-        let arn = format!("arn:aws:iam::{account}:oidc-provider/{}", provider.key_prefix());
+        let arn = match provider.is_directory() {
+            true => format!("arn:aws:iam::{account}:ldap-provider/{}", provider.name),
+            false => format!("arn:aws:iam::{account}:oidc-provider/{}", provider.key_prefix()),
+        };
         if let Some(other) = all.iter().find(|known| known.name == provider.name || known.arn == arn) {
             return Err(node.error(format!(
                 "the identity providers `{}` and `{}` have the same name or issuer; merge the two",
@@ -44,37 +60,43 @@ pub(crate) fn of_account(
     Ok(all)
 }
 
-fn provider(node: &Node<'_>, warnings: &mut Vec<String>) -> Result<Option<IdentityProvider>, JsonError> {
+type Read = (IdentityProvider, Option<LdapSettings>);
+
+fn provider(node: &Node<'_>, warnings: &mut Vec<String>) -> Result<Option<Read>, JsonError> {
     let mut object = node.object()?;
     let name = object.string(&["name"])?;
     if name.is_empty() {
         return Err(node.error("an identity provider needs a `name`"));
     }
     let enabled = object.take("enabled").map(|node| node.boolean()).transpose()?.unwrap_or(true);
-    check_type(node, &name, &object.string(&["type"])?)?;
+    let kind = object.string(&["type"])?;
+    check_type(node, &name, &kind)?;
     let mapping = object.take("roleMapping");
     let Some(config) = object.take("config") else {
-        return Err(node.error(format!("the identity provider `{name}` needs a `config` with its `issuer`")));
+        return Err(node.error(format!(
+            "the identity provider `{name}` needs a `config` with its `issuer` (`ldap`: its `server`)"
+        )));
     };
     refuse_unknown(object)?;
     if !enabled {
         warnings.push(format!("the identity provider `{name}` is switched off (`enabled`): its sessions are refused"));
         return Ok(None);
     }
-    oidc(&config, name, mapping, warnings).map(Some)
+    if kind == "ldap" {
+        let (provider, directory) = ldap::read(&config, name, mapping, warnings)?;
+        return Ok(Some((provider, Some(directory))));
+    }
+    oidc(&config, name, mapping, warnings).map(|provider| Some((provider, None)))
 }
 
 fn check_type(node: &Node<'_>, name: &str, kind: &str) -> Result<(), JsonError> {
     match kind {
-        "oidc" => Ok(()),
+        "oidc" | "ldap" => Ok(()),
         "saml" => Err(node.error(format!(
             "the identity provider `{name}` is refused: SAML is not supported; let Keycloak or Authentik translate it to \
              OpenID Connect"
         ))),
-        "ldap" => Err(node.error(format!(
-            "the identity provider `{name}` is refused: LDAP is not supported yet; remove it from `providers` to start"
-        ))),
-        other => Err(node.error(format!("`{other}` is not a type of identity provider; use `oidc`"))),
+        other => Err(node.error(format!("`{other}` is not a type of identity provider; use `oidc` or `ldap`"))),
     }
 }
 
@@ -191,7 +213,7 @@ fn rights(node: &Node<'_>, policy_claim: String, mapping: Option<Node<'_>>) -> R
     }
 }
 
-fn role_mapping(node: &Node<'_>) -> Result<RoleMapping, JsonError> {
+pub(crate) fn role_mapping(node: &Node<'_>) -> Result<RoleMapping, JsonError> {
     let mut object = node.object()?;
     let mut rules = Vec::new();
     for node in object.array(&["rules"])? {

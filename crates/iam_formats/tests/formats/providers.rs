@@ -1,5 +1,5 @@
 use iam::{IdentityProvider, OidcKeys, ProviderRights};
-use iam_formats::{ConfigInputs, Facts, IamConfig, StoredDocument};
+use iam_formats::{ConfigInputs, Facts, IamConfig, NestedGroups, StoredDocument};
 use sts::Claims;
 
 fn parse(text: &str) -> Result<IamConfig, String> {
@@ -45,7 +45,6 @@ fn what_a_provider_cannot_say() {
     };
     for (what, refused, part) in [
         ("SAML", parse(r#"{"providers":[{"name":"a","type":"saml","config":{}}]}"#), "SAML is not supported"),
-        ("LDAP", parse(r#"{"sts":{"providers":[{"name":"a","type":"ldap","config":{}}]}}"#), "LDAP is not supported"),
         ("another type", parse(r#"{"providers":[{"name":"a","type":"x","config":{}}]}"#), "not a type"),
         ("no name", parse(r#"{"providers":[{"type":"oidc","config":{}}]}"#), "needs a `name`"),
         ("no configuration", parse(r#"{"providers":[{"name":"a","type":"oidc"}]}"#), "needs a `config`"),
@@ -121,5 +120,91 @@ fn keys_are_stored_with_their_issuer_and_time() {
     assert!(!keys.is_stale(keys.fetched_s + 7 * 24 * 3600) && keys.is_stale(keys.fetched_s + 7 * 24 * 3600 + 1));
     for (from, to) in [("https://a.example/", ""), (jwks, "{}"), (jwks, r#"{\"keys\":[]}"#), ("2026-11-28T", "x")] {
         assert!(OidcKeys::parse(&text.replace(from, to), Facts::default()).is_err(), "{to}");
+    }
+}
+
+/// A configuration with a directory, whose `config` has these fields too.
+fn directory(fields: &str, beside: &str) -> Result<IamConfig, String> {
+    parse(&format!(
+        r#"{{"sts":{{"accountId":"111122223333"}},"providers":[{{"name":"corp","type":"ldap",{beside}"config":{{{fields}}}}}]}}"#
+    ))
+}
+
+const SERVER: &str = r#""server":"ldaps://ldap.example.com","baseDN":"ou=people,dc=example""#;
+
+#[test]
+fn a_directory_of_seaweedfs_is_read() {
+    let fields = r#""server":"ldap://ldap.example.com:389","useTLS":true,"bindDN":"cn=svc,dc=example","bindPassword":"secret-word","baseDN":"dc=example",
+        "userFilter":"(uid=%s)","groupFilter":"(member=%s)","groupBaseDN":"ou=groups,dc=example","audience":"x","connectionTimeout":"3s","poolSize":4,
+        "insecureSkipVerify":false,"attributes":{"email":"mail","displayName":"cn","groups":"memberOf","uid":"sAMAccountName"}"#;
+    let mapping = r#""roleMapping":{"rules":[{"claim":"groups","value":"cn=admins,dc=example","role":"Admin"}]},"#;
+    let config = directory(fields, mapping).unwrap();
+    let (provider, settings) = (&config.identity_providers[0], &config.directories[0]);
+    assert_eq!(provider.arn, "arn:aws:iam::111122223333:ldap-provider/corp");
+    assert_eq!((&*provider.issuer, provider.key_prefix(), provider.is_directory()), ("ldap:corp", "ldap", true));
+    assert!(matches!(provider.rights, ProviderRights::Roles(_)));
+    assert_eq!(
+        (settings.servers.as_slice(), settings.starts_tls),
+        (&["ldap://ldap.example.com:389".to_owned()][..], true)
+    );
+    assert_eq!((&*settings.name_attribute, settings.timeout_s, settings.connections_max), ("sAMAccountName", 3, 4));
+    assert_eq!(settings.bind_password.as_ref().unwrap().expose(), "secret-word");
+    assert!(!format!("{config:?}").contains("secret-word"));
+    assert_eq!(config.warnings.len(), 3, "{:?}", config.warnings);
+
+    let several = directory(
+        r#""servers":["ldaps://a","ldaps://b:1636"],"baseDN":"dc=x","nestedGroups":"activeDirectory",
+        "policyMapping":{"users":{"UID=alice,dc=x":["read"]},"groups":{"cn=a\\,b, dc=x":["all"]}}"#,
+        "",
+    );
+    let several = several.unwrap();
+    assert_eq!(several.directories[0].servers, ["ldaps://a", "ldaps://b:1636"]);
+    assert_eq!(several.directories[0].nested_groups, NestedGroups::MatchingRule);
+    let ProviderRights::Policies(mapping) = &several.identity_providers[0].rights else { panic!("no mapping") };
+    assert_eq!(mapping.users.keys().next().unwrap(), "uid=alice,dc=x");
+    assert_eq!(mapping.groups.keys().next().unwrap(), "cn=a\\,b,dc=x");
+    assert!(directory(SERVER, r#""enabled":false,"#).unwrap().directories.is_empty());
+}
+
+#[test]
+fn what_a_directory_cannot_say() {
+    let with = |more: &str| directory(&format!("{SERVER},{more}"), "");
+    let at = |server: &str| directory(&format!(r#""server":"{server}","baseDN":"dc=x""#), "");
+    for (what, refused, part) in [
+        ("no server", directory(r#""baseDN":"dc=x""#, ""), "name the `server`"),
+        ("no base", directory(r#""server":"ldaps://a""#, ""), "`baseDN`"),
+        ("plain text", at("ldap://ldap.example.com"), "plain text"),
+        ("another scheme", at("ldapi:///run/slapd"), "ldaps://HOST:PORT"),
+        ("a path", at("ldaps://a/dc=x"), "ldaps://HOST:PORT"),
+        ("a user", at("ldaps://a@b"), "ldaps://HOST:PORT"),
+        ("no host", at("ldaps://:636"), "ldaps://HOST:PORT"),
+        ("a base that is no DN", directory(r#""server":"ldaps://a","baseDN":"example.com""#, ""), "not a DN"),
+        ("TLS without verification", with(r#""insecureSkipVerify":true"#), "tlsCaCert"),
+        ("a filter for everybody", with(r#""userFilter":"(objectClass=person)""#), "about everybody"),
+        ("groups of everybody", with(r#""groupFilter":"(objectClass=group)""#), "about everybody"),
+        ("a name without a password", with(r#""bindDN":"cn=svc""#), "bindPassword"),
+        ("an empty password", with(r#""bindDN":"cn=svc","bindPassword":"""#), "bindPassword"),
+        ("two passwords", with(r#""bindDN":"cn=svc","bindPassword":"a","bindPasswordFile":"b""#), "keep one"),
+        ("another kind of nesting", with(r#""nestedGroups":"yes""#), "activeDirectory"),
+        ("no time", with(r#""connectionTimeout":"0s""#), "between 1 and 60"),
+        ("no connections", with(r#""poolSize":0"#), "between 1 and 100"),
+        ("an attribute with a filter in it", with(r#""attributes":{"uid":"uid)(x"}"#), "name of an attribute"),
+        ("no attribute", with(r#""attributes":{"uid":""}"#), "name of an attribute"),
+        ("a misspelt field", with(r#""groupBaseDn":"dc=x""#), "unknown key"),
+        ("a name that is no DN", with(r#""policyMapping":{"groups":{"admins":["all"]}}"#), "not a DN"),
+        ("one DN twice", with(r#""policyMapping":{"users":{"uid=a,dc=x":["p"],"UID=A, dc=x":["q"]}}"#), "twice"),
+        (
+            "two sources of rights",
+            directory(&format!(r#"{SERVER},"policyMapping":{{}}"#), r#""roleMapping":{"defaultRole":"R"},"#),
+            "keep one of",
+        ),
+        (
+            "a name with a space",
+            parse(&format!(r#"{{"providers":[{{"name":"a b","type":"ldap","config":{{{SERVER}}}}}]}}"#)),
+            "name of a directory",
+        ),
+    ] {
+        let refused = refused.expect_err(what);
+        assert!(refused.contains(part) && refused.contains("line "), "{what}: {refused}");
     }
 }
