@@ -80,7 +80,7 @@ impl Outbound {
         let target = Target::of(url)?;
         let stream = self.connect(&target).await?;
         let answer = if target.is_tls {
-            let connector = TlsConnector::from(Arc::new(self.tls()?));
+            let connector = TlsConnector::from(Arc::new(tls(self.ca_file.as_deref())?));
             let name = ServerName::try_from(target.host.clone())
                 .map_err(|_| GetError::Address(url.to_owned(), "its host is not a name"))?;
             let stream = connector.connect(name, stream).await;
@@ -141,18 +141,19 @@ impl Outbound {
         let request = request.map_err(|_| GetError::Address(target.url.clone(), "it cannot be put into a request"))?;
         sender.send_request(request).await.map_err(|error| target.unreachable(&error))
     }
+}
 
-    fn tls(&self) -> Result<ClientConfig, GetError> {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let machine = || "the roots of this machine".to_owned();
-        let builder = builder.map_err(|error| GetError::File(machine(), error.to_string()))?;
-        let builder = match &self.ca_file {
-            None => builder.with_native_roots().map_err(|error| GetError::File(machine(), error.to_string()))?,
-            Some(file) => builder.with_root_certificates(roots(file).map_err(|why| GetError::File(file.clone(), why))?),
-        };
-        Ok(builder.with_no_client_auth())
-    }
+/// TLS that trusts the authorities in a file, or those of this machine.
+pub(crate) fn tls(ca_file: Option<&str>) -> Result<ClientConfig, GetError> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let machine = || "the roots of this machine".to_owned();
+    let builder = builder.map_err(|error| GetError::File(machine(), error.to_string()))?;
+    let builder = match ca_file {
+        None => builder.with_native_roots().map_err(|error| GetError::File(machine(), error.to_string()))?,
+        Some(file) => builder.with_root_certificates(roots(file).map_err(|why| GetError::File(file.to_owned(), why))?),
+    };
+    Ok(builder.with_no_client_auth())
 }
 
 fn roots(file: &str) -> Result<RootCertStore, String> {

@@ -1,12 +1,14 @@
-//! The keys of identity providers: fetched in the background and kept on the filer, so that no request waits for a provider and
-//! no outage of one locks anybody out.
+//! What identity providers are asked: their keys, fetched in the background and kept on the filer, so that no request waits for a
+//! provider and no outage of one locks anybody out; and directories, which have to be asked for each sign-in.
 
 mod address;
 mod discovery;
 mod get;
 mod keeper;
+mod ldap;
 
 pub use address::is_public;
 pub use discovery::{FetchError, Fetched, fetch};
 pub use get::{GetError, Outbound};
 pub use keeper::{KeyDemand, KeyKeeper};
+pub use ldap::{Directory, FoundUser, SignInError};
