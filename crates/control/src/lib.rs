@@ -5,10 +5,12 @@ pub mod feed;
 pub mod fence;
 pub mod iam_api;
 pub mod last_used;
+mod ldap;
 pub mod mirror;
 pub mod query;
 pub mod revocations;
 mod sign_in;
+mod sign_in_limits;
 pub mod sts_api;
 mod web_identity;
 

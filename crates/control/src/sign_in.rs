@@ -6,12 +6,12 @@
 use std::sync::Arc;
 
 use access::{CLAIM_BASED_ROLE, DecisionInput};
-use iam::{Caller, IdentityProvider, ProviderRights, RevocationTarget, Role, Snapshot};
+use iam::{Caller, DirectoryUser, IdentityProvider, PolicyMapping, ProviderRights, RevocationTarget, Role, Snapshot};
 use iam_api::answer::{self, AssumeRoleOutput, FederatedOutput};
 use iam_api::{AssumeRoleInput, Params, QueryCaller, query_requirements, set_query_condition_keys};
 use ids::AccessKeyId;
 use policy::{Context, Decision, Principal};
-use serde_json::Map;
+use serde_json::{Map, Value};
 use sts::{Claim, FederatedUser, NewSession, SessionHolder, WebIdentity};
 
 use crate::query::{Call, QueryError};
@@ -109,7 +109,7 @@ impl StsApi {
                 duration_s,
                 issued_at: issued_at(snapshot, &targets, role_arn, call.now_s),
                 session_id: session_id(call)?,
-                request_context: Map::new(),
+                request_context: request_context(sign_in),
                 tags: &input.tags,
                 transitive_tag_keys: &input.transitive_tag_keys,
                 source_identity: input.source_identity.as_deref(),
@@ -133,6 +133,9 @@ impl StsApi {
             packed_policy_size: packed_policy_size(input.policy.as_deref(), &input.tags),
             source_identity: input.source_identity.as_deref(),
         };
+        if provider.is_directory() {
+            return Ok(answer::assume_role_with_ldap_identity(&output, call.request_id));
+        }
         let federated = FederatedOutput {
             action: sign_in.dialect.action,
             subject_name: sign_in.dialect.subject,
@@ -204,6 +207,7 @@ pub(crate) fn granted<'s>(call: &Call<'_>, sign_in: &SignIn, snapshot: &'s Snaps
             return Ok(Grant::Policies(policies_of(claim, sign_in, snapshot)));
         }
         (None, ProviderRights::Roles(mapping)) => mapping.role_of(&user.claims).and_then(role_of),
+        (None, ProviderRights::Policies(mapping)) => mapped_policies(mapping, sign_in, snapshot),
         (None, ProviderRights::None) => {
             let message = "1 validation error detected: Value null at 'roleArn' failed to satisfy constraint: Member must not \
                            be null";
@@ -220,6 +224,28 @@ pub(crate) fn granted<'s>(call: &Call<'_>, sign_in: &SignIn, snapshot: &'s Snaps
         );
         not_authorized()
     })
+}
+
+/// The policies of a directory's user; `None` without any.
+fn mapped_policies<'s>(mapping: &PolicyMapping, sign_in: &SignIn, snapshot: &Snapshot) -> Option<Grant<'s>> {
+    let user = directory_user(&sign_in.user);
+    let names = mapping.policies_of(&user);
+    let unknown: Vec<&str> = names.iter().copied().filter(|name| snapshot.policy(name).is_none()).collect();
+    if !unknown.is_empty() {
+        let (issuer, subject) = (&*sign_in.user.issuer, &*sign_in.user.subject);
+        let unknown = unknown.join(", ");
+        tracing::warn!(
+            issuer,
+            subject,
+            "policyMapping names policies that do not exist, which give nothing: {unknown}"
+        );
+    }
+    (!names.is_empty()).then(|| Grant::Policies(names.into_iter().map(str::to_owned).collect()))
+}
+
+fn directory_user(user: &WebIdentity) -> DirectoryUser {
+    let groups = user.claims.get("groups").map(Claim::values).unwrap_or_default().to_vec();
+    DirectoryUser::new(&user.subject, user.claims.text("username").unwrap_or_default(), groups)
 }
 
 /// The names in the claim that gives policies: text with commas, or a list.
@@ -255,7 +281,7 @@ fn params_of(call: &Call<'_>, sign_in: &SignIn, granted: &Grant<'_>) -> Result<P
     let own_name = provider.session_name_claim.is_empty();
     match call.params.given("RoleSessionName").filter(|_| own_name) {
         Some(name) => put("RoleSessionName", name),
-        None if own_name && names_role => {}
+        None if own_name && names_role && !provider.is_directory() => {}
         None => put("RoleSessionName", &session_name(provider, user)),
     }
     for name in ["Policy", "DurationSeconds"] {
@@ -289,6 +315,18 @@ fn params_of(call: &Call<'_>, sign_in: &SignIn, granted: &Grant<'_>) -> Result<P
     Ok(Params::new(pairs)?)
 }
 
+/// What the session of a directory's user says of them; `weed s3` reads the same keys.
+fn request_context(SignIn { provider, user, .. }: &SignIn) -> Map<String, Value> {
+    if !provider.is_directory() {
+        return Map::new();
+    }
+    let value = |claim: &Claim| match claim {
+        Claim::One(value) => Value::from(value.as_str()),
+        Claim::Many(values) => Value::from(values.as_slice()),
+    };
+    user.claims.iter().map(|(name, claim)| (format!("ldap:{name}"), value(claim))).collect()
+}
+
 fn source_identity<'u>(provider: &IdentityProvider, user: &'u WebIdentity) -> Option<&'u str> {
     let configured = Some(provider.source_identity_claim.as_str()).filter(|claim| !claim.is_empty());
     user.claims.text(SOURCE_IDENTITY_CLAIM).or_else(|| user.claims.text(configured?))
@@ -296,7 +334,7 @@ fn source_identity<'u>(provider: &IdentityProvider, user: &'u WebIdentity) -> Op
 
 /// The log has what the token says of its user, because the session's name alone may not tell who that is.
 fn log_session(call: &Call<'_>, user: &WebIdentity, session: &str, access_key_id: &AccessKeyId) {
-    let known_as = ["preferred_username", "email"].iter().find_map(|claim| user.claims.text(claim));
+    let known_as = ["preferred_username", "email", "username"].iter().find_map(|claim| user.claims.text(claim));
     tracing::info!(
         request_id = call.request_id,
         issuer = user.issuer,
@@ -310,7 +348,8 @@ fn log_session(call: &Call<'_>, user: &WebIdentity, session: &str, access_key_id
 
 /// The name of a session that is taken from the token: what a session's name cannot have becomes a hyphen.
 fn session_name(provider: &IdentityProvider, user: &WebIdentity) -> String {
-    let named = user.claims.text(&provider.session_name_claim).unwrap_or(&user.subject);
+    let claim = if provider.is_directory() { "username" } else { &provider.session_name_claim };
+    let named = user.claims.text(claim).unwrap_or(&user.subject);
     let plain = |c: char| if c.is_ascii_alphanumeric() || "_+=,.@-".contains(c) { c } else { '-' };
     let name: String = named.chars().take(64).map(plain).collect();
     format!("{name:-<2}")
@@ -347,7 +386,8 @@ fn keys_of_sign_in(context: &Context, sign_in: &SignIn) -> Context {
     context.set("aws:PrincipalType", "Federated");
     context.set("aws:FederatedProvider", provider.arn.as_str());
     // SeaweedFS's trust policies say `oidc:sub`.
-    let prefixes = [provider.key_prefix(), "oidc"].into_iter().take(if provider.name.is_empty() { 1 } else { 2 });
+    let has_short_prefix = !provider.name.is_empty() && !provider.is_directory();
+    let prefixes = [provider.key_prefix(), "oidc"].into_iter().take(if has_short_prefix { 2 } else { 1 });
     for prefix in prefixes {
         for (name, claim) in user.claims.iter() {
             match claim.values() {
@@ -355,7 +395,9 @@ fn keys_of_sign_in(context: &Context, sign_in: &SignIn) -> Context {
                 values => context.set_many(&format!("{prefix}:{name}"), values.iter().cloned()),
             }
         }
-        context.set(&format!("{prefix}:aud"), user.audience.as_str());
+        if !provider.is_directory() {
+            context.set(&format!("{prefix}:aud"), user.audience.as_str());
+        }
     }
     context
 }

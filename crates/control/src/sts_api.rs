@@ -1,4 +1,4 @@
-//! The STS query API: AssumeRole, AssumeRoleWithWebIdentity and GetCallerIdentity.
+//! The STS query API: sessions of roles, for users of this gateway, of identity providers and of directories; and GetCallerIdentity.
 
 mod mfa;
 mod own_session;
@@ -7,7 +7,7 @@ mod user_session;
 use std::sync::Arc;
 
 use access::DecisionInput;
-use federation::KeyDemand;
+use federation::{Directory, KeyDemand};
 use iam::{Caller, CallerSession, RevocationTarget, Role, Snapshot, policy_name_of};
 use iam_api::answer::{self, AssumeRoleOutput, Service};
 use iam_api::{AssumeRoleInput, DurationLimits, IamError, QueryAction};
@@ -20,7 +20,9 @@ use store::FilerStore;
 use sts::{NewSession, SessionHolder, SessionKeys};
 
 use crate::feed::Follower;
+use crate::ldap;
 use crate::query::{Call, QueryError, authorize, needs};
+use crate::sign_in_limits::SignInLimits;
 use crate::web_identity::{CLIENT_GRANTS, WEB_IDENTITY};
 use mfa::WrongCodes;
 
@@ -32,6 +34,9 @@ pub struct StsApi {
     /// Where the last codes of MFA devices are written.
     store: FilerStore,
     wrong_codes: WrongCodes,
+    /// In the order of the configuration.
+    pub(crate) directories: Vec<Directory>,
+    pub(crate) sign_in_limits: SignInLimits,
     token_duration_s: u32,
     pub(crate) max_session_s: u32,
 }
@@ -53,9 +58,17 @@ impl StsApi {
             key_demand,
             store,
             wrong_codes: WrongCodes::default(),
+            directories: Vec::new(),
+            sign_in_limits: SignInLimits::default(),
             token_duration_s: seconds(config.token_duration_s),
             max_session_s: seconds(config.max_session_s),
         }
+    }
+
+    /// With directories whose users get sessions.
+    #[must_use]
+    pub fn with_directories(self, directories: Vec<Directory>) -> Self {
+        Self { directories, ..self }
     }
 
     /// Answers one call with its XML.
@@ -63,6 +76,7 @@ impl StsApi {
         let answered = match call.action()? {
             "AssumeRoleWithWebIdentity" => self.assume_role_with_web_identity(call, context, &WEB_IDENTITY).await,
             "AssumeRoleWithClientGrants" => self.assume_role_with_web_identity(call, context, &CLIENT_GRANTS).await,
+            ldap::ACTION => self.assume_role_with_ldap_identity(call, context).await,
             _ => self.dispatch(call, context).await,
         };
         answered.map_err(QueryError::of_sts)

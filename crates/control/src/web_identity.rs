@@ -17,7 +17,7 @@ use crate::sts_api::{StsApi, refuse};
 /// How clients call it: AWS's way, and one of MinIO's. Trust policies and permissions say AssumeRoleWithWebIdentity for both.
 pub(crate) struct Dialect {
     pub(crate) action: &'static str,
-    token: &'static str,
+    pub(crate) token: &'static str,
     pub(crate) subject: &'static str,
 }
 
@@ -56,7 +56,8 @@ impl StsApi {
         loop {
             let snapshot = self.follower.current().ok_or_else(QueryError::not_loaded)?;
             let account = account_of(call, &snapshot);
-            let provider = snapshot.identity_provider(account, &issuer).ok_or_else(|| unknown_issuer(call, &issuer))?;
+            let provider = snapshot.identity_provider(account, &issuer).filter(|provider| !provider.is_directory());
+            let provider = provider.ok_or_else(|| unknown_issuer(call, &issuer))?;
             match verify(token, provider, &snapshot, call.now_s) {
                 Some(Ok(user)) => return Ok(SignIn { provider: Arc::clone(provider), user, dialect }),
                 Some(Err(error)) if waited || error != WebIdentityError::UnknownKey => {

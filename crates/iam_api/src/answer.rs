@@ -82,6 +82,11 @@ pub fn assume_role_with_web_identity(
     response(Service::Sts, federated.action, Some(&xml.finish()), request_id)
 }
 
+/// The body of AssumeRoleWithLDAPIdentity's answer.
+pub fn assume_role_with_ldap_identity(output: &AssumeRoleOutput<'_>, request_id: &str) -> String {
+    response(Service::Sts, "AssumeRoleWithLDAPIdentity", Some(&session(output).finish()), request_id)
+}
+
 /// The body of GetSessionToken's answer.
 pub fn get_session_token(keys: &SessionCredentials, request_id: &str) -> String {
     response(Service::Sts, "GetSessionToken", Some(&credentials(keys).finish()), request_id)

@@ -13,7 +13,7 @@ use control::last_used::Recorder;
 use control::mirror::Mirror;
 use control::revocations::Revocations;
 use control::sts_api::StsApi;
-use federation::{KeyDemand, KeyKeeper};
+use federation::{Directory, KeyDemand, KeyKeeper};
 use fence::Moment;
 use filer::{Filer, FilerConfiguration};
 use gateway::accept::{self, CONNECTIONS_MAX, Limits};
@@ -135,8 +135,9 @@ pub async fn run(mut plan: Plan, settings: Settings, announce: impl FnOnce(&str)
         let unfenced = config.iam.kelpgate.fence.off.clone();
         IamApi::new(Arc::clone(&follower), store.clone(), settings.iam_read_only, Arc::clone(&recorder), unfenced)
     });
-    let query_endpoint =
-        QueryEndpoint::new(iam, StsApi::new(Arc::clone(&follower), keys, key_demand, store, &config.iam.sts));
+    let directories = config.iam.directories.iter().cloned().map(Directory::new).collect::<Result<_, _>>()?;
+    let sts = StsApi::new(Arc::clone(&follower), keys, key_demand, store, &config.iam.sts);
+    let query_endpoint = QueryEndpoint::new(iam, sts.with_directories(directories));
     let gateway = Arc::new(Gateway {
         settings: data_plane(&settings, &config.iam.kelpgate, plan.trusted_proxies),
         filer: plan.filer,

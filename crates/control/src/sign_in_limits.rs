@@ -1,0 +1,170 @@
+//! How many passwords may be tried: from one address, and for one name.
+//!
+//! Each gateway counts by itself. A try counts before the directory is asked, so that many at once are not more than many in a row,
+//! and no longer once it turns out not to be a wrong guess.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Mutex, PoisonError};
+
+/// So many wrong passwords for a name close it.
+const PER_NAME: u32 = 10;
+/// So many wrong passwords from an address close it. Many people may be behind one.
+const PER_ADDRESS: u32 = 50;
+/// Wrong passwords are forgotten after so many seconds.
+const WINDOW_S: i64 = 300;
+/// Of so many names, and of so many addresses, the wrong passwords are remembered.
+const REMEMBERED: usize = 10_000;
+
+/// The tries of the last minutes.
+#[derive(Default)]
+pub(crate) struct SignInLimits {
+    names: Mutex<Tries<String>>,
+    addresses: Mutex<Tries<IpAddr>>,
+}
+
+/// A try that counts as a wrong password unless it is [forgiven](Self::forgive).
+pub(crate) struct Try<'a> {
+    limits: &'a SignInLimits,
+    name: String,
+    address: Option<IpAddr>,
+}
+
+impl SignInLimits {
+    /// Counts a try; `None` if there were too many already. It does not matter whether there is such a name.
+    pub(crate) fn begin(&self, name: &str, address: Option<IpAddr>, now_s: i64) -> Option<Try<'_>> {
+        // Directories ignore case, and how many spaces there are.
+        let name = name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+        let address = address.map(network);
+        if let Some(address) = address
+            && !locked(&self.addresses).count(address, PER_ADDRESS, now_s)
+        {
+            return None;
+        }
+        let is_within = locked(&self.names).count(name.clone(), PER_NAME, now_s);
+        is_within.then_some(Try { limits: self, name, address })
+    }
+}
+
+impl Try<'_> {
+    /// It was the right password, or no password was compared.
+    pub(crate) fn forgive(self) {
+        locked(&self.limits.names).forgive(&self.name);
+        if let Some(address) = &self.address {
+            locked(&self.limits.addresses).forgive(address);
+        }
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whoever has one address of IPv6 has all that begin with the same 64 bits.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
+        address => address,
+    }
+}
+
+/// How many tries there were, and when the first of them was.
+struct Tries<K>(HashMap<K, (u32, i64)>);
+
+impl<K> Default for Tries<K> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<K: Eq + Hash + Clone> Tries<K> {
+    fn count(&mut self, key: K, most: u32, now_s: i64) -> bool {
+        if self.0.len() >= REMEMBERED && !self.0.contains_key(&key) {
+            self.make_room(now_s);
+        }
+        let (count, since_s) = self.0.entry(key).or_insert((0, now_s));
+        if now_s.saturating_sub(*since_s) >= WINDOW_S {
+            (*count, *since_s) = (0, now_s);
+        }
+        let is_within = *count < most;
+        *count = count.saturating_add(u32::from(is_within));
+        is_within
+    }
+
+    fn forgive(&mut self, key: &K) {
+        if let Some((count, _)) = self.0.get_mut(key) {
+            *count = count.saturating_sub(1);
+        }
+    }
+
+    /// Forgets those that are over, and if that is not enough, the fewest tries: who is guessing at one name must not be forgotten
+    /// because of many other names.
+    fn make_room(&mut self, now_s: i64) {
+        self.0.retain(|_, (count, since_s)| *count > 0 && now_s.saturating_sub(*since_s) < WINDOW_S);
+        let mut least = 1;
+        while self.0.len() >= REMEMBERED {
+            self.0.retain(|_, (count, _)| *count > least);
+            least += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allowed(limits: &SignInLimits, name: &str, address: &str, now_s: i64, tries: usize) -> usize {
+        let begun = |_: &usize| limits.begin(name, Some(address.parse().unwrap()), now_s).is_some();
+        (0..tries).filter(begun).count()
+    }
+
+    #[test]
+    fn guesses_end() {
+        let limits = SignInLimits::default();
+        assert_eq!(allowed(&limits, "alice", "10.0.0.1", 0, 20), 10);
+        assert_eq!(allowed(&limits, " ALICE", "10.0.0.2", 100, 20), 0, "the same name from elsewhere");
+        assert_eq!(allowed(&limits, "a  b", "10.0.0.4", 100, 6) + allowed(&limits, "A b ", "10.0.0.4", 100, 6), 10);
+        assert_eq!(allowed(&limits, "bob", "10.0.0.3", 100, 20), 10, "somebody else");
+        assert_eq!(allowed(&limits, "alice", "10.0.0.2", 300, 20), 10, "later");
+    }
+
+    #[test]
+    fn an_address_has_few_guesses_at_many_names() {
+        for (one, other, together) in [
+            ("10.0.0.1", "10.0.0.1", true),
+            ("10.0.0.1", "10.0.0.2", false),
+            ("fd00::1", "fd00::2", true),
+            ("fd00::1", "fd00:0:0:1::1", false),
+            ("10.0.0.1", "::ffff:10.0.0.1", true),
+        ] {
+            let limits = SignInLimits::default();
+            let guesses = (0..100).filter(|name| allowed(&limits, &name.to_string(), one, 0, 1) == 1).count();
+            assert_eq!(guesses, 50);
+            assert_eq!(allowed(&limits, "x", other, 1, 1) == 0, together, "{one} and {other}");
+        }
+    }
+
+    #[test]
+    fn right_passwords_do_not_count() {
+        let limits = SignInLimits::default();
+        for _ in 0..1000 {
+            limits.begin("alice", Some("10.0.0.1".parse().unwrap()), 0).unwrap().forgive();
+        }
+        assert_eq!(allowed(&limits, "alice", "10.0.0.1", 0, 20), 10);
+        // His own right password does not give back the guesses at another's.
+        limits.begin("bob", Some("10.0.0.1".parse().unwrap()), 0).unwrap().forgive();
+        assert_eq!(allowed(&limits, "alice", "10.0.0.1", 0, 1), 0);
+    }
+
+    #[test]
+    fn many_names_do_not_hide_one() {
+        let limits = SignInLimits::default();
+        assert_eq!(allowed(&limits, "alice", "10.0.0.1", 0, 20), 10);
+        for number in 0..30_000_u32 {
+            limits.begin(&format!("n{number}"), Some(IpAddr::V4(number.into())), 0);
+        }
+        assert_eq!(allowed(&limits, "alice", "10.9.9.9", 0, 1), 0);
+        assert!(locked(&limits.names).0.len() <= REMEMBERED);
+    }
+}
