@@ -23,9 +23,6 @@ pub enum Refusal {
     /// What is stored is not what was sent.
     #[error("Reading an object under server-side encryption")]
     Encrypted,
-    /// A bucket with objects in it, which may be versions, or locked.
-    #[error("Deleting a bucket with versioning or object lock")]
-    DeleteVersions,
     /// The version is under a retention or a legal hold. This is S3's own answer.
     #[error("Access Denied because object protected by object lock.")]
     Protected,
@@ -113,9 +110,9 @@ fn is_one_of(entry: &Entry, etags: &[String]) -> bool {
     etags.iter().any(|etag| etag == "*" || *etag == entry.etag())
 }
 
-/// Whether a bucket may be deleted with the objects that are in it.
-pub fn may_delete_with_objects(versioning: Versioning, has_object_lock: bool) -> Result<(), Refusal> {
-    if has_object_lock || versioning.keeps_versions() { Err(Refusal::DeleteVersions) } else { Ok(()) }
+/// Whether a bucket may be deleted with the objects that are in it: they are neither versions nor locked.
+pub fn may_delete_with_objects(versioning: Versioning, has_object_lock: bool) -> bool {
+    !has_object_lock && !versioning.keeps_versions()
 }
 
 /// What a bucket's stored life means for a request that was decided for one of the buckets with its name.

@@ -22,13 +22,13 @@ fn entry(pairs: &[(&str, &str)]) -> Entry {
 fn what_is_not_done_in_buckets_with_versions_or_locks() {
     use Versioning::{Enabled, Off, Suspended, Unknown};
     for (versioning, has_lock, write, delete) in [
-        (Off, false, Ok(()), Ok(())),
-        (Off, true, Err(Refusal::LockWithoutVersions), Err(Refusal::DeleteVersions)),
-        (Suspended, true, Err(Refusal::LockWithoutVersions), Err(Refusal::DeleteVersions)),
-        (Enabled, true, Ok(()), Err(Refusal::DeleteVersions)),
-        (Enabled, false, Ok(()), Err(Refusal::DeleteVersions)),
-        (Suspended, false, Ok(()), Err(Refusal::DeleteVersions)),
-        (Unknown, false, Err(Refusal::UnknownVersioning), Err(Refusal::DeleteVersions)),
+        (Off, false, Ok(()), true),
+        (Off, true, Err(Refusal::LockWithoutVersions), false),
+        (Suspended, true, Err(Refusal::LockWithoutVersions), false),
+        (Enabled, true, Ok(()), false),
+        (Enabled, false, Ok(()), false),
+        (Suspended, false, Ok(()), false),
+        (Unknown, false, Err(Refusal::UnknownVersioning), false),
     ] {
         let case = format!("{versioning:?}, object lock: {has_lock}");
         assert_eq!(may_write(versioning, has_lock), write, "{case}");

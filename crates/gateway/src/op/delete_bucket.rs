@@ -54,10 +54,9 @@ impl Run for DeleteBucket {
 /// Decides that the bucket is deleted. From then on no write below it succeeds.
 async fn decide(call: &Call<'_>, bucket: &Bucket, name: &BucketName) -> Result<StoredLife, S3Error> {
     let directory = call.directory(name);
-    let may_be_full = call.gateway.settings.allow_delete_bucket_not_empty;
-    if may_be_full {
-        rules::may_delete_with_objects(bucket.versioning, bucket.object_lock).map_err(errors::refused)?;
-    }
+    // Whatever the flag says, versions and locks do not go with their bucket.
+    let may_be_full = call.gateway.settings.allow_delete_bucket_not_empty
+        && rules::may_delete_with_objects(bucket.versioning, bucket.object_lock);
     for _ in 0..ATTEMPTS {
         let decided = if may_be_full {
             decide_at_once(call, bucket, name, &directory).await

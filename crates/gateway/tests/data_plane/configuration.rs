@@ -520,3 +520,24 @@ async fn missing_buckets() {
         assert_eq!(names.iter().any(|name| name == bucket), is_there, "{bucket}");
     }
 }
+
+/// With the flag, objects go with their bucket, but versions and locks do not.
+#[tokio::test]
+async fn buckets_that_are_not_empty() {
+    let settings = crate::support::settings();
+    let world = World::with_users_and(gateway::Settings { allow_delete_bucket_not_empty: true, ..settings }).await;
+    world
+        .check(&[
+            ("admin", "PUT /plain/k", &[], "x", "200 "),
+            ("admin", "DELETE /plain", &[], "", "204 "),
+            ("admin", "PUT /versioned/k", &[], "x", "200 "),
+            ("admin", "DELETE /versioned/k", &[], "", "204 "),
+            ("admin", "DELETE /versioned", &[], "", "409 BucketNotEmpty"),
+            ("admin", "PUT /suspended/k", &[], "x", "200 "),
+            ("admin", "DELETE /suspended", &[], "", "409 BucketNotEmpty"),
+            ("admin", "DELETE /suspended/k?versionId=null", &[], "", "204 "),
+            ("admin", "DELETE /suspended", &[], "", "204 "),
+            ("admin", "DELETE /locked", &[], "", "204 "),
+        ])
+        .await;
+}
