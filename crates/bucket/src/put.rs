@@ -219,6 +219,7 @@ pub fn stored_nothing(error: &FilerError) -> bool {
             | FilerError::NotEmpty(_)
             | FilerError::Missing(_)
             | FilerError::NameTooLong(_)
+            | FilerError::NameNotHeld(_)
             | FilerError::Full(_)
             | FilerError::Busy(_)
     )

@@ -49,6 +49,9 @@ pub enum FilerError {
     /// The path component is longer than the filer allows.
     #[error("`{0}` is longer than the filer allows")]
     NameTooLong(String),
+    /// The filer does not [hold every name](FilerConfiguration::holds_every_name), and not this one.
+    #[error("`{0}` cannot be stored on this filer")]
+    NameNotHeld(String),
     /// The stored bytes are under server-side encryption, which this version does not read.
     #[error("the object is stored under server-side encryption, which is not supported yet")]
     Encrypted,
@@ -93,6 +96,8 @@ pub struct FilerConfiguration {
     pub version: String,
     /// Whether `a` and `a/b` may exist side by side (embedded filer).
     pub files_beside_directories: bool,
+    /// Whether a name may be any text without `/` (embedded filer). SeaweedFS changes paths with empty segments, `.` or `..`.
+    pub holds_every_name: bool,
     /// Whether [`Transaction::requires`] is checked. SeaweedFS cannot make a condition on a second entry.
     pub checks_required: bool,
 }

@@ -37,6 +37,11 @@ pub fn from_filer(error: FilerError) -> S3Error {
         FilerError::NotEmpty(_) => S3Error::new(S3ErrorCode::BucketNotEmpty),
         FilerError::Missing(_) => S3Error::new(S3ErrorCode::NoSuchBucket),
         FilerError::NameTooLong(_) => S3Error::new(S3ErrorCode::KeyTooLongError),
+        FilerError::NameNotHeld(_) => {
+            let message = "SeaweedFS cannot store a key with an empty path segment (`//` or a leading `/`), a segment `.` or `..`, \
+                           `.uploads/` at its beginning, or a directory whose name ends in `.versions`: choose another key";
+            S3Error::with_message(S3ErrorCode::InvalidArgument, message).field("ArgumentName", "key")
+        }
         FilerError::Encrypted => refused(Refusal::Encrypted),
         FilerError::Body(error) => S3Error::with_message(S3ErrorCode::IncompleteBody, error.to_string()),
         FilerError::Unavailable(reason) => {

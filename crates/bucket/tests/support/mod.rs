@@ -310,6 +310,7 @@ impl Filer for MemoryFiler {
             signature: 7,
             version: "in memory".to_owned(),
             files_beside_directories: false,
+            holds_every_name: false,
             checks_required: false,
         })
     }

@@ -323,6 +323,7 @@ impl Filer for EmbeddedFiler {
             signature: self.shared.signature,
             version: format!("embedded {}", env!("CARGO_PKG_VERSION")),
             files_beside_directories: true,
+            holds_every_name: true,
             checks_required: true,
         })
     }

@@ -214,6 +214,7 @@ impl Shared {
             signature: answer.signature,
             version: answer.version,
             files_beside_directories: false,
+            holds_every_name: false,
             checks_required: false,
         };
         *self.masters.write().unwrap_or_else(PoisonError::into_inner) = answer.masters;
@@ -227,6 +228,16 @@ impl Shared {
 struct ChunkRules {
     bytes: usize,
     cipher: bool,
+}
+
+/// False for paths with a NUL, which are those of keys that a filer cannot hold. Nothing is asked about them: some of the
+/// filer's stores fail at a NUL.
+fn is_held(path: &str) -> bool {
+    !path.contains('\0')
+}
+
+fn require_held(path: &str) -> Result<(), FilerError> {
+    if is_held(path) { Ok(()) } else { Err(FilerError::NameNotHeld(path.replace('\0', ""))) }
 }
 
 /// A path in the two parts that the filer uses. `/` has the name "".
@@ -258,16 +269,23 @@ impl Filer for SeaweedFiler {
     }
 
     async fn lookup(&self, path: &str) -> Result<Option<Entry>, FilerError> {
+        if !is_held(path) {
+            return Ok(None);
+        }
         let (directory, name) = split(path);
         let request = wire::LookupDirectoryEntryRequest { directory, name };
         found(path, self.shared.filers.unary(Call::LookupDirectoryEntry, &request, Replay::Safe).await)
     }
 
     async fn list(&self, directory: &str, options: ListOptions) -> Result<Vec<Entry>, FilerError> {
+        if !is_held(directory) {
+            return Ok(Vec::new());
+        }
         entries(self.shared.filers.collect(Call::ListEntries, &list_request(directory, options)).await)
     }
 
     async fn transact(&self, transaction: Transaction) -> Result<(), FilerError> {
+        require_held(&transaction.lock_key)?;
         let (transaction, folded) = write::fold_manifests(&self.shared, transaction).await?;
         let done = transact::run(&self.shared, transaction).await;
         if !folded.is_empty() && done.as_ref().is_err_and(|error| !matches!(error, FilerError::Unavailable(_))) {
@@ -282,6 +300,7 @@ impl Filer for SeaweedFiler {
     }
 
     async fn write(&self, target: &WriteTarget, body: BytesIn<'_>) -> Result<Written, FilerError> {
+        require_held(&target.path)?;
         write::write(&self.shared, target, body).await
     }
 

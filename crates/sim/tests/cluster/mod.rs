@@ -234,6 +234,7 @@ impl Filer for Client {
             signature: 7,
             version: "simulated".to_owned(),
             files_beside_directories: false,
+            holds_every_name: false,
             checks_required: false,
         })
     }
