@@ -167,7 +167,7 @@ impl Stamp {
         let is_directory = key.is_directory_marker();
         let file_mode = if is_directory { object::DIRECTORY_MODE } else { object::MULTIPART_MODE };
         Entry {
-            name: object::split_path(key.as_str().trim_end_matches('/')).1.to_owned(),
+            name: object::name_of(key),
             is_directory,
             chunks: whole.chunks,
             attributes: Some(Attributes { file_mode, ..attributes }),

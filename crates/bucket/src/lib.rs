@@ -27,6 +27,7 @@ pub mod attributes;
 pub mod description;
 pub mod metadata;
 pub mod multipart;
+pub mod names;
 pub mod new_entry;
 pub mod object;
 pub mod part_boundaries;

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use filer::{Below, Entry, Filer, FilerError, ListOptions};
 
-use crate::object;
+use crate::{names, object};
 
 pub use versions::ListedVersion;
 
@@ -280,17 +280,18 @@ impl Level {
         if object::is_prefix_object(&entry) {
             // One entry has two places in S3's order: the object `a`, and the directory `a/`.
             let object = Entry { is_directory: false, ..entry.clone() };
-            self.waiting.entry(entry.name.clone()).or_default().entry = Some(Box::new(object));
+            self.waiting.entry(names::segment_of(&entry.name).to_owned()).or_default().entry = Some(Box::new(object));
         }
-        let sort_key = if entry.is_directory { format!("{}/", entry.name) } else { entry.name.clone() };
+        let segment = names::segment_of(&entry.name);
+        let sort_key = if entry.is_directory { format!("{segment}/") } else { segment.to_owned() };
         self.waiting.entry(sort_key).or_default().entry = Some(Box::new(entry));
     }
 
     /// The same where directories hold the versions of keys.
     fn wait_with_versions(&mut self, entry: Entry) {
-        let Some(key) = object::key_of_versions(&entry).map(str::to_owned) else { return self.wait(entry) };
-        if !self.looked_ahead.contains(&key) {
-            self.waiting.entry(key).or_default().versions = Some(Box::new(entry));
+        let Some(name) = object::key_of_versions(&entry).map(str::to_owned) else { return self.wait(entry) };
+        if !self.looked_ahead.contains(&name) {
+            self.waiting.entry(names::segment_of(&name).to_owned()).or_default().versions = Some(Box::new(entry));
         }
     }
 }
@@ -319,7 +320,7 @@ impl<'a> Walk<'a> {
             }
             Node::Key(key, waiting) => (key, waiting),
         };
-        let path = format!("{}/{key}{}", self.bucket_path, object::VERSIONS_SUFFIX);
+        let path = format!("{}{}", object::path_below(self.bucket_path, &key), object::VERSIONS_SUFFIX);
         let current = match self.shows {
             Shows::Object => waiting.entry,
             Shows::CurrentVersion => {
@@ -338,10 +339,6 @@ impl<'a> Walk<'a> {
         if self.levels.is_empty() {
             let base = self.prefix.rfind('/').map_or("", |slash| self.prefix.get(..=slash).unwrap_or(""));
             if self.after.covers_all(self.prefix) {
-                return Ok(None);
-            }
-            // A prefix such as `a//` or `a/../` names nothing that a filer can store.
-            if base.split('/').rev().skip(1).any(|segment| matches!(segment, "" | "." | "..")) {
                 return Ok(None);
             }
             self.enter(base.to_owned()).await?;
@@ -377,7 +374,7 @@ impl<'a> Walk<'a> {
         if base.is_empty() || base != self.prefix || self.after.covers(base) {
             return Ok(None);
         }
-        let entry = self.filer.lookup(&format!("{}/{base}", self.bucket_path)).await?;
+        let entry = self.filer.lookup(&format!("{}/", object::path_below(self.bucket_path, base))).await?;
         Ok(entry.filter(object::is_directory_marker).map(|entry| node(base.to_owned(), entry)))
     }
 
@@ -416,7 +413,7 @@ impl<'a> Walk<'a> {
         if self.shows != Shows::Object {
             return Ok(false);
         }
-        let directory = format!("{}/{}", self.bucket_path, base.strip_suffix('/').unwrap_or(base));
+        let directory = object::path_below(self.bucket_path, base);
         let Some(below) = self.filer.below(&directory, self.wanted).await?.filter(|below| below.is_complete) else {
             return Ok(false);
         };
@@ -456,7 +453,7 @@ impl<'a> Walk<'a> {
         if entry.is_some_and(|entry| object::is_object(entry) && !object::is_prefix_object(entry)) {
             return Ok(true);
         }
-        let directory = format!("{}/{}", self.bucket_path, key.trim_end_matches('/'));
+        let directory = object::path_below(self.bucket_path, key);
         let is_version = |_: &str, name: &str| name.ends_with(object::VERSIONS_SUFFIX);
         contains_object(self.filer, &directory, is_version).await
     }
@@ -481,11 +478,13 @@ impl<'a> Walk<'a> {
         let mut level = Level::new(base, name_prefix, name.to_owned());
         // Directories whose names are prefixes of `name` come before it on the filer, and may come after it in S3's
         // order.
-        for (at, next) in name.char_indices().skip(1) {
+        for (at, next) in name.char_indices() {
             let shorter = name.get(..at).unwrap_or("");
             if next < '/' && shorter.starts_with(&level.name_prefix) {
-                let path = format!("{}/{}{shorter}/", self.bucket_path, level.base);
-                if let Some(entry) = self.filer.lookup(&path).await?.filter(|entry| entry.is_directory) {
+                let directory = object::path_below(self.bucket_path, &format!("{}{shorter}/", level.base));
+                if let Some(entry) =
+                    self.filer.lookup(&format!("{directory}/")).await?.filter(|entry| entry.is_directory)
+                {
                     level.wait(entry);
                 }
             }
@@ -505,16 +504,18 @@ fn objects_of(entries: Vec<(String, Entry)>) -> impl Iterator<Item = (String, En
         let directories = path.rsplit_once('/').map_or("", |(directories, _)| directories);
         directories.split('/').any(|name| name.ends_with(object::VERSIONS_SUFFIX))
     };
+    let key_of = |path: &str| path.split('/').map(names::segment_of).collect::<Vec<_>>().join("/");
     entries.into_iter().filter(move |(path, entry)| object::is_object(entry) && !is_version(path)).map(
-        |(path, mut entry)| {
+        move |(path, mut entry)| {
+            let key = key_of(&path);
             if object::etag_needs_no_chunks(&entry) {
                 entry.chunks = Vec::new();
             }
             if !object::is_prefix_object(&entry) {
-                return (path, entry);
+                return (key, entry);
             }
             entry.is_directory = false;
-            (path.trim_end_matches('/').to_owned(), entry)
+            (key.trim_end_matches('/').to_owned(), entry)
         },
     )
 }
@@ -528,13 +529,16 @@ async fn next_in_level(
 ) -> Result<Option<(String, Waiting)>, FilerError> {
     loop {
         if level.read.is_empty() && !level.exhausted {
-            let directory = format!("{bucket_path}/{}", level.base);
-            read_page(filer, directory.trim_end_matches('/'), wanted, level).await?;
+            read_page(filer, &object::path_below(bucket_path, &level.base), wanted, level).await?;
         }
         let Some(front) = level.read.front() else {
             return Ok(level.waiting.pop_first());
         };
-        if level.waiting.first_key_value().is_some_and(|(sort_key, _)| sort_key < &front.name) {
+        if level
+            .waiting
+            .first_key_value()
+            .is_some_and(|(sort_key, _)| sort_key.as_str() < names::segment_of(&front.name))
+        {
             return Ok(level.waiting.pop_first());
         }
         if let Some(entry) = level.read.pop_front() {

@@ -91,7 +91,7 @@ impl Stamp {
     ) -> Entry {
         let mime = description.mime.clone().unwrap_or_else(|| DEFAULT_MIME.to_owned());
         Entry {
-            name: object::split_path(key.as_str()).1.to_owned(),
+            name: object::name_of(key),
             chunks: data.chunks.clone(),
             attributes: Some(self.file(&mime, data.bytes, &data.md5)),
             extended: self.extended(description.into_attributes(), data, checksum),
@@ -105,7 +105,7 @@ impl Stamp {
         let mime = description.mime.clone().filter(|mime| !mime.is_empty());
         let data = Written { md5: Md5::digest(content).into(), ..Written::default() };
         Entry {
-            name: object::split_path(key.as_str().trim_end_matches('/')).1.to_owned(),
+            name: object::name_of(key),
             is_directory: true,
             attributes: Some(Attributes {
                 md5: data.md5.to_vec(),

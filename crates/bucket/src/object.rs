@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use filer::Entry;
-use ids::{ChecksumAlgorithm, ChecksumType};
+use ids::{ChecksumAlgorithm, ChecksumType, ObjectKey};
 
-use crate::attributes;
+use crate::{attributes, names};
 
 /// The content headers that are stored under their own names.
 pub const CONTENT_HEADERS: [&str; 5] =
@@ -28,9 +28,14 @@ pub fn bucket_path(buckets_root: &str, bucket: &str) -> String {
     format!("{buckets_root}/{bucket}")
 }
 
-/// The path of an object. The trailing slash of a directory marker's key is not part of it.
+/// The path of an object, or of the directory `key/`. The trailing slash is not part of it.
 pub fn path_below(bucket_path: &str, key: &str) -> String {
-    format!("{bucket_path}/{}", key.trim_end_matches('/'))
+    if key.is_empty() { bucket_path.to_owned() } else { format!("{bucket_path}/{}", names::path_of(key)) }
+}
+
+/// The name of an object's entry.
+pub(crate) fn name_of(key: &ObjectKey) -> String {
+    split_path(&names::path_of(key.as_str())).1.to_owned()
 }
 
 /// Directory and name of a path; the directory of `/a` is `/`.

@@ -39,8 +39,8 @@ pub(super) async fn next_in_level(
         if level.exhausted {
             return Ok(None);
         }
-        let directory = format!("{bucket_path}/{}", level.base);
-        read_page(filer, directory.trim_end_matches('/'), wanted, level).await?;
+        let directory = object::path_below(bucket_path, &level.base);
+        read_page(filer, &directory, wanted, level).await?;
         let last = level.read.back().map(|last| last.name.clone());
         while let Some(entry) = level.read.pop_front() {
             level.wait_with_versions(entry);
@@ -60,7 +60,7 @@ async fn look_ahead(filer: &Counted<'_>, directory: &str, last: &str, level: &mu
         if !comes_later || level.looked_ahead.contains(key) {
             continue;
         }
-        let found = filer.lookup(&format!("{directory}{key}{}/", object::VERSIONS_SUFFIX)).await?;
+        let found = filer.lookup(&format!("{directory}/{key}{}/", object::VERSIONS_SUFFIX)).await?;
         if let Some(versions) = found.filter(|entry| entry.is_directory) {
             level.wait_with_versions(versions);
         }
