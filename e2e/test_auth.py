@@ -536,13 +536,11 @@ def _form(**changes):
         (_form(after={"policy": None, "x-amz-signature": None}), (400, 403)),
         (_form(after={"x-amz-signature": None}), (400, 403)),
         (_form(after={"key": None}), (400, 403)),
-        (_form(key="../../etc/iam/identities/evil.json", conditions=[["starts-with", "$key", ""]]), (400, 403)),
-        (_form(key="a/../../other-bucket/x", conditions=[["starts-with", "$key", ""]]), (400, 403)),
     ],
     ids=[
         "key-changed", "key-prefix", "key-case", "too-large", "too-small", "field-missing", "field-uncovered", "acl-uncovered",
         "field-added", "expired", "signature", "policy-swapped", "policy-no-base64", "credential", "algorithm", "other-bucket",
-        "unknown-condition", "no-policy", "no-signature", "no-key", "path-out-of-buckets", "path-into-other-bucket",
+        "unknown-condition", "no-policy", "no-signature", "no-key",
     ],
 )  # fmt: skip
 def test_post_form_violations(endpoint, bucket, row, status):
@@ -650,28 +648,28 @@ def test_policies_can_deny_signature_v2(gateway_a, root_a):
     assert send("GET", Signer(world.ROOT).presign("GET", f"{gateway_a.url}/{bucket}/k")).status == 200
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/{bucket}/../{other}/secret",
-        "/{bucket}/%2e%2e/{other}/secret",
-        "/{bucket}/a/../../{other}/secret",
-        "/{bucket}/..%2f{other}/secret",
-        "/{bucket}/./../{other}/secret",
-        "/{bucket}/%5c..%5c..%5c{other}%5csecret",
-        "/{bucket}/..%5c{other}%5csecret",
-        "/{bucket}/a%00b",
-        "/{bucket}/../../etc/iam/identities/root.json",
-        "/../etc/iam/identities/root.json",
-        "/..",
-        "/.",
-        "/.system",
-        "/{bucket}/.uploads/x",
-        "/{bucket}/x.versions/v_1",
-        "/{bucket}/%ff%fe",
-        "/{bucket}/%zz",
-    ],
-)
+_PATHS = [
+    "/{bucket}/../{other}/secret",
+    "/{bucket}/%2e%2e/{other}/secret",
+    "/{bucket}/a/../../{other}/secret",
+    "/{bucket}/..%2f{other}/secret",
+    "/{bucket}/./../{other}/secret",
+    "/{bucket}/%5c..%5c..%5c{other}%5csecret",
+    "/{bucket}/..%5c{other}%5csecret",
+    "/{bucket}/a%00b",
+    "/{bucket}/../../etc/iam/identities/root.json",
+    "/../etc/iam/identities/root.json",
+    "/..",
+    "/.",
+    "/.system",
+    "/{bucket}/.uploads/x",
+    "/{bucket}/x.versions/v_1",
+    "/{bucket}/%ff%fe",
+    "/{bucket}/%zz",
+]
+
+
+@pytest.mark.parametrize("path", _PATHS)
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 def test_paths_that_lead_elsewhere(endpoint, bucket, path, method):
     """Whatever path is signed, nothing outside the named bucket is read, written or deleted."""
@@ -683,9 +681,22 @@ def test_paths_that_lead_elsewhere(endpoint, bucket, path, method):
     harmless = ["/{bucket}/%ff%fe", "/{bucket}/%zz", "/{bucket}/x.versions/v_1"]
     harmless += ["/{bucket}/%5c..%5c..%5c{other}%5csecret", "/{bucket}/..%5c{other}%5csecret"]
     if endpoint.name == "embedded":
-        harmless.append("/{bucket}/.uploads/x")
+        # Keys like others, each with an object of its own.
+        harmless += [path for path in _PATHS if path.startswith("/{bucket}/") and "%00" not in path]
     if method == "PUT" and path not in harmless:
         assert answer.status in (400, 403, 404, 405, 409), answer
+    assert body_of(endpoint.s3, other, "secret") == b"top secret"
+
+
+@pytest.mark.parametrize("key", ["../../etc/iam/identities/evil.json", "a/../../{other}/secret"])
+def test_keys_of_forms_that_lead_elsewhere(endpoint, bucket, key):
+    other = _secret_bucket(endpoint)
+    key = key.format(other=other)
+    fields = Signer(endpoint.key).post_form(bucket, key, [["starts-with", "$key", ""]])
+    answer = post(endpoint, bucket, fields)
+    is_key = endpoint.name == "embedded"
+    assert answer.status_code == (204 if is_key else 400), answer.text
+    assert absent(endpoint, bucket, key) != is_key
     assert body_of(endpoint.s3, other, "secret") == b"top secret"
 
 

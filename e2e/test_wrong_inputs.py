@@ -195,7 +195,7 @@ REQUESTS = [
     ("PUT", "/B/k", {"x-amz-acl": "everyone"}, "x", ""),
     ("PUT", "/B/k", {"x-amz-object-lock-mode": "GOVERNANCE"}, "x", "object-lock"),
     ("PUT", "/B/k", {"x-amz-copy-source": "nothing"}, "", "copy source"),
-    ("PUT", "/B/a//b", {}, "x", "choose another key"),
+    ("PUT", "/B/a%00b", {}, "x", "choose another key"),
     ("PUT", "/B/k?partNumber=0&uploadId=x", {}, "x", "Part number"),
     ("POST", "/B/k?uploadId=x", {}, "<CompleteMultipartUpload/>", ""),
     ("GET", "/B/k?versionId=x", {}, "", "ersion"),

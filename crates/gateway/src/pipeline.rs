@@ -23,6 +23,7 @@ use sigv4::{AuthForm, BodyCheck, ChunkedDecoder};
 use crate::accept::{Answer as Answers, Connection, HEAD_BYTES_MAX};
 use crate::audited::{Arrived, Audited};
 use crate::body::{ExpectedBody, ObjectBody, ResponseBody, Source, source};
+use crate::errors::from_filer;
 use crate::gateway::Gateway;
 use crate::keep_alive::{self, Early};
 use crate::metrics::Metrics;
@@ -227,6 +228,9 @@ impl Gateway {
     ) -> Answer {
         let routing = s3::route(head, target.host_bucket())?;
         trail.routed(&routing);
+        if let Routing::S3(operation) = &routing {
+            self.require_storable(operation)?;
+        }
         let visit = self.visit(head, target, now, trail).await?;
         match routing {
             Routing::Preflight(preflight) => op::cors::preflight(self, &visit.snapshot, &preflight),
@@ -242,6 +246,7 @@ impl Gateway {
         self.limit(&form.authenticated.caller)?;
         post.read_form(form.fields)?;
         let post: Operation = post.into();
+        self.require_storable(&post)?;
         trail.target = audited::target_of(&post);
         let (call, permit) = self.admit(visit, form.authenticated, post, trail).await?;
         op::execute(call, permit, form.body).await
@@ -275,6 +280,12 @@ impl Gateway {
             answer.headers_mut().insert("x-amz-request-charged", HeaderValue::from_static("requester"));
         }
         Ok(answer)
+    }
+
+    /// Refuses a key that the filer cannot store.
+    fn require_storable(&self, operation: &Operation) -> Result<(), S3Error> {
+        let storable = operation.key().map(|key| bucket::names::require_storable(&self.filer_configuration, key));
+        storable.unwrap_or(Ok(())).map_err(from_filer)
     }
 
     /// Before a body is read for the decision, refuses callers who have no permission for the operation, whatever the

@@ -4,10 +4,8 @@ use std::sync::Arc;
 
 /// The key of an object. It is decoded exactly once and never normalised: authorization and storage see the same text.
 ///
-/// 1 to 1024 bytes of UTF-8. Keys become paths on the filer, so keys that a path would change are refused: a leading
-/// `/`, `//`, the segments `.` and `..`, and NUL. So are names that SeaweedFS reserves: `.uploads` as the first
-/// segment, and directories whose names end in `.versions`, which hold the versions of a key. `x.versions` itself can be a
-/// key where no versions are kept ([`ObjectKey::is_like_versions`]).
+/// 1 to 1024 bytes of UTF-8 without NUL. Segments such as `..` have no meaning in a key: the `bucket` crate makes paths of keys,
+/// and none leads out of its bucket.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ObjectKey(Arc<str>);
 
@@ -20,9 +18,9 @@ pub enum ObjectKeyError {
     /// More than 1024 bytes.
     #[error("an object key has at most 1024 bytes of UTF-8; this one has {0}")]
     TooLong(usize),
-    /// A path that the filer would change or reserves.
-    #[error("the object key {0}; such keys cannot be stored on a filer: choose another key")]
-    Path(&'static str),
+    /// NUL, which a filer cannot store.
+    #[error("an object key cannot contain a NUL: choose another key")]
+    Nul,
 }
 
 impl ObjectKey {
@@ -53,23 +51,7 @@ impl FromStr for ObjectKey {
             return Err(ObjectKeyError::TooLong(text.len()));
         }
         if text.contains('\0') {
-            return Err(ObjectKeyError::Path("contains a NUL"));
-        }
-        let path = text.strip_suffix('/').unwrap_or(text);
-        let directories = text.matches('/').count();
-        for (position, segment) in path.split('/').enumerate() {
-            match segment {
-                "" => return Err(ObjectKeyError::Path("has an empty path segment (`//` or a leading `/`)")),
-                "." | ".." => return Err(ObjectKeyError::Path("has a path segment `.` or `..`")),
-                ".uploads" if position == 0 => {
-                    return Err(ObjectKeyError::Path("begins with the reserved segment `.uploads`"));
-                }
-                ".versions" => return Err(ObjectKeyError::Path("has the reserved path segment `.versions`")),
-                _ if segment.ends_with(".versions") && position < directories => {
-                    return Err(ObjectKeyError::Path("has a directory whose name ends in the reserved `.versions`"));
-                }
-                _ => {}
-            }
+            return Err(ObjectKeyError::Nul);
         }
         Ok(Self(text.into()))
     }
@@ -92,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_that_a_path_would_change_are_refused() {
+    fn keys_are_any_text_without_nul() {
         for (key, good) in [
             ("a", true),
             ("a/b", true),
@@ -101,19 +83,19 @@ mod tests {
             ("a.b/..c", true),
             ("x/.uploads/y", true),
             ("", false),
-            ("/", false),
-            ("/a", false),
-            ("a//b", false),
-            ("a//", false),
-            ("../a", false),
-            ("a/./b", false),
+            ("/", true),
+            ("/a", true),
+            ("a//b", true),
+            ("a//", true),
+            ("../a", true),
+            ("a/./b", true),
             ("a\0b", false),
-            (".uploads/x", false),
-            ("a.versions/v_1", false),
-            ("a.versions/", false),
-            ("d/a.versions/b", false),
-            (".versions", false),
-            ("d/.versions", false),
+            (".uploads/x", true),
+            ("a.versions/v_1", true),
+            ("a.versions/", true),
+            ("d/a.versions/b", true),
+            (".versions", true),
+            ("d/.versions", true),
             ("a.versions", true),
             ("d/a.versions", true),
             ("a.versions.versions", true),

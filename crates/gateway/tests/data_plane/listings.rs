@@ -120,3 +120,58 @@ async fn entries() {
         assert_eq!(world.ask(line).await.outcome(), "404 NoSuchBucket", "{line}");
     }
 }
+
+/// Keys that are no paths, in the order of S3. None of them reaches another, or leaves its bucket.
+const ODD_KEYS: [&str; 14] = [
+    ".",
+    "..",
+    "../other/k",
+    "./a",
+    ".uploads/x",
+    "/",
+    "//",
+    "/lead",
+    "a",
+    "a/../a",
+    "a//",
+    "a//b",
+    "k.versions/",
+    "k.versions/v_1",
+];
+
+#[tokio::test]
+async fn every_key_that_s3_allows_is_held() {
+    let world = World::start().await;
+    let mut claims = Claims::default();
+    for bucket in ["plain", "versioned"] {
+        for key in ODD_KEYS {
+            let body = if key.ends_with('/') { "" } else { key };
+            claims.claim(key, world.send(&format!("PUT /{bucket}/{key}"), &[], body).await.outcome(), "200 ");
+        }
+        for key in ODD_KEYS {
+            let read = world.ask(&format!("GET /{bucket}/{key}")).await;
+            claims.claim(key, read.outcome(), "200 ");
+            claims.claim(key, read.text(), if key.ends_with('/') { "" } else { key });
+        }
+        for version in
+            ["list-type=2", "versions", "list-type=2&prefix=.", "versions&prefix=.", "list-type=2&prefix=a//"]
+        {
+            let prefix = version.split_once("prefix=").map_or("", |(_, prefix)| prefix);
+            let want: Vec<&str> = ODD_KEYS.into_iter().filter(|key| key.starts_with(prefix)).collect();
+            let page = world.ask(&format!("GET /{bucket}?{version}")).await;
+            claims.claim(page.text(), page.elements("Key"), want);
+        }
+        let groups = world.ask(&format!("GET /{bucket}?list-type=2&delimiter=/")).await;
+        claims.claim("roots", groups.elements("Key"), vec![".", "..", "a"]);
+        let prefixes =
+            ["../", "./", ".uploads/", "/", "a/", "k.versions/"].map(|prefix| format!("<Prefix>{prefix}</Prefix>"));
+        claims.claim("groups", groups.elements("CommonPrefixes"), prefixes.to_vec());
+        for key in ODD_KEYS {
+            claims.claim(key, world.ask(&format!("DELETE /{bucket}/{key}")).await.outcome(), "204 ");
+            claims.claim(key, world.ask(&format!("GET /{bucket}/{key}")).await.outcome(), "404 NoSuchKey");
+        }
+        let left = world.ask(&format!("GET /{bucket}?list-type=2")).await;
+        claims.claim("all are deleted", left.elements("Key"), Vec::<String>::new());
+    }
+    claims.end();
+}

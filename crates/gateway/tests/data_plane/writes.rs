@@ -196,11 +196,12 @@ async fn many_keys_are_deleted_at_once() {
     }
     world.patch("plain", "held", &[("Seaweed-X-Amz-Object-Lock-Mode", "GOVERNANCE")]).await;
     let objects = |keys: &[&str]| keys.iter().map(|key| format!("<Object>{key}</Object>")).collect::<String>();
+    let long = format!("<Key>{}</Key>", "k".repeat(1025));
     let body = objects(&[
         "<Key>a</Key>",
         "<Key>absent</Key>",
         "<Key>held</Key>",
-        "<Key>../x</Key>",
+        &long,
         "<Key>b</Key><ETag>\"00000000000000000000000000000000\"</ETag>",
         "<Key>c/d</Key><VersionId>7</VersionId>",
     ]);

@@ -31,17 +31,10 @@ impl KeyPrefix {
         &self.0
     }
 
-    /// False if no key can begin with it. Then the page is empty, and the filer must not be asked, because the prefix
-    /// would lead out of its directory (`..`, `//`, a leading `/`, NUL, more than 1024 bytes).
+    /// False if no key can begin with it, because it has a NUL or more than 1024 bytes. Then the page is empty, and the filer must not
+    /// be asked.
     pub fn can_match(&self) -> bool {
-        if self.0.len() > 1024 || self.0.contains('\0') {
-            return false;
-        }
-        // The last segment is only the beginning of one: `a/..` can continue as `a/..b`.
-        match self.0.rsplit_once('/') {
-            Some((directories, _)) => directories.split('/').all(|segment| !matches!(segment, "" | "." | "..")),
-            None => true,
-        }
+        self.0.len() <= 1024 && !self.0.contains('\0')
     }
 }
 

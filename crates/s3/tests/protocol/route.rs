@@ -202,18 +202,19 @@ fn no_sub_resource_falls_through_to_another_operation() {
 }
 
 #[test]
-fn hostile_paths_are_refused() {
+fn hostile_paths_are_keys_or_refused() {
     check(&[
-        ("GET /bkt/../etc", "InvalidArgument"),
-        ("GET /bkt/a/../../b", "InvalidArgument"),
-        ("GET /bkt/%2e%2e/b", "InvalidArgument"),
-        ("GET /bkt/a%2F..%2Fb", "InvalidArgument"),
-        ("GET /bkt/.", "InvalidArgument"),
-        ("GET /bkt//a", "InvalidArgument"),
-        ("GET /bkt/a//b", "InvalidArgument"),
+        // No segment leads anywhere: it is a part of the key.
+        ("GET /bkt/../etc", "GetObject bkt/../etc"),
+        ("GET /bkt/a/../../b", "GetObject bkt/a/../../b"),
+        ("GET /bkt/%2e%2e/b", "GetObject bkt/../b"),
+        ("GET /bkt/a%2F..%2Fb", "GetObject bkt/a/../b"),
+        ("GET /bkt/.", "GetObject bkt/."),
+        ("GET /bkt//a", "GetObject bkt//a"),
+        ("GET /bkt/a//b", "GetObject bkt/a//b"),
         ("GET /bkt/a%00b", "InvalidArgument"),
-        ("GET /bkt/.uploads/x", "InvalidArgument"),
-        ("GET /bkt/k.versions/v_1", "InvalidArgument"),
+        ("GET /bkt/.uploads/x", "GetObject bkt/.uploads/x"),
+        ("GET /bkt/k.versions/v_1", "GetObject bkt/k.versions/v_1"),
         ("GET /bkt/%ff", "InvalidURI"),
         ("GET /bkt/%c0%ae%c0%ae/x", "InvalidURI"),
         ("GET /bkt/%zz", "InvalidURI"),
@@ -252,8 +253,6 @@ fn hostile_parameters_and_headers_are_refused() {
         ("PUT /bkt/k\nx-amz-copy-source: ", "InvalidArgument"),
         ("PUT /bkt/k\nx-amz-copy-source: /", "InvalidArgument"),
         ("PUT /bkt/k\nx-amz-copy-source: src", "InvalidArgument"),
-        ("PUT /bkt/k\nx-amz-copy-source: /src/../other/k", "InvalidArgument"),
-        ("PUT /bkt/k\nx-amz-copy-source: /src/%2e%2e/other/k", "InvalidArgument"),
         ("PUT /bkt/k\nx-amz-copy-source: /src/a%00", "InvalidArgument"),
         ("PUT /bkt/k\nx-amz-copy-source: /src/%ff", "InvalidArgument"),
         ("PUT /bkt/k\nx-amz-copy-source: /src/a?versionId=../x", "InvalidArgument"),
@@ -323,7 +322,7 @@ fn buckets_as_names_of_hosts() {
         ("GET /k\nhost: .objects.test", "InvalidBucketName"),
         ("GET /k\nhost: a_b.objects.test", "InvalidBucketName"),
         // The path is the key, whatever it looks like.
-        ("GET //a\nhost: bkt.objects.test", "InvalidArgument"),
+        ("GET //a\nhost: bkt.objects.test", "GetObject bkt//a"),
         ("POST /\nhost: bkt.objects.test", "PreconditionFailed"),
     ]);
 }
@@ -400,10 +399,10 @@ fn parameters_of_a_listing() {
         ("a/..b", true),
         ("a/..", true),
         ("..", true),
-        ("../", false),
-        ("a/../b", false),
-        ("/", false),
-        ("a//", false),
+        ("../", true),
+        ("a/../b", true),
+        ("/", true),
+        ("a//", true),
         ("a\0", false),
     ] {
         assert_eq!(s3::op::KeyPrefix::new(prefix).can_match(), can_match, "{prefix:?}");
