@@ -15,6 +15,10 @@ use crate::{attributes, object};
 /// The most entries requested at once.
 const PAGE: usize = 1000;
 
+/// The highest part number but one, and how the names of the files of the last one begin.
+const FOUR_DIGITS: u32 = 9999;
+const LAST_PART: &str = "10000_";
+
 /// An upload that is neither completed nor aborted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MultipartUpload {
@@ -71,11 +75,7 @@ impl Objects<'_> {
     /// All files of an upload. Without chunks, an ETag that depends on them is not known.
     pub async fn parts(&self, upload: &MultipartUpload, with_chunks: bool) -> Result<Parts, FilerError> {
         let mut parts = Parts::new();
-        for entry in self.list_directory(&upload.path, !with_chunks).await? {
-            if let (false, Some(number)) = (entry.is_directory, part_number_of(&entry.name)) {
-                parts.entry(number).or_default().push(entry);
-            }
-        }
+        add_parts(&mut parts, self.list_directory(&upload.path, !with_chunks).await?.into_iter());
         for files in parts.values_mut() {
             files.sort_by_key(age);
         }
@@ -89,10 +89,10 @@ impl Objects<'_> {
         after: u32,
         max_parts: usize,
     ) -> Result<(Vec<(u32, Entry)>, bool), FilerError> {
-        let after = self.parts(upload, false).await?.split_off(&after.saturating_add(1));
-        let is_truncated = after.len() > max_parts;
-        let mut page = Vec::with_capacity(after.len().min(max_parts));
-        for (number, mut files) in after.into_iter().take(max_parts) {
+        let above = self.parts_above(upload, after, max_parts).await?;
+        let is_truncated = above.len() > max_parts;
+        let mut page = Vec::with_capacity(above.len().min(max_parts));
+        for (number, mut files) in above.into_iter().take(max_parts) {
             let Some(mut newest) = files.pop() else { continue };
             if !object::etag_needs_no_chunks(&newest) {
                 let path = format!("{}/{}", upload.path, newest.name);
@@ -101,6 +101,46 @@ impl Objects<'_> {
             page.push((number, newest));
         }
         Ok((page, is_truncated))
+    }
+
+    /// The files of at least one more than `max_parts` part numbers above `after`, if there are as many.
+    async fn parts_above(&self, upload: &MultipartUpload, after: u32, max_parts: usize) -> Result<Parts, FilerError> {
+        let mut parts = Parts::new();
+        // The name of part 10000 sorts before that of part 1000: it comes by itself, in the end.
+        if after < FOUR_DIGITS {
+            self.add_parts_above(upload, after, max_parts, &mut parts).await?;
+        }
+        if parts.len() <= max_parts && after <= FOUR_DIGITS {
+            let options =
+                ListOptions { prefix: LAST_PART.to_owned(), limit: PAGE, omit_chunks: true, ..ListOptions::default() };
+            add_parts(&mut parts, self.filer().list(&upload.path, options).await?.into_iter());
+        }
+        for files in parts.values_mut() {
+            files.sort_by_key(age);
+        }
+        Ok(parts)
+    }
+
+    async fn add_parts_above(
+        &self,
+        upload: &MultipartUpload,
+        after: u32,
+        max_parts: usize,
+        parts: &mut Parts,
+    ) -> Result<(), FilerError> {
+        let limit = (max_parts + 2).clamp(2, PAGE);
+        let mut start_from = format!("{:04}", after.saturating_add(1));
+        loop {
+            let options = ListOptions { start_from, limit, omit_chunks: true, ..ListOptions::default() };
+            let entries = self.filer().list(&upload.path, options).await?;
+            let (is_last, last) = (entries.len() < limit, entries.last().map(|entry| entry.name.clone()));
+            add_parts(parts, entries.into_iter().filter(|entry| !entry.name.starts_with(LAST_PART)));
+            // A number may have more files behind the last one that was read.
+            match last.filter(|_| !is_last && parts.len() <= max_parts + 1) {
+                Some(last) => start_from = last,
+                None => return Ok(()),
+            }
+        }
     }
 
     /// One page of the unfinished uploads. The filer sorts them by the hash of their keys, so a page needs all of them
@@ -160,6 +200,14 @@ impl Objects<'_> {
             if is_last {
                 return Ok(entries);
             }
+        }
+    }
+}
+
+fn add_parts(parts: &mut Parts, entries: impl Iterator<Item = Entry>) {
+    for entry in entries.filter(|entry| !entry.is_directory) {
+        if let Some(number) = part_number_of(&entry.name) {
+            parts.entry(number).or_default().push(entry);
         }
     }
 }

@@ -3,12 +3,15 @@
 
 mod support;
 
+use std::sync::Arc;
+
 use bucket::attributes::{ENCRYPTION_PREFIX, UPLOAD_ID, UPLOAD_KEY};
 use bucket::completion::{ListedPart, assemble, choose};
 use bucket::description::Description;
 use bucket::rules::{BucketError, Refusal};
 use bucket::uploads::{MultipartUpload, UploadsQuery};
 use bucket::writer::Writer;
+use filer::fault::FaultyFiler;
 use filer::{Condition, Entry};
 use ids::{ChecksumAlgorithm, ChecksumType, ObjectKey, Versioning};
 use support::{World, entry_of, etag, key, outcome, stamp, written};
@@ -111,6 +114,39 @@ async fn an_upload_from_its_first_part_to_its_object() {
         assert_eq!(outcome(&late), "precondition", "{case}");
         assert_eq!(outcome(&writer.complete(&a, &upload, entry, Vec::new()).await), "precondition", "{case}");
         assert!(!writer.objects.abort(&a, &upload).await.unwrap(), "{case}");
+    }
+}
+
+/// Pages of parts have the order of their numbers, and read no more than they show.
+#[tokio::test]
+async fn pages_of_parts() {
+    let numbers: Vec<u32> = (1..=40).chain([999, 1000, 1001, 9999, 10_000]).collect();
+    for mut world in World::both_with_bucket().await {
+        let faulty = Arc::new(FaultyFiler::new(world.filer.clone()));
+        world.filer = faulty.clone();
+        let (writer, a) = (world.writer(), key("d/a"));
+        let upload = begin(&writer, &a).await;
+        for number in numbers.iter().chain([&3, &10_000]) {
+            writer.put_part(&a, &upload, stamp().part(*number, &written(9), None)).await.unwrap();
+        }
+        for max_parts in [1, 2, 7, 40, 100] {
+            let (mut seen, mut after, mut is_truncated) = (Vec::new(), 0, true);
+            while is_truncated {
+                let before = faulty.listed_entries();
+                let page = writer.objects.list_parts(&upload, after, max_parts).await.unwrap();
+                let entries = faulty.listed_entries() - before;
+                let case = format!("{}: after {after}, {max_parts} at most: {entries} entries", world.name);
+                assert!(entries <= 2 * (max_parts as u64 + 2) + 2, "{case}");
+                seen.extend(page.0.iter().map(|(number, _)| *number));
+                assert!(page.0.len() <= max_parts && !page.0.is_empty(), "{case}");
+                let last = *seen.last().unwrap();
+                assert!(last > after, "{case}: {seen:?}");
+                (after, is_truncated) = (last, page.1);
+            }
+            assert_eq!(seen, numbers, "{}: {max_parts} at most", world.name);
+            let past = writer.objects.list_parts(&upload, 10_000, max_parts).await.unwrap();
+            assert_eq!((past.0.len(), past.1), (0, false), "{}", world.name);
+        }
     }
 }
 
