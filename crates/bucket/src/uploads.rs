@@ -38,6 +38,10 @@ impl MultipartUpload {
         is_upload.then(|| Self { path: format!("{uploads_path}/{}", entry.name), entry })
     }
 
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
     /// Its id.
     pub fn id(&self) -> &str {
         object::split_path(&self.path).1
@@ -146,10 +150,13 @@ impl Objects<'_> {
     /// One page of the unfinished uploads. The filer sorts them by the hash of their keys, so a page needs all of them
     /// to be read.
     pub async fn list_uploads(&self, query: &UploadsQuery<'_>) -> Result<UploadsPage, FilerError> {
+        Ok(query.page_of(self.all_uploads().await?))
+    }
+
+    pub(crate) async fn all_uploads(&self) -> Result<Vec<MultipartUpload>, FilerError> {
         let uploads_path = self.uploads_path();
         let entries = self.list_directory(&uploads_path, true).await?.into_iter();
-        let uploads = entries.filter_map(|entry| MultipartUpload::new(&uploads_path, entry));
-        Ok(query.page_of(uploads.collect()))
+        Ok(entries.filter_map(|entry| MultipartUpload::new(&uploads_path, entry)).collect())
     }
 
     /// Removes an upload and frees its parts. False if the upload is gone, or has made its object by now.
@@ -178,7 +185,7 @@ impl Objects<'_> {
     }
 
     /// Whether this upload made the object of a key, or one of its versions.
-    async fn has_made(&self, key: &ObjectKey, upload_id: &str) -> Result<bool, FilerError> {
+    pub(crate) async fn has_made(&self, key: &ObjectKey, upload_id: &str) -> Result<bool, FilerError> {
         if self.made_by(key, upload_id).await?.is_some() {
             return Ok(true);
         }
@@ -214,7 +221,7 @@ fn add_parts(parts: &mut Parts, entries: impl Iterator<Item = Entry>) {
 
 impl MultipartUpload {
     /// The step that removes its directory.
-    fn removal(&self, delete_data: bool) -> Mutation {
+    pub(crate) fn removal(&self, delete_data: bool) -> Mutation {
         let (directory, name) = object::split_path(&self.path);
         Mutation::Delete { directory: directory.to_owned(), name: name.to_owned(), delete_data, recursive: true }
     }

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use bucket::attributes::{ENCRYPTION_PREFIX, UPLOAD_ID, UPLOAD_KEY};
 use bucket::completion::{ListedPart, assemble, choose};
 use bucket::description::Description;
+use bucket::leftovers::completed_uploads;
 use bucket::rules::{BucketError, Refusal};
 use bucket::uploads::{MultipartUpload, UploadsQuery};
 use bucket::writer::Writer;
 use filer::fault::FaultyFiler;
-use filer::{Condition, Entry};
+use filer::{Condition, Entry, Mutation};
 use ids::{ChecksumAlgorithm, ChecksumType, ObjectKey, Versioning};
 use support::{World, entry_of, etag, key, outcome, stamp, written};
 
@@ -146,6 +147,46 @@ async fn pages_of_parts() {
             assert_eq!(seen, numbers, "{}: {max_parts} at most", world.name);
             let past = writer.objects.list_parts(&upload, 10_000, max_parts).await.unwrap();
             assert_eq!((past.0.len(), past.1), (0, false), "{}", world.name);
+        }
+    }
+}
+
+/// A filer that dies between the two steps of a completion has made the object and left the upload.
+#[tokio::test]
+async fn an_upload_that_has_made_its_object_is_found_and_removed() {
+    for versioning in [Versioning::Off, Versioning::Enabled] {
+        for world in World::both_with_bucket().await {
+            let (writer, a, b) = (world.writer_of_versions(versioning, 1_000_000_000), key("d/a"), key("d/b"));
+            let upload = begin(&writer, &a).await;
+            writer.put_part(&a, &upload, stamp().part(1, &written(9), None)).await.unwrap();
+            let entry = object_of(&writer, &a, &upload).await;
+            writer.begin_upload(&b, stamp().upload("open", &b, Description::default(), None)).await.unwrap();
+            let case = format!("{}, {versioning:?}", world.name);
+            let found = completed_uploads(&*world.filer).await.unwrap();
+            assert_eq!(found, [], "{case}: both are unfinished");
+
+            writer.put(&a, entry.clone(), Vec::new()).await.unwrap();
+            if versioning.keeps_versions() {
+                let versioned = [("Seaweed-X-Amz-Versioning".to_owned(), b"Enabled".to_vec())].into();
+                let step = Mutation::Patch {
+                    directory: "/buckets".to_owned(),
+                    name: "b".to_owned(),
+                    set: versioned,
+                    remove: Vec::new(),
+                    content: None,
+                };
+                world.run(vec![step]).await;
+            }
+            let found = completed_uploads(&*world.filer).await.unwrap();
+            let named: Vec<_> = found.iter().map(|one| (one.bucket.as_str(), one.key.as_str())).collect();
+            assert_eq!(named, [("b", "d/a")], "{case}");
+            for _ in 0..2 {
+                found[0].remove(&*world.filer).await.unwrap();
+            }
+            assert!(writer.objects.upload(&a, "id").await.unwrap().is_none(), "{case}");
+            assert!(writer.objects.upload(&b, "open").await.unwrap().is_some(), "{case}: it has made no object");
+            assert_eq!(writer.objects.current(&a).await.unwrap().unwrap().chunks, entry.chunks, "{case}");
+            assert_eq!(completed_uploads(&*world.filer).await.unwrap(), [], "{case}");
         }
     }
 }

@@ -8,8 +8,9 @@ mod token;
 
 use std::sync::Arc;
 
-use filer::EmbeddedFiler;
+use bucket::leftovers::completed_uploads;
 use filer::embedded::Scrubber;
+use filer::{EmbeddedFiler, Filer};
 use iam::IdentityProvider;
 use server::configuration::Configuration;
 
@@ -18,6 +19,25 @@ use crate::place;
 
 use gateways::Gateway;
 use report::Report;
+
+/// Looks for what a filer left behind that died in the middle of a completion.
+async fn check_uploads(filer: &dyn Filer, report: &mut Report) {
+    match completed_uploads(filer).await {
+        Ok(found) if found.is_empty() => {}
+        Ok(found) => {
+            let named =
+                found.iter().take(3).map(|one| format!("{}/{}", one.bucket, one.key)).collect::<Vec<_>>().join(", ");
+            report.warning(
+                format!(
+                    "uploads that have made their objects are still listed as unfinished: {} ({named})",
+                    found.len()
+                ),
+                "nothing: gateways remove them within an hour, without the data, which belongs to the objects",
+            );
+        }
+        Err(error) => report.warning(format!("uploads cannot be listed: {error}"), "see the filer's log"),
+    }
+}
 
 /// Compares the database of a directory with its checksums. Data files are left to `kelpgate scrub`.
 fn check_database(filer: &EmbeddedFiler, report: &mut Report) {
@@ -59,6 +79,7 @@ pub async fn run(doctor: Doctor) -> Result<bool, String> {
         && let Some(filer) = filers::check(&doctor.place, &mut report).await?
     {
         gateways.extend(gateways::of_heartbeats(&*filer, &gateways, &mut report).await);
+        check_uploads(&*filer, &mut report).await;
         documents::check(filer, &configuration, &mut report).await;
     }
     gateways::check(&gateways, &mut report).await;

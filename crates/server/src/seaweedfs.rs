@@ -3,6 +3,8 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use bucket::leftovers::completed_uploads;
+use filer::FilerError;
 use filer::seaweedfs::{FilerAddress, Options, SeaweedFiler, Security};
 
 use crate::configuration::{Configuration, check_credential_store, trusted_proxies_of_security};
@@ -49,7 +51,10 @@ pub async fn run(settings: Settings, cluster: Cluster) -> Result<(), String> {
         trusted_proxies,
         session_keys,
         filer_names: names,
-        workers: vec![watch_weed(counted.clone(), Arc::clone(&weed_gateways))],
+        workers: vec![
+            watch_weed(counted.clone(), Arc::clone(&weed_gateways)),
+            remove_completed_uploads(counted.clone()),
+        ],
         weed_gateways,
         several: true,
         complete: |identities, _| Configuration::add_environment_admin(identities),
@@ -77,6 +82,27 @@ fn watch_weed(filer: SeaweedFiler, known: Arc<RwLock<Vec<String>>>) -> Worker {
         }
     };
     Worker::new("weed-gateways", Period::Every(WEED_EVERY), RunsOn::EveryGateway, ask)
+}
+
+/// How often uploads are looked for that have made their objects.
+const COMPLETED_EVERY: Duration = Duration::from_secs(3600);
+
+/// Removes what a filer that died in the middle of a completion has left of the upload. A listing of uploads shows it as
+/// unfinished.
+fn remove_completed_uploads(filer: SeaweedFiler) -> Worker {
+    let remove = move || {
+        let filer = filer.clone();
+        async move {
+            let failed =
+                |error: FilerError| format!("uploads that have made their objects could not be removed: {error}");
+            for upload in completed_uploads(&filer).await.map_err(failed)? {
+                upload.remove(&filer).await.map_err(failed)?;
+                tracing::info!(bucket = upload.bucket, key = %upload.key, "removed an upload that had made its object");
+            }
+            Ok(RunEnd::Done)
+        }
+    };
+    Worker::new("completed-uploads", Period::Every(COMPLETED_EVERY), RunsOn::EveryGateway, remove)
 }
 
 /// `security.toml`, with the overrides from the environment.
