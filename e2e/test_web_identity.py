@@ -43,6 +43,7 @@ def config(idp, **provider):
                     "rules": [
                         {"claim": "realm_access.roles", "value": "admin", "role": "Writer"},
                         {"claim": "groups", "value": "team-*", "role": f"{ROLE}Reader"},
+                        {"claim": "groups", "value": "stranger", "role": "ForUsers"},
                     ]
                 },
             }
@@ -398,6 +399,48 @@ def test_the_policy_claim(tmp_path):
     finally:
         place.server.stop()
         idp.stop()
+
+
+def test_bearer_tokens_on_requests(place, idp, bucket):
+    """Decided like AssumeRoleWithWebIdentity without a role, at each request."""
+    place.session(idp.token())  # the provider's keys are there
+    url = f"{place.url}/{bucket}/reef/a"
+
+    def get(method="GET", url=url, scheme="Bearer", **claims):
+        answer = requests.request(method, url, headers={"Authorization": f"{scheme} {idp.token(**claims)}"}, timeout=30)
+        return answer.status_code, answer.text.partition("<Code>")[2].partition("<")[0] or answer.text
+
+    reader, now = {"groups": ["team-1"]}, int(time.time())
+    assert get(**reader) == get(**reader, scheme="bearer") == (200, "coral")
+    assert get("PUT", **reader) == (403, "AccessDenied")
+    writer = {"realm_access": {"roles": ["admin"]}}
+    assert get("PUT", url + "2", **writer)[0] == 200
+    for what, claims, answer in [
+        ("no rule", {}, (403, "AccessDenied")),
+        ("the trust policy", {"groups": ["stranger"]}, (403, "AccessDenied")),
+        ("the end", {**reader, "exp": now - 120}, (400, "ExpiredToken")),
+        ("another audience", {**reader, "aud": "other"}, (400, "InvalidToken")),
+        ("another issuer", {**reader, "iss": "https://evil.example"}, (400, "InvalidToken")),
+        ("no end", {**reader, "exp": None}, (400, "InvalidToken")),
+        ("too old to be revoked", {**reader, "iat": now - 130_000}, (400, "ExpiredToken")),
+    ]:
+        assert get(**claims) == answer, what
+    for key in [idp.token(key=SigningKey("first"), **reader), "", "x", place.session(idp.token()).token]:
+        assert requests.get(url, headers={"Authorization": f"Bearer {key}"}, timeout=30).status_code == 400
+    token = idp.token(**reader)
+    for query in [f"Authorization=Bearer%20{token}", f"access_token={token}", f"X-Amz-Security-Token={token}"]:
+        assert requests.get(f"{url}?{query}", timeout=30).status_code in (400, 403), query
+    # The query APIs and status are for signed requests.
+    header = {"Authorization": f"Bearer {token}"}
+    assert requests.post(place.url, {"Action": "ListUsers"}, headers=header, timeout=30).status_code == 501
+
+    root = place.server.root
+    env = {"AWS_ACCESS_KEY_ID": root.access, "AWS_SECRET_ACCESS_KEY": root.secret, "AWS_ENDPOINT_URL": place.url}
+    subject = {**reader, "sub": "carrier"}
+    assert get(**subject)[0] == 200
+    kelpgate.cli("sessions", "revoke", f"-provider={idp.issuer}", "-subject=carrier", env=env)
+    assert get(**subject) == get(**subject, iat=now - 100) == (400, "ExpiredToken")
+    assert get(**reader)[0] == 200
 
 
 def test_sessions_of_a_user_of_a_provider_are_revoked(place, idp, bucket):

@@ -101,16 +101,42 @@ impl Authenticator {
             AuthForm::PresignedV2(claim) => {
                 self.verify_v2(unverified, snapshot, claim, AuthenticationType::PresignedV2)
             }
-            AuthForm::PostForm | AuthForm::Anonymous => Ok(Authenticated {
-                caller: anonymous(unverified, snapshot),
-                authentication: AuthenticationType::Anonymous,
-                payload: PayloadHash::of(&unverified.head.headers).map_err(from_signature)?,
-                seed: None,
-                signed_at: None,
-                service: String::new(),
-            }),
-            AuthForm::Bearer => Err(S3Error::not_implemented("The authorization type Bearer")),
+            AuthForm::PostForm | AuthForm::Anonymous => self.nobody(unverified, snapshot),
+            // Only the control plane can verify it, and only S3 operations ask for that.
+            AuthForm::Bearer(_) => Err(S3Error::not_implemented("The authorization type Bearer")),
         }
+    }
+
+    /// The anonymous caller.
+    pub fn nobody(&self, unverified: &UnverifiedRequest<'_>, snapshot: &Snapshot) -> Result<Authenticated, S3Error> {
+        Ok(Authenticated {
+            caller: anonymous(unverified, snapshot),
+            authentication: AuthenticationType::Anonymous,
+            payload: PayloadHash::of(&unverified.head.headers).map_err(from_signature)?,
+            seed: None,
+            signed_at: None,
+            service: String::new(),
+        })
+    }
+
+    /// The caller of a request that brought the token of an identity provider, from the session that was made of it.
+    pub fn authenticate_bearer(
+        &self,
+        unverified: &UnverifiedRequest<'_>,
+        snapshot: &Snapshot,
+        session_token: &str,
+    ) -> Result<Authenticated, S3Error> {
+        let session = self.sessions.verified(session_token, unverified.now)?;
+        let caller = session.caller(snapshot, session.access_key_id(), unverified)?;
+        self.note_use(unverified, &caller, "s3", "");
+        Ok(Authenticated {
+            caller,
+            authentication: AuthenticationType::Bearer,
+            payload: PayloadHash::of(&unverified.head.headers).map_err(from_signature)?,
+            seed: None,
+            signed_at: None,
+            service: "s3".to_owned(),
+        })
     }
 
     /// The IAM revision at which another gateway, or this one, made the session of a request. `None` for requests

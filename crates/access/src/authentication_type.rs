@@ -9,4 +9,5 @@ pub enum AuthenticationType {
     HeaderV2,
     PresignedV2,
     PostV2,
+    Bearer,
 }

@@ -133,7 +133,7 @@ fn directory_keys(context: &mut Context, federation: &Federation) {
 
 fn signature_keys(context: &mut Context, authenticated: &Authenticated, now: jiff::Timestamp) {
     let (auth_type, version) = match authenticated.authentication {
-        AuthenticationType::Anonymous => return,
+        AuthenticationType::Anonymous | AuthenticationType::Bearer => return,
         AuthenticationType::HeaderV4 => ("REST-HEADER", "AWS4-HMAC-SHA256"),
         AuthenticationType::PresignedV4 => ("REST-QUERY-STRING", "AWS4-HMAC-SHA256"),
         AuthenticationType::PostV4 => ("POST", "AWS4-HMAC-SHA256"),

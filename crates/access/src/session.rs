@@ -66,8 +66,7 @@ impl Sessions {
         let session = match self.known.get(token) {
             Some(known) => known,
             None => {
-                let keys = self.keys.as_ref().ok_or_else(|| invalid("this gateway has no sts.signingKey"))?;
-                let session = Arc::new(Session::verify(keys, token, now)?);
+                let session = Arc::new(self.verified(token, now)?);
                 self.known.insert(token.into(), Arc::clone(&session));
                 session
             }
@@ -83,7 +82,20 @@ impl Sessions {
     }
 }
 
+impl Sessions {
+    /// The session of a token that no client has.
+    pub(crate) fn verified(&self, token: &str, now: Timestamp) -> Result<Session, S3Error> {
+        let keys = self.keys.as_ref().ok_or_else(|| invalid("this gateway has no sts.signingKey"))?;
+        Session::verify(keys, token, now)
+    }
+}
+
 impl Session {
+    /// The access key that belongs to it.
+    pub(crate) fn access_key_id(&self) -> &AccessKeyId {
+        &self.verified.access_key_id
+    }
+
     fn verify(keys: &SessionKeys, token: &str, now: Timestamp) -> Result<Self, S3Error> {
         let verified = sts::verify(keys, token, now).map_err(|error| refused(&error))?;
         let claims = &verified.claims;

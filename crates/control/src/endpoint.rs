@@ -61,17 +61,26 @@ impl QueryEndpoint {
     /// Runs one call.
     pub async fn run(&self, query: Query<'_>) -> Result<QueryAnswer, QueryError> {
         let random: [u8; 96] = std::array::from_fn(|_| rand::random());
-        let params = Params::from(query.parameters);
-        let call = Call {
+        let (params, context) = (Params::from(query.parameters.clone()), query.context.clone());
+        self.dispatch(&self.call(&query, &params, &random), context).await
+    }
+
+    /// The token of a session for whoever brings the token of an identity provider, for this request alone.
+    pub async fn bearer_session(&self, token: &str, query: Query<'_>) -> Result<String, QueryError> {
+        let (params, context) = (Params::from(query.parameters.clone()), query.context.clone());
+        self.sts.bearer_session(&self.call(&query, &params, &[0; 96]), context, token).await
+    }
+
+    fn call<'a>(&'a self, query: &Query<'a>, params: &'a Params, random: &'a [u8; 96]) -> Call<'a> {
+        Call {
             caller: query.caller,
-            params: &params,
+            params,
             request_id: query.request_id,
             now_s: query.now_s,
-            random: &random,
+            random,
             observer: query.observer,
             message_keys: self.sts.message_keys(),
-        };
-        self.dispatch(&call, query.context).await
+        }
     }
 
     /// What metrics and logs call an action, for example `iam:CreateUser`; `None` for an unknown action.

@@ -42,7 +42,7 @@ impl StsApi {
         let (provider, directory) = self.directory(call, &snapshot)?;
         let (username, password) = (text(call, "LDAPUsername")?, text(call, "LDAPPassword")?);
         let user = self.checked_password(call, directory, username, password).await?;
-        let sign_in = SignIn { user: identity(&provider, &user)?, provider, dialect: &LDAP };
+        let sign_in = SignIn { user: identity(&provider, &user, call.now_s)?, provider, dialect: &LDAP };
         let snapshot = self.follower.current().ok_or_else(QueryError::not_loaded)?;
         let granted = granted(call, &sign_in, &snapshot)?;
         self.session(call, context, &sign_in, &granted, &snapshot)
@@ -111,7 +111,7 @@ fn text<'a>(call: &Call<'a>, name: &str) -> Result<&'a str, QueryError> {
 }
 
 /// What the directory says of its user, in the form in which other providers say it.
-fn identity(provider: &IdentityProvider, user: &FoundUser) -> Result<WebIdentity, QueryError> {
+fn identity(provider: &IdentityProvider, user: &FoundUser, now_s: i64) -> Result<WebIdentity, QueryError> {
     let groups_bytes: usize = user.groups.iter().map(|group| group.len() + 3).sum();
     if groups_bytes > GROUPS_BYTES_MAX {
         tracing::warn!(
@@ -128,6 +128,7 @@ fn identity(provider: &IdentityProvider, user: &FoundUser) -> Result<WebIdentity
         issuer: provider.issuer.clone(),
         subject: user.dn.clone(),
         audience: String::new(),
+        issued_s: now_s,
         expires_s: i64::MAX,
         claims: Claims::parse(claims.to_string().as_bytes()).map_err(unreadable)?,
     })

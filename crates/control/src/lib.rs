@@ -1,5 +1,6 @@
 //! The control plane: IAM and STS query APIs, the change feed, status.
 
+mod bearer;
 pub mod endpoint;
 pub mod feed;
 pub mod fence;

@@ -10,9 +10,10 @@ use iam::{Caller, DirectoryUser, IdentityProvider, PolicyMapping, ProviderRights
 use iam_api::answer::{self, AssumeRoleOutput, FederatedOutput};
 use iam_api::{AssumeRoleInput, Params, QueryCaller, query_requirements, set_query_condition_keys};
 use ids::AccessKeyId;
+use jiff::Timestamp;
 use policy::{Context, Decision, Principal};
 use serde_json::{Map, Value};
-use sts::{Claim, FederatedUser, NewSession, SessionHolder, WebIdentity};
+use sts::{Claim, FederatedUser, NewSession, SessionCredentials, SessionHolder, WebIdentity};
 
 use crate::query::{Call, QueryError};
 use crate::sts_api::{StsApi, check_session_policies, issued_at, packed_policy_size, refuse, session_id};
@@ -67,7 +68,23 @@ impl Grant<'_> {
     }
 }
 
+/// When a session begins and ends, and its id.
+pub(crate) enum Span {
+    /// From now on, as long as the caller asked.
+    AsAsked([u8; 16]),
+    /// The life of the token: it is no newer than the token, so that what ends the sessions of that time ends it too.
+    OfToken([u8; 16]),
+}
+
+/// A new session, and what it was made from.
+pub(crate) struct MadeSession {
+    pub(crate) credentials: SessionCredentials,
+    input: AssumeRoleInput,
+    arn: String,
+}
+
 impl StsApi {
+    /// The answer with a session for the caller.
     pub(crate) fn session(
         &self,
         call: &Call<'_>,
@@ -76,6 +93,41 @@ impl StsApi {
         granted: &Grant<'_>,
         snapshot: &Snapshot,
     ) -> Result<String, QueryError> {
+        let SignIn { provider, user, dialect } = sign_in;
+        let (session_id, role_id) = (session_id(call)?, granted.role().id.unwrap_or("AROASTSCLAIMBASED"));
+        let made = self.made_session(call, context, sign_in, granted, snapshot, Span::AsAsked(session_id))?;
+        let MadeSession { credentials, input, arn } = &made;
+        log_session(call, user, arn, &credentials.access_key_id);
+        let output = AssumeRoleOutput {
+            credentials,
+            assumed_role_id: &format!("{role_id}:{}", input.role_session_name),
+            arn,
+            packed_policy_size: packed_policy_size(input.policy.as_deref(), &input.tags),
+            source_identity: input.source_identity.as_deref(),
+        };
+        if provider.is_directory() {
+            return Ok(answer::assume_role_with_ldap_identity(&output, call.request_id));
+        }
+        let federated = FederatedOutput {
+            action: dialect.action,
+            subject_name: dialect.subject,
+            subject: &user.subject,
+            audience: &user.audience,
+            issuer: &user.issuer,
+        };
+        Ok(answer::assume_role_with_web_identity(&output, &federated, call.request_id))
+    }
+
+    /// A session, if the trust policy of its role lets the user in.
+    pub(crate) fn made_session(
+        &self,
+        call: &Call<'_>,
+        context: Context,
+        sign_in: &SignIn,
+        granted: &Grant<'_>,
+        snapshot: &Snapshot,
+        span: Span,
+    ) -> Result<MadeSession, QueryError> {
         let SignIn { provider, user, .. } = sign_in;
         let account = provider.account;
         let params = params_of(call, sign_in, granted)?;
@@ -95,6 +147,10 @@ impl StsApi {
             RevocationTarget::Subject(of_account, user.issuer.clone(), user.subject.clone()).to_text(),
         ];
         let provider_name = if provider.name.is_empty() { &provider.arn } else { &provider.name };
+        let (issued_at, duration_s, session_id) = match span {
+            Span::AsAsked(id) => (issued_at(snapshot, &targets, role_arn, call.now_s), duration_s, id),
+            Span::OfToken(id) => (issued_with(user, provider), whole_life(user, provider, call.now_s), id),
+        };
         let credentials = sts::mint(
             keys,
             &NewSession {
@@ -107,8 +163,8 @@ impl StsApi {
                 session_policy_arns: &input.policy_arns,
                 policy_names,
                 duration_s,
-                issued_at: issued_at(snapshot, &targets, role_arn, call.now_s),
-                session_id: session_id(call)?,
+                issued_at,
+                session_id,
                 request_context: request_context(sign_in),
                 tags: &input.tags,
                 transitive_tag_keys: &input.transitive_tag_keys,
@@ -125,25 +181,7 @@ impl StsApi {
                 mfa_at_s: None,
             },
         );
-        log_session(call, user, &arn, &credentials.access_key_id);
-        let output = AssumeRoleOutput {
-            credentials: &credentials,
-            assumed_role_id: &format!("{}:{}", role_id.unwrap_or("AROASTSCLAIMBASED"), input.role_session_name),
-            arn: &arn,
-            packed_policy_size: packed_policy_size(input.policy.as_deref(), &input.tags),
-            source_identity: input.source_identity.as_deref(),
-        };
-        if provider.is_directory() {
-            return Ok(answer::assume_role_with_ldap_identity(&output, call.request_id));
-        }
-        let federated = FederatedOutput {
-            action: sign_in.dialect.action,
-            subject_name: sign_in.dialect.subject,
-            subject: &user.subject,
-            audience: &user.audience,
-            issuer: &user.issuer,
-        };
-        Ok(answer::assume_role_with_web_identity(&output, &federated, call.request_id))
+        Ok(MadeSession { credentials, input, arn })
     }
 
     /// Whether the trust policy of the role lets the user in, with the tags and the source identity of the token.
@@ -330,6 +368,17 @@ fn request_context(SignIn { provider, user, .. }: &SignIn) -> Map<String, Value>
 fn source_identity<'u>(provider: &IdentityProvider, user: &'u WebIdentity) -> Option<&'u str> {
     let configured = Some(provider.source_identity_claim.as_str()).filter(|claim| !claim.is_empty());
     user.claims.text(SOURCE_IDENTITY_CLAIM).or_else(|| user.claims.text(configured?))
+}
+
+/// When the token was issued; for one that is older than its provider, when the provider was created.
+fn issued_with(user: &WebIdentity, provider: &IdentityProvider) -> Timestamp {
+    Timestamp::from_second(user.issued_s.max(provider.created_s)).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// From then to the end of the token, in seconds. A token is good for a moment longer than it says, because clocks differ.
+fn whole_life(user: &WebIdentity, provider: &IdentityProvider, now_s: i64) -> u32 {
+    let ends_s = user.expires_s.max(now_s.saturating_add(60));
+    u32::try_from(ends_s.saturating_sub(issued_with(user, provider).as_second())).unwrap_or(u32::MAX)
 }
 
 /// The log has what the token says of its user, because the session's name alone may not tell who that is.

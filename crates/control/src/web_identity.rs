@@ -50,7 +50,12 @@ impl StsApi {
     }
 
     /// Verifies the token. A key that is not known is fetched in the background, for which the call waits a moment.
-    async fn sign_in(&self, call: &Call<'_>, token: &str, dialect: &'static Dialect) -> Result<SignIn, QueryError> {
+    pub(crate) async fn sign_in(
+        &self,
+        call: &Call<'_>,
+        token: &str,
+        dialect: &'static Dialect,
+    ) -> Result<SignIn, QueryError> {
         let issuer = sts::claimed_issuer(token).map_err(|error| rejected(call, "", &error))?;
         let mut waited = false;
         loop {

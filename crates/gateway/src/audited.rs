@@ -161,7 +161,7 @@ fn signature(head: &Parts) -> Option<AuditedSignature> {
         Ok(AuthForm::HeaderV2(_)) => ("SigV2", "AuthHeader"),
         Ok(AuthForm::PresignedV2(_)) => ("SigV2", "QueryString"),
         Ok(AuthForm::PostForm) => ("", "Form"),
-        Ok(AuthForm::Bearer | AuthForm::Anonymous) | Err(_) => return None,
+        Ok(AuthForm::Bearer(_) | AuthForm::Anonymous) | Err(_) => return None,
     };
     Some(AuditedSignature { version, place })
 }

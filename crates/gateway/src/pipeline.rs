@@ -160,6 +160,30 @@ impl Gateway {
         Ok(authenticated)
     }
 
+    /// Authenticates the caller of an S3 operation, by a signature or by the token of an identity provider.
+    async fn caller_of(&self, visit: &Visit<'_>, trail: &mut Trail) -> Result<Authenticated, S3Error> {
+        let (unverified, snapshot) = (visit.unverified(Services::S3, None), &*visit.snapshot);
+        let Ok(AuthForm::Bearer(token)) = &visit.form else {
+            return self.authenticate(&unverified, snapshot, trail);
+        };
+        let nobody = self.authenticator.nobody(&unverified, snapshot)?;
+        let call = crate::query::QueryCall {
+            parameters: QueryString::parse(None)?,
+            context: self.context(visit, &nobody),
+            caller: nobody.caller,
+            request_id: trail.request_id.clone(),
+            now: visit.now,
+            observer: Arc::clone(&trail.decisions) as Arc<dyn access::DecisionObserver>,
+        };
+        let session = self.query_api.bearer_session(token.expose(), call).await;
+        let authenticated =
+            session.and_then(|session| self.authenticator.authenticate_bearer(&unverified, snapshot, &session));
+        let authenticated = authenticated.map_err(|error| trail.unauthenticated(String::new(), error))?;
+        trail.caller = AuditedCaller::of(&authenticated.caller);
+        self.limit(&authenticated.caller)?;
+        Ok(authenticated)
+    }
+
     /// Counts the request against the limits of its caller.
     fn limit(&self, caller: &Caller) -> Result<(), S3Error> {
         // All sessions of a role are one user, and so are those that a user made.
@@ -259,7 +283,7 @@ impl Gateway {
         incoming: Source,
         trail: &mut Trail,
     ) -> Answer {
-        let authenticated = self.authenticate(&visit.unverified(Services::S3, None), &visit.snapshot, trail)?;
+        let authenticated = self.caller_of(visit, trail).await?;
         let mut body = self.body(visit, &authenticated, &operation, incoming)?;
         if let Some(limit) = operation.body_limit() {
             self.require_a_chance(visit, &authenticated, &operation, trail)?;

@@ -36,6 +36,19 @@ impl QueryApi for ControlPlane {
         })
     }
 
+    async fn bearer_session(&self, token: &str, call: QueryCall) -> Result<String, S3Error> {
+        self.0.bearer_session(token, query(&call)).await.map_err(|error| {
+            let code = match error.code.as_str() {
+                "AccessDenied" => S3ErrorCode::AccessDenied,
+                "NotImplemented" => return S3Error::not_implemented("The authorization type Bearer"),
+                "ExpiredTokenException" => S3ErrorCode::ExpiredToken,
+                "IDPCommunicationError" | "ServiceUnavailable" => S3ErrorCode::ServiceUnavailable,
+                _ => S3ErrorCode::InvalidToken,
+            };
+            S3Error::with_message(code, error.message)
+        })
+    }
+
     fn label(&self, action: &str) -> Option<&'static str> {
         QueryEndpoint::label(action)
     }

@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::fmt;
 
 use http::Method;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderName, HeaderValue};
@@ -29,9 +30,26 @@ pub enum AuthForm {
     /// A `POST` of `multipart/form-data` without other credentials. If it is a POST upload, they are in the form.
     PostForm,
     /// `Authorization: Bearer ...`.
-    Bearer,
+    Bearer(BearerToken),
     /// No credentials at all.
     Anonymous,
+}
+
+/// The token of an identity provider, as the request brings it. It is not verified.
+#[derive(Clone, PartialEq, Eq)]
+pub struct BearerToken(String);
+
+impl BearerToken {
+    /// The token itself, for who verifies it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for BearerToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BearerToken(..)")
+    }
 }
 
 /// Reads how the request identifies its caller.
@@ -68,7 +86,7 @@ fn from_header(head: &Parts, value: &HeaderValue) -> Result<AuthForm, SigError> 
     match kind {
         ALGORITHM => header_v4(head, rest).map(AuthForm::HeaderV4),
         "AWS" => v2::header(head, rest).map(AuthForm::HeaderV2),
-        _ if kind.eq_ignore_ascii_case("bearer") => Ok(AuthForm::Bearer),
+        _ if kind.eq_ignore_ascii_case("bearer") => Ok(AuthForm::Bearer(BearerToken(rest.trim().to_owned()))),
         _ => Err(SigError::UnsupportedAuthorization),
     }
 }

@@ -19,7 +19,7 @@ mod target;
 pub mod v2;
 mod verify;
 
-pub use auth_form::{AuthForm, auth_form};
+pub use auth_form::{AuthForm, BearerToken, auth_form};
 pub use body_check::BodyCheck;
 pub use chunked::{ChunkMode, ChunkSeed, ChunkSigner, ChunkedDecoder, Trailers};
 pub use claim::{Claim, PayloadHash, Scope};

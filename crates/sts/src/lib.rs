@@ -13,7 +13,8 @@ mod web_identity;
 
 pub use claims::SessionClaims;
 pub use session::{
-    FederatedUser, NewSession, SessionCredentials, SessionHolder, TokenError, VerifiedSession, mint, verify,
+    FederatedUser, NewSession, SessionCredentials, SessionHolder, TokenError, VerifiedSession, mint,
+    session_id_of_token, verify,
 };
 pub use signing_key::{KeyError, SessionKeys, SigningKey};
 pub use web_identity::{

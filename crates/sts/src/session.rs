@@ -204,6 +204,12 @@ pub fn mint(keys: &SessionKeys, new: &NewSession<'_>) -> SessionCredentials {
     }
 }
 
+/// The id of the session that stands for the token of an identity provider: always the same for the same token.
+pub fn session_id_of_token(token: &str) -> [u8; 16] {
+    let hash = digest::digest(&digest::SHA256, format!("bearer:{token}").as_bytes());
+    std::array::from_fn(|at| hash.as_ref().get(at).copied().unwrap_or_default())
+}
+
 /// Checks a session token and derives its access key and secret.
 ///
 /// The token must be signed by one of our keys with HS256, name our issuer exactly, be a session that has not ended,

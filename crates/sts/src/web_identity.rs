@@ -44,6 +44,8 @@ pub struct WebIdentity {
     pub subject: String,
     /// The client id for which the token was accepted.
     pub audience: String,
+    /// When the token was issued, seconds since 1970.
+    pub issued_s: i64,
     /// The end of the token, seconds since 1970.
     pub expires_s: i64,
     /// All claims.
@@ -92,14 +94,15 @@ pub fn verify_web_identity(token: &str, expected: &ExpectedToken<'_>) -> Result<
     if issuer != expected.issuer {
         return Err(Malformed("its issuer is not the provider's"));
     }
-    let expires_s = times(&members, expected.now)?;
+    let (issued_s, expires_s) = times(&members, expected.now)?;
     let subject = text(&members, "sub", "it has no subject (`sub`)")?;
     let audience = audience(&members, expected.client_ids)?;
-    Ok(WebIdentity { issuer, subject, audience, expires_s, claims: Claims::of(&members).map_err(Malformed)? })
+    let claims = Claims::of(&members).map_err(Malformed)?;
+    Ok(WebIdentity { issuer, subject, audience, issued_s, expires_s, claims })
 }
 
-/// Checks `exp`, `iat` and `nbf`. The result is `exp`.
-fn times(members: &BTreeMap<String, Value>, now: Timestamp) -> Result<i64, WebIdentityError> {
+/// Checks `exp`, `iat` and `nbf`. The result is `iat` and `exp`.
+fn times(members: &BTreeMap<String, Value>, now: Timestamp) -> Result<(i64, i64), WebIdentityError> {
     let now_s = now.as_second();
     let expires_s = seconds(members, "exp")?.ok_or(WebIdentityError::Malformed("it has no end (`exp`)"))?;
     let issued_s = seconds(members, "iat")?.ok_or(WebIdentityError::Malformed("it has no time of issue (`iat`)"))?;
@@ -110,7 +113,7 @@ fn times(members: &BTreeMap<String, Value>, now: Timestamp) -> Result<i64, WebId
     if issued_s.max(begins_s) > now_s.saturating_add(LEEWAY_S) {
         return Err(WebIdentityError::Malformed("it is from the future; check the clocks"));
     }
-    Ok(expires_s)
+    Ok((issued_s, expires_s))
 }
 
 /// The client id that the token is for: one of its audiences, or else the party that it was issued to (`azp`).

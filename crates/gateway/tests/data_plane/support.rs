@@ -152,6 +152,10 @@ impl QueryApi for Echo {
         Err(s3::S3Error::with_message(s3::S3ErrorCode::NotImplemented, asked.join(" ")))
     }
 
+    async fn bearer_session(&self, _token: &str, _call: QueryCall) -> Result<String, s3::S3Error> {
+        Err(s3::S3Error::not_implemented("The authorization type Bearer"))
+    }
+
     fn label(&self, action: &str) -> Option<&'static str> {
         (action == "ListUsers").then_some("iam:ListUsers")
     }

@@ -354,7 +354,7 @@ fn only_requests_without_credentials_are_anonymous() {
         let found = match sigv4::auth_form(&head) {
             Ok(AuthForm::Anonymous) => "Anonymous",
             Ok(AuthForm::PostForm) => "PostForm",
-            Ok(AuthForm::Bearer) => "Bearer",
+            Ok(AuthForm::Bearer(_)) => "Bearer",
             Ok(_) => "a signature",
             Err(error) => error.code(),
         };
