@@ -144,10 +144,14 @@ def test_the_command_line(place, bucket):
         "AWS_SECRET_ACCESS_KEY": place.key.secret,
         "AWS_ENDPOINT_URL": place.url,
     }
+    client("sts", place.url, old).get_caller_identity()
+    listed = kelpgate.cli("sessions", "list", env=env).stdout.splitlines()
+    used = [line for line in listed if f":assumed-role/{name}/" in line]
+    assert len(used) == 1 and used[0].endswith("from 127.0.0.1"), listed
     said = kelpgate.cli("sessions", "revoke", f"-role={name}", env=env).stdout
     assert f"role/{name}" in said
     ended(place, old, bucket)
-    assert f"role/{name}" in kelpgate.cli("sessions", "list", env=env).stdout
+    assert f"role/{name}" in kelpgate.cli("sessions", "revocations", env=env).stdout
     wrong = kelpgate.cli("sessions", "revoke", "-role=nobody", env=env, check=False)
     assert wrong.returncode != 0 and "NoSuchEntity" in wrong.stderr
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use iam::{Caller, KeyRefusal, Snapshot};
+use iam::{Caller, CallerSession, KeyRefusal, SessionUse, Snapshot};
 use ids::{AccessKeyId, SecretAccessKey};
 use jiff::Timestamp;
 use policy::Principal;
@@ -83,7 +83,12 @@ impl Authenticator {
             None => key,
         };
         let region = if region.is_empty() { self.region.as_str() } else { region };
-        self.uses.note(id, unverified.now.as_second(), service, if region.is_empty() { "us-east-1" } else { region });
+        let region = if region.is_empty() { "us-east-1" } else { region };
+        self.uses.note(id, unverified.now.as_second(), service, region);
+        if let Some(session) = &caller.session {
+            let known = || session_use(caller, session);
+            self.uses.note_session(&session.id, unverified.now.as_second(), service, region, known);
+        }
     }
 
     /// Finds out who makes the request.
@@ -280,6 +285,21 @@ impl Authenticator {
         }
         let caller = user_caller(&holder.user, access_key_id.clone(), unverified);
         Ok(Holder { secret: holder.secret, caller })
+    }
+}
+
+/// What ListSessions shows of a session.
+fn session_use(caller: &Caller, session: &CallerSession) -> SessionUse {
+    let federation = session.federation.as_ref();
+    SessionUse {
+        arn: caller.arn.to_string(),
+        account: caller.account.to_string(),
+        role_arn: session.role_arn.to_string(),
+        provider_arn: federation.map(|federation| federation.provider.arn.clone()).unwrap_or_default(),
+        subject: federation.map(|federation| federation.subject.to_string()).unwrap_or_default(),
+        issued_s: session.issued_s,
+        expires_s: session.expires_s,
+        address: caller.source_ip.map(|address| address.to_string()).unwrap_or_default(),
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
-use iam::{LastUsed, Use};
+use iam::{LastUsed, SessionUse, Use};
 use rpds::HashTrieMapSync;
 
 /// The last use of each key and role since the control plane last asked.
@@ -31,6 +31,9 @@ struct Seen {
 
 const GONE: i64 = i64::MAX;
 
+/// So many entries leave no room for more sessions.
+const SESSIONS: usize = 20_000;
+
 impl Default for RecentUses {
     fn default() -> Self {
         Self { seen: ArcSwap::from_pointee(HashTrieMapSync::new_sync()), writing: Mutex::new(()) }
@@ -50,6 +53,28 @@ impl RecentUses {
             return; // another request added it first
         }
         let new = Seen { minute: AtomicI64::new(minute), used: Mutex::new(use_of(minute, service, region)) };
+        self.seen.store(Arc::new(seen.insert(id.into(), Arc::new(new))));
+    }
+
+    /// Records a use of a session, by its id. Only the first one in each minute asks what is known of it. Beyond so many
+    /// sessions and keys in a minute, the others are not recorded.
+    pub fn note_session(
+        &self,
+        id: &str,
+        now_s: i64,
+        service: &str,
+        region: &str,
+        session: impl FnOnce() -> SessionUse,
+    ) {
+        let minute = now_s.div_euclid(60);
+        let seen = self.seen.load();
+        if seen.get(id).is_some_and(|seen| seen.note(minute, service, region)) || seen.size() >= SESSIONS {
+            return;
+        }
+        let used = Use { session: Some(Arc::new(session())), ..use_of(minute, service, region) };
+        let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = self.seen.load_full();
+        let new = Seen { minute: AtomicI64::new(minute), used: Mutex::new(used) };
         self.seen.store(Arc::new(seen.insert(id.into(), Arc::new(new))));
     }
 
@@ -88,7 +113,8 @@ impl Seen {
             if before < minute {
                 let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
                 if used.at_s < minute * 60 {
-                    *used = use_of(minute, service, region);
+                    let session = used.session.take();
+                    *used = Use { session, ..use_of(minute, service, region) };
                 }
             }
             return before != GONE;
@@ -104,7 +130,7 @@ impl Seen {
 fn use_of(minute: i64, service: &str, region: &str) -> Use {
     // A gateway without a region of its own uses the one that the client signed, but limits its length.
     let region = if region.len() > 64 { "" } else { region };
-    Use { at_s: minute * 60, service: service.into(), region: region.into() }
+    Use { at_s: minute * 60, service: service.into(), region: region.into(), session: None }
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! `kelpgate sessions`: ends sessions, and lists those that were ended. Both ask a gateway, because only its answer says that every
-//! gateway refuses the sessions.
+//! `kelpgate sessions`: lists sessions, and ends them. A gateway is asked, because only its answer says that every gateway refuses the
+//! sessions.
 
 use clap::{Args, Subcommand};
 
@@ -9,8 +9,10 @@ use crate::api::Gateway;
 pub enum SessionsCommand {
     /// Ends sessions that were issued until now. Returns once every gateway refuses them.
     Revoke(Revoke),
-    /// Lists which sessions are revoked.
+    /// Lists the sessions that were used lately and are not over: id, ARN, user of an identity provider, times, address.
     List(Gateway),
+    /// Lists which sessions are revoked.
+    Revocations(Gateway),
 }
 
 #[derive(Args)]
@@ -53,7 +55,8 @@ pub async fn run(command: SessionsCommand) -> Result<(), String> {
             let answer = call(&revoke.gateway, "RevokeSessions", given).await?;
             println!("revoked: {}", lines(&answer).join("\n"));
         }
-        SessionsCommand::List(gateway) => {
+        SessionsCommand::List(gateway) => list(&gateway).await?,
+        SessionsCommand::Revocations(gateway) => {
             for line in lines(&call(&gateway, "ListSessionRevocations", []).await?) {
                 println!("{line}");
             }
@@ -62,12 +65,34 @@ pub async fn run(command: SessionsCommand) -> Result<(), String> {
     Ok(())
 }
 
+/// Prints one line for each session, page by page.
+async fn list(gateway: &Gateway) -> Result<(), String> {
+    let mut marker = String::new();
+    loop {
+        let after = Some(("Marker", marker.as_str())).filter(|(_, marker)| !marker.is_empty());
+        let answer = call(gateway, "ListSessions", after.into_iter().chain([("MaxItems", "1000")])).await?;
+        for part in answer.split("<SessionId>").skip(1).map(|part| format!("<SessionId>{part}")) {
+            let [id, arn, subject] = ["SessionId", "Arn", "Subject"].map(|name| field(&part, name));
+            let [issued, expires, used, address] =
+                ["IssuedAt", "ExpiresAt", "LastUsedDate", "SourceIp"].map(|name| field(&part, name));
+            let subject = if subject.is_empty() { "-" } else { &subject };
+            println!("{id}\t{arn}\t{subject}\tissued {issued}\tuntil {expires}\tused {used}\tfrom {address}");
+        }
+        marker = field(&answer, "Marker");
+        if marker.is_empty() {
+            return Ok(());
+        }
+    }
+}
+
+/// The text of an element, whose characters that XML writes in another way stay so.
+fn field(part: &str, name: &str) -> String {
+    let rest = part.split_once(&format!("<{name}>")).map_or("", |(_, rest)| rest);
+    rest.split('<').next().unwrap_or_default().to_owned()
+}
+
 /// One line for each revocation of an answer.
 fn lines(answer: &str) -> Vec<String> {
-    let field = |part: &str, name: &str| {
-        let rest = part.split_once(&format!("<{name}>")).map_or("", |(_, rest)| rest);
-        rest.split('<').next().unwrap_or_default().to_owned()
-    };
     let revocations = answer.split("<Target>").skip(1).map(|part| format!("<Target>{part}"));
     let line = |part: String| {
         let [target, until, by] = ["Target", "IssuedUntil", "RevokedBy"].map(|name| field(&part, name));

@@ -10,6 +10,9 @@ use tokio::sync::Mutex;
 
 use crate::feed::Follower;
 
+/// So many sessions are remembered: those that were used last.
+const SESSIONS: usize = 10_000;
+
 /// The last uses that this gateway has seen.
 pub struct Recorder {
     uses: Arc<RecentUses>,
@@ -50,7 +53,7 @@ impl Recorder {
             return Ok(());
         }
         if let Some(snapshot) = self.follower.current() {
-            known.forget_what_is_gone(&snapshot);
+            known.forget_what_is_gone(&snapshot, clock.now_s);
         }
         let Known { record, files } = &mut *known;
         self.store.put_last_used(&self.gateway, record, files).await
@@ -101,9 +104,13 @@ impl Clock {
 }
 
 impl Known {
-    fn forget_what_is_gone(&mut self, snapshot: &Snapshot) {
+    fn forget_what_is_gone(&mut self, snapshot: &Snapshot, now_s: i64) {
         let roles: std::collections::BTreeSet<&str> = snapshot.roles().map(|role| &*role.id).collect();
-        self.record.retain(|id| snapshot.access_key(id).is_some() || roles.contains(id));
+        self.record.retain(|id, used| match &used.session {
+            Some(session) => session.expires_s > now_s,
+            None => snapshot.access_key(id).is_some() || roles.contains(id),
+        });
+        self.record.keep_sessions(SESSIONS);
     }
 }
 

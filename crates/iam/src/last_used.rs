@@ -1,4 +1,4 @@
-//! When keys and roles were last used, for GetAccessKeyLastUsed, GetRole and the credential report.
+//! When keys, roles and sessions were last used, for GetAccessKeyLastUsed, GetRole, the credential report and ListSessions.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,9 +12,32 @@ pub struct Use {
     pub service: Arc<str>,
     /// The region for which the request was signed.
     pub region: Arc<str>,
+    /// What was used, if it is a session.
+    pub session: Option<Arc<SessionUse>>,
 }
 
-/// The last use of each access key, by its id, and of each role, by its `AROA...` id.
+/// What is known of a session that was used.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SessionUse {
+    /// Its ARN.
+    pub arn: String,
+    /// The account in which it acts.
+    pub account: String,
+    /// The ARN of its role; empty for a session that a user made without one.
+    pub role_arn: String,
+    /// The ARN of the identity provider whose user has it; may be empty.
+    pub provider_arn: String,
+    /// The user there; may be empty.
+    pub subject: String,
+    /// When it was issued, seconds since 1970.
+    pub issued_s: i64,
+    /// Its end, seconds since 1970.
+    pub expires_s: i64,
+    /// The address from which it was used.
+    pub address: String,
+}
+
+/// The last use of each access key, by its id, of each role, by its `AROA...` id, and of each session, by its id.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LastUsed(BTreeMap<Arc<str>, Use>);
 
@@ -49,9 +72,20 @@ impl LastUsed {
         self.0.values_mut().for_each(|used| used.at_s = used.at_s.min(now_s));
     }
 
-    /// Removes ids for which `keep` is false.
-    pub fn retain(&mut self, keep: impl Fn(&str) -> bool) {
-        self.0.retain(|id, _| keep(id));
+    /// Removes uses for which `keep` is false.
+    pub fn retain(&mut self, keep: impl Fn(&str, &Use) -> bool) {
+        self.0.retain(|id, used| keep(id, used));
+    }
+
+    /// Keeps at most so many sessions: those that were used last.
+    pub fn keep_sessions(&mut self, most: usize) {
+        let mut times: Vec<i64> = self.0.values().filter(|used| used.session.is_some()).map(|used| used.at_s).collect();
+        if times.len() <= most {
+            return;
+        }
+        times.sort_unstable_by(|one, other| other.cmp(one));
+        let oldest = times.get(most).copied().unwrap_or(i64::MAX);
+        self.0.retain(|_, used| used.session.is_none() || used.at_s > oldest);
     }
 
     /// All uses, by id.

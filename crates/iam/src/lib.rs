@@ -28,7 +28,7 @@ pub use entity::{
 };
 pub use identities::Identities;
 pub use identity_provider::{IdentityProvider, KeySource, OidcKeys, ProviderRights, RoleMapping, RoleRule};
-pub use last_used::{LastUsed, Use};
+pub use last_used::{LastUsed, SessionUse, Use};
 pub use mfa_device::MfaDevice;
 pub use name::is_name;
 pub use policy_ids::{PolicyIds, policy_ids, shown_policy, shown_trust, stored_policy_ids, trust_ids};

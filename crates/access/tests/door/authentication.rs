@@ -389,7 +389,7 @@ fn nobody_has_what_the_identity_anonymous_has() {
 /// The last use of a key, as GetAccessKeyLastUsed tells it.
 fn last_use(world: &World, key: &str) -> Option<(i64, String, String)> {
     let used = world.door.uses().peek();
-    used.of(key).map(|Use { at_s, service, region }| (*at_s, service.to_string(), region.to_string()))
+    used.of(key).map(|Use { at_s, service, region, .. }| (*at_s, service.to_string(), region.to_string()))
 }
 
 #[test]

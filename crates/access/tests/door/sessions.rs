@@ -61,9 +61,13 @@ fn a_session_in_each_way_of_signing() {
         assert_eq!(said(&answer), want);
         assert_eq!(&*answer.unwrap().caller.user_id, "AROAAPP:work");
     }
-    // A session's key lives for hours only, so the use is noted under the id of its role.
+    // A session's key lives for hours only, so the use is noted under the id of its role, and with what it is under its own.
     let used = world.door.uses().peek();
-    assert_eq!(used.iter().map(|(id, _)| &**id).collect::<Vec<_>>(), ["AROAAPP"]);
+    assert_eq!(used.iter().map(|(id, _)| &**id).collect::<Vec<_>>(), ["07".repeat(16).as_str(), "AROAAPP"]);
+    let known = used.of(&"07".repeat(16)).and_then(|used| used.session.clone()).unwrap();
+    assert_eq!((&*known.role_arn, &*known.account, &*known.subject), (ROLE_ARN, ACCOUNT, ""));
+    assert!(known.arn.ends_with(":assumed-role/app/work") && known.issued_s < known.expires_s, "{known:?}");
+    assert!(used.of("AROAAPP").is_some_and(|used| used.session.is_none()));
 }
 
 #[test]

@@ -128,6 +128,7 @@ const CALLS: &str = "
     ValidatePolicy&PolicyType=IDENTITY_POLICY&PolicyDocument=$GET
     RevokeSessions&UserName=bo
     ListSessionRevocations
+    ListSessions
     DeleteAccountAlias&AccountAlias=ours
     DeleteOpenIDConnectProvider&$IDP
     DeleteInstanceProfile&InstanceProfileName=web

@@ -175,7 +175,7 @@ fn an_entry_is_marked_as_mirrored_only_while_it_says_what_was_mirrored() {
 
 #[test]
 fn the_latest_use_stays() {
-    let used = |at_s, region: &str| Use { at_s, service: "s3".into(), region: region.into() };
+    let used = |at_s, region: &str| Use { at_s, service: "s3".into(), region: region.into(), session: None };
     for (known, new, is_news) in [(None, 60, true), (Some(0), 60, true), (Some(60), 60, false), (Some(61), 60, false)] {
         let mut uses: LastUsed = known.map(|at_s| ("AKA".into(), used(at_s, "old"))).into_iter().collect();
         assert_eq!(uses.note(&"AKA".into(), used(new, "new")), is_news, "{known:?}");

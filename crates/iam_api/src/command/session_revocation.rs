@@ -1,4 +1,4 @@
-//! RevokeSessions and ListSessionRevocations: Kelpgate's own actions. Sessions are stateless, so ending one means remembering that
+//! RevokeSessions, ListSessionRevocations and ListSessions: Kelpgate's own actions. Sessions are stateless, so ending one means remembering that
 //! it is over, for as long as its token would be good.
 
 use jiff::Timestamp;
@@ -14,6 +14,10 @@ use iam::{Caller, Change, DocumentKey, Revocation, RevocationTarget, Snapshot};
 pub(super) const COMMANDS: &[Command] = &[
     revoke("RevokeSessions", documents, run).needing("iam:RevokeSessions").about(resource),
     read("ListSessionRevocations", list).needing("iam:ListSessionRevocations").about(|_, _| Ok("*".to_owned())),
+    read("ListSessions", list_sessions)
+        .needing("iam:ListSessions")
+        .about(|_, _| Ok("*".to_owned()))
+        .reading_last_used(),
 ];
 
 /// How far the clock of a gateway may be ahead of that of the gateway which revokes, in seconds: what it issued just before
@@ -76,6 +80,27 @@ fn list(request: &Request<'_>, state: &Snapshot) -> Answer {
         }
     });
     Ok(Outcome::answer(xml.finish()))
+}
+
+/// The sessions of the account that were used lately and are not over.
+fn list_sessions(request: &Request<'_>, _: &Snapshot) -> Answer {
+    let account = request.caller.account;
+    let sessions = request.last_used.iter().filter_map(|(id, used)| Some((&**id, (used, used.session.as_deref()?))));
+    let listed =
+        sessions.filter(|(_, (_, session))| session.account == account.as_str() && session.expires_s > request.now_s);
+    let page = request.page("Sessions", listed.map(|(id, of)| (id, (id, of))), |xml, (id, (used, session))| {
+        xml.text("SessionId", id).text("Arn", &session.arn);
+        for (name, text) in
+            [("RoleArn", &session.role_arn), ("Provider", &session.provider_arn), ("Subject", &session.subject)]
+        {
+            if !text.is_empty() {
+                xml.text(name, text);
+            }
+        }
+        xml.text("IssuedAt", &date(session.issued_s)).text("ExpiresAt", &date(session.expires_s));
+        xml.text("LastUsedDate", &date(used.at_s)).text("SourceIp", &session.address);
+    });
+    page.map(Outcome::answer)
 }
 
 fn describe(xml: &mut xml::XmlWriter, revocation: &Revocation) {

@@ -1051,7 +1051,7 @@ fn what_the_rows_say_of_their_commands() {
     );
     assert_eq!(
         with(|command| command.reads_last_used),
-        "GetAccessKeyLastUsed GetAccountAuthorizationDetails GetCredentialReport GetRole"
+        "GetAccessKeyLastUsed GetAccountAuthorizationDetails GetCredentialReport GetRole ListSessions"
     );
     assert_eq!(with(|command| command.is_about_keys), "CreateAccessKey DeleteAccessKey UpdateAccessKey");
 }

@@ -114,7 +114,7 @@ async fn the_feed_reports_our_documents_but_not_last_uses() {
 }
 
 fn used(at_s: i64) -> Use {
-    Use { at_s, service: "s3".into(), region: "us-east-1".into() }
+    Use { at_s, service: "s3".into(), region: "us-east-1".into(), session: None }
 }
 
 #[tokio::test]

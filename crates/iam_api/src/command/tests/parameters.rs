@@ -744,6 +744,7 @@ const ROWS: &[(&str, &[Parameter])] = &[
         ],
     ),
     ("ListSessionRevocations", &[]),
+    ("ListSessions", &[may("MaxItems", "10", Items), may("Marker", "", Marker)]),
     ("ListMFADevices", &[may("UserName", "al", NAME_64), may("MaxItems", "10", Items), may("Marker", "", Marker)]),
     ("ListSSHPublicKeys", &[may("UserName", "al", NAME_64), may("MaxItems", "10", Items), may("Marker", "", Marker)]),
     (

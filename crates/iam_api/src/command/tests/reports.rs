@@ -94,7 +94,7 @@ fn the_summary_counts_the_entities_of_the_account() {
 fn the_credential_report_has_a_row_for_root_and_each_user() {
     let state = peopled();
     let key = state.user("al").unwrap().record.credentials[0].access_key.clone();
-    let used = Use { at_s: 1_700_000_040, service: "s3".into(), region: "us-east-1".into() };
+    let used = Use { at_s: 1_700_000_040, service: "s3".into(), region: "us-east-1".into(), session: None };
     let last_used: LastUsed = [(key.as_str().into(), used)].into_iter().collect();
     assert!(run(&state, "GenerateCredentialReport").unwrap().1.starts_with("<State>COMPLETE</State>"));
     let answer = run_with(&state, "GetCredentialReport", &last_used).unwrap().1;
@@ -126,7 +126,7 @@ fn last_uses_of_keys_and_roles() {
         never,
         "<UserName>al</UserName><AccessKeyLastUsed><ServiceName>N/A</ServiceName><Region>N/A</Region></AccessKeyLastUsed>"
     );
-    let used = |service: &str| Use { at_s: 60, service: service.into(), region: "eu-west-1".into() };
+    let used = |service: &str| Use { at_s: 60, service: service.into(), region: "eu-west-1".into(), session: None };
     let last_used: LastUsed = [(key.as_str().into(), used("iam")), (role, used("s3"))].into_iter().collect();
     let answer = run_with(&state, &line, &last_used).unwrap().1;
     assert!(
