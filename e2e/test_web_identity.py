@@ -54,6 +54,20 @@ def config(idp, **provider):
             role("OnlyUser1", "read", trust(idp, equals)),
             role("Nobody", "read", trust(idp, {"StringEquals": {"aws:MultiFactorAuthPresent": "true"}})),
             role("ForUsers", "read", trust(idp, principal="someone-else")),
+            # The conditions of docs/federation.md.
+            role("Keycloak", "read", trust(idp, {"ForAnyValue:StringEquals": {f"{idp.prefix}:realm_access.roles": "s3-reader"}})),
+            role("Kubernetes", "read", trust(idp, {"StringEquals": {f"{idp.prefix}:sub": "system:serviceaccount:data:loader"}})),
+            role(
+                "GitHub",
+                "read",
+                trust(
+                    idp,
+                    {
+                        "StringEquals": {f"{idp.prefix}:repository_id": "74", f"{idp.prefix}:environment": "production"},
+                        "StringLike": {f"{idp.prefix}:job_workflow_ref": "octo/reef/.github/workflows/deploy.yml@*"},
+                    },
+                ),
+            ),
             role(
                 "Tagged",
                 "tagged",
@@ -202,6 +216,41 @@ def test_a_token_never_says_where_its_key_is(place, idp):
     ],
 )
 def test_the_trust_policy_decides(place, idp, role, claims, status):
+    assert place.assume(idp.token(**claims), role)[0] == status
+
+
+KEYCLOAK = {
+    "aud": "account", "azp": "app", "typ": "Bearer", "scope": "openid email profile", "preferred_username": "alice",
+    "realm_access": {"roles": ["offline_access", "s3-reader"]}, "resource_access": {"account": {"roles": ["view-profile"]}},
+}  # fmt: skip
+KUBERNETES = {
+    "aud": ["app"], "sub": "system:serviceaccount:data:loader", "jti": "5f1e",
+    "kubernetes.io": {"namespace": "data", "pod": {"name": "p", "uid": "u"}, "serviceaccount": {"name": "loader", "uid": "v"}},
+}  # fmt: skip
+GITHUB = {
+    "sub": "repo:octo-7/reef-74:environment:production", "repository": "octo/reef", "repository_id": "74",
+    "repository_owner_id": "7", "environment": "production", "ref": "refs/heads/main",
+    "job_workflow_ref": "octo/reef/.github/workflows/deploy.yml@refs/heads/main",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "role, claims, status",
+    [
+        ("Keycloak", KEYCLOAK, 200),
+        ("Keycloak", {**KEYCLOAK, "azp": "another"}, 400),
+        ("Keycloak", {**KEYCLOAK, "realm_access": {"roles": ["x-s3-reader"]}}, 403),
+        ("Keycloak", {**KEYCLOAK, "realm_access": None, "resource_access": {"app": {"roles": ["s3-reader"]}}}, 403),
+        ("Kubernetes", KUBERNETES, 200),
+        ("Kubernetes", {**KUBERNETES, "aud": ["https://kubernetes.default.svc"]}, 400),
+        ("Kubernetes", {**KUBERNETES, "sub": "system:serviceaccount:data:loader2"}, 403),
+        ("GitHub", GITHUB, 200),
+        ("GitHub", {**GITHUB, "repository_id": "75"}, 403),
+        ("GitHub", {**GITHUB, "environment": None}, 403),
+        ("GitHub", {**GITHUB, "job_workflow_ref": "octo/reef/.github/workflows/other.yml@refs/heads/main"}, 403),
+    ],
+)
+def test_tokens_of_known_providers(place, idp, role, claims, status):
     assert place.assume(idp.token(**claims), role)[0] == status
 
 
