@@ -16,5 +16,6 @@ mod control_plane;
 mod filer_metrics;
 mod fingerprint;
 mod process_metrics;
+mod reloading;
 mod serving;
 mod status;

@@ -39,6 +39,7 @@ use crate::configuration::Configuration;
 use crate::control_plane::{ControlPlane, DataPlaneFence};
 use crate::fingerprint::Fingerprint;
 use crate::process_metrics::ProcessMetrics;
+use crate::reloading::Reloading;
 use crate::root_key::RootKey;
 use crate::settings::Settings;
 use crate::status::{Status, Storage};
@@ -219,7 +220,7 @@ fn watched(tls: &Arc<Tls>, metrics: &Metrics) -> Worker {
     certificates::watch(tls, certificates)
 }
 
-fn rate_limits(limits: &LimitSettings) -> Arc<RateLimits> {
+pub(crate) fn rate_limits(limits: &LimitSettings) -> Arc<RateLimits> {
     let rate =
         |setting: Option<RateSetting>| setting.map(|RateSetting { per_second, burst }| Rate { per_second, burst });
     let LimitSettings { key, user, bucket, address } = *limits;
@@ -323,17 +324,6 @@ async fn seed(store: &FilerStore, config: &Configuration) {
     }
 }
 
-/// What SIGHUP reloads, and what has to be notified.
-struct Reloading<'a, Complete: Fn(&mut Identities) -> Result<(), String>> {
-    tls: Option<Arc<Tls>>,
-    gateway: Arc<Gateway>,
-    filers: Vec<String>,
-    settings: &'a Settings,
-    follower: &'a Follower,
-    fingerprint: &'a Fingerprint,
-    complete: Complete,
-}
-
 async fn listen<Complete: Fn(&mut Identities) -> Result<(), String>>(
     gateway: &Arc<Gateway>,
     reloading: &Reloading<'_, Complete>,
@@ -364,7 +354,7 @@ async fn listen<Complete: Fn(&mut Identities) -> Result<(), String>>(
     }
     announce(&url);
     tracing::info!("serving S3, IAM and STS on {url}");
-    signals(tls.as_deref(), reloading).await?;
+    signals(reloading).await?;
     tracing::info!("stopping: requests in flight may finish");
     let _ = stop.send(true);
     // Requests that are on their way to this gateway are still decided. After that, no change waits for a gateway that
@@ -401,9 +391,8 @@ fn shown(local: SocketAddr) -> String {
     if local.ip().is_unspecified() { format!("127.0.0.1:{}", local.port()) } else { local.to_string() }
 }
 
-/// Waits for SIGTERM or SIGINT. SIGHUP reloads the identities file and the certificate.
+/// Waits for SIGTERM or SIGINT. SIGHUP reloads.
 async fn signals<Complete: Fn(&mut Identities) -> Result<(), String>>(
-    tls: Option<&Tls>,
     reloading: &Reloading<'_, Complete>,
 ) -> Result<(), String> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -414,36 +403,9 @@ async fn signals<Complete: Fn(&mut Identities) -> Result<(), String>>(
         tokio::select! {
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
-            _ = hangup.recv() => reload(tls, reloading).await,
+            _ = hangup.recv() => reloading.reload().await,
         }
     }
-}
-
-/// Takes over what the files say now, all of it, or nothing if one of them cannot be used.
-async fn reload<Complete: Fn(&mut Identities) -> Result<(), String>>(
-    tls: Option<&Tls>,
-    reloading: &Reloading<'_, Complete>,
-) {
-    match taken_over(tls, reloading).await {
-        Ok(()) => tracing::info!("SIGHUP: identities, limits and certificate were read again"),
-        Err(error) => tracing::error!("SIGHUP: {error}; everything stays as it was"),
-    }
-}
-
-async fn taken_over<Complete: Fn(&mut Identities) -> Result<(), String>>(
-    tls: Option<&Tls>,
-    reloading: &Reloading<'_, Complete>,
-) -> Result<(), String> {
-    let Reloading { settings, follower, fingerprint, complete, gateway, filers, .. } = reloading;
-    let (identities_file, iam_file) = (settings.identities_file.as_deref(), settings.iam_file.as_deref());
-    let Configuration { mut identities, iam } = Configuration::read(identities_file, iam_file, filers)?;
-    complete(&mut identities)?;
-    // The last thing that can fail: it checks before it takes over.
-    tls.map_or(Ok(()), Tls::reload).map_err(|error| format!("TLS: {error}"))?;
-    follower.replace_identities(&identities).await.map_err(|error| error.to_string())?;
-    fingerprint.take(&identities);
-    gateway.rate_limits.store(rate_limits(&iam.kelpgate.limits));
-    Ok(())
 }
 
 fn tls(settings: &Settings) -> Result<Option<Tls>, String> {
