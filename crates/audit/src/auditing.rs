@@ -1,10 +1,12 @@
 //! All sinks of a gateway, and its memory of refusals.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use access::AuditRecord;
-use iam_formats::{AuditSettings, FileSettings, SinkKind};
+use arc_swap::ArcSwap;
+use iam_formats::{AuditSettings, FileSettings, NetworkSettings, SinkKind, SinkSettings};
 
 use crate::chain::{Digest, DigestKey};
 use crate::cloudtrail;
@@ -12,7 +14,8 @@ use crate::file::{FileLog, SharedHead};
 use crate::metrics::AuditMetrics;
 use crate::network::Network;
 use crate::recent::Recent;
-use crate::sink::{Output, Sink, Underway};
+use crate::sink::{Output, Running, Sink, Underway};
+use crate::strangers::Strangers;
 
 /// The last digest of a log in files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,13 +28,29 @@ pub struct Head {
 
 /// The audit log of a gateway.
 pub struct Auditing {
-    sinks: Vec<Sink>,
-    heads: Vec<SharedHead>,
+    sinks: ArcSwap<Vec<Sink>>,
     recent: Recent,
+    strangers: Strangers,
     region: String,
     metrics: AuditMetrics,
     refuses: AtomicBool,
 }
+
+/// Sinks that are open, and wait for [`Auditing::take_over`]. Dropping them closes what was opened for them.
+pub struct Prepared {
+    sinks: Vec<Sink>,
+    opened: Vec<Arc<Running>>,
+    strangers_bytes_per_s: u32,
+}
+
+impl Drop for Prepared {
+    fn drop(&mut self) {
+        self.opened.iter().for_each(|running| running.stop());
+    }
+}
+
+/// How long records on their way to a sink that is no longer wanted are waited for.
+const LAST_RECORDS: Duration = Duration::from_secs(15);
 
 impl Auditing {
     /// Opens all sinks. `key_of` finds the key that signs the digests of a file.
@@ -40,26 +59,81 @@ impl Auditing {
         region: &str,
         key_of: impl Fn(&FileSettings) -> Result<DigestKey, String>,
     ) -> Result<Self, String> {
-        let metrics = AuditMetrics::default();
-        let (mut sinks, mut heads) = (Vec::new(), Vec::new());
-        for sink in &settings.sinks {
-            let output = match &sink.kind {
-                SinkKind::StandardOutput => Output::Stdout,
-                SinkKind::Network(network) => {
-                    let opened =
-                        Network::open(network).map_err(|error| format!("the sink `{}`: {error}", sink.name))?;
-                    Output::Network(Box::new(opened))
-                }
-                SinkKind::File(file) => {
-                    let head = SharedHead::default();
-                    heads.push(Arc::clone(&head));
-                    Output::File(Box::new(FileLog::open(file.clone(), key_of(file)?, head)?))
+        let (recent, strangers, refuses) = (Recent::default(), Strangers::default(), AtomicBool::new(false));
+        let (sinks, metrics) = (ArcSwap::default(), AuditMetrics::default());
+        let auditing = Self { sinks, recent, strangers, region: region.to_owned(), metrics, refuses };
+        auditing.take_over(auditing.prepare(settings, key_of)?);
+        Ok(auditing)
+    }
+
+    /// Opens what other settings need, and changes nothing yet. A sink keeps its thread if its name and the place to which it writes stay
+    /// the same.
+    ///
+    /// Error: a sink cannot be opened, or can be changed by a restart only.
+    pub fn prepare(
+        &self,
+        settings: &AuditSettings,
+        key_of: impl Fn(&FileSettings) -> Result<DigestKey, String>,
+    ) -> Result<Prepared, String> {
+        let running = self.sinks.load();
+        let strangers_bytes_per_s = settings.unknown_callers_bytes_per_s;
+        let mut prepared = Prepared { sinks: Vec::new(), opened: Vec::new(), strangers_bytes_per_s };
+        for wanted in &settings.sinks {
+            let known = running.iter().find(|sink| sink.settings().name == wanted.name);
+            let sink = match known.filter(|sink| same_place(&sink.settings().kind, &wanted.kind)) {
+                Some(sink) => sink.with(wanted.clone()),
+                None => {
+                    running.iter().try_for_each(|sink| leaves_room(sink.settings(), wanted))?;
+                    let opened = self.open(wanted, &key_of)?;
+                    prepared.opened.push(Arc::clone(opened.running()));
+                    opened
                 }
             };
-            sinks.push(Sink::start(sink.clone(), region, output, metrics.of(&sink.name))?);
+            prepared.sinks.push(sink);
         }
-        let (recent, refuses) = (Recent::default(), AtomicBool::new(false));
-        Ok(Self { sinks, heads, recent, region: region.to_owned(), metrics, refuses })
+        Ok(prepared)
+    }
+
+    fn open(
+        &self,
+        settings: &SinkSettings,
+        key_of: &impl Fn(&FileSettings) -> Result<DigestKey, String>,
+    ) -> Result<Sink, String> {
+        let (output, head) = match &settings.kind {
+            SinkKind::StandardOutput => (Output::Stdout, None),
+            SinkKind::Network(network) => {
+                let opened =
+                    Network::open(network).map_err(|error| format!("the sink `{}`: {error}", settings.name))?;
+                (Output::Network(Box::new(opened)), None)
+            }
+            SinkKind::File(file) => {
+                let head = SharedHead::default();
+                let log = FileLog::open(file.clone(), key_of(file)?, Arc::clone(&head))?;
+                (Output::File(Box::new(log)), Some(head))
+            }
+        };
+        Sink::start(settings.clone(), &self.region, output, head, self.metrics.of(&settings.name))
+    }
+
+    /// Uses the sinks that were prepared. Sinks that are not among them write what they have and are closed, which blocks for some
+    /// seconds if one of them does not answer.
+    pub fn take_over(&self, mut prepared: Prepared) {
+        prepared.opened.clear();
+        self.strangers.bound(prepared.strangers_bytes_per_s);
+        let sinks = std::mem::take(&mut prepared.sinks);
+        // A thread must know that requests wait for it before the first of them does.
+        sinks.iter().for_each(Sink::tell);
+        let kept: Vec<_> = sinks.iter().map(|sink| Arc::clone(sink.running())).collect();
+        let before = self.sinks.swap(Arc::new(sinks));
+        let gone =
+            before.iter().map(Sink::running).filter(|running| !kept.iter().any(|kept| Arc::ptr_eq(kept, running)));
+        let gone: Vec<_> = gone.map(Arc::clone).collect();
+        let began = Instant::now();
+        // Requests that began before may still hand over their records.
+        while !gone.is_empty() && Arc::strong_count(&before) > 1 && began.elapsed() < LAST_RECORDS {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        gone.iter().for_each(|running| running.stop());
     }
 
     /// What it counts.
@@ -69,12 +143,12 @@ impl Auditing {
 
     /// Whether there is a sink.
     pub fn has_sinks(&self) -> bool {
-        !self.sinks.is_empty()
+        !self.sinks.load().is_empty()
     }
 
     /// Whether a request may be carried out; the error is for its answer. One that may not is counted.
     pub fn ready(&self) -> Result<(), String> {
-        let ready = self.sinks.iter().try_for_each(Sink::ready);
+        let ready = self.sinks.load().iter().try_for_each(Sink::ready);
         if ready.is_err() {
             self.metrics.refused.inc();
         }
@@ -88,22 +162,27 @@ impl Auditing {
     }
 
     /// Hands a record to all sinks. It is kept from here on, even if nobody waits for it.
-    fn hand_over(&self, record: AuditRecord) -> Vec<Underway<'_>> {
+    fn hand_over<'a>(&self, sinks: &'a [Sink], record: AuditRecord) -> Vec<Underway<'a>> {
         let record = Arc::new(record);
         if record.refusals().next().is_some() {
             self.recent.keep(Arc::clone(&record));
         }
-        self.sinks.iter().filter_map(|sink| sink.take(&record)).collect()
+        if !self.strangers.admits(&record) {
+            self.metrics.left_out.inc();
+            return Vec::new();
+        }
+        sinks.iter().filter_map(|sink| sink.take(&record)).collect()
     }
 
     /// Takes a record for which nobody waits.
     pub fn give(&self, record: AuditRecord) {
-        drop(self.hand_over(record));
+        drop(self.hand_over(&self.sinks.load(), record));
     }
 
     /// Takes a record, and waits for the sinks in mode block. The error is for the answer.
     pub async fn take(&self, record: AuditRecord) -> Result<(), String> {
-        for underway in self.hand_over(record) {
+        let sinks = self.sinks.load_full();
+        for underway in self.hand_over(&sinks, record) {
             underway.written().await?;
         }
         Ok(())
@@ -119,13 +198,48 @@ impl Auditing {
 
     /// The last digests of the logs in files.
     pub fn heads(&self) -> Vec<Head> {
-        let line = |head: &SharedHead| Mutex::lock(head).unwrap_or_else(PoisonError::into_inner).clone();
         let head = |line: String| Some(Head { log: serde_json::from_str::<Digest>(&line).ok()?.log, line });
-        self.heads.iter().filter_map(line).filter_map(head).collect()
+        self.sinks.load().iter().filter_map(|sink| head(sink.running().head()?)).collect()
+    }
+
+    /// Hands over the record that tells how many refused requests of unknown callers have none of their own, if there are any.
+    pub fn summarize(&self) {
+        if let Some(summary) = self.strangers.summary().map(Arc::new) {
+            self.sinks.load().iter().for_each(|sink| drop(sink.take(&summary)));
+        }
     }
 
     /// Writes what waits, and closes the sinks. Blocks for a few seconds at most.
     pub fn stop(&self) {
-        self.sinks.iter().for_each(Sink::stop);
+        self.summarize();
+        self.sinks.load().iter().for_each(|sink| sink.running().stop());
     }
+}
+
+/// Whether both settings write to the same place in the same way, so that what is open can go on.
+fn same_place(running: &SinkKind, wanted: &SinkKind) -> bool {
+    match (running, wanted) {
+        (SinkKind::File(running), SinkKind::File(wanted)) => {
+            (&running.path, &running.signing_key_file) == (&wanted.path, &wanted.signing_key_file)
+        }
+        _ => running == wanted,
+    }
+}
+
+/// Refuses a new sink that needs what a running one holds.
+fn leaves_room(running: &SinkSettings, wanted: &SinkSettings) -> Result<(), String> {
+    let held = match (&running.kind, &wanted.kind) {
+        (SinkKind::File(running), SinkKind::File(wanted)) if running.path == wanted.path => &wanted.path,
+        (SinkKind::Network(running), SinkKind::Network(NetworkSettings { queue_directory: Some(wanted), .. }))
+            if running.queue_directory.as_ref() == Some(wanted) =>
+        {
+            wanted
+        }
+        _ => return Ok(()),
+    };
+    Err(format!(
+        "the running sink `{}` uses `{held}`: keep its name and what else it has, give the other one a place of its own, or restart \
+         the gateway",
+        running.name
+    ))
 }

@@ -135,6 +135,11 @@ impl FileLog {
         Ok(opened)
     }
 
+    /// Follows other settings of the same files.
+    pub(crate) fn change(&mut self, settings: FileSettings) {
+        self.settings = settings;
+    }
+
     /// Reads what the file holds already.
     fn resume(&mut self, path: &Path) -> Result<(), String> {
         let text = |error: io::Error| error.to_string();

@@ -5,6 +5,7 @@ mod filter;
 mod metrics;
 mod recent;
 mod sink;
+mod strangers;
 
 mod access_log;
 mod cloudtrail;
@@ -29,7 +30,7 @@ pub mod verify;
 /// The directory of the filer with the last digest of each log, under its id.
 pub const ANCHORS: &str = "/seaweedfs/kelpgate/audit";
 
-pub use auditing::{Auditing, Head};
+pub use auditing::{Auditing, Head, Prepared};
 pub use cloudtrail::encode as cloudtrail;
 
 /// The name of this machine, as logs show it.

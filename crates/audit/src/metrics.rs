@@ -19,6 +19,7 @@ pub struct AuditMetrics {
     failures: Family<Labels, Counter>,
     queued: Family<Labels, Gauge>,
     pub(crate) refused: Counter,
+    pub(crate) left_out: Counter,
 }
 
 /// Counters of one sink.
@@ -40,6 +41,8 @@ impl AuditMetrics {
         audit.register("queued_records", "Audit records that wait to be written", self.queued.clone());
         let help = "Requests refused because a sink in mode block could not take their audit record";
         audit.register("refused_requests", help, self.refused.clone());
+        let help = "Refused requests of unknown callers that have no record of their own, beyond the bound";
+        audit.register("left_out_records", help, self.left_out.clone());
     }
 
     pub(crate) fn of(&self, sink: &str) -> SinkMetrics {

@@ -8,10 +8,10 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use access::AuditRecord;
-use iam_formats::{AuditFormat, SinkSettings};
+use iam_formats::{AuditFormat, SinkKind, SinkSettings};
 use tokio::sync::oneshot;
 
-use crate::file::FileLog;
+use crate::file::{FileLog, SharedHead};
 use crate::filter;
 use crate::metrics::SinkMetrics;
 use crate::network::Network;
@@ -68,6 +68,14 @@ impl Output {
 /// What a sink is told.
 enum Message {
     Record(Arc<AuditRecord>, Option<oneshot::Sender<()>>),
+    Change(Box<SinkSettings>),
+    Stop,
+}
+
+/// What follows after a message.
+enum Then {
+    More,
+    Change(Box<SinkSettings>),
     Stop,
 }
 
@@ -82,12 +90,19 @@ struct State {
     metrics: SinkMetrics,
 }
 
-/// A sink that runs.
+/// A sink that runs, with the settings that requests follow.
 pub(crate) struct Sink {
     settings: SinkSettings,
+    running: Arc<Running>,
+}
+
+/// The thread of a sink. Settings may change while it runs.
+pub(crate) struct Running {
+    name: String,
     sender: Sender<Message>,
     state: Arc<State>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    head: Option<SharedHead>,
 }
 
 /// A record that is on its way to a sink without which nothing is answered.
@@ -114,6 +129,7 @@ impl Sink {
         settings: SinkSettings,
         region: &str,
         output: Output,
+        head: Option<SharedHead>,
         metrics: SinkMetrics,
     ) -> Result<Self, String> {
         let (sender, receiver) = channel();
@@ -136,7 +152,27 @@ impl Sink {
             std::thread::Builder::new().name(format!("audit-{}", settings.name)).spawn(move || writer.run(&receiver));
         let thread = thread
             .map_err(|error| format!("the thread of the audit sink `{}` does not start: {error}", settings.name))?;
-        Ok(Self { settings, sender, state, thread: Mutex::new(Some(thread)) })
+        let name = settings.name.clone();
+        let running = Arc::new(Running { name, sender, state, thread: Mutex::new(Some(thread)), head });
+        Ok(Self { settings, running })
+    }
+
+    pub(crate) fn settings(&self) -> &SinkSettings {
+        &self.settings
+    }
+
+    pub(crate) fn running(&self) -> &Arc<Running> {
+        &self.running
+    }
+
+    /// The same thread for other settings, which it follows once it is told.
+    pub(crate) fn with(&self, settings: SinkSettings) -> Self {
+        Self { settings, running: Arc::clone(&self.running) }
+    }
+
+    /// Tells the thread its settings. It follows them from the next record on.
+    pub(crate) fn tell(&self) {
+        let _ = self.running.sender.send(Message::Change(Box::new(self.settings.clone())));
     }
 
     /// Whether a request may be carried out: `Err` with the reason if this sink must have its record and cannot take it.
@@ -144,7 +180,7 @@ impl Sink {
         if !self.settings.blocks {
             return Ok(());
         }
-        let (state, name) = (&self.state, &self.settings.name);
+        let (state, name) = (&self.running.state, &self.settings.name);
         if state.fails.load(Ordering::Relaxed) {
             // The operator finds the reason in the log; clients must not learn paths or addresses.
             return Err(format!("the audit log cannot be written (sink `{name}`); try again later"));
@@ -160,7 +196,7 @@ impl Sink {
     /// Hands over a record, if the filter admits it. In mode best-effort it is dropped and counted if there is no room. In mode block it
     /// is always taken: [`ready`](Self::ready) limits how many there are.
     pub(crate) fn take(&self, record: &Arc<AuditRecord>) -> Option<Underway<'_>> {
-        let state = &self.state;
+        let Running { state, sender, .. } = &*self.running;
         if !filter::admits(&self.settings.filter, record) {
             return None;
         }
@@ -168,13 +204,21 @@ impl Sink {
         let weight = record.weight_bytes();
         let queued = state.queued_bytes.fetch_add(weight, Ordering::Relaxed);
         let has_room = self.settings.blocks || queued <= QUEUE_BYTES_MAX;
-        if !has_room || self.sender.send(Message::Record(Arc::clone(record), done)).is_err() {
+        if has_room && sender.send(Message::Record(Arc::clone(record), done)).is_ok() {
+            state.metrics.queued.inc();
+        } else {
             state.queued_bytes.fetch_sub(weight, Ordering::Relaxed);
             state.metrics.dropped.inc();
-            return None;
         }
-        state.metrics.queued.inc();
+        // If the thread has ended, the request learns that its record is not written.
         written.map(|written| Underway { sink: self, written })
+    }
+}
+
+impl Running {
+    /// The last digest of a log in files.
+    pub(crate) fn head(&self) -> Option<String> {
+        self.head.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Writes what waits, and ends the thread.
@@ -185,10 +229,7 @@ impl Sink {
         let began = Instant::now();
         while thread.as_ref().is_some_and(|thread| !thread.is_finished()) {
             if began.elapsed() > STOP_PATIENCE * 2 {
-                return tracing::error!(
-                    sink = self.settings.name,
-                    "an audit sink does not end; what waits for it is lost"
-                );
+                return tracing::error!(sink = self.name, "an audit sink does not end; what waits for it is lost");
             }
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -235,24 +276,38 @@ impl Writer {
                 std::thread::sleep(COLLECT);
             }
             let mut batch = Batch::default();
-            let mut stops = !self.add(first, &mut batch);
+            let mut then = self.add(first, &mut batch);
             while batch.lines.len() < BATCH_BYTES
-                && !stops
+                && matches!(then, Then::More)
                 && let Ok(message) = receiver.try_recv()
             {
-                stops = !self.add(message, &mut batch);
+                then = self.add(message, &mut batch);
             }
             self.write(batch);
-            if stops {
-                break;
+            match then {
+                Then::More => {}
+                Then::Change(settings) => self.change(*settings),
+                Then::Stop => break,
             }
         }
         self.rest();
     }
 
-    /// Encodes a record. False if it is time to stop.
-    fn add(&self, message: Message, batch: &mut Batch) -> bool {
-        let Message::Record(record, done) = message else { return false };
+    /// Takes over settings for the records that come from now on.
+    fn change(&mut self, settings: SinkSettings) {
+        if let (Output::File(log), SinkKind::File(file)) = (&mut self.output, &settings.kind) {
+            log.change(file.clone());
+        }
+        self.settings = settings;
+    }
+
+    /// Encodes a record. Whatever else is told comes after what was added so far.
+    fn add(&self, message: Message, batch: &mut Batch) -> Then {
+        let (record, done) = match message {
+            Message::Record(record, done) => (record, done),
+            Message::Change(settings) => return Then::Change(settings),
+            Message::Stop => return Then::Stop,
+        };
         match self.settings.format {
             AuditFormat::CloudTrail => cloudtrail::encode(&record, &self.region, &mut batch.lines),
             AuditFormat::MinIo => minio::encode(&record, &mut batch.lines),
@@ -263,7 +318,7 @@ impl Writer {
         batch.ends.push(batch.lines.len());
         batch.weight += record.weight_bytes();
         batch.done.extend(done);
-        true
+        Then::More
     }
 
     /// Writes a batch: in mode block until it is written, in mode best-effort once.

@@ -12,7 +12,7 @@ mod fields;
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tracing::{Level, Subscriber};
@@ -27,20 +27,28 @@ const KEPT_BYTES: usize = 32 << 10;
 
 static KEPT: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
+/// Replaces the filter.
+type Change = Box<dyn Fn(EnvFilter) + Send + Sync>;
+
+/// How the log was started.
+struct Started {
+    verbosity: u8,
+    /// Whether `KELPGATE_LOG` says what is shown.
+    is_given: bool,
+    change: Change,
+}
+
+static STARTED: OnceLock<Started> = OnceLock::new();
+
 /// Starts the log. `KELPGATE_LOG` holds a filter such as `info,audit=debug`; `-v` raises the level if it is absent.
 ///
 /// Errors: `KELPGATE_LOG` or `KELPGATE_LOG_FORMAT` has a value that means nothing. A log that says less than its
 /// operator asked for would be noticed too late.
 pub fn start(verbosity: u8) -> Result<(), String> {
-    let level = match verbosity {
-        0 => "info",
-        1 => "debug",
-        _ => "trace",
-    };
-    let quiet = "h2=info,hyper=info,hyper_util=info,tonic=info,tower=info,rustls=info";
-    let filter = match variable("KELPGATE_LOG")? {
-        Some(wanted) => filter_of(&wanted)?,
-        None => EnvFilter::new(format!("{level},{quiet}")),
+    let wanted = variable("KELPGATE_LOG")?;
+    let filter = match &wanted {
+        Some(wanted) => filter_of(wanted).map_err(|why| format!("KELPGATE_LOG={why}"))?,
+        None => of_verbosity(verbosity),
     };
     let json = match variable("KELPGATE_LOG_FORMAT")?.as_deref() {
         None | Some("text") => false,
@@ -48,7 +56,9 @@ pub fn start(verbosity: u8) -> Result<(), String> {
         Some(other) => return Err(format!("KELPGATE_LOG_FORMAT=`{other}` is unknown; use `text` or `json`")),
     };
     let colors = !json && io::stderr().is_terminal();
-    subscriber(filter, json, Lines { colors, keep }).init();
+    let (subscriber, change) = subscriber(filter, json, Lines { colors, keep });
+    subscriber.init();
+    let _ = STARTED.set(Started { verbosity, is_given: wanted.is_some(), change });
     std::thread::spawn(|| {
         loop {
             std::thread::sleep(WAIT);
@@ -67,10 +77,29 @@ fn variable(name: &str) -> Result<Option<String>, String> {
     }
 }
 
+/// Checks a filter of the configuration; `None` for what the command line asks for. Calling the result uses it. `KELPGATE_LOG` counts more.
+pub fn filter(wanted: Option<&str>) -> Result<Box<dyn FnOnce() + Send>, String> {
+    let checked = wanted.map(filter_of).transpose().map_err(|why| format!("kelpgate.log={why}"))?;
+    Ok(Box::new(move || {
+        if let Some(started) = STARTED.get().filter(|started| !started.is_given) {
+            (started.change)(checked.unwrap_or_else(|| of_verbosity(started.verbosity)));
+        }
+    }))
+}
+
+fn of_verbosity(verbosity: u8) -> EnvFilter {
+    let level = match verbosity {
+        0 => "info",
+        1 => "debug",
+        _ => "trace",
+    };
+    EnvFilter::new(format!("{level},h2=info,hyper=info,hyper_util=info,tonic=info,tower=info,rustls=info"))
+}
+
 /// A filter is a list of levels and of `target=level`. A single word that is not a level would be taken as a target of
 /// which everything is logged, and silence everything else.
 fn filter_of(wanted: &str) -> Result<EnvFilter, String> {
-    let mistake = |why: &str| format!("KELPGATE_LOG=`{wanted}`: {why}; use for example `info` or `info,audit=debug`");
+    let mistake = |why: &str| format!("`{wanted}`: {why}; use for example `info` or `info,audit=debug`");
     let levels = ["off", "error", "warn", "info", "debug", "trace"];
     for part in wanted.split(',') {
         let level = part.rsplit_once('=').map_or(part, |(_, level)| level);
@@ -81,11 +110,19 @@ fn filter_of(wanted: &str) -> Result<EnvFilter, String> {
     EnvFilter::try_new(wanted).map_err(|error| mistake(&error.to_string()))
 }
 
-fn subscriber(filter: EnvFilter, json: bool, lines: Lines) -> Box<dyn Subscriber + Send + Sync> {
+fn subscriber(filter: EnvFilter, json: bool, lines: Lines) -> (Box<dyn Subscriber + Send + Sync>, Change) {
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines);
     match json {
-        true => Box::new(log.json().finish()),
-        false => Box::new(log.with_ansi(false).fmt_fields(fields::Text).finish()),
+        true => {
+            let log = log.json().with_filter_reloading();
+            let handle = log.reload_handle();
+            (Box::new(log.finish()), Box::new(move |filter| drop(handle.reload(filter))))
+        }
+        false => {
+            let log = log.with_ansi(false).fmt_fields(fields::Text).with_filter_reloading();
+            let handle = log.reload_handle();
+            (Box::new(log.finish()), Box::new(move |filter| drop(handle.reload(filter))))
+        }
     }
 }
 

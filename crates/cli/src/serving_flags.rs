@@ -7,6 +7,7 @@ use http::uri::Authority;
 use server::settings::{OBJECT_MODE, Settings, TlsFiles, UploadLimits};
 
 use crate::arguments::{S3, Server, Serving};
+use crate::logging;
 
 /// The flags that both commands have, with defaults of their own.
 struct Own<'a> {
@@ -74,6 +75,7 @@ impl Serving {
             signature_v2: self.sig_v2,
             iam: own.iam,
             iam_read_only: own.iam_read_only,
+            log_filter: logging::filter,
         })
     }
 

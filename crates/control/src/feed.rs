@@ -19,7 +19,7 @@ use arc_swap::ArcSwapOption;
 use filer::{Entry, FeedFilter, FeedItem, Filer, FilerError, ListOptions};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt, StreamExt};
-use iam::{Change, Identities, Snapshot, SnapshotBuilder};
+use iam::{Change, Identities, Settings, Snapshot, SnapshotBuilder};
 use iam_formats::IamConfig;
 use store::{Document, EventEffect, FilerStore, Index, StoreError};
 use tokio::sync::{Mutex, Notify, watch as channel};
@@ -371,12 +371,12 @@ impl Follower {
         self.publish(&mut state, reading);
     }
 
-    /// Replaces the identities file. Requests see the old state until the new one is complete.
+    /// Replaces what the files say. Requests see the old state until the new one is complete.
     ///
     /// Fails if the filer cannot be listed. The old state then stays.
-    pub async fn replace_identities(&self, identities: &Identities) -> Result<(), StoreError> {
+    pub async fn replace_files(&self, settings: Settings, identities: &Identities) -> Result<(), StoreError> {
         let mut state = self.state.lock().await;
-        let fresh = Snapshot::new(state.snapshot.settings().clone(), identities).apply(state.local.clone());
+        let fresh = Snapshot::new(settings, identities).apply(state.local.clone());
         let fresh = fresh.following(&state.snapshot);
         let (mut index, mut reading) = (Index::default(), self.reading(&fresh));
         self.store.list(&mut index, Some(&state.snapshot), &mut reading).await?;

@@ -51,6 +51,12 @@ struct Serving {
     expires_s: i64,
 }
 
+/// Files that were read and can be used.
+pub struct PreparedTls {
+    content: Vec<u8>,
+    serving: Serving,
+}
+
 /// The content of the files: what was tried last, and what was seen last.
 #[derive(Default)]
 struct Watched {
@@ -86,13 +92,16 @@ impl Tls {
         self.serving.load().expires_s
     }
 
-    /// Reads the files again. If that fails, what they held before stays in use.
-    pub fn reload(&self) -> Result<(), TlsError> {
-        let content = self.files.content();
+    /// Reads the files again, and changes nothing yet.
+    pub fn prepare(&self) -> Result<PreparedTls, TlsError> {
+        Ok(PreparedTls { content: self.files.content(), serving: Serving::load(&self.files)? })
+    }
+
+    /// Uses what was read for new connections.
+    pub fn take_over(&self, PreparedTls { content, serving }: PreparedTls) {
         let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
         *watched = Watched { tried: content.clone(), seen: content };
-        self.serving.store(Arc::new(Serving::load(&self.files)?));
-        Ok(())
+        self.serving.store(Arc::new(serving));
     }
 
     /// Looks whether the files have changed, and reads them again once they have been the same for two looks. The same content fails

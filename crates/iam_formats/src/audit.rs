@@ -5,10 +5,19 @@ use json::{JsonError, Node, Object};
 use crate::config::refuse_unknown;
 
 /// `kelpgate.audit`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditSettings {
     /// `sinks`.
     pub sinks: Vec<SinkSettings>,
+    /// `unknownCallersBytesPerSecond`: how much the records of refused requests of unknown callers may take on average; 16 KiB by
+    /// default, 0 for no bound.
+    pub unknown_callers_bytes_per_s: u32,
+}
+
+impl Default for AuditSettings {
+    fn default() -> Self {
+        Self { sinks: Vec::new(), unknown_callers_bytes_per_s: UNKNOWN_CALLERS_BYTES_PER_S }
+    }
 }
 
 /// One of `sinks`.
@@ -179,6 +188,7 @@ pub enum AuditedOutcome {
 const MAX_BYTES: u64 = 256 << 20;
 const MAX_FILES: u64 = 100;
 const QUEUE_BYTES: u64 = 1 << 30;
+const UNKNOWN_CALLERS_BYTES_PER_S: u32 = 16 << 10;
 const TYPES: &str = "`file`, `stdout`, `webhook`, `fluentd` or `syslog`";
 
 impl AuditSettings {
@@ -193,6 +203,11 @@ impl AuditSettings {
                 );
             }
             settings.sinks.push(sink);
+        }
+        if let Some(node) = object.take("unknownCallersBytesPerSecond") {
+            let number = u32::try_from(node.integer()?);
+            settings.unknown_callers_bytes_per_s =
+                number.map_err(|_| node.error("write a number of bytes from 0, for no bound, to 4294967295"))?;
         }
         refuse_unknown(object)?;
         Ok(settings)

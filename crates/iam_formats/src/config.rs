@@ -109,6 +109,8 @@ pub struct KelpgateConfig {
     pub limits: LimitSettings,
     /// `audit`: where the audit records of requests go.
     pub audit: AuditSettings,
+    /// `log`: what the log shows, such as `info,audit=debug`; `None` for the default.
+    pub log: Option<String>,
 }
 
 /// `kelpgate.oidc`: how the keys of providers that the IAM API stored are fetched. Who may create providers must not be able
@@ -157,6 +159,7 @@ impl Default for KelpgateConfig {
             fence: FenceSettings::default(),
             oidc: OidcSettings::default(),
             audit: AuditSettings::default(),
+            log: None,
             limits: LimitSettings::default(),
         }
     }
@@ -531,6 +534,7 @@ fn kelpgate(node: &Node<'_>) -> Result<KelpgateConfig, JsonError> {
     if let Some(node) = object.take("audit") {
         config.audit = AuditSettings::read(&node)?;
     }
+    config.log = Some(object.string(&["log"])?).filter(|filter| !filter.is_empty());
     if let Some(node) = object.take("staleness") {
         let mut object = node.object()?;
         if let Some(node) = object.take("onExpired") {

@@ -16,6 +16,7 @@ mod mfa_device;
 mod oidc_keys;
 mod oidc_provider;
 mod providers;
+mod reload;
 mod revocation;
 mod unknown;
 pub mod weed_policies;

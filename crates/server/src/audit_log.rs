@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use access::AuditRecord;
 use async_trait::async_trait;
 use audit::chain::DigestKey;
-use audit::{ANCHORS, Auditing, Head};
+use audit::{ANCHORS, Auditing, Head, Prepared};
 use filer::{Attributes, Entry, Filer, Mutation, Transaction};
 use gateway::Auditor;
 use iam_formats::{AuditSettings, FileSettings, SinkSettings};
@@ -47,12 +47,26 @@ impl Auditor for AuditLog {
 
 /// Opens the sinks of `kelpgate.audit`, and that of `-auditLogConfig`.
 pub fn start(settings: &AuditSettings, weed_file: Option<&Path>, region: &str) -> Result<Arc<Auditing>, String> {
-    let mut settings = settings.clone();
+    let settings = with_weed(settings, weed_file)?;
     if let Some(path) = weed_file {
-        settings.sinks.push(of_weed(path)?);
         tracing::info!("-auditLogConfig: audit records go to the fluentd that `{}` names", path.display());
     }
-    Auditing::start(&settings, region, signing_key).map(Arc::new).map_err(|error| format!("kelpgate.audit: {error}"))
+    Auditing::start(&settings, region, signing_key).map(Arc::new).map_err(in_settings)
+}
+
+/// Opens what changed settings need. Nothing changes yet.
+pub fn prepare(auditing: &Auditing, settings: &AuditSettings, weed_file: Option<&Path>) -> Result<Prepared, String> {
+    auditing.prepare(&with_weed(settings, weed_file)?, signing_key).map_err(in_settings)
+}
+
+fn with_weed(settings: &AuditSettings, weed_file: Option<&Path>) -> Result<AuditSettings, String> {
+    let mut settings = settings.clone();
+    settings.sinks.extend(weed_file.map(of_weed).transpose()?);
+    Ok(settings)
+}
+
+fn in_settings(error: String) -> String {
+    format!("kelpgate.audit: {error}")
 }
 
 /// The sink that SeaweedFS's own file describes.
@@ -85,6 +99,7 @@ pub fn anchors(auditing: &Arc<Auditing>, filer: &Arc<dyn Filer>) -> Worker {
     let anchor = move || {
         let (auditing, filer, kept) = (Arc::clone(&auditing), Arc::clone(&filer), Arc::clone(&kept));
         async move {
+            auditing.summarize();
             let mut kept = kept.lock().await;
             let heads = auditing.heads();
             for head in heads.iter().filter(|head| !kept.contains(*head)) {

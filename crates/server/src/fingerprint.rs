@@ -18,7 +18,7 @@ pub struct Fingerprint {
     /// Those of the further keys whose sessions are accepted.
     pub accepted_keys: Vec<String>,
     key: hmac::Key,
-    fixed: String,
+    flags: String,
     configuration: RwLock<String>,
 }
 
@@ -34,18 +34,17 @@ impl Fingerprint {
             signing_key,
             accepted_keys,
             key: hmac::Key::new(hmac::HMAC_SHA256, &bytes),
-            // Gateways of one version write the same value in the same way. Gateways of different versions are not
-            // compared.
-            fixed: format!("{flags}\n{iam:?}\n"),
+            flags: flags.to_owned(),
             configuration: RwLock::default(),
         };
-        made.take(identities);
+        made.take(iam, identities);
         made
     }
 
-    /// Replaces the identities.
-    pub fn take(&self, identities: &Identities) {
-        let mut text = format!("{}{identities:?}\n", self.fixed);
+    /// Replaces what the files say.
+    pub fn take(&self, iam: &IamConfig, identities: &Identities) {
+        // Gateways of one version write the same value in the same way. Gateways of different versions are not compared.
+        let mut text = format!("{}\n{iam:?}\n{identities:?}\n", self.flags);
         let credentials = identities.users.iter().flat_map(|user| &user.credentials);
         let of_services = identities.service_accounts.iter().filter_map(|account| account.credential.as_ref());
         for Credential { access_key, secret_key, .. } in credentials.chain(of_services) {
@@ -115,7 +114,7 @@ mod tests {
             Some(&made.accepted_keys[0]),
             Fingerprint::new(Some(&older), "", &iam, &identities("s1")).signing_key.as_ref()
         );
-        made.take(&identities("s2"));
+        made.take(&iam, &identities("s2"));
         assert_eq!(made.configuration(), of(Some(&one), "-region=x", "s2").1);
     }
 }

@@ -90,6 +90,7 @@ pub async fn run(mut plan: Plan, settings: Settings, announce: impl FnOnce(&str)
     let started = Instant::now();
     (plan.complete)(&mut plan.configuration.identities, plan.root.as_ref())?;
     let config = &plan.configuration;
+    (settings.log_filter)(config.iam.kelpgate.log.as_deref())?();
     let region = if settings.region.is_empty() { "us-east-1" } else { &settings.region };
     let auditing = audit_log::start(&config.iam.kelpgate.audit, settings.audit_file.as_deref(), region)?;
     let (store, key_ids) = open_store(&plan)?;
@@ -115,9 +116,7 @@ pub async fn run(mut plan: Plan, settings: Settings, announce: impl FnOnce(&str)
     let mut workers = plan.workers;
     workers.extend(background::last_used(&recorder));
     workers.extend(iam_workers(&settings, &config.iam.kelpgate, &store, &follower, &key_demand));
-    if auditing.has_sinks() {
-        workers.push(audit_log::anchors(&auditing, &plan.filer));
-    }
+    workers.push(audit_log::anchors(&auditing, &plan.filer));
     let tls = tls(&settings)?.map(Arc::new);
     workers.extend(tls.as_ref().map(|tls| watched(tls, &metrics)));
     let status = Status {
@@ -164,6 +163,8 @@ pub async fn run(mut plan: Plan, settings: Settings, announce: impl FnOnce(&str)
         follower: &follower,
         fingerprint: &fingerprint,
         complete,
+        auditing: Arc::clone(&auditing),
+        in_force: plan.configuration.iam.into(),
     };
     let workers = Workers::start(workers, &worker_metrics);
     let served = listen(&gateway, &reloading, announce).await;
@@ -403,7 +404,12 @@ async fn signals<Complete: Fn(&mut Identities) -> Result<(), String>>(
         tokio::select! {
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
-            _ = hangup.recv() => reloading.reload().await,
+            // A filer that does not answer must not keep the gateway from stopping.
+            _ = hangup.recv() => tokio::select! {
+                () = reloading.reload() => {}
+                _ = terminate.recv() => return Ok(()),
+                _ = interrupt.recv() => return Ok(()),
+            },
         }
     }
 }

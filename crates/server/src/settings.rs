@@ -53,4 +53,11 @@ pub struct Settings {
     pub iam: bool,
     /// Whether IAM changes are refused.
     pub iam_read_only: bool,
+    /// Changes what the log shows.
+    pub log_filter: LogFilter,
 }
+
+/// Checks a filter of `kelpgate.log`; `None` for the one that the gateway began with. What is returned uses it.
+///
+/// Error: what is wrong with the filter.
+pub type LogFilter = fn(Option<&str>) -> Result<Box<dyn FnOnce() + Send>, String>;

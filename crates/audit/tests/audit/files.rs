@@ -40,7 +40,9 @@ impl Log {
         };
         let (kind, format, filter) = (SinkKind::File(file), AuditFormat::CloudTrail, AuditFilter::default());
         let sinks = vec![SinkSettings { name: "file".into(), kind, format, blocks, filter }];
-        Auditing::start(&AuditSettings { sinks }, "us-east-1", |_| DigestKey::parse(&self.key))
+        Auditing::start(&AuditSettings { sinks, ..AuditSettings::default() }, "us-east-1", |_| {
+            DigestKey::parse(&self.key)
+        })
     }
 
     /// A gateway that writes so many records, and ends in order.

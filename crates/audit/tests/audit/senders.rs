@@ -25,7 +25,7 @@ fn start(
     let network = NetworkSettings { protocol, queue_directory, queue_bytes: 1 << 20 };
     let (kind, filter) = (SinkKind::Network(network), AuditFilter::default());
     let sinks = vec![SinkSettings { name: "net".into(), kind, format, blocks, filter }];
-    Auditing::start(&AuditSettings { sinks }, "us-east-1", |_| Err("no key".to_owned()))
+    Auditing::start(&AuditSettings { sinks, ..AuditSettings::default() }, "us-east-1", |_| Err("no key".to_owned()))
 }
 
 fn webhook(port: u16) -> Protocol {

@@ -1,0 +1,110 @@
+//! A bound on the records of refused requests of callers whom the gateway does not know. Such requests cost their senders nothing, and
+//! without a bound they could fill the disk, or push every other record out of the files that are kept. Beyond the bound they are counted,
+//! and a record tells their number.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use access::{AuditRecord, AuditedCaller, AuditedError, AuditedRequest, AuditedTarget};
+use jiff::Timestamp;
+
+/// The operation of the record that tells how many were left out.
+pub(crate) const SUMMARY: &str = "FurtherRefusedRequests";
+/// How many seconds of the bound may be used at once.
+const BURST_S: f64 = 1024.0;
+
+/// Counts records against the bound.
+#[derive(Debug)]
+pub(crate) struct Strangers(Mutex<Budget>);
+
+#[derive(Debug)]
+struct Budget {
+    /// `None`: no bound.
+    bytes_per_s: Option<f64>,
+    bytes: f64,
+    at: Instant,
+    left_out: u64,
+    since: Timestamp,
+}
+
+impl Default for Strangers {
+    fn default() -> Self {
+        let (at, since) = (Instant::now(), Timestamp::UNIX_EPOCH);
+        Self(Mutex::new(Budget { bytes_per_s: None, bytes: 0.0, at, left_out: 0, since }))
+    }
+}
+
+impl Strangers {
+    /// Changes the bound; 0 for none.
+    pub(crate) fn bound(&self, bytes_per_s: u32) {
+        let mut budget = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let rate = (bytes_per_s > 0).then(|| f64::from(bytes_per_s));
+        if budget.bytes_per_s != rate {
+            budget.bytes = rate.unwrap_or(0.0) * BURST_S;
+            budget.bytes_per_s = rate;
+        }
+    }
+
+    /// Whether the record is kept. One that is not is counted.
+    pub(crate) fn admits(&self, record: &AuditRecord) -> bool {
+        if record.caller.access_key_id.is_some() || record.status < 400 {
+            return true;
+        }
+        let mut budget = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(rate) = budget.bytes_per_s else { return true };
+        let now = Instant::now();
+        let earned = now.saturating_duration_since(budget.at).as_secs_f64() * rate;
+        (budget.bytes, budget.at) = ((budget.bytes + earned).min(rate * BURST_S), now);
+        let weight = f64::from(u32::try_from(record.weight_bytes()).unwrap_or(u32::MAX));
+        if budget.bytes >= weight {
+            budget.bytes -= weight;
+            return true;
+        }
+        if budget.left_out == 0 {
+            budget.since = record.time;
+        }
+        budget.left_out += 1;
+        false
+    }
+
+    /// The record that tells how many were left out since the last one; `None` if none was.
+    pub(crate) fn summary(&self) -> Option<AuditRecord> {
+        let mut budget = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = std::mem::take(&mut budget.left_out);
+        (count > 0).then(|| summary(count, budget.since))
+    }
+}
+
+fn summary(count: u64, since: Timestamp) -> AuditRecord {
+    let nowhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+    let message = format!("{count} refused requests of unknown callers have no record of their own");
+    AuditRecord {
+        request_id: format!("{:016X}", rand::random::<u64>()),
+        time: Timestamp::now(),
+        took: Duration::ZERO,
+        operation: SUMMARY,
+        caller: AuditedCaller::default(),
+        target: AuditedTarget::default(),
+        parameters: vec![("count".to_owned(), count.to_string()), ("since".to_owned(), since.to_string())],
+        decisions: Vec::new(),
+        objects: Vec::new(),
+        revision: 0,
+        request: AuditedRequest {
+            method: String::new(),
+            path: String::new(),
+            protocol: "",
+            host: String::new(),
+            client: nowhere,
+            peer: nowhere,
+            tls: None,
+            signature: None,
+            user_agent: String::new(),
+            referer: String::new(),
+            bytes_received: None,
+        },
+        status: 403,
+        error: Some(AuditedError { code: "AccessDenied".to_owned(), message }),
+        bytes_sent: None,
+    }
+}
