@@ -202,7 +202,7 @@ pub struct S3 {
     /// Encrypt object data on the volume servers.
     #[arg(long = "encryptVolumeData", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false)]
     pub encrypt_volume_data: bool,
-    /// Audit log configuration (JSON); not supported yet, so the gateway does not start.
+    /// SeaweedFS's file (JSON) that sends the audit log to fluentd.
     #[arg(long = "auditLogConfig", value_name = "FILE")]
     pub audit_log_config: Option<PathBuf>,
     #[command(flatten)]

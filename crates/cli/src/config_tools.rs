@@ -1,4 +1,6 @@
-//! `kelpgate config`: whether a gateway would start with these files.
+//! `kelpgate config`: whether a gateway would start with these files, and what it would make of them.
+
+mod show;
 
 use std::path::{Path, PathBuf};
 
@@ -8,10 +10,28 @@ use iam_formats::SinkSettings;
 use server::configuration::{Configuration, check_credential_store, trusted_proxies_of_security};
 use server::seaweedfs::security;
 
+use crate::arguments::{S3, Server};
+use crate::go_flags::ExpandedArguments;
+use crate::logging;
+
 #[derive(Subcommand)]
 pub enum ConfigCommand {
     /// Reads the files as a gateway would, and says what is wrong with each. Nothing is started or changed.
     Check(Check),
+    /// Prints each setting that a gateway with this command line would have, and where it comes from. Secrets are not shown.
+    Show {
+        /// The command line of the gateway: `server` or `s3`, and its flags.
+        #[command(subcommand)]
+        gateway: ShownGateway,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum ShownGateway {
+    /// As `kelpgate server` with these flags.
+    Server(Box<Server>),
+    /// As `kelpgate s3` with these flags.
+    S3(Box<S3>),
 }
 
 #[derive(Args)]
@@ -34,11 +54,17 @@ pub struct Check {
 }
 
 /// Runs it. False if a gateway would not start.
-pub fn run(command: ConfigCommand) -> Result<bool, String> {
-    let ConfigCommand::Check(asked) = command;
+pub fn run(command: ConfigCommand, given: &ExpandedArguments) -> Result<bool, String> {
+    match command {
+        ConfigCommand::Check(asked) => check(&asked),
+        ConfigCommand::Show { gateway } => show::show(&gateway, given).map(|()| true),
+    }
+}
+
+fn check(asked: &Check) -> Result<bool, String> {
     let checked = [
         ("-filer", FilerAddress::parse_list(&asked.filer).map(|_| ()).map_err(|error| error.to_string())),
-        ("files", files(&asked)),
+        ("files", files(asked)),
         ("security.toml", of_security(asked.config_dir.as_deref())),
         ("credential.toml", check_credential_store(asked.config_dir.as_deref())),
         ("-auditLogConfig", asked.audit_log_config.as_deref().map_or(Ok(()), audit_log)),
@@ -59,6 +85,7 @@ fn files(asked: &Check) -> Result<(), String> {
     let configuration = Configuration::read(asked.config.as_deref(), asked.iam_config.as_deref(), &filers)?;
     configuration.secret_keys()?;
     configuration.session_keys(None)?;
+    logging::filter(configuration.iam.kelpgate.log.as_deref()).map(|_| ())?;
     configuration.trusted_proxies(&[]).map(|_| ())
 }
 

@@ -63,6 +63,12 @@ impl ExpandedArguments {
         origin.map_or_else(String::new, |(flag, place)| format!("\n\n`{}` is in {place}.", single_dashes(flag)))
     }
 
+    /// The file and line that gave a flag, named without dashes; `None` if none did.
+    pub fn origin(&self, name: &str) -> Option<String> {
+        let origin = self.origins.iter().rev().find(|(flag, _)| flag.strip_prefix("--") == Some(name));
+        origin.map(|(_, place)| place.clone())
+    }
+
     fn read(&mut self, file: &OsString) -> Result<(), String> {
         let name = Path::new(file).display();
         let text =

@@ -61,7 +61,9 @@ fn main() -> ExitCode {
         Command::Sessions(sessions) => runtime(arguments.verbosity, sessions::run(sessions)),
         Command::Audit(audit) => return told(runtime(arguments.verbosity, audit_tools::run(audit))),
         Command::Why(why) => return told(runtime(arguments.verbosity, audit_tools::why(why))),
-        Command::Config(config) => return told(runtime(arguments.verbosity, async { config_tools::run(config) })),
+        Command::Config(config) => {
+            return told(runtime(arguments.verbosity, async { config_tools::run(config, &given) }));
+        }
         Command::Iam(iam) => {
             return match runtime(arguments.verbosity, iam_tools::run(iam)) {
                 Ok(iam_tools::Outcome::Differs) => ExitCode::from(2),

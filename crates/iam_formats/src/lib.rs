@@ -18,6 +18,7 @@ mod oidc_provider;
 mod providers;
 mod reload;
 mod revocation;
+mod shown;
 mod unknown;
 pub mod weed_policies;
 
@@ -32,3 +33,4 @@ pub use documents::{StoredDocument, document_text};
 pub use facts::Facts;
 pub use ldap::{LdapSettings, NestedGroups};
 pub use limits::{LimitSettings, RateSetting};
+pub use shown::ShownSetting;
