@@ -179,6 +179,15 @@ def test_units_are_valid(name, tmp_path):
     assert not about_it, done.stderr
 
 
+@pytest.mark.parametrize("name", ["kelpgate-s3.service", "kelpgate-server.service", "kelpgate-iam-export.service"])
+def test_units_are_hardened(name):
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("systemd-analyze is not available on this machine")
+    command = ["systemd-analyze", "security", "--no-pager", "--offline=yes", "--threshold=20", str(DEPLOY / name)]
+    done = run(command, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+
+
 def test_the_unit_of_the_gateway_starts(logs, cluster, prepared):
     directory, environment = prepared
     program, *arguments = unit("kelpgate-s3.service")
