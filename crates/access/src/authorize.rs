@@ -90,10 +90,15 @@ pub fn authorize<Op>(resolved: Resolved<Op>, input: DecisionInput<'_>) -> Result
 /// Decides a permission without which an operation does not run, and leaves the decision to auditors.
 fn required(need: &Requirement, input: DecisionInput<'_>) -> Result<Decision, Box<Refusal>> {
     let decision = decide(need, input);
+    leave_to_auditors(need, decision, input);
+    allowed(decision, need, input)
+}
+
+/// Auditors learn of a decision.
+pub fn leave_to_auditors(need: &Requirement, decision: Decision, input: DecisionInput<'_>) {
     input.observer.audit(decision.is_allow(), &|| {
         AuditedDecision::of(need, decision, PolicyOwner::of(&need.resource, input), input)
     });
-    allowed(decision, need, input)
 }
 
 /// Decides a permission that only changes an operation's answer. To run an operation, use [`authorize`].

@@ -32,6 +32,7 @@ pub use authenticate::{Authenticated, Authenticator};
 pub use authentication_type::AuthenticationType;
 pub use authorize::{
     Resolved, TaggedObject, asks_for_acl_of, asks_for_tags_of, authorize, check, context_of, could_act, decide,
+    leave_to_auditors,
 };
 pub use client_address::ClientAddress;
 pub use condition_keys::{request_context, resource_account_keys};

@@ -67,7 +67,7 @@ impl<'a> Audited<'a> {
             Ok(()) => response,
             Err(why) => {
                 let text = format!("The request was carried out with status {status}, but {why}");
-                respond::error_response(self.arrived.head, &errors::unavailable(text), &self.trail.request_id)
+                respond::respond(self.gateway, self.arrived.head, Err(errors::unavailable(text)), &self.trail)
             }
         }
     }

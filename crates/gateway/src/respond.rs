@@ -141,7 +141,7 @@ fn tells_region(head: &Parts, answer: &Answer) -> bool {
 }
 
 /// The answer of an error.
-pub(crate) fn error_response(head: &Parts, error: &S3Error, request_id: &str) -> Response<ResponseBody> {
+fn error_response(head: &Parts, error: &S3Error, request_id: &str) -> Response<ResponseBody> {
     let status = error.status();
     let bodiless = head.method == Method::HEAD || status == StatusCode::NOT_MODIFIED;
     let mut response = if bodiless {

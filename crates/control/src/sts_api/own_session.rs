@@ -78,6 +78,7 @@ fn refuse_denied(call: &Call<'_>, mut context: Context, snapshot: &Snapshot) -> 
         if let Err(refusal) = access::check(&need, decision_input)
             && matches!(refusal.decision, Decision::ExplicitDeny { .. })
         {
+            access::leave_to_auditors(&need, refusal.decision, decision_input);
             return Err(denied(call.caller, need.action, arn));
         }
     }

@@ -88,6 +88,16 @@ impl Call<'_> {
         access::check(need, self.decision_input()).map(|_| ()).map_err(|refusal| self.deny(&refusal))
     }
 
+    /// Decides a permission without which the answer is a refusal, although the operation has begun. Auditors learn of the refusal.
+    /// Fails with `AccessDenied`.
+    pub fn must(&self, need: &Requirement) -> Result<(), S3Error> {
+        let refused = access::check(need, self.decision_input()).map(|_| ());
+        refused.map_err(|refusal| {
+            access::leave_to_auditors(need, refusal.decision, self.decision_input());
+            self.deny(&refusal)
+        })
+    }
+
     /// The error of a refusal.
     pub fn deny(&self, refusal: &Refusal) -> S3Error {
         refusal.to_error(&self.request_id)

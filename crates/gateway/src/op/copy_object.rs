@@ -76,7 +76,7 @@ async fn may_copy_tags(call: &Call<'_>, input: &CopyObject) -> Result<(), S3Erro
     let of_tags = also.into_iter().filter(|also| also.effect == Effect::CopyTags);
     let mut needs: Vec<Requirement> = of_tags.map(|also| also.requirement).collect();
     call.read_object_tags(&mut needs).await?;
-    needs.iter().try_for_each(|need| call.may(need))
+    needs.iter().try_for_each(|need| call.must(need))
 }
 
 fn changes_something(input: &CopyObject) -> bool {
