@@ -54,6 +54,8 @@ server -dir=D/data -port=x | 'x' | -port
 server -dir=D/data -port=99999 | 99999 | 65535
 server -dir=D/data -prot=1 | -prot | '-port'
 server -dir=D/data -trash | -trash | -help
+server -dir=D/empty.json | `D/empty.json` | it is a file
+server -dir=D/data -key.file=D/empty.json -cert.file=D/empty.json | D/empty.json | no private key in the file | in PEM
 server -dir=D/data -idleTimeout=-1 | -idleTimeout | -1
 server -dir=D/data -iam.readOnly=maybe | -iam.readOnly | true, false
 server -dir=D/data -sigV2=maybe | -sigV2 | `presigned`
@@ -141,6 +143,7 @@ policy validate -kind=bucket D/no-principal-policy.json | Statement[0] | Princip
 policy simulate | -cases <FILE> | Usage
 policy simulate -cases=D/none | `D/none` cannot be read
 policy explain D/none | `D/none` cannot be read
+policy explain -cases=D/empty.json | missing field `request` | rows that could not be explained: 1
 policy explain D/empty.json | `D/empty.json` | missing field `request`
 policy explain D/case.json | request.principal: `x` | expected an ARN
 """.strip().splitlines()

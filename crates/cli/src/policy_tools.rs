@@ -13,10 +13,10 @@ use crate::arguments::{Explain, PolicyCommand, Validate};
 pub fn run(command: PolicyCommand) -> ExitCode {
     let done = match command {
         PolicyCommand::Simulate(cases) => {
-            each_line(&cases.cases, policy::cases::simulate_line).map(|()| ExitCode::SUCCESS)
+            each_line(&cases.cases, policy::cases::simulate_line, |_| ()).map(|()| ExitCode::SUCCESS)
         }
         PolicyCommand::Actions(cases) => {
-            each_line(&cases.cases, iam_api::cases::actions_line).map(|()| ExitCode::SUCCESS)
+            each_line(&cases.cases, iam_api::cases::actions_line, |_| ()).map(|()| ExitCode::SUCCESS)
         }
         PolicyCommand::Validate(validate) => check(&validate),
         PolicyCommand::Explain(explain) => tell(&explain),
@@ -33,7 +33,7 @@ pub fn run(command: PolicyCommand) -> ExitCode {
 }
 
 /// One row in, one row out, in order. Empty lines are skipped.
-fn each_line(path: &Path, answer: fn(&str) -> String) -> io::Result<()> {
+fn each_line(path: &Path, answer: fn(&str) -> String, mut seen: impl FnMut(&str)) -> io::Result<()> {
     let input: Box<dyn BufRead> = match path.to_str() {
         Some("-") => Box::new(io::stdin().lock()),
         _ => Box::new(BufReader::new(open(path)?)),
@@ -42,7 +42,9 @@ fn each_line(path: &Path, answer: fn(&str) -> String) -> io::Result<()> {
     for line in input.split(b'\n') {
         let line = line?;
         if !line.trim_ascii().is_empty() {
-            writeln!(output, "{}", policy::cases::answer_line(&line, answer))?;
+            let answer = policy::cases::answer_line(&line, answer);
+            seen(&answer);
+            writeln!(output, "{answer}")?;
         }
     }
     output.flush()
@@ -65,7 +67,7 @@ fn text_of(file: &Path) -> io::Result<String> {
 /// Prints why one request, or each of many, is allowed or denied.
 fn tell(arguments: &Explain) -> io::Result<ExitCode> {
     if let Some(cases) = &arguments.cases {
-        return each_line(cases, policy::cases::explain_line).map(|()| ExitCode::SUCCESS);
+        return explain_each(cases);
     }
     let file = arguments.file.as_deref().unwrap_or(Path::new("-"));
     let text = policy::cases::explain_text(&text_of(file)?)
@@ -74,10 +76,24 @@ fn tell(arguments: &Explain) -> io::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Prints why each of many requests is allowed or denied. Fails, after all of them, if one could not be understood.
+fn explain_each(cases: &Path) -> io::Result<ExitCode> {
+    let mut not_understood = 0_u64;
+    each_line(cases, policy::cases::explain_line, |answer| {
+        let answer = serde_json::from_str::<serde_json::Value>(answer);
+        not_understood += u64::from(answer.is_ok_and(|answer| answer.get("error").is_some()));
+    })?;
+    if not_understood == 0 {
+        return Ok(ExitCode::SUCCESS);
+    }
+    eprintln!("kelpgate: rows that could not be explained: {not_understood}; `error` in their answers says why");
+    Ok(ExitCode::FAILURE)
+}
+
 /// Prints the findings about a document. Fails if the document would be refused.
 fn check(arguments: &Validate) -> io::Result<ExitCode> {
     if let Some(cases) = &arguments.cases {
-        return each_line(cases, policy::cases::validate_line).map(|()| ExitCode::SUCCESS);
+        return each_line(cases, policy::cases::validate_line, |_| ()).map(|()| ExitCode::SUCCESS);
     }
     let kind = match arguments.kind.as_str() {
         "identity" => PolicyKind::Identity,

@@ -8,7 +8,7 @@ use rustls::crypto::aws_lc_rs;
 use rustls::server::WebPkiClientVerifier;
 use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig};
-use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 
@@ -136,8 +136,13 @@ impl TlsFiles {
 
 impl Serving {
     fn load(files: &TlsFiles) -> Result<Self, TlsError> {
-        let key = PrivateKeyDer::from_pem_file(&files.key)
-            .map_err(|error| TlsError::File { path: files.key.clone(), reason: error.to_string() })?;
+        let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| {
+            let reason = match error {
+                pem::Error::NoItemsFound => "there is no private key in the file; write one in PEM".to_owned(),
+                error => error.to_string(),
+            };
+            TlsError::File { path: files.key.clone(), reason }
+        })?;
         let provider = Arc::new(aws_lc_rs::default_provider());
         let chain = certificates(&files.certificate)?;
         let expires_s = chain.first().map_or(Ok(0), |first| expiry(first, &files.certificate))?;
@@ -176,5 +181,9 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let error = |reason: String| TlsError::File { path: path.to_owned(), reason };
     let read = CertificateDer::pem_file_iter(path).map_err(|cause| error(cause.to_string()))?;
     let all: Vec<_> = read.collect::<Result<_, _>>().map_err(|cause| error(cause.to_string()))?;
-    if all.is_empty() { Err(error("there is no certificate in the file".to_owned())) } else { Ok(all) }
+    if all.is_empty() {
+        Err(error("there is no certificate in the file; write the chain in PEM".to_owned()))
+    } else {
+        Ok(all)
+    }
 }
