@@ -212,6 +212,8 @@ pub struct Credential {
     pub status: String,
     /// Creation, seconds since 1970; 0 when unknown. Service accounts have their own.
     pub created_s: i64,
+    /// When it expires, seconds since 1970; 0 for never. Service accounts have their own.
+    pub expires_s: i64,
     /// What else its document says of it.
     pub unknown: UnknownFields,
 }
@@ -339,8 +341,14 @@ impl Credential {
             secret_key,
             status: String::new(),
             created_s: 0,
+            expires_s: 0,
             unknown: UnknownFields::default(),
         }
+    }
+
+    /// Whether it has expired at this time, in seconds since 1970.
+    pub fn is_expired(&self, now_s: i64) -> bool {
+        self.expires_s != 0 && self.expires_s <= now_s
     }
 
     /// True unless the status says otherwise. An unknown status counts as inactive.

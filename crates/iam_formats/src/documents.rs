@@ -49,6 +49,7 @@ impl StoredDocument for UserRecord {
         let mut credentials = credentials(object.array(&["credentials"])?)?;
         for key in &mut credentials {
             key.created_s = facts.keys_created_s.remove(&key.access_key).unwrap_or_default();
+            key.expires_s = facts.keys_expire_s.remove(&key.access_key).unwrap_or_default();
         }
         Ok(Self {
             name,
@@ -111,6 +112,8 @@ impl StoredDocument for UserRecord {
         let mut facts = facts_of(&self.unknown);
         let keys = self.credentials.iter().filter(|key| key.created_s != 0);
         facts.keys_created_s.extend(keys.map(|key| (key.access_key.clone(), key.created_s)));
+        let keys = self.credentials.iter().filter(|key| key.expires_s != 0);
+        facts.keys_expire_s.extend(keys.map(|key| (key.access_key.clone(), key.expires_s)));
         Facts {
             id: self.id.clone(),
             path: self.path.clone(),
@@ -456,6 +459,7 @@ fn credential(node: &Node<'_>) -> Result<Credential, JsonError> {
         secret_key: SecretAccessKey::new(object.string(&["secret_key", "secretKey"])?),
         status: object.string(&["status"])?,
         created_s: 0,
+        expires_s: 0,
         unknown: seal(others(object)?, &Facts::default()),
     })
 }

@@ -22,6 +22,8 @@ pub struct Facts {
     pub path: String,
     /// The creation time of each access key, in seconds since 1970.
     pub keys_created_s: SmallMap<String, i64>,
+    /// When access keys expire, in seconds since 1970.
+    pub keys_expire_s: SmallMap<String, i64>,
     /// The managed policy that is the holder's permissions boundary.
     pub boundary: Option<String>,
     /// Free text of managed policies.
@@ -65,13 +67,8 @@ impl Facts {
     /// boundary could be lost otherwise.
     pub fn parse(text: &str) -> Result<Self, JsonError> {
         let mut object = Node::parse(text)?.object()?;
-        let keys_created_s = match object.take("keysCreated") {
-            Some(keys) => {
-                let created = |(key, node): (String, Node<'_>)| Ok((key, node.integer()?));
-                keys.object()?.rest().into_iter().map(created).collect::<Result<_, JsonError>>()?
-            }
-            None => SmallMap::default(),
-        };
+        let keys_created_s = times(&mut object, "keysCreated")?;
+        let keys_expire_s = times(&mut object, "keysExpire")?;
         let (boundary, renamed_from) = (object.string(&["boundary"])?, object.string(&["renamedFrom"])?);
         Ok(Self {
             id: object.string(&["id"])?,
@@ -79,6 +76,7 @@ impl Facts {
             updated_s: object.integer(&["updated"])?,
             path: object.string(&["path"])?,
             keys_created_s,
+            keys_expire_s,
             boundary: (!boundary.is_empty()).then_some(boundary),
             description: object.string(&["description"])?,
             account: object.string(&["account"])?,
@@ -126,10 +124,18 @@ impl Facts {
         put("renamed", self.renamed_s.into(), self.renamed_s != 0);
         let trust_ids = serde_json::to_value(&self.trust_ids).unwrap_or_default();
         put("trustIds", trust_ids, self.trust_ids.is_some());
-        let keys = self.keys_created_s.iter().map(|(key, s)| (key.clone(), Value::from(*s))).collect();
-        put("keysCreated", Value::Object(keys), !self.keys_created_s.is_empty());
+        for (name, times) in [("keysCreated", &self.keys_created_s), ("keysExpire", &self.keys_expire_s)] {
+            let keys = times.iter().map(|(key, s)| (key.clone(), Value::from(*s))).collect();
+            put(name, Value::Object(keys), !times.is_empty());
+        }
         if map.is_empty() { None } else { serde_json::to_string(&map).ok() }
     }
+}
+
+/// A time for each access key.
+fn times(object: &mut Object<'_>, name: &str) -> Result<SmallMap<String, i64>, JsonError> {
+    let Some(keys) = object.take(name) else { return Ok(SmallMap::default()) };
+    keys.object()?.rest().into_iter().map(|(key, node)| Ok((key, node.integer()?))).collect()
 }
 
 /// The fields of an object that were not taken. Fails on one that could not be kept.
@@ -181,7 +187,7 @@ mod tests {
 
     #[test]
     fn facts_survive_a_round_trip_with_unknown_fields() {
-        let text = r#"{"boundary":"B","created":5,"deleting":7,"future":{"a":[1]},"id":"AIDA1","keysCreated":{"AK":7},"path":"/x/","renamed":9,"renamedFrom":"al","tags":{"k":"v"},"version":3,"versionCreated":8,"versions":{"2":{"created":6,"text":"{}"}},"versionsGiven":4}"#;
+        let text = r#"{"boundary":"B","created":5,"deleting":7,"future":{"a":[1]},"id":"AIDA1","keysCreated":{"AK":7},"keysExpire":{"AK":8},"path":"/x/","renamed":9,"renamedFrom":"al","tags":{"k":"v"},"version":3,"versionCreated":8,"versions":{"2":{"created":6,"text":"{}"}},"versionsGiven":4}"#;
         let facts = Facts::parse(text).unwrap();
         assert_eq!(facts.boundary.as_deref(), Some("B"));
         assert_eq!(facts.versions[&2].created_s, 6);

@@ -129,7 +129,7 @@ pub enum KeyRefusal {
     /// Its user is disabled.
     #[error("the user of the access key is disabled")]
     UserDisabled,
-    /// The service account has expired.
+    /// The key or its service account has expired.
     #[error("the access key has expired")]
     Expired,
 }
@@ -152,7 +152,10 @@ impl KeyHolder {
             user: user.clone(),
             service_account: owner.service_account.clone(),
             active: key.is_active() && service_account.is_none_or(|account| !account.disabled),
-            expires_s: service_account.map(|account| account.expires_s).filter(|expires_s| *expires_s != 0),
+            expires_s: [key.expires_s, service_account.map_or(0, |account| account.expires_s)]
+                .into_iter()
+                .filter(|expires_s| *expires_s != 0)
+                .min(),
         })
     }
 

@@ -102,6 +102,12 @@ fn a_key_is_refused_for_the_first_reason_that_applies() {
         assert_eq!(key.refusal(100), want, "{user_disabled} {disabled} {expires_s}");
         assert_eq!(key.service_account.as_deref(), Some("sa:al:1"));
     }
+    let key = Credential { expires_s: 100, ..Credential::new("AKA", "s") };
+    let user = UserRecord { name: "al".into(), credentials: vec![key], ..UserRecord::default() };
+    let state =
+        Snapshot::new(Settings::default(), &Identities::default()).apply([Change::User("al".into(), Some(Ok(user)))]);
+    let refusal = |now_s| state.access_key("AKA").unwrap().refusal(now_s);
+    assert_eq!((refusal(99), refusal(100)), (None, Some(KeyRefusal::Expired)));
 }
 
 #[test]

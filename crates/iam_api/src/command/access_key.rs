@@ -1,7 +1,7 @@
 //! CreateAccessKey, ListAccessKeys, UpdateAccessKey, DeleteAccessKey.
 
 use super::user::{self, documents};
-use super::{Answer, Command, IamError, Outcome, Request, grant, read, revoke};
+use super::{Answer, Command, IamError, Outcome, Request, grant, read, revoke, service_account};
 use crate::answer::{date, fragment};
 use iam::{
     Credential, Snapshot, UserRecord,
@@ -27,6 +27,7 @@ fn create_access_key(request: &Request<'_>, state: &Snapshot) -> Answer {
     if record.credentials.len() >= KEYS_PER_USER {
         return Err(IamError::limit(format!("Cannot exceed quota for AccessKeysPerUser: {KEYS_PER_USER}")));
     }
+    let expires_s = service_account::expiration(request)?.unwrap_or_default();
     let (id, secret) = request.random.split_at(32);
     let access_key = format!("AKIA{}", base32(id, 16));
     let secret = alphanumeric(secret, 40);
@@ -36,12 +37,16 @@ fn create_access_key(request: &Request<'_>, state: &Snapshot) -> Answer {
     record.credentials.push(Credential {
         status: "Active".to_owned(),
         created_s: request.now_s,
+        expires_s,
         ..Credential::new(access_key.clone(), secret.clone())
     });
     let mut xml = fragment();
     xml.element("AccessKey", |xml| {
         xml.text("UserName", &name).text("AccessKeyId", &access_key).text("Status", "Active");
         xml.text("SecretAccessKey", &secret).text("CreateDate", &date(request.now_s));
+        if expires_s != 0 {
+            xml.text("Expiration", &date(expires_s));
+        }
     });
     Ok(Outcome { result: Some(xml.finish()), ..Outcome::of(vec![user::put(&name, record)]) })
 }
@@ -57,23 +62,44 @@ fn list_access_keys(request: &Request<'_>, state: &Snapshot) -> Answer {
         xml.text("UserName", name).text("AccessKeyId", &key.access_key);
         xml.text("Status", if key.is_active() { "Active" } else { "Inactive" });
         xml.text("CreateDate", &date(if key.created_s == 0 { record.created_s } else { key.created_s }));
+        if key.expires_s != 0 {
+            xml.text("Expiration", &date(key.expires_s));
+        }
     })?;
     let mut xml = fragment();
     xml.text("UserName", name);
     Ok(Outcome::answer(xml.finish() + &result))
 }
 
+/// `Status`, `Expiration` (an extension) or both.
 fn update_access_key(request: &Request<'_>, state: &Snapshot) -> Answer {
-    let status = request.params.required("Status")?;
-    if !matches!(status, "Active" | "Inactive") {
+    let expires_s = service_account::expiration(request)?;
+    let status = match request.params.get("Status") {
+        None if expires_s.is_some() => None,
+        _ => Some(request.params.required("Status")?),
+    };
+    if status.is_some_and(|status| !matches!(status, "Active" | "Inactive")) {
         return Err(IamError::validation("The specified value for Status is invalid. It must be Active or Inactive"));
     }
     let name = request.user_name()?;
     let (mut record, place) = with_key(request, state, &name)?;
     if let Some(key) = record.credentials.get_mut(place) {
-        key.status = status.to_owned();
+        if let Some(status) = status {
+            status.clone_into(&mut key.status);
+        }
+        if let Some(expires_s) = expires_s {
+            key.expires_s = sooner(key.expires_s, expires_s)?;
+        }
     }
     Ok(Outcome::of(vec![user::put(&name, record)]))
+}
+
+/// Whoever may update a key, perhaps with the key itself, must not be able to make it last longer than its maker wanted.
+fn sooner(now_s: i64, wanted_s: i64) -> Result<i64, IamError> {
+    if wanted_s == 0 || (now_s != 0 && wanted_s > now_s) {
+        return Err(IamError::invalid("A key can only expire sooner: create another key, and delete this one"));
+    }
+    Ok(wanted_s)
 }
 
 fn delete_access_key(request: &Request<'_>, state: &Snapshot) -> Answer {

@@ -13,12 +13,12 @@ use iam::{ANONYMOUS, Credential, Snapshot, Use, User};
 pub(super) const COMMANDS: &[Command] =
     &[read("GenerateCredentialReport", generate), read("GetCredentialReport", get).reading_last_used()];
 
-/// AWS's columns.
+/// AWS's columns, and when each key expires.
 const COLUMNS: &str = "user,arn,user_creation_time,password_enabled,password_last_used,password_last_changed,\
     password_next_rotation,mfa_active,access_key_1_active,access_key_1_last_rotated,access_key_1_last_used_date,\
     access_key_1_last_used_region,access_key_1_last_used_service,access_key_2_active,access_key_2_last_rotated,\
     access_key_2_last_used_date,access_key_2_last_used_region,access_key_2_last_used_service,cert_1_active,\
-    cert_1_last_rotated,cert_2_active,cert_2_last_rotated";
+    cert_1_last_rotated,cert_2_active,cert_2_last_rotated,access_key_1_expiration_date,access_key_2_expiration_date";
 
 /// How many of a user's keys have columns: the two oldest.
 const KEYS: usize = 2;
@@ -59,13 +59,17 @@ fn row((request, state): (&Request<'_>, &Snapshot), name: &str, arn: &str, user:
         let key = keys.get(place);
         let used = key.and_then(|key| request.last_used.of(&key.access_key));
         let of_use = |field: fn(&Use) -> String| used.map_or_else(|| "N/A".to_owned(), field);
-        fields.push(if key.is_some_and(|key| key.is_active()) { "TRUE" } else { "FALSE" }.to_owned());
+        fields.push(
+            if key.is_some_and(|key| key.is_active() && !key.is_expired(request.now_s)) { "TRUE" } else { "FALSE" }
+                .to_owned(),
+        );
         fields.push(key.map_or_else(|| "N/A".to_owned(), |key| date(created(key))));
         fields.push(of_use(|used| date(used.at_s)));
         fields.push(of_use(|used| used.region.to_string()));
         fields.push(of_use(|used| used.service.to_string()));
     }
     fields.extend(["FALSE", "N/A", "FALSE", "N/A"].map(str::to_owned));
+    fields.extend((0..KEYS).map(|place| date(keys.get(place).map_or(0, |key| key.expires_s))));
     let fields: Vec<String> = fields.iter().map(|field| quoted(field)).collect();
     fields.join(",") + "\n"
 }

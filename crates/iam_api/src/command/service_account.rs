@@ -113,7 +113,7 @@ fn is_own(request: &Request<'_>, state: &Snapshot, account: &ServiceAccount) -> 
 }
 
 /// `Expiration`, in seconds since 1970 and in the future; `None` if absent, 0 for never.
-fn expiration(request: &Request<'_>) -> Result<Option<i64>, IamError> {
+pub(super) fn expiration(request: &Request<'_>) -> Result<Option<i64>, IamError> {
     let Some(text) = request.params.get("Expiration") else { return Ok(None) };
     let seconds: i64 = text.parse().map_err(|_| {
         IamError::invalid(format!("invalid expiration format: {text} is not a number of seconds since 1970"))

@@ -1,6 +1,7 @@
 mod answers;
 mod aws_managed;
 mod federation;
+mod key_expiry;
 mod mfa;
 mod parameters;
 mod reports;

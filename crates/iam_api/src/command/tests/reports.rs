@@ -105,12 +105,12 @@ fn the_credential_report_has_a_row_for_root_and_each_user() {
     let report = String::from_utf8(STANDARD.decode(content).unwrap()).unwrap();
     let lines: Vec<&str> = report.lines().collect();
     assert_eq!(lines.len(), 5);
-    assert_eq!(lines[0].split(',').count(), 22);
+    assert_eq!(lines[0].split(',').count(), 24);
     assert!(lines[1].starts_with("<root_account>,arn:aws:iam::000000000000:root,N/A,not_supported,"), "{}", lines[1]);
     assert_eq!(
         lines[2],
         "al,arn:aws:iam::000000000000:user/team/al,2023-11-14T22:13:20+00:00,FALSE,N/A,N/A,N/A,FALSE,\
-         TRUE,2023-11-14T22:13:20+00:00,2023-11-14T22:14:00+00:00,us-east-1,s3,FALSE,N/A,N/A,N/A,N/A,FALSE,N/A,FALSE,N/A"
+         TRUE,2023-11-14T22:13:20+00:00,2023-11-14T22:14:00+00:00,us-east-1,s3,FALSE,N/A,N/A,N/A,N/A,FALSE,N/A,FALSE,N/A,N/A,N/A"
     );
     assert!(lines[3].starts_with("\"bo,1\",\"arn:aws:iam::000000000000:user/bo,1\","), "{}", lines[3]);
 }
