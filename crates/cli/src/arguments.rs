@@ -356,6 +356,8 @@ pub enum IamCommand {
     Diff(IamDiff),
     /// Reads a tree or an export of Kelpgate, an S3ApiConfiguration of SeaweedFS, or MinIO's export, and writes the differences.
     Import(IamImport),
+    /// Lists access keys and roles that nobody has used for a while.
+    Unused(IamUnused),
     /// Encrypts the stored secret keys with the first of the gateways' keys.
     #[command(name = "encrypt-secrets")]
     EncryptSecrets(IamPlace),
@@ -372,6 +374,15 @@ pub struct IamDiff {
     /// Delete users, groups, roles, policies and so on that the tree lacks, of the kinds that it has.
     #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false)]
     pub prune: bool,
+    #[command(flatten)]
+    pub gateway: Gateway,
+}
+
+#[derive(Args)]
+pub struct IamUnused {
+    /// Not used since this time: 90d, 12h, 30m ago, or 2026-01-31T12:00:00Z.
+    #[arg(long, default_value = "90d", value_name = "TIME")]
+    pub since: String,
     #[command(flatten)]
     pub gateway: Gateway,
 }

@@ -7,6 +7,7 @@ mod passphrase;
 mod remote;
 mod secrets;
 mod tree_files;
+mod unused;
 
 use crate::arguments::{IamCommand, IamPlace};
 use crate::place;
@@ -39,6 +40,7 @@ pub async fn run(command: IamCommand) -> Result<Outcome, String> {
         IamCommand::Diff(arguments) => return apply::diff(arguments).await,
         IamCommand::Export(arguments) => export::run(arguments).await,
         IamCommand::Import(arguments) => import::run(arguments).await,
+        IamCommand::Unused(arguments) => unused::run(arguments).await,
         IamCommand::EncryptSecrets(place) => secrets::run(place, secrets::Direction::Encrypt).await,
         IamCommand::DecryptSecrets(place) => secrets::run(place, secrets::Direction::Decrypt).await,
     }

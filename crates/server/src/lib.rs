@@ -15,6 +15,7 @@ mod certificates;
 mod control_plane;
 mod filer_metrics;
 mod fingerprint;
+mod key_metrics;
 mod process_metrics;
 mod reloading;
 mod serving;

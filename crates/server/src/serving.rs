@@ -38,6 +38,7 @@ use crate::certificates::{self, CertificateMetrics};
 use crate::configuration::Configuration;
 use crate::control_plane::{ControlPlane, DataPlaneFence};
 use crate::fingerprint::Fingerprint;
+use crate::key_metrics::AccessKeys;
 use crate::process_metrics::ProcessMetrics;
 use crate::reloading::Reloading;
 use crate::root_key::RootKey;
@@ -104,6 +105,8 @@ pub async fn run(mut plan: Plan, settings: Settings, announce: impl FnOnce(&str)
     metrics.register(|registry| worker_metrics.register(registry));
     metrics.register_common(|registry| registry.register_collector(Box::new(ProcessMetrics)));
     metrics.register(|registry| auditing.metrics().register(registry));
+    let access_keys = AccessKeys(Arc::clone(&follower));
+    metrics.register_common(|registry| registry.register_collector(Box::new(access_keys)));
     (plan.register_metrics)(&metrics);
     let keys = plan.session_keys;
     let flags = flags_of(&settings, &plan.trusted_proxies);

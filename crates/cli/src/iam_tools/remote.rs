@@ -133,7 +133,7 @@ pub async fn call(gateway: &Gateway, call: &Call) -> Result<(), Failed> {
     }
 }
 
-async fn page(
+pub(super) async fn page(
     gateway: &Gateway,
     action: &str,
     pairs: &[(&str, &str)],
@@ -147,7 +147,12 @@ async fn page(
     Ok(iam(gateway, "iam", action, &pairs).await?)
 }
 
-async fn iam(gateway: &Gateway, service: &'static str, action: &str, pairs: &[(&str, &str)]) -> Result<Bytes, Failed> {
+pub(super) async fn iam(
+    gateway: &Gateway,
+    service: &'static str,
+    action: &str,
+    pairs: &[(&str, &str)],
+) -> Result<Bytes, Failed> {
     let mut attempt = 0;
     loop {
         attempt += 1;
