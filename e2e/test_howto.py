@@ -6,7 +6,7 @@ import textwrap
 import pytest
 
 import kelpgate
-from processes import run
+from processes import free_port, run
 
 PAGES = sorted((kelpgate.ROOT / "docs/howto").glob("*.md"))
 
@@ -25,7 +25,9 @@ def test_a_page_is_true(embedded, tmp_path, page):
         "AWS_ACCESS_KEY_ID": embedded.root.access,
         "AWS_SECRET_ACCESS_KEY": embedded.root.secret,
     }
-    script = f'export PATH="{tmp_path}:$PATH"\n{commands}'
+    commands = commands.replace("8443", str(free_port()))
+    # What a page starts in the background ends with it.
+    script = f'export PATH="{tmp_path}:$PATH"\ntrap \'kill $(jobs -p) 2>/dev/null || true\' EXIT\n{commands}'
     done = run(["bash", "-euo", "pipefail", "-c", script], timeout=110, env=env, cwd=tmp_path)
     for line in printed:
         assert line in done.stdout, f"{line!r} in:\n{done.stdout}\n{done.stderr}"
