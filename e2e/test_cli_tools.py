@@ -211,3 +211,30 @@ def _with_host(port, host, path):
     connection.endheaders()
     answer = connection.getresponse()
     return answer.status, answer.read()
+
+
+def test_config_show_says_where_each_setting_comes_from(tmp_path):
+    options, iam, identities = tmp_path / "flags", tmp_path / "iam.json", tmp_path / "identities.json"
+    options.write_text("port=9000\n")
+    iam.write_text('{"sts": {\n"signingKey": "MDEyMzQ1Njc4OWFiY2RlZg=="},\n"kelpgate": {"log": "debug"}}')
+    identities.write_text(json.dumps({"identities": [{"name": "al", "credentials": [{"accessKey": "AKIASHOWN", "secretKey": "hunter2hunter2"}], "actions": ["Admin"]}]}))
+    env = {"S3_EXTERNAL_URL": "https://s3.example.com", "AWS_SECRET_ACCESS_KEY": "hunter3hunter3"}
+    told = kelpgate.cli("config", "show", "s3", "-filer=filer-1:8888", f"-options={options}", f"-iam.config={iam}", f"-config={identities}", env=env).stdout
+    rows = {line.split()[0]: " ".join(line.split()[1:]) for line in told.splitlines()}
+    for setting, shown in {
+        "-filer": "filer-1:8888 command line",
+        "-port": f"9000 `{options}`, line 1",
+        "-region": "us-east-1 default",
+        "-externalUrl": "https://s3.example.com environment",
+        "AWS_SECRET_ACCESS_KEY": "*** environment",
+        "sts.tokenDuration": "3600 s default",
+        "kelpgate.log": f"debug {iam}, line 3",
+        "kelpgate.limits.perKey": "no limit default",
+        "identities": f"al {identities}",
+    }.items():
+        assert rows.get(setting) == shown, f"{setting}\n{told}"
+    assert rows["sts.signingKey"].startswith("*** (id") and rows["sts.signingKey"].endswith("line 2"), told
+    assert "hunter" not in told and "MDEy" not in told
+    iam.write_text('{"kelpgate": {"lgo": 1}}')
+    wrong = kelpgate.cli("config", "show", "server", "-dir=x", f"-iam.config={iam}", check=False)
+    assert wrong.returncode == 1 and "kelpgate.lgo" in wrong.stderr, wrong
