@@ -2,7 +2,9 @@
 
 import json
 import re
+import shutil
 
+import pytest
 import requests
 import yaml
 
@@ -24,6 +26,24 @@ def named():
     for path in dashboards:
         found += [target["expr"] for panel in json.loads(path.read_text())["panels"] for target in panel["targets"]]
     return {name: expression for expression in found for name in NAME.findall(expression)}
+
+
+def test_rules_and_queries_are_those_of_prometheus(tmp_path):
+    if not shutil.which("promtool"):
+        pytest.skip("promtool is not available on this machine")
+    rules = DEPLOY / "prometheus/rules.yml"
+    queries = {}
+    for path in sorted((DEPLOY / "grafana").glob("*.json")):
+        for panel in json.loads(path.read_text())["panels"]:
+            for number, target in enumerate(panel["targets"]):
+                # Grafana fills in its variables before it asks.
+                queries[f"{path.stem}: {panel['title']} {number}"] = re.sub(r"\$\{?__\w+\}?", "5m", target["expr"])
+    recorded = [{"record": f"panel:{number}", "expr": query} for number, query in enumerate(queries.values())]
+    dashboards = tmp_path / "dashboards.yml"
+    dashboards.write_text(yaml.safe_dump({"groups": [{"name": "dashboards", "rules": recorded}]}))
+    done = run(["promtool", "check", "rules", rules, dashboards], check=False)
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}\n{list(queries.items())}"
+    assert len(queries) > 20
 
 
 def test_every_metric_exists(logs, gateway_a):
