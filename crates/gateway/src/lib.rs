@@ -37,5 +37,5 @@ pub use limits::UploadLimits;
 pub use metrics::Metrics;
 pub use pages::MetricsListener;
 pub use query::{QueryApi, QueryCall, StatusPages};
-pub use rate_limits::{Rate, RateLimits, Rates};
+pub use rate_limits::{Limit, Rate, RateLimits, Rates};
 pub use unauthenticated::SignatureLimit;

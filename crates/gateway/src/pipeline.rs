@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Response, Version};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use iam::{Bucket, Caller, Snapshot};
 use jiff::Timestamp;
@@ -104,8 +105,9 @@ impl Gateway {
         let client = target.as_ref().map_or(connection.peer.ip(), |target| target.client.ip);
         let arrived = Arrived { head: &head, connection, client, time, started };
         let mut audited = Audited::new(self, arrived, Trail::new(self, early));
-        let may_run = audited.may_run().and_then(|()| self.limited(self.rate_limits.load().enter_address(client)));
+        let may_run = audited.may_run();
         let trail = &mut audited.trail;
+        let may_run = may_run.and_then(|()| self.limited(trail.limits.enter_address(client)));
         let answer = match &target {
             _ if let Err(error) = may_run => Err(error),
             _ if is_too_large(&head) => Err(S3Error::new(S3ErrorCode::RequestHeaderSectionTooLarge)),
@@ -135,6 +137,7 @@ impl Gateway {
             // for it.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
+        trail.limits.pay(bytes_of(&head, &response));
         self.metrics.answered(trail.operation, response.status().as_u16(), started.elapsed());
         audited.answered(response).await
     }
@@ -156,7 +159,7 @@ impl Gateway {
             trail.unauthenticated(key, error)
         })?;
         trail.caller = AuditedCaller::of(&authenticated.caller);
-        self.limit(&authenticated.caller)?;
+        self.limit(&authenticated.caller, trail)?;
         Ok(authenticated)
     }
 
@@ -185,12 +188,12 @@ impl Gateway {
     }
 
     /// Counts the request against the limits of its caller.
-    fn limit(&self, caller: &Caller) -> Result<(), S3Error> {
+    fn limit(&self, caller: &Caller, trail: &mut Trail) -> Result<(), S3Error> {
         // All sessions of a role are one user, and so are those that a user made.
         let role = caller.session.as_ref().map(|session| &session.role_arn).filter(|role| !role.is_empty());
         let (key, user) = (caller.access_key_id.as_ref(), role.unwrap_or(&caller.arn));
         let user = if caller.is_anonymous() { "" } else { user };
-        self.limited(self.rate_limits.load().enter_caller(key.map(|key| key.as_str()), user))
+        self.limited(trail.limits.enter_caller(key.map(|key| key.as_str()), user))
     }
 
     /// Counts a refusal by a limit.
@@ -267,7 +270,7 @@ impl Gateway {
     /// An upload by a browser: the form identifies the caller.
     async fn form(&self, visit: &Visit<'_>, mut post: PostObject, incoming: Source, trail: &mut Trail) -> Answer {
         let form = form::read(self, visit, &post, incoming, trail).await?;
-        self.limit(&form.authenticated.caller)?;
+        self.limit(&form.authenticated.caller, trail)?;
         post.read_form(form.fields)?;
         let post: Operation = post.into();
         self.require_storable(&post)?;
@@ -369,7 +372,7 @@ impl Gateway {
         let permit = call.authorize(operation).await.map_err(|denied| self.denied(&denied, &call))?;
         if let Some(bucket) = permit.operation().bucket() {
             // Who may not use the bucket does not use up its limit.
-            self.limited(self.rate_limits.load().enter_bucket(bucket.as_str()))?;
+            self.limited(trail.limits.enter_bucket(bucket.as_str()))?;
         }
         owners_account(permit.operation(), &call)?;
         expected_owners(visit.head, permit.operation(), &call)?;
@@ -480,6 +483,16 @@ fn is_too_large(head: &Parts) -> bool {
     let target = head.uri.path().len() + head.uri.query().map_or(0, str::len);
     let headers = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len());
     target + headers.sum::<usize>() > HEAD_BYTES_MAX as usize
+}
+
+/// The bytes of the bodies of a request and its answer, as they announce them; none if it was refused.
+fn bytes_of(head: &Parts, response: &Response<ResponseBody>) -> u64 {
+    if !response.status().is_success() {
+        return 0;
+    }
+    let sent = response.body().size_hint().exact().unwrap_or_default();
+    let length = head.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    length.unwrap_or(0_u64).saturating_add(sent)
 }
 
 /// A caller with a permission on another account's bucket may use it, but may not pass it on or lock the owner out.

@@ -1,9 +1,10 @@
-//! Limits of requests per second, by token buckets: for each access key, user, bucket and client address. Each gateway counts for itself.
+//! Limits of requests and bytes per second, by token buckets: for each access key, user, bucket and client address. Each gateway counts
+//! for itself.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use s3::{S3Error, S3ErrorCode};
@@ -14,61 +15,88 @@ const NAMES_MAX: usize = 65_536;
 /// Locks, so that requests of different names seldom wait for each other.
 const SHARDS: usize = 16;
 
-/// A limit: so many requests per second on average, and so many at once.
+/// So many per second on average, and so many at once.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rate {
-    /// Requests per second.
+    /// Requests or bytes per second.
     pub per_second: f64,
-    /// Requests at once after a rest.
+    /// Requests or bytes at once after a rest.
     pub burst: f64,
 }
 
-/// Limits of requests; `None` for no limit.
+/// The limits of a kind of names; `None` for no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Limit {
+    /// Of requests.
+    pub requests: Option<Rate>,
+    /// Of bytes of bodies, in both directions together.
+    pub bytes: Option<Rate>,
+}
+
+/// Limits of names.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Rates {
     /// Of each access key.
-    pub key: Option<Rate>,
+    pub key: Limit,
     /// Of each user or role: all of its keys and sessions together.
-    pub user: Option<Rate>,
+    pub user: Limit,
     /// Of each bucket.
-    pub bucket: Option<Rate>,
+    pub bucket: Limit,
     /// Of each client address; the clients of a network /64 of IPv6 count as one.
-    pub address: Option<Rate>,
+    pub address: Limit,
 }
 
-/// Counts requests against the limits.
+/// Counts requests and bytes against the limits.
 #[derive(Debug, Default)]
 pub struct RateLimits {
-    key: Option<Kind>,
-    user: Option<Kind>,
-    bucket: Option<Kind>,
-    address: Option<Kind>,
+    key: Kind,
+    user: Kind,
+    bucket: Kind,
+    address: Kind,
+}
+
+/// A request on its way, and the names that pay for its bytes.
+#[derive(Debug)]
+pub(crate) struct Entered {
+    limits: Arc<RateLimits>,
+    payers: Vec<(fn(&RateLimits) -> &Kind, u64)>,
 }
 
 /// A request is beyond a limit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Limited {
-    /// `key`, `user`, `bucket` or `address`.
+    /// `key`, `user`, `bucket` or `address`, with `_bytes` behind it for a limit of bytes.
     pub(crate) limit: &'static str,
+    /// What there are too many of.
+    what: &'static str,
     /// When there is room again.
     wait_s: f64,
 }
 
 impl From<Limited> for S3Error {
-    fn from(Limited { limit, wait_s }: Limited) -> Self {
+    fn from(Limited { limit, what, wait_s }: Limited) -> Self {
+        let name = limit.trim_end_matches("_bytes");
         let message =
-            format!("Too many requests of this {limit}. Reduce the rate, or try again after the time in Retry-After.");
+            format!("Too many {what} of this {name}. Reduce the rate, or try again after the time in Retry-After.");
         let after = wait_s.ceil().clamp(1.0, 60.0);
         Self::with_message(S3ErrorCode::SlowDown, message).header("retry-after", format!("{after:.0}"))
     }
 }
 
-/// The token buckets of one kind.
-#[derive(Debug)]
+/// The token buckets of one kind of names.
+#[derive(Debug, Default)]
 struct Kind {
-    name: &'static str,
-    rate: Rate,
+    /// The labels of the two limits.
+    labels: [&'static str; 2],
     hasher: RandomState,
+    requests: Option<Buckets>,
+    bytes: Option<Buckets>,
+}
+
+/// The token bucket of each name.
+#[derive(Debug)]
+struct Buckets {
+    rate: Rate,
     shards: [Mutex<HashMap<u64, Tokens>>; SHARDS],
 }
 
@@ -81,56 +109,97 @@ struct Tokens {
 impl RateLimits {
     /// Limits, or none, which cost nothing.
     pub fn new(rates: &Rates) -> Self {
-        let kind = |name, rate: Option<Rate>| {
-            rate.map(|rate| Kind {
-                name,
-                rate,
-                hasher: RandomState::new(),
-                shards: std::array::from_fn(|_| Mutex::default()),
-            })
+        let buckets = |rate: Rate| Buckets { rate, shards: std::array::from_fn(|_| Mutex::default()) };
+        let kind = |labels, limit: Limit| Kind {
+            labels,
+            hasher: RandomState::new(),
+            requests: limit.requests.map(buckets),
+            bytes: limit.bytes.map(buckets),
         };
         Self {
-            key: kind("key", rates.key),
-            user: kind("user", rates.user),
-            bucket: kind("bucket", rates.bucket),
-            address: kind("address", rates.address),
+            key: kind(["key", "key_bytes"], rates.key),
+            user: kind(["user", "user_bytes"], rates.user),
+            bucket: kind(["bucket", "bucket_bytes"], rates.bucket),
+            address: kind(["address", "address_bytes"], rates.address),
         }
+    }
+}
+
+impl Entered {
+    pub(crate) fn new(limits: Arc<RateLimits>) -> Self {
+        Self { limits, payers: Vec::new() }
     }
 
     /// Counts a request of a client, before anything about it is verified.
-    pub(crate) fn enter_address(&self, address: IpAddr) -> Result<(), Limited> {
+    pub(crate) fn enter_address(&mut self, address: IpAddr) -> Result<(), Limited> {
         let network = match address.to_canonical() {
             IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
             v4 => v4,
         };
-        take(self.address.as_ref(), || network.to_string())
+        self.enter(|limits| &limits.address, &network)
     }
 
     /// Counts a request of a caller whose signature is right.
-    pub(crate) fn enter_caller(&self, key: Option<&str>, user: &str) -> Result<(), Limited> {
+    pub(crate) fn enter_caller(&mut self, key: Option<&str>, user: &str) -> Result<(), Limited> {
         if let Some(key) = key {
-            take(self.key.as_ref(), || key.to_owned())?;
+            self.enter(|limits| &limits.key, key)?;
         }
-        if user.is_empty() { Ok(()) } else { take(self.user.as_ref(), || user.to_owned()) }
+        if user.is_empty() { Ok(()) } else { self.enter(|limits| &limits.user, user) }
     }
 
     /// Counts a request for a bucket that is allowed.
-    pub(crate) fn enter_bucket(&self, bucket: &str) -> Result<(), Limited> {
-        take(self.bucket.as_ref(), || bucket.to_owned())
+    pub(crate) fn enter_bucket(&mut self, bucket: &str) -> Result<(), Limited> {
+        self.enter(|limits| &limits.bucket, bucket)
+    }
+
+    fn enter(&mut self, kind_of: fn(&RateLimits) -> &Kind, name: &(impl Hash + ?Sized)) -> Result<(), Limited> {
+        let Self { limits, payers } = self;
+        let kind = kind_of(limits);
+        if kind.requests.is_none() && kind.bytes.is_none() {
+            return Ok(());
+        }
+        let (name, now) = (kind.hasher.hash_one(name), Instant::now());
+        let [requests, bytes] = kind.labels;
+        if let Some(buckets) = &kind.bytes {
+            // What a request takes is known at its end, so who is in debt waits.
+            let room = buckets.take(name, 0.0, now);
+            room.map_err(|wait_s| Limited { limit: bytes, what: "bytes", wait_s })?;
+            payers.push((kind_of, name));
+        }
+        let Some(buckets) = &kind.requests else { return Ok(()) };
+        buckets.take(name, 1.0, now).map_err(|wait_s| Limited { limit: requests, what: "requests", wait_s })
+    }
+
+    /// Takes the bytes of the request from those who made it, into debt if need be.
+    pub(crate) fn pay(&self, bytes: u64) {
+        for (kind_of, name) in &self.payers {
+            if let Some(buckets) = &kind_of(&self.limits).bytes {
+                buckets.owe(*name, bytes as f64, Instant::now());
+            }
+        }
     }
 }
 
-fn take(kind: Option<&Kind>, name: impl FnOnce() -> String) -> Result<(), Limited> {
-    let Some(kind) = kind else { return Ok(()) };
-    let taken = kind.take(kind.hasher.hash_one(name()), Instant::now());
-    taken.map_err(|wait_s| Limited { limit: kind.name, wait_s })
-}
+impl Buckets {
+    /// Takes tokens, or says after how many seconds there are enough. Without any, it only must not be in debt.
+    fn take(&self, name: u64, wanted: f64, now: Instant) -> Result<(), f64> {
+        let taken = |tokens: &mut Tokens| {
+            if tokens.left < wanted || tokens.left <= 0.0 {
+                return Err((wanted - tokens.left).max(0.001) / self.rate.per_second);
+            }
+            tokens.left -= wanted;
+            Ok(())
+        };
+        self.with(name, now, taken).unwrap_or(Ok(()))
+    }
 
-impl Kind {
-    /// Takes a token, or says after how many seconds there is one.
-    fn take(&self, name: u64, now: Instant) -> Result<(), f64> {
+    fn owe(&self, name: u64, tokens: f64, now: Instant) {
+        self.with(name, now, |bucket| bucket.left -= tokens);
+    }
+
+    fn with<T>(&self, name: u64, now: Instant, act: impl FnOnce(&mut Tokens) -> T) -> Option<T> {
         let Rate { per_second, burst } = self.rate;
-        let Some(shard) = self.shards.get(usize::try_from(name).unwrap_or(0) % SHARDS) else { return Ok(()) };
+        let shard = self.shards.get(usize::try_from(name).unwrap_or(0) % SHARDS)?;
         let mut names = shard.lock().unwrap_or_else(PoisonError::into_inner);
         if names.len() >= NAMES_MAX / SHARDS && !names.contains_key(&name) {
             // Those that are full again are as good as new ones. If there are none, somebody makes names faster than they are used.
@@ -145,11 +214,7 @@ impl Kind {
         let tokens = names.entry(name).or_insert(Tokens { left: burst, counted: now });
         let earned = now.duration_since(tokens.counted).as_secs_f64() * per_second;
         *tokens = Tokens { left: (tokens.left + earned).min(burst), counted: now };
-        if tokens.left < 1.0 {
-            return Err((1.0 - tokens.left) / per_second);
-        }
-        tokens.left -= 1.0;
-        Ok(())
+        Some(act(tokens))
     }
 }
 
@@ -160,30 +225,59 @@ mod tests {
     use super::*;
 
     fn limits(per_second: f64, burst: f64) -> RateLimits {
-        RateLimits::new(&Rates { key: Some(Rate { per_second, burst }), ..Rates::default() })
+        RateLimits::new(&Rates { key: requests(per_second, burst), ..Rates::default() })
+    }
+
+    fn requests(per_second: f64, burst: f64) -> Limit {
+        Limit { requests: Some(Rate { per_second, burst }), bytes: None }
+    }
+
+    fn entered(limits: &Arc<RateLimits>) -> Entered {
+        Entered::new(Arc::clone(limits))
+    }
+
+    #[test]
+    fn who_took_many_bytes_waits_until_they_are_paid() {
+        let rate = Rate { per_second: 100.0, burst: 100.0 };
+        let address = Limit { requests: None, bytes: Some(rate) };
+        let limits = Arc::new(RateLimits::new(&Rates { address, ..Rates::default() }));
+        let one = [10, 0, 0, 1].into();
+        let mut first = entered(&limits);
+        first.enter_address(one).unwrap();
+        first.pay(1_000_000);
+        let limited = entered(&limits).enter_address(one).unwrap_err();
+        assert!(limited.limit == "address_bytes" && limited.wait_s > 9000.0, "{limited:?}");
+        let error = S3Error::from(limited);
+        assert!(error.message().contains("Too many bytes of this address"), "{}", error.message());
+        entered(&limits).enter_address([10, 0, 0, 2].into()).unwrap();
+        // The debt is paid at the rate.
+        let (kind, now) = (&limits.address, Instant::now());
+        let name = kind.hasher.hash_one(IpAddr::from([10, 0, 0, 1]));
+        let take = |after_s| kind.bytes.as_ref().unwrap().take(name, 0.0, now + Duration::from_secs(after_s));
+        assert!(take(9_000).is_err() && take(10_001).is_ok());
     }
 
     #[test]
     fn tokens_run_out_and_come_back() {
         let limits = limits(2.0, 3.0);
-        let (kind, now) = (limits.key.as_ref().unwrap(), Instant::now());
-        let taken = |name, now| (0..10).filter(|_| kind.take(name, now).is_ok()).count();
+        let (kind, now) = (limits.key.requests.as_ref().unwrap(), Instant::now());
+        let taken = |name, now| (0..10).filter(|_| kind.take(name, 1.0, now).is_ok()).count();
         assert_eq!((taken(1, now), taken(2, now)), (3, 3), "each name has its own");
         assert_eq!(taken(1, now + Duration::from_secs(1)), 2);
         assert_eq!(taken(1, now + Duration::from_secs(100)), 3, "no more than the burst is saved");
-        let wait_s = kind.take(1, now + Duration::from_secs(100)).unwrap_err();
+        let wait_s = kind.take(1, 1.0, now + Duration::from_secs(100)).unwrap_err();
         assert!((wait_s - 0.5).abs() < 1e-6, "{wait_s}");
     }
 
     #[test]
     fn refusals_say_when_to_come_back_and_no_limit_refuses_nothing() {
-        let limits = limits(0.1, 1.0);
-        limits.enter_caller(Some("AKA"), "arn").unwrap();
-        let error = S3Error::from(limits.enter_caller(Some("AKA"), "arn").unwrap_err());
+        let limits = Arc::new(limits(0.1, 1.0));
+        entered(&limits).enter_caller(Some("AKA"), "arn").unwrap();
+        let error = S3Error::from(entered(&limits).enter_caller(Some("AKA"), "arn").unwrap_err());
         let header = error.headers.first().map(|(name, value)| (*name, value.as_str()));
         assert_eq!((error.code, header), (S3ErrorCode::SlowDown, Some(("retry-after", "10"))));
-        limits.enter_caller(Some("AKB"), "arn").unwrap();
-        let none = RateLimits::default();
+        entered(&limits).enter_caller(Some("AKB"), "arn").unwrap();
+        let mut none = entered(&Arc::default());
         for _ in 0..1000 {
             none.enter_caller(Some("AKA"), "arn").unwrap();
             none.enter_bucket("b").unwrap();
@@ -194,10 +288,10 @@ mod tests {
     #[test]
     fn names_do_not_fill_the_memory() {
         let limits = limits(0.001, 2.0);
-        let kind = limits.key.as_ref().unwrap();
+        let kind = limits.key.requests.as_ref().unwrap();
         let now = Instant::now();
         for name in 0..(NAMES_MAX as u64 + 5000) {
-            kind.take(name, now).unwrap();
+            kind.take(name, 1.0, now).unwrap();
         }
         let names: usize = kind.shards.iter().map(|shard| shard.lock().unwrap().len()).sum();
         assert!(names <= NAMES_MAX, "{names}");
@@ -205,9 +299,8 @@ mod tests {
 
     #[test]
     fn a_network_of_ipv6_is_one_address() {
-        let limits =
-            RateLimits::new(&Rates { address: Some(Rate { per_second: 0.001, burst: 2.0 }), ..Rates::default() });
-        let enter = |address: &str| limits.enter_address(address.parse().unwrap()).is_ok();
+        let limits = Arc::new(RateLimits::new(&Rates { address: requests(0.001, 2.0), ..Rates::default() }));
+        let enter = |address: &str| entered(&limits).enter_address(address.parse().unwrap()).is_ok();
         assert!(enter("2001:db8::1") && enter("2001:db8::2") && !enter("2001:db8::3") && enter("2001:db8:0:1::1"));
         assert!(enter("10.0.0.1") && enter("::ffff:10.0.0.1") && !enter("10.0.0.1"));
     }

@@ -17,6 +17,7 @@ use crate::fence::REVISION;
 use crate::gateway::Gateway;
 use crate::keep_alive::Early;
 use crate::op::{self, Answer};
+use crate::rate_limits::Entered;
 use crate::unauthenticated::{SignatureLimit, Unauthenticated};
 
 /// What is known about a request so far.
@@ -41,6 +42,8 @@ pub(crate) struct Trail {
     pub(crate) unauthenticated: Option<Unauthenticated>,
     /// Lets the answer begin before it is known; `None` for requests that take no time.
     pub(crate) early: Option<Arc<Early>>,
+    /// Who pays for its bytes.
+    pub(crate) limits: Entered,
 }
 
 /// A random request id: 16 upper-case hexadecimal digits, as on AWS.
@@ -63,6 +66,7 @@ impl Trail {
             revision: 0,
             unauthenticated: None,
             early,
+            limits: Entered::new(gateway.rate_limits.load_full()),
         }
     }
 

@@ -32,5 +32,5 @@ pub use config::{
 pub use documents::{StoredDocument, document_text};
 pub use facts::Facts;
 pub use ldap::{LdapSettings, NestedGroups};
-pub use limits::{LimitSettings, RateSetting};
+pub use limits::{LimitSetting, LimitSettings, RateSetting};
 pub use shown::ShownSetting;

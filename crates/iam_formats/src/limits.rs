@@ -1,28 +1,37 @@
-//! `kelpgate.limits`: how many requests a second a gateway answers.
+//! `kelpgate.limits`: how many requests and bytes a second a gateway answers.
 
-use json::{JsonError, Node};
+use json::{JsonError, Node, Object};
 
 use crate::config::refuse_unknown;
 
-/// `kelpgate.limits`; `None` for no limit, which is the default.
+/// `kelpgate.limits`; without limits by default.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct LimitSettings {
     /// `perKey`: of each access key.
-    pub key: Option<RateSetting>,
+    pub key: LimitSetting,
     /// `perUser`: of each user or role.
-    pub user: Option<RateSetting>,
+    pub user: LimitSetting,
     /// `perBucket`: of each bucket.
-    pub bucket: Option<RateSetting>,
+    pub bucket: LimitSetting,
     /// `perAddress`: of each client address.
-    pub address: Option<RateSetting>,
+    pub address: LimitSetting,
+}
+
+/// The limits of a kind of names; `None` for no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct LimitSetting {
+    /// `requestsPerSecond`, with `burst`.
+    pub requests: Option<RateSetting>,
+    /// `bytesPerSecond`, with `burstBytes`: of bodies, in both directions together.
+    pub bytes: Option<RateSetting>,
 }
 
 /// A limit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RateSetting {
-    /// `requestsPerSecond`.
+    /// Requests or bytes per second.
     pub per_second: f64,
-    /// `burst`: requests at once after a rest; as many as in a second by default, and at least 1.
+    /// Requests or bytes at once after a rest; as many as in a second by default, and at least 1.
     pub burst: f64,
 }
 
@@ -31,36 +40,51 @@ impl Eq for LimitSettings {}
 impl LimitSettings {
     pub(crate) fn read(node: &Node<'_>) -> Result<Self, JsonError> {
         let mut object = node.object()?;
-        let mut rate = |name| object.take(name).map(|node| RateSetting::read(&node)).transpose();
+        let mut limit = |name| object.take(name).map_or(Ok(LimitSetting::default()), |node| LimitSetting::read(&node));
         let settings = Self {
-            key: rate("perKey")?,
-            user: rate("perUser")?,
-            bucket: rate("perBucket")?,
-            address: rate("perAddress")?,
+            key: limit("perKey")?,
+            user: limit("perUser")?,
+            bucket: limit("perBucket")?,
+            address: limit("perAddress")?,
         };
         refuse_unknown(object)?;
         Ok(settings)
     }
 }
 
-impl RateSetting {
+impl LimitSetting {
     fn read(node: &Node<'_>) -> Result<Self, JsonError> {
         let mut object = node.object()?;
+        let requests = RateSetting::read(&mut object, "requestsPerSecond", "burst")?;
+        let bytes = RateSetting::read(&mut object, "bytesPerSecond", "burstBytes")?;
+        refuse_unknown(object)?;
+        if requests.is_none() && bytes.is_none() {
+            return Err(node.error("a limit needs `requestsPerSecond` or `bytesPerSecond`"));
+        }
+        Ok(Self { requests, bytes })
+    }
+}
+
+impl RateSetting {
+    fn read(object: &mut Object<'_>, rate: &str, burst: &str) -> Result<Option<Self>, JsonError> {
         let positive = |node: Node<'_>| {
             let number = node.number()?;
-            if (0.001..=1e9).contains(&number) {
+            if (0.001..=1e12).contains(&number) {
                 Ok(number)
             } else {
-                Err(node.error(format!("{number} is not between 0.001 and 1000000000")))
+                Err(node.error(format!("{number} is not between 0.001 and 1000000000000")))
             }
         };
-        let Some(per_second) = object.take("requestsPerSecond") else {
-            return Err(node.error("a limit needs `requestsPerSecond`"));
-        };
-        let per_second = positive(per_second)?;
-        let burst = object.take("burst").map(positive).transpose()?.unwrap_or(per_second).max(1.0);
-        refuse_unknown(object)?;
-        Ok(Self { per_second, burst })
+        let (per_second, at_once) = (object.take(rate), object.take(burst));
+        match (per_second, at_once) {
+            (None, Some(node)) => Err(node.error(format!("`{burst}` has no effect without `{rate}`"))),
+            (None, None) => Ok(None),
+            (Some(node), at_once) => {
+                let per_second = positive(node)?;
+                let burst = at_once.map(positive).transpose()?.unwrap_or(per_second).max(1.0);
+                Ok(Some(Self { per_second, burst }))
+            }
+        }
     }
 }
 
@@ -74,13 +98,16 @@ mod tests {
         let limits =
             read(r#"{"perKey": {"requestsPerSecond": 0.5}, "perAddress": {"requestsPerSecond": 10, "burst": 50}}"#)
                 .unwrap();
-        assert_eq!(limits.key, Some(RateSetting { per_second: 0.5, burst: 1.0 }));
-        assert_eq!(limits.address, Some(RateSetting { per_second: 10.0, burst: 50.0 }));
-        assert_eq!((limits.user, limits.bucket), (None, None));
+        assert_eq!(limits.key.requests, Some(RateSetting { per_second: 0.5, burst: 1.0 }));
+        assert_eq!(limits.address.requests, Some(RateSetting { per_second: 10.0, burst: 50.0 }));
+        assert_eq!((limits.user, limits.bucket), Default::default());
+        let bytes = read(r#"{"perUser": {"bytesPerSecond": 1e6, "burstBytes": 5e6}}"#).unwrap().user;
+        assert_eq!((bytes.requests, bytes.bytes), (None, Some(RateSetting { per_second: 1e6, burst: 5e6 })));
         for (text, word) in [
             (r#"{"perKey": {}}"#, "requestsPerSecond"),
             (r#"{"perKey": {"requestsPerSecond": 0}}"#, "between"),
             (r#"{"perKey": {"requestsPerSecond": -1}}"#, "between"),
+            (r#"{"perKey": {"burst": 1}}"#, "without `requestsPerSecond`"),
             (r#"{"perUsers": {"requestsPerSecond": 1}}"#, "perUsers"),
         ] {
             let error = read(text).unwrap_err().to_string();

@@ -6,7 +6,7 @@ use json::Node;
 
 use crate::audit::{FluentdPlace, Protocol, SinkKind, SinkSettings};
 use crate::config::{CrossAccountSetting, DocumentStore, IamConfig, KelpgateConfig};
-use crate::limits::RateSetting;
+use crate::limits::{LimitSetting, RateSetting};
 
 /// A setting that counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,9 +58,12 @@ impl KelpgateConfig {
         };
         let on_expired = if self.fence.serves_expired { "serve" } else { "deny" };
         let kinds = iam::ChangeKind::NAMES.iter().filter(|(_, kind)| self.fence.off.contains(kind));
-        let rate = |rate: Option<RateSetting>| match rate {
-            Some(RateSetting { per_second, burst }) => format!("{per_second} requests per second, {burst} at once"),
-            None => "no limit".to_owned(),
+        let rate = |LimitSetting { requests, bytes }| {
+            let shown = |what: &str, rate: Option<RateSetting>| {
+                rate.map(|RateSetting { per_second, burst }| format!("{per_second} {what} per second, {burst} at once"))
+            };
+            let both: Vec<String> = shown("requests", requests).into_iter().chain(shown("bytes", bytes)).collect();
+            if both.is_empty() { "no limit".to_owned() } else { both.join("; ") }
         };
         let ownership = self.new_buckets.object_ownership;
         vec![

@@ -18,9 +18,9 @@ use fence::Moment;
 use filer::{Filer, FilerConfiguration};
 use gateway::accept::{self, CONNECTIONS_MAX, Limits};
 use gateway::tls::Tls;
-use gateway::{Gateway, Metrics, Rate, RateLimits, Rates};
+use gateway::{Gateway, Limit, Metrics, Rate, RateLimits, Rates};
 use iam::Identities;
-use iam_formats::{FenceSettings, KelpgateConfig, LimitSettings, RateSetting};
+use iam_formats::{FenceSettings, KelpgateConfig, LimitSetting, LimitSettings, RateSetting};
 use ids::Network;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
@@ -227,8 +227,10 @@ fn watched(tls: &Arc<Tls>, metrics: &Metrics) -> Worker {
 pub(crate) fn rate_limits(limits: &LimitSettings) -> Arc<RateLimits> {
     let rate =
         |setting: Option<RateSetting>| setting.map(|RateSetting { per_second, burst }| Rate { per_second, burst });
+    let limit = |setting: LimitSetting| Limit { requests: rate(setting.requests), bytes: rate(setting.bytes) };
     let LimitSettings { key, user, bucket, address } = *limits;
-    Arc::new(RateLimits::new(&Rates { key: rate(key), user: rate(user), bucket: rate(bucket), address: rate(address) }))
+    let rates = Rates { key: limit(key), user: limit(user), bucket: limit(bucket), address: limit(address) };
+    Arc::new(RateLimits::new(&rates))
 }
 
 fn data_plane(settings: &Settings, kelpgate: &KelpgateConfig, trusted_proxies: Vec<Network>) -> gateway::Settings {

@@ -1,8 +1,8 @@
-//! Limits of requests per second, through the whole pipeline.
+//! Limits of requests and bytes per second, through the whole pipeline.
 
 use std::sync::Arc;
 
-use gateway::{Rate, RateLimits, Rates};
+use gateway::{Limit, Rate, RateLimits, Rates};
 
 use crate::support::{Claims, World};
 
@@ -14,7 +14,7 @@ async fn limited(rates: Rates) -> World {
 
 #[tokio::test]
 async fn each_kind_has_its_own_limit() {
-    let rate = Some(Rate { per_second: 0.001, burst: 2.0 });
+    let rate = Limit { requests: Some(Rate { per_second: 0.001, burst: 2.0 }), bytes: None };
     let mut claims = Claims::default();
     for (what, rates, rows) in [
         (
@@ -48,6 +48,32 @@ async fn each_kind_has_its_own_limit() {
                 claims.claim(what, String::from_utf8_lossy(&reply.body).contains("SlowDown"), true);
             }
         }
+    }
+    claims.end();
+}
+
+#[tokio::test]
+async fn bytes_are_paid_by_those_who_moved_them() {
+    let rate = Limit { requests: None, bytes: Some(Rate { per_second: 0.001, burst: 100.0 }) };
+    let mut claims = Claims::default();
+    for (what, rates) in
+        [("key", Rates { key: rate, ..Rates::default() }), ("bucket", Rates { bucket: rate, ..Rates::default() })]
+    {
+        let world = limited(rates).await;
+        let put = |bucket: &'static str, user: &'static str, bytes: usize| {
+            let world = &world;
+            async move {
+                let (line, length) = (format!("PUT /{bucket}/k"), bytes.to_string());
+                let headers = [("content-length", length.as_str())];
+                world.send_as(user, &line, &headers, "x".repeat(bytes)).await.status.as_u16()
+            }
+        };
+        claims.claim(&format!("{what}: refused requests cost nothing"), put("plain", "nobody", 5000).await, 403);
+        claims.claim(&format!("{what}: within the burst"), put("plain", "admin", 50).await, 200);
+        claims.claim(&format!("{what}: one may go beyond it"), put("plain", "admin", 5000).await, 200);
+        claims.claim(&format!("{what}: and then waits"), put("plain", "admin", 1).await, 503);
+        let other = if what == "key" { 503 } else { 200 };
+        claims.claim(&format!("{what}: others do not"), put("other", "admin", 1).await, other);
     }
     claims.end();
 }
