@@ -36,11 +36,11 @@ impl<Complete: Fn(&mut Identities) -> Result<(), String>> Reloading<'_, Complete
     pub(crate) async fn reload(&self) {
         match self.taken_over().await {
             Ok(later) => {
-                tracing::info!("SIGHUP: identities, providers, limits, audit, log and certificate were read again");
                 if !later.is_empty() {
                     let later = later.join(", ");
                     tracing::warn!("SIGHUP: changed in -iam.config, and in force after a restart only: {later}");
                 }
+                tracing::info!("SIGHUP: identities, providers, limits, audit, log and certificate were read again");
             }
             Err(error) => tracing::error!("SIGHUP: {error}; everything stays as it was"),
         }
