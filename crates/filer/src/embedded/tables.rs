@@ -232,7 +232,10 @@ pub(super) fn set_swept(write: &redb::WriteTransaction, start: u64) -> Result<()
 /// Creates a directory that only this user can enter, if it is missing.
 pub(super) fn private_directory(path: &Path) -> Result<(), OpenError> {
     let made = if path.exists() && !path.is_dir() {
-        Err(io::Error::new(io::ErrorKind::NotADirectory, "it is a file, and a directory is needed: name another path"))
+        Err(std::io::Error::new(
+            std::io::ErrorKind::NotADirectory,
+            "it is a file, and a directory is needed: name another path",
+        ))
     } else {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
     };
