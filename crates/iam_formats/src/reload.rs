@@ -26,6 +26,7 @@ impl IamConfig {
             ("kelpgate.newBuckets", own.new_buckets != other.new_buckets),
             ("kelpgate.oidc", own.oidc != other.oidc),
             ("kelpgate.secretsKeyFile", own.secrets_key_file != other.secrets_key_file),
+            ("kelpgate.websiteDomains", own.website_domains != other.website_domains),
             ("kelpgate.trustedProxies", own.trusted_proxies != other.trusted_proxies),
         ];
         let later = parts.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect();

@@ -88,6 +88,7 @@ impl KelpgateConfig {
             ("kelpgate.oidc.tlsCaCert", self.oidc.ca_file.clone().unwrap_or_else(none)),
             ("kelpgate.secretsKeyFile", self.secrets_key_file.clone().unwrap_or_else(none)),
             ("kelpgate.trustedProxies", list(self.trusted_proxies.iter().cloned())),
+            ("kelpgate.websiteDomains", list(self.website_domains.iter().cloned())),
         ]
     }
 }
