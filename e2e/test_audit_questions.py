@@ -11,7 +11,7 @@ from signing import Signer, request, send
 from world import document, statement
 
 # For the full run: 100000.
-REQUESTS = int(os.environ.get("KELPGATE_AUDIT_REQUESTS", "1000"))
+REQUESTS = int(os.environ.get("KELPGATE_AUDIT_REQUESTS", "700"))
 USERS = [f"user{number:02}" for number in range(20)]
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
