@@ -183,7 +183,7 @@ impl Gateway {
             session.and_then(|session| self.authenticator.authenticate_bearer(&unverified, snapshot, &session));
         let authenticated = authenticated.map_err(|error| trail.unauthenticated(String::new(), error))?;
         trail.caller = AuditedCaller::of(&authenticated.caller);
-        self.limit(&authenticated.caller)?;
+        self.limit(&authenticated.caller, trail)?;
         Ok(authenticated)
     }
 
