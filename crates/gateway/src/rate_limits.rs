@@ -55,11 +55,14 @@ pub struct RateLimits {
     address: Kind,
 }
 
+/// Finds a kind of names among the limits.
+type KindOf = fn(&RateLimits) -> &Kind;
+
 /// A request on its way, and the names that pay for its bytes.
 #[derive(Debug)]
 pub(crate) struct Entered {
     limits: Arc<RateLimits>,
-    payers: Vec<(fn(&RateLimits) -> &Kind, u64)>,
+    payers: Vec<(KindOf, u64)>,
 }
 
 /// A request is beyond a limit.
@@ -152,7 +155,7 @@ impl Entered {
         self.enter(|limits| &limits.bucket, bucket)
     }
 
-    fn enter(&mut self, kind_of: fn(&RateLimits) -> &Kind, name: &(impl Hash + ?Sized)) -> Result<(), Limited> {
+    fn enter(&mut self, kind_of: KindOf, name: &(impl Hash + ?Sized)) -> Result<(), Limited> {
         let Self { limits, payers } = self;
         let kind = kind_of(limits);
         if kind.requests.is_none() && kind.bytes.is_none() {
