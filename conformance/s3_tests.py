@@ -174,22 +174,23 @@ SLEEPS = "s3tests/functional/test_sts.py::test_assume_role_creds_expiry"
 # Tests of these files delete all roles of the account when they end, so they run one after the other.
 SERIAL = {"test_iam.py", "test_sts.py", "test_sns.py"}
 
-# Counts all buckets of its account, so no other test may run at the same time.
-ALONE = "s3tests/functional/test_s3.py::test_list_buckets_paginated"
+# Counts all buckets of its account, so no other test may run at the same time, or before it.
+FIRST = "s3tests/functional/test_s3.py::test_list_buckets_paginated"
 
 
 def run_suite(suite, conf, directory, arguments):
     """Runs the suite and returns {test: None, or why it failed}. Skipped tests are left out."""
     files = sorted(path.name for path in (suite / "s3tests/functional").glob("test_*.py"))
     tests = {name: f"s3tests/functional/{name}" for name in files}
-    parallel = [f"--deselect={ALONE}", *(path for name, path in tests.items() if name not in SERIAL)]
+    parallel = [f"--deselect={FIRST}", *(path for name, path in tests.items() if name not in SERIAL)]
+    serial = [tests[name] for name in sorted(SERIAL)]
     results = {}
-    for chosen, workers in ((parallel, arguments.workers), ([ALONE, *(tests[name] for name in sorted(SERIAL))], 0)):
-        report = directory / f"report-{workers}.xml"
+    for phase, (chosen, workers) in enumerate([([FIRST], 0), (parallel, arguments.workers), (serial, 0)]):
+        report = directory / f"report-{phase}.xml"
         command = [sys.executable, "-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider", f"--junitxml={report}",
                    "--timeout=300", f"-n{workers}", f"--deselect={SLEEPS}", *(["-k", arguments.k] if arguments.k else [])]  # fmt: skip
         environment = {**os.environ, "S3TEST_CONF": str(conf), "AWS_DEFAULT_REGION": "us-east-1"}
-        with open(directory / f"pytest-{workers}.log", "wb") as log:
+        with open(directory / f"pytest-{phase}.log", "wb") as log:
             subprocess.run([*command, *chosen], cwd=suite, env=environment, stdout=log, stderr=log)
         results |= outcomes(report)
     return results
