@@ -34,6 +34,8 @@ pub struct RequestTarget<'a> {
     pub client: ClientAddress,
     /// The host and path that the client addressed, for its signature.
     pub signed: SignedTarget<'a>,
+    /// The host that the client addressed, with its port, whatever its signature names.
+    host: &'a str,
     /// The path that a proxy removed, without slashes at its ends.
     prefix: &'a str,
     /// Whether the client addressed HTTPS, possibly at a proxy.
@@ -48,7 +50,7 @@ impl RequestTarget<'_> {
 
     /// The host that the client addressed, with its port; empty if the request names none.
     pub fn host(&self) -> &str {
-        self.signed.hosts.first().map_or("", |host| host)
+        self.host
     }
 
     /// Whether the client addressed HTTPS, possibly at a proxy.
@@ -59,7 +61,8 @@ impl RequestTarget<'_> {
     /// The URL of a bucket as the client addresses it, without a slash at its end. Only the path if the request names
     /// no host.
     pub fn bucket_url(&self, bucket: &str) -> String {
-        let mut url = match (self.host(), self.https) {
+        let host = self.signed.hosts.first().map_or("", |host| host);
+        let mut url = match (host, self.https) {
             ("", _) => String::new(),
             (host, true) => format!("https://{host}"),
             (host, false) => format!("http://{host}"),
@@ -113,7 +116,8 @@ impl Addressing {
             prefix => Cow::Owned(format!("/{prefix}{path}")),
         };
         let https = https || self.external_https;
-        Ok(RequestTarget { client, signed: SignedTarget { hosts, path, bucket }, prefix, https })
+        let host = if forwarded.host.is_empty() { received } else { forwarded.host };
+        Ok(RequestTarget { client, signed: SignedTarget { hosts, path, bucket }, host, prefix, https })
     }
 
     /// The spellings of the host that the client addressed, the most likely one first. All name the same bucket.

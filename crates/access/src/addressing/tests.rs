@@ -289,3 +289,21 @@ fn the_operation_that_runs_is_the_signed_one() {
         verified.get()
     );
 }
+
+/// Websites are found by it: what signatures name behind an external URL is another host.
+#[test]
+fn the_host_is_the_one_that_the_client_addressed() {
+    for (peer, headers, want) in [
+        (STRANGER, vec![("host", "site.web.test")], "site.web.test"),
+        (PROXY, vec![("host", "a"), ("x-forwarded-host", "site.web.test")], "site.web.test"),
+        (STRANGER, vec![("host", "a"), ("x-forwarded-host", "site.web.test")], "a"),
+        (STRANGER, vec![], ""),
+    ] {
+        let head = head("/k", &headers);
+        for external_url in [None, Some("https://b:8443")] {
+            let addressing = addressing(external_url);
+            let target = addressing.target(&head, peer.parse().unwrap(), None).unwrap();
+            assert_eq!(target.host(), want, "{peer} {headers:?} {external_url:?}");
+        }
+    }
+}
