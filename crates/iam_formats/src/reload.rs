@@ -1,8 +1,12 @@
 //! What a running gateway takes over from an IAM file that was changed.
 
 use std::fmt::Debug;
+use std::sync::Arc;
+
+use iam::IdentityProvider;
 
 use crate::config::{IamConfig, KelpgateConfig};
+use crate::ldap::LdapSettings;
 
 impl IamConfig {
     /// This configuration with what a running gateway can take over from a changed file: identity providers, limits, audit and log.
@@ -11,7 +15,18 @@ impl IamConfig {
         let (own, other) = (&self.kelpgate, &read.kelpgate);
         let KelpgateConfig { limits, audit, log, .. } = other.clone();
         let kelpgate = KelpgateConfig { limits, audit, log, ..own.clone() };
-        let identity_providers = read.identity_providers.clone();
+        // What directories give goes on as it is with the connections to them.
+        let of_directories = |config: &Self| -> (Vec<_>, Vec<_>) {
+            config.identity_providers.iter().cloned().partition(|provider| provider.is_directory())
+        };
+        let ((kept, _), (read_directories, fresh)) = (of_directories(self), of_directories(read));
+        let is_free =
+            |new: &Arc<IdentityProvider>| kept.iter().all(|known| known.name != new.name && known.arn != new.arn);
+        let identity_providers = kept.iter().cloned().chain(fresh.into_iter().filter(is_free)).collect();
+        let passwords = |config: &Self| -> Vec<_> {
+            let password = |directory: &LdapSettings| directory.bind_password.as_ref().map(|it| it.expose().to_owned());
+            config.directories.iter().map(password).collect()
+        };
         let policy = |config: &Self| (config.default_effect_allow, config.policy_store.clone());
         let parts = [
             ("sts", differ(&self.sts, &read.sts)),
@@ -19,6 +34,12 @@ impl IamConfig {
             ("roleStore", self.role_store != read.role_store),
             ("roles", differ(&self.roles, &read.roles)),
             ("policies", self.policies != read.policies),
+            (
+                "providers of type ldap",
+                differ(&self.directories, &read.directories)
+                    || passwords(self) != passwords(read)
+                    || kept != read_directories,
+            ),
             ("kelpgate.crossAccount", own.cross_account != other.cross_account),
             ("kelpgate.fence", own.fence != other.fence),
             ("kelpgate.iamBasePath", own.iam_base_path != other.iam_base_path),
@@ -45,6 +66,33 @@ mod tests {
 
     fn read(text: &str) -> IamConfig {
         IamConfig::parse(text, &ConfigInputs { filers: &[], generated_key: "" }).unwrap()
+    }
+
+    #[test]
+    fn directories_stay_until_a_restart() {
+        let directory = |base: &str| {
+            format!(
+                r#"{{"name": "corp", "type": "ldap", "config": {{"server": "ldaps://ldap.example.com", "baseDN": "{base}",
+                "bindDN": "cn=reader,dc=x", "bindPassword": "secret"}}}}"#
+            )
+        };
+        let oidc = |name: &str, host: &str| {
+            let config = format!(r#"{{"issuer": "https://{host}", "clientId": "c"}}"#);
+            format!(r#"{{"name": "{name}", "type": "oidc", "config": {config}}}"#)
+        };
+        let of = |providers: &[String]| read(&format!(r#"{{"providers": [{}]}}"#, providers.join(", ")));
+        let before = of(&[directory("dc=x"), oidc("a", "a.example.com")]);
+        for (providers, names, differs) in [
+            (vec![directory("dc=x"), oidc("b", "b.example.com")], ["corp", "b"], false),
+            (vec![directory("dc=y"), oidc("a", "a.example.com")], ["corp", "a"], true),
+            (vec![oidc("a", "a.example.com")], ["corp", "a"], true),
+            (vec![oidc("corp", "b.example.com"), oidc("a", "a.example.com")], ["corp", "a"], true),
+        ] {
+            let (taken, later) = before.taking_over(&of(&providers));
+            let found: Vec<&str> = taken.identity_providers.iter().map(|provider| provider.name.as_str()).collect();
+            assert_eq!(found, names, "{providers:?}");
+            assert_eq!(!later.is_empty(), differs, "{providers:?} {later:?}");
+        }
     }
 
     #[test]
