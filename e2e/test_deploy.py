@@ -167,8 +167,6 @@ def unit(name):
 
 @pytest.mark.parametrize("name", ["kelpgate-s3.service", "kelpgate-server.service"])
 def test_units_are_valid(name, tmp_path):
-    if not shutil.which("systemd-analyze"):
-        pytest.skip("systemd-analyze is not available on this machine")
     text = (DEPLOY / name).read_text()
     for path, real in (("/usr/local/bin/kelpgate", kelpgate.binary()), ("/etc/kelpgate/s3.flags", str(tmp_path / "s3.flags"))):
         text = text.replace(path, real)
@@ -181,8 +179,6 @@ def test_units_are_valid(name, tmp_path):
 
 @pytest.mark.parametrize("name", ["kelpgate-s3.service", "kelpgate-server.service", "kelpgate-iam-export.service"])
 def test_units_are_hardened(name):
-    if not shutil.which("systemd-analyze"):
-        pytest.skip("systemd-analyze is not available on this machine")
     command = ["systemd-analyze", "security", "--no-pager", "--offline=yes", "--threshold=20", str(DEPLOY / name)]
     done = run(command, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr

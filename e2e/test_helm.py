@@ -1,18 +1,13 @@
-"""The Helm chart: linted and rendered by Helm's own engine, checked against Kubernetes' schemas, and its flags are Kelpgate's.
-
-It runs where PyPI's `helm-python-sdk` and `kubernetes-validate` are installed, which are too large for every run:
-`.venv/bin/pip install helm-python-sdk kubernetes-validate`.
-"""
+"""The Helm chart: linted and rendered by Helm's own engine, checked against Kubernetes' schemas, and its flags are Kelpgate's."""
 
 import json
 
+import helm_python as helm
+import kubernetes_validate as schemas
 import pytest
 import yaml
 
 import kelpgate
-
-helm = pytest.importorskip("helm_python")
-schemas = pytest.importorskip("kubernetes_validate")
 
 CHART = str(kelpgate.ROOT / "deploy/helm/kelpgate")
 CONFIG = {"existingSecret": "kelpgate-config", "iam": True, "identities": True}
