@@ -12,7 +12,6 @@ import pytest
 import kelpgate
 import world
 from clients import Key, assume, client, make_bucket, new_key, refused, s3, unique
-from signing import request, send
 from test_iam_federation import Place
 
 
@@ -135,24 +134,6 @@ def test_only_with_the_permission(place):
     place.iam.put_user_policy(UserName=name, PolicyName="own", PolicyDocument=allowed)
     assert place.action(key, Action="RevokeSessions", UserName=name)[0] == 200
     assert place.action(key, Action="RevokeSessions", UserName="root")[0] == 403
-
-
-def test_the_reasons_of_a_refusal_can_be_decoded(place, bucket):
-    """As a call of STS tells them, for callers of the bucket's account with the permission."""
-    name, policy = role(place), world.document(world.statement("Allow", "s3:ListBucket", "*"))
-    session = assume(place.url, place.key, name, Policy=json.dumps(policy))
-    answer = request(session, "DELETE", f"{place.url}/{bucket}/reef/a")
-    assert answer.status == 403
-    message = answer.body.decode().split("<EncodedAuthorizationMessage>")[1].split("<")[0]
-    told = client("sts", place.url, place.key).decode_authorization_message(EncodedMessage=message)["DecodedMessage"]
-    reasons = json.loads(told)
-    assert (reasons["allowed"], reasons["policyType"]) == (False, "session")
-    assert (reasons["context"]["action"], reasons["context"]["resource"]) == ("s3:DeleteObject", f"arn:aws:s3:::{bucket}/reef/a")
-    assert reasons["context"]["principal"]["arn"].split("/")[1] == name
-    with refused("AccessDenied", 403):
-        client("sts", place.url, session).decode_authorization_message(EncodedMessage=message)
-    anonymous = send("DELETE", f"{place.url}/{bucket}/reef/a")
-    assert anonymous.status == 403 and b"EncodedAuthorizationMessage" not in anonymous.body
 
 
 def test_the_command_line(place, bucket):

@@ -7,14 +7,12 @@ use iam::{Caller, CallerSession, KeyRefusal, SessionUse, Snapshot};
 use ids::{AccessKeyId, SecretAccessKey};
 use jiff::Timestamp;
 use policy::Principal;
-use s3::{Requirement, S3Error, S3ErrorCode};
+use s3::{S3Error, S3ErrorCode};
 use sigv4::post_policy::{PostClaim, PostSignature};
 use sigv4::{AuthForm, ChunkSeed, Claim, Expectations, PayloadHash, SigError, SigningKeyCache};
 
 use crate::authentication_type::AuthenticationType;
-use crate::decision_input::DecisionInput;
-use crate::refusal::{Refusal, from_signature};
-use crate::refusal_details::refusal_details;
+use crate::refusal::from_signature;
 use crate::session::Sessions;
 use crate::signature_v2::SignatureV2;
 use crate::unverified::{Services, UnverifiedRequest, user_agent, user_caller};
@@ -144,19 +142,6 @@ impl Authenticator {
             signed_at: None,
             service: "s3".to_owned(),
         })
-    }
-
-    /// The reasons of a refusal for `DecodeAuthorizationMessage`. They can be decoded in the account of the bucket that the refusal is
-    /// about, whose policy may have decided, or else in that of the caller. `None` for anonymous callers, and without keys.
-    pub fn encoded_reasons(&self, refusal: &Refusal, input: DecisionInput<'_>, salt: &[u8; 16]) -> Option<String> {
-        if input.caller.is_anonymous() {
-            return None;
-        }
-        let action = policy::Action::named(&refusal.action)?.as_str();
-        let need = Requirement::on_resource(action, refusal.resource.clone());
-        let account = input.bucket_of(&need.resource).map_or(input.caller.account, |bucket| bucket.account);
-        let reasons = refusal_details(&need, refusal.decision, None, input);
-        self.sessions.keys()?.seal_message(&reasons, account, salt)
     }
 
     /// The IAM revision at which another gateway, or this one, made the session of a request. `None` for requests

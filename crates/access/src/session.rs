@@ -83,11 +83,6 @@ impl Sessions {
 }
 
 impl Sessions {
-    /// The keys that sign sessions.
-    pub(crate) fn keys(&self) -> Option<&SessionKeys> {
-        self.keys.as_deref()
-    }
-
     /// The session of a token that no client has.
     pub(crate) fn verified(&self, token: &str, now: Timestamp) -> Result<Session, S3Error> {
         let keys = self.keys.as_ref().ok_or_else(|| invalid("this gateway has no sts.signingKey"))?;

@@ -369,7 +369,7 @@ impl Gateway {
             decisions: Arc::clone(&trail.decisions),
             request_id: trail.request_id.clone(),
         };
-        let permit = call.authorize(operation).await.map_err(|denied| self.denied(&denied, &call))?;
+        let permit = call.authorize(operation).await.map_err(|denied| denied.to_error(&trail.request_id))?;
         if let Some(bucket) = permit.operation().bucket() {
             // Who may not use the bucket does not use up its limit.
             self.limited(trail.limits.enter_bucket(bucket.as_str()))?;
@@ -378,16 +378,6 @@ impl Gateway {
         expected_owners(visit.head, permit.operation(), &call)?;
         request_payer(visit.head, permit.operation(), &call)?;
         Ok((call, permit))
-    }
-
-    /// The error of a refusal, with its reasons for callers who may decode them.
-    fn denied(&self, denied: &Denied, call: &Call<'_>) -> S3Error {
-        let error = denied.to_error(&call.request_id);
-        let Denied::Refused(refusal) = denied else { return error };
-        match self.authenticator.encoded_reasons(refusal, call.decision_input(), &rand::random()) {
-            Some(message) => error.field("EncodedAuthorizationMessage", message),
-            None => error,
-        }
     }
 
     /// The body, and everything in the head that it is compared with.
