@@ -108,6 +108,9 @@ def workloads(bench):
     yield Workload("get 1 KiB", lambda url: presigned(ALICE, "GET", url, small))
     yield Workload("head 1 KiB", lambda url: presigned(ALICE, "HEAD", url, small))
     yield Workload("put 1 KiB", lambda url: presigned(ALICE, "PUT", url, [f"{bench.bucket}/put/k{n}" for n in range(500)], 1024))
+    versions = f"{bench.version_bucket}/data"
+    yield Workload("get 1 KiB, versions", lambda url: presigned(ALICE, "GET", url, [f"{versions}/k{n:04}" for n in range(200)]))
+    yield Workload("put 1 KiB, versions", lambda url: presigned(ALICE, "PUT", url, [f"{versions}/p{n}" for n in range(500)], 1024))
     yield Workload("get 64 KiB", lambda url: presigned(ALICE, "GET", url, medium))
     yield Workload("403 by policy", lambda url: presigned(BOB, "GET", url, [f"{bench.bucket}/denied/k{n}" for n in range(50)]), 403)
     yield Workload(
@@ -164,12 +167,14 @@ class Bench:
 
     def _fill(self):
         root = s3(self.weed.url, ADMIN)
-        self.bucket, self.list_bucket = "bench", "bench-list"
-        for bucket in (self.bucket, self.list_bucket):
+        self.bucket, self.list_bucket, self.version_bucket = "bench", "bench-list", "bench-versions"
+        for bucket in (self.bucket, self.list_bucket, self.version_bucket):
             root.create_bucket(Bucket=bucket)
+        root.put_bucket_versioning(Bucket=self.version_bucket, VersioningConfiguration={"Status": "Enabled"})
         put = lambda bucket, key, size: root.put_object(Bucket=bucket, Key=key, Body=os.urandom(size))  # noqa: E731
         for n in range(200):
             put(self.bucket, f"data/k{n:04}", 1024)
+            put(self.version_bucket, f"data/k{n:04}", 1024)
         for n in range(32):
             put(self.bucket, f"medium/k{n:02}", 65536)
         for n in range(2):
