@@ -65,7 +65,7 @@ impl QueryEndpoint {
         self.dispatch(&self.call(&query, &params, &random), context).await
     }
 
-    /// The token of a session for whoever brings the token of an identity provider, for this request alone.
+    /// Turns an identity provider's token into a session token, for this request alone.
     pub async fn bearer_session(&self, token: &str, query: Query<'_>) -> Result<String, QueryError> {
         let (params, context) = (Params::from(query.parameters.clone()), query.context.clone());
         self.sts.bearer_session(&self.call(&query, &params, &[0; 96]), context, token).await

@@ -72,7 +72,7 @@ impl Grant<'_> {
 pub(crate) enum Span {
     /// From now on, as long as the caller asked.
     AsAsked([u8; 16]),
-    /// The life of the token: it is no newer than the token, so that what ends the sessions of that time ends it too.
+    /// From the time when the token was issued until it expires. A revocation that is later than the token then ends the session.
     OfToken([u8; 16]),
 }
 

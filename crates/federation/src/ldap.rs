@@ -61,7 +61,7 @@ pub enum SignInError {
 impl Directory {
     /// A directory that is asked by these settings. Nothing is sent yet.
     ///
-    /// Fails on a filter that is none.
+    /// Fails if a filter is not valid.
     pub fn new(settings: LdapSettings) -> Result<Self, String> {
         for (field, template) in [("userFilter", &settings.user_filter), ("groupFilter", &settings.group_filter)] {
             let example = filled(template, "name", "cn=name");
@@ -84,7 +84,7 @@ impl Directory {
     /// A name that does not exist costs the same questions as a wrong password.
     pub async fn sign_in(&self, username: &str, password: &str) -> Result<FoundUser, SignInError> {
         if password.is_empty() || username.is_empty() {
-            // Directories take a bind without a password for one of nobody, and let it in (RFC 4513, 5.1.2).
+            // A directory accepts a bind without a password as anonymous (RFC 4513, 5.1.2).
             return Err(SignInError::Refused("the name or the password is empty".to_owned()));
         }
         let asked = tokio::time::timeout(PATIENCE, self.ask(username, password)).await;

@@ -38,7 +38,7 @@ pub trait QueryApi: Send + Sync + 'static {
     /// Runs an action that changes IAM state, for an operation of S3 Control. Returns when every gateway enforces the change.
     async fn change(&self, call: QueryCall) -> Result<(), S3Error>;
 
-    /// The token of a session for whoever brings this token of an identity provider, for this request alone. The call is that
+    /// Turns an identity provider's token into a session token, for this request alone. The call is that
     /// of an anonymous caller.
     async fn bearer_session(&self, token: &str, call: QueryCall) -> Result<String, S3Error>;
 

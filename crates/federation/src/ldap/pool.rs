@@ -87,7 +87,7 @@ impl Pool {
         Ok(connection)
     }
 
-    /// Binds as `bindDN`, or as nobody if there is none.
+    /// Binds as `bindDN`, or anonymously without one.
     pub(super) async fn bind_as_searcher(&self, connection: &mut Connection) -> Result<(), String> {
         let bind_dn = &self.settings.bind_dn;
         let bound = if bind_dn.is_empty() {
