@@ -4,7 +4,9 @@ pub mod accept;
 mod audit_log;
 mod audited;
 mod auditor;
+mod bearer;
 mod pipeline;
+mod requester_pays;
 mod visit;
 mod website;
 

@@ -14,7 +14,7 @@ use http::request::Parts;
 use http::{Method, Request, Response, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
-use iam::{Bucket, Caller, Snapshot};
+use iam::{Caller, Snapshot};
 use jiff::Timestamp;
 use policy::Context;
 use s3::op::PostObject;
@@ -33,7 +33,7 @@ use crate::rate_limits::Limited;
 use crate::respond::{self, Trail};
 use crate::unauthenticated::Unauthenticated;
 use crate::visit::Visit;
-use crate::{audited, form, pages};
+use crate::{audited, form, pages, requester_pays};
 
 /// The permission to read `/status` with the addresses inside the cluster.
 struct ReadAddresses;
@@ -165,22 +165,10 @@ impl Gateway {
 
     /// Authenticates the caller of an S3 operation, by a signature or by the token of an identity provider.
     async fn caller_of(&self, visit: &Visit<'_>, trail: &mut Trail) -> Result<Authenticated, S3Error> {
-        let (unverified, snapshot) = (visit.unverified(Services::S3, None), &*visit.snapshot);
         let Ok(AuthForm::Bearer(token)) = &visit.form else {
-            return self.authenticate(&unverified, snapshot, trail);
+            return self.authenticate(&visit.unverified(Services::S3, None), &visit.snapshot, trail);
         };
-        let nobody = self.authenticator.nobody(&unverified, snapshot)?;
-        let call = crate::query::QueryCall {
-            parameters: QueryString::parse(None)?,
-            context: self.context(visit, &nobody),
-            caller: nobody.caller,
-            request_id: trail.request_id.clone(),
-            now: visit.now,
-            observer: Arc::clone(&trail.decisions) as Arc<dyn access::DecisionObserver>,
-        };
-        let session = self.query_api.bearer_session(token.expose(), call).await;
-        let authenticated =
-            session.and_then(|session| self.authenticator.authenticate_bearer(&unverified, snapshot, &session));
+        let authenticated = self.authenticate_bearer(visit, token.expose(), trail).await;
         let authenticated = authenticated.map_err(|error| trail.unauthenticated(String::new(), error))?;
         trail.caller = AuditedCaller::of(&authenticated.caller);
         self.limit(&authenticated.caller, trail)?;
@@ -301,12 +289,9 @@ impl Gateway {
         if let Some(early) = &trail.early {
             early.allow(respond::early_headers(self, visit.head, trail));
         }
-        let is_charged = call.bucket.as_deref().is_some_and(|bucket| is_charged(bucket, &call));
-        let mut answer = op::execute(call, permit, body).await?;
-        if is_charged {
-            answer.headers_mut().insert("x-amz-request-charged", HeaderValue::from_static("requester"));
-        }
-        Ok(answer)
+        let is_charged = requester_pays::is_charged(&call);
+        let answer = op::execute(call, permit, body).await?;
+        Ok(requester_pays::with_charge(answer, is_charged))
     }
 
     /// Refuses a key that the filer cannot store.
@@ -337,7 +322,7 @@ impl Gateway {
     }
 
     /// The condition keys of every request.
-    fn context(&self, visit: &Visit<'_>, authenticated: &Authenticated) -> Context {
+    pub(crate) fn context(&self, visit: &Visit<'_>, authenticated: &Authenticated) -> Context {
         request_context(visit.head, authenticated, &visit.snapshot, self.settings.region_name(), visit.now)
     }
 
@@ -376,7 +361,7 @@ impl Gateway {
         }
         owners_account(permit.operation(), &call)?;
         expected_owners(visit.head, permit.operation(), &call)?;
-        request_payer(visit.head, permit.operation(), &call)?;
+        requester_pays::require_agreement(visit.head, permit.operation(), &call)?;
         Ok((call, permit))
     }
 
@@ -494,20 +479,6 @@ fn owners_account(operation: &Operation, call: &Call<'_>) -> Result<(), S3Error>
     }
     let message = format!("Only identities of the account that owns the bucket may call {}", operation.name());
     Err(S3Error::with_message(S3ErrorCode::MethodNotAllowed, message))
-}
-
-/// Whether the caller has to pay for a request to the bucket: everyone outside the account of its owner, if it is so configured.
-fn is_charged(bucket: &Bucket, call: &Call<'_>) -> bool {
-    bucket.requester_pays() && call.caller.principal.account() != Some(bucket.account)
-}
-
-/// Refuses callers who do not agree to pay for a request to the bucket, or to the source of a copy.
-fn request_payer(head: &Parts, operation: &Operation, call: &Call<'_>) -> Result<(), S3Error> {
-    let source = operation.copy_source().and_then(|source| call.snapshot.bucket(source.bucket.as_str()));
-    match call.bucket.iter().chain(source).any(|bucket| is_charged(bucket, call)) {
-        true => s3::check_request_payer(head, call.caller.is_anonymous()),
-        false => Ok(()),
-    }
 }
 
 /// `x-amz-expected-bucket-owner` and its counterpart for sources protect a client from someone else's bucket.

@@ -1,0 +1,36 @@
+//! Buckets for whose requests the requester pays: everyone outside the account of the owner has to agree to that.
+
+use http::Response;
+use http::header::HeaderValue;
+use http::request::Parts;
+use iam::Bucket;
+use s3::{Operation, S3Error};
+
+use crate::body::ResponseBody;
+use crate::op::Call;
+
+/// Whether the caller pays for the request to its bucket.
+pub(crate) fn is_charged(call: &Call<'_>) -> bool {
+    call.bucket.as_deref().is_some_and(|bucket| pays_for(bucket, call))
+}
+
+/// Refuses callers who do not agree to pay for a request to the bucket, or to the source of a copy.
+pub(crate) fn require_agreement(head: &Parts, operation: &Operation, call: &Call<'_>) -> Result<(), S3Error> {
+    let source = operation.copy_source().and_then(|source| call.snapshot.bucket(source.bucket.as_str()));
+    match call.bucket.iter().chain(source).any(|bucket| pays_for(bucket, call)) {
+        true => s3::check_request_payer(head, call.caller.is_anonymous()),
+        false => Ok(()),
+    }
+}
+
+/// Tells the caller of a request that was charged.
+pub(crate) fn with_charge(mut answer: Response<ResponseBody>, is_charged: bool) -> Response<ResponseBody> {
+    if is_charged {
+        answer.headers_mut().insert("x-amz-request-charged", HeaderValue::from_static("requester"));
+    }
+    answer
+}
+
+fn pays_for(bucket: &Bucket, call: &Call<'_>) -> bool {
+    bucket.requester_pays() && call.caller.principal.account() != Some(bucket.account)
+}
