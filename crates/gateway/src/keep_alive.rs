@@ -6,6 +6,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -27,12 +28,24 @@ const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 /// The head of an answer, once it may be sent before the answer is known: everything that could have another status was
 /// decided.
 #[derive(Default)]
-pub(crate) struct Early(OnceLock<HeaderMap>);
+pub(crate) struct Early {
+    headers: OnceLock<HeaderMap>,
+    allowed: AtomicBool,
+}
 
 impl Early {
-    /// From now on the answer may begin with these headers.
-    pub(crate) fn allow(&self, headers: HeaderMap) {
-        let _ = self.0.set(headers);
+    /// If the answer begins early, it begins with these headers.
+    pub(crate) fn prepare(&self, headers: HeaderMap) {
+        let _ = self.headers.set(headers);
+    }
+
+    /// From now on the answer may begin. The operation says so, because it knows when the quick refusals are behind it.
+    pub(crate) fn allow(&self) {
+        self.allowed.store(true, Ordering::Release);
+    }
+
+    fn headers(&self) -> Option<&HeaderMap> {
+        self.headers.get().filter(|_| self.allowed.load(Ordering::Acquire))
     }
 }
 
@@ -61,7 +74,7 @@ pub(crate) async fn kept_alive(mut work: Work, early: Arc<Early>) -> Response<Re
             Either::Left((answer, _)) => return answer,
             Either::Right(((), rest)) => work = rest,
         }
-        if let Some(headers) = early.0.get() {
+        if let Some(headers) = early.headers() {
             let silence = Box::pin(sleep(SILENCE));
             let mut answer = Response::new(ResponseBody::Unfinished(Unfinished { work, silence, begun: false }));
             *answer.headers_mut() = headers.clone();
@@ -133,7 +146,8 @@ mod tests {
     async fn answer(seconds: u64, is_early: bool, document: &'static str) -> (u16, Option<String>, String) {
         let early = Arc::new(Early::default());
         if is_early {
-            early.allow([(http::header::SERVER, "early".parse().unwrap())].into_iter().collect());
+            early.prepare([(http::header::SERVER, "early".parse().unwrap())].into_iter().collect());
+            early.allow();
         }
         let work = async move {
             sleep(Duration::from_secs(seconds)).await;

@@ -287,7 +287,7 @@ impl Gateway {
         }
         let (call, permit) = self.admit(visit, authenticated, operation, trail).await?;
         if let Some(early) = &trail.early {
-            early.allow(respond::early_headers(self, visit.head, trail));
+            early.prepare(respond::early_headers(self, visit.head, trail));
         }
         let is_charged = requester_pays::is_charged(&call);
         let answer = op::execute(call, permit, body).await?;
@@ -353,6 +353,7 @@ impl Gateway {
             context,
             decisions: Arc::clone(&trail.decisions),
             request_id: trail.request_id.clone(),
+            early: trail.early.clone(),
         };
         let permit = call.authorize(operation).await.map_err(|denied| denied.to_error(&trail.request_id))?;
         if let Some(bucket) = permit.operation().bucket() {

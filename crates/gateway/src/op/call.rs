@@ -17,6 +17,7 @@ use s3::{Requirement, S3Error, S3ErrorCode, VersionId};
 use crate::decisions::Decisions;
 use crate::errors;
 use crate::gateway::Gateway;
+use crate::keep_alive::Early;
 
 /// One snapshot, one caller, one time.
 pub struct Call<'a> {
@@ -38,12 +39,20 @@ pub struct Call<'a> {
     pub decisions: Arc<Decisions>,
     /// The request's id, which is also the id of its decision.
     pub request_id: String,
+    pub(crate) early: Option<Arc<Early>>,
 }
 
 impl Call<'_> {
     /// The filer.
     pub fn filer(&self) -> &dyn Filer {
         &*self.gateway.filer
+    }
+
+    /// The quick refusals are behind: the answer may begin before it is known. What fails from now on may have the status 200.
+    pub(crate) fn answer_may_begin(&self) {
+        if let Some(early) = &self.early {
+            early.allow();
+        }
     }
 
     /// The directory of a bucket.

@@ -39,6 +39,7 @@ impl Run for CopyObject {
             may_copy_tags(call, &input).await?;
         }
         call.look_ahead(&input.target.bucket, &input.target.key, &input.condition).await?;
+        call.answer_may_begin();
         // A version has data of its own, because it outlives the one that it is copied from.
         let shares_data = onto_itself && !writer.objects.keeps_versions_of(&input.target.key);
         let in_place = shares_data && keeps_checksum(&source, &input) && object::has_own_etag(&source);

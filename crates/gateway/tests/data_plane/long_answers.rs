@@ -1,6 +1,7 @@
 //! Answers that begin before they are known.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use filer::fault::{Call, Fault, FaultyFiler};
 use filer::{EmbeddedFiler, FilerError};
@@ -63,4 +64,25 @@ async fn refusals_keep_their_status() {
             ("admin", "POST /plain/k?uploadId=none", &[], "<CompleteMultipartUpload/>", "400 MalformedXML"),
         ])
         .await;
+}
+
+/// So does what the filer answers slowly, before the long part of the work.
+#[tokio::test]
+async fn slow_refusals_keep_their_status() {
+    let directory = tempfile::tempdir().unwrap();
+    let filer = Arc::new(FaultyFiler::new(Arc::new(EmbeddedFiler::open(directory.path()).unwrap())));
+    let world = World::over(filer.clone()).await;
+    world.put("/plain/source", "hello").await;
+    let part = format!("<Part><PartNumber>1</PartNumber><ETag>{:032x}</ETag></Part>", 1);
+    let parts = format!("<CompleteMultipartUpload>{part}</CompleteMultipartUpload>");
+    filer.set(Call::Lookup, Fault::Delay(Duration::from_millis(1200)));
+    for (line, source, body, want) in [
+        ("POST /plain/k?uploadId=none", "", parts.as_str(), "404 NoSuchUpload"),
+        ("PUT /plain/k?partNumber=1&uploadId=none", "/plain/source", "", "404 NoSuchUpload"),
+        ("PUT /plain/copy", "/plain/none", "", "404 NoSuchKey"),
+    ] {
+        let copies = [("x-amz-copy-source", source)];
+        let headers = if source.is_empty() { &[][..] } else { &copies };
+        assert_eq!(world.send(line, headers, body.to_owned()).await.outcome(), want, "{line}");
+    }
 }

@@ -44,6 +44,7 @@ impl Run for CompleteMultipartUpload {
         if input.target.key.is_directory_marker() {
             writer.require_no_file_at(&input.target.key).await.map_err(errors::from_filer)?;
         }
+        call.answer_may_begin();
         let mut files = writer.objects.parts(&upload, true).await.map_err(errors::from_filer)?;
         let wanted: Vec<ListedPart<'_>> = listed.iter().map(listed_part).collect();
         let mut parts = completion::choose(&wanted, &mut files).map_err(refused_parts)?;
