@@ -108,9 +108,38 @@ impl Broken {
     }
 }
 
+/// Where the bytes of a data file are: in a file, or in memory.
+pub(super) trait Stored {
+    fn all_bytes(&self) -> io::Result<u64>;
+    /// Fills `piece` from an offset; an error if there are fewer bytes.
+    fn fill(&self, piece: &mut [u8], at: u64) -> io::Result<()>;
+}
+
+impl Stored for File {
+    fn all_bytes(&self) -> io::Result<u64> {
+        Ok(self.metadata()?.len())
+    }
+
+    fn fill(&self, piece: &mut [u8], at: u64) -> io::Result<()> {
+        self.read_exact_at(piece, at)
+    }
+}
+
+impl Stored for &[u8] {
+    fn all_bytes(&self) -> io::Result<u64> {
+        Ok(self.len() as u64)
+    }
+
+    fn fill(&self, piece: &mut [u8], at: u64) -> io::Result<()> {
+        let rest = usize::try_from(at).ok().and_then(|at| self.get(at..)).unwrap_or_default();
+        piece.copy_from_slice(rest.get(..piece.len()).ok_or(io::ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
+}
+
 /// A data file that is open for reading.
-pub(super) struct DataFile {
-    file: File,
+pub(super) struct DataFile<S = File> {
+    file: S,
     /// Bytes of content.
     bytes: u64,
     /// A checksum for each block; `None` for a file of a version that wrote none.
@@ -120,8 +149,14 @@ pub(super) struct DataFile {
 impl DataFile {
     /// Opens the file of a chunk. Checks the trailer if the file `has_sums`.
     pub(super) fn open(path: &Path, id: ChunkId, has_sums: bool) -> Result<DataFile, Broken> {
-        let file = File::open(path)?;
-        let all_bytes = file.metadata()?.len();
+        DataFile::of(File::open(path)?, id, has_sums)
+    }
+}
+
+impl<S: Stored> DataFile<S> {
+    /// The file of a chunk. Checks the trailer if the file `has_sums`.
+    pub(super) fn of(file: S, id: ChunkId, has_sums: bool) -> Result<DataFile<S>, Broken> {
+        let all_bytes = file.all_bytes()?;
         if !has_sums {
             return Ok(DataFile { file, bytes: all_bytes, sums: None });
         }
@@ -142,14 +177,14 @@ impl DataFile {
         }
         let Some(sums) = &self.sums else {
             let mut piece = vec![0; bytes as usize];
-            self.file.read_exact_at(&mut piece, at)?;
+            self.file.fill(&mut piece, at)?;
             return Ok(Bytes::from(piece));
         };
         let first = at / BLOCK_BYTES;
         let from = first * BLOCK_BYTES;
         let to = end.next_multiple_of(BLOCK_BYTES).min(self.bytes);
         let mut blocks = vec![0; (to - from) as usize];
-        self.file.read_exact_at(&mut blocks, from)?;
+        self.file.fill(&mut blocks, from)?;
         for (number, block) in (first..).zip(blocks.chunks(BLOCK_BYTES as usize)) {
             if sums.get(number as usize) != Some(&checksum(block)) {
                 let offset = number * BLOCK_BYTES;
@@ -162,11 +197,11 @@ impl DataFile {
 }
 
 /// The bytes of content and the checksums.
-fn read_trailer(file: &File, all_bytes: u64, id: ChunkId) -> Result<(u64, Vec<u32>), Broken> {
+fn read_trailer(file: &impl Stored, all_bytes: u64, id: ChunkId) -> Result<(u64, Vec<u32>), Broken> {
     let changed = |why: &str| Broken::Changed(why.to_owned());
     let mut footer = [0; FOOTER_BYTES as usize];
     let footer_at = all_bytes.checked_sub(FOOTER_BYTES).ok_or_else(|| changed("it is shorter than it was"))?;
-    file.read_exact_at(&mut footer, footer_at)?;
+    file.fill(&mut footer, footer_at)?;
     let [.., c0, c1, c2, c3, c4, c5, c6, c7, _, _, _, _] = footer;
     let bytes = u64::from_le_bytes([c0, c1, c2, c3, c4, c5, c6, c7]);
     let sums_bytes = bytes.div_ceil(BLOCK_BYTES).saturating_mul(SUM_BYTES);
@@ -174,7 +209,7 @@ fn read_trailer(file: &File, all_bytes: u64, id: ChunkId) -> Result<(u64, Vec<u3
         return Err(changed("its trailer does not fit its length"));
     }
     let mut trailer = vec![0; (all_bytes - bytes) as usize];
-    file.read_exact_at(&mut trailer, bytes)?;
+    file.fill(&mut trailer, bytes)?;
     let (table, _) = trailer.split_at(sums_bytes as usize);
     let expected = [table, &MAGIC, &id.0.to_le_bytes(), &bytes.to_le_bytes()].concat();
     let (found, sum) = trailer.split_at(expected.len());
