@@ -2,7 +2,7 @@
 
 use filer::EmbeddedFiler;
 use filer::embedded::OpenError;
-use filer::embedded::backup::{self, Restored};
+use filer::embedded::backup::{self, Directory, Restored};
 
 use crate::arguments::{Backup, Restore};
 
@@ -26,7 +26,8 @@ pub async fn create(arguments: Backup) -> Result<(), String> {
         Err(OpenError::InUse(_)) => None,
         Err(error) => return Err(error.to_string()),
     };
-    let created = tokio::task::block_in_place(|| backup::create(&dir, &to, keep)).map_err(|error| error.to_string())?;
+    let created = tokio::task::block_in_place(|| backup::create(&dir, Directory::at(&to), keep))
+        .map_err(|error| error.to_string())?;
     say!("backup {}", created.snapshot);
     say!("{} entries, {} data files of {} MiB", created.entries, created.data_files, created.data_bytes / MIB);
     say!("{} bytes were new; {} older backups were removed", created.new_bytes, created.removed);
@@ -37,8 +38,8 @@ pub async fn create(arguments: Backup) -> Result<(), String> {
 pub async fn restore(arguments: Restore) -> Result<(), String> {
     let Restore { from, snapshot, dir, .. } = arguments;
     let run = || match &dir {
-        Some(dir) => backup::restore(&from, snapshot.as_deref(), dir),
-        None => backup::verify(&from, snapshot.as_deref()),
+        Some(dir) => backup::restore(Directory::at(&from), snapshot.as_deref(), dir),
+        None => backup::verify(Directory::at(&from), snapshot.as_deref()),
     };
     let restored = tokio::task::block_in_place(run).map_err(|error| error.to_string())?;
     let Restored { snapshot, entries, data_files, data_bytes, .. } = restored;

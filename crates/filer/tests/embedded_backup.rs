@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use filer::embedded::OpenError;
-use filer::embedded::backup::{BackupError, create, restore, verify};
+use filer::embedded::backup::{BackupError, Directory, create, restore, verify};
 use filer::{Attributes, EmbeddedFiler, Entry, Filer, Mutation, Transaction, WriteTarget};
 use futures_util::{TryStreamExt, stream};
 
@@ -108,7 +108,7 @@ async fn concurrent_writes_are_there_or_not_but_never_half() {
     for _ in 0..4 {
         tokio::time::sleep(Duration::from_millis(150)).await;
         let before: Vec<u64> = acknowledged.iter().map(|version| version.load(Ordering::SeqCst)).collect();
-        let created = tokio::task::block_in_place(|| create(&directory, &to, 0)).unwrap();
+        let created = tokio::task::block_in_place(|| create(&directory, Directory::at(&to), 0)).unwrap();
         let after: Vec<u64> = acknowledged.iter().map(|version| version.load(Ordering::SeqCst) + 1).collect();
         rounds.push((created, before, after));
     }
@@ -119,7 +119,7 @@ async fn concurrent_writes_are_there_or_not_but_never_half() {
     assert!(acknowledged.iter().all(|version| version.load(Ordering::SeqCst) > 4), "the writers wrote all the time");
     for (created, before, after) in rounds {
         let target = restored.join(&created.snapshot);
-        let done = restore(&to, Some(&created.snapshot), &target).unwrap();
+        let done = restore(Directory::at(&to), Some(&created.snapshot), &target).unwrap();
         assert_eq!((done.entries, done.data_bytes), (created.entries, created.data_bytes));
         let filer = check_fixed(&target).await;
         for pair in 0..PAIRS {
@@ -140,7 +140,7 @@ async fn a_further_backup_adds_what_is_new_and_old_ones_are_removed() {
     let scratch = tempfile::tempdir().unwrap();
     let (directory, to, restored) = paths(&scratch);
     let filer = filled(&directory).await;
-    let backup = |keep| tokio::task::block_in_place(|| create(&directory, &to, keep)).unwrap();
+    let backup = |keep| tokio::task::block_in_place(|| create(&directory, Directory::at(&to), keep)).unwrap();
     let first = backup(0);
     assert!(first.new_bytes > 8_600_000 && first.data_files == 3, "{first:?}");
     assert_eq!(backup(0).new_bytes, 0, "nothing has changed");
@@ -154,13 +154,16 @@ async fn a_further_backup_adds_what_is_new_and_old_ones_are_removed() {
     filer.transact(Transaction { mutations: vec![removal], ..Transaction::default() }).await.unwrap();
     let last = backup(0);
     assert!(last.new_bytes < 400_000, "{last:?}");
-    restore(&to, Some(&first.snapshot), &restored.join("first")).unwrap();
+    restore(Directory::at(&to), Some(&first.snapshot), &restored.join("first")).unwrap();
     check_fixed(&restored.join("first")).await;
 
     let kept = backup(1);
     assert_eq!(kept.removed, 3);
-    assert!(matches!(restore(&to, Some(&first.snapshot), &restored.join("x")), Err(BackupError::NoSnapshot { .. })));
-    restore(&to, None, &restored.join("last")).unwrap();
+    assert!(matches!(
+        restore(Directory::at(&to), Some(&first.snapshot), &restored.join("x")),
+        Err(BackupError::NoSnapshot { .. })
+    ));
+    restore(Directory::at(&to), None, &restored.join("last")).unwrap();
     let found = EmbeddedFiler::open(restored.join("last")).unwrap();
     assert_eq!(version_of(&found, "1-a").await, Some(1));
     assert_eq!(version_of(&found, "fixed-3").await, None);
@@ -175,13 +178,20 @@ async fn a_further_backup_adds_what_is_new_and_old_ones_are_removed() {
 async fn what_would_destroy_something_is_refused() {
     let scratch = tempfile::tempdir().unwrap();
     let (directory, to, restored) = paths(&scratch);
-    let backup = |of: &Path, to: &Path| tokio::task::block_in_place(|| create(of, to, 0));
+    let backup = |of: &Path, to: &Path| tokio::task::block_in_place(|| create(of, Directory::at(to), 0));
     assert!(matches!(backup(&directory, &to), Err(BackupError::Incomplete(_))), "nobody has it open");
     let filer = filled(&directory).await;
-    assert!(matches!(restore(&to, None, &restored), Err(BackupError::Empty(_) | BackupError::Io { .. })));
+    assert!(matches!(
+        restore(Directory::at(&to), None, &restored),
+        Err(BackupError::Empty(_) | BackupError::Io { .. })
+    ));
     backup(&directory, &to).unwrap();
     for occupied in [&directory, &to] {
-        assert!(matches!(restore(&to, None, occupied), Err(BackupError::NotEmpty(_))), "{}", occupied.display());
+        assert!(
+            matches!(restore(Directory::at(&to), None, occupied), Err(BackupError::NotEmpty(_))),
+            "{}",
+            occupied.display()
+        );
     }
     let documents = scratch.path().join("documents");
     std::fs::create_dir(&documents).unwrap();
@@ -190,11 +200,11 @@ async fn what_would_destroy_something_is_refused() {
     assert_eq!(std::fs::read_dir(&documents).unwrap().count(), 1);
 
     // What was restored goes its own way, so it needs a backup of its own.
-    restore(&to, None, &restored).unwrap();
+    restore(Directory::at(&to), None, &restored).unwrap();
     let other = check_fixed(&restored).await;
     assert!(matches!(backup(&restored, &to), Err(BackupError::OtherStore(_))));
     drop((filer, other));
-    assert!(matches!(restore(&to, None, &restored), Err(BackupError::NotEmpty(_))));
+    assert!(matches!(restore(Directory::at(&to), None, &restored), Err(BackupError::NotEmpty(_))));
 }
 
 fn files_below(directory: &Path, found: &mut Vec<PathBuf>) {
@@ -208,7 +218,7 @@ async fn a_changed_bit_in_a_backup_is_found() {
     let scratch = tempfile::tempdir().unwrap();
     let (directory, to, restored) = paths(&scratch);
     let filer = filled(&directory).await;
-    tokio::task::block_in_place(|| create(&directory, &to, 0)).unwrap();
+    tokio::task::block_in_place(|| create(&directory, Directory::at(&to), 0)).unwrap();
     drop(filer);
     let mut files = Vec::new();
     files_below(&to, &mut files);
@@ -224,8 +234,8 @@ async fn a_changed_bit_in_a_backup_is_found() {
         std::fs::write(file, changed).unwrap();
         let shown = format!("bit {bit} of byte {at} of `{}`", file.display());
         // The identity says only which store may add backups.
-        assert!(verify(&to, None).is_err() || file.ends_with("kelpgate-backup"), "{shown}");
-        if restore(&to, None, &restored).is_ok() {
+        assert!(verify(Directory::at(&to), None).is_err() || file.ends_with("kelpgate-backup"), "{shown}");
+        if restore(Directory::at(&to), None, &restored).is_ok() {
             check_fixed(&restored).await;
             std::fs::remove_dir_all(&restored).unwrap();
         } else if restored.exists() {
@@ -236,8 +246,8 @@ async fn a_changed_bit_in_a_backup_is_found() {
         }
         std::fs::write(file, whole).unwrap();
     }
-    verify(&to, None).unwrap();
-    restore(&to, None, &restored).unwrap();
+    verify(Directory::at(&to), None).unwrap();
+    restore(Directory::at(&to), None, &restored).unwrap();
     check_fixed(&restored).await;
 }
 
@@ -254,8 +264,8 @@ async fn step() {
     let [step, first, second] = step.split('\n').collect::<Vec<_>>()[..] else { panic!("not a step") };
     println!("\nbegun");
     match step {
-        "create" => drop(create(Path::new(first), Path::new(second), 3).unwrap()),
-        "restore" => drop(restore(Path::new(first), None, Path::new(second)).unwrap()),
+        "create" => drop(create(Path::new(first), Directory::at(Path::new(second)), 3).unwrap()),
+        "restore" => drop(restore(Directory::at(Path::new(first)), None, Path::new(second)).unwrap()),
         _ => {
             let filer = EmbeddedFiler::open(first).unwrap();
             println!("\nopen");
@@ -288,14 +298,14 @@ async fn a_kill_leaves_what_was_complete_before() {
     let scratch = tempfile::tempdir().unwrap();
     let (directory, to, restored) = paths(&scratch);
     let filer = filled(&directory).await;
-    tokio::task::block_in_place(|| create(&directory, &to, 0)).unwrap();
+    tokio::task::block_in_place(|| create(&directory, Directory::at(&to), 0)).unwrap();
     let mut random = 20_261_129;
     for round in 0..10 {
         put_pair(&filer, 0, round + 1).await;
         kill(start("create", &directory, &to), &mut random, Duration::from_millis(120));
-        verify(&to, None).unwrap();
+        verify(Directory::at(&to), None).unwrap();
     }
-    let last = tokio::task::block_in_place(|| create(&directory, &to, 1)).unwrap();
+    let last = tokio::task::block_in_place(|| create(&directory, Directory::at(&to), 1)).unwrap();
     for _ in 0..10 {
         kill(start("restore", &to, &restored), &mut random, Duration::from_millis(160));
         if restored.join("restoring").exists() {
@@ -305,7 +315,7 @@ async fn a_kill_leaves_what_was_complete_before() {
             std::fs::remove_dir_all(&restored).unwrap();
         }
     }
-    let done = restore(&to, None, &restored).unwrap();
+    let done = restore(Directory::at(&to), None, &restored).unwrap();
     assert_eq!(done.snapshot, last.snapshot);
     assert_eq!(version_of(&check_fixed(&restored).await, "0-b").await, Some(10));
 }
@@ -323,25 +333,25 @@ async fn a_backup_of_a_killed_server_does_not_count() {
     };
     // How long a backup takes here, so that the kills come while one is made.
     let (server, began) = (serve(), Instant::now());
-    tokio::task::block_in_place(|| create(&directory, &to, 2)).unwrap();
+    tokio::task::block_in_place(|| create(&directory, Directory::at(&to), 2)).unwrap();
     let took = began.elapsed();
     kill(server, &mut 0, Duration::ZERO);
     let mut broken_off = 0;
     for round in 0..200 {
         let (server, mut random) = (serve(), round);
         let killing = std::thread::spawn(move || kill(server, &mut random, took));
-        match tokio::task::block_in_place(|| create(&directory, &to, 2)) {
+        match tokio::task::block_in_place(|| create(&directory, Directory::at(&to), 2)) {
             Ok(_) => {}
             Err(BackupError::Incomplete(_) | BackupError::Source { .. }) => broken_off += 1,
             Err(error) => panic!("{error}"),
         }
         killing.join().unwrap();
-        verify(&to, None).unwrap();
+        verify(Directory::at(&to), None).unwrap();
         if broken_off == 5 {
             break;
         }
     }
     assert_eq!(broken_off, 5, "backups that a kill broke off");
-    restore(&to, None, &restored).unwrap();
+    restore(Directory::at(&to), None, &restored).unwrap();
     check_fixed(&restored).await;
 }

@@ -1,9 +1,8 @@
 //! Writes a backup: segments as the records arrive, then the data files that the entries name, then the snapshot.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
-use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::Path;
 
 use base64::Engine;
@@ -11,12 +10,14 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use md5::{Digest, Md5};
 use prost::Message;
 
+use super::directory::seal_of;
 use super::error::BackupError;
 use super::frame::{Frame, Kind};
+use super::place::Place;
 use super::prune;
-use super::repository::{Repository, Snapshot};
+use super::repository::{Repository, Snapshot, data_file};
 use super::serve::Client;
-use crate::embedded::blocks::{Broken, DataFile, FOOTER_BYTES, checksum};
+use crate::embedded::blocks::{Broken, DataFile, checksum};
 use crate::embedded::chunk::ChunkId;
 use crate::embedded::data_file_of;
 use crate::entry::{Entry, FileChunk};
@@ -47,13 +48,13 @@ pub struct Created {
 /// the `keep` newest snapshots and removes the others; 0 keeps all.
 ///
 /// If this fails or is killed at any moment, the snapshots that exist stay as they are.
-pub fn create(directory: &Path, to: &Path, keep: usize) -> Result<Created, BackupError> {
+pub fn create(directory: &Path, to: Box<dyn Place>, keep: usize) -> Result<Created, BackupError> {
     let began_ms = crate::embedded::now_ns() / 1_000_000;
     let lost = |error: io::Error| incomplete(&error);
     let mut client = Client::connect(directory).map_err(lost)?;
     let facts = facts(client.next().map_err(lost)?)?;
-    let repository = Repository::create(to, facts.signature)?;
-    let mut writing = Writing::new(&repository, Snapshot::new(facts, began_ms));
+    let mut repository = Repository::create(to, facts.signature)?;
+    let mut writing = Writing::new(&mut repository, Snapshot::new(facts, began_ms));
     loop {
         let frame = client.next().map_err(lost)?;
         match frame.kind {
@@ -68,10 +69,11 @@ pub fn create(directory: &Path, to: &Path, keep: usize) -> Result<Created, Backu
     if answer.kind != Kind::Kept {
         return Err(failure(&answer));
     }
-    let snapshot = repository.store_snapshot(&writing.snapshot)?;
-    let removed = prune::keep_newest(&repository, keep)?;
-    let Snapshot { entries, data_files, data_bytes, .. } = writing.snapshot;
-    Ok(Created { snapshot, entries, data_files, data_bytes, new_bytes: writing.new_bytes, removed })
+    let Writing { snapshot: about, new_bytes, .. } = writing;
+    let snapshot = repository.store_snapshot(&about)?;
+    let removed = prune::keep_newest(&mut repository, keep)?;
+    let Snapshot { entries, data_files, data_bytes, .. } = about;
+    Ok(Created { snapshot, entries, data_files, data_bytes, new_bytes, removed })
 }
 
 fn facts(first: Frame) -> Result<super::freeze::Facts, BackupError> {
@@ -102,7 +104,7 @@ fn failure(frame: &Frame) -> BackupError {
 pub(super) type Wanted = BTreeMap<ChunkId, Option<Vec<u8>>>;
 
 struct Writing<'r> {
-    repository: &'r Repository,
+    repository: &'r mut Repository,
     snapshot: Snapshot,
     kind: Option<Kind>,
     segment: Vec<u8>,
@@ -111,7 +113,7 @@ struct Writing<'r> {
 }
 
 impl<'r> Writing<'r> {
-    fn new(repository: &'r Repository, snapshot: Snapshot) -> Writing<'r> {
+    fn new(repository: &'r mut Repository, snapshot: Snapshot) -> Writing<'r> {
         Writing { repository, snapshot, kind: None, segment: Vec::new(), wanted: Wanted::new(), new_bytes: 0 }
     }
 
@@ -141,46 +143,33 @@ impl<'r> Writing<'r> {
     }
 
     fn copy_data(&mut self, directory: &Path) -> Result<(), BackupError> {
-        for (id, md5) in &self.wanted {
-            let source = data_file_of(directory, *id);
-            let target = self.repository.data_file(*id);
-            let bytes = fs::metadata(&source).map_err(|error| missing(&source, &error))?.len();
-            match end_of(&target) {
-                Err(_) => {
-                    self.copy(&source, &target, *id, md5.as_deref())?;
-                    self.new_bytes += bytes;
+        for (id, md5) in std::mem::take(&mut self.wanted) {
+            let (source, target) = (data_file_of(directory, id), data_file(id));
+            let seal = seal_of(&source).map_err(|error| missing(&source, &error))?;
+            match self.repository.seal(&target)? {
+                None => {
+                    self.copy(&source, &target, id, md5.as_deref())?;
+                    self.new_bytes += seal.bytes();
                 }
-                Ok(there) if there == end_of(&source).map_err(|error| missing(&source, &error))? => {}
-                Ok(_) => {
-                    return Err(BackupError::corrupt(&target, format!("it is not a copy of `{}`", source.display())));
+                Some(there) if there == seal => {}
+                Some(_) => {
+                    return Err(self
+                        .repository
+                        .corrupt(&target, format!("it is not a copy of `{}`", source.display())));
                 }
             }
             self.snapshot.data_files += 1;
-            self.snapshot.data_bytes += bytes;
+            self.snapshot.data_bytes += seal.bytes();
         }
         Ok(())
     }
 
-    /// Copies a file and checks the copy: it is what was written once, whichever of the two may be damaged.
-    fn copy(&self, source: &Path, target: &Path, id: ChunkId, md5: Option<&[u8]>) -> Result<(), BackupError> {
-        let temporary = self.repository.temporary_file("new");
-        fs::copy(source, &temporary).map_err(|error| missing(source, &error))?;
-        check(&temporary, id, md5).map_err(|why| BackupError::Source { path: source.to_owned(), why })?;
-        let mode = fs::set_permissions(&temporary, fs::Permissions::from_mode(0o600));
-        let synced = mode.and_then(|()| File::open(&temporary)?.sync_all());
-        synced.map_err(BackupError::io(&temporary))?;
-        fs::rename(&temporary, target).map_err(BackupError::io(target))
+    /// Copies a file after checking that it is what was written once.
+    fn copy(&mut self, source: &Path, target: &str, id: ChunkId, md5: Option<&[u8]>) -> Result<(), BackupError> {
+        let content = fs::read(source).map_err(|error| missing(source, &error))?;
+        check(&content, id, md5).map_err(|why| BackupError::Source { path: source.to_owned(), why })?;
+        self.repository.store(target, &content)
     }
-}
-
-/// The length of a file and its last bytes, which contain its checksum.
-fn end_of(path: &Path) -> io::Result<(u64, Vec<u8>)> {
-    let file = File::open(path)?;
-    let bytes = file.metadata()?.len();
-    let end_bytes = bytes.min(FOOTER_BYTES);
-    let mut end = vec![0; end_bytes as usize];
-    file.read_exact_at(&mut end, bytes - end_bytes)?;
-    Ok((bytes, end))
 }
 
 fn missing(path: &Path, error: &io::Error) -> BackupError {
@@ -207,14 +196,14 @@ pub(super) fn data_files(frame: &Frame, sums_from: u64) -> Result<Wanted, Backup
     files.collect()
 }
 
-/// Compares a data file with its checksums, or with its MD5.
-pub(super) fn check(path: &Path, id: ChunkId, md5: Option<&[u8]>) -> Result<(), String> {
+/// Compares the content of a data file with its checksums, or with its MD5.
+pub(super) fn check(file: &[u8], id: ChunkId, md5: Option<&[u8]>) -> Result<(), String> {
     let why = |broken: Broken| match broken {
         Broken::Missing => "it is missing".to_owned(),
         Broken::Io(error) => error.to_string(),
         Broken::Changed(why) => why,
     };
-    let file = DataFile::open(path, id, md5.is_none()).map_err(why)?;
+    let file = DataFile::of(file, id, md5.is_none()).map_err(why)?;
     let content = file.read(0, file.bytes()).map_err(why)?;
     match md5 {
         Some(md5) if Md5::digest(&content).as_slice() != md5 => Err("it does not match its MD5".to_owned()),

@@ -1,20 +1,17 @@
 //! Removes old snapshots, and what no other snapshot has in common with them.
 
-use std::collections::{BTreeSet, HashSet};
-use std::fs;
-use std::path::Path;
+use std::collections::HashSet;
 
 use super::create::data_files;
 use super::error::BackupError;
 use super::frame::Kind;
-use super::repository::{Repository, names_in};
-use crate::embedded::chunk::ChunkId;
+use super::repository::{DATA, Repository, SEGMENTS, data_file, segment_file};
 
 /// Keeps this many of the newest snapshots; 0 keeps all. Returns how many are removed.
 ///
 /// The snapshots go first, so that a crash leaves none without its files. Files that a crash left are removed by
 /// the next call that removes a snapshot.
-pub(super) fn keep_newest(repository: &Repository, keep: usize) -> Result<u64, BackupError> {
+pub(super) fn keep_newest(repository: &mut Repository, keep: usize) -> Result<u64, BackupError> {
     let names = repository.names()?;
     let surplus = if keep == 0 { 0 } else { names.len().saturating_sub(keep) };
     if surplus == 0 {
@@ -23,18 +20,17 @@ pub(super) fn keep_newest(repository: &Repository, keep: usize) -> Result<u64, B
     let (old, kept) = names.split_at(surplus);
     // A kept snapshot that cannot be read stops this: what it needs is not known.
     let used = Used::by(repository, kept)?;
-    old.iter().try_for_each(|name| repository.remove_snapshot(name))?;
-    remove_others(&repository.segments(), &used.segments)?;
-    remove_others(&repository.data(), &used.data)?;
+    repository.remove_snapshots(old)?;
+    for directory in [SEGMENTS, DATA] {
+        let names = repository.names_in(directory)?;
+        repository.remove(names.into_iter().filter(|name| !used.0.contains(name)))?;
+    }
     Ok(surplus as u64)
 }
 
 /// Names of files that snapshots need.
 #[derive(Default)]
-struct Used {
-    segments: HashSet<String>,
-    data: HashSet<String>,
-}
+struct Used(HashSet<String>);
 
 impl Used {
     fn by(repository: &Repository, snapshots: &[String]) -> Result<Used, BackupError> {
@@ -42,13 +38,13 @@ impl Used {
         for name in snapshots {
             let (_, snapshot) = repository.snapshot(Some(name))?;
             for segment in &snapshot.segments {
-                if !used.segments.insert(segment.sha256.clone()) {
+                if !used.0.insert(segment_file(&segment.sha256)) {
                     continue;
                 }
                 repository.records(segment, |frame| {
                     if frame.kind == Kind::Entry {
                         let files = data_files(&frame, snapshot.facts.sums_from)?;
-                        used.data.extend(files.into_keys().map(ChunkId::name));
+                        used.0.extend(files.into_keys().map(data_file));
                     }
                     Ok(())
                 })?;
@@ -56,17 +52,4 @@ impl Used {
         }
         Ok(used)
     }
-}
-
-/// Removes the files in the directories of a directory that are not used.
-fn remove_others(parent: &Path, used: &HashSet<String>) -> Result<(), BackupError> {
-    let directories: BTreeSet<String> = names_in(parent)?.into_iter().collect();
-    for directory in directories {
-        let directory = parent.join(directory);
-        for name in names_in(&directory)?.into_iter().filter(|name| !used.contains(name)) {
-            let path = directory.join(name);
-            fs::remove_file(&path).map_err(BackupError::io(&path))?;
-        }
-    }
-    Ok(())
 }

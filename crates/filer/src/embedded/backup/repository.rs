@@ -1,19 +1,16 @@
-//! The directory of backups:
+//! What a place of backups holds:
 //!
-//! | path | content |
+//! | name | content |
 //! | --- | --- |
-//! | `kelpgate-backup` | what the directory is: format, and the store it belongs to |
+//! | `kelpgate-backup` | what the place is: format, and the store it belongs to |
 //! | `snapshots/TIME-HASH.json` | one backup: its segments, in order |
 //! | `segments/` | pieces of databases, named by their SHA-256 |
 //! | `data/` | data files, as in the directory that was backed up |
-//! | `lock`, `tmp/` | of the running backup |
+//! | `lock`, `tmp/` | of the running backup, in a directory |
 //!
 //! Every file is complete and durable before something names it, and never changes afterwards.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
@@ -21,13 +18,17 @@ use serde::{Deserialize, Serialize};
 use super::error::BackupError;
 use super::frame::{Frame, Kind};
 use super::freeze::Facts;
+use super::place::{Place, Purpose, Seal};
 use crate::embedded::chunk::ChunkId;
 use crate::embedded::tables;
 
 /// The format that this version writes.
 const FORMAT: u32 = 1;
-/// The file that says what the directory is.
-const IDENTITY: &str = "kelpgate-backup";
+/// The file that says what the place is.
+pub(super) const IDENTITY: &str = "kelpgate-backup";
+pub(super) const SNAPSHOTS: &str = "snapshots";
+pub(super) const SEGMENTS: &str = "segments";
+pub(super) const DATA: &str = "data";
 /// Digits of the hash in a snapshot's name.
 const NAME_DIGITS: usize = 16;
 
@@ -62,154 +63,140 @@ pub(super) fn sha256(bytes: &[u8]) -> String {
     hex::encode(digest(&SHA256, bytes))
 }
 
-/// A directory of backups, locked.
+/// The name of a data file.
+pub(super) fn data_file(id: ChunkId) -> String {
+    format!("{DATA}/{:02x}/{}", id.directory(), id.name())
+}
+
+/// The name of a segment.
+pub(super) fn segment_file(sha256: &str) -> String {
+    format!("{SEGMENTS}/{}/{sha256}", sha256.get(..2).unwrap_or_default())
+}
+
+fn snapshot_file(name: &str) -> String {
+    format!("{SNAPSHOTS}/{name}.json")
+}
+
+/// A place with backups of one store.
 pub(super) struct Repository {
-    path: PathBuf,
-    _lock: File,
+    place: Box<dyn Place>,
 }
 
 impl Repository {
-    /// Opens a directory for another backup, and creates it if need be.
-    pub(super) fn create(path: &Path, signature: i32) -> Result<Repository, BackupError> {
-        private(path)?;
-        let repository = match read_identity(path)? {
+    /// Opens a place for another backup of a store.
+    pub(super) fn create(mut place: Box<dyn Place>, signature: i32) -> Result<Repository, BackupError> {
+        place.begin(Purpose::Writing)?;
+        let mut repository = Repository { place };
+        match repository.identity()? {
             Some(identity) if identity.signature != signature => {
-                return Err(BackupError::OtherStore(path.to_owned()));
+                return Err(BackupError::OtherStore(repository.place.path("")));
             }
-            Some(_) => Repository::locked(path)?,
+            Some(_) => {}
             None => {
-                refuse_foreign(path)?;
-                let repository = Repository::locked(path)?;
-                private(&repository.temporary())?;
                 let identity = Identity { format: FORMAT, signature };
-                let text = serde_json::to_vec(&identity).map_err(|error| BackupError::corrupt(path, error))?;
-                repository.publish(&text, &path.join(IDENTITY))?;
-                repository
+                let text = serde_json::to_vec(&identity).map_err(|error| repository.corrupt(IDENTITY, error))?;
+                repository.store(IDENTITY, &text)?;
             }
-        };
-        for directory in [repository.temporary(), repository.snapshots()] {
-            private(&directory)?;
         }
-        for directory in 0..=u8::MAX {
-            private(&repository.segments().join(format!("{directory:02x}")))?;
-            private(&repository.data().join(format!("{directory:02x}")))?;
-        }
-        repository.clear_temporary()?;
         Ok(repository)
     }
 
-    /// Opens a directory that has backups.
-    pub(super) fn open(path: &Path) -> Result<Repository, BackupError> {
-        match read_identity(path)? {
-            Some(_) => Repository::locked(path),
-            None => Err(BackupError::Empty(path.to_owned())),
+    /// Opens a place that has backups.
+    pub(super) fn open(mut place: Box<dyn Place>) -> Result<Repository, BackupError> {
+        place.begin(Purpose::Reading)?;
+        let repository = Repository { place };
+        match repository.identity()? {
+            Some(_) => Ok(repository),
+            None => Err(BackupError::Empty(repository.place.path(""))),
         }
     }
 
-    fn locked(path: &Path) -> Result<Repository, BackupError> {
-        let lock = path.join("lock");
-        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&lock);
-        let file = file.map_err(BackupError::io(&lock))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Repository { path: path.to_owned(), _lock: file }),
-            Err(TryLockError::WouldBlock) => Err(BackupError::InUse(path.to_owned())),
-            Err(TryLockError::Error(source)) => Err(BackupError::Io { path: lock, source }),
-        }
+    fn identity(&self) -> Result<Option<Identity>, BackupError> {
+        let Some(text) = self.read(IDENTITY)? else { return Ok(None) };
+        let identity: Identity = serde_json::from_slice(&text).map_err(|error| self.corrupt(IDENTITY, error))?;
+        newest_known(&self.place.path(IDENTITY), identity.format, FORMAT)?;
+        Ok(Some(identity))
     }
 
-    fn temporary(&self) -> PathBuf {
-        self.path.join("tmp")
+    /// The error for a file whose content is not what was written.
+    pub(super) fn corrupt(&self, name: &str, why: impl ToString) -> BackupError {
+        BackupError::corrupt(&self.place.path(name), why)
     }
 
-    fn snapshots(&self) -> PathBuf {
-        self.path.join("snapshots")
+    fn read(&self, name: &str) -> Result<Option<Vec<u8>>, BackupError> {
+        self.place.read(name).map_err(BackupError::io(&self.place.path(name)))
     }
 
-    pub(super) fn segments(&self) -> PathBuf {
-        self.path.join("segments")
+    /// The content of a file that a snapshot needs.
+    pub(super) fn needed(&self, name: &str) -> Result<Vec<u8>, BackupError> {
+        self.read(name)?.ok_or_else(|| self.corrupt(name, "it is missing"))
     }
 
-    pub(super) fn data(&self) -> PathBuf {
-        self.path.join("data")
+    /// The seal of a piece; `None` if it is not there.
+    pub(super) fn seal(&self, name: &str) -> Result<Option<Seal>, BackupError> {
+        self.place.seal(name).map_err(BackupError::io(&self.place.path(name)))
     }
 
-    pub(super) fn data_file(&self, id: ChunkId) -> PathBuf {
-        self.data().join(format!("{:02x}", id.directory())).join(id.name())
+    /// Stores a file. [`store_snapshot`](Repository::store_snapshot) makes it durable.
+    pub(super) fn store(&mut self, name: &str, content: &[u8]) -> Result<(), BackupError> {
+        let stored = self.place.store(name, content);
+        stored.map_err(BackupError::io(&self.place.path(name)))
     }
 
-    pub(super) fn segment_file(&self, sha256: &str) -> PathBuf {
-        self.segments().join(sha256.get(..2).unwrap_or_default()).join(sha256)
-    }
-
-    /// A name for a file that is not published yet.
-    pub(super) fn temporary_file(&self, name: &str) -> PathBuf {
-        self.temporary().join(name)
-    }
-
-    fn clear_temporary(&self) -> Result<(), BackupError> {
-        for file in names_in(&self.temporary())? {
-            let path = self.temporary().join(file);
-            fs::remove_file(&path).map_err(BackupError::io(&path))?;
-        }
-        Ok(())
-    }
-
-    /// Stores a file under its final name, durably except for its directory.
-    fn publish(&self, content: &[u8], target: &Path) -> Result<(), BackupError> {
-        let temporary = self.temporary_file("new");
-        let file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&temporary);
-        let written = file.and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()));
-        written.map_err(BackupError::io(&temporary))?;
-        fs::rename(&temporary, target).map_err(BackupError::io(target))
+    fn settle(&mut self) -> Result<(), BackupError> {
+        let settled = self.place.settle();
+        settled.map_err(BackupError::io(&self.place.path("")))
     }
 
     /// Stores a piece of a database unless it is there. Returns it, and whether it is new.
-    pub(super) fn store_segment(&self, content: &[u8]) -> Result<(Segment, bool), BackupError> {
+    pub(super) fn store_segment(&mut self, content: &[u8]) -> Result<(Segment, bool), BackupError> {
         let segment = Segment { sha256: sha256(content), bytes: content.len() as u64 };
-        let target = self.segment_file(&segment.sha256);
-        let is_there = fs::metadata(&target).is_ok_and(|file| file.len() == segment.bytes);
+        let name = segment_file(&segment.sha256);
+        let is_there = self.seal(&name)? == Some(Seal::of(content));
         if !is_there {
-            self.publish(content, &target)?;
+            self.store(&name, content)?;
         }
         Ok((segment, !is_there))
     }
 
     /// Makes the snapshot count. Everything that it names must have been stored.
-    pub(super) fn store_snapshot(&self, snapshot: &Snapshot) -> Result<String, BackupError> {
-        for directory in (0..=u8::MAX).map(|number| format!("{number:02x}")) {
-            sync_directory(&self.segments().join(&directory))?;
-            sync_directory(&self.data().join(directory))?;
-        }
-        [self.segments(), self.data(), self.path.clone()].iter().try_for_each(|path| sync_directory(path))?;
-        let text = serde_json::to_vec_pretty(snapshot).map_err(|error| BackupError::corrupt(&self.path, error))?;
+    pub(super) fn store_snapshot(&mut self, snapshot: &Snapshot) -> Result<String, BackupError> {
+        self.settle()?;
+        let text = serde_json::to_vec_pretty(snapshot).map_err(|error| self.corrupt(SNAPSHOTS, error))?;
         let hash = sha256(&text);
         let name = format!("{}-{}", time_name(snapshot.began_ms), hash.get(..NAME_DIGITS).unwrap_or_default());
-        self.publish(&text, &self.snapshots().join(format!("{name}.json")))?;
-        sync_directory(&self.snapshots())?;
+        self.store(&snapshot_file(&name), &text)?;
+        self.settle()?;
         Ok(name)
     }
 
     /// The names of the snapshots, oldest first.
     pub(super) fn names(&self) -> Result<Vec<String>, BackupError> {
-        let mut names: Vec<String> = names_in(&self.snapshots())?;
-        names.retain_mut(|name| name.strip_suffix(".json").map(str::to_owned).map(|short| *name = short).is_some());
+        let short =
+            |name: String| Some(name.strip_prefix(SNAPSHOTS)?.strip_prefix('/')?.strip_suffix(".json")?.to_owned());
+        let mut names: Vec<String> = self.names_in(SNAPSHOTS)?.into_iter().filter_map(short).collect();
         names.sort();
         Ok(names)
+    }
+
+    /// The names of all files in a directory.
+    pub(super) fn names_in(&self, directory: &str) -> Result<Vec<String>, BackupError> {
+        self.place.names(directory).map_err(BackupError::io(&self.place.path(directory)))
     }
 
     /// A snapshot; the newest one without a name.
     pub(super) fn snapshot(&self, wanted: Option<&str>) -> Result<(String, Snapshot), BackupError> {
         let names = self.names()?;
         let name = match wanted {
-            None => names.last().ok_or_else(|| BackupError::Empty(self.path.clone()))?,
+            None => names.last().ok_or_else(|| BackupError::Empty(self.place.path("")))?,
             Some(wanted) => names.iter().find(|name| *name == wanted).ok_or_else(|| BackupError::NoSnapshot {
-                path: self.snapshots(),
+                path: self.place.path(SNAPSHOTS),
                 name: wanted.to_owned(),
                 known: names.join(", "),
             })?,
         };
-        let path = self.snapshots().join(format!("{name}.json"));
-        let text = fs::read(&path).map_err(BackupError::io(&path))?;
+        let path = self.place.path(&snapshot_file(name));
+        let text = self.needed(&snapshot_file(name))?;
         if !sha256(&text).get(..NAME_DIGITS).is_some_and(|digits| name.ends_with(&format!("-{digits}"))) {
             return Err(BackupError::corrupt(&path, "it does not match the hash in its name"));
         }
@@ -219,10 +206,16 @@ impl Repository {
         Ok((name.clone(), snapshot))
     }
 
-    pub(super) fn remove_snapshot(&self, name: &str) -> Result<(), BackupError> {
-        let path = self.snapshots().join(format!("{name}.json"));
-        fs::remove_file(&path).map_err(BackupError::io(&path))?;
-        sync_directory(&self.snapshots())
+    pub(super) fn remove(&mut self, names: impl IntoIterator<Item = String>) -> Result<(), BackupError> {
+        for name in names {
+            let removed = self.place.remove(&name);
+            removed.map_err(BackupError::io(&self.place.path(&name)))?;
+        }
+        self.settle()
+    }
+
+    pub(super) fn remove_snapshots(&mut self, names: &[String]) -> Result<(), BackupError> {
+        self.remove(names.iter().map(|name| snapshot_file(name)))
     }
 
     /// Passes on every record of a snapshot, after comparing the segment that it is in with its hash.
@@ -231,15 +224,15 @@ impl Repository {
         segment: &Segment,
         mut pass: impl FnMut(Frame) -> Result<(), BackupError>,
     ) -> Result<(), BackupError> {
-        let path = self.segment_file(&segment.sha256);
-        let content = fs::read(&path).map_err(BackupError::io(&path))?;
+        let name = segment_file(&segment.sha256);
+        let content = self.needed(&name)?;
         if sha256(&content) != segment.sha256 {
-            return Err(BackupError::corrupt(&path, "it does not match the hash that is its name"));
+            return Err(self.corrupt(&name, "it does not match the hash that is its name"));
         }
         let mut input = content.as_slice();
-        while let Some(frame) = Frame::read(&mut input).map_err(|error| BackupError::corrupt(&path, error))? {
+        while let Some(frame) = Frame::read(&mut input).map_err(|error| self.corrupt(&name, error))? {
             if ![Kind::File, Kind::Entry, Kind::Small].contains(&frame.kind) {
-                return Err(BackupError::corrupt(&path, "it has a record that belongs in no backup"));
+                return Err(self.corrupt(&name, "it has a record that belongs in no backup"));
             }
             pass(frame)?;
         }
@@ -255,43 +248,6 @@ impl Snapshot {
 
 fn newest_known(path: &Path, found: u32, known: u32) -> Result<(), BackupError> {
     if found <= known { Ok(()) } else { Err(BackupError::NewerFormat { path: path.to_owned(), found, known }) }
-}
-
-fn read_identity(path: &Path) -> Result<Option<Identity>, BackupError> {
-    let file = path.join(IDENTITY);
-    let text = match fs::read(&file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(BackupError::Io { path: file, source }),
-    };
-    let identity: Identity = serde_json::from_slice(&text).map_err(|error| BackupError::corrupt(&file, error))?;
-    newest_known(&file, identity.format, FORMAT)?;
-    Ok(Some(identity))
-}
-
-/// A directory without an identity may hold what a backup that was killed at once left, and what a new disk has.
-fn refuse_foreign(path: &Path) -> Result<(), BackupError> {
-    let foreign = names_in(path)?.into_iter().any(|name| !["lock", "tmp", "lost+found"].contains(&name.as_str()));
-    if foreign { Err(BackupError::NotABackup(path.to_owned())) } else { Ok(()) }
-}
-
-pub(super) fn private(path: &Path) -> Result<(), BackupError> {
-    tables::private_directory(path).map_err(|error| match error {
-        tables::OpenError::Io { path, source } => BackupError::Io { path, source },
-        other => BackupError::corrupt(path, other),
-    })
-}
-
-pub(super) fn sync_directory(path: &Path) -> Result<(), BackupError> {
-    File::open(path).and_then(|directory| directory.sync_all()).map_err(BackupError::io(path))
-}
-
-/// The names in a directory. Names that are not UTF-8 appear changed, and so match nothing that is looked for.
-pub(super) fn names_in(path: &Path) -> Result<Vec<String>, BackupError> {
-    let files = fs::read_dir(path).map_err(BackupError::io(path))?;
-    files
-        .map(|file| file.map(|file| file.file_name().to_string_lossy().into_owned()).map_err(BackupError::io(path)))
-        .collect()
 }
 
 /// `2026-11-29T20-45-10.123Z`: the order of names is that of times.

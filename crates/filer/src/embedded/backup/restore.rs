@@ -14,9 +14,11 @@ use prost::Message;
 use redb::Database;
 
 use super::create::{self, Wanted};
+use super::directory::{names_in, private, sync_directory, write_durably};
 use super::error::BackupError;
 use super::frame::{Frame, Kind};
-use super::repository::{Repository, Snapshot, names_in, private, sync_directory};
+use super::place::Place;
+use super::repository::{Repository, SEGMENTS, Snapshot, data_file};
 use super::serve::is_beside;
 use crate::embedded::chunk::ChunkId;
 use crate::embedded::database::{Store, Trouble};
@@ -53,15 +55,14 @@ pub struct Restored {
 ///
 /// Everything is compared with its checksums. If this fails or is killed, the directory cannot be used until another
 /// restore into it succeeds.
-pub fn restore(from: &Path, snapshot: Option<&str>, directory: &Path) -> Result<Restored, BackupError> {
+pub fn restore(from: Box<dyn Place>, snapshot: Option<&str>, directory: &Path) -> Result<Restored, BackupError> {
     let repository = Repository::open(from)?;
     let (name, snapshot) = repository.snapshot(snapshot)?;
     let unfinished = Unfinished::begin(directory)?;
     let contents = Contents::read(&repository, &snapshot, Some(directory))?;
     for (id, md5) in &contents.data {
-        let target = data_file_of(directory, *id);
-        copy(&repository.data_file(*id), &target)?;
-        check(&target, *id, md5.as_deref())?;
+        let (target, content) = (data_file_of(directory, *id), checked(&repository, *id, md5.as_deref())?);
+        write_durably(&target, &content).map_err(BackupError::io(&target))?;
     }
     for number in 0..=u8::MAX {
         sync_directory(&data_directory_of(directory, number))?;
@@ -71,11 +72,11 @@ pub fn restore(from: &Path, snapshot: Option<&str>, directory: &Path) -> Result<
 }
 
 /// Compares everything in a snapshot with its checksums; the newest one if it is not named.
-pub fn verify(from: &Path, snapshot: Option<&str>) -> Result<Restored, BackupError> {
+pub fn verify(from: Box<dyn Place>, snapshot: Option<&str>) -> Result<Restored, BackupError> {
     let repository = Repository::open(from)?;
     let (name, snapshot) = repository.snapshot(snapshot)?;
     let contents = Contents::read(&repository, &snapshot, None)?;
-    contents.data.iter().try_for_each(|(id, md5)| check(&repository.data_file(*id), *id, md5.as_deref()))?;
+    contents.data.iter().try_for_each(|(id, md5)| checked(&repository, *id, md5.as_deref()).map(drop))?;
     Ok(restored(name, &snapshot))
 }
 
@@ -84,13 +85,12 @@ fn restored(snapshot: String, about: &Snapshot) -> Restored {
     Restored { snapshot, began_ms, entries, data_files, data_bytes }
 }
 
-fn check(path: &Path, id: ChunkId, md5: Option<&[u8]>) -> Result<(), BackupError> {
-    create::check(path, id, md5).map_err(|why| BackupError::corrupt(path, why))
-}
-
-fn copy(source: &Path, target: &Path) -> Result<(), BackupError> {
-    fs::copy(source, target).map_err(BackupError::io(source))?;
-    File::open(target).and_then(|file| file.sync_all()).map_err(BackupError::io(target))
+/// The content of a data file, after comparing it with its checksums.
+fn checked(repository: &Repository, id: ChunkId, md5: Option<&[u8]>) -> Result<Vec<u8>, BackupError> {
+    let name = data_file(id);
+    let content = repository.needed(&name)?;
+    create::check(&content, id, md5).map_err(|why| repository.corrupt(&name, why))?;
+    Ok(content)
 }
 
 /// A directory that is not complete yet.
@@ -164,13 +164,10 @@ impl Contents {
         }
         if let Some(missing) = reading.named.keys().find(|id| id.is_small() && !reading.small.contains(id)) {
             let why = format!("the body of chunk {} is missing", missing.name());
-            return Err(BackupError::corrupt(&repository.segments(), why));
+            return Err(repository.corrupt(SEGMENTS, why));
         }
         if reading.entries != snapshot.entries || reading.data.len() as u64 != snapshot.data_files {
-            return Err(BackupError::corrupt(
-                &repository.segments(),
-                "the snapshot counts other records than there are",
-            ));
+            return Err(repository.corrupt(SEGMENTS, "the snapshot counts other records than there are"));
         }
         if let Some(store) = store {
             let start = snapshot.facts.start;
