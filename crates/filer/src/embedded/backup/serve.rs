@@ -141,7 +141,10 @@ fn serve(shared: &Shared, stream: &UnixStream) -> io::Result<()> {
         true => Frame::signal(Kind::Kept),
         false => Frame::new(Kind::Failed, Vec::new(), b"the disk became full, and data had to be removed".to_vec()),
     };
-    finish(out, &answer)
+    finish(out, &answer)?;
+    drop(hold);
+    // The next backup begins when this client is done with the place that both may write to. Not every place has a lock.
+    io::copy(&mut input, &mut io::sink()).map(drop)
 }
 
 fn finish(mut out: impl Write, last: &Frame) -> io::Result<()> {
