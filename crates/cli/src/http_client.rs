@@ -1,4 +1,4 @@
-//! A GET, for what only HTTP shows: the status of gateways, and what a filer serves to anyone.
+//! Requests, for what only HTTP shows: the status of gateways, what a filer serves to anyone, and backups in a bucket.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,39 +27,54 @@ pub struct Answer {
     pub ahead_s: Option<i64>,
 }
 
+/// Keeps connections for further requests.
+pub struct HttpClient(Client<hyper_rustls::HttpsConnector<HttpConnector>, Full<Bytes>>);
+
 /// Gets a URL, `http` or `https`. The error is only the reason.
 pub async fn get(url: &str) -> Result<Answer, String> {
     let request =
         Request::get(url).body(Bytes::new()).map_err(|error| format!("this URL cannot be requested: {error}"))?;
-    let asked = tokio::time::timeout(PATIENCE, ask(request)).await;
-    asked.map_err(|_| format!("no answer within {} s", PATIENCE.as_secs()))?
+    HttpClient::new()?.ask(request, PATIENCE).await
 }
 
 /// Sends a request, `http` or `https`, and waits as long as a change may take. The error is only the reason.
 pub async fn send(request: Request<Bytes>) -> Result<Answer, String> {
-    let asked = tokio::time::timeout(LONG_PATIENCE, ask(request)).await;
-    asked.map_err(|_| format!("no answer within {} s", LONG_PATIENCE.as_secs()))?
+    HttpClient::new()?.send(request).await
 }
 
-async fn ask(request: Request<Bytes>) -> Result<Answer, String> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let https = HttpsConnectorBuilder::new()
-        .with_provider_and_native_roots(provider)
-        .map_err(|error| format!("no root certificates on this machine: {error}"))?
-        .https_or_http()
-        .enable_http1()
-        .build();
-    let client: Client<hyper_rustls::HttpsConnector<HttpConnector>, _> =
-        Client::builder(TokioExecutor::new()).build(https);
-    let request = request.map(Full::new);
-    let response = client.request(request).await.map_err(|error| in_words(&error))?;
-    let now = Timestamp::now();
-    let date = response.headers().get(header::DATE).and_then(|value| value.to_str().ok());
-    let theirs = date.and_then(|text| jiff::fmt::rfc2822::parse(text).ok()).map(|date| date.timestamp());
-    let status = response.status();
-    let body = Limited::new(response.into_body(), LARGEST).collect().await;
-    let body = body.map_err(|error| format!("the answer broke off: {error}"))?.to_bytes();
-    Ok(Answer { status, body, ahead_s: theirs.map(|theirs| theirs.as_second() - now.as_second()) })
+impl HttpClient {
+    /// A client with the root certificates of this machine.
+    pub fn new() -> Result<HttpClient, String> {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let https = HttpsConnectorBuilder::new()
+            .with_provider_and_native_roots(provider)
+            .map_err(|error| format!("no root certificates on this machine: {error}"))?
+            .https_or_http()
+            .enable_http1()
+            .build();
+        Ok(HttpClient(Client::builder(TokioExecutor::new()).build(https)))
+    }
+
+    /// Sends a request, `http` or `https`, and waits as long as a change may take. The error is only the reason.
+    pub async fn send(&self, request: Request<Bytes>) -> Result<Answer, String> {
+        self.ask(request, LONG_PATIENCE).await
+    }
+
+    async fn ask(&self, request: Request<Bytes>, patience: Duration) -> Result<Answer, String> {
+        let asked = tokio::time::timeout(patience, self.answer(request)).await;
+        asked.map_err(|_| format!("no answer within {} s", patience.as_secs()))?
+    }
+
+    async fn answer(&self, request: Request<Bytes>) -> Result<Answer, String> {
+        let response = self.0.request(request.map(Full::new)).await.map_err(|error| in_words(&error))?;
+        let now = Timestamp::now();
+        let date = response.headers().get(header::DATE).and_then(|value| value.to_str().ok());
+        let theirs = date.and_then(|text| jiff::fmt::rfc2822::parse(text).ok()).map(|date| date.timestamp());
+        let status = response.status();
+        let body = Limited::new(response.into_body(), LARGEST).collect().await;
+        let body = body.map_err(|error| format!("the answer broke off: {error}"))?.to_bytes();
+        Ok(Answer { status, body, ahead_s: theirs.map(|theirs| theirs.as_second() - now.as_second()) })
+    }
 }
 
 /// The error and what caused it.
