@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 import kelpgate
 from clients import client, s3
-from processes import Server
+from processes import Server, wait_for
 
 LARGE = bytes(range(256)) * 12_000
 
@@ -91,7 +91,105 @@ def test_a_server_does_not_start_on_half_a_restore(server, tmp_path):
     assert kelpgate.SingleMachine(tmp_path / "half").root.access == server.root.access
 
 
-def test_addresses_that_are_not_supported_are_refused(tmp_path):
-    refused = backup(tmp_path, "s3://elsewhere/backups", check=False)
-    assert refused.returncode == 1 and "which is not supported" in refused.stderr
+class Shelf:
+    """A bucket on a server of its own that backups go to."""
+
+    def __init__(self, directory):
+        self.server = kelpgate.SingleMachine(directory)
+        self.objects = s3(self.server.url, self.server.root)
+        self.objects.create_bucket(Bucket="backups")
+        key = self.server.root
+        self.env = {"AWS_ACCESS_KEY_ID": key.access, "AWS_SECRET_ACCESS_KEY": key.secret}
+
+    def call(self, name, *flags, prefix="a/b", **options):
+        at = [f"-{'to' if name == 'backup' else 'from'}=s3://backups/{prefix}", f"-endpoint={self.server.url}"]
+        return kelpgate.cli(name, *at, *flags, **{"env": self.env, **options})
+
+    def keys(self, prefix="a/b/"):
+        pages = self.objects.get_paginator("list_objects_v2").paginate(Bucket="backups", Prefix=prefix)
+        return [row["Key"] for page in pages for row in page.get("Contents", [])]
+
+
+def test_a_bucket_holds_backups(server, tmp_path):
+    shelf = Shelf(tmp_path / "shelf")
+    objects, data = s3(server.url, server.root), f"-dir={server.data}"
+    objects.create_bucket(Bucket="box")
+    objects.put_object(Bucket="box", Key="large", Body=LARGE)
+    first = shelf.call("backup", data).stdout
+    objects.put_object(Bucket="box", Key="small", Body=b"1")
+    second = shelf.call("backup", data).stdout
+    new_bytes = [int(text.split(" bytes were new")[0].split()[-1]) for text in (first, second)]
+    assert new_bytes[0] > len(LARGE) and new_bytes[1] < 100_000, "the second one adds what is new"
+    restored = tmp_path / "second/data"
+    assert "restored" in shelf.call("restore", f"-dir={restored}").stdout
+    assert f"backup {first.split()[1]} is whole" in shelf.call("restore", f"-snapshot={first.split()[1]}", "-verify").stdout
+
+    other = kelpgate.SingleMachine(tmp_path / "second")
+    found = s3(other.url, other.root)
+    assert found.get_object(Bucket="box", Key="large")["Body"].read() == LARGE
+    assert found.get_object(Bucket="box", Key="small")["Body"].read() == b"1"
+
+    shelf.objects.put_object(Bucket="backups", Key="documents/x", Body=b"x")
+    stranger = {**shelf.env, "AWS_SECRET_ACCESS_KEY": "x" * 40}
+    for flags, options, why in [
+        ([f"-dir={restored}"], {}, "backups of another store"),
+        ([data], {"prefix": "documents"}, "not a backup of Kelpgate"),
+        ([data], {"env": {}}, "set AWS_ACCESS_KEY_ID"),
+        ([data], {"env": stranger}, "SignatureDoesNotMatch"),
+    ]:
+        refused = shelf.call("backup", *flags, check=False, **options)
+        assert refused.returncode == 1 and why in refused.stderr, refused.stderr
+    empty = shelf.call("restore", "-verify", prefix="nothing", check=False)
+    assert empty.returncode == 1 and "has no snapshot" in empty.stderr
+
+    damaged = next(key for key in shelf.keys() if "/data/" in key)
+    body = shelf.objects.get_object(Bucket="backups", Key=damaged)["Body"].read()
+    shelf.objects.put_object(Bucket="backups", Key=damaged, Body=b"?" + body[1:])
+    broken = shelf.call("restore", "-verify", check=False)
+    assert broken.returncode == 1 and "does not match its checksum" in broken.stderr
+
+
+def test_a_killed_upload_leaves_the_last_good_backup(server, tmp_path):
+    shelf = Shelf(tmp_path / "shelf")
+    objects, data = s3(server.url, server.root), f"-dir={server.data}"
+    objects.create_bucket(Bucket="box")
+
+    def fill(version):
+        for number in range(30):
+            objects.put_object(Bucket="box", Key=f"{number:02}", Body=bytes([version]) * 20_000)
+
+    fill(1)
+    good = shelf.call("backup", data).stdout.split()[1]
+    fill(2)
+    there = len(shelf.keys())
+    for further in (1, 12, 25):
+        command = [kelpgate.binary(), "backup", data, "-to=s3://backups/a/b", f"-endpoint={shelf.server.url}"]
+        with Server("backup", command, tmp_path / f"backup-{further}", env=shelf.env) as killed:
+            wait_for(lambda: len(shelf.keys()) >= there + further, 20, "the upload is under way")
+            killed.kill()
+        assert len([key for key in shelf.keys() if "/snapshots/" in key]) == 1, "it did not come to its end"
+        assert f"backup {good} is whole" in shelf.call("restore", "-verify").stdout
+    shelf.server.kill()
+    failed = shelf.call("backup", data, check=False)
+    assert failed.returncode == 1 and "does not answer" in failed.stderr
+    shelf.server.start()
+
+    shelf.call("restore", f"-dir={tmp_path / 'second/data'}")
+    other = kelpgate.SingleMachine(tmp_path / "second")
+    found = s3(other.url, other.root)
+    assert all(found.get_object(Bucket="box", Key=f"{n:02}")["Body"].read() == b"\1" * 20_000 for n in range(30))
+    shelf.call("backup", data, "-keep=1")
+    kinds = [key.split("/")[2] for key in shelf.keys()]
+    assert kinds.count("snapshots") == 1 and kinds.count("data") == 30, "what killed backups left is removed"
+    assert "is whole" in shelf.call("restore", "-verify").stdout
+
+
+def test_places_that_are_not_supported_are_refused(tmp_path):
+    for to, flags, why in [
+        ("https://elsewhere/backups", [], "or in a bucket, `s3://BUCKET/PREFIX`"),
+        ("s3://No_Bucket/backups", [], "write `s3://BUCKET/PREFIX`"),
+        (tmp_path / "backup", ["-endpoint=http://127.0.0.1:1"], "is a directory: leave it out"),
+    ]:
+        refused = backup(tmp_path, to, *flags, check=False)
+        assert refused.returncode == 1 and why in refused.stderr, refused.stderr
     assert list(tmp_path.iterdir()) == []

@@ -12,6 +12,8 @@ use crate::http_client::{self, Answer};
 
 /// What stays as it is in a query and a form (RFC 3986).
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// What stays as it is in a path.
+const PATH: &AsciiSet = &UNRESERVED.remove(b'/');
 
 /// The gateway that is asked. The key comes from `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`.
 #[derive(Args)]
@@ -27,6 +29,11 @@ pub struct Gateway {
 /// A text as it stands in a query.
 pub fn encoded(text: &str) -> String {
     utf8_percent_encode(text, UNRESERVED).to_string()
+}
+
+/// A key as it stands in a path.
+pub fn encoded_path(key: &str) -> String {
+    utf8_percent_encode(key, PATH).to_string()
 }
 
 impl Gateway {
@@ -59,7 +66,8 @@ impl Gateway {
         format!("-endpoint: `{}` is not a URL; write one such as `http://127.0.0.1:8333`", self.endpoint)
     }
 
-    fn signed(
+    /// A request, signed now. The path and the query are encoded already.
+    pub fn signed(
         &self,
         service: &'static str,
         method: &Method,

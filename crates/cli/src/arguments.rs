@@ -312,19 +312,32 @@ pub struct Backup {
     /// Directory of a `kelpgate server`.
     #[arg(long, value_name = "DIR")]
     pub dir: PathBuf,
-    /// Directory of backups. Everything that it already has is not copied again.
+    /// Directory of backups, or `s3://BUCKET/PREFIX`. Everything that it already has is not copied again.
     #[arg(long, value_name = "BACKUP")]
-    pub to: PathBuf,
+    pub to: String,
+    #[command(flatten)]
+    pub at: BackupPlace,
     /// Keep this many of the newest backups, and remove older ones; 0 keeps all.
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub keep: usize,
 }
 
+/// The S3 of `s3://BUCKET/PREFIX`. The key comes from `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and
+/// `AWS_SESSION_TOKEN`, the region from `AWS_REGION` or `AWS_DEFAULT_REGION`.
+#[derive(Args)]
+pub struct BackupPlace {
+    /// The URL of the S3 that has the bucket. Default is `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, or AWS itself.
+    #[arg(long, value_name = "URL")]
+    pub endpoint: Option<String>,
+}
+
 #[derive(Args)]
 pub struct Restore {
-    /// Directory of backups.
+    /// Directory of backups, or `s3://BUCKET/PREFIX`.
     #[arg(long, value_name = "BACKUP")]
-    pub from: PathBuf,
+    pub from: String,
+    #[command(flatten)]
+    pub at: BackupPlace,
     /// The backup to restore; default is the newest one.
     #[arg(long, value_name = "NAME")]
     pub snapshot: Option<String>,

@@ -1,22 +1,36 @@
 //! `kelpgate backup` and `kelpgate restore`.
 
+mod bucket;
+
+use std::path::Path;
+
 use filer::EmbeddedFiler;
 use filer::embedded::OpenError;
-use filer::embedded::backup::{self, Directory, Restored};
+use filer::embedded::backup::{self, Directory, Place, Restored};
 
-use crate::arguments::{Backup, Restore};
+use crate::arguments::{Backup, BackupPlace, Restore};
+use bucket::{Bucket, SCHEME};
 
 const MIB: u64 = 1 << 20;
 
+/// The directory or bucket that a flag names.
+fn place(flag: &str, value: &str, at: &BackupPlace) -> Result<Box<dyn Place>, String> {
+    if value.starts_with(SCHEME) {
+        return Bucket::at(value, at.endpoint.as_deref());
+    }
+    if value.contains("://") {
+        return Err(format!("{flag}={value}: backups are kept in a directory, or in a bucket, `s3://BUCKET/PREFIX`"));
+    }
+    match at.endpoint {
+        Some(_) => Err(format!("-endpoint is for a bucket, and {flag}={value} is a directory: leave it out")),
+        None => Ok(Directory::at(Path::new(value))),
+    }
+}
+
 /// Backs up a directory, whether a server has it open or not.
 pub async fn create(arguments: Backup) -> Result<(), String> {
-    let Backup { dir, to, keep } = arguments;
-    if to.to_string_lossy().contains("://") {
-        return Err(format!(
-            "-to={} is a URL, which is not supported: back up to a directory, and copy that",
-            to.display()
-        ));
-    }
+    let Backup { dir, to, at, keep } = arguments;
+    let to = place("-to", &to, &at)?;
     if !dir.is_dir() {
         return Err(format!("there is no directory `{}`", dir.display()));
     }
@@ -26,8 +40,7 @@ pub async fn create(arguments: Backup) -> Result<(), String> {
         Err(OpenError::InUse(_)) => None,
         Err(error) => return Err(error.to_string()),
     };
-    let created = tokio::task::block_in_place(|| backup::create(&dir, Directory::at(&to), keep))
-        .map_err(|error| error.to_string())?;
+    let created = tokio::task::block_in_place(|| backup::create(&dir, to, keep)).map_err(|error| error.to_string())?;
     say!("backup {}", created.snapshot);
     say!("{} entries, {} data files of {} MiB", created.entries, created.data_files, created.data_bytes / MIB);
     say!("{} bytes were new; {} older backups were removed", created.new_bytes, created.removed);
@@ -36,10 +49,11 @@ pub async fn create(arguments: Backup) -> Result<(), String> {
 
 /// Restores or verifies a backup.
 pub async fn restore(arguments: Restore) -> Result<(), String> {
-    let Restore { from, snapshot, dir, .. } = arguments;
+    let Restore { from, at, snapshot, dir, .. } = arguments;
+    let from = place("-from", &from, &at)?;
     let run = || match &dir {
-        Some(dir) => backup::restore(Directory::at(&from), snapshot.as_deref(), dir),
-        None => backup::verify(Directory::at(&from), snapshot.as_deref()),
+        Some(dir) => backup::restore(from, snapshot.as_deref(), dir),
+        None => backup::verify(from, snapshot.as_deref()),
     };
     let restored = tokio::task::block_in_place(run).map_err(|error| error.to_string())?;
     let Restored { snapshot, entries, data_files, data_bytes, .. } = restored;
