@@ -16,6 +16,7 @@ pub mod version_id;
 pub mod versions;
 
 pub mod completion;
+pub mod findings;
 pub mod leftovers;
 pub mod listing;
 pub mod uploads;

@@ -46,7 +46,8 @@ fn check_database(filer: &EmbeddedFiler, report: &mut Report) {
         report.ok("the metadata database matches its checksums; `kelpgate scrub` also checks the data files");
     }
     for finding in findings {
-        report.error(format!("corrupt: {finding}"), "restore the directory from a backup");
+        report
+            .error(format!("corrupt: {}", bucket::findings::in_words(&finding)), "restore the directory from a backup");
     }
 }
 

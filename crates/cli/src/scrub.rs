@@ -19,7 +19,7 @@ pub async fn run(scrub: Scrub) -> Result<bool, String> {
     loop {
         let mut step = tokio::task::block_in_place(|| scrubber.step(STEP_BYTES)).map_err(|error| error.to_string())?;
         for finding in step.findings.drain(..) {
-            say!("{finding}");
+            say!("{}", bucket::findings::in_words(&finding));
         }
         let progress = filer.health().scrub;
         if step.is_complete {

@@ -78,7 +78,7 @@ fn scrub_step(scrubbing: &Mutex<(Scrubber, Instant)>, bytes: u64) -> Result<RunE
     }
     let step = scrubber.step(bytes)?;
     for finding in &step.findings {
-        tracing::error!("stored data is corrupt: {finding}");
+        tracing::error!("stored data is corrupt: {}", bucket::findings::in_words(finding));
     }
     if step.is_complete {
         *due += SCRUB_EVERY;

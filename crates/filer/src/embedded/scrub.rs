@@ -3,7 +3,6 @@
 //! A pass first reads the pages of the database, then, entry by entry, the data files that entries name.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::ops::Bound;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -35,25 +34,10 @@ pub struct Finding {
     pub file: PathBuf,
     /// What is wrong with it, and where.
     pub why: String,
-    /// Paths of the entries that are affected, as far as they are known: `/buckets/BUCKET/KEY` for an object.
+    /// Paths of the entries that are affected, as far as they are known.
     pub paths: Vec<String>,
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}`: {}; affected: ", self.file.display(), self.why)?;
-        if self.paths.is_empty() {
-            return f.write_str("unknown, or nothing");
-        }
-        for (number, path) in self.paths.iter().enumerate() {
-            let comma = if number == 0 { "" } else { ", " };
-            match path.strip_prefix("/buckets/").and_then(|path| path.split_once('/')) {
-                Some((bucket, object)) => write!(f, "{comma}key `{object}` in bucket `{bucket}`")?,
-                None => write!(f, "{comma}`{path}`")?,
-            }
-        }
-        Ok(())
-    }
+    /// Whether everything behind the path is affected, not the path itself.
+    pub hides_what_follows: bool,
 }
 
 /// How far the scrubbing of a filer has come.
@@ -181,7 +165,7 @@ impl Scrubber {
 
     fn finding_of(&self, damaged: DamagedPage, keys: &BTreeSet<Vec<u8>>) -> Finding {
         let paths = keys.iter().map(|key| key::unescaped(key)).collect();
-        Finding { file: self.shared.database_file(), why: damaged.to_string(), paths }
+        Finding { file: self.shared.database_file(), why: damaged.to_string(), paths, hides_what_follows: false }
     }
 
     fn entry(&mut self, after: Vec<u8>, step: &mut Step) -> Result<u64, FilerError> {
@@ -198,9 +182,9 @@ impl Scrubber {
                     Some(key) => self.next = Next::Entry(key.clone()),
                     None => {
                         let why = "a corrupt page hides which entries follow; their data files were not checked";
-                        let paths = vec![format!("everything behind `{}`", key::unescaped(&after))];
+                        let paths = vec![key::unescaped(&after)];
                         let file = self.shared.database_file();
-                        step.findings.push(Finding { file, why: why.to_owned(), paths });
+                        step.findings.push(Finding { file, why: why.to_owned(), paths, hides_what_follows: true });
                         step.is_complete = true;
                     }
                 }
@@ -235,7 +219,8 @@ impl Scrubber {
             Err(Broken::Missing) if !self.still_names(&key, chunk)? => {}
             Err(broken) => {
                 let (file, why) = (self.shared.data_file(id), why(&broken));
-                step.findings.push(Finding { file, why, paths: vec![key::unescaped(&key)] });
+                let paths = vec![key::unescaped(&key)];
+                step.findings.push(Finding { file, why, paths, hides_what_follows: false });
             }
         }
         self.next = Next::File(key, rest.to_vec(), 0);
@@ -328,21 +313,5 @@ mod tests {
         let page = b"\x01\x02junk\0buckets\0b\0a key\0buckets\0b\0dir\0\0etc\0iam\0x.json\n\x03name";
         let keys: Vec<String> = keys_in(page).iter().map(|key| key::unescaped(key)).collect();
         assert_eq!(keys, ["/buckets/b/a key", "/buckets/b/dir", "/etc/iam/x.json"]);
-    }
-
-    #[test]
-    fn findings_name_objects() {
-        let finding = |paths: &[&str]| Finding {
-            file: PathBuf::from("data/00/1"),
-            why: "it is missing".to_owned(),
-            paths: paths.iter().map(|path| (*path).to_owned()).collect(),
-        };
-        for (paths, want) in [
-            (&["/buckets/b/a/k"][..], "`data/00/1`: it is missing; affected: key `a/k` in bucket `b`"),
-            (&["/etc/iam/x", "/buckets/b"], "`data/00/1`: it is missing; affected: `/etc/iam/x`, `/buckets/b`"),
-            (&[], "`data/00/1`: it is missing; affected: unknown, or nothing"),
-        ] {
-            assert_eq!(finding(paths).to_string(), want);
-        }
     }
 }
