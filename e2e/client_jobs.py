@@ -126,6 +126,55 @@ def zarr():
     assert (zarr_.open_array(store, mode="r")[:] == numbers).all()
 
 
+def pyiceberg():
+    import pyarrow as pa
+    from pyiceberg.catalog.sql import SqlCatalog
+
+    place = {"s3.endpoint": URL, "s3.access-key-id": KEY, "s3.secret-access-key": SECRET, "s3.session-token": TOKEN, "s3.region": REGION}
+    with tempfile.TemporaryDirectory() as here:
+        catalog = SqlCatalog("here", uri=f"sqlite:///{here}/catalog", warehouse=f"s3://{BUCKET}/{PREFIX}warehouse", **place)
+        catalog.create_namespace("sea")
+        numbers = pa.table({"n": list(range(1000))})
+        table = catalog.create_table("sea.kelp", schema=numbers.schema)
+        table.append(numbers)
+        table.append(numbers)
+        table.delete("n >= 500")
+        assert catalog.load_table("sea.kelp").scan(row_filter="n < 10").to_arrow().num_rows == 20
+        catalog.purge_table("sea.kelp")
+
+
+def tensorstore():
+    import numpy
+    import tensorstore as ts
+
+    place = {"driver": "s3", "bucket": BUCKET, "path": f"{PREFIX}array/", "endpoint": URL, "aws_region": REGION}
+    spec = {"driver": "zarr3", "kvstore": place}
+    numbers = numpy.arange(10_000, dtype=numpy.uint16).reshape(100, 100)
+    chunks = ts.ChunkLayout(chunk_shape=[50, 50])
+    array = ts.open(spec, create=True, dtype=ts.uint16, shape=numbers.shape, chunk_layout=chunks).result()
+    array.write(numbers).result()
+    assert (ts.open(spec).result().read().result() == numbers).all()
+    store = ts.KvStore.open(place).result()
+    assert len(store.list().result()) == 5 and store.read("missing").result().state == "missing"
+    store.delete_range(ts.KvStore.KeyRange()).result()
+    assert store.list().result() == []
+
+
+def rasterio():
+    import numpy
+    import rasterio as rasterio_
+
+    options = {"AWS_S3_ENDPOINT": HOST, "AWS_HTTPS": "NO", "AWS_VIRTUAL_HOSTING": "FALSE", "CPL_VSIL_USE_TEMP_FILE_FOR_RANDOM_WRITE": "YES"}
+    bands = numpy.random.default_rng(1).integers(0, 255, (3, 1024, 1024), dtype=numpy.uint8)
+    with rasterio_.Env(**options):
+        place = f"/vsis3/{BUCKET}/{PREFIX}name with spaces.tif"
+        with rasterio_.open(place, "w", driver="GTiff", width=1024, height=1024, count=3, dtype="uint8", tiled=True) as out:
+            out.write(bands)
+        with rasterio_.open(place) as image:
+            window = image.read(1, window=((256, 512), (0, 256)))
+            assert (window == bands[0, 256:512, :256]).all() and (image.read() == bands).all()
+
+
 def duckdb():
     import duckdb as duckdb_
     import duckdb_extension_httpfs
@@ -224,7 +273,7 @@ def boto3():
     client.delete_objects(Bucket=BUCKET, Delete={"Objects": [{"Key": key} for key in keys]})
 
 
-JOBS = (boto3, aws, s3cmd, rclone, s5cmd, minio, obstore, s3fs, pyarrow, polars, duckdb, deltalake, zarr)
+JOBS = (boto3, aws, s3cmd, rclone, s5cmd, minio, obstore, s3fs, pyarrow, polars, duckdb, deltalake, zarr, pyiceberg, tensorstore, rasterio)
 
 
 if __name__ == "__main__":
