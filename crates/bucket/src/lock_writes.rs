@@ -6,7 +6,7 @@ use filer::{Condition, Entry, FilerError, Mutation, Transaction};
 use ids::ObjectKey;
 
 use crate::attributes;
-use crate::locks::{self, Lock, Retention};
+use crate::locks::{Lock, Retention};
 use crate::put::Step;
 use crate::rules::BucketError;
 use crate::versions::same_current;
@@ -36,7 +36,7 @@ impl Writer<'_> {
     ) -> Result<(), BucketError> {
         let Step { path, directory, name, .. } = self.step_of_entry(key, seen);
         // Read the mark before the lock. A change of the lock after that also changes the mark, and this write fails.
-        let versions = self.objects.versions_directory(key).await?;
+        let versions = self.directory_with_mark(key).await?;
         let found = self.filer().lookup(&path).await?.ok_or(FilerError::PreconditionFailed)?;
         let known = Lock::of(&found);
         known.may_retain(retention, self.stamp.seconds, bypasses_governance)?;
@@ -49,21 +49,25 @@ impl Writer<'_> {
             None => (BTreeMap::new(), attributes.into()),
         };
         let patch = Mutation::Patch { directory, name, set, remove, content: None };
-        // Each change of a retention changes the mark, so that of two at the same time the second looks again: it must
-        // not undo a stricter one.
-        let (conditions, condition_key) = match &versions {
-            Some(directory) => (vec![same_current(Some(directory))], self.objects.versions_path(key)),
-            None => (locks::conditions_of_retention(&known), path.clone()),
-        };
-        let mutations = vec![patch, self.new_mark_step(key)];
-        let lock_key = self.objects.path(key);
+        // Each change of a retention changes the mark, and so does each removal of a version. Of two at the same time the
+        // second looks again: it must neither undo a stricter retention nor retain what is gone.
         let retain = Transaction {
-            lock_key,
-            conditions,
-            condition_key: Some(condition_key),
-            mutations,
+            lock_key: self.objects.path(key),
+            conditions: vec![same_current(Some(&versions))],
+            condition_key: Some(self.objects.versions_path(key)),
+            mutations: vec![patch, self.new_mark_step(key)],
             ..Transaction::default()
         };
         Ok(self.transact(&path, retain).await?)
+    }
+
+    /// The directory of a key's versions. A filer cannot compare an attribute of the object itself, so an object that is
+    /// its only version gets a directory for the mark.
+    async fn directory_with_mark(&self, key: &ObjectKey) -> Result<Entry, FilerError> {
+        if let Some(directory) = self.objects.versions_directory_to_write(key).await? {
+            return Ok(directory);
+        }
+        self.make_directory_of_null(key).await?;
+        self.objects.versions_directory(key).await?.ok_or(FilerError::PreconditionFailed)
     }
 }

@@ -98,15 +98,6 @@ pub(crate) fn conditions_of_removal(bypasses_governance: bool) -> [Condition; 2]
     ]
 }
 
-/// The conditions under which the retention of an object without a directory of versions is replaced: it exists, and
-/// no one has retained it for compliance since it was seen.
-pub(crate) fn conditions_of_retention(seen: &Lock) -> Vec<Condition> {
-    let is_compliant = seen.retention.is_some_and(|retention| retention.mode == Mode::Compliance);
-    let [_, not_since] = conditions_of_removal(true);
-    let since = (!is_compliant).then_some(not_since);
-    [Condition::Exists].into_iter().chain(since).collect()
-}
-
 /// When a default retention ends for an object that is written now, in seconds since 1970.
 pub fn default_until(default: &DefaultRetention, now_s: i64) -> i64 {
     let days = i64::from(default.days).saturating_add(i64::from(default.years).saturating_mul(DAYS_OF_YEAR));

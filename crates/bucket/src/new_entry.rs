@@ -198,6 +198,14 @@ impl Stamp {
         Entry { name: seen.name.clone(), is_directory: true, attributes: Some(attributes), ..Entry::default() }
     }
 
+    /// The directory of the versions of a key that has only the version `null`.
+    pub(crate) fn directory_of_null(&self, name: String, mark: Vec<u8>) -> Entry {
+        let mut extended = Extended::new();
+        set(&mut extended, attributes::NULL_IS_LATEST, "true");
+        set(&mut extended, attributes::CURRENT_MARK, mark);
+        Entry { name, is_directory: true, attributes: Some(self.directory("")), extended, ..Entry::default() }
+    }
+
     /// The entry of a bucket. SeaweedFS gives it no nanoseconds.
     pub fn bucket(&self, made: NewBucket<'_>) -> Entry {
         let mut extended = Extended::new();

@@ -146,7 +146,8 @@ impl Writer<'_> {
         entry.extended.insert(attributes::VERSION_ID.to_owned(), id.clone().into_bytes());
         let put = Mutation::Put { directory: self.objects.versions_path(key), entry: Box::new(entry) };
         let displaced = Some((attributes::NONCURRENT_SINCE.to_owned(), self.now()));
-        let note = Note { displaced, ..self.note(key, &id) };
+        let mut note = Note { displaced, ..self.note(key, &id) };
+        note.copied.insert(attributes::CURRENT_MARK.to_owned(), attributes::VERSION_ID.to_owned());
         Ok((id, vec![put, Mutation::Note(Box::new(note))]))
     }
 
@@ -214,7 +215,8 @@ impl Writer<'_> {
         entry: &Entry,
         bypasses_governance: bool,
     ) -> Result<(), FilerError> {
-        let mut steps = vec![self.clearing(key, entry)];
+        // There may be a directory by now.
+        let mut steps = vec![self.new_mark_step(key), self.clearing(key, entry)];
         if directory.is_some() {
             steps.push(self.delete_step(key, NULL));
         }
@@ -252,6 +254,7 @@ impl Writer<'_> {
             let note = self.note(key, &self.with_format_of(key, id).await?);
             steps.insert(0, Mutation::Note(Box::new(Note { except, ..note })));
         }
+        steps.insert(0, self.new_mark_step(key));
         let guard = if self.objects.versioning == Versioning::Suspended {
             // A write may make `null` the current version meanwhile, and the note must not undo that.
             self.guard_of_directory(key, directory)
@@ -319,6 +322,15 @@ impl Writer<'_> {
         }
     }
 
+    /// Makes the directory for the versions of a key that has only `null`. Fails with `PreconditionFailed` if there is one.
+    pub(crate) async fn make_directory_of_null(&self, key: &ObjectKey) -> Result<(), FilerError> {
+        let path = self.objects.versions_path(key);
+        let (directory, name) = split(&path);
+        let put = Mutation::Put { directory, entry: Box::new(self.stamp.directory_of_null(name, new_mark())) };
+        let guard = Guard { conditions: vec![Condition::NotExists], condition_key: Some(path) };
+        self.transact_version(key, guard, vec![put]).await
+    }
+
     /// What the filer notes on the directory. `id` is that of a version in it, which has its format.
     fn note(&self, key: &ObjectKey, id: &str) -> Note {
         let (directory, name) = split(&self.objects.versions_path(key));
@@ -330,7 +342,6 @@ impl Writer<'_> {
             (attributes::LATEST_STORAGE_CLASS, attributes::STORAGE_CLASS),
             // No version has this, so it is removed.
             (attributes::NULL_IS_LATEST, attributes::NULL_IS_LATEST),
-            (attributes::CURRENT_MARK, attributes::VERSION_ID),
         ];
         Note {
             directory,

@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::pin::pin;
+
 use bucket::attributes::{LEGAL_HOLD, LOCK_MODE, RETAIN_UNTIL};
 use bucket::description::Description;
 use bucket::locks::{Lock, Mode, Retention, default_until};
@@ -165,11 +167,30 @@ async fn a_hold_and_a_delete_at_the_same_moment_do_not_both_succeed() {
     }
 }
 
+/// The version `null` of the key `a`, under this retention, and no other version.
+async fn put_null(world: &World, until_s: i64) -> String {
+    let mut entry = entry_of(&key("a"), 1);
+    for (name, value) in [(LOCK_MODE, "COMPLIANCE".to_owned()), (RETAIN_UNTIL, until_s.to_string())] {
+        entry.extended.insert(name.to_owned(), value.into_bytes());
+    }
+    world.plant("a", entry).await;
+    "null".to_owned()
+}
+
 #[tokio::test]
 async fn retentions_at_the_same_moment_leave_the_longest_that_succeeded() {
-    for world in World::both_with_bucket().await {
+    for (world, is_null) in World::both_with_bucket()
+        .await
+        .into_iter()
+        .chain(World::both_with_bucket().await)
+        .zip([false, false, true, true])
+    {
         let a = key("a");
-        let id = put(&world, Lock { retention: retained(Mode::Compliance, now_s() + 10), is_held: false }).await;
+        let id = if is_null {
+            put_null(&world, now_s() + 10).await
+        } else {
+            put(&world, Lock { retention: retained(Mode::Compliance, now_s() + 10), is_held: false }).await
+        };
         let until = |at: i64| now_s() + 1000 * at;
         let extend = |at: i64| {
             let (world, a, id) = (&world, &a, &id);
@@ -192,6 +213,96 @@ async fn retentions_at_the_same_moment_leave_the_longest_that_succeeded() {
             let seen = find(&world, &id).await.unwrap();
             let done = writer.set_retention(&a, &seen, shorter, true).await;
             assert!(is_protected(&done), "{}: {shorter:?} {done:?}", world.name);
+        }
+    }
+}
+
+/// Runs one future up to a call of the filer, then another one to its end, then the rest. `None` if it makes fewer
+/// calls.
+async fn in_between<A, B>(
+    first: impl Future<Output = A>,
+    calls: usize,
+    other: impl Future<Output = B>,
+) -> Option<(A, B)> {
+    let mut first = pin!(first);
+    for _ in 0..calls {
+        if futures_util::poll!(first.as_mut()).is_ready() {
+            return None;
+        }
+    }
+    let other = other.await;
+    Some((first.await, other))
+}
+
+async fn retain(world: &World, id: &str, seen: &Entry, until_s: i64) -> Result<(), BucketError> {
+    let retention = retained(Mode::Compliance, until_s);
+    let done = world.writer_of_locks(now_s(), None).set_retention(&key("a"), seen, retention, true).await;
+    assert!(find(world, id).await.is_some() || done.is_err(), "{id} is gone, although it was retained");
+    done
+}
+
+/// Another retention, and whatever else changes which version is the current one, at each moment of a retention.
+#[tokio::test]
+async fn no_moment_of_a_retention_is_open_to_a_shorter_one() {
+    for (is_null, has_others, then_changes_current) in
+        [(false, false, false), (false, true, true), (true, false, false), (true, false, true), (true, true, true)]
+    {
+        for calls in 0..20 {
+            let world = World::memory_with_bucket().await;
+            let (a, soon) = (key("a"), now_s() + 10);
+            let id = if is_null {
+                put_null(&world, soon).await
+            } else {
+                put(&world, Lock { retention: retained(Mode::Compliance, soon), is_held: false }).await
+            };
+            if has_others {
+                put(&world, Lock::default()).await;
+            }
+            let seen = find(&world, &id).await.unwrap();
+            let longer = async {
+                retain(&world, &id, &seen, soon + 2000).await.unwrap();
+                if then_changes_current {
+                    let newer = put(&world, Lock::default()).await;
+                    world.writer_of_locks(now_s(), None).remove_version(&a, &newer, false).await.unwrap();
+                }
+            };
+            let Some((done, ())) = in_between(retain(&world, &id, &seen, soon + 1000), calls, longer).await else {
+                assert!(calls > 2, "{is_null} {has_others}: a retention takes more than {calls} calls");
+                break;
+            };
+            let left = Lock::of(&find(&world, &id).await.unwrap()).retention;
+            let what =
+                format!("null: {is_null}, others: {has_others}, {then_changes_current}, {calls} calls: {done:?}");
+            assert_eq!(left, retained(Mode::Compliance, soon + 2000), "{what}");
+        }
+    }
+}
+
+/// A version is retained or removed, never both.
+#[tokio::test]
+async fn no_moment_of_a_retention_is_open_to_a_removal() {
+    for (is_null, has_others) in [(false, false), (false, true), (true, false), (true, true)] {
+        for (calls, retention_begins) in (0..20).flat_map(|calls| [(calls, false), (calls, true)]) {
+            let world = World::memory_with_bucket().await;
+            let id = if is_null { put_null(&world, 5).await } else { put(&world, Lock::default()).await };
+            if has_others {
+                put(&world, Lock::default()).await;
+            }
+            let seen = find(&world, &id).await.unwrap();
+            let until = now_s() + 1000;
+            let (a, writer) = (key("a"), world.writer_of_locks(now_s(), None));
+            let remove = writer.remove_version(&a, &id, true);
+            let retain = retain(&world, &id, &seen, until);
+            let both = if retention_begins {
+                in_between(retain, calls, remove).await
+            } else {
+                in_between(remove, calls, retain).await.map(|(removed, retained)| (retained, removed))
+            };
+            let Some((retained, removed)) = both else { continue };
+            let what =
+                format!("null: {is_null}, others: {has_others}, {retention_begins}, {calls}: {retained:?} {removed:?}");
+            assert_eq!(find(&world, &id).await.is_some(), retained.is_ok(), "{what}");
+            assert!(retained.is_ok() != removed.is_ok(), "{what}");
         }
     }
 }

@@ -56,6 +56,16 @@ impl World {
         ]
     }
 
+    /// The one in memory with the bucket `b`. Whenever it is called, others get their turn once.
+    pub async fn memory_with_bucket() -> Self {
+        let memory = Arc::new(MemoryFiler::default());
+        let configuration = memory.configuration().await.unwrap();
+        let world =
+            Self { name: "memory", filer: memory.clone(), memory: Some(memory), configuration, _directory: None };
+        world.set_life(Some(ID)).await;
+        world
+    }
+
     /// The same with the bucket `b`.
     pub async fn both_with_bucket() -> [Self; 2] {
         let worlds = Self::both().await;
@@ -330,6 +340,7 @@ impl Filer for MemoryFiler {
         Ok(found.map(|(_, entry)| entry.clone()).take(options.limit).collect())
     }
     async fn transact(&self, transaction: Transaction) -> Result<(), FilerError> {
+        tokio::task::yield_now().await;
         let mut entries = self.entries.lock().unwrap();
         let about = entries.get(transaction.condition_key.as_ref().unwrap_or(&transaction.lock_key));
         if !transaction.conditions.iter().all(|condition| holds(condition, about)) {
