@@ -264,7 +264,9 @@ impl Gateway {
         self.require_storable(&post)?;
         trail.target = audited::target_of(&post);
         let (call, permit) = self.admit(visit, form.authenticated, post, trail).await?;
-        op::execute(call, permit, form.body).await
+        let is_charged = requester_pays::is_charged(&call);
+        let answer = op::execute(call, permit, form.body).await?;
+        Ok(requester_pays::with_charge(answer, is_charged))
     }
 
     pub(crate) async fn operation(

@@ -18,8 +18,15 @@ pub(crate) fn is_charged(call: &Call<'_>) -> bool {
 pub(crate) fn require_agreement(head: &Parts, operation: &Operation, call: &Call<'_>) -> Result<(), S3Error> {
     let source = operation.copy_source().and_then(|source| call.snapshot.bucket(source.bucket.as_str()));
     match call.bucket.iter().chain(source).any(|bucket| pays_for(bucket, call)) {
-        true => s3::check_request_payer(head, call.caller.is_anonymous()),
+        true => check(head, operation, call.caller.is_anonymous()),
         false => Ok(()),
+    }
+}
+
+fn check(head: &Parts, operation: &Operation, is_anonymous: bool) -> Result<(), S3Error> {
+    match operation {
+        Operation::PostObject(post) => s3::check_form_payer(&post.form, is_anonymous),
+        _ => s3::check_request_payer(head, is_anonymous),
     }
 }
 

@@ -52,7 +52,7 @@ pub use object_headers::{AclHeaders, ContentHeaders, EncryptionHeaders, ObjectHe
 pub use operation::{Needs, Operation, S3Operation, UploadLength};
 pub use query::QueryString;
 pub use range::ByteRange;
-pub use request_payer::check_request_payer;
+pub use request_payer::{check_form_payer, check_request_payer};
 pub use requirement::{ConditionalRequirement, Effect, ExistingObject, Requirement};
 pub use route::{KnownOperation, Routing, route};
 pub use tagging::{MAX_BUCKET_TAGS, MAX_OBJECT_TAGS, TagSet};

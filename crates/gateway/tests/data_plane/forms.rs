@@ -37,6 +37,38 @@ async fn signed(world: &World, user: &str, conditions: &str, fields: Fields<'_>,
     post(world, body(&all, file, "")).await
 }
 
+/// In a form, a field agrees to pay, and the policy covers it.
+#[tokio::test]
+async fn the_requester_pays() {
+    let world = World::with_users().await;
+    let payment = "<RequestPaymentConfiguration><Payer>Requester</Payer></RequestPaymentConfiguration>";
+    let for_all = r#"{"Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:PutObject","Resource":"arn:aws:s3:::plain/*"}]}"#;
+    world
+        .check(&[
+            ("admin", "PUT /plain?requestPayment", &[], payment, "200 "),
+            ("admin", "PUT /plain?policy", &[], for_all, "204 "),
+        ])
+        .await;
+    let (key, payer) = (r#",{"key":"k"}"#, r#",["starts-with","$x-amz-request-payer",""]"#);
+    let both = format!("{key}{payer}");
+    let mut claims = Claims::default();
+    for (user, conditions, fields, want, charged) in [
+        ("admin", key, &[("key", "k")][..], "204 ", ""),
+        ("other", key, &[("key", "k")], "403 AccessDenied", ""),
+        ("other", key, &[("key", "k"), ("x-amz-request-payer", "requester")], "403 AccessDenied", ""),
+        ("other", &both, &[("key", "k"), ("x-amz-request-payer", "owner")], "403 AccessDenied", ""),
+        ("other", &both, &[("key", "k"), ("x-amz-request-payer", "requester")], "204 ", "requester"),
+    ] {
+        let reply = signed(&world, user, conditions, fields, "hello").await;
+        let got = (&*reply.outcome(), reply.header("x-amz-request-charged"));
+        claims.claim(&format!("{user} {fields:?}: {}", reply.text()), got, (want, charged));
+    }
+    let unsigned =
+        [("key", "k"), ("x-amz-request-payer", "requester")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+    claims.claim("unsigned", &*post(&world, body(&unsigned, "hello", "")).await.outcome(), "403 AccessDenied");
+    claims.end();
+}
+
 #[tokio::test]
 async fn what_the_policy_and_the_fields_say() {
     let world = World::with_users().await;
