@@ -28,7 +28,7 @@ use crate::errors::from_filer;
 use crate::gateway::Gateway;
 use crate::keep_alive::{self, Early};
 use crate::metrics::Metrics;
-use crate::op::{self, Answer, Call, Denied};
+use crate::op::{self, Answer, Call, Denied, LookedAt};
 use crate::rate_limits::Limited;
 use crate::respond::{self, Trail};
 use crate::unauthenticated::Unauthenticated;
@@ -356,6 +356,7 @@ impl Gateway {
             decisions: Arc::clone(&trail.decisions),
             request_id: trail.request_id.clone(),
             early: trail.early.clone(),
+            looked_at: LookedAt::default(),
         };
         let permit = call.authorize(operation).await.map_err(|denied| denied.to_error(&trail.request_id))?;
         if let Some(bucket) = permit.operation().bucket() {
@@ -441,6 +442,7 @@ impl Call<'_> {
     /// and of a missing bucket. Object tags are read from the filer only if a policy that could apply
     /// tests them, owner and ACL of an object only where they count.
     pub async fn authorize<Op: Needs>(&self, operation: Op) -> Result<Permit<Op>, Denied> {
+        self.looked_at.clear();
         let mut resolved = Resolved::from(operation);
         for object in resolved.asks_for_tags_of(self.decision_input()) {
             resolved.set_tags(&object, &self.tags_of(&object).await?);

@@ -186,7 +186,7 @@ impl Call<'_> {
     /// The same for an object that a decision is about; `None` if it does not exist.
     pub async fn existing_object(&self, target: &Target) -> Result<Option<ExistingObject>, S3Error> {
         let Some(bucket) = self.snapshot.bucket(target.bucket.as_str()) else { return Ok(None) };
-        let entry = self.existing_entry(&target.bucket, &target.key, target.version_id.as_ref()).await?;
+        let entry = self.existing_entry(target).await?;
         Ok(entry.map(|entry| self.owner_and_acl(bucket, &entry)))
     }
 

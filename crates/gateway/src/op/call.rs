@@ -9,11 +9,12 @@ use bucket::settings::AttributePatch;
 use bucket::versions::Version;
 use filer::{Entry, Filer, FilerError};
 use iam::{Bucket, Caller, Snapshot};
-use ids::{BucketName, ObjectKey};
+use ids::BucketName;
 use jiff::Timestamp;
 use policy::Context;
-use s3::{Requirement, S3Error, S3ErrorCode, VersionId};
+use s3::{Requirement, S3Error, S3ErrorCode, Target};
 
+use super::LookedAt;
 use crate::decisions::Decisions;
 use crate::errors;
 use crate::gateway::Gateway;
@@ -40,6 +41,7 @@ pub struct Call<'a> {
     /// The request's id, which is also the id of its decision.
     pub request_id: String,
     pub(crate) early: Option<Arc<Early>>,
+    pub(crate) looked_at: LookedAt,
 }
 
 impl Call<'_> {
@@ -124,18 +126,14 @@ impl Call<'_> {
 
     /// The tags of an object, or of one of its versions; none if it does not exist.
     pub async fn tags_of(&self, object: &TaggedObject) -> Result<Vec<(String, String)>, S3Error> {
-        let found = self.existing_entry(&object.bucket, &object.key, object.version_id.as_ref()).await?;
+        let (bucket, key, version_id) = (object.bucket.clone(), object.key.clone(), object.version_id.clone());
+        let found = self.existing_entry(&Target { bucket, key, version_id }).await?;
         Ok(found.iter().flat_map(bucket::object::tags).collect())
     }
 
     /// The object, or the version of it, that a decision is about; `None` if it does not exist.
-    pub async fn existing_entry(
-        &self,
-        bucket: &BucketName,
-        key: &ObjectKey,
-        version_id: Option<&VersionId>,
-    ) -> Result<Option<Entry>, S3Error> {
-        match self.objects(bucket).version(key, version_id.map(VersionId::as_str)).await {
+    pub async fn existing_entry(&self, target: &Target) -> Result<Option<Entry>, S3Error> {
+        match self.look_at(target).await {
             Err(BucketError::Refused(rules::Refusal::NoSuchVersion)) => Ok(None),
             found => Ok(found.map_err(errors::from_bucket)?.and_then(Version::object)),
         }

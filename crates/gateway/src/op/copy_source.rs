@@ -6,7 +6,7 @@ use bucket::rules;
 use bucket::versions::Version;
 use filer::{BodyError, BytesIn, BytesOut, Entry, FilerError, WriteTarget, Written};
 use futures_util::StreamExt;
-use s3::{CopySource, EncryptionHeaders, ReadConditions, Requirement, S3Error, S3ErrorCode};
+use s3::{CopySource, EncryptionHeaders, ReadConditions, Requirement, S3Error, S3ErrorCode, Target};
 use sigv4::checksum::{Checksum, ChecksumAlgorithm, Hasher};
 
 use super::Call;
@@ -45,8 +45,9 @@ impl Call<'_> {
         if self.snapshot.bucket(source.bucket.as_str()).is_none() {
             return Err(S3Error::new(S3ErrorCode::NoSuchBucket).field("BucketName", source.bucket.as_str()));
         }
-        let version_id = source.version_id.as_ref().map(s3::VersionId::as_str);
-        let found = self.objects(&source.bucket).version(&source.key, version_id).await.map_err(errors::from_bucket)?;
+        let version_id = source.version_id.clone();
+        let target = Target { bucket: source.bucket.clone(), key: source.key.clone(), version_id: version_id.clone() };
+        let found = self.look_at(&target).await.map_err(errors::from_bucket)?;
         let entry = match found {
             Some(Version::Object(entry)) => *entry,
             Some(Version::DeleteMarker(_)) if version_id.is_some() => {

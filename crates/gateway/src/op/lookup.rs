@@ -1,6 +1,9 @@
 //! Finds the entry of a key.
 
+use std::sync::{Mutex, PoisonError};
+
 use bucket::objects::Objects;
+use bucket::rules::BucketError;
 use bucket::versions::Version;
 use bucket::writer::{ObjectLock, Writer};
 use filer::Entry;
@@ -35,7 +38,53 @@ pub fn readable(found: Option<Version>, target: &Target) -> Result<Entry, S3Erro
     }
 }
 
+type Found = Result<Option<Version>, BucketError>;
+
+/// What the decisions of a request looked at. What is done is done with the same: an object that replaces it in the meantime
+/// may have other tags and another ACL.
+#[derive(Default)]
+pub struct LookedAt(Mutex<Vec<(Target, Found)>>);
+
+impl LookedAt {
+    fn get(&self, target: &Target) -> Option<Found> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.iter().find(|(of, _)| of == target).map(|(_, found)| found.clone())
+    }
+
+    fn take(&self, target: &Target) -> Option<Found> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = known.iter().position(|(of, _)| of == target)?;
+        Some(known.swap_remove(place).1)
+    }
+
+    fn add(&self, target: &Target, found: &Found) {
+        if matches!(found, Ok(_) | Err(BucketError::Refused(_))) {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push((target.clone(), found.clone()));
+        }
+    }
+
+    /// Forgets everything before the next decision.
+    pub fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
 impl super::Call<'_> {
+    async fn version_at(&self, target: &Target) -> Found {
+        let version_id = target.version_id.as_ref().map(s3::VersionId::as_str);
+        self.objects(&target.bucket).version(&target.key, version_id).await
+    }
+
+    /// The object, or the version of it, for a decision and for what follows from it.
+    pub async fn look_at(&self, target: &Target) -> Found {
+        if let Some(found) = self.looked_at.get(target) {
+            return found;
+        }
+        let found = self.version_at(target).await;
+        self.looked_at.add(target, &found);
+        found
+    }
+
     /// The objects of a bucket.
     pub fn objects(&self, bucket: &BucketName) -> Objects<'_> {
         let known = self.snapshot.bucket(bucket.as_str());
@@ -43,11 +92,14 @@ impl super::Call<'_> {
         Objects { directory: self.directory(bucket), versioning }
     }
 
-    /// The object that a request names: `NoSuchKey` if there is none, `NoSuchBucket` if not even that.
-    pub async fn object_at(&self, target: &s3::Target) -> Result<Entry, S3Error> {
+    /// The object that a request names: `NoSuchKey` if there is none, `NoSuchBucket` if not even that. The first time it is the
+    /// one by which the request was decided, and after that the one that is there.
+    pub async fn object_at(&self, target: &Target) -> Result<Entry, S3Error> {
         self.existing_bucket()?;
-        let version_id = target.version_id.as_ref().map(s3::VersionId::as_str);
-        let found = self.objects(&target.bucket).version(&target.key, version_id).await;
+        let found = match self.looked_at.take(target) {
+            Some(found) => found,
+            None => self.version_at(target).await,
+        };
         readable(found.map_err(errors::from_bucket)?, target)
     }
 

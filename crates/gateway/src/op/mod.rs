@@ -39,4 +39,5 @@ mod upload;
 
 pub(crate) use answer::Answer;
 pub use call::{Call, Denied};
+pub(crate) use lookup::LookedAt;
 pub(crate) use run::{Run, execute};

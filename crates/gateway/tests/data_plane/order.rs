@@ -1,5 +1,10 @@
 //! Which step answers first when several would refuse.
 
+use std::sync::Arc;
+
+use filer::EmbeddedFiler;
+use filer::fault::{Call, FaultyFiler};
+
 use crate::support::World;
 
 const TAGS: &str = "<Tagging><TagSet><Tag><Key>a</Key><Value>1</Value></Tag></TagSet></Tagging>";
@@ -135,4 +140,29 @@ async fn a_policy_opens_a_bucket_but_not_its_policy() {
     // Without a permission for any of them, an authenticated caller still gets an answer for each.
     let reply = world.send_as("nobody", "POST /plain?delete", &[], all).await;
     assert_eq!((reply.status.as_u16(), reply.elements("Code").len()), (200, 3), "{}", reply.text());
+}
+
+/// What a decision looked at is what the answer is made of: otherwise an object with other tags, or another ACL, could come between
+/// the two.
+#[tokio::test]
+async fn what_was_decided_on_is_what_is_sent() {
+    let directory = tempfile::tempdir().unwrap();
+    let filer = Arc::new(FaultyFiler::new(Arc::new(EmbeddedFiler::open(directory.path()).unwrap())));
+    let world = World::following(filer.clone(), false).await;
+    let secret = r#"{"Statement":[{"Effect":"Deny","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::plain/*","Condition":{"StringEquals":{"s3:ExistingObjectTag/secret":"yes"}}}]}"#;
+    let acls = "<OwnershipControls><Rule><ObjectOwnership>ObjectWriter</ObjectOwnership></Rule></OwnershipControls>";
+    for (line, body) in [("PUT /plain?policy", secret), ("PUT /plain?ownershipControls", acls), ("PUT /plain/k", "x")] {
+        let reply = world.send(line, &[], body).await;
+        assert!(reply.status.is_success(), "{line}: {}", reply.text());
+    }
+    for (line, headers) in [
+        ("GET /plain/k", &[][..]),
+        ("HEAD /plain/k", &[]),
+        ("GET /plain/missing", &[]),
+        ("PUT /other/copy", &[("x-amz-copy-source", "/plain/k")]),
+    ] {
+        let before = filer.calls(Call::Lookup);
+        world.send(line, headers, "").await;
+        assert_eq!(filer.calls(Call::Lookup) - before, 1, "{line}");
+    }
 }
