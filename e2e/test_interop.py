@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import json
 import random
 
 import pytest
@@ -247,6 +248,132 @@ def test_data_of_a_deleted_object_is_freed(cluster, root_a, bucket):
     assert read() == 200
     root_a.delete_object(Bucket=bucket, Key="freed")
     wait_for(lambda: read() == 404, 30, "the chunk's deletion")
+
+
+# ---- what each of the two stores beside the other's
+
+
+def policy_of(bucket):
+    everyone = world.statement("Allow", "s3:GetObject", f"arn:aws:s3:::{bucket}/public/*", Principal="*")
+    return json.dumps(world.document(everyone))
+
+
+# What both can write, and how each reads it back.
+SHARED = {
+    "tags": (
+        lambda c, b: c.put_bucket_tagging(Bucket=b, Tagging={"TagSet": [{"Key": "k", "Value": "v"}]}),
+        lambda c, b: c.get_bucket_tagging(Bucket=b)["TagSet"],
+    ),
+    "policy": (
+        lambda c, b: c.put_bucket_policy(Bucket=b, Policy=policy_of(b)),
+        lambda c, b: json.loads(c.get_bucket_policy(Bucket=b)["Policy"]),
+    ),
+    "cors": (
+        lambda c, b: c.put_bucket_cors(
+            Bucket=b, CORSConfiguration={"CORSRules": [{"AllowedMethods": ["GET"], "AllowedOrigins": ["https://a"]}]}
+        ),
+        lambda c, b: [(r["AllowedMethods"], r["AllowedOrigins"]) for r in c.get_bucket_cors(Bucket=b)["CORSRules"]],
+    ),
+    "versioning": (
+        lambda c, b: c.put_bucket_versioning(Bucket=b, VersioningConfiguration={"Status": "Enabled"}),
+        lambda c, b: c.get_bucket_versioning(Bucket=b)["Status"],
+    ),
+}
+LIFECYCLE = {"Rules": [{"ID": "r", "Status": "Enabled", "Filter": {"Prefix": "tmp/"}, "Expiration": {"Days": 3}}]}
+# What Kelpgate alone writes, and how it reads it back.
+OURS = {
+    "website": (
+        lambda c, b: c.put_bucket_website(Bucket=b, WebsiteConfiguration={"IndexDocument": {"Suffix": "index.html"}}),
+        lambda c, b: c.get_bucket_website(Bucket=b)["IndexDocument"],
+    ),
+    "payment": (
+        lambda c, b: c.put_bucket_request_payment(Bucket=b, RequestPaymentConfiguration={"Payer": "Requester"}),
+        lambda c, b: c.get_bucket_request_payment(Bucket=b)["Payer"],
+    ),
+    "accelerate": (
+        lambda c, b: c.put_bucket_accelerate_configuration(Bucket=b, AccelerateConfiguration={"Status": "Enabled"}),
+        lambda c, b: c.get_bucket_accelerate_configuration(Bucket=b)["Status"],
+    ),
+    "metrics": (
+        lambda c, b: c.put_bucket_metrics_configuration(Bucket=b, Id="m", MetricsConfiguration={"Id": "m"}),
+        lambda c, b: c.get_bucket_metrics_configuration(Bucket=b, Id="m")["MetricsConfiguration"],
+    ),
+    "block": (
+        lambda c, b: c.put_public_access_block(Bucket=b, PublicAccessBlockConfiguration={"BlockPublicAcls": True}),
+        lambda c, b: c.get_public_access_block(Bucket=b)["PublicAccessBlockConfiguration"],
+    ),
+}
+
+
+def put_all(client, bucket, table):
+    for write, _ in table.values():
+        write(client, bucket)
+
+
+def read_all(client, bucket, table):
+    return {name: read(client, bucket) for name, (_, read) in table.items()}
+
+
+def attributes_of_ours(cluster, path):
+    """Except the ids behind the names in a policy, which belong to the policy that was put."""
+    extended = cluster.filer.entry(path)["Extended"]
+    return {n: v for n, v in extended.items() if n.startswith("kelpgate-") and n != "kelpgate-bucket-policy-ids"}
+
+
+def test_what_kelpgate_alone_stores_survives_the_writes_of_weed(cluster, root_weed, root_a):
+    bucket = make_bucket(root_a, "ours")
+    put_all(root_a, bucket, OURS)
+    root_a.put_object(Bucket=bucket, Key="moved", Body=b"1", WebsiteRedirectLocation="/elsewhere")
+    path, before = f"/buckets/{bucket}", read_all(root_a, bucket, OURS)
+    stored = attributes_of_ours(cluster, path)
+    assert len(stored) == len(OURS)
+    put_all(root_weed, bucket, SHARED)
+    root_weed.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration=LIFECYCLE)
+    wanted = read_all(root_weed, bucket, SHARED)
+    wait_for(lambda: root_a.get_bucket_versioning(Bucket=bucket).get("Status") == "Enabled", 10, "the last write to arrive")
+    assert read_all(root_a, bucket, SHARED) == wanted
+    assert root_a.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"][0]["Expiration"] == {"Days": 3}
+    for delete in ("tagging", "policy", "cors", "lifecycle"):
+        getattr(root_weed, f"delete_bucket_{delete}")(Bucket=bucket)
+    assert read_all(root_a, bucket, OURS) == before and attributes_of_ours(cluster, path) == stored
+
+
+def test_what_weed_stores_survives_the_writes_of_kelpgate(cluster, root_weed, root_a):
+    bucket = make_bucket(root_weed, "theirs")
+    put_all(root_weed, bucket, SHARED)
+    root_weed.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration=LIFECYCLE)
+    wait_for(lambda: root_a.get_bucket_versioning(Bucket=bucket).get("Status") == "Enabled", 10, "the last write to arrive")
+    before = read_all(root_weed, bucket, SHARED)
+    rules = root_weed.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    put_all(root_a, bucket, OURS)
+    for delete in ("delete_bucket_website", "delete_public_access_block"):
+        getattr(root_a, delete)(Bucket=bucket)
+    assert read_all(root_weed, bucket, SHARED) == before
+    assert root_weed.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"] == rules
+    # One message holds tags and CORS: changing one leaves the other.
+    root_a.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": [{"Key": "n", "Value": "m"}]})
+    assert root_weed.get_bucket_cors(Bucket=bucket)["CORSRules"][0]["AllowedOrigins"] == ["https://a"]
+
+
+@pytest.mark.parametrize("other_first", [False, True], ids=["kelpgate-first", "weed-first"])
+def test_what_an_object_has_beside_its_bytes(root_weed, root_a, bucket, key, other_first):
+    """Tags, a copy and an overwrite by one leave what the other one stored, or replace it as a whole."""
+    first, second = (root_weed, root_a) if other_first else (root_a, root_weed)
+    ours = {} if other_first else {"WebsiteRedirectLocation": "/elsewhere"}
+    first.put_object(Bucket=bucket, Key=key, Body=b"1", **HEADERS, **ours)
+    owner = root_a.get_object_acl(Bucket=bucket, Key=key)["Owner"]
+    second.put_object_tagging(Bucket=bucket, Key=key, Tagging={"TagSet": [{"Key": "n", "Value": "m"}]})
+    second.copy_object(Bucket=bucket, Key=key + "-copy", CopySource={"Bucket": bucket, "Key": key})
+    seen = root_a.head_object(Bucket=bucket, Key=key)
+    assert seen.get("WebsiteRedirectLocation") == ours.get("WebsiteRedirectLocation")
+    assert seen["Metadata"] == HEADERS["Metadata"] and seen["ContentType"] == HEADERS["ContentType"]
+    for name in (key, key + "-copy"):
+        assert body_of(root_a, bucket, name) == body_of(root_weed, bucket, name) == b"1"
+        assert root_a.get_object_acl(Bucket=bucket, Key=name)["Owner"] == owner
+        assert root_a.get_object_tagging(Bucket=bucket, Key=name)["TagSet"] == [{"Key": "n", "Value": "m"}]
+    second.put_object(Bucket=bucket, Key=key, Body=b"22")
+    seen = root_a.head_object(Bucket=bucket, Key=key)
+    assert "WebsiteRedirectLocation" not in seen and seen["Metadata"] == {} and body_of(first, bucket, key) == b"22"
 
 
 # ---- a filer that encrypts

@@ -1,6 +1,7 @@
 """Versions that `weed s3` wrote are read by Kelpgate, and vice versa: current, old, deleted, null."""
 
 import concurrent.futures
+import datetime
 
 import pytest
 
@@ -121,6 +122,28 @@ def test_an_object_from_before_is_the_version_null(root_weed, root_a, bucket, na
     same(both, bucket, name, ["null", new], [(b"after", new), (b"before", "null"), (b"after", new)])
     root_a.delete_object(Bucket=bucket, Key=name, VersionId=new)
     same(both, bucket, name, ["null", new], [(b"before", "null"), (b"before", "null"), 404])
+
+
+def test_a_retained_object_from_before(root_weed, root_a):
+    """An object that is its only version gets a directory of versions with its retention. `weed s3` reads both as before."""
+    bucket = make_bucket(root_weed, "retained")
+    root_weed.put_object(Bucket=bucket, Key="dir/k", Body=b"before")
+    set_versioning(root_weed, bucket, "Enabled", root_a)
+    root_a.put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"})
+    for days in (1, 2):
+        until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=days)
+        retention = {"Mode": "COMPLIANCE", "RetainUntilDate": until}
+        root_a.put_object_retention(Bucket=bucket, Key="dir/k", Retention=retention)
+    pair, before = (root_weed, root_a), (b"before", "null")
+    same(pair, bucket, "dir/k", ["null"], [before, before])
+    for client in pair:
+        listed = client.list_object_versions(Bucket=bucket)["Versions"]
+        assert [(v["Key"], v["VersionId"], v["IsLatest"]) for v in listed] == [("dir/k", "null", True)]
+        assert client.list_objects_v2(Bucket=bucket)["Contents"][0]["Size"] == 6
+        with refused("AccessDenied", 403):
+            client.delete_object(Bucket=bucket, Key="dir/k", VersionId="null", BypassGovernanceRetention=True)
+    new = put(root_weed, bucket, "dir/k", b"new")
+    same(pair, bucket, "dir/k", ["null", new], [(b"new", new), before, (b"new", new)])
 
 
 def test_suspended_versioning(root_weed, root_a):
