@@ -103,6 +103,22 @@ impl<'a> BucketDirectory<'a> {
         self.set_stage(seen, Stage::Deleted { since_s: now_s, mark: mark() }).await
     }
 
+    /// The same for a bucket with everything in it. Fails with `PreconditionFailed` also if it keeps versions or has object
+    /// lock by now, whatever was known when the request was read.
+    pub async fn decide_with_objects(&self, seen: &StoredLife, now_s: i64) -> Result<StoredLife, FilerError> {
+        let is_not =
+            |name: &str, value: &str| Condition::AttributeIsNot { name: name.to_owned(), value: value.to_owned() };
+        let conditions = vec![
+            seen.is_unchanged(),
+            is_not(attributes::VERSIONING, "Enabled"),
+            is_not(attributes::VERSIONING, "Suspended"),
+            is_not(attributes::LOCK_ENABLED, "Enabled"),
+        ];
+        let life = seen.life.at(Stage::Deleted { since_s: now_s, mark: mark() });
+        let text = life.to_text();
+        self.set_text_if(conditions, life, text, None).await
+    }
+
     async fn set_stage(&self, seen: &StoredLife, stage: Stage) -> Result<StoredLife, FilerError> {
         let life = seen.life.at(stage);
         let text = life.to_text();
@@ -116,8 +132,18 @@ impl<'a> BucketDirectory<'a> {
         text: String,
         content: Option<Vec<u8>>,
     ) -> Result<StoredLife, FilerError> {
+        self.set_text_if(vec![seen.is_unchanged()], life, text, content).await
+    }
+
+    async fn set_text_if(
+        &self,
+        conditions: Vec<Condition>,
+        life: BucketLife,
+        text: String,
+        content: Option<Vec<u8>>,
+    ) -> Result<StoredLife, FilerError> {
         let set = [(attributes::LIFE.to_owned(), text.clone().into_bytes())].into();
-        self.only_if(seen.is_unchanged(), self.patch_step((set, Vec::new()), content)).await?;
+        self.only_if(conditions, self.patch_step((set, Vec::new()), content)).await?;
         Ok(StoredLife { life, etags: vec![text], is_bare: false })
     }
 
@@ -174,13 +200,13 @@ impl<'a> BucketDirectory<'a> {
     /// Creates the bucket. Fails with `PreconditionFailed` if it exists.
     pub async fn create(&self, entry: Entry) -> Result<(), FilerError> {
         let put = Mutation::Put { directory: self.split().0.to_owned(), entry: Box::new(entry) };
-        self.only_if(Condition::NotExists, put).await
+        self.only_if(vec![Condition::NotExists], put).await
     }
 
     /// Changes attributes of the bucket, and its content if one is given. Fails with `PreconditionFailed` if it does not
     /// exist.
     pub async fn patch(&self, patch: AttributePatch, content: Option<Vec<u8>>) -> Result<(), FilerError> {
-        self.only_if(Condition::Exists, self.patch_step(patch, content)).await
+        self.only_if(vec![Condition::Exists], self.patch_step(patch, content)).await
     }
 
     /// Removes a bucket whose deletion is decided. It removes the volumes first, because once the name is free they
@@ -193,7 +219,7 @@ impl<'a> BucketDirectory<'a> {
         let (directory, name) = self.split();
         let (directory, name) = (directory.to_owned(), name.to_owned());
         let delete = Mutation::Delete { directory, name, delete_data: true, recursive: true };
-        match self.only_if(deleted.is_unchanged(), delete).await {
+        match self.only_if(vec![deleted.is_unchanged()], delete).await {
             Err(FilerError::PreconditionFailed) => Ok(()),
             done => done,
         }
@@ -231,8 +257,8 @@ impl<'a> BucketDirectory<'a> {
         Mutation::Patch { directory: directory.to_owned(), name: name.to_owned(), set, remove, content }
     }
 
-    async fn only_if(&self, condition: Condition, step: Mutation) -> Result<(), FilerError> {
-        let (lock_key, conditions, mutations) = (self.path.clone(), vec![condition], vec![step]);
+    async fn only_if(&self, conditions: Vec<Condition>, step: Mutation) -> Result<(), FilerError> {
+        let (lock_key, mutations) = (self.path.clone(), vec![step]);
         self.filer.transact(Transaction { lock_key, conditions, mutations, ..Transaction::default() }).await
     }
 

@@ -58,6 +58,26 @@ async fn each_stage_follows_only_the_one_that_was_seen() {
     }
 }
 
+/// What the bucket is at that moment counts, and not what was known when the request was read.
+#[tokio::test]
+async fn a_bucket_with_versions_or_locks_is_not_deleted_with_its_objects() {
+    for (attribute, value, want) in [
+        ("Seaweed-X-Amz-Versioning", "Enabled", "precondition"),
+        ("Seaweed-X-Amz-Versioning", "Suspended", "precondition"),
+        ("Seaweed-X-Amz-Object-Lock-Enabled", "Enabled", "precondition"),
+        ("Seaweed-X-Amz-Object-Lock-Enabled", "", "ok"),
+    ] {
+        for world in World::both_with_bucket().await {
+            let directory = world.directory();
+            let stands = directory.life().await.unwrap().unwrap();
+            let set = [(attribute.to_owned(), value.into())].into();
+            directory.patch((set, Vec::new()), None).await.unwrap();
+            let decided = directory.decide_with_objects(&stands, 5).await;
+            assert_eq!(outcome(&decided), want, "{} {attribute} {value}", world.name);
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_decided_deletion_removes_the_volumes_and_the_directory() {
     for world in World::both_with_bucket().await {

@@ -104,7 +104,7 @@ async fn decide_at_once(
 ) -> Result<StoredLife, Undecided> {
     let change = call.gateway.fence.before_change();
     let stored = standing(bucket, directory).await?;
-    let deleted = directory.decide(&stored, Timestamp::now().as_second()).await?;
+    let deleted = directory.decide_with_objects(&stored, Timestamp::now().as_second()).await?;
     if let Err(error) = wait_for_gateways(call, change, name, &deleted).await {
         tracing::warn!(%error, bucket = %name, "a bucket is deleted before every gateway knows; the answer says so");
     }
