@@ -1,12 +1,12 @@
 //! Removing the object of a key, and never anything below it: `a` leaves `a/b`, and `a/` leaves both.
 
-use filer::{Entry, FilerError, Mutation, Transaction};
+use filer::{Condition, Entry, FilerError, Mutation, Transaction};
 use ids::ObjectKey;
 
-use crate::object;
 use crate::put::{Step, still};
 use crate::rules::{self, BucketError};
 use crate::writer::Writer;
+use crate::{locks, object};
 
 impl Writer<'_> {
     /// Removes what was seen at a key. Fails with `PreconditionFailed` if it is no longer the same.
@@ -19,7 +19,7 @@ impl Writer<'_> {
         let Step { path, directory, name, condition_key } = self.step(key);
         let transaction = |step: Mutation| Transaction {
             lock_key: path.clone(),
-            conditions: still(seen).into_iter().collect(),
+            conditions: unchanged_and_unlocked(seen),
             condition_key: condition_key.clone(),
             mutations: vec![step],
             ..Transaction::default()
@@ -41,6 +41,12 @@ impl Writer<'_> {
             done => done,
         }
     }
+}
+
+/// An object that has a condition at all is removed only if it was not locked since either. One that another program wrote is
+/// removed without a condition.
+fn unchanged_and_unlocked(seen: &Entry) -> Vec<Condition> {
+    still(seen).into_iter().flat_map(|same| [same].into_iter().chain(locks::conditions_of_removal(false))).collect()
 }
 
 fn ignore_not_empty(done: Result<(), FilerError>) -> Result<(), FilerError> {

@@ -265,12 +265,11 @@ impl Writer<'_> {
         Ok(object::is_delete_marker(&entry))
     }
 
-    /// The version is still the one that was seen, and in a bucket with object lock it was not locked since.
+    /// The version is still the one that was seen, and it was not locked since. The bucket may have object lock by now,
+    /// whatever was known when the request was read.
     fn conditions_of_removal(&self, seen: &Entry, bypasses_governance: bool) -> Vec<Condition> {
         let mut conditions = vec![still(seen).unwrap_or(Condition::Exists)];
-        if self.lock.is_some() {
-            conditions.extend(locks::conditions_of_removal(bypasses_governance));
-        }
+        conditions.extend(locks::conditions_of_removal(bypasses_governance));
         conditions
     }
 

@@ -16,6 +16,7 @@ use crate::object;
 use crate::objects::Objects;
 use crate::put::{PLAIN_DIRECTORY_ETAG, still};
 use crate::rules::{self, Refusal, Standing};
+use crate::settings;
 
 /// How often a writer removes an announcement before it gives up. Each deletion announces itself a few times at most.
 const TURNS: usize = 16;
@@ -23,6 +24,10 @@ const TURNS: usize = 16;
 /// Whether this gateway knows that no one is deleting the bucket for which the request was decided. It checks its lease
 /// first, then its state.
 pub type KnowsThatStands<'a> = Box<dyn Fn() -> bool + Send + Sync + 'a>;
+
+/// Whether the bucket's versioning and object lock are still those for which the request was decided; `None` if this
+/// gateway does not know by now.
+pub type KnowsRules<'a> = Box<dyn Fn() -> Option<bool> + Send + Sync + 'a>;
 
 /// The object lock of a bucket.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,6 +47,7 @@ pub struct Writer<'a> {
     /// Which of the successive buckets with the same name the request was decided for.
     life_id: Arc<str>,
     knows_that_stands: KnowsThatStands<'a>,
+    knows_rules: KnowsRules<'a>,
 }
 
 impl<'a> Writer<'a> {
@@ -55,7 +61,13 @@ impl<'a> Writer<'a> {
         knows_that_stands: KnowsThatStands<'a>,
     ) -> Result<Self, Refusal> {
         rules::may_write(objects.versioning, lock.is_some())?;
-        Ok(Self { objects, stamp, lock, life_id, knows_that_stands })
+        Ok(Self { objects, stamp, lock, life_id, knows_that_stands, knows_rules: Box::new(|| Some(true)) })
+    }
+
+    /// The same for a request that may last: it writes nothing once the bucket has other rules. Otherwise the body of an upload
+    /// could be held back until what it replaces is locked.
+    pub fn while_rules_hold(self, knows_rules: KnowsRules<'a>) -> Self {
+        Self { knows_rules, ..self }
     }
 
     pub(crate) fn filer(&self) -> &'a dyn Filer {
@@ -78,7 +90,21 @@ impl<'a> Writer<'a> {
 
     /// Call this before a write below the bucket, because a filer may create the directory of a deleted bucket again.
     pub(crate) async fn before_write(&self) -> Result<(), FilerError> {
-        if self.bucket_stands().await? { Ok(()) } else { Err(self.missing_bucket()) }
+        if !self.bucket_stands().await? {
+            return Err(self.missing_bucket());
+        }
+        if self.rules_hold().await? { Ok(()) } else { Err(FilerError::PreconditionFailed) }
+    }
+
+    async fn rules_hold(&self) -> Result<bool, FilerError> {
+        if let Some(known) = (self.knows_rules)() {
+            return Ok(known);
+        }
+        let stored = self.objects.directory.entry().await?;
+        Ok(stored.is_some_and(|entry| {
+            settings::versioning(&entry) == self.objects.versioning
+                && settings::has_object_lock(&entry) == self.lock.is_some()
+        }))
     }
 
     /// Call this after a write below the bucket, before it is answered. Fails if the bucket is gone; what was written

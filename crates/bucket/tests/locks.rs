@@ -5,7 +5,7 @@ mod support;
 
 use std::pin::pin;
 
-use bucket::attributes::{LEGAL_HOLD, LOCK_MODE, RETAIN_UNTIL};
+use bucket::attributes::{LEGAL_HOLD, LOCK_MODE, RETAIN_UNTIL, VERSIONING};
 use bucket::description::Description;
 use bucket::locks::{Lock, Mode, Retention, default_until};
 use bucket::rules::{BucketError, Refusal};
@@ -13,8 +13,8 @@ use bucket::versions::Version;
 use filer::{Entry, FilerError};
 use futures_util::future::{join, join_all};
 use ids::DefaultRetention;
-use ids::Versioning::Enabled;
-use support::{World, entry_of, key, now_s, stamp, written};
+use ids::Versioning::{Enabled, Off, Suspended};
+use support::{World, entry_of, key, now_s, outcome, stamp, written};
 
 fn retained(mode: Mode, until_s: i64) -> Option<Retention> {
     Some(Retention { mode, until_s })
@@ -281,7 +281,11 @@ async fn no_moment_of_a_retention_is_open_to_a_shorter_one() {
 /// A version is retained or removed, never both.
 #[tokio::test]
 async fn no_moment_of_a_retention_is_open_to_a_removal() {
-    for (is_null, has_others) in [(false, false), (false, true), (true, false), (true, true)] {
+    // A request that was read before the bucket got object lock knows nothing of it.
+    for ((is_null, has_others), knows_of_locks) in [(false, false), (false, true), (true, false), (true, true)]
+        .into_iter()
+        .flat_map(|key| [(key, true), (key, false)])
+    {
         for (calls, retention_begins) in (0..20).flat_map(|calls| [(calls, false), (calls, true)]) {
             let world = World::memory_with_bucket().await;
             let id = if is_null { put_null(&world, 5).await } else { put(&world, Lock::default()).await };
@@ -290,7 +294,12 @@ async fn no_moment_of_a_retention_is_open_to_a_removal() {
             }
             let seen = find(&world, &id).await.unwrap();
             let until = now_s() + 1000;
-            let (a, writer) = (key("a"), world.writer_of_locks(now_s(), None));
+            let a = key("a");
+            let writer = if knows_of_locks {
+                world.writer_of_locks(now_s(), None)
+            } else {
+                world.writer_of_versions(Enabled, now_s() * 1_000_000_000)
+            };
             let remove = writer.remove_version(&a, &id, true);
             let retain = retain(&world, &id, &seen, until);
             let both = if retention_begins {
@@ -304,6 +313,34 @@ async fn no_moment_of_a_retention_is_open_to_a_removal() {
             assert_eq!(find(&world, &id).await.is_some(), retained.is_ok(), "{what}");
             assert!(retained.is_ok() != removed.is_ok(), "{what}");
         }
+    }
+}
+
+/// A request that was read before the bucket kept versions and had object lock.
+#[tokio::test]
+async fn a_late_request_neither_removes_nor_replaces_what_was_locked_meanwhile() {
+    for world in World::both_with_bucket().await {
+        let a = key("a");
+        world.writer().put(&a, entry_of(&a, 1), Vec::new()).await.unwrap();
+        let seen = find(&world, "null").await.unwrap();
+        let writer = world.writer_of_locks(now_s(), None);
+        writer.set_retention(&a, &seen, retained(Mode::Compliance, now_s() + 1000), false).await.unwrap();
+        let late = world.writer();
+        let removed = late.delete(&a, &seen).await;
+        assert!(matches!(removed, Err(BucketError::Filer(FilerError::PreconditionFailed))), "{removed:?}");
+        for versioning in [Off, Suspended] {
+            for known in [Some(false), None] {
+                // If the gateway does not know, the filer says what the bucket is.
+                let enabled = [(VERSIONING.to_owned(), b"Enabled".to_vec())].into();
+                world.directory().patch((enabled, Vec::new()), None).await.unwrap();
+                let late = world.try_writer(versioning, false).unwrap().while_rules_hold(Box::new(move || known));
+                let put = late.put(&a, entry_of(&a, 2), Vec::new()).await;
+                assert_eq!(outcome(&put), "precondition", "{} {versioning:?} {known:?}", world.name);
+                let marked = late.mark_deleted(&a, &[]).await;
+                assert_eq!(outcome(&marked), "precondition", "{} {versioning:?} {known:?}", world.name);
+            }
+        }
+        assert_eq!(find(&world, "null").await.unwrap().etag(), seen.etag(), "{}", world.name);
     }
 }
 

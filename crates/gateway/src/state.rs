@@ -97,6 +97,16 @@ impl Gateway {
                 .is_some_and(|known| known.life.id == bucket.life.id && known.life.stage == Stage::Stands)
     }
 
+    /// Whether a bucket still has the versioning and the object lock for which a request was decided; `None` while this
+    /// gateway may not decide. It checks the lease first, as in [`Gateway::state_for`].
+    pub(crate) fn knows_rules(&self, decided_for: &Bucket) -> Option<bool> {
+        let snapshot = self.fence.may_decide().then(|| self.snapshot.load_full())??;
+        let known = snapshot.bucket(&decided_for.name);
+        let rules = |bucket: &Bucket| (bucket.versioning, bucket.object_lock, bucket.default_retention.clone());
+        // Whether the bucket is gone is another question.
+        Some(known.is_none_or(|known| rules(known) == rules(decided_for)))
+    }
+
     /// Waits until this gateway's own snapshot contains a change of a bucket that was just written, or a later one.
     ///
     /// A snapshot may skip a change that another one replaces at once. So after a while this asks the filer what it

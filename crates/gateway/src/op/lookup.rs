@@ -121,8 +121,10 @@ impl super::Call<'_> {
         let bucket = self.existing_bucket()?;
         let objects = Objects { directory: self.gateway.directory(&bucket.name), versioning: bucket.versioning };
         let knows_that_stands = Box::new(move || self.gateway.knows_that_stands(bucket));
+        let knows_rules = Box::new(move || self.gateway.knows_rules(bucket));
         let life_id = bucket.life.id.clone();
         let lock = bucket.object_lock.then(|| ObjectLock { default: bucket.default_retention.clone() });
-        Writer::new(objects, lock, life_id, self.stamp(bucket), knows_that_stands).map_err(errors::refused)
+        let writer = Writer::new(objects, lock, life_id, self.stamp(bucket), knows_that_stands);
+        Ok(writer.map_err(errors::refused)?.while_rules_hold(knows_rules))
     }
 }

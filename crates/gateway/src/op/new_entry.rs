@@ -167,6 +167,8 @@ impl Call<'_> {
         };
         match condition.check(current.as_ref().map(Entry::etag).as_deref()) {
             Err(error) => error,
+            // The bucket has another versioning or object lock by now.
+            Ok(()) if *condition == WriteCondition::Always => conflict(),
             // By now there is nothing, or only a directory that the filer sees but S3 does not.
             Ok(()) => S3Error::new(S3ErrorCode::ConditionalRequestConflict),
         }

@@ -196,6 +196,36 @@ async fn nothing_gets_around_a_lock() {
     assert!(!world.ask_admin(&at).await.headers.contains_key("x-amz-object-lock-mode"));
 }
 
+/// The body of an upload that began before the bucket kept versions is held back until what it replaces is locked.
+#[tokio::test]
+async fn an_upload_that_is_held_back_replaces_nothing_that_is_locked() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let world = World::with_users().await;
+    let policy = r#"{"Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:PutObject","Resource":"arn:aws:s3:::plain/*"}]}"#;
+    let enabled = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+    world
+        .check(&[("admin", "PUT /plain/k", &[], "held", "200 "), ("admin", "PUT /plain?policy", &[], policy, "204 ")])
+        .await;
+    let mut upload = tokio::net::TcpStream::connect(&world.address).await.unwrap();
+    let expect = "PUT /plain/k HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n";
+    upload.write_all(expect.as_bytes()).await.unwrap();
+    let mut answer = vec![0; 25];
+    upload.read_exact(&mut answer).await.unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 100"), "it is permitted before the rules change");
+    world
+        .check(&[
+            ("admin", "PUT /plain?versioning", &[], enabled, "200 "),
+            ("admin", "PUT /plain?object-lock", &[], &configuration(""), "200 "),
+            ("admin", "PUT /plain/k?retention&versionId=null", &[], &retention("COMPLIANCE", FUTURE), "200 "),
+        ])
+        .await;
+    upload.write_all(b"other").await.unwrap();
+    let mut answer = String::new();
+    upload.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.contains("<Code>OperationAborted</Code>"), "{answer}");
+    assert_eq!(world.ask_admin("GET /plain/k?versionId=null").await.text(), "held");
+}
+
 #[tokio::test]
 async fn locks_take_permissions() {
     let world = world().await;
