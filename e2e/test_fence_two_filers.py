@@ -85,12 +85,12 @@ def test_one_of_two_filers_dies_and_comes_back(pair, filers, measured):
     filers[1].server.kill()
     begun = time.monotonic()
     refused_until = begun
-    while time.monotonic() - begun < LEASE_S + 3:
+    while time.monotonic() - begun < LEASE_S + 5:
         if any(ask(gateway.url, prepare()) != 200 for gateway in (pair.a, pair.b)):
             refused_until = time.monotonic()
         time.sleep(0.05)
     took = refused_until - begun
-    assert took <= LEASE_S + 2, f"a gateway refused for {took:.1f} s"
+    assert took <= LEASE_S + 4, f"a gateway refused for {took:.1f} s"
     measured(f"one of two filers killed: gateways refused until {took:.2f} s after it")
 
     wait_for(lambda: done(revoke), 60, "the revocation is answered")
@@ -172,7 +172,7 @@ def test_gateways_go_on_while_one_of_two_filers_is_out(pair, filers, measured, o
         refused, asked, seconds = load.refused()
         measured(f"filer {filers.index(filer)} {outage.__name__}: {refused} of {asked} requests refused, over {seconds:.1f} s")
         if outage is frozen:
-            assert seconds <= LEASE_S + 1
+            assert seconds <= LEASE_S + 3
         else:
             assert refused * 100 <= asked
         wait_for(lambda: done(revoke), 30, "the revocation is answered")

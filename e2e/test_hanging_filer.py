@@ -50,7 +50,7 @@ def test_a_hanging_filer(hanging, measured):
         "no permission to write": lambda: request(world.BOB, "PUT", target, b"x" * 100_000),
     }.items():
         answer, seconds = timed(call)
-        assert answer.status == 403 and seconds < 1, f"{what}: {seconds:.3f} s {answer}"
+        assert answer.status == 403 and seconds < 3, f"{what}: {seconds:.3f} s {answer}"
     needing = {
         "GET": ("GET", target, b""),
         "PUT": ("PUT", target, b"y"),

@@ -734,7 +734,7 @@ async fn two_filers_and_their_failures() {
 
     // One filer hangs: reads fail over within the time limit, and later reads ask the other filer at once.
     cluster.pause_filer(0).unwrap();
-    for bound in [Duration::from_secs(2), Duration::from_millis(500)] {
+    for bound in [Duration::from_secs(4), Duration::from_secs(1)] {
         let begun = Instant::now();
         filer.lookup("/buckets").await.unwrap();
         assert!(begun.elapsed() < bound, "{:?}", begun.elapsed());
@@ -748,7 +748,7 @@ async fn two_filers_and_their_failures() {
     }
     let begun = Instant::now();
     assert!(filer.list("/buckets", ListOptions { limit: 10, ..Default::default() }).await.is_err());
-    assert!(begun.elapsed() < Duration::from_millis(2500), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     cluster.resume_filer(0).unwrap();
     cluster.resume_filer(1).unwrap();
     filer.wait_until_reachable().await;
@@ -763,7 +763,7 @@ async fn two_filers_and_their_failures() {
     for index in 0..8 {
         while let Err(error) = filer.transact(put("/buckets/two", small(&format!("n{index}"), b"1"))).await {
             assert!(matches!(error, FilerError::Unavailable(_)), "{error}");
-            assert!(begun.elapsed() < Duration::from_secs(3), "{error}");
+            assert!(begun.elapsed() < Duration::from_secs(10), "{error}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
