@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Bundle, Secrets};
 use iam::{Change, Credential, GroupRecord, PolicyPlace, PolicyRecord, ServiceAccount, UserRecord};
@@ -59,12 +59,18 @@ pub fn from_minio(files: &BTreeMap<String, String>) -> Result<Bundle, (String, J
         }
     }
     let [mut of_users, mut of_groups] = attached;
+    let mut of_directory = DirectoryPolicies::default();
     for (name, node) in each("stsuser_mappings.json")? {
-        let policies = mapped(&node).map_err(in_file("stsuser_mappings.json"))?.join(", ");
-        let why = format!(
-            "it belongs to an outside directory (policies: {policies}); write a role whose trust policy names that directory"
-        );
-        bundle.refuse(format!("policy mapping of `{name}`"), why);
+        let mut policies = mapped(&node).map_err(in_file("stsuser_mappings.json"))?;
+        policies.retain(|policy| !empty.contains(policy));
+        if let Err(policies) = of_directory.add(Kind::User, &name, policies) {
+            let policies = policies.join(", ");
+            let why = format!(
+                "it belongs to a user of an identity provider (policies: {policies}); write a role whose trust policy names that \
+                 provider, or let its tokens name policies (`policyClaim`)"
+            );
+            bundle.refuse(format!("policy mapping of `{name}`"), why);
+        }
     }
     for (name, node) in each("groups.json")? {
         let group = group(&name, &node, of_groups.remove(&name).unwrap_or_default()).map_err(in_file("groups.json"))?;
@@ -74,17 +80,59 @@ pub fn from_minio(files: &BTreeMap<String, String>) -> Result<Bundle, (String, J
         let user = user(&name, &node, of_users.remove(&name).unwrap_or_default()).map_err(in_file("users.json"))?;
         bundle.changes.push(Change::User(name.as_str().into(), Some(Ok(user))));
     }
-    for (name, _) in of_users.into_iter().chain(of_groups) {
-        bundle.refuse(
-            format!("policy mapping of `{name}`"),
-            "neither users.json nor groups.json has it; it belongs to an outside directory",
-        );
+    let left = of_users.into_iter().map(|left| (Kind::User, left));
+    for (kind, (name, policies)) in left.chain(of_groups.into_iter().map(|left| (Kind::Group, left))) {
+        if of_directory.add(kind, &name, policies).is_err() {
+            let why = "neither users.json nor groups.json has it, and it is not the DN of a directory";
+            bundle.refuse(format!("policy mapping of `{name}`"), why);
+        }
     }
+    bundle.notes.extend(of_directory.into_note());
     for (key, node) in each("svcaccts.json")? {
         bundle.service_account(&key, &node).map_err(in_file("svcaccts.json"))?;
     }
     bundle.check();
     Ok(bundle)
+}
+
+/// Whose policies a mapping of a directory is about.
+#[derive(Clone, Copy)]
+enum Kind {
+    User,
+    Group,
+}
+
+/// Policies that MinIO gives to users and groups of a directory, by DN. Here they stand in the file of the gateways.
+#[derive(Default)]
+struct DirectoryPolicies {
+    users: BTreeMap<String, BTreeSet<String>>,
+    groups: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl DirectoryPolicies {
+    /// Adds the policies of a DN, in whichever spelling. What is not a DN gives them back.
+    fn add(&mut self, kind: Kind, name: &str, policies: Vec<String>) -> Result<(), Vec<String>> {
+        let Some(dn) = iam::read_dn(name) else { return Err(policies) };
+        let known = match kind {
+            Kind::User => &mut self.users,
+            Kind::Group => &mut self.groups,
+        };
+        if !policies.is_empty() {
+            known.entry(dn).or_default().extend(policies);
+        }
+        Ok(())
+    }
+
+    fn into_note(self) -> Option<String> {
+        if self.users.is_empty() && self.groups.is_empty() {
+            return None;
+        }
+        let mapping = json!({"users": self.users, "groups": self.groups});
+        Some(format!(
+            "policies of users and groups of a directory: put this into the `config` of its provider (type `ldap`) in -iam.config: \
+             \"policyMapping\": {mapping}"
+        ))
+    }
 }
 
 impl Bundle {

@@ -276,9 +276,9 @@ fn minios_files() {
         file("policies.json", policies),
         file("users.json", r#"{"al":{"secretKey":"al-secret","status":"enabled"},"bo":{"secretKey":"bo-secret","status":"disabled"}}"#.into()),
         file("groups.json", r#"{"devs":{"version":1,"status":"enabled","members":["al"],"updatedAt":"2024-01-01T00:00:00Z"}}"#.into()),
-        file("user_mappings.json", r#"{"al":{"version":1,"policy":"readonly,diagnostics","updatedAt":""},"uid=x,dc=y":{"version":1,"policy":"readonly"}}"#.into()),
-        file("group_mappings.json", r#"{"devs":{"version":1,"policy":"consoleAdmin"}}"#.into()),
-        file("stsuser_mappings.json", r#"{"sub-1":{"version":1,"policy":"readonly"}}"#.into()),
+        file("user_mappings.json", r#"{"al":{"version":1,"policy":"readonly,diagnostics","updatedAt":""},"uid=x,dc=y":{"version":1,"policy":"readonly"},"gone":{"version":1,"policy":"readonly"}}"#.into()),
+        file("group_mappings.json", r#"{"devs":{"version":1,"policy":"consoleAdmin"},"CN=Ops, ou=groups,dc=y":{"version":1,"policy":"readonly"}}"#.into()),
+        file("stsuser_mappings.json", r#"{"sub-1":{"version":1,"policy":"readonly"},"UID=x, dc=y":{"version":1,"policy":"consoleAdmin,diagnostics"},"cn=a\\,b,dc=y":{"version":1,"policy":"diagnostics"}}"#.into()),
         file("svcaccts.json", accounts),
         file("info.json", "{}".into()),
     ]);
@@ -297,12 +297,13 @@ fn minios_files() {
     );
     let why =
         bundle.refused.iter().map(|refused| format!("{} {}", refused.what, refused.why)).collect::<Vec<_>>().join("\n");
-    for part in ["NARROW", "minioadmin", "`sub-1`", "`uid=x,dc=y`"] {
+    for part in ["NARROW", "minioadmin", "`sub-1`", "`gone`"] {
         assert!(why.contains(part), "{part}: {why}");
     }
     assert_eq!(bundle.refused.len(), 4, "{why}");
     let notes = bundle.notes.join("\n");
-    for part in ["`info.json`", "`diagnostics` is only about", "`consoleAdmin`: what it says of admin:*"] {
+    let mapping = r#""policyMapping": {"groups":{"cn=ops,ou=groups,dc=y":["readonly"]},"users":{"uid=x,dc=y":["consoleAdmin","readonly"]}}"#;
+    for part in ["`info.json`", "`diagnostics` is only about", "`consoleAdmin`: what it says of admin:*", mapping] {
         assert!(notes.contains(part), "{part}: {notes}");
     }
     let after = snapshot(bundle.changes);
