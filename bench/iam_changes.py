@@ -310,7 +310,7 @@ def main():
     arguments.sizes = [int(word) for word in arguments.sizes.split(",")]
     arguments.kinds = [word.strip() for word in arguments.kinds.split(",") if word.strip()]
     only = [word.strip() for word in arguments.only.split(",") if word.strip()] or list(PARTS)
-    for program in (kelpgate.binary(), LOAD, FILL):
+    for program in (kelpgate.binary(), *((LOAD, FILL) if {"sizes", "scale"} & set(only) else ())):
         if not os.access(program, os.X_OK):
             raise SystemExit(f"{program} is missing; the head of this file says how to build it")
     directory = Path(tempfile.mkdtemp(prefix="kelpgate-bench-"))

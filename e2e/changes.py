@@ -189,32 +189,36 @@ class Group(Kind):
 
 
 class Role(Kind):
-    name = "role policy"
+    name, role = "role policy", "trial-role"
 
     def setup(self):
         w = self.world
         user = f"arn:aws:iam::{ACCOUNT}:user/{w.user}"
         trust = json.dumps(document({"Effect": "Allow", "Principal": {"AWS": user}, "Action": "sts:AssumeRole"}))
-        w.a.must("CreateRole", RoleName="trial-role", AssumeRolePolicyDocument=trust)
+        w.a.must("CreateRole", RoleName=self.role, AssumeRolePolicyDocument=trust)
+        w.a("UpdateRole", RoleName=self.role, MaxSessionDuration="43200")
+        self.assume()
+
+    def assume(self):
         body = urlencode({
             "Action": "AssumeRole", "Version": "2011-06-15", "RoleSessionName": "trial", "DurationSeconds": "43200",
-            "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/trial-role",
+            "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/{self.role}",
         }).encode()  # fmt: skip
-        w.a("UpdateRole", RoleName="trial-role", MaxSessionDuration="43200")
-        answer = w.a.connection.signed(w.user_key, "POST", "/", body, FORM, service="sts")()
+        answer = self.world.a.connection.signed(self.world.user_key, "POST", "/", body, FORM, service="sts")()
         assert answer.status == 200, answer
         text = answer.body.decode()
         self.session = Key(*(between(text, name) for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")))
+        return answer
 
     def probe(self):
         return self.world.reads(self.session)
 
     def grant(self):
         w = self.world
-        return [w.a.prepared("PutRolePolicy", RoleName="trial-role", PolicyName="trial", PolicyDocument=reading(w.bucket))]
+        return [w.a.prepared("PutRolePolicy", RoleName=self.role, PolicyName="trial", PolicyDocument=reading(w.bucket))]
 
     def revoke(self):
-        return [self.world.a.prepared("DeleteRolePolicy", RoleName="trial-role", PolicyName="trial")]
+        return [self.world.a.prepared("DeleteRolePolicy", RoleName=self.role, PolicyName="trial")]
 
 
 class _OwnUser(Kind):
@@ -315,7 +319,56 @@ class SessionRevocation(_OwnUser):
         return [self.world.a.prepared("RevokeSessions", SessionId=session)]
 
 
-KINDS = [BucketPolicy, Inline, Attached, ManagedVersion, Group, Role, KeyDeletion, KeyDeactivation, UserDeletion, SessionRevocation]
+class UserRevocation(SessionRevocation):
+    """All sessions of a user. Each trial has a new user: those of one can be revoked about once in a second."""
+
+    name = "user revocation"
+
+    def setup(self):
+        self.number = 0
+
+    def grant(self):
+        self.number += 1
+        self.user = f"trial-user-revocation-{self.number}"
+        w = self.world
+        text = reading(w.bucket)
+        return [
+            w.a.prepared("CreateUser", UserName=self.user),
+            w.a.prepared("PutUserPolicy", UserName=self.user, PolicyName="read", PolicyDocument=text),
+            self._new_key,
+            self._session,
+        ]
+
+    def _new_key(self):
+        self.own = self.world.a.new_key(self.user)
+
+    def revoke(self):
+        return [self.world.a.prepared("RevokeSessions", UserName=self.user)]
+
+
+class RoleRevocation(Role):
+    """All sessions of a role. The trials take their time, because gateways allow no more."""
+
+    name, role = "role revocation", "trial-role-revocation"
+
+    def setup(self):
+        super().setup()
+        self.world.a.must("PutRolePolicy", RoleName=self.role, PolicyName="trial", PolicyDocument=reading(self.world.bucket))
+
+    def probe(self):
+        return lambda: self.world.reads(self.session)()
+
+    def grant(self):
+        return [self.assume]
+
+    def revoke(self):
+        return [lambda: time.sleep(1.1), self.world.a.prepared("RevokeSessions", RoleName=self.role)]
+
+
+KINDS = [
+    BucketPolicy, Inline, Attached, ManagedVersion, Group, Role, KeyDeletion, KeyDeactivation, UserDeletion, SessionRevocation,
+    UserRevocation, RoleRevocation,
+]  # fmt: skip
 
 
 class TrialWorld:
