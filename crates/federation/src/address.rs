@@ -20,18 +20,26 @@ pub(crate) fn is_reachable_privately(address: IpAddr) -> bool {
     };
     match embedded {
         IpAddr::V4(address) => {
-            !(address.is_link_local() || address.is_multicast() || address.is_broadcast() || address.is_unspecified())
-                && address != ALIBABA_METADATA
+            !(address.is_link_local()
+                || address.is_multicast()
+                || address.is_broadcast()
+                || address.is_unspecified()
+                || METADATA.contains(&address))
         }
         IpAddr::V6(address) => {
             let link_local = address.segments().first().is_some_and(|first| first & 0xffc0 == 0xfe80);
-            !(link_local || address.is_multicast() || address.is_unspecified() || address == AWS_METADATA_V6)
+            !(link_local || address.is_multicast() || address.is_unspecified() || METADATA_V6.contains(&address))
         }
     }
 }
 
-const ALIBABA_METADATA: Ipv4Addr = Ipv4Addr::new(100, 100, 100, 200);
-const AWS_METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254);
+/// Metadata services outside the link-local networks: of Alibaba, Azure and Oracle.
+const METADATA: [Ipv4Addr; 3] =
+    [Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(168, 63, 129, 16), Ipv4Addr::new(192, 0, 0, 192)];
+
+/// The same: of AWS and Google.
+const METADATA_V6: [Ipv6Addr; 2] =
+    [Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254), Ipv6Addr::new(0xfd20, 0x00ce, 0, 0, 0, 0, 0, 0x0254)];
 
 /// IANA's special-purpose registries, without what is globally reachable.
 fn is_public_v4(address: Ipv4Addr) -> bool {
@@ -41,6 +49,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         || address.is_link_local()
         || address.is_multicast()
         || address.is_documentation()
+        || METADATA.contains(&address)
         || a == 0
         || a >= 240
         || (a == 100 && (64..128).contains(&b))
@@ -97,6 +106,10 @@ mod tests {
             ("169.254.169.254", false, false),
             ("100.100.100.200", false, false),
             ("fd00:ec2::254", false, false),
+            ("fd20:ce::254", false, false),
+            ("168.63.129.16", false, false),
+            ("::ffff:168.63.129.16", false, false),
+            ("192.0.0.192", false, false),
             ("fe80::1", false, false),
             ("::ffff:169.254.169.254", false, false),
             ("::ffff:127.0.0.1", false, true),
