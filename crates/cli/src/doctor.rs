@@ -1,5 +1,6 @@
 //! `kelpgate doctor`: what is wrong, and what to do next.
 
+mod directories;
 mod documents;
 mod filers;
 mod gateways;
@@ -70,6 +71,7 @@ pub async fn run(doctor: Doctor) -> Result<bool, String> {
         token::check(token, &providers, &configuration.iam.kelpgate.oidc, &mut report).await;
         return report.finish();
     }
+    directories::check(&configuration.iam.directories, &mut report).await;
     let mut gateways: Vec<Gateway> = doctor.endpoint.iter().map(|url| Gateway::named(url)).collect();
     if let Some(directory) = &doctor.place.dir {
         let filer = Arc::new(place::open_directory(directory)?);

@@ -79,6 +79,27 @@ impl Directory {
         &self.settings.name
     }
 
+    /// Asks each server for the base, with a connection of its own. The result of each is its URL, and why users cannot sign in by it.
+    pub async fn check(&self) -> Vec<(String, Result<(), String>)> {
+        let mut checked = Vec::new();
+        for url in &self.settings.servers {
+            let asked = tokio::time::timeout(PATIENCE, self.shows_base(url)).await;
+            let asked = asked.unwrap_or_else(|_| Err(format!("`{url}`: it did not answer within 20 s")));
+            checked.push((url.clone(), asked));
+        }
+        checked
+    }
+
+    /// Whether the searcher sees any entry below the base at this server.
+    async fn shows_base(&self, url: &str) -> Result<(), String> {
+        let mut connection = self.pool.open(url).await?;
+        let base = &self.settings.base_dn;
+        match connection.find(base, "(objectClass=*)", &["1.1"], 1).await?.as_slice() {
+            [] => Err(format!("`bindDN` sees nothing below `baseDN` (`{base}`)")),
+            _ => Ok(()),
+        }
+    }
+
     /// The user with this name, if the password is right.
     ///
     /// A name that does not exist costs the same questions as a wrong password.

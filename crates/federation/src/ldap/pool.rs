@@ -79,7 +79,8 @@ impl Pool {
         servers
     }
 
-    async fn open(&self, url: &str) -> Result<Connection, String> {
+    /// A new connection to this server, bound as `bindDN`.
+    pub(super) async fn open(&self, url: &str) -> Result<Connection, String> {
         let LdapSettings { starts_tls, ca_file, timeout_s, .. } = &self.settings;
         let timeout = Duration::from_secs(*timeout_s);
         let mut connection = Connection::open(url, *starts_tls, ca_file.as_deref(), timeout).await?;
