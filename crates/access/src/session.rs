@@ -167,6 +167,20 @@ impl Session {
         Ok(())
     }
 
+    /// Fails if the session was made from one of an identity provider that is gone, or that was made anew since.
+    fn check_providers(&self, snapshot: &Snapshot) -> Result<(), S3Error> {
+        let claims = &self.verified.claims;
+        let issued_s = claims.iat.or(claims.nbf).unwrap_or(0);
+        let is_gone = |(account, issuer): (AccountId, &str)| {
+            let provider = snapshot.identity_provider(account, issuer);
+            provider.is_none_or(|provider| provider.created_s > issued_s)
+        };
+        match claims.korg.iter().filter_map(|origin| RevocationTarget::provider_of(origin)).any(is_gone) {
+            true => Err(invalid("the identity provider of the session from which it was made no longer exists")),
+            false => Ok(()),
+        }
+    }
+
     /// The user of an identity provider for whom the session was made. Removing the provider ends the session, and a provider that
     /// was made later is another one.
     fn federation(&self, account: AccountId, snapshot: &Snapshot) -> Result<Option<Federation>, S3Error> {
@@ -212,6 +226,7 @@ impl Session {
         };
         let federation = self.federation(*account, snapshot)?;
         let role = Held::of(claims, federation.as_ref(), snapshot)?;
+        self.check_providers(snapshot)?;
         self.check_revocations(Some(&role.arn), snapshot)?;
         Ok(Caller {
             name: session.as_str().into(),

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use ids::AccountId;
+
 use crate::directory::{comparable_dn, is_directory};
 use crate::entity::{OidcProvider, UnknownFields};
 
@@ -40,6 +42,14 @@ impl RevocationTarget {
             }
             Self::Provider(account, issuer) => format!("provider:{account} {}", without_slash(issuer)),
         }
+    }
+}
+
+impl RevocationTarget {
+    /// The account and the issuer of the text of [`RevocationTarget::Provider`]; `None` for any other.
+    pub fn provider_of(text: &str) -> Option<(AccountId, &str)> {
+        let (account, issuer) = text.strip_prefix("provider:")?.split_once(' ')?;
+        Some((account.parse().ok()?, issuer))
     }
 }
 

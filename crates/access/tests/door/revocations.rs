@@ -17,6 +17,13 @@ fn said_to(world: &World) -> String {
     said(&world.authenticate(&client.sign(head("GET", "/bkt/k"), PayloadHash::EMPTY)))
 }
 
+/// A session of a role that was made from a session of the provider's user.
+fn said_to_chained(world: &World) -> String {
+    let origins = [RevocationTarget::Provider(ACCOUNT.to_owned(), ISSUER.to_owned()).to_text()];
+    let client = session(&session_keys(0, &[]), &NewSession { origins: &origins, ..new_session() });
+    said(&world.authenticate(&client.sign(head("GET", "/bkt/k"), PayloadHash::EMPTY)))
+}
+
 fn revoked(target: &RevocationTarget, issued_until_s: i64) -> Change {
     let target = target.to_text();
     let stem = Revocation::file_stem(&target);
@@ -73,4 +80,23 @@ fn a_revocation_that_cannot_be_read_counts() {
     let broken = || Some(Err(Unreadable("broken".into())));
     assert_eq!(said_to(&with(Change::Revocation(stem, broken()))), "ExpiredToken 400");
     assert_eq!(said_to(&with(Change::Revocation("another".into(), broken()))), "work HeaderV4");
+}
+
+#[test]
+fn what_was_made_from_a_session_ends_with_the_provider_too() {
+    let arn = format!("arn:aws:iam::{ACCOUNT}:oidc-provider/idp.example/realm");
+    let stem = OidcProvider::file_stem(&arn);
+    let provider = |created_s: i64| {
+        let url = ISSUER.trim_end_matches('/').to_owned();
+        let provider = OidcProvider { arn: arn.clone(), url, created_s, ..OidcProvider::default() };
+        Change::OidcProvider(stem.clone(), Some(Ok(provider)))
+    };
+    let issued_s = seconds(-300).as_second();
+    for (what, change, wanted) in [
+        ("it is there", provider(issued_s), "work HeaderV4"),
+        ("it is another one", provider(issued_s + 1), "InvalidToken 400"),
+        ("it is gone", Change::OidcProvider(stem.clone(), None), "InvalidToken 400"),
+    ] {
+        assert_eq!(said_to_chained(&with(change)), wanted, "{what}");
+    }
 }
