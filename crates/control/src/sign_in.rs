@@ -27,6 +27,12 @@ const TAGS_CLAIM: &str = "https://aws.amazon.com/tags.principal_tags.";
 const TRANSITIVE_CLAIM: &str = "https://aws.amazon.com/tags.transitive_tag_keys";
 const SOURCE_IDENTITY_CLAIM: &str = "https://aws.amazon.com/source_identity";
 
+/// The longest name of a session (STS API Reference, `RoleSessionName`).
+const SESSION_NAME_CHARS_MAX: usize = 64;
+
+/// The length of [`sts::text_hash`].
+const HASH_DIGITS: usize = 16;
+
 /// A verified token, and the provider that issued it.
 pub(crate) struct SignIn {
     pub(crate) provider: Arc<IdentityProvider>,
@@ -370,9 +376,16 @@ fn source_identity<'u>(provider: &IdentityProvider, user: &'u WebIdentity) -> Op
     user.claims.text(SOURCE_IDENTITY_CLAIM).or_else(|| user.claims.text(configured?))
 }
 
-/// When the token was issued; for one that is older than its provider, when the provider was created.
+/// When the token was issued at the earliest; for one that is older than its provider, when the provider was created. The clock of
+/// the provider may be ahead, and a revocation must end the tokens that were there before it.
 fn issued_with(user: &WebIdentity, provider: &IdentityProvider) -> Timestamp {
-    Timestamp::from_second(user.issued_s.max(provider.created_s)).unwrap_or(Timestamp::UNIX_EPOCH)
+    Timestamp::from_second(user.issued_s.saturating_sub(sts::LEEWAY_S).max(provider.created_s))
+        .unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// Until a time, in seconds.
+fn seconds_between(from: Timestamp, until_s: i64) -> u32 {
+    u32::try_from(until_s.saturating_sub(from.as_second()).max(0)).unwrap_or(u32::MAX)
 }
 
 /// From then to the end of the token, in seconds. A token is good for a moment longer than it says, because clocks differ.
@@ -395,13 +408,21 @@ fn log_session(call: &Call<'_>, user: &WebIdentity, session: &str, access_key_id
     );
 }
 
-/// The name of a session that is taken from the token: what a session's name cannot have becomes a hyphen.
+/// The name of a session that is taken from the token: what a session's name cannot have becomes a hyphen. A name that was changed
+/// gets a part of its hash, so that two users never have one name.
 fn session_name(provider: &IdentityProvider, user: &WebIdentity) -> String {
     let claim = if provider.is_directory() { "username" } else { &provider.session_name_claim };
     let named = user.claims.text(claim).unwrap_or(&user.subject);
     let plain = |c: char| if c.is_ascii_alphanumeric() || "_+=,.@-".contains(c) { c } else { '-' };
-    let name: String = named.chars().take(64).map(plain).collect();
-    format!("{name:-<2}")
+    let name: String = named.chars().take(SESSION_NAME_CHARS_MAX).map(plain).collect();
+    let looks_hashed = name.rsplit_once('-').is_some_and(|(_, end)| {
+        end.len() == HASH_DIGITS && end.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+    });
+    if name == named && name.len() >= 2 && !looks_hashed {
+        return name;
+    }
+    let kept: String = name.chars().take(SESSION_NAME_CHARS_MAX - 1 - HASH_DIGITS).collect();
+    format!("{kept}-{}", sts::text_hash(named))
 }
 
 /// The caller of the role's trust policy: the provider, under all its names, at the address of the call.

@@ -14,10 +14,10 @@ mod web_identity;
 pub use claims::SessionClaims;
 pub use session::{
     FederatedUser, NewSession, SessionCredentials, SessionHolder, TokenError, VerifiedSession, mint,
-    session_id_of_token, verify,
+    session_id_of_token, text_hash, verify,
 };
 pub use signing_key::{KeyError, SessionKeys, SigningKey};
 pub use web_identity::{
-    Claim, Claims, ExpectedToken, KEYS_BYTES_MAX, KeysError, ProviderKeys, WebIdentity, WebIdentityError,
+    Claim, Claims, ExpectedToken, KEYS_BYTES_MAX, KeysError, LEEWAY_S, ProviderKeys, WebIdentity, WebIdentityError,
     claimed_issuer, verify_web_identity,
 };

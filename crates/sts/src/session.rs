@@ -210,6 +210,12 @@ pub fn session_id_of_token(token: &str) -> [u8; 16] {
     std::array::from_fn(|at| hash.as_ref().get(at).copied().unwrap_or_default())
 }
 
+/// 16 hexadecimal digits that differ for two texts.
+pub fn text_hash(text: &str) -> String {
+    let hash = digest::digest(&digest::SHA256, text.as_bytes());
+    hash.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Checks a session token and derives its access key and secret.
 ///
 /// The token must be signed by one of our keys with HS256, name our issuer exactly, be a session that has not ended,

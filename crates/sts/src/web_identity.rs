@@ -20,7 +20,7 @@ pub use key::{KEYS_BYTES_MAX, KeysError, ProviderKeys};
 const TOKEN_BYTES_MAX: usize = 20_000;
 
 /// How far the clocks of the provider and of this gateway may differ, in seconds.
-const LEEWAY_S: i64 = 60;
+pub const LEEWAY_S: i64 = 60;
 
 /// What a token must say.
 #[derive(Debug, Clone, Copy)]
