@@ -192,12 +192,11 @@ impl Session {
         let provider = snapshot.identity_provider(account, &claims.prov_iss);
         let provider = provider.filter(|provider| provider.created_s <= issued_s);
         let provider = provider.ok_or_else(|| invalid("the identity provider of the session no longer exists"))?;
-        let is_directory = provider.is_directory();
         Ok(Some(Federation {
             provider: Arc::clone(provider),
             subject: claims.ext_uid.as_str().into(),
-            audience: claims.kaud.as_deref().filter(|_| !is_directory).map(Into::into),
-            directory_user: self.directory_user.clone().filter(|_| is_directory),
+            audience: claims.kaud.as_deref().filter(|_| provider.has_tokens()).map(Into::into),
+            directory_user: self.directory_user.clone().filter(|_| provider.is_directory()),
         }))
     }
 
@@ -226,8 +225,8 @@ impl Session {
         };
         let federation = self.federation(*account, snapshot)?;
         let role = Held::of(claims, federation.as_ref(), snapshot)?;
-        self.check_providers(snapshot)?;
         self.check_revocations(Some(&role.arn), snapshot)?;
+        self.check_providers(snapshot)?;
         Ok(Caller {
             name: session.as_str().into(),
             principal: Principal::AssumedRole {

@@ -17,7 +17,7 @@ impl StsApi {
     pub async fn bearer_session(&self, call: &Call<'_>, context: Context, token: &str) -> Result<String, QueryError> {
         let snapshot = self.follower.current().ok_or_else(QueryError::not_loaded)?;
         let mut providers = snapshot.identity_providers().iter();
-        if !providers.any(|provider| !provider.is_directory() && provider.rights != ProviderRights::None) {
+        if !providers.any(|provider| provider.has_tokens() && provider.rights != ProviderRights::None) {
             return Err(IamError::not_implemented("The authorization type Bearer").into());
         }
         let sign_in = self.sign_in(call, token, &WEB_IDENTITY).await?;

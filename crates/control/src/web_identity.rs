@@ -61,7 +61,7 @@ impl StsApi {
         loop {
             let snapshot = self.follower.current().ok_or_else(QueryError::not_loaded)?;
             let account = account_of(call, &snapshot);
-            let provider = snapshot.identity_provider(account, &issuer).filter(|provider| !provider.is_directory());
+            let provider = snapshot.identity_provider(account, &issuer).filter(|provider| provider.has_tokens());
             let provider = provider.ok_or_else(|| unknown_issuer(call, &issuer))?;
             match verify(token, provider, &snapshot, call.now_s) {
                 Some(Ok(user)) => return Ok(SignIn { provider: Arc::clone(provider), user, dialect }),

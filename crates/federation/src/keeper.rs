@@ -131,7 +131,7 @@ impl KeyKeeper {
     /// One round over all providers. The error names those whose keys could not be fetched; their last keys stay.
     pub async fn round(&self) -> Result<(), String> {
         let Some(snapshot) = self.snapshot.load_full() else { return Ok(()) };
-        let providers = || snapshot.identity_providers().iter().filter(|provider| !provider.is_directory());
+        let providers = || snapshot.identity_providers().iter().filter(|provider| provider.has_tokens());
         let stems: Vec<Arc<str>> = providers().map(|provider| provider.keys_stem()).collect();
         self.demand.retain(&stems);
         let mut due = Vec::new();

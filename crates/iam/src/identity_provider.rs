@@ -1,19 +1,32 @@
-//! Identity providers (OpenID Connect, and directories by LDAP): whose users are accepted, and what they get.
+//! Identity providers (OpenID Connect, directories by LDAP, authorities of client certificates): whose users are accepted, and what they
+//! get.
 
 use std::sync::Arc;
 
 use ids::AccountId;
 use sts::{Claims, ProviderKeys};
 
+use crate::certificate::is_certificate;
 use crate::directory::{PolicyMapping, is_directory};
 use crate::entity::OidcProvider;
+
+/// What begins the names of other condition keys, and therefore cannot be an issuer's host.
+const RESERVED_HOSTS: [&str; 10] = ["aws", "s3", "iam", "sts", "kms", "oidc", "jwt", "ldap", "certificate", "kelpgate"];
+
+/// Whether the claims of an issuer would look like other condition keys, because of its host.
+pub fn is_reserved_issuer(issuer: &str) -> bool {
+    let rest = issuer.split_once("://").map_or(issuer, |(_, rest)| rest);
+    let host = rest.split(['/', ':']).next().unwrap_or_default();
+    RESERVED_HOSTS.iter().any(|reserved| host.eq_ignore_ascii_case(reserved))
+}
 
 /// An identity provider, from the configuration or from the IAM API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdentityProvider {
     /// Its name in the configuration; empty for a provider of the IAM API.
     pub name: String,
-    /// `arn:aws:iam::<account>:oidc-provider/<host>/<path>`, or `ldap-provider/<name>`, as trust policies name it.
+    /// `arn:aws:iam::<account>:oidc-provider/<host>/<path>`, or `ldap-provider/<name>` or `certificate-provider/<name>`,
+    /// as trust policies name it.
     pub arn: String,
     /// The account whose roles may trust it.
     pub account: AccountId,
@@ -126,9 +139,20 @@ impl IdentityProvider {
         }
     }
 
-    /// Whether it is a directory, which is asked by LDAP. It has no tokens, and no keys that verify them.
+    /// Whether it is a directory, which is asked by LDAP.
     pub fn is_directory(&self) -> bool {
         is_directory(&self.issuer)
+    }
+
+    /// Whether its users are the holders of client certificates.
+    pub fn is_certificate(&self) -> bool {
+        is_certificate(&self.issuer)
+    }
+
+    /// Whether it issues tokens, and has keys that verify them: providers of OpenID Connect alone. One whose claims would look like
+    /// other condition keys may be stored, but has none that count.
+    pub fn has_tokens(&self) -> bool {
+        !self.is_directory() && !self.is_certificate() && !is_reserved_issuer(&self.issuer)
     }
 
     /// The names by which trust policies may name it besides its ARN: SeaweedFS's policies have the name or the issuer.
@@ -137,10 +161,13 @@ impl IdentityProvider {
         names.cloned().collect()
     }
 
-    /// What precedes the claims in its condition keys: the issuer without `https://`, or `ldap`.
+    /// What precedes the claims in its condition keys: the issuer without `https://`, or `ldap`, or `certificate`.
     pub fn key_prefix(&self) -> &str {
         if self.is_directory() {
             return "ldap";
+        }
+        if self.is_certificate() {
+            return "certificate";
         }
         let issuer = self.issuer.split_once("://").map_or(self.issuer.as_str(), |(_, rest)| rest);
         issuer.strip_suffix('/').unwrap_or(issuer)

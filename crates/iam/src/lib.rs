@@ -2,6 +2,7 @@
 
 mod bucket;
 mod caller;
+mod certificate;
 mod change;
 mod directory;
 mod entity;
@@ -19,6 +20,7 @@ mod weed_policies;
 
 pub use bucket::{Bucket, BucketAcl, BucketPolicy, REQUEST_PAYMENT, WEBSITE};
 pub use caller::{Caller, CallerSession, Federation, TlsVersion};
+pub use certificate::{ClientCertificate, certificate_issuer};
 pub use change::{Change, ChangeKind, DocumentKey, Holder, PolicyPlace, Read, RolePlace, Unreadable};
 pub use directory::{DirectoryUser, PolicyMapping, comparable_dn, directory_issuer, read_dn};
 pub use entity::{
@@ -27,7 +29,9 @@ pub use entity::{
     UserRecord,
 };
 pub use identities::Identities;
-pub use identity_provider::{IdentityProvider, KeySource, OidcKeys, ProviderRights, RoleMapping, RoleRule};
+pub use identity_provider::{
+    IdentityProvider, KeySource, OidcKeys, ProviderRights, RoleMapping, RoleRule, is_reserved_issuer,
+};
 pub use last_used::{LastUsed, SessionUse, Use};
 pub use mfa_device::MfaDevice;
 pub use name::is_name;

@@ -38,6 +38,8 @@ pub struct IamConfig {
     pub identity_providers: Vec<Arc<IdentityProvider>>,
     /// How those of type `ldap` are asked.
     pub directories: Vec<LdapSettings>,
+    /// `clientCaCert` of the provider of type `certificate`: a PEM file with the authorities of client certificates.
+    pub client_authorities: Option<String>,
     /// Our own settings.
     pub kelpgate: KelpgateConfig,
     /// What was ignored, for the log.
@@ -202,6 +204,7 @@ impl Default for IamConfig {
             policies: Vec::new(),
             identity_providers: Vec::new(),
             directories: Vec::new(),
+            client_authorities: None,
             kelpgate: KelpgateConfig::default(),
             warnings: Vec::new(),
         }
@@ -232,6 +235,7 @@ impl IamConfig {
         providers.read(&mut object, &mut config.warnings)?;
         config.identity_providers = providers::of_account(providers.all, config.sts.account, &node)?;
         config.directories = providers.directories;
+        config.client_authorities = providers.client_authorities;
         for node in object.array(&["roles"])? {
             let role = RoleRecord::read(&node, Facts::default())?;
             if let Some(key) = fields_of(&role.unknown).keys().next() {

@@ -92,13 +92,13 @@ pub(crate) fn read(
 }
 
 /// The name is part of the provider's ARN and of its issuer.
-fn check_name(node: &Node<'_>, name: &str) -> Result<(), JsonError> {
+pub(crate) fn check_name(node: &Node<'_>, name: &str) -> Result<(), JsonError> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     if name.len() <= 128 && name.bytes().all(plain) {
         return Ok(());
     }
     Err(node.error(format!(
-        "`{name}` cannot be the name of a directory: use at most 128 letters, digits, hyphens, underscores and dots"
+        "`{name}` cannot be the name of such a provider: use at most 128 letters, digits, hyphens, underscores and dots"
     )))
 }
 

@@ -3,6 +3,7 @@
 //! This is the only place that knows the names of their fields.
 
 mod audit;
+mod certificate;
 mod config;
 mod documents;
 mod facts;

@@ -2,18 +2,16 @@
 
 use std::sync::Arc;
 
-use iam::{IdentityProvider, KeySource, ProviderRights, RoleMapping, RoleRule};
+use iam::{IdentityProvider, KeySource, ProviderRights, RoleMapping, RoleRule, is_reserved_issuer};
 use ids::AccountId;
 use json::{JsonError, Node, Object};
 
+use crate::certificate;
 use crate::config::refuse_unknown;
 use crate::ldap::{self, LdapSettings};
 
 /// Fields of SeaweedFS that have no effect here: tokens are verified by the provider's keys and give what they say.
 const WITHOUT_EFFECT: [&str; 5] = ["clientSecret", "userInfoUri", "scopes", "claimsMapping", "jwksCacheTTLSeconds"];
-
-/// What begins the names of other condition keys, and therefore cannot be an issuer's host.
-const RESERVED_HOSTS: [&str; 9] = ["aws", "s3", "iam", "sts", "kms", "oidc", "jwt", "ldap", "kelpgate"];
 
 /// What a configuration says of identity providers.
 #[derive(Default)]
@@ -22,15 +20,26 @@ pub(crate) struct Providers {
     pub(crate) all: Vec<IdentityProvider>,
     /// How those are asked that are directories.
     pub(crate) directories: Vec<LdapSettings>,
+    /// The file with the authorities of client certificates, if their holders can sign in.
+    pub(crate) client_authorities: Option<String>,
 }
 
 impl Providers {
     /// Reads the list `providers` of an object. Providers that are switched off are left out.
     pub(crate) fn read(&mut self, object: &mut Object<'_>, warnings: &mut Vec<String>) -> Result<(), JsonError> {
         for node in object.array(&["providers"])? {
-            if let Some((provider, directory)) = provider(&node, warnings)? {
-                self.all.push(provider);
-                self.directories.extend(directory);
+            let Some((provider, source)) = provider(&node, warnings)? else { continue };
+            self.all.push(provider);
+            match source {
+                Source::Tokens => {}
+                Source::Directory(asked) => self.directories.push(*asked),
+                Source::Certificates(authorities) => {
+                    if self.client_authorities.replace(authorities).is_some() {
+                        return Err(node.error(
+                            "there is a provider of type `certificate` already; put the authorities of both into one file",
+                        ));
+                    }
+                }
             }
         }
         Ok(())
@@ -45,9 +54,9 @@ pub(crate) fn of_account(
 ) -> Result<Vec<Arc<IdentityProvider>>, JsonError> {
     let mut all: Vec<Arc<IdentityProvider>> = Vec::new();
     for provider in providers {
-        let arn = match provider.is_directory() {
-            true => format!("arn:aws:iam::{account}:ldap-provider/{}", provider.name),
-            false => format!("arn:aws:iam::{account}:oidc-provider/{}", provider.key_prefix()),
+        let arn = match provider.key_prefix() {
+            issuer if provider.has_tokens() => format!("arn:aws:iam::{account}:oidc-provider/{issuer}"),
+            kind => format!("arn:aws:iam::{account}:{kind}-provider/{}", provider.name),
         };
         if let Some(other) = all.iter().find(|known| known.name == provider.name || known.arn == arn) {
             return Err(node.error(format!(
@@ -60,7 +69,14 @@ pub(crate) fn of_account(
     Ok(all)
 }
 
-type Read = (IdentityProvider, Option<LdapSettings>);
+/// What vouches for the users of a provider, as far as it is not a part of the provider.
+enum Source {
+    Tokens,
+    Directory(Box<LdapSettings>),
+    Certificates(String),
+}
+
+type Read = (IdentityProvider, Source);
 
 fn provider(node: &Node<'_>, warnings: &mut Vec<String>) -> Result<Option<Read>, JsonError> {
     let mut object = node.object()?;
@@ -74,7 +90,8 @@ fn provider(node: &Node<'_>, warnings: &mut Vec<String>) -> Result<Option<Read>,
     let mapping = object.take("roleMapping");
     let Some(config) = object.take("config") else {
         return Err(node.error(format!(
-            "the identity provider `{name}` needs a `config` with its `issuer` (`ldap`: its `server`)"
+            "the identity provider `{name}` needs a `config` with its `issuer` (`ldap`: its `server`; `certificate`: its \
+             `clientCaCert`)"
         )));
     };
     refuse_unknown(object)?;
@@ -82,21 +99,24 @@ fn provider(node: &Node<'_>, warnings: &mut Vec<String>) -> Result<Option<Read>,
         warnings.push(format!("the identity provider `{name}` is switched off (`enabled`): its sessions are refused"));
         return Ok(None);
     }
-    if kind == "ldap" {
-        let (provider, directory) = ldap::read(&config, name, mapping, warnings)?;
-        return Ok(Some((provider, Some(directory))));
-    }
-    oidc(&config, name, mapping, warnings).map(|provider| Some((provider, None)))
+    let read = match kind.as_str() {
+        "ldap" => ldap::read(&config, name, mapping, warnings)
+            .map(|(provider, asked)| (provider, Source::Directory(Box::new(asked)))),
+        "certificate" => certificate::read(&config, name, mapping)
+            .map(|(provider, authorities)| (provider, Source::Certificates(authorities))),
+        _ => oidc(&config, name, mapping, warnings).map(|provider| (provider, Source::Tokens)),
+    };
+    read.map(Some)
 }
 
 fn check_type(node: &Node<'_>, name: &str, kind: &str) -> Result<(), JsonError> {
     match kind {
-        "oidc" | "ldap" => Ok(()),
+        "oidc" | "ldap" | "certificate" => Ok(()),
         "saml" => Err(node.error(format!(
             "the identity provider `{name}` is refused: SAML is not supported; let Keycloak or Authentik translate it to \
              OpenID Connect"
         ))),
-        other => Err(node.error(format!("`{other}` is not a type of identity provider; use `oidc` or `ldap`"))),
+        other => Err(node.error(format!("`{other}` is not a type of identity provider; use `oidc`, `ldap` or `certificate`"))),
     }
 }
 
@@ -194,7 +214,7 @@ fn check_url(node: &Node<'_>, url: &str, allows_private_addresses: bool) -> Resu
     if host.is_empty() || !rest.bytes().all(plain) {
         return Err(node.error(format!("`{url}` is not the address of a provider: a host and a path, nothing else")));
     }
-    if RESERVED_HOSTS.contains(&host.as_str()) {
+    if is_reserved_issuer(url) {
         return Err(
             node.error(format!("the host `{host}` is reserved: its claims would look like other condition keys"))
         );
@@ -203,7 +223,11 @@ fn check_url(node: &Node<'_>, url: &str, allows_private_addresses: bool) -> Resu
 }
 
 /// Exactly one source of rights for callers that name no role.
-fn rights(node: &Node<'_>, policy_claim: String, mapping: Option<Node<'_>>) -> Result<ProviderRights, JsonError> {
+pub(crate) fn rights(
+    node: &Node<'_>,
+    policy_claim: String,
+    mapping: Option<Node<'_>>,
+) -> Result<ProviderRights, JsonError> {
     let mapping = mapping.map(|node| role_mapping(&node)).transpose()?;
     match (mapping, policy_claim.is_empty()) {
         (Some(_), false) => Err(node.error("keep one of `policyClaim` and `roleMapping`: one source gives rights")),

@@ -15,11 +15,11 @@ impl IamConfig {
         let (own, other) = (&self.kelpgate, &read.kelpgate);
         let KelpgateConfig { limits, audit, log, .. } = other.clone();
         let kelpgate = KelpgateConfig { limits, audit, log, ..own.clone() };
-        // What directories give goes on as it is with the connections to them.
-        let of_directories = |config: &Self| -> (Vec<_>, Vec<_>) {
-            config.identity_providers.iter().cloned().partition(|provider| provider.is_directory())
+        // What directories and certificates give goes on as it is with the connections to them.
+        let without_tokens = |config: &Self| -> (Vec<_>, Vec<_>) {
+            config.identity_providers.iter().cloned().partition(|provider| !provider.has_tokens())
         };
-        let ((kept, _), (read_directories, fresh)) = (of_directories(self), of_directories(read));
+        let ((kept, _), (read_kept, fresh)) = (without_tokens(self), without_tokens(read));
         let is_free =
             |new: &Arc<IdentityProvider>| kept.iter().all(|known| known.name != new.name && known.arn != new.arn);
         let identity_providers = kept.iter().cloned().chain(fresh.into_iter().filter(is_free)).collect();
@@ -35,10 +35,11 @@ impl IamConfig {
             ("roles", differ(&self.roles, &read.roles)),
             ("policies", self.policies != read.policies),
             (
-                "providers of type ldap",
+                "providers of type ldap or certificate",
                 differ(&self.directories, &read.directories)
                     || passwords(self) != passwords(read)
-                    || kept != read_directories,
+                    || self.client_authorities != read.client_authorities
+                    || kept != read_kept,
             ),
             ("kelpgate.crossAccount", own.cross_account != other.cross_account),
             ("kelpgate.fence", own.fence != other.fence),

@@ -121,7 +121,10 @@ impl FromStr for Principal {
         if partition.is_none_or(str::is_empty) || region != Some("") {
             return Err(bad());
         }
-        if ["oidc-provider/", "saml-provider/", "ldap-provider/"].iter().any(|kind| name.starts_with(kind)) {
+        if ["oidc-provider/", "saml-provider/", "ldap-provider/", "certificate-provider/"]
+            .iter()
+            .any(|kind| name.starts_with(kind))
+        {
             return Ok(federated(text));
         }
         if partition != Some(PARTITION) {
@@ -185,6 +188,7 @@ mod tests {
             "accounts.google.com",
             "arn:aws:iam::111122223333:oidc-provider/idp.example.com",
             "arn:aws:iam::111122223333:ldap-provider/corp",
+            "arn:aws:iam::111122223333:certificate-provider/machines",
         ] {
             assert_eq!(text.parse::<Principal>().unwrap().to_string(), text);
         }

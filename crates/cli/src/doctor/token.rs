@@ -24,7 +24,7 @@ pub async fn check(file: &Path, providers: &[Arc<IdentityProvider>], settings: &
         Err(error) => return report.error(format!("`{shown}`: {error}"), next_for(&error)),
     };
     report.ok(format!("`{shown}` is a token that claims to be from `{issuer}`"));
-    let with_tokens = || providers.iter().filter(|provider| !provider.is_directory());
+    let with_tokens = || providers.iter().filter(|provider| provider.has_tokens());
     let named: Vec<_> = with_tokens().filter(|provider| same(&provider.issuer, &issuer)).collect();
     if named.is_empty() {
         let known: Vec<&str> = with_tokens().map(|provider| provider.issuer.as_str()).collect();

@@ -128,8 +128,10 @@ fn provider_arn(provider: &str, caller: &QueryCaller<'_>) -> String {
     if provider.starts_with("arn:") {
         return provider.to_owned();
     }
-    if let Some(name) = provider.strip_prefix("ldap:") {
-        return format!("arn:aws:iam::{}:ldap-provider/{name}", caller.account);
+    for kind in ["ldap", "certificate"] {
+        if let Some(name) = provider.strip_prefix(kind).and_then(|rest| rest.strip_prefix(':')) {
+            return format!("arn:aws:iam::{}:{kind}-provider/{name}", caller.account);
+        }
     }
     let rest = provider.split_once("://").map_or(provider, |(_, rest)| rest);
     format!("arn:aws:iam::{}:oidc-provider/{}", caller.account, rest.strip_suffix('/').unwrap_or(rest))

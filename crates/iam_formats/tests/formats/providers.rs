@@ -201,10 +201,52 @@ fn what_a_directory_cannot_say() {
         (
             "a name with a space",
             parse(&format!(r#"{{"providers":[{{"name":"a b","type":"ldap","config":{{{SERVER}}}}}]}}"#)),
-            "name of a directory",
+            "name of such a provider",
         ),
     ] {
         let refused = refused.expect_err(what);
         assert!(refused.contains(part) && refused.contains("line "), "{what}: {refused}");
+    }
+}
+
+/// A configuration with a provider of client certificates.
+fn certificates(fields: &str, beside: &str) -> Result<IamConfig, String> {
+    parse(&format!(r#"{{"providers":[{{"name":"machines","type":"certificate",{beside}"config":{{{fields}}}}}]}}"#))
+}
+
+#[test]
+fn a_provider_of_client_certificates() {
+    let file = r#""clientCaCert":"/etc/ca.pem""#;
+    let config = certificates(&format!(r#"{file},"policyClaim":"sub""#), "").unwrap();
+    let provider = &config.identity_providers[0];
+    assert_eq!(provider.arn, "arn:aws:iam::000000000000:certificate-provider/machines");
+    assert_eq!((&*provider.issuer, provider.key_prefix()), ("certificate:machines", "certificate"));
+    assert_eq!((provider.has_tokens(), provider.is_directory()), (false, false));
+    assert_eq!(config.client_authorities.as_deref(), Some("/etc/ca.pem"));
+    let off = certificates(file, r#""enabled":false,"#).unwrap();
+    assert_eq!((off.client_authorities, off.identity_providers.len()), (None, 0), "nobody is asked for a certificate");
+    let two = format!(
+        r#"{{"providers":[{{"name":"a","type":"certificate","config":{{{file}}}}},{{"name":"b","type":"certificate","config":{{{file}}}}}]}}"#
+    );
+    for (what, refused, part) in [
+        ("no authorities", certificates("", ""), "clientCaCert"),
+        ("a claim that others write", certificates(&format!(r#"{file},"policyClaim":"ou""#), ""), "`sub`"),
+        (
+            "two sources of rights",
+            certificates(&format!(r#"{file},"policyClaim":"sub""#), r#""roleMapping":{"defaultRole":"R"},"#),
+            "keep one of",
+        ),
+        ("a misspelt field", certificates(&format!(r#"{file},"clientCACert":"x""#), ""), "unknown key"),
+        ("two of them", parse(&two), "already"),
+        (
+            "an issuer that looks like its keys",
+            parse(
+                r#"{"providers":[{"name":"x","type":"oidc","config":{"issuer":"https://certificate","clientId":"c"}}]}"#,
+            ),
+            "reserved",
+        ),
+    ] {
+        let refused = refused.expect_err(what);
+        assert!(refused.contains(part), "{what}: {refused}");
     }
 }

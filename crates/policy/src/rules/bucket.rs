@@ -67,7 +67,9 @@ pub(super) fn principal(name: &PrincipalName) -> Result<(), Fault> {
     let is_provider = name.kind == PrincipalKind::Federated
         && plain
         && text.starts_with("arn:aws")
-        && [":saml-provider/", ":oidc-provider/", ":ldap-provider/"].iter().any(|kind| text.contains(kind));
+        && [":saml-provider/", ":oidc-provider/", ":ldap-provider/", ":certificate-provider/"]
+            .iter()
+            .any(|kind| text.contains(kind));
     if fits || is_provider {
         return Ok(());
     }
