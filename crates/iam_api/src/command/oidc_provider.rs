@@ -1,6 +1,6 @@
 //! OpenID Connect providers: Create, Get, List, Delete; client ids, thumbprints and tags.
 //!
-//! They are stored for AssumeRoleWithWebIdentity, which this server does not support yet.
+//! AssumeRoleWithWebIdentity accepts their tokens.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::{Answer, Command, IamError, Outcome, Request, grant, read, revoke, ta
 use crate::answer::{date, fragment};
 use crate::params::Params;
 use crate::permissions::QueryCaller;
-use iam::{Change, DocumentKey, OidcProvider, Snapshot};
+use iam::{Change, DocumentKey, OidcProvider, Snapshot, is_reserved_issuer};
 
 pub(super) const COMMANDS: &[Command] = &[
     grant("CreateOpenIDConnectProvider", create_documents, create)
@@ -69,6 +69,9 @@ fn issuer(params: &Params) -> Result<String, IamError> {
         !host.is_empty() && host.bytes().all(of_host) && rest.bytes().all(|byte| of_host(byte) || of_path(byte))
     };
     match rest.filter(|rest| url.len() <= 255 && is_issuer(rest)) {
+        Some(rest) if is_reserved_issuer(rest) => Err(IamError::invalid(
+            "The host of the Url is reserved: the claims of its tokens would look like other condition keys",
+        )),
         Some(rest) => Ok(format!("https://{rest}")),
         None => Err(IamError::invalid(
             "The Url must begin with https://, name a host in lower case, have no query and at most 255 characters",

@@ -21,6 +21,10 @@ fn oidc_providers() {
         ("CreateOpenIDConnectProvider", "!ValidationError"),
         ("CreateOpenIDConnectProvider&Url=http://idp.example.com", "!InvalidInput"),
         ("CreateOpenIDConnectProvider&Url=https://", "!InvalidInput"),
+        // Its claims would be `ldap:groups`, `aws:RequestTag/x:sub`, and what providers of the configuration have.
+        ("CreateOpenIDConnectProvider&Url=https://ldap/", "!InvalidInput"),
+        ("CreateOpenIDConnectProvider&Url=https://aws:requesttag/x", "!InvalidInput"),
+        ("CreateOpenIDConnectProvider&Url=https://oidc/realm", "!InvalidInput"),
         ("CreateOpenIDConnectProvider&Url=https:///realm", "!InvalidInput"),
         ("CreateOpenIDConnectProvider&Url=https://idp.example.com/?x", "!InvalidInput"),
         ("CreateOpenIDConnectProvider&Url=https://IDP.example.com", "!InvalidInput"),
