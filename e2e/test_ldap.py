@@ -256,6 +256,34 @@ def test_records_have_the_user_and_no_password(place):
         assert world.CANARY not in text
 
 
+def test_records_of_refusals_have_what_was_verified(place):
+    """The name that a client gives is not kept before the directory has vouched for it."""
+    user = f"uid=alice,ou=people,{ldap.BASE}"
+    for name, password, more, subject in [
+        ("alice", "wrong", {}, None),
+        ("stranger", "wrong", {}, None),
+        ("alice", None, {"RoleArn": ROLE + "OfUser"}, user),
+    ]:
+        assert place.call(name, password, **more)[0] == 403
+        records = [json.loads(line) for line in (place.corp.directory / "audit.log").read_text().splitlines()]
+        last = next(record for record in reversed(records) if record["eventName"] == "AssumeRoleWithLDAPIdentity")
+        who = last["userIdentity"]
+        assert (who["type"], who.get("userName")) == ("WebIdentityUser", subject), last
+        assert who["identityProvider"].endswith(":ldap-provider/corp")
+        assert "stranger" not in json.dumps(last)
+
+
+def test_doctor_asks_each_server(place):
+    done = kelpgate.cli("doctor", f"-endpoint={place.url}", f"-iam.config={place.file}", check=False, timeout=60)
+    code, findings = done.returncode, done.stdout
+    line = lambda name: [line for line in findings.splitlines() if f"`{name}`" in line]
+    assert code == 1, findings
+    for name, outcomes in [("corp", ["ok"]), ("starttls", ["ok"]), ("failover", ["error", "ok"]), ("untrusted", ["error"]), ("plain", ["error"])]:
+        assert [line.split()[0] for line in line(name)] == outcomes, (name, findings)
+    assert "does not accept `bindDN`" in line("plain")[0] and "invalid peer certificate" in line("untrusted")[0]
+    assert ldap.SEARCHER[1] not in findings
+
+
 def test_guesses_end(place):
     """Nobody can go on guessing, whether there is such a name or not. Others sign in meanwhile."""
     for name in ["bob", "nobody-at-all"]:

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use iam::{Bucket, Caller, CallerSession, Role};
+use iam::{Bucket, Caller, CallerSession, IdentityProvider, Role};
 use ids::{AccessKeyId, AccountId};
 use jiff::Timestamp;
 use policy::{CompiledPolicy, Decision, Origin, PolicyType};
@@ -162,6 +162,28 @@ pub struct AuditedCaller {
     pub claimed_key: Option<String>,
     /// Where a session comes from; `None` for long-term keys.
     pub session: Option<AuditedSession>,
+    /// Whose user asks for a session, or brings a token.
+    pub sign_in: Option<AuditedSignIn>,
+}
+
+/// A sign-in at an identity provider, whether it succeeds or not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditedSignIn {
+    /// The ARN of the provider that has to vouch for the user.
+    pub provider_arn: String,
+    /// The provider's issuer.
+    pub issuer: String,
+    /// The subject, once the provider has vouched for it: its signature, its answer to the password, or its authority. `None` before that:
+    /// what a client merely says of itself is not kept.
+    pub subject: Option<Arc<str>>,
+}
+
+impl AuditedSignIn {
+    /// A sign-in at a provider.
+    pub fn at(provider: &IdentityProvider, subject: Option<&str>) -> Self {
+        let (provider_arn, issuer) = (provider.arn.clone(), provider.issuer.clone());
+        Self { provider_arn, issuer, subject: subject.map(Into::into) }
+    }
 }
 
 /// Where a session comes from.
@@ -207,6 +229,7 @@ impl AuditedCaller {
             access_key_id: caller.access_key_id.clone(),
             claimed_key: None,
             session: caller.session.as_ref().map(AuditedSession::of),
+            sign_in: None,
         }
     }
 }

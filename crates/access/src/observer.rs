@@ -2,7 +2,7 @@
 
 use policy::Decision;
 
-use crate::audit::AuditedDecision;
+use crate::audit::{AuditedDecision, AuditedSignIn};
 
 /// Observes every decision while it is made.
 pub trait DecisionObserver: Send + Sync {
@@ -13,6 +13,9 @@ pub trait DecisionObserver: Send + Sync {
     /// Takes the decision about a permission that an operation needs to run. `decision` names policy and statement, which costs time: it
     /// is called only for what is kept.
     fn audit(&self, _allowed: bool, _decision: &dyn Fn() -> AuditedDecision) {}
+
+    /// Takes whose user asks for a session. It is called again when more is verified.
+    fn signs_in(&self, _sign_in: AuditedSignIn) {}
 }
 
 /// Records nothing.

@@ -58,6 +58,8 @@ struct UserIdentity<'a> {
     access_key_id: Option<&'a str>,
     #[serde(skip_serializing_if = "str::is_empty")]
     user_name: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    identity_provider: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     session_context: Option<SessionContext<'a>>,
 }
@@ -285,6 +287,15 @@ fn user_identity(record: &AuditRecord) -> UserIdentity<'_> {
     if caller.claimed_key.is_some() {
         return UserIdentity { kind: "Unknown", ..UserIdentity::default() };
     }
+    if let (None, Some(sign_in)) = (&caller.account, &caller.sign_in) {
+        // CloudTrail's form for AssumeRoleWithWebIdentity. Without a name, nobody has vouched for one.
+        return UserIdentity {
+            kind: "WebIdentityUser",
+            user_name: sign_in.subject.as_deref().unwrap_or_default(),
+            identity_provider: &sign_in.provider_arn,
+            ..UserIdentity::default()
+        };
+    }
     let Some(account) = &caller.account else {
         return UserIdentity { kind: "AWSAccount", account_id: "ANONYMOUS_PRINCIPAL", ..UserIdentity::default() };
     };
@@ -300,6 +311,7 @@ fn user_identity(record: &AuditRecord) -> UserIdentity<'_> {
         account_id: account.as_str(),
         access_key_id: caller.access_key_id.as_ref().map(|key| key.as_str()),
         user_name: if is_of_role { "" } else { &caller.name },
+        identity_provider: "",
         session_context: session_context(record, account.as_str()),
     }
 }

@@ -20,6 +20,9 @@ pub(crate) fn encode(record: &AuditRecord, out: &mut Vec<u8>) -> usize {
             "sub": federation.map(|federation| &*federation.subject), "iss": federation.map(|federation| federation.issuer.as_str()),
         })
     });
+    let sign_in =
+        record.caller.sign_in.as_ref().map(|sign_in| json!({"sub": sign_in.subject.as_deref(), "iss": sign_in.issuer}));
+    let claims = claims.or(sign_in);
     let name = record.operation.split_once(':').map_or(record.operation, |(_, name)| name);
     let event = json!({
         "version": "1",

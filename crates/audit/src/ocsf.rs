@@ -34,8 +34,10 @@ fn event(record: &AuditRecord, region: &str, operation: &str, key: Option<&str>,
     });
     let of_key = |decided: &&AuditedDecision| number == 0 || Some(&decided.resource) == arn.as_ref();
     let authorizations: Vec<Value> = record.decisions.iter().filter(of_key).map(authorization).collect();
+    let sign_in = record.caller.sign_in.as_ref().filter(|_| record.caller.account.is_none());
+    let idp = sign_in.map(|sign_in| json!({"uid": sign_in.provider_arn, "name": sign_in.issuer}));
     let user = json!({
-        "name": &*record.caller.name,
+        "name": sign_in.map_or(&*record.caller.name, |sign_in| sign_in.subject.as_deref().unwrap_or_default()),
         "uid": &*record.caller.arn,
         "credential_uid": record.caller.access_key_id.as_ref().map(ToString::to_string),
         "account": {"uid": record.caller.account.as_ref().map(ToString::to_string)},
@@ -63,7 +65,7 @@ fn event(record: &AuditRecord, region: &str, operation: &str, key: Option<&str>,
         "status_code": record.status.to_string(),
         "status_detail": error,
         "duration": u64::try_from(record.took.as_millis()).unwrap_or(u64::MAX),
-        "actor": {"user": user.clone(), "session": session, "authorizations": authorizations},
+        "actor": {"user": user.clone(), "idp": idp, "session": session, "authorizations": authorizations},
         "api": {
             "operation": name,
             "service": {"name": format!("{service}.amazonaws.com")},

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use access::AuditedSignIn;
 use federation::{Directory, FoundUser, SignInError};
 use iam::{IdentityProvider, Snapshot};
 use iam_api::IamError;
@@ -41,7 +42,9 @@ impl StsApi {
         let snapshot = self.follower.current().ok_or_else(QueryError::not_loaded)?;
         let (provider, directory) = self.directory(call, &snapshot)?;
         let (username, password) = (text(call, "LDAPUsername")?, text(call, "LDAPPassword")?);
+        call.observer.signs_in(AuditedSignIn::at(&provider, None));
         let user = self.checked_password(call, directory, username, password).await?;
+        call.observer.signs_in(AuditedSignIn::at(&provider, Some(&user.dn)));
         let sign_in = SignIn { user: identity(&provider, &user, call.now_s)?, provider, dialect: &LDAP };
         let snapshot = self.follower.current().ok_or_else(QueryError::not_loaded)?;
         let granted = granted(call, &sign_in, &snapshot)?;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use access::AuditedSignIn;
 use iam::{IdentityProvider, Snapshot};
 use iam_api::answer;
 use ids::AccountId;
@@ -63,8 +64,12 @@ impl StsApi {
             let account = account_of(call, &snapshot);
             let provider = snapshot.identity_provider(account, &issuer).filter(|provider| provider.has_tokens());
             let provider = provider.ok_or_else(|| unknown_issuer(call, &issuer))?;
+            call.observer.signs_in(AuditedSignIn::at(provider, None));
             match verify(token, provider, &snapshot, call.now_s) {
-                Some(Ok(user)) => return Ok(SignIn { provider: Arc::clone(provider), user, dialect }),
+                Some(Ok(user)) => {
+                    call.observer.signs_in(AuditedSignIn::at(provider, Some(&user.subject)));
+                    return Ok(SignIn { provider: Arc::clone(provider), user, dialect });
+                }
                 Some(Err(error)) if waited || error != WebIdentityError::UnknownKey => {
                     return Err(rejected(call, &provider.issuer, &error));
                 }

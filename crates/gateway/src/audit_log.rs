@@ -13,6 +13,8 @@ macro_rules! line {
             operation = $record.operation,
             client = %$record.request.client,
             principal = %caller.arn,
+            provider = caller.sign_in.as_ref().map(|sign_in| &*sign_in.provider_arn),
+            subject = caller.sign_in.as_ref().and_then(|sign_in| sign_in.subject.as_deref()),
             key = caller.access_key_id.as_ref().map(tracing::field::display),
             role = session.map(|session| &*session.role_arn),
             session = session.map(|session| &*session.id),

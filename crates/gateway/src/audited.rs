@@ -81,6 +81,7 @@ impl<'a> Audited<'a> {
             return None;
         }
         let mut caller = trail.caller.clone();
+        caller.sign_in = trail.decisions.take_sign_in();
         caller.claimed_key = trail.unauthenticated.as_ref().map(|refused| shortened(&refused.key, 128));
         Some(AuditRecord {
             request_id: trail.request_id.clone(),

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use access::{AuditedDecision, AuditedObject, DecisionObserver};
+use access::{AuditedDecision, AuditedObject, AuditedSignIn, DecisionObserver};
 use policy::Decision;
 
 use crate::metrics::Metrics;
@@ -15,12 +15,13 @@ pub struct Decisions {
     allowed: bool,
     kept: Mutex<Vec<AuditedDecision>>,
     objects: Mutex<Vec<AuditedObject>>,
+    sign_in: Mutex<Option<AuditedSignIn>>,
 }
 
 impl Decisions {
     pub(crate) fn new(metrics: Arc<Metrics>, auditor_takes_all: bool) -> Self {
         let allowed = auditor_takes_all || tracing::enabled!(target: "audit", tracing::Level::DEBUG);
-        Self { metrics, allowed, kept: Mutex::default(), objects: Mutex::default() }
+        Self { metrics, allowed, kept: Mutex::default(), objects: Mutex::default(), sign_in: Mutex::default() }
     }
 
     /// Decisions that allow are kept as well as those that refuse.
@@ -31,6 +32,11 @@ impl Decisions {
     /// The decisions so far, in order.
     pub(crate) fn take(&self) -> Vec<AuditedDecision> {
         std::mem::take(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whose user asked for a session, as far as that was verified.
+    pub(crate) fn take_sign_in(&self) -> Option<AuditedSignIn> {
+        self.sign_in.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Keeps what became of one key of DeleteObjects.
@@ -55,5 +61,9 @@ impl DecisionObserver for Decisions {
         if !allowed || self.allowed {
             self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(decision());
         }
+    }
+
+    fn signs_in(&self, sign_in: AuditedSignIn) {
+        *self.sign_in.lock().unwrap_or_else(PoisonError::into_inner) = Some(sign_in);
     }
 }
