@@ -91,7 +91,8 @@ impl Serving {
         }
         let (Some(key), Some(certificate)) = (&self.key_file, &self.cert_file) else { return Ok(None) };
         let client_authorities = self.cacert_file.clone().filter(|_| self.tls_verify_client_cert);
-        Ok(Some(TlsFiles { certificate: certificate.clone(), key: key.clone(), client_authorities }))
+        let (certificate, key) = (certificate.clone(), key.clone());
+        Ok(Some(TlsFiles { certificate, key, client_authorities, sign_in_authorities: None }))
     }
 
     fn domain_names(&self) -> Result<Vec<String>, String> {

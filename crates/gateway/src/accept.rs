@@ -21,6 +21,7 @@ use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
 use crate::body::ResponseBody;
+use crate::client_certificate::ShownCertificate;
 use crate::tls::Tls;
 
 /// The connection over which a request came.
@@ -95,11 +96,12 @@ pub async fn serve<A: Answer>(
         tokio::spawn(async move {
             let _place = place;
             match tls {
-                None => talk(stream, Connection { peer, tls: None }, answerer, limits, watcher).await,
+                None => talk(stream, Connection { peer, tls: None }, None, answerer, limits, watcher).await,
                 Some(tls) => {
                     if let Some(stream) = handshake(tls.acceptor(), stream, limits.idle).await {
-                        let tls = Some(tls_version(&stream));
-                        talk(stream, Connection { peer, tls }, answerer, limits, watcher).await;
+                        let connection = Connection { peer, tls: Some(tls_version(&stream)) };
+                        let shown = ShownCertificate::of(stream.get_ref().1, &tls);
+                        talk(stream, connection, shown, answerer, limits, watcher).await;
                     }
                 }
             }
@@ -130,14 +132,18 @@ async fn handshake(
 async fn talk<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
     connection: Connection,
+    shown: Option<ShownCertificate>,
     answerer: Arc<A>,
     limits: Limits,
     watcher: hyper_util::server::graceful::Watcher,
 ) {
     let heard = Arc::new(AtomicBool::new(false));
     let hears = Arc::clone(&heard);
-    let service = service_fn(move |request| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
         hears.store(true, Ordering::Relaxed);
+        if let Some(shown) = &shown {
+            request.extensions_mut().insert(shown.clone());
+        }
         let answerer = Arc::clone(&answerer);
         async move { Ok::<_, Infallible>(answerer.answer(connection, request).await) }
     });

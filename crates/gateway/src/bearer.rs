@@ -5,6 +5,7 @@ use std::sync::Arc;
 use access::{Authenticated, DecisionObserver, Services};
 use s3::{QueryString, S3Error};
 
+use crate::client_certificate::NOT_ASKED_FOR;
 use crate::gateway::Gateway;
 use crate::query::QueryCall;
 use crate::respond::Trail;
@@ -28,6 +29,7 @@ impl Gateway {
             request_id: trail.request_id.clone(),
             now: visit.now,
             observer: Arc::clone(&trail.decisions) as Arc<dyn DecisionObserver>,
+            certificate: Err(NOT_ASKED_FOR),
         };
         let session = self.query_api.bearer_session(token, call).await?;
         self.authenticator.authenticate_bearer(&unverified, snapshot, &session)

@@ -5,6 +5,7 @@ mod audit_log;
 mod audited;
 mod auditor;
 mod bearer;
+mod client_certificate;
 mod pipeline;
 mod requester_pays;
 mod visit;

@@ -33,7 +33,7 @@ use crate::rate_limits::Limited;
 use crate::respond::{self, Trail};
 use crate::unauthenticated::Unauthenticated;
 use crate::visit::Visit;
-use crate::{audited, form, pages, requester_pays};
+use crate::{audited, client_certificate, form, pages, requester_pays};
 
 /// The permission to read `/status` with the addresses inside the cluster.
 struct ReadAddresses;
@@ -425,6 +425,7 @@ impl Gateway {
         if trail.decisions.keeps_all() {
             trail.parameters = Some(access::shown_parameters(parameters.iter(), true));
         }
+        let certificate = client_certificate::of_call(&parameters, visit);
         let call = crate::query::QueryCall {
             caller: authenticated.caller,
             parameters,
@@ -432,6 +433,7 @@ impl Gateway {
             request_id: trail.request_id.clone(),
             now: visit.now,
             observer: Arc::clone(&trail.decisions) as Arc<dyn access::DecisionObserver>,
+            certificate,
         };
         Ok(self.query_api.answer(call).await)
     }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Response, StatusCode};
-use iam::Caller;
+use iam::{Caller, ClientCertificate};
 use jiff::Timestamp;
 use s3::{QueryString, S3Error, S3ErrorCode};
 
@@ -27,6 +27,8 @@ pub struct QueryCall {
     pub now: Timestamp,
     /// Who observes the decisions.
     pub observer: Arc<dyn DecisionObserver>,
+    /// The client certificate of the connection, for the action that asks for one; or why there is none that counts.
+    pub certificate: Result<ClientCertificate, &'static str>,
 }
 
 /// Answers IAM and STS queries.

@@ -4,13 +4,17 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
-use rustls::crypto::aws_lc_rs;
+use iam::ClientCertificate;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
 use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig};
 use rustls_pki_types::pem::{self, PemObject};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use tokio_rustls::TlsAcceptor;
+
+use crate::client_certificate;
 
 /// The files behind a TLS listener.
 #[derive(Debug, Clone)]
@@ -21,6 +25,8 @@ pub struct TlsFiles {
     pub key: PathBuf,
     /// PEM authorities for client certificates. If set, clients must present a certificate.
     pub client_authorities: Option<PathBuf>,
+    /// PEM authorities for the client certificates with which sessions are given. Clients may present one.
+    pub sign_in_authorities: Option<PathBuf>,
 }
 
 /// Why TLS cannot be served.
@@ -49,6 +55,7 @@ pub struct Tls {
 struct Serving {
     acceptor: TlsAcceptor,
     expires_s: i64,
+    sign_in: Option<Arc<dyn ClientCertVerifier>>,
 }
 
 /// Files that were read and can be used.
@@ -92,6 +99,18 @@ impl Tls {
         self.serving.load().expires_s
     }
 
+    /// The holder of a certificate, if an authority for sign-ins vouches for it at this moment. That the client has its key was
+    /// shown when the connection began, which may be long ago.
+    pub(crate) fn holder(
+        &self,
+        chain: &[CertificateDer<'static>],
+        now: UnixTime,
+    ) -> Result<ClientCertificate, &'static str> {
+        let serving = self.serving.load();
+        let authorities = serving.sign_in.as_ref().ok_or("this gateway accepts no certificates for sign-ins")?;
+        client_certificate::verified(chain, &**authorities, now)
+    }
+
     /// Reads the files again, and changes nothing yet.
     pub fn prepare(&self) -> Result<PreparedTls, TlsError> {
         Ok(PreparedTls { content: self.files.content(), serving: Serving::load(&self.files)? })
@@ -125,7 +144,8 @@ impl TlsFiles {
     /// A hash of all files; one that cannot be read counts as empty.
     fn content(&self) -> Vec<u8> {
         let mut context = ::aws_lc_rs::digest::Context::new(&::aws_lc_rs::digest::SHA256);
-        for path in [Some(&self.certificate), Some(&self.key), self.client_authorities.as_ref()].into_iter().flatten() {
+        let authorities = [self.client_authorities.as_ref(), self.sign_in_authorities.as_ref()].into_iter().flatten();
+        for path in [&self.certificate, &self.key].into_iter().chain(authorities) {
             let content = std::fs::read(path).unwrap_or_default();
             context.update(&content.len().to_be_bytes());
             context.update(&content);
@@ -150,24 +170,37 @@ impl Serving {
         let certified = CertifiedKey::from_der(chain, key, &provider)?;
         let builder =
             ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions()?;
-        let builder = match &files.client_authorities {
+        let of_connections = files.client_authorities.iter().chain(&files.sign_in_authorities).collect::<Vec<_>>();
+        let builder = match verifier(&of_connections, files.client_authorities.is_some(), &provider)? {
             None => builder.with_no_client_auth(),
-            Some(path) => {
-                let mut roots = RootCertStore::empty();
-                for authority in certificates(path)? {
-                    roots.add(authority)?;
-                }
-                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
-                    .build()
-                    .map_err(|error| TlsError::File { path: path.clone(), reason: error.to_string() })?;
-                builder.with_client_cert_verifier(verifier)
-            }
+            Some(verifier) => builder.with_client_cert_verifier(verifier),
         };
+        let of_sign_ins = files.sign_in_authorities.iter().collect::<Vec<_>>();
+        let sign_in = verifier(&of_sign_ins, true, &provider)?;
         let resolver = rustls::sign::SingleCertAndKey::from(certified);
         let mut config = builder.with_cert_resolver(Arc::new(resolver));
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Self { acceptor: TlsAcceptor::from(Arc::new(config)), expires_s })
+        Ok(Self { acceptor: TlsAcceptor::from(Arc::new(config)), expires_s, sign_in })
     }
+}
+
+/// Verifies client certificates by the authorities in all these files; `None` without a file.
+fn verifier(
+    files: &[&PathBuf],
+    is_mandatory: bool,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Option<Arc<dyn ClientCertVerifier>>, TlsError> {
+    let Some(first) = files.first() else { return Ok(None) };
+    let mut roots = RootCertStore::empty();
+    for path in files {
+        for authority in certificates(path)? {
+            roots.add(authority)?;
+        }
+    }
+    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
+    let builder = if is_mandatory { builder } else { builder.allow_unauthenticated() };
+    let error = |reason: String| TlsError::File { path: (*first).clone(), reason };
+    builder.build().map(Some).map_err(|cause| error(cause.to_string()))
 }
 
 /// When a certificate expires, seconds since 1970.

@@ -1,6 +1,7 @@
 //! What `server` and `s3` share: putting the two planes together, listening, and stopping in the right order.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,7 @@ use federation::{Directory, KeyDemand, KeyKeeper};
 use fence::Moment;
 use filer::{Filer, FilerConfiguration};
 use gateway::accept::{self, CONNECTIONS_MAX, Limits};
-use gateway::tls::Tls;
+use gateway::tls::{Tls, TlsFiles};
 use gateway::{Gateway, Limit, Metrics, Rate, RateLimits, Rates};
 use iam::Identities;
 use iam_formats::{FenceSettings, KelpgateConfig, LimitSetting, LimitSettings, RateSetting};
@@ -83,7 +84,7 @@ pub struct Plan {
 /// What is checked before anything is opened.
 pub fn check(settings: &Settings) -> Result<(), String> {
     settings.audit_file.as_deref().map(audit_log::of_weed).transpose()?;
-    tls(settings).map(|_| ())
+    tls(settings, None).map(|_| ())
 }
 
 /// Runs the gateway until a signal arrives. Calls `announce` with the URL once it listens.
@@ -120,7 +121,7 @@ pub async fn run(mut plan: Plan, settings: Settings, announce: impl FnOnce(&str)
     workers.extend(background::last_used(&recorder));
     workers.extend(iam_workers(&settings, &config.iam.kelpgate, &store, &follower, &key_demand));
     workers.push(audit_log::anchors(&auditing, &plan.filer));
-    let tls = tls(&settings)?.map(Arc::new);
+    let tls = tls(&settings, config.iam.client_authorities.as_deref())?.map(Arc::new);
     workers.extend(tls.as_ref().map(|tls| watched(tls, &metrics)));
     let status = Status {
         started,
@@ -419,8 +420,14 @@ async fn signals<Complete: Fn(&mut Identities) -> Result<(), String>>(
     }
 }
 
-fn tls(settings: &Settings) -> Result<Option<Tls>, String> {
-    let loaded = settings.tls.clone().map(Tls::load).transpose();
+/// The TLS of the listener, if there is any. `authorities` is the file with those of certificates for sign-ins.
+fn tls(settings: &Settings, authorities: Option<&str>) -> Result<Option<Tls>, String> {
+    if settings.tls.is_none() && authorities.is_some() {
+        return Err("a provider of type `certificate` needs TLS: set -cert.file and -key.file, or remove it".to_owned());
+    }
+    let sign_in_authorities = authorities.map(PathBuf::from);
+    let files = settings.tls.clone().map(|files| TlsFiles { sign_in_authorities, ..files });
+    let loaded = files.map(Tls::load).transpose();
     loaded.map_err(|error| format!("TLS: {error}"))
 }
 

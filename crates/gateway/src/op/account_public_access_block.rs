@@ -15,6 +15,7 @@ use super::answer::{self, Answer};
 use super::public_access_block::MAX_DOCUMENT_BYTES;
 use super::{Call, Run};
 use crate::body::ObjectBody;
+use crate::client_certificate::NOT_ASKED_FOR;
 use crate::query::QueryCall;
 
 impl Run for GetAccountPublicAccessBlock {
@@ -59,6 +60,7 @@ async fn change(call: &Call<'_>, parameters: &str) -> Result<(), S3Error> {
         request_id: call.request_id.clone(),
         now: call.now,
         observer: Arc::clone(&call.decisions) as Arc<dyn DecisionObserver>,
+        certificate: Err(NOT_ASKED_FOR),
     };
     call.gateway.query_api.change(query).await
 }
