@@ -4,7 +4,7 @@ use access::{AuditedError, DecisionObserver};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
-use iam::{Caller, CallerSession};
+use iam::{Caller, CallerSession, ClientCertificate};
 use iam_api::answer::{self, Service};
 use iam_api::{Params, QueryAction};
 use policy::Context;
@@ -36,6 +36,8 @@ pub struct Query<'a> {
     pub now_s: i64,
     /// Who is told of the decisions.
     pub observer: &'a dyn DecisionObserver,
+    /// The caller's client certificate, for the action that asks for one; or why there is none that counts.
+    pub certificate: Result<&'a ClientCertificate, &'static str>,
 }
 
 impl QueryEndpoint {
@@ -79,6 +81,7 @@ impl QueryEndpoint {
             now_s: query.now_s,
             random,
             observer: query.observer,
+            certificate: query.certificate,
             message_keys: self.sts.message_keys(),
         }
     }

@@ -1,6 +1,7 @@
 //! The control plane: IAM and STS query APIs, the change feed, status.
 
 mod bearer;
+mod certificate;
 pub mod endpoint;
 pub mod feed;
 pub mod fence;

@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use access::Permit;
 use filer::FilerError;
-use iam::{Caller, Holder, Snapshot, Tags};
+use iam::{Caller, ClientCertificate, Holder, Snapshot, Tags};
 use iam_api::answer::{self, Service};
 use iam_api::{Command, IamError, Params, QueryAction, QueryCaller, query_requirements, set_query_condition_keys};
 use ids::AccountId;
@@ -28,6 +28,8 @@ pub struct Call<'a> {
     pub random: &'a [u8; 96],
     /// Who observes the decisions.
     pub observer: &'a dyn access::DecisionObserver,
+    /// The caller's client certificate, or why there is none that counts.
+    pub certificate: Result<&'a ClientCertificate, &'static str>,
     /// The keys with which the reasons of refusals are encrypted for `DecodeAuthorizationMessage`; `None` for no such messages.
     pub message_keys: Option<&'a SessionKeys>,
 }

@@ -78,6 +78,8 @@ impl Grant<'_> {
 pub(crate) enum Span {
     /// From now on, as long as the caller asked.
     AsAsked([u8; 16]),
+    /// The same, and at the latest until this time.
+    Until(i64, [u8; 16]),
     /// From the time when the token was issued until it expires. A revocation that is later than the token then ends the session.
     OfToken([u8; 16]),
 }
@@ -101,7 +103,11 @@ impl StsApi {
     ) -> Result<String, QueryError> {
         let SignIn { provider, user, dialect } = sign_in;
         let (session_id, role_id) = (session_id(call)?, granted.role().id.unwrap_or("AROASTSCLAIMBASED"));
-        let made = self.made_session(call, context, sign_in, granted, snapshot, Span::AsAsked(session_id))?;
+        let span = match provider.is_certificate() {
+            true => Span::Until(user.expires_s, session_id),
+            false => Span::AsAsked(session_id),
+        };
+        let made = self.made_session(call, context, sign_in, granted, snapshot, span)?;
         let MadeSession { credentials, input, arn } = &made;
         log_session(call, user, arn, &credentials.access_key_id);
         let output = AssumeRoleOutput {
@@ -111,8 +117,8 @@ impl StsApi {
             packed_policy_size: packed_policy_size(input.policy.as_deref(), &input.tags),
             source_identity: input.source_identity.as_deref(),
         };
-        if provider.is_directory() {
-            return Ok(answer::assume_role_with_ldap_identity(&output, call.request_id));
+        if !provider.has_tokens() {
+            return Ok(answer::assume_role_in_minios_dialect(dialect.action, &output, call.request_id));
         }
         let federated = FederatedOutput {
             action: dialect.action,
@@ -155,6 +161,10 @@ impl StsApi {
         let provider_name = if provider.name.is_empty() { &provider.arn } else { &provider.name };
         let (issued_at, duration_s, session_id) = match span {
             Span::AsAsked(id) => (issued_at(snapshot, &targets, role_arn, call.now_s), duration_s, id),
+            Span::Until(last_s, id) => {
+                let issued_at = issued_at(snapshot, &targets, role_arn, call.now_s);
+                (issued_at, duration_s.min(seconds_between(issued_at, last_s)), id)
+            }
             Span::OfToken(id) => (issued_with(user, provider), whole_life(user, provider, call.now_s), id),
         };
         let credentials = sts::mint(
@@ -295,7 +305,13 @@ fn directory_user(user: &WebIdentity) -> DirectoryUser {
 /// The names in the claim that gives policies: text with commas, or a list.
 fn policies_of(claim: &str, sign_in: &SignIn, snapshot: &Snapshot) -> Vec<String> {
     let values = sign_in.user.claims.get(claim).map(Claim::values).unwrap_or_default();
-    let names = values.iter().flat_map(|value| value.split(',')).map(str::trim).filter(|name| !name.is_empty());
+    // A name in a certificate is one name, whatever its authority let somebody write there.
+    let is_list = sign_in.provider.has_tokens();
+    let names = values
+        .iter()
+        .flat_map(|value| value.split(|c| is_list && c == ','))
+        .map(str::trim)
+        .filter(|name| !name.is_empty());
     let (known, unknown): (Vec<_>, Vec<_>) = names.map(str::to_owned).partition(|name| snapshot.policy(name).is_some());
     if !unknown.is_empty() {
         tracing::warn!(
@@ -325,7 +341,7 @@ fn params_of(call: &Call<'_>, sign_in: &SignIn, granted: &Grant<'_>) -> Result<P
     let own_name = provider.session_name_claim.is_empty();
     match call.params.given("RoleSessionName").filter(|_| own_name) {
         Some(name) => put("RoleSessionName", name),
-        None if own_name && names_role && !provider.is_directory() => {}
+        None if own_name && names_role && provider.has_tokens() => {}
         None => put("RoleSessionName", &session_name(provider, user)),
     }
     for name in ["Policy", "DurationSeconds"] {
@@ -409,7 +425,7 @@ fn log_session(call: &Call<'_>, user: &WebIdentity, session: &str, access_key_id
 }
 
 /// The name of a session that is taken from the token: what a session's name cannot have becomes a hyphen. A name that was changed
-/// gets a part of its hash, so that two users never have one name.
+/// gets a part of its hash, and so does one that looks as if it had, so that two users never have one name.
 fn session_name(provider: &IdentityProvider, user: &WebIdentity) -> String {
     let claim = if provider.is_directory() { "username" } else { &provider.session_name_claim };
     let named = user.claims.text(claim).unwrap_or(&user.subject);
@@ -456,7 +472,7 @@ fn keys_of_sign_in(context: &Context, sign_in: &SignIn) -> Context {
     context.set("aws:PrincipalType", "Federated");
     context.set("aws:FederatedProvider", provider.arn.as_str());
     // SeaweedFS's trust policies say `oidc:sub`.
-    let has_short_prefix = !provider.name.is_empty() && !provider.is_directory();
+    let has_short_prefix = !provider.name.is_empty() && provider.has_tokens();
     let prefixes = [provider.key_prefix(), "oidc"].into_iter().take(if has_short_prefix { 2 } else { 1 });
     for prefix in prefixes {
         for (name, claim) in user.claims.iter() {
@@ -465,7 +481,7 @@ fn keys_of_sign_in(context: &Context, sign_in: &SignIn) -> Context {
                 values => context.set_many(&format!("{prefix}:{name}"), values.iter().cloned()),
             }
         }
-        if !provider.is_directory() {
+        if provider.has_tokens() {
             context.set(&format!("{prefix}:aud"), user.audience.as_str());
         }
     }

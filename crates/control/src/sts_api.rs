@@ -20,10 +20,10 @@ use store::FilerStore;
 use sts::{NewSession, SessionHolder, SessionKeys};
 
 use crate::feed::Follower;
-use crate::ldap;
 use crate::query::{Call, QueryError, authorize, needs};
 use crate::sign_in_limits::SignInLimits;
 use crate::web_identity::{CLIENT_GRANTS, WEB_IDENTITY};
+use crate::{certificate, ldap};
 use mfa::WrongCodes;
 
 /// STS's actions on this gateway.
@@ -76,6 +76,7 @@ impl StsApi {
         let answered = match call.action()? {
             "AssumeRoleWithWebIdentity" => self.assume_role_with_web_identity(call, context, &WEB_IDENTITY).await,
             "AssumeRoleWithClientGrants" => self.assume_role_with_web_identity(call, context, &CLIENT_GRANTS).await,
+            certificate::ACTION => self.assume_role_with_certificate(call, context),
             ldap::ACTION => self.assume_role_with_ldap_identity(call, context).await,
             _ => self.dispatch(call, context).await,
         };

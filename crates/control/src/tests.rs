@@ -103,6 +103,7 @@ impl Gateway {
             now_s: 1_700_000_000,
             random: &random,
             observer: &access::NoObserver,
+            certificate: Err("a test"),
             message_keys: self.sts.message_keys(),
         };
         match crate::query::service_of(action[0].1) {

@@ -66,6 +66,7 @@ fn query(call: &QueryCall) -> Query<'_> {
         request_id: &call.request_id,
         now_s: call.now.as_second(),
         observer: &*call.observer,
+        certificate: call.certificate.as_ref().map_err(|why| *why),
     }
 }
 

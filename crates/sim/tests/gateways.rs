@@ -142,6 +142,7 @@ async fn call(iam: Arc<IamApi>, state: Arc<Snapshot>, random: [u8; 96], params: 
         now_s: 1_700_000_000,
         random: &random,
         observer: &access::NoObserver,
+        certificate: Err("a test"),
         message_keys: None,
     };
     match iam.answer(&call, Context::new()).await {

@@ -64,6 +64,7 @@ pub(super) fn ask(gateway: &Gateway, caller: &Caller, line: &str) -> (Vec<Requir
         now_s: 1_700_000_000,
         random: &[0; 96],
         observer: &access::NoObserver,
+        certificate: Err("a test"),
         message_keys: None,
     };
     let mut context = Context::new();

@@ -26,6 +26,7 @@ async fn answer(endpoint: &QueryEndpoint, caller: &Caller, parameters: &[(&str, 
         request_id: "req-1",
         now_s: 1_700_000_000,
         observer: &access::NoObserver,
+        certificate: Err("a test"),
     };
     endpoint.answer(query).await
 }
