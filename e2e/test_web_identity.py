@@ -14,6 +14,7 @@ import kelpgate
 import world
 from clients import Key, client, make_bucket, refused, s3
 from idp import Idp, SigningKey
+from openbao import ALGORITHMS, OpenBao
 from processes import tail, wait_for
 
 ROLE = "arn:aws:iam::000000000000:role/"
@@ -547,3 +548,30 @@ def test_the_doctor_says_which_step_fails(place, idp, tmp_path, make, fails, sai
     file.write_text(make(idp) + "\n")
     done = kelpgate.cli("doctor", f"-token={file}", f"-iam.config={place.file}", check=False)
     assert (done.returncode != 0, said in done.stdout) == (fails, True), done.stdout + done.stderr
+
+
+def test_openbao(tmp_path):
+    """A real provider: each of its algorithms, rotation, and tokens for somebody else."""
+    (tmp_path / "place").mkdir()
+    bao = OpenBao(tmp_path)
+    place = Place(tmp_path / "place", bao)
+    try:
+        name = make_bucket(s3(place.url, place.server.root))
+        for algorithm in ALGORITHMS:
+            s3(place.url, place.session(bao.token(algorithm))).list_objects_v2(Bucket=name)
+        assert place.text("Provider") == bao.issuer and place.text("Audience") == bao.client
+        place.session(bao.token(), role=None)
+        assert "assumed-role/Reader/" in place.text("Arn")
+        bao.role("other", "ES256", "other")
+        bao.role("admins", "ES256", bao.client, groups=["other"])
+        assert place.assume(bao.token("other")) == (400, "InvalidIdentityToken")
+        assert place.assume(bao.token("admins"), role=None) == (403, "AccessDenied")
+        before = bao.token("ES256")
+        bao.rotate("ES256")
+        # OpenBao publishes the next key ahead of time, so that rotation keeps nobody waiting.
+        assert place.assume(bao.token("ES256"))[0] == place.assume(before)[0] == 200
+        head, claims, signature = before.split(".")
+        assert place.assume(f"{head}.{claims}.{signature[:-2]}AA") == (400, "InvalidIdentityToken")
+    finally:
+        place.server.stop()
+        bao.stop()
