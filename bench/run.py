@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from urllib.parse import urlencode
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "e2e"))
@@ -29,6 +30,7 @@ os.environ.setdefault("KELPGATE_BIN", str(ROOT / "target/release/kelpgate"))
 import kelpgate  # noqa: E402
 import world  # noqa: E402
 from clients import Key, assume, s3  # noqa: E402
+from idp import Idp  # noqa: E402
 from processes import Server, free_port  # noqa: E402
 from signing import Signer, request, send, sha256  # noqa: E402
 from weed import Cluster, weed_s3  # noqa: E402
@@ -101,6 +103,15 @@ def assume_role(url):
     return [{"method": "POST", "target": "/", "headers": headers, "body": body}]
 
 
+def assume_role_with_web_identity(bench, url):
+    parameters = {
+        "Action": "AssumeRoleWithWebIdentity", "Version": "2011-06-15", "RoleSessionName": "bench",
+        "RoleArn": f"arn:aws:iam::{world.ACCOUNT}:role/BenchWebRole", "WebIdentityToken": bench.idp.token(),
+    }  # fmt: skip
+    headers = {"host": url[7:], "content-type": "application/x-www-form-urlencoded"}
+    return [{"method": "POST", "target": "/", "headers": headers, "body": urlencode(parameters)}]
+
+
 def workloads(bench):
     small = [f"{bench.bucket}/data/k{n:04}" for n in range(200)]
     medium = [f"{bench.bucket}/medium/k{n:02}" for n in range(32)]
@@ -119,6 +130,7 @@ def workloads(bench):
         connections=4,
     )  # fmt: skip
     yield Workload("assume role", assume_role)
+    yield Workload("assume role with web identity", lambda url: assume_role_with_web_identity(bench, url))
     yield Workload("get 1 KiB, session", lambda url: presigned(bench.session("S3ReadOnlyRole"), "GET", url, small))
     yield Workload("get 1 KiB, role of 1000 statements", lambda url: presigned(bench.session("BenchRole"), "GET", url, small))
     for count in bench.policy_buckets:
@@ -153,6 +165,12 @@ class Bench:
                 "attachedPolicies": ["BenchPolicy"],
             }
         )
+        self.idp = Idp(directory)
+        own = {"issuer": self.idp.issuer, "clientId": self.idp.client, "jwksUri": f"{self.idp.issuer}/keys", "allowPrivateAddresses": True}
+        config["providers"] = [{"name": "bench", "type": "oidc", "config": own}]
+        trust = {"Effect": "Allow", "Principal": {"Federated": "bench"}, "Action": "sts:AssumeRoleWithWebIdentity"}
+        web_role = {"roleName": "BenchWebRole", "roleArn": f"arn:aws:iam::{world.ACCOUNT}:role/BenchWebRole", "trustPolicy": document(trust)}
+        config["roles"].append({**web_role, "attachedPolicies": ["S3ReadOnlyPolicy"]})
         identities, iam = directory / "identities.json", directory / "iam.json"
         identities.write_text(json.dumps(world.IDENTITIES))
         iam.write_text(json.dumps(config))
