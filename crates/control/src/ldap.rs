@@ -83,7 +83,9 @@ impl StsApi {
             let message = "Too many wrong passwords from your address or for this name; wait for some minutes";
             return Err(refuse("Throttling", 400, message));
         };
-        match directory.sign_in(username, password).await {
+        let may_compare = |dn: &str| this_try.is_within_entry(dn, call.now_s);
+        let signed_in = directory.sign_in(username, password, &may_compare).await;
+        match signed_in {
             Ok(user) => {
                 this_try.forgive();
                 Ok(user)

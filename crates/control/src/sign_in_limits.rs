@@ -1,4 +1,5 @@
-//! How many passwords may be tried: from one address, and for one name.
+//! How many passwords may be tried: from one address, for one name, and for one entry of a directory, which has names beyond number: some
+//! directories ignore accents, or take letters of other widths for the same.
 //!
 //! Each gateway counts by itself. A try counts before the directory is asked, so that many at once are not more than many in a row,
 //! and no longer once it turns out not to be a wrong guess.
@@ -6,9 +7,9 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
-/// So many wrong passwords for a name close it.
+/// So many wrong passwords for a name, or for an entry, close it.
 const PER_NAME: u32 = 10;
 /// So many wrong passwords from an address close it. Many people may be behind one.
 const PER_ADDRESS: u32 = 50;
@@ -21,6 +22,7 @@ const REMEMBERED: usize = 10_000;
 #[derive(Default)]
 pub(crate) struct SignInLimits {
     names: Mutex<Tries<String>>,
+    entries: Mutex<Tries<String>>,
     addresses: Mutex<Tries<IpAddr>>,
 }
 
@@ -29,6 +31,7 @@ pub(crate) struct Try<'a> {
     limits: &'a SignInLimits,
     name: String,
     address: Option<IpAddr>,
+    entry: OnceLock<String>,
 }
 
 impl SignInLimits {
@@ -43,14 +46,24 @@ impl SignInLimits {
             return None;
         }
         let is_within = locked(&self.names).count(name.clone(), PER_NAME, now_s);
-        is_within.then_some(Try { limits: self, name, address })
+        is_within.then_some(Try { limits: self, name, address, entry: OnceLock::new() })
     }
 }
 
 impl Try<'_> {
+    /// Counts it for the entry that has the name, once; false if there were too many already.
+    pub(crate) fn is_within_entry(&self, dn: &str, now_s: i64) -> bool {
+        let entry = iam::comparable_dn(dn);
+        let is_within = locked(&self.limits.entries).count(entry.clone(), PER_NAME, now_s);
+        is_within && self.entry.set(entry).is_ok()
+    }
+
     /// It was the right password, or no password was compared.
     pub(crate) fn forgive(self) {
         locked(&self.limits.names).forgive(&self.name);
+        if let Some(entry) = self.entry.get() {
+            locked(&self.limits.entries).forgive(entry);
+        }
         if let Some(address) = &self.address {
             locked(&self.limits.addresses).forgive(address);
         }
@@ -166,5 +179,22 @@ mod tests {
         }
         assert_eq!(allowed(&limits, "alice", "10.9.9.9", 0, 1), 0);
         assert!(locked(&limits.names).0.len() <= REMEMBERED);
+    }
+
+    #[test]
+    fn other_spellings_of_a_name_are_no_further_tries() {
+        let (limits, dn) = (SignInLimits::default(), "uid=alice,dc=x");
+        let guess = |number: usize, dn: &str| {
+            let this_try = limits.begin(&format!("alice{number}"), None, 0).unwrap();
+            (this_try.is_within_entry(dn, 0), this_try)
+        };
+        for number in 0..5 {
+            let (is_within, this_try) = guess(number, dn);
+            assert!(is_within);
+            this_try.forgive();
+        }
+        let compared = (0..30).filter(|number| guess(*number, if number % 2 == 0 { dn } else { "UID=Alice, dc=x" }).0);
+        assert_eq!(compared.count(), PER_NAME as usize);
+        assert!(guess(0, "uid=bob,dc=x").0);
     }
 }

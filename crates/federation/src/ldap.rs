@@ -102,21 +102,33 @@ impl Directory {
 
     /// The user with this name, if the password is right.
     ///
-    /// A name that does not exist costs the same questions as a wrong password.
-    pub async fn sign_in(&self, username: &str, password: &str) -> Result<FoundUser, SignInError> {
+    /// A name that does not exist costs the same questions as a wrong password, and so does an entry whose password may not be compared,
+    /// as `may_compare` says of its DN.
+    pub async fn sign_in(
+        &self,
+        username: &str,
+        password: &str,
+        may_compare: &(dyn Fn(&str) -> bool + Send + Sync),
+    ) -> Result<FoundUser, SignInError> {
         if password.is_empty() || username.is_empty() {
             // A directory accepts a bind without a password as anonymous (RFC 4513, 5.1.2).
             return Err(SignInError::Refused("the name or the password is empty".to_owned()));
         }
-        let asked = tokio::time::timeout(PATIENCE, self.ask(username, password)).await;
+        let asked = tokio::time::timeout(PATIENCE, self.ask(username, password, may_compare)).await;
         asked.unwrap_or_else(|_| Err(SignInError::Unavailable("it did not answer within 20 s".to_owned())))
     }
 
-    async fn ask(&self, username: &str, password: &str) -> Result<FoundUser, SignInError> {
+    async fn ask(
+        &self,
+        username: &str,
+        password: &str,
+        may_compare: &(dyn Fn(&str) -> bool + Send + Sync),
+    ) -> Result<FoundUser, SignInError> {
         let _turn = self.pool.turn().await;
         let (mut connection, found) = self.entries(username).await?;
         let entry = match found.as_slice() {
-            [entry] => Ok(entry),
+            [entry] if may_compare(&entry.dn) => Ok(entry),
+            [_] => Err("too many wrong passwords for this entry, under whatever names"),
             [] => Err("no entry has this name"),
             _ => Err("more than one entry has this name; narrow `userFilter` or `baseDN`"),
         };

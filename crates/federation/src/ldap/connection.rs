@@ -82,6 +82,10 @@ impl Connection {
         let answer = answer.map_err(|error| error.to_string())?;
         match answer.rc {
             0 => Ok(Ok(())),
+            // Active Directory says here that an account is disabled, has expired, or needs a new password.
+            INVALID_CREDENTIALS if !answer.text.is_empty() => {
+                Ok(Err(format!("the password is wrong ({})", answer.text)))
+            }
             INVALID_CREDENTIALS => Ok(Err("the password is wrong".to_owned())),
             code if NOT_NOW.contains(&code) => Err(format!("the server answers {code} ({})", answer.text)),
             code => Ok(Err(format!("the server answers {code} ({})", answer.text))),
