@@ -31,7 +31,7 @@ def role(name, policy, trust_policy, **more):
     return {"roleName": name, "trustPolicy": trust_policy, "attachedPolicies": [policy], **more}
 
 
-def config(idp, **provider):
+def config(idp, others=(), **provider):
     settings = {"issuer": idp.issuer, "clientIds": ["app", "web"], "allowPrivateAddresses": True, **provider}
     equals = {"StringEquals": {f"{idp.prefix}:sub": "user-1"}}
     return {
@@ -48,9 +48,11 @@ def config(idp, **provider):
                         {"claim": "groups", "value": "stranger", "role": "ForUsers"},
                     ]
                 },
-            }
+            },
+            *others,
         ],
         "roles": [
+            role("OfTwo", "read", trust(idp, {"StringEquals": {f"{idp.prefix}:x:sub": "user-1"}}, principal=["corp", "lookalike"])),
             role("Reader", "read", trust(idp)),
             role("Writer", "write", trust(idp, {"StringEquals": {"oidc:iss": idp.issuer}}, principal="corp")),
             role("OnlyUser1", "read", trust(idp, equals)),
@@ -139,7 +141,10 @@ def idp(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory, idp):
-    place = Place(tmp_path_factory.mktemp("place"), idp)
+    # Its condition keys begin like those of `corp`, and go on.
+    settings = {"issuer": f"{idp.issuer}:x", "jwksUri": f"{idp.issuer}/keys", "clientIds": ["app"], "allowPrivateAddresses": True}
+    lookalike = {"name": "lookalike", "type": "oidc", "config": settings}
+    place = Place(tmp_path_factory.mktemp("place"), idp, others=[lookalike])
     yield place
     place.server.stop()
 
@@ -254,6 +259,12 @@ GITHUB = {
 )
 def test_tokens_of_known_providers(place, idp, role, claims, status):
     assert place.assume(idp.token(**claims), role)[0] == status
+
+
+def test_claims_do_not_pose_as_those_of_another_provider(place, idp):
+    place.session(idp.token())
+    place.session(idp.token(iss=f"{idp.issuer}:x"), "OfTwo")
+    assert place.assume(idp.token(**{"x:sub": "user-1"}), "OfTwo") == (403, "AccessDenied")
 
 
 def test_parameters_do_not_pose_as_claims(place, idp):

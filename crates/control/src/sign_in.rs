@@ -210,7 +210,7 @@ impl StsApi {
         role: &Role,
         snapshot: &Snapshot,
     ) -> Result<(), QueryError> {
-        let mut context = keys_of_sign_in(&context, sign_in);
+        let mut context = keys_of_sign_in(&context, sign_in, snapshot);
         set_query_condition_keys(params, &mut context)?;
         let caller = federated_caller(call.caller, &sign_in.provider);
         let decision_input = DecisionInput { caller: &caller, snapshot, context: &context, observer: call.observer };
@@ -461,7 +461,7 @@ fn federated_caller(caller: &Caller, provider: &IdentityProvider) -> Caller {
 
 /// The condition keys of a sign-in: those of the request without what a signature said about its maker, and the claims behind
 /// the name of their provider, where they cannot look like other keys.
-fn keys_of_sign_in(context: &Context, sign_in: &SignIn) -> Context {
+fn keys_of_sign_in(context: &Context, sign_in: &SignIn, snapshot: &Snapshot) -> Context {
     let SignIn { provider, user, .. } = sign_in;
     let of_maker =
         ["aws:principal", "aws:userid", "aws:username", "aws:tokenissuetime", "aws:multifactor", "aws:sourceidentity"];
@@ -475,7 +475,7 @@ fn keys_of_sign_in(context: &Context, sign_in: &SignIn) -> Context {
     let has_short_prefix = !provider.name.is_empty() && provider.has_tokens();
     let prefixes = [provider.key_prefix(), "oidc"].into_iter().take(if has_short_prefix { 2 } else { 1 });
     for prefix in prefixes {
-        for (name, claim) in user.claims.iter() {
+        for (name, claim) in user.claims.iter().filter(|(name, _)| !is_of_another(provider, name, snapshot)) {
             match claim.values() {
                 [value] => context.set(&format!("{prefix}:{name}"), value.as_str()),
                 values => context.set_many(&format!("{prefix}:{name}"), values.iter().cloned()),
@@ -486,6 +486,16 @@ fn keys_of_sign_in(context: &Context, sign_in: &SignIn) -> Context {
         }
     }
     context
+}
+
+/// Whether the key of a claim would be one of another provider, whose issuer goes on where the provider's own ends: the claim
+/// `8443:sub` of `https://host`, and `sub` of `https://host:8443`.
+fn is_of_another(provider: &IdentityProvider, claim: &str, snapshot: &Snapshot) -> bool {
+    let is_prefix = |other: &str| {
+        let rest = other.strip_prefix(provider.key_prefix()).and_then(|rest| rest.strip_prefix(':'));
+        rest.and_then(|rest| claim.strip_prefix(rest)).is_some_and(|rest| rest.starts_with(':'))
+    };
+    claim.contains(':') && snapshot.identity_providers().iter().any(|other| is_prefix(other.key_prefix()))
 }
 
 fn not_authorized() -> QueryError {
