@@ -38,6 +38,7 @@ import changes  # noqa: E402
 import kelpgate  # noqa: E402
 import world  # noqa: E402
 from clients import Key, s3  # noqa: E402
+from idp import Idp  # noqa: E402
 from processes import Server, free_port  # noqa: E402
 from run import LOAD, cpu_s, presigned, rss_mb  # noqa: E402
 from weed import Cluster, weed_s3  # noqa: E402
@@ -52,7 +53,8 @@ class Side:
     def __init__(self, name, directory):
         self.name, self.directory = name, directory
         self.cluster = Cluster(directory / "cluster")
-        self.flags = configuration(directory, self.cluster.filer.address)
+        self.idp = Idp(directory)
+        self.flags = configuration(directory, self.cluster.filer.address, self.idp)
         self.a, self.b = self.gateway("a"), self.gateway("b")
 
     def gateway(self, which):
@@ -67,11 +69,13 @@ class Side:
                 server.kill() if server.command[0] == "weed" else server.stop()
 
 
-def configuration(directory, filer_address):
+def configuration(directory, filer_address, idp):
     directory.mkdir(parents=True, exist_ok=True)
     identities, iam = directory / "identities.json", directory / "iam.json"
     identities.write_text(json.dumps(world.IDENTITIES))
-    iam.write_text(json.dumps(world.iam_config(filer_address)))
+    own = {"issuer": idp.issuer, "clientId": idp.client, "jwksUri": f"{idp.issuer}/keys", "allowPrivateAddresses": True}
+    providers = [{"name": "trials", "type": "oidc", "config": own}]
+    iam.write_text(json.dumps(world.iam_config(filer_address, providers=providers)))
     return [f"-config={identities}", f"-iam.config={iam}"]
 
 
@@ -95,7 +99,7 @@ def trials(directory, arguments, results):
     print(f"{'':26}{'':10}{'old answers of B after':>30} |{'write, ms':>20}")
     print(f"{'kind of change':26}{'gateways':10}{'grants':>15}{'revocations':>15} |{'median':>10}{'p99':>10}")
     both = sides(directory, arguments, "trials")
-    worlds = {side.name: changes.TrialWorld(side.a.url, side.b.url, ADMIN) for side in both}
+    worlds = {side.name: changes.TrialWorld(side.a.url, side.b.url, ADMIN, side.idp) for side in both}
     for make in changes.KINDS:
         if arguments.kinds and not any(make.name.startswith(word) for word in arguments.kinds):
             continue

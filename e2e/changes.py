@@ -365,16 +365,45 @@ class RoleRevocation(Role):
         return [lambda: time.sleep(1.1), self.world.a.prepared("RevokeSessions", RoleName=self.role)]
 
 
+class ProviderRevocation(RoleRevocation):
+    """All sessions of an identity provider's users, at the same pace."""
+
+    name, role = "provider revocation", "trial-web-role"
+
+    def setup(self):
+        w = self.world
+        provider = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{w.idp.prefix}"
+        trust = {"Effect": "Allow", "Principal": {"Federated": provider}, "Action": "sts:AssumeRoleWithWebIdentity"}
+        w.a.must("CreateRole", RoleName=self.role, AssumeRolePolicyDocument=json.dumps(document(trust)))
+        w.a.must("PutRolePolicy", RoleName=self.role, PolicyName="trial", PolicyDocument=reading(w.bucket))
+        self.session = None
+
+    def assume(self):
+        body = urlencode({
+            "Action": "AssumeRoleWithWebIdentity", "Version": "2011-06-15", "RoleSessionName": "trial",
+            "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/{self.role}", "WebIdentityToken": self.world.idp.token(),
+        }).encode()  # fmt: skip
+        answer = self.world.a.connection.send("POST", "/", FORM, body)
+        assert answer.status == 200, answer
+        text = answer.body.decode()
+        self.session = Key(*(between(text, name) for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")))
+        return answer
+
+    def revoke(self):
+        return [lambda: time.sleep(1.1), self.world.a.prepared("RevokeSessions", Provider=self.world.idp.issuer)]
+
+
 KINDS = [
     BucketPolicy, Inline, Attached, ManagedVersion, Group, Role, KeyDeletion, KeyDeactivation, UserDeletion, SessionRevocation,
-    UserRevocation, RoleRevocation,
+    UserRevocation, RoleRevocation, ProviderRevocation,
 ]  # fmt: skip
 
 
 class TrialWorld:
-    """A bucket with an object, a user with a key and no permissions, and both gateways."""
+    """A bucket with an object, a user with a key and no permissions, and both gateways, which may have the identity provider."""
 
-    def __init__(self, url_a, url_b, admin, bucket="trials", user="trial-user"):
+    def __init__(self, url_a, url_b, admin, idp=None, bucket="trials", user="trial-user"):
+        self.idp = idp
         self.a, self.b, self.admin = Iam(url_a, admin), Connection(url_b), admin
         self.bucket, self.user = bucket, user
         for target, body in ((f"/{bucket}", b""), (f"/{bucket}/k", b"x")):
