@@ -55,7 +55,7 @@ class Authority:
 
 
 class Place:
-    def __init__(self, directory):
+    def __init__(self, directory, asks_everybody=False):
         directory.mkdir(exist_ok=True)
         self.clients, self.servers = Authority(directory, "clients"), Authority(directory, "servers")
         certificate, key = self.servers.leaf("server", "/CN=localhost", usage="serverAuth")
@@ -63,6 +63,8 @@ class Place:
         file = directory / "iam.json"
         file.write_text(json.dumps(self.config()))
         flags = [f"-iam.config={file}", f"-port.https={self.port}", f"-key.file={key}", f"-cert.file={certificate}"]
+        if asks_everybody:
+            flags += ["-tlsVerifyClientCert", f"-cacert.file={self.servers.file}"]
         self.server = kelpgate.SingleMachine(directory, flags)
         self.url = f"https://127.0.0.1:{self.port}/"
         self.loader = self.clients.leaf("loader", "/O=admin/CN=loader-7")
@@ -174,6 +176,17 @@ def test_other_certificates_do_not_connect(place, by, usage, days):
     other = getattr(place, by).leaf(f"{by}-{usage}-{days}", "/CN=loader-7", usage=usage, ends_in=timedelta(days=days))
     with pytest.raises(requests.exceptions.RequestException):
         place.call(other)
+
+
+def test_who_may_connect_may_not_sign_in(tmp_path):
+    """`-tlsVerifyClientCert` has authorities of its own, whose certificates give no session."""
+    place = Place(tmp_path / "x", asks_everybody=True)
+    other = place.servers.leaf("other", "/CN=loader-7")
+    assert requests.get(place.url + "healthz", cert=other, verify=str(place.servers.file), timeout=20).ok
+    assert place.call(other)[:2] == (403, "AccessDenied")
+    assert place.call(place.loader)[0] == 200
+    with pytest.raises(requests.exceptions.RequestException):
+        place.call()
 
 
 def test_clients_without_a_certificate_go_on(place):
