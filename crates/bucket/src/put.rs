@@ -221,6 +221,7 @@ pub fn stored_nothing(error: &FilerError) -> bool {
             | FilerError::NameTooLong(_)
             | FilerError::NameNotHeld(_)
             | FilerError::Full(_)
+            | FilerError::ReadOnly(_)
             | FilerError::Busy(_)
     )
 }

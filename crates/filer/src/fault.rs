@@ -244,6 +244,10 @@ impl Filer for FaultyFiler {
         self.inner.guard_by(guards);
     }
 
+    async fn accepts(&self, path: &str) -> Result<(), FilerError> {
+        self.inner.accepts(path).await
+    }
+
     async fn write(&self, target: &WriteTarget, body: BytesIn<'_>) -> Result<Written, FilerError> {
         let lost = self.suffer(Call::Write).await?;
         deliver(lost, self.inner.write(target, body).await)

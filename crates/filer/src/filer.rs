@@ -74,6 +74,9 @@ pub enum FilerError {
     /// The disk is full or read-only. Nothing was changed; deletions may still succeed.
     #[error("no space left to store anything: {0}")]
     Full(String),
+    /// Nothing more may be stored below this path, by a rule of `filer.conf` or a quota. Nothing was changed; deletions succeed.
+    #[error("nothing more may be stored below `{0}`")]
+    ReadOnly(String),
     /// Any other error of the filer.
     #[error("the filer answered: {0}")]
     Other(String),
@@ -310,6 +313,12 @@ pub trait Filer: Send + Sync + 'static {
     /// From now on these guards decide to which of the [members](Filer::members) conditional transactions go. A filer
     /// that is a single process guards all paths itself, and needs no guards.
     fn guard_by(&self, _guards: Arc<dyn Guards>) {}
+
+    /// Whether data may be stored at a path, as far as that is known without asking anybody: an early answer, because the filer itself
+    /// refuses too. Fails with [`FilerError::ReadOnly`].
+    async fn accepts(&self, _path: &str) -> Result<(), FilerError> {
+        Ok(())
+    }
 
     /// Stores a body in chunks. Leaves nothing behind if it fails.
     async fn write(&self, target: &WriteTarget, body: BytesIn<'_>) -> Result<Written, FilerError>;

@@ -63,6 +63,13 @@ pub fn from_filer(error: FilerError) -> S3Error {
             let message = "The disk is full or read-only. Delete objects or make room, then try again. Objects can still be read.";
             S3Error::with_message(S3ErrorCode::InsufficientStorage, message)
         }
+        FilerError::ReadOnly(path) => {
+            let message = format!(
+                "Nothing more may be stored below `{path}`: the bucket is over its quota, or a rule of filer.conf makes it read-only. \
+                 Delete objects, or ask an administrator for a larger quota. Objects can still be read."
+            );
+            S3Error::with_message(S3ErrorCode::InsufficientStorage, message)
+        }
         FilerError::Damaged(..) | FilerError::Other(_) => {
             tracing::error!(%error, "the filer failed");
             S3Error::new(S3ErrorCode::InternalError)

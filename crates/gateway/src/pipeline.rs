@@ -302,6 +302,15 @@ impl Gateway {
         storable.unwrap_or(Ok(())).map_err(from_filer)
     }
 
+    /// Refuses to store more in a bucket that is over its quota, before the body is read.
+    async fn require_room(&self, operation: &Operation) -> Result<(), S3Error> {
+        let stores =
+            operation.upload().is_some() || operation.copy_source().is_some() || operation.makes_missing_bucket();
+        let Some(bucket) = operation.bucket().filter(|_| stores) else { return Ok(()) };
+        let path = format!("{}/", self.directory(bucket.as_str()).path());
+        self.filer.accepts(&path).await.map_err(from_filer)
+    }
+
     /// Before a body is read for the decision, refuses callers who have no permission for the operation, whatever the
     /// body says.
     fn require_a_chance(
@@ -363,6 +372,7 @@ impl Gateway {
             // Who may not use the bucket does not use up its limit.
             self.limited(trail.limits.enter_bucket(bucket.as_str()))?;
         }
+        self.require_room(permit.operation()).await?;
         owners_account(permit.operation(), &call)?;
         expected_owners(visit.head, permit.operation(), &call)?;
         requester_pays::require_agreement(visit.head, permit.operation(), &call)?;

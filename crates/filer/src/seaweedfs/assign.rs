@@ -66,9 +66,20 @@ pub(super) struct Pool {
 
 #[derive(Clone)]
 struct Rules {
-    /// Path prefixes, or `None` if they cannot be found out: then no places are kept.
-    prefixes: Option<Arc<[String]>>,
+    /// `None` if they cannot be found out: then no places are kept.
+    list: Option<Arc<[Rule]>>,
     since: Instant,
+}
+
+/// A rule of `filer.conf`, as far as it counts here.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+struct Rule {
+    /// The paths that begin with this.
+    #[serde(default, rename = "locationPrefix", alias = "location_prefix")]
+    prefix: String,
+    /// Whether nothing may be stored there. `s3.bucket.quota.enforce` sets it for buckets that are over their quota.
+    #[serde(default, rename = "readOnly", alias = "read_only")]
+    is_read_only: bool,
 }
 
 impl Pool {
@@ -107,11 +118,10 @@ impl Pool {
 
 /// A place for a chunk of this target, from the stock if there is one.
 pub(super) async fn take(shared: &Arc<Shared>, target: &WriteTarget) -> Result<Place, FilerError> {
-    let Some(prefixes) = rules(shared).await else {
+    let Some(rules) = rules(shared).await else {
         return fresh(shared, target).await;
     };
-    let rule =
-        prefixes.iter().filter(|prefix| target.path.starts_with(prefix.as_str())).max_by_key(|prefix| prefix.len());
+    let rule = rules_of(&rules, &target.path).map(|rule| &rule.prefix).max_by_key(|prefix| prefix.len());
     let kind = Kind { collection: target.collection.clone(), rule: rule.cloned().unwrap_or_default() };
     let (place, refill) = shared.pool.pop(&kind);
     if refill {
@@ -128,6 +138,28 @@ pub(super) async fn take(shared: &Arc<Shared>, target: &WriteTarget) -> Result<P
     let place = places.next().ok_or_else(|| FilerError::Other("AssignVolume gave no place".to_owned()))?;
     shared.pool.put(&kind, places, false);
     Ok(place)
+}
+
+/// Whether data may be stored at a path. What refuses is read again once it is [old](RULES_FRESH), so that a bucket that is not
+/// read-only any more is refused for no longer than that.
+pub(super) async fn accepts(shared: &Arc<Shared>, path: &str) -> Result<(), FilerError> {
+    let is_fresh = lock(&shared.pool.rules).as_ref().is_some_and(|rules| rules.since.elapsed() < RULES_FRESH);
+    let refused = |rules: Option<Arc<[Rule]>>| refusing(&rules?, path).map(FilerError::ReadOnly);
+    let refusal = match refused(rules(shared).await) {
+        Some(_) if !is_fresh => refused(read_rules(shared).await),
+        known => known,
+    };
+    refusal.map_or(Ok(()), Err)
+}
+
+/// The rules that apply to a path.
+fn rules_of<'a>(rules: &'a [Rule], path: &str) -> impl Iterator<Item = &'a Rule> {
+    rules.iter().filter(move |rule| path.starts_with(&rule.prefix))
+}
+
+/// The prefix of the rule that makes a path read-only. SeaweedFS merges all rules of a path, and one of them is enough.
+fn refusing(rules: &[Rule], path: &str) -> Option<String> {
+    rules_of(rules, path).find(|rule| rule.is_read_only).map(|rule| rule.prefix.clone())
 }
 
 /// A place that does not come from the stock, for a retry: a kept place may be on the volume that just failed.
@@ -153,6 +185,9 @@ async fn batch(shared: &Arc<Shared>, target: &WriteTarget, count: i32) -> Result
             return Err(FilerError::Unavailable("no master answers, so no volume can be assigned".to_owned()));
         }
     };
+    if answer.error.starts_with("read only") {
+        return Err(FilerError::ReadOnly(target.path.clone()));
+    }
     if !answer.error.is_empty() {
         return Err(FilerError::Other(format!("AssignVolume: {}", answer.error)));
     }
@@ -180,53 +215,47 @@ async fn no_master(shared: &Shared) {
     }
 }
 
-/// The path prefixes for which `filer.conf` has rules.
-async fn rules(shared: &Arc<Shared>) -> Option<Arc<[String]>> {
+/// The rules of `filer.conf`.
+async fn rules(shared: &Arc<Shared>) -> Option<Arc<[Rule]>> {
     let known = lock(&shared.pool.rules).clone();
     match known {
-        Some(rules) if rules.since.elapsed() < RULES_FRESH => rules.prefixes,
+        Some(rules) if rules.since.elapsed() < RULES_FRESH => rules.list,
         Some(mut rules) => {
             // Use the old rules for now, while one task requests them again.
             rules.since = Instant::now();
-            let prefixes = rules.prefixes.clone();
+            let list = rules.list.clone();
             *lock(&shared.pool.rules) = Some(rules);
             let shared = shared.clone();
             tokio::spawn(async move { read_rules(&shared).await });
-            prefixes
+            list
         }
         None => read_rules(shared).await,
     }
 }
 
-async fn read_rules(shared: &Arc<Shared>) -> Option<Arc<[String]>> {
+async fn read_rules(shared: &Arc<Shared>) -> Option<Arc<[Rule]>> {
     let request = LookupDirectoryEntryRequest { directory: RULES_DIRECTORY.to_owned(), name: RULES_NAME.to_owned() };
     let call = Call::LookupDirectoryEntry;
     let answer = shared.filers.unary::<_, LookupDirectoryEntryResponse>(call, &request, Replay::Safe).await;
-    let prefixes = match answer {
-        Ok(answer) => answer.entry.and_then(|entry| prefixes(&entry.content)),
+    let list = match answer {
+        Ok(answer) => answer.entry.and_then(|entry| parse(&entry.content)),
         Err(error) if error.is_not_found() => Some(Vec::new()),
         Err(_) => None,
     };
-    let prefixes: Option<Arc<[String]>> = prefixes.map(Into::into);
-    *lock(&shared.pool.rules) = Some(Rules { prefixes: prefixes.clone(), since: Instant::now() });
-    prefixes
+    let list: Option<Arc<[Rule]>> = list.map(Into::into);
+    *lock(&shared.pool.rules) = Some(Rules { list: list.clone(), since: Instant::now() });
+    list
 }
 
 #[derive(serde::Deserialize)]
 struct FilerConf {
     #[serde(default)]
-    locations: Vec<PathConf>,
+    locations: Vec<Rule>,
 }
 
-#[derive(serde::Deserialize)]
-struct PathConf {
-    #[serde(default, rename = "locationPrefix", alias = "location_prefix")]
-    location_prefix: String,
-}
-
-fn prefixes(content: &[u8]) -> Option<Vec<String>> {
+fn parse(content: &[u8]) -> Option<Vec<Rule>> {
     let conf: FilerConf = serde_json::from_slice(content).ok()?;
-    Some(conf.locations.into_iter().map(|location| location.location_prefix).collect())
+    Some(conf.locations)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -238,18 +267,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn prefixes_of_filer_conf() {
+    fn rules_of_filer_conf() {
+        let rule = |prefix: &str, is_read_only| Rule { prefix: prefix.to_owned(), is_read_only };
         for (content, want) in [
             (
-                r#"{"version":1,"locations":[{"locationPrefix":"/buckets/a/","ttl":"7d"},{"location_prefix":"/b"}]}"#,
-                Some(vec!["/buckets/a/", "/b"]),
+                r#"{"version":1,"locations":[{"locationPrefix":"/buckets/a/","ttl":"7d"},{"location_prefix":"/b","readOnly":true}]}"#,
+                Some(vec![rule("/buckets/a/", false), rule("/b", true)]),
             ),
             ("{}", Some(vec![])),
             ("", None),
             ("locations: {}", None),
         ] {
-            let want = want.map(|list| list.into_iter().map(str::to_owned).collect::<Vec<_>>());
-            assert_eq!(prefixes(content.as_bytes()), want, "{content}");
+            assert_eq!(parse(content.as_bytes()), want, "{content}");
+        }
+    }
+
+    #[test]
+    fn one_rule_of_a_path_makes_it_read_only() {
+        let rule = |prefix: &str, is_read_only| Rule { prefix: prefix.to_owned(), is_read_only };
+        let rules = [rule("/buckets/a/", true), rule("/buckets/a/open/", false), rule("/buckets/b/", false)];
+        for (path, want) in [
+            ("/buckets/a/x", Some("/buckets/a/")),
+            ("/buckets/a/open/x", Some("/buckets/a/")),
+            ("/buckets/ab/x", None),
+            ("/buckets/b/x", None),
+        ] {
+            assert_eq!(refusing(&rules, path).as_deref(), want, "{path}");
         }
     }
 }

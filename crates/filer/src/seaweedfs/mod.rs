@@ -299,6 +299,10 @@ impl Filer for SeaweedFiler {
         let _ = self.shared.guards.set(guards);
     }
 
+    async fn accepts(&self, path: &str) -> Result<(), FilerError> {
+        assign::accepts(&self.shared, path).await
+    }
+
     async fn write(&self, target: &WriteTarget, body: BytesIn<'_>) -> Result<Written, FilerError> {
         require_held(&target.path)?;
         write::write(&self.shared, target, body).await
