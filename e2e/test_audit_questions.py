@@ -5,6 +5,8 @@ import os
 import random
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 import kelpgate
 from clients import Key, assume, client, new_key
 from signing import Signer, request, send
@@ -32,11 +34,12 @@ class Asked:
         assert not self.denied or operation == "forged" or decision_of(answer) == self.id, answer
 
 
+@pytest.mark.timeout(120 + REQUESTS // 20)
 def test_ten_questions(logs):
     directory = logs / "audit-questions"
     directory.mkdir()
     log, config = directory / "audit.log", directory / "iam.json"
-    config.write_text(json.dumps({"kelpgate": {"audit": {"sinks": [{"type": "file", "path": str(log), "mode": "block", "maxBytes": 1 << 20}], "unknownCallersBytesPerSecond": 0}}}))
+    config.write_text(json.dumps({"kelpgate": {"audit": {"sinks": [{"type": "file", "path": str(log), "mode": "block", "maxBytes": 1 << 20, "maxFiles": 0}], "unknownCallersBytesPerSecond": 0}}}))
     server = kelpgate.SingleMachine(directory, [f"-iam.config={config}"], name="questions")
     iam = client("iam", server.url, server.root)
     for bucket in ("reef", "kelp"):
