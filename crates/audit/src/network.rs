@@ -49,9 +49,56 @@ impl Network {
     fn send_waiting(&mut self) -> io::Result<()> {
         let Some(spool) = &mut self.spool else { return Ok(()) };
         while let Some(batch) = spool.oldest() {
-            self.sender.send(&batch?)?;
+            match batch {
+                // What comes after it must not wait for ever.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    tracing::error!("a batch of audit records is gone: somebody removed its file from the queue");
+                }
+                batch => self.sender.send(&batch?)?,
+            }
             spool.pop()?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    /// Keeps what is sent, while it is not away.
+    #[derive(Clone, Default)]
+    struct Receiver(Arc<Mutex<(bool, Vec<Vec<u8>>)>>);
+
+    impl Deliver for Receiver {
+        fn send(&mut self, lines: &[u8]) -> io::Result<()> {
+            let mut receiver = self.0.lock().unwrap();
+            if receiver.0 {
+                return Err(io::Error::other("away"));
+            }
+            receiver.1.push(lines.to_vec());
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_waits_is_sent_in_order_even_if_a_batch_is_gone() {
+        let directory = tempfile::tempdir().unwrap();
+        let receiver = Receiver::default();
+        let spool = Spool::open(directory.path().to_str().unwrap(), 6).unwrap();
+        let mut network = Network { sender: Box::new(receiver.clone()), spool: Some(spool) };
+        receiver.0.lock().unwrap().0 = true;
+        for lines in [b"1\n", b"2\n", b"3\n"] {
+            network.write(lines).unwrap();
+        }
+        network.write(b"4\n").expect_err("the queue is full");
+        std::fs::remove_file(directory.path().join(format!("{:016}.batch", 2))).unwrap();
+        receiver.0.lock().unwrap().0 = false;
+        network.write(b"5\n").unwrap();
+        let sent = receiver.0.lock().unwrap().1.concat();
+        assert_eq!(String::from_utf8(sent).unwrap(), "1\n3\n5\n");
+        network.rest().unwrap();
     }
 }

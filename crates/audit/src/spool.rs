@@ -76,7 +76,10 @@ impl Spool {
     pub(crate) fn pop(&mut self) -> io::Result<()> {
         if let Some((number, bytes)) = self.batches.pop_front() {
             self.bytes -= bytes;
-            fs::remove_file(self.path(number))?;
+            match fs::remove_file(self.path(number)) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                removed => return removed,
+            }
         }
         Ok(())
     }
