@@ -86,6 +86,11 @@ def test_ten_questions(logs):
     listing = f"Action=ListUsers&Version=2010-05-08".encode()
     refused_call = request(keys["user04"], "POST", server.url + "/", listing, FORM, service="iam")
     assert refused_call.status == 403, refused_call
+    env = {"AWS_ACCESS_KEY_ID": server.root.access, "AWS_SECRET_ACCESS_KEY": server.root.secret}
+    unused = kelpgate.cli("iam", "unused", "-since=90d", f"-log={log}", f"-endpoint={server.url}", env=env, timeout=300).stdout
+    rights = [line for line in unused.splitlines() if line.startswith("user user00: s3:* of inline policy `work`, statement 0 (Own): used for ")]
+    assert len(rights) == 1 and "s3:PutObject" in rights[0] and "s3:ListBucket" not in rights[0], unused
+    assert "role Diver" not in unused, "it used all that it has"
     server.stop()
 
     def told(*flags):

@@ -66,6 +66,15 @@ pub fn is_denied(event: &Value) -> bool {
     decided || event["userIdentity"]["type"] == "Unknown"
 }
 
+/// Who was allowed what: the ARN of the user or role, and the actions. `None` for callers without one.
+pub fn allowed(event: &Value) -> Option<(&str, impl Iterator<Item = &str>)> {
+    let identity = &event["userIdentity"];
+    let issuer = identity["sessionContext"]["sessionIssuer"]["arn"].as_str();
+    let arn = issuer.or_else(|| identity["arn"].as_str())?;
+    let allowed = decisions(event).iter().filter(|decided| decided["decision"] == "allow");
+    Some((arn, allowed.filter_map(|decided| decided["action"].as_str())))
+}
+
 fn decisions(event: &Value) -> &[Value] {
     event["additionalEventData"]["kelpgate"]["decisions"].as_array().map(Vec::as_slice).unwrap_or_default()
 }
@@ -228,6 +237,25 @@ mod tests {
         }
         let allowed = json!({"additionalEventData": {"kelpgate": {"decisions": [{"decision": "allow"}]}}});
         assert!(!Query { denied: true, ..none() }.matches(&allowed));
+    }
+
+    #[test]
+    fn what_was_allowed_belongs_to_the_user_or_role() {
+        let decisions = json!([
+            {"decision": "allow", "action": "s3:GetObject"}, {"decision": "explicit_deny", "action": "s3:PutObject"},
+            {"decision": "implicit_deny", "action": "s3:ListBucket"}]);
+        let arn = "arn:aws:iam::000000000000:user/alice";
+        let of_session = json!({"arn": "arn:aws:sts::000000000000:assumed-role/R/s", "sessionContext": {"sessionIssuer": {"arn": "arn:aws:iam::000000000000:role/R"}}});
+        for (identity, want) in [
+            (json!({"arn": arn}), Some(arn)),
+            (of_session, Some("arn:aws:iam::000000000000:role/R")),
+            (json!({"type": "Unknown"}), None),
+        ] {
+            let event =
+                json!({"userIdentity": identity, "additionalEventData": {"kelpgate": {"decisions": decisions}}});
+            let found = allowed(&event).map(|(arn, actions)| (arn, actions.collect::<Vec<_>>()));
+            assert_eq!(found, want.map(|arn| (arn, vec!["s3:GetObject"])));
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod remote;
 mod secrets;
 mod tree_files;
 mod unused;
+mod unused_rights;
 
 use crate::arguments::{IamCommand, IamPlace};
 use crate::place;

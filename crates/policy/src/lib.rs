@@ -30,6 +30,7 @@ mod decide;
 mod explain;
 mod explanation_text;
 mod for_seaweedfs;
+mod granted;
 mod index;
 mod legacy;
 mod validate;
@@ -48,6 +49,7 @@ pub use explain::{
     missing_keys,
 };
 pub use for_seaweedfs::PolicyForSeaweedFs;
+pub use granted::UnusedGrant;
 pub use policy::{Policy, PolicyKind};
 pub use position::{Position, statement_spans};
 pub use principal::{Principal, PrincipalError};

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use xml::{Element, Malformed};
 
-use super::remote;
+use super::{remote, unused_rights};
 use crate::arguments::IamUnused;
 
 /// Prints a line for each key and role that has not been used since, or never although it is older. Keys that cannot be used, and roles
@@ -14,8 +14,9 @@ pub async fn run(arguments: IamUnused) -> Result<bool, String> {
     let since = query::time(&arguments.since, Timestamp::now()).map_err(|error| format!("-since: {error}"))?;
     let gateway = &arguments.gateway;
     let mut found = Vec::new();
-    for details in pages(gateway, "GetAccountAuthorizationDetails", &[("Filter.member.1", "Role")]).await? {
-        for role in members(&details, "RoleDetailList") {
+    let details = pages(gateway, "GetAccountAuthorizationDetails", &[]).await?;
+    for page in &details {
+        for role in members(page, "RoleDetailList") {
             let used = role.one("RoleLastUsed").map_err(bad)?.map(|used| time(used, "LastUsedDate")).transpose()?;
             found.push((format!("role {}", text(role, "RoleName")?), time(role, "CreateDate")?, used.flatten()));
         }
@@ -41,6 +42,9 @@ pub async fn run(arguments: IamUnused) -> Result<bool, String> {
         let made = made.map_or_else(|| "at an unknown time".to_owned(), |made| made.to_string());
         let used = used.map_or_else(|| "never used".to_owned(), |used| format!("last used {used}"));
         say!("{what}: {used}, made {made}");
+    }
+    if !arguments.logs.is_empty() {
+        unused_rights::print(&details, &arguments.logs, since)?;
     }
     Ok(true)
 }
@@ -78,11 +82,11 @@ fn result(answer: &Bytes, action: &str) -> Result<Element, String> {
     result.cloned().ok_or_else(|| format!("{action}: the answer has no result"))
 }
 
-fn members<'a>(page: &'a Element, list: &'a str) -> impl Iterator<Item = &'a Element> {
+pub(super) fn members<'a>(page: &'a Element, list: &'a str) -> impl Iterator<Item = &'a Element> {
     page.all(list).flat_map(|list| list.all("member"))
 }
 
-fn text(element: &Element, name: &str) -> Result<String, String> {
+pub(super) fn text(element: &Element, name: &str) -> Result<String, String> {
     element.required(name).map(str::to_owned).map_err(bad)
 }
 
@@ -91,6 +95,6 @@ fn time(element: &Element, name: &str) -> Result<Option<Timestamp>, String> {
     text.map(|text| text.parse().map_err(|_| format!("`{text}` is not a time"))).transpose()
 }
 
-fn bad(error: Malformed) -> String {
+pub(super) fn bad(error: Malformed) -> String {
     format!("the gateway's answer cannot be read: {error}")
 }
