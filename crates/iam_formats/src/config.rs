@@ -15,6 +15,7 @@ use crate::identities;
 use crate::ldap::LdapSettings;
 use crate::limits::LimitSettings;
 use crate::providers::{self, Providers};
+use crate::quotas::QuotaSettings;
 use crate::unknown::fields_of;
 use iam::{Change, ChangeKind, IdentityProvider, PolicyPlace, PolicyRecord, RolePlace, RoleRecord, Settings};
 use json::{JsonError, Node, Object};
@@ -109,6 +110,8 @@ pub struct KelpgateConfig {
     pub oidc: OidcSettings,
     /// `limits`: how many requests a second a gateway answers.
     pub limits: LimitSettings,
+    /// `quotas`: how many bytes a bucket of the embedded filer may hold.
+    pub quotas: QuotaSettings,
     /// `audit`: where the audit records of requests go.
     pub audit: AuditSettings,
     /// `log`: what the log shows, such as `info,audit=debug`; `None` for the default.
@@ -163,6 +166,7 @@ impl Default for KelpgateConfig {
             audit: AuditSettings::default(),
             log: None,
             limits: LimitSettings::default(),
+            quotas: QuotaSettings::default(),
         }
     }
 }
@@ -534,6 +538,9 @@ fn kelpgate(node: &Node<'_>) -> Result<KelpgateConfig, JsonError> {
     }
     if let Some(node) = object.take("limits") {
         config.limits = LimitSettings::read(&node)?;
+    }
+    if let Some(node) = object.take("quotas") {
+        config.quotas = QuotaSettings::read(&node)?;
     }
     if let Some(node) = object.take("audit") {
         config.audit = AuditSettings::read(&node)?;

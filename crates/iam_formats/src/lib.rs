@@ -17,6 +17,7 @@ mod mfa_device;
 mod oidc_keys;
 mod oidc_provider;
 mod providers;
+mod quotas;
 mod reload;
 mod revocation;
 mod shown;
@@ -33,5 +34,6 @@ pub use config::{
 pub use documents::{StoredDocument, document_text};
 pub use facts::Facts;
 pub use ldap::{LdapSettings, NestedGroups};
-pub use limits::{LimitSetting, LimitSettings, RateSetting};
+pub use limits::{ConnectionSettings, LimitSetting, LimitSettings, RateSetting};
+pub use quotas::QuotaSettings;
 pub use shown::ShownSetting;

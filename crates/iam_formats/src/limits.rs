@@ -15,6 +15,17 @@ pub struct LimitSettings {
     pub bucket: LimitSetting,
     /// `perAddress`: of each client address.
     pub address: LimitSetting,
+    /// `connections`: that are open at the same time.
+    pub connections: ConnectionSettings,
+}
+
+/// `kelpgate.limits.connections`; `None` for no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ConnectionSettings {
+    /// `perAddress`: of each address that is not a trusted proxy.
+    pub per_address: Option<usize>,
+    /// `inAll`: of all addresses together.
+    pub in_all: Option<usize>,
 }
 
 /// The limits of a kind of names; `None` for no limit.
@@ -46,10 +57,28 @@ impl LimitSettings {
             user: limit("perUser")?,
             bucket: limit("perBucket")?,
             address: limit("perAddress")?,
+            connections: object
+                .take("connections")
+                .map_or(Ok(Default::default()), |it| ConnectionSettings::read(&it))?,
         };
         refuse_unknown(object)?;
         Ok(settings)
     }
+}
+
+impl ConnectionSettings {
+    fn read(node: &Node<'_>) -> Result<Self, JsonError> {
+        let mut object = node.object()?;
+        let mut most = |name| object.take(name).map(|node| count(&node)).transpose();
+        let settings = Self { per_address: most("perAddress")?, in_all: most("inAll")? };
+        refuse_unknown(object)?;
+        Ok(settings)
+    }
+}
+
+fn count(node: &Node<'_>) -> Result<usize, JsonError> {
+    let positive = usize::try_from(node.integer()?).ok().filter(|count| *count > 0);
+    positive.ok_or_else(|| node.error("the number of connections has to be at least 1"))
 }
 
 impl LimitSetting {
@@ -103,7 +132,12 @@ mod tests {
         assert_eq!((limits.user, limits.bucket), Default::default());
         let bytes = read(r#"{"perUser": {"bytesPerSecond": 1e6, "burstBytes": 5e6}}"#).unwrap().user;
         assert_eq!((bytes.requests, bytes.bytes), (None, Some(RateSetting { per_second: 1e6, burst: 5e6 })));
+        let connections = read(r#"{"connections": {"perAddress": 100, "inAll": 5000}}"#).unwrap().connections;
+        assert_eq!(connections, ConnectionSettings { per_address: Some(100), in_all: Some(5000) });
         for (text, word) in [
+            (r#"{"connections": {"perAddress": 0}}"#, "at least 1"),
+            (r#"{"connections": {"perAddress": "many"}}"#, "whole number"),
+            (r#"{"connections": {"each": 1}}"#, "each"),
             (r#"{"perKey": {}}"#, "requestsPerSecond"),
             (r#"{"perKey": {"requestsPerSecond": 0}}"#, "between"),
             (r#"{"perKey": {"requestsPerSecond": -1}}"#, "between"),

@@ -9,12 +9,12 @@ use crate::config::{IamConfig, KelpgateConfig};
 use crate::ldap::LdapSettings;
 
 impl IamConfig {
-    /// This configuration with what a running gateway can take over from a changed file: identity providers, limits, audit and log.
+    /// This configuration with what a running gateway can take over from a changed file: identity providers, limits, quotas, audit and log.
     /// The second part of the result names what else is different, and stays as it is until a restart.
     pub fn taking_over(&self, read: &Self) -> (Self, Vec<&'static str>) {
         let (own, other) = (&self.kelpgate, &read.kelpgate);
-        let KelpgateConfig { limits, audit, log, .. } = other.clone();
-        let kelpgate = KelpgateConfig { limits, audit, log, ..own.clone() };
+        let KelpgateConfig { limits, quotas, audit, log, .. } = other.clone();
+        let kelpgate = KelpgateConfig { limits, quotas, audit, log, ..own.clone() };
         // What directories and certificates give goes on as it is with the connections to them.
         let without_tokens = |config: &Self| -> (Vec<_>, Vec<_>) {
             config.identity_providers.iter().cloned().partition(|provider| !provider.has_tokens())

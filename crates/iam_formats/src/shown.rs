@@ -6,7 +6,7 @@ use json::Node;
 
 use crate::audit::{FluentdPlace, Protocol, SinkKind, SinkSettings};
 use crate::config::{CrossAccountSetting, DocumentStore, IamConfig, KelpgateConfig};
-use crate::limits::{LimitSetting, RateSetting};
+use crate::limits::{ConnectionSettings, LimitSetting, RateSetting};
 
 /// A setting that counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +65,17 @@ impl KelpgateConfig {
             let both: Vec<String> = shown("requests", requests).into_iter().chain(shown("bytes", bytes)).collect();
             if both.is_empty() { "no limit".to_owned() } else { both.join("; ") }
         };
+        let quota = |name: &str, bytes: Option<u64>| match bytes {
+            Some(bytes) => format!("{name} {bytes} bytes"),
+            None => format!("{name} no limit"),
+        };
+        let quotas = self.quotas.named.iter().map(|(name, bytes)| quota(name, *bytes));
+        let others = self.quotas.others.map(|bytes| quota("*", Some(bytes)));
+        let ConnectionSettings { per_address, in_all } = self.limits.connections;
+        let most = |most: Option<usize>, of: &str| most.map(|most| format!("{most} {of}"));
+        let connections: Vec<String> =
+            most(per_address, "of each address").into_iter().chain(most(in_all, "in all")).collect();
+        let connections = if connections.is_empty() { "no limit".to_owned() } else { connections.join("; ") };
         let ownership = self.new_buckets.object_ownership;
         vec![
             ("kelpgate.audit.sinks", list(self.audit.sinks.iter().map(sink))),
@@ -80,12 +91,14 @@ impl KelpgateConfig {
             ("kelpgate.limits.perUser", rate(self.limits.user)),
             ("kelpgate.limits.perBucket", rate(self.limits.bucket)),
             ("kelpgate.limits.perAddress", rate(self.limits.address)),
+            ("kelpgate.limits.connections", connections),
             ("kelpgate.log", self.log.clone().unwrap_or_else(none)),
             ("kelpgate.mirrorInlinePolicies", self.mirror_inline_policies.to_string()),
             ("kelpgate.newBuckets.objectOwnership", ownership.map_or_else(none, |word| word.as_str().to_owned())),
             ("kelpgate.newBuckets.blockPublicAccess", self.new_buckets.block_public_access.to_string()),
             ("kelpgate.oidc.privateHosts", list(self.oidc.private_hosts.iter().cloned())),
             ("kelpgate.oidc.tlsCaCert", self.oidc.ca_file.clone().unwrap_or_else(none)),
+            ("kelpgate.quotas", list(quotas.chain(others))),
             ("kelpgate.secretsKeyFile", self.secrets_key_file.clone().unwrap_or_else(none)),
             ("kelpgate.trustedProxies", list(self.trusted_proxies.iter().cloned())),
             ("kelpgate.websiteDomains", list(self.website_domains.iter().cloned())),
