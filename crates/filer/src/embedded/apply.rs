@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Bound;
+use std::sync::Arc;
 
 use prost::Message;
 use redb::{ReadableTable, Table, WriteTransaction};
@@ -14,6 +15,7 @@ use super::chunk::{ChunkId, Chunks};
 use super::condition;
 use super::key::{self, ChildKind, Path};
 use super::listing::implicit_directory;
+use super::quota::{self, Added, Usage};
 use super::tables::{self, AT_NEXT_OPEN, CHANGES, ENTRIES, FREED, NAMED, SMALL};
 use crate::entry::Entry;
 use crate::filer::{FilerError, Mutation, Transaction};
@@ -50,6 +52,8 @@ pub(super) struct Batch<'t> {
     freed: Table<'t, (u64, u64), ()>,
     changes: Table<'t, u64, &'static [u8]>,
     chunks: &'t Chunks,
+    /// The quotas of buckets, if there are any.
+    usage: Option<Arc<Usage>>,
     now_ns: u64,
     /// The time of the last change.
     change_ns: i64,
@@ -65,6 +69,8 @@ pub(super) struct Outcome {
     pub(super) taken: HashSet<ChunkId>,
     /// Those of them that never will have a name.
     pub(super) dropped: Vec<ChunkId>,
+    /// What it adds to buckets with a quota.
+    pub(super) added: Added,
     /// Whether there is something to commit.
     pub(super) changed: bool,
 }
@@ -91,6 +97,7 @@ impl<'t> Batch<'t> {
     pub(super) fn begin(
         write: &'t WriteTransaction,
         chunks: &'t Chunks,
+        usage: Option<Arc<Usage>>,
         now_ns: u64,
         not_before_ns: i64,
     ) -> Result<Batch<'t>, redb::Error> {
@@ -103,6 +110,7 @@ impl<'t> Batch<'t> {
             freed: write.open_table(FREED)?,
             changes,
             chunks,
+            usage,
             now_ns,
             change_ns: change_ns.max(not_before_ns),
             outcome: Outcome { position, ..Outcome::default() },
@@ -137,7 +145,7 @@ impl<'t> Batch<'t> {
                 break;
             }
         }
-        match taken_steps.and_then(|()| self.check_chunks(&done)) {
+        match taken_steps.and_then(|()| self.check_chunks(&done)).and_then(|()| self.check_quotas(&done)) {
             Err(Failure::Refused(error)) => {
                 self.undo(done.undo)?;
                 refused(error)
@@ -347,6 +355,16 @@ impl<'t> Batch<'t> {
         Ok(())
     }
 
+    /// No bucket may exceed its quota. It is the last check: what it counts is going to happen.
+    fn check_quotas(&mut self, done: &Done) -> Result<(), Failure> {
+        let Some(usage) = &self.usage else { return Ok(()) };
+        let present = |key: &[u8]| Ok(self.entries.get(key)?.map_or(0, |stored| quota::size(Some(stored.value()))));
+        let added = usage.added(&done.undo, present)?;
+        usage.check(&added, &self.outcome.added).map_err(Failure::Refused)?;
+        added.into_iter().for_each(|(bucket, bytes)| *self.outcome.added.entry(bucket).or_default() += bytes);
+        Ok(())
+    }
+
     /// Whether no entry names the chunk yet. In memory it counts as unnamed until the batch is durable; within the
     /// batch it counts as named from its first use.
     fn is_unnamed(&self, id: ChunkId) -> bool {
@@ -515,7 +533,7 @@ mod tests {
         }
         let seen = store.attempt(|database| {
             let write = database.begin_write()?;
-            let mut batch = Batch::begin(&write, &chunks, 1, 0)?;
+            let mut batch = Batch::begin(&write, &chunks, None, 1, 0)?;
             let happened = transactions.iter().map(|transaction| match batch.transact(transaction.clone()) {
                 Ok(()) => true,
                 Err(Failure::Refused(_)) => false,

@@ -15,6 +15,7 @@ use super::change::Published;
 use super::chunk::ChunkId;
 use super::database::Trouble;
 use super::job::Job;
+use super::quota::{Added, Quotas};
 use super::tables;
 use super::{DiskSpace, Shared, reap};
 use crate::filer::{FilerError, Transaction};
@@ -44,6 +45,8 @@ struct Applied {
     taken: HashSet<ChunkId>,
     /// Chunks that will never have a name.
     dropped: Vec<ChunkId>,
+    /// What it adds to buckets with a quota.
+    added: Added,
     /// The position of the last change; `None` if there was nothing to commit.
     position: Option<u64>,
 }
@@ -63,15 +66,34 @@ impl Committer {
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
             };
-            let mut batch = vec![first];
-            batch.extend(self.jobs.try_iter().take(BATCH_JOBS - 1));
-            let stop = batch.iter().position(|job| matches!(job, Job::Stop));
-            batch.truncate(stop.unwrap_or(batch.len()));
+            let (batch, last) = self.batch(first);
             self.commit(batch);
-            if stop.is_some() {
-                return;
+            match last {
+                Some(Job::Stop) => return,
+                Some(Job::Limit(quotas, answer)) => drop(answer.send(self.limit(quotas))),
+                _ => {}
             }
         }
+    }
+
+    /// The jobs that are waiting, up to one that is done by itself after them.
+    fn batch(&self, first: Job) -> (Vec<Job>, Option<Job>) {
+        let mut batch = Vec::new();
+        for job in std::iter::once(first).chain(self.jobs.try_iter()) {
+            if matches!(job, Job::Stop | Job::Limit(..)) {
+                return (batch, Some(job));
+            }
+            batch.push(job);
+            if batch.len() == BATCH_JOBS {
+                break;
+            }
+        }
+        (batch, None)
+    }
+
+    fn limit(&self, quotas: Quotas) -> Result<(), FilerError> {
+        let counted = self.shared.store.attempt(|database| self.shared.quotas.set(quotas.clone(), database));
+        counted.map_err(FilerError::from)
     }
 
     fn publish(&self, position: Option<u64>) {
@@ -131,6 +153,12 @@ impl Committer {
             && let Ok(position) = self.shared.store.attempt(stored_position)
         {
             self.is_behind.set(false);
+            // What a batch of which that was not known has added is counted again.
+            if let Some(usage) = self.shared.quotas.usage()
+                && let Err(error) = self.limit(usage.quotas().clone())
+            {
+                tracing::error!(%error, "the bytes of buckets with a quota could not be counted again");
+            }
             self.publish(Some(position));
         }
         !self.is_behind.get()
@@ -152,7 +180,8 @@ impl Committer {
         let mut write = database.begin_write()?;
         write.set_quick_repair(true);
         let not_before_ns = self.published.borrow().ts_ns;
-        let mut tables = Batch::begin(&write, &self.shared.chunks, super::now_ns(), not_before_ns)?;
+        let mut tables =
+            Batch::begin(&write, &self.shared.chunks, self.shared.quotas.usage(), super::now_ns(), not_before_ns)?;
         let mut swept = None;
         for job in batch {
             match apply_job(&mut tables, job, &mut swept) {
@@ -167,7 +196,7 @@ impl Committer {
         }
         let is_changed = outcome.changed || swept.is_some();
         applied.position = is_changed.then_some(outcome.position);
-        (applied.taken, applied.dropped) = (outcome.taken, outcome.dropped);
+        (applied.taken, applied.dropped, applied.added) = (outcome.taken, outcome.dropped, outcome.added);
         if is_changed {
             write.commit()?
         } else {
@@ -179,6 +208,9 @@ impl Committer {
     fn settle(&self, committed: Applied) {
         for id in committed.taken {
             self.shared.chunks.remove(id);
+        }
+        if let Some(usage) = self.shared.quotas.usage() {
+            usage.add(&committed.added);
         }
         if committed.position.is_some() {
             self.publish(committed.position);
@@ -215,6 +247,6 @@ fn apply_job(tables: &mut Batch<'_>, job: &Job, swept: &mut Option<u64>) -> Resu
             *swept = Some(*start);
             Ok(())
         }
-        Job::Stop => Ok(()),
+        Job::Limit(..) | Job::Stop => Ok(()),
     }
 }

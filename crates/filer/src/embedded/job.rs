@@ -3,6 +3,7 @@
 use tokio::sync::oneshot;
 
 use super::chunk::ChunkId;
+use super::quota::Quotas;
 use crate::filer::{FilerError, Transaction};
 
 /// One of its jobs.
@@ -14,6 +15,8 @@ pub(super) enum Job {
     Forget(Vec<(u64, ChunkId)>),
     /// Records that the files of starts up to this one have been checked for leftovers.
     Swept(u64),
+    /// Sets the quotas of buckets.
+    Limit(Quotas, Answer),
     Stop,
 }
 

@@ -17,6 +17,7 @@ mod job;
 mod key;
 mod listing;
 mod pages;
+mod quota;
 mod read;
 mod reap;
 mod scrub;
@@ -50,6 +51,8 @@ use chunk::{ChunkId, Chunks};
 use commit::Committer;
 use database::Store;
 use job::Job;
+use quota::Counted;
+pub use quota::Quotas;
 use reap::{Reaper, Task};
 pub use scrub::{Finding, Progress, Scrubber, Step};
 pub use space::DiskSpace;
@@ -76,6 +79,7 @@ pub struct EmbeddedFiler {
 struct Shared {
     store: Store,
     space: Arc<Space>,
+    quotas: Counted,
     chunks: Arc<Chunks>,
     holds: Arc<backup::Holds>,
     directory: PathBuf,
@@ -113,6 +117,7 @@ impl EmbeddedFiler {
         let shared = Arc::new(Shared {
             store: opened.store,
             space,
+            quotas: Counted::default(),
             chunks: Arc::default(),
             holds: Arc::default(),
             directory: directory.to_owned(),
@@ -171,6 +176,20 @@ impl EmbeddedFiler {
             corrupt_database_reads: self.shared.store.pages().damaged(),
             scrub: *self.shared.scrubbed.lock().unwrap_or_else(PoisonError::into_inner),
         }
+    }
+}
+
+impl EmbeddedFiler {
+    /// Limits the bytes of buckets from now on. Counts what they hold first; writes wait meanwhile.
+    pub async fn limit(&self, quotas: Quotas) -> Result<(), FilerError> {
+        let (answer, answered) = oneshot::channel();
+        self.jobs.send(Job::Limit(quotas, answer)).map_err(|_| closed())?;
+        answered.await.map_err(|_| closed())?
+    }
+
+    /// The bytes of each bucket that has a quota, and the quota.
+    pub fn quotas(&self) -> Vec<(String, u64, u64)> {
+        self.shared.quotas.usage().map(|usage| usage.rows()).unwrap_or_default()
     }
 }
 
@@ -304,6 +323,10 @@ fn decoded(key: &[u8], stored: &[u8]) -> Result<Entry, FilerError> {
     Entry::decode(stored).map_err(|error| FilerError::Damaged(key::unescaped(key), error.to_string()))
 }
 
+fn closed() -> FilerError {
+    FilerError::Unavailable("the filer was closed, or its database failed: see its log".to_owned())
+}
+
 /// Runs what may wait for a disk on a thread where it delays no one.
 async fn blocking<T: Send + 'static>(
     run: impl FnOnce() -> Result<T, FilerError> + Send + 'static,
@@ -350,10 +373,13 @@ impl Filer for EmbeddedFiler {
 
     async fn transact(&self, transaction: Transaction) -> Result<(), FilerError> {
         self.shared.space.admit_transaction(&transaction)?;
-        let closed = || FilerError::Unavailable("the filer was closed, or its database failed: see its log".to_owned());
         let (answer, answered) = oneshot::channel();
         self.jobs.send(Job::Transact(Box::new(transaction), answer)).map_err(|_| closed())?;
         answered.await.map_err(|_| closed())?
+    }
+
+    async fn accepts(&self, path: &str) -> Result<(), FilerError> {
+        self.shared.quotas.accepts(path)
     }
 
     async fn write(&self, target: &WriteTarget, body: BytesIn<'_>) -> Result<Written, FilerError> {
