@@ -11,22 +11,32 @@ const KEPT: Duration = Duration::from_secs(1);
 
 /// The way to one process.
 pub(super) struct Line {
-    endpoint: Endpoint,
-    current: RwLock<(Channel, Instant)>,
+    current: RwLock<Current>,
     /// When a call was last answered.
     heard: Mutex<Instant>,
+}
+
+struct Current {
+    endpoint: Endpoint,
+    channel: Channel,
+    since: Instant,
 }
 
 impl Line {
     /// Connects with the first call. Needs a tokio runtime.
     pub(super) fn new(endpoint: Endpoint) -> Line {
-        let current = RwLock::new((endpoint.connect_lazy(), Instant::now()));
-        Line { endpoint, current, heard: Mutex::new(Instant::now()) }
+        let current = RwLock::new(Current::new(endpoint));
+        Line { current, heard: Mutex::new(Instant::now()) }
+    }
+
+    /// Later calls use a connection of this endpoint. Calls in progress keep theirs.
+    pub(super) fn renew(&self, endpoint: Endpoint) {
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Current::new(endpoint);
     }
 
     /// The present connection.
     pub(super) fn channel(&self) -> Channel {
-        self.current.read().unwrap_or_else(PoisonError::into_inner).0.clone()
+        self.current.read().unwrap_or_else(PoisonError::into_inner).channel.clone()
     }
 
     /// A call was answered.
@@ -41,9 +51,15 @@ impl Line {
             return false;
         }
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        if current.1 <= begun && current.1.elapsed() >= KEPT {
-            *current = (self.endpoint.connect_lazy(), Instant::now());
+        if current.since <= begun && current.since.elapsed() >= KEPT {
+            *current = Current::new(current.endpoint.clone());
         }
-        current.1 > begun
+        current.since > begun
+    }
+}
+
+impl Current {
+    fn new(endpoint: Endpoint) -> Self {
+        Self { channel: endpoint.connect_lazy(), endpoint, since: Instant::now() }
     }
 }

@@ -130,6 +130,19 @@ impl SeaweedFiler {
         }
     }
 
+    /// Later calls use the certificates of `security`. What it says besides is not taken over.
+    pub fn renew_certificates(&self, security: &Security) -> Result<(), String> {
+        let (now, shared) = (&self.shared.options.security, &self.shared);
+        if now.has_grpc_tls() != security.has_grpc_tls() || now.https().is_some() != security.https().is_some() {
+            return Err("security.toml turns TLS on or off, which takes a restart".to_owned());
+        }
+        shared.filers.renew(security, &shared.ring.nodes()).map_err(|error| error.to_string())?;
+        if security.https().is_some() {
+            shared.volumes.renew(security);
+        }
+        Ok(())
+    }
+
     /// Keeps asking, half a second to 5 s apart, until a filer answers. Logs a line every few seconds.
     pub async fn wait_until_reachable(&self) -> FilerConfiguration {
         let mut pause = Duration::from_millis(250);

@@ -129,6 +129,11 @@ impl Ring {
         future::join_all(asked).await.iter().any(Result::is_ok)
     }
 
+    /// All processes to which there are channels.
+    pub(super) fn nodes(&self) -> Vec<Arc<Node>> {
+        self.nodes.lock().unwrap_or_else(PoisonError::into_inner).values().map(Arc::clone).collect()
+    }
+
     /// The channels to one process.
     pub(super) fn node(&self, filers: &Filers, address: &FilerAddress) -> Result<Arc<Node>, CallError> {
         let mut nodes = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);

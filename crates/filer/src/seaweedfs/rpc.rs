@@ -3,8 +3,8 @@
 
 use std::ops::ControlFlow;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use futures_util::future::{self, Either};
@@ -140,7 +140,7 @@ impl Silence {
 /// The filers behind a client.
 pub(super) struct Filers {
     nodes: Vec<Node>,
-    security: Security,
+    security: RwLock<Security>,
     /// The index of the filer that answered last. It is asked first.
     current: AtomicUsize,
     timeouts: Timeouts,
@@ -159,7 +159,7 @@ impl Filers {
         let nodes = addresses.iter().filter_map(|address| connect(address, security, timeouts));
         Filers {
             nodes: nodes.collect(),
-            security: security.clone(),
+            security: RwLock::new(security.clone()),
             current: AtomicUsize::new(0),
             timeouts,
             born: Instant::now(),
@@ -174,7 +174,21 @@ impl Filers {
 
     /// Channels to one process that takes no part in failover. `None` if the address cannot be used; the log says why.
     pub(super) fn connect(&self, address: &FilerAddress) -> Option<Node> {
-        connect(address, &self.security, self.timeouts)
+        connect(address, &self.security.read().unwrap_or_else(PoisonError::into_inner), self.timeouts)
+    }
+
+    /// Later calls use these certificates, and so do those of `others`.
+    pub(super) fn renew(&self, security: &Security, others: &[Arc<Node>]) -> Result<(), tonic::transport::Error> {
+        let endpoint = |node: &Node| endpoint(&node.address, security, self.timeouts.connect);
+        let nodes = self.nodes.iter().chain(others.iter().map(AsRef::as_ref));
+        // All or none.
+        let renewed = nodes.map(|node| Ok((node, endpoint(node)?))).collect::<Result<Vec<_>, _>>()?;
+        *self.security.write().unwrap_or_else(PoisonError::into_inner) = security.clone();
+        for (node, endpoint) in renewed {
+            node.calls.renew(endpoint.clone());
+            node.streams.renew(endpoint);
+        }
+        Ok(())
     }
 
     /// A call with a single answer. It is sent to the filers in turn until one of them answers.

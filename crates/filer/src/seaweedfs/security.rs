@@ -48,9 +48,15 @@ pub struct Security {
     pub filer_write: Option<SigningKey>,
     /// `jwt.filer_signing.read.key`: HTTP reads of filers.
     pub filer_read: Option<SigningKey>,
+    /// The files of certificates, keys and authorities, by their dotted names.
+    pub files: Vec<(&'static str, PathBuf)>,
     grpc: Option<GrpcTls>,
     https: Option<Arc<rustls::ClientConfig>>,
 }
+
+/// Values that name files.
+const FILES: [&str; 6] =
+    ["grpc.ca", "grpc.client.cert", "grpc.client.key", "https.client.ca", "https.client.cert", "https.client.key"];
 
 #[derive(Clone)]
 struct GrpcTls {
@@ -157,8 +163,13 @@ impl Security {
             }
         })?;
         let settings = Settings { table, environment };
+        let mut files = Vec::new();
+        for name in FILES {
+            files.extend(Some(settings.text(name)?).filter(|path| !path.is_empty()).map(|path| (name, path.into())));
+        }
         Ok(Security {
             source: None,
+            files,
             volume_write: settings.key("jwt.signing", 10)?,
             volume_read: settings.key("jwt.signing.read", 60)?,
             filer_write: settings.key("jwt.filer_signing", 10)?,

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -52,38 +52,53 @@ impl VolumeError {
 
 /// The client. Clones share the connection pool.
 pub(super) struct VolumeClient {
-    client: Client<HttpsConnector<HttpConnector>, Segments>,
+    client: RwLock<HttpClient>,
     scheme: &'static str,
     read_key: Option<SigningKey>,
     write_key: Option<SigningKey>,
+    connect: Duration,
     timeout: Duration,
     metrics: Arc<FilerMetrics>,
 }
 
+type HttpClient = Client<HttpsConnector<HttpConnector>, Segments>;
+
+/// A client with connections of its own.
+fn http_client(security: &Security, connect: Duration) -> HttpClient {
+    let mut http = HttpConnector::new();
+    http.set_nodelay(true);
+    http.set_connect_timeout(Some(connect));
+    http.enforce_http(false);
+    let config = security.https().map_or_else(plain_only, |config| config.as_ref().clone());
+    let connector =
+        HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1().wrap_connector(http);
+    Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE)
+        .pool_max_idle_per_host(256)
+        .build(connector)
+}
+
 impl VolumeClient {
     pub(super) fn new(security: &Security, connect: Duration, timeout: Duration, metrics: Arc<FilerMetrics>) -> Self {
-        let mut http = HttpConnector::new();
-        http.set_nodelay(true);
-        http.set_connect_timeout(Some(connect));
-        http.enforce_http(false);
-        let https = security.https();
-        let scheme = if https.is_some() { "https" } else { "http" };
-        let config = https.map_or_else(plain_only, |config| config.as_ref().clone());
-        let connector =
-            HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1().wrap_connector(http);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(256)
-            .build(connector);
         VolumeClient {
-            client,
-            scheme,
+            client: RwLock::new(http_client(security, connect)),
+            scheme: if security.https().is_some() { "https" } else { "http" },
             read_key: security.volume_read.clone(),
             write_key: security.volume_write.clone(),
+            connect,
             timeout,
             metrics,
         }
+    }
+
+    /// Later requests use these certificates.
+    pub(super) fn renew(&self, security: &Security) {
+        *self.client.write().unwrap_or_else(PoisonError::into_inner) = http_client(security, self.connect);
+    }
+
+    fn client(&self) -> HttpClient {
+        self.client.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How long a stream may be silent.
@@ -199,7 +214,7 @@ impl VolumeClient {
     async fn send_all(&self, request: Request<Segments>, taken: &AtomicU64) -> Result<Response<Incoming>, VolumeError> {
         let (uri, bytes) = (request.uri().to_string(), request.body().remaining);
         let begun = Instant::now();
-        let mut asked = std::pin::pin!(self.client.request(request));
+        let mut asked = std::pin::pin!(self.client().request(request));
         let mut before = 0;
         let answer = loop {
             let bound = if before < bytes { self.timeout } else { self.timeout * STORED_WITHIN };
@@ -224,7 +239,7 @@ impl VolumeClient {
     ) -> Result<Response<Incoming>, VolumeError> {
         let uri = request.uri().to_string();
         let begun = Instant::now();
-        let answer = match tokio::time::timeout(bound, self.client.request(request)).await {
+        let answer = match tokio::time::timeout(bound, self.client().request(request)).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) => Err(VolumeError::Transport(uri, innermost(&error))),
             Err(_) => {
