@@ -57,7 +57,6 @@ pub(crate) async fn read(
     let mut body =
         ObjectBody::new(file(incoming, reader.into_file()), ExpectedBody::of(&form.checksums()?)?, limit, patience);
     body.require_at_least(least);
-    body.hold(gateway.upload_limits.enter(post.content_length)?);
     Ok(Form { fields: form, authenticated, body })
 }
 

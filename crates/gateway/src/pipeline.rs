@@ -27,6 +27,7 @@ use crate::body::{ExpectedBody, ObjectBody, ResponseBody, Source, source};
 use crate::errors::from_filer;
 use crate::gateway::Gateway;
 use crate::keep_alive::{self, Early};
+use crate::limits::user_of;
 use crate::metrics::Metrics;
 use crate::op::{self, Answer, Call, Denied, LookedAt};
 use crate::rate_limits::Limited;
@@ -177,11 +178,8 @@ impl Gateway {
 
     /// Counts the request against the limits of its caller.
     fn limit(&self, caller: &Caller, trail: &mut Trail) -> Result<(), S3Error> {
-        // All sessions of a role are one user, and so are those that a user made.
-        let role = caller.session.as_ref().map(|session| &session.role_arn).filter(|role| !role.is_empty());
-        let (key, user) = (caller.access_key_id.as_ref(), role.unwrap_or(&caller.arn));
-        let user = if caller.is_anonymous() { "" } else { user };
-        self.limited(trail.limits.enter_caller(key.map(|key| key.as_str()), user))
+        let key = caller.access_key_id.as_ref();
+        self.limited(trail.limits.enter_caller(key.map(|key| key.as_str()), user_of(caller)))
     }
 
     /// Counts a refusal by a limit.
@@ -257,13 +255,15 @@ impl Gateway {
 
     /// An upload by a browser: the form identifies the caller.
     async fn form(&self, visit: &Visit<'_>, mut post: PostObject, incoming: Source, trail: &mut Trail) -> Answer {
-        let form = form::read(self, visit, &post, incoming, trail).await?;
+        let mut form = form::read(self, visit, &post, incoming, trail).await?;
         self.limit(&form.authenticated.caller, trail)?;
         post.read_form(form.fields)?;
+        let bytes = post.content_length;
         let post: Operation = post.into();
         self.require_storable(&post)?;
         trail.target = audited::target_of(&post);
         let (call, permit) = self.admit(visit, form.authenticated, post, trail).await?;
+        form.body.hold(self.upload_limits.enter(user_of(&call.caller), bytes)?);
         let is_charged = requester_pays::is_charged(&call);
         let answer = op::execute(call, permit, form.body).await?;
         Ok(requester_pays::with_charge(answer, is_charged))
@@ -288,6 +288,10 @@ impl Gateway {
             }
         }
         let (call, permit) = self.admit(visit, authenticated, operation, trail).await?;
+        if permit.operation().upload().is_some() {
+            // Who may not upload takes no place, and does not count as waiting for one.
+            body.hold(self.upload_limits.enter(user_of(&call.caller), body.expected_bytes())?);
+        }
         if let Some(early) = &trail.early {
             early.prepare(respond::early_headers(self, visit.head, trail));
         }
@@ -403,12 +407,7 @@ impl Gateway {
             let error = S3Error::new(S3ErrorCode::EntityTooLarge);
             return Err(error.field("MaxSizeAllowed", limit.to_string()));
         }
-        let place = length.map(|_| self.upload_limits.enter(expected.length)).transpose()?;
-        let mut body = ObjectBody::new(incoming, expected, limit, self.settings.body_patience);
-        if let Some(place) = place {
-            body.hold(place);
-        }
-        Ok(body)
+        Ok(ObjectBody::new(incoming, expected, limit, self.settings.body_patience))
     }
 
     /// IAM and STS: the body names the action, so it is read and its hash verified before anything is trusted.
