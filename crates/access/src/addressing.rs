@@ -5,7 +5,7 @@
 //! named by the operator may say so: from others, these headers would move a signature to another bucket.
 
 use std::borrow::Cow;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use http::header::HOST;
 use http::request::Parts;
@@ -85,6 +85,11 @@ impl Addressing {
         Self { domains, external_host, external_https, trusted_proxies }
     }
 
+    /// Whether a peer may speak for its clients.
+    pub fn is_trusted_proxy(&self, peer: IpAddr) -> bool {
+        is_trusted(peer.to_canonical(), &self.trusted_proxies)
+    }
+
     /// Determines what a request addresses. `tls` is the TLS version of its connection.
     ///
     /// Errors are 400: the host occurs twice or cannot be read, or hosts contradict each other.
@@ -96,7 +101,7 @@ impl Addressing {
     ) -> Result<RequestTarget<'a>, S3Error> {
         let client = client_address(peer, tls, &head.headers, &self.trusted_proxies);
         let https = client.secure_transport;
-        let forwarded = match is_trusted(peer.ip().to_canonical(), &self.trusted_proxies) {
+        let forwarded = match self.is_trusted_proxy(peer.ip()) {
             true => Forwarded::of(head)?,
             false => Forwarded::default(),
         };

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,6 +22,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::body::ResponseBody;
 use crate::client_certificate::ShownCertificate;
+use crate::connections::Place;
 use crate::tls::Tls;
 
 /// The connection over which a request came.
@@ -35,6 +36,11 @@ pub struct Connection {
 
 /// Answers requests.
 pub trait Answer: Send + Sync + 'static {
+    /// A place for a connection of this peer; `None` if there is none, and the connection is closed.
+    fn place(&self, _peer: IpAddr) -> Option<Place> {
+        Some(Place::unlimited())
+    }
+
     /// Answers one request. There is always an answer.
     fn answer(
         self: Arc<Self>,
@@ -91,10 +97,11 @@ pub async fn serve<A: Answer>(
             },
             () = &mut shutdown => break,
         };
+        let Some(of_peer) = answerer.place(peer.ip()) else { continue };
         let _ = stream.set_nodelay(true);
         let (answerer, watcher, tls) = (Arc::clone(&answerer), graceful.watcher(), tls.clone());
         tokio::spawn(async move {
-            let _place = place;
+            let _places = (place, of_peer);
             match tls {
                 None => talk(stream, Connection { peer, tls: None }, None, answerer, limits, watcher).await,
                 Some(tls) => {

@@ -12,6 +12,7 @@ use ids::NewBuckets;
 use s3::HostRules;
 
 use crate::auditor::SharedAuditor;
+use crate::connections::Connections;
 use crate::limits::UploadLimits;
 use crate::metrics::Metrics;
 use crate::query::QueryApi;
@@ -82,6 +83,8 @@ pub struct Gateway {
     pub metrics: Arc<Metrics>,
     /// The limits of uploads in progress.
     pub upload_limits: UploadLimits,
+    /// The open connections and their limits.
+    pub connections: Arc<Connections>,
     /// The limits of requests per second.
     pub rate_limits: ArcSwap<RateLimits>,
     /// Who keeps the audit records of requests.

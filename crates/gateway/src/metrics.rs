@@ -53,6 +53,7 @@ pub struct Metrics {
     registry: Mutex<Registry>,
     authentication_failures: Family<ReasonLabels, Counter>,
     limited: Family<LimitLabels, Counter>,
+    refused_connections: Family<LimitLabels, Counter>,
     requests: Family<RequestLabels, Counter>,
     seconds: Family<OperationLabels, Histogram>,
     decisions: Family<DecisionLabels, Counter>,
@@ -98,9 +99,13 @@ impl Default for Metrics {
         registry.register("build", "The version of Kelpgate", Info::new(version));
         let limited = Family::<LimitLabels, Counter>::default();
         registry.register("rate_limited_requests", "Requests refused because of a limit, by limit", limited.clone());
+        let refused_connections = Family::<LimitLabels, Counter>::default();
+        let help = "Connections closed because of a limit, by limit";
+        registry.register("refused_connections", help, refused_connections.clone());
         Self {
             registry: Mutex::new(whole),
             limited,
+            refused_connections,
             authentication_failures,
             requests,
             seconds,
@@ -129,6 +134,11 @@ impl Metrics {
     /// Counts a request that is refused because of a limit.
     pub(crate) fn limited(&self, limit: &'static str) {
         self.limited.get_or_create(&LimitLabels { limit }).inc();
+    }
+
+    /// Counts a connection that is closed because of a limit.
+    pub(crate) fn refused_connection(&self, limit: &'static str) {
+        self.refused_connections.get_or_create(&LimitLabels { limit }).inc();
     }
 
     /// Adds the metrics of another part of the program to `/metrics`.

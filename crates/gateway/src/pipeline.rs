@@ -1,5 +1,6 @@
 //! The whole path of a request, from top to bottom: `answer`, `walk`, `operation` and `admit` name every step.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -24,6 +25,7 @@ use sigv4::{AuthForm, BodyCheck, ChunkedDecoder};
 use crate::accept::{Answer as Answers, Connection, HEAD_BYTES_MAX};
 use crate::audited::{Arrived, Audited};
 use crate::body::{ExpectedBody, ObjectBody, ResponseBody, Source, source};
+use crate::connections::Place;
 use crate::errors::from_filer;
 use crate::gateway::Gateway;
 use crate::keep_alive::{self, Early};
@@ -71,6 +73,12 @@ impl Drop for InFlight<'_> {
 }
 
 impl Answers for Gateway {
+    fn place(&self, peer: IpAddr) -> Option<Place> {
+        let address = Some(peer).filter(|peer| !self.settings.addressing.is_trusted_proxy(*peer));
+        let entered = self.connections.enter(address);
+        entered.map_err(|limit| self.metrics.refused_connection(limit)).ok()
+    }
+
     async fn answer(self: Arc<Self>, connection: Connection, request: Request<Incoming>) -> Response<ResponseBody> {
         let (head, incoming) = request.into_parts();
         if !keep_alive::may_take_long(&head) {

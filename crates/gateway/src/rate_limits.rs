@@ -86,6 +86,14 @@ impl From<Limited> for S3Error {
     }
 }
 
+/// What counts as one address: a network /64 of IPv6, because a client has all of its addresses.
+pub(crate) fn network_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
+        v4 => v4,
+    }
+}
+
 /// The token buckets of one kind of names.
 #[derive(Debug, Default)]
 struct Kind {
@@ -135,11 +143,7 @@ impl Entered {
 
     /// Counts a request of a client, before anything about it is verified.
     pub(crate) fn enter_address(&mut self, address: IpAddr) -> Result<(), Limited> {
-        let network = match address.to_canonical() {
-            IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
-            v4 => v4,
-        };
-        self.enter(|limits| &limits.address, &network)
+        self.enter(|limits| &limits.address, &network_of(address))
     }
 
     /// Counts a request of a caller whose signature is right.

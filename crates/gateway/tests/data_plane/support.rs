@@ -388,6 +388,7 @@ impl World {
             status: Arc::new(Echo),
             metrics: Arc::new(Metrics::default()),
             upload_limits: UploadLimits::default(),
+            connections: Arc::default(),
             rate_limits: ArcSwap::default(),
             auditor: Arc::clone(&auditor) as gateway::SharedAuditor,
             signature_limit: gateway::SignatureLimit::default(),
