@@ -93,12 +93,12 @@ pub struct Serving {
     /// Port for HTTPS in addition to plain HTTP; without it, `-key.file` makes the main port HTTPS.
     #[arg(long = "port.https", default_value_t = 0)]
     pub port_https: u16,
-    /// PEM file of the TLS private key.
+    /// PEM file of the TLS private key; several with commas, one for each certificate.
     #[arg(long = "key.file", value_name = "FILE")]
-    pub key_file: Option<PathBuf>,
-    /// PEM file of the TLS certificate chain.
+    pub key_file: Option<String>,
+    /// PEM file of the TLS certificate chain; several with commas: clients get the one for the name that they ask for (SNI).
     #[arg(long = "cert.file", value_name = "FILE")]
-    pub cert_file: Option<PathBuf>,
+    pub cert_file: Option<String>,
     /// PEM file of the authorities that client certificates are checked against.
     #[arg(long = "cacert.file", value_name = "FILE")]
     pub cacert_file: Option<PathBuf>,
@@ -396,6 +396,9 @@ pub struct IamUnused {
     /// Not used since this time: 90d, 12h, 30m ago, or 2026-01-31T12:00:00Z.
     #[arg(long, default_value = "90d", value_name = "TIME")]
     pub since: String,
+    /// Also print what policies allow and nobody did, as this audit log says (the path of a file sink); once for each gateway.
+    #[arg(long = "log", value_name = "FILE")]
+    pub logs: Vec<PathBuf>,
     #[command(flatten)]
     pub gateway: Gateway,
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::Uri;
 use http::uri::Authority;
-use server::settings::{OBJECT_MODE, Settings, TlsFiles, UploadLimits};
+use server::settings::{CertificateFiles, OBJECT_MODE, Settings, TlsFiles, UploadLimits};
 
 use crate::arguments::{S3, Server, Serving};
 use crate::logging;
@@ -89,10 +89,22 @@ impl Serving {
         if self.tls_verify_client_cert && (self.cacert_file.is_none() || self.key_file.is_none()) {
             return Err("-tlsVerifyClientCert needs -cacert.file, -key.file and -cert.file".to_owned());
         }
-        let (Some(key), Some(certificate)) = (&self.key_file, &self.cert_file) else { return Ok(None) };
+        let (Some(keys), Some(files)) = (&self.key_file, &self.cert_file) else { return Ok(None) };
+        let (keys, files) = (list(keys), list(files));
+        if keys.is_empty() || keys.len() != files.len() {
+            return Err(format!(
+                "-cert.file has {} files and -key.file {}: give each certificate its key, in the same order, with commas between them",
+                files.len(),
+                keys.len()
+            ));
+        }
+        let pair = |(certificate, key): (String, String)| CertificateFiles {
+            certificate: certificate.into(),
+            key: key.into(),
+        };
+        let certificates = files.into_iter().zip(keys).map(pair).collect();
         let client_authorities = self.cacert_file.clone().filter(|_| self.tls_verify_client_cert);
-        let (certificate, key) = (certificate.clone(), key.clone());
-        Ok(Some(TlsFiles { certificate, key, client_authorities, sign_in_authorities: None }))
+        Ok(Some(TlsFiles { certificates, client_authorities, sign_in_authorities: None }))
     }
 
     fn domain_names(&self) -> Result<Vec<String>, String> {

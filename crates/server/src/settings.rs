@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use access::SignatureV2;
-pub use gateway::tls::TlsFiles;
+pub use gateway::tls::{CertificateFiles, TlsFiles};
 pub use gateway::{OBJECT_MODE, UploadLimits};
 
 /// Settings of a gateway that do not depend on its filer.
