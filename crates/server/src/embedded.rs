@@ -10,6 +10,7 @@ use filer::embedded::EmbeddedFiler;
 use iam::Identities;
 
 use crate::background;
+use crate::certificates::CertificateMetrics;
 use crate::configuration::{Configuration, trusted_proxies_of_security};
 use crate::filer_metrics::EmbeddedStorage;
 use crate::private_file;
@@ -45,10 +46,10 @@ pub async fn run(
     let filer_configuration = filer.configuration().await.map_err(|error| error.to_string())?;
     let listed = trusted_proxies_of_security(security(settings.config_dir.as_deref())?.source.as_deref())?;
     let trusted_proxies = configuration.trusted_proxies(&listed)?;
-    let (watched, counted) = (Arc::clone(&filer), Arc::clone(&filer));
+    let counted = Arc::clone(&filer);
     let plan = Plan {
         workers: background::scrub(&filer, scrub_bytes_per_s).into_iter().collect(),
-        storage: Some(Box::new(move || watched.health())),
+        embedded: Some(Arc::clone(&filer)),
         filer,
         filer_configuration,
         configuration,
@@ -59,6 +60,7 @@ pub async fn run(
         several: false,
         complete: add_root,
         root: Some(root.clone()),
+        certificates: CertificateMetrics::default(),
         register_metrics: Box::new(move |metrics| {
             metrics.register(|registry| registry.register_collector(Box::new(EmbeddedStorage(counted))));
         }),

@@ -58,6 +58,7 @@ impl std::fmt::Debug for EmbeddedStorage {
 impl Collector for EmbeddedStorage {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let health = self.0.health();
+        let full_buckets = self.0.quotas().iter().filter(|(_, bytes, quota)| bytes >= quota).count() as u64;
         let help = "Reads that found something else than what was written";
         let mut corrupt = encoder.encode_descriptor("storage_corrupt_reads", help, None, MetricType::Counter)?;
         for (part, reads) in [("data", health.corrupt_data_reads), ("database", health.corrupt_database_reads)] {
@@ -76,6 +77,7 @@ impl Collector for EmbeddedStorage {
                 "1 if objects can be stored, 0 if the disk is full or read-only",
                 u64::from(health.room == DiskSpace::Enough),
             ),
+            ("storage_full_buckets", "Buckets that have as many bytes as their quota allows", full_buckets),
             ("storage_open", "1 if the database can be used, 0 if it is closed", u64::from(health.closed.is_none())),
             (
                 "storage_scrub_findings",

@@ -17,6 +17,7 @@ mod filer_metrics;
 mod fingerprint;
 mod key_metrics;
 mod process_metrics;
+mod quotas;
 mod reloading;
 mod serving;
 mod status;

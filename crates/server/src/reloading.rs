@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use audit::{Auditing, Prepared};
 use control::feed::Follower;
+use filer::EmbeddedFiler;
 use gateway::Gateway;
 use gateway::tls::Tls;
 use iam::Identities;
@@ -14,7 +15,8 @@ use tokio::sync::Mutex;
 use crate::audit_log;
 use crate::configuration::Configuration;
 use crate::fingerprint::Fingerprint;
-use crate::serving::rate_limits;
+use crate::quotas;
+use crate::serving::{connection_limits, rate_limits};
 use crate::settings::Settings;
 
 /// What SIGHUP reloads, and what has to be notified.
@@ -24,6 +26,8 @@ pub(crate) struct Reloading<'a, Complete: Fn(&mut Identities) -> Result<(), Stri
     pub(crate) auditing: Arc<Auditing>,
     /// The filers that the IAM file may name; empty if the filer is the gateway's own.
     pub(crate) filers: Vec<String>,
+    /// The embedded filer, if it is the filer.
+    pub(crate) embedded: Option<Arc<EmbeddedFiler>>,
     pub(crate) settings: &'a Settings,
     pub(crate) follower: &'a Follower,
     pub(crate) fingerprint: &'a Fingerprint,
@@ -40,7 +44,9 @@ impl<Complete: Fn(&mut Identities) -> Result<(), String>> Reloading<'_, Complete
                     let later = later.join(", ");
                     tracing::warn!("SIGHUP: changed in -iam.config, and in force after a restart only: {later}");
                 }
-                tracing::info!("SIGHUP: identities, providers, limits, audit, log and certificate were read again");
+                tracing::info!(
+                    "SIGHUP: identities, providers, limits, quotas, audit, log and certificate were read again"
+                );
             }
             Err(error) => tracing::error!("SIGHUP: {error}; everything stays as it was"),
         }
@@ -57,17 +63,30 @@ impl<Complete: Fn(&mut Identities) -> Result<(), String>> Reloading<'_, Complete
         let use_log_filter = (settings.log_filter)(next.kelpgate.log.as_deref())?;
         let certificate = tls.as_ref().map(|tls| tls.prepare()).transpose().map_err(|error| format!("TLS: {error}"))?;
         let sinks = self.prepare_audit(next.kelpgate.audit.clone()).await?;
-        follower.replace_files(next.settings(), &identities).await.map_err(|error| error.to_string())?;
+        self.limit_buckets(&next, &in_force).await?;
+        if let Err(error) = follower.replace_files(next.settings(), &identities).await {
+            self.limit_buckets(&in_force, &next).await?;
+            return Err(error.to_string());
+        }
         if let (Some(tls), Some(certificate)) = (tls, certificate) {
             tls.take_over(certificate);
         }
         let auditing = Arc::clone(&self.auditing);
         let _ = tokio::task::spawn_blocking(move || auditing.take_over(sinks)).await;
         gateway.rate_limits.store(rate_limits(&next.kelpgate.limits));
+        gateway.connections.limit(connection_limits(&next.kelpgate.limits));
         use_log_filter();
         fingerprint.take(&next, &identities);
         *in_force = next;
         Ok(later)
+    }
+
+    /// Sets the quotas if they change: bytes are counted for it.
+    async fn limit_buckets(&self, next: &IamConfig, before: &IamConfig) -> Result<(), String> {
+        if next.kelpgate.quotas == before.kelpgate.quotas {
+            return Ok(());
+        }
+        quotas::limit(self.embedded.as_deref(), &next.kelpgate.quotas).await
     }
 
     fn read(&self) -> Result<Configuration, String> {

@@ -7,6 +7,7 @@ use bucket::leftovers::completed_uploads;
 use filer::FilerError;
 use filer::seaweedfs::{FilerAddress, Options, SeaweedFiler, Security};
 
+use crate::certificates::{self, CertificateMetrics};
 use crate::configuration::{Configuration, check_credential_store, trusted_proxies_of_security};
 use crate::serving::{self, Plan};
 use crate::settings::Settings;
@@ -34,7 +35,7 @@ pub async fn run(settings: Settings, cluster: Cluster) -> Result<(), String> {
     let filer_key = security.filer_write.as_ref().map(|key| ("jwt.filer_signing.key", key.expose_bytes()));
     let session_keys = configuration.session_keys(filer_key)?;
 
-    let mut options = Options::new(cluster.filers, security);
+    let mut options = Options::new(cluster.filers, security.clone());
     options.data_center = cluster.data_center;
     options.encrypt_volume_data = cluster.encrypt_volume_data;
     let filer = SeaweedFiler::connect(options);
@@ -43,6 +44,9 @@ pub async fn run(settings: Settings, cluster: Cluster) -> Result<(), String> {
         _ = tokio::signal::ctrl_c() => return Ok(()),
     };
     let counted = filer.clone();
+    let certificates = CertificateMetrics::default();
+    let config_dir = settings.config_dir.clone();
+    let watched = certificates::watch_clients(filer.clone(), &security, config_dir, certificates.clone());
     let weed_gateways = Arc::default();
     let plan = Plan {
         filer: Arc::new(filer),
@@ -51,7 +55,9 @@ pub async fn run(settings: Settings, cluster: Cluster) -> Result<(), String> {
         trusted_proxies,
         session_keys,
         filer_names: names,
+        certificates,
         workers: vec![
+            watched,
             watch_weed(counted.clone(), Arc::clone(&weed_gateways)),
             remove_completed_uploads(counted.clone()),
         ],
@@ -59,7 +65,7 @@ pub async fn run(settings: Settings, cluster: Cluster) -> Result<(), String> {
         several: true,
         complete: |identities, _| Configuration::add_environment_admin(identities),
         root: None,
-        storage: None,
+        embedded: None,
         register_metrics: Box::new(move |metrics| {
             metrics
                 .register(|registry| registry.register_collector(Box::new(crate::filer_metrics::FilerCalls(counted))));

@@ -16,12 +16,12 @@ use control::revocations::Revocations;
 use control::sts_api::StsApi;
 use federation::{Directory, KeyDemand, KeyKeeper};
 use fence::Moment;
-use filer::{Filer, FilerConfiguration};
+use filer::{EmbeddedFiler, Filer, FilerConfiguration};
 use gateway::accept::{self, CONNECTIONS_MAX, Limits};
 use gateway::tls::{Tls, TlsFiles};
-use gateway::{Gateway, Limit, Metrics, Rate, RateLimits, Rates};
+use gateway::{ConnectionLimits, Gateway, Limit, Metrics, Rate, RateLimits, Rates};
 use iam::Identities;
-use iam_formats::{FenceSettings, KelpgateConfig, LimitSetting, LimitSettings, RateSetting};
+use iam_formats::{ConnectionSettings, FenceSettings, KelpgateConfig, LimitSetting, LimitSettings, RateSetting};
 use ids::Network;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
@@ -41,6 +41,7 @@ use crate::control_plane::{ControlPlane, DataPlaneFence};
 use crate::fingerprint::Fingerprint;
 use crate::key_metrics::AccessKeys;
 use crate::process_metrics::ProcessMetrics;
+use crate::quotas;
 use crate::reloading::Reloading;
 use crate::root_key::RootKey;
 use crate::settings::Settings;
@@ -75,8 +76,10 @@ pub struct Plan {
     pub workers: Vec<Worker>,
     /// Whether other gateways may use the same filer.
     pub several: bool,
-    /// How the embedded filer is doing.
-    pub storage: Option<Storage>,
+    /// The embedded filer, if it is the filer.
+    pub embedded: Option<Arc<EmbeddedFiler>>,
+    /// When certificates expire.
+    pub certificates: CertificateMetrics,
     /// Adds the filer client's metrics.
     pub register_metrics: Box<dyn FnOnce(&Metrics) + Send>,
 }
@@ -122,7 +125,8 @@ pub async fn run(mut plan: Plan, settings: Settings, announce: impl FnOnce(&str)
     workers.extend(iam_workers(&settings, &config.iam.kelpgate, &store, &follower, &key_demand));
     workers.push(audit_log::anchors(&auditing, &plan.filer));
     let tls = tls(&settings, config.iam.client_authorities.as_deref())?.map(Arc::new);
-    workers.extend(tls.as_ref().map(|tls| watched(tls, &metrics)));
+    metrics.register(|registry| plan.certificates.register(registry));
+    workers.extend(tls.as_ref().map(|tls| certificates::watch(tls, plan.certificates)));
     let status = Status {
         started,
         follower: Arc::clone(&follower),
@@ -131,7 +135,7 @@ pub async fn run(mut plan: Plan, settings: Settings, announce: impl FnOnce(&str)
         policy_store: config.iam.policy_store.name(),
         role_store: config.iam.role_store.name(),
         weed_gateways: plan.weed_gateways,
-        storage: plan.storage,
+        storage: plan.embedded.clone().map(|filer| -> Storage { Box::new(move || filer.health()) }),
         fingerprint: Arc::clone(&fingerprint),
         signature_v2: settings.signature_v2,
     };
@@ -153,16 +157,20 @@ pub async fn run(mut plan: Plan, settings: Settings, announce: impl FnOnce(&str)
         status: Arc::new(status),
         metrics,
         upload_limits: settings.upload_limits.clone(),
+        connections: Arc::default(),
         rate_limits: rate_limits(&config.iam.kelpgate.limits).into(),
         auditor: Arc::new(AuditLog(Arc::clone(&auditing))),
         signature_limit: gateway::SignatureLimit::default(),
     });
+    gateway.connections.limit(connection_limits(&config.iam.kelpgate.limits));
+    quotas::limit(plan.embedded.as_deref(), &config.iam.kelpgate.quotas).await?;
     let complete = |identities: &mut Identities| (plan.complete)(identities, plan.root.as_ref());
     let filers = if plan.several { plan.filer_names } else { Vec::new() };
     let reloading = Reloading {
         tls,
         gateway: Arc::clone(&gateway),
         filers,
+        embedded: plan.embedded,
         settings: &settings,
         follower: &follower,
         fingerprint: &fingerprint,
@@ -218,20 +226,18 @@ fn iam_workers(
     workers
 }
 
-/// The worker that takes over renewed certificates.
-fn watched(tls: &Arc<Tls>, metrics: &Metrics) -> Worker {
-    let certificates = CertificateMetrics::default();
-    metrics.register(|registry| certificates.register(registry));
-    certificates::watch(tls, certificates)
-}
-
 pub(crate) fn rate_limits(limits: &LimitSettings) -> Arc<RateLimits> {
     let rate =
         |setting: Option<RateSetting>| setting.map(|RateSetting { per_second, burst }| Rate { per_second, burst });
     let limit = |setting: LimitSetting| Limit { requests: rate(setting.requests), bytes: rate(setting.bytes) };
-    let LimitSettings { key, user, bucket, address } = *limits;
+    let LimitSettings { key, user, bucket, address, .. } = *limits;
     let rates = Rates { key: limit(key), user: limit(user), bucket: limit(bucket), address: limit(address) };
     Arc::new(RateLimits::new(&rates))
+}
+
+pub(crate) fn connection_limits(limits: &LimitSettings) -> ConnectionLimits {
+    let ConnectionSettings { per_address, in_all } = limits.connections;
+    ConnectionLimits { per_address, in_all }
 }
 
 fn data_plane(settings: &Settings, kelpgate: &KelpgateConfig, trusted_proxies: Vec<Network>) -> gateway::Settings {
