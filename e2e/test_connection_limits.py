@@ -1,4 +1,4 @@
-"""Limits of open connections: what is beyond them is closed and counted, and a reload changes them for new connections."""
+"""Limits of open connections and of uploads at the same time: what is beyond them is refused and counted, and nobody takes all of it."""
 
 import json
 import signal
@@ -7,8 +7,10 @@ import socket
 import requests
 
 import kelpgate
-from processes import wait_for
-from signing import send
+from clients import client, new_key
+from processes import free_port, wait_for
+from signing import Signer, request, send
+from world import document, statement
 
 
 def open_connection(port, source="127.0.0.1"):
@@ -33,7 +35,7 @@ def test_connections_beyond_a_limit_are_closed(logs):
         config.write_text(json.dumps({"kelpgate": {"limits": {"connections": limits}, "trustedProxies": ["127.0.0.9/32"]}}))
 
     write(perAddress=3, inAll=8)
-    metrics = kelpgate.free_port()
+    metrics = free_port()
     server = kelpgate.SingleMachine(directory, [f"-iam.config={config}", f"-metricsPort={metrics}"], name="connections")
 
     def counted(limit):
@@ -60,4 +62,46 @@ def test_connections_beyond_a_limit_are_closed(logs):
     for connection in held:
         connection.close()
     wait_for(lambda: send("GET", server.url + "/healthz").status == 200, 20, "a place", server)
+    server.stop()
+
+
+class SlowUpload:
+    """An upload whose body does not end until it is told to."""
+
+    def __init__(self, server, key, name):
+        url = f"{server.url}/slow/{name}"
+        headers = Signer(key).headers("PUT", url, {"content-length": "10"}, "UNSIGNED-PAYLOAD")
+        self.connection = socket.create_connection(("127.0.0.1", server.port), 10)
+        head = "".join(f"{header}: {value}\r\n" for header, value in headers.items())
+        self.connection.sendall(f"PUT /slow/{name} HTTP/1.1\r\n{head}\r\n12345".encode())
+
+    def end(self):
+        self.connection.sendall(b"67890")
+        answer = self.connection.recv(2000)
+        self.connection.close()
+        return answer.split()[1]
+
+
+def test_who_holds_all_upload_places_leaves_some_to_others(logs):
+    directory = logs / "upload-places"
+    directory.mkdir()
+    server = kelpgate.SingleMachine(directory, ["-concurrentFileUploadLimit=2"], name="upload-places")
+    assert request(server.root, "PUT", server.url + "/slow").status == 200
+    iam = client("iam", server.url, server.root)
+    iam.create_user(UserName="modest")
+    modest = new_key(iam, "modest")
+    iam.put_user_policy(UserName="modest", PolicyName="p", PolicyDocument=json.dumps(document(statement("Allow", "s3:PutObject", "*"))))
+    put = lambda key: request(key, "PUT", server.url + "/slow/k", b"x").status  # noqa: E731
+    uploads = [SlowUpload(server, server.root, "a"), SlowUpload(server, server.root, "b")]
+    wait_for(lambda: put(server.root) == 503, 20, "both places are taken", server)
+    # Who may not upload is told so, and is nobody for whom a place is kept.
+    assert send("PUT", server.url + "/slow/k", b"x").status == 403
+    assert uploads.pop().end() == b"200" and put(server.root) == 200
+    uploads.append(SlowUpload(server, server.root, "c"))
+    wait_for(lambda: put(modest) == 503, 20, "both places are taken again", server)
+    assert uploads.pop().end() == b"200"
+    assert put(server.root) == 503, "half of the places, while somebody waits"
+    assert put(modest) == 200
+    assert put(server.root) == 200, "nobody waits any more"
+    assert uploads.pop().end() == b"200"
     server.stop()
