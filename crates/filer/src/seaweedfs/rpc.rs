@@ -18,6 +18,7 @@ use super::address::FilerAddress;
 use super::line::Line;
 use super::metrics::{Call, FilerMetrics};
 use super::security::Security;
+use super::volume::innermost;
 use super::wire::{GetFilerConfigurationRequest, GetFilerConfigurationResponse};
 use crate::FilerError;
 
@@ -452,7 +453,7 @@ where
 
 fn connect(address: &FilerAddress, security: &Security, timeouts: Timeouts) -> Option<Node> {
     let endpoint = endpoint(address, security, timeouts.connect)
-        .inspect_err(|error| tracing::error!(filer = %address, %error, "this filer cannot be used"))
+        .inspect_err(|error| tracing::error!(filer = %address, error = innermost(error), "this filer cannot be used"))
         .ok()?;
     Some(Node {
         address: address.clone(),
