@@ -117,7 +117,10 @@ def signed(directory, name, by, days):
     """A key and a certificate of an authority."""
     (ca_key, ca_file), key, request, file = by, directory / f"{name}.key", directory / f"{name}.csr", directory / f"{name}.pem"
     run(["openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key, "-out", request, "-subj", f"/CN={name}"])
-    run(["openssl", "x509", "-req", "-in", request, "-CA", ca_file, "-CAkey", ca_key, "-CAcreateserial", "-out", file, "-days", str(days)])
+    extensions = directory / "extensions"
+    # Version 3, which rustls asks for.
+    extensions.write_text("basicConstraints=CA:FALSE\nsubjectAltName=IP:127.0.0.1\n")
+    run(["openssl", "x509", "-req", "-in", request, "-CA", ca_file, "-CAkey", ca_key, "-CAcreateserial", "-out", file, "-days", days, "-extfile", extensions])
     return key.read_bytes(), file.read_bytes()
 
 

@@ -95,7 +95,7 @@ def test_who_holds_all_upload_places_leaves_some_to_others(logs):
     uploads = [SlowUpload(server, server.root, "a"), SlowUpload(server, server.root, "b")]
     wait_for(lambda: put(server.root) == 503, 20, "both places are taken", server)
     # Who may not upload is told so, and is nobody for whom a place is kept.
-    assert send("PUT", server.url + "/slow/k", b"x").status == 403
+    assert send("PUT", server.url + "/slow/k", {}, b"x").status == 403
     assert uploads.pop().end() == b"200" and put(server.root) == 200
     uploads.append(SlowUpload(server, server.root, "c"))
     wait_for(lambda: put(modest) == 503, 20, "both places are taken again", server)
