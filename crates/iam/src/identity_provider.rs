@@ -173,9 +173,17 @@ impl IdentityProvider {
         issuer.strip_suffix('/').unwrap_or(issuer)
     }
 
-    /// The stem of the document with its keys.
+    /// The stem of the document with its keys. Providers share it only if their keys come from the same place: who may create a
+    /// provider of an issuer must not decide by which keys another provider's tokens are verified.
     pub fn keys_stem(&self) -> Arc<str> {
-        OidcProvider::file_stem(same_issuer(&self.issuer))
+        let issuer = same_issuer(&self.issuer);
+        if self.keys == KeySource::default() {
+            return OidcProvider::file_stem(issuer);
+        }
+        let KeySource { jwks_uri, jwks_file, ca_file, bearer_file, allows_private_addresses } = &self.keys;
+        OidcProvider::file_stem(&format!(
+            "{issuer} {jwks_uri:?} {jwks_file:?} {ca_file:?} {bearer_file:?} {allows_private_addresses}"
+        ))
     }
 }
 

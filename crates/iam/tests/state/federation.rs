@@ -93,6 +93,30 @@ fn keys_belong_to_the_issuer_whatever_its_last_slash() {
 }
 
 #[test]
+fn keys_of_another_place_are_other_keys() {
+    let provider = |keys: KeySource| IdentityProvider {
+        keys,
+        ..(*configured("corp", "https://idp.example/r", account(ONE))).clone()
+    };
+    let text = || Some("x".to_owned());
+    let plain = provider(KeySource::default());
+    let sources = [
+        KeySource { jwks_uri: text(), ..KeySource::default() },
+        KeySource { jwks_file: text(), ..KeySource::default() },
+        KeySource { ca_file: text(), ..KeySource::default() },
+        KeySource { bearer_file: text(), ..KeySource::default() },
+        KeySource { allows_private_addresses: true, ..KeySource::default() },
+    ];
+    let stems: std::collections::BTreeSet<_> = sources.into_iter().map(|keys| provider(keys).keys_stem()).collect();
+    assert_eq!(stems.len(), 5);
+    // A provider of the IAM API, in whichever account, asks where the issuer says.
+    let stored = state(vec![], vec![stored(TWO, "https://idp.example/r", 1)]);
+    let stem = stored.identity_providers()[0].keys_stem();
+    assert_eq!(stem, plain.keys_stem());
+    assert!(!stems.contains(&stem));
+}
+
+#[test]
 fn names_of_a_provider_in_trust_policies_and_condition_keys() {
     for (name, issuer, prefix, aliases) in [
         ("corp", "https://idp.example/r/", "idp.example/r", &["corp", "https://idp.example/r/"][..]),
