@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bucket::attributes;
 use filer::EmbeddedFiler;
 use filer::fault::{Call, FaultyFiler};
 
@@ -150,10 +151,11 @@ async fn what_was_decided_on_is_what_is_sent() {
     let filer = Arc::new(FaultyFiler::new(Arc::new(EmbeddedFiler::open(directory.path()).unwrap())));
     let world = World::following(filer.clone(), false).await;
     let secret = r#"{"Statement":[{"Effect":"Deny","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::plain/*","Condition":{"StringEquals":{"s3:ExistingObjectTag/secret":"yes"}}}]}"#;
-    let acls = "<OwnershipControls><Rule><ObjectOwnership>ObjectWriter</ObjectOwnership></Rule></OwnershipControls>";
-    for (line, body) in [("PUT /plain?policy", secret), ("PUT /plain?ownershipControls", acls), ("PUT /plain/k", "x")] {
-        let reply = world.send(line, &[], body).await;
-        assert!(reply.status.is_success(), "{line}: {}", reply.text());
+    world.patch_bucket("plain", &[(attributes::POLICY, secret), (attributes::OWNERSHIP, "ObjectWriter")]).await;
+    world.put("/plain/k", "x").await;
+    world.send("PUT /plain/secret", &[("x-amz-tagging", "secret=yes")], "x").await;
+    while world.ask("GET /plain/secret").await.outcome() != "403 AccessDenied" {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
     }
     for (line, headers) in [
         ("GET /plain/k", &[][..]),
