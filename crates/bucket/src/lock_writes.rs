@@ -9,7 +9,7 @@ use crate::attributes;
 use crate::locks::{Lock, Retention};
 use crate::put::Step;
 use crate::rules::BucketError;
-use crate::versions::same_current;
+use crate::version_writes::Guard;
 use crate::writer::Writer;
 
 impl Writer<'_> {
@@ -51,10 +51,11 @@ impl Writer<'_> {
         let patch = Mutation::Patch { directory, name, set, remove, content: None };
         // Each change of a retention changes the mark, and so does each removal of a version. Of two at the same time the
         // second looks again: it must neither undo a stricter retention nor retain what is gone.
+        let Guard { conditions, condition_key } = self.guard_of_directory(key, Some(&versions));
         let retain = Transaction {
             lock_key: self.objects.path(key),
-            conditions: vec![same_current(Some(&versions))],
-            condition_key: Some(self.objects.versions_path(key)),
+            conditions,
+            condition_key,
             mutations: vec![patch, self.new_mark_step(key)],
             ..Transaction::default()
         };

@@ -1,7 +1,7 @@
 //! What may be done with a bucket and its objects, from what is stored alone. What Kelpgate cannot do yet is refused here, once each.
 
 use filer::{Condition, Entry, FilerError};
-use ids::{BucketLife, ObjectKey, Ownership, Stage, Versioning};
+use ids::{BucketLife, Ownership, Stage, Versioning};
 
 use crate::{attributes, object, version_id};
 
@@ -12,7 +12,10 @@ pub enum Refusal {
     #[error("Writing to a bucket with object lock whose versioning is not enabled")]
     LockWithoutVersions,
     /// The versions of another key would be in a directory of the same name.
-    #[error("Writing a key that ends in `.versions` to a bucket that keeps versions")]
+    #[error(
+        "SeaweedFS keeps the versions of `x` in the directory `x.versions`, so a bucket that keeps versions cannot hold a key that \
+         ends in `.versions`: choose another key"
+    )]
     NameOfVersions,
     /// Another program stored an unknown state of versioning.
     #[error("Writing to a bucket whose versioning is neither Enabled nor Suspended")]
@@ -50,11 +53,6 @@ pub fn may_write(versioning: Versioning, has_object_lock: bool) -> Result<(), Re
         (false, Versioning::Unknown) => Err(Refusal::UnknownVersioning),
         (false, _) => Ok(()),
     }
-}
-
-/// Whether an object may have this key: in a bucket that keeps versions, `x.versions` is the directory of those of `x`.
-pub fn may_hold(versioning: Versioning, key: &ObjectKey) -> Result<(), Refusal> {
-    if versioning.keeps_versions() && key.is_like_versions() { Err(Refusal::NameOfVersions) } else { Ok(()) }
 }
 
 /// The owner id of a new object: the bucket's owner or, in buckets with ACLs, the account that uploads it. Anonymous uploads

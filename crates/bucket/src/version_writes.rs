@@ -121,8 +121,10 @@ impl Writer<'_> {
         Ok(self.guard_of_directory(key, directory))
     }
 
-    fn guard_of_directory(&self, key: &ObjectKey, directory: Option<&Entry>) -> Guard {
-        Guard { conditions: vec![same_current(directory)], condition_key: Some(self.objects.versions_path(key)) }
+    /// A condition on the mark of the directory of a key's versions: it is as it was seen.
+    pub(crate) fn guard_of_directory(&self, key: &ObjectKey, directory: Option<&Entry>) -> Guard {
+        let path = format!("{}{}", self.objects.versions_path(key), self.objects.slash());
+        Guard { conditions: vec![same_current(directory)], condition_key: Some(path) }
     }
 
     /// The steps that add a version.
@@ -278,8 +280,8 @@ impl Writer<'_> {
     async fn settle(&self, key: &ObjectKey) -> Result<(), FilerError> {
         let Some(directory) = self.objects.versions_directory(key).await? else { return Ok(()) };
         let Some(id) = directory.extended_text(attributes::LATEST_VERSION_ID) else {
-            let (parent, name) = split(&self.objects.versions_path(key));
-            let delete = Mutation::Delete { directory: parent, name, delete_data: false, recursive: false };
+            let (directory, name) = self.versions_step(key);
+            let delete = Mutation::Delete { directory, name, delete_data: false, recursive: false };
             return match self.transact_version(key, Guard::default(), vec![delete]).await {
                 Err(FilerError::NotEmpty(_)) => Ok(()),
                 done => done,
@@ -323,11 +325,9 @@ impl Writer<'_> {
 
     /// Makes the directory for the versions of a key that has only `null`. Fails with `PreconditionFailed` if there is one.
     pub(crate) async fn make_directory_of_null(&self, key: &ObjectKey) -> Result<(), FilerError> {
-        let path = self.objects.versions_path(key);
-        let (directory, name) = split(&path);
+        let (directory, name) = split(&self.objects.versions_path(key));
         let put = Mutation::Put { directory, entry: Box::new(self.stamp.directory_of_null(name, new_mark())) };
-        let guard = Guard { conditions: vec![Condition::NotExists], condition_key: Some(path) };
-        self.transact_version(key, guard, vec![put]).await
+        self.transact_version(key, self.guard_of_directory(key, None), vec![put]).await
     }
 
     /// What the filer notes on the directory. `id` is that of a version in it, which has its format.
@@ -363,10 +363,16 @@ impl Writer<'_> {
     }
 
     fn directory_step(&self, key: &ObjectKey, set: &[(&str, Vec<u8>)], remove: &[&str]) -> Mutation {
-        let (directory, name) = split(&self.objects.versions_path(key));
+        let (directory, name) = self.versions_step(key);
         let set = set.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
         let remove = remove.iter().map(|name| (*name).to_owned()).collect();
         Mutation::Patch { directory, name, set, remove, content: None }
+    }
+
+    /// How a step names the directory of a key's versions.
+    fn versions_step(&self, key: &ObjectKey) -> (String, String) {
+        let (directory, name) = split(&self.objects.versions_path(key));
+        (directory, name + self.objects.slash())
     }
 
     /// The step that makes writes which compare the mark look again.

@@ -138,8 +138,7 @@ impl Objects<'_> {
     /// put before the bucket kept versions, and SeaweedFS would make one entry of the two.
     pub(crate) async fn versions_directory_to_write(&self, key: &ObjectKey) -> Result<Option<Entry>, FilerError> {
         let path = self.versions_path(key);
-        let beside = self.directory.configuration.files_beside_directories;
-        match self.filer().lookup(&if beside { format!("{path}/") } else { path.clone() }).await? {
+        match self.filer().lookup(&format!("{path}{}", self.slash())).await? {
             Some(entry) if !entry.is_directory || object::is_prefix_object(&entry) => {
                 Err(FilerError::ExistingIsFile(path))
             }
@@ -150,6 +149,20 @@ impl Objects<'_> {
     /// The path of the directory with a key's versions.
     pub(crate) fn versions_path(&self, key: &ObjectKey) -> String {
         format!("{}{}", self.path(key), object::VERSIONS_SUFFIX)
+    }
+
+    /// Whether an object may have this key. On SeaweedFS, `x.versions` is the directory of the versions of `x`.
+    pub fn may_hold(&self, key: &ObjectKey) -> Result<(), Refusal> {
+        let beside = self.directory.configuration.files_beside_directories;
+        if self.versioning.keeps_versions() && key.is_like_versions() && !beside {
+            return Err(Refusal::NameOfVersions);
+        }
+        Ok(())
+    }
+
+    /// What follows the name of a directory where a file can have the same: the key `x.versions` beside the versions of `x`.
+    pub(crate) fn slash(&self) -> &'static str {
+        if self.directory.configuration.files_beside_directories { "/" } else { "" }
     }
 
     /// The path of a version's file.

@@ -25,6 +25,10 @@ type Model = BTreeMap<String, Vec<(String, bool)>>;
 const KEYS: [&str; 14] =
     ["a", "a!", "a-b", "a-b-c", "a-b.txt", "a.b", "a/b", "a/b-c", "a/b/c", "a0", "b", "b.versio", "b.w", "b-"];
 
+/// The same for keys that are called as these directories, on a filer that holds every name.
+const LIKE_VERSIONS: [&str; 6] =
+    ["a.versions", "a.versions.versions", "a/b.versions", "a.versions/b", "b.versions", ".versions"];
+
 fn add(model: &mut Model, text: &str, id: String, is_marker: bool) {
     let versions = model.entry(text.to_owned()).or_default();
     versions.retain(|(known, _)| id != "null" || known != "null");
@@ -33,10 +37,12 @@ fn add(model: &mut Model, text: &str, id: String, is_marker: bool) {
 
 /// Writes versions of all kinds, and says what S3 would list.
 async fn filled(world: &World, seed: u32) -> Model {
+    let more: &[&str] = if world.holds_every_name() { &LIKE_VERSIONS } else { &[] };
+    let keys = [&KEYS[..], more].concat();
     let (mut model, mut random) = (Model::new(), seed.wrapping_mul(2_654_435_761).wrapping_add(99));
-    for step in 0..60_u8 {
+    for step in 0..80_u8 {
         random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        let text = KEYS[(random >> 8) as usize % KEYS.len()];
+        let text = keys[(random >> 8) as usize % keys.len()];
         let versioning = match step {
             0..10 => Off,
             _ if random >> 16 & 3 == 0 => Suspended,
@@ -125,6 +131,8 @@ async fn every_page_agrees_with_the_model() {
                     ("a/b", ""),
                     ("a/", "/"),
                     ("b.ver", ""),
+                    ("a.versions", ""),
+                    ("a.v", "/"),
                     ("z", ""),
                 ] {
                     let want = lines_of(&model, prefix, delimiter, all);

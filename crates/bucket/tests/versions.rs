@@ -106,43 +106,46 @@ async fn act(
 
 #[tokio::test]
 async fn every_sequence_of_writes_gives_what_s3_gives() {
-    for seed in 0..8_u32 {
+    for seed in 0..8 {
         for world in World::both_with_bucket().await {
-            let keys = [key("d/a"), key("d/a/b")];
-            let (mut models, mut known) =
-                ([Model::default(), Model::default()], [vec!["null".to_owned()], vec!["null".to_owned()]]);
-            let mut random = seed.wrapping_mul(2_654_435_761).wrapping_add(12345);
-            let mut case = format!("{} seed {seed}", world.name);
-            if seed % 2 == 0 {
-                let writer = world.writer_of_versions(Off, BEGINNING_NS);
-                assert_eq!(writer.put(&keys[0], entry_by(&writer, &keys[0], 99), Vec::new()).await.unwrap(), None);
-                models[0].add("null", Some(99));
-                case += "; put without versions";
+            writes(&world, seed, [key("d/a"), key("d/a/b")]).await;
+            if world.holds_every_name() {
+                // The first is called as the directory of the versions of the second.
+                writes(&world, seed, [key("d/a.versions"), key("d/a")]).await;
             }
-            for step in 1..40_u8 {
-                random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                let one = usize::from(random >> 31 == 1);
-                let choice = (random >> 8 & 0xffff, step, BEGINNING_NS + i64::from(step) * STEP_NS);
-                case += &format!("; {} ", keys[one]);
-                case += &act(&world, &keys[one], &mut models[one], &mut known[one], choice).await;
-                for other in 0..2 {
-                    compare(&world, &keys[other], &models[other], &known[other], &case).await;
-                }
-            }
-            for at in 0..2 {
-                for (id, _) in std::mem::take(&mut models[at].0) {
-                    world
-                        .writer_of_versions(Enabled, BEGINNING_NS)
-                        .remove_version(&keys[at], &id, false)
-                        .await
-                        .unwrap();
-                }
-                compare(&world, &keys[at], &models[at], &known[at], &case).await;
-            }
-            let left = world.below("/buckets/b").await;
-            assert!(left.iter().all(|path| path.ends_with('/') && !path.ends_with(".versions/")), "{case}: {left:?}");
         }
     }
+}
+
+async fn writes(world: &World, seed: u32, keys: [ObjectKey; 2]) {
+    let (mut models, mut known) =
+        ([Model::default(), Model::default()], [vec!["null".to_owned()], vec!["null".to_owned()]]);
+    let mut random = seed.wrapping_mul(2_654_435_761).wrapping_add(12345);
+    let mut case = format!("{} seed {seed}", world.name);
+    if seed.is_multiple_of(2) {
+        let writer = world.writer_of_versions(Off, BEGINNING_NS);
+        assert_eq!(writer.put(&keys[0], entry_by(&writer, &keys[0], 99), Vec::new()).await.unwrap(), None);
+        models[0].add("null", Some(99));
+        case += "; put without versions";
+    }
+    for step in 1..40_u8 {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let one = usize::from(random >> 31 == 1);
+        let choice = (random >> 8 & 0xffff, step, BEGINNING_NS + i64::from(step) * STEP_NS);
+        case += &format!("; {} ", keys[one]);
+        case += &act(world, &keys[one], &mut models[one], &mut known[one], choice).await;
+        for other in 0..2 {
+            compare(world, &keys[other], &models[other], &known[other], &case).await;
+        }
+    }
+    for at in 0..2 {
+        for (id, _) in std::mem::take(&mut models[at].0) {
+            world.writer_of_versions(Enabled, BEGINNING_NS).remove_version(&keys[at], &id, false).await.unwrap();
+        }
+        compare(world, &keys[at], &models[at], &known[at], &case).await;
+    }
+    let left = world.below("/buckets/b").await;
+    assert!(left.iter().all(|path| path.ends_with('/') && !path.ends_with(".versions/")), "{case}: {left:?}");
 }
 
 #[tokio::test]

@@ -21,6 +21,7 @@ pub fn from_bucket(error: BucketError) -> S3Error {
 pub fn refused(refusal: Refusal) -> S3Error {
     match refusal {
         Refusal::NoSuchVersion => S3Error::new(S3ErrorCode::NoSuchVersion),
+        Refusal::NameOfVersions => S3Error::with_message(S3ErrorCode::NotImplemented, refusal.to_string()),
         Refusal::Protected => S3Error::with_message(S3ErrorCode::AccessDenied, refusal.to_string()),
         not_yet => S3Error::not_implemented(not_yet),
     }

@@ -75,6 +75,11 @@ impl World {
         worlds
     }
 
+    /// Whether a key may be called as the directory of another key's versions.
+    pub fn holds_every_name(&self) -> bool {
+        self.configuration.holds_every_name
+    }
+
     /// Makes the bucket again with this life; `None` removes it.
     pub async fn set_life(&self, life: Option<&str>) {
         let (directory, name) = ("/buckets".to_owned(), "b".to_owned());

@@ -128,7 +128,7 @@ impl Call<'_> {
         key: &ObjectKey,
         condition: &WriteCondition,
     ) -> Result<(), S3Error> {
-        rules::may_hold(self.objects(bucket).versioning, key).map_err(errors::refused)?;
+        self.objects(bucket).may_hold(key).map_err(errors::refused)?;
         if *condition == WriteCondition::Always {
             return Ok(());
         }

@@ -111,6 +111,12 @@ async fn names_and_directories(world: &World) {
     check(world, &[("DELETE /plain/f/g", &[], "", "204 ")]).await;
     let grouped = world.ask("GET /plain?list-type=2&delimiter=/&start-after=d").await;
     assert_eq!((grouped.elements("Key"), grouped.elements("CommonPrefixes")), (vec!["f".to_owned()], Vec::new()));
+    // The versions of `k` would be in the directory `k.versions`.
+    for line in ["PUT /versioned/k.versions", "POST /versioned/k.versions?uploads", "PUT /suspended/d/k.versions"] {
+        let refused = world.send(line, &[], "x".to_owned()).await;
+        assert_eq!(refused.outcome(), "501 NotImplemented", "{line}");
+        assert!(refused.text().contains("choose another key"), "{}", refused.text());
+    }
 }
 
 async fn parts(world: &World) {
