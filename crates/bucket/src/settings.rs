@@ -30,9 +30,9 @@ pub fn life(entry: &Entry) -> BucketLife {
     BucketLife::read(text(entry, attributes::LIFE).as_deref(), entry.attributes().crtime)
 }
 
-/// Somebody made the bucket. A filer makes directories by itself for what is written below them, and names no owner.
+/// Somebody made the bucket. A filer makes directories by itself for what is written below them, and these have no attributes.
 pub fn has_maker(entry: &Entry) -> bool {
-    entry.extended.contains_key(attributes::LIFE) || entry.extended.contains_key(attributes::OWNER)
+    !entry.extended.is_empty()
 }
 
 /// Who owns objects, if ownership controls are stored.
@@ -170,7 +170,7 @@ mod tests {
     use ids::Stage;
 
     use super::*;
-    use crate::attributes::{LIFE, LOCK_ENABLED, OWNER, VERSIONING};
+    use crate::attributes::{CREATOR, LIFE, LOCK_ENABLED, OWNER, VERSIONING};
 
     fn entry(pairs: &[(&str, &[u8])]) -> Entry {
         let extended = pairs.iter().map(|(name, value)| ((*name).to_owned(), value.to_vec())).collect();
@@ -239,6 +239,9 @@ mod tests {
         for (pairs, id, made) in [
             (&[][..], "made-7", false),
             (&[(OWNER, &b"al"[..])], "made-7", true),
+            // `s3.bucket.create` of `weed shell`, with `-owner` or `-withLock`.
+            (&[(CREATOR, b"al")], "made-7", true),
+            (&[(VERSIONING, b"Enabled")], "made-7", true),
             (&[(LIFE, b"1")], "1", true),
             (&[(LIFE, b"1.deleting.2")], "1", true),
         ] {
