@@ -10,8 +10,9 @@ import requests
 
 import kelpgate
 import world
-from clients import body_of, keys_of, make_bucket, refused, s3
-from processes import wait_for
+from clients import Key, body_of, client, keys_of, make_bucket, new_key, refused, s3, unique
+from processes import Server, free_port, wait_for
+from signing import request
 from weed import INLINE_LIMIT, weed_s3
 
 MIB = 1024 * 1024
@@ -408,3 +409,85 @@ def test_ciphered_by_the_filer_itself(side):
     bucket = make_bucket(ours, "cipher")
     assert filer.write(f"/buckets/{bucket}/text.txt", TEXT, Content_Type="text/plain").ok
     same_to_both(weed, ours, bucket, "text.txt", TEXT)
+
+
+# ---- weed shell and weed admin
+
+
+@pytest.fixture(scope="module")
+def keeper(writing_gateway):
+    """A user with everything that only Kelpgate stores, the API, and what it says of him."""
+    api, name = client("iam", writing_gateway.url, world.ROOT), unique("keeper")
+    api.create_user(UserName=name, Path="/team/", Tags=[{"Key": "t", "Value": "1"}])
+    own = world.document(world.statement("Allow", "s3:*", "*"), world.statement("Deny", "s3:DeleteObject", "*"))
+    api.put_user_policy(UserName=name, PolicyName="own", PolicyDocument=json.dumps(own))
+    api.put_user_permissions_boundary(UserName=name, PermissionsBoundary="arn:aws:iam::aws:policy/AmazonS3FullAccess")
+    key = new_key(api, name)
+
+    def told():
+        details = api.get_account_authorization_details()
+        return [user for user in details["UserDetailList"] if user["UserName"] == name], details["RoleDetailList"]
+
+    return key, told
+
+
+def test_weed_shell(cluster, writing_gateway, keeper, tmp_path):
+    """What `weed shell` changes is enforced at once, and what only Kelpgate stores stays."""
+    url, root, (keepers_key, told) = writing_gateway.url, s3(writing_gateway.url, world.ROOT), keeper
+    before, (user, group, policy, made, locked) = told(), map(unique, ("shelly", "shellies", "shelled", "by-shell", "locked-by-shell"))
+    key = Key("AKIASHELLYMADE000001", f"{world.CANARY}shellymade".ljust(40, "z"))
+
+    def answers(method, path, want, who=key):
+        def is_so():
+            answer = request(who, method, f"{url}/{path}")
+            return want == (answer.status if answer.status < 300 else answer.code)
+
+        wait_for(is_so, 5, f"{method} {path}: {want}")
+
+    allowed = tmp_path / "policy.json"
+    allowed.write_text(json.dumps(world.document(world.statement("Allow", "s3:GetObject", f"arn:aws:s3:::{made}/*"))))
+    cluster.shell(
+        f"s3.bucket.create -name {made} -owner root\ns3.bucket.create -name {locked} -withLock\n"
+        f"s3.user.create -name {user} -access_key {key.access} -secret_key {key.secret}\n"
+        f"s3.group.create -name {group}\ns3.group.add-user -group {group} -user {user}"
+    )
+    answers("HEAD", made, 200, world.ROOT)
+    root.put_object(Bucket=made, Key="d/k", Body=b"kept")
+    assert root.put_object(Bucket=locked, Key="k", Body=b"kept")["VersionId"]
+    answers("GET", f"{made}/d/k", "AccessDenied")
+    cluster.shell(f"s3.policy -put -name={policy} -file={allowed}\ns3.policy.attach -policy {policy} -user {user}")
+    answers("GET", f"{made}/d/k", 200)
+    for state, want in (("disable", "InvalidAccessKeyId"), ("enable", 200)):
+        cluster.shell(f"s3.user.{state} -name {user}")
+        answers("GET", f"{made}/d/k", want)
+    shown = cluster.shell(f"fs.cat /buckets/{made}/d/k\nfs.mv /buckets/{made}/d /buckets/{made}/e\ns3.bucket.versioning -name {made} -enable")
+    assert "kept" in shown and body_of(root, made, "e/k") == b"kept"
+    wait_for(lambda: root.put_object(Bucket=made, Key="e/k", Body=b"new").get("VersionId"), 5, "versions are kept")
+    assert "stranded              : 0" in cluster.shell(f"s3.versions.audit -prefix /buckets/{made}")
+    assert told() == before, "what only Kelpgate stores"
+    assert request(keepers_key, "DELETE", f"{url}/{made}/e/k").status == 403, "a Deny of an inline policy"
+    cluster.shell(
+        f"s3.group.remove-user -group {group} -user {user}\ns3.user.delete -name {user}\ns3.group.delete -name {group}\ns3.policy -delete -name={policy}\n"
+        f"s3.bucket.delete -name {made}\ns3.bucket.delete -name {locked}"
+    )
+    answers("GET", f"{made}/e/k", "InvalidAccessKeyId")
+    answers("GET", made, "NoSuchBucket", world.ROOT)
+    assert told() == before
+
+
+def test_weed_admin(cluster, writing_gateway, keeper, logs):
+    """The web interface makes users and buckets through the same filer."""
+    port, (_, told) = free_port(), keeper
+    command = ["weed", "admin", f"-port={port}", f"-port.grpc={free_port()}", f"-master={cluster.master}", f"-dataDir={logs}/weed-admin"]
+    admin = Server("weed-admin", command, logs / "weed-admin", ready_port=port)
+    before, user, bucket, call = told(), unique("adam"), unique("by-admin"), f"http://127.0.0.1:{port}/api"
+    wait_for(lambda: requests.get(f"{call}/users", timeout=5).ok, 20, "weed admin")
+    made = requests.post(f"{call}/users", json={"username": user, "actions": ["Read", "List"], "generate_key": True}, timeout=10).json()["user"]
+    assert requests.post(f"{call}/s3/buckets", json={"name": bucket, "owner": "root", "versioning_enabled": True}, timeout=10).ok
+    key = Key(made["access_key"], made["secret_key"])
+    wait_for(lambda: request(key, "GET", f"{writing_gateway.url}/{bucket}").status == 200, 5, "the user and the bucket of weed admin")
+    assert request(key, "PUT", f"{writing_gateway.url}/{bucket}/k", b"x").status == 403
+    assert requests.delete(f"{call}/users/{user}", timeout=10).ok
+    wait_for(lambda: request(key, "GET", f"{writing_gateway.url}/{bucket}").code == "InvalidAccessKeyId", 5, "the user is gone")
+    assert told() == before
+    admin.kill()
