@@ -72,6 +72,9 @@ def test_s3cmd(endpoint, tree, tmp_path):
     bucket = unique("s3cmd")
     s3cmd("mb", f"s3://{bucket}")
     assert f"s3://{bucket}" in s3cmd("ls")
+    old = tmp_path / "s3cfg-v2"
+    old.write_text(config.read_text().replace("signature_v2 = False", "signature_v2 = True"))
+    assert f"s3://{bucket}" in run(["s3cmd", "-c", old, "ls"]).stdout, "it goes over to V4 after the first refusal"
     s3cmd("put", tree / "a.txt", f"s3://{bucket}/a.txt")
     s3cmd("put", tree / "big.bin", f"s3://{bucket}/big.bin")
     assert "big.bin" in s3cmd("ls", f"s3://{bucket}/")

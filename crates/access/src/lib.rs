@@ -40,7 +40,7 @@ pub use condition_keys::{request_context, resource_account_keys};
 pub use decision_input::DecisionInput;
 pub use observer::{DecisionObserver, NoObserver, observed};
 pub use permit::{Permit, Permitted};
-pub use refusal::{Refusal, from_signature, outcome_label, policy_label};
+pub use refusal::{ADVICE, Refusal, from_signature, outcome_label, policy_label};
 pub use refusal_details::refusal_details;
 pub use session::CLAIM_BASED_ROLE;
 pub use signature_v2::SignatureV2;

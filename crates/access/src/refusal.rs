@@ -105,8 +105,15 @@ fn policy_kind(policy: PolicyType) -> &'static str {
     }
 }
 
+/// The element that says what to do where the message has to be AWS's. It is Kelpgate's own.
+pub const ADVICE: &str = "Advice";
+
 /// Why a signature, or a body that it covers, is refused.
 pub fn from_signature(error: SigError) -> S3Error {
     let code = S3ErrorCode::ALL.iter().copied().find(|code| code.as_str() == error.code());
-    S3Error::with_message(code.unwrap_or(S3ErrorCode::InvalidRequest), error.to_string())
+    let answer = S3Error::with_message(code.unwrap_or(S3ErrorCode::InvalidRequest), error.to_string());
+    match error.advice() {
+        Some(advice) => answer.field(ADVICE, advice),
+        None => answer,
+    }
 }

@@ -26,7 +26,10 @@ pub(crate) struct Unauthenticated {
 
 impl Unauthenticated {
     pub(crate) fn new(key: String, error: &S3Error) -> Self {
-        Self { key, code: error.code.as_str(), reason: error.message().to_owned() }
+        let advice = error.fields.iter().find(|(name, _)| *name == access::ADVICE);
+        let reason =
+            advice.map_or_else(|| error.message().to_owned(), |(_, advice)| format!("{} {advice}", error.message()));
+        Self { key, code: error.code.as_str(), reason }
     }
 }
 

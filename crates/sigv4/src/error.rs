@@ -24,12 +24,9 @@ pub enum SigError {
     /// An `Authorization` header of another kind.
     #[error("Unsupported Authorization Type; sign the request with AWS4-HMAC-SHA256")]
     UnsupportedAuthorization,
-    /// A V2 signature that the operator has not enabled. With this value of `-sigV2` the gateway would accept it.
-    #[error(
-        "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256. Clients call it s3v4: \
-         signature_version=\"s3v4\" in boto3, `aws configure set default.s3.signature_version s3v4` for the AWS CLI. To accept this \
-         request, start the gateway with -sigV2={0}"
-    )]
+    /// A V2 signature that the operator has not enabled. With this value of `-sigV2` the gateway would accept it. The text is AWS's to
+    /// the letter: s3cmd compares it, and then signs with V4.
+    #[error("The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.")]
     V2Disabled(&'static str),
     /// A V2 signature for IAM or STS.
     #[error(
@@ -129,6 +126,15 @@ impl SigError {
             Self::ChecksumMismatch(_) => "BadDigest",
             Self::PolicyDocument(_) => "InvalidPolicyDocument",
         }
+    }
+
+    /// What to do, where the text has to be AWS's.
+    pub fn advice(&self) -> Option<String> {
+        let Self::V2Disabled(setting) = self else { return None };
+        Some(format!(
+            "Clients call it s3v4: signature_version=\"s3v4\" in boto3, `aws configure set default.s3.signature_version s3v4` for the AWS \
+             CLI. To accept this request, start the gateway with -sigV2={setting}"
+        ))
     }
 
     /// The HTTP status that goes with the code.
