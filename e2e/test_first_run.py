@@ -238,7 +238,7 @@ def test_starts_that_fail_say_why(logs, flags, word):
 
 def test_the_port_is_taken(logs, server):
     done = kelpgate.cli("server", f"-dir={logs / 'taken'}", f"-port={server.port}", check=False, timeout=15)
-    assert done.returncode != 0 and str(server.port) in done.stdout + done.stderr, done
+    assert done.returncode != 0 and str(server.port) in done.stderr and "end what listens there" in done.stderr, done
 
 
 def test_the_first_request_comes_soon(logs, measured):

@@ -390,13 +390,23 @@ async fn wait_for(mut stopped: watch::Receiver<bool>) {
 async fn bind_to(bind: &str, port: u16) -> Result<TcpListener, String> {
     let bare = bind.trim_start_matches('[').trim_end_matches(']');
     let host = if bare.is_empty() { "0.0.0.0" } else { bare };
-    let problem = |error: std::io::Error| {
-        format!("cannot listen on {host}:{port}: {error}; correct -ip.bind or -port, or end what listens there")
-    };
-    let mut addresses = lookup_host((host, port)).await.map_err(problem)?;
-    let address =
-        addresses.next().ok_or_else(|| format!("cannot listen on {host}:{port}: no such host; correct -ip.bind"))?;
-    TcpListener::bind(address).await.map_err(problem)
+    let problem = |what: String| format!("cannot listen on {host}:{port}: {what}");
+    let no_address = |why: String| problem(format!("{why}; correct -ip.bind"));
+    let mut addresses = lookup_host((host, port)).await.map_err(|error| no_address(error.to_string()))?;
+    let address = addresses.next().ok_or_else(|| no_address("no such host".to_owned()))?;
+    TcpListener::bind(address).await.map_err(|error| problem(format!("{error}; {}", remedy(&error))))
+}
+
+/// What to do if an address cannot be bound.
+fn remedy(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::AddrInUse => "end what listens there, or choose another -port",
+        std::io::ErrorKind::PermissionDenied => {
+            "choose a -port of 1024 or more, or give the process CAP_NET_BIND_SERVICE (systemd: AmbientCapabilities=)"
+        }
+        std::io::ErrorKind::AddrNotAvailable => "this machine has no such address: correct -ip.bind",
+        _ => "correct -ip.bind or -port",
+    }
 }
 
 /// The address as a client on this machine would write it.

@@ -54,7 +54,7 @@ pub enum OpenError {
         found: u64,
     },
     /// The file system returned an error.
-    #[error("`{path}` cannot be used as the filer's directory: {source}")]
+    #[error("`{path}` cannot be used as the filer's directory: {source}{}", remedy(.source))]
     Io {
         /// The path.
         path: PathBuf,
@@ -72,6 +72,18 @@ pub enum OpenError {
         /// The cause.
         why: String,
     },
+}
+
+/// What to do about an error of the file system, if that is known.
+fn remedy(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::PermissionDenied => {
+            "; give it to the user that runs this (`chown -R USER DIR`), or choose another directory"
+        }
+        std::io::ErrorKind::ReadOnlyFilesystem => "; choose a directory that can be written",
+        std::io::ErrorKind::StorageFull => "; make room",
+        _ => "",
+    }
 }
 
 /// An open database and facts about it.
