@@ -3,11 +3,11 @@
 use bytes::Bytes;
 use clap::Args;
 use http::{Method, Request, header};
-use ids::{AccessKeyId, SecretAccessKey};
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sigv4::{PayloadHash, SigningIdentity};
 
+use crate::credentials::Credentials;
 use crate::http_client::{self, Answer};
 
 /// What stays as it is in a query and a form (RFC 3986).
@@ -15,7 +15,8 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove
 /// What stays as it is in a path.
 const PATH: &AsciiSet = &UNRESERVED.remove(b'/');
 
-/// The gateway that is asked. The key comes from `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`.
+/// The gateway that is asked. The key comes from `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, or from
+/// `AWS_SHARED_CREDENTIALS_FILE`.
 #[derive(Args)]
 pub struct Gateway {
     /// The URL of a gateway.
@@ -75,12 +76,7 @@ impl Gateway {
         content_type: &str,
         body: Bytes,
     ) -> Result<Request<Bytes>, String> {
-        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let needed = |name: &str| variable(name).ok_or_else(|| format!("set {name}: the call is signed with this key"));
-        let access_key_id: AccessKeyId =
-            needed("AWS_ACCESS_KEY_ID")?.parse().map_err(|error| format!("AWS_ACCESS_KEY_ID: {error}"))?;
-        let secret = SecretAccessKey::new(needed("AWS_SECRET_ACCESS_KEY")?);
-        let token = variable("AWS_SESSION_TOKEN");
+        let Credentials { access_key_id, secret, token } = Credentials::find()?;
         let url = format!("{}{path}", self.endpoint.trim_end_matches('/'));
         let uri: http::Uri = url.parse().map_err(|_| self.no_url())?;
         let has_scheme = matches!(uri.scheme_str(), Some("http" | "https"));

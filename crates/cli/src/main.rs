@@ -10,6 +10,7 @@ mod backup;
 mod commands;
 mod compact;
 mod config_tools;
+mod credentials;
 mod doctor;
 mod filer_tools;
 mod go_flags;
