@@ -63,7 +63,8 @@ server -dir=D/data -defaultFileMode=999 | -defaultFileMode `999` | 0660
 server -dir=D/data -region=eu+west | -region: `eu+west` | us-east-1
 server -dir=D/data -domainName=https://s3.example | -domainName: `https://s3.example` | hosts alone
 server -dir=D/data -externalUrl=ftp://s3.example | -externalUrl: `ftp://s3.example` | https://
-server -dir=D/data -ip.bind=no.invalid | no.invalid | -ip.bind
+server -dir=D/data -ip.bind=no.invalid | no.invalid | correct -ip.bind
+server -dir=D/data -ip.bind=203.0.113.9 | 203.0.113.9 | this machine has no such address
 server -dir=D/data -metricsPort=9 -metricsIp=no.invalid | no.invalid:9 | correct
 server -dir=D/data -key.file=D/none.pem | -key.file and -cert.file
 server -dir=D/data -port.https=1 | -port.https | -key.file
@@ -94,7 +95,7 @@ s3 -filer=, | names no filer | `host:port`
 s3 -auditLogConfig=D/none | -auditLogConfig
 filer.ls -dir=D/none | `D/none` | no directory
 filer.ls -dir=D -filer=a:1 / | '-dir <DIR>' cannot be used with '-filer <HOSTS>' | Usage
-filer.ls -filer=127.0.0.1:1 | 127.0.0.1:1 | Connection refused
+filer.ls -filer=127.0.0.1:1 | 127.0.0.1:1 | Connection refused | correct -filer
 filer.cat -dir=D/none | PATH of a file | kelpgate filer.cat
 doctor -filer=127.0.0.1:1 | 127.0.0.1:1 does not answer | correct -filer
 doctor -endpoint=http://127.0.0.1:1 | http://127.0.0.1:1 does not answer | correct the address
@@ -109,6 +110,7 @@ restore -from=D/none -dir=D/r | `D/none` has no snapshot
 compact -dir=D/none | `D/none` | no directory
 iam exprot | exprot | 'export'
 iam export -dir=D/none | `D/none` | no directory
+iam export -filer=127.0.0.1:1 | 127.0.0.1:1 | correct -filer
 iam export -secrets=some | -secrets | encrypted, plain
 iam export -secrets=encrypted | passphrase | -passphraseFile=FILE
 iam export -secrets=encrypted -passphraseFile=D/readable-pass | `D/readable-pass` | chmod 600
@@ -129,6 +131,7 @@ iam apply -endpoint=nope D/good-tree.json | -endpoint: `nope` | http://127.0.0.1
 iam apply -endpoint=http://127.0.0.1:1 D/good-tree.json | http://127.0.0.1:1 does not answer | -endpoint
 sessions revoke -subject=x | -provider <PROVIDER> | Usage
 sessions list -endpoint=http://127.0.0.1:1 | does not answer | start the gateway
+why 0123456789ABCDEF | no key to sign with | AWS_SHARED_CREDENTIALS_FILE
 policy validate D/none | `D/none` cannot be read
 policy validate D/half.json | line 1 column 1 | correct this
 policy validate D/array.json | a policy is a JSON object | correct this

@@ -121,7 +121,7 @@ async fn check(asked: &Verify) -> Result<bool, String> {
 
 async fn anchor(place: &Place, log: &str) -> Result<String, String> {
     let path = format!("{}/{log}", audit::ANCHORS);
-    let filer = place.open()?;
+    let filer = place.open().await?;
     let found = filer.lookup(&path).await.map_err(|error| format!("`{path}` cannot be read: {error}"))?;
     let entry =
         found.ok_or_else(|| format!("the filer has no digest of this log at `{path}`; is it the right filer?"))?;

@@ -57,7 +57,7 @@ async fn providers(doctor: &Doctor, configuration: &Configuration) -> Result<Vec
     if doctor.place.dir.is_none() && doctor.place.filer.is_none() {
         return Ok(configuration.iam.identity_providers.clone());
     }
-    let filer = doctor.place.open()?;
+    let filer = doctor.place.open().await?;
     let (_, snapshot) = place::read(filer, configuration).await?;
     Ok(snapshot.identity_providers().to_vec())
 }

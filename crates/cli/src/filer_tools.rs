@@ -13,7 +13,7 @@ const PAGE: usize = 1024;
 /// Lists the names in a directory. Names of directories end with a slash.
 pub async fn ls(arguments: FilerPath) -> Result<(), String> {
     let path = absolute(arguments.path.as_deref().unwrap_or("/"))?;
-    let filer = arguments.place.open()?;
+    let filer = arguments.place.open().await?;
     let problem = |error: filer::FilerError| format!("`{path}` cannot be listed: {error}");
     if path != "/" {
         let entry = filer.lookup(&path).await.map_err(problem)?;
@@ -42,7 +42,7 @@ pub async fn cat(arguments: FilerPath) -> Result<(), String> {
         .as_deref()
         .ok_or("filer.cat needs the PATH of a file: kelpgate filer.cat -filer=host:port PATH")?;
     let path = absolute(path)?;
-    let filer = arguments.place.open()?;
+    let filer = arguments.place.open().await?;
     let problem = |error: filer::FilerError| format!("`{path}` cannot be read: {error}");
     let entry = filer.lookup(&path).await.map_err(problem)?;
     let entry = entry.ok_or_else(|| format!("there is no `{path}` on the filer"))?;

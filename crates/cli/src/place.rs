@@ -24,15 +24,17 @@ impl Place {
         if filers.is_empty() { Err("-filer names no filer; write `host:port`".to_owned()) } else { Ok(filers) }
     }
 
-    /// Opens it.
-    pub fn open(&self) -> Result<Arc<dyn Filer>, String> {
-        match &self.dir {
-            Some(directory) => Ok(Arc::new(open_directory(directory)?)),
-            None => {
-                let security = security(self.config_dir.as_deref())?;
-                Ok(Arc::new(SeaweedFiler::connect(Options::new(self.filers()?, security))))
-            }
+    /// Opens it, and asks whether it answers.
+    pub async fn open(&self) -> Result<Arc<dyn Filer>, String> {
+        if let Some(directory) = &self.dir {
+            return Ok(Arc::new(open_directory(directory)?));
         }
+        let filer = SeaweedFiler::connect(Options::new(self.filers()?, security(self.config_dir.as_deref())?));
+        let there = filer.configuration().await;
+        there.map_err(|error| {
+            format!("{error}; start it, correct -filer, or name the directory of a stopped server with -dir")
+        })?;
+        Ok(Arc::new(filer))
     }
 }
 

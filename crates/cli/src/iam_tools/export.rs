@@ -27,7 +27,7 @@ pub async fn run(arguments: IamExport) -> Result<bool, String> {
         SecretsMode::None | SecretsMode::Plain => None,
     };
     let configuration = super::configuration(&arguments.place)?;
-    let (_, snapshot) = place::read(arguments.place.place.open()?, &configuration).await?;
+    let (_, snapshot) = place::read(arguments.place.place.open().await?, &configuration).await?;
     let mut bundle = Bundle::of(&snapshot);
     if !arguments.bucket_policies {
         bundle.bucket_policies.clear();
@@ -66,7 +66,7 @@ async fn tree(arguments: &IamExport, directory: &Path) -> Result<bool, String> {
         return super::apply::export(&gateway, directory).await.map(|()| true);
     }
     let configuration = super::configuration(&arguments.place)?;
-    let (_, snapshot) = place::read(arguments.place.place.open()?, &configuration).await?;
+    let (_, snapshot) = place::read(arguments.place.place.open().await?, &configuration).await?;
     let (tree, notes) = Tree::of(&snapshot);
     super::tree_files::write(directory, &tree)?;
     for note in &notes {

@@ -29,7 +29,7 @@ pub async fn run(arguments: IamImport) -> Result<bool, String> {
     let tree = if tree_files::is_tree(&arguments.file) { Some(tree_files::read(&arguments.file)?) } else { None };
     let mut bundle = if tree.is_some() { Bundle::default() } else { read(&arguments.file)? };
     open_secrets(&mut bundle, arguments.passphrase_file.as_deref())?;
-    let (store, here) = place::read(arguments.place.place.open()?, &configuration).await?;
+    let (store, here) = place::read(arguments.place.place.open().await?, &configuration).await?;
     if let Some(tree) = tree {
         bundle = tree.bundle(&here);
     }

@@ -35,7 +35,7 @@ pub async fn run(arguments: IamPlace, direction: Direction) -> Result<bool, Stri
              `openssl rand -base64 32`"
         )
     })?;
-    let (store, snapshot) = place::read(arguments.place.open()?, &configuration).await?;
+    let (store, snapshot) = place::read(arguments.place.open().await?, &configuration).await?;
     // What is stored counts here, not what it decrypts to.
     let store = store.with_secrets(None);
     let users = snapshot.users().map(|user| DocumentKey::User(user.name.clone()));
