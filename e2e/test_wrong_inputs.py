@@ -65,7 +65,7 @@ server -dir=D/data -domainName=https://s3.example | -domainName: `https://s3.exa
 server -dir=D/data -externalUrl=ftp://s3.example | -externalUrl: `ftp://s3.example` | https://
 server -dir=D/data -ip.bind=no.invalid | no.invalid | correct -ip.bind
 server -dir=D/data -ip.bind=203.0.113.9 | 203.0.113.9 | this machine has no such address
-server -dir=D/data -metricsPort=9 -metricsIp=no.invalid | no.invalid:9 | correct
+server -dir=D/data -metricsPort=9 -metricsIp=no.invalid | no.invalid:9 | correct -metricsIp
 server -dir=D/data -key.file=D/none.pem | -key.file and -cert.file
 server -dir=D/data -port.https=1 | -port.https | -key.file
 server -dir=D/data -tlsVerifyClientCert | -tlsVerifyClientCert | -cacert.file

@@ -16,6 +16,7 @@ mod control_plane;
 mod filer_metrics;
 mod fingerprint;
 mod key_metrics;
+mod listen;
 mod process_metrics;
 mod quotas;
 mod reloading;

@@ -30,7 +30,6 @@ use prometheus_client::registry::Registry;
 use s3::HostRules;
 use store::{FilerStore, Layout, SecretKeys};
 use sts::SessionKeys;
-use tokio::net::{TcpListener, lookup_host};
 use tokio::sync::{oneshot, watch};
 
 use crate::audit_log::{self, AuditLog};
@@ -40,6 +39,7 @@ use crate::configuration::Configuration;
 use crate::control_plane::{ControlPlane, DataPlaneFence};
 use crate::fingerprint::Fingerprint;
 use crate::key_metrics::AccessKeys;
+use crate::listen::Place;
 use crate::process_metrics::ProcessMetrics;
 use crate::quotas;
 use crate::reloading::Reloading;
@@ -348,10 +348,12 @@ async fn listen<Complete: Fn(&mut Identities) -> Result<(), String>>(
     let limits = Limits { idle: settings.idle_timeout, connections: CONNECTIONS_MAX, drain: DRAIN };
     let main_is_tls = tls.is_some() && settings.port_https.is_none();
     let mut servers = Vec::new();
-    let ports = [(settings.port, main_is_tls)].into_iter().chain(settings.port_https.map(|port| (port, true)));
+    let https = settings.port_https.map(|port| (port, "-port.https", true));
+    let ports = [(settings.port, "-port", main_is_tls)].into_iter().chain(https);
     let mut url = String::new();
-    for (port, is_tls) in ports {
-        let listener = bind_to(&settings.bind, port).await?;
+    for (port, port_flag, is_tls) in ports {
+        let place = Place { bind: &settings.bind, bind_flag: "-ip.bind", port, port_flag };
+        let listener = place.listen().await?;
         let local = listener.local_addr().map_err(|error| error.to_string())?;
         if url.is_empty() {
             url = format!("{}://{}", if is_tls { "https" } else { "http" }, shown(local));
@@ -361,7 +363,8 @@ async fn listen<Complete: Fn(&mut Identities) -> Result<(), String>>(
         servers.push(tokio::spawn(accept::serve(listener, acceptor, Arc::clone(gateway), limits, shutdown)));
     }
     if let Some((ip, port)) = &settings.metrics {
-        let listener = bind_to(if ip.is_empty() { &settings.bind } else { ip }, *port).await?;
+        let (bind, bind_flag) = if ip.is_empty() { (&settings.bind, "-ip.bind") } else { (ip, "-metricsIp") };
+        let listener = Place { bind, bind_flag, port: *port, port_flag: "-metricsPort" }.listen().await?;
         let pages = Arc::new(gateway::MetricsListener(Arc::clone(gateway)));
         servers.push(tokio::spawn(accept::serve(listener, None, pages, limits, wait_for(stopped.clone()))));
     }
@@ -385,28 +388,6 @@ async fn listen<Complete: Fn(&mut Identities) -> Result<(), String>>(
 async fn wait_for(mut stopped: watch::Receiver<bool>) {
     // An error means that the sender is gone: stop as well.
     let _ = stopped.wait_for(|stopped| *stopped).await;
-}
-
-async fn bind_to(bind: &str, port: u16) -> Result<TcpListener, String> {
-    let bare = bind.trim_start_matches('[').trim_end_matches(']');
-    let host = if bare.is_empty() { "0.0.0.0" } else { bare };
-    let problem = |what: String| format!("cannot listen on {host}:{port}: {what}");
-    let no_address = |why: String| problem(format!("{why}; correct -ip.bind"));
-    let mut addresses = lookup_host((host, port)).await.map_err(|error| no_address(error.to_string()))?;
-    let address = addresses.next().ok_or_else(|| no_address("no such host".to_owned()))?;
-    TcpListener::bind(address).await.map_err(|error| problem(format!("{error}; {}", remedy(&error))))
-}
-
-/// What to do if an address cannot be bound.
-fn remedy(error: &std::io::Error) -> &'static str {
-    match error.kind() {
-        std::io::ErrorKind::AddrInUse => "end what listens there, or choose another -port",
-        std::io::ErrorKind::PermissionDenied => {
-            "choose a -port of 1024 or more, or give the process CAP_NET_BIND_SERVICE (systemd: AmbientCapabilities=)"
-        }
-        std::io::ErrorKind::AddrNotAvailable => "this machine has no such address: correct -ip.bind",
-        _ => "correct -ip.bind or -port",
-    }
 }
 
 /// The address as a client on this machine would write it.
