@@ -38,6 +38,8 @@ fn each_error_of_a_signature() {
         assert_eq!((said.code, said.status().as_u16()), (code, status), "{error:?}");
         assert_eq!((said.code.as_str(), said.status()), (error.code(), error.status()), "sigv4 and s3 agree");
         assert_eq!(said.message(), error.to_string());
-        assert!(said.fields.is_empty() && said.headers.is_empty());
+        let advice: Vec<_> = error.advice().map(|advice| ("Advice", advice)).into_iter().collect();
+        assert_eq!(said.fields, advice);
+        assert!(said.headers.is_empty());
     }
 }
