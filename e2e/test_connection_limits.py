@@ -73,7 +73,10 @@ class SlowUpload:
         headers = Signer(key).headers("PUT", url, {"content-length": "10"}, "UNSIGNED-PAYLOAD")
         self.connection = socket.create_connection(("127.0.0.1", server.port), 10)
         head = "".join(f"{header}: {value}\r\n" for header, value in headers.items())
-        self.connection.sendall(f"PUT /slow/{name} HTTP/1.1\r\n{head}\r\n12345".encode())
+        self.connection.sendall(f"PUT /slow/{name} HTTP/1.1\r\n{head}expect: 100-continue\r\n\r\n".encode())
+        # It has its place once its body is asked for.
+        assert self.connection.recv(2000).startswith(b"HTTP/1.1 100 ")
+        self.connection.sendall(b"12345")
 
     def end(self):
         self.connection.sendall(b"67890")
@@ -93,12 +96,12 @@ def test_who_holds_all_upload_places_leaves_some_to_others(logs):
     iam.put_user_policy(UserName="modest", PolicyName="p", PolicyDocument=json.dumps(document(statement("Allow", "s3:PutObject", "*"))))
     put = lambda key: request(key, "PUT", server.url + "/slow/k", b"x").status  # noqa: E731
     uploads = [SlowUpload(server, server.root, "a"), SlowUpload(server, server.root, "b")]
-    wait_for(lambda: put(server.root) == 503, 20, "both places are taken", server)
+    assert put(server.root) == 503, "both places are taken"
     # Who may not upload is told so, and is nobody for whom a place is kept.
     assert send("PUT", server.url + "/slow/k", {}, b"x").status == 403
     assert uploads.pop().end() == b"200" and put(server.root) == 200
     uploads.append(SlowUpload(server, server.root, "c"))
-    wait_for(lambda: put(modest) == 503, 20, "both places are taken again", server)
+    assert put(modest) == 503, "both places are taken again"
     assert uploads.pop().end() == b"200"
     assert put(server.root) == 503, "half of the places, while somebody waits"
     assert put(modest) == 200
