@@ -132,7 +132,7 @@ def test_ten_questions(logs):
             assert sum(reason in line for reason in reasons) == 1, line
     sample = [one for one in asked if one.denied][:: max(1, REQUESTS // 80)]
     for one in sample:
-        why = kelpgate.cli("why", one.id, f"-file={log}", "-endpoint=http://127.0.0.1:1", env={"AWS_ACCESS_KEY_ID": "A", "AWS_SECRET_ACCESS_KEY": "B"})
+        why = kelpgate.cli("why", one.id, f"-file={log}", "-endpoint=http://127.0.0.1:1", env={"AWS_ACCESS_KEY_ID": "A", "AWS_SECRET_ACCESS_KEY": "B"}, timeout=300)
         assert one.id in why.stdout and "status 403" in why.stdout, why
-    verified = kelpgate.cli("audit", "verify", log, check=False)
+    verified = kelpgate.cli("audit", "verify", log, check=False, timeout=300)
     assert verified.returncode == 0, verified
