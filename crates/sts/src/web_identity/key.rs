@@ -1,4 +1,4 @@
-use aws_lc_rs::signature::{self, RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey, VerificationAlgorithm};
+use aws_lc_rs::signature::{self, ParsedPublicKey, RsaParameters, RsaPublicKeyComponents, VerificationAlgorithm};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
@@ -39,53 +39,29 @@ pub(super) enum NoMatch {
     Ambiguous,
 }
 
-/// A public key, for exactly one algorithm.
+/// A public key, for exactly one algorithm, which has this name in tokens. It is parsed once, not for each token.
 #[derive(Debug, Clone)]
 struct ProviderKey {
     kid: Option<String>,
-    algorithm: &'static Algorithm,
-    material: Material,
+    algorithm: &'static str,
+    key: ParsedPublicKey,
 }
 
-#[derive(Debug, Clone)]
-enum Material {
-    Rsa {
-        modulus: Vec<u8>,
-        exponent: Vec<u8>,
-    },
-    /// The encoding that the algorithm reads.
-    Other(Vec<u8>),
-}
-
-#[derive(Debug)]
-struct Algorithm {
-    name: &'static str,
-    verifies: Verifies,
-}
-
-#[derive(Debug)]
-enum Verifies {
-    Rsa(&'static RsaParameters),
-    Other(&'static dyn VerificationAlgorithm),
-}
-
-static RSA_ALGORITHMS: [Algorithm; 6] = [
-    Algorithm { name: "RS256", verifies: Verifies::Rsa(&signature::RSA_PKCS1_2048_8192_SHA256) },
-    Algorithm { name: "RS384", verifies: Verifies::Rsa(&signature::RSA_PKCS1_2048_8192_SHA384) },
-    Algorithm { name: "RS512", verifies: Verifies::Rsa(&signature::RSA_PKCS1_2048_8192_SHA512) },
-    Algorithm { name: "PS256", verifies: Verifies::Rsa(&signature::RSA_PSS_2048_8192_SHA256) },
-    Algorithm { name: "PS384", verifies: Verifies::Rsa(&signature::RSA_PSS_2048_8192_SHA384) },
-    Algorithm { name: "PS512", verifies: Verifies::Rsa(&signature::RSA_PSS_2048_8192_SHA512) },
+static RSA_ALGORITHMS: [(&str, &RsaParameters); 6] = [
+    ("RS256", &signature::RSA_PKCS1_2048_8192_SHA256),
+    ("RS384", &signature::RSA_PKCS1_2048_8192_SHA384),
+    ("RS512", &signature::RSA_PKCS1_2048_8192_SHA512),
+    ("PS256", &signature::RSA_PSS_2048_8192_SHA256),
+    ("PS384", &signature::RSA_PSS_2048_8192_SHA384),
+    ("PS512", &signature::RSA_PSS_2048_8192_SHA512),
 ];
 
 /// By curve, with the length of a coordinate in bytes.
-static EC_ALGORITHMS: [(&str, usize, Algorithm); 3] = [
-    ("P-256", 32, Algorithm { name: "ES256", verifies: Verifies::Other(&signature::ECDSA_P256_SHA256_FIXED) }),
-    ("P-384", 48, Algorithm { name: "ES384", verifies: Verifies::Other(&signature::ECDSA_P384_SHA384_FIXED) }),
-    ("P-521", 66, Algorithm { name: "ES512", verifies: Verifies::Other(&signature::ECDSA_P521_SHA512_FIXED) }),
+static EC_ALGORITHMS: [(&str, usize, &str, &dyn VerificationAlgorithm); 3] = [
+    ("P-256", 32, "ES256", &signature::ECDSA_P256_SHA256_FIXED),
+    ("P-384", 48, "ES384", &signature::ECDSA_P384_SHA384_FIXED),
+    ("P-521", 66, "ES512", &signature::ECDSA_P521_SHA512_FIXED),
 ];
-
-static ED25519: Algorithm = Algorithm { name: "EdDSA", verifies: Verifies::Other(&signature::ED25519) };
 
 #[derive(Deserialize)]
 struct Jwks {
@@ -152,7 +128,7 @@ impl ProviderKeys {
         if named.is_empty() {
             return Err(NoMatch::Kid);
         }
-        let mut fitting = named.into_iter().filter(|key| key.algorithm.name == token.algorithm).peekable();
+        let mut fitting = named.into_iter().filter(|key| key.algorithm == token.algorithm).peekable();
         if fitting.peek().is_none() {
             return Err(NoMatch::Algorithm);
         }
@@ -171,61 +147,56 @@ impl ProviderKey {
         if jwk.d.is_some() {
             return Err("it is a private key; its provider must replace it".to_owned());
         }
-        let (algorithm, material) = match jwk.kty.as_str() {
+        let (algorithm, key) = match jwk.kty.as_str() {
             "RSA" => rsa(&jwk)?,
             "EC" => elliptic(&jwk)?,
             "OKP" => edwards(&jwk)?,
             other => return Err(format!("keys of the kind `{other}` are not supported")),
         };
-        Ok(Self { kid: jwk.kid, algorithm, material })
+        Ok(Self { kid: jwk.kid, algorithm, key })
     }
 
     fn has_signed(&self, token: &Unverified<'_>) -> bool {
-        let message = token.signed.as_bytes();
-        match (&self.algorithm.verifies, &self.material) {
-            (Verifies::Rsa(parameters), Material::Rsa { modulus, exponent }) => {
-                let key = RsaPublicKeyComponents { n: modulus, e: exponent };
-                key.verify(parameters, message, &token.signature).is_ok()
-            }
-            (Verifies::Other(algorithm), Material::Other(bytes)) => {
-                UnparsedPublicKey::new(*algorithm, bytes).verify(message, &token.signature).is_ok()
-            }
-            _ => false,
-        }
+        self.key.verify_sig(token.signed.as_bytes(), &token.signature).is_ok()
     }
 }
 
+type Parsed = (&'static str, ParsedPublicKey);
+
 /// An RSA key that names no algorithm is for RS256, the one that OpenID Connect requires.
-fn rsa(jwk: &Jwk) -> Result<(&'static Algorithm, Material), String> {
+fn rsa(jwk: &Jwk) -> Result<Parsed, String> {
     let wanted = jwk.alg.as_deref().unwrap_or("RS256");
-    let algorithm = RSA_ALGORITHMS.iter().find(|known| known.name == wanted);
-    let algorithm = algorithm.ok_or_else(|| format!("`{wanted}` is not an algorithm for RSA keys"))?;
+    let algorithm = RSA_ALGORITHMS.iter().find(|(known, _)| *known == wanted);
+    let (name, parameters) = algorithm.ok_or_else(|| format!("`{wanted}` is not an algorithm for RSA keys"))?;
     let (modulus, exponent) = (part(jwk.n.as_deref(), "n")?, part(jwk.e.as_deref(), "e")?);
     if modulus.len() < 256 {
         return Err("its modulus has fewer than 2048 bits".to_owned());
     }
-    Ok((algorithm, Material::Rsa { modulus, exponent }))
+    let key = RsaPublicKeyComponents { n: modulus, e: exponent }.to_parsed_public_key(parameters);
+    Ok((name, key.map_err(|_| "its modulus and exponent are not an RSA key")?))
 }
 
-fn elliptic(jwk: &Jwk) -> Result<(&'static Algorithm, Material), String> {
+fn elliptic(jwk: &Jwk) -> Result<Parsed, String> {
     let curve = jwk.crv.as_deref().unwrap_or_default();
     let known = EC_ALGORITHMS.iter().find(|(known, ..)| *known == curve);
-    let (_, bytes, algorithm) = known.ok_or_else(|| format!("the curve `{curve}` is not supported"))?;
-    agrees(jwk, &[algorithm.name])?;
+    let (_, bytes, name, algorithm) = known.ok_or_else(|| format!("the curve `{curve}` is not supported"))?;
+    agrees(jwk, &[name])?;
     let (x, y) = (part(jwk.x.as_deref(), "x")?, part(jwk.y.as_deref(), "y")?);
     if x.len() != *bytes || y.len() != *bytes {
         return Err("its coordinates have the wrong length".to_owned());
     }
     // The uncompressed form of a point (SEC 1, 2.3.3).
-    Ok((algorithm, Material::Other([&[4], x.as_slice(), &y].concat())))
+    let key = ParsedPublicKey::new(*algorithm, [&[4], x.as_slice(), &y].concat());
+    Ok((name, key.map_err(|_| "its coordinates are not a point of the curve")?))
 }
 
-fn edwards(jwk: &Jwk) -> Result<(&'static Algorithm, Material), String> {
+fn edwards(jwk: &Jwk) -> Result<Parsed, String> {
     if jwk.crv.as_deref() != Some("Ed25519") {
         return Err("the only curve for keys of the kind `OKP` is Ed25519".to_owned());
     }
     agrees(jwk, &["EdDSA", "Ed25519"])?;
-    Ok((&ED25519, Material::Other(part(jwk.x.as_deref(), "x")?)))
+    let key = ParsedPublicKey::new(&signature::ED25519, part(jwk.x.as_deref(), "x")?);
+    Ok(("EdDSA", key.map_err(|_| "`x` is not a key of this curve")?))
 }
 
 fn agrees(jwk: &Jwk, names: &[&str]) -> Result<(), String> {

@@ -323,6 +323,9 @@ fn keys_that_cannot_verify_are_passed_over() {
         ("another curve", ec_jwk(&json!({"crv": "secp256k1"}))),
         ("the algorithm of another curve", ec_jwk(&json!({"alg": "ES384"}))),
         ("a short coordinate", ec_jwk(&json!({"x": "AQAB"}))),
+        ("no point of the curve", ec_jwk(&json!({"x": "A".repeat(43), "y": "A".repeat(43)}))),
+        ("half a key", ed_jwk(&json!({"x": "A".repeat(22)}))),
+        ("an exponent of nothing", rsa_jwk(&json!({"e": ""}))),
         ("a curve for key exchange", ed_jwk(&json!({"crv": "X25519"}))),
         ("no text", json!(7)),
     ] {
