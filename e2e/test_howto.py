@@ -1,7 +1,7 @@
 """The commands of docs/howto, copied out of the pages and run in order. What a page says that they print, they print.
 
 They run on `kelpgate server`, which also stands for MinIO; pages about SeaweedFS run on a cluster with `weed s3`. Blocks of the kind `console`
-need programs that are not here.
+need programs that are not here, or a cluster that nobody else has used.
 """
 
 import re
