@@ -337,9 +337,15 @@ def test_names_that_weed_stores(endpoint, own_bucket):
     assert body_of(endpoint.s3, own_bucket, "dir/Gemfile.versions") == b"rails"
     assert keys_of(endpoint.s3.list_objects_v2(Bucket=own_bucket)) == ["dir/", "dir/Gemfile.versions"]
     endpoint.s3.put_bucket_versioning(Bucket=own_bucket, VersioningConfiguration={"Status": "Enabled"})
-    with refused("NotImplemented", 501):
-        endpoint.s3.put_object(Bucket=own_bucket, Key="dir/Gemfile.versions", Body=b"others")
-    assert body_of(endpoint.s3, own_bucket, "dir/Gemfile.versions") == b"rails", "nothing is lost"
+    again = lambda: endpoint.s3.put_object(Bucket=own_bucket, Key="dir/Gemfile.versions", Body=b"others")
+    if endpoint.name == "embedded":
+        again()
+        old = endpoint.s3.get_object(Bucket=own_bucket, Key="dir/Gemfile.versions", VersionId="null")
+        assert old["Body"].read() == b"rails", "nothing is lost"
+    else:
+        with refused("NotImplemented", 501):
+            again()
+        assert body_of(endpoint.s3, own_bucket, "dir/Gemfile.versions") == b"rails", "nothing is lost"
     endpoint.s3.delete_object(Bucket=own_bucket, Key="dir/")
     keys = keys_of(endpoint.s3.list_objects_v2(Bucket=own_bucket))
     assert "dir/" not in keys and "dir/Gemfile.versions" in keys
