@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use http::HeaderName;
 use http::request::Parts;
 use iam::ClientCertificate;
 use rustls::ServerConnection;
@@ -21,8 +22,11 @@ const ACTION: &str = "AssumeRoleWithCertificate";
 /// Calls of other actions have no certificate.
 pub(crate) const NOT_ASKED_FOR: &str = "this call asks for no certificate";
 
-/// Headers that proxies write. Behind one, the certificate is the proxy's, and not that of whoever asks.
-const OF_PROXIES: [&str; 5] = ["forwarded", "via", "x-forwarded-for", "x-forwarded-proto", "x-real-ip"];
+/// Whether a proxy writes this header. The certificate of a connection from a proxy is the proxy's own, not the caller's.
+fn is_of_proxy(header: &HeaderName) -> bool {
+    let name = header.as_str();
+    ["forwarded", "via", "x-real-ip"].contains(&name) || name.starts_with("x-forwarded-")
+}
 
 /// The longest common name, in characters (X.520, ub-common-name).
 const NAME_CHARS_MAX: usize = 64;
@@ -53,7 +57,7 @@ pub(crate) fn of_call(parameters: &QueryString, visit: &Visit<'_>) -> Result<Cli
     if visit.target.client.tls_version.is_none() {
         return Err("the client has to connect to the gateway itself, by TLS");
     }
-    if OF_PROXIES.iter().any(|name| headers.contains_key(*name)) {
+    if headers.keys().any(is_of_proxy) {
         return Err("the request came through a proxy: the client has to connect to the gateway itself");
     }
     let shown = extensions.get::<ShownCertificate>().ok_or("the client has shown no certificate")?;
