@@ -1,7 +1,6 @@
 //! The provider of type `certificate`: whose client certificates are accepted, and what their holders get.
 
-use iam::{IdentityProvider, KeySource, ProviderRights, certificate_issuer};
-use ids::AccountId;
+use iam::{IdentityProvider, ProviderRights, certificate_issuer};
 use json::{JsonError, Node};
 
 use crate::config::refuse_unknown;
@@ -27,18 +26,5 @@ pub(crate) fn read(
         ));
     }
     refuse_unknown(object)?;
-    let provider = IdentityProvider {
-        issuer: certificate_issuer(&name),
-        client_ids: Vec::new(),
-        created_s: 0,
-        keys: KeySource::default(),
-        rights,
-        source_identity_claim: String::new(),
-        session_name_claim: String::new(),
-        allowed_tag_keys: None,
-        arn: String::new(),
-        account: AccountId::DEFAULT,
-        name,
-    };
-    Ok((provider, authorities))
+    Ok((providers::without_tokens(certificate_issuer(&name), name, rights), authorities))
 }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use iam::{IdentityProvider, KeySource, PolicyMapping, ProviderRights, directory_issuer, read_dn};
-use ids::{AccountId, SecretAccessKey};
+use iam::{IdentityProvider, PolicyMapping, ProviderRights, directory_issuer, read_dn};
+use ids::SecretAccessKey;
 use json::{JsonError, Node, Object};
 
 use crate::config::refuse_unknown;
 use crate::go::duration_s;
-use crate::providers::role_mapping;
+use crate::providers::{self, role_mapping};
 
 /// How a directory is asked.
 #[derive(Debug, Clone)]
@@ -75,20 +75,7 @@ pub(crate) fn read(
     let rights = rights(&mut object, mapping)?;
     let settings = settings(node, &mut object, &name, warnings)?;
     refuse_unknown(object)?;
-    let provider = IdentityProvider {
-        issuer: directory_issuer(&name),
-        client_ids: Vec::new(),
-        created_s: 0,
-        keys: KeySource::default(),
-        rights,
-        source_identity_claim: String::new(),
-        session_name_claim: String::new(),
-        allowed_tag_keys: None,
-        arn: String::new(),
-        account: AccountId::DEFAULT,
-        name,
-    };
-    Ok((provider, settings))
+    Ok((providers::without_tokens(directory_issuer(&name), name, rights), settings))
 }
 
 /// The name is part of the provider's ARN and of its issuer.

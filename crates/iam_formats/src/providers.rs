@@ -69,6 +69,23 @@ pub(crate) fn of_account(
     Ok(all)
 }
 
+/// A provider whose users show no tokens. Its ARN and account are set once the account is known.
+pub(crate) fn without_tokens(issuer: String, name: String, rights: ProviderRights) -> IdentityProvider {
+    IdentityProvider {
+        issuer,
+        client_ids: Vec::new(),
+        created_s: 0,
+        keys: KeySource::default(),
+        rights,
+        source_identity_claim: String::new(),
+        session_name_claim: String::new(),
+        allowed_tag_keys: None,
+        arn: String::new(),
+        account: AccountId::DEFAULT,
+        name,
+    }
+}
+
 /// What vouches for the users of a provider, as far as it is not a part of the provider.
 enum Source {
     Tokens,
