@@ -36,7 +36,7 @@ pub struct Query<'a> {
     pub now_s: i64,
     /// Who is told of the decisions.
     pub observer: &'a dyn DecisionObserver,
-    /// The caller's client certificate, for the action that asks for one; or why there is none that counts.
+    /// The caller's verified client certificate, or the reason why the call has none.
     pub certificate: Result<&'a ClientCertificate, &'static str>,
 }
 

@@ -28,7 +28,7 @@ pub struct Call<'a> {
     pub random: &'a [u8; 96],
     /// Who observes the decisions.
     pub observer: &'a dyn access::DecisionObserver,
-    /// The caller's client certificate, or why there is none that counts.
+    /// The caller's verified client certificate, or the reason why the call has none.
     pub certificate: Result<&'a ClientCertificate, &'static str>,
     /// The keys with which the reasons of refusals are encrypted for `DecodeAuthorizationMessage`; `None` for no such messages.
     pub message_keys: Option<&'a SessionKeys>,

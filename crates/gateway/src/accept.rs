@@ -36,7 +36,7 @@ pub struct Connection {
 
 /// Answers requests.
 pub trait Answer: Send + Sync + 'static {
-    /// A place for a connection of this peer; `None` if there is none, and the connection is closed.
+    /// Counts a connection from this address. `None` closes it, because a limit is reached.
     fn place(&self, _peer: IpAddr) -> Option<Place> {
         Some(Place::unlimited())
     }

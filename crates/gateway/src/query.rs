@@ -27,7 +27,7 @@ pub struct QueryCall {
     pub now: Timestamp,
     /// Who observes the decisions.
     pub observer: Arc<dyn DecisionObserver>,
-    /// The client certificate of the connection, for the action that asks for one; or why there is none that counts.
+    /// The caller's verified client certificate, or the reason why the call has none.
     pub certificate: Result<ClientCertificate, &'static str>,
 }
 

@@ -110,7 +110,7 @@ impl Bucket {
         }
     }
 
-    /// The object that holds a file; `None` if there is none.
+    /// The object that holds a file, or `None` if the bucket has no such file.
     fn object_of(&self, name: &str) -> io::Result<Option<(String, Option<Seal>)>> {
         if !is_piece(name) {
             return Ok(self.objects.contains_key(name).then(|| (name.to_owned(), None)));

@@ -92,8 +92,8 @@ impl super::Call<'_> {
         Objects { directory: self.directory(bucket), versioning }
     }
 
-    /// The object that a request names: `NoSuchKey` if there is none, `NoSuchBucket` if not even that. The first time it is the
-    /// one by which the request was decided, and after that the one that is there.
+    /// The object that a request names. The first call returns the object that the decision was based on, later calls read it again.
+    /// Fails with `NoSuchBucket` or `NoSuchKey` if the bucket or the object does not exist.
     pub async fn object_at(&self, target: &Target) -> Result<Entry, S3Error> {
         self.existing_bucket()?;
         let found = match self.looked_at.take(target) {
