@@ -272,9 +272,7 @@ impl Gateway {
         trail.target = audited::target_of(&post);
         let (call, permit) = self.admit(visit, form.authenticated, post, trail).await?;
         form.body.hold(self.upload_limits.enter(user_of(&call.caller), bytes)?);
-        let is_charged = requester_pays::is_charged(&call);
-        let answer = op::execute(call, permit, form.body).await?;
-        Ok(requester_pays::with_charge(answer, is_charged))
+        requester_pays::execute(call, permit, form.body).await
     }
 
     pub(crate) async fn operation(
@@ -303,9 +301,7 @@ impl Gateway {
         if let Some(early) = &trail.early {
             early.prepare(respond::early_headers(self, visit.head, trail));
         }
-        let is_charged = requester_pays::is_charged(&call);
-        let answer = op::execute(call, permit, body).await?;
-        Ok(requester_pays::with_charge(answer, is_charged))
+        requester_pays::execute(call, permit, body).await
     }
 
     /// Refuses a key that the filer cannot store.

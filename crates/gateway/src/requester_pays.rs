@@ -1,17 +1,22 @@
 //! Buckets for whose requests the requester pays: everyone outside the account of the owner has to agree to that.
 
-use http::Response;
+use access::Permit;
 use http::header::HeaderValue;
 use http::request::Parts;
 use iam::Bucket;
 use s3::{Operation, S3Error};
 
-use crate::body::ResponseBody;
-use crate::op::Call;
+use crate::body::ObjectBody;
+use crate::op::{self, Answer, Call};
 
-/// Whether the caller pays for the request to its bucket.
-pub(crate) fn is_charged(call: &Call<'_>) -> bool {
-    call.bucket.as_deref().is_some_and(|bucket| pays_for(bucket, call))
+/// Runs an operation, and tells the caller if the request was charged.
+pub(crate) async fn execute(call: Call<'_>, permit: Permit<Operation>, body: ObjectBody) -> Answer {
+    let is_charged = call.bucket.as_deref().is_some_and(|bucket| pays_for(bucket, &call));
+    let mut answer = op::execute(call, permit, body).await?;
+    if is_charged {
+        answer.headers_mut().insert("x-amz-request-charged", HeaderValue::from_static("requester"));
+    }
+    Ok(answer)
 }
 
 /// Refuses callers who do not agree to pay for a request to the bucket, or to the source of a copy.
@@ -28,14 +33,6 @@ fn check(head: &Parts, operation: &Operation, is_anonymous: bool) -> Result<(), 
         Operation::PostObject(post) => s3::check_form_payer(&post.form, is_anonymous),
         _ => s3::check_request_payer(head, is_anonymous),
     }
-}
-
-/// Tells the caller of a request that was charged.
-pub(crate) fn with_charge(mut answer: Response<ResponseBody>, is_charged: bool) -> Response<ResponseBody> {
-    if is_charged {
-        answer.headers_mut().insert("x-amz-request-charged", HeaderValue::from_static("requester"));
-    }
-    answer
 }
 
 fn pays_for(bucket: &Bucket, call: &Call<'_>) -> bool {
