@@ -6,6 +6,7 @@ use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
 use access::{Addressing, Authenticator};
+use audit::Auditing;
 use control::endpoint::QueryEndpoint;
 use control::feed::Follower;
 use control::fence::FenceConfig;
@@ -103,14 +104,8 @@ pub async fn run(mut plan: Plan, settings: Settings, announce: impl FnOnce(&str)
     let follower = Arc::new(follower(&plan, &settings, &store));
     let following = Following::start(Arc::clone(&follower))?;
 
-    let metrics = Arc::new(Metrics::default());
-    metrics.register(|registry| follower.metrics().register(registry));
     let worker_metrics = WorkerMetrics::default();
-    metrics.register(|registry| worker_metrics.register(registry));
-    metrics.register_common(|registry| registry.register_collector(Box::new(ProcessMetrics)));
-    metrics.register(|registry| auditing.metrics().register(registry));
-    let access_keys = AccessKeys(Arc::clone(&follower));
-    metrics.register_common(|registry| registry.register_collector(Box::new(access_keys)));
+    let metrics = Arc::new(metrics(&follower, &worker_metrics, &auditing));
     (plan.register_metrics)(&metrics);
     let keys = plan.session_keys;
     let flags = flags_of(&settings, &plan.trusted_proxies);
@@ -185,6 +180,18 @@ pub async fn run(mut plan: Plan, settings: Settings, announce: impl FnOnce(&str)
     workers.stop().await;
     following.stop();
     served
+}
+
+/// The metrics that do not depend on the kind of filer.
+fn metrics(follower: &Arc<Follower>, workers: &WorkerMetrics, auditing: &Auditing) -> Metrics {
+    let metrics = Metrics::default();
+    metrics.register(|registry| follower.metrics().register(registry));
+    metrics.register(|registry| workers.register(registry));
+    metrics.register_common(|registry| registry.register_collector(Box::new(ProcessMetrics)));
+    metrics.register(|registry| auditing.metrics().register(registry));
+    let access_keys = AccessKeys(Arc::clone(follower));
+    metrics.register_common(|registry| registry.register_collector(Box::new(access_keys)));
+    metrics
 }
 
 /// The IAM documents, and the ids of the keys that encrypt secrets in them.
