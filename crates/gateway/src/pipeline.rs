@@ -10,6 +10,7 @@ use access::{
     authorize, request_context, resource_account_keys,
 };
 use bytes::Bytes;
+use futures_util::FutureExt;
 use http::header::{self, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Response, Version};
@@ -125,7 +126,7 @@ impl Gateway {
                 self.administrators_status(&head, target, time, trail).await
             }
             Ok(target) => match &website {
-                Some(bucket) => self.website(&head, target, bucket, time, trail).await,
+                Some(bucket) => self.website(&head, target, bucket, time, trail).boxed().await,
                 None => self.walk(&head, target, time, incoming, trail).await,
             },
         };
@@ -255,9 +256,10 @@ impl Gateway {
         let visit = self.visit(head, target, now, trail).await?;
         match routing {
             Routing::Preflight(preflight) => op::cors::preflight(self, &visit.snapshot, &preflight),
-            Routing::Query(_) => self.query(&visit, incoming, trail).await,
-            Routing::S3(Operation::PostObject(post)) => self.form(&visit, post, incoming, trail).await,
-            Routing::S3(operation) => self.operation(&visit, operation, incoming, trail).await,
+            // Boxed, because the future of a request is moved a few times before it runs.
+            Routing::Query(_) => self.query(&visit, incoming, trail).boxed().await,
+            Routing::S3(Operation::PostObject(post)) => self.form(&visit, post, incoming, trail).boxed().await,
+            Routing::S3(operation) => self.operation(&visit, operation, incoming, trail).boxed().await,
         }
     }
 
@@ -272,7 +274,7 @@ impl Gateway {
         trail.target = audited::target_of(&post);
         let (call, permit) = self.admit(visit, form.authenticated, post, trail).await?;
         form.body.hold(self.upload_limits.enter(user_of(&call.caller), bytes)?);
-        requester_pays::execute(call, permit, form.body).await
+        op::execute(call, permit, form.body).await
     }
 
     pub(crate) async fn operation(
@@ -301,7 +303,7 @@ impl Gateway {
         if let Some(early) = &trail.early {
             early.prepare(respond::early_headers(self, visit.head, trail));
         }
-        requester_pays::execute(call, permit, body).await
+        op::execute(call, permit, body).await
     }
 
     /// Refuses a key that the filer cannot store.

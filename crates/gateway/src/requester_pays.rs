@@ -1,22 +1,14 @@
 //! Buckets for whose requests the requester pays: everyone outside the account of the owner has to agree to that.
 
-use access::Permit;
-use http::header::HeaderValue;
 use http::request::Parts;
 use iam::Bucket;
 use s3::{Operation, S3Error};
 
-use crate::body::ObjectBody;
-use crate::op::{self, Answer, Call};
+use crate::op::Call;
 
-/// Runs an operation, and tells the caller if the request was charged.
-pub(crate) async fn execute(call: Call<'_>, permit: Permit<Operation>, body: ObjectBody) -> Answer {
-    let is_charged = call.bucket.as_deref().is_some_and(|bucket| pays_for(bucket, &call));
-    let mut answer = op::execute(call, permit, body).await?;
-    if is_charged {
-        answer.headers_mut().insert("x-amz-request-charged", HeaderValue::from_static("requester"));
-    }
-    Ok(answer)
+/// Whether the caller pays for the request.
+pub(crate) fn is_charged(call: &Call<'_>) -> bool {
+    call.bucket.as_deref().is_some_and(|bucket| pays_for(bucket, call))
 }
 
 /// Refuses callers who do not agree to pay for a request to the bucket, or to the source of a copy.

@@ -1,12 +1,16 @@
 //! Runs the operation of a permit.
 
 use access::{Permit, Permitted};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use http::header::HeaderValue;
 use s3::op::CreateBucket;
 use s3::{Effect, Operation, S3Error, S3ErrorCode};
 
 use super::Call;
 use super::answer::Answer;
 use crate::body::ObjectBody;
+use crate::requester_pays;
 
 /// How an operation runs.
 pub(crate) trait Run: Sized {
@@ -16,10 +20,11 @@ pub(crate) trait Run: Sized {
 
 macro_rules! dispatch {
     ($($module:ident: $($Name:ident),+;)+ = $listed:ident: $Listed:ident) => {
-        async fn dispatch(call: &Call<'_>, permit: Permit<Operation>, body: ObjectBody) -> Answer {
+        // Boxed, so that a request takes the room of its own operation, not that of the largest.
+        fn dispatch<'a>(call: &'a Call<'_>, permit: Permit<Operation>, body: ObjectBody) -> BoxFuture<'a, Answer> {
             match permit.into() {
-                $($(Permitted::$Name(permit) => Run::run(call, permit, body).await,)+)+
-                Permitted::$Listed(permit) => Run::run(call, permit, body).await,
+                $($(Permitted::$Name(permit) => Run::run(call, permit, body).boxed(),)+)+
+                Permitted::$Listed(permit) => Run::run(call, permit, body).boxed(),
             }
         }
     };
@@ -27,26 +32,35 @@ macro_rules! dispatch {
 
 s3::for_each_operation!(dispatch);
 
-/// Runs a permitted operation.
+/// Runs a permitted operation, and tells the caller if the request was charged.
 pub(crate) async fn execute(mut call: Call<'_>, permit: Permit<Operation>, body: ObjectBody) -> Answer {
-    call.make_missing_bucket(permit.operation()).await?;
+    let is_charged = requester_pays::is_charged(&call);
+    if call.lacks_bucket(permit.operation()) {
+        call.make_missing_bucket(permit.operation()).boxed().await?;
+    }
     let tells = permit.operation().conditional().into_iter().find(|also| also.effect == Effect::TellMissingKey);
-    match (dispatch(&call, permit, body).await, tells) {
+    let mut answer = match (dispatch(&call, permit, body).await, tells) {
         // Callers who may not list a bucket do not learn which keys do not exist.
         (Err(error), Some(tells)) if matches!(error.code, S3ErrorCode::NoSuchKey | S3ErrorCode::NoSuchVersion) => {
             Err(call.must(&tells.requirement).err().unwrap_or(error))
         }
         (answer, _) => answer,
+    }?;
+    if is_charged {
+        answer.headers_mut().insert("x-amz-request-charged", HeaderValue::from_static("requester"));
     }
+    Ok(answer)
 }
 
 impl Call<'_> {
-    /// `-autoCreateBucket`: the first write by a caller who may create the bucket creates it.
+    /// Whether the operation may create its bucket, which is not there: `-autoCreateBucket`.
+    fn lacks_bucket(&self, operation: &Operation) -> bool {
+        self.bucket.is_none() && self.gateway.settings.auto_create_bucket && operation.makes_missing_bucket()
+    }
+
+    /// Creates the bucket for its first write, if the caller may.
     async fn make_missing_bucket(&mut self, operation: &Operation) -> Result<(), S3Error> {
-        let Some(name) = operation.bucket().filter(|_| operation.makes_missing_bucket()) else { return Ok(()) };
-        if self.bucket.is_some() || !self.gateway.settings.auto_create_bucket {
-            return Ok(());
-        }
+        let Some(name) = operation.bucket() else { return Ok(()) };
         let Ok(permit) = self.authorize(CreateBucket::plain(name.clone())).await else { return Ok(()) };
         self.make_bucket(&permit).await?;
         let snapshot = self.gateway.snapshot.load();
