@@ -1,4 +1,4 @@
-//! docs/README.md lists every document, and links between documents lead somewhere.
+//! docs/README.md lists every document, docs/SUMMARY.md makes each a chapter of the book, and links between documents lead somewhere.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -32,13 +32,29 @@ fn anchor(heading: &str) -> String {
     kept.map(|c| if c == ' ' { '-' } else { c }).collect()
 }
 
+/// The files that a document links to.
+fn listed_in(document: &str) -> Vec<PathBuf> {
+    let text = fs::read_to_string(root().join(document)).unwrap();
+    let directory = root().join(document).parent().unwrap().to_owned();
+    links(&text).filter_map(|link| directory.join(link.split('#').next().unwrap()).canonicalize().ok()).collect()
+}
+
 #[test]
 fn the_index_has_every_document() {
-    let index = fs::read_to_string(root().join("docs/README.md")).unwrap();
-    let listed: Vec<PathBuf> = links(&index).map(|link| link.split('#').next().unwrap().into()).collect();
+    let listed = listed_in("docs/README.md");
     for document in documents() {
         let Ok(name) = document.strip_prefix(root().join("docs")) else { continue };
-        assert!(name == Path::new("README.md") || listed.contains(&name.to_owned()), "{} is missing", name.display());
+        let is_a_list = ["README.md", "SUMMARY.md"].iter().any(|list| name == Path::new(list));
+        assert!(is_a_list || listed.contains(&document), "{} is missing", name.display());
+    }
+}
+
+#[test]
+fn the_book_has_every_document_once() {
+    let chapters = listed_in("docs/SUMMARY.md");
+    for document in documents().into_iter().filter(|document| !document.ends_with("docs/SUMMARY.md")) {
+        let times = chapters.iter().filter(|chapter| **chapter == document).count();
+        assert_eq!(times, 1, "{} is so many chapters of docs/SUMMARY.md", document.display());
     }
 }
 
