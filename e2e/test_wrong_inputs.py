@@ -105,6 +105,8 @@ scrub | -dir <DIR> | Usage
 scrub -dir=D/none | `D/none` | no directory
 backup -dir=D/data | -to <BACKUP> | Usage
 backup -dir=D/none -to=D/b | `D/none` | no directory
+backup -dir=D/tree -to=D/tree | -to=D/tree is inside of `D/tree` | name a place outside
+backup -dir=D/tree -to=D/tree/../tree/users/b/c | is inside of `D/tree` | name a place outside
 restore -from=D/b | -dir <DIR> | Usage
 restore -from=D/none -dir=D/r | `D/none` has no snapshot
 compact -dir=D/none | `D/none` | no directory

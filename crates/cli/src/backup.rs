@@ -27,12 +27,29 @@ fn place(flag: &str, value: &str, at: &BackupPlace) -> Result<Box<dyn Place>, St
     }
 }
 
+/// Refuses a backup inside of what it backs up: one would be lost with the other.
+fn outside(dir: &Path, to: &str) -> Result<(), String> {
+    let itself = dir.canonicalize().map_err(|error| format!("`{}` cannot be read: {error}", dir.display()))?;
+    let absolute = std::path::absolute(to).map_err(|error| format!("-to={to}: {error}"))?;
+    let existing = absolute.ancestors().find_map(|path| path.canonicalize().ok());
+    if existing.is_some_and(|path| path.starts_with(&itself)) {
+        let dir = dir.display();
+        return Err(format!(
+            "-to={to} is inside of `{dir}`, and would be lost with it: name a place outside, best on another disk"
+        ));
+    }
+    Ok(())
+}
+
 /// Backs up a directory, whether a server has it open or not.
 pub async fn create(arguments: Backup) -> Result<(), String> {
     let Backup { dir, to, at, keep } = arguments;
-    let to = place("-to", &to, &at)?;
+    let backups = place("-to", &to, &at)?;
     if !dir.is_dir() {
         return Err(format!("there is no directory `{}`", dir.display()));
+    }
+    if !to.starts_with(SCHEME) {
+        outside(&dir, &to)?;
     }
     // A running server hands out the content itself. Without one, this process opens the directory and does the same.
     let _filer = match EmbeddedFiler::open(&dir) {
@@ -40,7 +57,8 @@ pub async fn create(arguments: Backup) -> Result<(), String> {
         Err(OpenError::InUse(_)) => None,
         Err(error) => return Err(error.to_string()),
     };
-    let created = tokio::task::block_in_place(|| backup::create(&dir, to, keep)).map_err(|error| error.to_string())?;
+    let created =
+        tokio::task::block_in_place(|| backup::create(&dir, backups, keep)).map_err(|error| error.to_string())?;
     say!("backup {}", created.snapshot);
     say!("{} entries, {} data files of {} MiB", created.entries, created.data_files, created.data_bytes / MIB);
     say!("{} bytes were new; {} older backups were removed", created.new_bytes, created.removed);
