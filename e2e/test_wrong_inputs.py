@@ -107,6 +107,10 @@ backup -dir=D/data | -to <BACKUP> | Usage
 backup -dir=D/none -to=D/b | `D/none` | no directory
 backup -dir=D/tree -to=D/tree | -to=D/tree is inside of `D/tree` | name a place outside
 backup -dir=D/tree -to=D/tree/../tree/users/b/c | is inside of `D/tree` | name a place outside
+audit verify D/none | there is no audit log `D/none`
+audit verify D/file | the public key `D/file.key.pub` cannot be read | -key
+audit query D/none | there is no audit log `D/none`
+audit query none-here | there is no audit log `none-here` | sink
 restore -from=D/b | -dir <DIR> | Usage
 restore -from=D/none -dir=D/r | `D/none` has no snapshot
 compact -dir=D/none | `D/none` | no directory

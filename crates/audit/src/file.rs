@@ -39,7 +39,10 @@ pub(crate) struct FileLog {
 /// The files of a log, from the oldest to the current one. Files without a number do not belong to it.
 pub(crate) fn files(path: &Path) -> io::Result<Vec<(Option<u64>, PathBuf)>> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let directory = path.parent().unwrap_or(Path::new("/"));
+    let directory = match path.parent() {
+        Some(directory) if directory != Path::new("") => directory,
+        _ => Path::new("."),
+    };
     let mut found = Vec::new();
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
@@ -54,6 +57,17 @@ pub(crate) fn files(path: &Path) -> io::Result<Vec<(Option<u64>, PathBuf)>> {
         found.push((None, path.to_owned()));
     }
     Ok(found)
+}
+
+/// The files of a log that is there, from the oldest to the current one.
+///
+/// Error: there is none, or its directory cannot be read.
+pub fn existing(path: &Path) -> Result<Vec<(Option<u64>, PathBuf)>, String> {
+    let all = files(path).map_err(|error| format!("`{}` cannot be read: {error}", path.display()))?;
+    match all.is_empty() {
+        true => Err(format!("there is no audit log `{}`: name the path of its sink", path.display())),
+        false => Ok(all),
+    }
 }
 
 /// The digests of a file.

@@ -32,6 +32,7 @@ pub const ANCHORS: &str = "/seaweedfs/kelpgate/audit";
 
 pub use auditing::{Auditing, Head, Prepared};
 pub use cloudtrail::encode as cloudtrail;
+pub use file::existing;
 
 /// The name of this machine, as logs show it.
 pub(crate) fn host_name() -> String {

@@ -13,7 +13,7 @@ use std::path::Path;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::file::files;
+use crate::file::existing;
 use crate::line::is_control;
 
 /// What events have to be like. What is absent admits all.
@@ -107,10 +107,7 @@ pub fn time(text: &str, now: Timestamp) -> Result<Timestamp, String> {
 /// events are left out; their number is returned.
 pub fn search(path: &Path, query: &Query, mut found: impl FnMut(&str, &Value)) -> Result<u64, String> {
     let problem = |path: &Path, error: std::io::Error| format!("`{}` cannot be read: {error}", path.display());
-    let all = files(path).map_err(|error| problem(path, error))?;
-    if all.is_empty() {
-        return Err(format!("there is no audit log `{}`", path.display()));
-    }
+    let all = existing(path)?;
     let (mut unreadable, mut line) = (0, Vec::new());
     for (_, file) in all {
         let mut lines = BufReader::new(File::open(&file).map_err(|error| problem(&file, error))?);

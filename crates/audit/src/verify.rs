@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use crate::chain::{self, Chain, Digest, NO_DIGEST};
-use crate::file::{digests_of, files};
+use crate::file::{digests_of, existing};
 
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,13 +28,9 @@ pub struct Verified {
 ///
 /// Error: the files cannot be read.
 pub fn verify(path: &Path, public: &str, anchor: Option<&str>) -> Result<Verified, String> {
-    let problem = |error: std::io::Error| format!("`{}` cannot be read: {error}", path.display());
     let mut log =
         Log { public, previous: None, next: None, last: None, lines: Vec::new(), verified: Verified::default() };
-    let all = files(path).map_err(problem)?;
-    if all.is_empty() {
-        return Err(format!("there is no audit log `{}`", path.display()));
-    }
+    let all = existing(path)?;
     if !path.exists() {
         log.wrong(format!("`{}` is missing", path.display()));
     }

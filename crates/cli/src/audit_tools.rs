@@ -93,9 +93,10 @@ pub async fn run(command: AuditCommand) -> Result<bool, String> {
 }
 
 async fn check(asked: &Verify) -> Result<bool, String> {
+    audit::existing(&asked.file)?;
     let path = asked.key.clone().unwrap_or_else(|| PathBuf::from(format!("{}.key.pub", asked.file.display())));
     let key = std::fs::read_to_string(&path)
-        .map_err(|error| format!("the public key `{}` cannot be read: {error}", path.display()))?;
+        .map_err(|error| format!("the public key `{}` cannot be read: {error}; name it with -key", path.display()))?;
     let first = verify(&asked.file, key.trim(), None)?;
     let anchor = match (&first.head, asked.place.filer.is_some() || asked.place.dir.is_some()) {
         (Some(head), true) => Some(anchor(&asked.place, &chain::read(head, key.trim())?.log).await?),
