@@ -137,6 +137,8 @@ iam apply -endpoint=nope D/good-tree.json | -endpoint: `nope` | http://127.0.0.1
 iam apply -endpoint=http://127.0.0.1:1 D/good-tree.json | http://127.0.0.1:1 does not answer | -endpoint
 sessions revoke -subject=x | -provider <PROVIDER> | Usage
 sessions list -endpoint=http://127.0.0.1:1 | does not answer | start the gateway
+why abc | 'abc' | copy the 16 hexadecimal digits of `DecisionId`
+why 0123456789abcdef | no key to sign with
 why 0123456789ABCDEF | no key to sign with | AWS_SHARED_CREDENTIALS_FILE
 policy validate D/none | `D/none` cannot be read
 policy validate D/half.json | line 1 column 1 | correct this

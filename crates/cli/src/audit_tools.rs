@@ -74,14 +74,21 @@ pub struct Search {
 
 #[derive(Args)]
 pub struct Why {
-    /// The `DecisionId` of the answer, or the request's id.
-    #[arg(value_name = "DECISION-ID")]
+    /// The `DecisionId` of the answer, or the request's id: 16 hexadecimal digits.
+    #[arg(value_name = "DECISION-ID", value_parser = decision_id)]
     pub id: String,
     /// The audit log to look in if the gateway does not remember: the path of its sink.
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
     #[command(flatten)]
     pub gateway: Gateway,
+}
+
+fn decision_id(text: &str) -> Result<String, String> {
+    match text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        true => Ok(text.to_ascii_uppercase()),
+        false => Err("copy the 16 hexadecimal digits of `DecisionId` or `RequestId` from the answer".to_owned()),
+    }
 }
 
 /// Runs one of them. False if the log was changed.
