@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::{future, stream};
-use tonic::Streaming;
 
 use super::Shared;
+use super::grpc::Messages;
 use super::metrics::Call;
 use super::rpc::Node;
 use super::wire::{
@@ -101,7 +101,7 @@ async fn open(shared: &Arc<Shared>, node: &Node, filter: FeedFilter) -> Result<F
         client_supports_idle_heartbeat: true,
         signature: 0,
     };
-    let stream: Streaming<SubscribeMetadataResponse> =
+    let stream: Messages<SubscribeMetadataResponse> =
         shared.filers.open(node, Call::SubscribeLocalMetadata, request).await?;
     let filer = node.address.to_string();
     let silence = shared.options.feed_silence;
@@ -126,7 +126,7 @@ async fn clock(shared: &Arc<Shared>, node: &Node) -> Result<i64, FilerError> {
 }
 
 struct Reader {
-    stream: Streaming<SubscribeMetadataResponse>,
+    stream: Messages<SubscribeMetadataResponse>,
     filter: FeedFilter,
     filer: String,
     silence: Duration,
@@ -148,7 +148,7 @@ impl Reader {
             match tokio::time::timeout(self.silence, self.stream.message()).await {
                 Ok(Ok(Some(message))) => self.take(message),
                 Ok(Ok(None)) => return self.end("ended the change feed".to_owned()),
-                Ok(Err(status)) => return self.end(format!("broke off the change feed: {}", status.message())),
+                Ok(Err(failure)) => return self.end(format!("broke off the change feed: {failure}")),
                 Err(_) => return self.end(format!("was silent for {:.0} s", self.silence.as_secs_f32())),
             }
         }

@@ -4,7 +4,7 @@
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use tonic::transport::{Channel, Endpoint};
+use super::connection::{Channel, Endpoint};
 
 /// How long a connection is kept at least: a process that is only slow is not flooded with new ones.
 const KEPT: Duration = Duration::from_secs(1);
@@ -17,13 +17,12 @@ pub(super) struct Line {
 }
 
 struct Current {
-    endpoint: Endpoint,
     channel: Channel,
     since: Instant,
 }
 
 impl Line {
-    /// Connects with the first call. Needs a tokio runtime.
+    /// Connects with the first call.
     pub(super) fn new(endpoint: Endpoint) -> Line {
         let current = RwLock::new(Current::new(endpoint));
         Line { current, heard: Mutex::new(Instant::now()) }
@@ -52,7 +51,7 @@ impl Line {
         }
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         if current.since <= begun && current.since.elapsed() >= KEPT {
-            *current = Current::new(current.endpoint.clone());
+            *current = Current::new(current.channel.endpoint().clone());
         }
         current.since > begun
     }
@@ -60,6 +59,6 @@ impl Line {
 
 impl Current {
     fn new(endpoint: Endpoint) -> Self {
-        Self { channel: endpoint.connect_lazy(), endpoint, since: Instant::now() }
+        Self { channel: Channel::new(endpoint), since: Instant::now() }
     }
 }

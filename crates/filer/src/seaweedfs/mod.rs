@@ -4,9 +4,11 @@
 mod address;
 mod assign;
 mod chunk;
+mod connection;
 mod delete;
 mod feed;
 mod fid;
+mod grpc;
 mod line;
 mod locations;
 mod metrics;
@@ -136,7 +138,7 @@ impl SeaweedFiler {
         if now.has_grpc_tls() != security.has_grpc_tls() || now.https().is_some() != security.https().is_some() {
             return Err("security.toml turns TLS on or off, which takes a restart".to_owned());
         }
-        shared.filers.renew(security, &shared.ring.nodes()).map_err(|error| volume::innermost(&error))?;
+        shared.filers.renew(security, &shared.ring.nodes()).map_err(|error| error.to_string())?;
         if security.https().is_some() {
             shared.volumes.renew(security);
         }

@@ -8,23 +8,17 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use futures_util::future::{self, Either};
-use http::uri::PathAndQuery;
-use tonic::client::Grpc;
-use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Request, Status, Streaming};
-use tonic_prost::ProstCodec;
+use tonic::Code;
 
 use super::address::FilerAddress;
+use super::connection::{Channel, Endpoint};
+use super::grpc::{self, Failure, Messages};
 use super::line::Line;
 use super::metrics::{Call, FilerMetrics};
 use super::security::Security;
-use super::volume::innermost;
 use super::wire::{GetFilerConfigurationRequest, GetFilerConfigurationResponse};
 use crate::FilerError;
 
-/// The largest message in either direction, in bytes. A listing entry with 10,000 chunks has less than 2 MiB; a batch
-/// of events can be larger.
-const MESSAGE_BYTES_MAX: usize = 128 << 20;
 /// How long a failed filer is asked last: this doubles with each failure in a row, from the first value up to the
 /// second.
 const AVOID_FIRST: Duration = Duration::from_secs(1);
@@ -90,7 +84,7 @@ impl Node {
         send: impl Fn(Channel) -> F,
     ) -> Result<T, CallError>
     where
-        F: Future<Output = Result<T, Status>>,
+        F: Future<Output = Result<T, Failure>>,
     {
         let (begun, line) = (Instant::now(), self.line(call));
         let mut first = pin!(bounded(&self.address, bound, send(line.channel())));
@@ -120,8 +114,8 @@ impl Node {
 
 /// Whether a filer answers at all, on the present connection.
 async fn is_alive(line: &Line) -> bool {
-    let request = Request::new(GetFilerConfigurationRequest {});
-    let asked = unary::<_, GetFilerConfigurationResponse>(line.channel(), Call::GetFilerConfiguration, request);
+    let request = GetFilerConfigurationRequest {};
+    let asked = unary::<_, GetFilerConfigurationResponse>(line.channel(), Call::GetFilerConfiguration, &request, None);
     matches!(tokio::time::timeout(ALIVE_WITHIN, asked).await, Ok(Ok(_)))
 }
 
@@ -179,11 +173,12 @@ impl Filers {
     }
 
     /// Later calls use these certificates, and so do those of `others`.
-    pub(super) fn renew(&self, security: &Security, others: &[Arc<Node>]) -> Result<(), tonic::transport::Error> {
-        let endpoint = |node: &Node| endpoint(&node.address, security, self.timeouts.connect);
+    pub(super) fn renew(&self, security: &Security, others: &[Arc<Node>]) -> Result<(), http::Error> {
+        let endpoint = |node: &Node| Endpoint::new(&node.address, security, self.timeouts.connect);
         let nodes = self.nodes.iter().chain(others.iter().map(AsRef::as_ref));
         // All or none.
-        let renewed = nodes.map(|node| Ok((node, endpoint(node)?))).collect::<Result<Vec<_>, _>>()?;
+        let renewed =
+            nodes.map(|node| endpoint(node).map(|endpoint| (node, endpoint))).collect::<Result<Vec<_>, _>>()?;
         *self.security.write().unwrap_or_else(PoisonError::into_inner) = security.clone();
         for (node, endpoint) in renewed {
             node.calls.renew(endpoint.clone());
@@ -195,13 +190,13 @@ impl Filers {
     /// A call with a single answer. It is sent to the filers in turn until one of them answers.
     pub(super) async fn unary<Q, A>(&self, call: Call, request: &Q, replay: Replay) -> Result<A, CallError>
     where
-        Q: prost::Message + Clone + 'static,
-        A: prost::Message + Default + 'static,
+        Q: prost::Message,
+        A: prost::Message + Default,
     {
         let mut attempts = self.attempts(replay, call);
         let mut last = CallError::NoFiler;
         while let Some(attempt) = attempts.next() {
-            let send = |channel| unary(channel, call, Request::new(request.clone()));
+            let send = |channel| unary(channel, call, request, None);
             let silence = Silence { others: attempts.left > 0, ..Silence::CALL };
             let answer = attempt.node.answer(call, attempt.bound, silence, send).await;
             match self.judge(attempt, call, replay, answer) {
@@ -215,8 +210,8 @@ impl Filers {
     /// A call to one process, without failover.
     pub(super) async fn unary_on<Q, A>(&self, node: &Node, call: Call, request: Q) -> Result<A, CallError>
     where
-        Q: prost::Message + Clone + 'static,
-        A: prost::Message + Default + 'static,
+        Q: prost::Message,
+        A: prost::Message + Default,
     {
         self.unary_sent(node, call, request, Silence::CALL).await
     }
@@ -224,19 +219,19 @@ impl Filers {
     /// The same for a call of which the opening of a change feed consists.
     pub(super) async fn unary_at_opening<Q, A>(&self, node: &Node, call: Call, request: Q) -> Result<A, CallError>
     where
-        Q: prost::Message + Clone + 'static,
-        A: prost::Message + Default + 'static,
+        Q: prost::Message,
+        A: prost::Message + Default,
     {
         self.unary_sent(node, call, request, Silence::OPENING).await
     }
 
     async fn unary_sent<Q, A>(&self, node: &Node, call: Call, request: Q, silence: Silence) -> Result<A, CallError>
     where
-        Q: prost::Message + Clone + 'static,
-        A: prost::Message + Default + 'static,
+        Q: prost::Message,
+        A: prost::Message + Default,
     {
         let begun = Instant::now();
-        let send = |channel| unary(channel, call, Request::new(request.clone()));
+        let send = |channel| unary(channel, call, &request, None);
         let answer = node.answer(call, self.timeouts.call, silence, send).await;
         self.note(node, call, begun, &answer);
         answer
@@ -251,16 +246,12 @@ impl Filers {
         request: Q,
     ) -> Result<A, CallError>
     where
-        Q: prost::Message + Clone + 'static,
-        A: prost::Message + Default + 'static,
+        Q: prost::Message,
+        A: prost::Message + Default,
     {
         let begun = Instant::now();
         let bound = time.min(self.timeouts.call);
-        let send = |channel| {
-            let mut request = Request::new(request.clone());
-            request.set_timeout(bound);
-            unary(channel, call, request)
-        };
+        let send = |channel| unary(channel, call, &request, Some(bound));
         let answer = node.answer(call, bound, Silence::CALL, send).await;
         self.note(node, call, begun, &answer);
         answer
@@ -269,14 +260,14 @@ impl Filers {
     /// Collects a finite stream of answers. Each answer must follow the previous one within the time limit of a call.
     pub(super) async fn collect<Q, A>(&self, call: Call, request: &Q) -> Result<Vec<A>, CallError>
     where
-        Q: prost::Message + Clone + 'static,
-        A: prost::Message + Default + 'static,
+        Q: prost::Message,
+        A: prost::Message + Default,
     {
         let mut attempts = self.attempts(Replay::Safe, call);
         let mut last = CallError::NoFiler;
         while let Some(attempt) = attempts.next() {
             let silence = Silence { others: attempts.left > 0, ..Silence::CALL };
-            let answer = collect(attempt.node, attempt.bound, silence, call, request.clone()).await;
+            let answer = collect(attempt.node, attempt.bound, silence, call, request).await;
             match self.judge(attempt, call, Replay::Safe, answer) {
                 ControlFlow::Break(answer) => return answer,
                 ControlFlow::Continue(error) => last = error,
@@ -288,11 +279,11 @@ impl Filers {
     /// Collects a finite stream of answers from one process, without failover.
     pub(super) async fn collect_on<Q, A>(&self, node: &Node, call: Call, request: Q) -> Result<Vec<A>, CallError>
     where
-        Q: prost::Message + Clone + 'static,
-        A: prost::Message + Default + 'static,
+        Q: prost::Message,
+        A: prost::Message + Default,
     {
         let begun = Instant::now();
-        let answer = collect(node, self.timeouts.call, Silence::CALL, call, request).await;
+        let answer = collect(node, self.timeouts.call, Silence::CALL, call, &request).await;
         self.note(node, call, begun, &answer);
         answer
     }
@@ -313,13 +304,16 @@ impl Filers {
         node: &Node,
         call: Call,
         request: impl Fn() -> Q,
-    ) -> Result<Streaming<A>, CallError>
+    ) -> Result<Messages<A>, CallError>
     where
-        Q: prost::Message + 'static,
-        A: prost::Message + Default + 'static,
+        Q: prost::Message,
+        A: prost::Message + Default,
     {
         let begun = Instant::now();
-        let send = |channel| streaming(channel, call, request());
+        let send = |channel| {
+            let request = request();
+            async move { streaming(channel, call, &request).await }
+        };
         let opened = node.answer(call, self.timeouts.call, Silence::OPENING, send).await;
         self.note(node, call, begun, &opened);
         opened
@@ -432,17 +426,17 @@ async fn collect<Q, A>(
     bound: Duration,
     silence: Silence,
     call: Call,
-    request: Q,
+    request: &Q,
 ) -> Result<Vec<A>, CallError>
 where
-    Q: prost::Message + Clone + 'static,
-    A: prost::Message + Default + 'static,
+    Q: prost::Message,
+    A: prost::Message + Default,
 {
-    let first = async |channel, request| {
+    let first = async |channel| {
         let mut stream = streaming::<Q, A>(channel, call, request).await?;
         Ok((stream.message().await?, stream))
     };
-    let (mut next, mut stream) = node.answer(call, bound, silence, |channel| first(channel, request.clone())).await?;
+    let (mut next, mut stream) = node.answer(call, bound, silence, first).await?;
     let mut answers = Vec::new();
     while let Some(answer) = next {
         answers.push(answer);
@@ -452,8 +446,8 @@ where
 }
 
 fn connect(address: &FilerAddress, security: &Security, timeouts: Timeouts) -> Option<Node> {
-    let endpoint = endpoint(address, security, timeouts.connect)
-        .inspect_err(|error| tracing::error!(filer = %address, error = innermost(error), "this filer cannot be used"))
+    let endpoint = Endpoint::new(address, security, timeouts.connect)
+        .inspect_err(|error| tracing::error!(filer = %address, %error, "this filer cannot be used"))
         .ok()?;
     Some(Node {
         address: address.clone(),
@@ -464,55 +458,25 @@ fn connect(address: &FilerAddress, security: &Security, timeouts: Timeouts) -> O
     })
 }
 
-fn endpoint(
-    address: &FilerAddress,
-    security: &Security,
-    connect: Duration,
-) -> Result<Endpoint, tonic::transport::Error> {
-    let scheme = if security.grpc_tls().is_some() { "https" } else { "http" };
-    let endpoint = Endpoint::from_shared(format!("{scheme}://{}", address.grpc()))?
-        .connect_timeout(connect)
-        .tcp_nodelay(true)
-        .tcp_keepalive(Some(Duration::from_secs(30)))
-        // A Go server closes connections that are pinged more often than every 20 s, or that are pinged while they have
-        // no stream.
-        .http2_keep_alive_interval(Duration::from_secs(30))
-        .keep_alive_timeout(Duration::from_secs(20))
-        .initial_stream_window_size(2 << 20)
-        .initial_connection_window_size(4 << 20);
-    match security.grpc_tls() {
-        Some((config, verifier)) => endpoint.tls_config_with_verifier(config, verifier),
-        None => Ok(endpoint),
-    }
+async fn unary<Q: prost::Message, A: prost::Message + Default>(
+    channel: Channel,
+    call: Call,
+    request: &Q,
+    timeout: Option<Duration>,
+) -> Result<A, Failure> {
+    grpc::unary(&channel, path(call), request, timeout).await
 }
 
-async fn unary<Q, A>(channel: Channel, call: Call, request: Request<Q>) -> Result<A, Status>
-where
-    Q: prost::Message + 'static,
-    A: prost::Message + Default + 'static,
-{
-    let mut client = ready(channel).await?;
-    Ok(client.unary(request, path(call), ProstCodec::<Q, A>::default()).await?.into_inner())
+async fn streaming<Q: prost::Message, A: prost::Message + Default>(
+    channel: Channel,
+    call: Call,
+    request: &Q,
+) -> Result<Messages<A>, Failure> {
+    grpc::streaming(&channel, path(call), request, None).await
 }
 
-async fn streaming<Q, A>(channel: Channel, call: Call, request: Q) -> Result<Streaming<A>, Status>
-where
-    Q: prost::Message + 'static,
-    A: prost::Message + Default + 'static,
-{
-    let mut client = ready(channel).await?;
-    Ok(client.server_streaming(Request::new(request), path(call), ProstCodec::<Q, A>::default()).await?.into_inner())
-}
-
-async fn ready(channel: Channel) -> Result<Grpc<Channel>, Status> {
-    let mut client =
-        Grpc::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX).max_encoding_message_size(MESSAGE_BYTES_MAX);
-    client.ready().await.map_err(|error| Status::from_error(error.into()))?;
-    Ok(client)
-}
-
-fn path(call: Call) -> PathAndQuery {
-    PathAndQuery::from_static(match call {
+fn path(call: Call) -> &'static str {
+    match call {
         Call::GetFilerConfiguration => "/filer_pb.SeaweedFiler/GetFilerConfiguration",
         Call::LookupDirectoryEntry => "/filer_pb.SeaweedFiler/LookupDirectoryEntry",
         Call::ListEntries => "/filer_pb.SeaweedFiler/ListEntries",
@@ -523,17 +487,17 @@ fn path(call: Call) -> PathAndQuery {
         Call::SubscribeLocalMetadata => "/filer_pb.SeaweedFiler/SubscribeLocalMetadata",
         Call::ListClusterNodes => "/master_pb.Seaweed/ListClusterNodes",
         Call::VolumeGet | Call::VolumePut | Call::VolumeDelete => "/",
-    })
+    }
 }
 
 async fn bounded<T>(
     address: &FilerAddress,
     bound: Duration,
-    call: impl Future<Output = Result<T, Status>>,
+    call: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, CallError> {
     match tokio::time::timeout(bound, call).await {
         Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(status)) => Err(CallError::Status { filer: address.to_string(), status: Box::new(status) }),
+        Ok(Err(failure)) => Err(CallError::Failed { filer: address.to_string(), failure }),
         Err(_) => Err(CallError::Timeout { filer: address.to_string(), seconds: bound.as_secs_f32() }),
     }
 }
@@ -541,8 +505,8 @@ async fn bounded<T>(
 /// A call that got no answer, or an error status.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CallError {
-    #[error("filer {filer}: {text}", text = describe(.status))]
-    Status { filer: String, status: Box<Status> },
+    #[error("filer {filer}: {failure}")]
+    Failed { filer: String, failure: Failure },
     #[error("filer {filer} did not answer within {seconds:.1} s")]
     Timeout { filer: String, seconds: f32 },
     #[error("no filer is configured; give `-filer=host:port`")]
@@ -550,15 +514,23 @@ pub(super) enum CallError {
 }
 
 impl CallError {
+    /// The code and the text of the filer's own answer.
+    fn status(&self) -> Option<(Code, &str)> {
+        match self {
+            CallError::Failed { failure: Failure::Status(status), .. } => Some((status.code(), status.message())),
+            _ => None,
+        }
+    }
+
     /// Whether the entry does not exist. SeaweedFS says so with code UNKNOWN and this text.
     pub(super) fn is_not_found(&self) -> bool {
-        matches!(self, CallError::Status { status, .. }
-            if status.code() == Code::NotFound || status.message().contains("no entry is found in filer store"))
+        self.status()
+            .is_some_and(|(code, text)| code == Code::NotFound || text.contains("no entry is found in filer store"))
     }
 
     /// Whether the filer's own answer contains this text.
-    pub(super) fn says(&self, text: &str) -> bool {
-        matches!(self, CallError::Status { status, .. } if !self.is_transport() && status.message().contains(text))
+    pub(super) fn says(&self, part: &str) -> bool {
+        self.status().is_some_and(|(_, text)| text.contains(part))
     }
 
     /// Whether the connection failed, as opposed to a negative answer.
@@ -566,23 +538,21 @@ impl CallError {
         match self {
             CallError::Timeout { .. } => true,
             CallError::NoFiler => false,
-            // A status that came over the wire has no source.
-            CallError::Status { status, .. } => std::error::Error::source(status.as_ref()).is_some(),
+            CallError::Failed { failure, .. } => !matches!(failure, Failure::Status(_)),
         }
     }
 
     /// Whether the filer answers that it cannot do it now. It answers `Cancelled` or `DeadlineExceeded` if its own call
     /// to a peer was interrupted.
     fn is_unavailable(&self) -> bool {
-        matches!(self, CallError::Status { status, .. }
-            if matches!(status.code(), Code::Unavailable | Code::Cancelled | Code::DeadlineExceeded))
+        let code = self.status().map(|(code, _)| code);
+        matches!(code, Some(Code::Unavailable | Code::Cancelled | Code::DeadlineExceeded))
     }
 
     /// Whether the filer that answers could not even connect to the filer that owns the path: no filer has carried out
     /// the request.
     pub(super) fn owner_was_not_reached(&self) -> bool {
-        matches!(self, CallError::Status { status, .. }
-            if status.code() == Code::Unavailable && !self.is_transport() && status.message().contains("Error while dialing"))
+        self.status().is_some_and(|(code, text)| code == Code::Unavailable && text.contains("Error while dialing"))
     }
 
     fn may_fail_over(&self, replay: Replay) -> bool {
@@ -594,42 +564,14 @@ impl CallError {
 
     /// Whether it is certain that no filer has seen the request.
     fn was_not_sent(&self) -> bool {
-        let CallError::Status { status, .. } = self else { return false };
-        let mut source = std::error::Error::source(status.as_ref());
-        while let Some(error) = source {
-            if error.is::<tonic::ConnectError>() {
-                return true;
-            }
-            source = error.source();
-        }
-        false
+        matches!(self, CallError::Failed { failure: Failure::Unconnected(_), .. })
     }
 }
 
 impl From<CallError> for FilerError {
     fn from(error: CallError) -> Self {
-        match &error {
-            CallError::Timeout { .. } | CallError::NoFiler => FilerError::Unavailable(error.to_string()),
-            CallError::Status { .. } if error.is_transport() || error.is_unavailable() => {
-                FilerError::Unavailable(error.to_string())
-            }
-            CallError::Status { .. } => FilerError::Other(error.to_string()),
-        }
+        let is_unavailable = error.is_transport() || error.is_unavailable() || matches!(error, CallError::NoFiler);
+        let text = error.to_string();
+        if is_unavailable { FilerError::Unavailable(text) } else { FilerError::Other(text) }
     }
-}
-
-/// The status and the innermost cause, which says more ("connection refused") than tonic's own message.
-fn describe(status: &Status) -> String {
-    let mut text = format!("{:?}: {}", status.code(), status.message());
-    let mut source = std::error::Error::source(status);
-    let mut innermost = None;
-    while let Some(error) = source {
-        innermost = Some(error.to_string());
-        source = error.source();
-    }
-    if let Some(cause) = innermost.filter(|cause| !text.contains(cause.as_str())) {
-        text.push_str(": ");
-        text.push_str(&cause);
-    }
-    text
 }

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ids::published_in;
-use tonic::transport::{ClientTlsConfig, Identity};
 
 use super::tls::{self, TlsError};
 
@@ -50,19 +49,13 @@ pub struct Security {
     pub filer_read: Option<SigningKey>,
     /// The files of certificates, keys and authorities, by their dotted names.
     pub files: Vec<(&'static str, PathBuf)>,
-    grpc: Option<GrpcTls>,
+    grpc: Option<Arc<rustls::ClientConfig>>,
     https: Option<Arc<rustls::ClientConfig>>,
 }
 
 /// Values that name files.
 const FILES: [&str; 6] =
     ["grpc.ca", "grpc.client.cert", "grpc.client.key", "https.client.ca", "https.client.cert", "https.client.key"];
-
-#[derive(Clone)]
-struct GrpcTls {
-    identity: Identity,
-    verifier: Arc<dyn rustls::client::danger::ServerCertVerifier>,
-}
 
 impl fmt::Debug for Security {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -185,10 +178,8 @@ impl Security {
     }
 
     /// TLS for connections to filers, or `None` for plain text.
-    pub(super) fn grpc_tls(&self) -> Option<(ClientTlsConfig, Arc<dyn rustls::client::danger::ServerCertVerifier>)> {
-        let grpc = self.grpc.as_ref()?;
-        let config = ClientTlsConfig::new().identity(grpc.identity.clone()).assume_http2(true);
-        Some((config, grpc.verifier.clone()))
+    pub(super) fn grpc_tls(&self) -> Option<Arc<rustls::ClientConfig>> {
+        self.grpc.clone()
     }
 
     /// TLS for connections to volume servers, or `None` for plain HTTP.
@@ -197,7 +188,7 @@ impl Security {
     }
 }
 
-fn grpc_tls(settings: &Settings<'_>) -> Result<Option<GrpcTls>, SecurityError> {
+fn grpc_tls(settings: &Settings<'_>) -> Result<Option<Arc<rustls::ClientConfig>>, SecurityError> {
     let ca = settings.text("grpc.ca")?;
     let cert = settings.text("grpc.client.cert")?;
     let key = settings.text("grpc.client.key")?;
@@ -209,8 +200,7 @@ fn grpc_tls(settings: &Settings<'_>) -> Result<Option<GrpcTls>, SecurityError> {
             return Err(SecurityError::Incomplete(name));
         }
     }
-    let identity = Identity::from_pem(tls::read(&cert)?, tls::read(&key)?);
-    Ok(Some(GrpcTls { identity, verifier: tls::chain_only(&ca)? }))
+    Ok(Some(Arc::new(tls::grpc_client(&ca, &cert, &key)?)))
 }
 
 fn https(settings: &Settings<'_>) -> Result<Option<Arc<rustls::ClientConfig>>, SecurityError> {

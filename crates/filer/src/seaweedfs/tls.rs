@@ -40,7 +40,7 @@ pub enum TlsError {
 }
 
 /// The bytes of a file.
-pub(super) fn read(path: &str) -> Result<Vec<u8>, TlsError> {
+fn read(path: &str) -> Result<Vec<u8>, TlsError> {
     std::fs::read(Path::new(path)).map_err(|cause| TlsError::Read { path: path.to_owned(), cause })
 }
 
@@ -75,14 +75,21 @@ pub(super) fn https_client(ca: &str, cert: &str, key: &str, skip_verify: bool) -
     if cert.is_empty() {
         return Ok(builder.with_no_client_auth());
     }
-    let private = PrivateKeyDer::from_pem_slice(&read(key)?)
-        .map_err(|_| TlsError::Pem { path: key.to_owned(), wanted: "private key" })?;
-    Ok(builder.with_client_auth_cert(certificates(cert)?, private)?)
+    Ok(builder.with_client_auth_cert(certificates(cert)?, private_key(key)?)?)
 }
 
-/// A verifier that requires a certificate of this authority and ignores the host name: SeaweedFS's rule for gRPC.
-pub(super) fn chain_only(ca: &str) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
-    Ok(Arc::new(Verifier { trusted: Trusted::Chain(roots(ca)?), provider: provider() }))
+/// The configuration of `grpc.client`. The server needs a certificate of this authority, and its host name does not count:
+/// SeaweedFS's rule for gRPC.
+pub(super) fn grpc_client(ca: &str, cert: &str, key: &str) -> Result<ClientConfig, TlsError> {
+    let verifier = Verifier { trusted: Trusted::Chain(roots(ca)?), provider: provider() };
+    let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+    let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
+    Ok(builder.with_client_auth_cert(certificates(cert)?, private_key(key)?)?)
+}
+
+fn private_key(path: &str) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let wrong = |_| TlsError::Pem { path: path.to_owned(), wanted: "private key" };
+    PrivateKeyDer::from_pem_slice(&read(path)?).map_err(wrong)
 }
 
 fn provider() -> Arc<CryptoProvider> {
