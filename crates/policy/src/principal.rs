@@ -7,6 +7,10 @@ use ids::AccountId;
 /// number.
 pub(crate) const PARTITION: &str = "aws";
 
+/// What follows the account in the ARN of an identity provider, up to its name.
+pub(crate) const PROVIDER_TYPES: [&str; 4] =
+    ["oidc-provider/", "saml-provider/", "ldap-provider/", "certificate-provider/"];
+
 /// Who makes a request.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Principal {
@@ -121,10 +125,7 @@ impl FromStr for Principal {
         if partition.is_none_or(str::is_empty) || region != Some("") {
             return Err(bad());
         }
-        if ["oidc-provider/", "saml-provider/", "ldap-provider/", "certificate-provider/"]
-            .iter()
-            .any(|kind| name.starts_with(kind))
-        {
+        if PROVIDER_TYPES.iter().any(|kind| name.starts_with(kind)) {
             return Ok(federated(text));
         }
         if partition != Some(PARTITION) {

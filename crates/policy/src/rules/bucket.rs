@@ -7,6 +7,7 @@ use crate::fault::{Fault, Rule};
 use crate::grammar::{
     Comparison, Condition, Document, Effect, PrincipalKind, PrincipalName, ResourceElement, Statement, nearest,
 };
+use crate::principal::PROVIDER_TYPES;
 use crate::principal_element::Named;
 use crate::validate::wrong_type;
 
@@ -67,9 +68,7 @@ pub(super) fn principal(name: &PrincipalName) -> Result<(), Fault> {
     let is_provider = name.kind == PrincipalKind::Federated
         && plain
         && text.starts_with("arn:aws")
-        && [":saml-provider/", ":oidc-provider/", ":ldap-provider/", ":certificate-provider/"]
-            .iter()
-            .any(|kind| text.contains(kind));
+        && PROVIDER_TYPES.iter().any(|kind| text.contains(&format!(":{kind}")));
     if fits || is_provider {
         return Ok(());
     }
