@@ -5,7 +5,7 @@ use iam_formats::OidcSettings;
 use serde::Deserialize;
 use sts::{KEYS_BYTES_MAX, KeysError, ProviderKeys};
 
-use crate::get::{GetError, Outbound};
+use crate::get::{Authorization, GetError, Outbound};
 
 /// The longest discovery document, in bytes.
 const DISCOVERY_BYTES_MAX: usize = 64 << 10;
@@ -73,7 +73,7 @@ fn outbound(provider: &IdentityProvider, settings: &OidcSettings) -> Outbound {
     Outbound {
         allows_private_addresses: provider.keys.allows_private_addresses || is_listed,
         ca_file: provider.keys.ca_file.clone().or_else(|| settings.ca_file.clone().filter(|_| is_listed)),
-        bearer_file: provider.keys.bearer_file.clone(),
+        authorization: provider.keys.bearer_file.clone().map_or(Authorization::None, Authorization::BearerOf),
     }
 }
 

@@ -1,4 +1,4 @@
-//! One GET to an identity provider, and nothing more: the name is resolved once and the connection goes to an address that was
+//! One request to an identity provider, and nothing more: the name is resolved once and the connection goes to an address that was
 //! checked; no redirect is followed, no proxy is asked, the answer is short.
 
 use std::net::{IpAddr, SocketAddr};
@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, StatusCode, Uri, header};
+use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::client::conn::http1;
 use hyper_rustls::ConfigBuilderExt;
 use hyper_util::rt::TokioIo;
+use ids::SecretAccessKey;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
@@ -31,8 +32,53 @@ pub struct Outbound {
     pub allows_private_addresses: bool,
     /// Certificates that sign the provider's own; `None` for the machine's roots.
     pub ca_file: Option<String>,
-    /// A file with the token that is sent along.
-    pub bearer_file: Option<String>,
+    /// What is sent along, so that the provider knows who asks.
+    pub authorization: Authorization,
+}
+
+/// The header Authorization of requests.
+#[derive(Debug, Clone, Default)]
+pub enum Authorization {
+    /// No such header.
+    #[default]
+    None,
+    /// `Bearer` and the token in this file.
+    BearerOf(String),
+    /// What is in this file.
+    TextOf(String),
+    /// This text.
+    Text(SecretAccessKey),
+}
+
+impl Authorization {
+    /// The value of the header.
+    fn value(&self) -> Result<Option<HeaderValue>, GetError> {
+        let of_file = |file: &String| {
+            std::fs::read_to_string(file).map_err(|error| GetError::File(file.clone(), error.to_string()))
+        };
+        let (text, place) = match self {
+            Self::None => return Ok(None),
+            Self::BearerOf(file) => (format!("Bearer {}", of_file(file)?.trim()), file.as_str()),
+            Self::TextOf(file) => (of_file(file)?.trim().to_owned(), file.as_str()),
+            Self::Text(text) => (text.expose().to_owned(), "authToken"),
+        };
+        let unfit = |_| GetError::File(place.to_owned(), "it cannot be the value of a header".to_owned());
+        let mut value = HeaderValue::try_from(text).map_err(unfit)?;
+        value.set_sensitive(true);
+        Ok(Some(value))
+    }
+}
+
+/// One request. No error shows its query, which may be a secret.
+pub(crate) struct Asked<'a> {
+    pub(crate) method: Method,
+    pub(crate) url: &'a str,
+    /// What follows the `?`; empty for nothing.
+    pub(crate) query: &'a str,
+    /// The answers that are read. Any other is an error.
+    pub(crate) statuses: &'a [StatusCode],
+    /// The longest answer, in bytes.
+    pub(crate) longest: usize,
 }
 
 /// Why there is no answer.
@@ -72,11 +118,18 @@ pub enum GetError {
 impl Outbound {
     /// The text behind a URL, at most `longest` bytes of it.
     pub async fn get(&self, url: &str, longest: usize) -> Result<String, GetError> {
-        let asked = tokio::time::timeout(PATIENCE, self.ask(url, longest)).await;
-        asked.unwrap_or_else(|_| Err(GetError::Slow(url.to_owned())))
+        let asked = Asked { method: Method::GET, url, query: "", statuses: &[StatusCode::OK], longest };
+        self.ask(&asked).await.map(|(_, text)| text)
     }
 
-    async fn ask(&self, url: &str, longest: usize) -> Result<String, GetError> {
+    /// The status and the text of an answer.
+    pub(crate) async fn ask(&self, asked: &Asked<'_>) -> Result<(StatusCode, String), GetError> {
+        let answered = tokio::time::timeout(PATIENCE, self.exchange(asked)).await;
+        answered.unwrap_or_else(|_| Err(GetError::Slow(asked.url.to_owned())))
+    }
+
+    async fn exchange(&self, asked: &Asked<'_>) -> Result<(StatusCode, String), GetError> {
+        let url = asked.url;
         let target = Target::of(url)?;
         let stream = self.connect(&target).await?;
         let answer = if target.is_tls {
@@ -84,16 +137,18 @@ impl Outbound {
             let name = ServerName::try_from(target.host.clone())
                 .map_err(|_| GetError::Address(url.to_owned(), "its host is not a name"))?;
             let stream = connector.connect(name, stream).await;
-            self.send(&target, stream.map_err(|error| target.unreachable(&error))?).await?
+            self.send(asked, &target, stream.map_err(|error| target.unreachable(&error))?).await?
         } else {
-            self.send(&target, stream).await?
+            self.send(asked, &target, stream).await?
         };
-        if answer.status() != StatusCode::OK {
-            return Err(GetError::Status(url.to_owned(), answer.status()));
+        let status = answer.status();
+        if !asked.statuses.contains(&status) {
+            return Err(GetError::Status(url.to_owned(), status));
         }
-        let body = Limited::new(answer.into_body(), longest).collect().await;
+        let body = Limited::new(answer.into_body(), asked.longest).collect().await;
         let body = body.map_err(|error| GetError::Body(url.to_owned(), error.to_string()))?.to_bytes();
-        String::from_utf8(body.into()).map_err(|_| GetError::Body(url.to_owned(), "it is not UTF-8".to_owned()))
+        let text = String::from_utf8(body.into());
+        Ok((status, text.map_err(|_| GetError::Body(url.to_owned(), "it is not UTF-8".to_owned()))?))
     }
 
     /// Connects to the first address that answers. All of them must be allowed: a name that leads to a public and a private
@@ -121,21 +176,30 @@ impl Outbound {
         Ok(())
     }
 
-    async fn send<S>(&self, target: &Target, stream: S) -> Result<http::Response<hyper::body::Incoming>, GetError>
+    async fn send<S>(
+        &self,
+        asked: &Asked<'_>,
+        target: &Target,
+        stream: S,
+    ) -> Result<http::Response<hyper::body::Incoming>, GetError>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let (mut sender, connection) =
             http1::handshake(TokioIo::new(stream)).await.map_err(|error| target.unreachable(&error))?;
         tokio::spawn(connection);
-        let mut request = Request::get(&target.path)
+        let path = match asked.query {
+            "" => target.path.clone(),
+            query => format!("{}?{query}", target.path),
+        };
+        let mut request = Request::builder()
+            .method(asked.method.clone())
+            .uri(path)
             .header(header::HOST, &target.authority)
             .header(header::ACCEPT, "application/json")
             .header(header::USER_AGENT, "kelpgate");
-        if let Some(file) = &self.bearer_file {
-            let token =
-                std::fs::read_to_string(file).map_err(|error| GetError::File(file.clone(), error.to_string()))?;
-            request = request.header(header::AUTHORIZATION, format!("Bearer {}", token.trim()));
+        if let Some(value) = self.authorization.value()? {
+            request = request.header(header::AUTHORIZATION, value);
         }
         let request = request.body(Empty::<Bytes>::new());
         let request = request.map_err(|_| GetError::Address(target.url.clone(), "it cannot be put into a request"))?;

@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use federation::{GetError, Outbound};
+use federation::{Authorization, GetError, Outbound};
 
 /// Answers every request with this text, and counts them.
 fn server(answer: &'static str) -> (String, Arc<AtomicUsize>) {
@@ -74,7 +74,7 @@ async fn the_token_of_a_file_is_sent_along() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("token").display().to_string();
     let (url, _) = server("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}");
-    let outbound = Outbound { bearer_file: Some(file.clone()), ..private() };
+    let outbound = Outbound { authorization: Authorization::BearerOf(file.clone()), ..private() };
     assert!(matches!(outbound.get(&url, 99).await, Err(GetError::File(..))));
     std::fs::write(&file, "secret\n").unwrap();
     assert_eq!(outbound.get(&url, 99).await.unwrap(), "{}");
