@@ -114,6 +114,12 @@ fn federation_keys(context: &mut Context, federation: &Federation) {
         directory_keys(context, federation);
         return;
     }
+    for (key, values) in &*federation.plugin_keys {
+        match values.as_slice() {
+            [value] => context.set(key, value.as_str()),
+            values => context.set_many(key, values.iter().cloned()),
+        }
+    }
     context.set(&format!("{}:sub", provider.key_prefix()), &*federation.subject);
     if let Some(audience) = &federation.audience {
         context.set(&format!("{}:aud", provider.key_prefix()), &**audience);

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use iam::{
-    Caller, CallerSession, DirectoryUser, Federation, PolicySource, ProviderRights, RevocationTarget, Role, Snapshot,
-    policy_name_of,
+    Caller, CallerSession, DirectoryUser, Federation, PluginKeys, PolicySource, ProviderRights, RevocationTarget, Role,
+    Snapshot, policy_name_of,
 };
 use ids::{AccessKeyId, AccountId, SecretAccessKey};
 use jiff::Timestamp;
@@ -41,6 +41,8 @@ pub(crate) struct Session {
     origins: Arc<[String]>,
     /// What it says of its user, if that is one of a directory.
     directory_user: Option<Arc<DirectoryUser>>,
+    /// What it says of its user, if a plugin vouched for them.
+    plugin_keys: PluginKeys,
     /// The session policy together with the managed ones, as they were at the last request.
     limits: ArcSwapOption<Limits>,
 }
@@ -114,8 +116,19 @@ impl Session {
         let transitive_tag_keys = claims.ttags.as_slice().into();
         let origins = origins(claims, &principal);
         let directory_user = directory_user(claims).map(Arc::new);
+        let plugin_keys = plugin_keys(claims);
         let limits = ArcSwapOption::empty();
-        Ok(Self { principal, policy, tags, transitive_tag_keys, origins, directory_user, limits, verified })
+        Ok(Self {
+            principal,
+            policy,
+            tags,
+            transitive_tag_keys,
+            origins,
+            directory_user,
+            plugin_keys,
+            limits,
+            verified,
+        })
     }
 
     /// The secret that the request must be signed with.
@@ -197,6 +210,7 @@ impl Session {
             subject: claims.ext_uid.as_str().into(),
             audience: claims.kaud.as_deref().filter(|_| provider.has_tokens()).map(Into::into),
             directory_user: self.directory_user.clone().filter(|_| provider.is_directory()),
+            plugin_keys: if provider.is_plugin() { Arc::clone(&self.plugin_keys) } else { Arc::default() },
         }))
     }
 
@@ -287,7 +301,19 @@ fn directory_user(claims: &SessionClaims) -> Option<DirectoryUser> {
     Some(DirectoryUser::new(&claims.ext_uid, username, groups))
 }
 
-/// The role in the tokens of sessions that have policies instead: those named by a claim of the identity provider's token.
+/// What the token says of a user for whom a plugin vouched.
+fn plugin_keys(claims: &SessionClaims) -> PluginKeys {
+    let texts = |value: &Value| match value {
+        Value::String(text) => vec![text.clone()],
+        Value::Array(values) => values.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        _ => Vec::new(),
+    };
+    let of_plugin = claims.req_ctx.iter().filter(|(key, _)| key.starts_with("plugin:"));
+    of_plugin.map(|(key, value)| (key.clone(), texts(value))).collect()
+}
+
+/// The role in the tokens of sessions that have policies instead: those named by a claim of the identity provider's token, or by its
+/// configuration.
 pub const CLAIM_BASED_ROLE: &str = "arn:aws:iam:::role/sts-claim-based";
 
 /// What a session holds now: a role, or the policies of its claim.
@@ -328,6 +354,7 @@ impl Held {
         let names: Vec<&str> = match (&provider.rights, &federation.directory_user) {
             (ProviderRights::PolicyClaim(_), _) => claims.pol.iter().map(String::as_str).collect(),
             (ProviderRights::Policies(mapping), Some(user)) => mapping.policies_of(user),
+            (ProviderRights::RolePolicy(names), _) => names.iter().map(String::as_str).collect(),
             _ => return Err(gone()),
         };
         let policies = names.into_iter().filter_map(|name| snapshot.policy(name));

@@ -8,6 +8,7 @@ use policy::{CompiledPolicy, Principal};
 
 use crate::directory::DirectoryUser;
 use crate::identity_provider::IdentityProvider;
+use crate::plugin::PluginKeys;
 use crate::revocation::RevocationTarget;
 use crate::snapshot::{PolicySource, User};
 
@@ -107,6 +108,8 @@ pub struct Federation {
     pub audience: Option<Arc<str>>,
     /// The same user as a directory knows them; `None` for providers of tokens.
     pub directory_user: Option<Arc<DirectoryUser>>,
+    /// What a plugin said of the user; empty for other providers.
+    pub plugin_keys: PluginKeys,
 }
 
 impl CallerSession {

@@ -1,5 +1,5 @@
-//! Identity providers (OpenID Connect, directories by LDAP, authorities of client certificates): whose users are accepted, and what they
-//! get.
+//! Identity providers (OpenID Connect, directories by LDAP, authorities of client certificates, plugins): whose users are accepted, and
+//! what they get.
 
 use std::sync::Arc;
 
@@ -9,9 +9,11 @@ use sts::{Claims, ProviderKeys};
 use crate::certificate::is_certificate;
 use crate::directory::{PolicyMapping, is_directory};
 use crate::entity::OidcProvider;
+use crate::plugin::is_plugin;
 
 /// What begins the names of other condition keys, and therefore cannot be an issuer's host.
-const RESERVED_HOSTS: [&str; 10] = ["aws", "s3", "iam", "sts", "kms", "oidc", "jwt", "ldap", "certificate", "kelpgate"];
+const RESERVED_HOSTS: [&str; 11] =
+    ["aws", "s3", "iam", "sts", "kms", "oidc", "jwt", "ldap", "certificate", "plugin", "kelpgate"];
 
 /// Whether the claims of an issuer would look like other condition keys, because of its host.
 pub fn is_reserved_issuer(issuer: &str) -> bool {
@@ -25,8 +27,8 @@ pub fn is_reserved_issuer(issuer: &str) -> bool {
 pub struct IdentityProvider {
     /// Its name in the configuration; empty for a provider of the IAM API.
     pub name: String,
-    /// `arn:aws:iam::<account>:oidc-provider/<host>/<path>`, or `ldap-provider/<name>` or `certificate-provider/<name>`,
-    /// as trust policies name it.
+    /// `arn:aws:iam::<account>:oidc-provider/<host>/<path>`, or `ldap-provider/<name>`, `certificate-provider/<name>` or
+    /// `plugin-provider/<name>`, as trust policies name it.
     pub arn: String,
     /// The account whose roles may trust it.
     pub account: AccountId,
@@ -75,6 +77,8 @@ pub enum ProviderRights {
     PolicyClaim(String),
     /// The DNs of a directory's user and of their groups have managed policies.
     Policies(PolicyMapping),
+    /// All users have these managed policies.
+    RolePolicy(Vec<String>),
 }
 
 /// Which role a token gets.
@@ -149,10 +153,15 @@ impl IdentityProvider {
         is_certificate(&self.issuer)
     }
 
+    /// Whether it is a plugin, which is asked for each sign-in.
+    pub fn is_plugin(&self) -> bool {
+        is_plugin(&self.issuer)
+    }
+
     /// Whether it issues tokens, and has keys that verify them: providers of OpenID Connect alone. One whose claims would look like
     /// other condition keys may be stored, but has none that count.
     pub fn has_tokens(&self) -> bool {
-        !self.is_directory() && !self.is_certificate() && !is_reserved_issuer(&self.issuer)
+        !self.is_directory() && !self.is_certificate() && !self.is_plugin() && !is_reserved_issuer(&self.issuer)
     }
 
     /// The names by which trust policies may name it besides its ARN: SeaweedFS's policies have the name or the issuer.
@@ -161,13 +170,16 @@ impl IdentityProvider {
         names.cloned().collect()
     }
 
-    /// What precedes the claims in its condition keys: the issuer without `https://`, or `ldap`, or `certificate`.
+    /// What precedes the claims in its condition keys: the issuer without `https://`, or `ldap`, `certificate` or `plugin`.
     pub fn key_prefix(&self) -> &str {
         if self.is_directory() {
             return "ldap";
         }
         if self.is_certificate() {
             return "certificate";
+        }
+        if self.is_plugin() {
+            return "plugin";
         }
         let issuer = self.issuer.split_once("://").map_or(self.issuer.as_str(), |(_, rest)| rest);
         issuer.strip_suffix('/').unwrap_or(issuer)

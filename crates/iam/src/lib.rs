@@ -11,6 +11,7 @@ mod identity_provider;
 mod last_used;
 mod mfa_device;
 mod name;
+mod plugin;
 mod policy_ids;
 mod revocation;
 mod small_map;
@@ -35,6 +36,7 @@ pub use identity_provider::{
 pub use last_used::{LastUsed, SessionUse, Use};
 pub use mfa_device::MfaDevice;
 pub use name::is_name;
+pub use plugin::{PluginKeys, plugin_issuer};
 pub use policy_ids::{PolicyIds, policy_ids, shown_policy, shown_trust, stored_policy_ids, trust_ids};
 pub use revocation::{LONGEST_SESSION_S, Revocation, RevocationTarget};
 pub use small_map::SmallMap;

@@ -82,9 +82,17 @@ pub fn assume_role_with_web_identity(
     response(Service::Sts, federated.action, Some(&xml.finish()), request_id)
 }
 
-/// The body of the answer of AssumeRoleWithLDAPIdentity or AssumeRoleWithCertificate, which has nothing but the session.
-pub fn assume_role_in_minios_dialect(action: &'static str, output: &AssumeRoleOutput<'_>, request_id: &str) -> String {
-    response(Service::Sts, action, Some(&session(output).finish()), request_id)
+/// The body of the answer of AssumeRoleWithLDAPIdentity or AssumeRoleWithCertificate, which has nothing but the session, or of
+/// AssumeRoleWithCustomToken, which has the user too.
+pub fn assume_role_in_minios_dialect(
+    action: &'static str,
+    output: &AssumeRoleOutput<'_>,
+    assumed_user: Option<&str>,
+    request_id: &str,
+) -> String {
+    let mut xml = session(output);
+    xml.optional("AssumedUser", assumed_user);
+    response(Service::Sts, action, Some(&xml.finish()), request_id)
 }
 
 /// The body of GetSessionToken's answer.

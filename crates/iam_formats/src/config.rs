@@ -14,6 +14,7 @@ use crate::go::duration_s;
 use crate::identities;
 use crate::ldap::LdapSettings;
 use crate::limits::LimitSettings;
+use crate::plugin::PluginSettings;
 use crate::providers::{self, Providers};
 use crate::quotas::QuotaSettings;
 use crate::unknown::fields_of;
@@ -41,6 +42,8 @@ pub struct IamConfig {
     pub directories: Vec<LdapSettings>,
     /// `clientCaCert` of the provider of type `certificate`: a PEM file with the authorities of client certificates.
     pub client_authorities: Option<String>,
+    /// How the provider of type `plugin` is asked.
+    pub plugin: Option<PluginSettings>,
     /// Our own settings.
     pub kelpgate: KelpgateConfig,
     /// What was ignored, for the log.
@@ -209,6 +212,7 @@ impl Default for IamConfig {
             identity_providers: Vec::new(),
             directories: Vec::new(),
             client_authorities: None,
+            plugin: None,
             kelpgate: KelpgateConfig::default(),
             warnings: Vec::new(),
         }
@@ -240,6 +244,7 @@ impl IamConfig {
         config.identity_providers = providers::of_account(providers.all, config.sts.account, &node)?;
         config.directories = providers.directories;
         config.client_authorities = providers.client_authorities;
+        config.plugin = providers.plugin;
         for node in object.array(&["roles"])? {
             let role = RoleRecord::read(&node, Facts::default())?;
             if let Some(key) = fields_of(&role.unknown).keys().next() {

@@ -9,6 +9,7 @@ use json::{JsonError, Node, Object};
 use crate::certificate;
 use crate::config::refuse_unknown;
 use crate::ldap::{self, LdapSettings};
+use crate::plugin::{self, PluginSettings};
 
 /// Fields of SeaweedFS that have no effect here: tokens are verified by the provider's keys and give what they say.
 const WITHOUT_EFFECT: [&str; 5] = ["clientSecret", "userInfoUri", "scopes", "claimsMapping", "jwksCacheTTLSeconds"];
@@ -22,6 +23,8 @@ pub(crate) struct Providers {
     pub(crate) directories: Vec<LdapSettings>,
     /// The file with the authorities of client certificates, if their holders can sign in.
     pub(crate) client_authorities: Option<String>,
+    /// How the plugin is asked, if there is one.
+    pub(crate) plugin: Option<PluginSettings>,
 }
 
 impl Providers {
@@ -38,6 +41,13 @@ impl Providers {
                         return Err(node.error(
                             "there is a provider of type `certificate` already; put the authorities of both into one file",
                         ));
+                    }
+                }
+                Source::Plugin(asked) => {
+                    if self.plugin.replace(*asked).is_some() {
+                        return Err(
+                            node.error("there is a provider of type `plugin` already; let one webhook ask both")
+                        );
                     }
                 }
             }
@@ -91,6 +101,7 @@ enum Source {
     Tokens,
     Directory(Box<LdapSettings>),
     Certificates(String),
+    Plugin(Box<PluginSettings>),
 }
 
 type Read = (IdentityProvider, Source);
@@ -108,7 +119,7 @@ fn provider(node: &Node<'_>, warnings: &mut Vec<String>) -> Result<Option<Read>,
     let Some(config) = object.take("config") else {
         return Err(node.error(format!(
             "the identity provider `{name}` needs a `config` with its `issuer` (`ldap`: its `server`; `certificate`: its \
-             `clientCaCert`)"
+             `clientCaCert`; `plugin`: its `url`)"
         )));
     };
     refuse_unknown(object)?;
@@ -121,6 +132,9 @@ fn provider(node: &Node<'_>, warnings: &mut Vec<String>) -> Result<Option<Read>,
             .map(|(provider, asked)| (provider, Source::Directory(Box::new(asked)))),
         "certificate" => certificate::read(&config, name, mapping)
             .map(|(provider, authorities)| (provider, Source::Certificates(authorities))),
+        "plugin" => {
+            plugin::read(&config, name, mapping).map(|(provider, asked)| (provider, Source::Plugin(Box::new(asked))))
+        }
         _ => oidc(&config, name, mapping, warnings).map(|provider| (provider, Source::Tokens)),
     };
     read.map(Some)
@@ -128,12 +142,14 @@ fn provider(node: &Node<'_>, warnings: &mut Vec<String>) -> Result<Option<Read>,
 
 fn check_type(node: &Node<'_>, name: &str, kind: &str) -> Result<(), JsonError> {
     match kind {
-        "oidc" | "ldap" | "certificate" => Ok(()),
+        "oidc" | "ldap" | "certificate" | "plugin" => Ok(()),
         "saml" => Err(node.error(format!(
             "the identity provider `{name}` is refused: SAML is not supported; let Keycloak or Authentik translate it to \
              OpenID Connect"
         ))),
-        other => Err(node.error(format!("`{other}` is not a type of identity provider; use `oidc`, `ldap` or `certificate`"))),
+        other => Err(node.error(format!(
+            "`{other}` is not a type of identity provider; use `oidc`, `ldap`, `certificate` or `plugin`"
+        ))),
     }
 }
 
@@ -213,8 +229,18 @@ fn without_effect(object: &mut Object<'_>, warnings: &mut Vec<String>) {
     }
 }
 
-/// An URL that can be an issuer or the address of its keys: what follows `@` would be another host than it seems.
+/// An URL that can be an issuer or the address of its keys.
 fn check_url(node: &Node<'_>, url: &str, allows_private_addresses: bool) -> Result<(), JsonError> {
+    check_address(node, url, allows_private_addresses)?;
+    if is_reserved_issuer(url) {
+        let hint = "its host is reserved: its claims would look like other condition keys";
+        return Err(node.error(format!("`{url}`: {hint}")));
+    }
+    Ok(())
+}
+
+/// An URL that can be asked: what follows `@` would be another host than it seems.
+pub(crate) fn check_address(node: &Node<'_>, url: &str, allows_private_addresses: bool) -> Result<(), JsonError> {
     let rest = match url.strip_prefix("https://") {
         Some(rest) => rest,
         None => match url.strip_prefix("http://") {
@@ -226,15 +252,10 @@ fn check_url(node: &Node<'_>, url: &str, allows_private_addresses: bool) -> Resu
             None => return Err(node.error(format!("`{url}` does not begin with https://"))),
         },
     };
-    let host = rest.split(['/', ':']).next().unwrap_or_default().to_ascii_lowercase();
+    let host = rest.split(['/', ':']).next().unwrap_or_default();
     let plain = |byte: u8| byte.is_ascii_graphic() && !b"@?#\\\"'<>*".contains(&byte);
     if host.is_empty() || !rest.bytes().all(plain) {
         return Err(node.error(format!("`{url}` is not the address of a provider: a host and a path, nothing else")));
-    }
-    if is_reserved_issuer(url) {
-        return Err(
-            node.error(format!("the host `{host}` is reserved: its claims would look like other condition keys"))
-        );
     }
     Ok(())
 }

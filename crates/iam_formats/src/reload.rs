@@ -6,7 +6,6 @@ use std::sync::Arc;
 use iam::IdentityProvider;
 
 use crate::config::{IamConfig, KelpgateConfig};
-use crate::ldap::LdapSettings;
 
 impl IamConfig {
     /// This configuration with what a running gateway can take over from a changed file: identity providers, limits, quotas, audit and log.
@@ -15,7 +14,7 @@ impl IamConfig {
         let (own, other) = (&self.kelpgate, &read.kelpgate);
         let KelpgateConfig { limits, quotas, audit, log, .. } = other.clone();
         let kelpgate = KelpgateConfig { limits, quotas, audit, log, ..own.clone() };
-        // What directories and certificates give goes on as it is with the connections to them.
+        // What directories, certificates and plugins give goes on as it is with the connections to them.
         let without_tokens = |config: &Self| -> (Vec<_>, Vec<_>) {
             config.identity_providers.iter().cloned().partition(|provider| !provider.has_tokens())
         };
@@ -24,8 +23,9 @@ impl IamConfig {
             |new: &Arc<IdentityProvider>| kept.iter().all(|known| known.name != new.name && known.arn != new.arn);
         let identity_providers = kept.iter().cloned().chain(fresh.into_iter().filter(is_free)).collect();
         let passwords = |config: &Self| -> Vec<_> {
-            let password = |directory: &LdapSettings| directory.bind_password.as_ref().map(|it| it.expose().to_owned());
-            config.directories.iter().map(password).collect()
+            let of_directories = config.directories.iter().map(|directory| directory.bind_password.as_ref());
+            let of_plugin = config.plugin.iter().map(|plugin| plugin.auth_token.as_ref());
+            of_directories.chain(of_plugin).map(|secret| secret.map(|it| it.expose().to_owned())).collect()
         };
         let policy = |config: &Self| (config.default_effect_allow, config.policy_store.clone());
         let parts = [
@@ -35,8 +35,9 @@ impl IamConfig {
             ("roles", differ(&self.roles, &read.roles)),
             ("policies", self.policies != read.policies),
             (
-                "providers of type ldap or certificate",
+                "providers of type ldap, certificate or plugin",
                 differ(&self.directories, &read.directories)
+                    || differ(&self.plugin, &read.plugin)
                     || passwords(self) != passwords(read)
                     || self.client_authorities != read.client_authorities
                     || kept != read_kept,

@@ -8,8 +8,8 @@ use ids::AccountId;
 pub(crate) const PARTITION: &str = "aws";
 
 /// What follows the account in the ARN of an identity provider, up to its name.
-pub(crate) const PROVIDER_TYPES: [&str; 4] =
-    ["oidc-provider/", "saml-provider/", "ldap-provider/", "certificate-provider/"];
+pub(crate) const PROVIDER_TYPES: [&str; 5] =
+    ["oidc-provider/", "saml-provider/", "ldap-provider/", "certificate-provider/", "plugin-provider/"];
 
 /// Who makes a request.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -190,6 +190,7 @@ mod tests {
             "arn:aws:iam::111122223333:oidc-provider/idp.example.com",
             "arn:aws:iam::111122223333:ldap-provider/corp",
             "arn:aws:iam::111122223333:certificate-provider/machines",
+            "arn:aws:iam::111122223333:plugin-provider/tickets",
         ] {
             assert_eq!(text.parse::<Principal>().unwrap().to_string(), text);
         }

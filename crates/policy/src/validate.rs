@@ -153,7 +153,7 @@ impl Findings {
             let tests_audience = statement.conditions.iter().any(|condition| {
                 let key = condition.key.to_ascii_lowercase();
                 [":aud", ":sub", ":oaud", ":amr"].iter().any(|claim| key.ends_with(claim))
-                    || ["saml:", "ldap:", "certificate:"].iter().any(|prefix| key.starts_with(prefix))
+                    || ["saml:", "ldap:", "certificate:", "plugin:"].iter().any(|prefix| key.starts_with(prefix))
             });
             if !tests_audience {
                 let message = "everyone known to the identity provider may assume the role";

@@ -78,8 +78,8 @@ fn rights(user: &WebIdentity, provider: &IdentityProvider, report: &mut Report) 
         claims.join(", ")
     ));
     match &provider.rights {
-        // Policies by DN are for directories, which have no tokens.
-        ProviderRights::None | ProviderRights::Policies(_) => {
+        // The last two are for directories and plugins, which have no tokens of this kind.
+        ProviderRights::None | ProviderRights::Policies(_) | ProviderRights::RolePolicy(_) => {
             report.ok("calls with it have to name a role, whose trust policy has to name the provider");
         }
         ProviderRights::PolicyClaim(claim) => match user.claims.get(claim) {

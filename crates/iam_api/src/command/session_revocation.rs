@@ -128,7 +128,7 @@ fn provider_arn(provider: &str, caller: &QueryCaller<'_>) -> String {
     if provider.starts_with("arn:") {
         return provider.to_owned();
     }
-    for kind in ["ldap", "certificate"] {
+    for kind in ["ldap", "certificate", "plugin"] {
         if let Some(name) = provider.strip_prefix(kind).and_then(|rest| rest.strip_prefix(':')) {
             return format!("arn:aws:iam::{}:{kind}-provider/{name}", caller.account);
         }

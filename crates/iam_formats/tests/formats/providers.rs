@@ -250,3 +250,69 @@ fn a_provider_of_client_certificates() {
         assert!(refused.contains(part), "{what}: {refused}");
     }
 }
+
+/// A configuration with an identity plugin.
+fn plugin(fields: &str, beside: &str) -> Result<IamConfig, String> {
+    parse(&format!(r#"{{"providers":[{{"name":"tickets","type":"plugin",{beside}"config":{{{fields}}}}}]}}"#))
+}
+
+#[test]
+fn an_identity_plugin() {
+    let url = r#""url":"https://plugin.example.com/check""#;
+    let config = plugin(&format!(r#"{url},"authToken":"Bearer hush","roleId":"a-1","rolePolicy":"read, write""#), "");
+    let config = config.unwrap();
+    let (provider, settings) = (&config.identity_providers[0], config.plugin.as_ref().unwrap());
+    assert_eq!(provider.arn, "arn:aws:iam::000000000000:plugin-provider/tickets");
+    assert_eq!((&*provider.issuer, provider.key_prefix()), ("plugin:tickets", "plugin"));
+    assert_eq!((provider.is_plugin(), provider.has_tokens(), provider.is_directory()), (true, false, false));
+    assert_eq!(provider.rights, ProviderRights::RolePolicy(vec!["read".to_owned(), "write".to_owned()]));
+    assert!(!format!("{config:?}").contains("hush"));
+    for (arn, is_own) in [
+        ("arn:minio:iam:::role/idmp-a-1", true),
+        ("arn:minio:iam:us-east-1::role/idmp-a-1", true),
+        ("arn:minio:iam:::role/idmp-a-2", false),
+        ("arn:minio:iam:::role/a-1", false),
+        ("arn:minio:iam:::role/idmp-", false),
+        ("arn:minio:iam:x:y::role/idmp-a-1", false),
+        ("arn:aws:iam:::role/idmp-a-1", false),
+    ] {
+        assert_eq!(settings.is_own_role(arn), is_own, "{arn}");
+    }
+    assert!(!plugin(url, "").unwrap().plugin.unwrap().is_own_role("arn:minio:iam:::role/idmp-"));
+    assert!(plugin(url, r#""enabled":false,"#).unwrap().plugin.is_none());
+    let role = r#""roleMapping":{"defaultRole":"R"},"#;
+    assert!(matches!(plugin(url, role).unwrap().identity_providers[0].rights, ProviderRights::Roles(_)));
+    let changed = plugin(&format!(r#"{url},"authToken":"Bearer other","roleId":"a-1","rolePolicy":"read, write""#), "");
+    let (_, later) = config.taking_over(&changed.unwrap());
+    assert_eq!(later, ["providers of type ldap, certificate or plugin"], "a changed secret waits for a restart");
+}
+
+#[test]
+fn what_a_plugin_cannot_say() {
+    let url = r#""url":"https://plugin.example.com/check""#;
+    let two = format!(
+        r#"{{"providers":[{{"name":"a","type":"plugin","config":{{{url}}}}},{{"name":"b","type":"plugin","config":{{{url}}}}}]}}"#
+    );
+    let host = r#"{"providers":[{"name":"x","type":"oidc","config":{"issuer":"https://plugin","clientId":"c"}}]}"#;
+    for (what, refused, part) in [
+        ("no address", plugin("", ""), "`url`"),
+        ("plain HTTP", plugin(r#""url":"http://plugin.example.com/""#, ""), "allowPrivateAddresses"),
+        ("another host behind an @", plugin(r#""url":"https://a@b/""#, ""), "nothing else"),
+        ("a query", plugin(r#""url":"https://a/?token=x""#, ""), "nothing else"),
+        ("two tokens", plugin(&format!(r#"{url},"authToken":"a","authTokenFile":"b""#), ""), "keep one of"),
+        ("a token of two lines", plugin(&format!(r#"{url},"authToken":"a\r\nx: y""#), ""), "header"),
+        ("a role id with a slash", plugin(&format!(r#"{url},"roleId":"a/b""#), ""), "role id"),
+        ("no policy", plugin(&format!(r#"{url},"rolePolicy":" , ""#), ""), "at least one policy"),
+        (
+            "two sources of rights",
+            plugin(&format!(r#"{url},"rolePolicy":"p""#), r#""roleMapping":{"defaultRole":"R"},"#),
+            "one source",
+        ),
+        ("a misspelt field", plugin(&format!(r#"{url},"authtoken":"x""#), ""), "unknown key"),
+        ("two of them", parse(&two), "already"),
+        ("an issuer that looks like its keys", parse(host), "reserved"),
+    ] {
+        let refused = refused.expect_err(what);
+        assert!(refused.contains(part), "{what}: {refused}");
+    }
+}
