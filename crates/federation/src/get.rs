@@ -198,6 +198,10 @@ impl Outbound {
             .header(header::HOST, &target.authority)
             .header(header::ACCEPT, "application/json")
             .header(header::USER_AGENT, "kelpgate");
+        if asked.method == Method::POST {
+            // Some servers refuse a POST that does not say that it has no body.
+            request = request.header(header::CONTENT_LENGTH, 0);
+        }
         if let Some(value) = self.authorization.value()? {
             request = request.header(header::AUTHORIZATION, value);
         }
