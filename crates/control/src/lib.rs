@@ -2,6 +2,7 @@
 
 mod bearer;
 mod certificate;
+mod custom_token;
 pub mod endpoint;
 pub mod feed;
 pub mod fence;

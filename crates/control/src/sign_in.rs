@@ -80,6 +80,8 @@ pub(crate) enum Span {
     AsAsked([u8; 16]),
     /// The same, and at the latest until this time.
     Until(i64, [u8; 16]),
+    /// Until this time, if the caller asks for nothing shorter.
+    AsGranted(i64, [u8; 16]),
     /// From the time when the token was issued until it expires. A revocation that is later than the token then ends the session.
     OfToken([u8; 16]),
 }
@@ -103,9 +105,10 @@ impl StsApi {
     ) -> Result<String, QueryError> {
         let SignIn { provider, user, dialect } = sign_in;
         let (session_id, role_id) = (session_id(call)?, granted.role().id.unwrap_or("AROASTSCLAIMBASED"));
-        let span = match provider.is_certificate() {
-            true => Span::Until(user.expires_s, session_id),
-            false => Span::AsAsked(session_id),
+        let span = match () {
+            () if provider.is_certificate() => Span::Until(user.expires_s, session_id),
+            () if provider.is_plugin() => Span::AsGranted(user.expires_s, session_id),
+            () => Span::AsAsked(session_id),
         };
         let made = self.made_session(call, context, sign_in, granted, snapshot, span)?;
         let MadeSession { credentials, input, arn } = &made;
@@ -118,7 +121,14 @@ impl StsApi {
             source_identity: input.source_identity.as_deref(),
         };
         if !provider.has_tokens() {
-            return Ok(answer::assume_role_in_minios_dialect(dialect.action, &output, call.request_id));
+            let assumed_user = provider.is_plugin().then(|| format!("custom:{}", user.subject));
+            let action = dialect.action;
+            return Ok(answer::assume_role_in_minios_dialect(
+                action,
+                &output,
+                assumed_user.as_deref(),
+                call.request_id,
+            ));
         }
         let federated = FederatedOutput {
             action: dialect.action,
@@ -150,7 +160,11 @@ impl StsApi {
         check_session_policies(input.policy.as_deref(), &input.policy_arns, account, snapshot)?;
         let keys = self.session_keys()?;
         let SessionRole { max_s, name: role_name, id: role_id, arn: role_arn, policies: policy_names } = granted.role();
-        let duration_s = self.limits(max_s.unwrap_or(self.max_session_s), false).duration_s(input.duration_s);
+        let mut limits = self.limits(max_s.unwrap_or(self.max_session_s), false);
+        if let Span::AsGranted(last_s, _) = span {
+            limits.default_s = seconds_between(call.now_s, last_s);
+        }
+        let duration_s = limits.duration_s(input.duration_s);
         let duration_s = duration_s.map_err(|error| refuse(error.code(), 400, error.to_string()))?;
         let arn = format!("arn:aws:sts::{account}:assumed-role/{role_name}/{}", input.role_session_name);
         let of_account = account.to_string();
@@ -161,9 +175,9 @@ impl StsApi {
         let provider_name = if provider.name.is_empty() { &provider.arn } else { &provider.name };
         let (issued_at, duration_s, session_id) = match span {
             Span::AsAsked(id) => (issued_at(snapshot, &targets, role_arn, call.now_s), duration_s, id),
-            Span::Until(last_s, id) => {
+            Span::Until(last_s, id) | Span::AsGranted(last_s, id) => {
                 let issued_at = issued_at(snapshot, &targets, role_arn, call.now_s);
-                (issued_at, duration_s.min(seconds_between(issued_at, last_s)), id)
+                (issued_at, duration_s.min(seconds_between(issued_at.as_second(), last_s)), id)
             }
             Span::OfToken(id) => (issued_with(user, provider), whole_life(user, provider, call.now_s), id),
         };
@@ -249,11 +263,25 @@ impl StsApi {
 /// The role that the call names, or else what the configuration gives to the token. A role that does not exist gets the answer
 /// of one that does not trust the provider.
 pub(crate) fn granted<'s>(call: &Call<'_>, sign_in: &SignIn, snapshot: &'s Snapshot) -> Result<Grant<'s>, QueryError> {
+    granted_role(named_role(call), call, sign_in, snapshot)
+}
+
+/// The role that the call names, if it is not the one of all sessions that have policies instead.
+pub(crate) fn named_role<'c>(call: &Call<'c>) -> Option<&'c str> {
+    call.params.get("RoleArn").filter(|arn| *arn != CLAIM_BASED_ROLE)
+}
+
+/// The role with this ARN, or else what the configuration gives.
+pub(crate) fn granted_role<'s>(
+    named: Option<&str>,
+    call: &Call<'_>,
+    sign_in: &SignIn,
+    snapshot: &'s Snapshot,
+) -> Result<Grant<'s>, QueryError> {
     let role_of = |text: &str| {
         let role = snapshot.role_by_arn(text).or_else(|| snapshot.role(text));
         role.filter(|role| role.account == sign_in.provider.account).map(|role| Grant::Role(role))
     };
-    let named = call.params.get("RoleArn").filter(|arn| *arn != CLAIM_BASED_ROLE);
     let SignIn { provider, user, .. } = sign_in;
     let found = match (named, &provider.rights) {
         (Some(arn), _) => role_of(arn),
@@ -262,6 +290,14 @@ pub(crate) fn granted<'s>(call: &Call<'_>, sign_in: &SignIn, snapshot: &'s Snaps
         }
         (None, ProviderRights::Roles(mapping)) => mapping.role_of(&user.claims).and_then(role_of),
         (None, ProviderRights::Policies(mapping)) => mapped_policies(mapping, sign_in, snapshot),
+        (None, ProviderRights::RolePolicy(names)) => {
+            return Ok(Grant::Policies(known_policies(
+                names.iter().map(String::as_str),
+                "rolePolicy",
+                sign_in,
+                snapshot,
+            )));
+        }
         (None, ProviderRights::None) => {
             let message = "1 validation error detected: Value null at 'roleArn' failed to satisfy constraint: Member must not \
                            be null";
@@ -284,17 +320,8 @@ pub(crate) fn granted<'s>(call: &Call<'_>, sign_in: &SignIn, snapshot: &'s Snaps
 fn mapped_policies<'s>(mapping: &PolicyMapping, sign_in: &SignIn, snapshot: &Snapshot) -> Option<Grant<'s>> {
     let user = directory_user(&sign_in.user);
     let names = mapping.policies_of(&user);
-    let unknown: Vec<&str> = names.iter().copied().filter(|name| snapshot.policy(name).is_none()).collect();
-    if !unknown.is_empty() {
-        let (issuer, subject) = (&*sign_in.user.issuer, &*sign_in.user.subject);
-        let unknown = unknown.join(", ");
-        tracing::warn!(
-            issuer,
-            subject,
-            "policyMapping names policies that do not exist, which give nothing: {unknown}"
-        );
-    }
-    (!names.is_empty()).then(|| Grant::Policies(names.into_iter().map(str::to_owned).collect()))
+    let known = || known_policies(names.iter().copied(), "policyMapping", sign_in, snapshot);
+    (!names.is_empty()).then(|| Grant::Policies(known()))
 }
 
 fn directory_user(user: &WebIdentity) -> DirectoryUser {
@@ -306,21 +333,27 @@ fn directory_user(user: &WebIdentity) -> DirectoryUser {
 fn policies_of(claim: &str, sign_in: &SignIn, snapshot: &Snapshot) -> Vec<String> {
     let values = sign_in.user.claims.get(claim).map(Claim::values).unwrap_or_default();
     // A name in a certificate is one name, whatever its authority let somebody write there.
-    let is_list = sign_in.provider.has_tokens();
+    let is_list = !sign_in.provider.is_certificate();
     let names = values
         .iter()
         .flat_map(|value| value.split(|c| is_list && c == ','))
         .map(str::trim)
         .filter(|name| !name.is_empty());
+    known_policies(names, claim, sign_in, snapshot)
+}
+
+/// Those of the names that policies have. The others give nothing. `named_by` is the claim or the setting that has them.
+fn known_policies<'n>(
+    names: impl Iterator<Item = &'n str>,
+    named_by: &str,
+    sign_in: &SignIn,
+    snapshot: &Snapshot,
+) -> Vec<String> {
     let (known, unknown): (Vec<_>, Vec<_>) = names.map(str::to_owned).partition(|name| snapshot.policy(name).is_some());
     if !unknown.is_empty() {
-        tracing::warn!(
-            issuer = sign_in.user.issuer,
-            subject = sign_in.user.subject,
-            claim,
-            "a token names policies that do not exist, which give nothing: {}",
-            unknown.join(", ")
-        );
+        let (issuer, subject) = (&*sign_in.user.issuer, &*sign_in.user.subject);
+        let unknown = unknown.join(", ");
+        tracing::warn!(issuer, subject, "`{named_by}` names policies that do not exist, which give nothing: {unknown}");
     }
     known
 }
@@ -375,16 +408,17 @@ fn params_of(call: &Call<'_>, sign_in: &SignIn, granted: &Grant<'_>) -> Result<P
     Ok(Params::new(pairs)?)
 }
 
-/// What the session of a directory's user says of them; `weed s3` reads the same keys.
+/// What the session of a user of a directory or plugin says of them; `weed s3` reads the same keys.
 fn request_context(SignIn { provider, user, .. }: &SignIn) -> Map<String, Value> {
-    if !provider.is_directory() {
+    if !provider.is_directory() && !provider.is_plugin() {
         return Map::new();
     }
     let value = |claim: &Claim| match claim {
         Claim::One(value) => Value::from(value.as_str()),
         Claim::Many(values) => Value::from(values.as_slice()),
     };
-    user.claims.iter().map(|(name, claim)| (format!("ldap:{name}"), value(claim))).collect()
+    let prefix = provider.key_prefix();
+    user.claims.iter().map(|(name, claim)| (format!("{prefix}:{name}"), value(claim))).collect()
 }
 
 fn source_identity<'u>(provider: &IdentityProvider, user: &'u WebIdentity) -> Option<&'u str> {
@@ -400,8 +434,8 @@ fn issued_with(user: &WebIdentity, provider: &IdentityProvider) -> Timestamp {
 }
 
 /// Until a time, in seconds.
-fn seconds_between(from: Timestamp, until_s: i64) -> u32 {
-    u32::try_from(until_s.saturating_sub(from.as_second()).max(0)).unwrap_or(u32::MAX)
+fn seconds_between(from_s: i64, until_s: i64) -> u32 {
+    u32::try_from(until_s.saturating_sub(from_s).max(0)).unwrap_or(u32::MAX)
 }
 
 /// From then to the end of the token, in seconds. A token is good for a moment longer than it says, because clocks differ.

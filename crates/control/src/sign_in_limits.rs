@@ -1,4 +1,4 @@
-//! How many passwords may be tried: from one address, for one name, and for one entry of a directory, which has names beyond number: some
+//! How many passwords and tokens may be tried: from one address, and passwords also for one name and for one entry of a directory, which has names beyond number: some
 //! directories ignore accents, or take letters of other widths for the same.
 //!
 //! Each gateway counts by itself. A try counts before the directory is asked, so that many at once are not more than many in a row,
@@ -29,7 +29,7 @@ pub(crate) struct SignInLimits {
 /// A try that counts as a wrong password unless it is [forgiven](Self::forgive).
 pub(crate) struct Try<'a> {
     limits: &'a SignInLimits,
-    name: String,
+    name: Option<String>,
     address: Option<IpAddr>,
     entry: OnceLock<String>,
 }
@@ -39,14 +39,16 @@ impl SignInLimits {
     pub(crate) fn begin(&self, name: &str, address: Option<IpAddr>, now_s: i64) -> Option<Try<'_>> {
         // Directories ignore case, and how many spaces there are.
         let name = name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
-        let address = address.map(network);
-        if let Some(address) = address
-            && !locked(&self.addresses).count(address, PER_ADDRESS, now_s)
-        {
-            return None;
-        }
+        let this_try = self.begin_at(address, now_s)?;
         let is_within = locked(&self.names).count(name.clone(), PER_NAME, now_s);
-        is_within.then_some(Try { limits: self, name, address, entry: OnceLock::new() })
+        is_within.then_some(Try { name: Some(name), ..this_try })
+    }
+
+    /// The same for tokens, which have no name that could be guessed at.
+    pub(crate) fn begin_at(&self, address: Option<IpAddr>, now_s: i64) -> Option<Try<'_>> {
+        let address = address.map(network);
+        let is_within = address.is_none_or(|address| locked(&self.addresses).count(address, PER_ADDRESS, now_s));
+        is_within.then_some(Try { limits: self, name: None, address, entry: OnceLock::new() })
     }
 }
 
@@ -60,7 +62,9 @@ impl Try<'_> {
 
     /// It was the right password, or no password was compared.
     pub(crate) fn forgive(self) {
-        locked(&self.limits.names).forgive(&self.name);
+        if let Some(name) = &self.name {
+            locked(&self.limits.names).forgive(name);
+        }
         if let Some(entry) = self.entry.get() {
             locked(&self.limits.entries).forgive(entry);
         }
@@ -155,6 +159,18 @@ mod tests {
             let guesses = (0..100).filter(|name| allowed(&limits, &name.to_string(), one, 0, 1) == 1).count();
             assert_eq!(guesses, 50);
             assert_eq!(allowed(&limits, "x", other, 1, 1) == 0, together, "{one} and {other}");
+        }
+    }
+
+    #[test]
+    fn tokens_and_passwords_from_an_address_count_together() {
+        let (limits, address) = (SignInLimits::default(), Some("10.0.0.1".parse().unwrap()));
+        assert_eq!((0..100).filter(|_| limits.begin_at(address, 0).is_some()).count(), 50);
+        assert!(limits.begin("alice", address, 0).is_none());
+        assert!(limits.begin_at(Some("10.0.0.2".parse().unwrap()), 0).is_some());
+        assert_eq!(allowed(&limits, "alice", "10.0.0.3", 0, 20), 10, "no name was guessed at");
+        for _ in 0..1000 {
+            limits.begin_at(address, 300).unwrap().forgive();
         }
     }
 

@@ -1,4 +1,4 @@
-//! The STS query API: sessions of roles, for users of this gateway, of identity providers and of directories; and GetCallerIdentity.
+//! The STS query API: sessions of roles, for users of this gateway, of identity providers, directories and plugins; and GetCallerIdentity.
 
 mod mfa;
 mod own_session;
@@ -7,7 +7,7 @@ mod user_session;
 use std::sync::Arc;
 
 use access::DecisionInput;
-use federation::{Directory, KeyDemand};
+use federation::{Directory, KeyDemand, Plugin};
 use iam::{Caller, CallerSession, RevocationTarget, Role, Snapshot, policy_name_of};
 use iam_api::answer::{self, AssumeRoleOutput, Service};
 use iam_api::{AssumeRoleInput, DurationLimits, IamError, QueryAction};
@@ -23,7 +23,7 @@ use crate::feed::Follower;
 use crate::query::{Call, QueryError, authorize, needs};
 use crate::sign_in_limits::SignInLimits;
 use crate::web_identity::{CLIENT_GRANTS, WEB_IDENTITY};
-use crate::{certificate, ldap};
+use crate::{certificate, custom_token, ldap};
 use mfa::WrongCodes;
 
 /// STS's actions on this gateway.
@@ -36,6 +36,7 @@ pub struct StsApi {
     wrong_codes: WrongCodes,
     /// In the order of the configuration.
     pub(crate) directories: Vec<Directory>,
+    pub(crate) plugin: Option<Plugin>,
     pub(crate) sign_in_limits: SignInLimits,
     token_duration_s: u32,
     pub(crate) max_session_s: u32,
@@ -59,6 +60,7 @@ impl StsApi {
             store,
             wrong_codes: WrongCodes::default(),
             directories: Vec::new(),
+            plugin: None,
             sign_in_limits: SignInLimits::default(),
             token_duration_s: seconds(config.token_duration_s),
             max_session_s: seconds(config.max_session_s),
@@ -71,12 +73,19 @@ impl StsApi {
         Self { directories, ..self }
     }
 
+    /// With a plugin whose users get sessions.
+    #[must_use]
+    pub fn with_plugin(self, plugin: Option<Plugin>) -> Self {
+        Self { plugin, ..self }
+    }
+
     /// Answers one call with its XML.
     pub async fn answer(&self, call: &Call<'_>, context: Context) -> Result<String, QueryError> {
         let answered = match call.action()? {
             "AssumeRoleWithWebIdentity" => self.assume_role_with_web_identity(call, context, &WEB_IDENTITY).await,
             "AssumeRoleWithClientGrants" => self.assume_role_with_web_identity(call, context, &CLIENT_GRANTS).await,
             certificate::ACTION => self.assume_role_with_certificate(call, context),
+            custom_token::ACTION => self.assume_role_with_custom_token(call, context).await,
             ldap::ACTION => self.assume_role_with_ldap_identity(call, context).await,
             _ => self.dispatch(call, context).await,
         };

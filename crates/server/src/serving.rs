@@ -15,7 +15,7 @@ use control::last_used::Recorder;
 use control::mirror::Mirror;
 use control::revocations::Revocations;
 use control::sts_api::StsApi;
-use federation::{Directory, KeyDemand, KeyKeeper};
+use federation::{Directory, KeyDemand, KeyKeeper, Plugin};
 use fence::Moment;
 use filer::{EmbeddedFiler, Filer, FilerConfiguration};
 use gateway::accept::{self, CONNECTIONS_MAX, Limits};
@@ -140,7 +140,8 @@ pub async fn run(mut plan: Plan, settings: Settings, announce: impl FnOnce(&str)
     });
     let directories = config.iam.directories.iter().cloned().map(Directory::new).collect::<Result<_, _>>()?;
     let sts = StsApi::new(Arc::clone(&follower), keys, key_demand, store, &config.iam.sts);
-    let query_endpoint = QueryEndpoint::new(iam, sts.with_directories(directories));
+    let sts = sts.with_directories(directories).with_plugin(config.iam.plugin.clone().map(Plugin::new));
+    let query_endpoint = QueryEndpoint::new(iam, sts);
     let gateway = Arc::new(Gateway {
         settings: data_plane(&settings, &config.iam.kelpgate, plan.trusted_proxies),
         filer: plan.filer,
