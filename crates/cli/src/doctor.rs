@@ -4,6 +4,7 @@ mod directories;
 mod documents;
 mod filers;
 mod gateways;
+mod plugin;
 mod report;
 mod token;
 
@@ -72,6 +73,7 @@ pub async fn run(doctor: Doctor) -> Result<bool, String> {
         return report.finish();
     }
     directories::check(&configuration.iam.directories, &mut report).await;
+    plugin::check(configuration.iam.plugin.as_ref(), &mut report).await;
     let mut gateways: Vec<Gateway> = doctor.endpoint.iter().map(|url| Gateway::named(url)).collect();
     if let Some(directory) = &doctor.place.dir {
         let filer = Arc::new(place::open_directory(directory)?);
