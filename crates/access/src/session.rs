@@ -37,6 +37,8 @@ pub(crate) struct Session {
     policy: Option<Arc<CompiledPolicy>>,
     tags: Arc<[(String, String)]>,
     transitive_tag_keys: Arc<[String]>,
+    /// When it was issued, in milliseconds since 1970.
+    issued_ms: i64,
     /// What it can be revoked by, except its role.
     origins: Arc<[String]>,
     /// What it says of its user, if that is one of a directory.
@@ -116,13 +118,14 @@ impl Session {
         let transitive_tag_keys = claims.ttags.as_slice().into();
         let origins = origins(claims, &principal);
         let directory_user = directory_user(claims).map(Arc::new);
-        let plugin_keys = plugin_keys(claims);
+        let (plugin_keys, issued_ms) = (plugin_keys(claims), issued_ms(claims));
         let limits = ArcSwapOption::empty();
         Ok(Self {
             principal,
             policy,
             tags,
             transitive_tag_keys,
+            issued_ms,
             origins,
             directory_user,
             plugin_keys,
@@ -167,11 +170,9 @@ impl Session {
         if !snapshot.has_revocations() {
             return Ok(());
         }
-        let claims = &self.verified.claims;
-        let issued_s = claims.iat.or(claims.nbf).unwrap_or(0);
         let role = role_arn.map(|arn| RevocationTarget::Role(arn.to_owned()).to_text());
         let revoked = |target: &String| {
-            snapshot.revocation(target).is_some_and(|revocation| issued_s <= revocation.issued_until_s)
+            snapshot.revocation(target).is_some_and(|revocation| self.issued_ms <= revocation.issued_until_ms)
         };
         if self.origins.iter().chain(&role).any(revoked) {
             let message = "The provided token has expired: the session was revoked; get new credentials";
@@ -291,6 +292,14 @@ fn origins(claims: &SessionClaims, principal: &Principal) -> Arc<[String]> {
         targets.push(RevocationTarget::Subject(account, issuer, subject));
     }
     targets.iter().map(RevocationTarget::to_text).chain(claims.korg.iter().cloned()).collect()
+}
+
+/// When a session was issued. The date that counts everywhere is in seconds. `assumed_at` is the same, but exact: of the sessions of
+/// one second, a revocation ends those that were made before it.
+fn issued_ms(claims: &SessionClaims) -> i64 {
+    let issued_s = claims.iat.or(claims.nbf).unwrap_or(0);
+    let exact = claims.assumed_at.parse().ok().filter(|exact: &Timestamp| exact.as_second() == issued_s);
+    exact.map_or(issued_s.saturating_mul(1000), Timestamp::as_millisecond)
 }
 
 /// What the token says of a user of a directory; `None` without a name, which other sessions do not have.

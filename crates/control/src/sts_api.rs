@@ -236,8 +236,9 @@ pub(crate) fn session_id(call: &Call<'_>) -> Result<[u8; 16], QueryError> {
 pub(crate) fn issued_at(snapshot: &Snapshot, origins: &[String], role_arn: &str, now_s: i64) -> Timestamp {
     let role = RevocationTarget::Role(role_arn.to_owned()).to_text();
     let targets = origins.iter().chain([&role]).filter_map(|target| snapshot.revocation(target));
-    let behind_s = targets.map(|revocation| revocation.issued_until_s.saturating_add(1)).max();
-    Timestamp::from_second(behind_s.unwrap_or(now_s).max(now_s)).unwrap_or(Timestamp::UNIX_EPOCH)
+    let behind_ms = targets.map(|revocation| revocation.issued_until_ms.saturating_add(1)).max();
+    let now_ms = now_s.saturating_mul(1000);
+    Timestamp::from_millisecond(behind_ms.unwrap_or(now_ms).max(now_ms)).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 /// What AWS lets the sessions call that users make of themselves, or for others.

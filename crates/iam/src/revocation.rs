@@ -65,8 +65,8 @@ pub struct Revocation {
     pub target: String,
     /// The account whose sessions they are.
     pub account: String,
-    /// Sessions that were issued until then are refused, seconds since 1970.
-    pub issued_until_s: i64,
+    /// Sessions that were issued until then are refused, milliseconds since 1970.
+    pub issued_until_ms: i64,
     /// When it was revoked, seconds since 1970.
     pub revoked_s: i64,
     /// The ARN of who revoked it.
@@ -83,11 +83,11 @@ impl Revocation {
 
     /// Stands for a revocation that cannot be read.
     pub(crate) fn of_everything() -> Self {
-        Self { issued_until_s: i64::MAX, ..Self::default() }
+        Self { issued_until_ms: i64::MAX, ..Self::default() }
     }
 
     /// When all these sessions are over anyway, seconds since 1970.
     pub fn expires_s(&self) -> i64 {
-        self.issued_until_s.saturating_add(LONGEST_SESSION_S)
+        self.issued_until_ms.div_euclid(1000).saturating_add(LONGEST_SESSION_S)
     }
 }

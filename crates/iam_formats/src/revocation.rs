@@ -19,8 +19,8 @@ impl StoredDocument for Revocation {
         let revocation = Self {
             target: object.string(&["target"])?,
             account: object.string(&["account"])?,
-            issued_until_s: time(node, &mut object, "issuedUntil")?,
-            revoked_s: time(node, &mut object, "revokedAt")?,
+            issued_until_ms: time(node, &mut object, "issuedUntil")?.as_millisecond(),
+            revoked_s: time(node, &mut object, "revokedAt")?.as_second(),
             revoked_by: object.string(&["revokedBy"])?,
             unknown: seal(others(object)?, &Facts::default()),
         };
@@ -42,12 +42,12 @@ impl StoredDocument for Revocation {
             #[serde(flatten)]
             other: BTreeMap<String, Value>,
         }
-        let date = |seconds| Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX).to_string();
+        let date = |time: Result<Timestamp, _>| time.unwrap_or(Timestamp::MAX).to_string();
         go_indent(&Shape {
             target: &self.target,
             account: &self.account,
-            issued_until: date(self.issued_until_s),
-            revoked_at: date(self.revoked_s),
+            issued_until: date(Timestamp::from_millisecond(self.issued_until_ms)),
+            revoked_at: date(Timestamp::from_second(self.revoked_s)),
             revoked_by: &self.revoked_by,
             other: fields_of(&self.unknown),
         })
@@ -58,10 +58,8 @@ impl StoredDocument for Revocation {
     }
 }
 
-fn time(node: &Node<'_>, object: &mut Object<'_>, name: &str) -> Result<i64, JsonError> {
+fn time(node: &Node<'_>, object: &mut Object<'_>, name: &str) -> Result<Timestamp, JsonError> {
     let text = object.string(&[name])?;
     let time: Result<Timestamp, _> = text.parse();
-    let time =
-        time.map_err(|_| node.error(format!("`{name}`: `{text}` is not a time such as 2026-01-31T12:00:00Z")))?;
-    Ok(time.as_second())
+    time.map_err(|_| node.error(format!("`{name}`: `{text}` is not a time such as 2026-01-31T12:00:00Z")))
 }

@@ -27,7 +27,8 @@ fn said_to_chained(world: &World) -> String {
 fn revoked(target: &RevocationTarget, issued_until_s: i64) -> Change {
     let target = target.to_text();
     let stem = Revocation::file_stem(&target);
-    Change::Revocation(stem, Some(Ok(Revocation { target, issued_until_s, ..Revocation::default() })))
+    let issued_until_ms = issued_until_s * 1000;
+    Change::Revocation(stem, Some(Ok(Revocation { target, issued_until_ms, ..Revocation::default() })))
 }
 
 fn with(change: Change) -> World {
@@ -71,6 +72,30 @@ fn sessions_that_were_issued_later_go_on() {
         [(-301, "work HeaderV4"), (-300, "ExpiredToken 400"), (-299, "ExpiredToken 400"), (10, "ExpiredToken 400")]
     {
         assert_eq!(said_to(&with(revoked(&role, seconds(until).as_second()))), want, "{until}");
+    }
+}
+
+/// Between two revocations within one second there may be sessions.
+#[test]
+fn of_the_sessions_of_one_second_the_earlier_ones_end() {
+    let role = RevocationTarget::Role(ROLE_ARN.to_owned()).to_text();
+    let said_at = |issued_ms: i64, until_ms: i64| {
+        let issued_at = jiff::Timestamp::from_millisecond(issued_ms).unwrap();
+        let client = session(&session_keys(0, &[]), &NewSession { issued_at, ..new_session() });
+        let revocation = Revocation { target: role.clone(), issued_until_ms: until_ms, ..Revocation::default() };
+        let world = with(Change::Revocation(Revocation::file_stem(&role), Some(Ok(revocation))));
+        said(&world.authenticate(&client.sign(head("GET", "/bkt/k"), PayloadHash::EMPTY)))
+    };
+    let second = seconds(-300).as_second() * 1000;
+    for (issued, until, want) in [
+        (0, 0, "ExpiredToken 400"),
+        (1, 0, "work HeaderV4"),
+        (500, 499, "work HeaderV4"),
+        (500, 500, "ExpiredToken 400"),
+        (999, 1000, "ExpiredToken 400"),
+        (1000, 999, "work HeaderV4"),
+    ] {
+        assert_eq!(said_at(second + issued, second + until), want, "issued at {issued}, revoked until {until}");
     }
 }
 

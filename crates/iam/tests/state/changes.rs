@@ -64,7 +64,7 @@ fn each() -> Vec<Change> {
     let provider = OidcProvider { arn: ARN.into(), url: "https://idp.example.com".into(), ..OidcProvider::default() };
     let profile = InstanceProfile { name: "web".into(), account: "000000000000".into(), ..InstanceProfile::default() };
     let keys = OidcKeys { issuer: "https://idp.example.com".into(), jwks: "{}".into(), ..OidcKeys::default() };
-    let revocation = Revocation { target: "role:r".into(), issued_until_s: 7, ..Revocation::default() };
+    let revocation = Revocation { target: "role:r".into(), issued_until_ms: 7, ..Revocation::default() };
     let alias = AccountAlias { account: "000000000000".into(), alias: "reef".into(), ..AccountAlias::default() };
     let block = AccountPublicAccessBlock {
         account: "000000000000".into(),

@@ -197,13 +197,13 @@ fn no_two_things_are_revoked_by_one_text() {
 
 #[test]
 fn a_revocation_lasts_as_long_as_the_sessions_could() {
-    let revocation = |issued_until_s| Revocation { issued_until_s, ..Revocation::default() };
-    for (issued_until_s, expires_s) in [(0, LONGEST_SESSION_S), (7, LONGEST_SESSION_S + 7), (i64::MAX, i64::MAX)] {
-        assert_eq!(revocation(issued_until_s).expires_s(), expires_s, "{issued_until_s}");
+    let revocation = |issued_until_ms| Revocation { issued_until_ms, ..Revocation::default() };
+    for (issued_until_ms, lasts_s) in [(0, 0), (7_000, 7), (7_999, 7), (i64::MAX, i64::MAX / 1000)] {
+        assert_eq!(revocation(issued_until_ms).expires_s(), lasts_s + LONGEST_SESSION_S, "{issued_until_ms}");
     }
     let target = RevocationTarget::User("AIDAONE".to_owned()).to_text();
     let stem = Revocation::file_stem(&target);
-    let good = Revocation { target: target.clone(), issued_until_s: 50, ..Revocation::default() };
+    let good = Revocation { target: target.clone(), issued_until_ms: 50, ..Revocation::default() };
     let empty = state(vec![], vec![]);
     for (what, read, until) in [
         ("written", Some(Ok(good)), Some(50)),
@@ -211,7 +211,7 @@ fn a_revocation_lasts_as_long_as_the_sessions_could() {
         ("removed", None, None),
     ] {
         let after = empty.apply([Change::Revocation(stem.clone(), read)]);
-        assert_eq!(after.revocation(&target).map(|revocation| revocation.issued_until_s), until, "{what}");
+        assert_eq!(after.revocation(&target).map(|revocation| revocation.issued_until_ms), until, "{what}");
         assert_eq!(after.has_revocations(), until.is_some(), "{what}");
         assert!(after.revocation("user:AIDATWO").is_none(), "{what}: no one else's");
     }

@@ -20,15 +20,15 @@ pub(super) const COMMANDS: &[Command] = &[
         .reading_last_used(),
 ];
 
-/// How far the clock of a gateway may be ahead of that of the gateway which revokes, in seconds: what it issued just before
+/// How far the clock of a gateway may be ahead of that of the gateway which revokes, in milliseconds: what it issued just before
 /// must end too. Sessions that are made afterwards are dated behind this time.
-const AHEAD_S: i64 = 10;
+const AHEAD_MS: i64 = 10_000;
 
-/// How far ahead of now sessions are dated at most, in seconds: gateways refuse those that begin more than five minutes ahead.
-const FARTHEST_S: i64 = 240;
+/// How far ahead of now sessions are dated at most, in milliseconds: gateways refuse those that begin more than five minutes ahead.
+const FARTHEST_MS: i64 = 240_000;
 
-/// Beyond every date that a session can have, in seconds from now. No other session gets the id of one that is revoked.
-const BEYOND_S: i64 = 300;
+/// Beyond every date that a session can have, in milliseconds from now. No other session gets the id of one that is revoked.
+const BEYOND_MS: i64 = 300_000;
 
 /// The most revocations that are kept.
 const REVOCATIONS: usize = 10_000;
@@ -40,20 +40,20 @@ fn run(request: &Request<'_>, state: &Snapshot) -> Answer {
     let target = target(request, state)?;
     let is_session = matches!(target, RevocationTarget::Session(..));
     let target = target.to_text();
-    let known = state.revocation(&target).map_or(0, |known| known.issued_until_s);
-    let issued_until_s = match request.params.get("OlderThan") {
+    let known = state.revocation(&target).map_or(0, |known| known.issued_until_ms);
+    let issued_until_ms = match request.params.get("OlderThan") {
         Some(text) => older_than(request, text)?,
-        None if is_session => request.now_s.saturating_add(BEYOND_S),
+        None if is_session => now_ms(request).saturating_add(BEYOND_MS),
         None => until_now(request, state, &target, known)?,
     };
-    if known == 0 && state.revocations().count() >= REVOCATIONS {
+    if known == 0 && state.revocation_count() >= REVOCATIONS {
         return Err(IamError::limit(format!(
             "Cannot exceed {REVOCATIONS} revocations of sessions; revoke by role, user or provider, or wait until some expire"
         )));
     }
     let revocation = Revocation {
         // A later call never gives back what an earlier one took.
-        issued_until_s: issued_until_s.max(known),
+        issued_until_ms: issued_until_ms.max(known),
         revoked_s: request.now_s,
         revoked_by: request.caller.arn.to_string(),
         account: request.caller.account.to_string(),
@@ -104,8 +104,17 @@ fn list_sessions(request: &Request<'_>, _: &Snapshot) -> Answer {
 }
 
 fn describe(xml: &mut xml::XmlWriter, revocation: &Revocation) {
-    xml.text("Target", &revocation.target).text("IssuedUntil", &date(revocation.issued_until_s));
+    xml.text("Target", &revocation.target).text("IssuedUntil", &exact_date(revocation.issued_until_ms));
     xml.text("RevokedAt", &date(revocation.revoked_s)).text("RevokedBy", &revocation.revoked_by);
+}
+
+/// Milliseconds since 1970 as `2026-01-31T12:00:00.001Z`.
+fn exact_date(milliseconds: i64) -> String {
+    Timestamp::from_millisecond(milliseconds).unwrap_or(Timestamp::MAX).to_string()
+}
+
+fn now_ms(request: &Request<'_>) -> i64 {
+    request.now_s.saturating_mul(1000)
 }
 
 fn documents(request: &Request<'_>, state: &Snapshot) -> Result<Vec<DocumentKey>, IamError> {
@@ -184,33 +193,40 @@ fn issuer_of(request: &Request<'_>, state: &Snapshot, named: &str) -> Result<Str
     found.ok_or_else(|| IamError::no_such_entity(format!("There is no identity provider {named}")))
 }
 
-/// The time in `OlderThan`.
+/// The time in `OlderThan`, in milliseconds.
 fn older_than(request: &Request<'_>, text: &str) -> Result<i64, IamError> {
     let wrong =
         || IamError::validation(format!("OlderThan `{text}` is not a time of the past such as 2026-01-31T12:00:00Z"));
     let time: Timestamp = text.parse().map_err(|_| wrong())?;
-    if time.as_second() > request.now_s { Err(wrong()) } else { Ok(time.as_second()) }
+    if time.as_second() > request.now_s { Err(wrong()) } else { Ok(time.as_millisecond()) }
 }
 
 /// Now, with an allowance for clocks that are ahead. Sessions that were made since a revocation, of this target or of another one,
-/// are dated behind it, so one more second ends them too.
+/// are dated behind it, so one more millisecond ends them too.
 fn until_now(request: &Request<'_>, state: &Snapshot, target: &str, known: i64) -> Result<i64, IamError> {
-    let farthest_s = request.now_s.saturating_add(FARTHEST_S);
-    let others = state.revocations().filter(|(_, other)| may_share_sessions(&other.target, target));
-    let dates = others.map(|(_, other)| other.issued_until_s).filter(|until| *until <= farthest_s);
-    let last = dates.max().unwrap_or_default().max(known);
-    let until_s = request.now_s.saturating_add(AHEAD_S).max(last.saturating_add(1));
-    if until_s > farthest_s {
+    let farthest_ms = now_ms(request).saturating_add(FARTHEST_MS);
+    let until_ms = now_ms(request).saturating_add(AHEAD_MS);
+    // There may be thousands, most of which are older than what counts.
+    let dates = until_ms..=farthest_ms;
+    let others = state.revocations().filter(|(_, other)| dates.contains(&other.issued_until_ms));
+    let others = others.filter(|(_, other)| may_share_sessions(&other.target, target));
+    let last = others.map(|(_, other)| other.issued_until_ms).max().unwrap_or_default().max(known);
+    let until_ms = until_ms.max(last.saturating_add(1));
+    if until_ms > farthest_ms {
         let message = "These sessions were revoked too often within moments; wait for some seconds, then try again";
         return Err(IamError::new("Throttling", 400, message));
     }
-    Ok(until_s)
+    Ok(until_ms)
 }
 
 /// Whether a session may be of both targets, which differ. Each is of one user and of one subject, and nothing is made from a
 /// session that is revoked.
 fn may_share_sessions(one: &str, other: &str) -> bool {
-    let kind = |target: &str| target.split(':').next().unwrap_or_default().to_owned();
     let (one, other) = (kind(one), kind(other));
     one != "session" && other != "session" && (one != other || one == "role" || one == "provider")
+}
+
+/// What kind of target a text is about.
+fn kind(target: &str) -> &str {
+    target.split(':').next().unwrap_or_default()
 }
