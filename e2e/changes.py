@@ -320,34 +320,16 @@ class SessionRevocation(_OwnUser):
 
 
 class UserRevocation(SessionRevocation):
-    """All sessions of a user. Each trial has a new user: those of one can be revoked about once in a second."""
+    """All sessions of a user."""
 
     name = "user revocation"
-
-    def setup(self):
-        self.number = 0
-
-    def grant(self):
-        self.number += 1
-        self.user = f"trial-user-revocation-{self.number}"
-        w = self.world
-        text = reading(w.bucket)
-        return [
-            w.a.prepared("CreateUser", UserName=self.user),
-            w.a.prepared("PutUserPolicy", UserName=self.user, PolicyName="read", PolicyDocument=text),
-            self._new_key,
-            self._session,
-        ]
-
-    def _new_key(self):
-        self.own = self.world.a.new_key(self.user)
 
     def revoke(self):
         return [self.world.a.prepared("RevokeSessions", UserName=self.user)]
 
 
 class RoleRevocation(Role):
-    """All sessions of a role. The trials take their time, because gateways allow no more."""
+    """All sessions of a role."""
 
     name, role = "role revocation", "trial-role-revocation"
 
@@ -362,13 +344,13 @@ class RoleRevocation(Role):
         return [self.assume]
 
     def revoke(self):
-        return [lambda: time.sleep(1.1), self.world.a.prepared("RevokeSessions", RoleName=self.role)]
+        return [self.world.a.prepared("RevokeSessions", RoleName=self.role)]
 
 
 class ProviderRevocation(RoleRevocation):
-    """All sessions of an identity provider's users, at the same pace."""
+    """All sessions of an identity provider's users."""
 
-    name, role = "provider revocation", "trial-web-role"
+    name, role, subject = "provider revocation", "trial-web-role", "user-1"
 
     def setup(self):
         w = self.world
@@ -376,12 +358,14 @@ class ProviderRevocation(RoleRevocation):
         trust = {"Effect": "Allow", "Principal": {"Federated": provider}, "Action": "sts:AssumeRoleWithWebIdentity"}
         w.a.must("CreateRole", RoleName=self.role, AssumeRolePolicyDocument=json.dumps(document(trust)))
         w.a.must("PutRolePolicy", RoleName=self.role, PolicyName="trial", PolicyDocument=reading(w.bucket))
-        self.session = None
+        self.session, self.token, self.until = None, None, 0
 
     def assume(self):
+        if time.time() > self.until:
+            self.token, self.until = self.world.idp.token(sub=self.subject), time.time() + 300
         body = urlencode({
             "Action": "AssumeRoleWithWebIdentity", "Version": "2011-06-15", "RoleSessionName": "trial",
-            "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/{self.role}", "WebIdentityToken": self.world.idp.token(),
+            "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/{self.role}", "WebIdentityToken": self.token,
         }).encode()  # fmt: skip
         answer = self.world.a.connection.send("POST", "/", FORM, body)
         assert answer.status == 200, answer
@@ -390,12 +374,21 @@ class ProviderRevocation(RoleRevocation):
         return answer
 
     def revoke(self):
-        return [lambda: time.sleep(1.1), self.world.a.prepared("RevokeSessions", Provider=self.world.idp.issuer)]
+        return [self.world.a.prepared("RevokeSessions", Provider=self.world.idp.issuer)]
+
+
+class SubjectRevocation(ProviderRevocation):
+    """All sessions of one user of an identity provider."""
+
+    name, role, subject = "subject revocation", "trial-subject-role", "user-2"
+
+    def revoke(self):
+        return [self.world.a.prepared("RevokeSessions", Provider=self.world.idp.issuer, Subject=self.subject)]
 
 
 KINDS = [
     BucketPolicy, Inline, Attached, ManagedVersion, Group, Role, KeyDeletion, KeyDeactivation, UserDeletion, SessionRevocation,
-    UserRevocation, RoleRevocation, ProviderRevocation,
+    UserRevocation, RoleRevocation, ProviderRevocation, SubjectRevocation,
 ]  # fmt: skip
 
 
