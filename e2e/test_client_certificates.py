@@ -215,5 +215,7 @@ def test_without_tls_nothing_starts(place, tmp_path):
     file = tmp_path / "iam.json"
     file.write_text(json.dumps({**place.config(), "kelpgate": {}}))
     arguments = [kelpgate.binary(), "server", f"-dir={tmp_path}/data", f"-port={free_port()}", f"-iam.config={file}"]
+    checked = kelpgate.cli("config", "check", f"-iam.config={file}").stdout
+    assert "certificate` needs TLS" in checked and "-cert.file" in checked
     failed = run(arguments, check=False, timeout=60)
     assert failed.returncode != 0 and "certificate` needs TLS" in failed.stderr

@@ -29,6 +29,8 @@ FILES = {
     "account.json": '{"kelpgate": {"crossAccount": "maybe"}}',
     "proxies.json": '{"kelpgate": {"trustedProxies": ["10.0.0.0/99"]}}',
     "ldap.json": '{"providers": [{"name": "x", "type": "ldap"}]}',
+    "quotas.json": '{"kelpgate": {"quotas": {"*": "1 GiB"}}}',
+    "no-ca.json": '{"providers": [{"name": "x", "type": "certificate", "config": {"clientCaCert": "/none.pem"}}]}',
     "options": "# ours\nprot=1\n",
     "readable-pass": "correct horse battery",
     "binary": b"\xff\xfe",
@@ -95,6 +97,8 @@ s3 -filer=, | names no filer | `host:port`
 s3 -auditLogConfig=D/none | -auditLogConfig
 filer.ls -dir=D/none | `D/none` | no directory
 filer.ls -dir=D -filer=a:1 / | '-dir <DIR>' cannot be used with '-filer <HOSTS>' | Usage
+config check -iam.config=D/quotas.json -filer=localhost:8888 | kelpgate.quotas | weed shell
+config check -iam.config=D/no-ca.json | clientCaCert | `/none.pem`
 filer.ls -filer=127.0.0.1:1 | 127.0.0.1:1 | Connection refused | correct -filer
 filer.cat -dir=D/none | PATH of a file | kelpgate filer.cat
 doctor -filer=127.0.0.1:1 | 127.0.0.1:1 does not answer | correct -filer

@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use filer::seaweedfs::FilerAddress;
 use iam_formats::SinkSettings;
 use server::configuration::{Configuration, check_credential_store, trusted_proxies_of_security};
+use server::quotas;
 use server::seaweedfs::security;
 
 use crate::arguments::{S3, Server};
@@ -62,9 +63,10 @@ pub fn run(command: ConfigCommand, given: &ExpandedArguments) -> Result<bool, St
 }
 
 fn check(asked: &Check) -> Result<bool, String> {
+    let mut advice = Vec::new();
     let checked = [
         ("-filer", FilerAddress::parse_list(&asked.filer).map(|_| ()).map_err(|error| error.to_string())),
-        ("files", files(asked)),
+        ("files", files(asked, &mut advice)),
         ("security.toml", of_security(asked.config_dir.as_deref())),
         ("credential.toml", check_credential_store(asked.config_dir.as_deref())),
         ("-auditLogConfig", asked.audit_log_config.as_deref().map_or(Ok(()), audit_log)),
@@ -74,19 +76,36 @@ fn check(asked: &Check) -> Result<bool, String> {
         is_good = false;
         say!("error: {what}: {problem}");
     }
+    for advice in advice {
+        say!("warning: {advice}");
+    }
     if is_good {
         say!("a gateway starts with these files");
     }
     Ok(is_good)
 }
 
-fn files(asked: &Check) -> Result<(), String> {
+/// Reads the files. What they ask of the command line, which is not known here, goes to `advice`.
+fn files(asked: &Check, advice: &mut Vec<String>) -> Result<(), String> {
     let filers: Vec<String> = asked.filer.split(',').filter(|filer| !filer.is_empty()).map(str::to_owned).collect();
     let configuration = Configuration::read(asked.config.as_deref(), asked.iam_config.as_deref(), &filers)?;
     configuration.secret_keys()?;
     configuration.session_keys(None)?;
     logging::filter(configuration.iam.kelpgate.log.as_deref()).map(|_| ())?;
-    configuration.trusted_proxies(&[]).map(|_| ())
+    configuration.trusted_proxies(&[])?;
+    if let Some(authorities) = &configuration.iam.client_authorities {
+        std::fs::metadata(authorities).map_err(|error| format!("clientCaCert: `{authorities}`: {error}"))?;
+        advice.push(
+            "the provider of type `certificate` needs TLS on the gateway itself: start it with -cert.file and -key.file, let \
+             clients connect to it without a proxy that opens TLS, and show their certificates"
+                .to_owned(),
+        );
+    }
+    match quotas::check_on_seaweedfs(&configuration.iam.kelpgate.quotas) {
+        Err(why) if filers.is_empty() => advice.push(format!("{why}; `kelpgate s3` does not start with it")),
+        checked => checked?,
+    }
+    Ok(())
 }
 
 fn of_security(config_dir: Option<&Path>) -> Result<(), String> {

@@ -5,6 +5,7 @@ pub mod seaweedfs;
 
 pub mod configuration;
 pub mod private_file;
+pub mod quotas;
 pub mod root_key;
 pub mod settings;
 pub mod workers;
@@ -18,7 +19,6 @@ mod fingerprint;
 mod key_metrics;
 mod listen;
 mod process_metrics;
-mod quotas;
 mod reloading;
 mod serving;
 mod status;
