@@ -9,7 +9,7 @@ import requests
 
 import kelpgate
 import world
-from clients import Key, make_bucket, refused, s3
+from clients import Key, assume, make_bucket, refused, s3
 from processes import free_port, run
 
 STS = "{https://sts.amazonaws.com/doc/2011-06-15/}"
@@ -75,6 +75,8 @@ class Place:
     def config(self):
         statement = {"Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity"}
         own = world.statement("Allow", "s3:GetObject", "arn:aws:s3:::*/${certificate:sub}/*")
+        chained = world.statement("Allow", "sts:AssumeRole", f"{ROLE}Next")
+        next_trust = {"Effect": "Allow", "Principal": {"AWS": f"{ROLE}Loaders"}, "Action": "sts:AssumeRole"}
         arn = f"arn:aws:iam::{world.ACCOUNT}:certificate-provider/machines"
         role = lambda name, **trust: {
             "roleName": name, "trustPolicy": world.document({**statement, **trust}), "attachedPolicies": ["loader-7"],
@@ -88,10 +90,14 @@ class Place:
             ],
             "roles": [
                 role("Loaders", Principal={"Federated": arn}, Condition=named),
+                {"roleName": "Next", "trustPolicy": world.document(next_trust), "attachedPolicies": ["all"]},
                 role("Others", Principal={"Federated": f"{arn}-2"}),
                 role("OfTokens", Principal={"Federated": arn}, Condition={"StringEquals": {"certificate:aud": "loader-7"}}),
             ],
-            "policies": [{"name": "loader-7", "document": world.document(own)}],
+            "policies": [
+                {"name": "loader-7", "document": world.document(own, chained)},
+                {"name": "all", "document": world.document(world.statement("Allow", "s3:GetObject", "*"))},
+            ],
         }
 
     def call(self, certificate=None, url=None, headers=None, **more):
@@ -200,9 +206,12 @@ def test_sessions_are_revoked(place):
     root = place.server.root
     env = {"AWS_ACCESS_KEY_ID": root.access, "AWS_SECRET_ACCESS_KEY": root.secret, "AWS_ENDPOINT_URL": place.server.url}
     revoke = lambda *flags: kelpgate.cli("sessions", "revoke", "-provider=certificate:machines", *flags, env=env)
-    sessions = [s3(place.server.url, place.call(place.loader)[1]) for _ in range(2)]
+    of_role = place.call(place.loader, RoleArn=ROLE + "Loaders")[1]
+    made_from_it = assume(place.server.url, of_role, "Next")
+    sessions = [s3(place.server.url, key) for key in (place.call(place.loader)[1], of_role, made_from_it)]
     revoke("-subject=loader-8")
-    sessions[0].get_object(Bucket=place.bucket, Key="loader-7/a")
+    for session in sessions:
+        session.get_object(Bucket=place.bucket, Key="loader-7/a")
     revoke("-subject=loader-7")
     for session in sessions:
         with refused("ExpiredToken", 400):

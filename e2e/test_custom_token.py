@@ -12,7 +12,7 @@ import requests
 
 import kelpgate
 import world
-from clients import Key, make_bucket, refused, s3
+from clients import Key, assume, make_bucket, refused, s3
 from processes import free_port
 
 STS = "{https://sts.amazonaws.com/doc/2011-06-15/}"
@@ -82,6 +82,8 @@ class Place:
         role = lambda name, **more: {
             "roleName": name, "trustPolicy": world.document({**trust, **more}), "attachedPolicies": ["own"],
         }  # fmt: skip
+        chained = world.statement("Allow", "sts:AssumeRole", f"{ROLE}Next")
+        next_trust = {"Effect": "Allow", "Principal": {"AWS": f"{ROLE}Team"}, "Action": "sts:AssumeRole"}
         own_team = {"StringEquals": {"plugin:team": "reef"}}
         config = {
             "url": self.plugin.url, "authToken": OWN_TOKEN, "allowPrivateAddresses": True, "roleId": "tickets", "rolePolicy": "own,gone",
@@ -93,9 +95,13 @@ class Place:
             "roles": [
                 role("Team", Principal={"Federated": PROVIDER}, Condition=own_team),
                 role("Others", Principal={"Federated": f"{PROVIDER}-2"}),
+                {"roleName": "Next", "trustPolicy": world.document(next_trust), "attachedPolicies": ["all"]},
                 role("Bare", Principal={"Federated": PROVIDER}, Condition={"StringEquals": {"team": "reef"}}),
             ],
-            "policies": [{"name": "own", "document": world.document(own)}],
+            "policies": [
+                {"name": "own", "document": world.document(own, chained)},
+                {"name": "all", "document": world.document(world.statement("Allow", "s3:GetObject", "*"))},
+            ],
         }
 
     def call(self, token=TICKET, in_query=True, **more):
@@ -212,14 +218,15 @@ def test_sessions_are_revoked(place):
     root = place.server.root
     env = {"AWS_ACCESS_KEY_ID": root.access, "AWS_SECRET_ACCESS_KEY": root.secret, "AWS_ENDPOINT_URL": place.url}
     for flags, ends in [(["-subject=bob"], False), (["-subject=alice"], True), ([], True)]:
-        key = place.call()[1]
-        assert place.reads(key, "alice/a") == b"alice/a"
+        key = place.call(RoleArn=ROLE + "Team")[1]
+        chained = assume(place.url, key, "Next")
         kelpgate.cli("sessions", "revoke", "-provider=plugin:tickets", *flags, env=env)
-        if not ends:
-            place.reads(key, "alice/a")
-            continue
-        with refused("ExpiredToken", 400):
-            place.reads(key, "alice/a")
+        for name, one in [("alice/a", key), ("root/c", chained)]:
+            if not ends:
+                assert place.reads(one, name)
+                continue
+            with refused("ExpiredToken", 400):
+                place.reads(one, name)
     assert place.reads(place.call()[1], "alice/a") == b"alice/a"
 
 
