@@ -76,10 +76,10 @@ def role(name, trust):
 
 
 class Place:
-    def __init__(self, directory, corp):
+    def __init__(self, directory, corp, configuration):
         self.corp = corp
         self.file = directory / "iam.json"
-        self.file.write_text(json.dumps(config(corp)))
+        self.file.write_text(json.dumps(configuration))
         self.server = kelpgate.SingleMachine(directory, [f"-iam.config={self.file}"])
         self.url = self.server.url
         root = s3(self.url, self.server.root)
@@ -112,7 +112,7 @@ class Place:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     corp = ldap.Directory(tmp_path_factory.mktemp("directory"))
-    place = Place(tmp_path_factory.mktemp("ldap"), corp)
+    place = Place(tmp_path_factory.mktemp("ldap"), corp, config(corp))
     yield place
     place.server.stop()
     corp.stop()
