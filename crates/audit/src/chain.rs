@@ -3,6 +3,8 @@
 //! The digests of `audit.log` are lines of `audit.log.digest`. Each one states how many bytes and records the file had, the hash of all
 //! of them, and the hash of the digest before it, that of the file before included. So nobody without the key can change, remove or
 //! reorder records or files and leave digests that fit.
+//!
+//! All digests of a file have one form. A file that was begun in an older form keeps it until the next file begins.
 
 use std::fmt::Write as _;
 
@@ -10,8 +12,10 @@ use aws_lc_rs::digest::{Context, SHA256, digest};
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
 
-/// The version of the form of digests.
-pub const DIGEST_VERSION: u32 = 1;
+/// The version of the form of digests. The hash of version 1 was SHA-256, line by line.
+pub const DIGEST_VERSION: u32 = 2;
+/// The oldest version that is still read.
+const OLDEST_VERSION: u32 = 1;
 
 /// What precedes the first digest.
 pub const NO_DIGEST: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -19,7 +23,7 @@ pub const NO_DIGEST: &str = "000000000000000000000000000000000000000000000000000
 /// What a digest states.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Digest {
-    /// [`DIGEST_VERSION`].
+    /// [`DIGEST_VERSION`], or an older one.
     pub version: u32,
     /// The id of the log, random, the same in all of its files.
     pub log: String,
@@ -33,7 +37,8 @@ pub struct Digest {
     pub records: u64,
     /// How many of them were found after a crash and not written under the eyes of this process.
     pub found: u64,
-    /// The hash of these records: SHA-256 of the hash before each line and the line, beginning with that of `previous`.
+    /// The hash of these bytes: BLAKE3, with the BLAKE3 hash of the `previous` of the file's first digest as its key. In version 1, SHA-256
+    /// of the hash before each line and the line, beginning with that `previous`.
     pub hash: String,
     /// The SHA-256 of the digest before, as its line without the end; [`NO_DIGEST`] for the first.
     pub previous: String,
@@ -101,7 +106,7 @@ pub fn read(line: &str, public: &str) -> Result<Digest, String> {
         signature.strip_suffix("\"}").and_then(|text| hex::decode(text).ok()).ok_or("it has no signature")?;
     let text = format!("{text}}}");
     let read: Digest = serde_json::from_str(&text).map_err(|error| format!("not a digest: {error}"))?;
-    if read.version != DIGEST_VERSION {
+    if !(OLDEST_VERSION..=DIGEST_VERSION).contains(&read.version) {
         return Err(format!("its version is {}, which this program does not know", read.version));
     }
     if read.key != fingerprint(public) {
@@ -121,37 +126,89 @@ pub fn link(line: &str) -> String {
 /// The hash of the lines of a file.
 #[derive(Debug, Clone)]
 pub struct Chain {
-    hash: Vec<u8>,
+    state: State,
     /// The bytes of these lines.
     pub bytes: u64,
     /// How many lines there are.
     pub records: u64,
 }
 
+#[derive(Debug, Clone)]
+enum State {
+    /// Version 1: the SHA-256 so far.
+    ByLine(Vec<u8>),
+    /// Version 2: BLAKE3 of all bytes but the last ones, which follow.
+    OfBytes(Box<blake3::Hasher>, Vec<u8>),
+}
+
+/// BLAKE3 hashes the parts of such a block at the same time. It does so only if nothing smaller came before.
+const BLOCK_BYTES: usize = 16 << 10;
+
 impl Chain {
-    /// The chain of a file that follows this digest.
+    /// The chain of a file that follows the digest `previous`, in the newest form.
     pub fn after(previous: &str) -> Self {
-        Self { hash: previous.as_bytes().to_vec(), bytes: 0, records: 0 }
+        Self::of_version(DIGEST_VERSION, previous)
     }
 
-    /// Adds a line, with its end.
-    pub fn add(&mut self, line: &[u8]) {
-        let mut context = Context::new(&SHA256);
-        context.update(&self.hash);
-        context.update(line);
-        self.hash.clear();
-        self.hash.extend_from_slice(context.finish().as_ref());
-        self.bytes += line.len() as u64;
-        self.records += 1;
+    /// The chain of a file whose digests have this version.
+    pub fn of_version(version: u32, previous: &str) -> Self {
+        let state = match version {
+            1 => State::ByLine(previous.as_bytes().to_vec()),
+            _ => {
+                let key = blake3::hash(previous.as_bytes());
+                State::OfBytes(Box::new(blake3::Hasher::new_keyed(key.as_bytes())), Vec::new())
+            }
+        };
+        Self { state, bytes: 0, records: 0 }
     }
 
-    /// Adds all lines of a text that ends with one.
-    pub fn add_all(&mut self, lines: &[u8]) {
-        lines.split_inclusive(|byte| *byte == b'\n').for_each(|line| self.add(line));
+    /// The version of digests that state this hash.
+    pub fn version(&self) -> u32 {
+        match self.state {
+            State::ByLine(_) => 1,
+            State::OfBytes(..) => DIGEST_VERSION,
+        }
+    }
+
+    /// Adds complete lines, each with its end.
+    pub fn add(&mut self, lines: &[u8]) {
+        match &mut self.state {
+            State::ByLine(hash) => lines.split_inclusive(|byte| *byte == b'\n').for_each(|line| link_line(hash, line)),
+            State::OfBytes(hasher, waiting) => add_blocks(hasher, waiting, lines),
+        }
+        self.bytes += lines.len() as u64;
+        self.records += memchr::memchr_iter(b'\n', lines).count() as u64;
     }
 
     /// The hash so far.
     pub fn hash(&self) -> String {
-        hex::encode(&self.hash)
+        match &self.state {
+            State::ByLine(hash) => hex::encode(hash),
+            State::OfBytes(hasher, waiting) => hasher.clone().update(waiting).finalize().to_hex().to_string(),
+        }
     }
+}
+
+fn link_line(hash: &mut Vec<u8>, line: &[u8]) {
+    let mut context = Context::new(&SHA256);
+    context.update(hash);
+    context.update(line);
+    hash.clear();
+    hash.extend_from_slice(context.finish().as_ref());
+}
+
+/// Hashes whole blocks, and keeps what is left for the next time.
+fn add_blocks(hasher: &mut blake3::Hasher, waiting: &mut Vec<u8>, mut bytes: &[u8]) {
+    while waiting.len() + bytes.len() >= BLOCK_BYTES {
+        let (now, later) = bytes.split_at(BLOCK_BYTES - waiting.len());
+        if waiting.is_empty() {
+            hasher.update(now);
+        } else {
+            waiting.extend_from_slice(now);
+            hasher.update(waiting);
+            waiting.clear();
+        }
+        bytes = later;
+    }
+    waiting.extend_from_slice(bytes);
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use iam_formats::FileSettings;
 use jiff::Timestamp;
 
-use crate::chain::{self, Chain, DIGEST_VERSION, Digest, DigestKey, NO_DIGEST};
+use crate::chain::{self, Chain, Digest, DigestKey, NO_DIGEST};
 
 /// At most so often is a digest written while records arrive.
 const DIGEST_EVERY: Duration = Duration::from_secs(1);
@@ -170,6 +170,7 @@ impl FileLog {
         if digest.file != self.number {
             return Err(format!("it is file {}, and {} should come", digest.file, self.number));
         }
+        self.chain = Chain::of_version(digest.version, &self.previous);
         let (mut buffer, mut fits) = (Vec::new(), digest.bytes == 0);
         loop {
             buffer.clear();
@@ -228,7 +229,7 @@ impl FileLog {
             self.file.set_len(self.chain.bytes)?;
             return Err(error);
         }
-        self.chain.add_all(lines);
+        self.chain.add(lines);
         if self.digested.is_none_or(|at| at.elapsed() >= DIGEST_EVERY)
             && let Err(error) = self.digest(false)
         {
@@ -245,7 +246,7 @@ impl FileLog {
 
     fn digest(&mut self, closed: bool) -> io::Result<()> {
         let digest = Digest {
-            version: DIGEST_VERSION,
+            version: self.chain.version(),
             log: self.log.clone(),
             file: self.number,
             oldest: self.oldest()?,

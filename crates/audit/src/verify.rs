@@ -85,9 +85,9 @@ impl Log<'_> {
                 }
             };
             self.check_order(&digest, number, &shown);
-            let chain = chain.get_or_insert_with(|| Chain::after(&digest.previous));
+            let chain = chain.get_or_insert_with(|| Chain::of_version(digest.version, &digest.previous));
             advance(&mut records, chain, digest.bytes)?;
-            if chain.bytes != digest.bytes || chain.records != digest.records || chain.hash() != digest.hash {
+            if !fits(chain, &digest) {
                 self.wrong(format!(
                     "`{shown}`: its first {} records are not those that were written: some were edited, removed or moved",
                     digest.records
@@ -158,6 +158,12 @@ impl Log<'_> {
             }
         }
     }
+}
+
+/// Whether these are the records that a digest covers.
+fn fits(chain: &Chain, digest: &Digest) -> bool {
+    let stated = (digest.version, digest.bytes, digest.records);
+    (chain.version(), chain.bytes, chain.records) == stated && chain.hash() == digest.hash
 }
 
 /// Reads lines until the chain has this many bytes.
