@@ -1,0 +1,163 @@
+//! Events of CloudTrail's form, byte for byte.
+
+use std::time::Duration;
+
+use access::{
+    AuditRecord, AuditedCaller, AuditedDecision, AuditedError, AuditedFederation, AuditedObject, AuditedRequest,
+    AuditedSession, AuditedSignIn, AuditedSignature, AuditedTarget,
+};
+use policy::{Decision, Origin, PolicyType};
+
+use crate::record;
+
+const EXPECTED: &str = include_str!("events.jsonl");
+
+/// Ends a line, ends a string, controls a terminal, turns the direction of reading, is no ASCII.
+const NASTY: &str = "q\"b\\n\nr\rt\t\u{1}\u{7f}\u{85}\u{2028}\u{202e}é😀{\"eventName\":\"Forged\"}";
+
+fn decision(action: &'static str, resource: &str, decision: Decision, policy: Option<&str>) -> AuditedDecision {
+    let sid = policy.map(|_| "Read".to_owned());
+    AuditedDecision { action, resource: resource.into(), decision, policy: policy.map(Into::into), sid }
+}
+
+fn allowed(action: &'static str, resource: &str) -> AuditedDecision {
+    let by = Origin { policy: PolicyType::Identity(0), statement: 2 };
+    decision(action, resource, Decision::Allow { by }, Some("attached policy `Readers`"))
+}
+
+fn refused(action: &'static str, resource: &str) -> AuditedDecision {
+    decision(action, resource, Decision::ImplicitDeny { missing: PolicyType::Resource }, None)
+}
+
+fn alice() -> AuditedCaller {
+    AuditedCaller {
+        arn: "arn:aws:iam::000000000000:user/alice".into(),
+        user_id: "AIDAALICE".into(),
+        name: "alice".into(),
+        account: Some("000000000000".parse().unwrap()),
+        access_key_id: Some("AKIAALICE".parse().unwrap()),
+        ..AuditedCaller::default()
+    }
+}
+
+fn in_session(role_arn: &str, federation: Option<AuditedFederation>) -> AuditedCaller {
+    let session = AuditedSession {
+        id: "sid-1".into(),
+        role_arn: role_arn.into(),
+        issued_s: 1_790_000_000,
+        source_identity: Some(NASTY.into()),
+        has_mfa: federation.is_none(),
+        federation,
+    };
+    AuditedCaller { user_id: "AROA1:s".into(), session: Some(session), ..alice() }
+}
+
+fn plain_get() -> AuditRecord {
+    let mut get = record("k/é");
+    get.caller = alice();
+    get.parameters.clear();
+    get.decisions = vec![allowed("s3:GetObject", "arn:aws:s3:::reef/k/é"), refused("s3:GetObjectTagging", "*")];
+    get.request.signature = Some(AuditedSignature { version: "SigV4", place: "AuthHeader" });
+    get.request.bytes_received = Some(0);
+    get.request.user_agent = "aws-sdk-go/1.2".into();
+    get
+}
+
+fn everything_nasty() -> AuditRecord {
+    let get = plain_get();
+    AuditRecord {
+        request_id: "00C0FFEE99B7E359".into(),
+        time: jiff::Timestamp::from_microsecond(1_790_000_000_007_654).unwrap(),
+        took: Duration::from_secs(3),
+        caller: AuditedCaller { claimed_key: Some(NASTY.into()), ..AuditedCaller::default() },
+        target: AuditedTarget {
+            bucket: Some("reef".into()),
+            key: Some(NASTY.into()),
+            version_id: Some(NASTY.into()),
+            copy_source: Some(NASTY.into()),
+        },
+        parameters: vec![("key".into(), "not ours".into()), (NASTY.into(), NASTY.into()), ("Z".into(), String::new())],
+        request: AuditedRequest {
+            method: "BREW".into(),
+            path: NASTY.into(),
+            protocol: "HTTP/2.0",
+            host: NASTY.into(),
+            client: "2001:db8::7".parse().unwrap(),
+            peer: "10.0.0.7".parse().unwrap(),
+            tls: Some("1.3"),
+            signature: Some(AuditedSignature { version: "", place: "Form" }),
+            user_agent: NASTY.into(),
+            referer: NASTY.into(),
+            ..get.request.clone()
+        },
+        status: 403,
+        error: Some(AuditedError { code: "AccessDenied".into(), message: NASTY.into() }),
+        bytes_sent: None,
+        ..get
+    }
+}
+
+fn delete_objects() -> AuditRecord {
+    let object = |key: &str, error: Option<&str>| AuditedObject {
+        key: key.into(),
+        version_id: None,
+        error: error.map(Into::into),
+    };
+    AuditRecord {
+        operation: "DeleteObjects",
+        target: AuditedTarget { bucket: Some("reef".into()), ..AuditedTarget::default() },
+        decisions: vec![
+            allowed("s3:DeleteObject", "arn:aws:s3:::reef/x"),
+            refused("s3:DeleteObject", &format!("arn:aws:s3:::reef/{NASTY}")),
+            allowed("s3:ListBucket", "arn:aws:s3:::reef"),
+        ],
+        objects: vec![object("x", None), object(NASTY, Some("AccessDenied"))],
+        ..plain_get()
+    }
+}
+
+fn call(operation: &'static str, caller: AuditedCaller, resource: &str) -> AuditRecord {
+    AuditRecord {
+        operation,
+        caller,
+        target: AuditedTarget::default(),
+        parameters: vec![("Action".into(), "X".into())],
+        decisions: vec![allowed("iam:GetRole", resource)],
+        ..plain_get()
+    }
+}
+
+fn records() -> Vec<AuditRecord> {
+    let provider_arn = "arn:aws:iam::000000000000:oidc-provider/idp".to_owned();
+    let federation =
+        AuditedFederation { provider_arn: provider_arn.clone(), issuer: "https://idp".into(), subject: NASTY.into() };
+    let sign_in = |subject: Option<&str>| {
+        let (provider_arn, issuer) = (provider_arn.clone(), "https://idp".to_owned());
+        let sign_in = AuditedSignIn { provider_arn, issuer, subject: subject.map(Into::into) };
+        AuditedCaller { sign_in: Some(sign_in), ..AuditedCaller::default() }
+    };
+    let role = "arn:aws:iam::000000000000:role/path/Reader";
+    vec![
+        plain_get(),
+        everything_nasty(),
+        delete_objects(),
+        call("iam:GetRole", in_session(role, Some(federation)), role),
+        call("sts:GetSessionToken", in_session("", None), "arn:aws:iam::000000000000:user/alice"),
+        call("iam:ListUsers", AuditedCaller { is_root: true, ..alice() }, "*"),
+        call("sts:AssumeRoleWithWebIdentity", sign_in(Some("sub")), role),
+        call("sts:AssumeRoleWithWebIdentity", sign_in(None), role),
+        AuditRecord { caller: AuditedCaller::default(), status: 404, ..plain_get() },
+    ]
+}
+
+#[test]
+fn events_are_written_as_ever() {
+    let mut out = Vec::new();
+    let number: usize = records().iter().map(|record| audit::cloudtrail(record, "us-east-1", &mut out)).sum();
+    let written = String::from_utf8(out).unwrap();
+    assert_eq!(number, written.lines().count());
+    for (written, expected) in written.lines().zip(EXPECTED.lines()) {
+        assert_eq!(written, expected);
+    }
+    assert_eq!(number, EXPECTED.lines().count());
+}
