@@ -1,5 +1,6 @@
 //! What a request leaves for auditors: who asked, and by which statement of which policy it was decided. A log line is one way to print it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -75,7 +76,7 @@ impl AuditRecord {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditedRequest {
     /// The HTTP method.
-    pub method: String,
+    pub method: Cow<'static, str>,
     /// The path as it was sent, without the query string, which may hold signatures.
     pub path: String,
     /// `HTTP/1.1` or `HTTP/2.0`.

@@ -10,12 +10,14 @@ use iam_formats::{AuditSettings, FileSettings, NetworkSettings, SinkKind, SinkSe
 
 use crate::chain::{Digest, DigestKey};
 use crate::cloudtrail;
+use crate::encoder::Encoder;
 use crate::file::{FileLog, SharedHead};
 use crate::metrics::AuditMetrics;
 use crate::network::Network;
 use crate::recent::Recent;
-use crate::sink::{Output, Running, Sink, Underway};
+use crate::sink::{Running, Sink, Underway};
 use crate::strangers::Strangers;
+use crate::writer::Output;
 
 /// The last digest of a log in files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +48,19 @@ pub struct Prepared {
 impl Drop for Prepared {
     fn drop(&mut self) {
         self.opened.iter().for_each(|running| running.stop());
+    }
+}
+
+/// A record that must be written before its request is answered.
+pub struct Pending(Vec<Underway>);
+
+impl Pending {
+    /// Waits until it is. The error is for the answer.
+    pub async fn written(self) -> Result<(), String> {
+        for underway in self.0 {
+            underway.written().await?;
+        }
+        Ok(())
     }
 }
 
@@ -99,11 +114,13 @@ impl Auditing {
         settings: &SinkSettings,
         key_of: &impl Fn(&FileSettings) -> Result<DigestKey, String>,
     ) -> Result<Sink, String> {
+        let metrics = self.metrics.of(&settings.name);
         let (output, head) = match &settings.kind {
             SinkKind::StandardOutput => (Output::Stdout, None),
             SinkKind::Network(network) => {
-                let opened =
-                    Network::open(network).map_err(|error| format!("the sink `{}`: {error}", settings.name))?;
+                let encoder = Encoder::new(settings.format, &self.region);
+                let opened = Network::open(network, encoder, metrics.dropped.clone());
+                let opened = opened.map_err(|error| format!("the sink `{}`: {error}", settings.name))?;
                 (Output::Network(Box::new(opened)), None)
             }
             SinkKind::File(file) => {
@@ -112,7 +129,7 @@ impl Auditing {
                 (Output::File(Box::new(log)), Some(head))
             }
         };
-        Sink::start(settings.clone(), &self.region, output, head, self.metrics.of(&settings.name))
+        Sink::start(settings.clone(), &self.region, output, head, metrics)
     }
 
     /// Uses the sinks that were prepared. Sinks that are not among them write what they have and are closed, which blocks for some
@@ -161,31 +178,18 @@ impl Auditing {
         ready
     }
 
-    /// Hands a record to all sinks. It is kept from here on, even if nobody waits for it.
-    fn hand_over<'a>(&self, sinks: &'a [Sink], record: AuditRecord) -> Vec<Underway<'a>> {
-        let record = Arc::new(record);
+    /// Takes a record into all sinks. It is kept from here on, even if nobody waits for it. The records that must be written before the
+    /// answer are returned: those of sinks in mode block.
+    pub fn take(&self, record: &AuditRecord) -> Option<Pending> {
         if record.refusals().next().is_some() {
-            self.recent.keep(Arc::clone(&record));
+            self.recent.keep(Arc::new(record.clone()));
         }
-        if !self.strangers.admits(&record) {
+        if !self.strangers.admits(record) {
             self.metrics.left_out.inc();
-            return Vec::new();
+            return None;
         }
-        sinks.iter().filter_map(|sink| sink.take(&record)).collect()
-    }
-
-    /// Takes a record for which nobody waits.
-    pub fn give(&self, record: AuditRecord) {
-        drop(self.hand_over(&self.sinks.load(), record));
-    }
-
-    /// Takes a record, and waits for the sinks in mode block. The error is for the answer.
-    pub async fn take(&self, record: AuditRecord) -> Result<(), String> {
-        let sinks = self.sinks.load_full();
-        for underway in self.hand_over(&sinks, record) {
-            underway.written().await?;
-        }
-        Ok(())
+        let pending: Vec<_> = self.sinks.load().iter().filter_map(|sink| sink.take(record)).collect();
+        (!pending.is_empty()).then_some(Pending(pending))
     }
 
     /// The events of a request that was refused not long ago, one line each; `None` if the gateway does not remember it.
@@ -204,7 +208,7 @@ impl Auditing {
 
     /// Hands over the record that tells how many refused requests of unknown callers have none of their own, if there are any.
     pub fn summarize(&self) {
-        if let Some(summary) = self.strangers.summary().map(Arc::new) {
+        if let Some(summary) = self.strangers.summary() {
             self.sinks.load().iter().for_each(|sink| drop(sink.take(&summary)));
         }
     }

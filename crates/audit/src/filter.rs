@@ -3,11 +3,11 @@
 use access::AuditRecord;
 use iam_formats::{AuditFilter, AuditedOutcome};
 
-use crate::strangers::SUMMARY;
+use crate::notes::FURTHER_REFUSED_REQUESTS;
 
 /// Whether the filter admits the record.
 pub(crate) fn admits(filter: &AuditFilter, record: &AuditRecord) -> bool {
-    if record.operation == SUMMARY {
+    if record.operation == FURTHER_REFUSED_REQUESTS {
         return true; // it stands for requests that any filter may admit
     }
     let AuditFilter { operations, buckets, decisions } = filter;

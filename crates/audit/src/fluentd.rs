@@ -10,7 +10,7 @@ use rustls::ClientConfig;
 use serde_json::Value;
 
 use crate::connection::{self, Stream};
-use crate::network::Deliver;
+use crate::network::{Deliver, Undelivered};
 
 /// A longer answer is not an acknowledgement.
 const ACK_BYTES_MAX: usize = 256;
@@ -51,7 +51,7 @@ impl Fluentd {
 }
 
 impl Deliver for Fluentd {
-    fn send(&mut self, lines: &[u8]) -> io::Result<()> {
+    fn send(&mut self, lines: &[u8]) -> Result<(), Undelivered> {
         let chunk = hex::encode(rand::random::<[u8; 16]>());
         let events: Vec<Value> =
             lines.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
@@ -73,7 +73,7 @@ impl Deliver for Fluentd {
         if sent.is_err() {
             self.connection = None;
         }
-        sent
+        Ok(sent?)
     }
 }
 

@@ -1,11 +1,15 @@
 //! The audit log: encoders and sinks of audit records, and the chain that shows whether a file was changed.
 
 mod auditing;
+mod encoder;
 mod filter;
 mod metrics;
+mod notes;
+mod queue;
 mod recent;
 mod sink;
 mod strangers;
+mod writer;
 
 mod access_log;
 mod cloudtrail;
@@ -30,7 +34,7 @@ pub mod verify;
 /// The directory of the filer with the last digest of each log, under its id.
 pub const ANCHORS: &str = "/seaweedfs/kelpgate/audit";
 
-pub use auditing::{Auditing, Head, Prepared};
+pub use auditing::{Auditing, Head, Pending, Prepared};
 pub use cloudtrail::encode as cloudtrail;
 pub use file::existing;
 

@@ -5,6 +5,9 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
+/// How many bytes of refused lines are kept.
+const REFUSED_BYTES_MAX: u64 = 16 << 20;
+
 /// A queue in a directory, the oldest first.
 pub(crate) struct Spool {
     directory: PathBuf,
@@ -65,6 +68,16 @@ impl Spool {
         self.bytes += bytes;
         self.next += 1;
         Ok(())
+    }
+
+    /// Keeps a line that the receiver refuses, for people: it is not sent again. What is beyond the bound is lost.
+    pub(crate) fn put_aside(&self, line: &[u8]) -> io::Result<()> {
+        let path = self.directory.join("refused");
+        let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+        if file.metadata()?.len() + line.len() as u64 > REFUSED_BYTES_MAX {
+            return Ok(());
+        }
+        file.write_all(line)
     }
 
     /// The oldest batch.

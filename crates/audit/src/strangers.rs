@@ -2,15 +2,14 @@
 //! without a bound they could fill the disk, or push every other record out of the files that are kept. Beyond the bound they are counted,
 //! and a record tells their number.
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use access::{AuditRecord, AuditedCaller, AuditedError, AuditedRequest, AuditedTarget};
+use access::AuditRecord;
 use jiff::Timestamp;
 
-/// The operation of the record that tells how many were left out.
-pub(crate) const SUMMARY: &str = "FurtherRefusedRequests";
+use crate::notes;
+
 /// How many seconds of the bound may be used at once.
 const BURST_S: f64 = 1024.0;
 
@@ -72,39 +71,6 @@ impl Strangers {
     pub(crate) fn summary(&self) -> Option<AuditRecord> {
         let mut budget = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = std::mem::take(&mut budget.left_out);
-        (count > 0).then(|| summary(count, budget.since))
-    }
-}
-
-fn summary(count: u64, since: Timestamp) -> AuditRecord {
-    let nowhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-    let message = format!("{count} refused requests of unknown callers have no record of their own");
-    AuditRecord {
-        request_id: format!("{:016X}", rand::random::<u64>()),
-        time: Timestamp::now(),
-        took: Duration::ZERO,
-        operation: SUMMARY,
-        caller: AuditedCaller::default(),
-        target: AuditedTarget::default(),
-        parameters: vec![("count".to_owned(), count.to_string()), ("since".to_owned(), since.to_string())],
-        decisions: Vec::new(),
-        objects: Vec::new(),
-        revision: 0,
-        request: AuditedRequest {
-            method: String::new(),
-            path: String::new(),
-            protocol: "",
-            host: String::new(),
-            client: nowhere,
-            peer: nowhere,
-            tls: None,
-            signature: None,
-            user_agent: String::new(),
-            referer: String::new(),
-            bytes_received: None,
-        },
-        status: 403,
-        error: Some(AuditedError { code: "AccessDenied".to_owned(), message }),
-        bytes_sent: None,
+        (count > 0).then(|| notes::further_refused_requests(count, budget.since))
     }
 }

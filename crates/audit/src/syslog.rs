@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use rustls::ClientConfig;
 
 use crate::connection::{self, Stream};
-use crate::network::Deliver;
+use crate::network::{Deliver, Undelivered};
 
 /// Facility 13, log audit; severity 6, informational.
 const PRIORITY: u8 = 13 * 8 + 6;
@@ -37,7 +37,7 @@ impl Syslog {
 }
 
 impl Deliver for Syslog {
-    fn send(&mut self, lines: &[u8]) -> io::Result<()> {
+    fn send(&mut self, lines: &[u8]) -> Result<(), Undelivered> {
         let time = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string();
         let header = format!("<{PRIORITY}>1 {time} {} kelpgate {} audit - ", self.host, std::process::id());
         let mut messages = Vec::with_capacity(lines.len() * 2);
@@ -49,6 +49,6 @@ impl Deliver for Syslog {
         if sent.is_err() {
             self.connection = None;
         }
-        sent
+        Ok(sent?)
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, header};
+use http::{Request, StatusCode, header};
 use http_body_util::Full;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -14,7 +14,7 @@ use iam_formats::WebhookSettings;
 use tokio::runtime::Runtime;
 
 use crate::connection;
-use crate::network::Deliver;
+use crate::network::{Deliver, Undelivered};
 
 /// How long a receiver may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -47,7 +47,7 @@ fn token(settings: &WebhookSettings) -> Result<Option<header::HeaderValue>, Stri
 }
 
 impl Deliver for Webhook {
-    fn send(&mut self, lines: &[u8]) -> io::Result<()> {
+    fn send(&mut self, lines: &[u8]) -> Result<(), Undelivered> {
         let request = Request::post(&self.settings.endpoint).header(header::CONTENT_TYPE, "application/x-ndjson");
         let request = match &self.token {
             Some(token) => request.header(header::AUTHORIZATION, token),
@@ -62,10 +62,19 @@ impl Deliver for Webhook {
         };
         let answer = runtime.block_on(async { tokio::time::timeout(PATIENCE, answer).await });
         match answer {
-            Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "no answer in time")),
-            Ok(Err(error)) => Err(io::Error::other(format!("it cannot be reached: {error}"))),
-            Ok(Ok(answer)) if answer.status().is_success() => Ok(()),
-            Ok(Ok(answer)) => Err(io::Error::other(format!("it answered {}", answer.status()))),
+            Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "no answer in time").into()),
+            Ok(Err(error)) => Err(io::Error::other(format!("it cannot be reached: {error}")).into()),
+            Ok(Ok(answer)) => taken(answer.status()),
         }
+    }
+}
+
+/// What an answer says about the events. Those that it refuses by name are refused the next time too; all else may pass.
+fn taken(status: StatusCode) -> Result<(), Undelivered> {
+    let passes = matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
+    match status {
+        _ if status.is_success() => Ok(()),
+        _ if status.is_client_error() && !passes => Err(Undelivered::Refused(status.to_string())),
+        _ => Err(io::Error::other(format!("it answered {status}")).into()),
     }
 }

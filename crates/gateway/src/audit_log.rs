@@ -51,7 +51,7 @@ pub(crate) fn print(record: &AuditRecord) {
             debug,
             record,
             "answered",
-            method = record.request.method,
+            method = &*record.request.method,
             path = record.request.path,
             user_agent = record.request.user_agent,
             decisions = record.decisions.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),

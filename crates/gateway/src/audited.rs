@@ -1,5 +1,7 @@
 //! The audit record of a request: made once its answer is known, or when its client goes away before that.
 
+use std::borrow::Cow;
+use std::mem;
 use std::net::IpAddr;
 use std::time::Instant;
 
@@ -9,11 +11,11 @@ use access::{
 };
 use http::header::{self, HeaderName};
 use http::request::Parts;
-use http::{Response, Version};
+use http::{Method, Response, Version};
 use http_body::Body;
 use jiff::Timestamp;
 use s3::{Operation, QueryString, S3Error};
-use sigv4::AuthForm;
+use sigv4::{AuthForm, SigError};
 
 use crate::accept::Connection;
 use crate::audit_log;
@@ -54,7 +56,7 @@ impl<'a> Audited<'a> {
 
     /// Leaves the record. If it must be stored before the answer and cannot, the answer says that instead.
     pub(crate) async fn answered(mut self, response: Response<ResponseBody>) -> Response<ResponseBody> {
-        if std::mem::replace(&mut self.is_done, true) {
+        if mem::replace(&mut self.is_done, true) {
             return response;
         }
         let (status, bytes) = (response.status().as_u16(), response.body().size_hint().exact());
@@ -63,9 +65,11 @@ impl<'a> Audited<'a> {
         }
         let Some(record) = self.record(status, bytes) else { return response };
         audit_log::print(&record);
-        match self.gateway.auditor.take(record).await {
+        let Some(written) = self.gateway.auditor.take(&record) else { return response };
+        match written.await {
             Ok(()) => response,
             Err(why) => {
+                (self.trail.request_id, self.trail.caller) = (record.request_id, record.caller);
                 let text = format!("The request was carried out with status {status}, but {why}");
                 respond::respond(self.gateway, self.arrived.head, Err(errors::unavailable(text)), &self.trail)
             }
@@ -73,30 +77,31 @@ impl<'a> Audited<'a> {
     }
 
     /// The record, if anyone takes it: that of a refusal always, that of another request if the log prints it or the auditor takes
-    /// all.
-    fn record(&self, status: u16, bytes_sent: Option<u64>) -> Option<AuditRecord> {
-        let (trail, Arrived { head, time, started, .. }) = (&self.trail, &self.arrived);
-        let decisions = trail.decisions.take();
-        if decisions.is_empty() && !trail.decisions.keeps_all() {
+    /// all. What the trail knows of the request moves into it.
+    fn record(&mut self, status: u16, bytes_sent: Option<u64>) -> Option<AuditRecord> {
+        let decisions = self.trail.decisions.take();
+        if decisions.is_empty() && !self.trail.decisions.keeps_all() {
             return None;
         }
-        let mut caller = trail.caller.clone();
+        let request = self.request();
+        let (trail, Arrived { head, time, started, .. }) = (&mut self.trail, &self.arrived);
+        let mut caller = mem::take(&mut trail.caller);
         caller.sign_in = trail.decisions.take_sign_in();
         caller.claimed_key = trail.unauthenticated.as_ref().map(|refused| shortened(&refused.key, 128));
         Some(AuditRecord {
-            request_id: trail.request_id.clone(),
+            request_id: mem::take(&mut trail.request_id),
             time: *time,
             took: started.elapsed(),
             operation: trail.operation,
             caller,
-            target: trail.target.clone(),
-            parameters: trail.parameters.clone().unwrap_or_else(|| parameters(head.uri.query())),
+            target: mem::take(&mut trail.target),
+            parameters: trail.parameters.take().unwrap_or_else(|| parameters(head.uri.query())),
             decisions,
             objects: trail.decisions.take_objects(),
             revision: trail.revision,
-            request: self.request(),
+            request,
             status,
-            error: trail.error.clone(),
+            error: trail.error.take(),
             bytes_sent,
         })
     }
@@ -104,17 +109,20 @@ impl<'a> Audited<'a> {
     fn request(&self) -> AuditedRequest {
         let Arrived { head, client, connection, .. } = &self.arrived;
         let header = |name: HeaderName| head.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
-        let host = head.uri.authority().map(ToString::to_string);
+        let host = match head.uri.authority() {
+            Some(authority) => shortened(authority.as_str(), 256),
+            None => shortened(&header(header::HOST).unwrap_or_default(), 256),
+        };
         let referer = header(header::REFERER).unwrap_or_default();
         AuditedRequest {
-            method: head.method.to_string(),
+            method: method_name(&head.method),
             path: shortened(head.uri.path(), 4096),
             protocol: if head.version == Version::HTTP_2 { "HTTP/2.0" } else { "HTTP/1.1" },
-            host: host.unwrap_or_else(|| shortened(&header(header::HOST).unwrap_or_default(), 256)),
+            host,
             client: *client,
             peer: connection.peer.ip(),
             tls: connection.tls.map(iam::TlsVersion::as_str),
-            signature: signature(head),
+            signature: self.trail.signature.unwrap_or_else(|| signature(&sigv4::auth_form(head))),
             user_agent: shortened(&header(header::USER_AGENT).unwrap_or_default(), HEADER_BYTES_MAX),
             // Its query string may hold the signature of the page that links here.
             referer: shortened(referer.split(['?', '#']).next().unwrap_or_default(), HEADER_BYTES_MAX),
@@ -133,7 +141,7 @@ impl Drop for Audited<'_> {
         self.trail.error.get_or_insert(AuditedError { code: "ClientClosedRequest".to_owned(), message });
         if let Some(record) = self.record(STATUS_CLIENT_GONE, None) {
             audit_log::print(&record);
-            self.gateway.auditor.give(record);
+            drop(self.gateway.auditor.take(&record));
         }
     }
 }
@@ -155,8 +163,9 @@ fn parameters(query: Option<&str>) -> Vec<(String, String)> {
         .map_or_else(Vec::new, |query| shown_parameters(query.iter(), false))
 }
 
-fn signature(head: &Parts) -> Option<AuditedSignature> {
-    let (version, place) = match sigv4::auth_form(head) {
+/// How a request is signed.
+pub(crate) fn signature(form: &Result<AuthForm, SigError>) -> Option<AuditedSignature> {
+    let (version, place) = match form {
         Ok(AuthForm::HeaderV4(_)) => ("SigV4", "AuthHeader"),
         Ok(AuthForm::PresignedV4(_)) => ("SigV4", "QueryString"),
         Ok(AuthForm::HeaderV2(_)) => ("SigV2", "AuthHeader"),
@@ -165,4 +174,12 @@ fn signature(head: &Parts) -> Option<AuditedSignature> {
         Ok(AuthForm::Bearer(_) | AuthForm::Anonymous) | Err(_) => return None,
     };
     Some(AuditedSignature { version, place })
+}
+
+/// The name of a method, without a copy if everybody knows it.
+fn method_name(method: &Method) -> Cow<'static, str> {
+    let known = [Method::GET, Method::HEAD, Method::PUT, Method::POST, Method::DELETE, Method::OPTIONS];
+    let names = ["GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS"];
+    let name = known.iter().zip(names).find(|(known, _)| *known == method);
+    name.map_or_else(|| method.to_string().into(), |(_, name)| name.into())
 }

@@ -1,12 +1,14 @@
 //! What the data plane needs from the audit log.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use access::AuditRecord;
-use async_trait::async_trait;
+
+/// Ends when a record is where it must be before the answer. The error says why it is not there yet, for the answer.
+pub type RecordWritten = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 
 /// Keeps the audit records of requests.
-#[async_trait]
 pub trait Auditor: Send + Sync + 'static {
     /// Whether it takes the record of every request. If not, it takes those of refusals.
     fn takes_all(&self) -> bool;
@@ -15,13 +17,8 @@ pub trait Auditor: Send + Sync + 'static {
     /// error says why, for the answer.
     fn ready(&self) -> Result<(), String>;
 
-    /// Takes the record of a request whose client is gone, so that nobody waits.
-    fn give(&self, record: AuditRecord);
-
-    /// Takes a record, and waits until it is where it must be before the answer. It is kept even if the wait is given up.
-    ///
-    /// Error: why it is not there yet, for the answer.
-    async fn take(&self, record: AuditRecord) -> Result<(), String>;
+    /// Takes a record. It is kept even if nobody waits. `None` if the answer need not wait for it.
+    fn take(&self, record: &AuditRecord) -> Option<RecordWritten>;
 
     /// The record of a request that was refused not long ago, as lines of JSON; `None` if it is not remembered.
     fn recall(&self, _request_id: &str) -> Option<String> {
@@ -33,7 +30,6 @@ pub trait Auditor: Send + Sync + 'static {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoAuditor;
 
-#[async_trait]
 impl Auditor for NoAuditor {
     fn takes_all(&self) -> bool {
         false
@@ -43,10 +39,8 @@ impl Auditor for NoAuditor {
         Ok(())
     }
 
-    fn give(&self, _record: AuditRecord) {}
-
-    async fn take(&self, _record: AuditRecord) -> Result<(), String> {
-        Ok(())
+    fn take(&self, _record: &AuditRecord) -> Option<RecordWritten> {
+        None
     }
 }
 

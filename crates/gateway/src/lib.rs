@@ -32,7 +32,7 @@ mod rate_limits;
 pub mod tls;
 mod unauthenticated;
 
-pub use auditor::{Auditor, NoAuditor, SharedAuditor};
+pub use auditor::{Auditor, NoAuditor, RecordWritten, SharedAuditor};
 pub use body::ResponseBody;
 pub use bucket::object::OBJECT_MODE;
 pub use connections::{ConnectionLimits, Connections};

@@ -234,6 +234,7 @@ impl Gateway {
         trail: &mut Trail,
     ) -> Result<Visit<'a>, S3Error> {
         let form = sigv4::auth_form(head);
+        trail.signature = Some(audited::signature(&form));
         let snapshot = self.state_for(head, &form, now).await?;
         trail.revision = snapshot.revision();
         Ok(Visit { head, form, target, snapshot, now })

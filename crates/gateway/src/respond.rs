@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use access::{AuditedCaller, AuditedError, AuditedTarget, shortened};
+use access::{AuditedCaller, AuditedError, AuditedSignature, AuditedTarget, shortened};
 use http::header::{self, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, Method, Response, StatusCode, Version};
@@ -32,6 +32,8 @@ pub(crate) struct Trail {
     pub(crate) target: AuditedTarget,
     /// The parameters of an IAM or STS call, without secrets; `None` for other requests.
     pub(crate) parameters: Option<Vec<(String, String)>>,
+    /// How the request is signed; `None` until that was read.
+    pub(crate) signature: Option<Option<AuditedSignature>>,
     /// The error that is answered.
     pub(crate) error: Option<AuditedError>,
     /// The decisions about what the request needs, as they are made.
@@ -61,6 +63,7 @@ impl Trail {
             caller: AuditedCaller::default(),
             target: AuditedTarget::default(),
             parameters: None,
+            signature: None,
             error: None,
             decisions: Arc::new(decisions),
             revision: 0,

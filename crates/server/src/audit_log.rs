@@ -5,11 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use access::AuditRecord;
-use async_trait::async_trait;
 use audit::chain::DigestKey;
 use audit::{ANCHORS, Auditing, Head, Prepared};
 use filer::{Attributes, Entry, Filer, Mutation, Transaction};
-use gateway::Auditor;
+use gateway::{Auditor, RecordWritten};
 use iam_formats::{AuditSettings, FileSettings, SinkSettings};
 use tokio::sync::Mutex;
 
@@ -22,7 +21,6 @@ const ANCHOR_EVERY: Duration = Duration::from_secs(60);
 /// The audit log of this gateway.
 pub struct AuditLog(pub Arc<Auditing>);
 
-#[async_trait]
 impl Auditor for AuditLog {
     fn takes_all(&self) -> bool {
         self.0.has_sinks()
@@ -32,12 +30,8 @@ impl Auditor for AuditLog {
         self.0.ready()
     }
 
-    fn give(&self, record: AuditRecord) {
-        self.0.give(record);
-    }
-
-    async fn take(&self, record: AuditRecord) -> Result<(), String> {
-        self.0.take(record).await
+    fn take(&self, record: &AuditRecord) -> Option<RecordWritten> {
+        self.0.take(record).map(|pending| Box::pin(pending.written()) as RecordWritten)
     }
 
     fn recall(&self, request_id: &str) -> Option<String> {

@@ -8,7 +8,7 @@ use audit::chain::DigestKey;
 use audit::verify::verify;
 use iam_formats::{AuditFilter, AuditFormat, AuditSettings, FileSettings, SinkKind, SinkSettings};
 
-use crate::record;
+use crate::{give, record, take};
 
 fn settings(path: &Path, name: &str, blocks: bool) -> AuditSettings {
     let file = FileSettings {
@@ -36,7 +36,7 @@ async fn no_record_is_lost_while_sinks_are_exchanged() {
             let auditing = Arc::clone(&auditing);
             tokio::spawn(async move {
                 for number in 0..200 {
-                    auditing.take(record(&format!("{writer}-{number}"))).await.unwrap();
+                    take(&auditing, record(&format!("{writer}-{number}"))).await.unwrap();
                 }
             })
         })
@@ -70,10 +70,10 @@ async fn what_runs_is_not_disturbed_by_settings_that_are_refused() {
     for _ in 0..2 {
         drop(auditing.prepare(&settings(&other, "b", true), key_of).unwrap());
     }
-    auditing.take(record("x")).await.unwrap();
+    take(&auditing, record("x")).await.unwrap();
     auditing.stop();
     // Nobody is told that a record is written when the sink is gone.
-    assert!(auditing.take(record("y")).await.is_err());
+    assert!(take(&auditing, record("y")).await.is_err());
     assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 1);
 }
 
@@ -88,11 +88,11 @@ async fn unknown_callers_cannot_fill_the_disk_and_are_counted_exactly() {
     let auditing = Auditing::start(&settings, "us-east-1", |_| DigestKey::parse(&text)).unwrap();
     let refused = |number: u64| access::AuditRecord { status: 403, ..record(&format!("key-{number}")) };
     for number in 0..2000 {
-        auditing.give(refused(number));
+        give(&auditing, refused(number));
     }
     let known = access::AuditedCaller { access_key_id: Some("AKIA".parse().unwrap()), ..Default::default() };
-    auditing.take(access::AuditRecord { caller: known, ..refused(9999) }).await.unwrap();
-    auditing.take(record("public")).await.unwrap();
+    take(&auditing, access::AuditRecord { caller: known, ..refused(9999) }).await.unwrap();
+    take(&auditing, record("public")).await.unwrap();
     auditing.stop();
     let lines = std::fs::read_to_string(&path).unwrap();
     assert!(lines.contains("key-9999") && lines.contains("public"), "records of others are kept");

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use access::{AuditRecord, AuditedError, AuditedObject, AuditedTarget};
 use audit::Auditing;
-use audit::chain::DigestKey;
+use audit::chain::{self, Chain, Digest, DigestKey, NO_DIGEST};
 use audit::verify::{Verified, verify};
 use iam_formats::{AuditFilter, AuditFormat, AuditSettings, FileSettings, SinkKind, SinkSettings};
 
-use crate::record;
+use crate::{give, record, take};
 
 struct Log {
     directory: tempfile::TempDir,
@@ -48,7 +48,7 @@ impl Log {
     /// A gateway that writes so many records, and ends in order.
     fn run(&self, records: usize) -> String {
         let log = self.start(false).unwrap();
-        (0..records).for_each(|number| log.give(record(&format!("key-{number}"))));
+        (0..records).for_each(|number| give(&log, record(&format!("key-{number}"))));
         log.stop();
         log.heads()[0].line.clone()
     }
@@ -216,20 +216,23 @@ fn one_path_has_one_writer() {
 fn one_record_is_one_line_and_each_key_of_delete_objects_is_one_too() {
     let log = Log::new(65_536, 0);
     let auditing = log.start(false).unwrap();
-    auditing.give(record("a\n{\"eventName\":\"Forged\"}\n"));
+    give(&auditing, record("a\n{\"eventName\":\"Forged\"}\n"));
     let object = |key: &str, error: Option<&str>| AuditedObject {
         key: key.into(),
         version_id: None,
         error: error.map(str::to_owned),
     };
     let error = Some(AuditedError { code: "AccessDenied".into(), message: String::new() });
-    auditing.give(AuditRecord {
-        operation: "DeleteObjects",
-        objects: vec![object("x", None), object("y", Some("AccessDenied"))],
-        target: AuditedTarget { bucket: Some("reef".into()), ..AuditedTarget::default() },
-        error,
-        ..record("")
-    });
+    give(
+        &auditing,
+        AuditRecord {
+            operation: "DeleteObjects",
+            objects: vec![object("x", None), object("y", Some("AccessDenied"))],
+            target: AuditedTarget { bucket: Some("reef".into()), ..AuditedTarget::default() },
+            error,
+            ..record("")
+        },
+    );
     auditing.stop();
     let text = fs::read_to_string(log.path()).unwrap();
     let events: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -251,11 +254,11 @@ fn one_record_is_one_line_and_each_key_of_delete_objects_is_one_too() {
 async fn a_full_disk_refuses_and_loses_nothing() {
     let log = Log::new(65_536, 0);
     let auditing = log.start(true).unwrap();
-    auditing.take(record("first")).await.unwrap();
+    take(&auditing, record("first")).await.unwrap();
     // The directory becomes a file, so that rotation fails as on a full disk.
     let (directory, aside) = (log.directory.path().to_owned(), log.directory.path().with_extension("aside"));
     fs::rename(&directory, &aside).unwrap();
-    (0..100).for_each(|number| auditing.give(record(&format!("key-{number}"))));
+    (0..100).for_each(|number| give(&auditing, record(&format!("key-{number}"))));
     let until = std::time::Instant::now() + Duration::from_secs(20);
     while auditing.ready().is_ok() {
         assert!(std::time::Instant::now() < until, "requests are still carried out");
@@ -267,8 +270,85 @@ async fn a_full_disk_refuses_and_loses_nothing() {
         assert!(std::time::Instant::now() < until, "requests are refused for ever");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    auditing.take(record("last")).await.unwrap();
+    take(&auditing, record("last")).await.unwrap();
     auditing.stop();
     let verified = log.verify(None);
     assert_eq!((verified.records, &verified.problems), (102, &Vec::new()), "{verified:?}");
+}
+
+impl Log {
+    /// A log as the first form of digests has it: a file that was closed, and the one after it.
+    fn of_version_1(&self) {
+        let key = DigestKey::parse(&self.key).unwrap();
+        let mut previous = NO_DIGEST.to_owned();
+        for (file, path, closed) in [(1, self.numbered(1), true), (2, self.path(), false)] {
+            let mut chain = Chain::of_version(1, &previous);
+            let lines = format!("{{\"file\":{file},\"line\":1}}\n{{\"file\":{file},\"line\":2}}\n");
+            chain.add(lines.as_bytes());
+            let digest = Digest {
+                version: 1,
+                log: "a1".into(),
+                file,
+                oldest: 1,
+                bytes: chain.bytes,
+                records: chain.records,
+                found: 0,
+                hash: chain.hash(),
+                previous,
+                time: "2026-01-31T12:00:00Z".into(),
+                closed,
+                key: chain::fingerprint(&key.public()),
+            };
+            let line = key.sign(&digest);
+            previous = chain::link(&line);
+            fs::write(&path, lines).unwrap();
+            fs::write(format!("{}.digest", path.display()), format!("{line}\n")).unwrap();
+        }
+    }
+}
+
+/// A file keeps the form of its digests until it is rotated. Both forms are read, and changes of both are found.
+#[test]
+fn a_log_in_an_older_form_is_continued_and_verified() {
+    // The hash of the first form: that of "previous, line 1", then of "hash, line 2".
+    let mut chain = Chain::of_version(1, NO_DIGEST);
+    chain.add(b"a\nb\n");
+    assert_eq!(chain.hash(), "5581674b59eb3a25f2b6a462d61c9264f1dc07716d54822f686be6cbfa0c5718");
+    let log = Log::new(65_536, 0);
+    log.of_version_1();
+    assert_eq!(log.problems(), "");
+    log.run(10);
+    let verified = log.verify(None);
+    assert_eq!((verified.files, verified.records, &verified.problems), (2, 14, &Vec::new()), "{verified:?}");
+    let head = log.run(100);
+    let verified = log.verify(Some(&head));
+    assert_eq!((verified.files, verified.records, &verified.problems), (3, 114, &Vec::new()), "{verified:?}");
+    let versions = |path: PathBuf| -> Vec<String> {
+        let text = fs::read_to_string(format!("{}.digest", path.display())).unwrap();
+        text.lines().map(|line| line.split_once(',').unwrap().0.to_owned()).collect()
+    };
+    assert!(versions(log.numbered(2)).iter().all(|version| version == "{\"version\":1"));
+    assert!(versions(log.path()).iter().all(|version| version == "{\"version\":2"));
+    edit(&log.numbered(1), |lines| lines.swap(0, 1));
+    assert!(log.problems().contains("edited, removed or moved"), "{}", log.problems());
+}
+
+/// Blocks, their edges and what is left over: the same bytes have the same hash, however they come in.
+#[test]
+fn a_hash_does_not_depend_on_how_lines_come_in() {
+    let lines: Vec<String> = (0..4000).map(|number| format!("{}\n", "x".repeat(number % 97))).collect();
+    let text = lines.concat();
+    for version in [1, 2] {
+        let mut at_once = Chain::of_version(version, NO_DIGEST);
+        at_once.add(text.as_bytes());
+        let mut one_by_one = Chain::of_version(version, NO_DIGEST);
+        for line in &lines {
+            one_by_one.add(line.as_bytes());
+            one_by_one.hash();
+        }
+        assert_eq!((at_once.hash(), at_once.records), (one_by_one.hash(), 4000), "{version}");
+        let mut other = Chain::of_version(version, &"1".repeat(64));
+        other.add(text.as_bytes());
+        assert_ne!(at_once.hash(), other.hash(), "{version}: the digest before counts");
+    }
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
+mod events;
 mod exchange;
 mod files;
 mod senders;
@@ -10,6 +11,20 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use access::{AuditRecord, AuditedCaller, AuditedRequest, AuditedTarget};
+use audit::Auditing;
+
+/// A request for whose record nobody waits.
+fn give(auditing: &Auditing, record: AuditRecord) {
+    drop(auditing.take(&record));
+}
+
+/// A request that waits for its record where it must.
+async fn take(auditing: &Auditing, record: AuditRecord) -> Result<(), String> {
+    match auditing.take(&record) {
+        Some(pending) => pending.written().await,
+        None => Ok(()),
+    }
+}
 
 fn record(key: &str) -> AuditRecord {
     let client = IpAddr::V4(Ipv4Addr::LOCALHOST);

@@ -11,11 +11,11 @@ use iam_formats::{
     SinkSettings, SyslogSettings, TlsSettings, WebhookSettings,
 };
 
-use crate::record;
+use crate::{give, record, take};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
-fn start(
+pub fn start(
     protocol: Protocol,
     format: AuditFormat,
     blocks: bool,
@@ -28,13 +28,13 @@ fn start(
     Auditing::start(&AuditSettings { sinks, ..AuditSettings::default() }, "us-east-1", |_| Err("no key".to_owned()))
 }
 
-fn webhook(port: u16) -> Protocol {
+pub fn webhook(port: u16) -> Protocol {
     let endpoint = format!("http://127.0.0.1:{port}/hook");
     Protocol::Webhook(WebhookSettings { endpoint, token_file: None, tls: TlsSettings::default() })
 }
 
 /// Serves connections.
-fn serve(serve: impl Fn(usize, TcpStream) + Send + Sync + 'static) -> u16 {
+pub fn serve(serve: impl Fn(usize, TcpStream) + Send + Sync + 'static) -> u16 {
     let serve = std::sync::Arc::new(serve);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -50,6 +50,12 @@ fn serve(serve: impl Fn(usize, TcpStream) + Send + Sync + 'static) -> u16 {
 /// Reads requests, and answers each with the next of the answers; the last one stays.
 fn hook(answers: &'static [&'static str], told: Sender<String>) -> u16 {
     let count = std::sync::atomic::AtomicUsize::new(0);
+    let next = move |_: &str| answers[count.fetch_add(1, std::sync::atomic::Ordering::Relaxed).min(answers.len() - 1)];
+    hook_by(next, told)
+}
+
+/// Reads requests, and answers each with what its body calls for. Bodies that are accepted are told.
+pub fn hook_by(answer: impl Fn(&str) -> &'static str + Send + Sync + 'static, told: Sender<String>) -> u16 {
     serve(move |_, mut stream| {
         let mut lines = BufReader::new(stream.try_clone().unwrap());
         loop {
@@ -69,13 +75,13 @@ fn hook(answers: &'static [&'static str], told: Sender<String>) -> u16 {
             }
             let mut body = vec![0; length];
             lines.read_exact(&mut body).unwrap();
-            let at = count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            let answer = answers[at.min(answers.len() - 1)];
+            let body = String::from_utf8(body).unwrap();
+            let answer = answer(&body);
             if answer.is_empty() {
                 return; // closes without an answer
             }
             if answer.starts_with("HTTP/1.1 2") {
-                told.send(String::from_utf8(body).unwrap()).unwrap();
+                told.send(body).unwrap();
             }
             if stream.write_all(answer.as_bytes()).is_err() {
                 return;
@@ -84,7 +90,7 @@ fn hook(answers: &'static [&'static str], told: Sender<String>) -> u16 {
     })
 }
 
-const OK: &str = "HTTP/1.1 204 No Content\r\n\r\n";
+pub const OK: &str = "HTTP/1.1 204 No Content\r\n\r\n";
 const FAILS: &[&str] = &[
     "HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n",
     "HTTP/1.1 429 Too Many Requests\r\ncontent-length: 0\r\n\r\n",
@@ -98,14 +104,14 @@ const FAILS: &[&str] = &[
 ];
 
 /// The keys of the events that arrived, until all of them did.
-fn arrived(told: &Receiver<String>, wanted: usize) -> Vec<String> {
+pub fn arrived(told: &Receiver<String>, wanted: usize) -> Vec<String> {
     let (mut keys, until) = (std::collections::BTreeSet::new(), Instant::now() + PATIENCE);
     while keys.len() < wanted {
         let left = until.saturating_duration_since(Instant::now());
         let body = told.recv_timeout(left).unwrap_or_else(|_| panic!("only {keys:?} arrived"));
         for line in body.lines() {
             let event: serde_json::Value = serde_json::from_str(line).unwrap();
-            keys.insert(event["requestParameters"]["key"].as_str().unwrap().to_owned());
+            keys.extend(event["requestParameters"]["key"].as_str().map(str::to_owned));
         }
     }
     keys.into_iter().collect()
@@ -116,7 +122,7 @@ fn arrived(told: &Receiver<String>, wanted: usize) -> Vec<String> {
 async fn a_webhook_that_fails_in_many_ways_loses_nothing() {
     let (tell, told) = channel();
     let auditing = start(webhook(hook(FAILS, tell)), AuditFormat::CloudTrail, true, None).unwrap();
-    (0..20).for_each(|number| auditing.give(record(&format!("{number:02}"))));
+    (0..20).for_each(|number| give(&auditing, record(&format!("{number:02}"))));
     let until = Instant::now() + PATIENCE;
     while auditing.ready().is_ok() {
         assert!(Instant::now() < until, "requests are carried out although the receiver fails");
@@ -136,7 +142,7 @@ async fn a_queue_on_the_disk_outlives_the_process() {
     };
     let auditing = start(webhook(nobody), AuditFormat::CloudTrail, true, Some(directory.path())).unwrap();
     for number in 0..5 {
-        auditing.take(record(&format!("{number}"))).await.unwrap();
+        take(&auditing, record(&format!("{number}"))).await.unwrap();
     }
     assert_eq!(auditing.ready(), Ok(()));
     let Err(why) = start(webhook(nobody), AuditFormat::CloudTrail, true, Some(directory.path())) else {
@@ -147,11 +153,22 @@ async fn a_queue_on_the_disk_outlives_the_process() {
     drop(auditing);
     let (tell, told) = channel();
     let auditing = start(webhook(hook(&[OK], tell)), AuditFormat::CloudTrail, true, Some(directory.path())).unwrap();
-    auditing.take(record("5")).await.unwrap();
+    take(&auditing, record("5")).await.unwrap();
     assert_eq!(arrived(&told, 6), ["0", "1", "2", "3", "4", "5"]);
     auditing.stop();
     let left = std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>();
     assert!(left.iter().all(|name| !name.to_string_lossy().ends_with(".batch")), "{left:?}");
+}
+
+/// A metric of the audit log.
+pub fn counted(auditing: &Auditing, name: &str) -> u64 {
+    let mut registry = prometheus_client::registry::Registry::default();
+    auditing.metrics().register(&mut registry);
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+    let name = format!("audit_{name}");
+    let line = text.lines().find(|line| line.starts_with(&name)).unwrap_or_else(|| panic!("{name}: {text}"));
+    line.rsplit(' ').next().unwrap().parse().unwrap()
 }
 
 /// The queue has a bound: beyond it, records of mode best-effort are dropped, each counted.
@@ -160,20 +177,12 @@ fn a_full_queue_drops_and_counts() {
     let directory = tempfile::tempdir().unwrap();
     let auditing = start(webhook(1), AuditFormat::CloudTrail, false, Some(directory.path())).unwrap();
     let (wanted, until) = (3000, Instant::now() + PATIENCE);
-    (0..wanted).for_each(|number| auditing.give(record(&format!("{number}"))));
+    (0..wanted).for_each(|number| give(&auditing, record(&format!("{number}"))));
     auditing.stop();
     assert!(Instant::now() < until);
-    let mut registry = prometheus_client::registry::Registry::default();
-    auditing.metrics().register(&mut registry);
-    let mut text = String::new();
-    prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
-    let number = |name: &str| -> u64 {
-        let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{name}: {text}"));
-        line.rsplit(' ').next().unwrap().parse().unwrap()
-    };
-    let (written, dropped) = (number("audit_records_total"), number("audit_dropped_records_total"));
-    assert_eq!(written + dropped, wanted, "{text}");
-    assert!(dropped > 0, "{text}");
+    let (written, dropped) = (counted(&auditing, "records_total"), counted(&auditing, "dropped_records_total"));
+    assert_eq!(written + dropped, wanted);
+    assert!(dropped > 0);
     let batches = std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap());
     let kept: u64 = batches
         .filter(|entry| entry.file_name().to_string_lossy().ends_with(".batch"))
@@ -183,7 +192,7 @@ fn a_full_queue_drops_and_counts() {
 }
 
 /// Reads one MessagePack value as JSON.
-fn unpack(from: &mut impl Read) -> std::io::Result<serde_json::Value> {
+pub fn unpack(from: &mut impl Read) -> std::io::Result<serde_json::Value> {
     use serde_json::{Value, json};
     fn bytes(from: &mut impl Read, length: usize) -> std::io::Result<Vec<u8>> {
         let mut bytes = vec![0; length];
@@ -210,6 +219,7 @@ fn unpack(from: &mut impl Read) -> std::io::Result<serde_json::Value> {
         short @ 0x90..=0x9f => array(from, short & 0xf)?,
         short @ 0xa0..=0xbf => text(bytes(from, (short & 0x1f) as usize)?),
         0xc0 => Value::Null,
+        bool @ (0xc2 | 0xc3) => json!(bool == 0xc3),
         0xce => json!(number(from, 4)?),
         0xcf => json!(number(from, 8)?),
         0xd9 => {
@@ -218,6 +228,10 @@ fn unpack(from: &mut impl Read) -> std::io::Result<serde_json::Value> {
         }
         0xda => {
             let length = number(from, 2)?;
+            text(bytes(from, length as usize)?)
+        }
+        0xdb => {
+            let length = number(from, 4)?;
             text(bytes(from, length as usize)?)
         }
         0xdc => {
@@ -253,7 +267,7 @@ async fn fluentd_gets_the_fields_of_weed() {
     let place = FluentdPlace::Address(format!("127.0.0.1:{port}"));
     let fluentd = FluentdSettings { place, tag: "s3.access".into(), asks_for_ack: true, tls: None };
     let auditing = start(Protocol::Fluentd(fluentd), AuditFormat::SeaweedFs, true, None).unwrap();
-    auditing.take(record("k\n")).await.unwrap();
+    take(&auditing, record("k\n")).await.unwrap();
     auditing.stop();
     let message = told.recv_timeout(PATIENCE).unwrap();
     assert_eq!(message[0], "s3.access");
@@ -277,8 +291,8 @@ async fn syslog_messages_have_their_length_before_them() {
     });
     let syslog = SyslogSettings { address: format!("127.0.0.1:{port}"), tls: None };
     let auditing = start(Protocol::Syslog(syslog), AuditFormat::AccessLog, true, None).unwrap();
-    auditing.take(record("a b\"c\n")).await.unwrap();
-    auditing.take(record("z")).await.unwrap();
+    take(&auditing, record("a b\"c\n")).await.unwrap();
+    take(&auditing, record("z")).await.unwrap();
     auditing.stop();
     drop(auditing);
     let text = told.recv_timeout(PATIENCE).unwrap();
@@ -310,7 +324,7 @@ fn every_form_is_one_line_for_each_event() {
     for (_, format) in AuditFormat::NAMES {
         let (tell, told) = channel();
         let auditing = start(webhook(hook(&[OK], tell)), *format, false, None).unwrap();
-        auditing.give(record("a\n\u{2028}b"));
+        give(&auditing, record("a\n\u{2028}b"));
         auditing.stop();
         let body = told.recv_timeout(PATIENCE).unwrap();
         assert_eq!(body.matches('\n').count(), 1, "{format:?}: {body}");

@@ -12,7 +12,8 @@ use bytes::Bytes;
 use filer::{Attributes, EmbeddedFiler, Entry, FeedFilter, FeedItem, Filer, Mutation, Transaction};
 use futures_util::StreamExt;
 use gateway::{
-    Auditor, Gateway, Metrics, QueryApi, QueryCall, ResponseBody, Settings, StatusPages, UploadLimits, accept,
+    Auditor, Gateway, Metrics, QueryApi, QueryCall, RecordWritten, ResponseBody, Settings, StatusPages, UploadLimits,
+    accept,
 };
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -51,7 +52,6 @@ impl Keeper {
     }
 }
 
-#[async_trait]
 impl Auditor for Keeper {
     fn takes_all(&self) -> bool {
         true
@@ -61,13 +61,10 @@ impl Auditor for Keeper {
         if self.is_full.load(Ordering::Relaxed) { Err("the audit log is full".to_owned()) } else { Ok(()) }
     }
 
-    fn give(&self, record: AuditRecord) {
-        self.records.lock().unwrap().push(record);
-    }
-
-    async fn take(&self, record: AuditRecord) -> Result<(), String> {
-        self.give(record);
-        if self.loses.load(Ordering::Relaxed) { Err("its audit record is lost".to_owned()) } else { Ok(()) }
+    fn take(&self, record: &AuditRecord) -> Option<RecordWritten> {
+        self.records.lock().unwrap().push(record.clone());
+        let loses = self.loses.load(Ordering::Relaxed);
+        Some(Box::pin(async move { if loses { Err("its audit record is lost".to_owned()) } else { Ok(()) } }))
     }
 }
 
