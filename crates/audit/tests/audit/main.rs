@@ -5,6 +5,8 @@
 mod events;
 mod exchange;
 mod files;
+mod injection;
+mod misbehaving;
 mod senders;
 
 use std::net::{IpAddr, Ipv4Addr};
