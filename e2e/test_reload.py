@@ -113,6 +113,36 @@ def test_what_the_files_say_is_taken_over_whole_or_not_at_all(reloaded):
     assert reloaded.status(BOB) == 200 and reloaded.records("second") == 5
 
 
+def test_half_written_files_change_nothing(reloaded):
+    """A file is read while an editor or a tool still writes it: nothing, or only its beginning, is there."""
+    reloaded.configure(reloaded.file("first"))
+    reloaded.hangup(TAKEN)
+    whole = {path: path.read_text() for path in (reloaded.iam, reloaded.identities)}
+    reloaded.identify(BOB)
+    reloaded.configure(reloaded.file("first"), reloaded.file("second"), log="debug", limits={"perKey": {"requestsPerSecond": 0.001}})
+    for path in whole:
+        text = path.read_text()
+        for length in (0, 1, len(text) // 3, len(text) // 2, len(text) - 1):
+            path.write_text(text[:length])
+            assert path.name in reloaded.hangup(REFUSED)
+        path.write_text(text)
+    assert (reloaded.status(ALICE), reloaded.status(BOB)) == (200, 403)
+    # So is the key of a log: a new sink does not begin with half of one, and does not make another.
+    key = reloaded.directory / "second.log.key"
+    for path, text in whole.items():
+        path.write_text(text)
+    made = (reloaded.directory / "first.log.key").read_text()
+    for text in ("", made[:5], made[: len(made) // 2], made[:-3]):
+        key.write_text(text)
+        key.chmod(0o600)
+        reloaded.configure(reloaded.file("first"), reloaded.file("second"))
+        assert str(key) in reloaded.hangup(REFUSED)
+        assert key.read_text() == text
+    assert reloaded.status(ALICE) == 200
+    assert not reloaded.path("second").exists() or reloaded.records("second") == 0
+    assert reloaded.records("first") == 3
+
+
 def test_providers_are_taken_over(reloaded):
     token = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJodHRwczovL2lkcC5leGFtcGxlLmNvbSJ9.AAAA"
     assume = {"Action": "AssumeRoleWithWebIdentity", "Version": "2011-06-15", "RoleArn": "arn:aws:iam::000000000000:role/R", "RoleSessionName": "me", "WebIdentityToken": token}
