@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(config, items):
 def pytest_sessionstart(session):
     if session.config.option.collectonly:
         return
-    needed = ["weed", "aws", "s3cmd", "rclone"]
+    needed = ["weed", "aws", "s3cmd", "rclone", "restic"]
     missing = [tool for tool in needed if not shutil.which(tool)]
     if not (shutil.which("nginx") or os.access("/usr/sbin/nginx", os.X_OK)):
         missing.append("nginx")
