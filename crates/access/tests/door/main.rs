@@ -4,6 +4,7 @@
 mod world;
 
 mod acls;
+mod audit;
 mod authentication;
 mod condition_keys;
 mod decisions;

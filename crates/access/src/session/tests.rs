@@ -1,0 +1,74 @@
+use iam::{Change, Identities, RolePlace, RoleRecord, Settings};
+use jiff::Timestamp;
+use serde_json::Map;
+use sts::{NewSession, SessionHolder, SigningKey};
+
+use super::*;
+
+const MADE: i64 = 1_795_314_837;
+
+fn role(id: &str, created_s: i64) -> Arc<Role> {
+    let document = RoleRecord { name: "app".to_owned(), id: id.to_owned(), created_s, ..RoleRecord::default() };
+    let change = Change::Role("app".into(), RolePlace::Base, Some(Ok(document)));
+    let empty = Snapshot::new(Settings::default(), &Identities::default());
+    Arc::clone(empty.apply([change]).role("app").unwrap())
+}
+
+fn claims(role_id: Option<&str>, issued_s: i64) -> SessionClaims {
+    let keys = SessionKeys {
+        current: SigningKey::from_bytes(b"0123456789abcdef").unwrap(),
+        older: Vec::new(),
+        issuer: "seaweedfs-sts".into(),
+        account_id: ids::AccountId::DEFAULT,
+    };
+    let issued_at = Timestamp::from_second(issued_s).unwrap();
+    let made = sts::mint(
+        &keys,
+        &NewSession {
+            role_arn: "arn:aws:iam::000000000000:role/app",
+            role_id,
+            held_by: SessionHolder::Role,
+            session_name: "s",
+            principal_arn: "arn:aws:sts::000000000000:assumed-role/app/s",
+            session_policy: None,
+            session_policy_arns: &[],
+            policy_names: &[],
+            duration_s: 900,
+            issued_at,
+            session_id: [7; 16],
+            request_context: Map::new(),
+            tags: &[],
+            transitive_tag_keys: &[],
+            source_identity: None,
+            revision: None,
+            federated: None,
+            origins: &[],
+            mfa_at_s: None,
+        },
+    );
+    sts::verify(&keys, &made.token, issued_at).unwrap().claims
+}
+
+#[test]
+fn a_session_belongs_to_the_role_with_its_id() {
+    let named_alike = role("", 0);
+    let derived = &*named_alike.id;
+    for (what, role, role_id, issued_s, wanted) in [
+        ("the role itself", role("AROAONE", MADE), Some("AROAONE"), MADE, true),
+        ("long after", role("AROAONE", MADE), Some("AROAONE"), MADE + 40_000, true),
+        ("the next role with the name", role("AROATWO", MADE + 1), Some("AROAONE"), MADE, false),
+        ("the next role, made in the same second", role("AROATWO", MADE), Some("AROAONE"), MADE, false),
+        ("the next role, with a clock that is slow", role("AROATWO", MADE - 60), Some("AROAONE"), MADE, false),
+        ("a role of a file, which has no id", role("", 0), Some(derived), MADE, true),
+        ("a role that replaced one of a file", role("AROATWO", MADE - 60), Some(derived), MADE, false),
+        ("an empty id", role("AROAONE", MADE), Some(""), MADE, false),
+        ("of `weed s3`, for this role", role("AROAONE", MADE), None, MADE + 1, true),
+        ("of `weed s3`, in the second of the role's creation", role("AROAONE", MADE), None, MADE, true),
+        ("of `weed s3`, older than the role", role("AROATWO", MADE), None, MADE - 1, false),
+        ("of `weed s3`, for a role of a file", role("", 0), None, MADE, true),
+    ] {
+        assert_eq!(is_of(&claims(role_id, issued_s), &role), wanted, "{what}");
+    }
+    let undated = SessionClaims { iat: None, nbf: None, ..claims(None, MADE) };
+    assert!(!is_of(&undated, &role("AROAONE", MADE)), "of `weed s3`, without a date");
+}
