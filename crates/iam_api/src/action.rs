@@ -8,7 +8,8 @@ use policy::Action;
 use s3::Requirement;
 
 pub use crate::answer::Service;
-use crate::command::{Command, IamError};
+use crate::command::Command;
+use crate::error::IamError;
 use crate::params::Params;
 use crate::permissions::QueryCaller;
 

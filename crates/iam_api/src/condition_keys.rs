@@ -3,7 +3,7 @@
 use policy::{Action, Context};
 
 use crate::action::{Key, QueryAction};
-use crate::command::IamError;
+use crate::error::IamError;
 use crate::params::Params;
 
 /// Sets the condition keys that a call of IAM or STS itself carries: those in the row of its action, `aws:RequestTag/*` and

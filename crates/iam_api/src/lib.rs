@@ -7,6 +7,7 @@ mod assume_role;
 pub mod cases;
 pub mod command;
 mod condition_keys;
+mod error;
 mod params;
 mod permissions;
 mod resource;
@@ -14,8 +15,9 @@ mod user_session;
 
 pub use action::{QueryAction, Service};
 pub use assume_role::{AssumeRoleInput, DurationLimits, InputError, OwnSessionInput};
-pub use command::{Command, IamError, Outcome};
+pub use command::{Command, Outcome};
 pub use condition_keys::set_query_condition_keys;
+pub use error::IamError;
 pub use params::Params;
 pub use permissions::{QueryCaller, query_requirements};
 pub use user_session::{FederationTokenInput, MfaInput, SessionTokenInput, user_session_s};

@@ -6,7 +6,7 @@ use std::collections::btree_map::Entry;
 use iam::{Tags, is_name};
 use s3::QueryString;
 
-use crate::command::IamError;
+use crate::error::IamError;
 
 /// The parameters of a call of a query API, decoded. They are read once: what decides the permission is what does the work.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]

@@ -5,7 +5,7 @@ use policy::ResourceType;
 use s3::Requirement;
 
 use crate::action::{Permission, QueryAction};
-use crate::command::IamError;
+use crate::error::IamError;
 use crate::params::Params;
 use crate::resource::resource_of;
 

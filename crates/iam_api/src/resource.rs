@@ -4,7 +4,7 @@ use policy::{Action, ResourceType};
 use s3::Requirement;
 
 use crate::action::{QueryAction, Resource};
-use crate::command::IamError;
+use crate::error::IamError;
 use crate::params::{Params, checked_name};
 use crate::permissions::QueryCaller;
 

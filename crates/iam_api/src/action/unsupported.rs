@@ -4,7 +4,7 @@
 use policy::ResourceType::IamServerCertificate;
 
 use super::{Key, Permission, QueryAction, Resource};
-use crate::command::IamError;
+use crate::error::IamError;
 use crate::params::{Params, checked_name};
 use crate::permissions::QueryCaller;
 use crate::resource::renaming;
