@@ -11,7 +11,7 @@ pub use crate::answer::Service;
 use crate::command::Command;
 use crate::error::IamError;
 use crate::params::Params;
-use crate::permissions::QueryCaller;
+use crate::query_caller::QueryCaller;
 
 /// An action of the query APIs of IAM and STS, whether Kelpgate runs it or not.
 #[derive(Debug, Clone, Copy)]

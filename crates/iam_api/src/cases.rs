@@ -5,7 +5,8 @@ use s3::Requirement;
 
 use crate::condition_keys::set_query_condition_keys;
 use crate::params::Params;
-use crate::permissions::{QueryCaller, query_requirements};
+use crate::permissions::query_requirements;
+use crate::query_caller::QueryCaller;
 
 /// The account of the caller in all rows, and the caller.
 const ACCOUNT: &str = "111122223333";

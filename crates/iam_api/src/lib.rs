@@ -10,6 +10,7 @@ mod condition_keys;
 mod error;
 mod params;
 mod permissions;
+mod query_caller;
 mod resource;
 mod user_session;
 
@@ -19,5 +20,6 @@ pub use command::{Command, Outcome};
 pub use condition_keys::set_query_condition_keys;
 pub use error::IamError;
 pub use params::Params;
-pub use permissions::{QueryCaller, query_requirements};
+pub use permissions::query_requirements;
+pub use query_caller::QueryCaller;
 pub use user_session::{FederationTokenInput, MfaInput, SessionTokenInput, user_session_s};

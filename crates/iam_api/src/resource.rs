@@ -6,7 +6,7 @@ use s3::Requirement;
 use crate::action::{QueryAction, Resource};
 use crate::error::IamError;
 use crate::params::{Params, checked_name};
-use crate::permissions::QueryCaller;
+use crate::query_caller::QueryCaller;
 
 /// The longest name of any entity. The actions themselves have shorter limits.
 const NAME: usize = 128;

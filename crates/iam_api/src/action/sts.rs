@@ -6,7 +6,7 @@ use s3::Requirement;
 use super::{Key, Permission, QueryAction, Resource};
 use crate::error::IamError;
 use crate::params::{Params, checked_name};
-use crate::permissions::QueryCaller;
+use crate::query_caller::QueryCaller;
 
 pub(super) const ACTIONS: &[QueryAction] = &[
     QueryAction { further: Some(for_session), keys: OF_SESSION, ..QueryAction::sts("AssumeRole") },

@@ -6,7 +6,7 @@ use policy::ResourceType::IamServerCertificate;
 use super::{Key, Permission, QueryAction, Resource};
 use crate::error::IamError;
 use crate::params::{Params, checked_name};
-use crate::permissions::QueryCaller;
+use crate::query_caller::QueryCaller;
 use crate::resource::renaming;
 
 pub(super) const ACTIONS: &[QueryAction] = &[

@@ -3,7 +3,7 @@
 use super::{Answer, Command, IamError, Outcome, Request, read, user};
 use crate::answer::{date, fragment};
 use crate::params::Params;
-use crate::permissions::QueryCaller;
+use crate::query_caller::QueryCaller;
 use iam::{Role, Snapshot};
 use xml::XmlWriter;
 

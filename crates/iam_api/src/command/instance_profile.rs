@@ -13,7 +13,7 @@ use super::{Answer, Command, IamError, Outcome, Request, grant, read, revoke, ro
 use crate::action::Key;
 use crate::answer::{date, fragment};
 use crate::params::Params;
-use crate::permissions::QueryCaller;
+use crate::query_caller::QueryCaller;
 use crate::resource::arn_of;
 use iam::{Change, DocumentKey, InstanceProfile, Snapshot, unique_id::new_id};
 

@@ -11,7 +11,7 @@ use xml::XmlWriter;
 use super::{Answer, Command, IamError, Outcome, Request, grant, read, revoke, user};
 use crate::answer::{date, fragment};
 use crate::params::{Params, checked_name};
-use crate::permissions::QueryCaller;
+use crate::query_caller::QueryCaller;
 use iam::unique_id::base32;
 use iam::{Change, Credential, DocumentKey, MfaDevice, Snapshot, User};
 

@@ -10,7 +10,7 @@ use xml::XmlWriter;
 use super::{Answer, Command, IamError, Outcome, Request, grant, read, revoke, tags};
 use crate::answer::{date, fragment};
 use crate::params::Params;
-use crate::permissions::QueryCaller;
+use crate::query_caller::QueryCaller;
 use iam::{Change, DocumentKey, OidcProvider, Snapshot, is_reserved_issuer};
 
 pub(super) const COMMANDS: &[Command] = &[

@@ -12,7 +12,7 @@ use xml::XmlWriter;
 use super::{Answer, Command, IamError, Outcome, Request, grant, read, revoke, user};
 use crate::answer::{date, fragment};
 use crate::params::Params;
-use crate::permissions::QueryCaller;
+use crate::query_caller::QueryCaller;
 use crate::resource::arn_of;
 use iam::{
     ANONYMOUS, Change, Credential, DocumentKey, ServiceAccount, Snapshot,

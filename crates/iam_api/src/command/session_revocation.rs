@@ -7,7 +7,7 @@ use policy::ResourceType::{IamRole, IamUser};
 use super::{Answer, Command, IamError, Outcome, Request, read, revoke};
 use crate::answer::{date, fragment};
 use crate::params::Params;
-use crate::permissions::QueryCaller;
+use crate::query_caller::QueryCaller;
 use crate::resource::arn_of;
 use iam::{Caller, Change, DocumentKey, Revocation, RevocationTarget, Snapshot};
 
