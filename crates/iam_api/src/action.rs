@@ -1,6 +1,7 @@
 //! What is known of an action of IAM or STS. One row says all of it, beside the command that runs it: what the row leaves
 //! out is as AWS's Service Authorization Reference has it ([`policy::Action`]).
 
+mod find;
 mod sts;
 mod unsupported;
 
@@ -8,7 +9,6 @@ use policy::Action;
 use s3::Requirement;
 
 pub use crate::answer::Service;
-use crate::command::Command;
 use crate::error::IamError;
 use crate::params::Params;
 use crate::query_caller::QueryCaller;
@@ -83,25 +83,6 @@ pub(crate) const POLICY_ARN: &[Key] = &[Key::Of("iam:PolicyARN", "PolicyArn")];
 pub(crate) const NEW_BOUNDARY: &[Key] = &[Key::Of("iam:PermissionsBoundary", "PermissionsBoundary")];
 
 impl QueryAction {
-    /// The action with exactly this name.
-    ///
-    /// Fails with `InvalidAction` if neither AWS nor SeaweedFS has it, or if it is a permission only, such as `PassRole`.
-    pub fn find(name: &str) -> Result<Self, IamError> {
-        let rows = Command::all().map(|command| &command.action).chain(sts::ACTIONS).chain(unsupported::ACTIONS);
-        let row = rows.copied().find(|action| action.name == name);
-        let found = row.or_else(|| Self::of_aws(name)).filter(|action| action.permission != Permission::Only);
-        found.ok_or_else(|| IamError::new("InvalidAction", 400, format!("Unknown IAM or STS action: {name}")))
-    }
-
-    /// An action of which there is nothing to say beyond AWS's reference.
-    fn of_aws(name: &str) -> Option<Self> {
-        let spelled = |service: &str| {
-            let action = Action::named(&format!("{service}:{name}"))?;
-            action.as_str().split_once(':').map(|(_, spelled)| spelled).filter(|spelled| *spelled == name)
-        };
-        spelled("iam").map(Self::iam).or_else(|| spelled("sts").map(Self::sts))
-    }
-
     /// The permission that a call of it needs, for example `iam:CreateUser`. Metrics and logs name the action by it.
     pub fn label(&self) -> &'static str {
         match self.permission {
