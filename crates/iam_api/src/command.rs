@@ -23,6 +23,7 @@ mod role;
 mod service_account;
 mod session_revocation;
 mod simulation;
+mod tagging;
 mod tags;
 mod uniqueness;
 mod unsupported_credentials;
@@ -123,7 +124,7 @@ impl Command {
         let tables = tables.chain([
             simulation::COMMANDS,
             validate_policy::COMMANDS,
-            tags::COMMANDS,
+            tagging::COMMANDS,
             permissions_boundary::COMMANDS,
         ]);
         let tables = tables.chain([oidc_provider::COMMANDS, service_account::COMMANDS, instance_profile::COMMANDS]);
