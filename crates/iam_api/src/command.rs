@@ -17,6 +17,7 @@ mod mfa_device;
 mod oidc_provider;
 mod params;
 mod permissions_boundary;
+mod policy_document;
 mod public_access_block;
 mod rename;
 mod role;

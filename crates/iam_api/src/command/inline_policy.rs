@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use policy::{Policy, PolicyError, PolicyKind};
+use policy::{Policy, PolicyKind};
 
+use super::policy_document::parsed;
 use super::{Answer, Command, IamError, Outcome, Request, group, read, revoke, role, user};
 use crate::answer::{encoded, fragment};
 use iam::{Change, DocumentKey, Holder, InlinePolicyRecord, Snapshot};
@@ -175,18 +176,4 @@ fn list(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
 
 fn no_such_policy(holder: &Holder, name: &str) -> IamError {
     IamError::no_such_entity(format!("The {} policy with name {name} cannot be found.", holder.kind()))
-}
-
-/// The text of a policy parameter, which the evaluator must be able to read.
-pub(super) fn checked_document(request: &Request<'_>, kind: PolicyKind, parameter: &str) -> Result<Arc<str>, IamError> {
-    let text = request.params.required(parameter)?;
-    parsed(Policy::parse(kind, text)).map(|_| text.into())
-}
-
-fn parsed(policy: Result<Policy, PolicyError>) -> Result<Policy, IamError> {
-    policy.map_err(|error| {
-        let place = if error.path().is_empty() { String::new() } else { format!(" (at {})", error.path()) };
-        let status = if error.code() == "LimitExceeded" { 409 } else { 400 };
-        IamError::new(error.code(), status, format!("{}{place}", error.message()))
-    })
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use policy::PolicyKind;
 use xml::XmlWriter;
 
-use super::inline_policy::checked_document;
+use super::policy_document::checked_document;
 use super::{Answer, Command, IamError, Outcome, Request, grant, read, revoke, tags};
 use crate::answer::{date, encoded, fragment};
 use iam::{Change, DocumentKey, ManagedPolicy, PolicyPlace, PolicyRecord, PolicyVersion, Snapshot, unique_id::new_id};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use policy::PolicyKind;
 use xml::XmlWriter;
 
-use super::inline_policy::checked_document;
+use super::policy_document::checked_document;
 use super::{
     Answer, Command, IamError, Outcome, Request, access_key_last_used, grant, instance_profile, permissions_boundary,
     read, revoke, tags,
