@@ -4,7 +4,7 @@ use super::user::{self, documents};
 use super::{Answer, Command, IamError, Outcome, Request, grant, read, revoke, service_account};
 use crate::answer::{date, fragment};
 use iam::{
-    Credential, Snapshot, UserRecord,
+    Change, Credential, Snapshot, UserRecord,
     unique_id::{alphanumeric, base32},
 };
 
@@ -23,7 +23,7 @@ fn create_access_key(request: &Request<'_>, state: &Snapshot) -> Answer {
     request.refuse("AccessKeyId")?;
     request.refuse("SecretAccessKey")?;
     let name = request.user_name()?;
-    let mut record = user::record(user::find_to_change(request, state, &name)?);
+    let mut record = (*user::find_to_change(request, state, &name)?.record).clone();
     if record.credentials.len() >= KEYS_PER_USER {
         return Err(IamError::limit(format!("Cannot exceed quota for AccessKeysPerUser: {KEYS_PER_USER}")));
     }
@@ -48,7 +48,7 @@ fn create_access_key(request: &Request<'_>, state: &Snapshot) -> Answer {
             xml.text("Expiration", &date(expires_s));
         }
     });
-    Ok(Outcome { result: Some(xml.finish()), ..Outcome::of(vec![user::put(&name, record)]) })
+    Ok(Outcome { result: Some(xml.finish()), ..Outcome::of(vec![Change::User(name.clone(), Some(Ok(record)))]) })
 }
 
 fn list_access_keys(request: &Request<'_>, state: &Snapshot) -> Answer {
@@ -91,7 +91,7 @@ fn update_access_key(request: &Request<'_>, state: &Snapshot) -> Answer {
             key.expires_s = sooner(key.expires_s, expires_s)?;
         }
     }
-    Ok(Outcome::of(vec![user::put(&name, record)]))
+    Ok(Outcome::of(vec![Change::User(name.clone(), Some(Ok(record)))]))
 }
 
 /// Whoever may update a key, perhaps with the key itself, must not be able to make it last longer than its maker wanted.
@@ -106,13 +106,13 @@ fn delete_access_key(request: &Request<'_>, state: &Snapshot) -> Answer {
     let name = request.user_name()?;
     let (mut record, place) = with_key(request, state, &name)?;
     record.credentials.remove(place);
-    Ok(Outcome::of(vec![user::put(&name, record)]))
+    Ok(Outcome::of(vec![Change::User(name.clone(), Some(Ok(record)))]))
 }
 
 /// The user's document and the index of `AccessKeyId` in it.
 fn with_key(request: &Request<'_>, state: &Snapshot, name: &str) -> Result<(UserRecord, usize), IamError> {
     let wanted = request.params.required("AccessKeyId")?;
-    let record = user::record(user::find_to_change(request, state, name)?);
+    let record = (*user::find_to_change(request, state, name)?.record).clone();
     let place = record
         .credentials
         .iter()

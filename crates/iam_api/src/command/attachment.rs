@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::inline_policy::{Kind, check};
-use super::{Answer, Command, IamError, Outcome, Request, managed_policy, read, revoke, user};
+use super::{Answer, Command, IamError, Outcome, Request, managed_policy, read, revoke};
 use crate::action::POLICY_ARN;
 use iam::{Change, DocumentKey, Holder, Snapshot, policy_name_of};
 use xml::XmlWriter;
@@ -87,9 +87,9 @@ fn attached_names(state: &Snapshot, holder: &Holder) -> Vec<String> {
 fn with_attached(state: &Snapshot, holder: &Holder, names: Vec<String>) -> Option<Change> {
     Some(match holder {
         Holder::User(name) => {
-            let mut record = user::record(state.user(name)?);
+            let mut record = (*state.user(name)?.record).clone();
             record.attached_policies = names;
-            user::put(name, record)
+            Change::User(name.clone(), Some(Ok(record)))
         }
         Holder::Group(name) => {
             let mut record = (*state.group(name)?.record).clone();

@@ -139,10 +139,10 @@ fn delete(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
 /// once its policy is removed.
 fn without_legacy_actions(state: &Snapshot, holder: &Holder) -> Option<Change> {
     let Holder::User(name) = holder else { return None };
-    let mut record = user::record(state.user(name)?);
+    let mut record = (*state.user(name)?.record).clone();
     (!record.actions.is_empty()).then(|| {
         record.actions.clear();
-        user::put(name, record)
+        Change::User(name.clone(), Some(Ok(record)))
     })
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::inline_policy::{Kind, check};
-use super::{Answer, Command, IamError, Outcome, Request, attachment, managed_policy, revoke, user};
+use super::{Answer, Command, IamError, Outcome, Request, attachment, managed_policy, revoke};
 use crate::action::NEW_BOUNDARY;
 use iam::{Change, DocumentKey, Holder, Snapshot};
 use xml::XmlWriter;
@@ -62,9 +62,9 @@ fn delete(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
 fn with_boundary(state: &Snapshot, holder: &Holder, boundary: Option<String>) -> Option<Change> {
     match holder {
         Holder::User(name) => {
-            let mut record = user::record(state.user(name)?);
+            let mut record = (*state.user(name)?.record).clone();
             record.boundary = boundary;
-            Some(user::put(name, record))
+            Some(Change::User(name.clone(), Some(Ok(record))))
         }
         Holder::Role(name) => {
             let role = state.role(name)?;

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{IamError, user};
+use super::IamError;
 use iam::{Change, DocumentKey, GroupRecord, Holder, InlinePolicyRecord, Renamed, Snapshot, UserRecord};
 
 /// The renaming of one user or group.
@@ -166,7 +166,7 @@ enum Entity {
 
 fn entity(state: &Snapshot, holder: &Holder) -> Option<Entity> {
     match holder {
-        Holder::User(name) => state.user(name).map(|user| Entity::User(user::record(user))),
+        Holder::User(name) => state.user(name).map(|user| Entity::User((*user.record).clone())),
         Holder::Group(name) => state.group(name).map(|group| Entity::Group((*group.record).clone())),
         Holder::Role(_) => None,
     }

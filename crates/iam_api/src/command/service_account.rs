@@ -167,9 +167,9 @@ fn create(request: &Request<'_>, state: &Snapshot) -> Answer {
     // The user first: an id in its list that names nothing grants nothing, and the next deletion removes it. Users of
     // the identities file have no list that could be written.
     if !state.is_static_user(&name) {
-        let mut record = user::record(user);
+        let mut record = (*user.record).clone();
         record.service_account_ids.push(id.to_string());
-        changes.push(user::put(&name, record));
+        changes.push(Change::User(name.clone(), Some(Ok(record))));
     }
     changes.push(Change::ServiceAccount(id, Some(Ok(account))));
     Ok(Outcome { changes, result: Some(xml.finish()) })
@@ -221,10 +221,10 @@ fn delete(request: &Request<'_>, state: &Snapshot) -> Answer {
     let mut changes = vec![Change::ServiceAccount(account.id.as_str().into(), None)];
     let name: Arc<str> = account.parent_user.as_str().into();
     if let Some(parent) = state.user(&name).filter(|_| !state.is_static_user(&name)) {
-        let mut record = user::record(parent);
+        let mut record = (*parent.record).clone();
         // Also remove whatever a crash between two steps left in the list.
         record.service_account_ids.retain(|id| *id != account.id && state.service_account(id).is_some());
-        changes.push(user::put(&name, record));
+        changes.push(Change::User(name.clone(), Some(Ok(record))));
     }
     Ok(Outcome { changes, result: None })
 }

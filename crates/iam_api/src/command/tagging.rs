@@ -48,9 +48,9 @@ fn change(
     Ok(Outcome::of(match kind {
         Kind::User => {
             let name = request.name("UserName", 64)?;
-            let mut record = user::record(user::find_to_change(request, state, &name)?);
+            let mut record = (*user::find_to_change(request, state, &name)?.record).clone();
             change(&mut record.tags)?;
-            vec![user::put(&name, record)]
+            vec![Change::User(name.clone(), Some(Ok(record)))]
         }
         Kind::Role => {
             let role = role::find(request, state, &request.name("RoleName", 64)?)?;

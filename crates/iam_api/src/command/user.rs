@@ -81,16 +81,6 @@ pub(super) fn find_to_change<'a>(
     Ok(user)
 }
 
-/// A copy of the user's record to change.
-pub(super) fn record(user: &User) -> UserRecord {
-    (*user.record).clone()
-}
-
-/// The change that writes a user's record.
-pub(super) fn put(name: &Arc<str>, record: UserRecord) -> Change {
-    Change::User(name.clone(), Some(Ok(record)))
-}
-
 fn create_user(request: &Request<'_>, state: &Snapshot) -> Answer {
     let name = request.name("UserName", 64)?;
     free(state, &name)?;
@@ -107,7 +97,7 @@ fn create_user(request: &Request<'_>, state: &Snapshot) -> Answer {
         ..UserRecord::default()
     };
     let mut changes = leftovers(state, &name);
-    changes.push(put(&name, record));
+    changes.push(Change::User(name.clone(), Some(Ok(record))));
     let next = state.apply(changes.iter().cloned());
     let result = find(request, &next, &name).map(|user| user_xml(request, &next, user))?;
     Ok(Outcome { changes, result: Some(result) })
@@ -172,15 +162,15 @@ fn update_user(request: &Request<'_>, state: &Snapshot) -> Answer {
         }
         return Ok(Outcome::of(rename.changes(state, path, request.now_s)?));
     }
-    let mut record = record(find_to_change(request, state, &name)?);
+    let mut record = (*find_to_change(request, state, &name)?.record).clone();
     let Some(path) = path else { return Ok(Outcome::default()) };
     record.path = path;
-    Ok(Outcome::of(vec![put(&name, record)]))
+    Ok(Outcome::of(vec![Change::User(name, Some(Ok(record)))]))
 }
 
 fn set_user_status(request: &Request<'_>, state: &Snapshot) -> Answer {
     let name = request.name("UserName", 64)?;
-    let mut record = record(find_to_change(request, state, &name)?);
+    let mut record = (*find_to_change(request, state, &name)?.record).clone();
     record.disabled = match request.params.required("Status")? {
         "Active" => false,
         "Inactive" => true,
@@ -190,7 +180,7 @@ fn set_user_status(request: &Request<'_>, state: &Snapshot) -> Answer {
             ));
         }
     };
-    Ok(Outcome::of(vec![put(&name, record)]))
+    Ok(Outcome::of(vec![Change::User(name, Some(Ok(record)))]))
 }
 
 fn delete_user(request: &Request<'_>, state: &Snapshot) -> Answer {
