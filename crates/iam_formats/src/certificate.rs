@@ -3,9 +3,9 @@
 use iam::{IdentityProvider, ProviderRights, certificate_issuer};
 use json::{JsonError, Node};
 
-use crate::config::refuse_unknown;
 use crate::ldap::check_name;
 use crate::providers;
+use crate::unknown_settings::refuse_unknown;
 
 /// Reads the `config` of the provider. The second part of the result is the file with the authorities.
 pub(crate) fn read(

@@ -18,6 +18,7 @@ use crate::plugin::PluginSettings;
 use crate::providers::{self, Providers};
 use crate::quotas::QuotaSettings;
 use crate::unknown::fields_of;
+use crate::unknown_settings::{refuse_unknown, unknown};
 use iam::{Change, ChangeKind, IdentityProvider, PolicyPlace, PolicyRecord, RolePlace, RoleRecord, Settings};
 use json::{JsonError, Node, Object};
 
@@ -397,21 +398,12 @@ impl IamConfig {
     }
 }
 
-fn unknown(node: &Node<'_>, key: &str) -> JsonError {
-    let path = if key.is_empty() { node.path().to_owned() } else { format!("{}.{key}", node.path()) };
-    node.error(format!("unknown key `{path}`; correct it or remove it (a key that begins with `_` is a comment)"))
-}
-
 /// An unreadable policy prevents the start: on the filer it would replace a good one.
 fn readable(node: &Node<'_>, kind: PolicyKind, text: &str) -> Result<(), JsonError> {
     Policy::parse_stored(kind, text).map(|_| ()).map_err(|error| {
         let place = if error.path().is_empty() { String::new() } else { format!(" at {}", error.path()) };
         node.error(format!("the policy cannot be read{place}: {}", error.message()))
     })
-}
-
-pub(crate) fn refuse_unknown(object: Object<'_>) -> Result<(), JsonError> {
-    object.rest().iter().find(|(key, _)| !key.starts_with('_')).map_or(Ok(()), |(_, node)| Err(unknown(node, "")))
 }
 
 fn within(node: &Node<'_>, least: i64, most: i64) -> Result<i64, JsonError> {

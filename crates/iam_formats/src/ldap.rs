@@ -6,9 +6,9 @@ use iam::{IdentityProvider, PolicyMapping, ProviderRights, directory_issuer, rea
 use ids::SecretAccessKey;
 use json::{JsonError, Node, Object};
 
-use crate::config::refuse_unknown;
 use crate::go::duration_s;
 use crate::providers::{self, role_mapping};
+use crate::unknown_settings::refuse_unknown;
 
 /// How a directory is asked.
 #[derive(Debug, Clone)]

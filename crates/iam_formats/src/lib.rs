@@ -23,6 +23,7 @@ mod reload;
 mod revocation;
 mod shown;
 mod unknown;
+mod unknown_settings;
 pub mod weed_policies;
 
 pub use audit::{

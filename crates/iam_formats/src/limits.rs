@@ -2,7 +2,7 @@
 
 use json::{JsonError, Node, Object};
 
-use crate::config::refuse_unknown;
+use crate::unknown_settings::refuse_unknown;
 
 /// `kelpgate.limits`; without limits by default.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

@@ -7,9 +7,9 @@ use ids::AccountId;
 use json::{JsonError, Node, Object};
 
 use crate::certificate;
-use crate::config::refuse_unknown;
 use crate::ldap::{self, LdapSettings};
 use crate::plugin::{self, PluginSettings};
+use crate::unknown_settings::refuse_unknown;
 
 /// Fields of SeaweedFS that have no effect here: tokens are verified by the provider's keys and give what they say.
 const WITHOUT_EFFECT: [&str; 5] = ["clientSecret", "userInfoUri", "scopes", "claimsMapping", "jwksCacheTTLSeconds"];
