@@ -4,7 +4,7 @@ use iam::{IdentityProvider, ProviderRights, certificate_issuer};
 use json::{JsonError, Node};
 
 use crate::ldap::check_name;
-use crate::providers;
+use crate::provider_rights::{rights, without_tokens};
 use crate::unknown_settings::refuse_unknown;
 
 /// Reads the `config` of the provider. The second part of the result is the file with the authorities.
@@ -19,12 +19,12 @@ pub(crate) fn read(
     if authorities.is_empty() {
         return Err(node.error("name the file with the authorities of client certificates, `clientCaCert`"));
     }
-    let rights = providers::rights(node, object.string(&["policyClaim"])?, mapping)?;
+    let rights = rights(node, object.string(&["policyClaim"])?, mapping)?;
     if matches!(&rights, ProviderRights::PolicyClaim(claim) if claim != "sub") {
         return Err(node.error(
             "`policyClaim` of certificates is `sub`: the policy that is named like the certificate's common name",
         ));
     }
     refuse_unknown(object)?;
-    Ok((providers::without_tokens(certificate_issuer(&name), name, rights), authorities))
+    Ok((without_tokens(certificate_issuer(&name), name, rights), authorities))
 }

@@ -7,7 +7,7 @@ use ids::SecretAccessKey;
 use json::{JsonError, Node, Object};
 
 use crate::go::duration_s;
-use crate::providers::{self, role_mapping};
+use crate::provider_rights::{role_mapping, without_tokens};
 use crate::unknown_settings::refuse_unknown;
 
 /// How a directory is asked.
@@ -75,7 +75,7 @@ pub(crate) fn read(
     let rights = rights(&mut object, mapping)?;
     let settings = settings(node, &mut object, &name, warnings)?;
     refuse_unknown(object)?;
-    Ok((providers::without_tokens(directory_issuer(&name), name, rights), settings))
+    Ok((without_tokens(directory_issuer(&name), name, rights), settings))
 }
 
 /// The name is part of the provider's ARN and of its issuer.

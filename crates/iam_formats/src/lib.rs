@@ -17,6 +17,8 @@ mod mfa_device;
 mod oidc_keys;
 mod oidc_provider;
 mod plugin;
+mod provider_address;
+mod provider_rights;
 mod providers;
 mod quotas;
 mod reload;

@@ -4,9 +4,10 @@ use iam::{IdentityProvider, ProviderRights, plugin_issuer};
 use ids::SecretAccessKey;
 use json::{JsonError, Node, Object};
 
-use crate::config::refuse_unknown;
 use crate::ldap::check_name;
-use crate::providers;
+use crate::provider_address::check_address;
+use crate::provider_rights::{self, without_tokens};
+use crate::unknown_settings::refuse_unknown;
 
 /// How a plugin is asked.
 #[derive(Debug, Clone)]
@@ -47,14 +48,14 @@ pub(crate) fn read(
     let rights = rights(node, &mut object, mapping)?;
     let settings = settings(node, &mut object, &name)?;
     refuse_unknown(object)?;
-    Ok((providers::without_tokens(plugin_issuer(&name), name, rights), settings))
+    Ok((without_tokens(plugin_issuer(&name), name, rights), settings))
 }
 
 fn settings(node: &Node<'_>, object: &mut Object<'_>, name: &str) -> Result<PluginSettings, JsonError> {
     let given = |text: String| Some(text).filter(|text| !text.is_empty());
     let allows_private_addresses = object.boolean(&["allowPrivateAddresses"])?;
     let url = object.take("url").ok_or_else(|| node.error("name the `url` of the plugin"))?;
-    providers::check_address(&url, &url.string()?, allows_private_addresses)?;
+    check_address(&url, &url.string()?, allows_private_addresses)?;
     let auth_token = given(object.string(&["authToken"])?);
     let auth_token_file = given(object.string(&["authTokenFile"])?);
     if auth_token.is_some() && auth_token_file.is_some() {
@@ -90,7 +91,9 @@ fn role_id(object: &mut Object<'_>) -> Result<Option<String>, JsonError> {
 /// Exactly one source of rights for callers that name no role.
 fn rights(node: &Node<'_>, object: &mut Object<'_>, mapping: Option<Node<'_>>) -> Result<ProviderRights, JsonError> {
     let policy_claim = object.string(&["policyClaim"])?;
-    let Some(own) = object.take("rolePolicy") else { return providers::rights(node, policy_claim, mapping) };
+    let Some(own) = object.take("rolePolicy") else {
+        return provider_rights::rights(node, policy_claim, mapping);
+    };
     if mapping.is_some() || !policy_claim.is_empty() {
         let message = "keep one of `rolePolicy`, `policyClaim` and `roleMapping`: one source gives rights";
         return Err(own.error(message));

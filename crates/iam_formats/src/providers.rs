@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use iam::{IdentityProvider, KeySource, ProviderRights, RoleMapping, RoleRule, is_reserved_issuer};
+use iam::{IdentityProvider, KeySource, is_reserved_issuer};
 use ids::AccountId;
 use json::{JsonError, Node, Object};
 
 use crate::certificate;
 use crate::ldap::{self, LdapSettings};
 use crate::plugin::{self, PluginSettings};
+use crate::provider_address::check_address;
+use crate::provider_rights::rights;
 use crate::unknown_settings::refuse_unknown;
 
 /// Fields of SeaweedFS that have no effect here: tokens are verified by the provider's keys and give what they say.
@@ -77,23 +79,6 @@ pub(crate) fn of_account(
         all.push(Arc::new(IdentityProvider { account, arn, ..provider }));
     }
     Ok(all)
-}
-
-/// A provider whose users show no tokens. Its ARN and account are set once the account is known.
-pub(crate) fn without_tokens(issuer: String, name: String, rights: ProviderRights) -> IdentityProvider {
-    IdentityProvider {
-        issuer,
-        client_ids: Vec::new(),
-        created_s: 0,
-        keys: KeySource::default(),
-        rights,
-        source_identity_claim: String::new(),
-        session_name_claim: String::new(),
-        allowed_tag_keys: None,
-        arn: String::new(),
-        account: AccountId::DEFAULT,
-        name,
-    }
 }
 
 /// What vouches for the users of a provider, as far as it is not a part of the provider.
@@ -237,68 +222,4 @@ fn check_url(node: &Node<'_>, url: &str, allows_private_addresses: bool) -> Resu
         return Err(node.error(format!("`{url}`: {hint}")));
     }
     Ok(())
-}
-
-/// An URL that can be asked: what follows `@` would be another host than it seems.
-pub(crate) fn check_address(node: &Node<'_>, url: &str, allows_private_addresses: bool) -> Result<(), JsonError> {
-    let rest = match url.strip_prefix("https://") {
-        Some(rest) => rest,
-        None => match url.strip_prefix("http://") {
-            Some(rest) if allows_private_addresses => rest,
-            Some(_) => {
-                let hint = "an `http://` address needs `allowPrivateAddresses`, and must be private or loopback";
-                return Err(node.error(format!("`{url}`: {hint}")));
-            }
-            None => return Err(node.error(format!("`{url}` does not begin with https://"))),
-        },
-    };
-    let host = rest.split(['/', ':']).next().unwrap_or_default();
-    let plain = |byte: u8| byte.is_ascii_graphic() && !b"@?#\\\"'<>*".contains(&byte);
-    if host.is_empty() || !rest.bytes().all(plain) {
-        return Err(node.error(format!("`{url}` is not the address of a provider: a host and a path, nothing else")));
-    }
-    Ok(())
-}
-
-/// Exactly one source of rights for callers that name no role.
-pub(crate) fn rights(
-    node: &Node<'_>,
-    policy_claim: String,
-    mapping: Option<Node<'_>>,
-) -> Result<ProviderRights, JsonError> {
-    let mapping = mapping.map(|node| role_mapping(&node)).transpose()?;
-    match (mapping, policy_claim.is_empty()) {
-        (Some(_), false) => Err(node.error("keep one of `policyClaim` and `roleMapping`: one source gives rights")),
-        (Some(mapping), true) => Ok(ProviderRights::Roles(mapping)),
-        (None, false) => Ok(ProviderRights::PolicyClaim(policy_claim)),
-        (None, true) => Ok(ProviderRights::None),
-    }
-}
-
-pub(crate) fn role_mapping(node: &Node<'_>) -> Result<RoleMapping, JsonError> {
-    let mut object = node.object()?;
-    let mut rules = Vec::new();
-    for node in object.array(&["rules"])? {
-        let mut rule = node.object()?;
-        let read = RoleRule {
-            claim: rule.string(&["claim"])?,
-            value: rule.string(&["value"])?,
-            role: rule.string(&["role"])?,
-        };
-        if let Some(condition) = rule.take("condition")
-            && !condition.string()?.is_empty()
-        {
-            return Err(
-                condition.error("conditions of rules are not supported; use conditions of the role's trust policy")
-            );
-        }
-        refuse_unknown(rule)?;
-        if read.claim.is_empty() || read.value.is_empty() || read.role.is_empty() {
-            return Err(node.error("a rule needs a `claim`, a `value` and a `role`"));
-        }
-        rules.push(read);
-    }
-    let default_role = Some(object.string(&["defaultRole"])?).filter(|role| !role.is_empty());
-    refuse_unknown(object)?;
-    Ok(RoleMapping { rules, default_role })
 }
