@@ -7,7 +7,8 @@ use crate::compiled::CompiledPolicy;
 use crate::decide::{Decision, PolicySet, PolicyType, Request};
 use crate::explain::{StatementExplanation, all, kind, name};
 use crate::grammar::Effect;
-use crate::policy::{Policy, PolicyKind};
+use crate::policy::Policy;
+use crate::policy_kind::PolicyKind;
 use crate::principal::Principal;
 
 /// The smallest changes that would allow the request: they lift every denial, and make every type of policy that has to

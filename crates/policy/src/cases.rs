@@ -14,7 +14,8 @@ use crate::context::Context;
 use crate::decide::{CrossAccount, Decision, Origin, PolicySet, PolicyType, Request, decide, decide_trust};
 use crate::error::PolicyError;
 use crate::explain::{Explanation, explain, explain_trust};
-use crate::policy::{Policy, PolicyKind};
+use crate::policy::Policy;
+use crate::policy_kind::PolicyKind;
 use crate::principal::Principal;
 
 #[derive(Deserialize)]

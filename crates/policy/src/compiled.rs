@@ -6,7 +6,7 @@ use crate::decide::Request;
 use crate::grammar::{Document, Effect};
 use crate::index::Index;
 use crate::pattern::Pattern;
-use crate::policy::PolicyKind;
+use crate::policy_kind::PolicyKind;
 use crate::principal_element::{Grant, PrincipalIds};
 use crate::statement::Statement;
 

@@ -1,7 +1,7 @@
 //! What is wrong with a document, before the API that refuses it words the message.
 
 use crate::error::PolicyError;
-use crate::policy::PolicyKind;
+use crate::policy_kind::PolicyKind;
 
 /// The rule that a document breaks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -172,7 +172,7 @@ fn plain_condition(condition: &Condition) -> Option<(&'static str, &'static str)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::PolicyKind;
+    use crate::policy_kind::PolicyKind;
 
     const NOTHING: &str = r#"{"Effect":"Deny","Action":["kelpgate:Nothing"],"Resource":["*"]}"#;
 

@@ -60,7 +60,7 @@ fn known(patterns: &[&str], not: bool) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::PolicyKind;
+    use crate::policy_kind::PolicyKind;
 
     #[test]
     fn patterns_that_cover_more_than_was_used() {

@@ -384,7 +384,7 @@ impl Builder {
 mod tests {
     use super::*;
     use crate::grammar::Document;
-    use crate::policy::PolicyKind;
+    use crate::policy_kind::PolicyKind;
 
     fn statements(resources: &[&str]) -> Vec<Statement> {
         let one = |text: &&str| format!(r#"{{"Effect":"Allow","Action":"s3:GetObject","Resource":{text}}}"#);

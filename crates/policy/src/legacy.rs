@@ -9,7 +9,7 @@ use crate::action::Action;
 use crate::compiled::CompiledPolicy;
 use crate::grammar::{self, ActionElement, Comparison, Effect, Operator, ResourceElement, nearest};
 use crate::pattern::Pattern;
-use crate::policy::PolicyKind;
+use crate::policy_kind::PolicyKind;
 use crate::statement::Statement;
 use crate::template::Special;
 

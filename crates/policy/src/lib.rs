@@ -6,6 +6,7 @@ mod fault;
 mod grammar;
 mod pattern;
 mod policy;
+mod policy_kind;
 mod position;
 mod public;
 mod rules;
@@ -50,7 +51,8 @@ pub use explain::{
 };
 pub use for_seaweedfs::PolicyForSeaweedFs;
 pub use granted::UnusedGrant;
-pub use policy::{Policy, PolicyKind};
+pub use policy::Policy;
+pub use policy_kind::PolicyKind;
 pub use position::{Position, statement_spans};
 pub use principal::{Principal, PrincipalError};
 pub use principal_element::PrincipalIds;

@@ -4,7 +4,7 @@ use crate::action_element::ActionTest;
 use crate::condition::Condition;
 use crate::decide::Request;
 use crate::grammar::{self, Effect};
-use crate::policy::PolicyKind;
+use crate::policy_kind::PolicyKind;
 use crate::principal_element::{Grant, PrincipalIds, PrincipalTest};
 use crate::resource_element::ResourceTest;
 use crate::template::Variable;

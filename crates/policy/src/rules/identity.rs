@@ -2,7 +2,7 @@
 
 use crate::fault::{Fault, Rule};
 use crate::grammar::{Comparison, Condition, Document};
-use crate::policy::PolicyKind;
+use crate::policy_kind::PolicyKind;
 
 const PARTITIONS: [&str; 8] =
     ["aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc"];

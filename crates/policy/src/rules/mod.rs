@@ -7,7 +7,7 @@ mod trust;
 
 use crate::fault::Fault;
 use crate::grammar::Document;
-use crate::policy::PolicyKind;
+use crate::policy_kind::PolicyKind;
 
 pub(crate) use keys::{is_known_key, nearest_key};
 
