@@ -3,7 +3,7 @@
 use ids::{AclGrant, AclGroup, AclPermission, Grantee};
 
 use crate::action::{Action, RequestAction};
-use crate::decide::Request;
+use crate::request::Request;
 
 /// The ACL that counts for a request.
 #[derive(Clone, Copy, Debug)]

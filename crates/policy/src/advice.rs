@@ -4,12 +4,13 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::compiled::CompiledPolicy;
-use crate::decide::{Decision, PolicySet, PolicyType, Request};
+use crate::decide::{Decision, PolicySet, PolicyType};
 use crate::explain::{StatementExplanation, all, kind, name};
 use crate::grammar::Effect;
 use crate::policy::Policy;
 use crate::policy_kind::PolicyKind;
 use crate::principal::Principal;
+use crate::request::Request;
 
 /// The smallest changes that would allow the request: they lift every denial, and make every type of policy that has to
 /// allow the request do so.

@@ -11,12 +11,13 @@ use serde_json::{Value, json};
 use crate::action::RequestAction;
 use crate::compiled::CompiledPolicy;
 use crate::context::Context;
-use crate::decide::{CrossAccount, Decision, Origin, PolicySet, PolicyType, Request, decide, decide_trust};
+use crate::decide::{CrossAccount, Decision, Origin, PolicySet, PolicyType, decide, decide_trust};
 use crate::error::PolicyError;
 use crate::explain::{Explanation, explain, explain_trust};
 use crate::policy::Policy;
 use crate::policy_kind::PolicyKind;
 use crate::principal::Principal;
+use crate::request::Request;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -2,12 +2,12 @@ use rustc_hash::FxHashMap;
 
 use crate::action::{Action, RequestAction};
 use crate::context::Context;
-use crate::decide::Request;
 use crate::grammar::{Document, Effect};
 use crate::index::Index;
 use crate::pattern::Pattern;
 use crate::policy_kind::PolicyKind;
 use crate::principal_element::{Grant, PrincipalIds};
+use crate::request::Request;
 use crate::statement::Statement;
 
 /// The index of one policy. It is immutable, and all requests share it in an `Arc`.

@@ -6,8 +6,9 @@ use crate::advice::advice;
 use crate::arn_pattern::ArnPattern;
 use crate::compiled::CompiledPolicy;
 use crate::condition::Condition;
-use crate::decide::{Decision, Origin, PolicySet, PolicyType, Request, decide, decide_trust};
+use crate::decide::{Decision, Origin, PolicySet, PolicyType, decide, decide_trust};
 use crate::grammar::Effect;
+use crate::request::Request;
 use crate::resource_element::ResourceTest;
 use crate::statement::Statement;
 

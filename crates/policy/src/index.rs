@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 
 use crate::action::{Action, ActionSet, RequestAction};
 use crate::arn_pattern::ArnPattern;
-use crate::decide::Request;
+use crate::request::Request;
 use crate::resource_element::ResourceTest;
 use crate::statement::Statement;
 

@@ -275,8 +275,9 @@ mod tests {
 
     use super::*;
     use crate::context::Context;
-    use crate::decide::{CrossAccount, PolicySet, Request, decide};
+    use crate::decide::{CrossAccount, PolicySet, decide};
     use crate::principal::Principal;
+    use crate::request::Request;
 
     /// `action bucket[/key]`, with `operation` and `prefix` if they are given.
     fn allows(entries: &[&str], action: &str, resource: &str, operation: Option<&str>, prefix: Option<&str>) -> bool {

@@ -18,6 +18,7 @@ mod action;
 mod action_table;
 mod context;
 mod principal;
+mod request;
 
 mod action_element;
 mod condition;
@@ -43,7 +44,7 @@ pub use acl::{Acl, AclSubject, is_of_object_acl};
 pub use action::{Action, Level, RequestAction, ResourceType};
 pub use compiled::CompiledPolicy;
 pub use context::Context;
-pub use decide::{CrossAccount, Decision, Origin, PolicySet, PolicyType, Request, could_allow, decide, decide_trust};
+pub use decide::{CrossAccount, Decision, Origin, PolicySet, PolicyType, could_allow, decide, decide_trust};
 pub use error::PolicyError;
 pub use explain::{
     AppliedStatement, ElementExplanation, Explanation, StatementExplanation, applying, explain, explain_trust,
@@ -56,5 +57,6 @@ pub use policy_kind::PolicyKind;
 pub use position::{Position, statement_spans};
 pub use principal::{Principal, PrincipalError};
 pub use principal_element::PrincipalIds;
+pub use request::Request;
 pub use validate::{Finding, Severity, validate};
 pub use work::work;

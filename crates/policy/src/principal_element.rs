@@ -5,9 +5,9 @@ use std::fmt;
 
 use ids::AccountId;
 
-use crate::decide::Request;
 use crate::grammar::{Effect, PrincipalElement, PrincipalKind, PrincipalName};
 use crate::principal::{PARTITION, Principal};
+use crate::request::Request;
 
 /// How a statement names the caller, from the weakest to the strongest grant.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -2,10 +2,10 @@
 
 use crate::action_element::ActionTest;
 use crate::condition::Condition;
-use crate::decide::Request;
 use crate::grammar::{self, Effect};
 use crate::policy_kind::PolicyKind;
 use crate::principal_element::{Grant, PrincipalIds, PrincipalTest};
+use crate::request::Request;
 use crate::resource_element::ResourceTest;
 use crate::template::Variable;
 

@@ -3,9 +3,10 @@
 use crate::arn_pattern::ArnPattern;
 use crate::condition::Condition;
 use crate::context::Context;
-use crate::decide::{PolicySet, Request};
+use crate::decide::PolicySet;
 use crate::explain::all;
 use crate::pattern::Pattern;
+use crate::request::Request;
 use crate::statement::Statement;
 
 /// The least that a statement, a name, a key or a match costs.
