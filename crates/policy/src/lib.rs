@@ -15,6 +15,7 @@ mod value;
 
 mod acl;
 mod action;
+mod action_facts;
 mod action_table;
 mod context;
 mod principal;
@@ -41,7 +42,8 @@ mod work;
 pub mod cases;
 
 pub use acl::{Acl, AclSubject, is_of_object_acl};
-pub use action::{Action, Level, RequestAction, ResourceType};
+pub use action::{Action, RequestAction};
+pub use action_facts::{Level, ResourceType};
 pub use compiled::CompiledPolicy;
 pub use context::Context;
 pub use decide::{CrossAccount, Decision, Origin, PolicySet, PolicyType, could_allow, decide, decide_trust};

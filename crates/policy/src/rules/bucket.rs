@@ -1,8 +1,9 @@
 //! PutBucketPolicy.
 
 use super::keys::{is_known_key, nearest_key};
-use crate::action::{Action, ActionSet, ResourceType};
+use crate::action::{Action, ActionSet};
 use crate::action_element::actions_of;
+use crate::action_facts::ResourceType;
 use crate::fault::{Fault, Rule};
 use crate::grammar::{
     Comparison, Condition, Document, Effect, PrincipalKind, PrincipalName, ResourceElement, Statement, nearest,
