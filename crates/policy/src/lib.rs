@@ -16,6 +16,7 @@ mod value;
 mod acl;
 mod action;
 mod action_facts;
+#[rustfmt::skip]
 mod action_table;
 mod context;
 mod principal;
