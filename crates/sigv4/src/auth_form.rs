@@ -5,8 +5,8 @@ use http::Method;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderName, HeaderValue};
 use http::request::Parts;
 use ids::AccessKeyId;
-use percent_encoding::percent_decode_str;
 
+use crate::head_fields::{QueryParams, single};
 use crate::v2::{self, ClaimV2};
 use crate::{Claim, MAX_EXPIRES_S, PayloadHash, RequestDate, Scope, SigError};
 
@@ -232,19 +232,6 @@ pub(crate) fn parse_signature(text: &str) -> Result<[u8; 32], &'static str> {
     Ok(signature)
 }
 
-/// The value of a header that may appear at most once.
-pub(crate) fn single<'a>(head: &'a Parts, name: &str) -> Result<Option<&'a str>, SigError> {
-    let mut values = head.headers.get_all(name).iter();
-    match (values.next(), values.next()) {
-        (None, _) => Ok(None),
-        (Some(value), None) => {
-            let text = value.to_str().map_err(|_| SigError::HeaderMalformed(format!("{name} is not ASCII").into()))?;
-            Ok(Some(text.trim()))
-        }
-        _ => Err(SigError::HeaderMalformed(format!("{name} must be given once").into())),
-    }
-}
-
 fn token_header(head: &Parts) -> Result<Option<String>, SigError> {
     Ok(single(head, "x-amz-security-token")?.map(str::to_owned))
 }
@@ -255,61 +242,4 @@ fn header_date(head: &Parts) -> Result<RequestDate, SigError> {
     }
     let text = single(head, DATE.as_str())?.ok_or(SigError::Date("send x-amz-date"))?;
     RequestDate::parse_http(text).or_else(|| RequestDate::parse(text)).ok_or(SigError::Date("Date is not a time"))
-}
-
-/// The query parameters that concern signatures, each at most once.
-#[derive(Default)]
-pub(crate) struct QueryParams<'a> {
-    algorithm: Option<Cow<'a, str>>,
-    credential: Option<Cow<'a, str>>,
-    date: Option<Cow<'a, str>>,
-    expires: Option<Cow<'a, str>>,
-    signed_headers: Option<Cow<'a, str>>,
-    signature: Option<Cow<'a, str>>,
-    security_token: Option<Cow<'a, str>>,
-    content_sha256: Option<Cow<'a, str>>,
-    pub(crate) v2_access_key_id: Option<Cow<'a, str>>,
-    pub(crate) v2_expires: Option<Cow<'a, str>>,
-    pub(crate) v2_signature: Option<Cow<'a, str>>,
-    pub(crate) v2_security_token: Option<Cow<'a, str>>,
-}
-
-impl<'a> QueryParams<'a> {
-    fn collect(query: &'a str) -> Result<Self, SigError> {
-        let mut found = Self::default();
-        for pair in query.split('&') {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let name = percent_decode_str(name).decode_utf8_lossy();
-            let slot = match name.as_ref() {
-                "X-Amz-Algorithm" => &mut found.algorithm,
-                "X-Amz-Credential" => &mut found.credential,
-                "X-Amz-Date" => &mut found.date,
-                "X-Amz-Expires" => &mut found.expires,
-                "X-Amz-SignedHeaders" => &mut found.signed_headers,
-                "X-Amz-Signature" => &mut found.signature,
-                "X-Amz-Security-Token" => &mut found.security_token,
-                "X-Amz-Content-Sha256" => &mut found.content_sha256,
-                "AWSAccessKeyId" => &mut found.v2_access_key_id,
-                "Expires" => &mut found.v2_expires,
-                "Signature" => &mut found.v2_signature,
-                "x-amz-security-token" => &mut found.v2_security_token,
-                _ => continue,
-            };
-            let value = percent_decode_str(value)
-                .decode_utf8()
-                .map_err(|_| SigError::QueryMalformed(format!("{name} is not UTF-8").into()))?;
-            if slot.replace(value).is_some() {
-                return Err(SigError::QueryMalformed(format!("{name} must be given once").into()));
-            }
-        }
-        Ok(found)
-    }
-
-    fn is_v4(&self) -> bool {
-        [&self.algorithm, &self.credential, &self.signature, &self.signed_headers].iter().any(|slot| slot.is_some())
-    }
-
-    fn is_v2(&self) -> bool {
-        self.v2_access_key_id.is_some() || self.v2_signature.is_some()
-    }
 }

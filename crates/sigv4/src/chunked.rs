@@ -6,7 +6,8 @@ use http::header::HeaderName;
 use http::request::Parts;
 use subtle::ConstantTimeEq;
 
-use crate::auth_form::{parse_signature, single};
+use crate::auth_form::parse_signature;
+use crate::head_fields::single;
 use crate::{EMPTY_SHA256, PayloadHash, RequestDate, SigError, SigningKey};
 
 /// The longest chunk header or trailer line, in bytes, without its line end.

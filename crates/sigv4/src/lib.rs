@@ -11,6 +11,7 @@ pub mod checksum;
 mod chunked;
 mod claim;
 mod error;
+mod head_fields;
 pub mod post_policy;
 mod request_date;
 mod sign;

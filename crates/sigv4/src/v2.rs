@@ -14,7 +14,7 @@ use ids::{AccessKeyId, SecretAccessKey};
 use jiff::{SignedDuration, Timestamp};
 use percent_encoding::percent_decode_str;
 
-use crate::auth_form::{QueryParams, single};
+use crate::head_fields::{QueryParams, single};
 use crate::{MAX_EXPIRES_S, RequestDate, SigError, SignedTarget};
 
 /// What a request with a V2 signature says about itself. None of it is verified.
