@@ -10,7 +10,8 @@ use crate::condition_keys::set_condition_keys;
 use crate::operation::{Needs, Operation};
 use crate::query::{QueryString, decode};
 use crate::requirement::{ConditionalRequirement, Requirement};
-use crate::route::{Routing, object_key, route};
+use crate::route::{Routing, route};
+use crate::target::object_key;
 
 /// The account of the bucket owner and the caller in all cases.
 const ACCOUNT: &str = "111122223333";

@@ -2,11 +2,10 @@
 //! buckets and the public access block of an account are supported.
 
 use http::request::Parts;
-use ids::{AccountId, BucketName};
+use ids::AccountId;
 
 use crate::request::Request;
-use crate::route::bucket_name;
-use crate::target::Path;
+use crate::target::{Path, TaggedBucket, bucket_name};
 use crate::{S3Error, S3ErrorCode};
 
 /// How the path of each call begins.
@@ -14,15 +13,6 @@ const VERSION: &str = "v20180820/";
 /// The header that each call has. With it, the path does not name a bucket called `v20180820`. Like every such header it
 /// has to be signed, so no one can turn a signed request of S3 into a call of S3 Control, or back.
 const ACCOUNT: &str = "x-amz-account-id";
-
-/// A bucket whose tags a call is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TaggedBucket {
-    /// The bucket.
-    pub name: BucketName,
-    /// The account that the client expects to own it.
-    pub account: AccountId,
-}
 
 /// Whether a request is a call of S3 Control. SDKs put the account before the host unless told otherwise.
 pub fn is_control(head: &Parts, host_bucket: Option<&str>) -> bool {

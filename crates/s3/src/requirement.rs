@@ -3,7 +3,7 @@ use ids::{AccessControlList, AccountId, BucketName, ObjectKey};
 use crate::conditional::{EntityTags, WriteCondition};
 use crate::copy_source::CopySource;
 use crate::object_headers::ObjectHeaders;
-use crate::target::Target;
+use crate::target::{Addressed, Target};
 use crate::version_id::VersionId;
 
 /// One permission that a request needs. All of them must be allowed, each by the policies of its own bucket.
@@ -187,4 +187,32 @@ pub(crate) fn delete_object(
 /// The permission on all keys of a bucket, for a request whose keys are in a body that was not read.
 pub(crate) fn all_keys(action: &'static str, bucket: &BucketName) -> Vec<Requirement> {
     vec![Requirement { resource: format!("arn:aws:s3:::{bucket}/*"), ..Requirement::on_bucket(action, bucket) }]
+}
+
+impl Target {
+    /// A permission on the object.
+    pub(crate) fn need(&self, action: &'static str) -> Requirement {
+        Addressed::from(self).need(action)
+    }
+
+    /// A permission on the object that has a different name if the request names a version.
+    pub(crate) fn need_of_version(&self, action: &'static str, of_version: &'static str) -> Requirement {
+        Addressed::from(self).need_of_version(action, of_version)
+    }
+}
+
+impl Addressed<'_> {
+    /// A permission on what the request names.
+    pub(crate) fn need(self, action: &'static str) -> Requirement {
+        match (self.bucket, self.key) {
+            (Some(bucket), Some(key)) => Requirement::on_object(action, bucket, key, self.version_id),
+            (Some(bucket), None) => Requirement::on_bucket(action, bucket),
+            (None, _) => Requirement::on_resource(action, String::from("*")),
+        }
+    }
+
+    /// A permission that has a different name if a version is named.
+    pub(crate) fn need_of_version(self, action: &'static str, of_version: &'static str) -> Requirement {
+        self.need(if self.version_id.is_some() { of_version } else { action })
+    }
 }

@@ -1,5 +1,4 @@
 use http::request::Parts;
-use ids::{BucketName, BucketNameError, ObjectKey, ObjectKeyError};
 
 use crate::control;
 use crate::op::unsupported::{Listed, UNSUPPORTED};
@@ -7,7 +6,7 @@ use crate::op::{CorsPreflight, Query, Unsupported};
 use crate::operation::{Operation, ROWS, Routed};
 use crate::query::decode;
 use crate::request::Request;
-use crate::target::{FromPath, Level, Path, Target};
+use crate::target::{FromPath, Level, Path, Target, bucket_name, object_key};
 use crate::version_id::VersionId;
 use crate::{S3Error, S3ErrorCode};
 
@@ -46,24 +45,6 @@ pub fn route(head: &Parts, host_bucket: Option<&str>) -> Result<Routing, S3Error
     let about = resource_of(&path);
     let operation = operation(method, &request, path);
     operation.map(Routing::S3).map_err(|error| if error.resource.is_some() { error } else { error.about(about) })
-}
-
-/// Parses a bucket name from decoded text. The error names the rule that it breaks.
-pub(crate) fn bucket_name(text: &str) -> Result<BucketName, S3Error> {
-    text.parse().map_err(|rule: BucketNameError| {
-        let message = format!("{} It breaks a rule: {rule}.", S3ErrorCode::InvalidBucketName.message());
-        S3Error::with_message(S3ErrorCode::InvalidBucketName, message).field("BucketName", text)
-    })
-}
-
-/// Parses a key from decoded text, with S3's errors.
-pub(crate) fn object_key(text: &str) -> Result<ObjectKey, S3Error> {
-    text.parse().map_err(|error: ObjectKeyError| match error {
-        ObjectKeyError::TooLong(bytes) => {
-            S3Error::new(S3ErrorCode::KeyTooLongError).field("Size", bytes.to_string()).field("MaxSizeAllowed", "1024")
-        }
-        other => S3Error::with_message(S3ErrorCode::InvalidArgument, other.to_string()).field("ArgumentName", "key"),
-    })
 }
 
 /// What the head of an operation's requests looks like.

@@ -1,8 +1,7 @@
-use ids::{AccountId, BucketName, ObjectKey};
+use ids::{AccountId, BucketName, BucketNameError, ObjectKey, ObjectKeyError};
 
-use crate::control::TaggedBucket;
-use crate::requirement::Requirement;
 use crate::version_id::VersionId;
+use crate::{S3Error, S3ErrorCode};
 
 /// The object that a request names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,16 +14,13 @@ pub struct Target {
     pub version_id: Option<VersionId>,
 }
 
-impl Target {
-    /// A permission on the object.
-    pub(crate) fn need(&self, action: &'static str) -> Requirement {
-        Addressed::from(self).need(action)
-    }
-
-    /// A permission on the object that has a different name if the request names a version.
-    pub(crate) fn need_of_version(&self, action: &'static str, of_version: &'static str) -> Requirement {
-        Addressed::from(self).need_of_version(action, of_version)
-    }
+/// A bucket whose tags a call is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaggedBucket {
+    /// The bucket.
+    pub name: BucketName,
+    /// The account that the client expects to own it.
+    pub account: AccountId,
 }
 
 /// What a request names: nothing, a bucket, or an object.
@@ -36,22 +32,6 @@ pub struct Addressed<'a> {
     pub key: Option<&'a ObjectKey>,
     /// The version.
     pub version_id: Option<&'a VersionId>,
-}
-
-impl Addressed<'_> {
-    /// A permission on what the request names.
-    pub(crate) fn need(self, action: &'static str) -> Requirement {
-        match (self.bucket, self.key) {
-            (Some(bucket), Some(key)) => Requirement::on_object(action, bucket, key, self.version_id),
-            (Some(bucket), None) => Requirement::on_bucket(action, bucket),
-            (None, _) => Requirement::on_resource(action, String::from("*")),
-        }
-    }
-
-    /// A permission that has a different name if a version is named.
-    pub(crate) fn need_of_version(self, action: &'static str, of_version: &'static str) -> Requirement {
-        self.need(if self.version_id.is_some() { of_version } else { action })
-    }
 }
 
 impl<'a> From<&'a BucketName> for Addressed<'a> {
@@ -159,4 +139,22 @@ impl FromPath for AccountId {
     fn from_path(path: Path) -> Option<Self> {
         if let Path::Account(account) = path { Some(account) } else { None }
     }
+}
+
+/// Parses a bucket name from decoded text. The error names the rule that it breaks.
+pub(crate) fn bucket_name(text: &str) -> Result<BucketName, S3Error> {
+    text.parse().map_err(|rule: BucketNameError| {
+        let message = format!("{} It breaks a rule: {rule}.", S3ErrorCode::InvalidBucketName.message());
+        S3Error::with_message(S3ErrorCode::InvalidBucketName, message).field("BucketName", text)
+    })
+}
+
+/// Parses a key from decoded text, with S3's errors.
+pub(crate) fn object_key(text: &str) -> Result<ObjectKey, S3Error> {
+    text.parse().map_err(|error: ObjectKeyError| match error {
+        ObjectKeyError::TooLong(bytes) => {
+            S3Error::new(S3ErrorCode::KeyTooLongError).field("Size", bytes.to_string()).field("MaxSizeAllowed", "1024")
+        }
+        other => S3Error::with_message(S3ErrorCode::InvalidArgument, other.to_string()).field("ArgumentName", "key"),
+    })
 }

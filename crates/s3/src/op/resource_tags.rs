@@ -3,14 +3,13 @@ use xml::XmlWriter;
 use crate::S3Error;
 use crate::checksum::BodyChecksums;
 use crate::condition_keys::ConditionKeys;
-use crate::control::TaggedBucket;
 use crate::operation::{Routed, S3Operation};
 use crate::query::TAG_KEYS;
 use crate::request::Request;
 use crate::requirement::Requirement;
 use crate::route::Route;
 use crate::tagging::{MAX_BUCKET_TAGS, MAX_TAGGING_BYTES, TagSet, write_tags};
-use crate::target::Addressed;
+use crate::target::{Addressed, TaggedBucket};
 
 pub(super) const CONTROL_NAMESPACE: &str = "http://awss3control.amazonaws.com/doc/2018-08-20/";
 
