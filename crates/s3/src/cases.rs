@@ -7,10 +7,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::condition_keys::set_condition_keys;
-use crate::operation::{Needs, Operation};
+use crate::operation::Operation;
 use crate::query::{QueryString, decode};
 use crate::requirement::{ConditionalRequirement, Requirement};
 use crate::route::{Routing, route};
+use crate::s3_operation::Needs;
 use crate::target::object_key;
 
 /// The account of the bucket owner and the caller in all cases.

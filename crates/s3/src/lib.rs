@@ -11,6 +11,7 @@ mod route;
 
 pub mod op;
 mod operation;
+mod s3_operation;
 mod target;
 
 pub mod cases;
@@ -49,12 +50,13 @@ pub use expected_owner::ExpectedOwners;
 pub use host::HostRules;
 pub use kept::Configurations;
 pub use object_headers::{AclHeaders, ContentHeaders, EncryptionHeaders, ObjectHeaders, ObjectLockHeaders};
-pub use operation::{Needs, Operation, S3Operation, UploadLength};
+pub use operation::Operation;
 pub use query::QueryString;
 pub use range::ByteRange;
 pub use request_payer::{check_form_payer, check_request_payer};
 pub use requirement::{ConditionalRequirement, Effect, ExistingObject, Requirement};
 pub use route::{KnownOperation, Routing, route};
+pub use s3_operation::{Needs, S3Operation, UploadLength};
 pub use tagging::{MAX_BUCKET_TAGS, MAX_OBJECT_TAGS, TagSet};
 pub use target::{Addressed, TaggedBucket, Target};
 pub use time::{http_date, iso8601, parse_date, parse_iso8601};

@@ -8,10 +8,11 @@ use crate::condition_keys::ConditionKeys;
 use crate::document;
 use crate::object_headers::AclHeaders;
 use crate::op::Owner;
-use crate::operation::{Routed, S3Operation};
+use crate::operation::Routed;
 use crate::request::Request;
 use crate::requirement::Requirement;
 use crate::route::Route;
+use crate::s3_operation::S3Operation;
 use crate::target::{Addressed, Target};
 
 plain_operation! {

@@ -3,10 +3,11 @@ use ids::BucketName;
 use crate::S3Error;
 use crate::checksum::BodyChecksums;
 use crate::document;
-use crate::operation::{Routed, S3Operation};
+use crate::operation::Routed;
 use crate::request::Request;
 use crate::requirement::Requirement;
 use crate::route::Route;
+use crate::s3_operation::S3Operation;
 use crate::target::Addressed;
 
 plain_operation! {

@@ -4,10 +4,11 @@ use crate::conditional::{ReadConditions, WriteCondition};
 use crate::copy_source::CopySource;
 use crate::document;
 use crate::object_headers::ObjectHeaders;
-use crate::operation::{Routed, S3Operation};
+use crate::operation::Routed;
 use crate::request::Request;
 use crate::requirement::{ConditionalRequirement, Effect, Requirement, read_source, write_object};
 use crate::route::Route;
+use crate::s3_operation::S3Operation;
 use crate::target::{Addressed, Target};
 use crate::{S3Error, time};
 

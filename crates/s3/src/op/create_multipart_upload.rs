@@ -4,10 +4,11 @@ use crate::checksum::{self, ChecksumAlgorithm, ChecksumType};
 use crate::condition_keys::ConditionKeys;
 use crate::document;
 use crate::object_headers::ObjectHeaders;
-use crate::operation::{Routed, S3Operation};
+use crate::operation::Routed;
 use crate::request::Request;
 use crate::requirement::{Requirement, write_object};
 use crate::route::Route;
+use crate::s3_operation::S3Operation;
 use crate::target::{Addressed, Target};
 use crate::{S3Error, S3ErrorCode};
 

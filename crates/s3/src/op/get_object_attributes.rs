@@ -4,10 +4,11 @@ use super::list_objects::MAX_KEYS;
 use crate::checksum::{Checksum, ChecksumType};
 use crate::document;
 use crate::object_headers::EncryptionHeaders;
-use crate::operation::{Routed, S3Operation};
+use crate::operation::Routed;
 use crate::request::Request;
 use crate::requirement::{ConditionalRequirement, Requirement};
 use crate::route::Route;
+use crate::s3_operation::S3Operation;
 use crate::target::{Addressed, Target};
 use crate::{S3Error, S3ErrorCode};
 

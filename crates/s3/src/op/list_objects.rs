@@ -6,10 +6,11 @@ use crate::EncodingType;
 use crate::checksum::{ChecksumAlgorithm, ChecksumType};
 use crate::condition_keys::ConditionKeys;
 use crate::document;
-use crate::operation::{Routed, S3Operation};
+use crate::operation::Routed;
 use crate::request::Request;
 use crate::requirement::Requirement;
 use crate::route::Route;
+use crate::s3_operation::S3Operation;
 use crate::target::Addressed;
 use crate::{S3Error, time};
 

@@ -33,7 +33,7 @@ macro_rules! plain_operation {
             }
         }
 
-        impl $crate::operation::S3Operation for $Name {
+        impl $crate::s3_operation::S3Operation for $Name {
             fn addressed(&self) -> $crate::target::Addressed<'_> {
                 (&self.$field).into()
             }

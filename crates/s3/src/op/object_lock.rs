@@ -3,10 +3,11 @@ use ids::BucketName;
 use crate::checksum::BodyChecksums;
 use crate::condition_keys::ConditionKeys;
 use crate::document;
-use crate::operation::{Routed, S3Operation};
+use crate::operation::Routed;
 use crate::request::Request;
 use crate::requirement::Requirement;
 use crate::route::Route;
+use crate::s3_operation::S3Operation;
 use crate::target::{Addressed, Target};
 use crate::{S3Error, S3ErrorCode, time};
 

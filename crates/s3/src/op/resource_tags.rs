@@ -3,11 +3,12 @@ use xml::XmlWriter;
 use crate::S3Error;
 use crate::checksum::BodyChecksums;
 use crate::condition_keys::ConditionKeys;
-use crate::operation::{Routed, S3Operation};
+use crate::operation::Routed;
 use crate::query::TAG_KEYS;
 use crate::request::Request;
 use crate::requirement::Requirement;
 use crate::route::Route;
+use crate::s3_operation::S3Operation;
 use crate::tagging::{MAX_BUCKET_TAGS, MAX_TAGGING_BYTES, TagSet, write_tags};
 use crate::target::{Addressed, TaggedBucket};
 

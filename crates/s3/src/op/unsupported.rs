@@ -4,10 +4,10 @@ use xml::Element;
 use crate::checksum::BodyChecksums;
 use crate::document;
 use crate::kept::{self, ACCELERATE, ANALYTICS, Configurations, INTELLIGENT_TIERING, Kept, MAX_KEPT_BYTES, METRICS};
-use crate::operation::S3Operation;
 use crate::request::Request;
 use crate::requirement::Requirement;
 use crate::route::{ConfigurationId, Reader, Route, Row};
+use crate::s3_operation::S3Operation;
 use crate::target::{Addressed, Level, Path, Target};
 use crate::{S3Error, S3ErrorCode};
 

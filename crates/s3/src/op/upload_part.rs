@@ -5,11 +5,12 @@ use crate::condition_keys::ConditionKeys;
 use crate::conditional::ReadConditions;
 use crate::copy_source::CopySource;
 use crate::object_headers::EncryptionHeaders;
-use crate::operation::{Routed, S3Operation, UploadLength};
+use crate::operation::Routed;
 use crate::range::ByteRange;
 use crate::request::Request;
 use crate::requirement::{Requirement, read_source};
 use crate::route::Route;
+use crate::s3_operation::{S3Operation, UploadLength};
 use crate::target::{Addressed, Target};
 use crate::version_id::UploadId;
 
