@@ -8,6 +8,7 @@ mod host;
 mod query;
 mod request;
 mod route;
+mod routed;
 
 pub mod op;
 mod operation;

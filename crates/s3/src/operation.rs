@@ -1,27 +1,8 @@
 use std::ops::{Deref, DerefMut};
 
-use crate::S3Error;
 use crate::op::*;
-use crate::request::Request;
 use crate::requirement::Requirement;
-use crate::route::{Route, Row};
 use crate::s3_operation::{Needs, S3Operation, permissions};
-use crate::target::FromPath;
-
-impl Needs for Operation {
-    fn permissions(&self) -> Vec<Requirement> {
-        permissions(&**self)
-    }
-}
-
-/// How a request for an operation is recognised and read.
-pub(crate) trait Routed: Sized {
-    /// What its path names.
-    type On: FromPath;
-    const ROUTE: Route;
-
-    fn parse(request: &Request<'_>, on: Self::On) -> Result<Self, S3Error>;
-}
 
 /// Calls a macro with every operation, grouped by its module of [`op`](crate::op). The last one represents many, by
 /// name.
@@ -123,10 +104,13 @@ macro_rules! operations {
                 Self::$Listed(op)
             }
         }
-
-        /// How each operation with its own type is recognised, the most frequent first.
-        pub(crate) const ROWS: &[Row] = &[$($(Row::of::<$Name>(stringify!($Name)),)+)+];
     };
 }
 
 for_each_operation!(operations);
+
+impl Needs for Operation {
+    fn permissions(&self) -> Vec<Requirement> {
+        permissions(&**self)
+    }
+}

@@ -2,10 +2,11 @@ use http::request::Parts;
 
 use crate::control;
 use crate::op::unsupported::{Listed, UNSUPPORTED};
-use crate::op::{CorsPreflight, Query, Unsupported};
-use crate::operation::{Operation, ROWS, Routed};
+use crate::op::*;
+use crate::operation::Operation;
 use crate::query::decode;
 use crate::request::Request;
+use crate::routed::{ConfigurationId, Routed, Row};
 use crate::target::{FromPath, Level, Path, Target, bucket_name, object_key};
 use crate::version_id::VersionId;
 use crate::{S3Error, S3ErrorCode};
@@ -47,70 +48,6 @@ pub fn route(head: &Parts, host_bucket: Option<&str>) -> Result<Routing, S3Error
     operation.map(Routing::S3).map_err(|error| if error.resource.is_some() { error } else { error.about(about) })
 }
 
-/// What the head of an operation's requests looks like.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Route {
-    method: &'static str,
-    sub_resource: Option<&'static str>,
-    id: ConfigurationId,
-    copies: bool,
-    takes_version: bool,
-    takes_part_number: bool,
-}
-
-/// Whether the parameter `id` distinguishes two operations of one sub-resource.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ConfigurationId {
-    /// It does not matter.
-    Any,
-    /// The operation is about one configuration: `id` is required.
-    With,
-    /// The operation lists the configurations: `id` must be absent.
-    Without,
-}
-
-impl Route {
-    /// A request without a sub-resource.
-    pub(crate) const fn new(method: &'static str) -> Self {
-        let id = ConfigurationId::Any;
-        Self { method, sub_resource: None, id, copies: false, takes_version: false, takes_part_number: false }
-    }
-
-    /// A request with a sub-resource.
-    pub(crate) const fn sub(method: &'static str, name: &'static str) -> Self {
-        Self { sub_resource: Some(name), ..Self::new(method) }
-    }
-
-    /// The header `x-amz-copy-source` is required.
-    pub(crate) const fn copying(self) -> Self {
-        Self { copies: true, ..self }
-    }
-
-    /// `versionId` is allowed.
-    pub(crate) const fn of_version(self) -> Self {
-        Self { takes_version: true, ..self }
-    }
-
-    /// `partNumber` is allowed.
-    pub(crate) const fn of_part(self) -> Self {
-        Self { takes_part_number: true, ..self }
-    }
-
-    /// Whether `id` is required.
-    pub(crate) const fn with_id(self, id: ConfigurationId) -> Self {
-        Self { id, ..self }
-    }
-
-    fn fits(&self, method: &str, sub_resource: Option<&str>, is_copy: bool, has_id: bool) -> bool {
-        let id_fits = match self.id {
-            ConfigurationId::Any => true,
-            ConfigurationId::With => has_id,
-            ConfigurationId::Without => !has_id,
-        };
-        self.method == method && self.sub_resource == sub_resource && self.copies == is_copy && id_fits
-    }
-}
-
 /// An operation that Kelpgate knows, and what its requests look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KnownOperation {
@@ -137,7 +74,12 @@ pub struct KnownOperation {
 impl KnownOperation {
     /// All operations, supported or not.
     pub fn all() -> impl Iterator<Item = Self> {
-        rows().map(|row| Self {
+        let own = OWN.iter().map(|own| Self::of(&own.row, false));
+        own.chain(UNSUPPORTED.iter().map(|listed| Self::of(&listed.row, true)))
+    }
+
+    fn of(row: &Row, is_listed: bool) -> Self {
+        Self {
             name: row.name,
             method: row.route.method,
             sub_resource: row.route.sub_resource,
@@ -150,35 +92,47 @@ impl KnownOperation {
             copies: row.route.copies,
             has_id: row.route.id == ConfigurationId::With,
             takes_version: row.route.takes_version,
-            is_listed: matches!(row.reader, Reader::Listed(_)),
-        })
+            is_listed,
+        }
     }
 }
 
-/// An operation in the table of routes.
-pub(crate) struct Row {
-    pub(crate) name: &'static str,
-    pub(crate) level: Level,
-    pub(crate) route: Route,
-    pub(crate) reader: Reader,
+/// An operation with its own type.
+struct Own {
+    row: Row,
+    parse: fn(&Request<'_>, Path) -> Result<Operation, S3Error>,
 }
 
+impl Own {
+    const fn of<Op: Routed + Into<Operation>>(name: &'static str) -> Self {
+        Self { row: Row::of::<Op>(name), parse: parse::<Op> }
+    }
+}
+
+macro_rules! own {
+    ($($module:ident: $($Name:ident),+;)+ = $listed:ident: $Listed:ident) => {
+        /// The operations with a type of their own, the most frequent first.
+        const OWN: &[Own] = &[$($(Own::of::<$Name>(stringify!($Name)),)+)+];
+    };
+}
+
+crate::for_each_operation!(own);
+
 /// The type that reads the head of an operation.
-pub(crate) enum Reader {
-    /// The operation's own type.
+enum Reader {
     Own(fn(&Request<'_>, Path) -> Result<Operation, S3Error>),
-    /// The type of the operations that are not supported.
     Listed(&'static Listed),
 }
 
-impl Row {
-    pub(crate) const fn of<Op: Routed + Into<Operation>>(name: &'static str) -> Self {
-        Self { name, level: Op::On::LEVEL, route: Op::ROUTE, reader: Reader::Own(parse::<Op>) }
-    }
+fn rows() -> impl Iterator<Item = &'static Row> {
+    OWN.iter().map(|own| &own.row).chain(UNSUPPORTED.iter().map(|listed| &listed.row))
 }
 
-fn rows() -> impl Iterator<Item = &'static Row> {
-    ROWS.iter().chain(UNSUPPORTED)
+/// The operation that a request fits, and who reads its head.
+fn find(fits: impl Fn(&Row) -> bool) -> Option<(&'static Row, Reader)> {
+    let own = OWN.iter().find(|own| fits(&own.row)).map(|own| (&own.row, Reader::Own(own.parse)));
+    let listed = || UNSUPPORTED.iter().find(|listed| fits(&listed.row));
+    own.or_else(|| listed().map(|listed| (&listed.row, Reader::Listed(listed))))
 }
 
 fn parse<Op: Routed + Into<Operation>>(request: &Request<'_>, path: Path) -> Result<Operation, S3Error> {
@@ -232,8 +186,8 @@ fn operation(method: &str, request: &Request<'_>, mut path: Path) -> Result<Oper
     let sub_resource = sub_resource(matches!(method, "GET" | "HEAD"), request)?;
     let copies = level == Level::Object && method == "PUT" && request.has_header("x-amz-copy-source");
     let has_id = request.query.has("id");
-    let row = rows().find(|row| row.level == level && row.route.fits(method, sub_resource, copies, has_id));
-    let row = row.ok_or_else(|| no_such_operation(method, level, sub_resource, copies, has_id))?;
+    let found = find(|row| row.level == level && row.route.fits(method, sub_resource, copies, has_id));
+    let (row, reader) = found.ok_or_else(|| no_such_operation(method, level, sub_resource, copies, has_id))?;
     if request.query.has("partNumber") && !row.route.takes_part_number {
         return Err(no_part_number(request));
     }
@@ -244,7 +198,7 @@ fn operation(method: &str, request: &Request<'_>, mut path: Path) -> Result<Oper
     if let Path::Object(target) = &mut path {
         target.version_id = version;
     }
-    match row.reader {
+    match reader {
         Reader::Own(parse) => parse(request, path),
         Reader::Listed(listed) => Unsupported::parse(request, listed, path).map(Into::into),
     }

@@ -1,9 +1,8 @@
 use super::multipart::upload_id;
 use crate::S3Error;
-use crate::operation::Routed;
 use crate::request::Request;
 use crate::requirement::Requirement;
-use crate::route::Route;
+use crate::routed::{Route, Routed};
 use crate::s3_operation::S3Operation;
 use crate::target::{Addressed, Target};
 use crate::version_id::UploadId;

@@ -3,7 +3,7 @@ use xml::XmlWriter;
 
 use super::public_access_block::write_settings;
 use super::resource_tags::CONTROL_NAMESPACE;
-use crate::route::Route;
+use crate::routed::Route;
 
 plain_operation! {
     /// S3 Control's `GET /v20180820/configuration/publicAccessBlock`.

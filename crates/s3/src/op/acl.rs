@@ -8,10 +8,9 @@ use crate::condition_keys::ConditionKeys;
 use crate::document;
 use crate::object_headers::AclHeaders;
 use crate::op::Owner;
-use crate::operation::Routed;
 use crate::request::Request;
 use crate::requirement::Requirement;
-use crate::route::Route;
+use crate::routed::{Route, Routed};
 use crate::s3_operation::S3Operation;
 use crate::target::{Addressed, Target};
 

@@ -1,7 +1,7 @@
 use ids::BucketName;
 
 use crate::document;
-use crate::route::Route;
+use crate::routed::Route;
 
 plain_operation! {
     /// `HEAD /bucket`: whether the bucket exists and may be listed.

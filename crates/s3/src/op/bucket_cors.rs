@@ -1,6 +1,6 @@
 use ids::BucketName;
 
-use crate::route::Route;
+use crate::routed::Route;
 
 plain_operation! {
     /// `GET /bucket?cors`; the answer is [`CorsConfiguration::to_xml`](crate::cors::CorsConfiguration::to_xml).

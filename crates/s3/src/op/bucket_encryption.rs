@@ -1,7 +1,7 @@
 use ids::BucketName;
 
 use crate::document;
-use crate::route::Route;
+use crate::routed::Route;
 
 plain_operation! {
     /// `GET /bucket?encryption`.

@@ -1,6 +1,6 @@
 use ids::BucketName;
 
-use crate::route::Route;
+use crate::routed::Route;
 
 plain_operation! {
     /// `GET /bucket?lifecycle`; the answer is the stored document.

@@ -3,10 +3,9 @@ use ids::BucketName;
 use crate::S3Error;
 use crate::checksum::BodyChecksums;
 use crate::document;
-use crate::operation::Routed;
 use crate::request::Request;
 use crate::requirement::Requirement;
-use crate::route::Route;
+use crate::routed::{Route, Routed};
 use crate::s3_operation::S3Operation;
 use crate::target::Addressed;
 

@@ -1,6 +1,6 @@
 use ids::BucketName;
 
-use crate::route::Route;
+use crate::routed::Route;
 
 plain_operation! {
     /// `GET /bucket?website`; the answer is [`to_xml`](crate::website::WebsiteConfiguration::to_xml).

@@ -2,10 +2,9 @@ use ids::{BucketName, Ownership};
 
 use crate::condition_keys::ConditionKeys;
 use crate::object_headers::AclHeaders;
-use crate::operation::Routed;
 use crate::request::Request;
 use crate::requirement::Requirement;
-use crate::route::Route;
+use crate::routed::{Route, Routed};
 use crate::s3_operation::S3Operation;
 use crate::tagging::{MAX_BUCKET_TAGS, TagSet};
 use crate::target::Addressed;

@@ -1,10 +1,9 @@
 use crate::S3Error;
 use crate::condition_keys::ConditionKeys;
 use crate::conditional::WriteCondition;
-use crate::operation::Routed;
 use crate::request::Request;
 use crate::requirement::{ConditionalRequirement, Requirement, delete_object};
-use crate::route::Route;
+use crate::routed::{Route, Routed};
 use crate::s3_operation::S3Operation;
 use crate::target::{Addressed, Target};
 

@@ -1,11 +1,10 @@
 use crate::S3Error;
 use crate::conditional::{IfRange, ReadConditions};
 use crate::object_headers::EncryptionHeaders;
-use crate::operation::Routed;
 use crate::range::ByteRange;
 use crate::request::Request;
 use crate::requirement::{ConditionalRequirement, Requirement};
-use crate::route::Route;
+use crate::routed::{Route, Routed};
 use crate::s3_operation::S3Operation;
 use crate::target::{Addressed, Target};
 

@@ -1,9 +1,8 @@
 use super::Owner;
 use crate::document;
-use crate::operation::Routed;
 use crate::request::Request;
 use crate::requirement::Requirement;
-use crate::route::Route;
+use crate::routed::{Route, Routed};
 use crate::s3_operation::S3Operation;
 use crate::target::Addressed;
 use crate::{S3Error, time};

@@ -23,9 +23,9 @@ macro_rules! plain_operation {
             )?
         }
 
-        impl $crate::operation::Routed for $Name {
+        impl $crate::routed::Routed for $Name {
             type On = $On;
-            const ROUTE: $crate::route::Route = $route;
+            const ROUTE: $crate::routed::Route = $route;
 
             fn parse(_request: &$crate::request::Request<'_>, $field: $On) -> Result<Self, $crate::S3Error> {
                 $(let $checksums = $crate::checksum::BodyChecksums::parse(_request)?;)?

@@ -1,10 +1,9 @@
 use crate::S3Error;
 use crate::checksum::BodyChecksums;
 use crate::condition_keys::ConditionKeys;
-use crate::operation::Routed;
 use crate::request::Request;
 use crate::requirement::Requirement;
-use crate::route::Route;
+use crate::routed::{Route, Routed};
 use crate::s3_operation::S3Operation;
 use crate::tagging::{MAX_OBJECT_TAGS, MAX_TAGGING_BYTES, TagSet};
 use crate::target::{Addressed, Target};

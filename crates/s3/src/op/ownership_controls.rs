@@ -3,7 +3,7 @@ use xml::parse;
 
 use crate::S3Error;
 use crate::document;
-use crate::route::Route;
+use crate::routed::Route;
 
 plain_operation! {
     /// `GET /bucket?ownershipControls`.

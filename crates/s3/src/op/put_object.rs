@@ -3,10 +3,9 @@ use crate::checksum::BodyChecksums;
 use crate::condition_keys::ConditionKeys;
 use crate::conditional::WriteCondition;
 use crate::object_headers::ObjectHeaders;
-use crate::operation::Routed;
 use crate::request::Request;
 use crate::requirement::{ConditionalRequirement, Requirement, write_object};
-use crate::route::Route;
+use crate::routed::{Route, Routed};
 use crate::s3_operation::{S3Operation, UploadLength};
 use crate::target::{Addressed, Target};
 

@@ -6,7 +6,7 @@ use crate::document;
 use crate::kept::{self, ACCELERATE, ANALYTICS, Configurations, INTELLIGENT_TIERING, Kept, MAX_KEPT_BYTES, METRICS};
 use crate::request::Request;
 use crate::requirement::Requirement;
-use crate::route::{ConfigurationId, Reader, Route, Row};
+use crate::routed::{ConfigurationId, Route, Row};
 use crate::s3_operation::S3Operation;
 use crate::target::{Addressed, Level, Path, Target};
 use crate::{S3Error, S3ErrorCode};
@@ -52,10 +52,10 @@ enum On {
     Object(Target),
 }
 
-/// The name of an unsupported operation, the permission that it needs, and its answer.
+/// An unsupported operation: how its requests look, the permission that it needs, and its answer.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Listed {
-    pub(crate) name: &'static str,
+    pub(crate) row: Row,
     sub_resource: &'static str,
     action: &'static str,
     /// The permission if a version is named; empty for operations without versions.
@@ -106,7 +106,7 @@ impl Unsupported {
 
     /// The name in the API, for example `PutBucketReplication`.
     pub fn name(&self) -> &'static str {
-        self.listed.name
+        self.listed.row.name
     }
 
     /// The parameter that names the configuration, for example `replication`.
@@ -296,18 +296,17 @@ macro_rules! answer {
 
 macro_rules! unsupported {
     ($($name:ident $method:ident $level:ident $sub:literal $id:ident $action:literal $of_version:literal $answer:ident $(($with:tt))?,)+) => {
-        /// The routes of the operations that are not supported.
-        pub(crate) const UNSUPPORTED: &[Row] = &[$(Row {
-            name: stringify!($name),
-            level: Level::$level,
-            route: route(stringify!($method), $sub, ConfigurationId::$id, $of_version),
-            reader: Reader::Listed(&Listed {
+        /// The operations that are not supported.
+        pub(crate) static UNSUPPORTED: &[Listed] = &[$(Listed {
+            row: Row {
                 name: stringify!($name),
-                sub_resource: $sub,
-                action: $action,
-                version_action: $of_version,
-                answer: answer!($answer $($with)?),
-            }),
+                level: Level::$level,
+                route: route(stringify!($method), $sub, ConfigurationId::$id, $of_version),
+            },
+            sub_resource: $sub,
+            action: $action,
+            version_action: $of_version,
+            answer: answer!($answer $($with)?),
         },)+];
     };
 }
