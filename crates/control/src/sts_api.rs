@@ -1,8 +1,15 @@
 //! The STS query API: sessions of roles, for users of this gateway, of identity providers, directories and plugins; and GetCallerIdentity.
 
+mod bearer;
+mod certificate;
+mod custom_token;
+mod ldap;
 mod mfa;
 mod own_session;
+mod sign_in;
+mod sign_in_limits;
 mod user_session;
+mod web_identity;
 
 use std::sync::Arc;
 
@@ -21,10 +28,9 @@ use sts::{NewSession, SessionHolder, SessionKeys};
 
 use crate::feed::Follower;
 use crate::query::{Call, QueryError, authorize, needs};
-use crate::sign_in_limits::SignInLimits;
-use crate::web_identity::{CLIENT_GRANTS, WEB_IDENTITY};
-use crate::{certificate, custom_token, ldap};
 use mfa::WrongCodes;
+use sign_in_limits::SignInLimits;
+use web_identity::{CLIENT_GRANTS, WEB_IDENTITY};
 
 /// STS's actions on this gateway.
 pub struct StsApi {

@@ -10,10 +10,10 @@ use iam_api::answer::Service;
 use policy::Context;
 use sts::WebIdentity;
 
+use super::sign_in::{SignIn, granted_role, named_role};
+use super::web_identity::Dialect;
+use super::{StsApi, refuse};
 use crate::query::{Call, QueryError};
-use crate::sign_in::{SignIn, granted_role, named_role};
-use crate::sts_api::{StsApi, refuse};
-use crate::web_identity::Dialect;
 
 pub(crate) const ACTION: &str = "AssumeRoleWithCustomToken";
 

@@ -15,9 +15,9 @@ use policy::{Context, Decision, Principal};
 use serde_json::{Map, Value};
 use sts::{Claim, FederatedUser, NewSession, SessionCredentials, SessionHolder, WebIdentity};
 
+use super::web_identity::Dialect;
+use super::{StsApi, check_session_policies, issued_at, packed_policy_size, refuse, session_id};
 use crate::query::{Call, QueryError};
-use crate::sts_api::{StsApi, check_session_policies, issued_at, packed_policy_size, refuse, session_id};
-use crate::web_identity::Dialect;
 
 /// What trust policies allow, whichever way the caller asks.
 pub(crate) const ACTION: &str = "AssumeRoleWithWebIdentity";

@@ -11,9 +11,9 @@ use jiff::Timestamp;
 use policy::Context;
 use sts::{ExpectedToken, WebIdentity, WebIdentityError};
 
+use super::sign_in::{ACTION, SignIn, granted};
+use super::{StsApi, refuse};
 use crate::query::{Call, QueryError};
-use crate::sign_in::{ACTION, SignIn, granted};
-use crate::sts_api::{StsApi, refuse};
 
 /// How clients call it: AWS's way, and one of MinIO's. Trust policies and permissions say AssumeRoleWithWebIdentity for both.
 pub(crate) struct Dialect {

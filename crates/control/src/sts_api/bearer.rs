@@ -5,10 +5,10 @@ use iam::{LONGEST_SESSION_S, ProviderRights};
 use iam_api::IamError;
 use policy::Context;
 
+use super::sign_in::{Span, granted};
+use super::web_identity::WEB_IDENTITY;
+use super::{StsApi, refuse};
 use crate::query::{Call, QueryError};
-use crate::sign_in::{Span, granted};
-use crate::sts_api::{StsApi, refuse};
-use crate::web_identity::WEB_IDENTITY;
 
 impl StsApi {
     /// The token of a session for the user whom an identity provider's token names.

@@ -13,10 +13,10 @@ use serde_json::json;
 use sts::{Claims, WebIdentity};
 use tokio::time::Instant;
 
+use super::sign_in::{SignIn, granted};
+use super::web_identity::Dialect;
+use super::{StsApi, refuse};
 use crate::query::{Call, QueryError};
-use crate::sign_in::{SignIn, granted};
-use crate::sts_api::{StsApi, refuse};
-use crate::web_identity::Dialect;
 
 pub(crate) const ACTION: &str = "AssumeRoleWithLDAPIdentity";
 
