@@ -10,8 +10,7 @@ use policy::Context;
 use serde_json::json;
 use sts::{Claims, WebIdentity};
 
-use super::sign_in::{SignIn, granted};
-use super::web_identity::Dialect;
+use super::sign_in::{Dialect, SignIn, granted};
 use super::{StsApi, refuse};
 use crate::query::{Call, QueryError};
 

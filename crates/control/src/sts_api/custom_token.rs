@@ -10,8 +10,7 @@ use iam_api::answer::Service;
 use policy::Context;
 use sts::WebIdentity;
 
-use super::sign_in::{SignIn, granted_role, named_role};
-use super::web_identity::Dialect;
+use super::sign_in::{Dialect, SignIn, granted_role, named_role};
 use super::{StsApi, refuse};
 use crate::query::{Call, QueryError};
 

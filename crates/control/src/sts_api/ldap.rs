@@ -13,8 +13,7 @@ use serde_json::json;
 use sts::{Claims, WebIdentity};
 use tokio::time::Instant;
 
-use super::sign_in::{SignIn, granted};
-use super::web_identity::Dialect;
+use super::sign_in::{Dialect, SignIn, granted};
 use super::{StsApi, refuse};
 use crate::query::{Call, QueryError};
 

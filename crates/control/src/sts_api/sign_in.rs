@@ -15,7 +15,6 @@ use policy::{Context, Decision, Principal};
 use serde_json::{Map, Value};
 use sts::{Claim, FederatedUser, NewSession, SessionCredentials, SessionHolder, WebIdentity};
 
-use super::web_identity::Dialect;
 use super::{StsApi, check_session_policies, issued_at, packed_policy_size, refuse, session_id};
 use crate::query::{Call, QueryError};
 
@@ -32,6 +31,13 @@ const SESSION_NAME_CHARS_MAX: usize = 64;
 
 /// The length of [`sts::text_hash`].
 const HASH_DIGITS: usize = 16;
+
+/// How clients call it: AWS's way, and one of MinIO's. Trust policies and permissions say AssumeRoleWithWebIdentity for both.
+pub(crate) struct Dialect {
+    pub(crate) action: &'static str,
+    pub(crate) token: &'static str,
+    pub(crate) subject: &'static str,
+}
 
 /// A verified token, and the provider that issued it.
 pub(crate) struct SignIn {

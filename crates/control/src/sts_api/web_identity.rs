@@ -11,16 +11,9 @@ use jiff::Timestamp;
 use policy::Context;
 use sts::{ExpectedToken, WebIdentity, WebIdentityError};
 
-use super::sign_in::{ACTION, SignIn, granted};
+use super::sign_in::{ACTION, Dialect, SignIn, granted};
 use super::{StsApi, refuse};
 use crate::query::{Call, QueryError};
-
-/// How clients call it: AWS's way, and one of MinIO's. Trust policies and permissions say AssumeRoleWithWebIdentity for both.
-pub(crate) struct Dialect {
-    pub(crate) action: &'static str,
-    pub(crate) token: &'static str,
-    pub(crate) subject: &'static str,
-}
 
 pub(crate) static WEB_IDENTITY: Dialect =
     Dialect { action: ACTION, token: "WebIdentityToken", subject: "SubjectFromWebIdentityToken" };
