@@ -1,15 +1,13 @@
 //! AssumeRole without a role, which MinIO's and SeaweedFS's clients call: a session of the caller. It never may do more than the
 //! caller at that moment, and it ends with the access key with which it was made.
 
-use std::sync::Arc;
-
-use iam::{Snapshot, User};
+use iam::Snapshot;
 use iam_api::OwnSessionInput;
 use iam_api::answer::{self, AssumeRoleOutput};
 use policy::{Context, Decision};
 use sts::SessionHolder;
 
-use super::user_session::UserSession;
+use super::user_session::{UserSession, long_term_key};
 use super::{StsApi, check_session_policy, denied, packed_policy_size, refuse};
 use crate::query::{Call, QueryError, needs};
 
@@ -44,25 +42,6 @@ impl StsApi {
             source_identity: None,
         };
         Ok(answer::assume_role(&output, call.request_id))
-    }
-}
-
-/// The user's own key that signed the call. A session could otherwise outlive what it was made from, and what limits the key of
-/// a service account would not limit the session.
-pub(super) fn long_term_key(
-    call: &Call<'_>,
-    action: &str,
-    snapshot: &Snapshot,
-) -> Result<(String, Arc<User>), QueryError> {
-    let refusal = |message: String| Err(refuse("AccessDenied", 403, message));
-    if call.caller.session.is_some() {
-        return refusal(format!("Cannot call {action} with session credentials"));
-    }
-    let key = call.caller.access_key_id.as_ref().map_or("", |key| key.as_str());
-    match snapshot.access_key(key) {
-        Some(holder) if holder.service_account.is_none() => Ok((key.to_owned(), holder.user)),
-        Some(_) => refusal(format!("Cannot call {action} with the key of a service account")),
-        None => refusal(format!("To call {action}, an access key is needed that still exists")),
     }
 }
 

@@ -1,14 +1,15 @@
 //! GetSessionToken and GetFederationToken: sessions that users make with their own keys, of themselves or for others. They end
 //! with that key.
 
-use iam::Snapshot;
+use std::sync::Arc;
+
+use iam::{Snapshot, User};
 use iam_api::answer;
 use iam_api::{FederationTokenInput, InputError, SessionTokenInput, user_session_s};
 use policy::Context;
 use serde_json::Map;
 use sts::{NewSession, SessionCredentials, SessionHolder};
 
-use super::own_session::long_term_key;
 use super::{StsApi, check_session_policies, packed_policy_size, refuse, session_id};
 use crate::query::{Call, QueryError, authorize};
 
@@ -101,6 +102,25 @@ impl StsApi {
             mfa_at_s: session.mfa_at_s,
         };
         Ok(sts::mint(self.session_keys()?, &new))
+    }
+}
+
+/// The user's own key that signed the call. A session could otherwise outlive what it was made from, and what limits the key of
+/// a service account would not limit the session.
+pub(super) fn long_term_key(
+    call: &Call<'_>,
+    action: &str,
+    snapshot: &Snapshot,
+) -> Result<(String, Arc<User>), QueryError> {
+    let refusal = |message: String| Err(refuse("AccessDenied", 403, message));
+    if call.caller.session.is_some() {
+        return refusal(format!("Cannot call {action} with session credentials"));
+    }
+    let key = call.caller.access_key_id.as_ref().map_or("", |key| key.as_str());
+    match snapshot.access_key(key) {
+        Some(holder) if holder.service_account.is_none() => Ok((key.to_owned(), holder.user)),
+        Some(_) => refusal(format!("Cannot call {action} with the key of a service account")),
+        None => refusal(format!("To call {action}, an access key is needed that still exists")),
     }
 }
 
