@@ -27,6 +27,11 @@ pub fn refused(refusal: Refusal) -> S3Error {
     }
 }
 
+/// `OperationAborted`: another request changed the object between two steps.
+pub fn conflict() -> S3Error {
+    S3Error::new(S3ErrorCode::OperationAborted)
+}
+
 /// The S3 error for a filer's error.
 pub fn from_filer(error: FilerError) -> S3Error {
     match error {

@@ -13,7 +13,6 @@ use s3::{AclHeaders, AclOwners, ExistingObject, Requirement, S3Error, S3ErrorCod
 
 use super::answer::{self, Answer};
 use super::lookup::no_such_key;
-use super::new_entry::conflict;
 use super::public_access_block::blocked;
 use super::{Call, Denied, Run};
 use crate::body::{ObjectBody, ResponseBody};
@@ -87,7 +86,7 @@ impl Run for PutObjectAcl {
                 }
             }
         }
-        Err(conflict())
+        Err(errors::conflict())
     }
 }
 

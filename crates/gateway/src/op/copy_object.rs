@@ -10,7 +10,7 @@ use s3::{Checksum, ChecksumType, CopySource, Effect, Requirement, S3Error, S3Err
 
 use super::answer::{self, Answer};
 use super::copy_source::check_copy_bytes;
-use super::new_entry::{conflict, described, require_supported};
+use super::new_entry::{described, require_supported};
 use super::{Call, Run};
 use crate::body::ObjectBody;
 use crate::errors;
@@ -121,7 +121,7 @@ async fn describe_anew(writer: &Writer<'_>, input: &CopyObject, source: &Entry) 
     match writer.replace(&input.target.key, source, entry.clone()).await {
         Ok(()) => Ok(entry),
         Err(BucketError::Filer(FilerError::PreconditionFailed)) if input.condition == WriteCondition::Always => {
-            Err(conflict())
+            Err(errors::conflict())
         }
         Err(error) => Err(errors::from_bucket(error)),
     }

@@ -16,7 +16,6 @@ use s3::op::DeleteBucket;
 use s3::{S3Error, S3ErrorCode};
 
 use super::answer::{self, Answer};
-use super::new_entry::conflict;
 use super::{Call, Run};
 use crate::body::ObjectBody;
 use crate::errors;
@@ -69,7 +68,7 @@ async fn decide(call: &Call<'_>, bucket: &Bucket, name: &BucketName) -> Result<S
             Ok(deleted) => return Ok(deleted),
         }
     }
-    Err(conflict())
+    Err(errors::conflict())
 }
 
 /// Why a bucket is not deleted.

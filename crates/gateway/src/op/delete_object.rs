@@ -8,7 +8,7 @@ use s3::op::DeleteObject;
 use s3::{S3Error, Target, WriteCondition};
 
 use super::answer::{self, Answer};
-use super::new_entry::{conditions, conflict};
+use super::new_entry::conditions;
 use super::{Call, Run};
 use crate::body::ObjectBody;
 use crate::errors;
@@ -75,7 +75,7 @@ async fn delete_object(writer: &Writer<'_>, target: &Target, condition: &WriteCo
             done => return done.map(|()| Deleted::default()).map_err(errors::from_bucket),
         }
     }
-    Err(conflict())
+    Err(errors::conflict())
 }
 
 async fn mark_deleted(writer: &Writer<'_>, key: &ObjectKey, condition: &WriteCondition) -> Result<Deleted, S3Error> {
@@ -85,7 +85,7 @@ async fn mark_deleted(writer: &Writer<'_>, key: &ObjectKey, condition: &WriteCon
     }
     match writer.mark_deleted(key, &conditions(condition)).await {
         Ok(id) => Ok(Deleted { version_id: Some(id), is_delete_marker: true }),
-        Err(FilerError::PreconditionFailed) => Err(conflict()),
+        Err(FilerError::PreconditionFailed) => Err(errors::conflict()),
         Err(error) => Err(errors::from_filer(error)),
     }
 }
@@ -113,5 +113,5 @@ async fn delete_version(
     // The filer compares retentions by its own clock, by which one may last that is over by the clock of this gateway.
     let found = writer.objects.version(key, Some(id)).await.map_err(errors::from_bucket)?;
     let is_locked = found.and_then(Version::object).is_some_and(|entry| Lock::of(&entry) != Lock::default());
-    Err(if is_locked { errors::refused(Refusal::Protected) } else { conflict() })
+    Err(if is_locked { errors::refused(Refusal::Protected) } else { errors::conflict() })
 }

@@ -61,11 +61,6 @@ pub fn conditions(condition: &WriteCondition) -> Vec<Condition> {
     }
 }
 
-/// `OperationAborted`: another request changed the object between two steps.
-pub fn conflict() -> S3Error {
-    S3Error::new(S3ErrorCode::OperationAborted)
-}
-
 impl Call<'_> {
     /// The URL of an object, at the host that the client addressed.
     pub fn location(&self, bucket: &BucketName, key: &ObjectKey) -> String {
@@ -168,7 +163,7 @@ impl Call<'_> {
         match condition.check(current.as_ref().map(Entry::etag).as_deref()) {
             Err(error) => error,
             // The bucket has another versioning or object lock by now.
-            Ok(()) if *condition == WriteCondition::Always => conflict(),
+            Ok(()) if *condition == WriteCondition::Always => errors::conflict(),
             // By now there is nothing, or only a directory that the filer sees but S3 does not.
             Ok(()) => S3Error::new(S3ErrorCode::ConditionalRequestConflict),
         }

@@ -14,7 +14,6 @@ use s3::op::{
 use s3::{ObjectLockHeaders, S3Error, S3ErrorCode, Target};
 
 use super::answer::{self, Answer};
-use super::new_entry::conflict;
 use super::{Call, Run};
 use crate::body::ObjectBody;
 use crate::errors;
@@ -87,7 +86,7 @@ impl Run for PutObjectRetention {
                 done => return done.map_err(errors::from_bucket).and_then(|()| answer::empty(StatusCode::OK)),
             }
         }
-        Err(conflict())
+        Err(errors::conflict())
     }
 }
 
@@ -106,7 +105,7 @@ impl Run for PutObjectLegalHold {
                 done => return done.map_err(errors::from_bucket).and_then(|()| answer::empty(StatusCode::OK)),
             }
         }
-        Err(conflict())
+        Err(errors::conflict())
     }
 }
 

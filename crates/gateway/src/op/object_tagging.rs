@@ -7,7 +7,6 @@ use s3::op::{DeleteObjectTagging, GetObjectTagging, PutObjectTagging};
 use s3::{S3Error, TagSet, Target};
 
 use super::answer::{self, Answer};
-use super::new_entry::conflict;
 use super::{Call, Run};
 use crate::body::ObjectBody;
 use crate::errors;
@@ -54,5 +53,5 @@ async fn replace(call: &Call<'_>, target: &Target, tags: Option<&TagSet>) -> Res
             done => return done.map_err(errors::from_filer),
         }
     }
-    Err(conflict())
+    Err(errors::conflict())
 }
