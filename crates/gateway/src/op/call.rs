@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use policy::Context;
 use s3::{Requirement, S3Error, S3ErrorCode, Target};
 
-use super::LookedAt;
+use super::looked_at::LookedAt;
 use crate::decisions::Decisions;
 use crate::errors;
 use crate::gateway::Gateway;

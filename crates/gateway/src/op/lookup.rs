@@ -1,9 +1,6 @@
 //! Finds the entry of a key.
 
-use std::sync::{Mutex, PoisonError};
-
 use bucket::objects::Objects;
-use bucket::rules::BucketError;
 use bucket::versions::Version;
 use bucket::writer::{ObjectLock, Writer};
 use filer::Entry;
@@ -12,6 +9,7 @@ use ids::{BucketName, ObjectKey};
 use s3::{S3Error, S3ErrorCode, Target};
 
 use super::answer;
+use super::looked_at::Found;
 use crate::errors;
 
 /// `NoSuchKey` for a key.
@@ -35,37 +33,6 @@ pub fn readable(found: Option<Version>, target: &Target) -> Result<Entry, S3Erro
         Some(Version::Object(entry)) => Ok(*entry),
         Some(Version::DeleteMarker(marker)) => Err(deleted(target, marker)),
         None => Err(no_such_key(&target.key)),
-    }
-}
-
-type Found = Result<Option<Version>, BucketError>;
-
-/// What the decisions of a request looked at. What is done is done with the same: an object that replaces it in the meantime
-/// may have other tags and another ACL.
-#[derive(Default)]
-pub struct LookedAt(Mutex<Vec<(Target, Found)>>);
-
-impl LookedAt {
-    fn get(&self, target: &Target) -> Option<Found> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.iter().find(|(of, _)| of == target).map(|(_, found)| found.clone())
-    }
-
-    fn take(&self, target: &Target) -> Option<Found> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let place = known.iter().position(|(of, _)| of == target)?;
-        Some(known.swap_remove(place).1)
-    }
-
-    fn add(&self, target: &Target, found: &Found) {
-        if matches!(found, Ok(_) | Err(BucketError::Refused(_))) {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).push((target.clone(), found.clone()));
-        }
-    }
-
-    /// Forgets everything before the next decision.
-    pub fn clear(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 

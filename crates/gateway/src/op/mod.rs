@@ -23,6 +23,7 @@ mod get_object;
 mod get_object_attributes;
 mod list_object_versions;
 mod list_objects;
+mod looked_at;
 mod lookup;
 mod multipart;
 mod new_entry;
@@ -39,5 +40,5 @@ mod upload;
 
 pub(crate) use answer::Answer;
 pub use call::{Call, Denied};
-pub(crate) use lookup::LookedAt;
+pub(crate) use looked_at::LookedAt;
 pub(crate) use run::{Run, execute};
