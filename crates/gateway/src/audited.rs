@@ -6,15 +6,15 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use access::{
-    AuditRecord, AuditedError, AuditedRequest, AuditedSignature, AuditedTarget, HEADER_BYTES_MAX, STATUS_CLIENT_GONE,
-    shortened, shown_parameters,
+    AuditRecord, AuditedError, AuditedRequest, AuditedSignature, HEADER_BYTES_MAX, STATUS_CLIENT_GONE, shortened,
+    shown_parameters,
 };
 use http::header::{self, HeaderName};
 use http::request::Parts;
 use http::{Method, Response, Version};
 use http_body::Body;
 use jiff::Timestamp;
-use s3::{Operation, QueryString, S3Error};
+use s3::{QueryString, S3Error};
 use sigv4::{AuthForm, SigError};
 
 use crate::accept::Connection;
@@ -22,7 +22,8 @@ use crate::audit_log;
 use crate::body::ResponseBody;
 use crate::errors;
 use crate::gateway::Gateway;
-use crate::respond::{self, Trail};
+use crate::respond;
+use crate::trail::Trail;
 
 /// How a request came in.
 pub(crate) struct Arrived<'a> {
@@ -143,16 +144,6 @@ impl Drop for Audited<'_> {
             audit_log::print(&record);
             drop(self.gateway.auditor.take(&record));
         }
-    }
-}
-
-/// What an operation is about.
-pub(crate) fn target_of(operation: &Operation) -> AuditedTarget {
-    AuditedTarget {
-        bucket: operation.bucket().map(ToString::to_string),
-        key: operation.key().map(|key| key.as_str().to_owned()),
-        version_id: operation.version_id().map(ToString::to_string),
-        copy_source: operation.copy_source().map(|source| format!("{}/{}", source.bucket, source.key.as_str())),
     }
 }
 

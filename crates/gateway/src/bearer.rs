@@ -8,7 +8,7 @@ use s3::{QueryString, S3Error};
 use crate::client_certificate::NOT_ASKED_FOR;
 use crate::gateway::Gateway;
 use crate::query::QueryCall;
-use crate::respond::Trail;
+use crate::trail::Trail;
 use crate::visit::Visit;
 
 impl Gateway {

@@ -10,7 +10,7 @@ use sigv4::post_policy::PostPolicy;
 
 use crate::body::{ExpectedBody, ObjectBody, Source};
 use crate::gateway::Gateway;
-use crate::respond::Trail;
+use crate::trail::Trail;
 use crate::visit::Visit;
 
 /// A form whose policy is verified.

@@ -9,6 +9,7 @@ mod client_certificate;
 mod connections;
 mod pipeline;
 mod requester_pays;
+mod trail;
 mod visit;
 mod website;
 

@@ -17,7 +17,7 @@ use crate::gateway::Gateway;
 use crate::op::Answer;
 use crate::op::answer;
 use crate::op::bucket_website::of_bucket;
-use crate::respond::Trail;
+use crate::trail::Trail;
 use crate::visit::Visit;
 
 /// The header with the address to which an object is redirected.

@@ -91,7 +91,7 @@ impl ObjectIdentifier {
         }
         let version = object.child_text("VersionId")?.map(str::trim).filter(|version| !version.is_empty());
         Ok(Self {
-            key: crate::route::object_key(&key_text),
+            key: crate::target::object_key(&key_text),
             key_text,
             version_id: version.map(str::parse).transpose()?,
             etag: object.child_text("ETag")?.map(|etag| etag.trim().trim_matches('"').to_owned()),

@@ -109,7 +109,7 @@ impl PostForm {
             )
             .field("ArgumentName", "key")
         })?;
-        crate::route::object_key(key)
+        crate::target::object_key(key)
     }
 
     /// The upload that the form describes. A field `bucket` must name the bucket of the URL.

@@ -1,0 +1,115 @@
+//! What becomes known of a request, for its answer and its audit record.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use access::{AuditedCaller, AuditedError, AuditedSignature, AuditedTarget, shortened};
+use ids::BucketName;
+use s3::{Operation, Routing, S3Error};
+
+use crate::decisions::Decisions;
+use crate::gateway::Gateway;
+use crate::keep_alive::Early;
+use crate::rate_limits::Entered;
+use crate::unauthenticated::{SignatureLimit, Unauthenticated};
+
+/// What is known about a request so far.
+pub(crate) struct Trail {
+    pub(crate) request_id: String,
+    /// The operation's name; `Unknown` until it is parsed.
+    pub(crate) operation: &'static str,
+    /// The bucket that the request addresses, whose CORS rules apply to the answer.
+    pub(crate) bucket: Option<BucketName>,
+    pub(crate) caller: AuditedCaller,
+    /// What the request is about, for its audit record.
+    pub(crate) target: AuditedTarget,
+    /// The parameters of an IAM or STS call, without secrets; `None` for other requests.
+    pub(crate) parameters: Option<Vec<(String, String)>>,
+    /// How the request is signed; `None` until that was read.
+    pub(crate) signature: Option<Option<AuditedSignature>>,
+    /// The error that is answered.
+    pub(crate) error: Option<AuditedError>,
+    /// The decisions about what the request needs, as they are made.
+    pub(crate) decisions: Arc<Decisions>,
+    /// The revision of the IAM state that they are made by; 0 until it was loaded.
+    pub(crate) revision: u64,
+    /// Whether the signature was refused.
+    pub(crate) unauthenticated: Option<Unauthenticated>,
+    /// Lets the answer begin before it is known; `None` for requests that take no time.
+    pub(crate) early: Option<Arc<Early>>,
+    /// Who pays for its bytes.
+    pub(crate) limits: Entered,
+}
+
+impl Trail {
+    pub(crate) fn new(gateway: &Gateway, early: Option<Arc<Early>>) -> Self {
+        let decisions = Decisions::new(Arc::clone(&gateway.metrics), gateway.auditor.takes_all());
+        Self {
+            request_id: request_id(),
+            operation: "Unknown",
+            bucket: None,
+            caller: AuditedCaller::default(),
+            target: AuditedTarget::default(),
+            parameters: None,
+            signature: None,
+            error: None,
+            decisions: Arc::new(decisions),
+            revision: 0,
+            unauthenticated: None,
+            early,
+            limits: Entered::new(gateway.rate_limits.load_full()),
+        }
+    }
+
+    /// Records what the request is for.
+    pub(crate) fn routed(&mut self, routing: &Routing) {
+        (self.operation, self.bucket) = match routing {
+            Routing::S3(operation) => (operation.name(), operation.bucket().cloned()),
+            Routing::Preflight(preflight) => ("CorsPreflight", preflight.bucket.clone()),
+            Routing::Query(_) => ("Query", None),
+        };
+        if self.decisions.keeps_all()
+            && let Routing::S3(operation) = routing
+        {
+            self.target = target_of(operation);
+        }
+    }
+
+    /// Records the error that is answered.
+    pub(crate) fn failed(&mut self, error: &S3Error) {
+        let (code, message) = (error.code.as_str().to_owned(), shortened(error.message(), 512));
+        self.error = Some(AuditedError { code, message });
+    }
+
+    /// Records that a signature is refused, and the key that it names.
+    pub(crate) fn unauthenticated(&mut self, key: String, error: S3Error) -> S3Error {
+        self.unauthenticated = Some(Unauthenticated::new(key, &error));
+        error
+    }
+
+    /// Logs a refused signature, unless there are too many.
+    pub(crate) fn audit_signature(&self, limit: &SignatureLimit, client: IpAddr) {
+        let Some(Unauthenticated { key, code, reason }) = &self.unauthenticated else { return };
+        if limit.admits(client) {
+            tracing::info!(
+                target: "audit", request = %self.request_id, operation = self.operation, %client, %key, code, %reason,
+                "refused a signature"
+            );
+        }
+    }
+}
+
+/// A random request id: 16 upper-case hexadecimal digits, as on AWS.
+fn request_id() -> String {
+    format!("{:016X}", rand::random::<u64>())
+}
+
+/// What an operation is about.
+fn target_of(operation: &Operation) -> AuditedTarget {
+    AuditedTarget {
+        bucket: operation.bucket().map(ToString::to_string),
+        key: operation.key().map(|key| key.as_str().to_owned()),
+        version_id: operation.version_id().map(ToString::to_string),
+        copy_source: operation.copy_source().map(|source| format!("{}/{}", source.bucket, source.key.as_str())),
+    }
+}
