@@ -62,12 +62,14 @@ pub(crate) fn of_call(parameters: &QueryString, visit: &Visit<'_>) -> Result<Cli
     }
     let shown = extensions.get::<ShownCertificate>().ok_or("the client has shown no certificate")?;
     let now = u64::try_from(visit.now.as_second()).map_err(|_| "the gateway's clock is wrong")?;
-    shown.tls.holder(&shown.chain, UnixTime::since_unix_epoch(std::time::Duration::from_secs(now)))
+    let authorities = shown.tls.sign_in_authorities().ok_or("this gateway accepts no certificates for sign-ins")?;
+    // That the client has the key was shown when the connection began, which may be long ago.
+    verified(&shown.chain, &*authorities, UnixTime::since_unix_epoch(std::time::Duration::from_secs(now)))
 }
 
 /// Verifies the chain, and that the certificate is one for clients: with the extended key usage, which rustls asks for only where
 /// there are any.
-pub(crate) fn verified(
+fn verified(
     chain: &[CertificateDer<'static>],
     authorities: &dyn ClientCertVerifier,
     now: UnixTime,

@@ -4,18 +4,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
-use iam::ClientCertificate;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig};
 use rustls_pki_types::pem::{self, PemObject};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 use x509_parser::extensions::GeneralName;
-
-use crate::client_certificate;
 
 /// The files of one certificate.
 #[derive(Debug, Clone)]
@@ -139,16 +136,9 @@ impl Tls {
         self.serving.load().expires_s
     }
 
-    /// The holder of a certificate, if an authority for sign-ins vouches for it at this moment. That the client has its key was
-    /// shown when the connection began, which may be long ago.
-    pub(crate) fn holder(
-        &self,
-        chain: &[CertificateDer<'static>],
-        now: UnixTime,
-    ) -> Result<ClientCertificate, &'static str> {
-        let serving = self.serving.load();
-        let authorities = serving.sign_in.as_ref().ok_or("this gateway accepts no certificates for sign-ins")?;
-        client_certificate::verified(chain, &**authorities, now)
+    /// Verifies the client certificates with which sessions are given; `None` if none are.
+    pub(crate) fn sign_in_authorities(&self) -> Option<Arc<dyn ClientCertVerifier>> {
+        self.serving.load().sign_in.clone()
     }
 
     /// Reads the files again, and changes nothing yet.
