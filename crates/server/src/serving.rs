@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
-use access::{Addressing, Authenticator};
+use access::{Addressing, Authenticator, RecentUses};
 use audit::Auditing;
 use control::endpoint::QueryEndpoint;
 use control::feed::Follower;
@@ -99,57 +99,29 @@ pub async fn run(mut plan: Plan, settings: Settings, announce: impl FnOnce(&str)
     (settings.log_filter)(config.iam.kelpgate.log.as_deref())?();
     let region = if settings.region.is_empty() { "us-east-1" } else { &settings.region };
     let auditing = audit_log::start(&config.iam.kelpgate.audit, settings.audit_file.as_deref(), region)?;
-    let (store, key_ids) = open_store(&plan)?;
-    seed(&store, config).await;
-    let follower = Arc::new(follower(&plan, &settings, &store));
-    let following = Following::start(Arc::clone(&follower))?;
-
-    let worker_metrics = WorkerMetrics::default();
-    let metrics = Arc::new(metrics(&follower, &worker_metrics, &auditing));
-    (plan.register_metrics)(&metrics);
-    let keys = plan.session_keys;
-    let flags = flags_of(&settings, &plan.trusted_proxies);
-    let flags = format!("{flags} {key_ids}");
-    let fingerprint = Arc::new(Fingerprint::new(keys.as_deref(), &flags, &config.iam, &config.identities));
-    metrics.register(|registry| register_session_keys(registry, &fingerprint));
-    let authenticator = Authenticator::new(settings.region.clone(), settings.signature_v2, keys.clone());
-    let recorder = Arc::new(Recorder::new(authenticator.uses(), store.clone(), Arc::clone(&follower)));
-    let key_demand = Arc::new(KeyDemand::default());
-    let mut workers = plan.workers;
-    workers.extend(background::last_used(&recorder));
-    workers.extend(iam_workers(&settings, &config.iam.kelpgate, &store, &follower, &key_demand));
-    workers.push(audit_log::anchors(&auditing, &plan.filer));
+    let authenticator = Authenticator::new(settings.region.clone(), settings.signature_v2, plan.session_keys.clone());
+    let control = Control::start(&plan, &settings, authenticator.uses()).await?;
     let tls = tls(&settings, config.iam.client_authorities.as_deref())?.map(Arc::new);
-    metrics.register(|registry| plan.certificates.register(registry));
+
+    let fingerprint = Arc::new(fingerprint(&plan, &settings, &control.key_ids));
+    let status = status(started, &plan, &settings, &control.follower, &fingerprint);
+    let query_api = control.query_api(&plan, &settings)?;
+    let worker_metrics = WorkerMetrics::default();
+    let metrics = Arc::new(metrics(&control.follower, &worker_metrics, &auditing, &fingerprint, &plan.certificates));
+    (plan.register_metrics)(&metrics);
+    let mut workers = plan.workers;
+    workers.extend(control.workers(&settings, &config.iam.kelpgate));
+    workers.push(audit_log::anchors(&auditing, &plan.filer));
     workers.extend(tls.as_ref().map(|tls| certificates::watch(tls, plan.certificates)));
-    let status = Status {
-        started,
-        follower: Arc::clone(&follower),
-        filers: plan.filer_names.clone(),
-        filer_version: plan.filer_configuration.version.clone(),
-        policy_store: config.iam.policy_store.name(),
-        role_store: config.iam.role_store.name(),
-        weed_gateways: plan.weed_gateways,
-        storage: plan.embedded.clone().map(|filer| -> Storage { Box::new(move || filer.health()) }),
-        fingerprint: Arc::clone(&fingerprint),
-        signature_v2: settings.signature_v2,
-    };
-    let iam = settings.iam.then(|| {
-        let unfenced = config.iam.kelpgate.fence.off.clone();
-        IamApi::new(Arc::clone(&follower), store.clone(), settings.iam_read_only, Arc::clone(&recorder), unfenced)
-    });
-    let directories = config.iam.directories.iter().cloned().map(Directory::new).collect::<Result<_, _>>()?;
-    let sts = StsApi::new(Arc::clone(&follower), keys, key_demand, store, &config.iam.sts);
-    let sts = sts.with_directories(directories).with_plugin(config.iam.plugin.clone().map(Plugin::new));
-    let query_endpoint = QueryEndpoint::new(iam, sts);
+
     let gateway = Arc::new(Gateway {
         settings: data_plane(&settings, &config.iam.kelpgate, plan.trusted_proxies),
         filer: plan.filer,
         filer_configuration: plan.filer_configuration,
-        snapshot: follower.shared(),
+        snapshot: control.follower.shared(),
         authenticator,
-        fence: Arc::new(DataPlaneFence::new(&follower, &config.iam)),
-        query_api: Arc::new(ControlPlane(query_endpoint)),
+        fence: Arc::new(DataPlaneFence::new(&control.follower, &config.iam)),
+        query_api: Arc::new(query_api),
         status: Arc::new(status),
         metrics,
         upload_limits: settings.upload_limits.clone(),
@@ -160,17 +132,15 @@ pub async fn run(mut plan: Plan, settings: Settings, announce: impl FnOnce(&str)
     });
     gateway.connections.limit(connection_limits(&config.iam.kelpgate.limits));
     quotas::limit(plan.embedded.as_deref(), &config.iam.kelpgate.quotas).await?;
-    let complete = |identities: &mut Identities| (plan.complete)(identities, plan.root.as_ref());
-    let filers = if plan.several { plan.filer_names } else { Vec::new() };
     let reloading = Reloading {
         tls,
         gateway: Arc::clone(&gateway),
-        filers,
+        filers: if plan.several { plan.filer_names } else { Vec::new() },
         embedded: plan.embedded,
         settings: &settings,
-        follower: &follower,
+        follower: &control.follower,
         fingerprint: &fingerprint,
-        complete,
+        complete: |identities: &mut Identities| (plan.complete)(identities, plan.root.as_ref()),
         auditing: Arc::clone(&auditing),
         in_force: plan.configuration.iam.into(),
     };
@@ -179,12 +149,97 @@ pub async fn run(mut plan: Plan, settings: Settings, announce: impl FnOnce(&str)
     // Before the last anchors, which are about the last records.
     let _ = tokio::task::spawn_blocking(move || auditing.stop()).await;
     workers.stop().await;
-    following.stop();
+    control.following.stop();
     served
 }
 
+/// What the control plane is made of.
+struct Control {
+    store: FilerStore,
+    /// The ids of the keys that encrypt secrets in the store.
+    key_ids: String,
+    follower: Arc<Follower>,
+    following: Following,
+    recorder: Arc<Recorder>,
+    key_demand: Arc<KeyDemand>,
+}
+
+impl Control {
+    /// Opens the store, and follows it.
+    async fn start(plan: &Plan, settings: &Settings, uses: Arc<RecentUses>) -> Result<Self, String> {
+        let (store, key_ids) = open_store(plan)?;
+        seed(&store, &plan.configuration).await;
+        let follower = Arc::new(follower(plan, settings, &store));
+        let following = Following::start(Arc::clone(&follower))?;
+        let recorder = Arc::new(Recorder::new(uses, store.clone(), Arc::clone(&follower)));
+        Ok(Self { store, key_ids, follower, following, recorder, key_demand: Arc::default() })
+    }
+
+    /// The APIs of IAM and STS.
+    fn query_api(&self, plan: &Plan, settings: &Settings) -> Result<ControlPlane, String> {
+        let (config, follower) = (&plan.configuration.iam, || Arc::clone(&self.follower));
+        let iam = settings.iam.then(|| {
+            let (recorder, unfenced) = (Arc::clone(&self.recorder), config.kelpgate.fence.off.clone());
+            IamApi::new(follower(), self.store.clone(), settings.iam_read_only, recorder, unfenced)
+        });
+        let directories = config.directories.iter().cloned().map(Directory::new).collect::<Result<_, _>>()?;
+        let (keys, key_demand) = (plan.session_keys.clone(), Arc::clone(&self.key_demand));
+        let sts = StsApi::new(follower(), keys, key_demand, self.store.clone(), &config.sts);
+        let sts = sts.with_directories(directories).with_plugin(config.plugin.clone().map(Plugin::new));
+        Ok(ControlPlane(QueryEndpoint::new(iam, sts)))
+    }
+
+    /// The workers that keep IAM documents up to date.
+    fn workers(&self, settings: &Settings, config: &KelpgateConfig) -> Vec<Worker> {
+        let (store, follower) = (|| self.store.clone(), || Arc::clone(&self.follower));
+        let keeper = KeyKeeper::new(store(), self.follower.shared(), Arc::clone(&self.key_demand), config.oidc.clone());
+        let revocations = Revocations::new(store(), follower());
+        let mut workers = vec![background::oidc_keys(keeper), background::session_revocations(revocations)];
+        workers.extend(background::last_used(&self.recorder));
+        if settings.iam && !settings.iam_read_only {
+            let mirror = Mirror::new(follower(), store(), config.mirror_inline_policies);
+            workers.push(background::mirror(mirror, self.follower.revisions()));
+        }
+        workers
+    }
+}
+
+/// What gateways of one cluster should have in common. `key_ids` are those of the keys that encrypt secrets.
+fn fingerprint(plan: &Plan, settings: &Settings, key_ids: &str) -> Fingerprint {
+    let flags = format!("{} {key_ids}", flags_of(settings, &plan.trusted_proxies));
+    let config = &plan.configuration;
+    Fingerprint::new(plan.session_keys.as_deref(), &flags, &config.iam, &config.identities)
+}
+
+fn status(
+    started: Instant,
+    plan: &Plan,
+    settings: &Settings,
+    follower: &Arc<Follower>,
+    fingerprint: &Arc<Fingerprint>,
+) -> Status {
+    Status {
+        started,
+        follower: Arc::clone(follower),
+        filers: plan.filer_names.clone(),
+        filer_version: plan.filer_configuration.version.clone(),
+        policy_store: plan.configuration.iam.policy_store.name(),
+        role_store: plan.configuration.iam.role_store.name(),
+        weed_gateways: Arc::clone(&plan.weed_gateways),
+        storage: plan.embedded.clone().map(|filer| -> Storage { Box::new(move || filer.health()) }),
+        fingerprint: Arc::clone(fingerprint),
+        signature_v2: settings.signature_v2,
+    }
+}
+
 /// The metrics that do not depend on the kind of filer.
-fn metrics(follower: &Arc<Follower>, workers: &WorkerMetrics, auditing: &Auditing) -> Metrics {
+fn metrics(
+    follower: &Arc<Follower>,
+    workers: &WorkerMetrics,
+    auditing: &Auditing,
+    fingerprint: &Fingerprint,
+    certificates: &CertificateMetrics,
+) -> Metrics {
     let metrics = Metrics::default();
     metrics.register(|registry| follower.metrics().register(registry));
     metrics.register(|registry| workers.register(registry));
@@ -192,6 +247,8 @@ fn metrics(follower: &Arc<Follower>, workers: &WorkerMetrics, auditing: &Auditin
     metrics.register(|registry| auditing.metrics().register(registry));
     let access_keys = AccessKeys(Arc::clone(follower));
     metrics.register_common(|registry| registry.register_collector(Box::new(access_keys)));
+    metrics.register(|registry| register_session_keys(registry, fingerprint));
+    metrics.register(|registry| certificates.register(registry));
     metrics
 }
 
@@ -214,24 +271,6 @@ fn follower(plan: &Plan, settings: &Settings, store: &FilerStore) -> Follower {
         return follower;
     }
     follower.fenced(fence_config(&config.iam.kelpgate.fence, plan, settings))
-}
-
-/// The workers that keep IAM documents up to date.
-fn iam_workers(
-    settings: &Settings,
-    config: &KelpgateConfig,
-    store: &FilerStore,
-    follower: &Arc<Follower>,
-    key_demand: &Arc<KeyDemand>,
-) -> Vec<Worker> {
-    let keeper = KeyKeeper::new(store.clone(), follower.shared(), Arc::clone(key_demand), config.oidc.clone());
-    let revocations = Revocations::new(store.clone(), Arc::clone(follower));
-    let mut workers = vec![background::oidc_keys(keeper), background::session_revocations(revocations)];
-    if settings.iam && !settings.iam_read_only {
-        let mirror = Mirror::new(Arc::clone(follower), store.clone(), config.mirror_inline_policies);
-        workers.push(background::mirror(mirror, follower.revisions()));
-    }
-    workers
 }
 
 pub(crate) fn rate_limits(limits: &LimitSettings) -> Arc<RateLimits> {
