@@ -15,8 +15,8 @@ use tokio::sync::Mutex;
 use crate::audit_log;
 use crate::configuration::Configuration;
 use crate::fingerprint::Fingerprint;
+use crate::limits::{connection_limits, rate_limits};
 use crate::quotas;
-use crate::serving::{connection_limits, rate_limits};
 use crate::settings::Settings;
 
 /// What SIGHUP reloads, and what has to be notified.

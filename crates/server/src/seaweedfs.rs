@@ -9,7 +9,8 @@ use filer::seaweedfs::{FilerAddress, Options, SeaweedFiler, Security};
 
 use crate::certificates::{self, CertificateMetrics};
 use crate::configuration::{Configuration, check_credential_store, trusted_proxies_of_security};
-use crate::serving::{self, Plan};
+use crate::plan::Plan;
+use crate::serving;
 use crate::settings::Settings;
 use crate::workers::{Period, RunEnd, RunsOn, Worker};
 
