@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use filer::seaweedfs::FilerAddress;
 use iam_formats::SinkSettings;
-use server::configuration::{Configuration, check_credential_store, trusted_proxies_of_security};
+use server::configuration::{Configuration, check_credential_store, security, trusted_proxies_of_security};
 use server::quotas;
-use server::seaweedfs::security;
 
 use crate::arguments::{S3, Server};
 use crate::go_flags::ExpandedArguments;

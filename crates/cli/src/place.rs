@@ -10,8 +10,7 @@ use iam::Snapshot;
 use store::{FilerStore, Index, Layout};
 
 use crate::arguments::Place;
-use server::configuration::Configuration;
-use server::seaweedfs::security;
+use server::configuration::{Configuration, security};
 
 /// The default filer.
 const DEFAULT_FILER: &str = "localhost:8888";

@@ -11,7 +11,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use crate::seaweedfs;
+use crate::configuration;
 use crate::workers::{Period, RunEnd, RunsOn, Worker};
 
 /// How often is looked whether the files have changed. They are taken over at the second look that finds the same.
@@ -79,7 +79,7 @@ pub fn watch_clients(
             let stays = |error: String| {
                 format!("the changed TLS files of security.toml cannot be used, and the old ones stay: {error}")
             };
-            let security = seaweedfs::security(config_dir.as_deref()).map_err(stays)?;
+            let security = configuration::security(config_dir.as_deref()).map_err(stays)?;
             filer.renew_certificates(&security).map_err(stays)?;
             metrics.set_clients(&security);
             let now = files(&security);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use filer::seaweedfs::Security;
 use iam::Identities;
 use iam_formats::{ConfigInputs, DocumentStore, IamConfig, identities};
 use ids::{Network, SecretAccessKey};
@@ -128,6 +129,15 @@ impl Configuration {
 
 fn read_file(flag: &str, path: &Path) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(|error| format!("{flag}: `{}` cannot be read: {error}", path.display()))
+}
+
+/// `security.toml`, with the overrides from the environment.
+pub fn security(config_dir: Option<&Path>) -> Result<Security, String> {
+    let security = Security::load(config_dir, &|name| std::env::var(name).ok()).map_err(|error| error.to_string())?;
+    if let Some(source) = &security.source {
+        tracing::info!("security settings from {}", source.display());
+    }
+    Ok(security)
 }
 
 /// `s3.trusted_proxies.white_list` of `security.toml`, or `WEED_S3_TRUSTED_PROXIES_WHITE_LIST` (comma separated).

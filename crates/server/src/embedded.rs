@@ -11,12 +11,11 @@ use iam::Identities;
 
 use crate::background;
 use crate::certificates::CertificateMetrics;
-use crate::configuration::{Configuration, trusted_proxies_of_security};
+use crate::configuration::{Configuration, security, trusted_proxies_of_security};
 use crate::filer_metrics::EmbeddedStorage;
 use crate::plan::Plan;
 use crate::private_file;
 use crate::root_key::RootKey;
-use crate::seaweedfs::security;
 use crate::serving;
 use crate::settings::Settings;
 

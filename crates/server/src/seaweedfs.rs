@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use bucket::leftovers::completed_uploads;
 use filer::FilerError;
-use filer::seaweedfs::{FilerAddress, Options, SeaweedFiler, Security};
+use filer::seaweedfs::{FilerAddress, Options, SeaweedFiler};
 
 use crate::certificates::{self, CertificateMetrics};
-use crate::configuration::{Configuration, check_credential_store, trusted_proxies_of_security};
+use crate::configuration::{Configuration, check_credential_store, security, trusted_proxies_of_security};
 use crate::plan::Plan;
 use crate::serving;
 use crate::settings::Settings;
@@ -110,13 +110,4 @@ fn remove_completed_uploads(filer: SeaweedFiler) -> Worker {
         }
     };
     Worker::new("completed-uploads", Period::Every(COMPLETED_EVERY), RunsOn::EveryGateway, remove)
-}
-
-/// `security.toml`, with the overrides from the environment.
-pub fn security(config_dir: Option<&std::path::Path>) -> Result<Security, String> {
-    let security = Security::load(config_dir, &|name| std::env::var(name).ok()).map_err(|error| error.to_string())?;
-    if let Some(source) = &security.source {
-        tracing::info!("security settings from {}", source.display());
-    }
-    Ok(security)
 }

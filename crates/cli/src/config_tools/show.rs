@@ -4,8 +4,7 @@ use std::path::Path;
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory};
-use server::configuration::{Configuration, SECRETS_KEY, trusted_proxies_of_security};
-use server::seaweedfs::security;
+use server::configuration::{Configuration, SECRETS_KEY, security, trusted_proxies_of_security};
 use server::settings::Settings;
 
 use super::ShownGateway;

@@ -9,7 +9,7 @@ use filer::seaweedfs::{FilerAddress, Options, SeaweedFiler, Security};
 use super::report::Report;
 use crate::arguments::Place;
 use crate::http_client;
-use server::seaweedfs::security;
+use server::configuration::security;
 
 /// A directory of documents with secrets, and one of documents with permissions.
 const IAM_PATHS: [&str; 2] = ["/etc/iam/identities/", "/seaweedfs/iam/"];
