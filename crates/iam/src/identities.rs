@@ -3,7 +3,7 @@
 use ids::{AccountId, SecretAccessKey};
 
 use crate::entity::{Credential, ServiceAccount, UserRecord};
-use crate::snapshot::ROOT;
+use crate::name::ROOT;
 
 /// What an identities file defines.
 #[derive(Debug, Clone, Default)]

@@ -35,13 +35,13 @@ pub use identity_provider::{
 };
 pub use last_used::{LastUsed, SessionUse, Use};
 pub use mfa_device::MfaDevice;
-pub use name::is_name;
+pub use name::{ANONYMOUS, ROOT, is_name};
 pub use plugin::{PluginKeys, plugin_issuer};
 pub use policy_ids::{PolicyIds, policy_ids, shown_policy, shown_trust, stored_policy_ids, trust_ids};
 pub use revocation::{LONGEST_SESSION_S, Revocation, RevocationTarget};
 pub use small_map::SmallMap;
 pub use snapshot::{
-    ANONYMOUS, Counts, Group, InlineName, InlinePolicy, KeyHolder, KeyRefusal, ManagedPolicy, Mirrored, PolicySource,
-    ROOT, Role, Settings, Snapshot, SnapshotBuilder, User, policy_name_of,
+    Counts, Group, InlineName, InlinePolicy, KeyHolder, KeyRefusal, ManagedPolicy, Mirrored, PolicySource, Role,
+    Settings, Snapshot, SnapshotBuilder, User, policy_name_of,
 };
 pub use weed_policies::WeedPolicies;

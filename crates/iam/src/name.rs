@@ -1,5 +1,11 @@
 //! Names of users, groups, roles, policies and instance profiles.
 
+/// The name of the identity for unsigned requests.
+pub const ANONYMOUS: &str = "anonymous";
+
+/// The name of the identity that is the root user of its account.
+pub const ROOT: &str = "root";
+
 /// Whether a text is a valid entity name: 1 to `longest` characters of `A-Za-z0-9_+=,.@-`. A name can never become a
 /// path.
 ///

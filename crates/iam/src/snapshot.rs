@@ -25,6 +25,7 @@ use crate::entity::{AccountAlias, AccountPublicAccessBlock, InstanceProfile, Oid
 use crate::identities::Identities;
 use crate::identity_provider::{IdentityProvider, OidcKeys, same_issuer};
 use crate::mfa_device::MfaDevice;
+use crate::name::ANONYMOUS;
 use crate::revocation::Revocation;
 use crate::weed_policies::WeedPolicies;
 
@@ -592,9 +593,3 @@ impl Snapshot {
         }
     }
 }
-
-/// The name of the identity for unsigned requests.
-pub const ANONYMOUS: &str = "anonymous";
-
-/// The name of the identity that is the root user of its account.
-pub const ROOT: &str = "root";

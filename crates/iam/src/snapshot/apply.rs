@@ -10,7 +10,7 @@ use rpds::HashTrieSetSync;
 use super::managed_policy::{InlineMap, InlinePolicy, ManagedPolicy, policy_name_of};
 use super::role::Role;
 use super::user::{Group, KeyOwner, PolicySource, User, usable};
-use super::{ANONYMOUS, Holders, Map, Names, Snapshot};
+use super::{Holders, Map, Names, Snapshot};
 use crate::bucket::Bucket;
 use crate::change::{Change, DocumentKey, Holder, PolicyPlace, Read, RolePlace};
 use crate::entity::{
@@ -19,6 +19,7 @@ use crate::entity::{
 };
 use crate::identities::{Identities, is_root_of};
 use crate::identity_provider::IdentityProvider;
+use crate::name::ANONYMOUS;
 use crate::revocation::Revocation;
 use crate::unique_id::unique_id;
 use crate::weed_policies::WeedPolicies;
