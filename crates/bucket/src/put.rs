@@ -5,7 +5,7 @@ use ids::ObjectKey;
 
 use crate::description::tag_attributes;
 use crate::rules::{self, BucketError};
-use crate::version_writes::Also;
+use crate::version_writes::WriteExtras;
 use crate::writer::Writer;
 use crate::{attributes, object};
 
@@ -46,7 +46,7 @@ impl Writer<'_> {
     ) -> Result<Option<String>, FilerError> {
         let chunks = entry.chunks.clone();
         let done = if self.objects.keeps_versions_of(key) {
-            self.put_version(key, entry, &conditions, Also::default()).await.map(Some)
+            self.put_version(key, entry, &conditions, WriteExtras::default()).await.map(Some)
         } else {
             let put = Transaction { conditions, ..self.putting(key, entry) };
             self.transact_put(put).await.map(|()| None)

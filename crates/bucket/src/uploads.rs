@@ -8,7 +8,7 @@ use ids::{ChecksumAlgorithm, ChecksumType, ObjectKey};
 use crate::multipart::{age, part_number_of};
 use crate::objects::Objects;
 use crate::rules::{self, BucketError};
-use crate::version_writes::{Also, Guard};
+use crate::version_writes::{Guard, WriteExtras};
 use crate::writer::Writer;
 use crate::{attributes, object};
 
@@ -272,8 +272,8 @@ impl Writer<'_> {
     ) -> Result<Option<String>, FilerError> {
         let exists = Guard { conditions: vec![Condition::Exists], condition_key: Some(upload.path.clone()) };
         if self.objects.keeps_versions_of(key) {
-            let also = Also { guard: exists, steps: vec![upload.removal(false)] };
-            return self.put_version(key, entry, &conditions, also).await.map(Some);
+            let extras = WriteExtras { guard: exists, steps: vec![upload.removal(false)] };
+            return self.put_version(key, entry, &conditions, extras).await.map(Some);
         }
         let mut transaction = self.putting(key, entry);
         transaction.mutations.push(upload.removal(false));

@@ -30,7 +30,7 @@ pub(crate) struct Guard {
 
 /// What else a write does.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Also {
+pub(crate) struct WriteExtras {
     /// The transaction's guard, if the write does not depend on the current version.
     pub(crate) guard: Guard,
     /// Steps that follow.
@@ -44,12 +44,12 @@ impl Writer<'_> {
         key: &ObjectKey,
         entry: Entry,
         conditions: &[Condition],
-        also: Also,
+        extras: WriteExtras,
     ) -> Result<String, FilerError> {
         for _ in 0..ATTEMPTS {
             let seen = self.objects.versions_directory_to_write(key).await?;
             let guard = if conditions.is_empty() {
-                also.guard.clone()
+                extras.guard.clone()
             } else {
                 self.guard_of_current(key, seen.as_ref(), conditions).await?
             };
@@ -59,7 +59,7 @@ impl Writer<'_> {
                 Versioning::Suspended => (NULL.to_owned(), self.null_object(key, seen.as_ref(), entry.clone())),
                 _ => self.new_version(key, seen.as_ref(), entry.clone()).await?,
             };
-            let mutations = mutations.into_iter().chain(also.steps.clone()).collect();
+            let mutations = mutations.into_iter().chain(extras.steps.clone()).collect();
             match self.transact_version(key, guard, mutations).await {
                 Err(FilerError::PreconditionFailed) if !conditions.is_empty() => {}
                 done => return done.map(|()| id),
@@ -70,7 +70,7 @@ impl Writer<'_> {
 
     /// Makes a delete marker the current version of a key, and returns its id.
     pub async fn mark_deleted(&self, key: &ObjectKey, conditions: &[Condition]) -> Result<String, FilerError> {
-        self.put_version(key, self.stamp.delete_marker(), conditions, Also::default()).await
+        self.put_version(key, self.stamp.delete_marker(), conditions, WriteExtras::default()).await
     }
 
     /// Removes a version by its id. Fails with `PreconditionFailed` if it is no longer the same, and with
