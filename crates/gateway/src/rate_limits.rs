@@ -60,7 +60,7 @@ type KindOf = fn(&RateLimits) -> &Kind;
 
 /// A request on its way, and the names that pay for its bytes.
 #[derive(Debug)]
-pub(crate) struct Entered {
+pub(crate) struct Payers {
     limits: Arc<RateLimits>,
     payers: Vec<(KindOf, u64)>,
 }
@@ -136,7 +136,7 @@ impl RateLimits {
     }
 }
 
-impl Entered {
+impl Payers {
     pub(crate) fn new(limits: Arc<RateLimits>) -> Self {
         Self { limits, payers: Vec::new() }
     }
@@ -239,8 +239,8 @@ mod tests {
         Limit { requests: Some(Rate { per_second, burst }), bytes: None }
     }
 
-    fn entered(limits: &Arc<RateLimits>) -> Entered {
-        Entered::new(Arc::clone(limits))
+    fn payers(limits: &Arc<RateLimits>) -> Payers {
+        Payers::new(Arc::clone(limits))
     }
 
     #[test]
@@ -249,14 +249,14 @@ mod tests {
         let address = Limit { requests: None, bytes: Some(rate) };
         let limits = Arc::new(RateLimits::new(&Rates { address, ..Rates::default() }));
         let one = [10, 0, 0, 1].into();
-        let mut first = entered(&limits);
+        let mut first = payers(&limits);
         first.enter_address(one).unwrap();
         first.pay(1_000_000);
-        let limited = entered(&limits).enter_address(one).unwrap_err();
+        let limited = payers(&limits).enter_address(one).unwrap_err();
         assert!(limited.limit == "address_bytes" && limited.wait_s > 9000.0, "{limited:?}");
         let error = S3Error::from(limited);
         assert!(error.message().contains("Too many bytes of this address"), "{}", error.message());
-        entered(&limits).enter_address([10, 0, 0, 2].into()).unwrap();
+        payers(&limits).enter_address([10, 0, 0, 2].into()).unwrap();
         // The debt is paid at the rate.
         let (kind, now) = (&limits.address, Instant::now());
         let name = kind.hasher.hash_one(IpAddr::from([10, 0, 0, 1]));
@@ -279,12 +279,12 @@ mod tests {
     #[test]
     fn refusals_say_when_to_come_back_and_no_limit_refuses_nothing() {
         let limits = Arc::new(limits(0.1, 1.0));
-        entered(&limits).enter_caller(Some("AKA"), "arn").unwrap();
-        let error = S3Error::from(entered(&limits).enter_caller(Some("AKA"), "arn").unwrap_err());
+        payers(&limits).enter_caller(Some("AKA"), "arn").unwrap();
+        let error = S3Error::from(payers(&limits).enter_caller(Some("AKA"), "arn").unwrap_err());
         let header = error.headers.first().map(|(name, value)| (*name, value.as_str()));
         assert_eq!((error.code, header), (S3ErrorCode::SlowDown, Some(("retry-after", "10"))));
-        entered(&limits).enter_caller(Some("AKB"), "arn").unwrap();
-        let mut none = entered(&Arc::default());
+        payers(&limits).enter_caller(Some("AKB"), "arn").unwrap();
+        let mut none = payers(&Arc::default());
         for _ in 0..1000 {
             none.enter_caller(Some("AKA"), "arn").unwrap();
             none.enter_bucket("b").unwrap();
@@ -307,7 +307,7 @@ mod tests {
     #[test]
     fn a_network_of_ipv6_is_one_address() {
         let limits = Arc::new(RateLimits::new(&Rates { address: requests(0.001, 2.0), ..Rates::default() }));
-        let enter = |address: &str| entered(&limits).enter_address(address.parse().unwrap()).is_ok();
+        let enter = |address: &str| payers(&limits).enter_address(address.parse().unwrap()).is_ok();
         assert!(enter("2001:db8::1") && enter("2001:db8::2") && !enter("2001:db8::3") && enter("2001:db8:0:1::1"));
         assert!(enter("10.0.0.1") && enter("::ffff:10.0.0.1") && !enter("10.0.0.1"));
     }

@@ -10,7 +10,7 @@ use s3::{Operation, Routing, S3Error};
 use crate::decisions::Decisions;
 use crate::gateway::Gateway;
 use crate::keep_alive::Early;
-use crate::rate_limits::Entered;
+use crate::rate_limits::Payers;
 use crate::unauthenticated::{SignatureLimit, Unauthenticated};
 
 /// What is known about a request so far.
@@ -38,7 +38,7 @@ pub(crate) struct Trail {
     /// Lets the answer begin before it is known; `None` for requests that take no time.
     pub(crate) early: Option<Arc<Early>>,
     /// Who pays for its bytes.
-    pub(crate) limits: Entered,
+    pub(crate) limits: Payers,
 }
 
 impl Trail {
@@ -57,7 +57,7 @@ impl Trail {
             revision: 0,
             unauthenticated: None,
             early,
-            limits: Entered::new(gateway.rate_limits.load_full()),
+            limits: Payers::new(gateway.rate_limits.load_full()),
         }
     }
 
