@@ -3,7 +3,8 @@
 use filer::{Condition, Entry, FilerError, Mutation, Transaction};
 use ids::ObjectKey;
 
-use crate::put::{Step, still};
+use crate::object::still;
+use crate::put::Step;
 use crate::rules::{self, BucketError};
 use crate::writer::Writer;
 use crate::{locks, object};

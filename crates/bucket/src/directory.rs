@@ -6,7 +6,7 @@ use filer::{Condition, Entry, Filer, FilerConfiguration, FilerError, Mutation, T
 use ids::{BucketLife, ObjectKey, Stage};
 
 use crate::metadata::BucketMetadata;
-use crate::put::PLAIN_DIRECTORY_ETAG;
+use crate::object::PLAIN_DIRECTORY_ETAG;
 use crate::rules::{self, Standing};
 use crate::settings::AttributePatch;
 use crate::{attributes, listing, object, settings};

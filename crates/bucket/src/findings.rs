@@ -2,8 +2,7 @@
 
 use filer::embedded::Finding;
 
-use crate::names::segment_of;
-use crate::object::{UPLOADS, VERSIONS_SUFFIX};
+use crate::names::{UPLOADS, VERSIONS_SUFFIX, segment_of};
 use crate::version_id;
 
 /// The file, what is wrong with it, and what is affected.

@@ -168,7 +168,7 @@ async fn page(filer: &Counted<'_>, query: &Query) -> Result<Page, FilerError> {
 /// True if the bucket can be deleted, because it has no objects and no versions. Unfinished uploads do not count, as on
 /// AWS.
 pub async fn is_empty(filer: &dyn Filer, bucket_path: &str) -> Result<bool, FilerError> {
-    let skip = |directory: &str, name: &str| directory == bucket_path && name == object::UPLOADS;
+    let skip = |directory: &str, name: &str| directory == bucket_path && name == names::UPLOADS;
     Ok(!contains_object(&Counted::new(filer), bucket_path, skip).await?)
 }
 
@@ -320,7 +320,7 @@ impl<'a> Walk<'a> {
             }
             Node::Key(key, waiting) => (key, waiting),
         };
-        let path = format!("{}{}", object::path_below(self.bucket_path, &key), object::VERSIONS_SUFFIX);
+        let path = format!("{}{}", object::path_below(self.bucket_path, &key), names::VERSIONS_SUFFIX);
         let current = match self.shows {
             Shows::Object => waiting.entry,
             Shows::CurrentVersion => {
@@ -382,7 +382,7 @@ impl<'a> Walk<'a> {
         let directory = waiting.entry.as_deref().filter(|entry| entry.is_directory);
         if let Some(directory) = directory {
             let name = &directory.name;
-            let reserved = name.ends_with(object::VERSIONS_SUFFIX) || (is_first_level && name == object::UPLOADS);
+            let reserved = name.ends_with(names::VERSIONS_SUFFIX) || (is_first_level && name == names::UPLOADS);
             if reserved || self.after.covers_all(&key) {
                 return Ok(None);
             }
@@ -454,7 +454,7 @@ impl<'a> Walk<'a> {
             return Ok(true);
         }
         let directory = object::path_below(self.bucket_path, key);
-        let is_version = |_: &str, name: &str| name.ends_with(object::VERSIONS_SUFFIX);
+        let is_version = |_: &str, name: &str| name.ends_with(names::VERSIONS_SUFFIX);
         contains_object(self.filer, &directory, is_version).await
     }
 
@@ -502,7 +502,7 @@ fn node(key: String, entry: Entry) -> Node {
 fn objects_of(entries: Vec<(String, Entry)>) -> impl Iterator<Item = (String, Entry)> {
     let is_version = |path: &str| {
         let directories = path.rsplit_once('/').map_or("", |(directories, _)| directories);
-        directories.split('/').any(|name| name.ends_with(object::VERSIONS_SUFFIX))
+        directories.split('/').any(|name| name.ends_with(names::VERSIONS_SUFFIX))
     };
     let key_of = |path: &str| path.split('/').map(names::segment_of).collect::<Vec<_>>().join("/");
     entries.into_iter().filter(move |(path, entry)| object::is_object(entry) && !is_version(path)).map(

@@ -8,7 +8,10 @@
 use filer::{FilerConfiguration, FilerError};
 use ids::ObjectKey;
 
-use crate::object::{UPLOADS, VERSIONS_SUFFIX};
+/// Directory of multipart uploads, directly below the bucket.
+pub const UPLOADS: &str = ".uploads";
+/// Suffix of the directory that holds the versions of a key.
+pub const VERSIONS_SUFFIX: &str = ".versions";
 
 const MARK: char = '\0';
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use filer::Entry;
+use filer::{Condition, Entry};
 use ids::{ChecksumAlgorithm, ChecksumType, ObjectKey};
 
 use crate::{attributes, names};
@@ -14,14 +14,12 @@ pub const CONTENT_HEADERS: [&str; 5] =
 
 /// Go's `os.ModeDir | 0777`, which SeaweedFS writes into bucket and marker entries.
 pub const DIRECTORY_MODE: u32 = 0o20_000_000_777;
+/// The ETag that SeaweedFS uses for a directory that is not an object.
+pub const PLAIN_DIRECTORY_ETAG: &str = "d41d8cd98f00b204e9800998ecf8427e-0";
 /// Mode of an object written in one piece.
 pub const OBJECT_MODE: u32 = 0o660;
 /// Mode of an object assembled from parts.
 pub const MULTIPART_MODE: u32 = 0o770;
-/// Directory of multipart uploads, directly below the bucket.
-pub const UPLOADS: &str = ".uploads";
-/// Suffix of the directory that holds the versions of a key.
-pub const VERSIONS_SUFFIX: &str = ".versions";
 
 /// The path of a bucket's directory.
 pub fn bucket_path(buckets_root: &str, bucket: &str) -> String {
@@ -52,6 +50,12 @@ pub fn has_own_etag(entry: &Entry) -> bool {
     entry.extended.contains_key(attributes::ETAG) || !entry.attributes().md5.is_empty()
 }
 
+/// A condition that holds only while an entry is the one that was seen; `None` for entries whose ETag the filer may
+/// compute differently.
+pub fn still(entry: &Entry) -> Option<Condition> {
+    has_own_etag(entry).then(|| Condition::EtagMatches(vec![entry.etag()]))
+}
+
 /// True if the ETag can be determined without the entry's chunks.
 pub fn etag_needs_no_chunks(entry: &Entry) -> bool {
     has_own_etag(entry) || !entry.content.is_empty() || entry.attributes().file_size == 0
@@ -74,7 +78,7 @@ pub fn is_prefix_object(entry: &Entry) -> bool {
 
 /// The name of the key, without its directories, whose versions a directory holds; `None` for every other entry.
 pub fn key_of_versions(entry: &Entry) -> Option<&str> {
-    entry.name.strip_suffix(VERSIONS_SUFFIX).filter(|_| entry.is_directory)
+    entry.name.strip_suffix(names::VERSIONS_SUFFIX).filter(|_| entry.is_directory)
 }
 
 /// The stored content type, or S3's default.

@@ -9,8 +9,6 @@ use crate::version_writes::WriteExtras;
 use crate::writer::Writer;
 use crate::{attributes, object};
 
-/// The ETag that SeaweedFS uses for a directory that is not an object.
-pub const PLAIN_DIRECTORY_ETAG: &str = "d41d8cd98f00b204e9800998ecf8427e-0";
 /// Go's `os.ModeDir`, and permission to enter for everyone.
 const DIRECTORY_BITS: u32 = 0o20_000_000_111;
 
@@ -61,7 +59,7 @@ impl Writer<'_> {
     /// `PreconditionFailed` if the object is no longer the same, or has no [ETag of its own](object::has_own_etag).
     pub async fn replace(&self, key: &ObjectKey, seen: &Entry, entry: Entry) -> Result<(), BucketError> {
         rules::may_change(seen)?;
-        let same = still(seen).ok_or(FilerError::PreconditionFailed)?;
+        let same = object::still(seen).ok_or(FilerError::PreconditionFailed)?;
         let replace = Transaction { conditions: vec![same], ..self.putting(key, entry) };
         Ok(self.transact(&self.objects.path(key), replace).await?)
     }
@@ -94,7 +92,7 @@ impl Writer<'_> {
         let Step { path, directory, name, condition_key } = self.step_of_entry(key, seen);
         let patch = Transaction {
             lock_key: self.objects.path(key),
-            conditions: vec![still(seen).unwrap_or(Condition::Exists)],
+            conditions: vec![object::still(seen).unwrap_or(Condition::Exists)],
             condition_key,
             mutations: vec![Mutation::Patch { directory, name, set, remove, content: None }],
             ..Transaction::default()
@@ -162,12 +160,6 @@ pub(crate) struct Step {
     pub(crate) condition_key: Option<String>,
 }
 
-/// A condition that holds only while an entry is the one that was seen; `None` for entries whose ETag the filer may
-/// compute differently.
-pub fn still(entry: &Entry) -> Option<Condition> {
-    object::has_own_etag(entry).then(|| Condition::EtagMatches(vec![entry.etag()]))
-}
-
 /// Runs a transaction whose first step puts a file at its lock key, on a filer where one entry stands for `a` and for the directory
 /// of `a/b`. The directory becomes the object as well, as in SeaweedFS 4.48. A marker `a/` is not replaced this way.
 pub async fn put_beside_children(filer: &dyn Filer, transaction: Transaction) -> Result<(), FilerError> {
@@ -196,7 +188,7 @@ fn may_become_object(entry: &Entry, is_absent: bool) -> bool {
 fn beside_children(mut transaction: Transaction) -> Transaction {
     for condition in &mut transaction.conditions {
         if *condition == Condition::NotExists {
-            *condition = Condition::EtagMatches(vec![PLAIN_DIRECTORY_ETAG.to_owned()]);
+            *condition = Condition::EtagMatches(vec![object::PLAIN_DIRECTORY_ETAG.to_owned()]);
         }
     }
     if let Some(Mutation::Put { entry, .. }) = transaction.mutations.first_mut() {
@@ -255,13 +247,13 @@ mod tests {
 
     #[test]
     fn an_entry_without_an_etag_of_its_own_has_no_condition() {
-        assert_eq!(still(&Entry::default()), None);
+        assert_eq!(object::still(&Entry::default()), None);
         let md5 = Some(Attributes { md5: vec![1; 16], ..Attributes::default() });
         let with_md5 = Entry { attributes: md5, ..Entry::default() };
-        assert_eq!(still(&with_md5), Some(Condition::EtagMatches(vec!["01".repeat(16)])));
+        assert_eq!(object::still(&with_md5), Some(Condition::EtagMatches(vec!["01".repeat(16)])));
         let stored = [(attributes::ETAG.to_owned(), b"x-2".to_vec())].into();
         let with_etag = Entry { extended: stored, ..with_md5 };
-        assert_eq!(still(&with_etag), Some(Condition::EtagMatches(vec!["x-2".to_owned()])));
+        assert_eq!(object::still(&with_etag), Some(Condition::EtagMatches(vec!["x-2".to_owned()])));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::objects::Objects;
 use crate::rules::{self, BucketError};
 use crate::version_writes::{Guard, WriteExtras};
 use crate::writer::Writer;
-use crate::{attributes, object};
+use crate::{attributes, names, object};
 
 /// The most entries requested at once.
 const PAGE: usize = 1000;
@@ -63,7 +63,7 @@ impl MultipartUpload {
 
 impl Objects<'_> {
     fn uploads_path(&self) -> String {
-        format!("{}/{}", self.directory.path(), object::UPLOADS)
+        format!("{}/{}", self.directory.path(), names::UPLOADS)
     }
 
     /// The upload with this id for this key. An id that belongs to another key is not found.

@@ -11,7 +11,7 @@ use filer::{Condition, Entry, FilerError, Mutation, Note, Transaction};
 use ids::{ObjectKey, Versioning};
 
 use crate::locks::{self, Lock};
-use crate::put::still;
+use crate::object::still;
 use crate::rules::{self, BucketError, CurrentVersion};
 use crate::version_id::{self, NULL};
 use crate::versions::same_current;

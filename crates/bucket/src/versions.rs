@@ -6,11 +6,11 @@
 use filer::{Condition, Entry, FilerError, ListOptions};
 use ids::{ObjectKey, Versioning};
 
+use crate::object::PLAIN_DIRECTORY_ETAG;
 use crate::objects::Objects;
-use crate::put::PLAIN_DIRECTORY_ETAG;
 use crate::rules::{self, BucketError, CurrentVersion, Refusal};
 use crate::version_id::{self, NULL};
-use crate::{attributes, object};
+use crate::{attributes, names, object};
 
 /// How often a version that is gone when its file is read is looked for again.
 const READS: usize = 4;
@@ -148,7 +148,7 @@ impl Objects<'_> {
 
     /// The path of the directory with a key's versions.
     pub(crate) fn versions_path(&self, key: &ObjectKey) -> String {
-        format!("{}{}", self.path(key), object::VERSIONS_SUFFIX)
+        format!("{}{}", self.path(key), names::VERSIONS_SUFFIX)
     }
 
     /// Whether an object may have this key. On SeaweedFS, `x.versions` is the directory of the versions of `x`.

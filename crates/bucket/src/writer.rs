@@ -13,8 +13,8 @@ use ids::DefaultRetention;
 
 use crate::new_entry::Stamp;
 use crate::object;
+use crate::object::{PLAIN_DIRECTORY_ETAG, still};
 use crate::objects::Objects;
-use crate::put::{PLAIN_DIRECTORY_ETAG, still};
 use crate::rules::{self, Refusal, Standing};
 use crate::settings;
 

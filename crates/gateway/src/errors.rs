@@ -1,7 +1,7 @@
 //! Turns errors of the layers below into S3's errors.
 
 pub use access::from_signature;
-use bucket::object::VERSIONS_SUFFIX;
+use bucket::names::VERSIONS_SUFFIX;
 use bucket::rules::{BucketError, Refusal};
 use filer::FilerError;
 use s3::{S3Error, S3ErrorCode};

@@ -24,7 +24,7 @@ use s3::{ExpectedOwners, Needs, Operation, QueryString, Requirement, Routing, S3
 use sigv4::{AuthForm, BodyCheck, ChunkedDecoder};
 
 use crate::accept::{Answer as Answers, Connection, HEAD_BYTES_MAX};
-use crate::audited::{Arrived, Audited};
+use crate::audited::{self, Arrived, Audited};
 use crate::body::{ExpectedBody, ObjectBody, ResponseBody, Source, source};
 use crate::connections::Place;
 use crate::errors::from_filer;
@@ -35,10 +35,10 @@ use crate::metrics::Metrics;
 use crate::op::{self, Answer, Call, Denied, LookedAt};
 use crate::rate_limits::Limited;
 use crate::respond;
-use crate::trail::Trail;
+use crate::trail::{Trail, target_of};
 use crate::unauthenticated::Unauthenticated;
 use crate::visit::Visit;
-use crate::{audited, client_certificate, form, pages, requester_pays};
+use crate::{client_certificate, form, pages, requester_pays};
 
 /// The permission to read `/status` with the addresses inside the cluster.
 struct ReadAddresses;
@@ -273,7 +273,7 @@ impl Gateway {
         let bytes = post.content_length;
         let post: Operation = post.into();
         self.require_storable(&post)?;
-        trail.target = audited::target_of(&post);
+        trail.target = target_of(&post);
         let (call, permit) = self.admit(visit, form.authenticated, post, trail).await?;
         form.body.hold(self.upload_limits.enter(user_of(&call.caller), bytes)?);
         op::execute(call, permit, form.body).await

@@ -105,7 +105,7 @@ fn request_id() -> String {
 }
 
 /// What an operation is about.
-fn target_of(operation: &Operation) -> AuditedTarget {
+pub(crate) fn target_of(operation: &Operation) -> AuditedTarget {
     AuditedTarget {
         bucket: operation.bucket().map(ToString::to_string),
         key: operation.key().map(|key| key.as_str().to_owned()),

@@ -7,9 +7,9 @@
 use filer::{Entry, FilerError, ListOptions};
 
 use super::{Counted, Item, Level, PAGE, Waiting, read_page};
-use crate::object;
 use crate::rules::{self, CurrentVersion};
 use crate::version_id::{self, NULL};
+use crate::{names, object};
 
 /// A version in a listing.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,11 +56,11 @@ pub(super) async fn next_in_level(
 async fn look_ahead(filer: &Counted<'_>, directory: &str, last: &str, level: &mut Level) -> Result<(), FilerError> {
     let places = last.char_indices().map(|(at, _)| at).skip(1).chain([last.len()]);
     for (key, rest) in places.filter_map(|at| last.split_at_checked(at)) {
-        let comes_later = rest < object::VERSIONS_SUFFIX && key.starts_with(&level.name_prefix);
+        let comes_later = rest < names::VERSIONS_SUFFIX && key.starts_with(&level.name_prefix);
         if !comes_later || level.looked_ahead.contains(key) {
             continue;
         }
-        let found = filer.lookup(&format!("{directory}/{key}{}/", object::VERSIONS_SUFFIX)).await?;
+        let found = filer.lookup(&format!("{directory}/{key}{}/", names::VERSIONS_SUFFIX)).await?;
         if let Some(versions) = found.filter(|entry| entry.is_directory) {
             level.wait_with_versions(versions);
         }
