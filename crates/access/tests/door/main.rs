@@ -10,6 +10,7 @@ mod condition_keys;
 mod decisions;
 mod denials;
 mod federation;
+mod own_sessions;
 mod refusals;
 mod revocations;
 mod sessions;
