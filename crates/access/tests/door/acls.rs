@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use access::{DecisionInput, NoObserver, Resolved, authorize};
-use iam::{Bucket, Caller, Change, Snapshot};
+use access::{DecisionInput, NoObserver, Resolved, authorize, policy_label};
+use iam::{Bucket, BucketAcl, Caller, Change, Snapshot};
 use ids::{AccessControlList, AccountId, AclGrant, AclGroup, AclPermission, Ownership, PublicAccessBlock};
 use policy::Context;
-use s3::{ExistingObject, Operation, Routing};
+use s3::{ExistingObject, Operation, Requirement, Routing, Target};
 
 use crate::world::{ACCOUNT, World, head};
 
@@ -93,4 +93,87 @@ fn what_was_read_decides() {
         }
         assert_eq!(authorize(resolved, world).is_ok(), allowed, "{ownership:?} {ignores} {owner} {who}");
     }
+}
+
+/// What is read of one object counts for its permissions alone.
+#[test]
+fn the_acl_of_an_object_counts_for_it_alone() {
+    let public = AclGrant::to_group(AclGroup::AllUsers, AclPermission::FullControl);
+    let object = ExistingObject { owner: ACCOUNT.parse().unwrap(), acl: AccessControlList { grants: vec![public] } };
+    let snapshot = snapshot(Some(Ownership::ObjectWriter), false);
+    let caller = Caller::of(snapshot.user("bob").unwrap());
+    let input = DecisionInput { caller: &caller, snapshot: &snapshot, context: &Context::new(), observer: &NoObserver };
+    for (method, path, bucket, key, version, allowed) in [
+        ("GET", "/bkt/k", "bkt", "k", None, true),
+        ("GET", "/bkt/k", "other", "k", None, false),
+        ("GET", "/bkt/k", "bkt", "other", None, false),
+        ("GET", "/bkt/k", "bkt", "k", Some("v"), false),
+        ("GET", "/bkt/k?versionId=v", "bkt", "k", Some("v"), true),
+        ("GET", "/bkt/k?acl", "bkt", "k", None, true),
+        ("PUT", "/bkt/k?acl", "bkt", "k", None, true),
+        // Who may read an object may not replace it, nor delete it, nor read its tags.
+        ("PUT", "/bkt/k", "bkt", "k", None, false),
+        ("DELETE", "/bkt/k", "bkt", "k", None, false),
+        ("GET", "/bkt/k?tagging", "bkt", "k", None, false),
+    ] {
+        let mut resolved = Resolved::from(operation(method, path, false));
+        let version_id = version.map(|version: &str| version.parse().unwrap());
+        let target = Target { bucket: bucket.parse().unwrap(), key: key.parse().unwrap(), version_id };
+        resolved.set_object(&target, &object);
+        assert_eq!(authorize(resolved, input).is_ok(), allowed, "{method} {path}, {bucket}/{key} {version:?}");
+    }
+}
+
+#[test]
+fn what_the_acl_of_a_bucket_gives() {
+    use AclPermission::{Read, ReadAcp, Write, WriteAcp};
+    for (method, path, gives) in [
+        ("GET", "/bkt", Some(Read)),
+        ("GET", "/bkt?acl", Some(ReadAcp)),
+        ("PUT", "/bkt?acl", Some(WriteAcp)),
+        // Who may write an object may say who else may read it.
+        ("PUT", "/bkt/k", Some(Write)),
+        ("GET", "/bkt/k", None),
+        ("PUT", "/bkt/k?acl", None),
+        ("DELETE", "/bkt/k", None),
+        ("DELETE", "/bkt", None),
+    ] {
+        for permission in [Read, Write, ReadAcp, WriteAcp] {
+            for ownership in [Ownership::ObjectWriter, Ownership::BucketOwnerEnforced] {
+                let list =
+                    Arc::new(AccessControlList { grants: vec![AclGrant::to_group(AclGroup::AllUsers, permission)] });
+                let acl = Some(BucketAcl { text: "".into(), list });
+                let bucket = Bucket { acl, ownership_controls: Some(ownership), ..Bucket::new("bkt", ACCOUNT, 0) };
+                let snapshot = World::new().snapshot.apply([Change::Bucket("bkt".into(), Some(Arc::new(bucket)))]);
+                let caller = Caller::of(snapshot.user("bob").unwrap());
+                let context = Context::new();
+                let input =
+                    DecisionInput { caller: &caller, snapshot: &snapshot, context: &context, observer: &NoObserver };
+                let answer = authorize(Resolved::from(operation(method, path, false)), input);
+                let want = ownership == Ownership::ObjectWriter && gives == Some(permission);
+                assert_eq!(answer.is_ok(), want, "{method} {path} {permission:?} {ownership:?}");
+                let decided = answer.map(|permit| policy_label(permit.decision())).unwrap_or("acl");
+                assert_eq!(decided, "acl");
+            }
+        }
+    }
+}
+
+/// Each object is asked for once, whatever the number of permissions about it.
+#[test]
+fn an_object_is_read_once() {
+    struct Several;
+    impl s3::Needs for Several {
+        fn permissions(&self) -> Vec<Requirement> {
+            let get = |key: &str| {
+                Requirement::on_object("s3:GetObject", &"bkt".parse().unwrap(), &key.parse().unwrap(), None)
+            };
+            vec![get("k"), get("other"), get("k")]
+        }
+    }
+    let snapshot = snapshot(Some(Ownership::ObjectWriter), false);
+    let caller = Caller::of(snapshot.user("alice").unwrap());
+    let input = DecisionInput { caller: &caller, snapshot: &snapshot, context: &Context::new(), observer: &NoObserver };
+    let asked = Resolved::from(Several).asks_for_acl_of(input);
+    assert_eq!(asked.iter().map(|target| target.key.as_str()).collect::<Vec<_>>(), ["k", "other"]);
 }
