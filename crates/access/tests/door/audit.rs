@@ -5,13 +5,19 @@
 use std::sync::{Arc, Mutex};
 
 use access::{
-    AuditedCaller, AuditedDecision, AuditedSession, DecisionInput, DecisionObserver, authorize, check, could_act,
+    AuditRecord, AuditedCaller, AuditedDecision, AuditedFederation, AuditedObject, AuditedRequest, AuditedSession,
+    AuditedSignIn, AuditedTarget, DecisionInput, DecisionObserver, authorize, check, could_act,
 };
-use iam::{Bucket, BucketPolicy, Caller, CallerSession, Change, Settings, Snapshot};
+use iam::{
+    Bucket, BucketAcl, BucketPolicy, Caller, CallerSession, Change, Federation, IdentityProvider, OidcProvider,
+    Settings, Snapshot,
+};
 use iam_formats::identities;
-use policy::{CompiledPolicy, Context, Decision, Policy, PolicyKind};
+use ids::{AccessControlList, AccountId, AclGrant, AclGroup, AclPermission, Ownership};
+use policy::{CompiledPolicy, Context, Decision, Origin, Policy, PolicyKind, PolicyType};
 use s3::{Needs, Requirement};
 
+const ARN: &str = "arn:aws:iam::000000000000:oidc-provider/idp.example";
 const IDENTITIES: &str = r#"{
     "policies": [{"name": "Readers", "document": {"Version": "2012-10-17", "Statement": [
         {"Sid": "Write", "Effect": "Allow", "Action": "s3:PutObject", "Resource": "*"},
@@ -144,4 +150,147 @@ fn a_caller_is_named_with_its_session() {
     );
     let anonymous = Caller { principal: policy::Principal::Anonymous, ..alice };
     assert_eq!(AuditedCaller::of(&anonymous), AuditedCaller::default());
+}
+
+/// A record about nothing, from nowhere.
+fn record() -> AuditRecord {
+    let address = "192.0.2.1".parse().unwrap();
+    AuditRecord {
+        request_id: String::new(),
+        time: jiff::Timestamp::UNIX_EPOCH,
+        took: std::time::Duration::ZERO,
+        operation: "GetObject",
+        caller: AuditedCaller::default(),
+        target: AuditedTarget::default(),
+        parameters: Vec::new(),
+        decisions: Vec::new(),
+        objects: Vec::new(),
+        revision: 0,
+        request: AuditedRequest {
+            method: "GET".into(),
+            path: String::new(),
+            protocol: "HTTP/1.1",
+            host: String::new(),
+            client: address,
+            peer: address,
+            tls: None,
+            signature: None,
+            user_agent: String::new(),
+            referer: String::new(),
+            bytes_received: None,
+        },
+        status: 200,
+        error: None,
+        bytes_sent: None,
+    }
+}
+
+fn decided(policy: PolicyType) -> AuditedDecision {
+    let decision = Decision::ImplicitDeny { missing: policy };
+    AuditedDecision { action: "s3:GetObject", resource: String::new(), decision, policy: None, sid: None }
+}
+
+/// Queues of records are bounded by their weight, so what clients choose counts.
+#[test]
+fn the_weight_of_a_record_grows_with_what_clients_send() {
+    let long = "x".repeat(10_000);
+    let object = |key: &str| AuditedObject { key: key.to_owned(), version_id: None, error: None };
+    let with = |change: &dyn Fn(&mut AuditRecord)| {
+        let mut record = record();
+        change(&mut record);
+        record.weight_bytes()
+    };
+    let empty = record().weight_bytes();
+    assert!((500..5000).contains(&empty), "{empty}");
+    for (what, weight) in [
+        ("a path", with(&|record| record.request.path = long.clone())),
+        ("a user agent", with(&|record| record.request.user_agent = long.clone())),
+        ("a referer", with(&|record| record.request.referer = long.clone())),
+        ("a parameter's name", with(&|record| record.parameters = vec![(long.clone(), "abc".to_owned())])),
+        ("a parameter's value", with(&|record| record.parameters = vec![("abc".to_owned(), long.clone())])),
+        (
+            "a resource",
+            with(&|record| {
+                record.decisions = vec![AuditedDecision { resource: long.clone(), ..decided(PolicyType::Resource) }];
+            }),
+        ),
+        ("a key", with(&|record| record.objects = vec![object(&long)])),
+        (
+            "all three of the head",
+            with(&|record| {
+                record.request.path = "x".repeat(4000);
+                record.request.user_agent = "x".repeat(3000);
+                record.request.referer = "x".repeat(3000);
+            }),
+        ),
+        ("many parameters", with(&|record| record.parameters = vec![(String::new(), String::new()); 250])),
+        ("many decisions", with(&|record| record.decisions = vec![decided(PolicyType::Resource); 50])),
+        ("many objects", with(&|record| record.objects = vec![object(""); 100])),
+    ] {
+        assert!((10_000..12_500).contains(&(weight - empty)), "{what}: {weight}");
+    }
+}
+
+#[test]
+fn the_refusals_of_a_record() {
+    let allowed = |policy| Decision::Allow { by: Origin { policy, statement: 0 } };
+    let mut record = record();
+    assert_eq!(record.refusals().count(), 0);
+    let allow = AuditedDecision { decision: allowed(PolicyType::Root), ..decided(PolicyType::Root) };
+    record.decisions = vec![allow.clone(), decided(PolicyType::Session), allow];
+    assert_eq!(record.refusals().map(AuditedDecision::policy_type).collect::<Vec<_>>(), ["session"]);
+}
+
+/// What decides without a policy has no statement.
+#[test]
+fn what_decides_without_a_policy() {
+    const ROOT: &str = r#"{"identities": [{"name": "root", "actions": ["Admin"]}]}"#;
+    let root = Snapshot::new(Settings::default(), &identities::parse(ROOT, &|_| None).unwrap());
+    let public = AclGrant::to_group(AclGroup::AllUsers, AclPermission::Read);
+    let list = Arc::new(AccessControlList { grants: vec![public] });
+    let acl = Some(BucketAcl { text: "".into(), list });
+    let bucket = Bucket { acl, ownership_controls: Some(Ownership::ObjectWriter), ..Bucket::new("reef", "", 0) };
+    let listed = snapshot().apply([Change::Bucket("reef".into(), Some(Arc::new(bucket)))]);
+    let list = Requirement::on_resource("s3:ListBucket", "arn:aws:s3:::reef".to_owned());
+    for (snapshot, who, wanted, statement) in [
+        (&root, "root", "s3:ListBucket arn:aws:s3:::reef allow", None),
+        (&listed, "alice", "s3:ListBucket arn:aws:s3:::reef allow by ACL, statement 0", Some(0)),
+    ] {
+        let caller = Caller::of(snapshot.user(who).unwrap());
+        let observer = Keeper::default();
+        let input = DecisionInput { caller: &caller, snapshot, context: &Context::new(), observer: &observer };
+        authorize(Asks(vec![list.clone()]).into(), input).unwrap();
+        let audited = observer.0.into_inner().unwrap().remove(0);
+        assert_eq!((audited.to_string().as_str(), audited.statement()), (wanted, statement));
+        assert_eq!(audited.outcome(), "allow");
+    }
+}
+
+#[test]
+fn the_user_of_a_provider_is_named() {
+    let snapshot = snapshot();
+    let record = OidcProvider { arn: ARN.to_owned(), url: "https://idp.example".to_owned(), ..OidcProvider::default() };
+    let provider = Arc::new(IdentityProvider::of_record(&record, AccountId::DEFAULT));
+    let (subject, audience) = ("user-1".into(), None);
+    let federation = Federation {
+        provider: Arc::clone(&provider),
+        subject,
+        audience,
+        directory_user: None,
+        plugin_keys: Arc::new([]),
+    };
+    let mut caller = in_session(Caller::of(snapshot.user("alice").unwrap()));
+    let session = caller.session.as_mut().unwrap();
+    session.federation = Some(Arc::new(federation));
+    session.mfa_at_s = Some(7);
+    let audited = AuditedCaller::of(&caller).session.unwrap();
+    let (provider_arn, issuer) = (ARN.to_owned(), "https://idp.example".to_owned());
+    let wanted =
+        AuditedFederation { provider_arn: provider_arn.clone(), issuer: issuer.clone(), subject: "user-1".into() };
+    assert_eq!((audited.federation, audited.has_mfa), (Some(wanted), true));
+    for subject in [None, Some("user-1")] {
+        let known = AuditedSignIn::at(&provider, subject);
+        let subject = subject.map(Into::into);
+        assert_eq!(known, AuditedSignIn { provider_arn: provider_arn.clone(), issuer: issuer.clone(), subject });
+    }
 }
