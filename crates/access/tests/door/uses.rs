@@ -1,7 +1,7 @@
 //! When keys were last used: what is recorded, and what is handed over.
 
 use access::RecentUses;
-use iam::LastUsed;
+use iam::{LastUsed, SessionUse};
 
 /// The beginning of a minute.
 const NOW: i64 = 1_795_896_000;
@@ -80,4 +80,42 @@ fn each_id_has_its_own_record() {
     assert_eq!((record.len(), said(&record, "AK1"), said(&record, "AK2")), (2, "0 s3 r".into(), "60 iam q".into()));
     let record = uses.take(NOW + 60);
     assert_eq!((record.len(), said(&record, "AK2")), (1, "60 iam q".into()));
+}
+
+/// What is known of a session is asked for once in a minute, and stays with its record.
+#[test]
+fn a_session_is_recorded_with_what_it_is() {
+    let uses = RecentUses::default();
+    for (at_s, name, asked, want) in [
+        (0, "first", true, ("first", 0)),
+        (59, "again", false, ("first", 0)),
+        (60, "later", false, ("first", 60)),
+        (30, "set back", false, ("first", 60)),
+    ] {
+        let mut was_asked = false;
+        uses.note_session("07", NOW + at_s, "s3", "r", || {
+            was_asked = true;
+            SessionUse { arn: name.to_owned(), ..SessionUse::default() }
+        });
+        assert_eq!(was_asked, asked, "{name}");
+        let record = uses.peek();
+        let used = record.of("07").unwrap();
+        let arn = used.session.as_ref().map(|session| session.arn.as_str());
+        assert_eq!((arn, used.at_s - NOW), (Some(want.0), want.1), "{name}");
+    }
+}
+
+/// A client that makes many sessions fills no memory, and takes no room from keys.
+#[test]
+fn there_is_room_for_so_many_sessions() {
+    let uses = RecentUses::default();
+    for number in 0..19_999 {
+        uses.note(&format!("AK{number}"), NOW, "s3", "r");
+    }
+    uses.note_session("last", NOW, "s3", "r", SessionUse::default);
+    uses.note_session("excess", NOW, "s3", "r", SessionUse::default);
+    uses.note("AKLATE", NOW, "s3", "r");
+    let record = uses.peek();
+    let has = |id| record.of(id).is_some();
+    assert_eq!((has("last"), has("excess"), has("AKLATE")), (true, false, true));
 }
