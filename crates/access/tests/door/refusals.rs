@@ -1,6 +1,7 @@
-//! How what a signature lacks is said in S3's words.
+//! How refusals, and what a signature lacks, are said in S3's words.
 
-use access::from_signature;
+use access::{Refusal, from_signature, outcome_label, policy_label};
+use policy::{Decision, Origin, PolicyType};
 use s3::S3ErrorCode;
 use sigv4::SigError;
 use sigv4::checksum::ChecksumAlgorithm;
@@ -41,5 +42,36 @@ fn each_error_of_a_signature() {
         let advice: Vec<_> = error.advice().map(|advice| ("Advice", advice)).into_iter().collect();
         assert_eq!(said.fields, advice);
         assert!(said.headers.is_empty());
+    }
+}
+
+/// Each type of policy in the words of AWS, and as metrics and logs label it.
+#[test]
+fn what_is_said_of_each_type_of_policy() {
+    use PolicyType as Type;
+    const PUBLIC: &str = "because the RestrictPublicBuckets setting allows only identities of the bucket's account";
+    for (policy, label, denied, missing) in [
+        (Type::Identity(1), "identity", "an identity-based policy", "because no identity-based policy allows"),
+        (Type::Resource, "resource", "a resource-based policy", "because no resource-based policy allows"),
+        (Type::Session, "session", "a session policy", "because no session policy allows"),
+        (Type::Boundary, "boundary", "a permissions boundary", "because no permissions boundary allows"),
+        (Type::Acl, "acl", "an access control list", "because no access control list allows"),
+        (Type::PublicAccessBlock, "public_access_block", "the public access block", PUBLIC),
+        (Type::Root, "root", "a policy", "because no identity-based policy allows"),
+        (Type::NotNeeded, "none", "a policy", "because no identity-based policy allows"),
+    ] {
+        let by = Origin { policy, statement: 0 };
+        for (decision, outcome, reason) in [
+            (Decision::ExplicitDeny { by }, "explicit_deny", format!("with an explicit deny in {denied}")),
+            (Decision::ImplicitDeny { missing: policy }, "implicit_deny", missing.to_owned()),
+            (Decision::Allow { by }, "allow", "because the decision could not be used".to_owned()),
+        ] {
+            assert_eq!((outcome_label(&decision), policy_label(&decision)), (outcome, label));
+            let (action, resource) = ("s3:GetObject".to_owned(), "arn:aws:s3:::b/k".to_owned());
+            let refusal =
+                Refusal { decision, action, resource, principal: String::new(), hint: None, unreadable: None };
+            let message = refusal.to_error("D1").message().to_owned();
+            assert!(message.contains(&format!("\"arn:aws:s3:::b/k\" {reason}")), "{decision:?}: {message}");
+        }
     }
 }
