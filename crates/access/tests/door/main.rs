@@ -11,6 +11,7 @@ mod decisions;
 mod denials;
 mod federation;
 mod own_sessions;
+mod refusal_details;
 mod refusals;
 mod revocations;
 mod sessions;
