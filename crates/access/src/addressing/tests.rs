@@ -307,3 +307,25 @@ fn the_host_is_the_one_that_the_client_addressed() {
         }
     }
 }
+
+#[test]
+fn whether_the_client_addressed_https() {
+    let forwarded = ("x-forwarded-proto", "https");
+    for (external_url, peer, tls, headers, want) in [
+        (None, STRANGER, false, vec![], false),
+        (None, STRANGER, true, vec![], true),
+        (None, STRANGER, false, vec![forwarded], false),
+        (None, PROXY, false, vec![forwarded], true),
+        (Some("https://b"), STRANGER, false, vec![], true),
+        (Some("HTTPS://b"), STRANGER, false, vec![], true),
+        (Some("http://b"), STRANGER, false, vec![], false),
+        (Some("http://b"), STRANGER, true, vec![], true),
+        (Some("b"), STRANGER, false, vec![], false),
+    ] {
+        let head = head("/k", &headers);
+        let tls = tls.then_some(TlsVersion::V1_3);
+        let addressing = addressing(external_url);
+        let target = addressing.target(&head, peer.parse().unwrap(), tls).unwrap();
+        assert_eq!(target.is_https(), want, "{external_url:?} {peer} {tls:?} {headers:?}");
+    }
+}

@@ -278,6 +278,9 @@ fn where_v2_is_accepted() {
             }
         }
     }
+    for setting in ["off", "presigned", "on"] {
+        assert_eq!(setting.parse::<SignatureV2>().unwrap().to_string(), setting);
+    }
     assert_eq!(SignatureV2::default(), SignatureV2::Presigned);
     assert!("yes".parse::<SignatureV2>().is_err());
 }
