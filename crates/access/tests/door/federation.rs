@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use access::{Authenticated, CLAIM_BASED_ROLE, request_context};
-use iam::{Change, IdentityProvider, OidcProvider, ProviderRights, Settings, Snapshot};
+use iam::{
+    Change, IdentityProvider, OidcProvider, PolicyMapping, ProviderRights, Settings, Snapshot, directory_issuer,
+};
 use s3::S3Error;
+use serde_json::json;
 use sigv4::PayloadHash;
 use sts::{FederatedUser, NewSession};
 
@@ -115,4 +118,96 @@ fn a_claim_names_policies_as_they_are_now() {
     }
     let unfederated = NewSession { federated: None, ..new.clone() };
     assert_eq!(said(&answer(&claim(), &unfederated)), "InvalidToken 400", "without a provider");
+}
+
+const DN: &str = "uid=carol,ou=people,dc=example,dc=com";
+const GROUP: &str = "cn=readers,ou=groups,dc=example,dc=com";
+
+/// A session of Carol's, whom a directory knows, without a role.
+fn of_directory(issuer: &str, request_context: serde_json::Value) -> NewSession<'_> {
+    let serde_json::Value::Object(request_context) = request_context else { panic!("{request_context}") };
+    let federated = Some(FederatedUser { provider: ARN, issuer, subject: DN, audience: "app" });
+    NewSession { role_arn: CLAIM_BASED_ROLE, role_id: None, federated, request_context, ..new_session() }
+}
+
+/// A gateway with a directory `corp`, of whose users and groups these have policies.
+fn with_directory(users: &[(&str, &str)], groups: &[(&str, &str)]) -> World {
+    let mapped = |pairs: &[(&str, &str)]| {
+        let lists = pairs.iter().map(|(dn, policy)| (dn.to_string(), vec![policy.to_string()]));
+        lists.collect()
+    };
+    let mut world =
+        configured(ProviderRights::Policies(PolicyMapping { users: mapped(users), groups: mapped(groups) }));
+    let mut settings = world.snapshot.settings().clone();
+    let provider = IdentityProvider { issuer: directory_issuer("corp"), ..(*settings.identity_providers[0]).clone() };
+    settings.identity_providers = vec![Arc::new(provider)];
+    let identities = iam_formats::identities::parse(r#"{"identities":[]}"#, &|_| None).unwrap();
+    let policies = [policy("read", ALLOW), policy("write", ALLOW)];
+    world.snapshot = Snapshot::new(settings, &identities).apply(policies);
+    world
+}
+
+#[test]
+fn a_user_of_a_directory_has_the_policies_of_its_names() {
+    let issuer = directory_issuer("corp");
+    let carol = || json!({"ldap:username": "carol", "ldap:groups": [GROUP, 7, "cn=others"]});
+    for (what, users, groups, claims, want) in [
+        ("her own", &[(DN, "read")][..], &[][..], carol(), Ok(1)),
+        ("her group's", &[], &[(GROUP, "read")], carol(), Ok(1)),
+        ("both", &[(DN, "read")], &[(GROUP, "write")], carol(), Ok(2)),
+        ("another's", &[("uid=dave", "read")], &[("cn=writers", "write")], carol(), Ok(0)),
+        ("no group", &[], &[(GROUP, "read")], json!({"ldap:username": "carol"}), Ok(0)),
+        (
+            "groups that are no list",
+            &[],
+            &[(GROUP, "read")],
+            json!({"ldap:username": "carol", "ldap:groups": GROUP}),
+            Ok(0),
+        ),
+        ("no name", &[(DN, "read")], &[], json!({}), Err("InvalidToken 400")),
+        ("a name that is no text", &[(DN, "read")], &[], json!({"ldap:username": 7}), Err("InvalidToken 400")),
+    ] {
+        let answer = answer(&with_directory(users, groups), &of_directory(&issuer, claims));
+        let found = answer.as_ref().map(|known| known.caller.policies.len()).map_err(|_| said(&answer));
+        assert_eq!(found.as_ref().map_err(String::as_str), want.as_ref().map_err(|code| *code), "{what}");
+        let sources = answer.map(|known| known.caller.sources.len()).unwrap_or_default();
+        assert_eq!(sources, want.unwrap_or_default(), "{what}: each has its name");
+    }
+    // What a token says of a directory counts only from a directory.
+    let world = configured(ProviderRights::Policies(PolicyMapping::default()));
+    assert_eq!(said(&answer(&world, &of_directory(ISSUER, carol()))), "InvalidToken 400");
+}
+
+#[test]
+fn what_the_session_says_of_a_user_of_a_directory() {
+    let (issuer, head) = (directory_issuer("corp"), head("GET", "/bkt/k"));
+    let world = with_directory(&[], &[]);
+    for (claims, groups) in [
+        (json!({"ldap:username": "carol", "ldap:groups": [GROUP, "cn=others"]}), Some([GROUP, "cn=others"].join(","))),
+        (json!({"ldap:username": "carol", "ldap:groups": []}), None),
+    ] {
+        let known = answer(&world, &of_directory(&issuer, claims)).unwrap();
+        let context = request_context(&head, &known, &world.snapshot, "us-east-1", now());
+        let of = |key: &str| context.get(key).map(|values| values.join(","));
+        for (key, want) in
+            [("ldap:user", Some(DN)), ("ldap:username", Some("carol")), ("aws:FederatedProvider", Some(ARN))]
+        {
+            assert_eq!(of(key).as_deref(), want, "{key}");
+        }
+        assert_eq!(of("ldap:groups"), groups);
+        assert!(of("ldap:aud").is_none() && of("ldap:sub").is_none(), "keys of tokens");
+        let federation = known.caller.session.unwrap().federation.unwrap();
+        assert_eq!((&*federation.subject, federation.audience.as_deref()), (DN, None));
+    }
+    let known = answer(
+        &configured(ProviderRights::PolicyClaim("policy".to_owned())),
+        &NewSession { role_arn: CLAIM_BASED_ROLE, role_id: None, ..new() },
+    )
+    .unwrap();
+    let caller = &known.caller;
+    assert_eq!(
+        (&*caller.user_id, &*caller.session.as_ref().unwrap().role_arn),
+        ("AROASTSCLAIMBASED:work", CLAIM_BASED_ROLE)
+    );
+    assert!(caller.session.as_ref().unwrap().federation.as_ref().unwrap().directory_user.is_none());
 }
