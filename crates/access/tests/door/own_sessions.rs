@@ -1,15 +1,15 @@
-//! Sessions that users make with their own keys, of themselves and for others.
+//! Sessions that users make with their own keys, of themselves and for others, and what all sessions say of their makers.
 
 use std::sync::Arc;
 
+use iam::{Change, RolePlace, RoleRecord, UserRecord};
+use iam_formats::{Facts, StoredDocument};
 use policy::Principal;
+use sigv4::PayloadHash;
 use sts::{NewSession, SessionHolder};
 
-use crate::sessions::{answer, check, get};
-use crate::world::{ROLE_ARN, World, new_session, now, said};
-
-const READ_ONLY: &str =
-    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}"#;
+use crate::sessions::{ALLOW, POLICIES, READ_ONLY, answer, check, get, made_role, signed};
+use crate::world::{ROLE_ARN, World, client, new_session, now, policy, said, seconds};
 
 /// The session that `alice`, as she is in this world, made of herself with one of her keys.
 fn own<'a>(alice: &'a str, key: &'a str, session_policy: Option<&'a str>) -> NewSession<'a> {
@@ -144,4 +144,93 @@ fn a_user_in_his_own_session_is_the_user() {
         let got = context.get(key).map(|values| values.join("|"));
         assert_eq!(got.as_deref(), want, "{key}");
     }
+}
+
+/// A session of GetFederationToken without a session policy has nothing; managed ones give it what its maker has too.
+#[test]
+fn the_limits_of_a_federated_user() {
+    let mut world = World::new();
+    world.snapshot = world.snapshot.apply([policy("read", READ_ONLY)]);
+    let id = world.snapshot.user("alice").unwrap().id.to_string();
+    let arns = [format!("{POLICIES}read")];
+    for (what, new, want) in [
+        ("none", federated(&id, "AKALICE", None), None),
+        ("its own", federated(&id, "AKALICE", Some(ALLOW)), Some(false)),
+        ("a managed one", NewSession { session_policy_arns: &arns, ..federated(&id, "AKALICE", None) }, Some(false)),
+        (
+            "one that is gone",
+            NewSession { session_policy_arns: &["gone".to_owned()], ..federated(&id, "AKALICE", None) },
+            Some(true),
+        ),
+    ] {
+        let session = answer(&world, &new).unwrap().caller.session.unwrap();
+        let denies = session.policy.map(|policy| policy.unreadable_reason().is_some());
+        assert_eq!(denies, want, "{what}");
+    }
+}
+
+/// Role session, own session and federated session: when a code of an MFA device was shown, and how long ago that is.
+#[test]
+fn multi_factor_authentication_of_a_session() {
+    let world = World::new();
+    let id = world.snapshot.user("alice").unwrap().id.to_string();
+    for (shown_s, present, age) in [
+        (None, "false", None),
+        (Some(-300), "true", Some("300")),
+        (Some(0), "true", Some("0")),
+        // By a clock that was ahead.
+        (Some(60), "true", Some("0")),
+    ] {
+        let mfa_at_s = shown_s.map(|shown_s| seconds(shown_s).as_second());
+        for new in [new_session(), own(&id, "AKALICE", None), federated(&id, "AKALICE", None)] {
+            let known = answer(&world, &NewSession { mfa_at_s, ..new }).unwrap();
+            let context = access::request_context(&get(), &known, &world.snapshot, "us-east-1", now());
+            let of = |key: &str| context.get(key).map(|values| values.join("|"));
+            assert_eq!(of("aws:MultiFactorAuthPresent").as_deref(), Some(present), "{shown_s:?}");
+            assert_eq!(of("aws:MultiFactorAuthAge").as_deref(), age, "{shown_s:?}");
+        }
+    }
+    let known = world.authenticate(&client("AKALICE").sign(get(), PayloadHash::EMPTY)).unwrap();
+    let context = access::request_context(&get(), &known, &world.snapshot, "us-east-1", now());
+    assert_eq!(context.get("aws:MultiFactorAuthPresent"), None, "absent without a session, as in AWS");
+}
+
+/// What `PrincipalTag` says: the tags of the user or role, and over them those of the session.
+#[test]
+fn the_tags_of_a_principal() {
+    let tags = |pairs: [(&str, &str); 2]| pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).into_iter();
+    let record = UserRecord { tags: tags([("team", "red"), ("desk", "7")]).collect(), ..alice() };
+    let role = RoleRecord { tags: tags([("team", "green"), ("cost", "9")]).collect(), ..made_role() };
+    let mut world = World::with_identities(r#"{"identities": []}"#);
+    world.snapshot = world.snapshot.apply([
+        Change::User("alice".into(), Some(Ok(record))),
+        Change::Role("app".into(), RolePlace::Base, Some(Ok(role))),
+    ]);
+    let id = world.snapshot.user("alice").unwrap().id.to_string();
+    let blue = [("team".to_owned(), "blue".to_owned())];
+    let made = |new: NewSession<'_>| answer(&world, &new).unwrap();
+    for (what, known, want) in [
+        ("a user", world.authenticate(&signed(&client("AKALICE"))).unwrap(), [Some("red"), Some("7"), None]),
+        ("own session", made(own(&id, "AKALICE", None)), [Some("red"), Some("7"), None]),
+        ("federated", made(federated(&id, "AKALICE", None)), [Some("red"), Some("7"), None]),
+        (
+            "federated, tagged",
+            made(NewSession { tags: &blue, ..federated(&id, "AKALICE", None) }),
+            [Some("blue"), Some("7"), None],
+        ),
+        ("a role", made(new_session()), [Some("green"), None, Some("9")]),
+        ("a role, tagged", made(NewSession { tags: &blue, ..new_session() }), [Some("blue"), None, Some("9")]),
+        ("nobody", world.authenticate(&get()).unwrap(), [None, None, None]),
+    ] {
+        let context = access::request_context(&get(), &known, &world.snapshot, "us-east-1", now());
+        let of = ["team", "desk", "cost"]
+            .map(|tag| context.get(&format!("aws:PrincipalTag/{tag}")).map(|all| all.join("|")));
+        assert_eq!(of.each_ref().map(Option::as_deref), want, "{what}");
+    }
+}
+
+fn alice() -> UserRecord {
+    let json = r#"{"name":"alice","account":{"id":"111122223333"},
+        "credentials":[{"accessKey":"AKALICE","secretKey":"AKALICE secret"}]}"#;
+    UserRecord::parse(json, Facts::default()).unwrap()
 }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use access::{Authenticated, Authenticator, SignatureV2};
+use access::{Authenticated, Authenticator, DecisionInput, NoObserver, SignatureV2};
 use http::request::Parts;
-use iam::{Change, RolePlace, RoleRecord};
+use iam::{Change, PolicyPlace, PolicyRecord, RolePlace, RoleRecord};
 use jiff::Timestamp;
 use policy::Principal;
-use s3::S3Error;
+use s3::{Requirement, S3Error};
 use sigv4::PayloadHash;
 use sts::{NewSession, SessionKeys};
 use testkit::signing::Client;
@@ -17,7 +17,7 @@ use crate::world::{
     seconds, session, session_keys, with,
 };
 
-const ALLOW: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}"#;
+pub const ALLOW: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}"#;
 
 pub fn get() -> Parts {
     head("GET", "/bkt/k")
@@ -251,7 +251,7 @@ fn who_a_session_is() {
     assert_eq!(session.source_identity.as_deref(), Some("carol"));
 }
 
-fn made_role() -> RoleRecord {
+pub fn made_role() -> RoleRecord {
     let created_s = ROLE_MADE.parse::<Timestamp>().unwrap().as_second();
     let (name, id, path) = ("app".to_owned(), "AROAAPP".to_owned(), "/team/".to_owned());
     RoleRecord { name, id, path, created_s, ..RoleRecord::default() }
@@ -289,4 +289,94 @@ fn the_revision_of_a_session() {
     }
     let world = with_keys(None);
     assert_eq!(world.door.session_revision(&sigv4::auth_form(&signed(&work)).unwrap(), now()), None, "no key");
+}
+
+pub const READ_ONLY: &str =
+    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}"#;
+
+/// The managed policies that limit a session are those of now. One that is gone, or that another account has, denies everything.
+#[test]
+fn the_managed_policies_of_a_session() {
+    const WRITE_ONLY: &str =
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:PutObject","Resource":"*"}]}"#;
+    const AWS: &str = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess";
+    let named = |name: &str| if name.starts_with("arn:") { name.to_owned() } else { format!("{POLICIES}{name}") };
+    let foreign = PolicyRecord { account: "444455556666".to_owned(), ..PolicyRecord::of_text(ALLOW) };
+    let foreign = Change::Policy("foreign".into(), PolicyPlace::Api, Some(Ok(foreign)));
+    let mut world = World::new();
+    let policies = [policy("read", READ_ONLY), policy("write", WRITE_ONLY), policy("of-app", ALLOW), foreign];
+    world.snapshot = world.snapshot.apply(policies);
+    for (own, managed, want) in [
+        (None, &[][..], "allow, allow"),
+        (None, &["read"], "allow, implicit_deny"),
+        (None, &["read", "write"], "allow, allow"),
+        (Some(WRITE_ONLY), &["read"], "allow, allow"),
+        (Some(READ_ONLY), &["read"], "allow, implicit_deny"),
+        (None, &[AWS], "allow, implicit_deny"),
+        (None, &["gone"], "explicit_deny, explicit_deny"),
+        (Some(ALLOW), &["gone"], "explicit_deny, explicit_deny"),
+        (None, &["read", "gone"], "explicit_deny, explicit_deny"),
+        (None, &["foreign"], "explicit_deny, explicit_deny"),
+    ] {
+        let arns: Vec<String> = managed.iter().map(|name| named(name)).collect();
+        let new = NewSession { session_policy: own, session_policy_arns: &arns, ..new_session() };
+        assert_eq!(may_read_and_write(&world, &answer(&world, &new)), want, "{own:?} {managed:?}");
+    }
+    // It is put together once, and again when one of its parts changes.
+    let new = NewSession { session_policy_arns: &[named("read"), named("write")], ..new_session() };
+    let limits = |world: &World| answer(world, &new).unwrap().caller.session.unwrap().policy.unwrap();
+    let first = limits(&world);
+    assert!(Arc::ptr_eq(&first, &limits(&world)));
+    for (name, text, want) in [
+        ("write", READ_ONLY, "allow, implicit_deny"),
+        ("read", WRITE_ONLY, "allow, allow"),
+        ("read", READ_ONLY, "allow, implicit_deny"),
+    ] {
+        world.snapshot = world.snapshot.apply([policy(name, text)]);
+        assert_eq!(may_read_and_write(&world, &answer(&world, &new)), want, "{name} is {text} now");
+    }
+}
+
+pub const POLICIES: &str = "arn:aws:iam::111122223333:policy/";
+
+/// What is decided about reading and writing an object of the caller's account.
+fn may_read_and_write(world: &World, known: &Result<Authenticated, S3Error>) -> String {
+    let known = known.as_ref().unwrap();
+    let context = access::request_context(&get(), known, &world.snapshot, "us-east-1", now());
+    let (caller, snapshot) = (&known.caller, &world.snapshot);
+    let input = DecisionInput { caller, snapshot, context: &context, observer: &NoObserver };
+    let decided = ["s3:GetObject", "s3:PutObject"].map(|action| {
+        let need = Requirement::on_resource(action, "arn:aws:s3:::bkt/k".to_owned());
+        access::outcome_label(&access::decide(&need, input))
+    });
+    decided.join(", ")
+}
+
+/// The token of a provider: the gateway makes a session of it, which no client ever has.
+#[test]
+fn who_brought_the_token_of_a_provider() {
+    let keys = session_keys(0, &[]);
+    let token = |new: &NewSession<'_>| session(&keys, new).session_token.unwrap();
+    let head = with(get(), "x-amz-content-sha256", "UNSIGNED-PAYLOAD");
+    for (what, token, want) in [
+        ("a session", token(&new_session()), "work Bearer"),
+        ("over", token(&NewSession { issued_at: seconds(-900), ..new_session() }), "ExpiredToken 400"),
+        (
+            "of a role that is gone",
+            token(&NewSession { role_id: Some("AROAOLD"), ..new_session() }),
+            "InvalidToken 400",
+        ),
+        ("no token", "x".to_owned(), "InvalidToken 400"),
+    ] {
+        let world = World::new();
+        let answer = world.authenticate_bearer(&head, &token);
+        assert_eq!(said(&answer), want, "{what}");
+        assert_eq!(world.door.uses().peek().of("AROAAPP").is_some(), answer.is_ok(), "{what}");
+        let Ok(known) = answer else { continue };
+        assert_eq!((known.payload, known.seed.is_some(), known.signed_at), (PayloadHash::Unsigned, false, None));
+        assert_eq!((&*known.service, known.caller.session.unwrap().role_arn.as_ref()), ("s3", ROLE_ARN));
+        assert!(known.caller.access_key_id.is_some_and(|key| key.as_str().starts_with("ASIA")));
+    }
+    let broken = with(get(), "x-amz-content-sha256", "abc");
+    assert_eq!(said(&World::new().authenticate_bearer(&broken, &token(&new_session()))), "InvalidArgument 400");
 }

@@ -75,6 +75,13 @@ impl World {
         self.with_unverified(&head, |unverified| self.door.authenticate_form(unverified, &self.snapshot, fields))
     }
 
+    /// Who comes in with the token of a provider, of which this session was made.
+    pub fn authenticate_bearer(&self, head: &Parts, session_token: &str) -> Result<Authenticated, S3Error> {
+        self.with_unverified(head, |unverified| {
+            self.door.authenticate_bearer(unverified, &self.snapshot, session_token)
+        })
+    }
+
     fn with_unverified<T>(&self, head: &Parts, then: impl FnOnce(&UnverifiedRequest<'_>) -> T) -> T {
         let peer = SocketAddr::new(IP.parse().unwrap(), 5);
         let target = Addressing::default().target(head, peer, self.tls).unwrap();
