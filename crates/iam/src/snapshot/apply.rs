@@ -92,24 +92,8 @@ impl SnapshotBuilder {
 
     fn apply(&mut self, change: Change) {
         match change {
-            Change::User(name, read) => {
-                if self.snapshot.static_users.contains(&name) {
-                    let why = read
-                        .map(|_| "is ignored: the identities file defines this user and takes precedence".to_owned());
-                    return self.problem(format!("stored user `{name}`"), why);
-                }
-                let document = self.readable(format!("user `{name}`"), read);
-                self.set_user(&name, document.filter(|user| *user.name == *name), false);
-            }
-            Change::ServiceAccount(id, read) => {
-                if self.snapshot.static_service_accounts.contains(&id) {
-                    let why =
-                        read.map(|_| "is ignored: the identities file defines it and takes precedence".to_owned());
-                    return self.problem(format!("stored service account `{id}`"), why);
-                }
-                let document = self.readable(format!("service account `{id}`"), read);
-                self.set_service_account(&id, document, false);
-            }
+            Change::User(name, read) => self.user(&name, read),
+            Change::ServiceAccount(id, read) => self.service_account(&id, read),
             Change::Group(name, read) => {
                 let document = self.readable(format!("group `{name}`"), read);
                 self.set_group(&name, document);
@@ -137,12 +121,7 @@ impl SnapshotBuilder {
                 let document = self.readable(format!("MFA device `{stem}`"), read);
                 put(&mut self.snapshot.mfa_devices, stem, document);
             }
-            Change::Revocation(stem, read) => {
-                // What cannot be read revokes whatever it is about, which the name of its file says.
-                let unreadable = matches!(read, Some(Err(_))).then(Revocation::of_everything);
-                let document = self.readable(format!("revocation of sessions `{stem}`"), read);
-                put(&mut self.snapshot.revocations, stem, document.or(unreadable));
-            }
+            Change::Revocation(stem, read) => self.revocation(stem, read),
             Change::InstanceProfile(name, read) => {
                 let document = self.readable(format!("instance profile `{name}`"), read);
                 self.spell(&DocumentKey::InstanceProfile(name.clone()), document.is_some());
@@ -152,30 +131,59 @@ impl SnapshotBuilder {
                 let document = self.readable(format!("alias of account `{account}`"), read);
                 put(&mut self.snapshot.account_aliases, account, document);
             }
-            Change::AccountPublicAccessBlock(account, read) => {
-                // One that cannot be read blocks everything.
-                let unreadable = matches!(read, Some(Err(_))).then(|| AccountPublicAccessBlock {
-                    account: account.to_string(),
-                    block: PublicAccessBlock::ALL,
-                    ..AccountPublicAccessBlock::default()
-                });
-                let document = self.readable(format!("public access block of account `{account}`"), read);
-                put(&mut self.snapshot.account_blocks, account.clone(), document.or(unreadable));
-                self.block_buckets(&account);
-            }
-            Change::Bucket(name, Some(mut bucket)) => {
-                // An owner that is not an account number belongs to the default account, like users without an account.
-                let account = self.snapshot.account_of_owner(&bucket.owner);
-                let account_block = self.account_block(account.as_str());
-                if (bucket.account, bucket.account_block) != (account, account_block) {
-                    bucket = Arc::new(Bucket { account, account_block, ..(*bucket).clone() });
-                }
-                self.snapshot.buckets.insert_mut(name, bucket);
-            }
+            Change::AccountPublicAccessBlock(account, read) => self.public_access_block(account, read),
+            Change::Bucket(name, Some(bucket)) => self.bucket(name, bucket),
             Change::Bucket(name, None) => {
                 self.snapshot.buckets.remove_mut(&name);
             }
         }
+    }
+
+    fn user(&mut self, name: &Arc<str>, read: Option<Read<UserRecord>>) {
+        if self.snapshot.static_users.contains(name) {
+            let why = read.map(|_| "is ignored: the identities file defines this user and takes precedence".to_owned());
+            return self.problem(format!("stored user `{name}`"), why);
+        }
+        let document = self.readable(format!("user `{name}`"), read);
+        self.set_user(name, document.filter(|user| *user.name == **name), false);
+    }
+
+    fn service_account(&mut self, id: &Arc<str>, read: Option<Read<ServiceAccount>>) {
+        if self.snapshot.static_service_accounts.contains(id) {
+            let why = read.map(|_| "is ignored: the identities file defines it and takes precedence".to_owned());
+            return self.problem(format!("stored service account `{id}`"), why);
+        }
+        let document = self.readable(format!("service account `{id}`"), read);
+        self.set_service_account(id, document, false);
+    }
+
+    fn revocation(&mut self, stem: Arc<str>, read: Option<Read<Revocation>>) {
+        // What cannot be read revokes whatever it is about, which the name of its file says.
+        let unreadable = matches!(read, Some(Err(_))).then(Revocation::of_everything);
+        let document = self.readable(format!("revocation of sessions `{stem}`"), read);
+        put(&mut self.snapshot.revocations, stem, document.or(unreadable));
+    }
+
+    fn public_access_block(&mut self, account: Arc<str>, read: Option<Read<AccountPublicAccessBlock>>) {
+        // One that cannot be read blocks everything.
+        let unreadable = matches!(read, Some(Err(_))).then(|| AccountPublicAccessBlock {
+            account: account.to_string(),
+            block: PublicAccessBlock::ALL,
+            ..AccountPublicAccessBlock::default()
+        });
+        let document = self.readable(format!("public access block of account `{account}`"), read);
+        put(&mut self.snapshot.account_blocks, account.clone(), document.or(unreadable));
+        self.block_buckets(&account);
+    }
+
+    fn bucket(&mut self, name: Arc<str>, mut bucket: Arc<Bucket>) {
+        // An owner that is not an account number belongs to the default account, like users without an account.
+        let account = self.snapshot.account_of_owner(&bucket.owner);
+        let account_block = self.account_block(account.as_str());
+        if (bucket.account, bucket.account_block) != (account, account_block) {
+            bucket = Arc::new(Bucket { account, account_block, ..(*bucket).clone() });
+        }
+        self.snapshot.buckets.insert_mut(name, bucket);
     }
 
     fn account_block(&self, account: &str) -> PublicAccessBlock {
