@@ -92,6 +92,20 @@ pub(crate) enum Span {
     OfToken([u8; 16]),
 }
 
+impl Span {
+    /// When the session begins, how long it lasts in seconds, and its id. `earliest` is now, or later if revocations ask for it.
+    fn of_session(self, earliest: Timestamp, asked_s: u32, sign_in: &SignIn, now_s: i64) -> (Timestamp, u32, [u8; 16]) {
+        let SignIn { provider, user, .. } = sign_in;
+        match self {
+            Self::AsAsked(id) => (earliest, asked_s, id),
+            Self::Until(last_s, id) | Self::AsGranted(last_s, id) => {
+                (earliest, asked_s.min(seconds_between(earliest.as_second(), last_s)), id)
+            }
+            Self::OfToken(id) => (issued_with(user, provider), whole_life(user, provider, now_s), id),
+        }
+    }
+}
+
 /// A new session, and what it was made from.
 pub(crate) struct MadeSession {
     pub(crate) credentials: SessionCredentials,
@@ -179,14 +193,8 @@ impl StsApi {
             RevocationTarget::Subject(of_account, user.issuer.clone(), user.subject.clone()).to_text(),
         ];
         let provider_name = if provider.name.is_empty() { &provider.arn } else { &provider.name };
-        let (issued_at, duration_s, session_id) = match span {
-            Span::AsAsked(id) => (issued_at(snapshot, &targets, role_arn, call.now_s), duration_s, id),
-            Span::Until(last_s, id) | Span::AsGranted(last_s, id) => {
-                let issued_at = issued_at(snapshot, &targets, role_arn, call.now_s);
-                (issued_at, duration_s.min(seconds_between(issued_at.as_second(), last_s)), id)
-            }
-            Span::OfToken(id) => (issued_with(user, provider), whole_life(user, provider, call.now_s), id),
-        };
+        let earliest = issued_at(snapshot, &targets, role_arn, call.now_s);
+        let (issued_at, duration_s, session_id) = span.of_session(earliest, duration_s, sign_in, call.now_s);
         let credentials = sts::mint(
             keys,
             &NewSession {
