@@ -108,18 +108,19 @@ impl RecentUses {
 impl Seen {
     /// Records a use; false if this entry has been removed from the map.
     fn note(&self, minute: i64, service: &str, region: &str) -> bool {
-        if self.minute.load(Ordering::Relaxed) < minute {
-            let before = self.minute.fetch_max(minute, Ordering::AcqRel);
-            if before < minute {
-                let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-                if used.at_s < minute * 60 {
-                    let session = used.session.take();
-                    *used = Use { session, ..use_of(minute, service, region) };
-                }
-            }
-            return before != GONE;
+        let mut before = self.minute.load(Ordering::Relaxed);
+        if before < minute {
+            before = self.minute.fetch_max(minute, Ordering::AcqRel);
         }
-        self.minute.load(Ordering::Relaxed) != GONE
+        if before < minute {
+            let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+            // Another request of a later minute may have been faster.
+            if used.at_s < minute * 60 {
+                let session = used.session.take();
+                *used = Use { session, ..use_of(minute, service, region) };
+            }
+        }
+        before != GONE
     }
 
     fn used(&self) -> Use {

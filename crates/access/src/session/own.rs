@@ -91,7 +91,7 @@ impl Session {
     }
 }
 
-/// `/a/b/name`; empty for root, of whom nobody has the name.
+/// `/a/b/name`; `/` for root, whose name no user has.
 fn path_and_name(user: &User) -> String {
     match &user.principal {
         Principal::User { path, name, .. } => format!("{}{name}", if path.is_empty() { "/" } else { path }),
