@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use iam::{Change, RolePlace, RoleRecord, UserRecord};
+use iam::{Bucket, BucketPolicy, Change, RolePlace, RoleRecord, UserRecord};
 use iam_formats::{Facts, StoredDocument};
 use policy::Principal;
 use sigv4::PayloadHash;
 use sts::{NewSession, SessionHolder};
 
-use crate::sessions::{ALLOW, POLICIES, READ_ONLY, answer, check, get, made_role, signed};
-use crate::world::{ROLE_ARN, World, client, new_session, now, policy, said, seconds};
+use crate::sessions::{ALLOW, POLICIES, READ_ONLY, answer, check, get, made_role, may_read_and_write, signed};
+use crate::world::{ACCOUNT, ROLE_ARN, World, client, new_session, now, policy, said, seconds};
 
 /// The session that `alice`, as she is in this world, made of herself with one of her keys.
 fn own<'a>(alice: &'a str, key: &'a str, session_policy: Option<&'a str>) -> NewSession<'a> {
@@ -233,4 +233,45 @@ fn alice() -> UserRecord {
     let json = r#"{"name":"alice","account":{"id":"111122223333"},
         "credentials":[{"accessKey":"AKALICE","secretKey":"AKALICE secret"}]}"#;
     UserRecord::parse(json, Facts::default()).unwrap()
+}
+
+/// A session that root made for somebody is not root, and nothing names its maker by path and name.
+#[test]
+fn a_federated_user_of_root_is_not_root() {
+    const ROOT: &str = r#"{"identities": [{"name": "root", "account": {"id": "111122223333"}, "actions": ["Admin"],
+        "credentials": [{"accessKey": "AKROOT", "secretKey": "AKROOT secret"}]}]}"#;
+    let world = World::with_identities(ROOT);
+    assert!(world.authenticate(&signed(&client("AKROOT"))).unwrap().caller.is_root);
+    let id = world.snapshot.user("root").unwrap().id.to_string();
+    let caller = answer(&world, &federated(&id, "AKROOT", Some(ALLOW))).unwrap().caller;
+    assert!(!caller.is_root);
+    assert!(
+        matches!(&caller.principal, Principal::FederatedUser { user, .. } if user == "/"),
+        "{:?}",
+        caller.principal
+    );
+    assert_eq!(caller.session.unwrap().federated_by.as_deref(), Some(&*id));
+}
+
+/// A bucket policy that names a session of a role gives it more than its session policy. A user's own session has the user's ARN, so
+/// that a grant to the user does not name the session.
+#[test]
+fn a_session_policy_limits_what_resources_give_to_own_sessions() {
+    let id = World::new().snapshot.user("alice").unwrap().id.to_string();
+    for (what, principal, new, want) in [
+        ("a role", "arn:aws:sts::111122223333:assumed-role/app/work", new_session(), "allow, allow"),
+        ("a user", "arn:aws:iam::111122223333:user/alice", own(&id, "AKALICE", None), "allow, implicit_deny"),
+    ] {
+        let statement = format!(
+            r#"{{"Effect":"Allow","Principal":{{"AWS":"{principal}"}},"Action":"s3:*","Resource":"arn:aws:s3:::bkt/*"}}"#
+        );
+        let text = format!(r#"{{"Version":"2012-10-17","Statement":[{statement}]}}"#);
+        let policy = Some(BucketPolicy::read("bkt", text.as_bytes(), None, None));
+        let bucket = Bucket { policy, ..Bucket::new("bkt", ACCOUNT, 0) };
+        let mut world = World::new();
+        let role = Change::Role("app".into(), RolePlace::Base, Some(Ok(made_role())));
+        world.snapshot = world.snapshot.apply([role, Change::Bucket("bkt".into(), Some(Arc::new(bucket)))]);
+        let known = answer(&world, &NewSession { session_policy: Some(READ_ONLY), ..new });
+        assert_eq!(may_read_and_write(&world, &known), want, "{what}");
+    }
 }

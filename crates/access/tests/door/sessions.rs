@@ -340,7 +340,7 @@ fn the_managed_policies_of_a_session() {
 pub const POLICIES: &str = "arn:aws:iam::111122223333:policy/";
 
 /// What is decided about reading and writing an object of the caller's account.
-fn may_read_and_write(world: &World, known: &Result<Authenticated, S3Error>) -> String {
+pub fn may_read_and_write(world: &World, known: &Result<Authenticated, S3Error>) -> String {
     let known = known.as_ref().unwrap();
     let context = access::request_context(&get(), known, &world.snapshot, "us-east-1", now());
     let (caller, snapshot) = (&known.caller, &world.snapshot);

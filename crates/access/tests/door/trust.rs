@@ -4,12 +4,12 @@
 
 use std::sync::{Arc, Mutex};
 
-use access::{AuditedDecision, DecisionObserver, decide_to_assume};
-use iam::{Caller, Change, PolicySource, RolePlace, RoleRecord};
-use policy::{Context, Decision, Policy, PolicyKind};
+use access::{AuditedDecision, DecisionInput, DecisionObserver, NoObserver, decide_to_assume, policy_label};
+use iam::{Caller, CallerSession, Change, PolicySource, RolePlace, RoleRecord, Settings, Snapshot};
+use policy::{Context, CrossAccount, Decision, Policy, PolicyKind};
 use s3::Requirement;
 
-use crate::world::World;
+use crate::world::{ACCOUNT, World};
 
 const ROLE: &str = "arn:aws:iam::111122223333:role/app";
 
@@ -77,5 +77,53 @@ fn trust_policy_and_sid_are_named() {
         (MAY, "missing", "implicit_deny of resource"),
     ] {
         assert_eq!(kept(own, trust), want, "{own} {trust}");
+    }
+}
+
+/// The limits of a caller hold for roles too, and a role of another account needs both sides if the operator says so.
+#[test]
+fn what_limits_a_caller_limits_its_roles() {
+    const TRUST: &str = r#"{"Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"sts:AssumeRole"}"#;
+    const NAMED: &str =
+        r#"{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:user/alice"},"Action":"sts:AssumeRole"}"#;
+    const MAY: &str = r#"{"Effect":"Allow","Action":"sts:*","Resource":"*"}"#;
+    const OTHER: &str = r#"{"Effect":"Allow","Action":"s3:*","Resource":"*"}"#;
+    let compiled = |statement: &str| {
+        let text = format!(r#"{{"Version":"2012-10-17","Statement":[{statement}]}}"#);
+        Arc::new(Policy::parse_stored(PolicyKind::Session, &text).unwrap().compile())
+    };
+    for (what, trust, account, cross_account, own, session, boundary, want) in [
+        ("nothing", TRUST, ACCOUNT, CrossAccount::ResourcePolicy, MAY, "", "", "allow"),
+        ("a session policy", TRUST, ACCOUNT, CrossAccount::ResourcePolicy, MAY, OTHER, "", "session"),
+        ("one that allows", TRUST, ACCOUNT, CrossAccount::ResourcePolicy, MAY, MAY, "", "allow"),
+        ("a boundary", TRUST, ACCOUNT, CrossAccount::ResourcePolicy, MAY, "", OTHER, "boundary"),
+        ("one that allows", TRUST, ACCOUNT, CrossAccount::ResourcePolicy, MAY, "", MAY, "allow"),
+        ("another account", NAMED, "444455556666", CrossAccount::ResourcePolicy, OTHER, "", "", "allow"),
+        ("both sides", NAMED, "444455556666", CrossAccount::Both, OTHER, "", "", "identity"),
+        ("both sides, and both allow", NAMED, "444455556666", CrossAccount::Both, MAY, "", "", "allow"),
+    ] {
+        let settings = Settings { cross_account, ..World::new().snapshot.settings().clone() };
+        let identities = iam::Identities::default();
+        let trust_policy = format!(r#"{{"Version":"2012-10-17","Statement":[{trust}]}}"#);
+        let record = RoleRecord {
+            name: "app".to_owned(),
+            arn: format!("arn:aws:iam::{account}:role/app"),
+            trust_policy,
+            ..RoleRecord::default()
+        };
+        let role = Change::Role("app".into(), RolePlace::Base, Some(Ok(record)));
+        let snapshot = Snapshot::new(settings, &identities).apply([role]);
+        let some = |text: &str| (!text.is_empty()).then(|| compiled(text));
+        let session = some(session).map(|policy| CallerSession { policy: Some(policy), ..CallerSession::default() });
+        let policies = Arc::from([compiled(own)]);
+        let alice = Caller::of(World::new().snapshot.user("alice").unwrap());
+        let alice = Caller { policies, session, boundary: some(boundary), ..alice };
+        let input =
+            DecisionInput { caller: &alice, snapshot: &snapshot, context: &Context::new(), observer: &NoObserver };
+        let role = snapshot.role("app").unwrap();
+        let decision =
+            decide_to_assume(&Requirement::on_resource("sts:AssumeRole", role.arn.to_string()), Some(role), input);
+        let told = if decision.is_allow() { "allow" } else { policy_label(&decision) };
+        assert_eq!(told, want, "{what}");
     }
 }
