@@ -10,7 +10,7 @@ use rustls::ClientConfig;
 use serde_json::Value;
 
 use crate::connection::{self, Stream};
-use crate::network::{Deliver, Undelivered};
+use crate::deliver::{Deliver, Undelivered};
 
 /// A longer answer is not an acknowledgement.
 const ACK_BYTES_MAX: usize = 256;

@@ -20,6 +20,7 @@ mod rest;
 mod weed;
 
 mod connection;
+mod deliver;
 mod fluentd;
 mod network;
 mod spool;

@@ -5,6 +5,7 @@ use std::io;
 use iam_formats::{AuditFormat, NetworkSettings, Protocol};
 use prometheus_client::metrics::counter::Counter;
 
+use crate::deliver::{Deliver, Undelivered};
 use crate::encoder::Encoder;
 use crate::fluentd::Fluentd;
 use crate::notes;
@@ -12,26 +13,6 @@ use crate::spool::Spool;
 use crate::syslog::Syslog;
 use crate::webhook::Webhook;
 use crate::writer::Progress;
-
-/// Sends lines. What it returned `Ok` for has arrived as far as the protocol can tell.
-pub(crate) trait Deliver: Send {
-    fn send(&mut self, lines: &[u8]) -> Result<(), Undelivered>;
-}
-
-/// Why lines have not arrived.
-#[derive(Debug)]
-pub(crate) enum Undelivered {
-    /// The receiver is away or in trouble: they may arrive the next time.
-    Failed(io::Error),
-    /// The receiver answered that it does not want them, in these words.
-    Refused(String),
-}
-
-impl From<io::Error> for Undelivered {
-    fn from(error: io::Error) -> Self {
-        Self::Failed(error)
-    }
-}
 
 /// A sender with its queue.
 pub(crate) struct Network {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use rustls::ClientConfig;
 
 use crate::connection::{self, Stream};
-use crate::network::{Deliver, Undelivered};
+use crate::deliver::{Deliver, Undelivered};
 
 /// Facility 13, log audit; severity 6, informational.
 const PRIORITY: u8 = 13 * 8 + 6;

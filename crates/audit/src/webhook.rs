@@ -14,7 +14,7 @@ use iam_formats::WebhookSettings;
 use tokio::runtime::Runtime;
 
 use crate::connection;
-use crate::network::{Deliver, Undelivered};
+use crate::deliver::{Deliver, Undelivered};
 
 /// How long a receiver may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
