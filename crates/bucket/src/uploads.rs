@@ -234,7 +234,8 @@ impl Writer<'_> {
         let path = format!("{directory}/{}", entry.name);
         let lock_key = self.objects.path(key);
         let mutations = vec![Mutation::Put { directory, entry: Box::new(entry) }];
-        self.transact(&path, Transaction { lock_key, mutations, ..Transaction::default() }).await
+        let transaction = Transaction { lock_key, mutations, ..Transaction::default() };
+        self.transact_beside_objects(&path, transaction).await
     }
 
     /// Adds a part's file to an upload, under the same lock as its completion. Fails with `PreconditionFailed` if the
@@ -249,7 +250,7 @@ impl Writer<'_> {
             mutations: vec![Mutation::Put { directory: upload.path.clone(), entry: Box::new(part) }],
             ..Transaction::default()
         };
-        let done = self.transact(&path, put).await;
+        let done = self.transact_beside_objects(&path, put).await;
         if let Err(error) = &done {
             self.free_if_not_stored(error, chunks).await;
         }
@@ -262,7 +263,7 @@ impl Writer<'_> {
     /// Returns the id of the version, if the bucket keeps versions.
     ///
     /// Fails with `PreconditionFailed` if the conditions do not hold for the existing object. Without conditions, it fails
-    /// so if the upload no longer exists.
+    /// so if the upload no longer exists, and in either case if the bucket's rules are no longer those for which it was decided.
     pub async fn complete(
         &self,
         key: &ObjectKey,

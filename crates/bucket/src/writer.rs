@@ -88,12 +88,21 @@ impl<'a> Writer<'a> {
         Transaction { requires, ..transaction }
     }
 
+    /// The same for what is not an object, such as a part of an upload. The bucket's rules may be others by now.
+    pub(crate) async fn transact_beside_objects(&self, path: &str, transaction: Transaction) -> Result<(), FilerError> {
+        self.require_bucket().await?;
+        self.filer().transact(self.requiring_bucket(transaction)).await?;
+        self.after_write(path).await
+    }
+
     /// Call this before a write below the bucket, because a filer may create the directory of a deleted bucket again.
     pub(crate) async fn before_write(&self) -> Result<(), FilerError> {
-        if !self.bucket_stands().await? {
-            return Err(self.missing_bucket());
-        }
+        self.require_bucket().await?;
         if self.rules_hold().await? { Ok(()) } else { Err(FilerError::PreconditionFailed) }
+    }
+
+    async fn require_bucket(&self) -> Result<(), FilerError> {
+        if self.bucket_stands().await? { Ok(()) } else { Err(self.missing_bucket()) }
     }
 
     async fn rules_hold(&self) -> Result<bool, FilerError> {

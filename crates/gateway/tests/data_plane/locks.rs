@@ -196,34 +196,89 @@ async fn nothing_gets_around_a_lock() {
     assert!(!world.ask_admin(&at).await.headers.contains_key("x-amz-object-lock-mode"));
 }
 
+/// A request without a signature whose body is held back. It is permitted by then.
+struct HeldBack(tokio::net::TcpStream);
+
+impl HeldBack {
+    async fn begin(world: &World, line: &str, body_bytes: usize) -> HeldBack {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let mut stream = tokio::net::TcpStream::connect(&world.address).await.unwrap();
+        let headers = format!("Content-Length: {body_bytes}\r\nExpect: 100-continue\r\nConnection: close");
+        stream.write_all(format!("{line} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n\r\n").as_bytes()).await.unwrap();
+        let mut answer = vec![0; 25];
+        stream.read_exact(&mut answer).await.unwrap();
+        assert!(answer.starts_with(b"HTTP/1.1 100"), "{line}: {}", String::from_utf8_lossy(&answer));
+        HeldBack(stream)
+    }
+
+    /// Sends the body. Returns the answer.
+    async fn go_on(mut self, body: &[u8]) -> String {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        self.0.write_all(body).await.unwrap();
+        let mut answer = String::new();
+        self.0.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+}
+
+const ANYONE_PUTS: &str =
+    r#"{"Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:PutObject","Resource":"arn:aws:s3:::plain/*"}]}"#;
+const ENABLED: &str = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+
 /// The body of an upload that began before the bucket kept versions is held back until what it replaces is locked.
 #[tokio::test]
 async fn an_upload_that_is_held_back_replaces_nothing_that_is_locked() {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let world = World::with_users().await;
-    let policy = r#"{"Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:PutObject","Resource":"arn:aws:s3:::plain/*"}]}"#;
-    let enabled = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
-    world
-        .check(&[("admin", "PUT /plain/k", &[], "held", "200 "), ("admin", "PUT /plain?policy", &[], policy, "204 ")])
-        .await;
-    let mut upload = tokio::net::TcpStream::connect(&world.address).await.unwrap();
-    let expect = "PUT /plain/k HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n";
-    upload.write_all(expect.as_bytes()).await.unwrap();
-    let mut answer = vec![0; 25];
-    upload.read_exact(&mut answer).await.unwrap();
-    assert!(answer.starts_with(b"HTTP/1.1 100"), "it is permitted before the rules change");
+    let policy = ("admin", "PUT /plain?policy", &[][..], ANYONE_PUTS, "204 ");
+    world.check(&[("admin", "PUT /plain/k", &[], "held", "200 "), policy]).await;
+    let upload = HeldBack::begin(&world, "PUT /plain/k", 5).await;
     world
         .check(&[
-            ("admin", "PUT /plain?versioning", &[], enabled, "200 "),
+            ("admin", "PUT /plain?versioning", &[], ENABLED, "200 "),
             ("admin", "PUT /plain?object-lock", &[], &configuration(""), "200 "),
             ("admin", "PUT /plain/k?retention&versionId=null", &[], &retention("COMPLIANCE", FUTURE), "200 "),
         ])
         .await;
-    upload.write_all(b"other").await.unwrap();
-    let mut answer = String::new();
-    upload.read_to_string(&mut answer).await.unwrap();
+    let answer = upload.go_on(b"other").await;
     assert!(answer.contains("<Code>OperationAborted</Code>"), "{answer}");
     assert_eq!(world.ask_admin("GET /plain/k?versionId=null").await.text(), "held");
+}
+
+/// The rules of a bucket count when an upload is completed, not when it began. A part that was on its way is stored; a
+/// completion that was on its way says that it can be repeated.
+#[tokio::test]
+async fn an_upload_is_completed_by_the_rules_of_today() {
+    let world = World::with_users().await;
+    let policy = ("admin", "PUT /plain?policy", &[][..], ANYONE_PUTS, "204 ");
+    world.check(&[("admin", "PUT /plain/k", &[], "old", "200 "), policy]).await;
+    let upload = world.send_as("admin", "POST /plain/k?uploads", &[], "").await.element("UploadId");
+    let part_line = format!("PUT /plain/k?partNumber=1&uploadId={upload}");
+    let etag = world.send_as("admin", &part_line, &[], "new").await.header("etag").to_owned();
+    let list = format!("<Part><PartNumber>1</PartNumber><ETag>{etag}</ETag></Part>");
+    let list = format!("<CompleteMultipartUpload>{list}</CompleteMultipartUpload>");
+    let complete_line = format!("POST /plain/k?uploadId={upload}");
+
+    let part = HeldBack::begin(&world, &part_line, 3).await;
+    let completion = HeldBack::begin(&world, &complete_line, list.len()).await;
+    let days = rule("GOVERNANCE", "<Days>1</Days>");
+    world
+        .check(&[
+            ("admin", "PUT /plain?versioning", &[], ENABLED, "200 "),
+            ("admin", "PUT /plain?object-lock", &[], &days, "200 "),
+            ("admin", "PUT /plain/k?retention&versionId=null", &[], &retention("COMPLIANCE", FUTURE), "200 "),
+        ])
+        .await;
+    let stored = part.go_on(b"new").await;
+    assert!(stored.starts_with("HTTP/1.1 200") && stored.contains(&etag), "{stored}");
+    let refused = completion.go_on(list.as_bytes()).await;
+    assert!(refused.contains("<Code>OperationAborted</Code>"), "{refused}");
+
+    let completed = world.send_as("admin", &complete_line, &[], list).await;
+    assert_eq!(completed.outcome(), "200 ", "{}", completed.text());
+    let current = world.ask_admin("GET /plain/k").await;
+    assert_eq!((current.text(), current.header("x-amz-object-lock-mode")), ("new", "GOVERNANCE"));
+    assert_eq!(current.header("x-amz-version-id"), completed.header("x-amz-version-id"));
+    assert_eq!(world.ask_admin("GET /plain/k?versionId=null").await.text(), "old");
 }
 
 #[tokio::test]

@@ -15,7 +15,6 @@ use s3::op::{CompleteMultipartUpload, CompleteMultipartUploadOutput, CompletedPa
 use s3::{Checksum, ChecksumType, S3Error, S3ErrorCode, WriteCondition};
 use sigv4::checksum::{Hasher, MultipartChecksum};
 
-use super::no_such_upload;
 use crate::errors;
 use crate::op::answer::{self, Answer};
 use crate::op::new_entry::conditions;
@@ -60,9 +59,8 @@ impl Run for CompleteMultipartUpload {
         let output = output(call, &input, &entry);
         let version_id = match writer.complete(&input.target.key, &upload, entry, conditions(&input.condition)).await {
             Ok(version_id) => version_id,
-            // Another request completed or aborted the upload in the meantime.
             Err(FilerError::PreconditionFailed) if input.condition == WriteCondition::Always => {
-                return again(call, &input, &listed, no_such_upload(&input.upload_id)).await;
+                return again(call, &input, &listed, interrupted(call, &input).await).await;
             }
             Err(error) => {
                 return Err(call.explain_write(&input.target.bucket, &input.target.key, &input.condition, error).await);
@@ -77,6 +75,15 @@ impl Run for CompleteMultipartUpload {
             answer::set_named(response.headers_mut(), "x-amz-version-id", &version_id);
         }
         Ok(response)
+    }
+}
+
+/// Why no object was made although nothing was demanded of the existing one: another request completed or aborted the upload in
+/// the meantime; or the bucket has another versioning or object lock by now, and the upload can be completed by a new request.
+async fn interrupted(call: &Call<'_>, input: &CompleteMultipartUpload) -> S3Error {
+    match call.multipart_upload(&input.target, &input.upload_id).await {
+        Ok(_) => errors::conflict(),
+        Err(error) => error,
     }
 }
 
