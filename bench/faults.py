@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How many requests are refused while one of two filers fails: two Kelpgate gateways and one `weed s3` on the same two filers.
 
-    .venv/bin/python bench/faults.py                          every event, watched for 60 s; about nine minutes
+    .venv/bin/python bench/faults.py                          every event, watched for 60 s; about twelve minutes
     .venv/bin/python bench/faults.py --only kill --after 20 --rate 20
 
 Requests are sent at a fixed rate to each gateway, whether earlier ones were answered or not: half of them read an object, half write
@@ -13,6 +13,8 @@ freeze   SIGSTOP, and SIGCONT in the middle of the time
 kill     SIGKILL
 start    a filer that was killed before starts
 upgrade  both filers are stopped and started again, one after the other
+add      a third filer starts, which the gateways were not told of
+remove   the third filer gets SIGTERM, and does not come back
 """
 
 import argparse
@@ -48,7 +50,7 @@ BEFORE_S = 3
 REST_S = 20
 # Requests that may be under way at each gateway: those of the deadline, and some.
 SENDERS_S = DEADLINE_S + 1
-EVENTS = ["stop", "freeze", "kill", "start", "upgrade"]
+EVENTS = ["stop", "freeze", "kill", "start", "upgrade", "add", "remove"]
 
 
 class Two:
@@ -61,6 +63,7 @@ class Two:
         redis = ["redis-server", "--port", self.port, "--bind", "127.0.0.1", "--save", "", "--dir", directory]
         Server("redis", redis, directory / "redis", ready_port=self.port)
         self.filers = [self.filer("filer-a"), self.filer("filer-b")]
+        self.third = None
         both = ",".join(filer.address for filer in self.filers)
         identities, iam = directory / "identities.json", directory / "iam.json"
         identities.write_text(json.dumps(world.IDENTITIES))
@@ -88,6 +91,27 @@ class Two:
             first.server.start()
         wait_for(lambda: first.read("/").ok, 30, "the filer answers", first.server)
 
+    def add(self):
+        """Starts a filer with an address of its own."""
+        self.third = self.filer("filer-c")
+
+    def remove(self):
+        """Ends the filer that was added."""
+        self.third.server.process.send_signal(signal.SIGTERM)
+        self.third.server.process.wait(40)
+        self.third = None
+
+    def prepare(self, event):
+        """Brings the filers into the state in which an event begins."""
+        if event == "start":
+            self.filers[0].server.kill()
+        else:
+            self.start_again()
+        if event == "remove" and not self.third:
+            self.add()
+        elif event != "remove" and self.third:
+            self.remove()
+
     def replace(self, filer):
         filer.server.process.send_signal(signal.SIGTERM)
         filer.server.process.wait(40)
@@ -108,6 +132,10 @@ def cause(two, event, after_s):
         two.replace(two.filers[0])
         time.sleep(5)
         two.replace(two.filers[1])
+    elif event == "add":
+        two.add()
+    elif event == "remove":
+        two.remove()
     else:
         first.server.process.send_signal(signal.SIGKILL if event == "kill" else signal.SIGTERM)
 
@@ -184,10 +212,7 @@ def main():
             print("| event | gateway | requests | refused | share | GETs refused, s | PUTs refused, s |")
             print("| --- | --- | --- | --- | --- | --- | --- |", flush=True)
             for event in given.only.split(","):
-                if event == "start":
-                    two.filers[0].server.kill()
-                else:
-                    two.start_again()
+                two.prepare(event)
                 time.sleep(REST_S)
                 begun, answers = watch(two, event, given.rate, given.after)
                 for name, seen in answers.items():

@@ -22,8 +22,8 @@ GROUP = "shared"
 
 
 @pytest.fixture(scope="module")
-def filers(logs, cluster):
-    """Two filers that keep everything in one Redis."""
+def start_filer(logs, cluster):
+    """Starts a filer by its name. All of them keep everything in one Redis."""
     port = free_port()
     Server(
         "redis",
@@ -31,12 +31,18 @@ def filers(logs, cluster):
         logs / "redis",
         ready_port=port,
     )
-    started = []
-    for name in ("shared-1", "shared-2"):
+
+    def start(name):
         (logs / name).mkdir(parents=True)
         (logs / name / "filer.toml").write_text(f'[redis2]\nenabled = true\naddress = "127.0.0.1:{port}"\n')
-        started.append(Filer(logs, cluster.master, name, [f"-filerGroup={GROUP}"]))
-    return started
+        return Filer(logs, cluster.master, name, [f"-filerGroup={GROUP}"])
+
+    return start
+
+
+@pytest.fixture(scope="module")
+def filers(start_filer):
+    return [start_filer(name) for name in ("shared-1", "shared-2")]
 
 
 @pytest.fixture(scope="module")
@@ -177,6 +183,22 @@ def test_gateways_go_on_while_one_of_two_filers_is_out(pair, filers, measured, o
             assert refused * 100 <= asked
         wait_for(lambda: done(revoke), 30, "the revocation is answered")
         assert [ask(gateway.url, prepare()) for gateway in (pair.a, pair.b)] == [403, 403]
+
+
+def test_gateways_go_on_while_a_third_filer_is_added_and_removed(start_filer, pair, measured):
+    prepare, grant, revoke = attached_policy_of(pair, "third")
+    with Load(pair) as load:
+        third = start_filer("shared-3")
+        wait_for(lambda: [followed(g) for g in (pair.a, pair.b)] == [3, 3], 30, "the third filer is followed")
+        wait_for(lambda: done(grant), 30, "the grant is answered")
+        assert [ask(gateway.url, prepare()) for gateway in (pair.a, pair.b)] == [200, 200]
+        third.server.stop()
+        wait_for(lambda: [followed(g) for g in (pair.a, pair.b)] == [2, 2], 30, "the third filer is forgotten")
+        wait_for(lambda: done(revoke), 30, "the revocation is answered")
+        assert [ask(gateway.url, prepare()) for gateway in (pair.a, pair.b)] == [403, 403]
+    refused, asked, seconds = load.refused()
+    measured(f"a third filer added and removed: {refused} of {asked} requests refused, over {seconds:.1f} s")
+    assert refused * 100 <= asked
 
 
 def test_a_change_is_enforced_everywhere_while_a_filer_is_frozen(pair, filers):
