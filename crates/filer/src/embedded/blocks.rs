@@ -113,6 +113,12 @@ pub(super) trait Stored {
     fn all_bytes(&self) -> io::Result<u64>;
     /// Fills `piece` from an offset; an error if there are fewer bytes.
     fn fill(&self, piece: &mut [u8], at: u64) -> io::Result<()>;
+    /// The bytes from an offset; an error if there are fewer.
+    fn take(&self, bytes: usize, at: u64) -> io::Result<Vec<u8>> {
+        let mut piece = vec![0; bytes];
+        self.fill(&mut piece, at)?;
+        Ok(piece)
+    }
 }
 
 impl Stored for File {
@@ -122,6 +128,21 @@ impl Stored for File {
 
     fn fill(&self, piece: &mut [u8], at: u64) -> io::Result<()> {
         self.read_exact_at(piece, at)
+    }
+
+    /// Reads into memory that was not filled with zeros before: that costs more than the checksums.
+    fn take(&self, bytes: usize, at: u64) -> io::Result<Vec<u8>> {
+        let mut piece = Vec::with_capacity(bytes);
+        while piece.len() < bytes {
+            let from = at + piece.len() as u64;
+            match rustix::io::pread(self, rustix::buffer::spare_capacity(&mut piece), from) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        piece.truncate(bytes);
+        Ok(piece)
     }
 }
 
@@ -176,15 +197,12 @@ impl<S: Stored> DataFile<S> {
             return Err(Broken::Changed(format!("it has only {} bytes of content", self.bytes)));
         }
         let Some(sums) = &self.sums else {
-            let mut piece = vec![0; bytes as usize];
-            self.file.fill(&mut piece, at)?;
-            return Ok(Bytes::from(piece));
+            return Ok(Bytes::from(self.file.take(bytes as usize, at)?));
         };
         let first = at / BLOCK_BYTES;
         let from = first * BLOCK_BYTES;
         let to = end.next_multiple_of(BLOCK_BYTES).min(self.bytes);
-        let mut blocks = vec![0; (to - from) as usize];
-        self.file.fill(&mut blocks, from)?;
+        let blocks = self.file.take((to - from) as usize, from)?;
         for (number, block) in (first..).zip(blocks.chunks(BLOCK_BYTES as usize)) {
             if sums.get(number as usize) != Some(&checksum(block)) {
                 let offset = number * BLOCK_BYTES;
