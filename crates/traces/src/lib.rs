@@ -1,0 +1,14 @@
+//! Traces: a span for each sampled request, and one for each call to a filer or volume server below it, sent by OTLP.
+//!
+//! Whether a request is sampled is decided once, when its head is read. All that follows costs a request that is not sampled one look at a
+//! variable of its task.
+
+mod context;
+mod exporter;
+mod span;
+mod tracer;
+
+pub use context::{Context, TRACEPARENT};
+pub use exporter::Exporter;
+pub use span::{Active, Attribute, Ended, called, current, end};
+pub use tracer::{TraceMetrics, TraceSettings, Tracer};
