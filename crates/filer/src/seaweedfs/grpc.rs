@@ -94,6 +94,9 @@ fn head(place: &Uri, path: &'static str, timeout: Option<Duration>) -> Result<Re
         let milliseconds = timeout.as_millis().clamp(1, 99_999_999);
         headers.extend(HeaderValue::try_from(format!("{milliseconds}m")).ok().map(|value| (GRPC_TIMEOUT, value)));
     }
+    if let Some(context) = traces::current() {
+        headers.extend(HeaderValue::try_from(context.header()).ok().map(|value| (TRACEPARENT, value)));
+    }
     let mut request = Request::new(());
     *request.method_mut() = Method::POST;
     *request.version_mut() = Version::HTTP_2;
@@ -103,6 +106,7 @@ fn head(place: &Uri, path: &'static str, timeout: Option<Duration>) -> Result<Re
 }
 
 const GRPC_TIMEOUT: http::HeaderName = http::HeaderName::from_static("grpc-timeout");
+const TRACEPARENT: http::HeaderName = http::HeaderName::from_static(traces::TRACEPARENT);
 
 /// A message with its prefix.
 fn framed(message: &impl Message) -> Result<Bytes, Failure> {

@@ -108,13 +108,14 @@ pub struct FilerMetrics {
 }
 
 impl FilerMetrics {
-    /// Counts one attempt.
+    /// Counts one attempt, and shows it in the trace of its request.
     pub(crate) fn count(&self, call: Call, took: Duration, failed: bool) {
         if let Some(row) = self.counters.get(call as usize) {
             row.calls.fetch_add(1, Ordering::Relaxed);
             row.errors.fetch_add(u64::from(failed), Ordering::Relaxed);
             row.nanoseconds.fetch_add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
         }
+        traces::called(call.name(), took, failed);
     }
 
     /// The current counters, one row per call.

@@ -206,6 +206,9 @@ impl VolumeClient {
         if let Some(key) = key {
             request.headers_mut().insert(AUTHORIZATION, bearer(&token(key, file_id).map_err(failed)?)?);
         }
+        if let Some(context) = traces::current() {
+            request.headers_mut().insert(traces::TRACEPARENT, header(&context.header())?);
+        }
         Ok(request)
     }
 
@@ -423,6 +426,33 @@ pub(super) mod tests {
     fn answer(status: &str, headers: &str, body: &str) -> Vec<u8> {
         format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n{body}", body.len())
             .into()
+    }
+
+    /// The span of a request that is traced.
+    pub(in super::super) fn span() -> Arc<traces::Active> {
+        let settings = traces::TraceSettings {
+            endpoint: "http://127.0.0.1:1/".into(),
+            sampled_per_million: 1_000_000,
+            per_second_max: 1,
+            service_name: String::new(),
+            authorization: None,
+            with_paths: false,
+        };
+        let (tracer, _exporter) = traces::Tracer::new(&settings, "", &traces::TraceMetrics::default()).unwrap();
+        tracer.begin(&http::HeaderMap::new()).unwrap()
+    }
+
+    /// The header goes to every server that is asked, and only for requests that are traced.
+    #[tokio::test]
+    async fn a_traced_request_says_to_which_trace_it_belongs() {
+        let (server, served) = canned(vec![answer("200 OK", "", "data"), answer("200 OK", "", "data")]).await;
+        let client = client(&Security::default());
+        let ask = || client.get(&server, "3,01637037d6", None, Duration::from_secs(5));
+        let context = span().answering(async { ask().await.map(|_| traces::current().unwrap()) }).await.unwrap();
+        ask().await.unwrap();
+        let heads = served.await.unwrap();
+        assert!(heads[0].contains(&format!("traceparent: {}\r\n", context.header())), "{heads:?}");
+        assert!(!heads[1].contains("traceparent"), "{heads:?}");
     }
 
     #[tokio::test]

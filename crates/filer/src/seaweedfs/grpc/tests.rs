@@ -7,6 +7,7 @@ use super::*;
 use crate::seaweedfs::address::FilerAddress;
 use crate::seaweedfs::connection::Endpoint;
 use crate::seaweedfs::security::Security;
+use crate::seaweedfs::volume::tests::span;
 
 const SECONDS: Duration = Duration::from_secs(5);
 
@@ -201,4 +202,15 @@ async fn nothing_is_sent_without_a_connection() {
         serving
     );
     assert_eq!(called.unwrap(), Number { value: 9 });
+}
+
+/// The header goes with the calls of requests that are traced, and no others.
+#[tokio::test]
+async fn a_call_of_a_traced_request_says_to_which_trace_it_belongs() {
+    let (channel, mut told) = server(good(vec![message(7)]), 2).await;
+    let asked = async { ask(&channel).await.map(|_| traces::current().unwrap()) };
+    let context = span().answering(asked).await.unwrap();
+    ask(&channel).await.unwrap();
+    let mut header = async || Some(told.recv().await.unwrap().0.get(TRACEPARENT)?.to_str().unwrap().to_owned());
+    assert_eq!((header().await, header().await), (Some(context.header()), None));
 }
