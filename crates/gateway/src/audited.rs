@@ -2,37 +2,25 @@
 
 use std::borrow::Cow;
 use std::mem;
-use std::net::IpAddr;
-use std::time::Instant;
 
 use access::{
     AuditRecord, AuditedError, AuditedRequest, AuditedSignature, HEADER_BYTES_MAX, STATUS_CLIENT_GONE, shortened,
     shown_parameters,
 };
 use http::header::{self, HeaderName};
-use http::request::Parts;
 use http::{Method, Response, Version};
 use http_body::Body;
-use jiff::Timestamp;
 use s3::{QueryString, S3Error};
 use sigv4::{AuthForm, SigError};
 
-use crate::accept::Connection;
+use crate::arrived::Arrived;
 use crate::audit_log;
 use crate::body::ResponseBody;
 use crate::errors;
 use crate::gateway::Gateway;
 use crate::respond;
+use crate::traced;
 use crate::trail::Trail;
-
-/// How a request came in.
-pub(crate) struct Arrived<'a> {
-    pub(crate) head: &'a Parts,
-    pub(crate) connection: Connection,
-    pub(crate) client: IpAddr,
-    pub(crate) time: Timestamp,
-    pub(crate) started: Instant,
-}
 
 /// A request that leaves a record, whatever becomes of it.
 pub(crate) struct Audited<'a> {
@@ -57,6 +45,7 @@ impl<'a> Audited<'a> {
 
     /// Leaves the record. If it must be stored before the answer and cannot, the answer says that instead.
     pub(crate) async fn answered(mut self, response: Response<ResponseBody>) -> Response<ResponseBody> {
+        traced::end(self.gateway, &self.arrived, &self.trail, response.status().as_u16());
         if mem::replace(&mut self.is_done, true) {
             return response;
         }
@@ -140,6 +129,7 @@ impl Drop for Audited<'_> {
         }
         let message = "The client went away before the answer was known".to_owned();
         self.trail.error.get_or_insert(AuditedError { code: "ClientClosedRequest".to_owned(), message });
+        traced::end(self.gateway, &self.arrived, &self.trail, STATUS_CLIENT_GONE);
         if let Some(record) = self.record(STATUS_CLIENT_GONE, None) {
             audit_log::print(&record);
             drop(self.gateway.auditor.take(&record));

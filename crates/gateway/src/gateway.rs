@@ -89,6 +89,8 @@ pub struct Gateway {
     pub rate_limits: ArcSwap<RateLimits>,
     /// Who keeps the audit records of requests.
     pub auditor: SharedAuditor,
+    /// Decides which requests are traced.
+    pub tracer: traces::Tracer,
     /// The limits of audit lines about refused signatures.
     pub signature_limit: SignatureLimit,
 }

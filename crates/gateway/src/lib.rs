@@ -1,6 +1,7 @@
 //! The data plane: the eight steps of a request, and the S3 operations.
 
 pub mod accept;
+mod arrived;
 mod audit_log;
 mod audited;
 mod auditor;
@@ -31,6 +32,7 @@ mod metrics;
 mod query;
 mod rate_limits;
 pub mod tls;
+mod traced;
 mod unauthenticated;
 
 pub use auditor::{Auditor, NoAuditor, RecordWritten, SharedAuditor};

@@ -24,12 +24,13 @@ use s3::{ExpectedOwners, Needs, Operation, QueryString, Requirement, Routing, S3
 use sigv4::{AuthForm, BodyCheck, ChunkedDecoder};
 
 use crate::accept::{Answer as Answers, Connection, HEAD_BYTES_MAX};
-use crate::audited::{self, Arrived, Audited};
+use crate::arrived::Arrived;
+use crate::audited::{self, Audited};
 use crate::body::{ExpectedBody, ObjectBody, ResponseBody, Source, source};
 use crate::connections::Place;
 use crate::errors::from_filer;
 use crate::gateway::Gateway;
-use crate::keep_alive::{self, Early};
+use crate::keep_alive::{self, Early, Work};
 use crate::limits::user_of;
 use crate::metrics::Metrics;
 use crate::op::{self, Answer, Call, Denied, LookedAt};
@@ -38,7 +39,7 @@ use crate::respond;
 use crate::trail::{Trail, target_of};
 use crate::unauthenticated::Unauthenticated;
 use crate::visit::Visit;
-use crate::{client_certificate, form, pages, requester_pays};
+use crate::{client_certificate, form, pages, requester_pays, traced};
 
 /// The permission to read `/status` with the addresses inside the cluster.
 struct ReadAddresses;
@@ -83,13 +84,21 @@ impl Answers for Gateway {
 
     async fn answer(self: Arc<Self>, connection: Connection, request: Request<Incoming>) -> Response<ResponseBody> {
         let (head, incoming) = request.into_parts();
-        if !keep_alive::may_take_long(&head) {
+        let early = keep_alive::may_take_long(&head).then(Arc::<Early>::default);
+        let span = self.tracer.begin(&head.headers);
+        if early.is_none() && span.is_none() {
             return self.answer_fully(connection, head, incoming, None).await;
         }
-        let early = Arc::new(Early::default());
-        let allowed = Some(Arc::clone(&early));
-        let work = async move { self.answer_fully(connection, head, incoming, allowed).await };
-        keep_alive::kept_alive(Box::pin(work), early).await
+        let (gateway, allowed) = (Arc::clone(&self), early.clone());
+        let work = async move { gateway.answer_fully(connection, head, incoming, allowed).await };
+        let work: Work = match span {
+            Some(span) => Box::pin(traced::answering(self, span, Box::pin(work))),
+            None => Box::pin(work),
+        };
+        match early {
+            Some(early) => keep_alive::kept_alive(work, early).await,
+            None => work.await,
+        }
     }
 }
 

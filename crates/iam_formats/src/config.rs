@@ -17,6 +17,7 @@ use crate::limits::LimitSettings;
 use crate::plugin::PluginSettings;
 use crate::providers::{self, Providers};
 use crate::quotas::QuotaSettings;
+use crate::traces::TraceSettings;
 use crate::unknown::fields_of;
 use crate::unknown_settings::{refuse_unknown, unknown};
 use iam::{Change, ChangeKind, IdentityProvider, PolicyPlace, PolicyRecord, RolePlace, RoleRecord, Settings};
@@ -118,6 +119,8 @@ pub struct KelpgateConfig {
     pub quotas: QuotaSettings,
     /// `audit`: where the audit records of requests go.
     pub audit: AuditSettings,
+    /// `traces`: which requests are traced; `None` for none.
+    pub traces: Option<TraceSettings>,
     /// `log`: what the log shows, such as `info,audit=debug`; `None` for the default.
     pub log: Option<String>,
 }
@@ -168,6 +171,7 @@ impl Default for KelpgateConfig {
             fence: FenceSettings::default(),
             oidc: OidcSettings::default(),
             audit: AuditSettings::default(),
+            traces: None,
             log: None,
             limits: LimitSettings::default(),
             quotas: QuotaSettings::default(),
@@ -542,6 +546,7 @@ fn kelpgate(node: &Node<'_>) -> Result<KelpgateConfig, JsonError> {
     if let Some(node) = object.take("audit") {
         config.audit = AuditSettings::read(&node)?;
     }
+    config.traces = object.take("traces").map(|node| TraceSettings::read(&node)).transpose()?;
     config.log = Some(object.string(&["log"])?).filter(|filter| !filter.is_empty());
     if let Some(node) = object.take("staleness") {
         let mut object = node.object()?;

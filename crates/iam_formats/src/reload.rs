@@ -49,6 +49,7 @@ impl IamConfig {
             ("kelpgate.newBuckets", own.new_buckets != other.new_buckets),
             ("kelpgate.oidc", own.oidc != other.oidc),
             ("kelpgate.secretsKeyFile", own.secrets_key_file != other.secrets_key_file),
+            ("kelpgate.traces", own.traces != other.traces),
             ("kelpgate.websiteDomains", own.website_domains != other.website_domains),
             ("kelpgate.trustedProxies", own.trusted_proxies != other.trusted_proxies),
         ];

@@ -7,6 +7,7 @@ use json::Node;
 use crate::audit::{FluentdPlace, Protocol, SinkKind, SinkSettings};
 use crate::config::{CrossAccountSetting, DocumentStore, IamConfig, KelpgateConfig};
 use crate::limits::{ConnectionSettings, LimitSetting, RateSetting};
+use crate::traces::TraceSettings;
 
 /// A setting that counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,6 +101,7 @@ impl KelpgateConfig {
             ("kelpgate.oidc.tlsCaCert", self.oidc.ca_file.clone().unwrap_or_else(none)),
             ("kelpgate.quotas", list(quotas.chain(others))),
             ("kelpgate.secretsKeyFile", self.secrets_key_file.clone().unwrap_or_else(none)),
+            ("kelpgate.traces", self.traces.as_ref().map_or_else(none, traces)),
             ("kelpgate.trustedProxies", list(self.trusted_proxies.iter().cloned())),
             ("kelpgate.websiteDomains", list(self.website_domains.iter().cloned())),
         ]
@@ -151,6 +153,10 @@ fn sink(sink: &SinkSettings) -> String {
         },
     };
     format!("{} ({}) to {place}", sink.name, if sink.blocks { "block" } else { "best-effort" })
+}
+
+fn traces(traces: &TraceSettings) -> String {
+    format!("{} of a million requests to {}", traces.sampled_per_million, host_of(&traces.endpoint))
 }
 
 /// Scheme and host: a password or a token may stand in the rest.

@@ -26,3 +26,4 @@ mod process_metrics;
 mod reloading;
 mod serving;
 mod status;
+mod tracer;

@@ -32,6 +32,7 @@ use crate::quotas;
 use crate::reloading::Reloading;
 use crate::settings::Settings;
 use crate::status::{Status, Storage};
+use crate::tracer;
 use crate::workers::{WorkerMetrics, Workers};
 
 /// The largest body of one PUT, as on AWS.
@@ -66,6 +67,8 @@ pub async fn run(mut plan: Plan, settings: Settings, announce: impl FnOnce(&str)
     let mut workers = plan.workers;
     workers.extend(control.workers(&settings, &config.iam.kelpgate));
     workers.push(audit_log::anchors(&auditing, &plan.filer));
+    let (tracer, exporter) = tracer::start(config.iam.kelpgate.traces.as_ref(), &metrics)?;
+    workers.extend(exporter);
     workers.extend(tls.as_ref().map(|tls| certificates::watch(tls, plan.certificates)));
 
     let gateway = Arc::new(Gateway {
@@ -81,6 +84,7 @@ pub async fn run(mut plan: Plan, settings: Settings, announce: impl FnOnce(&str)
         upload_limits: settings.upload_limits.clone(),
         connections: Arc::default(),
         rate_limits: rate_limits(&config.iam.kelpgate.limits).into(),
+        tracer,
         auditor: Arc::new(AuditLog(Arc::clone(&auditing))),
         signature_limit: gateway::SignatureLimit::default(),
     });

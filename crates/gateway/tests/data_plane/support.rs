@@ -387,6 +387,7 @@ impl World {
             upload_limits: UploadLimits::default(),
             connections: Arc::default(),
             rate_limits: ArcSwap::default(),
+            tracer: traces::Tracer::default(),
             auditor: Arc::clone(&auditor) as gateway::SharedAuditor,
             signature_limit: gateway::SignatureLimit::default(),
         });

@@ -1,0 +1,45 @@
+//! The tracer of the data plane, and the worker that sends its spans.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gateway::Metrics;
+use iam_formats::TraceSettings;
+use traces::{TraceMetrics, Tracer};
+
+use crate::workers::{Period, RunEnd, RunsOn, Worker};
+
+/// How often spans are sent.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// The tracer that the settings ask for, with the worker that sends its spans; one that traces nothing if they ask for none.
+pub fn start(settings: Option<&TraceSettings>, metrics: &Metrics) -> Result<(Tracer, Option<Worker>), String> {
+    let counters = TraceMetrics::default();
+    metrics.register(|registry| counters.register(registry));
+    let Some(settings) = settings else { return Ok((Tracer::default(), None)) };
+    let in_settings = |error: String| format!("kelpgate.traces: {error}");
+    let settings = traces::TraceSettings {
+        endpoint: settings.endpoint.clone(),
+        sampled_per_million: settings.sampled_per_million,
+        per_second_max: settings.per_second_max,
+        service_name: settings.service_name.clone(),
+        authorization: settings.token_file.as_deref().map(bearer).transpose().map_err(in_settings)?,
+        with_paths: settings.with_paths,
+    };
+    let (tracer, exporter) = Tracer::new(&settings, env!("CARGO_PKG_VERSION"), &counters).map_err(in_settings)?;
+    let exporter = Arc::new(exporter);
+    let send = move || {
+        let exporter = Arc::clone(&exporter);
+        async move {
+            exporter.send_waiting().await;
+            Ok(RunEnd::Done)
+        }
+    };
+    let worker = Worker::new("traces", Period::Every(EVERY), RunsOn::EveryGateway, send).runs_at_stop();
+    Ok((tracer, Some(worker)))
+}
+
+fn bearer(path: &str) -> Result<String, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("`{path}` cannot be read: {error}"))?;
+    Ok(format!("Bearer {}", text.trim()))
+}
