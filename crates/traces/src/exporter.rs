@@ -16,8 +16,8 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 use tokio::sync::{Mutex, mpsc};
 
+use crate::settings::{TraceMetrics, TraceSettings};
 use crate::span::attribute;
-use crate::tracer::{TraceMetrics, TraceSettings};
 
 /// How long the collector may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -5,10 +5,12 @@
 
 mod context;
 mod exporter;
+mod settings;
 mod span;
 mod tracer;
 
 pub use context::{Context, TRACEPARENT};
 pub use exporter::Exporter;
+pub use settings::{TraceMetrics, TraceSettings};
 pub use span::{Active, Attribute, Ended, called, current, end};
-pub use tracer::{TraceMetrics, TraceSettings, Tracer};
+pub use tracer::Tracer;

@@ -4,54 +4,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use http::HeaderMap;
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::registry::Registry;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::context::{Context, TRACEPARENT};
 use crate::exporter::Exporter;
+use crate::settings::{TraceMetrics, TraceSettings};
 use crate::span::Active;
 
 /// How many traces may wait for the exporter. Beyond that they are lost, and counted.
 const WAITING_MAX: usize = 4096;
-
-/// What is traced, and where spans go.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TraceSettings {
-    /// The URL of the collector, such as `http://localhost:4318/v1/traces`.
-    pub endpoint: String,
-    /// How many of a million requests whose callers do not say are sampled.
-    pub sampled_per_million: u32,
-    /// How many requests are sampled in a second at most, whatever their callers say.
-    pub per_second_max: u32,
-    /// `service.name`.
-    pub service_name: String,
-    /// `Authorization`, complete; `None` for none.
-    pub authorization: Option<String>,
-    /// Whether spans tell paths, which hold the keys of objects.
-    pub with_paths: bool,
-}
-
-/// Counters of traces.
-#[derive(Debug, Clone, Default)]
-pub struct TraceMetrics {
-    pub(crate) exported: Counter,
-    pub(crate) dropped: Counter,
-}
-
-impl TraceMetrics {
-    /// Registers them as `traces_*`, in a registry that puts its own prefix before them.
-    pub fn register(&self, registry: &mut Registry) {
-        let traces = registry.sub_registry_with_prefix("traces");
-        traces.register("exported_spans", "Spans that the collector took", self.exported.clone());
-        traces.register(
-            "dropped_spans",
-            "Spans that were lost, because the collector did not take them in time",
-            self.dropped.clone(),
-        );
-    }
-}
 
 /// Decides which requests are traced.
 #[derive(Debug, Default)]
