@@ -8,6 +8,7 @@ mod notes;
 mod queue;
 mod recent;
 mod sink;
+mod state;
 mod strangers;
 mod writer;
 

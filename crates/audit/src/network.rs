@@ -9,10 +9,10 @@ use crate::deliver::{Deliver, Undelivered};
 use crate::encoder::Encoder;
 use crate::fluentd::Fluentd;
 use crate::notes;
+use crate::queue::Progress;
 use crate::spool::Spool;
 use crate::syslog::Syslog;
 use crate::webhook::Webhook;
-use crate::writer::Progress;
 
 /// A sender with its queue.
 pub(crate) struct Network {

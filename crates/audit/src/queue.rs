@@ -20,6 +20,15 @@ pub(crate) struct Batch {
     pub(crate) done: Vec<oneshot::Sender<()>>,
 }
 
+/// How far a batch is written.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    /// The bytes that need not be written again.
+    pub(crate) bytes: usize,
+    /// The lines among them that the receiver refused for good.
+    pub(crate) refused: u64,
+}
+
 /// What the thread does next.
 pub(crate) enum Next {
     Write(Batch),

@@ -1,7 +1,7 @@
 //! A sink: requests encode their records and add them to a queue with a bound, and a thread writes.
 
 use std::cell::RefCell;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -14,29 +14,15 @@ use crate::encoder::Encoder;
 use crate::file::SharedHead;
 use crate::filter;
 use crate::metrics::SinkMetrics;
-use crate::queue::Queue;
+use crate::state::State;
 use crate::writer::{Output, STOP_PATIENCE, Writer};
 
 /// How many bytes may wait. Beyond that, a sink in mode best-effort loses records, and one in mode block refuses requests.
 const QUEUE_BYTES_MAX: usize = 64 << 20;
-/// A write that takes longer counts as stuck.
-const STUCK: Duration = Duration::from_secs(2);
 /// How long a request waits for its record to be written.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How much memory a thread keeps for the next record.
 const KEPT_BYTES: usize = 64 << 10;
-
-/// What requests and the thread share.
-pub(crate) struct State {
-    began: Instant,
-    pub(crate) queue: Queue,
-    pub(crate) queued_bytes: AtomicUsize,
-    /// When the write in progress began, in milliseconds since `began`; 0 if none is.
-    writing_since_ms: AtomicU64,
-    pub(crate) fails: AtomicBool,
-    pub(crate) stops: AtomicBool,
-    pub(crate) metrics: SinkMetrics,
-}
 
 /// A sink that runs, with the settings that requests follow.
 pub(crate) struct Sink {
@@ -77,15 +63,7 @@ impl Sink {
         head: Option<SharedHead>,
         metrics: SinkMetrics,
     ) -> Result<Self, String> {
-        let state = Arc::new(State {
-            began: Instant::now(),
-            queue: Queue::default(),
-            queued_bytes: AtomicUsize::new(0),
-            writing_since_ms: AtomicU64::new(0),
-            fails: AtomicBool::new(false),
-            stops: AtomicBool::new(false),
-            metrics,
-        });
+        let state = Arc::new(State::new(metrics));
         let writer = Writer { settings: settings.clone(), output, state: Arc::clone(&state) };
         let thread = std::thread::Builder::new().name(format!("audit-{}", settings.name)).spawn(move || writer.run());
         let thread = thread
@@ -186,21 +164,5 @@ impl Running {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-    }
-}
-
-impl State {
-    fn now_ms(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX).max(1)
-    }
-
-    /// Remembers that a write begins or ends.
-    pub(crate) fn writes(&self, begins: bool) {
-        self.writing_since_ms.store(if begins { self.now_ms() } else { 0 }, Ordering::Relaxed);
-    }
-
-    fn is_stuck(&self) -> bool {
-        let since_ms = self.writing_since_ms.load(Ordering::Relaxed);
-        since_ms > 0 && self.now_ms().saturating_sub(since_ms) > STUCK.as_millis() as u64
     }
 }

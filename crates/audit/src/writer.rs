@@ -9,8 +9,8 @@ use iam_formats::{SinkKind, SinkSettings};
 
 use crate::file::FileLog;
 use crate::network::Network;
-use crate::queue::{Batch, Next};
-use crate::sink::State;
+use crate::queue::{Batch, Next, Progress};
+use crate::state::State;
 
 /// How long a sink in mode best-effort collects records: fewer wake-ups for requests to cause.
 const COLLECT: Duration = Duration::from_millis(20);
@@ -20,15 +20,6 @@ const REST: Duration = Duration::from_secs(1);
 const RETRY: Duration = Duration::from_millis(200);
 /// How long a sink that fails may go on trying after the gateway stopped.
 pub(crate) const STOP_PATIENCE: Duration = Duration::from_secs(3);
-
-/// How far a batch is written.
-#[derive(Debug, Default)]
-pub(crate) struct Progress {
-    /// The bytes that need not be written again.
-    pub(crate) bytes: usize,
-    /// The lines among them that the receiver refused for good.
-    pub(crate) refused: u64,
-}
 
 /// Where the lines go.
 pub(crate) enum Output {
