@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use access::RequestTarget;
+use futures_util::FutureExt;
 use http::header::{self, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, Method, Response, StatusCode};
@@ -145,7 +146,7 @@ impl Page<'_> {
             now: self.visit.now,
         };
         let nothing = Box::pin(futures_util::stream::empty());
-        self.gateway.operation(&visit, operation, nothing, trail).await
+        self.gateway.operation(&visit, operation, nothing, trail).boxed().await
     }
 
     fn redirect_by(&self, rule: &RoutingRule) -> Response<ResponseBody> {

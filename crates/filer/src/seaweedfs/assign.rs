@@ -5,6 +5,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
+
 use super::Shared;
 use super::fid;
 use super::metrics::Call;
@@ -119,7 +121,7 @@ impl Pool {
 /// A place for a chunk of this target, from the stock if there is one.
 pub(super) async fn take(shared: &Arc<Shared>, target: &WriteTarget) -> Result<Place, FilerError> {
     let Some(rules) = rules(shared).await else {
-        return fresh(shared, target).await;
+        return fresh(shared, target).boxed().await;
     };
     let rule = rules_of(&rules, &target.path).map(|rule| &rule.prefix).max_by_key(|prefix| prefix.len());
     let kind = Kind { collection: target.collection.clone(), rule: rule.cloned().unwrap_or_default() };
@@ -134,7 +136,7 @@ pub(super) async fn take(shared: &Arc<Shared>, target: &WriteTarget) -> Result<P
     if let Some(place) = place {
         return Ok(place);
     }
-    let mut places = batch(shared, target, BATCH).await?.into_iter();
+    let mut places = batch(shared, target, BATCH).boxed().await?.into_iter();
     let place = places.next().ok_or_else(|| FilerError::Other("AssignVolume gave no place".to_owned()))?;
     shared.pool.put(&kind, places, false);
     Ok(place)
@@ -146,7 +148,7 @@ pub(super) async fn accepts(shared: &Arc<Shared>, path: &str) -> Result<(), File
     let is_fresh = lock(&shared.pool.rules).as_ref().is_some_and(|rules| rules.since.elapsed() < RULES_FRESH);
     let refused = |rules: Option<Arc<[Rule]>>| refusing(&rules?, path).map(FilerError::ReadOnly);
     let refusal = match refused(rules(shared).await) {
-        Some(_) if !is_fresh => refused(read_rules(shared).await),
+        Some(_) if !is_fresh => refused(read_rules(shared).boxed().await),
         known => known,
     };
     refusal.map_or(Ok(()), Err)
@@ -229,7 +231,7 @@ async fn rules(shared: &Arc<Shared>) -> Option<Arc<[Rule]>> {
             tokio::spawn(async move { read_rules(&shared).await });
             list
         }
-        None => read_rules(shared).await,
+        None => read_rules(shared).boxed().await,
     }
 }
 

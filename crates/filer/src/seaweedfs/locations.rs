@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use quick_cache::sync::Cache;
 
 use super::metrics::Call;
@@ -42,7 +43,7 @@ impl Locations {
         let usable = if refresh { REFRESH_AT_MOST } else { FRESH };
         let known = match self.known.get(&volume).filter(|known| known.since.elapsed() < usable) {
             Some(known) => known,
-            None => match (self.ask(filers, volume).await, self.known.get(&volume)) {
+            None => match (self.ask(filers, volume).boxed().await, self.known.get(&volume)) {
                 (Ok(known), _) => {
                     self.known.insert(volume, known.clone());
                     known

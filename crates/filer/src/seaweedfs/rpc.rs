@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use futures_util::future::{self, Either};
 use tonic::Code;
 
@@ -91,13 +92,14 @@ impl Node {
         let answer = match tokio::time::timeout(silence.after, &mut first).await {
             Ok(answer) => answer,
             Err(_) if !line.was_silent_since(begun) || !call.is_repeatable() => first.await,
-            Err(_) if silence.others && !(call.may_take_long() && is_alive(line).await) => {
+            // What happens seldom is boxed, so that calls stay small: their futures are moved into those of requests.
+            Err(_) if silence.others && !(call.may_take_long() && is_alive(line).boxed().await) => {
                 let seconds = silence.after.as_secs_f32();
                 Err(CallError::Timeout { filer: self.address.to_string(), seconds })
             }
             Err(_) => {
                 let left = bound.saturating_sub(begun.elapsed());
-                let second = pin!(bounded(&self.address, left, send(line.channel())));
+                let second = Box::pin(bounded(&self.address, left, send(line.channel())));
                 match future::select(first, second).await {
                     Either::Left((Err(_), other)) => other.await,
                     Either::Right((Err(_), other)) => other.await,

@@ -7,8 +7,8 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
-use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use md5::{Digest, Md5};
 use prost::Message;
 
@@ -94,7 +94,7 @@ pub(super) async fn fold_manifests(
             let target = WriteTarget { path: lock_key.clone(), collection, ..Default::default() };
             let chunks = std::mem::take(&mut entry.chunks);
             let (old, plain): (Vec<_>, Vec<_>) = chunks.into_iter().partition(|chunk| chunk.is_chunk_manifest);
-            entry.chunks = fold(shared, &target, plain).await?;
+            entry.chunks = fold(shared, &target, plain).boxed().await?;
             made.extend(entry.chunks.iter().filter(|chunk| chunk.is_chunk_manifest).map(|chunk| chunk.file_id.clone()));
             entry.chunks.extend(old);
         }
@@ -246,7 +246,7 @@ impl Writer<'_> {
         for attempt in 0..PLACES_MAX {
             let place = match attempt {
                 0 => assign::take(self.shared, self.target).await?,
-                _ => assign::fresh(self.shared, self.target).await?,
+                _ => assign::fresh(self.shared, self.target).boxed().await?,
             };
             self.stored.add(&place);
             match self.put(&place, segments.clone(), content_md5).await {
