@@ -266,7 +266,8 @@ async fn no_moment_of_a_retention_is_open_to_a_shorter_one() {
                     world.writer_of_locks(now_s(), None).remove_version(&a, &newer, false).await.unwrap();
                 }
             };
-            let Some((done, ())) = in_between(retain(&world, &id, &seen, soon + 1000), calls, longer).await else {
+            let Some((done, ())) = Box::pin(in_between(retain(&world, &id, &seen, soon + 1000), calls, longer)).await
+            else {
                 assert!(calls > 2, "{is_null} {has_others}: a retention takes more than {calls} calls");
                 break;
             };

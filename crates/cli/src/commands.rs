@@ -17,7 +17,7 @@ pub async fn server(flags: Server) -> Result<(), String> {
         new_root_key: flags.new_root_key,
         scrub_bytes_per_s: flags.scrub_mb_per_second.saturating_mul(1 << 20),
     };
-    server::embedded::run(settings, machine, |url, root| announce(url, &flags, root)).await
+    Box::pin(server::embedded::run(settings, machine, |url, root| announce(url, &flags, root))).await
 }
 
 /// `kelpgate s3`: in front of a SeaweedFS filer, in place of `weed s3`.

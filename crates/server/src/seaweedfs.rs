@@ -72,7 +72,7 @@ pub async fn run(settings: Settings, cluster: Cluster) -> Result<(), String> {
                 .register(|registry| registry.register_collector(Box::new(crate::filer_metrics::FilerCalls(counted))));
         }),
     };
-    serving::run(plan, settings, |_| ()).await
+    Box::pin(serving::run(plan, settings, |_| ())).await
 }
 
 /// How often the master is asked for SeaweedFS's gateways.
