@@ -5,13 +5,16 @@ use std::sync::Arc;
 use access::{Authenticated, CLAIM_BASED_ROLE, request_context};
 use iam::{
     Change, IdentityProvider, OidcProvider, PolicyMapping, ProviderRights, Settings, Snapshot, directory_issuer,
+    plugin_issuer,
 };
 use s3::S3Error;
 use serde_json::json;
 use sigv4::PayloadHash;
 use sts::{FederatedUser, NewSession};
 
-use crate::world::{ACCOUNT, World, head, new_session, now, policy, said, seconds, session, session_keys};
+use crate::world::{
+    ACCOUNT, ROLE_ARN, ROLE_MADE, World, head, new_session, now, policy, role, said, seconds, session, session_keys,
+};
 
 const ISSUER: &str = "https://idp.example/realm/";
 const ARN: &str = "arn:aws:iam::111122223333:oidc-provider/idp.example/realm";
@@ -136,14 +139,19 @@ fn with_directory(users: &[(&str, &str)], groups: &[(&str, &str)]) -> World {
         let lists = pairs.iter().map(|(dn, policy)| (dn.to_string(), vec![policy.to_string()]));
         lists.collect()
     };
-    let mut world =
-        configured(ProviderRights::Policies(PolicyMapping { users: mapped(users), groups: mapped(groups) }));
+    let rights = ProviderRights::Policies(PolicyMapping { users: mapped(users), groups: mapped(groups) });
+    with_issuer(&directory_issuer("corp"), rights)
+}
+
+/// A gateway whose one provider has this issuer.
+fn with_issuer(issuer: &str, rights: ProviderRights) -> World {
+    let mut world = configured(rights);
     let mut settings = world.snapshot.settings().clone();
-    let provider = IdentityProvider { issuer: directory_issuer("corp"), ..(*settings.identity_providers[0]).clone() };
+    let provider = IdentityProvider { issuer: issuer.to_owned(), ..(*settings.identity_providers[0]).clone() };
     settings.identity_providers = vec![Arc::new(provider)];
     let identities = iam_formats::identities::parse(r#"{"identities":[]}"#, &|_| None).unwrap();
-    let policies = [policy("read", ALLOW), policy("write", ALLOW)];
-    world.snapshot = Snapshot::new(settings, &identities).apply(policies);
+    let changes = [policy("read", ALLOW), policy("write", ALLOW), role("AROAAPP", ROLE_MADE)];
+    world.snapshot = Snapshot::new(settings, &identities).apply(changes);
     world
 }
 
@@ -210,4 +218,23 @@ fn what_the_session_says_of_a_user_of_a_directory() {
         ("AROASTSCLAIMBASED:work", CLAIM_BASED_ROLE)
     );
     assert!(caller.session.as_ref().unwrap().federation.as_ref().unwrap().directory_user.is_none());
+}
+
+/// A plugin's claims become keys behind its own name, and nobody else's claims do.
+#[test]
+fn what_the_session_says_of_a_user_of_a_plugin() {
+    let plugin = plugin_issuer("corp");
+    for (issuer, want) in [(&*plugin, [Some("blue"), Some("a,b"), Some("")]), (ISSUER, [None, None, None])] {
+        let claims =
+            json!({"plugin:team": "blue", "plugin:groups": ["a", 7, "b"], "plugin:age": 7, "other:team": "red"});
+        let new = NewSession { role_arn: ROLE_ARN, role_id: Some("AROAAPP"), ..of_directory(issuer, claims) };
+        let world = with_issuer(issuer, ProviderRights::None);
+        let known = answer(&world, &new).unwrap();
+        let context = request_context(&head("GET", "/bkt/k"), &known, &world.snapshot, "us-east-1", now());
+        let of = |key: &str| context.get(key).map(|values| values.join(","));
+        let found = ["plugin:team", "plugin:groups", "plugin:age"].map(of);
+        assert_eq!(found.each_ref().map(Option::as_deref), want, "{issuer}");
+        assert_eq!(of("other:team"), None, "{issuer}");
+        assert!(!context.is_multivalued("plugin:team"), "{issuer}");
+    }
 }
