@@ -2,7 +2,7 @@
 
 There is no docker here. The test parses the compose file, runs the preparatory commands in its header as they are, and starts the
 command of every service as a process, with service names replaced by the loopback and default ports by free ones. It does not test
-images, the Dockerfile, networks and volumes. `systemd-analyze verify`, if available, checks the systemd units, and their ExecStart
+networks and volumes; test_image.py tests the image. `systemd-analyze verify`, if available, checks the systemd units, and their ExecStart
 lines are run with paths of the test. Sandboxing is not tested.
 """
 
@@ -13,6 +13,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import tarfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -295,6 +296,15 @@ def test_nginx_takes_our_file(logs):
     assert done.returncode == 0 and b"warn" not in done.stderr, done.stderr
 
 
+def image_in(archive):
+    """The settings of the one image in an OCI archive, and the owner of each of its files."""
+    with tarfile.open(archive) as tar:
+        blob = lambda told: tar.extractfile(f"blobs/sha256/{told['digest'].removeprefix('sha256:')}")
+        manifest = json.load(blob(json.load(tar.extractfile("index.json"))["manifests"][0]))
+        layers = [tarfile.open(fileobj=blob(layer), mode="r:gz") for layer in manifest["layers"]]
+        return json.load(blob(manifest["config"]))["config"], {file.name: file.uid for layer in layers for file in layer}
+
+
 def test_a_release_is_packaged():
     """`scripts/release` with the binary of the tests: what is in the archive, the packages and the list of crates."""
     dist = kelpgate.ROOT / "target/dist"
@@ -307,10 +317,15 @@ def test_a_release_is_packaged():
     stripped, whole = (dist / "kelpgate").stat().st_size, (dist / "kelpgate.debug").stat().st_size
     assert stripped < whole and run([dist / "kelpgate", "version"]).stdout.startswith("kelpgate 0.")
     archive = next(dist.glob("*.tar.gz"))
+    assert f"tar -xzf {archive.name}\n" in (kelpgate.ROOT / "README.md").read_text()
     inside = run(["tar", "-tzf", archive]).stdout
     for wanted in ("kelpgate", "man1/kelpgate-iam-apply.1", "completions/_kelpgate", "systemd/kelpgate-server.service", "docs/migration.md"):
         assert f"/{wanted}\n" in inside, inside
     package = next(dist.glob("*.deb"))
     assert "./usr/bin/kelpgate" in run(["dpkg-deb", "--contents", package]).stdout
+    settings, owners = image_in(next(dist.glob("*.oci.tar")))
+    assert (settings["User"], settings["Entrypoint"]) == ("8333:8333", ["/usr/local/bin/kelpgate"])
+    assert (list(settings["ExposedPorts"]), list(settings["Volumes"])) == (["8333/tcp"], ["/var/lib/kelpgate"])
+    assert {name for name, owner in owners.items() if owner} == {"var/lib/kelpgate"}
     crates = json.loads((dist / "kelpgate.cdx.json").read_text())["components"]
     assert {"tokio", "aws-lc-rs", "policy"} <= {crate["name"] for crate in crates} and str(kelpgate.ROOT) not in json.dumps(crates)
