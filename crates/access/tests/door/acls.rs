@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use access::{DecisionInput, NoObserver, Resolved, authorize, policy_label};
-use iam::{Bucket, BucketAcl, Caller, Change, Snapshot};
+use iam::{Bucket, BucketAcl, BucketPolicy, Caller, Change, Snapshot};
 use ids::{AccessControlList, AccountId, AclGrant, AclGroup, AclPermission, Ownership, PublicAccessBlock};
 use policy::Context;
 use s3::{ExistingObject, Operation, Requirement, Routing, Target};
@@ -92,6 +92,29 @@ fn what_was_read_decides() {
             resolved.set_object(&target, &object);
         }
         assert_eq!(authorize(resolved, world).is_ok(), allowed, "{ownership:?} {ignores} {owner} {who}");
+    }
+}
+
+/// A bucket policy gives away what belongs to the bucket's owner, and denies what belongs to others too.
+#[test]
+fn a_bucket_policy_gives_away_no_object_of_another_account() {
+    for (owner, effect, allowed) in [(ACCOUNT, "Allow", true), (OTHER, "Allow", false), (OTHER, "Deny", false)] {
+        let statement =
+            format!(r#"{{"Effect":"{effect}","Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::bkt/*"}}"#);
+        let text = format!(r#"{{"Version":"2012-10-17","Statement":[{statement}]}}"#);
+        let policy = Some(BucketPolicy::read("bkt", text.as_bytes(), None, None));
+        let ownership_controls = Some(Ownership::ObjectWriter);
+        let bucket = Bucket { policy, ownership_controls, ..Bucket::new("bkt", ACCOUNT, 0) };
+        let snapshot = World::new().snapshot.apply([Change::Bucket("bkt".into(), Some(Arc::new(bucket)))]);
+        let caller = Caller::of(snapshot.user("alice").unwrap());
+        let context = Context::new();
+        let input = DecisionInput { caller: &caller, snapshot: &snapshot, context: &context, observer: &NoObserver };
+        let mut resolved = Resolved::from(operation("GET", "/bkt/k", false));
+        let object = ExistingObject { owner: owner.parse().unwrap(), acl: AccessControlList::default() };
+        for target in resolved.asks_for_acl_of(input) {
+            resolved.set_object(&target, &object);
+        }
+        assert_eq!(authorize(resolved, input).is_ok(), allowed, "{owner} {effect}");
     }
 }
 

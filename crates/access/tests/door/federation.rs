@@ -238,3 +238,15 @@ fn what_the_session_says_of_a_user_of_a_plugin() {
         assert!(!context.is_multivalued("plugin:team"), "{issuer}");
     }
 }
+
+/// The configuration of a plugin names the policies of all its users, as they are now.
+#[test]
+fn the_configuration_names_policies_as_they_are_now() {
+    let issuer = plugin_issuer("corp");
+    for (names, want) in [(vec![], 0), (vec!["read"], 1), (vec!["read", "write"], 2), (vec!["read", "gone"], 1)] {
+        let named = names.iter().map(|name: &&str| name.to_string()).collect();
+        let world = with_issuer(&issuer, ProviderRights::RolePolicy(named));
+        let known = answer(&world, &of_directory(&issuer, json!({}))).unwrap();
+        assert_eq!(known.caller.policies.len(), want, "{names:?}");
+    }
+}
