@@ -1,4 +1,4 @@
-"""AssumeRoleWithCustomToken: a plugin vouches for the bearer of a token, who gets a session. What else a plugin does gives none."""
+"""AssumeRoleWithCustomToken: a plugin vouches for the bearer of a token, who gets a session. Any other answer of the plugin gives none."""
 
 import json
 import threading
@@ -12,7 +12,7 @@ import requests
 
 import kelpgate
 import world
-from clients import Key, assume, make_bucket, refused, s3
+from clients import Key, assume, client, make_bucket, refused, s3
 from processes import free_port
 
 STS = "{https://sts.amazonaws.com/doc/2011-06-15/}"
@@ -78,7 +78,8 @@ class Place:
 
     def config(self):
         trust = {"Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity"}
-        own = world.statement("Allow", "s3:GetObject", ["arn:aws:s3:::*/${plugin:sub}/*", "arn:aws:s3:::*/${plugin:team}/*"])
+        homes = [f"arn:aws:s3:::*/${{{key}}}/*" for key in ("plugin:sub", "plugin:team", "aws:PrincipalTag/home", "aws:SourceIdentity")]
+        own = world.statement("Allow", "s3:GetObject", homes)
         role = lambda name, **more: {
             "roleName": name, "trustPolicy": world.document({**trust, **more}), "attachedPolicies": ["own"],
         }  # fmt: skip
@@ -153,11 +154,12 @@ def test_a_token_becomes_a_session(place, in_query, role):
 
 
 def test_how_long_it_lasts(place):
-    assert lasts(place.call(DurationSeconds="900")[2]) <= timedelta(minutes=15)
-    assert lasts(place.call(DurationSeconds="40000")[2]) <= timedelta(hours=2)
-    assert lasts(place.call(RoleArn=ROLE + "Team")[2]) <= timedelta(hours=1), "the role's longest session"
+    within = lambda least, most: lambda ends: timedelta(minutes=least) < lasts(ends) <= timedelta(minutes=most)
+    assert within(10, 15)(place.call(DurationSeconds="900")[2])
+    assert within(110, 120)(place.call(DurationSeconds="40000")[2])
+    assert within(50, 60)(place.call(RoleArn=ROLE + "Team")[2]), "the role's longest session"
     place.plugin.answer = 200, user(valid_s=300 * 24 * 3600)
-    assert lasts(place.call()[2]) <= timedelta(hours=12), "the gateway's longest session"
+    assert within(710, 720)(place.call()[2]), "the gateway's longest session"
     for wrong in ["899", "1000000000", "x"]:
         assert place.call(DurationSeconds=wrong)[:2] == (400, "ValidationError")
 
@@ -172,6 +174,23 @@ def test_roles(place):
     place.plugin.answer = 200, user(**{"aws:PrincipalTag/team": "reef", "ldap:username": "root", "x": "reef"})
     assert place.call(RoleArn=ROLE + "Team")[:2] == (403, "AccessDenied")
     assert place.reads(place.call()[1], "alice/a") == b"alice/a"
+
+
+def test_what_users_say_of_themselves_is_neither_a_tag_nor_a_source_identity(place):
+    tags = {"principal_tags": {"home": ["root"]}, "transitive_tag_keys": ["home"]}
+    for claims in [{"https://aws.amazon.com/tags": tags}, {"https://aws.amazon.com/source_identity": "root"}]:
+        place.plugin.answer = 200, user(**claims)
+        status, key, message = place.call()
+        assert status == 200, message
+        assert place.reads(key, "alice/a") == b"alice/a"
+        with refused("AccessDenied"):
+            place.reads(key, "root/c")
+
+
+def test_the_caller_names_sessions_of_roles_alone(place):
+    named = lambda **call: client("sts", place.url, place.call(RoleSessionName="root", **call)[1]).get_caller_identity()["Arn"]
+    assert named().endswith(":assumed-role/sts-claim-based/alice")
+    assert named(RoleArn=ROLE + "Team").endswith(":assumed-role/Team/root")
 
 
 def test_a_session_policy_narrows(place):

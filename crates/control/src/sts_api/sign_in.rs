@@ -385,7 +385,8 @@ fn params_of(call: &Call<'_>, sign_in: &SignIn, granted: &Grant<'_>) -> Result<P
         },
     );
     let names_role = call.params.get("RoleArn").is_some();
-    let own_name = provider.session_name_claim.is_empty();
+    // Without a role no trust policy tests the name, and policies may name the session's ARN: the caller does not choose it.
+    let own_name = provider.session_name_claim.is_empty() && matches!(granted, Grant::Role(_));
     match call.params.given("RoleSessionName").filter(|_| own_name) {
         Some(name) => put("RoleSessionName", name),
         None if own_name && names_role && provider.has_tokens() => {}
@@ -405,7 +406,9 @@ fn params_of(call: &Call<'_>, sign_in: &SignIn, granted: &Grant<'_>) -> Result<P
     if let Some(source) = source_identity(provider, user) {
         put("SourceIdentity", source);
     }
-    let tags = user.claims.iter().filter_map(|(name, claim)| Some((name.strip_prefix(TAGS_CLAIM)?, claim.values())));
+    // Claims of tokens alone are session tags: those of others may be what users say of themselves.
+    let tags = user.claims.iter().filter(|_| provider.has_tokens());
+    let tags = tags.filter_map(|(name, claim)| Some((name.strip_prefix(TAGS_CLAIM)?, claim.values())));
     let is_allowed =
         |key: &str| provider.allowed_tag_keys.as_ref().is_none_or(|keys| keys.iter().any(|one| one == key));
     for (number, (key, values)) in (1..).zip(tags.filter(|(key, _)| is_allowed(key))) {
@@ -415,7 +418,8 @@ fn params_of(call: &Call<'_>, sign_in: &SignIn, granted: &Grant<'_>) -> Result<P
         put(&format!("Tags.member.{number}.Key"), key);
         put(&format!("Tags.member.{number}.Value"), value);
     }
-    let transitive = user.claims.get(TRANSITIVE_CLAIM).map(Claim::values).unwrap_or_default();
+    let transitive = user.claims.get(TRANSITIVE_CLAIM).filter(|_| provider.has_tokens());
+    let transitive = transitive.map(Claim::values).unwrap_or_default();
     for (number, key) in (1..).zip(transitive.iter().filter(|key| is_allowed(key))) {
         put(&format!("TransitiveTagKeys.member.{number}"), key);
     }
@@ -437,7 +441,8 @@ fn request_context(SignIn { provider, user, .. }: &SignIn) -> Map<String, Value>
 
 fn source_identity<'u>(provider: &IdentityProvider, user: &'u WebIdentity) -> Option<&'u str> {
     let configured = Some(provider.source_identity_claim.as_str()).filter(|claim| !claim.is_empty());
-    user.claims.text(SOURCE_IDENTITY_CLAIM).or_else(|| user.claims.text(configured?))
+    let of_token = user.claims.text(SOURCE_IDENTITY_CLAIM).filter(|_| provider.has_tokens());
+    of_token.or_else(|| user.claims.text(configured?))
 }
 
 /// When the token was issued at the earliest; for one that is older than its provider, when the provider was created. The clock of
