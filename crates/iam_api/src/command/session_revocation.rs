@@ -193,12 +193,13 @@ fn issuer_of(request: &Request<'_>, state: &Snapshot, named: &str) -> Result<Str
     found.ok_or_else(|| IamError::no_such_entity(format!("There is no identity provider {named}")))
 }
 
-/// The time in `OlderThan`, in milliseconds.
+/// The time in `OlderThan`, in milliseconds. A time of whole seconds, as tokens and the audit log have it, counts to the end of its second.
 fn older_than(request: &Request<'_>, text: &str) -> Result<i64, IamError> {
     let wrong =
         || IamError::validation(format!("OlderThan `{text}` is not a time of the past such as 2026-01-31T12:00:00Z"));
     let time: Timestamp = text.parse().map_err(|_| wrong())?;
-    if time.as_second() > request.now_s { Err(wrong()) } else { Ok(time.as_millisecond()) }
+    let rest_of_second = if time.subsec_nanosecond() == 0 { 999 } else { 0 };
+    if time.as_second() > request.now_s { Err(wrong()) } else { Ok(time.as_millisecond() + rest_of_second) }
 }
 
 /// Now, with an allowance for clocks that are ahead. Sessions that were made since a revocation, of this target or of another one,

@@ -333,7 +333,7 @@ fn revoking_sessions() {
             &format!("=<Target>subject:{issuer} a b<"),
         ),
         (&format!("RevokeSessions&SessionId={}", "0f".repeat(16)), "=<Target>session:000000000000 0f0f"),
-        ("RevokeSessions&UserName=zoe&OlderThan=2023-11-14T22:13:20Z", "=<IssuedUntil>2023-11-14T22:13:20Z<"),
+        ("RevokeSessions&UserName=zoe&OlderThan=2023-11-14T22:13:20Z", "=<IssuedUntil>2023-11-14T22:13:20.999Z<"),
         ("RevokeSessions&UserName=zoe&OlderThan=2023-11-14T22:13:21Z", "!ValidationError"),
         ("RevokeSessions&UserName=zoe&OlderThan=now", "!ValidationError"),
         ("RevokeSessions", "!ValidationError"),
