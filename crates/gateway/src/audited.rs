@@ -60,8 +60,11 @@ impl<'a> Audited<'a> {
             Ok(()) => response,
             Err(why) => {
                 (self.trail.request_id, self.trail.caller) = (record.request_id, record.caller);
-                let text = format!("The request was carried out with status {status}, but {why}");
-                respond::respond(self.gateway, self.arrived.head, Err(errors::unavailable(text)), &self.trail)
+                let error = errors::unavailable(format!("The request was carried out with status {status}, but {why}"));
+                self.trail.failed(&error);
+                let answer = respond::respond(self.gateway, self.arrived.head, Err(error), &self.trail);
+                traced::end(self.gateway, &self.arrived, &self.trail, answer.status().as_u16());
+                answer
             }
         }
     }

@@ -2,10 +2,10 @@
 //!
 //! Source: OpenTelemetry, "Semantic conventions for HTTP spans", 1.2x: HTTP server.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use access::{HEADER_BYTES_MAX, shortened};
+use http::uri::Authority;
 use http::{Method, Response, Version, header};
 use traces::{Active, Attribute, Ended};
 
@@ -43,16 +43,17 @@ pub(crate) fn end(gateway: &Gateway, arrived: &Arrived<'_>, trail: &Trail, statu
 fn attributes(gateway: &Gateway, arrived: &Arrived<'_>, trail: &Trail, status: u16) -> Vec<Attribute> {
     let Arrived { head, connection, client, .. } = arrived;
     let text = |name| head.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
-    let host = head.uri.authority().map(|authority| Cow::from(authority.as_str())).or_else(|| text(header::HOST));
+    let host = head.uri.authority().cloned().or_else(|| text(header::HOST)?.parse::<Authority>().ok());
     let mut attributes: Vec<Attribute> = vec![
         ("http.request.method", method(&head.method).into()),
         ("url.scheme", if connection.tls.is_some() { "https" } else { "http" }.into()),
         ("http.response.status_code", status.into()),
         ("network.protocol.version", if head.version == Version::HTTP_2 { "2" } else { "1.1" }.into()),
         ("client.address", client.to_string().into()),
-        ("server.address", shortened(&host.unwrap_or_default(), 256).into()),
         ("aws.request_id", trail.request_id.as_str().into()),
     ];
+    attributes.extend(host.as_ref().map(|host| ("server.address", shortened(host.host(), 256).into())));
+    attributes.extend(host.and_then(|host| Some(("server.port", host.port_u16()?.into()))));
     let agent = text(header::USER_AGENT).map(|agent| shortened(&agent, HEADER_BYTES_MAX));
     attributes.extend(agent.map(|agent| ("user_agent.original", agent.into())));
     attributes.extend(trail.bucket.as_ref().map(|bucket| ("aws.s3.bucket", bucket.as_str().into())));
