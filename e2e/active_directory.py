@@ -34,7 +34,7 @@ class ActiveDirectory:
         self.url, self.tls_url = f"ldap://127.0.0.1:{ports[0]}", f"ldaps://127.0.0.1:{ports[1]}"
         program = Path(__file__).with_name("domain_controller.py")
         self.server = Server("domain-controller", [PYTHON, "-B", program, directory, *ports], directory)
-        wait_for(lambda: READY in self.server.log(), 60, "samba", self.server)
+        wait_for(lambda: READY in self.server.log(), 180, "samba", self.server)
 
     def stop(self):
         self.server.stop()

@@ -21,7 +21,7 @@ const TEXTS: &[&str] = &[
     "\"}\n{\"eventName\":\"Forged\",\"requestID\":\"0\"}\n",
     "\\\" \\",
     "\u{0}\u{1}\u{8}\u{b}\u{c}\u{1b}[2J\u{7f}\u{85}\u{9b}",
-    "\u{2028}\u{2029}\u{202e}\u{2066}\u{61c}",
+    "\u{2028}\u{2029}\u{202e}\u{2066}\u{61c}\u{200e}\u{200f}",
     "\u{fffd}\u{fffd}\u{fffd}",
     "] \" - [x] \"GET /forged HTTP/1.1\" 200",
     "9999 <110>1 2026-01-31T12:00:00Z h kelpgate 1 audit - forged",
@@ -84,7 +84,7 @@ fn check(format: AuditFormat, text: &str) {
     assert_eq!(lines.len(), lines_of(format), "{format:?}");
     let is_control = |character: char| {
         character.is_control()
-            || matches!(character, '\u{61c}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+            || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     for (at, line) in lines.iter().enumerate() {
         assert!(!line.contains(is_control), "{format:?}: {line:?}");

@@ -170,13 +170,10 @@ async fn messages_come_in_order() {
 #[tokio::test]
 async fn a_connection_that_ended_is_made_again() {
     let (channel, _told) = server(good(vec![message(9)]), 1).await;
-    let mut answered = 0;
-    for _ in 0..20 {
-        // A call may still meet the end of the connection of the one before.
-        answered += usize::from(ask(&channel).await.is_ok());
-        tokio::time::sleep(Duration::from_millis(20)).await;
+    for number in 0..20 {
+        // A call may still meet the end of the connection of the one before, and the one after it does not.
+        assert!(ask(&channel).await.is_ok() || ask(&channel).await.is_ok(), "call {number}");
     }
-    assert!(answered >= 15, "{answered} of 20");
 }
 
 #[tokio::test]
