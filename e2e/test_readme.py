@@ -1,4 +1,4 @@
-"""README.md from top to bottom: its commands, copied out and run in order, print what it says that they print."""
+"""The commands of README.md's first session and policy tools, copied out and run in order, print what it says that they print."""
 
 import re
 

@@ -1,3 +1,5 @@
+//! The seam between the queue of a sink and its protocol.
+
 use std::io;
 
 /// Sends lines. What it returned `Ok` for has arrived as far as the protocol can tell.

@@ -90,7 +90,7 @@ impl Writer {
         self.rest();
     }
 
-    /// Takes over settings for the records that come from now on.
+    /// Takes over settings. Batches that wait are written by them too.
     fn change(&mut self, settings: SinkSettings) {
         match (&mut self.output, &settings.kind) {
             (Output::File(log), SinkKind::File(file)) => log.change(file.clone()),

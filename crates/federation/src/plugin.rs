@@ -92,7 +92,12 @@ impl Plugin {
     /// Whose token it is.
     pub async fn user_of(&self, token: &str) -> Result<PluginUser, PluginError> {
         let turn = tokio::time::timeout(TURN_WITHIN, self.turns.acquire()).await;
-        let busy = || PluginError::Unavailable(format!("it had {AT_ONCE} questions to answer for 5 s"));
+        let busy = || {
+            PluginError::Unavailable(format!(
+                "{AT_ONCE} requests to it were open, and none ended within {} s",
+                TURN_WITHIN.as_secs()
+            ))
+        };
         let _turn = turn.ok().and_then(Result::ok).ok_or_else(busy)?;
         // MinIO sends it in this way, and plugins read no other.
         let query = format!("token={}", utf8_percent_encode(token, NON_ALPHANUMERIC));

@@ -1,6 +1,8 @@
+//! Which URLs of providers may be asked.
+
 use json::{JsonError, Node};
 
-/// An URL that can be asked: what follows `@` would be another host than it seems.
+/// A URL that can be requested: what follows `@` would be another host than it seems.
 pub(crate) fn check_address(node: &Node<'_>, url: &str, allows_private_addresses: bool) -> Result<(), JsonError> {
     let rest = match url.strip_prefix("https://") {
         Some(rest) => rest,

@@ -27,7 +27,7 @@ impl TraceSettings {
         let endpoint = object.string(&["endpoint"])?;
         if !["http://", "https://"].iter().any(|scheme| endpoint.starts_with(scheme)) {
             return Err(node.error(format!(
-                "`{endpoint}` is no URL of a collector; write `endpoint`, such as `http://localhost:4318/v1/traces`"
+                "`{endpoint}` is not the URL of a collector; write `endpoint`, such as `http://localhost:4318/v1/traces`"
             )));
         }
         let mut settings = Self {

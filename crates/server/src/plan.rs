@@ -1,3 +1,5 @@
+//! What differs between the commands `server` and `s3`.
+
 use std::sync::{Arc, RwLock};
 
 use filer::{EmbeddedFiler, Filer, FilerConfiguration};

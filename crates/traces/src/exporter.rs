@@ -43,9 +43,9 @@ impl Exporter {
         waiting: mpsc::Receiver<Vec<Value>>,
         metrics: TraceMetrics,
     ) -> Result<Self, String> {
-        let endpoint: Uri = settings.endpoint.parse().map_err(|_| format!("`{}` is no URL", settings.endpoint))?;
+        let endpoint: Uri = settings.endpoint.parse().map_err(|_| format!("`{}` is not a URL", settings.endpoint))?;
         let authorization = settings.authorization.as_deref().map(HeaderValue::from_str).transpose();
-        let mut authorization = authorization.map_err(|_| "the token holds what no header can".to_owned())?;
+        let mut authorization = authorization.map_err(|_| "the token cannot be the value of a header".to_owned())?;
         authorization.iter_mut().for_each(|value| value.set_sensitive(true));
         let attributes = [("service.name", settings.service_name.as_str()), ("service.version", version)];
         let attributes = attributes.map(|(key, value)| attribute(key, &value.into()));

@@ -1,7 +1,7 @@
 //! Traces: a span for each sampled request, and one for each call to a filer or volume server below it, sent by OTLP.
 //!
-//! Whether a request is sampled is decided once, when its head is read. All that follows costs a request that is not sampled one look at a
-//! variable of its task.
+//! Whether a request is sampled is decided once, when its head is read. A request that is not sampled pays one look at a task-local
+//! variable for each call.
 
 mod context;
 mod exporter;

@@ -31,7 +31,11 @@ impl TraceMetrics {
     /// Registers them as `traces_*`, in a registry that puts its own prefix before them.
     pub fn register(&self, registry: &mut Registry) {
         let traces = registry.sub_registry_with_prefix("traces");
-        traces.register("exported_spans", "Spans that the collector took", self.exported.clone());
+        traces.register(
+            "exported_spans",
+            "Spans in batches that the collector answered with 2xx",
+            self.exported.clone(),
+        );
         traces.register(
             "dropped_spans",
             "Spans that were lost, because the collector did not take them in time",

@@ -42,7 +42,7 @@ impl StsApi {
         let user = self.vouched_for(call, plugin, token).await?;
         call.observer.signs_in(AuditedSignIn::at(&provider, Some(&user.user)));
         let sign_in = SignIn { user: identity(&provider, user, call.now_s)?, provider, dialect: &CUSTOM_TOKEN };
-        // The plugin took its time.
+        // Roles and policies may have changed while the plugin was asked.
         let snapshot = self.follower.current().ok_or_else(QueryError::not_loaded)?;
         let named = named_role(call).filter(|arn| !plugin.settings().is_own_role(arn));
         let granted = granted_role(named, call, &sign_in, &snapshot)?;

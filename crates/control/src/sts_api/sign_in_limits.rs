@@ -1,7 +1,7 @@
-//! How many passwords and tokens may be tried: from one address, and passwords also for one name and for one entry of a directory, which has names beyond number: some
-//! directories ignore accents, or take letters of other widths for the same.
+//! How many passwords and tokens may be tried from one address, and how many passwords for one name and for one entry of a directory.
+//! An entry has names beyond number: some directories ignore accents, or treat full-width letters as the same.
 //!
-//! Each gateway counts by itself. A try counts before the directory is asked, so that many at once are not more than many in a row,
+//! Each gateway counts by itself. A try counts before the directory or the plugin is asked, so that many at once are not more than many in a row,
 //! and no longer once it turns out not to be a wrong guess.
 
 use std::collections::HashMap;

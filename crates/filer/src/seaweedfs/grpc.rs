@@ -1,5 +1,5 @@
-//! gRPC on HTTP/2. A call is given to the connection as a whole, so that its head and its message leave in one write: that
-//! and no layers in between make a lookup cost half of what it costs through a general client.
+//! gRPC on HTTP/2. A call is given to the connection as a whole, so that its head and its message leave in one write. A GET of
+//! 1 KiB takes four fifths of the CPU that it took through a general client (docs/benchmarks.md).
 
 use std::marker::PhantomData;
 use std::time::Duration;

@@ -257,7 +257,6 @@ impl VolumeClient {
 }
 
 /// A connector needs a TLS configuration even if only `http` is used. This one trusts no one.
-/// TLS for a client that uses none.
 pub(super) fn plain_only() -> rustls::ClientConfig {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     rustls::ClientConfig::builder_with_provider(provider)
