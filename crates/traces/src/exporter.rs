@@ -21,8 +21,8 @@ use crate::span::attribute;
 
 /// How long the collector may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How many traces are sent at once.
-const BATCH: usize = 256;
+/// How many spans are sent at once.
+const BATCH: usize = 1024;
 
 /// Takes the spans that wait, and sends them.
 pub struct Exporter {
@@ -31,7 +31,7 @@ pub struct Exporter {
     resource: Value,
     scope: Value,
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
-    waiting: Mutex<mpsc::Receiver<Vec<Value>>>,
+    waiting: Mutex<mpsc::Receiver<Value>>,
     fails: AtomicBool,
     metrics: TraceMetrics,
 }
@@ -40,7 +40,7 @@ impl Exporter {
     pub(crate) fn new(
         settings: &TraceSettings,
         version: &str,
-        waiting: mpsc::Receiver<Vec<Value>>,
+        waiting: mpsc::Receiver<Value>,
         metrics: TraceMetrics,
     ) -> Result<Self, String> {
         let endpoint: Uri = settings.endpoint.parse().map_err(|_| format!("`{}` is not a URL", settings.endpoint))?;
@@ -64,11 +64,9 @@ impl Exporter {
     /// Sends what waits. Spans that the collector does not take are lost and counted: they are about the past, and more are to come.
     pub async fn send_waiting(&self) {
         let mut waiting = self.waiting.lock().await;
-        let mut traces = Vec::new();
         while !waiting.is_empty() {
-            traces.clear();
-            waiting.recv_many(&mut traces, BATCH).await;
-            let spans: Vec<Value> = traces.drain(..).flatten().collect();
+            let mut spans = Vec::new();
+            waiting.recv_many(&mut spans, BATCH).await;
             self.send(spans).await;
         }
     }

@@ -12,8 +12,8 @@ use crate::exporter::Exporter;
 use crate::settings::{TraceMetrics, TraceSettings};
 use crate::span::Active;
 
-/// How many traces may wait for the exporter. Beyond that they are lost, and counted.
-const WAITING_MAX: usize = 4096;
+/// How many spans may wait for the exporter, about a kilobyte each. Beyond that they are lost, and counted.
+const WAITING_MAX: usize = 16_384;
 
 /// Decides which requests are traced.
 #[derive(Debug, Default)]
@@ -25,7 +25,7 @@ struct On {
     below: u64,
     bound: Bound,
     with_paths: bool,
-    sender: mpsc::Sender<Vec<Value>>,
+    sender: mpsc::Sender<Value>,
     metrics: TraceMetrics,
 }
 
@@ -61,8 +61,9 @@ impl Tracer {
         let Some(on) = &self.0 else { return };
         let spans = active.spans();
         let count = spans.len() as u64;
-        if on.sender.try_send(spans).is_err() {
-            on.metrics.dropped.inc_by(count);
+        match on.sender.try_reserve_many(spans.len()) {
+            Ok(places) => places.zip(spans).for_each(|(place, span)| place.send(span)),
+            Err(_) => drop(on.metrics.dropped.inc_by(count)),
         }
     }
 }
@@ -105,17 +106,21 @@ impl Bound {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::span::{Ended, end};
 
-    fn tracer(sampled_per_million: u32, per_second_max: u32) -> Tracer {
-        let settings = TraceSettings {
+    fn settings(sampled_per_million: u32, per_second_max: u32) -> TraceSettings {
+        TraceSettings {
             endpoint: "http://127.0.0.1:1/v1/traces".into(),
             sampled_per_million,
             per_second_max,
             service_name: "kelpgate".into(),
             authorization: None,
             with_paths: false,
-        };
-        Tracer::new(&settings, "1", &TraceMetrics::default()).unwrap().0
+        }
+    }
+
+    fn tracer(sampled_per_million: u32, per_second_max: u32) -> Tracer {
+        Tracer::new(&settings(sampled_per_million, per_second_max), "1", &TraceMetrics::default()).unwrap().0
     }
 
     fn headers(traceparent: &str) -> HeaderMap {
@@ -136,6 +141,20 @@ mod tests {
             assert_eq!(tracer(ratio, 10).begin(&headers).is_some(), sampled, "{ratio} {headers:?}");
         }
         assert!(Tracer::default().begin(&said("01")).is_none(), "it is off");
+    }
+
+    /// While the collector hangs, what waits for it has a bound, however many calls a request makes.
+    #[tokio::test]
+    async fn what_waits_has_a_bound() {
+        let metrics = TraceMetrics::default();
+        let (tracer, _exporter) = Tracer::new(&settings(1_000_000, 1), "1", &metrics).unwrap();
+        let request = tracer.begin(&HeaderMap::new()).unwrap();
+        let ended = || Ended { name: "S3/GetObject".to_owned(), attributes: Vec::new(), failed: false };
+        for _ in 0..WAITING_MAX + 3 {
+            Arc::clone(&request).answering(async { end(ended) }).await;
+            tracer.finish(&request);
+        }
+        assert_eq!(metrics.dropped.get(), 3);
     }
 
     /// A client that asks for traces gets no more than the bound, and a new trace has an id of its own.
