@@ -1,8 +1,8 @@
 //! How many passwords and tokens may be tried from one address, and how many passwords for one name and for one entry of a directory.
 //! An entry has names beyond number: some directories ignore accents, or treat full-width letters as the same.
 //!
-//! Each gateway counts by itself. A try counts before the directory or the plugin is asked, so that many at once are not more than many in a row,
-//! and no longer once it turns out not to be a wrong guess.
+//! Each gateway counts by itself. A try counts before the directory or the plugin is asked, so that many at once are not more than
+//! many in a row, and no longer once it turns out not to be a wrong guess.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -11,7 +11,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// So many wrong passwords for a name, or for an entry, close it.
 const PER_NAME: u32 = 10;
-/// So many wrong passwords from an address close it. Many people may be behind one.
+/// So many wrong passwords, or so many wrong tokens, from an address close it for more of them. Many people may be behind one.
 const PER_ADDRESS: u32 = 50;
 /// Wrong passwords are forgotten after so many seconds.
 const WINDOW_S: i64 = 300;
@@ -23,14 +23,21 @@ const REMEMBERED: usize = 10_000;
 pub(crate) struct SignInLimits {
     names: Mutex<Tries<String>>,
     entries: Mutex<Tries<String>>,
-    addresses: Mutex<Tries<IpAddr>>,
+    addresses: Mutex<Tries<(Secret, IpAddr)>>,
+}
+
+/// What is guessed at. Who sends tokens that mean nothing keeps nobody from signing in by password.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Secret {
+    Password,
+    Token,
 }
 
 /// A try that counts as a wrong password unless it is [forgiven](Self::forgive).
 pub(crate) struct Try<'a> {
     limits: &'a SignInLimits,
     name: Option<String>,
-    address: Option<IpAddr>,
+    address: Option<(Secret, IpAddr)>,
     entry: OnceLock<String>,
 }
 
@@ -39,14 +46,18 @@ impl SignInLimits {
     pub(crate) fn begin(&self, name: &str, address: Option<IpAddr>, now_s: i64) -> Option<Try<'_>> {
         // Directories ignore case, and how many spaces there are.
         let name = name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
-        let this_try = self.begin_at(address, now_s)?;
+        let this_try = self.begin_at(Secret::Password, address, now_s)?;
         let is_within = locked(&self.names).count(name.clone(), PER_NAME, now_s);
         is_within.then_some(Try { name: Some(name), ..this_try })
     }
 
     /// The same for tokens, which have no name that could be guessed at.
-    pub(crate) fn begin_at(&self, address: Option<IpAddr>, now_s: i64) -> Option<Try<'_>> {
-        let address = address.map(network);
+    pub(crate) fn begin_token(&self, address: Option<IpAddr>, now_s: i64) -> Option<Try<'_>> {
+        self.begin_at(Secret::Token, address, now_s)
+    }
+
+    fn begin_at(&self, secret: Secret, address: Option<IpAddr>, now_s: i64) -> Option<Try<'_>> {
+        let address = address.map(|address| (secret, network(address)));
         let is_within = address.is_none_or(|address| locked(&self.addresses).count(address, PER_ADDRESS, now_s));
         is_within.then_some(Try { limits: self, name: None, address, entry: OnceLock::new() })
     }
@@ -137,6 +148,15 @@ mod tests {
     }
 
     #[test]
+    fn wrong_tokens_leave_passwords_their_own_tries() {
+        let limits = SignInLimits::default();
+        let address = Some("192.0.2.1".parse().unwrap());
+        let tokens = (0..60).filter(|_| limits.begin_token(address, 0).is_some()).count();
+        let passwords = (0..60).filter(|number| limits.begin(&format!("u{number}"), address, 0).is_some()).count();
+        assert_eq!((tokens, passwords), (50, 50));
+    }
+
+    #[test]
     fn guesses_end() {
         let limits = SignInLimits::default();
         assert_eq!(allowed(&limits, "alice", "10.0.0.1", 0, 20), 10);
@@ -163,14 +183,14 @@ mod tests {
     }
 
     #[test]
-    fn tokens_and_passwords_from_an_address_count_together() {
+    fn tokens_from_an_address_count_together() {
         let (limits, address) = (SignInLimits::default(), Some("10.0.0.1".parse().unwrap()));
-        assert_eq!((0..100).filter(|_| limits.begin_at(address, 0).is_some()).count(), 50);
-        assert!(limits.begin("alice", address, 0).is_none());
-        assert!(limits.begin_at(Some("10.0.0.2".parse().unwrap()), 0).is_some());
+        assert_eq!((0..100).filter(|_| limits.begin_token(address, 0).is_some()).count(), 50);
+        assert!(limits.begin_token(address, 0).is_none());
+        assert!(limits.begin_token(Some("10.0.0.2".parse().unwrap()), 0).is_some());
         assert_eq!(allowed(&limits, "alice", "10.0.0.3", 0, 20), 10, "no name was guessed at");
         for _ in 0..1000 {
-            limits.begin_at(address, 300).unwrap().forgive();
+            limits.begin_token(address, 300).unwrap().forgive();
         }
     }
 
