@@ -20,6 +20,8 @@ use super::volume::{innermost, plain_only};
 
 /// When the operating system begins to ask whether an idle peer is still there.
 const KEEPALIVE: Duration = Duration::from_secs(30);
+/// How long bytes may stay unacknowledged: after a cut, a connection does not stay for the quarter of an hour that TCP allows.
+const UNACKNOWLEDGED_AT_MOST: Duration = Duration::from_secs(20);
 /// How many bytes of an answer may be under way.
 const STREAM_WINDOW_BYTES: u32 = 2 << 20;
 /// The same for all answers on a connection.
@@ -45,6 +47,8 @@ impl Endpoint {
         let mut http = HttpConnector::new();
         http.set_nodelay(true);
         http.set_keepalive(Some(KEEPALIVE));
+        #[cfg(target_os = "linux")]
+        http.set_tcp_user_timeout(Some(UNACKNOWLEDGED_AT_MOST));
         http.set_connect_timeout(Some(timeout));
         http.enforce_http(false);
         // SeaweedFS need not say that it speaks HTTP/2.
