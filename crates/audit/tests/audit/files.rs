@@ -64,12 +64,21 @@ impl Log {
     fn numbered(&self, number: u64) -> PathBuf {
         self.directory.path().join(format!("audit.log.{number:08}"))
     }
+
+    /// The files that were rotated, the oldest first.
+    fn rotated(&self) -> Vec<PathBuf> {
+        (1..).map(|number| self.numbered(number)).take_while(|path| path.exists()).collect()
+    }
 }
 
 fn edit(path: &Path, change: impl FnOnce(&mut Vec<String>)) {
     let mut lines: Vec<String> = fs::read_to_string(path).unwrap().lines().map(str::to_owned).collect();
     change(&mut lines);
     fs::write(path, lines.iter().map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+}
+
+fn digests_of(file: &Path) -> PathBuf {
+    format!("{}.digest", file.display()).into()
 }
 
 #[test]
@@ -151,6 +160,31 @@ fn a_changed_log_is_found_out() {
         change(&log);
         assert!(log.problems().contains(want), "{what}: {}", log.problems());
     }
+}
+
+/// Without its digests, a file could hold anything.
+#[test]
+fn a_file_without_a_whole_digest_is_found_out() {
+    for left in ["", "{\"version\":2"] {
+        for (what, of) in
+            [("first", 0..1), ("second", 1..2), ("rotated ones", 0..2), ("all", 0..3), ("current one", 2..3)]
+        {
+            let log = Log::new(65_536, 0);
+            log.run(200);
+            let files = [log.rotated(), vec![log.path()]].concat();
+            assert_eq!((log.problems().as_str(), files.len()), ("", 3), "{what}");
+            for file in &files[of.clone()] {
+                edit(file, |lines| lines.truncate(1));
+                fs::write(digests_of(file), left).unwrap();
+            }
+            let problems = log.problems();
+            assert_eq!(problems.matches("has no digests").count(), of.len(), "{what} {left}: {problems}");
+        }
+    }
+    let log = Log::new(65_536, 0);
+    log.run(0);
+    fs::write(digests_of(&log.path()), "").unwrap();
+    assert!(log.problems().contains("has no digests"), "a log of nothing");
 }
 
 /// A log that is cut off together with its digests looks whole. The digest on the filer shows the cut.
