@@ -87,6 +87,28 @@ fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).read(true).mode(0o640).open(path)
 }
 
+/// Opens the digests of the current file, which only one process may do at a time.
+fn open_digests(path: &Path) -> Result<File, String> {
+    let shown = path.display();
+    let opened =
+        open(&digests_of(path)).map_err(|error| format!("the audit log `{shown}` cannot be opened: {error}"))?;
+    match opened.try_lock() {
+        Ok(()) => Ok(opened),
+        Err(_) => Err(format!("another process writes the audit log `{shown}`; give each gateway a path of its own")),
+    }
+}
+
+/// Gives the last rotated file its digests, if a crash left them under the name of the current file's. True if it did.
+fn finish_rotation(path: &Path, public: &str) -> io::Result<bool> {
+    let Some((Some(number), aside)) = files(path)?.pop() else { return Ok(false) };
+    let last = last_line(&digests_of(path)).and_then(|line| chain::read(&line, public).ok());
+    let is_due = last.is_some_and(|last| last.file == number) && !digests_of(&aside).exists();
+    if is_due {
+        fs::rename(digests_of(path), digests_of(&aside))?;
+    }
+    Ok(is_due)
+}
+
 /// The last complete line of a file; `None` if there is none.
 fn last_line(path: &Path) -> Option<String> {
     let text = fs::read_to_string(path).ok()?;
@@ -108,18 +130,15 @@ impl FileLog {
         let path = Path::new(&settings.path).to_owned();
         let shown = settings.path.clone();
         let problem = |error: io::Error| format!("the audit log `{shown}` cannot be opened: {error}");
-        let digests = open(&digests_of(&path)).map_err(problem)?;
-        if digests.try_lock().is_err() {
-            return Err(format!(
-                "another process writes the audit log `{}`; give each gateway a path of its own",
-                settings.path
-            ));
+        let public = key.public();
+        let mut digests = open_digests(&path)?;
+        if finish_rotation(&path, &public).map_err(problem)? {
+            digests = open_digests(&path)?;
         }
         cut_torn_line(&digests, &digests_of(&path)).map_err(problem)?;
         let rotated: Vec<_> =
             files(&path).map_err(problem)?.into_iter().filter_map(|(number, path)| Some((number?, path))).collect();
         let before = rotated.last().and_then(|(_, path)| last_line(&digests_of(path)));
-        let public = key.public();
         let read = |line: &String| chain::read(line, &public).ok();
         let log = last_line(&digests_of(&path)).as_ref().or(before.as_ref()).and_then(read).map(|digest| digest.log);
         let number = rotated.last().map_or(0, |(number, _)| *number) + 1;

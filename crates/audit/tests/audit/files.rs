@@ -81,6 +81,10 @@ fn digests_of(file: &Path) -> PathBuf {
     format!("{}.digest", file.display()).into()
 }
 
+fn lines_of(file: &Path) -> u64 {
+    fs::read_to_string(file).unwrap().lines().count() as u64
+}
+
 #[test]
 fn what_is_written_is_verified_over_rotation_and_restarts() {
     let log = Log::new(65_536, 0);
@@ -226,6 +230,42 @@ fn a_crash_leaves_a_log_that_fits() {
     log.run(10);
     let verified = log.verify(None);
     assert_eq!((verified.records, verified.found, &verified.problems), (21, 1, &Vec::new()), "{verified:?}");
+}
+
+/// A rotation closes the digests, moves both files, and begins two new ones. A process can be killed between any two of these steps.
+#[test]
+fn a_crash_in_a_rotation_leaves_a_log_that_fits() {
+    type Undo = Box<dyn Fn(&Log, &Path)>;
+    let back = |from: &Path, to: &Path| fs::rename(from, to).unwrap();
+    let rows: Vec<(&str, Undo)> = vec![
+        ("no new digests", Box::new(|log, _| fs::write(log.path(), "").unwrap())),
+        ("no new file", Box::new(|_, _| ())),
+        ("digests not moved", Box::new(move |log, last| back(&digests_of(last), &digests_of(&log.path())))),
+        (
+            "nothing moved",
+            Box::new(move |log, last| {
+                back(&digests_of(last), &digests_of(&log.path()));
+                back(last, &log.path());
+            }),
+        ),
+    ];
+    for (what, undo) in rows {
+        let log = Log::new(65_536, 0);
+        log.run(200);
+        let last = log.rotated().pop().unwrap();
+        let records = log.verify(None).records - lines_of(&log.path());
+        fs::remove_file(log.path()).unwrap();
+        fs::remove_file(digests_of(&log.path())).unwrap();
+        undo(&log, &last);
+        let killed = log.verify(None);
+        let is_missing = killed.problems.iter().any(|problem| problem.ends_with("is missing"));
+        assert_eq!((is_missing, killed.records), (!log.path().exists(), records), "{what}: {killed:?}");
+        assert!(is_missing || killed.problems.is_empty(), "{what}: {killed:?}");
+        let head = log.run(1);
+        let verified = log.verify(Some(&head));
+        assert_eq!((verified.files, verified.records), (3, records + 1), "{what}: {verified:?}");
+        assert_eq!((verified.found, &verified.problems), (0, &Vec::new()), "{what}: {verified:?}");
+    }
 }
 
 #[test]
