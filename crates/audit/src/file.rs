@@ -319,6 +319,8 @@ impl FileLog {
         self.chain = Chain::after(&self.previous);
         self.found = 0;
         self.covered_bytes = 0;
+        // The first record of the new file gets a digest at once, also if the rotation fails from here on.
+        self.digested = None;
         Ok(())
     }
 

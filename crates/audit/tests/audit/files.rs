@@ -268,6 +268,22 @@ fn a_crash_in_a_rotation_leaves_a_log_that_fits() {
     }
 }
 
+/// A record without any digest in its file would look as if somebody had emptied the digests.
+#[tokio::test]
+async fn a_rotation_that_fails_halfway_leaves_no_record_without_a_digest() {
+    let log = Log::new(65_536, 1);
+    log.run(100);
+    // Old files cannot be removed, and that comes before the digest of the new file's beginning.
+    fs::remove_file(digests_of(&log.rotated()[0])).unwrap();
+    let auditing = log.start(true).unwrap();
+    for number in 0..100 {
+        take(&auditing, record(&format!("key-{number}"))).await.unwrap();
+        assert!(fs::metadata(digests_of(&log.path())).unwrap().len() > 0, "{number}");
+    }
+    auditing.stop();
+    assert!(!log.numbered(1).exists());
+}
+
 #[test]
 fn old_files_are_removed_and_the_rest_is_verified() {
     let log = Log::new(65_536, 2);
