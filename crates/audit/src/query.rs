@@ -104,7 +104,7 @@ pub fn time(text: &str, now: Timestamp) -> Result<Timestamp, String> {
 }
 
 /// Calls `found` for each event of a log that matches, the oldest first, with the line as it stands in the file. Lines that are no
-/// events are left out; their number is returned.
+/// events are left out; their number is returned. A line without its end is none: it is not written yet, or never was.
 pub fn search(path: &Path, query: &Query, mut found: impl FnMut(&str, &Value)) -> Result<u64, String> {
     let problem = |path: &Path, error: std::io::Error| format!("`{}` cannot be read: {error}", path.display());
     let all = existing(path)?;
@@ -116,10 +116,11 @@ pub fn search(path: &Path, query: &Query, mut found: impl FnMut(&str, &Value)) -
             if lines.read_until(b'\n', &mut line).map_err(|error| problem(&file, error))? == 0 {
                 break;
             }
-            match serde_json::from_slice::<Value>(&line) {
-                Ok(event) if query.matches(&event) => found(String::from_utf8_lossy(&line).trim_end(), &event),
-                Ok(_) => {}
-                Err(_) => unreadable += 1,
+            let event = line.strip_suffix(b"\n").and_then(|line| serde_json::from_slice::<Value>(line).ok());
+            match event {
+                Some(event) if query.matches(&event) => found(String::from_utf8_lossy(&line).trim_end(), &event),
+                Some(_) => {}
+                None => unreadable += 1,
             }
         }
     }

@@ -12,9 +12,10 @@ use crate::file::{digests_of, existing};
 pub struct Verified {
     /// The files that were read.
     pub files: usize,
-    /// Their records.
+    /// Their complete records.
     pub records: u64,
-    /// Records at the end of the current file that no digest covers yet.
+    /// Records at the end of the current file that no digest covers yet. The last one may be torn: a process that is killed while it
+    /// writes leaves that.
     pub uncovered: u64,
     /// Records that a gateway found after a crash: it did not see who wrote them.
     pub found: u64,
@@ -96,7 +97,7 @@ impl Log<'_> {
         }
         let mut rest = chain.unwrap_or_else(|| Chain::after(NO_DIGEST));
         let covered = rest.records;
-        advance(&mut records, &mut rest, u64::MAX)?;
+        let is_torn = advance(&mut records, &mut rest, u64::MAX)?;
         self.verified.records += rest.records;
         self.verified.found += last.as_ref().map_or(0, |last| last.found);
         // A rotation has only just begun this file.
@@ -104,7 +105,7 @@ impl Log<'_> {
         if text.is_empty() && !is_new {
             self.wrong(format!("`{shown}` has no digests"));
         }
-        self.check_tail(last.as_ref(), number, rest.records - covered, &shown);
+        self.check_tail(last.as_ref(), number, rest.records - covered + u64::from(is_torn), &shown);
         self.next = last.as_ref().map(|last| last.file).or(number).map(|number| number + 1);
         self.last = last.or(self.last.take());
         Ok(())
@@ -180,16 +181,16 @@ fn fits(chain: &Chain, digest: &Digest) -> bool {
     (chain.version(), chain.bytes, chain.records) == stated && chain.hash() == digest.hash
 }
 
-/// Reads lines until the chain has this many bytes.
-fn advance(records: &mut impl BufRead, chain: &mut Chain, bytes: u64) -> std::io::Result<()> {
+/// Reads lines until the chain has this many bytes. True if a line without its end stops it.
+fn advance(records: &mut impl BufRead, chain: &mut Chain, bytes: u64) -> std::io::Result<bool> {
     let mut line = Vec::new();
     while chain.bytes < bytes {
         line.clear();
         records.read_until(b'\n', &mut line)?;
         if line.last() != Some(&b'\n') {
-            return Ok(());
+            return Ok(!line.is_empty());
         }
         chain.add(&line);
     }
-    Ok(())
+    Ok(false)
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use access::{AuditRecord, AuditedError, AuditedObject, AuditedTarget};
 use audit::Auditing;
 use audit::chain::{self, Chain, Digest, DigestKey, NO_DIGEST};
+use audit::query::{Query, search};
 use audit::verify::{Verified, verify};
 use iam_formats::{AuditFilter, AuditFormat, AuditSettings, FileSettings, SinkKind, SinkSettings};
 
@@ -164,6 +165,32 @@ fn a_changed_log_is_found_out() {
         change(&log);
         assert!(log.problems().contains(want), "{what}: {}", log.problems());
     }
+}
+
+/// A whole event without its newline belongs to no digest. No question shows it, and only in the current file a crash may have left it.
+#[test]
+fn a_line_without_its_end_is_no_record() {
+    let log = Log::new(65_536, 0);
+    log.run(200);
+    let shown = || {
+        let mut events = 0;
+        let unreadable = search(&log.path(), &Query::default(), |_, _| events += 1).unwrap();
+        (events, unreadable)
+    };
+    assert_eq!(shown(), (200, 0));
+    let event = fs::read_to_string(log.path()).unwrap().lines().next().unwrap().to_owned();
+    let add = |path: &Path| fs::write(path, fs::read_to_string(path).unwrap() + &event).unwrap();
+    add(&log.path());
+    let verified = log.verify(None);
+    assert_eq!((verified.records, verified.uncovered, &verified.problems), (200, 1, &Vec::new()), "{verified:?}");
+    assert_eq!(shown(), (200, 1));
+    let head = log.run(1);
+    let verified = log.verify(Some(&head));
+    assert_eq!((verified.records, verified.found, verified.uncovered), (201, 0, 0), "a start removes it: {verified:?}");
+    assert_eq!((shown(), &verified.problems), ((201, 0), &Vec::new()));
+    add(&log.numbered(1));
+    assert!(log.problems().contains("1 records were added after its end"), "{}", log.problems());
+    assert_eq!(shown(), (201, 1));
 }
 
 /// Without its digests, a file could hold anything.
