@@ -74,6 +74,11 @@ impl Queue {
         true
     }
 
+    /// Whether the thread has ended.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state().closed
+    }
+
     /// Tells the thread other settings.
     pub(crate) fn change(&self, settings: Box<SinkSettings>) {
         let mut state = self.state();

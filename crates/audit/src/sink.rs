@@ -101,6 +101,9 @@ impl Sink {
             // The operator finds the reason in the log; clients must not learn paths or addresses.
             return Err(format!("the audit log cannot be written (sink `{name}`); try again later"));
         }
+        if state.queue.is_closed() {
+            return Err(format!("the audit log is no longer written (sink `{name}`); the gateway must be restarted"));
+        }
         if state.is_stuck() || state.queued_bytes.load(Ordering::Relaxed) > QUEUE_BYTES_MAX {
             return Err(format!("the audit log is behind (sink `{name}`); try again later"));
         }

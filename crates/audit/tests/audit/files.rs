@@ -393,6 +393,21 @@ async fn a_full_disk_refuses_and_loses_nothing() {
     assert_eq!((verified.records, &verified.problems), (102, &Vec::new()), "{verified:?}");
 }
 
+/// A thread that has ended writes nothing: a request would be carried out, and leave no record.
+#[tokio::test]
+async fn a_sink_that_has_ended_refuses_in_mode_block_only() {
+    for blocks in [true, false] {
+        let log = Log::new(65_536, 0);
+        let auditing = log.start(blocks).unwrap();
+        take(&auditing, record("first")).await.unwrap();
+        assert_eq!(auditing.ready(), Ok(()), "{blocks}");
+        auditing.stop();
+        let ready = auditing.ready().map_err(|why| why.contains("no longer written (sink `file`)"));
+        assert_eq!(ready, if blocks { Err(true) } else { Ok(()) });
+        assert_eq!(take(&auditing, record("late")).await.is_err(), blocks);
+    }
+}
+
 impl Log {
     /// A log as the first form of digests has it: a file that was closed, and the one after it.
     fn of_version_1(&self) {
