@@ -566,8 +566,12 @@ async fn rules_of_filer_conf(filer: &SeaweedFiler, master: &str) {
     filer.transact(put("/etc/seaweedfs", small("filer.conf", conf))).await.unwrap();
     let begun = Instant::now();
     loop {
+        // So many that the stock is filled again, for the path with the rule.
+        let mut ruled = filer.write(&target("/buckets/bucket/ruled/x"), body(b"x", 1)).await.unwrap();
+        for _ in 0..20 {
+            ruled = filer.write(&target("/buckets/bucket/ruled/x"), body(b"x", 1)).await.unwrap();
+        }
         let other = filer.write(&target("/buckets/bucket/other"), body(b"x", 1)).await.unwrap();
-        let ruled = filer.write(&target("/buckets/bucket/ruled/x"), body(b"x", 1)).await.unwrap();
         let lives = [ttl_of(master, &other).await, ttl_of(master, &ruled).await];
         assert!(lives[0].contains("\"Count\":0"), "{lives:?}");
         if lives[1] != lives[0] {

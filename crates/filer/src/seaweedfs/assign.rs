@@ -53,6 +53,17 @@ struct Kind {
     rule: String,
 }
 
+impl Kind {
+    /// The path for which places of this kind are asked: of the rules that apply to it, each applies to all paths of the kind, also
+    /// one that was made since the rules were read. Otherwise data at other paths could get places that expire.
+    fn path(&self, shared: &Shared, target: &WriteTarget) -> String {
+        if !self.rule.is_empty() {
+            return self.rule.clone();
+        }
+        shared.bucket_directory(&target.path).unwrap_or_else(|| target.path.clone())
+    }
+}
+
 #[derive(Default)]
 struct Stock {
     places: VecDeque<Place>,
@@ -129,14 +140,14 @@ pub(super) async fn take(shared: &Arc<Shared>, target: &WriteTarget) -> Result<P
     if refill {
         let (shared, target, kind) = (shared.clone(), target.clone(), kind.clone());
         tokio::spawn(async move {
-            let places = batch(&shared, &target, BATCH).await.unwrap_or_default();
+            let places = batch(&shared, &target, kind.path(&shared, &target), BATCH).await.unwrap_or_default();
             shared.pool.put(&kind, places.into_iter(), true);
         });
     }
     if let Some(place) = place {
         return Ok(place);
     }
-    let mut places = batch(shared, target, BATCH).boxed().await?.into_iter();
+    let mut places = batch(shared, target, kind.path(shared, target), BATCH).boxed().await?.into_iter();
     let place = places.next().ok_or_else(|| FilerError::Other("AssignVolume gave no place".to_owned()))?;
     shared.pool.put(&kind, places, false);
     Ok(place)
@@ -166,16 +177,17 @@ fn refusing(rules: &[Rule], path: &str) -> Option<String> {
 
 /// A place that does not come from the stock, for a retry: a kept place may be on the volume that just failed.
 pub(super) async fn fresh(shared: &Arc<Shared>, target: &WriteTarget) -> Result<Place, FilerError> {
-    let places = batch(shared, target, 1).await?;
+    let places = batch(shared, target, target.path.clone(), 1).await?;
     places.into_iter().next().ok_or_else(|| FilerError::Other("AssignVolume gave no place".to_owned()))
 }
 
-async fn batch(shared: &Arc<Shared>, target: &WriteTarget, count: i32) -> Result<Vec<Place>, FilerError> {
+/// Places for data at a path.
+async fn batch(shared: &Arc<Shared>, target: &WriteTarget, path: String, count: i32) -> Result<Vec<Place>, FilerError> {
     let request = AssignVolumeRequest {
         count,
         collection: target.collection.clone(),
         data_center: shared.options.data_center.clone(),
-        path: target.path.clone(),
+        path,
         ..Default::default()
     };
     let since = Instant::now();

@@ -183,6 +183,16 @@ impl SeaweedFiler {
 }
 
 impl Shared {
+    /// The directory of the bucket that a path is in, with a slash at the end; `None` for other paths, and until the filer has said
+    /// where buckets are.
+    fn bucket_directory(&self, path: &str) -> Option<String> {
+        let configuration = self.configuration.read().unwrap_or_else(PoisonError::into_inner);
+        let root = &configuration.as_ref()?.buckets_root;
+        let bucket =
+            path.strip_prefix(root)?.strip_prefix('/')?.split('/').next().filter(|bucket| !bucket.is_empty())?;
+        Some(format!("{root}/{bucket}/"))
+    }
+
     /// How chunks are made, as the filer last said. Asks the filer if it has not said so yet.
     async fn chunk_rules(&self) -> Result<ChunkRules, FilerError> {
         let rules = |configuration: &FilerConfiguration| ChunkRules {
