@@ -320,7 +320,7 @@ def restic(here):
 
 
 def terraform(here):
-    """`use_lockfile`: `init`, `apply`, `plan`, a lock left behind, `force-unlock`, workspace, `destroy`"""
+    """`use_lockfile`: `init`, `apply`, `plan`, `force-unlock` of a stale lock, workspace, `destroy`"""
     (here / "main.tf").write_text(
         f"""terraform {{
           backend "s3" {{
