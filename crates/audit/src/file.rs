@@ -61,7 +61,7 @@ pub(crate) fn files(path: &Path) -> io::Result<Vec<(Option<u64>, PathBuf)>> {
 
 /// The files of a log that is there, from the oldest to the current one.
 ///
-/// Error: there is none, or its directory cannot be read.
+/// Error: no such log exists, or its directory cannot be read.
 pub fn existing(path: &Path) -> Result<Vec<(Option<u64>, PathBuf)>, String> {
     let all = files(path).map_err(|error| format!("`{}` cannot be read: {error}", path.display()))?;
     match all.is_empty() {

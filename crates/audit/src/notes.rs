@@ -17,7 +17,8 @@ pub(crate) fn further_refused_requests(count: u64, since: Timestamp) -> AuditRec
     AuditRecord { status: 403, error: Some(error), ..note(FURTHER_REFUSED_REQUESTS, parameters) }
 }
 
-/// The receiver refused records. It holds nothing that a client sent: whoever refuses it refuses everything.
+/// A note that the receiver refused records. It contains nothing from a client, so a receiver that refuses the note too refuses
+/// everything.
 pub(crate) fn refused_by_receiver(answer: &str) -> AuditRecord {
     note("RecordsRefusedByReceiver", vec![("answer".to_owned(), answer.to_owned())])
 }

@@ -103,8 +103,8 @@ pub fn time(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     now.checked_sub(SignedDuration::from_secs(span)).map_err(|_| wrong())
 }
 
-/// Calls `found` for each event of a log that matches, the oldest first, with the line as it stands in the file. Lines that are no
-/// events are left out; their number is returned. A line without its end is none: it is not written yet, or never was.
+/// Calls `found` for each event of a log that matches, the oldest first, with the line as it stands in the file. Skips lines that
+/// are not events, and returns how many it skipped. A line without a newline at its end counts as skipped: its write has not finished.
 pub fn search(path: &Path, query: &Query, mut found: impl FnMut(&str, &Value)) -> Result<u64, String> {
     let problem = |path: &Path, error: std::io::Error| format!("`{}` cannot be read: {error}", path.display());
     let all = existing(path)?;

@@ -165,7 +165,7 @@ impl Log<'_> {
     }
 }
 
-/// The digests of a file, without a line that a crash cut off; empty if there are none.
+/// The complete digest lines of a file. A line that a crash cut off is left out; a file without digests gives an empty text.
 fn digest_lines(path: &Path) -> std::io::Result<String> {
     let mut text = match std::fs::read_to_string(digests_of(path)) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),

@@ -17,7 +17,7 @@ pub struct Context {
 }
 
 impl Context {
-    /// Reads a `traceparent` header; `None` if it is none. What a later version adds at the end is ignored.
+    /// Reads a `traceparent` header. Returns `None` if it is malformed. Ignores fields that later versions append.
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('-');
         let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);

@@ -149,7 +149,7 @@ pub fn end(ended: impl FnOnce() -> Ended) {
     });
 }
 
-/// An id: zero means that there is none.
+/// A random id that is not zero: OpenTelemetry reads zero as "no id".
 fn not_zero<const N: usize>(random: impl Fn() -> [u8; N]) -> [u8; N] {
     std::iter::repeat_with(random).find(|id| *id != [0; N]).unwrap_or([1; N])
 }
