@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Instant;
 
+use http::Method;
 use http::request::Parts;
 use jiff::Timestamp;
 
@@ -15,4 +16,10 @@ pub(crate) struct Arrived<'a> {
     pub(crate) client: IpAddr,
     pub(crate) time: Timestamp,
     pub(crate) started: Instant,
+}
+
+/// The name of a method that S3 has. Clients can invent others.
+pub(crate) fn known_method(method: &Method) -> Option<&'static str> {
+    let names = ["GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS"];
+    names.into_iter().find(|name| method == name)
 }

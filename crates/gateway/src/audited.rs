@@ -8,12 +8,12 @@ use access::{
     shown_parameters,
 };
 use http::header::{self, HeaderName};
-use http::{Method, Response, Version};
+use http::{Response, Version};
 use http_body::Body;
 use s3::{QueryString, S3Error};
 use sigv4::{AuthForm, SigError};
 
-use crate::arrived::Arrived;
+use crate::arrived::{Arrived, known_method};
 use crate::audit_log;
 use crate::body::ResponseBody;
 use crate::errors;
@@ -108,7 +108,7 @@ impl<'a> Audited<'a> {
         };
         let referer = header(header::REFERER).unwrap_or_default();
         AuditedRequest {
-            method: method_name(&head.method),
+            method: known_method(&head.method).map_or_else(|| head.method.to_string().into(), Cow::from),
             path: shortened(head.uri.path(), 4096),
             protocol: if head.version == Version::HTTP_2 { "HTTP/2.0" } else { "HTTP/1.1" },
             host,
@@ -158,12 +158,4 @@ pub(crate) fn signature(form: &Result<AuthForm, SigError>) -> Option<AuditedSign
         Ok(AuthForm::Bearer(_) | AuthForm::Anonymous) | Err(_) => return None,
     };
     Some(AuditedSignature { version, place })
-}
-
-/// The name of a method, without a copy if everybody knows it.
-fn method_name(method: &Method) -> Cow<'static, str> {
-    let known = [Method::GET, Method::HEAD, Method::PUT, Method::POST, Method::DELETE, Method::OPTIONS];
-    let names = ["GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS"];
-    let name = known.iter().zip(names).find(|(known, _)| *known == method);
-    name.map_or_else(|| method.to_string().into(), |(_, name)| name.into())
 }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use access::{HEADER_BYTES_MAX, shortened};
 use http::uri::Authority;
-use http::{Method, Response, Version, header};
+use http::{Response, Version, header};
 use traces::{Active, Attribute, Ended};
 
-use crate::arrived::Arrived;
+use crate::arrived::{Arrived, known_method};
 use crate::body::ResponseBody;
 use crate::gateway::Gateway;
 use crate::keep_alive::Work;
@@ -45,7 +45,8 @@ fn attributes(gateway: &Gateway, arrived: &Arrived<'_>, trail: &Trail, status: u
     let text = |name| head.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
     let host = head.uri.authority().cloned().or_else(|| text(header::HOST)?.parse::<Authority>().ok());
     let mut attributes: Vec<Attribute> = vec![
-        ("http.request.method", method(&head.method).into()),
+        // Each invented method would be a value of its own.
+        ("http.request.method", known_method(&head.method).unwrap_or("_OTHER").into()),
         ("url.scheme", if connection.tls.is_some() { "https" } else { "http" }.into()),
         ("http.response.status_code", status.into()),
         ("network.protocol.version", if head.version == Version::HTTP_2 { "2" } else { "1.1" }.into()),
@@ -65,10 +66,4 @@ fn attributes(gateway: &Gateway, arrived: &Arrived<'_>, trail: &Trail, status: u
         attributes.push(("url.path", shortened(head.uri.path(), 4096).into()));
     }
     attributes
-}
-
-/// A client can invent methods, and each would be a value of its own.
-fn method(method: &Method) -> &str {
-    let known = [Method::GET, Method::HEAD, Method::PUT, Method::POST, Method::DELETE, Method::OPTIONS];
-    if known.contains(method) { method.as_str() } else { "_OTHER" }
 }
