@@ -6,13 +6,15 @@
 //!
 //! The file consists of groups: one page of checksums, then [`GROUP_PAGES`] pages of the database. Checksums reach the
 //! file before, or in the same sync as, the pages that they belong to, and redb points to a page only after a sync. So
-//! after a crash only pages that nothing points to can differ from their checksums. The exception is the first page,
-//! redb's header: it is overwritten in place, and has checksums of its own against torn writes. Its checksum here
-//! counts only if the file was closed in order.
+//! after a crash or a write that failed, only pages that nothing points to can differ from their checksums. They may do
+//! so for long, so the file remembers that there may be such pages. The exception is the first page, redb's header: it
+//! is overwritten in place, and has checksums of its own against torn writes. Its checksum here counts only if the file
+//! was closed in order.
 
 use std::collections::{BTreeSet, HashSet};
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -26,11 +28,15 @@ use super::space::Space;
 pub(super) const PAGE_BYTES: u64 = 4096;
 /// Pages of the database in one group.
 const GROUP_PAGES: u64 = 1020;
-/// The beginning of each page of checksums: magic, number of the group, whether the file was closed in order.
+/// The beginning of each page of checksums: magic, number of the group, and how the file was left.
 const HEADER_BYTES: usize = 16;
 const MAGIC: [u8; 8] = *b"kgpages1";
 /// Bytes of a checksum.
 const SUM_BYTES: usize = 4;
+/// How a file was left that was closed in order, and in which every page matches its checksum.
+const CLOSED: u32 = 1;
+/// How a file was left that was closed in order, and in which pages that nothing points to may differ.
+const CLOSED_WITH_LEFTOVERS: u32 = 2;
 /// Stands for a page that was never written, which consists of zeros.
 const NEVER_WRITTEN: u32 = 0;
 
@@ -64,8 +70,8 @@ pub(super) struct Pages {
     state: RwLock<State>,
     /// Whether the file says that it was closed in order.
     closed_in_order: AtomicBool,
-    /// Whether a crash came before the file was opened. Pages that nothing points to may then differ from their checksums.
-    crashed: bool,
+    /// Whether a crash or a failed write may have left pages that differ from their checksums and that nothing points to.
+    has_leftovers: AtomicBool,
     /// Whether the last sync failed.
     sync_failed: AtomicBool,
     /// Whether the database is being opened.
@@ -82,7 +88,7 @@ struct State {
     changed_groups: BTreeSet<u64>,
     /// Pages that were written since the last sync that succeeded.
     unsynced: BTreeSet<u64>,
-    /// After a crash: pages that were written since the file was opened.
+    /// While there may be leftovers: pages that were written since, and so are none.
     written: HashSet<u64>,
 }
 
@@ -126,7 +132,7 @@ impl Pages {
         let groups = all_pages.div_ceil(GROUP_PAGES + 1);
         let pages = all_pages - groups;
         let mut sums = Vec::with_capacity(pages as usize);
-        let mut closed_in_order = false;
+        let mut left = 0;
         for group in 0..groups {
             let mut bytes = [0; PAGE_BYTES as usize];
             file.read_exact_at(&mut bytes, sums_place_of(group))?;
@@ -137,7 +143,9 @@ impl Pages {
                 let offset = sums_place_of(group);
                 return Err(invalid(format!("the checksums at offset {offset} are not what was written there")));
             }
-            closed_in_order |= group == 0 && header.ends_with(&[1, 0, 0, 0]);
+            if group == 0 {
+                left = header.last_chunk().map_or(0, |mark| u32::from_le_bytes(*mark));
+            }
             let (table, _) = table.as_chunks::<SUM_BYTES>();
             let here = (pages - group * GROUP_PAGES).min(GROUP_PAGES) as usize;
             sums.extend(table.iter().take(here).map(|sum| u32::from_le_bytes(*sum)));
@@ -147,8 +155,8 @@ impl Pages {
             file,
             space,
             state,
-            closed_in_order: AtomicBool::new(closed_in_order),
-            crashed: pages > 0 && !closed_in_order,
+            closed_in_order: AtomicBool::new(matches!(left, CLOSED | CLOSED_WITH_LEFTOVERS)),
+            has_leftovers: AtomicBool::new(pages > 0 && left != CLOSED),
             sync_failed: AtomicBool::new(false),
             is_opening: AtomicBool::new(false),
             damaged: AtomicU64::new(0),
@@ -178,10 +186,10 @@ impl Pages {
         Some(DamagedPage::at(page))
     }
 
-    /// Whether a page that does not match its checksum may be one that was being written when a crash came, and that
-    /// nothing points to.
+    /// Whether a page that does not match its checksum may be one that was being written when a crash came or a write
+    /// failed, and that nothing points to.
     pub(super) fn may_be_unused(&self, page: u64) -> bool {
-        self.crashed && !self.state().written.contains(&page)
+        self.has_leftovers.load(Ordering::Relaxed) && !self.state().written.contains(&page)
     }
 
     fn is_whole(&self, page: u64) -> bool {
@@ -245,6 +253,30 @@ impl Pages {
 
     /// Writes whole pages.
     fn write_pages(&self, first: u64, bytes: &[u8]) -> io::Result<()> {
+        let pages = first..first + bytes.len() as u64 / PAGE_BYTES;
+        self.write_runs(first, bytes).inspect_err(|_| self.leave(pages.clone()))?;
+        let has_leftovers = self.has_leftovers.load(Ordering::Relaxed);
+        let mut state = self.state_mut();
+        for (page, bytes) in pages.zip(bytes.chunks(PAGE_BYTES as usize)) {
+            if let Some(sum) = state.sums.get_mut(page as usize) {
+                *sum = sum_of(page, bytes);
+            }
+            state.changed_groups.insert(page / GROUP_PAGES);
+            state.unsynced.insert(page);
+            if has_leftovers {
+                state.written.insert(page);
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes that some of these pages may have been written and do not match their checksums.
+    fn leave(&self, pages: Range<u64>) {
+        self.has_leftovers.store(true, Ordering::Relaxed);
+        self.state_mut().written.retain(|page| !pages.contains(page));
+    }
+
+    fn write_runs(&self, first: u64, bytes: &[u8]) -> io::Result<()> {
         let (mut page, mut rest) = (first, bytes);
         while !rest.is_empty() {
             let run_bytes = ((GROUP_PAGES - page % GROUP_PAGES) * PAGE_BYTES) as usize;
@@ -252,17 +284,6 @@ impl Pages {
             self.write_at(run, place_of(page))?;
             page += run.len() as u64 / PAGE_BYTES;
             rest = left;
-        }
-        let mut state = self.state_mut();
-        for (page, bytes) in (first..).zip(bytes.chunks(PAGE_BYTES as usize)) {
-            if let Some(sum) = state.sums.get_mut(page as usize) {
-                *sum = sum_of(page, bytes);
-            }
-            state.changed_groups.insert(page / GROUP_PAGES);
-            state.unsynced.insert(page);
-            if self.crashed {
-                state.written.insert(page);
-            }
         }
         Ok(())
     }
@@ -281,8 +302,12 @@ impl Pages {
     }
 
     fn sums_page(&self, group: u64) -> Vec<u8> {
-        let in_order = u32::from(group == 0 && self.closed_in_order.load(Ordering::Relaxed));
-        let mut bytes = [MAGIC.as_slice(), &(group as u32).to_le_bytes(), &in_order.to_le_bytes()].concat();
+        let left = match (group, self.closed_in_order.load(Ordering::Relaxed)) {
+            (0, true) if self.has_leftovers.load(Ordering::Relaxed) => CLOSED_WITH_LEFTOVERS,
+            (0, true) => CLOSED,
+            _ => 0,
+        };
+        let mut bytes = [MAGIC.as_slice(), &(group as u32).to_le_bytes(), &left.to_le_bytes()].concat();
         let state = self.state();
         let sums = state.sums.iter().skip((group * GROUP_PAGES) as usize).take(GROUP_PAGES as usize);
         bytes.extend(sums.flat_map(|sum| sum.to_le_bytes()));
@@ -450,5 +475,84 @@ impl StorageBackend for Backend {
         }
         self.pages.sync()?;
         self.pages.set_closed_in_order(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    const PAGE: [u8; PAGE_BYTES as usize] = [7; PAGE_BYTES as usize];
+
+    fn opened(directory: &Path) -> Backend {
+        let path = directory.join("pages");
+        let file = File::options().read(true).write(true).create(true).truncate(false).open(path).unwrap();
+        Backend::new(Arc::new(Pages::open(file, Arc::new(Space::of(directory))).unwrap()))
+    }
+
+    /// A file of whole pages, closed in order.
+    fn filled(directory: &Path) {
+        let backend = opened(directory);
+        backend.set_len(8 * PAGE_BYTES).unwrap();
+        (0..8).for_each(|page| backend.write(page * PAGE_BYTES, &PAGE).unwrap());
+        backend.close().unwrap();
+    }
+
+    /// Page 3 differs, page 5 is whole.
+    fn assert_left_over(backend: &Backend, is: bool) {
+        assert!(backend.pages.verify(3).is_some() && backend.pages.verify(5).is_none());
+        assert_eq!(backend.pages.may_be_unused(3), is);
+    }
+
+    fn change_page_3(backend: &Backend) {
+        backend.pages.write_at(&[8], place_of(3)).unwrap();
+    }
+
+    #[test]
+    fn what_a_crash_left_is_known_after_later_closes() {
+        let directory = tempfile::tempdir().unwrap();
+        filled(directory.path());
+        let crashed = opened(directory.path());
+        crashed.write(PAGE_BYTES, &PAGE).unwrap();
+        change_page_3(&crashed);
+        drop(crashed);
+        for _ in 0..3 {
+            let backend = opened(directory.path());
+            assert_left_over(&backend, true);
+            backend.write(PAGE_BYTES, &PAGE).unwrap();
+            backend.close().unwrap();
+        }
+        let backend = opened(directory.path());
+        backend.write(3 * PAGE_BYTES, &PAGE).unwrap();
+        change_page_3(&backend);
+        assert_left_over(&backend, false);
+    }
+
+    #[test]
+    fn what_a_failed_write_left_is_known_after_later_closes() {
+        let directory = tempfile::tempdir().unwrap();
+        filled(directory.path());
+        let backend = opened(directory.path());
+        // No file is so long.
+        assert!(backend.write(1 << 63, &PAGE).is_err());
+        change_page_3(&backend);
+        // The database is opened again on the same pages.
+        let backend = Backend::new(Arc::clone(&backend.pages));
+        assert_left_over(&backend, true);
+        backend.close().unwrap();
+        assert_left_over(&opened(directory.path()), true);
+    }
+
+    #[test]
+    fn a_page_that_changes_in_a_file_without_leftovers_is_damaged() {
+        let directory = tempfile::tempdir().unwrap();
+        filled(directory.path());
+        let backend = opened(directory.path());
+        change_page_3(&backend);
+        assert_left_over(&backend, false);
+        backend.close().unwrap();
+        assert_left_over(&opened(directory.path()), false);
     }
 }
