@@ -1,6 +1,6 @@
 use ids::{BucketName, ObjectKey};
 
-use crate::query::{decode, spaced};
+use crate::query::decode_form;
 use crate::request::Request;
 use crate::version_id::VersionId;
 use crate::{S3Error, S3ErrorCode};
@@ -26,7 +26,7 @@ impl CopySource {
             Some((path, version)) => (path, Some(version)),
             None => (header, None),
         };
-        let decoded = decode(&spaced(path)).map_err(|_| invalid("Copy Source must be URL-encoded UTF-8"))?;
+        let decoded = decode_form(path).map_err(|_| invalid("Copy Source must be URL-encoded UTF-8"))?;
         let decoded = decoded.strip_prefix('/').unwrap_or(&decoded);
         if decoded.starts_with("arn:") {
             return Err(S3Error::not_implemented("A copy source that is an ARN"));

@@ -1,4 +1,3 @@
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use percent_encoding::percent_decode_str;
@@ -7,6 +6,10 @@ use crate::{S3Error, S3ErrorCode};
 
 /// The one parameter that may occur more than once: UntagResource lists keys with it.
 pub(crate) const TAG_KEYS: &str = "tagKeys";
+
+/// Names of so many parameters are compared pair by pair, which is faster than a set. Forms have up to a megabyte, even from anonymous
+/// callers, so longer lists are not.
+const COMPARED_MAX: usize = 16;
 
 /// The parameters of a query string, each decoded once, in order. No name but `tagKeys` occurs twice.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,12 +26,9 @@ impl QueryString {
         let mut pairs: Vec<(String, String)> = Vec::new();
         for piece in raw.unwrap_or_default().split('&').filter(|piece| !piece.is_empty()) {
             let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
-            let (name, value) = (decode(&spaced(name))?, decode(&spaced(value))?);
-            pairs.push((name, value));
+            pairs.push((decode_form(name)?, decode_form(value)?));
         }
-        // Forms have up to a megabyte, even from anonymous callers, so this must not compare every pair of names.
-        let mut seen = BTreeSet::new();
-        if let Some((name, value)) = pairs.iter().find(|(name, _)| !seen.insert(name.as_str()) && name != TAG_KEYS) {
+        if let Some((name, value)) = second_of_a_name(&pairs) {
             let message = "The parameter occurs more than once: send it once";
             return Err(S3Error::invalid_argument(name.as_str(), value.as_str(), message));
         }
@@ -61,13 +61,32 @@ impl QueryString {
     }
 }
 
-/// Replaces `+` by a space.
-pub(crate) fn spaced(text: &str) -> Cow<'_, str> {
-    if text.contains('+') { Cow::Owned(text.replace('+', " ")) } else { Cow::Borrowed(text) }
+/// The first parameter whose name occurred before, although it may occur only once.
+fn second_of_a_name(pairs: &[(String, String)]) -> Option<&(String, String)> {
+    if pairs.len() <= COMPARED_MAX {
+        let is_second =
+            |(at, (name, _)): &(usize, &(String, String))| pairs.iter().take(*at).any(|(known, _)| known == name);
+        return pairs.iter().enumerate().filter(is_second).map(|(_, pair)| pair).find(|(name, _)| name != TAG_KEYS);
+    }
+    let mut seen = BTreeSet::new();
+    pairs.iter().find(|(name, _)| !seen.insert(name.as_str()) && name != TAG_KEYS)
+}
+
+/// Decodes a part of a query string or form: `+` is a space, and `%XX` is decoded once.
+///
+/// Errors: see [`decode`].
+pub(crate) fn decode_form(text: &str) -> Result<String, S3Error> {
+    match text.bytes().any(|byte| byte == b'+') {
+        true => decode(&text.replace('+', " ")),
+        false => decode(text),
+    }
 }
 
 /// Decodes `%XX` once. A `%` without two hexadecimal digits, or bytes that are not UTF-8, are `InvalidURI`.
 pub(crate) fn decode(text: &str) -> Result<String, S3Error> {
+    if !text.bytes().any(|byte| byte == b'%') {
+        return Ok(text.to_owned());
+    }
     let mut rest = text.as_bytes();
     while let Some(position) = memchr::memchr(b'%', rest) {
         let digits = rest.get(position + 1..position + 3).filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));

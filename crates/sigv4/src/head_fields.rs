@@ -42,7 +42,7 @@ impl<'a> QueryParams<'a> {
         let mut found = Self::default();
         for pair in query.split('&') {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let name = percent_decode_str(name).decode_utf8_lossy();
+            let name = if name.contains('%') { percent_decode_str(name).decode_utf8_lossy() } else { name.into() };
             let slot = match name.as_ref() {
                 "X-Amz-Algorithm" => &mut found.algorithm,
                 "X-Amz-Credential" => &mut found.credential,
