@@ -13,6 +13,8 @@ pub(crate) struct Request<'a> {
     pub(crate) head: &'a Parts,
     pub(crate) query: QueryString,
     presigned: bool,
+    /// Whether some parameter counts as a header.
+    hoists: bool,
 }
 
 impl<'a> Request<'a> {
@@ -22,7 +24,8 @@ impl<'a> Request<'a> {
             && query.has("X-Amz-SignedHeaders")
             && !query.has("AWSAccessKeyId")
             && !head.headers.contains_key("authorization");
-        Ok(Self { head, query, presigned })
+        let hoists = presigned && query.iter().any(|(name, _)| can_be_hoisted(&name.to_ascii_lowercase()));
+        Ok(Self { head, query, presigned, hoists })
     }
 
     /// The value of a parameter.
@@ -93,7 +96,7 @@ impl<'a> Request<'a> {
             .filter(|n| n.starts_with(prefix))
             .map(str::to_owned)
             .collect();
-        if self.presigned {
+        if self.hoists {
             let hoisted = self.query.iter().map(|(name, _)| name.to_ascii_lowercase());
             names.extend(hoisted.filter(|name| name.starts_with(prefix) && can_be_hoisted(name)));
         }
@@ -142,7 +145,7 @@ impl<'a> Request<'a> {
     }
 
     fn hoisted(&self, name: &str) -> Option<&str> {
-        if !self.presigned || !can_be_hoisted(name) {
+        if !self.hoists || !can_be_hoisted(name) {
             return None;
         }
         self.query.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
