@@ -112,12 +112,16 @@ impl XmlWriter {
 
     /// Control characters that XML 1.0 allows become references too, as on S3: parsers would turn `\r` into `\n`.
     fn escape(&mut self, value: &str) {
-        // Nearly all text is copied unchanged.
-        if value.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'&' | b'<' | b'>' | b'"')) {
-            self.text.push_str(value);
-            return;
-        }
-        for character in value.chars() {
+        let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'&' | b'<' | b'>' | b'"');
+        let mut rest = value;
+        loop {
+            // Nearly all text is copied unchanged.
+            let plain = rest.as_bytes().iter().position(|byte| !is_plain(byte)).unwrap_or(rest.len());
+            let (before, after) = rest.split_at(plain);
+            self.text.push_str(before);
+            let mut characters = after.chars();
+            let Some(character) = characters.next() else { return };
+            rest = characters.as_str();
             match character {
                 '&' => self.text.push_str("&amp;"),
                 '<' => self.text.push_str("&lt;"),
