@@ -198,6 +198,10 @@ impl Write for Line {
 /// Writes characters that end a line, control a terminal or change the direction of reading as `\u001b`, which is also
 /// valid in JSON.
 fn escape(text: &str, out: &mut String) {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        out.push_str(text);
+        return;
+    }
     let mut rest = text;
     while let Some(at) = rest.find(is_control) {
         let (before, after) = rest.split_at(at);

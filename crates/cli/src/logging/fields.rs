@@ -36,11 +36,18 @@ impl OfLine<'_> {
         }
         self.value.clear();
         self.value.write_fmt(value)?;
-        match self.value.contains(|c: char| c == '"' || c.is_whitespace() || super::is_control(c)) {
+        match needs_quotes(&self.value) {
             true => write!(self.writer, "{name}={:?}", self.value),
             false => write!(self.writer, "{name}={}", self.value),
         }
     }
+}
+
+/// Whether a value could be read as more than one field.
+fn needs_quotes(value: &str) -> bool {
+    let is_simple = |byte| matches!(byte, b'!'..=b'~') && byte != b'"';
+    let is_special = |c: char| c == '"' || c.is_whitespace() || super::is_control(c);
+    !value.bytes().all(is_simple) && value.contains(is_special)
 }
 
 impl Visit for OfLine<'_> {
