@@ -1,5 +1,7 @@
 //! The endpoint of both query APIs: an authenticated call goes in, an HTTP answer comes out.
 
+use std::mem;
+
 use access::{AuditedError, DecisionObserver};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
@@ -61,15 +63,16 @@ impl QueryEndpoint {
     }
 
     /// Runs one call.
-    pub async fn run(&self, query: Query<'_>) -> Result<QueryAnswer, QueryError> {
-        let random: [u8; 96] = std::array::from_fn(|_| rand::random());
-        let (params, context) = (Params::from(query.parameters.clone()), query.context.clone());
+    pub async fn run(&self, mut query: Query<'_>) -> Result<QueryAnswer, QueryError> {
+        let mut random = [0; 96];
+        rand::fill(&mut random);
+        let (params, context) = (Params::from(mem::take(&mut query.parameters)), mem::take(&mut query.context));
         self.dispatch(&self.call(&query, &params, &random), context).await
     }
 
     /// Turns an identity provider's token into a session token, for this request alone.
-    pub async fn bearer_session(&self, token: &str, query: Query<'_>) -> Result<String, QueryError> {
-        let (params, context) = (Params::from(query.parameters.clone()), query.context.clone());
+    pub async fn bearer_session(&self, token: &str, mut query: Query<'_>) -> Result<String, QueryError> {
+        let (params, context) = (Params::from(mem::take(&mut query.parameters)), mem::take(&mut query.context));
         self.sts.bearer_session(&self.call(&query, &params, &[0; 96]), context, token).await
     }
 

@@ -1,5 +1,6 @@
 //! The control plane as the data plane sees it: each asks for a trait, the other keeps it.
 
+use std::mem;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -18,12 +19,12 @@ pub struct ControlPlane(pub QueryEndpoint);
 
 #[async_trait]
 impl QueryApi for ControlPlane {
-    async fn answer(&self, call: QueryCall) -> Response<ResponseBody> {
-        self.0.answer(query(&call)).await.map(ResponseBody::full)
+    async fn answer(&self, mut call: QueryCall) -> Response<ResponseBody> {
+        self.0.answer(query(&mut call)).await.map(ResponseBody::full)
     }
 
-    async fn change(&self, call: QueryCall) -> Result<(), S3Error> {
-        self.0.run(query(&call)).await.map(drop).map_err(|error| {
+    async fn change(&self, mut call: QueryCall) -> Result<(), S3Error> {
+        self.0.run(query(&mut call)).await.map(drop).map_err(|error| {
             let code = match error.code.as_str() {
                 "AccessDenied" => S3ErrorCode::AccessDenied,
                 "ChangeNotYetEnforced" => S3ErrorCode::ChangeNotYetEnforced,
@@ -36,8 +37,8 @@ impl QueryApi for ControlPlane {
         })
     }
 
-    async fn bearer_session(&self, token: &str, call: QueryCall) -> Result<String, S3Error> {
-        self.0.bearer_session(token, query(&call)).await.map_err(|error| {
+    async fn bearer_session(&self, token: &str, mut call: QueryCall) -> Result<String, S3Error> {
+        self.0.bearer_session(token, query(&mut call)).await.map_err(|error| {
             let code = match error.code.as_str() {
                 "AccessDenied" => S3ErrorCode::AccessDenied,
                 "NotImplemented" => return S3Error::not_implemented("The authorization type Bearer"),
@@ -58,11 +59,13 @@ impl QueryApi for ControlPlane {
     }
 }
 
-fn query(call: &QueryCall) -> Query<'_> {
+/// The call as the control plane reads it. Parameters and context move into it.
+fn query(call: &mut QueryCall) -> Query<'_> {
+    let (parameters, context) = (mem::take(&mut call.parameters), mem::take(&mut call.context));
     Query {
         caller: &call.caller,
-        parameters: call.parameters.clone(),
-        context: call.context.clone(),
+        parameters,
+        context,
         request_id: &call.request_id,
         now_s: call.now.as_second(),
         observer: &*call.observer,
