@@ -479,7 +479,9 @@ impl Snapshot {
 
     /// The revocation of a target ([`RevocationTarget::to_text`](crate::RevocationTarget::to_text)).
     pub fn revocation(&self, target: &str) -> Option<&Arc<Revocation>> {
-        self.revocations.get(&Revocation::file_stem(target))
+        // The name of a file is a digest.
+        let stem = || Revocation::file_stem(target);
+        (!self.revocations.is_empty()).then(stem).and_then(|stem| self.revocations.get(&stem))
     }
 
     /// How many revocations there are.
