@@ -1,7 +1,5 @@
 use std::collections::BTreeSet;
 
-use percent_encoding::percent_decode_str;
-
 use crate::{S3Error, S3ErrorCode};
 
 /// The one parameter that may occur more than once: UntagResource lists keys with it.
@@ -10,6 +8,8 @@ pub(crate) const TAG_KEYS: &str = "tagKeys";
 /// Names of so many parameters are compared pair by pair, which is faster than a set. Forms have up to a megabyte, even from anonymous
 /// callers, so longer lists are not.
 const COMPARED_MAX: usize = 16;
+
+const NOT_ENCODED: &str = "`%` must be followed by two hexadecimal digits";
 
 /// The parameters of a query string, each decoded once, in order. No name but `tagKeys` occurs twice.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,7 +23,7 @@ impl QueryString {
     /// Fails with `InvalidURI` for text that does not decode to UTF-8, and with `InvalidArgument` for a name that
     /// occurs twice: otherwise the signature and the operation could use different values.
     pub fn parse(raw: Option<&str>) -> Result<Self, S3Error> {
-        let mut pairs: Vec<(String, String)> = Vec::new();
+        let mut pairs: Vec<(String, String)> = Vec::with_capacity(8);
         for piece in raw.unwrap_or_default().split('&').filter(|piece| !piece.is_empty()) {
             let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
             pairs.push((decode_form(name)?, decode_form(value)?));
@@ -76,29 +76,32 @@ fn second_of_a_name(pairs: &[(String, String)]) -> Option<&(String, String)> {
 ///
 /// Errors: see [`decode`].
 pub(crate) fn decode_form(text: &str) -> Result<String, S3Error> {
-    match text.bytes().any(|byte| byte == b'+') {
-        true => decode(&text.replace('+', " ")),
-        false => decode(text),
+    match memchr::memchr2(b'+', b'%', text.as_bytes()) {
+        None => Ok(text.to_owned()),
+        Some(_) => decode(&text.replace('+', " ")),
     }
 }
 
 /// Decodes `%XX` once. A `%` without two hexadecimal digits, or bytes that are not UTF-8, are `InvalidURI`.
 pub(crate) fn decode(text: &str) -> Result<String, S3Error> {
-    if !text.bytes().any(|byte| byte == b'%') {
-        return Ok(text.to_owned());
-    }
+    let invalid =
+        |why| S3Error::with_message(S3ErrorCode::InvalidURI, format!("Couldn't parse the specified URI: {why}"));
+    let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some(position) = memchr::memchr(b'%', rest) {
-        let digits = rest.get(position + 1..position + 3).filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
-        if digits.is_none() {
-            return Err(S3Error::with_message(
-                S3ErrorCode::InvalidURI,
-                "Couldn't parse the specified URI: `%` must be followed by two hexadecimal digits",
-            ));
-        }
-        rest = rest.get(position + 3..).unwrap_or_default();
+        let (before, encoded) = rest.split_at(position);
+        let byte = encoded.get(1..3).and_then(byte_of).ok_or_else(|| invalid(NOT_ENCODED))?;
+        decoded.extend_from_slice(before);
+        decoded.push(byte);
+        rest = encoded.get(3..).unwrap_or_default();
     }
-    percent_decode_str(text).decode_utf8().map(String::from).map_err(|_| {
-        S3Error::with_message(S3ErrorCode::InvalidURI, "Couldn't parse the specified URI: it does not decode to UTF-8")
-    })
+    decoded.extend_from_slice(rest);
+    String::from_utf8(decoded).map_err(|_| invalid("it does not decode to UTF-8"))
+}
+
+/// The byte that two hexadecimal digits stand for.
+fn byte_of(digits: &[u8]) -> Option<u8> {
+    let digit = |digit: &u8| char::from(*digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let [high, low] = digits else { return None };
+    Some(digit(high)? << 4 | digit(low)?)
 }
