@@ -11,7 +11,7 @@ const PARAMETERS_MAX: usize = 200;
 /// How much of a name or a value a record keeps, in bytes.
 const TEXT_BYTES_MAX: usize = 4096;
 
-/// Parameters of S3's query strings whose values are shown.
+/// Parameters of S3's query strings whose values are shown, in order.
 const S3: &[&str] = &[
     "acl",
     "attributes",
@@ -99,12 +99,12 @@ const QUERY: &[&str] = &[
     "path",
     "pathprefix",
     "permissionsboundary",
+    "permissionsboundarypolicyinputlist",
     "policy",
     "policyarn",
     "policyarns",
     "policydocument",
     "policyinputlist",
-    "permissionsboundarypolicyinputlist",
     "policyname",
     "policyscopefilter",
     "policysourcearn",
@@ -150,7 +150,7 @@ pub fn shown_parameters<'a>(
 
 fn is_shown(name: &str, is_query_api: bool) -> bool {
     let name = name.to_ascii_lowercase();
-    let listed = |list: &[&str], name: &str| list.contains(&name);
+    let listed = |list: &[&str], name: &str| list.binary_search(&name).is_ok();
     let first = name.split('.').next().unwrap_or_default();
     listed(S3, &name) || is_query_api && listed(QUERY, first)
 }
@@ -193,6 +193,11 @@ mod tests {
             let value = shown_parameters([(name, "v")], is_query_api).remove(0).1;
             assert_eq!(value, if shown { "v" } else { REDACTED }, "{name}");
         }
+    }
+
+    #[test]
+    fn lists_are_in_order() {
+        assert!(S3.is_sorted() && QUERY.is_sorted());
     }
 
     #[test]
