@@ -104,10 +104,12 @@ impl Action {
     /// Whether a decision about the action can have this key. Tags and keys of AWS's services belong to the actions for
     /// which the reference lists them; all other keys belong to every action.
     pub fn may_know_key(self, key: &str) -> bool {
-        const LISTED: [&str; 6] = ["s3:", "iam:", "sts:", "aws:RequestTag/", "aws:ResourceTag/", "aws:TagKeys"];
-        let begins = |with: &&str| {
+        const OF_SERVICES: [&str; 3] = ["s3:", "iam:", "sts:"];
+        const OF_TAGS: [&str; 3] = ["aws:RequestTag/", "aws:ResourceTag/", "aws:TagKeys"];
+        let begins = |with: &str| {
             key.as_bytes().get(..with.len()).is_some_and(|part| part.eq_ignore_ascii_case(with.as_bytes()))
         };
-        !LISTED.iter().any(begins) || self.has_key(key)
+        let listed = if begins("aws:") { OF_TAGS } else { OF_SERVICES };
+        !listed.into_iter().any(begins) || self.has_key(key)
     }
 }
