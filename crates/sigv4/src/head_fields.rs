@@ -58,9 +58,11 @@ impl<'a> QueryParams<'a> {
                 "x-amz-security-token" => &mut found.v2_security_token,
                 _ => continue,
             };
-            let value = percent_decode_str(value)
-                .decode_utf8()
-                .map_err(|_| SigError::QueryMalformed(format!("{name} is not UTF-8").into()))?;
+            let value = match value.contains('%') {
+                true => percent_decode_str(value).decode_utf8(),
+                false => Ok(value.into()),
+            };
+            let value = value.map_err(|_| SigError::QueryMalformed(format!("{name} is not UTF-8").into()))?;
             if slot.replace(value).is_some() {
                 return Err(SigError::QueryMalformed(format!("{name} must be given once").into()));
             }
