@@ -120,26 +120,33 @@ impl Command {
 
     /// All commands.
     pub fn all() -> impl Iterator<Item = &'static Self> {
-        let tables = [user::COMMANDS, access_key::COMMANDS, inline_policy::COMMANDS, managed_policy::COMMANDS];
-        let tables = tables.into_iter().chain([attachment::COMMANDS, role::COMMANDS, group::COMMANDS]);
-        let tables = tables.chain([
+        const TABLES: &[&[Command]] = &[
+            user::COMMANDS,
+            access_key::COMMANDS,
+            inline_policy::COMMANDS,
+            managed_policy::COMMANDS,
+            attachment::COMMANDS,
+            role::COMMANDS,
+            group::COMMANDS,
             simulation::COMMANDS,
             validate_policy::COMMANDS,
             tagging::COMMANDS,
             permissions_boundary::COMMANDS,
-        ]);
-        let tables = tables.chain([oidc_provider::COMMANDS, service_account::COMMANDS, instance_profile::COMMANDS]);
-        let tables = tables.chain([entities_for_policy::COMMANDS, account_summary::COMMANDS, account_alias::COMMANDS]);
-        let tables = tables.chain([credential_report::COMMANDS, access_key_last_used::COMMANDS]);
-        tables
-            .chain([
-                account_authorization_details::COMMANDS,
-                unsupported_credentials::COMMANDS,
-                session_revocation::COMMANDS,
-                mfa_device::COMMANDS,
-                public_access_block::COMMANDS,
-            ])
-            .flatten()
+            oidc_provider::COMMANDS,
+            service_account::COMMANDS,
+            instance_profile::COMMANDS,
+            entities_for_policy::COMMANDS,
+            account_summary::COMMANDS,
+            account_alias::COMMANDS,
+            credential_report::COMMANDS,
+            access_key_last_used::COMMANDS,
+            account_authorization_details::COMMANDS,
+            unsupported_credentials::COMMANDS,
+            session_revocation::COMMANDS,
+            mfa_device::COMMANDS,
+            public_access_block::COMMANDS,
+        ];
+        TABLES.iter().copied().flatten()
     }
 
     /// Whether it is about buckets, like their settings, and not about IAM. `-iam.readOnly` does not concern it.
