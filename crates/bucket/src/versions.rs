@@ -75,9 +75,14 @@ impl Objects<'_> {
     }
 
     /// The current version of a key that has versions.
+    ///
+    /// Its file mostly is the first one of the directory, so it is asked for together with the directory. Only what the
+    /// directory says counts: another file may be the current version, or the object at the key's own path.
     pub(crate) async fn current_version(&self, key: &ObjectKey) -> Result<Option<Version>, FilerError> {
+        let path = self.versions_path(key);
         for _ in 0..READS {
-            let directory = self.versions_directory(key).await?;
+            let (directory, first) = self.filer().lookup_with_first_file(&path).await?;
+            let directory = directory.filter(|entry| entry.is_directory);
             let file = match rules::current(directory.as_ref()) {
                 CurrentVersion::File(file) => file,
                 CurrentVersion::DeleteMarker(id) => return Ok(Some(Version::DeleteMarker(id.to_owned()))),
@@ -87,15 +92,16 @@ impl Objects<'_> {
                     (None, Some(_)) => break,
                 },
             };
-            if let Some(entry) = self.filer().lookup(&format!("{}/{file}", self.versions_path(key))).await? {
+            if let Some(first) = first.filter(|first| first.name == file) {
+                return Ok(Some(Version::of(first)));
+            }
+            if let Some(entry) = self.filer().lookup(&format!("{path}/{file}")).await? {
                 return Ok(Some(Version::of(entry)));
             }
         }
         // A gateway or a filer that died left a directory that does not say which version is current.
         match self.newest_file(key).await? {
-            Some(file) => {
-                Ok(self.filer().lookup(&format!("{}/{file}", self.versions_path(key))).await?.map(Version::of))
-            }
+            Some(file) => Ok(self.filer().lookup(&format!("{path}/{file}")).await?.map(Version::of)),
             None => Ok(self.plain(key).await?.map(Version::plain)),
         }
     }
@@ -148,7 +154,7 @@ impl Objects<'_> {
 
     /// The path of the directory with a key's versions.
     pub(crate) fn versions_path(&self, key: &ObjectKey) -> String {
-        format!("{}{}", self.path(key), names::VERSIONS_SUFFIX)
+        self.path(key) + names::VERSIONS_SUFFIX
     }
 
     /// Whether an object may have this key. On SeaweedFS, `x.versions` is the directory of the versions of `x`.

@@ -4,12 +4,15 @@
 mod support;
 
 use bucket::attributes::NONCURRENT_SINCE;
+use bucket::directory::BucketDirectory;
 use bucket::object;
+use bucket::objects::Objects;
 use bucket::rules::{BucketError, Refusal};
 use bucket::version_id;
 use bucket::versions::Version;
 use bucket::writer::Writer;
-use filer::{Condition, Entry, FilerError};
+use filer::fault::FaultyFiler;
+use filer::{Condition, Entry, Filer, FilerError};
 use futures_util::future::join_all;
 use ids::ObjectKey;
 use ids::Versioning::{self, Enabled, Off, Suspended};
@@ -255,6 +258,32 @@ async fn old_version_ids_go_on() {
         let writer: Writer<'_> = world.writer_of_versions(Enabled, BEGINNING_NS + 9);
         writer.remove_version(&a, &ids[3], false).await.unwrap();
         assert_eq!(writer.objects.current(&a).await.unwrap().unwrap().etag(), etag(3), "{}", world.name);
+    }
+}
+
+/// The directory of the versions and the newest of them are asked for at once. Other versions are asked for by name.
+#[tokio::test]
+async fn the_newest_version_takes_one_lookup() {
+    let world = World::memory_with_bucket().await;
+    let counted = FaultyFiler::new(world.filer.clone());
+    let configuration = counted.configuration().await.unwrap();
+    let directory = || BucketDirectory::new(&counted, &configuration, "b");
+    let old = "17d1b26f5d0f4e3c00000000000000aa";
+    world.plant("old.versions", Entry { is_directory: true, ..Entry::default() }).await;
+    world.plant(&format!("old.versions/v_{old}"), entry_of(&key("old"), 1)).await;
+    world.plant("before", entry_of(&key("before"), 2)).await;
+    for (name, lookups) in [("new", 1), ("old", 2), ("before", 2)] {
+        let name = key(name);
+        if name.as_str() != "before" {
+            for content in [1, 2] {
+                let writer = world.writer_of_versions(Enabled, BEGINNING_NS + i64::from(content));
+                writer.put(&name, entry_of(&name, content), Vec::new()).await.unwrap();
+            }
+        }
+        let before = counted.all_calls();
+        let objects = Objects { directory: directory(), versioning: Enabled };
+        assert_eq!(objects.current(&name).await.unwrap().unwrap().etag(), etag(2), "{name:?}");
+        assert_eq!(counted.all_calls() - before, lookups, "{name:?}");
     }
 }
 

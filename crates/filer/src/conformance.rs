@@ -34,6 +34,7 @@ const CLAIMS: &[(&str, Claim)] = &[
     ("configuration", |world| configuration(world).boxed()),
     ("parents-are-made", |world| parents_are_made(world).boxed()),
     ("listing", |world| listing(world).boxed()),
+    ("first-file", |world| the_first_file(world).boxed()),
     ("beside", |world| files_beside_directories(world).boxed()),
     ("compare-and-swap", |world| transactions::compare_and_swap(world).boxed()),
     ("attributes", |world| transactions::conditions_on_attributes(world).boxed()),
@@ -255,6 +256,19 @@ async fn listing(world: &World<'_>) {
     ] {
         assert_eq!(world.names("", options.clone()).await, want, "{options:?}");
     }
+}
+
+async fn the_first_file(world: &World<'_>) {
+    let find = async |name: &str| world.filer.lookup_with_first_file(&world.path(name)).await.expect("it is looked up");
+    assert_eq!(find("none").await, (None, None), "a directory that does not exist");
+    for name in ["d/b", "d/a", "d/c", "directories/a/b"] {
+        world.create(name, document(name)).await;
+    }
+    let (directory, first) = find("d").await;
+    assert!(directory.is_some_and(|directory| directory.is_directory && directory.name == "d"));
+    assert!(first.is_none_or(|first| first.name == "a" && first.content == b"d/a"), "the first file, or none");
+    assert_eq!(find("directories").await.1, None, "a directory is no file");
+    assert_eq!(find("d/a").await, (None, None), "a file is no directory");
 }
 
 async fn files_beside_directories(world: &World<'_>) {

@@ -214,6 +214,11 @@ impl Filer for FaultyFiler {
         deliver(lost, self.inner.lookup(path).await)
     }
 
+    async fn lookup_with_first_file(&self, directory: &str) -> Result<(Option<Entry>, Option<Entry>), FilerError> {
+        let lost = self.suffer(Call::Lookup).await?;
+        deliver(lost, self.inner.lookup_with_first_file(directory).await)
+    }
+
     async fn list(&self, directory: &str, options: ListOptions) -> Result<Vec<Entry>, FilerError> {
         let lost = self.suffer(Call::List).await?;
         let listed = self.inner.list(directory, options).await;

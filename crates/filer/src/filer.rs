@@ -298,6 +298,12 @@ pub trait Filer: Send + Sync + 'static {
     /// The entry at a path, or `None`.
     async fn lookup(&self, path: &str) -> Result<Option<Entry>, FilerError>;
 
+    /// The entry of a directory, and the first file in it by name if the filer finds both in the time of one lookup. If there
+    /// is no file in the answer, there may be one in the directory all the same.
+    async fn lookup_with_first_file(&self, directory: &str) -> Result<(Option<Entry>, Option<Entry>), FilerError> {
+        Ok((self.lookup(&format!("{directory}/")).await?, None))
+    }
+
     /// Entries of a directory in ascending byte order of their names. A directory that does not exist has none.
     async fn list(&self, directory: &str, options: ListOptions) -> Result<Vec<Entry>, FilerError>;
 

@@ -334,6 +334,10 @@ impl Filer for MemoryFiler {
         tokio::task::yield_now().await;
         Ok(self.entries.lock().unwrap().get(path.trim_end_matches('/')).cloned())
     }
+    async fn lookup_with_first_file(&self, directory: &str) -> Result<(Option<Entry>, Option<Entry>), FilerError> {
+        let first = self.list(directory, ListOptions { limit: 1, ..ListOptions::default() }).await?.pop();
+        Ok((self.lookup(directory).await?, first))
+    }
     async fn list(&self, directory: &str, options: ListOptions) -> Result<Vec<Entry>, FilerError> {
         let below = format!("{directory}/");
         let entries = self.entries.lock().unwrap();

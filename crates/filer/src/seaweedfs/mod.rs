@@ -27,6 +27,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use futures_util::future;
 
 use self::metrics::Call;
 use self::rpc::{CallError, Filers, Replay, Timeouts};
@@ -300,6 +301,15 @@ impl Filer for SeaweedFiler {
         let (directory, name) = split(path);
         let request = wire::LookupDirectoryEntryRequest { directory, name };
         found(path, self.shared.filers.unary(Call::LookupDirectoryEntry, &request, Replay::Safe).await)
+    }
+
+    /// Both calls leave in one write.
+    async fn lookup_with_first_file(&self, directory: &str) -> Result<(Option<Entry>, Option<Entry>), FilerError> {
+        let path = format!("{directory}/");
+        let first = ListOptions { limit: 1, ..ListOptions::default() };
+        let (entry, listed) = future::join(self.lookup(&path), self.list(directory, first)).await;
+        let first = listed.unwrap_or_default().pop().filter(|entry| !entry.is_directory);
+        Ok((entry?, first))
     }
 
     async fn list(&self, directory: &str, options: ListOptions) -> Result<Vec<Entry>, FilerError> {
