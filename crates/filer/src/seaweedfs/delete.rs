@@ -16,60 +16,58 @@ const IN_FLIGHT_MAX: usize = 8;
 /// Where an entry is created and removed again so that the filer frees what the gateway is not allowed to free.
 const FREED_DIRECTORY: &str = "/seaweedfs/kelpgate/freed";
 
-/// Frees chunks and what their manifests list. Logs what cannot be freed.
-pub(super) async fn chunks(shared: &Arc<Shared>, chunks: Vec<FileChunk>) {
+/// Frees chunks and what their manifests list. Logs what cannot be freed. Returns whether everything was freed.
+pub(super) async fn chunks(shared: &Arc<Shared>, chunks: &[FileChunk]) -> bool {
+    let mut is_known = true;
     let mut all: BTreeSet<String> = chunks.iter().filter_map(fid::of).collect();
     if chunks.iter().any(|chunk| chunk.is_chunk_manifest) {
-        match chunk::resolve(shared, &chunks, 0..u64::MAX).await {
+        match chunk::resolve(shared, chunks, 0..u64::MAX).await {
             Ok(resolved) => all.extend(resolved.iter().filter_map(fid::of)),
             Err(error) => {
+                is_known = false;
                 tracing::warn!(%error, "a chunk manifest cannot be read, so the chunks that it lists cannot be freed")
             }
         }
     }
-    needles(shared, all.into_iter().collect()).await;
+    needles(shared, all.into_iter().collect()).await == 0 && is_known
 }
 
-/// Frees needles by address, without what they may list.
-pub(super) async fn needles(shared: &Arc<Shared>, file_ids: Vec<String>) {
-    let refused = stream::iter(file_ids)
+/// Frees needles by address, without what they may list. Returns how many cannot be freed.
+pub(super) async fn needles(shared: &Arc<Shared>, file_ids: Vec<String>) -> usize {
+    let failures = stream::iter(file_ids)
         .map(|file_id| async move {
             let failed = one(shared, &file_id).await.err()?;
-            match failed {
-                Failed::Unauthorized => return Some(file_id),
-                Failed::Other(error) => tracing::warn!(error, file_id, "a chunk cannot be freed"),
+            if let Failed::Other(error) = &failed {
+                tracing::warn!(error, file_id, "a chunk cannot be freed");
             }
-            None
+            Some((file_id, failed))
         })
         .buffer_unordered(IN_FLIGHT_MAX)
         .filter_map(std::future::ready)
         .collect::<Vec<_>>()
         .await;
-    if !refused.is_empty()
-        && let Err(error) = through_filer(shared, &refused).await
-    {
-        tracing::warn!(%error, chunks = refused.len(), "chunks cannot be freed");
+    let all = failures.len();
+    let refused = failures.into_iter().filter(|(_, failed)| matches!(failed, Failed::Unauthorized));
+    let refused: Vec<String> = refused.map(|(file_id, _)| file_id).collect();
+    if refused.is_empty() {
+        return all;
+    }
+    match through_filer(shared, &refused).await {
+        Ok(()) => all - refused.len(),
+        Err(error) => {
+            tracing::warn!(%error, chunks = refused.len(), "chunks cannot be freed");
+            all
+        }
     }
 }
 
-/// Frees the places of a failed write in the background, with the tokens that came with them.
-pub(super) fn places(shared: &Arc<Shared>, places: Vec<Place>) {
-    // Without a runtime the process is ending. `volume.fsck` finds what stays behind.
-    let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-    let shared = shared.clone();
-    runtime.spawn(async move {
-        stream::iter(places)
-            .for_each_concurrent(IN_FLIGHT_MAX, |place| {
-                let shared = &shared;
-                async move {
-                    let file_id = &place.upload_id;
-                    if let Err(error) = shared.volumes.delete(&place.server, file_id, &place.token).await {
-                        tracing::warn!(%error, "a chunk of a failed write may not have been freed");
-                    }
-                }
-            })
-            .await;
+/// Frees the places of a failed write, with the tokens that came with them. Returns whether all were freed.
+pub(super) async fn places(shared: &Arc<Shared>, places: Vec<Place>) -> bool {
+    let freed = stream::iter(places).map(|place| async move {
+        let freed = shared.volumes.delete(&place.server, &place.upload_id, &place.token).await;
+        freed.inspect_err(|error| tracing::warn!(%error, "a chunk of a failed write may not have been freed")).is_ok()
     });
+    freed.buffer_unordered(IN_FLIGHT_MAX).fold(true, |all, freed| std::future::ready(all && freed)).await
 }
 
 enum Failed {

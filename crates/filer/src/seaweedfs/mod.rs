@@ -352,7 +352,7 @@ impl Filer for SeaweedFiler {
     }
 
     async fn delete_chunks(&self, chunks: Vec<FileChunk>) {
-        delete::chunks(&self.shared, chunks).await;
+        delete::chunks(&self.shared, &chunks).await;
     }
 
     async fn delete_collection(&self, collection: &str) -> Result<(), FilerError> {

@@ -322,7 +322,7 @@ impl Stored {
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         places.retain(|known| known.upload_id != place.upload_id);
         drop(places);
-        delete::places(&self.shared, vec![place.clone()]);
+        free(&self.shared, vec![place.clone()]);
     }
 
     fn keep(&self) {
@@ -334,7 +334,15 @@ impl Drop for Stored {
     fn drop(&mut self) {
         let places = std::mem::take(&mut *self.places.lock().unwrap_or_else(PoisonError::into_inner));
         if !places.is_empty() {
-            delete::places(&self.shared, places);
+            free(&self.shared, places);
         }
     }
+}
+
+/// Frees places in the background.
+fn free(shared: &Arc<Shared>, places: Vec<Place>) {
+    // Without a runtime the process is ending. `volume.fsck` finds what stays behind.
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+    let shared = Arc::clone(shared);
+    runtime.spawn(async move { delete::places(&shared, places).await });
 }
