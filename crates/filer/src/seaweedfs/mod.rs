@@ -9,6 +9,7 @@ mod delete;
 mod feed;
 mod fid;
 mod grpc;
+mod journal;
 mod line;
 mod locations;
 mod metrics;
@@ -39,6 +40,7 @@ use crate::{
 };
 
 pub use address::{AddressError, FilerAddress};
+pub use journal::{LeftUploads, Sweeper, left_uploads};
 pub use metrics::{Call as FilerCall, CallCounts, FilerMetrics};
 pub use security::{Security, SecurityError, SigningKey};
 pub use tls::TlsError;
@@ -70,6 +72,9 @@ pub struct Options {
     pub feed_silence: Duration,
     /// Whether to encrypt chunks even if the filer does not ask for it (`-encryptVolumeData`).
     pub encrypt_volume_data: bool,
+    /// Whether uploads of several chunks are written down for other gateways. The process has to show [that it is
+    /// there](SeaweedFiler::show_alive) then. False by default.
+    pub journals_uploads: bool,
 }
 
 impl Options {
@@ -84,6 +89,7 @@ impl Options {
             data_timeout: Duration::from_secs(10),
             feed_silence: Duration::from_secs(15),
             encrypt_volume_data: false,
+            journals_uploads: false,
         }
     }
 }
@@ -100,6 +106,7 @@ struct Shared {
     locations: locations::Locations,
     pool: assign::Pool,
     slots: slots::Slots,
+    journal: journal::Journal,
     options: Options,
     configuration: RwLock<Option<FilerConfiguration>>,
     feeds: feed::Identity,
@@ -123,6 +130,7 @@ impl SeaweedFiler {
                 locations: locations::Locations::new(&options.data_center),
                 pool: assign::Pool::default(),
                 slots: slots::Slots::default(),
+                journal: journal::Journal::new(options.journals_uploads),
                 configuration: RwLock::new(None),
                 feeds: feed::Identity::default(),
                 ring: ring::Ring::default(),
@@ -172,6 +180,21 @@ impl SeaweedFiler {
     /// Counters of all calls.
     pub fn metrics(&self) -> &FilerMetrics {
         &self.shared.filers.metrics
+    }
+
+    /// How many chunks of dead gateways this client's [`Sweeper`] has freed, and how many of their uploads are left.
+    pub fn swept(&self) -> (u64, i64) {
+        self.shared.journal.counts()
+    }
+
+    /// Shows other gateways that this process is there. Without it they take its uploads for abandoned after a while.
+    pub async fn show_alive(&self) -> Result<(), FilerError> {
+        journal::beat(&self.shared).await
+    }
+
+    /// Waits for what ended uploads leave to do: call it before the process ends.
+    pub async fn sign_off(&self) {
+        journal::sign_off(&self.shared).await;
     }
 
     /// The processes of one kind (`filer`, `s3`) that the master lists now, as `host:port`; empty while no master
@@ -321,8 +344,12 @@ impl Filer for SeaweedFiler {
 
     async fn transact(&self, transaction: Transaction) -> Result<(), FilerError> {
         require_held(&transaction.lock_key)?;
+        let intents = journal::before_commit(&self.shared, &transaction).await?;
         let (transaction, folded) = write::fold_manifests(&self.shared, transaction).await?;
         let done = transact::run(&self.shared, transaction).await;
+        if done.is_ok() {
+            intents.iter().for_each(|intent| journal::settle(&self.shared, intent));
+        }
         if !folded.is_empty() && done.as_ref().is_err_and(|error| !matches!(error, FilerError::Unavailable(_))) {
             delete::needles(&self.shared, folded).await;
         }
@@ -352,7 +379,9 @@ impl Filer for SeaweedFiler {
     }
 
     async fn delete_chunks(&self, chunks: Vec<FileChunk>) {
-        delete::chunks(&self.shared, &chunks).await;
+        if delete::chunks(&self.shared, &chunks).await {
+            journal::freed(&self.shared, &chunks);
+        }
     }
 
     async fn delete_collection(&self, collection: &str) -> Result<(), FilerError> {

@@ -68,6 +68,13 @@ async fn by_ring(
     answer
 }
 
+/// Runs a transaction that needs no lock on the filer that is asked, whoever owns its lock key. It is sent once at most.
+pub(super) async fn run_anywhere(shared: &Shared, transaction: Transaction) -> Result<(), FilerError> {
+    let paths = paths(&transaction);
+    let request = ObjectTransactionRequest { is_moved: true, ..request(transaction) };
+    outcome(shared.filers.unary(Call::ObjectTransaction, &request, Replay::OnlyUnsent).await?, &paths)
+}
+
 /// Runs a transaction on one process, even if that process does not own its lock key.
 pub(super) async fn run_on(shared: &Shared, node: &Node, transaction: Transaction) -> Result<(), FilerError> {
     let paths = paths(&transaction);

@@ -1,6 +1,6 @@
 //! Writes a body: cuts it into chunks, hashes each as it passes, and uploads it while the next one arrives.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
@@ -13,6 +13,7 @@ use md5::{Digest, Md5};
 use prost::Message;
 
 use super::assign::{self, Place};
+use super::journal::{self, Intent};
 use super::slots::Slot;
 use super::volume::{Segments, VolumeError};
 use super::{Shared, chunk, delete};
@@ -57,6 +58,7 @@ pub(super) async fn write(
         {
             let slot = if uploads.is_empty() { Some(shared.slots.wait(bytes).await?) } else { shared.slots.now(bytes) };
             let Some((slot, full)) = slot.zip(cutter.full()) else { break };
+            writer.stored.intent.get_or_init(|| shared.journal.begin(shared, target));
             uploads.push(writer.upload(full, slot));
         }
         if !arriving && uploads.is_empty() {
@@ -249,7 +251,9 @@ impl Writer<'_> {
                 _ => assign::fresh(self.shared, self.target).boxed().await?,
             };
             self.stored.add(&place);
-            match self.put(&place, segments.clone(), content_md5).await {
+            let (put, noted) = tokio::join!(self.put(&place, segments.clone(), content_md5), self.stored.note(&place));
+            noted?;
+            match put {
                 Ok(()) => {
                     return Ok(FileChunk {
                         file_id: place.file_id,
@@ -306,11 +310,21 @@ fn now_ns() -> i64 {
 struct Stored {
     shared: Arc<Shared>,
     places: Mutex<Vec<Place>>,
+    /// Where they are written down, if they are.
+    intent: OnceLock<Option<Arc<Intent>>>,
 }
 
 impl Stored {
     fn new(shared: &Arc<Shared>) -> Self {
-        Stored { shared: shared.clone(), places: Mutex::new(Vec::new()) }
+        Stored { shared: shared.clone(), places: Mutex::new(Vec::new()), intent: OnceLock::new() }
+    }
+
+    /// Writes the place down.
+    async fn note(&self, place: &Place) -> Result<(), FilerError> {
+        match self.intent.get() {
+            Some(Some(intent)) => intent.add(&self.shared, &place.file_id).await,
+            _ => Ok(()),
+        }
     }
 
     fn add(&self, place: &Place) {
@@ -322,27 +336,37 @@ impl Stored {
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         places.retain(|known| known.upload_id != place.upload_id);
         drop(places);
-        free(&self.shared, vec![place.clone()]);
+        free(&self.shared, vec![place.clone()], None);
     }
 
-    fn keep(&self) {
+    fn keep(mut self) {
         self.places.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        if let Some(intent) = self.intent.take().flatten() {
+            self.shared.journal.stored(&intent);
+        }
     }
 }
 
 impl Drop for Stored {
     fn drop(&mut self) {
         let places = std::mem::take(&mut *self.places.lock().unwrap_or_else(PoisonError::into_inner));
-        if !places.is_empty() {
-            free(&self.shared, places);
+        let intent = self.intent.take().flatten();
+        if !places.is_empty() || intent.is_some() {
+            free(&self.shared, places, intent);
         }
     }
 }
 
-/// Frees places in the background.
-fn free(shared: &Arc<Shared>, places: Vec<Place>) {
+/// Frees places in the background. Then nothing needs to be written down any more.
+fn free(shared: &Arc<Shared>, places: Vec<Place>, intent: Option<Arc<Intent>>) {
     // Without a runtime the process is ending. `volume.fsck` finds what stays behind.
     let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
     let shared = Arc::clone(shared);
-    runtime.spawn(async move { delete::places(&shared, places).await });
+    runtime.spawn(async move {
+        if delete::places(&shared, places).await
+            && let Some(intent) = intent
+        {
+            journal::settle(&shared, &intent);
+        }
+    });
 }
