@@ -98,6 +98,9 @@ pub struct KelpgateConfig {
     pub cross_account: CrossAccountSetting,
     /// `iamBasePath`: where inline policies are stored; `/seaweedfs/iam` by default.
     pub iam_base_path: String,
+    /// `abandonedUploadsSeconds`: after how long a silence of a gateway the others free the chunks of its unfinished uploads; 900 by
+    /// default, 0 for never.
+    pub abandoned_uploads_s: u64,
     /// `trustedProxies`: addresses or networks whose forwarding headers are trusted to give the client's address.
     pub trusted_proxies: Vec<String>,
     /// `mirrorInlinePolicies`: whether inline policies of users and groups are also written to SeaweedFS's document;
@@ -163,6 +166,7 @@ impl Default for KelpgateConfig {
         Self {
             cross_account: CrossAccountSetting::ResourcePolicy,
             iam_base_path: DEFAULT_BASE.to_owned(),
+            abandoned_uploads_s: 900,
             trusted_proxies: Vec::new(),
             mirror_inline_policies: false,
             secrets_key_file: None,
@@ -520,6 +524,9 @@ fn kelpgate(node: &Node<'_>) -> Result<KelpgateConfig, JsonError> {
         config.iam_base_path = absolute_path(&node)?;
     }
     config.trusted_proxies = object.strings(&["trustedProxies"])?;
+    if let Some(node) = object.take("abandonedUploadsSeconds") {
+        config.abandoned_uploads_s = abandoned_uploads_s(&node)?;
+    }
     if let Some(node) = object.take("mirrorInlinePolicies") {
         config.mirror_inline_policies = node.boolean()?;
     }
@@ -561,6 +568,12 @@ fn kelpgate(node: &Node<'_>) -> Result<KelpgateConfig, JsonError> {
     }
     refuse_unknown(object)?;
     Ok(config)
+}
+
+fn abandoned_uploads_s(node: &Node<'_>) -> Result<u64, JsonError> {
+    let seconds = u64::try_from(node.integer()?).ok();
+    let allowed = seconds.filter(|seconds| *seconds == 0 || (5..=86_400).contains(seconds));
+    allowed.ok_or_else(|| node.error("give between 5 and 86400 seconds, or 0 to leave the chunks of dead gateways"))
 }
 
 fn new_buckets(node: &Node<'_>) -> Result<NewBuckets, JsonError> {
@@ -638,9 +651,10 @@ mod tests {
             r#"{{"sts":{{"tokenDuration":"1h","maxSessionLength":"12h","issuer":"seaweedfs-sts","signingKey":"{KEY}"}},
             "policy":{{"defaultEffect":"Deny","storeType":"filer","storeConfig":{{"filerAddress":"localhost:8888","basePath":"/seaweedfs/iam/policies"}}}},
             "roleStore":{{"storeType":"filer","storeConfig":{{"filerAddress":"localhost:8888","basePath":"/seaweedfs/iam/roles/"}}}},
-            "roles":[{{"roleName":"R","roleArn":"arn:aws:iam::role/R","trustPolicy":{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}}]}},"attachedPolicies":["P"]}}],
+            "roles":[{{"roleName":"R","roleArn":"arn:aws:iam::role/R","trustPolicy":{{"Version":"2012-10-17","Statement":[
+            {{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}}]}},"attachedPolicies":["P"]}}],
             "policies":[{{"name":"P","document":{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":"s3:*","Resource":"*"}}]}}}}],
-            "kelpgate":{{"crossAccount":"both","mirrorInlinePolicies":true,
+            "kelpgate":{{"crossAccount":"both","mirrorInlinePolicies":true,"abandonedUploadsSeconds":60,
             "newBuckets":{{"objectOwnership":"ObjectWriter","blockPublicAccess":true}}}},"identities":[],"_note":"x","providers":[]}}"#
         );
         let config = parse(&text).unwrap();
@@ -651,6 +665,7 @@ mod tests {
         assert!(config.policies[0].1.contains("s3:*"), "{}", config.policies[0].1);
         assert_eq!(config.kelpgate.cross_account, CrossAccountSetting::Both);
         assert!(config.kelpgate.mirror_inline_policies && !KelpgateConfig::default().mirror_inline_policies);
+        assert_eq!((config.kelpgate.abandoned_uploads_s, KelpgateConfig::default().abandoned_uploads_s), (60, 900));
         let open = NewBuckets { object_ownership: Some(Ownership::ObjectWriter), block_public_access: true };
         assert_eq!(config.kelpgate.new_buckets, open);
         let bare = parse(r#"{"policy":{"storeType":"filer"},"roleStore":{"storeType":"filer"}}"#).unwrap();
@@ -660,7 +675,8 @@ mod tests {
 
     #[test]
     fn what_is_kept_in_memory_comes_from_the_file() {
-        let roles = r#""roles":[{"roleName":"R","trustPolicy":{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}]}}],
+        let roles = r#""roles":[{"roleName":"R","trustPolicy":{"Version":"2012-10-17","Statement":[
+            {"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}]}}],
             "policies":[{"name":"P","document":{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}}]"#;
         let config = parse(&format!("{{{roles}}}")).unwrap();
         assert_eq!(config.in_memory().len(), 2);
@@ -712,6 +728,8 @@ mod tests {
             (r#"{"roles":[{"roleName":"R"}]}"#, "trustPolicy"),
             (r#"{"kelpgate":{"crossacount":"both"}}"#, "unknown key"),
             (r#"{"kelpgate":{"mirrorInlinePolicies":"yes"}}"#, "kelpgate.mirrorInlinePolicies"),
+            (r#"{"kelpgate":{"abandonedUploadsSeconds":4}}"#, "between 5 and 86400"),
+            (r#"{"kelpgate":{"abandonedUploadsSeconds":-1}}"#, "between 5 and 86400"),
             (r#"{"kelpgate":{"newBuckets":{"objectOwnership":"objectWriter"}}}"#, "`objectWriter` is neither"),
             (r#"{"kelpgate":{"newBuckets":{"blockPublicAccess":"no"}}}"#, "kelpgate.newBuckets.blockPublicAccess"),
             (r#"{"kelpgate":{"newBuckets":{"blockPublicAcess":true}}}"#, "blockPublicAcess"),

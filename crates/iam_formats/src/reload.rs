@@ -42,6 +42,7 @@ impl IamConfig {
                     || self.client_authorities != read.client_authorities
                     || kept != read_kept,
             ),
+            ("kelpgate.abandonedUploadsSeconds", own.abandoned_uploads_s != other.abandoned_uploads_s),
             ("kelpgate.crossAccount", own.cross_account != other.cross_account),
             ("kelpgate.fence", own.fence != other.fence),
             ("kelpgate.iamBasePath", own.iam_base_path != other.iam_base_path),
@@ -100,7 +101,8 @@ mod tests {
 
     #[test]
     fn what_only_a_restart_changes_stays_and_is_named() {
-        let role = r#"{"roleName": "R", "trustPolicy": {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}]}}"#;
+        let role = r#"{"roleName": "R", "trustPolicy": {"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}]}}"#;
         for (text, later) in [
             (r#"{"kelpgate": {"log": "debug", "limits": {"perKey": {"requestsPerSecond": 1}}}}"#.to_owned(), vec![]),
             (r#"{"kelpgate": {"audit": {"sinks": [{"type": "stdout"}]}}}"#.to_owned(), vec![]),

@@ -94,6 +94,7 @@ impl KelpgateConfig {
             ("kelpgate.limits.perAddress", rate(self.limits.address)),
             ("kelpgate.limits.connections", connections),
             ("kelpgate.log", self.log.clone().unwrap_or_else(none)),
+            ("kelpgate.abandonedUploadsSeconds", self.abandoned_uploads_s.to_string()),
             ("kelpgate.mirrorInlinePolicies", self.mirror_inline_policies.to_string()),
             ("kelpgate.newBuckets.objectOwnership", ownership.map_or_else(none, |word| word.as_str().to_owned())),
             ("kelpgate.newBuckets.blockPublicAccess", self.new_buckets.block_public_access.to_string()),
