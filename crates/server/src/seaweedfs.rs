@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use bucket::leftovers::completed_uploads;
 use filer::FilerError;
-use filer::seaweedfs::{FilerAddress, Options, SeaweedFiler};
+use filer::seaweedfs::{FilerAddress, Options, SeaweedFiler, Sweeper};
+use tokio::sync::Mutex;
 
 use crate::certificates::{self, CertificateMetrics};
 use crate::configuration::{Configuration, check_credential_store, security, trusted_proxies_of_security};
@@ -39,16 +40,26 @@ pub async fn run(settings: Settings, cluster: Cluster) -> Result<(), String> {
     let mut options = Options::new(cluster.filers, security.clone());
     options.data_center = cluster.data_center;
     options.encrypt_volume_data = cluster.encrypt_volume_data;
+    let grace = Duration::from_secs(configuration.iam.kelpgate.abandoned_uploads_s);
+    options.journals_uploads = !grace.is_zero();
     let filer = SeaweedFiler::connect(options);
     let filer_configuration = tokio::select! {
         reached = filer.wait_until_reachable() => reached,
         _ = tokio::signal::ctrl_c() => return Ok(()),
     };
-    let counted = filer.clone();
+    let (counted, ending) = (filer.clone(), filer.clone());
     let certificates = CertificateMetrics::default();
     let config_dir = settings.config_dir.clone();
     let watched = certificates::watch_clients(filer.clone(), &security, config_dir, certificates.clone());
     let weed_gateways = Arc::default();
+    let mut workers = vec![
+        watched,
+        watch_weed(counted.clone(), Arc::clone(&weed_gateways)),
+        remove_completed_uploads(counted.clone()),
+    ];
+    if !grace.is_zero() {
+        workers.extend(abandoned_uploads(&counted, grace));
+    }
     let plan = Plan {
         filer: Arc::new(filer),
         filer_configuration,
@@ -57,11 +68,7 @@ pub async fn run(settings: Settings, cluster: Cluster) -> Result<(), String> {
         session_keys,
         filer_names: names,
         certificates,
-        workers: vec![
-            watched,
-            watch_weed(counted.clone(), Arc::clone(&weed_gateways)),
-            remove_completed_uploads(counted.clone()),
-        ],
+        workers,
         weed_gateways,
         several: true,
         complete: |identities, _| Configuration::add_environment_admin(identities),
@@ -72,7 +79,39 @@ pub async fn run(settings: Settings, cluster: Cluster) -> Result<(), String> {
                 .register(|registry| registry.register_collector(Box::new(crate::filer_metrics::FilerCalls(counted))));
         }),
     };
-    Box::pin(serving::run(plan, settings, |_| ())).await
+    let served = Box::pin(serving::run(plan, settings, |_| ())).await;
+    ending.sign_off().await;
+    served
+}
+
+/// How often within the grace, and how long at most, signs of life are given and looked for.
+const SIGNS_WITHIN_GRACE: u32 = 5;
+const SIGNS_EVERY_MAX: Duration = Duration::from_secs(60);
+
+/// Shows that this gateway is there, and frees the chunks of those that have not done so for the grace.
+fn abandoned_uploads(filer: &SeaweedFiler, grace: Duration) -> [Worker; 2] {
+    let every = || Period::Every((grace / SIGNS_WITHIN_GRACE).min(SIGNS_EVERY_MAX));
+    let alive = filer.clone();
+    let show = move || {
+        let filer = alive.clone();
+        async move {
+            let failed =
+                |error: FilerError| format!("other gateways may take this one's uploads for abandoned: {error}");
+            filer.show_alive().await.map(|()| RunEnd::Done).map_err(failed)
+        }
+    };
+    let sweeper = Arc::new(Mutex::new(Sweeper::new(filer, grace)));
+    let sweep = move || {
+        let sweeper = Arc::clone(&sweeper);
+        async move {
+            let failed = |error: FilerError| format!("chunks of abandoned uploads are left for now: {error}");
+            sweeper.lock().await.round().await.map(|()| RunEnd::Done).map_err(failed)
+        }
+    };
+    [
+        Worker::new("upload-signs", every(), RunsOn::EveryGateway, show),
+        Worker::new("abandoned-uploads", every(), RunsOn::EveryGateway, sweep),
+    ]
 }
 
 /// How often the master is asked for SeaweedFS's gateways.
