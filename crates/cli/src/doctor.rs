@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use bucket::leftovers::completed_uploads;
 use filer::embedded::Scrubber;
+use filer::seaweedfs::left_uploads;
 use filer::{EmbeddedFiler, Filer};
 use iam::IdentityProvider;
 use server::configuration::Configuration;
@@ -38,6 +39,27 @@ async fn check_uploads(filer: &dyn Filer, report: &mut Report) {
             );
         }
         Err(error) => report.warning(format!("uploads cannot be listed: {error}"), "see the filer's log"),
+    }
+}
+
+/// Counts what gateways that are gone have left of uploads.
+async fn check_abandoned(filer: &dyn Filer, report: &mut Report) {
+    match left_uploads(filer).await {
+        Ok(left) => {
+            if left.waiting > 0 {
+                report.warning(
+                    format!("gateways that are gone have left the chunks of unfinished uploads: {}", left.waiting),
+                    "start a gateway on this filer: it frees them after a quarter of an hour; if they stay, see its log",
+                );
+            }
+            if left.unsettled > 0 {
+                report.warning(
+                    format!("uploads that may have been completed when their gateway ended: {}", left.unsettled),
+                    "if this stays, `volume.fsck` in `weed shell` finds their chunks; then remove their .intent below /seaweedfs/kelpgate/uploads",
+                );
+            }
+        }
+        Err(error) => report.warning(format!("unfinished uploads cannot be counted: {error}"), "see the filer's log"),
     }
 }
 
@@ -85,6 +107,7 @@ pub async fn run(doctor: Doctor) -> Result<bool, String> {
     {
         gateways.extend(gateways::of_heartbeats(&*filer, &gateways, &mut report).await);
         check_uploads(&*filer, &mut report).await;
+        check_abandoned(&*filer, &mut report).await;
         documents::check(filer, &configuration, &mut report).await;
     }
     gateways::check(&gateways, &mut report).await;
