@@ -1,10 +1,16 @@
 """A gateway is killed in the middle of uploads: what it has stored by then can be found and freed, and nothing else goes with it."""
 
+import json
+import random
 import re
+import signal
 import socket
+import threading
+import time
 from urllib.parse import urlsplit
 
 import requests
+from botocore.exceptions import BotoCoreError, ClientError
 
 import kelpgate
 import world
@@ -62,3 +68,155 @@ def test_chunks_of_a_killed_gateway_are_found_and_freed(tmp_path, config_flags, 
     assert body_of(root, bucket, "parts") == kept["large"]
     for server in [server for server in Server.running if tmp_path in server.directory.parents]:
         server.kill()
+
+
+def gateways_that_free(directory, cluster, config_flags, *names):
+    """Gateways that take each other's uploads for abandoned after 5 s."""
+    iam = directory / "iam.json"
+    iam.write_text(json.dumps({"kelpgate": {"abandonedUploadsSeconds": 5}}))
+    flags = [config_flags[0], f"-iam.config={iam}"]
+    return [kelpgate.gateway(name, directory / name, cluster.filer, flags) for name in names]
+
+
+def intents(cluster):
+    """The files about uploads of all gateways."""
+    base = "/seaweedfs/kelpgate/uploads"
+    found = [cluster.filer.names(f"{base}/{gateway}") for gateway in cluster.filer.names(base)]
+    return [name for names in found for name in names if "." in name]
+
+
+def test_another_gateway_frees_what_a_killed_one_left(tmp_path, config_flags):
+    cluster = Cluster(tmp_path)
+    killed, other = gateways_that_free(tmp_path, cluster, config_flags, "killed", "other")
+    root = s3(killed.url, world.ROOT)
+    bucket = make_bucket(root, "killed")
+    root.put_object(Bucket=bucket, Key="kept", Body=SENT)
+    uploads = [begin(root, bucket, f"cut-{number}") for number in range(3)]
+    wait_for(lambda: orphans(cluster) >= 6, 60, "two chunks of each upload are stored", killed)
+    assert len([name for name in intents(cluster) if name.endswith(".intent")]) == 3
+    # A slow upload of a gateway that is there goes on for as long as it takes.
+    slow = begin(s3(other.url, world.ROOT), bucket, "slow")
+    time.sleep(8)
+    assert orphans(cluster) == 8
+    killed.kill()
+    for connection in uploads:
+        connection.close()
+    wait_for(lambda: orphans(cluster) == 2, 60, "the chunks of the dead gateway are freed", other)
+    slow.sendall(b"z" * (3 * MIB))
+    assert b"200 OK" in slow.recv(4096)
+    slow.close()
+    root = s3(other.url, world.ROOT)
+    assert body_of(root, bucket, "kept") == SENT and body_of(root, bucket, "slow") == b"z" * (12 * MIB)
+    wait_for(lambda: not intents(cluster), 30, "nothing is written down any more", other)
+    metrics = requests.get(other.url + "/metrics", timeout=5).text
+    assert "kelpgate_abandoned_chunks_freed_total 6" in metrics and "kelpgate_abandoned_uploads 0" in metrics
+    assert "chunks of unfinished uploads" not in kelpgate.cli("doctor", f"-filer={cluster.filer.address}", check=False).stdout
+    gateways = "/seaweedfs/kelpgate/uploads"
+    wait_for(lambda: len(cluster.filer.names(gateways)) == 1, 30, "the directory of the dead gateway is removed", other)
+    assert other.stop() == 0
+    assert cluster.filer.names(gateways) == [], "a clean stop leaves nothing"
+    for server in [server for server in Server.running if tmp_path in server.directory.parents]:
+        server.kill()
+
+
+class Writer(threading.Thread):
+    """Writes, overwrites, copies, completes and deletes objects of several chunks, and remembers what was acknowledged."""
+
+    def __init__(self, number, bucket, url, seed):
+        super().__init__(daemon=True)
+        self.prefix, self.bucket, self.url = f"w{number}", bucket, url
+        self.random = random.Random(seed)
+        self.acknowledged = {}  # key, and the bodies that it may have
+        self.ends = False
+
+    def body(self):
+        return self.random.randbytes(1000) * self.random.randrange(4300, 9000)
+
+    def step(self, client):
+        key = f"{self.prefix}/{self.random.randrange(6)}"
+        before = self.acknowledged.setdefault(key, [None])
+        body, step = self.body(), self.random.randrange(4)
+        here = {"Bucket": self.bucket, "Key": key}
+        if step == 3:
+            body = None
+        self.acknowledged[key] = [*before, body]
+        if step == 0:
+            client.put_object(**here, Body=body)
+        elif step == 1:
+            upload = client.create_multipart_upload(**here)["UploadId"]
+            cut = 5 * MIB if len(body) > 5 * MIB else len(body)
+            pieces = [piece for piece in (body[:cut], body[cut:]) if piece]
+            sent = [client.upload_part(**here, UploadId=upload, PartNumber=number, Body=piece) for number, piece in enumerate(pieces, 1)]
+            parts = [{"PartNumber": number, "ETag": part["ETag"]} for number, part in enumerate(sent, 1)]
+            client.complete_multipart_upload(**here, UploadId=upload, MultipartUpload={"Parts": parts})
+        elif step == 2:
+            source = f"{self.prefix}/source"
+            self.acknowledged[source] = [*self.acknowledged.get(source, [None]), body]
+            client.put_object(Bucket=self.bucket, Key=source, Body=body)
+            self.acknowledged[source] = [body]
+            client.copy_object(**here, CopySource={"Bucket": self.bucket, "Key": source})
+        else:
+            client.delete_object(**here)
+        self.acknowledged[key] = [body]
+
+    def run(self):
+        client = s3(self.url, world.ROOT)
+        while not self.ends:
+            try:
+                self.step(client)
+            except (BotoCoreError, ClientError, OSError):
+                time.sleep(0.2)
+
+
+def found(client, bucket, key):
+    try:
+        return body_of(client, bucket, key)
+    except client.exceptions.NoSuchKey:
+        return None
+
+
+def test_nothing_acknowledged_goes_with_the_chunks_of_killed_gateways(tmp_path, config_flags, measured):
+    """Kills at random moments, and freezes: a gateway that comes back commits nothing that was freed."""
+    cluster = Cluster(tmp_path)
+    killed, other = gateways_that_free(tmp_path, cluster, config_flags, "killed", "other")
+    root = s3(other.url, world.ROOT)
+    buckets = [make_bucket(root, "plain"), make_bucket(root, "versions")]
+    root.put_bucket_versioning(Bucket=buckets[1], VersioningConfiguration={"Status": "Enabled"})
+    seed = random.randrange(1 << 32)
+    print(f"seed {seed}")
+    moments = random.Random(seed)
+    writers = [Writer(number, buckets[number % 2], killed.url, seed + number) for number in range(4)]
+    for writer in writers:
+        writer.start()
+    for kill in range(6):
+        time.sleep(moments.uniform(1, 4))
+        if kill % 3 == 2:
+            killed.process.send_signal(signal.SIGSTOP)
+            time.sleep(9)
+            killed.process.send_signal(signal.SIGCONT)
+        else:
+            killed.kill()
+            killed.start()
+    time.sleep(2)
+    for writer in writers:
+        writer.ends = True
+    for writer in writers:
+        writer.join(60)
+    killed.kill()
+    wait_for(lambda: not any(name.endswith(".intent") for name in uncommitted(cluster)), 90, "everything is swept", other)
+    for writer in writers:
+        for key, bodies in writer.acknowledged.items():
+            got = found(root, writer.bucket, key)
+            assert any(got == body for body in bodies), f"seed {seed}: {writer.bucket}/{key} has {got and len(got)} bytes"
+    for version in root.list_object_versions(Bucket=buckets[1]).get("Versions", []):
+        body_of(root, buckets[1], version["Key"], VersionId=version["VersionId"])
+    measured(f"after kills and freezes of a gateway with four writers, {orphans(cluster)} chunks are left")
+    for server in [server for server in Server.running if tmp_path in server.directory.parents]:
+        server.kill()
+
+
+def uncommitted(cluster):
+    """The files about uploads that were not about to be completed."""
+    names = intents(cluster)
+    committed = {name.split(".")[0] for name in names if name.endswith(".commit")}
+    return [name for name in names if name.split(".")[0] not in committed]
