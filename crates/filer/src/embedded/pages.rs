@@ -6,8 +6,8 @@
 //!
 //! The file consists of groups: one page of checksums, then [`GROUP_PAGES`] pages of the database. Checksums reach the
 //! file before, or in the same sync as, the pages that they belong to, and redb points to a page only after a sync. So
-//! after a crash or a write that failed, only pages that nothing points to can differ from their checksums. They may do
-//! so for long, so the file remembers that there may be such pages. The exception is the first page, redb's header: it
+//! after a crash or a write that failed, only pages that nothing points to can differ from their checksums. They may stay
+//! that way for a long time, so the file records that such pages may exist. The exception is the first page, redb's header: it
 //! is overwritten in place, and has checksums of its own against torn writes. Its checksum here counts only if the file
 //! was closed in order.
 
@@ -68,8 +68,10 @@ pub(super) struct Pages {
     file: File,
     space: Arc<Space>,
     state: RwLock<State>,
-    /// Whether the file says that it was closed in order.
+    /// Whether the file says that it was closed in order, or should say so.
     closed_in_order: AtomicBool,
+    /// Whether the file could not be made to say it yet. The next write tries again.
+    is_unsaid: AtomicBool,
     /// Whether a crash or a failed write may have left pages that differ from their checksums and that nothing points to.
     has_leftovers: AtomicBool,
     /// Whether the last sync failed.
@@ -88,7 +90,7 @@ struct State {
     changed_groups: BTreeSet<u64>,
     /// Pages that were written since the last sync that succeeded.
     unsynced: BTreeSet<u64>,
-    /// While there may be leftovers: pages that were written since, and so are none.
+    /// Pages written since then, which are no leftovers; kept only while there may be leftovers.
     written: HashSet<u64>,
 }
 
@@ -132,7 +134,7 @@ impl Pages {
         let groups = all_pages.div_ceil(GROUP_PAGES + 1);
         let pages = all_pages - groups;
         let mut sums = Vec::with_capacity(pages as usize);
-        let mut left = 0;
+        let mut closing_mark = 0;
         for group in 0..groups {
             let mut bytes = [0; PAGE_BYTES as usize];
             file.read_exact_at(&mut bytes, sums_place_of(group))?;
@@ -144,7 +146,7 @@ impl Pages {
                 return Err(invalid(format!("the checksums at offset {offset} are not what was written there")));
             }
             if group == 0 {
-                left = header.last_chunk().map_or(0, |mark| u32::from_le_bytes(*mark));
+                closing_mark = header.last_chunk().map_or(0, |mark| u32::from_le_bytes(*mark));
             }
             let (table, _) = table.as_chunks::<SUM_BYTES>();
             let here = (pages - group * GROUP_PAGES).min(GROUP_PAGES) as usize;
@@ -155,8 +157,9 @@ impl Pages {
             file,
             space,
             state,
-            closed_in_order: AtomicBool::new(matches!(left, CLOSED | CLOSED_WITH_LEFTOVERS)),
-            has_leftovers: AtomicBool::new(pages > 0 && left != CLOSED),
+            closed_in_order: AtomicBool::new(matches!(closing_mark, CLOSED | CLOSED_WITH_LEFTOVERS)),
+            is_unsaid: AtomicBool::new(false),
+            has_leftovers: AtomicBool::new(pages > 0 && closing_mark != CLOSED),
             sync_failed: AtomicBool::new(false),
             is_opening: AtomicBool::new(false),
             damaged: AtomicU64::new(0),
@@ -254,9 +257,9 @@ impl Pages {
     /// Writes whole pages.
     fn write_pages(&self, first: u64, bytes: &[u8]) -> io::Result<()> {
         let pages = first..first + bytes.len() as u64 / PAGE_BYTES;
-        self.write_runs(first, bytes).inspect_err(|_| self.leave(pages.clone()))?;
-        let has_leftovers = self.has_leftovers.load(Ordering::Relaxed);
+        self.write_runs(first, bytes).inspect_err(|_| self.note_leftovers(pages.clone()))?;
         let mut state = self.state_mut();
+        let has_leftovers = self.has_leftovers.load(Ordering::Relaxed);
         for (page, bytes) in pages.zip(bytes.chunks(PAGE_BYTES as usize)) {
             if let Some(sum) = state.sums.get_mut(page as usize) {
                 *sum = sum_of(page, bytes);
@@ -271,9 +274,10 @@ impl Pages {
     }
 
     /// Notes that some of these pages may have been written and do not match their checksums.
-    fn leave(&self, pages: Range<u64>) {
+    fn note_leftovers(&self, pages: Range<u64>) {
+        let mut state = self.state_mut();
         self.has_leftovers.store(true, Ordering::Relaxed);
-        self.state_mut().written.retain(|page| !pages.contains(page));
+        state.written.retain(|page| !pages.contains(page));
     }
 
     fn write_runs(&self, first: u64, bytes: &[u8]) -> io::Result<()> {
@@ -302,12 +306,12 @@ impl Pages {
     }
 
     fn sums_page(&self, group: u64) -> Vec<u8> {
-        let left = match (group, self.closed_in_order.load(Ordering::Relaxed)) {
+        let closing_mark = match (group, self.closed_in_order.load(Ordering::Relaxed)) {
             (0, true) if self.has_leftovers.load(Ordering::Relaxed) => CLOSED_WITH_LEFTOVERS,
             (0, true) => CLOSED,
             _ => 0,
         };
-        let mut bytes = [MAGIC.as_slice(), &(group as u32).to_le_bytes(), &left.to_le_bytes()].concat();
+        let mut bytes = [MAGIC.as_slice(), &(group as u32).to_le_bytes(), &closing_mark.to_le_bytes()].concat();
         let state = self.state();
         let sums = state.sums.iter().skip((group * GROUP_PAGES) as usize).take(GROUP_PAGES as usize);
         bytes.extend(sums.flat_map(|sum| sum.to_le_bytes()));
@@ -317,11 +321,15 @@ impl Pages {
 
     /// Says in the file whether it is closed in order. Durable when it returns.
     fn set_closed_in_order(&self, in_order: bool) -> io::Result<()> {
-        if self.closed_in_order.swap(in_order, Ordering::Relaxed) == in_order || self.len() == 0 {
+        let is_said = self.closed_in_order.swap(in_order, Ordering::Relaxed) == in_order;
+        if is_said && !self.is_unsaid.load(Ordering::Relaxed) || self.len() == 0 {
             return Ok(());
         }
+        self.is_unsaid.store(true, Ordering::Relaxed);
         self.write_at(&self.sums_page(0), sums_place_of(0))?;
-        self.sync_file()
+        self.sync_file()?;
+        self.is_unsaid.store(false, Ordering::Relaxed);
+        Ok(())
     }
 
     fn set_len(&self, bytes: u64) -> io::Result<()> {
@@ -501,9 +509,9 @@ mod tests {
     }
 
     /// Page 3 differs, page 5 is whole.
-    fn assert_left_over(backend: &Backend, is: bool) {
+    fn assert_left_over(backend: &Backend, unused: bool) {
         assert!(backend.pages.verify(3).is_some() && backend.pages.verify(5).is_none());
-        assert_eq!(backend.pages.may_be_unused(3), is);
+        assert_eq!(backend.pages.may_be_unused(3), unused);
     }
 
     fn change_page_3(backend: &Backend) {
@@ -535,7 +543,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         filled(directory.path());
         let backend = opened(directory.path());
-        // No file is so long.
+        // No file can be that long, so the write fails.
         assert!(backend.write(1 << 63, &PAGE).is_err());
         change_page_3(&backend);
         // The database is opened again on the same pages.
@@ -543,6 +551,18 @@ mod tests {
         assert_left_over(&backend, true);
         backend.close().unwrap();
         assert_left_over(&opened(directory.path()), true);
+    }
+
+    #[test]
+    fn a_file_in_use_says_so_before_it_is_written_even_if_that_failed_at_first() {
+        let directory = tempfile::tempdir().unwrap();
+        filled(directory.path());
+        let path = directory.path().join("pages");
+        let mut pages = Pages::open(File::open(&path).unwrap(), Arc::new(Space::of(directory.path()))).unwrap();
+        assert!(pages.set_closed_in_order(false).is_err(), "the disk is read-only");
+        pages.file = File::options().read(true).write(true).open(&path).unwrap();
+        Backend::new(Arc::new(pages)).write(PAGE_BYTES, &PAGE).unwrap();
+        assert!(!opened(directory.path()).pages.closed_in_order.load(Ordering::Relaxed));
     }
 
     #[test]
