@@ -5,8 +5,8 @@ use crate::{S3Error, S3ErrorCode};
 /// The one parameter that may occur more than once: UntagResource lists keys with it.
 pub(crate) const TAG_KEYS: &str = "tagKeys";
 
-/// Names of so many parameters are compared pair by pair, which is faster than a set. Forms have up to a megabyte, even from anonymous
-/// callers, so longer lists are not.
+/// Up to this many names are compared pair by pair, which is faster than a set. Longer lists, up to a megabyte even from anonymous
+/// callers, use the set.
 const COMPARED_MAX: usize = 16;
 
 const NOT_ENCODED: &str = "`%` must be followed by two hexadecimal digits";
@@ -23,12 +23,13 @@ impl QueryString {
     /// Fails with `InvalidURI` for text that does not decode to UTF-8, and with `InvalidArgument` for a name that
     /// occurs twice: otherwise the signature and the operation could use different values.
     pub fn parse(raw: Option<&str>) -> Result<Self, S3Error> {
-        let mut pairs: Vec<(String, String)> = Vec::with_capacity(8);
-        for piece in raw.unwrap_or_default().split('&').filter(|piece| !piece.is_empty()) {
+        let raw = raw.unwrap_or_default();
+        let mut pairs: Vec<(String, String)> = Vec::with_capacity(if raw.is_empty() { 0 } else { 8 });
+        for piece in raw.split('&').filter(|piece| !piece.is_empty()) {
             let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
             pairs.push((decode_form(name)?, decode_form(value)?));
         }
-        if let Some((name, value)) = second_of_a_name(&pairs) {
+        if let Some((name, value)) = repeated(&pairs) {
             let message = "The parameter occurs more than once: send it once";
             return Err(S3Error::invalid_argument(name.as_str(), value.as_str(), message));
         }
@@ -62,11 +63,11 @@ impl QueryString {
 }
 
 /// The first parameter whose name occurred before, although it may occur only once.
-fn second_of_a_name(pairs: &[(String, String)]) -> Option<&(String, String)> {
+fn repeated(pairs: &[(String, String)]) -> Option<&(String, String)> {
     if pairs.len() <= COMPARED_MAX {
-        let is_second =
+        let is_repeated =
             |(at, (name, _)): &(usize, &(String, String))| pairs.iter().take(*at).any(|(known, _)| known == name);
-        return pairs.iter().enumerate().filter(is_second).map(|(_, pair)| pair).find(|(name, _)| name != TAG_KEYS);
+        return pairs.iter().enumerate().filter(is_repeated).map(|(_, pair)| pair).find(|(name, _)| name != TAG_KEYS);
     }
     let mut seen = BTreeSet::new();
     pairs.iter().find(|(name, _)| !seen.insert(name.as_str()) && name != TAG_KEYS)
@@ -76,9 +77,11 @@ fn second_of_a_name(pairs: &[(String, String)]) -> Option<&(String, String)> {
 ///
 /// Errors: see [`decode`].
 pub(crate) fn decode_form(text: &str) -> Result<String, S3Error> {
-    match memchr::memchr2(b'+', b'%', text.as_bytes()) {
+    let bytes = text.as_bytes();
+    match memchr::memchr2(b'+', b'%', bytes) {
         None => Ok(text.to_owned()),
-        Some(_) => decode(&text.replace('+', " ")),
+        Some(at) if bytes.get(at..).is_some_and(|rest| rest.contains(&b'+')) => decode(&text.replace('+', " ")),
+        Some(_) => decode(text),
     }
 }
 

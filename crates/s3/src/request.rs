@@ -13,8 +13,8 @@ pub(crate) struct Request<'a> {
     pub(crate) head: &'a Parts,
     pub(crate) query: QueryString,
     presigned: bool,
-    /// Whether some parameter counts as a header.
-    hoists: bool,
+    /// Whether a query parameter counts as a header.
+    has_hoisted: bool,
 }
 
 impl<'a> Request<'a> {
@@ -24,8 +24,8 @@ impl<'a> Request<'a> {
             && query.has("X-Amz-SignedHeaders")
             && !query.has("AWSAccessKeyId")
             && !head.headers.contains_key("authorization");
-        let hoists = presigned && query.iter().any(|(name, _)| can_be_hoisted(&name.to_ascii_lowercase()));
-        Ok(Self { head, query, presigned, hoists })
+        let has_hoisted = presigned && query.iter().any(|(name, _)| can_be_hoisted(&name.to_ascii_lowercase()));
+        Ok(Self { head, query, presigned, has_hoisted })
     }
 
     /// The value of a parameter.
@@ -96,7 +96,7 @@ impl<'a> Request<'a> {
             .filter(|n| n.starts_with(prefix))
             .map(str::to_owned)
             .collect();
-        if self.hoists {
+        if self.has_hoisted {
             let hoisted = self.query.iter().map(|(name, _)| name.to_ascii_lowercase());
             names.extend(hoisted.filter(|name| name.starts_with(prefix) && can_be_hoisted(name)));
         }
@@ -145,7 +145,7 @@ impl<'a> Request<'a> {
     }
 
     fn hoisted(&self, name: &str) -> Option<&str> {
-        if !self.hoists || !can_be_hoisted(name) {
+        if !self.has_hoisted || !can_be_hoisted(name) {
             return None;
         }
         self.query.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)

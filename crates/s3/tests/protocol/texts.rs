@@ -43,7 +43,14 @@ fn query_strings() {
     }
     let twice = "InvalidArgument: The parameter occurs more than once: send it once [ArgumentName=a]";
     let digits = "InvalidURI: Couldn't parse the specified URI: `%` must be followed by two hexadecimal digits";
+    // Long lists are compared in another way.
+    let others = |count: usize| (1..count).map(|number| format!("p{number}&")).collect::<String>();
+    let (short, long) = (format!("a&{}a=2", others(15)), format!("a&{}a=2", others(16)));
+    let tags = |count| format!("tagKeys&{}tagKeys", others(count));
+    assert!([10, 16, 40].into_iter().all(|count| pairs(&tags(count)).unwrap().len() == count + 1));
     for (raw, want) in [
+        (short.as_str(), format!("{twice} [ArgumentValue=2]")),
+        (&long, format!("{twice} [ArgumentValue=2]")),
         ("a=1&b&a=2", format!("{twice} [ArgumentValue=2]")),
         ("a&%61", format!("{twice} [ArgumentValue=]")),
         ("a=%", digits.to_owned()),
