@@ -76,7 +76,7 @@ impl Objects<'_> {
 
     /// The current version of a key that has versions.
     ///
-    /// Its file mostly is the first one of the directory, so it is asked for together with the directory. Only what the
+    /// Its file is usually the first one of the directory, so it is asked for together with the directory. Only what the
     /// directory says counts: another file may be the current version, or the object at the key's own path.
     pub(crate) async fn current_version(&self, key: &ObjectKey) -> Result<Option<Version>, FilerError> {
         let path = self.versions_path(key);

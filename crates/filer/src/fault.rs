@@ -19,7 +19,7 @@ use crate::filer::{
 pub enum Call {
     /// [`Filer::configuration`]
     Configuration,
-    /// [`Filer::lookup`]
+    /// [`Filer::lookup`] and [`Filer::lookup_with_first_file`]
     Lookup,
     /// [`Filer::list`]
     List,

@@ -336,7 +336,8 @@ impl Filer for MemoryFiler {
     }
     async fn lookup_with_first_file(&self, directory: &str) -> Result<(Option<Entry>, Option<Entry>), FilerError> {
         let first = self.list(directory, ListOptions { limit: 1, ..ListOptions::default() }).await?.pop();
-        Ok((self.lookup(directory).await?, first))
+        let found = self.lookup(directory).await?;
+        Ok((found.filter(|entry| entry.is_directory), first.filter(|entry| !entry.is_directory)))
     }
     async fn list(&self, directory: &str, options: ListOptions) -> Result<Vec<Entry>, FilerError> {
         let below = format!("{directory}/");

@@ -326,11 +326,12 @@ impl Filer for SeaweedFiler {
         found(path, self.shared.filers.unary(Call::LookupDirectoryEntry, &request, Replay::Safe).await)
     }
 
-    /// Both calls leave in one write.
+    /// The calls are polled together, so that the connection sends both in one write.
     async fn lookup_with_first_file(&self, directory: &str) -> Result<(Option<Entry>, Option<Entry>), FilerError> {
         let path = format!("{directory}/");
         let first = ListOptions { limit: 1, ..ListOptions::default() };
         let (entry, listed) = future::join(self.lookup(&path), self.list(directory, first)).await;
+        // A listing that failed costs only a lookup: the caller then asks for the file by its name.
         let first = listed.unwrap_or_default().pop().filter(|entry| !entry.is_directory);
         Ok((entry?, first))
     }
