@@ -11,7 +11,7 @@ const PARAMETERS_MAX: usize = 200;
 /// How much of a name or a value a record keeps, in bytes.
 const TEXT_BYTES_MAX: usize = 4096;
 
-/// Parameters of S3's query strings whose values are shown, in order.
+/// Parameters of S3's query strings whose values are shown, sorted for the binary search.
 const S3: &[&str] = &[
     "acl",
     "attributes",

@@ -479,9 +479,11 @@ impl Snapshot {
 
     /// The revocation of a target ([`RevocationTarget::to_text`](crate::RevocationTarget::to_text)).
     pub fn revocation(&self, target: &str) -> Option<&Arc<Revocation>> {
-        // The name of a file is a digest.
-        let stem = || Revocation::file_stem(target);
-        (!self.revocations.is_empty()).then(stem).and_then(|stem| self.revocations.get(&stem))
+        // Usually there are none. Then the target need not be hashed.
+        if self.revocations.is_empty() {
+            return None;
+        }
+        self.revocations.get(&Revocation::file_stem(target))
     }
 
     /// How many revocations there are.

@@ -59,7 +59,7 @@ impl QueryApi for ControlPlane {
     }
 }
 
-/// The call as the control plane reads it. Parameters and context move into it.
+/// The call as the control plane reads it. Takes parameters and context out of `call`.
 fn query(call: &mut QueryCall) -> Query<'_> {
     let (parameters, context) = (mem::take(&mut call.parameters), mem::take(&mut call.context));
     Query {

@@ -45,6 +45,7 @@ impl OfLine<'_> {
 
 /// Whether a value could be read as more than one field.
 fn needs_quotes(value: &str) -> bool {
+    // Most values are plain ASCII, and checking bytes is faster than decoding characters.
     let is_simple = |byte| matches!(byte, b'!'..=b'~') && byte != b'"';
     let is_special = |c: char| c == '"' || c.is_whitespace() || super::is_control(c);
     !value.bytes().all(is_simple) && value.contains(is_special)

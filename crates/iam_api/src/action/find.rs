@@ -4,7 +4,7 @@ use super::{Permission, QueryAction, sts, unsupported};
 use crate::command::Command;
 use crate::error::IamError;
 
-/// The rows of all actions of which there is something to say.
+/// All actions with a row of their own. Other actions of AWS come from [`QueryAction::of_aws`].
 fn rows() -> impl Iterator<Item = &'static QueryAction> {
     // The few of STS come first, because sessions are requested more often than users change.
     sts::ACTIONS.iter().chain(Command::all().map(|command| &command.action)).chain(unsupported::ACTIONS)
