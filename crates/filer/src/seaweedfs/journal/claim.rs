@@ -1,11 +1,12 @@
-//! Who owns the chunks of an upload whose gateway may be dead: that gateway, which may still write an entry that names them, or
-//! another one, which frees them.
+//! Decides which process may use the chunks of an upload whose gateway may be dead: that gateway, which may still write an entry that
+//! names them, or another one, which frees them.
 //!
-//! Three files of an upload decide it. The gateway makes the *intent* before it stores chunks, once and never again. It makes the
-//! *commit mark* before it writes the entry, and then looks for a *claim* and, after that, for its intent. Who wants to free the
-//! chunks makes the claim, and then looks for the commit mark and, after that, for the intent. Each writes before it reads, so at
-//! least one of the two sees the other and gives way. No clock, lease or lock counts: a gateway may stop between any two steps, for
-//! any time. The intent is always removed first and the claim last, so who finds no claim any more finds no intent either.
+//! Three files of an upload decide it. The gateway writes the *intent* once, while its first chunk is being stored; no entry can
+//! name the chunks before it is there. It writes the *commit mark* before the entry, and then looks for a *claim* and, after that,
+//! for its intent. Whoever wants to free the chunks writes the claim, and then looks for the commit mark and, after that, for the
+//! intent. Each writes before it reads, so at least one of the two sees the other and gives way. No clock, lease or lock counts: a
+//! gateway may stop between any two steps, for any time. The intent is always removed first and the claim last, so a process that
+//! finds no claim finds no intent either.
 
 use std::future::Future;
 
@@ -18,7 +19,7 @@ pub(super) const CLAIM: &str = "claim";
 
 /// The files of uploads, on the one store of all filers.
 pub(super) trait Board {
-    /// Makes an empty file.
+    /// Writes an empty file.
     fn put(&self, name: String) -> impl Future<Output = Result<(), FilerError>> + Send;
     /// Whether there is such a file.
     fn has(&self, name: String) -> impl Future<Output = Result<bool, FilerError>> + Send;
@@ -33,7 +34,7 @@ pub(super) enum Verdict {
     Free,
     /// Its gateway may have written an entry, or may do so at any time.
     Committed,
-    /// Somebody has settled it.
+    /// Its files are removed, by another process.
     Settled,
 }
 
@@ -131,10 +132,14 @@ mod tests {
         NoLookAtTheClaim,
         NoLookAtTheIntent,
         ClaimIsRemovedFirst,
+        SweeperReadsBeforeItClaims,
+        SweeperIgnoresTheMark,
+        SweeperIgnoresTheIntent,
     }
 
     async fn asks(world: &World, rules: Rules) -> bool {
-        if rules == Rules::AsTheyAre || rules == Rules::ClaimIsRemovedFirst {
+        use Rules::{IntentBeforeClaim, NoCommitMark, NoLookAtTheClaim, NoLookAtTheIntent};
+        if !matches!(rules, IntentBeforeClaim | NoCommitMark | NoLookAtTheClaim | NoLookAtTheIntent) {
             return may_commit(world, ID).await.unwrap();
         }
         if rules != Rules::NoCommitMark {
@@ -164,9 +169,24 @@ mod tests {
         settles(world, rules).await;
     }
 
-    async fn sweeper(world: &World, rules: Rules) {
+    async fn judges(world: &World, rules: Rules) -> Verdict {
+        if rules == Rules::SweeperReadsBeforeItClaims {
+            let verdict = judge(world, ID).await.unwrap();
+            claim(world, ID).await.unwrap();
+            return verdict;
+        }
         claim(world, ID).await.unwrap();
-        let free = match judge(world, ID).await.unwrap() {
+        match rules {
+            Rules::SweeperIgnoresTheMark if world.has(name(ID, INTENT)).await.unwrap() => Verdict::Free,
+            Rules::SweeperIgnoresTheMark => Verdict::Settled,
+            Rules::SweeperIgnoresTheIntent if world.has(name(ID, COMMIT)).await.unwrap() => Verdict::Committed,
+            Rules::SweeperIgnoresTheIntent => Verdict::Free,
+            _ => judge(world, ID).await.unwrap(),
+        }
+    }
+
+    async fn sweeper(world: &World, rules: Rules) {
+        let free = match judges(world, rules).await {
             Verdict::Free => {
                 world.step(|things| things.is_freed = true).await;
                 true
@@ -181,7 +201,7 @@ mod tests {
     }
 
     /// Runs one order of the steps, by the choices given and then by `choose`. Returns each choice with the number of alternatives,
-    /// and whether a chunk was freed that an entry names. Who is killed is one whose steps do not come.
+    /// and whether a chunk was freed that an entry names. A process is killed if its steps do not come.
     fn run(
         sweepers: usize,
         rules: Rules,
@@ -207,7 +227,7 @@ mod tests {
         (path, false)
     }
 
-    /// Whether some order of the steps of the gateway and one that sweeps loses data, of all orders.
+    /// Whether any order of the steps of a gateway and a sweeper loses data, and how many orders were tried.
     fn some_order_loses(rules: Rules) -> (bool, usize) {
         let mut prefix: Vec<usize> = Vec::new();
         for orders in 1.. {
@@ -231,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn nor_with_three_that_sweep() {
+    fn nor_with_three_sweepers() {
         for seed in 0..20_000u64 {
             let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
             let mut choose = |_, of: usize| {
@@ -252,6 +272,9 @@ mod tests {
             ("no look at the claim", Rules::NoLookAtTheClaim),
             ("no look at the intent", Rules::NoLookAtTheIntent),
             ("the claim is removed before the intent", Rules::ClaimIsRemovedFirst),
+            ("the sweeper reads before it claims", Rules::SweeperReadsBeforeItClaims),
+            ("the sweeper ignores the commit mark", Rules::SweeperIgnoresTheMark),
+            ("the sweeper ignores the intent", Rules::SweeperIgnoresTheIntent),
         ] {
             assert!(some_order_loses(rules).0, "{what}");
         }
