@@ -1,10 +1,10 @@
-//! Uploads that are written down, and what becomes of those whose gateway is gone, against a real cluster.
+//! Uploads that are recorded, and what becomes of those whose gateway is gone, against a real cluster.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use filer::seaweedfs::{FilerAddress, LeftUploads, Options, SeaweedFiler, Security, Sweeper, left_uploads};
+use filer::seaweedfs::{FilerAddress, LeftUploads, Options, SeaweedFiler, Security, Sweeper, Swept, left_uploads};
 use filer::{
     Attributes, BytesIn, Entry, FileChunk, Filer, FilerError, ListOptions, Mutation, Transaction, WriteTarget, Written,
 };
@@ -86,10 +86,35 @@ async fn files(filer: &SeaweedFiler) -> Vec<String> {
     names
 }
 
-async fn until_settled(filer: &SeaweedFiler) {
-    while !files(filer).await.is_empty() {
-        tokio::time::sleep(Duration::from_millis(50)).await;
+/// Makes the files of an upload of one chunk whose gateway is gone.
+async fn leave(filer: &SeaweedFiler, id: &str, bucket: &str, chunk: &FileChunk) {
+    let intent = Entry { name: format!("{id}.intent"), content: bucket.into(), ..Entry::default() };
+    let list = Entry { name: format!("{id}.chunks-0"), content: chunk.file_id.clone().into(), ..Entry::default() };
+    for file in [intent, list] {
+        filer.transact(put(&format!("{ROOT}/dead"), file)).await.unwrap();
     }
+}
+
+/// Waits until the files about uploads are as wanted.
+async fn until(filer: &SeaweedFiler, wanted: impl Fn(&[String]) -> bool) {
+    let waiting = async {
+        while !wanted(&files(filer).await) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), waiting).await.expect("the files change within 30 s");
+}
+
+async fn until_settled(filer: &SeaweedFiler) {
+    until(filer, <[String]>::is_empty).await;
+}
+
+fn has_intent(names: &[String]) -> bool {
+    names.iter().any(|name| name.ends_with(".intent"))
+}
+
+fn swept(freed_chunks: u64, left: i64) -> Swept {
+    Swept { freed_chunks, left }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,11 +124,11 @@ async fn what_a_gateway_left_behind_is_freed_and_it_can_not_commit_any_more() {
     let written = write(&frozen, "k").await;
     let unnamed = entry("k", written.chunks.clone());
     assert!(is_whole(&frozen, &unnamed).await);
-    assert!(!files(&frozen).await.is_empty(), "the upload is written down");
+    assert!(!files(&frozen).await.is_empty(), "the upload is recorded");
 
     let filer = sweep(&cluster).await;
     assert!(!is_whole(&filer, &unnamed).await, "nobody needs the chunks");
-    assert_eq!((files(&filer).await, filer.swept()), (vec![], (3, 0)));
+    assert_eq!((files(&filer).await, filer.swept()), (vec![], swept(3, 0)));
     for _ in 0..2 {
         let late = frozen.transact(put("/buckets/bucket", unnamed.clone())).await;
         assert!(matches!(late, Err(FilerError::Busy(_))), "{late:?}");
@@ -129,11 +154,9 @@ async fn a_gateway_that_freezes_in_the_middle_of_a_body_can_not_commit_any_more(
             frozen.write(&target("k"), Box::pin(body)).await
         })
     };
-    while !files(&frozen).await.iter().any(|name| name.ends_with(".intent")) {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until(&frozen, has_intent).await;
     let filer = sweep(&cluster).await;
-    assert!(!files(&filer).await.iter().any(|name| name.ends_with(".intent")));
+    assert!(!has_intent(&files(&filer).await));
     thaw.send(()).unwrap();
     let written = uploading.await.unwrap().unwrap();
     let late = frozen.transact(put("/buckets/bucket", entry("k", written.chunks))).await;
@@ -141,13 +164,13 @@ async fn a_gateway_that_freezes_in_the_middle_of_a_body_can_not_commit_any_more(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_gateway_that_shows_that_it_is_there_keeps_its_uploads() {
+async fn a_gateway_that_shows_its_heartbeat_keeps_its_uploads() {
     let cluster = start().await;
     let (slow, other) = (gateway(&cluster), gateway(&cluster));
     let written = write(&slow, "k").await;
     let mut sweeper = Sweeper::new(&other, GRACE);
     for _ in 0..6 {
-        slow.show_alive().await.unwrap();
+        slow.heartbeat().await.unwrap();
         sweeper.round().await.unwrap();
         tokio::time::sleep(GRACE / 2).await;
     }
@@ -174,11 +197,11 @@ async fn what_may_have_been_committed_is_never_freed() {
 
     let filer = sweep(&cluster).await;
     assert!(is_whole(&filer, &unnamed).await);
-    assert_eq!(filer.swept(), (0, 1));
+    assert_eq!(filer.swept(), swept(0, 1));
     // Its entry is found, and that settles it.
     filer.transact(put("/buckets/bucket", unnamed.clone())).await.unwrap();
     let filer = sweep(&cluster).await;
-    assert_eq!((files(&filer).await, filer.swept()), (vec![], (0, 0)));
+    assert_eq!((files(&filer).await, filer.swept()), (vec![], swept(0, 0)));
     assert!(is_whole(&filer, &unnamed).await);
 }
 
@@ -206,24 +229,15 @@ async fn an_intent_that_came_back_frees_nothing_that_an_entry_names() {
     let named = entry("folded", vec![folded]);
     filer.transact(put("/buckets/bucket", named.clone())).await.unwrap();
     kept.push(named);
-    filer.delete_chunks(Vec::new()).await;
 
-    let plain = kept.iter().flat_map(|entry| &entry.chunks).chain(&listed.chunks).map(|chunk| chunk.file_id.clone());
-    for (number, chunk) in plain.enumerate() {
-        let file = |end: &str, content: &str| Entry {
-            name: format!("{number:032}.{end}"),
-            content: content.as_bytes().to_vec(),
-            ..Entry::default()
-        };
-        for file in [file("intent", "/buckets/bucket"), file("chunks-0", &chunk)] {
-            filer.transact(put(&format!("{ROOT}/dead"), file)).await.unwrap();
-        }
+    for (number, chunk) in kept.iter().flat_map(|entry| &entry.chunks).chain(&listed.chunks).enumerate() {
+        leave(&filer, &number.to_string(), "/buckets/bucket", chunk).await;
     }
     let later = sweep(&cluster).await;
     for entry in &kept {
         assert!(is_whole(&later, entry).await, "{}", entry.name);
     }
-    assert_eq!(later.swept().0, 0);
+    assert_eq!(later.swept(), swept(0, 0));
     let left = later.list(&format!("{ROOT}/dead"), ListOptions { limit: 100, ..Default::default() }).await.unwrap();
     assert_eq!(left, [], "they are settled");
 }
@@ -239,16 +253,30 @@ async fn what_cannot_be_judged_is_left_alone() {
     let mut sweeper = Sweeper::new(&filer, Duration::ZERO);
     for (id, bucket) in [("1", "/buckets/bucket"), ("2", "/buckets"), ("3", "/"), ("4", "/buckets/bucket/c"), ("5", "")]
     {
-        let intent = Entry { name: format!("{id}.intent"), content: bucket.into(), ..Entry::default() };
-        let list =
-            Entry { name: format!("{id}.chunks-0"), content: chunks[0].file_id.clone().into(), ..Entry::default() };
-        filer.transact(put(&format!("{ROOT}/dead"), intent)).await.unwrap();
-        filer.transact(put(&format!("{ROOT}/dead"), list)).await.unwrap();
+        leave(&filer, id, bucket, &chunks[0]).await;
     }
-    assert!(sweeper.round().await.is_err());
+    let failed = sweeper.round().await;
+    assert!(matches!(&failed, Err(FilerError::Damaged(what, _)) if what.contains("1,01637037d6")), "{failed:?}");
     assert!(is_whole(&filer, &entry("k", chunks)).await);
-    assert_eq!(filer.swept(), (0, 5));
-    assert_eq!(left_uploads(&filer).await.unwrap(), LeftUploads { waiting: 5, unsettled: 0 });
+    assert_eq!(filer.swept(), swept(0, 5));
+    assert_eq!(left_uploads(&filer).await.unwrap(), LeftUploads { waiting: 5, maybe_committed: 0 });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_cannot_be_settled_does_not_keep_the_others() {
+    let cluster = start().await;
+    let filer = gateway(&cluster);
+    let chunks = write(&filer, "k").await.chunks;
+    // These cannot be claimed, or not be settled: a directory is in the place of a file.
+    leave(&filer, "1", "/buckets/bucket", &chunks[0]).await;
+    filer.transact(put(&format!("{ROOT}/dead/1.claim"), entry("in the way", Vec::new()))).await.unwrap();
+    filer.transact(put(&format!("{ROOT}/dead/2.chunks-0"), entry("in the way", Vec::new()))).await.unwrap();
+    leave(&filer, "3", "/buckets/bucket", &chunks[1]).await;
+    let failed = Sweeper::new(&filer, Duration::ZERO).round().await;
+    assert!(matches!(failed, Err(FilerError::ExistingIsDirectory(_))), "{failed:?}");
+    assert_eq!(filer.swept(), swept(1, 2));
+    let names = files(&filer).await;
+    assert!(!names.iter().any(|name| name.starts_with("3.")) && has_intent(&names), "{names:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -263,5 +291,5 @@ async fn nothing_is_left_of_uploads_to_a_bucket_that_is_gone() {
     dead.transact(removal).await.unwrap();
     dead.delete_collection("bucket").await.unwrap();
     let filer = sweep(&cluster).await;
-    assert_eq!((files(&filer).await, filer.swept()), (vec![], (0, 0)));
+    assert_eq!((files(&filer).await, filer.swept()), (vec![], swept(0, 0)));
 }

@@ -42,12 +42,12 @@ impl Collector for FilerCalls {
             let spent = row.nanoseconds as f64 / 1e9;
             ConstCounter::new(spent).encode(seconds.encode_family(&[("call", row.call.name())])?)?;
         }
-        let (freed, left) = self.0.swept();
+        let swept = self.0.swept();
         let help = "Chunks of dead gateways that this one freed";
         let chunks = encoder.encode_descriptor("abandoned_chunks_freed", help, None, MetricType::Counter)?;
-        ConstCounter::new(freed).encode(chunks)?;
-        let help = "Unfinished uploads of dead gateways whose chunks are not freed yet";
-        ConstGauge::new(left).encode(encoder.encode_descriptor(
+        ConstCounter::new(swept.freed_chunks).encode(chunks)?;
+        let help = "Unfinished uploads of dead gateways that this one has not settled";
+        ConstGauge::new(swept.left).encode(encoder.encode_descriptor(
             "abandoned_uploads",
             help,
             None,

@@ -84,20 +84,21 @@ pub async fn run(settings: Settings, cluster: Cluster) -> Result<(), String> {
     served
 }
 
-/// How often within the grace, and how long at most, signs of life are given and looked for.
-const SIGNS_WITHIN_GRACE: u32 = 5;
-const SIGNS_EVERY_MAX: Duration = Duration::from_secs(60);
+/// How often within the grace heartbeats are written and looked for.
+const HEARTBEATS_WITHIN_GRACE: u32 = 5;
+/// The longest time between two heartbeats.
+const HEARTBEAT_EVERY_MAX: Duration = Duration::from_secs(60);
 
-/// Shows that this gateway is there, and frees the chunks of those that have not done so for the grace.
+/// Writes heartbeats, and frees the chunks of gateways that have not done so for the grace.
 fn abandoned_uploads(filer: &SeaweedFiler, grace: Duration) -> [Worker; 2] {
-    let every = || Period::Every((grace / SIGNS_WITHIN_GRACE).min(SIGNS_EVERY_MAX));
-    let alive = filer.clone();
-    let show = move || {
-        let filer = alive.clone();
+    let every = || Period::Every((grace / HEARTBEATS_WITHIN_GRACE).min(HEARTBEAT_EVERY_MAX));
+    let own = filer.clone();
+    let heartbeat = move || {
+        let filer = own.clone();
         async move {
             let failed =
                 |error: FilerError| format!("other gateways may take this one's uploads for abandoned: {error}");
-            filer.show_alive().await.map(|()| RunEnd::Done).map_err(failed)
+            filer.heartbeat().await.map(|()| RunEnd::Done).map_err(failed)
         }
     };
     let sweeper = Arc::new(Mutex::new(Sweeper::new(filer, grace)));
@@ -109,7 +110,7 @@ fn abandoned_uploads(filer: &SeaweedFiler, grace: Duration) -> [Worker; 2] {
         }
     };
     [
-        Worker::new("upload-signs", every(), RunsOn::EveryGateway, show),
+        Worker::new("upload-heartbeat", every(), RunsOn::EveryGateway, heartbeat),
         Worker::new("abandoned-uploads", every(), RunsOn::EveryGateway, sweep),
     ]
 }

@@ -1,9 +1,11 @@
-//! What uploads of several chunks are about to store, written down on the filer, so that other gateways find what one that is
-//! killed leaves behind.
+//! Records of uploads of several chunks, kept on the filer, so that other gateways can free what a killed one leaves.
 //!
-//! Each upload has files in the directory of its gateway: the intent, lists of its chunks, and what [`claim`] needs. They go when
-//! an entry names the chunks, or when the chunks are freed. An upload of one chunk has none: its chunk is stored once the whole
+//! Each upload has files in the directory of its gateway: the intent, lists of its chunks, and what [`claim`] needs. They are removed
+//! when an entry names the chunks, or when the chunks are freed. An upload of one chunk has none: its chunk is stored once the whole
 //! body has arrived, and its entry follows at once.
+//!
+//! If a filer did not say whether it wrote an entry, the chunks are kept, and nothing settles their upload while this gateway runs:
+//! its files stay, and its intent in memory. Afterwards other gateways look for the entry.
 
 mod claim;
 mod files;
@@ -20,14 +22,17 @@ use super::{Shared, fid};
 use crate::entry::FileChunk;
 use crate::{FilerError, Mutation, Transaction, WriteTarget};
 
-pub use self::sweep::{LeftUploads, Sweeper, left_uploads};
+pub use self::sweep::{LeftUploads, Sweeper, Swept, left_uploads};
 
 /// The directory with one directory for each gateway.
 const ROOT: &str = "/seaweedfs/kelpgate/uploads";
-/// The file that a gateway with unfinished uploads rewrites to show that it is there.
-const ALIVE: &str = "alive";
+/// The heartbeat: the file that a gateway with unfinished uploads rewrites to show that it runs.
+///
+/// The fence's beats in `/seaweedfs/kelpgate/gateways` are not used: a layer above this client writes them, under another id, and for
+/// a lease of seconds. A gateway that has lost its lease may well go on with an upload.
+const HEARTBEAT: &str = "heartbeat";
 /// The file that a gateway rewrites at the end of a walk through a bucket.
-const MARK: &str = "walked";
+const WALK_MARK: &str = "walked";
 /// How many chunks one list names: it is written again as it grows.
 const LIST_CHUNKS: usize = 16;
 /// How long the end of the process waits for files that are being removed.
@@ -35,7 +40,7 @@ const SIGN_OFF_WITHIN: Duration = Duration::from_secs(3);
 
 /// The unfinished uploads of this process.
 pub(super) struct Journal {
-    /// Whether uploads are written down.
+    /// Whether uploads are recorded.
     is_on: bool,
     /// The name of this process's directory, new at each start.
     gateway: String,
@@ -43,7 +48,7 @@ pub(super) struct Journal {
     /// How many removals of files are under way.
     settling: AtomicUsize,
     was_used: AtomicBool,
-    beats: AtomicU64,
+    heartbeats: AtomicU64,
     counts: Counts,
 }
 
@@ -51,15 +56,15 @@ pub(super) struct Journal {
 struct Open {
     /// The ids of all intents.
     ids: HashSet<String>,
-    /// The intents of whole uploads that no entry names yet, by the addresses of their chunks.
+    /// The intents of whole uploads of which no entry is known yet, by the addresses of their chunks.
     of_chunk: HashMap<String, Arc<Intent>>,
 }
 
-/// What became of uploads that gateways left behind, since the start.
+/// What [`Swept`] reports.
 #[derive(Default)]
-pub(super) struct Counts {
+struct Counts {
     freed_chunks: AtomicU64,
-    unsettled: AtomicI64,
+    left: AtomicI64,
 }
 
 /// What one upload is about to store.
@@ -69,8 +74,8 @@ pub(super) struct Intent {
     bucket: String,
     /// The addresses of its chunks.
     chunks: Mutex<Vec<String>>,
-    /// How many of them are written down. Who holds this writes.
-    written: tokio::sync::Mutex<usize>,
+    /// How many of them are recorded; `None` once a record may have failed. The holder of this lock writes.
+    recorded: tokio::sync::Mutex<Option<usize>>,
     stage: tokio::sync::Mutex<Stage>,
 }
 
@@ -92,7 +97,7 @@ impl Journal {
             open: Mutex::default(),
             settling: AtomicUsize::new(0),
             was_used: AtomicBool::new(false),
-            beats: AtomicU64::new(0),
+            heartbeats: AtomicU64::new(0),
             counts: Counts::default(),
         }
     }
@@ -101,25 +106,21 @@ impl Journal {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many chunks of dead gateways this process has freed, and how many uploads it had to leave in its last round.
-    pub(super) fn counts(&self) -> (u64, i64) {
-        (self.counts.freed_chunks.load(Ordering::Relaxed), self.counts.unsettled.load(Ordering::Relaxed))
+    pub(super) fn swept(&self) -> Swept {
+        Swept {
+            freed_chunks: self.counts.freed_chunks.load(Ordering::Relaxed),
+            left: self.counts.left.load(Ordering::Relaxed),
+        }
     }
 
-    /// The intent of an upload that begins. Nothing is written before its first chunk. `None` outside of buckets, and where uploads
-    /// are not written down.
+    /// The intent of an upload that begins. Nothing is written before its first chunk. `None` outside of buckets, and if uploads are
+    /// not recorded.
     pub(super) fn begin(&self, shared: &Shared, target: &WriteTarget) -> Option<Arc<Intent>> {
         let bucket = shared.bucket_directory(&target.path).filter(|_| self.is_on)?;
         let id = hex::encode(rand::random::<[u8; 16]>());
         self.open().ids.insert(id.clone());
         self.was_used.store(true, Ordering::Relaxed);
-        Some(Arc::new(Intent {
-            id,
-            bucket: bucket.trim_end_matches('/').to_owned(),
-            chunks: Mutex::default(),
-            written: tokio::sync::Mutex::default(),
-            stage: tokio::sync::Mutex::new(Stage::Uploading),
-        }))
+        Some(Arc::new(Intent::new(id, bucket.trim_end_matches('/').to_owned())))
     }
 
     /// The whole body is stored. From now on the chunks belong to whoever commits or frees them.
@@ -145,24 +146,42 @@ impl Journal {
 }
 
 impl Intent {
+    fn new(id: String, bucket: String) -> Self {
+        Intent {
+            id,
+            bucket,
+            chunks: Mutex::default(),
+            recorded: tokio::sync::Mutex::new(Some(0)),
+            stage: tokio::sync::Mutex::new(Stage::Uploading),
+        }
+    }
+
     fn chunks(&self) -> Vec<String> {
         self.chunks.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Writes down a chunk. Several that come at the same time are one write.
+    /// Records a chunk. Several that come at the same time are one write.
+    ///
+    /// # Errors
+    ///
+    /// Those of the filer, and [`FilerError::Busy`] after one of them: the upload has to fail.
     pub(super) async fn add(&self, shared: &Shared, chunk: &str) -> Result<(), FilerError> {
         let number = {
             let mut chunks = self.chunks.lock().unwrap_or_else(PoisonError::into_inner);
             chunks.push(chunk.to_owned());
             chunks.len()
         };
-        let mut written = self.written.lock().await;
-        if *written >= number {
+        let mut recorded = self.recorded.lock().await;
+        if recorded.is_some_and(|recorded| recorded >= number) {
             return Ok(());
         }
+        // It stays `None` on an error, and if this future is dropped: the intent is never sent again.
+        let Some(before) = recorded.take() else {
+            return Err(FilerError::Busy("the upload cannot be recorded".to_owned()));
+        };
         let chunks = self.chunks();
-        Files::own(shared).write_down(self, &chunks, *written).await?;
-        *written = chunks.len();
+        Files::own(shared).record(self, &chunks, before).await?;
+        *recorded = Some(chunks.len());
         Ok(())
     }
 
@@ -180,7 +199,7 @@ impl Intent {
             match claim::may_commit(&Files::own(shared), &self.id).await {
                 Ok(true) => *stage = Stage::Committing,
                 Ok(false) => {
-                    tracing::warn!(intent = self.id, "another gateway took this one for dead, and an upload is lost")
+                    tracing::warn!(intent = self.id, "another gateway took this one for dead, so an upload fails")
                 }
                 Err(error) => tracing::warn!(%error, intent = self.id, "an upload cannot be committed"),
             }
@@ -192,7 +211,11 @@ impl Intent {
     }
 }
 
-/// Asks whether the entries that a transaction puts may name their chunks. Fails with [`FilerError::Busy`]: nothing was changed.
+/// Asks whether the entries that a transaction puts may name their chunks.
+///
+/// # Errors
+///
+/// [`FilerError::Busy`]: they may not. Nothing was changed.
 pub(super) async fn before_commit(shared: &Shared, transaction: &Transaction) -> Result<Vec<Arc<Intent>>, FilerError> {
     let put = transaction.mutations.iter().filter_map(|step| match step {
         Mutation::Put { entry, .. } => Some(&entry.chunks),
@@ -219,7 +242,7 @@ pub(super) fn settle(shared: &Arc<Shared>, intent: &Arc<Intent>) {
         intent.chunks().iter().for_each(|chunk| drop(open.of_chunk.remove(chunk)));
         open.ids.remove(&intent.id);
     }
-    // Without a runtime the process is ending, and the files go once it is gone.
+    // Without a runtime the process is ending. Another gateway removes the files.
     let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
     let (shared, intent) = (Arc::clone(shared), Arc::clone(intent));
     shared.journal.settling.fetch_add(1, Ordering::Relaxed);
@@ -232,13 +255,13 @@ pub(super) fn settle(shared: &Arc<Shared>, intent: &Arc<Intent>) {
     });
 }
 
-/// Shows other gateways that this one is there, if it has unfinished uploads.
-pub(super) async fn beat(shared: &Shared) -> Result<(), FilerError> {
+/// Shows other gateways that this one runs, if it has unfinished uploads.
+pub(super) async fn heartbeat(shared: &Shared) -> Result<(), FilerError> {
     if shared.journal.open().ids.is_empty() {
         return Ok(());
     }
-    let beat = shared.journal.beats.fetch_add(1, Ordering::Relaxed);
-    Files::own(shared).put_file(ALIVE.to_owned(), beat.to_string().into_bytes()).await
+    let number = shared.journal.heartbeats.fetch_add(1, Ordering::Relaxed);
+    Files::own(shared).put_file(HEARTBEAT.to_owned(), number.to_string().into_bytes()).await
 }
 
 /// Waits until the files of ended uploads are removed, and removes the directory of this process if nothing is left in it.
@@ -255,5 +278,23 @@ pub(super) async fn sign_off(shared: &Shared) {
         && let Err(error) = Files::own(shared).remove_directory().await
     {
         tracing::debug!(%error, "the directory of this gateway's uploads is removed later");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seaweedfs::{FilerAddress, Options, SeaweedFiler, Security};
+
+    #[tokio::test]
+    async fn a_record_that_failed_is_not_sent_again() {
+        // Nothing listens there.
+        let filers = FilerAddress::parse_list("127.0.0.1:1.1").unwrap();
+        let filer = SeaweedFiler::connect(Options::new(filers, Security::default()));
+        let intent = Intent::new("1".to_owned(), "/buckets/bucket".to_owned());
+        let first = intent.add(&filer.shared, "3,01637037d6").await;
+        assert!(matches!(first, Err(FilerError::Unavailable(_))), "{first:?}");
+        let second = intent.add(&filer.shared, "3,02637037d6").await;
+        assert!(matches!(second, Err(FilerError::Busy(_))), "{second:?}");
     }
 }

@@ -40,7 +40,7 @@ use crate::{
 };
 
 pub use address::{AddressError, FilerAddress};
-pub use journal::{LeftUploads, Sweeper, left_uploads};
+pub use journal::{LeftUploads, Sweeper, Swept, left_uploads};
 pub use metrics::{Call as FilerCall, CallCounts, FilerMetrics};
 pub use security::{Security, SecurityError, SigningKey};
 pub use tls::TlsError;
@@ -72,8 +72,8 @@ pub struct Options {
     pub feed_silence: Duration,
     /// Whether to encrypt chunks even if the filer does not ask for it (`-encryptVolumeData`).
     pub encrypt_volume_data: bool,
-    /// Whether uploads of several chunks are written down for other gateways. The process has to show [that it is
-    /// there](SeaweedFiler::show_alive) then. False by default.
+    /// Whether uploads of several chunks are recorded for other gateways. Then the process has to call
+    /// [`heartbeat`](SeaweedFiler::heartbeat) again and again. False by default.
     pub journals_uploads: bool,
 }
 
@@ -182,14 +182,18 @@ impl SeaweedFiler {
         &self.shared.filers.metrics
     }
 
-    /// How many chunks of dead gateways this client's [`Sweeper`] has freed, and how many of their uploads are left.
-    pub fn swept(&self) -> (u64, i64) {
-        self.shared.journal.counts()
+    /// What the [`Sweeper`] of this client has done.
+    pub fn swept(&self) -> Swept {
+        self.shared.journal.swept()
     }
 
-    /// Shows other gateways that this process is there. Without it they take its uploads for abandoned after a while.
-    pub async fn show_alive(&self) -> Result<(), FilerError> {
-        journal::beat(&self.shared).await
+    /// Shows other gateways that this process runs. If it does not for their grace, they take its uploads for abandoned.
+    ///
+    /// # Errors
+    ///
+    /// Those of the filers.
+    pub async fn heartbeat(&self) -> Result<(), FilerError> {
+        journal::heartbeat(&self.shared).await
     }
 
     /// Waits for what ended uploads leave to do: call it before the process ends.

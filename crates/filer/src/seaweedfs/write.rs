@@ -251,8 +251,9 @@ impl Writer<'_> {
                 _ => assign::fresh(self.shared, self.target).boxed().await?,
             };
             self.stored.add(&place);
-            let (put, noted) = tokio::join!(self.put(&place, segments.clone(), content_md5), self.stored.note(&place));
-            noted?;
+            let (put, recorded) =
+                tokio::join!(self.put(&place, segments.clone(), content_md5), self.stored.record(&place));
+            recorded?;
             match put {
                 Ok(()) => {
                     return Ok(FileChunk {
@@ -310,7 +311,7 @@ fn now_ns() -> i64 {
 struct Stored {
     shared: Arc<Shared>,
     places: Mutex<Vec<Place>>,
-    /// Where they are written down, if they are.
+    /// Where they are recorded, if they are.
     intent: OnceLock<Option<Arc<Intent>>>,
 }
 
@@ -319,8 +320,8 @@ impl Stored {
         Stored { shared: shared.clone(), places: Mutex::new(Vec::new()), intent: OnceLock::new() }
     }
 
-    /// Writes the place down.
-    async fn note(&self, place: &Place) -> Result<(), FilerError> {
+    /// Records the place for other gateways.
+    async fn record(&self, place: &Place) -> Result<(), FilerError> {
         match self.intent.get() {
             Some(Some(intent)) => intent.add(&self.shared, &place.file_id).await,
             _ => Ok(()),
@@ -357,7 +358,7 @@ impl Drop for Stored {
     }
 }
 
-/// Frees places in the background. Then nothing needs to be written down any more.
+/// Frees places in the background. Once they are freed, their record is removed.
 fn free(shared: &Arc<Shared>, places: Vec<Place>, intent: Option<Arc<Intent>>) {
     // Without a runtime the process is ending. `volume.fsck` finds what stays behind.
     let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::claim::{self, Board};
-use super::{ALIVE, Intent, LIST_CHUNKS, MARK, ROOT};
+use super::{HEARTBEAT, Intent, LIST_CHUNKS, ROOT, WALK_MARK};
 use crate::entry::Attributes;
 use crate::seaweedfs::metrics::Call;
 use crate::seaweedfs::rpc::Replay;
-use crate::seaweedfs::{Shared, entries, found, list_request, transact, wire};
-use crate::{Entry, FilerError, ListOptions, Mutation, Transaction};
+use crate::seaweedfs::{Shared, found, transact, wire};
+use crate::{Entry, Filer, FilerError, ListOptions, Mutation, Transaction};
 
-/// How many files one request asks for.
+/// How many entries one request asks for.
 pub(super) const PAGE: usize = 1000;
 
 /// The directory of one gateway.
@@ -38,8 +38,8 @@ pub(super) struct Found {
 /// What the directory of a gateway contains.
 #[derive(Debug, Default)]
 pub(super) struct Gateway {
-    /// The content of its sign of life, and when it was written, by its clock.
-    pub(super) alive: (Vec<u8>, i64),
+    /// The content of its heartbeat, and the seconds since 1970 at which it was written, by its clock.
+    pub(super) heartbeat: (Vec<u8>, i64),
     /// Its uploads, by their ids.
     pub(super) uploads: BTreeMap<String, Found>,
 }
@@ -57,20 +57,19 @@ impl<'a> Files<'a> {
         Files { shared, directory: format!("{ROOT}/{gateway}") }
     }
 
-    /// Writes the lists that changed since `written` chunks were written down, and the intent before the first of them. The intent is
-    /// written only once: it must not come back after it was removed.
-    pub(super) async fn write_down(
-        &self,
-        intent: &Intent,
-        chunks: &[String],
-        written: usize,
-    ) -> Result<(), FilerError> {
-        let first = written / LIST_CHUNKS;
+    /// Records chunks of which the first `recorded` are recorded: writes the lists that change, and the intent before the first of
+    /// them.
+    ///
+    /// # Errors
+    ///
+    /// Those of the filer. The lists, and the intent, may have been written.
+    pub(super) async fn record(&self, intent: &Intent, chunks: &[String], recorded: usize) -> Result<(), FilerError> {
+        let first = recorded / LIST_CHUNKS;
         let lists = chunks.chunks(LIST_CHUNKS).enumerate().skip(first);
         let lists =
             lists.map(|(number, list)| self.put_of(list_name(&intent.id, number), list.join("\n").into_bytes()));
         let name = claim::name(&intent.id, claim::INTENT);
-        let begins = (written == 0).then(|| self.put_of(name, intent.bucket.clone().into_bytes()));
+        let begins = (recorded == 0).then(|| self.put_of(name, intent.bucket.clone().into_bytes()));
         self.transact(&intent.id, begins.into_iter().chain(lists).collect()).await
     }
 
@@ -83,23 +82,8 @@ impl<'a> Files<'a> {
     pub(super) async fn remove_directory(&self) -> Result<(), FilerError> {
         let name = self.directory.rsplit('/').next().unwrap_or_default().to_owned();
         let directory = Mutation::Delete { directory: ROOT.to_owned(), name, delete_data: false, recursive: false };
-        let files = [ALIVE, MARK].map(|name| self.removal_of(name.to_owned()));
+        let files = [HEARTBEAT, WALK_MARK].map(|name| self.removal_of(name.to_owned()));
         self.transact("", files.into_iter().chain([directory]).collect()).await
-    }
-
-    /// Everything in the directory.
-    pub(super) async fn read(&self) -> Result<Gateway, FilerError> {
-        let mut gateway = Gateway::default();
-        let mut start_from = String::new();
-        loop {
-            let page = list(self.shared, &self.directory, start_from).await?;
-            start_from = page.last().map(|entry| entry.name.clone()).unwrap_or_default();
-            let is_last = page.len() < PAGE;
-            page.into_iter().for_each(|entry| gateway.take(entry));
-            if is_last {
-                return Ok(gateway);
-            }
-        }
     }
 
     fn put_of(&self, name: String, content: Vec<u8>) -> Mutation {
@@ -119,8 +103,9 @@ impl<'a> Files<'a> {
         Mutation::Delete { directory: self.directory.clone(), name, delete_data: false, recursive: false }
     }
 
-    /// Not forwarded to the filer that owns the path, which may be frozen: no two processes make the same file. Not sent twice
-    /// either: the second intent of an upload could come after the first was removed.
+    /// Sent to any filer, not forwarded to the owner of the path, which may be frozen. No lock is needed: files are only created,
+    /// overwritten or removed, and the order of the steps decides (see [`claim`]). Carried out at most once: a repeated intent could
+    /// appear after the first was removed.
     async fn transact(&self, id: &str, mutations: Vec<Mutation>) -> Result<(), FilerError> {
         let lock_key = format!("{}/{id}", self.directory);
         transact::run_anywhere(self.shared, Transaction { lock_key, mutations, ..Transaction::default() }).await
@@ -146,10 +131,10 @@ impl Board for Files<'_> {
 }
 
 impl Gateway {
-    pub(super) fn take(&mut self, entry: Entry) {
+    fn take(&mut self, entry: Entry) {
         let written_s = entry.attributes().mtime;
-        if entry.name == ALIVE {
-            self.alive = (entry.content, written_s);
+        if entry.name == HEARTBEAT {
+            self.heartbeat = (entry.content, written_s);
             return;
         }
         let Some((id, end)) = entry.name.split_once('.') else { return };
@@ -171,14 +156,33 @@ impl Gateway {
 }
 
 /// The names of the directories of all gateways.
-pub(super) async fn gateways(shared: &Shared) -> Result<Vec<String>, FilerError> {
-    let found = list(shared, ROOT, String::new()).await?;
-    Ok(found.into_iter().filter(|entry| entry.is_directory).map(|entry| entry.name).collect())
+pub(super) async fn gateways(filer: &dyn Filer) -> Result<Vec<String>, FilerError> {
+    let mut names = Vec::new();
+    let take = |entry: Entry| names.extend(entry.is_directory.then_some(entry.name));
+    for_each(filer, ROOT, take).await?;
+    Ok(names)
 }
 
-async fn list(shared: &Shared, directory: &str, start_from: String) -> Result<Vec<Entry>, FilerError> {
-    let options = ListOptions { start_from, limit: PAGE, ..ListOptions::default() };
-    entries(shared.filers.collect(Call::ListEntries, &list_request(directory, options)).await)
+/// Everything in the directory of a gateway.
+pub(super) async fn read(filer: &dyn Filer, gateway: &str) -> Result<Gateway, FilerError> {
+    let mut found = Gateway::default();
+    for_each(filer, &format!("{ROOT}/{gateway}"), |entry| found.take(entry)).await?;
+    Ok(found)
+}
+
+/// Takes every entry of a directory, page by page.
+async fn for_each(filer: &dyn Filer, directory: &str, mut take: impl FnMut(Entry) + Send) -> Result<(), FilerError> {
+    let mut start_from = String::new();
+    loop {
+        let options = ListOptions { start_from, limit: PAGE, ..ListOptions::default() };
+        let page = filer.list(directory, options).await?;
+        start_from = page.last().map(|entry| entry.name.clone()).unwrap_or_default();
+        let is_last = page.len() < PAGE;
+        page.into_iter().for_each(&mut take);
+        if is_last {
+            return Ok(());
+        }
+    }
 }
 
 fn id_of(name: &str) -> &str {

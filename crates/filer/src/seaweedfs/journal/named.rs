@@ -10,14 +10,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::{StreamExt, future};
 
-use super::{MARK, ROOT};
+use super::files::PAGE;
+use super::{ROOT, WALK_MARK};
 use crate::entry::FileChunk;
 use crate::seaweedfs::metrics::Call;
 use crate::seaweedfs::{FilerAddress, Shared, chunk, entries, feed, fid, list_request, transact};
 use crate::{Entry, Feed, FeedFilter, FeedItem, FilerError, ListOptions, Mutation, Transaction};
-
-/// How many entries one request asks for.
-const PAGE: usize = 1000;
 
 /// A chunk whatever the form of its address: volume and key.
 pub(super) type Needle = (u32, u64);
@@ -35,7 +33,8 @@ pub(super) async fn named(
     let own = format!("{ROOT}/{}", shared.journal.gateway);
     shared.journal.was_used.store(true, Ordering::Relaxed);
     let mark = hex::encode(rand::random::<[u8; 16]>());
-    let filter = FeedFilter { prefixes: vec![format!("{bucket}/"), format!("{own}/{MARK}")], directories: Vec::new() };
+    let filter =
+        FeedFilter { prefixes: vec![format!("{bucket}/"), format!("{own}/{WALK_MARK}")], directories: Vec::new() };
     let feeds = feeds_of_all(shared, filter).await?;
     let seen = Seen { wanted, found: Mutex::default(), manifests: Mutex::default() };
     let walk = async {
@@ -62,9 +61,9 @@ async fn feeds_of_all(shared: &Arc<Shared>, filter: FeedFilter) -> Result<Vec<Fe
 
 async fn put_mark(shared: &Arc<Shared>, filer: FilerAddress, directory: &str, mark: &str) -> Result<(), FilerError> {
     let node = shared.ring.node(&shared.filers, &filer)?;
-    let entry = Entry { name: MARK.to_owned(), content: mark.as_bytes().to_vec(), ..Entry::default() };
+    let entry = Entry { name: WALK_MARK.to_owned(), content: mark.as_bytes().to_vec(), ..Entry::default() };
     let mutations = vec![Mutation::Put { directory: directory.to_owned(), entry: Box::new(entry) }];
-    let lock_key = format!("{directory}/{MARK}");
+    let lock_key = format!("{directory}/{WALK_MARK}");
     transact::run_on(shared, &node, Transaction { lock_key, mutations, ..Transaction::default() }).await
 }
 
@@ -128,7 +127,7 @@ impl Seen<'_> {
             for entry in change.old.iter().chain(&change.new) {
                 self.take(&entry.chunks);
             }
-            if change.new.is_some_and(|entry| entry.name == MARK && entry.content == mark.as_bytes()) {
+            if change.new.is_some_and(|entry| entry.name == WALK_MARK && entry.content == mark.as_bytes()) {
                 return Ok(());
             }
         }
@@ -158,10 +157,10 @@ mod tests {
         let seen = Seen { wanted: &wanted, found: Mutex::default(), manifests: Mutex::default() };
         let items = vec![
             changed(Some("3,01637037d6"), None, "removed", ""),
-            changed(None, Some("3,02637037d6"), MARK, "another mark"),
+            changed(None, Some("3,02637037d6"), WALK_MARK, "another mark"),
             Ok(FeedItem::Heartbeat { ts_ns: 2 }),
             changed(None, Some("3,09637037d6"), "not wanted", ""),
-            changed(None, Some("3,0000000003637037d6"), MARK, "mark"),
+            changed(None, Some("3,0000000003637037d6"), WALK_MARK, "mark"),
             changed(None, Some("3,04637037d6"), "after it", ""),
         ];
         seen.follow(Box::pin(stream::iter(items)), "mark").await.unwrap();
@@ -173,7 +172,7 @@ mod tests {
         let wanted = HashSet::new();
         let seen = Seen { wanted: &wanted, found: Mutex::default(), manifests: Mutex::default() };
         let broken = Err(FilerError::Unavailable("broken".to_owned()));
-        for items in [vec![], vec![broken], vec![changed(None, Some("3,01637037d6"), MARK, "another")]] {
+        for items in [vec![], vec![broken], vec![changed(None, Some("3,01637037d6"), WALK_MARK, "another")]] {
             assert!(seen.follow(Box::pin(stream::iter(items)), "mark").await.is_err());
         }
     }

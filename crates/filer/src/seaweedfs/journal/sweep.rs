@@ -7,37 +7,43 @@ use std::time::{Duration, Instant};
 
 use futures_util::future;
 
-use super::ROOT;
 use super::claim::{self, Verdict};
-use super::files::{self, Files, Found, Gateway, now_s};
+use super::files::{self, Files, Found, now_s};
 use super::named::{self, Needle, needle};
 use crate::seaweedfs::metrics::Call;
-use crate::seaweedfs::rpc::Replay;
-use crate::seaweedfs::{SeaweedFiler, Shared, delete, found, split, wire};
-use crate::{Filer, FilerError, ListOptions};
+use crate::seaweedfs::{SeaweedFiler, Shared, delete, wire};
+use crate::{Filer, FilerError};
 
 /// How long a claim has to be there before it is relied on. A single store needs none of this time.
 const CLAIM_SETTLES: Duration = Duration::from_secs(2);
-/// What could not be settled is looked at again after so many times the grace.
+/// What could not be settled is looked at again after this many times the grace, then after twice that time, and so on.
 const LOOK_AGAIN: u32 = 4;
-/// How old an upload must be to be counted as left behind, in seconds. The files of one in progress say that its gateway is there.
+/// How long it is at most until what could not be settled is looked at again.
+const LOOK_AGAIN_WITHIN: Duration = Duration::from_secs(24 * 3600);
+/// How old an upload and the last heartbeat of its gateway must be for [`left_uploads`] to count it, in seconds.
 const LEFT_AFTER_S: i64 = 3600;
 
 /// Looks for uploads of gateways that are gone, and frees their chunks.
 pub struct Sweeper {
-    shared: Arc<Shared>,
+    filer: SeaweedFiler,
     grace: Duration,
-    /// The uploads of other gateways, and since when their gateway has given no sign of life.
+    /// The uploads of other gateways, and since when their gateway has shown no heartbeat.
     silent: HashMap<Key, Silence>,
-    /// Those that could not be settled, and when they are looked at again. It takes a walk through their bucket.
-    later: HashMap<Key, Instant>,
+    /// Those that could not be settled. To look at them again takes a walk through their bucket.
+    later: HashMap<Key, Later>,
+}
+
+/// When an upload is looked at again, and how long that is after the last time.
+struct Later {
+    at: Instant,
+    pause: Duration,
 }
 
 /// A gateway and one of its uploads.
 type Key = (String, String);
 
 struct Silence {
-    alive: Vec<u8>,
+    heartbeat: Vec<u8>,
     since: Instant,
 }
 
@@ -49,61 +55,67 @@ struct Abandoned {
 }
 
 impl Sweeper {
-    /// `grace` is how long a gateway may be silent before it is taken for dead. If it is not, its uploads of that time fail.
+    /// `grace` is how long a gateway may be silent before it is taken for dead. If it is alive after all, its uploads that were
+    /// claimed meanwhile fail with [`FilerError::Busy`].
     pub fn new(filer: &SeaweedFiler, grace: Duration) -> Self {
-        Sweeper { shared: Arc::clone(&filer.shared), grace, silent: HashMap::new(), later: HashMap::new() }
+        Sweeper { filer: filer.clone(), grace, silent: HashMap::new(), later: HashMap::new() }
     }
 
-    /// Looks once. Errors are those of filers: what could not be done is tried again in the next round.
+    /// One pass. What fails for one upload does not keep it from the others.
+    ///
+    /// # Errors
+    ///
+    /// Those of the filers; what failed is tried again in a later pass.
     pub async fn round(&mut self) -> Result<(), FilerError> {
         let mut abandoned = self.abandoned().await?;
-        self.shared.journal.counts.unsettled.store(abandoned.len() as i64, Ordering::Relaxed);
+        self.shared().journal.counts.left.store(abandoned.len() as i64, Ordering::Relaxed);
         let now = Instant::now();
-        abandoned.retain(|upload| self.later.get(&upload.key).is_none_or(|again| *again <= now));
+        abandoned.retain(|upload| self.later.get(&upload.key).is_none_or(|later| later.at <= now));
         if abandoned.is_empty() {
             return Ok(());
         }
-        one_store(&self.shared).await?;
-        self.judge(&mut abandoned).await?;
+        one_store(self.shared()).await?;
+        let mut failures = Failures::default();
         let mut buckets: BTreeMap<String, Vec<Abandoned>> = BTreeMap::new();
-        for upload in abandoned {
+        for upload in self.judge(abandoned, &mut failures).await {
             match upload.files.bucket.clone() {
                 Some(bucket) if upload.verdict != Verdict::Settled => buckets.entry(bucket).or_default().push(upload),
                 // This frees nothing.
-                _ => self.settle(&upload).await?,
+                _ => failures.take(self.settle(&upload).await),
             }
         }
-        let mut failed = Ok(());
         for (bucket, uploads) in buckets {
-            if self.shared.bucket_directory(&format!("{bucket}/")) != Some(format!("{bucket}/")) {
+            if self.shared().bucket_directory(&format!("{bucket}/")) != Some(format!("{bucket}/")) {
                 tracing::warn!(bucket, "an intent that names no bucket is left alone");
-            } else if let Err(error) = self.bucket(&bucket, uploads).await {
-                failed = Err(error);
+            } else {
+                let done = self.bucket(&bucket, uploads, &mut failures).await;
+                failures.take(done);
             }
         }
-        failed
+        failures.first.map_or(Ok(()), Err)
     }
 
-    /// The uploads of gateways that have given no sign of life for the whole grace.
+    /// The uploads of gateways that have shown no heartbeat for the whole grace.
     async fn abandoned(&mut self) -> Result<Vec<Abandoned>, FilerError> {
         let (mut abandoned, mut seen) = (Vec::new(), HashSet::new());
-        let shared = Arc::clone(&self.shared);
-        let gateways = files::gateways(&shared).await?;
+        let filer = self.filer.clone();
+        let shared = &filer.shared;
+        let gateways = files::gateways(&filer).await?;
         for gateway in gateways.into_iter().filter(|gateway| *gateway != shared.journal.gateway) {
-            let directory = Files::of(&shared, &gateway);
-            let found = directory.read().await?;
+            let found = files::read(&filer, &gateway).await?;
             let is_empty = found.uploads.is_empty();
             for (id, files) in found.uploads {
                 let key = (gateway.clone(), id);
                 seen.insert(key.clone());
-                // Who claims first has time to settle it.
+                // The first one that claims it has time to settle it.
                 let grace = if files.is_claimed { self.grace * 2 } else { self.grace };
-                if self.silence(&key, &found.alive.0) >= grace {
+                if self.silence(&key, &found.heartbeat.0) >= grace {
                     abandoned.push(Abandoned { key, files, verdict: Verdict::Settled });
                 }
             }
-            let key = (gateway, String::new());
-            if is_empty && self.silence(&key, &found.alive.0) >= self.grace {
+            let directory = Files::of(shared, &gateway);
+            let key = (gateway.clone(), String::new());
+            if is_empty && self.silence(&key, &found.heartbeat.0) >= self.grace {
                 let _ = directory.remove_directory().await;
             } else if is_empty {
                 seen.insert(key);
@@ -114,88 +126,138 @@ impl Sweeper {
         Ok(abandoned)
     }
 
-    /// How long an upload has been seen without a sign of life of its gateway.
-    fn silence(&mut self, key: &Key, alive: &[u8]) -> Duration {
+    /// How long an upload has been seen without a heartbeat of its gateway.
+    fn silence(&mut self, key: &Key, heartbeat: &[u8]) -> Duration {
         let now = Instant::now();
-        let fresh = || Silence { alive: alive.to_vec(), since: now };
+        let fresh = || Silence { heartbeat: heartbeat.to_vec(), since: now };
         let known = self.silent.entry(key.clone()).or_insert_with(fresh);
-        if known.alive != alive {
+        if known.heartbeat != heartbeat {
             *known = fresh();
         }
         now.duration_since(known.since)
     }
 
-    /// Claims the uploads, and finds out what may become of each.
-    async fn judge(&self, uploads: &mut [Abandoned]) -> Result<(), FilerError> {
-        for upload in uploads.iter().filter(|upload| upload.files.bucket.is_some()) {
-            claim::claim(&self.files(upload), &upload.key.1).await?;
+    /// Claims the uploads, and finds out what may become of each. Leaves out those for which that fails.
+    async fn judge(&self, uploads: Vec<Abandoned>, failures: &mut Failures) -> Vec<Abandoned> {
+        let mut claimed = Vec::new();
+        for upload in uploads {
+            // Without an intent there is nothing to free.
+            let done = match upload.files.bucket {
+                Some(_) => claim::claim(&self.files(&upload), &upload.key.1).await,
+                None => Ok(()),
+            };
+            claimed.extend(failures.value(done).map(|()| upload));
         }
         tokio::time::sleep(CLAIM_SETTLES.min(self.grace)).await;
-        for upload in uploads {
-            upload.verdict = claim::judge(&self.files(upload), &upload.key.1).await?;
-            // Lists are complete once the gateway cannot commit any more.
-            if upload.verdict == Verdict::Free {
-                let mut now = self.files(upload).read().await?.uploads;
-                upload.files = now.remove(&upload.key.1).unwrap_or_default();
+        let mut judged = Vec::new();
+        for upload in claimed {
+            judged.extend(failures.value(self.judge_claimed(upload).await));
+        }
+        judged
+    }
+
+    async fn judge_claimed(&self, mut upload: Abandoned) -> Result<Abandoned, FilerError> {
+        upload.verdict = claim::judge(&self.files(&upload), &upload.key.1).await?;
+        // Lists are complete once the gateway cannot commit any more.
+        if upload.verdict == Verdict::Free {
+            let mut now = files::read(&self.filer, &upload.key.0).await?.uploads;
+            upload.files = now.remove(&upload.key.1).unwrap_or_default();
+        }
+        Ok(upload)
+    }
+
+    /// Frees what no entry of the bucket names.
+    async fn bucket(
+        &mut self,
+        bucket: &str,
+        uploads: Vec<Abandoned>,
+        failures: &mut Failures,
+    ) -> Result<(), FilerError> {
+        uploads.iter().for_each(|upload| self.look_again_later(&upload.key));
+        if self.filer.lookup(bucket).await?.is_none() {
+            // Its volumes are gone, too.
+            for upload in &uploads {
+                failures.take(self.settle(upload).await);
             }
+            return Ok(());
+        }
+        let wanted: HashSet<Needle> = uploads.iter().flat_map(Abandoned::needles).collect();
+        let named = named::named(self.shared(), bucket, &wanted).await?;
+        for upload in uploads {
+            let is_named = upload.needles().any(|needle| named.contains(&needle));
+            failures.take(self.finish(bucket, &upload, is_named).await);
         }
         Ok(())
     }
 
-    /// Frees what no entry of the bucket names.
-    async fn bucket(&mut self, bucket: &str, uploads: Vec<Abandoned>) -> Result<(), FilerError> {
-        let again = Instant::now() + self.grace * LOOK_AGAIN;
-        self.later.extend(uploads.iter().map(|upload| (upload.key.clone(), again)));
-        if !exists(&self.shared, bucket).await? {
-            // Its volumes are gone, too.
-            return future::try_join_all(uploads.iter().map(|upload| self.settle(upload))).await.map(drop);
-        }
-        let wanted: HashSet<Needle> = uploads.iter().flat_map(Abandoned::needles).collect();
-        let named = named::named(&self.shared, bucket, &wanted).await?;
-        for upload in uploads {
-            let is_named = upload.needles().any(|needle| named.contains(&needle));
-            match upload.verdict {
-                verdict if is_named => {
-                    if verdict == Verdict::Free {
-                        tracing::warn!(
-                            bucket,
-                            upload = upload.key.1,
-                            "chunks are kept: an entry names them, although none should"
-                        );
-                    }
-                    self.settle(&upload).await?;
-                }
-                Verdict::Committed => {
-                    tracing::warn!(
-                        bucket,
-                        upload = upload.key.1,
-                        "chunks of a dead gateway are kept: it may have been writing their entry"
-                    );
-                }
-                Verdict::Free => self.free(bucket, &upload).await?,
-                Verdict::Settled => {}
+    fn look_again_later(&mut self, key: &Key) {
+        let pause = pause_after(self.later.get(key).map(|later| later.pause), self.grace);
+        self.later.insert(key.clone(), Later { at: Instant::now() + pause, pause });
+    }
+
+    /// Does with an upload what its verdict allows, now that it is known whether an entry names its chunks.
+    async fn finish(&self, bucket: &str, upload: &Abandoned, is_named: bool) -> Result<(), FilerError> {
+        let id = &upload.key.1;
+        match upload.verdict {
+            Verdict::Free if is_named => {
+                tracing::warn!(bucket, upload = id, "chunks are kept: an entry names them, although none should");
+                self.settle(upload).await
             }
+            _ if is_named => self.settle(upload).await,
+            Verdict::Free => self.free(bucket, upload).await,
+            Verdict::Committed => {
+                let why = "chunks of a dead gateway are kept: it may have been writing their entry";
+                tracing::warn!(bucket, upload = id, "{why}");
+                Ok(())
+            }
+            Verdict::Settled => Ok(()),
         }
-        Ok(())
     }
 
     async fn free(&self, bucket: &str, upload: &Abandoned) -> Result<(), FilerError> {
         let chunks = upload.files.chunks.len();
-        let refused = delete::needles(&self.shared, upload.files.chunks.clone()).await;
-        let freed = chunks.saturating_sub(refused);
-        self.shared.journal.counts.freed_chunks.fetch_add(freed as u64, Ordering::Relaxed);
-        tracing::info!(bucket, gateway = upload.key.0, freed, refused, "freed chunks that a dead gateway left behind");
-        if refused == 0 { self.settle(upload).await } else { Ok(()) }
+        let not_freed = delete::needles(self.shared(), upload.files.chunks.clone()).await;
+        let freed = chunks.saturating_sub(not_freed);
+        self.shared().journal.counts.freed_chunks.fetch_add(freed as u64, Ordering::Relaxed);
+        let gateway = &upload.key.0;
+        tracing::info!(bucket, gateway, freed, not_freed, "freed chunks that a dead gateway left behind");
+        if not_freed == 0 { self.settle(upload).await } else { Ok(()) }
     }
 
     async fn settle(&self, upload: &Abandoned) -> Result<(), FilerError> {
         claim::settle(&self.files(upload), &upload.key.1, upload.files.lists.clone()).await?;
-        self.shared.journal.counts.unsettled.fetch_sub(1, Ordering::Relaxed);
+        self.shared().journal.counts.left.fetch_sub(1, Ordering::Relaxed);
         Ok(())
     }
 
     fn files(&self, upload: &Abandoned) -> Files<'_> {
-        Files::of(&self.shared, &upload.key.0)
+        Files::of(self.shared(), &upload.key.0)
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.filer.shared
+    }
+}
+
+/// How long it is until an upload is looked at again that could not be settled, if it was `last` the time before.
+fn pause_after(last: Option<Duration>, grace: Duration) -> Duration {
+    last.map_or(grace * LOOK_AGAIN, |pause| pause * 2).min(LOOK_AGAIN_WITHIN)
+}
+
+/// The first failure of several, of which each ends the pass for one upload only.
+#[derive(Default)]
+struct Failures {
+    first: Option<FilerError>,
+}
+
+impl Failures {
+    fn take(&mut self, done: Result<(), FilerError>) {
+        self.value(done);
+    }
+
+    /// What succeeded.
+    fn value<T>(&mut self, done: Result<T, FilerError>) -> Option<T> {
+        done.map_err(|error| self.first.get_or_insert(error)).ok()
     }
 }
 
@@ -203,13 +265,6 @@ impl Abandoned {
     fn needles(&self) -> impl Iterator<Item = Needle> {
         self.files.chunks.iter().filter_map(|address| needle(address))
     }
-}
-
-async fn exists(shared: &Shared, directory: &str) -> Result<bool, FilerError> {
-    let (parent, name) = split(directory);
-    let request = wire::LookupDirectoryEntryRequest { directory: parent, name };
-    let answer = shared.filers.unary(Call::LookupDirectoryEntry, &request, Replay::Safe).await;
-    Ok(found(directory, answer)?.is_some())
 }
 
 /// Fails unless all filers answer and have the same store. Only one store has one answer to who came first.
@@ -228,40 +283,56 @@ async fn one_store(shared: &Shared) -> Result<(), FilerError> {
     }
 }
 
-/// What gateways that are gone have left of uploads.
+/// What the [`Sweeper`] of a client has done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct LeftUploads {
-    /// Uploads whose chunks gateways are about to free.
-    pub waiting: usize,
-    /// Uploads that may have been committed when their gateway ended: nobody frees their chunks.
-    pub unsettled: usize,
+pub struct Swept {
+    /// How many chunks of other gateways it has freed since the start.
+    pub freed_chunks: u64,
+    /// How many abandoned uploads its last pass left, for whatever reason.
+    pub left: i64,
 }
 
-/// Counts the uploads of gateways that have given no sign of life for an hour, by their clocks and ours.
+/// Uploads that gateways have left which are gone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LeftUploads {
+    /// How many were not completed: their chunks can be freed.
+    pub waiting: usize,
+    /// How many may have been completed: if no entry names their chunks, these stay.
+    pub maybe_committed: usize,
+}
+
+/// Counts the uploads of gateways that have shown no heartbeat for an hour, by their clocks and ours.
+///
+/// # Errors
+///
+/// Those of the filer.
 pub async fn left_uploads(filer: &dyn Filer) -> Result<LeftUploads, FilerError> {
     let mut left = LeftUploads::default();
-    for directory in filer.list(ROOT, ListOptions { limit: 1000, ..ListOptions::default() }).await? {
-        let gateway = read(filer, &format!("{ROOT}/{}", directory.name)).await?;
-        let is_old = |upload: &&Found| gateway.alive.1.max(upload.made_s) + LEFT_AFTER_S < now_s();
+    for name in files::gateways(filer).await? {
+        let gateway = files::read(filer, &name).await?;
+        let is_old = |upload: &&Found| gateway.heartbeat.1.max(upload.made_s) + LEFT_AFTER_S < now_s();
         for upload in gateway.uploads.values().filter(|upload| upload.bucket.is_some()).filter(is_old) {
             left.waiting += usize::from(!upload.is_committed);
-            left.unsettled += usize::from(upload.is_committed);
+            left.maybe_committed += usize::from(upload.is_committed);
         }
     }
     Ok(left)
 }
 
-async fn read(filer: &dyn Filer, directory: &str) -> Result<Gateway, FilerError> {
-    let mut gateway = Gateway::default();
-    let mut start_from = String::new();
-    loop {
-        let page =
-            filer.list(directory, ListOptions { start_from, limit: files::PAGE, ..ListOptions::default() }).await?;
-        start_from = page.last().map(|entry| entry.name.clone()).unwrap_or_default();
-        let is_last = page.len() < files::PAGE;
-        page.into_iter().for_each(|entry| gateway.take(entry));
-        if is_last {
-            return Ok(gateway);
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stays_in_doubt_is_looked_at_less_and_less_often() {
+        let pauses = |grace_s| {
+            let grace = Duration::from_secs(grace_s);
+            let next = move |last: &Duration| Some(pause_after(Some(*last), grace));
+            std::iter::successors(Some(pause_after(None, grace)), next).map(|pause| pause.as_secs())
+        };
+        let hours: Vec<u64> = pauses(900).take(7).map(|pause| pause / 3600).collect();
+        assert_eq!(hours, [1, 2, 4, 8, 16, 24, 24]);
+        assert_eq!(pauses(5).take(3).collect::<Vec<_>>(), [20, 40, 80]);
+        assert_eq!(pauses(86_400).take(2).collect::<Vec<_>>(), [86_400, 86_400]);
     }
 }
