@@ -48,14 +48,14 @@ async fn check_abandoned(filer: &dyn Filer, report: &mut Report) {
         Ok(left) => {
             if left.waiting > 0 {
                 report.warning(
-                    format!("gateways that are gone have left the chunks of unfinished uploads: {}", left.waiting),
-                    "start a gateway on this filer: it frees them after a quarter of an hour; if they stay, see its log",
+                    format!("unfinished uploads are left by gateways that are gone; uploads: {}", left.waiting),
+                    "start a gateway on this filer: it frees them after kelpgate.abandonedUploadsSeconds (not if that is 0); if they remain, see its log",
                 );
             }
-            if left.unsettled > 0 {
+            if left.maybe_committed > 0 {
                 report.warning(
-                    format!("uploads that may have been completed when their gateway ended: {}", left.unsettled),
-                    "if this stays, `volume.fsck` in `weed shell` finds their chunks; then remove their .intent below /seaweedfs/kelpgate/uploads",
+                    format!("uploads that may or may not have been completed when their gateway ended: {}", left.maybe_committed),
+                    "if this remains: `volume.fsck` in `weed shell` finds chunks that no object names; then remove the `.intent` files in /seaweedfs/kelpgate/uploads",
                 );
             }
         }
@@ -112,4 +112,44 @@ pub async fn run(doctor: Doctor) -> Result<bool, String> {
     }
     gateways::check(&gateways, &mut report).await;
     report.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use filer::{Entry, Mutation, Transaction};
+
+    use super::*;
+
+    /// Files of gateways that have shown no heartbeat since 1970.
+    async fn leave(filer: &EmbeddedFiler, gateway: &str, names: &[&str]) {
+        let directory = format!("/seaweedfs/kelpgate/uploads/{gateway}");
+        let puts = names.iter().map(|name| {
+            let entry = Entry { name: (*name).to_owned(), content: "/buckets/b".into(), ..Entry::default() };
+            Mutation::Put { directory: directory.clone(), entry: Box::new(entry) }
+        });
+        let mutations = puts.collect();
+        filer.transact(Transaction { lock_key: directory, mutations, ..Transaction::default() }).await.unwrap();
+    }
+
+    async fn told(filer: &EmbeddedFiler) -> String {
+        let mut report = Report::default();
+        check_abandoned(filer, &mut report).await;
+        report.text()
+    }
+
+    #[tokio::test]
+    async fn uploads_that_gateways_left_are_counted() {
+        let directory = tempfile::tempdir().unwrap();
+        let filer = place::open_directory(directory.path()).unwrap();
+        leave(&filer, "idle", &["heartbeat"]).await;
+        assert_eq!(told(&filer).await, "\n0 errors, 0 warnings\n");
+        // More gateways than one page of a listing has.
+        for number in 0..1001 {
+            leave(&filer, &format!("dead-{number}"), &["1.intent", "1.chunks-0"]).await;
+        }
+        leave(&filer, "undecided", &["2.intent", "2.commit", "3.commit"]).await;
+        let told = told(&filer).await;
+        assert!(told.contains("unfinished uploads are left by gateways that are gone; uploads: 1001\n"), "{told}");
+        assert!(told.contains("may or may not have been completed when their gateway ended: 1\n"), "{told}");
+    }
 }

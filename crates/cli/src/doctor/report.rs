@@ -54,7 +54,7 @@ impl Report {
     }
 
     /// The whole text.
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let mut text = String::new();
         for (severity, what, next) in &self.findings {
             let word = match severity {
