@@ -98,8 +98,8 @@ pub struct KelpgateConfig {
     pub cross_account: CrossAccountSetting,
     /// `iamBasePath`: where inline policies are stored; `/seaweedfs/iam` by default.
     pub iam_base_path: String,
-    /// `abandonedUploadsSeconds`: after how long a silence of a gateway the others free the chunks of its unfinished uploads; 900 by
-    /// default, 0 for never.
+    /// `abandonedUploadsSeconds`: how long a gateway must be silent before others free the chunks of its unfinished uploads, in
+    /// seconds: 5..=86400, 900 when absent. 0: uploads are not recorded, and nothing is freed.
     pub abandoned_uploads_s: u64,
     /// `trustedProxies`: addresses or networks whose forwarding headers are trusted to give the client's address.
     pub trusted_proxies: Vec<String>,
@@ -730,6 +730,7 @@ mod tests {
             (r#"{"kelpgate":{"mirrorInlinePolicies":"yes"}}"#, "kelpgate.mirrorInlinePolicies"),
             (r#"{"kelpgate":{"abandonedUploadsSeconds":4}}"#, "between 5 and 86400"),
             (r#"{"kelpgate":{"abandonedUploadsSeconds":-1}}"#, "between 5 and 86400"),
+            (r#"{"kelpgate":{"abandonedUploadsSeconds":86401}}"#, "between 5 and 86400"),
             (r#"{"kelpgate":{"newBuckets":{"objectOwnership":"objectWriter"}}}"#, "`objectWriter` is neither"),
             (r#"{"kelpgate":{"newBuckets":{"blockPublicAccess":"no"}}}"#, "kelpgate.newBuckets.blockPublicAccess"),
             (r#"{"kelpgate":{"newBuckets":{"blockPublicAcess":true}}}"#, "blockPublicAcess"),
@@ -737,6 +738,14 @@ mod tests {
         ] {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.contains(part) && error.contains("line 1"), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_silence_before_uploads_are_abandoned() {
+        for seconds in [0, 5, 86_400] {
+            let config = parse(&format!(r#"{{"kelpgate":{{"abandonedUploadsSeconds":{seconds}}}}}"#)).unwrap();
+            assert_eq!(config.kelpgate.abandoned_uploads_s, seconds);
         }
     }
 }
