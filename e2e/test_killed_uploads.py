@@ -78,11 +78,28 @@ def gateways_that_free(directory, cluster, config_flags, *names):
     return [kelpgate.gateway(name, directory / name, cluster.filer, flags) for name in names]
 
 
-def intents(cluster):
+def records(cluster):
     """The files about uploads of all gateways."""
     base = "/seaweedfs/kelpgate/uploads"
     found = [cluster.filer.names(f"{base}/{gateway}") for gateway in cluster.filer.names(base)]
     return [name for names in found for name in names if "." in name]
+
+
+def recorded(cluster):
+    """How many chunks the uploads with an intent have recorded."""
+    base, chunks = "/seaweedfs/kelpgate/uploads", 0
+    for gateway in cluster.filer.names(base):
+        names = cluster.filer.names(f"{base}/{gateway}")
+        begun = {name.split(".")[0] for name in names if name.endswith(".intent")}
+        lists = [name for name in names if ".chunks-" in name and name.split(".")[0] in begun]
+        chunks += sum(len(cluster.filer.read(f"{base}/{gateway}/{name}").text.split()) for name in lists)
+    return chunks
+
+
+def metric(gateway, name):
+    """What a gateway counts of abandoned uploads."""
+    text = requests.get(gateway.url + "/metrics", timeout=5).text
+    return int(re.search(rf"^kelpgate_abandoned_{name} (\d+)$", text, re.M)[1])
 
 
 def test_another_gateway_frees_what_a_killed_one_left(tmp_path, config_flags):
@@ -92,10 +109,11 @@ def test_another_gateway_frees_what_a_killed_one_left(tmp_path, config_flags):
     bucket = make_bucket(root, "killed")
     root.put_object(Bucket=bucket, Key="kept", Body=SENT)
     uploads = [begin(root, bucket, f"cut-{number}") for number in range(3)]
-    wait_for(lambda: orphans(cluster) >= 6, 60, "two chunks of each upload are stored", killed)
-    assert len([name for name in intents(cluster) if name.endswith(".intent")]) == 3
+    wait_for(lambda: orphans(cluster) == 6, 60, "two chunks of each upload are stored", killed)
+    wait_for(lambda: recorded(cluster) == 6, 30, "they are recorded", killed)
     # A slow upload of a gateway that is there goes on for as long as it takes.
     slow = begin(s3(other.url, world.ROOT), bucket, "slow")
+    wait_for(lambda: recorded(cluster) == 8, 30, "its chunks are recorded", other)
     time.sleep(8)
     assert orphans(cluster) == 8
     killed.kill()
@@ -107,10 +125,8 @@ def test_another_gateway_frees_what_a_killed_one_left(tmp_path, config_flags):
     slow.close()
     root = s3(other.url, world.ROOT)
     assert body_of(root, bucket, "kept") == SENT and body_of(root, bucket, "slow") == b"z" * (12 * MIB)
-    wait_for(lambda: not intents(cluster), 30, "nothing is written down any more", other)
-    metrics = requests.get(other.url + "/metrics", timeout=5).text
-    assert "kelpgate_abandoned_chunks_freed_total 6" in metrics and "kelpgate_abandoned_uploads 0" in metrics
-    assert "chunks of unfinished uploads" not in kelpgate.cli("doctor", f"-filer={cluster.filer.address}", check=False).stdout
+    wait_for(lambda: not records(cluster), 30, "nothing is recorded any more", other)
+    assert (metric(other, "chunks_freed_total"), metric(other, "uploads")) == (6, 0)
     gateways = "/seaweedfs/kelpgate/uploads"
     wait_for(lambda: len(cluster.filer.names(gateways)) == 1, 30, "the directory of the dead gateway is removed", other)
     assert other.stop() == 0
@@ -120,13 +136,14 @@ def test_another_gateway_frees_what_a_killed_one_left(tmp_path, config_flags):
 
 
 class Writer(threading.Thread):
-    """Writes, overwrites, copies, completes and deletes objects of several chunks, and remembers what was acknowledged."""
+    """Writes, overwrites, copies, completes and deletes objects of several chunks, and remembers what they may have."""
 
     def __init__(self, number, bucket, url, seed):
         super().__init__(daemon=True)
         self.prefix, self.bucket, self.url = f"w{number}", bucket, url
         self.random = random.Random(seed)
-        self.acknowledged = {}  # key, and the bodies that it may have
+        self.possible = {}  # key, and the bodies that it may have
+        self.acknowledged = 0  # writes, without deletions
         self.ends = False
 
     def body(self):
@@ -134,12 +151,12 @@ class Writer(threading.Thread):
 
     def step(self, client):
         key = f"{self.prefix}/{self.random.randrange(6)}"
-        before = self.acknowledged.setdefault(key, [None])
+        before = self.possible.setdefault(key, [None])
         body, step = self.body(), self.random.randrange(4)
         here = {"Bucket": self.bucket, "Key": key}
         if step == 3:
             body = None
-        self.acknowledged[key] = [*before, body]
+        self.possible[key] = [*before, body]
         if step == 0:
             client.put_object(**here, Body=body)
         elif step == 1:
@@ -151,13 +168,14 @@ class Writer(threading.Thread):
             client.complete_multipart_upload(**here, UploadId=upload, MultipartUpload={"Parts": parts})
         elif step == 2:
             source = f"{self.prefix}/source"
-            self.acknowledged[source] = [*self.acknowledged.get(source, [None]), body]
+            self.possible[source] = [*self.possible.get(source, [None]), body]
             client.put_object(Bucket=self.bucket, Key=source, Body=body)
-            self.acknowledged[source] = [body]
+            self.possible[source] = [body]
             client.copy_object(**here, CopySource={"Bucket": self.bucket, "Key": source})
         else:
             client.delete_object(**here)
-        self.acknowledged[key] = [body]
+        self.possible[key] = [body]
+        self.acknowledged += body is not None
 
     def run(self):
         client = s3(self.url, world.ROOT)
@@ -175,6 +193,15 @@ def found(client, bucket, key):
         return None
 
 
+def freeze(gateway, cluster):
+    """Stops a gateway in the middle of uploads, and returns their ids; none if there are none, and the gateway goes on."""
+    gateway.process.send_signal(signal.SIGSTOP)
+    frozen = uncommitted(cluster)
+    if not frozen:
+        gateway.process.send_signal(signal.SIGCONT)
+    return frozen
+
+
 def test_nothing_acknowledged_goes_with_the_chunks_of_killed_gateways(tmp_path, config_flags, measured):
     """Kills at random moments, and freezes: a gateway that comes back commits nothing that was freed."""
     cluster = Cluster(tmp_path)
@@ -190,22 +217,26 @@ def test_nothing_acknowledged_goes_with_the_chunks_of_killed_gateways(tmp_path, 
         writer.start()
     for kill in range(6):
         time.sleep(moments.uniform(1, 4))
+        wait_for(lambda: uncommitted(cluster), 60, "an upload is under way", killed)
         if kill % 3 == 2:
-            killed.process.send_signal(signal.SIGSTOP)
-            time.sleep(9)
+            taken = wait_for(lambda: freeze(killed, cluster), 60, "an upload is frozen", killed)
+            wait_for(lambda: not taken & uncommitted(cluster), 60, "its uploads are taken for abandoned", other)
             killed.process.send_signal(signal.SIGCONT)
         else:
             killed.kill()
             killed.start()
-    time.sleep(2)
+        before = [writer.acknowledged for writer in writers]
+        wait_for(lambda: all(writer.acknowledged > count for writer, count in zip(writers, before)), 90, "each writer goes on", killed)
     for writer in writers:
         writer.ends = True
     for writer in writers:
-        writer.join(60)
+        writer.join(120)
+        assert not writer.is_alive()
     killed.kill()
-    wait_for(lambda: not any(name.endswith(".intent") for name in uncommitted(cluster)), 90, "everything is swept", other)
+    wait_for(lambda: not uncommitted(cluster), 90, "everything is swept", other)
+    assert metric(other, "chunks_freed_total") > 0
     for writer in writers:
-        for key, bodies in writer.acknowledged.items():
+        for key, bodies in writer.possible.items():
             got = found(root, writer.bucket, key)
             assert any(got == body for body in bodies), f"seed {seed}: {writer.bucket}/{key} has {got and len(got)} bytes"
     for version in root.list_object_versions(Bucket=buckets[1]).get("Versions", []):
@@ -216,7 +247,7 @@ def test_nothing_acknowledged_goes_with_the_chunks_of_killed_gateways(tmp_path, 
 
 
 def uncommitted(cluster):
-    """The files about uploads that were not about to be completed."""
-    names = intents(cluster)
+    """The ids of the uploads that were not about to be completed."""
+    names = records(cluster)
     committed = {name.split(".")[0] for name in names if name.endswith(".commit")}
-    return [name for name in names if name.split(".")[0] not in committed]
+    return {name.split(".")[0] for name in names if name.endswith(".intent")} - committed
