@@ -38,10 +38,23 @@ pub(super) enum Verdict {
     Settled,
 }
 
+/// How often a gateway that asks whether it may commit looks for a file.
+const LOOKS: u32 = 3;
+
 /// Whether the gateway may write the entry. It must not if the answer is not known, and never ask again then.
 pub(super) async fn may_commit(board: &impl Board, id: &str) -> Result<bool, FilerError> {
     board.put(name(id, COMMIT)).await?;
-    Ok(!board.has(name(id, CLAIM)).await? && board.has(name(id, INTENT)).await?)
+    Ok(!has(board, name(id, CLAIM)).await? && has(board, name(id, INTENT)).await?)
+}
+
+/// Looks again if that fails: the mark is known to be there, so a later look is as good.
+async fn has(board: &impl Board, name: String) -> Result<bool, FilerError> {
+    for _ in 1..LOOKS {
+        if let Ok(found) = board.has(name.clone()).await {
+            return Ok(found);
+        }
+    }
+    board.has(name).await
 }
 
 /// Claims the chunks. From now on the gateway does not begin to commit.
@@ -242,6 +255,45 @@ mod tests {
             prefix = before.iter().map(|(choice, _)| *choice).chain([last.0 + 1]).collect();
         }
         unreachable!("the orders are finite")
+    }
+
+    /// Some of the next looks fail.
+    struct Flaky(World, Mutex<u32>);
+
+    impl Board for Flaky {
+        async fn put(&self, name: String) -> Result<(), FilerError> {
+            self.0.put(name).await
+        }
+
+        async fn has(&self, name: String) -> Result<bool, FilerError> {
+            let failures = *self.1.lock().unwrap();
+            *self.1.lock().unwrap() = failures.saturating_sub(1);
+            if failures > 0 { Err(FilerError::Unavailable("flaky".to_owned())) } else { self.0.has(name).await }
+        }
+
+        async fn remove(&self, names: Vec<String>) -> Result<(), FilerError> {
+            self.0.remove(names).await
+        }
+    }
+
+    #[test]
+    fn a_look_that_fails_is_repeated() {
+        for (failures, want) in [(0, Some(true)), (LOOKS - 1, Some(true)), (LOOKS, None)] {
+            let board = Flaky(World::default(), Mutex::new(failures));
+            board.0.0.lock().unwrap().files.insert(name(ID, INTENT));
+            let answer = std::pin::pin!(may_commit(&board, ID));
+            assert_eq!(finished(answer).ok(), want, "{failures}");
+        }
+    }
+
+    /// What a future gives that waits for nothing but its turn.
+    fn finished<T>(mut future: Pin<&mut impl Future<Output = T>>) -> T {
+        let mut context = Context::from_waker(Waker::noop());
+        loop {
+            if let Poll::Ready(done) = future.as_mut().poll(&mut context) {
+                return done;
+            }
+        }
     }
 
     #[test]

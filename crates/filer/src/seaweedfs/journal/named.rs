@@ -2,11 +2,12 @@
 //! or lost its last writes may hold an intent whose upload has long been an object.
 //!
 //! An entry can move while the bucket is walked. So the changes of all filers are watched from before the walk until each filer has
-//! reported a mark that was made after it. SeaweedFS moves no entry from one bucket to another.
+//! reported a mark of its own that was made after it. SeaweedFS moves no entry from one bucket to another.
 
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures_util::{StreamExt, future};
 
@@ -16,6 +17,9 @@ use crate::entry::FileChunk;
 use crate::seaweedfs::metrics::Call;
 use crate::seaweedfs::{FilerAddress, Shared, chunk, entries, feed, fid, list_request, transact};
 use crate::{Entry, Feed, FeedFilter, FeedItem, FilerError, ListOptions, Mutation, Transaction};
+
+/// How long a filer may take to report the mark.
+const REPORTED_WITHIN: Duration = Duration::from_secs(60);
 
 /// A chunk whatever the form of its address: volume and key.
 pub(super) type Needle = (u32, u64);
@@ -33,35 +37,59 @@ pub(super) async fn named(
     let own = format!("{ROOT}/{}", shared.journal.gateway);
     shared.journal.was_used.store(true, Ordering::Relaxed);
     let mark = hex::encode(rand::random::<[u8; 16]>());
+    let filers = shared.members().await;
     let filter =
         FeedFilter { prefixes: vec![format!("{bucket}/"), format!("{own}/{WALK_MARK}")], directories: Vec::new() };
-    let feeds = feeds_of_all(shared, filter).await?;
+    let feeds = feeds_of(shared, &filers, filter).await?;
     let seen = Seen { wanted, found: Mutex::default(), manifests: Mutex::default() };
     let walk = async {
         seen.walk(shared, bucket).await?;
-        let marks = shared.members().await.into_iter().map(|filer| put_mark(shared, filer, &own, &mark));
-        future::try_join_all(marks).await.map(drop)
+        let marks = filers.iter().map(|filer| put_mark(shared, filer, &own, &mark));
+        future::try_join_all(marks).await?;
+        tokio::time::sleep(REPORTED_WITHIN).await;
+        Err::<(), _>(FilerError::Unavailable("a filer does not report its changes".to_owned()))
     };
-    let follow = future::try_join_all(feeds.into_iter().map(|feed| seen.follow(feed, &mark)));
-    future::try_join(walk, follow).await?;
+    let follow = future::try_join_all(feeds.into_iter().map(|(filer, feed)| seen.follow(feed, mark_of(&mark, &filer))));
+    // Marks are written after the walk, so the changes are followed to their end after it.
+    tokio::select! {
+        followed = follow => followed.map(drop)?,
+        late = walk => late?,
+    }
+    if shared.members().await != filers {
+        return Err(FilerError::Unavailable("a filer has joined or left".to_owned()));
+    }
     seen.resolve(shared).await?;
     Ok(seen.found.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// The change feed of every filer.
-async fn feeds_of_all(shared: &Arc<Shared>, filter: FeedFilter) -> Result<Vec<Feed>, FilerError> {
+/// The change feeds of the filers, with the filers' names.
+async fn feeds_of(
+    shared: &Arc<Shared>,
+    filers: &[FilerAddress],
+    filter: FeedFilter,
+) -> Result<Vec<(String, Feed)>, FilerError> {
     let feeds = feed::open_all(shared, filter).await?;
     let followed: HashSet<&String> = feeds.iter().map(|(name, _)| name).collect();
-    let missing = shared.members().await.iter().map(ToString::to_string).find(|name| !followed.contains(name));
+    let missing = filers.iter().map(ToString::to_string).find(|name| !followed.contains(name));
     match missing {
         Some(name) => Err(FilerError::Unavailable(format!("filer {name} does not report its changes"))),
-        None => Ok(feeds.into_iter().map(|(_, feed)| feed).collect()),
+        None if feeds.is_empty() => Err(FilerError::Unavailable("no filer reports its changes".to_owned())),
+        None => Ok(feeds),
     }
 }
 
-async fn put_mark(shared: &Arc<Shared>, filer: FilerAddress, directory: &str, mark: &str) -> Result<(), FilerError> {
-    let node = shared.ring.node(&shared.filers, &filer)?;
-    let entry = Entry { name: WALK_MARK.to_owned(), content: mark.as_bytes().to_vec(), ..Entry::default() };
+/// The mark that is written through a filer.
+fn mark_of(mark: &str, filer: &str) -> String {
+    format!("{mark} {filer}")
+}
+
+async fn put_mark(shared: &Arc<Shared>, filer: &FilerAddress, directory: &str, mark: &str) -> Result<(), FilerError> {
+    let node = shared.ring.node(&shared.filers, filer)?;
+    let entry = Entry {
+        name: WALK_MARK.to_owned(),
+        content: mark_of(mark, &filer.to_string()).into_bytes(),
+        ..Entry::default()
+    };
     let mutations = vec![Mutation::Put { directory: directory.to_owned(), entry: Box::new(entry) }];
     let lock_key = format!("{directory}/{WALK_MARK}");
     transact::run_on(shared, &node, Transaction { lock_key, mutations, ..Transaction::default() }).await
@@ -95,33 +123,27 @@ impl Seen<'_> {
         }
     }
 
-    /// Takes everything below a directory.
+    /// Takes everything below a directory. Goes down before it lists on, so it remembers one page of paths for each level.
     async fn walk(&self, shared: &Arc<Shared>, bucket: &str) -> Result<(), FilerError> {
-        let mut directories = vec![bucket.to_owned()];
-        while let Some(directory) = directories.pop() {
-            let mut start_from = String::new();
-            loop {
-                let options = ListOptions { start_from, limit: PAGE, ..ListOptions::default() };
-                let request = list_request(&directory, options);
-                let page = entries(shared.filers.collect(Call::ListEntries, &request).await)?;
-                for entry in &page {
-                    self.take(&entry.chunks);
-                    if entry.is_directory {
-                        directories.push(format!("{directory}/{}", entry.name));
-                    }
-                }
-                self.resolve(shared).await?;
-                match page.last() {
-                    Some(last) if page.len() >= PAGE => start_from = last.name.clone(),
-                    _ => break,
-                }
+        let mut open = vec![(bucket.to_owned(), String::new())];
+        while let Some((directory, start_from)) = open.pop() {
+            let options = ListOptions { start_from, limit: PAGE, ..ListOptions::default() };
+            let request = list_request(&directory, options);
+            let page = entries(shared.filers.collect(Call::ListEntries, &request).await)?;
+            page.iter().for_each(|entry| self.take(&entry.chunks));
+            self.resolve(shared).await?;
+            let below = page.iter().filter(|entry| entry.is_directory);
+            let below: Vec<String> = below.map(|entry| format!("{directory}/{}", entry.name)).collect();
+            if let Some(last) = page.last().filter(|_| page.len() >= PAGE) {
+                open.push((directory, last.name.clone()));
             }
+            open.extend(below.into_iter().map(|directory| (directory, String::new())));
         }
         Ok(())
     }
 
     /// Takes what a filer reports, up to the mark.
-    async fn follow(&self, mut feed: Feed, mark: &str) -> Result<(), FilerError> {
+    async fn follow(&self, mut feed: Feed, mark: String) -> Result<(), FilerError> {
         while let Some(item) = feed.next().await {
             let FeedItem::Change(change) = item? else { continue };
             for entry in change.old.iter().chain(&change.new) {
@@ -163,7 +185,7 @@ mod tests {
             changed(None, Some("3,0000000003637037d6"), WALK_MARK, "mark"),
             changed(None, Some("3,04637037d6"), "after it", ""),
         ];
-        seen.follow(Box::pin(stream::iter(items)), "mark").await.unwrap();
+        seen.follow(Box::pin(stream::iter(items)), "mark".to_owned()).await.unwrap();
         assert_eq!(*seen.found.lock().unwrap(), [(3, 1), (3, 2), (3, 3)].into());
     }
 
@@ -173,7 +195,7 @@ mod tests {
         let seen = Seen { wanted: &wanted, found: Mutex::default(), manifests: Mutex::default() };
         let broken = Err(FilerError::Unavailable("broken".to_owned()));
         for items in [vec![], vec![broken], vec![changed(None, Some("3,01637037d6"), WALK_MARK, "another")]] {
-            assert!(seen.follow(Box::pin(stream::iter(items)), "mark").await.is_err());
+            assert!(seen.follow(Box::pin(stream::iter(items)), "mark".to_owned()).await.is_err());
         }
     }
 }

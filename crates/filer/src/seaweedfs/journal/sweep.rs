@@ -29,6 +29,8 @@ pub struct Sweeper {
     grace: Duration,
     /// The uploads of other gateways, and since when their gateway has shown no heartbeat.
     silent: HashMap<Key, Silence>,
+    /// When filers last answered.
+    answered: Option<Instant>,
     /// Those that could not be settled. To look at them again takes a walk through their bucket.
     later: HashMap<Key, Later>,
 }
@@ -58,7 +60,7 @@ impl Sweeper {
     /// `grace` is how long a gateway may be silent before it is taken for dead. If it is alive after all, its uploads that were
     /// claimed meanwhile fail with [`FilerError::Busy`].
     pub fn new(filer: &SeaweedFiler, grace: Duration) -> Self {
-        Sweeper { filer: filer.clone(), grace, silent: HashMap::new(), later: HashMap::new() }
+        Sweeper { filer: filer.clone(), grace, silent: HashMap::new(), answered: None, later: HashMap::new() }
     }
 
     /// One pass. What fails for one upload does not keep it from the others.
@@ -88,11 +90,19 @@ impl Sweeper {
             if self.shared().bucket_directory(&format!("{bucket}/")) != Some(format!("{bucket}/")) {
                 tracing::warn!(bucket, "an intent that names no bucket is left alone");
             } else {
-                let done = self.bucket(&bucket, uploads, &mut failures).await;
+                let done = self.bucket(&bucket, &uploads, &mut failures).await;
                 failures.take(done);
+                uploads.iter().for_each(|upload| self.look_again_later(&upload.key));
             }
         }
-        failures.first.map_or(Ok(()), Err)
+        match failures.first {
+            Some(error) => Err(error),
+            None => {
+                // Filers have answered all this time.
+                self.answered = Some(Instant::now());
+                Ok(())
+            }
+        }
     }
 
     /// The uploads of gateways that have shown no heartbeat for the whole grace.
@@ -100,8 +110,14 @@ impl Sweeper {
         let (mut abandoned, mut seen) = (Vec::new(), HashSet::new());
         let filer = self.filer.clone();
         let shared = &filer.shared;
+        let begun = Instant::now();
+        // While filers do not answer, living gateways cannot show a heartbeat. Half a grace without hides none for a whole one.
+        if self.answered.is_some_and(|answered| begun.duration_since(answered) > self.grace / 2) {
+            self.silent.clear();
+        }
         let gateways = files::gateways(&filer).await?;
         for gateway in gateways.into_iter().filter(|gateway| *gateway != shared.journal.gateway) {
+            let asked = Instant::now();
             let found = files::read(&filer, &gateway).await?;
             let is_empty = found.uploads.is_empty();
             for (id, files) in found.uploads {
@@ -109,43 +125,40 @@ impl Sweeper {
                 seen.insert(key.clone());
                 // The first one that claims it has time to settle it.
                 let grace = if files.is_claimed { self.grace * 2 } else { self.grace };
-                if self.silence(&key, &found.heartbeat.0) >= grace {
+                if self.silence(&key, &found.heartbeat.0, asked) >= grace {
                     abandoned.push(Abandoned { key, files, verdict: Verdict::Settled });
                 }
             }
             let directory = Files::of(shared, &gateway);
             let key = (gateway.clone(), String::new());
-            if is_empty && self.silence(&key, &found.heartbeat.0) >= self.grace {
+            if is_empty && self.silence(&key, &found.heartbeat.0, asked) >= self.grace {
                 let _ = directory.remove_directory().await;
             } else if is_empty {
                 seen.insert(key);
             }
         }
+        self.answered = Some(begun);
         self.silent.retain(|key, _| seen.contains(key));
         self.later.retain(|key, _| seen.contains(key));
         Ok(abandoned)
     }
 
-    /// How long an upload has been seen without a heartbeat of its gateway.
-    fn silence(&mut self, key: &Key, heartbeat: &[u8]) -> Duration {
-        let now = Instant::now();
-        let fresh = || Silence { heartbeat: heartbeat.to_vec(), since: now };
+    /// How long an upload had been seen without a heartbeat of its gateway when its files were asked for.
+    fn silence(&mut self, key: &Key, heartbeat: &[u8], asked: Instant) -> Duration {
+        let fresh = || Silence { heartbeat: heartbeat.to_vec(), since: Instant::now() };
         let known = self.silent.entry(key.clone()).or_insert_with(fresh);
         if known.heartbeat != heartbeat {
             *known = fresh();
         }
-        now.duration_since(known.since)
+        asked.saturating_duration_since(known.since)
     }
 
     /// Claims the uploads, and finds out what may become of each. Leaves out those for which that fails.
     async fn judge(&self, uploads: Vec<Abandoned>, failures: &mut Failures) -> Vec<Abandoned> {
         let mut claimed = Vec::new();
         for upload in uploads {
-            // Without an intent there is nothing to free.
-            let done = match upload.files.bucket {
-                Some(_) => claim::claim(&self.files(&upload), &upload.key.1).await,
-                None => Ok(()),
-            };
+            // Also if no intent was listed: it may be there all the same, and nothing is judged without a claim.
+            let done = claim::claim(&self.files(&upload), &upload.key.1).await;
             claimed.extend(failures.value(done).map(|()| upload));
         }
         tokio::time::sleep(CLAIM_SETTLES.min(self.grace)).await;
@@ -159,7 +172,7 @@ impl Sweeper {
     async fn judge_claimed(&self, mut upload: Abandoned) -> Result<Abandoned, FilerError> {
         upload.verdict = claim::judge(&self.files(&upload), &upload.key.1).await?;
         // Lists are complete once the gateway cannot commit any more.
-        if upload.verdict == Verdict::Free {
+        if upload.verdict != Verdict::Settled {
             let mut now = files::read(&self.filer, &upload.key.0).await?.uploads;
             upload.files = now.remove(&upload.key.1).unwrap_or_default();
         }
@@ -167,25 +180,22 @@ impl Sweeper {
     }
 
     /// Frees what no entry of the bucket names.
-    async fn bucket(
-        &mut self,
-        bucket: &str,
-        uploads: Vec<Abandoned>,
-        failures: &mut Failures,
-    ) -> Result<(), FilerError> {
-        uploads.iter().for_each(|upload| self.look_again_later(&upload.key));
+    async fn bucket(&self, bucket: &str, uploads: &[Abandoned], failures: &mut Failures) -> Result<(), FilerError> {
         if self.filer.lookup(bucket).await?.is_none() {
             // Its volumes are gone, too.
-            for upload in &uploads {
+            for upload in uploads {
                 failures.take(self.settle(upload).await);
             }
             return Ok(());
         }
         let wanted: HashSet<Needle> = uploads.iter().flat_map(Abandoned::needles).collect();
-        let named = named::named(self.shared(), bucket, &wanted).await?;
+        let named = match wanted.is_empty() {
+            true => HashSet::new(),
+            false => named::named(self.shared(), bucket, &wanted).await?,
+        };
         for upload in uploads {
             let is_named = upload.needles().any(|needle| named.contains(&needle));
-            failures.take(self.finish(bucket, &upload, is_named).await);
+            failures.take(self.finish(bucket, upload, is_named).await);
         }
         Ok(())
     }
@@ -267,9 +277,16 @@ impl Abandoned {
     }
 }
 
-/// Fails unless all filers answer and have the same store. Only one store has one answer to who came first.
+/// Fails unless all filers, those that the masters list and those of the options, answer and have the same store. Only one store
+/// tells which file came first.
 async fn one_store(shared: &Shared) -> Result<(), FilerError> {
-    let asked = shared.members().await.into_iter().map(|filer| async move {
+    let (masters, group) = shared.cluster().await;
+    let mut filers = shared.ring.cluster_nodes(&shared.filers, &masters, "filer", &group).await;
+    if filers.is_empty() {
+        return Err(FilerError::Unavailable("no master lists the filers".to_owned()));
+    }
+    filers.extend(shared.options.filers.iter().cloned());
+    let asked = filers.into_iter().map(|filer| async move {
         let node = shared.ring.node(&shared.filers, &filer)?;
         let request = wire::GetFilerConfigurationRequest {};
         let answer: wire::GetFilerConfigurationResponse =
@@ -310,7 +327,7 @@ pub async fn left_uploads(filer: &dyn Filer) -> Result<LeftUploads, FilerError> 
     let mut left = LeftUploads::default();
     for name in files::gateways(filer).await? {
         let gateway = files::read(filer, &name).await?;
-        let is_old = |upload: &&Found| gateway.heartbeat.1.max(upload.made_s) + LEFT_AFTER_S < now_s();
+        let is_old = |upload: &&Found| gateway.heartbeat.1.max(upload.made_s).saturating_add(LEFT_AFTER_S) < now_s();
         for upload in gateway.uploads.values().filter(|upload| upload.bucket.is_some()).filter(is_old) {
             left.waiting += usize::from(!upload.is_committed);
             left.maybe_committed += usize::from(upload.is_committed);
