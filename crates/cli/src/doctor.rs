@@ -44,22 +44,26 @@ async fn check_uploads(filer: &dyn Filer, report: &mut Report) {
 
 /// Counts what gateways that are gone have left of uploads.
 async fn check_abandoned(filer: &dyn Filer, report: &mut Report) {
-    match left_uploads(filer).await {
-        Ok(left) => {
-            if left.waiting > 0 {
-                report.warning(
-                    format!("unfinished uploads are left by gateways that are gone; uploads: {}", left.waiting),
-                    "start a gateway on this filer: it frees them after kelpgate.abandonedUploadsSeconds (not if that is 0); if they remain, see its log",
-                );
-            }
-            if left.maybe_committed > 0 {
-                report.warning(
-                    format!("uploads that may or may not have been completed when their gateway ended: {}", left.maybe_committed),
-                    "if this remains: `volume.fsck` in `weed shell` finds chunks that no object names; then remove the `.intent` files in /seaweedfs/kelpgate/uploads",
-                );
-            }
+    let left = match left_uploads(filer).await {
+        Ok(left) => left,
+        Err(error) => {
+            return report.warning(format!("unfinished uploads cannot be counted: {error}"), "see the filer's log");
         }
-        Err(error) => report.warning(format!("unfinished uploads cannot be counted: {error}"), "see the filer's log"),
+    };
+    if left.waiting > 0 {
+        report.warning(
+            format!("unfinished uploads are left by gateways that are gone; uploads: {}", left.waiting),
+            "start a gateway on this filer: it frees them after kelpgate.abandonedUploadsSeconds (not if that is 0, the default); \
+             if they remain, see its log",
+        );
+    }
+    if left.maybe_committed > 0 {
+        let uploads = left.maybe_committed;
+        report.warning(
+            format!("uploads that may or may not have been completed when their gateway ended: {uploads}"),
+            "if this remains: `volume.fsck` in `weed shell` finds chunks that no object names; then remove the `.intent` files in \
+             /seaweedfs/kelpgate/uploads",
+        );
     }
 }
 

@@ -99,7 +99,8 @@ pub struct KelpgateConfig {
     /// `iamBasePath`: where inline policies are stored; `/seaweedfs/iam` by default.
     pub iam_base_path: String,
     /// `abandonedUploadsSeconds`: how long a gateway must be silent before others free the chunks of its unfinished uploads, in
-    /// seconds: 5..=86400, 900 when absent. 0: uploads are not recorded, and nothing is freed.
+    /// seconds: 5..=86400. 0, or absent: uploads are not recorded, and nothing is freed. It is safe only if all filers share one
+    /// store whose reads see every acknowledged write.
     pub abandoned_uploads_s: u64,
     /// `trustedProxies`: addresses or networks whose forwarding headers are trusted to give the client's address.
     pub trusted_proxies: Vec<String>,
@@ -166,7 +167,7 @@ impl Default for KelpgateConfig {
         Self {
             cross_account: CrossAccountSetting::ResourcePolicy,
             iam_base_path: DEFAULT_BASE.to_owned(),
-            abandoned_uploads_s: 900,
+            abandoned_uploads_s: 0,
             trusted_proxies: Vec::new(),
             mirror_inline_policies: false,
             secrets_key_file: None,
@@ -665,7 +666,7 @@ mod tests {
         assert!(config.policies[0].1.contains("s3:*"), "{}", config.policies[0].1);
         assert_eq!(config.kelpgate.cross_account, CrossAccountSetting::Both);
         assert!(config.kelpgate.mirror_inline_policies && !KelpgateConfig::default().mirror_inline_policies);
-        assert_eq!((config.kelpgate.abandoned_uploads_s, KelpgateConfig::default().abandoned_uploads_s), (60, 900));
+        assert_eq!((config.kelpgate.abandoned_uploads_s, KelpgateConfig::default().abandoned_uploads_s), (60, 0));
         let open = NewBuckets { object_ownership: Some(Ownership::ObjectWriter), block_public_access: true };
         assert_eq!(config.kelpgate.new_buckets, open);
         let bare = parse(r#"{"policy":{"storeType":"filer"},"roleStore":{"storeType":"filer"}}"#).unwrap();
