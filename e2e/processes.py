@@ -1,5 +1,6 @@
 """Servers as child processes: free ports, start, wait until they answer, stop by process id, keep their logs."""
 
+import contextlib
 import os
 import random
 import signal
@@ -125,6 +126,17 @@ def wait_for(condition, seconds, what, server=None):
             log = tail(server.log_path) if server is not None else ""
             raise AssertionError(f"{what}: not within {seconds} s\n{log}")
         time.sleep(0.02)
+
+
+@contextlib.contextmanager
+def small_disk(place, megabytes):
+    """Mounts an empty disk of this size at `place`, which it makes. Needs root."""
+    place.mkdir()
+    run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(place)])
+    try:
+        yield place
+    finally:
+        run(["umount", "-l", str(place)])
 
 
 def tail(path, lines=40):

@@ -1,14 +1,10 @@
 """AssumeRoleWithLDAPIdentity with an Active Directory: Samba's domain controller, in a network of its own."""
 
-import os
-
 import pytest
 
 import active_directory as ad
 import world
 from test_ldap import WRONG, Place
-
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a network for fixed ports")
 
 
 def config(corp):

@@ -3,16 +3,14 @@
 import json
 import os
 import re
-import subprocess
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import pytest
 import requests
 
 import kelpgate
-from processes import free_port, wait_for
+from processes import free_port, small_disk, wait_for
 from signing import request
 from test_full_disk import fill
 
@@ -152,12 +150,7 @@ def test_without_an_audit_nothing_is_done_and_nothing_is_lost(logs):
 
 
 def test_a_full_disk_refuses_requests_until_there_is_room(logs, tmp_path):
-    disk = tmp_path / "audit"
-    disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk], capture_output=True, text=True)
-    if mounted.returncode != 0:
-        pytest.skip(f"mounting a tmpfs needs root: {mounted.stderr}")
-    try:
+    with small_disk(tmp_path / "audit", 2) as disk:
         log = disk / "audit.log"
         server = server_with(logs / "audit-full", type="file", path=str(log), mode="block", maxBytes=65536, maxFiles=0)
         assert request(server.root, "PUT", server.url + "/reef").status == 200
@@ -177,8 +170,6 @@ def test_a_full_disk_refuses_requests_until_there_is_room(logs, tmp_path):
         server.stop()
         verified = kelpgate.cli("audit", "verify", log, check=False)
         assert verified.returncode == 0, verified
-    finally:
-        subprocess.run(["umount", "-l", disk], check=True)
 
 
 def test_losses_are_counted_exactly(logs):

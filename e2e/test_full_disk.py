@@ -2,7 +2,6 @@
 
 import json
 import random
-import subprocess
 import threading
 import time
 
@@ -12,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 import kelpgate
 from clients import client, refused, s3
-from processes import wait_for
+from processes import small_disk, wait_for
 from world import document, statement
 
 MIB = 1 << 20
@@ -24,13 +23,8 @@ SEED = 20261130
 @pytest.fixture
 def disk(tmp_path):
     """A disk of 64 MiB for the directory of a `SingleMachine(disk.parent)`, whose log is elsewhere."""
-    place = tmp_path / "data"
-    place.mkdir()
-    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", place], capture_output=True, text=True)
-    if mount.returncode != 0:
-        pytest.skip(f"mounting a tmpfs needs root: {mount.stderr}")
-    yield place
-    subprocess.run(["umount", "-l", place], check=True)
+    with small_disk(tmp_path / "data", 64) as place:
+        yield place
 
 
 def fill(disk, leave=0):

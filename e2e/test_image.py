@@ -63,7 +63,6 @@ def test_nothing_else_is_in_it(tree):
         assert path == tree / "tmp" or not mode & stat.S_IWOTH, path
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="chroot needs root")
 def test_it_serves_as_its_user(tree, logs):
     data, port = tree / "var/lib/kelpgate", free_port()
     (tree.parent / "state/kelpgate").rename(data)
