@@ -116,14 +116,17 @@ impl Journal {
     /// The intent of an upload that begins. Nothing is written before its first chunk. `None` outside of buckets, and if uploads are
     /// not recorded.
     pub(super) fn begin(&self, shared: &Shared, target: &WriteTarget) -> Option<Arc<Intent>> {
-        let bucket = shared.bucket_directory(&target.path).filter(|_| self.is_on)?;
+        if !self.is_on {
+            return None;
+        }
+        let bucket = shared.bucket_directory(&target.path)?;
         let id = hex::encode(rand::random::<[u8; 16]>());
         self.open().ids.insert(id.clone());
         self.was_used.store(true, Ordering::Relaxed);
         Some(Arc::new(Intent::new(id, bucket.trim_end_matches('/').to_owned())))
     }
 
-    /// The whole body is stored. From now on the chunks belong to whoever commits or frees them.
+    /// Notes that the whole body is stored. Writing the entry, or freeing the chunks, ends the upload.
     pub(super) fn stored(&self, intent: &Arc<Intent>) {
         let chunks = intent.chunks();
         self.open().of_chunk.extend(chunks.into_iter().map(|chunk| (chunk, Arc::clone(intent))));
@@ -131,10 +134,10 @@ impl Journal {
 
     /// The intents of chunks.
     fn of_chunks<'c>(&self, chunks: impl Iterator<Item = &'c FileChunk>) -> Vec<Arc<Intent>> {
-        let open = self.open();
-        if open.of_chunk.is_empty() {
+        if !self.is_on {
             return Vec::new();
         }
+        let open = self.open();
         let mut found: Vec<Arc<Intent>> = Vec::new();
         for intent in chunks.filter_map(fid::of).filter_map(|chunk| open.of_chunk.get(&chunk)) {
             if !found.iter().any(|known| known.id == intent.id) {
@@ -228,7 +231,7 @@ pub(super) async fn before_commit(shared: &Shared, transaction: &Transaction) ->
     Ok(intents)
 }
 
-/// Chunks were freed that no entry names.
+/// Ends the uploads whose chunks the caller has freed.
 pub(super) fn freed(shared: &Arc<Shared>, chunks: &[FileChunk]) {
     for intent in shared.journal.of_chunks(chunks.iter()) {
         settle(shared, &intent);
