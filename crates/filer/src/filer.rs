@@ -298,8 +298,8 @@ pub trait Filer: Send + Sync + 'static {
     /// The entry at a path, or `None`.
     async fn lookup(&self, path: &str) -> Result<Option<Entry>, FilerError>;
 
-    /// The entry of a directory, and its first file by name if the filer can return both in the time of one lookup. `None` for the
-    /// file does not mean that there is none. Fails as [`Filer::lookup`] does.
+    /// The entry of a directory, and its first file by name if the filer can return both in the time of one lookup. If the file
+    /// is `None`, the directory may still have one. The errors are those of [`Filer::lookup`].
     async fn lookup_with_first_file(&self, directory: &str) -> Result<(Option<Entry>, Option<Entry>), FilerError> {
         Ok((self.lookup(&format!("{directory}/")).await?, None))
     }

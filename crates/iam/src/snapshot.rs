@@ -479,7 +479,7 @@ impl Snapshot {
 
     /// The revocation of a target ([`RevocationTarget::to_text`](crate::RevocationTarget::to_text)).
     pub fn revocation(&self, target: &str) -> Option<&Arc<Revocation>> {
-        // Usually there are none. Then the target need not be hashed.
+        // Most of the time there are no revocations, so the target is not hashed.
         if self.revocations.is_empty() {
             return None;
         }

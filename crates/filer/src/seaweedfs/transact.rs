@@ -68,7 +68,7 @@ async fn by_ring(
     answer
 }
 
-/// Runs a transaction that needs no lock on the filer that is asked, whoever owns its lock key. It is sent once at most.
+/// Runs a transaction that needs no lock. Any filer may run it, not only the owner of its lock key. It is sent at most once.
 pub(super) async fn run_anywhere(shared: &Shared, transaction: Transaction) -> Result<(), FilerError> {
     let paths = paths(&transaction);
     let request = ObjectTransactionRequest { is_moved: true, ..request(transaction) };

@@ -3,7 +3,7 @@
 //!
 //! Three files of an upload decide it. The gateway writes the *intent* once, while its first chunk is being stored; no entry can
 //! name the chunks before it is there. It writes the *commit mark* before the entry, and then looks for a *claim* and, after that,
-//! for its intent. Whoever wants to free the chunks writes the claim, and then looks for the commit mark and, after that, for the
+//! for its intent. A process that wants to free the chunks writes the claim, then looks for the commit mark, and then for the
 //! intent. Each writes before it reads, so at least one of the two sees the other and gives way. No clock, lease or lock counts: a
 //! gateway may stop between any two steps, for any time. The intent is always removed first and the claim last, so a process that
 //! finds no claim finds no intent either.
