@@ -24,7 +24,7 @@ impl<'a> Request<'a> {
             && query.has("X-Amz-SignedHeaders")
             && !query.has("AWSAccessKeyId")
             && !head.headers.contains_key("authorization");
-        let has_hoisted = presigned && query.iter().any(|(name, _)| can_be_hoisted(&name.to_ascii_lowercase()));
+        let has_hoisted = presigned && query.iter().any(|(name, _)| can_be_hoisted(name));
         Ok(Self { head, query, presigned, has_hoisted })
     }
 
@@ -152,7 +152,7 @@ impl<'a> Request<'a> {
     }
 }
 
-/// The parameters of the signature itself are not headers, and those of checksums are ignored.
+/// Whether a parameter counts as a header, ignoring case. Those of the signature itself do not, and those of checksums are ignored.
 fn can_be_hoisted(name: &str) -> bool {
     const SIGNATURE: &[&str] = &[
         "x-amz-algorithm",
@@ -164,8 +164,9 @@ fn can_be_hoisted(name: &str) -> bool {
         "x-amz-signature",
         "x-amz-signedheaders",
     ];
-    let is_checksum = name.starts_with("x-amz-checksum-") || name == "x-amz-sdk-checksum-algorithm";
-    name.starts_with("x-amz-") && !is_checksum && !SIGNATURE.contains(&name)
+    let begins = |with: &str| name.get(..with.len()).is_some_and(|part| part.eq_ignore_ascii_case(with));
+    let is = |known: &&str| known.eq_ignore_ascii_case(name);
+    begins("x-amz-") && !SIGNATURE.iter().any(is) && !begins("x-amz-checksum-") && !is(&"x-amz-sdk-checksum-algorithm")
 }
 
 fn utf8<'v>(name: &str, value: &'v http::HeaderValue) -> Result<&'v str, S3Error> {

@@ -31,10 +31,11 @@ pub enum Routing {
 /// is then a key, otherwise it begins with the bucket.
 pub fn route(head: &Parts, host_bucket: Option<&str>) -> Result<Routing, S3Error> {
     let request = Request::new(head)?;
-    let path = match head.method != http::Method::OPTIONS && control::is_control(head, host_bucket) {
-        true => control::control_path(&request)?,
-        false => path_of(head, host_bucket)?,
+    let read_path = || match head.method != http::Method::OPTIONS && control::is_control(head, host_bucket) {
+        true => control::control_path(&request),
+        false => path_of(head, host_bucket),
     };
+    let path = read_path()?;
     let method = head.method.as_str();
     if method == "OPTIONS" {
         return CorsPreflight::parse(&request, path).map(Routing::Preflight);
@@ -43,9 +44,11 @@ pub fn route(head: &Parts, host_bucket: Option<&str>) -> Result<Routing, S3Error
     if matches!(path, Path::Service) && calls_query {
         return Ok(Routing::Query(Query::parse(&request)));
     }
-    let about = resource_of(&path);
     let operation = operation(method, &request, path);
-    operation.map(Routing::S3).map_err(|error| if error.resource.is_some() { error } else { error.about(about) })
+    operation.map(Routing::S3).map_err(|error| match read_path() {
+        Ok(path) if error.resource.is_none() => error.about(resource_of(&path)),
+        _ => error,
+    })
 }
 
 /// An operation that Kelpgate knows, and what its requests look like.
@@ -222,7 +225,7 @@ fn no_part_number(request: &Request<'_>) -> S3Error {
     S3Error::invalid_argument("partNumber", value, message)
 }
 
-/// Parameters that only refine an operation. Signature parameters and names that begin with `x-` are also known.
+/// Parameters that only refine an operation, in the order of their bytes. Names that begin with `x-` are also known.
 const PARAMETERS: &[&str] = &[
     "AWSAccessKeyId",
     "Action",
@@ -264,7 +267,7 @@ const OTHER_SUB_RESOURCES: &[&str] = &["annotation", "defaultObjectAcl", "events
 /// The one sub-resource of a request, if it has any.
 fn sub_resource<'q>(reads: bool, request: &'q Request<'_>) -> Result<Option<&'q str>, S3Error> {
     let mut found: Option<&str> = None;
-    for (name, value) in request.query.iter() {
+    for (name, value) in request.query.iter().filter(|(name, _)| !is_parameter(name)) {
         if is_sub_resource(name) {
             if let Some(first) = found {
                 let message = format!("Conflicting query string parameters: {first}, {name}");
@@ -278,11 +281,15 @@ fn sub_resource<'q>(reads: bool, request: &'q Request<'_>) -> Result<Option<&'q 
     Ok(found)
 }
 
+/// Whether a parameter only refines an operation.
+fn is_parameter(name: &str) -> bool {
+    name.get(..2).is_some_and(|prefix| prefix.eq_ignore_ascii_case("x-")) || PARAMETERS.binary_search(&name).is_ok()
+}
+
 /// Parameters that S3 does not know are ignored, as on AWS. A write with a name that has no value is refused: that is
 /// what a sub-resource of a newer SDK looks like, and without it `DELETE /bucket/key?...` would delete the object.
 fn is_ignorable(reads: bool, name: &str, value: &str) -> bool {
-    let known = PARAMETERS.contains(&name) || name.get(..2).is_some_and(|prefix| prefix.eq_ignore_ascii_case("x-"));
-    known || !OTHER_SUB_RESOURCES.contains(&name) && (reads || !value.is_empty())
+    !OTHER_SUB_RESOURCES.contains(&name) && (reads || !value.is_empty())
 }
 
 fn is_sub_resource(name: &str) -> bool {
@@ -317,4 +324,16 @@ fn method_not_allowed(method: &str, resource_type: &str) -> S3Error {
     S3Error::new(S3ErrorCode::MethodNotAllowed)
         .field("Method", method)
         .field("ResourceType", resource_type.to_uppercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_sorted_and_no_sub_resource_is_one() {
+        assert!(PARAMETERS.is_sorted());
+        let taken = rows().filter(|row| row.route.sub_resource.is_some_and(is_parameter)).map(|row| row.name);
+        assert_eq!(taken.collect::<Vec<_>>(), Vec::<&str>::new());
+    }
 }
