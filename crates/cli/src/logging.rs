@@ -136,10 +136,10 @@ pub fn flush() {
     }
 }
 
-/// Buffers a line; `at_once` also writes the buffer.
-fn keep(line: &[u8], at_once: bool) {
+/// Buffers a line, which comes in pieces; `at_once` also writes the buffer.
+fn keep(line: &[&[u8]], at_once: bool) {
     let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-    kept.extend_from_slice(line);
+    line.iter().for_each(|piece| kept.extend_from_slice(piece));
     let full = kept.len() >= KEPT_BYTES;
     drop(kept);
     if full || at_once {
@@ -150,7 +150,7 @@ fn keep(line: &[u8], at_once: bool) {
 #[derive(Clone, Copy)]
 struct Lines {
     colors: bool,
-    keep: fn(&[u8], bool),
+    keep: fn(&[&[u8]], bool),
 }
 
 /// The writer of one line, which arrives in one piece.
@@ -173,20 +173,23 @@ impl<'a> MakeWriter<'a> for Lines {
 
 impl Write for Line {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let text = String::from_utf8_lossy(bytes);
-        let text = text.strip_suffix('\n').unwrap_or(&text);
+        let text = bytes.strip_suffix(b"\n").unwrap_or(bytes);
         // Colours are added last: the formatter's own could not be distinguished from a client's.
         let (color, plain) = match self.level {
             Level::ERROR if self.lines.colors => ("\x1b[31m", "\x1b[0m"),
             Level::WARN if self.lines.colors => ("\x1b[33m", "\x1b[0m"),
             _ => ("", ""),
         };
-        let mut line = String::with_capacity(text.len() + 16);
-        line.push_str(color);
-        escape(text, &mut line);
-        line.push_str(plain);
-        line.push('\n');
-        (self.lines.keep)(line.as_bytes(), self.level <= Level::WARN);
+        let mut line = String::new();
+        let text = match is_plain(text) {
+            true => text,
+            false => {
+                escape(&String::from_utf8_lossy(text), &mut line);
+                line.as_bytes()
+            }
+        };
+        let pieces = [color.as_bytes(), text, plain.as_bytes(), b"\n"];
+        (self.lines.keep)(&pieces, self.level <= Level::WARN);
         Ok(bytes.len())
     }
 
@@ -195,14 +198,15 @@ impl Write for Line {
     }
 }
 
+/// Whether a line has nothing to escape. Most are plain ASCII, and checking bytes is faster than decoding characters. All bytes are
+/// looked at, because then the compiler looks at many at once.
+fn is_plain(line: &[u8]) -> bool {
+    line.iter().fold(true, |is_plain, byte| is_plain & matches!(byte, b' '..=b'~'))
+}
+
 /// Writes characters that end a line, control a terminal or change the direction of reading as `\u001b`, which is also
 /// valid in JSON.
 fn escape(text: &str, out: &mut String) {
-    // Most text is plain ASCII, and checking bytes is faster than decoding characters.
-    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-        out.push_str(text);
-        return;
-    }
     let mut rest = text;
     while let Some(at) = rest.find(is_control) {
         let (before, after) = rest.split_at(at);

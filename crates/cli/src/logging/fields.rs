@@ -36,19 +36,21 @@ impl OfLine<'_> {
         }
         self.value.clear();
         self.value.write_fmt(value)?;
+        self.writer.write_str(name)?;
+        self.writer.write_char('=')?;
         match needs_quotes(&self.value) {
-            true => write!(self.writer, "{name}={:?}", self.value),
-            false => write!(self.writer, "{name}={}", self.value),
+            true => write!(self.writer, "{:?}", self.value),
+            false => self.writer.write_str(&self.value),
         }
     }
 }
 
 /// Whether a value could be read as more than one field.
 fn needs_quotes(value: &str) -> bool {
-    // Most values are plain ASCII, and checking bytes is faster than decoding characters.
-    let is_simple = |byte| matches!(byte, b'!'..=b'~') && byte != b'"';
+    // Most values are plain ASCII, and checking bytes is faster than decoding characters, all of them fastest: many at once.
+    let is_simple = |byte| matches!(byte, b'!'..=b'~') & (byte != b'"');
     let is_special = |c: char| c == '"' || c.is_whitespace() || super::is_control(c);
-    !value.bytes().all(is_simple) && value.contains(is_special)
+    !value.bytes().fold(true, |all, byte| all & is_simple(byte)) && value.contains(is_special)
 }
 
 impl Visit for OfLine<'_> {

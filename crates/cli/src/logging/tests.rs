@@ -8,7 +8,7 @@ thread_local! {
 
 /// The output for the lines that `log` logs.
 fn written(json: bool, log: impl FnOnce()) -> String {
-    let keep = |line: &[u8], _| WRITTEN.with_borrow_mut(|written| written.extend_from_slice(line));
+    let keep = |line: &[&[u8]], _| WRITTEN.with_borrow_mut(|written| written.extend_from_slice(&line.concat()));
     let (subscriber, _) = subscriber(EnvFilter::new("trace"), json, Lines { colors: false, keep });
     tracing::subscriber::with_default(subscriber, log);
     String::from_utf8(WRITTEN.take()).unwrap()
@@ -99,7 +99,7 @@ fn a_value_is_one_field() {
 
 #[test]
 fn warnings_have_a_color_on_a_terminal() {
-    let keep = |line: &[u8], _| WRITTEN.with_borrow_mut(|written| written.extend_from_slice(line));
+    let keep = |line: &[&[u8]], _| WRITTEN.with_borrow_mut(|written| written.extend_from_slice(&line.concat()));
     let (subscriber, _) = subscriber(EnvFilter::new("trace"), false, Lines { colors: true, keep });
     tracing::subscriber::with_default(subscriber, || tracing::warn!(value = "\u{1b}[2J", "careful"));
     let text = String::from_utf8(WRITTEN.take()).unwrap();
