@@ -78,6 +78,14 @@ pub(crate) fn is_known_key(key: &str) -> bool {
     }
 }
 
+/// What follows `beginning`, which is in ASCII, ignoring case. Each decision asks this for each key of the request, so the first
+/// character is compared by itself: it differs most of the time.
+fn rest_of<'k>(key: &'k str, beginning: &str) -> Option<&'k str> {
+    let first = |text: &str| text.bytes().next().map(|byte| byte.to_ascii_lowercase());
+    let (begins, rest) = key.split_at_checked(beginning.len()).filter(|_| first(key) == first(beginning))?;
+    begins.eq_ignore_ascii_case(beginning).then_some(rest)
+}
+
 /// Whether a key is the known one, or belongs to the known family.
 fn is_named(known: &str, key: &str) -> bool {
     match known.ends_with('/') {
@@ -105,11 +113,11 @@ impl Action {
     /// which the reference lists them; all other keys belong to every action.
     pub fn may_know_key(self, key: &str) -> bool {
         const OF_SERVICES: [&str; 3] = ["s3:", "iam:", "sts:"];
-        const OF_TAGS: [&str; 3] = ["aws:RequestTag/", "aws:ResourceTag/", "aws:TagKeys"];
-        let begins = |with: &str| {
-            key.as_bytes().get(..with.len()).is_some_and(|part| part.eq_ignore_ascii_case(with.as_bytes()))
+        const OF_TAGS: [&str; 3] = ["RequestTag/", "ResourceTag/", "TagKeys"];
+        let listed = match rest_of(key, "aws:") {
+            Some(name) => OF_TAGS.into_iter().any(|tags| rest_of(name, tags).is_some()),
+            None => OF_SERVICES.into_iter().any(|service| rest_of(key, service).is_some()),
         };
-        let listed = if begins("aws:") { OF_TAGS } else { OF_SERVICES };
-        !listed.into_iter().any(begins) || self.has_key(key)
+        !listed || self.has_key(key)
     }
 }
