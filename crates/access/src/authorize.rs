@@ -297,9 +297,9 @@ pub fn context_of<'a>(need: &Requirement, input: DecisionInput<'a>) -> Cow<'a, C
         false => Cow::Owned(input.context.filtered(may_know)),
     };
     for (tag, value) in need.existing_tags.iter().filter(|_| may_know("s3:ExistingObjectTag/any")) {
-        context.to_mut().add(&format!("{EXISTING_TAG}{tag}"), value.as_str());
+        context.to_mut().add(format!("{EXISTING_TAG}{tag}"), value.as_str());
     }
-    let mut set = |key: &str, value: &str| {
+    let mut set = |key: &'static str, value: &str| {
         if context.get(key).is_none_or(|known| known != [value]) {
             context.to_mut().set(key, value);
         }

@@ -79,11 +79,11 @@ fn principal_keys(context: &mut Context, caller: &Caller, snapshot: &Snapshot, n
             }
             let user = snapshot.user(&caller.name);
             for (name, value) in user.iter().flat_map(|user| &user.record.tags) {
-                context.set(&format!("aws:PrincipalTag/{name}"), value.as_str());
+                context.set(format!("aws:PrincipalTag/{name}"), value.as_str());
             }
             // Those of GetFederationToken take precedence.
             for (name, value) in caller.session.iter().flat_map(|session| &*session.tags) {
-                context.set(&format!("aws:PrincipalTag/{name}"), value.as_str());
+                context.set(format!("aws:PrincipalTag/{name}"), value.as_str());
             }
         }
         Some(session) => {
@@ -91,10 +91,10 @@ fn principal_keys(context: &mut Context, caller: &Caller, snapshot: &Snapshot, n
             // The role's own tags first, then those of the session, which take precedence.
             let role = snapshot.role_by_arn(&session.role_arn);
             for (name, value) in role.iter().flat_map(|role| role.tags()) {
-                context.set(&format!("aws:PrincipalTag/{name}"), value.as_str());
+                context.set(format!("aws:PrincipalTag/{name}"), value.as_str());
             }
             for (name, value) in &*session.tags {
-                context.set(&format!("aws:PrincipalTag/{name}"), value.as_str());
+                context.set(format!("aws:PrincipalTag/{name}"), value.as_str());
             }
             if let Some(source) = &session.source_identity {
                 context.set("aws:SourceIdentity", &**source);
@@ -116,13 +116,13 @@ fn federation_keys(context: &mut Context, federation: &Federation) {
     }
     for (key, values) in &*federation.plugin_keys {
         match values.as_slice() {
-            [value] => context.set(key, value.as_str()),
-            values => context.set_many(key, values.iter().cloned()),
+            [value] => context.set(key.clone(), value.as_str()),
+            values => context.set_many(key.clone(), values.iter().cloned()),
         }
     }
-    context.set(&format!("{}:sub", provider.key_prefix()), &*federation.subject);
+    context.set(format!("{}:sub", provider.key_prefix()), &*federation.subject);
     if let Some(audience) = &federation.audience {
-        context.set(&format!("{}:aud", provider.key_prefix()), &**audience);
+        context.set(format!("{}:aud", provider.key_prefix()), &**audience);
     }
 }
 

@@ -257,8 +257,8 @@ fn target_keys(call: &Call<'_>, resource: &str, context: &mut Context, snapshot:
     let of_account = resource.strip_prefix(&format!("arn:aws:iam::{}:", call.caller.account));
     let Some((tags, holder)) = of_account.and_then(|rest| stored_facts(resource, rest, snapshot)) else { return };
     for (key, value) in tags {
-        context.set(&format!("aws:ResourceTag/{key}"), value.as_str());
-        context.set(&format!("iam:ResourceTag/{key}"), value.as_str());
+        context.set(format!("aws:ResourceTag/{key}"), value.as_str());
+        context.set(format!("iam:ResourceTag/{key}"), value.as_str());
     }
     let action = call.params.get("Action").and_then(|name| QueryAction::find(name).ok());
     let holder = holder.filter(|_| action.is_some_and(|action| action.has_boundary_of_entity));

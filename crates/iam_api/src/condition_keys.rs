@@ -21,7 +21,7 @@ pub fn set_query_condition_keys(params: &Params, context: &mut Context) -> Resul
     let removes_tags = listed.contains(&"aws:TagKeys") && !sets_tags;
     let tags = if sets_tags { params.tag_pairs()? } else { Vec::new() };
     for (key, value) in &tags {
-        context.add(&format!("aws:RequestTag/{key}"), *value);
+        context.add(format!("aws:RequestTag/{key}"), *value);
     }
     let removed = if removes_tags { params.members("TagKeys")? } else { Vec::new() };
     let keys: Vec<String> = tags.into_iter().map(|(key, _)| key.to_owned()).chain(removed).collect();

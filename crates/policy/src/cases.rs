@@ -234,9 +234,12 @@ fn context_of(raw: Option<&RawValue>) -> Result<Context, String> {
         match value {
             Value::Array(values) => {
                 let values: Result<Vec<String>, String> = values.into_iter().map(|value| text(&key, value)).collect();
-                context.set_many(&key, values?);
+                context.set_many(key, values?);
             }
-            value => context.set(&key, text(&key, value)?),
+            value => {
+                let value = text(&key, value)?;
+                context.set(key, value);
+            }
         }
     }
     Ok(context)

@@ -57,8 +57,8 @@ fn engine(compiled: &Compiled, policies: &Policies, request: &reference::Request
     let mut context = Context::new();
     for (name, key) in &request.context {
         match key {
-            Key::One(value) => context.set(name, value.clone()),
-            Key::Many(values) => context.set_many(name, values.clone()),
+            Key::One(value) => context.set(name.clone(), value.clone()),
+            Key::Many(values) => context.set_many(name.clone(), values.clone()),
         }
     }
     let asked = Request {

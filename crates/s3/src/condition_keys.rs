@@ -51,7 +51,7 @@ pub struct ConditionKeys<'a> {
 }
 
 impl ConditionKeys<'_> {
-    pub(crate) fn optional(&mut self, key: &str, value: Option<&str>) {
+    pub(crate) fn optional(&mut self, key: &'static str, value: Option<&str>) {
         if let Some(value) = value {
             self.context.set(key, value);
         }
@@ -98,7 +98,7 @@ impl ConditionKeys<'_> {
     pub(crate) fn acl(&mut self, acl: &AclHeaders) {
         self.optional("s3:x-amz-acl", acl.canned.as_deref());
         for (name, value) in &acl.grants {
-            self.context.set(&format!("s3:{name}"), value.as_str());
+            self.context.set(format!("s3:{name}"), value.as_str());
         }
     }
 
@@ -111,7 +111,7 @@ impl ConditionKeys<'_> {
 
     pub(crate) fn object_tags(&mut self, tags: &TagSet) {
         for (key, value) in tags.iter() {
-            self.context.add(&format!("s3:RequestObjectTag/{key}"), value);
+            self.context.add(format!("s3:RequestObjectTag/{key}"), value);
         }
         self.context.set_many("s3:RequestObjectTagKeys", tags.iter().map(|(key, _)| key.to_owned()));
     }
@@ -121,7 +121,7 @@ impl ConditionKeys<'_> {
             return;
         }
         for (key, value) in tags.iter() {
-            self.context.add(&format!("aws:RequestTag/{key}"), value);
+            self.context.add(format!("aws:RequestTag/{key}"), value);
         }
         self.tag_keys(tags.iter().map(|(key, _)| key));
     }

@@ -69,7 +69,7 @@ fn condition_keys_are_told_but_for_secrets_and_the_excess() {
     context.set("aws:UserAgent", "é".repeat(300));
     for number in 0..100 {
         context.add("aws:TagKeys", format!("t{number}"));
-        context.set(&format!("aws:RequestTag/t{number}"), "v");
+        context.set(format!("aws:RequestTag/t{number}"), "v");
     }
     let details = details("s3:GetObject", None, &context);
     let items = details["context"]["conditions"]["items"].as_array().unwrap();

@@ -530,12 +530,12 @@ fn keys_of_sign_in(context: &Context, sign_in: &SignIn, snapshot: &Snapshot) -> 
     for prefix in prefixes {
         for (name, claim) in user.claims.iter().filter(|(name, _)| !is_of_another(provider, name, snapshot)) {
             match claim.values() {
-                [value] => context.set(&format!("{prefix}:{name}"), value.as_str()),
-                values => context.set_many(&format!("{prefix}:{name}"), values.iter().cloned()),
+                [value] => context.set(format!("{prefix}:{name}"), value.as_str()),
+                values => context.set_many(format!("{prefix}:{name}"), values.iter().cloned()),
             }
         }
         if provider.has_tokens() {
-            context.set(&format!("{prefix}:aud"), user.audience.as_str());
+            context.set(format!("{prefix}:aud"), user.audience.as_str());
         }
     }
     context

@@ -159,7 +159,7 @@ fn principal_keys(context: &mut Context, principal: &Principal, holder: Option<&
         Some(SourceHolder::User(user)) if user.principal == *principal => {
             context.set("aws:userid", &*user.id);
             for (name, value) in user.tags() {
-                context.set(&format!("aws:PrincipalTag/{name}"), value.as_str());
+                context.set(format!("aws:PrincipalTag/{name}"), value.as_str());
             }
         }
         Some(SourceHolder::Role(role)) if matches!(principal, Principal::AssumedRole { .. }) => {
@@ -167,7 +167,7 @@ fn principal_keys(context: &mut Context, principal: &Principal, holder: Option<&
             context.set("aws:PrincipalArn", &*role.arn);
             context.set("aws:userid", format!("{}:{NOBODY}", role.id));
             for (name, value) in role.tags() {
-                context.set(&format!("aws:PrincipalTag/{name}"), value.as_str());
+                context.set(format!("aws:PrincipalTag/{name}"), value.as_str());
             }
         }
         _ => {}
@@ -205,10 +205,10 @@ fn given_keys(request: &Request<'_>, context: &mut Context) -> Result<(), IamErr
         }
         let values = request.params.members(&format!("{entry}ContextKeyValues"))?;
         match (single, <[String; 1]>::try_from(values)) {
-            (None, Ok([value])) => context.set(name, value),
-            (Some(_), Ok([value])) => context.set_many(name, [value]),
-            (Some(_), Err(values)) => context.set_many(name, values),
-            (None, Err(values)) if kind.is_empty() && !values.is_empty() => context.set_many(name, values),
+            (None, Ok([value])) => context.set(name.to_owned(), value),
+            (Some(_), Ok([value])) => context.set_many(name.to_owned(), [value]),
+            (Some(_), Err(values)) => context.set_many(name.to_owned(), values),
+            (None, Err(values)) if kind.is_empty() && !values.is_empty() => context.set_many(name.to_owned(), values),
             (None, Err(_)) => {
                 let message =
                     format!("ContextEntries: {name} needs one value, or a list as ContextKeyType (stringList ...)");
