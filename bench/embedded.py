@@ -2,7 +2,7 @@
 """Many small objects in one `kelpgate server`: how fast they are written and listed, and what they cost in memory and on disk.
 
     .venv/bin/python bench/embedded.py                 200,000 objects in 20,000 prefixes, with target/release/kelpgate
-    .venv/bin/python bench/embedded.py -n 10000000     ten million: some hours, and about 10 GB
+    .venv/bin/python bench/embedded.py -n 10000000 -c 64    ten million: about 10 GB
 
 Objects of 100 bytes are put by a few connections of one process, through a bucket policy that lets anyone write, so that signing costs
 the client nothing. Then pages of 1000 are listed, one after the other, on an idle server, and parts of one upload are put and listed.
@@ -33,7 +33,6 @@ from processes import Server  # noqa: E402
 BUCKET = "many"
 BODY = b"x" * 100
 IN_PREFIX = 10
-CONNECTIONS = 8
 PAGE = 1000
 
 
@@ -72,7 +71,7 @@ class Connection:
         return whole
 
 
-def at_once(port, count, ask):
+def at_once(port, connections, count, ask):
     """Lets each number be asked for over one of several connections. Returns how many there were in a second."""
     numbers, lock = iter(range(count)), threading.Lock()
 
@@ -86,7 +85,7 @@ def at_once(port, count, ask):
             ask(connection, number)
 
     begun = time.monotonic()
-    threads = [threading.Thread(target=work) for _ in range(CONNECTIONS)]
+    threads = [threading.Thread(target=work) for _ in range(connections)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -132,7 +131,7 @@ def row(what, value):
     print(f"| {what} | {value} |", flush=True)
 
 
-def measure(server, count, parts):
+def measure(server, count, parts, connections):
     root = s3(server.url, server.root)
     root.create_bucket(Bucket=BUCKET)
     root.delete_public_access_block(Bucket=BUCKET)
@@ -142,8 +141,13 @@ def measure(server, count, parts):
 
     print("| | |\n| --- | --- |", flush=True)
     row("objects", f"{count:,} in {count // IN_PREFIX:,} prefixes")
-    rate = at_once(server.port, count, lambda connection, number: connection.ask("PUT", f"/{BUCKET}/{key_of(number)}", BODY))
-    row("put, objects per second", f"{rate:,.0f}")
+    tenth, begun = count // 10, time.monotonic()
+    put = [
+        at_once(server.port, connections, tenth, lambda connection, number: connection.ask("PUT", f"/{BUCKET}/{key_of(before + number)}", BODY))
+        for before in range(0, tenth * 10, tenth)
+    ]
+    row("put, objects per second", f"{tenth * 10 / (time.monotonic() - begun):,.0f} over {connections} connections")
+    row("of these the first and the last tenth", f"{put[0]:,.0f}, {put[-1]:,.0f}")
     row("memory after that, most, MiB", f"{resident_mib(server.pid)}, {resident_mib(server.pid, 'VmHWM')}")
     row("on disk, bytes per object", f"{(size_of(server.data) - empty) / count:,.0f}")
     time.sleep(2)
@@ -155,7 +159,7 @@ def measure(server, count, parts):
 
     upload = root.create_multipart_upload(Bucket=BUCKET, Key="parts")["UploadId"]
     target = f"/{BUCKET}/parts?uploadId={upload}"
-    rate = at_once(server.port, parts, lambda connection, number: connection.ask("PUT", f"{target}&partNumber={number + 1}", BODY))
+    rate = at_once(server.port, connections, parts, lambda connection, number: connection.ask("PUT", f"{target}&partNumber={number + 1}", BODY))
     row("parts of one upload, per second", f"{parts:,}: {rate:,.0f}")
     times, lines = pages(
         server.port, f"/parts?uploadId={upload}", after("NextPartNumberMarker", "part-number-marker"), lines_in=["<PartNumber>"]
@@ -176,10 +180,11 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("-n", type=int, default=200_000, help="objects")
     arguments.add_argument("--parts", type=int, default=10_000, help="parts of an upload")
+    arguments.add_argument("-c", "--connections", type=int, default=8, help="connections that put at the same time")
     given = arguments.parse_args()
     with tempfile.TemporaryDirectory(prefix="kelpgate-embedded-") as directory:
         try:
-            measure(kelpgate.SingleMachine(Path(directory)), given.n, given.parts)
+            measure(kelpgate.SingleMachine(Path(directory)), given.n, given.parts, given.connections)
         finally:
             for server in list(Server.running):
                 server.kill()
