@@ -112,11 +112,10 @@ impl XmlWriter {
 
     /// Control characters that XML 1.0 allows become references too, as on S3: parsers would turn `\r` into `\n`.
     fn escape(&mut self, value: &str) {
-        let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'&' | b'<' | b'>' | b'"');
         let mut rest = value;
         loop {
             // Nearly all text is copied unchanged.
-            let plain = rest.as_bytes().iter().position(|byte| !is_plain(byte)).unwrap_or(rest.len());
+            let plain = plain_bytes(rest.as_bytes());
             let (before, after) = rest.split_at(plain);
             self.text.push_str(before);
             let mut characters = after.chars();
@@ -143,4 +142,14 @@ impl XmlWriter {
         // Writing to a String cannot fail.
         let _ = write!(self.text, "&#x{:x};", u32::from(character));
     }
+}
+
+/// How many of the first bytes are ASCII and written as they are. A block of them is checked as a whole, so that the compiler looks at
+/// many at once.
+fn plain_bytes(text: &[u8]) -> usize {
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') & !matches!(byte, b'&' | b'<' | b'>' | b'"');
+    let (blocks, _) = text.as_chunks::<32>();
+    let plain = blocks.iter().take_while(|block| block.iter().fold(true, |all, byte| all & is_plain(byte))).count();
+    let rest = text.get(32 * plain..).unwrap_or_default();
+    32 * plain + rest.iter().position(|byte| !is_plain(byte)).unwrap_or(rest.len())
 }

@@ -175,3 +175,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_special_character_is_escaped_wherever_it_stands() {
+    for plain in 0..100 {
+        let (before, after) = ("x".repeat(plain), "y".repeat(100 - plain));
+        for (special, escaped) in [("<", "&lt;"), ("\u{e9}", "\u{e9}"), ("\u{7f}", "&#x7f;"), ("\"&", "&quot;&amp;")] {
+            let mut xml = XmlWriter::fragment();
+            xml.content(&format!("{before}{special}{after}"));
+            assert_eq!(xml.finish(), format!("{before}{escaped}{after}"), "{plain}");
+        }
+    }
+}
