@@ -15,7 +15,7 @@ pub struct Params(BTreeMap<String, String>);
 impl From<QueryString> for Params {
     /// No name comes twice in a query string that was parsed.
     fn from(query: QueryString) -> Self {
-        Self(query.into_pairs().into_iter().collect())
+        Self(query.to_pairs().into_iter().collect())
     }
 }
 

@@ -164,7 +164,7 @@ impl Case {
         let mut params: Vec<(String, String)> =
             self.query.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
         let body = self.body.as_deref().filter(|body| !is_hint(body));
-        params.extend(QueryString::parse(body).map_err(|error| error.to_string())?.into_pairs());
+        params.extend(QueryString::parse(body).map_err(|error| error.to_string())?.to_pairs());
         let mut context = Context::new();
         let needs = judge_query(&params, &mut context)?;
         let requires: Vec<Value> = needs.iter().map(|one| requirement_json(one, &[])).collect();

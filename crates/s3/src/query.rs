@@ -1,4 +1,6 @@
 use std::collections::BTreeSet;
+use std::mem;
+use std::ops::Range;
 
 use crate::{S3Error, S3ErrorCode};
 
@@ -14,7 +16,10 @@ const NOT_ENCODED: &str = "`%` must be followed by two hexadecimal digits";
 /// The parameters of a query string, each decoded once, in order. No name but `tagKeys` occurs twice.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct QueryString {
-    pairs: Vec<(String, String)>,
+    /// All names and values, decoded, one after the other.
+    text: String,
+    /// Where the name and the value of each parameter end.
+    ends: Vec<(usize, usize)>,
 }
 
 impl QueryString {
@@ -24,21 +29,25 @@ impl QueryString {
     /// occurs twice: otherwise the signature and the operation could use different values.
     pub fn parse(raw: Option<&str>) -> Result<Self, S3Error> {
         let raw = raw.unwrap_or_default();
-        let mut pairs: Vec<(String, String)> = Vec::with_capacity(if raw.is_empty() { 0 } else { 8 });
+        let places = if raw.is_empty() { 0 } else { 8 };
+        let mut parsed = Self { text: String::with_capacity(raw.len()), ends: Vec::with_capacity(places) };
         for piece in raw.split('&').filter(|piece| !piece.is_empty()) {
             let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
-            pairs.push((decode_form(name)?, decode_form(value)?));
+            parsed.push(name)?;
+            let name_end = parsed.text.len();
+            parsed.push(value)?;
+            parsed.ends.push((name_end, parsed.text.len()));
         }
-        if let Some((name, value)) = repeated(&pairs) {
+        if let Some((name, value)) = parsed.repeated() {
             let message = "The parameter occurs more than once: send it once";
-            return Err(S3Error::invalid_argument(name.as_str(), value.as_str(), message));
+            return Err(S3Error::invalid_argument(name, value, message));
         }
-        Ok(Self { pairs })
+        Ok(parsed)
     }
 
     /// The value of a parameter. Names are case-sensitive.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
     }
 
     /// All values of a parameter, in order.
@@ -53,24 +62,42 @@ impl QueryString {
 
     /// All parameters, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        let mut begin = 0;
+        self.ends.iter().map(move |&(name_end, end)| {
+            let begin = mem::replace(&mut begin, end);
+            (self.piece(begin..name_end), self.piece(name_end..end))
+        })
     }
 
-    /// All parameters, in order.
-    pub fn into_pairs(self) -> Vec<(String, String)> {
-        self.pairs
+    /// A copy of all parameters, in order.
+    pub fn to_pairs(&self) -> Vec<(String, String)> {
+        self.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
-}
 
-/// The first parameter whose name occurred before, although it may occur only once.
-fn repeated(pairs: &[(String, String)]) -> Option<&(String, String)> {
-    if pairs.len() <= COMPARED_MAX {
-        let is_repeated =
-            |(at, (name, _)): &(usize, &(String, String))| pairs.iter().take(*at).any(|(known, _)| known == name);
-        return pairs.iter().enumerate().filter(is_repeated).map(|(_, pair)| pair).find(|(name, _)| name != TAG_KEYS);
+    fn piece(&self, place: Range<usize>) -> &str {
+        self.text.get(place).unwrap_or_default()
     }
-    let mut seen = BTreeSet::new();
-    pairs.iter().find(|(name, _)| !seen.insert(name.as_str()) && name != TAG_KEYS)
+
+    /// Appends a name or a value.
+    fn push(&mut self, encoded: &str) -> Result<(), S3Error> {
+        match memchr::memchr2(b'+', b'%', encoded.as_bytes()) {
+            None => self.text.push_str(encoded),
+            Some(_) => self.text.push_str(&decode_form(encoded)?),
+        }
+        Ok(())
+    }
+
+    /// The first parameter whose name occurred before, although it may occur only once.
+    fn repeated(&self) -> Option<(&str, &str)> {
+        let may_occur_once = |(name, _): &(&str, &str)| *name != TAG_KEYS;
+        if self.ends.len() <= COMPARED_MAX {
+            let occurred = |at: usize, name: &str| self.iter().take(at).any(|(known, _)| known == name);
+            let repeated = self.iter().enumerate().filter(|(at, (name, _))| occurred(*at, name));
+            return repeated.map(|(_, pair)| pair).find(may_occur_once);
+        }
+        let mut seen = BTreeSet::new();
+        self.iter().filter(|(name, _)| !seen.insert(*name)).find(may_occur_once)
+    }
 }
 
 /// Decodes a part of a query string or form: `+` is a space, and `%XX` is decoded once.

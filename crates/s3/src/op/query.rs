@@ -10,7 +10,7 @@ pub struct Query {
 
 impl Query {
     pub(crate) fn parse(request: &Request<'_>) -> Self {
-        Self { query: request.query.clone().into_pairs() }
+        Self { query: request.query.to_pairs() }
     }
 
     /// `Action` in the query string. Calls by POST have it in the body.

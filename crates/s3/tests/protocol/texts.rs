@@ -24,7 +24,7 @@ fn bodies_that_are_no_xml_say_why() {
 
 #[test]
 fn query_strings() {
-    let pairs = |raw: &str| QueryString::parse(Some(raw)).map(QueryString::into_pairs);
+    let pairs = |raw: &str| QueryString::parse(Some(raw)).map(|query| query.to_pairs());
     for (raw, want) in [
         ("", &[][..]),
         ("a", &[("a", "")]),
