@@ -28,6 +28,9 @@ impl HostRules {
 
     /// The bucket that a `Host` header names, if any. It is not yet checked to be a valid bucket name.
     pub fn bucket_of(&self, host: &str) -> Option<String> {
+        if self.virtual_hosted.is_empty() {
+            return None;
+        }
         let host = without_port(host).trim_end_matches('.').to_ascii_lowercase();
         if self.path_style.contains(&host) || self.virtual_hosted.contains(&host) {
             return None;
