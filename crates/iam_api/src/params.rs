@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::ops::Bound;
 
 use iam::{Tags, is_name};
 use s3::QueryString;
@@ -67,7 +68,13 @@ impl Params {
 
     /// Whether any parameter begins with this, as lists do (`Tags.member.1.Key`).
     pub fn has_prefix(&self, prefix: &str) -> bool {
-        self.0.range(prefix.to_owned()..).next().is_some_and(|(name, _)| name.starts_with(prefix))
+        self.beginning_with(prefix).next().is_some()
+    }
+
+    /// The names that begin with this, in order.
+    fn beginning_with<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a str> {
+        let from = (Bound::Included(prefix), Bound::Unbounded);
+        self.0.range::<str, _>(from).map(|(name, _)| name.as_str()).take_while(move |name| name.starts_with(prefix))
     }
 
     /// The members of a list, `name.member.1` and so on, in order. An empty list is sent as `name=`.
@@ -87,14 +94,16 @@ impl Params {
     ///
     /// Fails with `ValidationError` if a number is skipped, because later members would not be read.
     pub(crate) fn numbered(&self, name: &str, suffix: &str) -> Result<Vec<&str>, IamError> {
-        let prefix = format!("{name}.member.");
-        let given = self.0.range(prefix.clone()..).take_while(|(known, _)| known.starts_with(&prefix));
-        let given = given.filter(|(known, _)| known.ends_with(suffix)).count();
+        let is_member = |known: &&str| {
+            let rest = known.strip_prefix(name).and_then(|rest| rest.strip_prefix(".member."));
+            rest.is_some_and(|rest| rest.ends_with(suffix))
+        };
+        let given = self.beginning_with(name).filter(is_member).count();
         let in_order: Vec<&str> =
-            (1..=given).map_while(|place| self.given(&format!("{prefix}{place}{suffix}"))).collect();
+            (1..=given).map_while(|place| self.given(&format!("{name}.member.{place}{suffix}"))).collect();
         if in_order.len() != given {
             return Err(IamError::validation(format!(
-                "The list {name} is not valid: use {prefix}1 and so on without gaps"
+                "The list {name} is not valid: use {name}.member.1 and so on without gaps"
             )));
         }
         Ok(in_order)
