@@ -43,19 +43,42 @@ pub(crate) fn canonical_query(query: &str, presigned: bool) -> String {
 }
 
 fn reencode(text: &str) -> Cow<'_, str> {
-    if text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')) {
+    if is_canonical(text) {
         return Cow::Borrowed(text);
     }
     let spaced = if text.contains('+') { Cow::Owned(text.replace('+', " ")) } else { Cow::Borrowed(text) };
     let decoded: Cow<'_, [u8]> = percent_decode_str(&spaced).into();
-    let encoded = percent_encode(&decoded, ENCODED).to_string();
-    if encoded == text { Cow::Borrowed(text) } else { Cow::Owned(encoded) }
+    percent_encode(&decoded, ENCODED).to_string().into()
+}
+
+/// Whether a text stays the same when it is decoded and encoded again. Most texts of most clients do.
+fn is_canonical(text: &str) -> bool {
+    let mut pieces = text.split('%');
+    pieces.next().is_none_or(is_unreserved)
+        && pieces.all(|piece| {
+            piece.split_at_checked(2).is_some_and(|(digits, rest)| is_escape(digits) && is_unreserved(rest))
+        })
+}
+
+/// Whether two digits behind a `%` stand for a character that must be encoded, in capitals.
+fn is_escape(digits: &str) -> bool {
+    let capitals = digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'A'..=b'F'));
+    capitals && u8::from_str_radix(digits, 16).is_ok_and(|byte| !is_unreserved_byte(byte))
+}
+
+/// All bytes are looked at, because then the compiler looks at many at once. Session tokens are long.
+fn is_unreserved(text: &str) -> bool {
+    text.bytes().fold(true, |all, byte| all & is_unreserved_byte(byte))
+}
+
+/// The unreserved characters of RFC 3986.
+fn is_unreserved_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() | matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
 /// The forms of the path that an S3 client may have signed: as received, and decoded once and encoded again.
 pub(crate) fn s3_paths(path: &str) -> impl Iterator<Item = Cow<'_, str>> {
-    let simple = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'/');
-    let encoded = if path.bytes().all(simple) {
+    let encoded = if path.bytes().all(|byte| is_unreserved_byte(byte) || byte == b'/') {
         None
     } else {
         let decoded: Cow<'_, [u8]> = percent_decode_str(path).into();
@@ -138,6 +161,10 @@ impl CanonicalRequest<'_> {
 
 /// A header value without white space at its ends, and with each run of spaces inside reduced to one.
 fn push_trimmed(value: &[u8], out: &mut Vec<u8>) {
+    // All bytes are looked at, because then the compiler looks at many at once.
+    if !value.iter().fold(false, |any, byte| any | byte.is_ascii_whitespace()) {
+        return out.extend_from_slice(value);
+    }
     let words = value.split(|byte| byte.is_ascii_whitespace()).filter(|word| !word.is_empty());
     for (position, word) in words.enumerate() {
         if position > 0 {
@@ -150,4 +177,51 @@ fn push_trimmed(value: &[u8], out: &mut Vec<u8>) {
 /// The string to sign of a request.
 pub(crate) fn string_to_sign(date: &RequestDate, scope: &Scope, canonical: &digest::Digest) -> String {
     format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{}", hex::encode(canonical))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Decodes and encodes, whatever the text is.
+    fn decoded_and_encoded(text: &str) -> String {
+        let decoded: Vec<u8> = percent_decode_str(&text.replace('+', " ")).collect();
+        percent_encode(&decoded, ENCODED).to_string()
+    }
+
+    #[test]
+    fn every_byte_and_every_escape_is_encoded_as_always() {
+        let characters = (0..=0x7f_u8).map(|byte| char::from(byte).to_string());
+        let escapes = (0..=u8::MAX).flat_map(|byte| [format!("%{byte:02X}"), format!("%{byte:02x}")]);
+        let cut = [
+            "%",
+            "%4",
+            "%+A",
+            "%-1",
+            "%4G",
+            "%%41",
+            "%2F%",
+            "\u{e9}",
+            "%C3%A9",
+            "a%2Fb+c",
+            "AKIA%2F20261201%2Fus-east-1",
+        ];
+        let texts = characters.chain(escapes).chain(cut.map(str::to_owned));
+        for text in texts.flat_map(|text| [format!("{text}xyz"), format!("a-b.c_d~{text}"), text]) {
+            let want = decoded_and_encoded(&text);
+            assert_eq!(reencode(&text), want, "{text}");
+            assert_eq!(is_canonical(&text), want == text, "{text}");
+        }
+    }
+
+    #[test]
+    fn white_space_of_header_values_is_reduced() {
+        for (value, want) in
+            [("", ""), ("ab", "ab"), (" a  b\t", "a b"), ("a\tb", "a b"), ("\u{e9} ", "\u{e9}"), ("   ", "")]
+        {
+            let mut out = Vec::new();
+            push_trimmed(value.as_bytes(), &mut out);
+            assert_eq!(out, want.as_bytes(), "{value:?}");
+        }
+    }
 }

@@ -106,7 +106,12 @@ impl PayloadHash {
     /// Appends the text that goes into the canonical request.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         match self {
-            Self::Sha256(digest) => out.extend_from_slice(hex::encode(digest).as_bytes()),
+            Self::Sha256(digest) => {
+                let mut digits = [0; 64];
+                // Thirty-two bytes always fit.
+                let _ = hex::encode_to_slice(digest, &mut digits);
+                out.extend_from_slice(&digits);
+            }
             other => {
                 let name = Self::NAMES.iter().find(|(hash, _)| hash == other).map_or("", |(_, name)| *name);
                 out.extend_from_slice(name.as_bytes());
