@@ -176,7 +176,16 @@ fn push_trimmed(value: &[u8], out: &mut Vec<u8>) {
 
 /// The string to sign of a request.
 pub(crate) fn string_to_sign(date: &RequestDate, scope: &Scope, canonical: &digest::Digest) -> String {
-    format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{}", hex::encode(canonical))
+    let digits = digits(canonical.as_ref());
+    format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{}", std::str::from_utf8(&digits).unwrap_or_default())
+}
+
+/// The hexadecimal digits of a SHA-256. `hex::encode` writes character by character.
+pub(crate) fn digits(sha256: &[u8]) -> [u8; 64] {
+    let mut digits = [b'0'; 64];
+    // Thirty-two bytes always fit.
+    let _ = hex::encode_to_slice(sha256, &mut digits);
+    digits
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use http::HeaderMap;
 use http::header::HeaderName;
 use ids::AccessKeyId;
 
+use crate::canonical::digits;
 use crate::{EMPTY_SHA256, RequestDate, SigError};
 
 /// The credential scope of a V4 signature: `20130524/us-east-1/s3/aws4_request` without its constant end.
@@ -106,12 +107,7 @@ impl PayloadHash {
     /// Appends the text that goes into the canonical request.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         match self {
-            Self::Sha256(digest) => {
-                let mut digits = [0; 64];
-                // Thirty-two bytes always fit.
-                let _ = hex::encode_to_slice(digest, &mut digits);
-                out.extend_from_slice(&digits);
-            }
+            Self::Sha256(digest) => out.extend_from_slice(&digits(digest)),
             other => {
                 let name = Self::NAMES.iter().find(|(hash, _)| hash == other).map_or("", |(_, name)| *name);
                 out.extend_from_slice(name.as_bytes());
