@@ -5,7 +5,11 @@
     KELPGATE_BIN=... .venv/bin/python bench/audit_cost.py -n 2000
 
 A `kelpgate server` runs in callgrind, once without a sink and once with a file. Counting begins after the first GETs and ends after the
-last record was written. All threads count, the one that encodes and writes records too.
+last record was written. The threads that answer count, and the one that writes records. Others work by the clock, however many requests
+there are.
+
+A signed digest is due once a second, however many requests there are. In callgrind a second has few, so that a digest weighs a hundred times
+as much as it does elsewhere: what digests take is counted apart.
 """
 
 import argparse
@@ -41,8 +45,8 @@ class Counted(Server):
         self.url = f"http://127.0.0.1:{self.url_port}"
         config = directory / "iam.json"
         config.write_text(json.dumps({"kelpgate": {"audit": {"sinks": sinks}}}))
-        command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={self.out}", kelpgate.binary(), "server", f"-dir={self.data}"]
-        command += [f"-port={self.url_port}", f"-iam.config={config}", "-scrubMBPerSecond=0"]
+        command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={self.out}", "--separate-threads=yes"]
+        command += [kelpgate.binary(), "server", f"-dir={self.data}", f"-port={self.url_port}", f"-iam.config={config}", "-scrubMBPerSecond=0"]
         super().__init__("counted", command, directory, ready_port=self.url_port, wait_s=300)
         wait_for(lambda: requests.get(self.url + "/readyz", timeout=30).ok, 300, "ready", self)
         self.key = kelpgate.root_key((self.data / "root-credentials").read_text())
@@ -58,7 +62,8 @@ class Counted(Server):
         # The writer of records collects them for a moment.
         time.sleep(3)
 
-    def instructions(self, count):
+    def dumped(self, count):
+        """The dumps of all threads over so many GETs."""
         for path, body in (("bench", b""), ("bench/k", BODY)):
             url = f"{self.url}/{path}"
             headers = Signer(self.key).headers("PUT", url, {}, "UNSIGNED-PAYLOAD")
@@ -67,23 +72,43 @@ class Counted(Server):
         self.control("--zero")
         self.gets(count)
         self.control("--dump")
-        dump = max(self.out.parent.glob("callgrind*"), key=lambda path: path.stat().st_mtime)
-        total = re.search(r"^(?:summary|totals): (\d+)", dump.read_text(), re.M)
         self.kill()
-        return int(total[1]) / count
+        return [path.read_text() for path in self.out.parent.glob(f"{self.out.name}.1*")]
+
+
+def inclusive(dump, function):
+    """The calls of a function in one thread, and its instructions with those of all that it calls."""
+    ids = {match[1] for match in re.finditer(r"^c?fn=\((\d+)\) (.+)$", dump, re.M) if match[2].endswith(function)}
+    called = re.finditer(r"^cfn=\((\d+)\).*\ncalls=(\d+) .*\n\S+ (\d+)$", dump, re.M)
+    costs = [(int(match[2]), int(match[3])) for match in called if match[1] in ids]
+    return sum(calls for calls, _ in costs), sum(cost for _, cost in costs)
+
+
+def of_requests(dumps):
+    """The instructions of the threads that answer, and of the one that writes records."""
+    totals = [re.search(r"^(?:summary|totals): (\d+)", dump, re.M) for dump in dumps]
+    is_of_requests = re.compile(r"multi_thread::worker::run$|audit::chain::Chain::", re.M)
+    return sum(int(total[1]) for total, dump in zip(totals, dumps, strict=True) if total and is_of_requests.search(dump))
 
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("-n", type=int, default=1000, help="GETs that are counted")
-    count = arguments.parse_args().n
+    arguments.add_argument("-o", type=Path, help="a directory for the files, which is not removed: its dumps tell more")
+    options = arguments.parse_args()
     with tempfile.TemporaryDirectory() as directory:
-        directory = Path(directory)
-        file = {"type": "file", "path": str(directory / "audit.log")}
-        without = Counted(directory / "without", []).instructions(count)
+        directory = options.o or Path(directory)
+        without = of_requests(Counted(directory / "without", []).dumped(options.n)) / options.n
+        print(f"no sink: {without:,.0f} instructions for a GET")
         for mode in ("best-effort", "block"):
-            counted = Counted(directory / mode, [{**file, "path": str(directory / f"{mode}.log"), "mode": mode}]).instructions(count)
-            print(f"{mode}: {counted:,.0f} instructions for a GET, {without:,.0f} without a sink: {(counted / without - 1) * 100:+.1f} %")
+            sink = {"type": "file", "path": str(directory / f"{mode}.log"), "mode": mode}
+            dumps = Counted(directory / mode, [sink]).dumped(options.n)
+            digests, of_digests = (sum(parts) for parts in zip(*(inclusive(dump, "FileLog::digest") for dump in dumps), strict=True))
+            more, of_digest = of_requests(dumps) / options.n - without, of_digests / options.n
+            print(
+                f"{mode}: {more - of_digest:,.0f} more, {(more - of_digest) / without * 100:.1f} %; {digests} digests of"
+                f" {of_digests / max(digests, 1):,.0f} instructions, with these {more:,.0f} more, {more / without * 100:.1f} %"
+            )
 
 
 if __name__ == "__main__":
