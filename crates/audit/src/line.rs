@@ -30,30 +30,48 @@ pub(crate) struct Json<'a>(pub(crate) &'a mut Vec<u8>);
 
 impl Json<'_> {
     /// Text that is JSON already.
+    // Inlined, so that text of the program is copied without a call.
+    #[inline]
     pub(crate) fn raw(&mut self, json: &str) {
         self.0.extend_from_slice(json.as_bytes());
     }
 
-    /// A string, after the JSON before it. It escapes all that [`append`] does.
+    /// A string, after the JSON before it and the string's first quote. It escapes all that [`append`] does.
+    #[inline]
     pub(crate) fn text(&mut self, before: &str, text: &str) {
         self.raw(before);
-        self.0.push(b'"');
         self.characters(text);
-        self.0.push(b'"');
+        self.raw("\"");
     }
 
     /// A string, if there is one.
+    #[inline]
     pub(crate) fn text_if(&mut self, before: &str, text: Option<&str>) {
         if let Some(text) = text {
             self.text(before, text);
         }
     }
 
+    /// A string that is the program's own: no client chose it, and nothing in it is escaped.
+    #[inline]
+    pub(crate) fn word(&mut self, before: &str, word: &'static str) {
+        self.raw(before);
+        self.raw(word);
+        self.raw("\"");
+    }
+
     /// A part of a string.
     pub(crate) fn characters(&mut self, text: &str) {
-        let (plain, rest) = text.split_at(plain_bytes(text));
-        self.0.extend_from_slice(plain.as_bytes());
-        rest.chars().for_each(|character| self.character(character));
+        if is_plain(text.as_bytes()) {
+            self.raw(text);
+        } else {
+            self.escaped(text);
+        }
+    }
+
+    #[cold]
+    fn escaped(&mut self, text: &str) {
+        text.chars().for_each(|character| self.character(character));
     }
 
     fn character(&mut self, character: char) {
@@ -67,19 +85,21 @@ impl Json<'_> {
             '\u{c}' => self.raw("\\f"),
             control if is_control(control) => {
                 self.raw("\\u");
-                self.hex(u64::from(u32::from(control)), 4);
+                self.hex::<4>(u32::from(control).into());
             }
             other => self.raw(other.encode_utf8(&mut [0; 4])),
         }
     }
 
     /// A number.
+    #[inline]
     pub(crate) fn number(&mut self, before: &str, number: u64) {
         self.raw(before);
         self.raw(itoa::Buffer::new().format(number));
     }
 
     /// A number, if there is one.
+    #[inline]
     pub(crate) fn number_if(&mut self, before: &str, number: Option<u64>) {
         if let Some(number) = number {
             self.number(before, number);
@@ -88,73 +108,104 @@ impl Json<'_> {
 
     /// An object whose values are strings.
     pub(crate) fn object<'a>(&mut self, fields: impl Iterator<Item = (&'a str, &'a str)>) {
-        let mut before = "{";
+        let begin = self.0.len();
         for (name, value) in fields {
-            self.text(before, name);
-            self.text(":", value);
-            before = ",";
+            self.text(",\"", name);
+            self.text(":\"", value);
         }
-        self.raw(if before == "{" { "{}" } else { "}" });
+        self.braced(begin);
     }
 
-    /// ASCII letters as small ones.
-    pub(crate) fn lower_case(&mut self, ascii: &str) {
-        self.0.extend(ascii.bytes().map(|byte| byte.to_ascii_lowercase()));
+    /// Makes an object of what was written since then: fields, each after a comma.
+    pub(crate) fn braced(&mut self, begin: usize) {
+        match self.0.get_mut(begin) {
+            Some(first_comma) => *first_comma = b'{',
+            None => self.raw("{"),
+        }
+        self.raw("}");
+    }
+
+    /// Hexadecimal digits, in small letters.
+    #[inline]
+    pub(crate) fn lower_case(&mut self, digits: &[u8; 4]) {
+        // The bit by which small letters differ from capital ones. Digits have it.
+        self.0.extend_from_slice(&digits.map(|digit| digit | 0x20));
+    }
+
+    /// A number of at most three digits.
+    #[inline]
+    pub(crate) fn octet(&mut self, before: &str, octet: u8) {
+        self.raw(before);
+        if octet >= 100 {
+            self.0.push(b'0' + octet / 100);
+        }
+        if octet >= 10 {
+            self.0.push(b'0' + octet / 10 % 10);
+        }
+        self.0.push(b'0' + octet % 10);
     }
 
     /// The last hexadecimal digits of a number.
-    pub(crate) fn hex(&mut self, number: u64, digits: u32) {
-        for digit in (0..digits).rev() {
-            let nibble = u8::try_from(number >> (4 * digit) & 0xf).unwrap_or(0);
-            self.0.push(if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 });
+    #[inline]
+    pub(crate) fn hex<const DIGITS: usize>(&mut self, mut number: u64) {
+        let mut digits = [0; DIGITS];
+        for digit in digits.iter_mut().rev() {
+            *digit = hex_digit(number & 0xf);
+            number >>= 4;
         }
-    }
-
-    /// The last decimal digits of a number.
-    pub(crate) fn decimal(&mut self, number: u32, digits: u32) {
-        for digit in (0..digits).rev() {
-            let value = number / 10_u32.pow(digit) % 10;
-            self.0.push(b'0' + u8::try_from(value).unwrap_or(0));
-        }
+        self.0.extend_from_slice(&digits);
     }
 
     /// `2026-01-31T12:00:00`, in UTC.
     pub(crate) fn second(&mut self, time: Timestamp) {
         let time = Offset::UTC.to_datetime(time);
-        self.decimal(time.year().unsigned_abs().into(), 4);
-        let rest =
-            [("-", time.month()), ("-", time.day()), ("T", time.hour()), (":", time.minute()), (":", time.second())];
-        for (before, value) in rest {
-            self.raw(before);
-            self.decimal(value.unsigned_abs().into(), 2);
-        }
+        let year = u32::from(time.year().unsigned_abs());
+        let ([y1, y2], [y3, y4]) = (two_digits(year / 100), two_digits(year % 100));
+        let part = |part: i8| two_digits(part.unsigned_abs().into());
+        let ([m1, m2], [d1, d2]) = (part(time.month()), part(time.day()));
+        let ([h1, h2], [i1, i2], [s1, s2]) = (part(time.hour()), part(time.minute()), part(time.second()));
+        let text = [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', i1, i2, b':', s1, s2];
+        self.0.extend_from_slice(&text);
+    }
+
+    /// `.007`: the milliseconds of a time.
+    pub(crate) fn milliseconds(&mut self, time: Timestamp) {
+        let milliseconds = time.subsec_millisecond().unsigned_abs();
+        let ([_, hundreds], [tens, ones]) = (two_digits(milliseconds / 100), two_digits(milliseconds % 100));
+        self.0.extend_from_slice(&[b'.', hundreds, tens, ones]);
     }
 }
 
-/// How many bytes at the beginning of a text stand for themselves in a line of JSON.
-fn plain_bytes(text: &str) -> usize {
-    let bytes = text.as_bytes();
-    let (words, rest) = bytes.as_chunks::<8>();
-    let clean = words.iter().take_while(|word| is_plain(**word)).count();
-    let mut last = [b'a'; 8];
-    last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-    if clean == words.len() && is_plain(last) {
-        return bytes.len();
-    }
-    let is_special = |byte: &u8| !is_plain([*byte, b'a', b'a', b'a', b'a', b'a', b'a', b'a']);
-    bytes.iter().skip(clean * 8).position(is_special).map_or(bytes.len(), |at| clean * 8 + at)
+fn hex_digit(nibble: u64) -> u8 {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    usize::try_from(nibble).ok().and_then(|nibble| DIGITS.get(nibble)).copied().unwrap_or(b'0')
 }
 
-/// Whether none of eight bytes is a control, a quote, a backslash or beyond ASCII. It looks at all of them at the same time.
-fn is_plain(bytes: [u8; 8]) -> bool {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGHEST: u64 = 0x80 * ONES;
-    let word = u64::from_le_bytes(bytes);
-    // The highest bit of a difference is set where a byte is below the number. What a borrow adds stands beside a byte that is.
-    let has_below = |word: u64, number: u64| word.wrapping_sub(number * ONES) & !word;
-    let has = |byte: u64| has_below(word ^ (byte * ONES), 1);
-    let special = word | has_below(word, 0x20) | has(0x22) | has(0x5c) | has(0x7f);
-    special & HIGHEST == 0
+/// The last two decimal digits of a number.
+fn two_digits(number: u32) -> [u8; 2] {
+    let [tens, ..] = (number / 10 % 10).to_le_bytes();
+    let [ones, ..] = (number % 10).to_le_bytes();
+    [b'0' + tens, b'0' + ones]
+}
+
+/// Whether all bytes stand for themselves in a line of JSON.
+fn is_plain(bytes: &[u8]) -> bool {
+    // The last block overlaps what comes before it, so that no rest is left.
+    match (bytes.last_chunk::<16>(), bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        (Some(last), ..) => !bytes.as_chunks::<16>().0.iter().any(has_special) && !has_special(last),
+        (None, Some(first), Some(last)) => !has_special(first) && !has_special(last),
+        _ => !bytes.iter().any(|byte| is_special(*byte)),
+    }
+}
+
+/// Whether one of the bytes is special. Without a branch for each, this becomes a few vector instructions.
+fn has_special<const N: usize>(block: &[u8; N]) -> bool {
+    block.iter().fold(false, |special, byte| special | is_special(*byte))
+}
+
+/// Whether a byte is a control, a quote, a backslash or beyond ASCII.
+fn is_special(byte: u8) -> bool {
+    !matches!(byte, b' '..=b'~') | (byte == b'"') | (byte == b'\\')
 }
 
 /// C0, DEL, C1, line and paragraph separators, and the controls of Unicode's bidirectional algorithm (UAX #9).
@@ -177,7 +228,7 @@ mod tests {
             append(&serde_json::to_string(&text).unwrap(), &mut out);
             let line = String::from_utf8(out).unwrap();
             let mut direct = Vec::new();
-            Json(&mut direct).text("", &text);
+            Json(&mut direct).text("\"", &text);
             assert_eq!(String::from_utf8(direct).unwrap(), line.trim_end_matches('\n'));
             assert!(!line.trim_end_matches('\n').chars().any(is_control), "{number:x}: {line:?}");
             assert_eq!(serde_json::from_str::<String>(&line).unwrap(), text);
@@ -189,10 +240,10 @@ mod tests {
     fn text_is_written_as_json() {
         let characters = (0..0x250).chain([0x61c, 0x2028, 0xfeff, 0xffff, 0x1f600, 0x10ffff]);
         for character in characters.filter_map(char::from_u32) {
-            for (before, after) in (0..10).flat_map(|before| [(before, 0), (before, 9)]) {
+            for (before, after) in (0..18).flat_map(|before| [(before, 0), (before, 9), (before, 20)]) {
                 let text = format!("{}{character}{}", "x".repeat(before), "y".repeat(after));
                 let (mut written, mut wanted) = (Vec::new(), Vec::new());
-                Json(&mut written).text("", &text);
+                Json(&mut written).text("\"", &text);
                 append(&serde_json::to_string(&text).unwrap(), &mut wanted);
                 wanted.pop();
                 assert_eq!(written, wanted, "{text:?}");
@@ -209,8 +260,15 @@ mod tests {
             assert_eq!(String::from_utf8(out).unwrap(), time.strftime("%Y-%m-%dT%H:%M:%S").to_string());
         }
         let mut out = Vec::new();
-        Json(&mut out).hex(0x12_3abc, 4);
+        Json(&mut out).hex::<4>(0x12_3abc);
         Json(&mut out).number(",", u64::MAX);
-        assert_eq!(String::from_utf8(out).unwrap(), "3abc,18446744073709551615");
+        Json(&mut out).milliseconds(Timestamp::from_millisecond(-1007).unwrap());
+        Json(&mut out).hex::<12>(0xfed_cba9_8765_4321);
+        Json(&mut out).lower_case(b"0AF9");
+        for octet in [0, 9, 10, 99, 100, 255] {
+            Json(&mut out).octet(",", octet);
+        }
+        let wanted = "3abc,18446744073709551615.007cba9876543210af9,0,9,10,99,100,255";
+        assert_eq!(String::from_utf8(out).unwrap(), wanted);
     }
 }
