@@ -172,12 +172,18 @@ impl Chain {
 
     /// Adds complete lines, each with its end.
     pub fn add(&mut self, lines: &[u8]) {
+        self.add_counted(lines, count(lines));
+    }
+
+    /// Adds so many complete lines.
+    pub(crate) fn add_counted(&mut self, lines: &[u8], number: u64) {
+        debug_assert_eq!(number, count(lines));
         match &mut self.state {
             State::ByLine(hash) => lines.split_inclusive(|byte| *byte == b'\n').for_each(|line| link_line(hash, line)),
             State::OfBytes(hasher, waiting) => add_blocks(hasher, waiting, lines),
         }
         self.bytes += lines.len() as u64;
-        self.records += memchr::memchr_iter(b'\n', lines).count() as u64;
+        self.records += number;
     }
 
     /// The hash so far.
@@ -187,6 +193,11 @@ impl Chain {
             State::OfBytes(hasher, waiting) => hasher.clone().update(waiting).finalize().to_hex().to_string(),
         }
     }
+}
+
+/// How many lines there are.
+pub(crate) fn count(lines: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', lines).count() as u64
 }
 
 fn link_line(hash: &mut Vec<u8>, line: &[u8]) {

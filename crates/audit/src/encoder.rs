@@ -23,14 +23,14 @@ impl Encoder {
         Self { format, ..self.clone() }
     }
 
-    /// Appends the lines of a record.
-    pub(crate) fn encode(&self, record: &AuditRecord, lines: &mut Vec<u8>) {
+    /// Appends the lines of a record. Returns their number.
+    pub(crate) fn encode(&self, record: &AuditRecord, lines: &mut Vec<u8>) -> usize {
         match self.format {
             AuditFormat::CloudTrail => cloudtrail::encode(record, &self.region, lines),
             AuditFormat::MinIo => minio::encode(record, lines),
             AuditFormat::Ocsf => ocsf::encode(record, &self.region, lines),
             AuditFormat::AccessLog => access_log::encode(record, lines),
             AuditFormat::SeaweedFs => weed::encode(record, &self.host, lines),
-        };
+        }
     }
 }

@@ -218,8 +218,8 @@ impl FileLog {
         self.begin_next()
     }
 
-    /// Appends lines, to several files if they do not fit in one. `written` grows by the bytes of each line that is in a file.
-    pub(crate) fn write(&mut self, lines: &[u8], written: &mut usize) -> io::Result<()> {
+    /// Appends so many lines, to several files if they do not fit in one. `written` grows by the bytes of each line that is in a file.
+    pub(crate) fn write(&mut self, lines: &[u8], number: u64, written: &mut usize) -> io::Result<()> {
         let mut rest = lines;
         while !rest.is_empty() {
             let room = usize::try_from(self.settings.max_bytes.saturating_sub(self.chain.bytes)).unwrap_or(usize::MAX);
@@ -233,7 +233,7 @@ impl FileLog {
                 None => rest.iter().position(|byte| *byte == b'\n').map_or(rest.len(), |at| at + 1),
             };
             let (now, later) = rest.split_at(end);
-            self.append(now)?;
+            self.append(now, if now.len() == lines.len() { number } else { chain::count(now) })?;
             *written += now.len();
             rest = later;
         }
@@ -241,14 +241,14 @@ impl FileLog {
     }
 
     /// Appends lines to the current file. On an error the file is as before.
-    fn append(&mut self, lines: &[u8]) -> io::Result<()> {
+    fn append(&mut self, lines: &[u8], number: u64) -> io::Result<()> {
         let appended = self.file.write_all(lines);
         let appended = appended.and_then(|()| if self.settings.sync { self.file.sync_data() } else { Ok(()) });
         if let Err(error) = appended {
             self.file.set_len(self.chain.bytes)?;
             return Err(error);
         }
-        self.chain.add(lines);
+        self.chain.add_counted(lines, number);
         if self.digested.is_none_or(|at| at.elapsed() >= DIGEST_EVERY)
             && let Err(error) = self.digest(false)
         {

@@ -14,6 +14,8 @@ const BATCH_BYTES: usize = 1 << 20;
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     pub(crate) lines: Vec<u8>,
+    /// How many lines there are.
+    pub(crate) number: u64,
     /// Where the lines of each record end.
     pub(crate) ends: Vec<usize>,
     /// Told once all of them are written.
@@ -63,13 +65,13 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds the lines of a record. False if the thread has ended.
-    pub(crate) fn push(&self, lines: &[u8], done: Option<oneshot::Sender<()>>) -> bool {
+    /// Adds the lines of a record, and their number. False if the thread has ended.
+    pub(crate) fn push(&self, lines: &[u8], number: usize, done: Option<oneshot::Sender<()>>) -> bool {
         let mut state = self.state();
         if state.closed {
             return false;
         }
-        state.add(lines, done);
+        state.add(lines, number, done);
         self.wake(state);
         true
     }
@@ -131,6 +133,7 @@ impl Queue {
     /// Gives back a batch that was written, for its memory.
     pub(crate) fn reuse(&self, mut batch: Batch) {
         batch.lines.clear();
+        batch.number = 0;
         batch.ends.clear();
         batch.done.clear();
         if batch.lines.capacity() <= 2 * BATCH_BYTES {
@@ -152,19 +155,16 @@ impl State {
     }
 
     /// Adds to the last batch, or to a new one if there is no room.
-    fn add(&mut self, lines: &[u8], done: Option<oneshot::Sender<()>>) {
-        let last = self.batches.pop_back();
-        let has_room = last.as_ref().is_some_and(|last| last.lines.len() + lines.len() <= BATCH_BYTES);
-        let mut batch = match (last, has_room) {
-            (Some(last), true) => last,
-            (full, _) => {
-                self.batches.extend(full);
-                self.spare.take().unwrap_or_default()
-            }
-        };
-        batch.lines.extend_from_slice(lines);
-        batch.ends.push(batch.lines.len());
-        batch.done.extend(done);
-        self.batches.push_back(batch);
+    fn add(&mut self, lines: &[u8], number: usize, done: Option<oneshot::Sender<()>>) {
+        let has_room = |last: &Batch| last.lines.len() + lines.len() <= BATCH_BYTES;
+        if !self.batches.back().is_some_and(has_room) {
+            self.batches.push_back(self.spare.take().unwrap_or_default());
+        }
+        if let Some(batch) = self.batches.back_mut() {
+            batch.lines.extend_from_slice(lines);
+            batch.number += number as u64;
+            batch.ends.push(batch.lines.len());
+            batch.done.extend(done);
+        }
     }
 }

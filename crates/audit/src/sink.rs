@@ -117,18 +117,18 @@ impl Sink {
             return None;
         }
         let (done, written) = self.settings.blocks.then(oneshot::channel).unzip();
-        self.encoded(record, |lines| self.add(lines, done));
+        self.encoded(record, |lines, number| self.add(lines, number, done));
         // If the thread has ended, the request learns that its record is not written.
         written.map(|written| Underway { running: Arc::clone(&self.running), written })
     }
 
-    fn add(&self, lines: &[u8], done: Option<oneshot::Sender<()>>) {
+    fn add(&self, lines: &[u8], number: usize, done: Option<oneshot::Sender<()>>) {
         let state = &self.running.state;
         let queued = state.queued_bytes.fetch_add(lines.len(), Ordering::Relaxed);
         let has_room = self.settings.blocks || queued <= QUEUE_BYTES_MAX;
         // Before the thread can count it as written.
         state.metrics.queued.inc();
-        if !has_room || !state.queue.push(lines, done) {
+        if !has_room || !state.queue.push(lines, number, done) {
             state.queued_bytes.fetch_sub(lines.len(), Ordering::Relaxed);
             state.metrics.queued.dec();
             state.metrics.dropped.inc();
@@ -136,12 +136,12 @@ impl Sink {
     }
 
     /// Encodes a record in memory that the next one uses again.
-    fn encoded(&self, record: &AuditRecord, use_lines: impl FnOnce(&[u8])) {
+    fn encoded(&self, record: &AuditRecord, use_lines: impl FnOnce(&[u8], usize)) {
         thread_local! { static LINES: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) } }
         LINES.with_borrow_mut(|lines| {
             lines.clear();
-            self.encoder.encode(record, lines);
-            use_lines(lines);
+            let number = self.encoder.encode(record, lines);
+            use_lines(lines, number);
             if lines.capacity() > KEPT_BYTES {
                 *lines = Vec::new();
             }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use iam_formats::{SinkKind, SinkSettings};
 
+use crate::chain;
 use crate::file::FileLog;
 use crate::network::Network;
 use crate::queue::{Batch, Next, Progress};
@@ -29,9 +30,9 @@ pub(crate) enum Output {
 }
 
 impl Output {
-    fn write(&mut self, lines: &[u8], progress: &mut Progress) -> io::Result<()> {
+    fn write(&mut self, lines: &[u8], number: u64, progress: &mut Progress) -> io::Result<()> {
         match self {
-            Self::File(log) => log.write(lines, &mut progress.bytes),
+            Self::File(log) => log.write(lines, number, &mut progress.bytes),
             Self::Network(network) => {
                 let mut part = Progress::default();
                 let written = network.write(lines, &mut part);
@@ -103,7 +104,7 @@ impl Writer {
     /// Writes a batch: in mode block until it is written, in mode best-effort once.
     fn write(&mut self, mut batch: Batch) {
         let mut progress = Progress::default();
-        let is_written = self.attempts(&batch.lines, &mut progress);
+        let is_written = self.attempts(&batch, &mut progress);
         let State { metrics, queued_bytes, fails, .. } = &*self.state;
         let whole = batch.ends.partition_point(|end| *end <= progress.bytes);
         metrics.records.inc_by((whole as u64).saturating_sub(progress.refused));
@@ -124,12 +125,13 @@ impl Writer {
     }
 
     /// Whether all is written.
-    fn attempts(&mut self, lines: &[u8], progress: &mut Progress) -> bool {
+    fn attempts(&mut self, batch: &Batch, progress: &mut Progress) -> bool {
         let mut stopping: Option<Instant> = None;
         loop {
-            let rest = lines.get(progress.bytes..).unwrap_or_default();
+            let rest = batch.lines.get(progress.bytes..).unwrap_or_default();
+            let number = if progress.bytes == 0 { batch.number } else { chain::count(rest) };
             self.state.writes(true);
-            let result = self.output.write(rest, progress);
+            let result = self.output.write(rest, number, progress);
             self.state.writes(false);
             let Err(error) = result else { return true };
             self.failed(&error);
