@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use iam::{Bucket, Caller, CallerSession, IdentityProvider, Role};
+use iam::{Caller, CallerSession, IdentityProvider, Role};
 use ids::{AccessKeyId, AccountId};
 use jiff::Timestamp;
 use policy::{CompiledPolicy, Decision, Origin, PolicyType};
@@ -21,9 +21,9 @@ pub const AUDIT_VERSION: u32 = 1;
 /// The status of a request whose client went away before the answer began. No client ever sees it.
 pub const STATUS_CLIENT_GONE: u16 = 499;
 
-/// All that an audit log keeps of one request.
+/// All that an audit log keeps of one request. What the request said of itself may stand in its head.
 #[derive(Debug, Clone)]
-pub struct AuditRecord {
+pub struct AuditRecord<'a> {
     /// The id of the request, which is the `DecisionId` of its refusal too.
     pub request_id: String,
     /// When its head was read.
@@ -47,7 +47,7 @@ pub struct AuditRecord {
     /// The revision of the IAM state that it was decided by; 0 if it was not decided.
     pub revision: u64,
     /// The request itself.
-    pub request: AuditedRequest,
+    pub request: AuditedRequest<'a>,
     /// The status of the answer, or [`STATUS_CLIENT_GONE`].
     pub status: u16,
     /// The error of the answer.
@@ -56,7 +56,12 @@ pub struct AuditRecord {
     pub bytes_sent: Option<u64>,
 }
 
-impl AuditRecord {
+impl AuditRecord<'_> {
+    /// The record without the head of its request.
+    pub fn into_owned(self) -> AuditRecord<'static> {
+        AuditRecord { request: self.request.into_owned(), ..self }
+    }
+
     /// The permissions that were refused.
     pub fn refusals(&self) -> impl Iterator<Item = &AuditedDecision> {
         self.decisions.iter().filter(|decided| !decided.decision.is_allow())
@@ -74,15 +79,15 @@ impl AuditRecord {
 
 /// What a request said of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuditedRequest {
+pub struct AuditedRequest<'a> {
     /// The HTTP method.
     pub method: Cow<'static, str>,
     /// The path as it was sent, without the query string, which may hold signatures.
-    pub path: String,
+    pub path: Cow<'a, str>,
     /// `HTTP/1.1` or `HTTP/2.0`.
     pub protocol: &'static str,
     /// `Host`, or the authority on HTTP/2; may be empty.
-    pub host: String,
+    pub host: Cow<'a, str>,
     /// The client's address, trusted proxies taken away.
     pub client: IpAddr,
     /// The other end of the connection: the client itself, or the nearest proxy.
@@ -92,11 +97,24 @@ pub struct AuditedRequest {
     /// How it was signed; `None` if it was not.
     pub signature: Option<AuditedSignature>,
     /// `User-Agent`, at most [`HEADER_BYTES_MAX`] bytes of it; may be empty.
-    pub user_agent: String,
+    pub user_agent: Cow<'a, str>,
     /// `Referer` without its query string, shortened in the same way; may be empty.
-    pub referer: String,
+    pub referer: Cow<'a, str>,
     /// `Content-Length`.
     pub bytes_received: Option<u64>,
+}
+
+impl AuditedRequest<'_> {
+    fn into_owned(self) -> AuditedRequest<'static> {
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        AuditedRequest {
+            path: owned(self.path),
+            host: owned(self.host),
+            user_agent: owned(self.user_agent),
+            referer: owned(self.referer),
+            ..self
+        }
+    }
 }
 
 /// How much of a header a record keeps, in bytes: as CloudTrail does.
@@ -319,8 +337,8 @@ fn decided_by(decision: Decision) -> Option<Origin> {
 /// Whose policy is the resource-based one of a decision.
 #[derive(Clone, Copy)]
 pub(crate) enum PolicyOwner<'a> {
-    /// A bucket, with its bucket policy.
-    Bucket(&'a Bucket),
+    /// The bucket that an S3 resource names, if it exists, with its bucket policy.
+    BucketOf(&'a str),
     /// A role, with its trust policy.
     Role(&'a Role),
     /// No resource has a policy.
@@ -328,22 +346,17 @@ pub(crate) enum PolicyOwner<'a> {
 }
 
 impl<'a> PolicyOwner<'a> {
-    /// The bucket that an S3 resource names, if it exists.
-    pub(crate) fn of(resource: &str, input: DecisionInput<'a>) -> Self {
-        input.bucket_of(resource).map_or(Self::None, Self::Bucket)
-    }
-
-    fn policy(self) -> Option<&'a CompiledPolicy> {
+    fn policy(self, input: DecisionInput<'a>) -> Option<&'a CompiledPolicy> {
         match self {
-            Self::Bucket(bucket) => bucket.compiled_policy(),
+            Self::BucketOf(resource) => input.bucket_of(resource)?.compiled_policy(),
             Self::Role(role) => Some(&role.trust),
             Self::None => None,
         }
     }
 
-    fn policy_name(self) -> Option<String> {
+    fn policy_name(self, input: DecisionInput<'_>) -> Option<String> {
         match self {
-            Self::Bucket(bucket) => Some(format!("policy of bucket `{}`", bucket.name)),
+            Self::BucketOf(resource) => Some(format!("policy of bucket `{}`", input.bucket_of(resource)?.name)),
             Self::Role(role) => Some(format!("trust policy of role `{}`", role.name)),
             Self::None => None,
         }
@@ -359,7 +372,7 @@ pub(crate) fn policy_of<'a>(
     let caller = input.caller;
     match policy {
         PolicyType::Identity(at) => caller.policies.get(at).map(|policy| &**policy),
-        PolicyType::Resource => resource.policy(),
+        PolicyType::Resource => resource.policy(input),
         PolicyType::Session => caller.session.as_ref().and_then(|session| session.policy.as_deref()),
         PolicyType::Boundary => caller.boundary.as_deref(),
         PolicyType::Acl | PolicyType::PublicAccessBlock | PolicyType::Root | PolicyType::NotNeeded => None,
@@ -369,7 +382,7 @@ pub(crate) fn policy_of<'a>(
 fn name_of(policy: PolicyType, resource: PolicyOwner<'_>, input: DecisionInput<'_>) -> Option<String> {
     match policy {
         PolicyType::Identity(at) => input.caller.sources.get(at).map(ToString::to_string),
-        PolicyType::Resource => resource.policy_name(),
+        PolicyType::Resource => resource.policy_name(input),
         PolicyType::Session => Some("session policy".to_owned()),
         PolicyType::Boundary => Some("permissions boundary".to_owned()),
         PolicyType::Acl => Some("ACL".to_owned()),

@@ -3,6 +3,8 @@
 //! Secrets travel in parameters: passwords, tokens, signatures. So values are shown for names on a list, and a name that is on none is
 //! taken for a secret.
 
+use std::borrow::Cow;
+
 /// What stands in place of a value that is not shown.
 pub const REDACTED: &str = "***";
 
@@ -139,11 +141,11 @@ pub fn shown_parameters<'a>(
 ) -> Vec<(String, String)> {
     let shown = |(name, value): (&str, &str)| {
         let value = if value.is_empty() || is_shown(name, is_query_api) {
-            shortened(value, TEXT_BYTES_MAX)
+            shortened(value, TEXT_BYTES_MAX).into_owned()
         } else {
             REDACTED.to_owned()
         };
-        (shortened(name, 128), value)
+        (shortened(name, 128).into_owned(), value)
     };
     pairs.into_iter().take(PARAMETERS_MAX).map(shown).collect()
 }
@@ -156,11 +158,11 @@ fn is_shown(name: &str, is_query_api: bool) -> bool {
 }
 
 /// The beginning of a text, at most this many bytes, with `...` if something is missing.
-pub fn shortened(text: &str, bytes_max: usize) -> String {
+pub fn shortened(text: &str, bytes_max: usize) -> Cow<'_, str> {
     if text.len() <= bytes_max {
-        return text.to_owned();
+        return text.into();
     }
-    format!("{}...", text.get(..text.floor_char_boundary(bytes_max)).unwrap_or_default())
+    format!("{}...", text.get(..text.floor_char_boundary(bytes_max)).unwrap_or_default()).into()
 }
 
 #[cfg(test)]

@@ -97,7 +97,7 @@ fn required(need: &Requirement, input: DecisionInput<'_>) -> Result<Decision, Bo
 /// Auditors learn of a decision.
 pub fn leave_to_auditors(need: &Requirement, decision: Decision, input: DecisionInput<'_>) {
     input.observer.audit(decision.is_allow(), &|| {
-        AuditedDecision::of(need, decision, PolicyOwner::of(&need.resource, input), input)
+        AuditedDecision::of(need, decision, PolicyOwner::BucketOf(&need.resource), input)
     });
 }
 
@@ -186,7 +186,7 @@ fn refusal(decision: Decision, need: &Requirement, input: DecisionInput<'_>) -> 
         refusal.hint = Some(NO_IDENTITIES);
     }
     if let Decision::ExplicitDeny { by } = decision {
-        let policy = policy_of(by.policy, PolicyOwner::of(&need.resource, input), input);
+        let policy = policy_of(by.policy, PolicyOwner::BucketOf(&need.resource), input);
         refusal.unreadable = policy.and_then(|policy| policy.unreadable_reason()).map(str::to_owned);
     }
     refusal

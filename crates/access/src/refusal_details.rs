@@ -22,7 +22,7 @@ pub fn refusal_details(
     role: Option<&Role>,
     input: DecisionInput<'_>,
 ) -> String {
-    let owner = role.map_or_else(|| PolicyOwner::of(&need.resource, input), PolicyOwner::Role);
+    let owner = role.map_or(PolicyOwner::BucketOf(&need.resource), PolicyOwner::Role);
     let decided = AuditedDecision::of(need, decision, owner, input);
     let is_denied = matches!(decision, Decision::ExplicitDeny { .. });
     let statement = json!({"statementId": decided.sid, "effect": "DENY", "policy": decided.policy});

@@ -181,15 +181,17 @@ impl Auditing {
     /// Takes a record into all sinks. It is kept from here on, even if nobody waits for it. The records that must be written before the
     /// answer are returned: those of sinks in mode block.
     pub fn take(&self, record: &AuditRecord) -> Option<Pending> {
-        if record.refusals().next().is_some() {
-            self.recent.keep(Arc::new(record.clone()));
-        }
         if !self.strangers.admits(record) {
             self.metrics.left_out.inc();
             return None;
         }
         let pending: Vec<_> = self.sinks.load().iter().filter_map(|sink| sink.take(record)).collect();
         (!pending.is_empty()).then_some(Pending(pending))
+    }
+
+    /// Remembers the record of a request that was refused, for [`recall`](Self::recall).
+    pub fn remember(&self, refused: AuditRecord) {
+        self.recent.keep(Arc::new(refused.into_owned()));
     }
 
     /// The events of a request that was refused not long ago, one line each; `None` if the gateway does not remember it.

@@ -17,7 +17,7 @@ use crate::line::Json;
 
 /// One of the events of a record.
 struct Event<'a> {
-    record: &'a AuditRecord,
+    record: &'a AuditRecord<'a>,
     /// The digits of the caller's account; `None` for anonymous callers.
     account: Option<&'a str>,
     region: &'a str,

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 pub(crate) const FURTHER_REFUSED_REQUESTS: &str = "FurtherRefusedRequests";
 
 /// How many refused requests of unknown callers were left out since then.
-pub(crate) fn further_refused_requests(count: u64, since: Timestamp) -> AuditRecord {
+pub(crate) fn further_refused_requests(count: u64, since: Timestamp) -> AuditRecord<'static> {
     let message = format!("{count} refused requests of unknown callers have no record of their own");
     let parameters = vec![("count".to_owned(), count.to_string()), ("since".to_owned(), since.to_string())];
     let error = AuditedError { code: "AccessDenied".to_owned(), message };
@@ -19,11 +19,11 @@ pub(crate) fn further_refused_requests(count: u64, since: Timestamp) -> AuditRec
 
 /// A note that the receiver refused records. It contains nothing from a client, so a receiver that refuses the note too refuses
 /// everything.
-pub(crate) fn refused_by_receiver(answer: &str) -> AuditRecord {
+pub(crate) fn refused_by_receiver(answer: &str) -> AuditRecord<'static> {
     note("RecordsRefusedByReceiver", vec![("answer".to_owned(), answer.to_owned())])
 }
 
-fn note(operation: &'static str, parameters: Vec<(String, String)>) -> AuditRecord {
+fn note(operation: &'static str, parameters: Vec<(String, String)>) -> AuditRecord<'static> {
     let nowhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
     AuditRecord {
         request_id: format!("{:016X}", rand::random::<u64>()),
@@ -38,15 +38,15 @@ fn note(operation: &'static str, parameters: Vec<(String, String)>) -> AuditReco
         revision: 0,
         request: AuditedRequest {
             method: "".into(),
-            path: String::new(),
+            path: "".into(),
             protocol: "",
-            host: String::new(),
+            host: "".into(),
             client: nowhere,
             peer: nowhere,
             tls: None,
             signature: None,
-            user_agent: String::new(),
-            referer: String::new(),
+            user_agent: "".into(),
+            referer: "".into(),
             bytes_received: None,
         },
         status: 200,

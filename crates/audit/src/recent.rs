@@ -14,12 +14,12 @@ pub(crate) struct Recent(Mutex<Kept>);
 
 #[derive(Debug, Default)]
 struct Kept {
-    records: VecDeque<Arc<AuditRecord>>,
+    records: VecDeque<Arc<AuditRecord<'static>>>,
     bytes: usize,
 }
 
 impl Recent {
-    pub(crate) fn keep(&self, record: Arc<AuditRecord>) {
+    pub(crate) fn keep(&self, record: Arc<AuditRecord<'static>>) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kept.bytes += record.weight_bytes();
         kept.records.push_back(record);
@@ -30,7 +30,7 @@ impl Recent {
         }
     }
 
-    pub(crate) fn find(&self, request_id: &str) -> Option<Arc<AuditRecord>> {
+    pub(crate) fn find(&self, request_id: &str) -> Option<Arc<AuditRecord<'static>>> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kept.records.iter().rev().find(|record| record.request_id == request_id).map(Arc::clone)
     }

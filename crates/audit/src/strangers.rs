@@ -68,7 +68,7 @@ impl Strangers {
     }
 
     /// The record that tells how many were left out since the last one; `None` if none was.
-    pub(crate) fn summary(&self) -> Option<AuditRecord> {
+    pub(crate) fn summary(&self) -> Option<AuditRecord<'static>> {
         let mut budget = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = std::mem::take(&mut budget.left_out);
         (count > 0).then(|| notes::further_refused_requests(count, budget.since))

@@ -7,7 +7,7 @@ use access::{
     AuditRecord, AuditedError, AuditedRequest, AuditedSignature, HEADER_BYTES_MAX, STATUS_CLIENT_GONE, shortened,
     shown_parameters,
 };
-use http::header::{self, HeaderName};
+use http::header::{self, HeaderName, HeaderValue};
 use http::{Response, Version};
 use http_body::Body;
 use s3::{QueryString, S3Error};
@@ -16,6 +16,7 @@ use sigv4::{AuthForm, SigError};
 use crate::arrived::{Arrived, known_method};
 use crate::audit_log;
 use crate::body::ResponseBody;
+use crate::decisions::Kept;
 use crate::errors;
 use crate::gateway::Gateway;
 use crate::respond;
@@ -55,32 +56,47 @@ impl<'a> Audited<'a> {
         }
         let Some(record) = self.record(status, bytes) else { return response };
         audit_log::print(&record);
-        let Some(written) = self.gateway.auditor.take(&record) else { return response };
-        match written.await {
+        let kept = match self.gateway.auditor.take(&record) {
+            Some(written) => written.await,
+            None => Ok(()),
+        };
+        let answer = match kept {
             Ok(()) => response,
-            Err(why) => {
-                (self.trail.request_id, self.trail.caller) = (record.request_id, record.caller);
-                let error = errors::unavailable(format!("The request was carried out with status {status}, but {why}"));
-                self.trail.failed(&error);
-                let answer = respond::respond(self.gateway, self.arrived.head, Err(error), &self.trail);
-                traced::end(self.gateway, &self.arrived, &self.trail, answer.status().as_u16());
-                answer
-            }
+            Err(why) => self.not_kept(status, &why, &record),
+        };
+        self.remember(record);
+        answer
+    }
+
+    /// A refusal is remembered, so that its id can be explained.
+    fn remember(&self, record: AuditRecord) {
+        if record.refusals().next().is_some() {
+            self.gateway.auditor.remember(record);
         }
+    }
+
+    /// The answer instead of one whose record had to be stored before it and is not.
+    fn not_kept(&mut self, status: u16, why: &str, record: &AuditRecord) -> Response<ResponseBody> {
+        (self.trail.request_id, self.trail.caller) = (record.request_id.clone(), record.caller.clone());
+        let error = errors::unavailable(format!("The request was carried out with status {status}, but {why}"));
+        self.trail.failed(&error);
+        let answer = respond::respond(self.gateway, self.arrived.head, Err(error), &self.trail);
+        traced::end(self.gateway, &self.arrived, &self.trail, answer.status().as_u16());
+        answer
     }
 
     /// The record, if anyone takes it: that of a refusal always, that of another request if the log prints it or the auditor takes
     /// all. What the trail knows of the request moves into it.
-    fn record(&mut self, status: u16, bytes_sent: Option<u64>) -> Option<AuditRecord> {
-        let decisions = self.trail.decisions.take();
+    fn record(&mut self, status: u16, bytes_sent: Option<u64>) -> Option<AuditRecord<'a>> {
+        let Kept { decisions, objects, sign_in } = self.trail.decisions.take();
         if decisions.is_empty() && !self.trail.decisions.keeps_all() {
             return None;
         }
         let request = self.request();
         let (trail, Arrived { head, time, started, .. }) = (&mut self.trail, &self.arrived);
         let mut caller = mem::take(&mut trail.caller);
-        caller.sign_in = trail.decisions.take_sign_in();
-        caller.claimed_key = trail.unauthenticated.as_ref().map(|refused| shortened(&refused.key, 128));
+        caller.sign_in = sign_in;
+        caller.claimed_key = trail.unauthenticated.as_ref().map(|refused| shortened(&refused.key, 128).into_owned());
         Some(AuditRecord {
             request_id: mem::take(&mut trail.request_id),
             time: *time,
@@ -90,7 +106,7 @@ impl<'a> Audited<'a> {
             target: mem::take(&mut trail.target),
             parameters: trail.parameters.take().unwrap_or_else(|| parameters(head.uri.query())),
             decisions,
-            objects: trail.decisions.take_objects(),
+            objects,
             revision: trail.revision,
             request,
             status,
@@ -99,27 +115,22 @@ impl<'a> Audited<'a> {
         })
     }
 
-    fn request(&self) -> AuditedRequest {
-        let Arrived { head, client, connection, .. } = &self.arrived;
-        let header = |name: HeaderName| head.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
-        let host = match head.uri.authority() {
-            Some(authority) => shortened(authority.as_str(), 256),
-            None => shortened(&header(header::HOST).unwrap_or_default(), 256),
-        };
-        let referer = header(header::REFERER).unwrap_or_default();
+    fn request(&self) -> AuditedRequest<'a> {
+        let Arrived { head, client, connection, .. } = self.arrived;
+        let header = |name: HeaderName, bytes_max: usize| text(head.headers.get(name), bytes_max);
+        let host = head.uri.authority().map(|authority| shortened(authority.as_str(), 256));
         AuditedRequest {
             method: known_method(&head.method).map_or_else(|| head.method.to_string().into(), Cow::from),
             path: shortened(head.uri.path(), 4096),
             protocol: if head.version == Version::HTTP_2 { "HTTP/2.0" } else { "HTTP/1.1" },
-            host,
-            client: *client,
+            host: host.unwrap_or_else(|| header(header::HOST, 256)),
+            client,
             peer: connection.peer.ip(),
             tls: connection.tls.map(iam::TlsVersion::as_str),
             signature: self.trail.signature.unwrap_or_else(|| signature(&sigv4::auth_form(head))),
-            user_agent: shortened(&header(header::USER_AGENT).unwrap_or_default(), HEADER_BYTES_MAX),
-            // Its query string may hold the signature of the page that links here.
-            referer: shortened(referer.split(['?', '#']).next().unwrap_or_default(), HEADER_BYTES_MAX),
-            bytes_received: header(header::CONTENT_LENGTH).and_then(|length| length.parse().ok()),
+            user_agent: header(header::USER_AGENT, HEADER_BYTES_MAX),
+            referer: head.headers.get(header::REFERER).map_or("".into(), referer),
+            bytes_received: header(header::CONTENT_LENGTH, HEADER_BYTES_MAX).parse().ok(),
         }
     }
 }
@@ -136,8 +147,24 @@ impl Drop for Audited<'_> {
         if let Some(record) = self.record(STATUS_CLIENT_GONE, None) {
             audit_log::print(&record);
             drop(self.gateway.auditor.take(&record));
+            self.remember(record);
         }
     }
+}
+
+/// The beginning of a header; empty if there is none.
+fn text(value: Option<&HeaderValue>, bytes_max: usize) -> Cow<'_, str> {
+    let bytes = value.map_or(&b""[..], HeaderValue::as_bytes);
+    match str::from_utf8(bytes) {
+        Ok(text) => shortened(text, bytes_max),
+        Err(_) => shortened(&String::from_utf8_lossy(bytes), bytes_max).into_owned().into(),
+    }
+}
+
+/// `Referer` without its query string, which may hold the signature of the page that links here.
+fn referer(value: &HeaderValue) -> Cow<'_, str> {
+    let whole = String::from_utf8_lossy(value.as_bytes());
+    shortened(whole.split(['?', '#']).next().unwrap_or_default(), HEADER_BYTES_MAX).into_owned().into()
 }
 
 /// The parameters of a query string that is not one of the IAM or STS APIs. One that cannot be read is left out.

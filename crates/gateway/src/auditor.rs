@@ -20,6 +20,9 @@ pub trait Auditor: Send + Sync + 'static {
     /// Takes a record. It is kept even if nobody waits. `None` if the answer need not wait for it.
     fn take(&self, record: &AuditRecord) -> Option<RecordWritten>;
 
+    /// Remembers the record of a request that was refused, for [`recall`](Self::recall).
+    fn remember(&self, _refused: AuditRecord) {}
+
     /// The record of a request that was refused not long ago, as lines of JSON; `None` if it is not remembered.
     fn recall(&self, _request_id: &str) -> Option<String> {
         None

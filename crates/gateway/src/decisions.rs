@@ -1,6 +1,6 @@
 //! The decisions of one request: counted by the metrics, and kept for its audit line.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use access::{AuditedDecision, AuditedObject, AuditedSignIn, DecisionObserver};
 use policy::Decision;
@@ -13,15 +13,24 @@ pub struct Decisions {
     metrics: Arc<Metrics>,
     /// Decisions that allow are kept too, because the log prints them or the auditor takes them.
     allowed: bool,
-    kept: Mutex<Vec<AuditedDecision>>,
-    objects: Mutex<Vec<AuditedObject>>,
-    sign_in: Mutex<Option<AuditedSignIn>>,
+    kept: Mutex<Kept>,
+}
+
+/// What a record keeps of the decisions.
+#[derive(Default)]
+pub(crate) struct Kept {
+    /// The decisions, in order.
+    pub(crate) decisions: Vec<AuditedDecision>,
+    /// What became of each key of DeleteObjects.
+    pub(crate) objects: Vec<AuditedObject>,
+    /// Whose user asked for a session, as far as that was verified.
+    pub(crate) sign_in: Option<AuditedSignIn>,
 }
 
 impl Decisions {
     pub(crate) fn new(metrics: Arc<Metrics>, auditor_takes_all: bool) -> Self {
         let allowed = auditor_takes_all || tracing::enabled!(target: "audit", tracing::Level::DEBUG);
-        Self { metrics, allowed, kept: Mutex::default(), objects: Mutex::default(), sign_in: Mutex::default() }
+        Self { metrics, allowed, kept: Mutex::default() }
     }
 
     /// Decisions that allow are kept as well as those that refuse.
@@ -29,26 +38,20 @@ impl Decisions {
         self.allowed
     }
 
-    /// The decisions so far, in order.
-    pub(crate) fn take(&self) -> Vec<AuditedDecision> {
-        std::mem::take(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner))
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whose user asked for a session, as far as that was verified.
-    pub(crate) fn take_sign_in(&self) -> Option<AuditedSignIn> {
-        self.sign_in.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// What was kept so far.
+    pub(crate) fn take(&self) -> Kept {
+        std::mem::take(&mut self.kept())
     }
 
     /// Keeps what became of one key of DeleteObjects.
     pub(crate) fn object(&self, object: impl FnOnce() -> AuditedObject) {
         if self.allowed {
-            self.objects.lock().unwrap_or_else(PoisonError::into_inner).push(object());
+            self.kept().objects.push(object());
         }
-    }
-
-    /// What became of the keys so far.
-    pub(crate) fn take_objects(&self) -> Vec<AuditedObject> {
-        std::mem::take(&mut self.objects.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -59,11 +62,11 @@ impl DecisionObserver for Decisions {
 
     fn audit(&self, allowed: bool, decision: &dyn Fn() -> AuditedDecision) {
         if !allowed || self.allowed {
-            self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(decision());
+            self.kept().decisions.push(decision());
         }
     }
 
     fn signs_in(&self, sign_in: AuditedSignIn) {
-        *self.sign_in.lock().unwrap_or_else(PoisonError::into_inner) = Some(sign_in);
+        self.kept().sign_in = Some(sign_in);
     }
 }

@@ -53,9 +53,9 @@ fn attributes(gateway: &Gateway, arrived: &Arrived<'_>, trail: &Trail, status: u
         ("client.address", client.to_string().into()),
         ("aws.request_id", trail.request_id.as_str().into()),
     ];
-    attributes.extend(host.as_ref().map(|host| ("server.address", shortened(host.host(), 256).into())));
+    attributes.extend(host.as_ref().map(|host| ("server.address", shortened(host.host(), 256).into_owned().into())));
     attributes.extend(host.and_then(|host| Some(("server.port", host.port_u16()?.into()))));
-    let agent = text(header::USER_AGENT).map(|agent| shortened(&agent, HEADER_BYTES_MAX));
+    let agent = text(header::USER_AGENT).map(|agent| shortened(&agent, HEADER_BYTES_MAX).into_owned());
     attributes.extend(agent.map(|agent| ("user_agent.original", agent.into())));
     attributes.extend(trail.bucket.as_ref().map(|bucket| ("aws.s3.bucket", bucket.as_str().into())));
     if let Some(error) = &trail.error {
@@ -63,7 +63,7 @@ fn attributes(gateway: &Gateway, arrived: &Arrived<'_>, trail: &Trail, status: u
     }
     if gateway.tracer.with_paths() {
         // Without the query string, which may hold a signature.
-        attributes.push(("url.path", shortened(head.uri.path(), 4096).into()));
+        attributes.push(("url.path", shortened(head.uri.path(), 4096).into_owned().into()));
     }
     attributes
 }

@@ -77,7 +77,7 @@ impl Trail {
 
     /// Records the error that is answered.
     pub(crate) fn failed(&mut self, error: &S3Error) {
-        let (code, message) = (error.code.as_str().to_owned(), shortened(error.message(), 512));
+        let (code, message) = (error.code.as_str().to_owned(), shortened(error.message(), 512).into_owned());
         self.error = Some(AuditedError { code, message });
     }
 
@@ -107,7 +107,7 @@ fn request_id() -> String {
 /// What an operation is about.
 pub(crate) fn target_of(operation: &Operation) -> AuditedTarget {
     AuditedTarget {
-        bucket: operation.bucket().map(ToString::to_string),
+        bucket: operation.bucket().map(|bucket| bucket.as_str().to_owned()),
         key: operation.key().map(|key| key.as_str().to_owned()),
         version_id: operation.version_id().map(ToString::to_string),
         copy_source: operation.copy_source().map(|source| format!("{}/{}", source.bucket, source.key.as_str())),

@@ -52,7 +52,7 @@ fn in_session(role_arn: &str, federation: Option<AuditedFederation>) -> AuditedC
     AuditedCaller { user_id: "AROA1:s".into(), session: Some(session), ..alice() }
 }
 
-fn plain_get() -> AuditRecord {
+fn plain_get() -> AuditRecord<'static> {
     let mut get = record("k/é");
     get.caller = alice();
     get.parameters.clear();
@@ -63,7 +63,7 @@ fn plain_get() -> AuditRecord {
     get
 }
 
-fn everything_nasty() -> AuditRecord {
+fn everything_nasty() -> AuditRecord<'static> {
     let get = plain_get();
     AuditRecord {
         request_id: "00C0FFEE99B7E359".into(),
@@ -97,7 +97,7 @@ fn everything_nasty() -> AuditRecord {
     }
 }
 
-fn delete_objects() -> AuditRecord {
+fn delete_objects() -> AuditRecord<'static> {
     let object = |key: &str, error: Option<&str>| AuditedObject {
         key: key.into(),
         version_id: None,
@@ -116,7 +116,7 @@ fn delete_objects() -> AuditRecord {
     }
 }
 
-fn call(operation: &'static str, caller: AuditedCaller, resource: &str) -> AuditRecord {
+fn call(operation: &'static str, caller: AuditedCaller, resource: &str) -> AuditRecord<'static> {
     AuditRecord {
         operation,
         caller,
@@ -127,7 +127,7 @@ fn call(operation: &'static str, caller: AuditedCaller, resource: &str) -> Audit
     }
 }
 
-fn records() -> Vec<AuditRecord> {
+fn records() -> Vec<AuditRecord<'static>> {
     let provider_arn = "arn:aws:iam::000000000000:oidc-provider/idp".to_owned();
     let federation =
         AuditedFederation { provider_arn: provider_arn.clone(), issuer: "https://idp".into(), subject: NASTY.into() };

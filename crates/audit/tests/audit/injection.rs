@@ -29,16 +29,16 @@ const TEXTS: &[&str] = &[
     "%0A%00",
 ];
 
-fn poisoned(text: &str, long: bool) -> AuditRecord {
+fn poisoned(text: &str, long: bool) -> AuditRecord<'static> {
     let text = if long { text.repeat(2000) } else { text.to_owned() };
     let mut poisoned = record(&text);
     let shared: std::sync::Arc<str> = text.as_str().into();
     poisoned.target.version_id = Some(text.clone());
     poisoned.parameters = vec![(text.clone(), text.clone()), ("prefix".into(), text.clone())];
-    poisoned.request.user_agent = text.clone();
-    poisoned.request.referer = text.clone();
-    poisoned.request.host = text.clone();
-    poisoned.request.path = text.clone();
+    poisoned.request.user_agent = text.clone().into();
+    poisoned.request.referer = text.clone().into();
+    poisoned.request.host = text.clone().into();
+    poisoned.request.path = text.clone().into();
     poisoned.caller = AuditedCaller {
         arn: shared.clone(),
         user_id: shared.clone(),
@@ -59,7 +59,7 @@ fn poisoned(text: &str, long: bool) -> AuditRecord {
 }
 
 /// All of them, short and long, and as keys of DeleteObjects.
-fn records() -> Vec<AuditRecord> {
+fn records() -> Vec<AuditRecord<'static>> {
     let single = TEXTS.iter().flat_map(|text| [poisoned(text, false), poisoned(text, true)]);
     let object = |text: &&str| AuditedObject { key: (*text).into(), version_id: Some((*text).into()), error: None };
     let many = AuditRecord {

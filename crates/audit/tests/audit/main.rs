@@ -21,14 +21,14 @@ fn give(auditing: &Auditing, record: AuditRecord) {
 }
 
 /// A request that waits for its record where it must.
-async fn take(auditing: &Auditing, record: AuditRecord) -> Result<(), String> {
+async fn take(auditing: &Auditing, record: AuditRecord<'_>) -> Result<(), String> {
     match auditing.take(&record) {
         Some(pending) => pending.written().await,
         None => Ok(()),
     }
 }
 
-fn record(key: &str) -> AuditRecord {
+fn record(key: &str) -> AuditRecord<'static> {
     let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
     AuditRecord {
         request_id: format!("{:016X}", 7),
@@ -43,7 +43,7 @@ fn record(key: &str) -> AuditRecord {
         revision: 3,
         request: AuditedRequest {
             method: "GET".into(),
-            path: format!("/reef/{key}"),
+            path: format!("/reef/{key}").into(),
             protocol: "HTTP/1.1",
             host: "localhost".into(),
             client,
@@ -51,7 +51,7 @@ fn record(key: &str) -> AuditRecord {
             tls: None,
             signature: None,
             user_agent: "evil\r\n{\"eventName\":\"Forged\"}\u{2028}\u{202e}".into(),
-            referer: String::new(),
+            referer: "".into(),
             bytes_received: None,
         },
         status: 200,
