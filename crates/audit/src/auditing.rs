@@ -15,7 +15,7 @@ use crate::file::{FileLog, SharedHead};
 use crate::metrics::AuditMetrics;
 use crate::network::Network;
 use crate::recent::Recent;
-use crate::sink::{Running, Sink, Underway};
+use crate::sink::{Running, Sink, Underway, in_reused_memory};
 use crate::strangers::Strangers;
 use crate::writer::Output;
 
@@ -181,6 +181,10 @@ impl Auditing {
     /// Takes a record into all sinks. It is kept from here on, even if nobody waits for it. The records that must be written before the
     /// answer are returned: those of sinks in mode block.
     pub fn take(&self, record: &AuditRecord) -> Option<Pending> {
+        if record.refusals().next().is_some() {
+            let encode = |lines: &mut Vec<u8>| cloudtrail::encode(record, &self.region, lines);
+            in_reused_memory(encode, |lines, _| self.recent.keep(&record.request_id, lines));
+        }
         if !self.strangers.admits(record) {
             self.metrics.left_out.inc();
             return None;
@@ -189,17 +193,9 @@ impl Auditing {
         (!pending.is_empty()).then_some(Pending(pending))
     }
 
-    /// Remembers the record of a request that was refused, for [`recall`](Self::recall).
-    pub fn remember(&self, refused: AuditRecord) {
-        self.recent.keep(Arc::new(refused.into_owned()));
-    }
-
     /// The events of a request that was refused not long ago, one line each; `None` if the gateway does not remember it.
     pub fn recall(&self, request_id: &str) -> Option<String> {
-        let record = self.recent.find(request_id)?;
-        let mut lines = Vec::new();
-        cloudtrail::encode(&record, &self.region, &mut lines);
-        String::from_utf8(lines).ok()
+        self.recent.find(request_id).and_then(|lines| String::from_utf8(lines).ok())
     }
 
     /// The last digests of the logs in files.

@@ -117,7 +117,7 @@ impl Sink {
             return None;
         }
         let (done, written) = self.settings.blocks.then(oneshot::channel).unzip();
-        self.encoded(record, |lines, number| self.add(lines, number, done));
+        in_reused_memory(|lines| self.encoder.encode(record, lines), |lines, number| self.add(lines, number, done));
         // If the thread has ended, the request learns that its record is not written.
         written.map(|written| Underway { running: Arc::clone(&self.running), written })
     }
@@ -134,19 +134,19 @@ impl Sink {
             state.metrics.dropped.inc();
         }
     }
+}
 
-    /// Encodes a record in memory that the next one uses again.
-    fn encoded(&self, record: &AuditRecord, use_lines: impl FnOnce(&[u8], usize)) {
-        thread_local! { static LINES: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) } }
-        LINES.with_borrow_mut(|lines| {
-            lines.clear();
-            let number = self.encoder.encode(record, lines);
-            use_lines(lines, number);
-            if lines.capacity() > KEPT_BYTES {
-                *lines = Vec::new();
-            }
-        });
-    }
+/// Encodes a record in memory that the next one uses again. `encode` returns the number of its lines.
+pub(crate) fn in_reused_memory(encode: impl FnOnce(&mut Vec<u8>) -> usize, use_lines: impl FnOnce(&[u8], usize)) {
+    thread_local! { static LINES: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) } }
+    LINES.with_borrow_mut(|lines| {
+        lines.clear();
+        let number = encode(lines);
+        use_lines(lines, number);
+        if lines.capacity() > KEPT_BYTES {
+            *lines = Vec::new();
+        }
+    });
 }
 
 impl Running {

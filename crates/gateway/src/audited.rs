@@ -56,28 +56,16 @@ impl<'a> Audited<'a> {
         }
         let Some(record) = self.record(status, bytes) else { return response };
         audit_log::print(&record);
-        let kept = match self.gateway.auditor.take(&record) {
-            Some(written) => written.await,
-            None => Ok(()),
-        };
-        let answer = match kept {
+        let Some(written) = self.gateway.auditor.take(&record) else { return response };
+        match written.await {
             Ok(()) => response,
-            Err(why) => self.not_kept(status, &why, &record),
-        };
-        self.remember(record);
-        answer
-    }
-
-    /// A refusal is remembered, so that its id can be explained.
-    fn remember(&self, record: AuditRecord) {
-        if record.refusals().next().is_some() {
-            self.gateway.auditor.remember(record);
+            Err(why) => self.not_kept(status, &why, record),
         }
     }
 
     /// The answer instead of one whose record had to be stored before it and is not.
-    fn not_kept(&mut self, status: u16, why: &str, record: &AuditRecord) -> Response<ResponseBody> {
-        (self.trail.request_id, self.trail.caller) = (record.request_id.clone(), record.caller.clone());
+    fn not_kept(&mut self, status: u16, why: &str, record: AuditRecord) -> Response<ResponseBody> {
+        (self.trail.request_id, self.trail.caller) = (record.request_id, record.caller);
         let error = errors::unavailable(format!("The request was carried out with status {status}, but {why}"));
         self.trail.failed(&error);
         let answer = respond::respond(self.gateway, self.arrived.head, Err(error), &self.trail);
@@ -147,7 +135,6 @@ impl Drop for Audited<'_> {
         if let Some(record) = self.record(STATUS_CLIENT_GONE, None) {
             audit_log::print(&record);
             drop(self.gateway.auditor.take(&record));
-            self.remember(record);
         }
     }
 }

@@ -17,11 +17,9 @@ pub trait Auditor: Send + Sync + 'static {
     /// error says why, for the answer.
     fn ready(&self) -> Result<(), String>;
 
-    /// Takes a record. It is kept even if nobody waits. `None` if the answer need not wait for it.
+    /// Takes a record. It is kept even if nobody waits, and that of a refusal is remembered for [`recall`](Self::recall). `None` if the
+    /// answer need not wait for it.
     fn take(&self, record: &AuditRecord) -> Option<RecordWritten>;
-
-    /// Remembers the record of a request that was refused, for [`recall`](Self::recall).
-    fn remember(&self, _refused: AuditRecord) {}
 
     /// The record of a request that was refused not long ago, as lines of JSON; `None` if it is not remembered.
     fn recall(&self, _request_id: &str) -> Option<String> {

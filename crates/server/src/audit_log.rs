@@ -34,10 +34,6 @@ impl Auditor for AuditLog {
         self.0.take(record).map(|pending| Box::pin(pending.written()) as RecordWritten)
     }
 
-    fn remember(&self, refused: AuditRecord) {
-        self.0.remember(refused);
-    }
-
     fn recall(&self, request_id: &str) -> Option<String> {
         self.0.recall(request_id)
     }

@@ -6,9 +6,11 @@ use access::{
     AuditRecord, AuditedCaller, AuditedDecision, AuditedError, AuditedFederation, AuditedObject, AuditedRequest,
     AuditedSession, AuditedSignIn, AuditedSignature, AuditedTarget,
 };
+use audit::Auditing;
+use iam_formats::{AuditSettings, FileSettings};
 use policy::{Decision, Origin, PolicyType};
 
-use crate::record;
+use crate::{give, record};
 
 const EXPECTED: &str = include_str!("events.jsonl");
 
@@ -160,4 +162,23 @@ fn events_are_written_as_ever() {
         assert_eq!(written, expected);
     }
     assert_eq!(number, EXPECTED.lines().count());
+}
+
+#[test]
+fn refusals_are_remembered_even_without_a_sink() {
+    let no_key = |_: &FileSettings| Err("no sink is a file".to_owned());
+    let auditing = Auditing::start(&AuditSettings::default(), "us-east-1", no_key).unwrap();
+    let of = |number: u64, decisions| AuditRecord { request_id: format!("{number:016X}"), decisions, ..plain_get() };
+    give(&auditing, of(1, vec![allowed("s3:GetObject", "arn:aws:s3:::reef/k")]));
+    give(&auditing, of(2, vec![allowed("s3:GetObject", "arn:aws:s3:::reef/k"), refused("s3:GetObjectTagging", "*")]));
+    give(&auditing, AuditRecord { request_id: format!("{:016X}", 3), ..delete_objects() });
+    assert_eq!(auditing.recall("0000000000000001"), None);
+    let mut lines = Vec::new();
+    for number in [2, 3] {
+        let id = format!("{number:016X}");
+        let remembered = auditing.recall(&id).unwrap();
+        assert!(remembered.lines().all(|line| line.contains(&format!("\"requestID\":\"{id}\""))), "{remembered}");
+        lines.push(remembered.lines().count());
+    }
+    assert_eq!(lines, [1, 1 + delete_objects().objects.len()]);
 }

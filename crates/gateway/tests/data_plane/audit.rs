@@ -192,8 +192,6 @@ async fn records() {
         claims.claim(line, &*record.request_id, reply.header("x-amz-request-id"));
         let claimed = (user == "unknown").then(|| "AKUNKNOWN".to_owned());
         claims.claim(line, record.caller.claimed_key.clone(), claimed);
-        let refused = (error == Some("AccessDenied")).then(|| record.request_id.clone());
-        claims.claim(line, world.auditor.remembered(), refused.into_iter().collect::<Vec<_>>());
     }
     claims.end();
     for page in ["GET /status", "GET /healthz"] {

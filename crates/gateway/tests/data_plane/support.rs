@@ -41,7 +41,6 @@ pub struct World {
 #[derive(Default)]
 pub struct Keeper {
     records: Mutex<Vec<AuditRecord<'static>>>,
-    remembered: Mutex<Vec<String>>,
     pub is_full: AtomicBool,
     pub loses: AtomicBool,
 }
@@ -50,11 +49,6 @@ impl Keeper {
     /// The records since the last call.
     pub fn records(&self) -> Vec<AuditRecord<'static>> {
         std::mem::take(&mut self.records.lock().unwrap())
-    }
-
-    /// The ids of the requests that were remembered since the last call.
-    pub fn remembered(&self) -> Vec<String> {
-        std::mem::take(&mut self.remembered.lock().unwrap())
     }
 }
 
@@ -71,10 +65,6 @@ impl Auditor for Keeper {
         self.records.lock().unwrap().push(record.clone().into_owned());
         let loses = self.loses.load(Ordering::Relaxed);
         Some(Box::pin(async move { if loses { Err("its audit record is lost".to_owned()) } else { Ok(()) } }))
-    }
-
-    fn remember(&self, refused: AuditRecord) {
-        self.remembered.lock().unwrap().push(refused.request_id);
     }
 }
 
