@@ -71,10 +71,11 @@ impl Params {
         self.beginning_with(prefix).next().is_some()
     }
 
-    /// The names that begin with this, in order.
-    fn beginning_with<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a str> {
+    /// The parameters whose names begin with a prefix, in the order of the names.
+    pub fn beginning_with<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
         let from = (Bound::Included(prefix), Bound::Unbounded);
-        self.0.range::<str, _>(from).map(|(name, _)| name.as_str()).take_while(move |name| name.starts_with(prefix))
+        let all = self.0.range::<str, _>(from).map(|(name, value)| (name.as_str(), value.as_str()));
+        all.take_while(move |(name, _)| name.starts_with(prefix))
     }
 
     /// The members of a list, `name.member.1` and so on, in order. An empty list is sent as `name=`.
@@ -94,9 +95,9 @@ impl Params {
     ///
     /// Fails with `ValidationError` if a number is skipped, because later members would not be read.
     pub(crate) fn numbered(&self, name: &str, suffix: &str) -> Result<Vec<&str>, IamError> {
-        let is_member = |known: &&str| {
-            let rest = known.strip_prefix(name).and_then(|rest| rest.strip_prefix(".member."));
-            rest.is_some_and(|rest| rest.ends_with(suffix))
+        // One without a number counts too: a limit that the caller asks for is never ignored.
+        let is_member = |(known, _): &(&str, &str)| {
+            known.strip_prefix(name).is_some_and(|rest| rest.starts_with(".member.") && rest.ends_with(suffix))
         };
         let given = self.beginning_with(name).filter(is_member).count();
         let in_order: Vec<&str> =

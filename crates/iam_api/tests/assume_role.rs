@@ -75,6 +75,8 @@ fn values_out_of_range_get_the_messages_of_aws() {
         (vec![NAME], "1 validation error detected: Value null at 'roleArn' failed to satisfy constraint: Member must not be null".to_owned()),
         (vec![], "2 validation errors detected: Value null at 'roleArn' failed to satisfy constraint: Member must not be null; Value null at 'roleSessionName' failed to satisfy constraint: Member must not be null".to_owned()),
         (vec![ROLE, NAME, ("Tags.member.2.Key", "x")], "1 validation error detected: Tags must have members that are numbered 1, 2, 3 without a gap".to_owned()),
+        (vec![ROLE, NAME, ("Tags.member.Key", "x")], "1 validation error detected: Tags must have members that are numbered 1, 2, 3 without a gap".to_owned()),
+        (vec![ROLE, NAME, ("PolicyArns.member.arn", "x")], "1 validation error detected: PolicyArns must have members that are numbered 1, 2, 3 without a gap".to_owned()),
         (vec![ROLE, NAME, ("Tags.member.1.Key", "")], at("", "tags.1.member.key", "have length greater than or equal to 1")),
         (vec![ROLE, NAME, ("Tags.member.1.Key", "aws:x")], "Tag keys must not begin with aws:".to_owned()),
         (vec![ROLE, NAME, ("Tags.member.1.Key", "a"), ("Tags.member.2.Key", "A")], "Duplicate tag keys found. Please note that Tag keys are case insensitive.".to_owned()),
