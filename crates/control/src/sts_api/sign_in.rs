@@ -397,12 +397,8 @@ fn params_of(call: &Call<'_>, sign_in: &SignIn, granted: &Grant<'_>) -> Result<P
             put(name, value);
         }
     }
-    for number in 1..=10 {
-        let name = format!("PolicyArns.member.{number}.arn");
-        if let Some(value) = call.params.given(&name) {
-            put(&name, value);
-        }
-    }
+    // All of them, so that what is wrong with the list is found.
+    call.params.beginning_with("PolicyArns.").for_each(|(name, value)| put(name, value));
     if let Some(source) = source_identity(provider, user) {
         put("SourceIdentity", source);
     }
