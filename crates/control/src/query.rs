@@ -210,6 +210,9 @@ pub(crate) fn needs(
     context: &mut Context,
     snapshot: &Snapshot,
 ) -> Result<Vec<Requirement>, QueryError> {
+    if call.caller.is_anonymous() {
+        return Err(QueryError::new(Service::Iam, "MissingAuthenticationToken", 403, "The request must be signed"));
+    }
     set_query_condition_keys(call.params, context)?;
     let account = call.caller.account;
     let path_of = |kind: ResourceType, name: &str| {
@@ -230,7 +233,7 @@ pub(crate) fn needs(
         Some(holder.user.arn.to_string())
     };
     let is_own = |session: &iam::CallerSession| !session.is_of_role() && session.federated_by.is_none();
-    let is_user = call.caller.session.as_ref().is_none_or(is_own) && !call.caller.is_anonymous();
+    let is_user = call.caller.session.as_ref().is_none_or(is_own);
     let user_arn = is_user.then_some(&*call.caller.arn);
     let session = call.caller.session.as_ref();
     let caller = QueryCaller {
@@ -244,9 +247,6 @@ pub(crate) fn needs(
     let needs = query_requirements(call.params, &caller)?;
     if let Some(need) = needs.first() {
         target_keys(call, &need.resource, context, snapshot);
-    }
-    if call.caller.is_anonymous() {
-        return Err(QueryError::new(Service::Iam, "MissingAuthenticationToken", 403, "The request must be signed"));
     }
     Ok(needs)
 }

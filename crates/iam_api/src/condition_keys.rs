@@ -4,7 +4,7 @@ use policy::{Action, Context};
 
 use crate::action::{Key, QueryAction};
 use crate::error::IamError;
-use crate::params::Params;
+use crate::params::{Params, TAGS, too_many_tags};
 
 /// Sets the condition keys that a call of IAM or STS itself carries: those in the row of its action, `aws:RequestTag/*` and
 /// `aws:TagKeys`. Tags of entities and claims of tokens are set elsewhere, where they are known.
@@ -20,6 +20,10 @@ pub fn set_query_condition_keys(params: &Params, context: &mut Context) -> Resul
     // An action that names keys of tags but no tags takes them away.
     let removes_tags = listed.contains(&"aws:TagKeys") && !sets_tags;
     let tags = if sets_tags { params.tag_pairs()? } else { Vec::new() };
+    // Before permissions are looked at, because each tag is compared with those before it.
+    if tags.len() > TAGS {
+        return Err(too_many_tags());
+    }
     for (key, value) in &tags {
         context.add(format!("aws:RequestTag/{key}"), *value);
     }

@@ -122,11 +122,24 @@ fn lists_that_skip_a_number_are_refused() {
         ("AssumeRole", "Tags.member.2.Key"),
         ("TagUser", "Tags.member.2.Key"),
         ("UntagUser", "TagKeys.member.2"),
+        ("AssumeRole", "Tags.member.Key"),
+        ("TagUser", "Tags.member.Key"),
+        ("UntagUser", "TagKeys.member."),
     ] {
         let pairs = [("Action", action), (parameter, "k")];
         let params = Params::new(pairs.map(|(name, value)| (name.to_owned(), value.to_owned()))).unwrap();
         let error = set_query_condition_keys(&params, &mut Context::new()).unwrap_err();
         assert_eq!((error.code, error.status), ("ValidationError", 400), "{action} {parameter}");
+    }
+}
+
+#[test]
+fn more_tags_than_an_entity_can_have_are_refused() {
+    for (count, want) in [(50, None), (51, Some(("LimitExceeded", 409))), (40_000, Some(("LimitExceeded", 409)))] {
+        let tags = (1..=count).map(|place| (format!("Tags.member.{place}.Key"), format!("k{place}")));
+        let params = Params::new(tags.chain([("Action".to_owned(), "TagUser".to_owned())])).unwrap();
+        let refused = set_query_condition_keys(&params, &mut Context::new()).err();
+        assert_eq!(refused.map(|error| (error.code, error.status)), want, "{count}");
     }
 }
 

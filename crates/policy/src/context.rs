@@ -81,9 +81,10 @@ impl Context {
     /// The condition of an Allow must then hold for every value, that of a Deny for at least one.
     pub fn add(&mut self, key: impl Into<Cow<'static, str>>, value: impl Into<String>) {
         let key = key.into();
-        match self.place(hash_ignoring_case(&key), &key).and_then(|place| self.entries.get_mut(place)) {
+        let hash = hash_ignoring_case(&key);
+        match self.place(hash, &key).and_then(|place| self.entries.get_mut(place)) {
             Some(entry) => entry.values.push(value.into()),
-            None => self.set(key, value),
+            None => self.append(hash, key, SmallVec::from_iter([value.into()]), false),
         }
     }
 
@@ -122,10 +123,14 @@ impl Context {
 
     fn put(&mut self, name: Cow<'static, str>, values: SmallVec<[String; 1]>, multivalued: bool) {
         let hash = hash_ignoring_case(&name);
-        if let Some(entry) = self.place(hash, &name).and_then(|place| self.entries.get_mut(place)) {
-            (entry.values, entry.multivalued) = (values, multivalued);
-            return;
+        match self.place(hash, &name).and_then(|place| self.entries.get_mut(place)) {
+            Some(entry) => (entry.values, entry.multivalued) = (values, multivalued),
+            None => self.append(hash, name, values, multivalued),
         }
+    }
+
+    /// Adds a key that is not there yet.
+    fn append(&mut self, hash: u64, name: Cow<'static, str>, values: SmallVec<[String; 1]>, multivalued: bool) {
         let place = Place::MIN.checked_add(self.entries.len());
         let before = self.last.get_mut(first_bits(hash)).and_then(|last| std::mem::replace(last, place));
         self.entries.push(Entry { hash, before, name, values, multivalued });
