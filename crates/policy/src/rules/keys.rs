@@ -78,8 +78,8 @@ pub(crate) fn is_known_key(key: &str) -> bool {
     }
 }
 
-/// What follows `beginning`, which is in ASCII, ignoring case. Each decision asks this for each key of the request, so the first
-/// character is compared by itself: it differs most of the time.
+/// What follows `beginning` (ASCII), ignoring case. Each decision asks this of each key of the request, so the first character, which
+/// usually differs, is compared first.
 fn rest_of<'k>(key: &'k str, beginning: &str) -> Option<&'k str> {
     let first = |text: &str| text.bytes().next().map(|byte| byte.to_ascii_lowercase());
     let (begins, rest) = key.split_at_checked(beginning.len()).filter(|_| first(key) == first(beginning))?;
@@ -119,5 +119,39 @@ impl Action {
             None => OF_SERVICES.into_iter().any(|service| rest_of(key, service).is_some()),
         };
         !listed || self.has_key(key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_that_only_some_actions_have() {
+        let action = |name| Action::named(name).unwrap();
+        for (name, key, want) in [
+            ("s3:PutObject", "aws:RequestTag/team", false),
+            ("iam:CreateUser", "aws:RequestTag/team", true),
+            ("iam:CreateUser", "AWS:requesttag/Team", true),
+            ("iam:CreateUser", "aws:RequestTag/", false),
+            ("s3:PutObject", "aws:TagKeys", false),
+            ("s3:PutObject", "AWS:tagkeysx", false),
+            ("iam:CreateUser", "aws:TagKeys", true),
+            ("sts:GetCallerIdentity", "aws:ResourceTag/x", false),
+            ("s3:GetObject", "aws:RequestTa", true),
+            ("s3:GetObject", "aws:SourceIp", true),
+            ("s3:GetObject", "aws:", true),
+            ("s3:GetObject", "s3:prefix", false),
+            ("s3:ListBucket", "S3:Prefix", true),
+            ("s3:GetObject", "s3:ExistingObjectTag/a", true),
+            ("s3:GetObject", "iam:PolicyARN", false),
+            ("s3:GetObject", "sts:ExternalId", false),
+            ("s3:GetObject", "s3:\u{e9}", false),
+            ("s3:GetObject", "jwt:sub", true),
+            ("s3:GetObject", "aw", true),
+            ("s3:GetObject", "", true),
+        ] {
+            assert_eq!(action(name).may_know_key(key), want, "{name} {key}");
+        }
     }
 }
