@@ -21,7 +21,7 @@ pub const AUDIT_VERSION: u32 = 1;
 /// The status of a request whose client went away before the answer began. No client ever sees it.
 pub const STATUS_CLIENT_GONE: u16 = 499;
 
-/// All that an audit log keeps of one request. What the request said of itself may stand in its head.
+/// All that an audit log keeps of one request. It borrows what the client sent from the head of the request.
 #[derive(Debug, Clone)]
 pub struct AuditRecord<'a> {
     /// The id of the request, which is the `DecisionId` of its refusal too.
@@ -57,11 +57,6 @@ pub struct AuditRecord<'a> {
 }
 
 impl AuditRecord<'_> {
-    /// The record without the head of its request.
-    pub fn into_owned(self) -> AuditRecord<'static> {
-        AuditRecord { request: self.request.into_owned(), ..self }
-    }
-
     /// The permissions that were refused.
     pub fn refusals(&self) -> impl Iterator<Item = &AuditedDecision> {
         self.decisions.iter().filter(|decided| !decided.decision.is_allow())
@@ -102,19 +97,6 @@ pub struct AuditedRequest<'a> {
     pub referer: Cow<'a, str>,
     /// `Content-Length`.
     pub bytes_received: Option<u64>,
-}
-
-impl AuditedRequest<'_> {
-    fn into_owned(self) -> AuditedRequest<'static> {
-        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
-        AuditedRequest {
-            path: owned(self.path),
-            host: owned(self.host),
-            user_agent: owned(self.user_agent),
-            referer: owned(self.referer),
-            ..self
-        }
-    }
 }
 
 /// How much of a header a record keeps, in bytes: as CloudTrail does.

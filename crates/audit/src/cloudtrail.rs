@@ -57,11 +57,7 @@ impl<'a> Event<'a> {
     fn write(&self, decisions: impl IntoIterator<Item = &'a AuditedDecision>, out: &mut Vec<u8>) {
         let mut json = Json(out);
         let Self { record, object, .. } = self;
-        let (service, name) = match record.operation.split_at_checked(4) {
-            Some(("iam:", name)) => ("iam", name),
-            Some(("sts:", name)) => ("sts", name),
-            _ => ("s3", record.operation),
-        };
+        let (service, name) = record.operation.split_once(':').unwrap_or(("s3", record.operation));
         let name = if object.is_some() { "DeleteObject" } else { name };
         self.beginning(service, name, &mut json);
         self.request_parameters(&mut json);
@@ -193,9 +189,8 @@ impl<'a> Event<'a> {
         let is_data = record.target.key.is_some() || object.is_some() || name == "DeleteObjects";
         json.raw(r#","eventType":"AwsApiCall","managementEvent":"#);
         json.raw(if is_data { "false" } else { "true" });
-        json.raw(r#","recipientAccountId":""#);
-        json.raw(self.account.unwrap_or_default());
-        json.raw(if is_data { r#"","eventCategory":"Data""# } else { r#"","eventCategory":"Management""# });
+        json.text(r#","recipientAccountId":""#, self.account.unwrap_or_default());
+        json.raw(if is_data { r#","eventCategory":"Data""# } else { r#","eventCategory":"Management""# });
         if let Some(version) = record.request.tls {
             json.raw(r#","tlsDetails":{"tlsVersion":"TLSv"#);
             json.characters(version);

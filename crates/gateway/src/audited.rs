@@ -59,12 +59,12 @@ impl<'a> Audited<'a> {
         let Some(written) = self.gateway.auditor.take(&record) else { return response };
         match written.await {
             Ok(()) => response,
-            Err(why) => self.not_kept(status, &why, record),
+            Err(why) => self.unrecorded(status, &why, record),
         }
     }
 
-    /// The answer instead of one whose record had to be stored before it and is not.
-    fn not_kept(&mut self, status: u16, why: &str, record: AuditRecord) -> Response<ResponseBody> {
+    /// The answer if the record had to be stored first and was not.
+    fn unrecorded(&mut self, status: u16, why: &str, record: AuditRecord) -> Response<ResponseBody> {
         (self.trail.request_id, self.trail.caller) = (record.request_id, record.caller);
         let error = errors::unavailable(format!("The request was carried out with status {status}, but {why}"));
         self.trail.failed(&error);
@@ -105,20 +105,22 @@ impl<'a> Audited<'a> {
 
     fn request(&self) -> AuditedRequest<'a> {
         let Arrived { head, client, connection, .. } = self.arrived;
-        let header = |name: HeaderName, bytes_max: usize| text(head.headers.get(name), bytes_max);
+        let header = |name: HeaderName| head.headers.get(name).map_or(&b""[..], HeaderValue::as_bytes);
+        let referer = header(header::REFERER).split(|byte| matches!(byte, b'?' | b'#')).next();
         let host = head.uri.authority().map(|authority| shortened(authority.as_str(), 256));
         AuditedRequest {
             method: known_method(&head.method).map_or_else(|| head.method.to_string().into(), Cow::from),
             path: shortened(head.uri.path(), 4096),
             protocol: if head.version == Version::HTTP_2 { "HTTP/2.0" } else { "HTTP/1.1" },
-            host: host.unwrap_or_else(|| header(header::HOST, 256)),
+            host: host.unwrap_or_else(|| text(header(header::HOST), 256)),
             client,
             peer: connection.peer.ip(),
             tls: connection.tls.map(iam::TlsVersion::as_str),
             signature: self.trail.signature.unwrap_or_else(|| signature(&sigv4::auth_form(head))),
-            user_agent: header(header::USER_AGENT, HEADER_BYTES_MAX),
-            referer: head.headers.get(header::REFERER).map_or("".into(), referer),
-            bytes_received: header(header::CONTENT_LENGTH, HEADER_BYTES_MAX).parse().ok(),
+            user_agent: text(header(header::USER_AGENT), HEADER_BYTES_MAX),
+            // Its query string may hold the signature of the page that links here.
+            referer: text(referer.unwrap_or_default(), HEADER_BYTES_MAX),
+            bytes_received: text(header(header::CONTENT_LENGTH), HEADER_BYTES_MAX).parse().ok(),
         }
     }
 }
@@ -139,19 +141,12 @@ impl Drop for Audited<'_> {
     }
 }
 
-/// The beginning of a header; empty if there is none.
-fn text(value: Option<&HeaderValue>, bytes_max: usize) -> Cow<'_, str> {
-    let bytes = value.map_or(&b""[..], HeaderValue::as_bytes);
+/// The beginning of a header.
+fn text(bytes: &[u8], bytes_max: usize) -> Cow<'_, str> {
     match str::from_utf8(bytes) {
         Ok(text) => shortened(text, bytes_max),
         Err(_) => shortened(&String::from_utf8_lossy(bytes), bytes_max).into_owned().into(),
     }
-}
-
-/// `Referer` without its query string, which may hold the signature of the page that links here.
-fn referer(value: &HeaderValue) -> Cow<'_, str> {
-    let whole = String::from_utf8_lossy(value.as_bytes());
-    shortened(whole.split(['?', '#']).next().unwrap_or_default(), HEADER_BYTES_MAX).into_owned().into()
 }
 
 /// The parameters of a query string that is not one of the IAM or STS APIs. One that cannot be read is left out.

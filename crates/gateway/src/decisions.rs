@@ -42,7 +42,7 @@ impl Decisions {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What was kept so far.
+    /// Takes what was kept so far.
     pub(crate) fn take(&self) -> Kept {
         std::mem::take(&mut self.kept())
     }
@@ -50,7 +50,8 @@ impl Decisions {
     /// Keeps what became of one key of DeleteObjects.
     pub(crate) fn object(&self, object: impl FnOnce() -> AuditedObject) {
         if self.allowed {
-            self.kept().objects.push(object());
+            let object = object();
+            self.kept().objects.push(object);
         }
     }
 }
@@ -62,7 +63,8 @@ impl DecisionObserver for Decisions {
 
     fn audit(&self, allowed: bool, decision: &dyn Fn() -> AuditedDecision) {
         if !allowed || self.allowed {
-            self.kept().decisions.push(decision());
+            let decision = decision();
+            self.kept().decisions.push(decision);
         }
     }
 

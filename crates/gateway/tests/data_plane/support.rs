@@ -1,10 +1,11 @@
 //! A gateway on an embedded filer in its own directory, and clients that sign nothing or as one of its users.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use access::AuditRecord;
+use access::{AuditRecord, AuditedRequest};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use async_trait::async_trait;
 use bucket::attributes::{self, LIFE};
@@ -62,10 +63,24 @@ impl Auditor for Keeper {
     }
 
     fn take(&self, record: &AuditRecord) -> Option<RecordWritten> {
-        self.records.lock().unwrap().push(record.clone().into_owned());
+        self.records.lock().unwrap().push(owned(record));
         let loses = self.loses.load(Ordering::Relaxed);
         Some(Box::pin(async move { if loses { Err("its audit record is lost".to_owned()) } else { Ok(()) } }))
     }
+}
+
+/// A record with a copy of what it borrows.
+fn owned(record: &AuditRecord) -> AuditRecord<'static> {
+    let own = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+    let record = record.clone();
+    let request = AuditedRequest {
+        path: own(record.request.path),
+        host: own(record.request.host),
+        user_agent: own(record.request.user_agent),
+        referer: own(record.request.referer),
+        ..record.request
+    };
+    AuditRecord { request, ..record }
 }
 
 /// A complete answer.
