@@ -175,7 +175,7 @@ impl Chain {
         self.add_counted(lines, count(lines));
     }
 
-    /// Adds so many complete lines.
+    /// Adds complete lines whose number is known.
     pub(crate) fn add_counted(&mut self, lines: &[u8], number: u64) {
         debug_assert_eq!(number, count(lines));
         match &mut self.state {
@@ -195,7 +195,7 @@ impl Chain {
     }
 }
 
-/// How many lines there are.
+/// The number of lines.
 pub(crate) fn count(lines: &[u8]) -> u64 {
     memchr::memchr_iter(b'\n', lines).count() as u64
 }

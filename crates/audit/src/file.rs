@@ -218,7 +218,7 @@ impl FileLog {
         self.begin_next()
     }
 
-    /// Appends so many lines, to several files if they do not fit in one. `written` grows by the bytes of each line that is in a file.
+    /// Appends lines, `number` of them, to several files if they do not fit in one. `written` grows by the bytes of each line that is in a file.
     pub(crate) fn write(&mut self, lines: &[u8], number: u64, written: &mut usize) -> io::Result<()> {
         let mut rest = lines;
         while !rest.is_empty() {
@@ -240,7 +240,7 @@ impl FileLog {
         Ok(())
     }
 
-    /// Appends lines to the current file. On an error the file is as before.
+    /// Appends lines, `number` of them, to the current file. On an error the file is as before.
     fn append(&mut self, lines: &[u8], number: u64) -> io::Result<()> {
         let appended = self.file.write_all(lines);
         let appended = appended.and_then(|()| if self.settings.sync { self.file.sync_data() } else { Ok(()) });

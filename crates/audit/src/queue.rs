@@ -65,7 +65,7 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds the lines of a record, and their number. False if the thread has ended.
+    /// Adds the lines of a record, `number` of them. False if the thread has ended.
     pub(crate) fn push(&self, lines: &[u8], number: usize, done: Option<oneshot::Sender<()>>) -> bool {
         let mut state = self.state();
         if state.closed {

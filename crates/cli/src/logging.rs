@@ -198,8 +198,7 @@ impl Write for Line {
     }
 }
 
-/// Whether a line has nothing to escape. Most are plain ASCII, and checking bytes is faster than decoding characters. All bytes are
-/// looked at, because then the compiler looks at many at once.
+/// Whether a line has nothing to escape: most are plain ASCII. Without an early exit, the compiler checks many bytes at once.
 fn is_plain(line: &[u8]) -> bool {
     line.iter().fold(true, |is_plain, byte| is_plain & matches!(byte, b' '..=b'~'))
 }

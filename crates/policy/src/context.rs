@@ -181,7 +181,7 @@ fn lower_case(bytes: [u8; 8]) -> u64 {
     word | (capital >> 2)
 }
 
-/// A hash of the name in lower case, made of eight bytes at a time. It only narrows the search; names are compared as well.
+/// The hash of a name, ignoring ASCII case, eight bytes at a time. It only narrows the search: names are compared as well.
 fn hash_ignoring_case(name: &str) -> u64 {
     let (chunks, rest) = name.as_bytes().as_chunks::<8>();
     let mut end = [0; 8];

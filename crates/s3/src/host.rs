@@ -28,6 +28,7 @@ impl HostRules {
 
     /// The bucket that a `Host` header names, if any. It is not yet checked to be a valid bucket name.
     pub fn bucket_of(&self, host: &str) -> Option<String> {
+        // Most gateways have no domains, and then nothing is copied.
         if self.virtual_hosted.is_empty() {
             return None;
         }

@@ -29,8 +29,8 @@ impl QueryString {
     /// occurs twice: otherwise the signature and the operation could use different values.
     pub fn parse(raw: Option<&str>) -> Result<Self, S3Error> {
         let raw = raw.unwrap_or_default();
-        let places = if raw.is_empty() { 0 } else { 8 };
-        let mut parsed = Self { text: String::with_capacity(raw.len()), ends: Vec::with_capacity(places) };
+        let expected = if raw.is_empty() { 0 } else { 8 };
+        let mut parsed = Self { text: String::with_capacity(raw.len()), ends: Vec::with_capacity(expected) };
         for piece in raw.split('&').filter(|piece| !piece.is_empty()) {
             let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
             parsed.push(name)?;

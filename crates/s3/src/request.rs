@@ -152,7 +152,7 @@ impl<'a> Request<'a> {
     }
 }
 
-/// Whether a parameter counts as a header, ignoring case. Those of the signature itself do not, and those of checksums are ignored.
+/// Whether a parameter counts as a header, ignoring case. Parameters of the signature do not; those of checksums are ignored.
 fn can_be_hoisted(name: &str) -> bool {
     const SIGNATURE: &[&str] = &[
         "x-amz-algorithm",

@@ -144,8 +144,8 @@ impl XmlWriter {
     }
 }
 
-/// How many of the first bytes are ASCII and written as they are. A block of them is checked as a whole, so that the compiler looks at
-/// many at once.
+/// How many bytes at the beginning are written as they are. Inside a block there is no early exit, so the compiler checks many bytes at
+/// once.
 fn plain_bytes(text: &[u8]) -> usize {
     let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') & !matches!(byte, b'&' | b'<' | b'>' | b'"');
     let (blocks, _) = text.as_chunks::<32>();
