@@ -4,12 +4,12 @@
     .venv/bin/python bench/audit_cost.py               with target/release/kelpgate; needs valgrind
     KELPGATE_BIN=... .venv/bin/python bench/audit_cost.py -n 2000
 
-A `kelpgate server` runs in callgrind, once without a sink and once with a file. Counting begins after the first GETs and ends after the
-last record was written. The threads that answer count, and the one that writes records. Others work by the clock, however many requests
-there are.
+A `kelpgate server` runs under callgrind three times: without a sink, with a file in mode best-effort, and with a file in mode block. Counting
+begins after the first GETs and ends after the last record is written. Only the threads that answer requests and the thread that writes
+records count. The others work by the clock, however many requests there are.
 
-A signed digest is due once a second, however many requests there are. In callgrind a second has few, so that a digest weighs a hundred times
-as much as it does elsewhere: what digests take is counted apart.
+The log signs at most one digest each second. Under callgrind a second has so few requests that a digest weighs about a hundred times as much
+as in production. So digests are counted apart.
 """
 
 import argparse
@@ -87,14 +87,16 @@ def inclusive(dump, function):
 def of_requests(dumps):
     """The instructions of the threads that answer, and of the one that writes records."""
     totals = [re.search(r"^(?:summary|totals): (\d+)", dump, re.M) for dump in dumps]
-    is_of_requests = re.compile(r"multi_thread::worker::run$|audit::chain::Chain::", re.M)
-    return sum(int(total[1]) for total, dump in zip(totals, dumps, strict=True) if total and is_of_requests.search(dump))
+    is_of_requests = re.compile(r"multi_thread::worker::run$|audit::chain::Chain::|audit::writer::Writer::run", re.M)
+    counted = [int(total[1]) for total, dump in zip(totals, dumps, strict=True) if total and is_of_requests.search(dump)]
+    assert counted, "no thread of requests: did a function change its name?"
+    return sum(counted)
 
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("-n", type=int, default=1000, help="GETs that are counted")
-    arguments.add_argument("-o", type=Path, help="a directory for the files, which is not removed: its dumps tell more")
+    arguments.add_argument("-o", type=Path, help="keep the files in this directory, which must be new")
     options = arguments.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         directory = options.o or Path(directory)
@@ -104,6 +106,7 @@ def main():
             sink = {"type": "file", "path": str(directory / f"{mode}.log"), "mode": mode}
             dumps = Counted(directory / mode, [sink]).dumped(options.n)
             digests, of_digests = (sum(parts) for parts in zip(*(inclusive(dump, "FileLog::digest") for dump in dumps), strict=True))
+            assert digests, "no call of FileLog::digest: is it inlined?"
             more, of_digest = of_requests(dumps) / options.n - without, of_digests / options.n
             print(
                 f"{mode}: {more - of_digest:,.0f} more, {(more - of_digest) / without * 100:.1f} %; {digests} digests of"
