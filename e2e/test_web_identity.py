@@ -303,6 +303,11 @@ def test_tags_and_source_identity_of_the_token(place, idp, bucket):
     assert place.assume(idp.token(**claims)) == (403, "AccessDenied")
 
 
+@pytest.mark.parametrize("name", ["PolicyArns.member.arn", "PolicyArns.member.2.arn", "PolicyArns.member.11.arn"])
+def test_a_limit_that_cannot_be_read_is_not_ignored(place, idp, name):
+    assert place.assume(idp.token(), **{name: "arn:aws:iam::aws:policy/ReadOnlyAccess"}) == (400, "ValidationError")
+
+
 def test_durations(place, idp):
     assert place.assume(idp.token(), DurationSeconds="43200") == (400, "ValidationError")
     assert place.assume(idp.token(), DurationSeconds="60") == (400, "ValidationError")
