@@ -69,9 +69,18 @@ impl Json<'_> {
         }
     }
 
-    #[cold]
+    /// What is plain is copied in runs: the message of every refusal has quotes.
     fn escaped(&mut self, text: &str) {
-        text.chars().for_each(|character| self.character(character));
+        let mut rest = text;
+        // The first special byte begins a character, because all before it are ASCII.
+        while let Some(at) = rest.bytes().position(is_special) {
+            let (plain, special) = rest.split_at(at);
+            self.raw(plain);
+            let mut characters = special.chars();
+            characters.next().into_iter().for_each(|character| self.character(character));
+            rest = characters.as_str();
+        }
+        self.raw(rest);
     }
 
     fn character(&mut self, character: char) {
