@@ -5,6 +5,7 @@ use http::header::{HOST, HeaderName};
 use http::request::Parts;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
+use crate::hex_digits::hex_digits;
 use crate::{PayloadHash, RequestDate, Scope};
 
 /// All characters except the unreserved ones of RFC 3986.
@@ -179,12 +180,6 @@ pub(crate) fn string_to_sign(date: &RequestDate, scope: &Scope, canonical: &dige
     let mut text = format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n");
     text.extend(hex_digits(canonical.as_ref()).map(char::from));
     text
-}
-
-/// The hexadecimal digits of some bytes, in lower case.
-pub(crate) fn hex_digits(bytes: &[u8]) -> impl Iterator<Item = u8> {
-    let digit = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'a' - 10 + nibble };
-    bytes.iter().flat_map(move |byte| [digit(byte >> 4), digit(byte & 15)])
 }
 
 #[cfg(test)]

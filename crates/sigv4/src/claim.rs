@@ -4,7 +4,7 @@ use http::HeaderMap;
 use http::header::HeaderName;
 use ids::AccessKeyId;
 
-use crate::canonical::hex_digits;
+use crate::hex_digits::hex_digits;
 use crate::{EMPTY_SHA256, RequestDate, SigError};
 
 /// The credential scope of a V4 signature: `20130524/us-east-1/s3/aws4_request` without its constant end.

@@ -12,6 +12,7 @@ mod chunked;
 mod claim;
 mod error;
 mod head_fields;
+mod hex_digits;
 pub mod post_policy;
 mod request_date;
 mod sign;
