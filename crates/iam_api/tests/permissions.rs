@@ -1,6 +1,5 @@
 //! Calls of the query APIs of IAM and STS: the permissions that they need and the condition keys that they set.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that fails may panic")]
-#![expect(clippy::disallowed_methods, reason = "the test has a time limit")]
 
 use std::collections::BTreeSet;
 
