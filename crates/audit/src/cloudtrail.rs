@@ -102,7 +102,7 @@ impl<'a> Event<'a> {
             None => (target.key.as_deref(), target.version_id.as_deref()),
         };
         // In the order of their names.
-        let known: [(&'static str, Option<&str>); 5] = [
+        let known = [
             ("Host", filled(&request.host)),
             ("bucketName", target.bucket.as_deref()),
             ("key", key),
@@ -112,18 +112,11 @@ impl<'a> Event<'a> {
         let known = known.into_iter().filter_map(|(name, value)| Some((name, value?)));
         json.raw(r#","requestParameters":"#);
         if self.object.is_some() || parameters.is_empty() {
-            let begin = json.0.len();
-            for (name, value) in known {
-                json.word(",\"", name);
-                json.text(":\"", value);
-            }
-            return json.braced(begin);
+            return json.object(known);
         }
         let mut all: BTreeMap<&str, &str> = BTreeMap::new();
         all.extend(parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-        for (name, value) in known {
-            all.insert(name, value);
-        }
+        all.extend(known);
         json.object(all.into_iter());
     }
 

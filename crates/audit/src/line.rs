@@ -122,11 +122,7 @@ impl Json<'_> {
             self.text(",\"", name);
             self.text(":\"", value);
         }
-        self.braced(begin);
-    }
-
-    /// Makes an object of the fields written from `begin` on, each after a comma. The first comma becomes the brace.
-    pub(crate) fn braced(&mut self, begin: usize) {
+        // The first comma becomes the brace.
         match self.0.get_mut(begin) {
             Some(first_comma) => *first_comma = b'{',
             None => self.raw("{"),
