@@ -66,6 +66,23 @@ async fn every_answer_has_its_status_its_type_and_the_id_of_the_request() {
     }
 }
 
+#[tokio::test]
+async fn anonymous_callers_are_refused_before_their_parameters_are_read() {
+    let world = World::new();
+    let gateway = Gateway::start(&world, false).await;
+    let nobody = Caller { principal: policy::Principal::Anonymous, ..gateway.caller("root") };
+    let endpoint = endpoint(&world, &gateway.follower, true);
+    let tags: Vec<String> = (1..=51).map(|place| format!("Tags.member.{place}.Key")).collect();
+    let many =
+        [("Action", "CreateUser"), ("UserName", "eve")].into_iter().chain(tags.iter().map(|name| (name.as_str(), "k")));
+    let gap = [("Action", "TagUser"), ("UserName", "eve"), ("Tags.member.2.Key", "k")];
+    for (parameters, to_root) in [(many.collect(), 409), (gap.to_vec(), 400)] {
+        for (caller, status) in [(&nobody, 403), (&gateway.caller("root"), to_root)] {
+            assert_eq!(answer(&endpoint, caller, &parameters).await.status(), status, "{parameters:?}");
+        }
+    }
+}
+
 #[test]
 fn gateways_that_may_not_enforce_a_change_are_named() {
     let header = |not_enforced: &[&str]| {
