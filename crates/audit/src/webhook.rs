@@ -21,7 +21,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(crate) struct Webhook {
     settings: WebhookSettings,
-    token: Option<header::HeaderValue>,
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     /// Made by the thread that uses and drops it: a runtime must not be dropped within another.
     runtime: Option<Runtime>,
@@ -32,16 +31,19 @@ impl Webhook {
         let tls = connection::client_config(&settings.tls)?;
         let https = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build();
         let client = Client::builder(TokioExecutor::new()).pool_idle_timeout(PATIENCE).build(https);
-        Ok(Self { settings: settings.clone(), token: token(settings)?, client, runtime: None })
+        // A file that cannot be used is a mistake in the settings, which the operator learns at once.
+        token(settings)?;
+        Ok(Self { settings: settings.clone(), client, runtime: None })
     }
 }
 
-/// `Authorization: Bearer`, with what the file holds.
+/// `Authorization: Bearer`, with what the file holds now: another program may renew the token.
 fn token(settings: &WebhookSettings) -> Result<Option<header::HeaderValue>, String> {
     let Some(path) = &settings.token_file else { return Ok(None) };
     let text = std::fs::read_to_string(path).map_err(|error| format!("`{path}` cannot be read: {error}"))?;
-    let mut value: header::HeaderValue =
-        format!("Bearer {}", text.trim()).parse().map_err(|_| format!("`{path}` holds what no header can"))?;
+    let mut value: header::HeaderValue = format!("Bearer {}", text.trim())
+        .parse()
+        .map_err(|_| format!("`{path}` holds what cannot be the value of a header"))?;
     value.set_sensitive(true);
     Ok(Some(value))
 }
@@ -49,7 +51,7 @@ fn token(settings: &WebhookSettings) -> Result<Option<header::HeaderValue>, Stri
 impl Deliver for Webhook {
     fn send(&mut self, lines: &[u8]) -> Result<(), Undelivered> {
         let request = Request::post(&self.settings.endpoint).header(header::CONTENT_TYPE, "application/x-ndjson");
-        let request = match &self.token {
+        let request = match token(&self.settings).map_err(io::Error::other)? {
             Some(token) => request.header(header::AUTHORIZATION, token),
             None => request,
         };

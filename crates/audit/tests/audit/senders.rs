@@ -56,12 +56,18 @@ fn hook(answers: &'static [&'static str], told: Sender<String>) -> u16 {
 
 /// Reads requests, and answers each with what its body calls for. Bodies that are accepted are told.
 pub fn hook_by(answer: impl Fn(&str) -> &'static str + Send + Sync + 'static, told: Sender<String>) -> u16 {
+    hook_by_head(move |_, body| answer(body), told)
+}
+
+/// Reads requests, and answers each with what its head and its body call for. Bodies that are accepted are told.
+fn hook_by_head(answer: impl Fn(&str, &str) -> &'static str + Send + Sync + 'static, told: Sender<String>) -> u16 {
     serve(move |_, mut stream| {
         let mut lines = BufReader::new(stream.try_clone().unwrap());
         loop {
             let mut length = 0;
-            let mut line = String::new();
+            let (mut head, mut line) = (String::new(), String::new());
             loop {
+                head.push_str(&line);
                 line.clear();
                 if lines.read_line(&mut line).unwrap_or(0) == 0 {
                     return;
@@ -76,7 +82,7 @@ pub fn hook_by(answer: impl Fn(&str) -> &'static str + Send + Sync + 'static, to
             let mut body = vec![0; length];
             lines.read_exact(&mut body).unwrap();
             let body = String::from_utf8(body).unwrap();
-            let answer = answer(&body);
+            let answer = answer(&head, &body);
             if answer.is_empty() {
                 return; // closes without an answer
             }
@@ -129,6 +135,28 @@ async fn a_webhook_that_fails_in_many_ways_loses_nothing() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert_eq!(arrived(&told, 20).len(), 20);
+    auditing.stop();
+}
+
+/// A token that is renewed in its file is used from the next batch on. While it is not accepted, records wait.
+#[test]
+fn a_webhook_reads_its_token_again() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, "old\n").unwrap();
+    let (tell, told) = channel();
+    let wants_new = |head: &str, _: &str| if head.contains("authorization: Bearer new\r\n") { OK } else { FAILS[2] };
+    let Protocol::Webhook(settings) = webhook(hook_by_head(wants_new, tell)) else { unreachable!() };
+    let token_file = Some(file.path().display().to_string());
+    let protocol = Protocol::Webhook(WebhookSettings { token_file, ..settings });
+    let auditing = start(protocol, AuditFormat::CloudTrail, true, None).unwrap();
+    give(&auditing, record("k"));
+    let until = Instant::now() + PATIENCE;
+    while auditing.ready().is_ok() {
+        assert!(Instant::now() < until, "the old token is accepted");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    std::fs::write(&file, "new\n").unwrap();
+    assert_eq!(arrived(&told, 1), ["k"]);
     auditing.stop();
 }
 
