@@ -114,6 +114,14 @@ def test_a_request_is_a_span_below_that_of_its_caller(server, collector):
     assert collector.headers[0]["authorization"] == "Bearer abc"
 
 
+def test_a_renewed_token_is_used(server, collector, logs):
+    renewed = "7" * 32
+    (logs / "traces" / "token").write_text("def\n")
+    get(server, "/traced", **parent(renewed))
+    collector.wait(renewed)
+    assert collector.headers[-1]["authorization"] == "Bearer def"
+
+
 def test_what_is_not_sampled_leaves_nothing(server, collector):
     last, before = "f" * 32, {span["traceId"] for span in collector.spans}
     for headers in [{}, parent("a" * 32, "00"), {"traceparent": "garbage"}, {"traceparent": f"00-{'0' * 32}-{SPAN}-01"}]:

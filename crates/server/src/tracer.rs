@@ -23,7 +23,7 @@ pub fn start(settings: Option<&TraceSettings>, metrics: &Metrics) -> Result<(Tra
         sampled_per_million: settings.sampled_per_million,
         per_second_max: settings.per_second_max,
         service_name: settings.service_name.clone(),
-        authorization: settings.token_file.as_deref().map(bearer).transpose().map_err(in_settings)?,
+        token_file: settings.token_file.clone(),
         with_paths: settings.with_paths,
     };
     let (tracer, exporter) = Tracer::new(&settings, env!("CARGO_PKG_VERSION"), &counters).map_err(in_settings)?;
@@ -37,9 +37,4 @@ pub fn start(settings: Option<&TraceSettings>, metrics: &Metrics) -> Result<(Tra
     };
     let worker = Worker::new("traces", Period::Every(EVERY), RunsOn::EveryGateway, send).runs_at_stop();
     Ok((tracer, Some(worker)))
-}
-
-fn bearer(path: &str) -> Result<String, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| format!("`{path}` cannot be read: {error}"))?;
-    Ok(format!("Bearer {}", text.trim()))
 }

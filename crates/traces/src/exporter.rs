@@ -27,7 +27,7 @@ const BATCH: usize = 1024;
 /// Takes the spans that wait, and sends them.
 pub struct Exporter {
     endpoint: Uri,
-    authorization: Option<HeaderValue>,
+    token_file: Option<String>,
     resource: Value,
     scope: Value,
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
@@ -44,15 +44,14 @@ impl Exporter {
         metrics: TraceMetrics,
     ) -> Result<Self, String> {
         let endpoint: Uri = settings.endpoint.parse().map_err(|_| format!("`{}` is not a URL", settings.endpoint))?;
-        let authorization = settings.authorization.as_deref().map(HeaderValue::from_str).transpose();
-        let mut authorization = authorization.map_err(|_| "the token cannot be the value of a header".to_owned())?;
-        authorization.iter_mut().for_each(|value| value.set_sensitive(true));
+        // A file that cannot be used is a mistake in the settings, which the operator learns at once.
+        settings.token_file.as_deref().map(bearer).transpose()?;
         let attributes = [("service.name", settings.service_name.as_str()), ("service.version", version)];
         let attributes = attributes.map(|(key, value)| attribute(key, &value.into()));
         Ok(Self {
             client: client(endpoint.scheme_str() == Some("https"))?,
             endpoint,
-            authorization,
+            token_file: settings.token_file.clone(),
             resource: json!({ "attributes": attributes }),
             scope: json!({"name": "kelpgate", "version": version}),
             waiting: Mutex::new(waiting),
@@ -95,8 +94,8 @@ impl Exporter {
             "resourceSpans": [{"resource": self.resource, "scopeSpans": [{"scope": self.scope, "spans": spans}]}],
         });
         let request = Request::post(&self.endpoint).header(header::CONTENT_TYPE, "application/json");
-        let request = match &self.authorization {
-            Some(authorization) => request.header(header::AUTHORIZATION, authorization),
+        let request = match &self.token_file {
+            Some(file) => request.header(header::AUTHORIZATION, bearer(file)?),
             None => request,
         };
         let request = request.body(Full::new(Bytes::from(message.to_string()))).map_err(|error| error.to_string())?;
@@ -108,6 +107,15 @@ impl Exporter {
             Ok(Ok(answer)) => Err(format!("it answered {}", answer.status())),
         }
     }
+}
+
+/// `Authorization: Bearer`, with what the file holds now: another program may renew the token.
+fn bearer(path: &str) -> Result<HeaderValue, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("`{path}` cannot be read: {error}"))?;
+    let value = HeaderValue::try_from(format!("Bearer {}", text.trim()));
+    let mut value = value.map_err(|_| format!("`{path}` holds what cannot be the value of a header"))?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 /// A client that trusts the authorities of this machine.

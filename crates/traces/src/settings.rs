@@ -14,8 +14,8 @@ pub struct TraceSettings {
     pub per_second_max: u32,
     /// `service.name`.
     pub service_name: String,
-    /// `Authorization`, complete; `None` for none.
-    pub authorization: Option<String>,
+    /// A file with the token for `Authorization: Bearer`.
+    pub token_file: Option<String>,
     /// Whether spans tell paths, which hold the keys of objects.
     pub with_paths: bool,
 }

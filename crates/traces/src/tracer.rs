@@ -114,7 +114,7 @@ mod tests {
             sampled_per_million,
             per_second_max,
             service_name: "kelpgate".into(),
-            authorization: None,
+            token_file: None,
             with_paths: false,
         }
     }

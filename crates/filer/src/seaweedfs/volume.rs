@@ -434,7 +434,7 @@ pub(super) mod tests {
             sampled_per_million: 1_000_000,
             per_second_max: 1,
             service_name: String::new(),
-            authorization: None,
+            token_file: None,
             with_paths: false,
         };
         let (tracer, _exporter) = traces::Tracer::new(&settings, "", &traces::TraceMetrics::default()).unwrap();
