@@ -484,6 +484,11 @@ impl Call<'_> {
         }
         access::authorize(resolved, self.decision_input()).map_err(|refusal| self.or_missing(refusal, missing))
     }
+
+    /// A permit for another attempt: the object that the first one was decided on has changed, and so may the decision.
+    pub async fn authorize_again<Op: Needs>(&self, permit: Permit<Op>) -> Result<Permit<Op>, S3Error> {
+        self.authorize(permit.into_operation()).await.map_err(|denied| denied.to_error(&self.request_id))
+    }
 }
 
 /// HTTP/2 refuses such heads before they are completely read. For HTTP/1, hyper's own limit is six times as high.

@@ -64,12 +64,12 @@ impl Run for GetObjectAcl {
 
 /// Replaces the ACL of an object, if the ownership controls of its bucket allow ACLs. It keeps its owner.
 impl Run for PutObjectAcl {
-    async fn run(call: &Call<'_>, permit: Permit<Self>, mut body: ObjectBody) -> Answer {
+    async fn run(call: &Call<'_>, mut permit: Permit<Self>, mut body: ObjectBody) -> Answer {
         let document = body.read_all(MAX_DOCUMENT_BYTES).await?;
-        let input = permit.into_operation();
         let bucket = call.existing_bucket()?;
         let writer = call.writer()?;
         for _ in 0..ATTEMPTS {
+            let input = permit.operation();
             let entry = call.object_at(&input.target).await?;
             let owner = call.owner_and_acl(bucket, &entry).owner;
             let owners = AclOwners { owner, bucket_owner: Some(bucket.account) };
@@ -79,7 +79,7 @@ impl Run for PutObjectAcl {
             }
             let text = stored(bucket, object::owner(&entry).unwrap_or(&bucket.owner), &list, call);
             match writer.set_acl(&input.target.key, &entry, text).await {
-                Err(FilerError::PreconditionFailed) => {}
+                Err(FilerError::PreconditionFailed) => permit = call.authorize_again(permit).await?,
                 done => {
                     done.map_err(errors::from_filer)?;
                     return call.about(&input.target, &entry, answer::empty(StatusCode::OK)?);

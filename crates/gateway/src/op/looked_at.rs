@@ -1,39 +1,53 @@
-use std::sync::{Mutex, PoisonError};
+use std::mem;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bucket::rules::BucketError;
 use bucket::versions::Version;
-use s3::Target;
+use s3::{S3Error, Target};
+
+use crate::errors;
 
 pub(super) type Found = Result<Option<Version>, BucketError>;
 
 /// What the decisions of a request looked at. What is done is done with the same: an object that replaces it in the meantime
 /// may have other tags and another ACL.
 #[derive(Default)]
-pub struct LookedAt(Mutex<Vec<(Target, Found)>>);
+pub struct LookedAt(Mutex<Vec<Look>>);
+
+struct Look {
+    target: Target,
+    found: Found,
+    /// What was decided has been done with it.
+    is_used: bool,
+}
 
 impl LookedAt {
-    /// What was found at a place.
-    pub(super) fn get(&self, target: &Target) -> Option<Found> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.iter().find(|(of, _)| of == target).map(|(_, found)| found.clone())
+    fn looks(&self) -> MutexGuard<'_, Vec<Look>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The same, once: what comes later looks again.
-    pub(super) fn take(&self, target: &Target) -> Option<Found> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let place = known.iter().position(|(of, _)| of == target)?;
-        Some(known.swap_remove(place).1)
+    /// What was found at a place.
+    pub(super) fn get(&self, target: &Target) -> Option<Found> {
+        self.looks().iter().find(|look| look.target == *target).map(|look| look.found.clone())
+    }
+
+    /// The same, to do with it what was decided. That works once: who tries again needs another decision first, and gets a conflict
+    /// without one.
+    pub(super) fn use_once(&self, target: &Target) -> Result<Option<Found>, S3Error> {
+        let mut looks = self.looks();
+        let Some(look) = looks.iter_mut().find(|look| look.target == *target) else { return Ok(None) };
+        if mem::replace(&mut look.is_used, true) { Err(errors::conflict()) } else { Ok(Some(look.found.clone())) }
     }
 
     /// Keeps what was found. A filer that did not answer is asked again.
     pub(super) fn add(&self, target: &Target, found: &Found) {
         if matches!(found, Ok(_) | Err(BucketError::Refused(_))) {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).push((target.clone(), found.clone()));
+            self.looks().push(Look { target: target.clone(), found: found.clone(), is_used: false });
         }
     }
 
     /// Forgets everything before the next decision.
     pub fn clear(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.looks().clear();
     }
 }

@@ -59,11 +59,11 @@ impl super::Call<'_> {
         Objects { directory: self.directory(bucket), versioning }
     }
 
-    /// The object that a request names. The first call returns the object that the decision was based on, later calls read it again.
+    /// The object that a request names: the one that the decision was based on, if it was based on one.
     /// Fails with `NoSuchBucket` or `NoSuchKey` if the bucket or the object does not exist.
     pub async fn object_at(&self, target: &Target) -> Result<Entry, S3Error> {
         self.existing_bucket()?;
-        let found = match self.looked_at.take(target) {
+        let found = match self.looked_at.use_once(target)? {
             Some(found) => found,
             None => self.version_at(target).await,
         };

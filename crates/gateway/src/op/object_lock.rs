@@ -72,17 +72,20 @@ impl Run for PutObjectLockConfiguration {
 
 /// Retains a version, or ends its retention, as far as its lock and the caller's rights allow.
 impl Run for PutObjectRetention {
-    async fn run(call: &Call<'_>, permit: Permit<Self>, _body: ObjectBody) -> Answer {
-        let input = permit.into_operation();
+    async fn run(call: &Call<'_>, mut permit: Permit<Self>, _body: ObjectBody) -> Answer {
         require_lock(call)?;
         let writer = call.writer()?;
-        let given = input.retention.mode.as_deref().zip(input.retention.retain_until_date.as_deref());
+        let wanted = &permit.operation().retention;
+        let given = wanted.mode.as_deref().zip(wanted.retain_until_date.as_deref());
         let retention = given.map(|(mode, until)| retention_until(call, mode, until)).transpose()?;
         for _ in 0..ATTEMPTS {
+            let input = permit.operation();
             let entry = call.object_at(&input.target).await?;
             require_version(&input.target)?;
             match writer.set_retention(&input.target.key, &entry, retention, input.bypass_governance_retention).await {
-                Err(BucketError::Filer(FilerError::PreconditionFailed)) => {}
+                Err(BucketError::Filer(FilerError::PreconditionFailed)) => {
+                    permit = call.authorize_again(permit).await?
+                }
                 done => return done.map_err(errors::from_bucket).and_then(|()| answer::empty(StatusCode::OK)),
             }
         }
@@ -92,16 +95,18 @@ impl Run for PutObjectRetention {
 
 /// Holds a version, or ends its legal hold.
 impl Run for PutObjectLegalHold {
-    async fn run(call: &Call<'_>, permit: Permit<Self>, _body: ObjectBody) -> Answer {
-        let input = permit.into_operation();
+    async fn run(call: &Call<'_>, mut permit: Permit<Self>, _body: ObjectBody) -> Answer {
         require_lock(call)?;
         let writer = call.writer()?;
-        let is_held = input.status.as_deref() == Some("ON");
         for _ in 0..ATTEMPTS {
+            let input = permit.operation();
+            let is_held = input.status.as_deref() == Some("ON");
             let entry = call.object_at(&input.target).await?;
             require_version(&input.target)?;
             match writer.set_legal_hold(&input.target.key, &entry, is_held).await {
-                Err(BucketError::Filer(FilerError::PreconditionFailed)) => {}
+                Err(BucketError::Filer(FilerError::PreconditionFailed)) => {
+                    permit = call.authorize_again(permit).await?
+                }
                 done => return done.map_err(errors::from_bucket).and_then(|()| answer::empty(StatusCode::OK)),
             }
         }

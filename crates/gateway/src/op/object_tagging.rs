@@ -4,7 +4,7 @@ use access::Permit;
 use filer::FilerError;
 use http::StatusCode;
 use s3::op::{DeleteObjectTagging, GetObjectTagging, PutObjectTagging};
-use s3::{S3Error, TagSet, Target};
+use s3::{Needs, S3Error, TagSet, Target};
 
 use super::answer::{self, Answer};
 use super::{Call, Run};
@@ -29,8 +29,7 @@ impl Run for GetObjectTagging {
 /// Replaces the tags of an object.
 impl Run for PutObjectTagging {
     async fn run(call: &Call<'_>, permit: Permit<Self>, _body: ObjectBody) -> Answer {
-        let input = permit.into_operation();
-        replace(call, &input.target, Some(&input.tags)).await?;
+        replace(call, permit, |input| (&input.target, Some(&input.tags))).await?;
         answer::empty(StatusCode::OK)
     }
 }
@@ -38,18 +37,22 @@ impl Run for PutObjectTagging {
 /// Removes the tags of an object.
 impl Run for DeleteObjectTagging {
     async fn run(call: &Call<'_>, permit: Permit<Self>, _body: ObjectBody) -> Answer {
-        let input = permit.into_operation();
-        replace(call, &input.target, None).await?;
+        replace(call, permit, |input| (&input.target, None)).await?;
         answer::empty(StatusCode::NO_CONTENT)
     }
 }
 
-async fn replace(call: &Call<'_>, target: &Target, tags: Option<&TagSet>) -> Result<(), S3Error> {
+async fn replace<Op: Needs>(
+    call: &Call<'_>,
+    mut permit: Permit<Op>,
+    wanted: impl Fn(&Op) -> (&Target, Option<&TagSet>),
+) -> Result<(), S3Error> {
     let writer = call.writer()?;
     for _ in 0..ATTEMPTS {
+        let (target, tags) = wanted(permit.operation());
         let entry = call.object_at(target).await?;
         match writer.set_tags(&target.key, &entry, tags.into_iter().flat_map(TagSet::iter)).await {
-            Err(FilerError::PreconditionFailed) => {}
+            Err(FilerError::PreconditionFailed) => permit = call.authorize_again(permit).await?,
             done => return done.map_err(errors::from_filer),
         }
     }

@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 
 /// A filer that holds up one transaction until it is released, and that either checks what transactions require or,
 /// like SeaweedFS, does not.
-struct Stopping {
+pub struct Stopping {
     inner: Arc<dyn Filer>,
     checks_required: bool,
     stop: Mutex<Option<Stop>>,
@@ -33,13 +33,13 @@ struct Stop {
 }
 
 /// A transaction that is held up.
-struct Held {
-    arrived: oneshot::Receiver<()>,
-    go_on: oneshot::Sender<()>,
+pub struct Held {
+    pub arrived: oneshot::Receiver<()>,
+    pub go_on: oneshot::Sender<()>,
 }
 
 impl Stopping {
-    fn new(checks_required: bool) -> Arc<Self> {
+    pub fn new(checks_required: bool) -> Arc<Self> {
         let directory = tempfile::tempdir().unwrap();
         let inner = EmbeddedFiler::open(directory.path()).unwrap();
         let (inner, _directory) = (Arc::new(inner), Some(directory));
@@ -57,7 +57,7 @@ impl Stopping {
     }
 
     /// Holds up the next transaction that has such a step.
-    fn stop_before(&self, before: fn(&Mutation) -> bool) -> Held {
+    pub fn stop_before(&self, before: fn(&Mutation) -> bool) -> Held {
         let ((arrived, has_arrived), (go_on, may_go_on)) = (oneshot::channel(), oneshot::channel());
         *self.stop.lock().unwrap() = Some(Stop { before, arrived, go_on: may_go_on });
         Held { arrived: has_arrived, go_on }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use bucket::attributes;
-use filer::EmbeddedFiler;
 use filer::fault::{Call, FaultyFiler};
+use filer::{EmbeddedFiler, Mutation};
 
+use crate::delete_bucket::Stopping;
 use crate::support::World;
 
 const TAGS: &str = "<Tagging><TagSet><Tag><Key>a</Key><Value>1</Value></Tag></TagSet></Tagging>";
@@ -167,4 +168,41 @@ async fn what_was_decided_on_is_what_is_sent() {
         world.send(line, headers, "").await;
         assert_eq!(filer.calls(Call::Lookup) - before, 1, "{line}");
     }
+}
+
+/// A change of an object that another one replaces meanwhile starts again, with a decision about the new object.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_starts_again_is_decided_again() {
+    let filer = Stopping::new(true);
+    let world = World::following(filer.clone(), false).await;
+    let policy = r#"{"Statement":[{"Effect":"Deny","Principal":"*","Action":["s3:*ObjectTagging","s3:PutObjectAcl"],"Resource":"arn:aws:s3:::plain/*","Condition":{"StringEquals":{"s3:ExistingObjectTag/secret":"yes"}}}]}"#;
+    world.patch_bucket("plain", &[(attributes::POLICY, policy), (attributes::OWNERSHIP, "ObjectWriter")]).await;
+    world.send("PUT /plain/denied", &[("x-amz-tagging", "secret=yes")], "x").await;
+    while world.ask("GET /plain/denied?tagging").await.outcome() != "403 AccessDenied" {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    let changes = [
+        ("PUT /plain/KEY?tagging", &[][..], TAGS, "200 "),
+        ("DELETE /plain/KEY?tagging", &[], "", "204 "),
+        ("PUT /plain/KEY?acl", &[("x-amz-acl", "public-read")], "", "200 "),
+    ];
+    for (number, (line, headers, body, done)) in changes.into_iter().enumerate() {
+        for (secret, wanted) in [("yes", "403 AccessDenied"), ("no", done)] {
+            let (path, line) =
+                (format!("PUT /plain/{secret}{number}"), line.replace("KEY", &format!("{secret}{number}")));
+            world.send(&path, &[("x-amz-tagging", "a=b")], "draft").await;
+            let held = filer.stop_before(changes_an_object);
+            let (changed, ()) = tokio::join!(world.send(&line, headers, body), async {
+                held.arrived.await.unwrap();
+                let tags = format!("secret={secret}");
+                assert_eq!(world.send(&path, &[("x-amz-tagging", &tags)], "final").await.outcome(), "200 ", "{line}");
+                held.go_on.send(()).unwrap();
+            });
+            assert_eq!(changed.outcome(), wanted, "{line}");
+        }
+    }
+}
+
+fn changes_an_object(step: &Mutation) -> bool {
+    matches!(step, Mutation::Patch { directory, .. } if directory == "/buckets/plain")
 }
