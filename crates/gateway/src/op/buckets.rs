@@ -136,10 +136,12 @@ impl Call<'_> {
         !access::decide(need, DecisionInput { caller: &caller, ..self.decision_input() }).is_allow()
     }
 
-    /// The owner id of the buckets that the caller creates: an account, or a name, as in SeaweedFS.
+    /// The owner id of the buckets that the caller creates: a name, as in SeaweedFS, or the caller's account. A name that stands for
+    /// another account, as one of twelve digits does, is never the owner.
     fn owner_id(&self) -> String {
         let is_role = self.caller.session.as_ref().is_some_and(|session| session.is_of_role());
-        match self.snapshot.user(&self.caller.name).filter(|_| !is_role) {
+        let is_own = |owner: &str| self.snapshot.account_of_owner(owner) == self.caller.account;
+        match self.snapshot.user(&self.caller.name).filter(|user| !is_role && is_own(&user.owner_id)) {
             Some(user) => user.owner_id.to_string(),
             None => self.caller.account.to_string(),
         }

@@ -392,6 +392,17 @@ async fn public_acls_are_blocked_and_ignored() {
         .await;
 }
 
+/// A user whose name looks like an account makes buckets of its own account.
+#[tokio::test]
+async fn a_name_like_an_account_owns_nothing_of_that_account() {
+    let world = World::with_users().await;
+    world.check(&[("222222222222", "PUT /made", &[WRITER, acl("public-read-write")], "", "200 ")]).await;
+    assert_eq!(stored(&world, "made", attributes::OWNER).await.as_deref(), Some("000000000000"));
+    for (owner, wanted) in [("000000000000", "200 "), ("222222222222", "403 ")] {
+        world.check(&[("admin", "HEAD /made", &[("x-amz-expected-bucket-owner", owner)], "", wanted)]).await;
+    }
+}
+
 /// The ids of owners and grantees are the same everywhere, and can be sent back.
 #[tokio::test]
 async fn canonical_ids_go_both_ways() {

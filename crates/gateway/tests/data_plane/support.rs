@@ -220,13 +220,14 @@ const IDENTITIES: &str =
     r#"{"identities":[{"name":"anonymous","actions":["Admin","Read","Write","List","Tagging","ReadAcp","WriteAcp"]}]}"#;
 
 /// Users whose secret is the id of their key and ` secret`. `admin` owns the buckets that belong to no one else, and `other` is the
-/// administrator of another account.
+/// administrator of another account. `222222222222` is a user of the account of `admin` with a name like an account's.
 const USERS: &str = r#"{"identities":[
     {"name":"admin","credentials":[{"accessKey":"AKADMIN","secretKey":"AKADMIN secret"}],"actions":["Admin"]},
     {"name":"reader","credentials":[{"accessKey":"AKREADER","secretKey":"AKREADER secret"}],"actions":["Read:plain"]},
     {"name":"writer","credentials":[{"accessKey":"AKWRITER","secretKey":"AKWRITER secret"}],"actions":["Write:plain"]},
     {"name":"other","account":{"id":"111122223333"},
      "credentials":[{"accessKey":"AKOTHER","secretKey":"AKOTHER secret"}],"actions":["Admin"]},
+    {"name":"222222222222","credentials":[{"accessKey":"AK222222222222","secretKey":"AK222222222222 secret"}],"actions":["Admin"]},
     {"name":"nobody","credentials":[{"accessKey":"AKNOBODY","secretKey":"AKNOBODY secret"}],"actions":[]}]}"#;
 
 /// The policy of the bucket `shared`: everyone may do everything, but no one may touch `private`.
