@@ -18,7 +18,7 @@ use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 use crate::feed::{Follower, Watch};
 use crate::fence::ListingCount;
 use crate::last_used::Recorder;
-use crate::query::{Call, PermittedCommand, QueryError, authorize};
+use crate::query::{Call, PermittedCommand, QueryError};
 
 /// How often a command is run again because another writer changed the same document.
 const ATTEMPTS: usize = 30;
@@ -89,13 +89,13 @@ impl IamApi {
     /// A change is answered once it is durable and every gateway enforces it. If a gateway does not in time, a grant is
     /// answered all the same, naming that gateway. A revocation is refused with `ChangeNotYetEnforced`, and repeating
     /// the call waits again.
-    pub async fn answer(&self, call: &Call<'_>, mut context: Context) -> Result<QueryAnswer, QueryError> {
+    pub async fn answer(&self, call: &Call<'_>, context: Context) -> Result<QueryAnswer, QueryError> {
         let snapshot = self.follower.current().ok_or_else(QueryError::not_loaded)?;
         let params = with_own_policy_arn(call.params, &snapshot);
         let params = with_stored_names(params, &snapshot);
         let call = Call { params: &params, ..*call };
         call.check_version(Service::Iam)?;
-        let command = &PermittedCommand::new(authorize(&call, &mut context, &snapshot)?)?;
+        let command = &PermittedCommand::authorize(&call, context, &snapshot)?;
         if command.writes() && self.read_only && !command.is_of_s3() {
             let message =
                 "IAM write operations are disabled on this server; start it with -iam.readOnly=false to allow them";
@@ -167,7 +167,7 @@ impl IamApi {
     /// Writes the result of the command. Returns whether it is applied here.
     async fn write(
         &self,
-        command: &PermittedCommand,
+        command: &PermittedCommand<'_>,
         request: &command::Request<'_>,
     ) -> Result<(command::Outcome, bool), QueryError> {
         self.finish_renames(request.now_s).await;
@@ -217,7 +217,7 @@ impl IamApi {
 
     async fn attempt(
         &self,
-        command: &PermittedCommand,
+        command: &PermittedCommand<'_>,
         request: &command::Request<'_>,
         watch: &Watch,
     ) -> Result<(command::Outcome, bool), Failure> {
@@ -265,13 +265,14 @@ impl IamApi {
     /// Runs a command on what is stored now. Returns the state on which it ran, what was read for it, and its result.
     async fn run(
         &self,
-        command: &PermittedCommand,
+        command: &PermittedCommand<'_>,
         request: &command::Request<'_>,
     ) -> Result<(Snapshot, ReadDocuments, command::Outcome), Failure> {
         let snapshot = self.follower.current().ok_or_else(QueryError::not_loaded)?;
         let keys = command.documents(request, &snapshot)?;
         let fresh = self.store.read(&keys).await?;
         let state = snapshot.apply(fresh.changes.iter().cloned());
+        command.authorize_again(&state)?;
         let outcome = command.run(request, &state)?;
         Ok((state, fresh, outcome))
     }

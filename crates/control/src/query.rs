@@ -164,19 +164,37 @@ impl Needs for RequestedAction {
 }
 
 /// An IAM command that the caller may run. It comes only from a permit for the action with the same name.
-pub(crate) struct PermittedCommand {
+pub(crate) struct PermittedCommand<'a> {
+    call: &'a Call<'a>,
     command: &'static Command,
-    _permit: Permit<RequestedAction>,
+    /// The condition keys that every call has.
+    context: Context,
+    /// These, and those of what the call is about.
+    decided_on: Context,
+    permit: Permit<RequestedAction>,
 }
 
-impl PermittedCommand {
-    /// Fails with `NotImplemented` for an action without a command.
-    pub(crate) fn new(permit: Permit<RequestedAction>) -> Result<Self, IamError> {
-        Ok(Self { command: Command::find(&permit.operation().name)?, _permit: permit })
+impl<'a> PermittedCommand<'a> {
+    /// Fails if a permission is missing, and with `NotImplemented` for an action without a command.
+    pub(crate) fn authorize(call: &'a Call<'a>, context: Context, snapshot: &Snapshot) -> Result<Self, QueryError> {
+        let mut decided_on = context.clone();
+        let permit = authorize(call, &mut decided_on, snapshot)?;
+        Ok(Self { call, command: Command::find(&permit.operation().name)?, context, decided_on, permit })
+    }
+
+    /// Decides again if what the decision was about is another thing in this state: an entity that was deleted and made again may
+    /// have another path or other tags.
+    pub(crate) fn authorize_again(&self, state: &Snapshot) -> Result<(), QueryError> {
+        let mut context = self.context.clone();
+        let needed = needs(self.call, &mut context, state)?;
+        if needed == self.permit.operation().needs && context == self.decided_on {
+            return Ok(());
+        }
+        authorize(self.call, &mut self.context.clone(), state).map(|_| ())
     }
 }
 
-impl Deref for PermittedCommand {
+impl Deref for PermittedCommand<'_> {
     type Target = Command;
 
     fn deref(&self) -> &Command {

@@ -99,6 +99,44 @@ async fn an_entity_that_another_call_begins_to_rely_on_is_not_deleted() {
     }
 }
 
+/// An entity that takes the place of the one that was decided on, or changes, gets its own decision.
+#[tokio::test]
+async fn what_changes_before_the_command_runs_is_decided_again() {
+    let key = "iam:CreateAccessKey";
+    let by_path = statement(&format!(r#""Action":"{key}","Resource":"arn:aws:iam::000000000000:user/team/*""#));
+    let tagged = r#""Condition":{"StringEquals":{"aws:ResourceTag/team":"blue"}}"#;
+    let by_tag = statement(&format!(r#""Action":"{key}","Resource":"*",{tagged}"#));
+    let blue = "CreateUser&UserName=bo&Path=/team/&Tags.member.1.Key=team&Tags.member.1.Value=blue".to_owned();
+    for (policy, changes) in [
+        (by_path, &["DeleteUser&UserName=bo", "CreateUser&UserName=bo&Path=/admins/"][..]),
+        (by_tag, &["TagUser&UserName=bo&Tags.member.1.Key=team&Tags.member.1.Value=red"]),
+    ] {
+        let world = World::new();
+        let allow = format!("PutUserPolicy&UserName=op&PolicyName=I&PolicyDocument={policy}");
+        let (filer, slow, quick) = both(&world, &["CreateUser&UserName=op".into(), allow, blue.clone()]).await;
+        slow.ok("op", "CreateAccessKey&UserName=bo").await;
+        let begun = filer.calls(Call::Lookup);
+        filer.set(Call::Lookup, Fault::Hang);
+        let creating = tokio::spawn({
+            let slow = slow.clone();
+            async move { slow.call("op", "CreateAccessKey&UserName=bo").await }
+        });
+        hanging(&filer, Call::Lookup, begun + 1).await;
+        for key in quick.state().user("bo").unwrap().record.credentials.iter().map(|key| &key.access_key) {
+            quick.ok("root", &format!("DeleteAccessKey&UserName=bo&AccessKeyId={key}")).await;
+        }
+        for change in changes {
+            quick.ok("root", change).await;
+        }
+        filer.clear();
+        assert_eq!(creating.await.unwrap().expect_err(&policy).code, "AccessDenied", "{policy}");
+    }
+}
+
+fn statement(elements: &str) -> String {
+    format!(r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow",{elements}}}]}}"#)
+}
+
 #[tokio::test]
 async fn nothing_begins_to_rely_on_a_deleted_entity() {
     for (calls, deletion, reliance) in rows() {
