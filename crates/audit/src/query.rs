@@ -184,14 +184,16 @@ fn who(event: &Value) -> String {
 }
 
 fn reason(decided: &Value) -> String {
-    let of = decided["policyType"].as_str().unwrap_or("policy").replace('_', " ");
+    let of = decided["policyType"].as_str().unwrap_or("policy");
+    let is_of_role = decided["resource"].as_str().is_some_and(|resource| resource.contains(":role/"));
     let policy = decided["policy"].as_str().map(|policy| format!(" by {policy}")).unwrap_or_default();
     let sid = decided["sid"].as_str().map(|sid| format!(" ({sid})")).unwrap_or_default();
     let statement = decided["statement"].as_u64().map(|at| format!(", statement {at}{sid}")).unwrap_or_default();
     match decided["decision"].as_str() {
         Some("allow") => format!("allowed{policy}{statement}"),
         Some("explicit_deny") => format!("denied{policy}{statement}"),
-        _ => format!("not allowed by any {of} policy"),
+        _ if of == "resource" && is_of_role => "not allowed by the trust policy".to_owned(),
+        _ => format!("not allowed by any {} policy", of.replace('_', " ")),
     }
 }
 
@@ -253,6 +255,23 @@ mod tests {
                 json!({"userIdentity": identity, "additionalEventData": {"kelpgate": {"decisions": decisions}}});
             let found = allowed(&event).map(|(arn, actions)| (arn, actions.collect::<Vec<_>>()));
             assert_eq!(found, want.map(|arn| (arn, vec!["s3:GetObject"])));
+        }
+    }
+
+    #[test]
+    fn reasons_name_the_kind_of_policy() {
+        let implicit = |policy_type: &str, resource: &str| json!({"decision": "implicit_deny", "policyType": policy_type, "resource": resource});
+        for (decided, want) in [
+            (implicit("resource", "arn:aws:s3:::reef/k"), "not allowed by any resource policy"),
+            (implicit("resource", "arn:aws:iam::000000000000:role/R"), "not allowed by the trust policy"),
+            (implicit("identity", "arn:aws:iam::000000000000:role/R"), "not allowed by any identity policy"),
+            (implicit("public_access_block", "arn:aws:s3:::reef"), "not allowed by any public access block policy"),
+            (
+                json!({"decision": "allow", "policy": "attached policy `P`", "statement": 1}),
+                "allowed by attached policy `P`, statement 1",
+            ),
+        ] {
+            assert_eq!(reason(&decided), want, "{decided}");
         }
     }
 
