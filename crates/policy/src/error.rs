@@ -33,6 +33,11 @@ impl PolicyError {
         &self.message
     }
 
+    /// The message with the place, for answers that have the code apart.
+    pub fn message_and_path(&self) -> String {
+        format!("{}{}", self.message, At(&self.path))
+    }
+
     /// Where the fault is: `Statement[1].Condition.StringEqual`, or `line 3 column 7` for text that is not JSON. Empty
     /// if the fault concerns the whole document.
     pub fn path(&self) -> &str {

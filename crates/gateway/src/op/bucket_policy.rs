@@ -48,7 +48,7 @@ impl Run for PutBucketPolicy {
         let text = std::str::from_utf8(&document)
             .map_err(|_| S3Error::with_message(S3ErrorCode::MalformedPolicy, "The policy is not UTF-8"))?;
         let policy = Policy::parse_bucket(input.bucket.as_str(), text)
-            .map_err(|error| S3Error::with_message(S3ErrorCode::MalformedPolicy, error.to_string()))?;
+            .map_err(|error| S3Error::with_message(S3ErrorCode::MalformedPolicy, error.message_and_path()))?;
         if policy.is_public() && bucket.public_access_block().block_public_policy {
             return Err(blocked("public policies", "BlockPublicPolicy"));
         }

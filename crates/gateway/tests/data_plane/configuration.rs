@@ -433,6 +433,8 @@ async fn policies_of_a_bucket() {
             ("", "GET /plain/k", &[], "", "200 "),
         ])
         .await;
+    let refused = world.send_as("admin", "PUT /plain?policy", &[], r#"{"Statement": []}"#).await;
+    assert!(!refused.element("Message").contains("MalformedPolicy"), "the code stands apart: {}", refused.text());
     let got = world.ask_admin("GET /plain?policy").await;
     assert_eq!((got.text(), got.header("content-type")), (&*everyone, "application/json"));
     let status = world.ask_admin("GET /plain?policyStatus").await;

@@ -13,8 +13,7 @@ pub(super) fn checked_document(request: &Request<'_>, kind: PolicyKind, paramete
 /// A policy of a call, or AWS's error with the place in the document.
 pub(super) fn parsed(policy: Result<Policy, PolicyError>) -> Result<Policy, IamError> {
     policy.map_err(|error| {
-        let place = if error.path().is_empty() { String::new() } else { format!(" (at {})", error.path()) };
         let status = if error.code() == "LimitExceeded" { 409 } else { 400 };
-        IamError::new(error.code(), status, format!("{}{place}", error.message()))
+        IamError::new(error.code(), status, error.message_and_path())
     })
 }
