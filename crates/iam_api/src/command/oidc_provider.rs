@@ -135,6 +135,10 @@ fn create(request: &Request<'_>, state: &Snapshot) -> Answer {
         return Err(IamError::exists(format!("Provider with url {url} already exists.")));
     }
     let account = request.caller.account;
+    if state.identity_provider(account, &url).is_some() {
+        let message = format!("Provider with url {url} already exists: it is in the configuration of the gateways.");
+        return Err(IamError::exists(message));
+    }
     let default = state.settings().account;
     let of_account = state.oidc_providers().iter().filter(|provider| provider.account_or(default) == account).count();
     if of_account >= PROVIDERS_PER_ACCOUNT {

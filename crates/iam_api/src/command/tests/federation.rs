@@ -1,9 +1,25 @@
 //! OIDC providers, service accounts, instance profiles, account aliases.
 
 use super::*;
-use iam::{OidcProvider, ServiceAccount};
+use iam::{IdentityProvider, OidcProvider, ServiceAccount};
 
 const ARN: &str = "OpenIDConnectProviderArn=arn:aws:iam::000000000000:oidc-provider/idp.example.com/realm";
+
+/// A provider of the configuration has its issuer for itself: a stored one would take its place once it is gone.
+#[test]
+fn an_issuer_of_the_configuration_is_taken() {
+    let record = OidcProvider { url: "https://idp.example.com/".into(), ..OidcProvider::default() };
+    let configured = IdentityProvider::of_record(&record, AccountId::DEFAULT);
+    let settings = Settings { identity_providers: vec![configured.into()], ..Settings::default() };
+    let state = Snapshot::new(settings, &iam::Identities::default());
+    story_on(
+        state,
+        &[
+            ("CreateOpenIDConnectProvider&Url=https://idp.example.com", "!EntityAlreadyExists"),
+            ("CreateOpenIDConnectProvider&Url=https://idp.example.com/other", "="),
+        ],
+    );
+}
 
 #[test]
 fn oidc_providers() {
