@@ -17,6 +17,7 @@ use crate::limits::LimitSettings;
 use crate::plugin::PluginSettings;
 use crate::providers::{self, Providers};
 use crate::quotas::QuotaSettings;
+use crate::stored_names::{check_policy, check_role};
 use crate::traces::TraceSettings;
 use crate::unknown::fields_of;
 use crate::unknown_settings::{refuse_unknown, unknown};
@@ -233,7 +234,8 @@ impl IamConfig {
     /// Reads the file.
     ///
     /// Fails on bad JSON, values of the wrong kind and unknown keys, each with line and column; on a
-    /// signing key that is not base64 or has fewer than 16 bytes; and on a filer address that is not in `-filer`.
+    /// signing key that is not base64 or has fewer than 16 bytes; on a filer address that is not in `-filer`; and on a
+    /// role or policy whose name the store cannot hold: it would otherwise be missing for those who rely on it.
     pub fn parse(text: &str, inputs: &ConfigInputs<'_>) -> Result<Self, JsonError> {
         let node = Node::parse(text)?;
         let mut object = node.object()?;
@@ -263,6 +265,7 @@ impl IamConfig {
             if config.roles.iter().any(|known| known.name == role.name) {
                 return Err(node.error(format!("the role `{}` is defined twice; merge the two", role.name)));
             }
+            check_role(&node, &role.name, is_stored(&config.role_store, inputs))?;
             readable(&node, PolicyKind::Trust, &role.trust_policy)?;
             config.roles.push(role);
         }
@@ -271,6 +274,7 @@ impl IamConfig {
             if config.policies.iter().any(|(known, _)| *known == name) {
                 return Err(node.error(format!("the policy `{name}` is defined twice; merge the two")));
             }
+            check_policy(&node, &name, is_stored(&config.policy_store, inputs))?;
             readable(&node, PolicyKind::Identity, &text)?;
             config.policies.push((name, text));
         }
@@ -405,6 +409,11 @@ impl IamConfig {
         }
         Ok(())
     }
+}
+
+/// Whether what the file defines goes to a filer. A gateway without `-filer` keeps everything in its own one.
+fn is_stored(store: &DocumentStore, inputs: &ConfigInputs<'_>) -> bool {
+    inputs.filers.is_empty() || matches!(store, DocumentStore::Filer { .. })
 }
 
 /// An unreadable policy prevents the start: on the filer it would replace a good one.

@@ -24,6 +24,7 @@ mod quotas;
 mod reload;
 mod revocation;
 mod shown;
+mod stored_names;
 mod traces;
 mod unknown;
 mod unknown_settings;

@@ -52,14 +52,14 @@ impl FilerStore {
     pub async fn seed(&self, config: &IamConfig) -> Result<Seeded, StoreError> {
         let mut done = Seeded::default();
         if let Some(base) = self.layout.role_base() {
-            let roles = config.roles.iter().map(role_definition).collect::<Result<Vec<_>, _>>()?;
+            let roles = config.roles.iter().map(role_definition).collect::<Vec<_>>();
             self.seed_into(base, &roles, &mut done).await?;
         }
         if matches!(config.policy_store, DocumentStore::Filer { .. }) {
             let base = self.layout.policy_base().map_or_else(|| "/etc/iam/policies".to_owned(), str::to_owned);
             let prefixed = self.layout.policy_base().is_some();
             let policies = config.policies.iter().map(|(name, text)| policy_definition(name, text, prefixed));
-            let policies = policies.collect::<Result<Vec<_>, _>>()?;
+            let policies: Vec<_> = policies.collect();
             // SeaweedFS reads every file in its own directory as a policy, so the record is next to the roles' base
             // instead.
             let record_base = if prefixed { base } else { "/seaweedfs/iam/policies".to_owned() };
@@ -156,36 +156,28 @@ impl FilerStore {
     }
 }
 
-fn role_definition(role: &iam::RoleRecord) -> Result<Definition, StoreError> {
+fn role_definition(role: &iam::RoleRecord) -> Definition {
     let what = format!("role `{}`", role.name);
-    check_name(&role.name, &what)?;
     let name: std::sync::Arc<str> = role.name.as_str().into();
     let document = role.clone();
     let change = Change::Role(name.clone(), RolePlace::Base, Some(Ok(document.clone())));
-    Ok(Definition {
+    Definition {
         hash: hash_of(&change).unwrap_or_default(),
         name: role.name.clone(),
         key: DocumentKey::Role(name.clone()),
         what,
         change: Box::new(move |_| Change::Role(name.clone(), RolePlace::Base, Some(Ok(document.clone())))),
-    })
+    }
 }
 
 /// If `prefixed`, the policy is stored as `policy_<name>.json`, the name used for seeding, unless SeaweedFS's
 /// `<name>.json` exists.
-fn policy_definition(name: &str, text: &str, prefixed: bool) -> Result<Definition, StoreError> {
+fn policy_definition(name: &str, text: &str, prefixed: bool) -> Definition {
     let what = format!("policy `{name}`");
-    check_name(name, &what)?;
-    if name.starts_with("policy_") {
-        return Err(StoreError::NoPlace(
-            what,
-            "its name begins with `policy_`, which is the prefix of stored policies",
-        ));
-    }
     let name: std::sync::Arc<str> = name.into();
     let policy = PolicyRecord::of_text(text);
     let change = Change::Policy(name.clone(), PolicyPlace::Base, Some(Ok(policy.clone())));
-    Ok(Definition {
+    Definition {
         hash: hash_of(&change).unwrap_or_default(),
         name: name.to_string(),
         key: DocumentKey::Policy(name.clone()),
@@ -198,21 +190,7 @@ fn policy_definition(name: &str, text: &str, prefixed: bool) -> Result<Definitio
             let new = if prefixed { PolicyPlace::BasePrefixed } else { PolicyPlace::Api };
             Change::Policy(name.clone(), stored.unwrap_or(new), Some(Ok(policy.clone())))
         }),
-    })
-}
-
-fn check_name(name: &str, what: &str) -> Result<(), StoreError> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
-    if !name.chars().all(plain) || name.len() > 128 {
-        return Err(StoreError::NoPlace(
-            what.to_owned(),
-            "names have at most 128 characters: letters, digits and _+=,.@-",
-        ));
     }
-    if name == "seeded" {
-        return Err(StoreError::NoPlace(what.to_owned(), "the name `seeded` is reserved"));
-    }
-    Ok(())
 }
 
 fn exists(change: &Change) -> bool {

@@ -430,16 +430,6 @@ async fn gateways_that_start_together_seed_once() {
 }
 
 #[tokio::test]
-async fn names_that_the_store_cannot_hold_are_refused() {
-    let place = place();
-    for name in ["seeded", "policy_x", "a/b"] {
-        let mut bad = config("sts:AssumeRole", GET);
-        bad.policies = vec![(name.to_owned(), GET.to_owned())];
-        assert!(matches!(place.store.seed(&bad).await, Err(StoreError::NoPlace(..))), "{name}");
-    }
-}
-
-#[tokio::test]
 async fn a_policy_in_two_places_is_read_and_written_in_both() {
     let place = place();
     place.put("/etc/iam/policies/P.json", GET).await;

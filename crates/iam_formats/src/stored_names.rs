@@ -1,0 +1,68 @@
+//! The names that roles and policies of `-iam.config` may have.
+
+use json::{JsonError, Node};
+
+/// The beginning of the file names of stored policies.
+const POLICY_PREFIX: &str = "policy_";
+
+/// Refuses the name of a role that cannot be that of a document. `is_stored`: whether the role goes to a filer.
+pub(crate) fn check_role(node: &Node<'_>, name: &str, is_stored: bool) -> Result<(), JsonError> {
+    check(node, &["roleName", "role_name"], name, is_stored && name == "seeded")
+}
+
+/// The same for the name of a policy.
+pub(crate) fn check_policy(node: &Node<'_>, name: &str, is_stored: bool) -> Result<(), JsonError> {
+    check(node, &["name"], name, is_stored && (name == "seeded" || name.starts_with(POLICY_PREFIX)))
+}
+
+fn check(node: &Node<'_>, keys: &[&str], name: &str, is_reserved: bool) -> Result<(), JsonError> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
+    let why = if !name.chars().all(is_plain) || name.len() > 128 {
+        "a name has at most 128 characters: letters, digits and _+=,.@-"
+    } else if is_reserved {
+        "the store needs names that are `seeded`, and for policies those that begin with `policy_`, for itself"
+    } else {
+        return Ok(());
+    };
+    let place = node.object()?.take_spelled(keys)?.unwrap_or_else(|| node.clone());
+    Err(place.error(format!("`{name}` cannot be the name: {why}; choose another one")))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{ConfigInputs, IamConfig};
+
+    const ROLE: &str = r#"{"roles":[{"roleName":"NAME","trustPolicy":{"Statement":[
+        {"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}]}}]"#;
+    const POLICY: &str = r#"{"policies":[{"name":"Good","document":{"Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}},
+        {"name":"NAME","document":{"Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}}]"#;
+
+    #[test]
+    fn names_that_cannot_be_stored_are_refused_at_their_place() {
+        let on_filer = r#","policy":{"storeType":"filer"},"roleStore":{"storeType":"filer"}}"#;
+        let of_cluster = ["localhost:8888".to_owned()];
+        let long = "a".repeat(129);
+        for (name, bad) in
+            [("a b", "PpRr"), ("a/b", "PpRr"), ("seeded", "PR"), ("policy_x", "P"), (&long, "PpRr"), ("a.b@c", "")]
+        {
+            for (kind, text, place) in [
+                ('P', format!("{POLICY}{on_filer}"), "line 2, column 17, `policies[1].name`"),
+                ('p', format!("{POLICY}}}"), "line 2, column 17, `policies[1].name`"),
+                ('R', format!("{ROLE}{on_filer}"), "line 1, column 23, `roles[0].roleName`"),
+                ('r', format!("{ROLE}}}"), "line 1, column 23, `roles[0].roleName`"),
+            ] {
+                let read = |filers| {
+                    let inputs = ConfigInputs { filers, generated_key: "" };
+                    IamConfig::parse(&text.replace("NAME", name), &inputs).map(|_| ()).map_err(|e| e.to_string())
+                };
+                let refused = read(&of_cluster);
+                assert_eq!(refused.is_err(), bad.contains(kind), "{kind} {name}: {refused:?}");
+                let why = refused.err().unwrap_or_else(|| place.to_owned());
+                assert!(why.starts_with(place), "{kind} {name}: {why}");
+                // A gateway with its own filer keeps in it what the file leaves in memory.
+                let kind = kind.to_ascii_uppercase();
+                assert_eq!(read(&[]).is_err(), bad.contains(kind), "own filer, {kind} {name}");
+            }
+        }
+    }
+}
