@@ -208,7 +208,7 @@ pub struct Credential {
     pub access_key: String,
     /// The secret half.
     pub secret_key: SecretAccessKey,
-    /// `Active`, `Inactive`, or empty for active.
+    /// `Active`, `Inactive`, or empty for active ([`Credential::is_active`]).
     pub status: String,
     /// Creation, seconds since 1970; 0 when unknown. Service accounts have their own.
     pub created_s: i64,
@@ -351,9 +351,10 @@ impl Credential {
         self.expires_s != 0 && self.expires_s <= now_s
     }
 
-    /// True unless the status says otherwise. An unknown status counts as inactive.
+    /// True unless the status says otherwise. `active` in any case is active, as in SeaweedFS. An unknown status counts as
+    /// inactive, although SeaweedFS lets the key in: whoever wrote it wanted to say something else than active.
     pub fn is_active(&self) -> bool {
-        matches!(self.status.as_str(), "" | "Active")
+        self.status.is_empty() || self.status.eq_ignore_ascii_case("Active")
     }
 
     /// The id of the key with which the secret is encrypted, if it is [`SEALED`] text and not a plain secret.

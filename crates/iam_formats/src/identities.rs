@@ -18,7 +18,7 @@ pub(crate) const TOP_LEVEL: [&str; 7] =
 /// Reads a file. `variable` looks up the environment for `${NAME}` in access and secret keys.
 ///
 /// Fails on bad JSON or a value of the wrong kind, with line and column; on two identities with the same access key
-/// or the same name; and on a published secret.
+/// or the same name; on a credential whose status is neither `Active` nor `Inactive`; and on a published secret.
 pub fn parse(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<Identities, JsonError> {
     let node = Node::parse(text)?;
     let mut object = node.object()?;
@@ -34,6 +34,7 @@ pub fn parse(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<Id
     }
     for node in object.array(&["serviceAccounts", "service_accounts"])? {
         let mut account = ServiceAccount::read(&node, Facts::default())?;
+        check_statuses(node.object()?.take("credential").as_slice())?;
         let credential = account.credential.take().into_iter().collect();
         account.credential =
             expand(&mut found, credential, &account.id, variable).map_err(|why| node.error(why))?.pop();
@@ -75,6 +76,7 @@ fn identity(
     variable: &dyn Fn(&str) -> Option<String>,
 ) -> Result<UserRecord, JsonError> {
     let mut user = UserRecord::read(node, Facts::default())?;
+    check_statuses(&node.object()?.array(&["credentials"])?)?;
     user.is_static = true;
     if let Some(known) = user.account.as_ref().and_then(|account| accounts.get(&account.id)) {
         user.account = Some(known.clone());
@@ -97,6 +99,22 @@ fn identity(
     let credentials = std::mem::take(&mut user.credentials);
     user.credentials = expand(found, credentials, &user.name, variable).map_err(|why| node.error(why))?;
     Ok(user)
+}
+
+/// Refuses a status of which it is not clear whether the key may be used. SeaweedFS knows only the exact `Inactive`, and lets
+/// keys with any other status in.
+fn check_statuses(credentials: &[Node<'_>]) -> Result<(), JsonError> {
+    for credential in credentials {
+        let Some(node) = credential.object()?.take("status") else { continue };
+        let status = node.string()?;
+        if !matches!(status.as_str(), "" | "Inactive") && !status.eq_ignore_ascii_case("Active") {
+            return Err(node.error(format!(
+                "`{status}` is neither `Active` nor `Inactive`; write `Inactive` to switch the key off, which is all that `weed s3` \
+                 understands, or `Active`"
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn warn_of_unknown(found: &mut Identities, unknown: &UnknownFields, path: &str) {
@@ -243,6 +261,32 @@ mod tests {
         assert!(identities.add_environment_admin("AK", SecretAccessKey::new("minioadmin")).is_err());
         assert!(identities.add_root("AK", SecretAccessKey::new("minioadmin")).is_err());
         assert!(identities.users.is_empty());
+    }
+
+    #[test]
+    fn a_key_is_switched_off_by_one_word_only() {
+        let user = r#"{"identities":[{"name":"a","credentials":[{"accessKey":"K","secretKey":"s","status":"WORD"}]}]}"#;
+        let service = r#"{"serviceAccounts":[{"id":"sa:a:1","parentUser":"a","credential":{"accessKey":"K","secretKey":"s",
+            "status":"WORD"}}]}"#;
+        for (word, is_active) in [
+            ("", Ok(true)),
+            ("Active", Ok(true)),
+            ("active", Ok(true)),
+            ("Inactive", Ok(false)),
+            ("inactive", Err(())),
+            ("Disabled", Err(())),
+        ] {
+            let found = parse(&user.replace("WORD", word), &none);
+            let why = "line 1, column 85, `identities[0].credentials[0].status`: ";
+            assert!(found.as_ref().err().is_none_or(|error| error.to_string().starts_with(why)), "{found:?}");
+            let found = found.map(|found| found.users[0].credentials[0].is_active());
+            assert_eq!(found.map_err(|_| ()), is_active, "{word}");
+            let found = parse(&service.replace("WORD", word), &none);
+            let why = "line 2, column 22, `serviceAccounts[0].credential.status`: ";
+            assert!(found.as_ref().err().is_none_or(|error| error.to_string().starts_with(why)), "{found:?}");
+            let found = found.map(|found| found.service_accounts[0].credential.as_ref().unwrap().is_active());
+            assert_eq!(found.map_err(|_| ()), is_active, "{word}");
+        }
     }
 
     #[test]

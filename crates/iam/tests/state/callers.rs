@@ -49,7 +49,9 @@ fn transitive_tags_are_found_whatever_their_case() {
 
 #[test]
 fn keys_are_active_unless_their_status_says_otherwise() {
-    for (status, active) in [("", true), ("Active", true), ("Inactive", false), ("active", false), ("Expired", false)] {
+    for (status, active) in
+        [("", true), ("Active", true), ("Inactive", false), ("active", true), ("inactive", false), ("Expired", false)]
+    {
         let key = Credential { status: status.into(), ..Credential::new("AKA", "s") };
         assert_eq!(key.is_active(), active, "{status}");
     }
