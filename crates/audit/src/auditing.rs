@@ -13,7 +13,7 @@ use crate::cloudtrail;
 use crate::encoder::Encoder;
 use crate::file::{FileLog, SharedHead};
 use crate::metrics::AuditMetrics;
-use crate::network::Network;
+use crate::network::{Network, sender};
 use crate::recent::Recent;
 use crate::sink::{Running, Sink, Underway, in_reused_memory};
 use crate::strangers::Strangers;
@@ -62,6 +62,14 @@ impl Pending {
         }
         Ok(())
     }
+}
+
+/// Checks what the connection of a sink needs, as if it were opened. Sinks without one have nothing to check.
+///
+/// Error: a file is missing, or cannot be used.
+pub fn check_connection(settings: &SinkSettings) -> Result<(), String> {
+    let SinkKind::Network(network) = &settings.kind else { return Ok(()) };
+    sender(&network.protocol).map(|_| ()).map_err(|error| format!("the sink `{}`: {error}", settings.name))
 }
 
 /// How long records on their way to a sink that is no longer wanted are waited for.

@@ -36,7 +36,7 @@ pub mod verify;
 /// The directory of the filer with the last digest of each log, under its id.
 pub const ANCHORS: &str = "/seaweedfs/kelpgate/audit";
 
-pub use auditing::{Auditing, Head, Pending, Prepared};
+pub use auditing::{Auditing, Head, Pending, Prepared, check_connection};
 pub use cloudtrail::encode as cloudtrail;
 pub use file::existing;
 

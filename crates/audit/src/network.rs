@@ -14,6 +14,15 @@ use crate::spool::Spool;
 use crate::syslog::Syslog;
 use crate::webhook::Webhook;
 
+/// Reads the files that a connection needs. Nothing is connected.
+pub(crate) fn sender(protocol: &Protocol) -> Result<Box<dyn Deliver>, String> {
+    Ok(match protocol {
+        Protocol::Webhook(webhook) => Box::new(Webhook::new(webhook)?),
+        Protocol::Fluentd(fluentd) => Box::new(Fluentd::new(fluentd)?),
+        Protocol::Syslog(syslog) => Box::new(Syslog::new(syslog)?),
+    })
+}
+
 /// A sender with its queue.
 pub(crate) struct Network {
     sender: Box<dyn Deliver>,
@@ -27,11 +36,7 @@ pub(crate) struct Network {
 impl Network {
     /// Nothing is connected yet: a receiver that is away does not keep the gateway from starting.
     pub(crate) fn open(settings: &NetworkSettings, encoder: Encoder, dropped: Counter) -> Result<Self, String> {
-        let sender: Box<dyn Deliver> = match &settings.protocol {
-            Protocol::Webhook(webhook) => Box::new(Webhook::new(webhook)?),
-            Protocol::Fluentd(fluentd) => Box::new(Fluentd::new(fluentd)?),
-            Protocol::Syslog(syslog) => Box::new(Syslog::new(syslog)?),
-        };
+        let sender = sender(&settings.protocol)?;
         let spool = settings.queue_directory.as_deref().map(|directory| Spool::open(directory, settings.queue_bytes));
         Ok(Self { sender, spool: spool.transpose()?, encoder, dropped })
     }

@@ -1,12 +1,15 @@
 //! `kelpgate config`: whether a gateway would start with these files, and what it would make of them.
 
 mod show;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use filer::seaweedfs::FilerAddress;
-use iam_formats::SinkSettings;
+use iam::Identities;
+use ids::SecretAccessKey;
 use server::configuration::{Configuration, check_credential_store, security, trusted_proxies_of_security};
 use server::quotas;
 
@@ -62,33 +65,42 @@ pub fn run(command: ConfigCommand, given: &ExpandedArguments) -> Result<bool, St
 }
 
 fn check(asked: &Check) -> Result<bool, String> {
-    let mut advice = Vec::new();
-    let checked = [
-        ("-filer", FilerAddress::parse_list(&asked.filer).map(|_| ()).map_err(|error| error.to_string())),
-        ("files", files(asked, &mut advice)),
-        ("security.toml", of_security(asked.config_dir.as_deref())),
-        ("credential.toml", check_credential_store(asked.config_dir.as_deref())),
-        ("-auditLogConfig", asked.audit_log_config.as_deref().map_or(Ok(()), audit_log)),
-    ];
-    let mut is_good = true;
-    for (what, problem) in checked.into_iter().filter_map(|(what, checked)| Some((what, checked.err()?))) {
-        is_good = false;
-        say!("error: {what}: {problem}");
+    let Findings { errors, warnings } = findings(asked);
+    for error in &errors {
+        say!("error: {error}");
     }
-    for advice in advice {
-        say!("warning: {advice}");
+    for warning in &warnings {
+        say!("warning: {warning}");
     }
-    if is_good {
+    if errors.is_empty() {
         say!("a gateway starts with these files");
     }
-    Ok(is_good)
+    Ok(errors.is_empty())
+}
+
+/// What is wrong with the files, and what has to be known about them.
+struct Findings {
+    errors: Vec<String>,
+    warnings: Vec<String>,
+}
+
+fn findings(asked: &Check) -> Findings {
+    let mut warnings = Vec::new();
+    let checked = [
+        ("-filer", FilerAddress::parse_list(&asked.filer).map(|_| ()).map_err(|error| error.to_string())),
+        ("files", files(asked, &mut warnings)),
+        ("security.toml", of_security(asked.config_dir.as_deref())),
+        ("credential.toml", check_credential_store(asked.config_dir.as_deref())),
+    ];
+    let wrong = checked.into_iter().filter_map(|(what, checked)| Some(format!("{what}: {}", checked.err()?)));
+    Findings { errors: wrong.collect(), warnings }
 }
 
 /// Reads the files. What they ask of the command line, which is not known here, goes to `advice`.
 fn files(asked: &Check, advice: &mut Vec<String>) -> Result<(), String> {
     let filers: Vec<String> = asked.filer.split(',').filter(|filer| !filer.is_empty()).map(str::to_owned).collect();
     let configuration = Configuration::read(asked.config.as_deref(), asked.iam_config.as_deref(), &filers)?;
-    configuration.secret_keys()?;
+    configuration.check_opening(asked.audit_log_config.as_deref())?;
     configuration.session_keys(None)?;
     logging::filter(configuration.iam.kelpgate.log.as_deref()).map(|_| ())?;
     configuration.trusted_proxies(&[])?;
@@ -104,16 +116,21 @@ fn files(asked: &Check, advice: &mut Vec<String>) -> Result<(), String> {
         Err(why) if filers.is_empty() => advice.push(format!("{why}; `kelpgate s3` does not start with it")),
         checked => checked?,
     }
+    identities(configuration.identities, filers.is_empty(), advice)
+}
+
+/// Adds the identity that a gateway adds to those of the file. Without `-filer`, the gateway may be one that makes its own root.
+fn identities(mut identities: Identities, maybe_server: bool, advice: &mut Vec<String>) -> Result<(), String> {
+    if !maybe_server {
+        return Configuration::add_environment_admin(&mut identities);
+    }
+    if let Err(why) = identities.add_root("(root)", SecretAccessKey::new(String::new())) {
+        advice.push(format!("{why}; as it is, `kelpgate server` does not start, and `kelpgate s3` does"));
+    }
     Ok(())
 }
 
 fn of_security(config_dir: Option<&Path>) -> Result<(), String> {
     let listed = trusted_proxies_of_security(security(config_dir)?.source.as_deref())?;
     Configuration::read(None, None, &[])?.trusted_proxies(&listed).map(|_| ())
-}
-
-fn audit_log(path: &Path) -> Result<(), String> {
-    let text =
-        std::fs::read_to_string(path).map_err(|error| format!("`{}` cannot be read: {error}", path.display()))?;
-    SinkSettings::of_weed(&text, None).map(|_| ()).map_err(|error| format!("`{}`: {error}", path.display()))
 }

@@ -9,7 +9,7 @@ use audit::chain::DigestKey;
 use audit::{ANCHORS, Auditing, Head, Prepared};
 use filer::{Attributes, Entry, Filer, Mutation, Transaction};
 use gateway::{Auditor, RecordWritten};
-use iam_formats::{AuditSettings, FileSettings, SinkSettings};
+use iam_formats::{AuditSettings, FileSettings, SinkKind, SinkSettings};
 use tokio::sync::Mutex;
 
 use crate::private_file;
@@ -53,6 +53,29 @@ pub fn prepare(auditing: &Auditing, settings: &AuditSettings, weed_file: Option<
     auditing.prepare(&with_weed(settings, weed_file)?, signing_key).map_err(in_settings)
 }
 
+/// Checks that the sinks can be opened, and makes nothing: no files, no keys, no connections.
+pub fn check(settings: &AuditSettings, weed_file: Option<&Path>) -> Result<(), String> {
+    with_weed(settings, weed_file)?.sinks.iter().try_for_each(check_sink).map_err(in_settings)
+}
+
+fn check_sink(sink: &SinkSettings) -> Result<(), String> {
+    audit::check_connection(sink)?;
+    match &sink.kind {
+        SinkKind::StandardOutput => Ok(()),
+        SinkKind::Network(network) => network
+            .queue_directory
+            .as_ref()
+            .map_or(Ok(()), |directory| private_file::check_directory(Path::new(directory))),
+        SinkKind::File(file) => {
+            private_file::check_writable(Path::new(&file.path))?;
+            match stored_key(file)? {
+                Some(_) => Ok(()),
+                None => private_file::check_writable(Path::new(&file.signing_key_file)),
+            }
+        }
+    }
+}
+
 fn with_weed(settings: &AuditSettings, weed_file: Option<&Path>) -> Result<AuditSettings, String> {
     let mut settings = settings.clone();
     settings.sinks.extend(weed_file.map(of_weed).transpose()?);
@@ -74,16 +97,22 @@ pub fn of_weed(path: &Path) -> Result<SinkSettings, String> {
 
 /// The key that signs the digests of a file. It is made at the first start, with the public key beside it.
 fn signing_key(file: &FileSettings) -> Result<DigestKey, String> {
-    let path = Path::new(&file.signing_key_file);
-    if let Some(text) = private_file::read(path)? {
-        return DigestKey::parse(&text).map_err(|error| format!("`{}`: {error}", path.display()));
+    if let Some(key) = stored_key(file)? {
+        return Ok(key);
     }
+    let path = Path::new(&file.signing_key_file);
     let key = DigestKey::generate()?;
     private_file::write(path, &key.to_text())?;
     let public = format!("{}.pub", file.signing_key_file);
     std::fs::write(&public, format!("{}\n", key.public()))
         .map_err(|error| format!("`{public}` cannot be written: {error}"))?;
     Ok(key)
+}
+
+fn stored_key(file: &FileSettings) -> Result<Option<DigestKey>, String> {
+    let path = Path::new(&file.signing_key_file);
+    let text = private_file::read(path)?;
+    text.map(|text| DigestKey::parse(&text)).transpose().map_err(|error| format!("`{}`: {error}", path.display()))
 }
 
 /// Keeps the last digest of each log on the filer, so that a log whose end was cut off is found out.

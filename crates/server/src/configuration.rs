@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use federation::Directory;
 use filer::seaweedfs::Security;
 use iam::Identities;
 use iam_formats::{ConfigInputs, DocumentStore, IamConfig, identities};
@@ -13,7 +14,7 @@ use store::SecretKeys;
 use sts::SessionKeys;
 use zeroize::Zeroizing;
 
-use crate::private_file;
+use crate::{audit_log, private_file, tracer};
 
 /// The variable with the keys for secrets at rest, if no file holds them.
 pub const SECRETS_KEY: &str = "KELPGATE_SECRETS_KEY";
@@ -107,6 +108,16 @@ impl Configuration {
         SecretKeys::parse(&text).map(Some).map_err(|error| format!("{from}: {error}"))
     }
 
+    /// Checks what a start does with the files that these name, and makes nothing.
+    pub fn check_opening(&self, audit_file: Option<&Path>) -> Result<(), String> {
+        self.secret_keys()?;
+        let config = &self.iam.kelpgate;
+        config.traces.as_ref().map_or(Ok(()), tracer::check)?;
+        let directories = self.iam.directories.iter().cloned();
+        directories.map(Directory::new).try_for_each(|directory| directory.map(|_| ()))?;
+        audit_log::check(&config.audit, audit_file)
+    }
+
     /// The keys that sign sessions: the configured one, or else `fallback` (a name and bytes). Without either there are
     /// no sessions.
     pub fn session_keys(&self, fallback: Option<(&str, &[u8])>) -> Result<Option<Arc<SessionKeys>>, String> {
@@ -132,7 +143,16 @@ fn read_file(flag: &str, path: &Path) -> Result<String, String> {
 }
 
 /// `security.toml`, with the overrides from the environment.
+///
+/// Fails if there is no such directory: without the file that is meant to be in it, the gateway would run without TLS and keys.
 pub fn security(config_dir: Option<&Path>) -> Result<Security, String> {
+    let config_dir = config_dir.filter(|directory| !directory.as_os_str().is_empty());
+    if let Some(missing) = config_dir.filter(|directory| !directory.is_dir()) {
+        return Err(format!(
+            "-config_dir: there is no directory `{}`; correct it, or leave it out to search the usual places alone",
+            missing.display()
+        ));
+    }
     let security = Security::load(config_dir, &|name| std::env::var(name).ok()).map_err(|error| error.to_string())?;
     if let Some(source) = &security.source {
         tracing::info!("security settings from {}", source.display());

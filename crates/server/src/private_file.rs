@@ -5,6 +5,8 @@ use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
+use rustix::fs::{Access, access};
+
 /// Writes a file with mode 0600, in one step: readers see either the old content or the new.
 pub fn write(path: &Path, content: &str) -> Result<(), String> {
     let problem = |error: std::io::Error| format!("`{}` cannot be written: {error}", path.display());
@@ -13,6 +15,25 @@ pub fn write(path: &Path, content: &str) -> Result<(), String> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary).map_err(problem)?;
     file.write_all(content.as_bytes()).and_then(|()| file.sync_all()).map_err(problem)?;
     fs::rename(&temporary, path).map_err(problem)
+}
+
+/// Whether a file can be written, or made. It is left as it is.
+pub fn check_writable(path: &Path) -> Result<(), String> {
+    let (asked, needed) = match (path.exists(), path.parent()) {
+        (false, Some(directory)) => (directory.join("."), Access::WRITE_OK | Access::EXEC_OK),
+        _ => (path.to_owned(), Access::WRITE_OK),
+    };
+    access(&asked, needed)
+        .map_err(|error| format!("`{}` cannot be written: {}", path.display(), std::io::Error::from(error)))
+}
+
+/// Whether files can be made in a directory, or in one that is made for them. Nothing is made.
+pub fn check_directory(path: &Path) -> Result<(), String> {
+    let there = path.ancestors().find(|directory| directory.exists()).unwrap_or(path);
+    check_writable(&there.join("new")).map_err(|_| {
+        let why = if there.is_dir() { "cannot be written" } else { "is no directory" };
+        format!("no files can be made in `{}`: `{}` {why}", path.display(), there.display())
+    })
 }
 
 /// The content of a file, or `None` if there is none. A file that others can read is refused.

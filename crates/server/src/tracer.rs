@@ -5,19 +5,19 @@ use std::time::Duration;
 
 use gateway::Metrics;
 use iam_formats::TraceSettings;
-use traces::{TraceMetrics, Tracer};
+use traces::{Exporter, TraceMetrics, Tracer};
 
 use crate::workers::{Period, RunEnd, RunsOn, Worker};
 
 /// How often spans are sent.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// The tracer that the settings ask for, with the worker that sends its spans; one that traces nothing if they ask for none.
-pub fn start(settings: Option<&TraceSettings>, metrics: &Metrics) -> Result<(Tracer, Option<Worker>), String> {
-    let counters = TraceMetrics::default();
-    metrics.register(|registry| counters.register(registry));
-    let Some(settings) = settings else { return Ok((Tracer::default(), None)) };
-    let in_settings = |error: String| format!("kelpgate.traces: {error}");
+/// Checks that [`start`] can use the settings.
+pub fn check(settings: &TraceSettings) -> Result<(), String> {
+    open(settings, &TraceMetrics::default()).map(|_| ())
+}
+
+fn open(settings: &TraceSettings, counters: &TraceMetrics) -> Result<(Tracer, Exporter), String> {
     let settings = traces::TraceSettings {
         endpoint: settings.endpoint.clone(),
         sampled_per_million: settings.sampled_per_million,
@@ -26,7 +26,16 @@ pub fn start(settings: Option<&TraceSettings>, metrics: &Metrics) -> Result<(Tra
         token_file: settings.token_file.clone(),
         with_paths: settings.with_paths,
     };
-    let (tracer, exporter) = Tracer::new(&settings, env!("CARGO_PKG_VERSION"), &counters).map_err(in_settings)?;
+    let opened = Tracer::new(&settings, env!("CARGO_PKG_VERSION"), counters);
+    opened.map_err(|error| format!("kelpgate.traces: {error}"))
+}
+
+/// The tracer that the settings ask for, with the worker that sends its spans; one that traces nothing if they ask for none.
+pub fn start(settings: Option<&TraceSettings>, metrics: &Metrics) -> Result<(Tracer, Option<Worker>), String> {
+    let counters = TraceMetrics::default();
+    metrics.register(|registry| counters.register(registry));
+    let Some(settings) = settings else { return Ok((Tracer::default(), None)) };
+    let (tracer, exporter) = open(settings, &counters)?;
     let exporter = Arc::new(exporter);
     let send = move || {
         let exporter = Arc::clone(&exporter);
