@@ -4,13 +4,15 @@ mod show;
 #[cfg(test)]
 mod tests;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use filer::seaweedfs::FilerAddress;
+use filer::seaweedfs::{FilerAddress, Security};
 use iam::Identities;
 use ids::SecretAccessKey;
-use server::configuration::{Configuration, check_credential_store, security, trusted_proxies_of_security};
+use server::configuration::{
+    Configuration, NO_SESSION_KEY, check_credential_store, security, session_key_of, trusted_proxies_of_security,
+};
 use server::quotas;
 
 use crate::arguments::{S3, Server};
@@ -86,10 +88,11 @@ struct Findings {
 
 fn findings(asked: &Check) -> Findings {
     let mut warnings = Vec::new();
+    let security = security(asked.config_dir.as_deref());
     let checked = [
         ("-filer", FilerAddress::parse_list(&asked.filer).map(|_| ()).map_err(|error| error.to_string())),
-        ("files", files(asked, &mut warnings)),
-        ("security.toml", of_security(asked.config_dir.as_deref())),
+        ("files", files(asked, security.as_ref().unwrap_or(&Security::default()), &mut warnings)),
+        ("security.toml", of_security(&security)),
         ("credential.toml", check_credential_store(asked.config_dir.as_deref())),
     ];
     let wrong = checked.into_iter().filter_map(|(what, checked)| Some(format!("{what}: {}", checked.err()?)));
@@ -97,11 +100,13 @@ fn findings(asked: &Check) -> Findings {
 }
 
 /// Reads the files. What they ask of the command line, which is not known here, goes to `advice`.
-fn files(asked: &Check, advice: &mut Vec<String>) -> Result<(), String> {
+fn files(asked: &Check, security: &Security, advice: &mut Vec<String>) -> Result<(), String> {
     let filers: Vec<String> = asked.filer.split(',').filter(|filer| !filer.is_empty()).map(str::to_owned).collect();
-    let configuration = Configuration::read(asked.config.as_deref(), asked.iam_config.as_deref(), &filers)?;
+    let (config, iam_config) = (asked.config.as_deref(), asked.iam_config.as_deref());
+    let configuration = Configuration::read_silently(config, iam_config, &filers)?;
+    advice.extend(configuration.warnings(config, iam_config));
     configuration.check_opening(asked.audit_log_config.as_deref())?;
-    configuration.session_keys(None)?;
+    session_keys(&configuration, security, filers.is_empty(), advice)?;
     logging::filter(configuration.iam.kelpgate.log.as_deref()).map(|_| ())?;
     configuration.trusted_proxies(&[])?;
     if let Some(authorities) = &configuration.iam.client_authorities {
@@ -119,6 +124,26 @@ fn files(asked: &Check, advice: &mut Vec<String>) -> Result<(), String> {
     identities(configuration.identities, filers.is_empty(), advice)
 }
 
+/// Sessions may be signed with the key of `security.toml`, and `kelpgate server` makes its own.
+fn session_keys(
+    configuration: &Configuration,
+    security: &Security,
+    maybe_server: bool,
+    advice: &mut Vec<String>,
+) -> Result<(), String> {
+    let (keys, passed_over) = configuration.iam.session_keys(session_key_of(security).as_slice())?;
+    advice.extend(passed_over);
+    match keys {
+        Some(_) => {}
+        None if maybe_server => advice.push(
+            "there is no sts.signingKey: `kelpgate s3` refuses AssumeRole and session tokens; `kelpgate server` makes a key of its own"
+                .to_owned(),
+        ),
+        None => advice.push(NO_SESSION_KEY.to_owned()),
+    }
+    Ok(())
+}
+
 /// Adds the identity that a gateway adds to those of the file. Without `-filer`, the gateway may be one that makes its own root.
 fn identities(mut identities: Identities, maybe_server: bool, advice: &mut Vec<String>) -> Result<(), String> {
     if !maybe_server {
@@ -130,7 +155,7 @@ fn identities(mut identities: Identities, maybe_server: bool, advice: &mut Vec<S
     Ok(())
 }
 
-fn of_security(config_dir: Option<&Path>) -> Result<(), String> {
-    let listed = trusted_proxies_of_security(security(config_dir)?.source.as_deref())?;
+fn of_security(security: &Result<Security, String>) -> Result<(), String> {
+    let listed = trusted_proxies_of_security(security.as_ref().map_err(String::clone)?.source.as_deref())?;
     Configuration::read(None, None, &[])?.trusted_proxies(&listed).map(|_| ())
 }

@@ -400,10 +400,8 @@ impl IamConfig {
                 continue; // the same file read as an identities file
             }
             if key == "oidcProviderStore" {
-                self.warnings.push("`oidcProviderStore` is ignored, as in SeaweedFS".to_owned());
-            } else if key.starts_with('_') || key.starts_with('$') || key == "comment" {
-                self.warnings.push(format!("`{key}` is treated as a comment and ignored"));
-            } else {
+                self.warnings.push(node.remark("this is ignored, as in SeaweedFS"));
+            } else if !key.starts_with('_') && !key.starts_with('$') && key != "comment" {
                 return Err(unknown(&node, ""));
             }
         }
@@ -469,10 +467,9 @@ fn document_store(
         }
         for key in ["noCache", "ttl", "listTtl", "maxCacheSize", "cacheTtl", "maxCacheEntries"] {
             if let Some(node) = store.take(key) {
-                warnings.push(format!(
-                    "`{}` is ignored: the gateway follows changes on the filer, and nothing expires",
-                    node.path()
-                ));
+                warnings.push(
+                    node.remark("this is ignored: the gateway follows changes on the filer, and nothing expires"),
+                );
             }
         }
         refuse_unknown(store)?;

@@ -9,7 +9,7 @@ use crate::documents::{StoredDocument, account, document_text};
 use crate::facts::Facts;
 use crate::unknown::fields_of;
 use iam::{Account, Credential, Identities, ROOT, ServiceAccount, UnknownFields, UserRecord};
-use json::{JsonError, Node};
+use json::{JsonError, Node, Object};
 
 /// The keys at the top of an identities file; the same file may be an `-iam.config` as well.
 pub(crate) const TOP_LEVEL: [&str; 7] =
@@ -21,6 +21,22 @@ pub(crate) const TOP_LEVEL: [&str; 7] =
 /// or the same name; on a credential whose status is neither `Active` nor `Inactive`; and on a published secret.
 pub fn parse(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<Identities, JsonError> {
     let node = Node::parse(text)?;
+    let (mut found, object) = read(&node, variable)?;
+    for (_, node) in object.rest().iter().filter(|(key, _)| !is_comment(key)) {
+        found.warnings.push(node.remark(UNKNOWN));
+    }
+    Ok(found)
+}
+
+/// What is said of a key that nobody reads.
+const UNKNOWN: &str = "this key is unknown and ignored";
+
+fn is_comment(key: &str) -> bool {
+    key.starts_with('_')
+}
+
+/// Reads what is known of a file.
+fn read<'a>(node: &Node<'a>, variable: &dyn Fn(&str) -> Option<String>) -> Result<(Identities, Object<'a>), JsonError> {
     let mut object = node.object()?;
     let mut found = Identities::default();
     let mut accounts = BTreeMap::new();
@@ -36,36 +52,32 @@ pub fn parse(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<Id
         let mut account = ServiceAccount::read(&node, Facts::default())?;
         check_statuses(node.object()?.take("credential").as_slice())?;
         let credential = account.credential.take().into_iter().collect();
-        account.credential =
-            expand(&mut found, credential, &account.id, variable).map_err(|why| node.error(why))?.pop();
+        account.credential = expand(&mut found, &node, credential, &account.id, variable)?.pop();
         found.service_accounts.push(account);
     }
     for node in object.array(&["policies"])? {
         let policy = policy(&node)?;
         found.policies.push(policy);
     }
-    refuse_duplicate_keys(&found, &node)?;
-    if object.take("groups").is_some() {
-        found
-            .warnings
-            .push("`groups` of an identities file are ignored, as in SeaweedFS; create groups with the IAM API".into());
+    refuse_duplicate_keys(&found, node)?;
+    if let Some(node) = object.take("groups") {
+        found.warnings.push(
+            node.remark("`groups` of an identities file are ignored, as in SeaweedFS; create groups with the IAM API"),
+        );
     }
-    if object.take("kms").is_some() {
-        found.warnings.push("`kms` is ignored: server-side encryption with KMS is not supported".into());
+    if let Some(node) = object.take("kms") {
+        found.warnings.push(node.remark("`kms` is ignored: server-side encryption with KMS is not supported"));
     }
-    for (_, node) in object.rest() {
-        found.warnings.push(format!("unknown key `{}` is ignored", node.path()));
-    }
-    Ok(found)
+    Ok((found, object))
 }
 
 /// Reads an `-iam.config` file as an identities file, which it is if there is no `-config`. Its policies are those
 /// of the configuration ([`crate::IamConfig::policies`]), not defined a second time here.
 pub fn of_iam_config(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<Identities, JsonError> {
-    let mut found = parse(text, variable)?;
-    found.policies.clear();
+    let node = Node::parse(text)?;
     // The configuration's own reader refuses unknown keys.
-    found.warnings.retain(|warning| !warning.starts_with("unknown key `") || warning.contains("identities["));
+    let (mut found, _) = read(&node, variable)?;
+    found.policies.clear();
     Ok(found)
 }
 
@@ -84,20 +96,20 @@ fn identity(
     if user.name == ROOT && !user.has_bare_admin() {
         found
             .warnings
-            .push("the identity `root` has no action `Admin`: it is an ordinary user, not the root user".into());
+            .push(node.remark("the identity `root` has no action `Admin`: it is an ordinary user, not the root user"));
     }
     found.warnings.extend(
         CompiledPolicy::compile_legacy(&user.actions)
             .1
             .into_iter()
-            .map(|why| format!("identity `{}`: {why}", user.name)),
+            .map(|why| node.remark(format!("identity `{}`: {why}", user.name))),
     );
-    for (place, credential) in user.credentials.iter().enumerate() {
-        warn_of_unknown(found, &credential.unknown, &format!("{}.credentials[{place}]", node.path()));
+    for (credential, node) in user.credentials.iter().zip(&node.object()?.array(&["credentials"])?) {
+        warn_of_unknown(found, &credential.unknown, node)?;
     }
-    warn_of_unknown(found, &user.unknown, node.path());
+    warn_of_unknown(found, &user.unknown, node)?;
     let credentials = std::mem::take(&mut user.credentials);
-    user.credentials = expand(found, credentials, &user.name, variable).map_err(|why| node.error(why))?;
+    user.credentials = expand(found, node, credentials, &user.name, variable)?;
     Ok(user)
 }
 
@@ -117,9 +129,12 @@ fn check_statuses(credentials: &[Node<'_>]) -> Result<(), JsonError> {
     Ok(())
 }
 
-fn warn_of_unknown(found: &mut Identities, unknown: &UnknownFields, path: &str) {
-    let keys = fields_of(unknown);
-    found.warnings.extend(keys.keys().map(|key| format!("unknown key `{path}.{key}` is ignored")));
+fn warn_of_unknown(found: &mut Identities, unknown: &UnknownFields, node: &Node<'_>) -> Result<(), JsonError> {
+    let mut object = node.object()?;
+    let unknown = fields_of(unknown);
+    let places = unknown.keys().filter(|key| !is_comment(key)).filter_map(|key| object.take(key));
+    found.warnings.extend(places.map(|place| place.remark(UNKNOWN)));
+    Ok(())
 }
 
 /// Drops a credential whose variable is not set, as in SeaweedFS: an incomplete key must not be used.
@@ -127,10 +142,11 @@ fn warn_of_unknown(found: &mut Identities, unknown: &UnknownFields, path: &str) 
 /// Fails on a published secret.
 fn expand(
     found: &mut Identities,
+    node: &Node<'_>,
     credentials: Vec<Credential>,
     holder: &str,
     variable: &dyn Fn(&str) -> Option<String>,
-) -> Result<Vec<Credential>, String> {
+) -> Result<Vec<Credential>, JsonError> {
     let mut kept = Vec::new();
     for mut credential in credentials {
         let access_key = expand_variables(&credential.access_key, variable);
@@ -140,12 +156,12 @@ fn expand(
                 credential.access_key = access_key;
                 credential.secret_key = SecretAccessKey::new(secret_key);
                 if let Some(why) = credential.public_secret() {
-                    return Err(format!("`{holder}`: {why}"));
+                    return Err(node.error(format!("`{holder}`: {why}")));
                 }
                 kept.push(credential);
             }
             (Err(why), _) | (_, Err(why)) => {
-                found.warnings.push(format!("a credential of `{holder}` is dropped: {why}"));
+                found.warnings.push(node.remark(format!("a credential of `{holder}` is dropped: {why}")));
             }
         }
     }
@@ -223,7 +239,7 @@ mod tests {
         assert_eq!(found.service_accounts[0].expires_s, 99);
         assert_eq!(found.policies[1], ("Q".to_owned(), "{\"a\": 1}".to_owned()));
         let warnings = found.warnings.join("\n");
-        for part in ["identities[1].colour", "groups", "`wings`"] {
+        for part in ["line 5, column 130, `identities[1].colour`: ", "groups", "`wings`"] {
             assert!(warnings.contains(part), "{part}: {warnings}");
         }
     }

@@ -107,7 +107,7 @@ fn settings(
         ));
     }
     for field in WITHOUT_EFFECT {
-        warnings.extend(object.take(field).map(|node| format!("`{}` has no effect", node.path())));
+        warnings.extend(object.take(field).map(|node| node.remark("this has no effect")));
     }
     let (name_attribute, groups_attribute) = attributes(object, warnings)?;
     let (bind_dn, bind_password, bind_password_file) = bind(object)?;
@@ -193,7 +193,7 @@ fn attributes(object: &mut Object<'_>, warnings: &mut Vec<String>) -> Result<(St
         }
     }
     for field in ATTRIBUTES_WITHOUT_EFFECT {
-        warnings.extend(attributes.take(field).map(|node| format!("`{}` has no effect", node.path())));
+        warnings.extend(attributes.take(field).map(|node| node.remark("this has no effect")));
     }
     refuse_unknown(attributes)?;
     Ok((name, groups))

@@ -109,7 +109,8 @@ fn provider(node: &Node<'_>, warnings: &mut Vec<String>) -> Result<Option<Read>,
     };
     refuse_unknown(object)?;
     if !enabled {
-        warnings.push(format!("the identity provider `{name}` is switched off (`enabled`): its sessions are refused"));
+        let off = format!("the identity provider `{name}` is switched off (`enabled`): its sessions are refused");
+        warnings.push(node.remark(off));
         return Ok(None);
     }
     let read = match kind.as_str() {
@@ -205,12 +206,11 @@ fn key_source(object: &mut Object<'_>) -> Result<KeySource, JsonError> {
 fn without_effect(object: &mut Object<'_>, warnings: &mut Vec<String>) {
     for field in WITHOUT_EFFECT {
         if let Some(node) = object.take(field) {
-            warnings
-                .push(format!("`{}` has no effect: tokens are verified by the provider's public keys", node.path()));
+            warnings.push(node.remark("this has no effect: tokens are verified by the provider's public keys"));
         }
     }
     if let Some(node) = object.take("thumbprints") {
-        warnings.push(format!("`{}` has no effect; name the provider's authority in `tlsCaCert`", node.path()));
+        warnings.push(node.remark("this has no effect; name the provider's authority in `tlsCaCert`"));
     }
 }
 

@@ -70,6 +70,11 @@ impl<'a> Node<'a> {
         JsonError { path: self.path.clone(), line, column, what: what.into() }
     }
 
+    /// A remark about this value, with its place, in the form of an error.
+    pub fn remark(&self, what: impl Into<String>) -> String {
+        self.error(what).to_string()
+    }
+
     /// Its fields; none may stand there twice.
     pub fn object(&self) -> Result<Object<'a>, JsonError> {
         if !self.is_object() {

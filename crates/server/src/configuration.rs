@@ -19,6 +19,9 @@ use crate::{audit_log, private_file, tracer};
 /// The variable with the keys for secrets at rest, if no file holds them.
 pub const SECRETS_KEY: &str = "KELPGATE_SECRETS_KEY";
 
+/// What is said if nothing can sign sessions.
+pub const NO_SESSION_KEY: &str = "there is no sts.signingKey, so AssumeRole and session tokens are refused";
+
 /// What the files say.
 pub struct Configuration {
     /// The static identities.
@@ -28,8 +31,17 @@ pub struct Configuration {
 }
 
 impl Configuration {
-    /// Reads both files. Every warning is logged; every error names the file, the line and what to do.
+    /// Reads both files, and logs every warning. Every error names the file, the line and what to do.
     pub fn read(config: Option<&Path>, iam_config: Option<&Path>, filers: &[String]) -> Result<Self, String> {
+        let read = Self::read_silently(config, iam_config, filers)?;
+        for warning in read.warnings(config, iam_config) {
+            tracing::warn!("configuration: {warning}");
+        }
+        Ok(read)
+    }
+
+    /// Reads both files. What would be logged is in [`Configuration::warnings`].
+    pub fn read_silently(config: Option<&Path>, iam_config: Option<&Path>, filers: &[String]) -> Result<Self, String> {
         let iam = match iam_config {
             None => IamConfig::default(),
             Some(path) => {
@@ -40,15 +52,20 @@ impl Configuration {
             }
         };
         let identities = Self::read_identities(config, iam_config)?;
-        for warning in iam.warnings.iter().chain(&identities.warnings) {
-            tracing::warn!("configuration: {warning}");
-        }
-        if iam.default_effect_allow {
-            tracing::warn!(
-                "policy.defaultEffect is Allow: every authenticated S3 request that no policy denies is allowed"
-            );
-        }
         Ok(Self { identities, iam })
+    }
+
+    /// What is ignored or dangerous in these files, with file, line and column.
+    pub fn warnings(&self, config: Option<&Path>, iam_config: Option<&Path>) -> Vec<String> {
+        let in_file = |path: Option<&Path>, warning: &String| match path {
+            Some(path) => format!("{}: {warning}", path.display()),
+            None => warning.clone(),
+        };
+        let of_iam = self.iam.warnings.iter().map(|warning| in_file(iam_config, warning));
+        let of_identities = self.identities.warnings.iter().map(|warning| in_file(config.or(iam_config), warning));
+        let allows = "policy.defaultEffect is Allow: every authenticated S3 request that no policy denies is allowed";
+        let allows = self.iam.default_effect_allow.then(|| in_file(iam_config, &allows.to_owned()));
+        of_iam.chain(of_identities).chain(allows).collect()
     }
 
     /// Reads the identities: `-config`, or `-iam.config` if that is not given.
@@ -126,7 +143,7 @@ impl Configuration {
             tracing::warn!("sessions: {warning}");
         }
         if keys.is_none() {
-            tracing::warn!("there is no sts.signingKey, so AssumeRole and session tokens are refused");
+            tracing::warn!("{NO_SESSION_KEY}");
         }
         Ok(keys.map(Arc::new))
     }
@@ -158,6 +175,11 @@ pub fn security(config_dir: Option<&Path>) -> Result<Security, String> {
         tracing::info!("security settings from {}", source.display());
     }
     Ok(security)
+}
+
+/// The key of `security.toml` that signs sessions if `-iam.config` has none: its name and bytes.
+pub fn session_key_of(security: &Security) -> Option<(&str, &[u8])> {
+    security.filer_write.as_ref().map(|key| ("jwt.filer_signing.key", key.expose_bytes()))
 }
 
 /// `s3.trusted_proxies.white_list` of `security.toml`, or `WEED_S3_TRUSTED_PROXIES_WHITE_LIST` (comma separated).

@@ -9,7 +9,9 @@ use filer::seaweedfs::{FilerAddress, Options, SeaweedFiler, Sweeper};
 use tokio::sync::Mutex;
 
 use crate::certificates::{self, CertificateMetrics};
-use crate::configuration::{Configuration, check_credential_store, security, trusted_proxies_of_security};
+use crate::configuration::{
+    Configuration, check_credential_store, security, session_key_of, trusted_proxies_of_security,
+};
 use crate::plan::Plan;
 use crate::serving;
 use crate::settings::Settings;
@@ -34,8 +36,7 @@ pub async fn run(settings: Settings, cluster: Cluster) -> Result<(), String> {
     let security = security(settings.config_dir.as_deref())?;
     let listed = trusted_proxies_of_security(security.source.as_deref())?;
     let trusted_proxies = configuration.trusted_proxies(&listed)?;
-    let filer_key = security.filer_write.as_ref().map(|key| ("jwt.filer_signing.key", key.expose_bytes()));
-    let session_keys = configuration.session_keys(filer_key)?;
+    let session_keys = configuration.session_keys(session_key_of(&security))?;
 
     let mut options = Options::new(cluster.filers, security.clone());
     options.data_center = cluster.data_center;

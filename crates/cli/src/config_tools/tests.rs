@@ -55,3 +55,34 @@ fn a_root_in_the_file_is_one_too_many_for_a_server() {
         assert_eq!((found.errors.len(), told), (0, warned), "{filer}: {:?} {:?}", found.errors, found.warnings);
     }
 }
+
+#[test]
+fn warnings_have_their_place_and_are_true() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = directory.path().display();
+    let with_key = r#"{"_signingKey":"x","sts":{"signingKey":"MDEyMzQ1Njc4OWFiY2RlZg=="}}"#;
+    let makes_own = "there is no sts.signingKey: `kelpgate s3` refuses AssumeRole and session tokens; `kelpgate server` makes a key of its own";
+    let colour =
+        format!("{place}/identities.json: line 2, column 12, `identities[0].colour`: this key is unknown and ignored");
+    let ignored = format!("{place}/iam.json: line 1, column 23, `oidcProviderStore`: this is ignored, as in SeaweedFS");
+    for (filer, config, iam_config, want) in [
+        ("", "{}", with_key, vec![]),
+        ("a:1", "{}", with_key, vec![]),
+        ("", "{}", "{}", vec![makes_own]),
+        ("a:1", "{}", "{}", vec!["there is no sts.signingKey, so AssumeRole and session tokens are refused"]),
+        ("a:1", "{\"identities\":[{\"name\":\"a\",\n \"colour\": 1}]}", with_key, vec![colour.as_str()]),
+        ("", "{}", r#"{"oidcProviderStore": {}}"#, vec![ignored.as_str(), makes_own]),
+    ] {
+        let found = check(directory.path(), filer, config, iam_config);
+        assert_eq!(
+            (found.warnings, found.errors),
+            (want.iter().map(|text| (*text).to_owned()).collect(), vec![]),
+            "{iam_config}"
+        );
+    }
+    let security = "[jwt.filer_signing]\nkey = \"0123456789abcdef0123456789abcdef\"\n";
+    std::fs::write(directory.path().join("security.toml"), security).unwrap();
+    let config_dir = Some(directory.path().to_owned());
+    let asked = Check { config: None, iam_config: None, filer: "a:1".to_owned(), config_dir, audit_log_config: None };
+    assert_eq!(findings(&asked).warnings, [""; 0]);
+}

@@ -161,7 +161,10 @@ fn fields_of_keys_and_accounts_that_are_not_known_stay() {
     let file =
         r#"{"identities":[{"name":"al","credentials":[{"accessKey":"AK","secretKey":"s","staus":"Inactive"}]}]}"#;
     let found = identities::parse(file, &|_| None).unwrap();
-    assert_eq!(found.warnings, ["unknown key `identities[0].credentials[0].staus` is ignored"]);
+    assert_eq!(
+        found.warnings,
+        ["line 1, column 86, `identities[0].credentials[0].staus`: this key is unknown and ignored"]
+    );
 }
 
 /// Texts of policies that cannot be read. They deny, so they must outlive what is written beside them.
