@@ -105,14 +105,14 @@ pub async fn run(doctor: Doctor) -> Result<bool, String> {
         let filer = Arc::new(place::open_directory(directory)?);
         report.ok(format!("directory `{}`: it can be opened", directory.display()));
         check_database(&filer, &mut report);
-        documents::check(filer, &configuration, &mut report).await;
+        documents::check(filer, &configuration, true, &mut report).await;
     } else if (doctor.place.filer.is_some() || gateways.is_empty())
         && let Some(filer) = filers::check(&doctor.place, &mut report).await?
     {
         gateways.extend(gateways::of_heartbeats(&*filer, &gateways, &mut report).await);
         check_uploads(&*filer, &mut report).await;
         check_abandoned(&*filer, &mut report).await;
-        documents::check(filer, &configuration, &mut report).await;
+        documents::check(filer, &configuration, false, &mut report).await;
     }
     gateways::check(&gateways, &mut report).await;
     report.finish()

@@ -12,8 +12,8 @@ use server::configuration::Configuration;
 /// The single file of old SeaweedFS versions.
 const LEGACY: &str = "/etc/iam/identity.json";
 
-/// Reads all of them.
-pub async fn check(filer: Arc<dyn Filer>, configuration: &Configuration, report: &mut Report) {
+/// Reads all of them. `of_server`: whether they are those of a `kelpgate server`, which has a root key of its own.
+pub async fn check(filer: Arc<dyn Filer>, configuration: &Configuration, of_server: bool, report: &mut Report) {
     match filer.lookup(LEGACY).await {
         Ok(None) => {}
         Ok(Some(_)) => report.warning(
@@ -23,12 +23,12 @@ pub async fn check(filer: Arc<dyn Filer>, configuration: &Configuration, report:
         Err(error) => report.error(format!("`{LEGACY}` cannot be looked up: {error}"), "see the log of the filer"),
     }
     match place::read(filer, configuration).await {
-        Ok((_, snapshot)) => tell(&snapshot, report),
+        Ok((_, snapshot)) => tell(&snapshot, of_server, report),
         Err(error) => report.error(format!("IAM documents cannot be read: {error}"), "see the log of the filer"),
     }
 }
 
-fn tell(snapshot: &Snapshot, report: &mut Report) {
+fn tell(snapshot: &Snapshot, of_server: bool, report: &mut Report) {
     let counts = snapshot.counts();
     report.ok(format!(
         "{} users with {} keys, {} groups, {} roles, {} policies, {} buckets are stored",
@@ -54,7 +54,7 @@ fn tell(snapshot: &Snapshot, report: &mut Report) {
     if missing.is_empty() {
         report.ok("every attached policy exists");
     }
-    if !snapshot.has_identities() {
+    if !of_server && !snapshot.has_identities() {
         report.warning(
             "no user has an access key: a gateway without an identities file refuses every request",
             "give gateways a -config with a root identity, or name it here with -config",
@@ -106,6 +106,16 @@ mod tests {
     use iam_formats::{Facts, StoredDocument};
 
     use super::*;
+
+    #[test]
+    fn without_users_only_a_server_lets_anyone_in() {
+        let snapshot = Snapshot::new(Settings::default(), &Identities::default());
+        for (of_server, warned) in [(true, false), (false, true)] {
+            let mut report = Report::default();
+            tell(&snapshot, of_server, &mut report);
+            assert_eq!(report.text().contains("no user has an access key"), warned, "{}", report.text());
+        }
+    }
 
     #[test]
     fn policies_that_do_not_exist() {
