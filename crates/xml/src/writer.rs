@@ -147,9 +147,14 @@ impl XmlWriter {
 /// How many bytes at the beginning are written as they are. Inside a block there is no early exit, so the compiler checks many bytes at
 /// once.
 fn plain_bytes(text: &[u8]) -> usize {
-    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') & !matches!(byte, b'&' | b'<' | b'>' | b'"');
     let (blocks, _) = text.as_chunks::<32>();
-    let plain = blocks.iter().take_while(|block| block.iter().fold(true, |all, byte| all & is_plain(byte))).count();
+    let has_special = |block: &[u8; 32]| block.iter().fold(false, |any, byte| any | is_special(*byte));
+    let plain = blocks.iter().take_while(|block| !has_special(block)).count();
     let rest = text.get(32 * plain..).unwrap_or_default();
-    32 * plain + rest.iter().position(|byte| !is_plain(byte)).unwrap_or(rest.len())
+    32 * plain + rest.iter().position(|byte| is_special(*byte)).unwrap_or(rest.len())
+}
+
+/// Whether a byte is looked at one by one. With a pattern of all the others, the compiler does not check many bytes at once.
+fn is_special(byte: u8) -> bool {
+    !matches!(byte, b' '..=b'~') | (byte == b'&') | (byte == b'<') | (byte == b'>') | (byte == b'"')
 }
