@@ -11,6 +11,7 @@ mod checksum;
 mod network;
 mod object_key;
 mod published;
+mod query_pairs;
 
 pub use access_key::{AccessKeyId, AccessKeyIdError, SecretAccessKey};
 pub use account_id::{AccountId, AccountIdError};
@@ -22,3 +23,4 @@ pub use checksum::{ChecksumAlgorithm, ChecksumType};
 pub use network::{Network, NetworkError, parse_address};
 pub use object_key::{ObjectKey, ObjectKeyError};
 pub use published::published_in;
+pub use query_pairs::query_pairs;

@@ -2,6 +2,8 @@ use std::collections::BTreeSet;
 use std::mem;
 use std::ops::Range;
 
+use ids::query_pairs;
+
 use crate::{S3Error, S3ErrorCode};
 
 /// The one parameter that may occur more than once: UntagResource lists keys with it.
@@ -31,8 +33,7 @@ impl QueryString {
         let raw = raw.unwrap_or_default();
         let expected = if raw.is_empty() { 0 } else { 8 };
         let mut parsed = Self { text: String::with_capacity(raw.len()), ends: Vec::with_capacity(expected) };
-        for piece in raw.split('&').filter(|piece| !piece.is_empty()) {
-            let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
+        for (name, value) in query_pairs(raw) {
             parsed.push(name)?;
             let name_end = parsed.text.len();
             parsed.push(value)?;

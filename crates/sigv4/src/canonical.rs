@@ -3,6 +3,7 @@ use std::borrow::Cow;
 use aws_lc_rs::digest;
 use http::header::{HOST, HeaderName};
 use http::request::Parts;
+use ids::query_pairs;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
 use crate::hex_digits::hex_digits;
@@ -22,8 +23,7 @@ pub(crate) fn encode(text: &str) -> String {
 /// Leaves out the parameter `X-Amz-Signature` if `presigned`, and never anything else.
 pub(crate) fn canonical_query(query: &str, presigned: bool) -> String {
     let mut pairs: Vec<(Cow<'_, str>, Cow<'_, str>)> = Vec::with_capacity(8);
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+    for (name, value) in query_pairs(query) {
         let name = reencode(name);
         if presigned && name == "X-Amz-Signature" {
             continue;

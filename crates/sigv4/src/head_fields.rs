@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use http::request::Parts;
+use ids::query_pairs;
 use percent_encoding::percent_decode_str;
 
 use crate::SigError;
@@ -40,8 +41,7 @@ pub(crate) struct QueryParams<'a> {
 impl<'a> QueryParams<'a> {
     pub(crate) fn collect(query: &'a str) -> Result<Self, SigError> {
         let mut found = Self::default();
-        for pair in query.split('&') {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        for (name, value) in query_pairs(query) {
             let name = if name.contains('%') { percent_decode_str(name).decode_utf8_lossy() } else { name.into() };
             let slot = match name.as_ref() {
                 "X-Amz-Algorithm" => &mut found.algorithm,

@@ -10,7 +10,7 @@ use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::request::Parts;
-use ids::{AccessKeyId, SecretAccessKey};
+use ids::{AccessKeyId, SecretAccessKey, query_pairs};
 use jiff::{SignedDuration, Timestamp};
 use percent_encoding::percent_decode_str;
 
@@ -216,8 +216,7 @@ fn amz_lines(head: &Parts, presigned: bool) -> Result<Vec<(String, Vec<u8>)>, Si
         let values: Vec<&[u8]> = head.headers.get_all(name).iter().map(|value| value.as_bytes().trim_ascii()).collect();
         lines.push((name.as_str().to_owned(), values.join(&b',')));
     }
-    for pair in head.uri.query().unwrap_or("").split('&') {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+    for (name, value) in query_pairs(head.uri.query().unwrap_or("")) {
         let name = percent_decode_str(name).decode_utf8_lossy().to_ascii_lowercase();
         if !name.starts_with("x-amz-") {
             continue;
