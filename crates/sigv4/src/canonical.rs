@@ -6,7 +6,7 @@ use http::request::Parts;
 use ids::query_pairs;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
-use crate::hex_digits::hex_digits;
+use crate::hex_digits::push_hex_digits;
 use crate::{PayloadHash, RequestDate, Scope};
 
 /// All characters except the unreserved ones of RFC 3986.
@@ -176,9 +176,12 @@ fn push_trimmed(value: &[u8], out: &mut Vec<u8>) {
 }
 
 /// The string to sign of a request.
-pub(crate) fn string_to_sign(date: &RequestDate, scope: &Scope, canonical: &digest::Digest) -> String {
-    let mut text = format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n");
-    text.extend(hex_digits(canonical.as_ref()).map(char::from));
+pub(crate) fn string_to_sign(date: &RequestDate, scope: &Scope, canonical: &digest::Digest) -> Vec<u8> {
+    let Scope { date: day, region, service } = scope;
+    let parts = ["AWS4-HMAC-SHA256\n", date.as_str(), "\n", day, "/", region, "/", service, "/aws4_request\n"];
+    let mut text = Vec::with_capacity(160);
+    parts.into_iter().for_each(|part| text.extend_from_slice(part.as_bytes()));
+    push_hex_digits(canonical.as_ref(), &mut text);
     text
 }
 

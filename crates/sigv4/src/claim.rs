@@ -4,7 +4,7 @@ use http::HeaderMap;
 use http::header::HeaderName;
 use ids::AccessKeyId;
 
-use crate::hex_digits::hex_digits;
+use crate::hex_digits::push_hex_digits;
 use crate::{EMPTY_SHA256, RequestDate, SigError};
 
 /// The credential scope of a V4 signature: `20130524/us-east-1/s3/aws4_request` without its constant end.
@@ -107,7 +107,7 @@ impl PayloadHash {
     /// Appends the text that goes into the canonical request.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         match self {
-            Self::Sha256(digest) => out.extend(hex_digits(digest)),
+            Self::Sha256(digest) => push_hex_digits(digest, out),
             other => {
                 let name = Self::NAMES.iter().find(|(hash, _)| hash == other).map_or("", |(_, name)| *name);
                 out.extend_from_slice(name.as_bytes());

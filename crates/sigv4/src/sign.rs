@@ -119,7 +119,7 @@ fn sign(
     let digest: digest::Digest = request.digest(&path, host).ok_or_else(no_host)?;
     let scope = scope_of(who, &date);
     let key = SigningKey::derive(who.secret, &scope);
-    let signature = key.sign(string_to_sign(&date, &scope, &digest).as_bytes());
+    let signature = key.sign(&string_to_sign(&date, &scope, &digest));
     Ok(SignedHead { signature, seed: ChunkSeed::new(key, date, scope.to_string(), signature) })
 }
 

@@ -155,9 +155,9 @@ fn signature_matches(
     let request = CanonicalRequest { head, query: &query, signed_headers: &claim.signed_headers, payload };
     let matches = |path: &str| {
         expect.target.hosts.iter().any(|host| {
-            request.digest(path, host).is_some_and(|digest| {
-                key.verify(string_to_sign(&claim.date, &claim.scope, &digest).as_bytes(), &claim.signature)
-            })
+            request
+                .digest(path, host)
+                .is_some_and(|digest| key.verify(&string_to_sign(&claim.date, &claim.scope, &digest), &claim.signature))
         })
     };
     let path = &*expect.target.path;
