@@ -54,11 +54,10 @@ fn reencode(text: &str) -> Cow<'_, str> {
 
 /// Whether decoding a text and encoding it again changes nothing. This holds for most texts of most clients.
 fn is_canonical(text: &str) -> bool {
+    let is_piece =
+        |piece: &str| piece.split_at_checked(2).is_some_and(|(digits, rest)| is_escape(digits) && is_unreserved(rest));
     let mut pieces = text.split('%');
-    pieces.next().is_none_or(is_unreserved)
-        && pieces.all(|piece| {
-            piece.split_at_checked(2).is_some_and(|(digits, rest)| is_escape(digits) && is_unreserved(rest))
-        })
+    is_unreserved(text) || pieces.next().is_none_or(is_unreserved) && pieces.all(is_piece)
 }
 
 /// Whether two characters after a `%` are upper-case hexadecimal digits of a byte that must be encoded.
