@@ -48,7 +48,13 @@ impl QueryString {
 
     /// The value of a parameter. Names are case-sensitive.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+        let mut begin = 0;
+        // Most names already differ in their lengths.
+        self.ends.iter().find_map(|&(name_end, end)| {
+            let begin = mem::replace(&mut begin, end);
+            let is_it = name_end - begin == name.len() && self.piece(begin..name_end) == name;
+            is_it.then(|| self.piece(name_end..end))
+        })
     }
 
     /// All values of a parameter, in order.
