@@ -92,7 +92,7 @@ impl<'a> Audited<'a> {
             operation: trail.operation,
             caller,
             target: mem::take(&mut trail.target),
-            parameters: trail.parameters.take().unwrap_or_else(|| parameters(head.uri.query())),
+            parameters: trail.parameters.take().unwrap_or_else(|| parameters(trail.query.take(), head.uri.query())),
             decisions,
             objects,
             revision: trail.revision,
@@ -149,11 +149,11 @@ fn text(bytes: &[u8], bytes_max: usize) -> Cow<'_, str> {
     }
 }
 
-/// The parameters of a query string that is not one of the IAM or STS APIs. One that cannot be read is left out.
-fn parameters(query: Option<&str>) -> Vec<(String, String)> {
-    query
-        .and_then(|query| QueryString::parse(Some(query)).ok())
-        .map_or_else(Vec::new, |query| shown_parameters(query.iter(), false))
+/// The parameters of a query string that is not one of the IAM or STS APIs: as they were read, or else as they were sent. One that cannot
+/// be read is left out.
+fn parameters(read: Option<QueryString>, sent: Option<&str>) -> Vec<(String, String)> {
+    let query = read.or_else(|| QueryString::parse(sent).ok());
+    query.map_or_else(Vec::new, |query| shown_parameters(query.iter(), false))
 }
 
 /// How a request is signed.

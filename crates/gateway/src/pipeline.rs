@@ -259,7 +259,8 @@ impl Gateway {
         incoming: Source,
         trail: &mut Trail,
     ) -> Answer {
-        let routing = s3::route(head, target.host_bucket())?;
+        let query = trail.query.insert(QueryString::parse(head.uri.query())?);
+        let routing = s3::route_with(head, query, target.host_bucket())?;
         trail.routed(&routing);
         if let Routing::S3(operation) = &routing {
             self.require_storable(operation)?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use access::{AuditedCaller, AuditedError, AuditedSignature, AuditedTarget, shortened};
 use ids::BucketName;
-use s3::{Operation, Routing, S3Error};
+use s3::{Operation, QueryString, Routing, S3Error};
 
 use crate::decisions::Decisions;
 use crate::gateway::Gateway;
@@ -23,6 +23,8 @@ pub(crate) struct Trail {
     pub(crate) caller: AuditedCaller,
     /// What the request is about, for its audit record.
     pub(crate) target: AuditedTarget,
+    /// The parameters of the query string; `None` until they are read.
+    pub(crate) query: Option<QueryString>,
     /// The parameters of an IAM or STS call, without secrets; `None` for other requests.
     pub(crate) parameters: Option<Vec<(String, String)>>,
     /// How the request is signed; `None` until that was read.
@@ -50,6 +52,7 @@ impl Trail {
             bucket: None,
             caller: AuditedCaller::default(),
             target: AuditedTarget::default(),
+            query: None,
             parameters: None,
             signature: None,
             error: None,

@@ -56,7 +56,7 @@ pub use query::QueryString;
 pub use range::ByteRange;
 pub use request_payer::{check_form_payer, check_request_payer};
 pub use requirement::{ConditionalRequirement, Effect, ExistingObject, Requirement};
-pub use route::{KnownOperation, Routing, route};
+pub use route::{KnownOperation, Routing, route, route_with};
 pub use s3_operation::{Needs, S3Operation, UploadLength};
 pub use tagging::{MAX_BUCKET_TAGS, MAX_OBJECT_TAGS, TagSet};
 pub use target::{Addressed, TaggedBucket, Target};

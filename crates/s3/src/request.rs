@@ -11,7 +11,7 @@ use crate::{S3Error, S3ErrorCode};
 /// as headers, except checksums: AWS ignores those, and SDKs put the checksum of an empty body there.
 pub(crate) struct Request<'a> {
     pub(crate) head: &'a Parts,
-    pub(crate) query: QueryString,
+    pub(crate) query: Cow<'a, QueryString>,
     presigned: bool,
     /// Whether a query parameter counts as a header.
     has_hoisted: bool,
@@ -19,13 +19,17 @@ pub(crate) struct Request<'a> {
 
 impl<'a> Request<'a> {
     pub(crate) fn new(head: &'a Parts) -> Result<Self, S3Error> {
-        let query = QueryString::parse(head.uri.query())?;
+        Ok(Self::with_query(head, Cow::Owned(QueryString::parse(head.uri.query())?)))
+    }
+
+    /// A request whose query string was parsed before.
+    pub(crate) fn with_query(head: &'a Parts, query: Cow<'a, QueryString>) -> Self {
         let presigned = query.has("X-Amz-Signature")
             && query.has("X-Amz-SignedHeaders")
             && !query.has("AWSAccessKeyId")
             && !head.headers.contains_key("authorization");
         let has_hoisted = presigned && query.iter().any(|(name, _)| can_be_hoisted(name));
-        Ok(Self { head, query, presigned, has_hoisted })
+        Self { head, query, presigned, has_hoisted }
     }
 
     /// The value of a parameter.

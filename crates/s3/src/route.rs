@@ -1,10 +1,12 @@
+use std::borrow::Cow;
+
 use http::request::Parts;
 
 use crate::control;
 use crate::op::unsupported::{Listed, UNSUPPORTED};
 use crate::op::*;
 use crate::operation::Operation;
-use crate::query::decode;
+use crate::query::{QueryString, decode};
 use crate::request::Request;
 use crate::routed::{ConfigurationId, Routed, Row};
 use crate::target::{FromPath, Level, Path, Target, bucket_name, object_key};
@@ -30,7 +32,12 @@ pub enum Routing {
 /// does not fit the method never lead to another operation. `host_bucket` is the bucket that the host names: the path
 /// is then a key, otherwise it begins with the bucket.
 pub fn route(head: &Parts, host_bucket: Option<&str>) -> Result<Routing, S3Error> {
-    let request = Request::new(head)?;
+    route_with(head, &QueryString::parse(head.uri.query())?, host_bucket)
+}
+
+/// The same for a head whose query string was parsed before.
+pub fn route_with(head: &Parts, query: &QueryString, host_bucket: Option<&str>) -> Result<Routing, S3Error> {
+    let request = Request::with_query(head, Cow::Borrowed(query));
     let read_path = || match head.method != http::Method::OPTIONS && control::is_control(head, host_bucket) {
         true => control::control_path(&request),
         false => path_of(head, host_bucket),
