@@ -1,6 +1,7 @@
 //! Audit records as lines of the log.
 
 use access::AuditRecord;
+use ids::AccessKeyId;
 
 /// A line with what every record has, and the fields given.
 macro_rules! line {
@@ -9,13 +10,13 @@ macro_rules! line {
         let session = caller.session.as_ref();
         tracing::$level!(
             target: "audit",
-            request = %$record.request_id,
+            request = &*$record.request_id,
             operation = $record.operation,
             client = %$record.request.client,
-            principal = %caller.arn,
+            principal = &*caller.arn,
             provider = caller.sign_in.as_ref().map(|sign_in| &*sign_in.provider_arn),
             subject = caller.sign_in.as_ref().and_then(|sign_in| sign_in.subject.as_deref()),
-            key = caller.access_key_id.as_ref().map(tracing::field::display),
+            key = caller.access_key_id.as_ref().map(AccessKeyId::as_str),
             role = session.map(|session| &*session.role_arn),
             session = session.map(|session| &*session.id),
             issued = session.map(|session| session.issued_s),

@@ -11,36 +11,34 @@ use tracing_subscriber::fmt::format::Writer;
 pub(super) struct Text;
 
 impl<'writer> FormatFields<'writer> for Text {
-    fn format_fields<R: RecordFields>(&self, writer: Writer<'writer>, fields: R) -> fmt::Result {
-        let mut line = OfLine { writer, value: String::new(), is_first: true, result: Ok(()) };
+    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'writer>, fields: R) -> fmt::Result {
+        let mut line = OfLine { text: String::with_capacity(512), is_first: true };
         fields.record(&mut line);
-        line.result
+        writer.write_str(&line.text)
     }
 }
 
-struct OfLine<'writer> {
-    writer: Writer<'writer>,
-    /// The current value, before it is known whether it needs quotes.
-    value: String,
+struct OfLine {
+    text: String,
     is_first: bool,
-    result: fmt::Result,
 }
 
-impl OfLine<'_> {
-    fn field(&mut self, name: &str, value: fmt::Arguments<'_>) -> fmt::Result {
+impl OfLine {
+    fn field(&mut self, name: &str, write_value: impl FnOnce(&mut String)) {
         if !std::mem::take(&mut self.is_first) {
-            self.writer.write_char(' ')?;
+            self.text.push(' ');
         }
         if name == "message" {
-            return self.writer.write_fmt(value);
+            return write_value(&mut self.text);
         }
-        self.value.clear();
-        self.value.write_fmt(value)?;
-        self.writer.write_str(name)?;
-        self.writer.write_char('=')?;
-        match needs_quotes(&self.value) {
-            true => write!(self.writer, "{:?}", self.value),
-            false => self.writer.write_str(&self.value),
+        self.text.push_str(name);
+        self.text.push('=');
+        let begin = self.text.len();
+        write_value(&mut self.text);
+        if self.text.get(begin..).is_some_and(needs_quotes) {
+            let value = self.text.split_off(begin);
+            // Writing to a `String` cannot fail.
+            let _ = write!(self.text, "{value:?}");
         }
     }
 }
@@ -53,12 +51,15 @@ fn needs_quotes(value: &str) -> bool {
     !value.bytes().fold(true, |all, byte| all & is_simple(byte)) && value.contains(is_special)
 }
 
-impl Visit for OfLine<'_> {
+impl Visit for OfLine {
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.result = self.result.and_then(|()| self.field(field.name(), format_args!("{value}")));
+        self.field(field.name(), |text| text.push_str(value));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.result = self.result.and_then(|()| self.field(field.name(), format_args!("{value:?}")));
+        self.field(field.name(), |text| {
+            // What cannot be written is cut off there.
+            let _ = write!(text, "{value:?}");
+        });
     }
 }
