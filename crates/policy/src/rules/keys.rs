@@ -87,14 +87,11 @@ fn rest_of<'k>(key: &'k str, beginning: &str) -> Option<&'k str> {
 }
 
 /// Whether a key is the known one, or belongs to the known family.
+#[inline]
 fn is_named(known: &str, key: &str) -> bool {
-    match known.ends_with('/') {
-        true => {
-            key.len() > known.len()
-                && key.as_bytes().get(..known.len()).is_some_and(|part| part.eq_ignore_ascii_case(known.as_bytes()))
-        }
-        false => known.eq_ignore_ascii_case(key),
-    }
+    let fits = if known.ends_with('/') { key.len() > known.len() } else { key.len() == known.len() };
+    // Most names already differ in their lengths.
+    fits && key.as_bytes().get(..known.len()).is_some_and(|part| part.eq_ignore_ascii_case(known.as_bytes()))
 }
 
 /// The key nearest to a name that is not a key.
