@@ -97,7 +97,7 @@ impl QueryAction {
             Service::Iam => "iam",
             Service::Sts => "sts",
         };
-        Action::named(&format!("{service}:{}", self.name))
+        Action::of_service(service, self.name)
     }
 
     pub(crate) const fn iam(name: &'static str) -> Self {

@@ -39,10 +39,22 @@ impl Action {
 
     /// The action with this name, ignoring case: `s3:getobject` is `s3:GetObject`.
     pub fn named(name: &str) -> Option<Self> {
-        let hash = hash_ignoring_case(name.as_bytes());
+        Self::found(hash_ignoring_case(name.as_bytes()), |action| action.as_str().eq_ignore_ascii_case(name))
+    }
+
+    /// The same for a name without its service: `iam` and `CreateUser`.
+    pub fn of_service(service: &str, name: &str) -> Option<Self> {
+        let hash = [service, ":", name].iter().fold(NO_BYTES, |hash, part| hash_on(hash, part.as_bytes()));
+        Self::found(hash, |action| {
+            let parts = action.as_str().split_once(':');
+            parts.is_some_and(|(of, rest)| of.eq_ignore_ascii_case(service) && rest.eq_ignore_ascii_case(name))
+        })
+    }
+
+    fn found(hash: u32, is_it: impl Fn(&Self) -> bool) -> Option<Self> {
         let first = BY_HASH.partition_point(|(other, _)| *other < hash);
         let same_hash = BY_HASH.get(first..)?.iter().take_while(|(other, _)| *other == hash);
-        same_hash.map(|(_, place)| Self(*place)).find(|action| action.as_str().eq_ignore_ascii_case(name))
+        same_hash.map(|(_, place)| Self(*place)).find(is_it)
     }
 
     /// The name as AWS spells it: `s3:GetObject`.
@@ -141,9 +153,16 @@ const fn by_hash() -> [(u32, u16); ACTIONS.len()] {
 }
 
 /// FNV-1a over the name in lower case.
-#[expect(clippy::indexing_slicing, reason = "the index is below the length")]
 const fn hash_ignoring_case(name: &[u8]) -> u32 {
-    let mut hash = 0x811c_9dc5_u32;
+    hash_on(NO_BYTES, name)
+}
+
+/// The hash of no bytes.
+const NO_BYTES: u32 = 0x811c_9dc5;
+
+/// The hash of a longer name, from that of its beginning.
+#[expect(clippy::indexing_slicing, reason = "the index is below the length")]
+const fn hash_on(mut hash: u32, name: &[u8]) -> u32 {
     let mut place = 0;
     while place < name.len() {
         hash = (hash ^ name[place].to_ascii_lowercase() as u32).wrapping_mul(0x0100_0193);
@@ -255,6 +274,12 @@ mod tests {
         for action in Action::all() {
             assert_eq!(Action::named(action.as_str()), Some(action));
             assert_eq!(Action::named(&action.as_str().to_uppercase()), Some(action));
+            let (service, name) = action.as_str().split_once(':').unwrap();
+            assert_eq!(Action::of_service(service, name), Some(action));
+            assert_eq!(Action::of_service(service, &name.to_uppercase()), Some(action));
+        }
+        for (service, name) in [("s3", "GetObjec"), ("", "s3:GetObject"), ("s3:", "GetObject"), ("iam", "GetObject")] {
+            assert_eq!(Action::of_service(service, name), None, "{service} {name}");
         }
         for (name, want) in
             [("s3:GetObjec", None), ("", None), ("GetObject", None), ("s3:getobject", Some("s3:GetObject"))]

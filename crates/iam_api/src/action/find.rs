@@ -26,7 +26,7 @@ impl QueryAction {
     /// An action of which there is nothing to say beyond AWS's reference.
     fn of_aws(name: &str) -> Option<Self> {
         let spelled = |service: &str| {
-            let action = Action::named(&format!("{service}:{name}"))?;
+            let action = Action::of_service(service, name)?;
             action.as_str().split_once(':').map(|(_, spelled)| spelled).filter(|spelled| *spelled == name)
         };
         spelled("iam").map(Self::iam).or_else(|| spelled("sts").map(Self::sts))
