@@ -112,7 +112,7 @@ impl QueryEndpoint {
                                GetSessionToken with MFA; use the access key";
                 Err(QueryError::access_denied(message))
             }
-            (Service::Iam, Some(iam)) => iam.answer(call, context).await,
+            (Service::Iam, Some(iam)) => Box::pin(iam.answer(call, context)).await,
             (Service::Iam, None) => {
                 let message = "The IAM API is switched off on this gateway (-iam=false)";
                 Err(QueryError::new(Service::Iam, "NotImplemented", 501, message))

@@ -88,11 +88,16 @@ impl StsApi {
     /// Answers one call with its XML.
     pub async fn answer(&self, call: &Call<'_>, context: Context) -> Result<String, QueryError> {
         let answered = match call.action()? {
-            "AssumeRoleWithWebIdentity" => self.assume_role_with_web_identity(call, context, &WEB_IDENTITY).await,
-            "AssumeRoleWithClientGrants" => self.assume_role_with_web_identity(call, context, &CLIENT_GRANTS).await,
+        // Those that ask others are boxed: a call of AssumeRole takes no room for them.
+            "AssumeRoleWithWebIdentity" => {
+                Box::pin(self.assume_role_with_web_identity(call, context, &WEB_IDENTITY)).await
+            }
+            "AssumeRoleWithClientGrants" => {
+                Box::pin(self.assume_role_with_web_identity(call, context, &CLIENT_GRANTS)).await
+            }
             certificate::ACTION => self.assume_role_with_certificate(call, context),
-            custom_token::ACTION => self.assume_role_with_custom_token(call, context).await,
-            ldap::ACTION => self.assume_role_with_ldap_identity(call, context).await,
+            custom_token::ACTION => Box::pin(self.assume_role_with_custom_token(call, context)).await,
+            ldap::ACTION => Box::pin(self.assume_role_with_ldap_identity(call, context)).await,
             _ => self.dispatch(call, context).await,
         };
         answered.map_err(QueryError::of_sts)

@@ -50,7 +50,7 @@ impl StsApi {
             self.wrong_codes.note(&stem, call.now_s);
             return Err(denied(WRONG));
         }
-        self.use_up(&serial_number, &user_id, &token_code, call.now_s, snapshot).await?;
+        Box::pin(self.use_up(&serial_number, &user_id, &token_code, call.now_s, snapshot)).await?;
         self.wrong_codes.forget(&stem);
         Ok(Some(call.now_s))
     }

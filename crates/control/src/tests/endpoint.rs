@@ -18,8 +18,12 @@ fn endpoint(world: &World, follower: &Arc<Follower>, serves_iam: bool) -> QueryE
 }
 
 async fn answer(endpoint: &QueryEndpoint, caller: &Caller, parameters: &[(&str, &str)]) -> Response<Bytes> {
+    endpoint.answer(query(caller, parameters)).await
+}
+
+fn query<'a>(caller: &'a Caller, parameters: &[(&str, &str)]) -> Query<'a> {
     let text: Vec<String> = parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let query = Query {
+    Query {
         caller,
         parameters: s3::QueryString::parse(Some(&text.join("&"))).unwrap(),
         context: Context::new(),
@@ -27,8 +31,17 @@ async fn answer(endpoint: &QueryEndpoint, caller: &Caller, parameters: &[(&str, 
         now_s: 1_700_000_000,
         observer: &access::NoObserver,
         certificate: Err("a test"),
-    };
-    endpoint.answer(query).await
+    }
+}
+
+/// The future of a call is moved to the heap, whatever the call is.
+#[tokio::test]
+async fn a_call_takes_no_room_for_rare_actions() {
+    let world = World::new();
+    let gateway = Gateway::start(&world, false).await;
+    let (endpoint, caller) = (endpoint(&world, &gateway.follower, true), gateway.caller("root"));
+    let bytes = size_of_val(&endpoint.answer(query(&caller, &[])));
+    assert!(bytes <= 4096, "{bytes} bytes");
 }
 
 /// How errors of STS begin.
