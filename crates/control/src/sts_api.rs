@@ -11,6 +11,7 @@ mod sign_in_limits;
 mod user_session;
 mod web_identity;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use access::DecisionInput;
@@ -87,8 +88,8 @@ impl StsApi {
 
     /// Answers one call with its XML.
     pub async fn answer(&self, call: &Call<'_>, context: Context) -> Result<String, QueryError> {
-        let answered = match call.action()? {
         // Those that ask others are boxed: a call of AssumeRole takes no room for them.
+        let answered = match call.action()? {
             "AssumeRoleWithWebIdentity" => {
                 Box::pin(self.assume_role_with_web_identity(call, context, &WEB_IDENTITY)).await
             }
@@ -273,7 +274,10 @@ fn trusting_role<'s>(
     let (caller, role) = (call.caller, snapshot.role_by_arn(role_arn).map(|role| &**role));
     // The role's own ARN, whichever form the call used: its tags count in each.
     let arn = role.map_or(role_arn, |role| &role.arn);
-    let params = call.params.clone().with("RoleArn", arn);
+    let params = match arn == role_arn {
+        true => Cow::Borrowed(call.params),
+        false => Cow::Owned(call.params.clone().with("RoleArn", arn)),
+    };
     let call = &Call { params: &params, ..*call };
     for need in needs(call, &mut context, snapshot)? {
         let decision_input = DecisionInput { caller, snapshot, context: &context, observer: call.observer };
