@@ -28,9 +28,12 @@ pub(crate) fn claims(parsed: &Unverified<'_>) -> Result<SessionClaims, &'static 
 pub(crate) fn write(claims: &SessionClaims, key: &SigningKey) -> String {
     let json = serde_json::to_vec(claims).unwrap_or_default();
     let header = format!(r#"{{"alg":"HS256","typ":"JWT","kid":"{}"}}"#, key.kid());
-    let mut token = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(json));
+    let mut token = String::with_capacity(2048);
+    URL_SAFE_NO_PAD.encode_string(header, &mut token);
+    token.push('.');
+    URL_SAFE_NO_PAD.encode_string(json, &mut token);
     let signature = hmac::sign(key.hmac(), token.as_bytes());
     token.push('.');
-    token.push_str(&URL_SAFE_NO_PAD.encode(signature));
+    URL_SAFE_NO_PAD.encode_string(signature, &mut token);
     token
 }
