@@ -298,16 +298,15 @@ impl Gateway {
     ) -> Answer {
         let authenticated = self.caller_of(visit, trail).await?;
         let mut body = self.body(visit, &authenticated, &operation, incoming)?;
+        let mut read = Ok(());
         if let Some(limit) = operation.body_limit() {
             self.require_a_chance(visit, &authenticated, &operation, trail)?;
             let document = body.read_all(limit as u64).await?;
-            if let Err(error) = operation.read_body(&document) {
-                // Callers without any permission learn only that, and not what is wrong with the document.
-                self.admit(visit, authenticated, operation, trail).await?;
-                return Err(error);
-            }
+            read = operation.read_body(&document);
         }
         let (call, permit) = self.admit(visit, authenticated, operation, trail).await?;
+        // Callers without any permission learn only that, and not what is wrong with the document.
+        read?;
         if permit.operation().upload().is_some() {
             // Who may not upload takes no place, and does not count as waiting for one.
             body.hold(self.upload_limits.enter(user_of(&call.caller), body.expected_bytes())?);
@@ -366,7 +365,7 @@ impl Gateway {
         authenticated: Authenticated,
         operation: Operation,
         trail: &mut Trail,
-    ) -> Result<(Call<'a>, Permit<Operation>), S3Error> {
+    ) -> Result<(Box<Call<'a>>, Permit<Operation>), S3Error> {
         let mut context = self.context(visit, &authenticated);
         s3::set_condition_keys(&operation, visit.head, Some(visit.now.as_second()), &mut context)?;
         // SeaweedFS's legacy actions are about operations, those of AWS about permissions.
@@ -376,7 +375,8 @@ impl Gateway {
         if let Some(bucket) = &bucket {
             resource_account_keys(&bucket.account).into_iter().for_each(|(key, account)| context.set(key, account));
         }
-        let call = Call {
+        // Boxed, because it is moved a few times until the operation runs.
+        let call = Box::new(Call {
             gateway: self,
             snapshot: &visit.snapshot,
             target: visit.target,
@@ -388,7 +388,7 @@ impl Gateway {
             request_id: trail.request_id.clone(),
             early: trail.early.clone(),
             looked_at: LookedAt::default(),
-        };
+        });
         let permit = call.authorize(operation).await.map_err(|denied| denied.to_error(&trail.request_id))?;
         if let Some(bucket) = permit.operation().bucket() {
             // Who may not use the bucket does not use up its limit.
@@ -416,7 +416,7 @@ impl Gateway {
         let length = operation.upload();
         let expected = ExpectedBody {
             sha256: plain.then(|| BodyCheck::new(authenticated.payload)),
-            decoder,
+            decoder: decoder.map(Box::new),
             length: length.and_then(|length| if plain { length.on_the_wire } else { length.decoded }),
             ..promised.unwrap_or_default()
         };
@@ -474,11 +474,11 @@ impl Call<'_> {
         self.looked_at.clear();
         let mut resolved = Resolved::from(operation);
         for object in resolved.asks_for_tags_of(self.decision_input()) {
-            resolved.set_tags(&object, &self.tags_of(&object).await?);
+            resolved.set_tags(&object, &self.tags_of(&object).boxed().await?);
         }
         let mut missing = None;
         for object in resolved.asks_for_acl_of(self.decision_input()) {
-            match self.existing_object(&object).await? {
+            match self.existing_object(&object).boxed().await? {
                 Some(existing) => resolved.set_object(&object, &existing),
                 None => missing = Some(object),
             }

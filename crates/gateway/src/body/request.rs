@@ -25,8 +25,8 @@ pub type Source = Pin<Box<dyn Stream<Item = Result<Bytes, S3Error>> + Send>>;
 /// What the head of a request, or its form, says about the body: each of these is checked.
 #[derive(Default)]
 pub struct ExpectedBody {
-    /// Removes aws-chunked framing and checks its signatures.
-    pub decoder: Option<ChunkedDecoder>,
+    /// Removes aws-chunked framing and checks its signatures. Boxed like the hasher, because every request moves its body a few times.
+    pub decoder: Option<Box<ChunkedDecoder>>,
     /// The signed SHA-256, for a plain body.
     pub sha256: Option<BodyCheck>,
     /// The checksum to compute.
@@ -57,7 +57,7 @@ impl ExpectedBody {
 pub struct ObjectBody {
     source: Source,
     expected: ExpectedBody,
-    hasher: Option<Hasher>,
+    hasher: Option<Box<Hasher>>,
     ready: VecDeque<Bytes>,
     received_bytes: u64,
     least_bytes: u64,
@@ -73,7 +73,7 @@ pub struct ObjectBody {
 impl ObjectBody {
     /// A body, and what it is compared with. `limit_bytes` is its largest size, `patience` is how long its sender may pause.
     pub fn new(source: Source, expected: ExpectedBody, limit_bytes: u64, patience: Duration) -> Self {
-        let hasher = expected.checksum.map(Hasher::new);
+        let hasher = expected.checksum.map(|algorithm| Box::new(Hasher::new(algorithm)));
         Self {
             source,
             expected,
@@ -218,7 +218,7 @@ impl ObjectBody {
         if self.expected.length.is_some_and(|length| length != self.received_bytes) {
             return Err(from_signature(SigError::IncompleteBody("its length differs from the announced one")));
         }
-        let computed = self.hasher.take().map(Hasher::finish);
+        let computed = self.hasher.take().map(|hasher| hasher.finish());
         if let (Some(expected), Some(computed)) = (&self.expected.expected_checksum, &computed) {
             expected.check(computed).map_err(from_signature)?;
         }

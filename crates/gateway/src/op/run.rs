@@ -33,7 +33,7 @@ macro_rules! dispatch {
 s3::for_each_operation!(dispatch);
 
 /// Runs a permitted operation, and tells the caller if the request was charged.
-pub(crate) async fn execute(mut call: Call<'_>, permit: Permit<Operation>, body: ObjectBody) -> Answer {
+pub(crate) async fn execute(mut call: Box<Call<'_>>, permit: Permit<Operation>, body: ObjectBody) -> Answer {
     let is_charged = requester_pays::is_charged(&call);
     if call.lacks_bucket(permit.operation()) {
         call.make_missing_bucket(permit.operation()).boxed().await?;
