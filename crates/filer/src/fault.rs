@@ -75,6 +75,8 @@ pub enum Fault {
     Fail(FilerError),
     /// It is carried out, but its answer is lost: the caller gets this error.
     LoseAnswer(FilerError),
+    /// It is carried out, but its answer does not come until the fault is removed.
+    HoldAnswer,
     /// It behaves this many more times, then has this fault.
     After(u64, Box<Fault>),
 }
@@ -175,21 +177,22 @@ impl FaultyFiler {
         due
     }
 
-    /// Waits as the fault of a call says. Returns the error that replaces the answer.
-    async fn suffer(&self, call: Call) -> Result<Option<FilerError>, FilerError> {
+    /// Waits as the fault of a call says. Returns what becomes of the answer.
+    async fn suffer(&self, call: Call) -> Result<Answer, FilerError> {
         *self.counts().entry(call).or_default() += 1;
         let mut faults = self.faults.subscribe();
         loop {
             faults.mark_unchanged();
             let fault = self.due(call);
             match fault {
-                None | Some(Fault::After(..)) => return Ok(None),
+                None | Some(Fault::After(..)) => return Ok(Answer::Comes),
                 Some(Fault::Delay(delay)) => {
                     tokio::time::sleep(delay).await;
-                    return Ok(None);
+                    return Ok(Answer::Comes);
                 }
                 Some(Fault::Fail(error)) => return Err(error),
-                Some(Fault::LoseAnswer(error)) => return Ok(Some(error)),
+                Some(Fault::LoseAnswer(error)) => return Ok(Answer::Lost(error)),
+                Some(Fault::HoldAnswer) => return Ok(Answer::Held(faults)),
                 // The sender lives as long as `self`.
                 Some(Fault::Hang) => _ = faults.changed().await,
             }
@@ -197,52 +200,68 @@ impl FaultyFiler {
     }
 }
 
-/// The answer, unless it is lost.
-fn deliver<T>(lost: Option<FilerError>, answer: Result<T, FilerError>) -> Result<T, FilerError> {
-    lost.map_or(answer, Err)
+/// What becomes of the answer of a call that is carried out.
+enum Answer {
+    Comes,
+    Lost(FilerError),
+    /// It comes once the faults are others.
+    Held(watch::Receiver<Faults>),
+}
+
+impl Answer {
+    async fn deliver<T>(self, answer: Result<T, FilerError>) -> Result<T, FilerError> {
+        match self {
+            Answer::Comes => answer,
+            Answer::Lost(error) => Err(error),
+            Answer::Held(mut faults) => {
+                let _ = faults.changed().await;
+                answer
+            }
+        }
+    }
 }
 
 #[async_trait]
 impl Filer for FaultyFiler {
     async fn configuration(&self) -> Result<FilerConfiguration, FilerError> {
-        let lost = self.suffer(Call::Configuration).await?;
-        deliver(lost, self.inner.configuration().await)
+        let coming = self.suffer(Call::Configuration).await?;
+        coming.deliver(self.inner.configuration().await).await
     }
 
     async fn lookup(&self, path: &str) -> Result<Option<Entry>, FilerError> {
-        let lost = self.suffer(Call::Lookup).await?;
-        deliver(lost, self.inner.lookup(path).await)
+        let coming = self.suffer(Call::Lookup).await?;
+        coming.deliver(self.inner.lookup(path).await).await
     }
 
     async fn lookup_with_first_file(&self, directory: &str) -> Result<(Option<Entry>, Option<Entry>), FilerError> {
-        let lost = self.suffer(Call::Lookup).await?;
-        deliver(lost, self.inner.lookup_with_first_file(directory).await)
+        let coming = self.suffer(Call::Lookup).await?;
+        coming.deliver(self.inner.lookup_with_first_file(directory).await).await
     }
 
     async fn list(&self, directory: &str, options: ListOptions) -> Result<Vec<Entry>, FilerError> {
-        let lost = self.suffer(Call::List).await?;
+        let coming = self.suffer(Call::List).await?;
         let listed = self.inner.list(directory, options).await;
         self.has_listed(listed.as_ref().map_or(0, Vec::len));
-        deliver(lost, listed)
+        coming.deliver(listed).await
     }
 
     async fn below(&self, directory: &str, limit: usize) -> Result<Option<Below>, FilerError> {
         if self.lists_directories.load(Ordering::Relaxed) {
             return Ok(None);
         }
-        let lost = self.suffer(Call::List).await?;
+        let coming = self.suffer(Call::List).await?;
         let below = self.inner.below(directory, limit).await;
         let entries = below.as_ref().ok().and_then(Option::as_ref).map_or(0, |below| below.entries.len());
         self.has_listed(entries);
-        deliver(lost, below)
+        coming.deliver(below).await
     }
 
     async fn transact(&self, mut transaction: Transaction) -> Result<(), FilerError> {
-        let lost = self.suffer(Call::Transact).await?;
+        let coming = self.suffer(Call::Transact).await?;
         if self.unconditional.load(Ordering::Relaxed) {
             transaction.conditions.clear();
         }
-        deliver(lost, self.inner.transact(transaction).await)
+        coming.deliver(self.inner.transact(transaction).await).await
     }
 
     fn guard_by(&self, guards: Arc<dyn crate::Guards>) {
@@ -254,18 +273,18 @@ impl Filer for FaultyFiler {
     }
 
     async fn write(&self, target: &WriteTarget, body: BytesIn<'_>) -> Result<Written, FilerError> {
-        let lost = self.suffer(Call::Write).await?;
-        deliver(lost, self.inner.write(target, body).await)
+        let coming = self.suffer(Call::Write).await?;
+        coming.deliver(self.inner.write(target, body).await).await
     }
 
     async fn read(&self, entry: &Entry, from: u64, length: u64) -> Result<BytesOut, FilerError> {
-        let lost = self.suffer(Call::Read).await?;
-        deliver(lost, self.inner.read(entry, from, length).await)
+        let coming = self.suffer(Call::Read).await?;
+        coming.deliver(self.inner.read(entry, from, length).await).await
     }
 
     async fn resolve_chunks(&self, chunks: &[FileChunk]) -> Result<Vec<FileChunk>, FilerError> {
-        let lost = self.suffer(Call::ResolveChunks).await?;
-        deliver(lost, self.inner.resolve_chunks(chunks).await)
+        let coming = self.suffer(Call::ResolveChunks).await?;
+        coming.deliver(self.inner.resolve_chunks(chunks).await).await
     }
 
     async fn delete_chunks(&self, chunks: Vec<FileChunk>) {
@@ -275,28 +294,28 @@ impl Filer for FaultyFiler {
     }
 
     async fn delete_collection(&self, collection: &str) -> Result<(), FilerError> {
-        let lost = self.suffer(Call::DeleteCollection).await?;
-        deliver(lost, self.inner.delete_collection(collection).await)
+        let coming = self.suffer(Call::DeleteCollection).await?;
+        coming.deliver(self.inner.delete_collection(collection).await).await
     }
 
     async fn members(&self) -> Result<Vec<String>, FilerError> {
-        let lost = self.suffer(Call::Members).await?;
-        deliver(lost, self.inner.members().await)
+        let coming = self.suffer(Call::Members).await?;
+        coming.deliver(self.inner.members().await).await
     }
 
     async fn put_through(&self, filer: &str, directory: &str, entry: Entry) -> Result<(), FilerError> {
-        let lost = self.suffer(Call::PutThrough).await?;
-        deliver(lost, self.inner.put_through(filer, directory, entry).await)
+        let coming = self.suffer(Call::PutThrough).await?;
+        coming.deliver(self.inner.put_through(filer, directory, entry).await).await
     }
 
     async fn lookup_through(&self, filer: &str, path: &str) -> Result<Option<Entry>, FilerError> {
-        let lost = self.suffer(Call::LookupThrough).await?;
-        deliver(lost, self.inner.lookup_through(filer, path).await)
+        let coming = self.suffer(Call::LookupThrough).await?;
+        coming.deliver(self.inner.lookup_through(filer, path).await).await
     }
 
     async fn list_through(&self, filer: &str, directory: &str, options: ListOptions) -> Result<Vec<Entry>, FilerError> {
-        let lost = self.suffer(Call::List).await?;
-        deliver(lost, self.inner.list_through(filer, directory, options).await)
+        let coming = self.suffer(Call::List).await?;
+        coming.deliver(self.inner.list_through(filer, directory, options).await).await
     }
 
     fn avoid(&self, filer: &str) {
@@ -304,8 +323,8 @@ impl Filer for FaultyFiler {
     }
 
     async fn subscribe(&self, filter: FeedFilter) -> Result<Vec<(String, Feed)>, FilerError> {
-        let lost = self.suffer(Call::Subscribe).await?;
-        deliver(lost, self.inner.subscribe(filter).await)
+        let coming = self.suffer(Call::Subscribe).await?;
+        coming.deliver(self.inner.subscribe(filter).await).await
     }
 }
 
@@ -349,6 +368,13 @@ mod tests {
         filer.lookup("/d/a").await.unwrap();
         assert!(begun.elapsed() >= short);
         assert_eq!((filer.calls(Call::Lookup), filer.calls(Call::Transact), filer.all_calls()), (5, 1, 7));
+
+        filer.set(Call::Transact, Fault::HoldAnswer);
+        let (held, ()) = tokio::join!(filer.transact(put("held")), async {
+            while filer.lookup("/d/held").await.unwrap().is_none() {}
+            filer.clear();
+        });
+        assert!(held.is_ok(), "it was carried out before its answer came");
 
         filer.set(Call::Lookup, Fault::After(2, Box::new(Fault::Fail(down))));
         for good in [true, true, false, false] {
