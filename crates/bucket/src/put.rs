@@ -6,7 +6,7 @@ use ids::ObjectKey;
 use crate::description::tag_attributes;
 use crate::rules::{self, BucketError};
 use crate::version_writes::WriteExtras;
-use crate::writer::Writer;
+use crate::writer::{Seen, Writer};
 use crate::{attributes, object};
 
 /// Go's `os.ModeDir`, and permission to enter for everyone.
@@ -42,9 +42,21 @@ impl Writer<'_> {
         entry: Entry,
         conditions: Vec<Condition>,
     ) -> Result<Option<String>, FilerError> {
+        self.put_seen(key, entry, conditions, Seen::default()).await
+    }
+
+    /// The same after [`see_versions`](Writer::see_versions), which is not done again.
+    pub async fn put_seen(
+        &self,
+        key: &ObjectKey,
+        entry: Entry,
+        conditions: Vec<Condition>,
+        seen: Seen,
+    ) -> Result<Option<String>, FilerError> {
         let chunks = entry.chunks.clone();
         let done = if self.objects.keeps_versions_of(key) {
-            self.put_version(key, entry, &conditions, WriteExtras::default()).await.map(Some)
+            let extras = WriteExtras { seen, ..WriteExtras::default() };
+            self.put_version(key, entry, &conditions, extras).await.map(Some)
         } else {
             let put = Transaction { conditions, ..self.putting(key, entry) };
             self.transact_put(put).await.map(|()| None)

@@ -273,7 +273,7 @@ impl Writer<'_> {
     ) -> Result<Option<String>, FilerError> {
         let exists = Guard { conditions: vec![Condition::Exists], condition_key: Some(upload.path.clone()) };
         if self.objects.keeps_versions_of(key) {
-            let extras = WriteExtras { guard: exists, steps: vec![upload.removal(false)] };
+            let extras = WriteExtras { guard: exists, steps: vec![upload.removal(false)], ..WriteExtras::default() };
             return self.put_version(key, entry, &conditions, extras).await.map(Some);
         }
         let mut transaction = self.putting(key, entry);

@@ -15,7 +15,7 @@ use crate::object::still;
 use crate::rules::{self, BucketError, CurrentVersion};
 use crate::version_id::{self, NULL};
 use crate::versions::same_current;
-use crate::writer::Writer;
+use crate::writer::{Seen, Writer};
 use crate::{attributes, object};
 
 /// How often a write that depends on the current version starts again.
@@ -35,37 +35,68 @@ pub(crate) struct WriteExtras {
     pub(crate) guard: Guard,
     /// Steps that follow.
     pub(crate) steps: Vec<Mutation>,
+    /// What was seen before the write began.
+    pub(crate) seen: Seen,
 }
 
 impl Writer<'_> {
+    /// Looks at what [`put_seen`](Writer::put_seen) has to know about the versions of a key. Call this no earlier than the body of
+    /// the object has arrived: a version that others make after this may be newer.
+    pub async fn see_versions(&self, key: &ObjectKey) -> Seen {
+        if !self.objects.keeps_versions_of(key) {
+            return Seen::default();
+        }
+        // What fails now is tried again when the object is put, and that has its error.
+        Seen(self.objects.versions_directory_to_write(key).await.ok().map(|directory| directory.map(Box::new)))
+    }
+
     /// Makes an entry the current version of its key, and returns the version's id.
     pub(crate) async fn put_version(
         &self,
         key: &ObjectKey,
         entry: Entry,
         conditions: &[Condition],
-        extras: WriteExtras,
+        mut extras: WriteExtras,
     ) -> Result<String, FilerError> {
+        let mut seen = std::mem::take(&mut extras.seen);
+        if conditions.is_empty() {
+            let directory = self.directory_seen(key, seen).await?;
+            return self.put_version_once(key, entry, directory.as_deref(), extras).await;
+        }
         for _ in 0..ATTEMPTS {
-            let seen = self.objects.versions_directory_to_write(key).await?;
-            let guard = if conditions.is_empty() {
-                extras.guard.clone()
-            } else {
-                self.guard_of_current(key, seen.as_ref(), conditions).await?
-            };
-            let is_marker = object::is_delete_marker(&entry);
-            let (id, mutations) = match self.objects.versioning {
-                Versioning::Suspended if is_marker => (NULL.to_owned(), self.null_marker(key, seen.as_ref()).await?),
-                Versioning::Suspended => (NULL.to_owned(), self.null_object(key, seen.as_ref(), entry.clone())),
-                _ => self.new_version(key, seen.as_ref(), entry.clone()).await?,
-            };
-            let mutations = mutations.into_iter().chain(extras.steps.clone()).collect();
-            match self.transact_version(key, guard, mutations).await {
-                Err(FilerError::PreconditionFailed) if !conditions.is_empty() => {}
-                done => return done.map(|()| id),
+            let directory = self.directory_seen(key, std::mem::take(&mut seen)).await?;
+            let guard = self.guard_of_current(key, directory.as_deref(), conditions).await?;
+            let extras = WriteExtras { guard, ..extras.clone() };
+            match self.put_version_once(key, entry.clone(), directory.as_deref(), extras).await {
+                Err(FilerError::PreconditionFailed) => {}
+                done => return done,
             }
         }
         Err(FilerError::PreconditionFailed)
+    }
+
+    async fn directory_seen(&self, key: &ObjectKey, seen: Seen) -> Result<Option<Box<Entry>>, FilerError> {
+        match seen.0 {
+            Some(directory) => Ok(directory),
+            None => Ok(self.objects.versions_directory_to_write(key).await?.map(Box::new)),
+        }
+    }
+
+    async fn put_version_once(
+        &self,
+        key: &ObjectKey,
+        entry: Entry,
+        directory: Option<&Entry>,
+        extras: WriteExtras,
+    ) -> Result<String, FilerError> {
+        let is_marker = object::is_delete_marker(&entry);
+        let (id, mut mutations) = match self.objects.versioning {
+            Versioning::Suspended if is_marker => (NULL.to_owned(), self.null_marker(key, directory).await?),
+            Versioning::Suspended => (NULL.to_owned(), self.null_object(key, directory, entry)),
+            _ => self.new_version(key, directory, entry).await?,
+        };
+        mutations.extend(extras.steps);
+        self.transact_version(key, extras.guard, mutations).await.map(|()| id)
     }
 
     /// Makes a delete marker the current version of a key, and returns its id.

@@ -36,6 +36,10 @@ pub struct ObjectLock {
     pub default: Option<DefaultRetention>,
 }
 
+/// What a write has seen of the versions of its key; nothing if it has yet to look.
+#[derive(Debug, Clone, Default)]
+pub struct Seen(pub(crate) Option<Option<Box<Entry>>>);
+
 /// Writes the objects of one bucket for one request.
 pub struct Writer<'a> {
     /// The bucket's objects.

@@ -5,6 +5,7 @@ mod support;
 
 use bucket::attributes::NONCURRENT_SINCE;
 use bucket::directory::BucketDirectory;
+use bucket::new_entry::Stamp;
 use bucket::object;
 use bucket::objects::Objects;
 use bucket::rules::{BucketError, Refusal};
@@ -16,7 +17,7 @@ use filer::{Condition, Entry, Filer, FilerError};
 use futures_util::future::join_all;
 use ids::ObjectKey;
 use ids::Versioning::{self, Enabled, Off, Suspended};
-use support::{World, entry_by, entry_of, etag, key};
+use support::{ID, World, entry_by, entry_of, etag, key, stamp};
 
 /// A second after the last step.
 const STEP_NS: i64 = 1_000_000_000;
@@ -285,6 +286,42 @@ async fn the_newest_version_takes_one_lookup() {
         assert_eq!(objects.current(&name).await.unwrap().unwrap().etag(), etag(2), "{name:?}");
         assert_eq!(counted.all_calls() - before, lookups, "{name:?}");
     }
+}
+
+/// What was seen before is not looked at again, unless a condition shows that it is no longer so.
+#[tokio::test]
+async fn versions_that_were_seen_are_not_looked_at_again() {
+    let world = World::memory_with_bucket().await;
+    let counted = FaultyFiler::new(world.filer.clone());
+    let configuration = counted.configuration().await.unwrap();
+    let a = key("a");
+    let put = async |content, conditions, others: &[u8], at| {
+        let directory = BucketDirectory::new(&counted, &configuration, "b");
+        let stamp = Stamp { seconds: BEGINNING_NS / STEP_NS + at, ..stamp() };
+        let objects = Objects { directory, versioning: Enabled };
+        let writer = Writer::new(objects, None, ID.into(), stamp, Box::new(|| true)).unwrap();
+        let seen = writer.see_versions(&a).await;
+        for other in others {
+            let writer = world.writer_of_versions(Enabled, BEGINNING_NS + STEP_NS * (at + i64::from(*other)));
+            writer.put(&a, entry_of(&a, *other), Vec::new()).await.unwrap();
+        }
+        let before = counted.all_calls();
+        let done = writer.put_seen(&a, entry_of(&a, content), conditions, seen).await;
+        (done.map(Option::unwrap), counted.all_calls() - before)
+    };
+    let same = |content| vec![Condition::EtagMatches(vec![etag(content)])];
+    assert_eq!(put(1, vec![], &[], 0).await.1, 1, "the first version");
+    assert_eq!(put(2, vec![], &[], 0).await.1, 1, "another one at the same time");
+    let current = async || world.objects(Enabled).current(&a).await.unwrap().unwrap().etag();
+    assert_eq!(current().await, etag(2));
+    // A version that was made meanwhile stays, and is the current one if it is newer.
+    assert_eq!(put(3, vec![], &[4], 1).await.1, 1);
+    assert_eq!(current().await, etag(4));
+    assert_eq!(put(5, same(4), &[], 9).await.1, 2, "a condition is about the current version");
+    assert_eq!(put(6, same(7), &[7], 20).await.1, 5, "it looks again");
+    assert_eq!(current().await, etag(6), "newer than what it replaces");
+    assert!(matches!(put(8, same(6), &[9], 40).await.0, Err(FilerError::PreconditionFailed)));
+    assert_eq!(current().await, etag(9));
 }
 
 #[tokio::test]
