@@ -13,7 +13,7 @@ use super::acl::NewAcl;
 use crate::errors;
 use bucket::description::Description;
 use bucket::new_entry::{MARKER_BYTES_MAX, Stamp};
-use bucket::writer::Writer;
+use bucket::writer::{Seen, Writer};
 use bucket::{object, rules};
 
 /// The characters that a key's URL leaves unencoded.
@@ -131,15 +131,17 @@ impl Call<'_> {
         condition.check(current.as_ref().map(Entry::etag).as_deref())
     }
 
-    /// Makes an entry the object of its key. Returns the id of the version, if the bucket keeps versions.
+    /// Makes an entry the object of its key, whose versions may have been seen. Returns the id of the version, if the bucket
+    /// keeps versions.
     pub async fn put_entry(
         &self,
         writer: &Writer<'_>,
         Target { bucket, key, .. }: &Target,
         entry: Entry,
         condition: &WriteCondition,
+        seen: Seen,
     ) -> Result<Option<String>, S3Error> {
-        match writer.put(key, entry, conditions(condition)).await {
+        match writer.put_seen(key, entry, conditions(condition), seen).await {
             Ok(version_id) => Ok(version_id),
             Err(error) => Err(self.explain_write(bucket, key, condition, error).await),
         }

@@ -1,6 +1,7 @@
 //! PutObject.
 
 use access::Permit;
+use bucket::writer::Seen;
 use http::{HeaderMap, StatusCode};
 use s3::S3Error;
 use s3::op::PutObject;
@@ -55,20 +56,22 @@ pub(super) async fn put(call: &Call<'_>, input: PutObject, mut body: ObjectBody)
     let mime = input.object.content.content_type.as_deref();
     let mut description = described(&input.object);
     description.set_lock(&call.new_lock(&input.target, &input.object.lock)?);
-    let (entry, checksum) = if input.target.key.is_directory_marker() {
+    let (entry, checksum, seen) = if input.target.key.is_directory_marker() {
         writer.require_no_file_at(&input.target.key).await.map_err(errors::from_filer)?;
         let content = Call::read_marker_body(&mut body).await?;
-        (writer.stamp.marker(&input.target.key, description, &content), body.checksum().cloned())
+        (writer.stamp.marker(&input.target.key, description, &content), body.checksum().cloned(), Seen::default())
     } else {
         let expected = body.expected_bytes().or(input.length.object_bytes());
         let target = writer.target(&input.target.key, mime, expected);
-        let stored = upload::store(call, &target, body).await?;
+        let looking = writer.see_versions(&input.target.key);
+        let (stored, seen) = upload::store_while(call, &target, body, looking).await?;
         (
             writer.stamp.object(&input.target.key, description, &stored.written, stored.stored_checksum()),
             stored.checksum,
+            seen,
         )
     };
     let etag = entry.etag();
-    let version_id = call.put_entry(&writer, &input.target, entry, &input.condition).await?;
+    let version_id = call.put_entry(&writer, &input.target, entry, &input.condition, seen).await?;
     Ok(Stored { etag, checksum, version_id })
 }

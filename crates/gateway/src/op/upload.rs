@@ -1,9 +1,13 @@
 //! Stores a body, for PutObject, UploadPart and the POST form.
 
+use std::task::Poll;
+
 use bucket::new_entry::StoredChecksum;
 use filer::{WriteTarget, Written};
+use futures_util::{StreamExt, future, stream};
 use s3::S3Error;
 use sigv4::checksum::Checksum;
+use tokio::sync::oneshot;
 
 use super::Call;
 use crate::body::{ObjectBody, check_md5};
@@ -30,15 +34,37 @@ impl Upload {
 }
 
 /// Stores a body. Leaves nothing behind if a promise is broken.
-pub async fn store(call: &Call<'_>, target: &WriteTarget, mut body: ObjectBody) -> Result<Upload, S3Error> {
-    let result = call.filer().write(target, body.stream()).await;
+pub async fn store(call: &Call<'_>, target: &WriteTarget, body: ObjectBody) -> Result<Upload, S3Error> {
+    store_while(call, target, body, future::ready(())).await.map(|(upload, ())| upload)
+}
+
+/// The same. What is done `meanwhile` begins once the whole body has arrived, while the last bytes are being stored.
+pub async fn store_while<T>(
+    call: &Call<'_>,
+    target: &WriteTarget,
+    mut body: ObjectBody,
+    meanwhile: impl Future<Output = T> + Send,
+) -> Result<(Upload, T), S3Error> {
+    let (arrived, arrival) = oneshot::channel();
+    let mut arrived = Some(arrived);
+    let end = stream::poll_fn(move |_| {
+        // No one waits for it if the body could not be stored.
+        let _ = arrived.take().map(|arrived| arrived.send(()));
+        Poll::Ready(None)
+    });
+    let meanwhile = async {
+        let _ = arrival.await;
+        Ok(meanwhile.await)
+    };
+    let written = call.filer().write(target, Box::pin(body.stream().chain(end)));
+    let result = future::try_join(written, meanwhile).await;
     call.gateway.metrics.bytes_in.inc_by(body.received_bytes());
-    let written = result.map_err(|error| body.explain(error))?;
+    let (written, done) = result.map_err(|error| body.explain(error))?;
     if let Some(expected) = body.content_md5()
         && let Err(error) = check_md5(expected, written.md5)
     {
         call.filer().delete_chunks(written.chunks).await;
         return Err(error);
     }
-    Ok(Upload { written, checksum: body.checksum().cloned() })
+    Ok((Upload { written, checksum: body.checksum().cloned() }, done))
 }

@@ -1,6 +1,11 @@
 //! Buckets that keep versions: what each operation does there, and which permissions it takes.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use bucket::attributes::{LOCK_MODE, VERSIONING};
+use filer::EmbeddedFiler;
+use filer::fault::{Call, Fault, FaultyFiler};
 
 use crate::support::{Claims, Reply, World};
 
@@ -375,4 +380,42 @@ async fn a_bucket_with_versions_stays() {
     ] {
         assert_eq!(world.ask(&line).await.outcome(), want, "{line}");
     }
+}
+
+/// A PUT looks at the versions of its key once, while its body is being stored.
+#[tokio::test]
+async fn versions_are_looked_at_while_the_body_is_stored() {
+    let directory = tempfile::tempdir().unwrap();
+    let filer = Arc::new(FaultyFiler::new(Arc::new(EmbeddedFiler::open(directory.path()).unwrap())));
+    let world = World::over(filer.clone()).await;
+    for (bucket, lookups) in [("plain", 0), ("versioned", 1), ("suspended", 1)] {
+        let (path, before) = (format!("/{bucket}/k"), filer.calls(Call::Lookup));
+        filer.set(Call::Write, Fault::HoldAnswer);
+        let looked = async {
+            let waiting = async {
+                while filer.calls(Call::Lookup) < before + lookups {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            };
+            let in_time = tokio::time::timeout(Duration::from_secs(10), waiting).await.is_ok();
+            filer.clear();
+            in_time
+        };
+        let (_, looked) = tokio::join!(world.put(&path, "x"), looked);
+        assert!(looked, "{bucket}: it waits for the body to be stored");
+        assert_eq!(filer.calls(Call::Lookup) - before, lookups, "{bucket}");
+        assert_eq!(world.ask(&format!("GET {path}")).await.text(), "x", "{bucket}");
+    }
+}
+
+/// The look begins after the checks of the body.
+#[tokio::test]
+async fn nothing_is_looked_at_for_a_body_that_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let filer = Arc::new(FaultyFiler::new(Arc::new(EmbeddedFiler::open(directory.path()).unwrap())));
+    let world = World::over(filer.clone()).await;
+    let checksum = [("x-amz-checksum-crc32", "AAAAAA==")];
+    let refused = world.send("PUT /versioned/k", &checksum, "x").await;
+    assert_eq!(refused.outcome(), "400 BadDigest");
+    assert_eq!(filer.calls(Call::Lookup), 0);
 }
