@@ -17,12 +17,21 @@ const MARK: char = '\0';
 
 /// The path of a key below its bucket. The trailing slash of a directory marker's key is not part of it.
 pub fn path_of(key: &str) -> String {
+    let mut path = String::with_capacity(key.len() + 1);
+    push_path(&mut path, key);
+    path
+}
+
+/// Appends it.
+pub(crate) fn push_path(path: &mut String, key: &str) {
     let (segments, last_is_directory) = match key.strip_suffix('/') {
         Some(directory) => (directory, true),
         None => (key, false),
     };
+    if !may_have_marks(key) {
+        return path.push_str(segments);
+    }
     let last = segments.matches('/').count();
-    let mut path = String::with_capacity(segments.len() + 1);
     for (position, segment) in segments.split('/').enumerate() {
         if position > 0 {
             path.push('/');
@@ -32,7 +41,18 @@ pub fn path_of(key: &str) -> String {
             path.push(MARK);
         }
     }
-    path
+}
+
+/// False for most keys: no segment is empty or begins with a dot, and no directory ends in `.versions`.
+fn may_have_marks(key: &str) -> bool {
+    let mut last = b'/';
+    let mut bytes = key.bytes().enumerate();
+    key.is_empty()
+        || bytes.any(|(at, byte)| match (std::mem::replace(&mut last, byte), byte) {
+            (b'/', b'/' | b'.') => true,
+            (_, b'/') => key.get(..at).is_some_and(|before| before.ends_with(VERSIONS_SUFFIX)),
+            _ => false,
+        })
 }
 
 /// Fails with `NameNotHeld` for a key that the filer cannot store.
@@ -67,6 +87,8 @@ mod tests {
             ("a/b", "a/b"),
             ("a/", "a"),
             ("a.b/..c", "a.b/..c"),
+            ("a/é/", "a/é"),
+            ("", "\0"),
             ("x/.uploads/y", "x/.uploads/y"),
             ("a.versions", "a.versions"),
             ("d/a.versions", "d/a.versions"),

@@ -21,6 +21,9 @@ pub const OBJECT_MODE: u32 = 0o660;
 /// Mode of an object assembled from parts.
 pub const MULTIPART_MODE: u32 = 0o770;
 
+/// Room in a path for what is appended to it, such as `.versions/`.
+const SPARE_BYTES: usize = 16;
+
 /// The path of a bucket's directory.
 pub fn bucket_path(buckets_root: &str, bucket: &str) -> String {
     format!("{buckets_root}/{bucket}")
@@ -28,7 +31,13 @@ pub fn bucket_path(buckets_root: &str, bucket: &str) -> String {
 
 /// The path of an object, or of the directory `key/`. The trailing slash is not part of it.
 pub fn path_below(bucket_path: &str, key: &str) -> String {
-    if key.is_empty() { bucket_path.to_owned() } else { format!("{bucket_path}/{}", names::path_of(key)) }
+    let mut path = String::with_capacity(bucket_path.len() + key.len() + SPARE_BYTES);
+    path.push_str(bucket_path);
+    if !key.is_empty() {
+        path.push('/');
+        names::push_path(&mut path, key);
+    }
+    path
 }
 
 /// The name of an object's entry.
