@@ -77,7 +77,7 @@ pub(super) async fn streaming<Q: Message, A: Message + Default>(
         return Err(Failure::Broken(format!("HTTP status {}", head.status)));
     }
     // An answer without messages may consist of a head alone.
-    let ended = Status::from_header_map(&head.headers).map(require_ok).transpose()?.is_some();
+    let ended = outcome(&head.headers).transpose()?.is_some();
     Ok(Messages { body, unread: BytesMut::new(), ended, of: PhantomData })
 }
 
@@ -106,6 +106,7 @@ fn head(place: &Uri, path: &'static str, timeout: Option<Duration>) -> Result<Re
 }
 
 const GRPC_TIMEOUT: http::HeaderName = http::HeaderName::from_static("grpc-timeout");
+const GRPC_STATUS: http::HeaderName = http::HeaderName::from_static("grpc-status");
 const TRACEPARENT: http::HeaderName = http::HeaderName::from_static(traces::TRACEPARENT);
 
 /// A message with its prefix.
@@ -174,14 +175,18 @@ impl<A: Message + Default> Messages<A> {
     async fn end(&mut self) -> Result<(), Failure> {
         let trailers = self.body.trailers().await?.unwrap_or_default();
         let broken = || Failure::Broken("the answer ends early".to_owned());
-        require_ok(Status::from_header_map(&trailers).ok_or_else(broken)?)?;
+        outcome(&trailers).ok_or_else(broken)??;
         self.ended = true;
         if self.unread.is_empty() { Ok(()) } else { Err(broken()) }
     }
 }
 
-fn require_ok(status: Status) -> Result<(), Failure> {
-    if status.code() == Code::Ok { Ok(()) } else { Err(status.into()) }
+/// How the call ended, if these headers say so. Success takes no [`Status`], for which the headers would be copied.
+fn outcome(headers: &HeaderMap) -> Option<Result<(), Failure>> {
+    if headers.get(GRPC_STATUS)? == "0" {
+        return Some(Ok(()));
+    }
+    Status::from_header_map(headers).map(|status| if status.code() == Code::Ok { Ok(()) } else { Err(status.into()) })
 }
 
 #[cfg(test)]
