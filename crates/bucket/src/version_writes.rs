@@ -180,7 +180,7 @@ impl Writer<'_> {
         let put = Mutation::Put { directory: self.objects.versions_path(key), entry: Box::new(entry) };
         let displaced = Some((attributes::NONCURRENT_SINCE.to_owned(), self.now()));
         let mut note = Note { displaced, ..self.note(key, &id) };
-        note.copied.insert(attributes::CURRENT_MARK.to_owned(), attributes::VERSION_ID.to_owned());
+        note.copied.push((attributes::CURRENT_MARK, attributes::VERSION_ID));
         Ok((id, vec![put, Mutation::Note(Box::new(note))]))
     }
 
@@ -380,7 +380,7 @@ impl Writer<'_> {
             name_to: attributes::LATEST_VERSION_FILE.to_owned(),
             size_to: attributes::LATEST_SIZE.to_owned(),
             mtime_to: attributes::LATEST_MTIME.to_owned(),
-            copied: copied.map(|(to, from)| (to.to_owned(), from.to_owned())).into(),
+            copied: copied.into(),
             ..Note::default()
         }
     }

@@ -1,7 +1,5 @@
 //! What a directory says about one of the files in it.
 
-use std::collections::BTreeMap;
-
 use crate::entry::Entry;
 
 /// What a directory's entry says about one of the files in it, so that one look-up tells as much as a listing.
@@ -27,7 +25,7 @@ pub struct Note {
     pub mtime_to: String,
     /// Attributes of the directory that are copied from the file: its own name for each, and the file's. What the file
     /// does not have is removed from the directory.
-    pub copied: BTreeMap<String, String>,
+    pub copied: Vec<(&'static str, &'static str)>,
     /// An attribute, with its value, for the file that was noted before, if another one is noted now.
     pub displaced: Option<(String, Vec<u8>)>,
 }
@@ -38,15 +36,15 @@ impl Note {
         let before = directory.extended_text(&self.name_to).map(str::to_owned);
         let number = |number: i128| number.to_string().into_bytes();
         let own = [
-            (&self.name_to, chosen.map(|chosen| chosen.name.clone().into_bytes())),
-            (&self.size_to, chosen.map(|chosen| number(chosen.attributes().file_size.into()))),
-            (&self.mtime_to, chosen.map(|chosen| number(chosen.attributes().mtime.into()))),
+            (&*self.name_to, chosen.map(|chosen| chosen.name.clone().into_bytes())),
+            (&*self.size_to, chosen.map(|chosen| number(chosen.attributes().file_size.into()))),
+            (&*self.mtime_to, chosen.map(|chosen| number(chosen.attributes().mtime.into()))),
         ];
         let of_chosen = |from| chosen.and_then(|chosen| chosen.extended.get(from)).cloned();
-        let copied = self.copied.iter().map(|(to, from)| (to, of_chosen(from)));
+        let copied = self.copied.iter().map(|(to, from)| (*to, of_chosen(*from)));
         for (attribute, value) in copied.chain(own).filter(|(attribute, _)| !attribute.is_empty()) {
             match value {
-                Some(value) => drop(directory.extended.insert(attribute.clone(), value)),
+                Some(value) => drop(directory.extended.insert(attribute.to_owned(), value)),
                 None => drop(directory.extended.remove(attribute)),
             }
         }

@@ -186,7 +186,7 @@ fn note_about(world: &World<'_>) -> Note {
         name_to: "x-name".to_owned(),
         size_to: "x-size".to_owned(),
         mtime_to: "x-mtime".to_owned(),
-        copied: BTreeMap::from([("x-color".to_owned(), "x-own-color".to_owned())]),
+        copied: vec![("x-color", "x-own-color")],
         ..Note::default()
     }
 }

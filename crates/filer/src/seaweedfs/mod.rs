@@ -13,6 +13,7 @@ mod journal;
 mod line;
 mod locations;
 mod metrics;
+mod picked;
 mod read;
 mod ring;
 mod rpc;

@@ -13,6 +13,7 @@
 use std::sync::Arc;
 
 use super::metrics::Call;
+use super::picked::Pair;
 use super::rpc::{CallError, Node, Replay};
 use super::wire::{
     Clause, ClauseKind, ErrorCode, MutationType, ObjectMutation, ObjectTransactionRequest, ObjectTransactionResponse,
@@ -162,7 +163,7 @@ fn recompute(note: Note) -> Recompute {
     Recompute {
         scan_dir: join(&note.directory, &note.name),
         descending: note.last,
-        copy_extended: note.copied,
+        copy_extended: note.copied.into_iter().map(|(to, from)| Pair::of(to, from)).collect(),
         name_to_key: note.name_to,
         size_to_key: note.size_to,
         mtime_to_key: note.mtime_to,

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::picked::Pair;
 use crate::entry::Entry;
 
 /// Asks for one entry.
@@ -143,8 +144,8 @@ pub struct Recompute {
     pub scan_dir: String,
     #[prost(bool, tag = "2")]
     pub descending: bool,
-    #[prost(btree_map = "string, string", tag = "3")]
-    pub copy_extended: BTreeMap<String, String>,
+    #[prost(message, repeated, tag = "3")]
+    pub copy_extended: Vec<Pair>,
     #[prost(string, tag = "4")]
     pub name_to_key: String,
     #[prost(string, tag = "5")]
