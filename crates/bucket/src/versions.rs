@@ -17,6 +17,15 @@ const READS: usize = 4;
 /// How many files of a directory are read at once.
 const PAGE: usize = 1024;
 
+/// What is asked of the directory of a key's versions: which of them is the current one, and whether the directory is an object.
+const OF_DIRECTORY: &[&str] = &[
+    attributes::LATEST_VERSION_ID,
+    attributes::LATEST_VERSION_FILE,
+    attributes::LATEST_IS_DELETE_MARKER,
+    attributes::CURRENT_MARK,
+    attributes::PREFIX_OBJECT,
+];
+
 /// A version of a key.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Version {
@@ -81,7 +90,7 @@ impl Objects<'_> {
     pub(crate) async fn current_version(&self, key: &ObjectKey) -> Result<Option<Version>, FilerError> {
         let path = self.versions_path(key);
         for _ in 0..READS {
-            let (directory, first) = self.filer().lookup_with_first_file(&path).await?;
+            let (directory, first) = self.filer().lookup_with_first_file(&path, OF_DIRECTORY).await?;
             let directory = directory.filter(|entry| entry.is_directory);
             let file = match rules::current(directory.as_ref()) {
                 CurrentVersion::File(file) => file,
@@ -136,7 +145,8 @@ impl Objects<'_> {
 
     /// The entry of the directory with a key's versions.
     pub(crate) async fn versions_directory(&self, key: &ObjectKey) -> Result<Option<Entry>, FilerError> {
-        let directory = self.filer().lookup(&format!("{}/", self.versions_path(key))).await?;
+        let path = self.versions_path(key) + "/";
+        let directory = self.filer().lookup_for(&path, OF_DIRECTORY).await?;
         Ok(directory.filter(|entry| entry.is_directory))
     }
 
@@ -144,7 +154,7 @@ impl Objects<'_> {
     /// put before the bucket kept versions, and SeaweedFS would make one entry of the two.
     pub(crate) async fn versions_directory_to_write(&self, key: &ObjectKey) -> Result<Option<Entry>, FilerError> {
         let path = self.versions_path(key);
-        match self.filer().lookup(&format!("{path}{}", self.slash())).await? {
+        match self.filer().lookup_for(&format!("{path}{}", self.slash()), OF_DIRECTORY).await? {
             Some(entry) if !entry.is_directory || object::is_prefix_object(&entry) => {
                 Err(FilerError::ExistingIsFile(path))
             }

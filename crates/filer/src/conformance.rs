@@ -259,7 +259,8 @@ async fn listing(world: &World<'_>) {
 }
 
 async fn the_first_file(world: &World<'_>) {
-    let find = async |name: &str| world.filer.lookup_with_first_file(&world.path(name)).await.expect("it is looked up");
+    let find =
+        async |name: &str| world.filer.lookup_with_first_file(&world.path(name), &[]).await.expect("it is looked up");
     assert_eq!(find("none").await, (None, None), "a directory that does not exist");
     for name in ["d/b", "d/a", "d/c", "directories/a/b"] {
         world.create(name, document(name)).await;

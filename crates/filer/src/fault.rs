@@ -19,7 +19,7 @@ use crate::filer::{
 pub enum Call {
     /// [`Filer::configuration`]
     Configuration,
-    /// [`Filer::lookup`] and [`Filer::lookup_with_first_file`]
+    /// [`Filer::lookup`], [`Filer::lookup_for`] and [`Filer::lookup_with_first_file`]
     Lookup,
     /// [`Filer::list`]
     List,
@@ -233,9 +233,18 @@ impl Filer for FaultyFiler {
         coming.deliver(self.inner.lookup(path).await).await
     }
 
-    async fn lookup_with_first_file(&self, directory: &str) -> Result<(Option<Entry>, Option<Entry>), FilerError> {
+    async fn lookup_for(&self, path: &str, attributes: &[&str]) -> Result<Option<Entry>, FilerError> {
         let coming = self.suffer(Call::Lookup).await?;
-        coming.deliver(self.inner.lookup_with_first_file(directory).await).await
+        coming.deliver(self.inner.lookup_for(path, attributes).await).await
+    }
+
+    async fn lookup_with_first_file(
+        &self,
+        directory: &str,
+        attributes: &[&str],
+    ) -> Result<(Option<Entry>, Option<Entry>), FilerError> {
+        let coming = self.suffer(Call::Lookup).await?;
+        coming.deliver(self.inner.lookup_with_first_file(directory, attributes).await).await
     }
 
     async fn list(&self, directory: &str, options: ListOptions) -> Result<Vec<Entry>, FilerError> {

@@ -298,10 +298,20 @@ pub trait Filer: Send + Sync + 'static {
     /// The entry at a path, or `None`.
     async fn lookup(&self, path: &str) -> Result<Option<Entry>, FilerError>;
 
-    /// The entry of a directory, and its first file by name if the filer can return both in the time of one lookup. If the file
-    /// is `None`, the directory may still have one. The errors are those of [`Filer::lookup`].
-    async fn lookup_with_first_file(&self, directory: &str) -> Result<(Option<Entry>, Option<Entry>), FilerError> {
-        Ok((self.lookup(&format!("{directory}/")).await?, None))
+    /// The same for a caller who asks only what kind of entry it is and for these of its extended attributes. Others may be
+    /// missing, and so may its data.
+    async fn lookup_for(&self, path: &str, _attributes: &[&str]) -> Result<Option<Entry>, FilerError> {
+        self.lookup(path).await
+    }
+
+    /// The entry of a directory as [`Filer::lookup_for`] finds it, and its first file by name if the filer can return both in the
+    /// time of one lookup. If the file is `None`, the directory may still have one. The errors are those of [`Filer::lookup`].
+    async fn lookup_with_first_file(
+        &self,
+        directory: &str,
+        attributes: &[&str],
+    ) -> Result<(Option<Entry>, Option<Entry>), FilerError> {
+        Ok((self.lookup_for(&format!("{directory}/"), attributes).await?, None))
     }
 
     /// Entries of a directory in ascending byte order of their names. A directory that does not exist has none.

@@ -359,7 +359,7 @@ async fn entries_and_listings(filer: &SeaweedFiler) {
             filer.list(directory, options.clone()).await.unwrap().into_iter().map(|entry| entry.name).collect();
         assert_eq!(names, want, "{directory} {options:?}");
     }
-    let (_, first) = filer.lookup_with_first_file(directory).await.unwrap();
+    let (_, first) = filer.lookup_with_first_file(directory, &[]).await.unwrap();
     assert_eq!(first.map(|entry| entry.name).as_deref(), Some("a"), "it comes with the directory");
     for (path, want) in [
         ("/buckets/list/a", Some(false)),

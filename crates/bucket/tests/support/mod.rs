@@ -334,9 +334,21 @@ impl Filer for MemoryFiler {
         tokio::task::yield_now().await;
         Ok(self.entries.lock().unwrap().get(path.trim_end_matches('/')).cloned())
     }
-    async fn lookup_with_first_file(&self, directory: &str) -> Result<(Option<Entry>, Option<Entry>), FilerError> {
+    async fn lookup_for(&self, path: &str, attributes: &[&str]) -> Result<Option<Entry>, FilerError> {
+        let mut found = self.lookup(path).await?;
+        if let Some(entry) = &mut found {
+            entry.extended.retain(|name, _| attributes.contains(&&**name));
+            (entry.chunks, entry.content) = Default::default();
+        }
+        Ok(found)
+    }
+    async fn lookup_with_first_file(
+        &self,
+        directory: &str,
+        attributes: &[&str],
+    ) -> Result<(Option<Entry>, Option<Entry>), FilerError> {
         let first = self.list(directory, ListOptions { limit: 1, ..ListOptions::default() }).await?.pop();
-        let found = self.lookup(directory).await?;
+        let found = self.lookup_for(directory, attributes).await?;
         Ok((found.filter(|entry| entry.is_directory), first.filter(|entry| !entry.is_directory)))
     }
     async fn list(&self, directory: &str, options: ListOptions) -> Result<Vec<Entry>, FilerError> {

@@ -270,6 +270,13 @@ pub(super) async fn patch(world: &World<'_>) {
     let want = BTreeMap::from([attribute("x-keep", "1"), attribute("x-change", "2"), attribute("x-new", "2")]);
     assert_eq!((&found.extended, &found.content), (&want, &entry.content));
     assert_eq!(found.attributes().file_mode, entry.attributes().file_mode);
+    let some = async |name: &str| {
+        world.filer.lookup_for(&world.path(name), &["x-keep", "x-drop"]).await.expect("it is looked up")
+    };
+    let found = some("a").await.expect("it is still there");
+    assert_eq!((found.extended_text("x-keep"), found.extended_text("x-drop")), (Some("1"), None));
+    assert_eq!((found.name.as_str(), found.is_directory), ("a", false));
+    assert_eq!((some("a/").await, some("none").await), (None, None), "a file is no directory");
 
     world.transact("a", vec![], vec![step("a", &[], &[], Some("22"))]).await.expect("the content is changed");
     let found = world.find("a").await.expect("it is still there");

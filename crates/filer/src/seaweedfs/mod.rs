@@ -308,9 +308,13 @@ fn found(
     path: &str,
     answer: Result<wire::LookupDirectoryEntryResponse, CallError>,
 ) -> Result<Option<Entry>, FilerError> {
+    entry_at(path, answer.map(|answer| answer.entry.map(|entry| *entry)))
+}
+
+fn entry_at(path: &str, answer: Result<Option<Entry>, CallError>) -> Result<Option<Entry>, FilerError> {
     match answer {
         // A file is not the directory that `a/` asks for.
-        Ok(answer) => Ok(answer.entry.filter(|entry| entry.is_directory || !path.ends_with('/'))),
+        Ok(entry) => Ok(entry.filter(|entry| entry.is_directory || !path.ends_with('/'))),
         Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error.into()),
     }
@@ -326,16 +330,29 @@ impl Filer for SeaweedFiler {
         if !is_held(path) {
             return Ok(None);
         }
-        let (directory, name) = split(path);
-        let request = wire::LookupDirectoryEntryRequest { directory, name };
+        let request = lookup_request(path);
         found(path, self.shared.filers.unary(Call::LookupDirectoryEntry, &request, Replay::Safe).await)
     }
 
+    async fn lookup_for(&self, path: &str, attributes: &[&str]) -> Result<Option<Entry>, FilerError> {
+        if !is_held(path) {
+            return Ok(None);
+        }
+        let request = lookup_request(path);
+        let answer: Result<picked::Answer, _> =
+            self.shared.filers.unary(Call::LookupDirectoryEntry, &request, Replay::Safe).await;
+        entry_at(path, answer.map(|answer| answer.pick(attributes)))
+    }
+
     /// The calls are polled together, so that the connection sends both in one write.
-    async fn lookup_with_first_file(&self, directory: &str) -> Result<(Option<Entry>, Option<Entry>), FilerError> {
+    async fn lookup_with_first_file(
+        &self,
+        directory: &str,
+        attributes: &[&str],
+    ) -> Result<(Option<Entry>, Option<Entry>), FilerError> {
         let path = format!("{directory}/");
         let first = ListOptions { limit: 1, ..ListOptions::default() };
-        let (entry, listed) = future::join(self.lookup(&path), self.list(directory, first)).await;
+        let (entry, listed) = future::join(self.lookup_for(&path, attributes), self.list(directory, first)).await;
         // A listing that failed costs only a lookup: the caller then asks for the file by its name.
         let first = listed.unwrap_or_default().pop().filter(|entry| !entry.is_directory);
         Ok((entry?, first))
@@ -437,6 +454,11 @@ impl Filer for SeaweedFiler {
     }
 }
 
+fn lookup_request(path: &str) -> wire::LookupDirectoryEntryRequest {
+    let (directory, name) = split(path);
+    wire::LookupDirectoryEntryRequest { directory, name }
+}
+
 fn list_request(directory: &str, options: ListOptions) -> wire::ListEntriesRequest {
     let directory = directory.trim_end_matches('/');
     // A filer that begins before the prefix stops at the first name without the prefix, and returns nothing.
@@ -454,7 +476,7 @@ fn list_request(directory: &str, options: ListOptions) -> wire::ListEntriesReque
 
 fn entries(answers: Result<Vec<wire::ListEntriesResponse>, rpc::CallError>) -> Result<Vec<Entry>, FilerError> {
     match answers {
-        Ok(answers) => Ok(answers.into_iter().filter_map(|answer| answer.entry).collect()),
+        Ok(answers) => Ok(answers.into_iter().filter_map(|answer| answer.entry).map(|entry| *entry).collect()),
         Err(error) if error.is_not_found() => Ok(Vec::new()),
         Err(error) => Err(error.into()),
     }

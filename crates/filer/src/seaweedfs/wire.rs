@@ -19,8 +19,8 @@ pub struct LookupDirectoryEntryRequest {
 /// The entry, and the position of the filer's log.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct LookupDirectoryEntryResponse {
-    #[prost(message, optional, tag = "1")]
-    pub entry: Option<Entry>,
+    #[prost(message, optional, boxed, tag = "1")]
+    pub entry: Option<Box<Entry>>,
     #[prost(int64, tag = "2")]
     pub log_ts_ns: i64,
     #[prost(int32, tag = "3")]
@@ -49,8 +49,8 @@ pub struct ListEntriesRequest {
 /// One entry of a directory.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct ListEntriesResponse {
-    #[prost(message, optional, tag = "1")]
-    pub entry: Option<Entry>,
+    #[prost(message, optional, boxed, tag = "1")]
+    pub entry: Option<Box<Entry>>,
     #[prost(int64, tag = "2")]
     pub snapshot_ts_ns: i64,
 }
