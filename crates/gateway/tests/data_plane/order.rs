@@ -7,7 +7,7 @@ use filer::fault::{Call, FaultyFiler};
 use filer::{EmbeddedFiler, Mutation};
 
 use crate::delete_bucket::Stopping;
-use crate::support::World;
+use crate::support::{World, signer};
 
 const TAGS: &str = "<Tagging><TagSet><Tag><Key>a</Key><Value>1</Value></Tag></TagSet></Tagging>";
 
@@ -77,6 +77,18 @@ async fn permission_comes_before_existence_and_content() {
         ])
         .await;
     assert_eq!(world.ask_admin("GET /plain").await.elements("Key"), ["there"]);
+}
+
+/// In a presigned URL the expected owner is a parameter, however its name is spelled.
+#[tokio::test]
+async fn the_expected_owner_of_a_presigned_url() {
+    let world = World::with_users().await;
+    for name in ["x-amz-expected-bucket-owner", "X-Amz-Expected-Bucket-Owner", "x-amz-expected%2Dbucket-owner"] {
+        for (owner, want) in [("000000000000", "200 "), ("111122223333", "403 AccessDenied")] {
+            let head = signer("admin").presign(world.head(&format!("GET /plain?{name}={owner}"), &[]), 60);
+            assert_eq!(world.deliver(head, Default::default()).await.outcome(), want, "{name}={owner}");
+        }
+    }
 }
 
 /// `reader` may read and not list, `writer` may write and not read.
