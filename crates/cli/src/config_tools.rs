@@ -105,6 +105,7 @@ fn files(asked: &Check, security: &Security, advice: &mut Vec<String>) -> Result
     let (config, iam_config) = (asked.config.as_deref(), asked.iam_config.as_deref());
     let configuration = Configuration::read_silently(config, iam_config, &filers)?;
     advice.extend(configuration.warnings(config, iam_config));
+    advice.extend(Configuration::oversights(config, iam_config));
     configuration.check_opening(asked.audit_log_config.as_deref())?;
     session_keys(&configuration, security, filers.is_empty(), advice)?;
     logging::filter(configuration.iam.kelpgate.log.as_deref()).map(|_| ())?;

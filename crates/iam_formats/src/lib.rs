@@ -16,6 +16,7 @@ mod limits;
 mod mfa_device;
 mod oidc_keys;
 mod oidc_provider;
+pub mod oversights;
 mod plugin;
 mod provider_address;
 mod provider_rights;

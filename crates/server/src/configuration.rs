@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use federation::Directory;
 use filer::seaweedfs::Security;
 use iam::Identities;
-use iam_formats::{ConfigInputs, DocumentStore, IamConfig, identities};
+use iam_formats::{ConfigInputs, DocumentStore, IamConfig, identities, oversights};
 use ids::{Network, SecretAccessKey};
 use store::SecretKeys;
 use sts::SessionKeys;
@@ -102,6 +102,23 @@ impl Configuration {
                 *store = DocumentStore::Filer { base_path };
             }
         }
+    }
+
+    /// What the files say that cannot have been meant, although a gateway starts with it; with file, line and column.
+    pub fn oversights(config: Option<&Path>, iam_config: Option<&Path>) -> Vec<String> {
+        let text = |path: Option<&Path>| path.and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
+        let (of_config, of_iam) = (text(config), text(iam_config));
+        let in_file = |path: Option<&Path>, found: Vec<String>| {
+            let path = path.map(|path| path.display().to_string()).unwrap_or_default();
+            found.into_iter().map(move |found| format!("{path}: {found}"))
+        };
+        let iam = oversights::in_iam_config(&of_iam, &|path| Path::new(path).is_file());
+        // Without `-config`, the identities are in the IAM file, whose policies have been looked at.
+        let identities = match config {
+            Some(_) => oversights::in_identities(&of_config, &oversights::policy_names(&of_iam)),
+            None => oversights::of_identities_in_iam_config(&of_iam),
+        };
+        in_file(iam_config, iam).chain(in_file(config.or(iam_config), identities)).collect()
     }
 
     /// The keys that encrypt stored secret access keys: `kelpgate.secretsKeyFile`, or `KELPGATE_SECRETS_KEY`. `None`

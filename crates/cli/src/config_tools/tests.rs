@@ -80,6 +80,19 @@ fn warnings_have_their_place_and_are_true() {
             "{iam_config}"
         );
     }
+    let both = check(
+        directory.path(),
+        "a:1",
+        r#"{"identities":[{"name":"a","policyNames":["P","Q"]}]}"#,
+        &with_key.replace(
+            "}}",
+            r#"},"policies":[{"name":"P","document":{"Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}}]}"#,
+        ),
+    );
+    let missing = format!(
+        "{place}/identities.json: line 1, column 47, `identities[0].policyNames[1]`: these files define no policy `Q`"
+    );
+    assert!(both.warnings.len() == 1 && both.warnings[0].starts_with(&missing), "{:?}", both.warnings);
     let security = "[jwt.filer_signing]\nkey = \"0123456789abcdef0123456789abcdef\"\n";
     std::fs::write(directory.path().join("security.toml"), security).unwrap();
     let config_dir = Some(directory.path().to_owned());
