@@ -31,6 +31,11 @@ FILES = {
     "ldap.json": '{"providers": [{"name": "x", "type": "ldap"}]}',
     "quotas.json": '{"kelpgate": {"quotas": {"*": "1 GiB"}}}',
     "no-ca.json": '{"providers": [{"name": "x", "type": "certificate", "config": {"clientCaCert": "/none.pem"}}]}',
+    "name.json": '{"policies": [{"name": "a b", "document": {"Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}}]}',
+    "status.json": '{"identities": [{"name": "a", "credentials": [{"accessKey": "K", "secretKey": "s", "status": "Disabled"}]}]}',
+    "nothing.json": "",
+    "comment.json": '{\n  // ours\n}',
+    "no-log.json": '{"kelpgate": {"audit": {"sinks": [{"type": "file", "path": "/nonexist/x.log"}]}}}',
     "options": "# ours\nprot=1\n",
     "readable-pass": "correct horse battery",
     "binary": b"\xff\xfe",
@@ -91,6 +96,11 @@ server -dir=D/data -iam.config=D/unknown.json | unknown key `kelpgate.crosAccoun
 server -dir=D/data -iam.config=D/account.json | `kelpgate.crossAccount`: `maybe` | `both`
 server -dir=D/data -iam.config=D/proxies.json | `10.0.0.0/99` | such as 10.0.0.0/8
 server -dir=D/data -iam.config=D/ldap.json | `providers[0]` | needs a `config`
+server -dir=D/data -iam.config=D/name.json | `policies[0].name`: `a b` | letters, digits
+server -dir=D/data -config=D/status.json | `identities[0].credentials[0].status`: `Disabled` | `Inactive`
+server -dir=D/data -config=D/nothing.json | the text is empty | `{}`
+server -dir=D/data -config=D/comment.json | line 2, column 3 | no comments
+server -dir=D/data -config_dir=D/none | -config_dir | `D/none` | correct it
 s3 -filer=nohost | -filer: `nohost` | `host:port`
 s3 -filer=a:b | -filer: `a:b` | `localhost:8888`
 s3 -filer=, | names no filer | `host:port`
@@ -98,6 +108,8 @@ s3 -auditLogConfig=D/none | -auditLogConfig
 filer.ls -dir=D/none | `D/none` | no directory
 filer.ls -dir=D -filer=a:1 / | '-dir <DIR>' cannot be used with '-filer <HOSTS>' | Usage
 config check -iam.config=D/quotas.json -filer=localhost:8888 | kelpgate.quotas | weed shell
+config check -iam.config=D/no-log.json | /nonexist/x.log | cannot be written
+config check -config_dir=D/none | -config_dir | `D/none` | correct it
 config check -iam.config=D/no-ca.json | clientCaCert | `/none.pem`
 filer.ls -filer=127.0.0.1:1 | 127.0.0.1:1 | Connection refused | correct -filer
 filer.cat -dir=D/none | PATH of a file | kelpgate filer.cat

@@ -2,7 +2,7 @@
 
 use json::{JsonError, Node, Object};
 
-use crate::unknown_settings::refuse_unknown;
+use crate::unknown_settings::{refuse_unknown, unknown};
 
 /// `kelpgate.audit`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -241,14 +241,39 @@ impl SinkSettings {
             return Err(node.error("fluentd takes objects, and `s3-access-log` is a line; use another `format`"));
         }
         let filter = AuditFilter::read(&mut object)?;
-        refuse_unknown(object)?;
+        refuse_others(object)?;
         Ok(Self { name, kind, format, blocks, filter })
     }
 }
 
+/// The settings that only some types of sinks have, and these types.
+const OF_TYPES: &[(&str, &[&str])] = &[
+    ("`file`", &["path", "maxBytes", "maxFiles", "maxAgeDays", "sync", "signingKeyFile"]),
+    ("`webhook`", &["endpoint", "tokenFile"]),
+    ("`fluentd`", &["tag", "requestAck"]),
+    ("`fluentd` or `syslog`", &["address", "tls"]),
+    ("`webhook`, `fluentd` or `syslog`", &["queueDir", "queueBytes", "tlsCaCert", "tlsCert", "tlsKey"]),
+];
+
+/// Refuses what is not a setting of this type of sink.
+fn refuse_others(object: Object<'_>) -> Result<(), JsonError> {
+    let rest = object.rest();
+    let Some((key, node)) = rest.iter().find(|(key, _)| !key.starts_with('_')) else { return Ok(()) };
+    let types = OF_TYPES.iter().find(|(_, keys)| keys.contains(&key.as_str()));
+    Err(types.map_or_else(
+        || unknown(node, ""),
+        |(types, _)| node.error(format!("`{key}` is a setting of sinks of type {types}; remove it, or correct `type`")),
+    ))
+}
+
+/// A setting that a sink cannot do without.
+fn needed(sink: &Node<'_>, object: &mut Object<'_>, name: &str, example: &str) -> Result<String, JsonError> {
+    text(object, name)?.ok_or_else(|| sink.error(format!("this sink needs `{name}`, such as `{example}`")))
+}
+
 impl FileSettings {
     fn read(sink: &Node<'_>, object: &mut Object<'_>) -> Result<Self, JsonError> {
-        let path = object.string(&["path"])?;
+        let path = needed(sink, object, "path", "/var/log/kelpgate/audit.log")?;
         if !path.starts_with('/') || path.ends_with('/') || path.contains('\0') {
             return Err(sink.error(format!(
                 "`{path}` is not the absolute path of a file; write `path`, such as `/var/log/kelpgate/audit.log`"
@@ -280,7 +305,7 @@ impl NetworkSettings {
     fn read(type_name: &str, sink: &Node<'_>, object: &mut Object<'_>) -> Result<Self, JsonError> {
         let protocol = match type_name {
             "webhook" => {
-                let endpoint = object.string(&["endpoint"])?;
+                let endpoint = needed(sink, object, "endpoint", "https://audit.example/events")?;
                 if !endpoint.starts_with("http://") && !endpoint.starts_with("https://") {
                     return Err(sink.error(format!("`{endpoint}` is not an `http` or `https` URL; write `endpoint`")));
                 }
@@ -354,7 +379,7 @@ fn text(object: &mut Object<'_>, name: &str) -> Result<Option<String>, JsonError
 }
 
 fn address(sink: &Node<'_>, object: &mut Object<'_>) -> Result<String, JsonError> {
-    let address = object.string(&["address"])?;
+    let address = needed(sink, object, "address", "logs.example:6514")?;
     let port =
         address.rsplit_once(':').filter(|(host, _)| !host.is_empty()).and_then(|(_, port)| port.parse::<u16>().ok());
     match port {
@@ -476,7 +501,16 @@ mod tests {
         for (text, word) in [
             (r#"{"sinks": [{"type": "fil"}]}"#, "`fil`"),
             (r#"{"sinks": [{}]}"#, "`type`"),
-            (r#"{"sinks": [{"type": "file"}]}"#, "absolute path"),
+            (r#"{"sinks": [{"type": "file"}]}"#, "needs `path`, such as `/var/log"),
+            (r#"{"sinks": [{"type": "webhook"}]}"#, "needs `endpoint`"),
+            (r#"{"sinks": [{"type": "fluentd"}]}"#, "needs `address`"),
+            (r#"{"sinks": [{"type": "fluentd", "address": "h:1", "maxFiles": 1}]}"#, "of sinks of type `file`;"),
+            (
+                r#"{"sinks": [{"type": "stdout", "tlsCert": "/a"}]}"#,
+                "of sinks of type `webhook`, `fluentd` or `syslog`;",
+            ),
+            (r#"{"sinks": [{"type": "stdout", "colour": 1}]}"#, "unknown key `sinks[0].colour`"),
+            (r#"{"sinks": [{"type": "file", "path": "x"}]}"#, "absolute path"),
             (r#"{"sinks": [{"type": "webhook", "endpoint": "x"}]}"#, "`http`"),
             (r#"{"sinks": [{"type": "syslog", "address": "host"}]}"#, "`host:port`"),
             (r#"{"sinks": [{"type": "syslog", "address": "h:1", "tlsCaCert": "/a"}]}"#, "TLS is off"),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use ids::{AccountId, NewBuckets, Ownership};
+use ids::{AccountId, Network, NewBuckets, Ownership};
 use policy::{CrossAccount, Policy, PolicyKind};
 use sts::{KeyError, SessionKeys, SigningKey};
 
@@ -14,6 +14,7 @@ use crate::go::duration_s;
 use crate::identities;
 use crate::ldap::LdapSettings;
 use crate::limits::LimitSettings;
+use crate::oversights::part;
 use crate::plugin::PluginSettings;
 use crate::providers::{self, Providers};
 use crate::quotas::QuotaSettings;
@@ -253,7 +254,7 @@ impl IamConfig {
             refuse_unknown(store)?;
         }
         providers.read(&mut object, &mut config.warnings)?;
-        config.identity_providers = providers::of_account(providers.all, config.sts.account, &node)?;
+        config.identity_providers = providers::of_account(providers.all, config.sts.account)?;
         config.directories = providers.directories;
         config.client_authorities = providers.client_authorities;
         config.plugin = providers.plugin;
@@ -266,7 +267,7 @@ impl IamConfig {
                 return Err(node.error(format!("the role `{}` is defined twice; merge the two", role.name)));
             }
             check_role(&node, &role.name, is_stored(&config.role_store, inputs))?;
-            readable(&node, PolicyKind::Trust, &role.trust_policy)?;
+            readable(&node, &["trustPolicy", "trust_policy"], PolicyKind::Trust, &role.trust_policy)?;
             config.roles.push(role);
         }
         for node in object.array(&["policies"])? {
@@ -275,7 +276,7 @@ impl IamConfig {
                 return Err(node.error(format!("the policy `{name}` is defined twice; merge the two")));
             }
             check_policy(&node, &name, is_stored(&config.policy_store, inputs))?;
-            readable(&node, PolicyKind::Identity, &text)?;
+            readable(&node, &["document", "content"], PolicyKind::Identity, &text)?;
             config.policies.push((name, text));
         }
         if let Some(node) = object.take("kelpgate") {
@@ -348,7 +349,12 @@ impl IamConfig {
     }
 
     /// Reads `sts`, and adds its providers.
-    fn sts(&mut self, node: &Node<'_>, inputs: &ConfigInputs<'_>, providers: &mut Providers) -> Result<(), JsonError> {
+    fn sts<'a>(
+        &mut self,
+        node: &Node<'a>,
+        inputs: &ConfigInputs<'_>,
+        providers: &mut Providers<'a>,
+    ) -> Result<(), JsonError> {
         let mut object = node.object()?;
         if let Some(node) = object.take("tokenDuration") {
             self.sts.token_duration_s = within(&node, 900, 43200)?;
@@ -415,20 +421,24 @@ fn is_stored(store: &DocumentStore, inputs: &ConfigInputs<'_>) -> bool {
 }
 
 /// An unreadable policy prevents the start: on the filer it would replace a good one.
-fn readable(node: &Node<'_>, kind: PolicyKind, text: &str) -> Result<(), JsonError> {
-    Policy::parse_stored(kind, text).map(|_| ()).map_err(|error| {
-        let place = if error.path().is_empty() { String::new() } else { format!(" at {}", error.path()) };
-        node.error(format!("the policy cannot be read{place}: {}", error.message()))
-    })
+fn readable(node: &Node<'_>, keys: &[&str], kind: PolicyKind, text: &str) -> Result<(), JsonError> {
+    let Err(error) = Policy::parse_stored(kind, text) else { return Ok(()) };
+    let document = node.object()?.take_spelled(keys)?.unwrap_or_else(|| node.clone());
+    let place = if error.path().is_empty() { String::new() } else { format!(" at {}", error.path()) };
+    Err(part(&document, error.path()).error(format!("the policy cannot be read{place}: {}", error.message())))
 }
 
 fn within(node: &Node<'_>, least: i64, most: i64) -> Result<i64, JsonError> {
     let seconds = duration_s(node)?;
     if (least..=most).contains(&seconds) {
-        Ok(seconds)
-    } else {
-        Err(node.error(format!("{seconds} s is out of range: {least} to {most} seconds")))
+        return Ok(seconds);
     }
+    let meant = if node.is_string() {
+        String::new()
+    } else {
+        format!("a number means nanoseconds, as in SeaweedFS: write \"{}s\" for seconds; ", node.text())
+    };
+    Err(node.error(format!("{meant}{seconds} s is out of range: {least} to {most} seconds")))
 }
 
 fn signing_key(node: &Node<'_>, generated: &str) -> Result<Option<SigningKey>, JsonError> {
@@ -481,6 +491,9 @@ fn absolute_path(node: &Node<'_>) -> Result<String, JsonError> {
     let text = node.string()?;
     let path = text.trim_end_matches('/');
     let plain = |segment: &str| !matches!(segment, "" | "." | "..") && !segment.contains('\0');
+    if path.is_empty() && text.starts_with('/') {
+        return Err(node.error("the root of the filer is no place for it; write a directory, such as `/seaweedfs/iam`"));
+    }
     if path.starts_with('/') && path.split('/').skip(1).all(plain) {
         Ok(path.to_owned())
     } else {
@@ -530,7 +543,11 @@ fn kelpgate(node: &Node<'_>) -> Result<KelpgateConfig, JsonError> {
     if let Some(node) = object.take("iamBasePath") {
         config.iam_base_path = absolute_path(&node)?;
     }
-    config.trusted_proxies = object.strings(&["trustedProxies"])?;
+    for node in object.array(&["trustedProxies"])? {
+        let text = node.string()?;
+        text.trim().parse::<Network>().map_err(|error| node.error(format!("trusted proxies: {error}")))?;
+        config.trusted_proxies.push(text);
+    }
     if let Some(node) = object.take("abandonedUploadsSeconds") {
         config.abandoned_uploads_s = abandoned_uploads_s(&node)?;
     }
@@ -742,6 +759,16 @@ mod tests {
             (r#"{"kelpgate":{"newBuckets":{"blockPublicAccess":"no"}}}"#, "kelpgate.newBuckets.blockPublicAccess"),
             (r#"{"kelpgate":{"newBuckets":{"blockPublicAcess":true}}}"#, "blockPublicAcess"),
             (r#"{"sts":{"accountId":"12"}}"#, "not an account id"),
+            (r#"{"sts":{"tokenDuration":3600}}"#, "write \"3600s\" for seconds; 0 s is out of range"),
+            (r#"{"kelpgate":{"iamBasePath":"/"}}"#, "column 28, `kelpgate.iamBasePath`: the root of the filer"),
+            (
+                r#"{"kelpgate":{"trustedProxies":["::1","10.0.0.0/99"]}}"#,
+                "column 38, `kelpgate.trustedProxies[1]`: trusted",
+            ),
+            (
+                r#"{"policies":[{"name":"P","document":{"Statement":"x"}}]}"#,
+                "column 50, `policies[0].document.Statement`: ",
+            ),
         ] {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.contains(part) && error.contains("line 1"), "{text}: {error}");

@@ -39,13 +39,14 @@ fn is_comment(key: &str) -> bool {
 fn read<'a>(node: &Node<'a>, variable: &dyn Fn(&str) -> Option<String>) -> Result<(Identities, Object<'a>), JsonError> {
     let mut object = node.object()?;
     let mut found = Identities::default();
-    let mut accounts = BTreeMap::new();
+    let (mut accounts, mut owners) = (BTreeMap::new(), BTreeMap::new());
     for node in object.array(&["accounts"])? {
         let account = account(&node)?;
         accounts.insert(account.id.clone(), account);
     }
     for node in object.array(&["identities"])? {
         let user = identity(&mut found, &node, &accounts, variable)?;
+        claim(&mut owners, &node, &user.name, &user.credentials)?;
         found.add(user).map_err(|name| node.error(format!("the identity `{name}` is defined twice; merge the two")))?;
     }
     for node in object.array(&["serviceAccounts", "service_accounts"])? {
@@ -53,13 +54,13 @@ fn read<'a>(node: &Node<'a>, variable: &dyn Fn(&str) -> Option<String>) -> Resul
         check_statuses(node.object()?.take("credential").as_slice())?;
         let credential = account.credential.take().into_iter().collect();
         account.credential = expand(&mut found, &node, credential, &account.id, variable)?.pop();
+        claim(&mut owners, &node, &account.id, account.credential.as_slice())?;
         found.service_accounts.push(account);
     }
     for node in object.array(&["policies"])? {
         let policy = policy(&node)?;
         found.policies.push(policy);
     }
-    refuse_duplicate_keys(&found, node)?;
     if let Some(node) = object.take("groups") {
         found.warnings.push(
             node.remark("`groups` of an identities file are ignored, as in SeaweedFS; create groups with the IAM API"),
@@ -168,16 +169,17 @@ fn expand(
     Ok(kept)
 }
 
-fn refuse_duplicate_keys(found: &Identities, node: &Node<'_>) -> Result<(), JsonError> {
-    let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
-    let users = found.users.iter().flat_map(|user| user.credentials.iter().map(move |key| (&*user.name, key)));
-    let services =
-        found.service_accounts.iter().filter_map(|account| Some((&*account.id, account.credential.as_ref()?)));
-    for (holder, credential) in users.chain(services) {
-        if let Some(other) = owners.insert(&credential.access_key, holder) {
-            let key = &credential.access_key;
+/// Refuses a key that has an owner. `owners` has that of each key.
+fn claim(
+    owners: &mut BTreeMap<String, String>,
+    node: &Node<'_>,
+    holder: &str,
+    credentials: &[Credential],
+) -> Result<(), JsonError> {
+    for Credential { access_key, .. } in credentials {
+        if let Some(other) = owners.insert(access_key.clone(), holder.to_owned()) {
             return Err(node.error(format!(
-                "the access key `{key}` belongs to both `{other}` and `{holder}`; an access key has one owner: remove one"
+                "the access key `{access_key}` belongs to both `{other}` and `{holder}`; an access key has one owner: remove one"
             )));
         }
     }
@@ -310,7 +312,7 @@ mod tests {
         for (file, part) in [
             (
                 r#"{"identities":[{"name":"a","credentials":[{"accessKey":"K"}]},{"name":"b","credentials":[{"accessKey":"K"}]}]}"#,
-                "both",
+                "column 63, `identities[1]`: the access key `K` belongs to both `a` and `b`",
             ),
             (r#"{"identities":[{"name":"a"},{"name":"a"}]}"#, "twice"),
             (r#"{"identities":[{"name":"root","actions":["Admin"]},{"name":"root","actions":["Admin"]}]}"#, "twice"),

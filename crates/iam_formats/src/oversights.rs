@@ -244,7 +244,7 @@ fn documents(node: &Node<'_>, keys: &[&str], kind: PolicyKind, found: &mut Vec<S
 }
 
 /// The part of a document at a path such as `Statement[0].Action[1]`; what contains it, if it is not there.
-fn part<'a>(document: &Node<'a>, path: &str) -> Node<'a> {
+pub(crate) fn part<'a>(document: &Node<'a>, path: &str) -> Node<'a> {
     let mut at = document.clone();
     for step in path.split(['.', '[']).map(|step| step.trim_end_matches(']')).filter(|step| !step.is_empty()) {
         let next = match step.parse::<usize>() {

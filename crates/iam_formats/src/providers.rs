@@ -18,9 +18,9 @@ const WITHOUT_EFFECT: [&str; 5] = ["clientSecret", "userInfoUri", "scopes", "cla
 
 /// What a configuration says of identity providers.
 #[derive(Default)]
-pub(crate) struct Providers {
-    /// All of them, without account and ARN.
-    pub(crate) all: Vec<IdentityProvider>,
+pub(crate) struct Providers<'a> {
+    /// All of them, without account and ARN, and where each stands.
+    pub(crate) all: Vec<(IdentityProvider, Node<'a>)>,
     /// How those are asked that are directories.
     pub(crate) directories: Vec<LdapSettings>,
     /// The file with the authorities of client certificates, if their holders can sign in.
@@ -29,12 +29,12 @@ pub(crate) struct Providers {
     pub(crate) plugin: Option<PluginSettings>,
 }
 
-impl Providers {
+impl<'a> Providers<'a> {
     /// Reads the list `providers` of an object. Providers that are switched off are left out.
-    pub(crate) fn read(&mut self, object: &mut Object<'_>, warnings: &mut Vec<String>) -> Result<(), JsonError> {
+    pub(crate) fn read(&mut self, object: &mut Object<'a>, warnings: &mut Vec<String>) -> Result<(), JsonError> {
         for node in object.array(&["providers"])? {
             let Some((provider, source)) = provider(&node, warnings)? else { continue };
-            self.all.push(provider);
+            self.all.push((provider, node.clone()));
             match source {
                 Source::Tokens => {}
                 Source::Directory(asked) => self.directories.push(*asked),
@@ -60,12 +60,11 @@ impl Providers {
 
 /// Gives the providers their account and ARNs, and refuses two with the same name or issuer.
 pub(crate) fn of_account(
-    providers: Vec<IdentityProvider>,
+    providers: Vec<(IdentityProvider, Node<'_>)>,
     account: AccountId,
-    node: &Node<'_>,
 ) -> Result<Vec<Arc<IdentityProvider>>, JsonError> {
     let mut all: Vec<Arc<IdentityProvider>> = Vec::new();
-    for provider in providers {
+    for (provider, node) in providers {
         let arn = match provider.key_prefix() {
             issuer if provider.has_tokens() => format!("arn:aws:iam::{account}:oidc-provider/{issuer}"),
             kind => format!("arn:aws:iam::{account}:{kind}-provider/{}", provider.name),

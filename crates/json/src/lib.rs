@@ -236,7 +236,26 @@ fn syntax(document: &str, part: &str, path: &str, error: &serde_json::Error) -> 
     let (line, column) = position(document, start + within.min(part.len()));
     let text = error.to_string();
     let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
+    let what = mistake(document, start + within).unwrap_or(what);
     JsonError { path: path.to_owned(), line, column, what: format!("this is not valid JSON: {what}") }
+}
+
+/// What people write that is no JSON, if that is what stands there.
+fn mistake(document: &str, offset: usize) -> Option<&'static str> {
+    let (before, rest) = (document.as_bytes().get(..offset)?, document.as_bytes().get(offset..)?);
+    if document.trim_ascii().is_empty() {
+        return Some("the text is empty; write at least `{}`");
+    }
+    if document.starts_with('\u{feff}') {
+        return Some("it begins with a byte order mark; save it as UTF-8 without one");
+    }
+    match rest {
+        [b'/', b'/' | b'*', ..] | [b'#', ..] => Some("JSON has no comments; remove this one"),
+        [b'}' | b']', ..] if before.trim_ascii_end().ends_with(b",") => {
+            Some("nothing follows the comma before this bracket; remove the comma")
+        }
+        _ => None,
+    }
 }
 
 /// The offset of a part of the document, in bytes. Both are slices of the same text.
@@ -283,6 +302,20 @@ mod tests {
         for (text, line, column) in [("{\n  \"a\": }", 2, 8), ("", 1, 1), ("{\"a\":1,\n\n \"b\" 2}", 3, 6)] {
             let error = Node::parse(text).err().unwrap();
             assert_eq!((error.line, error.column), (line, column), "{text:?} {error}");
+        }
+        for (text, place, what) in [
+            ("", (1, 1), "is empty"),
+            (" \n", (2, 1), "is empty"),
+            ("\u{feff}{}", (1, 1), "byte order mark"),
+            ("// x\n{}", (1, 1), "no comments"),
+            ("{ /* x */ \"a\": 1}", (1, 3), "no comments"),
+            ("{\"a\": 1 # x\n}", (1, 9), "no comments"),
+            ("{\"a\": 1,\n}", (2, 1), "remove the comma"),
+            ("{\"a\": [1, ]}", (1, 11), "remove the comma"),
+            ("{\"a\": }", (1, 7), "expected value"),
+        ] {
+            let error = Node::parse(text).err().unwrap();
+            assert_eq!(((error.line, error.column), error.what.contains(what)), (place, true), "{text:?} {error}");
         }
         let text = "{\"a\": [\n {\"b\": 1}, {\"b\": \"x\"}]}";
         let items = Node::parse(text).unwrap().object().unwrap().array(&["a"]).unwrap();

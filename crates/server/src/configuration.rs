@@ -167,8 +167,9 @@ impl Configuration {
 
     /// The proxies whose forwarding headers are trusted: `kelpgate.trustedProxies` and those in `security.toml`.
     pub fn trusted_proxies(&self, of_security: &[String]) -> Result<Vec<Network>, String> {
-        let all = self.iam.kelpgate.trusted_proxies.iter().chain(of_security);
-        all.map(|text| text.trim().parse().map_err(|error| format!("trusted proxies: {error}"))).collect()
+        let ours = self.iam.kelpgate.trusted_proxies.iter().map(|text| ("kelpgate.trustedProxies", text));
+        let theirs = of_security.iter().map(|text| ("security.toml: s3.trusted_proxies.white_list", text));
+        ours.chain(theirs).map(|(from, text)| text.trim().parse().map_err(|error| format!("{from}: {error}"))).collect()
     }
 }
 
