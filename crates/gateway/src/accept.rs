@@ -16,7 +16,7 @@ use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use iam::TlsVersion;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
@@ -24,6 +24,7 @@ use crate::body::ResponseBody;
 use crate::client_certificate::ShownCertificate;
 use crate::connections::Place;
 use crate::tls::Tls;
+use crate::unstalled::Unstalled;
 
 /// The connection over which a request came.
 #[derive(Debug, Clone, Copy)]
@@ -52,7 +53,7 @@ pub trait Answer: Send + Sync + 'static {
 /// Limits of connections.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// A connection that sends no request head for this long is closed.
+    /// A connection that sends no request head for this long, or takes nothing of an answer, is closed.
     pub idle: Duration,
     /// How many connections may be open on one listener. Others wait to be accepted.
     pub connections: usize,
@@ -99,6 +100,7 @@ pub async fn serve<A: Answer>(
         };
         let Some(of_peer) = answerer.place(peer.ip()) else { continue };
         let _ = stream.set_nodelay(true);
+        let stream = Unstalled::new(stream, limits.idle);
         let (answerer, watcher, tls) = (Arc::clone(&answerer), graceful.watcher(), tls.clone());
         tokio::spawn(async move {
             let _places = (place, of_peer);
@@ -121,7 +123,7 @@ pub async fn serve<A: Answer>(
 }
 
 /// The version of a finished handshake. rustls supports these two.
-fn tls_version(stream: &tokio_rustls::server::TlsStream<TcpStream>) -> TlsVersion {
+fn tls_version(stream: &tokio_rustls::server::TlsStream<Unstalled>) -> TlsVersion {
     match stream.get_ref().1.protocol_version() {
         Some(rustls::ProtocolVersion::TLSv1_3) => TlsVersion::V1_3,
         _ => TlsVersion::V1_2,
@@ -130,9 +132,9 @@ fn tls_version(stream: &tokio_rustls::server::TlsStream<TcpStream>) -> TlsVersio
 
 async fn handshake(
     acceptor: TlsAcceptor,
-    stream: TcpStream,
+    stream: Unstalled,
     limit: Duration,
-) -> Option<tokio_rustls::server::TlsStream<TcpStream>> {
+) -> Option<tokio_rustls::server::TlsStream<Unstalled>> {
     tokio::time::timeout(limit, acceptor.accept(stream)).await.ok()?.ok()
 }
 

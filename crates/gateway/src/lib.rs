@@ -34,6 +34,7 @@ mod rate_limits;
 pub mod tls;
 mod traced;
 mod unauthenticated;
+mod unstalled;
 
 pub use auditor::{Auditor, NoAuditor, RecordWritten, SharedAuditor};
 pub use body::ResponseBody;

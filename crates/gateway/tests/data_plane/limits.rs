@@ -71,20 +71,25 @@ async fn heads_of_http_2_are_bounded() {
     }
 }
 
-struct Hello;
+/// Answers with these bytes.
+struct Says(Bytes);
 
-impl accept::Answer for Hello {
+impl accept::Answer for Says {
     async fn answer(self: Arc<Self>, _: accept::Connection, _: Request<Incoming>) -> Response<ResponseBody> {
-        Response::new(ResponseBody::Empty)
+        Response::new(ResponseBody::Full(self.0.clone()))
     }
 }
 
 /// Two connections at a time, with one second for a head.
 async fn small_listener() -> std::net::SocketAddr {
+    listener_that_says(Bytes::new()).await
+}
+
+async fn listener_that_says(bytes: Bytes) -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let limits = accept::Limits { idle: Duration::from_secs(1), connections: 2, drain: Duration::from_millis(1) };
-    tokio::spawn(accept::serve(listener, None, Arc::new(Hello), limits, std::future::pending()));
+    tokio::spawn(accept::serve(listener, None, Arc::new(Says(bytes)), limits, std::future::pending()));
     address
 }
 
@@ -123,4 +128,38 @@ async fn more_connections_wait_to_be_accepted() {
     assert!(timeout(Duration::from_millis(200), third.read(&mut answer)).await.is_err());
     drop(first);
     assert!(timeout(Duration::from_secs(8), third.read(&mut answer)).await.unwrap().unwrap() > 0);
+}
+
+/// More than the buffers of the operating system hold.
+const LARGE_BYTES: usize = 32 << 20;
+
+/// Asks for a large answer, and reads none of it yet.
+async fn ask(address: std::net::SocketAddr) -> TcpStream {
+    let mut connection = TcpStream::connect(address).await.unwrap();
+    connection.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+    connection
+}
+
+#[tokio::test]
+async fn a_client_that_stops_reading_loses_its_connection() {
+    let address = listener_that_says(vec![0; LARGE_BYTES].into()).await;
+    let mut connection = ask(address).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let ended = connection.read_to_end(&mut Vec::new()).await;
+    assert!(ended.is_err(), "{ended:?}");
+}
+
+/// It takes longer to make so much room that the operating system reports it than a client may pause.
+#[tokio::test]
+async fn a_slow_client_gets_its_answer() {
+    let address = listener_that_says(vec![0; LARGE_BYTES].into()).await;
+    let mut connection = ask(address).await;
+    let mut answer = vec![0; 32 << 10];
+    let mut read = 0;
+    for _ in 0..60 {
+        read += connection.read(&mut answer).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    read += connection.read_to_end(&mut Vec::new()).await.unwrap();
+    assert!(read > LARGE_BYTES, "{read}");
 }
