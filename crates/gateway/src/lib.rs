@@ -30,6 +30,7 @@ mod keep_alive;
 mod limits;
 mod metrics;
 mod query;
+mod query_body;
 mod rate_limits;
 pub mod tls;
 mod traced;

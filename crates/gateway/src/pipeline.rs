@@ -9,11 +9,10 @@ use access::{
     AuditedCaller, Authenticated, DecisionInput, Permit, Refusal, RequestTarget, Resolved, Services, UnverifiedRequest,
     authorize, request_context, resource_account_keys,
 };
-use bytes::Bytes;
 use futures_util::FutureExt;
 use http::header::{self, HeaderValue};
 use http::request::Parts;
-use http::{Method, Request, Response, Version};
+use http::{Request, Response, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use iam::{Caller, Snapshot};
@@ -170,14 +169,7 @@ impl Gateway {
         trail: &mut Trail,
     ) -> Result<Authenticated, S3Error> {
         let authenticated = self.authenticator.authenticate(unverified, snapshot);
-        let authenticated = authenticated.map_err(|error| {
-            let key = match unverified.form {
-                Ok(AuthForm::HeaderV4(claim) | AuthForm::PresignedV4(claim)) => claim.access_key_id.to_string(),
-                Ok(AuthForm::HeaderV2(claim) | AuthForm::PresignedV2(claim)) => claim.access_key_id.to_string(),
-                _ => String::new(),
-            };
-            trail.unauthenticated(key, error)
-        })?;
+        let authenticated = authenticated.map_err(|error| trail.refused(unverified, error))?;
         trail.caller = AuditedCaller::of(&authenticated.caller);
         self.limit(&authenticated.caller, trail)?;
         Ok(authenticated)
@@ -438,9 +430,7 @@ impl Gateway {
     }
 
     async fn query_authenticated(&self, visit: &Visit<'_>, incoming: Source, trail: &mut Trail) -> Answer {
-        let expected = ExpectedBody::default();
-        let mut body = ObjectBody::new(incoming, expected, 1 << 20, self.settings.body_patience);
-        let body: Bytes = if visit.head.method == Method::POST { body.read_all(1 << 20).await? } else { Bytes::new() };
+        let body = self.query_body(visit, incoming, trail).await?;
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &body);
         let body_sha256 = digest.as_ref().try_into().ok();
         let unverified = visit.unverified(Services::Query, body_sha256);

@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use access::{AuditedCaller, AuditedError, AuditedSignature, AuditedTarget, shortened};
+use access::{AuditedCaller, AuditedError, AuditedSignature, AuditedTarget, UnverifiedRequest, shortened};
 use ids::BucketName;
 use s3::{Operation, QueryString, Routing, S3Error};
+use sigv4::AuthForm;
 
 use crate::decisions::Decisions;
 use crate::gateway::Gateway;
@@ -88,6 +89,16 @@ impl Trail {
     pub(crate) fn unauthenticated(&mut self, key: String, error: S3Error) -> S3Error {
         self.unauthenticated = Some(Unauthenticated::new(key, &error));
         error
+    }
+
+    /// Records that the signature of a request is refused.
+    pub(crate) fn refused(&mut self, unverified: &UnverifiedRequest<'_>, error: S3Error) -> S3Error {
+        let key = match unverified.form {
+            Ok(AuthForm::HeaderV4(claim) | AuthForm::PresignedV4(claim)) => claim.access_key_id.to_string(),
+            Ok(AuthForm::HeaderV2(claim) | AuthForm::PresignedV2(claim)) => claim.access_key_id.to_string(),
+            _ => String::new(),
+        };
+        self.unauthenticated(key, error)
     }
 
     /// Logs a refused signature, unless there are too many.

@@ -1,8 +1,14 @@
 //! Calls of the query API on their way to the control plane, and those that do not get there.
 
-use sigv4::PayloadHash;
+use std::time::Duration;
 
-use crate::support::{Claims, Reply, World, signer};
+use gateway::Settings;
+use sigv4::PayloadHash;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::support::{Claims, Reply, World, settings, signer};
 
 /// Sends a form that is signed for this service as this user; `change` may alter the head afterwards.
 async fn call(world: &World, user: &str, service: &str, line: &str, form: &[u8], late_s: i64) -> Reply {
@@ -82,4 +88,76 @@ async fn calls_that_are_refused() {
         ("400 IncompleteSignature", "sts"),
     );
     claims.end();
+}
+
+/// The head of a call, and the beginning of a body that never ends.
+fn beginning(authorization: &str, bytes: usize) -> Vec<u8> {
+    let head = format!("POST / HTTP/1.1\r\nHost: localhost\r\n{authorization}Content-Length: 1000000\r\n\r\n");
+    [head.into_bytes(), vec![b'a'; bytes]].concat()
+}
+
+/// The answers show that the gateway does not wait for the rest.
+#[tokio::test]
+async fn the_body_of_a_caller_who_is_not_known_is_not_read() {
+    let world = World::with_users().await;
+    let mut claims = Claims::default();
+    let signed = |key: &str| {
+        let rest =
+            "SignedHeaders=host;x-amz-date, Signature=0000000000000000000000000000000000000000000000000000000000000000";
+        let scope = "20260101/us-east-1/iam/aws4_request";
+        format!("Authorization: AWS4-HMAC-SHA256 Credential={key}/{scope}, {rest}\r\nX-Amz-Date: 20260101T000000Z\r\n")
+    };
+    let without = |header: &str| signed("AKADMIN").replace(header, "X-Other");
+    for (what, authorization, bytes, want) in [
+        ("no signature, 65 KiB", String::new(), 65 << 10, "EntityTooLarge"),
+        ("a token instead", "Authorization: Bearer a.b.c\r\n".to_owned(), 65 << 10, "EntityTooLarge"),
+        ("an unknown key", signed("AKUNKNOWN"), 1, "InvalidClientTokenId"),
+        ("an unknown session", signed("AKADMIN") + "X-Amz-Security-Token: a.b.c\r\n", 1, "InvalidClientTokenId"),
+        ("a signature without a date", without("X-Amz-Date"), 1, "AccessDenied"),
+    ] {
+        let answer = timeout(Duration::from_secs(5), world.send_raw(&beginning(&authorization, bytes))).await;
+        let answer = answer.unwrap_or_else(|_| "nothing".to_owned());
+        claims.claim(&format!("{what}: {answer}"), answer.contains(want), true);
+    }
+    for (what, reply) in [
+        (
+            "no signature, 60 KiB",
+            world.send("POST /", &[], "Action=ListUsers&a=".to_owned() + &"a".repeat(60 << 10)).await,
+        ),
+        (
+            "a key, 1000 KiB",
+            call(
+                &world,
+                "admin",
+                "iam",
+                "POST /",
+                ("Action=ListUsers&a=".to_owned() + &"a".repeat(1000 << 10)).as_bytes(),
+                0,
+            )
+            .await,
+        ),
+    ] {
+        claims.claim(&format!("{what}: {}", reply.text()), reply.text().ends_with(" ListUsers"), true);
+    }
+    claims.end();
+}
+
+/// The rest comes byte by byte, and no pause is long.
+#[tokio::test]
+async fn a_body_has_to_arrive_in_time() {
+    let world = World::with_users_and(Settings { body_patience: Duration::from_secs(1), ..settings() }).await;
+    let mut connection = TcpStream::connect(&world.address).await.unwrap();
+    connection.write_all(&beginning("", 1)).await.unwrap();
+    let (mut answers, mut sends) = connection.split();
+    let mut answer = vec![0; 4096];
+    let slowly = async {
+        while sends.write_all(b"a").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let answered = tokio::select! {
+        read = timeout(Duration::from_secs(8), answers.read(&mut answer)) => read.is_ok(),
+        () = slowly => false,
+    };
+    assert!(answered && String::from_utf8_lossy(&answer).contains("RequestTimeout"));
 }

@@ -1,0 +1,46 @@
+//! The body of an IAM or STS call. It says what is asked for, so it is read before a signature can be verified. What stands in the head
+//! decides how much of it is read.
+
+use std::time::Duration;
+
+use access::Services;
+use bytes::Bytes;
+use http::Method;
+use s3::{S3Error, S3ErrorCode};
+
+use crate::body::{ExpectedBody, ObjectBody, Source};
+use crate::gateway::Gateway;
+use crate::trail::Trail;
+use crate::visit::Visit;
+
+/// The largest body of a call that is signed with a key that exists.
+const SIGNED_BYTES_MAX: u64 = 1 << 20;
+/// The largest body of any other call. The longest are sign-ins: a token of 20,000 bytes, and session policies.
+const UNSIGNED_BYTES_MAX: u64 = 64 << 10;
+
+impl Gateway {
+    /// The body of the call; empty for methods that have none. Fails without reading it if the call is signed with a key or a
+    /// session that will be refused.
+    pub(crate) async fn query_body(
+        &self,
+        visit: &Visit<'_>,
+        incoming: Source,
+        trail: &mut Trail,
+    ) -> Result<Bytes, S3Error> {
+        if visit.head.method != Method::POST {
+            return Ok(Bytes::new());
+        }
+        let unverified = visit.unverified(Services::Query, None);
+        let names_key = self.authenticator.names_key(&unverified, &visit.snapshot);
+        let names_key = names_key.map_err(|error| trail.refused(&unverified, error))?;
+        let limit = if names_key { SIGNED_BYTES_MAX } else { UNSIGNED_BYTES_MAX };
+        read_whole(incoming, limit, self.settings.body_patience).await
+    }
+}
+
+/// Reads a body that arrives in this time. A limit of each pause would let a client hold what it has sent for as long as it likes.
+async fn read_whole(incoming: Source, limit: u64, time: Duration) -> Result<Bytes, S3Error> {
+    let mut body = ObjectBody::new(incoming, ExpectedBody::default(), limit, time);
+    let read = tokio::time::timeout(time, body.read_all(limit)).await;
+    read.map_err(|_| S3Error::new(S3ErrorCode::RequestTimeout))?
+}
