@@ -14,39 +14,42 @@ fn role(id: &str, created_s: i64) -> Arc<Role> {
     Arc::clone(empty.apply([change]).role("app").unwrap())
 }
 
-fn claims(role_id: Option<&str>, issued_s: i64) -> SessionClaims {
-    let keys = SessionKeys {
+fn keys() -> SessionKeys {
+    SessionKeys {
         current: SigningKey::from_bytes(b"0123456789abcdef").unwrap(),
         older: Vec::new(),
         issuer: "seaweedfs-sts".into(),
         account_id: ids::AccountId::DEFAULT,
-    };
-    let issued_at = Timestamp::from_second(issued_s).unwrap();
-    let made = sts::mint(
-        &keys,
-        &NewSession {
-            role_arn: "arn:aws:iam::000000000000:role/app",
-            role_id,
-            held_by: SessionHolder::Role,
-            session_name: "s",
-            principal_arn: "arn:aws:sts::000000000000:assumed-role/app/s",
-            session_policy: None,
-            session_policy_arns: &[],
-            policy_names: &[],
-            duration_s: 900,
-            issued_at,
-            session_id: [7; 16],
-            request_context: Map::new(),
-            tags: &[],
-            transitive_tag_keys: &[],
-            source_identity: None,
-            revision: None,
-            federated: None,
-            origins: &[],
-            mfa_at_s: None,
-        },
-    );
-    sts::verify(&keys, &made.token, issued_at).unwrap().claims
+    }
+}
+
+fn new_session(role_id: Option<&str>, issued_s: i64) -> NewSession<'_> {
+    NewSession {
+        role_arn: "arn:aws:iam::000000000000:role/app",
+        role_id,
+        held_by: SessionHolder::Role,
+        session_name: "s",
+        principal_arn: "arn:aws:sts::000000000000:assumed-role/app/s",
+        session_policy: None,
+        session_policy_arns: &[],
+        policy_names: &[],
+        duration_s: 900,
+        issued_at: Timestamp::from_second(issued_s).unwrap(),
+        session_id: [7; 16],
+        request_context: Map::new(),
+        tags: &[],
+        transitive_tag_keys: &[],
+        source_identity: None,
+        revision: None,
+        federated: None,
+        origins: &[],
+        mfa_at_s: None,
+    }
+}
+
+fn claims(role_id: Option<&str>, issued_s: i64) -> SessionClaims {
+    let new = new_session(role_id, issued_s);
+    sts::verify(&keys(), &sts::mint(&keys(), &new).token, new.issued_at).unwrap().claims
 }
 
 #[test]
