@@ -274,6 +274,7 @@ impl Authenticator {
         if let Some(token) = token {
             let session = self.sessions.session(token, access_key_id, unverified.now)?;
             let caller = session.caller(snapshot, access_key_id, unverified)?;
+            self.sessions.weigh_again(token, &session);
             return Ok(Holder { secret: session.secret().clone(), caller });
         }
         let unknown = || {

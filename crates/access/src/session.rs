@@ -1,6 +1,7 @@
 //! Session tokens. They are verified once and cached until they expire; what the session may do is looked up for each
 //! request.
 
+mod known;
 mod own;
 
 use std::sync::Arc;
@@ -13,21 +14,17 @@ use iam::{
 use ids::{AccessKeyId, AccountId, SecretAccessKey};
 use jiff::Timestamp;
 use policy::{CompiledPolicy, Policy, PolicyKind, Principal};
-use quick_cache::sync::Cache;
 use s3::{S3Error, S3ErrorCode};
 use serde_json::Value;
 use sts::{SessionClaims, SessionKeys, TokenError, VerifiedSession};
 
+use self::known::{KnownSessions, bytes_of_policy};
 use crate::unverified::{UnverifiedRequest, user_agent};
-
-/// How many sessions are cached. The oldest ones are dropped.
-const SESSIONS: usize = 10_000;
 
 /// Verifies session tokens.
 pub(crate) struct Sessions {
     keys: Option<Arc<SessionKeys>>,
-    /// By the complete token, because a shortened one could be the key of another session.
-    known: Cache<Arc<str>, Arc<Session>>,
+    known: KnownSessions,
 }
 
 /// A session whose token is valid.
@@ -53,11 +50,13 @@ pub(crate) struct Session {
 struct Limits {
     parts: Vec<Arc<CompiledPolicy>>,
     whole: Arc<CompiledPolicy>,
+    /// What the whole takes in memory.
+    bytes: u64,
 }
 
 impl Sessions {
     pub(crate) fn new(keys: Option<Arc<SessionKeys>>) -> Self {
-        Self { keys, known: Cache::new(SESSIONS) }
+        Self { keys, known: KnownSessions::new() }
     }
 
     /// The session of a token that was sent with this access key.
@@ -71,7 +70,7 @@ impl Sessions {
             Some(known) => known,
             None => {
                 let session = Arc::new(self.verified(token, now)?);
-                self.known.insert(token.into(), Arc::clone(&session));
+                self.known.insert(token, &session);
                 session
             }
         };
@@ -91,6 +90,13 @@ impl Sessions {
     pub(crate) fn verified(&self, token: &str, now: Timestamp) -> Result<Session, S3Error> {
         let keys = self.keys.as_ref().ok_or_else(|| invalid("this gateway has no sts.signingKey"))?;
         Session::verify(keys, token, now)
+    }
+
+    /// After a request: remembers the session as what it takes now, if that has changed.
+    pub(crate) fn weigh_again(&self, token: &str, session: &Arc<Session>) {
+        if !session.verified.claims.kspol.is_empty() && !self.known.counts_on(token, session) {
+            self.known.insert(token, session);
+        }
     }
 }
 
@@ -157,11 +163,23 @@ impl Session {
         let known = self.limits.load_full().filter(is_same);
         let limits = known.unwrap_or_else(|| {
             let whole = Arc::new(CompiledPolicy::union(parts.iter().map(|part| &**part)));
-            let made = Arc::new(Limits { parts, whole });
+            let texts = arns.iter().filter_map(|arn| Some(&*snapshot.policy(policy_name_of(arn))?.text));
+            let bytes = texts.chain(self.policy_text()).map(bytes_of_policy).sum();
+            let made = Arc::new(Limits { parts, whole, bytes });
             self.limits.store(Some(Arc::clone(&made)));
             made
         });
         Some(Arc::clone(&limits.whole))
+    }
+
+    fn policy_text(&self) -> Option<&str> {
+        self.verified.claims.spol.as_deref()
+    }
+
+    /// What its policies take in memory.
+    fn policy_bytes(&self) -> u64 {
+        let limits = self.limits.load();
+        self.policy_text().map_or(0, bytes_of_policy) + limits.as_ref().map_or(0, |limits| limits.bytes)
     }
 
     /// Fails if the session was revoked, by itself, by what it was made from, or by its role; `None` for no role.

@@ -75,3 +75,46 @@ fn a_session_belongs_to_the_role_with_its_id() {
     let undated = SessionClaims { iat: None, nbf: None, ..claims(None, MADE) };
     assert!(!is_of(&undated, &role("AROAONE", MADE)), "of `weed s3`, without a date");
 }
+
+/// A policy of many short patterns, which take most.
+fn costly_policy(text_bytes: usize) -> String {
+    let patterns = vec!["\"?a\""; text_bytes / 5].join(",");
+    format!(r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":"s3:*","Resource":[{patterns}]}}]}}"#)
+}
+
+/// How many of so many sessions are remembered.
+fn remembered(count: u32, policy: Option<&str>, policy_arns: &[String], snapshot: &Snapshot) -> usize {
+    let sessions = Sessions::new(Some(Arc::new(keys())));
+    let made: Vec<_> = (0..count)
+        .map(|number| {
+            let mut session_id = [0; 16];
+            session_id[..4].copy_from_slice(&number.to_le_bytes());
+            let of_policies =
+                NewSession { session_policy: policy, session_policy_arns: policy_arns, ..new_session(None, MADE) };
+            sts::mint(&keys(), &NewSession { session_id, ..of_policies })
+        })
+        .collect();
+    for made in &made {
+        let session =
+            sessions.session(&made.token, &made.access_key_id, Timestamp::from_second(MADE).unwrap()).unwrap();
+        session.limits(AccountId::DEFAULT, snapshot);
+        sessions.weigh_again(&made.token, &session);
+    }
+    made.iter().filter(|made| sessions.known.get(&made.token).is_some()).count()
+}
+
+#[test]
+fn sessions_are_remembered_up_to_a_number_of_bytes() {
+    let managed = iam::PolicyRecord::of_text(&*costly_policy(6000));
+    let managed = Change::Policy("costly".into(), iam::PolicyPlace::Api, Some(Ok(managed)));
+    let snapshot = Snapshot::new(Settings::default(), &Identities::default()).apply([managed]);
+    let (own, arns) = (costly_policy(1900), ["arn:aws:iam::000000000000:policy/costly".to_owned()]);
+    for (what, count, policy, policy_arns, least, most) in [
+        ("no policy", 1000, None, &[][..], 1000, 1000),
+        ("a large policy", 500, Some(&*own), &[][..], 300, 420),
+        ("a large managed policy", 160, None, &arns[..], 100, 140),
+    ] {
+        let remembered = remembered(count, policy, policy_arns, &snapshot);
+        assert!((least..=most).contains(&remembered), "{what}: {remembered}");
+    }
+}
