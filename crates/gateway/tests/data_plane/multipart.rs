@@ -13,14 +13,14 @@ struct Upload<'w> {
 
 impl<'w> Upload<'w> {
     async fn begin(world: &'w World, path: &'static str, headers: &[(&str, &str)]) -> Upload<'w> {
-        let reply = world.send(&format!("POST {path}?uploads"), headers, "").await;
+        let reply = world.send_as("admin", &format!("POST {path}?uploads"), headers, "").await;
         assert_eq!(reply.outcome(), "200 ", "{}", reply.text());
         Upload { world, path, id: reply.element("UploadId") }
     }
 
     async fn part(&self, number: u32, headers: &[(&str, &str)], body: Vec<u8>) -> Reply {
         let line = format!("PUT {}?partNumber={number}&uploadId={}", self.path, self.id);
-        self.world.send(&line, headers, body).await
+        self.world.send_as("admin", &line, headers, body).await
     }
 
     /// Uploads a part. Returns its line in the list of parts.
@@ -32,11 +32,11 @@ impl<'w> Upload<'w> {
 
     async fn complete(&self, headers: &[(&str, &str)], parts: &[&str]) -> Reply {
         let body = format!("<CompleteMultipartUpload>{}</CompleteMultipartUpload>", parts.concat());
-        self.world.send(&format!("POST {}?uploadId={}", self.path, self.id), headers, body).await
+        self.world.send_as("admin", &format!("POST {}?uploadId={}", self.path, self.id), headers, body).await
     }
 
     async fn list(&self, query: &str) -> Reply {
-        self.world.ask(&format!("GET {}?uploadId={}{query}", self.path, self.id)).await
+        self.world.ask_admin(&format!("GET {}?uploadId={}{query}", self.path, self.id)).await
     }
 
     fn directory(&self) -> String {

@@ -21,7 +21,7 @@ type Step<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str, &'a str);
 /// Sends requests in order and compares their outcomes.
 async fn check(world: &World, steps: &[Step<'_>]) {
     for (line, headers, body, want) in steps {
-        let reply = world.send(line, headers, (*body).to_owned()).await;
+        let reply = world.send_as("admin", line, headers, (*body).to_owned()).await;
         assert_eq!(reply.outcome(), *want, "{line} {headers:?}: {}", reply.text());
     }
 }
@@ -113,19 +113,20 @@ async fn names_and_directories(world: &World) {
     assert_eq!((grouped.elements("Key"), grouped.elements("CommonPrefixes")), (vec!["f".to_owned()], Vec::new()));
     // The versions of `k` would be in the directory `k.versions`.
     for line in ["PUT /versioned/k.versions", "POST /versioned/k.versions?uploads", "PUT /suspended/d/k.versions"] {
-        let refused = world.send(line, &[], "x".to_owned()).await;
+        let refused = world.send_as("admin", line, &[], "x".to_owned()).await;
         assert_eq!(refused.outcome(), "501 NotImplemented", "{line}");
         assert!(refused.text().contains("choose another key"), "{}", refused.text());
     }
 }
 
 async fn parts(world: &World) {
-    let begin = || async { world.ask("POST /plain/mp/x?uploads").await.element("UploadId") };
+    let begin = || async { world.ask_admin("POST /plain/mp/x?uploads").await.element("UploadId") };
     let line = |number: u32, etag: &str| format!("<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag></Part>");
     let id = begin().await;
     let mut list = String::new();
     for (number, body) in [(1, vec![b'p'; 5 << 20]), (2, b"end".to_vec()), (3, b"unlisted".to_vec())] {
-        let reply = world.send(&format!("PUT /plain/mp/x?partNumber={number}&uploadId={id}"), &[], body).await;
+        let reply =
+            world.send_as("admin", &format!("PUT /plain/mp/x?partNumber={number}&uploadId={id}"), &[], body).await;
         assert_eq!(reply.outcome(), "200 ", "{}", reply.text());
         if number < 3 {
             list += &line(number, reply.header("etag"));
@@ -149,7 +150,7 @@ async fn parts(world: &World) {
     assert_eq!((got.body.len(), &got.body[5 << 20..]), ((5 << 20) + 3, &b"end"[..]));
     assert_eq!(world.ask("GET /plain/mp/x?partNumber=2").await.text(), "end");
     let id = begin().await;
-    world.send(&format!("PUT /plain/mp/x?partNumber=1&uploadId={id}"), &[], "x").await;
+    world.send_as("admin", &format!("PUT /plain/mp/x?partNumber=1&uploadId={id}"), &[], "x").await;
     check(world, &[(&format!("DELETE /plain/mp/x?uploadId={id}"), &[], "", "204 ")]).await;
     assert_eq!(world.ask("GET /plain?uploads").await.elements("UploadId"), [""; 0]);
 }

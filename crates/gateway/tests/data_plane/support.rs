@@ -216,8 +216,10 @@ impl StatusPages for Echo {
     }
 }
 
-const IDENTITIES: &str =
-    r#"{"identities":[{"name":"anonymous","actions":["Admin","Read","Write","List","Tagging","ReadAcp","WriteAcp"]}]}"#;
+/// Everyone may do everything, and `admin` may begin uploads too.
+const IDENTITIES: &str = r#"{"identities":[
+    {"name":"anonymous","actions":["Admin","Read","Write","List","Tagging","ReadAcp","WriteAcp"]},
+    {"name":"admin","credentials":[{"accessKey":"AKADMIN","secretKey":"AKADMIN secret"}],"actions":["Admin"]}]}"#;
 
 /// Users whose secret is the id of their key and ` secret`. `admin` owns the buckets that belong to no one else, and `other` is the
 /// administrator of another account. `222222222222` is a user of the account of `admin` with a name like an account's.
