@@ -32,6 +32,11 @@ pub const PARTS_COUNT: &str = "X-Seaweedfs-Multipart-Parts-Count";
 pub const PART_BOUNDARIES: &str = "X-Seaweedfs-Multipart-Part-Boundaries";
 /// The key of a multipart upload, on its directory.
 pub const UPLOAD_KEY: &str = "key";
+/// Ours, on the directory of a multipart upload: identifies who began it, whatever session or key they use. `weed s3` copies it to the
+/// object when it completes the upload, and shows every attribute as a header unless its name begins like this.
+pub const INITIATOR_ID: &str = "x-seaweedfs-kelpgate-initiator-id";
+/// Ours, beside it: the ARN of who began the upload.
+pub const INITIATOR_ARN: &str = "x-seaweedfs-kelpgate-initiator-arn";
 /// Object lock: `GOVERNANCE` or `COMPLIANCE`.
 pub const LOCK_MODE: &str = "Seaweed-X-Amz-Object-Lock-Mode";
 /// Object lock: seconds since 1970, decimal.

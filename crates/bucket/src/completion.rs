@@ -151,7 +151,9 @@ impl Stamp {
         checksum: Option<StoredChecksum>,
     ) -> Entry {
         let mut extended = upload.entry.extended.clone();
-        extended.remove(attributes::UPLOAD_KEY);
+        for of_upload in [attributes::UPLOAD_KEY, attributes::INITIATOR_ID, attributes::INITIATOR_ARN] {
+            extended.remove(of_upload);
+        }
         set(&mut extended, attributes::ETAG, whole.etag);
         set(&mut extended, attributes::UPLOAD_ID, upload.id());
         set(&mut extended, attributes::PARTS_COUNT, whole.boundaries.len().to_string());

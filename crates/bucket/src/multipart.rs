@@ -7,6 +7,15 @@ use md5::{Digest, Md5};
 /// The suffix of a part's file name.
 const PART_SUFFIX: &str = ".part";
 
+/// Who begins an upload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Initiator {
+    /// Identifies them, whatever session or key they use.
+    pub id: String,
+    /// Their ARN, as listings show it.
+    pub arn: String,
+}
+
 /// SHA-1 of the key and a random UUID, in hex.
 pub fn upload_id(key: &str) -> String {
     let of_key = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, key.as_bytes());

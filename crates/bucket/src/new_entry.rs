@@ -8,6 +8,7 @@ use md5::{Digest, Md5};
 
 use crate::description::{Description, Extended};
 use crate::metadata::BucketMetadata;
+use crate::multipart::Initiator;
 use crate::{attributes, multipart, object};
 
 /// The content type of an object if none is sent.
@@ -157,12 +158,15 @@ impl Stamp {
         &self,
         upload_id: &str,
         key: &ObjectKey,
+        initiator: Initiator,
         description: Description,
         checksum: Option<(ChecksumAlgorithm, ChecksumType)>,
     ) -> Entry {
         let mime = description.mime.clone().unwrap_or_default();
         let mut extended = description.into_attributes();
         set(&mut extended, attributes::UPLOAD_KEY, key.as_str());
+        set(&mut extended, attributes::INITIATOR_ID, initiator.id);
+        set(&mut extended, attributes::INITIATOR_ARN, initiator.arn);
         self.set_owner(&mut extended);
         if let Some((algorithm, kind)) = checksum {
             set(&mut extended, attributes::CHECKSUM_ALGORITHM, object::canonical_header_name(algorithm.header()));

@@ -52,6 +52,18 @@ impl MultipartUpload {
         self.entry.extended_text(attributes::UPLOAD_KEY).unwrap_or_default()
     }
 
+    /// Whether who is identified by this may add parts to it and complete it. An upload that `weed s3` or an older gateway began does
+    /// not say who began it: whoever may write the object may go on with it.
+    pub fn may_be_continued_by(&self, id: Option<&str>) -> bool {
+        let begun_by = self.entry.extended.get(attributes::INITIATOR_ID);
+        begun_by.is_none_or(|begun_by| id.is_some_and(|id| id.as_bytes() == begun_by))
+    }
+
+    /// The ARN of who began it, if it says so.
+    pub fn initiator_arn(&self) -> Option<&str> {
+        self.entry.extended_text(attributes::INITIATOR_ARN)
+    }
+
     /// The checksum with which it was begun.
     pub fn checksum(&self) -> Option<(ChecksumAlgorithm, ChecksumType)> {
         let algorithm = self.entry.extended_text(attributes::CHECKSUM_ALGORITHM)?;

@@ -3,7 +3,7 @@
 
 mod support;
 
-use bucket::attributes::{ENCRYPTION_PREFIX, UPLOAD_KEY};
+use bucket::attributes::{ENCRYPTION_PREFIX, INITIATOR_ARN, INITIATOR_ID, UPLOAD_KEY};
 use bucket::completion::{ListedPart, PART_BYTES_MIN, PartsError, assemble, choose};
 use bucket::description::Description;
 use bucket::new_entry::StoredChecksum;
@@ -13,7 +13,7 @@ use bucket::rules::Refusal;
 use bucket::uploads::{MultipartUpload, Parts};
 use filer::{Entry, FileChunk, Written};
 use ids::{ChecksumAlgorithm, ChecksumType};
-use support::{World, etag, key, stamp};
+use support::{World, etag, initiator, key, stamp};
 
 /// A part with this MD5, made of chunks of these sizes.
 fn part(number: u32, md5: u8, sizes: &[u64]) -> Entry {
@@ -86,7 +86,7 @@ fn upload(mime: &str) -> MultipartUpload {
     let mut description = Description::new(Some(mime.to_owned()), Some("STANDARD_IA".to_owned()));
     description.set_metadata("color", "red");
     let sent = (ChecksumAlgorithm::Crc32, ChecksumType::FullObject);
-    MultipartUpload::new("/u", stamp().upload("id", &key("d/a"), description, Some(sent))).unwrap()
+    MultipartUpload::new("/u", stamp().upload("id", &key("d/a"), initiator(), description, Some(sent))).unwrap()
 }
 
 #[test]
@@ -111,7 +111,9 @@ fn the_object_of_parts() {
     );
     assert_eq!((object::storage_class(&object), object::owner(&object)), ("STANDARD_IA", Some("alice")));
     assert_eq!(object::headers(&object).collect::<Vec<_>>(), [("X-Amz-Meta-Color", "red")]);
-    assert_eq!(object.extended_text(UPLOAD_KEY), None, "an object is not an upload");
+    for name in [UPLOAD_KEY, INITIATOR_ID, INITIATOR_ARN] {
+        assert_eq!(object.extended_text(name), None, "an object is not an upload: {name}");
+    }
 }
 
 #[test]

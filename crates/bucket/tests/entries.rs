@@ -10,7 +10,7 @@ use bucket::new_entry::{NewBucket, StoredChecksum};
 use bucket::object;
 use filer::{Attributes, Entry};
 use ids::{BucketLife, ChecksumAlgorithm, ChecksumType, Ownership, PublicAccessBlock};
-use support::{key, stamp, written};
+use support::{initiator, key, stamp, written};
 
 /// `name=value` of every attribute.
 fn attributes_of(entry: &Entry) -> Vec<String> {
@@ -34,12 +34,20 @@ fn checksum() -> StoredChecksum {
     StoredChecksum { algorithm: ChecksumAlgorithm::Crc32C, value: "AAAAAA==".to_owned(), kind: None }
 }
 
+/// What an upload's directory says of the upload itself.
+const OF_UPLOAD: [&str; 4] = [
+    OWNED,
+    "key=d/a",
+    "x-seaweedfs-kelpgate-initiator-id=AIDAX",
+    "x-seaweedfs-kelpgate-initiator-arn=arn:aws:iam::000000000000:user/al",
+];
+
 #[test]
 fn the_attributes_of_new_entries() {
     let (a, data) = (key("d/a"), written(1));
     let sums = ["x-seaweedfs-checksum-algorithm=X-Amz-Checksum-Crc32c", "x-seaweedfs-checksum-value=AAAAAA=="];
     let begun_with = Some((ChecksumAlgorithm::Crc32C, ChecksumType::Composite));
-    let of_upload = [sums[0], "x-seaweedfs-checksum-type=COMPOSITE", "key=d/a", OWNED];
+    let with_sum = [sums[0], "x-seaweedfs-checksum-type=COMPOSITE"];
     let of_empty = "Seaweed-X-Amz-ETag=d41d8cd98f00b204e9800998ecf8427e";
     for (what, entry, mime, want) in [
         (
@@ -66,12 +74,12 @@ fn the_attributes_of_new_entries() {
             "text/plain",
             [&DESCRIBED[..], &[of_empty, OWNED]].concat(),
         ),
-        ("an upload", stamp().upload("a", &a, Description::default(), None), "", vec!["key=d/a", OWNED]),
+        ("an upload", stamp().upload("a", &a, initiator(), Description::default(), None), "", OF_UPLOAD.to_vec()),
         (
             "a described upload",
-            stamp().upload("a", &a, described(), begun_with),
+            stamp().upload("a", &a, initiator(), described(), begun_with),
             "text/plain",
-            [&DESCRIBED[..], &of_upload].concat(),
+            [&DESCRIBED[..], &with_sum, &OF_UPLOAD].concat(),
         ),
     ] {
         let mut want: Vec<String> = want.into_iter().map(str::to_owned).collect();
@@ -109,7 +117,7 @@ fn times_modes_and_owners_of_new_entries() {
         ("an object", stamp().object(&a, Description::default(), &written(1), None), file.clone()),
         ("a part", stamp().part(1, &written(1), None), file),
         ("a marker", stamp().marker(&key("a/"), Description::default(), b"x"), directory.clone()),
-        ("an upload", stamp().upload("id", &a, Description::default(), None), directory.clone()),
+        ("an upload", stamp().upload("id", &a, initiator(), Description::default(), None), directory.clone()),
         ("a bucket", stamp().bucket(bucket), Attributes { mtime_ns: 0, ..directory }),
     ] {
         assert_eq!(entry.is_directory, want.file_mode == object::DIRECTORY_MODE, "{what}");

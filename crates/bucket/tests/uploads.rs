@@ -5,7 +5,7 @@ mod support;
 
 use std::sync::Arc;
 
-use bucket::attributes::{ENCRYPTION_PREFIX, UPLOAD_ID, UPLOAD_KEY};
+use bucket::attributes::{ENCRYPTION_PREFIX, INITIATOR_ID, UPLOAD_ID, UPLOAD_KEY};
 use bucket::completion::{ListedPart, assemble, choose};
 use bucket::description::Description;
 use bucket::leftovers::completed_uploads;
@@ -15,7 +15,7 @@ use bucket::writer::Writer;
 use filer::fault::FaultyFiler;
 use filer::{Condition, Entry, Mutation};
 use ids::{ChecksumAlgorithm, ChecksumType, ObjectKey, Versioning};
-use support::{World, entry_of, etag, key, outcome, stamp, written};
+use support::{World, entry_of, etag, initiator, key, outcome, stamp, written};
 
 fn upload(key: &str, id: &str) -> MultipartUpload {
     let extended = [(UPLOAD_KEY.to_owned(), key.as_bytes().to_vec())].into();
@@ -58,12 +58,32 @@ fn pages_of_uploads() {
     }
 }
 
+/// An upload that does not say who began it is continued by whoever may write the object, and a mark that cannot be read is one.
+#[test]
+fn who_continues_an_upload() {
+    let begun = MultipartUpload::new("/u", stamp().upload("id", &key("a"), initiator(), Description::default(), None));
+    let (begun, unmarked) = (begun.unwrap(), upload("a", "id"));
+    let mut unreadable = unmarked.clone();
+    unreadable.entry.extended.insert(INITIATOR_ID.to_owned(), vec![0xff]);
+    assert_eq!((begun.initiator_arn(), unmarked.initiator_arn()), (Some(&*initiator().arn), None));
+    for (id, of_begun, of_unreadable) in [
+        (Some("AIDAX"), true, false),
+        (Some("AIDAY"), false, false),
+        (Some("AIDA"), false, false),
+        (Some(""), false, false),
+        (None, false, false),
+    ] {
+        let got = [&begun, &unreadable, &unmarked].map(|upload| upload.may_be_continued_by(id));
+        assert_eq!(got, [of_begun, of_unreadable, true], "{id:?}");
+    }
+}
+
 #[test]
 fn the_checksum_of_an_upload() {
     use ChecksumAlgorithm::{Crc32, Crc64Nvme};
     use ChecksumType::{Composite, FullObject};
     for checksum in [None, Some((Crc32, Composite)), Some((Crc32, FullObject)), Some((Crc64Nvme, FullObject))] {
-        let entry = stamp().upload("id", &key("a"), Description::default(), checksum);
+        let entry = stamp().upload("id", &key("a"), initiator(), Description::default(), checksum);
         assert_eq!(MultipartUpload::new("/u", entry).unwrap().checksum(), checksum);
     }
     for (entry, what) in [
@@ -75,7 +95,7 @@ fn the_checksum_of_an_upload() {
 }
 
 async fn begin(writer: &Writer<'_>, key: &ObjectKey) -> MultipartUpload {
-    writer.begin_upload(key, stamp().upload("id", key, Description::default(), None)).await.unwrap();
+    writer.begin_upload(key, stamp().upload("id", key, initiator(), Description::default(), None)).await.unwrap();
     writer.objects.upload(key, "id").await.unwrap().unwrap()
 }
 
@@ -160,7 +180,10 @@ async fn an_upload_that_has_made_its_object_is_found_and_removed() {
             let upload = begin(&writer, &a).await;
             writer.put_part(&a, &upload, stamp().part(1, &written(9), None)).await.unwrap();
             let entry = object_of(&writer, &a, &upload).await;
-            writer.begin_upload(&b, stamp().upload("open", &b, Description::default(), None)).await.unwrap();
+            writer
+                .begin_upload(&b, stamp().upload("open", &b, initiator(), Description::default(), None))
+                .await
+                .unwrap();
             let case = format!("{}, {versioning:?}", world.name);
             let found = completed_uploads(&*world.filer).await.unwrap();
             assert_eq!(found, [], "{case}: both are unfinished");

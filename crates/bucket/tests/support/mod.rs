@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use bucket::attributes::{LIFE, PREFIX_OBJECT};
 use bucket::description::Description;
 use bucket::directory::BucketDirectory;
+use bucket::multipart::Initiator;
 use bucket::new_entry::Stamp;
 use bucket::objects::Objects;
 use bucket::rules::Refusal;
@@ -162,6 +163,10 @@ impl World {
 
 pub fn stamp() -> Stamp {
     Stamp { seconds: 1000, nanoseconds: 5, object_mode: 0o660, uid: 7, gid: 8, owner: "alice".to_owned(), acl: None }
+}
+
+pub fn initiator() -> Initiator {
+    Initiator { id: "AIDAX".to_owned(), arn: "arn:aws:iam::000000000000:user/al".to_owned() }
 }
 
 /// Now, in seconds since 1970: the filers tell the time themselves.

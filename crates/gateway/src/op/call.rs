@@ -11,7 +11,7 @@ use filer::{Entry, Filer, FilerError};
 use iam::{Bucket, Caller, Snapshot};
 use ids::BucketName;
 use jiff::Timestamp;
-use policy::Context;
+use policy::{Context, Decision, PolicyType};
 use s3::{Requirement, S3Error, S3ErrorCode, Target};
 
 use super::looked_at::LookedAt;
@@ -107,6 +107,13 @@ impl Call<'_> {
             access::leave_to_auditors(need, refusal.decision, self.decision_input());
             self.deny(&refusal)
         })
+    }
+
+    /// The error for a caller whom every policy allows what is refused all the same. Auditors learn of the refusal.
+    pub fn refuse(&self, need: &Requirement, message: &'static str) -> S3Error {
+        let decision = Decision::ImplicitDeny { missing: PolicyType::NotNeeded };
+        access::leave_to_auditors(need, decision, self.decision_input());
+        S3Error::with_message(S3ErrorCode::AccessDenied, message).field("DecisionId", &self.request_id)
     }
 
     /// The error of a refusal.

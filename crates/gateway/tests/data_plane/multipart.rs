@@ -415,3 +415,14 @@ async fn uploads_that_do_not_begin() {
         ])
         .await;
 }
+
+/// AWS refuses them too, whatever policies and ACLs allow.
+#[tokio::test]
+async fn anonymous_callers_begin_no_upload() {
+    for (world, path) in [(World::start().await, "/plain/k"), (World::with_users().await, "/shared/k")] {
+        let reply = world.ask(&format!("POST {path}?uploads")).await;
+        let want = "Anonymous users cannot initiate multipart uploads.  Please authenticate.";
+        assert_eq!((&*reply.outcome(), &*reply.element("Message")), ("403 AccessDenied", want), "{path}");
+        assert_eq!(world.send(&format!("PUT {path}"), &[], "x").await.outcome(), "200 ", "{path}");
+    }
+}

@@ -7,7 +7,7 @@ use filer::Entry;
 use s3::Checksum;
 use s3::op::{ListParts, ListPartsOutput, PartSummary};
 
-use super::owner_of;
+use super::{initiator_of, owner_of};
 use crate::errors;
 use crate::op::answer::{self, Answer};
 use bucket::object;
@@ -25,7 +25,7 @@ impl Run for ListParts {
         let output = ListPartsOutput {
             parts: parts.iter().map(|(number, part)| summary(*number, part)).collect(),
             is_truncated,
-            initiator: owner_of(call, &upload),
+            initiator: initiator_of(call, &upload),
             owner: owner_of(call, &upload),
             storage_class: object::storage_class(&upload.entry).to_owned(),
             checksum: upload.checksum(),

@@ -8,7 +8,7 @@ use bucket::uploads::{MultipartUpload, UploadsPage, UploadsQuery};
 use s3::S3Error;
 use s3::op::{ListMultipartUploads, ListMultipartUploadsOutput, UploadSummary};
 
-use super::owner_of;
+use super::{initiator_of, owner_of};
 use crate::errors;
 use crate::op::answer::{self, Answer};
 
@@ -51,7 +51,7 @@ fn summary(call: &Call<'_>, upload: &MultipartUpload) -> UploadSummary {
     UploadSummary {
         key: upload.key().to_owned(),
         upload_id: upload.id().to_owned(),
-        initiator: owner_of(call, upload),
+        initiator: initiator_of(call, upload),
         owner: owner_of(call, upload),
         storage_class: object::storage_class(&upload.entry).to_owned(),
         initiated: upload.entry.attributes().crtime,

@@ -3,6 +3,7 @@
 mod abort;
 mod complete;
 mod create;
+mod initiator;
 mod list_parts;
 mod list_uploads;
 mod upload_part;
@@ -12,8 +13,9 @@ use bucket::object;
 use bucket::uploads::MultipartUpload;
 use bucket::writer::Writer;
 use filer::{Entry, FilerError};
+use policy::Principal;
 use s3::op::Owner;
-use s3::{S3Error, S3ErrorCode, Target, UploadId};
+use s3::{Requirement, S3Error, S3ErrorCode, Target, UploadId};
 
 use super::Call;
 use crate::errors;
@@ -23,8 +25,23 @@ fn no_such_upload(upload_id: &UploadId) -> S3Error {
     S3Error::new(S3ErrorCode::NoSuchUpload).field("UploadId", upload_id.as_str())
 }
 
+/// The permission to begin an upload.
+fn put(target: &Target) -> Requirement {
+    Requirement::on_object("s3:PutObject", &target.bucket, &target.key, None)
+}
+
 fn owner_of(call: &Call<'_>, upload: &MultipartUpload) -> Owner {
     call.shown_owner(object::owner(&upload.entry).unwrap_or_default())
+}
+
+/// Who began an upload: AWS shows the canonical id of an account, and the ARN of others. If the upload does not say it, it is taken to be
+/// the owner of the future object.
+fn initiator_of(call: &Call<'_>, upload: &MultipartUpload) -> Owner {
+    let Some(arn) = upload.initiator_arn() else { return owner_of(call, upload) };
+    match arn.parse() {
+        Ok(Principal::Root(account)) => call.shown_account(account),
+        _ => Owner { id: arn.to_owned(), display_name: arn.rsplit('/').next().unwrap_or_default().to_owned() },
+    }
 }
 
 impl Call<'_> {
