@@ -1,6 +1,8 @@
 //! Multipart uploads, through a gateway over an embedded filer.
 
-use crate::support::{Reply, World};
+use bucket::attributes::{INITIATOR_ARN, INITIATOR_ID};
+
+use crate::support::{Claims, Reply, World};
 
 const MIB: usize = 1 << 20;
 
@@ -412,6 +414,114 @@ async fn uploads_that_do_not_begin() {
             ("admin", &abort, &[], "", "204 "),
             ("admin", &abort, &[], "", "404 NoSuchUpload"),
             ("admin", &part, &[], "x", "404 NoSuchUpload"),
+        ])
+        .await;
+}
+
+/// How requests name an upload: the one that adds its first part, and the path of the others.
+struct Begun {
+    part: String,
+    object: String,
+}
+
+impl Begun {
+    async fn by(user: &str, world: &World, path: &str) -> Begun {
+        let headers = [("x-amz-tagging", "scan=clean")];
+        let begun = world.send_as(user, &format!("POST {path}?uploads"), &headers, "").await;
+        let id = begun.element("UploadId");
+        Begun { part: format!("PUT {path}?partNumber=1&uploadId={id}"), object: format!("{path}?uploadId={id}") }
+    }
+
+    fn to(&self, method: &str) -> String {
+        format!("{method} {}", self.object)
+    }
+}
+
+/// The list of the one part `x`.
+fn list_of_x() -> String {
+    format!("<CompleteMultipartUpload>{}</CompleteMultipartUpload>", line(1, "9dd4e461268c8034f5c8564e155c67a6"))
+}
+
+/// The object gets the tags, the ACL and the owner that its initiator was allowed to give it, and no bytes of anyone else.
+#[tokio::test]
+async fn only_the_initiator_adds_parts_and_completes() {
+    let world = World::with_users().await;
+    let (copy, list) = ([("x-amz-copy-source", "shared/source")], list_of_x());
+    let begun = Begun::by("admin", &world, "/shared/k").await;
+    let (end, parts, abort) = (begun.to("POST"), begun.to("GET"), begun.to("DELETE"));
+    let refused = "403 AccessDenied";
+    world
+        .check(&[
+            ("other", "PUT /shared/source", &[], "x", "200 "),
+            // The policy of the bucket lets everyone write.
+            ("other", &begun.part, &[], "x", refused),
+            ("nobody", &begun.part, &[], "x", refused),
+            ("", &begun.part, &[], "x", refused),
+            ("other", &begun.part, &copy, "", refused),
+            ("admin", &begun.part, &[], "x", "200 "),
+            ("other", &end, &[], &list, refused),
+            ("nobody", &end, &[], &list, refused),
+            ("", &end, &[], &list, refused),
+            ("nobody", &parts, &[], "", "200 "),
+            ("admin", &end, &[], &list, "200 "),
+            ("other", &abort, &[], "", "404 NoSuchUpload"),
+        ])
+        .await;
+    let object = world.entry("shared/k").await.unwrap();
+    assert!(!object.extended.keys().any(|name| [INITIATOR_ID, INITIATOR_ARN].contains(&&**name)), "{object:?}");
+    let abandoned = Begun::by("admin", &world, "/shared/k").await;
+    world.check(&[("nobody", &abandoned.to("DELETE"), &[], "", "204 ")]).await;
+}
+
+/// The answer says why, and so does the audit record. Who may not write learns nothing of the upload.
+#[tokio::test]
+async fn refusals_of_others_than_the_initiator() {
+    let world = World::with_users().await;
+    let begun = Begun::by("admin", &world, "/plain/k").await;
+    let mut claims = Claims::default();
+    for (user, want) in [
+        ("writer", "Only the initiator of a multipart upload can add parts to it and complete it"),
+        ("reader", "is not authorized to perform: s3:PutObject"),
+    ] {
+        world.auditor.records();
+        let reply = world.send_as(user, &begun.part, &[], "x").await;
+        claims.claim(user, (&*reply.outcome(), reply.element("Message").contains(want)), ("403 AccessDenied", true));
+        let record = world.auditor.records().pop().unwrap();
+        claims.claim(user, record.request_id, reply.element("DecisionId"));
+        let last = record.decisions.last().map(ToString::to_string);
+        claims.claim(user, last.as_deref(), Some("s3:PutObject arn:aws:s3:::plain/k implicit_deny"));
+        let error = record.error.unwrap();
+        claims.claim(user, (&*error.code, error.message.contains(want)), ("AccessDenied", true));
+    }
+    claims.end();
+}
+
+/// An upload of `weed s3` or of an older gateway does not say who began it.
+#[tokio::test]
+async fn an_upload_without_an_initiator() {
+    let world = World::with_users().await;
+    let begun = Begun::by("admin", &world, "/shared/k").await;
+    let shown = || async {
+        let reply = world.ask_admin(&begun.to("GET")).await;
+        ["Initiator", "Owner"].map(|name| reply.element(name))
+    };
+    let [initiator, owner] = shown().await;
+    assert_eq!(initiator, "<ID>arn:aws:iam::000000000000:user/admin</ID><DisplayName>admin</DisplayName>");
+    let listed = world.ask_admin("GET /shared?uploads").await;
+    assert_eq!([listed.element("Initiator"), listed.element("Owner")], [initiator, owner.clone()]);
+
+    let (directory, name) =
+        ("/buckets/shared/.uploads".to_owned(), begun.object.split('=').next_back().unwrap().into());
+    let remove = [INITIATOR_ID, INITIATOR_ARN].map(str::to_owned).to_vec();
+    let patch = filer::Mutation::Patch { directory, name, set: Default::default(), remove, content: None };
+    let mutations = vec![patch];
+    world.filer.transact(filer::Transaction { lock_key: "/".into(), mutations, ..Default::default() }).await.unwrap();
+    assert_eq!(shown().await, [owner.clone(), owner]);
+    world
+        .check(&[
+            ("other", &begun.part, &[], "x", "200 "),
+            ("nobody", &begun.to("POST"), &[], &list_of_x(), "200 "),
+            ("nobody", "GET /shared/k", &[], "", "200 "),
         ])
         .await;
 }

@@ -30,7 +30,7 @@ impl Run for CompleteMultipartUpload {
         let writer = call.writer()?;
         input.encryption.require_none()?;
         let listed = CompletedPart::list_from_xml(&list)?;
-        let upload = match call.multipart_upload(&input.target, &input.upload_id).await {
+        let upload = match call.own_upload(&input.target, &input.upload_id).await {
             Err(error) if error.code == S3ErrorCode::NoSuchUpload => return again(call, &input, &listed, error).await,
             upload => upload?,
         };

@@ -17,15 +17,19 @@ use policy::Principal;
 use s3::op::Owner;
 use s3::{Requirement, S3Error, S3ErrorCode, Target, UploadId};
 
+use self::initiator::initiator_id;
 use super::Call;
 use crate::errors;
+
+const NOT_THE_INITIATOR: &str =
+    "Only the initiator of a multipart upload can add parts to it and complete it: begin an upload of your own";
 
 /// `NoSuchUpload` for an id.
 fn no_such_upload(upload_id: &UploadId) -> S3Error {
     S3Error::new(S3ErrorCode::NoSuchUpload).field("UploadId", upload_id.as_str())
 }
 
-/// The permission to begin an upload.
+/// The permission to begin an upload, to add parts to it and to complete it.
 fn put(target: &Target) -> Requirement {
     Requirement::on_object("s3:PutObject", &target.bucket, &target.key, None)
 }
@@ -49,6 +53,17 @@ impl Call<'_> {
     async fn multipart_upload(&self, target: &Target, upload_id: &UploadId) -> Result<MultipartUpload, S3Error> {
         let found = self.objects(&target.bucket).upload(&target.key, upload_id.as_str()).await;
         found.map_err(errors::from_bucket)?.ok_or_else(|| no_such_upload(upload_id))
+    }
+
+    /// The same for those who add parts to the upload or complete it. Fails with `AccessDenied` unless the caller began it.
+    ///
+    /// Source: S3 User Guide, "Multipart upload API and permissions".
+    async fn own_upload(&self, target: &Target, upload_id: &UploadId) -> Result<MultipartUpload, S3Error> {
+        let upload = self.multipart_upload(target, upload_id).await?;
+        if upload.may_be_continued_by(initiator_id(&self.caller).as_deref()) {
+            return Ok(upload);
+        }
+        Err(self.refuse(&put(target), NOT_THE_INITIATOR))
     }
 }
 

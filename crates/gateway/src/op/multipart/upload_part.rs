@@ -18,7 +18,7 @@ impl Run for UploadPart {
         let input = permit.into_operation();
         let writer = call.writer()?;
         input.encryption.require_none()?;
-        let upload = call.multipart_upload(&input.target, &input.upload_id).await?;
+        let upload = call.own_upload(&input.target, &input.upload_id).await?;
         check_algorithm(&upload, input.checksums.wanted())?;
         let expected = body.expected_bytes().or(input.length.object_bytes());
         let mime = &upload.entry.attributes().mime;

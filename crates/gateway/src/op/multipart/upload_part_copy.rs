@@ -18,7 +18,7 @@ impl Run for UploadPartCopy {
     async fn run(call: &Call<'_>, permit: Permit<Self>, _body: ObjectBody) -> Answer {
         let input = permit.into_operation();
         let writer = call.writer()?;
-        let upload = call.multipart_upload(&input.target, &input.upload_id).await?;
+        let upload = call.own_upload(&input.target, &input.upload_id).await?;
         let source = call.copy_source(&input.source, &input.source_conditions, &input.encryption).await?;
         let range = source_range(input.source_range, source.content_bytes())?;
         check_copy_bytes(range.end - range.start)?;
