@@ -281,7 +281,7 @@ def test_copy_reads_the_source(url, root_a, bucket):
     set_policy(root_a, bucket, to(bob, "Allow", ["s3:PutObject", "s3:GetObject"], arn(bucket, "open/*")))
     assert request(BOB, "PUT", f"{url}/{bucket}/open/copy", headers=source).status == 403
     assert request(BOB, "PUT", f"{url}/{bucket}/open/copy", headers={"x-amz-copy-source": f"{bucket}/open/a"}).status == 200
-    upload_id = root_a.create_multipart_upload(Bucket=bucket, Key="open/mp")["UploadId"]
+    upload_id = s3(url, BOB).create_multipart_upload(Bucket=bucket, Key="open/mp")["UploadId"]
     part = f"{url}/{bucket}/open/mp?partNumber=1&uploadId={upload_id}"
     assert request(BOB, "PUT", part, headers=source).status == 403
     assert request(BOB, "PUT", part, headers={"x-amz-copy-source": f"{bucket}/open/a"}).status == 200
