@@ -107,6 +107,13 @@ s3 -filer=, | names no filer | `host:port`
 s3 -auditLogConfig=D/none | -auditLogConfig
 filer.ls -dir=D/none | `D/none` | no directory
 filer.ls -dir=D -filer=a:1 / | '-dir <DIR>' cannot be used with '-filer <HOSTS>' | Usage
+filer.ls -dir= | a value is required for '-dir <DIR>'
+filer.ls -filer= / | a value is required for '-filer <HOSTS>'
+iam apply D/good-tree.json -plan= | a value is required for '-plan <ID>'
+sessions revoke -provider=P -subject= | a value is required for '-subject <SUBJECT>'
+restore -from=D/b -dir=D/r -snapshot= | a value is required for '-snapshot <NAME>'
+doctor -endpoint= | a value is required for '-endpoint <URLS>'
+audit query D/file -principal= | a value is required for '-principal <WHO>'
 config check -iam.config=D/quotas.json -filer=localhost:8888 | kelpgate.quotas | weed shell
 config check -iam.config=D/no-log.json | /nonexist/x.log | cannot be written
 config check -config_dir=D/none | -config_dir | `D/none` | correct it

@@ -1,9 +1,12 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::parser::ValueSource;
+use clap::{ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use server::settings::SignatureV2;
 
 use crate::api::Gateway;
@@ -24,6 +27,32 @@ pub struct Arguments {
     pub verbosity: u8,
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Arguments {
+    /// Parses a command line. An empty value is refused: it is most often a variable of the shell that is not set.
+    pub fn parse_from(arguments: &[OsString]) -> Result<Self, clap::Error> {
+        let mut command = Self::command();
+        let matches = command.try_get_matches_from_mut(arguments)?;
+        refuse_empty_values(&command, &matches)?;
+        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    }
+}
+
+fn refuse_empty_values(command: &clap::Command, matches: &ArgMatches) -> Result<(), clap::Error> {
+    for argument in command.get_arguments() {
+        let name = argument.get_id().as_str();
+        let is_given = matches.value_source(name) == Some(ValueSource::CommandLine);
+        let mut values = matches.get_raw(name).into_iter().flatten();
+        if is_given && values.any(|value| value.is_empty()) {
+            let mut error = clap::Error::new(ErrorKind::InvalidValue).with_cmd(command);
+            error.insert(ContextKind::InvalidArg, ContextValue::String(argument.to_string()));
+            error.insert(ContextKind::InvalidValue, ContextValue::String(String::new()));
+            return Err(error);
+        }
+    }
+    let Some((name, matches)) = matches.subcommand() else { return Ok(()) };
+    command.find_subcommand(name).map_or(Ok(()), |command| refuse_empty_values(command, matches))
 }
 
 #[derive(Subcommand)]

@@ -8,26 +8,36 @@ use clap::error::ContextKind;
 
 /// Rewrites Go-style flags to the double-dash form that the argument parser knows.
 ///
-/// `-name` and `-name=value` become `--name`. An empty value (`-name=`) counts as absent, because all string flags of
-/// `weed` are empty by default. Single letters (`-h`, `-v=3`), negative numbers, values and everything after `--` stay
-/// as they are.
+/// `-name` and `-name=value` become `--name`. Single letters (`-h`, `-v=3`), negative numbers, values and everything
+/// after `--` stay as they are.
 pub fn double_dashes(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut literal = false;
     let rewrite = |argument: OsString| {
-        let Some(text) = argument.to_str() else { return Some(argument) };
+        let Some(text) = argument.to_str() else { return argument };
         literal |= text == "--";
-        let Some(name) = text.strip_prefix('-').filter(|_| !literal) else { return Some(argument) };
-        let (bare, value) = name.split_once('=').map_or((name, None), |(bare, value)| (bare, Some(value)));
-        let bare = bare.strip_prefix('-').unwrap_or(bare);
+        let Some(name) = text.strip_prefix('-').filter(|_| !literal) else { return argument };
+        let name = name.strip_prefix('-').unwrap_or(name);
+        let bare = name.split('=').next().unwrap_or_default();
         let is_word = bare.len() > 1 && bare.starts_with(|first: char| first.is_ascii_alphabetic());
-        match value {
-            _ if !is_word => Some(argument),
-            Some("") => None,
-            Some(value) => Some(format!("--{bare}={value}").into()),
-            None => Some(format!("--{bare}").into()),
-        }
+        if is_word { format!("--{name}").into() } else { argument }
     };
-    arguments.into_iter().filter_map(rewrite).collect()
+    arguments.into_iter().map(rewrite).collect()
+}
+
+/// Leaves out flags with an empty value (`-name=`) where `weed` has the same flags: all string flags of `weed` are empty
+/// by default, so that start scripts give them whether they are set or not. Elsewhere an empty value is a mistake, such as
+/// a variable of the shell that is not set.
+fn without_empty_flags_of_weed(arguments: Vec<OsString>) -> Vec<OsString> {
+    let words = arguments.iter().skip(1).filter_map(|argument| argument.to_str()).filter(|word| !word.starts_with('-'));
+    let words: Vec<&str> = words.take(2).collect();
+    if !matches!(words.as_slice(), ["s3" | "server", ..] | ["config", "show"]) {
+        return arguments;
+    }
+    let options = arguments.iter().position(|argument| argument == "--").unwrap_or(arguments.len());
+    let is_empty =
+        |argument: &OsString| argument.to_str().is_some_and(|text| text.starts_with("--") && text.ends_with('='));
+    let kept = arguments.into_iter().enumerate().filter(|(place, argument)| *place >= options || !is_empty(argument));
+    kept.map(|(_, argument)| argument).collect()
 }
 
 /// Flags in the one-dash form in which the documentation writes them.
@@ -103,6 +113,7 @@ pub fn expand_options(arguments: Vec<OsString>) -> Result<ExpandedArguments, Str
             None => given.arguments.push(argument),
         }
     }
+    given.arguments = without_empty_flags_of_weed(given.arguments);
     Ok(given)
 }
 
@@ -126,7 +137,20 @@ mod tests {
             assert_eq!(double_dashes([given.into()]), [OsString::from(want)], "{given}");
         }
         assert_eq!(double_dashes(["--".into(), "-port".into()]), ["--", "-port"]);
-        assert_eq!(double_dashes(["-config=".into(), "--cert.file=".into(), "-port=1".into()]), ["--port=1"]);
+    }
+
+    #[test]
+    fn an_empty_value_is_no_flag_for_the_commands_of_weed() {
+        for (given, want) in [
+            ("kelpgate s3 -config= --cert.file= -port=1", "kelpgate s3 --port=1"),
+            ("kelpgate -v=1 server -config= -- --a=", "kelpgate -v=1 server -- --a="),
+            ("kelpgate config show s3 -config=", "kelpgate config show s3"),
+            ("kelpgate restore -snapshot=", "kelpgate restore --snapshot="),
+            ("kelpgate doctor -dir= s3", "kelpgate doctor --dir= s3"),
+        ] {
+            let expanded = expand_options(double_dashes(given.split(' ').map(OsString::from))).unwrap();
+            assert_eq!(expanded.arguments.join(" ".as_ref()), want, "{given}");
+        }
     }
 
     #[test]

@@ -26,8 +26,6 @@ mod sessions;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use arguments::{Arguments, Command};
 
 /// Takes about a tenth off the CPU time of small requests (docs/benchmarks.md).
@@ -39,7 +37,7 @@ fn main() -> ExitCode {
         Ok(given) => given,
         Err(problem) => return fail(&problem),
     };
-    let arguments = match Arguments::try_parse_from(&given.arguments) {
+    let arguments = match Arguments::parse_from(&given.arguments) {
         Ok(arguments) => arguments,
         Err(problem) => return help_or_mistake(&problem, &given),
     };
