@@ -8,6 +8,7 @@
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
@@ -105,7 +106,12 @@ pub fn time(text: &str, now: Timestamp) -> Result<Timestamp, String> {
 
 /// Calls `found` for each event of a log that matches, the oldest first, with the line as it stands in the file. Skips lines that
 /// are not events, and returns how many it skipped. A line without a newline at its end counts as skipped: its write has not finished.
-pub fn search(path: &Path, query: &Query, mut found: impl FnMut(&str, &Value)) -> Result<u64, String> {
+/// `found` can end the search.
+pub fn search(
+    path: &Path,
+    query: &Query,
+    mut found: impl FnMut(&str, &Value) -> ControlFlow<()>,
+) -> Result<u64, String> {
     let problem = |path: &Path, error: std::io::Error| format!("`{}` cannot be read: {error}", path.display());
     let all = existing(path)?;
     let (mut unreadable, mut line) = (0, Vec::new());
@@ -118,7 +124,11 @@ pub fn search(path: &Path, query: &Query, mut found: impl FnMut(&str, &Value)) -
             }
             let event = line.strip_suffix(b"\n").and_then(|line| serde_json::from_slice::<Value>(line).ok());
             match event {
-                Some(event) if query.matches(&event) => found(String::from_utf8_lossy(&line).trim_end(), &event),
+                Some(event) if query.matches(&event) => {
+                    if found(String::from_utf8_lossy(&line).trim_end(), &event).is_break() {
+                        return Ok(unreadable);
+                    }
+                }
                 Some(_) => {}
                 None => unreadable += 1,
             }

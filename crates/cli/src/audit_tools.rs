@@ -1,5 +1,6 @@
 //! `kelpgate audit` and `kelpgate why`: search the files of an audit log, check them, explain a refusal.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use audit::chain;
@@ -13,6 +14,7 @@ use serde_json::Value;
 
 use crate::api::{Gateway, encoded};
 use crate::arguments::Place;
+use crate::output;
 
 #[derive(Subcommand)]
 pub enum AuditCommand {
@@ -152,9 +154,12 @@ fn search(asked: &Search) -> Result<(), String> {
         since: time("since", &asked.since)?,
         until: time("until", &asked.until)?,
     };
-    let print = |line: &str, event: &Value| match asked.json {
-        true => say!("{line}"),
-        false => say!("{}", query::summary(event)),
+    let print = |line: &str, event: &Value| {
+        match asked.json {
+            true => say!("{line}"),
+            false => say!("{}", query::summary(event)),
+        }
+        if output::is_lost() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     let unreadable = query::search(&asked.file, &query, print)?;
     if unreadable > 0 {
@@ -192,7 +197,10 @@ pub async fn why(asked: Why) -> Result<bool, String> {
 fn of_file(file: &Path, id: &str) -> Result<Vec<Value>, String> {
     let query = Query { request_id: Some(id.to_owned()), ..Query::default() };
     let mut events = Vec::new();
-    query::search(file, &query, |_, event| events.push(event.clone()))?;
+    query::search(file, &query, |_, event| {
+        events.push(event.clone());
+        ControlFlow::Continue(())
+    })?;
     Ok(events)
 }
 

@@ -1,11 +1,10 @@
 //! `kelpgate filer.ls` and `kelpgate filer.cat`: what is on the filer.
 
-use std::io::Write;
-
 use filer::ListOptions;
 use futures_util::StreamExt;
 
 use crate::arguments::FilerPath;
+use crate::output;
 
 /// The number of entries requested at once.
 const PAGE: usize = 1024;
@@ -19,7 +18,8 @@ pub async fn ls(arguments: FilerPath) -> Result<(), String> {
         let entry = filer.lookup(&path).await.map_err(problem)?;
         let entry = entry.ok_or_else(|| format!("there is no `{path}` on the filer"))?;
         if !entry.is_directory {
-            return print(format!("{}\n", entry.name).as_bytes());
+            say!("{}", entry.name);
+            return Ok(());
         }
     }
     let mut options = ListOptions { limit: PAGE, ..ListOptions::default() };
@@ -27,9 +27,9 @@ pub async fn ls(arguments: FilerPath) -> Result<(), String> {
         let entries = filer.list(&path, options.clone()).await.map_err(problem)?;
         let lines =
             entries.iter().map(|entry| format!("{}{}\n", entry.name, if entry.is_directory { "/" } else { "" }));
-        print(lines.collect::<String>().as_bytes())?;
+        let is_read = output::print(lines.collect::<String>().as_bytes());
         match entries.last() {
-            Some(last) if entries.len() == PAGE => options.start_from = last.name.clone(),
+            Some(last) if is_read && entries.len() == PAGE => options.start_from = last.name.clone(),
             _ => return Ok(()),
         }
     }
@@ -51,7 +51,9 @@ pub async fn cat(arguments: FilerPath) -> Result<(), String> {
     }
     let mut bytes = filer.read(&entry, 0, entry.content_bytes()).await.map_err(problem)?;
     while let Some(piece) = bytes.next().await {
-        print(&piece.map_err(problem)?)?;
+        if !output::print(&piece.map_err(problem)?) {
+            break;
+        }
     }
     Ok(())
 }
@@ -62,8 +64,4 @@ fn absolute(path: &str) -> Result<String, String> {
         return Err(format!("`{path}` is not an absolute path; it must begin with `/`"));
     }
     Ok(if trimmed.is_empty() { "/".to_owned() } else { trimmed.to_owned() })
-}
-
-fn print(bytes: &[u8]) -> Result<(), String> {
-    std::io::stdout().write_all(bytes).map_err(|error| format!("the output cannot be written: {error}"))
 }

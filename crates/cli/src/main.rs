@@ -33,6 +33,10 @@ use arguments::{Arguments, Command};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    output::status(command())
+}
+
+fn command() -> ExitCode {
     let given = match go_flags::expand_options(go_flags::double_dashes(std::env::args_os())) {
         Ok(given) => given,
         Err(problem) => return fail(&problem),

@@ -1,13 +1,17 @@
 //! `kelpgate policy`: decide, check and explain without a gateway.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 use std::process::ExitCode;
 
 use policy::{PolicyKind, Severity};
 
 use crate::arguments::{Explain, PolicyCommand, Validate};
+use crate::output;
+
+/// How many bytes of answers are printed at once.
+const BLOCK_BYTES: usize = 1 << 13;
 
 /// Runs a policy command.
 pub fn run(command: PolicyCommand) -> ExitCode {
@@ -21,15 +25,10 @@ pub fn run(command: PolicyCommand) -> ExitCode {
         PolicyCommand::Validate(validate) => check(&validate),
         PolicyCommand::Explain(explain) => tell(&explain),
     };
-    match done {
-        Ok(code) => code,
-        // The reader of the rows has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("kelpgate: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    done.unwrap_or_else(|error| {
+        eprintln!("kelpgate: {error}");
+        ExitCode::FAILURE
+    })
 }
 
 /// One row in, one row out, in order. Empty lines are skipped.
@@ -38,16 +37,24 @@ fn each_line(path: &Path, answer: fn(&str) -> String, mut seen: impl FnMut(&str)
         Some("-") => Box::new(io::stdin().lock()),
         _ => Box::new(BufReader::new(open(path)?)),
     };
-    let mut output = BufWriter::new(io::stdout().lock());
+    let mut output = Vec::new();
     for line in input.split(b'\n') {
         let line = line?;
         if !line.trim_ascii().is_empty() {
             let answer = policy::cases::answer_line(&line, answer);
             seen(&answer);
-            writeln!(output, "{answer}")?;
+            output.extend_from_slice(answer.as_bytes());
+            output.push(b'\n');
+        }
+        if output.len() >= BLOCK_BYTES {
+            if !output::print(&output) {
+                break;
+            }
+            output.clear();
         }
     }
-    output.flush()
+    output::print(&output);
+    Ok(())
 }
 
 fn open(path: &Path) -> io::Result<File> {
@@ -72,7 +79,7 @@ fn tell(arguments: &Explain) -> io::Result<ExitCode> {
     let file = arguments.file.as_deref().unwrap_or(Path::new("-"));
     let text = policy::cases::explain_text(&text_of(file)?)
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, format!("`{}`: {error}", file.display())))?;
-    io::stdout().lock().write_all(text.as_bytes())?;
+    output::print(text.as_bytes());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -109,7 +116,6 @@ fn check(arguments: &Validate) -> io::Result<ExitCode> {
     let file = arguments.file.as_deref().unwrap_or(Path::new("-"));
     let text = text_of(file)?;
     let findings = policy::validate(kind, None, &text);
-    let mut output = io::stdout().lock();
     for finding in &findings {
         let severity = match finding.severity {
             Severity::Error => "error",
@@ -118,11 +124,11 @@ fn check(arguments: &Validate) -> io::Result<ExitCode> {
             Severity::Suggestion => "suggestion",
         };
         let path = if finding.path.is_empty() { "document" } else { &finding.path };
-        writeln!(output, "{severity}: {path}: {}; {}", finding.message, finding.advice)?;
+        say!("{severity}: {path}: {}; {}", finding.message, finding.advice);
     }
     if findings.iter().any(|finding| finding.severity == Severity::Error) {
         return Ok(ExitCode::FAILURE);
     }
-    writeln!(output, "the document is accepted")?;
+    say!("the document is accepted");
     Ok(ExitCode::SUCCESS)
 }

@@ -4,6 +4,7 @@
 use clap::{Args, Subcommand};
 
 use crate::api::Gateway;
+use crate::output;
 
 #[derive(Subcommand)]
 pub enum SessionsCommand {
@@ -53,12 +54,12 @@ pub async fn run(command: SessionsCommand) -> Result<(), String> {
             ];
             let given = given.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?)));
             let answer = call(&revoke.gateway, "RevokeSessions", given).await?;
-            println!("revoked: {}", lines(&answer).join("\n"));
+            say!("revoked: {}", lines(&answer).join("\n"));
         }
         SessionsCommand::List(gateway) => list(&gateway).await?,
         SessionsCommand::Revocations(gateway) => {
             for line in lines(&call(&gateway, "ListSessionRevocations", []).await?) {
-                println!("{line}");
+                say!("{line}");
             }
         }
     }
@@ -76,10 +77,10 @@ async fn list(gateway: &Gateway) -> Result<(), String> {
             let [issued, expires, used, address] =
                 ["IssuedAt", "ExpiresAt", "LastUsedDate", "SourceIp"].map(|name| field(&part, name));
             let subject = if subject.is_empty() { "-" } else { &subject };
-            println!("{id}\t{arn}\t{subject}\tissued {issued}\tuntil {expires}\tused {used}\tfrom {address}");
+            say!("{id}\t{arn}\t{subject}\tissued {issued}\tuntil {expires}\tused {used}\tfrom {address}");
         }
         marker = field(&answer, "Marker");
-        if marker.is_empty() {
+        if marker.is_empty() || output::is_lost() {
             return Ok(());
         }
     }

@@ -1,6 +1,5 @@
 //! `kelpgate iam export`.
 
-use std::io::Write;
 use std::path::Path;
 
 use transfer::tree::Tree;
@@ -9,6 +8,7 @@ use transfer::{Bundle, Secrets};
 use super::passphrase;
 use crate::api::Gateway;
 use crate::arguments::{IamExport, SecretsMode};
+use crate::output;
 use crate::place;
 use server::private_file;
 
@@ -48,10 +48,7 @@ pub async fn run(arguments: IamExport) -> Result<bool, String> {
     let text = bundle.to_json();
     match &arguments.out {
         Some(file) => private_file::write(file, &text)?,
-        None => {
-            let printed = std::io::stdout().lock().write_all(text.as_bytes());
-            printed.map_err(|error| format!("the output cannot be written: {error}"))?;
-        }
+        None => _ = output::print(text.as_bytes()),
     }
     for refused in &bundle.refused {
         eprintln!("kelpgate: left out: {} {}", refused.what, refused.why);

@@ -1,6 +1,7 @@
 //! `kelpgate iam unused -log=FILE`: what policies allow and, as the audit log says, nobody did.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use audit::query::{self, Query};
@@ -50,6 +51,7 @@ fn used(logs: &[PathBuf], since: Timestamp) -> Result<BTreeMap<String, BTreeSet<
                     }
                 }
             }
+            ControlFlow::Continue(())
         })?;
         if unreadable > 0 {
             return Err(format!(
