@@ -4,19 +4,21 @@
 use http::request::Parts;
 use iam::{Caller, Federation, Snapshot};
 use ids::AccountId;
-use policy::{Context, Principal};
+use policy::{Context, Principal, ValueTooLong};
 
 use crate::authenticate::Authenticated;
 use crate::authentication_type::AuthenticationType;
 
 /// Sets the `aws:*` keys, and the `s3:*` keys that come from the signature. `region` is the gateway's region.
+///
+/// Fails for values that are too long, whoever sends them.
 pub fn request_context(
     head: &Parts,
     authenticated: &Authenticated,
     snapshot: &Snapshot,
     region: &str,
     now: jiff::Timestamp,
-) -> Context {
+) -> Result<Context, ValueTooLong> {
     let mut context = Context::new();
     let caller = &authenticated.caller;
     if let Some(ip) = caller.source_ip {
@@ -40,7 +42,8 @@ pub fn request_context(
     }
     principal_keys(&mut context, caller, snapshot, now);
     signature_keys(&mut context, authenticated, now);
-    context
+    context.require_bounded()?;
+    Ok(context)
 }
 
 /// The keys of the account that owns a resource. [`context_of`](crate::context_of) sets them for each decision. A request sets

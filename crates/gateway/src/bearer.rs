@@ -24,7 +24,7 @@ impl Gateway {
         let nobody = self.authenticator.nobody(&unverified, snapshot)?;
         let call = QueryCall {
             parameters: QueryString::parse(None)?,
-            context: self.context(visit, &nobody),
+            context: self.context(visit, &nobody)?,
             caller: nobody.caller,
             request_id: trail.request_id.clone(),
             now: visit.now,

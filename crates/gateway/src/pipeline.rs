@@ -214,7 +214,7 @@ impl Gateway {
         let visit = self.visit(head, target, now, trail).await?;
         let authenticated = self.authenticate(&visit.unverified(Services::S3, None), &visit.snapshot, trail)?;
         let (caller, snapshot) = (&authenticated.caller, &*visit.snapshot);
-        let context = self.context(&visit, &authenticated);
+        let context = self.context(&visit, &authenticated)?;
         let input = DecisionInput { caller, snapshot, context: &context, observer: &*trail.decisions };
         let refused = |refusal: Box<Refusal>| refusal.to_error(&trail.request_id);
         let asked = QueryString::parse(head.uri.query())?;
@@ -339,15 +339,16 @@ impl Gateway {
             return Ok(());
         }
         let any_of = operation.first_needs();
-        let context = self.context(visit, authenticated);
+        let context = self.context(visit, authenticated)?;
         let (caller, snapshot) = (&authenticated.caller, &*visit.snapshot);
         let decision_input = DecisionInput { caller, snapshot, context: &context, observer: &*trail.decisions };
         access::could_act(&any_of, decision_input).map_err(|refusal| refusal.to_error(&trail.request_id))
     }
 
-    /// The condition keys of every request.
-    pub(crate) fn context(&self, visit: &Visit<'_>, authenticated: &Authenticated) -> Context {
-        request_context(visit.head, authenticated, &visit.snapshot, self.settings.region_name(), visit.now)
+    /// The condition keys of every request. Fails for values that are too long: nothing is decided with them.
+    pub(crate) fn context(&self, visit: &Visit<'_>, authenticated: &Authenticated) -> Result<Context, S3Error> {
+        let region = self.settings.region_name();
+        Ok(request_context(visit.head, authenticated, &visit.snapshot, region, visit.now)?)
     }
 
     /// resolve, gather, decide: returns a permit, and the call to which it belongs.
@@ -358,7 +359,7 @@ impl Gateway {
         operation: Operation,
         trail: &mut Trail,
     ) -> Result<(Box<Call<'a>>, Permit<Operation>), S3Error> {
-        let mut context = self.context(visit, &authenticated);
+        let mut context = self.context(visit, &authenticated)?;
         s3::set_condition_keys(&operation, visit.head, Some(visit.now.as_second()), &mut context)?;
         // SeaweedFS's legacy actions are about operations, those of AWS about permissions.
         context.set("kelpgate:Operation", operation.name());
@@ -435,7 +436,7 @@ impl Gateway {
         let body_sha256 = digest.as_ref().try_into().ok();
         let unverified = visit.unverified(Services::Query, body_sha256);
         let authenticated = self.authenticate(&unverified, &visit.snapshot, trail)?;
-        let context = self.context(visit, &authenticated);
+        let context = self.context(visit, &authenticated)?;
         let parameters = crate::query::parameters(visit.head.uri.query(), &body)?;
         let label = self.query_api.label(parameters.get("Action").unwrap_or_default());
         trail.operation = label.unwrap_or(trail.operation);

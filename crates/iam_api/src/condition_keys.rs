@@ -9,6 +9,8 @@ use crate::params::{Params, TAGS, too_many_tags};
 /// Sets the condition keys that a call of IAM or STS itself carries: those in the row of its action, `aws:RequestTag/*` and
 /// `aws:TagKeys`. Tags of entities and claims of tokens are set elsewhere, where they are known.
 ///
+/// Fails for values that are too long.
+///
 /// A parameter that the action does not read sets no key: a parameter without effect must not satisfy a condition.
 pub fn set_query_condition_keys(params: &Params, context: &mut Context) -> Result<(), IamError> {
     let Ok(action) = QueryAction::find(params.get("Action").unwrap_or_default()) else { return Ok(()) };
@@ -32,7 +34,7 @@ pub fn set_query_condition_keys(params: &Params, context: &mut Context) -> Resul
     if !keys.is_empty() {
         context.set_many("aws:TagKeys", keys);
     }
-    Ok(())
+    context.require_bounded().map_err(|error| IamError::validation(error.to_string()))
 }
 
 fn set(key: Key, params: &Params, context: &mut Context) -> Result<(), IamError> {

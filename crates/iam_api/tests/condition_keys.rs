@@ -143,6 +143,28 @@ fn more_tags_than_an_entity_can_have_are_refused() {
     }
 }
 
+#[test]
+fn values_that_are_too_long_are_refused() {
+    let long = "v".repeat(4097);
+    let many_keys: String =
+        (1..=70).map(|place| format!("&TagKeys.member.{place}={}{place}", "k".repeat(120))).collect();
+    for (call, key) in [
+        (format!("Action=AssumeRole&ExternalId={long}"), "sts:ExternalId"),
+        (format!("Action=AttachUserPolicy&UserName=u&PolicyArn={long}"), "iam:PolicyARN"),
+        (format!("Action=TagUser&Tags.member.1.Key=k&Tags.member.1.Value={long}"), "aws:RequestTag/k"),
+        (format!("Action=UntagUser{many_keys}"), "aws:TagKeys"),
+        // No key comes of it.
+        (format!("Action=GetUser&UserName={long}"), ""),
+    ] {
+        let pairs = call.split('&').filter_map(|pair| pair.split_once('='));
+        let params = Params::new(pairs.map(|(name, value)| (name.to_owned(), value.to_owned()))).unwrap();
+        let refused = set_query_condition_keys(&params, &mut Context::new()).err();
+        let error = refused.as_ref().map(|error| (error.code, error.status));
+        assert_eq!(error, (!key.is_empty()).then_some(("ValidationError", 400)), "{key}");
+        assert!(refused.is_none_or(|error| error.message.contains(key)), "{key}");
+    }
+}
+
 /// Which API answers an action, whether it is signed, and what logs call it.
 #[test]
 fn what_is_known_of_actions() {

@@ -14,6 +14,33 @@ pub struct Context {
     entries: Vec<Entry>,
 }
 
+/// The most characters of the values of one key. A browser leaves the path out of a longer `Referer`. Source: W3C Referrer
+/// Policy, "Determine request's Referrer".
+const CHARACTERS_MAX: usize = 4096;
+
+/// The most characters where one key has lists of values: 50 tag keys of 128 characters, or a head of 8 KiB full of grantees,
+/// which is all that AWS takes.
+const LIST_CHARACTERS_MAX: usize = 8192;
+
+/// The keys with lists in single values.
+const GRANTS: &str = "s3:x-amz-grant-";
+
+/// The keys whose values come from the server or from the request. Those of identity providers, such as the groups of a
+/// directory, have the length that the provider gives them.
+const BOUNDED: [&str; 4] = ["aws:", "s3:", "iam:", "sts:"];
+
+/// A request gives a condition key more than policies are matched against.
+///
+/// A part of the value is not used instead, because a Deny could then be avoided.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the condition key {key} has more than {most} characters: send a shorter value")]
+pub struct ValueTooLong {
+    /// The key.
+    pub key: String,
+    /// The most characters of its values together.
+    pub most: usize,
+}
+
 /// The number of bits: enough that the keys of a request rarely share them.
 const BITS: u32 = 5;
 
@@ -28,6 +55,25 @@ struct Entry {
     name: Cow<'static, str>,
     values: SmallVec<[String; 1]>,
     multivalued: bool,
+}
+
+impl Entry {
+    fn is_too_long(&self) -> bool {
+        let most = self.characters_max();
+        let bytes: usize = self.values.iter().map(String::len).sum();
+        let characters = || self.values.iter().map(|value| value.chars().count()).sum::<usize>();
+        bytes > most && BOUNDED.iter().any(|service| begins_with(&self.name, service)) && characters() > most
+    }
+
+    fn characters_max(&self) -> usize {
+        let has_lists = self.multivalued || begins_with(&self.name, GRANTS);
+        if has_lists { LIST_CHARACTERS_MAX } else { CHARACTERS_MAX }
+    }
+}
+
+/// Ignores ASCII case, as names do.
+fn begins_with(name: &str, start: &str) -> bool {
+    name.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start))
 }
 
 /// A condition key's name, with the hash by which it is found.
@@ -115,6 +161,15 @@ impl Context {
             kept.put(entry.name.clone(), entry.values.clone(), entry.multivalued);
         }
         kept
+    }
+
+    /// Fails for a key whose values together are too long. Whatever sets keys from a request asks this before anything is
+    /// decided: a decision compares each pattern of a policy with all of the value.
+    pub fn require_bounded(&self) -> Result<(), ValueTooLong> {
+        match self.entries.iter().find(|entry| entry.is_too_long()) {
+            None => Ok(()),
+            Some(entry) => Err(ValueTooLong { key: entry.name.to_string(), most: entry.characters_max() }),
+        }
     }
 
     pub(crate) fn lookup(&self, key: &KeyName) -> Option<Values<'_>> {
@@ -225,6 +280,40 @@ mod tests {
         let kept = context.filtered(|key| key != "aws:RequestTag/Team");
         assert_eq!((kept.get("aws:RequestTag/team"), kept.is_multivalued("aws:tagkeys")), (None, true));
         assert_eq!(context.filtered(|_| true).get("aws:requesttag/team"), context.get("aws:requesttag/team"));
+    }
+
+    #[test]
+    fn long_values_are_refused() {
+        let long = |characters: usize| "\u{e9}".repeat(characters);
+        let single = |key: &str, values: &[usize]| {
+            let mut context = Context::new();
+            context.set("aws:SourceIp", "10.0.0.1");
+            values.iter().for_each(|characters| context.add(key.to_owned(), long(*characters)));
+            context
+        };
+        let many = |key: &str, values: &[usize]| {
+            let mut context = Context::new();
+            context.set_many(key.to_owned(), values.iter().map(|characters| long(*characters)));
+            context
+        };
+        for (what, context, most) in [
+            ("nothing", Context::new(), None),
+            ("the most", single("aws:UserAgent", &[4096]), None),
+            ("one more", single("aws:UserAgent", &[4097]), Some(("aws:UserAgent", 4096))),
+            ("in capitals", single("AWS:REFERER", &[4097]), Some(("AWS:REFERER", 4096))),
+            ("values count together", single("s3:x-amz-copy-source", &[4096, 1]), Some(("s3:x-amz-copy-source", 4096))),
+            ("grantees", single("s3:x-amz-grant-read", &[8192]), None),
+            ("more grantees", single("s3:x-amz-grant-read", &[8193]), Some(("s3:x-amz-grant-read", 8192))),
+            ("50 tag keys", many("aws:TagKeys", &[128; 50]), None),
+            ("more tag keys", many("aws:TagKeys", &[128; 65]), Some(("aws:TagKeys", 8192))),
+            ("of the IAM API", single("iam:PolicyARN", &[4097]), Some(("iam:PolicyARN", 4096))),
+            ("of the STS API", single("sts:ExternalId", &[4097]), Some(("sts:ExternalId", 4096))),
+            ("groups of a directory", many("ldap:groups", &[100_000]), None),
+            ("a claim", single("accounts.example.com:sub", &[100_000]), None),
+        ] {
+            let got = context.require_bounded().err();
+            assert_eq!(got, most.map(|(key, most)| ValueTooLong { key: key.to_owned(), most }), "{what}");
+        }
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub use acl::{Acl, AclSubject, is_of_object_acl};
 pub use action::{Action, RequestAction};
 pub use action_facts::{Level, ResourceType};
 pub use compiled::CompiledPolicy;
-pub use context::Context;
+pub use context::{Context, ValueTooLong};
 pub use decide::{CrossAccount, Decision, Origin, PolicySet, PolicyType, could_allow, decide, decide_trust};
 pub use error::PolicyError;
 pub use explain::{

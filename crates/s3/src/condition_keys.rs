@@ -23,6 +23,8 @@ const CONTENT_SHA256: &str = "x-amz-content-sha256";
 /// source; each key of DeleteObjects has its own, in its [`Requirement`](crate::Requirement). `now` is in seconds since
 /// 1970, for `s3:object-lock-remaining-retention-days`. Source: Service Authorization Reference, "Condition keys for
 /// Amazon S3".
+///
+/// Fails for values that are too long.
 pub fn set_condition_keys(
     op: &Operation,
     head: &Parts,
@@ -40,7 +42,8 @@ pub fn set_condition_keys(
     if let Some(version_id) = op.version_id() {
         context.set("s3:VersionId", version_id.as_str());
     }
-    op.set_condition_keys(&mut ConditionKeys { head, now, context })
+    op.set_condition_keys(&mut ConditionKeys { head, now, context })?;
+    Ok(context.require_bounded()?)
 }
 
 /// The condition keys of a request while its operation sets them, one method for each kind of key.

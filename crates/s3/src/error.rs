@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use policy::ValueTooLong;
 use xml::XmlWriter;
 
 /// The header that names the gateways that may not enforce a change yet, on an answer that was given all the same.
@@ -269,6 +270,13 @@ impl fmt::Display for S3Error {
 }
 
 impl std::error::Error for S3Error {}
+
+impl From<ValueTooLong> for S3Error {
+    fn from(ValueTooLong { key, most }: ValueTooLong) -> Self {
+        let error = Self::new(S3ErrorCode::RequestHeaderSectionTooLarge);
+        error.field("ConditionKey", key).field("MaxSizeAllowed", most.to_string())
+    }
+}
 
 impl From<S3ErrorCode> for S3Error {
     fn from(code: S3ErrorCode) -> Self {

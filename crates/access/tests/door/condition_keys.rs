@@ -188,7 +188,7 @@ fn decided(row: &Row, head: &Parts, who: &Authenticated) -> (Operation, Vec<(Req
     if op.body_limit().is_some() {
         op.read_body(row.4.as_bytes()).unwrap_or_else(|error| panic!("{row:?}: {error}"));
     }
-    let mut context = request_context(head, who, &snapshot, "eu-west-1", now);
+    let mut context = request_context(head, who, &snapshot, "eu-west-1", now).unwrap();
     s3::set_condition_keys(&op, head, Some(now.as_second()), &mut context).unwrap();
     let conditional = op.conditional().into_iter().map(|also| also.requirement);
     let own = match &op {

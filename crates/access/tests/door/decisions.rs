@@ -108,7 +108,7 @@ fn known(world: &World, who: &str, session_policy: &str) -> Authenticated {
 
 /// Puts a question in the world of one caller.
 fn asking<T>(snapshot: &Snapshot, known: &Authenticated, question: impl FnOnce(access::DecisionInput<'_>) -> T) -> T {
-    let context = request_context(&head("GET", "/bkt/k"), known, snapshot, "us-east-1", now());
+    let context = request_context(&head("GET", "/bkt/k"), known, snapshot, "us-east-1", now()).unwrap();
     question(access::DecisionInput { caller: &known.caller, snapshot, context: &context, observer: &NoObserver })
 }
 

@@ -133,7 +133,7 @@ fn with_world<T>(world: &World, asked: &Asked, who: &str, question: impl FnOnce(
         who => world.authenticate(&client(&format!("AK{who}")).sign(asked.head.clone(), PayloadHash::Unsigned)),
     };
     let known = known.unwrap_or_else(|error| panic!("{}: {error}", asked.name));
-    let mut context = request_context(&asked.head, &known, &world.snapshot, "us-east-1", now());
+    let mut context = request_context(&asked.head, &known, &world.snapshot, "us-east-1", now()).unwrap();
     if let Some(operation) = &asked.operation {
         s3::set_condition_keys(operation, &asked.head, Some(now().as_second()), &mut context).unwrap();
     }

@@ -67,7 +67,7 @@ fn a_session_ends_with_its_provider() {
 fn what_the_session_says_of_its_user() {
     let world = with([provider(ACCOUNT, 0)]);
     let authenticated = answer(&world, &new()).unwrap();
-    let context = request_context(&head("GET", "/bkt/k"), &authenticated, &world.snapshot, "us-east-1", now());
+    let context = request_context(&head("GET", "/bkt/k"), &authenticated, &world.snapshot, "us-east-1", now()).unwrap();
     for (key, want) in [
         ("aws:FederatedProvider", Some(ARN)),
         ("idp.example/realm:sub", Some("user-1")),
@@ -195,7 +195,7 @@ fn what_the_session_says_of_a_user_of_a_directory() {
         (json!({"ldap:username": "carol", "ldap:groups": []}), None),
     ] {
         let known = answer(&world, &of_directory(&issuer, claims)).unwrap();
-        let context = request_context(&head, &known, &world.snapshot, "us-east-1", now());
+        let context = request_context(&head, &known, &world.snapshot, "us-east-1", now()).unwrap();
         let of = |key: &str| context.get(key).map(|values| values.join(","));
         for (key, want) in
             [("ldap:user", Some(DN)), ("ldap:username", Some("carol")), ("aws:FederatedProvider", Some(ARN))]
@@ -230,7 +230,7 @@ fn what_the_session_says_of_a_user_of_a_plugin() {
         let new = NewSession { role_arn: ROLE_ARN, role_id: Some("AROAAPP"), ..of_directory(issuer, claims) };
         let world = with_issuer(issuer, ProviderRights::None);
         let known = answer(&world, &new).unwrap();
-        let context = request_context(&head("GET", "/bkt/k"), &known, &world.snapshot, "us-east-1", now());
+        let context = request_context(&head("GET", "/bkt/k"), &known, &world.snapshot, "us-east-1", now()).unwrap();
         let of = |key: &str| context.get(key).map(|values| values.join(","));
         let found = ["plugin:team", "plugin:groups", "plugin:age"].map(of);
         assert_eq!(found.each_ref().map(Option::as_deref), want, "{issuer}");

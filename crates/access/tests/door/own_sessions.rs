@@ -83,7 +83,7 @@ fn a_federated_user_has_the_policies_of_its_maker_and_nothing_of_a_namesake() {
     assert_eq!(caller.unique_id(), Some(&*id));
     assert!(Arc::ptr_eq(&caller.policies, &alice.policies) && !caller.is_root);
     assert!(caller.session.as_ref().unwrap().policy.is_some());
-    let context = access::request_context(&get(), &known, &world.snapshot, "us-east-1", now());
+    let context = access::request_context(&get(), &known, &world.snapshot, "us-east-1", now()).unwrap();
     for (key, want) in [
         ("aws:PrincipalArn", Some(arn)),
         ("aws:username", None),
@@ -133,7 +133,7 @@ fn a_user_in_his_own_session_is_the_user() {
     assert!(Arc::ptr_eq(&caller.policies, &world.snapshot.user("alice").unwrap().policies));
     let session = caller.session.as_ref().unwrap();
     assert!(!session.is_of_role() && session.policy.is_some());
-    let context = access::request_context(&get(), &known, &world.snapshot, "us-east-1", now());
+    let context = access::request_context(&get(), &known, &world.snapshot, "us-east-1", now()).unwrap();
     for (key, want) in [
         ("aws:PrincipalArn", Some("arn:aws:iam::111122223333:user/alice")),
         ("aws:username", Some("alice")),
@@ -184,14 +184,14 @@ fn multi_factor_authentication_of_a_session() {
         let mfa_at_s = shown_s.map(|shown_s| seconds(shown_s).as_second());
         for new in [new_session(), own(&id, "AKALICE", None), federated(&id, "AKALICE", None)] {
             let known = answer(&world, &NewSession { mfa_at_s, ..new }).unwrap();
-            let context = access::request_context(&get(), &known, &world.snapshot, "us-east-1", now());
+            let context = access::request_context(&get(), &known, &world.snapshot, "us-east-1", now()).unwrap();
             let of = |key: &str| context.get(key).map(|values| values.join("|"));
             assert_eq!(of("aws:MultiFactorAuthPresent").as_deref(), Some(present), "{shown_s:?}");
             assert_eq!(of("aws:MultiFactorAuthAge").as_deref(), age, "{shown_s:?}");
         }
     }
     let known = world.authenticate(&client("AKALICE").sign(get(), PayloadHash::EMPTY)).unwrap();
-    let context = access::request_context(&get(), &known, &world.snapshot, "us-east-1", now());
+    let context = access::request_context(&get(), &known, &world.snapshot, "us-east-1", now()).unwrap();
     assert_eq!(context.get("aws:MultiFactorAuthPresent"), None, "absent without a session, as in AWS");
 }
 
@@ -222,7 +222,7 @@ fn the_tags_of_a_principal() {
         ("a role, tagged", made(NewSession { tags: &blue, ..new_session() }), [Some("blue"), None, Some("9")]),
         ("nobody", world.authenticate(&get()).unwrap(), [None, None, None]),
     ] {
-        let context = access::request_context(&get(), &known, &world.snapshot, "us-east-1", now());
+        let context = access::request_context(&get(), &known, &world.snapshot, "us-east-1", now()).unwrap();
         let of = ["team", "desk", "cost"]
             .map(|tag| context.get(&format!("aws:PrincipalTag/{tag}")).map(|all| all.join("|")));
         assert_eq!(of.each_ref().map(Option::as_deref), want, "{what}");

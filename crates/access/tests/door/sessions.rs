@@ -342,7 +342,7 @@ pub const POLICIES: &str = "arn:aws:iam::111122223333:policy/";
 /// What is decided about reading and writing an object of the caller's account.
 pub fn may_read_and_write(world: &World, known: &Result<Authenticated, S3Error>) -> String {
     let known = known.as_ref().unwrap();
-    let context = access::request_context(&get(), known, &world.snapshot, "us-east-1", now());
+    let context = access::request_context(&get(), known, &world.snapshot, "us-east-1", now()).unwrap();
     let (caller, snapshot) = (&known.caller, &world.snapshot);
     let input = DecisionInput { caller, snapshot, context: &context, observer: &NoObserver };
     let decided = ["s3:GetObject", "s3:PutObject"].map(|action| {

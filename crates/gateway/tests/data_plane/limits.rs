@@ -71,6 +71,36 @@ async fn heads_of_http_2_are_bounded() {
     }
 }
 
+/// A Deny cannot be avoided by a long value, and patterns are compared only with short ones.
+#[tokio::test]
+async fn values_of_condition_keys_are_bounded() {
+    let world = World::with_users().await;
+    let (most, long) = ("v".repeat(4096), "v".repeat(4097));
+    let prefix = |length: usize| format!("GET /shared?list-type=2&prefix={}", "p".repeat(length));
+    let grantees = ["uri=http://acs.amazonaws.com/groups/global/AllUsers"; 100].join(",");
+    let (too_large, grants) = ("400 RequestHeaderSectionTooLarge", [("x-amz-grant-read", grantees.as_str())]);
+    world
+        .check(&[
+            ("", "GET /shared/k", &[("user-agent", &most)], "", "404 NoSuchKey"),
+            ("", "GET /shared/k", &[("referer", &most)], "", "404 NoSuchKey"),
+            ("", "GET /shared/k", &[("user-agent", &long)], "", too_large),
+            ("", "GET /shared/k", &[("referer", &long)], "", too_large),
+            ("", "GET /shared/k", &[("referer", &most), ("referer", "v")], "", too_large),
+            ("nobody", "GET /shared/k", &[("user-agent", &long)], "", too_large),
+            ("nobody", "GET /plain/k", &[("user-agent", &long)], "", too_large),
+            ("", "GET /plain/k", &[("x-header", &long), ("user-agent", &most)], "", "403 AccessDenied"),
+            ("", &prefix(4096), &[], "", "200 "),
+            ("", &prefix(4097), &[], "", too_large),
+            ("nobody", "PUT /plain?tagging", &[("referer", &long)], "", too_large),
+            ("nobody", "POST /plain?delete", &[("referer", &long)], "", too_large),
+            // Objects of this bucket have no ACLs.
+            ("admin", "PUT /plain/k", &grants, "x", "400 AccessControlListNotSupported"),
+        ])
+        .await;
+    let reply = world.send("GET /shared/k", &[("referer", &long)], "").await;
+    assert_eq!((reply.element("ConditionKey"), reply.element("MaxSizeAllowed")), ("aws:Referer".into(), "4096".into()));
+}
+
 /// Answers with these bytes.
 struct Says(Bytes);
 

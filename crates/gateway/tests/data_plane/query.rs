@@ -44,6 +44,21 @@ async fn calls_that_are_handed_over() {
     assert!(!text.contains("Unheard"), "{text}");
 }
 
+/// Refused before anything is decided; the control plane never sees the call.
+#[tokio::test]
+async fn long_headers_are_refused() {
+    let world = World::with_users().await;
+    for (service, want) in [("iam", "400 RequestHeaderSectionTooLarge"), ("sts", "400 RequestHeaderSectionTooLarge")] {
+        for name in ["user-agent", "referer"] {
+            let mut signer = signer("nobody");
+            signer.service = service.to_owned();
+            let head = world.head("GET /?Action=ListUsers", &[(name, &"v".repeat(4097))]);
+            let reply = world.deliver(signer.sign(head, PayloadHash::EMPTY), Default::default()).await;
+            assert_eq!(reply.outcome(), want, "{service} {name}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn calls_that_are_refused() {
     let world = World::with_users().await;
