@@ -1,7 +1,7 @@
 //! Everything that a caller can make large is bounded.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::support::World;
 use gateway::{ResponseBody, accept};
@@ -99,6 +99,34 @@ async fn values_of_condition_keys_are_bounded() {
         .await;
     let reply = world.send("GET /shared/k", &[("referer", &long)], "").await;
     assert_eq!((reply.element("ConditionKey"), reply.element("MaxSizeAllowed")), ("aws:Referer".into(), "4096".into()));
+}
+
+/// A request with many long decisions gives up its thread between them. Here there is only one thread.
+#[tokio::test]
+async fn others_run_between_the_decisions_of_delete_objects() {
+    let world = World::with_users().await;
+    let patterns = (100..300).map(|number| format!("\"*?{number}*\"")).collect::<Vec<_>>().join(",");
+    let policy = format!(
+        "{{\"Version\":\"2012-10-17\",\"Statement\":[{{\"Effect\":\"Allow\",\"Principal\":\"*\",\"Action\":\"s3:DeleteObject\",\
+         \"Resource\":\"arn:aws:s3:::plain/*\",\"Condition\":{{\"StringLike\":{{\"aws:UserAgent\":[{patterns}]}}}}}}]}}"
+    );
+    world.check(&[("admin", "PUT /plain?policy", &[], &policy, "204 ")]).await;
+    let keys: String = (0..50).map(|key| format!("<Object><Key>{key}</Key></Object>")).collect();
+    let (keys, browser) = (format!("<Delete>{keys}</Delete>"), "b".repeat(4096));
+    let headers = [("user-agent", browser.as_str())];
+    let request = world.send_as("nobody", "POST /plain?delete", &headers, keys);
+    // How often others wait for a while.
+    let (mut waits, mut last) = (0, Instant::now());
+    let others = async {
+        loop {
+            tokio::task::yield_now().await;
+            waits += usize::from(last.elapsed() >= Duration::from_millis(1));
+            last = Instant::now();
+        }
+    };
+    let reply = tokio::select! { reply = request => reply, () = others => unreachable!() };
+    assert_eq!(reply.elements("Code").len(), 50, "{}", reply.text());
+    assert!(waits >= 10, "others waited {waits} times for 50 decisions");
 }
 
 /// Answers with these bytes.
