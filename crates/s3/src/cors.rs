@@ -89,16 +89,19 @@ impl CorsConfiguration {
 
     /// The first rule for an origin and a method.
     pub fn rule(&self, origin: &str, method: &str) -> Option<&CorsRule> {
-        self.rules.iter().find(|rule| rule.allows(origin, method))
+        self.rules_for(origin, method).next()
+    }
+
+    fn rules_for<'a>(&'a self, origin: &str, method: &str) -> impl Iterator<Item = &'a CorsRule> {
+        let is_text = !has_control(origin);
+        self.rules.iter().filter(move |rule| is_text && rule.allows(origin, method))
     }
 
     /// The answer to a preflight: its headers, or `AccessForbidden` (403) if no rule allows the request.
     pub fn preflight(&self, request: &CorsPreflight) -> Result<CorsHeaders, S3Error> {
         let allows_headers = |rule: &&CorsRule| request.headers.iter().all(|header| rule.allows_header(header));
         let rule = self
-            .rules
-            .iter()
-            .filter(|rule| rule.allows(&request.origin, &request.method))
+            .rules_for(&request.origin, &request.method)
             .find(allows_headers)
             .ok_or_else(|| {
                 S3Error::with_message(
@@ -183,14 +186,12 @@ impl CorsRule {
     }
 
     fn allows(&self, origin: &str, method: &str) -> bool {
-        !has_control(origin)
-            && self.allowed_methods.iter().any(|allowed| allowed == method)
+        self.allowed_methods.iter().any(|allowed| allowed == method)
             && self.allowed_origins.iter().any(|allowed| matches_one_star(allowed, origin))
     }
 
     fn allows_header(&self, header: &str) -> bool {
-        let header = header.to_ascii_lowercase();
-        self.allowed_headers.iter().any(|allowed| matches_one_star(&allowed.to_ascii_lowercase(), &header))
+        self.allowed_headers.iter().any(|allowed| matches_name(allowed, header))
     }
 
     /// The answer to `*` is `*`, for which a browser sends no credentials. Credentials are allowed only for an origin
@@ -254,6 +255,20 @@ fn matches_one_star(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,
         Some((start, end)) => text.len() >= start.len() + end.len() && text.starts_with(start) && text.ends_with(end),
+    }
+}
+
+/// The same for a name of a header, whose case does not matter. Nothing is copied, because a preflight compares each of its names
+/// with each pattern.
+fn matches_name(pattern: &str, name: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern.eq_ignore_ascii_case(name),
+        Some((start, end)) => {
+            let begins = name.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start));
+            let rest = name.get(start.len()..).unwrap_or_default();
+            let last = rest.len().checked_sub(end.len()).and_then(|at| rest.get(at..));
+            begins && last.is_some_and(|last| last.eq_ignore_ascii_case(end))
+        }
     }
 }
 

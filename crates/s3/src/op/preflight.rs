@@ -4,6 +4,14 @@ use crate::request::Request;
 use crate::target::Path;
 use crate::{S3Error, S3ErrorCode};
 
+/// The most names of headers, as many as a request on HTTP/1 can have.
+const NAMES_MAX: usize = 100;
+
+/// The most bytes of these names, as many as a head has on AWS.
+const NAMES_BYTES_MAX: usize = 8 << 10;
+
+const TOO_MANY: &str = "Access-Control-Request-Headers may list 100 names, in 8192 bytes.";
+
 /// `OPTIONS`: a browser asks whether it may send a request from another origin. Such a request is never authenticated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CorsPreflight {
@@ -15,7 +23,7 @@ pub struct CorsPreflight {
     pub origin: String,
     /// `Access-Control-Request-Method`.
     pub method: String,
-    /// `Access-Control-Request-Headers`, in lower case.
+    /// `Access-Control-Request-Headers`, in lower case: at most 100 names, each once.
     pub headers: Vec<String>,
 }
 
@@ -35,8 +43,23 @@ impl CorsPreflight {
             .owned_header("access-control-request-method")?
             .ok_or_else(|| bad("Insufficient information. Access-Control-Request-Method request header needed."))?;
         let headers = request.joined_header("access-control-request-headers")?.unwrap_or_default();
-        let headers =
-            headers.split(',').map(|name| name.trim().to_ascii_lowercase()).filter(|name| !name.is_empty()).collect();
+        let headers = names(&headers).ok_or_else(|| bad(TOO_MANY))?;
         Ok(Self { bucket, key, origin, method, headers })
     }
+}
+
+/// The names of headers, each once. `None` if there are too many: each is compared with all rules and sent back.
+fn names(list: &str) -> Option<Vec<String>> {
+    let listed = list.split(',').map(str::trim).filter(|name| !name.is_empty()).take(NAMES_MAX + 1);
+    let listed: Vec<String> = listed.map(str::to_ascii_lowercase).collect();
+    if listed.len() > NAMES_MAX || list.len() > NAMES_BYTES_MAX {
+        return None;
+    }
+    let mut names = Vec::with_capacity(listed.len());
+    for name in listed {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    Some(names)
 }

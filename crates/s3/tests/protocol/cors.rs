@@ -114,6 +114,56 @@ fn preflights() {
     assert!(!cors.preflight(&preflight("https://x.a.test", "GET", &[])).unwrap().allow_credentials);
 }
 
+/// The patterns of a rule have any case, and end where a name ends.
+#[test]
+fn names_of_headers() {
+    for (pattern, name, want) in [
+        ("X-Amz-*", "x-amz-date", true),
+        ("x-*-DATE", "x-amz-date", true),
+        ("x-a*", "x-a", true),
+        ("x-ab*", "x-a", false),
+        ("x-a*a", "x-a", false),
+        ("*", "", true),
+        ("*ate", "date", true),
+        ("*dates", "date", false),
+        ("Date", "date", true),
+        ("Dates", "date", false),
+        ("x*", "\u{e9}", false),
+        ("*x", "\u{e9}", false),
+    ] {
+        let xml = rule(&format!("<AllowedOrigin>*</AllowedOrigin>{GET}<AllowedHeader>{pattern}</AllowedHeader>"));
+        let cors = CorsConfiguration::from_xml(xml.as_bytes()).unwrap();
+        assert_eq!(cors.preflight(&preflight("http://b.test", "GET", &[name])).is_ok(), want, "{name} {pattern}");
+    }
+}
+
+/// One preflight could keep a gateway busy for a second: each name was compared with each pattern.
+#[test]
+fn names_of_a_preflight_are_bounded() {
+    let numbered = |count: usize| (0..count).map(|number| format!("x-{number}")).collect::<Vec<_>>().join(",");
+    for (list, want) in [
+        ("X-A, x-b,,x-a".to_owned(), Some("x-a, x-b".to_owned())),
+        (numbered(100), Some(numbered(100).replace(',', ", "))),
+        (numbered(101), None),
+        (["a"; 101].join(","), None),
+        ("n".repeat(8192), Some("n".repeat(8192))),
+        ("n".repeat(8193), None),
+    ] {
+        let head = http::Request::options("/bucket/key")
+            .header("origin", "http://b.test")
+            .header("access-control-request-method", "GET")
+            .header("access-control-request-headers", &list)
+            .body(())
+            .unwrap();
+        let routed = s3::route(&head.into_parts().0, None);
+        let refused = routed.as_ref().err().map(|error| error.code);
+        assert_eq!(refused, want.is_none().then_some(S3ErrorCode::InvalidRequest), "{list}");
+        let Ok(s3::Routing::Preflight(preflight)) = routed else { continue };
+        let answer = CorsConfiguration::of_gateway(["*"]).preflight(&preflight).unwrap();
+        assert_eq!(answer.allow_headers, want);
+    }
+}
+
 #[test]
 fn origins_of_the_gateway() {
     let any =
