@@ -32,7 +32,7 @@ fn what_cannot_be_printed_is_an_error_unless_nobody_reads_it() {
     write("case.json", case);
     write("cases", &format!("{case}\n"));
     let path = directory.path().to_str().unwrap();
-    drop(filer::EmbeddedFiler::open(&directory.path().join("store")).unwrap());
+    drop(filer::EmbeddedFiler::open(directory.path().join("store")).unwrap());
     for command in COMMANDS {
         let full = run(command, path, OpenOptions::new().write(true).open("/dev/full").unwrap().into());
         let told = String::from_utf8_lossy(&full.stderr).into_owned();
