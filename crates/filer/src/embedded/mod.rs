@@ -15,7 +15,9 @@ mod database;
 mod feed;
 mod job;
 mod key;
+mod layout;
 mod listing;
+mod open_error;
 mod pages;
 mod quota;
 mod read;
@@ -51,13 +53,13 @@ use chunk::{ChunkId, Chunks};
 use commit::Committer;
 use database::Store;
 use job::Job;
+pub use open_error::OpenError;
 use quota::Counted;
 pub use quota::Quotas;
 use reap::{Reaper, Task};
 pub use scrub::{Finding, Progress, Scrubber, Step};
 pub use space::DiskSpace;
 use space::Space;
-pub use tables::OpenError;
 
 /// The name of the only process.
 const MEMBER: &str = "embedded";
@@ -258,7 +260,7 @@ impl Shared {
     }
 
     fn database_file(&self) -> PathBuf {
-        self.directory.join(tables::DATABASE_FILE)
+        self.directory.join(layout::DATABASE_FILE)
     }
 
     fn database_bytes(&self) -> u64 {

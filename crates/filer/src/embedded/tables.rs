@@ -10,6 +10,8 @@ use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
 use super::chunk::ChunkId;
 use super::database::{Store, Trouble};
+use super::layout::{DATABASE_FILE, FORMAT};
+use super::open_error::OpenError;
 use super::pages::Pages;
 use super::space::Space;
 use super::upgrade;
@@ -28,63 +30,8 @@ pub(super) const CHANGES: TableDefinition<u64, &[u8]> = TableDefinition::new("ch
 /// Facts about the store.
 const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
 
-/// The name of the database file.
-pub(super) const DATABASE_FILE: &str = "meta.redb";
 /// The due time of data that no entry names although it was to be kept.
 pub(super) const AT_NEXT_OPEN: u64 = u64::MAX;
-
-/// The format that this version writes. Increase it with every change that an older version would misread.
-///
-/// Format 1 had no checksums; this version gives them to its database when it opens it. Format 2 has them in the
-/// database file (`pages.rs`) and in data files (`blocks.rs`) from [`Opened::sums_from`] on.
-pub(super) const FORMAT: u64 = 2;
-
-/// Why a directory could not be opened as a filer.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// Another process has it open.
-    #[error("`{0}` is in use by another process; stop that one first, or choose another directory")]
-    InUse(PathBuf),
-    /// A newer version wrote it.
-    #[error("`{path}` has store format {found}; this version knows formats up to {FORMAT}: use a newer version")]
-    NewerFormat {
-        /// The database file.
-        path: PathBuf,
-        /// Its format.
-        found: u64,
-    },
-    /// The file system returned an error.
-    #[error("`{path}` cannot be used as the filer's directory: {source}{}", remedy(.source))]
-    Io {
-        /// The path.
-        path: PathBuf,
-        /// The error.
-        source: std::io::Error,
-    },
-    /// A restore into the directory has not come to its end.
-    #[error("a restore into `{0}` did not end, so it is not complete: run `kelpgate restore` again")]
-    Unfinished(PathBuf),
-    /// The database cannot be read.
-    #[error("the metadata database `{path}` cannot be opened: {why}; restore it from a backup")]
-    Database {
-        /// The database file.
-        path: PathBuf,
-        /// The cause.
-        why: String,
-    },
-}
-
-/// What to do about an error of the file system, if that is known.
-fn remedy(error: &std::io::Error) -> &'static str {
-    match error.kind() {
-        std::io::ErrorKind::PermissionDenied => {
-            "; give it to the user that runs this (`chown -R USER DIR`), or choose another directory"
-        }
-        std::io::ErrorKind::ReadOnlyFilesystem => "; choose a directory that can be written",
-        std::io::ErrorKind::StorageFull => "; make room",
-        _ => "",
-    }
-}
 
 /// An open database and facts about it.
 pub(super) struct Opened {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use redb::StorageBackend;
 
 use super::database;
+use super::layout::NEW_DATABASE_FILE;
 use super::pages::{Backend, PAGE_BYTES, Pages};
 use super::space::Space;
 
@@ -28,7 +29,7 @@ pub(super) fn run(old: File, path: &Path, space: &Arc<Space>) -> Result<File, re
     let old = Arc::new(old);
     tracing::info!(path = %path.display(), "the metadata database gets checksums; this happens once");
     drop(database::open(Plain(Arc::clone(&old)), true)?);
-    let copy_path = path.with_extension("redb.new");
+    let copy_path = path.with_file_name(NEW_DATABASE_FILE);
     let copy = OpenOptions::new().create(true).truncate(true).read(true).write(true).mode(0o600).open(&copy_path)?;
     copy.try_lock().map_err(io::Error::from)?;
     let pages = Arc::new(Pages::open(copy.try_clone()?, Arc::clone(space))?);

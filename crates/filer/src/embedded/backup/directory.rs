@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::error::BackupError;
 use super::place::{Place, Purpose, Seal};
 use super::repository::{DATA, IDENTITY, SEGMENTS, SNAPSHOTS};
+use crate::embedded::open_error::OpenError;
 use crate::embedded::tables;
 
 /// Where files are written before they get their names.
@@ -181,7 +182,7 @@ pub(super) fn write_durably(path: &Path, content: &[u8]) -> io::Result<()> {
 
 pub(super) fn private(path: &Path) -> Result<(), BackupError> {
     tables::private_directory(path).map_err(|error| match error {
-        tables::OpenError::Io { path, source } => BackupError::Io { path, source },
+        OpenError::Io { path, source } => BackupError::Io { path, source },
         other => BackupError::corrupt(path, other),
     })
 }

@@ -10,7 +10,8 @@ use super::frame::{Frame, Kind};
 use super::hold::Hold;
 use crate::embedded::Shared;
 use crate::embedded::database::Trouble;
-use crate::embedded::tables::{self, ENTRIES, SMALL};
+use crate::embedded::layout;
+use crate::embedded::tables::{ENTRIES, SMALL};
 use crate::filer::FilerError;
 
 /// Bytes of records that are read at once.
@@ -43,7 +44,7 @@ impl Frozen {
             signature: shared.signature,
             start: shared.start,
             sums_from: shared.sums_from,
-            store_format: tables::FORMAT,
+            store_format: layout::FORMAT,
         };
         Ok(Frozen { read, facts })
     }

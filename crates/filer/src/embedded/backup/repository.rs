@@ -20,7 +20,7 @@ use super::frame::{Frame, Kind};
 use super::freeze::Facts;
 use super::place::{Place, Purpose, Seal};
 use crate::embedded::chunk::ChunkId;
-use crate::embedded::tables;
+use crate::embedded::layout;
 
 /// The format that this version writes.
 const FORMAT: u32 = 1;
@@ -202,7 +202,7 @@ impl Repository {
         }
         let snapshot: Snapshot = serde_json::from_slice(&text).map_err(|error| BackupError::corrupt(&path, error))?;
         newest_known(&path, snapshot.format, FORMAT)?;
-        newest_known(&path, snapshot.facts.store_format as u32, tables::FORMAT as u32)?;
+        newest_known(&path, snapshot.facts.store_format as u32, layout::FORMAT as u32)?;
         Ok((name.clone(), snapshot))
     }
 

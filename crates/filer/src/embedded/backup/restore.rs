@@ -22,17 +22,16 @@ use super::repository::{Repository, SEGMENTS, Snapshot, data_file};
 use super::serve::is_beside;
 use crate::embedded::chunk::ChunkId;
 use crate::embedded::database::{Store, Trouble};
+use crate::embedded::layout::{DATABASE_FILE, NEW_DATABASE_FILE};
 use crate::embedded::pages::Pages;
 use crate::embedded::space::Space;
-use crate::embedded::tables::{self, DATABASE_FILE, ENTRIES, SMALL};
+use crate::embedded::tables::{self, ENTRIES, SMALL};
 use crate::embedded::{data_directory_of, data_file_of};
 use crate::entry::Entry;
 use crate::filer::FilerError;
 
 /// The file that says that a directory is not complete.
 pub(in crate::embedded) const MARKER: &str = "restoring";
-/// The database until everything is there.
-const NEW_DATABASE: &str = "meta.redb.new";
 /// What a restore leaves alone: a new disk has it.
 const LOST_AND_FOUND: &str = "lost+found";
 
@@ -129,7 +128,7 @@ impl Unfinished {
     fn end(&self) -> Result<(), BackupError> {
         let directory = &self.directory;
         let database = directory.join(DATABASE_FILE);
-        fs::rename(directory.join(NEW_DATABASE), &database).map_err(BackupError::io(&database))?;
+        fs::rename(directory.join(NEW_DATABASE_FILE), &database).map_err(BackupError::io(&database))?;
         sync_directory(&directory.join("data"))?;
         sync_directory(directory)?;
         let marker = directory.join(MARKER);
@@ -184,7 +183,7 @@ fn written<T>(result: Result<T, Trouble>) -> Result<T, BackupError> {
 }
 
 fn new_database(directory: &Path) -> Result<Store, BackupError> {
-    let path = directory.join(NEW_DATABASE);
+    let path = directory.join(NEW_DATABASE_FILE);
     let file = OpenOptions::new().create_new(true).read(true).write(true).mode(0o600).open(&path);
     let pages = file.and_then(|file| Pages::open(file, Arc::new(Space::of(directory))));
     Store::open(pages.map_err(BackupError::io(&path))?).map_err(|error| BackupError::Database(error.to_string()))

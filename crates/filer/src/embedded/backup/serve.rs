@@ -14,6 +14,7 @@ use std::time::Duration;
 use super::frame::{Frame, Kind};
 use super::freeze::Frozen;
 use super::hold::Hold;
+use crate::embedded::layout::DATABASE_FILE;
 use crate::embedded::{Shared, tables};
 use crate::filer::FilerError;
 
@@ -182,7 +183,7 @@ pub(super) fn is_beside(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with('.')
         && !name.contains('/')
-        && !name.starts_with(tables::DATABASE_FILE)
+        && !name.starts_with(DATABASE_FILE)
         && ![crate::embedded::space::RESERVE_FILE, super::MARKER].contains(&name)
 }
 
