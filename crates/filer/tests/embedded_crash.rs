@@ -219,3 +219,21 @@ async fn nothing_acknowledged_is_lost() {
     }
     check(&filer, &mut expected).await;
 }
+
+#[test]
+fn a_first_start_can_be_killed_at_any_moment() {
+    for round in 0..16 {
+        let directory = tempfile::tempdir().unwrap();
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "writer", "--nocapture"])
+            .env(DIRECTORY, directory.path().join("new"))
+            .env(SEED, "1")
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(2 * round));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        EmbeddedFiler::open(directory.path().join("new")).unwrap_or_else(|error| unreachable!("{round}: {error}"));
+    }
+}

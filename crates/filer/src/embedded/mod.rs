@@ -12,6 +12,7 @@ mod chunk;
 mod commit;
 mod condition;
 mod database;
+mod database_file;
 mod feed;
 mod job;
 mod key;

@@ -1,8 +1,8 @@
 //! The metadata database: its tables, how it is opened, and the formats that this version understands.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
+use std::fs::{self, File};
+use std::os::unix::fs::{DirBuilderExt, FileExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
 use super::chunk::ChunkId;
 use super::database::{Store, Trouble};
+use super::database_file;
 use super::layout::{DATABASE_FILE, FORMAT};
 use super::open_error::OpenError;
 use super::pages::Pages;
@@ -50,13 +51,20 @@ pub(super) struct Opened {
     pub(super) signature: i32,
 }
 
-/// Opens or creates the database of a directory. A new one gets this `signature`.
+/// Opens the database of a directory, or makes the first one, which gets this `signature`.
 pub(super) fn open(directory: &Path, signature: i32, space: &Arc<Space>) -> Result<Opened, OpenError> {
     let path = directory.join(DATABASE_FILE);
-    let io = |source| OpenError::Io { path: path.clone(), source };
-    let mut file = locked(directory, &path)?;
+    if let Some(file) = database_file::find(directory)? {
+        return open_file(file, path, signature, space);
+    }
+    let opened = open_file(database_file::begin(directory)?, path, signature, space)?;
+    database_file::finish(directory)?;
+    Ok(opened)
+}
+
+fn open_file(mut file: File, path: PathBuf, signature: i32, space: &Arc<Space>) -> Result<Opened, OpenError> {
     let mut begin = [0; 16];
-    let begun = file.read_at(&mut begin, 0).map_err(io)?;
+    let begun = file.read_at(&mut begin, 0).map_err(|source| OpenError::Io { path: path.clone(), source })?;
     let broken = |why: String| OpenError::Database { path: path.clone(), why };
     if upgrade::is_needed(&begin) {
         file = upgrade::run(file, &path, space).map_err(|error| broken(error.to_string()))?;
@@ -80,22 +88,6 @@ pub(super) fn open(directory: &Path, signature: i32, space: &Arc<Space>) -> Resu
         sums_from: facts.sums_from,
         signature: facts.signature,
     })
-}
-
-/// The database file, which no other process can open until it is closed.
-fn locked(directory: &Path, path: &Path) -> Result<File, OpenError> {
-    let io = |source| OpenError::Io { path: path.to_owned(), source };
-    // Entries contain secret keys, so no other user may read the file.
-    let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).open(path);
-    let file = file.map_err(io)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(OpenError::InUse(directory.to_owned())),
-        Err(TryLockError::Error(source)) => return Err(io(source)),
-    }
-    // Another process may have replaced it in the meantime (`upgrade.rs`).
-    let (opened, there) = (file.metadata().map_err(io)?, fs::metadata(path).map_err(io)?);
-    if opened.ino() == there.ino() { Ok(file) } else { Err(OpenError::InUse(directory.to_owned())) }
 }
 
 fn stored_format(database: &Database) -> Result<u64, redb::Error> {
