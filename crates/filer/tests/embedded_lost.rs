@@ -2,13 +2,71 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests: any error fails the test")]
 
-use filer::EmbeddedFiler;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use filer::embedded::OpenError;
+use filer::{EmbeddedFiler, Filer, WriteTarget};
+use futures_util::stream;
+use tempfile::TempDir;
 
 const DATABASE: &str = "meta.redb";
 
 /// A database file in which nothing is stored yet: the one page says what it is.
 fn begun() -> Vec<u8> {
     [&b"kgpages1"[..], &[0; 4088]].concat()
+}
+
+/// All files and directories below a directory, with the sizes of the files.
+fn all(directory: &Path) -> BTreeMap<PathBuf, Option<u64>> {
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let (path, about) = entry.map(|entry| (entry.path(), entry.metadata().unwrap())).unwrap();
+        if about.is_dir() {
+            found.extend(all(&path));
+        }
+        found.insert(path, about.is_file().then_some(about.len()));
+    }
+    found
+}
+
+/// A store with one data file, which no entry names. Returns the path of that file.
+async fn store() -> (TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let filer = EmbeddedFiler::open(directory.path()).unwrap();
+    let body = Box::pin(stream::iter([Ok(Bytes::from(vec![7; 100_000]))]));
+    filer.write(&WriteTarget::default(), body).await.unwrap();
+    drop(filer);
+    let file = all(&directory.path().join("data")).into_iter().find_map(|(path, bytes)| bytes.and(Some(path)));
+    (directory, file.unwrap())
+}
+
+#[tokio::test]
+async fn a_lost_database_is_not_replaced() {
+    for (what, database) in [("is missing", None), ("is empty", Some(Vec::new())), ("is empty", Some(begun()))] {
+        let (directory, data_file) = store().await;
+        let at = directory.path();
+        match &database {
+            None => std::fs::remove_file(at.join(DATABASE)).unwrap(),
+            Some(content) => std::fs::write(at.join(DATABASE), content).unwrap(),
+        }
+        // Each of these alone shows that there was a store.
+        for sign in ["reserve", "root-credentials", "sts-signing-key", data_file.to_str().unwrap()] {
+            let _ = std::fs::remove_file(at.join("reserve"));
+            if !at.join(sign).exists() {
+                std::fs::write(at.join(sign), "x").unwrap();
+            }
+            let before = all(at);
+            let error = EmbeddedFiler::open(at).err();
+            let text = error.as_ref().unwrap().to_string();
+            assert!(matches!(error, Some(OpenError::Lost { .. })), "{sign}: {text}");
+            assert!(text.contains(&format!("{sign}`")) && text.contains(what), "{sign}: {text}");
+            assert_eq!(all(at), before, "{sign}");
+            std::fs::remove_file(at.join(sign)).unwrap();
+        }
+        EmbeddedFiler::open(at).expect("nothing is left that could be lost");
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use filer::embedded::ROOT_CREDENTIALS_FILE;
 use ids::SecretAccessKey;
 use rand::Rng;
 
@@ -26,7 +27,7 @@ impl RootKey {
         if let Some(key) = from_environment()? {
             return Ok(key);
         }
-        let file = directory.join("root-credentials");
+        let file = directory.join(ROOT_CREDENTIALS_FILE);
         if !replace && let Some(text) = private_file::read(&file)? {
             return parse(&text, file);
         }

@@ -1,4 +1,5 @@
-//! The file of the database: opening the one that a directory has, and making the first one.
+//! The file of the database: opening the one that a directory has, making the first one, and what tells a new directory
+//! from one that has lost its database.
 //!
 //! The first database becomes `meta.redb` in one step, when it is complete and durable. All else comes into the directory
 //! after that. So a crash never leaves an empty database, or other files of a store without one.
@@ -6,21 +7,32 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::layout::{DATABASE_FILE, NEW_DATABASE_FILE};
+use super::data_directory_of;
+use super::layout::{DATABASE_FILE, NEW_DATABASE_FILE, ROOT_CREDENTIALS_FILE, SESSION_KEY_FILE};
 use super::open_error::OpenError;
 use super::pages::{PAGE_BYTES, Pages};
+use super::space::RESERVE_FILE;
 
 /// The database file, which no other process can open until it is closed; `None` if it is to be made.
 pub(super) fn find(directory: &Path) -> Result<Option<File>, OpenError> {
     let path = directory.join(DATABASE_FILE);
     let io = |source| OpenError::Io { path: path.clone(), source };
-    let Some(found) = locked(directory, &path)? else { return Ok(None) };
-    if !is_empty(&found).map_err(io)? {
-        return Ok(Some(found));
+    let found = locked(directory, &path)?;
+    let is_empty = found.as_ref().map(is_empty).transpose().map_err(io)?;
+    let problem = match is_empty {
+        Some(false) => return Ok(found),
+        Some(true) => "is empty",
+        None => "is missing",
+    };
+    let directory = directory.to_owned();
+    if let Some(sign) = sign_of_use(&directory) {
+        return Err(OpenError::Lost { directory, problem, sign });
     }
-    fs::remove_file(&path).map_err(io)?;
+    if found.is_some() {
+        fs::remove_file(&path).map_err(io)?;
+    }
     Ok(None)
 }
 
@@ -80,4 +92,14 @@ fn is_empty(file: &File) -> io::Result<bool> {
     let mut begin = [0; 16];
     let begun = file.read_at(&mut begin, 0)?;
     Ok(begun == 0 || (bytes <= PAGE_BYTES && Pages::is_begun_by(&begin)))
+}
+
+/// A file that shows that a directory has had a database.
+fn sign_of_use(directory: &Path) -> Option<PathBuf> {
+    let beside = [SESSION_KEY_FILE, ROOT_CREDENTIALS_FILE, RESERVE_FILE].map(|name| directory.join(name));
+    beside.into_iter().find(|path| path.exists()).or_else(|| (0..=u8::MAX).find_map(|of| data_file_in(directory, of)))
+}
+
+fn data_file_in(directory: &Path, number: u8) -> Option<PathBuf> {
+    fs::read_dir(data_directory_of(directory, number)).ok()?.flatten().next().map(|file| file.path())
 }

@@ -4,6 +4,10 @@
 pub(super) const DATABASE_FILE: &str = "meta.redb";
 /// A database that is not complete yet.
 pub(super) const NEW_DATABASE_FILE: &str = "meta.redb.new";
+/// Where `kelpgate server` keeps the root access key.
+pub const ROOT_CREDENTIALS_FILE: &str = "root-credentials";
+/// Where `kelpgate server` keeps the key that signs sessions.
+pub const SESSION_KEY_FILE: &str = "sts-signing-key";
 
 /// The format that this version writes. Increase it with every change that an older version would misread.
 ///

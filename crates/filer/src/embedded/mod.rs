@@ -54,6 +54,7 @@ use chunk::{ChunkId, Chunks};
 use commit::Committer;
 use database::Store;
 use job::Job;
+pub use layout::{ROOT_CREDENTIALS_FILE, SESSION_KEY_FILE};
 pub use open_error::OpenError;
 use quota::Counted;
 pub use quota::Quotas;

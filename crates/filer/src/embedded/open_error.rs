@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::layout::FORMAT;
+use super::layout::{DATABASE_FILE, FORMAT};
 
 /// Why a directory could not be opened as a filer.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +25,22 @@ pub enum OpenError {
         path: PathBuf,
         /// The error.
         source: std::io::Error,
+    },
+    /// It has lost its database.
+    #[error(
+        "`{directory}` is the directory of a kelpgate server (there is `{sign}`), but its metadata database \
+         `{DATABASE_FILE}` {problem}: put that file back, or restore a backup into another directory (`kelpgate restore`); \
+         to begin anew, move the directory away",
+        directory = .directory.display(),
+        sign = .sign.display()
+    )]
+    Lost {
+        /// The directory.
+        directory: PathBuf,
+        /// What is wrong with the database file.
+        problem: &'static str,
+        /// A file that shows that it had one.
+        sign: PathBuf,
     },
     /// A restore into the directory has not come to its end.
     #[error("a restore into `{0}` did not end, so it is not complete: run `kelpgate restore` again")]
