@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use filer::embedded::OpenError;
@@ -42,6 +43,31 @@ async fn store() -> (TempDir, PathBuf) {
     (directory, file.unwrap())
 }
 
+#[test]
+fn a_tool_makes_no_store() {
+    let (empty, begun) = (Vec::new(), begun());
+    for (what, files) in [
+        ("nothing", vec![]),
+        ("something else", vec![("notes.txt", b"notes".to_vec())]),
+        ("an empty database", vec![(DATABASE, empty)]),
+        ("a database that was begun", vec![(DATABASE, begun)]),
+        ("a part of a first database", vec![("meta.redb.new", vec![0; 8192])]),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, content) in files {
+            std::fs::write(directory.path().join(name), content).unwrap();
+        }
+        let before = all(directory.path());
+        let error = EmbeddedFiler::open_existing(directory.path()).err();
+        assert!(matches!(error, Some(OpenError::NoStore { .. })), "{what}: {error:?}");
+        assert!(error.unwrap().to_string().contains("is not the directory of a kelpgate server"), "{what}");
+        assert_eq!(all(directory.path()), before, "{what}");
+    }
+    let missing = tempfile::tempdir().unwrap().path().join("missing");
+    assert!(matches!(EmbeddedFiler::open_existing(&missing), Err(OpenError::NoStore { .. })));
+    assert!(!missing.exists());
+}
+
 #[tokio::test]
 async fn a_lost_database_is_not_replaced() {
     for (what, database) in [("is missing", None), ("is empty", Some(Vec::new())), ("is empty", Some(begun()))] {
@@ -58,10 +84,11 @@ async fn a_lost_database_is_not_replaced() {
                 std::fs::write(at.join(sign), "x").unwrap();
             }
             let before = all(at);
-            let error = EmbeddedFiler::open(at).err();
-            let text = error.as_ref().unwrap().to_string();
-            assert!(matches!(error, Some(OpenError::Lost { .. })), "{sign}: {text}");
-            assert!(text.contains(&format!("{sign}`")) && text.contains(what), "{sign}: {text}");
+            for error in [EmbeddedFiler::open(at).err(), EmbeddedFiler::open_existing(at).err()] {
+                let text = error.as_ref().unwrap().to_string();
+                assert!(matches!(error, Some(OpenError::Lost { .. })), "{sign}: {text}");
+                assert!(text.contains(&format!("{sign}`")) && text.contains(what), "{sign}: {text}");
+            }
             assert_eq!(all(at), before, "{sign}");
             std::fs::remove_file(at.join(sign)).unwrap();
         }
@@ -85,6 +112,23 @@ fn a_first_start_that_was_killed_starts_again() {
         }
         EmbeddedFiler::open(directory.path()).unwrap_or_else(|error| unreachable!("{what}: {error}"));
         assert!(!directory.path().join("meta.redb.new").exists(), "{what}");
-        EmbeddedFiler::open(directory.path()).expect("it is a store now");
+        EmbeddedFiler::open_existing(directory.path()).expect("it is a store now");
+    }
+}
+
+#[tokio::test]
+async fn only_a_server_removes_what_is_left() {
+    let (directory, data_file) = store().await;
+    for _ in 0..2 {
+        let filer = EmbeddedFiler::open_existing(directory.path()).unwrap();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        drop(filer);
+        assert!(data_file.exists(), "a tool leaves it");
+    }
+    let _filer = EmbeddedFiler::open(directory.path()).unwrap();
+    let begun = Instant::now();
+    while data_file.exists() {
+        assert!(begun.elapsed() < Duration::from_secs(10), "a server removes it");
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

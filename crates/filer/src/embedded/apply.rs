@@ -494,6 +494,7 @@ mod tests {
     use redb::ReadableDatabase;
 
     use super::*;
+    use crate::embedded::database_file::Opener;
     use crate::embedded::space::Space;
     use crate::entry::FileChunk;
     use crate::filer::Condition;
@@ -525,8 +526,8 @@ mod tests {
         ids: &[ChunkId],
     ) -> (Vec<bool>, Vec<String>, Vec<Option<u32>>, usize, u64) {
         let directory = tempfile::tempdir().unwrap();
-        let store =
-            super::super::tables::open(directory.path(), 1, &Arc::new(Space::of(directory.path()))).unwrap().store;
+        let space = Arc::new(Space::of(directory.path()));
+        let store = super::super::tables::open(directory.path(), Opener::Server, 1, &space).unwrap().store;
         let chunks = Chunks::default();
         for id in ids {
             chunks.add(*id, Some(Bytes::from_static(b"small")));

@@ -202,12 +202,13 @@ fn message(panic: &(dyn Any + Send)) -> &str {
 mod tests {
     use std::path::Path;
 
+    use super::super::database_file::Opener;
     use super::super::tables;
     use super::*;
     use crate::embedded::space::Space;
 
     fn opened(directory: &Path) -> Store {
-        tables::open(directory, 1, &Arc::new(Space::of(directory))).unwrap().store
+        tables::open(directory, Opener::Server, 1, &Arc::new(Space::of(directory))).unwrap().store
     }
 
     #[test]

@@ -15,8 +15,17 @@ use super::open_error::OpenError;
 use super::pages::{PAGE_BYTES, Pages};
 use super::space::RESERVE_FILE;
 
+/// Who opens a directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Opener {
+    /// It makes the store if there has never been one, and removes what unfinished writes have left.
+    Server,
+    /// It refuses a directory without a store, and removes nothing that the database does not name as deleted.
+    Tool,
+}
+
 /// The database file, which no other process can open until it is closed; `None` if it is to be made.
-pub(super) fn find(directory: &Path) -> Result<Option<File>, OpenError> {
+pub(super) fn find(directory: &Path, opener: Opener) -> Result<Option<File>, OpenError> {
     let path = directory.join(DATABASE_FILE);
     let io = |source| OpenError::Io { path: path.clone(), source };
     let found = locked(directory, &path)?;
@@ -30,10 +39,15 @@ pub(super) fn find(directory: &Path) -> Result<Option<File>, OpenError> {
     if let Some(sign) = sign_of_use(&directory) {
         return Err(OpenError::Lost { directory, problem, sign });
     }
-    if found.is_some() {
-        fs::remove_file(&path).map_err(io)?;
+    match opener {
+        Opener::Tool => Err(OpenError::NoStore { directory, problem }),
+        Opener::Server => {
+            if found.is_some() {
+                fs::remove_file(&path).map_err(io)?;
+            }
+            Ok(None)
+        }
     }
-    Ok(None)
 }
 
 /// Begins the file of the first database. No other process can begin one.

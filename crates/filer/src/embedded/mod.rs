@@ -53,6 +53,7 @@ use change::Published;
 use chunk::{ChunkId, Chunks};
 use commit::Committer;
 use database::Store;
+use database_file::Opener;
 use job::Job;
 pub use layout::{ROOT_CREDENTIALS_FILE, SESSION_KEY_FILE};
 pub use open_error::OpenError;
@@ -102,15 +103,26 @@ struct Shared {
 }
 
 impl EmbeddedFiler {
-    /// Opens a directory. Creates it if it does not exist. Only this user can enter it.
+    /// Opens a directory as a server does: creates what does not exist, and removes what earlier writes left unfinished.
+    /// Only this user can enter the directory.
     pub fn open(directory: impl AsRef<Path>) -> Result<EmbeddedFiler, OpenError> {
         let directory = directory.as_ref();
         tables::private_directory(directory)?;
+        Self::begin(directory, Opener::Server)
+    }
+
+    /// Opens the directory of a server that is not running, as tools do: a directory without a store is refused and left
+    /// as it is.
+    pub fn open_existing(directory: impl AsRef<Path>) -> Result<EmbeddedFiler, OpenError> {
+        Self::begin(directory.as_ref(), Opener::Tool)
+    }
+
+    fn begin(directory: &Path, opener: Opener) -> Result<EmbeddedFiler, OpenError> {
         if directory.join(backup::MARKER).exists() {
             return Err(OpenError::Unfinished(directory.to_owned()));
         }
         let space = Arc::new(Space::of(directory));
-        let opened = tables::open(directory, rand::random(), &space)?;
+        let opened = tables::open(directory, opener, rand::random(), &space)?;
         space.restore();
         let data = directory.join("data");
         make_data_directories(directory, &data)?;
@@ -143,7 +155,7 @@ impl EmbeddedFiler {
             is_behind: Cell::new(false),
         };
         let reaper = Reaper { shared: shared.clone(), tasks: tasks_in, jobs: jobs.clone() };
-        let swept_start = opened.swept_start;
+        let swept_start = (opener == Opener::Server).then_some(opened.swept_start);
         let committer = thread(directory, "filer-commit", move || committer.run())?;
         let reaper = thread(directory, "filer-reap", move || reaper.run(swept_start))?;
         let backups = backup::Listener::start(&shared);

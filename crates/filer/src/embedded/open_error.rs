@@ -26,6 +26,18 @@ pub enum OpenError {
         /// The error.
         source: std::io::Error,
     },
+    /// It is not the directory of a server.
+    #[error(
+        "`{directory}` is not the directory of a kelpgate server: `{DATABASE_FILE}` {problem}; name the directory of \
+         `kelpgate server -dir=DIR`, and see that its disk is mounted",
+        directory = .directory.display()
+    )]
+    NoStore {
+        /// The directory.
+        directory: PathBuf,
+        /// What is wrong with the database file.
+        problem: &'static str,
+    },
     /// It has lost its database.
     #[error(
         "`{directory}` is the directory of a kelpgate server (there is `{sign}`), but its metadata database \

@@ -42,9 +42,11 @@ pub(super) struct Reaper {
 }
 
 impl Reaper {
-    /// Runs until it is told to stop.
-    pub(super) fn run(self, swept_start: u64) {
-        self.log(self.sweep(swept_start));
+    /// Runs until it is told to stop. Sweeps first if it is told which starts were swept.
+    pub(super) fn run(self, swept_start: Option<u64>) {
+        if let Some(swept_start) = swept_start {
+            self.log(self.sweep(swept_start));
+        }
         let mut next_round = Instant::now();
         let mut next_shrink = Instant::now() + SHRINK_EVERY;
         loop {

@@ -10,7 +10,7 @@ use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
 use super::chunk::ChunkId;
 use super::database::{Store, Trouble};
-use super::database_file;
+use super::database_file::{self, Opener};
 use super::layout::{DATABASE_FILE, FORMAT};
 use super::open_error::OpenError;
 use super::pages::Pages;
@@ -51,10 +51,11 @@ pub(super) struct Opened {
     pub(super) signature: i32,
 }
 
-/// Opens the database of a directory, or makes the first one, which gets this `signature`.
-pub(super) fn open(directory: &Path, signature: i32, space: &Arc<Space>) -> Result<Opened, OpenError> {
+/// Opens the database of a directory. A server makes one if there has never been one. A new one gets this
+/// `signature`.
+pub(super) fn open(directory: &Path, opener: Opener, signature: i32, space: &Arc<Space>) -> Result<Opened, OpenError> {
     let path = directory.join(DATABASE_FILE);
-    if let Some(file) = database_file::find(directory)? {
+    if let Some(file) = database_file::find(directory, opener)? {
         return open_file(file, path, signature, space);
     }
     let opened = open_file(database_file::begin(directory)?, path, signature, space)?;
@@ -198,7 +199,7 @@ mod tests {
     use super::*;
 
     fn open_at(directory: &Path, signature: i32) -> Result<Opened, OpenError> {
-        open(directory, signature, &Arc::new(Space::of(directory)))
+        open(directory, Opener::Server, signature, &Arc::new(Space::of(directory)))
     }
 
     #[test]
