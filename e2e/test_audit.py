@@ -96,6 +96,11 @@ def test_a_changed_log_is_found_out(audited):
     assert bad.returncode == 1 and "edited, removed or moved" in bad.stdout, bad
     audited.audit.write_text(text)
     assert verify().returncode == 0
+    empty = audited.data.parent / "empty"
+    empty.mkdir()
+    other = kelpgate.cli("audit", "verify", audited.audit, f"-dir={empty}", check=False)
+    assert other.returncode == 1 and "is not the directory of a kelpgate server" in other.stderr, other
+    assert list(empty.iterdir()) == []
 
 
 def test_a_sink_that_cannot_be_opened_stops_the_start(logs):

@@ -236,6 +236,38 @@ def test_starts_that_fail_say_why(logs, flags, word):
     assert done.returncode != 0 and word in done.stdout + done.stderr and "panicked" not in done.stderr, done
 
 
+@pytest.mark.parametrize(
+    "command",
+    [["filer.ls"], ["filer.cat", "/x"], ["doctor"], ["scrub"], ["compact"], ["backup", "-to=elsewhere"], ["iam", "export"],
+     ["iam", "import", "-dryRun", "iam.json"]],
+    ids=" ".join,
+)  # fmt: skip
+def test_only_a_server_makes_a_store(tmp_path, command):
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    (tmp_path / "iam.json").write_text('{"identities": []}')
+    done = run([kelpgate.binary(), *command, f"-dir={plain}"], check=False, timeout=15, cwd=tmp_path)
+    assert done.returncode == 1 and f"`{plain}` is not the directory of a kelpgate server" in done.stderr, done
+    assert list(plain.iterdir()) == [], "nothing is written"
+
+
+def test_a_server_that_lost_a_file_does_not_start(logs):
+    directory = logs / "lost"
+    server = kelpgate.SingleMachine(directory)
+    objects = s3(server.url, server.root)
+    objects.create_bucket(Bucket="box")
+    objects.put_object(Bucket="box", Key="large", Body=bytes(100_000))
+    server.stop()
+    database = server.data / "meta.redb"
+    moved = database.rename(directory / "elsewhere")
+    for command in ["server", "doctor", "scrub", "server"]:
+        done = kelpgate.cli(command, f"-dir={server.data}", check=False, timeout=15)
+        assert done.returncode == 1 and "`meta.redb` is missing: put that file back" in done.stderr, done
+    moved.rename(database)
+    again = kelpgate.SingleMachine(directory)
+    assert s3(again.url, again.root).get_object(Bucket="box", Key="large")["ContentLength"] == 100_000
+
+
 def test_the_port_is_taken(logs, server):
     done = kelpgate.cli("server", f"-dir={logs / 'taken'}", f"-port={server.port}", check=False, timeout=15)
     assert done.returncode != 0 and str(server.port) in done.stderr and "end what listens there" in done.stderr, done

@@ -52,7 +52,7 @@ pub async fn create(arguments: Backup) -> Result<(), String> {
         outside(&dir, &to)?;
     }
     // A running server hands out the content itself. Without one, this process opens the directory and does the same.
-    let _filer = match EmbeddedFiler::open(&dir) {
+    let _filer = match EmbeddedFiler::open_existing(&dir) {
         Ok(filer) => Some(filer),
         Err(OpenError::InUse(_)) => None,
         Err(error) => return Err(error.to_string()),

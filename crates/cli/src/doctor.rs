@@ -144,7 +144,7 @@ mod tests {
     #[tokio::test]
     async fn uploads_that_gateways_left_are_counted() {
         let directory = tempfile::tempdir().unwrap();
-        let filer = place::open_directory(directory.path()).unwrap();
+        let filer = EmbeddedFiler::open(directory.path()).unwrap();
         leave(&filer, "idle", &["heartbeat"]).await;
         assert_eq!(told(&filer).await, "\n0 errors, 0 warnings\n");
         // More gateways than one page of a listing has.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use filer::Filer;
-use filer::embedded::EmbeddedFiler;
+use filer::embedded::{EmbeddedFiler, OpenError};
 use filer::seaweedfs::{FilerAddress, Options, SeaweedFiler};
 use iam::Snapshot;
 use store::{FilerStore, Index, Layout};
@@ -35,14 +35,28 @@ impl Place {
         })?;
         Ok(Arc::new(filer))
     }
+
+    /// The same, for what may come before the first start of a server: it makes the store of a directory that has none.
+    pub async fn open_or_create(&self) -> Result<Arc<dyn Filer>, String> {
+        let Some(directory) = &self.dir else { return self.open().await };
+        let filer = match existing(directory)? {
+            Err(OpenError::NoStore { .. }) => EmbeddedFiler::open(directory),
+            opened => opened,
+        };
+        Ok(Arc::new(filer.map_err(|error| error.to_string())?))
+    }
 }
 
 /// Opens the directory of a server that is not running.
 pub fn open_directory(directory: &Path) -> Result<EmbeddedFiler, String> {
+    existing(directory)?.map_err(|error| error.to_string())
+}
+
+fn existing(directory: &Path) -> Result<Result<EmbeddedFiler, OpenError>, String> {
     if !directory.is_dir() {
         return Err(format!("there is no directory `{}`", directory.display()));
     }
-    EmbeddedFiler::open(directory).map_err(|error| error.to_string())
+    Ok(EmbeddedFiler::open_existing(directory))
 }
 
 /// Reads all IAM state of a place. The configuration says where roles, policies and inline policies are stored. Without
@@ -72,4 +86,26 @@ pub fn configuration(
         configuration.keep_in_filer();
     }
     Ok(configuration)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(directory: &Path) -> Place {
+        Place { filer: None, dir: Some(directory.to_owned()), config_dir: None }
+    }
+
+    #[tokio::test]
+    async fn only_an_import_makes_a_store() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = directory.path();
+        let error = place(at).open().await.err().unwrap();
+        assert!(error.contains("is not the directory of a kelpgate server"), "{error}");
+        assert_eq!(std::fs::read_dir(at).unwrap().count(), 0, "nothing is written");
+        place(at).open_or_create().await.unwrap();
+        std::fs::remove_file(at.join("meta.redb")).unwrap();
+        let error = place(at).open_or_create().await.err().unwrap();
+        assert!(error.contains("`meta.redb` is missing"), "{error}");
+    }
 }

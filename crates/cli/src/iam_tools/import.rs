@@ -29,7 +29,9 @@ pub async fn run(arguments: IamImport) -> Result<bool, String> {
     let tree = if tree_files::is_tree(&arguments.file) { Some(tree_files::read(&arguments.file)?) } else { None };
     let mut bundle = if tree.is_some() { Bundle::default() } else { read(&arguments.file)? };
     open_secrets(&mut bundle, arguments.passphrase_file.as_deref())?;
-    let (store, here) = place::read(arguments.place.place.open().await?, &configuration).await?;
+    let place = &arguments.place.place;
+    let filer = if arguments.dry_run { place.open().await? } else { place.open_or_create().await? };
+    let (store, here) = place::read(filer, &configuration).await?;
     if let Some(tree) = tree {
         bundle = tree.bundle(&here);
     }
