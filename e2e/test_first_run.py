@@ -258,7 +258,12 @@ def test_a_server_that_lost_a_file_does_not_start(logs):
     objects.create_bucket(Bucket="box")
     objects.put_object(Bucket="box", Key="large", Body=bytes(100_000))
     server.stop()
-    database = server.data / "meta.redb"
+    key, database = server.data / "sts-signing-key", server.data / "meta.redb"
+    whole = key.read_text()
+    key.write_text("junk")
+    done = kelpgate.cli("server", f"-dir={server.data}", "-port=0", check=False, timeout=15)
+    assert done.returncode == 1 and f"`{key}` is corrupt" in done.stderr, done
+    key.write_text(whole)
     moved = database.rename(directory / "elsewhere")
     for command in ["server", "doctor", "scrub", "server"]:
         done = kelpgate.cli(command, f"-dir={server.data}", check=False, timeout=15)

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use filer::Filer;
-use filer::embedded::EmbeddedFiler;
+use filer::embedded::{EmbeddedFiler, SESSION_KEY_FILE};
 use iam::Identities;
+use sts::{KeyError, SigningKey};
 
 use crate::background;
 use crate::certificates::CertificateMetrics;
@@ -42,7 +43,9 @@ pub async fn run(
     let mut configuration = Configuration::read(identities, iam, &[])?;
     configuration.keep_in_filer();
     let root = RootKey::find(directory, new_root_key)?;
-    let session_keys = configuration.session_keys(Some(("DIR/sts-signing-key", &session_key(directory)?)))?;
+    let key_file = directory.join(SESSION_KEY_FILE);
+    let key = session_key(&key_file)?;
+    let session_keys = configuration.session_keys(Some((&key_file.display().to_string(), &key)))?;
     let filer_configuration = filer.configuration().await.map_err(|error| error.to_string())?;
     let listed = trusted_proxies_of_security(security(settings.config_dir.as_deref())?.source.as_deref())?;
     let trusted_proxies = configuration.trusted_proxies(&listed)?;
@@ -75,17 +78,46 @@ fn add_root(identities: &mut Identities, root: Option<&RootKey>) -> Result<(), S
 }
 
 /// The key that signs sessions, generated at the first start.
-fn session_key(directory: &Path) -> Result<Vec<u8>, String> {
-    let file = directory.join("sts-signing-key");
-    let text = match private_file::read(&file)? {
+fn session_key(file: &Path) -> Result<Vec<u8>, String> {
+    let text = match private_file::read(file)? {
         Some(text) => text,
         None => {
             let text = BASE64.encode(rand::random::<[u8; 32]>());
-            private_file::write(&file, &text)?;
+            private_file::write(file, &text)?;
             text
         }
     };
-    BASE64
-        .decode(text.trim())
-        .map_err(|_| format!("`{}` is not base64; restore it, or remove it to get a new key", file.display()))
+    // A key that is too short would be passed over, and all sessions with it.
+    let corrupt = |why: String| {
+        format!(
+            "`{}` is corrupt: {why}; restore it, or remove it to get a new key, which ends all sessions",
+            file.display()
+        )
+    };
+    let key = BASE64.decode(text.trim()).map_err(|_| corrupt("it is not base64".to_owned()))?;
+    match SigningKey::from_bytes(&key) {
+        Err(KeyError::Short(bytes)) => Err(corrupt(format!("it has {bytes} bytes, and at least 16 are needed"))),
+        _ => Ok(key),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_corrupt_session_key_stops_the_start() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join(SESSION_KEY_FILE);
+        let made = session_key(&file).unwrap();
+        assert_eq!((made.len(), session_key(&file).unwrap()), (32, made));
+        for (text, why) in [("junk", "it has 3 bytes"), ("", "it has 0 bytes"), ("no base64", "it is not base64")] {
+            fs::write(&file, text).unwrap();
+            let error = session_key(&file).unwrap_err();
+            assert!(error.contains(why) && error.contains(&file.display().to_string()), "{error}");
+            assert_eq!(fs::read_to_string(&file).unwrap(), text, "it is left as it is");
+        }
+    }
 }
