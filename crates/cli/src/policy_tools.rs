@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use policy::{PolicyKind, Severity};
+use serde_json::Value;
 
 use crate::arguments::{Explain, PolicyCommand, Validate};
 use crate::output;
@@ -16,12 +17,8 @@ const BLOCK_BYTES: usize = 1 << 13;
 /// Runs a policy command.
 pub fn run(command: PolicyCommand) -> ExitCode {
     let done = match command {
-        PolicyCommand::Simulate(cases) => {
-            each_line(&cases.cases, policy::cases::simulate_line, |_| ()).map(|()| ExitCode::SUCCESS)
-        }
-        PolicyCommand::Actions(cases) => {
-            each_line(&cases.cases, iam_api::cases::actions_line, |_| ()).map(|()| ExitCode::SUCCESS)
-        }
+        PolicyCommand::Simulate(cases) => each_line(&cases.cases, policy::cases::simulate_line),
+        PolicyCommand::Actions(cases) => each_line(&cases.cases, iam_api::cases::actions_line),
         PolicyCommand::Validate(validate) => check(&validate),
         PolicyCommand::Explain(explain) => tell(&explain),
     };
@@ -31,19 +28,20 @@ pub fn run(command: PolicyCommand) -> ExitCode {
     })
 }
 
-/// One row in, one row out, in order. Empty lines are skipped.
-fn each_line(path: &Path, answer: fn(&str) -> String, mut seen: impl FnMut(&str)) -> io::Result<()> {
+/// One row in, one row out, in order. Empty lines are skipped. Fails, after all of them, if a row could not be answered.
+fn each_line(path: &Path, answer: fn(&str) -> String) -> io::Result<ExitCode> {
     let input: Box<dyn BufRead> = match path.to_str() {
         Some("-") => Box::new(io::stdin().lock()),
         _ => Box::new(BufReader::new(open(path)?)),
     };
-    let mut output = Vec::new();
-    for line in input.split(b'\n') {
+    let (mut output, mut not_answered) = (Vec::new(), 0_u64);
+    for (place, line) in input.split(b'\n').enumerate() {
         let line = line?;
         if !line.trim_ascii().is_empty() {
             let answer = policy::cases::answer_line(&line, answer);
-            seen(&answer);
-            output.extend_from_slice(answer.as_bytes());
+            let error = with_line(&answer, place + 1);
+            not_answered += u64::from(error.is_some());
+            output.extend_from_slice(error.as_ref().unwrap_or(&answer).as_bytes());
             output.push(b'\n');
         }
         if output.len() >= BLOCK_BYTES {
@@ -54,7 +52,23 @@ fn each_line(path: &Path, answer: fn(&str) -> String, mut seen: impl FnMut(&str)
         }
     }
     output::print(&output);
-    Ok(())
+    if not_answered == 0 {
+        return Ok(ExitCode::SUCCESS);
+    }
+    eprintln!("kelpgate: rows that could not be answered: {not_answered}; `error` in their answers says why");
+    Ok(ExitCode::FAILURE)
+}
+
+/// The answer to a row that could not be answered, with the row's line in its file; `None` for others. A document that
+/// is refused has been answered.
+fn with_line(answer: &str, line: usize) -> Option<String> {
+    let mut answer: Value = serde_json::from_str(answer).ok()?;
+    let fields = answer.as_object_mut()?;
+    if !fields.get("error")?.is_string() || fields.contains_key("result") {
+        return None;
+    }
+    fields.insert("line".to_owned(), line.into());
+    Some(answer.to_string())
 }
 
 fn open(path: &Path) -> io::Result<File> {
@@ -74,7 +88,7 @@ fn text_of(file: &Path) -> io::Result<String> {
 /// Prints why one request, or each of many, is allowed or denied.
 fn tell(arguments: &Explain) -> io::Result<ExitCode> {
     if let Some(cases) = &arguments.cases {
-        return explain_each(cases);
+        return each_line(cases, policy::cases::explain_line);
     }
     let file = arguments.file.as_deref().unwrap_or(Path::new("-"));
     let text = policy::cases::explain_text(&text_of(file)?)
@@ -83,24 +97,10 @@ fn tell(arguments: &Explain) -> io::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints why each of many requests is allowed or denied. Fails, after all of them, if one could not be understood.
-fn explain_each(cases: &Path) -> io::Result<ExitCode> {
-    let mut not_understood = 0_u64;
-    each_line(cases, policy::cases::explain_line, |answer| {
-        let answer = serde_json::from_str::<serde_json::Value>(answer);
-        not_understood += u64::from(answer.is_ok_and(|answer| answer.get("error").is_some()));
-    })?;
-    if not_understood == 0 {
-        return Ok(ExitCode::SUCCESS);
-    }
-    eprintln!("kelpgate: rows that could not be explained: {not_understood}; `error` in their answers says why");
-    Ok(ExitCode::FAILURE)
-}
-
 /// Prints the findings about a document. Fails if the document would be refused.
 fn check(arguments: &Validate) -> io::Result<ExitCode> {
     if let Some(cases) = &arguments.cases {
-        return each_line(cases, policy::cases::validate_line, |_| ()).map(|()| ExitCode::SUCCESS);
+        return each_line(cases, policy::cases::validate_line);
     }
     let kind = match arguments.kind.as_str() {
         "identity" => PolicyKind::Identity,

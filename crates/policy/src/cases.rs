@@ -1,10 +1,12 @@
 //! Batch mode: one JSON line in, one JSON line out. The rows have the form of the corpus; a bad row gives a line with
-//! `error`.
+//! `error`. A key that is unknown is an error: a policy under a misspelt key would not count.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ids::AccountId;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -14,6 +16,7 @@ use crate::context::Context;
 use crate::decide::{CrossAccount, Decision, Origin, PolicySet, PolicyType, decide, decide_trust};
 use crate::error::PolicyError;
 use crate::explain::{Explanation, explain, explain_trust};
+use crate::grammar::nearest;
 use crate::policy::Policy;
 use crate::policy_kind::PolicyKind;
 use crate::principal::Principal;
@@ -23,7 +26,7 @@ use crate::request::Request;
 #[serde(rename_all = "camelCase")]
 struct Row<'a> {
     #[serde(borrow)]
-    request: RequestRow<'a>,
+    request: &'a RawValue,
     #[serde(borrow, default)]
     identity_policies: Vec<&'a RawValue>,
     #[serde(borrow)]
@@ -45,6 +48,43 @@ struct RequestRow<'a> {
     resource_account: Option<String>,
     #[serde(borrow, default)]
     context: Option<&'a RawValue>,
+}
+
+/// The keys of a row with a request.
+const ROW: [&str; 6] =
+    ["request", "identityPolicies", "resourcePolicy", "resourcePolicyType", "sessionPolicy", "permissionBoundary"];
+/// The keys of its request.
+const REQUEST: [&str; 6] = ["principal", "principalCanonicalId", "action", "resource", "resourceAccount", "context"];
+/// Keys that say where a row is from and what is expected of it. They decide nothing.
+const NOTES: [&str; 14] = [
+    "id",
+    "source",
+    "ref",
+    "why",
+    "note",
+    "tags",
+    "expected",
+    "oracles",
+    "judgement",
+    "ruling",
+    "confidence",
+    "error",
+    "reason",
+    "message",
+];
+
+/// Refuses a row with a key that is neither one of these nor a note.
+pub fn refuse_unknown_keys(row: &str, known: &[&'static str]) -> Result<(), String> {
+    let row: BTreeMap<String, IgnoredAny> = serde_json::from_str(row).map_err(|error| not_a_case(&error))?;
+    let all = || known.iter().chain(&NOTES).copied();
+    let Some(unknown) = row.keys().find(|key| all().all(|known| known != key.as_str())) else { return Ok(()) };
+    let meant = nearest(unknown, all()).map(|known| format!("; did you mean `{known}`?"));
+    let meant = meant.unwrap_or_else(|| format!("; write {}", known.join(", ")));
+    Err(format!("the row is not a valid case: `{unknown}` is unknown{meant}"))
+}
+
+fn not_a_case(error: &serde_json::Error) -> String {
+    format!("the row is not a valid case: {error}")
 }
 
 /// Answers one line of a file with one of the functions below. A line that is not UTF-8 is refused: with replacement
@@ -101,7 +141,7 @@ struct Case {
 }
 
 impl Case {
-    fn new(row: &Row<'_>) -> Result<Self, String> {
+    fn new(row: &Row<'_>, request: &RequestRow<'_>) -> Result<Self, String> {
         let compile = |name: String, kind, document: &RawValue| {
             let policy = Policy::parse_stored(kind, document.get()).map_err(|error| format!("{name}: {error}"))?;
             Ok::<_, String>(Arc::new(policy.compile()))
@@ -119,9 +159,8 @@ impl Case {
         let one = |name: &str, kind, document: Option<&RawValue>| {
             document.map(|document| compile(name.to_owned(), kind, document)).transpose()
         };
-        let principal: Principal =
-            row.request.principal.parse().map_err(|error| format!("request.principal: {error}"))?;
-        let account = match row.request.resource_account.as_deref() {
+        let principal: Principal = request.principal.parse().map_err(|error| format!("request.principal: {error}"))?;
+        let account = match request.resource_account.as_deref() {
             Some(account) => account.parse().map_err(|error| format!("request.resourceAccount: {error}"))?,
             None => principal.account().ok_or("request.resourceAccount is missing")?,
         };
@@ -133,7 +172,7 @@ impl Case {
             boundary: one("permissionBoundary", PolicyKind::Boundary, row.permission_boundary)?,
             principal,
             account,
-            context: context_of(row.request.context)?,
+            context: context_of(request.context)?,
         })
     }
 
@@ -166,14 +205,19 @@ impl Case {
     }
 }
 
-fn row_of(line: &str) -> Result<Row<'_>, String> {
-    serde_json::from_str(line).map_err(|error| format!("the row is not a valid case: {error}"))
+fn row_of(line: &str) -> Result<(Row<'_>, RequestRow<'_>), String> {
+    let row: Row<'_> = serde_json::from_str(line).map_err(|error| not_a_case(&error))?;
+    refuse_unknown_keys(line, &ROW)?;
+    let request = row.request.get();
+    let read = serde_json::from_str(request).map_err(|error| format!("request: {error}"))?;
+    refuse_unknown_keys(request, &REQUEST).map_err(|error| format!("request: {error}"))?;
+    Ok((row, read))
 }
 
 fn simulate(line: &str) -> Result<(&'static str, Value, Value), String> {
-    let row = row_of(line)?;
-    let case = Case::new(&row)?;
-    let (policies, request) = (case.policies(), case.request(&row.request));
+    let (row, request) = row_of(line)?;
+    let case = Case::new(&row, &request)?;
+    let (policies, request) = (case.policies(), case.request(&request));
     let decision = match case.trust() {
         Some(trust) => decide_trust(trust, &policies, &request),
         None => decide(&policies, &request),
@@ -206,9 +250,9 @@ fn with_explanation<T>(
     line: &str,
     tell: impl FnOnce(&Explanation, (&'static str, Value, Value)) -> T,
 ) -> Result<T, String> {
-    let row = row_of(line)?;
-    let case = Case::new(&row)?;
-    let (policies, request) = (case.policies(), case.request(&row.request));
+    let (row, request) = row_of(line)?;
+    let case = Case::new(&row, &request)?;
+    let (policies, request) = (case.policies(), case.request(&request));
     let explanation = match case.trust() {
         Some(trust) => explain_trust(trust, &policies, &request),
         None => explain(&policies, &request),
@@ -285,8 +329,8 @@ fn message_of(error: &PolicyError) -> String {
 }
 
 fn validate(line: &str) -> Result<(&'static str, Value, Value), String> {
-    let row: ValidationRow =
-        serde_json::from_str(line).map_err(|error| format!("the row is not a valid case: {error}"))?;
+    let row: ValidationRow = serde_json::from_str(line).map_err(|error| not_a_case(&error))?;
+    refuse_unknown_keys(line, &["kind", "document", "bucket"])?;
     let parsed = match (row.kind.as_str(), &row.bucket) {
         ("bucket-policy" | "policy-status", Some(bucket)) => Policy::parse_bucket(bucket, &row.document),
         ("bucket-policy" | "policy-status", None) => Policy::parse(PolicyKind::Bucket, &row.document),

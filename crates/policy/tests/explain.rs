@@ -135,6 +135,18 @@ fn a_row_is_explained_as_it_is_decided() {
         assert_eq!(*failed, want);
     }
     let bad: serde_json::Value = serde_json::from_str(&policy::cases::explain_line(r#"{"id":7}"#)).unwrap();
+    for (row, want) in [
+        (
+            r#"{"request":{"principal":"x","action":"a","resource":"r"},"identityPolices":[]}"#,
+            "did you mean `identityPolicies`?",
+        ),
+        (
+            r#"{"request":{"principal":"x","action":"a","resource":"r","contxt":{}}}"#,
+            "request: the row is not a valid case: `contxt` is unknown",
+        ),
+    ] {
+        assert!(policy::cases::simulate_line(row).contains(want), "{}", policy::cases::simulate_line(row));
+    }
     assert!(bad["id"] == 7 && bad["error"].as_str().unwrap().starts_with("the row is not a valid case"), "{bad}");
 }
 

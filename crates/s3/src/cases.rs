@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use policy::Context;
+use policy::cases::refuse_unknown_keys;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -53,6 +54,10 @@ struct Case {
     body: Option<String>,
 }
 
+/// The keys of a row, with those that say what is expected.
+const KEYS: [&str; 10] =
+    ["service", "method", "path", "query", "headers", "body", "op", "context", "conditional", "requires"];
+
 /// The permissions of a call of the IAM or STS query API with these parameters; its condition keys are set in the context. The
 /// text of an error says why it cannot be judged.
 pub type QueryJudge = fn(&[(String, String)], &mut Context) -> Result<Vec<Requirement>, String>;
@@ -67,10 +72,11 @@ pub fn actions_line(line: &str, judge_query: QueryJudge) -> String {
             return json!({ "id": id, "error": format!("the row is not a case: {error}") }).to_string();
         }
     };
-    let answer = match case.service.as_deref() {
+    let answer = refuse_unknown_keys(line, &KEYS).and_then(|()| match case.service.as_deref() {
         Some("iam" | "sts") => case.query_api(judge_query),
-        _ => case.s3(judge_query),
-    };
+        None | Some("s3") => case.s3(judge_query),
+        Some(other) => Err(format!("service: `{other}` is unknown; write s3, iam or sts")),
+    });
     let mut answer = answer.unwrap_or_else(|error| json!({ "error": error }));
     if let Value::Object(fields) = &mut answer {
         fields.insert(String::from("id"), case.id);
