@@ -6,12 +6,13 @@ use serde::Serialize;
 
 use crate::action::{Action, ActionSet};
 use crate::action_element::actions_of;
+use crate::action_facts::ResourceType;
 use crate::fault::Fault;
 use crate::grammar::{Comparison, Condition, Document, Effect, PrincipalKind, Statement, nearest};
 use crate::policy::Policy;
 use crate::policy_kind::PolicyKind;
 use crate::public::is_public;
-use crate::rules::{is_known_key, nearest_key};
+use crate::rules::{fitting, is_known_key, nearest_key};
 use crate::template::{Special, Token, tokens};
 use crate::value::{Decimal, Instant, decode_binary, parse_bool};
 
@@ -122,6 +123,10 @@ impl Findings {
         self.principal(kind, statement, path);
         self.actions(kind, statement, path);
         self.resources(document, statement, path);
+        // A bucket policy with such a statement is refused.
+        if kind != PolicyKind::Bucket {
+            self.actions_without_resource(statement, path);
+        }
         for condition in &statement.conditions {
             self.condition(
                 document,
@@ -245,6 +250,31 @@ impl Findings {
                 self.push(Severity::Warning, path.clone(), message, "write the ARN in full: arn:aws:s3:::bucket/*");
             }
             self.variables(document, pattern, true, &path);
+        }
+    }
+
+    /// Reports actions that apply to none of the statement's resources.
+    fn actions_without_resource(&mut self, statement: &Statement, path: &str) {
+        let Some(resource) = statement.resource.as_ref().filter(|resource| !resource.not) else { return };
+        if statement.action.not {
+            return;
+        }
+        let fitting = fitting(&resource.patterns);
+        for (j, pattern) in statement.action.patterns.iter().enumerate() {
+            let covered = actions_of(pattern);
+            if covered == ActionSet::default() || covered.iter().any(|action| fitting.contains(action)) {
+                continue;
+            }
+            let message = format!("`{pattern}` does not apply to any resource of the statement, so it has no effect");
+            let advice = match covered.iter().next().map(|action| (action.service(), action.resource_types())) {
+                Some(("s3", types)) if types.contains(&ResourceType::S3Object) => "name objects: arn:aws:s3:::bucket/*",
+                Some(("s3", types)) if types.contains(&ResourceType::S3Bucket) => {
+                    "name the bucket: arn:aws:s3:::bucket"
+                }
+                Some(("iam", _)) => "name users, roles or the like: arn:aws:iam::000000000000:user/*",
+                _ => "name a resource of the action's own type",
+            };
+            self.push(Severity::Warning, format!("{path}.Action[{j}]"), message, advice);
         }
     }
 

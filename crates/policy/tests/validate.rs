@@ -597,6 +597,26 @@ fn findings() {
         (Identity, identity(r#""Effect":"Deny","Action":["s3:GetObject","s3:*"],"Resource":"*""#), vec![]),
         (
             Identity,
+            identity(r#""Effect":"Allow","Action":["s3:ListBucket","s3:GetObject","s3:Put*"],"Resource":"arn:aws:s3:::reef""#),
+            vec![(Warning, "Statement[0].Action[1]", "arn:aws:s3:::bucket/*")],
+        ),
+        (
+            Session,
+            identity(r#""Effect":"Deny","Action":"s3:ListBucket","Resource":"arn:aws:s3:::reef/*""#),
+            vec![(Warning, "Statement[0].Action[0]", "name the bucket")],
+        ),
+        (
+            Identity,
+            identity(r#""Effect":"Allow","Action":["iam:GetUser","s3:List*"],"Resource":"arn:aws:s3:::reef""#),
+            vec![(Warning, "Statement[0].Action[0]", "arn:aws:iam::")],
+        ),
+        (Identity, identity(r#""Effect":"Allow","Action":"s3:ListBucket","Resource":["arn:aws:s3:::b*/x","arn:aws:s3:::c/x"]"#), vec![]),
+        (Identity, identity(r#""Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::${aws:username}""#), vec![]),
+        (Identity, identity(r#""Effect":"Allow","Action":["s3:ListAllMyBuckets","iam:ListUsers"],"Resource":"arn:aws:s3:::*""#), vec![]),
+        (Identity, identity(r#""Effect":"Allow","Action":["s3:GetObject","iam:GetUser"],"Resource":"arn:aws:*:::x""#), vec![]),
+        (Identity, identity(r#""Effect":"Allow","Action":"sts:AssumeRole","Resource":"arn:aws:iam::000000000000:role/r""#), vec![]),
+        (
+            Identity,
             identity(r#""Effect":"Allow","NotAction":["s3:GetObject","s3:*"],"Resource":"*""#),
             vec![(SecurityWarning, "Statement[0].NotAction", "name the actions")],
         ),

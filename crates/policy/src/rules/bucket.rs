@@ -1,9 +1,9 @@
 //! PutBucketPolicy.
 
+use super::fitting::Place;
 use super::keys::{is_known_key, nearest_key};
 use crate::action::{Action, ActionSet};
 use crate::action_element::actions_of;
-use crate::action_facts::ResourceType;
 use crate::fault::{Fault, Rule};
 use crate::grammar::{
     Comparison, Condition, Document, Effect, PrincipalKind, PrincipalName, ResourceElement, Statement, nearest,
@@ -112,21 +112,6 @@ fn actions(statement: &Statement, path: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The types of resource that a statement's resources can be.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-struct Place {
-    bucket: bool,
-    object: bool,
-}
-
-/// Whether an ARN pattern can be a bucket, or an object.
-fn place_of(name: &str) -> Place {
-    match name.find('/') {
-        Some(slash) => Place { bucket: name.get(..slash).is_some_and(|bucket| bucket.contains('*')), object: true },
-        None => Place { bucket: true, object: name.contains('*') },
-    }
-}
-
 fn resources(bucket: Option<&str>, resource: &ResourceElement, path: &str) -> Result<Place, Fault> {
     let element = if resource.not { "NotResource" } else { "Resource" };
     let mut all = Place::default();
@@ -150,8 +135,7 @@ fn resources(bucket: Option<&str>, resource: &ResourceElement, path: &str) -> Re
             );
             return Err(Fault::new(Rule::BucketResource, format!("{path}.{element}[{j}]"), hint));
         };
-        let place = place_of(name);
-        all = Place { bucket: all.bucket || place.bucket, object: all.object || place.object };
+        all = all.and(Place::of(name));
     }
     Ok(all)
 }
@@ -169,12 +153,7 @@ fn fitting(
     places: Place,
     path: &str,
 ) -> Result<Vec<ActionSet>, Fault> {
-    let fits = |action: Action| {
-        let types = action.resource_types();
-        let place =
-            Place { bucket: types.contains(&ResourceType::S3Bucket), object: types.contains(&ResourceType::S3Object) };
-        resource.not || (places.bucket && place.bucket) || (places.object && place.object)
-    };
+    let fits = |action: Action| resource.not || places.admit(action);
     let s3 = || Action::all().filter(|action| action.service() == "s3");
     let mut all = Vec::new();
     for (j, pattern) in statement.action.patterns.iter().enumerate() {

@@ -1,6 +1,7 @@
 //! What the APIs require of a new document beyond the grammar.
 
 mod bucket;
+mod fitting;
 mod identity;
 mod keys;
 mod trust;
@@ -9,6 +10,7 @@ use crate::fault::Fault;
 use crate::grammar::Document;
 use crate::policy_kind::PolicyKind;
 
+pub(crate) use fitting::fitting;
 pub(crate) use keys::{is_known_key, nearest_key};
 
 /// Checks a document as the API that stores this kind does. Without a `bucket`, it may be about any one bucket.
