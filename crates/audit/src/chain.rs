@@ -93,6 +93,11 @@ impl DigestKey {
     }
 }
 
+/// Whether a text can be the public key of a log: 64 hexadecimal digits.
+pub fn is_public_key(text: &str) -> bool {
+    hex::decode(text).is_ok_and(|bytes| bytes.len() == 32)
+}
+
 /// The fingerprint of a public key.
 pub fn fingerprint(public: &str) -> String {
     let bytes = hex::decode(public).unwrap_or_default();

@@ -8,6 +8,7 @@
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -28,10 +29,10 @@ pub struct Query {
     pub bucket: Option<String>,
     /// The beginning of the key.
     pub prefix: Option<String>,
-    /// The operation, such as `GetObject` or `CreateUser`.
+    /// The operation, as a sink's `operations` name it: `GetObject`, `iam:CreateUser`, `Delete*`. Case does not matter.
     pub operation: Option<String>,
     /// The client's address.
-    pub client: Option<String>,
+    pub client: Option<IpAddr>,
     /// The request's id, or the `DecisionId` of a refusal.
     pub request_id: Option<String>,
     /// Not before this time.
@@ -53,12 +54,30 @@ impl Query {
             && self.principal.as_deref().is_none_or(|principal| is_by(event, principal))
             && is(&self.bucket, &parameters["bucketName"])
             && self.prefix.as_ref().is_none_or(starts)
-            && is(&self.operation, &event["eventName"])
-            && is(&self.client, &event["sourceIPAddress"])
+            && self.operation.as_deref().is_none_or(|operation| is_operation(event, operation))
+            && self.client.is_none_or(|client| is_from(event, client))
             && is(&self.request_id, &event["requestID"])
             && self.since.is_none_or(|since| time().is_some_and(|time| time >= since))
             && self.until.is_none_or(|until| time().is_some_and(|time| time < until))
     }
+}
+
+fn is_operation(event: &Value, wanted: &str) -> bool {
+    let (service, wanted) = wanted.split_once(':').map_or((None, wanted), |(service, name)| (Some(service), name));
+    let begins = |text: &str, beginning: &str| {
+        text.get(..beginning.len()).is_some_and(|text| text.eq_ignore_ascii_case(beginning))
+    };
+    let source = event["eventSource"].as_str().unwrap_or_default();
+    let name = event["eventName"].as_str().unwrap_or_default();
+    let is_named = match wanted.strip_suffix('*') {
+        Some(beginning) => begins(name, beginning),
+        None => name.eq_ignore_ascii_case(wanted),
+    };
+    is_named && service.is_none_or(|service| begins(source, &format!("{service}.")))
+}
+
+fn is_from(event: &Value, client: IpAddr) -> bool {
+    event["sourceIPAddress"].as_str().and_then(|address| address.parse().ok()) == Some(client)
 }
 
 /// Whether a permission or a signature was refused.
@@ -89,15 +108,22 @@ fn is_by(event: &Value, principal: &str) -> bool {
     ends && !arn.is_empty() || key.iter().any(|key| *key == principal) || anonymous
 }
 
-/// A time: `2026-01-31T12:00:00Z`, or how long ago, such as `90d`, `12h` or `30m`.
+/// A time: `2026-01-31T12:00:00Z`, a day that begins then in UTC, `2026-01-31`, or how long ago, such as `90d`, `12h` or `30m`.
 pub fn time(text: &str, now: Timestamp) -> Result<Timestamp, String> {
-    let wrong =
-        || format!("`{text}` is neither a time such as 2026-01-31T12:00:00Z nor a span such as 90d, 12h or 30m");
+    let wrong = || {
+        format!(
+            "`{text}` is neither a time such as 2026-01-31T12:00:00Z or 2026-01-31 nor a span such as 90d, 12h or 30m"
+        )
+    };
     let seconds = match text.char_indices().next_back() {
         Some((_, 'd')) => 24 * 3600,
         Some((_, 'h')) => 3600,
         Some((_, 'm')) => 60,
-        _ => return text.parse().map_err(|_| wrong()),
+        _ => {
+            let day = text.len() == "2026-01-31".len();
+            let text = if day { format!("{text}T00:00:00Z") } else { text.to_owned() };
+            return text.parse().map_err(|_| wrong());
+        }
     };
     let number: i64 = text.get(..text.len() - 1).and_then(|number| number.parse().ok()).ok_or_else(wrong)?;
     let span = number.checked_mul(seconds).filter(|span| *span >= 0).ok_or_else(wrong)?;
@@ -106,7 +132,7 @@ pub fn time(text: &str, now: Timestamp) -> Result<Timestamp, String> {
 
 /// Calls `found` for each event of a log that matches, the oldest first, with the line as it stands in the file. Skips lines that
 /// are not events, and returns how many it skipped. A line without a newline at its end counts as skipped: its write has not finished.
-/// `found` can end the search.
+/// `found` can end the search. A file without any event is refused: it is no log in this form.
 pub fn search(
     path: &Path,
     query: &Query,
@@ -114,7 +140,7 @@ pub fn search(
 ) -> Result<u64, String> {
     let problem = |path: &Path, error: std::io::Error| format!("`{}` cannot be read: {error}", path.display());
     let all = existing(path)?;
-    let (mut unreadable, mut line) = (0, Vec::new());
+    let (mut unreadable, mut events, mut strange, mut line) = (0, 0_u64, 0_u64, Vec::new());
     for (_, file) in all {
         let mut lines = BufReader::new(File::open(&file).map_err(|error| problem(&file, error))?);
         loop {
@@ -123,6 +149,8 @@ pub fn search(
                 break;
             }
             let event = line.strip_suffix(b"\n").and_then(|line| serde_json::from_slice::<Value>(line).ok());
+            let event = event.filter(|event| event["eventName"].is_string());
+            events += u64::from(event.is_some());
             match event {
                 Some(event) if query.matches(&event) => {
                     if found(String::from_utf8_lossy(&line).trim_end(), &event).is_break() {
@@ -130,9 +158,18 @@ pub fn search(
                     }
                 }
                 Some(_) => {}
-                None => unreadable += 1,
+                None => {
+                    unreadable += 1;
+                    strange += u64::from(line.ends_with(b"\n"));
+                }
             }
         }
+    }
+    if events == 0 && strange > 0 {
+        return Err(format!(
+            "`{}` is no audit log of CloudTrail's form: none of its {strange} lines is an event; name the path of a sink",
+            path.display()
+        ));
     }
     Ok(unreadable)
 }
@@ -221,7 +258,8 @@ mod tests {
     #[test]
     fn events_match_by_each_filter() {
         let event = json!({
-            "eventTime": "2026-11-30T03:00:00.000Z", "eventName": "GetObject", "sourceIPAddress": "10.0.0.1", "requestID": "AB",
+            "eventTime": "2026-11-30T03:00:00.000Z", "eventName": "GetObject", "eventSource": "s3.amazonaws.com", "sourceIPAddress": "10.0.0.1",
+            "requestID": "AB",
             "userIdentity": {"type": "IAMUser", "arn": "arn:aws:iam::000000000000:user/alice", "accessKeyId": "AKA"},
             "requestParameters": {"bucketName": "reef", "key": "a/b"},
             "additionalEventData": {"kelpgate": {"decisions": [{"decision": "explicit_deny"}]}}});
@@ -239,7 +277,13 @@ mod tests {
             (Query { bucket: some("reef"), prefix: some("a/"), ..none() }, true),
             (Query { bucket: some("ree"), ..none() }, false),
             (Query { operation: some("PutObject"), ..none() }, false),
-            (Query { client: some("10.0.0.1"), request_id: some("AB"), ..none() }, true),
+            (Query { operation: some("getobject"), ..none() }, true),
+            (Query { operation: some("s3:Get*"), ..none() }, true),
+            (Query { operation: some("s3:*"), ..none() }, true),
+            (Query { operation: some("iam:GetObject"), ..none() }, false),
+            (Query { operation: some("Get"), ..none() }, false),
+            (Query { client: "10.0.0.2".parse().ok(), ..none() }, false),
+            (Query { client: "10.0.0.1".parse().ok(), request_id: some("AB"), ..none() }, true),
             (Query { since: at("2026-11-30T03:00:00Z"), ..none() }, true),
             (Query { until: at("2026-11-30T03:00:00Z"), ..none() }, false),
         ] {
@@ -293,6 +337,8 @@ mod tests {
             ("12h", Some("2026-11-29T15:00:00Z")),
             ("30m", Some("2026-11-30T02:30:00Z")),
             ("2026-01-31T12:00:00Z", Some("2026-01-31T12:00:00Z")),
+            ("2026-01-31", Some("2026-01-31T00:00:00Z")),
+            ("2026-02-31", None),
             ("", None),
             ("d", None),
             ("-1d", None),

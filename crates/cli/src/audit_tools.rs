@@ -1,5 +1,6 @@
 //! `kelpgate audit` and `kelpgate why`: search the files of an audit log, check them, explain a refusal.
 
+use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +12,7 @@ use clap::{Args, Subcommand};
 use http::{Method, StatusCode};
 use jiff::Timestamp;
 use serde_json::Value;
+use transfer::tree::error_of;
 
 use crate::api::{Gateway, encoded};
 use crate::arguments::Place;
@@ -25,6 +27,7 @@ pub enum AuditCommand {
 }
 
 #[derive(Args)]
+#[command(mut_arg("filer", |filer| filer.help("Comma separated filers, `host:port` or `host:port.grpcPort`; none by default")))]
 pub struct Verify {
     /// The log: the path of its sink.
     #[arg(value_name = "FILE")]
@@ -54,16 +57,16 @@ pub struct Search {
     /// Only keys that begin so.
     #[arg(long, value_name = "TEXT")]
     pub prefix: Option<String>,
-    /// Only this operation: `GetObject`, `CreateUser`.
-    #[arg(long, value_name = "NAME")]
+    /// Only this operation: `GetObject`, `iam:CreateUser`, `Delete*`, `iam:*`.
+    #[arg(long, value_name = "NAME", value_parser = operation)]
     pub operation: Option<String>,
     /// Only this client address.
     #[arg(long, value_name = "ADDRESS")]
-    pub client: Option<String>,
+    pub client: Option<IpAddr>,
     /// Only this request: the id of the request or of its decision.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = decision_id)]
     pub request: Option<String>,
-    /// Not before this time: 2026-01-31T12:00:00Z, or 90d, 12h, 30m ago.
+    /// Not before this time: 2026-01-31T12:00:00Z, 2026-01-31, or 90d, 12h, 30m ago.
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
     /// Before this time.
@@ -93,6 +96,20 @@ fn decision_id(text: &str) -> Result<String, String> {
     }
 }
 
+fn operation(text: &str) -> Result<String, String> {
+    let (service, name) = text.split_once(':').map_or((None, text), |(service, name)| (Some(service), name));
+    let is_service = |service: &str| ["s3", "iam", "sts"].iter().any(|known| known.eq_ignore_ascii_case(service));
+    let letters = name.strip_suffix('*').unwrap_or(name);
+    let is_name = !name.is_empty() && letters.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    match is_name && service.is_none_or(is_service) {
+        true => Ok(text.to_owned()),
+        false => {
+            Err("write the name of an operation, or its beginning and `*`: GetObject, iam:CreateUser, Delete*"
+                .to_owned())
+        }
+    }
+}
+
 /// Runs one of them. False if the log was changed.
 pub async fn run(command: AuditCommand) -> Result<bool, String> {
     match command {
@@ -106,6 +123,12 @@ async fn check(asked: &Verify) -> Result<bool, String> {
     let path = asked.key.clone().unwrap_or_else(|| PathBuf::from(format!("{}.key.pub", asked.file.display())));
     let key = std::fs::read_to_string(&path)
         .map_err(|error| format!("the public key `{}` cannot be read: {error}; name it with -key", path.display()))?;
+    if !chain::is_public_key(key.trim()) {
+        return Err(format!(
+            "`{}` is not the public key of an audit log; name the file that ends with `.key.pub` with -key",
+            path.display()
+        ));
+    }
     let first = verify(&asked.file, key.trim(), None)?;
     let anchor = match (&first.head, asked.place.filer.is_some() || asked.place.dir.is_some()) {
         (Some(head), true) => Some(anchor(&asked.place, &chain::read(head, key.trim())?.log).await?),
@@ -149,11 +172,16 @@ fn search(asked: &Search) -> Result<(), String> {
         bucket: asked.bucket.clone(),
         prefix: asked.prefix.clone(),
         operation: asked.operation.clone(),
-        client: asked.client.clone(),
+        client: asked.client,
         request_id: asked.request.clone(),
         since: time("since", &asked.since)?,
         until: time("until", &asked.until)?,
     };
+    if let (Some(since), Some(until)) = (query.since, query.until)
+        && since >= until
+    {
+        return Err(format!("-since ({since}) is not before -until ({until}), so nothing is between them"));
+    }
     let print = |line: &str, event: &Value| {
         match asked.json {
             true => say!("{line}"),
@@ -184,12 +212,12 @@ pub async fn why(asked: Why) -> Result<bool, String> {
     }
     let endpoint = &asked.gateway.endpoint;
     match remembered {
-        Err(error) => say!("{endpoint} was not asked: {error}"),
-        Ok(_) => say!("{endpoint} does not remember a refusal {}", asked.id),
+        Err(error) => eprintln!("kelpgate: {error}"),
+        Ok(_) => eprintln!("kelpgate: {endpoint} does not remember a refusal {}", asked.id),
     }
     match &asked.file {
-        None => say!("name an audit log with -file to look in it"),
-        Some(file) => say!("`{}` has no event of it", file.display()),
+        None => eprintln!("name an audit log with -file to look in it"),
+        Some(file) => eprintln!("`{}` has no event of it", file.display()),
     }
     Ok(false)
 }
@@ -212,6 +240,9 @@ async fn recall(asked: &Why) -> Result<Option<String>, String> {
     match answer.status {
         StatusCode::OK => Ok(Some(text)),
         StatusCode::NOT_FOUND => Ok(None),
-        status => Err(format!("{status}: {text}")),
+        status => {
+            let (code, message) = error_of(&answer.body).unwrap_or_else(|| (status.to_string(), text));
+            Err(format!("{} does not tell: {code}: {message}", asked.gateway.endpoint))
+        }
     }
 }
