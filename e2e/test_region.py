@@ -7,6 +7,7 @@ from botocore.client import Config
 import kelpgate
 import world
 from clients import Key, client, make_bucket, refused, unique
+from processes import run
 from signing import Signer, request, send, sha256
 
 REGION = "eu-west-1"
@@ -118,3 +119,23 @@ def test_a_bucket_that_is_there_already(gateway_a, root_a):
         client("s3", gateway_a.url, world.DORA).create_bucket(Bucket=name)
     with refused("AccessDenied", 403):
         client("s3", gateway_a.url, world.BOB).create_bucket(Bucket=name)
+
+
+def tool(server, key, words, region=REGION):
+    env = {"AWS_ACCESS_KEY_ID": key.access, "AWS_SECRET_ACCESS_KEY": key.secret, "AWS_ENDPOINT_URL": server.url}
+    return run([kelpgate.binary(), *words.split()], check=False, env={**env, "AWS_REGION": "", "AWS_DEFAULT_REGION": region})
+
+
+def test_tools_sign_for_the_region_of_the_environment(server):
+    done = tool(server, server.root, "why 0123456789ABCDEF")
+    assert (done.returncode, done.stdout) == (1, "") and "does not remember a refusal" in done.stderr, done
+    done = tool(server, server.root, "why 0123456789ABCDEF", "us-west-2")
+    assert (done.returncode, done.stdout) == (1, "") and REGION in done.stderr, done
+    assert "<" not in done.stderr, "errors are told in words"
+
+
+def test_tools_tell_errors_in_words(server, stranger):
+    for words in ["sessions list", "sessions revocations", "sessions revoke -role=R", "why 0123456789ABCDEF"]:
+        done = tool(server, stranger, words)
+        assert (done.returncode, done.stdout) == (1, ""), done
+        assert "AccessDenied: " in done.stderr and "<" not in done.stderr, done

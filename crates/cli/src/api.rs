@@ -19,12 +19,27 @@ const PATH: &AsciiSet = &UNRESERVED.remove(b'/');
 /// `AWS_SHARED_CREDENTIALS_FILE`.
 #[derive(Args)]
 pub struct Gateway {
-    /// The URL of a gateway.
-    #[arg(long, env = "AWS_ENDPOINT_URL", default_value = "http://127.0.0.1:8333", value_name = "URL")]
+    /// The URL of a gateway; default is `AWS_ENDPOINT_URL`, or `http://127.0.0.1:8333`.
+    #[arg(long, default_value_t = default_endpoint(), hide_default_value = true, value_name = "URL")]
     pub endpoint: String,
-    /// The region for which the call is signed.
-    #[arg(long, env = "AWS_REGION", default_value = "us-east-1", value_name = "REGION")]
+    /// The region for which the call is signed; default is `AWS_REGION`, `AWS_DEFAULT_REGION`, or `us-east-1`.
+    #[arg(long, default_value_t = default_region(), hide_default_value = true, value_name = "REGION")]
     pub region: String,
+}
+
+/// A variable of the environment; one that is empty counts as not set.
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn default_endpoint() -> String {
+    variable("AWS_ENDPOINT_URL").unwrap_or_else(|| "http://127.0.0.1:8333".to_owned())
+}
+
+/// The region that the environment names, as the AWS CLI reads it.
+pub fn default_region() -> String {
+    let region = variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"));
+    region.unwrap_or_else(|| "us-east-1".to_owned())
 }
 
 /// A text as it stands in a query.

@@ -4,7 +4,7 @@ mod apply;
 mod export;
 mod import;
 mod passphrase;
-mod remote;
+pub mod remote;
 mod secrets;
 mod tree_files;
 mod unused;

@@ -1,9 +1,10 @@
 //! `kelpgate sessions`: lists sessions, and ends them. A gateway is asked, because only its answer says that every gateway refuses the
 //! sessions.
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 
 use crate::api::Gateway;
+use crate::iam_tools::remote;
 use crate::output;
 
 #[derive(Subcommand)]
@@ -17,6 +18,7 @@ pub enum SessionsCommand {
 }
 
 #[derive(Args)]
+#[command(group = ArgGroup::new("target").args(["role", "user", "provider", "session"]).required(true))]
 pub struct Revoke {
     /// The sessions of a role.
     #[arg(long, value_name = "NAME")]
@@ -107,7 +109,7 @@ async fn call<'a>(
     action: &'a str,
     given: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> Result<String, String> {
-    let answer = gateway.query("iam", action, given).await?;
-    let text = String::from_utf8_lossy(&answer.body).into_owned();
-    if answer.status.is_success() { Ok(text) } else { Err(format!("{}: {text}", answer.status)) }
+    let given: Vec<(&str, &str)> = given.into_iter().collect();
+    let answer = remote::iam(gateway, "iam", action, &given).await?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
 }

@@ -14,7 +14,7 @@ use ids::BucketName;
 use percent_encoding::percent_decode_str;
 use tokio::runtime::Handle;
 
-use crate::api::{Gateway, encoded, encoded_path};
+use crate::api::{Gateway, default_region, encoded, encoded_path, variable};
 use crate::http_client::{Answer, HttpClient};
 
 /// How a URL of a bucket begins.
@@ -43,9 +43,7 @@ impl Bucket {
         let bucket = bucket.parse().map_err(|error| format!("`{url}`: {error}; write `s3://BUCKET/PREFIX`"))?;
         let prefix = prefix.trim_matches('/');
         let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
-        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let region = variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"));
-        let region = region.unwrap_or_else(|| "us-east-1".to_owned());
+        let region = default_region();
         let endpoint = endpoint.map(str::to_owned).or_else(|| variable("AWS_ENDPOINT_URL_S3"));
         let endpoint = endpoint.or_else(|| variable("AWS_ENDPOINT_URL"));
         let endpoint = endpoint.unwrap_or_else(|| format!("https://s3.{region}.amazonaws.com"));

@@ -147,7 +147,8 @@ pub(super) async fn page(
     Ok(iam(gateway, "iam", action, &pairs).await?)
 }
 
-pub(super) async fn iam(
+/// Calls an action of IAM or STS, and again while the gateway cannot answer yet.
+pub async fn iam(
     gateway: &Gateway,
     service: &'static str,
     action: &str,
