@@ -67,7 +67,10 @@ pub async fn create(arguments: Backup) -> Result<(), String> {
 
 /// Restores or verifies a backup.
 pub async fn restore(arguments: Restore) -> Result<(), String> {
-    let Restore { from, at, snapshot, dir, .. } = arguments;
+    let Restore { from, at, snapshot, dir, verify } = arguments;
+    if verify && dir.is_some() {
+        return Err("-verify restores nothing, and -dir names where to restore: leave one of them out".to_owned());
+    }
     let from = place("-from", &from, &at)?;
     let run = || match &dir {
         Some(dir) => backup::restore(from, snapshot.as_deref(), dir),

@@ -22,9 +22,14 @@ pub async fn run(arguments: IamExport) -> Result<bool, String> {
         return tree(&arguments, directory).await;
     }
     // Check the arguments first.
-    let passphrase = match arguments.secrets {
-        SecretsMode::Encrypted => Some(passphrase::read(arguments.passphrase_file.as_deref())?),
-        SecretsMode::None | SecretsMode::Plain => None,
+    let passphrase = match (arguments.secrets, &arguments.passphrase_file) {
+        (SecretsMode::Encrypted, file) => Some(passphrase::read(file.as_deref())?),
+        (SecretsMode::None | SecretsMode::Plain, None) => None,
+        (SecretsMode::None | SecretsMode::Plain, Some(_)) => {
+            return Err("-passphraseFile is for -secrets=encrypted: add it, or leave the file out; without it the export has no encrypted \
+                        secrets"
+                .to_owned());
+        }
     };
     let configuration = super::configuration(&arguments.place)?;
     let (_, snapshot) = place::read(arguments.place.place.open().await?, &configuration).await?;

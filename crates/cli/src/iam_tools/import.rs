@@ -94,22 +94,27 @@ fn read(path: &Path) -> Result<Bundle, String> {
                 Err(error) => return Err(problem(&error)),
             }
         }
-        if files.is_empty() {
-            return Err(format!(
-                "`{shown}` is neither a tree (it has no {}) nor has it the files of MinIO's export ({})",
-                transfer::tree::MARKER,
-                MINIO_FILES.join(", ")
-            ));
-        }
-        return from_minio(&files).map_err(|(file, error)| format!("`{shown}`: {file}: {error}"));
+        return of_minio(path, &files);
     }
     let bytes = std::fs::read(path).map_err(|error| problem(&error))?;
     if bytes.starts_with(ZIP) {
-        let files = unzip(bytes).map_err(|error| problem(&error))?;
-        return from_minio(&files).map_err(|(file, error)| format!("`{shown}`: {file}: {error}"));
+        return of_minio(path, &unzip(bytes).map_err(|error| problem(&error))?);
     }
     let text = String::from_utf8(bytes).map_err(|_| problem(&"it is neither text nor a zip"))?;
     from_json(&text, &|name| std::env::var(name).ok()).map_err(|error| format!("`{shown}`: {error}"))
+}
+
+/// MinIO's export, of which not every file has to be there.
+fn of_minio(path: &Path, files: &BTreeMap<String, String>) -> Result<Bundle, String> {
+    let shown = path.display();
+    if !MINIO_FILES.iter().any(|name| files.contains_key(*name)) {
+        return Err(format!(
+            "`{shown}` is neither a tree (it has no {}) nor has it the files of MinIO's export ({})",
+            transfer::tree::MARKER,
+            MINIO_FILES.join(", ")
+        ));
+    }
+    from_minio(files).map_err(|(file, error)| format!("`{shown}`: {file}: {error}"))
 }
 
 /// The JSON files of a zip, by their names without a directory.

@@ -34,7 +34,16 @@ pub fn read(path: &Path) -> Result<Tree, String> {
     let shown = path.display();
     let metadata = fs::metadata(path).map_err(|error| format!("`{shown}` cannot be read: {error}"))?;
     if !metadata.is_dir() {
-        return Tree::from_json(&text(path, TREE_BYTES)?).map_err(|error| format!("`{shown}`: {error}"));
+        let tree = Tree::from_json(&text(path, TREE_BYTES)?).map_err(|error| format!("`{shown}`: {error}"))?;
+        if tree.kinds.is_empty() && path.file_name() == Some(MARKER.as_ref()) {
+            return Err(format!("`{shown}` only marks the directory that it is in as a tree; name the directory"));
+        }
+        return Ok(tree);
+    }
+    // Before the files, each of which may be of something else.
+    if !is_tree(path) {
+        let nothing = Tree::from_files(&BTreeMap::new(), &BTreeSet::new());
+        return nothing.map_err(|error| format!("`{shown}`: {error}"));
     }
     let (mut files, mut directories) = (BTreeMap::new(), BTreeSet::new());
     for (name, is_directory) in entries(path)? {
