@@ -1,6 +1,7 @@
 """Wrong flags, files and requests: each answer says what is wrong, where, and what to do next."""
 
 import re
+import zipfile
 
 import pytest
 
@@ -46,6 +47,8 @@ FILES = {
     "resource-policy.json": '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"reef/*"}]}',
     "no-principal-policy.json": '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*"}]}',
     "case.json": '{"request": {"principal": "x", "action": "s3:GetObject", "resource": "arn:aws:s3:::a/b", "context": {}}}',
+    "policy-lines": '\n{"request": {"principal": "x"}, "identityPolices": []}\n',
+    "action-lines": '{"id": 1, "service": "ec2", "method": "GET", "path": "/reef"}\n',
     "empty.json": "{}",
     "version.json": '{"format": "kelpgate-iam", "version": 9}',
     "tree.json": '{"format": "kelpgate-iam-tree", "version": 1, "user": {}}',
@@ -133,8 +136,17 @@ backup -dir=D/tree -to=D/tree/../tree/users/b/c | is inside of `D/tree` | name a
 audit verify D/none | there is no audit log `D/none`
 audit verify D/file | the public key `D/file.key.pub` cannot be read | -key
 audit query D/none | there is no audit log `D/none`
+audit query D/policy-lines | `D/policy-lines` is no audit log of CloudTrail's form | none of its 1 lines
+audit query D/file -operation=iam:Get-User | -operation | iam:CreateUser
+audit query D/file -client=bogus | -client <ADDRESS> | bogus
+audit query D/file -request=123 | -request <ID> | 16 hexadecimal digits
+audit query D/file -since=1h -until=2h | -since | is not before -until
+audit query D/file -since=2026-31-12 | `2026-31-12` | 2026-01-31
+audit verify D/file -key=D/empty.json | `D/empty.json` is not the public key | `.key.pub`
 audit query none-here | there is no audit log `none-here` | sink
 restore -from=D/b | -dir <DIR> | Usage
+restore -from=D/b -verify=false | -dir <DIR> | Usage
+restore -from=D/b -verify -dir=D/r | -verify restores nothing | leave one of them out
 restore -from=D/none -dir=D/r | `D/none` has no snapshot
 compact -dir=D/none | `D/none` | no directory
 iam exprot | exprot | 'export'
@@ -143,22 +155,29 @@ iam export -filer=127.0.0.1:1 | 127.0.0.1:1 | correct -filer
 iam export -secrets=some | -secrets | encrypted, plain
 iam export -secrets=encrypted | passphrase | -passphraseFile=FILE
 iam export -secrets=encrypted -passphraseFile=D/readable-pass | `D/readable-pass` | chmod 600
+iam export -passphraseFile=D/file -out=D/out.json | -passphraseFile | -secrets=encrypted
+iam export -endpoint=http://127.0.0.1:1 -filer=x:1 -tree=D/t | '-filer <HOSTS>' | '-endpoint <URL>'
 iam export -endpoint=http://127.0.0.1:1 | -endpoint | -filer=host:port
 iam import | <FILE> | Usage
 iam import -dir=D D/none | `D/none` cannot be read
 iam import -dir=D D/empty.json | `D/empty.json`: line 1 | neither an export of Kelpgate
+iam import -dir=D D/foreign.zip | `D/foreign.zip` is neither a tree | policies.json
 iam import -dir=D D/version.json | version 9 | use one as new as
 iam import -dir=D D/binary | `D/binary` | neither text nor a zip
 iam encrypt-secrets -dir=D | no key | openssl rand
 iam diff | <DIR|FILE> | Usage
 iam diff D/none | `D/none` cannot be read
 iam diff D/tree | kelpgate-iam.json | is missing
+iam diff D | kelpgate-iam.json | is missing
+iam diff D/marked/kelpgate-iam.json | only marks the directory | name the directory
 iam diff D/empty.json | `format` is missing | kelpgate-iam-tree
 iam diff D/tree.json | `user` is unknown here | docs/iam-as-files.md
 iam diff D/secret-tree.json | `users.al.credentials` | remove it
 iam apply -endpoint=nope D/good-tree.json | -endpoint: `nope` | http://127.0.0.1:8333
 iam apply -endpoint=http://127.0.0.1:1 D/good-tree.json | http://127.0.0.1:1 does not answer | -endpoint
 sessions revoke -subject=x | -provider <PROVIDER> | Usage
+sessions revoke | -role <NAME> | Usage
+sessions revoke -role=a -user=b | '-role <NAME>' cannot be used with | '-user <NAME>'
 sessions list -endpoint=http://127.0.0.1:1 | does not answer | start the gateway
 why abc | 'abc' | copy the 16 hexadecimal digits of `DecisionId`
 why 0123456789abcdef | no key to sign with
@@ -177,7 +196,10 @@ policy validate -kind=bucket D/no-principal-policy.json | Statement[0] | Princip
 policy simulate | -cases <FILE> | Usage
 policy simulate -cases=D/none | `D/none` cannot be read
 policy explain D/none | `D/none` cannot be read
-policy explain -cases=D/empty.json | missing field `request` | rows that could not be explained: 1
+policy explain -cases=D/empty.json | missing field `request` | rows that could not be answered: 1
+policy simulate -cases=D/policy-lines | "line":2 | `identityPolices` is unknown; did you mean `identityPolicies`? | could not be answered: 1
+policy validate -cases=D/policy-lines | "line":2 | is unknown | could not be answered: 1
+policy actions -cases=D/action-lines | "line":1 | service: `ec2` is unknown | could not be answered: 1
 policy explain D/empty.json | `D/empty.json` | missing field `request`
 policy explain D/case.json | request.principal: `x` | expected an ARN
 """.strip().splitlines()
@@ -190,6 +212,10 @@ def files(tmp_path_factory):
         (directory / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     (directory / "readable-pass").chmod(0o644)
     (directory / "tree/users").mkdir(parents=True)
+    (directory / "marked").mkdir()
+    (directory / "marked/kelpgate-iam.json").write_text('{"format": "kelpgate-iam-tree", "version": 1}')
+    with zipfile.ZipFile(directory / "foreign.zip", "w") as foreign:
+        foreign.writestr("notes.json", "{}")
     return directory
 
 

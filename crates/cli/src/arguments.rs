@@ -9,7 +9,7 @@ use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use server::settings::SignatureV2;
 
-use crate::api::Gateway;
+use crate::api::{Gateway, default_region};
 use crate::audit_tools::{AuditCommand, Why};
 use crate::config_tools::ConfigCommand;
 use crate::sessions::SessionsCommand;
@@ -77,13 +77,13 @@ pub enum Command {
     Restore(Restore),
     /// Makes the metadata database of a `kelpgate server` that is not running as small as possible.
     Compact(Compact),
-    /// Checks the files of a gateway before it is started or reloaded.
+    /// Checks the files of a gateway before it is started or reloaded, and shows its settings.
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Exports, imports and applies IAM state, and encrypts or decrypts secrets at rest.
     #[command(subcommand)]
     Iam(IamCommand),
-    /// Ends sessions before their time, and lists those that were ended.
+    /// Lists sessions, ends them before their time, and lists those that were ended.
     #[command(subcommand)]
     Sessions(SessionsCommand),
     /// Searches the files of an audit log, and checks that nobody changed them.
@@ -152,7 +152,7 @@ pub struct Serving {
     /// Seconds after which an idle connection is closed.
     #[arg(long = "idleTimeout", default_value_t = 120, value_name = "SECONDS")]
     pub idle_timeout: u64,
-    /// Megabytes of uploads in progress; further uploads wait or get 503. 0 for no limit.
+    /// Megabytes of uploads in progress; further uploads get 503. 0 for no limit.
     #[arg(long = "concurrentUploadLimitMB", default_value_t = 0, value_name = "MB")]
     pub concurrent_upload_limit_mb: u64,
     /// Number of uploads in progress; further uploads get 503. 0 for no limit.
@@ -161,7 +161,7 @@ pub struct Serving {
     /// DeleteBucket also removes the objects in the bucket (true by default in `weed s3`; AWS answers BucketNotEmpty).
     #[arg(long = "allowDeleteBucketNotEmpty", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false)]
     pub allow_delete_bucket_not_empty: bool,
-    /// A write by an administrator to a bucket that does not exist creates the bucket.
+    /// A write to a bucket that does not exist creates it if the caller has `s3:CreateBucket`; default is true for `s3`, false for `server`.
     #[arg(long = "autoCreateBucket", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub auto_create_bucket: Option<bool>,
     /// Octal mode of new objects.
@@ -170,10 +170,10 @@ pub struct Serving {
     /// Accept signature V2: `off`, `presigned` for presigned URLs and forms, or `on` for all requests. V2 does not cover all parameters.
     #[arg(long = "sigV2", num_args = 0..=1, require_equals = true, default_missing_value = "on", default_value_t, value_name = "WHERE")]
     pub sig_v2: SignatureV2,
-    /// Port of a second listener for `/metrics`, which the main port then no longer serves. 0 for none.
+    /// Port of a second listener for the status pages; the main port then no longer serves `/metrics`. 0 for none.
     #[arg(long = "metricsPort", default_value_t = 0)]
     pub metrics_port: u16,
-    /// Address of the `/metrics` listener; default is that of the main listener.
+    /// Address of the listener of `-metricsPort`; default is that of the main listener.
     #[arg(long = "metricsIp", default_value = "")]
     pub metrics_ip: String,
     /// Directory of `security.toml`, searched before the usual places.
@@ -210,7 +210,7 @@ pub struct S3 {
     /// Comma separated filers, `host:port` or `host:port.grpcPort`.
     #[arg(long, default_value = "localhost:8888", value_name = "HOSTS")]
     pub filer: String,
-    /// Address that the gateway announces to others; default is `-ip.bind`.
+    /// Address under which `/status` and `doctor` show the gateway; default is `-ip.bind`.
     #[arg(long, default_value = "")]
     pub ip: String,
     /// Address to listen on; default is all.
@@ -371,11 +371,11 @@ pub struct Restore {
     #[arg(long, value_name = "NAME")]
     pub snapshot: Option<String>,
     /// Directory to make. It must not exist or be empty.
-    #[arg(long, value_name = "DIR", required_unless_present = "verify", conflicts_with = "verify")]
+    #[arg(long, value_name = "DIR", required_unless_present = "verify", required_if_eq("verify", "false"))]
     pub dir: Option<PathBuf>,
     /// Restore nothing: compare everything in the backup with its checksums.
-    #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    pub verify: Option<bool>,
+    #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false)]
+    pub verify: bool,
 }
 
 #[derive(Args)]
@@ -390,7 +390,7 @@ pub struct Scrub {
 
 #[derive(Subcommand)]
 pub enum IamCommand {
-    /// Writes all IAM state as one JSON text.
+    /// Writes all IAM state as one JSON text, or as a tree of files.
     Export(IamExport),
     /// Makes the IAM state of a running gateway that of a tree of files: prints the plan, and does it.
     Apply(IamApply),
@@ -449,12 +449,13 @@ pub struct IamPlace {
     /// rest.
     #[arg(long = "iam.config", value_name = "FILE")]
     pub iam_config: Option<PathBuf>,
-    /// URL of a running gateway, for a tree alone; everything else is read and written on the filer.
-    #[arg(long, value_name = "URL", hide = true)]
+    /// URL of a running gateway, for `-tree` alone; everything else is read and written on the filer.
+    #[arg(long, value_name = "URL", hide = true, conflicts_with_all = ["filer", "dir", "config_dir", "iam_config"])]
     pub endpoint: Option<String>,
 }
 
 #[derive(Args)]
+#[command(mut_arg("endpoint", |endpoint| endpoint.hide(false)))]
 pub struct IamExport {
     #[command(flatten)]
     pub place: IamPlace,
@@ -464,8 +465,8 @@ pub struct IamExport {
     /// Directory to write as a tree of readable files, without keys or secrets. With `-endpoint` it is read from a running gateway.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "secrets", "passphrase_file", "bucket_policies"])]
     pub tree: Option<PathBuf>,
-    /// The region for which calls to `-endpoint` are signed.
-    #[arg(long, env = "AWS_REGION", default_value = "us-east-1", value_name = "REGION")]
+    /// The region for which calls to `-endpoint` are signed; default is `AWS_REGION`, `AWS_DEFAULT_REGION`, or `us-east-1`.
+    #[arg(long, default_value_t = default_region(), hide_default_value = true, value_name = "REGION")]
     pub region: String,
     /// What becomes of secret keys.
     #[arg(long, value_enum, default_value_t = SecretsMode::None)]
@@ -527,6 +528,9 @@ pub enum PolicyCommand {
 }
 
 #[derive(Args)]
+#[command(
+    override_usage = "kelpgate policy explain [OPTIONS] <FILE>\n       kelpgate policy explain [OPTIONS] -cases <FILE>"
+)]
 pub struct Explain {
     /// File of JSON rows, `-` for the standard input: one row in, one explanation out.
     #[arg(long, value_name = "FILE", conflicts_with = "file", required_unless_present = "file")]
@@ -543,6 +547,9 @@ pub struct Cases {
 }
 
 #[derive(Args)]
+#[command(
+    override_usage = "kelpgate policy validate [OPTIONS] <FILE>\n       kelpgate policy validate [OPTIONS] -cases <FILE>"
+)]
 pub struct Validate {
     /// File of JSON rows, `-` for the standard input.
     #[arg(long, value_name = "FILE", conflicts_with = "file", required_unless_present = "file")]
@@ -550,6 +557,6 @@ pub struct Validate {
     /// What the document is for: identity, bucket, trust, session or boundary.
     #[arg(long, default_value = "identity")]
     pub kind: String,
-    /// A policy document.
+    /// A policy document; `-` for the standard input.
     pub file: Option<PathBuf>,
 }

@@ -1,6 +1,7 @@
 //! SeaweedFS's command line is Go's: `-filer=host:8888`, `-port 8333`, `-iam=false`. Ours accepts both that and
 //! `--filer`.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::Path;
 
@@ -41,7 +42,21 @@ fn without_empty_flags_of_weed(arguments: Vec<OsString>) -> Vec<OsString> {
 }
 
 /// Flags in the one-dash form in which the documentation writes them.
+///
+/// What a line says about its flag stays in its column.
 pub fn single_dashes(help: &str) -> String {
+    help.split_inclusive('\n').map(single_dashes_of_line).collect()
+}
+
+fn single_dashes_of_line(line: &str) -> String {
+    let flag = line.len() - line.trim_start().len();
+    let about = line.get(flag..).filter(|rest| rest.starts_with('-')).and_then(|rest| rest.find("  "));
+    let (flag, about) = line.split_at(about.map_or(0, |about| flag + about));
+    let shorter = shortened(flag);
+    format!("{shorter:width$}{}", shortened(about), width = flag.chars().count())
+}
+
+fn shortened(help: &str) -> String {
     let mut text = String::with_capacity(help.len());
     let mut rest = help;
     while let Some(at) = rest.find("--") {
@@ -62,6 +77,13 @@ pub struct ExpandedArguments {
     pub arguments: Vec<OsString>,
     /// The names of the flags that a file gave, with file and line.
     origins: Vec<(String, String)>,
+    /// The places in `arguments` of the flags that files gave.
+    of_files: Vec<usize>,
+}
+
+/// A flag without its value.
+fn bare(flag: &str) -> &str {
+    flag.split(['=', ' ', '\t']).next().unwrap_or_default()
 }
 
 impl ExpandedArguments {
@@ -79,6 +101,27 @@ impl ExpandedArguments {
         origin.map(|(_, place)| place.clone())
     }
 
+    /// The end of a message that begins with a flag, if a file gave the flag; else empty.
+    pub fn origin_of_text(&self, problem: &str) -> String {
+        let name = problem.strip_prefix('-').and_then(|rest| rest.split([':', ' ', '=', '`']).next());
+        let place = name.and_then(|name| self.origin(name.trim_start_matches('-')));
+        place.map_or_else(String::new, |place| format!("; the flag is in {place}"))
+    }
+
+    /// Drops flags of files that the command line has too.
+    fn prefer_the_command_line(&mut self) {
+        let of_files: BTreeSet<usize> = std::mem::take(&mut self.of_files).into_iter().collect();
+        let flag =
+            |argument: &OsString| argument.to_str().filter(|text| text.starts_with("--")).map(bare).map(str::to_owned);
+        let own = self.arguments.iter().enumerate().filter(|(place, _)| !of_files.contains(place));
+        let own: BTreeSet<String> = own.filter_map(|(_, argument)| flag(argument)).collect();
+        let is_own = |argument: &OsString| flag(argument).is_some_and(|name| own.contains(&name));
+        let all = std::mem::take(&mut self.arguments).into_iter().enumerate();
+        let kept = all.filter(|(place, argument)| !of_files.contains(place) || !is_own(argument));
+        self.arguments = kept.map(|(_, argument)| argument).collect();
+        self.origins.retain(|(name, _)| !own.contains(name));
+    }
+
     fn read(&mut self, file: &OsString) -> Result<(), String> {
         let name = Path::new(file).display();
         let text =
@@ -88,8 +131,8 @@ impl ExpandedArguments {
                 continue;
             }
             let flag = format!("--{}", line.trim_start_matches('-'));
-            let bare = flag.split('=').next().unwrap_or_default().trim_end().to_owned();
-            self.origins.push((bare, format!("`{name}`, line {place}")));
+            self.origins.push((bare(&flag).to_owned(), format!("`{name}`, line {place}")));
+            self.of_files.push(self.arguments.len());
             self.arguments.push(flag.into());
         }
         Ok(())
@@ -98,7 +141,7 @@ impl ExpandedArguments {
 
 /// Replaces `--options FILE` with the flags in the file: one `name=value` on each line; `#` begins a comment.
 ///
-/// Errors: the file cannot be read.
+/// The command line wins over a file. Errors: the file cannot be read.
 pub fn expand_options(arguments: Vec<OsString>) -> Result<ExpandedArguments, String> {
     let mut given = ExpandedArguments::default();
     let mut arguments = arguments.into_iter();
@@ -113,6 +156,7 @@ pub fn expand_options(arguments: Vec<OsString>) -> Result<ExpandedArguments, Str
             None => given.arguments.push(argument),
         }
     }
+    given.prefer_the_command_line();
     given.arguments = without_empty_flags_of_weed(given.arguments);
     Ok(given)
 }
@@ -160,6 +204,10 @@ mod tests {
             ("Usage: kelpgate server --dir <DIR> -- x", "Usage: kelpgate server -dir <DIR> -- x"),
             ("a ---- b, '--iam.config'", "a ---- b, '-iam.config'"),
             ("ends --", "ends --"),
+            (
+                "  -v[=<V>]     Log --more\n      --dir <D>  Where\n  -h, --help     Help",
+                "  -v[=<V>]     Log -more\n      -dir <D>   Where\n  -h, -help      Help",
+            ),
         ] {
             assert_eq!(single_dashes(given), want);
         }
@@ -168,12 +216,18 @@ mod tests {
     #[test]
     fn a_mistake_in_an_options_file_is_told_with_its_line() {
         let file = std::env::temp_dir().join(format!("kelpgate-options-{}", std::process::id()));
-        std::fs::write(&file, "# ours\n\nport=8333\n-prot=1\n").unwrap();
+        std::fs::write(&file, "# ours\n\nport=8333\n-prot 1\n").unwrap();
         let given = expand_options(vec!["kelpgate".into(), "--options".into(), file.clone().into()]).unwrap();
+        let both = ["kelpgate", "--options", file.to_str().unwrap(), "--port", "1"].map(OsString::from);
+        let both = expand_options(both.to_vec()).unwrap();
+        assert_eq!(both.arguments, ["kelpgate", "--prot 1", "--port", "1"], "the command line wins");
+        assert_eq!(both.origin("port"), None);
         std::fs::remove_file(&file).unwrap();
         let parser = clap::Command::new("kelpgate").arg(clap::Arg::new("port").long("port"));
         let told = parser.clone().try_get_matches_from(&given.arguments).unwrap_err();
         assert_eq!(given.origin_of(&told), format!("\n\n`-prot` is in `{}`, line 4.", file.display()));
+        assert_eq!(given.origin_of_text("-port: no"), format!("; the flag is in `{}`, line 3", file.display()));
+        assert_eq!(given.origin_of_text("no port"), "");
         let told = parser.try_get_matches_from(["kelpgate", "--other"]).unwrap_err();
         assert_eq!(given.origin_of(&told), "");
     }

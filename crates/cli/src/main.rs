@@ -76,7 +76,7 @@ fn command() -> ExitCode {
     };
     match run {
         Ok(()) => ExitCode::SUCCESS,
-        Err(problem) => fail(&problem),
+        Err(problem) => fail(&format!("{problem}{}", given.origin_of_text(&problem))),
     }
 }
 
