@@ -411,6 +411,36 @@ impl WildRun {
         if text.len() < self.characters.len() {
             return None;
         }
+        match *self.any {
+            [any] => self.skip_past_by_word(any, text),
+            _ => self.skip_past_by_words(text),
+        }
+    }
+
+    /// The masks of ASCII characters are in a table, which costs less than to search for the mask of each character of a text.
+    fn skip_past_by_word<'a>(&self, any: u64, text: &'a str) -> Option<&'a str> {
+        let mut ascii = [any; 128];
+        let masks = || self.masks.iter().filter_map(|(character, mask)| Some((*character, *mask.first()?)));
+        for (character, mask) in masks() {
+            if let Some(place) = ascii.get_mut(character as usize) {
+                *place = mask;
+            }
+        }
+        let other = |character| masks().find(|(known, _)| *known == character).map_or(any, |(_, mask)| mask);
+        let last = self.characters.len().checked_sub(1)?;
+        let mut state = 0_u64;
+        let mut characters = text.chars();
+        while let Some(character) = characters.next() {
+            let mask = ascii.get(character as usize).copied().unwrap_or_else(|| other(character));
+            state = (state << 1 | 1) & mask;
+            if state >> last & 1 == 1 {
+                return Some(characters.as_str());
+            }
+        }
+        None
+    }
+
+    fn skip_past_by_words<'a>(&self, text: &'a str) -> Option<&'a str> {
         let last = self.characters.len().checked_sub(1)?;
         let mut state: SmallVec<[u64; 16]> = SmallVec::from_elem(0, self.any.len());
         let mut characters = text.chars();
