@@ -5,6 +5,7 @@ mod error;
 mod fault;
 mod grammar;
 mod pattern;
+mod places;
 mod policy;
 mod policy_kind;
 mod position;

@@ -10,6 +10,7 @@ use memchr::memmem::{self, Finder};
 use smallvec::SmallVec;
 
 use crate::context::Context;
+use crate::places;
 use crate::template::{Special, Token, Variable, tokens};
 
 /// A pattern, ready to be matched against any number of texts.
@@ -141,7 +142,7 @@ impl Pattern {
         let steps = match &self.rest {
             Rest::Nothing | Rest::Anything => 1,
             Rest::Glob(glob) => glob.middle.iter().map(Floating::words).sum::<usize>() + 1,
-            Rest::Template(template) => template.steps(text_bytes),
+            Rest::Template(template) => template.steps(),
         };
         text_bytes.saturating_mul(steps)
     }
@@ -497,14 +498,14 @@ impl Template {
         Self { sections, variables: variables.into() }
     }
 
-    /// The steps for each byte of a text. A section with `?` is tried at each position, and may compare the whole rest
-    /// of the text there.
-    fn steps(&self, text_bytes: usize) -> usize {
-        let of = |section: &[Piece]| {
-            let is_tried = section.iter().any(|piece| matches!(piece, Piece::One));
-            section.len() + if is_tried { text_bytes / 8 } else { 0 }
+    /// The steps for each byte of a text. In a section with `?` each piece may be compared at each position.
+    fn steps(&self) -> usize {
+        let of = |piece: &Piece| match piece {
+            Piece::Text(text) => 8 + text.len(),
+            Piece::Value(_) => 8,
+            Piece::One => 1,
         };
-        self.sections.iter().map(|section| 16 + of(section)).sum()
+        self.sections.iter().map(|section| 16 + section.iter().map(of).sum::<usize>()).sum()
     }
 
     fn matches(&self, text: &str, context: &Context) -> Matched {
@@ -552,16 +553,23 @@ fn strip_end<'a, 'v>(section: &'v [Piece], text: &'a str, values: &ValuesOf<'v>)
     })
 }
 
+/// The text after the leftmost occurrence of the section. The `?` at its beginning and end are counted, because they fit wherever
+/// there are characters.
 fn skip_past<'a, 'v>(section: &'v [Piece], text: &'a str, values: &ValuesOf<'v>) -> Option<&'a str> {
-    if section.iter().any(|piece| matches!(piece, Piece::One)) {
-        let mut from = text;
-        loop {
-            match strip_start(section, from, values) {
-                Some(after) => return Some(after),
-                None => from = drop_first(from)?,
-            }
-        }
-    }
+    let is_one = |piece: &&Piece| matches!(piece, Piece::One);
+    let before = section.iter().take_while(is_one).count();
+    let section = section.get(before..)?;
+    let after = section.iter().rev().take_while(is_one).count();
+    let section = section.get(..section.len().checked_sub(after)?)?;
+    let text = drop_many(text, before)?;
+    let rest = match section.iter().any(|piece| is_one(&piece)) {
+        true => skip_past_wild(section, text, values),
+        false => skip_past_literal(section, text, values),
+    };
+    drop_many(rest?, after)
+}
+
+fn skip_past_literal<'a, 'v>(section: &'v [Piece], text: &'a str, values: &ValuesOf<'v>) -> Option<&'a str> {
     let mut run: SmallVec<[u8; 1024]> = SmallVec::new();
     for part in section.iter().filter_map(|piece| literal(piece, values)) {
         if run.len() + part.len() > text.len() {
@@ -571,6 +579,29 @@ fn skip_past<'a, 'v>(section: &'v [Piece], text: &'a str, values: &ValuesOf<'v>)
     }
     let at = memmem::find(text.as_bytes(), &run)?;
     text.get(at + run.len()..)
+}
+
+/// For a section with `?` between its parts. A value may be half as long as the text, so the section is not compared as a whole at
+/// each place of the text.
+fn skip_past_wild<'a, 'v>(section: &'v [Piece], text: &'a str, values: &ValuesOf<'v>) -> Option<&'a str> {
+    let mut run: Vec<Option<char>> = Vec::new();
+    for piece in section {
+        match literal(piece, values) {
+            // A character has at most four bytes.
+            Some(part) if run.len() + part.len() / 4 > text.len() => return None,
+            Some(part) => run.extend(part.chars().map(Some)),
+            None => run.push(None),
+        }
+    }
+    let start = places::leftmost(&run, &text.chars().collect::<Vec<_>>())?;
+    drop_many(text, start + run.len())
+}
+
+fn drop_many(text: &str, count: usize) -> Option<&str> {
+    match count.checked_sub(1) {
+        None => Some(text),
+        Some(last) => text.char_indices().nth(last).and_then(|(at, last)| text.get(at + last.len_utf8()..)),
+    }
 }
 
 fn drop_first(text: &str) -> Option<&str> {
@@ -704,6 +735,47 @@ mod tests {
     fn patterns_print_as_they_were_written() {
         for text in ["", "*", "a", "a*", "a*b?c*", "?", "a*bb*c", "*b?", "x/${aws:username}/*", "${a:b, 'c'}?"] {
             assert_eq!(pattern(text).to_string(), text);
+        }
+    }
+
+    /// Values that repeat themselves are the worst: each place of the text looks like a match for long.
+    #[test]
+    fn long_values_are_found_in_long_texts() {
+        let a = |count: usize| "a".repeat(count);
+        let mut context = Context::new();
+        context.set("k:a", a(40));
+        context.set("k:ab", format!("{}b", a(40)));
+        context.set("k:e", "\u{e9}".repeat(40));
+        for (text, value, want) in [
+            ("*?${k:ab}*", a(200), false),
+            ("*?${k:ab}*", format!("{}b", a(200)), true),
+            ("*?${k:ab}*", format!("{}b", a(40)), false),
+            ("*?${k:ab}*", format!("{}b", a(41)), true),
+            ("*${k:a}?${k:ab}*", format!("{}b", a(80)), false),
+            ("*${k:a}?${k:ab}*", format!("{}b", a(81)), true),
+            ("*${k:a}?${k:ab}*c", format!("{}b{}bc", a(80), a(81)), true),
+            ("*${k:ab}?${k:ab}*", format!("{0}b{0}b{0}bbb{0}b", a(40)), false),
+            ("*${k:ab}?${k:ab}*", format!("{0}b{0}b?{0}b{0}b", a(40)), true),
+            ("*??${k:ab}??*c", format!("{}b{}b12c", a(42), a(42)), true),
+            ("*??${k:ab}??*", format!("{}b1", a(42)), false),
+            ("*??*${k:ab}*", format!("1{}b", a(40)), false),
+            ("*??*${k:ab}*", format!("12{}b", a(40)), true),
+            ("*${k:ab}??b?*", format!("{0}b{0}bcdbb", a(40)), true),
+            ("*${k:e}?${k:a}*", format!("\u{e9}{}x{}", "\u{e9}".repeat(40), a(40)), true),
+            ("*${k:e}?${k:a}*", format!("{}{}", "\u{e9}".repeat(41), a(39)), false),
+        ] {
+            assert_eq!(pattern(text).matches(&value, &context), Matched::when(want), "`{text}` against `{value}`");
+        }
+    }
+
+    /// Searched for at each place, this takes minutes.
+    #[test]
+    fn a_value_of_any_length_costs_no_square() {
+        let mut context = Context::new();
+        context.set("k:v", format!("{}b", "a".repeat(1 << 20)));
+        let text = "a".repeat(1 << 21);
+        for text_of_pattern in ["*?${k:v}*", "*${k:v}?*", "*a?${k:v}*"] {
+            assert_eq!(pattern(text_of_pattern).matches(&text, &context), Matched::No, "{text_of_pattern}");
         }
     }
 
