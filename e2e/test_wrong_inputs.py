@@ -136,7 +136,7 @@ backup -dir=D/tree -to=D/tree/../tree/users/b/c | is inside of `D/tree` | name a
 audit verify D/none | there is no audit log `D/none`
 audit verify D/file | the public key `D/file.key.pub` cannot be read | -key
 audit query D/none | there is no audit log `D/none`
-audit query D/policy-lines | `D/policy-lines` is no audit log of CloudTrail's form | none of its 1 lines
+audit query D/policy-lines | `D/policy-lines` is no audit log of CloudTrail's form | none of its 2 lines
 audit query D/file -operation=iam:Get-User | -operation | iam:CreateUser
 audit query D/file -client=bogus | -client <ADDRESS> | bogus
 audit query D/file -request=123 | -request <ID> | 16 hexadecimal digits
@@ -198,7 +198,7 @@ policy simulate -cases=D/none | `D/none` cannot be read
 policy explain D/none | `D/none` cannot be read
 policy explain -cases=D/empty.json | missing field `request` | rows that could not be answered: 1
 policy simulate -cases=D/policy-lines | "line":2 | `identityPolices` is unknown; did you mean `identityPolicies`? | could not be answered: 1
-policy validate -cases=D/policy-lines | "line":2 | is unknown | could not be answered: 1
+policy validate -cases=D/policy-lines | "line":2 | missing field `kind` | could not be answered: 1
 policy actions -cases=D/action-lines | "line":1 | service: `ec2` is unknown | could not be answered: 1
 policy explain D/empty.json | `D/empty.json` | missing field `request`
 policy explain D/case.json | request.principal: `x` | expected an ARN
