@@ -613,7 +613,7 @@ fn findings() {
         (Identity, identity(r#""Effect":"Allow","Action":"s3:ListBucket","Resource":["arn:aws:s3:::b*/x","arn:aws:s3:::c/x"]"#), vec![]),
         (Identity, identity(r#""Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::${aws:username}""#), vec![]),
         (Identity, identity(r#""Effect":"Allow","Action":["s3:ListAllMyBuckets","iam:ListUsers"],"Resource":"arn:aws:s3:::*""#), vec![]),
-        (Identity, identity(r#""Effect":"Allow","Action":["s3:GetObject","iam:GetUser"],"Resource":"arn:aws:*:::x""#), vec![]),
+        (Identity, identity(r#""Effect":"Allow","Action":["s3:GetObject","iam:GetUser"],"Resource":["arn:aws:s3:::b/*","arn:aws:iam::111122223333:user/*"]"#), vec![]),
         (Identity, identity(r#""Effect":"Allow","Action":"sts:AssumeRole","Resource":"arn:aws:iam::000000000000:role/r""#), vec![]),
         (
             Identity,
