@@ -35,8 +35,10 @@ fn without_empty_flags_of_weed(arguments: Vec<OsString>) -> Vec<OsString> {
         return arguments;
     }
     let options = arguments.iter().position(|argument| argument == "--").unwrap_or(arguments.len());
-    let is_empty =
-        |argument: &OsString| argument.to_str().is_some_and(|text| text.starts_with("--") && text.ends_with('='));
+    let is_empty = |argument: &OsString| {
+        let value = argument.to_str().and_then(|text| text.strip_prefix("--")?.split_once('='));
+        value.is_some_and(|(_, value)| value.is_empty())
+    };
     let kept = arguments.into_iter().enumerate().filter(|(place, argument)| *place >= options || !is_empty(argument));
     kept.map(|(_, argument)| argument).collect()
 }
@@ -187,6 +189,7 @@ mod tests {
     fn an_empty_value_is_no_flag_for_the_commands_of_weed() {
         for (given, want) in [
             ("kelpgate s3 -config= --cert.file= -port=1", "kelpgate s3 --port=1"),
+            ("kelpgate s3 -externalUrl=https://h/?a=", "kelpgate s3 --externalUrl=https://h/?a="),
             ("kelpgate -v=1 server -config= -- --a=", "kelpgate -v=1 server -- --a="),
             ("kelpgate config show s3 -config=", "kelpgate config show s3"),
             ("kelpgate restore -snapshot=", "kelpgate restore --snapshot="),
