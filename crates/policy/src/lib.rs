@@ -13,6 +13,7 @@ mod public;
 mod rules;
 mod template;
 mod value;
+mod variable_pattern;
 
 mod acl;
 mod action;

@@ -6,12 +6,12 @@
 
 use std::fmt;
 
-use memchr::memmem::{self, Finder};
+use memchr::memmem::Finder;
 use smallvec::SmallVec;
 
 use crate::context::Context;
-use crate::places;
 use crate::template::{Special, Token, Variable, tokens};
+use crate::variable_pattern::Template;
 
 /// A pattern, ready to be matched against any number of texts.
 #[derive(Clone, Debug)]
@@ -99,7 +99,7 @@ impl Pattern {
     /// The variables that it uses.
     pub fn variables(&self) -> &[Variable] {
         match &self.rest {
-            Rest::Template(template) => &template.variables,
+            Rest::Template(template) => template.variables(),
             _ => &[],
         }
     }
@@ -128,7 +128,7 @@ impl Pattern {
             Rest::Nothing => Matched::when(after.is_empty()),
             Rest::Anything => Matched::Yes,
             Rest::Glob(glob) => Matched::when(glob.matches(after)),
-            Rest::Template(template) => template.matches(after, context),
+            Rest::Template(template) => template.matches(after, context).map_or(Matched::NoValue, Matched::when),
         }
     }
 
@@ -156,15 +156,7 @@ impl Pattern {
         }
         let filled = match &self.rest {
             Rest::Nothing => true,
-            Rest::Template(template) => template.sections.iter().flatten().all(|piece| match piece {
-                Piece::Text(part) => same(part),
-                Piece::Value(variable) => template
-                    .variables
-                    .get(*variable)
-                    .and_then(|variable| variable.resolve(context))
-                    .is_some_and(&mut same),
-                Piece::One => false,
-            }),
+            Rest::Template(template) => template.parts(context).all(|part| part.is_some_and(&mut same)),
             Rest::Anything | Rest::Glob(_) => false,
         };
         filled && text.next().is_none()
@@ -208,28 +200,6 @@ impl fmt::Display for Floating {
 impl fmt::Display for WildRun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.characters.iter().try_for_each(|character| write!(f, "{}", character.unwrap_or('?')))
-    }
-}
-
-impl fmt::Display for Template {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, section) in self.sections.iter().enumerate() {
-            f.write_str(if i == 0 { "" } else { "*" })?;
-            for piece in section {
-                match piece {
-                    Piece::Text(text) => f.write_str(text)?,
-                    Piece::One => f.write_str("?")?,
-                    Piece::Value(place) => match self.variables.get(*place) {
-                        Some(Variable { key, default: Some(default) }) => {
-                            write!(f, "${{{}, '{default}'}}", key.as_str())?
-                        }
-                        Some(Variable { key, default: None }) => write!(f, "${{{}}}", key.as_str())?,
-                        None => {}
-                    },
-                }
-            }
-        }
-        Ok(())
     }
 }
 
@@ -413,13 +383,13 @@ impl WildRun {
             return None;
         }
         match *self.any {
-            [any] => self.skip_past_by_word(any, text),
-            _ => self.skip_past_by_words(text),
+            [any] => self.skip_past_short(any, text),
+            _ => self.skip_past_long(text),
         }
     }
 
     /// The masks of ASCII characters are in a table, which costs less than to search for the mask of each character of a text.
-    fn skip_past_by_word<'a>(&self, any: u64, text: &'a str) -> Option<&'a str> {
+    fn skip_past_short<'a>(&self, any: u64, text: &'a str) -> Option<&'a str> {
         let mut ascii = [any; 128];
         let masks = || self.masks.iter().filter_map(|(character, mask)| Some((*character, *mask.first()?)));
         for (character, mask) in masks() {
@@ -441,7 +411,7 @@ impl WildRun {
         None
     }
 
-    fn skip_past_by_words<'a>(&self, text: &'a str) -> Option<&'a str> {
+    fn skip_past_long<'a>(&self, text: &'a str) -> Option<&'a str> {
         let last = self.characters.len().checked_sub(1)?;
         let mut state: SmallVec<[u64; 16]> = SmallVec::from_elem(0, self.any.len());
         let mut characters = text.chars();
@@ -460,153 +430,6 @@ impl WildRun {
         }
         None
     }
-}
-
-/// The part of a pattern that follows its prefix, if it has variables: sections separated by stars. The values of
-/// variables are literal text: a star in a user's name matches only a star.
-#[derive(Clone, Debug)]
-struct Template {
-    sections: Box<[Box<[Piece]>]>,
-    variables: Box<[Variable]>,
-}
-
-#[derive(Clone, Debug)]
-enum Piece {
-    Text(Box<str>),
-    One,
-    /// The value of the variable at this index.
-    Value(usize),
-}
-
-type ValuesOf<'a> = SmallVec<[&'a str; 8]>;
-
-impl Template {
-    fn new(tokens: &[Token]) -> Self {
-        let mut variables = Vec::new();
-        let mut piece = |token: &Token| match token {
-            Token::Text(text) => Piece::Text(text.as_str().into()),
-            Token::Variable(variable) => {
-                variables.push(variable.clone());
-                Piece::Value(variables.len() - 1)
-            }
-            Token::One | Token::Many => Piece::One,
-        };
-        let sections = tokens
-            .split(|token| *token == Token::Many)
-            .map(|section| section.iter().map(&mut piece).collect())
-            .collect();
-        Self { sections, variables: variables.into() }
-    }
-
-    /// The steps for each byte of a text. In a section with `?` each piece may be compared at each position.
-    fn steps(&self) -> usize {
-        let of = |piece: &Piece| match piece {
-            Piece::Text(text) => 8 + text.len(),
-            Piece::Value(_) => 8,
-            Piece::One => 1,
-        };
-        self.sections.iter().map(|section| 16 + section.iter().map(of).sum::<usize>()).sum()
-    }
-
-    fn matches(&self, text: &str, context: &Context) -> Matched {
-        let mut values = ValuesOf::new();
-        for variable in &self.variables {
-            match variable.resolve(context) {
-                Some(value) => values.push(value),
-                None => return Matched::NoValue,
-            }
-        }
-        Matched::when(self.matches_filled(text, &values).is_some())
-    }
-
-    fn matches_filled<'v>(&'v self, text: &str, values: &ValuesOf<'v>) -> Option<()> {
-        let (head, after_star) = self.sections.split_first()?;
-        let rest = strip_start(head, text, values)?;
-        let Some((last, middle)) = after_star.split_last() else { return rest.is_empty().then_some(()) };
-        let rest = strip_end(last, rest, values)?;
-        middle.iter().try_fold(rest, |rest, section| skip_past(section, rest, values)).map(|_| ())
-    }
-}
-
-fn literal<'v>(piece: &'v Piece, values: &ValuesOf<'v>) -> Option<&'v str> {
-    match piece {
-        Piece::Text(text) => Some(text),
-        Piece::Value(place) => values.get(*place).copied(),
-        Piece::One => None,
-    }
-}
-
-fn strip_start<'a, 'v>(section: &'v [Piece], text: &'a str, values: &ValuesOf<'v>) -> Option<&'a str> {
-    section.iter().try_fold(text, |rest, piece| match literal(piece, values) {
-        Some(part) => rest.strip_prefix(part),
-        None => drop_first(rest),
-    })
-}
-
-fn strip_end<'a, 'v>(section: &'v [Piece], text: &'a str, values: &ValuesOf<'v>) -> Option<&'a str> {
-    section.iter().rev().try_fold(text, |rest, piece| match literal(piece, values) {
-        Some(part) => rest.strip_suffix(part),
-        None => {
-            let mut characters = rest.chars();
-            characters.next_back().map(|_| characters.as_str())
-        }
-    })
-}
-
-/// The text after the leftmost occurrence of the section. The `?` at its beginning and end are counted, because they fit wherever
-/// there are characters.
-fn skip_past<'a, 'v>(section: &'v [Piece], text: &'a str, values: &ValuesOf<'v>) -> Option<&'a str> {
-    let is_one = |piece: &&Piece| matches!(piece, Piece::One);
-    let before = section.iter().take_while(is_one).count();
-    let section = section.get(before..)?;
-    let after = section.iter().rev().take_while(is_one).count();
-    let section = section.get(..section.len().checked_sub(after)?)?;
-    let text = drop_many(text, before)?;
-    let rest = match section.iter().any(|piece| is_one(&piece)) {
-        true => skip_past_wild(section, text, values),
-        false => skip_past_literal(section, text, values),
-    };
-    drop_many(rest?, after)
-}
-
-fn skip_past_literal<'a, 'v>(section: &'v [Piece], text: &'a str, values: &ValuesOf<'v>) -> Option<&'a str> {
-    let mut run: SmallVec<[u8; 1024]> = SmallVec::new();
-    for part in section.iter().filter_map(|piece| literal(piece, values)) {
-        if run.len() + part.len() > text.len() {
-            return None;
-        }
-        run.extend_from_slice(part.as_bytes());
-    }
-    let at = memmem::find(text.as_bytes(), &run)?;
-    text.get(at + run.len()..)
-}
-
-/// For a section with `?` between its parts. A value may be half as long as the text, so the section is not compared as a whole at
-/// each place of the text.
-fn skip_past_wild<'a, 'v>(section: &'v [Piece], text: &'a str, values: &ValuesOf<'v>) -> Option<&'a str> {
-    let mut run: Vec<Option<char>> = Vec::new();
-    for piece in section {
-        match literal(piece, values) {
-            // A character has at most four bytes.
-            Some(part) if run.len() + part.len() / 4 > text.len() => return None,
-            Some(part) => run.extend(part.chars().map(Some)),
-            None => run.push(None),
-        }
-    }
-    let start = places::leftmost(&run, &text.chars().collect::<Vec<_>>())?;
-    drop_many(text, start + run.len())
-}
-
-fn drop_many(text: &str, count: usize) -> Option<&str> {
-    match count.checked_sub(1) {
-        None => Some(text),
-        Some(last) => text.char_indices().nth(last).and_then(|(at, last)| text.get(at + last.len_utf8()..)),
-    }
-}
-
-fn drop_first(text: &str) -> Option<&str> {
-    let mut characters = text.chars();
-    characters.next().map(|_| characters.as_str())
 }
 
 #[cfg(test)]
