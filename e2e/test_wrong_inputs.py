@@ -136,7 +136,7 @@ backup -dir=D/tree -to=D/tree/../tree/users/b/c | is inside of `D/tree` | name a
 audit verify D/none | there is no audit log `D/none`
 audit verify D/file | the public key `D/file.key.pub` cannot be read | -key
 audit query D/none | there is no audit log `D/none`
-audit query D/policy-lines | `D/policy-lines` is no audit log of CloudTrail's form | none of its 2 lines
+audit query D/policy-lines | `D/policy-lines` is not an audit log in the format `cloudtrail` | no line of it is an event
 audit query D/file -operation=iam:Get-User | -operation | iam:CreateUser
 audit query D/file -client=bogus | -client <ADDRESS> | bogus
 audit query D/file -request=123 | -request <ID> | 16 hexadecimal digits

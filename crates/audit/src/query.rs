@@ -29,7 +29,7 @@ pub struct Query {
     pub bucket: Option<String>,
     /// The beginning of the key.
     pub prefix: Option<String>,
-    /// The operation, as a sink's `operations` name it: `GetObject`, `iam:CreateUser`, `Delete*`. Case does not matter.
+    /// The operation: `GetObject`, `s3:Get*`, `iam:CreateUser`, `Delete*`. Without a service, that of any. Case does not matter.
     pub operation: Option<String>,
     /// The client's address.
     pub client: Option<IpAddr>,
@@ -140,7 +140,7 @@ pub fn search(
 ) -> Result<u64, String> {
     let problem = |path: &Path, error: std::io::Error| format!("`{}` cannot be read: {error}", path.display());
     let all = existing(path)?;
-    let (mut unreadable, mut events, mut strange, mut line) = (0, 0_u64, 0_u64, Vec::new());
+    let (mut unreadable, mut has_events, mut has_others, mut line) = (0, false, false, Vec::new());
     for (_, file) in all {
         let mut lines = BufReader::new(File::open(&file).map_err(|error| problem(&file, error))?);
         loop {
@@ -150,7 +150,7 @@ pub fn search(
             }
             let event = line.strip_suffix(b"\n").and_then(|line| serde_json::from_slice::<Value>(line).ok());
             let event = event.filter(|event| event["eventName"].is_string());
-            events += u64::from(event.is_some());
+            has_events |= event.is_some();
             match event {
                 Some(event) if query.matches(&event) => {
                     if found(String::from_utf8_lossy(&line).trim_end(), &event).is_break() {
@@ -160,14 +160,14 @@ pub fn search(
                 Some(_) => {}
                 None => {
                     unreadable += 1;
-                    strange += u64::from(line.ends_with(b"\n"));
+                    has_others |= line.ends_with(b"\n");
                 }
             }
         }
     }
-    if events == 0 && strange > 0 {
+    if !has_events && has_others {
         return Err(format!(
-            "`{}` is no audit log of CloudTrail's form: none of its {strange} lines is an event; name the path of a sink",
+            "`{}` is not an audit log in the format `cloudtrail`: no line of it is an event; name the path of a sink with that format",
             path.display()
         ));
     }
@@ -239,8 +239,13 @@ fn reason(decided: &Value) -> String {
     match decided["decision"].as_str() {
         Some("allow") => format!("allowed{policy}{statement}"),
         Some("explicit_deny") => format!("denied{policy}{statement}"),
-        _ if of == "resource" && is_of_role => "not allowed by the trust policy".to_owned(),
-        _ => format!("not allowed by any {} policy", of.replace('_', " ")),
+        _ => match of {
+            "resource" if is_of_role => "not allowed by the trust policy".to_owned(),
+            "acl" => "not allowed by the ACL".to_owned(),
+            "public_access_block" => "refused by the public access block".to_owned(),
+            "none" => "refused by a rule of the operation, not by a policy".to_owned(),
+            policy => format!("not allowed by any {policy} policy"),
+        },
     }
 }
 
@@ -319,7 +324,9 @@ mod tests {
             (implicit("resource", "arn:aws:s3:::reef/k"), "not allowed by any resource policy"),
             (implicit("resource", "arn:aws:iam::000000000000:role/R"), "not allowed by the trust policy"),
             (implicit("identity", "arn:aws:iam::000000000000:role/R"), "not allowed by any identity policy"),
-            (implicit("public_access_block", "arn:aws:s3:::reef"), "not allowed by any public access block policy"),
+            (implicit("acl", "arn:aws:s3:::reef/k"), "not allowed by the ACL"),
+            (implicit("public_access_block", "arn:aws:s3:::reef"), "refused by the public access block"),
+            (implicit("none", "arn:aws:s3:::reef/k"), "refused by a rule of the operation, not by a policy"),
             (
                 json!({"decision": "allow", "policy": "attached policy `P`", "statement": 1}),
                 "allowed by attached policy `P`, statement 1",

@@ -109,7 +109,7 @@ impl Call<'_> {
         })
     }
 
-    /// The error for a caller whom every policy allows what is refused all the same. Auditors learn of the refusal.
+    /// The error for what a rule of the operation refuses although the policies allow it. It is left to auditors like any refusal.
     pub fn refuse(&self, need: &Requirement, message: &'static str) -> S3Error {
         let decision = Decision::ImplicitDeny { missing: PolicyType::NotNeeded };
         access::leave_to_auditors(need, decision, self.decision_input());
