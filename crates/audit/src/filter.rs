@@ -12,7 +12,7 @@ pub(crate) fn admits(filter: &AuditFilter, record: &AuditRecord) -> bool {
     }
     let AuditFilter { operations, buckets, decisions } = filter;
     let bucket = record.target.bucket.as_deref();
-    (operations.is_empty() || operations.iter().any(|pattern| matches(pattern, record.operation)))
+    (operations.is_empty() || operations.iter().any(|pattern| is_operation(pattern, record.operation)))
         && (buckets.is_empty() || bucket.is_some_and(|bucket| buckets.iter().any(|pattern| matches(pattern, bucket))))
         && (decisions.is_empty() || decisions.contains(&outcome(record)))
 }
@@ -21,6 +21,12 @@ pub(crate) fn admits(filter: &AuditFilter, record: &AuditRecord) -> bool {
 pub(crate) fn outcome(record: &AuditRecord) -> AuditedOutcome {
     let refused = record.caller.claimed_key.is_some() || record.refusals().next().is_some();
     if refused { AuditedOutcome::Deny } else { AuditedOutcome::Allow }
+}
+
+/// Operations of S3 are recorded without the service, which a pattern may name all the same.
+fn is_operation(pattern: &str, operation: &str) -> bool {
+    let of_s3 = pattern.strip_prefix("s3:").filter(|_| !operation.contains(':'));
+    matches(of_s3.unwrap_or(pattern), operation)
 }
 
 fn matches(pattern: &str, text: &str) -> bool {
@@ -38,9 +44,12 @@ mod tests {
             ("GetObject", "GetObjectAcl", false),
             ("iam:*", "iam:CreateUser", true),
             ("iam:*", "sts:AssumeRole", false),
+            ("s3:Get*", "GetObject", true),
+            ("s3:*", "iam:CreateUser", false),
+            ("s3:PutObject", "GetObject", false),
             ("*", "", true),
         ] {
-            assert_eq!(matches(pattern, text), want, "{pattern} {text}");
+            assert_eq!(is_operation(pattern, text), want, "{pattern} {text}");
         }
     }
 }
