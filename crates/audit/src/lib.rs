@@ -39,6 +39,7 @@ pub const ANCHORS: &str = "/seaweedfs/kelpgate/audit";
 pub use auditing::{Auditing, Head, Pending, Prepared, check_connection};
 pub use cloudtrail::encode as cloudtrail;
 pub use file::existing;
+pub use line::is_control;
 
 /// The name of this machine, as logs show it.
 pub(crate) fn host_name() -> String {

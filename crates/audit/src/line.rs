@@ -214,7 +214,7 @@ fn is_special(byte: u8) -> bool {
 }
 
 /// C0, DEL, C1, line and paragraph separators, and the controls of Unicode's bidirectional algorithm (UAX #9).
-pub(crate) fn is_control(character: char) -> bool {
+pub fn is_control(character: char) -> bool {
     let bidirectional =
         matches!(character, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     character.is_control() || bidirectional || matches!(character, '\u{2028}' | '\u{2029}')

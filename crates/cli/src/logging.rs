@@ -15,6 +15,7 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use audit::is_control;
 use tracing::{Level, Subscriber};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
@@ -218,13 +219,6 @@ fn escape(text: &str, out: &mut String) {
         rest = characters.as_str();
     }
     out.push_str(rest);
-}
-
-/// C0, DEL, C1, line and paragraph separators, and the controls of Unicode's bidirectional algorithm (UAX #9).
-fn is_control(character: char) -> bool {
-    let bidirectional =
-        matches!(character, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    character.is_control() || bidirectional || matches!(character, '\u{2028}' | '\u{2029}')
 }
 
 #[cfg(test)]
