@@ -514,16 +514,15 @@ fn owners_account(operation: &Operation, call: &Call<'_>) -> Result<(), S3Error>
 /// The end of the names of both headers.
 const EXPECTED_OWNER: &str = "expected-bucket-owner";
 
-/// Whether a part of a query string may be one of these headers. A name with escapes may be any.
-fn may_name_owner(parameter: &str) -> bool {
-    let name = parameter.split('=').next().unwrap_or_default();
+/// Whether a parameter may be one of these headers. A name with escapes may be any.
+fn may_name_owner((name, _): (&str, &str)) -> bool {
     let end = name.len().checked_sub(EXPECTED_OWNER.len()).and_then(|at| name.get(at..));
     name.contains('%') || end.is_some_and(|end| end.eq_ignore_ascii_case(EXPECTED_OWNER))
 }
 
 /// `x-amz-expected-bucket-owner` and its counterpart for sources protect a client from someone else's bucket.
 fn expected_owners(head: &Parts, operation: &Operation, call: &Call<'_>) -> Result<(), S3Error> {
-    let in_query = head.uri.query().is_some_and(|query| query.split('&').any(may_name_owner));
+    let in_query = head.uri.query().is_some_and(|query| ids::query_pairs(query).any(may_name_owner));
     let in_headers = head.headers.keys().any(|name| name.as_str().ends_with(EXPECTED_OWNER));
     if !in_query && !in_headers {
         return Ok(());
