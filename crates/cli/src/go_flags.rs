@@ -25,22 +25,26 @@ pub fn double_dashes(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsStr
     arguments.into_iter().map(rewrite).collect()
 }
 
-/// Leaves out flags with an empty value (`-name=`) where `weed` has the same flags: all string flags of `weed` are empty
-/// by default, so that start scripts give them whether they are set or not. Elsewhere an empty value is a mistake, such as
-/// a variable of the shell that is not set.
+/// Leaves out flags with an empty value (`-name=`, or `-name` and an empty argument) where `weed` has the same flags: start scripts
+/// give its flags whether they are set or not. Elsewhere an empty value is a mistake, such as a variable of the shell that is not set.
 fn without_empty_flags_of_weed(arguments: Vec<OsString>) -> Vec<OsString> {
     let words = arguments.iter().skip(1).filter_map(|argument| argument.to_str()).filter(|word| !word.starts_with('-'));
-    let words: Vec<&str> = words.take(2).collect();
+    let words: Vec<&str> = words.filter(|word| !word.is_empty()).take(2).collect();
     if !matches!(words.as_slice(), ["s3" | "server", ..] | ["config", "show"]) {
         return arguments;
     }
-    let options = arguments.iter().position(|argument| argument == "--").unwrap_or(arguments.len());
-    let is_empty = |argument: &OsString| {
-        let value = argument.to_str().and_then(|text| text.strip_prefix("--")?.split_once('='));
-        value.is_some_and(|(_, value)| value.is_empty())
-    };
-    let kept = arguments.into_iter().enumerate().filter(|(place, argument)| *place >= options || !is_empty(argument));
-    kept.map(|(_, argument)| argument).collect()
+    let mut kept = Vec::new();
+    let mut rest = arguments.into_iter().peekable();
+    while let Some(argument) = rest.next_if(|argument| argument != "--") {
+        let flag = argument.to_str().and_then(|text| text.strip_prefix("--"));
+        match flag.map(|flag| flag.split_once('=')) {
+            Some(Some((_, ""))) => {}
+            Some(None) if rest.next_if(|next| next.is_empty()).is_some() => {}
+            _ => kept.push(argument),
+        }
+    }
+    kept.extend(rest);
+    kept
 }
 
 /// Flags in the one-dash form in which the documentation writes them.
@@ -189,6 +193,7 @@ mod tests {
     fn an_empty_value_is_no_flag_for_the_commands_of_weed() {
         for (given, want) in [
             ("kelpgate s3 -config= --cert.file= -port=1", "kelpgate s3 --port=1"),
+            ("kelpgate s3 -domainName  -port=1 -ip ", "kelpgate s3 --port=1"),
             ("kelpgate s3 -externalUrl=https://h/?a=", "kelpgate s3 --externalUrl=https://h/?a="),
             ("kelpgate -v=1 server -config= -- --a=", "kelpgate -v=1 server -- --a="),
             ("kelpgate config show s3 -config=", "kelpgate config show s3"),
