@@ -266,7 +266,9 @@ impl IamConfig {
             if config.roles.iter().any(|known| known.name == role.name) {
                 return Err(node.error(format!("the role `{}` is defined twice; merge the two", role.name)));
             }
-            check_role(&node, &role.name, is_stored(&config.role_store, inputs))?;
+            if is_stored(&config.role_store, inputs) {
+                check_role(&node, &role.name)?;
+            }
             readable(&node, &["trustPolicy", "trust_policy"], PolicyKind::Trust, &role.trust_policy)?;
             config.roles.push(role);
         }
@@ -275,7 +277,9 @@ impl IamConfig {
             if config.policies.iter().any(|(known, _)| *known == name) {
                 return Err(node.error(format!("the policy `{name}` is defined twice; merge the two")));
             }
-            check_policy(&node, &name, is_stored(&config.policy_store, inputs))?;
+            if is_stored(&config.policy_store, inputs) {
+                check_policy(&node, &name)?;
+            }
             readable(&node, &["document", "content"], PolicyKind::Identity, &text)?;
             config.policies.push((name, text));
         }

@@ -1,18 +1,18 @@
-//! The names that roles and policies of `-iam.config` may have.
+//! The names of roles and policies of `-iam.config` that are stored on a filer. A name in memory may be any, as in SeaweedFS.
 
 use json::{JsonError, Node};
 
 /// The beginning of the file names of stored policies.
 const POLICY_PREFIX: &str = "policy_";
 
-/// Refuses the name of a role that cannot be that of a document. `is_stored`: whether the role goes to a filer.
-pub(crate) fn check_role(node: &Node<'_>, name: &str, is_stored: bool) -> Result<(), JsonError> {
-    check(node, &["roleName", "role_name"], name, is_stored && name == "seeded")
+/// Refuses the name of a role that cannot be that of a document.
+pub(crate) fn check_role(node: &Node<'_>, name: &str) -> Result<(), JsonError> {
+    check(node, &["roleName", "role_name"], name, name == "seeded")
 }
 
 /// The same for the name of a policy.
-pub(crate) fn check_policy(node: &Node<'_>, name: &str, is_stored: bool) -> Result<(), JsonError> {
-    check(node, &["name"], name, is_stored && (name == "seeded" || name.starts_with(POLICY_PREFIX)))
+pub(crate) fn check_policy(node: &Node<'_>, name: &str) -> Result<(), JsonError> {
+    check(node, &["name"], name, name == "seeded" || name.starts_with(POLICY_PREFIX))
 }
 
 fn check(node: &Node<'_>, keys: &[&str], name: &str, is_reserved: bool) -> Result<(), JsonError> {
@@ -20,12 +20,12 @@ fn check(node: &Node<'_>, keys: &[&str], name: &str, is_reserved: bool) -> Resul
     let why = if !name.chars().all(is_plain) || name.len() > 128 {
         "a name has at most 128 characters: letters, digits and _+=,.@-"
     } else if is_reserved {
-        "the store needs names that are `seeded`, and for policies those that begin with `policy_`, for itself"
+        "the store reserves `seeded`, and for policies every name that begins with `policy_`"
     } else {
         return Ok(());
     };
     let place = node.object()?.take_spelled(keys)?.unwrap_or_else(|| node.clone());
-    Err(place.error(format!("`{name}` cannot be the name: {why}; choose another one")))
+    Err(place.error(format!("`{name}` cannot be stored as a name: {why}; choose another one")))
 }
 
 #[cfg(test)]
@@ -43,7 +43,7 @@ mod tests {
         let of_cluster = ["localhost:8888".to_owned()];
         let long = "a".repeat(129);
         for (name, bad) in
-            [("a b", "PpRr"), ("a/b", "PpRr"), ("seeded", "PR"), ("policy_x", "P"), (&long, "PpRr"), ("a.b@c", "")]
+            [("a b", "PR"), ("a/b", "PR"), ("seeded", "PR"), ("policy_x", "P"), (&long, "PR"), ("a.b@c", "")]
         {
             for (kind, text, place) in [
                 ('P', format!("{POLICY}{on_filer}"), "line 2, column 17, `policies[1].name`"),
