@@ -68,6 +68,17 @@ fn a_tool_makes_no_store() {
     assert!(!missing.exists());
 }
 
+/// The disk to which it leads may not be mounted yet.
+#[test]
+fn a_link_to_a_database_that_is_away_stays() {
+    let directory = tempfile::tempdir().unwrap();
+    let (link, away) = (directory.path().join(DATABASE), directory.path().join("away"));
+    std::os::unix::fs::symlink(&away, &link).unwrap();
+    let error = EmbeddedFiler::open(directory.path()).err();
+    assert!(matches!(error, Some(OpenError::Io { .. })), "{error:?}");
+    assert!(link.is_symlink() && !away.exists());
+}
+
 #[tokio::test]
 async fn a_lost_database_is_not_replaced() {
     for (what, database) in [("is missing", None), ("is empty", Some(Vec::new())), ("is empty", Some(begun()))] {

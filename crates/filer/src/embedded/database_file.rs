@@ -20,7 +20,7 @@ use super::space::RESERVE_FILE;
 pub(super) enum Opener {
     /// It makes the store if there has never been one, and removes what unfinished writes have left.
     Server,
-    /// It refuses a directory without a store, and removes nothing that the database does not name as deleted.
+    /// It refuses a directory without a store, and removes only data that the database lists as deleted.
     Tool,
 }
 
@@ -78,7 +78,8 @@ pub(super) fn finish(directory: &Path) -> Result<(), OpenError> {
 fn locked(directory: &Path, path: &Path) -> Result<Option<File>, OpenError> {
     match OpenOptions::new().read(true).write(true).open(path) {
         Ok(file) => lock(directory, path, &file).map(|()| Some(file)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        // The new database would take the place of a link, whose disk may only be away.
+        Err(error) if error.kind() == ErrorKind::NotFound && !path.is_symlink() => Ok(None),
         Err(source) => Err(OpenError::Io { path: path.to_owned(), source }),
     }
 }

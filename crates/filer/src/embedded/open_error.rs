@@ -29,7 +29,7 @@ pub enum OpenError {
     /// It is not the directory of a server.
     #[error(
         "`{directory}` is not the directory of a kelpgate server: `{DATABASE_FILE}` {problem}; name the directory of \
-         `kelpgate server -dir=DIR`, and see that its disk is mounted",
+         `kelpgate server -dir=DIR`, and check that its disk is mounted",
         directory = .directory.display()
     )]
     NoStore {
@@ -42,7 +42,8 @@ pub enum OpenError {
     #[error(
         "`{directory}` is the directory of a kelpgate server (there is `{sign}`), but its metadata database \
          `{DATABASE_FILE}` {problem}: put that file back, or restore a backup into another directory (`kelpgate restore`); \
-         to begin anew, move the directory away",
+         to begin anew, move the directory away. If it is new and holds only keys that you prepared, start once without them, \
+         then put them back",
         directory = .directory.display(),
         sign = .sign.display()
     )]
