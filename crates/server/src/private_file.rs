@@ -19,6 +19,9 @@ pub fn write(path: &Path, content: &str) -> Result<(), String> {
 
 /// Whether a file can be written, or made. It is left as it is.
 pub fn check_writable(path: &Path) -> Result<(), String> {
+    if path.is_dir() {
+        return Err(format!("`{}` is a directory; name a file", path.display()));
+    }
     let (asked, needed) = match (path.exists(), path.parent()) {
         (false, Some(directory)) => (directory.join("."), Access::WRITE_OK | Access::EXEC_OK),
         _ => (path.to_owned(), Access::WRITE_OK),
@@ -31,7 +34,7 @@ pub fn check_writable(path: &Path) -> Result<(), String> {
 pub fn check_directory(path: &Path) -> Result<(), String> {
     let there = path.ancestors().find(|directory| directory.exists()).unwrap_or(path);
     check_writable(&there.join("new")).map_err(|_| {
-        let why = if there.is_dir() { "cannot be written" } else { "is no directory" };
+        let why = if there.is_dir() { "cannot be written" } else { "is not a directory" };
         format!("no files can be made in `{}`: `{}` {why}", path.display(), there.display())
     })
 }

@@ -20,6 +20,7 @@ fn what_stops_a_start_is_an_error() {
     let directory = tempfile::tempdir().unwrap();
     for (settings, wrong) in [
         (r#""audit":{"sinks":[{"type":"file","path":"/nonexist/x.log"}]}"#, "/nonexist/x.log"),
+        (r#""audit":{"sinks":[{"type":"file","path":"DIR"}]}"#, "is a directory; name a file"),
         (r#""audit":{"sinks":[{"type":"file","path":"DIR/x.log","signingKeyFile":"/nonexist/k"}]}"#, "/nonexist/k"),
         (r#""audit":{"sinks":[{"type":"webhook","endpoint":"http://a","tokenFile":"/nonexist/t"}]}"#, "/nonexist/t"),
         (
