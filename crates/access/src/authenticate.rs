@@ -114,7 +114,11 @@ impl Authenticator {
 
     /// Whether the head names a key, or a session, with which a call of the query APIs may be signed; `false` for calls without a
     /// signature. Fails as [`Self::authenticate`] does if the key or the session is refused.
-    pub fn names_key(&self, unverified: &UnverifiedRequest<'_>, snapshot: &Snapshot) -> Result<bool, S3Error> {
+    pub fn is_signed_by_known_key(
+        &self,
+        unverified: &UnverifiedRequest<'_>,
+        snapshot: &Snapshot,
+    ) -> Result<bool, S3Error> {
         match unverified.form.as_ref().map_err(|error| from_signature(error.clone()))? {
             AuthForm::HeaderV4(claim) | AuthForm::PresignedV4(claim) => {
                 let holder = self.holder(unverified, snapshot, &claim.access_key_id, claim.session_token.as_deref());

@@ -31,9 +31,9 @@ impl Gateway {
             return Ok(Bytes::new());
         }
         let unverified = visit.unverified(Services::Query, None);
-        let names_key = self.authenticator.names_key(&unverified, &visit.snapshot);
-        let names_key = names_key.map_err(|error| trail.refused(&unverified, error))?;
-        let limit = if names_key { SIGNED_BYTES_MAX } else { UNSIGNED_BYTES_MAX };
+        let is_signed_by_known_key = self.authenticator.is_signed_by_known_key(&unverified, &visit.snapshot);
+        let is_signed_by_known_key = is_signed_by_known_key.map_err(|error| trail.refused(&unverified, error))?;
+        let limit = if is_signed_by_known_key { SIGNED_BYTES_MAX } else { UNSIGNED_BYTES_MAX };
         read_whole(incoming, limit, self.settings.body_patience).await
     }
 }
