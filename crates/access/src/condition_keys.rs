@@ -11,7 +11,7 @@ use crate::authentication_type::AuthenticationType;
 
 /// Sets the `aws:*` keys, and the `s3:*` keys that come from the signature. `region` is the gateway's region.
 ///
-/// Fails for values that are too long, whoever sends them.
+/// Fails if a value is too long. This is decided before it is known what the caller may do.
 pub fn request_context(
     head: &Parts,
     authenticated: &Authenticated,

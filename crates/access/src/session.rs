@@ -92,9 +92,9 @@ impl Sessions {
         Session::verify(keys, token, now)
     }
 
-    /// After a request: remembers the session as what it takes now, if that has changed.
+    /// To be called after a request: updates the session's size in the cache if it has changed.
     pub(crate) fn weigh_again(&self, token: &str, session: &Arc<Session>) {
-        if !session.verified.claims.kspol.is_empty() && !self.known.counts_on(token, session) {
+        if !session.verified.claims.kspol.is_empty() && !self.known.has_size_of(token, session) {
             self.known.insert(token, session);
         }
     }

@@ -20,7 +20,7 @@ pub(super) struct KnownSessions(Cache<Arc<str>, Known, ByBytes>);
 #[derive(Clone)]
 struct Known {
     session: Arc<Session>,
-    /// What it took when it was remembered. The cache counts on a figure that stays.
+    /// Its size when it was inserted: the cache needs a weight that does not change.
     bytes: u64,
 }
 
@@ -49,13 +49,13 @@ impl KnownSessions {
         Some(self.0.get(token)?.session)
     }
 
-    /// Remembers the session, with what it takes now.
+    /// Inserts the session with its present size.
     pub(super) fn insert(&self, token: &str, session: &Arc<Session>) {
         self.0.insert(token.into(), Known { session: Arc::clone(session), bytes: bytes_of(token, session) });
     }
 
-    /// Whether it is remembered with what it takes now.
-    pub(super) fn counts_on(&self, token: &str, session: &Session) -> bool {
+    /// Whether the cache has it with its present size.
+    pub(super) fn has_size_of(&self, token: &str, session: &Session) -> bool {
         self.0.get(token).is_some_and(|known| known.bytes == bytes_of(token, session))
     }
 
@@ -64,13 +64,13 @@ impl KnownSessions {
     }
 }
 
-/// What a session takes: the token, what it says, its policies.
+/// An upper estimate of what a session takes: the token, what it says, its policies.
 fn bytes_of(token: &str, session: &Session) -> u64 {
     2048 + 4 * token.len() as u64 + session.policy_bytes()
 }
 
-/// What a policy takes once it is compiled. The costliest were measured: texts of little but short values, texts of
-/// little but short patterns.
+/// An upper estimate of what a compiled policy takes, measured on the two worst kinds: almost nothing but short values, and almost
+/// nothing but short patterns.
 pub(super) fn bytes_of_policy(text: &str) -> u64 {
     let wildcards = text.bytes().filter(|byte| matches!(byte, b'*' | b'?')).count();
     28 * text.len() as u64 + 256 * wildcards as u64
