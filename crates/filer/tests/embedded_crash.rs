@@ -231,6 +231,11 @@ fn a_first_start_can_be_killed_at_any_moment() {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
+        let (begun, made) = (Instant::now(), directory.path().join("new"));
+        while !made.exists() {
+            assert!(begun.elapsed() < Duration::from_secs(60), "the first start does not begin");
+            std::thread::yield_now();
+        }
         std::thread::sleep(Duration::from_millis(2 * round));
         child.kill().unwrap();
         child.wait().unwrap();

@@ -434,7 +434,9 @@ async fn policies_of_a_bucket() {
         ])
         .await;
     let refused = world.send_as("admin", "PUT /plain?policy", &[], r#"{"Statement": []}"#).await;
-    assert!(!refused.element("Message").contains("MalformedPolicy"), "the code stands apart: {}", refused.text());
+    assert_eq!(refused.outcome(), "400 MalformedPolicy");
+    let message = refused.element("Message");
+    assert!(!message.is_empty() && !message.contains("MalformedPolicy"), "the code stands apart: {message}");
     let got = world.ask_admin("GET /plain?policy").await;
     assert_eq!((got.text(), got.header("content-type")), (&*everyone, "application/json"));
     let status = world.ask_admin("GET /plain?policyStatus").await;

@@ -140,13 +140,13 @@ impl accept::Answer for Says {
 
 /// Two connections at a time, with one second for a head.
 async fn small_listener() -> std::net::SocketAddr {
-    listener_that_says(Bytes::new()).await
+    listener_that_says(Bytes::new(), Duration::from_secs(1)).await
 }
 
-async fn listener_that_says(bytes: Bytes) -> std::net::SocketAddr {
+async fn listener_that_says(bytes: Bytes, idle: Duration) -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let limits = accept::Limits { idle: Duration::from_secs(1), connections: 2, drain: Duration::from_millis(1) };
+    let limits = accept::Limits { idle, connections: 2, drain: Duration::from_millis(1) };
     tokio::spawn(accept::serve(listener, None, Arc::new(Says(bytes)), limits, std::future::pending()));
     address
 }
@@ -200,7 +200,7 @@ async fn ask(address: std::net::SocketAddr) -> TcpStream {
 
 #[tokio::test]
 async fn a_client_that_stops_reading_loses_its_connection() {
-    let address = listener_that_says(vec![0; LARGE_BYTES].into()).await;
+    let address = listener_that_says(vec![0; LARGE_BYTES].into(), Duration::from_secs(1)).await;
     let mut connection = ask(address).await;
     tokio::time::sleep(Duration::from_secs(3)).await;
     let ended = connection.read_to_end(&mut Vec::new()).await;
@@ -210,7 +210,7 @@ async fn a_client_that_stops_reading_loses_its_connection() {
 /// It takes longer to make so much room that the operating system reports it than a client may pause.
 #[tokio::test]
 async fn a_slow_client_gets_its_answer() {
-    let address = listener_that_says(vec![0; LARGE_BYTES].into()).await;
+    let address = listener_that_says(vec![0; LARGE_BYTES].into(), Duration::from_secs(2)).await;
     let mut connection = ask(address).await;
     let mut answer = vec![0; 32 << 10];
     let mut read = 0;
