@@ -27,7 +27,7 @@ pub enum AuditCommand {
 }
 
 #[derive(Args)]
-#[command(mut_arg("filer", |filer| filer.help("Comma separated filers, `host:port` or `host:port.grpcPort`; none by default")))]
+#[command(mut_arg("filer", |filer| filer.help("Comma-separated filers, `host:port` or `host:port.grpcPort`; none by default")))]
 pub struct Verify {
     /// The log: the path of its sink.
     #[arg(value_name = "FILE")]
@@ -242,7 +242,7 @@ async fn recall(asked: &Why) -> Result<Option<String>, String> {
         StatusCode::NOT_FOUND => Ok(None),
         status => {
             let (code, message) = error_of(&answer.body).unwrap_or_else(|| (status.to_string(), text));
-            Err(format!("{} does not tell: {code}: {message}", asked.gateway.endpoint))
+            Err(format!("{} refused to explain it: {code}: {message}", asked.gateway.endpoint))
         }
     }
 }

@@ -80,7 +80,7 @@ fn check(asked: &Check) -> Result<bool, String> {
     Ok(errors.is_empty())
 }
 
-/// What is wrong with the files, and what has to be known about them.
+/// What stops a start, and what the operator should know.
 struct Findings {
     errors: Vec<String>,
     warnings: Vec<String>,
@@ -99,30 +99,31 @@ fn findings(asked: &Check) -> Findings {
     Findings { errors: wrong.collect(), warnings }
 }
 
-/// Reads the files. What they ask of the command line, which is not known here, goes to `advice`.
-fn files(asked: &Check, security: &Security, advice: &mut Vec<String>) -> Result<(), String> {
+/// Reads the files. `warnings` gets what is ignored, what cannot have been meant, and what the files ask of the command line, which
+/// is not known here.
+fn files(asked: &Check, security: &Security, warnings: &mut Vec<String>) -> Result<(), String> {
     let filers: Vec<String> = asked.filer.split(',').filter(|filer| !filer.is_empty()).map(str::to_owned).collect();
     let (config, iam_config) = (asked.config.as_deref(), asked.iam_config.as_deref());
     let configuration = Configuration::read_silently(config, iam_config, &filers)?;
-    advice.extend(configuration.warnings(config, iam_config));
-    advice.extend(Configuration::oversights(config, iam_config));
+    warnings.extend(configuration.warnings(config, iam_config));
+    warnings.extend(Configuration::oversights(config, iam_config));
     configuration.check_opening(asked.audit_log_config.as_deref())?;
-    session_keys(&configuration, security, filers.is_empty(), advice)?;
+    session_keys(&configuration, security, filers.is_empty(), warnings)?;
     logging::filter(configuration.iam.kelpgate.log.as_deref()).map(|_| ())?;
     configuration.trusted_proxies(&[])?;
     if let Some(authorities) = &configuration.iam.client_authorities {
         std::fs::metadata(authorities).map_err(|error| format!("clientCaCert: `{authorities}`: {error}"))?;
-        advice.push(
+        warnings.push(
             "the provider of type `certificate` needs TLS on the gateway itself: start it with -cert.file and -key.file, let \
              clients connect to it without a proxy that opens TLS, and show their certificates"
                 .to_owned(),
         );
     }
     match quotas::check_on_seaweedfs(&configuration.iam.kelpgate.quotas) {
-        Err(why) if filers.is_empty() => advice.push(format!("{why}; `kelpgate s3` does not start with it")),
+        Err(why) if filers.is_empty() => warnings.push(format!("{why}; `kelpgate s3` does not start with it")),
         checked => checked?,
     }
-    identities(configuration.identities, filers.is_empty(), advice)
+    identities(configuration.identities, filers.is_empty(), warnings)
 }
 
 /// Sessions may be signed with the key of `security.toml`, and `kelpgate server` makes its own.
@@ -130,28 +131,28 @@ fn session_keys(
     configuration: &Configuration,
     security: &Security,
     maybe_server: bool,
-    advice: &mut Vec<String>,
+    warnings: &mut Vec<String>,
 ) -> Result<(), String> {
     let (keys, passed_over) = configuration.iam.session_keys(session_key_of(security).as_slice())?;
-    advice.extend(passed_over);
+    warnings.extend(passed_over);
     match keys {
         Some(_) => {}
-        None if maybe_server => advice.push(
+        None if maybe_server => warnings.push(
             "there is no sts.signingKey: `kelpgate s3` refuses AssumeRole and session tokens; `kelpgate server` makes a key of its own"
                 .to_owned(),
         ),
-        None => advice.push(NO_SESSION_KEY.to_owned()),
+        None => warnings.push(NO_SESSION_KEY.to_owned()),
     }
     Ok(())
 }
 
 /// Adds the identity that a gateway adds to those of the file. Without `-filer`, the gateway may be one that makes its own root.
-fn identities(mut identities: Identities, maybe_server: bool, advice: &mut Vec<String>) -> Result<(), String> {
+fn identities(mut identities: Identities, maybe_server: bool, warnings: &mut Vec<String>) -> Result<(), String> {
     if !maybe_server {
         return Configuration::add_environment_admin(&mut identities);
     }
     if let Err(why) = identities.add_root("(root)", SecretAccessKey::new(String::new())) {
-        advice.push(format!("{why}; as it is, `kelpgate server` does not start, and `kelpgate s3` does"));
+        warnings.push(format!("{why}; as it is, `kelpgate server` does not start, and `kelpgate s3` does"));
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! What commands print, by one rule: a write that fails is an error, because a result that was cut off may look complete. A
-//! reader that has gone away, as in `| head`, is none: it has seen enough.
+//! What commands print, by one rule: a write that fails is an error, because a result that was cut off may look complete. It is not
+//! an error if the reader has gone away, as in `| head`: the reader has seen enough.
 
 use std::io::{self, Write};
 use std::process::ExitCode;

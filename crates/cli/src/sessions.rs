@@ -110,6 +110,6 @@ async fn call<'a>(
     given: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> Result<String, String> {
     let given: Vec<(&str, &str)> = given.into_iter().collect();
-    let answer = remote::iam(gateway, "iam", action, &given).await?;
+    let answer = remote::call_query_api(gateway, "iam", action, &given).await?;
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }

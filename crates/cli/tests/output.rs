@@ -1,4 +1,4 @@
-//! A result that cannot be written is an error, whatever the command; a reader that has gone away is none.
+//! A result that cannot be written is an error, whatever the command; it is not if the reader has gone away.
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 use std::fs::{self, OpenOptions};

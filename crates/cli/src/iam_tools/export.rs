@@ -26,9 +26,10 @@ pub async fn run(arguments: IamExport) -> Result<bool, String> {
         (SecretsMode::Encrypted, file) => Some(passphrase::read(file.as_deref())?),
         (SecretsMode::None | SecretsMode::Plain, None) => None,
         (SecretsMode::None | SecretsMode::Plain, Some(_)) => {
-            return Err("-passphraseFile is for -secrets=encrypted: add it, or leave the file out; without it the export has no encrypted \
-                        secrets"
-                .to_owned());
+            return Err(
+                "-passphraseFile is only for -secrets=encrypted: add -secrets=encrypted, or leave -passphraseFile out"
+                    .to_owned(),
+            );
         }
     };
     let configuration = super::configuration(&arguments.place)?;

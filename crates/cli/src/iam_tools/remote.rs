@@ -41,7 +41,7 @@ impl From<Failed> for String {
 /// Everything that a tree can hold, as it is now. With `prune`, also the keys of users that `wanted` lacks.
 pub async fn read(gateway: &Gateway, wanted: Option<&Tree>) -> Result<Found, String> {
     let bad = |error: BadAnswer| error.to_string();
-    let caller = iam(gateway, "sts", "GetCallerIdentity", &[]).await?;
+    let caller = call_query_api(gateway, "sts", "GetCallerIdentity", &[]).await?;
     let mut found = Found::of_caller(&caller).map_err(bad)?;
     let mut marker = None;
     loop {
@@ -58,12 +58,13 @@ pub async fn read(gateway: &Gateway, wanted: Option<&Tree>) -> Result<Found, Str
             break;
         }
     }
-    let list = iam(gateway, "iam", "ListOpenIDConnectProviders", &[]).await?;
+    let list = call_query_api(gateway, "iam", "ListOpenIDConnectProviders", &[]).await?;
     for arn in Found::providers(&list).map_err(bad)? {
-        let provider = iam(gateway, "iam", "GetOpenIDConnectProvider", &[("OpenIDConnectProviderArn", &arn)]).await?;
+        let provider =
+            call_query_api(gateway, "iam", "GetOpenIDConnectProvider", &[("OpenIDConnectProviderArn", &arn)]).await?;
         found.add_provider(&provider).map_err(bad)?;
     }
-    found.add_alias(&iam(gateway, "iam", "ListAccountAliases", &[]).await?).map_err(bad)?;
+    found.add_alias(&call_query_api(gateway, "iam", "ListAccountAliases", &[]).await?).map_err(bad)?;
     buckets(gateway, &mut found).await?;
     if let Some(wanted) = wanted {
         let users: Vec<String> = wanted.users_to_prune(&found).cloned().collect();
@@ -121,7 +122,7 @@ pub async fn call(gateway: &Gateway, call: &Call) -> Result<(), Failed> {
     match call {
         Call::Iam(action, pairs) => {
             let pairs: Vec<(&str, &str)> = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-            iam(gateway, "iam", action, &pairs).await.map(drop)
+            call_query_api(gateway, "iam", action, &pairs).await.map(drop)
         }
         Call::PutBucketPolicy(bucket, text) => {
             let body = Bytes::from(text.clone());
@@ -144,11 +145,11 @@ pub(super) async fn page(
     if let Some(marker) = &marker {
         pairs.push(("Marker", marker));
     }
-    Ok(iam(gateway, "iam", action, &pairs).await?)
+    Ok(call_query_api(gateway, "iam", action, &pairs).await?)
 }
 
-/// Calls an action of IAM or STS, and again while the gateway cannot answer yet.
-pub async fn iam(
+/// Calls an action of IAM or STS, and retries while the gateway cannot answer yet.
+pub async fn call_query_api(
     gateway: &Gateway,
     service: &'static str,
     action: &str,

@@ -58,7 +58,7 @@ async fn used(gateway: &crate::api::Gateway, key: &Element, user: &str) -> Resul
         return Ok(None);
     }
     let id = text(key, "AccessKeyId")?;
-    let answer = remote::iam(gateway, "iam", "GetAccessKeyLastUsed", &[("AccessKeyId", &id)]).await?;
+    let answer = remote::call_query_api(gateway, "iam", "GetAccessKeyLastUsed", &[("AccessKeyId", &id)]).await?;
     let answer = result(&answer, "GetAccessKeyLastUsed")?;
     let used = answer.one("AccessKeyLastUsed").map_err(bad)?.map(|used| time(used, "LastUsedDate")).transpose()?;
     Ok(Some((format!("access key {id} of user {user}"), time(key, "CreateDate")?, used.flatten())))
