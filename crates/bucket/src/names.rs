@@ -22,7 +22,7 @@ pub fn path_of(key: &str) -> String {
     path
 }
 
-/// Appends it.
+/// Appends the path of a key, as [`path_of`] makes it.
 pub(crate) fn push_path(path: &mut String, key: &str) {
     let (segments, last_is_directory) = match key.strip_suffix('/') {
         Some(directory) => (directory, true),

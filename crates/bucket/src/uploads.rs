@@ -52,8 +52,8 @@ impl MultipartUpload {
         self.entry.extended_text(attributes::UPLOAD_KEY).unwrap_or_default()
     }
 
-    /// Whether who is identified by this may add parts to it and complete it. An upload that `weed s3` or an older gateway began does
-    /// not say who began it: whoever may write the object may go on with it.
+    /// Whether the caller with this id may add parts to the upload and complete it. Uploads of `weed s3` and of older gateways have
+    /// no initiator: every caller who may write the object can continue them.
     pub fn may_be_continued_by(&self, id: Option<&str>) -> bool {
         let begun_by = self.entry.extended.get(attributes::INITIATOR_ID);
         begun_by.is_none_or(|begun_by| id.is_some_and(|id| id.as_bytes() == begun_by))

@@ -58,7 +58,7 @@ fn pages_of_uploads() {
     }
 }
 
-/// An upload that does not say who began it is continued by whoever may write the object, and a mark that cannot be read is one.
+/// Every caller may continue an upload without an initiator. If the initiator cannot be read, nobody may.
 #[test]
 fn who_continues_an_upload() {
     let begun = MultipartUpload::new("/u", stamp().upload("id", &key("a"), initiator(), Description::default(), None));

@@ -204,7 +204,7 @@ impl FaultyFiler {
 enum Answer {
     Comes,
     Lost(FilerError),
-    /// It comes once the faults are others.
+    /// It comes once the faults change.
     Held(watch::Receiver<Faults>),
 }
 

@@ -352,7 +352,7 @@ impl Credential {
     }
 
     /// True unless the status says otherwise. `active` in any case is active, as in SeaweedFS. An unknown status counts as
-    /// inactive, although SeaweedFS lets the key in: whoever wrote it wanted to say something else than active.
+    /// inactive, although SeaweedFS lets the key in: whoever wrote it meant something other than active.
     pub fn is_active(&self) -> bool {
         self.status.is_empty() || self.status.eq_ignore_ascii_case("Active")
     }

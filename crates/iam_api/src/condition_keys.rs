@@ -9,7 +9,7 @@ use crate::params::{Params, TAGS, too_many_tags};
 /// Sets the condition keys that a call of IAM or STS itself carries: those in the row of its action, `aws:RequestTag/*` and
 /// `aws:TagKeys`. Tags of entities and claims of tokens are set elsewhere, where they are known.
 ///
-/// Fails for values that are too long.
+/// Fails if a value is too long.
 ///
 /// A parameter that the action does not read sets no key: a parameter without effect must not satisfy a condition.
 pub fn set_query_condition_keys(params: &Params, context: &mut Context) -> Result<(), IamError> {

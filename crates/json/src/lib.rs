@@ -240,7 +240,7 @@ fn syntax(document: &str, part: &str, path: &str, error: &serde_json::Error) -> 
     JsonError { path: path.to_owned(), line, column, what: format!("this is not valid JSON: {what}") }
 }
 
-/// What people write that is no JSON, if that is what stands there.
+/// A common mistake that is not JSON, if there is one at this offset.
 fn mistake(document: &str, offset: usize) -> Option<&'static str> {
     let (before, rest) = (document.as_bytes().get(..offset)?, document.as_bytes().get(offset..)?);
     if document.trim_ascii().is_empty() {

@@ -29,7 +29,7 @@ const GRANTS: &str = "s3:x-amz-grant-";
 /// directory, have the length that the provider gives them.
 const BOUNDED: [&str; 4] = ["aws:", "s3:", "iam:", "sts:"];
 
-/// A request gives a condition key more than policies are matched against.
+/// The values of a condition key are longer than what policies are compared with.
 ///
 /// A part of the value is not used instead, because a Deny could then be avoided.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -142,7 +142,7 @@ impl Configuration {
         SecretKeys::parse(&text).map(Some).map_err(|error| format!("{from}: {error}"))
     }
 
-    /// Checks what a start does with the files that these name, and makes nothing.
+    /// Checks what a start does with the files that the configuration names. Creates nothing.
     pub fn check_opening(&self, audit_file: Option<&Path>) -> Result<(), String> {
         self.secret_keys()?;
         let config = &self.iam.kelpgate;

@@ -17,7 +17,7 @@ pub struct LookedAt(Mutex<Vec<Look>>);
 struct Look {
     target: Target,
     found: Found,
-    /// What was decided has been done with it.
+    /// Whether the operation has used it.
     is_used: bool,
 }
 
@@ -31,7 +31,7 @@ impl LookedAt {
         self.looks().iter().find(|look| look.target == *target).map(|look| look.found.clone())
     }
 
-    /// The same, to do with it what was decided. That works once: who tries again needs another decision first, and gets a conflict
+    /// The same, for the operation that was decided. It works once: another attempt needs a new decision, and gets a conflict
     /// without one.
     pub(super) fn use_once(&self, target: &Target) -> Result<Option<Found>, S3Error> {
         let mut looks = self.looks();

@@ -136,7 +136,7 @@ fn create(request: &Request<'_>, state: &Snapshot) -> Answer {
     }
     let account = request.caller.account;
     if state.identity_provider(account, &url).is_some() {
-        let message = format!("Provider with url {url} already exists: it is in the configuration of the gateways.");
+        let message = format!("Provider with url {url} already exists in the configuration of the gateways.");
         return Err(IamError::exists(message));
     }
     let default = state.settings().account;

@@ -49,7 +49,7 @@ fn fits(action: Action, pattern: &str) -> bool {
         return true;
     }
     match action.service() {
-        // Access points and the like have an account. What an open name covers with a variable is not known.
+        // Access points have an account. What a name with a variable covers is not known here.
         "s3" if !account.is_empty() || !region.is_empty() => *service == "s3",
         "s3" => *service == "s3" && (name.contains("${") || Place::of(name).admit(action)),
         // The resources of STS are roles and users of IAM.

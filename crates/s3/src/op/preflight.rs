@@ -10,7 +10,7 @@ const NAMES_MAX: usize = 100;
 /// The most bytes of these names, as many as a head has on AWS.
 const NAMES_BYTES_MAX: usize = 8 << 10;
 
-const TOO_MANY: &str = "Access-Control-Request-Headers may list 100 names, in 8192 bytes.";
+const TOO_MANY: &str = "Access-Control-Request-Headers may list at most 100 names, in at most 8192 bytes.";
 
 /// `OPTIONS`: a browser asks whether it may send a request from another origin. Such a request is never authenticated.
 #[derive(Clone, Debug, PartialEq, Eq)]
