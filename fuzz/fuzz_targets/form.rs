@@ -4,7 +4,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use s3::form::{FormPart, FormReader, MAX_EPILOGUE_BYTES, MAX_FIELDS_BYTES};
+use s3::form::{FormPart, FormReader, EPILOGUE_BYTES_MAX, FIELDS_BYTES_MAX};
 use s3::S3Error;
 
 /// A line end, dashes and the boundary.
@@ -31,7 +31,7 @@ fn read<'a>(mut pieces: impl Iterator<Item = &'a [u8]>) -> Result<Form, S3Error>
             Some(FormPart::Field { name, value }) => fields.push((name, value)),
             Some(FormPart::File { name }) => break name,
             None => {
-                assert!(read <= MAX_FIELDS_BYTES + DELIMITER_BYTES, "{read} bytes are kept");
+                assert!(read <= FIELDS_BYTES_MAX + DELIMITER_BYTES, "{read} bytes are kept");
                 let piece = pieces.next().ok_or_else(FormReader::cut_off)?;
                 (read, largest) = (read + piece.len(), largest.max(piece.len()));
                 reader.feed(piece);
@@ -39,14 +39,14 @@ fn read<'a>(mut pieces: impl Iterator<Item = &'a [u8]>) -> Result<Form, S3Error>
         }
     };
     let bytes: usize = fields.iter().map(|(name, value): &(String, String)| name.len() + value.len()).sum();
-    assert!(bytes <= MAX_FIELDS_BYTES, "{bytes} bytes of fields");
+    assert!(bytes <= FIELDS_BYTES_MAX, "{bytes} bytes of fields");
     let (mut reader, mut file) = (reader.into_file(), Vec::new());
     loop {
         while let Some(piece) = reader.data()? {
             file.extend_from_slice(&piece);
         }
         let kept = read - file.len().min(read);
-        assert!(kept <= MAX_FIELDS_BYTES + DELIMITER_BYTES + MAX_EPILOGUE_BYTES + largest, "{kept} bytes are kept");
+        assert!(kept <= FIELDS_BYTES_MAX + DELIMITER_BYTES + EPILOGUE_BYTES_MAX + largest, "{kept} bytes are kept");
         let Some(piece) = pieces.next() else { return reader.finish().map(|()| (fields, file_name, file)) };
         read += piece.len();
         reader.feed(piece);

@@ -1,4 +1,4 @@
-//! What a request leaves for auditors: who asked, and by which statement of which policy it was decided. A log line is one way to print it.
+//! The audit record of a request: the caller, the decision, and the policy statement that decided. A log line is one way to print it.
 
 use std::borrow::Cow;
 use std::fmt;

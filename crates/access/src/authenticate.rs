@@ -106,7 +106,7 @@ impl Authenticator {
             AuthForm::PresignedV2(claim) => {
                 self.verify_v2(unverified, snapshot, claim, AuthenticationType::PresignedV2)
             }
-            AuthForm::PostForm | AuthForm::Anonymous => self.nobody(unverified, snapshot),
+            AuthForm::PostForm | AuthForm::Anonymous => self.anonymous(unverified, snapshot),
             // Only the control plane can verify it, and only S3 operations ask for that.
             AuthForm::Bearer(_) => Err(S3Error::not_implemented("The authorization type Bearer")),
         }
@@ -129,7 +129,7 @@ impl Authenticator {
     }
 
     /// The anonymous caller.
-    pub fn nobody(&self, unverified: &UnverifiedRequest<'_>, snapshot: &Snapshot) -> Result<Authenticated, S3Error> {
+    pub fn anonymous(&self, unverified: &UnverifiedRequest<'_>, snapshot: &Snapshot) -> Result<Authenticated, S3Error> {
         Ok(Authenticated {
             caller: anonymous(unverified, snapshot),
             authentication: AuthenticationType::Anonymous,
@@ -278,7 +278,7 @@ impl Authenticator {
         if let Some(token) = token {
             let session = self.sessions.session(token, access_key_id, unverified.now)?;
             let caller = session.caller(snapshot, access_key_id, unverified)?;
-            self.sessions.weigh_again(token, &session);
+            self.sessions.update_cached_size(token, &session);
             return Ok(Holder { secret: session.secret().clone(), caller });
         }
         let unknown = || {

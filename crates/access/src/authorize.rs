@@ -90,12 +90,12 @@ pub fn authorize<Op>(resolved: Resolved<Op>, input: DecisionInput<'_>) -> Result
 /// Decides a permission without which an operation does not run, and leaves the decision to auditors.
 fn required(need: &Requirement, input: DecisionInput<'_>) -> Result<Decision, Box<Refusal>> {
     let decision = decide(need, input);
-    leave_to_auditors(need, decision, input);
+    audit_decision(need, decision, input);
     allowed(decision, need, input)
 }
 
-/// Auditors learn of a decision.
-pub fn leave_to_auditors(need: &Requirement, decision: Decision, input: DecisionInput<'_>) {
+/// Passes a decision to the observer, for the audit log.
+pub fn audit_decision(need: &Requirement, decision: Decision, input: DecisionInput<'_>) {
     input.observer.audit(decision.is_allow(), &|| {
         AuditedDecision::of(need, decision, PolicyOwner::BucketOf(&need.resource), input)
     });
@@ -130,7 +130,7 @@ pub fn decide(need: &Requirement, input: DecisionInput<'_>) -> Decision {
 
 /// Refuses a caller to whom no policy gives any of these permissions, on any resource and under any conditions. This
 /// happens before a body is read for the decision. [`authorize`] still decides about those who pass.
-pub fn could_act(any_of: &[Requirement], input: DecisionInput<'_>) -> Result<(), Box<Refusal>> {
+pub fn could_be_allowed(any_of: &[Requirement], input: DecisionInput<'_>) -> Result<(), Box<Refusal>> {
     let Some(first) = any_of.first() else { return Ok(()) };
     let open = input.snapshot.settings().default_effect_allow && !input.caller.is_anonymous();
     if open || any_of.iter().any(|need| could_allow(need, input)) {

@@ -6,7 +6,7 @@ use crate::audit::{AuditedDecision, AuditedSignIn};
 
 /// Observes every decision while it is made.
 pub trait DecisionObserver: Send + Sync {
-    /// Calls `decide` once, for this action. Only its result counts: a observer cannot change a decision, and if it does
+    /// Calls `decide` once, for this action. Only its result counts: an observer cannot change a decision, and if it does
     /// not call `decide`, the request is refused.
     fn observe(&self, action: &str, decide: &mut dyn FnMut() -> Decision);
 
@@ -14,7 +14,7 @@ pub trait DecisionObserver: Send + Sync {
     /// is called only for what is kept.
     fn audit(&self, _allowed: bool, _decision: &dyn Fn() -> AuditedDecision) {}
 
-    /// Takes whose user asks for a session. It is called again when more is verified.
+    /// Receives the user that asks for a session. It is called again when more is verified.
     fn signs_in(&self, _sign_in: AuditedSignIn) {}
 }
 
@@ -28,7 +28,7 @@ impl DecisionObserver for NoObserver {
     }
 }
 
-/// The decision about an action, made before a observer.
+/// The decision about an action, made while an observer watches.
 pub fn observed(observer: &dyn DecisionObserver, action: &str, decide: impl Fn() -> Decision) -> Decision {
     let mut decision = None;
     observer.observe(action, &mut || *decision.insert(decide()));

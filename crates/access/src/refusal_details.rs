@@ -8,10 +8,10 @@ use crate::audit::{AuditedDecision, PolicyOwner};
 use crate::decision_input::DecisionInput;
 use s3::Requirement;
 
-/// So many characters of a condition key's value are shown.
-const VALUE: usize = 256;
-/// So many condition keys are shown.
-const KEYS: usize = 64;
+/// The most characters shown of a condition key's value.
+const VALUE_CHARS_MAX: usize = 256;
+/// The most condition keys shown.
+const KEYS_MAX: usize = 64;
 /// What only the caller and the owner of a role know.
 const EXTERNAL_ID: &str = "sts:ExternalId";
 
@@ -26,10 +26,10 @@ pub fn refusal_details(
     let decided = AuditedDecision::of(need, decision, owner, input);
     let is_denied = matches!(decision, Decision::ExplicitDeny { .. });
     let statement = json!({"statementId": decided.sid, "effect": "DENY", "policy": decided.policy});
-    let shown = |value: &String| json!({"value": value.chars().take(VALUE).collect::<String>()});
+    let shown = |value: &String| json!({"value": value.chars().take(VALUE_CHARS_MAX).collect::<String>()});
     let condition = |(key, values): (&str, &[String])| json!({"key": key, "values": {"items": values.iter().map(shown).collect::<Vec<Value>>()}});
     let shown_keys = input.context.iter().filter(|(key, _)| !key.eq_ignore_ascii_case(EXTERNAL_ID));
-    let conditions: Vec<Value> = shown_keys.take(KEYS).map(condition).collect();
+    let conditions: Vec<Value> = shown_keys.take(KEYS_MAX).map(condition).collect();
     json!({
         "allowed": false,
         "explicitDeny": is_denied,

@@ -86,14 +86,15 @@ impl Sessions {
 }
 
 impl Sessions {
-    /// The session of a token that no client has.
+    /// The session of a token that was made for this request only, which no client gets. Error: if this gateway has no
+    /// `sts.signingKey`, or the token is invalid.
     pub(crate) fn verified(&self, token: &str, now: Timestamp) -> Result<Session, S3Error> {
         let keys = self.keys.as_ref().ok_or_else(|| invalid("this gateway has no sts.signingKey"))?;
         Session::verify(keys, token, now)
     }
 
-    /// To be called after a request: updates the session's size in the cache if it has changed.
-    pub(crate) fn weigh_again(&self, token: &str, session: &Arc<Session>) {
+    /// Call this after a request: updates the session's size in the cache if it has changed.
+    pub(crate) fn update_cached_size(&self, token: &str, session: &Arc<Session>) {
         if !session.verified.claims.kspol.is_empty() && !self.known.has_size_of(token, session) {
             self.known.insert(token, session);
         }
@@ -256,7 +257,7 @@ impl Session {
             return Err(invalid("it is not a role session"));
         };
         let federation = self.federation(*account, snapshot)?;
-        let role = Held::of(claims, federation.as_ref(), snapshot)?;
+        let role = SessionRole::of(claims, federation.as_ref(), snapshot)?;
         self.check_revocations(Some(&role.arn), snapshot)?;
         self.check_providers(snapshot)?;
         Ok(Caller {
@@ -342,8 +343,8 @@ fn plugin_keys(claims: &SessionClaims) -> PluginKeys {
 /// configuration.
 pub const CLAIM_BASED_ROLE: &str = "arn:aws:iam:::role/sts-claim-based";
 
-/// What a session holds now: a role, or the policies of its claim.
-struct Held {
+/// The role of a session as it is now, or the policies of its claim in the place of a role.
+struct SessionRole {
     name: Arc<str>,
     path: Arc<str>,
     id: Arc<str>,
@@ -353,7 +354,7 @@ struct Held {
     boundary: Option<Arc<CompiledPolicy>>,
 }
 
-impl Held {
+impl SessionRole {
     fn of(claims: &SessionClaims, federation: Option<&Federation>, snapshot: &Snapshot) -> Result<Self, S3Error> {
         if claims.role == CLAIM_BASED_ROLE {
             return Self::of_claim(claims, federation, snapshot);

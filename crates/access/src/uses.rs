@@ -31,8 +31,8 @@ struct Seen {
 
 const GONE: i64 = i64::MAX;
 
-/// So many entries leave no room for more sessions.
-const SESSIONS: usize = 20_000;
+/// With this many entries, no more sessions are recorded.
+const ENTRIES_MAX: usize = 20_000;
 
 impl Default for RecentUses {
     fn default() -> Self {
@@ -68,7 +68,7 @@ impl RecentUses {
     ) {
         let minute = now_s.div_euclid(60);
         let seen = self.seen.load();
-        if seen.get(id).is_some_and(|seen| seen.note(minute, service, region)) || seen.size() >= SESSIONS {
+        if seen.get(id).is_some_and(|seen| seen.note(minute, service, region)) || seen.size() >= ENTRIES_MAX {
             return;
         }
         let used = Use { session: Some(Arc::new(session())), ..use_of(minute, service, region) };

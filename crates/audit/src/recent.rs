@@ -13,10 +13,10 @@ const REQUEST_BYTES_MAX: usize = 256 << 10;
 
 /// The last refusals, as many as have room.
 #[derive(Debug, Default)]
-pub(crate) struct Recent(Mutex<Kept>);
+pub(crate) struct Recent(Mutex<Records>);
 
 #[derive(Debug, Default)]
-struct Kept {
+struct Records {
     /// The id of each request, from the oldest to the newest, and how many bytes its lines have.
     requests: VecDeque<(String, usize)>,
     lines: VecDeque<u8>,

@@ -1,9 +1,9 @@
-//! Names of the attributes that S3 facts live under, as SeaweedFS has them. No other crate spells one: the ETag's stands in `filer`,
-//! which compares it.
+//! The extended attributes in which SeaweedFS stores S3 facts. No other crate writes these names, except that the ETag's is in
+//! `filer`, which compares it.
 
 pub use filer::ETAG_ATTRIBUTE as ETAG;
 
-/// Ours, on a bucket: which making of it this is, and how far its deletion has come. The filer compares this attribute when a
+/// Ours, on a bucket: the random id of this creation of it, and the stage of its deletion. The filer compares this attribute when a
 /// condition names an ETag, and a directory has no other use for it.
 pub const LIFE: &str = ETAG;
 /// Account id of the owner.

@@ -86,19 +86,20 @@ impl<'a> BucketDirectory<'a> {
     }
 
     /// Announces that the bucket is about to be deleted. Fails with `PreconditionFailed` if it is no longer at the stage
-    /// that was seen, as the next two do.
+    /// that was seen.
     pub async fn announce(&self, seen: &StoredLife) -> Result<StoredLife, FilerError> {
         self.set_stage(seen, Stage::Announced(mark())).await
     }
 
-    /// Removes an announcement.
+    /// Removes an announcement. Fails with `PreconditionFailed` if the bucket is no longer at the stage that was seen.
     pub async fn withdraw(&self, seen: &StoredLife) -> Result<StoredLife, FilerError> {
-        let life = seen.life.at(Stage::Stands);
+        let life = seen.life.at(Stage::Active);
         let text = life.standing_text(&mark());
         self.set_text(seen, life, text, None).await
     }
 
-    /// Decides that the bucket is deleted. From then on no write below it succeeds.
+    /// Decides that the bucket is deleted. From then on no write below it succeeds. Fails with `PreconditionFailed` if the bucket is
+    /// no longer at the stage that was seen.
     pub async fn decide(&self, seen: &StoredLife, now_s: i64) -> Result<StoredLife, FilerError> {
         self.set_stage(seen, Stage::Deleted { since_s: now_s, mark: mark() }).await
     }
@@ -191,7 +192,7 @@ impl<'a> BucketDirectory<'a> {
         if !change(&mut metadata) {
             return Ok(None);
         }
-        let life = seen.life.at(Stage::Stands);
+        let life = seen.life.at(Stage::Active);
         let text = life.standing_text(&mark());
         self.set_text(&seen, life, text, Some(metadata.to_content())).await?;
         Ok(Some(metadata))
@@ -275,7 +276,7 @@ impl StoredLife {
             Some(text) => vec![text.to_owned()],
             None => vec![PLAIN_DIRECTORY_ETAG.to_owned(), entry.etag()],
         };
-        Self { life: settings::life(entry), etags, is_bare: !settings::has_maker(entry) }
+        Self { life: settings::life(entry), etags, is_bare: !settings::was_created(entry) }
     }
 
     /// A condition that holds only while the bucket is as it was seen: at this stage, with the same tags, CORS rules and

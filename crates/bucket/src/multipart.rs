@@ -7,10 +7,10 @@ use md5::{Digest, Md5};
 /// The suffix of a part's file name.
 const PART_SUFFIX: &str = ".part";
 
-/// Who begins an upload.
+/// The identity that started a multipart upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Initiator {
-    /// Identifies them, whatever session or key they use.
+    /// The same for every session and key of the identity.
     pub id: String,
     /// Their ARN, as listings show it.
     pub arn: String,

@@ -117,7 +117,7 @@ pub fn may_delete_with_objects(versioning: Versioning, has_object_lock: bool) ->
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
     /// It is the same bucket, and no deletion has begun.
-    Stands,
+    Active,
     /// It is the same bucket, and its deletion is announced.
     Announced,
     /// The bucket is deleted. Another one may have its name by now.
@@ -128,7 +128,7 @@ pub enum Standing {
 pub fn standing(stored: &BucketLife, id: &str) -> Standing {
     match &stored.stage {
         _ if &*stored.id != id => Standing::Gone,
-        Stage::Stands => Standing::Stands,
+        Stage::Active => Standing::Active,
         Stage::Announced(_) => Standing::Announced,
         Stage::Deleted { .. } => Standing::Gone,
     }

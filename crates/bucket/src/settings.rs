@@ -30,8 +30,8 @@ pub fn life(entry: &Entry) -> BucketLife {
     BucketLife::read(text(entry, attributes::LIFE).as_deref(), entry.attributes().crtime)
 }
 
-/// Somebody made the bucket. A filer makes directories by itself for what is written below them, and these have no attributes.
-pub fn has_maker(entry: &Entry) -> bool {
+/// Whether a client created the bucket. A filer also creates directories for what is written below them; those have no attributes.
+pub fn was_created(entry: &Entry) -> bool {
     !entry.extended.is_empty()
 }
 
@@ -50,7 +50,7 @@ pub fn versioning(entry: &Entry) -> Versioning {
     Versioning::read(text(entry, attributes::VERSIONING).as_deref())
 }
 
-/// Whether object lock was enabled when the bucket was created.
+/// Whether object lock is enabled. Once enabled, it stays enabled.
 pub fn has_object_lock(entry: &Entry) -> bool {
     entry.extended.get(attributes::LOCK_ENABLED).is_some_and(|value| !value.is_empty())
 }
@@ -246,7 +246,7 @@ mod tests {
             (&[(LIFE, b"1.deleting.2")], "1", true),
         ] {
             let entry = entry(pairs);
-            assert_eq!((&*life(&entry).id, has_maker(&entry)), (id, made), "{pairs:?}");
+            assert_eq!((&*life(&entry).id, was_created(&entry)), (id, made), "{pairs:?}");
         }
         assert_eq!(life(&entry(&[(LIFE, b"1.deleting.2")])).stage, Stage::Announced("2".into()));
     }

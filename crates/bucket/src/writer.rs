@@ -23,7 +23,7 @@ const TURNS: usize = 16;
 
 /// Whether this gateway knows that no one is deleting the bucket for which the request was decided. It checks its lease
 /// first, then its state.
-pub type KnowsThatStands<'a> = Box<dyn Fn() -> bool + Send + Sync + 'a>;
+pub type IsKnownActive<'a> = Box<dyn Fn() -> bool + Send + Sync + 'a>;
 
 /// Whether the bucket's versioning and object lock are still those for which the request was decided; `None` if this
 /// gateway does not know by now.
@@ -50,7 +50,7 @@ pub struct Writer<'a> {
     pub(crate) lock: Option<ObjectLock>,
     /// Which of the successive buckets with the same name the request was decided for.
     life_id: Arc<str>,
-    knows_that_stands: KnowsThatStands<'a>,
+    is_known_active: IsKnownActive<'a>,
     knows_rules: KnowsRules<'a>,
 }
 
@@ -62,10 +62,10 @@ impl<'a> Writer<'a> {
         lock: Option<ObjectLock>,
         life_id: Arc<str>,
         stamp: Stamp,
-        knows_that_stands: KnowsThatStands<'a>,
+        is_known_active: IsKnownActive<'a>,
     ) -> Result<Self, Refusal> {
         rules::may_write(objects.versioning, lock.is_some())?;
-        Ok(Self { objects, stamp, lock, life_id, knows_that_stands, knows_rules: Box::new(|| Some(true)) })
+        Ok(Self { objects, stamp, lock, life_id, is_known_active, knows_rules: Box::new(|| Some(true)) })
     }
 
     /// The same for a request that may last: it writes nothing once the bucket has other rules. Otherwise the body of an upload
@@ -139,14 +139,14 @@ impl<'a> Writer<'a> {
     /// Whether the bucket is still the one for which the request was decided, and no deletion announced by now can be
     /// decided.
     async fn bucket_stands(&self) -> Result<bool, FilerError> {
-        if (self.knows_that_stands)() {
+        if (self.is_known_active)() {
             return Ok(true);
         }
         let directory = &self.objects.directory;
         for _ in 0..TURNS {
             let Some(stored) = directory.life().await? else { return Ok(false) };
             match rules::standing(&stored.life, &self.life_id) {
-                Standing::Stands => return Ok(true),
+                Standing::Active => return Ok(true),
                 Standing::Gone => return Ok(false),
                 Standing::Announced => match directory.withdraw(&stored).await {
                     Ok(_) => return Ok(true),

@@ -74,7 +74,7 @@ async fn a_deletion_sees_a_change() {
         let announced = directory.announce(&directory.life().await.unwrap().unwrap()).await.unwrap();
         assert_eq!(tag(&world, ID, "a").await, "ok", "{}", world.name);
         assert_eq!(outcome(&directory.decide(&announced, 5).await), "precondition", "{}", world.name);
-        assert_eq!(directory.life().await.unwrap().unwrap().life.stage, Stage::Stands, "{}", world.name);
+        assert_eq!(directory.life().await.unwrap().unwrap().life.stage, Stage::Active, "{}", world.name);
     }
 }
 

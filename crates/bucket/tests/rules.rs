@@ -184,7 +184,7 @@ fn who_owns_a_new_object() {
 #[test]
 fn whether_a_bucket_still_stands() {
     for (stored, want) in [
-        ("1", Standing::Stands),
+        ("1", Standing::Active),
         ("1.deleting.0a", Standing::Announced),
         ("1.deleted.5.0a", Standing::Gone),
         ("2", Standing::Gone),
@@ -193,7 +193,7 @@ fn whether_a_bucket_still_stands() {
     ] {
         assert_eq!(standing(&BucketLife::read(Some(stored), 7), "1"), want, "{stored}");
     }
-    assert_eq!(standing(&BucketLife::read(None, 7), "made-7"), Standing::Stands);
+    assert_eq!(standing(&BucketLife::read(None, 7), "made-7"), Standing::Active);
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn a_deletion_is_abandoned_after_a_minute() {
         (deleted(0), 1060, true),
         (deleted(i64::MIN), i64::MAX, true),
         (Stage::Announced("0a".into()), 9999, false),
-        (Stage::Stands, 9999, false),
+        (Stage::Active, 9999, false),
     ] {
         assert_eq!(is_abandoned(&stage, now_s), want, "{stage:?} at {now_s}");
     }

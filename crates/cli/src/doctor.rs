@@ -31,10 +31,7 @@ async fn check_uploads(filer: &dyn Filer, report: &mut Report) {
             let named =
                 found.iter().take(3).map(|one| format!("{}/{}", one.bucket, one.key)).collect::<Vec<_>>().join(", ");
             report.warning(
-                format!(
-                    "uploads that have made their objects are still listed as unfinished: {} ({named})",
-                    found.len()
-                ),
+                format!("completed uploads are still listed as unfinished: {} ({named})", found.len()),
                 "nothing: gateways remove them within an hour, without the data, which belongs to the objects",
             );
         }

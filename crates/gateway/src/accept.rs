@@ -22,7 +22,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::body::ResponseBody;
 use crate::client_certificate::ShownCertificate;
-use crate::connections::Place;
+use crate::connections::ConnectionSlot;
 use crate::tls::Tls;
 use crate::unstalled::Unstalled;
 
@@ -36,14 +36,14 @@ pub struct Connection {
 }
 
 /// Answers requests.
-pub trait Answer: Send + Sync + 'static {
+pub trait Handler: Send + Sync + 'static {
     /// Counts a connection from this address. `None` closes it, because a limit is reached.
-    fn place(&self, _peer: IpAddr) -> Option<Place> {
-        Some(Place::unlimited())
+    fn slot(&self, _peer: IpAddr) -> Option<ConnectionSlot> {
+        Some(ConnectionSlot::unlimited())
     }
 
     /// Answers one request. There is always an answer.
-    fn answer(
+    fn handle(
         self: Arc<Self>,
         connection: Connection,
         request: Request<Incoming>,
@@ -71,19 +71,19 @@ const STREAMS_MAX: u32 = 128;
 const UNSENT_BYTES_MAX: usize = 128 << 10;
 
 /// Serves connections until `shutdown` resolves, then lets the requests in progress finish.
-pub async fn serve<A: Answer>(
+pub async fn serve<H: Handler>(
     listener: TcpListener,
     tls: Option<Arc<Tls>>,
-    answerer: Arc<A>,
+    handler: Arc<H>,
     limits: Limits,
     shutdown: impl Future<Output = ()>,
 ) {
     let graceful = GracefulShutdown::new();
     let mut shutdown = pin!(shutdown);
-    let places = Arc::new(Semaphore::new(limits.connections));
+    let slots = Arc::new(Semaphore::new(limits.connections));
     loop {
-        let place = tokio::select! {
-            place = Arc::clone(&places).acquire_owned() => place,
+        let slot = tokio::select! {
+            slot = Arc::clone(&slots).acquire_owned() => slot,
             () = &mut shutdown => break,
         };
         let (stream, peer) = tokio::select! {
@@ -98,19 +98,19 @@ pub async fn serve<A: Answer>(
             },
             () = &mut shutdown => break,
         };
-        let Some(of_peer) = answerer.place(peer.ip()) else { continue };
+        let Some(of_peer) = handler.slot(peer.ip()) else { continue };
         let _ = stream.set_nodelay(true);
         let stream = Unstalled::new(stream, limits.idle);
-        let (answerer, watcher, tls) = (Arc::clone(&answerer), graceful.watcher(), tls.clone());
+        let (handler, watcher, tls) = (Arc::clone(&handler), graceful.watcher(), tls.clone());
         tokio::spawn(async move {
-            let _places = (place, of_peer);
+            let _slots = (slot, of_peer);
             match tls {
-                None => talk(stream, Connection { peer, tls: None }, None, answerer, limits, watcher).await,
+                None => talk(stream, Connection { peer, tls: None }, None, handler, limits, watcher).await,
                 Some(tls) => {
                     if let Some(stream) = handshake(tls.acceptor(), stream, limits.idle).await {
                         let connection = Connection { peer, tls: Some(tls_version(&stream)) };
                         let shown = ShownCertificate::of(stream.get_ref().1, &tls);
-                        talk(stream, connection, shown, answerer, limits, watcher).await;
+                        talk(stream, connection, shown, handler, limits, watcher).await;
                     }
                 }
             }
@@ -138,11 +138,11 @@ async fn handshake(
     tokio::time::timeout(limit, acceptor.accept(stream)).await.ok()?.ok()
 }
 
-async fn talk<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+async fn talk<H: Handler, S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     stream: S,
     connection: Connection,
     shown: Option<ShownCertificate>,
-    answerer: Arc<A>,
+    handler: Arc<H>,
     limits: Limits,
     watcher: hyper_util::server::graceful::Watcher,
 ) {
@@ -153,8 +153,8 @@ async fn talk<A: Answer, S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         if let Some(shown) = &shown {
             request.extensions_mut().insert(shown.clone());
         }
-        let answerer = Arc::clone(&answerer);
-        async move { Ok::<_, Infallible>(answerer.answer(connection, request).await) }
+        let handler = Arc::clone(&handler);
+        async move { Ok::<_, Infallible>(handler.handle(connection, request).await) }
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.idle).keep_alive(true);

@@ -16,27 +16,27 @@ use sigv4::{AuthForm, SigError};
 use crate::arrived::{Arrived, known_method};
 use crate::audit_log;
 use crate::body::ResponseBody;
-use crate::decisions::Kept;
+use crate::decisions::RecordedDecisions;
 use crate::errors;
 use crate::gateway::Gateway;
+use crate::request_facts::RequestFacts;
 use crate::respond;
 use crate::traced;
-use crate::trail::Trail;
 
 /// A request that leaves a record, whatever becomes of it.
 pub(crate) struct Audited<'a> {
     gateway: &'a Gateway,
     arrived: Arrived<'a>,
-    pub(crate) trail: Trail,
+    pub(crate) facts: RequestFacts,
     is_done: bool,
 }
 
 impl<'a> Audited<'a> {
-    pub(crate) fn new(gateway: &'a Gateway, arrived: Arrived<'a>, trail: Trail) -> Self {
-        Self { gateway, arrived, trail, is_done: false }
+    pub(crate) fn new(gateway: &'a Gateway, arrived: Arrived<'a>, facts: RequestFacts) -> Self {
+        Self { gateway, arrived, facts, is_done: false }
     }
 
-    /// Whether the request may be carried out: not while its record could not be kept although it must.
+    /// Error: `ServiceUnavailable` if the request must be audited and its record cannot be kept now.
     pub(crate) fn may_run(&mut self) -> Result<(), S3Error> {
         self.gateway.auditor.ready().map_err(|why| {
             self.is_done = true; // it is counted, and leaves no record
@@ -46,13 +46,13 @@ impl<'a> Audited<'a> {
 
     /// Leaves the record. If it must be stored before the answer and cannot, the answer says that instead.
     pub(crate) async fn answered(mut self, response: Response<ResponseBody>) -> Response<ResponseBody> {
-        traced::end(self.gateway, &self.arrived, &self.trail, response.status().as_u16());
+        traced::end(self.gateway, &self.arrived, &self.facts, response.status().as_u16());
         if mem::replace(&mut self.is_done, true) {
             return response;
         }
         let (status, bytes) = (response.status().as_u16(), response.body().size_hint().exact());
         if let Some(error) = response.extensions().get::<AuditedError>() {
-            self.trail.error = Some(error.clone());
+            self.facts.error = Some(error.clone());
         }
         let Some(record) = self.record(status, bytes) else { return response };
         audit_log::print(&record);
@@ -65,40 +65,40 @@ impl<'a> Audited<'a> {
 
     /// The answer if the record had to be stored first and was not.
     fn unrecorded(&mut self, status: u16, why: &str, record: AuditRecord) -> Response<ResponseBody> {
-        (self.trail.request_id, self.trail.caller) = (record.request_id, record.caller);
+        (self.facts.request_id, self.facts.caller) = (record.request_id, record.caller);
         let error = errors::unavailable(format!("The request was carried out with status {status}, but {why}"));
-        self.trail.failed(&error);
-        let answer = respond::respond(self.gateway, self.arrived.head, Err(error), &self.trail);
-        traced::end(self.gateway, &self.arrived, &self.trail, answer.status().as_u16());
+        self.facts.failed(&error);
+        let answer = respond::respond(self.gateway, self.arrived.head, Err(error), &self.facts);
+        traced::end(self.gateway, &self.arrived, &self.facts, answer.status().as_u16());
         answer
     }
 
     /// The record, if anyone takes it: that of a refusal always, that of another request if the log prints it or the auditor takes
-    /// all. What the trail knows of the request moves into it.
+    /// all. What the facts knows of the request moves into it.
     fn record(&mut self, status: u16, bytes_sent: Option<u64>) -> Option<AuditRecord<'a>> {
-        let Kept { decisions, objects, sign_in } = self.trail.decisions.take();
-        if decisions.is_empty() && !self.trail.decisions.keeps_all() {
+        let RecordedDecisions { decisions, objects, sign_in } = self.facts.decisions.take();
+        if decisions.is_empty() && !self.facts.decisions.keeps_all() {
             return None;
         }
         let request = self.request();
-        let (trail, Arrived { head, time, started, .. }) = (&mut self.trail, &self.arrived);
-        let mut caller = mem::take(&mut trail.caller);
+        let (facts, Arrived { head, time, started, .. }) = (&mut self.facts, &self.arrived);
+        let mut caller = mem::take(&mut facts.caller);
         caller.sign_in = sign_in;
-        caller.claimed_key = trail.unauthenticated.as_ref().map(|refused| shortened(&refused.key, 128).into_owned());
+        caller.claimed_key = facts.unauthenticated.as_ref().map(|refused| shortened(&refused.key, 128).into_owned());
         Some(AuditRecord {
-            request_id: mem::take(&mut trail.request_id),
+            request_id: mem::take(&mut facts.request_id),
             time: *time,
             took: started.elapsed(),
-            operation: trail.operation,
+            operation: facts.operation,
             caller,
-            target: mem::take(&mut trail.target),
-            parameters: trail.parameters.take().unwrap_or_else(|| parameters(trail.query.take(), head.uri.query())),
+            target: mem::take(&mut facts.target),
+            parameters: facts.parameters.take().unwrap_or_else(|| parameters(facts.query.take(), head.uri.query())),
             decisions,
             objects,
-            revision: trail.revision,
+            revision: facts.revision,
             request,
             status,
-            error: trail.error.take(),
+            error: facts.error.take(),
             bytes_sent,
         })
     }
@@ -116,7 +116,7 @@ impl<'a> Audited<'a> {
             client,
             peer: connection.peer.ip(),
             tls: connection.tls.map(iam::TlsVersion::as_str),
-            signature: self.trail.signature.unwrap_or_else(|| signature(&sigv4::auth_form(head))),
+            signature: self.facts.signature.unwrap_or_else(|| signature(&sigv4::auth_form(head))),
             user_agent: text(header(header::USER_AGENT), HEADER_BYTES_MAX),
             // Its query string may hold the signature of the page that links here.
             referer: text(referer.unwrap_or_default(), HEADER_BYTES_MAX),
@@ -132,8 +132,8 @@ impl Drop for Audited<'_> {
             return;
         }
         let message = "The client went away before the answer was known".to_owned();
-        self.trail.error.get_or_insert(AuditedError { code: "ClientClosedRequest".to_owned(), message });
-        traced::end(self.gateway, &self.arrived, &self.trail, STATUS_CLIENT_GONE);
+        self.facts.error.get_or_insert(AuditedError { code: "ClientClosedRequest".to_owned(), message });
+        traced::end(self.gateway, &self.arrived, &self.facts, STATUS_CLIENT_GONE);
         if let Some(record) = self.record(STATUS_CLIENT_GONE, None) {
             audit_log::print(&record);
             drop(self.gateway.auditor.take(&record));

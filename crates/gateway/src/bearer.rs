@@ -8,27 +8,27 @@ use s3::{QueryString, S3Error};
 use crate::client_certificate::NOT_ASKED_FOR;
 use crate::gateway::Gateway;
 use crate::query::QueryCall;
-use crate::trail::Trail;
-use crate::visit::Visit;
+use crate::request_facts::RequestFacts;
+use crate::request_scope::RequestScope;
 
 impl Gateway {
     /// The caller for whom the provider's token is a session. The trust policy of the role decides, as it does for
     /// AssumeRoleWithWebIdentity.
     pub(crate) async fn authenticate_bearer(
         &self,
-        visit: &Visit<'_>,
+        scope: &RequestScope<'_>,
         token: &str,
-        trail: &Trail,
+        facts: &RequestFacts,
     ) -> Result<Authenticated, S3Error> {
-        let (unverified, snapshot) = (visit.unverified(Services::S3, None), &*visit.snapshot);
-        let nobody = self.authenticator.nobody(&unverified, snapshot)?;
+        let (unverified, snapshot) = (scope.unverified(Services::S3, None), &*scope.snapshot);
+        let anonymous = self.authenticator.anonymous(&unverified, snapshot)?;
         let call = QueryCall {
             parameters: QueryString::parse(None)?,
-            context: self.context(visit, &nobody)?,
-            caller: nobody.caller,
-            request_id: trail.request_id.clone(),
-            now: visit.now,
-            observer: Arc::clone(&trail.decisions) as Arc<dyn DecisionObserver>,
+            context: self.context(scope, &anonymous)?,
+            caller: anonymous.caller,
+            request_id: facts.request_id.clone(),
+            now: scope.now,
+            observer: Arc::clone(&facts.decisions) as Arc<dyn DecisionObserver>,
             certificate: Err(NOT_ASKED_FOR),
         };
         let session = self.query_api.bearer_session(token, call).await?;

@@ -13,8 +13,8 @@ use rustls_pki_types::{CertificateDer, UnixTime};
 use s3::QueryString;
 use x509_parser::certificate::X509Certificate;
 
+use crate::request_scope::RequestScope;
 use crate::tls::Tls;
-use crate::visit::Visit;
 
 /// The action that asks for a certificate.
 const ACTION: &str = "AssumeRoleWithCertificate";
@@ -48,20 +48,20 @@ impl ShownCertificate {
 }
 
 /// The certificate for a call, if its action asks for one.
-pub(crate) fn of_call(parameters: &QueryString, visit: &Visit<'_>) -> Result<ClientCertificate, &'static str> {
+pub(crate) fn of_call(parameters: &QueryString, scope: &RequestScope<'_>) -> Result<ClientCertificate, &'static str> {
     if parameters.get("Action") != Some(ACTION) {
         return Err(NOT_ASKED_FOR);
     }
-    let Parts { headers, extensions, .. } = visit.head;
+    let Parts { headers, extensions, .. } = scope.head;
     // The version is not known behind a proxy that the operator trusts.
-    if visit.target.client.tls_version.is_none() {
+    if scope.target.client.tls_version.is_none() {
         return Err("the client has to connect to the gateway itself, by TLS");
     }
     if headers.keys().any(is_of_proxy) {
         return Err("the request came through a proxy: the client has to connect to the gateway itself");
     }
     let shown = extensions.get::<ShownCertificate>().ok_or("the client has shown no certificate")?;
-    let now = u64::try_from(visit.now.as_second()).map_err(|_| "the gateway's clock is wrong")?;
+    let now = u64::try_from(scope.now.as_second()).map_err(|_| "the gateway's clock is wrong")?;
     let authorities = shown.tls.sign_in_authorities().ok_or("this gateway accepts no certificates for sign-ins")?;
     // That the client has the key was shown when the connection began, which may be long ago.
     verified(&shown.chain, &*authorities, UnixTime::since_unix_epoch(std::time::Duration::from_secs(now)))
@@ -89,7 +89,7 @@ fn verified(
     })
 }
 
-/// The one common name. Of two, each reader could believe another one.
+/// The only common name. Error: if there are two, because readers could use different ones.
 fn common_name(certificate: &X509Certificate<'_>) -> Result<String, &'static str> {
     let mut names = certificate.subject().iter_common_name();
     let (Some(name), None) = (names.next(), names.next()) else {

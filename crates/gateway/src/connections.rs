@@ -1,5 +1,5 @@
 //! Limits of open connections: of each address, and of all addresses together. A connection beyond them is closed before anything is
-//! read from it, so that one client cannot hold all places.
+//! read from it, so that one client cannot hold all slots.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -29,7 +29,7 @@ struct Open {
 
 /// A connection that is open.
 #[derive(Debug)]
-pub struct Place {
+pub struct ConnectionSlot {
     connections: Arc<Connections>,
     address: Option<IpAddr>,
 }
@@ -40,9 +40,9 @@ impl Connections {
         self.open(|open| open.limits = limits);
     }
 
-    /// A place for a connection, or the name of the limit that it would exceed. `address` is `None` for trusted proxies, which stand
+    /// A slot for a connection, or the name of the limit that it would exceed. `address` is `None` for trusted proxies, which stand
     /// for many clients.
-    pub(crate) fn enter(self: &Arc<Self>, address: Option<IpAddr>) -> Result<Place, &'static str> {
+    pub(crate) fn enter(self: &Arc<Self>, address: Option<IpAddr>) -> Result<ConnectionSlot, &'static str> {
         let address = address.map(network_of);
         self.open(|open| {
             let of_address = address.and_then(|address| open.of.get(&address)).copied().unwrap_or(0);
@@ -59,7 +59,7 @@ impl Connections {
             }
             Ok(())
         })?;
-        Ok(Place { connections: Arc::clone(self), address })
+        Ok(ConnectionSlot { connections: Arc::clone(self), address })
     }
 
     fn open<T>(&self, act: impl FnOnce(&mut Open) -> T) -> T {
@@ -67,14 +67,14 @@ impl Connections {
     }
 }
 
-impl Place {
-    /// A place that no limit is about.
+impl ConnectionSlot {
+    /// A slot without a limit.
     pub(crate) fn unlimited() -> Self {
         Self { connections: Arc::default(), address: None }
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         let address = self.address;
         self.connections.open(|open| {
@@ -107,7 +107,7 @@ mod tests {
         let proxy = connections.enter(None).unwrap();
         assert_eq!(connections.enter(address("10.0.0.2")).unwrap_err(), "all");
         drop((early, second, other));
-        let proxies: Vec<Place> = (0..3).map(|_| connections.enter(None).unwrap()).collect();
+        let proxies: Vec<ConnectionSlot> = (0..3).map(|_| connections.enter(None).unwrap()).collect();
         assert_eq!(connections.enter(None).unwrap_err(), "all");
         drop((proxy, proxies));
         connections.open(|open| assert!(open.all == 0 && open.of.is_empty(), "{open:?}"));
@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn no_limit_refuses_nothing() {
         let connections = Arc::new(Connections::default());
-        let places: Vec<Place> = (0..1000).map(|_| connections.enter(address("10.0.0.1")).unwrap()).collect();
-        assert_eq!(places.len(), 1000);
+        let slots: Vec<ConnectionSlot> = (0..1000).map(|_| connections.enter(address("10.0.0.1")).unwrap()).collect();
+        assert_eq!(slots.len(), 1000);
     }
 }

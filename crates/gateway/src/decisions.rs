@@ -13,12 +13,12 @@ pub struct Decisions {
     metrics: Arc<Metrics>,
     /// Decisions that allow are kept too, because the log prints them or the auditor takes them.
     allowed: bool,
-    kept: Mutex<Kept>,
+    kept: Mutex<RecordedDecisions>,
 }
 
 /// What a record keeps of the decisions.
 #[derive(Default)]
-pub(crate) struct Kept {
+pub(crate) struct RecordedDecisions {
     /// The decisions, in order.
     pub(crate) decisions: Vec<AuditedDecision>,
     /// What became of each key of DeleteObjects.
@@ -38,12 +38,12 @@ impl Decisions {
         self.allowed
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+    fn kept(&self) -> MutexGuard<'_, RecordedDecisions> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes what was kept so far.
-    pub(crate) fn take(&self) -> Kept {
+    pub(crate) fn take(&self) -> RecordedDecisions {
         std::mem::take(&mut self.kept())
     }
 

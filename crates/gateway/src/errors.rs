@@ -9,7 +9,7 @@ use s3::{S3Error, S3ErrorCode};
 /// After how many seconds a client may try again if the filer did not answer.
 const RETRY_AFTER_S: u32 = 1;
 
-/// What is not done with a bucket's objects.
+/// The S3 error for a failed or refused operation on a bucket's objects.
 pub fn from_bucket(error: BucketError) -> S3Error {
     match error {
         BucketError::Refused(refusal) => refused(refusal),
@@ -17,7 +17,7 @@ pub fn from_bucket(error: BucketError) -> S3Error {
     }
 }
 
-/// What is refused: `NotImplemented`, by name, unless S3 has an answer of its own.
+/// The S3 error for a refusal: `NotImplemented` with its reason, unless S3 defines a more specific error.
 pub fn refused(refusal: Refusal) -> S3Error {
     match refusal {
         Refusal::NoSuchVersion => S3Error::new(S3ErrorCode::NoSuchVersion),

@@ -10,9 +10,9 @@ pub const REVISION: &str = "x-kelpgate-revision";
 /// A floor is not reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FloorError {
-    /// It is not a revision of this cluster, and why.
+    /// The floor is not a revision of this cluster; says why.
     Wrong(String),
-    /// This gateway has not reached it in time.
+    /// This gateway did not reach the floor in time.
     Ahead,
 }
 

@@ -10,8 +10,8 @@ use sigv4::post_policy::PostPolicy;
 
 use crate::body::{ExpectedBody, ObjectBody, Source};
 use crate::gateway::Gateway;
-use crate::trail::Trail;
-use crate::visit::Visit;
+use crate::request_facts::RequestFacts;
+use crate::request_scope::RequestScope;
 
 /// A form whose policy is verified.
 pub(crate) struct Form {
@@ -23,10 +23,10 @@ pub(crate) struct Form {
 /// Reads the fields, finds out who made the policy, and checks the form against it.
 pub(crate) async fn read(
     gateway: &Gateway,
-    visit: &Visit<'_>,
+    scope: &RequestScope<'_>,
     post: &PostObject,
     mut incoming: Source,
-    trail: &mut Trail,
+    facts: &mut RequestFacts,
 ) -> Result<Form, S3Error> {
     let patience = gateway.settings.body_patience;
     let mut reader = FormReader::new(&post.boundary);
@@ -36,19 +36,19 @@ pub(crate) async fn read(
     let (fields, file_name) = read.map_err(|_| S3Error::new(S3ErrorCode::RequestTimeout))??;
     // The policy is about the fields from which the object is made.
     let form = PostForm::new(fields, &file_name)?;
-    let unverified = visit.unverified(Services::S3, None);
+    let unverified = scope.unverified(Services::S3, None);
     let authenticated =
-        gateway.authenticator.authenticate_form(&unverified, &visit.snapshot, form.fields()).map_err(|error| {
+        gateway.authenticator.authenticate_form(&unverified, &scope.snapshot, form.fields()).map_err(|error| {
             let key = form.get("x-amz-credential").or_else(|| form.get("awsaccesskeyid"));
             let key = key.and_then(|value| value.split('/').next()).unwrap_or_default();
-            trail.unauthenticated(key.chars().take(128).collect(), error)
+            facts.unauthenticated(key.chars().take(128).collect(), error)
         })?;
-    trail.caller = AuditedCaller::of(&authenticated.caller);
+    facts.caller = AuditedCaller::of(&authenticated.caller);
     let mut limit = gateway.settings.max_body_bytes;
     let mut least = 0;
     if let Some(policy) = form.get("policy") {
         let policy = PostPolicy::parse(policy).map_err(access::from_signature)?;
-        policy.check(form.fields(), post.bucket.as_str(), visit.now).map_err(access::from_signature)?;
+        policy.check(form.fields(), post.bucket.as_str(), scope.now).map_err(access::from_signature)?;
         if let Some(range) = policy.content_length_range() {
             limit = limit.min(*range.end());
             least = *range.start();

@@ -28,12 +28,12 @@ const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 /// The head of an answer, once it may be sent before the answer is known: everything that could have another status was
 /// decided.
 #[derive(Default)]
-pub(crate) struct Early {
+pub(crate) struct EarlyResponse {
     headers: OnceLock<HeaderMap>,
     allowed: AtomicBool,
 }
 
-impl Early {
+impl EarlyResponse {
     /// If the answer begins early, it begins with these headers.
     pub(crate) fn prepare(&self, headers: HeaderMap) {
         let _ = self.headers.set(headers);
@@ -68,7 +68,7 @@ pub(crate) fn may_take_long(head: &Parts) -> bool {
 }
 
 /// The answer that the work gives, or its beginning if it takes longer than the silence may last.
-pub(crate) async fn kept_alive(mut work: Work, early: Arc<Early>) -> Response<ResponseBody> {
+pub(crate) async fn kept_alive(mut work: Work, early: Arc<EarlyResponse>) -> Response<ResponseBody> {
     loop {
         match select(work, Box::pin(sleep(SILENCE))).await {
             Either::Left((answer, _)) => return answer,
@@ -84,7 +84,7 @@ pub(crate) async fn kept_alive(mut work: Work, early: Arc<Early>) -> Response<Re
 }
 
 impl Unfinished {
-    /// White space, or what follows once the work is done.
+    /// The next piece: white space while the work goes on, then the rest of the body.
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Bytes, ResponseBody>> {
         if !self.begun {
             self.begun = true;
@@ -144,7 +144,7 @@ mod tests {
 
     /// Work that takes this long, which may begin its answer early or not.
     async fn answer(seconds: u64, is_early: bool, document: &'static str) -> (u16, Option<String>, String) {
-        let early = Arc::new(Early::default());
+        let early = Arc::new(EarlyResponse::default());
         if is_early {
             early.prepare([(http::header::SERVER, "early".parse().unwrap())].into_iter().collect());
             early.allow();

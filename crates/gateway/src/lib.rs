@@ -9,9 +9,9 @@ mod bearer;
 mod client_certificate;
 mod connections;
 mod pipeline;
+mod request_facts;
+mod request_scope;
 mod requester_pays;
-mod trail;
-mod visit;
 mod website;
 
 mod body;

@@ -1,4 +1,4 @@
-//! The limits of uploads in progress: `-concurrentFileUploadLimit` and `-concurrentUploadLimitMB`. A caller may hold all places only
+//! The limits of uploads in progress: `-concurrentFileUploadLimit` and `-concurrentUploadLimitMB`. A caller may hold all slots only
 //! while nobody else asks for one.
 
 use std::collections::HashMap;
@@ -15,34 +15,34 @@ const WAITING_MAX: usize = 1024;
 
 /// Counts the uploads in progress and their bytes.
 #[derive(Debug, Clone, Default)]
-pub struct UploadLimits(Option<Arc<Places>>);
+pub struct UploadLimits(Option<Arc<UploadSlots>>);
 
 #[derive(Debug)]
-struct Places {
-    most: Held,
+struct UploadSlots {
+    most: Usage,
     uploads: Mutex<Uploads>,
 }
 
 #[derive(Debug, Default)]
 struct Uploads {
-    all: Held,
-    of: HashMap<Arc<str>, Held>,
+    all: Usage,
+    of: HashMap<Arc<str>, Usage>,
     /// Who was refused, and when for the last time.
     waiting: HashMap<Arc<str>, Instant>,
 }
 
 /// Uploads and MiB of their announced bodies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Held {
+struct Usage {
     files: u64,
     megabytes: u64,
 }
 
-/// A place among the uploads in progress.
+/// A slot among the uploads in progress.
 #[derive(Debug)]
-pub struct UploadPlace(Option<(Arc<Places>, Arc<str>, Held)>);
+pub struct UploadSlot(Option<(Arc<UploadSlots>, Arc<str>, Usage)>);
 
-/// Who counts as one user for limits: all sessions of a role, and all keys and sessions of a user; empty for anonymous callers.
+/// The caller as limits count it: all sessions of a role, and all keys and sessions of a user; empty for anonymous callers.
 pub(crate) fn user_of(caller: &Caller) -> &str {
     let role = caller.session.as_ref().map(|session| &session.role_arn).filter(|role| !role.is_empty());
     if caller.is_anonymous() { "" } else { role.unwrap_or(&caller.arn) }
@@ -51,30 +51,30 @@ pub(crate) fn user_of(caller: &Caller) -> &str {
 impl UploadLimits {
     /// Limits to `files` uploads and `megabytes` of announced bodies at the same time; 0 means no limit.
     pub fn new(files: u64, megabytes: u64) -> Self {
-        let most = Held { files, megabytes };
-        Self((most != Held::default()).then(|| Arc::new(Places { most, uploads: Mutex::default() })))
+        let most = Usage { files, megabytes };
+        Self((most != Usage::default()).then(|| Arc::new(UploadSlots { most, uploads: Mutex::default() })))
     }
 
-    /// A place for an upload of `bytes`, or `SlowDown` if there is none. An upload larger than the limit takes all of
+    /// A slot for an upload of `bytes`, or `SlowDown` if there is none. An upload larger than the limit takes all of
     /// it. `caller` is empty for all anonymous callers together.
-    pub fn enter(&self, caller: &str, bytes: Option<u64>) -> Result<UploadPlace, S3Error> {
-        let Some(places) = &self.0 else { return Ok(UploadPlace(None)) };
+    pub fn enter(&self, caller: &str, bytes: Option<u64>) -> Result<UploadSlot, S3Error> {
+        let Some(slots) = &self.0 else { return Ok(UploadSlot(None)) };
         let megabytes = bytes.unwrap_or(0).div_ceil(1 << 20).max(1);
-        let megabytes = if places.most.megabytes == 0 { 0 } else { megabytes.min(places.most.megabytes) };
-        let (caller, wanted) = (Arc::from(caller), Held { files: 1, megabytes });
-        let mut uploads = places.uploads.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(full) = uploads.enter(places.most, &caller, wanted, Instant::now()) {
+        let megabytes = if slots.most.megabytes == 0 { 0 } else { megabytes.min(slots.most.megabytes) };
+        let (caller, wanted) = (Arc::from(caller), Usage { files: 1, megabytes });
+        let mut uploads = slots.uploads.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(full) = uploads.enter(slots.most, &caller, wanted, Instant::now()) {
             let message = format!("Too many {full} are in progress. Try again later.");
             return Err(S3Error::with_message(S3ErrorCode::SlowDown, message).header("retry-after", "1"));
         }
         drop(uploads);
-        Ok(UploadPlace(Some((Arc::clone(places), caller, wanted))))
+        Ok(UploadSlot(Some((Arc::clone(slots), caller, wanted))))
     }
 }
 
 impl Uploads {
     /// Takes a place, or says of what there is too much.
-    fn enter(&mut self, most: Held, caller: &Arc<str>, wanted: Held, now: Instant) -> Result<(), &'static str> {
+    fn enter(&mut self, most: Usage, caller: &Arc<str>, wanted: Usage, now: Instant) -> Result<(), &'static str> {
         self.waiting.retain(|_, since| now.duration_since(*since) < WAITS);
         let own = self.of.get(caller).copied().unwrap_or_default().and(wanted);
         let entered =
@@ -90,17 +90,17 @@ impl Uploads {
     }
 
     /// What one caller may hold: everything, or an equal part once others wait; at least one upload.
-    fn share(&self, most: Held, caller: &Arc<str>) -> Held {
+    fn share(&self, most: Usage, caller: &Arc<str>) -> Usage {
         if self.waiting.keys().all(|waiting| waiting == caller) {
             return most;
         }
         let waiting = self.waiting.keys().filter(|waiting| !self.of.contains_key(*waiting));
         let others = self.of.keys().chain(waiting).filter(|other| *other != caller).count();
         let part = |all: u64| if all == 0 { 0 } else { (all / (others as u64 + 1)).max(1) };
-        Held { files: part(most.files), megabytes: part(most.megabytes) }
+        Usage { files: part(most.files), megabytes: part(most.megabytes) }
     }
 
-    fn leave(&mut self, caller: &Arc<str>, held: Held) {
+    fn leave(&mut self, caller: &Arc<str>, held: Usage) {
         self.all = self.all.without(held);
         if let Some(own) = self.of.get_mut(caller) {
             *own = own.without(held);
@@ -111,7 +111,7 @@ impl Uploads {
     }
 }
 
-impl Held {
+impl Usage {
     fn and(self, other: Self) -> Self {
         Self { files: self.files + other.files, megabytes: self.megabytes + other.megabytes }
     }
@@ -133,10 +133,10 @@ impl Held {
     }
 }
 
-impl Drop for UploadPlace {
+impl Drop for UploadSlot {
     fn drop(&mut self) {
-        if let Some((places, caller, held)) = self.0.take() {
-            places.uploads.lock().unwrap_or_else(PoisonError::into_inner).leave(&caller, held);
+        if let Some((slots, caller, held)) = self.0.take() {
+            slots.uploads.lock().unwrap_or_else(PoisonError::into_inner).leave(&caller, held);
         }
     }
 }
@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_run_out_and_are_released() {
+    fn slots_run_out_and_are_released() {
         let limits = UploadLimits::new(2, 10);
         let (first, second) = (limits.enter("a", Some(1)).unwrap(), limits.enter("a", None).unwrap());
         assert_eq!(limits.enter("a", None).unwrap_err().code, S3ErrorCode::SlowDown);
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn who_holds_all_places_gets_no_more_than_a_share_once_others_wait() {
+    fn who_holds_all_slots_gets_no_more_than_a_share_once_others_wait() {
         let limits = UploadLimits::new(4, 0);
         let take = |caller: &str| limits.enter(caller, None);
         let mut greedy: Vec<_> = (0..4).map(|_| take("greedy").expect("nobody else is there")).collect();
@@ -174,7 +174,7 @@ mod tests {
         greedy.push(take("greedy").unwrap());
         drop((modest, third, greedy));
         let uploads = limits.0.as_ref().unwrap().uploads.lock().unwrap();
-        assert!(uploads.all == Held::default() && uploads.of.is_empty(), "{uploads:?}");
+        assert!(uploads.all == Usage::default() && uploads.of.is_empty(), "{uploads:?}");
     }
 
     #[test]
@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn who_was_refused_does_not_wait_for_ever() {
         let mut uploads = Uploads::default();
-        let (most, one) = (Held { files: 2, megabytes: 0 }, Held { files: 1, megabytes: 0 });
+        let (most, one) = (Usage { files: 2, megabytes: 0 }, Usage { files: 1, megabytes: 0 });
         let (a, b, now): (Arc<str>, Arc<str>, _) = ("a".into(), "b".into(), Instant::now());
         let enter = |uploads: &mut Uploads, who: &Arc<str>, after_s| {
             uploads.enter(most, who, one, now + Duration::from_secs(after_s))

@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 use s3::{S3Error, S3ErrorCode};
 use sigv4::AuthForm;
 
-use crate::accept::{Answer, Connection};
+use crate::accept::{Connection, Handler};
 use crate::body::ResponseBody;
 use crate::gateway::Gateway;
 
@@ -67,8 +67,8 @@ fn is_signed(head: &Parts) -> bool {
 /// Answers only the pages, for their own listener.
 pub struct MetricsListener(pub Arc<Gateway>);
 
-impl Answer for MetricsListener {
-    async fn answer(self: Arc<Self>, _connection: Connection, request: Request<Incoming>) -> Response<ResponseBody> {
+impl Handler for MetricsListener {
+    async fn handle(self: Arc<Self>, _connection: Connection, request: Request<Incoming>) -> Response<ResponseBody> {
         let (head, _) = request.into_parts();
         let found = match head.uri.path() {
             "/metrics" if reads(&head) => Some(metrics(&self.0)),

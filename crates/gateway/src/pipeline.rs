@@ -22,22 +22,22 @@ use s3::op::PostObject;
 use s3::{ExpectedOwners, Needs, Operation, QueryString, Requirement, Routing, S3Error, S3ErrorCode};
 use sigv4::{AuthForm, BodyCheck, ChunkedDecoder};
 
-use crate::accept::{Answer as Answers, Connection, HEAD_BYTES_MAX};
+use crate::accept::{Connection, HEAD_BYTES_MAX, Handler};
 use crate::arrived::Arrived;
 use crate::audited::{self, Audited};
 use crate::body::{ExpectedBody, ObjectBody, ResponseBody, Source, source};
-use crate::connections::Place;
+use crate::connections::ConnectionSlot;
 use crate::errors::from_filer;
 use crate::gateway::Gateway;
-use crate::keep_alive::{self, Early, Work};
+use crate::keep_alive::{self, EarlyResponse, Work};
 use crate::limits::user_of;
 use crate::metrics::Metrics;
-use crate::op::{self, Answer, Call, Denied, LookedAt};
+use crate::op::{self, Answer, Call, DecidedObjects, Denied};
 use crate::rate_limits::Limited;
+use crate::request_facts::{RequestFacts, target_of};
+use crate::request_scope::RequestScope;
 use crate::respond;
-use crate::trail::{Trail, target_of};
 use crate::unauthenticated::Unauthenticated;
-use crate::visit::Visit;
 use crate::{client_certificate, form, pages, requester_pays, traced};
 
 /// The permission to read `/status` with the addresses inside the cluster.
@@ -49,7 +49,7 @@ impl Needs for ReadAddresses {
     }
 }
 
-/// The permission to read what was decided about other callers, by which policies: that to read all policies.
+/// The permission to read the decisions about other callers and the policies behind them. It is the permission to read all policies.
 struct ReadDecisions;
 
 impl Needs for ReadDecisions {
@@ -74,16 +74,16 @@ impl Drop for InFlight<'_> {
     }
 }
 
-impl Answers for Gateway {
-    fn place(&self, peer: IpAddr) -> Option<Place> {
+impl Handler for Gateway {
+    fn slot(&self, peer: IpAddr) -> Option<ConnectionSlot> {
         let address = Some(peer).filter(|peer| !self.settings.addressing.is_trusted_proxy(*peer));
         let entered = self.connections.enter(address);
         entered.map_err(|limit| self.metrics.refused_connection(limit)).ok()
     }
 
-    async fn answer(self: Arc<Self>, connection: Connection, request: Request<Incoming>) -> Response<ResponseBody> {
+    async fn handle(self: Arc<Self>, connection: Connection, request: Request<Incoming>) -> Response<ResponseBody> {
         let (head, incoming) = request.into_parts();
-        let early = keep_alive::may_take_long(&head).then(Arc::<Early>::default);
+        let early = keep_alive::may_take_long(&head).then(Arc::<EarlyResponse>::default);
         let span = self.tracer.begin(&head.headers);
         if early.is_none() && span.is_none() {
             return self.answer_fully(connection, head, incoming, None).await;
@@ -108,7 +108,7 @@ impl Gateway {
         connection: Connection,
         head: Parts,
         incoming: Incoming,
-        early: Option<Arc<Early>>,
+        early: Option<Arc<EarlyResponse>>,
     ) -> Response<ResponseBody> {
         let (started, time) = (Instant::now(), Timestamp::now());
         let waits = head.headers.contains_key(header::EXPECT);
@@ -123,41 +123,41 @@ impl Gateway {
         let _counted = InFlight::enter(&self.metrics);
         let client = target.as_ref().map_or(connection.peer.ip(), |target| target.client.ip);
         let arrived = Arrived { head: &head, connection, client, time, started };
-        let mut audited = Audited::new(self, arrived, Trail::new(self, early));
+        let mut audited = Audited::new(self, arrived, RequestFacts::new(self, early));
         let may_run = audited.may_run();
-        let trail = &mut audited.trail;
-        let may_run = may_run.and_then(|()| self.limited(trail.limits.enter_address(client)));
+        let facts = &mut audited.facts;
+        let may_run = may_run.and_then(|()| self.limited(facts.limits.enter_address(client)));
         let answer = match &target {
             _ if let Err(error) = may_run => Err(error),
             _ if is_too_large(&head) => Err(S3Error::new(S3ErrorCode::RequestHeaderSectionTooLarge)),
             Err(error) => Err(error.clone()),
             Ok(target) if !in_bucket && pages::is_signed_status(&head) => {
-                self.administrators_status(&head, target, time, trail).await
+                self.administrators_status(&head, target, time, facts).await
             }
             Ok(target) => match &website {
-                Some(bucket) => self.website(&head, target, bucket, time, trail).boxed().await,
-                None => self.walk(&head, target, time, incoming, trail).await,
+                Some(bucket) => self.website(&head, target, bucket, time, facts).boxed().await,
+                None => self.process(&head, target, time, incoming, facts).await,
             },
         };
         if let Err(error) = &answer {
-            trail.failed(error);
-            if error.code == S3ErrorCode::SignatureDoesNotMatch && trail.unauthenticated.is_none() {
+            facts.failed(error);
+            if error.code == S3ErrorCode::SignatureDoesNotMatch && facts.unauthenticated.is_none() {
                 // The signature of a chunk, which is checked in the body.
-                trail.unauthenticated = Some(Unauthenticated::new(String::new(), error));
+                facts.unauthenticated = Some(Unauthenticated::new(String::new(), error));
             }
         }
-        if let Some(refused) = &trail.unauthenticated {
+        if let Some(refused) = &facts.unauthenticated {
             self.metrics.unauthenticated(refused.code);
         }
-        trail.audit_signature(&self.signature_limit, client);
-        let mut response = respond::respond(self, &head, answer, trail);
+        facts.audit_signature(&self.signature_limit, client);
+        let mut response = respond::respond(self, &head, answer, facts);
         if waits && head.version < Version::HTTP_2 && !continued.load(Ordering::Relaxed) {
             // The client was never told to send its body, so whatever comes next on this connection could be mistaken
             // for it.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        trail.limits.pay(bytes_of(&head, &response));
-        self.metrics.answered(trail.operation, response.status().as_u16(), started.elapsed());
+        facts.limits.charge_bytes(bytes_of(&head, &response));
+        self.metrics.answered(facts.operation, response.status().as_u16(), started.elapsed());
         audited.answered(response).await
     }
 
@@ -166,31 +166,31 @@ impl Gateway {
         &self,
         unverified: &UnverifiedRequest<'_>,
         snapshot: &Snapshot,
-        trail: &mut Trail,
+        facts: &mut RequestFacts,
     ) -> Result<Authenticated, S3Error> {
         let authenticated = self.authenticator.authenticate(unverified, snapshot);
-        let authenticated = authenticated.map_err(|error| trail.refused(unverified, error))?;
-        trail.caller = AuditedCaller::of(&authenticated.caller);
-        self.limit(&authenticated.caller, trail)?;
+        let authenticated = authenticated.map_err(|error| facts.refused(unverified, error))?;
+        facts.caller = AuditedCaller::of(&authenticated.caller);
+        self.limit(&authenticated.caller, facts)?;
         Ok(authenticated)
     }
 
     /// Authenticates the caller of an S3 operation, by a signature or by the token of an identity provider.
-    async fn caller_of(&self, visit: &Visit<'_>, trail: &mut Trail) -> Result<Authenticated, S3Error> {
-        let Ok(AuthForm::Bearer(token)) = &visit.form else {
-            return self.authenticate(&visit.unverified(Services::S3, None), &visit.snapshot, trail);
+    async fn caller_of(&self, scope: &RequestScope<'_>, facts: &mut RequestFacts) -> Result<Authenticated, S3Error> {
+        let Ok(AuthForm::Bearer(token)) = &scope.form else {
+            return self.authenticate(&scope.unverified(Services::S3, None), &scope.snapshot, facts);
         };
-        let authenticated = self.authenticate_bearer(visit, token.expose(), trail).await;
-        let authenticated = authenticated.map_err(|error| trail.unauthenticated(String::new(), error))?;
-        trail.caller = AuditedCaller::of(&authenticated.caller);
-        self.limit(&authenticated.caller, trail)?;
+        let authenticated = self.authenticate_bearer(scope, token.expose(), facts).await;
+        let authenticated = authenticated.map_err(|error| facts.unauthenticated(String::new(), error))?;
+        facts.caller = AuditedCaller::of(&authenticated.caller);
+        self.limit(&authenticated.caller, facts)?;
         Ok(authenticated)
     }
 
     /// Counts the request against the limits of its caller.
-    fn limit(&self, caller: &Caller, trail: &mut Trail) -> Result<(), S3Error> {
+    fn limit(&self, caller: &Caller, facts: &mut RequestFacts) -> Result<(), S3Error> {
         let key = caller.access_key_id.as_ref();
-        self.limited(trail.limits.enter_caller(key.map(|key| key.as_str()), user_of(caller)))
+        self.limited(facts.limits.enter_caller(key.map(|key| key.as_str()), user_of(caller)))
     }
 
     /// Counts a refusal by a limit.
@@ -208,15 +208,15 @@ impl Gateway {
         head: &Parts,
         target: &RequestTarget<'_>,
         now: Timestamp,
-        trail: &mut Trail,
+        facts: &mut RequestFacts,
     ) -> Answer {
-        trail.operation = "Status";
-        let visit = self.visit(head, target, now, trail).await?;
-        let authenticated = self.authenticate(&visit.unverified(Services::S3, None), &visit.snapshot, trail)?;
-        let (caller, snapshot) = (&authenticated.caller, &*visit.snapshot);
-        let context = self.context(&visit, &authenticated)?;
-        let input = DecisionInput { caller, snapshot, context: &context, observer: &*trail.decisions };
-        let refused = |refusal: Box<Refusal>| refusal.to_error(&trail.request_id);
+        facts.operation = "Status";
+        let scope = self.scope(head, target, now, facts).await?;
+        let authenticated = self.authenticate(&scope.unverified(Services::S3, None), &scope.snapshot, facts)?;
+        let (caller, snapshot) = (&authenticated.caller, &*scope.snapshot);
+        let context = self.context(&scope, &authenticated)?;
+        let input = DecisionInput { caller, snapshot, context: &context, observer: &*facts.decisions };
+        let refused = |refusal: Box<Refusal>| refusal.to_error(&facts.request_id);
         let asked = QueryString::parse(head.uri.query())?;
         match asked.get("decision") {
             None => authorize(ReadAddresses.into(), input).map(|_permit| pages::status(self, true)).map_err(refused),
@@ -227,84 +227,90 @@ impl Gateway {
         }
     }
 
-    /// What every request is decided by: how it says who asks, the access rules of this moment, the time.
-    pub(crate) async fn visit<'a>(
+    /// Collects what every decision needs: the claimed identity, the current state and the time.
+    pub(crate) async fn scope<'a>(
         &self,
         head: &'a Parts,
         target: &'a RequestTarget<'a>,
         now: Timestamp,
-        trail: &mut Trail,
-    ) -> Result<Visit<'a>, S3Error> {
+        facts: &mut RequestFacts,
+    ) -> Result<RequestScope<'a>, S3Error> {
         let form = sigv4::auth_form(head);
-        trail.signature = Some(audited::signature(&form));
+        facts.signature = Some(audited::signature(&form));
         let snapshot = self.state_for(head, &form, now).await?;
-        trail.revision = snapshot.revision();
-        Ok(Visit { head, form, target, snapshot, now })
+        facts.revision = snapshot.revision();
+        Ok(RequestScope { head, form, target, snapshot, now })
     }
 
-    /// parse, authenticate, resolve, gather, decide, execute.
-    async fn walk(
+    /// Parses and authenticates the request, resolves its bucket, gathers its condition keys, decides, and runs the operation.
+    async fn process(
         &self,
         head: &Parts,
         target: &RequestTarget<'_>,
         now: Timestamp,
         incoming: Source,
-        trail: &mut Trail,
+        facts: &mut RequestFacts,
     ) -> Answer {
-        let query = trail.query.insert(QueryString::parse(head.uri.query())?);
+        let query = facts.query.insert(QueryString::parse(head.uri.query())?);
         let routing = s3::route_with(head, query, target.host_bucket())?;
-        trail.routed(&routing);
+        facts.routed(&routing);
         if let Routing::S3(operation) = &routing {
             self.require_storable(operation)?;
         }
-        let visit = self.visit(head, target, now, trail).await?;
+        let scope = self.scope(head, target, now, facts).await?;
         match routing {
-            Routing::Preflight(preflight) => op::cors::preflight(self, &visit.snapshot, &preflight),
+            Routing::Preflight(preflight) => op::cors::preflight(self, &scope.snapshot, &preflight),
             // Boxed, because the future of a request is moved a few times before it runs.
-            Routing::Query(_) => self.query(&visit, incoming, trail).boxed().await,
-            Routing::S3(Operation::PostObject(post)) => self.form(&visit, post, incoming, trail).boxed().await,
-            Routing::S3(operation) => self.operation(&visit, operation, incoming, trail).boxed().await,
+            Routing::Query(_) => self.query(&scope, incoming, facts).boxed().await,
+            Routing::S3(Operation::PostObject(post)) => self.form(&scope, post, incoming, facts).boxed().await,
+            Routing::S3(operation) => self.operation(&scope, operation, incoming, facts).boxed().await,
         }
     }
 
     /// An upload by a browser: the form identifies the caller.
-    async fn form(&self, visit: &Visit<'_>, mut post: PostObject, incoming: Source, trail: &mut Trail) -> Answer {
-        let mut form = form::read(self, visit, &post, incoming, trail).await?;
-        self.limit(&form.authenticated.caller, trail)?;
+    async fn form(
+        &self,
+        scope: &RequestScope<'_>,
+        mut post: PostObject,
+        incoming: Source,
+        facts: &mut RequestFacts,
+    ) -> Answer {
+        let mut form = form::read(self, scope, &post, incoming, facts).await?;
+        self.limit(&form.authenticated.caller, facts)?;
         post.read_form(form.fields)?;
         let bytes = post.content_length;
         let post: Operation = post.into();
         self.require_storable(&post)?;
-        trail.target = target_of(&post);
-        let (call, permit) = self.admit(visit, form.authenticated, post, trail).await?;
+        facts.target = target_of(&post);
+        let (call, permit) = self.admit(scope, form.authenticated, post, facts).await?;
         form.body.hold(self.upload_limits.enter(user_of(&call.caller), bytes)?);
         op::execute(call, permit, form.body).await
     }
 
     pub(crate) async fn operation(
         &self,
-        visit: &Visit<'_>,
+        scope: &RequestScope<'_>,
         mut operation: Operation,
         incoming: Source,
-        trail: &mut Trail,
+        facts: &mut RequestFacts,
     ) -> Answer {
-        let authenticated = self.caller_of(visit, trail).await?;
-        let mut body = self.body(visit, &authenticated, &operation, incoming)?;
+        let authenticated = self.caller_of(scope, facts).await?;
+        let mut body = self.body(scope, &authenticated, &operation, incoming)?;
         let mut read = Ok(());
         if let Some(limit) = operation.body_limit() {
-            self.require_a_chance(visit, &authenticated, &operation, trail)?;
+            self.refuse_hopeless(scope, &authenticated, &operation, facts)?;
             let document = body.read_all(limit as u64).await?;
             read = operation.read_body(&document);
         }
-        let (call, permit) = self.admit(visit, authenticated, operation, trail).await?;
+        let (call, permit) = self.admit(scope, authenticated, operation, facts).await?;
         // Callers without any permission learn only that, and not what is wrong with the document.
         read?;
         if permit.operation().upload().is_some() {
-            // Who may not upload takes no place, and does not count as waiting for one.
+            // A caller that may not upload neither takes a slot nor counts as waiting for one.
             body.hold(self.upload_limits.enter(user_of(&call.caller), body.expected_bytes())?);
         }
-        if let Some(early) = &trail.early {
-            early.prepare(respond::early_headers(self, visit.head, trail));
+        if let Some(early) = &facts.early {
+            early.prepare(respond::early_headers(self, scope.head, facts));
         }
         op::execute(call, permit, body).await
     }
@@ -326,12 +332,12 @@ impl Gateway {
 
     /// Before a body is read for the decision, refuses callers who have no permission for the operation, whatever the
     /// body says.
-    fn require_a_chance(
+    fn refuse_hopeless(
         &self,
-        visit: &Visit<'_>,
+        scope: &RequestScope<'_>,
         authenticated: &Authenticated,
         operation: &Operation,
-        trail: &mut Trail,
+        facts: &mut RequestFacts,
     ) -> Result<(), S3Error> {
         // DeleteObjects gives authenticated callers an answer for each key, as on AWS.
         let each_key = matches!(operation, Operation::DeleteObjects(_)) && !authenticated.caller.is_anonymous();
@@ -339,70 +345,70 @@ impl Gateway {
             return Ok(());
         }
         let any_of = operation.first_needs();
-        let context = self.context(visit, authenticated)?;
-        let (caller, snapshot) = (&authenticated.caller, &*visit.snapshot);
-        let decision_input = DecisionInput { caller, snapshot, context: &context, observer: &*trail.decisions };
-        access::could_act(&any_of, decision_input).map_err(|refusal| refusal.to_error(&trail.request_id))
+        let context = self.context(scope, authenticated)?;
+        let (caller, snapshot) = (&authenticated.caller, &*scope.snapshot);
+        let decision_input = DecisionInput { caller, snapshot, context: &context, observer: &*facts.decisions };
+        access::could_be_allowed(&any_of, decision_input).map_err(|refusal| refusal.to_error(&facts.request_id))
     }
 
     /// The condition keys of every request. Fails for values that are too long: nothing is decided with them.
-    pub(crate) fn context(&self, visit: &Visit<'_>, authenticated: &Authenticated) -> Result<Context, S3Error> {
+    pub(crate) fn context(&self, scope: &RequestScope<'_>, authenticated: &Authenticated) -> Result<Context, S3Error> {
         let region = self.settings.region_name();
-        Ok(request_context(visit.head, authenticated, &visit.snapshot, region, visit.now)?)
+        Ok(request_context(scope.head, authenticated, &scope.snapshot, region, scope.now)?)
     }
 
     /// resolve, gather, decide: returns a permit, and the call to which it belongs.
     async fn admit<'a>(
         &'a self,
-        visit: &'a Visit<'_>,
+        scope: &'a RequestScope<'_>,
         authenticated: Authenticated,
         operation: Operation,
-        trail: &mut Trail,
+        facts: &mut RequestFacts,
     ) -> Result<(Box<Call<'a>>, Permit<Operation>), S3Error> {
-        let mut context = self.context(visit, &authenticated)?;
-        s3::set_condition_keys(&operation, visit.head, Some(visit.now.as_second()), &mut context)?;
+        let mut context = self.context(scope, &authenticated)?;
+        s3::set_condition_keys(&operation, scope.head, Some(scope.now.as_second()), &mut context)?;
         // SeaweedFS's legacy actions are about operations, those of AWS about permissions.
         context.set("kelpgate:Operation", operation.name());
-        let bucket = operation.bucket().and_then(|name| visit.snapshot.bucket(name.as_str()));
-        let bucket = bucket.filter(|bucket| bucket.is_there(visit.now.as_second())).map(Arc::clone);
+        let bucket = operation.bucket().and_then(|name| scope.snapshot.bucket(name.as_str()));
+        let bucket = bucket.filter(|bucket| bucket.is_there(scope.now.as_second())).map(Arc::clone);
         if let Some(bucket) = &bucket {
             resource_account_keys(&bucket.account).into_iter().for_each(|(key, account)| context.set(key, account));
         }
         // Boxed, because it is moved a few times until the operation runs.
         let call = Box::new(Call {
             gateway: self,
-            snapshot: &visit.snapshot,
-            target: visit.target,
+            snapshot: &scope.snapshot,
+            target: scope.target,
             caller: authenticated.caller,
             bucket,
-            now: visit.now,
+            now: scope.now,
             context,
-            decisions: Arc::clone(&trail.decisions),
-            request_id: trail.request_id.clone(),
-            early: trail.early.clone(),
-            looked_at: LookedAt::default(),
+            decisions: Arc::clone(&facts.decisions),
+            request_id: facts.request_id.clone(),
+            early: facts.early.clone(),
+            decided_objects: DecidedObjects::default(),
         });
-        let permit = call.authorize(operation).await.map_err(|denied| denied.to_error(&trail.request_id))?;
+        let permit = call.authorize(operation).await.map_err(|denied| denied.to_error(&facts.request_id))?;
         if let Some(bucket) = permit.operation().bucket() {
-            // Who may not use the bucket does not use up its limit.
-            self.limited(trail.limits.enter_bucket(bucket.as_str()))?;
+            // A caller that may not use the bucket must not use up its limit.
+            self.limited(facts.limits.enter_bucket(bucket.as_str()))?;
         }
         self.require_room(permit.operation()).await?;
         owners_account(permit.operation(), &call)?;
-        expected_owners(visit.head, permit.operation(), &call)?;
-        requester_pays::require_agreement(visit.head, permit.operation(), &call)?;
+        expected_owners(scope.head, permit.operation(), &call)?;
+        requester_pays::require_agreement(scope.head, permit.operation(), &call)?;
         Ok((call, permit))
     }
 
     /// The body, and everything in the head that it is compared with.
     fn body(
         &self,
-        visit: &Visit<'_>,
+        scope: &RequestScope<'_>,
         authenticated: &Authenticated,
         operation: &Operation,
         incoming: Source,
     ) -> Result<ObjectBody, S3Error> {
-        let decoder = ChunkedDecoder::of(visit.head, authenticated.payload, authenticated.seed.clone())
+        let decoder = ChunkedDecoder::of(scope.head, authenticated.payload, authenticated.seed.clone())
             .map_err(access::from_signature)?;
         let promised = operation.checksums().map(ExpectedBody::of).transpose()?;
         let plain = decoder.is_none();
@@ -422,35 +428,40 @@ impl Gateway {
     }
 
     /// IAM and STS: the body names the action, so it is read and its hash verified before anything is trusted.
-    async fn query(&self, visit: &Visit<'_>, incoming: Source, trail: &mut Trail) -> Answer {
-        let answer = self.query_authenticated(visit, incoming, trail).await;
+    async fn query(&self, scope: &RequestScope<'_>, incoming: Source, facts: &mut RequestFacts) -> Answer {
+        let answer = self.query_authenticated(scope, incoming, facts).await;
         answer.or_else(|error| {
-            trail.failed(&error);
-            Ok(respond::query_error(self, visit.head, &error, &trail.request_id))
+            facts.failed(&error);
+            Ok(respond::query_error(self, scope.head, &error, &facts.request_id))
         })
     }
 
-    async fn query_authenticated(&self, visit: &Visit<'_>, incoming: Source, trail: &mut Trail) -> Answer {
-        let body = self.query_body(visit, incoming, trail).await?;
+    async fn query_authenticated(
+        &self,
+        scope: &RequestScope<'_>,
+        incoming: Source,
+        facts: &mut RequestFacts,
+    ) -> Answer {
+        let body = self.query_body(scope, incoming, facts).await?;
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &body);
         let body_sha256 = digest.as_ref().try_into().ok();
-        let unverified = visit.unverified(Services::Query, body_sha256);
-        let authenticated = self.authenticate(&unverified, &visit.snapshot, trail)?;
-        let context = self.context(visit, &authenticated)?;
-        let parameters = crate::query::parameters(visit.head.uri.query(), &body)?;
+        let unverified = scope.unverified(Services::Query, body_sha256);
+        let authenticated = self.authenticate(&unverified, &scope.snapshot, facts)?;
+        let context = self.context(scope, &authenticated)?;
+        let parameters = crate::query::parameters(scope.head.uri.query(), &body)?;
         let label = self.query_api.label(parameters.get("Action").unwrap_or_default());
-        trail.operation = label.unwrap_or(trail.operation);
-        if trail.decisions.keeps_all() {
-            trail.parameters = Some(access::shown_parameters(parameters.iter(), true));
+        facts.operation = label.unwrap_or(facts.operation);
+        if facts.decisions.keeps_all() {
+            facts.parameters = Some(access::shown_parameters(parameters.iter(), true));
         }
-        let certificate = client_certificate::of_call(&parameters, visit);
+        let certificate = client_certificate::of_call(&parameters, scope);
         let call = crate::query::QueryCall {
             caller: authenticated.caller,
             parameters,
             context,
-            request_id: trail.request_id.clone(),
-            now: visit.now,
-            observer: Arc::clone(&trail.decisions) as Arc<dyn access::DecisionObserver>,
+            request_id: facts.request_id.clone(),
+            now: scope.now,
+            observer: Arc::clone(&facts.decisions) as Arc<dyn access::DecisionObserver>,
             certificate,
         };
         Ok(self.query_api.answer(call).await)
@@ -462,7 +473,7 @@ impl Call<'_> {
     /// and of a missing bucket. Object tags are read from the filer only if a policy that could apply
     /// tests them, owner and ACL of an object only where they count.
     pub async fn authorize<Op: Needs>(&self, operation: Op) -> Result<Permit<Op>, Denied> {
-        self.looked_at.clear();
+        self.decided_objects.clear();
         let mut resolved = Resolved::from(operation);
         for object in resolved.asks_for_tags_of(self.decision_input()) {
             resolved.set_tags(&object, &self.tags_of(&object).boxed().await?);

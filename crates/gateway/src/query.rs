@@ -60,8 +60,8 @@ pub trait StatusPages: Send + Sync + 'static {
     fn readiness(&self) -> Result<&'static str, String>;
 }
 
-/// The parameters of query string and form. One that stands in both, or twice, is refused: two readers could each believe
-/// another one.
+/// The parameters of query string and form. One that is in both, or twice, is refused: two readers could use
+/// different values.
 pub(crate) fn parameters(query: Option<&str>, body: &[u8]) -> Result<QueryString, S3Error> {
     let form = std::str::from_utf8(body)
         .map_err(|_| S3Error::with_message(S3ErrorCode::InvalidRequest, "The form in the body is not UTF-8"))?;

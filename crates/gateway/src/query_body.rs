@@ -1,4 +1,4 @@
-//! The body of an IAM or STS call. It says what is asked for, so it is read before a signature can be verified. What stands in the head
+//! The body of an IAM or STS call. It says what is asked for, so it is read before a signature can be verified. The head
 //! decides how much of it is read.
 
 use std::time::Duration;
@@ -10,8 +10,8 @@ use s3::{S3Error, S3ErrorCode};
 
 use crate::body::{ExpectedBody, ObjectBody, Source};
 use crate::gateway::Gateway;
-use crate::trail::Trail;
-use crate::visit::Visit;
+use crate::request_facts::RequestFacts;
+use crate::request_scope::RequestScope;
 
 /// The largest body of a call that is signed with a key that exists.
 const SIGNED_BYTES_MAX: u64 = 1 << 20;
@@ -23,22 +23,22 @@ impl Gateway {
     /// session that will be refused.
     pub(crate) async fn query_body(
         &self,
-        visit: &Visit<'_>,
+        scope: &RequestScope<'_>,
         incoming: Source,
-        trail: &mut Trail,
+        facts: &mut RequestFacts,
     ) -> Result<Bytes, S3Error> {
-        if visit.head.method != Method::POST {
+        if scope.head.method != Method::POST {
             return Ok(Bytes::new());
         }
-        let unverified = visit.unverified(Services::Query, None);
-        let is_signed_by_known_key = self.authenticator.is_signed_by_known_key(&unverified, &visit.snapshot);
-        let is_signed_by_known_key = is_signed_by_known_key.map_err(|error| trail.refused(&unverified, error))?;
+        let unverified = scope.unverified(Services::Query, None);
+        let is_signed_by_known_key = self.authenticator.is_signed_by_known_key(&unverified, &scope.snapshot);
+        let is_signed_by_known_key = is_signed_by_known_key.map_err(|error| facts.refused(&unverified, error))?;
         let limit = if is_signed_by_known_key { SIGNED_BYTES_MAX } else { UNSIGNED_BYTES_MAX };
         read_whole(incoming, limit, self.settings.body_patience).await
     }
 }
 
-/// Reads a body that arrives in this time. A limit of each pause would let a client hold what it has sent for as long as it likes.
+/// Reads a body that must arrive completely within `time`. With a limit per pause, a slow client could occupy memory indefinitely.
 async fn read_whole(incoming: Source, limit: u64, time: Duration) -> Result<Bytes, S3Error> {
     let mut body = ObjectBody::new(incoming, ExpectedBody::default(), limit, time);
     let read = tokio::time::timeout(time, body.read_all(limit)).await;

@@ -15,7 +15,7 @@ const NAMES_MAX: usize = 65_536;
 /// Locks, so that requests of different names seldom wait for each other.
 const SHARDS: usize = 16;
 
-/// So many per second on average, and so many at once.
+/// A token bucket: an average rate and a burst.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rate {
     /// Requests or bytes per second.
@@ -58,11 +58,11 @@ pub struct RateLimits {
 /// Finds a kind of names among the limits.
 type KindOf = fn(&RateLimits) -> &Kind;
 
-/// A request on its way, and the names that pay for its bytes.
+/// The limits that a request counts against.
 #[derive(Debug)]
-pub(crate) struct Payers {
+pub(crate) struct RequestCharges {
     limits: Arc<RateLimits>,
-    payers: Vec<(KindOf, u64)>,
+    charged: Vec<(KindOf, u64)>,
 }
 
 /// A request is beyond a limit.
@@ -136,9 +136,9 @@ impl RateLimits {
     }
 }
 
-impl Payers {
+impl RequestCharges {
     pub(crate) fn new(limits: Arc<RateLimits>) -> Self {
-        Self { limits, payers: Vec::new() }
+        Self { limits, charged: Vec::new() }
     }
 
     /// Counts a request of a client, before anything about it is verified.
@@ -160,7 +160,7 @@ impl Payers {
     }
 
     fn enter(&mut self, kind_of: KindOf, name: &(impl Hash + ?Sized)) -> Result<(), Limited> {
-        let Self { limits, payers } = self;
+        let Self { limits, charged } = self;
         let kind = kind_of(limits);
         if kind.requests.is_none() && kind.bytes.is_none() {
             return Ok(());
@@ -168,18 +168,18 @@ impl Payers {
         let (name, now) = (kind.hasher.hash_one(name), Instant::now());
         let [requests, bytes] = kind.labels;
         if let Some(buckets) = &kind.bytes {
-            // What a request takes is known at its end, so who is in debt waits.
+            // The bytes of a request are known only at its end, so a caller in debt has to wait.
             let room = buckets.take(name, 0.0, now);
             room.map_err(|wait_s| Limited { limit: bytes, what: "bytes", wait_s })?;
-            payers.push((kind_of, name));
+            charged.push((kind_of, name));
         }
         let Some(buckets) = &kind.requests else { return Ok(()) };
         buckets.take(name, 1.0, now).map_err(|wait_s| Limited { limit: requests, what: "requests", wait_s })
     }
 
-    /// Takes the bytes of the request from those who made it, into debt if need be.
-    pub(crate) fn pay(&self, bytes: u64) {
-        for (kind_of, name) in &self.payers {
+    /// Charges the bytes of the request. A limit may go into debt.
+    pub(crate) fn charge_bytes(&self, bytes: u64) {
+        for (kind_of, name) in &self.charged {
             if let Some(buckets) = &kind_of(&self.limits).bytes {
                 buckets.owe(*name, bytes as f64, Instant::now());
             }
@@ -239,8 +239,8 @@ mod tests {
         Limit { requests: Some(Rate { per_second, burst }), bytes: None }
     }
 
-    fn payers(limits: &Arc<RateLimits>) -> Payers {
-        Payers::new(Arc::clone(limits))
+    fn request(limits: &Arc<RateLimits>) -> RequestCharges {
+        RequestCharges::new(Arc::clone(limits))
     }
 
     #[test]
@@ -249,14 +249,14 @@ mod tests {
         let address = Limit { requests: None, bytes: Some(rate) };
         let limits = Arc::new(RateLimits::new(&Rates { address, ..Rates::default() }));
         let one = [10, 0, 0, 1].into();
-        let mut first = payers(&limits);
+        let mut first = request(&limits);
         first.enter_address(one).unwrap();
-        first.pay(1_000_000);
-        let limited = payers(&limits).enter_address(one).unwrap_err();
+        first.charge_bytes(1_000_000);
+        let limited = request(&limits).enter_address(one).unwrap_err();
         assert!(limited.limit == "address_bytes" && limited.wait_s > 9000.0, "{limited:?}");
         let error = S3Error::from(limited);
         assert!(error.message().contains("Too many bytes of this address"), "{}", error.message());
-        payers(&limits).enter_address([10, 0, 0, 2].into()).unwrap();
+        request(&limits).enter_address([10, 0, 0, 2].into()).unwrap();
         // The debt is paid at the rate.
         let (kind, now) = (&limits.address, Instant::now());
         let name = kind.hasher.hash_one(IpAddr::from([10, 0, 0, 1]));
@@ -279,12 +279,12 @@ mod tests {
     #[test]
     fn refusals_say_when_to_come_back_and_no_limit_refuses_nothing() {
         let limits = Arc::new(limits(0.1, 1.0));
-        payers(&limits).enter_caller(Some("AKA"), "arn").unwrap();
-        let error = S3Error::from(payers(&limits).enter_caller(Some("AKA"), "arn").unwrap_err());
+        request(&limits).enter_caller(Some("AKA"), "arn").unwrap();
+        let error = S3Error::from(request(&limits).enter_caller(Some("AKA"), "arn").unwrap_err());
         let header = error.headers.first().map(|(name, value)| (*name, value.as_str()));
         assert_eq!((error.code, header), (S3ErrorCode::SlowDown, Some(("retry-after", "10"))));
-        payers(&limits).enter_caller(Some("AKB"), "arn").unwrap();
-        let mut none = payers(&Arc::default());
+        request(&limits).enter_caller(Some("AKB"), "arn").unwrap();
+        let mut none = request(&Arc::default());
         for _ in 0..1000 {
             none.enter_caller(Some("AKA"), "arn").unwrap();
             none.enter_bucket("b").unwrap();
@@ -307,7 +307,7 @@ mod tests {
     #[test]
     fn a_network_of_ipv6_is_one_address() {
         let limits = Arc::new(RateLimits::new(&Rates { address: requests(0.001, 2.0), ..Rates::default() }));
-        let enter = |address: &str| payers(&limits).enter_address(address.parse().unwrap()).is_ok();
+        let enter = |address: &str| request(&limits).enter_address(address.parse().unwrap()).is_ok();
         assert!(enter("2001:db8::1") && enter("2001:db8::2") && !enter("2001:db8::3") && enter("2001:db8:0:1::1"));
         assert!(enter("10.0.0.1") && enter("::ffff:10.0.0.1") && !enter("10.0.0.1"));
     }

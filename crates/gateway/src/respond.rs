@@ -9,29 +9,29 @@ use crate::body::ResponseBody;
 use crate::fence::REVISION;
 use crate::gateway::Gateway;
 use crate::op::{self, Answer};
-use crate::trail::Trail;
+use crate::request_facts::RequestFacts;
 
 /// Makes the HTTP answer.
-pub(crate) fn respond(gateway: &Gateway, head: &Parts, answer: Answer, trail: &Trail) -> Response<ResponseBody> {
-    let tells_region = trail.bucket.is_some() && tells_region(head, &answer);
-    let mut response = answer.unwrap_or_else(|error| error_response(head, &error, &trail.request_id));
+pub(crate) fn respond(gateway: &Gateway, head: &Parts, answer: Answer, facts: &RequestFacts) -> Response<ResponseBody> {
+    let tells_region = facts.bucket.is_some() && tells_region(head, &answer);
+    let mut response = answer.unwrap_or_else(|error| error_response(head, &error, &facts.request_id));
     let headers = response.headers_mut();
     if tells_region {
         op::answer::set(headers, HeaderName::from_static("x-amz-bucket-region"), gateway.settings.region_name());
     }
-    op::answer::set(headers, HeaderName::from_static("x-amz-request-id"), &trail.request_id);
+    op::answer::set(headers, HeaderName::from_static("x-amz-request-id"), &facts.request_id);
     headers.insert(header::SERVER, HeaderValue::from_static("Kelpgate"));
-    if !trail.caller.arn.is_empty() {
+    if !facts.caller.arn.is_empty() {
         op::answer::set(headers, HeaderName::from_static(REVISION), &gateway.fence.revision());
     }
-    op::cors::add_headers(gateway, head, trail.bucket.as_ref(), headers);
+    op::cors::add_headers(gateway, head, facts.bucket.as_ref(), headers);
     response
 }
 
 /// The headers of an answer that begins before it is known. A client that was not told to send its body, because it was
 /// not needed, has to open another connection.
-pub(crate) fn early_headers(gateway: &Gateway, head: &Parts, trail: &Trail) -> HeaderMap {
-    let mut headers = respond(gateway, head, op::answer::document(String::new()), trail).headers().clone();
+pub(crate) fn early_headers(gateway: &Gateway, head: &Parts, facts: &RequestFacts) -> HeaderMap {
+    let mut headers = respond(gateway, head, op::answer::document(String::new()), facts).headers().clone();
     if head.headers.contains_key(header::EXPECT) && head.version < Version::HTTP_2 {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }

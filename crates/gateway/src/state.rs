@@ -56,7 +56,7 @@ impl Gateway {
     /// Waits until a change of a bucket that was just written is in force, first here, then everywhere.
     ///
     /// Fails with `ChangeNotYetEnforced`. The change is then stored, and repeating the request waits again.
-    pub async fn in_force(
+    pub async fn wait_until_enforced(
         &self,
         change: Box<dyn Enforcement>,
         bucket: &BucketName,
@@ -70,9 +70,9 @@ impl Gateway {
         })
     }
 
-    /// The same for changes that take no permission away: the answer names the gateways that may not know the change
-    /// yet.
-    pub async fn known(
+    /// Like [`Self::wait_until_enforced`], for changes that take no permission away. Returns the names of the gateways that may not
+    /// know the change yet, instead of failing.
+    pub async fn wait_until_known(
         &self,
         change: Box<dyn Enforcement>,
         bucket: &BucketName,
@@ -87,14 +87,14 @@ impl Gateway {
 
     /// Whether this gateway knows that no one is deleting the bucket. It checks the lease first, then the state, as in
     /// [`Gateway::state_for`].
-    pub(crate) fn knows_that_stands(&self, bucket: &Bucket) -> bool {
+    pub(crate) fn is_known_active(&self, bucket: &Bucket) -> bool {
         self.fence.may_decide()
             && self
                 .snapshot
                 .load()
                 .as_deref()
                 .and_then(|snapshot| snapshot.bucket(&bucket.name))
-                .is_some_and(|known| known.life.id == bucket.life.id && known.life.stage == Stage::Stands)
+                .is_some_and(|known| known.life.id == bucket.life.id && known.life.stage == Stage::Active)
     }
 
     /// Whether a bucket still has the versioning and the object lock for which a request was decided; `None` while this

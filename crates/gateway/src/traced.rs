@@ -13,7 +13,7 @@ use crate::arrived::{Arrived, known_method};
 use crate::body::ResponseBody;
 use crate::gateway::Gateway;
 use crate::keep_alive::Work;
-use crate::trail::Trail;
+use crate::request_facts::RequestFacts;
 
 /// Answers a request in its span, and hands over what was noted, even if its client goes away.
 pub(crate) async fn answering(gateway: Arc<Gateway>, span: Arc<Active>, work: Work) -> Response<ResponseBody> {
@@ -32,15 +32,15 @@ impl Drop for Finished {
 }
 
 /// Notes what is known of a request once its answer is, if it is sampled.
-pub(crate) fn end(gateway: &Gateway, arrived: &Arrived<'_>, trail: &Trail, status: u16) {
+pub(crate) fn end(gateway: &Gateway, arrived: &Arrived<'_>, facts: &RequestFacts, status: u16) {
     traces::end(|| Ended {
-        name: format!("S3/{}", trail.operation),
-        attributes: attributes(gateway, arrived, trail, status),
+        name: format!("S3/{}", facts.operation),
+        attributes: attributes(gateway, arrived, facts, status),
         failed: status >= 500,
     });
 }
 
-fn attributes(gateway: &Gateway, arrived: &Arrived<'_>, trail: &Trail, status: u16) -> Vec<Attribute> {
+fn attributes(gateway: &Gateway, arrived: &Arrived<'_>, facts: &RequestFacts, status: u16) -> Vec<Attribute> {
     let Arrived { head, connection, client, .. } = arrived;
     let text = |name| head.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
     let host = head.uri.authority().cloned().or_else(|| text(header::HOST)?.parse::<Authority>().ok());
@@ -51,14 +51,14 @@ fn attributes(gateway: &Gateway, arrived: &Arrived<'_>, trail: &Trail, status: u
         ("http.response.status_code", status.into()),
         ("network.protocol.version", if head.version == Version::HTTP_2 { "2" } else { "1.1" }.into()),
         ("client.address", client.to_string().into()),
-        ("aws.request_id", trail.request_id.as_str().into()),
+        ("aws.request_id", facts.request_id.as_str().into()),
     ];
     attributes.extend(host.as_ref().map(|host| ("server.address", shortened(host.host(), 256).into_owned().into())));
     attributes.extend(host.and_then(|host| Some(("server.port", host.port_u16()?.into()))));
     let agent = text(header::USER_AGENT).map(|agent| shortened(&agent, HEADER_BYTES_MAX).into_owned());
     attributes.extend(agent.map(|agent| ("user_agent.original", agent.into())));
-    attributes.extend(trail.bucket.as_ref().map(|bucket| ("aws.s3.bucket", bucket.as_str().into())));
-    if let Some(error) = &trail.error {
+    attributes.extend(facts.bucket.as_ref().map(|bucket| ("aws.s3.bucket", bucket.as_str().into())));
+    if let Some(error) = &facts.error {
         attributes.push(("error.type", error.code.as_str().into()));
     }
     if gateway.tracer.with_paths() {

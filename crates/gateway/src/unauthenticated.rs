@@ -14,7 +14,7 @@ const WINDOW: Duration = Duration::from_secs(10);
 /// The most lines for one address in a window.
 const LINES_OF_ADDRESS: u32 = 10;
 /// The most lines in a window. This also limits how many addresses are remembered.
-const LINES: usize = 100;
+const LINES_MAX: usize = 100;
 
 /// Whose signature was refused, and why.
 pub(crate) struct Unauthenticated {
@@ -79,7 +79,7 @@ impl Window {
             self.lines = 0;
             self.by_address.clear();
         }
-        if self.lines >= LINES {
+        if self.lines >= LINES_MAX {
             return false;
         }
         let of_address = self.by_address.entry(network_of(address)).or_default();
@@ -116,8 +116,8 @@ mod tests {
         assert_eq!(lines(&mut window, &|_| v4(1), now), 10, "one address");
         assert_eq!(lines(&mut window, &one_network, now), 10, "one network of IPv6");
         assert_eq!(lines(&mut window, &v4, now), 80, "all that is left");
-        assert!(window.by_address.len() <= LINES);
+        assert!(window.by_address.len() <= LINES_MAX);
         assert_eq!(lines(&mut window, &v4, now + WINDOW), 100, "a new window");
-        assert!(window.by_address.len() <= LINES);
+        assert!(window.by_address.len() <= LINES_MAX);
     }
 }

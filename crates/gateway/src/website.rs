@@ -18,8 +18,8 @@ use crate::gateway::Gateway;
 use crate::op::Answer;
 use crate::op::answer;
 use crate::op::bucket_website::of_bucket;
-use crate::trail::Trail;
-use crate::visit::Visit;
+use crate::request_facts::RequestFacts;
+use crate::request_scope::RequestScope;
 
 /// The header with the address to which an object is redirected.
 const REDIRECT_LOCATION: &str = "x-amz-website-redirect-location";
@@ -28,7 +28,7 @@ const REDIRECT_LOCATION: &str = "x-amz-website-redirect-location";
 struct Page<'a> {
     gateway: &'a Gateway,
     /// The head of the request, without what identifies a caller.
-    visit: Visit<'a>,
+    scope: RequestScope<'a>,
     bucket: BucketName,
     key: String,
     /// Protocol and host that the client addressed.
@@ -48,53 +48,53 @@ impl Gateway {
         target: &RequestTarget<'_>,
         bucket: &str,
         now: Timestamp,
-        trail: &mut Trail,
+        facts: &mut RequestFacts,
     ) -> Answer {
         let anonymous = anonymous(head);
-        trail.operation = "Website";
+        facts.operation = "Website";
         let key = website::key_of_path(head.uri.path()).unwrap_or_default();
-        let answer = match self.visit(&anonymous, target, now, trail).await {
-            Ok(visit) => self.website_page(visit, bucket, trail).await,
+        let answer = match self.scope(&anonymous, target, now, facts).await {
+            Ok(scope) => self.website_page(scope, bucket, facts).await,
             Err(error) => Err(error),
         };
         answer.or_else(|error| {
-            trail.failed(&error);
+            facts.failed(&error);
             match error.status() {
                 StatusCode::NOT_MODIFIED => Err(error),
-                _ => Ok(error_page(head, &error, &key, &trail.request_id)),
+                _ => Ok(error_page(head, &error, &key, &facts.request_id)),
             }
         })
     }
 
-    async fn website_page(&self, visit: Visit<'_>, bucket: &str, trail: &mut Trail) -> Answer {
-        if !matches!(visit.head.method, Method::GET | Method::HEAD) {
+    async fn website_page(&self, scope: RequestScope<'_>, bucket: &str, facts: &mut RequestFacts) -> Answer {
+        if !matches!(scope.head.method, Method::GET | Method::HEAD) {
             return Err(S3Error::new(S3ErrorCode::MethodNotAllowed));
         }
-        let key = website::key_of_path(visit.head.uri.path())?;
-        // Who asks does not learn which buckets exist.
+        let key = website::key_of_path(scope.head.uri.path())?;
+        // The answer must not tell which buckets exist.
         let none = || S3Error::new(S3ErrorCode::NoSuchWebsiteConfiguration).field("BucketName", bucket);
         let bucket: BucketName = bucket.parse().map_err(|_| none())?;
-        let known = visit.snapshot.bucket(bucket.as_str()).filter(|known| known.is_there(visit.now.as_second()));
+        let known = scope.snapshot.bucket(bucket.as_str()).filter(|known| known.is_there(scope.now.as_second()));
         let configuration = of_bucket(known.ok_or_else(none)?)?;
-        let own = (if visit.target.is_https() { "https" } else { "http" }, visit.target.host());
-        let page = Page { gateway: self, visit, bucket, key, own };
+        let own = (if scope.target.is_https() { "https" } else { "http" }, scope.target.host());
+        let page = Page { gateway: self, scope, bucket, key, own };
         match configuration {
             WebsiteConfiguration::RedirectAllRequestsTo(to) => {
                 Ok(redirect(StatusCode::MOVED_PERMANENTLY, &to.address(&encoded(&page.key), page.own)))
             }
-            WebsiteConfiguration::Pages(pages) => page.answer(&pages, trail).await,
+            WebsiteConfiguration::Pages(pages) => page.answer(&pages, facts).await,
         }
     }
 }
 
 impl Page<'_> {
-    async fn answer(&self, pages: &Pages, trail: &mut Trail) -> Answer {
+    async fn answer(&self, pages: &Pages, facts: &mut RequestFacts) -> Answer {
         if let Some(rule) = pages.rule(&self.key, None) {
             return Ok(self.redirect_by(rule));
         }
         let names_directory = self.key.is_empty() || self.key.ends_with('/');
         let key = if names_directory { format!("{}{}", self.key, pages.index_suffix) } else { self.key.clone() };
-        let error = match self.read(&self.visit.head.method, &key, true, trail).await {
+        let error = match self.read(&self.scope.head.method, &key, true, facts).await {
             Ok(found) => return Ok(with_redirect(found)),
             Err(error) if error.status() == StatusCode::NOT_MODIFIED => return Err(error),
             Err(error) => error,
@@ -102,7 +102,7 @@ impl Page<'_> {
         let is_missing = matches!(error.status(), StatusCode::NOT_FOUND | StatusCode::FORBIDDEN);
         if is_missing && !names_directory {
             let index = format!("{}/{}", self.key, pages.index_suffix);
-            if self.read(&Method::HEAD, &index, false, trail).await.is_ok() {
+            if self.read(&Method::HEAD, &index, false, facts).await.is_ok() {
                 let to = format!("{}://{}/{}/", self.own.0, self.own.1, encoded(&self.key));
                 return Ok(redirect(StatusCode::FOUND, &to));
             }
@@ -113,11 +113,11 @@ impl Page<'_> {
         let Some(own) = pages.error_key.as_ref().filter(|_| error.status().is_client_error()) else {
             return Err(error);
         };
-        match self.read(&Method::GET, own, false, trail).await {
+        match self.read(&Method::GET, own, false, facts).await {
             Ok(mut page) => {
-                trail.failed(&error);
+                facts.failed(&error);
                 *page.status_mut() = error.status();
-                if self.visit.head.method == Method::HEAD {
+                if self.scope.head.method == Method::HEAD {
                     *page.body_mut() = ResponseBody::Empty;
                 }
                 Ok(page)
@@ -128,25 +128,25 @@ impl Page<'_> {
 
     /// Reads an object as an anonymous caller. What the client has, or wants, of the page that it asks for says nothing about
     /// others.
-    async fn read(&self, method: &Method, key: &str, is_asked_for: bool, trail: &mut Trail) -> Answer {
-        let mut head = self.visit.head.clone();
+    async fn read(&self, method: &Method, key: &str, is_asked_for: bool, facts: &mut RequestFacts) -> Answer {
+        let mut head = self.scope.head.clone();
         head.method = method.clone();
         head.uri = format!("/{}", encoded(key)).parse().map_err(|_| S3Error::new(S3ErrorCode::InvalidURI))?;
         if !is_asked_for {
             CONDITIONS.iter().for_each(|name| drop(head.headers.remove(name)));
         }
         let routing = s3::route(&head, Some(self.bucket.as_str()))?;
-        trail.routed(&routing);
+        facts.routed(&routing);
         let Routing::S3(operation) = routing else { return Err(S3Error::new(S3ErrorCode::MethodNotAllowed)) };
-        let visit = Visit {
+        let scope = RequestScope {
             head: &head,
             form: sigv4::auth_form(&head),
-            target: self.visit.target,
-            snapshot: Arc::clone(&self.visit.snapshot),
-            now: self.visit.now,
+            target: self.scope.target,
+            snapshot: Arc::clone(&self.scope.snapshot),
+            now: self.scope.now,
         };
         let nothing = Box::pin(futures_util::stream::empty());
-        self.gateway.operation(&visit, operation, nothing, trail).boxed().await
+        self.gateway.operation(&scope, operation, nothing, facts).boxed().await
     }
 
     fn redirect_by(&self, rule: &RoutingRule) -> Response<ResponseBody> {

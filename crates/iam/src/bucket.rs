@@ -34,7 +34,7 @@ pub struct Bucket {
     pub life: BucketLife,
     /// Whether someone created it. A filer also makes directories for what is written below them, but these have no
     /// owner.
-    pub has_maker: bool,
+    pub was_created: bool,
     /// The bucket policy.
     pub policy: Option<BucketPolicy>,
     /// The ACL, if one is stored.
@@ -47,7 +47,7 @@ pub struct Bucket {
     pub account_block: PublicAccessBlock,
     /// Whether versions are kept.
     pub versioning: Versioning,
-    /// Whether object lock was enabled when the bucket was created.
+    /// Whether object lock is enabled. Once enabled, it stays enabled.
     pub object_lock: bool,
     /// The default retention, if object lock has one.
     pub default_retention: Option<DefaultRetention>,
@@ -95,7 +95,7 @@ impl Bucket {
             creator: "".into(),
             created_s,
             life: BucketLife::read(None, created_s),
-            has_maker: !owner.is_empty(),
+            was_created: !owner.is_empty(),
             policy: None,
             acl: None,
             ownership_controls: None,
@@ -115,7 +115,7 @@ impl Bucket {
     /// Whether the bucket exists now. It does not if its deletion is decided, or if the filer has only just made the
     /// directory for a write that met a deletion: that write removes it again.
     pub fn is_there(&self, now_s: i64) -> bool {
-        !self.life.is_deleted() && (self.has_maker || now_s.saturating_sub(self.created_s) >= MADE_BY_ITSELF_S)
+        !self.life.is_deleted() && (self.was_created || now_s.saturating_sub(self.created_s) >= MADE_BY_ITSELF_S)
     }
 
     /// Whether callers of other accounts pay for requests, so that only callers who are known are let in. What cannot be

@@ -15,7 +15,7 @@ use crate::snapshot::{PolicySource, User};
 /// An authenticated caller with the policies that apply to it now.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// The name of the user, also of one who made a session for themselves or with GetFederationToken; of a role's session, its own.
+    /// The user's name, also in sessions of GetSessionToken and GetFederationToken; for a role session, the session's name.
     pub name: Arc<str>,
     /// The principal that policies compare.
     pub principal: Principal,

@@ -1,4 +1,4 @@
-//! What is put: users, groups, roles, policies and the rest of IAM state, each as plain fields.
+//! The stored records of IAM state: users, groups, roles, policies and so on, each as plain fields.
 //!
 //! Nothing here says how these are stored. What a stored document says beyond these fields is in [`UnknownFields`].
 
@@ -33,7 +33,7 @@ impl UnknownFields {
     }
 }
 
-/// A user, as it is put.
+/// The stored record of a user.
 #[derive(Debug, Clone, Default)]
 pub struct UserRecord {
     /// Its name.
@@ -70,7 +70,7 @@ pub struct UserRecord {
     pub unknown: UnknownFields,
 }
 
-/// A group, as it is put.
+/// The stored record of a group.
 #[derive(Debug, Clone, Default)]
 pub struct GroupRecord {
     /// Its name.
@@ -97,7 +97,7 @@ pub struct GroupRecord {
     pub unknown: UnknownFields,
 }
 
-/// A role, as it is put.
+/// The stored record of a role.
 #[derive(Debug, Clone, Default)]
 pub struct RoleRecord {
     /// Its name.
@@ -133,7 +133,7 @@ pub struct RoleRecord {
     pub unknown: UnknownFields,
 }
 
-/// A managed policy, as it is put.
+/// The stored record of a managed policy.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PolicyRecord {
     /// JSON: the default version.
@@ -176,7 +176,7 @@ pub struct PolicyVersion {
     pub created_s: i64,
 }
 
-/// An inline policy, as it is put.
+/// The stored record of an inline policy.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct InlinePolicyRecord {
     /// JSON.

@@ -185,8 +185,8 @@ impl IdentityProvider {
         issuer.strip_suffix('/').unwrap_or(issuer)
     }
 
-    /// The stem of the document with its keys. Providers share it only if their keys come from the same place: who may create a
-    /// provider of an issuer must not decide by which keys another provider's tokens are verified.
+    /// The stem of the document with its keys. Providers share it only if their keys come from the same place: a caller that may
+    /// create a provider for an issuer must not choose the keys that verify another provider's tokens.
     pub fn keys_stem(&self) -> Arc<str> {
         let issuer = same_issuer(&self.issuer);
         if self.keys == KeySource::default() {

@@ -59,8 +59,8 @@ impl MfaDevice {
         steps.find(|step| is_code(&key, *step, code))
     }
 
-    /// The step of the second of two codes in a row, and by how many steps the device's clock is ahead; 0 for what every code
-    /// is allowed.
+    /// The step of the second of two codes in a row, and how many steps the device's clock is ahead, 0 if that is within the tolerance
+    /// of every code. `None` if the codes do not match.
     pub fn step_of_pair(&self, first: &str, second: &str, now_s: i64) -> Option<(i64, i64)> {
         let key = self.key()?;
         let now = now_s.div_euclid(STEP_S);

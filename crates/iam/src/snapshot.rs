@@ -337,13 +337,13 @@ impl Snapshot {
             DocumentKey::InstanceProfile(name) => ("instance profile", name),
             _ => return false,
         };
-        self.spellings(key) > 0 || self.problems.get(format!("{kind} `{name}`").as_str()).is_some()
+        self.count_ignoring_case(key) > 0 || self.problems.get(format!("{kind} `{name}`").as_str()).is_some()
     }
 
     /// How many of a kind have this name, ignoring case. There is more than one if two were made at the same time, or
     /// by SeaweedFS.
-    pub fn spellings(&self, key: &DocumentKey) -> usize {
-        let Some((small, _)) = apply::in_small_letters(key) else { return 0 };
+    pub fn count_ignoring_case(&self, key: &DocumentKey) -> usize {
+        let Some((small, _)) = apply::in_lower_case(key) else { return 0 };
         let in_small = match &small {
             DocumentKey::User(name) => self.users.get(name).is_some(),
             DocumentKey::Group(name) => self.groups.get(name).is_some(),
@@ -358,11 +358,11 @@ impl Snapshot {
     /// The one stored name that differs from this one only in case. `None` if the name itself is stored, and if there are none or
     /// several.
     pub fn other_spelling(&self, key: &DocumentKey) -> Option<Arc<str>> {
-        let (small, name) = apply::in_small_letters(key)?;
-        let (_, in_small) = apply::in_small_letters(&small)?;
+        let (small, name) = apply::in_lower_case(key)?;
+        let (_, in_small) = apply::in_lower_case(&small)?;
         let mut stored: BTreeSet<Arc<str>> =
             self.capitals.get(&small).map(|names| (**names).clone()).unwrap_or_default();
-        if self.spellings(key) > stored.len() {
+        if self.count_ignoring_case(key) > stored.len() {
             stored.insert(in_small);
         }
         let only = stored.first().filter(|_| stored.len() == 1)?;

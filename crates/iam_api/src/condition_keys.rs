@@ -4,7 +4,7 @@ use policy::{Action, Context};
 
 use crate::action::{Key, QueryAction};
 use crate::error::IamError;
-use crate::params::{Params, TAGS, too_many_tags};
+use crate::params::{Params, TAGS_MAX, too_many_tags};
 
 /// Sets the condition keys that a call of IAM or STS itself carries: those in the row of its action, `aws:RequestTag/*` and
 /// `aws:TagKeys`. Tags of entities and claims of tokens are set elsewhere, where they are known.
@@ -23,7 +23,7 @@ pub fn set_query_condition_keys(params: &Params, context: &mut Context) -> Resul
     let removes_tags = listed.contains(&"aws:TagKeys") && !sets_tags;
     let tags = if sets_tags { params.tag_pairs()? } else { Vec::new() };
     // Before permissions are looked at, because each tag is compared with those before it.
-    if tags.len() > TAGS {
+    if tags.len() > TAGS_MAX {
         return Err(too_many_tags());
     }
     for (key, value) in &tags {

@@ -23,7 +23,7 @@ impl From<QueryString> for Params {
 impl Params {
     /// The parameters of query and body together.
     ///
-    /// Error: `ValidationError` for a name that comes twice: two readers could each believe another one.
+    /// Error: `ValidationError` for a name that comes twice: two readers could use different values.
     pub fn new(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self, IamError> {
         let mut params = BTreeMap::new();
         for (name, value) in pairs {
@@ -123,7 +123,7 @@ impl Params {
     /// tags; with `ValidationError` if a number is skipped. Source: IAM User Guide, "Tags for IAM resources".
     pub(crate) fn tags(&self) -> Result<Tags, IamError> {
         let mut tags = Tags::default();
-        for (key, value) in self.tag_pairs()?.into_iter().take(TAGS + 1) {
+        for (key, value) in self.tag_pairs()?.into_iter().take(TAGS_MAX + 1) {
             check_tag(key, value)?;
             if tags.keys().any(|known| known.to_lowercase() == key.to_lowercase()) {
                 return Err(IamError::invalid(
@@ -132,7 +132,7 @@ impl Params {
             }
             tags.insert(key.to_owned(), value.to_owned());
         }
-        if tags.len() > TAGS { Err(too_many_tags()) } else { Ok(tags) }
+        if tags.len() > TAGS_MAX { Err(too_many_tags()) } else { Ok(tags) }
     }
 
     /// `Path` or `NewPath`; `/` when it is left out. `*` and `?` would look like a pattern in an ARN, `:` like another part of it.
@@ -158,10 +158,10 @@ impl Params {
 }
 
 /// AWS's quota of tags per entity.
-pub(crate) const TAGS: usize = 50;
+pub(crate) const TAGS_MAX: usize = 50;
 
 pub(crate) fn too_many_tags() -> IamError {
-    IamError::limit(format!("Cannot exceed quota for TagsPerEntity: {TAGS}"))
+    IamError::limit(format!("Cannot exceed quota for TagsPerEntity: {TAGS_MAX}"))
 }
 
 /// A key has 1 to 128 characters, a value up to 256: letters, digits, spaces and `_.:/=+-@`; keys that begin with `aws:` are AWS's.

@@ -185,8 +185,8 @@ pub enum AuditedOutcome {
     Deny,
 }
 
-const MAX_BYTES: u64 = 256 << 20;
-const MAX_FILES: u64 = 100;
+const BYTES_MAX: u64 = 256 << 20;
+const FILES_MAX: u64 = 100;
 const QUEUE_BYTES: u64 = 1 << 30;
 const UNKNOWN_CALLERS_BYTES_PER_S: u32 = 16 << 10;
 const TYPES: &str = "`file`, `stdout`, `webhook`, `fluentd` or `syslog`";
@@ -285,14 +285,14 @@ impl FileSettings {
                 u64::try_from(node.integer()?).map_err(|_| node.error("a negative number makes no sense here"))
             }
         };
-        let max_bytes = number(object, "maxBytes", MAX_BYTES)?;
+        let max_bytes = number(object, "maxBytes", BYTES_MAX)?;
         if max_bytes < 1 << 16 {
             return Err(sink.error("`maxBytes` is less than 65536: files this small are rotated all the time"));
         }
         let signing_key_file = object.string(&["signingKeyFile"])?;
         Ok(Self {
             max_bytes,
-            max_files: number(object, "maxFiles", MAX_FILES)?,
+            max_files: number(object, "maxFiles", FILES_MAX)?,
             max_age_days: number(object, "maxAgeDays", 0)?,
             sync: object.take("sync").map_or(Ok(false), |node| node.boolean())?,
             signing_key_file: if signing_key_file.is_empty() { format!("{path}.key") } else { signing_key_file },

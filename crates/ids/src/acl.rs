@@ -118,7 +118,7 @@ pub struct AccessControlList {
 
 impl AccessControlList {
     /// The most grants. Source: S3 User Guide, "Access control list (ACL) overview".
-    pub const MAX_GRANTS: usize = 100;
+    pub const GRANTS_MAX: usize = 100;
 
     /// The list of something that only its owner may use.
     pub fn private(owner: AccountId) -> Self {

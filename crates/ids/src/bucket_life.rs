@@ -15,7 +15,7 @@ pub struct BucketLife {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stage {
     /// No deletion has begun.
-    Stands,
+    Active,
     /// It is announced. A write below the bucket that comes later removes the announcement.
     Announced(Arc<str>),
     /// It is decided: the bucket no longer exists, and its entry is about to be removed.
@@ -30,7 +30,7 @@ pub enum Stage {
 impl BucketLife {
     /// A bucket that is about to be created.
     pub fn new(random: u128) -> Self {
-        Self { id: format!("{random:032x}").into(), stage: Stage::Stands }
+        Self { id: format!("{random:032x}").into(), stage: Stage::Active }
     }
 
     /// Reads it from an entry. A bucket that another program created has no id; its creation time is used instead.
@@ -43,7 +43,7 @@ impl BucketLife {
             (Some("deleted"), Some(since), Some(mark)) => {
                 Stage::Deleted { since_s: since.parse().unwrap_or(0), mark: mark.into() }
             }
-            _ => Stage::Stands,
+            _ => Stage::Active,
         };
         Self { id: id.map_or_else(|| format!("made-{created_s}").into(), Into::into), stage }
     }
@@ -51,7 +51,7 @@ impl BucketLife {
     /// The text that is stored and that conditions compare.
     pub fn to_text(&self) -> String {
         match &self.stage {
-            Stage::Stands => self.id.to_string(),
+            Stage::Active => self.id.to_string(),
             Stage::Announced(mark) => format!("{}.deleting.{mark}", self.id),
             Stage::Deleted { since_s, mark } => format!("{}.deleted.{since_s}.{mark}", self.id),
         }
@@ -101,7 +101,7 @@ mod tests {
             [(None, "made-5"), (Some(""), "made-5"), (Some("d41d8cd9-0"), "d41d8cd9-0"), (Some("x.y"), "x")]
         {
             let life = BucketLife::read(stored, 5);
-            assert_eq!((&*life.id, &life.stage), (id, &Stage::Stands), "{stored:?}");
+            assert_eq!((&*life.id, &life.stage), (id, &Stage::Active), "{stored:?}");
         }
         let announced = BucketLife::read(None, 5).at(Stage::Announced("0a".into()));
         assert_eq!(BucketLife::read(Some(&announced.to_text()), 5), announced);

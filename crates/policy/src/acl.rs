@@ -19,7 +19,7 @@ pub struct Acl<'a> {
 pub enum AclSubject {
     /// A bucket.
     Bucket,
-    /// A bucket into which an object is written: who may write it may say who else may read it.
+    /// A bucket into which an object is written: a caller that may write the object may also set its ACL.
     BucketOfNewObject,
     /// An object.
     Object,

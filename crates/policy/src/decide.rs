@@ -243,7 +243,7 @@ impl Verdicts {
         if by_policy.is_none() && by_acl.is_none() {
             return Decision::ImplicitDeny { missing: PolicyType::Resource };
         }
-        // A grant to an account is for whom its own policies choose.
+        // A grant to an account reaches only the identities that the account's own policies allow.
         let chosen = matches!(request.principal, Principal::Root(_)) || self.identity_allow.is_some();
         let suffices = |named: bool| chosen || policies.cross_account == CrossAccount::ResourcePolicy && named;
         let granted = by_policy.into_iter().chain(by_acl).find(|(_, _, named)| suffices(*named));

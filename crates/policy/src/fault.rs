@@ -35,7 +35,7 @@ pub(crate) enum Rule {
     BucketResource,
     ResourceArn,
     /// The message is complete: use it unchanged.
-    ResourceWords,
+    AwsMessage,
     LegacyParsing,
     ActionWithoutResource,
     Operator,
@@ -111,7 +111,7 @@ impl Fault {
             }
             Rule::BucketResource
             | Rule::ResourceArn
-            | Rule::ResourceWords
+            | Rule::AwsMessage
             | Rule::ResourceProhibited
             | Rule::LegacyParsing => "Policy has invalid resource".into(),
             Rule::ActionWithoutResource => "Action does not apply to any resource(s) in statement".into(),
@@ -145,7 +145,7 @@ impl Fault {
             Rule::ActionColons => "Actions/Condition can contain only one colon.".into(),
             Rule::TrustAction => "AssumeRole policy may only specify STS AssumeRole actions.".into(),
             Rule::ResourceArn => format!("Resource {subject} must be in ARN format or \"*\"."),
-            Rule::ResourceWords => String::new(),
+            Rule::AwsMessage => String::new(),
             Rule::SidCharacters => SID_CHARACTERS.into(),
             Rule::SidDouble => "Statement IDs (SID) in a single policy must be unique.".into(),
             Rule::Size(max) => match kind {

@@ -152,7 +152,7 @@ fn by_email(address: &str) -> S3Error {
 }
 
 fn limited(list: AccessControlList) -> Result<AccessControlList, S3Error> {
-    if list.grants.len() > AccessControlList::MAX_GRANTS {
+    if list.grants.len() > AccessControlList::GRANTS_MAX {
         return Err(malformed("an ACL has at most 100 grants"));
     }
     Ok(list)

@@ -7,10 +7,10 @@ use crate::op::CorsPreflight;
 use crate::{S3Error, S3ErrorCode};
 
 /// The most rules of one configuration.
-const MAX_RULES: usize = 100;
+const RULES_MAX: usize = 100;
 
 /// The longest name of a rule. Source: S3 API Reference, `CORSRule`.
-const MAX_ID_CHARACTERS: usize = 255;
+const ID_CHARACTERS_MAX: usize = 255;
 
 /// The methods that a rule may allow.
 const METHODS: &[&str] = &["GET", "PUT", "HEAD", "POST", "DELETE"];
@@ -46,8 +46,8 @@ impl CorsConfiguration {
         let root = parse(body, "CORSConfiguration")?;
         root.only(&["CORSRule"])?;
         let rules: Vec<CorsRule> = root.all("CORSRule").map(CorsRule::from_element).collect::<Result<_, _>>()?;
-        if rules.is_empty() || rules.len() > MAX_RULES {
-            return Err(S3Error::malformed_xml(format_args!("{} rules; 1 to {MAX_RULES} are allowed", rules.len())));
+        if rules.is_empty() || rules.len() > RULES_MAX {
+            return Err(S3Error::malformed_xml(format_args!("{} rules; 1 to {RULES_MAX} are allowed", rules.len())));
         }
         Ok(Self { rules })
     }
@@ -160,8 +160,8 @@ impl CorsRule {
             ),
         };
         let id = rule.child_text("ID")?.map(|id| checked_text("ID", id)).transpose()?;
-        if id.as_deref().is_some_and(|id| id.chars().count() > MAX_ID_CHARACTERS) {
-            return Err(S3Error::malformed_xml(format_args!("`ID` has more than {MAX_ID_CHARACTERS} characters")));
+        if id.as_deref().is_some_and(|id| id.chars().count() > ID_CHARACTERS_MAX) {
+            return Err(S3Error::malformed_xml(format_args!("`ID` has more than {ID_CHARACTERS_MAX} characters")));
         }
         Ok(Self { id, allowed_origins, allowed_methods, allowed_headers, expose_headers, max_age_seconds })
     }

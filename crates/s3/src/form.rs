@@ -10,11 +10,11 @@ use crate::{S3Error, S3ErrorCode};
 
 /// The most bytes before the file, including boundaries and the heads of parts. Source: S3 API Reference, "POST
 /// Object": "the form data and boundaries (excluding the contents of the file) cannot exceed 20 KB".
-pub const MAX_FIELDS_BYTES: usize = 20 << 10;
+pub const FIELDS_BYTES_MAX: usize = 20 << 10;
 /// The most bytes after the file. They are read and dropped.
-pub const MAX_EPILOGUE_BYTES: usize = MAX_FIELDS_BYTES;
+pub const EPILOGUE_BYTES_MAX: usize = FIELDS_BYTES_MAX;
 /// The largest head of one part, in bytes.
-const MAX_PART_HEAD_BYTES: usize = 4 << 10;
+const PART_HEAD_BYTES_MAX: usize = 4 << 10;
 
 /// What comes next in a form.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl FormReader {
     pub fn new(boundary: &str) -> Self {
         // The first delimiter has no preceding line end. Adding one makes all delimiters the same.
         let (delimiter, read) = (format!("\r\n--{boundary}").into(), BytesMut::from(&b"\r\n"[..]));
-        Self { delimiter, read, budget: MAX_FIELDS_BYTES, state: State::Preamble }
+        Self { delimiter, read, budget: FIELDS_BYTES_MAX, state: State::Preamble }
     }
 
     /// Adds the next piece of the form.
@@ -127,12 +127,12 @@ impl FormReader {
     }
 
     fn head(&mut self) -> Result<Option<(String, Option<String>)>, S3Error> {
-        let Some(head) = self.until(Bytes::from_static(b"\r\n\r\n"), MAX_PART_HEAD_BYTES)? else { return Ok(None) };
+        let Some(head) = self.until(Bytes::from_static(b"\r\n\r\n"), PART_HEAD_BYTES_MAX)? else { return Ok(None) };
         disposition(text(&head)?).map(Some).ok_or_else(malformed)
     }
 
     fn until_delimiter(&mut self) -> Result<Option<BytesMut>, S3Error> {
-        self.until(self.delimiter.clone(), MAX_FIELDS_BYTES)
+        self.until(self.delimiter.clone(), FIELDS_BYTES_MAX)
     }
 
     /// Takes what precedes `end`, at most `most` bytes, and `end` itself. `None` if `end` was not read yet.
@@ -192,8 +192,8 @@ impl FileReader {
                 return Ok(Some(self.read.split_to(safe).freeze()));
             }
         }
-        if self.epilogue_bytes > Some(MAX_EPILOGUE_BYTES) {
-            let message = format!("More than {MAX_EPILOGUE_BYTES} bytes follow the file: send the fields before it");
+        if self.epilogue_bytes > Some(EPILOGUE_BYTES_MAX) {
+            let message = format!("More than {EPILOGUE_BYTES_MAX} bytes follow the file: send the fields before it");
             return Err(S3Error::with_message(S3ErrorCode::MalformedPOSTRequest, message));
         }
         Ok(None)
@@ -248,7 +248,7 @@ fn quoted_or_token(text: &str) -> Option<(String, &str)> {
 }
 
 fn too_much_in_front() -> S3Error {
-    S3Error::new(S3ErrorCode::MaxPostPreDataLengthExceededError).field("MaxSizeAllowed", MAX_FIELDS_BYTES.to_string())
+    S3Error::new(S3ErrorCode::MaxPostPreDataLengthExceededError).field("MaxSizeAllowed", FIELDS_BYTES_MAX.to_string())
 }
 
 fn malformed() -> S3Error {

@@ -13,10 +13,10 @@ use crate::{S3Error, S3ErrorCode};
 pub type Configurations = BTreeMap<Box<str>, Arc<str>>;
 
 /// The most characters of an id. Source: S3 API Reference, `PutBucketAnalyticsConfiguration`.
-const MAX_ID_CHARACTERS: usize = 64;
+const ID_CHARACTERS_MAX: usize = 64;
 
 /// The most bytes that the configurations of one bucket have together. Every gateway holds them in memory.
-pub const MAX_KEPT_BYTES: usize = 256 << 10;
+pub const KEPT_BYTES_MAX: usize = 256 << 10;
 
 /// A kind of configuration: the name of its document, and what the document may contain.
 #[derive(Debug, PartialEq, Eq)]
@@ -140,7 +140,7 @@ impl Kept {
 /// An id becomes part of a name under which the filer keeps something.
 fn check_id(id: &str) -> Result<(), S3Error> {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    if !id.is_empty() && id.len() <= MAX_ID_CHARACTERS && id.bytes().all(fits) {
+    if !id.is_empty() && id.len() <= ID_CHARACTERS_MAX && id.bytes().all(fits) {
         return Ok(());
     }
     let message = "An id has 1 to 64 of the characters a-z, A-Z, 0-9, -, _ and .";

@@ -58,7 +58,7 @@ pub use request_payer::{check_form_payer, check_request_payer};
 pub use requirement::{ConditionalRequirement, Effect, ExistingObject, Requirement};
 pub use route::{KnownOperation, Routing, route, route_with};
 pub use s3_operation::{Needs, S3Operation, UploadLength};
-pub use tagging::{MAX_BUCKET_TAGS, MAX_OBJECT_TAGS, TagSet};
+pub use tagging::{BUCKET_TAGS_MAX, OBJECT_TAGS_MAX, TagSet};
 pub use target::{Addressed, TaggedBucket, Target};
 pub use time::{http_date, iso8601, parse_date, parse_iso8601};
 pub use version_id::{UploadId, VersionId};

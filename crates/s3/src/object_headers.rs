@@ -3,7 +3,7 @@ use crate::tagging::TagSet;
 use crate::{S3Error, S3ErrorCode, time};
 
 /// The largest total size of the names and values of user metadata, in bytes.
-const MAX_METADATA_BYTES: usize = 2048;
+const METADATA_BYTES_MAX: usize = 2048;
 
 /// The storage classes of S3. They are stored and shown, but all objects are in the same place.
 const STORAGE_CLASSES: &[&str] = &[
@@ -107,10 +107,10 @@ fn user_metadata(request: &Request<'_>) -> Result<Vec<(String, String)>, S3Error
 
 pub(crate) fn check_metadata(metadata: &[(String, String)]) -> Result<(), S3Error> {
     let bytes: usize = metadata.iter().map(|(name, value)| name.len() + value.len()).sum();
-    if bytes > MAX_METADATA_BYTES {
+    if bytes > METADATA_BYTES_MAX {
         return Err(S3Error::new(S3ErrorCode::MetadataTooLarge)
             .field("Size", bytes.to_string())
-            .field("MaxSizeAllowed", MAX_METADATA_BYTES.to_string()));
+            .field("MaxSizeAllowed", METADATA_BYTES_MAX.to_string()));
     }
     Ok(())
 }

@@ -6,11 +6,11 @@ use crate::request::Request;
 use crate::{S3Error, S3ErrorCode};
 
 /// The most tags that an object may have.
-pub const MAX_OBJECT_TAGS: usize = 10;
+pub const OBJECT_TAGS_MAX: usize = 10;
 /// The most tags that a bucket may have.
-pub const MAX_BUCKET_TAGS: usize = 50;
+pub const BUCKET_TAGS_MAX: usize = 50;
 /// The largest document of tags, in bytes.
-pub(crate) const MAX_TAGGING_BYTES: usize = 128 << 10;
+pub(crate) const TAGGING_BYTES_MAX: usize = 128 << 10;
 
 /// Tags: keys of 1 to 128 and values of up to 256 characters, each key once, none of them beginning with `aws:`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,7 +22,7 @@ impl TagSet {
     /// Checks the tags. Fails with `InvalidTag`, also if there are too many.
     pub fn new(tags: Vec<(String, String)>, most: usize) -> Result<Self, S3Error> {
         if tags.len() > most {
-            let what = if most == MAX_OBJECT_TAGS { "Object" } else { "Bucket" };
+            let what = if most == OBJECT_TAGS_MAX { "Object" } else { "Bucket" };
             let message = format!("{what} tags cannot be greater than {most}");
             return Err(S3Error::with_message(S3ErrorCode::InvalidTag, message));
         }
@@ -68,7 +68,7 @@ impl TagSet {
             }
             tags.push((key, value));
         }
-        Self::new(tags, MAX_OBJECT_TAGS)
+        Self::new(tags, OBJECT_TAGS_MAX)
     }
 
     /// Reads a `Tagging` document.

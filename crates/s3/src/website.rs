@@ -8,11 +8,11 @@ use crate::query::decode;
 use crate::{S3Error, S3ErrorCode, document};
 
 /// The most routing rules. Source: S3 User Guide, "Configuring advanced conditional redirects".
-const MAX_RULES: usize = 50;
+const RULES_MAX: usize = 50;
 /// The longest host, key or prefix, in bytes.
-const MAX_BYTES: usize = 1024;
+const BYTES_MAX: usize = 1024;
 /// The longest value of `x-amz-website-redirect-location`, in bytes. Source: S3 User Guide.
-const MAX_LOCATION_BYTES: usize = 2048;
+const LOCATION_BYTES_MAX: usize = 2048;
 /// The characters that the path of an address leaves unencoded.
 const PATH_ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
 
@@ -215,7 +215,7 @@ pub fn key_of_path(path: &str) -> Result<String, S3Error> {
 /// Checks a value of `x-amz-website-redirect-location`: an address, or a path in the same website.
 pub fn check_redirect_location(location: &str) -> Result<(), S3Error> {
     let begins = ["/", "http://", "https://"].into_iter().any(|start| location.starts_with(start));
-    if begins && location.len() <= MAX_LOCATION_BYTES && !location.chars().any(char::is_control) {
+    if begins && location.len() <= LOCATION_BYTES_MAX && !location.chars().any(char::is_control) {
         return Ok(());
     }
     let message =
@@ -252,8 +252,8 @@ pub fn error_page(error: &S3Error, key: &str, request_id: &str) -> String {
 fn rules(element: &Element) -> Result<Vec<RoutingRule>, S3Error> {
     element.only(&["RoutingRule"])?;
     let rules: Vec<_> = element.all("RoutingRule").map(RoutingRule::from_element).collect::<Result<_, _>>()?;
-    if rules.is_empty() || rules.len() > MAX_RULES {
-        let message = format!("{} routing rules provided, 1 to {MAX_RULES} are allowed", rules.len());
+    if rules.is_empty() || rules.len() > RULES_MAX {
+        let message = format!("{} routing rules provided, 1 to {RULES_MAX} are allowed", rules.len());
         return Err(S3Error::with_message(S3ErrorCode::InvalidRequest, message));
     }
     Ok(rules)
@@ -290,7 +290,7 @@ fn protocol(element: &Element) -> Result<Option<String>, S3Error> {
 fn host(text: &str) -> Result<String, S3Error> {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b':' | b'_' | b'[' | b']');
     let text = text.trim();
-    if text.is_empty() || text.len() > MAX_BYTES || !text.bytes().all(fits) {
+    if text.is_empty() || text.len() > BYTES_MAX || !text.bytes().all(fits) {
         return Err(S3Error::invalid_argument("HostName", text, "A host has letters, digits, `.`, `-` and a port"));
     }
     Ok(text.to_owned())
@@ -311,7 +311,7 @@ fn non_empty(name: &'static str, text: &str) -> Result<String, S3Error> {
 }
 
 fn bounded(name: &'static str, text: &str) -> Result<String, S3Error> {
-    if text.len() > MAX_BYTES || text.chars().any(char::is_control) {
+    if text.len() > BYTES_MAX || text.chars().any(char::is_control) {
         return Err(S3Error::invalid_argument(name, text, "At most 1024 bytes, without control characters"));
     }
     Ok(text.to_owned())
@@ -319,7 +319,7 @@ fn bounded(name: &'static str, text: &str) -> Result<String, S3Error> {
 
 /// Text that becomes a part of an address as it is.
 fn printable(name: &'static str, text: &str) -> Result<String, S3Error> {
-    if text.len() > MAX_BYTES || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+    if text.len() > BYTES_MAX || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(S3Error::invalid_argument(name, text, "At most 1024 printable ASCII characters, as in a URL"));
     }
     Ok(text.to_owned())

@@ -36,7 +36,7 @@ use crate::tracer;
 use crate::workers::{WorkerMetrics, Workers};
 
 /// The largest body of one PUT, as on AWS.
-const MAX_BODY_BYTES: u64 = 5 << 30;
+const BODY_BYTES_MAX: u64 = 5 << 30;
 /// How long the sender of a body may pause.
 const BODY_PATIENCE: Duration = Duration::from_secs(60);
 
@@ -174,7 +174,7 @@ fn data_plane(settings: &Settings, kelpgate: &KelpgateConfig, trusted_proxies: V
         uid,
         gid,
         body_patience: BODY_PATIENCE,
-        max_body_bytes: MAX_BODY_BYTES,
+        max_body_bytes: BODY_BYTES_MAX,
         metrics_apart: settings.metrics.is_some(),
     }
 }

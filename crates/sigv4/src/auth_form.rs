@@ -8,13 +8,13 @@ use ids::AccessKeyId;
 
 use crate::head_fields::{QueryParams, single};
 use crate::v2::{self, ClaimV2};
-use crate::{Claim, MAX_EXPIRES_S, PayloadHash, RequestDate, Scope, SigError};
+use crate::{Claim, EXPIRES_S_MAX, PayloadHash, RequestDate, Scope, SigError};
 
 /// The only algorithm.
 pub(crate) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
 /// The most signed headers that are accepted: more than any client sends. It limits the work on a hostile head.
-const MAX_SIGNED_HEADERS: usize = 100;
+const SIGNED_HEADERS_MAX: usize = 100;
 
 /// How a request identifies its caller. Parsed, not verified.
 #[derive(Debug, Clone)]
@@ -175,7 +175,7 @@ fn parse_expires(text: &str) -> Result<u32, &'static str> {
         return Err("X-Amz-Expires should be a number");
     }
     match text.parse() {
-        Ok(seconds) if seconds <= MAX_EXPIRES_S => Ok(seconds),
+        Ok(seconds) if seconds <= EXPIRES_S_MAX => Ok(seconds),
         _ => Err(
             "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be at most 604800 seconds",
         ),
@@ -207,7 +207,7 @@ pub(crate) fn parse_credential(text: &str) -> Result<(AccessKeyId, Scope), Strin
 fn parse_signed_headers(text: &str) -> Result<Vec<HeaderName>, &'static str> {
     let mut names = Vec::with_capacity(8);
     for name in text.split(';') {
-        if names.len() == MAX_SIGNED_HEADERS {
+        if names.len() == SIGNED_HEADERS_MAX {
             return Err("SignedHeaders names too many headers");
         }
         if name.bytes().any(|byte| byte.is_ascii_uppercase()) {

@@ -11,11 +11,11 @@ use crate::head_fields::single;
 use crate::{EMPTY_SHA256, PayloadHash, RequestDate, SigError, SigningKey};
 
 /// The longest chunk header or trailer line, in bytes, without its line end.
-const MAX_LINE_BYTES: usize = 4096;
+const LINE_BYTES_MAX: usize = 4096;
 /// The largest chunk, in bytes: as much as one PUT may carry.
-const MAX_CHUNK_BYTES: u64 = 5 << 30;
+const CHUNK_BYTES_MAX: u64 = 5 << 30;
 /// The most trailers that are accepted. No SDK sends more than one checksum and perhaps a few others.
-const MAX_TRAILERS: usize = 16;
+const TRAILERS_MAX: usize = 16;
 
 /// The start of a chain of chunk signatures: the key, date and scope of the request, and its signature.
 #[derive(Clone)]
@@ -197,7 +197,7 @@ impl ChunkedDecoder {
     fn take_line(&mut self, input: &mut Bytes) -> Result<Option<Vec<u8>>, SigError> {
         let end = memchr::memchr(b'\n', input);
         let piece = input.split_to(end.unwrap_or(input.len()));
-        if self.line.len() + piece.len() > MAX_LINE_BYTES + 1 {
+        if self.line.len() + piece.len() > LINE_BYTES_MAX + 1 {
             return Err(SigError::IncompleteBody("a line of its framing is longer than 4096 bytes"));
         }
         self.line.extend_from_slice(&piece);
@@ -238,7 +238,7 @@ impl ChunkedDecoder {
             return Err(broken);
         }
         let size = u64::from_str_radix(size, 16).map_err(|_| broken.clone())?;
-        if size > MAX_CHUNK_BYTES {
+        if size > CHUNK_BYTES_MAX {
             return Err(SigError::IncompleteBody("a chunk is larger than 5 GiB"));
         }
         self.decoded = self.decoded.saturating_add(size);
@@ -344,7 +344,7 @@ fn trailer_names(head: &Parts) -> Result<Vec<HeaderName>, SigError> {
         {
             let name = HeaderName::from_bytes(name)
                 .map_err(|_| SigError::MalformedTrailer("x-amz-trailer contains a name that is not a header name"))?;
-            if names.contains(&name) || names.len() == MAX_TRAILERS {
+            if names.contains(&name) || names.len() == TRAILERS_MAX {
                 return Err(SigError::MalformedTrailer("x-amz-trailer names a header twice, or too many headers"));
             }
             names.push(name);

@@ -34,7 +34,7 @@ pub use v2::ClaimV2;
 pub use verify::{Expectations, Verified, verify};
 
 /// The longest time for which a presigned URL can be valid, in seconds: seven days.
-pub const MAX_EXPIRES_S: u32 = 604_800;
+pub const EXPIRES_S_MAX: u32 = 604_800;
 
 /// The SHA-256 of an empty body.
 pub const EMPTY_SHA256: [u8; 32] = [

@@ -14,10 +14,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::auth_form::{ALGORITHM, parse_credential, parse_signature};
-use crate::{Expectations, MAX_EXPIRES_S, RequestDate, Scope, SigError, SigningKey, v2};
+use crate::{EXPIRES_S_MAX, Expectations, RequestDate, Scope, SigError, SigningKey, v2};
 
 /// The longest policy text, in bytes of base64.
-const MAX_POLICY_BYTES: usize = 64 << 10;
+const POLICY_BYTES_MAX: usize = 64 << 10;
 
 /// What a POST form says about who made its policy. None of it is verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,7 +89,7 @@ impl PostClaim {
         if age < -SignedDuration::from_secs(expect.skew_s.into()) {
             return Err(SigError::NotYetValid(date.timestamp()));
         }
-        if age > SignedDuration::from_secs(MAX_EXPIRES_S.into()) {
+        if age > SignedDuration::from_secs(EXPIRES_S_MAX.into()) {
             return Err(SigError::PolicyRefused(
                 "Policy expired: its x-amz-date is more than seven days ago.".to_owned(),
             ));
@@ -143,7 +143,7 @@ impl PostPolicy {
     /// understand.
     pub fn parse(base64: &str) -> Result<Self, SigError> {
         let invalid = |text: &'static str| SigError::PolicyDocument(text.into());
-        if base64.len() > MAX_POLICY_BYTES {
+        if base64.len() > POLICY_BYTES_MAX {
             return Err(invalid("it is longer than 64 KiB"));
         }
         let mut text = base64.as_bytes().to_vec();

@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use percent_encoding::percent_decode_str;
 
 use crate::head_fields::{QueryParams, single};
-use crate::{MAX_EXPIRES_S, RequestDate, SigError, SignedTarget};
+use crate::{EXPIRES_S_MAX, RequestDate, SigError, SignedTarget};
 
 /// What a request with a V2 signature says about itself. None of it is verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,7 +167,7 @@ fn presigned_date(end: Timestamp, now: Timestamp, skew_s: u32) -> Result<String,
     if now > end {
         return Err(SigError::Expired(end));
     }
-    if end.duration_since(now) > SignedDuration::from_secs((MAX_EXPIRES_S + skew_s).into()) {
+    if end.duration_since(now) > SignedDuration::from_secs((EXPIRES_S_MAX + skew_s).into()) {
         return Err(SigError::QueryMalformed("Expires must be less than a week away".into()));
     }
     Ok(end.as_second().to_string())

@@ -9,7 +9,7 @@ use stateright::{Model, Property};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Stage {
     /// It has not begun.
-    Stands,
+    Active,
     /// It is announced, with a mark.
     Announced(u8),
     /// It is decided.
@@ -211,7 +211,7 @@ impl World {
                 Writing::LookBefore
             }
             Writing::LookBefore | Writing::LookAfter => {
-                let stands = |known: Entry| same(&known) && known.stage == Stage::Stands;
+                let stands = |known: Entry| same(&known) && known.stage == Stage::Active;
                 let knows = self.gateway(place).lease && self.known(place).is_some_and(stands);
                 match (writer.at, knows) {
                     (Writing::LookBefore, true) => Writing::Write,
@@ -221,12 +221,12 @@ impl World {
                 }
             }
             Writing::AskBefore => match self.stored().filter(same).map(|stored| stored.stage) {
-                Some(Stage::Stands) => Writing::Write,
+                Some(Stage::Active) => Writing::Write,
                 Some(Stage::Announced(mark)) => Writing::TakeAwayBefore(mark),
                 Some(Stage::Deleted) | None => Writing::Done(false),
             },
             Writing::AskAfter => match self.stored().filter(same).map(|stored| stored.stage) {
-                Some(Stage::Stands) => Writing::Done(true),
+                Some(Stage::Active) => Writing::Done(true),
                 Some(Stage::Announced(mark)) => Writing::TakeAwayAfter(mark),
                 Some(Stage::Deleted) | None => Writing::TakeBack,
             },
@@ -247,14 +247,14 @@ impl World {
             Writing::Write => {
                 writer.has_entry = true;
                 if self.stored().is_none() {
-                    self.store(Some(Entry { id: 0, stage: Stage::Stands }));
+                    self.store(Some(Entry { id: 0, stage: Stage::Active }));
                 }
                 if rules.look_after { Writing::LookAfter } else { Writing::Done(true) }
             }
             Writing::TakeBack => {
                 writer.has_entry = false;
                 let others = self.writers.iter().enumerate().any(|(other, writer)| other != place && writer.has_entry);
-                if self.is(0, Stage::Stands) && !others {
+                if self.is(0, Stage::Active) && !others {
                     self.store(None);
                 }
                 Writing::Done(false)
@@ -267,7 +267,7 @@ impl World {
     fn take_away(&mut self, id: u8, mark: u8) -> bool {
         let stands = self.is(id, Stage::Announced(mark));
         if stands {
-            self.store(Some(Entry { id, stage: Stage::Stands }));
+            self.store(Some(Entry { id, stage: Stage::Active }));
         }
         stands
     }
@@ -286,7 +286,7 @@ impl World {
             Deleting::Look => Deleting::Announce,
             Deleting::Announce => match self.stored().filter(|stored| stored.id == deleter.id) {
                 Some(Entry { stage: Stage::Announced(mark), .. }) => self.announced(&mut deleter, mark, rules),
-                Some(Entry { stage: Stage::Stands, id }) => {
+                Some(Entry { stage: Stage::Active, id }) => {
                     self.names += 1;
                     let mark = self.names;
                     self.store(Some(Entry { id, stage: Stage::Announced(mark) }));
@@ -360,7 +360,7 @@ impl Model for Races {
         let writer = Writer { at: Writing::Decide, id: 0, has_entry: false, has_data: false };
         let deleter = Deleter { at: Deleting::Decide, id: 0, mark: 0, since: 0, tries: 0 };
         vec![World {
-            history: vec![Some(Entry { id: 1, stage: Stage::Stands })],
+            history: vec![Some(Entry { id: 1, stage: Stage::Active })],
             gateways: vec![Gateway { applied: 0, lease: true }; self.gateways],
             writers: vec![writer; self.writers],
             deleters: vec![deleter; self.deleters],
@@ -420,7 +420,7 @@ impl Model for Races {
                 next.makers -= 1;
                 next.names += 1;
                 let id = next.names;
-                next.store(Some(Entry { id, stage: Stage::Stands }));
+                next.store(Some(Entry { id, stage: Stage::Active }));
             }
         }
         Some(next)

@@ -100,7 +100,7 @@ pub fn bucket_of(entry: &Entry, previous: Option<&Bucket>) -> Bucket {
     Bucket {
         creator: settings::creator(entry).into(),
         life: settings::life(entry),
-        has_maker: settings::has_maker(entry),
+        was_created: settings::was_created(entry),
         policy: settings::policy(entry).map(read),
         acl: settings::acl(entry).map(|text| bucket_acl(&text)),
         ownership_controls: settings::ownership(entry),

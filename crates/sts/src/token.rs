@@ -6,11 +6,11 @@ use crate::jwt::{self, Unverified};
 use crate::{SessionClaims, SigningKey};
 
 /// The longest token in bytes. No longer one fits into a request's head.
-const MAX_TOKEN_BYTES: usize = 64 << 10;
+const TOKEN_BYTES_MAX: usize = 64 << 10;
 
 /// Splits a token. It is refused unless its algorithm is HS256: a token does not choose how it is checked.
 pub(crate) fn parse(token: &str) -> Result<Unverified<'_>, &'static str> {
-    let parsed = jwt::parse(token, MAX_TOKEN_BYTES)?;
+    let parsed = jwt::parse(token, TOKEN_BYTES_MAX)?;
     if parsed.algorithm == "HS256" { Ok(parsed) } else { Err("its algorithm is not HS256") }
 }
 

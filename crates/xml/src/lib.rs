@@ -3,5 +3,5 @@
 mod reader;
 mod writer;
 
-pub use reader::{Element, MAX_DEPTH, Malformed, parse};
+pub use reader::{DEPTH_MAX, Element, Malformed, parse};
 pub use writer::{Forbidden, XmlWriter};

@@ -4,10 +4,10 @@ use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
 /// How deep the elements of a body may be nested. S3's own documents need seven levels.
-pub const MAX_DEPTH: usize = 16;
+pub const DEPTH_MAX: usize = 16;
 
 /// The most elements: more than a list of 10,000 parts with all their checksums needs.
-const MAX_ELEMENTS: usize = 150_000;
+const ELEMENTS_MAX: usize = 150_000;
 
 /// Why a body is not the expected document.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl Element {
 
 /// Reads a body whose root is `root`.
 ///
-/// A body that is not well-formed, nests deeper than [`MAX_DEPTH`], or has a document type or another root is refused.
+/// A body that is not well-formed, nests deeper than [`DEPTH_MAX`], or has a document type or another root is refused.
 pub fn parse(body: &[u8], root: &str) -> Result<Element, Malformed> {
     let text = std::str::from_utf8(body).map_err(|_| Malformed::new("the body is not UTF-8"))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -145,7 +145,7 @@ struct Tree {
 impl Tree {
     fn start(&mut self, start: &BytesStart<'_>) -> Result<(), Malformed> {
         self.elements += 1;
-        if self.open.len() >= MAX_DEPTH || self.elements > MAX_ELEMENTS {
+        if self.open.len() >= DEPTH_MAX || self.elements > ELEMENTS_MAX {
             return Err(Malformed::new("the document is nested too deeply or has too many elements"));
         }
         if self.open.is_empty() && self.root.is_some() {

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 
 use proptest::prelude::*;
-use xml::{Element, Forbidden, MAX_DEPTH, Malformed, XmlWriter, parse};
+use xml::{DEPTH_MAX, Element, Forbidden, Malformed, XmlWriter, parse};
 
 /// `<T>` with this text, in both forms of the writer.
 fn written(text: &str) -> [String; 2] {
@@ -137,8 +137,8 @@ fn documents_that_are_refused() {
 #[test]
 fn limits_of_documents() {
     let nested = |depth: usize| format!("<R>{}{}</R>", "<a>".repeat(depth - 1), "</a>".repeat(depth - 1));
-    assert!(read(&nested(MAX_DEPTH)).is_ok());
-    assert!(read(&nested(MAX_DEPTH + 1)).is_err());
+    assert!(read(&nested(DEPTH_MAX)).is_ok());
+    assert!(read(&nested(DEPTH_MAX + 1)).is_err());
     let wide = |elements: usize| read(&format!("<R>{}</R>", "<a/>".repeat(elements - 1)));
     assert!(wide(150_000).is_ok());
     let error = wide(150_001).unwrap_err();

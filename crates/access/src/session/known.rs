@@ -8,7 +8,7 @@ use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 use super::Session;
 
 /// How many bytes the sessions take together.
-const BYTES: u64 = 64 << 20;
+const CACHE_BYTES_MAX: u64 = 64 << 20;
 /// How many small sessions these are, about.
 const SESSIONS: usize = 10_000;
 /// The pieces of the cache. Each has to hold the largest session: its own policy and ten managed ones.
@@ -37,7 +37,7 @@ impl KnownSessions {
     pub(super) fn new() -> Self {
         let options = OptionsBuilder::new()
             .estimated_items_capacity(SESSIONS)
-            .weight_capacity(BYTES)
+            .weight_capacity(CACHE_BYTES_MAX)
             .shards(PIECES)
             .build()
             .expect("both capacities are given");

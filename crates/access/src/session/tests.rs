@@ -98,7 +98,7 @@ fn remembered(count: u32, policy: Option<&str>, policy_arns: &[String], snapshot
         let session =
             sessions.session(&made.token, &made.access_key_id, Timestamp::from_second(MADE).unwrap()).unwrap();
         session.limits(AccountId::DEFAULT, snapshot);
-        sessions.weigh_again(&made.token, &session);
+        sessions.update_cached_size(&made.token, &session);
     }
     made.iter().filter(|made| sessions.known.get(&made.token).is_some()).count()
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use access::{
     AuditRecord, AuditedCaller, AuditedDecision, AuditedFederation, AuditedObject, AuditedRequest, AuditedSession,
-    AuditedSignIn, AuditedTarget, DecisionInput, DecisionObserver, authorize, check, could_act,
+    AuditedSignIn, AuditedTarget, DecisionInput, DecisionObserver, authorize, check, could_be_allowed,
 };
 use iam::{
     Bucket, BucketAcl, BucketPolicy, Caller, CallerSession, Change, Federation, IdentityProvider, OidcProvider,
@@ -126,7 +126,7 @@ fn what_is_needed_is_audited_up_to_the_first_refusal() {
     let input = DecisionInput { caller: &alice, snapshot: &snapshot, context: &Context::new(), observer: &observer };
     check(&need("s3:GetObjectAcl", "a"), input).unwrap_err();
     assert!(observer.0.lock().unwrap().is_empty());
-    could_act(&[need("s3:GetObjectAcl", "a")], input).unwrap_err();
+    could_be_allowed(&[need("s3:GetObjectAcl", "a")], input).unwrap_err();
     assert_eq!(observer.0.into_inner().unwrap().len(), 1);
 }
 

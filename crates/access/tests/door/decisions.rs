@@ -1,6 +1,6 @@
 //! What is allowed, what is refused, and what a refusal says: each kind of deny by each kind of policy.
 
-#![expect(clippy::disallowed_types, reason = "a observer of a test remembers what it is told")]
+#![expect(clippy::disallowed_types, reason = "an observer of a test remembers what it is told")]
 
 use std::sync::{Arc, Mutex};
 
@@ -8,7 +8,7 @@ use access::{
     Authenticated, DecisionObserver, NoObserver, Permit, Permitted, Refusal, Resolved, TaggedObject, asks_for_tags_of,
     authorize,
 };
-use access::{check, context_of, could_act, decide, outcome_label, policy_label, request_context};
+use access::{check, context_of, could_be_allowed, decide, outcome_label, policy_label, request_context};
 use iam::{Bucket, BucketPolicy, Change, RolePlace, RoleRecord, Settings, Snapshot, UserRecord};
 use iam_formats::{Facts, StoredDocument};
 use policy::{Context, Decision};
@@ -315,7 +315,7 @@ fn nobody_has_the_bucket_and_the_identity_anonymous() {
             assert_eq!(answer, want, "{bucket} of {owner}");
             // No policy gives the first of them, so the second alone answers.
             let any_of = [Requirement::on_resource("iam:GetUser", "*".to_owned()), need];
-            let answer = asking(&world.snapshot, &known, |world| could_act(&any_of, world)).is_ok();
+            let answer = asking(&world.snapshot, &known, |world| could_be_allowed(&any_of, world)).is_ok();
             assert_eq!(answer, could, "{want}, {bucket} of {owner}: before a body is read");
         }
     }
@@ -361,7 +361,7 @@ fn the_default_effect() {
             want,
             "{who} {policies:?} {action}"
         );
-        let could = asking(&snapshot, &known, |world| could_act(&[need], world));
+        let could = asking(&snapshot, &known, |world| could_be_allowed(&[need], world));
         assert!(could.is_ok() || !decision.is_allow(), "{who} {policies:?} {action}");
         assert!(could.is_ok() || who == "nobody", "{who} {policies:?} {action}");
     }
@@ -374,7 +374,7 @@ fn open(settings: Settings, [_, bucket, ..]: Policies) -> Snapshot {
 
 /// Before a body is read: nobody is refused who could be allowed, and who could not is refused as he would be afterwards.
 #[test]
-fn who_could_act() {
+fn who_could_be_allowed() {
     for (who, policies, want) in [
         ("alice", ["", "", "", ""], "implicit_deny: s3:DeleteObject"),
         ("alice", ["allow another", "", "", ""], "implicit_deny: s3:DeleteObject"),
@@ -395,16 +395,16 @@ fn who_could_act() {
         let known = known(&world, who, policies[2]);
         let all = |action| Requirement::on_bucket(action, &"bkt".parse().unwrap());
         let any_of = [all("s3:DeleteObject"), all("s3:DeleteObjectVersion")];
-        let answer = match asking(&world.snapshot, &known, |world| could_act(&any_of, world)) {
+        let answer = match asking(&world.snapshot, &known, |world| could_be_allowed(&any_of, world)) {
             Ok(()) => "ok".to_owned(),
             Err(refusal) => format!("{}: {}", outcome_label(&refusal.decision), refusal.action),
         };
         assert_eq!(answer, want, "{who} {policies:?}");
         // The second alone suffices.
         let second = [all("iam:GetUser"), all("s3:DeleteObjectVersion")];
-        let could = asking(&world.snapshot, &known, |world| could_act(&second, world)).is_ok();
+        let could = asking(&world.snapshot, &known, |world| could_be_allowed(&second, world)).is_ok();
         assert_eq!(could, want == "ok", "{who} {policies:?}");
-        assert!(asking(&world.snapshot, &known, |world| could_act(&[], world)).is_ok(), "nothing is needed");
+        assert!(asking(&world.snapshot, &known, |world| could_be_allowed(&[], world)).is_ok(), "nothing is needed");
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use access::{NoObserver, Refusal, Resolved, authorize, check, could_act, request_context};
+use access::{NoObserver, Refusal, Resolved, authorize, check, could_be_allowed, request_context};
 use http::request::Parts;
 use iam::{Bucket, Change, UserRecord};
 use iam_formats::{Facts, StoredDocument};
@@ -189,7 +189,8 @@ fn before_a_body_is_read() {
     let mut world = world();
     let without_exact = world.snapshot.clone();
     for asked in everything().into_iter().filter(|asked| asked.operation.is_some()) {
-        let could = |world: &World, who: &str| with_world(world, &asked, who, |world| could_act(&asked.first, world));
+        let could =
+            |world: &World, who: &str| with_world(world, &asked, who, |world| could_be_allowed(&asked.first, world));
         for who in ["nobody", "stranger"] {
             assert!(could(&world, who).is_err(), "{} by {who}", asked.name);
         }

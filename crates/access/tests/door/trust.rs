@@ -1,6 +1,6 @@
 //! Who may assume a role, and what auditors are told about it.
 
-#![expect(clippy::disallowed_types, reason = "a observer of a test remembers what it is told")]
+#![expect(clippy::disallowed_types, reason = "an observer of a test remembers what it is told")]
 
 use std::sync::{Arc, Mutex};
 

@@ -57,7 +57,7 @@ fn refuse_denied(call: &Call<'_>, mut context: Context, snapshot: &Snapshot) -> 
         if let Err(refusal) = access::check(&need, decision_input)
             && matches!(refusal.decision, Decision::ExplicitDeny { .. })
         {
-            access::leave_to_auditors(&need, refusal.decision, decision_input);
+            access::audit_decision(&need, refusal.decision, decision_input);
             return Err(denied(call.caller, need.action, arn));
         }
     }

@@ -12,7 +12,7 @@ const SEPARATOR: u8 = 0;
 /// Precedes an escaped byte. It is also the first byte that can follow a whole subtree.
 const ESCAPE: u8 = 1;
 /// The longest path, in bytes. S3 keys have at most 1024 bytes; the rest is for buckets, uploads and IAM documents.
-const MAX_PATH_BYTES: usize = 4096;
+const PATH_BYTES_MAX: usize = 4096;
 
 /// A checked absolute path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub(super) struct Path {
 impl Path {
     /// `/a/b` or, for the directory, `/a/b/`.
     pub(super) fn parse(path: &str) -> Result<Path, FilerError> {
-        if path.len() > MAX_PATH_BYTES {
+        if path.len() > PATH_BYTES_MAX {
             return Err(FilerError::NameTooLong(path.to_owned()));
         }
         let (text, names_directory) = match path.strip_suffix('/') {
@@ -58,7 +58,7 @@ impl Path {
         }
         let parent = Path::directory(directory)?;
         let text = format!("{}/{bare}", parent.text);
-        if text.len() > MAX_PATH_BYTES {
+        if text.len() > PATH_BYTES_MAX {
             return Err(FilerError::NameTooLong(text));
         }
         Ok(Path { text, names_directory: slash || bare.is_empty() })

@@ -17,7 +17,7 @@ use sigv4::checksum::{Checksum, Hasher};
 use sigv4::{BodyCheck, ChunkedDecoder, SigError};
 
 use crate::errors::{self, from_signature};
-use crate::limits::UploadPlace;
+use crate::limits::UploadSlot;
 
 /// Raw bytes as they arrive.
 pub type Source = Pin<Box<dyn Stream<Item = Result<Bytes, S3Error>> + Send>>;
@@ -67,7 +67,7 @@ pub struct ObjectBody {
     failure: Option<S3Error>,
     checksum: Option<Checksum>,
     /// A place among the uploads in progress. It is released with the body.
-    place: Option<UploadPlace>,
+    place: Option<UploadSlot>,
 }
 
 impl ObjectBody {
@@ -91,7 +91,7 @@ impl ObjectBody {
     }
 
     /// Keeps a place among the uploads in progress for as long as the body exists.
-    pub fn hold(&mut self, place: UploadPlace) {
+    pub fn hold(&mut self, place: UploadSlot) {
         self.place = Some(place);
     }
 

@@ -19,7 +19,7 @@ use crate::body::{ObjectBody, ResponseBody};
 use crate::errors;
 
 /// The largest document in bytes: 100 grants with long names.
-const MAX_DOCUMENT_BYTES: u64 = 64 << 10;
+const DOCUMENT_BYTES_MAX: u64 = 64 << 10;
 /// How often a change of an object's ACL starts again if the object changes in the meantime.
 const ATTEMPTS: usize = 8;
 
@@ -36,7 +36,7 @@ impl Run for GetBucketAcl {
 /// Replaces the ACL of a bucket, if its ownership controls allow ACLs.
 impl Run for PutBucketAcl {
     async fn run(call: &Call<'_>, permit: Permit<Self>, mut body: ObjectBody) -> Answer {
-        let document = body.read_all(MAX_DOCUMENT_BYTES).await?;
+        let document = body.read_all(DOCUMENT_BYTES_MAX).await?;
         let input = permit.into_operation();
         let bucket = call.existing_bucket()?;
         let owners = AclOwners { owner: bucket.account, bucket_owner: None };
@@ -65,7 +65,7 @@ impl Run for GetObjectAcl {
 /// Replaces the ACL of an object, if the ownership controls of its bucket allow ACLs. It keeps its owner.
 impl Run for PutObjectAcl {
     async fn run(call: &Call<'_>, mut permit: Permit<Self>, mut body: ObjectBody) -> Answer {
-        let document = body.read_all(MAX_DOCUMENT_BYTES).await?;
+        let document = body.read_all(DOCUMENT_BYTES_MAX).await?;
         let bucket = call.existing_bucket()?;
         let writer = call.writer()?;
         for _ in 0..ATTEMPTS {
@@ -189,15 +189,15 @@ impl Call<'_> {
         Ok(entry.map(|entry| self.owner_and_acl(bucket, &entry)))
     }
 
-    /// An object that does not exist has no ACL that could allow anything. Who may list the bucket learns this instead of
-    /// being refused.
+    /// An object that does not exist has no ACL that could allow anything. A caller that may list the bucket
+    /// gets `NoSuchKey` instead of `AccessDenied`.
     pub fn or_missing(&self, refusal: Box<Refusal>, missing: Option<Target>) -> Denied {
         let is_silent = matches!(refusal.decision, Decision::ImplicitDeny { .. });
         let told = missing.filter(|object| {
             let listing = Requirement::to_learn_whether_key_exists(&object.bucket, &object.key);
             is_silent
                 && Action::named(&refusal.action).is_some_and(policy::is_of_object_acl)
-                && self.may(&listing).is_ok()
+                && self.check_allowed(&listing).is_ok()
         });
         match told {
             Some(object) => Denied::Failed(no_such_key(&object.key)),

@@ -14,7 +14,7 @@ use crate::body::ObjectBody;
 use crate::errors;
 
 /// The largest document in bytes. Source: S3 API Reference, `PutBucketCors`.
-const MAX_DOCUMENT_BYTES: u64 = 64 << 10;
+const DOCUMENT_BYTES_MAX: u64 = 64 << 10;
 
 impl Run for GetBucketCors {
     async fn run(call: &Call<'_>, _permit: Permit<Self>, _body: ObjectBody) -> Answer {
@@ -27,7 +27,7 @@ impl Run for GetBucketCors {
 /// Replaces the rules. From then on those of `-allowedOrigins` do not apply to the bucket.
 impl Run for PutBucketCors {
     async fn run(call: &Call<'_>, permit: Permit<Self>, mut body: ObjectBody) -> Answer {
-        let document = body.read_all(MAX_DOCUMENT_BYTES).await?;
+        let document = body.read_all(DOCUMENT_BYTES_MAX).await?;
         call.existing_bucket()?;
         let rules = CorsConfiguration::from_xml(&document)?.rules.into_iter().map(stored).collect();
         let cors = metadata::CorsConfiguration { rules };
@@ -65,6 +65,6 @@ async fn replace(
     directory.change_metadata(&bucket.life.id, replace).await.map_err(errors::from_filer)?;
     let has_rules = |bucket: &iam::Bucket| BucketMetadata::read(&bucket.metadata).is_ok_and(|known| known.cors == cors);
     let applied = |bucket: Option<&iam::Bucket>| bucket.is_none_or(has_rules);
-    call.gateway.in_force(change, name, applied).await?;
+    call.gateway.wait_until_enforced(change, name, applied).await?;
     answer::empty(status)
 }

@@ -12,7 +12,7 @@ use super::{Call, Run};
 use crate::body::ObjectBody;
 
 /// The largest document in bytes.
-const MAX_DOCUMENT_BYTES: u64 = 16 << 10;
+const DOCUMENT_BYTES_MAX: u64 = 16 << 10;
 
 impl Run for GetBucketRequestPayment {
     async fn run(call: &Call<'_>, _permit: Permit<Self>, _body: ObjectBody) -> Answer {
@@ -22,7 +22,7 @@ impl Run for GetBucketRequestPayment {
 
 impl Run for PutBucketRequestPayment {
     async fn run(call: &Call<'_>, _permit: Permit<Self>, mut body: ObjectBody) -> Answer {
-        let document = body.read_all(MAX_DOCUMENT_BYTES).await?;
+        let document = body.read_all(DOCUMENT_BYTES_MAX).await?;
         call.existing_bucket()?;
         let requester_pays = requester_pays_from_xml(&document)?;
         configure(call, REQUEST_PAYMENT, requester_pays.then(|| "Requester".to_owned()), StatusCode::OK).await

@@ -8,7 +8,7 @@ use bucket::metadata::BucketMetadata;
 use http::StatusCode;
 use ids::BucketName;
 use s3::op::{DeleteBucketTagging, GetBucketTagging, PutBucketTagging};
-use s3::{MAX_BUCKET_TAGS, S3Error, S3ErrorCode, TagSet};
+use s3::{BUCKET_TAGS_MAX, S3Error, S3ErrorCode, TagSet};
 
 use super::answer::{self, Answer};
 use super::{Call, Run};
@@ -21,7 +21,7 @@ impl Run for GetBucketTagging {
         let tags = Some(BucketMetadata::read_or_none(&bucket.metadata).tags).filter(|tags| !tags.is_empty());
         let tags = tags.ok_or_else(|| S3Error::new(S3ErrorCode::NoSuchTagSet).field("BucketName", &*bucket.name))?;
         let tags = tags.into_iter().collect();
-        answer::document(TagSet::new(tags, MAX_BUCKET_TAGS)?.to_xml())
+        answer::document(TagSet::new(tags, BUCKET_TAGS_MAX)?.to_xml())
     }
 }
 
@@ -48,6 +48,6 @@ async fn replace(call: &Call<'_>, name: &BucketName, tags: BTreeMap<String, Stri
     directory.change_metadata(&bucket.life.id, replace).await.map_err(errors::from_filer)?;
     let has_tags = |bucket: &iam::Bucket| BucketMetadata::read(&bucket.metadata).is_ok_and(|known| known.tags == tags);
     let applied = |bucket: Option<&iam::Bucket>| bucket.is_none_or(has_tags);
-    call.gateway.in_force(change, name, applied).await?;
+    call.gateway.wait_until_enforced(change, name, applied).await?;
     answer::empty(StatusCode::NO_CONTENT)
 }

@@ -13,7 +13,7 @@ use super::{Call, Run};
 use crate::body::ObjectBody;
 
 /// The largest document in bytes. Source: S3 API Reference, `PutBucketWebsite`.
-const MAX_DOCUMENT_BYTES: u64 = 128 << 10;
+const DOCUMENT_BYTES_MAX: u64 = 128 << 10;
 
 impl Run for GetBucketWebsite {
     async fn run(call: &Call<'_>, _permit: Permit<Self>, _body: ObjectBody) -> Answer {
@@ -23,7 +23,7 @@ impl Run for GetBucketWebsite {
 
 impl Run for PutBucketWebsite {
     async fn run(call: &Call<'_>, _permit: Permit<Self>, mut body: ObjectBody) -> Answer {
-        let document = body.read_all(MAX_DOCUMENT_BYTES).await?;
+        let document = body.read_all(DOCUMENT_BYTES_MAX).await?;
         call.existing_bucket()?;
         let website = WebsiteConfiguration::from_xml(&document)?;
         configure(call, WEBSITE, Some(website.to_xml()), StatusCode::OK).await

@@ -200,7 +200,7 @@ impl Call<'_> {
             }
             Err(error) => return Err(errors::from_filer(error)),
         }
-        self.gateway.known(change, bucket, |bucket| bucket.is_some_and(|bucket| bucket.life == life)).await
+        self.gateway.wait_until_known(change, bucket, |bucket| bucket.is_some_and(|bucket| bucket.life == life)).await
     }
 }
 

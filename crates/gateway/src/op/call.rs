@@ -14,11 +14,11 @@ use jiff::Timestamp;
 use policy::{Context, Decision, PolicyType};
 use s3::{Requirement, S3Error, S3ErrorCode, Target};
 
-use super::looked_at::LookedAt;
+use super::decided_objects::DecidedObjects;
 use crate::decisions::Decisions;
 use crate::errors;
 use crate::gateway::Gateway;
-use crate::keep_alive::Early;
+use crate::keep_alive::EarlyResponse;
 
 /// One snapshot, one caller, one time.
 pub struct Call<'a> {
@@ -36,12 +36,12 @@ pub struct Call<'a> {
     pub now: Timestamp,
     /// The condition keys of the request.
     pub context: Context,
-    /// Who is told of the decisions.
+    /// Records the decisions for metrics and auditors.
     pub decisions: Arc<Decisions>,
     /// The request's id, which is also the id of its decision.
     pub request_id: String,
-    pub(crate) early: Option<Arc<Early>>,
-    pub(crate) looked_at: LookedAt,
+    pub(crate) early: Option<Arc<EarlyResponse>>,
+    pub(crate) decided_objects: DecidedObjects,
 }
 
 impl Call<'_> {
@@ -50,8 +50,8 @@ impl Call<'_> {
         &*self.gateway.filer
     }
 
-    /// The quick refusals are behind: the answer may begin before it is known. What fails from now on may have the status 200.
-    pub(crate) fn answer_may_begin(&self) {
+    /// All quick checks have passed, so the response may begin before its outcome is known. A later failure may come with status 200.
+    pub(crate) fn allow_early_response(&self) {
         if let Some(early) = &self.early {
             early.allow();
         }
@@ -81,7 +81,7 @@ impl Call<'_> {
             other => errors::from_filer(other),
         })?;
         // A bucket that is gone by now has no configuration that could be in force.
-        self.gateway.in_force(change, bucket, |bucket| bucket.is_none_or(&shows)).await
+        self.gateway.wait_until_enforced(change, bucket, |bucket| bucket.is_none_or(&shows)).await
     }
 
     /// What decisions about this request are based on.
@@ -95,16 +95,16 @@ impl Call<'_> {
     }
 
     /// Decides a permission that only changes the operation's answer. Fails with `AccessDenied`.
-    pub fn may(&self, need: &Requirement) -> Result<(), S3Error> {
+    pub fn check_allowed(&self, need: &Requirement) -> Result<(), S3Error> {
         access::check(need, self.decision_input()).map(|_| ()).map_err(|refusal| self.deny(&refusal))
     }
 
-    /// Decides a permission without which the answer is a refusal, although the operation has begun. Auditors learn of the refusal.
+    /// Decides a permission that a running operation turns out to need. A refusal is audited.
     /// Fails with `AccessDenied`.
-    pub fn must(&self, need: &Requirement) -> Result<(), S3Error> {
+    pub fn require(&self, need: &Requirement) -> Result<(), S3Error> {
         let refused = access::check(need, self.decision_input()).map(|_| ());
         refused.map_err(|refusal| {
-            access::leave_to_auditors(need, refusal.decision, self.decision_input());
+            access::audit_decision(need, refusal.decision, self.decision_input());
             self.deny(&refusal)
         })
     }
@@ -112,7 +112,7 @@ impl Call<'_> {
     /// The error for what a rule of the operation refuses although the policies allow it. It is left to auditors like any refusal.
     pub fn refuse(&self, need: &Requirement, message: &'static str) -> S3Error {
         let decision = Decision::ImplicitDeny { missing: PolicyType::NotNeeded };
-        access::leave_to_auditors(need, decision, self.decision_input());
+        access::audit_decision(need, decision, self.decision_input());
         S3Error::with_message(S3ErrorCode::AccessDenied, message).field("DecisionId", &self.request_id)
     }
 

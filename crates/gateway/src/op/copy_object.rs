@@ -38,8 +38,8 @@ impl Run for CopyObject {
         if input.tagging_directive == MetadataDirective::Copy && !object::tags(&source).is_empty() {
             may_copy_tags(call, &input).await?;
         }
-        call.look_ahead(&input.target.bucket, &input.target.key, &input.condition).await?;
-        call.answer_may_begin();
+        call.check_condition_early(&input.target.bucket, &input.target.key, &input.condition).await?;
+        call.allow_early_response();
         // A version has data of its own, because it outlives the one that it is copied from.
         let shares_data = onto_itself && !writer.objects.keeps_versions_of(&input.target.key);
         let in_place = shares_data && keeps_checksum(&source, &input) && object::has_own_etag(&source);
@@ -77,7 +77,7 @@ async fn may_copy_tags(call: &Call<'_>, input: &CopyObject) -> Result<(), S3Erro
     let of_tags = also.into_iter().filter(|also| also.effect == Effect::CopyTags);
     let mut needs: Vec<Requirement> = of_tags.map(|also| also.requirement).collect();
     call.read_object_tags(&mut needs).await?;
-    needs.iter().try_for_each(|need| call.must(need))
+    needs.iter().try_for_each(|need| call.require(need))
 }
 
 fn changes_something(input: &CopyObject) -> bool {

@@ -57,7 +57,7 @@ impl Call<'_> {
             }
             Some(Version::DeleteMarker(_)) | None => {
                 let learn = Requirement::to_learn_whether_key_exists(&source.bucket, &source.key);
-                return Err(self.must(&learn).err().unwrap_or_else(|| no_such_key(&source.key)));
+                return Err(self.require(&learn).err().unwrap_or_else(|| no_such_key(&source.key)));
             }
         };
         rules::may_read(&entry).map_err(errors::refused)?;

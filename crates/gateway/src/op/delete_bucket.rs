@@ -44,7 +44,7 @@ impl Run for DeleteBucket {
             bucket
                 .is_none_or(|bucket| bucket.life.is_deleted() || known.as_ref().is_some_and(|id| *id != bucket.life.id))
         };
-        call.gateway.in_force(change, &input.bucket, is_gone).await?;
+        call.gateway.wait_until_enforced(change, &input.bucket, is_gone).await?;
         deleted?;
         answer::empty(StatusCode::NO_CONTENT)
     }
@@ -150,7 +150,7 @@ async fn wait_for_gateways(
     stored: &StoredLife,
 ) -> Result<(), S3Error> {
     let shows = |known: Option<&Bucket>| known.is_none_or(|known| known.life == stored.life);
-    call.gateway.in_force(change, name, shows).await.map_err(|error| {
+    call.gateway.wait_until_enforced(change, name, shows).await.map_err(|error| {
         let refused = errors::unavailable("Not every gateway knows yet that the bucket is to be deleted. Try again.");
         S3Error { fields: error.fields, ..refused }
     })

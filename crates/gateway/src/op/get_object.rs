@@ -91,7 +91,7 @@ fn lock_headers(call: &Call<'_>, input: &GetObject, entry: &Entry, headers: &mut
     let may = |action| {
         let need =
             Requirement::on_object(action, &input.target.bucket, &input.target.key, input.target.version_id.as_ref());
-        call.may(&need).is_ok()
+        call.check_allowed(&need).is_ok()
     };
     if let (Some(mode), true) = (object::lock_mode(entry), may("s3:GetObjectRetention")) {
         answer::set_named(headers, "x-amz-object-lock-mode", mode);

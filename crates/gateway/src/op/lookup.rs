@@ -9,7 +9,7 @@ use ids::{BucketName, ObjectKey};
 use s3::{S3Error, S3ErrorCode, Target};
 
 use super::answer;
-use super::looked_at::Found;
+use super::decided_objects::Found;
 use crate::errors;
 
 /// `NoSuchKey` for a key.
@@ -44,11 +44,11 @@ impl super::Call<'_> {
 
     /// The object, or the version of it, for a decision and for what follows from it.
     pub async fn look_at(&self, target: &Target) -> Found {
-        if let Some(found) = self.looked_at.get(target) {
+        if let Some(found) = self.decided_objects.get(target) {
             return found;
         }
         let found = self.version_at(target).await;
-        self.looked_at.add(target, &found);
+        self.decided_objects.add(target, &found);
         found
     }
 
@@ -63,7 +63,7 @@ impl super::Call<'_> {
     /// Fails with `NoSuchBucket` or `NoSuchKey` if the bucket or the object does not exist.
     pub async fn object_at(&self, target: &Target) -> Result<Entry, S3Error> {
         self.existing_bucket()?;
-        let found = match self.looked_at.use_once(target)? {
+        let found = match self.decided_objects.use_once(target)? {
             Some(found) => found,
             None => self.version_at(target).await,
         };
@@ -87,11 +87,11 @@ impl super::Call<'_> {
     pub fn writer(&self) -> Result<Writer<'_>, S3Error> {
         let bucket = self.existing_bucket()?;
         let objects = Objects { directory: self.gateway.directory(&bucket.name), versioning: bucket.versioning };
-        let knows_that_stands = Box::new(move || self.gateway.knows_that_stands(bucket));
+        let is_known_active = Box::new(move || self.gateway.is_known_active(bucket));
         let knows_rules = Box::new(move || self.gateway.knows_rules(bucket));
         let life_id = bucket.life.id.clone();
         let lock = bucket.object_lock.then(|| ObjectLock { default: bucket.default_retention.clone() });
-        let writer = Writer::new(objects, lock, life_id, self.stamp(bucket), knows_that_stands);
+        let writer = Writer::new(objects, lock, life_id, self.stamp(bucket), is_known_active);
         Ok(writer.map_err(errors::refused)?.while_rules_hold(knows_rules))
     }
 }

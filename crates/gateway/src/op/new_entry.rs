@@ -117,7 +117,7 @@ impl Call<'_> {
 
     /// Checks early whether a write can succeed, before its body is stored. The filer makes the final check of its
     /// conditions.
-    pub async fn look_ahead(
+    pub async fn check_condition_early(
         &self,
         bucket: &BucketName,
         key: &ObjectKey,

@@ -149,7 +149,8 @@ fn retention_until(call: &Call<'_>, mode: &str, until: &str) -> Result<Retention
 }
 
 impl Call<'_> {
-    /// The lock with which a new object is written. Only a bucket with object lock takes one.
+    /// The lock that the headers ask for. Error: `InvalidRequest` if the bucket has no object lock, `InvalidArgument` for a date in
+    /// the past.
     pub fn new_lock(&self, target: &Target, headers: &ObjectLockHeaders) -> Result<Lock, S3Error> {
         if !headers.is_requested() {
             return Ok(Lock::default());

@@ -16,7 +16,7 @@ use super::{Call, Run};
 use crate::body::ObjectBody;
 
 /// The largest document in bytes.
-const MAX_DOCUMENT_BYTES: u64 = 16 << 10;
+const DOCUMENT_BYTES_MAX: u64 = 16 << 10;
 
 impl Run for GetBucketOwnershipControls {
     async fn run(call: &Call<'_>, _permit: Permit<Self>, _body: ObjectBody) -> Answer {
@@ -28,7 +28,7 @@ impl Run for GetBucketOwnershipControls {
 
 impl Run for PutBucketOwnershipControls {
     async fn run(call: &Call<'_>, permit: Permit<Self>, mut body: ObjectBody) -> Answer {
-        let document = body.read_all(MAX_DOCUMENT_BYTES).await?;
+        let document = body.read_all(DOCUMENT_BYTES_MAX).await?;
         let bucket = call.existing_bucket()?;
         let ownership = ownership_from_xml(&document)?;
         if bucket.ownership().has_acls() && !ownership.has_acls() && gives_something_away(bucket) {

@@ -15,7 +15,7 @@ use super::{Call, Run};
 use crate::body::ObjectBody;
 
 /// The largest document in bytes.
-pub(super) const MAX_DOCUMENT_BYTES: u64 = 16 << 10;
+pub(super) const DOCUMENT_BYTES_MAX: u64 = 16 << 10;
 
 impl Run for GetPublicAccessBlock {
     async fn run(call: &Call<'_>, _permit: Permit<Self>, _body: ObjectBody) -> Answer {
@@ -27,7 +27,7 @@ impl Run for GetPublicAccessBlock {
 
 impl Run for PutPublicAccessBlock {
     async fn run(call: &Call<'_>, permit: Permit<Self>, mut body: ObjectBody) -> Answer {
-        let document = body.read_all(MAX_DOCUMENT_BYTES).await?;
+        let document = body.read_all(DOCUMENT_BYTES_MAX).await?;
         call.existing_bucket()?;
         let block = public_access_block_from_xml(&document)?;
         replace(call, &permit.into_operation().bucket, Some(block), StatusCode::OK).await

@@ -52,7 +52,7 @@ impl Stored {
 pub(super) async fn put(call: &Call<'_>, input: PutObject, mut body: ObjectBody) -> Result<Stored, S3Error> {
     let writer = call.writer_of_new(&input.object)?;
     require_supported(&input.object)?;
-    call.look_ahead(&input.target.bucket, &input.target.key, &input.condition).await?;
+    call.check_condition_early(&input.target.bucket, &input.target.key, &input.condition).await?;
     let mime = input.object.content.content_type.as_deref();
     let mut description = described(&input.object);
     description.set_lock(&call.new_lock(&input.target, &input.object.lock)?);

@@ -7,7 +7,7 @@ use bucket::metadata::BucketMetadata;
 use http::StatusCode;
 use iam::Bucket;
 use s3::op::{ListTagsForResource, TagResource, UntagResource, resource_tags_to_xml};
-use s3::{MAX_BUCKET_TAGS, S3Error, S3ErrorCode, TaggedBucket};
+use s3::{BUCKET_TAGS_MAX, S3Error, S3ErrorCode, TaggedBucket};
 
 use super::answer::{self, Answer};
 use super::{Call, Run};
@@ -54,15 +54,15 @@ async fn change(
     let begun = call.gateway.fence.before_change();
     let change = |metadata: &mut BucketMetadata| {
         change_tags(&mut metadata.tags);
-        metadata.tags.len() <= MAX_BUCKET_TAGS
+        metadata.tags.len() <= BUCKET_TAGS_MAX
     };
     let directory = call.directory(&tagged.name);
     let written = directory.change_metadata_if(&bucket.life.id, change).await.map_err(errors::from_filer)?;
     let Some(BucketMetadata { tags, .. }) = written else {
-        let message = format!("Bucket tags cannot be greater than {MAX_BUCKET_TAGS}");
+        let message = format!("Bucket tags cannot be greater than {BUCKET_TAGS_MAX}");
         return Err(S3Error::with_message(S3ErrorCode::InvalidTag, message));
     };
     let has_tags = |bucket: &Bucket| BucketMetadata::read(&bucket.metadata).is_ok_and(|known| known.tags == tags);
-    call.gateway.in_force(begun, &tagged.name, |bucket| bucket.is_none_or(has_tags)).await?;
+    call.gateway.wait_until_enforced(begun, &tagged.name, |bucket| bucket.is_none_or(has_tags)).await?;
     answer::empty(StatusCode::NO_CONTENT)
 }

@@ -42,7 +42,7 @@ pub(crate) async fn execute(mut call: Box<Call<'_>>, permit: Permit<Operation>, 
     let mut answer = match (dispatch(&call, permit, body).await, tells) {
         // Callers who may not list a bucket do not learn which keys do not exist.
         (Err(error), Some(tells)) if matches!(error.code, S3ErrorCode::NoSuchKey | S3ErrorCode::NoSuchVersion) => {
-            Err(call.must(&tells.requirement).err().unwrap_or(error))
+            Err(call.require(&tells.requirement).err().unwrap_or(error))
         }
         (answer, _) => answer,
     }?;

@@ -132,8 +132,8 @@ async fn others_run_between_the_decisions_of_delete_objects() {
 /// Answers with these bytes.
 struct Says(Bytes);
 
-impl accept::Answer for Says {
-    async fn answer(self: Arc<Self>, _: accept::Connection, _: Request<Incoming>) -> Response<ResponseBody> {
+impl accept::Handler for Says {
+    async fn handle(self: Arc<Self>, _: accept::Connection, _: Request<Incoming>) -> Response<ResponseBody> {
         Response::new(ResponseBody::Full(self.0.clone()))
     }
 }

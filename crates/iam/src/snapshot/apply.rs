@@ -124,7 +124,7 @@ impl SnapshotBuilder {
             Change::Revocation(stem, read) => self.revocation(stem, read),
             Change::InstanceProfile(name, read) => {
                 let document = self.readable(format!("instance profile `{name}`"), read);
-                self.spell(&DocumentKey::InstanceProfile(name.clone()), document.is_some());
+                self.index_lower_case(&DocumentKey::InstanceProfile(name.clone()), document.is_some());
                 put(&mut self.snapshot.instance_profiles, name, document);
             }
             Change::AccountAlias(account, read) => {
@@ -234,7 +234,7 @@ impl SnapshotBuilder {
             policy_names(user, |user| (&user.attached_policies, user.boundary.as_ref()))
         };
         self.attach(&Holder::User(name.clone()), &wanted(&old), &wanted(&new));
-        self.spell(&DocumentKey::User(name.clone()), new.is_some());
+        self.index_lower_case(&DocumentKey::User(name.clone()), new.is_some());
         self.renaming(Holder::User(name.clone()), new.as_ref().and_then(|user| user.renamed.as_ref()));
         match new {
             Some(document) => {
@@ -321,7 +321,7 @@ impl SnapshotBuilder {
         }
         let wanted = |group: &Option<Arc<GroupRecord>>| policy_names(group, |group| (&group.attached_policies, None));
         self.attach(&Holder::Group(name.clone()), &wanted(&old), &wanted(&new));
-        self.spell(&DocumentKey::Group(name.clone()), new.is_some());
+        self.index_lower_case(&DocumentKey::Group(name.clone()), new.is_some());
         self.renaming(Holder::Group(name.clone()), new.as_ref().and_then(|group| group.renamed.as_ref()));
         match new {
             Some(document) => {
@@ -346,7 +346,7 @@ impl SnapshotBuilder {
             policy_names(role, |role| (&role.attached_policies, role.boundary.as_ref()))
         };
         self.attach(&Holder::Role(name.clone()), &wanted(&old), &wanted(&new));
-        self.spell(&DocumentKey::Role(name.clone()), new.is_some());
+        self.index_lower_case(&DocumentKey::Role(name.clone()), new.is_some());
         match new {
             Some(document) => {
                 let role = Role::of(document, place, self.snapshot.settings.account, &mut self.snapshot.compiled);
@@ -368,8 +368,8 @@ impl SnapshotBuilder {
     }
 
     /// Updates the index of names with capital letters.
-    fn spell(&mut self, key: &DocumentKey, exists: bool) {
-        let Some((small, name)) = in_small_letters(key).filter(|(small, _)| small != key) else { return };
+    fn index_lower_case(&mut self, key: &DocumentKey, exists: bool) {
+        let Some((small, name)) = in_lower_case(key).filter(|(small, _)| small != key) else { return };
         let mut names = self.snapshot.capitals.get(&small).map(|names| (**names).clone()).unwrap_or_default();
         if exists {
             names.insert(name)
@@ -394,7 +394,7 @@ impl SnapshotBuilder {
     }
 
     /// Updates the indexes of where managed policies are attached or boundaries.
-    fn attach(&mut self, holder: &Holder, before: &Held, after: &Held) {
+    fn attach(&mut self, holder: &Holder, before: &PolicyNames, after: &PolicyNames) {
         change_holders(&mut self.snapshot.attachments, holder, &before.attached, &after.attached);
         change_holders(&mut self.snapshot.bounds, holder, &before.boundary, &after.boundary);
     }
@@ -412,7 +412,7 @@ impl SnapshotBuilder {
         let policy = ManagedPolicy::of(name, places, account, &mut self.snapshot.compiled);
         let why = policy.as_ref().and_then(|policy| policy.compiled.unreadable_reason());
         self.problem(format!("policy `{name}`"), why.map(str::to_owned));
-        self.spell(&DocumentKey::Policy(name.clone()), policy.is_some());
+        self.index_lower_case(&DocumentKey::Policy(name.clone()), policy.is_some());
         match policy {
             Some(policy) => self.snapshot.policies.insert_mut(name.clone(), Arc::new(policy)),
             None => {
@@ -569,7 +569,7 @@ fn put<T>(map: &mut Map<Arc<str>, Arc<T>>, name: Arc<str>, document: Option<T>) 
 
 /// The key with its name in lower case, and the name as it is spelled; `None` for documents whose names are not chosen
 /// by their creator.
-pub(super) fn in_small_letters(key: &DocumentKey) -> Option<(DocumentKey, Arc<str>)> {
+pub(super) fn in_lower_case(key: &DocumentKey) -> Option<(DocumentKey, Arc<str>)> {
     let (name, kind): (_, fn(Arc<str>) -> DocumentKey) = match key {
         DocumentKey::User(name) => (name, DocumentKey::User),
         DocumentKey::Group(name) => (name, DocumentKey::Group),
@@ -583,15 +583,15 @@ pub(super) fn in_small_letters(key: &DocumentKey) -> Option<(DocumentKey, Arc<st
 
 /// The names of the managed policies that a user, group or role names.
 #[derive(Default)]
-struct Held {
+struct PolicyNames {
     attached: BTreeSet<Arc<str>>,
     boundary: BTreeSet<Arc<str>>,
 }
 
-fn policy_names<T>(record: &Option<Arc<T>>, parts: impl Fn(&T) -> (&Vec<String>, Option<&String>)) -> Held {
-    let Some((attached, boundary)) = record.as_deref().map(parts) else { return Held::default() };
+fn policy_names<T>(record: &Option<Arc<T>>, parts: impl Fn(&T) -> (&Vec<String>, Option<&String>)) -> PolicyNames {
+    let Some((attached, boundary)) = record.as_deref().map(parts) else { return PolicyNames::default() };
     let name = |name: &String| policy_name_of(name).into();
-    Held { attached: attached.iter().map(name).collect(), boundary: boundary.into_iter().map(name).collect() }
+    PolicyNames { attached: attached.iter().map(name).collect(), boundary: boundary.into_iter().map(name).collect() }
 }
 
 fn change_holders(index: &mut Holders, holder: &Holder, before: &BTreeSet<Arc<str>>, after: &BTreeSet<Arc<str>>) {

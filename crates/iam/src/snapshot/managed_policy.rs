@@ -27,7 +27,7 @@ pub struct ManagedPolicy {
     pub text: Arc<str>,
     /// Its index, which denies everything if the policy cannot be read or its places contradict each other.
     pub compiled: Arc<CompiledPolicy>,
-    /// As it was put, with `text` as its text.
+    /// The stored record, with `text` as its text.
     pub record: PolicyRecord,
     /// Where it is stored.
     pub places: SmallMap<PolicyPlace, Read<PolicyRecord>>,

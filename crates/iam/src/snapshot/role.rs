@@ -37,7 +37,7 @@ pub struct Role {
     pub max_session_s: i64,
     /// Where its document is stored.
     pub place: RolePlace,
-    /// As it was put.
+    /// The stored record.
     pub record: Arc<RoleRecord>,
 }
 

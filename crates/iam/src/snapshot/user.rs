@@ -37,7 +37,7 @@ pub struct User {
     pub boundary: Option<Arc<CompiledPolicy>>,
     /// Its groups, in order.
     pub groups: Arc<[Arc<str>]>,
-    /// As it was put.
+    /// The stored record.
     pub record: Arc<UserRecord>,
 }
 
@@ -93,7 +93,7 @@ pub struct Group {
     pub arn: Arc<str>,
     /// The policies of its members; empty while the group is disabled.
     pub policies: Arc<[(Arc<CompiledPolicy>, PolicySource)]>,
-    /// As it was put.
+    /// The stored record.
     pub record: Arc<GroupRecord>,
 }
 

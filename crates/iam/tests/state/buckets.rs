@@ -137,7 +137,7 @@ fn what_a_statement_says_of_everyone_makes_a_policy_public() {
 
 #[test]
 fn a_bucket_is_there_until_its_deletion_is_decided() {
-    let made = Bucket { has_maker: true, ..Bucket::new("b1x", "", 100) };
+    let made = Bucket { was_created: true, ..Bucket::new("b1x", "", 100) };
     let by_filer = Bucket::new("b1x", "", 100);
     let at = |bucket: &Bucket, stage| Bucket { life: bucket.life.at(stage), ..bucket.clone() };
     let deleted = || Stage::Deleted { since_s: 100, mark: "m".into() };

@@ -88,14 +88,14 @@ fn update_access_key(request: &Request<'_>, state: &Snapshot) -> Answer {
             status.clone_into(&mut key.status);
         }
         if let Some(expires_s) = expires_s {
-            key.expires_s = sooner(key.expires_s, expires_s)?;
+            key.expires_s = shortened_expiry(key.expires_s, expires_s)?;
         }
     }
     Ok(Outcome::of(vec![Change::User(name.clone(), Some(Ok(record)))]))
 }
 
-/// Whoever may update a key, perhaps with the key itself, must not be able to make it last longer than its maker wanted.
-fn sooner(now_s: i64, wanted_s: i64) -> Result<i64, IamError> {
+/// A caller that may update a key, perhaps signing with it, must not prolong the lifetime that its creator chose.
+fn shortened_expiry(now_s: i64, wanted_s: i64) -> Result<i64, IamError> {
     if wanted_s == 0 || (now_s != 0 && wanted_s > now_s) {
         return Err(IamError::invalid("A key can only expire sooner: create another key, and delete this one"));
     }

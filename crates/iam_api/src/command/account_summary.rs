@@ -60,7 +60,7 @@ fn get(request: &Request<'_>, state: &Snapshot) -> Answer {
         ("AttachedPoliciesPerRoleQuota", super::attachment::ATTACHED_POLICIES),
         ("PolicySizeQuota", policy::PolicyKind::Identity.size_max()),
         ("AssumeRolePolicySizeQuota", policy::PolicyKind::Trust.size_max()),
-        ("VersionsPerPolicyQuota", super::managed_policy::VERSIONS),
+        ("VersionsPerPolicyQuota", super::managed_policy::VERSIONS_MAX),
     ];
     let summary = summary.into_iter().chain(QUOTAS_OF_AWS);
     let mut xml = fragment();

@@ -1,11 +1,12 @@
 //! GenerateCredentialReport, GetCredentialReport: the users of the account and their keys as CSV.
 //!
-//! Nothing is kept between the two calls: the report is made when it is fetched, from the current state.
+//! Nothing is kept between the two calls: the report is generated when it is fetched, from the current state.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 
+use super::access_key::KEYS_PER_USER;
 use super::{Answer, Command, Outcome, Request, read};
 use crate::answer;
 use iam::{ANONYMOUS, Credential, Snapshot, Use, User};
@@ -20,12 +21,9 @@ const COLUMNS: &str = "user,arn,user_creation_time,password_enabled,password_las
     access_key_2_last_used_date,access_key_2_last_used_region,access_key_2_last_used_service,cert_1_active,\
     cert_1_last_rotated,cert_2_active,cert_2_last_rotated,access_key_1_expiration_date,access_key_2_expiration_date";
 
-/// How many of a user's keys have columns: the two oldest.
-const KEYS: usize = 2;
-
 fn generate(_: &Request<'_>, _: &Snapshot) -> Answer {
     let mut xml = answer::fragment();
-    xml.text("State", "COMPLETE").text("Description", "The report is made when it is fetched");
+    xml.text("State", "COMPLETE").text("Description", "The report is generated when it is fetched");
     Ok(Outcome { changes: Vec::new(), result: Some(xml.finish()) })
 }
 
@@ -55,7 +53,7 @@ fn row((request, state): (&Request<'_>, &Snapshot), name: &str, arn: &str, user:
     let created = |key: &Credential| if key.created_s == 0 { created_s } else { key.created_s };
     let mut keys: Vec<&Credential> = user.iter().flat_map(|user| &user.record.credentials).collect();
     keys.sort_by(|a, b| (created(a), &a.access_key).cmp(&(created(b), &b.access_key)));
-    for place in 0..KEYS {
+    for place in 0..KEYS_PER_USER {
         let key = keys.get(place);
         let used = key.and_then(|key| request.last_used.of(&key.access_key));
         let of_use = |field: fn(&Use) -> String| used.map_or_else(|| "N/A".to_owned(), field);
@@ -69,7 +67,7 @@ fn row((request, state): (&Request<'_>, &Snapshot), name: &str, arn: &str, user:
         fields.push(of_use(|used| used.service.to_string()));
     }
     fields.extend(["FALSE", "N/A", "FALSE", "N/A"].map(str::to_owned));
-    fields.extend((0..KEYS).map(|place| date(keys.get(place).map_or(0, |key| key.expires_s))));
+    fields.extend((0..KEYS_PER_USER).map(|place| date(keys.get(place).map_or(0, |key| key.expires_s))));
     let fields: Vec<String> = fields.iter().map(|field| quoted(field)).collect();
     fields.join(",") + "\n"
 }

@@ -27,7 +27,7 @@ pub(super) const COMMANDS: &[Command] = &[
 ];
 
 /// AWS's quota of versions per policy, including the default one.
-pub(super) const VERSIONS: usize = 5;
+pub(super) const VERSIONS_MAX: usize = 5;
 
 pub(super) fn documents(request: &Request<'_>, state: &Snapshot) -> Result<Vec<DocumentKey>, IamError> {
     let document = document(request.policy_name(state)?, state);
@@ -166,9 +166,9 @@ fn create_policy_version(request: &Request<'_>, state: &Snapshot) -> Answer {
     let policy = find(request, state)?;
     let text = checked_document(request, PolicyKind::Identity, "PolicyDocument")?;
     let places = places_to_change(policy)?;
-    if policy.record.versions.len() + 1 >= VERSIONS {
+    if policy.record.versions.len() + 1 >= VERSIONS_MAX {
         return Err(IamError::limit(format!(
-            "A managed policy can have up to {VERSIONS} versions. Before you create a new version, you must delete an existing version."
+            "A managed policy can have up to {VERSIONS_MAX} versions. Before you create a new version, you must delete an existing version."
         )));
     }
     let becomes_default = request.flag("SetAsDefault")?;

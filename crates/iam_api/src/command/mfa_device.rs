@@ -28,7 +28,7 @@ pub(super) const COMMANDS: &[Command] = &[
 /// AWS's quota of devices per user.
 const DEVICES_PER_USER: usize = 8;
 /// The length of a secret in characters of base32, each of which has five random bits.
-const SEED: usize = 64;
+const SEED_CHARACTERS: usize = 64;
 
 fn create(request: &Request<'_>, state: &Snapshot) -> Answer {
     request.refuse("Tags.")?;
@@ -38,7 +38,7 @@ fn create(request: &Request<'_>, state: &Snapshot) -> Answer {
     }
     // The first bytes are those of ids, which are not secret.
     let (_, secret) = request.random.split_at(32);
-    let seed = base32(secret, SEED);
+    let seed = base32(secret, SEED_CHARACTERS);
     let device = MfaDevice {
         seed: Some(Credential::new(serial.as_str(), seed.as_str())),
         account: request.caller.account.to_string(),

@@ -39,7 +39,7 @@ impl Request<'_> {
         Ok(description)
     }
 
-    /// The account to store with a group or policy; `None` if it is the gateway's own.
+    /// The account to store with a group or policy; empty if it is the gateway's own.
     pub(super) fn stored_account(&self, state: &Snapshot) -> String {
         let account = self.caller.account;
         if account == state.settings().account { String::new() } else { account.to_string() }

@@ -220,8 +220,8 @@ fn until_now(request: &Request<'_>, state: &Snapshot, target: &str, known: i64) 
     Ok(until_ms)
 }
 
-/// Whether a session may be of both targets, which differ. Each is of one user and of one subject, and nothing is made from a
-/// session that is revoked.
+/// Whether one session can match both targets, which differ. A session has one user and one subject, and a revoked
+/// session cannot create others.
 fn may_share_sessions(one: &str, other: &str) -> bool {
     let (one, other) = (kind(one), kind(other));
     one != "session" && other != "session" && (one != other || one == "role" || one == "provider")

@@ -4,7 +4,7 @@ use iam::Tags;
 use xml::XmlWriter;
 
 use super::{IamError, Request};
-use crate::params::{TAGS, too_many_tags};
+use crate::params::{TAGS_MAX, too_many_tags};
 
 impl Request<'_> {
     /// Adds the tags of `Tags.member.N`. A key that differs from an existing one only in case replaces it.
@@ -15,7 +15,7 @@ impl Request<'_> {
         let new = self.params.tags()?;
         tags.retain(|known, _| !new.keys().any(|key| key.to_lowercase() == known.to_lowercase()));
         tags.extend(new);
-        if tags.len() > TAGS { Err(too_many_tags()) } else { Ok(()) }
+        if tags.len() > TAGS_MAX { Err(too_many_tags()) } else { Ok(()) }
     }
 
     /// Removes the tags of `TagKeys.member.N`, if they exist. Case is ignored.

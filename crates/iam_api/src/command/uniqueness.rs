@@ -13,7 +13,8 @@ use iam::{Change, DocumentKey, Snapshot};
 impl Outcome {
     /// Whether something that the changes created, because it did not exist `before`, is not unique `now`.
     pub fn collides(&self, before: &Snapshot, now: &Snapshot) -> bool {
-        let spelled_twice = |key: fn(Arc<str>) -> DocumentKey, name: &Arc<str>| now.spellings(&key(name.clone())) > 1;
+        let spelled_twice =
+            |key: fn(Arc<str>) -> DocumentKey, name: &Arc<str>| now.count_ignoring_case(&key(name.clone())) > 1;
         self.changes.iter().any(|change| match change {
             Change::User(name, Some(Ok(_))) => before.user(name).is_none() && spelled_twice(DocumentKey::User, name),
             Change::Group(name, Some(Ok(_))) => before.group(name).is_none() && spelled_twice(DocumentKey::Group, name),

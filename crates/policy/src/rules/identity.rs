@@ -90,7 +90,7 @@ fn action(pattern: &str, path: &str) -> Result<(), Fault> {
     let is_vendor =
         !vendor.is_empty() && vendor.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'));
     if !is_vendor {
-        return Err(Fault::new(Rule::ResourceWords, path, format!("Vendor {vendor} is not valid")));
+        return Err(Fault::new(Rule::AwsMessage, path, format!("Vendor {vendor} is not valid")));
     }
     Ok(())
 }
@@ -108,7 +108,7 @@ fn resource(text: &str, path: &str) -> Result<(), Fault> {
         let or_star = |place: usize| field(place).unwrap_or("*");
         let shown = format!("arn:{partition}:{}:{}:{}:{}", or_star(1), or_star(2), or_star(3), or_star(4));
         return Err(Fault::new(
-            Rule::ResourceWords,
+            Rule::AwsMessage,
             path,
             format!("Partition \"{partition}\" is not valid for resource \"{shown}\"."),
         ));
@@ -127,22 +127,20 @@ fn resource(text: &str, path: &str) -> Result<(), Fault> {
     }
     if service.contains(['*', '?']) {
         let words = "Resource vendor must be fully qualified and cannot contain regexes.";
-        return Err(Fault::new(Rule::ResourceWords, path, words));
+        return Err(Fault::new(Rule::AwsMessage, path, words));
     }
     let (Some(region), Some(account), Some(name)) = (field(2), field(3), field(4)) else { return Ok(()) };
     match service {
         "s3" if !region.is_empty() && account.is_empty() => {
-            Err(Fault::new(Rule::ResourceWords, path, format!("Resource {text} can not contain region information.")))
+            Err(Fault::new(Rule::AwsMessage, path, format!("Resource {text} can not contain region information.")))
         }
-        "iam" if !region.is_empty() => Err(Fault::new(
-            Rule::ResourceWords,
-            path,
-            format!("IAM resource {text} cannot contain region information."),
-        )),
+        "iam" if !region.is_empty() => {
+            Err(Fault::new(Rule::AwsMessage, path, format!("IAM resource {text} cannot contain region information.")))
+        }
         "iam" if name != "*" && !IAM_RESOURCES.iter().any(|start| name.starts_with(start)) => {
             let shown: Vec<&str> = IAM_RESOURCES.iter().take(13).copied().collect();
             let words = format!("IAM resource path must either be \"*\" or start with {}.", shown.join(", "));
-            Err(Fault::new(Rule::ResourceWords, path, words))
+            Err(Fault::new(Rule::AwsMessage, path, words))
         }
         _ => Ok(()),
     }

@@ -7,7 +7,7 @@ use crate::request::Request;
 use crate::requirement::Requirement;
 use crate::routed::{Route, Routed};
 use crate::s3_operation::S3Operation;
-use crate::tagging::{MAX_BUCKET_TAGS, MAX_TAGGING_BYTES, TagSet};
+use crate::tagging::{BUCKET_TAGS_MAX, TAGGING_BYTES_MAX, TagSet};
 use crate::target::Addressed;
 
 plain_operation! {
@@ -60,11 +60,11 @@ impl S3Operation for PutBucketTagging {
     }
 
     fn body_limit(&self) -> Option<usize> {
-        Some(MAX_TAGGING_BYTES)
+        Some(TAGGING_BYTES_MAX)
     }
 
     fn read_body(&mut self, body: &[u8]) -> Result<(), S3Error> {
-        self.tags = TagSet::from_xml(body, MAX_BUCKET_TAGS)?;
+        self.tags = TagSet::from_xml(body, BUCKET_TAGS_MAX)?;
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use crate::target::Addressed;
 use crate::{S3Error, S3ErrorCode};
 
 /// The largest document, in bytes.
-const MAX_BODY_BYTES: usize = 16 << 10;
+const BODY_BYTES_MAX: usize = 16 << 10;
 
 plain_operation! {
     /// `GET /bucket?versioning`.
@@ -95,7 +95,7 @@ impl S3Operation for PutBucketVersioning {
     }
 
     fn body_limit(&self) -> Option<usize> {
-        Some(MAX_BODY_BYTES)
+        Some(BODY_BYTES_MAX)
     }
 
     fn read_body(&mut self, body: &[u8]) -> Result<(), S3Error> {

@@ -1,7 +1,7 @@
 use ids::{BucketName, ObjectKey};
 use xml::Element;
 
-use super::multipart::{MAX_PART_NUMBER, upload_id};
+use super::multipart::{PART_NUMBER_MAX, upload_id};
 use crate::checksum::{self, BodyChecksums, Checksum, ChecksumAlgorithm, ChecksumType};
 use crate::condition_keys::ConditionKeys;
 use crate::conditional::WriteCondition;
@@ -33,7 +33,7 @@ pub struct CompleteMultipartUpload {
     pub object_size: Option<u64>,
     /// `x-amz-trailer` and `Content-MD5`: what the body itself is checked against.
     pub body: BodyChecksums,
-    /// Keys of customers, if any were sent.
+    /// The SSE-C headers, if any were sent.
     pub encryption: EncryptionHeaders,
 }
 
@@ -73,7 +73,7 @@ impl CompletedPart {
         if parts.is_empty() {
             return Err(S3Error::malformed_xml("You must specify at least one part"));
         }
-        if parts.len() > MAX_PART_NUMBER as usize {
+        if parts.len() > PART_NUMBER_MAX as usize {
             return Err(S3Error::malformed_xml("an upload can have at most 10000 parts"));
         }
         let mut ascending: Vec<Self> = Vec::with_capacity(parts.len());
@@ -93,7 +93,7 @@ impl CompletedPart {
     fn from_element(part: &Element) -> Result<Self, S3Error> {
         let number = part.required("PartNumber")?.trim();
         let part_number =
-            number.parse().ok().filter(|number| (1..=MAX_PART_NUMBER).contains(number)).ok_or_else(|| {
+            number.parse().ok().filter(|number| (1..=PART_NUMBER_MAX).contains(number)).ok_or_else(|| {
                 let message = "PartNumber must be an integer between 1 and 10000, inclusive";
                 S3Error::invalid_argument("PartNumber", number, message)
             })?;

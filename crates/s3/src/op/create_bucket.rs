@@ -6,7 +6,7 @@ use crate::request::Request;
 use crate::requirement::Requirement;
 use crate::routed::{Route, Routed};
 use crate::s3_operation::S3Operation;
-use crate::tagging::{MAX_BUCKET_TAGS, TagSet};
+use crate::tagging::{BUCKET_TAGS_MAX, TagSet};
 use crate::target::Addressed;
 use crate::{S3Error, S3ErrorCode};
 
@@ -59,7 +59,7 @@ impl CreateBucketConfiguration {
             return Err(S3Error::not_implemented("A directory bucket (the elements Location and Bucket)"));
         }
         let location_constraint = root.child_text("LocationConstraint")?.map(str::trim).filter(|text| !text.is_empty());
-        let tags = root.one("Tags")?.map(|tags| TagSet::from_element(tags, MAX_BUCKET_TAGS)).transpose()?;
+        let tags = root.one("Tags")?.map(|tags| TagSet::from_element(tags, BUCKET_TAGS_MAX)).transpose()?;
         if location_constraint.is_some_and(|text| text.len() > 64 || !text.bytes().all(|b| b.is_ascii_graphic())) {
             return Err(S3Error::new(S3ErrorCode::InvalidLocationConstraint));
         }

@@ -14,7 +14,7 @@ use crate::version_id::VersionId;
 use crate::{S3Error, S3ErrorCode};
 
 /// The most keys of one request.
-pub const MAX_DELETE_KEYS: usize = 1000;
+pub const DELETE_KEYS_MAX: usize = 1000;
 
 /// `POST /bucket?delete`. Every key is authorized separately.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl DeleteRequest {
             Some(_) => return Err(S3Error::malformed_xml("`Quiet` must be true or false")),
         };
         let objects: Vec<_> = root.all("Object").map(ObjectIdentifier::from_element).collect::<Result<_, _>>()?;
-        if objects.is_empty() || objects.len() > MAX_DELETE_KEYS {
+        if objects.is_empty() || objects.len() > DELETE_KEYS_MAX {
             return Err(S3Error::malformed_xml(format_args!("{} objects; 1 to 1000 are allowed", objects.len())));
         }
         Ok(Self { objects, quiet })

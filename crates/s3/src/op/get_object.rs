@@ -25,7 +25,7 @@ pub struct GetObject {
     pub overrides: ResponseOverrides,
     /// `x-amz-checksum-mode: ENABLED`.
     pub checksum_mode: bool,
-    /// Keys of customers, if any were sent.
+    /// The SSE-C headers, if any were sent.
     pub encryption: EncryptionHeaders,
 }
 

@@ -1,6 +1,6 @@
 use xml::XmlWriter;
 
-use super::list_objects::MAX_KEYS;
+use super::list_objects::KEYS_MAX;
 use crate::checksum::{Checksum, ChecksumType};
 use crate::document;
 use crate::object_headers::EncryptionHeaders;
@@ -22,7 +22,7 @@ pub struct GetObjectAttributes {
     pub max_parts: u32,
     /// `x-amz-part-number-marker`, 0 when absent.
     pub part_number_marker: u32,
-    /// Keys of customers, if any were sent.
+    /// The SSE-C headers, if any were sent.
     pub encryption: EncryptionHeaders,
 }
 
@@ -160,7 +160,7 @@ impl Routed for GetObjectAttributes {
         Ok(Self {
             target,
             attributes,
-            max_parts: count("x-amz-max-parts", MAX_KEYS.into())?.min(MAX_KEYS.into()) as u32,
+            max_parts: count("x-amz-max-parts", KEYS_MAX.into())?.min(KEYS_MAX.into()) as u32,
             part_number_marker: u32::try_from(count("x-amz-part-number-marker", 0)?).unwrap_or(u32::MAX),
             encryption: EncryptionHeaders::parse(request)?,
         })

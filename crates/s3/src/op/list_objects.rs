@@ -14,7 +14,7 @@ use crate::target::Addressed;
 use crate::{S3Error, time};
 
 /// The most entries on one page, and the default number.
-pub(crate) const MAX_KEYS: u32 = 1000;
+pub(crate) const KEYS_MAX: u32 = 1000;
 
 /// The prefix of a listing, as it was sent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -58,7 +58,7 @@ impl ListQuery {
         Ok(Self {
             prefix: KeyPrefix::new(request.param("prefix").unwrap_or_default()),
             delimiter: request.owned_param("delimiter").filter(|delimiter| !delimiter.is_empty()),
-            max_keys: request.number(max_name)?.unwrap_or(MAX_KEYS),
+            max_keys: request.number(max_name)?.unwrap_or(KEYS_MAX),
             encoding_type: encoding_type(request)?,
             optional_attributes: request.has_header("x-amz-optional-object-attributes"),
         })
@@ -66,7 +66,7 @@ impl ListQuery {
 
     /// The number of entries that this page may have: 0..=1000.
     pub fn page_entries(&self) -> u32 {
-        self.max_keys.min(MAX_KEYS)
+        self.max_keys.min(KEYS_MAX)
     }
 }
 

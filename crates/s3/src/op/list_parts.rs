@@ -1,7 +1,7 @@
 use xml::XmlWriter;
 
 use super::Owner;
-use super::list_objects::{MAX_KEYS, encoding_type};
+use super::list_objects::{KEYS_MAX, encoding_type};
 use super::multipart::upload_id;
 use crate::EncodingType;
 use crate::checksum::{Checksum, ChecksumAlgorithm, ChecksumType};
@@ -113,7 +113,7 @@ impl Routed for ListParts {
         Ok(Self {
             target,
             upload_id: upload_id(request)?,
-            max_parts: request.number("max-parts")?.unwrap_or(MAX_KEYS).min(MAX_KEYS),
+            max_parts: request.number("max-parts")?.unwrap_or(KEYS_MAX).min(KEYS_MAX),
             part_number_marker: request.number("part-number-marker")?.unwrap_or(0),
             encoding_type: encoding_type(request)?,
         })

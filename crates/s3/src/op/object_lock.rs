@@ -11,7 +11,7 @@ use crate::target::{Addressed, Target};
 use crate::{S3Error, S3ErrorCode, time};
 
 /// The largest document of a retention or a legal hold, in bytes.
-const MAX_BODY_BYTES: usize = 16 << 10;
+const BODY_BYTES_MAX: usize = 16 << 10;
 
 plain_operation! {
     /// `GET /bucket/key?retention`.
@@ -66,7 +66,7 @@ impl S3Operation for PutObjectRetention {
     }
 
     fn body_limit(&self) -> Option<usize> {
-        Some(MAX_BODY_BYTES)
+        Some(BODY_BYTES_MAX)
     }
 
     fn read_body(&mut self, body: &[u8]) -> Result<(), S3Error> {
@@ -158,7 +158,7 @@ impl S3Operation for PutObjectLegalHold {
     }
 
     fn body_limit(&self) -> Option<usize> {
-        Some(MAX_BODY_BYTES)
+        Some(BODY_BYTES_MAX)
     }
 
     fn read_body(&mut self, body: &[u8]) -> Result<(), S3Error> {
@@ -286,7 +286,7 @@ impl S3Operation for PutObjectLockConfiguration {
     }
 
     fn body_limit(&self) -> Option<usize> {
-        Some(MAX_BODY_BYTES)
+        Some(BODY_BYTES_MAX)
     }
 
     fn read_body(&mut self, body: &[u8]) -> Result<(), S3Error> {

@@ -13,7 +13,7 @@ use crate::request::Request;
 use crate::requirement::{Requirement, all_keys};
 use crate::routed::{Route, Routed};
 use crate::s3_operation::{S3Operation, UploadLength};
-use crate::tagging::{MAX_OBJECT_TAGS, TagSet};
+use crate::tagging::{OBJECT_TAGS_MAX, TagSet};
 use crate::target::{Addressed, Target};
 use crate::{S3Error, S3ErrorCode};
 
@@ -57,7 +57,7 @@ fn boundary(content_type: &str) -> Option<String> {
 }
 
 /// The longest key before its length is checked, in bytes: the fields of a form cannot be longer in total.
-const MAX_FIELDS_BYTES: usize = 20 << 10;
+const FIELDS_BYTES_MAX: usize = 20 << 10;
 
 /// The fields of a form that precede its file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -156,7 +156,7 @@ impl PostForm {
             if object.tagging.is_some() {
                 return Err(given_twice("tagging", "x-amz-tagging"));
             }
-            object.tagging = Some(TagSet::from_xml(xml.as_bytes(), MAX_OBJECT_TAGS)?);
+            object.tagging = Some(TagSet::from_xml(xml.as_bytes(), OBJECT_TAGS_MAX)?);
         }
         Ok(object)
     }
@@ -207,7 +207,7 @@ fn expanded(key: &str, file_name: &str) -> Result<String, S3Error> {
     const VARIABLE: &str = "${filename}";
     let file_name = file_name.rsplit(['/', '\\']).next().unwrap_or_default();
     let bytes = key.len() + key.matches(VARIABLE).count() * file_name.len();
-    if bytes > MAX_FIELDS_BYTES {
+    if bytes > FIELDS_BYTES_MAX {
         return Err(S3Error::new(S3ErrorCode::KeyTooLongError)
             .field("Size", bytes.to_string())
             .field("MaxSizeAllowed", "1024"));

@@ -8,7 +8,7 @@ use crate::request::Request;
 use crate::requirement::Requirement;
 use crate::routed::{Route, Routed};
 use crate::s3_operation::S3Operation;
-use crate::tagging::{MAX_BUCKET_TAGS, MAX_TAGGING_BYTES, TagSet, write_tags};
+use crate::tagging::{BUCKET_TAGS_MAX, TAGGING_BYTES_MAX, TagSet, write_tags};
 use crate::target::{Addressed, TaggedBucket};
 
 pub(super) const CONTROL_NAMESPACE: &str = "http://awss3control.amazonaws.com/doc/2018-08-20/";
@@ -55,14 +55,14 @@ impl S3Operation for TagResource {
     }
 
     fn body_limit(&self) -> Option<usize> {
-        Some(MAX_TAGGING_BYTES)
+        Some(TAGGING_BYTES_MAX)
     }
 
     fn read_body(&mut self, body: &[u8]) -> Result<(), S3Error> {
         let root = xml::parse(body, "TagResourceRequest")?;
         root.only(&["Tags"])?;
         let tags = root.one("Tags")?.ok_or_else(|| S3Error::malformed_xml("`TagResourceRequest` needs `Tags`"))?;
-        self.tags = TagSet::from_element(tags, MAX_BUCKET_TAGS)?;
+        self.tags = TagSet::from_element(tags, BUCKET_TAGS_MAX)?;
         Ok(())
     }
 
@@ -87,7 +87,7 @@ impl Routed for UntagResource {
     fn parse(request: &Request<'_>, bucket: TaggedBucket) -> Result<Self, S3Error> {
         let keys: Vec<String> = request.query.all(TAG_KEYS).map(str::to_owned).collect();
         match keys.len() {
-            1..=MAX_BUCKET_TAGS => Ok(Self { bucket, keys }),
+            1..=BUCKET_TAGS_MAX => Ok(Self { bucket, keys }),
             _ => Err(S3Error::invalid_argument(TAG_KEYS, "", "Name 1 to 50 tags, each as a parameter of its own")),
         }
     }

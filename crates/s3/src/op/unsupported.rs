@@ -3,7 +3,7 @@ use xml::Element;
 
 use crate::checksum::BodyChecksums;
 use crate::document;
-use crate::kept::{self, ACCELERATE, ANALYTICS, Configurations, INTELLIGENT_TIERING, Kept, MAX_KEPT_BYTES, METRICS};
+use crate::kept::{self, ACCELERATE, ANALYTICS, Configurations, INTELLIGENT_TIERING, KEPT_BYTES_MAX, Kept, METRICS};
 use crate::request::Request;
 use crate::requirement::Requirement;
 use crate::routed::{ConfigurationId, Route, Row};
@@ -12,7 +12,7 @@ use crate::target::{Addressed, Level, Path, Target};
 use crate::{S3Error, S3ErrorCode};
 
 /// The largest document of a configuration, in bytes.
-const MAX_BODY_BYTES: usize = 64 << 10;
+const BODY_BYTES_MAX: usize = 64 << 10;
 
 /// An operation that Kelpgate knows by name but does not carry out. Reads answer as AWS does if nothing is configured.
 /// Writes succeed if there is nothing to do: the document states what already holds, or nothing is set that could be
@@ -177,7 +177,7 @@ impl Unsupported {
         let name = self.kept_name();
         let others = kept.iter().filter(|(other, _)| ***other != name);
         let bytes: usize = others.map(|(other, document)| other.len() + document.len()).sum();
-        if bytes + name.len() + document.len() > MAX_KEPT_BYTES {
+        if bytes + name.len() + document.len() > KEPT_BYTES_MAX {
             return Err(S3Error::new(S3ErrorCode::TooManyConfigurations));
         }
         Ok(Outcome::Keep(name, document))
@@ -212,7 +212,7 @@ impl S3Operation for Unsupported {
     }
 
     fn body_limit(&self) -> Option<usize> {
-        self.listed.answer.root().map(|_| MAX_BODY_BYTES)
+        self.listed.answer.root().map(|_| BODY_BYTES_MAX)
     }
 
     fn read_body(&mut self, body: &[u8]) -> Result<(), S3Error> {

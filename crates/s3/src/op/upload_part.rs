@@ -26,7 +26,7 @@ pub struct UploadPart {
     pub checksums: BodyChecksums,
     /// The lengths in the head.
     pub length: UploadLength,
-    /// Keys of customers, if any were sent.
+    /// The SSE-C headers, if any were sent.
     pub encryption: EncryptionHeaders,
 }
 
@@ -45,7 +45,7 @@ pub struct UploadPartCopy {
     pub source_range: Option<(u64, u64)>,
     /// `x-amz-copy-source-if-*`.
     pub source_conditions: ReadConditions,
-    /// Keys of customers, if any were sent.
+    /// The SSE-C headers, if any were sent.
     pub encryption: EncryptionHeaders,
 }
 

@@ -1,6 +1,6 @@
 //! The reader of forms: the same for any pieces, and bounded whatever repeats.
 
-use s3::form::{FormPart, FormReader, MAX_EPILOGUE_BYTES, MAX_FIELDS_BYTES};
+use s3::form::{EPILOGUE_BYTES_MAX, FIELDS_BYTES_MAX, FormPart, FormReader};
 use s3::{S3Error, S3ErrorCode};
 
 const FIELD: &str = "--XX\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n";
@@ -100,7 +100,7 @@ fn nothing_in_a_form_is_read_without_limit() {
         let error = form.unwrap_err();
         let known = [S3ErrorCode::MaxPostPreDataLengthExceededError, S3ErrorCode::MalformedPOSTRequest];
         assert!(known.contains(&error.code), "{what}: {error:?}");
-        assert!(read <= MAX_FIELDS_BYTES + start.len() + 2 * piece.len() + 16, "{what}: {read} bytes were read");
+        assert!(read <= FIELDS_BYTES_MAX + start.len() + 2 * piece.len() + 16, "{what}: {read} bytes were read");
     }
 }
 
@@ -108,11 +108,11 @@ fn nothing_in_a_form_is_read_without_limit() {
 fn what_follows_the_file_is_bounded() {
     let start = format!("{FILE}hello\r\n--XX");
     let later = b"\r\nContent-Disposition: form-data; name=later\r\n\r\n\r\n--XX";
-    for (pieces, fits) in [(MAX_EPILOGUE_BYTES / later.len(), true), (1 << 16, false)] {
+    for (pieces, fits) in [(EPILOGUE_BYTES_MAX / later.len(), true), (1 << 16, false)] {
         let pieces = std::iter::once(start.as_bytes()).chain(std::iter::repeat_n(&later[..], pieces));
         let (form, read) = read(pieces);
         assert_eq!(form.is_ok(), fits);
-        assert!(read < MAX_FIELDS_BYTES + MAX_EPILOGUE_BYTES, "{read}");
+        assert!(read < FIELDS_BYTES_MAX + EPILOGUE_BYTES_MAX, "{read}");
     }
 }
 
@@ -122,7 +122,7 @@ fn a_form_of_exactly_the_limit_is_read() {
     let file = format!("\r\n{FILE}x\r\n--XX--");
     let head_of_file = file.find("x\r\n--XX--").unwrap();
     // The line end that the reader adds before the first boundary counts as well.
-    let full = MAX_FIELDS_BYTES - 2 - field.len() - head_of_file;
+    let full = FIELDS_BYTES_MAX - 2 - field.len() - head_of_file;
     for (bytes, fits) in [(full, true), (full + 1, false)] {
         let text = format!("{field}{}{file}", "v".repeat(bytes));
         for piece in [7, text.len()] {

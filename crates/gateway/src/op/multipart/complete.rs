@@ -20,12 +20,12 @@ use crate::op::answer::{self, Answer};
 use crate::op::new_entry::conditions;
 
 /// The largest list of parts, in bytes: 10,000 parts with checksums.
-const MAX_PART_LIST_BYTES: u64 = 8 << 20;
+const PART_LIST_BYTES_MAX: u64 = 8 << 20;
 
 /// Makes the object from the parts that the body lists, and removes the upload.
 impl Run for CompleteMultipartUpload {
     async fn run(call: &Call<'_>, permit: Permit<Self>, mut body: ObjectBody) -> Answer {
-        let list = body.read_all(MAX_PART_LIST_BYTES).await?;
+        let list = body.read_all(PART_LIST_BYTES_MAX).await?;
         let input = permit.into_operation();
         let writer = call.writer()?;
         input.encryption.require_none()?;
@@ -37,13 +37,14 @@ impl Run for CompleteMultipartUpload {
         if !call.existing_bucket()?.object_lock {
             rules::may_change(&upload.entry).map_err(errors::refused)?;
         }
-        if let Err(error) = call.look_ahead(&input.target.bucket, &input.target.key, &input.condition).await {
+        if let Err(error) = call.check_condition_early(&input.target.bucket, &input.target.key, &input.condition).await
+        {
             return again(call, &input, &listed, error).await;
         }
         if input.target.key.is_directory_marker() {
             writer.require_no_file_at(&input.target.key).await.map_err(errors::from_filer)?;
         }
-        call.answer_may_begin();
+        call.allow_early_response();
         let mut files = writer.objects.parts(&upload, true).await.map_err(errors::from_filer)?;
         let wanted: Vec<ListedPart<'_>> = listed.iter().map(listed_part).collect();
         let mut parts = completion::choose(&wanted, &mut files).map_err(refused_parts)?;

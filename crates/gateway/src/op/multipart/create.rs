@@ -23,7 +23,7 @@ impl Run for CreateMultipartUpload {
         let initiator = initiator(&call.caller).ok_or_else(|| call.refuse(&put(&input.target), ANONYMOUS))?;
         let writer = call.writer_of_new(&input.object)?;
         require_supported(&input.object)?;
-        call.look_ahead(&input.target.bucket, &input.target.key, &WriteCondition::Always).await?;
+        call.check_condition_early(&input.target.bucket, &input.target.key, &WriteCondition::Always).await?;
         let checksum = input.checksum_algorithm.map(|algorithm| {
             let kind = input.checksum_type.unwrap_or(algorithm.default_type());
             (algorithm, kind)

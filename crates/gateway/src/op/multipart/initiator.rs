@@ -1,5 +1,5 @@
-//! Who begins an upload. Only they add parts to it and complete it, because the object gets the tags, the ACL and the owner that they
-//! were allowed to give it.
+//! The initiator of a multipart upload. Only the initiator may add parts and complete it, because the object gets the tags,
+//! the ACL and the owner that the initiator was allowed to give it.
 
 use access::CLAIM_BASED_ROLE;
 use bucket::multipart::Initiator;

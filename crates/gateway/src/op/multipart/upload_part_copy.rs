@@ -22,7 +22,7 @@ impl Run for UploadPartCopy {
         let source = call.copy_source(&input.source, &input.source_conditions, &input.encryption).await?;
         let range = source_range(input.source_range, source.content_bytes())?;
         check_copy_bytes(range.end - range.start)?;
-        call.answer_may_begin();
+        call.allow_early_response();
         let mime = &upload.entry.attributes().mime;
         let target = writer.target(&input.target.key, Some(mime), Some(range.end - range.start));
         let algorithm = upload.checksum().map(|(algorithm, _)| algorithm);

@@ -246,7 +246,7 @@ const RESULTS: &[(&str, &str)] = &[
     ("ListAccountAliases", "<AccountAliases><member>reef</member></AccountAliases>$END"),
     (
         "GenerateCredentialReport",
-        "<State>COMPLETE</State><Description>The report is made when it is fetched</Description>",
+        "<State>COMPLETE</State><Description>The report is generated when it is fetched</Description>",
     ),
     (
         "SimulateCustomPolicy",

@@ -1,7 +1,7 @@
 //! Tags, retention and legal holds of objects, and the attributes of one.
 
 use s3::op::*;
-use s3::{Checksum, ChecksumAlgorithm, ChecksumType, MAX_OBJECT_TAGS, TagSet};
+use s3::{Checksum, ChecksumAlgorithm, ChecksumType, OBJECT_TAGS_MAX, TagSet};
 
 use crate::support::{THEN, also_needs, body, check, code, error_text, input, keys, needs, operation, refusal, root};
 
@@ -141,7 +141,7 @@ fn answers_about_locks() {
 #[test]
 fn tags() {
     let accents = "\u{e9}".repeat(128);
-    let set = |key: &str, value: &str| TagSet::new(vec![(key.to_owned(), value.to_owned())], MAX_OBJECT_TAGS);
+    let set = |key: &str, value: &str| TagSet::new(vec![(key.to_owned(), value.to_owned())], OBJECT_TAGS_MAX);
     for (key, value, why) in [
         ("k", "", None),
         ("a b_.:/=+-@9", "a b_.:/=+-@9", None),

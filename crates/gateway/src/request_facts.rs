@@ -10,12 +10,12 @@ use sigv4::AuthForm;
 
 use crate::decisions::Decisions;
 use crate::gateway::Gateway;
-use crate::keep_alive::Early;
-use crate::rate_limits::Payers;
+use crate::keep_alive::EarlyResponse;
+use crate::rate_limits::RequestCharges;
 use crate::unauthenticated::{SignatureLimit, Unauthenticated};
 
 /// What is known about a request so far.
-pub(crate) struct Trail {
+pub(crate) struct RequestFacts {
     pub(crate) request_id: String,
     /// The operation's name; `Unknown` until it is parsed.
     pub(crate) operation: &'static str,
@@ -39,13 +39,13 @@ pub(crate) struct Trail {
     /// Whether the signature was refused.
     pub(crate) unauthenticated: Option<Unauthenticated>,
     /// Lets the answer begin before it is known; `None` for requests that take no time.
-    pub(crate) early: Option<Arc<Early>>,
-    /// Who pays for its bytes.
-    pub(crate) limits: Payers,
+    pub(crate) early: Option<Arc<EarlyResponse>>,
+    /// The limits that it counts against.
+    pub(crate) limits: RequestCharges,
 }
 
-impl Trail {
-    pub(crate) fn new(gateway: &Gateway, early: Option<Arc<Early>>) -> Self {
+impl RequestFacts {
+    pub(crate) fn new(gateway: &Gateway, early: Option<Arc<EarlyResponse>>) -> Self {
         let decisions = Decisions::new(Arc::clone(&gateway.metrics), gateway.auditor.takes_all());
         Self {
             request_id: request_id(),
@@ -61,7 +61,7 @@ impl Trail {
             revision: 0,
             unauthenticated: None,
             early,
-            limits: Payers::new(gateway.rate_limits.load_full()),
+            limits: RequestCharges::new(gateway.rate_limits.load_full()),
         }
     }
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use sigv4::{AuthForm, SigError};
 
 /// A head on its way through the steps, with what is known when it arrives.
-pub(crate) struct Visit<'a> {
+pub(crate) struct RequestScope<'a> {
     pub(crate) head: &'a Parts,
     pub(crate) form: Result<AuthForm, SigError>,
     pub(crate) target: &'a RequestTarget<'a>,
@@ -15,7 +15,7 @@ pub(crate) struct Visit<'a> {
     pub(crate) now: Timestamp,
 }
 
-impl Visit<'_> {
+impl RequestScope<'_> {
     /// The request before authentication.
     pub(crate) fn unverified(&self, services: Services, body_sha256: Option<[u8; 32]>) -> UnverifiedRequest<'_> {
         UnverifiedRequest {

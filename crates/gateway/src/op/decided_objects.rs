@@ -9,20 +9,20 @@ use crate::errors;
 
 pub(super) type Found = Result<Option<Version>, BucketError>;
 
-/// What the decisions of a request looked at. What is done is done with the same: an object that replaces it in the meantime
-/// may have other tags and another ACL.
+/// The objects on which the decisions of a request are based. The operation must use the same ones: an object that replaces one
+/// in the meantime may have other tags and another ACL.
 #[derive(Default)]
-pub struct LookedAt(Mutex<Vec<Look>>);
+pub struct DecidedObjects(Mutex<Vec<DecidedObject>>);
 
-struct Look {
+struct DecidedObject {
     target: Target,
     found: Found,
     /// Whether the operation has used it.
     is_used: bool,
 }
 
-impl LookedAt {
-    fn looks(&self) -> MutexGuard<'_, Vec<Look>> {
+impl DecidedObjects {
+    fn looks(&self) -> MutexGuard<'_, Vec<DecidedObject>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -42,7 +42,7 @@ impl LookedAt {
     /// Keeps what was found. A filer that did not answer is asked again.
     pub(super) fn add(&self, target: &Target, found: &Found) {
         if matches!(found, Ok(_) | Err(BucketError::Refused(_))) {
-            self.looks().push(Look { target: target.clone(), found: found.clone(), is_used: false });
+            self.looks().push(DecidedObject { target: target.clone(), found: found.clone(), is_used: false });
         }
     }
 
