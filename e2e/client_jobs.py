@@ -1,6 +1,6 @@
 """What each client does in test_client_matrix.py: write, list, read back, compare, delete. `python client_jobs.py CLIENT` runs one.
 
-The interpreter is that of .venv-clients, whose packages do not fit beside those of the tests. The place is `S3_BUCKET` and `S3_PREFIX` at
+It runs with the interpreter of .venv-clients, whose packages conflict with those of the tests. The place is `S3_BUCKET` and `S3_PREFIX` at
 `AWS_ENDPOINT_URL`; keys come from the usual variables. docs/clients.md shows the first line of each job's docstring.
 """
 

@@ -1,6 +1,6 @@
 """A domain controller of Active Directory (Samba), for /usr/bin/python3, which has Samba's modules: DIRECTORY LDAP_PORT LDAPS_PORT.
 
-Samba listens on fixed ports, so it has a network of its own, into which this program passes the connections to its two ports.
+Samba listens on fixed ports, so it runs in a network namespace of its own. This program forwards connections to its two ports there.
 """
 
 import ctypes

@@ -136,7 +136,7 @@ class World:
 
 
 class Writers:
-    """One thread for each of some keys. At the end it fails if one of them has."""
+    """One thread for each of some keys. At the end it fails if one of the threads has failed."""
 
     def __init__(self, all_keys, chance):
         self.ended, self.failures = threading.Event(), []

@@ -146,8 +146,8 @@ def test_a_client_that_asks_for_traces_gets_no_more_than_the_bound(server, colle
     wait_for(lambda: get(server, "/traced", **parent("c" * 32)) and "kelpgate_traces_dropped_spans_total 0" not in metrics(), 30, "a lost span")
     collector.status = 200
     wait_for(lambda: get(server, "/traced", **parent("d" * 32)) and collector.of("d" * 32), 30, "spans again")
-    assert "the collector takes no traces" in server.log()
-    wait_for(lambda: "the collector takes traces again" in server.log(), 30, "a line in the log")
+    assert "the collector does not accept traces" in server.log()
+    wait_for(lambda: "the collector accepts traces again" in server.log(), 30, "a line in the log")
 
 
 def test_calls_to_the_filer_are_below_the_request(logs, collector, cluster):

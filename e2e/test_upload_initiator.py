@@ -1,4 +1,4 @@
-"""Only who began a multipart upload adds parts to it and completes it."""
+"""Only the caller who began a multipart upload can add parts to it and complete it."""
 
 import json
 

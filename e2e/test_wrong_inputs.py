@@ -131,8 +131,8 @@ scrub | -dir <DIR> | Usage
 scrub -dir=D/none | `D/none` | no directory
 backup -dir=D/data | -to <BACKUP> | Usage
 backup -dir=D/none -to=D/b | `D/none` | no directory
-backup -dir=D/tree -to=D/tree | -to=D/tree is inside of `D/tree` | name a place outside
-backup -dir=D/tree -to=D/tree/../tree/users/b/c | is inside of `D/tree` | name a place outside
+backup -dir=D/tree -to=D/tree | -to=D/tree is inside `D/tree` | name a place outside
+backup -dir=D/tree -to=D/tree/../tree/users/b/c | is inside `D/tree` | name a place outside
 audit verify D/none | there is no audit log `D/none`
 audit verify D/file | the public key `D/file.key.pub` cannot be read | -key
 audit query D/none | there is no audit log `D/none`

@@ -248,8 +248,8 @@ fn leaves_room(running: &SinkSettings, wanted: &SinkSettings) -> Result<(), Stri
         _ => return Ok(()),
     };
     Err(format!(
-        "the running sink `{}` uses `{held}`: keep its name and what else it has, give the other one a place of its own, or restart \
-         the gateway",
+        "the running sink `{}` uses `{held}`: keep its name and settings, give the other sink a place of its own, or \
+         restart the gateway",
         running.name
     ))
 }

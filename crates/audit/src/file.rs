@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use crate::chain::{self, Chain, Digest, DigestKey, NO_DIGEST};
 
-/// At most so often is a digest written while records arrive.
+/// The shortest time between two digests while records arrive.
 const DIGEST_EVERY: Duration = Duration::from_secs(1);
 
 /// The last digest of a log, as its line.
@@ -160,7 +160,7 @@ impl FileLog {
         if let Err(why) = opened.resume(&path) {
             tracing::error!(
                 path = opened.settings.path,
-                "the audit log does not fit its last digest: {why}; a new file follows it"
+                "the audit log does not match its last digest: {why}; the gateway begins a new file"
             );
             opened.put_aside().map_err(problem)?;
         }
@@ -187,7 +187,7 @@ impl FileLog {
         };
         let digest = chain::read(line, &self.key.public())?;
         if digest.file != self.number {
-            return Err(format!("it is file {}, and {} should come", digest.file, self.number));
+            return Err(format!("it is file {}, but file {} was expected", digest.file, self.number));
         }
         self.chain = Chain::of_version(digest.version, &self.previous);
         let (mut buffer, mut fits) = (Vec::new(), digest.bytes == 0);
@@ -201,7 +201,7 @@ impl FileLog {
             fits |= self.chain.bytes == digest.bytes && self.chain.hash() == digest.hash;
         }
         if !fits {
-            return Err("its records are others, or fewer".to_owned());
+            return Err("its records differ, or some are missing".to_owned());
         }
         self.file.set_len(self.chain.bytes).map_err(text)?;
         self.found = digest.found + (self.chain.records - digest.records);

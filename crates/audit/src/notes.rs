@@ -1,4 +1,4 @@
-//! Records that are about no request: what the audit log has to say about itself.
+//! Records about the audit log itself, not about a request.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;

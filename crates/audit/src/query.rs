@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::file::existing;
 use crate::line::is_control;
 
-/// What events have to be like. What is absent admits all.
+/// The conditions that an event must meet. An absent condition matches every event.
 #[derive(Debug, Clone, Default)]
 pub struct Query {
     /// Only what was refused.

@@ -2,7 +2,7 @@
 
 use access::AuditRecord;
 
-/// What the part of S3 that an operation is about is called. The first that its name contains.
+/// The resource names of S3's access logs, by what the name of an operation contains. The first match counts.
 const RESOURCES: &[(&str, &str)] = &[
     ("ObjectTagging", "OBJECTTAGGING"),
     ("BucketTagging", "TAGGING"),

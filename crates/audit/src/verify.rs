@@ -74,7 +74,7 @@ impl Log<'_> {
             let digest = match chain::read(line, self.public) {
                 Ok(digest) => digest,
                 Err(why) => {
-                    self.wrong(format!("a digest of `{shown}` does not count: {why}"));
+                    self.wrong(format!("a digest of `{shown}` is not valid: {why}"));
                     break;
                 }
             };
@@ -83,7 +83,7 @@ impl Log<'_> {
             advance(&mut records, chain, digest.bytes)?;
             if !fits(chain, &digest) {
                 self.wrong(format!(
-                    "`{shown}`: its first {} records are not those that were written: some were edited, removed or moved",
+                    "`{shown}`: some of its first {} records were edited, removed or moved",
                     digest.records
                 ));
                 self.previous = None;
@@ -115,7 +115,7 @@ impl Log<'_> {
     fn check_tail(&mut self, last: Option<&Digest>, number: Option<u64>, uncovered: u64, shown: &str) {
         match (last, number) {
             (_, None) => self.verified.uncovered += uncovered,
-            (Some(last), Some(_)) if !last.closed => self.wrong(format!("`{shown}` has no digest of its end")),
+            (Some(last), Some(_)) if !last.closed => self.wrong(format!("the end of `{shown}` has no digest")),
             (Some(_), Some(_)) if uncovered > 0 => {
                 self.wrong(format!("`{shown}`: {uncovered} records were added after its end"));
             }
@@ -151,7 +151,7 @@ impl Log<'_> {
     /// The log must contain the digest that was kept elsewhere.
     fn check_anchor(&mut self, anchor: &str) {
         match chain::read(anchor, self.public) {
-            Err(why) => self.wrong(format!("the digest that was kept on the filer does not count: {why}")),
+            Err(why) => self.wrong(format!("the digest that was kept on the filer is not valid: {why}")),
             Ok(kept) => {
                 let removed_by_right = self.last.as_ref().is_some_and(|last| kept.file < last.oldest);
                 if !removed_by_right && !self.lines.contains(&chain::link(anchor)) {

@@ -43,7 +43,7 @@ fn token(settings: &WebhookSettings) -> Result<Option<header::HeaderValue>, Stri
     let text = std::fs::read_to_string(path).map_err(|error| format!("`{path}` cannot be read: {error}"))?;
     let mut value: header::HeaderValue = format!("Bearer {}", text.trim())
         .parse()
-        .map_err(|_| format!("`{path}` holds what cannot be the value of a header"))?;
+        .map_err(|_| format!("`{path}` contains characters that a header cannot have"))?;
     value.set_sensitive(true);
     Ok(Some(value))
 }

@@ -1,4 +1,5 @@
-//! What a filer leaves behind that dies while it completes an upload: the object is there, and so is the upload's directory.
+//! Completed uploads that are still listed: a filer that dies while it completes an upload leaves the object and the
+//! upload's directory.
 //!
 //! SeaweedFS carries out the two steps of a completion one after the other. The parts' data belongs to the object by then, so the
 //! directory goes without it.
@@ -14,7 +15,7 @@ use crate::uploads::MultipartUpload;
 /// The most buckets requested at once.
 const PAGE: usize = 1000;
 
-/// An upload that has made its object and is still there.
+/// A completed upload that is still listed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CompletedUpload {
     /// The bucket's name.
@@ -24,7 +25,7 @@ pub struct CompletedUpload {
     upload: MultipartUpload,
 }
 
-/// The uploads of all buckets that have made their objects. Looks up one object for each unfinished upload.
+/// The completed uploads of all buckets that are still listed. Looks up one object for each unfinished upload.
 pub async fn completed_uploads(filer: &dyn Filer) -> Result<Vec<CompletedUpload>, FilerError> {
     let configuration = filer.configuration().await?;
     let mut found = Vec::new();

@@ -10,9 +10,9 @@ use sigv4::{PayloadHash, SigningIdentity};
 use crate::credentials::Credentials;
 use crate::http_client::{self, Answer};
 
-/// What stays as it is in a query and a form (RFC 3986).
+/// Encodes all but the unreserved characters of RFC 3986: for a query or a form.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-/// What stays as it is in a path.
+/// The same without `/`: for a path.
 const PATH: &AsciiSet = &UNRESERVED.remove(b'/');
 
 /// The gateway that is asked. The key comes from `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`, or from
@@ -42,12 +42,12 @@ pub fn default_region() -> String {
     region.unwrap_or_else(|| "us-east-1".to_owned())
 }
 
-/// A text as it stands in a query.
+/// A text, encoded for a query.
 pub fn encoded(text: &str) -> String {
     utf8_percent_encode(text, UNRESERVED).to_string()
 }
 
-/// A key as it stands in a path.
+/// A key, encoded for a path.
 pub fn encoded_path(key: &str) -> String {
     utf8_percent_encode(key, PATH).to_string()
 }

@@ -71,9 +71,9 @@ pub enum Command {
     Doctor(Doctor),
     /// Reads everything in the directory of a `kelpgate server` that is not running, and reports what is corrupt.
     Scrub(Scrub),
-    /// Backs up the directory of a `kelpgate server`, also while it runs.
+    /// Backs up the directory of a `kelpgate server`, even while it runs.
     Backup(Backup),
-    /// Makes the directory of a `kelpgate server` from a backup.
+    /// Restores the directory of a `kelpgate server` from a backup.
     Restore(Restore),
     /// Makes the metadata database of a `kelpgate server` that is not running as small as possible.
     Compact(Compact),
@@ -83,20 +83,20 @@ pub enum Command {
     /// Exports, imports and applies IAM state, and encrypts or decrypts secrets at rest.
     #[command(subcommand)]
     Iam(IamCommand),
-    /// Lists sessions, ends them before their time, and lists those that were ended.
+    /// Lists sessions, ends them early, and lists revocations.
     #[command(subcommand)]
     Sessions(SessionsCommand),
     /// Searches the files of an audit log, and checks that nobody changed them.
     #[command(subcommand)]
     Audit(AuditCommand),
-    /// Explains why a request was refused: by the `DecisionId` of its answer.
+    /// Explains why a request was refused, given the `DecisionId` of its answer.
     Why(Why),
     /// Checks and explains policies.
     #[command(subcommand)]
     Policy(PolicyCommand),
     /// Prints the version.
     Version,
-    /// Writes man pages and completions of shells to a directory; `scripts/release` needs them.
+    /// Writes man pages and shell completions to a directory; `scripts/release` needs them.
     #[command(hide = true)]
     Manual(Manual),
 }
@@ -122,22 +122,23 @@ pub struct Serving {
     /// Port for HTTPS in addition to plain HTTP; without it, `-key.file` makes the main port HTTPS.
     #[arg(long = "port.https", default_value_t = 0)]
     pub port_https: u16,
-    /// PEM file of the TLS private key; several with commas, one for each certificate.
+    /// PEM file of the TLS private key. Several, separated by commas: one for each certificate.
     #[arg(long = "key.file", value_name = "FILE")]
     pub key_file: Option<String>,
-    /// PEM file of the TLS certificate chain; several with commas: clients get the one for the name that they ask for (SNI).
+    /// PEM file of the TLS certificate chain. Several, separated by commas: clients get the one for the name they ask
+    /// for (SNI).
     #[arg(long = "cert.file", value_name = "FILE")]
     pub cert_file: Option<String>,
     /// PEM file of the authorities that client certificates are checked against.
     #[arg(long = "cacert.file", value_name = "FILE")]
     pub cacert_file: Option<PathBuf>,
-    /// Ask clients for a certificate and check it against `-cacert.file`.
+    /// Require clients to have a certificate from an authority in `-cacert.file`.
     #[arg(long = "tlsVerifyClientCert", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false)]
     pub tls_verify_client_cert: bool,
-    /// Comma separated host names under which buckets are subdomains.
+    /// Comma-separated host names whose subdomains are buckets.
     #[arg(long = "domainName", default_value = "", value_name = "HOSTS")]
     pub domain_name: String,
-    /// Comma separated origins for CORS where a bucket has no rules of its own.
+    /// Comma-separated CORS origins for buckets without rules of their own.
     #[arg(long = "allowedOrigins", default_value = "*", value_name = "ORIGINS")]
     pub allowed_origins: String,
     /// Identities file (JSON), read again on SIGHUP.
@@ -146,7 +147,7 @@ pub struct Serving {
     /// Advanced IAM file (JSON): sts, roles, policies; also identities if `-config` is not given.
     #[arg(long = "iam.config", value_name = "FILE")]
     pub iam_config: Option<PathBuf>,
-    /// The URL that clients use, where a proxy in front hides it: `https://s3.example.com:8443`.
+    /// The URL that clients use, if a proxy in front hides it: `https://s3.example.com:8443`.
     #[arg(long = "externalUrl", env = "S3_EXTERNAL_URL", default_value = "", value_name = "URL")]
     pub external_url: String,
     /// Seconds after which an idle connection is closed.
@@ -183,7 +184,7 @@ pub struct Serving {
 
 #[derive(Args)]
 pub struct Server {
-    /// Where everything is kept.
+    /// Directory of all data.
     #[arg(long, value_name = "DIR")]
     pub dir: PathBuf,
     /// Address to listen on.
@@ -299,7 +300,7 @@ impl Ignored {
 /// What a tool works on.
 #[derive(Args)]
 pub struct Place {
-    /// Comma separated filers, `host:port` or `host:port.grpcPort`; default is `localhost:8888`.
+    /// Comma-separated filers, `host:port` or `host:port.grpcPort`; default is `localhost:8888`.
     #[arg(long, value_name = "HOSTS")]
     pub filer: Option<String>,
     /// Directory of a `kelpgate server` that is not running, instead of a filer.
@@ -314,7 +315,7 @@ pub struct Place {
 pub struct Doctor {
     #[command(flatten)]
     pub place: Place,
-    /// Comma separated URLs of running gateways: `http://gateway-1:8333`. Filers are checked as well if `-filer` names
+    /// Comma-separated URLs of running gateways: `http://gateway-1:8333`. Filers are checked as well if `-filer` names
     /// them.
     #[arg(long, value_delimiter = ',', value_name = "URLS", conflicts_with = "dir")]
     pub endpoint: Vec<String>,
@@ -324,7 +325,7 @@ pub struct Doctor {
     /// The IAM file that the gateways were given: it says where roles and policies are stored.
     #[arg(long = "iam.config", value_name = "FILE")]
     pub iam_config: Option<PathBuf>,
-    /// Checks the token of an identity provider in this file, step by step, instead of anything else.
+    /// Checks only the identity provider's token in this file, step by step.
     #[arg(long, value_name = "FILE", conflicts_with = "endpoint")]
     pub token: Option<PathBuf>,
 }
@@ -355,7 +356,8 @@ pub struct Backup {
 /// `AWS_SESSION_TOKEN`, the region from `AWS_REGION` or `AWS_DEFAULT_REGION`.
 #[derive(Args)]
 pub struct BackupPlace {
-    /// The URL of the S3 that has the bucket. Default is `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, or AWS itself.
+    /// The URL of the S3 service that has the bucket. Default is `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, or AWS
+    /// itself.
     #[arg(long, value_name = "URL")]
     pub endpoint: Option<String>,
 }
@@ -370,7 +372,7 @@ pub struct Restore {
     /// The backup to restore; default is the newest one.
     #[arg(long, value_name = "NAME")]
     pub snapshot: Option<String>,
-    /// Directory to make. It must not exist or be empty.
+    /// Directory to create. If it exists, it must be empty.
     #[arg(long, value_name = "DIR", required_unless_present = "verify", required_if_eq("verify", "false"))]
     pub dir: Option<PathBuf>,
     /// Restore nothing: compare everything in the backup with its checksums.
@@ -392,7 +394,7 @@ pub struct Scrub {
 pub enum IamCommand {
     /// Writes all IAM state as one JSON text, or as a tree of files.
     Export(IamExport),
-    /// Makes the IAM state of a running gateway that of a tree of files: prints the plan, and does it.
+    /// Makes the IAM state of a running gateway match a tree of files: prints the plan, then carries it out.
     Apply(IamApply),
     /// Compares the IAM state of a running gateway with a tree of files. The exit code is 2 if they differ.
     Diff(IamDiff),
@@ -413,7 +415,7 @@ pub struct IamDiff {
     /// The tree: a directory, or one JSON file.
     #[arg(value_name = "DIR|FILE")]
     pub tree: PathBuf,
-    /// Delete users, groups, roles, policies and so on that the tree lacks, of the kinds that it has.
+    /// Delete entities that the tree lacks (users, groups, roles, policies ...), of the kinds that it has.
     #[arg(long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false)]
     pub prune: bool,
     #[command(flatten)]
@@ -425,7 +427,8 @@ pub struct IamUnused {
     /// Not used since this time: 90d, 12h, 30m ago, or 2026-01-31T12:00:00Z.
     #[arg(long, default_value = "90d", value_name = "TIME")]
     pub since: String,
-    /// Also print what policies allow and nobody did, as this audit log says (the path of a file sink); once for each gateway.
+    /// Also print what policies allow but nobody has used, according to this audit log (the path of a file sink). Once
+    /// for each gateway.
     #[arg(long = "log", value_name = "FILE")]
     pub logs: Vec<PathBuf>,
     #[command(flatten)]
@@ -449,7 +452,7 @@ pub struct IamPlace {
     /// rest.
     #[arg(long = "iam.config", value_name = "FILE")]
     pub iam_config: Option<PathBuf>,
-    /// URL of a running gateway, for `-tree` alone; everything else is read and written on the filer.
+    /// URL of a running gateway, only with `-tree`; everything else is read and written on the filer.
     #[arg(long, value_name = "URL", hide = true, conflicts_with_all = ["filer", "dir", "config_dir", "iam_config"])]
     pub endpoint: Option<String>,
 }
@@ -468,7 +471,7 @@ pub struct IamExport {
     /// The region for which calls to `-endpoint` are signed; default is `AWS_REGION`, `AWS_DEFAULT_REGION`, or `us-east-1`.
     #[arg(long, default_value_t = default_region(), hide_default_value = true, value_name = "REGION")]
     pub region: String,
-    /// What becomes of secret keys.
+    /// What to do with secret keys.
     #[arg(long, value_enum, default_value_t = SecretsMode::None)]
     pub secrets: SecretsMode,
     /// File (mode 0600) with the passphrase for `-secrets=encrypted`; default is KELPGATE_EXPORT_PASSPHRASE.
@@ -499,7 +502,7 @@ pub struct IamImport {
     /// Print what would be done, without doing it.
     #[arg(long = "dryRun", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false)]
     pub dry_run: bool,
-    /// Import what can be imported even if some of it is refused; without this flag, nothing is written then.
+    /// Import the rest if something is refused. Without this flag, nothing is written in that case.
     #[arg(long = "skipRefused", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value_t = false)]
     pub skip_refused: bool,
     /// File (mode 0600) with the passphrase of encrypted secrets; default is KELPGATE_EXPORT_PASSPHRASE.

@@ -72,7 +72,7 @@ pub struct Search {
     /// Before this time.
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
-    /// Print the events as they stand in the file, not a line about each.
+    /// Print the events as they are in the file, instead of one line about each.
     #[arg(long)]
     pub json: bool,
 }
@@ -191,7 +191,7 @@ fn search(asked: &Search) -> Result<(), String> {
     };
     let unreadable = query::search(&asked.file, &query, print)?;
     if unreadable > 0 {
-        eprintln!("kelpgate: {unreadable} lines are no events of CloudTrail's form");
+        eprintln!("kelpgate: {unreadable} lines are not CloudTrail events");
     }
     Ok(())
 }
@@ -216,8 +216,8 @@ pub async fn why(asked: Why) -> Result<bool, String> {
         Ok(_) => eprintln!("kelpgate: {endpoint} does not remember a refusal {}", asked.id),
     }
     match &asked.file {
-        None => eprintln!("name an audit log with -file to look in it"),
-        Some(file) => eprintln!("`{}` has no event of it", file.display()),
+        None => eprintln!("name an audit log with -file to search it"),
+        Some(file) => eprintln!("`{}` has no event with this id", file.display()),
     }
     Ok(false)
 }

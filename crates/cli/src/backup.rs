@@ -27,7 +27,7 @@ fn place(flag: &str, value: &str, at: &BackupPlace) -> Result<Box<dyn Place>, St
     }
 }
 
-/// Refuses a backup inside of what it backs up: one would be lost with the other.
+/// Refuses a backup inside what it backs up: they would be lost together.
 fn outside(dir: &Path, to: &str) -> Result<(), String> {
     let itself = dir.canonicalize().map_err(|error| format!("`{}` cannot be read: {error}", dir.display()))?;
     let absolute = std::path::absolute(to).map_err(|error| format!("-to={to}: {error}"))?;
@@ -35,7 +35,7 @@ fn outside(dir: &Path, to: &str) -> Result<(), String> {
     if existing.is_some_and(|path| path.starts_with(&itself)) {
         let dir = dir.display();
         return Err(format!(
-            "-to={to} is inside of `{dir}`, and would be lost with it: name a place outside, best on another disk"
+            "-to={to} is inside `{dir}`, and would be lost with it: name a place outside, preferably on another disk"
         ));
     }
     Ok(())

@@ -23,7 +23,7 @@ use crate::place;
 use gateways::Gateway;
 use report::Report;
 
-/// Looks for what a filer left behind that died in the middle of a completion.
+/// Looks for completed uploads that are still listed because a filer died while completing them.
 async fn check_uploads(filer: &dyn Filer, report: &mut Report) {
     match completed_uploads(filer).await {
         Ok(found) if found.is_empty() => {}
@@ -32,14 +32,14 @@ async fn check_uploads(filer: &dyn Filer, report: &mut Report) {
                 found.iter().take(3).map(|one| format!("{}/{}", one.bucket, one.key)).collect::<Vec<_>>().join(", ");
             report.warning(
                 format!("completed uploads are still listed as unfinished: {} ({named})", found.len()),
-                "nothing: gateways remove them within an hour, without the data, which belongs to the objects",
+                "nothing to do: gateways remove them within an hour, without the data, which belongs to the objects",
             );
         }
         Err(error) => report.warning(format!("uploads cannot be listed: {error}"), "see the filer's log"),
     }
 }
 
-/// Counts what gateways that are gone have left of uploads.
+/// Counts the unfinished uploads that dead gateways left.
 async fn check_abandoned(filer: &dyn Filer, report: &mut Report) {
     let left = match left_uploads(filer).await {
         Ok(left) => left,

@@ -157,7 +157,7 @@ pub enum FloorError {
     #[error(transparent)]
     Malformed(#[from] RevisionError),
     /// It belongs to another store.
-    #[error("the revision belongs to another cluster or to a store that was replaced; begin again without one")]
+    #[error("the revision belongs to another cluster or to a store that was replaced; send the request without it")]
     OtherEpoch,
     /// This gateway has not reached it in time.
     #[error("this gateway has not reached that revision yet; try again")]
@@ -321,7 +321,7 @@ impl Follower {
                 wait = FIRST_WAIT;
             }
             if ended.is_wanted() {
-                tracing::info!(why = %ended, "everything is listed again");
+                tracing::info!(why = %ended, "listing everything again");
                 continue;
             }
             let loaded = self.current.load().is_some();

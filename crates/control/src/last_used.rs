@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 
 use crate::feed::Follower;
 
-/// So many sessions are remembered: those that were used last.
+/// How many sessions are remembered: the most recently used.
 const SESSIONS: usize = 10_000;
 
 /// The last uses that this gateway has seen.

@@ -62,8 +62,8 @@ impl Mirror {
         tracing::info!(policies = next.changed.len(), "mirrored inline policies to SeaweedFS's /etc/iam/policies.json");
         for (holder, name) in &next.inexact {
             tracing::warn!(
-                "inline policy `{name}` of {holder}: weed does not understand all of it, so at weed its Allows are left out where it \
-                 does not, and its Denies deny more"
+                "inline policy `{name}` of {holder}: `weed s3` does not understand all of it, so there some of its \
+                 Allows are left out, and its Denies deny more"
             );
         }
         Ok(())

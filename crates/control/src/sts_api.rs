@@ -88,7 +88,7 @@ impl StsApi {
 
     /// Answers one call with its XML.
     pub async fn answer(&self, call: &Call<'_>, context: Context) -> Result<String, QueryError> {
-        // Those that ask others are boxed: a call of AssumeRole takes no room for them.
+        // Actions that ask other servers are boxed, so that a call of AssumeRole does not carry their size.
         let answered = match call.action()? {
             "AssumeRoleWithWebIdentity" => {
                 Box::pin(self.assume_role_with_web_identity(call, context, &WEB_IDENTITY)).await
@@ -253,7 +253,7 @@ pub(crate) fn issued_at(snapshot: &Snapshot, origins: &[String], role_arn: &str,
     Timestamp::from_millisecond(behind_ms.unwrap_or(now_ms).max(now_ms)).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
-/// What AWS lets the sessions call that users make of themselves, or for others.
+/// The actions that AWS lets sessions call that users make for themselves, or for others.
 fn is_open_to_users_sessions(action: &str, session: &CallerSession) -> bool {
     action == "GetCallerIdentity" || action == "AssumeRole" && session.federated_by.is_none()
 }
@@ -288,7 +288,8 @@ fn trusting_role<'s>(
                 tracing::warn!(role = arn, reason, "AssumeRole is denied");
             }
             let QueryError { message, .. } = denied(caller, need.action, arn);
-            // Its trust policy is the business of the role's account. Nothing tells whether there is such a role.
+            // Only the role's account learns about its trust policy. The answer does not reveal whether the role
+            // exists.
             let account = arn.split(':').nth(4).and_then(|account| account.parse().ok()).unwrap_or(caller.account);
             let reasons = || access::refusal_details(&need, decision, role, decision_input);
             let message = call.with_reasons(message, account, reasons);

@@ -171,7 +171,7 @@ impl Outbound {
             return Err(GetError::NotPublic { host: host(), address });
         }
         if public && !target.is_tls {
-            return Err(GetError::Address(target.url.clone(), "plain HTTP is for private addresses alone"));
+            return Err(GetError::Address(target.url.clone(), "plain HTTP is allowed only for private addresses"));
         }
         Ok(())
     }

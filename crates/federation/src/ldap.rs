@@ -67,7 +67,7 @@ impl Directory {
             let example = filled(template, "name", "cn=name");
             if !template.is_empty() && !is_filter(&example) {
                 let name = &settings.name;
-                return Err(format!("the `{field}` of the directory `{name}` is not a filter of LDAP: `{template}`"));
+                return Err(format!("the `{field}` of the directory `{name}` is not an LDAP filter: `{template}`"));
             }
         }
         let pool = Pool::new(&settings);

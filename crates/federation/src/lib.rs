@@ -1,5 +1,6 @@
-//! What identity providers are asked: their keys, fetched in the background and kept on the filer, so that no request waits for a
-//! provider and no outage of one locks anybody out; and directories and plugins, which have to be asked for each sign-in.
+//! Requests to identity providers. Their keys are fetched in the background and kept on the filer, so that no request
+//! waits for a provider and no outage of one locks anybody out. Directories and plugins have to be asked at each
+//! sign-in.
 
 mod address;
 mod discovery;

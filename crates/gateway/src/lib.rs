@@ -1,4 +1,4 @@
-//! The data plane: the eight steps of a request, and the S3 operations.
+//! The data plane: the nine steps of a request, and the S3 operations.
 
 pub mod accept;
 mod arrived;

@@ -173,7 +173,7 @@ fn bind(object: &mut Object<'_>) -> Result<(String, Option<SecretAccessKey>, Opt
     };
     let text = password.as_ref().map(Node::string).transpose()?.filter(|text| !text.is_empty());
     if text.is_none() && file.is_none() {
-        // Directories take a name without a password for nobody, and let it in.
+        // Directories treat a name without a password as anonymous, and let it in.
         return Err(node.error("a `bindDN` needs a `bindPassword` or a `bindPasswordFile`"));
     }
     Ok((node.string()?, text.map(SecretAccessKey::new), file.map(|node| node.string()).transpose()?))

@@ -1,4 +1,4 @@
-//! What a file says that its author cannot have meant: a gateway starts with it, and then refuses what should be allowed.
+//! Likely mistakes in a file: a gateway starts with them, and then refuses what should be allowed.
 //!
 //! The files have been read before, so what cannot be read here was reported there.
 
@@ -189,7 +189,7 @@ fn differ_in_case(nodes: &[Node<'_>], keys: &[&str], found: &mut Vec<String>) ->
     for (name, node) in names(nodes, keys)? {
         if let Some(other) = seen.insert(name.to_ascii_lowercase(), name.clone()) {
             found.push(node.remark(format!(
-                "the names `{other}` and `{name}` differ in case alone, which AWS does not allow; rename one of the two"
+                "the names `{other}` and `{name}` differ only in case, which AWS does not allow; rename one of the two"
             )));
         }
     }

@@ -24,7 +24,7 @@ const SCRUB_STEP: Duration = Duration::from_secs(1);
 /// The time from the beginning of one pass over everything to that of the next one.
 const SCRUB_EVERY: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// How often is looked whether keys of identity providers are missing, old or wanted.
+/// How often the keys of identity providers are checked: whether they are missing, old or wanted.
 const KEYS_EVERY: Duration = Duration::from_secs(1);
 
 /// How often expired revocations of sessions are removed.

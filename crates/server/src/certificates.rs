@@ -14,7 +14,7 @@ use prometheus_client::registry::Registry;
 use crate::configuration;
 use crate::workers::{Period, RunEnd, RunsOn, Worker};
 
-/// How often is looked whether the files have changed. They are taken over at the second look that finds the same.
+/// How often the files are checked for changes. A change is taken over once two checks in a row find the same content.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// When certificates expire.

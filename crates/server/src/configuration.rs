@@ -104,7 +104,7 @@ impl Configuration {
         }
     }
 
-    /// What the files say that cannot have been meant, although a gateway starts with it; with file, line and column.
+    /// Likely mistakes in the files that do not stop a start, with file, line and column.
     pub fn oversights(config: Option<&Path>, iam_config: Option<&Path>) -> Vec<String> {
         let text = |path: Option<&Path>| path.and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
         let (of_config, of_iam) = (text(config), text(iam_config));

@@ -70,14 +70,14 @@ impl Collector for EmbeddedStorage {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let health = self.0.health();
         let full_buckets = self.0.quotas().iter().filter(|(_, bytes, quota)| bytes >= quota).count() as u64;
-        let help = "Reads that found something else than what was written";
+        let help = "Reads that found corrupt data";
         let mut corrupt = encoder.encode_descriptor("storage_corrupt_reads", help, None, MetricType::Counter)?;
         for (part, reads) in [("data", health.corrupt_data_reads), ("database", health.corrupt_database_reads)] {
             ConstCounter::new(reads).encode(corrupt.encode_family(&[("part", part)])?)?;
         }
         for (name, help, value) in [
-            ("storage_scrubbed_bytes", "Bytes that were read in the background and compared", health.scrub.bytes),
-            ("storage_scrub_passes", "Passes over everything that is stored", health.scrub.passes),
+            ("storage_scrubbed_bytes", "Bytes read and verified in the background", health.scrub.bytes),
+            ("storage_scrub_passes", "Complete passes over all stored data", health.scrub.passes),
         ] {
             ConstCounter::new(value).encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)?;
         }
@@ -92,7 +92,7 @@ impl Collector for EmbeddedStorage {
             ("storage_open", "1 if the database can be used, 0 if it is closed", u64::from(health.closed.is_none())),
             (
                 "storage_scrub_findings",
-                "Corrupt files and pages that this or the last pass found",
+                "Corrupt files and pages that the current or the last pass found",
                 health.scrub.findings,
             ),
         ] {

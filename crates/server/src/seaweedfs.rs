@@ -98,7 +98,7 @@ fn abandoned_uploads(filer: &SeaweedFiler, grace: Duration) -> [Worker; 2] {
         let filer = own.clone();
         async move {
             let failed =
-                |error: FilerError| format!("other gateways may take this one's uploads for abandoned: {error}");
+                |error: FilerError| format!("other gateways may consider this gateway's uploads abandoned: {error}");
             filer.heartbeat().await.map(|()| RunEnd::Done).map_err(failed)
         }
     };
@@ -132,20 +132,19 @@ fn watch_weed(filer: SeaweedFiler, known: Arc<RwLock<Vec<String>>>) -> Worker {
     Worker::new("weed-gateways", Period::Every(WEED_EVERY), RunsOn::EveryGateway, ask)
 }
 
-/// How often uploads are looked for that have made their objects.
+/// How often completed uploads that are still listed are looked for.
 const COMPLETED_EVERY: Duration = Duration::from_secs(3600);
 
-/// Removes what a filer that died in the middle of a completion has left of the upload. A listing of uploads shows it as
-/// unfinished.
+/// Removes completed uploads that are still listed as unfinished because a filer died while completing them.
 fn remove_completed_uploads(filer: SeaweedFiler) -> Worker {
     let remove = move || {
         let filer = filer.clone();
         async move {
             let failed =
-                |error: FilerError| format!("uploads that have made their objects could not be removed: {error}");
+                |error: FilerError| format!("completed uploads that are still listed could not be removed: {error}");
             for upload in completed_uploads(&filer).await.map_err(failed)? {
                 upload.remove(&filer).await.map_err(failed)?;
-                tracing::info!(bucket = upload.bucket, key = %upload.key, "removed an upload that had made its object");
+                tracing::info!(bucket = upload.bucket, key = %upload.key, "removed a completed upload still listed");
             }
             Ok(RunEnd::Done)
         }

@@ -43,7 +43,7 @@ pub struct Settings {
     pub upload_limits: UploadLimits,
     /// Whether DeleteBucket also removes the objects in the bucket.
     pub allow_delete_bucket_not_empty: bool,
-    /// Whether a write by an administrator to a bucket that does not exist creates the bucket.
+    /// Whether a write to a bucket that does not exist creates it, if the caller has `s3:CreateBucket`.
     pub auto_create_bucket: bool,
     /// The mode of new objects, such as `0o660`.
     pub object_mode: u32,

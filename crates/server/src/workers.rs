@@ -1,7 +1,7 @@
-//! The room of background workers: what a gateway does beside answering requests.
+//! Background workers: what a gateway does besides answering requests.
 //!
-//! A worker is a name, a period and a job. The room runs it, counts its runs and failures, logs each failure, and stops it in order.
-//! A job that fails or panics runs again later, and no other worker notices.
+//! A worker is a name, a period and a job. This module runs it, counts its runs and failures, logs each failure, and
+//! stops it in order. A job that fails or panics runs again later, and no other worker notices.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -51,8 +51,8 @@ pub enum Period {
 
 /// Which gateways of a cluster run a worker.
 ///
-/// No worker needs a leader, so gateways do not elect one: a job must tolerate that every gateway does it at the same time. The
-/// first worker that cannot brings its variant, and the election with it.
+/// No worker needs a leader, so gateways do not elect one: a job must tolerate that every gateway does it at the same
+/// time. The first worker that needs a leader adds a variant here, and the election.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunsOn {
     /// All of them, each for itself.
@@ -193,13 +193,13 @@ impl Workers {
         for (worker, mut handle) in self.running {
             if tokio::time::timeout_at(deadline, &mut handle).await.is_err() {
                 handle.abort();
-                tracing::warn!(worker, "a background worker did not end within {STOP_PATIENCE:?}, and was broken off");
+                tracing::warn!(worker, "a background worker did not end within {STOP_PATIENCE:?}, and was aborted");
             }
         }
     }
 }
 
-/// What the room counts, for each worker.
+/// What is counted for each worker.
 #[derive(Debug, Clone, Default)]
 pub struct WorkerMetrics {
     runs: Family<Labels, Counter>,

@@ -82,7 +82,7 @@ pub struct SessionClaims {
     /// Ours: the ARNs of managed policies that limit the session, as they are at each request.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kspol: Vec<String>,
-    /// Ours: what the session can be revoked by beside what it is itself: its maker, and all of the sessions before it.
+    /// Ours: what else the session can be revoked by, besides itself: its maker, and all sessions before it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub korg: Vec<String>,
     /// Ours: the session tags that sessions made from this one inherit.

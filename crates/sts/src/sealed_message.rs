@@ -8,7 +8,7 @@ use ids::AccountId;
 
 use crate::{SessionKeys, SigningKey};
 
-/// Messages have a multiple of so many bytes.
+/// The length of a message is a multiple of this many bytes.
 const BLOCK: usize = 1024;
 
 impl SessionKeys {

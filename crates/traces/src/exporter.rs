@@ -83,8 +83,8 @@ impl Exporter {
         };
         if self.fails.swap(sent.is_err(), Ordering::Relaxed) != sent.is_err() {
             match sent {
-                Ok(()) => tracing::info!("the collector takes traces again"),
-                Err(why) => tracing::warn!("the collector takes no traces: {why}; spans are lost until it does"),
+                Ok(()) => tracing::info!("the collector accepts traces again"),
+                Err(why) => tracing::warn!("the collector does not accept traces: {why}; spans are lost until it does"),
             }
         }
     }
@@ -113,7 +113,7 @@ impl Exporter {
 fn bearer(path: &str) -> Result<HeaderValue, String> {
     let text = std::fs::read_to_string(path).map_err(|error| format!("`{path}` cannot be read: {error}"))?;
     let value = HeaderValue::try_from(format!("Bearer {}", text.trim()));
-    let mut value = value.map_err(|_| format!("`{path}` holds what cannot be the value of a header"))?;
+    let mut value = value.map_err(|_| format!("`{path}` contains characters that a header cannot have"))?;
     value.set_sensitive(true);
     Ok(value)
 }

@@ -122,7 +122,7 @@ impl Bucket {
         let mut found = behind.filter_map(sealed);
         match (found.next(), found.next()) {
             (_, Some(_)) => Err(io::Error::other(
-                "it is there with two contents: copies of one store were backed up here; use a prefix for each of them",
+                "it exists with two different contents: several copies of one store were backed up here; use a separate prefix for each",
             )),
             (first, None) => Ok(first),
         }

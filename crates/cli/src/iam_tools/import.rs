@@ -143,10 +143,10 @@ fn open_secrets(bundle: &mut Bundle, file: Option<&Path>) -> Result<(), String> 
     let sealed = bundle.changes.iter().flat_map(credentials).filter_map(iam::Credential::sealed_under);
     let (own, others): (Vec<&str>, Vec<&str>) = sealed.partition(|sealed| *sealed == id);
     if !own.is_empty() {
-        return Err("some secrets of this export do not open: the file was changed".to_owned());
+        return Err("some secrets of this export cannot be decrypted: the file was changed".to_owned());
     }
     if !others.is_empty() && bundle.changes.iter().flat_map(credentials).all(|key| key.sealed_under().is_some()) {
-        return Err("the passphrase opens none of the secrets of this export: it is another one".to_owned());
+        return Err("the passphrase decrypts none of the secrets of this export: it is not the right one".to_owned());
     }
     Ok(())
 }

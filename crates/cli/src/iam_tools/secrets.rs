@@ -58,10 +58,10 @@ pub async fn run(arguments: IamPlace, direction: Direction) -> Result<bool, Stri
             ("decrypted".to_owned(), "remove the keys from the gateways: a gateway with a key encrypts what it writes")
         }
     };
-    say!("{written} documents {what}, {unchanged} were so already; {next}");
+    say!("{written} documents {what}, {unchanged} already were; {next}");
     for access_key in &shut {
         say!(
-            "access key `{access_key}`: its secret opens with none of the keys; give the key that it was encrypted with, or make a new access key"
+            "access key `{access_key}`: none of the keys decrypts its secret; provide the key that encrypted it, or create a new access key"
         );
     }
     Ok(shut.is_empty())

@@ -84,7 +84,7 @@ fn entries(directory: &Path) -> Result<Vec<(String, bool)>, String> {
         })?;
         if !kind.is_dir() && !kind.is_file() {
             return Err(format!(
-                "`{}` is a link or no file at all; a tree has files only, so that it never shows what is elsewhere",
+                "`{}` is a link or not a regular file; a tree has only files, so that nothing outside it is exposed",
                 directory.join(name).display()
             ));
         }

@@ -55,7 +55,7 @@ fn used(logs: &[PathBuf], since: Timestamp) -> Result<BTreeMap<String, BTreeSet<
         })?;
         if unreadable > 0 {
             return Err(format!(
-                "`{}` has {unreadable} lines that are no events of CloudTrail's form; what they say is unknown",
+                "`{}` has {unreadable} lines that are not CloudTrail events; what they say is unknown",
                 log.display()
             ));
         }

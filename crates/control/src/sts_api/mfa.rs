@@ -12,13 +12,13 @@ use store::StoreError;
 use super::{StsApi, refuse};
 use crate::query::{Call, QueryError};
 
-/// How often it is tried again to write the last code because others write at the same time.
+/// How often writing the last code is tried again because others write at the same time.
 const ATTEMPTS: usize = 10;
-/// So many wrong codes of a device in a row close it on this gateway.
+/// After this many wrong codes in a row, this gateway refuses the device.
 const WRONG_MAX: u32 = 5;
-/// For so many seconds after the last wrong code.
+/// How long it refuses the device after the last wrong code, in seconds.
 const CLOSED_S: i64 = 900;
-/// Of so many devices the wrong codes are remembered.
+/// For how many devices wrong codes are remembered.
 const DEVICES: usize = 10_000;
 
 const UNKNOWN: &str = "MultiFactorAuthentication failed, unable to validate MFA code. Please verify your MFA serial number is valid \
@@ -107,7 +107,7 @@ impl WrongCodes {
     }
 }
 
-/// The id of the calling user, who may use his key or a session of his own.
+/// The id of the calling user, who may use their key or a session of their own.
 fn user_id(caller: &Caller, snapshot: &Snapshot) -> Option<Arc<str>> {
     let is_user = matches!(caller.principal, Principal::User { .. } | Principal::Root(_));
     snapshot.user(&caller.name).filter(|_| is_user).map(|user| Arc::clone(&user.id))

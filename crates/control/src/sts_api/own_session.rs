@@ -1,5 +1,5 @@
-//! AssumeRole without a role, which MinIO's and SeaweedFS's clients call: a session of the caller. It never may do more than the
-//! caller at that moment, and it ends with the access key with which it was made.
+//! AssumeRole without a role, which MinIO's and SeaweedFS's clients call: a session of the caller. It can never do more
+//! than the caller can at that moment, and it ends with the access key with which it was made.
 
 use iam::Snapshot;
 use iam_api::OwnSessionInput;
@@ -45,7 +45,7 @@ impl StsApi {
     }
 }
 
-/// The caller gets nothing that he does not have, so nothing has to allow the call. A policy can deny it: `sts:AssumeRole` on
+/// The caller gains no rights, so the call needs no permission. A policy can deny it: `sts:AssumeRole` on
 /// the user's own ARN.
 fn refuse_denied(call: &Call<'_>, mut context: Context, snapshot: &Snapshot) -> Result<(), QueryError> {
     let arn = &*call.caller.arn;

@@ -1,4 +1,4 @@
-//! From somebody whom an identity provider vouches for to a session.
+//! Turns somebody whom an identity provider vouches for into a session.
 //!
 //! Everything that the provider says is turned into the parameters of a call and into condition keys behind the provider's name.
 //! From there on, the call goes the way of AssumeRole.
@@ -402,7 +402,7 @@ fn params_of(call: &Call<'_>, sign_in: &SignIn, granted: &Grant<'_>) -> Result<P
     if let Some(source) = source_identity(provider, user) {
         put("SourceIdentity", source);
     }
-    // Claims of tokens alone are session tags: those of others may be what users say of themselves.
+    // Only the claims of tokens are session tags: other claims may be what users say about themselves.
     let tags = user.claims.iter().filter(|_| provider.has_tokens());
     let tags = tags.filter_map(|(name, claim)| Some((name.strip_prefix(TAGS_CLAIM)?, claim.values())));
     let is_allowed =

@@ -9,13 +9,14 @@ use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-/// So many wrong passwords for a name, or for an entry, close it.
+/// After this many wrong passwords, a name or an entry is refused.
 const PER_NAME: u32 = 10;
-/// So many wrong passwords, or so many wrong tokens, from an address close it for more of them. Many people may be behind one.
+/// After this many wrong passwords, or wrong tokens, from an address, more of them are refused. Many people may share
+/// one.
 const PER_ADDRESS: u32 = 50;
-/// Wrong passwords are forgotten after so many seconds.
+/// How long wrong passwords are remembered, in seconds.
 const WINDOW_S: i64 = 300;
-/// Of so many names, and of so many addresses, the wrong passwords are remembered.
+/// For how many names, and for how many addresses, wrong passwords are remembered.
 const REMEMBERED: usize = 10_000;
 
 /// The tries of the last minutes.
@@ -26,7 +27,7 @@ pub(crate) struct SignInLimits {
     addresses: Mutex<Tries<(Secret, IpAddr)>>,
 }
 
-/// What is guessed at. Who sends tokens that mean nothing keeps nobody from signing in by password.
+/// What is guessed at. Somebody who sends meaningless tokens does not keep others from signing in with a password.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Secret {
     Password,

@@ -35,7 +35,8 @@ async fn who_may_reads_why_on_any_gateway() {
     let call = format!("DecodeAuthorizationMessage&EncodedMessage={listing}");
     assert_eq!(one.code("al", &call).await, "AccessDenied", "without the permission");
     assert_eq!(one.code("carol", &call).await, "InvalidAuthorizationMessageException", "of another account");
-    // Why a role refused somebody of another account is for its own account, and a secret of the call for nobody.
+    // Only the role's own account learns why the role refused a caller of another account, and nobody learns a secret
+    // of the call.
     let foreign = encoded(&one, "carol", &format!("{assume}&ExternalId=of-carol")).await;
     let call = format!("DecodeAuthorizationMessage&EncodedMessage={foreign}");
     assert_eq!(one.code("carol", &call).await, "InvalidAuthorizationMessageException");

@@ -1,5 +1,6 @@
-//! Every action of IAM and STS that AWS knows, asked for by those who may not and by one who may: made from the table of actions, so that a
-//! new one is here. `matrix.rs` goes further with those that there is a command for.
+//! Every action of IAM and STS that AWS knows, called by callers without the permission and by one who has it. The list
+//! is made from the table of actions, so a new action is covered. `matrix.rs` goes further with those that there is a
+//! command for.
 
 use std::collections::BTreeSet;
 

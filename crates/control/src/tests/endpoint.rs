@@ -125,7 +125,7 @@ fn what_the_store_says_becomes_an_error_of_iam() {
         let text = error.to_string();
         let error = QueryError::from(error);
         assert_eq!((&*error.code, error.status), (code, status), "{text}");
-        // Where something is stored is nothing for clients.
+        // Clients do not learn where something is stored.
         assert!(!error.message.contains("/etc"), "{error}");
     }
 }

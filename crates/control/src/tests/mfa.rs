@@ -93,7 +93,7 @@ async fn whose_code_it_has_to_be() {
     assert!(said(gateway.call_as(&al, &late).await).contains("unable to validate"), "nobody's device");
 }
 
-/// Who has the key but not the phone would otherwise try all codes.
+/// Somebody who has the key but not the phone could otherwise try all codes.
 #[tokio::test]
 async fn wrong_codes_close_a_device_for_a_while() {
     let world = World::new();

@@ -22,7 +22,7 @@ const AT_ONCE: usize = 4096;
 /// When a chunk without a name is given up: no writer waits this long between storing a body and its entry.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(3600);
 
-/// How often it is looked whether the database should give room back.
+/// How often it is checked whether the database should return space to the disk.
 const SHRINK_EVERY: Duration = Duration::from_secs(5);
 /// How long it rests after it was compacted.
 const SHRUNK_FOR: Duration = Duration::from_secs(600);
@@ -104,7 +104,7 @@ impl Reaper {
         Ok(())
     }
 
-    /// Lets the database give room back, if that is much and takes little time. Returns when to look again.
+    /// Lets the database return space to the disk, if it is much and takes little time. Returns when to check again.
     fn shrink(&self) -> Duration {
         let bytes = self.shared.database_bytes();
         let is_free = self.shared.space.room().0 != DiskSpace::ReadOnly && self.shared.holds.may_free(false);
@@ -120,9 +120,9 @@ impl Reaper {
         match shrunk {
             Ok((before, after)) => {
                 let (before_mib, after_mib, ms) = (before >> 20, after >> 20, begun.elapsed().as_millis());
-                tracing::info!(before_mib, after_mib, ms, "the metadata database has given room back");
+                tracing::info!(before_mib, after_mib, ms, "the metadata database has returned space to the disk");
             }
-            Err(error) => tracing::warn!(%error, "the metadata database could not give room back"),
+            Err(error) => tracing::warn!(%error, "the metadata database could not return space to the disk"),
         }
         SHRUNK_FOR
     }

@@ -16,7 +16,7 @@ use crate::filer::{Condition, FilerError, Mutation, Transaction};
 const MIB: u64 = 1 << 20;
 /// The name of the file that is given up on a full disk.
 pub(super) const RESERVE_FILE: &str = "reserve";
-/// How long it is believed that there is much room. Everything else is asked again each time.
+/// How long the answer that there is plenty of room is reused. Any other answer is asked for again each time.
 const FRESH: Duration = Duration::from_millis(100);
 
 /// What the disk has room for.
@@ -157,7 +157,7 @@ impl Space {
         released
     }
 
-    /// Lays in the reserve if it is missing and there is room for it.
+    /// Creates the reserve if it is missing and there is room for it.
     pub(super) fn restore(&self) {
         let Some(disk) = self.disk() else { return };
         let bytes = disk.reserve_bytes();

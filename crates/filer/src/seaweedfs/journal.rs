@@ -202,7 +202,7 @@ impl Intent {
             match claim::may_commit(&Files::own(shared), &self.id).await {
                 Ok(true) => *stage = Stage::Committing,
                 Ok(false) => {
-                    tracing::warn!(intent = self.id, "another gateway took this one for dead, so an upload fails")
+                    tracing::warn!(intent = self.id, "another gateway considered this one dead, so an upload fails")
                 }
                 Err(error) => tracing::warn!(%error, intent = self.id, "an upload cannot be committed"),
             }

@@ -11,7 +11,7 @@ use super::answers::{Found, Keys};
 use super::{Document, Entity, Kind, Tree, is_of_aws};
 use crate::Refused;
 
-/// Policies have at most so many versions, including the default one.
+/// The most versions that a policy can have, including the default one.
 const VERSIONS: usize = 5;
 
 /// A call of an API.
@@ -157,10 +157,10 @@ impl Planner<'_> {
             );
         }
         if let Some(other) = of_kind().find(|other| other.eq_ignore_ascii_case(name) && *other != name) {
-            return Some(format!("the gateway has it as `{other}`, and IAM ignores case; write it so"));
+            return Some(format!("the gateway has it as `{other}`, and IAM ignores case; use that spelling"));
         }
         if *kind == Kind::BucketPolicy && !self.found.buckets.contains(name) {
-            return Some("there is no such bucket; make it first".to_owned());
+            return Some("there is no such bucket; create it first".to_owned());
         }
         if *kind == Kind::User && wanted.disabled && self.found.user.as_ref() == Some(name) {
             return Some("it signs these calls, so it is not disabled; sign as someone else".to_owned());

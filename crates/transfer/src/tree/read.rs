@@ -121,7 +121,7 @@ fn named_by(path: &str) -> Result<(Kind, String), TreeError> {
     let name = percent_decode_str(stem).decode_utf8().unwrap_or_default().into_owned();
     if name.is_empty() || file_name(&name) != file {
         let hint = if name.is_empty() { "<name>.json".to_owned() } else { file_name(&name) };
-        return Err(error(format!("this is no file of a tree; an entity's file is called `{directory}/{hint}`")));
+        return Err(error(format!("this is not a file of a tree; an entity's file is called `{directory}/{hint}`")));
     }
     Ok((kind, name))
 }
@@ -132,7 +132,7 @@ fn head(node: &Node<'_>, object: &mut Object<'_>) -> Result<Tree, JsonError> {
     }
     match object.take("format") {
         Some(format) if format.string()? == FORMAT => {}
-        Some(format) => return Err(format.error(format!("this is no tree; a tree has `{FORMAT}` here"))),
+        Some(format) => return Err(format.error(format!("this is not a tree; a tree has `{FORMAT}` here"))),
         None => return Err(node.error(format!("`format` is missing; a tree has `\"format\": \"{FORMAT}\"`"))),
     }
     let version = object.integer(&["version"])?;
@@ -187,7 +187,7 @@ fn read_field(
         "inlinePolicies" => {
             for (name, node) in node.object()?.rest() {
                 if !is_name(&name, 128) {
-                    return Err(node.error(format!("`{name}` is no name of a policy: {NAMES}")));
+                    return Err(node.error(format!("`{name}` is not a policy name: {NAMES}")));
                 }
                 entity.inline.insert(name, document(PolicyKind::Identity, &node)?);
             }
@@ -195,7 +195,7 @@ fn read_field(
         "members" | "roles" => {
             entity.members = set(&node, |node| {
                 let name = node.string()?;
-                if is_name(&name, 64) { Ok(name) } else { Err(node.error(format!("`{name}` is no name: {NAMES}"))) }
+                if is_name(&name, 64) { Ok(name) } else { Err(node.error(format!("`{name}` is not a name: {NAMES}"))) }
             })?;
             if field == "roles" && entity.members.len() > 1 {
                 return Err(node.error("an instance profile has at most one role"));
@@ -239,11 +239,11 @@ fn bad_name(kind: Kind, name: &str) -> Option<String> {
         _ => is_name(name, longest),
     };
     (!good).then(|| match kind {
-        Kind::BucketPolicy => format!("`{name}` is no name of a bucket"),
+        Kind::BucketPolicy => format!("`{name}` is not a bucket name"),
         Kind::OidcProvider => {
-            format!("`{name}` is no provider; write its URL without `https://`, as in `idp.example/realm`")
+            format!("`{name}` is not a provider; write its URL without `https://`, as in `idp.example/realm`")
         }
-        _ => format!("`{name}` is no name: at most {longest} {NAMES}"),
+        _ => format!("`{name}` is not a name: at most {longest} {NAMES}"),
     })
 }
 
@@ -253,14 +253,14 @@ fn path(node: &Node<'_>) -> Result<String, JsonError> {
     if path.len() <= 512 && printable && path.starts_with('/') && path.ends_with('/') && !path.contains("//") {
         return Ok(path);
     }
-    Err(node.error(format!("`{path}` is no path; it begins and ends with a slash, as in `/teams/blue/`")))
+    Err(node.error(format!("`{path}` is not a path; a path begins and ends with a slash, as in `/teams/blue/`")))
 }
 
 fn tags(node: &Node<'_>) -> Result<BTreeMap<String, String>, JsonError> {
     let mut tags: BTreeMap<String, String> = BTreeMap::new();
     for (key, value) in node.object()?.rest() {
         if tags.keys().any(|known| known.to_lowercase() == key.to_lowercase()) {
-            return Err(value.error(format!("the tag `{key}` is there twice, as IAM ignores case; remove one of them")));
+            return Err(value.error(format!("the tag `{key}` occurs twice, as IAM ignores case; remove one of them")));
         }
         tags.insert(key, value.string()?);
     }

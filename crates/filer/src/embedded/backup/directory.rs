@@ -42,7 +42,8 @@ impl Directory {
         loop {
             match file.try_lock() {
                 Ok(()) => break,
-                // A process that this one starts has the files of this one for a moment, and so a lock that it released.
+                // A child process briefly inherits the open files of this one, and with them a lock that this one has
+                // released.
                 Err(TryLockError::WouldBlock) if attempts < LOCK_ATTEMPTS => std::thread::sleep(LOCK_PAUSE),
                 Err(TryLockError::WouldBlock) => return Err(BackupError::InUse(self.path.clone())),
                 Err(TryLockError::Error(source)) => return Err(BackupError::Io { path: lock, source }),
@@ -53,7 +54,8 @@ impl Directory {
         Ok(())
     }
 
-    /// A directory without an identity may hold what a backup that was killed at once left, and what a new disk has.
+    /// A directory without an identity may hold what a new disk has, and what a backup leaves that is killed as it
+    /// starts.
     fn refuse_foreign(&self) -> Result<(), BackupError> {
         let has_identity = self.path.join(IDENTITY).exists();
         let foreign = |name: String| ![LOCK, TEMPORARY, "lost+found"].contains(&name.as_str());

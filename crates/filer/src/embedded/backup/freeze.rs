@@ -59,7 +59,7 @@ impl Frozen {
         match catch_unwind(AssertUnwindSafe(read)) {
             Ok(Ok(frames)) => Ok(frames),
             Ok(Err(error)) => Err(Trouble::of(error).into()),
-            Err(_) => Err(Trouble::Damaged("the database stopped at it".to_owned()).into()),
+            Err(_) => Err(Trouble::Damaged("reading it made the database panic".to_owned()).into()),
         }
     }
 

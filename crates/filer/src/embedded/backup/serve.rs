@@ -55,7 +55,7 @@ impl Listener {
 }
 
 impl Drop for Listener {
-    /// Breaks a running backup off. The filer says by now that it is closing.
+    /// Aborts a running backup. By now the filer says that it is closing.
     fn drop(&mut self) {
         if let Some(stream) = &*self.session.lock().unwrap_or_else(PoisonError::into_inner) {
             let _ = stream.shutdown(std::net::Shutdown::Both);
@@ -108,7 +108,7 @@ fn accept(shared: &Shared, listener: &UnixListener, current: &Mutex<Option<UnixS
         *current.lock().unwrap_or_else(PoisonError::into_inner) = None;
         match served {
             Ok(()) => tracing::info!("a backup has everything that it asked for"),
-            Err(error) => tracing::warn!(%error, "a backup was broken off"),
+            Err(error) => tracing::warn!(%error, "a backup was aborted"),
         }
     }
 }

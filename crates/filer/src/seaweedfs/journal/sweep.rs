@@ -1,4 +1,4 @@
-//! Frees the chunks that gateways left behind which are gone.
+//! Frees the chunks that dead gateways left behind.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ const LOOK_AGAIN_WITHIN: Duration = Duration::from_secs(24 * 3600);
 /// How old an upload and the last heartbeat of its gateway must be for [`left_uploads`] to count it, in seconds.
 const LEFT_AFTER_S: i64 = 3600;
 
-/// Looks for uploads of gateways that are gone, and frees their chunks.
+/// Looks for uploads of dead gateways, and frees their chunks.
 pub struct Sweeper {
     filer: SeaweedFiler,
     grace: Duration,
@@ -309,7 +309,7 @@ pub struct Swept {
     pub left: i64,
 }
 
-/// Uploads that gateways have left which are gone.
+/// Uploads that dead gateways left.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LeftUploads {
     /// How many were not completed: their chunks can be freed.
