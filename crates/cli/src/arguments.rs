@@ -101,7 +101,7 @@ pub enum Command {
     Manual(Manual),
 }
 
-/// `0.1.0`, and the commit where a release was made: `0.1.0 (0123456789ab)`.
+/// `0.2.0`, and the commit where a release was made: `0.2.0 (0123456789ab)`.
 pub static VERSION: LazyLock<String> = LazyLock::new(|| match option_env!("KELPGATE_COMMIT") {
     Some(commit) => format!("{} ({commit})", env!("CARGO_PKG_VERSION")),
     None => env!("CARGO_PKG_VERSION").to_owned(),
