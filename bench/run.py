@@ -5,6 +5,7 @@
     .venv/bin/python bench/run.py                    everything; about six minutes
     .venv/bin/python bench/run.py --only get,head    workloads whose names begin with these
     .venv/bin/python bench/run.py --rounds 5 --seconds 4 --json bench.json
+    .venv/bin/python bench/run.py --build before=PATH --only 403      another build takes turns with this one
 
 Each workload alternates between the two gateways, round by round, so that changes in the machine's speed affect both. The load
 generator (crates/testkit/examples/load.rs) is a separate process and sends requests that were signed beforehand. CPU per
@@ -20,6 +21,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from unittest import mock
 from urllib.parse import urlencode
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -150,7 +152,7 @@ def workloads(bench):
 class Bench:
     """The cluster, both gateways and the data."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, builds=None):
         self.directory = directory
         self.cluster = Cluster(directory / "cluster", volume_size_mb=1024)
         config = world.iam_config(self.cluster.filer.address)
@@ -178,6 +180,9 @@ class Bench:
         self.weed = weed_s3("weed-s3", directory / "weed", self.cluster.filer, self.flags)
         self.kelpgate = kelpgate.gateway("kelpgate", directory / "kelpgate", self.cluster.filer, self.flags)
         self.sides = {"weed": self.weed, "kelpgate": self.kelpgate}
+        for name, binary in (builds or {}).items():
+            with mock.patch.dict(os.environ, KELPGATE_BIN=binary):
+                self.sides[name] = kelpgate.gateway(name, directory / name, self.cluster.filer, self.flags)
         time.sleep(2)
         self.idle_rss = {name: rss_mb(server.pid) for name, server in self.sides.items()}
         self._sessions = {}
@@ -248,15 +253,18 @@ class Bench:
         return report
 
     def compare(self, workload, rounds, seconds):
-        """Alternates between the sides and returns the medians of each."""
-        runs = {"weed": [], "kelpgate": []}
+        """Alternates between the sides and returns the medians of each, and the least CPU time."""
+        runs = {side: [] for side in self.sides}
         for side in runs:  # the warm-up is a separate run, so that CPU time covers only counted requests
             self.once(workload, side, 0.5)
         for number in range(rounds):
             for side in sorted(runs, reverse=bool(number % 2)):
                 runs[side].append(self.once(workload, side, seconds))
         names = ("requests_per_second", "cpu_us", "p50_us", "p99_us", "rss_mb")
-        return {side: {n: statistics.median(r[n] for r in reports) for n in names} for side, reports in runs.items()}
+        medians = {side: {n: statistics.median(r[n] for r in reports) for n in names} for side, reports in runs.items()}
+        for side, reports in runs.items():
+            medians[side]["cpu_us_least"] = min(report["cpu_us"] for report in reports)
+        return medians
 
 
 def table_row(name, *pairs):
@@ -279,6 +287,12 @@ def row(workload, result):
         ratio = f"x{ours[name] / weed[name]:.2f}" if name == "requests_per_second" else f"1/{weed[name] / max(ours[name], 0.1):.1f}"
         pairs.append((f"{weed[name]:.0f}", f"{ours[name]:.0f}", ratio))
     return table_row(workload.name, *pairs)
+
+
+def builds_row(result):
+    """CPU time per request of each side: the median, and the least of all rounds in parentheses."""
+    cells = [f"{side} {figures['cpu_us']:.0f} ({figures['cpu_us_least']:.0f})" for side, figures in result.items()]
+    return f"{'':36}CPU us: " + ", ".join(cells)
 
 
 def change_latency(bench, rounds=40):
@@ -327,6 +341,7 @@ def main():
     parser.add_argument("--only", default="", help="comma-separated beginnings of workload names")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of weed and kelpgate per workload")
     parser.add_argument("--seconds", type=float, default=2.0, help="length of each run")
+    parser.add_argument("--build", action="append", default=[], metavar="NAME=PATH", help="another build of kelpgate to compare with")
     parser.add_argument("--json", help="also write all medians to this file")
     arguments = parser.parse_args()
     for program in (kelpgate.binary(), LOAD):
@@ -336,13 +351,15 @@ def main():
     directory = Path(tempfile.mkdtemp(prefix="kelpgate-bench-"))
     results = {}
     try:
-        bench = Bench(directory)
+        bench = Bench(directory, dict(build.split("=", 1) for build in arguments.build))
         print(f"RSS idle: weed s3 {bench.idle_rss['weed']:.0f} MB, kelpgate s3 {bench.idle_rss['kelpgate']:.0f} MB\n\n{HEAD}")
         for workload in workloads(bench):
             if only and not any(workload.name.startswith(word) for word in only):
                 continue
             results[workload.name] = bench.compare(workload, arguments.rounds, arguments.seconds)
             print(row(workload, results[workload.name]), flush=True)
+            if arguments.build:
+                print(builds_row(results[workload.name]), flush=True)
         print(f"\nRSS after: weed s3 {rss_mb(bench.weed.pid):.0f} MB, kelpgate s3 {rss_mb(bench.kelpgate.pid):.0f} MB")
         results["rss idle mb"] = bench.idle_rss
         if not only or "change" in only:
