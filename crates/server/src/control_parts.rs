@@ -19,9 +19,9 @@ use store::{FilerStore, Layout, SecretKeys};
 use tokio::sync::oneshot;
 
 use crate::background;
-use crate::configuration::Configuration;
 use crate::control_plane::ControlPlane;
 use crate::plan::Plan;
+use crate::seeding;
 use crate::settings::Settings;
 use crate::workers::Worker;
 
@@ -40,7 +40,7 @@ impl Control {
     /// Opens the store, and follows it.
     pub(crate) async fn start(plan: &Plan, settings: &Settings, uses: Arc<RecentUses>) -> Result<Self, String> {
         let (store, key_ids) = open_store(plan)?;
-        seed(&store, &plan.configuration).await;
+        seeding::seed(&store, &plan.configuration.iam).await?;
         let follower = Arc::new(follower(plan, settings, &store));
         let following = Following::start(Arc::clone(&follower))?;
         let recorder = Arc::new(Recorder::new(uses, store.clone(), Arc::clone(&follower)));
@@ -154,22 +154,4 @@ fn boot_time() -> Moment {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     Moment(seconds.saturating_mul(1_000_000_000).saturating_add(u64::try_from(time.tv_nsec).unwrap_or(0)))
-}
-
-async fn seed(store: &FilerStore, config: &Configuration) {
-    match store.seed(&config.iam).await {
-        Ok(seeded) => {
-            for (what, names) in [("created", &seeded.created), ("updated", &seeded.updated)] {
-                if !names.is_empty() {
-                    tracing::info!("-iam.config: {what} on the filer: {}", names.join(", "));
-                }
-            }
-            for kept in &seeded.kept {
-                tracing::warn!("-iam.config: {kept}");
-            }
-        }
-        Err(error) => {
-            tracing::error!(%error, "-iam.config: its roles and policies could not all be written to the filer")
-        }
-    }
 }

@@ -2,6 +2,7 @@
 
 pub mod embedded;
 pub mod seaweedfs;
+mod seeding;
 
 pub mod configuration;
 pub mod private_file;
