@@ -10,6 +10,7 @@ mod condition_keys;
 mod error;
 mod params;
 mod permissions;
+mod qr_code;
 mod query_caller;
 mod resource;
 mod user_session;

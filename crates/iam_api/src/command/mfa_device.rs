@@ -11,6 +11,7 @@ use xml::XmlWriter;
 use super::{Answer, Command, IamError, Outcome, Request, grant, read, revoke, user};
 use crate::answer::{date, fragment};
 use crate::params::{Params, checked_name};
+use crate::qr_code;
 use crate::query_caller::QueryCaller;
 use iam::unique_id::base32;
 use iam::{Change, Credential, DocumentKey, MfaDevice, Snapshot, User};
@@ -49,8 +50,17 @@ fn create(request: &Request<'_>, state: &Snapshot) -> Answer {
     let mut xml = fragment();
     xml.element("VirtualMFADevice", |xml| {
         xml.text("SerialNumber", &device.serial).text("Base32StringSeed", &STANDARD.encode(&seed));
+        if let Some(picture) = qr_code::png_of(&enrolment(&device, &seed)) {
+            xml.text("QRCodePNG", &STANDARD.encode(picture));
+        }
     });
     Ok(Outcome { result: Some(xml.finish()), ..Outcome::of(vec![put(device)]) })
+}
+
+/// What an authenticator app reads: the name of the device at its account, and the secret, as AWS writes them.
+fn enrolment(device: &MfaDevice, seed: &str) -> String {
+    let name = device.serial.rsplit('/').next().unwrap_or_default();
+    format!("otpauth://totp/{name}@{}?secret={seed}", device.account)
 }
 
 fn enable(request: &Request<'_>, state: &Snapshot) -> Answer {

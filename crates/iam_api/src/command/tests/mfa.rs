@@ -1,5 +1,8 @@
 //! MFA devices: whose they are, and which codes count.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use super::parameters::{CODES, PHONE, SPARE, peopled};
 use super::*;
 
@@ -54,4 +57,17 @@ fn a_device_is_one_users_and_shows_it() {
     let other = Caller { account: "111122223333".parse().unwrap(), ..caller("boss") };
     let error = run_as(&other, &state, &format!("DeleteVirtualMFADevice&SerialNumber={PHONE}")).unwrap_err();
     assert_eq!(error.code, "NoSuchEntity", "a device of another account");
+}
+
+/// An authenticator app that reads the picture gets the secret that is in the answer too.
+#[test]
+fn the_picture_shows_the_secret() {
+    let (_, answer) = run(&peopled(), "CreateVirtualMFADevice&VirtualMFADeviceName=phone&Path=/a/").unwrap();
+    let decoded = |element: &str| {
+        let text = answer.split(element).nth(1).unwrap().trim_start_matches('>').trim_end_matches("</");
+        STANDARD.decode(text).unwrap()
+    };
+    let seed = String::from_utf8(decoded("Base32StringSeed")).unwrap();
+    let shown = crate::qr_code::tests::text_of(&decoded("QRCodePNG"));
+    assert_eq!(shown, format!("otpauth://totp/phone@000000000000?secret={seed}"));
 }
