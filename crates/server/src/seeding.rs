@@ -66,7 +66,7 @@ mod tests {
         let file = directory.path().join("iam.json");
         std::fs::write(&file, CONFIG).unwrap();
         let iam = Configuration::read_silently(None, Some(&file), &[]).unwrap().iam;
-        let filer = Arc::new(FaultyFiler::new(Arc::new(EmbeddedFiler::open(&directory.path().join("data")).unwrap())));
+        let filer = Arc::new(FaultyFiler::new(Arc::new(EmbeddedFiler::open(directory.path().join("data")).unwrap())));
         filer.set(Call::Transact, fault);
         let store = FilerStore::new(Arc::clone(&filer) as Arc<dyn Filer>, Layout::new(&iam, "/buckets"));
         let mends = async {
