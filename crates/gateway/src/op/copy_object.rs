@@ -26,7 +26,8 @@ impl Run for CopyObject {
         let writer = call.writer_of_new(&input.object)?;
         require_supported(&input.object)?;
         let onto_itself = input.target.bucket == input.source.bucket && input.target.key == input.source.key;
-        if onto_itself && !changes_something(&input) {
+        // A source with a version id restores that version, so it needs no other change.
+        if onto_itself && input.source.version_id.is_none() && !changes_something(&input) {
             return Err(S3Error::with_message(
                 S3ErrorCode::InvalidRequest,
                 "This copy request is illegal because it is trying to copy an object to itself without changing the object's \

@@ -152,6 +152,7 @@ async fn what_is_no_source() {
         // A copy onto itself must change something other than tags.
         (itself, "plain/source", &[], "400 InvalidRequest"),
         (itself, "plain/source", &[("x-amz-tagging-directive", "REPLACE")], "400 InvalidRequest"),
+        (itself, "plain/source?versionId=null", &[], "200 "),
         (itself, "plain/source", &[("x-amz-website-redirect-location", "/x")], "200 "),
         (itself, "plain/source", &[("x-amz-metadata-directive", "REPLACE")], "200 "),
         (&part, "plain/absent", &[], "404 NoSuchKey"),
