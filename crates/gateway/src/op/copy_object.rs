@@ -25,6 +25,7 @@ impl Run for CopyObject {
         let input = permit.into_operation();
         let writer = call.writer_of_new(&input.object)?;
         require_supported(&input.object)?;
+        let lock = call.new_lock(&input.target, &input.object.lock)?;
         let onto_itself = input.target.bucket == input.source.bucket && input.target.key == input.source.key;
         // A source with a version id restores that version, so it needs no other change.
         if onto_itself && input.source.version_id.is_none() && !changes_something(&input) {
@@ -44,10 +45,12 @@ impl Run for CopyObject {
         // A version has data of its own, because it outlives the one that it is copied from.
         let shares_data = onto_itself && !writer.objects.keeps_versions_of(&input.target.key);
         let in_place = shares_data && keeps_checksum(&source, &input) && object::has_own_etag(&source);
+        let mut description = description(&input, &source);
+        description.set_lock(&lock);
         let (entry, version_id) = if in_place {
-            (describe_anew(&writer, &input, &source).await?, None)
+            (describe_anew(&writer, &input, &source, description).await?, None)
         } else {
-            copy_bytes(call, &writer, &input, &source).await?
+            copy_bytes(call, &writer, &input, &source, description).await?
         };
         let mut response = answer::document(result(&entry).to_xml())?;
         set_versions(call, &input.source, &source, version_id, response.headers_mut());
@@ -117,8 +120,13 @@ fn description(input: &CopyObject, source: &Entry) -> Description {
     copy
 }
 
-async fn describe_anew(writer: &Writer<'_>, input: &CopyObject, source: &Entry) -> Result<Entry, S3Error> {
-    let entry = writer.stamp.described_anew(source, description(input, source));
+async fn describe_anew(
+    writer: &Writer<'_>,
+    input: &CopyObject,
+    source: &Entry,
+    description: Description,
+) -> Result<Entry, S3Error> {
+    let entry = writer.stamp.described_anew(source, description);
     match writer.replace(&input.target.key, source, entry.clone()).await {
         Ok(()) => Ok(entry),
         Err(BucketError::Filer(FilerError::PreconditionFailed)) if input.condition == WriteCondition::Always => {
@@ -133,9 +141,8 @@ async fn copy_bytes(
     writer: &Writer<'_>,
     input: &CopyObject,
     source: &Entry,
+    description: Description,
 ) -> Result<(Entry, Option<String>), S3Error> {
-    let mut description = description(input, source);
-    description.set_lock(&call.new_lock(&input.target, &input.object.lock)?);
     let size = source.content_bytes();
     let entry = if input.target.key.is_directory_marker() {
         Call::check_marker_bytes(size)?;

@@ -337,6 +337,7 @@ async fn what_a_lock_on_a_new_object_must_say() {
     let (mode, until) = (("x-amz-object-lock-mode", "GOVERNANCE"), ("x-amz-object-lock-retain-until-date", FUTURE));
     let past = ("x-amz-object-lock-retain-until-date", "2001-01-01T00:00:00Z");
     let hold = ("x-amz-object-lock-legal-hold", "ON");
+    let (source, replace) = (("x-amz-copy-source", "plain/k"), ("x-amz-metadata-directive", "REPLACE"));
     world
         .check(&[
             ("admin", "PUT /lock1x/k", &[mode, until], "x", "200 "),
@@ -348,6 +349,10 @@ async fn what_a_lock_on_a_new_object_must_say() {
             ("admin", "PUT /lock1x/d/", &[hold], "", "501 NotImplemented"),
             ("admin", "PUT /plain/k", &[mode, until], "x", "400 InvalidRequest"),
             ("admin", "POST /lock1x/m?uploads", &[mode, past], "", "400 InvalidArgument"),
+            // A copy onto itself does not ignore the lock that it asks for.
+            ("admin", "PUT /plain/k", &[], "x", "200 "),
+            ("admin", "PUT /plain/k", &[source, replace, hold], "", "400 InvalidRequest"),
+            ("admin", "PUT /plain/k", &[source, replace], "", "200 "),
         ])
         .await;
     let upload = world.send_as("admin", "POST /lock1x/m?uploads", &[mode, until], "").await.element("UploadId");
