@@ -75,8 +75,6 @@ impl Run for CreateBucket {
             exists_already(call, existing)?;
             return made(&input.bucket);
         }
-        refuse_reserved(&input.bucket)?;
-        call.new_bucket_acl(input)?;
         let behind = call.make_bucket(&permit).await?;
         let mut response = made(&input.bucket)?;
         if !behind.is_empty() {
@@ -170,9 +168,11 @@ impl Call<'_> {
     }
 
     /// Writes the entry of a new bucket and waits until every gateway knows it. Returns the gateways that may not.
+    /// Refuses reserved names.
     pub async fn make_bucket(&self, permit: &Permit<CreateBucket>) -> Result<Vec<String>, S3Error> {
         let input = permit.operation();
         let CreateBucket { bucket, configuration, .. } = input;
+        refuse_reserved(bucket)?;
         let life = BucketLife::new(rand::random());
         let tags = configuration.tags.iter().map(|(key, value)| (key.into(), value.into())).collect();
         let settings = &self.gateway.settings.new_buckets;

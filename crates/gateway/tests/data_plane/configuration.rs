@@ -517,10 +517,11 @@ async fn missing_buckets() {
             ("admin", "PUT /copied/k", &[copy], "", "200 "),
             ("admin", "POST /begun/k?uploads", &[], "", "200 "),
             ("admin", "PUT /part/k?uploadId=u&partNumber=1", &[], "", "404 NoSuchBucket"),
+            ("admin", "PUT /sthree-a/k", &[], "x", "400 InvalidBucketName"),
         ])
         .await;
     let names = world.ask_admin("GET /").await.elements("Name");
-    for (bucket, is_there) in [("made", true), ("copied", true), ("begun", true), ("part", false)] {
+    for (bucket, is_there) in [("made", true), ("copied", true), ("begun", true), ("part", false), ("sthree-a", false)] {
         assert_eq!(names.iter().any(|name| name == bucket), is_there, "{bucket}");
     }
 }
