@@ -29,7 +29,7 @@ impl Run for ListBuckets {
         let input = permit.into_operation();
         let prefix = input.prefix.as_deref().unwrap_or("");
         let after = input.continuation_token.as_deref().unwrap_or("");
-        let region = call.gateway.settings.region.as_str();
+        let region = call.gateway.settings.region_name();
         let other_region = input.bucket_region.as_deref().is_some_and(|wanted| wanted != region);
         let paged = input.max_buckets.is_some();
         let most = input.max_buckets.map_or(usize::MAX, |most| most as usize);
@@ -46,7 +46,7 @@ impl Run for ListBuckets {
             .map(|bucket| BucketSummary {
                 name: bucket.name.to_string(),
                 creation_date: bucket.created_s,
-                region: (paged && !region.is_empty()).then(|| region.to_owned()),
+                region: paged.then(|| region.to_owned()),
             })
             .collect();
         let is_truncated = buckets.len() > most;

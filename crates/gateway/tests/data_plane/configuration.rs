@@ -500,6 +500,17 @@ async fn new_buckets() {
     world.check(&[("nobody", "GET /", &[], "", "403 AccessDenied"), ("", "GET /", &[], "", "403 AccessDenied")]).await;
 }
 
+/// With `-region=any`, lists name the same region as every other answer.
+#[tokio::test]
+async fn lists_of_buckets_of_any_region() {
+    let settings = gateway::Settings { region: String::new(), ..crate::support::settings() };
+    let world = World::with_users_and(settings).await;
+    let list = |region: &str| format!("GET /?prefix=plain&max-buckets=1&bucket-region={region}");
+    let page = world.ask_admin(&list("us-east-1")).await;
+    assert_eq!((page.element("Name"), page.element("BucketRegion")), ("plain".into(), "us-east-1".into()));
+    assert_eq!(world.ask_admin(&list("eu-west-1")).await.element("Name"), "");
+}
+
 /// `-autoCreateBucket`: a write makes the bucket if its caller may, and nothing else does.
 #[tokio::test]
 async fn missing_buckets() {
