@@ -95,6 +95,11 @@ impl ObjectBody {
         self.place = Some(place);
     }
 
+    /// Computes a checksum if the request asks for none. Call this before the body is read.
+    pub fn compute_checksum(&mut self, algorithm: sigv4::checksum::ChecksumAlgorithm) {
+        self.hasher.get_or_insert_with(|| Box::new(Hasher::new(algorithm)));
+    }
+
     /// Makes a body with fewer bytes `EntityTooSmall`.
     pub fn require_at_least(&mut self, bytes: u64) {
         self.least_bytes = bytes;

@@ -532,7 +532,8 @@ async fn missing_buckets() {
         ])
         .await;
     let names = world.ask_admin("GET /").await.elements("Name");
-    for (bucket, is_there) in [("made", true), ("copied", true), ("begun", true), ("part", false), ("sthree-a", false)] {
+    for (bucket, is_there) in [("made", true), ("copied", true), ("begun", true), ("part", false), ("sthree-a", false)]
+    {
         assert_eq!(names.iter().any(|name| name == bucket), is_there, "{bucket}");
     }
 }

@@ -154,7 +154,7 @@ async fn lists_of_parts_that_do_not_fit() {
         (vec![&small, &last], vec![], "400 EntityTooSmall"),
         (vec![], vec![], "400 MalformedXML"),
         (vec![&last], vec![("x-amz-mp-object-size", "5")], "400 InvalidRequest"),
-        (vec![&last], vec![("x-amz-checksum-crc32", "AAAAAA==")], "400 BadDigest"),
+        (vec![&last], vec![("x-amz-checksum-crc32", "AAAAAA==")], "400 InvalidRequest"),
         (vec![&last], vec![("if-match", "*")], "404 NoSuchKey"),
         (vec![&last], vec![("if-none-match", "*"), ("x-amz-mp-object-size", "4")], "200 "),
     ] {
@@ -232,6 +232,8 @@ async fn checksums_of_parts_are_combined() {
         let sent = if algorithm == "CRC32" { vec![("x-amz-checksum-crc32", of_x)] } else { vec![] };
         let part = upload.part(1, &sent, b"x".to_vec()).await;
         assert_eq!(part.outcome(), "200 ", "{algorithm}: {}", part.text());
+        let of_part = format!("x-amz-checksum-{}", algorithm.to_ascii_lowercase());
+        assert!(part.headers.contains_key(of_part.as_str()), "{algorithm}: it is known when the upload is completed");
         let part = line(1, part.header("etag"));
         let reply = upload.complete(&[], &[&part]).await;
         assert_eq!(
@@ -263,6 +265,23 @@ async fn checksums_of_parts_are_combined() {
         "400 InvalidRequest"
     );
     assert_eq!(upload.complete(&[("x-amz-checksum-crc32", of_x)], &[&part]).await.outcome(), "200 ");
+}
+
+/// Parts keep the checksum that they come with, also if the upload was created without one.
+#[tokio::test]
+async fn a_checksum_that_all_parts_have_is_combined() {
+    let world = World::start().await;
+    let (of_x, of_xx) = ("jNwWgw==", "+OEYDw==");
+    let upload = Upload::begin(&world, "/plain/sum", &[]).await;
+    let [with, without] = [&[("x-amz-checksum-crc32", of_x)][..], &[]];
+    for (headers, promised, want) in
+        [(without, of_x, "400 InvalidRequest"), (with, of_xx, "400 BadDigest"), (with, of_x, "200 ")]
+    {
+        let part = upload.part(1, headers, b"x".to_vec()).await;
+        let part = line(1, part.header("etag"));
+        let reply = upload.complete(&[("x-amz-checksum-crc32", promised)], &[&part]).await;
+        assert_eq!(reply.outcome(), want, "{headers:?}: {}", reply.text());
+    }
 }
 
 #[tokio::test]

@@ -167,6 +167,9 @@ async fn checksum(
     if promised.is_some_and(|promised| promised.algorithm != algorithm) {
         return Err(invalid("The checksum does not have the algorithm with which the upload was created"));
     }
+    if upload.checksum().is_none() && !parts.iter().all(|part| has_checksum(part, algorithm)) {
+        return Err(unexpected_checksum(algorithm));
+    }
     let mut of_parts = Vec::with_capacity(parts.len());
     for (part, boundary) in parts.iter().zip(boundaries) {
         let checksum = part_checksum(call, part, algorithm).await?;
@@ -188,7 +191,22 @@ fn stored(combined: &MultipartChecksum) -> StoredChecksum {
     StoredChecksum { algorithm, value, kind: Some(combined.kind) }
 }
 
-/// The checksum stored with a part, or that of its bytes if none was stored.
+/// The error for a checksum that the upload was created without. To compute it, all parts would have to be read, as often as a client
+/// asks.
+fn unexpected_checksum(algorithm: s3::ChecksumAlgorithm) -> S3Error {
+    let name = algorithm.as_str().to_ascii_lowercase();
+    let message = format!(
+        "Checksum Type mismatch occurred, expected checksum Type: null, actual checksum Type: {name}. Create the upload with \
+         x-amz-checksum-algorithm, or send this checksum with each part."
+    );
+    S3Error::with_message(S3ErrorCode::InvalidRequest, message)
+}
+
+fn has_checksum(part: &Entry, algorithm: s3::ChecksumAlgorithm) -> bool {
+    object::checksum(part).is_some_and(|(stored, _)| stored == algorithm)
+}
+
+/// The checksum stored with a part. SeaweedFS may have stored none: then it is that of the part's bytes.
 async fn part_checksum(
     call: &Call<'_>,
     part: &Entry,

@@ -14,12 +14,16 @@ use crate::op::{Call, Run};
 
 /// Stores one part of an upload. An earlier part with the same number is replaced when the upload is completed.
 impl Run for UploadPart {
-    async fn run(call: &Call<'_>, permit: Permit<Self>, body: ObjectBody) -> Answer {
+    async fn run(call: &Call<'_>, permit: Permit<Self>, mut body: ObjectBody) -> Answer {
         let input = permit.into_operation();
         let writer = call.writer()?;
         input.encryption.require_none()?;
         let upload = call.own_upload(&input.target, &input.upload_id).await?;
         check_algorithm(&upload, input.checksums.wanted())?;
+        // Otherwise the part would have to be read again for the checksum of the object.
+        if let Some((algorithm, _)) = upload.checksum() {
+            body.compute_checksum(algorithm);
+        }
         let expected = body.expected_bytes().or(input.length.object_bytes());
         let mime = &upload.entry.attributes().mime;
         let target = writer.target(&input.target.key, Some(mime), expected);
