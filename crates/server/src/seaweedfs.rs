@@ -21,7 +21,7 @@ use crate::workers::{Period, RunEnd, RunsOn, Worker};
 pub struct Cluster {
     /// Its filers.
     pub filers: Vec<FilerAddress>,
-    /// The data centre whose volume servers are preferred; empty for any.
+    /// The data center whose volume servers are preferred; empty for any.
     pub data_center: String,
     /// Whether object data is encrypted on the volume servers.
     pub encrypt_volume_data: bool,
