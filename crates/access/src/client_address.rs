@@ -24,9 +24,9 @@ pub struct ClientAddress {
 /// Computes the client's address from the TCP peer and, if that is a trusted proxy, from the headers that it forwards.
 ///
 /// `X-Forwarded-For` is read from the right: the first address that is not a trusted proxy is the client. At a part
-/// that is not an address, reading stops at the last hop that is certain. `X-Real-IP` counts if there is no
-/// `X-Forwarded-For`. `Forwarded` (RFC 7239) is not read, because a proxy that writes the other headers passes on what
-/// a client says there.
+/// that is not an address, whatever its bytes, reading stops at the last hop that is certain. `X-Real-IP` counts if
+/// there is no `X-Forwarded-For`. `Forwarded` (RFC 7239) is not read, because a proxy that writes the other headers
+/// passes on what a client says there.
 pub fn client_address(
     peer: SocketAddr,
     tls: Option<TlsVersion>,
@@ -37,11 +37,11 @@ pub fn client_address(
     if !is_trusted(peer, trusted) {
         return ClientAddress { ip: peer, secure_transport: tls.is_some(), tls_version: tls };
     }
-    let text = |name| headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-    let hops: Vec<&str> = text("x-forwarded-for").flat_map(|value| value.split(',')).map(str::trim).collect();
+    let parts = |name| headers.get_all(name).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    let hops: Vec<&[u8]> = parts("x-forwarded-for").collect();
     let mut ip = peer;
     if hops.is_empty() {
-        ip = text("x-real-ip").next().and_then(parse_hop).unwrap_or(peer);
+        ip = headers.get("x-real-ip").and_then(|value| parse_hop(value.as_bytes())).unwrap_or(peer);
     }
     for hop in hops.iter().rev() {
         let Some(address) = parse_hop(hop) else { break };
@@ -51,8 +51,8 @@ pub fn client_address(
         }
     }
     // The trusted proxy wrote the last one. Earlier ones may have come with the request.
-    let protocol = text("x-forwarded-proto").flat_map(|value| value.split(',')).last();
-    let forwarded_tls = protocol.map(|protocol| protocol.trim().eq_ignore_ascii_case("https"));
+    let protocol = parts("x-forwarded-proto").last();
+    let forwarded_tls = protocol.map(|protocol| protocol.trim_ascii().eq_ignore_ascii_case(b"https"));
     let tls_version = tls.filter(|_| ip == peer && forwarded_tls.is_none());
     ClientAddress { ip, secure_transport: forwarded_tls.unwrap_or(tls.is_some()), tls_version }
 }
@@ -63,20 +63,23 @@ pub(crate) fn is_trusted(address: IpAddr, trusted: &[Network]) -> bool {
 }
 
 /// An address as proxies write it: with or without a port, IPv6 with or without brackets.
-fn parse_hop(text: &str) -> Option<IpAddr> {
-    let text = text.trim();
+fn parse_hop(bytes: &[u8]) -> Option<IpAddr> {
+    let text = str::from_utf8(bytes).ok()?.trim();
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     parse_address(bare).or_else(|| text.parse::<SocketAddr>().ok().map(|socket| socket.ip().to_canonical()))
 }
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     #[test]
     fn forwarding_headers_count_only_from_trusted_proxies() {
         let trusted: Vec<Network> =
             ["10.0.0.0/8", "::1", "::ffff:192.168.0.0/112"].iter().map(|text| text.parse().unwrap()).collect();
+        // A `\u{80}` is not ASCII, and a proxy passes it on.
         for (peer, forwarded_for, real_ip, want) in [
             ("203.0.113.9:5", "1.2.3.4", "1.2.3.4", "203.0.113.9"),
             ("10.0.0.1:5", "", "", "10.0.0.1"),
@@ -85,6 +88,9 @@ mod tests {
             ("10.0.0.1:5", "9.9.9.9, 1.2.3.4, 10.2.2.2", "", "1.2.3.4"),
             ("10.0.0.1:5", "9.9.9.9, nonsense, 10.2.2.2", "", "10.2.2.2"),
             ("10.0.0.1:5", "10.3.3.3, 10.2.2.2", "", "10.3.3.3"),
+            ("10.0.0.1:5", "\u{80}, 1.2.3.4", "9.9.9.9", "1.2.3.4"),
+            ("10.0.0.1:5", "9.9.9.9, \u{80}, 10.2.2.2", "", "10.2.2.2"),
+            ("10.0.0.1:5", "9.9.9.9, 1.2.3.4\u{80}", "9.9.9.9", "10.0.0.1"),
             ("10.0.0.1:5", "1.2.3.4:8080", "", "1.2.3.4"),
             ("10.0.0.1:5", "[2001:db8::7]", "", "2001:db8::7"),
             ("10.0.0.1:5", "", "1.2.3.4", "1.2.3.4"),
@@ -96,7 +102,7 @@ mod tests {
             let mut headers = HeaderMap::new();
             for (name, value) in [("x-forwarded-for", forwarded_for), ("x-real-ip", real_ip)] {
                 if !value.is_empty() {
-                    headers.insert(name, value.parse().unwrap());
+                    headers.insert(name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
                 }
             }
             let address = client_address(peer.parse().unwrap(), None, &headers, &trusted);
@@ -116,8 +122,11 @@ mod tests {
             ("10.0.0.1:5", Some(TlsVersion::V1_3), &[("x-forwarded-proto", "http")], false, None),
             ("10.0.0.1:5", Some(TlsVersion::V1_3), &[("x-forwarded-for", "1.2.3.4")], true, None),
             ("10.0.0.1:5", None, &[("x-forwarded-proto", "https")], true, None),
+            ("10.0.0.1:5", None, &[("x-forwarded-proto", "http\u{80}, https")], true, None),
+            ("10.0.0.1:5", None, &[("x-forwarded-proto", "https, \u{80}")], false, None),
         ] {
-            let headers = forwarded.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+            let value = |value: &str| HeaderValue::from_bytes(value.as_bytes()).unwrap();
+            let headers = forwarded.iter().map(|(name, text)| (name.parse().unwrap(), value(text)));
             let headers: HeaderMap = headers.collect();
             let found = client_address(peer.parse().unwrap(), tls, &headers, &trusted);
             let version = found.tls_version.map(TlsVersion::as_str);
