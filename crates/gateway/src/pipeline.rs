@@ -13,7 +13,6 @@ use futures_util::FutureExt;
 use http::header::{self, HeaderValue};
 use http::request::Parts;
 use http::{Request, Response, Version};
-use http_body::Body as _;
 use hyper::body::Incoming;
 use iam::{Caller, Snapshot};
 use jiff::Timestamp;
@@ -33,7 +32,7 @@ use crate::keep_alive::{self, EarlyResponse, Work};
 use crate::limits::user_of;
 use crate::metrics::Metrics;
 use crate::op::{self, Answer, Call, DecidedObjects, Denied};
-use crate::rate_limits::Limited;
+use crate::rate_limits::{Limited, RequestCharges};
 use crate::request_facts::{RequestFacts, target_of};
 use crate::request_scope::RequestScope;
 use crate::respond;
@@ -112,7 +111,8 @@ impl Gateway {
     ) -> Response<ResponseBody> {
         let (started, time) = (Instant::now(), Timestamp::now());
         let waits = head.headers.contains_key(header::EXPECT);
-        let (incoming, continued) = source(incoming, waits);
+        let charges = RequestCharges::new(self.rate_limits.load_full());
+        let (incoming, continued) = source(incoming, waits, charges.meter().clone());
         let target = self.settings.addressing.target(&head, connection.peer, connection.tls);
         let website = target.as_ref().ok().and_then(|target| self.website_of(target));
         // At the host of a bucket every path is a key.
@@ -123,7 +123,7 @@ impl Gateway {
         let _counted = InFlight::enter(&self.metrics);
         let client = target.as_ref().map_or(connection.peer.ip(), |target| target.client.ip);
         let arrived = Arrived { head: &head, connection, client, time, started };
-        let mut audited = Audited::new(self, arrived, RequestFacts::new(self, early));
+        let mut audited = Audited::new(self, arrived, RequestFacts::new(self, early, charges));
         let may_run = audited.may_run();
         let facts = &mut audited.facts;
         let may_run = may_run.and_then(|()| self.limited(facts.limits.enter_address(client)));
@@ -150,13 +150,13 @@ impl Gateway {
             self.metrics.unauthenticated(refused.code);
         }
         facts.audit_signature(&self.signature_limit, client);
-        let mut response = respond::respond(self, &head, answer, facts);
+        let response = respond::respond(self, &head, answer, facts);
+        let mut response = response.map(|body| body.metered(facts.limits.meter()));
         if waits && head.version < Version::HTTP_2 && !continued.load(Ordering::Relaxed) {
             // The client was never told to send its body, so whatever comes next on this connection could be mistaken
             // for it.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        facts.limits.charge_bytes(bytes_of(&head, &response));
         self.metrics.answered(facts.operation, response.status().as_u16(), started.elapsed());
         audited.answered(response).await
     }
@@ -499,16 +499,6 @@ fn is_too_large(head: &Parts) -> bool {
     let target = head.uri.path().len() + head.uri.query().map_or(0, str::len);
     let headers = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len());
     target + headers.sum::<usize>() > HEAD_BYTES_MAX as usize
-}
-
-/// The bytes of the bodies of a request and its answer, as they announce them; none if it was refused.
-fn bytes_of(head: &Parts, response: &Response<ResponseBody>) -> u64 {
-    if !response.status().is_success() {
-        return 0;
-    }
-    let sent = response.body().size_hint().exact().unwrap_or_default();
-    let length = head.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    length.unwrap_or(0_u64).saturating_add(sent)
 }
 
 /// A caller with a permission on another account's bucket may use it, but may not pass it on or lock the owner out.

@@ -1,12 +1,15 @@
 //! Limits of requests and bytes per second, by token buckets: for each access key, user, bucket and client address. Each gateway counts
 //! for itself.
 
+mod byte_meter;
+
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+pub(crate) use byte_meter::ByteMeter;
 use s3::{S3Error, S3ErrorCode};
 
 /// How many names of one kind are counted at a time. Beyond that, those that have not asked for the longest time are forgotten, which
@@ -62,7 +65,7 @@ type KindOf = fn(&RateLimits) -> &Kind;
 #[derive(Debug)]
 pub(crate) struct RequestCharges {
     limits: Arc<RateLimits>,
-    charged: Vec<(KindOf, u64)>,
+    meter: ByteMeter,
 }
 
 /// A request is beyond a limit.
@@ -138,16 +141,21 @@ impl RateLimits {
 
 impl RequestCharges {
     pub(crate) fn new(limits: Arc<RateLimits>) -> Self {
-        Self { limits, charged: Vec::new() }
+        Self { meter: ByteMeter::new(&limits), limits }
+    }
+
+    /// Counts the bytes of the bodies.
+    pub(crate) fn meter(&self) -> &ByteMeter {
+        &self.meter
     }
 
     /// Counts a request of a client, before anything about it is verified.
-    pub(crate) fn enter_address(&mut self, address: IpAddr) -> Result<(), Limited> {
+    pub(crate) fn enter_address(&self, address: IpAddr) -> Result<(), Limited> {
         self.enter(|limits| &limits.address, &network_of(address))
     }
 
     /// Counts a request of a caller whose signature is right.
-    pub(crate) fn enter_caller(&mut self, key: Option<&str>, user: &str) -> Result<(), Limited> {
+    pub(crate) fn enter_caller(&self, key: Option<&str>, user: &str) -> Result<(), Limited> {
         if let Some(key) = key {
             self.enter(|limits| &limits.key, key)?;
         }
@@ -155,35 +163,25 @@ impl RequestCharges {
     }
 
     /// Counts a request for a bucket that is allowed.
-    pub(crate) fn enter_bucket(&mut self, bucket: &str) -> Result<(), Limited> {
+    pub(crate) fn enter_bucket(&self, bucket: &str) -> Result<(), Limited> {
         self.enter(|limits| &limits.bucket, bucket)
     }
 
-    fn enter(&mut self, kind_of: KindOf, name: &(impl Hash + ?Sized)) -> Result<(), Limited> {
-        let Self { limits, charged } = self;
-        let kind = kind_of(limits);
+    fn enter(&self, kind_of: KindOf, name: &(impl Hash + ?Sized)) -> Result<(), Limited> {
+        let kind = kind_of(&self.limits);
         if kind.requests.is_none() && kind.bytes.is_none() {
             return Ok(());
         }
         let (name, now) = (kind.hasher.hash_one(name), Instant::now());
         let [requests, bytes] = kind.labels;
         if let Some(buckets) = &kind.bytes {
-            // The bytes of a request are known only at its end, so a caller in debt has to wait.
+            // How many bytes will move is not known yet, so a caller in debt has to wait.
             let room = buckets.take(name, 0.0, now);
             room.map_err(|wait_s| Limited { limit: bytes, what: "bytes", wait_s })?;
-            charged.push((kind_of, name));
+            self.meter.charge(kind_of, name);
         }
         let Some(buckets) = &kind.requests else { return Ok(()) };
         buckets.take(name, 1.0, now).map_err(|wait_s| Limited { limit: requests, what: "requests", wait_s })
-    }
-
-    /// Charges the bytes of the request. A limit may go into debt.
-    pub(crate) fn charge_bytes(&self, bytes: u64) {
-        for (kind_of, name) in &self.charged {
-            if let Some(buckets) = &kind_of(&self.limits).bytes {
-                buckets.owe(*name, bytes as f64, Instant::now());
-            }
-        }
     }
 }
 
@@ -249,9 +247,9 @@ mod tests {
         let address = Limit { requests: None, bytes: Some(rate) };
         let limits = Arc::new(RateLimits::new(&Rates { address, ..Rates::default() }));
         let one = [10, 0, 0, 1].into();
-        let mut first = request(&limits);
+        let first = request(&limits);
         first.enter_address(one).unwrap();
-        first.charge_bytes(1_000_000);
+        first.meter().count(1_000_000);
         let limited = request(&limits).enter_address(one).unwrap_err();
         assert!(limited.limit == "address_bytes" && limited.wait_s > 9000.0, "{limited:?}");
         let error = S3Error::from(limited);
@@ -262,6 +260,22 @@ mod tests {
         let name = kind.hasher.hash_one(IpAddr::from([10, 0, 0, 1]));
         let take = |after_s| kind.bytes.as_ref().unwrap().take(name, 0.0, now + Duration::from_secs(after_s));
         assert!(take(9_000).is_err() && take(10_001).is_ok());
+    }
+
+    #[test]
+    fn a_name_pays_once_for_the_bytes_before_and_after_it_was_known() {
+        let bytes = |burst| Limit { requests: None, bytes: Some(Rate { per_second: 0.001, burst }) };
+        for (burst, want) in [(301.0, true), (299.0, false)] {
+            let limits = Arc::new(RateLimits::new(&Rates { bucket: bytes(burst), ..Rates::default() }));
+            let first = request(&limits);
+            first.meter().count(100);
+            first.enter_bucket("b").unwrap();
+            first.meter().count(100);
+            first.enter_bucket("b").unwrap();
+            first.meter().count(100);
+            assert_eq!(request(&limits).enter_bucket("b").is_ok(), want, "{burst}");
+            request(&limits).enter_bucket("other").unwrap();
+        }
     }
 
     #[test]
@@ -284,7 +298,7 @@ mod tests {
         let header = error.headers.first().map(|(name, value)| (*name, value.as_str()));
         assert_eq!((error.code, header), (S3ErrorCode::SlowDown, Some(("retry-after", "10"))));
         request(&limits).enter_caller(Some("AKB"), "arn").unwrap();
-        let mut none = request(&Arc::default());
+        let none = request(&Arc::default());
         for _ in 0..1000 {
             none.enter_caller(Some("AKA"), "arn").unwrap();
             none.enter_bucket("b").unwrap();

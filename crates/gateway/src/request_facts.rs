@@ -45,7 +45,7 @@ pub(crate) struct RequestFacts {
 }
 
 impl RequestFacts {
-    pub(crate) fn new(gateway: &Gateway, early: Option<Arc<EarlyResponse>>) -> Self {
+    pub(crate) fn new(gateway: &Gateway, early: Option<Arc<EarlyResponse>>, limits: RequestCharges) -> Self {
         let decisions = Decisions::new(Arc::clone(&gateway.metrics), gateway.auditor.takes_all());
         Self {
             request_id: request_id(),
@@ -61,7 +61,7 @@ impl RequestFacts {
             revision: 0,
             unauthenticated: None,
             early,
-            limits: RequestCharges::new(gateway.rate_limits.load_full()),
+            limits,
         }
     }
 

@@ -3,5 +3,6 @@
 mod request;
 mod response;
 
-pub use request::{ExpectedBody, ObjectBody, Source, check_md5, source};
+pub(crate) use request::source;
+pub use request::{ExpectedBody, ObjectBody, Source, check_md5};
 pub use response::ResponseBody;

@@ -18,6 +18,7 @@ use sigv4::{BodyCheck, ChunkedDecoder, SigError};
 
 use crate::errors::{self, from_signature};
 use crate::limits::UploadSlot;
+use crate::rate_limits::ByteMeter;
 
 /// Raw bytes as they arrive.
 pub type Source = Pin<Box<dyn Stream<Item = Result<Bytes, S3Error>> + Send>>;
@@ -246,12 +247,12 @@ impl ObjectBody {
 /// is incomplete.
 ///
 /// `waits` means that the client sends nothing before it is told to (`Expect: 100-continue`). That happens when the
-/// body is first read.
-pub fn source(incoming: Incoming, waits: bool) -> (Source, Arc<AtomicBool>) {
+/// body is first read. The meter counts what is read, even if nobody needs it.
+pub(crate) fn source(incoming: Incoming, waits: bool, meter: ByteMeter) -> (Source, Arc<AtomicBool>) {
     let continued = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&continued);
     let is_empty = incoming.is_end_stream();
-    let remains = Remains { body: Some(incoming), is_coming: !waits };
+    let remains = Remains { body: Some(incoming), is_coming: !waits, meter };
     let pieces = futures_util::stream::unfold(remains, move |mut remains| {
         remains.is_coming = true;
         asked.store(!is_empty, Ordering::Relaxed);
@@ -262,7 +263,11 @@ pub fn source(incoming: Incoming, waits: bool) -> (Source, Arc<AtomicBool>) {
                     drop(remains.body.take());
                     return None;
                 }
-                Some(Ok(frame)) => Ok(frame.into_data().unwrap_or_default()),
+                Some(Ok(frame)) => {
+                    let data = frame.into_data().unwrap_or_default();
+                    remains.meter.count(data.len() as u64);
+                    Ok(data)
+                }
                 Some(Err(_)) => {
                     drop(remains.body.take());
                     Err(from_signature(SigError::IncompleteBody("the connection ended before the end of the body")))
@@ -282,16 +287,20 @@ const DRAIN_BYTES: usize = 16 << 20;
 struct Remains {
     body: Option<Incoming>,
     is_coming: bool,
+    meter: ByteMeter,
 }
 
 impl Drop for Remains {
     fn drop(&mut self) {
         let Some(mut body) = self.body.take().filter(|body| self.is_coming && !body.is_end_stream()) else { return };
+        let meter = self.meter.clone();
         tokio::spawn(async move {
             let mut read = 0;
             let drain = async {
                 while let Some(Ok(frame)) = body.frame().await {
-                    read += frame.data_ref().map_or(0, Bytes::len);
+                    let bytes = frame.data_ref().map_or(0, Bytes::len);
+                    meter.count(bytes as u64);
+                    read += bytes;
                     if read > DRAIN_BYTES {
                         return;
                     }

@@ -5,9 +5,11 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use filer::{BytesOut, FilerError};
+use futures_util::TryStreamExt;
 use http_body::{Body, Frame, SizeHint};
 
 use crate::keep_alive::Unfinished;
+use crate::rate_limits::ByteMeter;
 
 /// Nothing, a text, or the bytes of an object.
 pub enum ResponseBody {
@@ -30,6 +32,22 @@ impl ResponseBody {
     /// A body made of any bytes.
     pub fn full(bytes: impl Into<Bytes>) -> Self {
         Self::Full(bytes.into())
+    }
+
+    /// The same body, whose bytes are counted: those of an object as they are sent.
+    pub(crate) fn metered(self, meter: &ByteMeter) -> Self {
+        match self {
+            Self::Stream { bytes, left } if meter.is_on() => {
+                let meter = meter.clone();
+                let bytes = bytes.inspect_ok(move |piece| meter.count(piece.len() as u64));
+                Self::Stream { bytes: Box::pin(bytes), left }
+            }
+            Self::Full(bytes) => {
+                meter.count(bytes.len() as u64);
+                Self::Full(bytes)
+            }
+            body => body,
+        }
     }
 }
 
