@@ -7,7 +7,8 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 use iam::{Caller, CallerSession, ClientCertificate};
-use iam_api::answer::{self, Service};
+use iam_api::answer;
+pub use iam_api::answer::Service;
 use iam_api::{Params, QueryAction};
 use policy::Context;
 use s3::QueryString;
@@ -96,8 +97,7 @@ impl QueryEndpoint {
 
     /// The XML of an error that was found before the call was known, such as a bad signature. `service` is that of the signature's
     /// scope.
-    pub fn refuse(service: &str, code: &str, status: StatusCode, message: &str, request_id: &str) -> Bytes {
-        let service = if service == "iam" { Service::Iam } else { Service::Sts };
+    pub fn refuse(service: Service, code: &str, status: StatusCode, message: &str, request_id: &str) -> Bytes {
         answer::error(service, code, message, status.as_u16(), request_id).into()
     }
 

@@ -432,7 +432,7 @@ impl Gateway {
         let answer = self.query_authenticated(scope, incoming, facts).await;
         answer.or_else(|error| {
             facts.failed(&error);
-            Ok(respond::query_error(self, scope.head, &error, &facts.request_id))
+            Ok(respond::query_error(self, &scope.form, &error, &facts.request_id))
         })
     }
 

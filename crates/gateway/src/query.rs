@@ -5,13 +5,22 @@ use std::sync::Arc;
 use access::DecisionObserver;
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::request::Parts;
 use http::{Response, StatusCode};
 use iam::{Caller, ClientCertificate};
 use jiff::Timestamp;
 use s3::{QueryString, S3Error, S3ErrorCode};
+use sigv4::{AuthForm, SigError};
 
 use crate::body::ResponseBody;
+
+/// The services of the query API. Their errors differ in the XML namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QueryService {
+    /// IAM.
+    Iam,
+    /// STS.
+    Sts,
+}
 
 /// An authenticated call of the IAM or STS query API.
 pub struct QueryCall {
@@ -49,7 +58,7 @@ pub trait QueryApi: Send + Sync + 'static {
     fn label(&self, action: &str) -> Option<&'static str>;
 
     /// The answer for an error that occurs before the call is known, such as a bad signature.
-    fn refuse(&self, service: &str, code: &str, status: http::StatusCode, message: &str, request_id: &str) -> Bytes;
+    fn refuse(&self, service: QueryService, code: &str, status: StatusCode, message: &str, request_id: &str) -> Bytes;
 }
 
 /// The pages that need no signature.
@@ -69,11 +78,14 @@ pub(crate) fn parameters(query: Option<&str>, body: &[u8]) -> Result<QueryString
     QueryString::parse(Some(&raw))
 }
 
-/// The service for which the request says it is signed; `sts` if it does not say.
-pub(crate) fn claimed_service(head: &Parts) -> String {
-    let authorization = head.headers.get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let iam = authorization.is_some_and(|text| text.contains("/iam/aws4_request"));
-    if iam { "iam".to_owned() } else { "sts".to_owned() }
+impl QueryService {
+    /// The service for which the request says it is signed; STS if it does not say.
+    pub(crate) fn claimed(form: &Result<AuthForm, SigError>) -> Self {
+        match form {
+            Ok(AuthForm::HeaderV4(claim) | AuthForm::PresignedV4(claim)) if claim.scope.service == "iam" => Self::Iam,
+            _ => Self::Sts,
+        }
+    }
 }
 
 /// The query APIs' code for an S3 error.

@@ -4,11 +4,13 @@ use http::header::{self, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, Method, Response, StatusCode, Version};
 use s3::{S3Error, S3ErrorCode};
+use sigv4::{AuthForm, SigError};
 
 use crate::body::ResponseBody;
 use crate::fence::REVISION;
 use crate::gateway::Gateway;
 use crate::op::{self, Answer};
+use crate::query::QueryService;
 use crate::request_facts::RequestFacts;
 
 /// Makes the HTTP answer.
@@ -76,13 +78,12 @@ fn error_response(head: &Parts, error: &S3Error, request_id: &str) -> Response<R
 /// An error that occurs before the IAM or STS call is known, in the form that clients of the API parse.
 pub(crate) fn query_error(
     gateway: &Gateway,
-    head: &Parts,
+    form: &Result<AuthForm, SigError>,
     error: &S3Error,
     request_id: &str,
 ) -> Response<ResponseBody> {
-    let service = crate::query::claimed_service(head);
     let (code, status) = crate::query::query_code(error);
-    let body = gateway.query_api.refuse(&service, code, status, error.message(), request_id);
+    let body = gateway.query_api.refuse(QueryService::claimed(form), code, status, error.message(), request_id);
     let mut response = Response::new(ResponseBody::Full(body));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/xml"));

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use control::endpoint::{Query, QueryEndpoint};
+use control::endpoint::{Query, QueryEndpoint, Service};
 use control::feed::{FloorError, Follower};
 use control::fence::{Lease, ListingCount};
-use gateway::{Enforcement, Fence, QueryApi, QueryCall, ResponseBody};
+use gateway::{Enforcement, Fence, QueryApi, QueryCall, QueryService, ResponseBody};
 use http::{Response, StatusCode};
 use iam::ChangeKind;
 use iam_formats::IamConfig;
@@ -54,7 +54,11 @@ impl QueryApi for ControlPlane {
         QueryEndpoint::label(action)
     }
 
-    fn refuse(&self, service: &str, code: &str, status: StatusCode, message: &str, request_id: &str) -> Bytes {
+    fn refuse(&self, service: QueryService, code: &str, status: StatusCode, message: &str, request_id: &str) -> Bytes {
+        let service = match service {
+            QueryService::Iam => Service::Iam,
+            QueryService::Sts => Service::Sts,
+        };
         QueryEndpoint::refuse(service, code, status, message, request_id)
     }
 }

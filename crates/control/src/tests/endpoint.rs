@@ -6,7 +6,7 @@ use http::{Response, StatusCode};
 use iam_formats::identities;
 
 use super::*;
-use crate::endpoint::{Query, QueryEndpoint, success};
+use crate::endpoint::{Query, QueryEndpoint, Service, success};
 use crate::feed::tests::config;
 use crate::iam_api::QueryAnswer;
 
@@ -134,17 +134,16 @@ fn what_the_store_says_becomes_an_error_of_iam() {
 #[test]
 fn errors_of_signatures() {
     for (service, namespace, status, fault) in [
-        ("iam", "https://iam.amazonaws.com/doc/2010-05-08/", StatusCode::FORBIDDEN, "Sender"),
-        ("sts", "https://sts.amazonaws.com/doc/2011-06-15/", StatusCode::FORBIDDEN, "Sender"),
-        ("s3", "https://sts.amazonaws.com/doc/2011-06-15/", StatusCode::BAD_REQUEST, "Sender"),
-        ("", "https://sts.amazonaws.com/doc/2011-06-15/", StatusCode::SERVICE_UNAVAILABLE, "Receiver"),
+        (Service::Iam, "https://iam.amazonaws.com/doc/2010-05-08/", StatusCode::FORBIDDEN, "Sender"),
+        (Service::Sts, "https://sts.amazonaws.com/doc/2011-06-15/", StatusCode::FORBIDDEN, "Sender"),
+        (Service::Sts, "https://sts.amazonaws.com/doc/2011-06-15/", StatusCode::SERVICE_UNAVAILABLE, "Receiver"),
     ] {
         let body = QueryEndpoint::refuse(service, "Code", status, "a < b", "req-1");
         let want = format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ErrorResponse xmlns=\"{namespace}\"><Error><Type>{fault}</Type>\
              <Code>Code</Code><Message>a &lt; b</Message></Error><RequestId>req-1</RequestId></ErrorResponse>"
         );
-        assert_eq!(std::str::from_utf8(&body).unwrap(), want, "{service}");
+        assert_eq!(std::str::from_utf8(&body).unwrap(), want);
     }
 }
 

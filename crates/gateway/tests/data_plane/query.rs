@@ -72,10 +72,10 @@ async fn calls_that_are_refused() {
             "POST /",
             &b"Action=ListUsers"[..],
             0,
-            ("403 InvalidClientTokenId", "iam"),
+            ("403 InvalidClientTokenId", "Iam"),
         ),
-        ("an unknown key", "unknown", "sts", "POST /", b"Action=ListUsers", 0, ("403 InvalidClientTokenId", "sts")),
-        ("a slow clock", "admin", "iam", "POST /", b"Action=ListUsers", 3600, ("403 SignatureDoesNotMatch", "iam")),
+        ("an unknown key", "unknown", "sts", "POST /", b"Action=ListUsers", 0, ("403 InvalidClientTokenId", "Sts")),
+        ("a slow clock", "admin", "iam", "POST /", b"Action=ListUsers", 3600, ("403 SignatureDoesNotMatch", "Iam")),
         (
             "a parameter twice",
             "admin",
@@ -83,11 +83,11 @@ async fn calls_that_are_refused() {
             "POST /?Action=ListUsers",
             b"Action=DeleteUser",
             0,
-            ("400 InvalidArgument", "iam"),
+            ("400 InvalidArgument", "Iam"),
         ),
-        ("no text", "admin", "iam", "POST /", b"Action=\xff", 0, ("400 InvalidRequest", "iam")),
-        ("broken text", "admin", "iam", "POST /", b"Action=%zz", 0, ("400 InvalidURI", "iam")),
-        ("a large body", "admin", "iam", "POST /", large.as_bytes(), 0, ("400 EntityTooLarge", "iam")),
+        ("no text", "admin", "iam", "POST /", b"Action=\xff", 0, ("400 InvalidRequest", "Iam")),
+        ("broken text", "admin", "iam", "POST /", b"Action=%zz", 0, ("400 InvalidURI", "Iam")),
+        ("a large body", "admin", "iam", "POST /", large.as_bytes(), 0, ("400 EntityTooLarge", "Iam")),
     ] {
         let reply = call(&world, user, service, line, form, late_s).await;
         let row = format!("{what}: {}", reply.text());
@@ -95,12 +95,17 @@ async fn calls_that_are_refused() {
         claims.claim(&row, reply.header("content-type"), "text/xml");
         claims.claim(&row, reply.header("x-amzn-requestid"), reply.header("x-amz-request-id"));
     }
+    let mut stranger = signer("unknown");
+    stranger.service = "iam".to_owned();
+    let presigned = stranger.presign(world.head("GET /?Action=ListUsers", &[]), 60);
+    let reply = world.deliver(presigned, "".into()).await;
+    claims.claim("presigned", (&*reply.outcome(), &*reply.element("Service")), ("403 InvalidClientTokenId", "Iam"));
     let garbled = [("authorization", "AWS4-HMAC-SHA256 nothing")];
     let reply = world.send("POST /", &garbled, "Action=ListUsers").await;
     claims.claim(
         "a garbled header",
         (&*reply.outcome(), &*reply.element("Service")),
-        ("400 IncompleteSignature", "sts"),
+        ("400 IncompleteSignature", "Sts"),
     );
     claims.end();
 }

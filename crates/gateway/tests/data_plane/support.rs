@@ -13,8 +13,8 @@ use bytes::Bytes;
 use filer::{Attributes, EmbeddedFiler, Entry, FeedFilter, FeedItem, Filer, Mutation, Transaction};
 use futures_util::StreamExt;
 use gateway::{
-    Auditor, Gateway, Metrics, QueryApi, QueryCall, RecordWritten, ResponseBody, Settings, StatusPages, UploadLimits,
-    accept,
+    Auditor, Gateway, Metrics, QueryApi, QueryCall, QueryService, RecordWritten, ResponseBody, Settings, StatusPages,
+    UploadLimits, accept,
 };
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -172,9 +172,9 @@ impl QueryApi for Echo {
         (action == "ListUsers").then_some("iam:ListUsers")
     }
 
-    fn refuse(&self, service: &str, code: &str, _: StatusCode, message: &str, _: &str) -> Bytes {
+    fn refuse(&self, service: QueryService, code: &str, _: StatusCode, message: &str, _: &str) -> Bytes {
         let error =
-            format!("<Error><Code>{code}</Code><Service>{service}</Service><Message>{message}</Message></Error>");
+            format!("<Error><Code>{code}</Code><Service>{service:?}</Service><Message>{message}</Message></Error>");
         Bytes::from(error)
     }
 }
