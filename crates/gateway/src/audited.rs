@@ -95,7 +95,7 @@ impl<'a> Audited<'a> {
             parameters: facts.parameters.take().unwrap_or_else(|| parameters(facts.query.take(), head.uri.query())),
             decisions,
             objects,
-            revision: facts.revision,
+            revision: facts.snapshot.as_ref().map_or(0, |snapshot| snapshot.revision()),
             request,
             status,
             error: facts.error.take(),

@@ -238,7 +238,7 @@ impl Gateway {
         let form = sigv4::auth_form(head);
         facts.signature = Some(audited::signature(&form));
         let snapshot = self.state_for(head, &form, now).await?;
-        facts.revision = snapshot.revision();
+        facts.snapshot = Some(Arc::clone(&snapshot));
         Ok(RequestScope { head, form, target, snapshot, now })
     }
 

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use access::{AuditedCaller, AuditedError, AuditedSignature, AuditedTarget, UnverifiedRequest, shortened};
+use iam::Snapshot;
 use ids::BucketName;
 use s3::{Operation, QueryString, Routing, S3Error};
 use sigv4::AuthForm;
@@ -34,8 +35,8 @@ pub(crate) struct RequestFacts {
     pub(crate) error: Option<AuditedError>,
     /// The decisions about what the request needs, as they are made.
     pub(crate) decisions: Arc<Decisions>,
-    /// The revision of the IAM state that they are made by; 0 until it was loaded.
-    pub(crate) revision: u64,
+    /// The state that they are made by; `None` until it was loaded.
+    pub(crate) snapshot: Option<Arc<Snapshot>>,
     /// Whether the signature was refused.
     pub(crate) unauthenticated: Option<Unauthenticated>,
     /// Lets the answer begin before it is known; `None` for requests that take no time.
@@ -58,7 +59,7 @@ impl RequestFacts {
             signature: None,
             error: None,
             decisions: Arc::new(decisions),
-            revision: 0,
+            snapshot: None,
             unauthenticated: None,
             early,
             limits,

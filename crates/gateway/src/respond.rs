@@ -26,7 +26,7 @@ pub(crate) fn respond(gateway: &Gateway, head: &Parts, answer: Answer, facts: &R
     if !facts.caller.arn.is_empty() {
         op::answer::set(headers, HeaderName::from_static(REVISION), &gateway.fence.revision());
     }
-    op::cors::add_headers(gateway, head, facts.bucket.as_ref(), headers);
+    op::cors::add_headers(gateway, head, facts, headers);
     response
 }
 

@@ -5,7 +5,6 @@ use http::header::{self, HeaderName};
 use http::request::Parts;
 use http::{HeaderMap, Response};
 use iam::{Bucket, Snapshot};
-use ids::BucketName;
 use s3::cors::{CorsConfiguration, CorsHeaders, CorsRule};
 use s3::op::CorsPreflight;
 
@@ -13,6 +12,7 @@ use super::Answer;
 use super::answer;
 use crate::body::ResponseBody;
 use crate::gateway::Gateway;
+use crate::request_facts::RequestFacts;
 
 /// Answers a browser that asks before it sends. No one is authenticated, and only CORS rules are revealed.
 pub(crate) fn preflight(gateway: &Gateway, snapshot: &Snapshot, request: &CorsPreflight) -> Answer {
@@ -23,14 +23,16 @@ pub(crate) fn preflight(gateway: &Gateway, snapshot: &Snapshot, request: &CorsPr
     Ok(response)
 }
 
-/// Adds what the rules of the bucket, or of the gateway, say about the origin of an actual request.
-pub(crate) fn add_headers(gateway: &Gateway, head: &Parts, bucket: Option<&BucketName>, headers: &mut HeaderMap) {
+/// Adds what the rules of the bucket, or of the gateway, say about the origin of an actual request. They are those of the state by
+/// which it was decided, or of now if it was refused before.
+pub(crate) fn add_headers(gateway: &Gateway, head: &Parts, facts: &RequestFacts, headers: &mut HeaderMap) {
     let Some(origin) = head.headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok()) else { return };
     if headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN) {
         return;
     }
-    let snapshot = gateway.snapshot.load();
-    let bucket = bucket.zip(snapshot.as_ref()).and_then(|(name, snapshot)| snapshot.bucket(name.as_str()));
+    let snapshot = facts.snapshot.clone().or_else(|| gateway.snapshot.load_full());
+    let bucket = facts.bucket.as_ref().zip(snapshot.as_ref());
+    let bucket = bucket.and_then(|(name, snapshot)| snapshot.bucket(name.as_str()));
     if let Some(found) = rules(gateway, bucket.map(|bucket| &**bucket)).actual(origin, head.method.as_str()) {
         write(headers, &found);
     }

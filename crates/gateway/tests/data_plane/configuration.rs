@@ -351,6 +351,24 @@ async fn preflights(world: &World) {
     claims.end();
 }
 
+/// An answer has the headers of the rules by which its request was decided, even if it changes them.
+#[tokio::test]
+async fn rules_of_the_state_that_decided() {
+    let world = World::with_users().await;
+    let rules = "<CORSConfiguration><CORSRule><AllowedOrigin>https://a.test</AllowedOrigin><AllowedMethod>PUT</AllowedMethod>\
+        <AllowedMethod>DELETE</AllowedMethod></CORSRule></CORSConfiguration>";
+    for (line, body, allow) in [
+        ("PUT /plain?cors", rules, ""),
+        ("PUT /plain?cors", rules, "https://a.test"),
+        ("DELETE /plain?cors", "", "https://a.test"),
+        ("DELETE /plain?cors", "", ""),
+    ] {
+        let reply = world.send_as("admin", line, &[("origin", "https://a.test")], body).await;
+        let got = (reply.status.is_success(), reply.header("access-control-allow-origin"));
+        assert_eq!(got, (true, allow), "{line} {}", reply.text());
+    }
+}
+
 #[tokio::test]
 async fn origins_of_the_gateway() {
     let settings =
