@@ -18,6 +18,8 @@ use crate::gateway::Gateway;
 const FEED_PATIENCE: Duration = Duration::from_secs(5);
 /// The longest it usually takes.
 const FEED_DELAY: Duration = Duration::from_millis(20);
+/// The longest pause between two questions to the filer. The first ones are shorter.
+const QUESTION_PAUSE_MAX: Duration = Duration::from_millis(250);
 
 impl Gateway {
     /// The state by which a request is decided. It checks the lease first, then loads the state once: a lease that runs
@@ -62,7 +64,7 @@ impl Gateway {
         bucket: &BucketName,
         shows: impl Fn(Option<&Bucket>) -> bool + Send + Sync,
     ) -> Result<(), S3Error> {
-        self.applied(bucket.as_str(), shows).await?;
+        self.wait_until_applied(bucket.as_str(), shows).await?;
         change.everywhere().await.map_err(|behind| {
             tracing::warn!(?behind, "a change of a bucket is stored but not enforced everywhere yet");
             let error = S3Error::new(S3ErrorCode::ChangeNotYetEnforced);
@@ -78,7 +80,7 @@ impl Gateway {
         bucket: &BucketName,
         shows: impl Fn(Option<&Bucket>) -> bool + Send + Sync,
     ) -> Result<Vec<String>, S3Error> {
-        self.applied(bucket.as_str(), shows).await?;
+        self.wait_until_applied(bucket.as_str(), shows).await?;
         let behind = change.everywhere().await.err();
         Ok(behind
             .map(|behind| if behind.is_empty() { vec!["this gateway".to_owned()] } else { behind })
@@ -111,9 +113,10 @@ impl Gateway {
     ///
     /// A snapshot may skip a change that another one replaces at once. So after a while this asks the filer what it
     /// holds by now: a snapshot that contains this is past the change.
-    pub(crate) async fn applied(&self, bucket: &str, shows: impl Fn(Option<&Bucket>) -> bool) -> Result<(), S3Error> {
+    async fn wait_until_applied(&self, bucket: &str, shows: impl Fn(Option<&Bucket>) -> bool) -> Result<(), S3Error> {
         let began = tokio::time::Instant::now();
         let mut pause = Duration::from_micros(200);
+        let mut ask_after = FEED_DELAY;
         let mut followed: Vec<Option<u64>> = Vec::new();
         loop {
             if let Some(snapshot) = self.snapshot.load().as_deref() {
@@ -127,8 +130,11 @@ impl Gateway {
                     "The change is stored, but has not come back through the change feed, so it is not in force on this gateway yet.",
                 ));
             }
-            if began.elapsed() > FEED_DELAY {
+            let waited = began.elapsed();
+            if waited >= ask_after {
                 followed.push(self.stored_version(bucket).await?);
+                // While a feed is late, many requests may wait.
+                ask_after = waited + waited.min(QUESTION_PAUSE_MAX);
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_millis(10));

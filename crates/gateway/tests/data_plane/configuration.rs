@@ -1,8 +1,12 @@
 //! Operations on buckets and their configuration.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use bucket::attributes;
 use bucket::metadata::{BucketMetadata, CorsConfiguration, CorsRule, EncryptionConfiguration};
-use filer::{Mutation, Transaction};
+use filer::fault::{Call, FaultyFiler};
+use filer::{EmbeddedFiler, Mutation, Transaction};
 use s3::KnownOperation;
 
 use crate::support::{Claims, World};
@@ -76,7 +80,7 @@ async fn writes_that_change_nothing() {
     // What cannot be read is not taken for nothing.
     set_content(&world, vec![0xff], LIFECYCLE).await;
     while world.ask_admin("DELETE /plain?encryption").await.outcome() == "501 NotImplemented" {
-        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
     for line in ["DELETE /plain?encryption", "DELETE /plain?cors"] {
         assert_eq!(world.ask_admin(line).await.outcome(), "500 InternalError", "{line}");
@@ -268,7 +272,7 @@ async fn configured(world: &World, lifecycle: &str) {
     };
     set_content(world, metadata.to_content(), lifecycle).await;
     while world.ask_admin("GET /plain?lifecycle").await.outcome() != "200 " {
-        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 
@@ -388,6 +392,19 @@ async fn origins_of_the_gateway() {
     assert_eq!((reply.status.as_u16(), reply.header("access-control-max-age")), (200, "3600"));
     let reply = world.send("OPTIONS /plain", &[("origin", "https://a.test")], "").await;
     assert_eq!(reply.outcome(), "400 InvalidRequest");
+}
+
+/// A request whose change does not come back asks the filer, but more and more seldom.
+#[tokio::test]
+async fn a_late_feed_does_not_multiply_questions() {
+    let directory = tempfile::tempdir().unwrap();
+    let filer = Arc::new(FaultyFiler::new(Arc::new(EmbeddedFiler::open(directory.path()).unwrap())));
+    let world = World::over(filer.clone()).await;
+    let status = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+    let change = world.send_as("admin", "PUT /plain?versioning", &[], status);
+    assert!(tokio::time::timeout(Duration::from_secs(1), change).await.is_err(), "nothing follows the filer");
+    let asked = filer.calls(Call::Lookup);
+    assert!((3..20).contains(&asked), "{asked}");
 }
 
 #[tokio::test]
