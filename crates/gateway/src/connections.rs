@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::rate_limits::network_of;
+use crate::rate_limits::client_network;
 
 /// The most open connections; `None` for no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -43,7 +43,7 @@ impl Connections {
     /// A slot for a connection, or the name of the limit that it would exceed. `address` is `None` for trusted proxies, which stand
     /// for many clients.
     pub(crate) fn enter(self: &Arc<Self>, address: Option<IpAddr>) -> Result<ConnectionSlot, &'static str> {
-        let address = address.map(network_of);
+        let address = address.map(client_network);
         self.open(|open| {
             let of_address = address.and_then(|address| open.of.get(&address)).copied().unwrap_or(0);
             let is_full = |limit: Option<usize>, count: usize| limit.is_some_and(|limit| count >= limit);

@@ -89,8 +89,8 @@ impl From<Limited> for S3Error {
     }
 }
 
-/// What counts as one address: a network /64 of IPv6, because a client has all of its addresses.
-pub(crate) fn network_of(address: IpAddr) -> IpAddr {
+/// The network that counts as one client: an IPv4 address, or the /64 of an IPv6 address, because one client usually has all of it.
+pub(crate) fn client_network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
         v4 => v4,
@@ -151,7 +151,7 @@ impl RequestCharges {
 
     /// Counts a request of a client, before anything about it is verified.
     pub(crate) fn enter_address(&self, address: IpAddr) -> Result<(), Limited> {
-        self.enter(|limits| &limits.address, &network_of(address))
+        self.enter(|limits| &limits.address, &client_network(address))
     }
 
     /// Counts a request of a caller whose signature is right.

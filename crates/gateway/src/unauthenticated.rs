@@ -2,12 +2,14 @@
 //! count of the rest.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use s3::S3Error;
 use tokio::time::Instant;
+
+use crate::rate_limits::client_network;
 
 /// The length of the window in which lines are counted.
 const WINDOW: Duration = Duration::from_secs(10);
@@ -82,7 +84,7 @@ impl Window {
         if self.lines >= LINES_MAX {
             return false;
         }
-        let of_address = self.by_address.entry(network_of(address)).or_default();
+        let of_address = self.by_address.entry(client_network(address)).or_default();
         if *of_address >= LINES_OF_ADDRESS {
             return false;
         }
@@ -92,16 +94,10 @@ impl Window {
     }
 }
 
-/// A client is assumed to have a whole /64 of IPv6.
-fn network_of(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
-        v4 => v4,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv6Addr;
+
     use super::*;
 
     #[test]
