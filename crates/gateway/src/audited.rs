@@ -11,7 +11,6 @@ use http::header::{self, HeaderName, HeaderValue};
 use http::{Response, Version};
 use http_body::Body;
 use s3::{QueryString, S3Error};
-use sigv4::{AuthForm, SigError};
 
 use crate::arrived::{Arrived, known_method};
 use crate::audit_log;
@@ -19,7 +18,7 @@ use crate::body::ResponseBody;
 use crate::decisions::RecordedDecisions;
 use crate::errors;
 use crate::gateway::Gateway;
-use crate::request_facts::RequestFacts;
+use crate::request_facts::{RequestFacts, SeenSignature};
 use crate::respond;
 use crate::traced;
 
@@ -116,11 +115,22 @@ impl<'a> Audited<'a> {
             client,
             peer: connection.peer.ip(),
             tls: connection.tls.map(iam::TlsVersion::as_str),
-            signature: self.facts.signature.unwrap_or_else(|| signature(&sigv4::auth_form(head))),
+            signature: self.signature(),
             user_agent: text(header(header::USER_AGENT), HEADER_BYTES_MAX),
             // Its query string may hold the signature of the page that links here.
             referer: text(referer.unwrap_or_default(), HEADER_BYTES_MAX),
             bytes_received: text(header(header::CONTENT_LENGTH), HEADER_BYTES_MAX).parse().ok(),
+        }
+    }
+
+    fn signature(&self) -> Option<AuditedSignature> {
+        let seen = match self.facts.signature {
+            SeenSignature::NotRead => SeenSignature::of(&sigv4::auth_form(self.arrived.head)),
+            seen => seen,
+        };
+        match seen {
+            SeenSignature::Signed(signature) => Some(signature),
+            SeenSignature::NotRead | SeenSignature::Unsigned => None,
         }
     }
 }
@@ -154,17 +164,4 @@ fn text(bytes: &[u8], bytes_max: usize) -> Cow<'_, str> {
 fn parameters(read: Option<QueryString>, sent: Option<&str>) -> Vec<(String, String)> {
     let query = read.or_else(|| QueryString::parse(sent).ok());
     query.map_or_else(Vec::new, |query| shown_parameters(query.iter(), false))
-}
-
-/// How a request is signed.
-pub(crate) fn signature(form: &Result<AuthForm, SigError>) -> Option<AuditedSignature> {
-    let (version, place) = match form {
-        Ok(AuthForm::HeaderV4(_)) => ("SigV4", "AuthHeader"),
-        Ok(AuthForm::PresignedV4(_)) => ("SigV4", "QueryString"),
-        Ok(AuthForm::HeaderV2(_)) => ("SigV2", "AuthHeader"),
-        Ok(AuthForm::PresignedV2(_)) => ("SigV2", "QueryString"),
-        Ok(AuthForm::PostForm) => ("", "Form"),
-        Ok(AuthForm::Bearer(_) | AuthForm::Anonymous) | Err(_) => return None,
-    };
-    Some(AuditedSignature { version, place })
 }

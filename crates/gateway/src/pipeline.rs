@@ -23,7 +23,7 @@ use sigv4::{AuthForm, BodyCheck, ChunkedDecoder};
 
 use crate::accept::{Connection, HEAD_BYTES_MAX, Handler};
 use crate::arrived::Arrived;
-use crate::audited::{self, Audited};
+use crate::audited::Audited;
 use crate::body::{ExpectedBody, ObjectBody, ResponseBody, Source, source};
 use crate::connections::ConnectionSlot;
 use crate::errors::from_filer;
@@ -33,7 +33,7 @@ use crate::limits::user_of;
 use crate::metrics::Metrics;
 use crate::op::{self, Answer, Call, DecidedObjects, Denied};
 use crate::rate_limits::{Limited, RequestCharges};
-use crate::request_facts::{RequestFacts, target_of};
+use crate::request_facts::{RequestFacts, SeenSignature, target_of};
 use crate::request_scope::RequestScope;
 use crate::respond;
 use crate::unauthenticated::Unauthenticated;
@@ -236,7 +236,7 @@ impl Gateway {
         facts: &mut RequestFacts,
     ) -> Result<RequestScope<'a>, S3Error> {
         let form = sigv4::auth_form(head);
-        facts.signature = Some(audited::signature(&form));
+        facts.signature = SeenSignature::of(&form);
         let snapshot = self.state_for(head, &form, now).await?;
         facts.snapshot = Some(Arc::clone(&snapshot));
         Ok(RequestScope { head, form, target, snapshot, now })

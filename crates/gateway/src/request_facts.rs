@@ -7,13 +7,39 @@ use access::{AuditedCaller, AuditedError, AuditedSignature, AuditedTarget, Unver
 use iam::Snapshot;
 use ids::BucketName;
 use s3::{Operation, QueryString, Routing, S3Error};
-use sigv4::AuthForm;
+use sigv4::{AuthForm, SigError};
 
 use crate::decisions::Decisions;
 use crate::gateway::Gateway;
 use crate::keep_alive::EarlyResponse;
 use crate::rate_limits::RequestCharges;
 use crate::unauthenticated::{SignatureLimit, Unauthenticated};
+
+/// How a request is signed, as far as that is known.
+#[derive(Clone, Copy)]
+pub(crate) enum SeenSignature {
+    /// It was refused before that was read.
+    NotRead,
+    /// It has no signature, or one that cannot be read.
+    Unsigned,
+    /// It has this one, right or wrong.
+    Signed(AuditedSignature),
+}
+
+impl SeenSignature {
+    /// From how a request identifies its caller.
+    pub(crate) fn of(form: &Result<AuthForm, SigError>) -> Self {
+        let (version, place) = match form {
+            Ok(AuthForm::HeaderV4(_)) => ("SigV4", "AuthHeader"),
+            Ok(AuthForm::PresignedV4(_)) => ("SigV4", "QueryString"),
+            Ok(AuthForm::HeaderV2(_)) => ("SigV2", "AuthHeader"),
+            Ok(AuthForm::PresignedV2(_)) => ("SigV2", "QueryString"),
+            Ok(AuthForm::PostForm) => ("", "Form"),
+            Ok(AuthForm::Bearer(_) | AuthForm::Anonymous) | Err(_) => return Self::Unsigned,
+        };
+        Self::Signed(AuditedSignature { version, place })
+    }
+}
 
 /// What is known about a request so far.
 pub(crate) struct RequestFacts {
@@ -29,8 +55,8 @@ pub(crate) struct RequestFacts {
     pub(crate) query: Option<QueryString>,
     /// The parameters of an IAM or STS call, without secrets; `None` for other requests.
     pub(crate) parameters: Option<Vec<(String, String)>>,
-    /// How the request is signed; `None` until that was read.
-    pub(crate) signature: Option<Option<AuditedSignature>>,
+    /// How the request is signed.
+    pub(crate) signature: SeenSignature,
     /// The error that is answered.
     pub(crate) error: Option<AuditedError>,
     /// The decisions about what the request needs, as they are made.
@@ -56,7 +82,7 @@ impl RequestFacts {
             target: AuditedTarget::default(),
             query: None,
             parameters: None,
-            signature: None,
+            signature: SeenSignature::NotRead,
             error: None,
             decisions: Arc::new(decisions),
             snapshot: None,
