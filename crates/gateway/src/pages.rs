@@ -4,19 +4,41 @@
 
 use std::sync::Arc;
 
+use access::{DecisionInput, Refusal, RequestTarget, Services, authorize};
 use http::header::{self, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
-use s3::{S3Error, S3ErrorCode};
+use jiff::Timestamp;
+use s3::{Needs, QueryString, Requirement, S3Error, S3ErrorCode};
 use sigv4::AuthForm;
 
 use crate::accept::{Connection, Handler};
 use crate::body::ResponseBody;
 use crate::gateway::Gateway;
+use crate::op::Answer;
+use crate::request_facts::RequestFacts;
 
 /// The pages. Their names cannot be bucket names.
 pub(crate) const NAMES: [&str; 4] = ["status", "healthz", "readyz", "metrics"];
+
+/// The permission to read `/status` with the addresses inside the cluster.
+struct ReadAddresses;
+
+impl Needs for ReadAddresses {
+    fn permissions(&self) -> Vec<Requirement> {
+        vec![Requirement::on_resource("iam:GetAccountSummary", "*".to_owned())]
+    }
+}
+
+/// The permission to read the decisions about other callers and the policies behind them. It is the permission to read all policies.
+struct ReadDecisions;
+
+impl Needs for ReadDecisions {
+    fn permissions(&self) -> Vec<Requirement> {
+        vec![Requirement::on_resource("iam:GetAccountAuthorizationDetails", "*".to_owned())]
+    }
+}
 
 /// The requested page, if it is one.
 pub(crate) fn page(gateway: &Gateway, head: &Parts) -> Option<Response<ResponseBody>> {
@@ -42,12 +64,40 @@ pub(crate) fn is_signed_status(head: &Parts) -> bool {
 }
 
 /// The state of this gateway. Addresses inside the cluster are for administrators.
-pub(crate) fn status(gateway: &Gateway, addresses: bool) -> Response<ResponseBody> {
+fn status(gateway: &Gateway, addresses: bool) -> Response<ResponseBody> {
     text(StatusCode::OK, "application/json", gateway.status.status(addresses))
 }
 
+impl Gateway {
+    /// `/status` with the addresses inside the cluster, for callers who may `iam:GetAccountSummary`; with `?decision=ID` the
+    /// record of a refusal, for callers who may `iam:GetAccountAuthorizationDetails`.
+    pub(crate) async fn administrators_status(
+        &self,
+        head: &Parts,
+        target: &RequestTarget<'_>,
+        now: Timestamp,
+        facts: &mut RequestFacts,
+    ) -> Answer {
+        facts.operation = "Status";
+        let scope = self.scope(head, target, now, facts).await?;
+        let authenticated = self.authenticate(&scope.unverified(Services::S3, None), &scope.snapshot, facts)?;
+        let (caller, snapshot) = (&authenticated.caller, &*scope.snapshot);
+        let context = self.context(&scope, &authenticated)?;
+        let input = DecisionInput { caller, snapshot, context: &context, observer: &*facts.decisions };
+        let refused = |refusal: Box<Refusal>| refusal.to_error(&facts.request_id);
+        let asked = QueryString::parse(head.uri.query())?;
+        match asked.get("decision") {
+            None => authorize(ReadAddresses.into(), input).map(|_permit| status(self, true)).map_err(refused),
+            Some(id) => {
+                let _permit = authorize(ReadDecisions.into(), input).map_err(refused)?;
+                decision(self, id)
+            }
+        }
+    }
+}
+
 /// The record of a request that was refused not long ago.
-pub(crate) fn decision(gateway: &Gateway, id: &str) -> Result<Response<ResponseBody>, S3Error> {
+fn decision(gateway: &Gateway, id: &str) -> Result<Response<ResponseBody>, S3Error> {
     let found = gateway.auditor.recall(id).ok_or_else(|| {
         let message = "This gateway does not remember a refusal with this id. Ask the gateway that refused, or the files of the audit log";
         S3Error::with_message(S3ErrorCode::NoSuchKey, message)

@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use access::{
-    AuditedCaller, Authenticated, DecisionInput, Permit, Refusal, RequestTarget, Resolved, Services, UnverifiedRequest,
-    authorize, request_context, resource_account_keys,
+    AuditedCaller, Authenticated, DecisionInput, Permit, RequestTarget, Resolved, Services, UnverifiedRequest,
+    request_context, resource_account_keys,
 };
 use futures_util::FutureExt;
 use http::header::{self, HeaderValue};
@@ -18,7 +18,7 @@ use iam::{Caller, Snapshot};
 use jiff::Timestamp;
 use policy::Context;
 use s3::op::PostObject;
-use s3::{ExpectedOwners, Needs, Operation, QueryString, Requirement, Routing, S3Error, S3ErrorCode};
+use s3::{ExpectedOwners, Needs, Operation, QueryString, Routing, S3Error, S3ErrorCode};
 use sigv4::{AuthForm, BodyCheck, ChunkedDecoder};
 
 use crate::accept::{Connection, HEAD_BYTES_MAX, Handler};
@@ -38,24 +38,6 @@ use crate::request_scope::RequestScope;
 use crate::respond;
 use crate::unauthenticated::Unauthenticated;
 use crate::{client_certificate, form, pages, requester_pays, traced};
-
-/// The permission to read `/status` with the addresses inside the cluster.
-struct ReadAddresses;
-
-impl Needs for ReadAddresses {
-    fn permissions(&self) -> Vec<Requirement> {
-        vec![Requirement::on_resource("iam:GetAccountSummary", "*".to_owned())]
-    }
-}
-
-/// The permission to read the decisions about other callers and the policies behind them. It is the permission to read all policies.
-struct ReadDecisions;
-
-impl Needs for ReadDecisions {
-    fn permissions(&self) -> Vec<Requirement> {
-        vec![Requirement::on_resource("iam:GetAccountAuthorizationDetails", "*".to_owned())]
-    }
-}
 
 /// Counts a request while it is being answered, even if its client goes away.
 struct InFlight<'a>(&'a Metrics);
@@ -162,7 +144,7 @@ impl Gateway {
     }
 
     /// Authenticates the caller, for the audit record too. A refusal is logged, with the key that the request names.
-    fn authenticate(
+    pub(crate) fn authenticate(
         &self,
         unverified: &UnverifiedRequest<'_>,
         snapshot: &Snapshot,
@@ -199,32 +181,6 @@ impl Gateway {
             self.metrics.limited(limited.limit);
             limited.into()
         })
-    }
-
-    /// `/status` with the addresses inside the cluster, for callers who may `iam:GetAccountSummary`; with `?decision=ID` the
-    /// record of a refusal, for callers who may `iam:GetAccountAuthorizationDetails`.
-    async fn administrators_status(
-        &self,
-        head: &Parts,
-        target: &RequestTarget<'_>,
-        now: Timestamp,
-        facts: &mut RequestFacts,
-    ) -> Answer {
-        facts.operation = "Status";
-        let scope = self.scope(head, target, now, facts).await?;
-        let authenticated = self.authenticate(&scope.unverified(Services::S3, None), &scope.snapshot, facts)?;
-        let (caller, snapshot) = (&authenticated.caller, &*scope.snapshot);
-        let context = self.context(&scope, &authenticated)?;
-        let input = DecisionInput { caller, snapshot, context: &context, observer: &*facts.decisions };
-        let refused = |refusal: Box<Refusal>| refusal.to_error(&facts.request_id);
-        let asked = QueryString::parse(head.uri.query())?;
-        match asked.get("decision") {
-            None => authorize(ReadAddresses.into(), input).map(|_permit| pages::status(self, true)).map_err(refused),
-            Some(id) => {
-                let _permit = authorize(ReadDecisions.into(), input).map_err(refused)?;
-                pages::decision(self, id)
-            }
-        }
     }
 
     /// Collects what every decision needs: the claimed identity, the current state and the time.
