@@ -8,6 +8,7 @@ mod auditor;
 mod bearer;
 mod client_certificate;
 mod connections;
+mod ownership;
 mod pipeline;
 mod request_facts;
 mod request_scope;

@@ -18,7 +18,7 @@ use iam::{Caller, Snapshot};
 use jiff::Timestamp;
 use policy::Context;
 use s3::op::PostObject;
-use s3::{ExpectedOwners, Needs, Operation, QueryString, Routing, S3Error, S3ErrorCode};
+use s3::{Needs, Operation, QueryString, Routing, S3Error, S3ErrorCode};
 use sigv4::{AuthForm, BodyCheck, ChunkedDecoder};
 
 use crate::accept::{Connection, HEAD_BYTES_MAX, Handler};
@@ -37,7 +37,7 @@ use crate::request_facts::{RequestFacts, SeenSignature, target_of};
 use crate::request_scope::RequestScope;
 use crate::respond;
 use crate::unauthenticated::Unauthenticated;
-use crate::{client_certificate, form, pages, requester_pays, traced};
+use crate::{client_certificate, form, ownership, pages, requester_pays, traced};
 
 /// Counts a request while it is being answered, even if its client goes away.
 struct InFlight<'a>(&'a Metrics);
@@ -350,8 +350,8 @@ impl Gateway {
             self.limited(facts.limits.enter_bucket(bucket.as_str()))?;
         }
         self.require_room(permit.operation()).await?;
-        owners_account(permit.operation(), &call)?;
-        expected_owners(scope.head, permit.operation(), &call)?;
+        ownership::owners_account(permit.operation(), &call)?;
+        ownership::expected_owners(scope.head, permit.operation(), &call)?;
         requester_pays::require_agreement(scope.head, permit.operation(), &call)?;
         Ok((call, permit))
     }
@@ -455,39 +455,4 @@ fn is_too_large(head: &Parts) -> bool {
     let target = head.uri.path().len() + head.uri.query().map_or(0, str::len);
     let headers = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len());
     target + headers.sum::<usize>() > HEAD_BYTES_MAX as usize
-}
-
-/// A caller with a permission on another account's bucket may use it, but may not pass it on or lock the owner out.
-fn owners_account(operation: &Operation, call: &Call<'_>) -> Result<(), S3Error> {
-    let Some(bucket) = call.bucket.as_ref().filter(|_| operation.is_for_owners_account()) else { return Ok(()) };
-    // An anonymous caller does not belong to any account.
-    if call.caller.principal.account() == Some(bucket.account) {
-        return Ok(());
-    }
-    let message = format!("Only identities of the account that owns the bucket may call {}", operation.name());
-    Err(S3Error::with_message(S3ErrorCode::MethodNotAllowed, message))
-}
-
-/// The end of the names of both headers.
-const EXPECTED_OWNER: &str = "expected-bucket-owner";
-
-/// Whether a parameter may be one of these headers. A name with escapes may be any.
-fn may_name_owner((name, _): (&str, &str)) -> bool {
-    let end = name.len().checked_sub(EXPECTED_OWNER.len()).and_then(|at| name.get(at..));
-    name.contains('%') || end.is_some_and(|end| end.eq_ignore_ascii_case(EXPECTED_OWNER))
-}
-
-/// `x-amz-expected-bucket-owner` and its counterpart for sources protect a client from someone else's bucket.
-fn expected_owners(head: &Parts, operation: &Operation, call: &Call<'_>) -> Result<(), S3Error> {
-    let in_query = head.uri.query().is_some_and(|query| ids::query_pairs(query).any(may_name_owner));
-    let in_headers = head.headers.keys().any(|name| name.as_str().ends_with(EXPECTED_OWNER));
-    if !in_query && !in_headers {
-        return Ok(());
-    }
-    let expected = ExpectedOwners::parse(head)?;
-    if let Some(bucket) = &call.bucket {
-        expected.check_target(bucket.account.as_str())?;
-    }
-    let source = operation.copy_source().and_then(|source| call.snapshot.bucket(source.bucket.as_str()));
-    source.map_or(Ok(()), |bucket| expected.check_source(bucket.account.as_str()))
 }
