@@ -6,7 +6,7 @@ use s3::{ExpectedOwners, Operation, S3Error, S3ErrorCode};
 use crate::op::Call;
 
 /// A caller with a permission on another account's bucket may use it, but may not pass it on or lock the owner out.
-pub(crate) fn owners_account(operation: &Operation, call: &Call<'_>) -> Result<(), S3Error> {
+pub(crate) fn require_owner_account(operation: &Operation, call: &Call<'_>) -> Result<(), S3Error> {
     let Some(bucket) = call.bucket.as_ref().filter(|_| operation.is_for_owners_account()) else { return Ok(()) };
     // An anonymous caller does not belong to any account.
     if call.caller.principal.account() == Some(bucket.account) {
@@ -26,7 +26,7 @@ fn may_name_owner((name, _): (&str, &str)) -> bool {
 }
 
 /// `x-amz-expected-bucket-owner` and its counterpart for sources protect a client from someone else's bucket.
-pub(crate) fn expected_owners(head: &Parts, operation: &Operation, call: &Call<'_>) -> Result<(), S3Error> {
+pub(crate) fn require_expected_owners(head: &Parts, operation: &Operation, call: &Call<'_>) -> Result<(), S3Error> {
     let in_query = head.uri.query().is_some_and(|query| ids::query_pairs(query).any(may_name_owner));
     let in_headers = head.headers.keys().any(|name| name.as_str().ends_with(EXPECTED_OWNER));
     if !in_query && !in_headers {

@@ -350,8 +350,8 @@ impl Gateway {
             self.limited(facts.limits.enter_bucket(bucket.as_str()))?;
         }
         self.require_room(permit.operation()).await?;
-        ownership::owners_account(permit.operation(), &call)?;
-        ownership::expected_owners(scope.head, permit.operation(), &call)?;
+        ownership::require_owner_account(permit.operation(), &call)?;
+        ownership::require_expected_owners(scope.head, permit.operation(), &call)?;
         requester_pays::require_agreement(scope.head, permit.operation(), &call)?;
         Ok((call, permit))
     }
