@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use http::request::Parts;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -64,11 +65,18 @@ pub struct Limits {
 /// The default of [`Limits::connections`]. Tests may use less.
 pub const CONNECTIONS_MAX: usize = 16_384;
 /// The largest head on HTTP/1 and HTTP/2, in bytes: the target of the request, and the names and values of its headers.
-pub(crate) const HEAD_BYTES_MAX: u32 = 64 << 10;
+const HEAD_BYTES_MAX: u32 = 64 << 10;
 /// How many requests an HTTP/2 connection may have at a time.
 const STREAMS_MAX: u32 = 128;
 /// How much an HTTP/2 connection buffers of each answer that its client does not read.
 const UNSENT_BYTES_MAX: usize = 128 << 10;
+
+/// HTTP/2 refuses such heads before they are completely read. For HTTP/1, hyper's own limit is six times as high.
+pub(crate) fn is_too_large(head: &Parts) -> bool {
+    let target = head.uri.path().len() + head.uri.query().map_or(0, str::len);
+    let headers = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len());
+    target + headers.sum::<usize>() > HEAD_BYTES_MAX as usize
+}
 
 /// Serves connections until `shutdown` resolves, then lets the requests in progress finish.
 pub async fn serve<H: Handler>(

@@ -21,7 +21,7 @@ use s3::op::PostObject;
 use s3::{Needs, Operation, QueryString, Routing, S3Error, S3ErrorCode};
 use sigv4::{AuthForm, BodyCheck, ChunkedDecoder};
 
-use crate::accept::{Connection, HEAD_BYTES_MAX, Handler};
+use crate::accept::{Connection, Handler, is_too_large};
 use crate::arrived::Arrived;
 use crate::audited::Audited;
 use crate::body::{ExpectedBody, ObjectBody, ResponseBody, Source, source};
@@ -448,11 +448,4 @@ impl Call<'_> {
     pub async fn authorize_again<Op: Needs>(&self, permit: Permit<Op>) -> Result<Permit<Op>, S3Error> {
         self.authorize(permit.into_operation()).await.map_err(|denied| denied.to_error(&self.request_id))
     }
-}
-
-/// HTTP/2 refuses such heads before they are completely read. For HTTP/1, hyper's own limit is six times as high.
-fn is_too_large(head: &Parts) -> bool {
-    let target = head.uri.path().len() + head.uri.query().map_or(0, str::len);
-    let headers = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len());
-    target + headers.sum::<usize>() > HEAD_BYTES_MAX as usize
 }
