@@ -1,4 +1,4 @@
-//! The whole path of a request, from top to bottom: `answer`, `walk`, `operation` and `admit` name every step.
+//! The whole path of a request, from top to bottom: `answer_fully`, `process`, `operation` and `admit` name every step.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -19,12 +19,12 @@ use jiff::Timestamp;
 use policy::Context;
 use s3::op::PostObject;
 use s3::{Needs, Operation, QueryString, Routing, S3Error, S3ErrorCode};
-use sigv4::{AuthForm, BodyCheck, ChunkedDecoder};
+use sigv4::AuthForm;
 
 use crate::accept::{Connection, Handler, is_too_large};
 use crate::arrived::Arrived;
 use crate::audited::Audited;
-use crate::body::{ExpectedBody, ObjectBody, ResponseBody, Source, source};
+use crate::body::{ResponseBody, Source, source};
 use crate::connections::ConnectionSlot;
 use crate::errors::from_filer;
 use crate::gateway::Gateway;
@@ -354,33 +354,6 @@ impl Gateway {
         ownership::require_expected_owners(scope.head, permit.operation(), &call)?;
         requester_pays::require_agreement(scope.head, permit.operation(), &call)?;
         Ok((call, permit))
-    }
-
-    /// The body, and everything in the head that it is compared with.
-    fn body(
-        &self,
-        scope: &RequestScope<'_>,
-        authenticated: &Authenticated,
-        operation: &Operation,
-        incoming: Source,
-    ) -> Result<ObjectBody, S3Error> {
-        let decoder = ChunkedDecoder::of(scope.head, authenticated.payload, authenticated.seed.clone())
-            .map_err(access::from_signature)?;
-        let promised = operation.checksums().map(ExpectedBody::of).transpose()?;
-        let plain = decoder.is_none();
-        let length = operation.upload();
-        let expected = ExpectedBody {
-            sha256: plain.then(|| BodyCheck::new(authenticated.payload)),
-            decoder: decoder.map(Box::new),
-            length: length.and_then(|length| if plain { length.on_the_wire } else { length.decoded }),
-            ..promised.unwrap_or_default()
-        };
-        let limit = self.settings.max_body_bytes;
-        if expected.length.is_some_and(|length| length > limit) {
-            let error = S3Error::new(S3ErrorCode::EntityTooLarge);
-            return Err(error.field("MaxSizeAllowed", limit.to_string()));
-        }
-        Ok(ObjectBody::new(incoming, expected, limit, self.settings.body_patience))
     }
 
     /// IAM and STS: the body names the action, so it is read and its hash verified before anything is trusted.

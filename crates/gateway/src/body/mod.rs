@@ -1,5 +1,6 @@
 //! The bodies of requests and answers.
 
+mod expected;
 mod request;
 mod response;
 
