@@ -202,7 +202,7 @@ impl Session {
     /// Fails if the session was made from one of an identity provider that is gone, or that was made anew since.
     fn check_providers(&self, snapshot: &Snapshot) -> Result<(), S3Error> {
         let claims = &self.verified.claims;
-        let issued_s = claims.iat.or(claims.nbf).unwrap_or(0);
+        let issued_s = claims.issued_s();
         let is_gone = |(account, issuer): (AccountId, &str)| {
             let provider = snapshot.identity_provider(account, issuer);
             provider.is_none_or(|provider| provider.created_s > issued_s)
@@ -220,7 +220,7 @@ impl Session {
         if claims.prov_iss.is_empty() {
             return Ok(None);
         }
-        let issued_s = claims.iat.or(claims.nbf).unwrap_or(0);
+        let issued_s = claims.issued_s();
         let provider = snapshot.identity_provider(account, &claims.prov_iss);
         let provider = provider.filter(|provider| provider.created_s <= issued_s);
         let provider = provider.ok_or_else(|| invalid("the identity provider of the session no longer exists"))?;
@@ -277,7 +277,7 @@ impl Session {
                 id: claims.sid.as_str().into(),
                 role_arn: role.arn,
                 name: session.as_str().into(),
-                issued_s: claims.iat.or(claims.nbf).unwrap_or(0),
+                issued_s: claims.issued_s(),
                 expires_s: claims.exp,
                 policy: self.limits(*account, snapshot),
                 tags: Arc::clone(&self.tags),
@@ -315,7 +315,7 @@ fn origins(claims: &SessionClaims, principal: &Principal) -> Arc<[String]> {
 /// When a session was issued. The date that counts everywhere is in seconds. `assumed_at` is the same, but exact: of the sessions of
 /// one second, a revocation ends those that were made before it.
 fn issued_ms(claims: &SessionClaims) -> i64 {
-    let issued_s = claims.iat.or(claims.nbf).unwrap_or(0);
+    let issued_s = claims.issued_s();
     let exact = claims.assumed_at.parse().ok().filter(|exact: &Timestamp| exact.as_second() == issued_s);
     exact.map_or(issued_s.saturating_mul(1000), Timestamp::as_millisecond)
 }
@@ -405,7 +405,7 @@ impl SessionRole {
 fn is_of(claims: &SessionClaims, role: &Role) -> bool {
     match &claims.krid {
         Some(id) => **id == *role.id,
-        None => claims.iat.or(claims.nbf).unwrap_or(0) >= role.created_s(),
+        None => claims.issued_s() >= role.created_s(),
     }
 }
 

@@ -93,6 +93,14 @@ pub struct SessionClaims {
     pub srcid: Option<String>,
 }
 
+impl SessionClaims {
+    /// When the session was issued, in seconds since 1970; 0 if the token does not say. Revocations, roles and providers are compared
+    /// with it.
+    pub fn issued_s(&self) -> i64 {
+        self.iat.or(self.nbf).unwrap_or(0)
+    }
+}
+
 /// Go either leaves out an empty list or map, or writes it as `null`.
 fn null_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where

@@ -77,7 +77,7 @@ impl Session {
             id: claims.sid.as_str().into(),
             role_arn: "".into(),
             name: claims.snam.as_str().into(),
-            issued_s: claims.iat.or(claims.nbf).unwrap_or(0),
+            issued_s: claims.issued_s(),
             expires_s: claims.exp,
             policy: None,
             tags: self.tags.clone(),
