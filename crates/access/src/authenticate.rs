@@ -15,7 +15,7 @@ use crate::authentication_type::AuthenticationType;
 use crate::refusal::from_signature;
 use crate::session::Sessions;
 use crate::signature_v2::SignatureV2;
-use crate::unverified::{Services, UnverifiedRequest, user_agent, user_caller};
+use crate::unverified::{Services, UnverifiedRequest, user_caller};
 use crate::uses::RecentUses;
 
 /// How far a client's clock may be off, in seconds. Source: S3 API Reference, `RequestTimeTooSkewed`.
@@ -335,7 +335,6 @@ fn anonymous(unverified: &UnverifiedRequest<'_>, snapshot: &Snapshot) -> Caller 
         sources: user.map(|user| Arc::clone(&user.sources)).unwrap_or_default(),
         boundary: None,
         source_ip: Some(unverified.target.client.ip),
-        user_agent: user_agent(unverified.head),
         secure_transport: unverified.target.client.secure_transport,
         tls_version: unverified.target.client.tls_version,
     }

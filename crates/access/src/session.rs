@@ -19,7 +19,7 @@ use serde_json::Value;
 use sts::{SessionClaims, SessionKeys, TokenError, VerifiedSession};
 
 use self::known::{KnownSessions, bytes_of_policy};
-use crate::unverified::{UnverifiedRequest, user_agent};
+use crate::unverified::UnverifiedRequest;
 
 /// Verifies session tokens.
 pub(crate) struct Sessions {
@@ -292,7 +292,6 @@ impl Session {
             sources: role.sources,
             boundary: role.boundary,
             source_ip: Some(unverified.target.client.ip),
-            user_agent: user_agent(unverified.head),
             secure_transport: unverified.target.client.secure_transport,
             tls_version: unverified.target.client.tls_version,
         })

@@ -1,7 +1,5 @@
 //! A request before authentication, and the facts about it that become facts about its caller.
 
-use std::sync::Arc;
-
 use http::request::Parts;
 use iam::{Caller, User};
 use ids::AccessKeyId;
@@ -41,13 +39,8 @@ pub(crate) fn user_caller(user: &User, access_key_id: AccessKeyId, unverified: &
     Caller {
         access_key_id: Some(access_key_id),
         source_ip: Some(unverified.target.client.ip),
-        user_agent: user_agent(unverified.head),
         secure_transport: unverified.target.client.secure_transport,
         tls_version: unverified.target.client.tls_version,
         ..Caller::of(user)
     }
-}
-
-pub(crate) fn user_agent(head: &Parts) -> Arc<str> {
-    head.headers.get(http::header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or("").into()
 }

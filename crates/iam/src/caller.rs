@@ -39,8 +39,6 @@ pub struct Caller {
     pub boundary: Option<Arc<CompiledPolicy>>,
     /// Where the request came from, taking forwarding headers into account.
     pub source_ip: Option<IpAddr>,
-    /// `User-Agent`; may be empty.
-    pub user_agent: Arc<str>,
     /// Whether the request came over TLS.
     pub secure_transport: bool,
     /// The TLS version, if it is known.
@@ -132,7 +130,7 @@ impl CallerSession {
 }
 
 impl Caller {
-    /// A user as the caller of a request whose address, agent and key are not set yet.
+    /// A user as the caller of a request whose address and key are not set yet.
     pub fn of(user: &User) -> Self {
         Self {
             name: Arc::clone(&user.name),
@@ -147,7 +145,6 @@ impl Caller {
             sources: Arc::clone(&user.sources),
             boundary: user.boundary.clone(),
             source_ip: None,
-            user_agent: "".into(),
             secure_transport: false,
             tls_version: None,
         }

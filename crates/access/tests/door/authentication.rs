@@ -350,12 +350,6 @@ fn what_is_known_of_who_came() {
         assert!(!caller.is_root && caller.session.is_none());
         assert_eq!(caller.source_ip, Some(IP.parse().unwrap()), "{way}");
     }
-    for (sent, want) in [(Some("boto3 (x)"), "boto3 (x)"), (None, "")] {
-        let head = sent.map_or_else(get, |agent| with(get(), "user-agent", agent));
-        for head in [client("AKBOB").sign(head.clone(), PayloadHash::EMPTY), head] {
-            assert_eq!(&*world.authenticate(&head).unwrap().caller.user_agent, want);
-        }
-    }
 }
 
 #[test]

@@ -154,7 +154,6 @@ fn caller() -> Caller {
         sources: Arc::new([]),
         boundary: None,
         source_ip: Some("192.0.2.1".parse().unwrap()),
-        user_agent: "".into(),
         secure_transport: true,
         tls_version: Some(TlsVersion::V1_3),
     }

@@ -227,7 +227,7 @@ fn who_a_session_is() {
     let bound = Change::Role("app".into(), RolePlace::Base, Some(Ok(document)));
     let mut world = World::new();
     world.snapshot = world.snapshot.apply([policy("of-app", ALLOW), policy("limit", ALLOW), bound]);
-    let head = with(signed(&session(&session_keys(0, &[]), &new)), "user-agent", "boto3");
+    let head = signed(&session(&session_keys(0, &[]), &new));
     let caller = world.authenticate(&head).unwrap().caller;
     let (role, role_path) = ("app".to_owned(), "/team/".to_owned());
     let session = "work".parse().unwrap();
@@ -237,7 +237,7 @@ fn who_a_session_is() {
     assert_eq!((&*caller.name, caller.account.as_str(), caller.is_root), ("work", ACCOUNT, false));
     assert_eq!((caller.policies.len(), caller.boundary.is_some()), (1, true));
     assert!(Arc::ptr_eq(&caller.policies, &world.snapshot.role("app").unwrap().policies));
-    assert_eq!((caller.source_ip, &*caller.user_agent), (Some(IP.parse().unwrap()), "boto3"));
+    assert_eq!(caller.source_ip, Some(IP.parse().unwrap()));
     let key = caller.access_key_id.unwrap();
     assert!(key.as_str().starts_with("ASIA"), "{key}");
     let session = caller.session.unwrap();

@@ -36,7 +36,6 @@ fn caller(name: &str) -> Caller {
         sources: Arc::from([]),
         boundary: None,
         source_ip: None,
-        user_agent: "".into(),
         secure_transport: false,
         tls_version: None,
     }
