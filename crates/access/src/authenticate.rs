@@ -316,7 +316,7 @@ fn session_use(caller: &Caller, session: &CallerSession) -> SessionUse {
         subject: federation.map(|federation| federation.subject.to_string()).unwrap_or_default(),
         issued_s: session.issued_s,
         expires_s: session.expires_s,
-        address: caller.source_ip.map(|address| address.to_string()).unwrap_or_default(),
+        address: caller.connection.source_ip.map(|address| address.to_string()).unwrap_or_default(),
     }
 }
 
@@ -334,8 +334,6 @@ fn anonymous(unverified: &UnverifiedRequest<'_>, snapshot: &Snapshot) -> Caller 
         policies: user.map(|user| Arc::clone(&user.policies)).unwrap_or_default(),
         sources: user.map(|user| Arc::clone(&user.sources)).unwrap_or_default(),
         boundary: None,
-        source_ip: Some(unverified.target.client.ip),
-        secure_transport: unverified.target.client.secure_transport,
-        tls_version: unverified.target.client.tls_version,
+        connection: unverified.target.client.facts(),
     }
 }

@@ -7,7 +7,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use http::HeaderMap;
-use iam::TlsVersion;
+use iam::{ConnectionFacts, TlsVersion};
 use ids::{Network, parse_address};
 
 /// Where a request comes from.
@@ -19,6 +19,14 @@ pub struct ClientAddress {
     pub secure_transport: bool,
     /// The client's TLS version, `s3:TlsVersion`; `None` if a proxy terminated TLS, because only the proxy knows it.
     pub tls_version: Option<TlsVersion>,
+}
+
+impl ClientAddress {
+    /// What the caller of a request knows of it.
+    pub(crate) fn facts(self) -> ConnectionFacts {
+        let Self { ip, secure_transport, tls_version } = self;
+        ConnectionFacts { source_ip: Some(ip), secure_transport, tls_version }
+    }
 }
 
 /// Computes the client's address from the TCP peer and, if that is a trusted proxy, from the headers that it forwards.

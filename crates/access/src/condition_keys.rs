@@ -2,7 +2,7 @@
 //! header or claim is copied under its own name.
 
 use http::request::Parts;
-use iam::{Caller, Federation, Snapshot};
+use iam::{Caller, ConnectionFacts, Federation, Snapshot};
 use ids::AccountId;
 use policy::{Context, Principal, ValueTooLong};
 
@@ -21,11 +21,12 @@ pub fn request_context(
 ) -> Result<Context, ValueTooLong> {
     let mut context = Context::new();
     let caller = &authenticated.caller;
-    if let Some(ip) = caller.source_ip {
+    let ConnectionFacts { source_ip, secure_transport, tls_version } = caller.connection;
+    if let Some(ip) = source_ip {
         context.set("aws:SourceIp", ip.to_string());
     }
-    context.set("aws:SecureTransport", caller.secure_transport.to_string());
-    if let Some(version) = caller.tls_version {
+    context.set("aws:SecureTransport", secure_transport.to_string());
+    if let Some(version) = tls_version {
         context.set("s3:TlsVersion", version.as_str());
     }
     context.set("aws:CurrentTime", timestamp(now.as_second()));

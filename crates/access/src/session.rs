@@ -291,9 +291,7 @@ impl Session {
             policies: role.policies,
             sources: role.sources,
             boundary: role.boundary,
-            source_ip: Some(unverified.target.client.ip),
-            secure_transport: unverified.target.client.secure_transport,
-            tls_version: unverified.target.client.tls_version,
+            connection: unverified.target.client.facts(),
         })
     }
 }

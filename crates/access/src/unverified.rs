@@ -36,11 +36,5 @@ pub struct UnverifiedRequest<'a> {
 
 /// The user as the caller of this request.
 pub(crate) fn user_caller(user: &User, access_key_id: AccessKeyId, unverified: &UnverifiedRequest<'_>) -> Caller {
-    Caller {
-        access_key_id: Some(access_key_id),
-        source_ip: Some(unverified.target.client.ip),
-        secure_transport: unverified.target.client.secure_transport,
-        tls_version: unverified.target.client.tls_version,
-        ..Caller::of(user)
-    }
+    Caller { access_key_id: Some(access_key_id), connection: unverified.target.client.facts(), ..Caller::of(user) }
 }

@@ -37,9 +37,16 @@ pub struct Caller {
     pub sources: Arc<[PolicySource]>,
     /// The permissions boundary.
     pub boundary: Option<Arc<CompiledPolicy>>,
-    /// Where the request came from, taking forwarding headers into account.
+    /// How the request came.
+    pub connection: ConnectionFacts,
+}
+
+/// How a request came, taking forwarding headers into account.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ConnectionFacts {
+    /// The address of the client, if it is known.
     pub source_ip: Option<IpAddr>,
-    /// Whether the request came over TLS.
+    /// Whether it came over TLS.
     pub secure_transport: bool,
     /// The TLS version, if it is known.
     pub tls_version: Option<TlsVersion>,
@@ -144,9 +151,7 @@ impl Caller {
             policies: Arc::clone(&user.policies),
             sources: Arc::clone(&user.sources),
             boundary: user.boundary.clone(),
-            source_ip: None,
-            secure_transport: false,
-            tls_version: None,
+            connection: ConnectionFacts::default(),
         }
     }
 

@@ -20,7 +20,7 @@ pub mod unique_id;
 mod weed_policies;
 
 pub use bucket::{Bucket, BucketAcl, BucketPolicy, REQUEST_PAYMENT, WEBSITE};
-pub use caller::{Caller, CallerSession, Federation, TlsVersion};
+pub use caller::{Caller, CallerSession, ConnectionFacts, Federation, TlsVersion};
 pub use certificate::{ClientCertificate, certificate_issuer};
 pub use change::{Change, ChangeKind, DocumentKey, Holder, PolicyPlace, Read, RolePlace, Unreadable};
 pub use directory::{DirectoryUser, PolicyMapping, comparable_dn, directory_issuer, read_dn};

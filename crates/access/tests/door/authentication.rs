@@ -348,7 +348,7 @@ fn what_is_known_of_who_came() {
         assert_eq!(caller.access_key_id.unwrap().as_str(), "AKBOB");
         assert_eq!((&*caller.arn, caller.account.as_str()), ("arn:aws:iam::444455556666:user/bob", "444455556666"));
         assert!(!caller.is_root && caller.session.is_none());
-        assert_eq!(caller.source_ip, Some(IP.parse().unwrap()), "{way}");
+        assert_eq!(caller.connection.source_ip, Some(IP.parse().unwrap()), "{way}");
     }
 }
 
@@ -360,11 +360,15 @@ fn the_connection_that_somebody_came_by() {
         for way in WAYS {
             for client in [&client("AKALICE"), &work] {
                 let caller = knock(&world, client, way).unwrap().caller;
-                assert_eq!((caller.secure_transport, caller.tls_version), (secure_transport, tls), "{way}");
+                assert_eq!(
+                    (caller.connection.secure_transport, caller.connection.tls_version),
+                    (secure_transport, tls),
+                    "{way}"
+                );
             }
         }
         let nobody = world.authenticate(&get()).unwrap().caller;
-        assert_eq!((nobody.secure_transport, nobody.tls_version), (secure_transport, tls));
+        assert_eq!((nobody.connection.secure_transport, nobody.connection.tls_version), (secure_transport, tls));
     }
 }
 
@@ -383,7 +387,7 @@ fn nobody_has_what_the_identity_anonymous_has() {
             assert!(caller.is_anonymous() && caller.access_key_id.is_none() && caller.boundary.is_none());
             assert_eq!((&*caller.arn, &*caller.user_id), ("", "anonymous"));
             assert_eq!(caller.policies.len(), policies, "{identities}");
-            assert_eq!(caller.source_ip, Some(IP.parse().unwrap()));
+            assert_eq!(caller.connection.source_ip, Some(IP.parse().unwrap()));
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use access::{Authenticated, AuthenticationType, DecisionInput, NoObserver, context_of, request_context};
 use http::request::Parts;
-use iam::{Bucket, Caller, Change, Snapshot, TlsVersion};
+use iam::{Bucket, Caller, Change, ConnectionFacts, Snapshot, TlsVersion};
 use iam_formats::identities;
 use jiff::{SignedDuration, Timestamp};
 use policy::{Action, Context};
@@ -153,9 +153,11 @@ fn caller() -> Caller {
         policies: Arc::new([]),
         sources: Arc::new([]),
         boundary: None,
-        source_ip: Some("192.0.2.1".parse().unwrap()),
-        secure_transport: true,
-        tls_version: Some(TlsVersion::V1_3),
+        connection: ConnectionFacts {
+            source_ip: Some("192.0.2.1".parse().unwrap()),
+            secure_transport: true,
+            tls_version: Some(TlsVersion::V1_3),
+        },
     }
 }
 
@@ -323,7 +325,7 @@ fn the_tls_version_is_present_if_it_is_known() {
             [(None, None), (Some(TlsVersion::V1_2), Some("1.2")), (Some(TlsVersion::V1_3), Some("1.3"))]
         {
             let mut who = authenticated(AuthenticationType::HeaderV4, None);
-            who.caller.tls_version = version;
+            who.caller.connection.tls_version = version;
             for (need, context) in decided(row, &head(row, None), &who).1 {
                 let listed = Action::named(need.action).unwrap().condition_keys().contains(&"s3:TlsVersion");
                 assert!(listed, "{}", need.action);

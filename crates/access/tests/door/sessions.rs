@@ -237,7 +237,7 @@ fn who_a_session_is() {
     assert_eq!((&*caller.name, caller.account.as_str(), caller.is_root), ("work", ACCOUNT, false));
     assert_eq!((caller.policies.len(), caller.boundary.is_some()), (1, true));
     assert!(Arc::ptr_eq(&caller.policies, &world.snapshot.role("app").unwrap().policies));
-    assert_eq!(caller.source_ip, Some(IP.parse().unwrap()));
+    assert_eq!(caller.connection.source_ip, Some(IP.parse().unwrap()));
     let key = caller.access_key_id.unwrap();
     assert!(key.as_str().starts_with("ASIA"), "{key}");
     let session = caller.session.unwrap();

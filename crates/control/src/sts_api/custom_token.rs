@@ -60,7 +60,7 @@ impl StsApi {
 
     async fn vouched_for(&self, call: &Call<'_>, plugin: &Plugin, token: &str) -> Result<PluginUser, QueryError> {
         let (request_id, plugin_name) = (call.request_id, plugin.settings().name.as_str());
-        let Some(this_try) = self.sign_in_limits.begin_token(call.caller.source_ip, call.now_s) else {
+        let Some(this_try) = self.sign_in_limits.begin_token(call.caller.connection.source_ip, call.now_s) else {
             tracing::warn!(request_id, plugin = plugin_name, "too many tokens that the plugin refused");
             return Err(refuse("Throttling", 400, "Too many wrong tokens from your address; wait for some minutes"));
         };

@@ -77,7 +77,7 @@ impl StsApi {
         password: &str,
     ) -> Result<FoundUser, QueryError> {
         let began = Instant::now();
-        let Some(this_try) = self.sign_in_limits.begin(username, call.caller.source_ip, call.now_s) else {
+        let Some(this_try) = self.sign_in_limits.begin(username, call.caller.connection.source_ip, call.now_s) else {
             tracing::warn!(request_id = call.request_id, directory = directory.name(), "too many wrong passwords");
             let message = "Too many wrong passwords from your address or for this name; wait for some minutes";
             return Err(refuse("Throttling", 400, message));

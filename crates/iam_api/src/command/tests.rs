@@ -35,9 +35,7 @@ fn caller(name: &str) -> Caller {
         policies: Arc::from([]),
         sources: Arc::from([]),
         boundary: None,
-        source_ip: None,
-        secure_transport: false,
-        tls_version: None,
+        connection: iam::ConnectionFacts::default(),
     }
 }
 
