@@ -12,6 +12,7 @@ mod entities_for_policy;
 mod group;
 mod inline_policy;
 mod instance_profile;
+mod key_expiry;
 mod managed_policy;
 mod mfa_device;
 mod oidc_provider;

@@ -1,7 +1,8 @@
 //! CreateAccessKey, ListAccessKeys, UpdateAccessKey, DeleteAccessKey.
 
+use super::key_expiry::{expiration, shortened_expiry};
 use super::user::{self, documents};
-use super::{Answer, Command, IamError, Outcome, Request, grant, read, revoke, service_account};
+use super::{Answer, Command, IamError, Outcome, Request, grant, read, revoke};
 use crate::answer::{date, fragment};
 use iam::{
     Change, Credential, Snapshot, UserRecord,
@@ -27,7 +28,7 @@ fn create_access_key(request: &Request<'_>, state: &Snapshot) -> Answer {
     if record.credentials.len() >= KEYS_PER_USER {
         return Err(IamError::limit(format!("Cannot exceed quota for AccessKeysPerUser: {KEYS_PER_USER}")));
     }
-    let expires_s = service_account::expiration(request)?.unwrap_or_default();
+    let expires_s = expiration(request)?.unwrap_or_default();
     let (id, secret) = request.random.split_at(32);
     let access_key = format!("AKIA{}", base32(id, 16));
     let secret = alphanumeric(secret, 40);
@@ -73,7 +74,7 @@ fn list_access_keys(request: &Request<'_>, state: &Snapshot) -> Answer {
 
 /// `Status`, `Expiration` (an extension) or both.
 fn update_access_key(request: &Request<'_>, state: &Snapshot) -> Answer {
-    let expires_s = service_account::expiration(request)?;
+    let expires_s = expiration(request)?;
     let status = match request.params.get("Status") {
         None if expires_s.is_some() => None,
         _ => Some(request.params.required("Status")?),
@@ -92,14 +93,6 @@ fn update_access_key(request: &Request<'_>, state: &Snapshot) -> Answer {
         }
     }
     Ok(Outcome::of(vec![Change::User(name.clone(), Some(Ok(record)))]))
-}
-
-/// A caller that may update a key, perhaps signing with it, must not prolong the lifetime that its creator chose.
-fn shortened_expiry(now_s: i64, wanted_s: i64) -> Result<i64, IamError> {
-    if wanted_s == 0 || (now_s != 0 && wanted_s > now_s) {
-        return Err(IamError::invalid("A key can only expire sooner: create another key, and delete this one"));
-    }
-    Ok(wanted_s)
 }
 
 fn delete_access_key(request: &Request<'_>, state: &Snapshot) -> Answer {

@@ -9,6 +9,7 @@ use policy::ResourceType::IamUser;
 use s3::Requirement;
 use xml::XmlWriter;
 
+use super::key_expiry::expiration;
 use super::{Answer, Command, IamError, Outcome, Request, grant, read, revoke, user};
 use crate::answer::{date, fragment};
 use crate::params::Params;
@@ -110,18 +111,6 @@ fn is_own(request: &Request<'_>, state: &Snapshot, account: &ServiceAccount) -> 
     let user = state.user(&account.parent_user).map(|user| user.account);
     user_of(&account.id) == Some(account.parent_user.as_str())
         && user.unwrap_or(state.settings().account) == request.caller.account
-}
-
-/// `Expiration`, in seconds since 1970 and in the future; `None` if absent, 0 for never.
-pub(super) fn expiration(request: &Request<'_>) -> Result<Option<i64>, IamError> {
-    let Some(text) = request.params.get("Expiration") else { return Ok(None) };
-    let seconds: i64 = text.parse().map_err(|_| {
-        IamError::invalid(format!("invalid expiration format: {text} is not a number of seconds since 1970"))
-    })?;
-    if seconds != 0 && seconds <= request.now_s {
-        return Err(IamError::invalid("expiration must be in the future"));
-    }
-    Ok(Some(seconds))
 }
 
 fn description<'a>(request: &Request<'a>) -> Result<Option<&'a str>, IamError> {
