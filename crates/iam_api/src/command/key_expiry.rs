@@ -14,9 +14,10 @@ pub(super) fn expiration(request: &Request<'_>) -> Result<Option<i64>, IamError>
     Ok(Some(seconds))
 }
 
-/// A caller that may update a key, perhaps signing with it, must not prolong the lifetime that its creator chose.
-pub(super) fn shortened_expiry(now_s: i64, wanted_s: i64) -> Result<i64, IamError> {
-    if wanted_s == 0 || (now_s != 0 && wanted_s > now_s) {
+/// A caller that may update a key, perhaps signing with it, must not prolong the lifetime that its creator chose. 0 is never.
+pub(super) fn shortened_expiry(known_s: i64, wanted_s: i64) -> Result<i64, IamError> {
+    let moment = |seconds: i64| if seconds == 0 { i64::MAX } else { seconds };
+    if moment(wanted_s) > moment(known_s) {
         return Err(IamError::invalid("A key can only expire sooner: create another key, and delete this one"));
     }
     Ok(wanted_s)

@@ -9,7 +9,7 @@ use policy::ResourceType::IamUser;
 use s3::Requirement;
 use xml::XmlWriter;
 
-use super::key_expiry::expiration;
+use super::key_expiry::{expiration, shortened_expiry};
 use super::{Answer, Command, IamError, Outcome, Request, grant, read, revoke, user};
 use crate::answer::{date, fragment};
 use crate::params::Params;
@@ -198,7 +198,7 @@ fn update(request: &Request<'_>, state: &Snapshot) -> Answer {
         account.description = text.to_owned();
     }
     if let Some(seconds) = expiration(request)? {
-        account.expires_s = seconds;
+        account.expires_s = shortened_expiry(account.expires_s, seconds)?;
     }
     let id = account.id.as_str().into();
     Ok(Outcome { changes: vec![Change::ServiceAccount(id, Some(Ok(account)))], result: None })

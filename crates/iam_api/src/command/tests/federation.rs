@@ -218,10 +218,15 @@ fn service_accounts() {
     assert_eq!(at(&state, "UpdateServiceAccount&Expiration=1").unwrap_err().code, "InvalidInput");
     let state = at(&state, "UpdateServiceAccount&Status=Inactive").unwrap().0;
     assert!(state.access_key(&key).unwrap().refusal(1_700_000_000).is_some());
-    let state = at(&state, "UpdateServiceAccount&Status=Active&Expiration=0&Description=").unwrap().0;
-    let answer = at(&state, "GetServiceAccount").unwrap().1;
-    assert!(!answer.contains("Description") && !answer.contains("Expiration"), "{answer}");
-    assert!(state.access_key(&key).unwrap().refusal(i64::MAX).is_none());
+    for longer in ["0", "1700003601", "1700009999"] {
+        let line = format!("UpdateServiceAccount&Status=Active&Expiration={longer}");
+        assert_eq!(at(&state, &line).unwrap_err().code, "InvalidInput", "the key may have signed this: {longer}");
+    }
+    let sooner = at(&state, "UpdateServiceAccount&Status=Active&Expiration=1700000060&Description=").unwrap().0;
+    let answer = at(&sooner, "GetServiceAccount").unwrap().1;
+    assert!(!answer.contains("Description") && answer.contains("<Expiration>2023-11-14T22:14:20Z<"), "{answer}");
+    let refusal = |now_s: i64| sooner.access_key(&key).unwrap().refusal(now_s);
+    assert!(refusal(1_700_000_059).is_none() && refusal(1_700_000_060).is_some());
     let state = at(&state, "DeleteServiceAccount").unwrap().0;
     assert!(state.access_key(&key).is_none() && state.user("al").unwrap().record.service_account_ids.is_empty());
     run(&state, "DeleteUser&UserName=al").unwrap();

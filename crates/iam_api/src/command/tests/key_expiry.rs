@@ -35,6 +35,11 @@ fn a_key_expires_and_only_sooner() {
     assert!(expires(&active, 1_700_003_600), "a change of the status keeps the expiry");
     let sooner = update("&Expiration=1700000060").unwrap().0;
     assert!(!expires(&sooner, 1_700_000_059) && expires(&sooner, 1_700_000_060));
+    let (state, _) = run(&state, "CreateAccessKey&UserName=al").unwrap();
+    let forever = &state.user("al").unwrap().record.credentials[1].access_key;
+    let update =
+        |expiry: &str| run(&state, &format!("UpdateAccessKey&UserName=al&AccessKeyId={forever}&Expiration={expiry}"));
+    assert!(update("0").is_ok() && update("1700009999").is_ok(), "it never expired");
 
     let report = |state: &Snapshot| {
         let answer = run(state, "GetCredentialReport").unwrap().1;
