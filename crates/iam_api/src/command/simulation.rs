@@ -11,8 +11,6 @@ use std::collections::BTreeSet;
 
 use policy::Policy;
 
-pub(super) use self::source::DOCUMENT_MAX;
-
 use self::scenario::Scenario;
 use self::source::Source;
 use super::{Answer, Command, IamError, Outcome, Request, read};

@@ -650,6 +650,24 @@ fn documents_are_validated_without_being_stored() {
 }
 
 #[test]
+fn documents_that_are_not_stored_are_measured_in_characters() {
+    let with_id = |id: String| GET.replacen('{', &format!(r#"{{"Id":"{id}","#), 1);
+    let most = 131_072 - with_id(String::new()).len();
+    for (what, document, validated, simulated) in [
+        ("two bytes each", with_id("ü".repeat(most)), Ok(()), Ok(())),
+        ("one more", with_id("ü".repeat(most + 1)), Err("ValidationError"), Err("InvalidInput")),
+        ("white space", " ".repeat(131_073) + GET, Err("ValidationError"), Err("InvalidInput")),
+    ] {
+        let code = |line: &str| run(&start(), line).map(drop).map_err(|error| error.code);
+        let line = format!("ValidatePolicy&PolicyType=IDENTITY_POLICY&PolicyDocument={document}");
+        assert_eq!(code(&line), validated, "{what}");
+        let line =
+            format!("SimulateCustomPolicy&ActionNames.member.1=s3:GetObject&PolicyInputList.member.1={document}");
+        assert_eq!(code(&line), simulated, "{what}");
+    }
+}
+
+#[test]
 fn commands_that_can_take_a_permission_away_are_marked() {
     for (action, effect) in [
         ("GetUser", Effect::Reads),

@@ -2,7 +2,7 @@
 
 use policy::{PolicyKind, Severity};
 
-use super::simulation::DOCUMENT_MAX;
+use super::policy_document::check_length;
 use super::{Answer, Command, IamError, Outcome, Request, read};
 use crate::answer::fragment;
 use iam::Snapshot;
@@ -12,11 +12,7 @@ pub(super) const COMMANDS: &[Command] =
 
 fn validate_policy(request: &Request<'_>, _: &Snapshot) -> Answer {
     let document = request.params.required("PolicyDocument")?;
-    if document.len() > DOCUMENT_MAX {
-        return Err(IamError::validation(format!(
-            "PolicyDocument has more than {DOCUMENT_MAX} bytes: check a smaller one"
-        )));
-    }
+    check_length("PolicyDocument", document).map_err(IamError::validation)?;
     let kind = kind(request)?;
     let mut xml = fragment();
     xml.element("Findings", |xml| {

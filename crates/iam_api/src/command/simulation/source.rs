@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use policy::{CompiledPolicy, Policy, PolicyKind, Position, statement_spans};
 
+use super::super::policy_document::check_length;
 use super::super::{IamError, Request};
 use iam::{Group, Holder, PolicySource, Role, Snapshot, User};
 
-/// The longest document in a call, in characters other than white space. Source: IAM API Reference, `PolicyInputList`.
-pub(in crate::command) const DOCUMENT_MAX: usize = 131_072;
 /// The most bytes in all documents of one list, because each is read and compiled.
-const DOCUMENTS_BYTES_MAX: usize = 2 * DOCUMENT_MAX;
+const DOCUMENTS_BYTES_MAX: usize = 256 << 10;
 
 /// One policy of a simulation.
 pub(super) struct Source {
@@ -31,8 +30,9 @@ impl Source {
 
     /// A document of the call.
     pub fn given(id: String, kind: PolicyKind, text: &str) -> Result<Self, IamError> {
-        let policy = Policy::parse_sized(kind, text, DOCUMENT_MAX)
-            .map_err(|error| IamError::invalid(format!("{id}: {error}")))?;
+        check_length(&id, text).map_err(IamError::invalid)?;
+        let policy =
+            Policy::parse_sized(kind, text, usize::MAX).map_err(|error| IamError::invalid(format!("{id}: {error}")))?;
         Ok(Self::new(id, text.into(), Arc::new(policy.compile())))
     }
 }
