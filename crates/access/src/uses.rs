@@ -18,10 +18,12 @@ use rpds::HashTrieMapSync;
 /// A request with a key already seen in the same minute only reads one number: it takes no lock, writes nothing and
 /// allocates nothing. The first request with a key in each minute writes, and a new key is added to the map.
 pub struct RecentUses {
-    seen: ArcSwap<HashTrieMapSync<Arc<str>, Arc<Seen>>>,
+    seen: ArcSwap<Entries>,
     /// Held while entries are added or removed.
     writing: Mutex<()>,
 }
+
+type Entries = HashTrieMapSync<Arc<str>, Arc<Seen>>;
 
 struct Seen {
     /// Minutes since 1970; [`GONE`] once the entry is removed from the map.
@@ -43,17 +45,7 @@ impl Default for RecentUses {
 impl RecentUses {
     /// Records a use of a key, by its id, or of a role, by its `AROA...` id.
     pub fn note(&self, id: &str, now_s: i64, service: &str, region: &str) {
-        let minute = now_s.div_euclid(60);
-        if self.seen.load().get(id).is_some_and(|seen| seen.note(minute, service, region)) {
-            return;
-        }
-        let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let seen = self.seen.load_full();
-        if seen.get(id).is_some_and(|seen| seen.note(minute, service, region)) {
-            return; // another request added it first
-        }
-        let new = Seen { minute: AtomicI64::new(minute), used: Mutex::new(use_of(minute, service, region)) };
-        self.seen.store(Arc::new(seen.insert(id.into(), Arc::new(new))));
+        self.record(id, &Moment::of(now_s, service, region), usize::MAX, || None);
     }
 
     /// Records a use of a session, by its id. Only the first one in each minute asks what is known of it. Beyond so many
@@ -66,15 +58,28 @@ impl RecentUses {
         region: &str,
         session: impl FnOnce() -> SessionUse,
     ) {
-        let minute = now_s.div_euclid(60);
-        let seen = self.seen.load();
-        if seen.get(id).is_some_and(|seen| seen.note(minute, service, region)) || seen.size() >= ENTRIES_MAX {
+        self.record(id, &Moment::of(now_s, service, region), ENTRIES_MAX, || Some(Arc::new(session())));
+    }
+
+    fn record(
+        &self,
+        id: &str,
+        moment: &Moment<'_>,
+        entries_max: usize,
+        session: impl FnOnce() -> Option<Arc<SessionUse>>,
+    ) {
+        let is_done = |seen: &Entries| seen.get(id).is_some_and(|seen| seen.note(moment)) || seen.size() >= entries_max;
+        if is_done(&self.seen.load()) {
             return;
         }
-        let used = Use { session: Some(Arc::new(session())), ..use_of(minute, service, region) };
         let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let seen = self.seen.load_full();
-        let new = Seen { minute: AtomicI64::new(minute), used: Mutex::new(used) };
+        // Another request may have added it first.
+        if is_done(&seen) {
+            return;
+        }
+        let used = Use { session: session(), ..moment.to_use() };
+        let new = Seen { minute: AtomicI64::new(moment.minute), used: Mutex::new(used) };
         self.seen.store(Arc::new(seen.insert(id.into(), Arc::new(new))));
     }
 
@@ -107,7 +112,8 @@ impl RecentUses {
 
 impl Seen {
     /// Records a use; false if this entry has been removed from the map.
-    fn note(&self, minute: i64, service: &str, region: &str) -> bool {
+    fn note(&self, moment: &Moment<'_>) -> bool {
+        let minute = moment.minute;
         let mut before = self.minute.load(Ordering::Relaxed);
         if before < minute {
             before = self.minute.fetch_max(minute, Ordering::AcqRel);
@@ -117,7 +123,7 @@ impl Seen {
             // Another request of a later minute may have been faster.
             if used.at_s < minute * 60 {
                 let session = used.session.take();
-                *used = Use { session, ..use_of(minute, service, region) };
+                *used = Use { session, ..moment.to_use() };
             }
         }
         before != GONE
@@ -128,10 +134,24 @@ impl Seen {
     }
 }
 
-fn use_of(minute: i64, service: &str, region: &str) -> Use {
-    // A gateway without a region of its own uses the one that the client signed, but limits its length.
-    let region = if region.len() > 64 { "" } else { region };
-    Use { at_s: minute * 60, service: service.into(), region: region.into(), session: None }
+/// When and for what something is used.
+struct Moment<'a> {
+    /// Since 1970.
+    minute: i64,
+    service: &'a str,
+    region: &'a str,
+}
+
+impl<'a> Moment<'a> {
+    fn of(now_s: i64, service: &'a str, region: &'a str) -> Self {
+        Self { minute: now_s.div_euclid(60), service, region }
+    }
+
+    fn to_use(&self) -> Use {
+        // A gateway without a region of its own uses the one that the client signed, but limits its length.
+        let region = if self.region.len() > 64 { "" } else { self.region };
+        Use { at_s: self.minute * 60, service: self.service.into(), region: region.into(), session: None }
+    }
 }
 
 #[cfg(test)]
@@ -180,5 +200,25 @@ mod tests {
         let record = uses.take(0);
         assert_eq!(record.len(), 50 + 4 * 500);
         assert_eq!(record.of("AK49").map(|used| used.at_s), Some(480));
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "threads are what is tested")]
+    fn of_requests_at_the_same_time_one_says_what_is_known_of_their_session() {
+        let (uses, asked) = (RecentUses::default(), AtomicI64::new(0));
+        let at_once = std::sync::Barrier::new(4);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    at_once.wait();
+                    uses.note_session("S", 60, "s3", "r", || {
+                        asked.fetch_add(1, Ordering::Relaxed);
+                        std::thread::sleep(std::time::Duration::from_millis(50));
+                        SessionUse::default()
+                    });
+                });
+            }
+        });
+        assert_eq!((uses.peek().len(), asked.into_inner()), (1, 1));
     }
 }
