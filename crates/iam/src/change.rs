@@ -142,6 +142,28 @@ pub enum DocumentKey {
     AccountPublicAccessBlock(Arc<str>),
 }
 
+impl fmt::Display for DocumentKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, name) = match self {
+            Self::User(name) => ("user", name),
+            Self::ServiceAccount(id) => ("service account", id),
+            Self::Group(name) => ("group", name),
+            Self::Role(name) => ("role", name),
+            Self::Policy(name) => ("policy", name),
+            Self::Inline(holder, name) => return write!(f, "inline policy `{name}` of {holder}"),
+            Self::WeedPolicies => return f.write_str("/etc/iam/policies.json"),
+            Self::OidcProvider(stem) => ("OIDC provider", stem),
+            Self::OidcKeys(stem) => ("OIDC keys", stem),
+            Self::Revocation(stem) => ("revocation of sessions", stem),
+            Self::MfaDevice(stem) => ("MFA device", stem),
+            Self::InstanceProfile(name) => ("instance profile", name),
+            Self::AccountAlias(account) => ("alias of account", account),
+            Self::AccountPublicAccessBlock(account) => ("public access block of account", account),
+        };
+        write!(f, "{kind} `{name}`")
+    }
+}
+
 /// The holder of a policy.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Holder {

@@ -41,7 +41,7 @@ pub use policy_ids::{PolicyIds, policy_ids, shown_policy, shown_trust, stored_po
 pub use revocation::{LONGEST_SESSION_S, Revocation, RevocationTarget};
 pub use small_map::SmallMap;
 pub use snapshot::{
-    Counts, Group, InlineName, InlinePolicy, KeyHolder, KeyRefusal, ManagedPolicy, Mirrored, PolicySource, Role,
-    Settings, Snapshot, SnapshotBuilder, User, policy_name_of,
+    Counts, Group, InlineName, InlinePolicy, KeyHolder, KeyRefusal, ManagedPolicy, Mirrored, PolicySource,
+    ProblemSubject, Role, Settings, Snapshot, SnapshotBuilder, User, policy_name_of,
 };
 pub use weed_policies::WeedPolicies;

@@ -9,6 +9,7 @@ mod aws_managed;
 mod compiled;
 mod managed_policy;
 mod mirror;
+mod problem;
 mod role;
 mod user;
 
@@ -32,6 +33,7 @@ use crate::weed_policies::WeedPolicies;
 pub use apply::SnapshotBuilder;
 pub use managed_policy::{InlinePolicy, ManagedPolicy, policy_name_of};
 pub use mirror::{InlineName, Mirrored};
+pub use problem::ProblemSubject;
 pub use role::Role;
 pub use user::{Group, KeyHolder, KeyRefusal, PolicySource, User};
 
@@ -140,7 +142,7 @@ pub struct Snapshot {
     /// Where a policy is the boundary, by its name.
     bounds: Holders,
     /// What cannot be read or contradicts itself: the subject, and the reason.
-    problems: Map<Arc<str>, Arc<str>>,
+    problems: Map<ProblemSubject, Arc<str>>,
     /// Names with capital letters, by their lower-case form.
     capitals: HashTrieMapSync<DocumentKey, Arc<BTreeSet<Arc<str>>>>,
     /// Users and groups that are being renamed: the old name by the new one.
@@ -329,15 +331,8 @@ impl Snapshot {
     /// Whether a user, group, role, policy or instance profile with this name exists, ignoring case, or an unreadable
     /// document of one.
     pub fn is_taken(&self, key: &DocumentKey) -> bool {
-        let (kind, name) = match key {
-            DocumentKey::User(name) => ("user", name),
-            DocumentKey::Group(name) => ("group", name),
-            DocumentKey::Role(name) => ("role", name),
-            DocumentKey::Policy(name) => ("policy", name),
-            DocumentKey::InstanceProfile(name) => ("instance profile", name),
-            _ => return false,
-        };
-        self.count_ignoring_case(key) > 0 || self.problems.get(format!("{kind} `{name}`").as_str()).is_some()
+        let has_chosen_name = apply::in_lower_case(key).is_some();
+        has_chosen_name && (self.count_ignoring_case(key) > 0 || self.document_problem(key).is_some())
     }
 
     /// How many of a kind have this name, ignoring case. There is more than one if two were made at the same time, or
@@ -557,13 +552,18 @@ impl Snapshot {
     }
 
     /// Documents that cannot be read and facts that contradict each other: the subject, and the reason.
-    pub fn problems(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.problems.iter().map(|(about, why)| (&**about, &**why))
+    pub fn problems(&self) -> impl Iterator<Item = (&ProblemSubject, &str)> {
+        self.problems.iter().map(|(about, why)| (about, &**why))
     }
 
-    /// What is wrong with one subject, named as in [`Snapshot::problems`].
-    pub fn problem(&self, about: &str) -> Option<&str> {
+    /// What is wrong with one subject.
+    pub fn problem(&self, about: &ProblemSubject) -> Option<&str> {
         self.problems.get(about).map(|why| &**why)
+    }
+
+    /// What is wrong with a document.
+    pub fn document_problem(&self, key: &DocumentKey) -> Option<&str> {
+        self.problem(&ProblemSubject::Document(key.clone()))
     }
 
     /// The numbers of all entities.

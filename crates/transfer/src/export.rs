@@ -17,7 +17,7 @@ impl Bundle {
     pub fn of(snapshot: &Snapshot) -> Self {
         let mut bundle = Self { secrets: Secrets::Plain, ..Self::default() };
         for (about, why) in snapshot.problems() {
-            bundle.refuse(about, why);
+            bundle.refuse(about.to_string(), why);
         }
         for policy in snapshot.policies() {
             bundle.changes.extend(stored_policy(policy));

@@ -8,6 +8,7 @@ use policy::{CompiledPolicy, Principal};
 use rpds::HashTrieSetSync;
 
 use super::managed_policy::{InlineMap, InlinePolicy, ManagedPolicy, policy_name_of};
+use super::problem::ProblemSubject;
 use super::role::Role;
 use super::user::{Group, KeyOwner, PolicySource, User, usable};
 use super::{Holders, Map, Names, Snapshot};
@@ -23,9 +24,6 @@ use crate::name::ANONYMOUS;
 use crate::revocation::Revocation;
 use crate::unique_id::unique_id;
 use crate::weed_policies::WeedPolicies;
-
-/// The subject of problems with SeaweedFS's shared document.
-pub(super) const WEED_POLICIES: &str = "/etc/iam/policies.json";
 
 impl Snapshot {
     /// The Snapshot after these changes, with a revision that is one higher.
@@ -95,40 +93,41 @@ impl SnapshotBuilder {
             Change::User(name, read) => self.user(&name, read),
             Change::ServiceAccount(id, read) => self.service_account(&id, read),
             Change::Group(name, read) => {
-                let document = self.readable(format!("group `{name}`"), read);
+                let document = self.readable(DocumentKey::Group(name.clone()), read);
                 self.set_group(&name, document);
             }
             Change::Policy(name, place, read) => self.set_policy(&name, place, read),
             Change::Role(name, place, read) => {
-                let document = self.readable(format!("role `{name}`"), read);
+                let document = self.readable(DocumentKey::Role(name.clone()), read);
                 self.set_role(&name, place, document);
             }
             Change::Inline(holder, name, read) => self.set_inline(holder, &name, read),
             Change::WeedPolicies(read) => {
-                let document = self.readable(WEED_POLICIES.to_owned(), read);
+                let document = self.readable(DocumentKey::WeedPolicies, read);
                 self.set_weed_policies(document.unwrap_or_default());
             }
             Change::OidcProvider(stem, read) => {
-                let document = self.readable(format!("OIDC provider `{stem}`"), read);
+                let document = self.readable(DocumentKey::OidcProvider(stem.clone()), read);
                 put(&mut self.snapshot.oidc_providers, stem, document);
                 self.list_identity_providers();
             }
             Change::OidcKeys(stem, read) => {
-                let document = self.readable(format!("OIDC keys `{stem}`"), read);
+                let document = self.readable(DocumentKey::OidcKeys(stem.clone()), read);
                 put(&mut self.snapshot.oidc_keys, stem, document);
             }
             Change::MfaDevice(stem, read) => {
-                let document = self.readable(format!("MFA device `{stem}`"), read);
+                let document = self.readable(DocumentKey::MfaDevice(stem.clone()), read);
                 put(&mut self.snapshot.mfa_devices, stem, document);
             }
             Change::Revocation(stem, read) => self.revocation(stem, read),
             Change::InstanceProfile(name, read) => {
-                let document = self.readable(format!("instance profile `{name}`"), read);
-                self.index_lower_case(&DocumentKey::InstanceProfile(name.clone()), document.is_some());
+                let key = DocumentKey::InstanceProfile(name.clone());
+                let document = self.readable(key.clone(), read);
+                self.index_lower_case(&key, document.is_some());
                 put(&mut self.snapshot.instance_profiles, name, document);
             }
             Change::AccountAlias(account, read) => {
-                let document = self.readable(format!("alias of account `{account}`"), read);
+                let document = self.readable(DocumentKey::AccountAlias(account.clone()), read);
                 put(&mut self.snapshot.account_aliases, account, document);
             }
             Change::AccountPublicAccessBlock(account, read) => self.public_access_block(account, read),
@@ -142,25 +141,25 @@ impl SnapshotBuilder {
     fn user(&mut self, name: &Arc<str>, read: Option<Read<UserRecord>>) {
         if self.snapshot.static_users.contains(name) {
             let why = read.map(|_| "is ignored: the identities file defines this user and takes precedence".to_owned());
-            return self.problem(format!("stored user `{name}`"), why);
+            return self.problem(ProblemSubject::Ignored(DocumentKey::User(name.clone())), why);
         }
-        let document = self.readable(format!("user `{name}`"), read);
+        let document = self.readable(DocumentKey::User(name.clone()), read);
         self.set_user(name, document.filter(|user| *user.name == **name), false);
     }
 
     fn service_account(&mut self, id: &Arc<str>, read: Option<Read<ServiceAccount>>) {
         if self.snapshot.static_service_accounts.contains(id) {
             let why = read.map(|_| "is ignored: the identities file defines it and takes precedence".to_owned());
-            return self.problem(format!("stored service account `{id}`"), why);
+            return self.problem(ProblemSubject::Ignored(DocumentKey::ServiceAccount(id.clone())), why);
         }
-        let document = self.readable(format!("service account `{id}`"), read);
+        let document = self.readable(DocumentKey::ServiceAccount(id.clone()), read);
         self.set_service_account(id, document, false);
     }
 
     fn revocation(&mut self, stem: Arc<str>, read: Option<Read<Revocation>>) {
         // What cannot be read revokes whatever it is about, which the name of its file says.
         let unreadable = matches!(read, Some(Err(_))).then(Revocation::of_everything);
-        let document = self.readable(format!("revocation of sessions `{stem}`"), read);
+        let document = self.readable(DocumentKey::Revocation(stem.clone()), read);
         put(&mut self.snapshot.revocations, stem, document.or(unreadable));
     }
 
@@ -171,7 +170,7 @@ impl SnapshotBuilder {
             block: PublicAccessBlock::ALL,
             ..AccountPublicAccessBlock::default()
         });
-        let document = self.readable(format!("public access block of account `{account}`"), read);
+        let document = self.readable(DocumentKey::AccountPublicAccessBlock(account.clone()), read);
         put(&mut self.snapshot.account_blocks, account.clone(), document.or(unreadable));
         self.block_buckets(&account);
     }
@@ -202,39 +201,40 @@ impl SnapshotBuilder {
     }
 
     /// The document, or `None` and a recorded problem.
-    fn readable<T>(&mut self, about: String, read: Option<Read<T>>) -> Option<T> {
+    fn readable<T>(&mut self, key: DocumentKey, read: Option<Read<T>>) -> Option<T> {
         let (document, why) = match read {
             None => (None, None),
             Some(Ok(document)) => (Some(document), None),
             Some(Err(reason)) => (None, Some(format!("cannot be read: {reason}"))),
         };
-        self.problem(about, why);
+        self.problem(ProblemSubject::Document(key), why);
         document
     }
 
-    fn problem(&mut self, about: String, why: Option<String>) {
+    fn problem(&mut self, about: ProblemSubject, why: Option<String>) {
         match why {
-            Some(why) => self.snapshot.problems.insert_mut(about.into(), why.into()),
+            Some(why) => self.snapshot.problems.insert_mut(about, why.into()),
             None => {
-                self.snapshot.problems.remove_mut(about.as_str());
+                self.snapshot.problems.remove_mut(&about);
             }
         }
     }
 
     fn set_user(&mut self, name: &Arc<str>, document: Option<UserRecord>, is_static: bool) {
+        let document_key = DocumentKey::User(name.clone());
         let old = self.snapshot.users.get(name).map(|user| user.record.clone());
         for (place, key) in old.iter().flat_map(|user| user.credentials.iter().enumerate()) {
-            self.release_key(&KeyOwner::of_user(name, place, is_static), &format!("user `{name}`"), key);
+            self.release_key(&KeyOwner::of_user(name, place, is_static), &document_key, key);
         }
         let new = document.map(Arc::new);
         for (place, key) in new.iter().flat_map(|user| user.credentials.iter().enumerate()) {
-            self.claim_key(KeyOwner::of_user(name, place, is_static), &format!("user `{name}`"), key);
+            self.claim_key(KeyOwner::of_user(name, place, is_static), &document_key, key);
         }
         let wanted = |user: &Option<Arc<UserRecord>>| {
             policy_names(user, |user| (&user.attached_policies, user.boundary.as_ref()))
         };
         self.attach(&Holder::User(name.clone()), &wanted(&old), &wanted(&new));
-        self.index_lower_case(&DocumentKey::User(name.clone()), new.is_some());
+        self.index_lower_case(&document_key, new.is_some());
         self.renaming(Holder::User(name.clone()), new.as_ref().and_then(|user| user.renamed.as_ref()));
         match new {
             Some(document) => {
@@ -249,10 +249,11 @@ impl SnapshotBuilder {
     }
 
     fn set_service_account(&mut self, id: &Arc<str>, document: Option<ServiceAccount>, is_static: bool) {
+        let document_key = DocumentKey::ServiceAccount(id.clone());
         if let Some(old) = self.snapshot.service_accounts.get(id).cloned() {
             if let Some(key) = &old.credential {
                 let owner = KeyOwner::of_service_account(&old, is_static);
-                self.release_key(&owner, &format!("service account `{id}`"), key);
+                self.release_key(&owner, &document_key, key);
             }
             change_names(&mut self.snapshot.parents, &old.parent_user.as_str().into(), id, false);
         }
@@ -260,7 +261,7 @@ impl SnapshotBuilder {
             Some(document) => {
                 let owner = KeyOwner::of_service_account(&document, is_static);
                 if let Some(key) = &document.credential {
-                    self.claim_key(owner, &format!("service account `{id}`"), key);
+                    self.claim_key(owner, &document_key, key);
                 }
                 change_names(&mut self.snapshot.parents, &document.parent_user.as_str().into(), id, true);
                 self.snapshot.service_accounts.insert_mut(id.clone(), Arc::new(document));
@@ -271,7 +272,7 @@ impl SnapshotBuilder {
         }
     }
 
-    fn claim_key(&mut self, owner: KeyOwner, holder: &str, key: &Credential) {
+    fn claim_key(&mut self, owner: KeyOwner, holder: &DocumentKey, key: &Credential) {
         let id = match claimed_id(key) {
             Ok(id) => id,
             Err(why) => return self.problem(ignored_key(holder, key), Some(why)),
@@ -283,7 +284,7 @@ impl SnapshotBuilder {
         self.owners_changed(&id, owners);
     }
 
-    fn release_key(&mut self, owner: &KeyOwner, holder: &str, key: &Credential) {
+    fn release_key(&mut self, owner: &KeyOwner, holder: &DocumentKey, key: &Credential) {
         let Ok(id) = claimed_id(key) else { return self.problem(ignored_key(holder, key), None) };
         let owners = self.snapshot.keys.get(&id).map(|owners| owners.to_vec()).unwrap_or_default();
         self.owners_changed(&id, owners.into_iter().filter(|known| !known.same_holder(owner)).collect());
@@ -292,7 +293,7 @@ impl SnapshotBuilder {
     fn owners_changed(&mut self, id: &ids::AccessKeyId, owners: Vec<KeyOwner>) {
         let claims: Vec<&str> = owners.iter().map(|owner| &*owner.user).collect();
         let why = (claims.len() > 1).then(|| format!("is claimed by several holders: {}", claims.join(", ")));
-        self.problem(format!("access key `{id}`"), why);
+        self.problem(ProblemSubject::AccessKey(id.clone()), why);
         if owners.is_empty() {
             self.snapshot.keys.remove_mut(id);
         } else {
@@ -411,8 +412,9 @@ impl SnapshotBuilder {
         let account = self.snapshot.settings.account;
         let policy = ManagedPolicy::of(name, places, account, &mut self.snapshot.compiled);
         let why = policy.as_ref().and_then(|policy| policy.compiled.unreadable_reason());
-        self.problem(format!("policy `{name}`"), why.map(str::to_owned));
-        self.index_lower_case(&DocumentKey::Policy(name.clone()), policy.is_some());
+        let key = DocumentKey::Policy(name.clone());
+        self.index_lower_case(&key, policy.is_some());
+        self.problem(ProblemSubject::Document(key), why.map(str::to_owned));
         match policy {
             Some(policy) => self.snapshot.policies.insert_mut(name.clone(), Arc::new(policy)),
             None => {
@@ -466,11 +468,11 @@ impl SnapshotBuilder {
     ) {
         let mut policies: InlineMap =
             self.snapshot.inline.get(holder).map(|policies| (**policies).clone()).unwrap_or_default();
-        let what = format!("inline policy `{name}` of {holder}");
+        let key = DocumentKey::Inline(holder.clone(), name.clone());
         let ours = ours.map(|read| read.map(|policy| InlinePolicyRecord { text: self.shared(policy.text), ..policy }));
-        let policy = InlinePolicy::of(&what, ours, weeds, &mut self.snapshot.compiled);
+        let policy = InlinePolicy::of(&key.to_string(), ours, weeds, &mut self.snapshot.compiled);
         let why = policy.as_ref().and_then(|policy| policy.compiled.unreadable_reason());
-        self.problem(what, why.map(str::to_owned));
+        self.problem(ProblemSubject::Document(key), why.map(str::to_owned));
         match policy {
             Some(policy) => policies.insert(name.clone(), policy),
             None => policies.remove(name),
@@ -539,8 +541,8 @@ fn claimed_id(key: &Credential) -> Result<ids::AccessKeyId, String> {
     })
 }
 
-fn ignored_key(holder: &str, key: &Credential) -> String {
-    format!("access key `{}` of {holder}", key.access_key)
+fn ignored_key(holder: &DocumentKey, key: &Credential) -> ProblemSubject {
+    ProblemSubject::KeyOf(key.access_key.as_str().into(), holder.clone())
 }
 
 /// Adds a name to an index, or removes it. Keys without any names are removed.

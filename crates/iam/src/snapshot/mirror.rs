@@ -6,8 +6,7 @@ use std::sync::Arc;
 use policy::{Policy, PolicyForSeaweedFs, PolicyKind};
 
 use super::Snapshot;
-use super::apply::WEED_POLICIES;
-use crate::change::Holder;
+use crate::change::{DocumentKey, Holder};
 use crate::weed_policies::WeedPolicies;
 
 /// An inline policy: its holder and its name.
@@ -38,7 +37,7 @@ impl Snapshot {
 
     /// SeaweedFS's document with these entries as they should be; `None` if they already are.
     pub fn mirror(&self, entries: &BTreeSet<InlineName>, adds: bool) -> Option<Mirrored> {
-        if self.problem(WEED_POLICIES).is_some() {
+        if self.document_problem(&DocumentKey::WeedPolicies).is_some() {
             return None;
         }
         let document = (*self.weed).clone();

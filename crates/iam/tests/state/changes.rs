@@ -257,8 +257,8 @@ fn what_cannot_be_read_is_a_problem_until_it_can() {
         "alias of account `000000000000`",
     ]) {
         let broken = all.apply(unreadable(&change));
-        let why =
-            broken.problem(about).unwrap_or_else(|| panic!("{about}: {:?}", broken.problems().collect::<Vec<_>>()));
+        let why = super::problem(&broken, about)
+            .unwrap_or_else(|| panic!("{about}: {:?}", broken.problems().collect::<Vec<_>>()));
         assert!(why.contains("cannot be read") && why.contains("broken"), "{about}: {why}");
         assert_eq!(broken.problems().count(), all.problems().count() + 1, "{about}");
         assert_eq!(described(&broken.apply([change.clone()])), described(&all), "{about} can be read again");

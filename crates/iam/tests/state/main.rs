@@ -10,3 +10,8 @@ mod federation;
 mod lookups;
 mod policy_ids;
 mod snapshot;
+
+/// What is wrong with a subject, by its text.
+fn problem(state: &iam::Snapshot, about: &str) -> Option<String> {
+    state.problems().find(|(subject, _)| subject.to_string() == about).map(|(_, why)| why.to_owned())
+}

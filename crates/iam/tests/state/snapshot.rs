@@ -127,7 +127,7 @@ fn mirrored_entries_are_not_read_as_seaweedfs_policies_and_follow_ours() {
     // If changed by SeaweedFS, it is SeaweedFS's: it stays, and contradicts ours. If removed there, it comes back.
     let edited = state.apply([read(&stored.replace("GetObject", "PutObject"))]);
     assert_eq!(mirrored(&edited, true), ["as it is"]);
-    let why = edited.problem("inline policy `I` of user `al`").unwrap();
+    let why = super::problem(&edited, "inline policy `I` of user `al`").unwrap();
     assert!(why.contains("differs between the document of ours and /etc/iam/policies.json"), "{why}");
     let removed = state.apply([read("{}")]);
     assert_eq!(mirrored(&removed, true).len(), 2);
@@ -319,7 +319,7 @@ fn only_the_identities_file_makes_a_root_user_and_it_takes_precedence_over_the_s
     assert!(root.is_root);
     assert_eq!(&*root.arn, "arn:aws:iam::111122223333:root");
     assert_eq!(snapshot.user("al").unwrap().record.actions, ["Read"]);
-    assert!(snapshot.problems().any(|(about, _)| about == "stored user `al`"));
+    assert!(snapshot.problems().any(|(about, _)| about.to_string() == "stored user `al`"));
     assert_eq!(&*snapshot.user("bo").unwrap().arn, "arn:aws:iam::000000000000:user/bo");
     assert_eq!(&*snapshot.user("bo").unwrap().owner_id, "bo");
     for (file, change) in [

@@ -130,8 +130,8 @@ fn create(request: &Request<'_>, state: &Snapshot) -> Answer {
     let url = issuer(request.params)?;
     let arn = arn_of(request.caller.account, &url);
     let stem = OidcProvider::file_stem(&arn);
-    let unreadable = format!("OIDC provider `{stem}`");
-    if state.oidc_provider(&arn).is_some() || state.problem(&unreadable).is_some() {
+    let key = DocumentKey::OidcProvider(stem.clone());
+    if state.oidc_provider(&arn).is_some() || state.document_problem(&key).is_some() {
         return Err(IamError::exists(format!("Provider with url {url} already exists.")));
     }
     let account = request.caller.account;

@@ -176,7 +176,10 @@ async fn what_cannot_be_read_says_why() {
         assert!(found.to_string().contains(why), "{about}: {found}");
         let snapshot = place.snapshot().await;
         assert!(snapshot.user("al").is_none(), "{about}");
-        assert!(snapshot.problem("user `al`").is_some_and(|found| found.contains(why)), "{about}");
+        assert!(
+            snapshot.document_problem(&DocumentKey::User("al".into())).is_some_and(|found| found.contains(why)),
+            "{about}"
+        );
     }
 }
 
