@@ -4,11 +4,11 @@
 use std::borrow::Cow;
 
 use iam::{Bucket, Snapshot};
-use ids::{AccountId, BucketName, ObjectKey};
+use ids::AccountId;
 use policy::{
     Acl, AclSubject, Action, Context, Decision, Origin, PolicySet, PolicyType, Principal, Request, RequestAction,
 };
-use s3::{ExistingObject, Needs, Requirement, Target, VersionId};
+use s3::{ExistingObject, Needs, Requirement, Target};
 
 use crate::audit::{AuditedDecision, PolicyOwner, policy_of};
 use crate::authenticate::NO_IDENTITIES;
@@ -37,33 +37,19 @@ impl<Op: Needs> From<Op> for Resolved<Op> {
 impl<Op> Resolved<Op> {
     /// The objects whose tags are tested by a policy that could apply, each once. Their tags are read before the
     /// decision.
-    pub fn asks_for_tags_of(&self, input: DecisionInput<'_>) -> Vec<TaggedObject> {
-        let mut objects = Vec::new();
-        for object in self.needs.iter().filter_map(|need| asks_for_tags_of(need, input)) {
-            if !objects.contains(&object) {
-                objects.push(object);
-            }
-        }
-        objects
+    pub fn asks_for_tags_of(&self, input: DecisionInput<'_>) -> Vec<Target> {
+        each_once(self.needs.iter().filter_map(|need| asks_for_tags_of(need, input)))
     }
 
     /// The objects whose owner and ACL count.
     pub fn asks_for_acl_of(&self, input: DecisionInput<'_>) -> Vec<Target> {
-        let mut objects: Vec<Target> = Vec::new();
-        for object in self.needs.iter().filter_map(|need| asks_for_acl_of(need, input)) {
-            if !objects.contains(&object) {
-                objects.push(object);
-            }
-        }
-        objects
+        each_once(self.needs.iter().filter_map(|need| asks_for_acl_of(need, input)))
     }
 
     /// Records the owner and the ACL of an object.
     pub fn set_object(&mut self, target: &Target, object: &ExistingObject) {
         let is_of = |need: &&mut Requirement| {
-            need.bucket.as_ref() == Some(&target.bucket)
-                && need.key.as_ref() == Some(&target.key)
-                && need.version_id == target.version_id
+            object_of(need).as_ref() == Some(target)
                 && !need.is_of_new_object
                 && Action::named(need.action).is_some_and(policy::is_of_object_acl)
         };
@@ -71,8 +57,8 @@ impl<Op> Resolved<Op> {
     }
 
     /// Records the tags of an object.
-    pub fn set_tags(&mut self, object: &TaggedObject, tags: &[(String, String)]) {
-        let is_of = |need: &&mut Requirement| TaggedObject::of(need).as_ref() == Some(object);
+    pub fn set_tags(&mut self, object: &Target, tags: &[(String, String)]) {
+        let is_of = |need: &&mut Requirement| object_of(need).as_ref() == Some(object);
         self.needs.iter_mut().filter(is_of).for_each(|need| need.existing_tags = tags.to_vec());
     }
 }
@@ -149,35 +135,32 @@ fn could_allow(need: &Requirement, input: DecisionInput<'_>) -> bool {
     ask(&Principal::Anonymous, bucket) || !input.caller.policies.is_empty() && ask(&anonymous_user(input), None)
 }
 
-/// An object, or one of its versions, whose tags a policy tests.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TaggedObject {
-    /// Its bucket.
-    pub bucket: BucketName,
-    /// Its key.
-    pub key: ObjectKey,
-    /// The version that the request names.
-    pub version_id: Option<VersionId>,
+fn each_once(all: impl Iterator<Item = Target>) -> Vec<Target> {
+    let mut objects = Vec::new();
+    for object in all {
+        if !objects.contains(&object) {
+            objects.push(object);
+        }
+    }
+    objects
 }
 
-impl TaggedObject {
-    fn of(need: &Requirement) -> Option<Self> {
-        let (bucket, key) = need.bucket.clone().zip(need.key.clone())?;
-        Some(Self { bucket, key, version_id: need.version_id.clone() })
-    }
+/// The object, or the version of it, that a permission is about.
+fn object_of(need: &Requirement) -> Option<Target> {
+    let (bucket, key) = need.bucket.clone().zip(need.key.clone())?;
+    Some(Target { bucket, key, version_id: need.version_id.clone() })
 }
 
 /// The object of a permission, if a policy that could apply tests its tags. They are then read from the filer, before
 /// the one decision. Only some actions have such a key.
-pub fn asks_for_tags_of(need: &Requirement, input: DecisionInput<'_>) -> Option<TaggedObject> {
-    let object = TaggedObject::of(need)?;
+pub fn asks_for_tags_of(need: &Requirement, input: DecisionInput<'_>) -> Option<Target> {
     let action = Action::named(need.action).filter(|action| action.may_know_key("s3:ExistingObjectTag/any"))?;
     let bucket = input.bucket_of(&need.resource).and_then(|bucket| bucket.compiled_policy());
     let session = input.caller.session.as_ref().and_then(|session| session.policy.as_deref());
     let single = [bucket, session, input.caller.boundary.as_deref()].into_iter().flatten();
     let mut all = input.caller.policies.iter().map(|policy| &**policy).chain(single);
     let asked = all.any(|policy| policy.mentions(action, &need.resource, EXISTING_TAG));
-    asked.then_some(object)
+    if asked { object_of(need) } else { None }
 }
 
 fn refusal(decision: Decision, need: &Requirement, input: DecisionInput<'_>) -> Refusal {
@@ -250,8 +233,7 @@ fn foreign_owner(need: &Requirement, bucket: Option<&Bucket>) -> Option<AccountI
 pub fn asks_for_acl_of(need: &Requirement, input: DecisionInput<'_>) -> Option<Target> {
     let bucket = input.bucket_of(&need.resource).filter(|bucket| bucket.ownership().has_acls())?;
     Action::named(need.action).filter(|action| policy::is_of_object_acl(*action) && !need.is_of_new_object)?;
-    let name = need.bucket.as_ref().filter(|name| name.as_str() == &*bucket.name)?;
-    Some(Target { bucket: name.clone(), key: need.key.clone()?, version_id: need.version_id.clone() })
+    object_of(need).filter(|object| object.bucket.as_str() == &*bucket.name)
 }
 
 /// Anonymous callers may do what bucket policies allow everyone, and what the identity `anonymous` of the identities

@@ -32,8 +32,7 @@ pub use audited_parameters::{REDACTED, shortened, shown_parameters};
 pub use authenticate::{Authenticated, Authenticator};
 pub use authentication_type::AuthenticationType;
 pub use authorize::{
-    Resolved, TaggedObject, asks_for_acl_of, asks_for_tags_of, audit_decision, authorize, check, context_of,
-    could_be_allowed, decide,
+    Resolved, asks_for_acl_of, asks_for_tags_of, audit_decision, authorize, check, context_of, could_be_allowed, decide,
 };
 pub use client_address::ClientAddress;
 pub use condition_keys::{request_context, resource_account_keys};

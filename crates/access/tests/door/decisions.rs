@@ -5,14 +5,13 @@
 use std::sync::{Arc, Mutex};
 
 use access::{
-    Authenticated, DecisionObserver, NoObserver, Permit, Permitted, Refusal, Resolved, TaggedObject, asks_for_tags_of,
-    authorize,
+    Authenticated, DecisionObserver, NoObserver, Permit, Permitted, Refusal, Resolved, asks_for_tags_of, authorize,
 };
 use access::{check, context_of, could_be_allowed, decide, outcome_label, policy_label, request_context};
 use iam::{Bucket, BucketPolicy, Change, RolePlace, RoleRecord, Settings, Snapshot, UserRecord};
 use iam_formats::{Facts, StoredDocument};
 use policy::{Context, Decision};
-use s3::{Operation, Requirement, Routing};
+use s3::{Operation, Requirement, Routing, Target};
 use sigv4::PayloadHash;
 use sts::NewSession;
 
@@ -531,7 +530,7 @@ fn who_asks_for_the_tags_of_an_object() {
         let alone =
             asking(&world.snapshot, &known, |world| needs.iter().find_map(|need| asks_for_tags_of(need, world)));
         let version =
-            |object: &TaggedObject| object.version_id.as_ref().map(|id| format!("?versionId={id}")).unwrap_or_default();
+            |object: &Target| object.version_id.as_ref().map(|id| format!("?versionId={id}")).unwrap_or_default();
         let named = asked.iter().map(|object| format!("/{}/{}{}", object.bucket, object.key, version(object)));
         let named: Vec<String> = named.collect();
         assert_eq!(named, if want { vec![target.to_owned()] } else { Vec::new() }, "{who} {policies:?}");
@@ -554,7 +553,7 @@ fn the_tags_of_an_object_decide_about_it_alone() {
             let mut resolved = Resolved::from(operation("GET", "/bkt/k"));
             let tags = [("secret".to_owned(), value.to_owned())];
             let version_id = version.map(|id: &str| id.parse().unwrap());
-            let object = TaggedObject { bucket: bucket.parse().unwrap(), key: key.parse().unwrap(), version_id };
+            let object = Target { bucket: bucket.parse().unwrap(), key: key.parse().unwrap(), version_id };
             resolved.set_tags(&object, &tags);
             authorize(resolved, world)
         });

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use access::{DecisionInput, Refusal, RequestTarget, TaggedObject};
+use access::{DecisionInput, Refusal, RequestTarget};
 use bucket::directory::BucketDirectory;
 use bucket::rules::{self, BucketError};
 use bucket::settings::AttributePatch;
@@ -132,9 +132,8 @@ impl Call<'_> {
     }
 
     /// The tags of an object, or of one of its versions; none if it does not exist.
-    pub async fn tags_of(&self, object: &TaggedObject) -> Result<Vec<(String, String)>, S3Error> {
-        let (bucket, key, version_id) = (object.bucket.clone(), object.key.clone(), object.version_id.clone());
-        let found = self.existing_entry(&Target { bucket, key, version_id }).await?;
+    pub async fn tags_of(&self, object: &Target) -> Result<Vec<(String, String)>, S3Error> {
+        let found = self.existing_entry(object).await?;
         Ok(found.iter().flat_map(bucket::object::tags).collect())
     }
 
