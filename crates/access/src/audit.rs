@@ -365,8 +365,7 @@ fn name_of(policy: PolicyType, resource: PolicyOwner<'_>, input: DecisionInput<'
     match policy {
         PolicyType::Identity(at) => input.caller.sources.get(at).map(ToString::to_string),
         PolicyType::Resource => resource.policy_name(input),
-        PolicyType::Session => Some("session policy".to_owned()),
-        PolicyType::Boundary => Some("permissions boundary".to_owned()),
+        PolicyType::Session | PolicyType::Boundary => Some(policy.description().to_owned()),
         PolicyType::Acl => Some("ACL".to_owned()),
         PolicyType::PublicAccessBlock | PolicyType::Root | PolicyType::NotNeeded => None,
     }

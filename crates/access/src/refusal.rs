@@ -39,7 +39,7 @@ impl Refusal {
                 "because the RestrictPublicBuckets setting allows only identities of the bucket's account".to_owned()
             }
             (None, Decision::ImplicitDeny { missing }) => {
-                format!("because no {} allows the {} action", policy_kind(missing), self.action)
+                format!("because no {} allows the {} action", missing.description(), self.action)
             }
             (None, Decision::Allow { .. }) => "because the decision could not be used".to_owned(),
         };
@@ -70,39 +70,17 @@ pub fn policy_label(decision: &Decision) -> &'static str {
         Decision::ExplicitDeny { by } | Decision::Allow { by } => by.policy,
         Decision::ImplicitDeny { missing } => missing,
     };
-    match policy {
-        PolicyType::Identity(_) => "identity",
-        PolicyType::Resource => "resource",
-        PolicyType::Session => "session",
-        PolicyType::Boundary => "boundary",
-        PolicyType::Acl => "acl",
-        PolicyType::PublicAccessBlock => "public_access_block",
-        PolicyType::Root => "root",
-        PolicyType::NotNeeded => "none",
-    }
+    policy.label()
 }
 
-fn named(policy: PolicyType) -> &'static str {
-    match policy {
-        PolicyType::Identity(_) => "an identity-based policy",
-        PolicyType::Resource => "a resource-based policy",
-        PolicyType::Session => "a session policy",
-        PolicyType::Boundary => "a permissions boundary",
-        PolicyType::Acl => "an access control list",
-        PolicyType::PublicAccessBlock => "the public access block",
-        PolicyType::Root | PolicyType::NotNeeded => "a policy",
-    }
-}
-
-fn policy_kind(policy: PolicyType) -> &'static str {
-    match policy {
-        PolicyType::Identity(_) | PolicyType::Root | PolicyType::NotNeeded => "identity-based policy",
-        PolicyType::Resource => "resource-based policy",
-        PolicyType::Session => "session policy",
-        PolicyType::Boundary => "permissions boundary",
-        PolicyType::Acl => "access control list",
-        PolicyType::PublicAccessBlock => "public access block",
-    }
+/// A type of policy with its article.
+fn named(policy: PolicyType) -> String {
+    let article = match policy {
+        PolicyType::Identity(_) | PolicyType::Acl | PolicyType::Root | PolicyType::NotNeeded => "an",
+        PolicyType::Resource | PolicyType::Session | PolicyType::Boundary => "a",
+        PolicyType::PublicAccessBlock => "the",
+    };
+    format!("{article} {}", policy.description())
 }
 
 /// The element that says what to do where the message has to be AWS's. It is Kelpgate's own.

@@ -64,6 +64,34 @@ pub enum PolicyType {
     NotNeeded,
 }
 
+impl PolicyType {
+    /// The type as metrics and logs label it.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Identity(_) => "identity",
+            Self::Resource => "resource",
+            Self::Session => "session",
+            Self::Boundary => "boundary",
+            Self::Acl => "acl",
+            Self::PublicAccessBlock => "public_access_block",
+            Self::Root => "root",
+            Self::NotNeeded => "none",
+        }
+    }
+
+    /// The type in AWS's words. Where there is no policy, it is the one that would have to allow.
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::Identity(_) | Self::Root | Self::NotNeeded => "identity-based policy",
+            Self::Resource => "resource-based policy",
+            Self::Session => "session policy",
+            Self::Boundary => "permissions boundary",
+            Self::Acl => "access control list",
+            Self::PublicAccessBlock => "public access block",
+        }
+    }
+}
+
 /// The policy and the statement that decided.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize)]
 pub struct Origin {

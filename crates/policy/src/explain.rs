@@ -148,16 +148,11 @@ pub(crate) fn all<'a>(policies: &PolicySet<'a>) -> impl Iterator<Item = (PolicyT
     identity.chain(resource).chain(session).chain(boundary)
 }
 
+/// Which policy of a [`PolicySet`].
 pub(crate) fn name(policy: PolicyType) -> String {
     match policy {
         PolicyType::Identity(place) => format!("identity[{place}]"),
-        PolicyType::Resource => "resource".to_owned(),
-        PolicyType::Session => "session".to_owned(),
-        PolicyType::Boundary => "boundary".to_owned(),
-        PolicyType::Acl => "ACL".to_owned(),
-        PolicyType::PublicAccessBlock => "public access block".to_owned(),
-        PolicyType::Root => "root".to_owned(),
-        PolicyType::NotNeeded => "none".to_owned(),
+        single => single.label().to_owned(),
     }
 }
 
@@ -190,11 +185,7 @@ pub(crate) fn kind(policy: PolicyType) -> &'static str {
     match policy {
         PolicyType::Identity(_) => "identity policies",
         PolicyType::Resource => "resource policy",
-        PolicyType::Session => "session policy",
-        PolicyType::Boundary => "permissions boundary",
-        PolicyType::Acl => "ACL",
-        PolicyType::PublicAccessBlock => "public access block",
-        PolicyType::Root | PolicyType::NotNeeded => "account",
+        other => other.description(),
     }
 }
 

@@ -57,8 +57,8 @@ fn what_is_said_of_each_type_of_policy() {
         (Type::Boundary, "boundary", "a permissions boundary", "because no permissions boundary allows"),
         (Type::Acl, "acl", "an access control list", "because no access control list allows"),
         (Type::PublicAccessBlock, "public_access_block", "the public access block", PUBLIC),
-        (Type::Root, "root", "a policy", "because no identity-based policy allows"),
-        (Type::NotNeeded, "none", "a policy", "because no identity-based policy allows"),
+        (Type::Root, "root", "an identity-based policy", "because no identity-based policy allows"),
+        (Type::NotNeeded, "none", "an identity-based policy", "because no identity-based policy allows"),
     ] {
         let by = Origin { policy, statement: 0 };
         for (decision, outcome, reason) in [
