@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::inline_policy::{Kind, check};
+use super::inline_policy::{Kind, check_changeable, check_readable};
 use super::{Answer, Command, IamError, Outcome, Request, managed_policy, read, revoke};
 use crate::action::POLICY_ARN;
 use iam::{Change, DocumentKey, Holder, Snapshot, policy_name_of};
@@ -41,7 +41,7 @@ fn documents(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Result<Vec<
 
 fn attach(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
     let holder = kind.holder(request)?;
-    check(request, state, &holder, true)?;
+    check_changeable(request, state, &holder)?;
     let name = request.policy_name(state)?;
     let mut names = attached_names(state, &holder);
     managed_policy::find(request, state)?;
@@ -62,7 +62,7 @@ fn attach(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
 
 fn detach(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
     let holder = kind.holder(request)?;
-    check(request, state, &holder, true)?;
+    check_changeable(request, state, &holder)?;
     // By name, without a lookup: a deleted policy denies its holders until it is detached.
     let policy = request.policy_name(state)?;
     let mut names = attached_names(state, &holder);
@@ -107,7 +107,7 @@ fn with_attached(state: &Snapshot, holder: &Holder, names: Vec<String>) -> Optio
 
 fn list(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
     let holder = kind.holder(request)?;
-    check(request, state, &holder, false)?;
+    check_readable(request, state, &holder)?;
     let prefix = request.params.path_prefix()?;
     let path = |name: &str| state.policy(name).map_or("/", |policy| policy.path());
     let names = names(state, &holder);

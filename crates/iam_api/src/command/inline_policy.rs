@@ -52,13 +52,20 @@ impl Kind {
     }
 }
 
-/// Checks that the holder exists and, if `change` is set, that the API may change it.
-pub(super) fn check(request: &Request<'_>, state: &Snapshot, holder: &Holder, change: bool) -> Result<(), IamError> {
+/// Checks that the holder exists.
+pub(super) fn check_readable(request: &Request<'_>, state: &Snapshot, holder: &Holder) -> Result<(), IamError> {
     match holder {
-        Holder::User(name) if change => user::find_to_change(request, state, name).map(drop),
         Holder::User(name) => user::find(request, state, name).map(drop),
         Holder::Group(name) => group::find(request, state, name).map(drop),
         Holder::Role(name) => role::find(request, state, name).map(drop),
+    }
+}
+
+/// Checks that the holder exists, and that the API may change it.
+pub(super) fn check_changeable(request: &Request<'_>, state: &Snapshot, holder: &Holder) -> Result<(), IamError> {
+    match holder {
+        Holder::User(name) => user::find_to_change(request, state, name).map(drop),
+        Holder::Group(_) | Holder::Role(_) => check_readable(request, state, holder),
     }
 }
 
@@ -74,7 +81,7 @@ fn documents(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Result<Vec<
 fn put(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
     let holder = kind.holder(request)?;
     let name = request.name("PolicyName", 128)?;
-    check(request, state, &holder, true)?;
+    check_changeable(request, state, &holder)?;
     let text = fitting(request, state, kind, &holder, &name)?;
     let known = state.inline_policies(&holder).remove(&name);
     let created_s = known.as_ref().and_then(|policy| policy.ours.as_ref()?.as_ref().ok().map(|own| own.created_s));
@@ -122,7 +129,7 @@ fn fitting(
 fn delete(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
     let holder = kind.holder(request)?;
     let name = request.name("PolicyName", 128)?;
-    check(request, state, &holder, true)?;
+    check_changeable(request, state, &holder)?;
     let known = state.inline_policies(&holder).remove(&name).ok_or_else(|| no_such_policy(&holder, &name))?;
     let mut changes = Vec::new();
     if known.weeds.is_some() {
@@ -160,7 +167,7 @@ fn without_weeds(state: &Snapshot, holder: &Holder, name: &Arc<str>) -> Change {
 fn get(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
     let holder = kind.holder(request)?;
     let name = request.name("PolicyName", 128)?;
-    check(request, state, &holder, false)?;
+    check_readable(request, state, &holder)?;
     let policy = state.inline_policies(&holder).remove(&name).ok_or_else(|| no_such_policy(&holder, &name))?;
     let mut xml = fragment();
     xml.text(kind.parameter(), holder.name()).text("PolicyName", &name).text("PolicyDocument", &encoded(&policy.text));
@@ -169,7 +176,7 @@ fn get(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
 
 fn list(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
     let holder = kind.holder(request)?;
-    check(request, state, &holder, false)?;
+    check_readable(request, state, &holder)?;
     let policies = state.inline_policies(&holder);
     request.page_of_names("PolicyNames", policies.keys().map(|name| &**name)).map(Outcome::answer)
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::inline_policy::{Kind, check};
+use super::inline_policy::{Kind, check_changeable};
 use super::{Answer, Command, IamError, Outcome, Request, attachment, managed_policy, revoke};
 use crate::action::NEW_BOUNDARY;
 use iam::{Change, DocumentKey, Holder, Snapshot};
@@ -44,7 +44,7 @@ pub(super) fn given(request: &Request<'_>, state: &Snapshot) -> Result<Option<Ar
 
 fn put(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
     let holder = kind.holder(request)?;
-    check(request, state, &holder, true)?;
+    check_changeable(request, state, &holder)?;
     request.params.required(PARAMETER)?;
     let boundary = given(request, state)?.map(|name| name.to_string());
     Ok(Outcome::of(with_boundary(state, &holder, boundary).into_iter().collect()))
@@ -52,7 +52,7 @@ fn put(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
 
 fn delete(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
     let holder = kind.holder(request)?;
-    check(request, state, &holder, true)?;
+    check_changeable(request, state, &holder)?;
     if state.boundary_name(&holder).is_none() {
         return Err(IamError::no_such_entity(format!("There is no permissions boundary on {holder}.")));
     }
