@@ -102,13 +102,22 @@ fn create_policy(request: &Request<'_>, state: &Snapshot) -> Answer {
     let text = checked_document(request, PolicyKind::Identity, "PolicyDocument")?;
     let changes = vec![Change::Policy(name.clone(), PolicyPlace::Api, Some(Ok(PolicyRecord { text, ..record })))];
     let next = state.apply(changes.iter().cloned());
-    let result = next.policy(&name).map(|policy| policy_xml(&next, policy, false));
+    let result = next.policy(&name).map(|policy| {
+        let mut xml = fragment();
+        xml.element("Policy", |xml| {
+            describe(xml, &next, policy);
+            tags::describe(xml, policy.tags());
+        });
+        xml.finish()
+    });
     Ok(Outcome { changes, result })
 }
 
 fn get_policy(request: &Request<'_>, state: &Snapshot) -> Answer {
     let policy = find(request, state)?;
-    Ok(Outcome::answer(policy_xml(state, policy, true)))
+    let mut xml = fragment();
+    xml.element("Policy", |xml| describe_with_description(xml, state, policy));
+    Ok(Outcome::answer(xml.finish()))
 }
 
 fn list_policies(request: &Request<'_>, state: &Snapshot) -> Answer {
@@ -282,9 +291,7 @@ fn describe_version(xml: &mut XmlWriter, number: i64, is_default: bool, created_
 
 /// The policy with its description, the text of its versions, and whether only the owner of a file can change it.
 pub(super) fn describe_with_versions(xml: &mut XmlWriter, state: &Snapshot, policy: &ManagedPolicy) {
-    describe(xml, state, policy);
-    describe_description(xml, policy);
-    tags::describe(xml, policy.tags());
+    describe_with_description(xml, state, policy);
     if places_to_change(policy).is_err() {
         xml.text("DefinedBy", "File");
     }
@@ -301,22 +308,12 @@ pub(super) fn describe_with_versions(xml: &mut XmlWriter, state: &Snapshot, poli
     });
 }
 
-fn describe_description(xml: &mut XmlWriter, policy: &ManagedPolicy) {
+fn describe_with_description(xml: &mut XmlWriter, state: &Snapshot, policy: &ManagedPolicy) {
+    describe(xml, state, policy);
     if !policy.record.description.is_empty() {
         xml.text("Description", &policy.record.description);
     }
-}
-
-fn policy_xml(state: &Snapshot, policy: &ManagedPolicy, with_description: bool) -> String {
-    let mut xml = fragment();
-    xml.element("Policy", |xml| {
-        describe(xml, state, policy);
-        if with_description {
-            describe_description(xml, policy);
-        }
-        tags::describe(xml, policy.tags());
-    });
-    xml.finish()
+    tags::describe(xml, policy.tags());
 }
 
 fn describe(xml: &mut XmlWriter, state: &Snapshot, policy: &ManagedPolicy) {
