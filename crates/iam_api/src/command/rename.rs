@@ -4,7 +4,7 @@
 //! remains. In between, keys of a user are claimed twice and refused, and members of a group have the same permissions
 //! twice, so no one has more than before. Any gateway that finds an incomplete renaming finishes it.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::IamError;
@@ -68,7 +68,8 @@ impl Rename {
             // If the renaming has begun, the path is already that of the new name.
             (Some(old), new) => self.all(state, &old, path.or(new.map(|mut new| new.path_mut().clone())), now_s),
             (None, Some(new)) => {
-                let (_, left) = self.memberships(state, false);
+                let groups = self.groups(state);
+                let left = changed(&groups, &self.left(&groups));
                 (left.into_iter().chain(self.without_old_policies(state)).collect(), new)
             }
             (None, None) => {
@@ -90,10 +91,11 @@ impl Rename {
             *new.path_mut() = path;
         }
         let mut changes = self.copied_policies(state, now_s);
-        let (joined, left) = self.memberships(state, true);
-        changes.extend(joined);
+        let groups = self.groups(state);
+        let joined = self.joined(state, &groups);
+        changes.extend(changed(&groups, &joined));
         changes.extend([new.clone().put(), old.remove()]);
-        changes.extend(left);
+        changes.extend(changed(&joined, &self.left(&joined)));
         changes.extend(self.without_old_policies(state));
         (changes, new)
     }
@@ -115,34 +117,29 @@ impl Rename {
         changes
     }
 
-    /// The groups of a user: if it `joins`, with both names, and then without the old one.
-    fn memberships(&self, state: &Snapshot, joins: bool) -> (Vec<Change>, Vec<Change>) {
-        let (mut joined, mut left) = (Vec::new(), Vec::new());
-        let (Holder::User(old), Holder::User(new)) = (&self.old, &self.new) else { return (joined, left) };
+    /// The groups that name the user, by either name.
+    fn groups(&self, state: &Snapshot) -> Groups {
+        let (Holder::User(old), Holder::User(new)) = (&self.old, &self.new) else { return Groups::new() };
+        let named = state.groups_naming(old).into_iter().chain(state.groups_naming(new));
+        named.filter_map(|name| Some((name.clone(), (*state.group(&name)?.record).clone()))).collect()
+    }
+
+    /// These groups once the new name has what the old one has.
+    fn joined(&self, state: &Snapshot, groups: &Groups) -> Groups {
+        let (old, new) = (self.old.name(), self.new.name());
         let begun = self.has_begun(state);
-        let named: BTreeSet<_> = state.groups_naming(old).into_iter().chain(state.groups_naming(new)).collect();
-        for group in named.iter().filter_map(|name| state.group(name)) {
-            let is_member = |name: &str| group.record.members.iter().any(|member| member == name);
-            let mut record = (*group.record).clone();
-            let mut change = |members: Vec<String>, changes: &mut Vec<Change>| {
-                if members != record.members {
-                    record.members = members;
-                    changes.push(Change::Group(group.name.clone(), Some(Ok(record.clone()))));
-                }
-            };
-            let without = |name: &str, members: &[String]| -> Vec<String> {
-                members.iter().filter(|member| *member != name).cloned().collect()
-            };
-            let mut members = group.record.members.clone();
-            if joins {
-                let belongs = is_member(old) || (begun && is_member(new));
-                members = without(new, &members);
-                members.extend(belongs.then(|| new.to_string()));
-                change(members.clone(), &mut joined);
-            }
-            change(without(old, &members), &mut left);
-        }
-        (joined, left)
+        let join = |group: &mut GroupRecord| {
+            let is_member = |name: &str| group.members.iter().any(|member| member == name);
+            let belongs = is_member(old) || (begun && is_member(new));
+            group.members.retain(|member| **member != **new);
+            group.members.extend(belongs.then(|| new.to_string()));
+        };
+        each(groups, join)
+    }
+
+    /// These groups without the old name.
+    fn left(&self, groups: &Groups) -> Groups {
+        each(groups, |group| group.members.retain(|member| **member != **self.old.name()))
     }
 
     fn without_old_policies(&self, state: &Snapshot) -> Vec<Change> {
@@ -155,6 +152,22 @@ impl Rename {
         }
         changes
     }
+}
+
+/// Groups by name.
+type Groups = BTreeMap<Arc<str>, GroupRecord>;
+
+fn each(groups: &Groups, change: impl Fn(&mut GroupRecord)) -> Groups {
+    let mut groups = groups.clone();
+    groups.values_mut().for_each(change);
+    groups
+}
+
+/// Those groups whose members are different now.
+fn changed(before: &Groups, now: &Groups) -> Vec<Change> {
+    let is_changed = |name: &str, group: &GroupRecord| before.get(name).is_none_or(|old| old.members != group.members);
+    let changed = now.iter().filter(|(name, group)| is_changed(name, group));
+    changed.map(|(name, group)| Change::Group(name.clone(), Some(Ok(group.clone())))).collect()
 }
 
 /// A document that contains a name.
