@@ -37,7 +37,7 @@ pub struct AuditRecord<'a> {
     pub caller: AuditedCaller,
     /// What it is about.
     pub target: AuditedTarget,
-    /// Parameters of the query string, and of the form of IAM and STS calls, as [`shown_parameters`](crate::shown_parameters) leaves them.
+    /// Parameters of the query string, and of the form of IAM and STS calls. Values that may be secrets are left out.
     pub parameters: Vec<(String, String)>,
     /// The permissions that it needed, in the order of the decisions, up to the first that was refused. A request for several
     /// objects goes on after a refusal.

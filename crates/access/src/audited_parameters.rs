@@ -134,13 +134,22 @@ const QUERY: &[&str] = &[
     "versionid",
 ];
 
-/// The parameters as a record shows them: in their order, each at most 4096 bytes, at most 200 of them.
-pub fn shown_parameters<'a>(
+/// The parameters of an S3 request as a record shows them: in their order, each at most 4096 bytes, at most 200 of them.
+pub fn shown_s3_parameters<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<(String, String)> {
+    shown(pairs, |name| is_listed(S3, name))
+}
+
+/// The same for a call of a query API.
+pub fn shown_query_parameters<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<(String, String)> {
+    shown(pairs, |name| is_listed(S3, name) || is_listed(QUERY, name.split('.').next().unwrap_or_default()))
+}
+
+fn shown<'a>(
     pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
-    is_query_api: bool,
+    is_shown: impl Fn(&str) -> bool,
 ) -> Vec<(String, String)> {
     let shown = |(name, value): (&str, &str)| {
-        let value = if value.is_empty() || is_shown(name, is_query_api) {
+        let value = if value.is_empty() || is_shown(&name.to_ascii_lowercase()) {
             shortened(value, TEXT_BYTES_MAX).into_owned()
         } else {
             REDACTED.to_owned()
@@ -150,11 +159,8 @@ pub fn shown_parameters<'a>(
     pairs.into_iter().take(PARAMETERS_MAX).map(shown).collect()
 }
 
-fn is_shown(name: &str, is_query_api: bool) -> bool {
-    let name = name.to_ascii_lowercase();
-    let listed = |list: &[&str], name: &str| list.binary_search(&name).is_ok();
-    let first = name.split('.').next().unwrap_or_default();
-    listed(S3, &name) || is_query_api && listed(QUERY, first)
+fn is_listed(list: &[&str], name: &str) -> bool {
+    list.binary_search(&name).is_ok()
 }
 
 /// The beginning of a text, at most this many bytes, with `...` if something is missing.
@@ -171,29 +177,29 @@ mod tests {
 
     #[test]
     fn secrets_are_not_shown() {
-        for (name, is_query_api, shown) in [
-            ("prefix", false, true),
-            ("uploadId", false, true),
-            ("X-Amz-Credential", false, true),
+        for (name, in_s3, in_query_api) in [
+            ("prefix", true, true),
+            ("uploadId", true, true),
+            ("X-Amz-Credential", true, true),
             ("X-Amz-Signature", false, false),
-            ("x-amz-signature", true, false),
+            ("x-amz-signature", false, false),
             ("X-Amz-Security-Token", false, false),
             ("Signature", false, false),
-            ("UserName", false, false),
-            ("UserName", true, true),
-            ("Tags.member.1.Value", true, true),
-            ("Password", true, false),
-            ("NewPassword", true, false),
-            ("LDAPPassword", true, false),
-            ("WebIdentityToken", true, false),
-            ("SAMLAssertion", true, false),
-            ("SecretAccessKey", true, false),
-            ("TokenCode", true, false),
-            ("Token", true, false),
-            ("anything-else", true, false),
+            ("UserName", false, true),
+            ("Tags.member.1.Value", false, true),
+            ("Password", false, false),
+            ("NewPassword", false, false),
+            ("LDAPPassword", false, false),
+            ("WebIdentityToken", false, false),
+            ("SAMLAssertion", false, false),
+            ("SecretAccessKey", false, false),
+            ("TokenCode", false, false),
+            ("Token", false, false),
+            ("anything-else", false, false),
         ] {
-            let value = shown_parameters([(name, "v")], is_query_api).remove(0).1;
-            assert_eq!(value, if shown { "v" } else { REDACTED }, "{name}");
+            let found = [shown_s3_parameters([(name, "v")]), shown_query_parameters([(name, "v")])].concat();
+            let value = |is_shown: bool| (name.to_owned(), if is_shown { "v" } else { REDACTED }.to_owned());
+            assert_eq!(found, [value(in_s3), value(in_query_api)]);
         }
     }
 
@@ -205,10 +211,10 @@ mod tests {
     #[test]
     fn a_client_cannot_make_records_large() {
         let long = "x".repeat(100_000);
-        let shown = shown_parameters(std::iter::repeat_n((long.as_str(), long.as_str()), 5000), true);
+        let shown = shown_query_parameters(std::iter::repeat_n((long.as_str(), long.as_str()), 5000));
         assert_eq!(shown.len(), PARAMETERS_MAX);
         assert!(shown.iter().all(|(name, value)| name.len() < 200 && value == REDACTED));
-        let value = shown_parameters([("Description", long.as_str())], true).remove(0).1;
+        let value = shown_query_parameters([("Description", long.as_str())]).remove(0).1;
         assert!(value.len() < 5000 && value.ends_with("..."));
         assert_eq!(shortened("aé", 2), "a...", "characters stay whole");
     }

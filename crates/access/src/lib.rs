@@ -28,7 +28,7 @@ pub use audit::{
     AuditedRequest, AuditedSession, AuditedSignIn, AuditedSignature, AuditedTarget, HEADER_BYTES_MAX,
     STATUS_CLIENT_GONE,
 };
-pub use audited_parameters::{REDACTED, shortened, shown_parameters};
+pub use audited_parameters::{REDACTED, shortened, shown_query_parameters, shown_s3_parameters};
 pub use authenticate::{Authenticated, Authenticator};
 pub use authentication_type::AuthenticationType;
 pub use authorize::{

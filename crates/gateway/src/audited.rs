@@ -5,7 +5,7 @@ use std::mem;
 
 use access::{
     AuditRecord, AuditedError, AuditedRequest, AuditedSignature, HEADER_BYTES_MAX, STATUS_CLIENT_GONE, shortened,
-    shown_parameters,
+    shown_s3_parameters,
 };
 use http::header::{self, HeaderName, HeaderValue};
 use http::{Response, Version};
@@ -163,5 +163,5 @@ fn text(bytes: &[u8], bytes_max: usize) -> Cow<'_, str> {
 /// be read is left out.
 fn parameters(read: Option<QueryString>, sent: Option<&str>) -> Vec<(String, String)> {
     let query = read.or_else(|| QueryString::parse(sent).ok());
-    query.map_or_else(Vec::new, |query| shown_parameters(query.iter(), false))
+    query.map_or_else(Vec::new, |query| shown_s3_parameters(query.iter()))
 }

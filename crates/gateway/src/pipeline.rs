@@ -381,7 +381,7 @@ impl Gateway {
         let label = self.query_api.label(parameters.get("Action").unwrap_or_default());
         facts.operation = label.unwrap_or(facts.operation);
         if facts.decisions.keeps_all() {
-            facts.parameters = Some(access::shown_parameters(parameters.iter(), true));
+            facts.parameters = Some(access::shown_query_parameters(parameters.iter()));
         }
         let certificate = client_certificate::of_call(&parameters, scope);
         let call = crate::query::QueryCall {
