@@ -47,6 +47,6 @@ pub use gateway::{Gateway, Settings, SharedSnapshot};
 pub use limits::UploadLimits;
 pub use metrics::Metrics;
 pub use pages::MetricsListener;
-pub use query::{QueryApi, QueryCall, QueryService, StatusPages};
+pub use query::{QueryApi, QueryCall, QueryService, StatusDetail, StatusPages};
 pub use rate_limits::{Limit, Rate, RateLimits, Rates};
 pub use unauthenticated::SignatureLimit;

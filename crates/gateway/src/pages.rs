@@ -17,6 +17,7 @@ use crate::accept::{Connection, Handler};
 use crate::body::ResponseBody;
 use crate::gateway::Gateway;
 use crate::op::Answer;
+use crate::query::StatusDetail;
 use crate::request_facts::RequestFacts;
 
 /// The pages. Their names cannot be bucket names.
@@ -47,7 +48,7 @@ pub(crate) fn page(gateway: &Gateway, head: &Parts) -> Option<Response<ResponseB
         return None;
     }
     match head.uri.path() {
-        "/status" => Some(status(gateway, false)),
+        "/status" => Some(status(gateway, StatusDetail::Public)),
         "/healthz" => Some(text(StatusCode::OK, "text/plain", "ok\n".to_owned())),
         "/readyz" => Some(match gateway.status.readiness() {
             Ok(ready) => text(StatusCode::OK, "text/plain", format!("{ready}\n")),
@@ -63,9 +64,9 @@ pub(crate) fn is_signed_status(head: &Parts) -> bool {
     head.uri.path() == "/status" && reads(head) && is_signed(head)
 }
 
-/// The state of this gateway. Addresses inside the cluster are for administrators.
-fn status(gateway: &Gateway, addresses: bool) -> Response<ResponseBody> {
-    text(StatusCode::OK, "application/json", gateway.status.status(addresses))
+/// The state of this gateway.
+fn status(gateway: &Gateway, detail: StatusDetail) -> Response<ResponseBody> {
+    text(StatusCode::OK, "application/json", gateway.status.status(detail))
 }
 
 impl Gateway {
@@ -87,7 +88,9 @@ impl Gateway {
         let refused = |refusal: Box<Refusal>| refusal.to_error(&facts.request_id);
         let asked = QueryString::parse(head.uri.query())?;
         match asked.get("decision") {
-            None => authorize(ReadAddresses.into(), input).map(|_permit| status(self, true)).map_err(refused),
+            None => authorize(ReadAddresses.into(), input)
+                .map(|_permit| status(self, StatusDetail::WithAddresses))
+                .map_err(refused),
             Some(id) => {
                 let _permit = authorize(ReadDecisions.into(), input).map_err(refused)?;
                 decision(self, id)

@@ -61,10 +61,19 @@ pub trait QueryApi: Send + Sync + 'static {
     fn refuse(&self, service: QueryService, code: &str, status: StatusCode, message: &str, request_id: &str) -> Bytes;
 }
 
+/// What `/status` says of the cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StatusDetail {
+    /// For everyone: how many filers and gateways there are.
+    Public,
+    /// For administrators: their addresses too.
+    WithAddresses,
+}
+
 /// The pages that need no signature.
 pub trait StatusPages: Send + Sync + 'static {
-    /// `GET /status`: JSON, with or without the addresses of filers and gateways.
-    fn status(&self, addresses: bool) -> String;
+    /// `GET /status`: JSON.
+    fn status(&self, detail: StatusDetail) -> String;
     /// `GET /readyz`: which requests can be served at the moment, or why none can.
     fn readiness(&self) -> Result<&'static str, String>;
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use access::SignatureV2;
 use control::feed::Follower;
 use filer::embedded::{DiskSpace, Health};
-use gateway::StatusPages;
+use gateway::{StatusDetail, StatusPages};
 use serde_json::json;
 
 use crate::fingerprint::Fingerprint;
@@ -37,9 +37,11 @@ pub struct Status {
 }
 
 impl StatusPages for Status {
-    fn status(&self, addresses: bool) -> String {
-        // Strangers see only how many there are.
-        let list = |names: &[String]| if addresses { json!(names) } else { json!(names.len()) };
+    fn status(&self, detail: StatusDetail) -> String {
+        let list = |names: &[String]| match detail {
+            StatusDetail::Public => json!(names.len()),
+            StatusDetail::WithAddresses => json!(names),
+        };
         let snapshot = self.follower.current();
         let counts = snapshot.as_ref().map(|snapshot| snapshot.counts()).unwrap_or_default();
         let storage = self.storage.as_ref().map(|storage| storage());
@@ -72,7 +74,7 @@ impl StatusPages for Status {
             },
             "storage": storage.as_ref().map(shown),
             "stores": { "policy": self.policy_store, "role": self.role_store },
-            "gateways": self.gateways(addresses),
+            "gateways": self.gateways(detail),
             "weedGateways": list(&self.weed_gateways.read().unwrap_or_else(PoisonError::into_inner)),
         });
         format!("{status:#}\n")
@@ -129,7 +131,7 @@ fn shown(health: &Health) -> serde_json::Value {
 
 impl Status {
     /// Every gateway that this one knows, starting with itself; empty if it is the only one on its filer.
-    fn gateways(&self, addresses: bool) -> Vec<serde_json::Value> {
+    fn gateways(&self, detail: StatusDetail) -> Vec<serde_json::Value> {
         let known = self.follower.fence().map(|fence| fence.gateways()).unwrap_or_default();
         let millis = |span: fence::Span| Duration::from(span).as_millis();
         let one = |view: &fence::GatewayView| {
@@ -142,7 +144,9 @@ impl Status {
                 "misses": view.misses.len(),
                 "about": view.about,
             });
-            if addresses && let Some(fields) = shown.as_object_mut() {
+            if detail == StatusDetail::WithAddresses
+                && let Some(fields) = shown.as_object_mut()
+            {
                 fields.insert("address".to_owned(), json!(view.gateway));
                 fields.insert("misses".to_owned(), json!(view.misses));
             }

@@ -13,8 +13,8 @@ use bytes::Bytes;
 use filer::{Attributes, EmbeddedFiler, Entry, FeedFilter, FeedItem, Filer, Mutation, Transaction};
 use futures_util::StreamExt;
 use gateway::{
-    Auditor, Gateway, Metrics, QueryApi, QueryCall, QueryService, RecordWritten, ResponseBody, Settings, StatusPages,
-    UploadLimits, accept,
+    Auditor, Gateway, Metrics, QueryApi, QueryCall, QueryService, RecordWritten, ResponseBody, Settings, StatusDetail,
+    StatusPages, UploadLimits, accept,
 };
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -207,7 +207,7 @@ impl gateway::Enforcement for Behind {
 }
 
 impl StatusPages for Echo {
-    fn status(&self, _addresses: bool) -> String {
+    fn status(&self, _detail: StatusDetail) -> String {
         "{}".to_owned()
     }
 
