@@ -57,8 +57,6 @@ pub struct Bucket {
     pub lifecycle: Option<Arc<str>>,
     /// The configurations that only Kelpgate keeps, by name, such as `website` or `metrics/ID`.
     pub configurations: BTreeMap<Box<str>, Arc<str>>,
-    /// Bytes; negative while disabled; 0 for none.
-    pub quota: i64,
     /// Tells two states of its entry apart: `bucket::settings::version`.
     pub version: u64,
 }
@@ -107,7 +105,6 @@ impl Bucket {
             metadata: [].into(),
             lifecycle: None,
             configurations: BTreeMap::new(),
-            quota: 0,
             version: 0,
         }
     }

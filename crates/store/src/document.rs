@@ -111,7 +111,6 @@ pub fn bucket_of(entry: &Entry, previous: Option<&Bucket>) -> Bucket {
         metadata: entry.content.as_slice().into(),
         lifecycle: settings::lifecycle(entry).map(Into::into),
         configurations: settings::configurations(entry).map(|(name, text)| (name.into(), text.into())).collect(),
-        quota: entry.quota,
         version: settings::version(entry),
         ..Bucket::new(&entry.name, &settings::owner(entry), entry.attributes().crtime)
     }
