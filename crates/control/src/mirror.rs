@@ -51,7 +51,7 @@ impl Mirror {
         // not older, and a gateway that lags behind cannot bring back what another one removed.
         let mut keys = vec![DocumentKey::WeedPolicies];
         for (holder, name) in &entries {
-            keys.extend([holder.document(), DocumentKey::Inline(holder.clone(), name.clone())]);
+            keys.extend([holder.document_key(), DocumentKey::Inline(holder.clone(), name.clone())]);
         }
         let fresh = self.store.read(&keys).await?;
         let next = run_blocking(|| snapshot.apply(fresh.changes.iter().cloned()).mirror(&entries, self.adds));
@@ -74,7 +74,7 @@ impl Mirror {
     /// any more, no one has the policies.
     async fn make_weed_read(&self, holders: &BTreeSet<Holder>) -> Result<(), StoreError> {
         for holder in holders {
-            let fresh = self.store.read(&[holder.document()]).await?;
+            let fresh = self.store.read(&[holder.document_key()]).await?;
             if !matches!(fresh.changes[..], [Change::User(_, Some(Ok(_))) | Change::Group(_, Some(Ok(_)))]) {
                 continue;
             }

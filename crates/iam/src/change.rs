@@ -184,7 +184,7 @@ impl Holder {
     }
 
     /// The document of the holder itself.
-    pub fn document(&self) -> DocumentKey {
+    pub fn document_key(&self) -> DocumentKey {
         match self.clone() {
             Self::User(name) => DocumentKey::User(name),
             Self::Group(name) => DocumentKey::Group(name),

@@ -36,7 +36,7 @@ pub(super) const ATTACHED_POLICIES: usize = 10;
 
 fn documents(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Result<Vec<DocumentKey>, IamError> {
     let policy = managed_policy::document(request.policy_name(state)?, state);
-    Ok([kind.holder(request)?.document()].into_iter().chain(policy).collect())
+    Ok([kind.holder(request)?.document_key()].into_iter().chain(policy).collect())
 }
 
 fn attach(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {

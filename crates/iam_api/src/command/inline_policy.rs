@@ -71,7 +71,8 @@ pub(super) fn check_changeable(request: &Request<'_>, state: &Snapshot, holder: 
 
 fn documents(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Result<Vec<DocumentKey>, IamError> {
     let holder = kind.holder(request)?;
-    let mut documents = vec![holder.document(), DocumentKey::Inline(holder.clone(), request.name("PolicyName", 128)?)];
+    let mut documents =
+        vec![holder.document_key(), DocumentKey::Inline(holder.clone(), request.name("PolicyName", 128)?)];
     if state.weed_policies().inline.contains_key(&holder) {
         documents.push(DocumentKey::WeedPolicies);
     }

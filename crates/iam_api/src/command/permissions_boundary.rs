@@ -23,7 +23,7 @@ pub(super) const COMMANDS: &[Command] = &[
 const PARAMETER: &str = "PermissionsBoundary";
 
 fn documents(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Result<Vec<DocumentKey>, IamError> {
-    Ok([kind.holder(request)?.document()].into_iter().chain(policy_document(request, state)?).collect())
+    Ok([kind.holder(request)?.document_key()].into_iter().chain(policy_document(request, state)?).collect())
 }
 
 /// The document of the policy that a call names as boundary. It is read with the holder.

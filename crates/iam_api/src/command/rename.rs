@@ -36,7 +36,7 @@ impl Rename {
     pub fn documents(&self, state: &Snapshot) -> Vec<DocumentKey> {
         let mut documents = Vec::new();
         for holder in [&self.old, &self.new] {
-            documents.push(holder.document());
+            documents.push(holder.document_key());
             let inline = state.inline_policies(holder).into_keys();
             documents.extend(inline.map(|policy| DocumentKey::Inline(holder.clone(), policy)));
             if let Holder::User(name) = holder {
