@@ -5,14 +5,14 @@ use super::{Answer, Command, IamError, Outcome, Request, read, revoke, role, use
 use iam::{Change, DocumentKey, Snapshot, Tags};
 
 pub(super) const COMMANDS: &[Command] = &[
-    revoke("TagUser", |r, _| documents(r, Kind::User), |r, s| tag(r, s, Kind::User)),
-    revoke("UntagUser", |r, _| documents(r, Kind::User), |r, s| untag(r, s, Kind::User)),
+    revoke("TagUser", |r, s| documents(r, s, Kind::User), |r, s| tag(r, s, Kind::User)),
+    revoke("UntagUser", |r, s| documents(r, s, Kind::User), |r, s| untag(r, s, Kind::User)),
     read("ListUserTags", |r, s| list(r, s, Kind::User)),
-    revoke("TagRole", |r, _| documents(r, Kind::Role), |r, s| tag(r, s, Kind::Role)),
-    revoke("UntagRole", |r, _| documents(r, Kind::Role), |r, s| untag(r, s, Kind::Role)),
+    revoke("TagRole", |r, s| documents(r, s, Kind::Role), |r, s| tag(r, s, Kind::Role)),
+    revoke("UntagRole", |r, s| documents(r, s, Kind::Role), |r, s| untag(r, s, Kind::Role)),
     read("ListRoleTags", |r, s| list(r, s, Kind::Role)),
-    revoke("TagPolicy", managed_policy::documents, |r, s| tag(r, s, Kind::Policy)),
-    revoke("UntagPolicy", managed_policy::documents, |r, s| untag(r, s, Kind::Policy)),
+    revoke("TagPolicy", |r, s| documents(r, s, Kind::Policy), |r, s| tag(r, s, Kind::Policy)),
+    revoke("UntagPolicy", |r, s| documents(r, s, Kind::Policy), |r, s| untag(r, s, Kind::Policy)),
     read("ListPolicyTags", |r, s| list(r, s, Kind::Policy)),
 ];
 
@@ -24,11 +24,12 @@ enum Kind {
     Policy,
 }
 
-fn documents(request: &Request<'_>, kind: Kind) -> Result<Vec<DocumentKey>, IamError> {
-    Ok(vec![match kind {
-        Kind::User => DocumentKey::User(request.name("UserName", 64)?),
-        _ => DocumentKey::Role(request.name("RoleName", 64)?),
-    }])
+fn documents(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Result<Vec<DocumentKey>, IamError> {
+    match kind {
+        Kind::User => Ok(vec![DocumentKey::User(request.name("UserName", 64)?)]),
+        Kind::Role => Ok(vec![DocumentKey::Role(request.name("RoleName", 64)?)]),
+        Kind::Policy => managed_policy::documents(request, state),
+    }
 }
 
 fn tag(request: &Request<'_>, state: &Snapshot, kind: Kind) -> Answer {
