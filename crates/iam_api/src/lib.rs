@@ -12,6 +12,7 @@ mod params;
 mod permissions;
 mod qr_code;
 mod query_caller;
+mod reader;
 mod resource;
 mod user_session;
 

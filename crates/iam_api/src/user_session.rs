@@ -1,7 +1,8 @@
 //! The parameters of GetSessionToken and GetFederationToken, each within AWS's limits.
 
-use crate::assume_role::{InputError, NAME, Pattern, Reader, TAGS_MAX, check_tags};
+use crate::assume_role::{InputError, check_tags};
 use crate::params::Params;
+use crate::reader::{NAME, Pattern, Reader, TAGS_MAX};
 
 /// The longest session that a user can make, in seconds.
 const LONGEST_S: u32 = 129_600;
