@@ -11,6 +11,7 @@ mod managed_policy;
 mod mirror;
 mod problem;
 mod role;
+mod spelling;
 mod user;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -326,42 +327,6 @@ impl Snapshot {
     /// Whether a managed policy is attached anywhere, or is a boundary.
     pub fn is_held(&self, policy: &str) -> bool {
         self.attachment_count(policy) + self.boundary_count(policy) > 0
-    }
-
-    /// Whether a user, group, role, policy or instance profile with this name exists, ignoring case, or an unreadable
-    /// document of one.
-    pub fn is_taken(&self, key: &DocumentKey) -> bool {
-        let has_chosen_name = apply::in_lower_case(key).is_some();
-        has_chosen_name && (self.count_ignoring_case(key) > 0 || self.document_problem(key).is_some())
-    }
-
-    /// How many of a kind have this name, ignoring case. There is more than one if two were made at the same time, or
-    /// by SeaweedFS.
-    pub fn count_ignoring_case(&self, key: &DocumentKey) -> usize {
-        let Some((small, _)) = apply::in_lower_case(key) else { return 0 };
-        let in_small = match &small {
-            DocumentKey::User(name) => self.users.get(name).is_some(),
-            DocumentKey::Group(name) => self.groups.get(name).is_some(),
-            DocumentKey::Role(name) => self.roles.get(name).is_some(),
-            DocumentKey::Policy(name) => self.policies.get(name).is_some(),
-            DocumentKey::InstanceProfile(name) => self.instance_profiles.get(name).is_some(),
-            _ => false,
-        };
-        usize::from(in_small) + self.capitals.get(&small).map_or(0, |names| names.len())
-    }
-
-    /// The one stored name that differs from this one only in case. `None` if the name itself is stored, and if there are none or
-    /// several.
-    pub fn other_spelling(&self, key: &DocumentKey) -> Option<Arc<str>> {
-        let (small, name) = apply::in_lower_case(key)?;
-        let (_, in_small) = apply::in_lower_case(&small)?;
-        let mut stored: BTreeSet<Arc<str>> =
-            self.capitals.get(&small).map(|names| (**names).clone()).unwrap_or_default();
-        if self.count_ignoring_case(key) > stored.len() {
-            stored.insert(in_small);
-        }
-        let only = stored.first().filter(|_| stored.len() == 1)?;
-        (*only != name).then(|| only.clone())
     }
 
     /// A user or group whose renaming is not finished: its new name and the old one.

@@ -1,6 +1,8 @@
 //! Makes the next Snapshot: applies changes, then rebuilds the holders that they affect.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod weed_policies;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ids::{AccountId, PublicAccessBlock};
@@ -23,7 +25,6 @@ use crate::identity_provider::IdentityProvider;
 use crate::name::ANONYMOUS;
 use crate::revocation::Revocation;
 use crate::unique_id::unique_id;
-use crate::weed_policies::WeedPolicies;
 
 impl Snapshot {
     /// The Snapshot after these changes, with a revision that is one higher.
@@ -123,7 +124,7 @@ impl SnapshotBuilder {
             Change::InstanceProfile(name, read) => {
                 let key = DocumentKey::InstanceProfile(name.clone());
                 let document = self.readable(key.clone(), read);
-                self.index_lower_case(&key, document.is_some());
+                self.snapshot.index_lower_case(&key, document.is_some());
                 put(&mut self.snapshot.instance_profiles, name, document);
             }
             Change::AccountAlias(account, read) => {
@@ -234,7 +235,7 @@ impl SnapshotBuilder {
             policy_names(user, |user| (&user.attached_policies, user.boundary.as_ref()))
         };
         self.attach(&Holder::User(name.clone()), &wanted(&old), &wanted(&new));
-        self.index_lower_case(&document_key, new.is_some());
+        self.snapshot.index_lower_case(&document_key, new.is_some());
         self.renaming(Holder::User(name.clone()), new.as_ref().and_then(|user| user.renamed.as_ref()));
         match new {
             Some(document) => {
@@ -322,7 +323,7 @@ impl SnapshotBuilder {
         }
         let wanted = |group: &Option<Arc<GroupRecord>>| policy_names(group, |group| (&group.attached_policies, None));
         self.attach(&Holder::Group(name.clone()), &wanted(&old), &wanted(&new));
-        self.index_lower_case(&DocumentKey::Group(name.clone()), new.is_some());
+        self.snapshot.index_lower_case(&DocumentKey::Group(name.clone()), new.is_some());
         self.renaming(Holder::Group(name.clone()), new.as_ref().and_then(|group| group.renamed.as_ref()));
         match new {
             Some(document) => {
@@ -347,7 +348,7 @@ impl SnapshotBuilder {
             policy_names(role, |role| (&role.attached_policies, role.boundary.as_ref()))
         };
         self.attach(&Holder::Role(name.clone()), &wanted(&old), &wanted(&new));
-        self.index_lower_case(&DocumentKey::Role(name.clone()), new.is_some());
+        self.snapshot.index_lower_case(&DocumentKey::Role(name.clone()), new.is_some());
         match new {
             Some(document) => {
                 let role = Role::of(document, place, self.snapshot.settings.account, &mut self.snapshot.compiled);
@@ -366,22 +367,6 @@ impl SnapshotBuilder {
         let stored = stored.into_iter().map(|record| Arc::new(IdentityProvider::of_record(record, account)));
         let configured = self.snapshot.settings.identity_providers.iter().cloned();
         self.snapshot.identity_providers = configured.chain(stored).collect();
-    }
-
-    /// Updates the index of names with capital letters.
-    fn index_lower_case(&mut self, key: &DocumentKey, exists: bool) {
-        let Some((small, name)) = in_lower_case(key).filter(|(small, _)| small != key) else { return };
-        let mut names = self.snapshot.capitals.get(&small).map(|names| (**names).clone()).unwrap_or_default();
-        if exists {
-            names.insert(name)
-        } else {
-            names.remove(&name)
-        };
-        if names.is_empty() {
-            self.snapshot.capitals.remove_mut(&small);
-        } else {
-            self.snapshot.capitals.insert_mut(small, Arc::new(names));
-        }
     }
 
     /// Updates the index of unfinished renames.
@@ -413,7 +398,7 @@ impl SnapshotBuilder {
         let policy = ManagedPolicy::of(name, places, account, &mut self.snapshot.compiled);
         let why = policy.as_ref().and_then(|policy| policy.compiled.unreadable_reason());
         let key = DocumentKey::Policy(name.clone());
-        self.index_lower_case(&key, policy.is_some());
+        self.snapshot.index_lower_case(&key, policy.is_some());
         self.problem(ProblemSubject::Document(key), why.map(str::to_owned));
         match policy {
             Some(policy) => self.snapshot.policies.insert_mut(name.clone(), Arc::new(policy)),
@@ -436,27 +421,6 @@ impl SnapshotBuilder {
         let weeds = self.snapshot.weed.inline.get(&holder).and_then(|policies| policies.get(name)).cloned();
         self.change_inline(&holder, name, read, weeds);
         self.touch(&holder);
-    }
-
-    fn set_weed_policies(&mut self, document: WeedPolicies) {
-        let old = std::mem::replace(&mut self.snapshot.weed, Arc::new(document));
-        let new = self.snapshot.weed.clone();
-        let managed: BTreeSet<&Arc<str>> = old.managed.keys().chain(new.managed.keys()).collect();
-        for name in managed {
-            let text = new.managed.get(name).map(|text| Ok(PolicyRecord::of_text(text.clone())));
-            self.set_policy(name, PolicyPlace::Weed, text);
-        }
-        let holders: BTreeSet<&Holder> = old.inline.keys().chain(new.inline.keys()).collect();
-        for holder in holders {
-            let (before, after) = (old.inline.get(holder), new.inline.get(holder));
-            let names: BTreeSet<&Arc<str>> = before.into_iter().chain(after).flat_map(BTreeMap::keys).collect();
-            for name in names {
-                let known = self.snapshot.inline.get(holder).and_then(|policies| policies.get(name));
-                let ours = known.and_then(|policy| policy.ours.clone());
-                self.change_inline(holder, name, ours, after.and_then(|policies| policies.get(name)).cloned());
-            }
-            self.touch(holder);
-        }
     }
 
     fn change_inline(
@@ -567,20 +531,6 @@ fn put<T>(map: &mut Map<Arc<str>, Arc<T>>, name: Arc<str>, document: Option<T>) 
             map.remove_mut(&name);
         }
     }
-}
-
-/// The key with its name in lower case, and the name as it is spelled; `None` for documents whose names are not chosen
-/// by their creator.
-pub(super) fn in_lower_case(key: &DocumentKey) -> Option<(DocumentKey, Arc<str>)> {
-    let (name, kind): (_, fn(Arc<str>) -> DocumentKey) = match key {
-        DocumentKey::User(name) => (name, DocumentKey::User),
-        DocumentKey::Group(name) => (name, DocumentKey::Group),
-        DocumentKey::Role(name) => (name, DocumentKey::Role),
-        DocumentKey::Policy(name) => (name, DocumentKey::Policy),
-        DocumentKey::InstanceProfile(name) => (name, DocumentKey::InstanceProfile),
-        _ => return None,
-    };
-    Some((kind(name.to_lowercase().into()), name.clone()))
 }
 
 /// The names of the managed policies that a user, group or role names.
