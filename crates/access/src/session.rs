@@ -83,9 +83,7 @@ impl Sessions {
         }
         Ok(session)
     }
-}
 
-impl Sessions {
     /// The session of a token that was made for this request only, which no client gets. Error: if this gateway has no
     /// `sts.signingKey`, or the token is invalid.
     pub(crate) fn verified(&self, token: &str, now: Timestamp) -> Result<Session, S3Error> {

@@ -43,9 +43,7 @@ impl RevocationTarget {
             Self::Provider(account, issuer) => format!("provider:{account} {}", without_slash(issuer)),
         }
     }
-}
 
-impl RevocationTarget {
     /// The account and the issuer of the text of [`RevocationTarget::Provider`]; `None` for any other.
     pub fn provider_of(text: &str) -> Option<(AccountId, &str)> {
         let (account, issuer) = text.strip_prefix("provider:")?.split_once(' ')?;
