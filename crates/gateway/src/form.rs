@@ -20,20 +20,32 @@ pub(crate) struct Form {
     pub(crate) body: ObjectBody,
 }
 
-/// Reads the fields, finds out who made the policy, and checks the form against it.
-pub(crate) async fn read(
-    gateway: &Gateway,
-    scope: &RequestScope<'_>,
-    post: &PostObject,
-    mut incoming: Source,
-    facts: &mut RequestFacts,
-) -> Result<Form, S3Error> {
-    let patience = gateway.settings.body_patience;
+/// A form whose fields are read. Its file follows.
+pub(crate) struct Begun {
+    incoming: Source,
+    reader: FormReader,
+    fields: Vec<(String, String)>,
+    file_name: String,
+}
+
+/// Reads the fields.
+pub(crate) async fn begin(gateway: &Gateway, post: &PostObject, mut incoming: Source) -> Result<Begun, S3Error> {
     let mut reader = FormReader::new(&post.boundary);
     // It is only twenty KiB: a client that takes longer than the time allowed for silence in a body is stalling on
     // purpose.
-    let read = tokio::time::timeout(patience, fields(&mut incoming, &mut reader)).await;
+    let read = tokio::time::timeout(gateway.settings.body_patience, fields(&mut incoming, &mut reader)).await;
     let (fields, file_name) = read.map_err(|_| S3Error::new(S3ErrorCode::RequestTimeout))??;
+    Ok(Begun { incoming, reader, fields, file_name })
+}
+
+/// Finds out who made the policy, and checks the form against it.
+pub(crate) fn verify(
+    gateway: &Gateway,
+    scope: &RequestScope<'_>,
+    post: &PostObject,
+    Begun { incoming, reader, fields, file_name }: Begun,
+    facts: &mut RequestFacts,
+) -> Result<Form, S3Error> {
     // The policy is about the fields from which the object is made.
     let form = PostForm::new(fields, &file_name)?;
     let unverified = scope.unverified(Services::S3, None);
@@ -54,8 +66,8 @@ pub(crate) async fn read(
             least = *range.start();
         }
     }
-    let mut body =
-        ObjectBody::new(file(incoming, reader.into_file()), ExpectedBody::of(&form.checksums()?)?, limit, patience);
+    let (file, expected) = (file(incoming, reader.into_file()), ExpectedBody::of(&form.checksums()?)?);
+    let mut body = ObjectBody::new(file, expected, limit, gateway.settings.body_patience);
     body.require_at_least(least);
     Ok(Form { fields: form, authenticated, body })
 }

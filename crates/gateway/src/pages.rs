@@ -82,6 +82,7 @@ impl Gateway {
         facts.operation = "Status";
         let scope = self.scope(head, target, now, facts).await?;
         let authenticated = self.authenticate(&scope.unverified(Services::S3, None), &scope.snapshot, facts)?;
+        self.limit(&authenticated.caller, facts)?;
         let (caller, snapshot) = (&authenticated.caller, &*scope.snapshot);
         let context = self.context(&scope, &authenticated)?;
         let input = DecisionInput { caller, snapshot, context: &context, observer: &*facts.decisions };

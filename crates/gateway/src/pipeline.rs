@@ -24,7 +24,7 @@ use sigv4::AuthForm;
 use crate::accept::{Connection, Handler, is_too_large};
 use crate::arrived::Arrived;
 use crate::audited::Audited;
-use crate::body::{ResponseBody, Source, source};
+use crate::body::{ObjectBody, ResponseBody, Source, source};
 use crate::connections::ConnectionSlot;
 use crate::errors::from_filer;
 use crate::gateway::Gateway;
@@ -153,7 +153,6 @@ impl Gateway {
         let authenticated = self.authenticator.authenticate(unverified, snapshot);
         let authenticated = authenticated.map_err(|error| facts.refused(unverified, error))?;
         facts.caller = AuditedCaller::of(&authenticated.caller);
-        self.limit(&authenticated.caller, facts)?;
         Ok(authenticated)
     }
 
@@ -165,12 +164,11 @@ impl Gateway {
         let authenticated = self.authenticate_bearer(scope, token.expose(), facts).await;
         let authenticated = authenticated.map_err(|error| facts.unauthenticated(String::new(), error))?;
         facts.caller = AuditedCaller::of(&authenticated.caller);
-        self.limit(&authenticated.caller, facts)?;
         Ok(authenticated)
     }
 
     /// Counts the request against the limits of its caller.
-    fn limit(&self, caller: &Caller, facts: &mut RequestFacts) -> Result<(), S3Error> {
+    pub(crate) fn limit(&self, caller: &Caller, facts: &mut RequestFacts) -> Result<(), S3Error> {
         let key = caller.access_key_id.as_ref();
         self.limited(facts.limits.enter_caller(key.map(|key| key.as_str()), user_of(caller)))
     }
@@ -196,6 +194,21 @@ impl Gateway {
         let snapshot = self.state_for(head, &form, now).await?;
         facts.snapshot = Some(Arc::clone(&snapshot));
         Ok(RequestScope { head, form, target, snapshot, now })
+    }
+
+    /// The request in the present state; `None` if that is still the one of `scope`. After waiting for something that the client
+    /// sends, a permission may have been taken away, and that change was acknowledged.
+    pub(crate) async fn renewed<'a>(
+        &self,
+        scope: &RequestScope<'a>,
+        facts: &mut RequestFacts,
+    ) -> Result<Option<RequestScope<'a>>, S3Error> {
+        let snapshot = self.state_for(scope.head, &scope.form, scope.now).await?;
+        if Arc::ptr_eq(&snapshot, &scope.snapshot) {
+            return Ok(None);
+        }
+        facts.snapshot = Some(Arc::clone(&snapshot));
+        Ok(Some(RequestScope { snapshot, form: scope.form.clone(), ..*scope }))
     }
 
     /// Parses and authenticates the request, resolves its bucket, gathers its condition keys, decides, and runs the operation.
@@ -231,7 +244,10 @@ impl Gateway {
         incoming: Source,
         facts: &mut RequestFacts,
     ) -> Answer {
-        let mut form = form::read(self, scope, &post, incoming, facts).await?;
+        let begun = form::begin(self, &post, incoming).await?;
+        let renewed = self.renewed(scope, facts).await?;
+        let scope = renewed.as_ref().unwrap_or(scope);
+        let mut form = form::verify(self, scope, &post, begun, facts)?;
         self.limit(&form.authenticated.caller, facts)?;
         post.read_form(form.fields)?;
         let bytes = post.content_length;
@@ -251,16 +267,58 @@ impl Gateway {
         facts: &mut RequestFacts,
     ) -> Answer {
         let authenticated = self.caller_of(scope, facts).await?;
+        self.limit(&authenticated.caller, facts)?;
         let mut body = self.body(scope, &authenticated, &operation, incoming)?;
-        let mut read = Ok(());
-        if let Some(limit) = operation.body_limit() {
-            self.refuse_hopeless(scope, &authenticated, &operation, facts)?;
-            let document = body.read_all(limit as u64).await?;
-            read = operation.read_body(&document);
-        }
+        let Some(limit) = operation.body_limit() else {
+            return self.decided_by_its_head(scope, authenticated, operation, body, facts).boxed().await;
+        };
+        self.refuse_hopeless(scope, &authenticated, &operation, facts)?;
+        let document = body.read_all(limit as u64).await?;
+        let read = operation.read_body(&document);
+        let renewed = self.renewed(scope, facts).await?;
+        let (scope, authenticated) = match &renewed {
+            Some(renewed) => (renewed, self.caller_of(renewed, facts).await?),
+            None => (scope, authenticated),
+        };
         let (call, permit) = self.admit(scope, authenticated, operation, facts).await?;
         // Callers without any permission learn only that, and not what is wrong with the document.
         read?;
+        self.execute(call, permit, body, scope, facts).await
+    }
+
+    /// Decides before the body is read. If the operation reads a document, the decision is made again once that has arrived.
+    async fn decided_by_its_head(
+        &self,
+        scope: &RequestScope<'_>,
+        authenticated: Authenticated,
+        operation: Operation,
+        mut body: ObjectBody,
+        facts: &mut RequestFacts,
+    ) -> Answer {
+        let (call, permit) = self.admit(scope, authenticated, operation, facts).await?;
+        let limit = op::document_bytes_max(permit.operation());
+        if limit == 0 {
+            return self.execute(call, permit, body, scope, facts).await;
+        }
+        body.receive_all(limit).await?;
+        let Some(renewed) = self.renewed(scope, facts).await? else {
+            return self.execute(call, permit, body, scope, facts).await;
+        };
+        drop(call);
+        let authenticated = self.caller_of(&renewed, facts).await?;
+        let (call, permit) = self.admit(&renewed, authenticated, permit.into_operation(), facts).await?;
+        self.execute(call, permit, body, &renewed, facts).await
+    }
+
+    /// Runs a permitted operation.
+    async fn execute(
+        &self,
+        call: Box<Call<'_>>,
+        permit: Permit<Operation>,
+        mut body: ObjectBody,
+        scope: &RequestScope<'_>,
+        facts: &RequestFacts,
+    ) -> Answer {
         if permit.operation().upload().is_some() {
             // A caller that may not upload neither takes a slot nor counts as waiting for one.
             body.hold(self.upload_limits.enter(user_of(&call.caller), body.expected_bytes())?);
@@ -372,10 +430,13 @@ impl Gateway {
         facts: &mut RequestFacts,
     ) -> Answer {
         let body = self.query_body(scope, incoming, facts).await?;
+        let renewed = self.renewed(scope, facts).await?;
+        let scope = renewed.as_ref().unwrap_or(scope);
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &body);
         let body_sha256 = digest.as_ref().try_into().ok();
         let unverified = scope.unverified(Services::Query, body_sha256);
         let authenticated = self.authenticate(&unverified, &scope.snapshot, facts)?;
+        self.limit(&authenticated.caller, facts)?;
         let context = self.context(scope, &authenticated)?;
         let parameters = crate::query::parameters(scope.head.uri.query(), &body)?;
         let label = self.query_api.label(parameters.get("Action").unwrap_or_default());

@@ -1,12 +1,10 @@
 //! The body of an IAM or STS call. It says what is asked for, so it is read before a signature can be verified. The head
 //! decides how much of it is read.
 
-use std::time::Duration;
-
 use access::Services;
 use bytes::Bytes;
 use http::Method;
-use s3::{S3Error, S3ErrorCode};
+use s3::S3Error;
 
 use crate::body::{ExpectedBody, ObjectBody, Source};
 use crate::gateway::Gateway;
@@ -34,13 +32,7 @@ impl Gateway {
         let is_signed_by_known_key = self.authenticator.is_signed_by_known_key(&unverified, &scope.snapshot);
         let is_signed_by_known_key = is_signed_by_known_key.map_err(|error| facts.refused(&unverified, error))?;
         let limit = if is_signed_by_known_key { SIGNED_BYTES_MAX } else { UNSIGNED_BYTES_MAX };
-        read_whole(incoming, limit, self.settings.body_patience).await
+        let expected = ExpectedBody::default();
+        ObjectBody::new(incoming, expected, limit, self.settings.body_patience).read_all(limit).await
     }
-}
-
-/// Reads a body that must arrive completely within `time`. With a limit per pause, a slow client could occupy memory indefinitely.
-async fn read_whole(incoming: Source, limit: u64, time: Duration) -> Result<Bytes, S3Error> {
-    let mut body = ObjectBody::new(incoming, ExpectedBody::default(), limit, time);
-    let read = tokio::time::timeout(time, body.read_all(limit)).await;
-    read.map_err(|_| S3Error::new(S3ErrorCode::RequestTimeout))?
 }

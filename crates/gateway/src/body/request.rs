@@ -139,20 +139,33 @@ impl ObjectBody {
         }
     }
 
-    /// Reads a whole body that must be small, such as a document.
+    /// Reads a whole body that must be small, such as a document. It must arrive within the time that a sender may pause: with a
+    /// limit for each pause alone, a slow sender could hold what it has sent for as long as it likes.
     pub async fn read_all(&mut self, limit_bytes: u64) -> Result<Bytes, S3Error> {
-        self.limit_bytes = limit_bytes;
+        self.receive_all(limit_bytes).await?;
         let mut all = BytesMut::new();
         while let Some(piece) = self.next().await {
-            match piece {
-                Ok(piece) => all.extend_from_slice(&piece),
-                Err(error) => return Err(self.explain(error.into())),
-            }
+            all.extend_from_slice(&piece.map_err(|error| self.explain(error.into()))?);
         }
         if let Some(expected) = self.expected.content_md5 {
             check_md5(expected, md5_of(&all))?;
         }
         Ok(all.freeze())
+    }
+
+    /// Waits until the whole body has arrived, and keeps it. It can be read afterwards.
+    pub async fn receive_all(&mut self, limit_bytes: u64) -> Result<(), S3Error> {
+        self.limit_bytes = limit_bytes;
+        let patience = self.patience;
+        let whole = async {
+            while !self.ended {
+                self.receive().await?;
+            }
+            // It may have arrived with a larger limit.
+            self.require_size()
+        };
+        let received = tokio::time::timeout(patience, whole).await;
+        received.map_err(|_| S3Error::new(S3ErrorCode::RequestTimeout))?
     }
 
     async fn next(&mut self) -> Option<Result<Bytes, BodyError>> {
@@ -203,6 +216,10 @@ impl ObjectBody {
                 hasher.update(piece);
             }
         }
+        self.require_size()
+    }
+
+    fn require_size(&self) -> Result<(), S3Error> {
         if self.received_bytes > self.limit_bytes {
             let error = S3Error::new(S3ErrorCode::EntityTooLarge).field("MaxSizeAllowed", self.limit_bytes.to_string());
             return Err(error);

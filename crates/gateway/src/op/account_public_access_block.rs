@@ -12,7 +12,6 @@ use s3::op::{
 use s3::{QueryString, S3Error, S3ErrorCode};
 
 use super::answer::{self, Answer};
-use super::public_access_block::DOCUMENT_BYTES_MAX;
 use super::{Call, Run};
 use crate::body::ObjectBody;
 use crate::client_certificate::NOT_ASKED_FOR;
@@ -28,8 +27,10 @@ impl Run for GetAccountPublicAccessBlock {
 }
 
 impl Run for PutAccountPublicAccessBlock {
+    const DOCUMENT_BYTES_MAX: u64 = 16 << 10;
+
     async fn run(call: &Call<'_>, permit: Permit<Self>, mut body: ObjectBody) -> Answer {
-        let document = body.read_all(DOCUMENT_BYTES_MAX).await?;
+        let document = body.read_all(Self::DOCUMENT_BYTES_MAX).await?;
         own_account(call, permit.operation().account)?;
         let block = public_access_block_from_xml(&document)?;
         change(call, &format!("Action=PutAccountPublicAccessBlock&PublicAccessBlock={}", block.to_text())).await?;

@@ -18,8 +18,6 @@ use super::{Call, Denied, Run};
 use crate::body::{ObjectBody, ResponseBody};
 use crate::errors;
 
-/// The largest document in bytes: 100 grants with long names.
-const DOCUMENT_BYTES_MAX: u64 = 64 << 10;
 /// How often a change of an object's ACL starts again if the object changes in the meantime.
 const ATTEMPTS: usize = 8;
 
@@ -35,8 +33,11 @@ impl Run for GetBucketAcl {
 
 /// Replaces the ACL of a bucket, if its ownership controls allow ACLs.
 impl Run for PutBucketAcl {
+    /// 100 grants with long names.
+    const DOCUMENT_BYTES_MAX: u64 = 64 << 10;
+
     async fn run(call: &Call<'_>, permit: Permit<Self>, mut body: ObjectBody) -> Answer {
-        let document = body.read_all(DOCUMENT_BYTES_MAX).await?;
+        let document = body.read_all(Self::DOCUMENT_BYTES_MAX).await?;
         let input = permit.into_operation();
         let bucket = call.existing_bucket()?;
         let owners = AclOwners { owner: bucket.account, bucket_owner: None };
@@ -64,8 +65,11 @@ impl Run for GetObjectAcl {
 
 /// Replaces the ACL of an object, if the ownership controls of its bucket allow ACLs. It keeps its owner.
 impl Run for PutObjectAcl {
+    /// 100 grants with long names.
+    const DOCUMENT_BYTES_MAX: u64 = 64 << 10;
+
     async fn run(call: &Call<'_>, mut permit: Permit<Self>, mut body: ObjectBody) -> Answer {
-        let document = body.read_all(DOCUMENT_BYTES_MAX).await?;
+        let document = body.read_all(Self::DOCUMENT_BYTES_MAX).await?;
         let bucket = call.existing_bucket()?;
         let writer = call.writer()?;
         for _ in 0..ATTEMPTS {

@@ -13,9 +13,6 @@ use super::{Call, Run};
 use crate::body::ObjectBody;
 use crate::errors;
 
-/// The largest document in bytes. Source: S3 API Reference, `PutBucketCors`.
-const DOCUMENT_BYTES_MAX: u64 = 64 << 10;
-
 impl Run for GetBucketCors {
     async fn run(call: &Call<'_>, _permit: Permit<Self>, _body: ObjectBody) -> Answer {
         let bucket = call.existing_bucket()?;
@@ -26,8 +23,11 @@ impl Run for GetBucketCors {
 
 /// Replaces the rules. From then on those of `-allowedOrigins` do not apply to the bucket.
 impl Run for PutBucketCors {
+    /// Source: S3 API Reference, `PutBucketCors`.
+    const DOCUMENT_BYTES_MAX: u64 = 64 << 10;
+
     async fn run(call: &Call<'_>, permit: Permit<Self>, mut body: ObjectBody) -> Answer {
-        let document = body.read_all(DOCUMENT_BYTES_MAX).await?;
+        let document = body.read_all(Self::DOCUMENT_BYTES_MAX).await?;
         call.existing_bucket()?;
         let rules = CorsConfiguration::from_xml(&document)?.rules.into_iter().map(stored).collect();
         let cors = metadata::CorsConfiguration { rules };

@@ -15,9 +15,6 @@ use super::{Call, Run};
 use crate::body::ObjectBody;
 use crate::body::ResponseBody;
 
-/// The largest policy including white space, in bytes. The policy itself may have 20 KiB.
-pub const DOCUMENT_BYTES_MAX: u64 = 128 << 10;
-
 /// The document as it was put, but with the current names of its principals, and with the unique ids of deleted ones.
 impl Run for GetBucketPolicy {
     async fn run(call: &Call<'_>, _permit: Permit<Self>, _body: ObjectBody) -> Answer {
@@ -41,8 +38,11 @@ impl Run for GetBucketPolicyStatus {
 
 /// Replaces the policy, if AWS would accept it.
 impl Run for PutBucketPolicy {
+    /// With white space. The policy itself may have 20 KiB.
+    const DOCUMENT_BYTES_MAX: u64 = 128 << 10;
+
     async fn run(call: &Call<'_>, permit: Permit<Self>, mut body: ObjectBody) -> Answer {
-        let document: Bytes = body.read_all(DOCUMENT_BYTES_MAX).await?;
+        let document: Bytes = body.read_all(Self::DOCUMENT_BYTES_MAX).await?;
         let input = permit.into_operation();
         let bucket = call.existing_bucket()?;
         let text = std::str::from_utf8(&document)

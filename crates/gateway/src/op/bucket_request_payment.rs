@@ -11,9 +11,6 @@ use super::unsupported::configure;
 use super::{Call, Run};
 use crate::body::ObjectBody;
 
-/// The largest document in bytes.
-const DOCUMENT_BYTES_MAX: u64 = 16 << 10;
-
 impl Run for GetBucketRequestPayment {
     async fn run(call: &Call<'_>, _permit: Permit<Self>, _body: ObjectBody) -> Answer {
         answer::document(request_payment_to_xml(call.existing_bucket()?.requester_pays()))
@@ -21,8 +18,10 @@ impl Run for GetBucketRequestPayment {
 }
 
 impl Run for PutBucketRequestPayment {
+    const DOCUMENT_BYTES_MAX: u64 = 16 << 10;
+
     async fn run(call: &Call<'_>, _permit: Permit<Self>, mut body: ObjectBody) -> Answer {
-        let document = body.read_all(DOCUMENT_BYTES_MAX).await?;
+        let document = body.read_all(Self::DOCUMENT_BYTES_MAX).await?;
         call.existing_bucket()?;
         let requester_pays = requester_pays_from_xml(&document)?;
         configure(call, REQUEST_PAYMENT, requester_pays.then(|| "Requester".to_owned()), StatusCode::OK).await

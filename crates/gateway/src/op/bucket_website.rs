@@ -12,9 +12,6 @@ use super::unsupported::configure;
 use super::{Call, Run};
 use crate::body::ObjectBody;
 
-/// The largest document in bytes. Source: S3 API Reference, `PutBucketWebsite`.
-const DOCUMENT_BYTES_MAX: u64 = 128 << 10;
-
 impl Run for GetBucketWebsite {
     async fn run(call: &Call<'_>, _permit: Permit<Self>, _body: ObjectBody) -> Answer {
         answer::document(of_bucket(call.existing_bucket()?)?.to_xml())
@@ -22,8 +19,11 @@ impl Run for GetBucketWebsite {
 }
 
 impl Run for PutBucketWebsite {
+    /// Source: S3 API Reference, `PutBucketWebsite`.
+    const DOCUMENT_BYTES_MAX: u64 = 128 << 10;
+
     async fn run(call: &Call<'_>, _permit: Permit<Self>, mut body: ObjectBody) -> Answer {
-        let document = body.read_all(DOCUMENT_BYTES_MAX).await?;
+        let document = body.read_all(Self::DOCUMENT_BYTES_MAX).await?;
         call.existing_bucket()?;
         let website = WebsiteConfiguration::from_xml(&document)?;
         configure(call, WEBSITE, Some(website.to_xml()), StatusCode::OK).await

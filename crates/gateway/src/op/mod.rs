@@ -41,4 +41,4 @@ mod upload;
 pub(crate) use answer::Answer;
 pub use call::{Call, Denied};
 pub(crate) use decided_objects::DecidedObjects;
-pub(crate) use run::{Run, execute};
+pub(crate) use run::{Run, document_bytes_max, execute};

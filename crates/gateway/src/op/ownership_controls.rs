@@ -15,9 +15,6 @@ use super::answer::{self, Answer};
 use super::{Call, Run};
 use crate::body::ObjectBody;
 
-/// The largest document in bytes.
-const DOCUMENT_BYTES_MAX: u64 = 16 << 10;
-
 impl Run for GetBucketOwnershipControls {
     async fn run(call: &Call<'_>, _permit: Permit<Self>, _body: ObjectBody) -> Answer {
         let bucket = call.existing_bucket()?;
@@ -27,8 +24,10 @@ impl Run for GetBucketOwnershipControls {
 }
 
 impl Run for PutBucketOwnershipControls {
+    const DOCUMENT_BYTES_MAX: u64 = 16 << 10;
+
     async fn run(call: &Call<'_>, permit: Permit<Self>, mut body: ObjectBody) -> Answer {
-        let document = body.read_all(DOCUMENT_BYTES_MAX).await?;
+        let document = body.read_all(Self::DOCUMENT_BYTES_MAX).await?;
         let bucket = call.existing_bucket()?;
         let ownership = ownership_from_xml(&document)?;
         if bucket.ownership().has_acls() && !ownership.has_acls() && gives_something_away(bucket) {

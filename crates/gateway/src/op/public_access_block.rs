@@ -14,9 +14,6 @@ use super::answer::{self, Answer};
 use super::{Call, Run};
 use crate::body::ObjectBody;
 
-/// The largest document in bytes.
-pub(super) const DOCUMENT_BYTES_MAX: u64 = 16 << 10;
-
 impl Run for GetPublicAccessBlock {
     async fn run(call: &Call<'_>, _permit: Permit<Self>, _body: ObjectBody) -> Answer {
         let bucket = call.existing_bucket()?;
@@ -26,8 +23,10 @@ impl Run for GetPublicAccessBlock {
 }
 
 impl Run for PutPublicAccessBlock {
+    const DOCUMENT_BYTES_MAX: u64 = 16 << 10;
+
     async fn run(call: &Call<'_>, permit: Permit<Self>, mut body: ObjectBody) -> Answer {
-        let document = body.read_all(DOCUMENT_BYTES_MAX).await?;
+        let document = body.read_all(Self::DOCUMENT_BYTES_MAX).await?;
         call.existing_bucket()?;
         let block = public_access_block_from_xml(&document)?;
         replace(call, &permit.into_operation().bucket, Some(block), StatusCode::OK).await

@@ -14,6 +14,9 @@ use crate::requester_pays;
 
 /// How an operation runs.
 pub(crate) trait Run: Sized {
+    /// The largest document that it reads after its permission was decided; 0 if it reads none.
+    const DOCUMENT_BYTES_MAX: u64 = 0;
+
     /// Runs the permitted operation. `body` is the part that was not read for the decision.
     fn run(call: &Call<'_>, permit: Permit<Self>, body: ObjectBody) -> impl Future<Output = Answer> + Send;
 }
@@ -25,6 +28,14 @@ macro_rules! dispatch {
             match permit.into() {
                 $($(Permitted::$Name(permit) => Run::run(call, permit, body).boxed(),)+)+
                 Permitted::$Listed(permit) => Run::run(call, permit, body).boxed(),
+            }
+        }
+
+        /// The largest document that the operation reads after its permission was decided; 0 if it reads none.
+        pub(crate) fn document_bytes_max(operation: &Operation) -> u64 {
+            match operation {
+                $($(Operation::$Name(_) => <s3::op::$Name as Run>::DOCUMENT_BYTES_MAX,)+)+
+                Operation::$Listed(_) => <s3::op::$Listed as Run>::DOCUMENT_BYTES_MAX,
             }
         }
     };

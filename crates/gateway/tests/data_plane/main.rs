@@ -11,6 +11,7 @@ mod configuration;
 mod copies;
 mod delete_bucket;
 mod forms;
+mod held_bodies;
 mod limits;
 mod listings;
 mod locks;

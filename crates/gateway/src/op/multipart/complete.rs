@@ -19,13 +19,13 @@ use crate::errors;
 use crate::op::answer::{self, Answer};
 use crate::op::new_entry::conditions;
 
-/// The largest list of parts, in bytes: 10,000 parts with checksums.
-const PART_LIST_BYTES_MAX: u64 = 8 << 20;
-
 /// Makes the object from the parts that the body lists, and removes the upload.
 impl Run for CompleteMultipartUpload {
+    /// 10,000 parts with checksums.
+    const DOCUMENT_BYTES_MAX: u64 = 8 << 20;
+
     async fn run(call: &Call<'_>, permit: Permit<Self>, mut body: ObjectBody) -> Answer {
-        let list = body.read_all(PART_LIST_BYTES_MAX).await?;
+        let list = body.read_all(Self::DOCUMENT_BYTES_MAX).await?;
         let input = permit.into_operation();
         let writer = call.writer()?;
         input.encryption.require_none()?;
