@@ -24,6 +24,7 @@ mod state;
 mod op;
 
 mod decisions;
+mod detached;
 mod errors;
 mod fence;
 mod gateway;

@@ -12,7 +12,7 @@ use access::{
 use futures_util::FutureExt;
 use http::header::{self, HeaderValue};
 use http::request::Parts;
-use http::{Request, Response, Version};
+use http::{Method, Request, Response, Version};
 use hyper::body::Incoming;
 use iam::{Caller, Snapshot};
 use jiff::Timestamp;
@@ -26,6 +26,7 @@ use crate::arrived::Arrived;
 use crate::audited::Audited;
 use crate::body::{ObjectBody, ResponseBody, Source, source};
 use crate::connections::ConnectionSlot;
+use crate::detached;
 use crate::errors::from_filer;
 use crate::gateway::Gateway;
 use crate::keep_alive::{self, EarlyResponse, Work};
@@ -66,7 +67,8 @@ impl Handler for Gateway {
         let (head, incoming) = request.into_parts();
         let early = keep_alive::may_take_long(&head).then(Arc::<EarlyResponse>::default);
         let span = self.tracer.begin(&head.headers);
-        if early.is_none() && span.is_none() {
+        let only_reads = matches!(head.method, Method::GET | Method::HEAD | Method::OPTIONS);
+        if only_reads && span.is_none() {
             return self.answer_fully(connection, head, incoming, None).await;
         }
         let (gateway, allowed) = (Arc::clone(&self), early.clone());
@@ -75,6 +77,7 @@ impl Handler for Gateway {
             Some(span) => Box::pin(traced::answering(self, span, Box::pin(work))),
             None => Box::pin(work),
         };
+        let work = if only_reads { work } else { detached::finished_in_any_case(work) };
         match early {
             Some(early) => keep_alive::kept_alive(work, early).await,
             None => work.await,

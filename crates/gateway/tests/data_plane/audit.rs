@@ -2,7 +2,10 @@
 
 use std::io::Write;
 use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
 
+use filer::fault::{Call, Fault, FaultyFiler};
+use filer::{EmbeddedFiler, Filer};
 use serde_json::Value;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -243,6 +246,35 @@ async fn a_client_that_goes_away_leaves_a_record() {
     let [record] = records.as_slice() else { panic!("{records:?}") };
     assert_eq!((record.operation, record.target.key.as_deref()), ("PutObject", Some("k")));
     assert!(record.status >= 400, "{record:?}");
+}
+
+/// A client that goes away interrupts no deletion: each key is deleted, and the record has each.
+#[tokio::test]
+async fn a_deletion_goes_on_without_its_client() {
+    let directory = tempfile::tempdir().unwrap();
+    let filer = Arc::new(FaultyFiler::new(Arc::new(EmbeddedFiler::open(directory.path()).unwrap())));
+    let world = World::over(Arc::clone(&filer) as Arc<dyn Filer>).await;
+    let keys: Vec<String> = (0..40).map(|number| format!("k{number}")).collect();
+    for key in &keys {
+        world.put(&format!("/plain/{key}"), "x").await;
+    }
+    world.auditor.records();
+    filer.set(Call::Transact, Fault::Delay(Duration::from_millis(50)));
+    let list: String = keys.iter().map(|key| format!("<Object><Key>{key}</Key></Object>")).collect();
+    let body = format!("<Delete>{list}</Delete>");
+    let head = format!("POST /plain?delete HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    let connection = tokio::net::TcpStream::connect(&world.address).await.unwrap();
+    connection.try_write(head.as_bytes()).unwrap();
+    tokio::time::sleep(Duration::from_millis(80)).await;
+    drop(connection);
+    let record = loop {
+        if let Some(record) = world.auditor.records().pop() {
+            break record;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    assert_eq!((record.status, record.objects.len()), (200, keys.len()));
+    assert_eq!(world.keys("plain").await, Vec::<String>::new());
 }
 
 /// No audit, no answer.
