@@ -6,9 +6,9 @@ use access::{Authenticated, DecisionObserver, Services};
 use s3::{QueryString, S3Error};
 
 use crate::client_certificate::NOT_ASKED_FOR;
+use crate::decisions::Decisions;
 use crate::gateway::Gateway;
 use crate::query::QueryCall;
-use crate::request_facts::RequestFacts;
 use crate::request_scope::RequestScope;
 
 impl Gateway {
@@ -18,7 +18,8 @@ impl Gateway {
         &self,
         scope: &RequestScope<'_>,
         token: &str,
-        facts: &RequestFacts,
+        request_id: &str,
+        decisions: &Arc<Decisions>,
     ) -> Result<Authenticated, S3Error> {
         let (unverified, snapshot) = (scope.unverified(Services::S3, None), &*scope.snapshot);
         let anonymous = self.authenticator.anonymous(&unverified, snapshot)?;
@@ -26,9 +27,9 @@ impl Gateway {
             parameters: QueryString::parse(None)?,
             context: self.context(scope, &anonymous)?,
             caller: anonymous.caller,
-            request_id: facts.request_id.clone(),
+            request_id: request_id.to_owned(),
             now: scope.now,
-            observer: Arc::clone(&facts.decisions) as Arc<dyn DecisionObserver>,
+            observer: Arc::clone(decisions) as Arc<dyn DecisionObserver>,
             certificate: Err(NOT_ASKED_FOR),
         };
         let session = self.query_api.bearer_session(token, call).await?;

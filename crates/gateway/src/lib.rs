@@ -1,6 +1,7 @@
 //! The data plane: the nine steps of a request, and the S3 operations.
 
 pub mod accept;
+mod admitted_upload;
 mod arrived;
 mod audit_log;
 mod audited;

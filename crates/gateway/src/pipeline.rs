@@ -22,10 +22,12 @@ use s3::{Needs, Operation, QueryString, Routing, S3Error, S3ErrorCode};
 use sigv4::AuthForm;
 
 use crate::accept::{Connection, Handler, is_too_large};
+use crate::admitted_upload::AdmittedUpload;
 use crate::arrived::Arrived;
 use crate::audited::Audited;
 use crate::body::{ObjectBody, ResponseBody, Source, source};
 use crate::connections::ConnectionSlot;
+use crate::decisions::Decisions;
 use crate::detached;
 use crate::errors::from_filer;
 use crate::gateway::Gateway;
@@ -164,7 +166,7 @@ impl Gateway {
         let Ok(AuthForm::Bearer(token)) = &scope.form else {
             return self.authenticate(&scope.unverified(Services::S3, None), &scope.snapshot, facts);
         };
-        let authenticated = self.authenticate_bearer(scope, token.expose(), facts).await;
+        let authenticated = self.authenticate_bearer(scope, token.expose(), &facts.request_id, &facts.decisions).await;
         let authenticated = authenticated.map_err(|error| facts.unauthenticated(String::new(), error))?;
         facts.caller = AuditedCaller::of(&authenticated.caller);
         Ok(authenticated)
@@ -211,7 +213,7 @@ impl Gateway {
             return Ok(None);
         }
         facts.snapshot = Some(Arc::clone(&snapshot));
-        Ok(Some(RequestScope { snapshot, form: scope.form.clone(), ..*scope }))
+        Ok(Some(scope.in_state(snapshot)))
     }
 
     /// Parses and authenticates the request, resolves its bucket, gathers its condition keys, decides, and runs the operation.
@@ -252,12 +254,14 @@ impl Gateway {
         let scope = renewed.as_ref().unwrap_or(scope);
         let mut form = form::verify(self, scope, &post, begun, facts)?;
         self.limit(&form.authenticated.caller, facts)?;
+        let fields = form.fields.fields().to_vec();
         post.read_form(form.fields)?;
         let bytes = post.content_length;
         let post: Operation = post.into();
         self.require_storable(&post)?;
         facts.target = target_of(&post);
-        let (call, permit) = self.admit(scope, form.authenticated, post, facts).await?;
+        let (mut call, permit) = self.admit(scope, form.authenticated, post, facts).await?;
+        call.upload.iter_mut().for_each(|upload| upload.fields = Some(fields.clone()));
         form.body.hold(self.upload_limits.enter(user_of(&call.caller), bytes)?);
         op::execute(call, permit, form.body).await
     }
@@ -382,29 +386,10 @@ impl Gateway {
         operation: Operation,
         facts: &mut RequestFacts,
     ) -> Result<(Box<Call<'a>>, Permit<Operation>), S3Error> {
-        let mut context = self.context(scope, &authenticated)?;
-        s3::set_condition_keys(&operation, scope.head, Some(scope.now.as_second()), &mut context)?;
-        // SeaweedFS's legacy actions are about operations, those of AWS about permissions.
-        context.set("kelpgate:Operation", operation.name());
-        let bucket = operation.bucket().and_then(|name| scope.snapshot.bucket(name.as_str()));
-        let bucket = bucket.filter(|bucket| bucket.is_there(scope.now.as_second())).map(Arc::clone);
-        if let Some(bucket) = &bucket {
-            resource_account_keys(&bucket.account).into_iter().for_each(|(key, account)| context.set(key, account));
-        }
-        // Boxed, because it is moved a few times until the operation runs.
-        let call = Box::new(Call {
-            gateway: self,
-            snapshot: &scope.snapshot,
-            target: scope.target,
-            caller: authenticated.caller,
-            bucket,
-            now: scope.now,
-            context,
-            decisions: Arc::clone(&facts.decisions),
-            request_id: facts.request_id.clone(),
-            early: facts.early.clone(),
-            decided_objects: DecidedObjects::default(),
-        });
+        let decisions = Arc::clone(&facts.decisions);
+        let mut call = self.call(scope, authenticated, &operation, decisions, facts.request_id.clone())?;
+        call.early.clone_from(&facts.early);
+        call.upload = AdmittedUpload::of(scope, &operation);
         let permit = call.authorize(operation).await.map_err(|denied| denied.to_error(&facts.request_id))?;
         if let Some(bucket) = permit.operation().bucket() {
             // A caller that may not use the bucket must not use up its limit.
@@ -415,6 +400,41 @@ impl Gateway {
         ownership::require_expected_owners(scope.head, permit.operation(), &call)?;
         requester_pays::require_agreement(scope.head, permit.operation(), &call)?;
         Ok((call, permit))
+    }
+
+    /// The call in the state of its scope, before anything is decided.
+    pub(crate) fn call<'a>(
+        &'a self,
+        scope: &'a RequestScope<'_>,
+        authenticated: Authenticated,
+        operation: &Operation,
+        decisions: Arc<Decisions>,
+        request_id: String,
+    ) -> Result<Box<Call<'a>>, S3Error> {
+        let mut context = self.context(scope, &authenticated)?;
+        s3::set_condition_keys(operation, scope.head, Some(scope.now.as_second()), &mut context)?;
+        // SeaweedFS's legacy actions are about operations, those of AWS about permissions.
+        context.set("kelpgate:Operation", operation.name());
+        let bucket = operation.bucket().and_then(|name| scope.snapshot.bucket(name.as_str()));
+        let bucket = bucket.filter(|bucket| bucket.is_there(scope.now.as_second())).map(Arc::clone);
+        if let Some(bucket) = &bucket {
+            resource_account_keys(&bucket.account).into_iter().for_each(|(key, account)| context.set(key, account));
+        }
+        // Boxed, because it is moved a few times until the operation runs.
+        Ok(Box::new(Call {
+            gateway: self,
+            snapshot: &scope.snapshot,
+            target: scope.target,
+            caller: authenticated.caller,
+            bucket,
+            now: scope.now,
+            context,
+            decisions,
+            request_id,
+            early: None,
+            decided_objects: DecidedObjects::default(),
+            upload: None,
+        }))
     }
 
     /// IAM and STS: the body names the action, so it is read and its hash verified before anything is trusted.

@@ -15,7 +15,12 @@ pub(crate) struct RequestScope<'a> {
     pub(crate) now: Timestamp,
 }
 
-impl RequestScope<'_> {
+impl<'a> RequestScope<'a> {
+    /// The same request in another state.
+    pub(crate) fn in_state(&self, snapshot: Arc<Snapshot>) -> RequestScope<'a> {
+        RequestScope { snapshot, form: self.form.clone(), ..*self }
+    }
+
     /// The request before authentication.
     pub(crate) fn unverified(&self, services: Services, body_sha256: Option<[u8; 32]>) -> UnverifiedRequest<'_> {
         UnverifiedRequest {

@@ -15,6 +15,7 @@ use policy::{Context, Decision, PolicyType};
 use s3::{Requirement, S3Error, S3ErrorCode, Target};
 
 use super::decided_objects::DecidedObjects;
+use crate::admitted_upload::AdmittedUpload;
 use crate::decisions::Decisions;
 use crate::errors;
 use crate::gateway::Gateway;
@@ -42,6 +43,8 @@ pub struct Call<'a> {
     pub request_id: String,
     pub(crate) early: Option<Arc<EarlyResponse>>,
     pub(crate) decided_objects: DecidedObjects,
+    /// How it was admitted, if it stores its body.
+    pub(crate) upload: Option<AdmittedUpload<'a>>,
 }
 
 impl Call<'_> {

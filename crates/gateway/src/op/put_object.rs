@@ -59,6 +59,7 @@ pub(super) async fn put(call: &Call<'_>, input: PutObject, mut body: ObjectBody)
     let (entry, checksum, seen) = if input.target.key.is_directory_marker() {
         writer.require_no_file_at(&input.target.key).await.map_err(errors::from_filer)?;
         let content = Call::read_marker_body(&mut body).await?;
+        call.require_still_allowed().await?;
         (writer.stamp.marker(&input.target.key, description, &content), body.checksum().cloned(), Seen::default())
     } else {
         let expected = body.expected_bytes().or(input.length.object_bytes());

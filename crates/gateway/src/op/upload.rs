@@ -60,9 +60,12 @@ pub async fn store_while<T>(
     let result = future::try_join(written, meanwhile).await;
     call.gateway.metrics.bytes_in.inc_by(body.received_bytes());
     let (written, done) = result.map_err(|error| body.explain(error))?;
-    if let Some(expected) = body.content_md5()
-        && let Err(error) = check_md5(expected, written.md5)
-    {
+    let promised = body.content_md5().map_or(Ok(()), |expected| check_md5(expected, written.md5));
+    let checked = match promised {
+        Ok(()) => call.require_still_allowed().await,
+        broken => broken,
+    };
+    if let Err(error) = checked {
         call.filer().delete_chunks(written.chunks).await;
         return Err(error);
     }

@@ -54,7 +54,7 @@ impl Held {
     }
 }
 
-const DOCUMENTS: [(&str, &str); 11] = [
+const DOCUMENTS: [(&str, &str); 13] = [
     (
         "PUT /plain?acl",
         "<AccessControlPolicy><Owner><ID>alice</ID></Owner><AccessControlList></AccessControlList></AccessControlPolicy>",
@@ -90,6 +90,8 @@ const DOCUMENTS: [(&str, &str); 11] = [
         "POST /plain/k?uploadId=00",
         "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>x</ETag></Part></CompleteMultipartUpload>",
     ),
+    ("PUT /plain/new", "an object"),
+    ("PUT /plain/marker/", "the content of a marker"),
 ];
 
 #[tokio::test]
@@ -108,6 +110,7 @@ async fn what_is_closed_meanwhile_is_refused() {
     claims.claim("each key", deletes.end().await, "200 AccessDenied".to_owned());
     assert_eq!(world.ask_admin("DELETE /plain?policy").await.outcome(), "204 ");
     claims.claim("nothing was deleted", world.ask_admin("GET /plain/k").await.outcome(), "200 ");
+    claims.claim("nothing was stored", world.ask_admin("GET /plain/new").await.outcome(), "404 NoSuchKey");
     claims.claim("no rules", world.ask_admin("GET /plain?cors").await.outcome(), "404 NoSuchCORSConfiguration");
     claims.end();
 }

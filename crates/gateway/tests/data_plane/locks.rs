@@ -244,8 +244,8 @@ async fn an_upload_that_is_held_back_replaces_nothing_that_is_locked() {
     assert_eq!(world.ask_admin("GET /plain/k?versionId=null").await.text(), "held");
 }
 
-/// The rules of a bucket count when an upload is completed, not when it began. A part that was on its way is stored; a
-/// completion that was on its way says that it can be repeated.
+/// The rules of a bucket count when an upload is completed, not when it began, even if the part and the completion were on their
+/// way.
 #[tokio::test]
 async fn an_upload_is_completed_by_the_rules_of_today() {
     let world = World::with_users().await;
@@ -269,14 +269,12 @@ async fn an_upload_is_completed_by_the_rules_of_today() {
         .await;
     let stored = part.go_on(b"new").await;
     assert!(stored.starts_with("HTTP/1.1 200") && stored.contains(&etag), "{stored}");
-    let refused = completion.go_on(list.as_bytes()).await;
-    assert!(refused.contains("<Code>OperationAborted</Code>"), "{refused}");
-
-    let completed = world.send_as("admin", &complete_line, &[], list).await;
-    assert_eq!(completed.outcome(), "200 ", "{}", completed.text());
+    let completed = completion.go_on(list.as_bytes()).await;
+    assert!(completed.starts_with("HTTP/1.1 200"), "{completed}");
     let current = world.ask_admin("GET /plain/k").await;
     assert_eq!((current.text(), current.header("x-amz-object-lock-mode")), ("new", "GOVERNANCE"));
-    assert_eq!(current.header("x-amz-version-id"), completed.header("x-amz-version-id"));
+    let version_id = current.header("x-amz-version-id");
+    assert!(!version_id.is_empty() && completed.contains(version_id), "{version_id}: {completed}");
     assert_eq!(world.ask_admin("GET /plain/k?versionId=null").await.text(), "old");
 }
 
