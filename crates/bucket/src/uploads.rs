@@ -1,4 +1,4 @@
-//! Unfinished multipart uploads: found, listed, added to, completed and aborted.
+//! Unfinished multipart uploads: found, listed and added to.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,6 @@ use ids::{ChecksumAlgorithm, ChecksumType, ObjectKey};
 use crate::multipart::{age, part_number_of};
 use crate::objects::Objects;
 use crate::rules::{self, BucketError};
-use crate::version_writes::{Guard, WriteExtras};
 use crate::writer::Writer;
 use crate::{attributes, names, object};
 
@@ -171,25 +170,6 @@ impl Objects<'_> {
         Ok(entries.filter_map(|entry| MultipartUpload::new(&uploads_path, entry)).collect())
     }
 
-    /// Removes an upload and frees its parts. False if the upload is gone, or has made its object by now.
-    pub async fn abort(&self, key: &ObjectKey, upload: &MultipartUpload) -> Result<bool, FilerError> {
-        // An interrupted completion has made the object and left the directory: the parts' data now belongs to the
-        // object.
-        let is_completed = self.has_made(key, upload.id()).await?;
-        let transaction = Transaction {
-            lock_key: self.path(key),
-            conditions: vec![Condition::Exists],
-            condition_key: Some(upload.path.clone()),
-            mutations: vec![upload.removal(!is_completed)],
-            ..Transaction::default()
-        };
-        match self.filer().transact(transaction).await {
-            Ok(()) => Ok(!is_completed),
-            Err(FilerError::PreconditionFailed) => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
     /// The object of a key, if this upload made it.
     pub async fn made_by(&self, key: &ObjectKey, upload_id: &str) -> Result<Option<Entry>, FilerError> {
         let object = self.current(key).await?;
@@ -231,14 +211,6 @@ fn add_parts(parts: &mut Parts, entries: impl Iterator<Item = Entry>) {
     }
 }
 
-impl MultipartUpload {
-    /// The step that removes its directory.
-    pub(crate) fn removal(&self, delete_data: bool) -> Mutation {
-        let (directory, name) = object::split_path(&self.path);
-        Mutation::Delete { directory: directory.to_owned(), name: name.to_owned(), delete_data, recursive: true }
-    }
-}
-
 impl Writer<'_> {
     /// Begins an upload with the entry that [`Stamp::upload`](crate::new_entry::Stamp::upload) gives.
     pub async fn begin_upload(&self, key: &ObjectKey, entry: Entry) -> Result<(), FilerError> {
@@ -267,34 +239,6 @@ impl Writer<'_> {
             self.free_if_not_stored(error, chunks).await;
         }
         done
-    }
-
-    /// Makes the object of an upload and removes the upload. It is one transaction: it puts the object first, then
-    /// removes the upload's directory without the data, which now belongs to the object.
-    ///
-    /// Returns the id of the version, if the bucket keeps versions.
-    ///
-    /// Fails with `PreconditionFailed` if the conditions do not hold for the existing object. Without conditions, it fails
-    /// so if the upload no longer exists, and in either case if the bucket's rules are no longer those for which it was decided.
-    pub async fn complete(
-        &self,
-        key: &ObjectKey,
-        upload: &MultipartUpload,
-        entry: Entry,
-        conditions: Vec<Condition>,
-    ) -> Result<Option<String>, FilerError> {
-        let exists = Guard { conditions: vec![Condition::Exists], condition_key: Some(upload.path.clone()) };
-        if self.objects.keeps_versions_of(key) {
-            let extras = WriteExtras { guard: exists, steps: vec![upload.removal(false)], ..WriteExtras::default() };
-            return self.put_version(key, entry, &conditions, extras).await.map(Some);
-        }
-        let mut transaction = self.putting(key, entry);
-        transaction.mutations.push(upload.removal(false));
-        transaction.conditions = conditions;
-        if transaction.conditions.is_empty() {
-            (transaction.conditions, transaction.condition_key) = (exists.conditions, exists.condition_key);
-        }
-        self.transact_put(transaction).await.map(|()| None)
     }
 }
 
