@@ -37,6 +37,14 @@ pub const UPLOAD_KEY: &str = "key";
 pub const INITIATOR_ID: &str = "x-seaweedfs-kelpgate-initiator-id";
 /// Ours, beside it: the ARN of who began the upload.
 pub const INITIATOR_ARN: &str = "x-seaweedfs-kelpgate-initiator-arn";
+/// Ours, beside it: `true` once the upload is being aborted. It cannot be completed any more.
+pub const ABORTED: &str = "x-seaweedfs-kelpgate-aborted";
+/// Ours, beside it: until when one conditional completion has the upload for itself, in seconds since 1970, decimal.
+pub const RESERVED_UNTIL: &str = "x-seaweedfs-kelpgate-reserved-until";
+/// Ours, beside it: each conditional completion that may still make the object has an attribute whose name begins like this.
+pub const RESERVATION_PREFIX: &str = "x-seaweedfs-kelpgate-reservation-";
+/// The names of all our attributes on the directory of a multipart upload begin like this. The object does not get them.
+pub const UPLOAD_PREFIX: &str = "x-seaweedfs-kelpgate-";
 /// Object lock: `GOVERNANCE` or `COMPLIANCE`.
 pub const LOCK_MODE: &str = "Seaweed-X-Amz-Object-Lock-Mode";
 /// Object lock: seconds since 1970, decimal.

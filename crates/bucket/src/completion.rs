@@ -151,9 +151,7 @@ impl Stamp {
         checksum: Option<StoredChecksum>,
     ) -> Entry {
         let mut extended = upload.entry.extended.clone();
-        for of_upload in [attributes::UPLOAD_KEY, attributes::INITIATOR_ID, attributes::INITIATOR_ARN] {
-            extended.remove(of_upload);
-        }
+        extended.retain(|name, _| name != attributes::UPLOAD_KEY && !name.starts_with(attributes::UPLOAD_PREFIX));
         set(&mut extended, attributes::ETAG, whole.etag);
         set(&mut extended, attributes::UPLOAD_ID, upload.id());
         set(&mut extended, attributes::PARTS_COUNT, whole.boundaries.len().to_string());

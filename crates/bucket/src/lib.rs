@@ -19,7 +19,7 @@ pub mod completion;
 pub mod findings;
 pub mod leftovers;
 pub mod listing;
-mod upload_end;
+pub mod upload_end;
 pub mod uploads;
 
 pub mod locks;

@@ -63,6 +63,16 @@ impl MultipartUpload {
         self.entry.extended_text(attributes::INITIATOR_ARN)
     }
 
+    /// Whether it was aborted, and an interruption left it.
+    pub fn is_aborted(&self) -> bool {
+        self.entry.extended_text(attributes::ABORTED) == Some("true")
+    }
+
+    /// The condition that an upload was not aborted.
+    pub(crate) fn is_not_aborted() -> Condition {
+        Condition::AttributeIsNot { name: attributes::ABORTED.to_owned(), value: "true".to_owned() }
+    }
+
     /// The checksum with which it was begun.
     pub fn checksum(&self) -> Option<(ChecksumAlgorithm, ChecksumType)> {
         let algorithm = self.entry.extended_text(attributes::CHECKSUM_ALGORITHM)?;
@@ -223,13 +233,13 @@ impl Writer<'_> {
     }
 
     /// Adds a part's file to an upload, under the same lock as its completion. Fails with `PreconditionFailed` if the
-    /// upload no longer exists; the part's data is then freed.
+    /// upload no longer exists or was aborted; the part's data is then freed.
     pub async fn put_part(&self, key: &ObjectKey, upload: &MultipartUpload, part: Entry) -> Result<(), FilerError> {
         let chunks = part.chunks.clone();
         let path = format!("{}/{}", upload.path, part.name);
         let put = Transaction {
             lock_key: self.objects.path(key),
-            conditions: vec![Condition::Exists],
+            conditions: vec![Condition::Exists, MultipartUpload::is_not_aborted()],
             condition_key: Some(upload.path.clone()),
             mutations: vec![Mutation::Put { directory: upload.path.clone(), entry: Box::new(part) }],
             ..Transaction::default()

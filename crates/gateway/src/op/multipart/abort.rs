@@ -3,6 +3,7 @@
 use crate::body::ObjectBody;
 use crate::op::{Call, Run};
 use access::Permit;
+use bucket::upload_end::AbortOutcome;
 use http::StatusCode;
 use s3::op::AbortMultipartUpload;
 
@@ -17,8 +18,9 @@ impl Run for AbortMultipartUpload {
         call.existing_bucket()?;
         let upload = call.multipart_upload(&target, &upload_id).await?;
         match call.objects(&target.bucket).abort(&target.key, &upload).await.map_err(errors::from_filer)? {
-            true => answer::empty(StatusCode::NO_CONTENT),
-            false => Err(no_such_upload(&upload_id)),
+            AbortOutcome::Aborted => answer::empty(StatusCode::NO_CONTENT),
+            AbortOutcome::NoSuchUpload => Err(no_such_upload(&upload_id)),
+            AbortOutcome::BeingCompleted => Err(errors::conflict()),
         }
     }
 }

@@ -55,11 +55,18 @@ impl Call<'_> {
         found.map_err(errors::from_bucket)?.ok_or_else(|| no_such_upload(upload_id))
     }
 
-    /// The same for those who add parts to the upload or complete it. Fails with `AccessDenied` unless the caller began it.
+    /// The same for those who add parts to the upload or complete it. One that was aborted, but not removed because of an interruption,
+    /// is `NoSuchUpload`.
+    async fn open_upload(&self, target: &Target, upload_id: &UploadId) -> Result<MultipartUpload, S3Error> {
+        let upload = self.multipart_upload(target, upload_id).await?;
+        if upload.is_aborted() { Err(no_such_upload(upload_id)) } else { Ok(upload) }
+    }
+
+    /// The same. Fails with `AccessDenied` unless the caller began it.
     ///
     /// Source: S3 User Guide, "Multipart upload API and permissions".
     async fn own_upload(&self, target: &Target, upload_id: &UploadId) -> Result<MultipartUpload, S3Error> {
-        let upload = self.multipart_upload(target, upload_id).await?;
+        let upload = self.open_upload(target, upload_id).await?;
         if upload.may_be_continued_by(initiator_id(&self.caller).as_deref()) {
             return Ok(upload);
         }
