@@ -169,15 +169,31 @@ impl Objects<'_> {
     }
 
     /// One page of the unfinished uploads. The filer sorts them by the hash of their keys, so a page needs all of them
-    /// to be read.
+    /// to be read. No more of them are kept than the page shows.
     pub async fn list_uploads(&self, query: &UploadsQuery<'_>) -> Result<UploadsPage, FilerError> {
-        Ok(query.page_of(self.all_uploads().await?))
+        let mut first = FirstRows { query: *query, rows: BTreeMap::new() };
+        self.for_each_upload(|upload| first.add(upload)).await?;
+        Ok(first.into_page())
     }
 
     pub(crate) async fn all_uploads(&self) -> Result<Vec<MultipartUpload>, FilerError> {
-        let uploads_path = self.uploads_path();
-        let entries = self.list_directory(&uploads_path, true).await?.into_iter();
-        Ok(entries.filter_map(|entry| MultipartUpload::new(&uploads_path, entry)).collect())
+        let mut all = Vec::new();
+        self.for_each_upload(|upload| all.push(upload)).await?;
+        Ok(all)
+    }
+
+    async fn for_each_upload(&self, mut take: impl FnMut(MultipartUpload)) -> Result<(), FilerError> {
+        let (uploads_path, mut start_from) = (self.uploads_path(), String::new());
+        loop {
+            let options = ListOptions { start_from, limit: PAGE, omit_chunks: true, ..ListOptions::default() };
+            let entries = self.filer().list(&uploads_path, options).await?;
+            let last = entries.last().filter(|_| entries.len() >= PAGE).map(|last| last.name.clone());
+            entries.into_iter().filter_map(|entry| MultipartUpload::new(&uploads_path, entry)).for_each(&mut take);
+            match last {
+                Some(last) => start_from = last,
+                None => return Ok(()),
+            }
+        }
     }
 
     /// The object of a key, if this upload made it.
@@ -284,22 +300,10 @@ pub struct UploadsPage {
 
 impl UploadsQuery<'_> {
     /// The page of all uploads that this asks for.
-    pub fn page_of(&self, mut all: Vec<MultipartUpload>) -> UploadsPage {
-        all.retain(|upload| self.includes(upload));
-        all.sort_by(|one, other| (one.key(), one.id()).cmp(&(other.key(), other.id())));
-        let mut page = UploadsPage::default();
-        for upload in all {
-            let group = self.group_of(upload.key()).map(str::to_owned);
-            if group.is_some() && group.as_ref() == page.common_prefixes.last() {
-                continue;
-            }
-            if page.uploads.len() + page.common_prefixes.len() >= self.max_uploads {
-                page.is_truncated = true;
-                return page;
-            }
-            page.push(upload, group);
-        }
-        UploadsPage { next_key_marker: None, next_upload_id_marker: None, ..page }
+    pub fn page_of(&self, all: Vec<MultipartUpload>) -> UploadsPage {
+        let mut first = FirstRows { query: *self, rows: BTreeMap::new() };
+        all.into_iter().for_each(|upload| first.add(upload));
+        first.into_page()
     }
 
     fn includes(&self, upload: &MultipartUpload) -> bool {
@@ -320,18 +324,41 @@ impl UploadsQuery<'_> {
     }
 }
 
-impl UploadsPage {
-    fn push(&mut self, upload: MultipartUpload, group: Option<String>) {
-        match group {
-            Some(group) => {
-                (self.next_key_marker, self.next_upload_id_marker) = (Some(group.clone()), None);
-                self.common_prefixes.push(group);
+/// The first rows of a listing, among those that were added: at most one more than its page shows.
+struct FirstRows<'q> {
+    query: UploadsQuery<'q>,
+    /// By key and id. A common prefix has no upload, and stands where all keys with it would.
+    rows: BTreeMap<(String, String), Option<MultipartUpload>>,
+}
+
+impl FirstRows<'_> {
+    fn add(&mut self, upload: MultipartUpload) {
+        if !self.query.includes(&upload) {
+            return;
+        }
+        let (row, upload) = match self.query.group_of(upload.key()) {
+            Some(group) => ((group.to_owned(), String::new()), None),
+            None => ((upload.key().to_owned(), upload.id().to_owned()), Some(upload)),
+        };
+        self.rows.insert(row, upload);
+        if self.rows.len() > self.query.max_uploads.saturating_add(1) {
+            self.rows.pop_last();
+        }
+    }
+
+    fn into_page(self) -> UploadsPage {
+        let max_uploads = self.query.max_uploads;
+        let mut page = UploadsPage { is_truncated: self.rows.len() > max_uploads, ..UploadsPage::default() };
+        for ((key, id), upload) in self.rows.into_iter().take(max_uploads) {
+            if page.is_truncated {
+                page.next_upload_id_marker = upload.is_some().then_some(id);
+                page.next_key_marker = Some(key.clone());
             }
-            None => {
-                self.next_key_marker = Some(upload.key().to_owned());
-                self.next_upload_id_marker = Some(upload.id().to_owned());
-                self.uploads.push(upload);
+            match upload {
+                Some(upload) => page.uploads.push(upload),
+                None => page.common_prefixes.push(key),
             }
         }
+        page
     }
 }

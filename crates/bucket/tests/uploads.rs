@@ -59,6 +59,35 @@ fn pages_of_uploads() {
     }
 }
 
+/// In whatever order a filer lists the uploads, pages of any size show all of them once, in the order of one large page.
+#[test]
+fn small_pages_of_uploads() {
+    let keys = ["a", "a/", "a-b", "a/x", "a/x/y", "a/y", "b", "b/x", "ab"];
+    let mut all: Vec<_> = keys.iter().flat_map(|key| ["2", "1"].map(|id| upload(key, id))).collect();
+    for (prefix, delimiter) in [("", None), ("", Some("/")), ("a", Some("/")), ("a/", Some("/")), ("a", Some("x"))] {
+        let query = UploadsQuery { prefix, delimiter, max_uploads: 100, ..UploadsQuery::default() };
+        let whole = query.page_of(all.clone());
+        let (uploads, prefixes) = (whole.uploads, whole.common_prefixes);
+        assert!(uploads.is_sorted_by_key(|upload| (upload.key(), upload.id())), "{query:?}");
+        for max_uploads in 1..=uploads.len() + prefixes.len() {
+            let (mut seen, mut groups, mut after) = (Vec::new(), Vec::new(), (String::new(), String::new()));
+            loop {
+                let query = UploadsQuery { key_marker: &after.0, upload_id_marker: &after.1, max_uploads, ..query };
+                all.rotate_left(1);
+                let page = query.page_of(all.clone());
+                assert!(page.uploads.len() + page.common_prefixes.len() <= max_uploads, "{query:?}");
+                seen.extend(page.uploads);
+                groups.extend(page.common_prefixes);
+                match page.next_key_marker {
+                    Some(key) => after = (key, page.next_upload_id_marker.unwrap_or_default()),
+                    None => break,
+                }
+            }
+            assert_eq!((&seen, &groups), (&uploads, &prefixes), "{query:?}, {max_uploads} at most");
+        }
+    }
+}
+
 /// Every caller may continue an upload without an initiator. If the initiator cannot be read, nobody may.
 #[test]
 fn who_continues_an_upload() {
