@@ -46,7 +46,7 @@ impl Stopping {
         Arc::new(Self { inner, checks_required, stop: Mutex::default(), failures: AtomicUsize::new(0), _directory })
     }
 
-    fn over(inner: Arc<dyn Filer>) -> Arc<Self> {
+    pub fn over(inner: Arc<dyn Filer>) -> Arc<Self> {
         Arc::new(Self {
             inner,
             checks_required: false,

@@ -24,6 +24,7 @@ mod query;
 mod rate_limits;
 mod reads;
 mod resource_tags;
+mod upload_end;
 mod versions;
 mod website;
 mod writes;

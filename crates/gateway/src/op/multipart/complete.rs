@@ -12,7 +12,7 @@ use bucket::{object, rules};
 use filer::{Entry, FileChunk, FilerError};
 use futures_util::StreamExt;
 use s3::op::{CompleteMultipartUpload, CompleteMultipartUploadOutput, CompletedPart};
-use s3::{Checksum, ChecksumType, S3Error, S3ErrorCode, WriteCondition};
+use s3::{Checksum, ChecksumType, S3Error, S3ErrorCode, Target};
 use sigv4::checksum::{Hasher, MultipartChecksum};
 
 use crate::errors;
@@ -60,12 +60,10 @@ impl Run for CompleteMultipartUpload {
         let output = output(call, &input, &entry);
         let version_id = match writer.complete(&input.target.key, &upload, entry, conditions(&input.condition)).await {
             Ok(version_id) => version_id,
-            Err(FilerError::PreconditionFailed) if input.condition == WriteCondition::Always => {
+            Err(FilerError::PreconditionFailed) => {
                 return again(call, &input, &listed, interrupted(call, &input).await).await;
             }
-            Err(error) => {
-                return Err(call.explain_write(&input.target.bucket, &input.target.key, &input.condition, error).await);
-            }
+            Err(error) => return Err(errors::from_filer(error)),
         };
         let unlisted: Vec<FileChunk> = files.into_values().flatten().flat_map(|part| part.chunks).collect();
         if !unlisted.is_empty() {
@@ -79,11 +77,13 @@ impl Run for CompleteMultipartUpload {
     }
 }
 
-/// Why no object was made although nothing was demanded of the existing one: another request completed or aborted the upload in
-/// the meantime; or the bucket has another versioning or object lock by now, and the upload can be completed by a new request.
+/// Why no object was made: another request completed or aborted the upload in the meantime, or is completing it; the condition does
+/// not hold for the object; or the bucket has another versioning or object lock by now. The upload can be completed by a new request
+/// if it is still there.
 async fn interrupted(call: &Call<'_>, input: &CompleteMultipartUpload) -> S3Error {
-    match call.multipart_upload(&input.target, &input.upload_id).await {
-        Ok(_) => errors::conflict(),
+    let (Target { bucket, key, .. }, condition) = (&input.target, &input.condition);
+    match call.open_upload(&input.target, &input.upload_id).await {
+        Ok(_) => call.explain_write(bucket, key, condition, FilerError::PreconditionFailed).await,
         Err(error) => error,
     }
 }

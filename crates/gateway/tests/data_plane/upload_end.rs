@@ -1,0 +1,130 @@
+//! A completion and an abort of one upload at the same moment: one of the two gives way, wherever they meet.
+
+use std::sync::Arc;
+
+use bucket::attributes::{ABORTED, RESERVED_UNTIL};
+use filer::seaweedfs::{FilerAddress, Options, SeaweedFiler, Security};
+use filer::{Mutation, Transaction};
+use testkit::weed::{ClusterOptions, WeedCluster};
+
+use crate::delete_bucket::Stopping;
+use crate::support::{Reply, World};
+
+const ANY: &[(&str, &str)] = &[];
+const IF_ABSENT: &[(&str, &str)] = &[("if-none-match", "*")];
+
+/// An upload with one part.
+struct Upload<'w> {
+    world: &'w World,
+    path: String,
+    id: String,
+}
+
+impl<'w> Upload<'w> {
+    async fn begin(world: &'w World, path: String) -> Self {
+        let id = world.ask_admin(&format!("POST {path}?uploads")).await.element("UploadId");
+        let upload = Self { world, path, id };
+        assert_eq!(upload.part().await, "200 ");
+        upload
+    }
+
+    fn line(&self, method: &str, more: &str) -> String {
+        format!("{method} {}?uploadId={}{more}", self.path, self.id)
+    }
+
+    async fn part(&self) -> String {
+        self.world.send_as("admin", &self.line("PUT", "&partNumber=1"), &[], "bytes").await.outcome()
+    }
+
+    async fn complete(&self, headers: &[(&str, &str)]) -> Reply {
+        let etag = "4b3a6218bb3e3a7303e8a171a60fcf92"; // of `bytes`
+        let part = format!("<Part><PartNumber>1</PartNumber><ETag>{etag}</ETag></Part>");
+        let list = format!("<CompleteMultipartUpload>{part}</CompleteMultipartUpload>");
+        self.world.send_as("admin", &self.line("POST", ""), headers, list).await
+    }
+
+    async fn abort(&self) -> String {
+        self.world.ask_admin(&self.line("DELETE", "")).await.outcome()
+    }
+
+    async fn object(&self) -> String {
+        let reply = self.world.ask_admin(&format!("GET {}", self.path)).await;
+        if reply.status.is_success() { reply.text().to_owned() } else { reply.outcome() }
+    }
+}
+
+/// Before which step the completion is held up.
+type Before = fn(&Mutation) -> bool;
+
+fn reserves(step: &Mutation) -> bool {
+    matches!(step, Mutation::Patch { set, .. } if set.contains_key(RESERVED_UNTIL))
+}
+
+fn puts_an_object(step: &Mutation) -> bool {
+    matches!(step, Mutation::Put { directory, .. } if !directory.contains("/.uploads"))
+}
+
+async fn meet(filer: &Stopping, world: &World) {
+    for bucket in ["plain", "versioned"] {
+        let rows = [
+            (IF_ABSENT, reserves as Before, "204 ", "404 NoSuchUpload", "404 NoSuchKey"),
+            (ANY, puts_an_object, "204 ", "404 NoSuchUpload", "404 NoSuchKey"),
+            (IF_ABSENT, puts_an_object, "409 OperationAborted", "200 ", "bytes"),
+        ];
+        for (headers, before, aborted, completed, object) in rows {
+            let upload = Upload::begin(world, format!("/{bucket}/k")).await;
+            let held = filer.stop_before(before);
+            let (got, ()) = tokio::join!(upload.complete(headers), async {
+                held.arrived.await.unwrap();
+                assert_eq!(upload.abort().await, aborted, "{bucket} {headers:?} {completed}");
+                held.go_on.send(()).unwrap();
+            });
+            assert_eq!(got.outcome(), completed, "{bucket} {headers:?}: {}", got.text());
+            assert_eq!(upload.object().await, object, "{bucket} {headers:?}");
+            assert_eq!(upload.abort().await, "404 NoSuchUpload", "{bucket} {headers:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abort_and_a_completion_exclude_each_other() {
+    let filer = Stopping::new(true);
+    meet(&filer, &World::following(filer.clone(), false).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abort_and_a_completion_exclude_each_other_on_seaweedfs() {
+    let started = tokio::task::spawn_blocking(|| WeedCluster::start(ClusterOptions::default())).await.unwrap();
+    let cluster = started.unwrap_or_else(|error| panic!("{error}"));
+    let security = Security::load(Some(cluster.directory()), &|_| None).unwrap();
+    let options = Options::new(FilerAddress::parse_list(&cluster.filers()).unwrap(), security);
+    let filer = Stopping::over(Arc::new(SeaweedFiler::connect(options)));
+    meet(&filer, &World::following(filer.clone(), false).await).await;
+}
+
+/// What an interruption leaves: an upload that was not removed, or a reservation of a gateway that is gone.
+#[tokio::test]
+async fn uploads_with_marks_that_were_left() {
+    let world = World::start().await;
+    let mark = async |upload: &Upload<'_>, attribute: &str, value: &str| {
+        let (directory, name) = ("/buckets/plain/.uploads".to_owned(), upload.id.clone());
+        let set = [(attribute.to_owned(), value.into())].into();
+        let mutations = vec![Mutation::Patch { directory, name, set, remove: vec![], content: None }];
+        let transaction = Transaction { lock_key: "/".to_owned(), mutations, ..Transaction::default() };
+        world.filer.transact(transaction).await.unwrap();
+    };
+    let upload = Upload::begin(&world, "/plain/k".to_owned()).await;
+    mark(&upload, RESERVED_UNTIL, "99999999999").await;
+    assert_eq!(upload.complete(ANY).await.outcome(), "409 OperationAborted");
+    assert_eq!(upload.complete(IF_ABSENT).await.outcome(), "409 ConditionalRequestConflict");
+    assert_eq!((upload.abort().await, upload.part().await), ("409 OperationAborted".to_owned(), "200 ".to_owned()));
+    mark(&upload, RESERVED_UNTIL, "1000").await;
+    mark(&upload, ABORTED, "true").await;
+    for headers in [ANY, IF_ABSENT] {
+        assert_eq!(upload.complete(headers).await.outcome(), "404 NoSuchUpload", "{headers:?}");
+    }
+    assert_eq!(upload.part().await, "404 NoSuchUpload");
+    assert_eq!(world.ask_admin(&upload.line("GET", "")).await.outcome(), "200 ");
+    assert_eq!(world.ask_admin("GET /plain?uploads").await.elements("UploadId"), [upload.id.as_str()]);
+    assert_eq!((upload.abort().await, upload.abort().await), ("204 ".to_owned(), "404 NoSuchUpload".to_owned()));
+}
