@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use iam::{
-    Caller, CallerSession, DirectoryUser, Federation, PluginKeys, PolicySource, ProviderRights, RevocationTarget, Role,
-    Snapshot, policy_name_of,
+    CLAIM_BASED, Caller, CallerSession, DirectoryUser, Federation, PluginKeys, PolicySource, ProviderRights,
+    RevocationTarget, Role, Snapshot, policy_name_of,
 };
 use ids::{AccessKeyId, AccountId, SecretAccessKey};
 use jiff::Timestamp;
@@ -384,7 +384,7 @@ impl SessionRole {
         let (policies, sources): (Vec<_>, Vec<_>) =
             policies.map(|policy| (Arc::clone(&policy.compiled), PolicySource::Attached(policy.name.clone()))).unzip();
         Ok(Self {
-            name: "sts-claim-based".into(),
+            name: CLAIM_BASED.into(),
             path: "/".into(),
             id: "AROASTSCLAIMBASED".into(),
             arn: CLAIM_BASED_ROLE.into(),

@@ -35,7 +35,7 @@ pub use identity_provider::{
 };
 pub use last_used::{LastUsed, SessionUse, Use};
 pub use mfa_device::MfaDevice;
-pub use name::{ANONYMOUS, ROOT, is_name};
+pub use name::{ANONYMOUS, CLAIM_BASED, ROOT, is_claim_based, is_name};
 pub use plugin::{PluginKeys, plugin_issuer};
 pub use policy_ids::{PolicyIds, policy_ids, shown_policy, shown_trust, stored_policy_ids, trust_ids};
 pub use revocation::{LONGEST_SESSION_S, Revocation, RevocationTarget};

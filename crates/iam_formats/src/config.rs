@@ -18,7 +18,7 @@ use crate::oversights::part;
 use crate::plugin::PluginSettings;
 use crate::providers::{self, Providers};
 use crate::quotas::QuotaSettings;
-use crate::stored_names::{check_policy, check_role};
+use crate::stored_names::{check_policy, check_reserved_role, check_role};
 use crate::traces::TraceSettings;
 use crate::unknown::fields_of;
 use crate::unknown_settings::{refuse_unknown, unknown};
@@ -266,6 +266,7 @@ impl IamConfig {
             if config.roles.iter().any(|known| known.name == role.name) {
                 return Err(node.error(format!("the role `{}` is defined twice; merge the two", role.name)));
             }
+            check_reserved_role(&node, &role.name)?;
             if is_stored(&config.role_store, inputs) {
                 check_role(&node, &role.name)?;
             }
@@ -754,6 +755,10 @@ mod tests {
             (r#"{"roleStore":{"storeConfig":{"basePath":"/a/../b"}}}"#, "not an absolute path"),
             (r#"{"kelpgate":{"oidc":{"privateHost":["a"]}}}"#, "unknown key"),
             (r#"{"roles":[{"roleName":"R"}]}"#, "trustPolicy"),
+            (
+                r#"{"roles":[{"trustPolicy":{"Statement":[]},"roleName":"STS-claim-based"}]}"#,
+                "column 54, `roles[0].roleName`: `STS-claim-based` is reserved",
+            ),
             (r#"{"kelpgate":{"crossacount":"both"}}"#, "unknown key"),
             (r#"{"kelpgate":{"mirrorInlinePolicies":"yes"}}"#, "kelpgate.mirrorInlinePolicies"),
             (r#"{"kelpgate":{"abandonedUploadsSeconds":4}}"#, "between 5 and 86400"),

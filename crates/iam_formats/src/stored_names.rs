@@ -1,13 +1,26 @@
 //! The names of roles and policies of `-iam.config` that are stored on a filer. A name in memory may be any, as in SeaweedFS.
 
+use iam::is_claim_based;
 use json::{JsonError, Node};
+
+/// The key of a role's name, in both spellings.
+const ROLE_NAME: &[&str] = &["roleName", "role_name"];
 
 /// The beginning of the file names of stored policies.
 const POLICY_PREFIX: &str = "policy_";
 
 /// Refuses the name of a role that cannot be that of a document.
 pub(crate) fn check_role(node: &Node<'_>, name: &str) -> Result<(), JsonError> {
-    check(node, &["roleName", "role_name"], name, name == "seeded")
+    check(node, ROLE_NAME, name, name == "seeded")
+}
+
+/// Refuses a name that no role can have, stored or not.
+pub(crate) fn check_reserved_role(node: &Node<'_>, name: &str) -> Result<(), JsonError> {
+    match is_claim_based(name) {
+        true => Err(place(node, ROLE_NAME)?
+            .error(format!("`{name}` is reserved for sessions without a role; choose another name"))),
+        false => Ok(()),
+    }
 }
 
 /// The same for the name of a policy.
@@ -24,8 +37,12 @@ fn check(node: &Node<'_>, keys: &[&str], name: &str, is_reserved: bool) -> Resul
     } else {
         return Ok(());
     };
-    let place = node.object()?.take_spelled(keys)?.unwrap_or_else(|| node.clone());
-    Err(place.error(format!("`{name}` cannot be stored as a name: {why}; choose another one")))
+    Err(place(node, keys)?.error(format!("`{name}` cannot be stored as a name: {why}; choose another one")))
+}
+
+/// Where the name is.
+fn place<'a>(node: &Node<'a>, keys: &[&str]) -> Result<Node<'a>, JsonError> {
+    Ok(node.object()?.take_spelled(keys)?.unwrap_or_else(|| node.clone()))
 }
 
 #[cfg(test)]

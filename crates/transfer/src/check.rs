@@ -7,7 +7,7 @@ use ids::AccountId;
 use policy::{Policy, PolicyKind};
 
 use super::{Bundle, DocumentName};
-use iam::{Change, Credential, Holder, is_name, policy_name_of};
+use iam::{Change, Credential, Holder, is_claim_based, is_name, policy_name_of};
 
 impl Bundle {
     /// Moves what cannot be written to `refused`, together with everything that would have different permissions
@@ -120,6 +120,9 @@ fn fault(change: &Change) -> Option<String> {
             bad_name(name, 64).or_else(|| credentials.find_map(Credential::public_secret))
         }
         Change::Group(name, _) => bad_name(name, 128),
+        Change::Role(name, ..) if is_claim_based(name) => {
+            Some(format!("the name `{name}` is reserved for sessions without a role; rename it"))
+        }
         Change::Role(name, _, read) => {
             let trust = read.as_ref().and_then(|read| read.as_ref().ok()).map(|role| role.trust_policy.as_str());
             bad_name(name, 64).or_else(|| policy(PolicyKind::Trust, trust.unwrap_or_default()))

@@ -8,6 +8,8 @@ use iam::{
 use iam_formats::{Facts, StoredDocument, weed_policies};
 
 pub(crate) const GET: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*"}]}"#;
+const TRUST: &str =
+    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}]}"#;
 const BAD: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Maybe","Action":"s3:*","Resource":"*"}]}"#;
 
 fn facts(text: &str) -> Facts {
@@ -238,6 +240,12 @@ fn holders_whose_permissions_would_differ_are_refused_too() {
                 "service account `sa:al:1`",
                 "user `al`",
             ],
+        ),
+        (
+            vec![format!(
+                r#""roles":{{"sts-claim-based":{{"document":{{"roleName":"sts-claim-based","trustPolicy":{TRUST}}}}}}}"#
+            )],
+            vec!["role `sts-claim-based`"],
         ),
         (
             vec![

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use access::{Authenticated, CLAIM_BASED_ROLE, request_context};
 use iam::{
-    Change, IdentityProvider, OidcProvider, PolicyMapping, ProviderRights, Settings, Snapshot, directory_issuer,
-    plugin_issuer,
+    Change, IdentityProvider, OidcProvider, PolicyMapping, ProviderRights, RolePlace, RoleRecord, Settings, Snapshot,
+    directory_issuer, plugin_issuer,
 };
 use s3::S3Error;
 use serde_json::json;
@@ -218,6 +218,24 @@ fn what_the_session_says_of_a_user_of_a_directory() {
         ("AROASTSCLAIMBASED:work", CLAIM_BASED_ROLE)
     );
     assert!(caller.session.as_ref().unwrap().federation.as_ref().unwrap().directory_user.is_none());
+}
+
+/// A role that takes the name of sessions without one would give all of them its tags.
+#[test]
+fn sessions_without_a_role_have_no_tags_of_a_role() {
+    let mut world = configured(ProviderRights::PolicyClaim("policy".to_owned()));
+    let record = RoleRecord {
+        name: "sts-claim-based".to_owned(),
+        trust_policy: ALLOW.to_owned(),
+        tags: [("clearance".to_owned(), "high".to_owned())].into_iter().collect(),
+        ..RoleRecord::default()
+    };
+    world.snapshot =
+        world.snapshot.apply([Change::Role(record.name.as_str().into(), RolePlace::Base, Some(Ok(record)))]);
+    let new = NewSession { role_arn: CLAIM_BASED_ROLE, role_id: None, ..new() };
+    let known = answer(&world, &new).unwrap();
+    let context = request_context(&head("GET", "/bkt/k"), &known, &world.snapshot, "us-east-1", now()).unwrap();
+    assert!(context.get("aws:PrincipalTag/clearance").is_none());
 }
 
 /// A plugin's claims become keys behind its own name, and nobody else's claims do.

@@ -6,7 +6,10 @@
 use std::sync::Arc;
 
 use access::{CLAIM_BASED_ROLE, DecisionInput};
-use iam::{Caller, DirectoryUser, IdentityProvider, PolicyMapping, ProviderRights, RevocationTarget, Role, Snapshot};
+use iam::{
+    CLAIM_BASED, Caller, DirectoryUser, IdentityProvider, PolicyMapping, ProviderRights, RevocationTarget, Role,
+    Snapshot,
+};
 use iam_api::answer::{self, AssumeRoleOutput, FederatedOutput};
 use iam_api::{AssumeRoleInput, Params, QueryCaller, query_requirements, set_query_condition_keys};
 use ids::AccessKeyId;
@@ -74,7 +77,7 @@ impl Grant<'_> {
                 max_s: Some(u32::try_from(role.max_session_s).unwrap_or(3600)),
             },
             Grant::Policies(names) => {
-                SessionRole { name: "sts-claim-based", id: None, arn: CLAIM_BASED_ROLE, policies: names, max_s: None }
+                SessionRole { name: CLAIM_BASED, id: None, arn: CLAIM_BASED_ROLE, policies: names, max_s: None }
             }
         }
     }

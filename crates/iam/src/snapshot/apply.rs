@@ -15,14 +15,14 @@ use super::role::Role;
 use super::user::{Group, KeyOwner, PolicySource, User, usable};
 use super::{Holders, Map, Names, Snapshot};
 use crate::bucket::Bucket;
-use crate::change::{Change, DocumentKey, Holder, PolicyPlace, Read, RolePlace};
+use crate::change::{Change, DocumentKey, Holder, PolicyPlace, Read, RolePlace, Unreadable};
 use crate::entity::{
     AccountPublicAccessBlock, Credential, GroupRecord, InlinePolicyRecord, PolicyRecord, Renamed, RoleRecord,
     ServiceAccount, UserRecord, path_or_root,
 };
 use crate::identities::{Identities, is_root_of};
 use crate::identity_provider::IdentityProvider;
-use crate::name::ANONYMOUS;
+use crate::name::{ANONYMOUS, CLAIM_BASED, is_claim_based};
 use crate::revocation::Revocation;
 use crate::unique_id::unique_id;
 
@@ -99,7 +99,7 @@ impl SnapshotBuilder {
             }
             Change::Policy(name, place, read) => self.set_policy(&name, place, read),
             Change::Role(name, place, read) => {
-                let document = self.readable(DocumentKey::Role(name.clone()), read);
+                let document = self.readable(DocumentKey::Role(name.clone()), read.map(without_reserved_name));
                 self.set_role(&name, place, document);
             }
             Change::Inline(holder, name, read) => self.set_inline(holder, &name, read),
@@ -530,6 +530,19 @@ fn put<T>(map: &mut Map<Arc<str>, Arc<T>>, name: Arc<str>, document: Option<T>) 
         None => {
             map.remove_mut(&name);
         }
+    }
+}
+
+/// Refuses a role whose sessions would look like those without a role, whoever wrote it.
+fn without_reserved_name(read: Read<RoleRecord>) -> Read<RoleRecord> {
+    let has_reserved_name =
+        |role: &RoleRecord| is_claim_based(&role.name) || role.arn.rsplit('/').next().is_some_and(is_claim_based);
+    match read {
+        Ok(role) if has_reserved_name(&role) => {
+            let why = format!("the name `{CLAIM_BASED}` is reserved for sessions without a role; delete the document");
+            Err(Unreadable(why.into()))
+        }
+        read => read,
     }
 }
 

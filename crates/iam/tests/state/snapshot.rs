@@ -388,6 +388,21 @@ fn roles_are_found_by_their_arns() {
     assert_eq!(snapshot.counts().problems, 1);
 }
 
+/// Its sessions would have the ARNs of sessions that have policies in the place of a role.
+#[test]
+fn no_stored_role_stands_for_sessions_without_a_role() {
+    let trust = r#""trustPolicy":{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}]}"#;
+    for document in [
+        format!(r#"{{"roleName":"sts-claim-based",{trust}}}"#),
+        format!(r#"{{"roleName":"STS-Claim-Based",{trust}}}"#),
+        format!(r#"{{"roleName":"R","roleArn":"arn:aws:iam:::role/sts-claim-based",{trust}}}"#),
+    ] {
+        let snapshot = world("{}", vec![role(&document)]);
+        assert_eq!((snapshot.counts().roles, snapshot.counts().problems), (0, 1), "{document}");
+        assert!(snapshot.role_by_arn("arn:aws:iam:::role/sts-claim-based").is_none());
+    }
+}
+
 #[test]
 fn a_missing_boundary_denies() {
     let mut document = UserRecord::parse(r#"{"name":"al"}"#, Facts::default()).unwrap();

@@ -12,7 +12,9 @@ use super::{
 };
 use crate::action::NEW_BOUNDARY;
 use crate::answer::{date, encoded, fragment};
-use iam::{Change, DocumentKey, Holder, Role, RoleRecord, Snapshot, shown_trust, trust_ids, unique_id::new_id};
+use iam::{
+    Change, DocumentKey, Holder, Role, RoleRecord, Snapshot, is_claim_based, shown_trust, trust_ids, unique_id::new_id,
+};
 
 pub(super) const COMMANDS: &[Command] = &[
     grant("CreateRole", documents, create_role).making().tagging("iam:TagRole").setting(NEW_BOUNDARY),
@@ -48,6 +50,9 @@ fn create_role(request: &Request<'_>, state: &Snapshot) -> Answer {
     }
     if &*name == "seeded" {
         return Err(IamError::validation("The name seeded is reserved: the store keeps a record of that name"));
+    }
+    if is_claim_based(&name) {
+        return Err(IamError::validation(format!("The name {name} is reserved for sessions without a role")));
     }
     let path = request.params.path("Path")?;
     let trust_policy = checked_document(request, PolicyKind::Trust, "AssumeRolePolicyDocument")?;

@@ -287,6 +287,8 @@ fn roles_and_groups() {
         ),
         (&format!("CreateRole&RoleName=R&AssumeRolePolicyDocument={TRUST}"), "!EntityAlreadyExists"),
         (&format!("CreateRole&RoleName=seeded&AssumeRolePolicyDocument={TRUST}"), "!ValidationError"),
+        (&format!("CreateRole&RoleName=sts-claim-based&AssumeRolePolicyDocument={TRUST}"), "!ValidationError"),
+        (&format!("CreateRole&RoleName=STS-Claim-Based&AssumeRolePolicyDocument={TRUST}"), "!ValidationError"),
         (&format!("CreateRole&RoleName=S&AssumeRolePolicyDocument={TRUST}&MaxSessionDuration=60"), "!ValidationError"),
         (&format!("CreateRole&RoleName=S&AssumeRolePolicyDocument={GET}"), "!MalformedPolicyDocument"),
         ("GetRole&RoleName=R", "=<MaxSessionDuration>7200</MaxSessionDuration>"),

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_lc_rs::digest::{SHA256, digest};
+use iam::is_claim_based;
 
 use super::answers::{Found, Keys};
 use super::{Document, Entity, Kind, Tree, is_of_aws};
@@ -158,6 +159,9 @@ impl Planner<'_> {
         }
         if let Some(other) = of_kind().find(|other| other.eq_ignore_ascii_case(name) && *other != name) {
             return Some(format!("the gateway has it as `{other}`, and IAM ignores case; use that spelling"));
+        }
+        if *kind == Kind::Role && is_claim_based(name) {
+            return Some("the name is reserved for sessions without a role; choose another one".to_owned());
         }
         if *kind == Kind::BucketPolicy && !self.found.buckets.contains(name) {
             return Some("there is no such bucket; create it first".to_owned());

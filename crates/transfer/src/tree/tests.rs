@@ -157,6 +157,12 @@ fn plans() {
             vec!["refused role `R`"],
         ),
         (
+            format!(r#""roles":{{"sts-claim-based":{{"trustPolicy":{TRUST}}}}}"#),
+            r#""users":{}"#.to_owned(),
+            false,
+            vec!["refused role `sts-claim-based`"],
+        ),
+        (
             r#""bucketPolicies":{"none":{"document":{"Version":"2012-10-17","Statement":{"Effect":"Deny","Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::none/*"}}}}"#.to_owned(),
             r#""users":{}"#.to_owned(),
             false,
