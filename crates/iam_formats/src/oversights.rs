@@ -332,7 +332,7 @@ mod tests {
             ),
             (role(r#""roleArn":"arn:aws:iam::role/R","#, "sts:AssumeRole"), ""),
             (role("", "s3:*"), "line 2, column 60, `roles[0].trustPolicy.Statement[0].Action`: "),
-            (policies("p"), "the names `P` and `p` differ in case alone"),
+            (policies("p"), "the names `P` and `p` differ only in case"),
             (policies("Q"), ""),
             (provider("/none"), "`providers[0].config.jwksFile`: there is no file `/none`"),
             (provider("/there"), ""),
