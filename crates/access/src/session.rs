@@ -9,7 +9,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 use iam::{
     CLAIM_BASED, Caller, CallerSession, DirectoryUser, Federation, PluginKeys, PolicySource, ProviderRights,
-    RevocationTarget, Role, Snapshot, policy_name_of,
+    RevocationTarget, Role, Snapshot,
 };
 use ids::{AccessKeyId, AccountId, SecretAccessKey};
 use jiff::Timestamp;
@@ -151,8 +151,8 @@ impl Session {
             return self.policy.clone();
         }
         let managed = arns.iter().map(|arn| {
-            let policy =
-                snapshot.policy(policy_name_of(arn)).filter(|policy| policy.account.is_none_or(|own| own == account));
+            let policy = snapshot.policy_by_arn(arn);
+            let policy = policy.filter(|policy| policy.account.is_none_or(|own| own == account));
             let gone = || Arc::new(CompiledPolicy::unreadable(format!("the session policy `{arn}` no longer exists")));
             policy.map_or_else(gone, |policy| Arc::clone(&policy.compiled))
         });
@@ -162,7 +162,7 @@ impl Session {
         let known = self.limits.load_full().filter(is_same);
         let limits = known.unwrap_or_else(|| {
             let whole = Arc::new(CompiledPolicy::union(parts.iter().map(|part| &**part)));
-            let texts = arns.iter().filter_map(|arn| Some(&*snapshot.policy(policy_name_of(arn))?.text));
+            let texts = arns.iter().filter_map(|arn| Some(&*snapshot.policy_by_arn(arn)?.text));
             let bytes = texts.chain(self.policy_text()).map(bytes_of_policy).sum();
             let made = Arc::new(Limits { parts, whole, bytes });
             self.limits.store(Some(Arc::clone(&made)));
@@ -379,8 +379,7 @@ impl SessionRole {
             (ProviderRights::RolePolicy(names), _) => names.iter().map(String::as_str).collect(),
             _ => return Err(gone()),
         };
-        let policies = names.into_iter().filter_map(|name| snapshot.policy(name));
-        let policies = policies.filter(|policy| policy.account == Some(provider.account));
+        let policies = names.into_iter().filter_map(|name| snapshot.policy_named(name, provider.account));
         let (policies, sources): (Vec<_>, Vec<_>) =
             policies.map(|policy| (Arc::clone(&policy.compiled), PolicySource::Attached(policy.name.clone()))).unzip();
         Ok(Self {

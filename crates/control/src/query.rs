@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use access::Permit;
 use filer::FilerError;
-use iam::{Caller, ClientCertificate, Holder, Snapshot, Tags};
+use iam::{CLAIM_BASED, Caller, ClientCertificate, Holder, Snapshot, Tags};
 use iam_api::answer::{self, Service};
 use iam_api::{Command, IamError, Params, QueryAction, QueryCaller, query_requirements, set_query_condition_keys};
 use ids::AccountId;
@@ -262,11 +262,28 @@ pub(crate) fn needs(
         passes_on_tags: session.is_some_and(|session| session.transitive_tags().next().is_some()),
         passes_on_source_identity: session.is_some_and(|session| session.source_identity.is_some()),
     };
-    let needs = query_requirements(call.params, &caller)?;
+    let mut needs = query_requirements(call.params, &caller)?;
     if let Some(need) = needs.first() {
         target_keys(call, &need.resource, context, snapshot);
     }
+    needs.extend(giving_policy(&needs, account, context, snapshot));
     Ok(needs)
+}
+
+/// What creating a policy needs if the configuration gives it to users of an identity provider: it would be theirs at once, so
+/// creating it is attaching it to what their sessions have in the place of a role.
+fn giving_policy(
+    needs: &[Requirement],
+    account: AccountId,
+    context: &mut Context,
+    snapshot: &Snapshot,
+) -> Option<Requirement> {
+    let created = needs.first().filter(|need| need.action == "iam:CreatePolicy")?;
+    if !snapshot.is_given_by_configuration(&created.resource, account) {
+        return None;
+    }
+    context.set("iam:PolicyARN", created.resource.as_str());
+    Some(Requirement::on_resource("iam:AttachRolePolicy", format!("arn:aws:iam::{account}:role/{CLAIM_BASED}")))
 }
 
 /// The condition keys for the stored facts of the entity that the call is about: its tags, and the current boundary of

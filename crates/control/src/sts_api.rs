@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use access::DecisionInput;
 use federation::{Directory, KeyDemand, Plugin};
-use iam::{Caller, CallerSession, RevocationTarget, Role, Snapshot, policy_name_of};
+use iam::{Caller, CallerSession, RevocationTarget, Role, Snapshot};
 use iam_api::answer::{self, AssumeRoleOutput, Service};
 use iam_api::{AssumeRoleInput, DurationLimits, IamError, QueryAction};
 use iam_formats::StsConfig;
@@ -306,11 +306,8 @@ pub(crate) fn check_session_policies(
     snapshot: &Snapshot,
 ) -> Result<(), QueryError> {
     for arn in policy_arns {
-        let managed =
-            snapshot.policy(policy_name_of(arn)).filter(|policy| policy.account.is_none_or(|own| own == account));
-        // SeaweedFS's ARNs have no account.
-        let weeds = || managed.is_some_and(|policy| *arn == format!("arn:aws:iam:::policy/{}", policy.name));
-        if managed.is_none_or(|policy| *policy.arn != **arn) && !weeds() {
+        let managed = snapshot.policy_by_arn(arn);
+        if managed.is_none_or(|policy| policy.account.is_some_and(|own| own != account)) {
             let message = format!("The policy {arn} does not exist, or is not one of the account {account}");
             return Err(refuse("ValidationError", 400, message));
         }

@@ -81,6 +81,19 @@ pub enum ProviderRights {
     RolePolicy(Vec<String>),
 }
 
+impl ProviderRights {
+    /// The managed policies that the configuration names, each as it is written there.
+    pub fn policies(&self) -> Vec<&str> {
+        match self {
+            Self::Policies(mapping) => {
+                mapping.users.values().chain(mapping.groups.values()).flatten().map(String::as_str).collect()
+            }
+            Self::RolePolicy(names) => names.iter().map(String::as_str).collect(),
+            Self::None | Self::Roles(_) | Self::PolicyClaim(_) => Vec::new(),
+        }
+    }
+}
+
 /// Which role a token gets.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RoleMapping {

@@ -9,6 +9,7 @@ mod aws_managed;
 mod compiled;
 mod managed_policy;
 mod mirror;
+mod policy_names;
 mod problem;
 mod role;
 mod spelling;

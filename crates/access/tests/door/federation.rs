@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use access::{Authenticated, CLAIM_BASED_ROLE, request_context};
 use iam::{
-    Change, IdentityProvider, OidcProvider, PolicyMapping, ProviderRights, RolePlace, RoleRecord, Settings, Snapshot,
-    directory_issuer, plugin_issuer,
+    Change, IdentityProvider, OidcProvider, PolicyMapping, PolicyPlace, PolicyRecord, ProviderRights, RolePlace,
+    RoleRecord, Settings, Snapshot, directory_issuer, plugin_issuer,
 };
 use s3::S3Error;
 use serde_json::json;
@@ -111,6 +111,13 @@ fn a_claim_names_policies_as_they_are_now() {
     assert_eq!(count(&world).unwrap(), 0, "names without a policy give nothing");
     world.snapshot = world.snapshot.apply([policy("read", ALLOW), policy("other", ALLOW)]);
     assert_eq!(count(&world).unwrap(), 1);
+    // A name alone is that of a policy with the path `/`: whoever may create policies at other paths gives nobody rights.
+    let below = PolicyRecord { path: "/team/".to_owned(), ..PolicyRecord::of_text(ALLOW) };
+    world.snapshot = world.snapshot.apply([Change::Policy("unknown".into(), PolicyPlace::Api, Some(Ok(below)))]);
+    assert_eq!(count(&world).unwrap(), 1);
+    let arn = "arn:aws:iam::111122223333:policy/team/unknown".to_owned();
+    let by_arn = NewSession { policy_names: &[arn], ..new.clone() };
+    assert_eq!(answer(&world, &by_arn).unwrap().caller.policies.len(), 1);
     // The configuration decides whether a token may name policies, not the session.
     for (what, world) in [
         ("the provider maps nothing", configured(ProviderRights::None)),

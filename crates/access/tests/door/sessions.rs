@@ -303,8 +303,10 @@ fn the_managed_policies_of_a_session() {
     let named = |name: &str| if name.starts_with("arn:") { name.to_owned() } else { format!("{POLICIES}{name}") };
     let foreign = PolicyRecord { account: "444455556666".to_owned(), ..PolicyRecord::of_text(ALLOW) };
     let foreign = Change::Policy("foreign".into(), PolicyPlace::Api, Some(Ok(foreign)));
+    let below = PolicyRecord { path: "/team/".to_owned(), ..PolicyRecord::of_text(ALLOW) };
+    let below = Change::Policy("below".into(), PolicyPlace::Api, Some(Ok(below)));
     let mut world = World::new();
-    let policies = [policy("read", READ_ONLY), policy("write", WRITE_ONLY), policy("of-app", ALLOW), foreign];
+    let policies = [policy("read", READ_ONLY), policy("write", WRITE_ONLY), policy("of-app", ALLOW), foreign, below];
     world.snapshot = world.snapshot.apply(policies);
     for (own, managed, want) in [
         (None, &[][..], "allow, allow"),
@@ -317,6 +319,12 @@ fn the_managed_policies_of_a_session() {
         (Some(ALLOW), &["gone"], "explicit_deny, explicit_deny"),
         (None, &["read", "gone"], "explicit_deny, explicit_deny"),
         (None, &["foreign"], "explicit_deny, explicit_deny"),
+        // What has its name at another path is another policy.
+        (None, &["team/below"], "allow, allow"),
+        (None, &["below"], "explicit_deny, explicit_deny"),
+        (None, &["secure/below"], "explicit_deny, explicit_deny"),
+        (None, &["arn:aws:iam:::policy/read"], "allow, implicit_deny"),
+        (None, &["arn:aws:iam:::policy/below"], "explicit_deny, explicit_deny"),
     ] {
         let arns: Vec<String> = managed.iter().map(|name| named(name)).collect();
         let new = NewSession { session_policy: own, session_policy_arns: &arns, ..new_session() };

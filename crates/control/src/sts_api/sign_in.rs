@@ -359,14 +359,16 @@ fn policies_of(claim: &str, sign_in: &SignIn, snapshot: &Snapshot) -> Vec<String
     known_policies(names, claim, sign_in, snapshot)
 }
 
-/// Those of the names that policies have. The others give nothing. `named_by` is the claim or the setting that has them.
+/// Those of the names that policies of the account have. The others give nothing. `named_by` is the claim or the setting that has them.
 fn known_policies<'n>(
     names: impl Iterator<Item = &'n str>,
     named_by: &str,
     sign_in: &SignIn,
     snapshot: &Snapshot,
 ) -> Vec<String> {
-    let (known, unknown): (Vec<_>, Vec<_>) = names.map(str::to_owned).partition(|name| snapshot.policy(name).is_some());
+    let account = sign_in.provider.account;
+    let is_known = |name: &String| snapshot.policy_named(name, account).is_some();
+    let (known, unknown): (Vec<_>, Vec<_>) = names.map(str::to_owned).partition(is_known);
     if !unknown.is_empty() {
         let (issuer, subject) = (&*sign_in.user.issuer, &*sign_in.user.subject);
         let unknown = unknown.join(", ");

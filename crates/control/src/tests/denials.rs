@@ -55,6 +55,11 @@ fn with(caller: &Caller, policies: Vec<Arc<CompiledPolicy>>) -> Caller {
 
 /// What a call needs, and the condition keys that it has, if its caller is this one.
 pub(super) fn ask(gateway: &Gateway, caller: &Caller, line: &str) -> (Vec<Requirement>, Context) {
+    ask_in(&gateway.state(), caller, line)
+}
+
+/// The same in this state.
+pub(super) fn ask_in(state: &Snapshot, caller: &Caller, line: &str) -> (Vec<Requirement>, Context) {
     let line = format!("Action={line}");
     let pairs = line.split('&').filter_map(|pair| pair.split_once('='));
     let params = Params::new(pairs.map(|(name, value)| (name.to_owned(), value.to_owned()))).unwrap();
@@ -69,7 +74,7 @@ pub(super) fn ask(gateway: &Gateway, caller: &Caller, line: &str) -> (Vec<Requir
         message_keys: None,
     };
     let mut context = Context::new();
-    let needs = crate::query::needs(&call, &mut context, &gateway.state()).unwrap_or_else(|e| panic!("{line}: {e}"));
+    let needs = crate::query::needs(&call, &mut context, state).unwrap_or_else(|e| panic!("{line}: {e}"));
     (needs, context)
 }
 

@@ -1,7 +1,9 @@
 //! What is known of the entity that a call is about: its path in the ARN of the permission, its tags and its boundary as
 //! condition keys.
 
-use super::denials::ask;
+use iam_formats::{ConfigInputs, identities};
+
+use super::denials::{ask, ask_in};
 use super::*;
 
 const ENTITIES: [&str; 11] = [
@@ -146,5 +148,33 @@ async fn tags_of_a_role_count_in_every_form_of_its_arn() {
         let assume = |role: &str| format!("AssumeRole&RoleSessionName=s1&RoleArn={form}{role}");
         gateway.ok("al", &assume("Open")).await;
         assert_eq!(gateway.code("al", &assume("Closed")).await, "AccessDenied", "{form}");
+    }
+}
+
+/// A policy that the configuration gives to users is theirs once it exists.
+#[test]
+fn a_policy_that_the_configuration_gives_to_users_is_attached_when_it_is_created() {
+    let more = "arn:aws:iam::000000000000:policy/team/more";
+    let text = format!(
+        r#"{{"providers":[{{"name":"tickets","type":"plugin","config":{{
+            "url":"https://plugin.example.com/check","rolePolicy":"own,{more}"}}}}]}}"#
+    );
+    let config = IamConfig::parse(&text, &ConfigInputs { filers: &[], generated_key: "" }).unwrap();
+    let state = Snapshot::new(config.settings(), &identities::parse(FILE, &|_| None).unwrap());
+    for (user, line, given) in [
+        ("al", "CreatePolicy&PolicyName=own", Some("arn:aws:iam::000000000000:policy/own")),
+        ("al", "CreatePolicy&PolicyName=own&Path=/team/", None),
+        ("al", "CreatePolicy&PolicyName=more&Path=/team/", Some(more)),
+        ("al", "CreatePolicy&PolicyName=more", None),
+        ("al", "CreatePolicy&PolicyName=other", None),
+        ("al", &format!("GetPolicy&PolicyArn={more}"), None),
+        ("carol", "CreatePolicy&PolicyName=own", None),
+    ] {
+        let (needs, context) = ask_in(&state, &Caller::of(state.user(user).unwrap()), line);
+        let attaches: Vec<_> = needs.iter().filter(|need| need.action == "iam:AttachRolePolicy").collect();
+        let role = "arn:aws:iam::000000000000:role/sts-claim-based";
+        assert_eq!(attaches.iter().map(|need| &*need.resource).next(), given.map(|_| role), "{user} {line}");
+        let key = context.get("iam:PolicyARN").map(|values| values.join(","));
+        assert!(given.is_none() || key.as_deref() == given, "{user} {line}: {key:?}");
     }
 }

@@ -222,6 +222,37 @@ fn providers_belong_to_the_account_that_they_or_their_arn_name() {
     }
 }
 
+/// A name at another path is another policy, and SeaweedFS's form of ARNs has no path.
+#[test]
+fn policies_are_found_by_arn_and_by_configured_name() {
+    let at = |path: &str, account: &str| PolicyRecord {
+        path: path.to_owned(),
+        account: account.to_owned(),
+        ..PolicyRecord::of_text(r#"{"Version":"2012-10-17","Statement":[]}"#)
+    };
+    let put = |name: &str, record| Change::Policy(name.into(), PolicyPlace::Api, Some(Ok(record)));
+    let policies = [put("P", at("", "")), put("Q", at("/team/", "")), put("R", at("", "111122223333"))];
+    let state = state("{}", policies.into());
+    let own = Settings::default().account;
+    for (text, by_arn, by_name) in [
+        ("arn:aws:iam::000000000000:policy/P", true, true),
+        ("arn:aws:iam::000000000000:policy/team/P", false, false),
+        ("arn:aws:iam:::policy/P", true, false),
+        ("P", false, true),
+        ("arn:aws:iam::000000000000:policy/team/Q", true, true),
+        ("arn:aws:iam::000000000000:policy/Q", false, false),
+        ("arn:aws:iam:::policy/Q", false, false),
+        ("Q", false, false),
+        ("team/Q", false, false),
+        ("arn:aws:iam::111122223333:policy/R", true, false),
+        ("R", false, false),
+        ("arn:aws:iam::aws:policy/AdministratorAccess", true, false),
+    ] {
+        let found = (state.policy_by_arn(text).is_some(), state.policy_named(text, own).is_some());
+        assert_eq!(found, (by_arn, by_name), "{text}");
+    }
+}
+
 #[test]
 fn policy_names_are_read_from_arns() {
     for (text, want) in [
