@@ -447,11 +447,6 @@ impl Snapshot {
         self.revocations.get(&Revocation::file_stem(target))
     }
 
-    /// How many revocations there are.
-    pub fn revocation_count(&self) -> usize {
-        self.revocations.size()
-    }
-
     /// All revocations, with the stems of their files.
     pub fn revocations(&self) -> impl Iterator<Item = (&Arc<str>, &Arc<Revocation>)> {
         self.revocations.iter()

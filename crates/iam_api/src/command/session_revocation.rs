@@ -30,8 +30,8 @@ const FARTHEST_MS: i64 = 240_000;
 /// Beyond every date that a session can have, in milliseconds from now. No other session gets the id of one that is revoked.
 const BEYOND_MS: i64 = 300_000;
 
-/// The most revocations that are kept.
-const REVOCATIONS: usize = 10_000;
+/// The most single sessions whose revocations an account keeps, and the most single users of its providers. Callers make up both.
+const OF_A_KIND_MAX: usize = 5_000;
 
 /// What can be named, one at a time.
 const TARGETS: [&str; 4] = ["RoleName", "UserName", "Provider", "SessionId"];
@@ -46,10 +46,8 @@ fn run(request: &Request<'_>, state: &Snapshot) -> Answer {
         None if is_session => now_ms(request).saturating_add(BEYOND_MS),
         None => until_now(request, state, &target, known)?,
     };
-    if known == 0 && state.revocation_count() >= REVOCATIONS {
-        return Err(IamError::limit(format!(
-            "Cannot exceed {REVOCATIONS} revocations of sessions; revoke by role, user or provider, or wait until some expire"
-        )));
+    if known == 0 {
+        check_quota(request, state, &target)?;
     }
     let revocation = Revocation {
         // A later call never gives back what an earlier one took.
@@ -66,6 +64,23 @@ fn run(request: &Request<'_>, state: &Snapshot) -> Answer {
         changes: vec![Change::Revocation(Revocation::file_stem(&target), Some(Ok(revocation)))],
         result: Some(xml.finish()),
     })
+}
+
+/// Fails if the account has too many of the kind. Roles, users and providers exist, so that there are only so many of them: revoking
+/// their sessions is never refused. What other accounts revoke does not count.
+fn check_quota(request: &Request<'_>, state: &Snapshot, target: &str) -> Result<(), IamError> {
+    let of_kind = kind(target);
+    if !matches!(of_kind, "session" | "subject") {
+        return Ok(());
+    }
+    let account = request.caller.account;
+    let known = state.revocations().filter(|(_, known)| known.account == account.as_str());
+    if known.filter(|(_, known)| kind(&known.target) == of_kind).count() < OF_A_KIND_MAX {
+        return Ok(());
+    }
+    Err(IamError::limit(format!(
+        "Cannot exceed {OF_A_KIND_MAX} revocations of a {of_kind}; revoke by role, user or provider, or wait until some expire"
+    )))
 }
 
 fn list(request: &Request<'_>, state: &Snapshot) -> Answer {

@@ -71,3 +71,40 @@ fn revocations_of_different_targets_do_not_overlook_sessions() {
         assert_eq!(until(first, second), wanted, "{first}, then {second}");
     }
 }
+
+/// Callers make up ids of sessions and of users, so an account has so many of each, and no account takes them from another one.
+#[test]
+fn revocations_are_limited_by_account_and_kind() {
+    let provider = "CreateOpenIDConnectProvider&Url=https://idp.example.com/realm";
+    let role = format!("CreateRole&RoleName=R&AssumeRolePolicyDocument={TRUST}");
+    let world = story(&[("CreateUser&UserName=al", "="), (provider, "="), (&role, "=")]);
+    let full = |account: &str, kind: &str, count: usize| {
+        world.apply((0..count).map(|number| {
+            let target = format!("{kind}:{account} {number:032x}");
+            let (stem, account) = (iam::Revocation::file_stem(&target), account.to_owned());
+            let issued_until_ms = NOW_MS - 1;
+            let known = iam::Revocation { target, account, issued_until_ms, ..iam::Revocation::default() };
+            iam::Change::Revocation(stem, Some(Ok(known)))
+        }))
+    };
+    let of_provider = "RevokeSessions&Provider=https://idp.example.com/realm";
+    let (subject, session) =
+        (format!("{of_provider}&Subject=1"), format!("RevokeSessions&SessionId={}", "f".repeat(32)));
+    let known = format!("RevokeSessions&SessionId={:032x}", 7);
+    let (own, other) = ("000000000000", "111122223333");
+    for (what, state, refused) in [
+        ("another account's", full(other, "session", 10_001), None),
+        ("one less", full(own, "session", 4_999), None),
+        ("sessions", full(own, "session", 5_000), Some(&session)),
+        ("users of a provider", full(own, "subject", 5_000), Some(&subject)),
+    ] {
+        let lines =
+            [of_provider, "RevokeSessions&RoleName=R", "RevokeSessions&UserName=al", &subject, &session, &known];
+        for line in lines {
+            // What is revoked already may be revoked again.
+            let is_refused = refused.is_some_and(|refused| *refused == line);
+            let answer = run(&state, line).map(|_| ()).map_err(|error| error.code);
+            assert_eq!(answer, if is_refused { Err("LimitExceeded") } else { Ok(()) }, "{what}: {line}");
+        }
+    }
+}
