@@ -327,7 +327,7 @@ impl Snapshot {
 
     /// Whether a managed policy is attached anywhere, or is a boundary.
     pub fn is_held(&self, policy: &str) -> bool {
-        self.attachment_count(policy) + self.boundary_count(policy) > 0
+        [&self.attachments, &self.bounds].iter().any(|holders| holders.get(policy).is_some_and(|held| !held.is_empty()))
     }
 
     /// A user or group whose renaming is not finished: its new name and the old one.
@@ -335,14 +335,28 @@ impl Snapshot {
         self.renames.iter()
     }
 
-    /// How many holders have a managed policy attached.
-    pub fn attachment_count(&self, policy: &str) -> usize {
-        self.attachments.get(policy).map_or(0, HashTrieSetSync::size)
+    /// How many holders of an account have a managed policy attached. A policy of AWS has holders in all accounts.
+    pub fn attachment_count(&self, policy: &str, account: AccountId) -> usize {
+        self.count_of_account(&self.attachments, policy, account)
     }
 
-    /// How many holders have a managed policy as permissions boundary.
-    pub fn boundary_count(&self, policy: &str) -> usize {
-        self.bounds.get(policy).map_or(0, HashTrieSetSync::size)
+    /// How many holders of an account have a managed policy as permissions boundary.
+    pub fn boundary_count(&self, policy: &str, account: AccountId) -> usize {
+        self.count_of_account(&self.bounds, policy, account)
+    }
+
+    fn count_of_account(&self, holders: &Holders, policy: &str, account: AccountId) -> usize {
+        let holders = holders.get(policy).into_iter().flat_map(HashTrieSetSync::iter);
+        holders.filter(|holder| self.account_of(holder) == Some(account)).count()
+    }
+
+    /// The account of a holder, if it exists.
+    fn account_of(&self, holder: &Holder) -> Option<AccountId> {
+        match holder {
+            Holder::User(name) => self.users.get(name).map(|user| user.account),
+            Holder::Group(name) => self.groups.get(name).map(|group| group.account),
+            Holder::Role(name) => self.roles.get(name).map(|role| role.account),
+        }
     }
 
     /// The managed policies attached to a holder, by name.

@@ -59,7 +59,11 @@ fn only_the_exact_arn_is_one() {
     ] {
         let state = empty().apply([holding(attached)]);
         assert_eq!(held(&state).is_some(), is_built_in, "{attached}: what does not exist denies");
-        assert_eq!(state.attachment_count(ADMINISTRATOR), usize::from(is_built_in), "{attached}");
+        assert_eq!(
+            state.attachment_count(ADMINISTRATOR, Settings::default().account),
+            usize::from(is_built_in),
+            "{attached}"
+        );
         assert_eq!(state.is_held(ADMINISTRATOR), is_built_in, "{attached}");
     }
 }
@@ -98,5 +102,5 @@ fn they_can_be_boundaries() {
     user.boundary = Some("arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess".to_owned());
     let state = empty().apply([Change::User("al".into(), Some(Ok(user)))]);
     assert_eq!(state.user("al").unwrap().boundary.as_ref().unwrap().unreadable_reason(), None);
-    assert_eq!(state.boundary_count("arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"), 1);
+    assert_eq!(state.boundary_count("arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess", Settings::default().account), 1);
 }

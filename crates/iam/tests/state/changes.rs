@@ -152,7 +152,8 @@ fn described(state: &Snapshot) -> Vec<String> {
     let roles = state.roles().map(|role| format!("{} {} {}", role.arn, role.policies.len(), role.boundary.is_some()));
     lines.extend(roles);
     for policy in state.policies() {
-        let (attached, bounds) = (state.attachment_count(&policy.name), state.boundary_count(&policy.name));
+        let (name, account) = (&*policy.name, Settings::default().account);
+        let (attached, bounds) = (state.attachment_count(name, account), state.boundary_count(name, account));
         lines.push(format!("{} {} {attached} {bounds} {:?}", policy.arn, policy.text, state.holders_of(&policy.name)));
     }
     for key in ["AKA", "AKS", "AKB"] {

@@ -81,13 +81,21 @@ fn what_is_not_there_is_not_found() {
     assert!(state.id_of(&holder).is_none() && state.inline_policies(&holder).is_empty());
     assert!(state.anonymous().is_none() && !state.has_identities() && !state.is_static_user("al"));
     assert_eq!((state.counts(), state.boundary_name(&holder)), (Counts::default(), None));
-    assert_eq!((state.attachment_count("P"), state.boundary_count("P"), state.is_held("P")), (0, 0, false));
+    let own = Settings::default().account;
+    assert_eq!((state.attachment_count("P", own), state.boundary_count("P", own), state.is_held("P")), (0, 0, false));
 }
 
 #[test]
 fn attachments_and_boundaries_are_known_by_policy_name() {
     let (arn, boundary) = ("arn:aws:iam::000000000000:policy/a/P", Some("arn:aws:iam::1:policy/B".to_owned()));
     let al = UserRecord { name: "al".into(), attached_policies: names(&[arn, "Q"]), boundary, ..UserRecord::default() };
+    let account = Account { id: "111122223333".into(), ..Account::default() };
+    let elsewhere = UserRecord {
+        name: "elsewhere".into(),
+        attached_policies: names(&["P"]),
+        account: Some(account),
+        ..UserRecord::default()
+    };
     let group = GroupRecord { name: "g".into(), attached_policies: names(&["P"]), ..GroupRecord::default() };
     let role = RoleRecord {
         name: "R".into(),
@@ -99,12 +107,15 @@ fn attachments_and_boundaries_are_known_by_policy_name() {
         "{}",
         vec![
             user(al),
+            user(elsewhere),
             Change::Group("g".into(), Some(Ok(group))),
             Change::Role("R".into(), RolePlace::Memory, Some(Ok(role))),
         ],
     );
-    for (policy, attached, bounds, holders) in [("P", 3, 1, 3), ("Q", 1, 0, 1), ("B", 0, 1, 1), ("X", 0, 0, 0)] {
-        assert_eq!((state.attachment_count(policy), state.boundary_count(policy)), (attached, bounds), "{policy}");
+    for (policy, attached, bounds, holders) in [("P", 3, 1, 4), ("Q", 1, 0, 1), ("B", 0, 1, 1), ("X", 0, 0, 0)] {
+        let count = |account| (state.attachment_count(policy, account), state.boundary_count(policy, account));
+        assert_eq!(count(Settings::default().account), (attached, bounds), "{policy}");
+        assert_eq!(count("111122223333".parse().unwrap()), (usize::from(policy == "P"), 0), "{policy} elsewhere");
         assert_eq!((state.holders_of(policy).len(), state.is_held(policy)), (holders, holders > 0), "{policy}");
     }
     for (holder, attached, boundary) in [

@@ -32,8 +32,8 @@ fn get(request: &Request<'_>, state: &Snapshot) -> Answer {
     let groups = state.groups().filter(|group| wanted("Group") && group.account == account);
     let groups = groups.map(|group| (format!("Group/{}", group.name), Detail::Group(group)));
     let policies = state.policies().filter(|policy| wanted("LocalManagedPolicy") && policy.account == Some(account));
-    let of_aws =
-        state.aws_managed_policies().filter(|policy| wanted("AWSManagedPolicy") && state.is_held(&policy.name));
+    let is_used = |name: &str| state.attachment_count(name, account) + state.boundary_count(name, account) > 0;
+    let of_aws = state.aws_managed_policies().filter(|policy| wanted("AWSManagedPolicy") && is_used(&policy.name));
     let mut policies: Vec<_> = policies.chain(of_aws).collect();
     policies.sort_by(|a, b| a.name.cmp(&b.name));
     let policies = policies.into_iter().map(|policy| (format!("Policy/{}", policy.name), Detail::Policy(policy)));
@@ -52,7 +52,7 @@ fn get(request: &Request<'_>, state: &Snapshot) -> Answer {
             Detail::Group(group) => groups.element("member", |xml| describe_group(xml, request, state, group)),
             Detail::Role(role) => roles.element("member", |xml| describe_role(xml, request, state, role)),
             Detail::Policy(policy) => {
-                policies.element("member", |xml| managed_policy::describe_with_versions(xml, state, policy))
+                policies.element("member", |xml| managed_policy::describe_with_versions(xml, state, policy, account))
             }
         };
     }

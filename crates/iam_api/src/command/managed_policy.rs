@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use ids::AccountId;
 use policy::PolicyKind;
 use xml::XmlWriter;
 
@@ -105,7 +106,7 @@ fn create_policy(request: &Request<'_>, state: &Snapshot) -> Answer {
     let result = next.policy(&name).map(|policy| {
         let mut xml = fragment();
         xml.element("Policy", |xml| {
-            describe(xml, &next, policy);
+            describe(xml, &next, policy, request.caller.account);
             tags::describe(xml, policy.tags());
         });
         xml.finish()
@@ -116,7 +117,7 @@ fn create_policy(request: &Request<'_>, state: &Snapshot) -> Answer {
 fn get_policy(request: &Request<'_>, state: &Snapshot) -> Answer {
     let policy = find(request, state)?;
     let mut xml = fragment();
-    xml.element("Policy", |xml| describe_with_description(xml, state, policy));
+    xml.element("Policy", |xml| describe_with_description(xml, state, policy, request.caller.account));
     Ok(Outcome::answer(xml.finish()))
 }
 
@@ -136,14 +137,15 @@ fn list_policies(request: &Request<'_>, state: &Snapshot) -> Answer {
     let mut all: Vec<&Arc<ManagedPolicy>> = of_account.chain(of_aws).collect();
     all.sort_by(|a, b| a.name.cmp(&b.name));
     let policies = all.into_iter().filter(|policy| policy.path().starts_with(prefix));
+    let account = request.caller.account;
     let used = |name: &str| match usage.as_str() {
-        "PermissionsPolicy" => state.attachment_count(name) > 0,
-        "PermissionsBoundary" => state.boundary_count(name) > 0,
+        "PermissionsPolicy" => state.attachment_count(name, account) > 0,
+        "PermissionsBoundary" => state.boundary_count(name, account) > 0,
         _ => true,
     };
-    let policies = policies.filter(|policy| !only_attached || state.attachment_count(&policy.name) > 0);
+    let policies = policies.filter(|policy| !only_attached || state.attachment_count(&policy.name, account) > 0);
     let policies = policies.filter(|policy| used(&policy.name)).map(|policy| (&*policy.name, policy));
-    request.page("Policies", policies, |xml, policy| describe(xml, state, policy)).map(Outcome::answer)
+    request.page("Policies", policies, |xml, policy| describe(xml, state, policy, account)).map(Outcome::answer)
 }
 
 fn delete_policy(request: &Request<'_>, state: &Snapshot) -> Answer {
@@ -290,8 +292,13 @@ fn describe_version(xml: &mut XmlWriter, number: i64, is_default: bool, created_
 }
 
 /// The policy with its description, the text of its versions, and whether only the owner of a file can change it.
-pub(super) fn describe_with_versions(xml: &mut XmlWriter, state: &Snapshot, policy: &ManagedPolicy) {
-    describe_with_description(xml, state, policy);
+pub(super) fn describe_with_versions(
+    xml: &mut XmlWriter,
+    state: &Snapshot,
+    policy: &ManagedPolicy,
+    account: AccountId,
+) {
+    describe_with_description(xml, state, policy, account);
     if places_to_change(policy).is_err() {
         xml.text("DefinedBy", "File");
     }
@@ -308,20 +315,21 @@ pub(super) fn describe_with_versions(xml: &mut XmlWriter, state: &Snapshot, poli
     });
 }
 
-fn describe_with_description(xml: &mut XmlWriter, state: &Snapshot, policy: &ManagedPolicy) {
-    describe(xml, state, policy);
+fn describe_with_description(xml: &mut XmlWriter, state: &Snapshot, policy: &ManagedPolicy, account: AccountId) {
+    describe(xml, state, policy, account);
     if !policy.record.description.is_empty() {
         xml.text("Description", &policy.record.description);
     }
     tags::describe(xml, policy.tags());
 }
 
-fn describe(xml: &mut XmlWriter, state: &Snapshot, policy: &ManagedPolicy) {
+/// The policy, with how many holders it has in the account that asks.
+fn describe(xml: &mut XmlWriter, state: &Snapshot, policy: &ManagedPolicy, account: AccountId) {
     let record = &policy.record;
     xml.text("PolicyName", policy.shown_name()).text("PolicyId", &policy.id).text("Arn", &policy.arn);
     xml.text("Path", policy.path()).text("DefaultVersionId", &format!("v{}", default_version(record)));
-    xml.text("AttachmentCount", &state.attachment_count(&policy.name).to_string());
-    xml.text("PermissionsBoundaryUsageCount", &state.boundary_count(&policy.name).to_string());
+    xml.text("AttachmentCount", &state.attachment_count(&policy.name, account).to_string());
+    xml.text("PermissionsBoundaryUsageCount", &state.boundary_count(&policy.name, account).to_string());
     xml.text("IsAttachable", "true");
     xml.text("CreateDate", &date(record.created_s)).text("UpdateDate", &date(record.updated_s.max(record.created_s)));
 }

@@ -34,7 +34,38 @@ fn they_are_attached_and_shown_like_any_other() {
         (&format!("DetachGroupPolicy&GroupName=g&PolicyArn={READ_ONLY}"), "!NoSuchEntity"),
         ("DeleteUserPermissionsBoundary&UserName=al", "="),
     ]);
-    assert_eq!((end.attachment_count(READ_ONLY), end.boundary_count(READ_ONLY)), (2, 0));
+    let own = caller("boss").account;
+    assert_eq!((end.attachment_count(READ_ONLY, own), end.boundary_count(READ_ONLY, own)), (2, 0));
+}
+
+#[test]
+fn other_accounts_do_not_see_who_has_them() {
+    let state = story(&[
+        ("CreateUser&UserName=al", "="),
+        (&format!("AttachUserPolicy&UserName=al&PolicyArn={READ_ONLY}"), "="),
+        (&format!("PutUserPermissionsBoundary&UserName=al&PermissionsBoundary={READ_ONLY}"), "="),
+    ]);
+    let other = Caller { account: "111122223333".parse().unwrap(), ..caller("boss") };
+    for (line, own, others) in [
+        (&*format!("GetPolicy&PolicyArn={READ_ONLY}"), "<AttachmentCount>1<", "<AttachmentCount>0<"),
+        (
+            &*format!("GetPolicy&PolicyArn={READ_ONLY}"),
+            "<PermissionsBoundaryUsageCount>1<",
+            "<PermissionsBoundaryUsageCount>0<",
+        ),
+        ("ListPolicies&OnlyAttached=true", "AmazonS3ReadOnlyAccess<", "<Policies></Policies>"),
+        ("ListPolicies&PolicyUsageFilter=PermissionsBoundary", "AmazonS3ReadOnlyAccess<", "<Policies></Policies>"),
+        (
+            "GetAccountAuthorizationDetails&Filter.member.1=AWSManagedPolicy",
+            "AmazonS3ReadOnlyAccess<",
+            "<Policies></Policies>",
+        ),
+    ] {
+        for (caller, want) in [(&caller("boss"), own), (&other, others)] {
+            let (_, answer) = run_as(caller, &state, line).unwrap();
+            assert!(answer.contains(want), "{line}: {want}: {answer}");
+        }
+    }
 }
 
 #[test]
