@@ -81,6 +81,7 @@ impl QueryEndpoint {
         Call {
             caller: query.caller,
             params,
+            sent: params,
             request_id: query.request_id,
             now_s: query.now_s,
             random,

@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use access::Permit;
+use access::{Permit, Refusal};
 use filer::FilerError;
 use iam::{CLAIM_BASED, Caller, ClientCertificate, Holder, Snapshot, Tags};
 use iam_api::answer::{self, Service};
@@ -20,6 +20,8 @@ pub struct Call<'a> {
     pub caller: &'a Caller,
     /// The parameters of query and body together.
     pub params: &'a Params,
+    /// The same as they were sent, before stored names and ARNs took the place of what the call names. Refusals repeat them.
+    pub sent: &'a Params,
     /// The request's id, for the answer.
     pub request_id: &'a str,
     /// Seconds since 1970.
@@ -214,12 +216,57 @@ pub(crate) fn authorize(
     let action = RequestedAction { name, needs: needed.clone() };
     let decision_input = access::DecisionInput { caller: call.caller, snapshot, context, observer: call.observer };
     access::authorize(action.into(), decision_input).map_err(|refusal| {
-        let message = refusal.to_error(call.request_id).message().to_owned();
-        let is_refused = |need: &&Requirement| need.action == refusal.action && need.resource == refusal.resource;
-        let Some(need) = needed.iter().find(is_refused) else { return QueryError::access_denied(message) };
+        let is_refused = |need: &Requirement| need.action == refusal.action && need.resource == refusal.resource;
+        let refused = needed.iter().position(is_refused);
+        let resource = refused.and_then(|at| named_resource(call, at)).unwrap_or_else(|| String::from("*"));
+        let named = Refusal { resource, ..(*refusal).clone() };
+        let message = named.to_error(call.request_id).message().to_owned();
+        let Some(need) = refused.and_then(|at| needed.get(at)) else { return QueryError::access_denied(message) };
         let reasons = || access::refusal_details(need, refusal.decision, None, decision_input);
         QueryError::access_denied(call.with_reasons(message, call.caller.account, reasons))
     })
+}
+
+/// The resource of one of the permissions that a call needs, as the call names it. Who has no permission must not learn from the
+/// refusal which entities exist, what their paths are, or whose a key is.
+fn named_resource(call: &Call<'_>, at: usize) -> Option<String> {
+    let (path_of, user_of_key) = (|_: ResourceType, _: &str| None, |_: &str| None);
+    let caller = QueryCaller { as_named: true, ..query_caller(call, &path_of, &user_of_key) };
+    let needs = query_requirements(call.sent, &caller).ok()?;
+    needs.into_iter().nth(at).map(|need| need.resource)
+}
+
+fn query_caller<'a>(
+    call: &Call<'a>,
+    path_of: &'a dyn Fn(ResourceType, &str) -> Option<String>,
+    user_of_key: &'a dyn Fn(&str) -> Option<String>,
+) -> QueryCaller<'a> {
+    let session = call.caller.session.as_ref();
+    let is_own = |session: &iam::CallerSession| !session.is_of_role() && session.federated_by.is_none();
+    QueryCaller {
+        account: call.caller.account,
+        user_arn: session.is_none_or(is_own).then_some(&*call.caller.arn),
+        path_of,
+        user_of_key,
+        as_named: false,
+        passes_on_tags: session.is_some_and(|session| session.transitive_tags().next().is_some()),
+        passes_on_source_identity: session.is_some_and(|session| session.source_identity.is_some()),
+    }
+}
+
+/// The path of an entity of this account; `None` if there is none with this name.
+pub(crate) fn path_of(kind: ResourceType, name: &str, account: AccountId, snapshot: &Snapshot) -> Option<String> {
+    let path = match kind {
+        ResourceType::IamUser => snapshot.user(name).filter(|user| user.account == account)?.path(),
+        ResourceType::IamGroup => snapshot.group(name).filter(|group| group.account == account)?.path(),
+        ResourceType::IamRole => &snapshot.role(name).filter(|role| role.account == account)?.path,
+        ResourceType::IamPolicy => snapshot.policy(name).filter(|policy| policy.account == Some(account))?.path(),
+        ResourceType::IamInstanceProfile => {
+            &snapshot.instance_profile(name).filter(|profile| profile.account == account.as_str())?.path
+        }
+        _ => return None,
+    };
+    Some(path.to_owned())
 }
 
 /// The permissions that the call needs. Also sets its condition keys.
@@ -233,35 +280,12 @@ pub(crate) fn needs(
     }
     set_query_condition_keys(call.params, context)?;
     let account = call.caller.account;
-    let path_of = |kind: ResourceType, name: &str| {
-        let path = match kind {
-            ResourceType::IamUser => snapshot.user(name).filter(|user| user.account == account)?.path(),
-            ResourceType::IamGroup => snapshot.group(name).filter(|group| group.account == account)?.path(),
-            ResourceType::IamRole => &snapshot.role(name).filter(|role| role.account == account)?.path,
-            ResourceType::IamPolicy => snapshot.policy(name).filter(|policy| policy.account == Some(account))?.path(),
-            ResourceType::IamInstanceProfile => {
-                &snapshot.instance_profile(name).filter(|profile| profile.account == account.as_str())?.path
-            }
-            _ => return None,
-        };
-        Some(path.to_owned())
-    };
+    let path_of = |kind: ResourceType, name: &str| path_of(kind, name, account, snapshot);
     let user_of_key = |access_key_id: &str| {
         let holder = snapshot.access_key(access_key_id).filter(|holder| holder.user.account == account)?;
         Some(holder.user.arn.to_string())
     };
-    let is_own = |session: &iam::CallerSession| !session.is_of_role() && session.federated_by.is_none();
-    let is_user = call.caller.session.as_ref().is_none_or(is_own);
-    let user_arn = is_user.then_some(&*call.caller.arn);
-    let session = call.caller.session.as_ref();
-    let caller = QueryCaller {
-        account,
-        user_arn,
-        path_of: &path_of,
-        user_of_key: &user_of_key,
-        passes_on_tags: session.is_some_and(|session| session.transitive_tags().next().is_some()),
-        passes_on_source_identity: session.is_some_and(|session| session.source_identity.is_some()),
-    };
+    let caller = query_caller(call, &path_of, &user_of_key);
     let mut needs = query_requirements(call.params, &caller)?;
     if let Some(need) = needs.first() {
         target_keys(call, &need.resource, context, snapshot);

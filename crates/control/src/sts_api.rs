@@ -287,16 +287,17 @@ fn trusting_role<'s>(
             if let (Decision::ExplicitDeny { .. }, Some(reason)) = (decision, unreadable) {
                 tracing::warn!(role = arn, reason, "AssumeRole is denied");
             }
-            let QueryError { message, .. } = denied(caller, need.action, arn);
+            let QueryError { message, .. } = denied(caller, need.action, role_arn);
             // Only the role's account learns about its trust policy. The answer does not reveal whether the role
-            // exists.
-            let account = arn.split(':').nth(4).and_then(|account| account.parse().ok()).unwrap_or(caller.account);
+            // exists: without one, an ARN without an account is explained to the gateway's own.
+            let account = arn.split(':').nth(4).and_then(|account| account.parse().ok());
+            let account = account.unwrap_or(snapshot.settings().account);
             let reasons = || access::refusal_details(&need, decision, role, decision_input);
             let message = call.with_reasons(message, account, reasons);
             return Err(refuse("AccessDenied", 403, message));
         }
     }
-    role.ok_or_else(|| denied(caller, "sts:AssumeRole", arn))
+    role.ok_or_else(|| denied(caller, "sts:AssumeRole", role_arn))
 }
 
 pub(crate) fn check_session_policies(

@@ -11,6 +11,7 @@ mod mfa;
 mod mirror;
 mod own_sessions;
 mod race;
+mod refusals;
 mod spelling;
 mod user_sessions;
 
@@ -99,6 +100,7 @@ impl Gateway {
         let call = Call {
             caller,
             params: &params,
+            sent: &params,
             request_id: "req-1",
             now_s: 1_700_000_000,
             random: &random,

@@ -23,6 +23,7 @@ fn judge(params: &[(String, String)], context: &mut Context) -> Result<Vec<Requi
         user_arn: Some(USER_ARN),
         path_of: &|_, _| None,
         user_of_key: &|_| None,
+        as_named: false,
         passes_on_tags: false,
         passes_on_source_identity: false,
     };

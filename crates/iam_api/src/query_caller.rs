@@ -11,6 +11,9 @@ pub struct QueryCaller<'a> {
     pub path_of: &'a dyn Fn(ResourceType, &str) -> Option<String>,
     /// The ARN of the user of an access key of this account; `None` if it is unknown.
     pub user_of_key: &'a dyn Fn(&str) -> Option<String>,
+    /// Whether resources are written as the call names them, for example `user alice`. Refusals repeat them, and say nothing of what
+    /// is stored.
+    pub as_named: bool,
     /// Whether the caller is a session with transitive tags. A session made from it inherits them.
     pub passes_on_tags: bool,
     /// Whether the caller is a session with a source identity. A session made from it inherits it.

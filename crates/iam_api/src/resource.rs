@@ -60,8 +60,11 @@ fn entity(kind: ResourceType) -> Option<(&'static str, &'static str)> {
 
 /// The ARN of an entity of this name, with the path that it has.
 pub(crate) fn arn_of(kind: ResourceType, name: &str, caller: &QueryCaller<'_>) -> Result<String, IamError> {
-    let (_, parameter) = entity(kind).unwrap_or_default();
+    let (segment, parameter) = entity(kind).unwrap_or_default();
     let name = checked_name(parameter, name, NAME)?;
+    if caller.as_named {
+        return Ok(format!("{segment} {name}"));
+    }
     Ok(arn(kind, &path_of(kind, name, caller), name, caller))
 }
 
@@ -79,7 +82,7 @@ pub(crate) fn renaming(
     params: &Params,
     caller: &QueryCaller<'_>,
 ) -> Result<Vec<Requirement>, IamError> {
-    let (_, old) = entity(kind).unwrap_or_default();
+    let (segment, old) = entity(kind).unwrap_or_default();
     let new = format!("New{old}");
     let (new_name, new_path) = (params.get(&new), params.get("NewPath"));
     if new_name.is_none() && new_path.is_none() {
@@ -89,6 +92,7 @@ pub(crate) fn renaming(
     let name = checked_name(&new, new_name.unwrap_or(old_name), NAME)?;
     let path = match new_path {
         Some(_) => params.path("NewPath")?,
+        None if caller.as_named => return Ok(vec![Requirement::on_resource(action, format!("{segment} {name}"))]),
         None => path_of(kind, old_name, caller),
     };
     Ok(vec![Requirement::on_resource(action, arn(kind, &path, name, caller))])

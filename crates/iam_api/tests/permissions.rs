@@ -188,6 +188,7 @@ fn what_a_session_inherits_needs_the_permissions_to_set_it() {
             user_arn: None,
             path_of: &|_, _| None,
             user_of_key: &|_| None,
+            as_named: false,
             passes_on_tags: tags,
             passes_on_source_identity: source_identity,
         };

@@ -138,6 +138,7 @@ async fn call(iam: Arc<IamApi>, state: Arc<Snapshot>, random: [u8; 96], params: 
     let call = Call {
         caller: &caller,
         params: &params,
+        sent: &params,
         request_id: "r",
         now_s: 1_700_000_000,
         random: &random,

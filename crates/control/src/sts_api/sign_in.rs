@@ -250,6 +250,7 @@ impl StsApi {
             user_arn: None,
             path_of: &|_, _| None,
             user_of_key: &|_| None,
+            as_named: false,
             passes_on_tags: false,
             passes_on_source_identity: false,
         };

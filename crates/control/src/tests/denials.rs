@@ -66,6 +66,7 @@ pub(super) fn ask_in(state: &Snapshot, caller: &Caller, line: &str) -> (Vec<Requ
     let call = Call {
         caller,
         params: &params,
+        sent: &params,
         request_id: "req-1",
         now_s: 1_700_000_000,
         random: &[0; 96],

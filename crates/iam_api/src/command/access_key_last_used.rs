@@ -11,7 +11,11 @@ pub(super) const COMMANDS: &[Command] = &[read("GetAccessKeyLastUsed", get).abou
 
 /// The key identifies its user, whom only the store knows.
 fn user_of_key(params: &Params, caller: &QueryCaller<'_>) -> Result<String, IamError> {
-    let of_key = params.get("AccessKeyId").and_then(caller.user_of_key);
+    let key = params.get("AccessKeyId");
+    if let Some(id) = key.filter(|_| caller.as_named) {
+        return Ok(format!("access key {id}"));
+    }
+    let of_key = key.and_then(caller.user_of_key);
     Ok(of_key.unwrap_or_else(|| format!("arn:aws:iam::{}:user/*", caller.account)))
 }
 
