@@ -11,14 +11,15 @@ use iam::{Change, ChangeKind, DocumentKey, LastUsed, PolicyPlace, RolePlace, Sna
 use iam_api::answer::Service;
 use iam_api::command::Rename;
 use iam_api::{Command, IamError, Params, command};
-use policy::Context;
+use ids::AccountId;
+use policy::{Context, ResourceType};
 use store::{FilerStore, ReadDocuments, StoreError};
 use tokio::sync::{Mutex, Semaphore, SemaphorePermit};
 
 use crate::feed::{Follower, Watch};
 use crate::fence::ListingCount;
 use crate::last_used::Recorder;
-use crate::query::{Call, PermittedCommand, QueryError};
+use crate::query::{Call, PermittedCommand, QueryError, path_of};
 
 /// How often a command is run again because another writer changed the same document.
 const ATTEMPTS: usize = 30;
@@ -91,8 +92,9 @@ impl IamApi {
     /// the call waits again.
     pub async fn answer(&self, call: &Call<'_>, context: Context) -> Result<QueryAnswer, QueryError> {
         let snapshot = self.follower.current().ok_or_else(QueryError::not_loaded)?;
-        let params = with_own_policy_arn(call.params, &snapshot);
-        let params = with_stored_names(params, &snapshot);
+        let account = call.caller.account;
+        let params = with_own_policy_arn(call.params, account, &snapshot);
+        let params = with_stored_names(params, account, &snapshot);
         let call = Call { params: &params, ..*call };
         call.check_version(Service::Iam)?;
         let command = &PermittedCommand::authorize(&call, context, &snapshot)?;
@@ -379,10 +381,12 @@ fn is_local(change: &Change) -> bool {
     matches!(change, Change::Role(_, RolePlace::Memory, _) | Change::Policy(_, PolicyPlace::Memory, _))
 }
 
-/// weed's policy ARNs have no account; the policy's own ARN takes their place before anything is decided by it.
-fn with_own_policy_arn<'p>(params: &'p Params, snapshot: &Snapshot) -> Cow<'p, Params> {
+/// weed's policy ARNs have no account; the policy's own ARN takes their place before anything is decided by it. Policies of other
+/// accounts are not looked up.
+fn with_own_policy_arn<'p>(params: &'p Params, account: AccountId, snapshot: &Snapshot) -> Cow<'p, Params> {
     let weeds = params.get("PolicyArn").filter(|arn| arn.starts_with("arn:aws:iam:::policy/"));
-    match weeds.and_then(|arn| snapshot.policy(policy_name_of(arn))) {
+    let policy = weeds.and_then(|arn| snapshot.policy(policy_name_of(arn)));
+    match policy.filter(|policy| policy.account.is_none_or(|own| own == account)) {
         Some(policy) => Cow::Owned(params.clone().with("PolicyArn", &policy.arn)),
         None => Cow::Borrowed(params),
     }
@@ -392,19 +396,19 @@ fn with_own_policy_arn<'p>(params: &'p Params, snapshot: &Snapshot) -> Cow<'p, P
 type Document = fn(Arc<str>) -> DocumentKey;
 
 /// The parameters that name an entity which exists.
-const NAMES: [(&str, Document); 4] = [
-    ("UserName", DocumentKey::User),
-    ("GroupName", DocumentKey::Group),
-    ("RoleName", DocumentKey::Role),
-    ("InstanceProfileName", DocumentKey::InstanceProfile),
+const NAMES: [(&str, Document, ResourceType); 4] = [
+    ("UserName", DocumentKey::User, ResourceType::IamUser),
+    ("GroupName", DocumentKey::Group, ResourceType::IamGroup),
+    ("RoleName", DocumentKey::Role, ResourceType::IamRole),
+    ("InstanceProfileName", DocumentKey::InstanceProfile, ResourceType::IamInstanceProfile),
 ];
 
 /// Names are unique without regard to case, so they are found that way too. The stored spelling takes their place before anything
-/// is decided by it: a Deny for `alice` has to meet `ALICE`.
-fn with_stored_names<'p>(mut params: Cow<'p, Params>, snapshot: &Snapshot) -> Cow<'p, Params> {
-    for (parameter, key) in NAMES {
+/// is decided by it: a Deny for `alice` has to meet `ALICE`. Entities of other accounts are not looked up.
+fn with_stored_names<'p>(mut params: Cow<'p, Params>, account: AccountId, snapshot: &Snapshot) -> Cow<'p, Params> {
+    for (parameter, key, kind) in NAMES {
         let stored = params.get(parameter).and_then(|name| snapshot.other_spelling(&key(name.into())));
-        if let Some(stored) = stored {
+        if let Some(stored) = stored.filter(|stored| path_of(kind, stored, account, snapshot).is_some()) {
             params = Cow::Owned(params.into_owned().with(parameter, &stored));
         }
     }

@@ -60,3 +60,24 @@ async fn a_refusal_names_what_the_call_named() {
         }
     }
 }
+
+#[tokio::test]
+async fn names_of_other_accounts_are_not_looked_up() {
+    let world = World::new();
+    let gateway = Gateway::start(&world, false).await;
+    gateway.ok("carol", "CreateUser&UserName=Other").await;
+    gateway.ok("carol", &format!("CreatePolicy&PolicyName=Theirs&PolicyDocument={GET}")).await;
+    let allowed = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["iam:GetUser","iam:CreateUser","iam:GetPolicy"],
+        "Resource":["arn:aws:iam::000000000000:user/other","arn:aws:iam:::policy/*"]}]}"#;
+    gateway.ok("root", "CreateUser&UserName=bo").await;
+    gateway.ok("root", &format!("PutUserPolicy&UserName=bo&PolicyName=P&PolicyDocument={allowed}")).await;
+    for (line, code) in [
+        ("GetUser&UserName=other", "NoSuchEntity"),
+        ("GetPolicy&PolicyArn=arn:aws:iam:::policy/Theirs", "NoSuchEntity"),
+        ("GetPolicy&PolicyArn=arn:aws:iam:::policy/Nobodys", "NoSuchEntity"),
+        // Names are unique on all of the gateway.
+        ("CreateUser&UserName=other", "EntityAlreadyExists"),
+    ] {
+        assert_eq!(gateway.code("bo", line).await, code, "{line}");
+    }
+}
