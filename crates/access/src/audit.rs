@@ -259,6 +259,8 @@ pub struct AuditedDecision {
     pub action: &'static str,
     /// The resource's ARN, or `*`.
     pub resource: String,
+    /// The account of the bucket or role that it is about; `None` for other resources, and for those that do not exist.
+    pub resource_account: Option<AccountId>,
     /// The decision.
     pub decision: Decision,
     /// The policy whose statement decided, as operators know it, such as "attached policy `Readers`". `None` if no statement decided.
@@ -275,6 +277,7 @@ impl AuditedDecision {
         Self {
             action: need.action,
             resource: need.resource.clone(),
+            resource_account: owner.account(input),
             decision,
             policy: by.and_then(|by| name_of(by.policy, owner, input)),
             sid: sid.map(str::to_owned),
@@ -332,6 +335,14 @@ impl<'a> PolicyOwner<'a> {
         match self {
             Self::BucketOf(resource) => input.bucket_of(resource)?.compiled_policy(),
             Self::Role(role) => Some(&role.trust),
+            Self::None => None,
+        }
+    }
+
+    fn account(self, input: DecisionInput<'_>) -> Option<AccountId> {
+        match self {
+            Self::BucketOf(resource) => input.bucket_of(resource).map(|bucket| bucket.account),
+            Self::Role(role) => Some(role.account),
             Self::None => None,
         }
     }

@@ -4,6 +4,7 @@
 //! the last one makes a [`Permit`].
 
 mod addressing;
+mod audience;
 mod audit;
 mod audited_parameters;
 mod authenticate;

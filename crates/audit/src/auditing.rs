@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use access::AuditRecord;
 use arc_swap::ArcSwap;
 use iam_formats::{AuditSettings, FileSettings, NetworkSettings, SinkKind, SinkSettings};
+use ids::AccountId;
 
 use crate::chain::{Digest, DigestKey};
 use crate::cloudtrail;
@@ -191,7 +192,13 @@ impl Auditing {
     pub fn take(&self, record: &AuditRecord) -> Option<Pending> {
         if record.refusals().next().is_some() {
             let encode = |lines: &mut Vec<u8>| cloudtrail::encode(record, &self.region, lines);
-            in_reused_memory(encode, |lines, _| self.recent.keep(&record.request_id, lines));
+            let told = record.for_reader().map(|told| {
+                let mut lines = Vec::new();
+                cloudtrail::encode(&told, &self.region, &mut lines);
+                lines
+            });
+            let (id, reader) = (&record.request_id, record.reader());
+            in_reused_memory(encode, |lines, _| self.recent.keep(id, reader, lines, told.as_deref()));
         }
         if !self.strangers.admits(record) {
             self.metrics.left_out.inc();
@@ -201,9 +208,10 @@ impl Auditing {
         (!pending.is_empty()).then_some(Pending(pending))
     }
 
-    /// The events of a request that was refused not long ago, one line each; `None` if the gateway does not remember it.
-    pub fn recall(&self, request_id: &str) -> Option<String> {
-        self.recent.find(request_id).and_then(|lines| String::from_utf8(lines).ok())
+    /// The events of a request that was refused not long ago, one line each: what this account may read of them, or all without one.
+    /// `None` if the gateway does not remember it, or the account may read nothing.
+    pub fn recall(&self, request_id: &str, reader: Option<AccountId>) -> Option<String> {
+        self.recent.find(request_id, reader).and_then(|lines| String::from_utf8(lines).ok())
     }
 
     /// The last digests of the logs in files.

@@ -6,6 +6,8 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
+use ids::AccountId;
+
 /// How many bytes their lines may take.
 const BYTES_MAX: usize = 8 << 20;
 /// How many bytes of one request are kept, beyond its first line. DeleteObjects has a line for each key, and must not displace the rest.
@@ -17,40 +19,62 @@ pub(crate) struct Recent(Mutex<Records>);
 
 #[derive(Debug, Default)]
 struct Records {
-    /// The id of each request, from the oldest to the newest, and how many bytes its lines have.
-    requests: VecDeque<(String, usize)>,
+    /// From the oldest to the newest.
+    requests: VecDeque<Request>,
     lines: VecDeque<u8>,
 }
 
+/// A request that is remembered.
+#[derive(Debug)]
+struct Request {
+    id: String,
+    /// The account that may read about it.
+    reader: Option<AccountId>,
+    /// How many bytes its lines have.
+    bytes: usize,
+    /// How many bytes the lines for the reader have, which follow; 0 if it may read the others.
+    told_bytes: usize,
+}
+
 impl Recent {
-    /// Keeps the lines about a request: the first one, and those after it that have room.
-    pub(crate) fn keep(&self, request_id: &str, lines: &[u8]) {
-        let lines = beginning(lines);
-        if lines.len() > BYTES_MAX {
+    /// Keeps the lines about a request: the first one, and those after it that have room. `told` are those that the reader gets, if
+    /// it may not read all.
+    pub(crate) fn keep(&self, request_id: &str, reader: Option<AccountId>, lines: &[u8], told: Option<&[u8]>) {
+        let (lines, told) = (beginning(lines), told.map(beginning).unwrap_or_default());
+        let needed = lines.len() + told.len();
+        if needed > BYTES_MAX {
             return;
         }
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        while kept.lines.len() + lines.len() > BYTES_MAX
-            && let Some((_, bytes)) = kept.requests.pop_front()
+        while kept.lines.len() + needed > BYTES_MAX
+            && let Some(oldest) = kept.requests.pop_front()
         {
-            kept.lines.drain(..bytes);
+            kept.lines.drain(..oldest.bytes + oldest.told_bytes);
         }
         if kept.lines.capacity() == 0 {
             // Reserved once, so that it never moves. The system provides the pages only as they are written.
             kept.lines.reserve_exact(BYTES_MAX);
         }
-        kept.requests.push_back((request_id.to_owned(), lines.len()));
+        let (id, bytes, told_bytes) = (request_id.to_owned(), lines.len(), told.len());
+        kept.requests.push_back(Request { id, reader, bytes, told_bytes });
         kept.lines.extend(lines);
+        kept.lines.extend(told);
     }
 
-    /// The lines about a request.
-    pub(crate) fn find(&self, request_id: &str) -> Option<Vec<u8>> {
+    /// The lines about a request that an account may read; all lines without an account.
+    pub(crate) fn find(&self, request_id: &str, reader: Option<AccountId>) -> Option<Vec<u8>> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut end = kept.lines.len();
-        for (id, bytes) in kept.requests.iter().rev() {
-            let begin = end - bytes;
-            if id == request_id {
-                return Some(kept.lines.range(begin..end).copied().collect());
+        for request in kept.requests.iter().rev() {
+            let told = end - request.told_bytes;
+            let begin = told - request.bytes;
+            if request.id == request_id {
+                let lines = match reader {
+                    Some(_) if request.reader != reader => return None,
+                    Some(_) if request.told_bytes > 0 => told..end,
+                    _ => begin..told,
+                };
+                return Some(kept.lines.range(lines).copied().collect());
             }
             end = begin;
         }
@@ -75,12 +99,12 @@ mod tests {
         let recent = Recent::default();
         let lines =
             |number: usize| format!("{{\"number\":{number}}}\n{}\n", "x".repeat(10_000 + number % 500)).into_bytes();
-        (0..1_500).for_each(|number| recent.keep(&number.to_string(), &lines(number)));
-        let found: Vec<usize> = (0..1_500).filter(|number| recent.find(&number.to_string()).is_some()).collect();
+        (0..1_500).for_each(|number| recent.keep(&number.to_string(), None, &lines(number), None));
+        let found: Vec<usize> = (0..1_500).filter(|number| recent.find(&number.to_string(), None).is_some()).collect();
         let bytes: usize = found.iter().map(|number| lines(*number).len()).sum();
         assert!(bytes <= BYTES_MAX && bytes > BYTES_MAX - 11_000, "{bytes}");
         assert_eq!(found, (1_500 - found.len()..1_500).collect::<Vec<_>>());
-        assert!(found.iter().all(|number| recent.find(&number.to_string()) == Some(lines(*number))));
+        assert!(found.iter().all(|number| recent.find(&number.to_string(), None) == Some(lines(*number))));
         assert_eq!(recent.0.lock().unwrap().lines.capacity(), BYTES_MAX);
     }
 
@@ -96,9 +120,9 @@ mod tests {
             ("a long first line", [line(300 << 10), line(10)].concat(), Some(300 << 10)),
             ("a first line that has no room at all", line(BYTES_MAX + 1), None),
         ] {
-            recent.keep(id, &lines);
-            assert_eq!(recent.find(id).map(|lines| lines.len()), want, "{id}");
+            recent.keep(id, None, &lines, None);
+            assert_eq!(recent.find(id, None).map(|lines| lines.len()), want, "{id}");
         }
-        assert_eq!(recent.find("small"), Some(line(10)));
+        assert_eq!(recent.find("small", None), Some(line(10)));
     }
 }

@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use access::AuditRecord;
+use ids::AccountId;
 
 /// Ends when a record is where it must be before the answer. The error says why it is not there yet, for the answer.
 pub type RecordWritten = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
@@ -21,8 +22,9 @@ pub trait Auditor: Send + Sync + 'static {
     /// answer need not wait for it.
     fn take(&self, record: &AuditRecord) -> Option<RecordWritten>;
 
-    /// The record of a request that was refused not long ago, as lines of JSON; `None` if it is not remembered.
-    fn recall(&self, _request_id: &str) -> Option<String> {
+    /// The record of a request that was refused not long ago, as lines of JSON: what this account may read of it, or all without one.
+    /// `None` if it is not remembered, or the account may read nothing.
+    fn recall(&self, _request_id: &str, _reader: Option<AccountId>) -> Option<String> {
         None
     }
 }

@@ -9,6 +9,7 @@ use http::header::{self, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
+use ids::AccountId;
 use jiff::Timestamp;
 use s3::{Needs, QueryString, Requirement, S3Error, S3ErrorCode};
 use sigv4::AuthForm;
@@ -70,8 +71,8 @@ fn status(gateway: &Gateway, detail: StatusDetail) -> Response<ResponseBody> {
 }
 
 impl Gateway {
-    /// `/status` with the addresses inside the cluster, for callers who may `iam:GetAccountSummary`; with `?decision=ID` the
-    /// record of a refusal, for callers who may `iam:GetAccountAuthorizationDetails`.
+    /// `/status` with the addresses inside the cluster, for callers of the gateway's own account who may `iam:GetAccountSummary`; with
+    /// `?decision=ID` the record of a refusal, for callers who may `iam:GetAccountAuthorizationDetails`.
     pub(crate) async fn administrators_status(
         &self,
         head: &Parts,
@@ -87,22 +88,23 @@ impl Gateway {
         let context = self.context(&scope, &authenticated)?;
         let input = DecisionInput { caller, snapshot, context: &context, observer: &*facts.decisions };
         let refused = |refusal: Box<Refusal>| refusal.to_error(&facts.request_id);
+        // Administrators of other accounts are not the operators of the gateway.
+        let tenant = Some(caller.account).filter(|account| *account != snapshot.settings().account);
+        let detail = if tenant.is_none() { StatusDetail::WithAddresses } else { StatusDetail::Public };
         let asked = QueryString::parse(head.uri.query())?;
         match asked.get("decision") {
-            None => authorize(ReadAddresses.into(), input)
-                .map(|_permit| status(self, StatusDetail::WithAddresses))
-                .map_err(refused),
+            None => authorize(ReadAddresses.into(), input).map(|_permit| status(self, detail)).map_err(refused),
             Some(id) => {
                 let _permit = authorize(ReadDecisions.into(), input).map_err(refused)?;
-                decision(self, id)
+                decision(self, id, tenant)
             }
         }
     }
 }
 
-/// The record of a request that was refused not long ago.
-fn decision(gateway: &Gateway, id: &str) -> Result<Response<ResponseBody>, S3Error> {
-    let found = gateway.auditor.recall(id).ok_or_else(|| {
+/// The record of a request that was refused not long ago: what an account may read of it, or all without one.
+fn decision(gateway: &Gateway, id: &str, reader: Option<AccountId>) -> Result<Response<ResponseBody>, S3Error> {
+    let found = gateway.auditor.recall(id, reader).ok_or_else(|| {
         let message = "This gateway does not remember a refusal with this id. Ask the gateway that refused, or the files of the audit log";
         S3Error::with_message(S3ErrorCode::NoSuchKey, message)
     })?;

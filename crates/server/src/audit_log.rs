@@ -10,6 +10,7 @@ use audit::{ANCHORS, Auditing, Head, Prepared};
 use filer::{Attributes, Entry, Filer, Mutation, Transaction};
 use gateway::{Auditor, RecordWritten};
 use iam_formats::{AuditSettings, FileSettings, SinkKind, SinkSettings};
+use ids::AccountId;
 use tokio::sync::Mutex;
 
 use crate::private_file;
@@ -34,8 +35,8 @@ impl Auditor for AuditLog {
         self.0.take(record).map(|pending| Box::pin(pending.written()) as RecordWritten)
     }
 
-    fn recall(&self, request_id: &str) -> Option<String> {
-        self.0.recall(request_id)
+    fn recall(&self, request_id: &str, reader: Option<AccountId>) -> Option<String> {
+        self.0.recall(request_id, reader)
     }
 }
 

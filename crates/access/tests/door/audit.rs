@@ -187,7 +187,14 @@ fn record() -> AuditRecord<'static> {
 
 fn decided(policy: PolicyType) -> AuditedDecision {
     let decision = Decision::ImplicitDeny { missing: policy };
-    AuditedDecision { action: "s3:GetObject", resource: String::new(), decision, policy: None, sid: None }
+    AuditedDecision {
+        action: "s3:GetObject",
+        resource: String::new(),
+        resource_account: None,
+        decision,
+        policy: None,
+        sid: None,
+    }
 }
 
 /// Queues of records are bounded by their weight, so what clients choose counts.

@@ -19,7 +19,8 @@ const NASTY: &str = "q\"b\\n\nr\rt\t\u{1}\u{7f}\u{85}\u{2028}\u{202e}é😀{\"ev
 
 fn decision(action: &'static str, resource: &str, decision: Decision, policy: Option<&str>) -> AuditedDecision {
     let sid = policy.map(|_| "Read".to_owned());
-    AuditedDecision { action, resource: resource.into(), decision, policy: policy.map(Into::into), sid }
+    let policy = policy.map(Into::into);
+    AuditedDecision { action, resource: resource.into(), resource_account: None, decision, policy, sid }
 }
 
 fn allowed(action: &'static str, resource: &str) -> AuditedDecision {
@@ -172,13 +173,79 @@ fn refusals_are_remembered_even_without_a_sink() {
     give(&auditing, of(1, vec![allowed("s3:GetObject", "arn:aws:s3:::reef/k")]));
     give(&auditing, of(2, vec![allowed("s3:GetObject", "arn:aws:s3:::reef/k"), refused("s3:GetObjectTagging", "*")]));
     give(&auditing, AuditRecord { request_id: format!("{:016X}", 3), ..delete_objects() });
-    assert_eq!(auditing.recall("0000000000000001"), None);
+    assert_eq!(auditing.recall("0000000000000001", None), None);
     let mut lines = Vec::new();
     for number in [2, 3] {
         let id = format!("{number:016X}");
-        let remembered = auditing.recall(&id).unwrap();
+        let remembered = auditing.recall(&id, None).unwrap();
         assert!(remembered.lines().all(|line| line.contains(&format!("\"requestID\":\"{id}\""))), "{remembered}");
         lines.push(remembered.lines().count());
     }
     assert_eq!(lines, [1, 1 + delete_objects().objects.len()]);
+}
+
+/// Accounts learn of the refusals of their own callers, and of anonymous ones at what is theirs. What decided belongs to the account
+/// of the policy.
+#[test]
+fn who_is_told_of_a_refusal() {
+    let no_key = |_: &FileSettings| Err("no sink is a file".to_owned());
+    let auditing = Auditing::start(&AuditSettings::default(), "us-east-1", no_key).unwrap();
+    let account = |digits: &str| Some(digits.parse().unwrap());
+    let (own, other, third) = (account("000000000000"), account("111122223333"), account("222222222222"));
+    let by = |policy| Origin { policy, statement: 7 };
+    let denied = |policy, resource: &str, resource_account| {
+        let decided =
+            decision("s3:GetObject", resource, Decision::ExplicitDeny { by: by(policy) }, Some("the policy `P`"));
+        AuditedDecision { resource_account, ..decided }
+    };
+    let (identity, of_bucket) = (PolicyType::Identity(0), PolicyType::Resource);
+    let (key, role) = ("arn:aws:s3:::reef/k", "arn:aws:iam::111122223333:role/hidden/R");
+    let anonymous = AuditedCaller::default;
+    let (everything, no_policy) = (Some((true, key)), Some((false, key)));
+    let rows = [
+        // By whom, what decided, and what accounts read: whether the policy is named, and the resource.
+        ("own bucket", alice(), vec![denied(of_bucket, key, own)], [everything, everything, None, None]),
+        ("another's bucket", alice(), vec![denied(of_bucket, key, other)], [everything, no_policy, None, None]),
+        ("own policy", alice(), vec![denied(identity, key, other)], [everything, everything, None, None]),
+        ("anonymous", anonymous(), vec![denied(of_bucket, key, other)], [everything, None, everything, None]),
+        (
+            "the anonymous identity",
+            anonymous(),
+            vec![denied(identity, key, other)],
+            [everything, None, no_policy, None],
+        ),
+        (
+            "anonymous at two accounts",
+            anonymous(),
+            vec![denied(of_bucket, key, other), denied(of_bucket, key, third)],
+            [everything, None, None, None],
+        ),
+        ("anonymous at nothing", anonymous(), vec![denied(of_bucket, key, None)], [everything, None, None, None]),
+        (
+            "another's role",
+            alice(),
+            vec![denied(of_bucket, role, other)],
+            [Some((true, role)), Some((false, "arn:aws:iam:::role/R")), None, None],
+        ),
+    ];
+    for (at, (what, caller, decisions, told)) in rows.into_iter().enumerate() {
+        let request_id = format!("{at:016X}");
+        let parameters = vec![("RoleArn".to_owned(), "arn:aws:iam:::role/R".to_owned())];
+        let target = AuditedTarget::default();
+        give(
+            &auditing,
+            AuditRecord { request_id: request_id.clone(), caller, decisions, parameters, target, ..plain_get() },
+        );
+        for (reader, told) in [None, own, other, third].into_iter().zip(told) {
+            let found = auditing.recall(&request_id, reader);
+            let row = format!("{what} to {reader:?}: {found:?}");
+            assert_eq!(found.is_some(), told.is_some(), "{row}");
+            let (Some(found), Some((has_policy, resource))) = (found, told) else { continue };
+            assert!(found.contains(&format!("\"resource\":\"{resource}\"")), "{row}");
+            for part in ["\"policy\":", "\"statement\":7", "\"sid\":"] {
+                assert_eq!(found.contains(part), has_policy, "{row}");
+            }
+            assert!(resource == role || !found.contains("hidden"), "{row}");
+        }
+    }
 }

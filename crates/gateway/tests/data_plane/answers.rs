@@ -140,7 +140,7 @@ async fn pages() {
     for (user, line, status, kind, content) in [
         ("", "GET /healthz", 200, "text/plain", "ok\n"),
         ("", "GET /readyz", 200, "text/plain", "ready\n"),
-        ("", "GET /status", 200, "application/json", "{}"),
+        ("", "GET /status", 200, "application/json", "Public"),
         ("", "GET /metrics", 200, "application/openmetrics-text; version=1.0.0; charset=utf-8", "# HELP"),
         ("", "HEAD /healthz", 200, "text/plain", ""),
         ("", "GET /healthz?location", 200, "text/plain", "ok\n"),
@@ -149,7 +149,12 @@ async fn pages() {
         ("", "GET /healthz/a", 403, "application/xml", "AccessDenied"),
         ("admin", "GET /metrics", 404, "application/xml", "NoSuchBucket"),
         // Administrators see what is inside.
-        ("admin", "GET /status", 200, "application/json", "{}"),
+        ("admin", "GET /status", 200, "application/json", "WithAddresses"),
+        ("admin", "GET /status?decision=ID", 200, "application/x-ndjson", "ID for the operator"),
+        // Those of other accounts are not the operators of the gateway.
+        ("other", "GET /status", 200, "application/json", "Public"),
+        ("other", "GET /status?decision=ID", 200, "application/x-ndjson", "ID for 111122223333"),
+        ("nobody", "GET /status?decision=ID", 403, "application/xml", "AccessDenied"),
         ("nobody", "GET /status", 403, "application/xml", "AccessDenied"),
     ] {
         let reply = world.send_as(user, line, &[], "").await;

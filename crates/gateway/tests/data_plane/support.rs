@@ -25,6 +25,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use iam::{Change, Snapshot};
 use iam_formats::identities;
+use ids::AccountId;
 use sigv4::{ChunkSigner, PayloadHash};
 use testkit::signing::Client as Signer;
 
@@ -66,6 +67,10 @@ impl Auditor for Keeper {
         self.records.lock().unwrap().push(owned(record));
         let loses = self.loses.load(Ordering::Relaxed);
         Some(Box::pin(async move { if loses { Err("its audit record is lost".to_owned()) } else { Ok(()) } }))
+    }
+
+    fn recall(&self, request_id: &str, reader: Option<AccountId>) -> Option<String> {
+        Some(format!("{request_id} for {}", reader.map_or("the operator".to_owned(), |account| account.to_string())))
     }
 }
 
@@ -207,8 +212,8 @@ impl gateway::Enforcement for Behind {
 }
 
 impl StatusPages for Echo {
-    fn status(&self, _detail: StatusDetail) -> String {
-        "{}".to_owned()
+    fn status(&self, detail: StatusDetail) -> String {
+        format!("{{\"detail\":\"{detail:?}\"}}")
     }
 
     fn readiness(&self) -> Result<&'static str, String> {
