@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use filer::Entry;
+use ids::Retention;
 
-use crate::locks::{Lock, Retention};
+use crate::locks::Lock;
 use crate::{attributes, object};
 
 /// Named attributes of an entry.

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use filer::{Condition, Entry, FilerError, Mutation, Transaction};
-use ids::ObjectKey;
+use ids::{ObjectKey, Retention};
 
 use crate::attributes;
-use crate::locks::{Lock, Retention};
+use crate::locks::Lock;
 use crate::put::Step;
 use crate::rules::BucketError;
 use crate::version_writes::Guard;

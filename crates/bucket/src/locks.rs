@@ -2,46 +2,10 @@
 //! what is stored, the time, and whether the caller may bypass governance.
 
 use filer::{Condition, Entry};
-use ids::DefaultRetention;
+use ids::{DefaultRetention, Retention, RetentionMode};
 
 use crate::rules::Refusal;
 use crate::{attributes, object};
-
-/// How many days a year has for a default retention.
-const DAYS_OF_YEAR: i64 = 365;
-
-/// How strictly a version is retained.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// Callers with permission may shorten it.
-    Governance,
-    /// No one may shorten it.
-    Compliance,
-}
-
-impl Mode {
-    /// From S3's word. Unknown text counts as the stricter mode.
-    pub fn read(text: &str) -> Self {
-        if text == "GOVERNANCE" { Self::Governance } else { Self::Compliance }
-    }
-
-    /// S3's word for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Governance => "GOVERNANCE",
-            Self::Compliance => "COMPLIANCE",
-        }
-    }
-}
-
-/// Until when a version is retained.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Retention {
-    /// How strictly.
-    pub mode: Mode,
-    /// Seconds since 1970.
-    pub until_s: i64,
-}
 
 /// What protects a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -58,7 +22,7 @@ impl Lock {
         let text = |name| entry.extended.get(name).map(|value| String::from_utf8_lossy(value).into_owned());
         let (mode, until) = (text(attributes::LOCK_MODE), text(attributes::RETAIN_UNTIL));
         let retention = (mode.is_some() || until.is_some()).then(|| Retention {
-            mode: Mode::read(mode.as_deref().unwrap_or_default()),
+            mode: RetentionMode::read(mode.as_deref().unwrap_or_default()),
             until_s: until.and_then(|until| until.trim().parse().ok()).unwrap_or(i64::MAX),
         });
         Self { retention, is_held: text(attributes::LEGAL_HOLD).is_some_and(|hold| hold != "OFF") }
@@ -73,7 +37,7 @@ impl Lock {
     pub fn may_remove(&self, now_s: i64, bypasses_governance: bool) -> Result<(), Refusal> {
         match self.retention_at(now_s) {
             _ if self.is_held => Err(Refusal::Protected),
-            Some(retention) if retention.mode == Mode::Compliance => Err(Refusal::Protected),
+            Some(retention) if retention.mode == RetentionMode::Compliance => Err(Refusal::Protected),
             Some(_) if !bypasses_governance => Err(Refusal::Protected),
             _ => Ok(()),
         }
@@ -83,7 +47,7 @@ impl Lock {
     pub fn may_retain(&self, new: Option<Retention>, now_s: i64, bypasses_governance: bool) -> Result<(), Refusal> {
         let Some(known) = self.retention_at(now_s) else { return Ok(()) };
         let lasts_longer = new.is_some_and(|new| new.mode == known.mode && new.until_s >= known.until_s);
-        let may_bypass = bypasses_governance && known.mode == Mode::Governance;
+        let may_bypass = bypasses_governance && known.mode == RetentionMode::Governance;
         if lasts_longer || may_bypass { Ok(()) } else { Err(Refusal::Protected) }
     }
 }
@@ -91,7 +55,8 @@ impl Lock {
 /// The conditions under which a version that may be removed is removed. The filer tests them by its own clock, in the
 /// same step, so that neither a lock at the same moment nor a wrong clock here lets a version go.
 pub(crate) fn conditions_of_removal(bypasses_governance: bool) -> [Condition; 2] {
-    let only_if = bypasses_governance.then(|| (attributes::LOCK_MODE.to_owned(), Mode::Compliance.as_str().to_owned()));
+    let only_if =
+        bypasses_governance.then(|| (attributes::LOCK_MODE.to_owned(), RetentionMode::Compliance.as_str().to_owned()));
     [
         Condition::AttributeIsNot { name: attributes::LEGAL_HOLD.to_owned(), value: "ON".to_owned() },
         Condition::TimeHasCome { name: attributes::RETAIN_UNTIL.to_owned(), only_if },
@@ -99,18 +64,17 @@ pub(crate) fn conditions_of_removal(bypasses_governance: bool) -> [Condition; 2]
 }
 
 /// When a default retention ends for an object that is written now, in seconds since 1970.
-pub fn default_until(default: &DefaultRetention, now_s: i64) -> i64 {
-    let days = i64::from(default.days).saturating_add(i64::from(default.years).saturating_mul(DAYS_OF_YEAR));
-    now_s.saturating_add(days.saturating_mul(86_400))
+pub fn default_until(default: DefaultRetention, now_s: i64) -> i64 {
+    now_s.saturating_add(i64::from(default.period.days()).saturating_mul(86_400))
 }
 
 /// Gives a new version the default retention, unless it has one.
-pub(crate) fn retain_by_default(entry: &mut Entry, default: Option<&DefaultRetention>, now_s: i64) {
+pub(crate) fn retain_by_default(entry: &mut Entry, default: Option<DefaultRetention>, now_s: i64) {
     let Some(default) = default.filter(|_| !entry.extended.contains_key(attributes::LOCK_MODE)) else { return };
     if object::is_delete_marker(entry) {
         return;
     }
-    let (mode, until) = (Mode::read(&default.mode), default_until(default, now_s));
-    entry.extended.insert(attributes::LOCK_MODE.to_owned(), mode.as_str().into());
+    let until = default_until(default, now_s);
+    entry.extended.insert(attributes::LOCK_MODE.to_owned(), default.mode.as_str().into());
     entry.extended.insert(attributes::RETAIN_UNTIL.to_owned(), until.to_string().into_bytes());
 }

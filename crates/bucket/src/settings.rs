@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::hash::BuildHasher;
 
 use filer::Entry;
-use ids::{BucketLife, DefaultRetention, Ownership, PublicAccessBlock, Versioning};
+use ids::{BucketLife, DefaultRetention, Ownership, PublicAccessBlock, RetentionMode, RetentionPeriod, Versioning};
 use rustc_hash::FxBuildHasher;
 
 use crate::attributes;
@@ -59,11 +59,12 @@ pub fn has_object_lock(entry: &Entry) -> bool {
 pub fn default_retention(entry: &Entry) -> Option<DefaultRetention> {
     let number = |name| text(entry, name).and_then(|digits| digits.parse().ok()).unwrap_or(0);
     let mode = text(entry, attributes::DEFAULT_LOCK_MODE).filter(|mode| !mode.is_empty())?;
-    Some(DefaultRetention {
-        mode: mode.into(),
-        days: number(attributes::DEFAULT_LOCK_DAYS),
-        years: number(attributes::DEFAULT_LOCK_YEARS),
-    })
+    let period = match (number(attributes::DEFAULT_LOCK_DAYS), number(attributes::DEFAULT_LOCK_YEARS)) {
+        (0, years) => RetentionPeriod::Years(years),
+        // S3 knows only one of the two. Where both are stored, the longest reading protects.
+        (days, years) => RetentionPeriod::Days(days.saturating_add(RetentionPeriod::Years(years).days())),
+    };
+    Some(DefaultRetention { mode: RetentionMode::read(&mode), period })
 }
 
 /// The ACL, which [`crate::acl::read`] reads.
@@ -142,14 +143,18 @@ pub fn versioning_patch(status: &str) -> AttributePatch {
 }
 
 /// Enables object lock with this default retention; without one, new objects are not retained by default.
-pub fn object_lock_patch(default: Option<&DefaultRetention>) -> AttributePatch {
+pub fn object_lock_patch(default: Option<DefaultRetention>) -> AttributePatch {
     let (mut set, mut remove) = AttributePatch::default();
     set.insert(attributes::LOCK_ENABLED.to_owned(), b"Enabled".to_vec());
-    let number = |number: u32| (number > 0).then(|| number.to_string());
+    let (days, years) = match default.map(|default| default.period) {
+        Some(RetentionPeriod::Days(days)) => (Some(days), None),
+        Some(RetentionPeriod::Years(years)) => (None, Some(years)),
+        None => (None, None),
+    };
     for (name, value) in [
-        (attributes::DEFAULT_LOCK_MODE, default.map(|default| default.mode.to_string())),
-        (attributes::DEFAULT_LOCK_DAYS, default.and_then(|default| number(default.days))),
-        (attributes::DEFAULT_LOCK_YEARS, default.and_then(|default| number(default.years))),
+        (attributes::DEFAULT_LOCK_MODE, default.map(|default| default.mode.as_str().to_owned())),
+        (attributes::DEFAULT_LOCK_DAYS, days.map(|days| days.to_string())),
+        (attributes::DEFAULT_LOCK_YEARS, years.map(|years| years.to_string())),
     ] {
         match value {
             Some(value) => drop(set.insert(name.to_owned(), value.into_bytes())),
@@ -229,7 +234,16 @@ mod tests {
             (attributes::DEFAULT_LOCK_DAYS, b"3"),
         ]);
         assert!(has_object_lock(&locked));
-        assert_eq!(default_retention(&locked), Some(DefaultRetention { mode: "GOVERNANCE".into(), days: 3, years: 0 }));
+        let want = DefaultRetention { mode: RetentionMode::Governance, period: RetentionPeriod::Days(3) };
+        assert_eq!(default_retention(&locked), Some(want));
+        // What S3 does not know is the stricter one.
+        let odd = entry(&[
+            (attributes::DEFAULT_LOCK_MODE, b"governance"),
+            (attributes::DEFAULT_LOCK_DAYS, b"3"),
+            (attributes::DEFAULT_LOCK_YEARS, b"1"),
+        ]);
+        let want = DefaultRetention { mode: RetentionMode::Compliance, period: RetentionPeriod::Days(368) };
+        assert_eq!(default_retention(&odd), Some(want));
         assert!(!has_object_lock(&entry(&[(LOCK_ENABLED, b"")])));
         assert_eq!(default_retention(&entry(&[(attributes::DEFAULT_LOCK_DAYS, b"3")])), None);
     }

@@ -173,7 +173,7 @@ impl Writer<'_> {
         };
         let id = version_id::next(newest.as_deref(), self.stamp.now_ns(), rand::random());
         if let Some(lock) = &self.lock {
-            locks::retain_by_default(&mut entry, lock.default.as_ref(), self.stamp.seconds);
+            locks::retain_by_default(&mut entry, lock.default, self.stamp.seconds);
         }
         entry.name = version_id::file_name(&id);
         entry.extended.insert(attributes::VERSION_ID.to_owned(), id.clone().into_bytes());

@@ -7,16 +7,17 @@ use std::pin::pin;
 
 use bucket::attributes::{LEGAL_HOLD, LOCK_MODE, RETAIN_UNTIL, VERSIONING};
 use bucket::description::Description;
-use bucket::locks::{Lock, Mode, Retention, default_until};
+use bucket::locks::{Lock, default_until};
 use bucket::rules::{BucketError, Refusal};
 use bucket::versions::Version;
 use filer::{Entry, FilerError};
 use futures_util::future::{join, join_all};
-use ids::DefaultRetention;
+use ids::RetentionPeriod::{Days, Years};
 use ids::Versioning::{Enabled, Off, Suspended};
+use ids::{DefaultRetention, Retention, RetentionMode};
 use support::{World, entry_of, key, now_s, outcome, stamp, written};
 
-fn retained(mode: Mode, until_s: i64) -> Option<Retention> {
+fn retained(mode: RetentionMode, until_s: i64) -> Option<Retention> {
     Some(Retention { mode, until_s })
 }
 
@@ -28,16 +29,16 @@ fn what_is_stored_protects_or_does_not() {
     };
     for (pairs, retention, is_held) in [
         (&[][..], None, false),
-        (&[(LOCK_MODE, &b"GOVERNANCE"[..]), (RETAIN_UNTIL, b"5")], retained(Mode::Governance, 5), false),
-        (&[(LOCK_MODE, b"COMPLIANCE"), (RETAIN_UNTIL, b" 5 ")], retained(Mode::Compliance, 5), false),
+        (&[(LOCK_MODE, &b"GOVERNANCE"[..]), (RETAIN_UNTIL, b"5")], retained(RetentionMode::Governance, 5), false),
+        (&[(LOCK_MODE, b"COMPLIANCE"), (RETAIN_UNTIL, b" 5 ")], retained(RetentionMode::Compliance, 5), false),
         (&[(LEGAL_HOLD, b"OFF")], None, false),
         (&[(LEGAL_HOLD, b"ON")], None, true),
         // What cannot be read protects.
         (&[(LEGAL_HOLD, b"\xff")], None, true),
-        (&[(LOCK_MODE, b"governance"), (RETAIN_UNTIL, b"5")], retained(Mode::Compliance, 5), false),
-        (&[(LOCK_MODE, b"GOVERNANCE"), (RETAIN_UNTIL, b"soon")], retained(Mode::Governance, i64::MAX), false),
-        (&[(LOCK_MODE, b"GOVERNANCE")], retained(Mode::Governance, i64::MAX), false),
-        (&[(RETAIN_UNTIL, b"5")], retained(Mode::Compliance, 5), false),
+        (&[(LOCK_MODE, b"governance"), (RETAIN_UNTIL, b"5")], retained(RetentionMode::Compliance, 5), false),
+        (&[(LOCK_MODE, b"GOVERNANCE"), (RETAIN_UNTIL, b"soon")], retained(RetentionMode::Governance, i64::MAX), false),
+        (&[(LOCK_MODE, b"GOVERNANCE")], retained(RetentionMode::Governance, i64::MAX), false),
+        (&[(RETAIN_UNTIL, b"5")], retained(RetentionMode::Compliance, 5), false),
     ] {
         assert_eq!(Lock::of(&entry(pairs)), Lock { retention, is_held }, "{pairs:?}");
     }
@@ -45,7 +46,7 @@ fn what_is_stored_protects_or_does_not() {
 
 #[test]
 fn what_may_be_removed_and_retained() {
-    use Mode::{Compliance, Governance};
+    use RetentionMode::{Compliance, Governance};
     let now = 100;
     for (known, is_held, remove, remove_with_bypass) in [
         (None, false, true, true),
@@ -83,11 +84,15 @@ fn what_may_be_removed_and_retained() {
             assert_eq!(got, [without, with_bypass], "{lock:?} {new:?}");
         }
     }
-    let default = |days, years| DefaultRetention { mode: "GOVERNANCE".into(), days, years };
-    for (default, want) in [(default(1, 0), 86_500), (default(0, 2), 100 + 730 * 86_400), (default(0, 0), 100)] {
-        assert_eq!(default_until(&default, now), want, "{default:?}");
+    for (period, now_s, want) in [
+        (Days(1), now, 86_500),
+        (Years(2), now, 100 + 730 * 86_400),
+        (Years(0), now, 100),
+        (Years(u32::MAX), i64::MAX, i64::MAX),
+    ] {
+        let default = DefaultRetention { mode: Governance, period };
+        assert_eq!(default_until(default, now_s), want, "{default:?}");
     }
-    assert!(default_until(&default(0, u32::MAX), i64::MAX) == i64::MAX, "it never overflows");
 }
 
 /// Puts a version under this lock and returns its id.
@@ -114,8 +119,8 @@ fn is_protected<T>(done: &Result<T, BucketError>) -> bool {
 async fn a_locked_version_stays() {
     for world in World::both_with_bucket().await {
         for (lock, bypass_helps) in [
-            (Lock { retention: retained(Mode::Governance, now_s() + 1000), is_held: false }, true),
-            (Lock { retention: retained(Mode::Compliance, now_s() + 1000), is_held: false }, false),
+            (Lock { retention: retained(RetentionMode::Governance, now_s() + 1000), is_held: false }, true),
+            (Lock { retention: retained(RetentionMode::Compliance, now_s() + 1000), is_held: false }, false),
             (Lock { retention: None, is_held: true }, false),
         ] {
             let (a, id) = (key("a"), put(&world, lock).await);
@@ -139,7 +144,7 @@ async fn a_locked_version_stays() {
 async fn a_lock_that_is_over_protects_nothing() {
     for world in World::both_with_bucket().await {
         let a = key("a");
-        for mode in [Mode::Governance, Mode::Compliance] {
+        for mode in [RetentionMode::Governance, RetentionMode::Compliance] {
             let id = put(&world, Lock { retention: retained(mode, now_s() - 1), is_held: false }).await;
             world.writer_of_locks(now_s(), None).remove_version(&a, &id, false).await.unwrap();
             assert!(find(&world, &id).await.is_none(), "{} {mode:?}", world.name);
@@ -189,7 +194,7 @@ async fn retentions_at_the_same_moment_leave_the_longest_that_succeeded() {
         let id = if is_null {
             put_null(&world, now_s() + 10).await
         } else {
-            put(&world, Lock { retention: retained(Mode::Compliance, now_s() + 10), is_held: false }).await
+            put(&world, Lock { retention: retained(RetentionMode::Compliance, now_s() + 10), is_held: false }).await
         };
         let until = |at: i64| now_s() + 1000 * at;
         let extend = |at: i64| {
@@ -198,7 +203,7 @@ async fn retentions_at_the_same_moment_leave_the_longest_that_succeeded() {
                 loop {
                     let seen = find(world, id).await.unwrap();
                     let writer = world.writer_of_locks(now_s(), None);
-                    match writer.set_retention(a, &seen, retained(Mode::Compliance, until(at)), true).await {
+                    match writer.set_retention(a, &seen, retained(RetentionMode::Compliance, until(at)), true).await {
                         Err(BucketError::Filer(FilerError::PreconditionFailed)) => {}
                         done => return done.is_ok().then_some(until(at)),
                     }
@@ -209,7 +214,9 @@ async fn retentions_at_the_same_moment_leave_the_longest_that_succeeded() {
         let left = Lock::of(&find(&world, &id).await.unwrap()).retention.unwrap();
         assert!(left.until_s >= longest - 1, "{}: {left:?}, though {longest} was answered", world.name);
         let writer = world.writer_of_locks(now_s(), None);
-        for shorter in [None, retained(Mode::Compliance, now_s() + 5), retained(Mode::Governance, i64::MAX)] {
+        for shorter in
+            [None, retained(RetentionMode::Compliance, now_s() + 5), retained(RetentionMode::Governance, i64::MAX)]
+        {
             let seen = find(&world, &id).await.unwrap();
             let done = writer.set_retention(&a, &seen, shorter, true).await;
             assert!(is_protected(&done), "{}: {shorter:?} {done:?}", world.name);
@@ -235,7 +242,7 @@ async fn in_between<A, B>(
 }
 
 async fn retain(world: &World, id: &str, seen: &Entry, until_s: i64) -> Result<(), BucketError> {
-    let retention = retained(Mode::Compliance, until_s);
+    let retention = retained(RetentionMode::Compliance, until_s);
     let done = world.writer_of_locks(now_s(), None).set_retention(&key("a"), seen, retention, true).await;
     assert!(find(world, id).await.is_some() || done.is_err(), "{id} is gone, although it was retained");
     done
@@ -253,7 +260,7 @@ async fn no_moment_of_a_retention_is_open_to_a_shorter_one() {
             let id = if is_null {
                 put_null(&world, soon).await
             } else {
-                put(&world, Lock { retention: retained(Mode::Compliance, soon), is_held: false }).await
+                put(&world, Lock { retention: retained(RetentionMode::Compliance, soon), is_held: false }).await
             };
             if has_others {
                 put(&world, Lock::default()).await;
@@ -274,7 +281,7 @@ async fn no_moment_of_a_retention_is_open_to_a_shorter_one() {
             let left = Lock::of(&find(&world, &id).await.unwrap()).retention;
             let what =
                 format!("null: {is_null}, others: {has_others}, {then_changes_current}, {calls} calls: {done:?}");
-            assert_eq!(left, retained(Mode::Compliance, soon + 2000), "{what}");
+            assert_eq!(left, retained(RetentionMode::Compliance, soon + 2000), "{what}");
         }
     }
 }
@@ -325,7 +332,7 @@ async fn a_late_request_neither_removes_nor_replaces_what_was_locked_meanwhile()
         world.writer().put(&a, entry_of(&a, 1), Vec::new()).await.unwrap();
         let seen = find(&world, "null").await.unwrap();
         let writer = world.writer_of_locks(now_s(), None);
-        writer.set_retention(&a, &seen, retained(Mode::Compliance, now_s() + 1000), false).await.unwrap();
+        writer.set_retention(&a, &seen, retained(RetentionMode::Compliance, now_s() + 1000), false).await.unwrap();
         let late = world.writer();
         let removed = late.delete(&a, &seen).await;
         assert!(matches!(removed, Err(BucketError::Filer(FilerError::PreconditionFailed))), "{removed:?}");
@@ -349,18 +356,21 @@ async fn a_late_request_neither_removes_nor_replaces_what_was_locked_meanwhile()
 async fn new_objects_get_the_default_retention() {
     for world in World::both_with_bucket().await {
         let a = key("a");
-        let default = DefaultRetention { mode: "COMPLIANCE".into(), days: 1, years: 0 };
+        let default = DefaultRetention { mode: RetentionMode::Compliance, period: Days(1) };
         let writer = world.writer_of_locks(now_s(), Some(default));
         let id = writer.put(&a, entry_of(&a, 1), Vec::new()).await.unwrap().unwrap();
         let lock = Lock::of(&find(&world, &id).await.unwrap());
-        assert_eq!(lock, Lock { retention: retained(Mode::Compliance, writer.stamp.seconds + 86_400), is_held: false });
+        assert_eq!(
+            lock,
+            Lock { retention: retained(RetentionMode::Compliance, writer.stamp.seconds + 86_400), is_held: false }
+        );
         // A version with a retention of its own keeps it, and a delete marker gets none.
         let mut entry = entry_of(&a, 2);
         for (name, value) in [(LOCK_MODE, "GOVERNANCE"), (RETAIN_UNTIL, "5")] {
             entry.extended.insert(name.to_owned(), value.into());
         }
         let id = writer.put(&a, entry, Vec::new()).await.unwrap().unwrap();
-        assert_eq!(Lock::of(&find(&world, &id).await.unwrap()).retention, retained(Mode::Governance, 5));
+        assert_eq!(Lock::of(&find(&world, &id).await.unwrap()).retention, retained(RetentionMode::Governance, 5));
         let marker = writer.mark_deleted(&a, &[]).await.unwrap();
         assert!(writer.remove_version(&a, &marker, false).await.unwrap(), "{}: a marker is not locked", world.name);
     }
@@ -372,7 +382,7 @@ async fn an_object_from_before_can_be_locked() {
         let a = key("a");
         world.writer().put(&a, entry_of(&a, 1), Vec::new()).await.unwrap();
         let writer = world.writer_of_locks(now_s(), None);
-        let retention = retained(Mode::Compliance, now_s() + 1000);
+        let retention = retained(RetentionMode::Compliance, now_s() + 1000);
         writer.set_retention(&a, &find(&world, "null").await.unwrap(), retention, false).await.unwrap();
         for bypass in [false, true] {
             assert!(is_protected(&writer.remove_version(&a, "null", bypass).await), "{}", world.name);

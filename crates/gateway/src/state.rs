@@ -104,7 +104,7 @@ impl Gateway {
     pub(crate) fn knows_rules(&self, decided_for: &Bucket) -> Option<bool> {
         let snapshot = self.fence.may_decide().then(|| self.snapshot.load_full())??;
         let known = snapshot.bucket(&decided_for.name);
-        let rules = |bucket: &Bucket| (bucket.versioning, bucket.object_lock, bucket.default_retention.clone());
+        let rules = |bucket: &Bucket| (bucket.versioning, bucket.object_lock, bucket.default_retention);
         // Whether the bucket is gone is another question.
         Some(known.is_none_or(|known| rules(known) == rules(decided_for)))
     }

@@ -1,7 +1,5 @@
 //! What a bucket does with the objects that are written into it.
 
-use std::sync::Arc;
-
 /// Who owns the objects of a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Ownership {
@@ -150,17 +148,6 @@ impl Versioning {
     pub fn keeps_versions(self) -> bool {
         self != Self::Off
     }
-}
-
-/// Object lock's default.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DefaultRetention {
-    /// `GOVERNANCE` or `COMPLIANCE`.
-    pub mode: Arc<str>,
-    /// Days, or 0.
-    pub days: u32,
-    /// Years, or 0.
-    pub years: u32,
 }
 
 #[cfg(test)]

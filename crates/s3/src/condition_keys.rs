@@ -1,16 +1,17 @@
 use http::header::AUTHORIZATION;
 use http::request::Parts;
+use ids::LegalHold;
 use policy::Context;
 
+use crate::S3Error;
 use crate::conditional::WriteCondition;
 use crate::copy_source::CopySource;
-use crate::object_headers::{AclHeaders, EncryptionHeaders, ObjectHeaders};
+use crate::object_headers::{AclHeaders, EncryptionHeaders, ObjectHeaders, RequestedRetention};
 use crate::op::MetadataDirective;
 use crate::operation::Operation;
 use crate::request::Request;
 use crate::tagging::TagSet;
 use crate::version_id::VersionId;
-use crate::{S3Error, time};
 
 /// The hash of the body. This is the only `x-amz-*` header that a signature need not name.
 const CONTENT_SHA256: &str = "x-amz-content-sha256";
@@ -94,8 +95,8 @@ impl ConditionKeys<'_> {
         self.encryption(&object.encryption);
         self.optional("s3:x-amz-storage-class", object.storage_class.as_deref());
         self.optional("s3:x-amz-website-redirect-location", object.website_redirect_location.as_deref());
-        self.retention(object.lock.mode.as_deref(), object.lock.retain_until_date.as_deref());
-        self.optional("s3:object-lock-legal-hold", object.lock.legal_hold.as_deref());
+        self.retention(object.lock.retention.as_ref());
+        self.optional("s3:object-lock-legal-hold", object.lock.legal_hold.map(LegalHold::as_str));
     }
 
     pub(crate) fn acl(&mut self, acl: &AclHeaders) {
@@ -133,12 +134,13 @@ impl ConditionKeys<'_> {
         self.context.set_many("aws:TagKeys", keys.map(str::to_owned));
     }
 
-    pub(crate) fn retention(&mut self, mode: Option<&str>, until: Option<&str>) {
-        self.optional("s3:object-lock-mode", mode);
-        self.optional("s3:object-lock-retain-until-date", until);
-        if let (Some(until), Some(now)) = (until.and_then(time::parse_iso8601), self.now) {
+    pub(crate) fn retention(&mut self, requested: Option<&RequestedRetention>) {
+        let Some(RequestedRetention { retention, retain_until_date }) = requested else { return };
+        self.context.set("s3:object-lock-mode", retention.mode.as_str());
+        self.context.set("s3:object-lock-retain-until-date", retain_until_date.as_str());
+        if let Some(now) = self.now {
             // Days are rounded up: a date in 36 hours is two days away.
-            let days = until.saturating_sub(now).max(0).saturating_add(86_399) / 86_400;
+            let days = retention.until_s.saturating_sub(now).max(0).saturating_add(86_399) / 86_400;
             self.context.set("s3:object-lock-remaining-retention-days", days.to_string());
         }
     }

@@ -50,7 +50,9 @@ pub use error::{NOT_ENFORCED, S3Error, S3ErrorCode};
 pub use expected_owner::ExpectedOwners;
 pub use host::HostRules;
 pub use kept::Configurations;
-pub use object_headers::{AclHeaders, ContentHeaders, EncryptionHeaders, ObjectHeaders, ObjectLockHeaders};
+pub use object_headers::{
+    AclHeaders, ContentHeaders, EncryptionHeaders, ObjectHeaders, ObjectLockHeaders, RequestedRetention,
+};
 pub use operation::Operation;
 pub use query::QueryString;
 pub use range::ByteRange;

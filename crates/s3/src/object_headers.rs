@@ -1,3 +1,5 @@
+use ids::{LegalHold, Retention, RetentionMode};
+
 use crate::request::Request;
 use crate::tagging::TagSet;
 use crate::{S3Error, S3ErrorCode, time};
@@ -187,49 +189,64 @@ impl AclHeaders {
 /// `x-amz-object-lock-mode`, `-retain-until-date` and `-legal-hold`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ObjectLockHeaders {
-    /// `GOVERNANCE` or `COMPLIANCE`.
-    pub mode: Option<String>,
-    /// As it was sent, an ISO 8601 date.
-    pub retain_until_date: Option<String>,
-    /// `ON` or `OFF`.
-    pub legal_hold: Option<String>,
+    /// Mode and date.
+    pub retention: Option<RequestedRetention>,
+    /// The legal hold.
+    pub legal_hold: Option<LegalHold>,
 }
 
 impl ObjectLockHeaders {
     pub(crate) fn parse(request: &Request<'_>) -> Result<Self, S3Error> {
-        Self::new(
-            request.owned_header("x-amz-object-lock-mode")?,
-            request.owned_header("x-amz-object-lock-retain-until-date")?,
-            request.owned_header("x-amz-object-lock-legal-hold")?,
-        )
-    }
-
-    pub(crate) fn new(
-        mode: Option<String>,
-        retain_until_date: Option<String>,
-        legal_hold: Option<String>,
-    ) -> Result<Self, S3Error> {
-        if let Some(mode) = mode.as_deref().filter(|mode| !matches!(*mode, "GOVERNANCE" | "COMPLIANCE")) {
-            return Err(S3Error::invalid_argument("x-amz-object-lock-mode", mode, "Unknown wormMode directive."));
-        }
-        if let Some(date) = retain_until_date.as_deref().filter(|date| time::parse_iso8601(date).is_none()) {
-            let message = "The retain until date must be provided in ISO 8601 format";
-            return Err(S3Error::invalid_argument("x-amz-object-lock-retain-until-date", date, message));
-        }
-        if let Some(hold) = legal_hold.as_deref().filter(|hold| !matches!(*hold, "ON" | "OFF")) {
-            let message = "Legal Hold must be either of 'ON' or 'OFF'";
-            return Err(S3Error::invalid_argument("x-amz-object-lock-legal-hold", hold, message));
-        }
-        if mode.is_some() != retain_until_date.is_some() {
-            let message = "x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied";
-            return Err(S3Error::with_message(S3ErrorCode::InvalidArgument, message));
-        }
-        Ok(Self { mode, retain_until_date, legal_hold })
+        let mode = request.owned_header("x-amz-object-lock-mode")?;
+        let date = request.owned_header("x-amz-object-lock-retain-until-date")?;
+        let legal_hold = request.owned_header("x-amz-object-lock-legal-hold")?;
+        let mode = mode.as_deref().map(read_mode).transpose()?;
+        let retention = match (mode, date.as_deref()) {
+            (Some(mode), Some(date)) => Some(RequestedRetention::parse(mode, date).ok_or_else(|| not_a_date(date))?),
+            (None, None) => None,
+            _ => {
+                let message = "x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied";
+                return Err(S3Error::with_message(S3ErrorCode::InvalidArgument, message));
+            }
+        };
+        Ok(Self { retention, legal_hold: legal_hold.as_deref().map(read_legal_hold).transpose()? })
     }
 
     /// True if the request sets a retention or a legal hold.
     pub fn is_requested(&self) -> bool {
-        self.mode.is_some() || self.legal_hold.is_some()
+        self.retention.is_some() || self.legal_hold.is_some()
+    }
+}
+fn read_mode(word: &str) -> Result<RetentionMode, S3Error> {
+    let unknown = || S3Error::invalid_argument("x-amz-object-lock-mode", word, "Unknown wormMode directive.");
+    RetentionMode::named(word).ok_or_else(unknown)
+}
+
+fn not_a_date(text: &str) -> S3Error {
+    let message = "The retain until date must be provided in ISO 8601 format";
+    S3Error::invalid_argument("x-amz-object-lock-retain-until-date", text, message)
+}
+
+fn read_legal_hold(word: &str) -> Result<LegalHold, S3Error> {
+    let message = "Legal Hold must be either of 'ON' or 'OFF'";
+    let unknown = || S3Error::invalid_argument("x-amz-object-lock-legal-hold", word, message);
+    LegalHold::named(word).ok_or_else(unknown)
+}
+
+/// A retention that a request asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestedRetention {
+    /// What it asks for.
+    pub retention: Retention,
+    /// Its date as it was sent: policies see this text.
+    pub retain_until_date: String,
+}
+
+impl RequestedRetention {
+    /// `None` if the text is no date in ISO 8601.
+    pub(crate) fn parse(mode: RetentionMode, date: &str) -> Option<Self> {
+        let until_s = time::parse_iso8601(date)?;
+        Some(Self { retention: Retention { mode, until_s }, retain_until_date: date.to_owned() })
     }
 }
 

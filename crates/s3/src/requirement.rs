@@ -153,7 +153,7 @@ pub(crate) fn write_object(target: &Target, object: &ObjectHeaders) -> Vec<Requi
     if object.tagging.is_some() {
         actions.push("s3:PutObjectTagging");
     }
-    if object.lock.mode.is_some() {
+    if object.lock.retention.is_some() {
         actions.push("s3:PutObjectRetention");
     }
     if object.lock.legal_hold.is_some() {

@@ -1,17 +1,17 @@
 //! Object lock: of buckets, and of versions.
 
 use access::Permit;
-use bucket::locks::{Lock, Mode, Retention};
+use bucket::locks::Lock;
 use bucket::rules::BucketError;
 use bucket::settings;
 use filer::FilerError;
 use http::StatusCode;
-use ids::Versioning;
+use ids::{LegalHold, Retention, RetentionMode, Versioning};
 use s3::op::{
-    DefaultRetention, GetObjectLegalHold, GetObjectLockConfiguration, GetObjectRetention, PutObjectLegalHold,
-    PutObjectLockConfiguration, PutObjectRetention, legal_hold_to_xml, object_lock_to_xml, retention_to_xml,
+    GetObjectLegalHold, GetObjectLockConfiguration, GetObjectRetention, PutObjectLegalHold, PutObjectLockConfiguration,
+    PutObjectRetention, legal_hold_to_xml, object_lock_to_xml, retention_to_xml,
 };
-use s3::{ObjectLockHeaders, S3Error, S3ErrorCode, Target};
+use s3::{ObjectLockHeaders, RequestedRetention, S3Error, S3ErrorCode, Target};
 
 use super::answer::{self, Answer};
 use super::{Call, Run};
@@ -22,17 +22,17 @@ use bucket::object;
 impl Run for GetObjectRetention {
     async fn run(call: &Call<'_>, permit: Permit<Self>, _body: ObjectBody) -> Answer {
         let entry = call.object_at(&permit.operation().target).await?;
-        let (Some(mode), Some(until)) = (object::lock_mode(&entry), object::retain_until_s(&entry)) else {
+        let (Some(mode), Some(until_s)) = (object::lock_mode(&entry), object::retain_until_s(&entry)) else {
             return Err(not_locked(call));
         };
-        answer::document(retention_to_xml(mode, until))
+        answer::document(retention_to_xml(Retention { mode: RetentionMode::read(mode), until_s }))
     }
 }
 
 impl Run for GetObjectLegalHold {
     async fn run(call: &Call<'_>, permit: Permit<Self>, _body: ObjectBody) -> Answer {
         let entry = call.object_at(&permit.operation().target).await?;
-        let status = object::legal_hold(&entry).ok_or_else(|| not_locked(call))?;
+        let status = object::legal_hold(&entry).and_then(LegalHold::named).ok_or_else(|| not_locked(call))?;
         answer::document(legal_hold_to_xml(status))
     }
 }
@@ -43,10 +43,7 @@ impl Run for GetObjectLockConfiguration {
         if !bucket.object_lock {
             return Err(answer::not_configured(bucket, S3ErrorCode::ObjectLockConfigurationNotFoundError));
         }
-        let default = bucket.default_retention.as_ref();
-        let default =
-            default.map(|default| DefaultRetention { mode: &default.mode, days: default.days, years: default.years });
-        answer::document(object_lock_to_xml(default))
+        answer::document(object_lock_to_xml(bucket.default_retention))
     }
 }
 
@@ -58,13 +55,8 @@ impl Run for PutObjectLockConfiguration {
             let message = "Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration";
             return Err(S3Error::with_message(S3ErrorCode::InvalidBucketState, message));
         }
-        let default = input.default.map(|default| ids::DefaultRetention {
-            mode: default.mode.into(),
-            days: default.days,
-            years: default.years,
-        });
-        let patch = settings::object_lock_patch(default.as_ref());
-        let is_set = |bucket: &iam::Bucket| bucket.object_lock && bucket.default_retention == default;
+        let patch = settings::object_lock_patch(input.default);
+        let is_set = |bucket: &iam::Bucket| bucket.object_lock && bucket.default_retention == input.default;
         call.configure(&input.bucket, patch, is_set).await?;
         answer::empty(StatusCode::OK)
     }
@@ -75,9 +67,8 @@ impl Run for PutObjectRetention {
     async fn run(call: &Call<'_>, mut permit: Permit<Self>, _body: ObjectBody) -> Answer {
         require_lock(call)?;
         let writer = call.writer()?;
-        let wanted = &permit.operation().retention;
-        let given = wanted.mode.as_deref().zip(wanted.retain_until_date.as_deref());
-        let retention = given.map(|(mode, until)| retention_until(call, mode, until)).transpose()?;
+        let requested = permit.operation().retention.as_ref();
+        let retention = requested.map(|requested| in_the_future(call, requested)).transpose()?;
         for _ in 0..ATTEMPTS {
             let input = permit.operation();
             let entry = call.object_at(&input.target).await?;
@@ -100,7 +91,7 @@ impl Run for PutObjectLegalHold {
         let writer = call.writer()?;
         for _ in 0..ATTEMPTS {
             let input = permit.operation();
-            let is_held = input.status.as_deref() == Some("ON");
+            let is_held = input.status == Some(LegalHold::On);
             let entry = call.object_at(&input.target).await?;
             require_version(&input.target)?;
             match writer.set_legal_hold(&input.target.key, &entry, is_held).await {
@@ -139,13 +130,14 @@ fn require_version(target: &Target) -> Result<(), S3Error> {
     Ok(())
 }
 
-fn retention_until(call: &Call<'_>, mode: &str, until: &str) -> Result<Retention, S3Error> {
-    let until_s = s3::parse_iso8601(until).unwrap_or_default();
-    if until_s <= call.now.as_second() {
+/// The retention that is asked for; `InvalidArgument` if it is over already.
+fn in_the_future(call: &Call<'_>, requested: &RequestedRetention) -> Result<Retention, S3Error> {
+    let RequestedRetention { retention, retain_until_date } = requested;
+    if retention.until_s <= call.now.as_second() {
         let message = "The retain until date must be in the future!";
-        return Err(S3Error::invalid_argument("x-amz-object-lock-retain-until-date", until, message));
+        return Err(S3Error::invalid_argument("x-amz-object-lock-retain-until-date", retain_until_date, message));
     }
-    Ok(Retention { mode: Mode::read(mode), until_s })
+    Ok(*retention)
 }
 
 impl Call<'_> {
@@ -157,8 +149,7 @@ impl Call<'_> {
         }
         require_lock(self)?;
         require_version(target)?;
-        let given = headers.mode.as_deref().zip(headers.retain_until_date.as_deref());
-        let retention = given.map(|(mode, until)| retention_until(self, mode, until)).transpose()?;
-        Ok(Lock { retention, is_held: headers.legal_hold.as_deref() == Some("ON") })
+        let retention = headers.retention.as_ref().map(|requested| in_the_future(self, requested)).transpose()?;
+        Ok(Lock { retention, is_held: headers.legal_hold == Some(LegalHold::On) })
     }
 }

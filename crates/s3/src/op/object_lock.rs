@@ -1,8 +1,9 @@
-use ids::BucketName;
+use ids::{BucketName, DefaultRetention, LegalHold, Retention, RetentionMode, RetentionPeriod};
 
 use crate::checksum::BodyChecksums;
 use crate::condition_keys::ConditionKeys;
 use crate::document;
+use crate::object_headers::RequestedRetention;
 use crate::request::Request;
 use crate::requirement::Requirement;
 use crate::routed::{Route, Routed};
@@ -29,8 +30,8 @@ pub struct PutObjectRetention {
     pub bypass_governance_retention: bool,
     /// What the body is checked against.
     pub checksums: BodyChecksums,
-    /// What the body says; nothing until it is read.
-    pub retention: Retention,
+    /// What the body says; `None` to remove the retention, and until the body is read.
+    pub retention: Option<RequestedRetention>,
 }
 
 impl Routed for PutObjectRetention {
@@ -42,7 +43,7 @@ impl Routed for PutObjectRetention {
             target,
             bypass_governance_retention: request.flag("x-amz-bypass-governance-retention")?,
             checksums: BodyChecksums::parse(request)?,
-            retention: Retention::default(),
+            retention: None,
         })
     }
 }
@@ -61,7 +62,7 @@ impl S3Operation for PutObjectRetention {
     }
 
     fn set_condition_keys(&self, keys: &mut ConditionKeys<'_>) -> Result<(), S3Error> {
-        keys.retention(self.retention.mode.as_deref(), self.retention.retain_until_date.as_deref());
+        keys.retention(self.retention.as_ref());
         Ok(())
     }
 
@@ -70,7 +71,7 @@ impl S3Operation for PutObjectRetention {
     }
 
     fn read_body(&mut self, body: &[u8]) -> Result<(), S3Error> {
-        self.retention = Retention::from_xml(body)?;
+        self.retention = retention_from_xml(body)?;
         Ok(())
     }
 
@@ -80,38 +81,24 @@ impl S3Operation for PutObjectRetention {
 }
 
 /// The body of PutObjectRetention.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Retention {
-    /// `GOVERNANCE` or `COMPLIANCE`; absent to remove the retention.
-    pub mode: Option<String>,
-    /// As it was sent, an ISO 8601 date.
-    pub retain_until_date: Option<String>,
+fn retention_from_xml(body: &[u8]) -> Result<Option<RequestedRetention>, S3Error> {
+    let root = xml::parse(body, "Retention")?;
+    root.only(&["Mode", "RetainUntilDate"])?;
+    let text = |name| Ok::<_, S3Error>(root.child_text(name)?.map(str::trim).filter(|text| !text.is_empty()));
+    let read = match (text("Mode")?, text("RetainUntilDate")?) {
+        (None, None) => return Ok(None),
+        (Some(mode), Some(date)) => RetentionMode::named(mode).and_then(|mode| RequestedRetention::parse(mode, date)),
+        _ => None,
+    };
+    let reason = "`Mode` must be GOVERNANCE or COMPLIANCE, `RetainUntilDate` an ISO 8601 date; give both or neither";
+    read.map(Some).ok_or_else(|| S3Error::malformed_xml(reason))
 }
 
-impl Retention {
-    fn from_xml(body: &[u8]) -> Result<Self, S3Error> {
-        let root = xml::parse(body, "Retention")?;
-        root.only(&["Mode", "RetainUntilDate"])?;
-        let text = |name| {
-            Ok::<_, S3Error>(root.child_text(name)?.map(|text| text.trim().to_owned()).filter(|t| !t.is_empty()))
-        };
-        let (mode, retain_until_date) = (text("Mode")?, text("RetainUntilDate")?);
-        let known_mode = mode.as_deref().is_none_or(|mode| matches!(mode, "GOVERNANCE" | "COMPLIANCE"));
-        let known_date = retain_until_date.as_deref().is_none_or(|date| time::parse_iso8601(date).is_some());
-        if !known_mode || !known_date || mode.is_some() != retain_until_date.is_some() {
-            let reason =
-                "`Mode` must be GOVERNANCE or COMPLIANCE, `RetainUntilDate` an ISO 8601 date; give both or neither";
-            return Err(S3Error::malformed_xml(reason));
-        }
-        Ok(Self { mode, retain_until_date })
-    }
-}
-
-/// The answer to GetObjectRetention: `mode` is `GOVERNANCE` or `COMPLIANCE`, `retain_until` seconds since 1970.
-pub fn retention_to_xml(mode: &str, retain_until: i64) -> String {
+/// The answer to GetObjectRetention.
+pub fn retention_to_xml(retention: Retention) -> String {
     let mut xml = document::begin("Retention");
-    xml.text("Mode", mode);
-    xml.text("RetainUntilDate", &time::iso8601(retain_until));
+    xml.text("Mode", retention.mode.as_str());
+    xml.text("RetainUntilDate", &time::iso8601(retention.until_s));
     xml.close("Retention");
     xml.finish()
 }
@@ -130,8 +117,8 @@ pub struct PutObjectLegalHold {
     pub target: Target,
     /// What the body is checked against.
     pub checksums: BodyChecksums,
-    /// `ON` or `OFF`; absent until the body is read.
-    pub status: Option<String>,
+    /// What the body says; absent until it is read.
+    pub status: Option<LegalHold>,
 }
 
 impl Routed for PutObjectLegalHold {
@@ -153,7 +140,7 @@ impl S3Operation for PutObjectLegalHold {
     }
 
     fn set_condition_keys(&self, keys: &mut ConditionKeys<'_>) -> Result<(), S3Error> {
-        keys.optional("s3:object-lock-legal-hold", self.status.as_deref());
+        keys.optional("s3:object-lock-legal-hold", self.status.map(LegalHold::as_str));
         Ok(())
     }
 
@@ -164,10 +151,8 @@ impl S3Operation for PutObjectLegalHold {
     fn read_body(&mut self, body: &[u8]) -> Result<(), S3Error> {
         let root = xml::parse(body, "LegalHold")?;
         root.only(&["Status"])?;
-        match root.required("Status")?.trim() {
-            status @ ("ON" | "OFF") => self.status = Some(status.to_owned()),
-            _ => return Err(S3Error::malformed_xml("`Status` is ON or OFF")),
-        }
+        let status = LegalHold::named(root.required("Status")?.trim());
+        self.status = Some(status.ok_or_else(|| S3Error::malformed_xml("`Status` is ON or OFF"))?);
         Ok(())
     }
 
@@ -176,10 +161,10 @@ impl S3Operation for PutObjectLegalHold {
     }
 }
 
-/// The answer to GetObjectLegalHold: `ON` or `OFF`.
-pub fn legal_hold_to_xml(status: &str) -> String {
+/// The answer to GetObjectLegalHold.
+pub fn legal_hold_to_xml(status: LegalHold) -> String {
     let mut xml = document::begin("LegalHold");
-    xml.text("Status", status);
+    xml.text("Status", status.as_str());
     xml.close("LegalHold");
     xml.finish()
 }
@@ -191,17 +176,6 @@ plain_operation! {
     needs "s3:GetBucketObjectLockConfiguration";
 }
 
-/// How long new objects of a bucket are kept. Either days or years is 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DefaultRetention<'a> {
-    /// `GOVERNANCE` or `COMPLIANCE`.
-    pub mode: &'a str,
-    /// Days.
-    pub days: u32,
-    /// Years.
-    pub years: u32,
-}
-
 /// `PUT /bucket?object-lock`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PutObjectLockConfiguration {
@@ -210,46 +184,34 @@ pub struct PutObjectLockConfiguration {
     /// What the body is checked against.
     pub checksums: BodyChecksums,
     /// The default retention that the body sets; none until it is read.
-    pub default: Option<NewDefaultRetention>,
+    pub default: Option<DefaultRetention>,
 }
 
-/// How long new objects are to be kept. Either days or years is 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NewDefaultRetention {
-    /// `GOVERNANCE` or `COMPLIANCE`.
-    pub mode: &'static str,
-    /// Days, at most 36500.
-    pub days: u32,
-    /// Years, at most 100.
-    pub years: u32,
-}
+/// The longest default retention, in days.
+const DAYS_MAX: u32 = 36_500;
+/// The longest default retention, in years.
+const YEARS_MAX: u32 = 100;
 
-impl NewDefaultRetention {
-    const DAYS_MAX: u32 = 36_500;
-    const YEARS_MAX: u32 = 100;
-
-    fn from_xml(body: &[u8]) -> Result<Option<Self>, S3Error> {
-        let root = xml::parse(body, "ObjectLockConfiguration")?;
-        root.only(&["ObjectLockEnabled", "Rule"])?;
-        if root.required("ObjectLockEnabled")?.trim() != "Enabled" {
-            return Err(S3Error::malformed_xml("`ObjectLockEnabled` is Enabled"));
-        }
-        let Some(rule) = root.one("Rule")? else { return Ok(None) };
-        rule.only(&["DefaultRetention"])?;
-        let missing = || S3Error::malformed_xml("a `Rule` has a `DefaultRetention`");
-        let default = rule.one("DefaultRetention")?.ok_or_else(missing)?;
-        default.only(&["Mode", "Days", "Years"])?;
-        let mode = match default.required("Mode")?.trim() {
-            "GOVERNANCE" => "GOVERNANCE",
-            "COMPLIANCE" => "COMPLIANCE",
-            _ => return Err(S3Error::malformed_xml("`Mode` is GOVERNANCE or COMPLIANCE")),
-        };
-        match (default.child_text("Days")?, default.child_text("Years")?) {
-            (Some(days), None) => Ok(Some(Self { mode, days: period(days, Self::DAYS_MAX)?, years: 0 })),
-            (None, Some(years)) => Ok(Some(Self { mode, days: 0, years: period(years, Self::YEARS_MAX)? })),
-            _ => Err(S3Error::malformed_xml("a `DefaultRetention` has either `Days` or `Years`")),
-        }
+/// The body of PutObjectLockConfiguration.
+fn default_from_xml(body: &[u8]) -> Result<Option<DefaultRetention>, S3Error> {
+    let root = xml::parse(body, "ObjectLockConfiguration")?;
+    root.only(&["ObjectLockEnabled", "Rule"])?;
+    if root.required("ObjectLockEnabled")?.trim() != "Enabled" {
+        return Err(S3Error::malformed_xml("`ObjectLockEnabled` is Enabled"));
     }
+    let Some(rule) = root.one("Rule")? else { return Ok(None) };
+    rule.only(&["DefaultRetention"])?;
+    let missing = || S3Error::malformed_xml("a `Rule` has a `DefaultRetention`");
+    let default = rule.one("DefaultRetention")?.ok_or_else(missing)?;
+    default.only(&["Mode", "Days", "Years"])?;
+    let mode = RetentionMode::named(default.required("Mode")?.trim());
+    let mode = mode.ok_or_else(|| S3Error::malformed_xml("`Mode` is GOVERNANCE or COMPLIANCE"))?;
+    let period = match (default.child_text("Days")?, default.child_text("Years")?) {
+        (Some(days), None) => RetentionPeriod::Days(period(days, DAYS_MAX)?),
+        (None, Some(years)) => RetentionPeriod::Years(period(years, YEARS_MAX)?),
+        _ => return Err(S3Error::malformed_xml("a `DefaultRetention` has either `Days` or `Years`")),
+    };
+    Ok(Some(DefaultRetention { mode, period }))
 }
 
 fn period(text: &str, most: u32) -> Result<u32, S3Error> {
@@ -290,7 +252,7 @@ impl S3Operation for PutObjectLockConfiguration {
     }
 
     fn read_body(&mut self, body: &[u8]) -> Result<(), S3Error> {
-        self.default = NewDefaultRetention::from_xml(body)?;
+        self.default = default_from_xml(body)?;
         Ok(())
     }
 
@@ -300,16 +262,16 @@ impl S3Operation for PutObjectLockConfiguration {
 }
 
 /// The answer to GetObjectLockConfiguration of a bucket that has locks.
-pub fn object_lock_to_xml(default: Option<DefaultRetention<'_>>) -> String {
+pub fn object_lock_to_xml(default: Option<DefaultRetention>) -> String {
     let mut xml = document::begin("ObjectLockConfiguration");
     xml.text("ObjectLockEnabled", "Enabled");
     if let Some(default) = default {
         xml.open("Rule");
         xml.open("DefaultRetention");
-        xml.text("Mode", default.mode);
-        match (default.days, default.years) {
-            (0, years) => xml.value("Years", years),
-            (days, _) => xml.value("Days", days),
+        xml.text("Mode", default.mode.as_str());
+        match default.period {
+            RetentionPeriod::Days(days) => xml.value("Days", days),
+            RetentionPeriod::Years(years) => xml.value("Years", years),
         };
         xml.close("DefaultRetention");
         xml.close("Rule");

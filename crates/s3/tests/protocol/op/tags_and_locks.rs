@@ -1,5 +1,6 @@
 //! Tags, retention and legal holds of objects, and the attributes of one.
 
+use ids::{DefaultRetention, LegalHold, Retention, RetentionMode, RetentionPeriod};
 use s3::op::*;
 use s3::{Checksum, ChecksumAlgorithm, ChecksumType, OBJECT_TAGS_MAX, TagSet};
 
@@ -111,9 +112,10 @@ fn bodies_of_locks() {
         PutObjectRetention,
         &retention("<Mode> GOVERNANCE </Mode><RetainUntilDate>\n2030-01-01T00:00:00Z </RetainUntilDate>")
     );
-    let got = (input.retention.mode.as_deref(), input.retention.retain_until_date.as_deref());
-    assert_eq!(got, (Some("GOVERNANCE"), Some("2030-01-01T00:00:00Z")));
-    assert_eq!(input!(PutObjectLegalHold, &hold("<Status>OFF</Status>")).status.as_deref(), Some("OFF"));
+    let requested = input.retention.unwrap();
+    let want = Retention { mode: RetentionMode::Governance, until_s: 1_893_456_000 };
+    assert_eq!((requested.retention, &*requested.retain_until_date), (want, "2030-01-01T00:00:00Z"));
+    assert_eq!(input!(PutObjectLegalHold, &hold("<Status>OFF</Status>")).status, Some(LegalHold::Off));
     assert_eq!(input!(PutObjectLegalHold, "PUT /bkt/k?legal-hold").status, None);
 }
 
@@ -124,13 +126,13 @@ fn answers_about_locks() {
         |rule: &str| root("ObjectLockConfiguration", &format!("<ObjectLockEnabled>Enabled</ObjectLockEnabled>{rule}"));
     let rule =
         |period: &str| format!("<Rule><DefaultRetention><Mode>COMPLIANCE</Mode>{period}</DefaultRetention></Rule>");
-    let default = |days, years| Some(DefaultRetention { mode: "COMPLIANCE", days, years });
+    let default = |period| Some(DefaultRetention { mode: RetentionMode::Compliance, period });
     for (document, want) in [
-        (retention_to_xml("GOVERNANCE", THEN), root("Retention", until)),
-        (legal_hold_to_xml("OFF"), root("LegalHold", "<Status>OFF</Status>")),
+        (retention_to_xml(Retention { mode: RetentionMode::Governance, until_s: THEN }), root("Retention", until)),
+        (legal_hold_to_xml(LegalHold::Off), root("LegalHold", "<Status>OFF</Status>")),
         (object_lock_to_xml(None), configuration("")),
-        (object_lock_to_xml(default(30, 0)), configuration(&rule("<Days>30</Days>"))),
-        (object_lock_to_xml(default(0, 2)), configuration(&rule("<Years>2</Years>"))),
+        (object_lock_to_xml(default(RetentionPeriod::Days(30))), configuration(&rule("<Days>30</Days>"))),
+        (object_lock_to_xml(default(RetentionPeriod::Years(2))), configuration(&rule("<Years>2</Years>"))),
     ] {
         assert_eq!(body(&document), want);
     }
