@@ -6,7 +6,7 @@ use ids::ObjectKey;
 use crate::description::tag_attributes;
 use crate::rules::{self, BucketError};
 use crate::version_writes::WriteExtras;
-use crate::writer::{Seen, Writer};
+use crate::writer::{SeenVersions, Writer};
 use crate::{attributes, object};
 
 /// Go's `os.ModeDir`, and permission to enter for everyone.
@@ -42,7 +42,7 @@ impl Writer<'_> {
         entry: Entry,
         conditions: Vec<Condition>,
     ) -> Result<Option<String>, FilerError> {
-        self.put_seen(key, entry, conditions, Seen::default()).await
+        self.put_seen(key, entry, conditions, SeenVersions::NotLooked).await
     }
 
     /// The same after [`see_versions`](Writer::see_versions), which is not done again.
@@ -51,7 +51,7 @@ impl Writer<'_> {
         key: &ObjectKey,
         entry: Entry,
         conditions: Vec<Condition>,
-        seen: Seen,
+        seen: SeenVersions,
     ) -> Result<Option<String>, FilerError> {
         let chunks = entry.chunks.clone();
         let done = if self.objects.keeps_versions_of(key) {

@@ -15,7 +15,7 @@ use crate::object::still;
 use crate::rules::{self, BucketError, CurrentVersion};
 use crate::version_id::{self, NULL};
 use crate::versions::same_current;
-use crate::writer::{Seen, Writer};
+use crate::writer::{SeenVersions, Writer};
 use crate::{attributes, object};
 
 /// How often a write that depends on the current version starts again.
@@ -36,18 +36,21 @@ pub(crate) struct WriteExtras {
     /// Steps that follow.
     pub(crate) steps: Vec<Mutation>,
     /// What was seen before the write began.
-    pub(crate) seen: Seen,
+    pub(crate) seen: SeenVersions,
 }
 
 impl Writer<'_> {
     /// Looks at what [`put_seen`](Writer::put_seen) has to know about the versions of a key. Call this no earlier than the body of
     /// the object has arrived: a version that others make after this may be newer.
-    pub async fn see_versions(&self, key: &ObjectKey) -> Seen {
+    pub async fn see_versions(&self, key: &ObjectKey) -> SeenVersions {
         if !self.objects.keeps_versions_of(key) {
-            return Seen::default();
+            return SeenVersions::NotLooked;
         }
         // What fails now is tried again when the object is put, and that has its error.
-        Seen(self.objects.versions_directory_to_write(key).await.ok().map(|directory| directory.map(Box::new)))
+        match self.objects.versions_directory_to_write(key).await {
+            Ok(directory) => SeenVersions::Directory(directory.map(Box::new)),
+            Err(_) => SeenVersions::NotLooked,
+        }
     }
 
     /// Makes an entry the current version of its key, and returns the version's id.
@@ -75,10 +78,10 @@ impl Writer<'_> {
         Err(FilerError::PreconditionFailed)
     }
 
-    async fn directory_seen(&self, key: &ObjectKey, seen: Seen) -> Result<Option<Box<Entry>>, FilerError> {
-        match seen.0 {
-            Some(directory) => Ok(directory),
-            None => Ok(self.objects.versions_directory_to_write(key).await?.map(Box::new)),
+    async fn directory_seen(&self, key: &ObjectKey, seen: SeenVersions) -> Result<Option<Box<Entry>>, FilerError> {
+        match seen {
+            SeenVersions::Directory(directory) => Ok(directory),
+            SeenVersions::NotLooked => Ok(self.objects.versions_directory_to_write(key).await?.map(Box::new)),
         }
     }
 

@@ -36,9 +36,15 @@ pub struct ObjectLock {
     pub default: Option<DefaultRetention>,
 }
 
-/// What a write has seen of the versions of its key; nothing if it has yet to look.
+/// What a write has seen of the versions of its key.
 #[derive(Debug, Clone, Default)]
-pub struct Seen(pub(crate) Option<Option<Box<Entry>>>);
+pub enum SeenVersions {
+    /// It has yet to look.
+    #[default]
+    NotLooked,
+    /// The directory of the versions; `None` if the key has none.
+    Directory(Option<Box<Entry>>),
+}
 
 /// Writes the objects of one bucket for one request.
 pub struct Writer<'a> {

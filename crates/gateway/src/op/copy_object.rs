@@ -16,7 +16,7 @@ use crate::body::ObjectBody;
 use crate::errors;
 use bucket::description::Description;
 use bucket::rules::BucketError;
-use bucket::writer::{Seen, Writer};
+use bucket::writer::{SeenVersions, Writer};
 use bucket::{object, version_id};
 
 /// Makes an object from the bytes of another one. The copy shares no data with its source.
@@ -164,7 +164,8 @@ async fn copy_bytes(
         }
         writer.stamp.object(&input.target.key, description, &copy.written, copy.stored_checksum())
     };
-    let version_id = call.put_entry(writer, &input.target, entry.clone(), &input.condition, Seen::default()).await?;
+    let version_id =
+        call.put_entry(writer, &input.target, entry.clone(), &input.condition, SeenVersions::NotLooked).await?;
     Ok((entry, version_id))
 }
 

@@ -13,7 +13,7 @@ use super::acl::NewAcl;
 use crate::errors;
 use bucket::description::Description;
 use bucket::new_entry::{MARKER_BYTES_MAX, Stamp};
-use bucket::writer::{Seen, Writer};
+use bucket::writer::{SeenVersions, Writer};
 use bucket::{object, rules};
 
 /// The characters that a key's URL leaves unencoded.
@@ -139,7 +139,7 @@ impl Call<'_> {
         Target { bucket, key, .. }: &Target,
         entry: Entry,
         condition: &WriteCondition,
-        seen: Seen,
+        seen: SeenVersions,
     ) -> Result<Option<String>, S3Error> {
         match writer.put_seen(key, entry, conditions(condition), seen).await {
             Ok(version_id) => Ok(version_id),

@@ -1,7 +1,7 @@
 //! PutObject.
 
 use access::Permit;
-use bucket::writer::Seen;
+use bucket::writer::SeenVersions;
 use http::{HeaderMap, StatusCode};
 use s3::S3Error;
 use s3::op::PutObject;
@@ -60,7 +60,11 @@ pub(super) async fn put(call: &Call<'_>, input: PutObject, mut body: ObjectBody)
         writer.require_no_file_at(&input.target.key).await.map_err(errors::from_filer)?;
         let content = Call::read_marker_body(&mut body).await?;
         call.require_still_allowed().await?;
-        (writer.stamp.marker(&input.target.key, description, &content), body.checksum().cloned(), Seen::default())
+        (
+            writer.stamp.marker(&input.target.key, description, &content),
+            body.checksum().cloned(),
+            SeenVersions::NotLooked,
+        )
     } else {
         let expected = body.expected_bytes().or(input.length.object_bytes());
         let target = writer.target(&input.target.key, mime, expected);
