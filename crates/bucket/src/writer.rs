@@ -25,9 +25,19 @@ const TURNS: usize = 16;
 /// first, then its state.
 pub type IsKnownActive<'a> = Box<dyn Fn() -> bool + Send + Sync + 'a>;
 
-/// Whether the bucket's versioning and object lock are still those for which the request was decided; `None` if this
-/// gateway does not know by now.
-pub type KnowsRules<'a> = Box<dyn Fn() -> Option<bool> + Send + Sync + 'a>;
+/// Compares the bucket's versioning and object lock with those for which the request was decided.
+pub type CheckRules<'a> = Box<dyn Fn() -> RulesCheck + Send + Sync + 'a>;
+
+/// Whether a bucket still has the versioning and object lock for which a request was decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RulesCheck {
+    /// It has.
+    Unchanged,
+    /// It has others.
+    Changed,
+    /// This gateway does not know by now.
+    Unknown,
+}
 
 /// The object lock of a bucket.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -57,7 +67,7 @@ pub struct Writer<'a> {
     /// Which of the successive buckets with the same name the request was decided for.
     life_id: Arc<str>,
     is_known_active: IsKnownActive<'a>,
-    knows_rules: KnowsRules<'a>,
+    check_rules: CheckRules<'a>,
 }
 
 impl<'a> Writer<'a> {
@@ -71,13 +81,13 @@ impl<'a> Writer<'a> {
         is_known_active: IsKnownActive<'a>,
     ) -> Result<Self, Refusal> {
         rules::may_write(objects.versioning, lock.is_some())?;
-        Ok(Self { objects, stamp, lock, life_id, is_known_active, knows_rules: Box::new(|| Some(true)) })
+        Ok(Self { objects, stamp, lock, life_id, is_known_active, check_rules: Box::new(|| RulesCheck::Unchanged) })
     }
 
     /// The same for a request that may last: it writes nothing once the bucket has other rules. Otherwise the body of an upload
     /// could be held back until what it replaces is locked.
-    pub fn while_rules_hold(self, knows_rules: KnowsRules<'a>) -> Self {
-        Self { knows_rules, ..self }
+    pub fn while_rules_hold(self, check_rules: CheckRules<'a>) -> Self {
+        Self { check_rules, ..self }
     }
 
     pub(crate) fn filer(&self) -> &'a dyn Filer {
@@ -116,8 +126,10 @@ impl<'a> Writer<'a> {
     }
 
     async fn rules_hold(&self) -> Result<bool, FilerError> {
-        if let Some(known) = (self.knows_rules)() {
-            return Ok(known);
+        match (self.check_rules)() {
+            RulesCheck::Unchanged => return Ok(true),
+            RulesCheck::Changed => return Ok(false),
+            RulesCheck::Unknown => {}
         }
         let stored = self.objects.directory.entry().await?;
         Ok(stored.is_some_and(|entry| {

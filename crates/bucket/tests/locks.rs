@@ -10,6 +10,7 @@ use bucket::description::Description;
 use bucket::locks::{Lock, default_until};
 use bucket::rules::{BucketError, Refusal};
 use bucket::versions::Version;
+use bucket::writer::RulesCheck;
 use filer::{Entry, FilerError};
 use futures_util::future::{join, join_all};
 use ids::RetentionPeriod::{Days, Years};
@@ -337,7 +338,7 @@ async fn a_late_request_neither_removes_nor_replaces_what_was_locked_meanwhile()
         let removed = late.delete(&a, &seen).await;
         assert!(matches!(removed, Err(BucketError::Filer(FilerError::PreconditionFailed))), "{removed:?}");
         for versioning in [Off, Suspended] {
-            for known in [Some(false), None] {
+            for known in [RulesCheck::Changed, RulesCheck::Unknown] {
                 // If the gateway does not know, the filer says what the bucket is.
                 let enabled = [(VERSIONING.to_owned(), b"Enabled".to_vec())].into();
                 world.directory().patch((enabled, Vec::new()), None).await.unwrap();

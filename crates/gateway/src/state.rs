@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bucket::writer::RulesCheck;
 use http::request::Parts;
 use iam::{Bucket, Snapshot};
 use ids::{BucketName, Stage};
@@ -99,14 +100,19 @@ impl Gateway {
                 .is_some_and(|known| known.life.id == bucket.life.id && known.life.stage == Stage::Active)
     }
 
-    /// Whether a bucket still has the versioning and the object lock for which a request was decided; `None` while this
+    /// Whether a bucket still has the versioning and the object lock for which a request was decided; unknown while this
     /// gateway may not decide. It checks the lease first, as in [`Gateway::state_for`].
-    pub(crate) fn knows_rules(&self, decided_for: &Bucket) -> Option<bool> {
-        let snapshot = self.fence.may_decide().then(|| self.snapshot.load_full())??;
+    pub(crate) fn check_rules(&self, decided_for: &Bucket) -> RulesCheck {
+        let snapshot = self.fence.may_decide().then(|| self.snapshot.load_full()).flatten();
+        let Some(snapshot) = snapshot else { return RulesCheck::Unknown };
         let known = snapshot.bucket(&decided_for.name);
         let rules = |bucket: &Bucket| (bucket.versioning, bucket.object_lock, bucket.default_retention);
         // Whether the bucket is gone is another question.
-        Some(known.is_none_or(|known| rules(known) == rules(decided_for)))
+        if known.is_none_or(|known| rules(known) == rules(decided_for)) {
+            RulesCheck::Unchanged
+        } else {
+            RulesCheck::Changed
+        }
     }
 
     /// Waits until this gateway's own snapshot contains a change of a bucket that was just written, or a later one.

@@ -88,10 +88,10 @@ impl super::Call<'_> {
         let bucket = self.existing_bucket()?;
         let objects = Objects { directory: self.gateway.directory(&bucket.name), versioning: bucket.versioning };
         let is_known_active = Box::new(move || self.gateway.is_known_active(bucket));
-        let knows_rules = Box::new(move || self.gateway.knows_rules(bucket));
+        let check_rules = Box::new(move || self.gateway.check_rules(bucket));
         let life_id = bucket.life.id.clone();
         let lock = bucket.object_lock.then_some(ObjectLock { default: bucket.default_retention });
         let writer = Writer::new(objects, lock, life_id, self.stamp(bucket), is_known_active);
-        Ok(writer.map_err(errors::refused)?.while_rules_hold(knows_rules))
+        Ok(writer.map_err(errors::refused)?.while_rules_hold(check_rules))
     }
 }
