@@ -144,7 +144,7 @@ impl<'a> BucketDirectory<'a> {
         content: Option<Vec<u8>>,
     ) -> Result<StoredLife, FilerError> {
         let set = [(attributes::LIFE.to_owned(), text.clone().into_bytes())].into();
-        self.only_if(conditions, self.patch_step((set, Vec::new()), content)).await?;
+        self.only_if(conditions, self.patch_step(AttributePatch { set, ..AttributePatch::default() }, content)).await?;
         Ok(StoredLife { life, etags: vec![text], is_bare: false })
     }
 
@@ -253,7 +253,7 @@ impl<'a> BucketDirectory<'a> {
         }
     }
 
-    fn patch_step(&self, (set, remove): AttributePatch, content: Option<Vec<u8>>) -> Mutation {
+    fn patch_step(&self, AttributePatch { set, remove }: AttributePatch, content: Option<Vec<u8>>) -> Mutation {
         let (directory, name) = self.split();
         Mutation::Patch { directory: directory.to_owned(), name: name.to_owned(), set, remove, content }
     }

@@ -5,6 +5,7 @@ use ids::ObjectKey;
 
 use crate::description::tag_attributes;
 use crate::rules::{self, BucketError};
+use crate::settings::{self, AttributePatch};
 use crate::version_writes::WriteExtras;
 use crate::writer::{SeenVersions, Writer};
 use crate::{attributes, object};
@@ -86,20 +87,20 @@ impl Writer<'_> {
         let set = tag_attributes(tags);
         let is_old = |name: &&String| name.starts_with(attributes::TAG_PREFIX) && !set.contains_key(*name);
         let remove = seen.extended.keys().filter(is_old).cloned().collect();
-        self.patch_object(key, seen, (set, remove)).await
+        self.patch_object(key, seen, AttributePatch { set, remove }).await
     }
 
     /// Replaces the ACL of an object with its stored form. Fails with `PreconditionFailed` if the object is no longer the
     /// one that was seen.
     pub async fn set_acl(&self, key: &ObjectKey, seen: &Entry, acl: String) -> Result<(), FilerError> {
-        self.patch_object(key, seen, crate::settings::acl_patch(acl)).await
+        self.patch_object(key, seen, settings::acl_patch(acl)).await
     }
 
     async fn patch_object(
         &self,
         key: &ObjectKey,
         seen: &Entry,
-        (set, remove): crate::settings::AttributePatch,
+        AttributePatch { set, remove }: AttributePatch,
     ) -> Result<(), FilerError> {
         let Step { path, directory, name, condition_key } = self.step_of_entry(key, seen);
         let patch = Transaction {

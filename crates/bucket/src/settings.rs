@@ -93,75 +93,68 @@ pub fn policy_ids(entry: &Entry) -> Option<&[u8]> {
     entry.extended.get(attributes::POLICY_IDS).map(Vec::as_slice)
 }
 
-/// Attributes of an entry to set, and others to remove.
-pub type AttributePatch = (BTreeMap<String, Vec<u8>>, Vec<String>);
+/// A change of an entry's attributes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AttributePatch {
+    /// The attributes to set.
+    pub set: BTreeMap<String, Vec<u8>>,
+    /// The names of those to remove.
+    pub remove: Vec<String>,
+}
 
-/// Sets an attribute, or removes it.
-fn one_patch(name: &str, value: Option<String>) -> AttributePatch {
-    match value {
-        Some(value) => ([(name.to_owned(), value.into_bytes())].into(), Vec::new()),
-        None => (BTreeMap::new(), vec![name.to_owned()]),
+impl AttributePatch {
+    /// Also sets an attribute, or removes it.
+    fn with(mut self, name: &str, value: Option<impl Into<Vec<u8>>>) -> Self {
+        match value {
+            Some(value) => drop(self.set.insert(name.to_owned(), value.into())),
+            None => self.remove.push(name.to_owned()),
+        }
+        self
     }
 }
 
 /// Replaces the ownership controls, or removes them.
 pub fn ownership_patch(ownership: Option<Ownership>) -> AttributePatch {
-    one_patch(attributes::OWNERSHIP, ownership.map(|ownership| ownership.as_str().to_owned()))
+    AttributePatch::default().with(attributes::OWNERSHIP, ownership.map(Ownership::as_str))
 }
 
 /// Replaces the ACL with its stored form.
 pub fn acl_patch(acl: String) -> AttributePatch {
-    one_patch(attributes::ACL, Some(acl))
+    AttributePatch::default().with(attributes::ACL, Some(acl))
 }
 
 /// Replaces the public access block, or removes it.
 pub fn public_access_block_patch(block: Option<PublicAccessBlock>) -> AttributePatch {
-    one_patch(attributes::PUBLIC_ACCESS_BLOCK, block.map(PublicAccessBlock::to_text))
+    AttributePatch::default().with(attributes::PUBLIC_ACCESS_BLOCK, block.map(PublicAccessBlock::to_text))
 }
 
 /// Replaces one of the [`configurations`], or removes it.
 pub fn configuration_patch(name: &str, document: Option<String>) -> AttributePatch {
-    one_patch(&format!("{}{name}", attributes::CONFIGURATION_PREFIX), document)
+    AttributePatch::default().with(&format!("{}{name}", attributes::CONFIGURATION_PREFIX), document)
 }
 
 /// Replaces a policy and its ids, or removes them.
 pub fn policy_patch(policy: Option<&str>, ids: Option<Vec<u8>>) -> AttributePatch {
-    let (mut set, mut remove) = AttributePatch::default();
-    let policy = policy.map(|text| text.as_bytes().to_vec());
-    for (name, value) in [(attributes::POLICY, policy), (attributes::POLICY_IDS, ids)] {
-        match value {
-            Some(value) => drop(set.insert(name.to_owned(), value)),
-            None => remove.push(name.to_owned()),
-        }
-    }
-    (set, remove)
+    AttributePatch::default().with(attributes::POLICY, policy).with(attributes::POLICY_IDS, ids)
 }
 
 /// Sets the state of versioning, `Enabled` or `Suspended`.
 pub fn versioning_patch(status: &str) -> AttributePatch {
-    ([(attributes::VERSIONING.to_owned(), status.as_bytes().to_vec())].into(), Vec::new())
+    AttributePatch::default().with(attributes::VERSIONING, Some(status))
 }
 
 /// Enables object lock with this default retention; without one, new objects are not retained by default.
 pub fn object_lock_patch(default: Option<DefaultRetention>) -> AttributePatch {
-    let (mut set, mut remove) = AttributePatch::default();
-    set.insert(attributes::LOCK_ENABLED.to_owned(), b"Enabled".to_vec());
     let (days, years) = match default.map(|default| default.period) {
         Some(RetentionPeriod::Days(days)) => (Some(days), None),
         Some(RetentionPeriod::Years(years)) => (None, Some(years)),
         None => (None, None),
     };
-    for (name, value) in [
-        (attributes::DEFAULT_LOCK_MODE, default.map(|default| default.mode.as_str().to_owned())),
-        (attributes::DEFAULT_LOCK_DAYS, days.map(|days| days.to_string())),
-        (attributes::DEFAULT_LOCK_YEARS, years.map(|years| years.to_string())),
-    ] {
-        match value {
-            Some(value) => drop(set.insert(name.to_owned(), value.into_bytes())),
-            None => remove.push(name.to_owned()),
-        }
-    }
-    (set, remove)
+    AttributePatch::default()
+        .with(attributes::LOCK_ENABLED, Some("Enabled"))
+        .with(attributes::DEFAULT_LOCK_MODE, default.map(|default| default.mode.as_str()))
+        .with(attributes::DEFAULT_LOCK_DAYS, days.map(|days| days.to_string()))
+        .with(attributes::DEFAULT_LOCK_YEARS, years.map(|years| years.to_string()))
 }
 
 /// A hash of what an entry says: the same for the same attributes and content, within one process.
@@ -198,11 +191,10 @@ mod tests {
     fn what_limits_access_is_read_as_it_was_set() {
         for ownership in [None, Some(Ownership::BucketOwnerEnforced), Some(Ownership::ObjectWriter)] {
             for block in [None, Some(PublicAccessBlock::default()), Some(PublicAccessBlock::ALL)] {
-                let (mut set, removed) = ownership_patch(ownership);
-                let (also_set, also_removed) = public_access_block_patch(block);
-                set.extend(also_set);
-                assert_eq!(set.len() + removed.len() + also_removed.len(), 2);
-                let entry = Entry { extended: set, ..Entry::default() };
+                let (mut patch, other) = (ownership_patch(ownership), public_access_block_patch(block));
+                patch.set.extend(other.set);
+                assert_eq!(patch.set.len() + patch.remove.len() + other.remove.len(), 2);
+                let entry = Entry { extended: patch.set, ..Entry::default() };
                 assert_eq!((super::ownership(&entry), public_access_block(&entry)), (ownership, block));
             }
         }
@@ -213,17 +205,15 @@ mod tests {
 
     #[test]
     fn configurations_are_read_as_they_were_kept() {
-        let (set, removed) = configuration_patch("metrics/a", Some("<a/>".into()));
-        assert_eq!((set.len(), removed.len()), (1, 0));
-        let mut kept = Entry { extended: set, ..Entry::default() };
+        let patch = configuration_patch("metrics/a", Some("<a/>".into()));
+        assert_eq!((patch.set.len(), patch.remove.len()), (1, 0));
+        let mut kept = Entry { extended: patch.set, ..Entry::default() };
         kept.extended.insert(OWNER.into(), b"al".to_vec());
         kept.extended.insert("kelpgate-configuration-website".into(), b"\xff".to_vec());
         let found: Vec<_> = configurations(&kept).collect();
         assert_eq!(found, [("metrics/a", "<a/>".into()), ("website", "\u{fffd}".into())]);
-        assert_eq!(
-            configuration_patch("website", None),
-            (BTreeMap::new(), vec!["kelpgate-configuration-website".into()])
-        );
+        let remove = vec!["kelpgate-configuration-website".to_owned()];
+        assert_eq!(configuration_patch("website", None), AttributePatch { remove, ..AttributePatch::default() });
     }
 
     #[test]
@@ -274,8 +264,8 @@ mod tests {
             ((Some("{}"), None), vec![policy], vec![ids]),
             ((Some("{}"), Some(b"x".to_vec())), vec![ids, policy], vec![]),
         ] {
-            let (to_set, to_remove) = policy_patch(put.0, put.1);
-            assert_eq!((to_set.keys().collect(), to_remove.iter().collect()), (set, removed));
+            let patch = policy_patch(put.0, put.1);
+            assert_eq!((patch.set.keys().collect(), patch.remove.iter().collect()), (set, removed));
         }
     }
 

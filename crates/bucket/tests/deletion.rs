@@ -4,6 +4,7 @@
 mod support;
 
 use bucket::new_entry::NewBucket;
+use bucket::settings::AttributePatch;
 use filer::{Entry, FilerError};
 use ids::{BucketLife, Stage};
 use support::{World, entry_of, key, outcome, stamp};
@@ -71,7 +72,7 @@ async fn a_bucket_with_versions_or_locks_is_not_deleted_with_its_objects() {
             let directory = world.directory();
             let stands = directory.life().await.unwrap().unwrap();
             let set = [(attribute.to_owned(), value.into())].into();
-            directory.patch((set, Vec::new()), None).await.unwrap();
+            directory.patch(AttributePatch { set, ..AttributePatch::default() }, None).await.unwrap();
             let decided = directory.decide_with_objects(&stands, 5).await;
             assert_eq!(outcome(&decided), want, "{} {attribute} {value}", world.name);
         }

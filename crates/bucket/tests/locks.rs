@@ -5,10 +5,11 @@ mod support;
 
 use std::pin::pin;
 
-use bucket::attributes::{LEGAL_HOLD, LOCK_MODE, RETAIN_UNTIL, VERSIONING};
+use bucket::attributes::{LEGAL_HOLD, LOCK_MODE, RETAIN_UNTIL};
 use bucket::description::Description;
 use bucket::locks::{Lock, default_until};
 use bucket::rules::{BucketError, Refusal};
+use bucket::settings::versioning_patch;
 use bucket::versions::Version;
 use bucket::writer::RulesCheck;
 use filer::{Entry, FilerError};
@@ -340,8 +341,7 @@ async fn a_late_request_neither_removes_nor_replaces_what_was_locked_meanwhile()
         for versioning in [Off, Suspended] {
             for known in [RulesCheck::Changed, RulesCheck::Unknown] {
                 // If the gateway does not know, the filer says what the bucket is.
-                let enabled = [(VERSIONING.to_owned(), b"Enabled".to_vec())].into();
-                world.directory().patch((enabled, Vec::new()), None).await.unwrap();
+                world.directory().patch(versioning_patch("Enabled"), None).await.unwrap();
                 let late = world.try_writer(versioning, false).unwrap().while_rules_hold(Box::new(move || known));
                 let put = late.put(&a, entry_of(&a, 2), Vec::new()).await;
                 assert_eq!(outcome(&put), "precondition", "{} {versioning:?} {known:?}", world.name);

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use bucket::settings::{self, AttributePatch};
 use filer::{Condition, Entry, FilerError, Mutation, Transaction};
 use iam::{Change, DocumentKey, PolicyPlace};
 use policy::PrincipalIds;
@@ -195,7 +196,8 @@ impl FilerStore {
     pub async fn put_bucket_policy(&self, bucket: &str, policy: &str, ids: &PrincipalIds) -> Result<bool, StoreError> {
         let directory = self.layout.buckets_root().to_owned();
         let path = bucket::object::bucket_path(&directory, bucket);
-        let (set, remove) = bucket::settings::policy_patch(Some(policy), iam::stored_policy_ids(policy, ids));
+        let ids = iam::stored_policy_ids(policy, ids);
+        let AttributePatch { set, remove } = settings::policy_patch(Some(policy), ids);
         let mutation = Mutation::Patch { directory, name: bucket.to_owned(), set, remove, content: None };
         let (conditions, mutations) = (vec![Condition::Exists], vec![mutation]);
         let transaction = Transaction { lock_key: path.clone(), conditions, mutations, ..Transaction::default() };
