@@ -50,7 +50,7 @@ impl EarlyResponse {
 }
 
 /// The rest of an answer whose head has been sent.
-pub struct Unfinished {
+pub struct KeptAlive {
     work: Work,
     silence: Pin<Box<Sleep>>,
     begun: bool,
@@ -76,22 +76,30 @@ pub(crate) async fn kept_alive(mut work: Work, early: Arc<EarlyResponse>) -> Res
         }
         if let Some(headers) = early.headers() {
             let silence = Box::pin(sleep(SILENCE));
-            let mut answer = Response::new(ResponseBody::Unfinished(Unfinished { work, silence, begun: false }));
+            let mut answer = Response::new(ResponseBody::KeptAlive(KeptAlive { work, silence, begun: false }));
             *answer.headers_mut() = headers.clone();
             return answer;
         }
     }
 }
 
-impl Unfinished {
-    /// The next piece: white space while the work goes on, then the rest of the body.
-    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Bytes, ResponseBody>> {
+/// What comes next in an answer that is kept alive.
+pub(crate) enum Next {
+    /// What may precede the document: its first line, then white space while the work goes on.
+    Early(Bytes),
+    /// The rest of the body: the work is done.
+    Rest(ResponseBody),
+}
+
+impl KeptAlive {
+    /// What comes next.
+    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Next> {
         if !self.begun {
             self.begun = true;
-            return Poll::Ready(Ok(Bytes::from_static(DECLARATION.as_bytes())));
+            return Poll::Ready(Next::Early(Bytes::from_static(DECLARATION.as_bytes())));
         }
         if let Poll::Ready(answer) = self.work.as_mut().poll(context) {
-            return Poll::Ready(Err(without_declaration(answer.into_body())));
+            return Poll::Ready(Next::Rest(without_declaration(answer.into_body())));
         }
         match self.silence.as_mut().poll(context) {
             Poll::Pending => Poll::Pending,
@@ -99,7 +107,7 @@ impl Unfinished {
                 self.silence.as_mut().reset(Instant::now() + SILENCE);
                 // The new time has to wake this task as well.
                 context.waker().wake_by_ref();
-                Poll::Ready(Ok(Bytes::from_static(b" ")))
+                Poll::Ready(Next::Early(Bytes::from_static(b" ")))
             }
         }
     }

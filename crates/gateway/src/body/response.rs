@@ -8,7 +8,7 @@ use filer::{BytesOut, FilerError};
 use futures_util::TryStreamExt;
 use http_body::{Body, Frame, SizeHint};
 
-use crate::keep_alive::Unfinished;
+use crate::keep_alive::{KeptAlive, Next};
 use crate::rate_limits::ByteMeter;
 
 /// Nothing, a text, or the bytes of an object.
@@ -25,7 +25,7 @@ pub enum ResponseBody {
         left: u64,
     },
     /// White space until the document is known.
-    Unfinished(Unfinished),
+    KeptAlive(KeptAlive),
 }
 
 impl ResponseBody {
@@ -78,10 +78,10 @@ impl Body for ResponseBody {
                 }
                 Poll::Ready(None) => Poll::Ready(None),
             },
-            Self::Unfinished(unfinished) => match unfinished.poll(context) {
+            Self::KeptAlive(kept) => match kept.poll(context) {
                 Poll::Pending => Poll::Pending,
-                Poll::Ready(Ok(data)) => Poll::Ready(Some(Ok(Frame::data(data)))),
-                Poll::Ready(Err(rest)) => {
+                Poll::Ready(Next::Early(data)) => Poll::Ready(Some(Ok(Frame::data(data)))),
+                Poll::Ready(Next::Rest(rest)) => {
                     *self = rest;
                     self.poll_frame(context)
                 }
@@ -94,7 +94,7 @@ impl Body for ResponseBody {
             Self::Empty => true,
             Self::Full(bytes) => bytes.is_empty(),
             Self::Stream { left, .. } => *left == 0,
-            Self::Unfinished(_) => false,
+            Self::KeptAlive(_) => false,
         }
     }
 
@@ -103,7 +103,7 @@ impl Body for ResponseBody {
             Self::Empty => SizeHint::with_exact(0),
             Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Self::Stream { left, .. } => SizeHint::with_exact(*left),
-            Self::Unfinished(_) => SizeHint::default(),
+            Self::KeptAlive(_) => SizeHint::default(),
         }
     }
 }
