@@ -4,6 +4,7 @@
 //! `/`. So a directory waits, under the sort key `a/`, until every name that sorts before it has been passed. These
 //! names all begin with the directory's own name, so only few ever wait.
 
+mod emptiness;
 mod versions;
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
@@ -12,7 +13,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use filer::{Below, Entry, Filer, FilerError, ListOptions};
 
 use crate::{names, object};
+use emptiness::contains_object;
 
+pub use emptiness::is_empty;
 pub use versions::ListedVersion;
 
 /// Where a listing continues: keys up to here have already been listed.
@@ -163,13 +166,6 @@ async fn page(filer: &Counted<'_>, query: &Query) -> Result<Page, FilerError> {
             page.items.push(item);
         }
     }
-}
-
-/// True if the bucket can be deleted, because it has no objects and no versions. Unfinished uploads do not count, as on
-/// AWS.
-pub async fn is_empty(filer: &dyn Filer, bucket_path: &str) -> Result<bool, FilerError> {
-    let skip = |directory: &str, name: &str| directory == bucket_path && name == names::UPLOADS;
-    Ok(!contains_object(&Counted::new(filer), bucket_path, skip).await?)
 }
 
 /// A filer whose calls are counted.
@@ -571,59 +567,4 @@ async fn read_page(filer: &Counted<'_>, directory: &str, wanted: usize, level: &
         level.read.push_back(entry);
     }
     Ok(())
-}
-
-/// How many entries are requested to see whether there is an object among them: a page of a thousand groups asks for each.
-const AT_A_GLANCE: usize = 1;
-
-/// True if one of the directories between `directory` and a path below it is skipped.
-fn is_skipped(directory: &str, path: &str, skip: &impl Fn(&str, &str) -> bool) -> bool {
-    let mut above = directory.to_owned();
-    let (directories, _) = path.rsplit_once('/').unwrap_or_default();
-    directories.split('/').filter(|name| !name.is_empty()).any(|name| {
-        let skipped = skip(&above, name);
-        above = format!("{above}/{name}");
-        skipped
-    })
-}
-
-/// True if there is an object somewhere below a directory, ignoring what `skip(directory, name)` names. SeaweedFS
-/// removes empty directories only after a while, so their existence proves nothing.
-async fn contains_object(
-    filer: &Counted<'_>,
-    directory: &str,
-    skip: impl Fn(&str, &str) -> bool,
-) -> Result<bool, FilerError> {
-    let mut directories = vec![directory.to_owned()];
-    while let Some(directory) = directories.pop() {
-        if let Some(below) = filer.below(&directory, AT_A_GLANCE).await? {
-            let skipped = |path: &str| is_skipped(&directory, path, &skip);
-            if below.entries.iter().any(|(path, entry)| object::is_object(entry) && !skipped(path)) {
-                return Ok(true);
-            }
-            if below.is_complete {
-                continue;
-            }
-        }
-        let mut start_from = String::new();
-        let mut limit = 2;
-        loop {
-            let options = ListOptions { start_from, limit, omit_chunks: true, ..ListOptions::default() };
-            let entries = filer.list(&directory, options).await?;
-            for entry in &entries {
-                if object::is_object(entry) {
-                    return Ok(true);
-                }
-                if !skip(&directory, &entry.name) {
-                    directories.push(format!("{directory}/{}", entry.name));
-                }
-            }
-            match entries.last() {
-                Some(last) if entries.len() >= limit => start_from = last.name.clone(),
-                _ => break,
-            }
-            limit = PAGE;
-        }
-    }
-    Ok(false)
 }
