@@ -1,6 +1,6 @@
-//! A bound on the records of refused requests of callers whom the gateway does not know. Such requests cost their senders nothing, and
-//! without a bound they could fill the disk, or push every other record out of the files that are kept. Beyond the bound they are counted,
-//! and a record tells their number.
+//! A bound on the records of requests that were allowed nothing, of callers whom the gateway does not know. Such requests cost their
+//! senders nothing, and without a bound they could fill the disk, or push every other record out of the files that are kept. Beyond the
+//! bound they are counted, and a record tells their number.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -47,7 +47,7 @@ impl Strangers {
 
     /// Whether the record is kept. One that is not is counted.
     pub(crate) fn admits(&self, record: &AuditRecord) -> bool {
-        if record.caller.access_key_id.is_some() || record.status < 400 {
+        if record.caller.access_key_id.is_some() || !is_refused(record) {
             return true;
         }
         let mut budget = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -73,4 +73,11 @@ impl Strangers {
         let count = std::mem::take(&mut budget.left_out);
         (count > 0).then(|| notes::further_refused_requests(count, budget.since))
     }
+}
+
+/// Whether nothing was done for the request. The status does not say it: a client that goes away, or a filer that fails, may leave behind
+/// what an allowed permission did, and a website may answer a refusal with a redirect.
+fn is_refused(record: &AuditRecord) -> bool {
+    let is_allowed_nothing = record.decisions.iter().all(|decided| !decided.decision.is_allow());
+    is_allowed_nothing && (record.status >= 400 || !record.decisions.is_empty())
 }

@@ -23,12 +23,12 @@ fn decision(action: &'static str, resource: &str, decision: Decision, policy: Op
     AuditedDecision { action, resource: resource.into(), resource_account: None, decision, policy, sid }
 }
 
-fn allowed(action: &'static str, resource: &str) -> AuditedDecision {
+pub(crate) fn allowed(action: &'static str, resource: &str) -> AuditedDecision {
     let by = Origin { policy: PolicyType::Identity(0), statement: 2 };
     decision(action, resource, Decision::Allow { by }, Some("attached policy `Readers`"))
 }
 
-fn refused(action: &'static str, resource: &str) -> AuditedDecision {
+pub(crate) fn refused(action: &'static str, resource: &str) -> AuditedDecision {
     decision(action, resource, Decision::ImplicitDeny { missing: PolicyType::Resource }, None)
 }
 

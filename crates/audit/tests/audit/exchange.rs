@@ -8,6 +8,7 @@ use audit::chain::DigestKey;
 use audit::verify::verify;
 use iam_formats::{AuditFilter, AuditFormat, AuditSettings, FileSettings, SinkKind, SinkSettings};
 
+use crate::events::{allowed, refused};
 use crate::{give, record, take};
 
 fn settings(path: &Path, name: &str, blocks: bool) -> AuditSettings {
@@ -102,4 +103,34 @@ async fn unknown_callers_cannot_fill_the_disk_and_are_counted_exactly() {
     assert!(single.len() < 200, "{}", single.len());
     let count: u64 = further[0]["requestParameters"]["count"].as_str().unwrap().parse().unwrap();
     assert_eq!((further.len(), count), (1, 2000 - (single.len() as u64 - 2)));
+}
+
+#[test]
+fn only_requests_that_were_allowed_nothing_go_without_a_record() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a");
+    let text = DigestKey::generate().unwrap().to_text();
+    // No record is small enough for this bound.
+    let settings = AuditSettings { unknown_callers_bytes_per_s: 1, ..settings(&path, "a", true) };
+    let auditing = Auditing::start(&settings, "us-east-1", |_| DigestKey::parse(&text)).unwrap();
+    let allow = || allowed("s3:DeleteObject", "arn:aws:s3:::reef/k");
+    let refuse = || refused("s3:DeleteObject", "arn:aws:s3:::reef/k");
+    let rows = [
+        ("refused", 403, vec![refuse()], false),
+        ("refused-and-sent-elsewhere-by-a-website", 301, vec![refuse()], false),
+        ("left-before-the-decision", 499, vec![], false),
+        ("failed-before-the-decision", 503, vec![], false),
+        ("carried-out-although-the-client-left", 499, vec![allow()], true),
+        ("begun-when-the-filer-failed", 500, vec![allow()], true),
+        ("one-of-several-keys", 403, vec![allow(), refuse()], true),
+        ("absent", 404, vec![allow()], true),
+    ];
+    for (key, status, decisions, _) in rows.clone() {
+        give(&auditing, access::AuditRecord { status, decisions, ..record(key) });
+    }
+    auditing.stop();
+    let lines = std::fs::read_to_string(&path).unwrap();
+    for (key, _, _, is_kept) in rows {
+        assert_eq!(lines.contains(&format!("\"key\":\"{key}\"")), is_kept, "{key}");
+    }
 }
