@@ -3,7 +3,7 @@
 use access::{Permit, Refusal};
 use bucket::{acl, object, settings};
 use bytes::Bytes;
-use filer::{Entry, FilerError};
+use filer::Entry;
 use http::{Response, StatusCode};
 use iam::Bucket;
 use ids::{AccessControlList, AccountId, Grantee};
@@ -14,12 +14,9 @@ use s3::{AclHeaders, AclOwners, ExistingObject, Requirement, S3Error, S3ErrorCod
 use super::answer::{self, Answer};
 use super::lookup::no_such_key;
 use super::public_access_block::blocked;
+use super::repeat::{Attempts, is_done};
 use super::{Call, Denied, Run};
 use crate::body::{ObjectBody, ResponseBody};
-use crate::errors;
-
-/// How often a change of an object's ACL starts again if the object changes in the meantime.
-const ATTEMPTS: usize = 8;
 
 impl Run for GetBucketAcl {
     async fn run(call: &Call<'_>, _permit: Permit<Self>, _body: ObjectBody) -> Answer {
@@ -72,7 +69,8 @@ impl Run for PutObjectAcl {
         let document = body.read_all(Self::DOCUMENT_BYTES_MAX).await?;
         let bucket = call.existing_bucket()?;
         let writer = call.writer()?;
-        for _ in 0..ATTEMPTS {
+        let mut attempts = Attempts::default();
+        loop {
             let input = permit.operation();
             let entry = call.object_at(&input.target).await?;
             let owner = call.owner_and_acl(bucket, &entry).owner;
@@ -82,15 +80,11 @@ impl Run for PutObjectAcl {
                 return answer::empty(StatusCode::OK);
             }
             let text = stored(bucket, object::owner(&entry).unwrap_or(&bucket.owner), &list, call);
-            match writer.set_acl(&input.target.key, &entry, text).await {
-                Err(FilerError::PreconditionFailed) => permit = call.authorize_again(permit).await?,
-                done => {
-                    done.map_err(errors::from_filer)?;
-                    return call.about(&input.target, &entry, answer::empty(StatusCode::OK)?);
-                }
+            if is_done(writer.set_acl(&input.target.key, &entry, text).await)? {
+                return call.about(&input.target, &entry, answer::empty(StatusCode::OK)?);
             }
+            permit = attempts.decide_again(call, permit).await?;
         }
-        Err(errors::conflict())
     }
 }
 

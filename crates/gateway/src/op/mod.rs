@@ -33,6 +33,7 @@ mod ownership_controls;
 mod post_object;
 mod public_access_block;
 mod put_object;
+mod repeat;
 mod resource_tags;
 mod run;
 mod unsupported;

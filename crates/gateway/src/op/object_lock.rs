@@ -2,9 +2,7 @@
 
 use access::Permit;
 use bucket::locks::Lock;
-use bucket::rules::BucketError;
 use bucket::settings;
-use filer::FilerError;
 use http::StatusCode;
 use ids::{LegalHold, Retention, RetentionMode, Versioning};
 use s3::op::{
@@ -14,9 +12,9 @@ use s3::op::{
 use s3::{ObjectLockHeaders, RequestedRetention, S3Error, S3ErrorCode, Target};
 
 use super::answer::{self, Answer};
+use super::repeat::{Attempts, is_done};
 use super::{Call, Run};
 use crate::body::ObjectBody;
-use crate::errors;
 use bucket::object;
 
 impl Run for GetObjectRetention {
@@ -69,18 +67,17 @@ impl Run for PutObjectRetention {
         let writer = call.writer()?;
         let requested = permit.operation().retention.as_ref();
         let retention = requested.map(|requested| in_the_future(call, requested)).transpose()?;
-        for _ in 0..ATTEMPTS {
-            let input = permit.operation();
-            let entry = call.object_at(&input.target).await?;
-            require_version(&input.target)?;
-            match writer.set_retention(&input.target.key, &entry, retention, input.bypass_governance_retention).await {
-                Err(BucketError::Filer(FilerError::PreconditionFailed)) => {
-                    permit = call.authorize_again(permit).await?
-                }
-                done => return done.map_err(errors::from_bucket).and_then(|()| answer::empty(StatusCode::OK)),
+        let mut attempts = Attempts::default();
+        loop {
+            let PutObjectRetention { target, bypass_governance_retention, .. } = permit.operation();
+            let entry = call.object_at(target).await?;
+            require_version(target)?;
+            let retained = writer.set_retention(&target.key, &entry, retention, *bypass_governance_retention).await;
+            if is_done(retained)? {
+                return answer::empty(StatusCode::OK);
             }
+            permit = attempts.decide_again(call, permit).await?;
         }
-        Err(errors::conflict())
     }
 }
 
@@ -89,24 +86,19 @@ impl Run for PutObjectLegalHold {
     async fn run(call: &Call<'_>, mut permit: Permit<Self>, _body: ObjectBody) -> Answer {
         require_lock(call)?;
         let writer = call.writer()?;
-        for _ in 0..ATTEMPTS {
-            let input = permit.operation();
-            let is_held = input.status == Some(LegalHold::On);
-            let entry = call.object_at(&input.target).await?;
-            require_version(&input.target)?;
-            match writer.set_legal_hold(&input.target.key, &entry, is_held).await {
-                Err(BucketError::Filer(FilerError::PreconditionFailed)) => {
-                    permit = call.authorize_again(permit).await?
-                }
-                done => return done.map_err(errors::from_bucket).and_then(|()| answer::empty(StatusCode::OK)),
+        let mut attempts = Attempts::default();
+        loop {
+            let PutObjectLegalHold { target, status, .. } = permit.operation();
+            let entry = call.object_at(target).await?;
+            require_version(target)?;
+            let is_held = *status == Some(LegalHold::On);
+            if is_done(writer.set_legal_hold(&target.key, &entry, is_held).await)? {
+                return answer::empty(StatusCode::OK);
             }
+            permit = attempts.decide_again(call, permit).await?;
         }
-        Err(errors::conflict())
     }
 }
-
-/// How often a change of a lock starts again if the version changes in the meantime.
-const ATTEMPTS: usize = 8;
 
 /// `InvalidRequest` for a bucket whose objects cannot be locked.
 fn require_lock(call: &Call<'_>) -> Result<(), S3Error> {

@@ -1,19 +1,15 @@
 //! GetObjectTagging, PutObjectTagging and DeleteObjectTagging. Each tag is one attribute of the entry.
 
 use access::Permit;
-use filer::FilerError;
 use http::StatusCode;
 use s3::op::{DeleteObjectTagging, GetObjectTagging, PutObjectTagging};
 use s3::{Needs, S3Error, TagSet, Target};
 
 use super::answer::{self, Answer};
+use super::repeat::{Attempts, is_done};
 use super::{Call, Run};
 use crate::body::ObjectBody;
-use crate::errors;
 use bucket::object;
-
-/// How often a change of tags starts again if the object changes in the meantime.
-const ATTEMPTS: usize = 8;
 
 /// The tags of an object.
 impl Run for GetObjectTagging {
@@ -48,13 +44,13 @@ async fn replace<Op: Needs>(
     wanted: impl Fn(&Op) -> (&Target, Option<&TagSet>),
 ) -> Result<(), S3Error> {
     let writer = call.writer()?;
-    for _ in 0..ATTEMPTS {
+    let mut attempts = Attempts::default();
+    loop {
         let (target, tags) = wanted(permit.operation());
         let entry = call.object_at(target).await?;
-        match writer.set_tags(&target.key, &entry, tags.into_iter().flat_map(TagSet::iter)).await {
-            Err(FilerError::PreconditionFailed) => permit = call.authorize_again(permit).await?,
-            done => return done.map_err(errors::from_filer),
+        if is_done(writer.set_tags(&target.key, &entry, tags.into_iter().flat_map(TagSet::iter)).await)? {
+            return Ok(());
         }
+        permit = attempts.decide_again(call, permit).await?;
     }
-    Err(errors::conflict())
 }
