@@ -149,20 +149,11 @@ impl<'a> BucketDirectory<'a> {
     }
 
     /// Changes tags, CORS and encryption of the bucket with this id, which share one message. A change that another one
-    /// overtakes starts again, so that neither is lost. A deletion that is only announced starts again as well.
+    /// overtakes starts again, so that neither is lost. A deletion that is only announced starts again as well. Returns what is
+    /// stored then, or `None` if `change` returned false, and nothing was changed.
     ///
     /// Fails with `Missing` if the bucket is gone, and with `Damaged` if the message cannot be read.
-    pub async fn change_metadata(&self, id: &str, change: impl Fn(&mut BucketMetadata)) -> Result<(), FilerError> {
-        let always = |metadata: &mut BucketMetadata| {
-            change(metadata);
-            true
-        };
-        self.change_metadata_if(id, always).await.map(drop)
-    }
-
-    /// The same for a change that may turn out to be impossible. Returns what is stored then, or `None` if `change` returned
-    /// false, and nothing was changed.
-    pub async fn change_metadata_if(
+    pub async fn change_metadata(
         &self,
         id: &str,
         change: impl Fn(&mut BucketMetadata) -> bool,

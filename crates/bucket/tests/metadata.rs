@@ -12,7 +12,7 @@ use support::{ID, World, outcome};
 
 async fn tag(world: &World, id: &str, key: &str) -> &'static str {
     let change = |metadata: &mut BucketMetadata| metadata.tags.insert(key.to_owned(), "1".to_owned()).is_none();
-    outcome(&world.directory().change_metadata_if(id, change).await)
+    outcome(&world.directory().change_metadata(id, change).await)
 }
 
 async fn stored(world: &World) -> Entry {

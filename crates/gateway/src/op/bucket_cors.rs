@@ -11,7 +11,6 @@ use s3::op::{DeleteBucketCors, GetBucketCors, PutBucketCors};
 use super::answer::{self, Answer};
 use super::{Call, Run};
 use crate::body::ObjectBody;
-use crate::errors;
 
 impl Run for GetBucketCors {
     async fn run(call: &Call<'_>, _permit: Permit<Self>, _body: ObjectBody) -> Answer {
@@ -59,12 +58,10 @@ async fn replace(
     cors: Option<metadata::CorsConfiguration>,
     status: StatusCode,
 ) -> Answer {
-    let bucket = call.existing_bucket()?;
-    let change = call.gateway.fence.before_change();
-    let (directory, replace) = (call.directory(name), |metadata: &mut BucketMetadata| metadata.cors.clone_from(&cors));
-    directory.change_metadata(&bucket.life.id, replace).await.map_err(errors::from_filer)?;
-    let has_rules = |bucket: &iam::Bucket| BucketMetadata::read(&bucket.metadata).is_ok_and(|known| known.cors == cors);
-    let applied = |bucket: Option<&iam::Bucket>| bucket.is_none_or(has_rules);
-    call.gateway.wait_until_enforced(change, name, applied).await?;
+    let replace = |metadata: &mut BucketMetadata| {
+        metadata.cors.clone_from(&cors);
+        true
+    };
+    call.change_metadata(name, replace, |metadata| &metadata.cors).await?;
     answer::empty(status)
 }

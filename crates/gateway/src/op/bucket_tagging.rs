@@ -12,7 +12,6 @@ use s3::{BUCKET_TAGS_MAX, S3Error, S3ErrorCode, TagSet};
 
 use super::answer::{self, Answer};
 use super::{Call, Run};
-use crate::errors;
 
 /// The tags, or `NoSuchTagSet`.
 impl Run for GetBucketTagging {
@@ -42,12 +41,10 @@ impl Run for DeleteBucketTagging {
 }
 
 async fn replace(call: &Call<'_>, name: &BucketName, tags: BTreeMap<String, String>) -> Answer {
-    let bucket = call.existing_bucket()?;
-    let change = call.gateway.fence.before_change();
-    let (directory, replace) = (call.directory(name), |metadata: &mut BucketMetadata| metadata.tags.clone_from(&tags));
-    directory.change_metadata(&bucket.life.id, replace).await.map_err(errors::from_filer)?;
-    let has_tags = |bucket: &iam::Bucket| BucketMetadata::read(&bucket.metadata).is_ok_and(|known| known.tags == tags);
-    let applied = |bucket: Option<&iam::Bucket>| bucket.is_none_or(has_tags);
-    call.gateway.wait_until_enforced(change, name, applied).await?;
+    let replace = |metadata: &mut BucketMetadata| {
+        metadata.tags.clone_from(&tags);
+        true
+    };
+    call.change_metadata(name, replace, |metadata| &metadata.tags).await?;
     answer::empty(StatusCode::NO_CONTENT)
 }

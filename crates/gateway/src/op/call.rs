@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use access::{DecisionInput, Refusal, RequestTarget};
 use bucket::directory::BucketDirectory;
+use bucket::metadata::BucketMetadata;
 use bucket::rules::{self, BucketError};
 use bucket::settings::AttributePatch;
 use bucket::versions::Version;
@@ -85,6 +86,24 @@ impl Call<'_> {
         })?;
         // A bucket that is gone by now has no configuration that could be in force.
         self.gateway.wait_until_enforced(change, bucket, |bucket| bucket.is_none_or(&shows)).await
+    }
+
+    /// Changes the tags, CORS rules or encryption of the bucket that the operation names, and waits until every gateway enforces it.
+    /// `part` is what changes. False if `change` returned false: then nothing was changed.
+    pub async fn change_metadata<T: PartialEq + Sync>(
+        &self,
+        name: &BucketName,
+        change: impl Fn(&mut BucketMetadata) -> bool,
+        part: fn(&BucketMetadata) -> &T,
+    ) -> Result<bool, S3Error> {
+        let life_id = &self.existing_bucket()?.life.id;
+        let begun = self.gateway.fence.before_change();
+        let written = self.directory(name).change_metadata(life_id, change).await.map_err(errors::from_filer)?;
+        let Some(written) = written else { return Ok(false) };
+        let shows =
+            |bucket: &Bucket| BucketMetadata::read(&bucket.metadata).is_ok_and(|known| part(&known) == part(&written));
+        self.gateway.wait_until_enforced(begun, name, |bucket| bucket.is_none_or(shows)).await?;
+        Ok(true)
     }
 
     /// What decisions about this request are based on.

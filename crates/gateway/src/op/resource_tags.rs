@@ -12,7 +12,6 @@ use s3::{BUCKET_TAGS_MAX, S3Error, S3ErrorCode, TaggedBucket};
 use super::answer::{self, Answer};
 use super::{Call, Run};
 use crate::body::ObjectBody;
-use crate::errors;
 
 impl Run for ListTagsForResource {
     async fn run(call: &Call<'_>, permit: Permit<Self>, _body: ObjectBody) -> Answer {
@@ -50,19 +49,14 @@ async fn change(
     tagged: &TaggedBucket,
     change_tags: impl Fn(&mut BTreeMap<String, String>) + Send + Sync,
 ) -> Answer {
-    let bucket = of_account(call, tagged)?;
-    let begun = call.gateway.fence.before_change();
+    of_account(call, tagged)?;
     let change = |metadata: &mut BucketMetadata| {
         change_tags(&mut metadata.tags);
         metadata.tags.len() <= BUCKET_TAGS_MAX
     };
-    let directory = call.directory(&tagged.name);
-    let written = directory.change_metadata_if(&bucket.life.id, change).await.map_err(errors::from_filer)?;
-    let Some(BucketMetadata { tags, .. }) = written else {
+    if !call.change_metadata(&tagged.name, change, |metadata| &metadata.tags).await? {
         let message = format!("Bucket tags cannot be greater than {BUCKET_TAGS_MAX}");
         return Err(S3Error::with_message(S3ErrorCode::InvalidTag, message));
-    };
-    let has_tags = |bucket: &Bucket| BucketMetadata::read(&bucket.metadata).is_ok_and(|known| known.tags == tags);
-    call.gateway.wait_until_enforced(begun, &tagged.name, |bucket| bucket.is_none_or(has_tags)).await?;
+    }
     answer::empty(StatusCode::NO_CONTENT)
 }
