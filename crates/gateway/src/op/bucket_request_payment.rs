@@ -7,7 +7,6 @@ use iam::REQUEST_PAYMENT;
 use s3::op::{GetBucketRequestPayment, PutBucketRequestPayment, request_payment_to_xml, requester_pays_from_xml};
 
 use super::answer::{self, Answer};
-use super::unsupported::configure;
 use super::{Call, Run};
 use crate::body::ObjectBody;
 
@@ -24,6 +23,6 @@ impl Run for PutBucketRequestPayment {
         let document = body.read_all(Self::DOCUMENT_BYTES_MAX).await?;
         call.existing_bucket()?;
         let requester_pays = requester_pays_from_xml(&document)?;
-        configure(call, REQUEST_PAYMENT, requester_pays.then(|| "Requester".to_owned()), StatusCode::OK).await
+        call.store_configuration(REQUEST_PAYMENT, requester_pays.then(|| "Requester".to_owned()), StatusCode::OK).await
     }
 }

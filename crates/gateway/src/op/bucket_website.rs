@@ -8,7 +8,6 @@ use s3::website::WebsiteConfiguration;
 use s3::{S3Error, S3ErrorCode};
 
 use super::answer::{self, Answer};
-use super::unsupported::configure;
 use super::{Call, Run};
 use crate::body::ObjectBody;
 
@@ -26,14 +25,14 @@ impl Run for PutBucketWebsite {
         let document = body.read_all(Self::DOCUMENT_BYTES_MAX).await?;
         call.existing_bucket()?;
         let website = WebsiteConfiguration::from_xml(&document)?;
-        configure(call, WEBSITE, Some(website.to_xml()), StatusCode::OK).await
+        call.store_configuration(WEBSITE, Some(website.to_xml()), StatusCode::OK).await
     }
 }
 
 /// It is not an error if there is none.
 impl Run for DeleteBucketWebsite {
     async fn run(call: &Call<'_>, _permit: Permit<Self>, _body: ObjectBody) -> Answer {
-        configure(call, WEBSITE, None, StatusCode::NO_CONTENT).await
+        call.store_configuration(WEBSITE, None, StatusCode::NO_CONTENT).await
     }
 }
 

@@ -6,15 +6,17 @@ use access::{DecisionInput, Refusal, RequestTarget};
 use bucket::directory::BucketDirectory;
 use bucket::metadata::BucketMetadata;
 use bucket::rules::{self, BucketError};
-use bucket::settings::AttributePatch;
+use bucket::settings::{self, AttributePatch};
 use bucket::versions::Version;
 use filer::{Entry, Filer, FilerError};
+use http::StatusCode;
 use iam::{Bucket, Caller, Snapshot};
 use ids::BucketName;
 use jiff::Timestamp;
 use policy::{Context, Decision, PolicyType};
 use s3::{Requirement, S3Error, S3ErrorCode, Target};
 
+use super::answer::{self, Answer};
 use super::decided_objects::DecidedObjects;
 use crate::admitted_upload::AdmittedUpload;
 use crate::decisions::Decisions;
@@ -86,6 +88,16 @@ impl Call<'_> {
         })?;
         // A bucket that is gone by now has no configuration that could be in force.
         self.gateway.wait_until_enforced(change, bucket, |bucket| bucket.is_none_or(&shows)).await
+    }
+
+    /// Stores one of the configurations that are kept as documents for the bucket that the operation names, or removes it.
+    pub async fn store_configuration(&self, name: &str, document: Option<String>, status: StatusCode) -> Answer {
+        let bucket: BucketName =
+            self.existing_bucket()?.name.parse().map_err(|_| S3Error::new(S3ErrorCode::NoSuchBucket))?;
+        let kept = document.clone();
+        let shows = |bucket: &Bucket| bucket.configurations.get(name).map(|document| &**document) == kept.as_deref();
+        self.configure(&bucket, settings::configuration_patch(name, document), shows).await?;
+        answer::empty(status)
     }
 
     /// Changes the tags, CORS rules or encryption of the bucket that the operation names, and waits until every gateway enforces it.

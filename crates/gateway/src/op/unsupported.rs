@@ -3,10 +3,8 @@
 
 use access::Permit;
 use bucket::metadata::BucketMetadata;
-use bucket::settings;
 use http::StatusCode;
 use iam::Bucket;
-use ids::BucketName;
 use s3::op::{Outcome, Unsupported};
 use s3::{S3Error, S3ErrorCode};
 
@@ -22,20 +20,10 @@ impl Run for Unsupported {
             Outcome::Document(document) => answer::document(document),
             Outcome::Restated => answer::empty(StatusCode::OK),
             Outcome::NotSet => answer::empty(StatusCode::NO_CONTENT),
-            Outcome::Keep(name, document) => configure(call, &name, Some(document), StatusCode::OK).await,
-            Outcome::Forget(name) => configure(call, &name, None, StatusCode::NO_CONTENT).await,
+            Outcome::Keep(name, document) => call.store_configuration(&name, Some(document), StatusCode::OK).await,
+            Outcome::Forget(name) => call.store_configuration(&name, None, StatusCode::NO_CONTENT).await,
         }
     }
-}
-
-/// Keeps a configuration of the bucket that the operation names, or removes it.
-pub(super) async fn configure(call: &Call<'_>, name: &str, document: Option<String>, status: StatusCode) -> Answer {
-    let bucket: BucketName =
-        call.existing_bucket()?.name.parse().map_err(|_| S3Error::new(S3ErrorCode::NoSuchBucket))?;
-    let kept = document.clone();
-    let shows = |bucket: &Bucket| bucket.configurations.get(name).map(|document| &**document) == kept.as_deref();
-    call.configure(&bucket, settings::configuration_patch(name, document), shows).await?;
-    answer::empty(status)
 }
 
 /// The configuration that the bucket has stored, as its document. What cannot be read is not taken for nothing.
