@@ -1,20 +1,13 @@
-//! An upload is decided again when its body has arrived, if the state has changed since it began: its permission may have been taken
-//! away, and that change was acknowledged.
+//! What is kept of an upload, to decide it again when its body has arrived.
 
-use std::sync::Arc;
+use s3::Operation;
 
-use access::{Authenticated, Services};
-use futures_util::FutureExt;
-use s3::{Operation, S3Error};
-use sigv4::AuthForm;
-
-use crate::op::Call;
 use crate::request_scope::RequestScope;
 
 /// How an upload was admitted.
 pub(crate) struct AdmittedUpload<'a> {
-    scope: &'a RequestScope<'a>,
-    operation: Operation,
+    pub(crate) scope: &'a RequestScope<'a>,
+    pub(crate) operation: Operation,
     /// The fields of a form, which say who sends it; `None` for other uploads.
     pub(crate) fields: Option<Vec<(String, String)>>,
 }
@@ -23,41 +16,5 @@ impl<'a> AdmittedUpload<'a> {
     /// `None` for an operation that does not store its body.
     pub(crate) fn of(scope: &'a RequestScope<'_>, operation: &Operation) -> Option<Self> {
         operation.upload().map(|_| Self { scope, operation: operation.clone(), fields: None })
-    }
-}
-
-impl Call<'_> {
-    /// Fails if the upload would not be admitted now.
-    pub(crate) async fn require_still_allowed(&self) -> Result<(), S3Error> {
-        let Some(upload) = &self.upload else { return Ok(()) };
-        let begun = upload.scope;
-        let snapshot = self.gateway.state_for(begun.head, &begun.form, begun.now).await?;
-        if Arc::ptr_eq(&snapshot, &begun.snapshot) {
-            return Ok(());
-        }
-        self.decide_again(upload, begun.in_state(snapshot)).boxed().await
-    }
-
-    async fn decide_again(&self, upload: &AdmittedUpload<'_>, scope: RequestScope<'_>) -> Result<(), S3Error> {
-        let authenticated = self.authenticated_in(&scope, upload).await?;
-        let (decisions, request_id) = (Arc::clone(&self.decisions), self.request_id.clone());
-        let call = self.gateway.call(&scope, authenticated, &upload.operation, decisions, request_id)?;
-        let permit = call.authorize(upload.operation.clone()).await;
-        permit.map(drop).map_err(|denied| denied.to_error(&self.request_id))
-    }
-
-    async fn authenticated_in(
-        &self,
-        scope: &RequestScope<'_>,
-        upload: &AdmittedUpload<'_>,
-    ) -> Result<Authenticated, S3Error> {
-        let (authenticator, unverified) = (&self.gateway.authenticator, scope.unverified(Services::S3, None));
-        match (&upload.fields, &scope.form) {
-            (Some(fields), _) => authenticator.authenticate_form(&unverified, &scope.snapshot, fields),
-            (None, Ok(AuthForm::Bearer(token))) => {
-                self.gateway.authenticate_bearer(scope, token.expose(), &self.request_id, &self.decisions).await
-            }
-            (None, _) => authenticator.authenticate(&unverified, &scope.snapshot),
-        }
     }
 }

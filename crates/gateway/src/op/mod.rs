@@ -36,6 +36,7 @@ mod put_object;
 mod repeat;
 mod resource_tags;
 mod run;
+mod still_allowed;
 mod unsupported;
 mod upload;
 
