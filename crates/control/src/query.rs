@@ -217,11 +217,12 @@ pub(crate) fn authorize(
     let decision_input = access::DecisionInput { caller: call.caller, snapshot, context, observer: call.observer };
     access::authorize(action.into(), decision_input).map_err(|refusal| {
         let is_refused = |need: &Requirement| need.action == refusal.action && need.resource == refusal.resource;
-        let refused = needed.iter().position(is_refused);
-        let resource = refused.and_then(|at| named_resource(call, at)).unwrap_or_else(|| String::from("*"));
+        let refused = (0..).zip(&needed).find(|(_, need)| is_refused(need));
+        let resource = refused.and_then(|(at, need)| named_resource(call, at, need));
+        let resource = resource.unwrap_or_else(|| String::from("*"));
         let named = Refusal { resource, ..(*refusal).clone() };
         let message = named.to_error(call.request_id).message().to_owned();
-        let Some(need) = refused.and_then(|at| needed.get(at)) else { return QueryError::access_denied(message) };
+        let Some(need) = refused.map(|(_, need)| need) else { return QueryError::access_denied(message) };
         let reasons = || access::refusal_details(need, refusal.decision, None, decision_input);
         QueryError::access_denied(call.with_reasons(message, call.caller.account, reasons))
     })
@@ -229,11 +230,12 @@ pub(crate) fn authorize(
 
 /// The resource of one of the permissions that a call needs, as the call names it. Who has no permission must not learn from the
 /// refusal which entities exist, what their paths are, or whose a key is.
-fn named_resource(call: &Call<'_>, at: usize) -> Option<String> {
+fn named_resource(call: &Call<'_>, at: usize, refused: &Requirement) -> Option<String> {
     let (path_of, user_of_key) = (|_: ResourceType, _: &str| None, |_: &str| None);
     let caller = QueryCaller { as_named: true, ..query_caller(call, &path_of, &user_of_key) };
     let needs = query_requirements(call.sent, &caller).ok()?;
-    needs.into_iter().nth(at).map(|need| need.resource)
+    // What a call needs because of the configuration comes after these, and is about nothing that is stored.
+    Some(needs.get(at).unwrap_or(refused).resource.clone())
 }
 
 fn query_caller<'a>(

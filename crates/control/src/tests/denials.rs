@@ -42,14 +42,14 @@ fn calls() -> impl Iterator<Item = &'static str> {
     all.into_iter().filter(|name| !NO_CALLS.contains(name))
 }
 
-fn policy<'a>(permissions: impl IntoIterator<Item = (&'a str, &'a str)>) -> Arc<CompiledPolicy> {
+pub(super) fn policy<'a>(permissions: impl IntoIterator<Item = (&'a str, &'a str)>) -> Arc<CompiledPolicy> {
     let statement = |(action, resource)| json!({"Effect": "Allow", "Action": action, "Resource": resource});
     let statements: Vec<Value> = permissions.into_iter().map(statement).collect();
     let text = json!({"Version": "2012-10-17", "Statement": statements}).to_string();
     Arc::new(Policy::parse_stored(PolicyKind::Identity, &text).unwrap().compile())
 }
 
-fn with(caller: &Caller, policies: Vec<Arc<CompiledPolicy>>) -> Caller {
+pub(super) fn with(caller: &Caller, policies: Vec<Arc<CompiledPolicy>>) -> Caller {
     Caller { policies: policies.into(), ..caller.clone() }
 }
 
@@ -60,10 +60,24 @@ pub(super) fn ask(gateway: &Gateway, caller: &Caller, line: &str) -> (Vec<Requir
 
 /// The same in this state.
 pub(super) fn ask_in(state: &Snapshot, caller: &Caller, line: &str) -> (Vec<Requirement>, Context) {
+    with_call(caller, line, |call| {
+        let mut context = Context::new();
+        let needs = crate::query::needs(call, &mut context, state).unwrap_or_else(|e| panic!("{line}: {e}"));
+        (needs, context)
+    })
+}
+
+/// Why a call is refused in this state.
+pub(super) fn refused_in(state: &Snapshot, caller: &Caller, line: &str) -> String {
+    let refused = with_call(caller, line, |call| crate::query::authorize(call, &mut Context::new(), state).err());
+    refused.unwrap_or_else(|| panic!("{line} is allowed")).message
+}
+
+fn with_call<T>(caller: &Caller, line: &str, ask: impl FnOnce(&Call<'_>) -> T) -> T {
     let line = format!("Action={line}");
     let pairs = line.split('&').filter_map(|pair| pair.split_once('='));
     let params = Params::new(pairs.map(|(name, value)| (name.to_owned(), value.to_owned()))).unwrap();
-    let call = Call {
+    ask(&Call {
         caller,
         params: &params,
         sent: &params,
@@ -73,10 +87,7 @@ pub(super) fn ask_in(state: &Snapshot, caller: &Caller, line: &str) -> (Vec<Requ
         observer: &access::NoObserver,
         certificate: Err("a test"),
         message_keys: None,
-    };
-    let mut context = Context::new();
-    let needs = crate::query::needs(&call, &mut context, state).unwrap_or_else(|e| panic!("{line}: {e}"));
-    (needs, context)
+    })
 }
 
 fn needs(gateway: &Gateway, caller: &Caller, line: &str) -> BTreeSet<(String, String)> {

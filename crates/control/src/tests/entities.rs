@@ -3,7 +3,7 @@
 
 use iam_formats::{ConfigInputs, identities};
 
-use super::denials::{ask, ask_in};
+use super::denials::{ask, ask_in, policy, refused_in, with};
 use super::*;
 
 const ENTITIES: [&str; 11] = [
@@ -177,4 +177,8 @@ fn a_policy_that_the_configuration_gives_to_users_is_attached_when_it_is_created
         let key = context.get("iam:PolicyARN").map(|values| values.join(","));
         assert!(given.is_none() || key.as_deref() == given, "{user} {line}: {key:?}");
     }
+    let al = with(&Caller::of(state.user("al").unwrap()), vec![policy([("iam:CreatePolicy", "*")])]);
+    let message = refused_in(&state, &al, "CreatePolicy&PolicyName=own");
+    let named = "iam:AttachRolePolicy on resource: \"arn:aws:iam::000000000000:role/sts-claim-based\"";
+    assert!(message.contains(named), "{message}");
 }
