@@ -9,7 +9,7 @@ use std::time::Duration;
 use iam::{Caller, CallerSession, IdentityProvider, Role};
 use ids::{AccessKeyId, AccountId};
 use jiff::Timestamp;
-use policy::{CompiledPolicy, Decision, Origin, PolicyType};
+use policy::{CompiledPolicy, Decision, Origin, PolicyType, Principal};
 use s3::Requirement;
 
 use crate::decision_input::DecisionInput;
@@ -151,7 +151,7 @@ pub struct AuditedCaller {
     pub arn: Arc<str>,
     /// `aws:userid`; empty for anonymous callers.
     pub user_id: Arc<str>,
-    /// The user's name, or the session's; empty for anonymous callers.
+    /// The user's name, or that of a session of AssumeRole or GetFederationToken; empty for anonymous callers.
     pub name: Arc<str>,
     /// Whether it is the root user of its account.
     pub is_root: bool,
@@ -159,7 +159,8 @@ pub struct AuditedCaller {
     pub account: Option<AccountId>,
     /// The access key that signed.
     pub access_key_id: Option<AccessKeyId>,
-    /// The access key that a request names whose signature was refused: a claim of the client, at most 128 characters.
+    /// The access key that a request names whose signature was refused: a claim of the client, at most 128 characters. If the signature of
+    /// the head was right, and that of a chunk was not, it is the caller's.
     pub claimed_key: Option<String>,
     /// Where a session comes from; `None` for long-term keys.
     pub session: Option<AuditedSession>,
@@ -192,8 +193,10 @@ impl AuditedSignIn {
 pub struct AuditedSession {
     /// The session's id.
     pub id: Arc<str>,
-    /// The ARN of the role.
+    /// The ARN of the role; empty for a session that a user made.
     pub role_arn: Arc<str>,
+    /// The user who made it for somebody else, with GetFederationToken.
+    pub maker: Option<AuditedMaker>,
     /// When it was issued, in seconds since 1970.
     pub issued_s: i64,
     /// `sts:SourceIdentity` of the first session in the chain of roles.
@@ -202,6 +205,17 @@ pub struct AuditedSession {
     pub federation: Option<AuditedFederation>,
     /// Whether it was made with multi-factor authentication.
     pub has_mfa: bool,
+}
+
+/// A user who made a session for somebody else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditedMaker {
+    /// The user's ARN.
+    pub arn: String,
+    /// The user's id.
+    pub user_id: Arc<str>,
+    /// The user's name.
+    pub name: Arc<str>,
 }
 
 /// The user of an identity provider for whom a session was made.
@@ -221,25 +235,30 @@ impl AuditedCaller {
         if caller.is_anonymous() {
             return Self::default();
         }
+        let name = match (&caller.principal, &caller.session) {
+            (Principal::FederatedUser { .. }, Some(session)) => &session.name,
+            _ => &caller.name,
+        };
         Self {
             arn: Arc::clone(&caller.arn),
             user_id: Arc::clone(&caller.user_id),
-            name: Arc::clone(&caller.name),
+            name: Arc::clone(name),
             is_root: caller.is_root,
             account: Some(caller.account),
             access_key_id: caller.access_key_id.clone(),
             claimed_key: None,
-            session: caller.session.as_ref().map(AuditedSession::of),
+            session: caller.session.as_ref().map(|session| AuditedSession::of(session, AuditedMaker::of(caller))),
             sign_in: None,
         }
     }
 }
 
 impl AuditedSession {
-    fn of(session: &CallerSession) -> Self {
+    fn of(session: &CallerSession, maker: Option<AuditedMaker>) -> Self {
         Self {
             id: Arc::clone(&session.id),
             role_arn: Arc::clone(&session.role_arn),
+            maker,
             issued_s: session.issued_s,
             source_identity: session.source_identity.clone(),
             has_mfa: session.mfa_at_s.is_some(),
@@ -249,6 +268,20 @@ impl AuditedSession {
                 subject: Arc::clone(&federation.subject),
             }),
         }
+    }
+}
+
+impl AuditedMaker {
+    /// Who made the session of this caller, if it is of GetFederationToken.
+    fn of(caller: &Caller) -> Option<Self> {
+        let Principal::FederatedUser { account, user, .. } = &caller.principal else { return None };
+        let (path, name) = user.rsplit_once('/')?;
+        let maker = match name {
+            "" => Principal::Root(*account),
+            name => Principal::User { account: *account, path: format!("{path}/"), name: name.to_owned() },
+        };
+        let user_id = caller.session.as_ref()?.federated_by.clone()?;
+        Some(Self { arn: maker.to_string(), user_id, name: Arc::clone(&caller.name) })
     }
 }
 

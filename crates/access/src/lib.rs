@@ -25,8 +25,8 @@ mod uses;
 
 pub use addressing::{Addressing, RequestTarget};
 pub use audit::{
-    AUDIT_VERSION, AuditRecord, AuditedCaller, AuditedDecision, AuditedError, AuditedFederation, AuditedObject,
-    AuditedRequest, AuditedSession, AuditedSignIn, AuditedSignature, AuditedTarget, HEADER_BYTES_MAX,
+    AUDIT_VERSION, AuditRecord, AuditedCaller, AuditedDecision, AuditedError, AuditedFederation, AuditedMaker,
+    AuditedObject, AuditedRequest, AuditedSession, AuditedSignIn, AuditedSignature, AuditedTarget, HEADER_BYTES_MAX,
     STATUS_CLIENT_GONE,
 };
 pub use audited_parameters::{REDACTED, shortened, shown_query_parameters, shown_s3_parameters};

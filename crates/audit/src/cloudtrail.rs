@@ -269,7 +269,7 @@ fn decision(decided: &AuditedDecision, json: &mut Json<'_>) {
 }
 
 fn user_identity(caller: &AuditedCaller, account: Option<&str>, json: &mut Json<'_>) {
-    if caller.claimed_key.is_some() {
+    if caller.claimed_key.is_some() && account.is_none() {
         return json.raw(r#"{"type":"Unknown","principalId":"","accountId":""}"#);
     }
     let Some(account) = account else {
@@ -283,16 +283,18 @@ fn user_identity(caller: &AuditedCaller, account: Option<&str>, json: &mut Json<
         return json.raw("}");
     };
     let is_of_role = caller.session.as_ref().is_some_and(|session| !session.role_arn.is_empty());
-    json.raw(match (caller.is_root, is_of_role) {
-        (true, _) => r#"{"type":"Root""#,
-        (false, true) => r#"{"type":"AssumedRole""#,
-        (false, false) => r#"{"type":"IAMUser""#,
+    let is_federated = caller.session.as_ref().is_some_and(|session| session.maker.is_some());
+    json.raw(match () {
+        () if caller.is_root => r#"{"type":"Root""#,
+        () if is_of_role => r#"{"type":"AssumedRole""#,
+        () if is_federated => r#"{"type":"FederatedUser""#,
+        () => r#"{"type":"IAMUser""#,
     });
     json.text(r#","principalId":""#, &caller.user_id);
     json.text_if(r#","arn":""#, filled(&caller.arn));
     json.text(r#","accountId":""#, account);
     json.text_if(r#","accessKeyId":""#, caller.access_key_id.as_ref().map(|key| key.as_str()));
-    json.text_if(r#","userName":""#, filled(&caller.name).filter(|_| !is_of_role));
+    json.text_if(r#","userName":""#, filled(&caller.name).filter(|_| !is_of_role && !is_federated));
     if let Some(session) = &caller.session {
         session_context(caller, session, account, json);
     }
@@ -300,12 +302,14 @@ fn user_identity(caller: &AuditedCaller, account: Option<&str>, json: &mut Json<
 }
 
 fn session_context(caller: &AuditedCaller, session: &AuditedSession, account: &str, json: &mut Json<'_>) {
-    let (kind, arn, name) = match &*session.role_arn {
-        "" => ("IAMUser", &*caller.arn, &*caller.name),
-        role => ("Role", role, role.rsplit('/').next().unwrap_or_default()),
+    let id = caller.user_id.split(':').next().unwrap_or_default();
+    let (kind, id, arn, name) = match (&*session.role_arn, &session.maker) {
+        ("", Some(maker)) => (kind_of_user(maker.arn.ends_with(":root")), &*maker.user_id, &*maker.arn, &*maker.name),
+        ("", None) => (kind_of_user(caller.is_root), id, &*caller.arn, &*caller.name),
+        (role, _) => ("Role", id, role, role.rsplit('/').next().unwrap_or_default()),
     };
     json.text(r#","sessionContext":{"sessionIssuer":{"type":""#, kind);
-    json.text(r#","principalId":""#, caller.user_id.split(':').next().unwrap_or_default());
+    json.text(r#","principalId":""#, id);
     json.text(r#","arn":""#, arn);
     json.text(r#","accountId":""#, account);
     json.text(r#","userName":""#, name);
@@ -321,6 +325,10 @@ fn session_context(caller: &AuditedCaller, session: &AuditedSession, account: &s
     }
     json.text_if(r#","sourceIdentity":""#, session.source_identity.as_deref());
     json.raw("}");
+}
+
+fn kind_of_user(is_root: bool) -> &'static str {
+    if is_root { "Root" } else { "IAMUser" }
 }
 
 fn is_read_only(name: &str) -> bool {

@@ -45,7 +45,7 @@ fn event(record: &AuditRecord, region: &str, operation: &str, key: Option<&str>,
     let session = record.caller.session.as_ref().map(|session| {
         json!({
             "uid": &*session.id,
-            "issuer": &*session.role_arn,
+            "issuer": session.maker.as_ref().map_or(&*session.role_arn, |maker| &maker.arn),
             "created_time": session.issued_s.saturating_mul(1000),
         })
     });

@@ -83,7 +83,8 @@ fn is_from(event: &Value, client: IpAddr) -> bool {
 /// Whether a permission or a signature was refused.
 pub fn is_denied(event: &Value) -> bool {
     let decided = decisions(event).iter().any(|decided| decided["decision"] != "allow");
-    decided || event["userIdentity"]["type"] == "Unknown"
+    let claimed = &event["additionalEventData"]["kelpgate"]["claimedAccessKeyId"];
+    decided || claimed.is_string() || event["userIdentity"]["type"] == "Unknown"
 }
 
 /// Who was allowed what: the ARN of the user or role, and the actions. `None` for callers without one.
@@ -296,6 +297,19 @@ mod tests {
         }
         let allowed = json!({"additionalEventData": {"kelpgate": {"decisions": [{"decision": "allow"}]}}});
         assert!(!Query { denied: true, ..none() }.matches(&allowed));
+    }
+
+    #[test]
+    fn a_refused_signature_is_a_refusal() {
+        let arn = "arn:aws:iam::000000000000:user/alice";
+        for (identity, kelpgate, want) in [
+            (json!({"type": "IAMUser", "arn": arn}), json!({}), false),
+            (json!({"type": "IAMUser", "arn": arn}), json!({"claimedAccessKeyId": "AKA"}), true),
+            (json!({"type": "Unknown"}), json!({}), true),
+        ] {
+            let event = json!({"userIdentity": identity, "additionalEventData": {"kelpgate": kelpgate}});
+            assert_eq!(is_denied(&event), want, "{event}");
+        }
     }
 
     #[test]

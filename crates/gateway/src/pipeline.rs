@@ -129,8 +129,9 @@ impl Gateway {
         if let Err(error) = &answer {
             facts.failed(error);
             if error.code == S3ErrorCode::SignatureDoesNotMatch && facts.unauthenticated.is_none() {
-                // The signature of a chunk, which is checked in the body.
-                facts.unauthenticated = Some(Unauthenticated::new(String::new(), error));
+                // The signature of a chunk, which is checked in the body. That of the head was right.
+                let key = facts.caller.access_key_id.as_ref().map(ToString::to_string);
+                facts.unauthenticated = Some(Unauthenticated::new(key.unwrap_or_default(), error));
             }
         }
         if let Some(refused) = &facts.unauthenticated {

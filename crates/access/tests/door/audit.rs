@@ -5,8 +5,8 @@
 use std::sync::{Arc, Mutex};
 
 use access::{
-    AuditRecord, AuditedCaller, AuditedDecision, AuditedFederation, AuditedObject, AuditedRequest, AuditedSession,
-    AuditedSignIn, AuditedTarget, DecisionInput, DecisionObserver, authorize, check, could_be_allowed,
+    AuditRecord, AuditedCaller, AuditedDecision, AuditedFederation, AuditedMaker, AuditedObject, AuditedRequest,
+    AuditedSession, AuditedSignIn, AuditedTarget, DecisionInput, DecisionObserver, authorize, check, could_be_allowed,
 };
 use iam::{
     Bucket, BucketAcl, BucketPolicy, Caller, CallerSession, Change, Federation, IdentityProvider, OidcProvider,
@@ -142,12 +142,23 @@ fn a_caller_is_named_with_its_session() {
         AuditedSession {
             id: "sid".into(),
             role_arn: "arn:aws:iam::000000000000:role/R".into(),
+            maker: None,
             issued_s: 7,
             source_identity: Some("alice@example.com".into()),
             federation: None,
             has_mfa: false,
         }
     );
+    for (user, arn) in [("/team/alice", "user/team/alice"), ("/alice", "user/alice"), ("/", "root")] {
+        let session =
+            CallerSession { name: "bob".into(), federated_by: Some("AIDA1".into()), ..CallerSession::default() };
+        let (account, name, user) = (AccountId::DEFAULT, "bob".to_owned(), user.to_owned());
+        let principal = policy::Principal::FederatedUser { account, name, user };
+        let bob = AuditedCaller::of(&Caller { principal, session: Some(session), ..alice.clone() });
+        let (arn, user_id) = (format!("arn:aws:iam::000000000000:{arn}"), "AIDA1".into());
+        let maker = AuditedMaker { arn, user_id, name: "alice".into() };
+        assert_eq!((&*bob.name, bob.session.unwrap().maker), ("bob", Some(maker)));
+    }
     let anonymous = Caller { principal: policy::Principal::Anonymous, ..alice };
     assert_eq!(AuditedCaller::of(&anonymous), AuditedCaller::default());
 }

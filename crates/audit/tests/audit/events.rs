@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use access::{
-    AuditRecord, AuditedCaller, AuditedDecision, AuditedError, AuditedFederation, AuditedObject, AuditedRequest,
-    AuditedSession, AuditedSignIn, AuditedSignature, AuditedTarget,
+    AuditRecord, AuditedCaller, AuditedDecision, AuditedError, AuditedFederation, AuditedMaker, AuditedObject,
+    AuditedRequest, AuditedSession, AuditedSignIn, AuditedSignature, AuditedTarget,
 };
 use audit::Auditing;
 use iam_formats::{AuditSettings, FileSettings};
@@ -47,12 +47,25 @@ fn in_session(role_arn: &str, federation: Option<AuditedFederation>) -> AuditedC
     let session = AuditedSession {
         id: "sid-1".into(),
         role_arn: role_arn.into(),
+        maker: None,
         issued_s: 1_790_000_000,
         source_identity: Some(NASTY.into()),
         has_mfa: federation.is_none(),
         federation,
     };
     AuditedCaller { user_id: "AROA1:s".into(), session: Some(session), ..alice() }
+}
+
+/// Somebody for whom this user made a session.
+fn bob(maker: AuditedMaker) -> AuditedCaller {
+    let mut caller = in_session("", None);
+    let session = caller.session.take().map(|session| AuditedSession { maker: Some(maker), ..session });
+    let (arn, user_id) = ("arn:aws:sts::000000000000:federated-user/bob".into(), "000000000000:bob".into());
+    AuditedCaller { arn, user_id, name: "bob".into(), session, ..caller }
+}
+
+fn maker(arn: &str, user_id: &str, name: &str) -> AuditedMaker {
+    AuditedMaker { arn: arn.to_owned(), user_id: user_id.into(), name: name.into() }
 }
 
 fn plain_get() -> AuditRecord<'static> {
@@ -150,6 +163,10 @@ fn records() -> Vec<AuditRecord<'static>> {
         call("sts:AssumeRoleWithWebIdentity", sign_in(Some("sub")), role),
         call("sts:AssumeRoleWithWebIdentity", sign_in(None), role),
         AuditRecord { caller: AuditedCaller::default(), status: 404, ..plain_get() },
+        call("iam:GetRole", bob(maker("arn:aws:iam::000000000000:user/x/alice", "AIDAALICE", "alice")), role),
+        call("iam:GetRole", bob(maker("arn:aws:iam::000000000000:root", "000000000000", "root")), role),
+        call("sts:GetSessionToken", AuditedCaller { is_root: true, ..in_session("", None) }, "*"),
+        AuditRecord { caller: AuditedCaller { claimed_key: Some("AKIAALICE".into()), ..alice() }, ..plain_get() },
     ]
 }
 

@@ -46,6 +46,7 @@ fn poisoned(text: &str, long: bool) -> AuditRecord<'static> {
         account: Some("000000000000".parse().unwrap()),
         session: Some(AuditedSession {
             id: shared.clone(),
+            maker: None,
             role_arn: shared.clone(),
             issued_s: 0,
             source_identity: Some(shared),

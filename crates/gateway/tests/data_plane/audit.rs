@@ -203,6 +203,24 @@ async fn records() {
     assert!(world.auditor.records().is_empty(), "pages are no requests");
 }
 
+/// The signature of the head says who sends the chunks.
+#[tokio::test]
+async fn a_chunk_with_a_wrong_signature_has_a_known_caller() {
+    let world = World::with_users().await;
+    let (payload, length) = (sigv4::PayloadHash::StreamingSigned, [("x-amz-decoded-content-length", "5")]);
+    let frame = |mut chunks: sigv4::ChunkSigner| {
+        let body = [chunks.chunk(b"hello"), chunks.end(&[])].concat();
+        String::from_utf8(body).unwrap().replace("hello", "HELLO").into_bytes()
+    };
+    let reply = world.send_chunked("PUT /plain/k", &length, payload, frame).await;
+    assert_eq!(reply.outcome(), "403 SignatureDoesNotMatch");
+    let records = world.auditor.records();
+    let [record] = records.as_slice() else { panic!("{records:?}") };
+    let (caller, key) = (&record.caller, record.caller.access_key_id.as_ref().map(ToString::to_string));
+    assert_eq!((&*caller.name, key.as_deref()), ("admin", Some("AKADMIN")));
+    assert_eq!(caller.claimed_key, key, "its signature was refused");
+}
+
 #[tokio::test]
 async fn a_record_holds_no_signature_and_each_key_of_a_deletion() {
     let world = World::with_users().await;
