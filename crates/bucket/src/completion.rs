@@ -93,6 +93,16 @@ pub struct Assembled {
     pub boundaries: Vec<PartBoundary>,
     chunks: Vec<FileChunk>,
     etag: String,
+    files: Vec<String>,
+}
+
+/// The object that an upload becomes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ObjectOfParts {
+    /// Its entry.
+    pub entry: Entry,
+    /// The names of the parts' files whose data it gets.
+    pub(crate) files: Vec<String>,
 }
 
 impl Objects<'_> {
@@ -109,7 +119,9 @@ impl Objects<'_> {
 pub fn assemble(parts: &[Entry]) -> Result<Assembled, PartsError> {
     let etags: Vec<String> = parts.iter().map(Entry::etag).collect();
     let etag = multipart_etag(etags.iter().map(String::as_str)).ok_or(PartsError::NotAnMd5)?;
-    let mut whole = Assembled { bytes: 0, chunks: Vec::new(), boundaries: Vec::with_capacity(parts.len()), etag };
+    let files = parts.iter().map(|part| part.name.clone()).collect();
+    let boundaries = Vec::with_capacity(parts.len());
+    let mut whole = Assembled { bytes: 0, chunks: Vec::new(), boundaries, etag, files };
     for (part, etag) in parts.iter().zip(etags) {
         if !part.content.is_empty() {
             return Err(PartsError::Inline { etag });
@@ -142,14 +154,14 @@ impl Assembled {
 }
 
 impl Stamp {
-    /// The entry of an object that an upload's parts become. It gets what the upload's directory holds for it.
+    /// The object that an upload's parts become. It gets what the upload's directory holds for it.
     pub fn assembled(
         &self,
         key: &ObjectKey,
         upload: &MultipartUpload,
         whole: Assembled,
         checksum: Option<StoredChecksum>,
-    ) -> Entry {
+    ) -> ObjectOfParts {
         let mut extended = upload.entry.extended.clone();
         extended.retain(|name, _| name != attributes::UPLOAD_KEY && !name.starts_with(attributes::UPLOAD_PREFIX));
         set(&mut extended, attributes::ETAG, whole.etag);
@@ -166,13 +178,14 @@ impl Stamp {
         let attributes = self.file(mime, whole.bytes, &[]);
         let is_directory = key.is_directory_marker();
         let file_mode = if is_directory { object::DIRECTORY_MODE } else { object::MULTIPART_MODE };
-        Entry {
+        let entry = Entry {
             name: object::name_of(key),
             is_directory,
             chunks: whole.chunks,
             attributes: Some(Attributes { file_mode, ..attributes }),
             extended,
             ..Entry::default()
-        }
+        };
+        ObjectOfParts { entry, files: whole.files }
     }
 }

@@ -6,6 +6,9 @@
 //! it first reserves the upload, in a transaction of its own. An abort first marks the upload, which fails while it is reserved. From
 //! then on no completion can begin. Only now the abort looks at what earlier ones have done, and removes the upload. A reservation
 //! that was not withdrawn says that its completion may still come, however late: the data then stays.
+//!
+//! A completion frees what the object does not use in the same transaction, because parts may arrive until then: it takes away the
+//! files of the object's parts, and then the upload with everything that is left in it.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -14,6 +17,7 @@ use filer::{Condition, Entry, FilerError, Mutation, Transaction};
 use ids::ObjectKey;
 use tokio::time::{Instant, timeout_at};
 
+use crate::completion::ObjectOfParts;
 use crate::objects::Objects;
 use crate::put::stored_nothing;
 use crate::uploads::MultipartUpload;
@@ -53,6 +57,28 @@ impl MultipartUpload {
         Mutation::Delete { directory: directory.to_owned(), name: name.to_owned(), delete_data, recursive: true }
     }
 
+    /// Whether a conditional completion may still make the object, if the upload was seen like this.
+    fn may_be_made(entry: &Entry) -> bool {
+        entry.extended.keys().any(|name| name.starts_with(attributes::RESERVATION_PREFIX))
+    }
+
+    /// The steps that remove it once its object names the data of these files. Everything else in it is freed: replaced files,
+    /// parts that were not listed, and those that arrived since the parts were read. If another completion may still come, it
+    /// may use other files: then nothing is freed.
+    fn removal_without(&self, files: &[String]) -> Vec<Mutation> {
+        if Self::may_be_made(&self.entry) {
+            return vec![self.removal(false)];
+        }
+        let directory = || self.path().to_owned();
+        let taken = |name: &String| Mutation::Delete {
+            directory: directory(),
+            name: name.clone(),
+            delete_data: false,
+            recursive: false,
+        };
+        files.iter().map(taken).chain([self.removal(true)]).collect()
+    }
+
     /// The step that changes attributes of its directory.
     fn patch(&self, set: BTreeMap<String, Vec<u8>>, remove: Vec<String>) -> Mutation {
         let (directory, name) = object::split_path(self.path());
@@ -85,7 +111,7 @@ impl Objects<'_> {
         // An interrupted completion has made the object and left the directory: the parts' data now belongs to the
         // object.
         let has_made = self.has_made(key, upload.id()).await?;
-        let may_make = marked.extended.keys().any(|name| name.starts_with(attributes::RESERVATION_PREFIX));
+        let may_make = MultipartUpload::may_be_made(marked);
         if may_make && !has_made {
             let path = upload.path();
             tracing::warn!(
@@ -122,7 +148,7 @@ impl Objects<'_> {
 
 impl Writer<'_> {
     /// Makes the object of an upload and removes the upload. It is one transaction: it puts the object first, then
-    /// removes the upload's directory without the data, which now belongs to the object.
+    /// removes the files of its parts without the data, which now belongs to the object, and then the upload's directory.
     ///
     /// Returns the id of the version, if the bucket keeps versions.
     ///
@@ -133,18 +159,18 @@ impl Writer<'_> {
         &self,
         key: &ObjectKey,
         upload: &MultipartUpload,
-        entry: Entry,
+        object: ObjectOfParts,
         conditions: Vec<Condition>,
     ) -> Result<Option<String>, FilerError> {
         if conditions.is_empty() {
-            return self.put_whole(key, upload, entry, conditions).await;
+            return self.put_whole(key, upload, object, conditions).await;
         }
         let deadline = Instant::now() + RESERVED_FOR;
         let reservation = format!("{}{:032x}", attributes::RESERVATION_PREFIX, rand::random::<u128>());
         let set = [(attributes::RESERVED_UNTIL.to_owned(), reserved_until()), (reservation.clone(), b"true".to_vec())];
         self.objects.end_step(key, upload, is_open(), upload.patch(set.into(), Vec::new())).await?;
         let late = |_| Err(FilerError::Unavailable("the upload was not completed in time".to_owned()));
-        let done = timeout_at(deadline, self.put_whole(key, upload, entry, conditions)).await.unwrap_or_else(late);
+        let done = timeout_at(deadline, self.put_whole(key, upload, object, conditions)).await.unwrap_or_else(late);
         if done.as_ref().is_err_and(stored_nothing) {
             self.withdraw(key, upload, reservation).await;
         }
@@ -164,16 +190,17 @@ impl Writer<'_> {
         &self,
         key: &ObjectKey,
         upload: &MultipartUpload,
-        entry: Entry,
+        ObjectOfParts { entry, files }: ObjectOfParts,
         conditions: Vec<Condition>,
     ) -> Result<Option<String>, FilerError> {
+        let removal = upload.removal_without(&files);
         let open = Guard { conditions: is_open(), condition_key: Some(upload.path().to_owned()) };
         if self.objects.keeps_versions_of(key) {
-            let extras = WriteExtras { guard: open, steps: vec![upload.removal(false)], ..WriteExtras::default() };
+            let extras = WriteExtras { guard: open, steps: removal, ..WriteExtras::default() };
             return self.put_version(key, entry, &conditions, extras).await.map(Some);
         }
         let mut transaction = self.putting(key, entry);
-        transaction.mutations.push(upload.removal(false));
+        transaction.mutations.extend(removal);
         transaction.conditions = conditions;
         if transaction.conditions.is_empty() {
             (transaction.conditions, transaction.condition_key) = (open.conditions, open.condition_key);

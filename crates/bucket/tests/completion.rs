@@ -95,7 +95,7 @@ fn the_object_of_parts() {
     assert_eq!(whole.bytes, 13);
     let kind = Some(ChecksumType::Composite);
     let checksum = StoredChecksum { algorithm: ChecksumAlgorithm::Crc32, value: "x-2".to_owned(), kind };
-    let object = stamp().assembled(&key("d/a"), &upload("text/plain"), whole, Some(checksum));
+    let object = stamp().assembled(&key("d/a"), &upload("text/plain"), whole, Some(checksum)).entry;
     let chunks: Vec<(i64, &str)> = object.chunks.iter().map(|chunk| (chunk.offset, &*chunk.file_id)).collect();
     assert_eq!(chunks, [(0, "1-0"), (4, "1-4"), (10, "2-0")]);
     for (number, want) in [(2, Some(0..10)), (5, Some(10..13)), (1, None)] {
@@ -119,7 +119,7 @@ fn the_object_of_parts() {
 #[test]
 fn an_object_of_parts_has_a_content_type() {
     for (begun_with, want) in [("", "application/octet-stream"), ("text/plain", "text/plain")] {
-        let object = stamp().assembled(&key("a"), &upload(begun_with), assemble(&[]).unwrap(), None);
+        let object = stamp().assembled(&key("a"), &upload(begun_with), assemble(&[]).unwrap(), None).entry;
         assert_eq!(object.attributes().mime, want);
     }
 }

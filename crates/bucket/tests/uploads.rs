@@ -6,7 +6,7 @@ mod support;
 use std::sync::Arc;
 
 use bucket::attributes::{ENCRYPTION_PREFIX, INITIATOR_ID, UPLOAD_ID, UPLOAD_KEY};
-use bucket::completion::{ListedPart, assemble, choose};
+use bucket::completion::{ListedPart, ObjectOfParts, assemble, choose};
 use bucket::description::Description;
 use bucket::leftovers::completed_uploads;
 use bucket::rules::{BucketError, Refusal};
@@ -129,8 +129,8 @@ async fn begin(writer: &Writer<'_>, key: &ObjectKey) -> MultipartUpload {
     writer.objects.upload(key, "id").await.unwrap().unwrap()
 }
 
-/// The entry of the object that part 1 becomes.
-async fn object_of(writer: &Writer<'_>, key: &ObjectKey, upload: &MultipartUpload) -> Entry {
+/// The object that part 1 becomes.
+async fn object_of(writer: &Writer<'_>, key: &ObjectKey, upload: &MultipartUpload) -> ObjectOfParts {
     let mut uploaded = writer.objects.parts(upload, true).await.unwrap();
     let newest = etag(9);
     let listed = [ListedPart { number: 1, etag: &newest, checksum: None }];
@@ -154,16 +154,16 @@ async fn an_upload_from_its_first_part_to_its_object() {
         let (page, is_truncated) = writer.objects.list_parts(&upload, 1, 5).await.unwrap();
         assert_eq!((page.len(), page[0].0, is_truncated), (1, 2, false), "{case}");
 
-        let entry = object_of(&writer, &a, &upload).await;
-        let etag = entry.etag();
-        writer.complete(&a, &upload, entry.clone(), Vec::new()).await.unwrap();
+        let object = object_of(&writer, &a, &upload).await;
+        let etag = object.entry.etag();
+        writer.complete(&a, &upload, object.clone(), Vec::new()).await.unwrap();
         assert_eq!(writer.objects.current(&a).await.unwrap().unwrap().etag(), etag, "{case}");
         assert_eq!(writer.objects.made_by(&a, "id").await.unwrap().unwrap().etag(), etag, "{case}");
         assert_eq!(writer.objects.made_by(&a, "other").await.unwrap(), None, "{case}");
         assert!(writer.objects.upload(&a, "id").await.unwrap().is_none(), "{case}");
         let late = writer.put_part(&a, &upload, stamp().part(3, &written(1), None)).await;
         assert_eq!(outcome(&late), "precondition", "{case}");
-        assert_eq!(outcome(&writer.complete(&a, &upload, entry, Vec::new()).await), "precondition", "{case}");
+        assert_eq!(outcome(&writer.complete(&a, &upload, object, Vec::new()).await), "precondition", "{case}");
         assert_eq!(writer.objects.abort(&a, &upload).await.unwrap(), AbortOutcome::NoSuchUpload, "{case}");
     }
 }
@@ -209,7 +209,7 @@ async fn an_upload_that_has_made_its_object_is_found_and_removed() {
             let (writer, a, b) = (world.writer_of_versions(versioning, 1_000_000_000), key("d/a"), key("d/b"));
             let upload = begin(&writer, &a).await;
             writer.put_part(&a, &upload, stamp().part(1, &written(9), None)).await.unwrap();
-            let entry = object_of(&writer, &a, &upload).await;
+            let entry = object_of(&writer, &a, &upload).await.entry;
             writer
                 .begin_upload(&b, stamp().upload("open", &b, initiator(), Description::default(), None))
                 .await
@@ -259,8 +259,8 @@ async fn an_upload_is_completed_beside_what_is_there() {
             }
             let upload = begin(&writer, &a).await;
             writer.put_part(&a, &upload, stamp().part(1, &written(9), None)).await.unwrap();
-            let entry = object_of(&writer, &a, &upload).await;
-            assert_eq!(outcome(&writer.complete(&a, &upload, entry, conditions.clone()).await), want, "{case}");
+            let object = object_of(&writer, &a, &upload).await;
+            assert_eq!(outcome(&writer.complete(&a, &upload, object, conditions.clone()).await), want, "{case}");
             let is_made = writer.objects.made_by(&a, "id").await.unwrap().is_some();
             let is_left = writer.objects.upload(&a, "id").await.unwrap().is_some();
             assert_eq!((is_made, is_left), (want == "ok", want != "ok"), "{case}");

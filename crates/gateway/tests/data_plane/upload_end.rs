@@ -1,10 +1,12 @@
 //! A completion and an abort of one upload at the same moment: one of the two gives way, wherever they meet.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bucket::attributes::{ABORTED, RESERVED_UNTIL};
 use filer::seaweedfs::{FilerAddress, Options, SeaweedFiler, Security};
-use filer::{Mutation, Transaction};
+use filer::{Entry, ListOptions, Mutation, Transaction};
+use futures_util::TryStreamExt;
 use testkit::weed::{ClusterOptions, WeedCluster};
 
 use crate::delete_bucket::Stopping;
@@ -86,10 +88,56 @@ async fn meet(filer: &Stopping, world: &World) {
     }
 }
 
+impl Upload<'_> {
+    /// The files of its parts.
+    async fn files(&self) -> Vec<Entry> {
+        let bucket = self.path.split('/').nth(1).unwrap();
+        let options = ListOptions { limit: 9, ..ListOptions::default() };
+        self.world.filer.list(&format!("/buckets/{bucket}/.uploads/{}", self.id), options).await.unwrap()
+    }
+}
+
+/// Waits until the data of a part is freed.
+async fn is_freed(world: &World, part: &Entry) -> bool {
+    for _ in 0..100 {
+        let read = match world.filer.read(part, 0, part.content_bytes()).await {
+            Ok(bytes) => bytes.try_collect::<Vec<_>>().await.map(drop),
+            Err(error) => Err(error),
+        };
+        if read.is_err() {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    false
+}
+
+/// A part that arrives after the parts were read is not in the object. It is freed, and the object keeps its data.
+async fn a_late_part(filer: &Stopping, world: &World) {
+    for (path, headers) in [("/plain/late", ANY), ("/versioned/late", ANY), ("/plain/late-if", IF_ABSENT)] {
+        let upload = Upload::begin(world, path.to_owned()).await;
+        let used = upload.files().await;
+        let held = filer.stop_before(puts_an_object);
+        let (got, late) = tokio::join!(upload.complete(headers), async {
+            held.arrived.await.unwrap();
+            assert_eq!(upload.part().await, "200 ", "{path}");
+            let late = upload.files().await.into_iter().find(|file| !used.contains(file));
+            held.go_on.send(()).unwrap();
+            late.unwrap()
+        });
+        assert_eq!(got.outcome(), "200 ", "{path}: {}", got.text());
+        assert!(is_freed(world, &late).await, "{path}");
+        assert_eq!(upload.object().await, "bytes", "{path}");
+        assert_eq!(upload.part().await, "404 NoSuchUpload", "{path}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_abort_and_a_completion_exclude_each_other() {
     let filer = Stopping::new(true);
-    meet(&filer, &World::following(filer.clone(), false).await).await;
+    let world = World::following(filer.clone(), false).await;
+    meet(&filer, &world).await;
+    a_late_part(&filer, &world).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,7 +147,9 @@ async fn an_abort_and_a_completion_exclude_each_other_on_seaweedfs() {
     let security = Security::load(Some(cluster.directory()), &|_| None).unwrap();
     let options = Options::new(FilerAddress::parse_list(&cluster.filers()).unwrap(), security);
     let filer = Stopping::over(Arc::new(SeaweedFiler::connect(options)));
-    meet(&filer, &World::following(filer.clone(), false).await).await;
+    let world = World::following(filer.clone(), false).await;
+    meet(&filer, &world).await;
+    a_late_part(&filer, &world).await;
 }
 
 /// What an interruption leaves: an upload that was not removed, or a reservation of a gateway that is gone.

@@ -9,7 +9,7 @@ use bucket::new_entry::StoredChecksum;
 use bucket::part_boundaries::PartBoundary;
 use bucket::uploads::MultipartUpload;
 use bucket::{object, rules};
-use filer::{Entry, FileChunk, FilerError};
+use filer::{Entry, FilerError};
 use futures_util::StreamExt;
 use s3::op::{CompleteMultipartUpload, CompleteMultipartUploadOutput, CompletedPart};
 use s3::{Checksum, ChecksumType, S3Error, S3ErrorCode, Target};
@@ -47,7 +47,11 @@ impl Run for CompleteMultipartUpload {
         call.allow_early_response();
         let mut files = writer.objects.parts(&upload, true).await.map_err(errors::from_filer)?;
         let wanted: Vec<ListedPart<'_>> = listed.iter().map(listed_part).collect();
-        let mut parts = completion::choose(&wanted, &mut files).map_err(refused_parts)?;
+        let mut parts = match completion::choose(&wanted, &mut files) {
+            Ok(parts) => parts,
+            // A filer that died may have made the object and removed some of its parts.
+            Err(error) => return again(call, &input, &listed, refused_parts(error)).await,
+        };
         writer.objects.resolve_chunks(&mut parts).await.map_err(errors::from_filer)?;
         let mut assembled = completion::assemble(&parts).map_err(refused_parts)?;
         if let Some(size) = input.object_size.filter(|size| *size != assembled.bytes) {
@@ -56,19 +60,15 @@ impl Run for CompleteMultipartUpload {
             return Err(S3Error::with_message(S3ErrorCode::InvalidRequest, message));
         }
         let checksum = checksum(call, &input, &upload, &parts, &mut assembled.boundaries).await?;
-        let entry = writer.stamp.assembled(&input.target.key, &upload, assembled, checksum.as_ref().map(stored));
-        let output = output(call, &input, &entry);
-        let version_id = match writer.complete(&input.target.key, &upload, entry, conditions(&input.condition)).await {
+        let object = writer.stamp.assembled(&input.target.key, &upload, assembled, checksum.as_ref().map(stored));
+        let output = output(call, &input, &object.entry);
+        let version_id = match writer.complete(&input.target.key, &upload, object, conditions(&input.condition)).await {
             Ok(version_id) => version_id,
             Err(FilerError::PreconditionFailed) => {
                 return again(call, &input, &listed, interrupted(call, &input).await).await;
             }
             Err(error) => return Err(errors::from_filer(error)),
         };
-        let unlisted: Vec<FileChunk> = files.into_values().flatten().flat_map(|part| part.chunks).collect();
-        if !unlisted.is_empty() {
-            call.filer().delete_chunks(unlisted).await;
-        }
         let mut response = answer::document(output.to_xml())?;
         if let Some(version_id) = version_id {
             answer::set_named(response.headers_mut(), "x-amz-version-id", &version_id);
