@@ -1,6 +1,8 @@
 //! Completing an upload: which of its parts count, and the one object that they become. No data is read or written.
 
-use filer::{Attributes, Entry, FileChunk, FilerError};
+use std::collections::BTreeMap;
+
+use filer::{Attributes, Entry, FileChunk, FilerError, ListOptions};
 use ids::{ChecksumAlgorithm, ObjectKey};
 
 use crate::multipart::{multipart_etag, part_number_of};
@@ -8,11 +10,14 @@ use crate::new_entry::{DEFAULT_MIME, Stamp, StoredChecksum, set};
 use crate::objects::Objects;
 use crate::part_boundaries::{PartBoundary, to_json};
 use crate::rules::{self, Refusal};
-use crate::uploads::{MultipartUpload, Parts};
+use crate::uploads::{MultipartUpload, Parts, keep_newest};
 use crate::{attributes, object};
 
 /// The smallest size of every part except the last, in bytes: 5 MiB.
 pub const PART_BYTES_MIN: u64 = 5 << 20;
+
+/// How many files are requested at once, with their chunks.
+const PAGE: usize = 250;
 
 /// A part as the request to complete an upload lists it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,28 +65,55 @@ pub enum PartsError {
     Refused(#[from] Refusal),
 }
 
-/// Takes the listed parts out of the uploaded ones: for each number, the newest file with the listed ETag.
-pub fn choose(listed: &[ListedPart<'_>], uploaded: &mut Parts) -> Result<Vec<Entry>, PartsError> {
-    let mut chosen = Vec::with_capacity(listed.len());
-    for (index, wanted) in listed.iter().enumerate() {
-        let (number, etag) = (wanted.number, wanted.etag.to_owned());
-        let Some(part) = take(wanted, uploaded) else { return Err(PartsError::Missing { number, etag }) };
-        rules::may_read(&part)?;
-        let bytes = part.content_bytes();
-        if bytes < PART_BYTES_MIN && index + 1 < listed.len() {
-            return Err(PartsError::TooSmall { number, etag, bytes });
-        }
-        chosen.push(part);
-    }
-    Ok(chosen)
+/// The files of an upload that can be the parts of a list: of each listed number, the newest file with the listed ETag. It keeps no
+/// others, because an upload may have any number of them.
+#[derive(Debug, PartialEq)]
+pub struct Candidates<'r> {
+    listed: &'r [ListedPart<'r>],
+    etags: BTreeMap<u32, &'r str>,
+    files: Parts,
+    has_small_part: bool,
 }
 
-fn take(wanted: &ListedPart<'_>, uploaded: &mut Parts) -> Option<Entry> {
-    let files = uploaded.get_mut(&wanted.number)?;
-    let newest = files.iter().rposition(|part| part.etag() == wanted.etag)?;
-    let part = files.remove(newest);
-    let has_checksum = wanted.checksum.is_none_or(|checksum| object::checksum(&part) == Some(checksum));
-    has_checksum.then_some(part)
+impl<'r> Candidates<'r> {
+    /// None yet. The list is in the order of the numbers.
+    pub fn of(listed: &'r [ListedPart<'r>]) -> Self {
+        let etags = listed.iter().map(|part| (part.number, part.etag)).collect();
+        Self { listed, etags, files: Parts::new(), has_small_part: false }
+    }
+
+    /// Adds a file of the upload, with its chunks.
+    pub fn add(&mut self, file: Entry) {
+        let number = part_number_of(&file.name).filter(|_| !file.is_directory);
+        let Some((number, etag)) = number.and_then(|number| self.etags.get_key_value(&number)) else { return };
+        if file.etag() == *etag {
+            let is_last = self.listed.last().is_some_and(|last| last.number == *number);
+            self.has_small_part |= !is_last && file.content_bytes() < PART_BYTES_MIN;
+            keep_newest(&mut self.files, *number, file);
+        }
+    }
+
+    /// The listed parts, in the order of the list.
+    pub fn choose(mut self) -> Result<Vec<Entry>, PartsError> {
+        let mut chosen = Vec::with_capacity(self.listed.len());
+        for (index, wanted) in self.listed.iter().enumerate() {
+            let (number, etag) = (wanted.number, wanted.etag.to_owned());
+            let Some(part) = self.take(wanted) else { return Err(PartsError::Missing { number, etag }) };
+            rules::may_read(&part)?;
+            let bytes = part.content_bytes();
+            if bytes < PART_BYTES_MIN && index + 1 < self.listed.len() {
+                return Err(PartsError::TooSmall { number, etag, bytes });
+            }
+            chosen.push(part);
+        }
+        Ok(chosen)
+    }
+
+    fn take(&mut self, wanted: &ListedPart<'_>) -> Option<Entry> {
+        let part = self.files.remove(&wanted.number)?;
+        let has_checksum = wanted.checksum.is_none_or(|checksum| object::checksum(&part) == Some(checksum));
+        has_checksum.then_some(part)
+    }
 }
 
 /// The parts as one object.
@@ -106,6 +138,26 @@ pub struct ObjectOfParts {
 }
 
 impl Objects<'_> {
+    /// Reads the files of an upload, as far as its listed parts depend on them. The filer sorts them by number, so a part that is too
+    /// small ends the reading: what the list says of the parts before it is known by then.
+    pub async fn candidates<'r>(
+        &self,
+        upload: &MultipartUpload,
+        listed: &'r [ListedPart<'r>],
+    ) -> Result<Candidates<'r>, FilerError> {
+        let (mut candidates, mut start_from) = (Candidates::of(listed), String::new());
+        loop {
+            let options = ListOptions { start_from, limit: PAGE, ..ListOptions::default() };
+            let files = self.filer().list(upload.path(), options).await?;
+            let last = files.last().filter(|_| files.len() >= PAGE).map(|last| last.name.clone());
+            files.into_iter().for_each(|file| candidates.add(file));
+            match last.filter(|_| !candidates.has_small_part) {
+                Some(last) => start_from = last,
+                None => return Ok(candidates),
+            }
+        }
+    }
+
     /// Reads the lists of chunks that are stored apart from their parts, so that each part lists its own.
     pub async fn resolve_chunks(&self, parts: &mut [Entry]) -> Result<(), FilerError> {
         for part in parts.iter_mut().filter(|part| part.chunks.iter().any(|chunk| chunk.is_chunk_manifest)) {

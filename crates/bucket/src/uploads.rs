@@ -27,8 +27,8 @@ pub struct MultipartUpload {
     pub entry: Entry,
 }
 
-/// The files of an upload by part number, with the newest file of each number last.
-pub type Parts = BTreeMap<u32, Vec<Entry>>;
+/// Files of an upload: of each part number, the newest one.
+pub(crate) type Parts = BTreeMap<u32, Entry>;
 
 impl MultipartUpload {
     /// An entry in the directory of uploads; `None` if it is not an upload.
@@ -97,16 +97,6 @@ impl Objects<'_> {
         Ok(Some(upload))
     }
 
-    /// All files of an upload. Without chunks, an ETag that depends on them is not known.
-    pub async fn parts(&self, upload: &MultipartUpload, with_chunks: bool) -> Result<Parts, FilerError> {
-        let mut parts = Parts::new();
-        add_parts(&mut parts, self.list_directory(&upload.path, !with_chunks).await?.into_iter());
-        for files in parts.values_mut() {
-            files.sort_by_key(age);
-        }
-        Ok(parts)
-    }
-
     /// The newest file of each part number above `after`, at most `max_parts`, and whether there are more.
     pub async fn list_parts(
         &self,
@@ -117,8 +107,7 @@ impl Objects<'_> {
         let above = self.parts_above(upload, after, max_parts).await?;
         let is_truncated = above.len() > max_parts;
         let mut page = Vec::with_capacity(above.len().min(max_parts));
-        for (number, mut files) in above.into_iter().take(max_parts) {
-            let Some(mut newest) = files.pop() else { continue };
+        for (number, mut newest) in above.into_iter().take(max_parts) {
             if !object::etag_needs_no_chunks(&newest) {
                 let path = format!("{}/{}", upload.path, newest.name);
                 newest = self.filer().lookup(&path).await?.unwrap_or(newest);
@@ -128,7 +117,7 @@ impl Objects<'_> {
         Ok((page, is_truncated))
     }
 
-    /// The files of at least one more than `max_parts` part numbers above `after`, if there are as many.
+    /// The newest files of at least one more than `max_parts` part numbers above `after`, if there are as many.
     async fn parts_above(&self, upload: &MultipartUpload, after: u32, max_parts: usize) -> Result<Parts, FilerError> {
         let mut parts = Parts::new();
         // The name of part 10000 sorts before that of part 1000: it comes by itself, in the end.
@@ -139,9 +128,6 @@ impl Objects<'_> {
             let options =
                 ListOptions { prefix: LAST_PART.to_owned(), limit: PAGE, omit_chunks: true, ..ListOptions::default() };
             add_parts(&mut parts, self.filer().list(&upload.path, options).await?.into_iter());
-        }
-        for files in parts.values_mut() {
-            files.sort_by_key(age);
         }
         Ok(parts)
     }
@@ -210,15 +196,15 @@ impl Objects<'_> {
         if !self.keeps_versions_of(key) {
             return Ok(false);
         }
-        let versions = self.list_directory(&self.versions_path(key), true).await?;
+        let versions = self.list_directory(&self.versions_path(key)).await?;
         Ok(versions.iter().any(|entry| entry.extended_text(attributes::UPLOAD_ID) == Some(upload_id)))
     }
 
-    async fn list_directory(&self, path: &str, omit_chunks: bool) -> Result<Vec<Entry>, FilerError> {
+    async fn list_directory(&self, path: &str) -> Result<Vec<Entry>, FilerError> {
         let mut entries: Vec<Entry> = Vec::new();
         loop {
             let start_from = entries.last().map(|last| last.name.clone()).unwrap_or_default();
-            let options = ListOptions { start_from, limit: PAGE, omit_chunks, ..ListOptions::default() };
+            let options = ListOptions { start_from, limit: PAGE, omit_chunks: true, ..ListOptions::default() };
             let page = self.filer().list(path, options).await?;
             let is_last = page.len() < PAGE;
             entries.extend(page);
@@ -232,8 +218,15 @@ impl Objects<'_> {
 fn add_parts(parts: &mut Parts, entries: impl Iterator<Item = Entry>) {
     for entry in entries.filter(|entry| !entry.is_directory) {
         if let Some(number) = part_number_of(&entry.name) {
-            parts.entry(number).or_default().push(entry);
+            keep_newest(parts, number, entry);
         }
+    }
+}
+
+/// Keeps a file if it is the newest one of its part number. A number may have any number of files.
+pub(crate) fn keep_newest(parts: &mut Parts, number: u32, file: Entry) {
+    if parts.get(&number).is_none_or(|known| age(known) <= age(&file)) {
+        parts.insert(number, file);
     }
 }
 

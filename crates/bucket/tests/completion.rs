@@ -4,13 +4,13 @@
 mod support;
 
 use bucket::attributes::{ENCRYPTION_PREFIX, INITIATOR_ARN, INITIATOR_ID, UPLOAD_KEY};
-use bucket::completion::{ListedPart, PART_BYTES_MIN, PartsError, assemble, choose};
+use bucket::completion::{Candidates, ListedPart, PART_BYTES_MIN, PartsError, assemble};
 use bucket::description::Description;
 use bucket::new_entry::StoredChecksum;
 use bucket::object;
 use bucket::part_boundaries::part_range;
 use bucket::rules::Refusal;
-use bucket::uploads::{MultipartUpload, Parts};
+use bucket::uploads::MultipartUpload;
 use filer::{Entry, FileChunk, Written};
 use ids::{ChecksumAlgorithm, ChecksumType};
 use support::{World, etag, initiator, key, stamp};
@@ -31,16 +31,27 @@ fn part(number: u32, md5: u8, sizes: &[u64]) -> Entry {
     stamp().part(number, &data, Some(checksum))
 }
 
-fn uploaded() -> Parts {
+fn uploaded() -> [Entry; 6] {
     let mut encrypted = part(4, 14, &[1]);
     encrypted.extended.insert(format!("{ENCRYPTION_PREFIX}key"), b"x".to_vec());
     [
-        (1, vec![part(1, 1, &[PART_BYTES_MIN]), part(1, 11, &[PART_BYTES_MIN]), part(1, 1, &[PART_BYTES_MIN + 1])]),
-        (2, vec![part(2, 2, &[PART_BYTES_MIN - 1])]),
-        (3, vec![part(3, 3, &[1])]),
-        (4, vec![encrypted]),
+        part(1, 1, &[PART_BYTES_MIN]),
+        part(1, 11, &[PART_BYTES_MIN]),
+        part(1, 1, &[PART_BYTES_MIN + 1]),
+        part(2, 2, &[PART_BYTES_MIN - 1]),
+        part(3, 3, &[1]),
+        encrypted,
     ]
-    .into()
+}
+
+fn choose(listed: &[ListedPart<'_>], files: &[Entry]) -> Result<Vec<Entry>, PartsError> {
+    candidates(listed, files).choose()
+}
+
+fn candidates<'r>(listed: &'r [ListedPart<'r>], files: &[Entry]) -> Candidates<'r> {
+    let mut candidates = Candidates::of(listed);
+    files.iter().for_each(|file| candidates.add(file.clone()));
+    candidates
 }
 
 #[test]
@@ -68,18 +79,20 @@ fn the_newest_file_with_the_listed_etag_is_chosen() {
             .zip(&etags)
             .map(|((number, _, checksum), etag)| ListedPart { number: *number, etag, checksum: *checksum })
             .collect();
-        let chosen = choose(&parts, &mut uploaded());
+        let chosen = choose(&parts, &uploaded());
         assert_eq!(chosen.map(|parts| parts.iter().map(Entry::content_bytes).collect()), want, "{listed:?}");
     }
 }
 
+/// However many files an upload has.
 #[test]
-fn chosen_parts_are_no_longer_among_the_others() {
-    let mut left = uploaded();
+fn files_that_are_not_chosen_are_not_kept() {
+    let files = uploaded();
     let one = etag(1);
-    choose(&[ListedPart { number: 1, etag: &one, checksum: None }], &mut left).unwrap();
-    let sizes: Vec<u64> = left.values().flatten().map(Entry::content_bytes).collect();
-    assert_eq!(sizes, [PART_BYTES_MIN, PART_BYTES_MIN, PART_BYTES_MIN - 1, 1, 1]);
+    let listed = [ListedPart { number: 1, etag: &one, checksum: None }];
+    assert_eq!(candidates(&listed, &files), candidates(&listed, &files[2..3]));
+    let directory = Entry { is_directory: true, ..files[2].clone() };
+    assert_eq!(candidates(&listed, &[directory]), candidates(&listed, &[]));
 }
 
 fn upload(mime: &str) -> MultipartUpload {

@@ -6,7 +6,7 @@ mod support;
 use std::sync::Arc;
 
 use bucket::attributes::{ENCRYPTION_PREFIX, INITIATOR_ID, UPLOAD_ID, UPLOAD_KEY};
-use bucket::completion::{ListedPart, ObjectOfParts, assemble, choose};
+use bucket::completion::{ListedPart, ObjectOfParts, PartsError, assemble};
 use bucket::description::Description;
 use bucket::leftovers::completed_uploads;
 use bucket::rules::{BucketError, Refusal};
@@ -131,10 +131,9 @@ async fn begin(writer: &Writer<'_>, key: &ObjectKey) -> MultipartUpload {
 
 /// The object that part 1 becomes.
 async fn object_of(writer: &Writer<'_>, key: &ObjectKey, upload: &MultipartUpload) -> ObjectOfParts {
-    let mut uploaded = writer.objects.parts(upload, true).await.unwrap();
     let newest = etag(9);
     let listed = [ListedPart { number: 1, etag: &newest, checksum: None }];
-    let parts = choose(&listed, &mut uploaded).unwrap();
+    let parts = writer.objects.candidates(upload, &listed).await.unwrap().choose().unwrap();
     stamp().assembled(key, upload, assemble(&parts).unwrap(), None)
 }
 
@@ -197,6 +196,47 @@ async fn pages_of_parts() {
             assert_eq!(seen, numbers, "{}: {max_parts} at most", world.name);
             let past = writer.objects.list_parts(&upload, 10_000, max_parts).await.unwrap();
             assert_eq!((past.0.len(), past.1), (0, false), "{}", world.name);
+        }
+    }
+}
+
+/// A completion reads an upload in pages, and no further than a part that is too small.
+#[tokio::test]
+async fn files_of_a_completion() {
+    for mut world in World::both_with_bucket().await {
+        let faulty = Arc::new(FaultyFiler::new(world.filer.clone()));
+        world.filer = faulty.clone();
+        let (writer, a) = (world.writer(), key("d/a"));
+        let upload = begin(&writer, &a).await;
+        let part = |number, md5| Mutation::Put {
+            directory: "/buckets/b/.uploads/id".to_owned(),
+            entry: Box::new(stamp().part(number, &written(md5), None)),
+        };
+        let replaced = (0..600).map(|_| part(1, 8));
+        world.run(replaced.chain([part(2, 7), part(9999, 5), part(10_000, 6), part(1, 9)]).collect()).await;
+        let (one, two, last) = (etag(9), etag(7), etag(6));
+        let listed = |number, etag| ListedPart { number, etag, checksum: None };
+        for (parts, want, most) in [
+            (&[listed(1, &*one)][..], None, 604),
+            (&[listed(10_000, &last)], None, 604),
+            (&[listed(1, &two)], Some(PartsError::Missing { number: 1, etag: two.clone() }), 604),
+            (
+                &[listed(2, &two), listed(9999, &one)],
+                Some(PartsError::TooSmall { number: 2, etag: two.clone(), bytes: 0 }),
+                604,
+            ),
+            (
+                &[listed(1, &etag(8)), listed(2, &two)],
+                Some(PartsError::TooSmall { number: 1, etag: etag(8), bytes: 0 }),
+                250,
+            ),
+        ] {
+            let before = faulty.listed_entries();
+            let chosen = writer.objects.candidates(&upload, parts).await.unwrap().choose();
+            let entries = faulty.listed_entries() - before;
+            let case = format!("{}: {parts:?}: {entries} entries", world.name);
+            assert_eq!(chosen.err(), want, "{case}");
+            assert_eq!(entries, most, "{case}");
         }
     }
 }

@@ -45,9 +45,9 @@ impl Run for CompleteMultipartUpload {
             writer.require_no_file_at(&input.target.key).await.map_err(errors::from_filer)?;
         }
         call.allow_early_response();
-        let mut files = writer.objects.parts(&upload, true).await.map_err(errors::from_filer)?;
         let wanted: Vec<ListedPart<'_>> = listed.iter().map(listed_part).collect();
-        let mut parts = match completion::choose(&wanted, &mut files) {
+        let candidates = writer.objects.candidates(&upload, &wanted).await.map_err(errors::from_filer)?;
+        let mut parts = match candidates.choose() {
             Ok(parts) => parts,
             // A filer that died may have made the object and removed some of its parts.
             Err(error) => return again(call, &input, &listed, refused_parts(error)).await,
