@@ -32,8 +32,8 @@ pub const PARTS_COUNT: &str = "X-Seaweedfs-Multipart-Parts-Count";
 pub const PART_BOUNDARIES: &str = "X-Seaweedfs-Multipart-Part-Boundaries";
 /// The key of a multipart upload, on its directory.
 pub const UPLOAD_KEY: &str = "key";
-/// Ours, on the directory of a multipart upload: identifies who began it, whatever session or key they use. `weed s3` copies it to the
-/// object when it completes the upload, and shows every attribute as a header unless its name begins like this.
+/// Ours, on the directory of a multipart upload and on its object: identifies who began it, whatever session or key they use. `weed s3`
+/// shows every attribute as a header unless its name begins like this.
 pub const INITIATOR_ID: &str = "x-seaweedfs-kelpgate-initiator-id";
 /// Ours, beside it: the ARN of who began the upload.
 pub const INITIATOR_ARN: &str = "x-seaweedfs-kelpgate-initiator-arn";
@@ -43,7 +43,7 @@ pub const ABORTED: &str = "x-seaweedfs-kelpgate-aborted";
 pub const RESERVED_UNTIL: &str = "x-seaweedfs-kelpgate-reserved-until";
 /// Ours, beside it: each conditional completion that may still make the object has an attribute whose name begins like this.
 pub const RESERVATION_PREFIX: &str = "x-seaweedfs-kelpgate-reservation-";
-/// The names of all our attributes on the directory of a multipart upload begin like this. The object does not get them.
+/// The names of all our attributes on the directory of a multipart upload begin like this. The object gets only [`INITIATOR_ID`].
 pub const UPLOAD_PREFIX: &str = "x-seaweedfs-kelpgate-";
 /// Object lock: `GOVERNANCE` or `COMPLIANCE`.
 pub const LOCK_MODE: &str = "Seaweed-X-Amz-Object-Lock-Mode";

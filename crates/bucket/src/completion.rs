@@ -215,7 +215,8 @@ impl Stamp {
         checksum: Option<StoredChecksum>,
     ) -> ObjectOfParts {
         let mut extended = upload.entry.extended.clone();
-        extended.retain(|name, _| name != attributes::UPLOAD_KEY && !name.starts_with(attributes::UPLOAD_PREFIX));
+        let of_upload = |name: &str| name == attributes::UPLOAD_KEY || name.starts_with(attributes::UPLOAD_PREFIX);
+        extended.retain(|name, _| name == attributes::INITIATOR_ID || !of_upload(name));
         set(&mut extended, attributes::ETAG, whole.etag);
         set(&mut extended, attributes::UPLOAD_ID, upload.id());
         set(&mut extended, attributes::PARTS_COUNT, whole.boundaries.len().to_string());

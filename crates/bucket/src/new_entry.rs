@@ -121,12 +121,13 @@ impl Stamp {
     /// The same object with another description. Its data stays where it is.
     pub fn described_anew(&self, source: &Entry, description: Description) -> Entry {
         // Attributes that describe the bytes stay.
-        const OF_THE_BYTES: [&str; 8] = [
+        const OF_THE_BYTES: [&str; 9] = [
             attributes::ETAG,
             attributes::CHECKSUM_ALGORITHM,
             attributes::CHECKSUM_VALUE,
             attributes::CHECKSUM_TYPE,
             attributes::UPLOAD_ID,
+            attributes::INITIATOR_ID,
             attributes::PARTS_COUNT,
             attributes::PART_BOUNDARIES,
             attributes::PREFIX_OBJECT,

@@ -54,8 +54,7 @@ impl MultipartUpload {
     /// Whether the caller with this id may add parts to the upload and complete it. Uploads of `weed s3` and of older gateways have
     /// no initiator: every caller who may write the object can continue them.
     pub fn may_be_continued_by(&self, id: Option<&str>) -> bool {
-        let begun_by = self.entry.extended.get(attributes::INITIATOR_ID);
-        begun_by.is_none_or(|begun_by| id.is_some_and(|id| id.as_bytes() == begun_by))
+        is_begun_by(&self.entry, id).unwrap_or(true)
     }
 
     /// The ARN of who began it, if it says so.
@@ -80,6 +79,12 @@ impl MultipartUpload {
         let kind = self.entry.extended_text(attributes::CHECKSUM_TYPE).and_then(ChecksumType::from_name);
         Some((algorithm, kind.unwrap_or(algorithm.default_type())))
     }
+}
+
+/// Whether the caller with this id began the upload that has or made this entry; `None` if it does not say who began it.
+pub fn is_begun_by(entry: &Entry, id: Option<&str>) -> Option<bool> {
+    let begun_by = entry.extended.get(attributes::INITIATOR_ID)?;
+    Some(id.is_some_and(|id| id.as_bytes() == begun_by))
 }
 
 impl Objects<'_> {

@@ -124,8 +124,12 @@ fn the_object_of_parts() {
     );
     assert_eq!((object::storage_class(&object), object::owner(&object)), ("STANDARD_IA", Some("alice")));
     assert_eq!(object::headers(&object).collect::<Vec<_>>(), [("X-Amz-Meta-Color", "red")]);
-    for name in [UPLOAD_KEY, INITIATOR_ID, INITIATOR_ARN] {
+    for name in [UPLOAD_KEY, INITIATOR_ARN] {
         assert_eq!(object.extended_text(name), None, "an object is not an upload: {name}");
+    }
+    let described = stamp().described_anew(&object, Description::default());
+    for entry in [&object, &described] {
+        assert_eq!(entry.extended_text(INITIATOR_ID), Some(&*initiator().id), "{entry:?}");
     }
 }
 

@@ -486,10 +486,37 @@ async fn only_the_initiator_adds_parts_and_completes() {
             ("other", &abort, &[], "", "404 NoSuchUpload"),
         ])
         .await;
-    let object = world.entry("shared/k").await.unwrap();
-    assert!(!object.extended.keys().any(|name| [INITIATOR_ID, INITIATOR_ARN].contains(&&**name)), "{object:?}");
     let abandoned = Begun::by("admin", &world, "/shared/k").await;
     world.check(&[("nobody", &abandoned.to("DELETE"), &[], "", "204 ")]).await;
+}
+
+/// The answer to a completion that is repeated tells what the object holds.
+#[tokio::test]
+async fn only_the_initiator_has_the_answer_again() {
+    let world = World::with_users().await;
+    let begun = Begun::by("writer", &world, "/plain/k").await;
+    let (end, list, wrong) = (begun.to("POST"), list_of_x(), list_of_x().replace("9dd4", "9dd5"));
+    let gone = "404 NoSuchUpload";
+    world
+        .check(&[
+            ("writer", &begun.part, &[], "x", "200 "),
+            ("writer", &end, &[], &list, "200 "),
+            ("writer", "GET /plain/k", &[], "", "403 AccessDenied"),
+            ("writer", &end, &[], &list, "200 "),
+            ("writer", &end, &[], &wrong, gone),
+            ("admin", &end, &[], &list, gone),
+        ])
+        .await;
+    let shown = world.ask_admin("GET /plain/k").await;
+    assert!(!shown.headers.keys().any(|name| name.as_str().contains("initiator")), "{:?}", shown.headers);
+
+    // The object of `weed s3` or of an older gateway.
+    let (directory, name) = ("/buckets/plain".to_owned(), "k".to_owned());
+    let remove = vec![INITIATOR_ID.to_owned()];
+    let patch = filer::Mutation::Patch { directory, name, set: Default::default(), remove, content: None };
+    let mutations = vec![patch];
+    world.filer.transact(filer::Transaction { lock_key: "/".into(), mutations, ..Default::default() }).await.unwrap();
+    world.check(&[("writer", &end, &[], &list, gone), ("admin", &end, &[], &list, "200 ")]).await;
 }
 
 /// The answer says why, and so does the audit record. Who may not write learns nothing of the upload.

@@ -7,14 +7,15 @@ use bucket::completion::{self, ListedPart, PART_BYTES_MIN, PartsError};
 use bucket::multipart::multipart_etag;
 use bucket::new_entry::StoredChecksum;
 use bucket::part_boundaries::PartBoundary;
-use bucket::uploads::MultipartUpload;
+use bucket::uploads::{MultipartUpload, is_begun_by};
 use bucket::{object, rules};
 use filer::{Entry, FilerError};
 use futures_util::StreamExt;
 use s3::op::{CompleteMultipartUpload, CompleteMultipartUploadOutput, CompletedPart};
-use s3::{Checksum, ChecksumType, S3Error, S3ErrorCode, Target};
+use s3::{Checksum, ChecksumType, Requirement, S3Error, S3ErrorCode, Target};
 use sigv4::checksum::{Hasher, MultipartChecksum};
 
+use super::initiator::initiator_id;
 use crate::errors;
 use crate::op::answer::{self, Answer};
 use crate::op::new_entry::conditions;
@@ -89,18 +90,25 @@ async fn interrupted(call: &Call<'_>, input: &CompleteMultipartUpload) -> S3Erro
 }
 
 /// Repeats the answer of an earlier successful completion, which the client may not have received. Anything else is
-/// `refusal`.
+/// `refusal`, also for others than the initiator: the answer tells what the object holds.
 async fn again(call: &Call<'_>, input: &CompleteMultipartUpload, listed: &[CompletedPart], refusal: S3Error) -> Answer {
     let etag = multipart_etag(listed.iter().map(|part| part.etag.as_str()));
     let made = call.objects(&input.target.bucket).made_by(&input.target.key, input.upload_id.as_str()).await;
     match made.map_err(errors::from_filer)? {
-        Some(entry) if etag.as_ref() == Some(&entry.etag()) => {
+        Some(entry) if etag.as_ref() == Some(&entry.etag()) && may_learn_of(call, &input.target, &entry) => {
             let mut response = answer::document(output(call, input, &entry).to_xml())?;
             call.set_version_id(response.headers_mut(), &input.target, &entry);
             Ok(response)
         }
         _ => Err(refusal),
     }
+}
+
+/// Whether the caller began the upload that made an object. If the object does not say who did, whether the caller may read it.
+fn may_learn_of(call: &Call<'_>, target: &Target, made: &Entry) -> bool {
+    let read = Requirement::on_object("s3:GetObject", &target.bucket, &target.key, None);
+    let began = is_begun_by(made, initiator_id(&call.caller).as_deref());
+    began.unwrap_or_else(|| call.check_allowed(&read).is_ok())
 }
 
 fn output(call: &Call<'_>, input: &CompleteMultipartUpload, entry: &Entry) -> CompleteMultipartUploadOutput {
