@@ -26,6 +26,26 @@ pub struct BucketDirectory<'a> {
     path: String,
 }
 
+/// A state of a bucket that rules out some changes: the value of one attribute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BucketState {
+    name: &'static str,
+    value: &'static str,
+}
+
+impl BucketState {
+    /// Its objects may be locked.
+    pub const LOCKED: Self = Self { name: attributes::LOCK_ENABLED, value: "Enabled" };
+    /// It keeps versions.
+    pub const VERSIONED: Self = Self { name: attributes::VERSIONING, value: "Enabled" };
+    /// It keeps the versions of before.
+    pub const SUSPENDED: Self = Self { name: attributes::VERSIONING, value: "Suspended" };
+
+    fn is_not(&self) -> Condition {
+        Condition::AttributeIsNot { name: self.name.to_owned(), value: self.value.to_owned() }
+    }
+}
+
 /// A bucket's life as the filer holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredLife {
@@ -107,14 +127,8 @@ impl<'a> BucketDirectory<'a> {
     /// The same for a bucket with everything in it. Fails with `PreconditionFailed` also if it keeps versions or has object
     /// lock by now, whatever was known when the request was read.
     pub async fn decide_with_objects(&self, seen: &StoredLife, now_s: i64) -> Result<StoredLife, FilerError> {
-        let is_not =
-            |name: &str, value: &str| Condition::AttributeIsNot { name: name.to_owned(), value: value.to_owned() };
-        let conditions = vec![
-            seen.is_unchanged(),
-            is_not(attributes::VERSIONING, "Enabled"),
-            is_not(attributes::VERSIONING, "Suspended"),
-            is_not(attributes::LOCK_ENABLED, "Enabled"),
-        ];
+        let states = [BucketState::VERSIONED, BucketState::SUSPENDED, BucketState::LOCKED];
+        let conditions = [seen.is_unchanged()].into_iter().chain(states.iter().map(BucketState::is_not)).collect();
         let life = seen.life.at(Stage::Deleted { since_s: now_s, mark: mark() });
         let text = life.to_text();
         self.set_text_if(conditions, life, text, None).await
@@ -199,6 +213,11 @@ impl<'a> BucketDirectory<'a> {
     /// exist.
     pub async fn patch(&self, patch: AttributePatch, content: Option<Vec<u8>>) -> Result<(), FilerError> {
         self.only_if(vec![Condition::Exists], self.patch_step(patch, content)).await
+    }
+
+    /// Changes attributes of the bucket. Fails with `PreconditionFailed` if it does not exist, or is in this state.
+    pub async fn patch_unless(&self, state: &BucketState, patch: AttributePatch) -> Result<(), FilerError> {
+        self.only_if(vec![Condition::Exists, state.is_not()], self.patch_step(patch, None)).await
     }
 
     /// Removes a bucket whose deletion is decided. It removes the volumes first, because once the name is free they

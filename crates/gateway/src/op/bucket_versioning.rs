@@ -1,6 +1,7 @@
 //! The state of a bucket's versioning. Once a change is answered, every gateway writes as it says.
 
 use access::Permit;
+use bucket::directory::BucketState;
 use http::StatusCode;
 use ids::Versioning;
 use s3::op::{GetBucketVersioning, PutBucketVersioning, VersioningStatus, versioning_to_xml};
@@ -22,14 +23,21 @@ impl Run for PutBucketVersioning {
         let input = permit.into_operation();
         let bucket = call.existing_bucket()?;
         let status = input.status.ok_or(S3ErrorCode::MalformedXML)?;
-        if bucket.object_lock && status == VersioningStatus::Suspended {
-            let message =
-                "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.";
-            return Err(S3Error::with_message(S3ErrorCode::InvalidBucketState, message));
-        }
         let patch = bucket::settings::versioning_patch(status.as_str());
         let wanted = Versioning::read(Some(status.as_str()));
-        call.configure(&input.bucket, patch, |bucket| bucket.versioning == wanted).await?;
+        let shows = |bucket: &iam::Bucket| bucket.versioning == wanted;
+        match status {
+            VersioningStatus::Suspended if bucket.object_lock => return Err(locked()),
+            VersioningStatus::Suspended => {
+                call.configure_unless(&input.bucket, &BucketState::LOCKED, locked(), patch, shows).await?;
+            }
+            VersioningStatus::Enabled => call.configure(&input.bucket, patch, shows).await?,
+        }
         answer::empty(StatusCode::OK)
     }
+}
+
+fn locked() -> S3Error {
+    let message = "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed.";
+    S3Error::with_message(S3ErrorCode::InvalidBucketState, message)
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use access::{DecisionInput, Refusal, RequestTarget};
-use bucket::directory::BucketDirectory;
+use bucket::directory::{BucketDirectory, BucketState};
 use bucket::metadata::BucketMetadata;
 use bucket::rules::{self, BucketError};
 use bucket::settings::{self, AttributePatch};
@@ -81,8 +81,37 @@ impl Call<'_> {
         patch: AttributePatch,
         shows: impl Fn(&Bucket) -> bool + Send + Sync,
     ) -> Result<(), S3Error> {
+        self.enforced(bucket, self.directory(bucket).patch(patch, None), shows).await
+    }
+
+    /// The same for a change that this state of the bucket rules out, whatever was known when the request was read. Then it fails with
+    /// `refusal`.
+    pub async fn configure_unless(
+        &self,
+        bucket: &BucketName,
+        state: &BucketState,
+        refusal: S3Error,
+        patch: AttributePatch,
+        shows: impl Fn(&Bucket) -> bool + Send + Sync,
+    ) -> Result<(), S3Error> {
+        let directory = self.directory(bucket);
+        match self.enforced(bucket, directory.patch_unless(state, patch), shows).await {
+            Err(error) if error.code == S3ErrorCode::NoSuchBucket => {
+                let entry = directory.entry().await.map_err(errors::from_filer)?;
+                Err(if entry.is_some() { refusal } else { error })
+            }
+            done => done,
+        }
+    }
+
+    async fn enforced(
+        &self,
+        bucket: &BucketName,
+        patch: impl Future<Output = Result<(), FilerError>>,
+        shows: impl Fn(&Bucket) -> bool + Send + Sync,
+    ) -> Result<(), S3Error> {
         let change = self.gateway.fence.before_change();
-        self.directory(bucket).patch(patch, None).await.map_err(|error| match error {
+        patch.await.map_err(|error| match error {
             FilerError::PreconditionFailed => S3Error::new(S3ErrorCode::NoSuchBucket),
             other => errors::from_filer(other),
         })?;

@@ -1,6 +1,7 @@
 //! Object lock: of buckets, and of versions.
 
 use access::Permit;
+use bucket::directory::BucketState;
 use bucket::locks::Lock;
 use bucket::settings;
 use http::StatusCode;
@@ -50,12 +51,11 @@ impl Run for PutObjectLockConfiguration {
     async fn run(call: &Call<'_>, permit: Permit<Self>, _body: ObjectBody) -> Answer {
         let input = permit.into_operation();
         if call.existing_bucket()?.versioning != Versioning::Enabled {
-            let message = "Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration";
-            return Err(S3Error::with_message(S3ErrorCode::InvalidBucketState, message));
+            return Err(not_versioned());
         }
         let patch = settings::object_lock_patch(input.default);
         let is_set = |bucket: &iam::Bucket| bucket.object_lock && bucket.default_retention == input.default;
-        call.configure(&input.bucket, patch, is_set).await?;
+        call.configure_unless(&input.bucket, &BucketState::SUSPENDED, not_versioned(), patch, is_set).await?;
         answer::empty(StatusCode::OK)
     }
 }
@@ -108,6 +108,11 @@ fn require_lock(call: &Call<'_>) -> Result<(), S3Error> {
 /// The error for a version that has no such lock.
 fn not_locked(call: &Call<'_>) -> S3Error {
     require_lock(call).err().unwrap_or_else(|| S3Error::new(S3ErrorCode::NoSuchObjectLockConfiguration))
+}
+
+fn not_versioned() -> S3Error {
+    let message = "Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration";
+    S3Error::with_message(S3ErrorCode::InvalidBucketState, message)
 }
 
 fn no_lock() -> S3Error {

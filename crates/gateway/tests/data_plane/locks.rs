@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use bucket::attributes;
 use filer::fault::{Call, Fault, FaultyFiler};
-use filer::{EmbeddedFiler, FilerError};
+use filer::{EmbeddedFiler, FilerError, Mutation};
 use http::request::Parts;
 
+use crate::delete_bucket::Stopping;
 use crate::support::{Claims, World, signer};
 
 const FUTURE: &str = "2099-01-01T00:00:00Z";
@@ -96,6 +97,41 @@ async fn buckets_with_object_lock() {
     world.check(&[("admin", "PUT /lock1x?object-lock", &[], &configuration(""), "200 ")]).await;
     let shown = world.ask_admin("GET /lock1x?object-lock").await;
     assert_eq!((shown.element("ObjectLockEnabled"), shown.element("Mode")), ("Enabled".to_owned(), String::new()));
+}
+
+fn suspends(step: &Mutation) -> bool {
+    matches!(step, Mutation::Patch { set, .. } if set.get(attributes::VERSIONING).is_some_and(|value| value == b"Suspended"))
+}
+
+fn locks(step: &Mutation) -> bool {
+    matches!(step, Mutation::Patch { set, .. } if set.contains_key(attributes::LOCK_ENABLED))
+}
+
+/// Object lock needs versions, whichever of two changes at the same moment is the first.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_is_not_suspended_and_locked_at_the_same_moment() {
+    let filer = Stopping::new(true);
+    let world = World::following(filer.clone(), false).await;
+    let versioning =
+        |status: &str| format!("<VersioningConfiguration><Status>{status}</Status></VersioningConfiguration>");
+    let (lock, suspended) = (("object-lock", configuration("")), ("versioning", versioning("Suspended")));
+    for (bucket, before, held_up, first) in
+        [("b1x", suspends as fn(&Mutation) -> bool, &suspended, &lock), ("b2x", locks, &lock, &suspended)]
+    {
+        let put = async |(what, document): &(&str, String)| {
+            world.send_as("admin", &format!("PUT /{bucket}?{what}"), &[], document.clone()).await.outcome()
+        };
+        assert_eq!(world.ask_admin(&format!("PUT /{bucket}")).await.outcome(), "200 ");
+        assert_eq!(put(&("versioning", versioning("Enabled"))).await, "200 ");
+        let held = filer.stop_before(before);
+        let (got, ()) = tokio::join!(put(held_up), async {
+            held.arrived.await.unwrap();
+            assert_eq!(put(first).await, "200 ", "{bucket}");
+            held.go_on.send(()).unwrap();
+        });
+        assert_eq!(got, "409 InvalidBucketState", "{bucket}");
+        assert_eq!(put(first).await, "200 ", "{bucket}: what was answered holds");
+    }
 }
 
 #[tokio::test]
