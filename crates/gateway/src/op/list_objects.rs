@@ -65,13 +65,12 @@ pub(super) async fn page(
     page.map_err(errors::from_filer)
 }
 
-/// The key after which to continue. If it ends in the delimiter, it was a common prefix on the previous page.
+/// The key after which to continue. If it ends where the delimiter first occurs, it was a common prefix on the previous page.
 pub(super) fn after_text(text: &str, list: &ListQuery) -> After {
-    match list.delimiter.as_deref() {
+    let rest = text.strip_prefix(list.prefix.as_str()).unwrap_or("");
+    match list.delimiter.as_deref().and_then(|delimiter| rest.split_once(delimiter)) {
         _ if text.is_empty() => After::Beginning,
-        Some(delimiter) if text.ends_with(delimiter) && text.len() > list.prefix.as_str().len() => {
-            After::Prefix(text.to_owned())
-        }
+        Some((_, "")) => After::Prefix(text.to_owned()),
         _ => After::Key(text.to_owned()),
     }
 }

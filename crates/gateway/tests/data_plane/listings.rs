@@ -89,6 +89,8 @@ async fn where_a_page_begins() {
         let reply = world.ask(&format!("GET /plain?{query}")).await;
         claims.claim(query, reply.elements("Key"), want.to_vec());
     }
+    let inside = world.ask("GET /plain?marker=b/c/&delimiter=/").await;
+    claims.claim("a marker inside a common prefix", inside.elements("CommonPrefixes"), vec!["<Prefix>b/</Prefix>"]);
     for token in ["x", "%25", "eA", "a2Eg=="] {
         let reply = world.ask(&format!("GET /plain?list-type=2&continuation-token={token}")).await;
         claims.claim(token, &*reply.outcome(), "400 InvalidArgument");
