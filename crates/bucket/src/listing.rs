@@ -204,6 +204,9 @@ impl<'a> Counted<'a> {
     }
 }
 
+/// The longest key that S3 allows, in bytes.
+const KEY_BYTES_MAX: usize = 1024;
+
 /// How many entries are requested at once if a smaller number is not known to be enough.
 const PAGE: usize = 1024;
 
@@ -243,7 +246,7 @@ struct Level {
     exhausted: bool,
     /// Where versions are kept: every key up to this name is known, with its directory of versions.
     known_to: String,
-    /// The keys whose directories of versions were looked up before the listing reached them.
+    /// The keys whose directories of versions were looked for before the listing reached them, and that it has not yet passed.
     looked_ahead: HashSet<String>,
 }
 
@@ -466,28 +469,50 @@ impl<'a> Walk<'a> {
 
     async fn enter(&mut self, base: String) -> Result<(), FilerError> {
         let name_prefix = self.prefix.get(base.len()..).unwrap_or("").to_owned();
-        let told = self.after.text();
-        let name = match told.strip_prefix(base.as_str()) {
-            Some(rest) => rest.split('/').next().unwrap_or(""),
-            None => "",
-        };
-        let mut level = Level::new(base, name_prefix, name.to_owned());
-        // Directories whose names are prefixes of `name` come before it on the filer, and may come after it in S3's
-        // order.
-        for (at, next) in name.char_indices() {
-            let shorter = name.get(..at).unwrap_or("");
-            if next < '/' && shorter.starts_with(&level.name_prefix) {
-                let directory = object::path_below(self.bucket_path, &format!("{}{shorter}/", level.base));
-                if let Some(entry) =
-                    self.filer.lookup(&format!("{directory}/")).await?.filter(|entry| entry.is_directory)
-                {
-                    level.wait(entry);
-                }
-            }
-        }
+        let rest = self.after.text().strip_prefix(base.as_str()).unwrap_or("");
+        let name = rest.split('/').next().unwrap_or("").to_owned();
+        let waiting = self.shorter_directories(&base, &name_prefix, &name).await?;
+        let mut level = Level::new(base, name_prefix, name);
+        waiting.into_iter().for_each(|entry| level.wait(entry));
         self.levels.push(level);
         Ok(())
     }
+
+    /// Directories whose names are prefixes of `name` come before it on the filer, and may come after it in S3's order.
+    async fn shorter_directories(&self, base: &str, name_prefix: &str, name: &str) -> Result<Vec<Entry>, FilerError> {
+        let shorter = name.char_indices().filter(|(_, next)| *next < '/').filter_map(|(at, _)| name.get(..at));
+        let paths = shorter
+            .take_while(|shorter| shorter.len() <= KEY_BYTES_MAX)
+            .filter(|shorter| shorter.starts_with(name_prefix))
+            .map(|shorter| object::path_below(self.bucket_path, &format!("{base}{shorter}/")));
+        let names: Vec<String> = paths.map(|path| object::split_path(&path).1.to_owned()).collect();
+        existing(self.filer, &object::path_below(self.bucket_path, base), names).await
+    }
+}
+
+/// Those of some directories that exist; their names come in ascending order. What is there is read, so that a thousand names
+/// take few calls.
+async fn existing(filer: &Counted<'_>, directory: &str, names: Vec<String>) -> Result<Vec<Entry>, FilerError> {
+    let (mut names, mut found, mut limit) = (names.into_iter().peekable(), Vec::new(), 1);
+    while let Some(name) = names.peek() {
+        let start_from = name.clone();
+        let options = ListOptions { start_from, inclusive: true, limit, omit_chunks: true, ..ListOptions::default() };
+        let entries = filer.list(directory, options).await?;
+        let is_last = entries.len() < limit;
+        let passed = entries.last().map(|last| last.name.clone()).unwrap_or_default();
+        for entry in entries {
+            while names.next_if(|name| *name < entry.name).is_some() {}
+            if entry.is_directory && names.peek() == Some(&entry.name) {
+                found.push(entry);
+            }
+        }
+        if is_last {
+            break;
+        }
+        names.next_if_eq(&passed);
+        limit = (limit * 2).min(PAGE);
+    }
+    Ok(found)
 }
 
 fn node(key: String, entry: Entry) -> Node {

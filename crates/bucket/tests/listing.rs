@@ -266,6 +266,31 @@ async fn a_page_takes_a_bounded_number_of_calls() {
     }
 }
 
+/// A page begins at the key after which it lists. The names of directories that may come later are looked for together.
+#[tokio::test]
+async fn a_long_marker_takes_few_calls() {
+    let odd = "!".repeat(300);
+    let beside: Vec<String> = (1..200).map(|length| format!("{}\"", odd.get(..length).unwrap())).collect();
+    let keys = ["!!!!/x", "!!/x", "a-/x", "a/x", "z"];
+    let keys: Vec<&str> = keys.into_iter().chain(beside.iter().map(String::as_str)).collect();
+    let (_directory, filer) = filer_with(&keys).await;
+    let filer = FaultyFiler::new(Arc::new(filer));
+    filer.list_only_directories();
+    for (start, most_calls) in [
+        ("!".repeat(1024), 20),
+        ("!".repeat(30_000), 20),
+        (odd.clone(), 20),
+        (format!("a{}", "-".repeat(1000)), 10),
+        ("a/".repeat(500), 10),
+    ] {
+        let before = filer.all_calls();
+        assert_eq!(pages(&filer, "", "", &start, 1000, |_| ()).await, model(&keys, "", "", &start));
+        let calls = filer.all_calls() - before;
+        let shown: String = start.chars().take(20).collect();
+        assert!(calls <= most_calls, "{} characters, {shown}: {calls} calls of the filer", start.len());
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 

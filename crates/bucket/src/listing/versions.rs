@@ -6,7 +6,7 @@
 
 use filer::{Entry, FilerError, ListOptions};
 
-use super::{Counted, Item, Level, PAGE, Waiting, read_page};
+use super::{Counted, Item, Level, PAGE, Waiting, existing, read_page};
 use crate::rules::{self, CurrentVersion};
 use crate::version_id::{self, NULL};
 use crate::{names, object};
@@ -55,17 +55,16 @@ pub(super) async fn next_in_level(
 /// Finds the directories of versions that come after a name although their keys come before it, or are the same.
 async fn look_ahead(filer: &Counted<'_>, directory: &str, last: &str, level: &mut Level) -> Result<(), FilerError> {
     let places = last.char_indices().map(|(at, _)| at).skip(1).chain([last.len()]);
-    for (key, rest) in places.filter_map(|at| last.split_at_checked(at)) {
-        let comes_later = rest < names::VERSIONS_SUFFIX && key.starts_with(&level.name_prefix);
-        if !comes_later || level.looked_ahead.contains(key) {
-            continue;
-        }
-        let found = filer.lookup(&format!("{directory}/{key}{}/", names::VERSIONS_SUFFIX)).await?;
-        if let Some(versions) = found.filter(|entry| entry.is_directory) {
-            level.wait_with_versions(versions);
-        }
-        level.looked_ahead.insert(key.to_owned());
-    }
+    let comes_later =
+        |(key, rest): &(&str, &str)| *rest < names::VERSIONS_SUFFIX && key.starts_with(&level.name_prefix);
+    let later = places.filter_map(|at| last.split_at_checked(at)).filter(comes_later);
+    let later: Vec<&str> = later.map(|(key, _)| key).collect();
+    // The directory of the longest key comes first, because no part of the suffix sorts after its dot.
+    let unknown = later.iter().rev().filter(|key| !level.looked_ahead.contains(**key));
+    let names = unknown.map(|key| format!("{key}{}", names::VERSIONS_SUFFIX)).collect();
+    let found = existing(filer, directory, names).await?;
+    found.into_iter().for_each(|versions| level.wait_with_versions(versions));
+    level.looked_ahead = later.into_iter().map(str::to_owned).collect();
     Ok(())
 }
 
