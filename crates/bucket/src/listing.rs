@@ -32,7 +32,8 @@ pub enum After {
 }
 
 impl After {
-    fn text(&self) -> &str {
+    /// The key or the prefix, empty for the beginning.
+    pub fn text(&self) -> &str {
         match self {
             Self::Beginning => "",
             Self::Key(text) | Self::Prefix(text) | Self::Version(text, _) => text,
@@ -132,37 +133,40 @@ impl Item {
 pub struct Page {
     /// In S3's order.
     pub items: Vec<Item>,
-    /// Whether there is more after the last item.
-    pub is_truncated: bool,
+    /// Where the next page begins, if there may be more. This can be after keys behind the last item, of which nothing is shown.
+    pub next: Option<After>,
 }
 
 /// Calls of the filer for one page, beyond one for each item. A filer that lists single directories is called for each directory on the
-/// way to a key, so that without a bound a page of deep keys would cost a hundred times what a page of flat ones does.
+/// way to a key, so that without a bound a page of deep keys would cost a hundred times what a page of flat ones does. Keys of
+/// which nothing is shown are read without filling the page.
 const EXTRA_CALLS: usize = 500;
 
-/// Lists one page. It ends before it is full, with `is_truncated`, where its keys take too many calls of the filer; S3 allows that.
-pub async fn list(filer: &dyn Filer, query: &Query) -> Result<Page, FilerError> {
-    page(&Counted::new(filer), query).await
-}
+/// So many listed entries count as another call.
+const ENTRIES_LIKE_A_CALL: usize = 100;
 
-async fn page(filer: &Counted<'_>, query: &Query) -> Result<Page, FilerError> {
+/// Lists one page. It ends before it is full, even without an item, where it takes too many calls of the filer; S3 allows that.
+pub async fn list(filer: &dyn Filer, query: &Query) -> Result<Page, FilerError> {
     let mut page = Page::default();
     if query.max_keys == 0 {
         return Ok(page);
     }
-    let mut walk = Walk::new(filer, query);
+    let filer = Counted::new(filer);
+    let mut walk = Walk::new(&filer, query);
     loop {
-        if !page.items.is_empty() && filer.calls() > EXTRA_CALLS + page.items.len() {
-            page.is_truncated = true;
-            return Ok(page);
-        }
         walk.wanted = query.max_keys + 1 - page.items.len();
-        let Some(node) = walk.next().await? else { return Ok(page) };
-        for item in walk.items_of(node).await? {
+        walk.most_calls = EXTRA_CALLS + page.items.len();
+        let items = match walk.next_items().await? {
+            Found::Items(items) => items,
+            Found::Stopped(after) => return Ok(Page { next: Some(after), ..page }),
+            Found::End => return Ok(page),
+        };
+        for item in items {
             if page.items.len() == query.max_keys {
-                page.is_truncated = true;
-                return Ok(page);
+                let next = page.items.last().map(Item::after);
+                return Ok(Page { next, ..page });
             }
+            walk.at = Some(item.after());
             page.items.push(item);
         }
     }
@@ -193,7 +197,9 @@ impl<'a> Counted<'a> {
     }
 
     async fn list(&self, directory: &str, options: ListOptions) -> Result<Vec<Entry>, FilerError> {
-        self.called().list(directory, options).await
+        let entries = self.called().list(directory, options).await?;
+        self.calls.fetch_add(entries.len() / ENTRIES_LIKE_A_CALL, Ordering::Relaxed);
+        Ok(entries)
     }
 
     /// Counts only where the filer can answer.
@@ -216,6 +222,33 @@ enum Node {
     CommonPrefix(String),
 }
 
+/// Where one step of a walk leads.
+enum Step {
+    Node(Node),
+    /// To something of which nothing is shown.
+    Nothing,
+    /// The walk takes too many calls. It can go on from here.
+    Stopped(After),
+    End,
+}
+
+/// What a walk finds for the page.
+enum Found {
+    /// At least one.
+    Items(Vec<Item>),
+    /// The walk takes too many calls. It can go on from here.
+    Stopped(After),
+    End,
+}
+
+/// Whether a common prefix is shown.
+enum Group {
+    Shown,
+    Hidden,
+    /// It takes too many calls to see. Up to here it has no key that is shown.
+    Unknown(After),
+}
+
 struct Walk<'a> {
     filer: &'a Counted<'a>,
     bucket_path: &'a str,
@@ -225,6 +258,10 @@ struct Walk<'a> {
     shows: Shows,
     /// How many more items the page can take.
     wanted: usize,
+    /// The walk stops after so many calls of the filer, if it got further than the page before.
+    most_calls: usize,
+    /// How far it got.
+    at: Option<After>,
     /// The last one is the directory that is being read. Those above it wait.
     levels: Vec<Level>,
     /// Everything below the last entered directory, in S3's order, if the filer found it in one step.
@@ -244,6 +281,8 @@ struct Level {
     start_from: String,
     inclusive: bool,
     exhausted: bool,
+    /// How often it has been read.
+    reads: u32,
     /// Where versions are kept: every key up to this name is known, with its directory of versions.
     known_to: String,
     /// The keys whose directories of versions were looked for before the listing reached them, and that it has not yet passed.
@@ -270,8 +309,16 @@ impl Level {
             start_from,
             inclusive,
             exhausted: false,
+            reads: 0,
             known_to: String::new(),
             looked_ahead: HashSet::new(),
+        }
+    }
+
+    /// Reads on after the names that begin as the group does: nothing else of them is listed.
+    fn skip(&mut self, group: &str) {
+        if let Some(rest) = group.strip_prefix(&self.base).filter(|rest| self.start_from.starts_with(rest)) {
+            self.start_from = after_all(rest);
         }
     }
 
@@ -295,6 +342,11 @@ impl Level {
     }
 }
 
+/// A name after all those that begin with `start`.
+fn after_all(start: &str) -> String {
+    format!("{start}{}", char::MAX)
+}
+
 impl<'a> Walk<'a> {
     fn new(filer: &'a Counted<'a>, query: &'a Query) -> Self {
         Self {
@@ -305,8 +357,29 @@ impl<'a> Walk<'a> {
             after: query.after.clone(),
             shows: query.shows,
             wanted: 1,
+            most_calls: EXTRA_CALLS,
+            at: None,
             levels: Vec::new(),
             below: VecDeque::new(),
+        }
+    }
+
+    /// The next keys or common prefixes of which the page shows something.
+    async fn next_items(&mut self) -> Result<Found, FilerError> {
+        loop {
+            if let Some(at) = self.at.take_if(|_| self.filer.calls() > self.most_calls) {
+                return Ok(Found::Stopped(at));
+            }
+            let node = match self.step().await? {
+                Step::Node(node) => node,
+                Step::Nothing => continue,
+                Step::Stopped(at) => return Ok(Found::Stopped(at)),
+                Step::End => return Ok(Found::End),
+            };
+            let items = self.items_of(node).await?;
+            if !items.is_empty() {
+                return Ok(Found::Items(items));
+            }
         }
     }
 
@@ -314,7 +387,7 @@ impl<'a> Walk<'a> {
     async fn items_of(&mut self, node: Node) -> Result<Vec<Item>, FilerError> {
         let (key, waiting) = match node {
             Node::CommonPrefix(prefix) => {
-                self.after = After::Prefix(prefix.clone());
+                self.leave_behind(&prefix);
                 return Ok(vec![Item::CommonPrefix(prefix)]);
             }
             Node::Key(key, waiting) => (key, waiting),
@@ -334,24 +407,24 @@ impl<'a> Walk<'a> {
         Ok(current.map(|entry| Item::Object(key, entry)).into_iter().collect())
     }
 
-    async fn next(&mut self) -> Result<Option<Node>, FilerError> {
+    async fn step(&mut self) -> Result<Step, FilerError> {
         if self.levels.is_empty() {
             let base = self.prefix.rfind('/').map_or("", |slash| self.prefix.get(..=slash).unwrap_or(""));
             if self.after.covers_all(self.prefix) {
-                return Ok(None);
+                return Ok(Step::End);
             }
             self.enter(base.to_owned()).await?;
             if let Some(marker) = self.marker_of_prefix(base).await? {
-                return Ok(Some(marker));
+                return Ok(Step::Node(marker));
             }
         }
         loop {
             while let Some((key, entry)) = self.below.pop_front() {
                 if let Some(node) = self.visit_object(key, entry) {
-                    return Ok(Some(node));
+                    return Ok(Step::Node(node));
                 }
             }
-            let Some(level) = self.levels.last_mut() else { return Ok(None) };
+            let Some(level) = self.levels.last_mut() else { return Ok(Step::End) };
             let next = match self.shows {
                 Shows::Object => next_in_level(self.filer, self.bucket_path, self.wanted, level).await?,
                 _ => versions::next_in_level(self.filer, self.bucket_path, self.wanted, level).await?,
@@ -362,9 +435,7 @@ impl<'a> Walk<'a> {
             };
             let key = format!("{}{sort_key}", level.base);
             let is_first_level = level.base.is_empty();
-            if let Some(node) = self.visit(key, waiting, is_first_level).await? {
-                return Ok(Some(node));
-            }
+            return self.visit(key, waiting, is_first_level).await;
         }
     }
 
@@ -377,33 +448,55 @@ impl<'a> Walk<'a> {
         Ok(entry.filter(object::is_directory_marker).map(|entry| node(base.to_owned(), entry)))
     }
 
-    async fn visit(&mut self, key: String, waiting: Waiting, is_first_level: bool) -> Result<Option<Node>, FilerError> {
+    async fn visit(&mut self, key: String, waiting: Waiting, is_first_level: bool) -> Result<Step, FilerError> {
+        if !self.after.covers(&key) && key.starts_with(self.prefix) {
+            self.at = Some(After::Key(key.clone()));
+        }
         let directory = waiting.entry.as_deref().filter(|entry| entry.is_directory);
         if let Some(directory) = directory {
             let name = &directory.name;
             let reserved = name.ends_with(names::VERSIONS_SUFFIX) || (is_first_level && name == names::UPLOADS);
             if reserved || self.after.covers_all(&key) {
-                return Ok(None);
+                return Ok(Step::Nothing);
             }
         } else if self.after.covers(&key) || !key.starts_with(self.prefix) {
-            return Ok(None);
+            return Ok(Step::Nothing);
         }
         if let Some(group) = self.group_of(&key) {
-            if self.after.covers_all(group) {
-                return Ok(None);
-            }
-            let shown = self.shows_group(group, &key, waiting.entry.as_deref()).await?;
-            return Ok(shown.then(|| Node::CommonPrefix(group.to_owned())));
+            return self.visit_group(group, &key, waiting.entry.as_deref()).await;
         }
         if directory.is_none() {
-            return Ok(Some(Node::Key(key, waiting)));
+            return Ok(Step::Node(Node::Key(key, waiting)));
         }
         let is_told = self.after.covers(&key) || self.after.version_of(&key).is_some();
         let is_shown = directory.is_some_and(object::is_directory_marker) && !is_told;
         if !self.enter_below(&key).await? {
             self.enter(key.clone()).await?;
         }
-        Ok(is_shown.then_some(Node::Key(key, waiting)))
+        Ok(if is_shown { Step::Node(Node::Key(key, waiting)) } else { Step::Nothing })
+    }
+
+    async fn visit_group(&mut self, group: &str, key: &str, entry: Option<&Entry>) -> Result<Step, FilerError> {
+        if self.after.covers_all(group) {
+            return Ok(Step::Nothing);
+        }
+        Ok(match self.group(group, key, entry).await? {
+            Group::Shown => Step::Node(Node::CommonPrefix(group.to_owned())),
+            Group::Unknown(at) => Step::Stopped(at),
+            Group::Hidden => {
+                self.leave_behind(group);
+                Step::Nothing
+            }
+        })
+    }
+
+    /// The walk visits no other key of the group, whether it is shown or not.
+    fn leave_behind(&mut self, group: &str) {
+        self.after = After::Prefix(group.to_owned());
+        self.at = Some(self.after.clone());
+        if let Some(level) = self.levels.last_mut() {
+            level.skip(group);
+        }
     }
 
     /// Reads everything below a directory in one step, if it fits on the page. A deep key then costs as much as a flat
@@ -434,27 +527,40 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// True if a key of the group is still to come. An entry alone does not prove it: SeaweedFS removes empty
+    /// Whether a key of the group is still to come. An entry alone does not prove it: SeaweedFS removes empty
     /// directories only after a while, and the listing may begin in the middle of the group.
-    async fn shows_group(&self, group: &str, key: &str, entry: Option<&Entry>) -> Result<bool, FilerError> {
+    async fn group(&self, group: &str, key: &str, entry: Option<&Entry>) -> Result<Group, FilerError> {
         if self.shows != Shows::Object || self.after.text().starts_with(group) {
-            let rest = Query {
-                bucket_path: self.bucket_path.to_owned(),
-                prefix: group.to_owned(),
-                delimiter: String::new(),
-                after: self.after.clone(),
-                max_keys: 1,
-                shows: self.shows,
-            };
-            let page = Box::pin(page(self.filer, &rest)).await?;
-            return Ok(!page.items.is_empty());
+            return self.rest_of_group(group).await;
         }
         if entry.is_some_and(|entry| object::is_object(entry) && !object::is_prefix_object(entry)) {
-            return Ok(true);
+            return Ok(Group::Shown);
         }
         let directory = object::path_below(self.bucket_path, key);
         let is_version = |_: &str, name: &str| name.ends_with(names::VERSIONS_SUFFIX);
-        contains_object(self.filer, &directory, is_version).await
+        match contains_object(self.filer, &directory, is_version, self.most_calls).await? {
+            Some(true) => Ok(Group::Shown),
+            Some(false) => Ok(Group::Hidden),
+            None => self.rest_of_group(group).await,
+        }
+    }
+
+    /// The same from a walk through the group, which another page can continue.
+    async fn rest_of_group(&self, group: &str) -> Result<Group, FilerError> {
+        let rest = Query {
+            bucket_path: self.bucket_path.to_owned(),
+            prefix: group.to_owned(),
+            delimiter: String::new(),
+            after: self.after.clone(),
+            max_keys: 1,
+            shows: self.shows,
+        };
+        let mut walk = Walk { most_calls: self.most_calls, ..Walk::new(self.filer, &rest) };
+        Ok(match Box::pin(walk.next_items()).await? {
+            Found::Items(_) => Group::Shown,
+            Found::Stopped(at) => Group::Unknown(at),
+            Found::End => Group::Hidden,
+        })
     }
 
     /// The common prefix of a key.
@@ -470,7 +576,10 @@ impl<'a> Walk<'a> {
     async fn enter(&mut self, base: String) -> Result<(), FilerError> {
         let name_prefix = self.prefix.get(base.len()..).unwrap_or("").to_owned();
         let rest = self.after.text().strip_prefix(base.as_str()).unwrap_or("");
-        let name = rest.split('/').next().unwrap_or("").to_owned();
+        let name = match self.after {
+            After::Prefix(_) if !rest.is_empty() && !rest.contains('/') => after_all(rest),
+            _ => rest.split('/').next().unwrap_or("").to_owned(),
+        };
         let waiting = self.shorter_directories(&base, &name_prefix, &name).await?;
         let mut level = Level::new(base, name_prefix, name);
         waiting.into_iter().for_each(|entry| level.wait(entry));
@@ -569,8 +678,10 @@ async fn next_in_level(
 }
 
 async fn read_page(filer: &Counted<'_>, directory: &str, wanted: usize, level: &mut Level) -> Result<(), FilerError> {
-    // One entry more than the page needs: the place of the last one depends on its successor.
-    let limit = (wanted + 1).clamp(2, PAGE);
+    // One entry more than the page needs: the place of the last one depends on its successor. After two reads, much of what is
+    // there is not shown: a page of one key must not read a thousand times.
+    let limit = (wanted + 1).saturating_mul(1 << level.reads.saturating_sub(1).min(10)).clamp(2, PAGE);
+    level.reads += 1;
     let options = ListOptions {
         prefix: level.name_prefix.clone(),
         start_from: std::mem::take(&mut level.start_from),

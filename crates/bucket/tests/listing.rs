@@ -44,27 +44,30 @@ async fn pages(
     delimiter: &str,
     start: &str,
     max_keys: usize,
-    mut look: impl FnMut(&Page),
+    look: impl FnMut(&Page),
 ) -> Vec<String> {
-    let mut after = if start.is_empty() { After::Beginning } else { After::Key(start.to_owned()) };
+    let query = Query {
+        bucket_path: BUCKET.to_owned(),
+        prefix: prefix.to_owned(),
+        delimiter: delimiter.to_owned(),
+        after: if start.is_empty() { After::Beginning } else { After::Key(start.to_owned()) },
+        max_keys,
+        shows: Shows::Object,
+    };
+    pages_of(filer, query, look).await
+}
+
+/// The same from a first page.
+async fn pages_of(filer: &dyn Filer, mut query: Query, mut look: impl FnMut(&Page)) -> Vec<String> {
     let mut lines = Vec::new();
     for _ in 0..1000 {
-        let (prefix, delimiter) = (prefix.to_owned(), delimiter.to_owned());
-        let query = Query {
-            bucket_path: BUCKET.to_owned(),
-            prefix,
-            delimiter,
-            after: after.clone(),
-            max_keys,
-            shows: Shows::Object,
-        };
         let page = list(filer, &query).await.unwrap();
-        assert!(page.items.len() <= max_keys, "{query:?}");
+        assert!(page.items.len() <= query.max_keys, "{query:?}");
         look(&page);
         lines.extend(page.items.iter().map(shown));
-        match page.items.last() {
-            Some(last) if page.is_truncated => after = last.after(),
-            _ => return lines,
+        match page.next {
+            Some(next) => query.after = next,
+            None => return lines,
         }
     }
     panic!("the listing does not end: {lines:?}");
@@ -72,7 +75,8 @@ async fn pages(
 
 /// All pages, each of `max_keys` but the last, put together.
 async fn all_pages(filer: &dyn Filer, prefix: &str, delimiter: &str, start: &str, max_keys: usize) -> Vec<String> {
-    let is_full = |page: &Page| assert!(page.items.len() == max_keys || !page.is_truncated, "a short page is the last");
+    let is_full =
+        |page: &Page| assert!(page.items.len() == max_keys || page.next.is_none(), "a short page is the last");
     pages(filer, prefix, delimiter, start, max_keys, is_full).await
 }
 
@@ -266,6 +270,84 @@ async fn a_page_takes_a_bounded_number_of_calls() {
     }
 }
 
+/// A filer on which some keys of a bucket with versions have only a delete marker. Directories are listed one by one.
+async fn filer_with_deleted(keys: &[&str], deleted: &[String]) -> (tempfile::TempDir, FaultyFiler) {
+    let (directory, filer) = filer_with(keys).await;
+    let is_marker = [
+        ("Seaweed-X-Amz-Latest-Version-File-Name".to_owned(), b"v_1".to_vec()),
+        ("Seaweed-X-Amz-Latest-Version-Is-Delete-Marker".to_owned(), b"true".to_vec()),
+    ];
+    let versions = |key: &String| {
+        let path = format!("{BUCKET}/{key}.versions");
+        let (parent, name) = path.rsplit_once('/').unwrap();
+        let extended = is_marker.clone().into();
+        let entry = Entry { name: name.to_owned(), is_directory: true, extended, ..Entry::default() };
+        Mutation::Put { directory: parent.to_owned(), entry: Box::new(entry) }
+    };
+    let mutations = deleted.iter().map(versions).collect();
+    let transaction = Transaction { lock_key: BUCKET.to_owned(), mutations, ..Transaction::default() };
+    filer.transact(transaction).await.unwrap();
+    let filer = FaultyFiler::new(Arc::new(filer));
+    filer.list_only_directories();
+    (directory, filer)
+}
+
+/// What a page shows nothing of costs no more than what it shows.
+#[tokio::test]
+async fn deleted_keys_cost_little() {
+    const ODD: [char; 7] = ['!', '$', '(', ')', '*', ',', '-'];
+    let one_group: Vec<String> = (0..1000).map(|at| format!("x-{at:06}")).collect();
+    let odd: Vec<String> = (0..150_usize)
+        .map(|at| (0..200).map(|place| ODD[(at * 31 + place * place * (at + 1)) % 7]).collect())
+        .collect();
+    for (shape, deleted, delimiter, most_calls) in [
+        ("flat", &one_group, "", 60),
+        ("one group", &one_group, "-", 40),
+        ("odd names", &odd, "", 60),
+        ("odd names, one group", &odd, "-", 400),
+    ] {
+        let (_directory, filer) = filer_with_deleted(&["z"], deleted).await;
+        for max_keys in [1, 1000] {
+            let (bucket_path, delimiter) = (BUCKET.to_owned(), delimiter.to_owned());
+            let (prefix, after, shows) = (String::new(), After::Beginning, Shows::CurrentVersion);
+            let query = Query { bucket_path, prefix, delimiter, after, max_keys, shows };
+            let before = filer.all_calls();
+            assert_eq!(pages_of(&filer, query, |_| ()).await, ["z"], "{shape}");
+            let calls = filer.all_calls() - before;
+            assert!(calls <= most_calls, "{shape}, {max_keys} keys: {calls} calls of the filer");
+        }
+    }
+}
+
+/// A page without items ends as well. The next one begins behind what it looked at.
+#[tokio::test]
+async fn a_page_without_items_takes_a_bounded_number_of_calls() {
+    let groups: Vec<String> = (0..600).map(|at| format!("g{at:03}-x")).collect();
+    let directories: Vec<String> = (0..600).map(|at| format!("e/{at:03}/x")).collect();
+    for (shape, deleted, delimiter, shows) in [
+        ("hidden groups", &groups, "-", Shows::CurrentVersion),
+        ("hidden groups of one directory each", &directories, "x", Shows::CurrentVersion),
+        ("one hidden group", &directories, "/", Shows::CurrentVersion),
+        ("directories without objects", &directories, "/", Shows::Object),
+        ("directories without objects, no groups", &directories, "", Shows::Object),
+    ] {
+        let (_directory, filer) = filer_with_deleted(&["z"], deleted).await;
+        for max_keys in [1, 1000] {
+            let (bucket_path, delimiter) = (BUCKET.to_owned(), delimiter.to_owned());
+            let (prefix, after) = (String::new(), After::Beginning);
+            let query = Query { bucket_path, prefix, delimiter, after, max_keys, shows };
+            let (mut before, mut pages) = (filer.all_calls(), 0);
+            let look = |_: &Page| {
+                let calls = filer.all_calls() - std::mem::replace(&mut before, filer.all_calls());
+                assert!(calls <= 520, "{shape}, {max_keys} keys: {calls} calls of the filer");
+                pages += 1;
+            };
+            assert_eq!(pages_of(&filer, query, look).await, ["z"], "{shape}");
+            assert!((2..=6).contains(&pages), "{shape}, {max_keys} keys: {pages} pages");
+        }
+    }
+}
+
 /// A page begins at the key after which it lists. The names of directories that may come later are looked for together.
 #[tokio::test]
 async fn a_long_marker_takes_few_calls() {
@@ -289,6 +371,23 @@ async fn a_long_marker_takes_few_calls() {
         let shown: String = start.chars().take(20).collect();
         assert!(calls <= most_calls, "{} characters, {shown}: {calls} calls of the filer", start.len());
     }
+}
+
+/// How much is read for a common prefix does not depend on how many keys it has, whatever the delimiter.
+#[tokio::test]
+async fn a_group_of_many_keys_takes_few_calls() {
+    let keys: Vec<String> =
+        (0..1500).map(|at| format!("x-{at:06}")).chain(["x.z".to_owned(), "x/z".to_owned()]).collect();
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let (_directory, filer) = filer_with(&keys).await;
+    let filer = FaultyFiler::new(Arc::new(filer));
+    let (mut calls, mut entries) = (0, 0);
+    let look = |_: &Page| {
+        let now = (filer.all_calls(), filer.listed_entries());
+        assert!(now.0 - calls <= 8 && now.1 - entries <= 16, "{} calls, {} entries", now.0 - calls, now.1 - entries);
+        (calls, entries) = now;
+    };
+    assert_eq!(pages(&filer, "", "-", "", 1, look).await, model(&keys, "", "-", ""));
 }
 
 proptest! {

@@ -34,11 +34,9 @@ impl Run for ListObjectVersions {
 }
 
 fn output(call: &Call<'_>, request: ListObjectVersions, page: Page) -> ListObjectVersionsOutput {
-    let is_truncated = page.is_truncated;
-    let (next_key_marker, next_version_id_marker) = match page.items.last().filter(|_| is_truncated) {
-        Some(Item::Version(last)) => (Some(last.key.clone()), Some(last.id.clone())),
-        Some(last) => (Some(last.text().to_owned()), None),
-        None => (None, None),
+    let (next_key_marker, next_version_id_marker) = match page.next {
+        Some(After::Version(key, id)) => (Some(key), Some(id)),
+        next => (next.map(|next| next.text().to_owned()), None),
     };
     let (mut versions, mut common_prefixes) = (Vec::with_capacity(page.items.len()), Vec::new());
     for item in page.items {
@@ -58,7 +56,7 @@ fn output(call: &Call<'_>, request: ListObjectVersions, page: Page) -> ListObjec
         request,
         versions,
         common_prefixes,
-        is_truncated,
+        is_truncated: next_key_marker.is_some(),
         next_key_marker,
         next_version_id_marker,
     }

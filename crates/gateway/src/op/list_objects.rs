@@ -21,14 +21,9 @@ impl Run for ListObjects {
         let request = permit.into_operation();
         let after = after_text(&request.marker, &request.list);
         let page = page(call, &request.bucket, &request.list, after).await?;
-        let next_marker = page.items.last().filter(|_| page.is_truncated).map(|item| match item {
-            Item::Object(key, _) => key.clone(),
-            Item::CommonPrefix(prefix) => prefix.clone(),
-            Item::Version(version) => version.key.clone(),
-        });
-        let is_truncated = page.is_truncated;
+        let next_marker = page.next.as_ref().map(|next| next.text().to_owned());
         let (contents, common_prefixes) = split(call, page, true);
-        answer::document(ListObjectsOutput { request, contents, common_prefixes, is_truncated, next_marker }.to_xml())
+        answer::document(ListObjectsOutput { request, contents, common_prefixes, next_marker }.to_xml())
     }
 }
 
@@ -43,8 +38,7 @@ impl Run for ListObjectsV2 {
             (None, None) => After::Beginning,
         };
         let page = page(call, &request.bucket, &request.list, after).await?;
-        let next_continuation_token =
-            page.items.last().filter(|_| page.is_truncated).map(|item| write_token(&item.after()));
+        let next_continuation_token = page.next.as_ref().map(write_token);
         let (contents, common_prefixes) = split(call, page, request.fetch_owner);
         answer::document(ListObjectsV2Output { request, contents, common_prefixes, next_continuation_token }.to_xml())
     }

@@ -154,9 +154,7 @@ pub struct ListObjectsOutput {
     pub contents: Vec<ObjectSummary>,
     /// In order, each with its delimiter.
     pub common_prefixes: Vec<String>,
-    /// True when there is another page.
-    pub is_truncated: bool,
-    /// The last key or prefix of this page. S3 shows it only with a delimiter; otherwise clients use the last key.
+    /// After which key or prefix the next page begins; absent on the last.
     pub next_marker: Option<String>,
 }
 
@@ -167,13 +165,19 @@ impl ListObjectsOutput {
         let encoding = list.encoding_type;
         let mut xml = start(&self.request.bucket, list);
         xml.text("Marker", &EncodingType::encode(encoding, &self.request.marker));
-        if let Some(marker) = self.next_marker.as_deref().filter(|_| self.is_truncated && list.delimiter.is_some()) {
+        if let Some(marker) = self.shown_marker() {
             xml.text("NextMarker", &EncodingType::encode(encoding, marker));
         }
-        write_tail(list, self.is_truncated, &mut xml);
+        write_tail(list, self.next_marker.is_some(), &mut xml);
         write_entries(encoding, &self.contents, &self.common_prefixes, &mut xml);
         xml.close("ListBucketResult");
         xml.finish()
+    }
+
+    /// S3 shows the marker only with a delimiter, and clients use the last key otherwise. They cannot where the page ends behind it.
+    fn shown_marker(&self) -> Option<&str> {
+        let last = self.contents.last().map(|last| last.key.as_str());
+        self.next_marker.as_deref().filter(|next| self.request.list.delimiter.is_some() || last != Some(next))
     }
 }
 
