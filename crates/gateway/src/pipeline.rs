@@ -262,7 +262,9 @@ impl Gateway {
         self.require_storable(&post)?;
         facts.target = target_of(&post);
         let (mut call, permit) = self.admit(scope, form.authenticated, post, facts).await?;
-        call.upload.iter_mut().for_each(|upload| upload.fields = Some(fields.clone()));
+        if let Some(upload) = &mut call.upload {
+            upload.fields = Some(fields);
+        }
         form.body.hold(self.upload_limits.enter(user_of(&call.caller), bytes)?);
         op::execute(call, permit, form.body).await
     }
@@ -278,7 +280,7 @@ impl Gateway {
         self.limit(&authenticated.caller, facts)?;
         let mut body = self.body(scope, &authenticated, &operation, incoming)?;
         let Some(limit) = operation.body_limit() else {
-            return self.decided_by_its_head(scope, authenticated, operation, body, facts).boxed().await;
+            return self.decided_by_its_head(scope, authenticated, operation, body, facts).await;
         };
         self.refuse_hopeless(scope, &authenticated, &operation, facts)?;
         let document = body.read_all(limit as u64).await?;
