@@ -4,15 +4,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::support::{Reply, World};
+use crate::support::{Reply, World, seaweedfs};
 use async_trait::async_trait;
 use bucket::attributes::LIFE;
-use filer::seaweedfs::{FilerAddress, Options, SeaweedFiler, Security};
 use filer::{
     Below, BytesIn, BytesOut, EmbeddedFiler, Entry, Feed, FeedFilter, FileChunk, Filer, FilerConfiguration, FilerError,
     ListOptions, Mutation, Transaction, WriteTarget, Written,
 };
-use testkit::weed::{ClusterOptions, WeedCluster};
 use tokio::sync::oneshot;
 
 /// A filer that holds up one transaction until it is released, and that either checks what transactions require or,
@@ -205,11 +203,8 @@ async fn a_write_after_the_deletion_leaves_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_after_the_deletion_leaves_nothing_on_seaweedfs() {
-    let started = tokio::task::spawn_blocking(|| WeedCluster::start(ClusterOptions::default())).await.unwrap();
-    let cluster = started.unwrap_or_else(|error| panic!("{error}"));
-    let security = Security::load(Some(cluster.directory()), &|_| None).unwrap();
-    let options = Options::new(FilerAddress::parse_list(&cluster.filers()).unwrap(), security);
-    let filer = Stopping::over(Arc::new(SeaweedFiler::connect(options)));
+    let (_cluster, filer) = seaweedfs().await;
+    let filer = Stopping::over(filer);
     let world = World::following(filer.clone(), false).await;
     for write in WRITES {
         comes_late(&filer, &world, write).await;

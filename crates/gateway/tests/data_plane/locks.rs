@@ -5,10 +5,9 @@ use std::sync::Arc;
 use bucket::attributes;
 use filer::fault::{Call, Fault, FaultyFiler};
 use filer::{EmbeddedFiler, FilerError, Mutation};
-use http::request::Parts;
 
 use crate::delete_bucket::Stopping;
-use crate::support::{Claims, World, signer};
+use crate::support::{Claims, HeldBack, World};
 
 const FUTURE: &str = "2099-01-01T00:00:00Z";
 const LATER: &str = "2099-06-01T00:00:00Z";
@@ -231,33 +230,6 @@ async fn nothing_gets_around_a_lock() {
     let reply = world.send_as("admin", "PUT /lock1x/copy", &[("x-amz-copy-source", &of_version[1..])], "").await;
     let at = format!("HEAD /lock1x/copy?versionId={}", reply.header("x-amz-version-id"));
     assert!(!world.ask_admin(&at).await.headers.contains_key("x-amz-object-lock-mode"));
-}
-
-/// A presigned request of `admin` whose body is held back. It is permitted by then.
-struct HeldBack(tokio::net::TcpStream);
-
-impl HeldBack {
-    async fn begin(world: &World, line: &str, body_bytes: usize) -> HeldBack {
-        use tokio::io::{AsyncReadExt, AsyncWriteExt};
-        let mut stream = tokio::net::TcpStream::connect(&world.address).await.unwrap();
-        let Parts { method, uri, .. } = signer("admin").presign(world.head(line, &[]), 60);
-        let headers = format!("Content-Length: {body_bytes}\r\nExpect: 100-continue\r\nConnection: close");
-        let head = format!("{method} {uri} HTTP/1.1\r\nHost: {}\r\n{headers}\r\n\r\n", world.address);
-        stream.write_all(head.as_bytes()).await.unwrap();
-        let mut answer = vec![0; 25];
-        stream.read_exact(&mut answer).await.unwrap();
-        assert!(answer.starts_with(b"HTTP/1.1 100"), "{line}: {}", String::from_utf8_lossy(&answer));
-        HeldBack(stream)
-    }
-
-    /// Sends the body. Returns the answer.
-    async fn go_on(mut self, body: &[u8]) -> String {
-        use tokio::io::{AsyncReadExt, AsyncWriteExt};
-        self.0.write_all(body).await.unwrap();
-        let mut answer = String::new();
-        self.0.read_to_string(&mut answer).await.unwrap();
-        answer
-    }
 }
 
 const ENABLED: &str = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";

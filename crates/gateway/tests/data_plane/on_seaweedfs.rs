@@ -1,17 +1,11 @@
 //! Writes on a real SeaweedFS, where one entry represents both `a` and the directory of `a/b`.
 
-use std::sync::Arc;
-
-use crate::support::World;
-use filer::seaweedfs::{FilerAddress, Options, SeaweedFiler, Security};
-use testkit::weed::{ClusterOptions, WeedCluster};
+use crate::support::{World, seaweedfs};
+use testkit::weed::WeedCluster;
 
 async fn start() -> (WeedCluster, World) {
-    let started = tokio::task::spawn_blocking(|| WeedCluster::start(ClusterOptions::default())).await.unwrap();
-    let cluster = started.unwrap_or_else(|error| panic!("{error}"));
-    let security = Security::load(Some(cluster.directory()), &|_| None).unwrap();
-    let options = Options::new(FilerAddress::parse_list(&cluster.filers()).unwrap(), security);
-    let world = World::over(Arc::new(SeaweedFiler::connect(options))).await;
+    let (cluster, filer) = seaweedfs().await;
+    let world = World::over(filer).await;
     (cluster, world)
 }
 

@@ -10,6 +10,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use async_trait::async_trait;
 use bucket::attributes::{self, LIFE};
 use bytes::Bytes;
+use filer::seaweedfs::{FilerAddress, Options, SeaweedFiler, Security};
 use filer::{Attributes, EmbeddedFiler, Entry, FeedFilter, FeedItem, Filer, Mutation, Transaction};
 use futures_util::StreamExt;
 use gateway::{
@@ -28,6 +29,7 @@ use iam_formats::identities;
 use ids::AccountId;
 use sigv4::{ChunkSigner, PayloadHash};
 use testkit::signing::Client as Signer;
+use testkit::weed::{ClusterOptions, WeedCluster};
 
 /// A gateway through which anyone may read and write.
 pub struct World {
@@ -136,6 +138,42 @@ pub type Row<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a str, &'a str
 pub fn signer(user: &str) -> Signer {
     let key = format!("AK{}", user.to_uppercase());
     Signer::new(&key, &format!("{key} secret"), jiff::Timestamp::now())
+}
+
+/// A presigned request of `admin` whose body is held back. It is permitted by then.
+pub struct HeldBack(tokio::net::TcpStream);
+
+impl HeldBack {
+    pub async fn begin(world: &World, line: &str, body_bytes: usize) -> HeldBack {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let mut stream = tokio::net::TcpStream::connect(&world.address).await.unwrap();
+        let Parts { method, uri, .. } = signer("admin").presign(world.head(line, &[]), 60);
+        let headers = format!("Content-Length: {body_bytes}\r\nExpect: 100-continue\r\nConnection: close");
+        let head = format!("{method} {uri} HTTP/1.1\r\nHost: {}\r\n{headers}\r\n\r\n", world.address);
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = vec![0; 25];
+        stream.read_exact(&mut answer).await.unwrap();
+        assert!(answer.starts_with(b"HTTP/1.1 100"), "{line}: {}", String::from_utf8_lossy(&answer));
+        HeldBack(stream)
+    }
+
+    /// Sends the body. Returns the answer.
+    pub async fn go_on(mut self, body: &[u8]) -> String {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        self.0.write_all(body).await.unwrap();
+        let mut answer = String::new();
+        self.0.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+}
+
+/// A real SeaweedFS cluster and its filer. It ends with the first value.
+pub async fn seaweedfs() -> (WeedCluster, Arc<SeaweedFiler>) {
+    let started = tokio::task::spawn_blocking(|| WeedCluster::start(ClusterOptions::default())).await.unwrap();
+    let cluster = started.unwrap_or_else(|error| panic!("{error}"));
+    let security = Security::load(Some(cluster.directory()), &|_| None).unwrap();
+    let options = Options::new(FilerAddress::parse_list(&cluster.filers()).unwrap(), security);
+    (cluster, Arc::new(SeaweedFiler::connect(options)))
 }
 
 /// Claims of a table, so that all rows that fail are shown.

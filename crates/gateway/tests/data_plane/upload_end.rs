@@ -1,16 +1,13 @@
 //! A completion and an abort of one upload at the same moment: one of the two gives way, wherever they meet.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bucket::attributes::{ABORTED, RESERVED_UNTIL};
-use filer::seaweedfs::{FilerAddress, Options, SeaweedFiler, Security};
 use filer::{Entry, ListOptions, Mutation, Transaction};
 use futures_util::TryStreamExt;
-use testkit::weed::{ClusterOptions, WeedCluster};
 
 use crate::delete_bucket::Stopping;
-use crate::support::{Reply, World};
+use crate::support::{Reply, World, seaweedfs};
 
 const ANY: &[(&str, &str)] = &[];
 const IF_ABSENT: &[(&str, &str)] = &[("if-none-match", "*")];
@@ -142,11 +139,8 @@ async fn an_abort_and_a_completion_exclude_each_other() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_abort_and_a_completion_exclude_each_other_on_seaweedfs() {
-    let started = tokio::task::spawn_blocking(|| WeedCluster::start(ClusterOptions::default())).await.unwrap();
-    let cluster = started.unwrap_or_else(|error| panic!("{error}"));
-    let security = Security::load(Some(cluster.directory()), &|_| None).unwrap();
-    let options = Options::new(FilerAddress::parse_list(&cluster.filers()).unwrap(), security);
-    let filer = Stopping::over(Arc::new(SeaweedFiler::connect(options)));
+    let (_cluster, filer) = seaweedfs().await;
+    let filer = Stopping::over(filer);
     let world = World::following(filer.clone(), false).await;
     meet(&filer, &world).await;
     a_late_part(&filer, &world).await;
