@@ -256,7 +256,7 @@ fn query_caller<'a>(
     }
 }
 
-/// The path of an entity of this account; `None` if there is none with this name.
+/// The path of an entity of this account; `None` if the account has no entity with this name.
 pub(crate) fn path_of(kind: ResourceType, name: &str, account: AccountId, snapshot: &Snapshot) -> Option<String> {
     let path = match kind {
         ResourceType::IamUser => snapshot.user(name).filter(|user| user.account == account)?.path(),

@@ -55,7 +55,7 @@ impl UploadLimits {
         Self((most != Usage::default()).then(|| Arc::new(UploadSlots { most, uploads: Mutex::default() })))
     }
 
-    /// A slot for an upload of `bytes`, or `SlowDown` if there is none. An upload larger than the limit takes all of
+    /// A slot for an upload of `bytes`, or `SlowDown` if all are taken. An upload larger than the limit takes all of
     /// it. `caller` is empty for all anonymous callers together.
     pub fn enter(&self, caller: &str, bytes: Option<u64>) -> Result<UploadSlot, S3Error> {
         let Some(slots) = &self.0 else { return Ok(UploadSlot(None)) };

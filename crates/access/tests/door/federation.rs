@@ -111,7 +111,7 @@ fn a_claim_names_policies_as_they_are_now() {
     assert_eq!(count(&world).unwrap(), 0, "names without a policy give nothing");
     world.snapshot = world.snapshot.apply([policy("read", ALLOW), policy("other", ALLOW)]);
     assert_eq!(count(&world).unwrap(), 1);
-    // A name alone is that of a policy with the path `/`: whoever may create policies at other paths gives nobody rights.
+    // A bare name means a policy with the path `/`. Policies at other paths give no rights.
     let below = PolicyRecord { path: "/team/".to_owned(), ..PolicyRecord::of_text(ALLOW) };
     world.snapshot = world.snapshot.apply([Change::Policy("unknown".into(), PolicyPlace::Api, Some(Ok(below)))]);
     assert_eq!(count(&world).unwrap(), 1);

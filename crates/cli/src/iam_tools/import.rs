@@ -109,7 +109,7 @@ fn of_minio(path: &Path, files: &BTreeMap<String, String>) -> Result<Bundle, Str
     let shown = path.display();
     if !MINIO_FILES.iter().any(|name| files.contains_key(*name)) {
         return Err(format!(
-            "`{shown}` is neither a tree (there is no {}) nor an export of MinIO (there is none of {})",
+            "`{shown}` is neither a tree (it does not contain {}) nor an export of MinIO (it contains none of {})",
             transfer::tree::MARKER,
             MINIO_FILES.join(", ")
         ));

@@ -18,7 +18,7 @@ impl Snapshot {
     }
 
     /// A managed policy of an account as the configuration and claims name it: by its ARN or, if its path is `/`, by its name.
-    /// Whoever may create policies below another path gives no rights to those for whom a name is configured.
+    /// So permission to create policies below another path gives no rights to users for whom a name is configured.
     pub fn policy_named(&self, text: &str, account: AccountId) -> Option<&Arc<ManagedPolicy>> {
         let policy = self.policy(policy_name_of(text)).filter(|policy| policy.account == Some(account))?;
         names(text, &policy.arn, account).then_some(policy)
